@@ -1,0 +1,22 @@
+import Type, { type Static } from 'typebox';
+
+export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
+export const ALERT_KINDS = ['occupancy', 'temperature', 'manual'] as const;
+export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+
+/** What notification publishes on the channel `notifications`, and lists at `GET /notification/alerts`. */
+export const Alert = Type.Object({
+	id: Type.String(),
+	domainNames: Type.Array(Type.String()),
+	buildingId: Type.String(),
+	roomId: Type.Optional(Type.String()),
+	kind: Type.Enum([...ALERT_KINDS]),
+	severity: Type.Enum([...SEVERITIES]),
+	state: Type.Enum([...ALERT_STATES]),
+	value: Type.Optional(Type.Number({ description: "the value that crossed the limit, in the metric's unit" })),
+	limit: Type.Optional(Type.Number()),
+	observedAt: Type.Number({ description: 'epoch ms' }),
+	message: Type.String(),
+});
+export type Alert = Static<typeof Alert>;
+export type AlertState = Alert['state'];

@@ -1,0 +1,81 @@
+/** Durable streams: every entry is consumed by each group at least once. */
+export const STREAMS = {
+	/** One entry per reading, field `reading`. Appended by the gateway only. */
+	telemetry: 'telemetry',
+	/** Commands to devices, consumed by the gateway. */
+	commands: 'commands',
+	/** What became of each command. */
+	commandResults: 'command-results',
+} as const;
+export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
+
+/** The Redis field that carries an entry of each stream. */
+export const STREAM_FIELDS: Record<StreamName, string> = {
+	telemetry: 'reading',
+	commands: 'command',
+	'command-results': 'result',
+};
+
+/** Live channels: whoever listens now hears it, nobody else. */
+export const CHANNELS = {
+	notifications: 'notifications',
+	devices: 'devices',
+} as const;
+
+/** Channel of one building's readings in Redis. */
+export const telemetryChannel = (buildingId: string) => `telemetry:${buildingId}`;
+
+/** Retained tables: the last value per key, told to every watcher at once and at each change. */
+export const TABLES = {
+	/** Key: building id. Value: RetainedBuilding. Kept by twin. */
+	buildings: 'registry:buildings',
+	/** Key: sensor id. Value: RetainedSensor. Kept by twin. */
+	sensors: 'registry:sensors',
+} as const;
+export type TableName = (typeof TABLES)[keyof typeof TABLES];
+
+/** What every service may know of a building without asking twin. */
+export interface RetainedBuilding {
+	id: string;
+	name: string;
+	domains: string[];
+	rooms: { id: string; name: string; capacity: number; maxTemperature?: number; floor?: number | string }[];
+}
+
+/** Where a registered sensor stands. */
+export interface RetainedSensor {
+	sensorId: string;
+	buildingId: string;
+	roomId: string;
+}
+
+/** MQTT topics the gateway speaks. */
+export const TOPICS = {
+	telemetry: 'telemetry',
+	status: 'status',
+	command: 'command',
+} as const;
+
+/** Commands to a device, and what became of them. `deadline` is epoch ms; a command that is late is never executed. */
+export interface Command {
+	id: string;
+	sensorId: string;
+	name: string;
+	args?: unknown;
+	deadline: number;
+}
+export interface CommandResult {
+	id: string;
+	sensorId: string;
+	outcome: 'executed' | 'failed' | 'expired';
+	detail?: string;
+	at: number;
+}
+
+/** Published on `devices` when a device comes or goes. */
+export interface DeviceEvent {
+	sensorId: string;
+	state: 'online' | 'offline';
+	at: number;
+	gatewayId: string;
+}

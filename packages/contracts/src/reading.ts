@@ -1,0 +1,62 @@
+import Type, { type Static } from 'typebox';
+import { METRIC_KEYS } from './metrics.ts';
+import { validator } from './validator.ts';
+
+/** 1..128 of A-Z a-z 0-9 . _ : - */
+export const SENSOR_ID = '^[A-Za-z0-9._:-]{1,128}$';
+/** A building or a room: one MQTT topic level, so no separator, wildcard or control character (MQTT-4.7). */
+export const PLACE_ID = '^[^/+#\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,128}$';
+
+export const SensorId = Type.String({ pattern: SENSOR_ID, description: '1..128 of A-Z a-z 0-9 . _ : -' });
+export const PlaceId = Type.String({ pattern: PLACE_ID, description: '1..128 characters without / + # and control characters' });
+const Metric = Type.Enum(METRIC_KEYS, { description: 'a key of the metric catalog' });
+const EpochMs = Type.Number({ description: 'milliseconds since 1970-01-01T00:00:00Z' });
+
+/** A reading as a device sends it. What its topic or port already says may be left out of it. */
+export const IncomingReading = Type.Object({
+	sensorId: SensorId,
+	metric: Metric,
+	value: Type.Number({ description: "finite, within the metric's hard range" }),
+	unit: Type.Optional(Type.String({ maxLength: 32 })),
+	buildingId: Type.Optional(PlaceId),
+	roomId: Type.Optional(PlaceId),
+	observedAt: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Number()])),
+	seq: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+	boot: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});
+export type IncomingReading = Static<typeof IncomingReading>;
+export const incomingReading = validator(IncomingReading);
+
+export const TRANSPORTS = ['serial', 'mqtt', 'http', 'socket.io'] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+/** How far a reading's time can be trusted. `unsynced`: the device's own time could not be true and was replaced. */
+export const TIME_QUALITIES = ['synced', 'holdover', 'unsynced'] as const;
+export type TimeQuality = (typeof TIME_QUALITIES)[number];
+
+/** The canonical reading: what leaves the gateway. All times are epoch ms, all values in the catalog's unit. */
+export const Reading = Type.Object({
+	id: Type.String({ description: 'unique, and the same however often the reading is redelivered' }),
+	sensorId: SensorId,
+	metric: Metric,
+	value: Type.Number(),
+	unit: Type.String(),
+	buildingId: PlaceId,
+	roomId: PlaceId,
+	observedAt: EpochMs,
+	receivedAt: EpochMs,
+	gatewayId: Type.String(),
+	transport: Type.Enum([...TRANSPORTS]),
+	timeQuality: Type.Enum([...TIME_QUALITIES]),
+	seq: Type.Optional(Type.Integer({ minimum: 0 })),
+	boot: Type.Optional(Type.String()),
+	deviceTime: Type.Optional(Type.Union([Type.String(), Type.Number()], { description: 'the time the device sent, where it was replaced' })),
+	crossings: Type.Optional(
+		Type.Object({ in: Type.Number(), out: Type.Number() }, { description: 'what a door counter sent, where `value` is the count made of it' }),
+	),
+});
+export type Reading = Static<typeof Reading>;
+export const reading = validator(Reading);
+
+/** A reading on its way to a browser, with the position after which to go on. */
+export type ReadingWithCursor = Reading & { cursor: string };

@@ -1,0 +1,33 @@
+import type { Alert } from './alert.ts';
+import type { DeviceEvent } from './channels.ts';
+import type { ErrorBody } from './errors.ts';
+import type { ReadingWithCursor } from './reading.ts';
+
+/** Answer to an event that is acknowledged. */
+export type Outcome<T> = ({ ok: true } & T) | ({ ok: false } & ErrorBody);
+
+/** Dashboards to the socket service, on `/socket.io`. `cursor`: of the snapshot, or of the last thing seen. */
+export interface DashboardToServer {
+	subscribe(request: { buildingId: string; cursor?: string }, done: (outcome: Outcome<{ cursor: string }>) => void): void;
+	unsubscribe(request: { buildingId: string }, done?: (outcome: Outcome<object>) => void): void;
+}
+
+/** The socket service to dashboards. `superseded` tells a slow client, or one whose cursor is no longer held, that it gets latest values only. */
+export interface ServerToDashboard {
+	telemetry(readings: ReadingWithCursor[]): void;
+	notification(alert: Alert): void;
+	device(event: DeviceEvent): void;
+	superseded(event: { buildingId: string; reason: 'slow' | 'cursor_expired'; from?: string; cursor: string }): void;
+}
+
+/** Sensors to the gateway, on `/ingest/socket.io`. */
+export interface SensorToGateway {
+	reading(readings: unknown, done: (outcome: Outcome<{ accepted: number }>) => void): void;
+}
+
+export interface GatewayToSensor {
+	command(
+		command: { id: string; sensorId: string; name: string; args?: unknown; deadline: number },
+		done?: (outcome: { ok: boolean; detail?: string }) => void,
+	): void;
+}

@@ -1,0 +1,62 @@
+import type { Server } from 'node:http';
+import { Registry } from 'prom-client';
+import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { COMMON_SETTINGS, readSettings } from './settings.ts';
+import { loadSecret, Tokens } from './tokens.ts';
+
+/** What a service is, once built: routes without its prefix (Caddy strips it), a readiness, a stop. */
+export interface Service {
+	name: string;
+	router: Router;
+	/** Undefined when every dependency is reached, else the reason for a person. */
+	trouble(): Promise<string | undefined>;
+	stop(): Promise<void>;
+	/** For services that speak more than requests, such as Socket.IO. Called before the server listens. */
+	attach?(server: Server): void;
+}
+
+/** What every service is given, in both compositions. */
+export interface ServiceContext {
+	logger: Logger;
+	tokens: Tokens;
+	metrics: Registry;
+	/** Folder for this process's files. */
+	dataDir: string;
+}
+
+/** Settings of a service run as its own process; PORT has no default there that two services could share. */
+export const SERVICE_SETTINGS = COMMON_SETTINGS;
+
+/**
+ * Runs one service as its own process: settings, logger, tokens, an HTTP server with probes, signals.
+ * `build` gets the context and the settings, and registers on `lifecycle` what it opened.
+ */
+export async function runService(
+	name: string,
+	build: (context: ServiceContext, settings: ReturnType<typeof readSettings<typeof COMMON_SETTINGS>>, lifecycle: Lifecycle) => Promise<Service>,
+): Promise<void> {
+	const settings = readSettings(COMMON_SETTINGS, process.env);
+	const logger = createLogger(name, settings.LOG_LEVEL);
+	const lifecycle = new Lifecycle(logger);
+	lifecycle.exitOnSignals();
+	const metrics = new Registry();
+	const tokens = new Tokens(loadSecret(settings.JWT_SECRET, settings.DATA_DIR));
+	try {
+		const service = await build({ logger, tokens, metrics, dataDir: settings.DATA_DIR }, settings, lifecycle);
+		lifecycle.onStop(name, () => service.stop());
+		const app = createApp();
+		app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
+		app.use(service.router);
+		finishApp(app, logger);
+		const server = createServer(app);
+		service.attach?.(server);
+		lifecycle.onStop('http', () => closeServer(server));
+		const port = await listen(server, settings.PORT, settings.HOST);
+		process.stdout.write(`ready ${name} http://${settings.HOST}:${port}\n`);
+	} catch (error) {
+		await lifecycle.stop();
+		throw error;
+	}
+}

@@ -1,0 +1,108 @@
+/** One declaration per setting: its environment name gives the key; default, meaning and parser stand beside it. */
+export interface Setting<T> {
+	/** What it is for, in one line of docs/settings.md. */
+	means: string;
+	/** As a person would write it; undefined: there is none. */
+	default: string | undefined;
+	/** What is allowed, as it ends the sentence "… must be". */
+	allowed: string;
+	secret?: boolean;
+	/** Returns undefined for a value that is not allowed. */
+	parse: (text: string) => T | undefined;
+}
+
+/** A setting that keeps, in its type, whether it has a default. */
+export type Declared<T, D> = Setting<T> & { default: D };
+
+type Values<S extends Record<string, Setting<unknown>>> = {
+	[K in keyof S]: S[K] extends Setting<infer T> ? (S[K]['default'] extends string ? NonNullable<T> : NonNullable<T> | undefined) : never;
+};
+
+/** Everything that is wrong with the environment, one line a setting. */
+export class SettingsError extends Error {}
+
+/**
+ * Reads and validates the environment. An empty variable counts as absent.
+ * @throws SettingsError naming every bad setting, what it was (never for a secret) and what is allowed.
+ */
+export function readSettings<S extends Record<string, Setting<unknown>>>(settings: S, env: NodeJS.ProcessEnv): Values<S> {
+	const values: Record<string, unknown> = {};
+	const wrong: string[] = [];
+	for (const [name, setting] of Object.entries(settings)) {
+		const text = env[name] || setting.default;
+		if (text === undefined) continue;
+		const value = setting.parse(text);
+		if (value === undefined) wrong.push(`${name} is ${setting.secret ? 'set' : JSON.stringify(text)}, but must be ${setting.allowed}`);
+		values[name] = value;
+	}
+	if (wrong.length > 0) throw new SettingsError(wrong.join('\n'));
+	return values as Values<S>;
+}
+
+/** Declares a whole number from `min` to `max`. */
+export function integer<D extends string | undefined>(means: string, fallback: D, min: number, max: number): Declared<number, D> {
+	return {
+		means,
+		default: fallback,
+		allowed: `a whole number from ${min} to ${max}`,
+		parse: (text: string) => (/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined),
+	};
+}
+
+/** Declares any text of 1 to 4096 characters that satisfies `test`. */
+export function text<D extends string | undefined>(
+	means: string,
+	fallback: D,
+	allowed = 'a text of 1 to 4096 characters',
+	test?: RegExp,
+): Declared<string, D> {
+	return {
+		means,
+		default: fallback,
+		allowed,
+		parse: (value: string) => (value.length <= 4096 && (test?.test(value) ?? true) ? value : undefined),
+	};
+}
+
+/** Declares a URL with one of `protocols` (as in `redis:`). */
+export function url<D extends string | undefined>(means: string, fallback: D, protocols: readonly string[]): Declared<string, D> {
+	return {
+		means,
+		default: fallback,
+		allowed: `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+		parse: (value: string) => (URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined),
+	};
+}
+
+/** Declares one of a few words. */
+export function choice<T extends string, D extends T | undefined>(means: string, fallback: D, choices: readonly T[]): Declared<T, D> {
+	return {
+		means,
+		default: fallback,
+		allowed: `one of ${choices.join(', ')}`,
+		parse: (value: string) => choices.find((candidate) => candidate === value),
+	};
+}
+
+/** Declares a switch: 1 or 0. */
+export function flag(means: string, fallback: '0' | '1'): Declared<boolean, string> {
+	return {
+		means,
+		default: fallback,
+		allowed: '0 or 1',
+		parse: (value: string) => (value === '1' ? true : value === '0' ? false : undefined),
+	};
+}
+
+/** Settings that every process shares; a service adds its own. */
+export const COMMON_SETTINGS = {
+	PORT: integer('HTTP port; 0 takes a free one', '8080', 0, 65_535),
+	HOST: text('address to listen on; loopback unless you say otherwise', '127.0.0.1', 'an IP address or a host name', /^[A-Za-z0-9.:_-]+$/),
+	DATA_DIR: text('folder for everything that is kept', './data'),
+	REDIS_URL: url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),
+	JWT_SECRET: {
+		...text('shared secret that signs and verifies tokens; generated into DATA_DIR if absent', undefined, 'at least 32 characters', /^.{32,}$/s),
+		secret: true,
+	},
+	LOG_LEVEL: choice('how much to log', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+} as const;
