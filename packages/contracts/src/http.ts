@@ -1,5 +1,7 @@
-import type { Occupancy, Room } from './building.ts';
+import type { Room } from './building.ts';
 import type { MetricDefinition, MetricKey } from './metrics.ts';
+import type { Occupancy } from './occupancy.ts';
+import type { Transport } from './reading.ts';
 
 /** Bodies of the HTTP API, for those on both sides of it. Times are epoch ms. */
 
@@ -17,6 +19,18 @@ export interface LatestValue {
 	sensorId: string;
 	/** True when nothing was heard for longer than the metric's freshness deadline; such a value is not current. */
 	stale: boolean;
+	/** The way this value came in. */
+	transport?: Transport;
+	/** What each sensor said last, where several of the room measure this metric: `value` is their combination. */
+	sensors?: SensorValue[];
+}
+
+/** The last word of one sensor of several. */
+export interface SensorValue {
+	sensorId: string;
+	value: number;
+	observedAt: number;
+	transport?: Transport;
 }
 
 export interface RoomState {

@@ -5,6 +5,8 @@ export * from './claims.ts';
 export * from './errors.ts';
 export * from './http.ts';
 export * from './metrics.ts';
+export * from './occupancy.ts';
 export * from './reading.ts';
+export * from './roles.ts';
 export * from './socket-events.ts';
 export * from './validator.ts';
