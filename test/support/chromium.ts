@@ -1,0 +1,59 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium } from 'playwright-core';
+import { findProgram } from './processes.ts';
+
+const FLAGS = [
+	'--headless',
+	'--no-sandbox',
+	'--disable-gpu',
+	'--disable-quic',
+	'--no-first-run',
+	'--disable-background-networking',
+	'--disable-component-update',
+	'--disable-sync',
+];
+
+export interface Chromium {
+	/** `context.newPage()` opens a page. */
+	readonly context: BrowserContext;
+	/** Closes it and removes its profile. */
+	close(): Promise<void>;
+}
+
+/** The path of Debian's Chromium, or another one on PATH; undefined when there is none. */
+export const findChromium = () => findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
+
+/**
+ * Starts the installed Chromium, headless, with a profile of its own.
+ * @throws when none is installed.
+ */
+export async function launchChromium(options: { width?: number; height?: number } = {}): Promise<Chromium> {
+	const executablePath = findChromium();
+	if (!executablePath) throw new Error('chromium is not installed');
+	const profile = await mkdtemp(join(tmpdir(), 'crowdvision-chromium-'));
+	const forget = () => rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+	try {
+		const context = await chromium.launchPersistentContext(profile, {
+			executablePath,
+			headless: true,
+			chromiumSandbox: false,
+			args: FLAGS,
+			viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
+		});
+		return {
+			context,
+			close: async () => {
+				try {
+					await context.close();
+				} finally {
+					await forget();
+				}
+			},
+		};
+	} catch (error) {
+		await forget();
+		throw error;
+	}
+}
