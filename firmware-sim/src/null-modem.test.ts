@@ -43,17 +43,13 @@ describe('null modem', () => {
 		expect(Buffer.concat(echoed)).toEqual(Buffer.from([1, 2, 3]));
 	});
 
-	it('holds a writer back while nobody reads, and loses nothing', async () => {
+	it('keeps what nobody reads yet, and loses nothing of it', async () => {
 		const modem = await aModem();
 		const [device, host] = [await open(modem.a), await open(modem.b)];
 		const data = randomBytes(8 * MIB);
-		let written = false;
-		device.write(data, () => {
-			written = true;
-		});
-		// There is no event for "nothing more is taken".
-		await setTimeout(300);
-		expect(written).toBe(false);
+		const written = new Promise<void>((resolve, reject) => device.write(data, (error) => (error ? reject(error) : resolve())));
+		// Older versions of util-linux block the writer instead of keeping what it writes; both lose nothing.
+		await Promise.race([written, setTimeout(500)]);
 		expect((await read(host, data.length)).equals(data)).toBe(true);
 	});
 

@@ -47,7 +47,8 @@ const START_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
 
 /**
- * Joins two new pseudo-terminals; both are raw, so every byte passes unchanged, with back-pressure.
+ * Joins two new pseudo-terminals; both are raw, so every byte passes unchanged. What one end sends while nobody reads at the other
+ * waits (from util-linux 2.37 on in the memory of `script`, without blocking the writer); a real wire would lose it.
  * @throws Error when `script` is missing, or a path is taken by something that is not a link
  */
 export async function createNullModem(options: NullModemOptions = {}): Promise<NullModem> {
