@@ -1,0 +1,142 @@
+import { crc32 } from 'node:zlib';
+
+/**
+ * One record on disk, little endian:
+ *
+ *   0  u32  magic            where the next whole record begins can be found again after damage
+ *   4  u32  CRC-32 of everything after it (zlib's polynomial)
+ *   8  u32  length of the whole record
+ *  12  u16  length of the key
+ *  14  u16  reserved, 0
+ *  16  f64  offset           so that a reader behind a damaged stretch knows exactly what is missing
+ *  24  f64  at, epoch ms
+ *  32  key, then payload
+ *
+ * The key is what recognizes a redelivery. It stands in the record, so key and reading are one write by construction.
+ *
+ *   0  u32  hash of the content    4  f64  seq    12  u8  length of source    13  source    u8 length of boot    boot
+ */
+export const RECORD_MAGIC = 0x1d5ac3f5;
+export const RECORD_HEADER = 32;
+export const MAX_PAYLOAD = 1024 * 1024;
+const KEY_FIXED = 14;
+const MAX_RECORD = RECORD_HEADER + KEY_FIXED + 510 + MAX_PAYLOAD;
+
+/** What makes a record recognizable when it is delivered again. */
+export interface DedupKey {
+	/** Who sent it; at most 255 bytes of UTF-8. */
+	source: string;
+	/** Changes when the sender restarts and `seq` begins again; '' where it does not say. */
+	boot: string;
+	/** Rises within a boot. */
+	seq: number;
+	/** 32-bit hash of the content. */
+	hash: number;
+}
+
+export interface LogRecord {
+	offset: number;
+	/** When it was appended, epoch ms. */
+	at: number;
+	payload: Buffer;
+}
+
+/** Upper bound of the bytes that `encodeRecord` writes for this payload and key. */
+export function encodedBound(payload: Buffer | string, key: DedupKey | undefined): number {
+	const payloadBound = typeof payload === 'string' ? payload.length * 3 : payload.length;
+	return RECORD_HEADER + payloadBound + (key ? KEY_FIXED + (key.source.length + key.boot.length) * 3 : 0);
+}
+
+/**
+ * Writes a record at `position` of `target` and returns the position after it.
+ * @throws RangeError for a payload over 1 MiB, or a source or boot over 255 bytes.
+ */
+export function encodeRecord(
+	target: Buffer,
+	position: number,
+	offset: number,
+	at: number,
+	payload: Buffer | string,
+	key: DedupKey | undefined,
+): number {
+	let end = position + RECORD_HEADER;
+	if (key) {
+		target.writeUInt32LE(key.hash >>> 0, end);
+		target.writeDoubleLE(key.seq, end + 4);
+		const sourceLength = target.write(key.source, end + 13);
+		target.writeUInt8(sourceLength, end + 12);
+		end += 13 + sourceLength;
+		const bootLength = key.boot === '' ? 0 : target.write(key.boot, end + 1);
+		target.writeUInt8(bootLength, end);
+		end += 1 + bootLength;
+	}
+	const keyLength = end - position - RECORD_HEADER;
+	const payloadLength = typeof payload === 'string' ? target.write(payload, end) : payload.copy(target, end);
+	if (payloadLength > MAX_PAYLOAD) throw new RangeError(`a payload of ${payloadLength} bytes; at most ${MAX_PAYLOAD}`);
+	end += payloadLength;
+	target.writeUInt32LE(RECORD_MAGIC, position);
+	target.writeUInt32LE(end - position, position + 8);
+	target.writeUInt32LE(keyLength, position + 12);
+	target.writeDoubleLE(offset, position + 16);
+	target.writeDoubleLE(at, position + 24);
+	target.writeUInt32LE(crc32(target.subarray(position + 8, end)), position + 4);
+	return end;
+}
+
+/** `whole`: a valid record of that length. `cut`: it may be one, but `bytes` ends inside it. `bad`: it is none. */
+export type Look = { kind: 'whole'; length: number } | { kind: 'cut'; needs: number } | { kind: 'bad' };
+
+const BAD: Look = { kind: 'bad' };
+
+/** What stands at `position`. */
+export function lookAtRecord(bytes: Buffer, position: number): Look {
+	const left = bytes.length - position;
+	if (left < RECORD_HEADER) return { kind: 'cut', needs: RECORD_HEADER };
+	if (bytes.readUInt32LE(position) !== RECORD_MAGIC) return BAD;
+	const length = bytes.readUInt32LE(position + 8);
+	if (length < RECORD_HEADER || length > MAX_RECORD) return BAD;
+	if (left < length) return { kind: 'cut', needs: length };
+	if (crc32(bytes.subarray(position + 8, position + length)) !== bytes.readUInt32LE(position + 4)) return BAD;
+	return { kind: 'whole', length };
+}
+
+/** Reads the offset of a whole record. */
+export function offsetAt(bytes: Buffer, position: number): number {
+	return bytes.readDoubleLE(position + 16);
+}
+
+/** Reads the time of a whole record, epoch ms. */
+export function timeAt(bytes: Buffer, position: number): number {
+	return bytes.readDoubleLE(position + 24);
+}
+
+/** A view of a whole record; its payload shares `bytes`. */
+export function recordAt(bytes: Buffer, position: number, length: number): LogRecord {
+	const keyLength = bytes.readUInt16LE(position + 12);
+	return {
+		offset: offsetAt(bytes, position),
+		at: timeAt(bytes, position),
+		payload: bytes.subarray(position + RECORD_HEADER + keyLength, position + length),
+	};
+}
+
+/** The key of a whole record, if it has one. */
+export function keyAt(bytes: Buffer, position: number): DedupKey | undefined {
+	if (bytes.readUInt16LE(position + 12) === 0) return undefined;
+	const start = position + RECORD_HEADER;
+	const sourceEnd = start + 13 + bytes.readUInt8(start + 12);
+	return {
+		hash: bytes.readUInt32LE(start),
+		seq: bytes.readDoubleLE(start + 4),
+		source: bytes.toString('utf8', start + 13, sourceEnd),
+		boot: bytes.toString('utf8', sourceEnd + 1, sourceEnd + 1 + bytes.readUInt8(sourceEnd)),
+	};
+}
+
+const MAGIC_BYTES = Buffer.alloc(4);
+MAGIC_BYTES.writeUInt32LE(RECORD_MAGIC);
+
+/** Position of the next place after `position` that may begin a record, or -1. */
+export function nextMagic(bytes: Buffer, position: number): number {
+	return bytes.indexOf(MAGIC_BYTES, position);
+}
