@@ -1,0 +1,2 @@
+export * from './sqlite.ts';
+export type { SqlValue, Statement, StatementOutcome } from './sqlite-protocol.ts';

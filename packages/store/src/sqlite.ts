@@ -1,0 +1,156 @@
+import { Worker } from 'node:worker_threads';
+import { CrowdVisionError } from '@crowdvision/contracts';
+import type { SqlValue, Statement, StatementOutcome, WorkerReply, WorkerRequest, WorkerTask } from './sqlite-protocol.ts';
+
+/**
+ * One database. A promise resolves when the effect is on the disk (WAL with synchronous=FULL). Requests run in the order they were made.
+ *
+ * @throws CrowdVisionError `conflict` where something unique exists already, `unavailable` where the disk, the file or the worker
+ * fails or too much is waiting; a plain Error for a mistake in the SQL.
+ */
+export interface SqliteDatabase {
+	/** Resolves with the number of rows changed. */
+	run(sql: string, params?: readonly SqlValue[]): Promise<number>;
+	/** Every row; bound the number in the SQL. */
+	all<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
+	/** The first row, or undefined. */
+	get<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row | undefined>;
+	/** All or none, in one fsync; what each did, in their order. */
+	transaction(statements: readonly Statement[]): Promise<StatementOutcome[]>;
+	/** SQL without parameters, several statements if need be; in no transaction of its own. */
+	exec(sql: string): Promise<void>;
+	close(): Promise<void>;
+}
+
+/** SQLite for a whole process: every database lives in one worker thread, so that a slow disk never stalls a socket. */
+export interface Sqlite {
+	/**
+	 * Opens or creates a database, readable by this user only. `migrations[n]` takes its schema from version n to n + 1; only ever add to them.
+	 * @throws as the database does, and when a newer version of this program wrote it.
+	 */
+	open(path: string, migrations?: readonly string[]): Promise<SqliteDatabase>;
+	/** Ends what is under way, then closes every database and the worker. */
+	close(): Promise<void>;
+}
+
+/** Requests that may wait at once. */
+const MOST_WAITING = 1000;
+const ANSWER_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 5000;
+/** SQLite keeps its pages outside of this heap. */
+const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 1 };
+
+interface Waiting {
+	resolve(outcomes: StatementOutcome[]): void;
+	reject(error: Error): void;
+	timer: NodeJS.Timeout;
+}
+
+/** Starts the worker thread. */
+export function startSqlite(): Sqlite {
+	return new Engine();
+}
+
+class Engine implements Sqlite {
+	readonly #waiting = new Map<number, Waiting>();
+	/** What was opened, to open it again in the next worker should this one die. */
+	readonly #opened = new Map<number, WorkerTask>();
+	#worker: Worker | undefined = this.#start();
+	#lastId = 0;
+	#lastDb = 0;
+	#closing: Promise<void> | undefined;
+
+	async open(path: string, migrations: readonly string[] = []): Promise<SqliteDatabase> {
+		const db = ++this.#lastDb;
+		const task: WorkerTask = { op: 'open', db, path, migrations };
+		await this.#ask(task);
+		this.#opened.set(db, task);
+		const run = (sql: string, params: readonly SqlValue[] = []) => this.#ask({ op: 'run', db, statements: [{ sql, params }] });
+		return {
+			run: async (sql, params) => (await run(sql, params))[0]!.changes,
+			all: async <Row>(sql: string, params?: readonly SqlValue[]) => (await run(sql, params))[0]!.rows as Row[],
+			get: async <Row>(sql: string, params?: readonly SqlValue[]) => (await run(sql, params))[0]!.rows[0] as Row | undefined,
+			transaction: async (statements) => (statements.length === 0 ? [] : this.#ask({ op: 'run', db, statements })),
+			exec: async (sql) => {
+				await this.#ask({ op: 'exec', db, sql });
+			},
+			close: async () => {
+				if (!this.#opened.delete(db) || this.#closing) return;
+				await this.#ask({ op: 'close', db });
+			},
+		};
+	}
+
+	close(): Promise<void> {
+		this.#closing ??= this.#stop();
+		return this.#closing;
+	}
+
+	async #stop(): Promise<void> {
+		const worker = this.#worker;
+		if (!worker) return;
+		const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+		const force = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS);
+		// A worker that died meanwhile has nothing left to close.
+		await this.#send(worker, { op: 'stop' }).catch(() => {});
+		await exited;
+		clearTimeout(force);
+	}
+
+	#ask(task: WorkerTask): Promise<StatementOutcome[]> {
+		if (this.#closing) return Promise.reject(new CrowdVisionError('unavailable', 'The store is closing'));
+		if (this.#waiting.size >= MOST_WAITING) {
+			return Promise.reject(new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1));
+		}
+		this.#worker ??= this.#restart();
+		return this.#send(this.#worker, task);
+	}
+
+	#send(worker: Worker, task: WorkerTask): Promise<StatementOutcome[]> {
+		return new Promise((resolve, reject) => {
+			const id = ++this.#lastId;
+			const timer = setTimeout(() => {
+				this.#waiting.delete(id);
+				reject(new CrowdVisionError('unavailable', `The store did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
+			}, ANSWER_TIMEOUT_MS);
+			this.#waiting.set(id, { resolve, reject, timer });
+			const request: WorkerRequest = { ...task, id };
+			worker.postMessage(request);
+		});
+	}
+
+	#start(): Worker {
+		const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { name: 'sqlite', resourceLimits: HEAP });
+		worker.on('message', (reply: WorkerReply) => this.#settle(reply));
+		// Without a listener, the worker's failure would end the process; `exit` follows and says it to those who wait.
+		worker.on('error', () => {});
+		worker.once('exit', () => {
+			if (this.#worker === worker) this.#worker = undefined;
+			this.#abandon();
+		});
+		return worker;
+	}
+
+	#restart(): Worker {
+		const worker = this.#start();
+		for (const task of this.#opened.values()) this.#send(worker, task).catch(() => {});
+		return worker;
+	}
+
+	#settle(reply: WorkerReply): void {
+		const waiting = this.#waiting.get(reply.id);
+		if (!waiting) return;
+		this.#waiting.delete(reply.id);
+		clearTimeout(waiting.timer);
+		if (reply.ok) waiting.resolve(reply.outcomes);
+		else waiting.reject(reply.error.code ? new CrowdVisionError(reply.error.code, reply.error.message) : new Error(reply.error.message));
+	}
+
+	#abandon(): void {
+		for (const { reject, timer } of this.#waiting.values()) {
+			clearTimeout(timer);
+			reject(new CrowdVisionError('unavailable', "The store's worker ended; whether the last change was kept is not known"));
+		}
+		this.#waiting.clear();
+	}
+}
