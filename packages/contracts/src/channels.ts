@@ -31,6 +31,8 @@ export const TABLES = {
 	buildings: 'registry:buildings',
 	/** Key: sensor id. Value: RetainedSensor. Kept by twin. */
 	sensors: 'registry:sensors',
+	/** Key: device id. Value: RetainedRevocation. Kept by auth. */
+	revokedDevices: 'registry:revoked-devices',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 
@@ -47,6 +49,11 @@ export interface RetainedSensor {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
+}
+
+/** Device tokens issued (`iat`) at or before `before`, in epoch seconds, are void. */
+export interface RetainedRevocation {
+	before: number;
 }
 
 /** MQTT topics the gateway speaks. */

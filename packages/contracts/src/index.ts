@@ -8,5 +8,6 @@ export * from './metrics.ts';
 export * from './occupancy.ts';
 export * from './reading.ts';
 export * from './roles.ts';
+export * from './room-value.ts';
 export * from './socket-events.ts';
 export * from './validator.ts';

@@ -1,5 +1,6 @@
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 export * from './back-off.ts';
+export * from './buildings.ts';
 export * from './http.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';

@@ -3,13 +3,15 @@ import { Registry } from 'prom-client';
 import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { COMMON_SETTINGS, readSettings } from './settings.ts';
+import { COMMON_SETTINGS, readSettings, SettingsError } from './settings.ts';
 import { loadSecret, Tokens } from './tokens.ts';
 
 /** What a service is, once built: routes without its prefix (Caddy strips it), a readiness, a stop. */
 export interface Service {
 	name: string;
 	router: Router;
+	/** Routes that share a path with the probes and decide themselves which requests they take; mounted before them, in the service's own process only. */
+	beforeProbes?: Router;
 	/** Undefined when every dependency is reached, else the reason for a person. */
 	trouble(): Promise<string | undefined>;
 	stop(): Promise<void>;
@@ -24,6 +26,17 @@ export interface ServiceContext {
 	metrics: Registry;
 	/** Folder for this process's files. */
 	dataDir: string;
+}
+
+/**
+ * Where a service in its own process finds the bus.
+ * @throws SettingsError without REDIS_URL: alone in its process, a service would talk to nobody.
+ */
+export function requireRedis(settings: { REDIS_URL?: string | undefined }): string {
+	if (settings.REDIS_URL) return settings.REDIS_URL;
+	throw new SettingsError(
+		'REDIS_URL is not set, but a service in its own process needs Redis to talk to the others (without Redis, run them all with npm start)',
+	);
 }
 
 /** Settings of a service run as its own process; PORT has no default there that two services could share. */
@@ -47,6 +60,7 @@ export async function runService(
 		const service = await build({ logger, tokens, metrics, dataDir: settings.DATA_DIR }, settings, lifecycle);
 		lifecycle.onStop(name, () => service.stop());
 		const app = createApp();
+		if (service.beforeProbes) app.use(service.beforeProbes);
 		app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
 		app.use(service.router);
 		finishApp(app, logger);
