@@ -1,0 +1,47 @@
+import { METRICS, type MetricKey } from '@crowdvision/contracts';
+import { KINDS, type KindName } from './kinds/index.ts';
+import { gaussian, hash, randomAt } from './random.ts';
+import type { SimulatedBuilding } from './world/building.ts';
+
+/** A sensor and where it hangs. */
+export interface SensorPlan {
+	sensorId: string;
+	roomId: string;
+	kind: KindName;
+}
+
+/** One measurement, before the device numbers and dates it. `value` is in `unit`, the catalog's unit of `metric`. */
+export interface Sample {
+	sensorId: string;
+	metric: MetricKey;
+	value: number;
+	unit: string;
+	buildingId: string;
+	roomId: string;
+}
+
+/** The sensors of one device. `sample(now)` measures with each of them; `now` is epoch ms in the building's time. */
+export interface Device {
+	readonly sensors: readonly SensorPlan[];
+	sample(now: number): Sample[];
+}
+
+/** Seed and clock in, samples out, and no other effect: the same seed and the same times give the same samples. */
+export function createDevice(sensors: readonly SensorPlan[], building: SimulatedBuilding, seed: number): Device {
+	const running = sensors.map((sensor) => ({ ...sensor, base: hash(seed, sensor.sensorId, 'noise'), measure: KINDS[sensor.kind].switchOn() }));
+	return {
+		sensors,
+		sample: (now) =>
+			running.flatMap(({ sensorId, roomId, base, measure }) => {
+				const random = randomAt(base, now);
+				return measure(building.room(roomId, now), (deviation) => deviation * gaussian(random)).map(({ metric, value }) => ({
+					sensorId,
+					metric,
+					value,
+					unit: METRICS[metric].unit,
+					buildingId: building.id,
+					roomId,
+				}));
+			}),
+	};
+}

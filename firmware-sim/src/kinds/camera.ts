@@ -1,0 +1,7 @@
+import { measured, type SensorKind } from './kind.ts';
+
+/** A camera that counts heads and sends nothing but the number. */
+export const camera: SensorKind = {
+	metrics: ['peopleCount'],
+	switchOn: () => (room) => [measured('peopleCount', room.people, 0)],
+};
