@@ -10,14 +10,17 @@ const BIN = join(ROOT, 'node_modules', '.bin');
 const CHECKS: Record<string, string[]> = {
 	'format and lint': ['biome', 'check', '--error-on-warnings', '.'],
 	types: ['tsc', '-p', '.'],
-	...(existsSync(join(ROOT, 'frontend', 'tsconfig.json')) && { 'types of the frontend': ['vue-tsc', '--noEmit', '-p', 'frontend'] }),
+	...(existsSync(join(ROOT, 'frontend', 'tsconfig.json')) && {
+		'types of the frontend': ['node', 'scripts/vue-tsc.mjs', '--noEmit', '-p', 'frontend'],
+	}),
+	'lock file': ['npm', 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund'],
 	'import rules': ['vitest', 'run', 'test/imports.test.ts'],
 };
 
 /** Resolves with what the command printed, and whether it ended with 0. */
 function run([command, ...args]: string[]): Promise<{ ok: boolean; output: string }> {
 	return new Promise((resolve) => {
-		const child = spawn(join(BIN, command!), args, {
+		const child = spawn(command!, args, {
 			cwd: ROOT,
 			env: { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH}`, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) },
 			stdio: ['ignore', 'pipe', 'pipe'],
