@@ -7,6 +7,7 @@ export * from './http.ts';
 export * from './metrics.ts';
 export * from './occupancy.ts';
 export * from './reading.ts';
+export * from './requests.ts';
 export * from './roles.ts';
 export * from './room-value.ts';
 export * from './socket-events.ts';

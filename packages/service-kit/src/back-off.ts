@@ -20,3 +20,13 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 		signal?.addEventListener('abort', done, { once: true });
 	});
 }
+
+/** Resolves with true when `task` has, or with false after `ms`; the task goes on then. Rejects when the task does within that time. */
+export async function waitAtMost(ms: number, task: Promise<unknown>): Promise<boolean> {
+	const patience = new AbortController();
+	const done = await Promise.race([task.then(() => true), pause(ms, patience.signal).then(() => false)]);
+	patience.abort();
+	// Whoever started the task has gone on: its failure is told by the task itself.
+	if (!done) task.catch(() => {});
+	return done;
+}

@@ -23,18 +23,14 @@ export class BuildingDirectory {
 	readonly #buildings = new Map<string, RetainedBuilding>();
 	readonly #listeners = new Set<(buildingId: string) => void>();
 	readonly #logger: Logger;
-	#subscription: { close(): Promise<void> } | undefined;
 
 	constructor(logger: Logger) {
 		this.#logger = logger;
 	}
 
-	async start(bus: Watchable): Promise<void> {
-		this.#subscription = await bus.watch(TABLES.buildings, (key, value) => this.#apply(key, value));
-	}
-
-	async stop(): Promise<void> {
-		await this.#subscription?.close();
+	/** Follows the bus until closed; resolves when every building there is was told. */
+	follow(bus: Watchable): Promise<{ close(): Promise<void> }> {
+		return bus.watch(TABLES.buildings, (key, value) => this.#apply(key, value));
 	}
 
 	get(buildingId: string): RetainedBuilding | undefined {

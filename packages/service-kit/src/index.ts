@@ -1,9 +1,11 @@
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 export * from './back-off.ts';
 export * from './buildings.ts';
+export * from './bus-links.ts';
 export * from './http.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
+export * from './retained-table.ts';
 export * from './service.ts';
 export * from './settings.ts';
 export * from './tokens.ts';

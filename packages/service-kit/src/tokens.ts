@@ -132,7 +132,7 @@ export function callerOf(request: Request): AccountClaims {
 /**
  * @throws CrowdVisionError `not_found` for somebody who may not even know of the thing, `forbidden` for a member of too little weight.
  */
-export function requireRole(claims: AccountClaims, domainNames: readonly string[], role: Role, what: string): void {
+export function requireRole(claims: Pick<AccountClaims, 'memberships'>, domainNames: readonly string[], role: Role, what: string): void {
 	const weight = weightIn(claims.memberships, domainNames);
 	if (weight === 0) throw new CrowdVisionError('not_found', `There is no ${what}`);
 	if (weight < ROLES[role]) throw new CrowdVisionError('forbidden', `This needs the role ${role} or a higher one`);

@@ -1,0 +1,1 @@
+export { type Auth, type AuthContext, createAuth } from './service.ts';

@@ -1,0 +1,1 @@
+export { createTwin, type Twin, type TwinContext } from './service.ts';
