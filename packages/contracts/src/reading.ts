@@ -5,10 +5,10 @@ import { validator } from './validator.ts';
 /** 1..128 of A-Z a-z 0-9 . _ : - */
 export const SENSOR_ID = '^[A-Za-z0-9._:-]{1,128}$';
 /** A building or a room: one MQTT topic level, so no separator, wildcard or control character (MQTT-4.7). */
-export const PLACE_ID = '^[^/+#\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,128}$';
+export const PLACE_ID = '^[^/+#"\\\\\u0000-\u001f\u007f\ud800-\udfff]{1,128}$';
 
 export const SensorId = Type.String({ pattern: SENSOR_ID, description: '1..128 of A-Z a-z 0-9 . _ : -' });
-export const PlaceId = Type.String({ pattern: PLACE_ID, description: '1..128 characters without / + # and control characters' });
+export const PlaceId = Type.String({ pattern: PLACE_ID, description: '1..128 characters without / + # " \\ and control characters' });
 const Metric = Type.Enum(METRIC_KEYS, { description: 'a key of the metric catalog' });
 const EpochMs = Type.Number({ description: 'milliseconds since 1970-01-01T00:00:00Z' });
 

@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { PlaceId, SensorId, validator } from '@crowdvision/contracts';
+import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
+import Type, { type Static } from 'typebox';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+
+const closed = { additionalProperties: false };
+const Size = Type.String({ pattern: '^[1-9]\\d{0,9} ?(B|KiB|MiB|GiB)$', description: 'a size such as 512MiB' });
+const Duration = Type.String({ pattern: '^\\d{1,9} ?(ms|s|m|h|d)$', description: 'a duration such as 7d or 250ms' });
+const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
+
+export const SerialConfig = Type.Object(
+	{
+		path: Type.Optional(Type.String({ minLength: 1, description: 'stable path, such as /dev/serial/by-id/…' })),
+		glob: Type.Optional(Type.String({ minLength: 1 })),
+		usb: Type.Optional(
+			Type.Object(
+				{ vendorId: Type.Optional(Type.String()), productId: Type.Optional(Type.String()), serialNumber: Type.Optional(Type.String()) },
+				closed,
+			),
+		),
+		baudRate: Type.Optional(Type.Integer({ minimum: 50, maximum: 4_000_000 })),
+		framing: Type.Optional(Type.Enum(['jsonl'])),
+		defaults: Type.Optional(
+			Type.Object({ sensorId: Type.Optional(SensorId), buildingId: Type.Optional(PlaceId), roomId: Type.Optional(PlaceId) }, closed),
+		),
+		sensorIds: Type.Optional(Type.Array(SensorId, { description: 'sensors this port may speak for; default: only the one of defaults, if any' })),
+		requireToken: Type.Optional(Type.Boolean({ description: 'the device must begin with HELLO <deviceId> <token>' })),
+	},
+	closed,
+);
+export type SerialConfig = Static<typeof SerialConfig>;
+
+/** gateway.yaml. Every key is optional; the environment wins over the file. */
+export const GatewayFile = Type.Object(
+	{
+		gatewayId: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ -' })),
+		sources: Type.Optional(
+			Type.Object(
+				{
+					serial: Type.Optional(Type.Array(SerialConfig, { maxItems: 64 })),
+					mqtt: Type.Optional(Type.Object({ port: Type.Optional(Port) }, closed)),
+				},
+				closed,
+			),
+		),
+		log: Type.Optional(
+			Type.Object(
+				{
+					maxBytes: Type.Optional(Size),
+					maxAge: Type.Optional(Duration),
+					whenFull: Type.Optional(Type.Enum(['refuse', 'drop-oldest', 'drop-newest'])),
+					commitEvery: Type.Optional(Duration),
+				},
+				closed,
+			),
+		),
+		dedup: Type.Optional(
+			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
+		),
+		limits: Type.Optional(Type.Object({ messagesPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed)),
+		redis: Type.Optional(Type.Object({ url: Type.String({ pattern: '^rediss?://' }) }, closed)),
+	},
+	closed,
+);
+export type GatewayFile = Static<typeof GatewayFile>;
+const gatewayFile = validator(GatewayFile);
+
+export const GATEWAY_SETTINGS = {
+	...COMMON_SETTINGS,
+	MQTT_PORT: integer('MQTT port; 0 takes a free one', '1883', 0, 65_535),
+	GATEWAY_CONFIG: text('configuration file of the gateway', './gateway.yaml'),
+} as const;
+
+/** Everything the gateway is built from. Sizes in bytes, durations in ms. */
+export interface GatewayConfig {
+	gatewayId: string;
+	host: string;
+	port: number;
+	mqttPort: number;
+	dataDir: string;
+	redisUrl: string | undefined;
+	jwtSecret: string | undefined;
+	logLevel: string;
+	serial: SerialConfig[];
+	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
+	dedup: { maxAgeSeconds: number; maxPerSource: number };
+	messagesPerSecond: number;
+}
+
+/**
+ * Reads the environment and gateway.yaml.
+ * @throws SettingsError with every mistake: variable, or file, line and column; what it was, and what is allowed.
+ */
+export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+	const settings = readSettings(GATEWAY_SETTINGS, env);
+	const file = readGatewayFile(settings.GATEWAY_CONFIG, env.GATEWAY_CONFIG !== undefined);
+	const { log = {}, dedup = {} } = file;
+	return {
+		gatewayId:
+			file.gatewayId ??
+			(hostname()
+				.replace(/[^A-Za-z0-9._-]/g, '-')
+				.slice(0, 64) ||
+				'gateway'),
+		host: settings.HOST,
+		port: settings.PORT,
+		mqttPort: env.MQTT_PORT ? settings.MQTT_PORT : (file.sources?.mqtt?.port ?? settings.MQTT_PORT),
+		dataDir: settings.DATA_DIR,
+		redisUrl: settings.REDIS_URL ?? file.redis?.url,
+		jwtSecret: settings.JWT_SECRET,
+		logLevel: settings.LOG_LEVEL,
+		serial: file.sources?.serial ?? [],
+		log: {
+			maxBytes: bytes(log.maxBytes ?? '512MiB'),
+			maxAgeMs: milliseconds(log.maxAge ?? '7d'),
+			whenFull: log.whenFull ?? 'refuse',
+			commitEveryMs: milliseconds(log.commitEvery ?? '0ms'),
+		},
+		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
+		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
+	};
+}
+
+function readGatewayFile(path: string, asked: boolean): GatewayFile {
+	let source: string;
+	try {
+		source = readFileSync(path, 'utf8');
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !asked) return {};
+		throw new SettingsError(`GATEWAY_CONFIG is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`);
+	}
+	return parseGatewayFile(path, source);
+}
+
+/**
+ * Parses and validates gateway.yaml.
+ * @throws SettingsError, a line for each mistake: file:line:column, what is wrong, what is allowed.
+ */
+export function parseGatewayFile(name: string, source: string): GatewayFile {
+	const lines = new LineCounter();
+	const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+	const at = (position: number) => {
+		const { line, col } = lines.linePos(position);
+		return `${name}:${line}:${col}`;
+	};
+	if (document.errors.length > 0) throw new SettingsError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'));
+	const value: unknown = document.toJS() ?? {};
+	const problems = gatewayFile.problems(value);
+	if (problems.length === 0) return value as GatewayFile;
+	throw new SettingsError(
+		problems
+			.map(({ path, message }) => {
+				const keys = path.split('/').slice(1);
+				let node: unknown;
+				do node = document.getIn(keys, true);
+				while (!isNode(node) && keys.pop() !== undefined);
+				return `${at(isNode(node) ? (node.range?.[0] ?? 0) : 0)}: ${path.slice(1).replaceAll('/', '.') || 'the file'} ${message}`;
+			})
+			.join('\n'),
+	);
+}
+
+const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 };
+
+function bytes(text: string): number {
+	return measure(text, BYTES);
+}
+
+function milliseconds(text: string): number {
+	return measure(text, MILLISECONDS);
+}
+
+function measure(text: string, units: Record<string, number>): number {
+	const [, number, unit] = /^(\d+) ?(\w+)$/.exec(text) ?? [];
+	return Number(number) * (units[unit ?? ''] ?? Number.NaN);
+}

@@ -1,0 +1,62 @@
+import { METRIC_KEYS, metricDefinition } from '@crowdvision/contracts';
+import { type Candidate, type Decoded, DecodeError, type FrameContext } from './candidate.ts';
+
+/**
+ * The gateway's own format (spec section 3): a reading, an array of readings, the short form in which a metric's own name
+ * carries the value, or, where the topic names the metric, a bare number.
+ * @throws DecodeError
+ */
+export function decodeCanonical(value: unknown, context: FrameContext): Decoded[] {
+	if (!Array.isArray(value)) return decodeOne(value, context, 0);
+	if (value.length === 0) throw new DecodeError({ path: '', message: 'must hold at least one reading' }, 0);
+	return value.flatMap((item, index) => decodeOne(item, context, index));
+}
+
+function decodeOne(value: unknown, context: FrameContext, index: number): Decoded[] {
+	if (typeof value === 'number' && context.metric !== undefined) return [{ candidate: withContext({ value }, context, index), index }];
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+		throw new DecodeError({ path: '', message: context.metric ? 'must be a number or a reading' : 'must be a reading: a JSON object' }, index);
+	}
+	const candidate = value as Candidate;
+	if (candidate.metric !== undefined || candidate.value !== undefined) return [{ candidate: withContext(candidate, context, index), index }];
+	return decodeShortForm(candidate, context, index);
+}
+
+/** Adds what the way in says. Says both something, they must agree. */
+function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
+	let merged = candidate;
+	for (const key of ['sensorId', 'metric', 'buildingId', 'roomId'] as const) {
+		const told = context[key];
+		if (told === undefined) continue;
+		if (candidate[key] === undefined) {
+			if (merged === candidate) merged = { ...candidate };
+			merged[key] = told;
+		} else if (candidate[key] !== told) {
+			throw new DecodeError({ path: `/${key}`, message: `says otherwise than its topic or port, which says "${told}"` }, index);
+		}
+	}
+	return merged;
+}
+
+/** `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}` and the like, with any number of metrics. */
+function decodeShortForm(value: Candidate, context: FrameContext, index: number): Decoded[] {
+	const { type, timestamp, ...rest } = value;
+	const metrics = METRIC_KEYS.filter((key) => Object.hasOwn(rest, key));
+	if (typeof type === 'string' && metricDefinition(type) && !metrics.includes(type as (typeof METRIC_KEYS)[number])) {
+		throw new DecodeError({ path: `/${type}`, message: `is required, as "type" names it` }, index);
+	}
+	if (metrics.length === 0) {
+		throw new DecodeError({ path: '/metric', message: 'is required, with "value"; or a metric\'s own name with its value' }, index);
+	}
+	const shared: Candidate = {};
+	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot']) if (rest[key] !== undefined) shared[key] = rest[key];
+	if (shared.observedAt === undefined && timestamp !== undefined) shared.observedAt = timestamp;
+	if (shared.sensorId === undefined && context.sensorId === undefined) shared.sensorId = context.onlySensorId ?? roomAsSensor(shared);
+	return metrics.map((metric) => ({ candidate: withContext({ ...shared, metric, value: rest[metric] }, context, index), index }));
+}
+
+/** The short form need not name a sensor; its room then stands for it. */
+function roomAsSensor({ buildingId, roomId }: Candidate): string | undefined {
+	if (typeof buildingId !== 'string' || typeof roomId !== 'string') return undefined;
+	return `${buildingId}.${roomId}`.replace(/[^A-Za-z0-9._:-]/g, '-').slice(0, 128);
+}

@@ -1,0 +1,134 @@
+import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { type Bus, trimStream } from '@crowdvision/bus';
+import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
+import { type CommitWorker, Log } from '@crowdvision/log';
+import type { Logger, Registry as Metrics, Router, Service, Tokens } from '@crowdvision/service-kit';
+import type { GatewayConfig } from './config.ts';
+import { Credentials } from './credentials.ts';
+import { Devices } from './devices.ts';
+import { Intake } from './intake.ts';
+import { Ledger } from './ledger.ts';
+import { registerMetrics } from './metrics.ts';
+import { Occupancy } from './normalize/occupancy.ts';
+import { OccupancyFile } from './occupancy-file.ts';
+import { Registry } from './registry.ts';
+import { Rejected } from './rejected.ts';
+import { Relay } from './relay.ts';
+import { gatewayRoutes } from './routes.ts';
+import { HttpSource } from './sources/http.ts';
+import { MqttSource } from './sources/mqtt.ts';
+import { RateLimit } from './sources/rate-limit.ts';
+import { SerialSource } from './sources/serial.ts';
+import { SocketIoSource } from './sources/socketio.ts';
+
+/** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
+export interface Gateway extends Service {
+	ingest: Router;
+	attach(server: Server): void;
+	/** Begins to take messages. Call it after the HTTP server listens. */
+	start(): Promise<void>;
+	/** Port of MQTT over TCP, once started. */
+	mqttPort(): number;
+	/** Stops taking messages and lets those under way finish; what they brought is still being delivered until `stop`. */
+	stopIntake(): Promise<void>;
+}
+
+/** Opens the log that everything else is a cursor on. */
+export function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, logger: Logger): Promise<Log> {
+	const dir = join(config.dataDir, 'gateway', 'log');
+	mkdirSync(dir, { recursive: true, mode: 0o700 });
+	return Log.open({
+		dir,
+		worker,
+		...config.log,
+		dedup: config.dedup,
+		onIncident: (incident) => logger.error({ incident }, 'log: something is damaged or missing'),
+	});
+}
+
+/**
+ *  serial ─┐                                ack when durable
+ *  mqtt   ─┤             ┌─────────────────────────────────────────▶ back to the sensor
+ *  http   ─┼─▶ intake ───┴─▶ log ─┬─▶ relay ─▶ Redis        (with REDIS_URL)
+ *  socket ─┘    │ decode          └─▶ the services' own cursors (embedded)
+ *               │ normalize
+ *               └─▶ rejected
+ */
+export async function createGateway(parts: {
+	config: GatewayConfig;
+	log: Log;
+	worker: CommitWorker;
+	/** Where buildings, sensors and device events are told; without it the gateway is on its own. */
+	bus: Bus | undefined;
+	tokens: Tokens;
+	logger: Logger;
+	metrics: Metrics;
+}): Promise<Gateway> {
+	const { config, log, worker, bus, tokens, logger, metrics } = parts;
+	const dir = join(config.dataDir, 'gateway');
+	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: something is damaged');
+
+	const ledger = new Ledger();
+	const registry = new Registry(join(dir, 'registry'));
+	if (bus) await registry.follow(bus);
+	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
+	const occupancy = new Occupancy();
+	const occupancyFile = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
+	const devices = new Devices(config.gatewayId, (channel, message) => {
+		bus?.announce(channel, message).catch((error: Error) => logger.debug({ err: error.message }, 'a device event was not announced'));
+	});
+	const credentials = new Credentials(tokens, registry);
+	const intake = new Intake({ log, registry, occupancy, rejected, ledger, gatewayId: config.gatewayId });
+	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
+	const rateLimit = new RateLimit(config.messagesPerSecond);
+
+	const http = new HttpSource({ credentials, devices, rateLimit, refuse });
+	const socketIo = new SocketIoSource({ credentials, devices, rateLimit, logger });
+	const mqtt = new MqttSource({ credentials, devices, registry, refuse, logger, host: config.host, port: config.mqttPort });
+	const serial = config.serial.map((port) => new SerialSource(port, { credentials, devices, refuse, logger }));
+	const sources = [...serial, mqtt, http, socketIo];
+
+	const relay = config.redisUrl
+		? new Relay({
+				log,
+				url: config.redisUrl,
+				gatewayId: config.gatewayId,
+				field: STREAM_FIELDS.telemetry,
+				logger,
+				trim: (redis) => trimStream(redis, STREAMS.telemetry),
+			})
+		: undefined;
+	registerMetrics(metrics, { log, ledger, relay });
+
+	const router = gatewayRoutes({ tokens, devices, rejected, ledger });
+	const stopIntake = async () => {
+		await Promise.all(sources.map((source) => source.stop()));
+		await log.durable().catch(() => undefined);
+	};
+	return {
+		name: 'gateway',
+		router,
+		ingest: http.router,
+		attach(server) {
+			socketIo.attach(server);
+			mqtt.attach(server);
+		},
+		async start() {
+			relay?.start();
+			for (const source of sources) await source.start((frame) => intake.deliver(frame));
+		},
+		mqttPort: () => mqtt.port,
+		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway from taking readings.
+		trouble: async () => mqtt.trouble() ?? log.stats().trouble ?? relay?.trouble(),
+		stopIntake,
+		async stop() {
+			await stopIntake();
+			await relay?.stop();
+			await occupancyFile.close();
+			await rejected.close();
+			await registry.close();
+		},
+	};
+}

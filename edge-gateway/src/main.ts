@@ -1,0 +1,92 @@
+import { mkdirSync } from 'node:fs';
+import { RedisBus } from '@crowdvision/bus';
+import { startCommitWorker } from '@crowdvision/log';
+import {
+	closeServer,
+	createApp,
+	createLogger,
+	createServer,
+	finishApp,
+	Lifecycle,
+	listen,
+	loadSecret,
+	probeRoutes,
+	Registry,
+	runMain,
+	SettingsError,
+	Tokens,
+} from '@crowdvision/service-kit';
+import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { createGateway, openTelemetryLog } from './gateway.ts';
+
+const USAGE = `usage: npm run gateway                     run the gateway alone
+       npm run gateway -- check            validate the environment and gateway.yaml, and exit
+       npm run gateway -- token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
+                                           make a device token with this gateway's secret`;
+
+/** The gateway as its own process, on a Pi. */
+async function run(config: GatewayConfig): Promise<void> {
+	const logger = createLogger('gateway', config.logLevel);
+	const lifecycle = new Lifecycle(logger);
+	lifecycle.exitOnSignals();
+	try {
+		const tokens = new Tokens(loadSecret(config.jwtSecret, config.dataDir));
+		const metrics = new Registry();
+		const worker = startCommitWorker();
+		lifecycle.onStop('commit thread', () => worker.close());
+		const log = await openTelemetryLog(config, worker, logger);
+		lifecycle.onStop('log', () => log.close());
+		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : undefined;
+		if (bus) lifecycle.onStop('bus', () => bus.close());
+		const gateway = await createGateway({ config, log, worker, bus, tokens, logger, metrics });
+		lifecycle.onStop('gateway', () => gateway.stop());
+
+		const app = createApp();
+		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));
+		app.use(gateway.ingest);
+		app.use(gateway.router);
+		finishApp(app, logger);
+		const server = createServer(app);
+		gateway.attach(server);
+		lifecycle.onStop('http', () => closeServer(server));
+		lifecycle.onStop('intake', () => gateway.stopIntake());
+		const port = await listen(server, config.port, config.host);
+		await gateway.start();
+		process.stdout.write(`ready http://${config.host}:${port} mqtt://${config.host}:${gateway.mqttPort()}\n`);
+	} catch (error) {
+		await lifecycle.stop();
+		throw error;
+	}
+}
+
+/** Makes a device token where there is no auth service at hand. */
+async function makeToken(config: GatewayConfig, options: string[]): Promise<void> {
+	const given = new Map<string, string>();
+	for (let i = 0; i < options.length; i += 2) {
+		const [option, value] = options.slice(i, i + 2);
+		if (!['--device', '--domain', '--building', '--sensors'].includes(option ?? '') || !value) throw new SettingsError(USAGE);
+		given.set(option!, value);
+	}
+	const id = given.get('--device');
+	if (!id) throw new SettingsError(USAGE);
+	mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+	const building = given.get('--building');
+	const sensors = given.get('--sensors');
+	const token = await new Tokens(loadSecret(config.jwtSecret, config.dataDir)).signDevice({
+		id,
+		domainName: given.get('--domain') ?? 'local',
+		...(building === undefined ? {} : { buildingId: building }),
+		...(sensors === undefined ? {} : { sensorIds: sensors.split(',') }),
+	});
+	process.stdout.write(`${token}\n`);
+}
+
+await runMain(async () => {
+	const [command, ...options] = process.argv.slice(2);
+	if (command === '--help' || command === 'help') return void process.stdout.write(`${USAGE}\n`);
+	const config = readGatewayConfig(process.env);
+	if (command === undefined) return run(config);
+	if (command === 'check') return void process.stdout.write('the configuration is valid\n');
+	if (command === 'token') return makeToken(config, options);
+	throw new SettingsError(USAGE);
+});

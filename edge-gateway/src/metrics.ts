@@ -1,0 +1,32 @@
+import type { Log } from '@crowdvision/log';
+import { Gauge, type Registry } from '@crowdvision/service-kit';
+import type { Ledger } from './ledger.ts';
+import type { Relay } from './relay.ts';
+
+/** What Prometheus reads of the gateway. */
+export function registerMetrics(metrics: Registry, { log, ledger, relay }: { log: Log; ledger: Ledger; relay: Relay | undefined }): void {
+	const gauge = (name: string, help: string, read: () => number) => {
+		new Gauge({
+			name,
+			help,
+			registers: [metrics],
+			collect() {
+				this.set(read());
+			},
+		});
+	};
+	ledger.register(metrics);
+	gauge('gateway_ledger_imbalance', 'Readings received and not accounted for; must be 0', () => ledger.imbalance());
+	gauge('gateway_log_bytes', 'Bytes of the log on disk', () => log.stats().bytes);
+	gauge('gateway_log_max_bytes', 'Bound of the log on disk', () => log.stats().maxBytes);
+	gauge('gateway_log_end_offset', 'Offset after the newest durable reading', () => log.endOffset);
+	gauge('gateway_log_dropped', 'Readings given up by policy or age since the start', () =>
+		Object.values(log.stats().dropped).reduce((sum, n) => sum + n, 0),
+	);
+	gauge('gateway_log_incidents', 'Damage found in the log since the start', () => log.stats().incidents);
+	if (relay) {
+		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);
+		gauge('gateway_relay_delivered', 'Readings appended to Redis since the start', () => relay.stats().delivered);
+		gauge('gateway_relay_lost', 'Readings the relay was told are lost from the log', () => relay.stats().lost);
+	}
+}

@@ -1,0 +1,21 @@
+import type { MetricDefinition, Problem } from '@crowdvision/contracts';
+
+/** Enough for any sensor, and it takes the noise of a floating point conversion away (70 degF is 21.111111 degC). */
+const CONVERTED_DECIMALS = 1e6;
+
+/**
+ * The value in the catalog's unit, or what is wrong with it: a unit that this metric is not measured in, or a value outside
+ * the hard range.
+ */
+export function toCatalogUnit(definition: MetricDefinition, value: number, unit: string | undefined): number | Problem {
+	let converted = value;
+	if (unit !== undefined && unit !== definition.unit) {
+		const convert = definition.accepts && Object.hasOwn(definition.accepts, unit) ? definition.accepts[unit] : undefined;
+		if (!convert) return { path: '/unit', message: `must be one of ${[definition.unit, ...Object.keys(definition.accepts ?? {})].join(', ')}` };
+		converted = Math.round(convert(value) * CONVERTED_DECIMALS) / CONVERTED_DECIMALS;
+	}
+	if (converted < definition.min || converted > definition.max) {
+		return { path: '/value', message: `must be from ${definition.min} to ${definition.max} ${definition.unit}` };
+	}
+	return converted;
+}

@@ -1,0 +1,78 @@
+import type { Bus, Subscription } from '@crowdvision/bus';
+import { type RetainedBuilding, type RetainedRevocation, type RetainedSensor, TABLES } from '@crowdvision/contracts';
+import { CheckpointFile } from '@crowdvision/log';
+
+interface Kept {
+	buildings: Record<string, RetainedBuilding>;
+	sensors: Record<string, RetainedSensor>;
+	revoked?: Record<string, RetainedRevocation>;
+}
+
+const SAVE_AFTER_MS = 1000;
+
+/** Buildings and registered sensors, as twin retains them on the bus; kept on disk for a start while the bus is away. */
+export class Registry {
+	readonly #buildings = new Map<string, RetainedBuilding>();
+	readonly #sensors = new Map<string, RetainedSensor>();
+	readonly #revoked = new Map<string, RetainedRevocation>();
+	readonly #file: CheckpointFile<Kept>;
+	readonly #watches: Subscription[] = [];
+	#saveTimer: NodeJS.Timeout | undefined;
+
+	constructor(path: string) {
+		this.#file = new CheckpointFile<Kept>(path);
+		const { value } = this.#file.read();
+		for (const [id, building] of Object.entries(value?.buildings ?? {})) this.#buildings.set(id, building);
+		for (const [id, sensor] of Object.entries(value?.sensors ?? {})) this.#sensors.set(id, sensor);
+		for (const [id, revocation] of Object.entries(value?.revoked ?? {})) this.#revoked.set(id, revocation);
+	}
+
+	building(id: string): RetainedBuilding | undefined {
+		return this.#buildings.get(id);
+	}
+
+	sensor(id: string): RetainedSensor | undefined {
+		return this.#sensors.get(id);
+	}
+
+	/** Whether a device's token of that time (epoch seconds) is void. */
+	isRevoked(deviceId: string, issuedAt = 0): boolean {
+		const revocation = this.#revoked.get(deviceId);
+		return revocation !== undefined && issuedAt <= revocation.before;
+	}
+
+	/** Follows the bus from now on. */
+	async follow(bus: Bus): Promise<void> {
+		this.#watches.push(
+			await bus.watch(TABLES.buildings, (id, value) => this.#take(this.#buildings, id, value)),
+			await bus.watch(TABLES.sensors, (id, value) => this.#take(this.#sensors, id, value)),
+			await bus.watch(TABLES.revokedDevices, (id, value) => this.#take(this.#revoked, id, value)),
+		);
+	}
+
+	#take<T>(table: Map<string, T>, id: string, value: string | null): void {
+		if (value === null) table.delete(id);
+		else table.set(id, JSON.parse(value) as T);
+		this.#saveSoon();
+	}
+
+	#saveSoon(): void {
+		this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_AFTER_MS).unref();
+	}
+
+	#save(): void {
+		this.#saveTimer = undefined;
+		this.#file.write(this.#export()).catch(() => undefined);
+	}
+
+	#export(): Kept {
+		return { buildings: Object.fromEntries(this.#buildings), sensors: Object.fromEntries(this.#sensors), revoked: Object.fromEntries(this.#revoked) };
+	}
+
+	async close(): Promise<void> {
+		await Promise.all(this.#watches.map((watch) => watch.close()));
+		clearTimeout(this.#saveTimer);
+		await this.#file.settled();
+		if (this.#saveTimer) this.#file.writeSync(this.#export());
+	}
+}

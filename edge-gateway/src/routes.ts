@@ -1,0 +1,36 @@
+import { ROLES, weightIn } from '@crowdvision/contracts';
+import { callerOf, type Request, Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
+import type { Devices } from './devices.ts';
+import type { Ledger } from './ledger.ts';
+import type { Rejected } from './rejected.ts';
+
+const MOST_LISTED = 200;
+
+/** What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; a port of this machine is an admin's. */
+export function gatewayRoutes({
+	tokens,
+	devices,
+	rejected,
+	ledger,
+}: {
+	tokens: Tokens;
+	devices: Devices;
+	rejected: Rejected;
+	ledger: Ledger;
+}): Router {
+	const router = Router();
+	const guard = requireAccount(tokens);
+	router.get('/devices', guard, (request, response) => {
+		response.json({ devices: devices.list(({ domainName }) => mayLookAt(request, domainName)) });
+	});
+	router.get('/rejected', guard, (request, response) => {
+		response.json({ rejected: rejected.list(MOST_LISTED, ({ domainName }) => mayLookAt(request, domainName)), counts: ledger.summary() });
+	});
+	return router;
+}
+
+function mayLookAt(request: Request, domainName: string | undefined): boolean {
+	const { memberships } = callerOf(request);
+	if (domainName === undefined) return memberships.some(({ role }) => ROLES[role] >= ROLES.business_admin);
+	return weightIn(memberships, [domainName]) >= ROLES.business_staff;
+}

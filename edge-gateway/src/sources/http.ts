@@ -1,0 +1,90 @@
+import { CrowdVisionError } from '@crowdvision/contracts';
+import { bearerToken, express, type RequestHandler, Router } from '@crowdvision/service-kit';
+import type { Credentials } from '../credentials.ts';
+import type { Devices } from '../devices.ts';
+import type { Frame, Intake } from '../intake.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { Deliver, Source } from './source.ts';
+
+const MAX_BODY = 1024 * 1024;
+const JSON_TYPE = 'application/json';
+const NDJSON_TYPE = 'application/x-ndjson';
+
+/** `POST /ingest`: a reading, an array of readings, or one per line. The whole batch is stored or none of it. */
+export class HttpSource implements Source {
+	readonly name = 'http';
+	readonly router: Router;
+	#deliver: Deliver | undefined;
+
+	constructor(parts: { credentials: Credentials; devices: Devices; rateLimit: RateLimit; refuse: Intake['refuse'] }) {
+		const { credentials, devices, rateLimit, refuse } = parts;
+		this.router = Router();
+		const ingest: RequestHandler = async (request, response) => {
+			const sender = await credentials.sender(bearerToken(request));
+			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
+			const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+			const frame: Frame = { transport: 'http', source: 'POST /ingest', sender, context: onlySensor(sender.sensorIds), raw };
+			if (mediaType(request.headers['content-type']) === NDJSON_TYPE) {
+				try {
+					frame.parsed = parseLines(raw);
+				} catch (error) {
+					if (error instanceof CrowdVisionError) await refuse(frame, error);
+					throw error;
+				}
+			}
+			rateLimit.take(sender.id);
+			const accepted = await this.#deliver(frame);
+			devices.heard(sender.id, sender.domainName, 'http', accepted);
+			response.status(202).json({ accepted });
+		};
+		this.router.post('/ingest', checkMediaType, express.raw({ type: () => true, limit: MAX_BODY }), ingest);
+		this.router.all('/ingest', (request, response) => {
+			response.set('Allow', 'POST');
+			throw new CrowdVisionError('method_not_allowed', `/ingest takes POST, not ${request.method}`);
+		});
+	}
+
+	async start(deliver: Deliver): Promise<void> {
+		this.#deliver = deliver;
+	}
+
+	async stop(): Promise<void> {
+		this.#deliver = undefined;
+	}
+
+	trouble(): string | undefined {
+		return undefined;
+	}
+}
+
+function onlySensor(sensorIds: ReadonlySet<string> | undefined): { onlySensorId?: string } {
+	if (sensorIds?.size !== 1) return {};
+	const [onlySensorId] = sensorIds;
+	return onlySensorId === undefined ? {} : { onlySensorId };
+}
+
+function mediaType(header: string | undefined): string {
+	return (header ?? JSON_TYPE).split(';', 1)[0]!.trim().toLowerCase();
+}
+
+const checkMediaType: RequestHandler = (request, _response, next) => {
+	const type = mediaType(request.headers['content-type']);
+	if (type !== JSON_TYPE && type !== NDJSON_TYPE) {
+		throw new CrowdVisionError('unsupported_media_type', `Content-Type is ${type.slice(0, 100)}, but must be ${JSON_TYPE} or ${NDJSON_TYPE}`);
+	}
+	next();
+};
+
+/** NDJSON: one JSON value a line; empty lines are skipped. */
+function parseLines(raw: Buffer): unknown[] {
+	const values: unknown[] = [];
+	for (const [number, line] of raw.toString('utf8').split('\n').entries()) {
+		if (line.trim() === '') continue;
+		try {
+			values.push(JSON.parse(line));
+		} catch {
+			throw new CrowdVisionError('not_json', `Line ${number + 1} is not valid JSON`, { index: values.length });
+		}
+	}
+	return values;
+}

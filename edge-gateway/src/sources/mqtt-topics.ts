@@ -1,0 +1,38 @@
+import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
+import type { FrameContext } from '../decode/candidate.ts';
+import type { Sender } from '../normalize/identify.ts';
+
+const place = new RegExp(PLACE_ID);
+const sensor = new RegExp(SENSOR_ID);
+
+/** What a topic that a device publishes to stands for. */
+export type Publication = { kind: 'telemetry'; context: FrameContext } | { kind: 'status'; sensorId: string } | { kind: 'unknown' };
+
+const UNKNOWN: Publication = { kind: 'unknown' };
+
+/** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]` or `status/{sensorId}`. */
+export function publicationOf(topic: string): Publication {
+	const levels = topic.split('/');
+	if (levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5)) {
+		const [, buildingId, roomId, sensorId, metric] = levels as [string, string, string, string, string?];
+		if (!place.test(buildingId) || !place.test(roomId) || !sensor.test(sensorId)) return UNKNOWN;
+		return { kind: 'telemetry', context: metric === undefined ? { buildingId, roomId, sensorId } : { buildingId, roomId, sensorId, metric } };
+	}
+	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!)) return { kind: 'status', sensorId: levels[1]! };
+	return UNKNOWN;
+}
+
+/** Whether a sender may speak and listen as this sensor: one of its scope, else only the one named like itself. */
+export function isOwn(sender: Sender, sensorId: string): boolean {
+	return sender.sensorIds ? sender.sensorIds.has(sensorId) : sensorId === sender.id;
+}
+
+/** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below. */
+export function maySubscribe(sender: Sender, filter: string, registeredIn: (sensorId: string) => string | undefined): boolean {
+	const levels = filter.split('/');
+	const own = (sensorId: string | undefined) =>
+		sensorId !== undefined &&
+		(isOwn(sender, sensorId) || (!sender.sensorIds && sender.buildingId !== undefined && registeredIn(sensorId) === sender.buildingId));
+	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
+	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]);
+}

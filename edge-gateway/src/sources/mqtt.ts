@@ -1,0 +1,227 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import { createServer, type Socket, type Server as TcpServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { CrowdVisionError } from '@crowdvision/contracts';
+import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
+import { createWebSocketStream, WebSocketServer } from 'ws';
+import type { Credentials } from '../credentials.ts';
+import type { Devices } from '../devices.ts';
+import type { Frame, Intake } from '../intake.ts';
+import { notAllowed, type Sender } from '../normalize/identify.ts';
+import type { Registry } from '../registry.ts';
+import { isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
+import type { Deliver, Source } from './source.ts';
+
+const MAX_MESSAGE = 1024 * 1024;
+const MOST_CONNECTIONS = 5000;
+const CONNECT_TIMEOUT_MS = 10_000;
+const MOST_TOPICS_REMEMBERED = 4096;
+/** Where what was refused goes instead of to subscribers: MQTT 3.1.1 can only acknowledge it (MQTT-3.3.5-2), and nobody may subscribe here. */
+const REFUSED_TOPIC = '$refused';
+/** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
+const BAD_CREDENTIALS = 4;
+
+interface MqttParts {
+	credentials: Credentials;
+	devices: Devices;
+	registry: Registry;
+	refuse: Intake['refuse'];
+	logger: Logger;
+	host: string;
+	port: number;
+}
+
+/**
+ * The embedded MQTT broker, over TCP and over WebSocket at `/mqtt`.
+ *
+ * aedes writes the PUBACK when `authorizePublish` calls back, so that is where the reading is made durable. It reads on from a client
+ * only when all packets of its last chunk have called back: a slow disk slows the senders, and nothing piles up here.
+ */
+export class MqttSource implements Source {
+	readonly name = 'mqtt';
+	readonly #parts: MqttParts;
+	readonly #broker: Aedes;
+	readonly #server: TcpServer;
+	readonly #webSockets = new WebSocketServer({
+		noServer: true,
+		maxPayload: MAX_MESSAGE,
+		handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
+	});
+	readonly #connections = new Set<Duplex>();
+	readonly #senders = new WeakMap<Client, Sender>();
+	readonly #topics = new Map<string, Publication>();
+	readonly #stopping = new AbortController();
+	#deliver: Deliver | undefined;
+
+	constructor(parts: MqttParts) {
+		this.#parts = parts;
+		this.#broker = new Aedes({
+			connectTimeout: CONNECT_TIMEOUT_MS,
+			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
+			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
+			authorizeSubscribe: (client, subscription, done) => done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+		});
+		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
+		// Without Nagle's delay, or PUBACKs wait for company that the sender in turn waits for.
+		this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+		this.#server.maxConnections = MOST_CONNECTIONS;
+	}
+
+	/** The port in use, once started. */
+	get port(): number {
+		return (this.#server.address() as { port: number }).port;
+	}
+
+	/** Takes the path `/mqtt` of a server that others share. */
+	attach(server: HttpServer): void {
+		server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+			if (new URL(request.url ?? '/', 'http://localhost').pathname !== '/mqtt') return;
+			if (this.#stopping.signal.aborted || this.#connections.size >= MOST_CONNECTIONS) return void socket.destroy();
+			socket.setNoDelay(true);
+			this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+				this.#accept(createWebSocketStream(webSocket));
+			});
+		});
+	}
+
+	async start(deliver: Deliver): Promise<void> {
+		this.#deliver = deliver;
+		await this.#broker.listen();
+		await new Promise<void>((resolve, reject) => {
+			const { host, port } = this.#parts;
+			this.#server.once('error', (error: NodeJS.ErrnoException) => {
+				reject(
+					new Error(
+						error.code === 'EADDRINUSE'
+							? `MQTT port ${port} on ${host} is taken; set MQTT_PORT to another`
+							: `cannot listen for MQTT: ${error.message}`,
+					),
+				);
+			});
+			this.#server.listen(port, host, resolve);
+		});
+	}
+
+	async stop(): Promise<void> {
+		this.#stopping.abort();
+		this.#deliver = undefined;
+		const closed = this.#server.listening ? new Promise<void>((resolve) => this.#server.close(() => resolve())) : Promise.resolve();
+		await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
+		for (const connection of this.#connections) connection.destroy();
+		await closed;
+	}
+
+	trouble(): string | undefined {
+		return this.#server.listening ? undefined : 'MQTT: not listening';
+	}
+
+	#accept(connection: Duplex): void {
+		this.#connections.add(connection);
+		connection.on('close', () => this.#connections.delete(connection));
+		connection.on('error', () => undefined);
+		this.#broker.handle(connection);
+	}
+
+	#authenticate(
+		client: Client,
+		username: string | undefined,
+		password: Buffer | undefined,
+		done: (error: AuthenticateError | null, success: boolean | null) => void,
+	): void {
+		this.#parts.credentials.namedSender(username, password?.toString('utf8')).then(
+			(sender) => {
+				this.#senders.set(client, sender);
+				this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
+				done(null, true);
+			},
+			(error: Error) => done(Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError, null),
+		);
+	}
+
+	#onGone(client: Client): void {
+		const sender = this.#senders.get(client);
+		if (sender) this.#parts.devices.disconnected(sender.id, 'mqtt');
+	}
+
+	#maySubscribe(client: Client, filter: string): boolean {
+		const sender = this.#senders.get(client);
+		return sender !== undefined && maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId);
+	}
+
+	#authorizePublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
+		const sender = client ? this.#senders.get(client) : undefined;
+		const published = client && sender ? this.#publish(client, sender, packet) : Promise.reject(new Error('not signed in'));
+		published.then(
+			() => done(),
+			(error: Error) => done(error),
+		);
+	}
+
+	/** Resolves when the packet may be acknowledged; rejects where the connection must be closed instead. */
+	async #publish(client: Client, sender: Sender, packet: PublishPacket): Promise<void> {
+		const publication = this.#publicationOf(packet.topic);
+		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
+		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: {}, raw };
+		if (publication.kind === 'status') return this.#status(frame, packet, publication.sensorId);
+		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
+		packet.retain = false;
+		if (publication.kind === 'unknown') {
+			return this.#refuse(
+				frame,
+				packet,
+				'bad_request',
+				'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}] or status/{sensorId}',
+			);
+		}
+		frame.context = publication.context;
+		for (let attempt = 0; ; attempt++) {
+			try {
+				if (!this.#deliver) throw new Error('the gateway is stopping');
+				const accepted = await this.#deliver(frame);
+				this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
+				return;
+			} catch (error) {
+				if (!(error instanceof CrowdVisionError)) throw error;
+				if (error.status < 500) {
+					packet.topic = REFUSED_TOPIC;
+					return;
+				}
+				// A full log makes the client wait, not fail: closing would only make it come back with the same message.
+				await pause(backOff(attempt, 50, 2000), this.#stopping.signal);
+				if (client.closed) throw error;
+			}
+		}
+	}
+
+	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
+		const { sender } = frame;
+		const buildingId = this.#parts.registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
+		const allowed =
+			isOwn(sender, sensorId) || (!sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, this.#parts.registry));
+		if (!allowed) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
+		const state = frame.raw.toString('utf8');
+		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
+		this.#parts.devices.availability(sensorId, state);
+	}
+
+	/** Keeps the refusal, and keeps the message from subscribers. It is acknowledged all the same. */
+	async #refuse(frame: Frame, packet: PublishPacket, code: 'bad_request' | 'forbidden', message: string): Promise<void> {
+		packet.topic = REFUSED_TOPIC;
+		packet.retain = false;
+		await this.#parts.refuse(frame, new CrowdVisionError(code, message)).catch((error: unknown) => {
+			if (!(error instanceof CrowdVisionError)) throw error;
+		});
+	}
+
+	/** Topics are few and come again and again; their meaning is remembered, within a bound. */
+	#publicationOf(topic: string): Publication {
+		let publication = this.#topics.get(topic);
+		if (!publication) {
+			publication = publicationOf(topic);
+			if (this.#topics.size >= MOST_TOPICS_REMEMBERED) this.#topics.clear();
+			this.#topics.set(topic, publication);
+		}
+		return publication;
+	}
+}

@@ -1,0 +1,98 @@
+import type { Server as HttpServer } from 'node:http';
+import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGateway } from '@crowdvision/contracts';
+import type { Logger } from '@crowdvision/service-kit';
+import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
+import type { Credentials } from '../credentials.ts';
+import type { Devices } from '../devices.ts';
+import type { Sender } from '../normalize/identify.ts';
+import type { RateLimit } from './rate-limit.ts';
+import type { Deliver, Source } from './source.ts';
+
+type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
+type Sensor = Socket<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
+
+const MAX_MESSAGE = 1024 * 1024;
+
+/** Sensors over Socket.IO at `/ingest/socket.io`: its own path, so that a proxy can tell sensors from dashboards. */
+export class SocketIoSource implements Source {
+	readonly name = 'socket.io';
+	readonly #credentials: Credentials;
+	readonly #devices: Devices;
+	readonly #rateLimit: RateLimit;
+	readonly #logger: Logger;
+	#io: Sensors | undefined;
+	#deliver: Deliver | undefined;
+
+	constructor(parts: { credentials: Credentials; devices: Devices; rateLimit: RateLimit; logger: Logger }) {
+		this.#credentials = parts.credentials;
+		this.#devices = parts.devices;
+		this.#rateLimit = parts.rateLimit;
+		this.#logger = parts.logger;
+	}
+
+	/** Takes its path on a server that others share. Call it before the server listens. */
+	attach(server: HttpServer): void {
+		// destroyUpgrade: other paths of this server have WebSockets too, and are not ours to close.
+		const io: Sensors = new Server(server, { path: '/ingest/socket.io', serveClient: false, maxHttpBufferSize: MAX_MESSAGE, destroyUpgrade: false });
+		io.use((socket, next) => {
+			const token = (socket.handshake.auth as { token?: unknown }).token;
+			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(
+				(sender) => {
+					socket.data.sender = sender;
+					next();
+				},
+				(error: CrowdVisionError) => next(Object.assign(new Error(error.message), { data: error.toBody() })),
+			);
+		});
+		io.on('connection', (socket) => this.#serve(socket));
+		this.#io = io;
+	}
+
+	async start(deliver: Deliver): Promise<void> {
+		this.#deliver = deliver;
+	}
+
+	async stop(): Promise<void> {
+		this.#deliver = undefined;
+		const io = this.#io;
+		this.#io = undefined;
+		// Not io.close(): that would close the HTTP server too, which is not ours.
+		io?.disconnectSockets(true);
+		io?.engine.close();
+	}
+
+	trouble(): string | undefined {
+		return undefined;
+	}
+
+	#serve(socket: Sensor): void {
+		const { sender } = socket.data;
+		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
+		for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'online');
+		socket.on('disconnect', () => {
+			this.#devices.disconnected(sender.id, 'socket.io');
+			for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'offline');
+		});
+		socket.on('reading', (readings, done) => {
+			const answer = typeof done === 'function' ? done : () => undefined;
+			this.#take(sender, readings).then(answer, (error) => {
+				this.#logger.error({ err: error }, 'socket.io: a message failed');
+				answer({ ok: false, error: { code: 'internal', message: 'Something went wrong here' } });
+			});
+		});
+	}
+
+	async #take(sender: Sender, readings: unknown): Promise<Outcome<{ accepted: number }>> {
+		try {
+			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
+			this.#rateLimit.take(sender.id);
+			const raw = Buffer.from(JSON.stringify(readings) ?? '');
+			const accepted = await this.#deliver({ transport: 'socket.io', source: 'reading', sender, context: {}, raw, parsed: readings ?? null });
+			this.#devices.heard(sender.id, sender.domainName, 'socket.io', accepted);
+			return { ok: true, accepted };
+		} catch (error) {
+			if (error instanceof CrowdVisionError) return { ok: false, ...error.toBody() };
+			throw error;
+		}
+	}
+}
