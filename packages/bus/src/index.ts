@@ -1,3 +1,5 @@
 export * from './bus.ts';
-export { EmbeddedBus } from './embedded-bus.ts';
-export { RedisBus } from './redis-bus.ts';
+export { EmbeddedBus, type EmbeddedBusOptions } from './embedded-bus.ts';
+export type { BusLogger } from './logger.ts';
+export { RedisBus, type RedisBusOptions } from './redis-bus.ts';
+export { DEFAULT_TRIM, type TrimBounds, type Trimmed, trimStream } from './redis-trim.ts';

@@ -1,0 +1,154 @@
+import type { Cursor, Log } from '@crowdvision/log';
+import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { BusEntry, ConsumeOptions, Subscription } from './bus.ts';
+import { type Delivery, deliver } from './deliver.ts';
+import { positionOf } from './embedded-positions.ts';
+import { GroupLedger } from './group-ledger.ts';
+import type { BusLogger } from './logger.ts';
+
+interface HeldEntry extends BusEntry {
+	offset: number;
+}
+
+const READ = { maxRecords: 500, maxBytes: 1024 * 1024 };
+const LONGEST_PAUSE_MS = 5000;
+
+/** All members of one group of one log, in this process: they share what was read, and one cursor. */
+export class EmbeddedGroup {
+	readonly #log: Log;
+	readonly #cursor: Cursor;
+	readonly #logger: BusLogger;
+	readonly #ledger: GroupLedger<HeldEntry>;
+	#members = 0;
+	/** Ends the wait for new entries when the last member leaves. */
+	#idle = new AbortController();
+	#reading: Promise<void> | undefined;
+	#returned = Promise.withResolvers<void>();
+	#failures = 0;
+
+	/** A group whose name the log does not know begins at the oldest entry held. */
+	constructor(log: Log, name: string, logger: BusLogger) {
+		this.#log = log;
+		this.#cursor = log.cursor(`group:${name}`);
+		this.#logger = logger;
+		this.#ledger = new GroupLedger(this.#cursor.position);
+	}
+
+	join(): void {
+		if (this.#members++ === 0) this.#idle = new AbortController();
+	}
+
+	leave(holding: HeldEntry[]): void {
+		this.#ledger.giveBack(holding);
+		this.#returned.resolve();
+		this.#returned = Promise.withResolvers();
+		if (--this.#members === 0) this.#idle.abort();
+	}
+
+	/** The next entries that nobody holds, at most `most`; none only when `signal` aborts. */
+	async take(most: number, signal: AbortSignal): Promise<HeldEntry[]> {
+		const aborted = Promise.withResolvers<void>();
+		const onAbort = () => aborted.resolve();
+		signal.addEventListener('abort', onAbort, { once: true });
+		try {
+			while (!signal.aborted) {
+				const entries = this.#ledger.take(most);
+				if (entries.length > 0) return entries;
+				this.#reading ??= this.#read().finally(() => {
+					this.#reading = undefined;
+				});
+				await Promise.race([this.#reading, this.#returned.promise, aborted.promise]);
+			}
+			return [];
+		} finally {
+			signal.removeEventListener('abort', onAbort);
+		}
+	}
+
+	acknowledge(entries: readonly HeldEntry[]): void {
+		this.#ledger.acknowledge(entries.map(({ offset }) => offset));
+		this.#commit();
+	}
+
+	#commit(): void {
+		if (this.#ledger.done !== this.#cursor.position) this.#cursor.commit(this.#ledger.done);
+	}
+
+	/** Reads on, or waits until there may be something to read. Never rejects. */
+	async #read(): Promise<void> {
+		const signal = this.#idle.signal;
+		try {
+			const from = this.#ledger.next;
+			const { records, next, gaps } = await this.#log.read(from, READ);
+			for (const gap of gaps) this.#logger.error({ cursor: this.#cursor.name, ...gap }, 'entries were lost before this group could take them');
+			const entries = records.map(({ offset, payload }) => ({ offset, position: positionOf(offset), data: payload.toString() }));
+			this.#ledger.add(entries, next);
+			this.#commit();
+			this.#failures = 0;
+			if (next > from) return;
+			await this.#log.waitFor(next, signal);
+			// A closed log does not wait.
+			if (this.#log.endOffset <= next) await pause(100, signal);
+		} catch (error) {
+			if (this.#failures === 0) this.#logger.error({ err: error, cursor: this.#cursor.name }, 'the log could not be read: trying on');
+			await pause(backOff(this.#failures++, 50, LONGEST_PAUSE_MS), signal);
+		}
+	}
+}
+
+export interface EmbeddedConsumerParts {
+	group: EmbeddedGroup;
+	options: Required<ConsumeOptions>;
+	handle: (entries: BusEntry[]) => Promise<void>;
+	setAside: (entry: BusEntry, reason: string, attempts: number) => Promise<void>;
+	logger: BusLogger;
+}
+
+/** One member of a group. What it holds when it closes goes to the others, or waits for the next. */
+export class EmbeddedConsumer implements Subscription {
+	readonly #parts: EmbeddedConsumerParts;
+	readonly #closing = new AbortController();
+	#running: Promise<void> | undefined;
+
+	constructor(parts: EmbeddedConsumerParts) {
+		this.#parts = parts;
+	}
+
+	start(): void {
+		this.#running ??= this.#run();
+	}
+
+	async close(): Promise<void> {
+		this.#closing.abort();
+		await this.#running;
+	}
+
+	async #run(): Promise<void> {
+		const { group, options, handle, setAside, logger } = this.#parts;
+		const signal = this.#closing.signal;
+		const held = new Map<string, HeldEntry>();
+		const acknowledge = async (entries: readonly BusEntry[]) => {
+			group.acknowledge(entries.flatMap(({ position }) => held.get(position) ?? []));
+			for (const { position } of entries) held.delete(position);
+		};
+		const delivery: Delivery = {
+			handle,
+			acknowledge,
+			setAside: async (entry, reason, attempts) => {
+				await setAside(entry, reason, attempts);
+				await acknowledge([entry]);
+			},
+			maxAttempts: options.maxAttempts,
+			signal,
+			logger,
+		};
+		group.join();
+		while (!signal.aborted) {
+			const entries = await group.take(options.batch, signal);
+			for (const entry of entries) held.set(entry.position, entry);
+			const candidates = entries.map(({ position, data }) => ({ entry: { position, data }, tries: 0 }));
+			if (candidates.length > 0) await deliver(delivery, candidates);
+		}
+		group.leave([...held.values()]);
+	}
+}

@@ -1,0 +1,40 @@
+import type { BusLogger } from './logger.ts';
+
+/** Handlers by name. One that throws is logged, and does not keep the others from hearing. */
+export class Listeners<Args extends unknown[]> {
+	readonly #handlers = new Map<string, Set<(...args: Args) => void>>();
+	readonly #logger: BusLogger;
+
+	constructor(logger: BusLogger) {
+		this.#logger = logger;
+	}
+
+	/** Returns how to take it away again. The same function may be added several times. */
+	add(name: string, handle: (...args: Args) => void): () => void {
+		const own = (...args: Args) => handle(...args);
+		const handlers = this.#handlers.get(name) ?? new Set();
+		this.#handlers.set(name, handlers.add(own));
+		return () => {
+			handlers.delete(own);
+			if (handlers.size === 0 && this.#handlers.get(name) === handlers) this.#handlers.delete(name);
+		};
+	}
+
+	has(name: string): boolean {
+		return this.#handlers.has(name);
+	}
+
+	names(): string[] {
+		return [...this.#handlers.keys()];
+	}
+
+	tell(name: string, ...args: Args): void {
+		for (const handle of this.#handlers.get(name) ?? []) {
+			try {
+				handle(...args);
+			} catch (error) {
+				this.#logger.error({ err: error, channel: name }, 'a listener failed');
+			}
+		}
+	}
+}

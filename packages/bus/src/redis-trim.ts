@@ -1,0 +1,58 @@
+import type { Redis } from 'ioredis';
+
+export interface TrimBounds {
+	/** At least so many entries stay. */
+	keep: number;
+	/** More than so many are held only if a trim cannot help it; appends should then be refused. */
+	most: number;
+}
+
+export const DEFAULT_TRIM: TrimBounds = { keep: 100_000, most: 1_000_000 };
+
+export interface Trimmed {
+	/** Entries held now. */
+	length: number;
+	/** Set when `most` or more are held because this group has not acknowledged them. */
+	blockedBy?: string;
+}
+
+/**
+ * In one step, so that nothing is delivered or appended between the look and the cut. MINID cuts nothing at or after its id, `~` whole
+ * nodes only (a tenth of the work), and LIMIT is what keeps `keep` entries.
+ */
+const SCRIPT = `
+local function before(a, b)
+	local aMs, aSeq = string.match(a, '(%d+)-(%d+)')
+	local bMs, bSeq = string.match(b, '(%d+)-(%d+)')
+	if aMs ~= bMs then return tonumber(aMs) < tonumber(bMs) end
+	return tonumber(aSeq) < tonumber(bSeq)
+end
+local length = redis.call('XLEN', KEYS[1])
+local keep = tonumber(ARGV[1])
+if length <= keep then return { length } end
+local needed, holder
+for _, fields in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+	local group = {}
+	for i = 1, #fields, 2 do group[fields[i]] = fields[i + 1] end
+	local from = group['last-delivered-id']
+	if group['pending'] > 0 then from = redis.call('XPENDING', KEYS[1], group['name'])[2] end
+	if needed == nil or before(from, needed) then needed, holder = from, group['name'] end
+end
+if needed == nil then
+	redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', keep, 'LIMIT', length - keep)
+else
+	redis.call('XTRIM', KEYS[1], 'MINID', '~', needed, 'LIMIT', length - keep)
+end
+length = redis.call('XLEN', KEYS[1])
+if length >= tonumber(ARGV[2]) and holder then return { length, holder } end
+return { length }
+`;
+
+/**
+ * Removes the oldest entries of a stream, approximately down to `keep`, but never one that a group has not acknowledged: what
+ * waits for a slow consumer is kept up to `most`, and beyond that told as `blockedBy`. `stream` is the whole key.
+ */
+export async function trimStream(redis: Redis, stream: string, bounds: TrimBounds = DEFAULT_TRIM): Promise<Trimmed> {
+	const [length, blockedBy] = (await redis.call('eval', SCRIPT, 1, stream, bounds.keep, bounds.most)) as [number, string?];
+	return blockedBy === undefined ? { length } : { length, blockedBy };
+}

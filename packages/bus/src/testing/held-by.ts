@@ -1,0 +1,8 @@
+import type { Running } from '../../../../test/support/processes.ts';
+
+/** Kills hold-entries.ts once it has said what it holds, and resolves with that. */
+export async function heldBy(starting: Promise<Running>): Promise<string[]> {
+	const holder = await starting;
+	await holder.kill('SIGKILL');
+	return JSON.parse(holder.ready[1]!) as string[];
+}
