@@ -1,0 +1,176 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createAuth } from '@crowdvision/auth';
+import { type Bus, EmbeddedBus, RedisBus } from '@crowdvision/bus';
+import { CrowdVisionError, STREAMS } from '@crowdvision/contracts';
+import { createGateway, GATEWAY_SETTINGS, openTelemetryLog, readGatewayConfig } from '@crowdvision/edge-gateway';
+import { createLlm } from '@crowdvision/llm';
+import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
+import { createNotification } from '@crowdvision/notification';
+import {
+	closeServer,
+	createApp,
+	createLogger,
+	createServer,
+	express,
+	finishApp,
+	flag,
+	Lifecycle,
+	type Logger,
+	listen,
+	loadSecret,
+	probeRoutes,
+	Registry,
+	type RequestHandler,
+	readSettings,
+	runMain,
+	Tokens,
+	text,
+} from '@crowdvision/service-kit';
+import { createSocket } from '@crowdvision/socket';
+import { startSqlite } from '@crowdvision/store';
+import { createTwin } from '@crowdvision/twin';
+import { openDemoLines, startDemo } from './demo/demo.ts';
+
+const SETTINGS = {
+	...GATEWAY_SETTINGS,
+	DEMO: flag('1: on the first start, create the demo and run simulated sensors', '1'),
+	DEMO_PASSWORD: {
+		...text('password of the demo account; random, and printed once, if absent', undefined, 'at least 8 characters', /^.{8,}$/s),
+		secret: true,
+	},
+};
+
+const DASHBOARD = join(import.meta.dirname, 'frontend', 'dist');
+const BUS_LOG_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Everything in one process, on one HTTP port, with the paths that Caddy serves in the distributed mode:
+ *
+ *   sensors ─▶ gateway ─▶ log ─┬─ REDIS_URL ─▶ relay ─▶ Redis ─┐
+ *                              └─ else: the bus is that log ───┴─▶ auth twin notification socket llm ─▶ browser
+ */
+await runMain(async () => {
+	const settings = readSettings(SETTINGS, process.env);
+	const config = readGatewayConfig(process.env);
+	const logger = createLogger('crowdvision', settings.LOG_LEVEL);
+	const lifecycle = new Lifecycle(logger);
+	lifecycle.exitOnSignals();
+	try {
+		mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+		const tokens = new Tokens(loadSecret(config.jwtSecret, config.dataDir));
+		const metrics = new Registry();
+		const worker = startCommitWorker();
+		lifecycle.onStop('commit thread', () => worker.close());
+		const log = await openTelemetryLog(config, worker, logger);
+		lifecycle.onStop('log', () => log.close());
+		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : await embeddedBus(log, config.dataDir, worker, lifecycle, logger);
+		lifecycle.onStop('bus', () => bus.close());
+		forgetOtherMode(log, config.redisUrl !== undefined);
+		const store = startSqlite();
+		lifecycle.onStop('store', () => store.close());
+
+		const context = { bus, store, tokens, metrics, dataDir: config.dataDir };
+		const named = (name: string) => ({ ...context, logger: logger.child({ service: name }) });
+		const auth = await createAuth(named('auth'));
+		lifecycle.onStop('auth', () => auth.stop());
+		const twin = await createTwin(named('twin'));
+		lifecycle.onStop('twin', () => twin.stop());
+		const notification = await createNotification(named('notification'));
+		lifecycle.onStop('notification', () => notification.stop());
+		const socket = await createSocket(named('socket'));
+		lifecycle.onStop('socket', () => socket.stop());
+		const llm = await createLlm(named('llm'));
+		lifecycle.onStop('llm', () => llm.stop());
+
+		const lines = settings.DEMO ? await openDemoLines(config.dataDir, lifecycle, logger) : undefined;
+		for (const path of lines?.ports ?? []) config.serial.push({ path, defaults: { buildingId: 'demo' } });
+		const gateway = await createGateway({ config, log, worker, bus, tokens, logger: logger.child({ service: 'gateway' }), metrics });
+		lifecycle.onStop('gateway', () => gateway.stop());
+
+		const services = [auth, twin, notification, socket, llm, gateway];
+		const trouble = async () => {
+			for (const service of services) {
+				const reason = await service.trouble();
+				if (reason) return `${service.name}: ${reason}`;
+			}
+			return undefined;
+		};
+		const app = createApp();
+		app.use(probeRoutes({ metrics, trouble }));
+		app.use(gateway.ingest);
+		for (const service of services) app.use(`/${service.name}`, service.router);
+		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
+		if (!existsSync(DASHBOARD)) {
+			app.get('/', () => {
+				throw new CrowdVisionError('unavailable', 'The dashboard is not built; npm start builds it');
+			});
+		}
+		finishApp(app, logger);
+
+		const server = createServer(app);
+		gateway.attach(server);
+		for (const service of services) if (service !== gateway) service.attach?.(server);
+		lifecycle.onStop('http', () => closeServer(server));
+		lifecycle.onStop('intake', () => gateway.stopIntake());
+		const port = await listen(server, config.port, config.host);
+		await gateway.start();
+		const http = `http://${config.host}:${port}`;
+		const mqtt = `mqtt://${config.host}:${gateway.mqttPort()}`;
+		const greeting = settings.DEMO
+			? await startDemo({ auth, twin, dataDir: config.dataDir, password: settings.DEMO_PASSWORD, http, mqtt, lines, lifecycle, logger })
+			: `open ${http} to create the first account`;
+		process.stdout.write(`ready ${http} ${mqtt}\n${greeting}\n`);
+	} catch (error) {
+		await lifecycle.stop();
+		throw error;
+	}
+});
+
+/** The bus on the gateway's own log, with small logs for the other streams. */
+async function embeddedBus(telemetry: Log, dataDir: string, worker: CommitWorker, lifecycle: Lifecycle, logger: Logger): Promise<Bus> {
+	const open = async (name: string, whenFull: 'refuse' | 'drop-oldest') => {
+		const log = await Log.open({
+			dir: join(dataDir, 'bus', name),
+			worker,
+			maxBytes: BUS_LOG_BYTES,
+			whenFull,
+			onIncident: (incident) => logger.error({ incident, stream: name }, 'bus: something is damaged or missing'),
+		});
+		lifecycle.onStop(`stream ${name}`, () => log.close());
+		return log;
+	};
+	const logs = {
+		[STREAMS.telemetry]: telemetry,
+		[STREAMS.commands]: await open(STREAMS.commands, 'refuse'),
+		[STREAMS.commandResults]: await open(STREAMS.commandResults, 'refuse'),
+	};
+	return new EmbeddedBus({ logs, deadLog: await open('dead', 'drop-oldest'), logger: plain(logger) });
+}
+
+/** The cursors of the mode that is not in use would hold the log's records for ever. */
+function forgetOtherMode(log: Log, withRedis: boolean): void {
+	for (const name of log.cursors().keys()) if (name.startsWith('group:') === withRedis) log.cursor(name).remove();
+}
+
+const plain = (logger: Logger) => ({
+	info: (details: object, message: string) => logger.info(details, message),
+	warn: (details: object, message: string) => logger.warn(details, message),
+	error: (details: object, message: string) => logger.error(details, message),
+});
+
+const securityHeaders: RequestHandler = (_request, response, next) => {
+	response.set({
+		'Content-Security-Policy':
+			"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+		'X-Content-Type-Options': 'nosniff',
+		'Referrer-Policy': 'no-referrer',
+	});
+	next();
+};
+
+/** Files whose name holds a hash of their content never change. */
+function cacheHashed(response: { setHeader(name: string, value: string): void }, path: string): void {
+	const hashed = /-[A-Za-z0-9_-]{8}\.\w+$/.test(path);
+	response.setHeader('Cache-Control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+}
