@@ -1,0 +1,72 @@
+import type {
+	Alert,
+	Building,
+	BuildingState,
+	BuildingSummary,
+	HistoryPoint,
+	LoginResponse,
+	Membership,
+	MetricsResponse,
+} from '@crowdvision/contracts';
+import { request } from './http.ts';
+
+/** Every request the page makes, by service. All reject with ApiError. */
+
+export interface Account {
+	id: string;
+	name: string;
+	memberships: Membership[];
+}
+
+export interface Credentials {
+	email: string;
+	password: string;
+}
+
+export const getFirstRun = () => request<{ empty: boolean }>('GET', '/auth/first-run');
+export const register = (account: Credentials & { name: string }) => request<unknown>('POST', '/auth/register', { body: account });
+export const login = (credentials: Credentials) => request<LoginResponse>('POST', '/auth/login', { body: credentials });
+export const getAccount = () => request<Account>('GET', '/auth/me');
+/** A new session cookie with the memberships as they are now. */
+export const refreshSession = () => request<LoginResponse>('POST', '/auth/refresh');
+export const logout = () => request<unknown>('POST', '/auth/logout');
+export const createDomain = (name: string) => request<unknown>('POST', '/auth/domains', { body: { name } });
+
+/** The token is told once, here. */
+export const createDevice = (domain: string, device: { name: string; buildingId?: string; sensorIds?: string[] }) =>
+	request<{ deviceId: string; token: string }>('POST', `/auth/domains/${encodeURIComponent(domain)}/devices`, { body: device });
+
+const buildingPath = (id: string) => `/twin/buildings/${encodeURIComponent(id)}`;
+
+export const getMetrics = () => request<MetricsResponse>('GET', '/twin/metrics');
+export const getBuildings = () => request<{ buildings: BuildingSummary[] }>('GET', '/twin/buildings');
+export const createBuilding = (building: unknown) => request<Partial<Building> | undefined>('POST', '/twin/buildings', { body: building });
+export const getBuildingState = (id: string, signal: AbortSignal) => request<BuildingState>('GET', `${buildingPath(id)}/state`, { signal });
+
+export interface HistoryQuery {
+	room: string;
+	metric: string;
+	/** Epoch ms. */
+	from: number;
+	to: number;
+	/** Such as `5m`. */
+	bucket: string;
+	agg: 'avg' | 'min' | 'max' | 'sum' | 'last' | 'count';
+}
+
+export function getHistory(buildingId: string, { from, to, ...rest }: HistoryQuery, signal: AbortSignal): Promise<{ points: HistoryPoint[] }> {
+	const query = new URLSearchParams({ ...rest, from: String(Math.floor(from)), to: String(Math.floor(to)) });
+	return request('GET', `${buildingPath(buildingId)}/history?${query}`, { signal });
+}
+
+export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notification/alerts');
+export const acknowledgeAlert = (id: string) => request<unknown>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
+
+export interface Answer {
+	answer: string;
+	citations: { id: string; kind: string; label: string }[];
+	/** Whether the answer rests on what was measured. */
+	grounded: boolean;
+}
+
+export const ask = (question: string, signal: AbortSignal) => request<Answer>('POST', '/llm/ask', { body: { question }, signal, timeoutMs: 60_000 });

@@ -1,0 +1,53 @@
+import type { BuildingSummary } from '@crowdvision/contracts';
+import { type Ref, shallowRef, toValue, watch } from 'vue';
+import { useI18n } from 'vue-i18n';
+import { type BuildingSummaryView, type RoomStatus, roomView, summarize } from '../lib/room-view.ts';
+import { useCatalog } from './use-catalog.ts';
+import type { LiveRoom } from './use-live-building.ts';
+import { useNow } from './use-now.ts';
+import { useWords } from './use-words.ts';
+
+/** Readers are told of changes at most so often. */
+const SPEAK_MS = 30_000;
+const SPOKEN: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'no-data'];
+
+/**
+ * The building in one line, counted once a second and not with every reading; and the same as a sentence for screen readers, which
+ * changes only when some room's status does, and not too often.
+ */
+export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Ref<ReadonlyMap<string, LiveRoom>>) {
+	const { t } = useI18n({ useScope: 'global' });
+	const words = useWords();
+	const { keys } = useCatalog();
+	const now = useNow();
+	const summary = shallowRef<BuildingSummaryView>(summarize([]));
+	const spoken = shallowRef('');
+	let told = '';
+	let toldAt = Number.NEGATIVE_INFINITY;
+
+	const say = (view: BuildingSummaryView) => {
+		const statuses = SPOKEN.filter((status) => view.statuses[status] > 0)
+			.map((status) => `${t(`status.${status}`)}: ${view.statuses[status]}`)
+			.join(', ');
+		const makeup = JSON.stringify(view.statuses);
+		if (view.counted === 0 || makeup === told || Date.now() - toldAt < SPEAK_MS) return;
+		told = makeup;
+		toldAt = Date.now();
+		spoken.value = t('summary.spoken', { people: words.number(view.people), counted: view.counted, rooms: view.rooms, statuses });
+	};
+
+	watch(
+		[now, rooms],
+		() => {
+			const known = building.value?.rooms ?? [];
+			const views = known.flatMap((room) => {
+				const live = rooms.value.get(room.id);
+				return live ? [roomView(room, toValue(live.samples), keys.value, now.value)] : [];
+			});
+			summary.value = summarize(views);
+			say(summary.value);
+		},
+		{ immediate: true },
+	);
+	return { summary, spoken };
+}

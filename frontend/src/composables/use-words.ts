@@ -1,0 +1,48 @@
+import type { Alert } from '@crowdvision/contracts';
+import { computed } from 'vue';
+import { useI18n } from 'vue-i18n';
+import { ApiError } from '../api/http.ts';
+import { ageText, momentText, numberText, quantityText, regionOf } from '../lib/format.ts';
+import { age } from '../lib/freshness.ts';
+import { useCatalog } from './use-catalog.ts';
+
+/** Codes whose general sentence needs the service's own particulars. */
+const PARTICULAR = new Set<string>(['bad_request', 'conflict', 'invalid']);
+
+/** Numbers, times, metrics and mistakes in the reader's language. */
+export function useWords() {
+	const { t, te, locale } = useI18n({ useScope: 'global' });
+	const { catalog } = useCatalog();
+	const region = computed(() => regionOf(locale.value, navigator.languages));
+
+	const definition = (key: string) => (Object.hasOwn(catalog.value, key) ? catalog.value[key] : undefined);
+
+	const words = {
+		number: (value: number, decimals = 0) => numberText(region.value, value, decimals),
+		metricLabel(key: string): string {
+			const label = definition(key)?.label;
+			return label ? (locale.value === 'it' ? label.it : label.en) : key;
+		},
+		quantity: (key: string, value: number, unit: string) => quantityText(region.value, value, unit, definition(key)?.decimals ?? 1),
+		age(observedAt: number, now: number): string {
+			const { amount, unit } = age(observedAt, now);
+			return amount === 0 ? t('rooms.now') : ageText(region.value, amount, unit);
+		},
+		moment: (at: number, now: number) => momentText(region.value, at, now),
+		/** What an alert is about; its own message where its kind has no sentence here. */
+		alert({ kind, value, limit, message }: Alert, room: string): string {
+			if (value === undefined || limit === undefined) return message;
+			if (kind === 'occupancy') return t('alerts.occupancy', { room, value: words.number(value), limit: words.number(limit) });
+			if (kind !== 'temperature') return message;
+			const degrees = (amount: number) => words.quantity('temperature', amount, 'degC');
+			return t('alerts.temperature', { room, value: degrees(value), limit: degrees(limit) });
+		},
+		mistake(error: unknown): string {
+			if (!(error instanceof ApiError)) return t('errors.unknown');
+			const key = `errors.${error.code}`;
+			const general = te(key) ? t(key) : error.message || t('errors.unknown');
+			return PARTICULAR.has(error.code) && error.message ? `${general} ${error.message}` : general;
+		},
+	};
+	return words;
+}

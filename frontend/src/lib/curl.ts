@@ -1,0 +1,15 @@
+/** `text` as one word of a POSIX shell. */
+export function shellQuote(text: string): string {
+	return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A paste-ready line that sends the first reading of a room. */
+export function firstReadingCurl(origin: string, token: string, buildingId: string, roomId: string): string {
+	const reading = JSON.stringify({ sensorId: 'door-1', metric: 'peopleCount', value: 23, buildingId, roomId });
+	return [
+		`curl -X POST ${shellQuote(`${origin}/ingest`)} \\`,
+		`  -H ${shellQuote(`Authorization: Bearer ${token}`)} \\`,
+		`  -H 'Content-Type: application/json' \\`,
+		`  -d ${shellQuote(reading)}`,
+	].join('\n');
+}

@@ -1,0 +1,10 @@
+import { buildingProblems } from '@crowdvision/contracts';
+import { describe, expect, it } from 'vitest';
+import { exampleBuilding } from './example-building.ts';
+
+describe('the example building', () => {
+	it('is one the services take', () => {
+		expect(buildingProblems(exampleBuilding('campus'))).toEqual([]);
+		expect(buildingProblems(exampleBuilding(undefined))).toEqual([]);
+	});
+});

@@ -1,0 +1,34 @@
+import { FRESHNESS_MS } from '@crowdvision/contracts';
+import { describe, expect, it } from 'vitest';
+import { age, freshness } from './freshness.ts';
+
+const NOW = 1_764_000_000_000;
+
+describe('P8 freshness on the page', () => {
+	it('calls a value that was never heard no data, not stale', () => {
+		expect(freshness(undefined, NOW)).toBe('no-data');
+	});
+
+	it('turns a value stale by the clock alone, just after its deadline', () => {
+		expect(freshness(NOW - FRESHNESS_MS, NOW)).toBe('live');
+		expect(freshness(NOW - FRESHNESS_MS, NOW + 1)).toBe('stale');
+	});
+
+	it('takes a value slightly ahead of the clock as live', () => {
+		expect(freshness(NOW + 5000, NOW)).toBe('live');
+	});
+
+	it.each([
+		[0, 0, 'second'],
+		[999, 0, 'second'],
+		[59_999, 59, 'second'],
+		[60_000, 1, 'minute'],
+		[3_599_999, 59, 'minute'],
+		[3_600_000, 1, 'hour'],
+		[47 * 3_600_000, 47, 'hour'],
+		[48 * 3_600_000, 2, 'day'],
+		[-5000, 0, 'second'],
+	] as const)('tells an age of %i ms as %i %s', (ms, amount, unit) => {
+		expect(age(NOW - ms, NOW)).toEqual({ amount, unit });
+	});
+});

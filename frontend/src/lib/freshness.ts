@@ -1,0 +1,23 @@
+import { FRESHNESS_MS } from '@crowdvision/contracts';
+
+/** What a value is worth now. A stale value is shown as it was, greyed, and counts for nothing; no data is never 0. */
+export type Freshness = 'live' | 'stale' | 'no-data';
+
+/** Freshness of something observed at `observedAt` (epoch ms; undefined: never). It turns stale by the clock alone. */
+export function freshness(observedAt: number | undefined, now: number, deadline = FRESHNESS_MS): Freshness {
+	if (observedAt === undefined) return 'no-data';
+	return now - observedAt > deadline ? 'stale' : 'live';
+}
+
+export type AgeUnit = 'second' | 'minute' | 'hour' | 'day';
+
+/** How long ago in the largest unit that fits, rounded down: "59 s", then "1 min". A time ahead of the clock is 0 s ago. */
+export function age(observedAt: number, now: number): { amount: number; unit: AgeUnit } {
+	const seconds = Math.max(0, Math.floor((now - observedAt) / 1000));
+	if (seconds < 60) return { amount: seconds, unit: 'second' };
+	const minutes = Math.floor(seconds / 60);
+	if (minutes < 60) return { amount: minutes, unit: 'minute' };
+	const hours = Math.floor(minutes / 60);
+	if (hours < 48) return { amount: hours, unit: 'hour' };
+	return { amount: Math.floor(hours / 24), unit: 'day' };
+}

@@ -1,0 +1,184 @@
+import { type BuildingState, FRESHNESS_MS, type LatestValue, type Reading } from '@crowdvision/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { applyReadings, applySnapshot, combine, noSamples } from './samples.ts';
+
+const NOW = 1_764_000_000_000;
+let count = 0;
+
+function reading(over: Partial<Reading> = {}): Reading {
+	count += 1;
+	return {
+		id: `r${count}`,
+		sensorId: 's1',
+		metric: 'temperature',
+		value: 20,
+		unit: 'degC',
+		buildingId: 'b',
+		roomId: 'hall',
+		observedAt: NOW,
+		receivedAt: NOW,
+		gatewayId: 'g',
+		transport: 'mqtt',
+		timeQuality: 'synced',
+		...over,
+	};
+}
+
+function snapshot(latest: Partial<LatestValue> = {}): BuildingState {
+	return {
+		cursor: '1',
+		rooms: { hall: { values: { temperature: { value: 20, unit: 'degC', observedAt: NOW, sensorId: 's1', stale: false, ...latest } } } },
+	};
+}
+
+describe('the latest of a building', () => {
+	it('ends at the last reading of each sensor when they are applied in order', () => {
+		const samples = noSamples(['hall']);
+		applyReadings(
+			samples,
+			[1, 2, 3].map((value) => reading({ value, observedAt: NOW + value })),
+		);
+		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(3);
+	});
+
+	it('keeps the later of two readings of the same moment', () => {
+		const samples = noSamples(['hall']);
+		applyReadings(samples, [reading({ value: 1 }), reading({ value: 2 })]);
+		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(2);
+	});
+
+	it('does not go back to a reading that was observed earlier and came late', () => {
+		const samples = noSamples(['hall']);
+		applyReadings(samples, [reading({ value: 2 })]);
+		expect(applyReadings(samples, [reading({ value: 1, observedAt: NOW - 1 })])).toEqual(new Set());
+		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(2);
+	});
+
+	it('names only the rooms that changed, and leaves the others the same object', () => {
+		const samples = noSamples(['hall', 'lab']);
+		applyReadings(samples, [reading({ roomId: 'lab' })]);
+		const lab = samples.get('lab');
+		expect(applyReadings(samples, [reading(), reading({ roomId: 'elsewhere' })])).toEqual(new Set(['hall']));
+		expect(samples.get('lab')).toBe(lab);
+		expect([...samples.keys()]).toEqual(['hall', 'lab']);
+	});
+
+	it('keeps the order of its rooms whatever is heard', () => {
+		fc.assert(
+			fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd')), (roomIds) => {
+				const samples = noSamples(['c', 'a', 'd', 'b']);
+				applyReadings(
+					samples,
+					roomIds.map((roomId) => reading({ roomId })),
+				);
+				expect([...samples.keys()]).toEqual(['c', 'a', 'd', 'b']);
+			}),
+		);
+	});
+
+	it('ends the same when a part of what it has is delivered again', () => {
+		const readings = fc.array(
+			fc.record({
+				sensorId: fc.constantFrom('s1', 's2'),
+				value: fc.integer({ min: -60, max: 125 }),
+				observedAt: fc.integer({ min: NOW - 1000, max: NOW }),
+			}),
+			{ maxLength: 30 },
+		);
+		fc.assert(
+			fc.property(readings, fc.nat(30), (parts, from) => {
+				const all = parts.map((part, index) => reading({ ...part, observedAt: part.observedAt + index * 1000 }));
+				const once = noSamples(['hall']);
+				const twice = noSamples(['hall']);
+				applyReadings(once, all);
+				applyReadings(twice, all);
+				applyReadings(twice, all.slice(from));
+				for (const samples of [once, twice]) expect(samples.get('hall')?.temperature === undefined).toBe(all.length === 0);
+				const sorted = (samples: typeof once) =>
+					[...(samples.get('hall')?.temperature?.sensors ?? [])].sort((a, b) => a.sensorId.localeCompare(b.sensorId));
+				expect(sorted(twice)).toEqual(sorted(once));
+			}),
+		);
+	});
+
+	it('takes a snapshot, with what each sensor of a room said', () => {
+		const samples = noSamples(['hall']);
+		const sensors = [
+			{ sensorId: 's1', value: 20, observedAt: NOW },
+			{ sensorId: 's2', value: 24, observedAt: NOW - 1000 },
+		];
+		expect(applySnapshot(samples, snapshot({ value: 22, sensors }))).toEqual(new Set(['hall']));
+		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(22);
+		applyReadings(samples, [reading({ sensorId: 's2', value: 26 })]);
+		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(23);
+	});
+
+	it('lets a snapshot take nothing back that was heard after it', () => {
+		const samples = noSamples(['hall']);
+		applyReadings(samples, [reading({ value: 25, observedAt: NOW + 1000 })]);
+		expect(applySnapshot(samples, snapshot())).toEqual(new Set());
+		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(25);
+	});
+
+	it('leaves a room that the snapshot does not know without data', () => {
+		const samples = noSamples(['hall', 'lab']);
+		applySnapshot(samples, snapshot());
+		expect(samples.get('lab')).toEqual({});
+	});
+});
+
+describe('several sensors in one room', () => {
+	const of = (metric: Reading['metric'], values: [sensorId: string, value: number, ageMs: number][]) => {
+		const samples = noSamples(['hall']);
+		applyReadings(
+			samples,
+			values.map(([sensorId, value, ageMs]) => reading({ metric, sensorId, value, observedAt: NOW - ageMs })),
+		);
+		return combine(metric, samples.get('hall')?.[metric], NOW);
+	};
+
+	it('follows the rule of the catalog: mean, max, last', () => {
+		const values: [string, number, number][] = [
+			['a', 10, 2000],
+			['b', 30, 1000],
+			['c', 20, 0],
+		];
+		expect(of('temperature', values)?.value).toBe(20);
+		expect(of('co2', values)?.value).toBe(30);
+		expect(of('peopleCount', values)?.value).toBe(20);
+	});
+
+	it('leaves out a sensor that has gone silent while another lives', () => {
+		const combined = of('temperature', [
+			['dead', 50, FRESHNESS_MS + 1],
+			['a', 20, 1000],
+			['b', 22, 0],
+		]);
+		expect(combined).toMatchObject({ value: 21, freshness: 'live', observedAt: NOW });
+		expect(combined?.from.map(({ sensorId }) => sensorId)).toEqual(['a', 'b']);
+	});
+
+	it('shows the newest word alone, as stale, when all have gone silent', () => {
+		expect(
+			of('temperature', [
+				['a', 20, FRESHNESS_MS + 2000],
+				['b', 30, FRESHNESS_MS + 1000],
+			]),
+		).toMatchObject({ value: 30, freshness: 'stale' });
+	});
+
+	it('has no value, rather than 0, where nothing was heard', () => {
+		expect(combine('peopleCount', undefined, NOW)).toBeUndefined();
+		expect(combine('peopleCount', { unit: 'person', sensors: [] }, NOW)).toBeUndefined();
+	});
+
+	it('shows a metric that the page does not know by its last word', () => {
+		const sensors = [
+			{ sensorId: 'a', value: 1, observedAt: NOW - 1 },
+			{ sensorId: 'b', value: 2, observedAt: NOW },
+		];
+		expect(combine('radon', { unit: 'Bq/m3', sensors }, NOW)?.value).toBe(2);
+		expect(combine('constructor', { unit: '', sensors }, NOW)?.value).toBe(2);
+	});
+});

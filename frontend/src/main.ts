@@ -1,0 +1,7 @@
+import { createApp } from 'vue';
+import App from './App.vue';
+import { createTranslations } from './i18n/index.ts';
+import './styles/tokens.css';
+import './styles/base.css';
+
+createApp(App).use(createTranslations()).mount('#app');
