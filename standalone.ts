@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createAuth } from '@crowdvision/auth';
 import { type Bus, EmbeddedBus, RedisBus } from '@crowdvision/bus';
 import { CrowdVisionError, STREAMS } from '@crowdvision/contracts';
-import { createGateway, GATEWAY_SETTINGS, openTelemetryLog, readGatewayConfig } from '@crowdvision/edge-gateway';
+import { createGateway, openTelemetryLog, readGatewayConfig } from '@crowdvision/edge-gateway';
 import { createLlm } from '@crowdvision/llm';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { createNotification } from '@crowdvision/notification';
@@ -14,7 +14,6 @@ import {
 	createServer,
 	express,
 	finishApp,
-	flag,
 	Lifecycle,
 	type Logger,
 	listen,
@@ -25,21 +24,12 @@ import {
 	readSettings,
 	runMain,
 	Tokens,
-	text,
 } from '@crowdvision/service-kit';
 import { createSocket } from '@crowdvision/socket';
 import { startSqlite } from '@crowdvision/store';
 import { createTwin } from '@crowdvision/twin';
 import { openDemoLines, startDemo } from './demo/demo.ts';
-
-const SETTINGS = {
-	...GATEWAY_SETTINGS,
-	DEMO: flag('1: on the first start, create the demo and run simulated sensors', '1'),
-	DEMO_PASSWORD: {
-		...text('password of the demo account; random, and printed once, if absent', undefined, 'at least 8 characters', /^.{8,}$/s),
-		secret: true,
-	},
-};
+import { SETTINGS } from './settings.ts';
 
 const DASHBOARD = join(import.meta.dirname, 'frontend', 'dist');
 const BUS_LOG_BYTES = 16 * 1024 * 1024;

@@ -1,0 +1,67 @@
+/**
+ * Writes the pages of docs/ that are made from the code: settings, errors and the JSON Schema of gateway.yaml.
+ * `node scripts/docs.ts --check` only says which of them are not up to date, and exits 1 if any is.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ERRORS, METRICS } from '@crowdvision/contracts';
+import { GatewayFile } from '@crowdvision/edge-gateway';
+import type { Setting } from '@crowdvision/service-kit';
+import { SETTINGS } from '../settings.ts';
+
+const NOTICE = '<!-- Made by `node scripts/docs.ts`. Do not edit. -->\n';
+const DOCS = join(import.meta.dirname, '..', 'docs');
+
+function table(head: string[], rows: string[][]): string {
+	const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+	return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function settingsPage(): string {
+	const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [
+		`\`${name}\``,
+		setting.default === undefined ? '' : `\`${setting.default}\``,
+		setting.allowed,
+		setting.means,
+	]);
+	return `# Settings\n\n${NOTICE}\nEach is an environment variable, checked at the start: a bad one names itself, what it was and what is allowed, and nothing is opened.\n\n${table(['name', 'default', 'must be', 'for'], rows)}\n`;
+}
+
+function errorsPage(): string {
+	const rows = Object.entries(ERRORS).map(([code, { status, means, todo }]) => [`\`${code}\``, String(status), means, todo]);
+	return `# Errors\n\n${NOTICE}\nEvery error of every service is \`{"error":{"code","message",…}}\`; where it helps, with \`path\` (JSON Pointer), \`index\` (place in the batch), \`problems\` and \`requestId\`.\n\n${table(['code', 'HTTP', 'means', 'what to do'], rows)}\n`;
+}
+
+function metricsPage(): string {
+	const rows = Object.entries(METRICS as Record<string, { unit: string; min: number; max: number; accepts?: object }>).map(([key, metric]) => [
+		`\`${key}\``,
+		metric.unit,
+		`${metric.min} to ${metric.max}`,
+		Object.keys(metric.accepts ?? {}).join(' '),
+	]);
+	return `# Metrics\n\n${NOTICE}\nA value outside the hard range is refused. Units in the last column are converted.\n\n${table(['key', 'unit', 'hard range', 'also accepted'], rows)}\n`;
+}
+
+const PAGES: Record<string, () => string> = {
+	'settings.md': settingsPage,
+	'errors.md': errorsPage,
+	'metrics.md': metricsPage,
+	'gateway.schema.json': () =>
+		`${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }, null, '\t')}\n`,
+};
+
+const checking = process.argv.includes('--check');
+let stale = 0;
+for (const [name, make] of Object.entries(PAGES)) {
+	const path = join(DOCS, name);
+	const text = make();
+	if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
+	if (checking) {
+		stale++;
+		process.stdout.write(`docs/${name} is not up to date; run: node scripts/docs.ts\n`);
+	} else {
+		writeFileSync(path, text);
+		process.stdout.write(`docs/${name} written\n`);
+	}
+}
+process.exitCode = stale > 0 ? 1 : 0;
