@@ -51,17 +51,26 @@ export interface DeadLetter {
  * tails, listeners and watches never reject for that, they reconnect with back-off.
  */
 export interface Bus {
-	/** Resolves with the entries' positions when all are durable; rejects when none is. */
+	/**
+	 * Resolves with the entries' positions when all are durable; rejects when none is. Where the connection breaks in between it rejects too,
+	 * and then all of them may have been stored, or none: appending again may store them twice.
+	 */
 	append(stream: StreamName, entries: readonly string[]): Promise<Position[]>;
 
 	/**
 	 * At least once per group: the entries are acknowledged when `handle` resolves. When it rejects, they are given again with
 	 * back-off, then one by one, and one that fails `maxAttempts` times is set aside in the dead letters. What a member that died
 	 * held is given to another. In order, unless something had to be redelivered. A new group begins at the oldest entry held.
+	 *
+	 * A handler that rejects with CrowdVisionError `unavailable` says that something it needs is away: that is no fault of the entries, so
+	 * they are given again without limit, and none is set aside.
 	 */
 	consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription>;
 
-	/** Everything after `from`, in order, without a group; `onGap` first where some of it is no longer held. */
+	/**
+	 * Everything after `from`, in order, without a group; `onGap` first where some of it is no longer held. A handler that fails is logged,
+	 * and the tail goes on. Rejects with `bad_request` when `from` is not a position of this bus.
+	 */
 	tail(
 		stream: StreamName,
 		from: Position | 'end',

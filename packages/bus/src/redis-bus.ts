@@ -29,7 +29,7 @@ const LONGEST_BLOCK_MS = 5000;
 const TROUBLE_MS = 800;
 
 /**
- * The bus on Redis: streams and consumer groups, PUBLISH, hashes. Positions are stream ids.
+ * The bus on Redis 6.2 or newer: streams and consumer groups, PUBLISH, hashes. Positions are stream ids.
  *
  *   append, ack, retain, announce ─▶ one connection for commands
  *   consume, tail                 ─▶ one each, since they block

@@ -18,8 +18,17 @@ export interface RedisConnectionOptions {
 
 const LONGEST_PAUSE_MS = 2000;
 
-/** How refusals begin in Redis' own words, and what they mean to a person. */
-const REFUSALS: [prefix: string, meaning: string][] = [
+const CUT = 'the connection was lost';
+/** Commands that wait for the connection at once; more are refused right away. */
+const MOST_WAITING = 10_000;
+
+/** How errors begin in the words of Redis or of its client, and what they mean to a person. */
+const MEANINGS: [prefix: string, meaning: string][] = [
+	['Reached the max retries', CUT],
+	['Connection is closed', CUT],
+	['Command aborted', CUT],
+	["Stream isn't writeable", CUT],
+	['Command timed out', 'it did not answer in time'],
 	['OOM', 'it has no memory left (maxmemory)'],
 	['MISCONF', 'it cannot write to its disk'],
 	['READONLY', 'it is a read-only replica'],
@@ -74,7 +83,7 @@ export class RedisConnection {
 		this.#redis.on('ready', () => {
 			if (told) logger.info({ redis: this.#address, connection: name }, 'Redis is back');
 			told = false;
-			this.#trouble = 'the connection was lost';
+			this.#trouble = CUT;
 			for (const { proceed } of [...this.#waiting]) proceed();
 			onReady?.();
 		});
@@ -137,6 +146,7 @@ export class RedisConnection {
 	#ready(waitMs: number): Promise<void> {
 		if (this.#closed) return Promise.reject(this.#unavailable(new Error('the bus was closed')));
 		if (this.#redis.status === 'ready') return Promise.resolve();
+		if (this.#waiting.size >= MOST_WAITING) return Promise.reject(this.#unavailable(new Error(this.#trouble)));
 		if (this.#redis.status === 'wait') this.#redis.connect().catch(() => undefined);
 		return new Promise((resolve, reject) => {
 			const settle = (finish: () => void) => {
@@ -161,9 +171,8 @@ export class RedisConnection {
 /** In words for a person. A refused transaction says what refused it, not that it was refused. */
 function describe(error: Error & { previousErrors?: Error[]; code?: string }): string {
 	const { message } = error.previousErrors?.[0] ?? error;
-	const refusal = REFUSALS.find(([prefix]) => message.startsWith(prefix));
-	if (refusal) return refusal[1];
-	return message || error.code || 'the connection was lost';
+	const known = MEANINGS.find(([prefix]) => message.startsWith(prefix));
+	return known?.[1] ?? (message || error.code || CUT);
 }
 
 /** Whether Redis said, in a command that `error` came from, an error of this kind, as in `NOGROUP …`. */

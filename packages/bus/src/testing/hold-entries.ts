@@ -1,17 +1,17 @@
 /**
  * A consumer that takes entries and never acknowledges them, to be killed while it holds them. Arguments: `redis` and a URL or
- * `embedded` and a folder; then stream, group and member. Prints `holding <JSON array of their data>` for each batch; with
- * `crash` as a further argument it ends as soon as it is given an entry with that data.
+ * `embedded` and a folder; then stream, group and member. Prints `holding <JSON array of their data>` for each batch. Where a sixth
+ * argument is given it does acknowledge, but ends on the spot when it is given an entry with that data.
  */
 import type { StreamName } from '@crowdvision/contracts';
 import type { Bus } from '../bus.ts';
 import { RedisBus } from '../redis-bus.ts';
 import { openEmbeddedBackend } from './embedded-backend.ts';
 
-const [kind, place, stream, group, member, poison] = process.argv.slice(2) as [string, string, StreamName, string, string, string?];
+const [kind, place, stream, group, member, deadly] = process.argv.slice(2) as [string, string, StreamName, string, string, string?];
 const bus: Bus = kind === 'redis' ? new RedisBus({ url: place }) : (await openEmbeddedBackend(place)).bus;
-await bus.consume(stream, group, { member, claimAfterMs: 300 }, (entries) => {
-	if (poison !== undefined && entries.some(({ data }) => data === poison)) process.kill(process.pid, 'SIGKILL');
+await bus.consume(stream, group, { member, claimAfterMs: 300, maxAttempts: 4 }, async (entries) => {
+	if (deadly !== undefined && entries.some(({ data }) => data === deadly)) process.kill(process.pid, 'SIGKILL');
 	process.stdout.write(`holding ${JSON.stringify(entries.map(({ data }) => data))}\n`);
-	return new Promise(() => undefined);
+	if (deadly === undefined) await new Promise(() => undefined);
 });

@@ -1,0 +1,107 @@
+import { CrowdVisionError } from '@crowdvision/contracts';
+import { describe, expect, it } from 'vitest';
+import { within } from '../../../test/support/wait.ts';
+import type { BusEntry } from './bus.ts';
+import { type Candidate, type Delivery, deliver } from './deliver.ts';
+import { SILENT } from './logger.ts';
+
+const candidates = (...data: string[]): Candidate[] => data.map((text, index) => ({ entry: { position: String(index + 1), data: text }, tries: 0 }));
+
+/** A delivery that writes down what happens. */
+function record(parts: Partial<Delivery> = {}) {
+	const story: string[] = [];
+	const list = (entries: BusEntry[]) => entries.map(({ data }) => data).join(' ');
+	const handle = parts.handle ?? (async () => undefined);
+	const delivery: Delivery = {
+		maxAttempts: 2,
+		signal: new AbortController().signal,
+		logger: SILENT,
+		acknowledge: async (entries) => void story.push(`ack ${list(entries)}`),
+		setAside: async (entry, reason, attempts) => void story.push(`aside ${entry.data}: ${reason} (${attempts})`),
+		trying: async (entry, attempt) => void story.push(`try ${attempt} ${entry.data}`),
+		...parts,
+		handle: async (entries) => {
+			story.push(`handle ${list(entries)}`);
+			await handle(entries);
+		},
+	};
+	return { story, delivery };
+}
+
+const failFor =
+	(bad: string, error: unknown = new Error('bad')) =>
+	async (entries: BusEntry[]) => {
+		if (entries.some(({ data }) => data === bad)) throw error;
+	};
+
+describe('deliver', () => {
+	it('acknowledges what was handled together, together', async () => {
+		const { story, delivery } = record();
+		await deliver(delivery, candidates('a', 'b'));
+		expect(story).toEqual(['handle a b', 'ack a b']);
+	});
+
+	it('finds the bad one among good ones, one by one, and gives even the first failure a try of its own', async () => {
+		const { story, delivery } = record({ handle: failFor('b'), maxAttempts: 1 });
+		await deliver(delivery, candidates('a', 'b', 'c'));
+		expect(story).toEqual(['handle a b c', 'handle a', 'ack a', 'handle b', 'aside b: bad (1)', 'handle c', 'ack c']);
+	});
+
+	it('sets aside at once, unhandled, what too many had in hand when they ended', async () => {
+		const { story, delivery } = record();
+		await deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 2 }]);
+		expect(story).toEqual([expect.stringMatching(/^aside a: .*ended/)]);
+	});
+
+	it('counts each try of a single entry where it may be remembered', async () => {
+		const { story, delivery } = record({ handle: failFor('a'), maxAttempts: 3, acknowledge: async () => undefined });
+		await deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 1 }]);
+		expect(story).toEqual(['handle a', 'try 3 a', 'handle a', 'aside a: bad (3)']);
+	});
+
+	it('takes what is thrown for a reason, whatever it is', async () => {
+		const { story, delivery } = record({ handle: failFor('a', 'just a text'), maxAttempts: 1 });
+		await deliver(delivery, candidates('a'));
+		expect(story.at(-1)).toBe('aside a: just a text (1)');
+	});
+
+	it('does not count tries that failed because something was away', async () => {
+		let away = 3;
+		const { story, delivery } = record({
+			maxAttempts: 1,
+			handle: async () => {
+				if (away-- > 0) throw new CrowdVisionError('unavailable', 'the store is away');
+			},
+		});
+		await deliver(delivery, candidates('a'));
+		expect(story.at(-1)).toBe('ack a');
+		expect(story.filter((line) => line.startsWith('handle'))).toHaveLength(4);
+	});
+
+	it('repeats an acknowledgement that failed, and does not handle again', async () => {
+		let failures = 2;
+		const { story, delivery } = record({
+			acknowledge: async () => {
+				if (failures-- > 0) throw new Error('away');
+				story.push('acknowledged');
+			},
+		});
+		await deliver(delivery, candidates('a', 'b'));
+		expect(story).toEqual(['handle a b', 'acknowledged']);
+	});
+
+	it('stops trying when it is told to close, even amid a pause, and still acknowledges what was handled', async () => {
+		const closing = new AbortController();
+		const { story, delivery } = record({
+			signal: closing.signal,
+			maxAttempts: 1000,
+			handle: async (entries) => {
+				if (entries[0]!.data === 'a') return;
+				closing.abort();
+				throw new Error('bad');
+			},
+		});
+		await within('the delivery', deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 2 }, ...candidates('b', 'c')]));
+		expect(story).toEqual(['handle a', 'ack a', 'handle b']);
+	});
+});
