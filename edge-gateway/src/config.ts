@@ -95,7 +95,7 @@ export interface GatewayConfig {
  */
 export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 	const settings = readSettings(GATEWAY_SETTINGS, env);
-	const file = readGatewayFile(settings.GATEWAY_CONFIG, env.GATEWAY_CONFIG !== undefined);
+	const file = readGatewayFile(settings.GATEWAY_CONFIG, Boolean(env.GATEWAY_CONFIG));
 	const { log = {}, dedup = {} } = file;
 	return {
 		gatewayId:
