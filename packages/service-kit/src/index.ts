@@ -8,4 +8,5 @@ export * from './logger.ts';
 export * from './retained-table.ts';
 export * from './service.ts';
 export * from './settings.ts';
+export * from './stream-progress.ts';
 export * from './tokens.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError, type Membership } from '@crowdvision/contracts';
 import type { SqliteDatabase } from '@crowdvision/store';
-import { hashPassword, verifyPassword } from './passwords.ts';
+import { hashPassword, impossiblePassword, verifyPassword } from './passwords.ts';
 
 export interface Account {
 	id: string;
@@ -22,7 +22,7 @@ const canonical = (email: string) => email.trim().toLowerCase();
 export class Accounts {
 	readonly #database: SqliteDatabase;
 	/** Verified against where there is no account, so that the answer takes as long as for one. */
-	#nobody: Promise<string> | undefined;
+	readonly #nobody = impossiblePassword();
 
 	constructor(database: SqliteDatabase) {
 		this.#database = database;
@@ -54,8 +54,7 @@ export class Accounts {
 		const row = await this.#database.get<Account & { password: string }>('SELECT id, email, name, password FROM accounts WHERE email = ?', [
 			canonical(email),
 		]);
-		this.#nobody ??= hashPassword(randomUUID());
-		const right = await verifyPassword(password, row?.password ?? (await this.#nobody));
+		const right = await verifyPassword(password, row?.password ?? this.#nobody);
 		if (!row || !right) throw new CrowdVisionError('wrong_credentials', 'The e-mail address or the password is wrong');
 		return { id: row.id, email: row.email, name: row.name };
 	}

@@ -17,7 +17,16 @@ const waiting: (() => void)[] = [];
 export async function hashPassword(password: string): Promise<string> {
 	const salt = randomBytes(16);
 	const key = await derive(password, salt, COST);
+	return encode(salt, key);
+}
+
+function encode(salt: Buffer, key: Buffer): string {
 	return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
+}
+
+/** A kept password that no password fits, and that takes as long as any to find out. */
+export function impossiblePassword(): string {
+	return encode(randomBytes(16), randomBytes(KEY_BYTES));
 }
 
 /** Whether `kept` was made of this password; takes the same time for yes and no. @throws CrowdVisionError `unavailable` */

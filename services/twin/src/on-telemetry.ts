@@ -1,6 +1,6 @@
-import { type Bus, type BusEntry, type Position, START, type Subscription } from '@crowdvision/bus';
+import type { Bus, BusEntry, Subscription } from '@crowdvision/bus';
 import { CrowdVisionError, reading, STREAMS } from '@crowdvision/contracts';
-import type { Counter, Logger } from '@crowdvision/service-kit';
+import { type Counter, type Logger, StreamProgress } from '@crowdvision/service-kit';
 import type { PlacedReading, Readings } from './readings.ts';
 
 const STREAM = STREAMS.telemetry;
@@ -11,7 +11,7 @@ export interface TelemetryConsumerParts {
 	logger: Logger;
 	/** Name of this process among those of the group; the same after a restart. */
 	member: string;
-	stored: Counter;
+	taken: Counter;
 }
 
 /**
@@ -20,11 +20,11 @@ export interface TelemetryConsumerParts {
  */
 export class TelemetryConsumer {
 	readonly #parts: TelemetryConsumerParts;
-	/** As of this process; what is kept may be of another stream (the bus was changed, or lost its data) until it was looked at. */
-	#progress: Position | undefined;
+	readonly #progress: StreamProgress;
 
 	constructor(parts: TelemetryConsumerParts) {
 		this.#parts = parts;
+		this.#progress = new StreamProgress(parts.bus, STREAM, () => parts.readings.progress(STREAM), parts.logger);
 	}
 
 	follow(): Promise<Subscription> {
@@ -33,39 +33,16 @@ export class TelemetryConsumer {
 	}
 
 	async #take(entries: BusEntry[]): Promise<void> {
-		const { readings, stored } = this.#parts;
 		const batch = entries.map((entry): PlacedReading => ({ reading: parse(entry.data), position: entry.position }));
-		const progress = await this.#advancedTo(entries.at(-1)!.position);
-		await readings.store(STREAM, batch, progress, (a, b) => this.#isAfter(a, b));
-		this.#progress = progress;
-		stored.inc(batch.length);
-	}
-
-	/** The later of `position` and how far it was taken in before: what is given again does not take it back. */
-	async #advancedTo(position: Position): Promise<Position> {
-		this.#progress ??= await this.#keptProgress();
-		return this.#isAfter(this.#progress, position) ? this.#progress : position;
-	}
-
-	async #keptProgress(): Promise<Position> {
-		const { bus, readings, logger } = this.#parts;
-		const kept = await readings.progress(STREAM);
-		if (kept === undefined || !this.#isAfter(kept, await bus.position(STREAM))) return kept ?? START;
-		logger.warn({ kept }, 'the telemetry stream ends before what was taken in already: it is another one, beginning anew');
-		return START;
-	}
-
-	#isAfter(a: Position, b: Position): boolean {
-		try {
-			return this.#parts.bus.compare(a, b) > 0;
-		} catch {
-			// One of them is of another kind of bus; the present one's goes on.
-			return false;
-		}
+		// What is given again does not take the cursor back.
+		const progress = this.#progress.later(await this.#progress.current(), entries.at(-1)!.position);
+		await this.#parts.readings.store(STREAM, batch, progress, (a, b) => this.#progress.isAfter(a, b));
+		this.#progress.moved(progress);
+		this.#parts.taken.inc(batch.length);
 	}
 }
 
-/** @throws Error for what is no reading: it is set aside by the bus. */
+/** @throws CrowdVisionError for what is no reading: the bus sets it aside. */
 function parse(data: string): PlacedReading['reading'] {
 	const value: unknown = JSON.parse(data);
 	if (reading.check(value)) return value;

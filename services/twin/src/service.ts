@@ -44,12 +44,12 @@ export async function createTwin({ bus, store, tokens, metrics, logger, dataDir 
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),
 	};
-	const stored = new Counter({
+	const taken = new Counter({
 		name: 'twin_readings_taken_total',
 		help: 'Readings taken in from the stream, repetitions included',
 		registers: [metrics],
 	});
-	const consumer = new TelemetryConsumer({ bus, readings, logger, member: hostname(), stored });
+	const consumer = new TelemetryConsumer({ bus, readings, logger, member: hostname(), taken });
 	const links = new BusLinks(logger);
 	await Promise.all([told.buildings.start(), told.sensors.start()]);
 	await links.open(() => consumer.follow());

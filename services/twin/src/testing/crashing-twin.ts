@@ -1,0 +1,26 @@
+import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { startSqlite } from '@crowdvision/store';
+import { openEmbeddedBus, readingOf } from '../../../../test/support/service-world.ts';
+import { createTwin } from '../index.ts';
+
+/**
+ * A twin on the embedded bus in the folder given, with a sensor that writes as fast as it is acknowledged; prints `<run> <n>` for each
+ * reading that was. To be killed at any moment.
+ */
+const [dataDir = '', run = ''] = process.argv.slice(2);
+const { bus } = await openEmbeddedBus(dataDir);
+const parts = { logger: createLogger('twin', 'silent'), tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
+await createTwin({ ...parts, bus, store: startSqlite() });
+process.stdout.write('running\n');
+for (let n = 0; ; n++) {
+	const reading = readingOf({
+		buildingId: 'museum-1',
+		roomId: 'hall',
+		metric: 'co2',
+		value: 400 + (n % 100),
+		id: `${run}-${n}`,
+		observedAt: Date.now() - (n % 7),
+	});
+	await bus.append('telemetry', [JSON.stringify(reading)]);
+	process.stdout.write(`${run} ${n}\n`);
+}
