@@ -1,12 +1,12 @@
-import { FRESHNESS_MS } from '@crowdvision/contracts';
+import { isStale } from '@crowdvision/contracts';
 
 /** What a value is worth now. A stale value is shown as it was, greyed, and counts for nothing; no data is never 0. */
 export type Freshness = 'live' | 'stale' | 'no-data';
 
 /** Freshness of something observed at `observedAt` (epoch ms; undefined: never). It turns stale by the clock alone. */
-export function freshness(observedAt: number | undefined, now: number, deadline = FRESHNESS_MS): Freshness {
+export function freshness(observedAt: number | undefined, now: number): Freshness {
 	if (observedAt === undefined) return 'no-data';
-	return now - observedAt > deadline ? 'stale' : 'live';
+	return isStale(observedAt, now) ? 'stale' : 'live';
 }
 
 export type AgeUnit = 'second' | 'minute' | 'hour' | 'day';

@@ -38,8 +38,8 @@ export function roomView(room: Pick<Room, 'capacity'>, samples: RoomSamples, cat
 	for (const key of [...catalogKeys, ...unknownKeys.sort()]) {
 		const combined = combine(key, samples[key], now);
 		if (!combined) continue;
-		const { from, ...value } = combined;
-		if (value.freshness === 'live') for (const { transport } of from) if (transport) transports.add(transport);
+		const { live, ...value } = combined;
+		for (const { transport } of live) if (transport) transports.add(transport);
 		heardAt = Math.max(heardAt ?? 0, value.observedAt);
 		if (key === PEOPLE) people = { key, ...value };
 		else metrics.push({ key, ...value });

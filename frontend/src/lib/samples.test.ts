@@ -156,16 +156,15 @@ describe('several sensors in one room', () => {
 			['b', 22, 0],
 		]);
 		expect(combined).toMatchObject({ value: 21, freshness: 'live', observedAt: NOW });
-		expect(combined?.from.map(({ sensorId }) => sensorId)).toEqual(['a', 'b']);
+		expect(combined?.live.map(({ sensorId }) => sensorId)).toEqual(['a', 'b']);
 	});
 
-	it('shows the newest word alone, as stale, when all have gone silent', () => {
-		expect(
-			of('temperature', [
-				['a', 20, FRESHNESS_MS + 2000],
-				['b', 30, FRESHNESS_MS + 1000],
-			]),
-		).toMatchObject({ value: 30, freshness: 'stale' });
+	it('is stale when all of them have gone silent', () => {
+		const combined = of('peopleCount', [
+			['a', 20, FRESHNESS_MS + 2000],
+			['b', 30, FRESHNESS_MS + 1000],
+		]);
+		expect(combined).toMatchObject({ value: 30, freshness: 'stale', live: [] });
 	});
 
 	it('has no value, rather than 0, where nothing was heard', () => {

@@ -1,4 +1,4 @@
-import { type BuildingState, METRICS, type MetricDefinition, type Reading, type SensorValue } from '@crowdvision/contracts';
+import { type BuildingState, isStale, METRICS, type MetricKey, type Reading, roomValue, type SensorValue } from '@crowdvision/contracts';
 import { type Freshness, freshness } from './freshness.ts';
 
 /** What each sensor of a room said last of one metric; the one heard last is at the end. */
@@ -70,51 +70,27 @@ export function applyReadings(samples: BuildingSamples, readings: readonly Readi
 export interface CombinedValue {
 	value: number;
 	unit: string;
-	/** When the newest of what it is made of was observed. */
 	observedAt: number;
 	freshness: Freshness;
-	/** The samples it is made of. */
-	from: readonly SensorValue[];
+	/** The sensors that are heard from at present. */
+	live: readonly SensorValue[];
 }
 
 /**
- * One value of several sensors, by the metric's rule in the catalog. Only live sensors count; where none is, the newest word stands
- * alone, as stale. Undefined where nothing was ever heard.
+ * One value of a room's sensors, by the rule that the services go by too. A metric that this page was not built with shows its last word.
+ * Undefined where nothing was ever heard.
  */
 export function combine(metric: string, samples: MetricSamples | undefined, now: number): CombinedValue | undefined {
 	if (!samples) return undefined;
-	let newest: SensorValue | undefined;
-	for (const sample of samples.sensors) if (!newest || sample.observedAt >= newest.observedAt) newest = sample;
-	if (!newest) return undefined;
-	const live = samples.sensors.filter((sample) => freshness(sample.observedAt, now) === 'live');
-	const rule = live.length > 1 ? combineRule(metric) : 'last';
-	return {
-		value: combineValues(rule, live, newest),
-		unit: samples.unit,
-		observedAt: newest.observedAt,
-		freshness: freshness(newest.observedAt, now),
-		from: rule === 'last' ? [newest] : live,
-	};
+	const { unit, sensors } = samples;
+	const said = isKnown(metric) ? roomValue(metric, sensors, now) : newestOf(sensors);
+	if (!said) return undefined;
+	const { value, observedAt } = said;
+	return { value, unit, observedAt, freshness: freshness(observedAt, now), live: sensors.filter((sensor) => !isStale(sensor.observedAt, now)) };
 }
 
-type CombineRule = MetricDefinition['combine'];
+const isKnown = (metric: string): metric is MetricKey => Object.hasOwn(METRICS, metric);
 
-function combineRule(metric: string): CombineRule {
-	const catalog: Readonly<Record<string, MetricDefinition>> = METRICS;
-	return Object.hasOwn(catalog, metric) ? catalog[metric]!.combine : 'last';
-}
-
-function combineValues(rule: CombineRule, live: readonly SensorValue[], newest: SensorValue): number {
-	const values = live.map(({ value }) => value);
-	const sum = values.reduce((total, value) => total + value, 0);
-	switch (rule) {
-		case 'sum':
-			return sum;
-		case 'mean':
-			return sum / values.length;
-		case 'max':
-			return Math.max(...values);
-		case 'last':
-			return newest.value;
-	}
+function newestOf(sensors: readonly SensorValue[]): SensorValue | undefined {
+	return sensors.reduce<SensorValue | undefined>((best, sensor) => (best && best.observedAt > sensor.observedAt ? best : sensor), undefined);
 }
