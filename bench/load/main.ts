@@ -1,0 +1,106 @@
+/**
+ * The load generator, a process of its own:  node bench/load/main.ts '<Job as JSON>'
+ * Connects, sends for a while, says when the measured time begins and ends, waits for what is still unacknowledged, and ends with its result.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Histogram } from './histogram.ts';
+import { HttpSender } from './http.ts';
+import { BEGIN, END, type Job, type LoadResult, RESULT } from './job.ts';
+import { connectMqtt, MqttSender } from './mqtt.ts';
+import type { Sender, SenderEvents } from './sender.ts';
+import { Subscriber } from './subscriber.ts';
+
+/** How long what was sent may wait for its acknowledgement or its subscriber after the end. */
+const PATIENCE_MS = 30_000;
+
+const job: Job = JSON.parse(process.argv[2] ?? '');
+const latency = new Histogram();
+let sending = false;
+
+function fail(error: Error): never {
+	process.stderr.write(`load: ${error.message}\n`);
+	process.exit(1);
+}
+
+const events: SenderEvents = {
+	latency,
+	onRoom: (sender) => {
+		if (sending && job.rate === undefined && sender.room > 0) sender.send(sender.room);
+	},
+	onError: fail,
+};
+
+async function startSender({ id, token }: Job['devices'][number]): Promise<Sender> {
+	if (job.protocol === 'http') return HttpSender.start(job, id, token, events);
+	return new MqttSender(await connectMqtt(job, id, id, token), id, job, events);
+}
+
+/** Keeps to the schedule: what a timer was late for is sent at once. A connection without room passes its turn. */
+async function sendPaced(senders: Sender[], perSecond: number): Promise<void> {
+	const began = performance.now();
+	let sent = 0;
+	let turn = 0;
+	while (sending) {
+		const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
+		for (; sent < due; sent++) {
+			const sender = senders[turn++ % senders.length]!;
+			if (sender.room > 0) sender.send(1);
+		}
+		await sleep(1);
+	}
+}
+
+const acknowledged = (senders: Sender[]) => senders.reduce((sum, sender) => sum + sender.acknowledged, 0);
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+async function untilTrue(condition: () => boolean): Promise<void> {
+	for (const until = Date.now() + PATIENCE_MS; !condition() && Date.now() < until; ) await sleep(10);
+}
+
+const subscriber = job.subscriber === undefined ? undefined : await Subscriber.start(job, job.subscriber, fail);
+const senders = await Promise.all(job.devices.slice(0, job.connections).map(startSender)).catch(fail);
+
+sending = true;
+if (job.rate !== undefined) void sendPaced(senders, job.rate);
+else for (const sender of senders) sender.send(sender.room);
+
+await sleep(job.warmUpSeconds * 1000);
+latency.clear();
+const before = acknowledged(senders);
+const beganAt = performance.now();
+const cpuBefore = process.cpuUsage();
+say(BEGIN);
+await sleep(job.seconds * 1000);
+const counted = acknowledged(senders) - before;
+const elapsed = performance.now() - beganAt;
+const cpu = process.cpuUsage(cpuBefore);
+const ack = { p50: latency.quantile(0.5), p99: latency.quantile(0.99), max: latency.quantile(1) };
+say(END);
+sending = false;
+
+await untilTrue(() => senders.every((sender) => sender.pending().length === 0));
+const sentInAll = senders.reduce((sum, sender) => sum + sender.sent, 0);
+if (subscriber) await untilTrue(() => subscriber.seen.received >= sentInAll);
+
+const result: LoadResult = {
+	perSecond: (counted / elapsed) * 1000,
+	counted,
+	...(latency.total > 0 && { ack }),
+	sent: Object.fromEntries(senders.map(({ sensor, sent }) => [sensor, sent])),
+	unacknowledged: Object.fromEntries(senders.map((sender) => [sender.sensor, sender.pending()]).filter(([, pending]) => pending!.length > 0)),
+	refused: senders.reduce((sum, sender) => sum + sender.refused, 0),
+	generatorCpu: (cpu.user + cpu.system) / 1000 / elapsed,
+};
+if (subscriber) {
+	let missing = 0;
+	let duplicates = 0;
+	for (const sender of senders) {
+		const found = subscriber.seen.compare(Number(sender.sensor.slice(2)), sender.sent, new Set(sender.pending()));
+		missing += found.missing;
+		duplicates += found.duplicates;
+	}
+	result.subscriber = { received: subscriber.seen.received, missing, duplicates };
+}
+for (const sender of senders) sender.close();
+subscriber?.close();
+process.stdout.write(`${RESULT}${JSON.stringify(result)}\n`, () => process.exit(0));

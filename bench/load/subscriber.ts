@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net';
+import { generate } from 'mqtt-packet';
+import type { Job } from './job.ts';
+import { connectMqtt, packetReader } from './mqtt.ts';
+import { seqAt } from './reading.ts';
+import { SeenReadings } from './seen.ts';
+
+const PUBLISH = 3;
+const SUBACK = 9;
+
+/** Subscribes to every reading, acknowledges what wants it, and counts which ones came. */
+export class Subscriber {
+	readonly seen = new SeenReadings();
+	readonly #socket: Socket;
+
+	private constructor(socket: Socket) {
+		this.#socket = socket;
+	}
+
+	/** Resolves when the subscription stands. */
+	static async start(job: Job, qos: 0 | 1, onError: (error: Error) => void): Promise<Subscriber> {
+		const socket = await connectMqtt(job, 'bench-subscriber');
+		const subscriber = new Subscriber(socket);
+		socket.on('error', onError);
+		await new Promise<void>((resolve) => {
+			let acknowledgements: number[] = [];
+			const read = packetReader((type, flags, data, from) => {
+				if (type === SUBACK) return resolve();
+				if (type !== PUBLISH) return;
+				const topicEnd = from + 2 + ((data[from]! << 8) | data[from + 1]!);
+				const acknowledged = (flags & 6) !== 0;
+				if (acknowledged) acknowledgements.push(0x40, 2, data[topicEnd]!, data[topicEnd + 1]!);
+				// The sensor's number is the end of its topic: s-017.
+				const sensor = (data[topicEnd - 3]! - 48) * 100 + (data[topicEnd - 2]! - 48) * 10 + data[topicEnd - 1]! - 48;
+				subscriber.seen.add(sensor, seqAt(data, topicEnd + (acknowledged ? 2 : 0)));
+			});
+			socket.on('data', (chunk: Buffer) => {
+				read(chunk);
+				if (acknowledgements.length === 0) return;
+				socket.write(Buffer.from(acknowledgements));
+				acknowledgements = [];
+			});
+			socket.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'telemetry/#', qos }] }));
+		});
+		return subscriber;
+	}
+
+	close(): void {
+		this.#socket.destroy();
+	}
+}

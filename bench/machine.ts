@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+
+const TICKS_PER_SECOND = 100;
+
+/** The generator, Redis and the reader of its stream share one core, so that the other is the system's alone. */
+export const LOAD_CORE = 0;
+export const SYSTEM_CORE = 1;
+
+const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
+
+/** Keeps a process, with all its threads and what it starts later, on one core. Does nothing where that cannot be done. */
+export function pin(pid: number, core: number): void {
+	if (canPin) spawnSync('taskset', ['-apc', String(core), String(pid)]);
+}
+
+/** CPU seconds a process has used, all threads together. */
+export function cpuSeconds(pid: number): number {
+	const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+	return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+/** Resident memory in MiB: now, and the most it ever was. */
+export function memory(pid: number): { now: number; peak: number } {
+	const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+	const mib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024;
+	return { now: mib('VmRSS'), peak: mib('VmHWM') };
+}
+
+export interface Machine {
+	cpu: string;
+	cores: number;
+	memoryGiB: number;
+	node: string;
+	pinned: boolean;
+}
+
+export const machine = (): Machine => ({
+	cpu: cpus()[0]?.model.trim() ?? 'unknown',
+	cores: availableParallelism(),
+	memoryGiB: Math.round(totalmem() / 2 ** 30),
+	node: process.version,
+	pinned: canPin,
+});

@@ -1,0 +1,125 @@
+/**
+ * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced --systems gateway,mosquitto --soak-seconds 90 --json FILE]
+ *
+ * A load generator on one core pushes readings of about 150 bytes over 50 connections, with up to 100 unacknowledged on each (HTTP: one request
+ * at a time); the system under test has the other core. All systems take turns within each round, because a machine's speed drifts: only
+ * ratios inside one round mean anything, and what is printed are their medians. Every reading is looked up at the end.
+ */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { LOAD_CORE, machine, pin } from './machine.ts';
+import { type Load, type Measurement, measure } from './measure.ts';
+import { flatness, table } from './report.ts';
+import { SYSTEMS, type SystemName } from './systems.ts';
+
+const { values: options } = parseArgs({
+	options: {
+		rounds: { type: 'string', default: '5' },
+		seconds: { type: 'string', default: '3' },
+		only: { type: 'string' },
+		systems: { type: 'string' },
+		'soak-seconds': { type: 'string', default: '90' },
+		'soak-rate': { type: 'string', default: '10000' },
+		json: { type: 'string' },
+	},
+});
+
+function wholeNumber(name: 'rounds' | 'seconds' | 'soak-seconds' | 'soak-rate', most: number): number {
+	const value = Number(options[name]);
+	if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+	process.stderr.write(`--${name} is "${options[name]}", but must be a whole number from 1 to ${most}\n`);
+	process.exit(2);
+}
+
+function chosen<T extends string>(name: 'only' | 'systems', all: readonly T[]): readonly T[] {
+	const asked = options[name]?.split(',');
+	const wrong = asked?.find((one) => !all.some((known) => known === one));
+	if (wrong !== undefined) {
+		process.stderr.write(`--${name} names "${wrong}", but there are only ${all.join(', ')}\n`);
+		process.exit(2);
+	}
+	return asked ? all.filter((one) => asked.includes(one)) : all;
+}
+
+const rounds = wholeNumber('rounds', 100);
+const seconds = wholeNumber('seconds', 600);
+const full = { qos: 1, batch: 1, warmUpSeconds: 1, seconds, live: false } as const;
+
+interface Scenario {
+	title: string;
+	load: Load;
+	rounds: number;
+	systems: SystemName[];
+}
+const SCENARIOS: Record<string, Scenario> = {
+	'mqtt-qos1': {
+		title: 'MQTT QoS 1, as fast as it is acknowledged',
+		load: { ...full, protocol: 'mqtt' },
+		rounds,
+		systems: ['mosquitto', 'mosquitto-alone', 'aedes', 'aedes-alone', 'naive', 'gateway', 'gateway-log'],
+	},
+	'mqtt-qos0': {
+		title: 'MQTT QoS 0, as fast as it is read',
+		load: { ...full, protocol: 'mqtt', qos: 0 },
+		rounds,
+		systems: ['mosquitto', 'aedes', 'naive', 'gateway'],
+	},
+	http: { title: 'HTTP POST /ingest, one reading a request', load: { ...full, protocol: 'http' }, rounds, systems: ['naive', 'gateway'] },
+	'http-batch': {
+		title: 'HTTP POST /ingest, 100 readings a request',
+		load: { ...full, protocol: 'http', batch: 100 },
+		rounds,
+		systems: ['naive', 'gateway'],
+	},
+	paced: {
+		title: 'MQTT QoS 1 at 2,000 readings/s',
+		load: { ...full, protocol: 'mqtt', rate: 2000, seconds: Math.max(seconds, 5), live: true },
+		rounds: Math.min(rounds, 3),
+		systems: ['mosquitto', 'aedes', 'naive', 'gateway', 'gateway-log'],
+	},
+	soak: {
+		title: `MQTT QoS 1 at ${options['soak-rate']} readings/s for ${options['soak-seconds']} s`,
+		load: {
+			...full,
+			protocol: 'mqtt',
+			rate: wholeNumber('soak-rate', 1_000_000),
+			seconds: wholeNumber('soak-seconds', 86_400),
+			live: true,
+		},
+		rounds: 1,
+		systems: ['gateway'],
+	},
+};
+
+const scenarios = chosen('only', Object.keys(SCENARIOS));
+const systems = chosen('systems', Object.keys(SYSTEMS) as SystemName[]);
+const results: Record<string, Record<string, Measurement[]>> = {};
+const progress = (text: string) => process.stderr.write(text);
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+const where = machine();
+pin(process.pid, LOAD_CORE);
+print(
+	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
+);
+
+for (const name of scenarios) {
+	const { title, load, rounds: times, systems: all } = SCENARIOS[name]!;
+	const taking = all.filter((system) => systems.includes(system));
+	const measured: Record<string, Measurement[]> = Object.fromEntries(taking.map((system) => [system, []]));
+	for (let round = 0; round < times; round++) {
+		for (const system of taking) {
+			progress(`${name}, round ${round + 1} of ${times}, ${system} …`);
+			const measurement = await measure(SYSTEMS[system], load);
+			measured[system]!.push(measurement);
+			progress(` ${Math.round(measurement.readingsPerSecond)}/s\n`);
+		}
+	}
+	if (taking.length === 0) continue;
+	results[name] = measured;
+	print(`${table(title, measured)}\n`);
+	if (name === 'soak') for (const [system, [run]] of Object.entries(measured)) print(`${system}: ${flatness(run!)}\n`);
+}
+for (const system of systems) if (Object.values(results).some((measured) => system in measured)) print(`${system}: ${SYSTEMS[system].is}`);
+if (options.json)
+	await writeFile(options.json, `${JSON.stringify({ machine: where, at: new Date().toISOString(), rounds, seconds, results }, undefined, '\t')}\n`);

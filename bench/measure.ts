@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startNode } from '../test/support/processes.ts';
+import { BEGIN, END, type Job, type LoadResult, RESULT } from './load/job.ts';
+import { cpuSeconds, LOAD_CORE, memory, pin } from './machine.ts';
+import { CONNECTIONS, type System, type SystemUnderTest } from './systems.ts';
+
+/** How readings are pushed. */
+export interface Load {
+	protocol: 'mqtt' | 'http';
+	qos: 0 | 1;
+	batch: number;
+	rate?: number;
+	warmUpSeconds: number;
+	seconds: number;
+	/** Read the stream while it is written, rather than afterwards. */
+	live: boolean;
+}
+
+export interface Percentiles {
+	p50: number;
+	p99: number;
+}
+
+export interface Measurement {
+	readingsPerSecond: number;
+	/** ms; absent where nothing is acknowledged. */
+	ack?: Percentiles;
+	/** ms from sending to being in Redis; absent where nothing is stored, or nothing is until afterwards. */
+	arrival?: Percentiles;
+	/** CPU seconds of the system's process for 1,000 readings. */
+	cpuPer1000: number;
+	redisCpuPer1000?: number;
+	peakMiB: number;
+	/** Share of a core that the generator used: near 1 it was the limit, not the system. */
+	generatorCpu: number;
+	/** Of the acknowledged (QoS 0: sent) readings, those found nowhere, and those found twice; absent where nothing can be looked up. */
+	missing?: number;
+	duplicates?: number;
+	sent: number;
+	unacknowledged: number;
+	refused: number;
+	/** Resident memory, a sample a second, MiB. */
+	rss: number[];
+}
+
+const WINDOW = 100;
+/** How long the stream may stand still before what is missing counts as missing. */
+const DRAIN_PATIENCE_MS = 5000;
+
+/** Starts the system afresh, pushes, checks every reading, and stops it. */
+export async function measure(system: System, load: Load): Promise<Measurement> {
+	const target = await system.start();
+	try {
+		return await push(system, target, load);
+	} finally {
+		await target.stop();
+	}
+}
+
+async function push(system: System, target: SystemUnderTest, load: Load): Promise<Measurement> {
+	const port = load.protocol === 'http' ? target.httpPort : target.mqttPort;
+	if (port === undefined) throw new Error(`${system.name} does not speak ${load.protocol}`);
+	const job: Job = {
+		protocol: load.protocol,
+		host: '127.0.0.1',
+		port,
+		qos: load.qos,
+		batch: load.batch,
+		connections: CONNECTIONS,
+		window: WINDOW,
+		warmUpSeconds: load.warmUpSeconds,
+		seconds: load.seconds,
+		devices: target.devices,
+		...(load.rate !== undefined && { rate: load.rate }),
+		...(system.subscriber !== undefined && { subscriber: system.subscriber }),
+	};
+	const { reader, redisPid } = target;
+	if (load.live) reader?.follow();
+	const patience = (load.warmUpSeconds + load.seconds + 90) * 1000;
+	const generator = await startNode('bench/load/main.ts', { args: [JSON.stringify(job)], timeoutMs: patience });
+	pin(generator.pid, LOAD_CORE);
+	try {
+		await generator.waitFor(new RegExp(BEGIN), patience);
+		const began = Date.now();
+		reader?.measure(began);
+		const cpu = cpuSeconds(target.pid());
+		const redisCpu = redisPid === undefined ? 0 : cpuSeconds(redisPid);
+		const rss: number[] = [];
+		const sampler = setInterval(() => rss.push(memory(target.pid()).now), 1000);
+		await generator.waitFor(new RegExp(END), patience).finally(() => clearInterval(sampler));
+		reader?.measure(began, Date.now());
+		const cpuUsed = cpuSeconds(target.pid()) - cpu;
+		const redisCpuUsed = redisPid === undefined ? 0 : cpuSeconds(redisPid) - redisCpu;
+		const [, text] = await generator.waitFor(new RegExp(`^${RESULT}(.*)$`, 'm'), patience);
+		const result: LoadResult = JSON.parse(text!);
+		const peakMiB = memory(target.pid()).peak;
+		const checked = await check(target, result);
+		return {
+			readingsPerSecond: result.perSecond,
+			...(result.ack && { ack: result.ack }),
+			...(reader &&
+				reader.arrival.total > 0 &&
+				!target.recover && { arrival: { p50: reader.arrival.quantile(0.5), p99: reader.arrival.quantile(0.99) } }),
+			cpuPer1000: (cpuUsed / result.counted) * 1000,
+			...(redisPid !== undefined && { redisCpuPer1000: (redisCpuUsed / result.counted) * 1000 }),
+			peakMiB,
+			generatorCpu: result.generatorCpu,
+			sent: Object.values(result.sent).reduce((sum, sent) => sum + sent, 0),
+			unacknowledged: Object.values(result.unacknowledged).reduce((sum, seqs) => sum + seqs.length, 0),
+			refused: result.refused,
+			rss,
+			...checked,
+		};
+	} finally {
+		await generator.kill();
+	}
+}
+
+/** Looks every reading up: in Redis, or with the subscriber. */
+async function check(target: SystemUnderTest, result: LoadResult): Promise<{ missing?: number; duplicates?: number }> {
+	if (result.subscriber) return { missing: result.subscriber.missing, duplicates: result.subscriber.duplicates };
+	const { reader } = target;
+	if (!reader) return {};
+	await target.recover?.();
+	const sent = Object.entries(result.sent);
+	const unacknowledged = Object.values(result.unacknowledged).flat().length;
+	const expected = sent.reduce((sum, [, count]) => sum + count, 0) - unacknowledged - result.refused;
+	await reader.drain(expected, DRAIN_PATIENCE_MS);
+	// What would come twice may come later.
+	await sleep(200);
+	await reader.drain(expected, 0);
+	let missing = 0;
+	let duplicates = 0;
+	for (const [sensor, count] of sent) {
+		const found = reader.seen.compare(Number(sensor.slice(2)), count, new Set(result.unacknowledged[sensor]));
+		missing += found.missing;
+		duplicates += found.duplicates;
+	}
+	return { missing: missing - Math.min(missing, result.refused), duplicates };
+}

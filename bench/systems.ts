@@ -1,0 +1,145 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tokens } from '@crowdvision/service-kit';
+import { startMosquitto } from '../test/support/mosquitto.ts';
+import { type Running, startNode } from '../test/support/processes.ts';
+import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
+import type { Job } from './load/job.ts';
+import { BUILDING, sensorId } from './load/reading.ts';
+import { LOAD_CORE, pin, SYSTEM_CORE } from './machine.ts';
+import { StreamReader } from './stream-reader.ts';
+
+/** A system under test, running and pinned to its core. */
+export interface SystemUnderTest {
+	/** Of the process whose CPU and memory count. */
+	pid(): number;
+	mqttPort?: number;
+	httpPort?: number;
+	devices: Job['devices'];
+	redisPid?: number;
+	/** What ends up in Redis; absent where nothing is stored. */
+	reader?: StreamReader;
+	/** Where readings get to Redis only when it is told to: kills it (-9) and starts it again with the relay on. */
+	recover?(): Promise<void>;
+	stop(): Promise<void>;
+}
+
+export interface System {
+	name: string;
+	is: string;
+	/** A subscriber to everything, at QoS 0. */
+	subscriber?: 0;
+	start(): Promise<SystemUnderTest>;
+}
+
+export const CONNECTIONS = 50;
+const SECRET = 'a secret of the benchmark, which guards nothing at all';
+const HOST = '127.0.0.1';
+const strangers = Array.from({ length: CONNECTIONS }, (_, index) => ({ id: sensorId(index), token: '' }));
+
+/** No limits: everything that is accepted is sent on at once. */
+const MOSQUITTO = 'set_tcp_nodelay true\nmax_inflight_messages 0\nmax_queued_messages 0';
+
+async function mosquitto(): Promise<SystemUnderTest> {
+	const broker = await startMosquitto({ config: MOSQUITTO });
+	pin(broker.pid, SYSTEM_CORE);
+	return { pid: () => broker.pid, mqttPort: broker.port, devices: strangers, stop: () => broker.stop() };
+}
+
+async function aedes(): Promise<SystemUnderTest> {
+	const broker = await startNode('bench/peers/aedes.ts', { ready: /ready (\d+)/ });
+	pin(broker.pid, SYSTEM_CORE);
+	return { pid: () => broker.pid, mqttPort: Number(broker.ready[1]), devices: strangers, stop: async () => void (await broker.kill()) };
+}
+
+/** Redis, and a reader of its stream that was there first. */
+async function redisWithReader(): Promise<{ redis: RedisServer; reader: StreamReader; stop(): Promise<void> }> {
+	const redis = await startRedis();
+	pin(redis.pid, LOAD_CORE);
+	const reader = await StreamReader.open(redis.url);
+	return {
+		redis,
+		reader,
+		stop: async () => {
+			await reader.close();
+			await redis.stop();
+		},
+	};
+}
+
+async function naive(): Promise<SystemUnderTest> {
+	const { redis, reader, stop } = await redisWithReader();
+	const running = await startNode('bench/peers/naive.ts', { args: [redis.url], ready: /ready (\d+) (\d+)/ });
+	pin(running.pid, SYSTEM_CORE);
+	return {
+		pid: () => running.pid,
+		mqttPort: Number(running.ready[1]),
+		httpPort: Number(running.ready[2]),
+		devices: strangers,
+		redisPid: redis.pid,
+		reader,
+		stop: async () => {
+			await running.kill();
+			await stop();
+		},
+	};
+}
+
+/** Every device may send as fast as it can: what is measured is the pipeline, not its brake. */
+const GATEWAY_YAML = 'gatewayId: bench\nlimits: {messagesPerSecond: 1000000}\n';
+
+async function gateway(relay: boolean): Promise<SystemUnderTest> {
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-bench-'));
+	const { redis, reader, stop } = await redisWithReader();
+	const config = join(dir, 'gateway.yaml');
+	await writeFile(config, GATEWAY_YAML);
+	const launch = async (relayOn: boolean): Promise<Running> => {
+		const env = {
+			PORT: '0',
+			MQTT_PORT: '0',
+			HOST,
+			DATA_DIR: join(dir, 'data'),
+			GATEWAY_CONFIG: config,
+			JWT_SECRET: SECRET,
+			LOG_LEVEL: 'warn',
+			REDIS_URL: relayOn ? redis.url : undefined,
+		};
+		const running = await startNode('edge-gateway/src/main.ts', { env, ready: /ready \S*?http:\/\/[^\s:]+:(\d+) mqtt:\/\/[^\s:]+:(\d+)/ });
+		pin(running.pid, SYSTEM_CORE);
+		return running;
+	};
+	let running = await launch(relay);
+	const tokens = new Tokens(SECRET);
+	const devices = strangers.map(async ({ id }) => ({ id, token: await tokens.signDevice({ id, domainName: 'bench', buildingId: BUILDING }) }));
+	return {
+		pid: () => running.pid,
+		mqttPort: Number(running.ready[2]),
+		httpPort: Number(running.ready[1]),
+		devices: await Promise.all(devices),
+		redisPid: redis.pid,
+		reader,
+		...(!relay && {
+			recover: async () => {
+				await running.kill('SIGKILL');
+				running = await launch(true);
+			},
+		}),
+		stop: async () => {
+			await running.kill();
+			await stop();
+			await rm(dir, { recursive: true, force: true });
+		},
+	};
+}
+
+export const SYSTEMS = {
+	mosquitto: { name: 'mosquitto', is: 'Mosquitto, raw broker, one subscriber, nothing stored', subscriber: 0, start: mosquitto },
+	'mosquitto-alone': { name: 'mosquitto-alone', is: 'Mosquitto, raw broker, no subscriber, nothing stored', start: mosquitto },
+	aedes: { name: 'aedes', is: 'plain aedes, one subscriber, nothing stored', subscriber: 0, start: aedes },
+	'aedes-alone': { name: 'aedes-alone', is: 'plain aedes, no subscriber, nothing stored', start: aedes },
+	naive: { name: 'naive', is: 'aedes or express + JSON.parse + one XADD a message, acknowledged before stored', start: naive },
+	gateway: { name: 'gateway', is: 'CrowdVision gateway, acknowledged when on disk, relay to Redis on', start: () => gateway(true) },
+	'gateway-log': { name: 'gateway-log', is: 'CrowdVision gateway, acknowledged when on disk, relay off', start: () => gateway(false) },
+} as const satisfies Record<string, System>;
+export type SystemName = keyof typeof SYSTEMS;
