@@ -11,6 +11,7 @@ export const en = {
 		building: 'Building',
 		unreachable: 'The server cannot be reached. Trying again…',
 		tryNow: 'Try now',
+		nothing: 'There is no building for you to see yet. Ask an administrator of your domain.',
 	},
 	preferences: {
 		language: 'Language',

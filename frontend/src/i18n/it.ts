@@ -13,6 +13,7 @@ export const it: Messages = {
 		building: 'Edificio',
 		unreachable: 'Il server non è raggiungibile. Nuovo tentativo…',
 		tryNow: 'Prova ora',
+		nothing: 'Non c’è ancora nessun edificio che puoi vedere. Chiedi a un amministratore del tuo dominio.',
 	},
 	preferences: {
 		language: 'Lingua',
