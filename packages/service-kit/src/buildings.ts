@@ -57,6 +57,9 @@ export class BuildingDirectory {
 	}
 
 	#apply(key: string, value: string | null): void {
+		const known = this.#buildings.get(key);
+		// Told again, as it is now and then: nobody need do anything about it.
+		if (known ? JSON.stringify(known) === value : value === null) return;
 		if (value === null) this.#buildings.delete(key);
 		else {
 			try {

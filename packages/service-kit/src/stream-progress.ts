@@ -7,6 +7,15 @@ interface Positions {
 	compare(a: string, b: string): number;
 }
 
+/** Whether position `a` lies behind `b`. False where one of them is of another kind of bus and they cannot be compared. */
+export function isAfter(bus: Pick<Positions, 'compare'>, a: string, b: string): boolean {
+	try {
+		return bus.compare(a, b) > 0;
+	} catch {
+		return false;
+	}
+}
+
 /** Before every entry of a stream. */
 const START = '0';
 
@@ -45,12 +54,7 @@ export class StreamProgress {
 	}
 
 	isAfter(a: string, b: string): boolean {
-		try {
-			return this.#bus.compare(a, b) > 0;
-		} catch {
-			// One of them is of another kind of bus.
-			return false;
-		}
+		return isAfter(this.#bus, a, b);
 	}
 
 	async #kept(): Promise<string> {

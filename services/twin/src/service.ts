@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import { type Building, TABLES } from '@crowdvision/contracts';
@@ -25,6 +24,9 @@ export interface Twin extends Service {
 	ensureSensor(sensor: { sensorId: string; buildingId: string; roomId: string }): Promise<void>;
 }
 
+/** One process has the database to itself, so one name does: after a restart it takes up first what it held. */
+const MEMBER = 'twin-1';
+
 /**
  * What the buildings look like, and how things stand in them, now and over time.
  *
@@ -49,7 +51,7 @@ export async function createTwin({ bus, store, tokens, metrics, logger, dataDir 
 		help: 'Readings taken in from the stream, repetitions included',
 		registers: [metrics],
 	});
-	const consumer = new TelemetryConsumer({ bus, readings, logger, member: hostname(), taken });
+	const consumer = new TelemetryConsumer({ bus, readings, logger, member: MEMBER, taken });
 	const links = new BusLinks(logger);
 	await Promise.all([told.buildings.start(), told.sensors.start()]);
 	await links.open(() => consumer.follow());
