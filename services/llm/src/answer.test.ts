@@ -1,0 +1,84 @@
+import type { RetainedBuilding } from '@crowdvision/contracts';
+import { describe, expect, it } from 'vitest';
+import { answer, type Facts } from './answer.ts';
+import type { LatestOfRoom } from './knowledge.ts';
+import { understand } from './question.ts';
+
+const NOW = 1_800_000_000_000;
+const building: RetainedBuilding = {
+	id: 'b1',
+	name: 'North',
+	domains: ['d'],
+	rooms: [
+		{ id: 'hall', name: 'Main hall', capacity: 100 },
+		{ id: 'lab', name: 'Lab', capacity: 10 },
+		{ id: 'cafe', name: 'Café', capacity: 50 },
+	],
+};
+const said = (roomId: string, metric: LatestOfRoom['metric'], value: number, age = 0): LatestOfRoom => ({
+	roomId,
+	metric,
+	value,
+	sensorId: `${roomId}-${metric}`,
+	observedAt: NOW - age,
+});
+const facts = (latest: LatestOfRoom[], more: Partial<Facts> = {}): Facts => ({ buildings: [{ building, latest }], anomalies: [], now: NOW, ...more });
+const ask = (question: string, from: Facts) => answer(understand(question), question, from);
+
+describe('answers without a model', () => {
+	it('calls the room with the smallest share of its capacity the least crowded, not the one with the fewest people', () => {
+		const told = ask(
+			'Which room is the least crowded?',
+			facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9), said('cafe', 'peopleCount', 25)]),
+		);
+		expect(told).toMatchObject({ grounded: true, citations: [{ id: 'b1/hall', kind: 'room', label: 'Main hall' }] });
+		expect(told.answer).toContain('20 people');
+	});
+
+	it('does not take a room it knows nothing current of for an empty one, and says that it left it out', () => {
+		const told = ask('which room is the least crowded', facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 0, 3600_000)]));
+		expect(told.citations[0]?.id).toBe('b1/hall');
+		expect(told.answer).toContain('2 rooms without a current value');
+	});
+
+	it('says that nothing is known, ungrounded, when nothing is', () => {
+		expect(ask('which room is the least crowded?', facts([]))).toMatchObject({ grounded: false, citations: [] });
+		expect(ask('what is the meaning of life?', facts([said('hall', 'peopleCount', 1)]))).toMatchObject({ grounded: false, citations: [] });
+	});
+
+	it('understands Italian and answers in it', () => {
+		const told = ask('Qual è la stanza più affollata?', facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9)]));
+		expect(told.answer).toMatch(/^Lab è la più affollata: 9 persone, 90 %/);
+	});
+
+	it.each([
+		['how many people are in the lab?', '9 people in Lab, which holds 10.'],
+		['How many people are there?', '29 people in 2 of 3 rooms; of the others nothing current is known.'],
+		['Which is the warmest room?', 'Café is the warmest: 27.5 °C. (2 rooms without a current value were left out.)'],
+		['where is it stuffy?', 'Lab is the stuffiest: 1,400 ppm. (2 rooms without a current value were left out.)'],
+	])('%s', (question, expected) => {
+		const latest = [said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9), said('cafe', 'temperature', 27.5), said('lab', 'co2', 1400)];
+		expect(ask(question, facts(latest)).answer).toBe(expected);
+	});
+
+	it('lists alerts with their citation', () => {
+		const anomalies = [
+			{
+				id: 'a1',
+				building: 'b1',
+				room: 'lab',
+				kind: 'occupancy',
+				state: 'open',
+				value: 12,
+				threshold: 10,
+				observed_at: NOW,
+				message: 'Lab is too full',
+			},
+		];
+		expect(ask('Any alerts?', facts([], { anomalies }))).toEqual({
+			answer: 'The latest alerts: Lab is too full (open).',
+			citations: [{ id: 'a1', kind: 'alert', label: 'Lab is too full' }],
+			grounded: true,
+		});
+	});
+});

@@ -1,0 +1,1 @@
+export { createLlm, type LlmContext } from './service.ts';
