@@ -26,9 +26,21 @@ export interface Device {
 	sample(now: number): Sample[];
 }
 
-/** Seed and clock in, samples out, and no other effect: the same seed and the same times give the same samples. */
-export function createDevice(sensors: readonly SensorPlan[], building: SimulatedBuilding, seed: number): Device {
-	const running = sensors.map((sensor) => ({ ...sensor, base: hash(seed, sensor.sensorId, 'noise'), measure: KINDS[sensor.kind].switchOn() }));
+/**
+ * Seed and clock in, samples out, and no other effect: the same seed and the same times give the same samples.
+ * @param remembered per sensor, what it finds in its flash memory
+ */
+export function createDevice(
+	sensors: readonly SensorPlan[],
+	building: SimulatedBuilding,
+	seed: number,
+	remembered: Readonly<Record<string, number>> = {},
+): Device {
+	const running = sensors.map((sensor) => ({
+		...sensor,
+		base: hash(seed, sensor.sensorId, 'noise'),
+		measure: KINDS[sensor.kind].switchOn(remembered[sensor.sensorId]),
+	}));
 	return {
 		sensors,
 		sample: (now) =>

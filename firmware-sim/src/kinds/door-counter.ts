@@ -1,20 +1,18 @@
 import type { Measurement, SensorKind } from './kind.ts';
 
 /**
- * An infrared door counter: how many came in and went out since its last message. It is switched on when nobody is in, as far as
- * it knows, so its first message brings in those who are there.
+ * An infrared door counter: how many came in and went out since its last message. The first message after it was switched on tells
+ * the difference between those who are in and those it has told of before.
  */
 export const doorCounter: SensorKind = {
 	metrics: ['peopleIn', 'peopleOut'],
-	switchOn: () => {
-		let entered: number | undefined;
-		let left = 0;
+	switchOn: (remembered = 0) => {
+		let told: { entered: number; left: number } | undefined;
 		return (room) => {
-			const before = entered === undefined ? 0 : entered - left;
-			const came = entered === undefined ? room.people : room.entered - entered;
-			const went = entered === undefined ? 0 : room.left - left;
-			entered = room.entered;
-			left = room.left;
+			const before = told ? told.entered - told.left : remembered;
+			const came = told ? room.entered - told.entered : Math.max(0, room.people - remembered);
+			const went = told ? room.left - told.left : Math.max(0, remembered - room.people);
+			told = { entered: room.entered, left: room.left };
 			const peopleIn: Measurement = { metric: 'peopleIn', value: came };
 			const peopleOut: Measurement = { metric: 'peopleOut', value: went };
 			if (went === 0) return [peopleIn];

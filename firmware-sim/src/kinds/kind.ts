@@ -14,8 +14,11 @@ export type Noise = (deviation: number) => number;
 export interface SensorKind {
 	/** What it can measure. */
 	readonly metrics: readonly MetricKey[];
-	/** Switches one on: the returned function measures the room now, and keeps what such a sensor remembers. */
-	readonly switchOn: () => (room: Readonly<RoomState>, noise: Noise) => Measurement[];
+	/**
+	 * Switches one on: the returned function measures the room now, and keeps what such a sensor remembers. `remembered` is what it
+	 * found in its flash memory: the people it has told of, entered less left.
+	 */
+	readonly switchOn: (remembered?: number) => (room: Readonly<RoomState>, noise: Noise) => Measurement[];
 }
 
 /** As the sensor's display would show it: within the metric's hard range, with `decimals` digits. */

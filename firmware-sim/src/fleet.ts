@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import type { Transport } from '@crowdvision/contracts';
+import type { Retry } from './back-off.ts';
+import { createDevice } from './device.ts';
+import { Faults } from './faults.ts';
+import { Firmware } from './firmware.ts';
+import { Flash } from './flash.ts';
+import { type Assign, type DevicePlan, planDevices } from './fleet-plan.ts';
+import { httpLink } from './links/http.ts';
+import type { Credentials, Link } from './links/link.ts';
+import { mqttLink } from './links/mqtt.ts';
+import { serialLink } from './links/serial.ts';
+import { socketioLink } from './links/socketio.ts';
+import { SILENT, type SimLogger } from './logger.ts';
+import { hash } from './random.ts';
+import type { DeviceReading } from './reading.ts';
+import type { UplinkStats } from './uplink.ts';
+import { type BuildingPlan, SimulatedBuilding } from './world/building.ts';
+import type { RoomState } from './world/room.ts';
+
+/** Where the gateway is reached; a transport that is left out has no devices. */
+export interface FleetLinks {
+	/** As `mqtt://127.0.0.1:1883`. */
+	mqtt?: { url: string };
+	/** As `http://127.0.0.1:8080`; readings go to `/ingest` below it. */
+	http?: { url: string };
+	/** As `http://127.0.0.1:8080`; the path is `/ingest/socket.io` below it. */
+	socketio?: { url: string };
+	/** The device's end of a line. `hello`: the port asks for a token. */
+	serial?: { path: string; baudRate?: number; hello?: boolean };
+}
+
+export interface FleetOptions {
+	/** Of the building, the sensors and the faults. */
+	seed: number;
+	building: BuildingPlan;
+	links: FleetLinks;
+	/** Asked once for each device, before it connects; not for a serial one, unless its port asks for a token. */
+	credentials: (deviceId: string, sensorIds: readonly string[]) => Credentials | Promise<Credentials>;
+	/** Between two samples of a sensor; 0: only when `sample` is called. */
+	intervalMs: number;
+	/** Which sensors a room has, and the transport of each. Default: all kinds, in turn over the transports. */
+	assign?: Assign;
+	/** Epoch ms; default: this machine's. */
+	clock?: () => number;
+	/** How many times faster than the clock the building lives. Default 1. */
+	speed?: number;
+	/** What the building's wall clocks show, against UTC. Default 0. */
+	utcOffsetMinutes?: number;
+	/** As `drop:0.05`; see faults.ts. They strike every device, each by its own seed. */
+	faults?: readonly string[];
+	/** Readings that a device keeps until they are acknowledged. Default 1000. */
+	bufferSize?: number;
+	/** Default 5000. */
+	ackTimeoutMs?: number;
+	/** Default 250 ms to 10 s. */
+	retry?: Retry;
+	/** Where door counters keep their count through a restart. Default: nowhere; then everybody who is in enters again. */
+	flashFile?: string;
+	/** Default: a new one for each start. */
+	boot?: string;
+	logger?: SimLogger;
+	/** Called once for each reading whose acknowledgement arrived at its device. */
+	onAcknowledged?: (reading: DeviceReading) => void;
+}
+
+export interface FleetStats extends UplinkStats {
+	/** How often each fault struck. */
+	faults: Record<string, number>;
+}
+
+export interface Fleet {
+	readonly devices: readonly Firmware[];
+	/** Sums over all devices. */
+	stats(): FleetStats;
+	/** Samples every sensor now; returns the number of readings. */
+	sample(): number;
+	/** What is true in a room at this moment. */
+	room(roomId: string): Readonly<RoomState>;
+	/**
+	 * Puts exactly `count` people into a room, however few fit, and keeps them there; without `count`, they follow the day again.
+	 * @throws RangeError for a room there is not, or a count that is not a whole number from 0 up
+	 */
+	crowd(roomId: string, count?: number): void;
+	/** No more samples at intervals; what was sampled is still sent. */
+	pause(): void;
+	/** Waits until everything is acknowledged, `timeoutMs` at most; false when something still waits. */
+	drained(timeoutMs: number): Promise<boolean>;
+	/** Switches every device off; resolves within a few seconds. */
+	stop(): Promise<void>;
+}
+
+const DEFAULTS = { bufferSize: 1000, ackTimeoutMs: 5000, retry: { firstMs: 250, mostMs: 10_000 } };
+
+/**
+ * Switches on the devices of a building:
+ *
+ *   seed, clock ─▶ building ─▶ sensors ─▶ firmware: number, date ─▶ uplink: ring buffer, faults ─▶ link ─▶ gateway
+ *
+ * @throws RangeError for an unknown fault, or a room whose sensors have a transport without a link; whatever `credentials` rejects with
+ */
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+	const { seed, links, clock = Date.now, speed = 1, logger = SILENT } = options;
+	const switchedOnAt = clock();
+	const buildingClock = () => switchedOnAt + (clock() - switchedOnAt) * speed;
+	const building = new SimulatedBuilding(options.building, seed, options.utcOffsetMinutes);
+	const flash = options.flashFile === undefined ? undefined : new Flash(options.flashFile, logger);
+	const boot = options.boot ?? randomBytes(4).toString('hex');
+	const onAcknowledged = (reading: DeviceReading) => {
+		if (reading.metric === 'peopleIn') flash?.add(reading.sensorId, reading.value);
+		if (reading.metric === 'peopleOut') flash?.add(reading.sensorId, -reading.value);
+		options.onAcknowledged?.(reading);
+	};
+
+	const devices: Firmware[] = [];
+	for (const plan of planDevices(options.building, transportsOf(links), options.assign)) {
+		const faults = new Faults(options.faults, hash(seed, plan.deviceId));
+		devices.push(
+			new Firmware({
+				...DEFAULTS,
+				...definedOf(options),
+				name: plan.deviceId,
+				device: createDevice(plan.sensors, building, seed, flash?.counts),
+				link: await linkOf(plan, options, faults),
+				faults,
+				boot,
+				clock,
+				buildingClock,
+				logger,
+				onAcknowledged,
+			}),
+		);
+	}
+	for (const device of devices) device.start();
+	const stopSampling = options.intervalMs > 0 ? sampleAtIntervals(devices, options.intervalMs) : () => {};
+
+	return {
+		devices,
+		stats: () => sum(devices),
+		sample: () => devices.reduce((readings, device) => readings + device.sample(), 0),
+		room: (roomId) => building.room(roomId, buildingClock()),
+		crowd: (roomId, count) => building.crowd(roomId, count, buildingClock()),
+		pause: stopSampling,
+		async drained(timeoutMs) {
+			const deadline = AbortSignal.timeout(timeoutMs);
+			await Promise.all(devices.map((device) => device.drained(deadline)));
+			return devices.every((device) => device.stats().pending === 0);
+		},
+		async stop() {
+			stopSampling();
+			await Promise.all(devices.map((device) => device.stop()));
+			await flash?.save();
+		},
+	};
+}
+
+function definedOf({ bufferSize, ackTimeoutMs, retry }: FleetOptions) {
+	return { ...(bufferSize !== undefined && { bufferSize }), ...(ackTimeoutMs !== undefined && { ackTimeoutMs }), ...(retry && { retry }) };
+}
+
+/** In the order in which kinds are dealt to them: a room's door counter comes first, and belongs on a serial line. */
+function transportsOf(links: FleetLinks): Transport[] {
+	const has: Record<Transport, unknown> = { serial: links.serial, mqtt: links.mqtt, http: links.http, 'socket.io': links.socketio };
+	return (Object.keys(has) as Transport[]).filter((transport) => has[transport] !== undefined);
+}
+
+async function linkOf({ deviceId, transport, sensors }: DevicePlan, { links, credentials }: FleetOptions, faults: Faults): Promise<Link> {
+	const sensorIds = sensors.map((sensor) => sensor.sensorId);
+	const { serial, mqtt, http, socketio } = links;
+	const asked = transport === 'serial' && !serial?.hello ? undefined : await credentials(deviceId, sensorIds);
+	if (transport === 'serial' && serial) {
+		const { path, baudRate } = serial;
+		const onFrame = (frame: Uint8Array) => faults.onFrame(frame);
+		return serialLink({ path, onFrame, ...(baudRate !== undefined && { baudRate }), ...(asked && { credentials: asked }) });
+	}
+	if (asked && transport === 'mqtt' && mqtt) return mqttLink({ url: mqtt.url, clientId: deviceId, credentials: asked, sensorIds });
+	if (asked && transport === 'http' && http) return httpLink(http.url, asked);
+	if (asked && transport === 'socket.io' && socketio) return socketioLink(socketio.url, asked);
+	throw new RangeError(`${sensorIds.join(', ')} should speak ${transport}, but no link for it is given`);
+}
+
+/** Each device in its own moment of the interval, so that they do not all speak at once; the first sample is taken at once. */
+function sampleAtIntervals(devices: readonly Firmware[], intervalMs: number): () => void {
+	const timers = new Set<NodeJS.Timeout>();
+	for (const [index, device] of devices.entries()) {
+		device.sample();
+		const offset = setTimeout(
+			() => {
+				timers.delete(offset);
+				timers.add(setInterval(() => device.sample(), intervalMs));
+			},
+			(index * intervalMs) / devices.length,
+		);
+		timers.add(offset);
+	}
+	return () => {
+		for (const timer of timers) clearTimeout(timer);
+		timers.clear();
+	};
+}
+
+function sum(devices: readonly Firmware[]): FleetStats {
+	const total: FleetStats = { produced: 0, sent: 0, resent: 0, acknowledged: 0, refused: 0, overwritten: 0, pending: 0, connected: 0, faults: {} };
+	for (const device of devices) {
+		const { faults, ...counts } = device.stats();
+		for (const [name, count] of Object.entries(counts) as [keyof UplinkStats, number][]) total[name] += count;
+		for (const [name, count] of Object.entries(faults)) total.faults[name] = (total.faults[name] ?? 0) + count;
+	}
+	return total;
+}

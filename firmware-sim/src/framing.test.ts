@@ -1,0 +1,60 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeLine, LineSplitter, parseReply } from './framing.ts';
+import type { DeviceReading } from './reading.ts';
+
+const reading: DeviceReading = {
+	sensorId: 'hall-door',
+	metric: 'peopleIn',
+	value: 3,
+	unit: 'person',
+	buildingId: 'b\n1',
+	roomId: 'hall',
+	observedAt: 1,
+	seq: 5,
+	boot: '7f3a',
+};
+
+describe('jsonl framing', () => {
+	it('puts one reading on one line', () => {
+		const text = Buffer.from(encodeLine(reading)).toString();
+		expect(text.indexOf('\n')).toBe(text.length - 1);
+		expect(JSON.parse(text)).toEqual(reading);
+	});
+
+	it('finds the same lines however the bytes are cut', () => {
+		const line = fc.string().filter((text) => !text.includes('\n'));
+		fc.assert(
+			fc.property(fc.array(line), fc.array(fc.integer({ min: 1, max: 20 })), (lines, sizes) => {
+				const bytes = Buffer.from(lines.map((text) => `${text}\n`).join(''));
+				const splitter = new LineSplitter(10_000);
+				const found: string[] = [];
+				for (let at = 0, turn = 0; at < bytes.length; turn++) {
+					const size = sizes[turn % Math.max(1, sizes.length)] ?? 3;
+					found.push(...splitter.push(bytes.subarray(at, at + size)));
+					at += size;
+				}
+				expect(found).toEqual(lines);
+			}),
+		);
+	});
+
+	it('throws away an endless line, counts it, and goes on with the next', () => {
+		const splitter = new LineSplitter(16);
+		expect(splitter.push(Buffer.from('x'.repeat(10)))).toEqual([]);
+		expect(splitter.push(Buffer.from('y'.repeat(1000)))).toEqual([]);
+		expect(splitter.push(Buffer.from('tail\nACK 1\nACK'))).toEqual(['ACK 1']);
+		expect(splitter.push(Buffer.from(' 2\n'))).toEqual(['ACK 2']);
+		expect(splitter.discarded).toBe(1);
+	});
+
+	it('understands ACK and NAK, and nothing else', () => {
+		expect(parseReply('ACK 17')).toEqual({ kind: 'ack', seq: 17 });
+		expect(parseReply('ACK 17\r')).toEqual({ kind: 'ack', seq: 17 });
+		expect(parseReply('NAK 3 log_full try later')).toEqual({ kind: 'nak', seq: 3, reason: 'log_full try later' });
+		expect(parseReply('NAK 3')).toEqual({ kind: 'nak', seq: 3, reason: '' });
+		for (const other of ['', 'ACK', 'ACK x', 'ack 1', 'XACK 1', 'ACK 1.5', 'ACK -1', '{"id":"c1"}', 'ACK 12345678901234567']) {
+			expect(parseReply(other)).toBeUndefined();
+		}
+	});
+});

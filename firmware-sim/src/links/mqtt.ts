@@ -1,0 +1,98 @@
+import { TOPICS } from '@crowdvision/contracts';
+import mqtt, { type MqttClient } from 'mqtt';
+import type { DeviceReading } from '../reading.ts';
+import { CLOSE_TIMEOUT_MS, type Connection, type Credentials, ending, type Link, OPEN_TIMEOUT_MS, type Verdict, within } from './link.ts';
+
+export interface MqttLinkOptions {
+	/** As `mqtt://127.0.0.1:1883`; `mqtts:`, `ws:` and `wss:` too. */
+	url: string;
+	/** Unique among the connections to this broker. */
+	clientId: string;
+	credentials: Credentials;
+	/** Those whose state this device tells and whose commands it hears. The last will speaks for the first. */
+	sensorIds: readonly string[];
+	onCommand?: (sensorId: string, payload: Buffer) => void;
+}
+
+/** MQTT 3.1.1, QoS 1: a reading is acknowledged by its PUBACK. What the topic says is left out of the payload. */
+export function mqttLink(options: MqttLinkOptions): Link {
+	return { transport: 'mqtt', window: 16, open: (signal) => open(options, signal) };
+}
+
+async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLinkOptions, signal: AbortSignal): Promise<Connection> {
+	const [first] = sensorIds;
+	const client = mqtt.connect(url, {
+		clientId,
+		username: credentials.deviceId,
+		password: credentials.token,
+		protocolVersion: 4,
+		clean: true,
+		// Coming back, and sending again, is done by the uplink, which knows what is still unacknowledged.
+		reconnectPeriod: 0,
+		connectTimeout: OPEN_TIMEOUT_MS,
+		keepalive: 30,
+		...(first && { will: { topic: `${TOPICS.status}/${first}`, payload: Buffer.from('offline'), qos: 1 as const, retain: true } }),
+	});
+	const { closed, end } = ending();
+	let lastError = 'the broker closed the connection';
+	client.on('error', (error) => {
+		lastError = error.message;
+	});
+	client.on('close', () => end(lastError));
+
+	await connected(client, closed, signal);
+	client.on('message', (topic, payload) => onCommand?.(topic.slice(TOPICS.command.length + 1), payload));
+	for (const sensorId of sensorIds) {
+		client.publish(`${TOPICS.status}/${sensorId}`, 'online', { qos: 1, retain: true });
+		// A refused subscription costs the commands, not the readings.
+		client.subscribe(`${TOPICS.command}/${sensorId}`, { qos: 1 }, () => {});
+	}
+
+	const cut = (reason: string) => {
+		lastError = reason;
+		client.stream.destroy();
+		// An ended client lets go of what it has not delivered; the uplink still holds it.
+		client.end(true);
+		end(reason);
+	};
+	return {
+		closed,
+		cut,
+		send: (reading) =>
+			new Promise<Verdict>((resolve, reject) => {
+				client.publish(topicOf(reading), payloadOf(reading), { qos: 1 }, (error) => (error ? reject(error) : resolve({ outcome: 'acknowledged' })));
+			}),
+		async close() {
+			try {
+				const farewell = sensorIds.map((sensorId) => client.publishAsync(`${TOPICS.status}/${sensorId}`, 'offline', { qos: 1, retain: true }));
+				await within(CLOSE_TIMEOUT_MS, 'saying goodbye', Promise.all(farewell));
+				await within(CLOSE_TIMEOUT_MS, 'disconnecting', client.endAsync());
+				end('switched off');
+			} catch {
+				cut('switched off');
+			}
+		},
+	};
+}
+
+async function connected(client: MqttClient, closed: Promise<string>, signal: AbortSignal): Promise<void> {
+	const aborted = Promise.withResolvers<never>();
+	const onAbort = () => aborted.reject(new Error('stopped'));
+	signal.addEventListener('abort', onAbort, { once: true });
+	try {
+		const refused = closed.then((reason) => Promise.reject(new Error(reason)));
+		const accepted = new Promise<void>((resolve) => client.once('connect', () => resolve()));
+		await within(OPEN_TIMEOUT_MS, 'connecting', Promise.race([accepted, refused, aborted.promise]));
+	} catch (error) {
+		client.end(true);
+		throw error;
+	} finally {
+		signal.removeEventListener('abort', onAbort);
+	}
+}
+
+const topicOf = ({ buildingId, roomId, sensorId }: DeviceReading) => `${TOPICS.telemetry}/${buildingId}/${roomId}/${sensorId}`;
+
+function payloadOf({ buildingId: _building, roomId: _room, sensorId: _sensor, ...rest }: DeviceReading): string {
+	return JSON.stringify(rest);
+}

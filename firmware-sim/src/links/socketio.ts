@@ -1,0 +1,58 @@
+import type { GatewayToSensor, Outcome, SensorToGateway } from '@crowdvision/contracts';
+import { io, type Socket } from 'socket.io-client';
+import { type Connection, type Credentials, ending, type Link, OPEN_TIMEOUT_MS, type Verdict, verdictOfError, within } from './link.ts';
+
+/** Emits `reading` at `<url>/ingest/socket.io`; the callback is the acknowledgement. */
+export function socketioLink(url: string, credentials: Credentials): Link {
+	return { transport: 'socket.io', window: 16, open: (signal) => open(new URL(url), credentials, signal) };
+}
+
+async function open(url: URL, credentials: Credentials, signal: AbortSignal): Promise<Connection> {
+	const socket: Socket<GatewayToSensor, SensorToGateway> = io(url.origin, {
+		path: `${url.pathname.replace(/\/+$/, '')}/ingest/socket.io`,
+		auth: { token: credentials.token },
+		transports: ['websocket'],
+		reconnection: false,
+		forceNew: true,
+		autoConnect: false,
+		timeout: OPEN_TIMEOUT_MS,
+	});
+	const { closed, end } = ending();
+	socket.on('disconnect', (reason) => end(reason));
+	socket.on('connect_error', (error) => end(error.message));
+	socket.on('command', (_command, done) => done?.({ ok: false, detail: 'this device knows no such command' }));
+	const abort = () => end('stopped');
+	signal.addEventListener('abort', abort, { once: true });
+	try {
+		const accepted = new Promise<void>((resolve) => socket.once('connect', () => resolve()));
+		const refused = closed.then((reason) => Promise.reject(new Error(reason)));
+		socket.connect();
+		await within(OPEN_TIMEOUT_MS, 'connecting', Promise.race([accepted, refused]));
+	} catch (error) {
+		socket.disconnect();
+		throw error;
+	} finally {
+		signal.removeEventListener('abort', abort);
+	}
+	return {
+		closed,
+		send: (reading) => new Promise<Verdict>((resolve) => socket.emit('reading', reading, (outcome) => resolve(verdict(outcome)))),
+		async close() {
+			socket.disconnect();
+			end('switched off');
+		},
+		cut(reason) {
+			// Below Socket.IO, so that it has no chance to say goodbye.
+			const transport = socket.io.engine.transport as unknown as { ws?: { terminate?: () => void } };
+			if (transport.ws?.terminate) transport.ws.terminate();
+			else socket.io.engine.close();
+			end(reason);
+			socket.disconnect();
+		},
+	};
+}
+
+function verdict(outcome: Outcome<{ accepted: number }> | undefined): Verdict {
+	if (outcome?.ok === true) return { outcome: 'acknowledged' };
+	return verdictOfError(outcome?.error?.code ?? 'no answer', outcome?.error?.message ?? '');
+}

@@ -1,0 +1,21 @@
+import { onTestFinished } from 'vitest';
+import { Faults } from '../faults.ts';
+import type { Link } from '../links/link.ts';
+import { SILENT } from '../logger.ts';
+import { Uplink, type UplinkOptions } from '../uplink.ts';
+
+/** A started uplink that tries again quickly; stopped after the running test. */
+export function anUplink(link: Link, options: Partial<UplinkOptions> = {}): Uplink {
+	const uplink = new Uplink(link, {
+		bufferSize: 1000,
+		ackTimeoutMs: 5_000,
+		retry: { firstMs: 20, mostMs: 200 },
+		faults: new Faults(),
+		logger: SILENT,
+		onAcknowledged: () => {},
+		...options,
+	});
+	onTestFinished(() => uplink.stop());
+	uplink.start();
+	return uplink;
+}

@@ -1,0 +1,65 @@
+import { TOPICS } from '@crowdvision/contracts';
+import mqtt, { type MqttClient } from 'mqtt';
+import { type Mosquitto, startMosquitto } from '../../../test/support/mosquitto.ts';
+import { mqttLink } from '../links/mqtt.ts';
+import type { DeviceReading } from '../reading.ts';
+import { CREDENTIALS, type Peer } from './peer.ts';
+
+export interface MqttPeer extends Peer {
+	readonly broker: Mosquitto;
+	/** Another client of the broker, which hears everything. */
+	readonly listener: MqttClient;
+	/** Every message but telemetry, as [topic, payload, retained]. */
+	readonly others: [string, string, boolean][];
+	/** Payloads of telemetry as they came. */
+	readonly payloads: string[];
+	link(): ReturnType<typeof mqttLink>;
+	/** Commands that the device heard. */
+	readonly commands: [string, string][];
+}
+
+/** A real Mosquitto that asks for the password, and a listener whose session, like everything acknowledged, survives its restart. */
+export async function mqttPeer(): Promise<MqttPeer> {
+	const broker = await startMosquitto({ config: 'persistence true\npersistence_location {dir}/\nmax_queued_messages 0' });
+	const listener = await mqtt.connectAsync(broker.url, { clientId: 'listener', clean: false, reconnectPeriod: 50, protocolVersion: 4 });
+	const peer: MqttPeer = {
+		broker,
+		listener,
+		taken: [],
+		others: [],
+		payloads: [],
+		commands: [],
+		link: () =>
+			mqttLink({
+				url: broker.url,
+				clientId: 'sim-1',
+				credentials: CREDENTIALS,
+				sensorIds: ['hall-co2', 'hall-noise'],
+				onCommand: (sensorId, payload) => peer.commands.push([sensorId, payload.toString()]),
+			}),
+		async leave() {
+			const noticed = listener.connected ? new Promise<void>((resolve) => listener.once('close', resolve)) : Promise.resolve();
+			// With SIGTERM it keeps what it acknowledged; Mosquitto promises nothing about SIGKILL.
+			await broker.kill('SIGTERM');
+			await noticed;
+		},
+		async arrive() {
+			await broker.restart();
+			// Only now does it heed SIGTERM: what comes between "running" and its main loop is forgotten.
+			if (!listener.connected) await new Promise<void>((resolve) => listener.once('connect', () => resolve()));
+		},
+		async close() {
+			await listener.endAsync(true);
+			await broker.stop();
+		},
+	};
+	listener.on('error', () => {});
+	listener.on('message', (topic, payload, { retain }) => {
+		const [first, buildingId, roomId, sensorId] = topic.split('/');
+		if (first !== TOPICS.telemetry) return void peer.others.push([topic, payload.toString(), retain]);
+		peer.payloads.push(payload.toString());
+		peer.taken.push({ ...JSON.parse(payload.toString()), buildingId, roomId, sensorId } as DeviceReading);
+	});
+	await listener.subscribeAsync('#', { qos: 1 });
+	return peer;
+}

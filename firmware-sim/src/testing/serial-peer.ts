@@ -1,0 +1,77 @@
+import { SerialPort } from 'serialport';
+import { LineSplitter } from '../framing.ts';
+import { serialLink } from '../links/serial.ts';
+import { createNullModem, type NullModem } from '../null-modem.ts';
+import type { DeviceReading } from '../reading.ts';
+import type { Peer } from './peer.ts';
+
+export interface SerialPeer extends Peer {
+	readonly modem: NullModem;
+	/** Lines that were no reading. */
+	readonly garbage: string[];
+	/** Replaces the answer to a reading; undefined: never answers. Only what is answered `ACK …` is taken. */
+	answer: (reading: DeviceReading) => string | undefined;
+	/** Where set, lines that are no reading are given here, and its result is written. */
+	onOther?: (line: string) => string | undefined;
+}
+
+/** Reads lines at the host's end of a null modem, and writes `ACK <seq>`. Away means that nobody has the port open. */
+export async function serialPeer(): Promise<SerialPeer> {
+	const modem = await createNullModem();
+	let port: SerialPort | undefined;
+	const peer: SerialPeer = {
+		modem,
+		taken: [],
+		garbage: [],
+		answer: ({ seq }) => `ACK ${seq}`,
+		link: (onFrame) => serialLink({ path: modem.a, ...(onFrame && { onFrame }) }),
+		async arrive() {
+			const opened = await open(modem.b);
+			const lines = new LineSplitter(64 * 1024);
+			const say = (text: string | undefined) => text !== undefined && opened.isOpen && opened.write(`${text}\n`);
+			opened.on('data', (chunk: Buffer) => {
+				for (const line of lines.push(chunk)) {
+					const reading = parse(line);
+					if (!reading) {
+						peer.garbage.push(line);
+						say(peer.onOther?.(line));
+						continue;
+					}
+					const answer = peer.answer(reading);
+					if (answer?.startsWith('ACK')) peer.taken.push(reading);
+					say(answer);
+				}
+			});
+			port = opened;
+		},
+		async leave() {
+			const closed = port;
+			port = undefined;
+			if (closed?.isOpen) await new Promise<void>((resolve) => closed.close(() => resolve()));
+		},
+		async close() {
+			await peer.leave();
+			await modem.close();
+		},
+	};
+	await peer.arrive();
+	return peer;
+}
+
+function open(path: string): Promise<SerialPort> {
+	return new Promise((resolve, reject) => {
+		const port = new SerialPort({ path, baudRate: 115_200 }, (error) => (error ? reject(error) : resolve(port)));
+		port.on('error', () => {});
+	});
+}
+
+function parse(line: string): DeviceReading | undefined {
+	// U+FFFD stands where the bytes were not UTF-8; no reading of these tests has it.
+	if (line.includes('\uFFFD')) return undefined;
+	try {
+		const value = JSON.parse(line) as DeviceReading;
+		return typeof value?.seq === 'number' ? value : undefined;
+	} catch {
+		return undefined;
+	}
+}
