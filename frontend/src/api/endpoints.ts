@@ -60,11 +60,19 @@ export function getHistory(buildingId: string, { from, to, ...rest }: HistoryQue
 }
 
 export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notification/alerts');
-export const acknowledgeAlert = (id: string) => request<unknown>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
+/** Resolves with the alert as it is then. */
+export const acknowledgeAlert = (id: string) => request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
+
+/** What an answer rests on. */
+export interface Citation {
+	id: string;
+	kind: string;
+	label: string;
+}
 
 export interface Answer {
 	answer: string;
-	citations: { id: string; kind: string; label: string }[];
+	citations: Citation[];
 	/** Whether the answer rests on what was measured. */
 	grounded: boolean;
 }

@@ -40,9 +40,7 @@ export function useAlerts(onNew: (alert: Alert) => void) {
 			const told = new Map(refusals.value);
 			told.delete(id);
 			try {
-				await acknowledgeAlert(id);
-				const alert = alerts.value.find((candidate) => candidate.id === id);
-				if (alert) take([{ ...alert, state: 'acknowledged' }], false);
+				take([await acknowledgeAlert(id)], false);
 			} catch (error) {
 				told.set(id, error);
 			} finally {

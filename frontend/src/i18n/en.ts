@@ -101,7 +101,7 @@ export const en = {
 	summary: {
 		title: 'Summary',
 		people: 'people now, in {counted} of {rooms} rooms',
-		nothing: 'No current count in any of {rooms} rooms',
+		nothing: 'No current count in any room',
 		spoken: '{people} people in {counted} of {rooms} rooms. {statuses}.',
 	},
 	alerts: {

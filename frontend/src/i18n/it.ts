@@ -103,7 +103,7 @@ export const it: Messages = {
 	summary: {
 		title: 'Riepilogo',
 		people: 'persone ora, in {counted} stanze su {rooms}',
-		nothing: 'Nessun conteggio attuale in nessuna delle {rooms} stanze',
+		nothing: 'Nessun conteggio attuale in nessuna stanza',
 		spoken: '{people} persone in {counted} stanze su {rooms}. {statuses}.',
 	},
 	alerts: {
