@@ -23,6 +23,8 @@ export interface FirmwareOptions {
 	retry: Retry;
 	logger: SimLogger;
 	onAcknowledged: (reading: DeviceReading) => void;
+	/** Asked before each reading; false: no more. */
+	mayProduce: () => boolean;
 }
 
 export interface DeviceStats extends UplinkStats {
@@ -59,6 +61,7 @@ export class Firmware {
 		let readings = 0;
 		for (let more = faults.onSample(); more >= 0; more--) {
 			for (const sample of device.sample(buildingClock())) {
+				if (!this.#options.mayProduce()) return readings;
 				this.#uplink.put(this.#read(sample));
 				readings++;
 			}

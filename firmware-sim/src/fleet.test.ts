@@ -142,6 +142,14 @@ describe('a fleet', () => {
 		expect(fleet.stats().faults).toEqual({ flood: 1, 'clock-1970': produced });
 	});
 
+	it('ends after exactly as many readings as it was asked for', async () => {
+		const { fleet, peer } = await overHttp({ count: 17, intervalMs: 5 });
+		await vi.waitFor(() => expect(fleet.stats().produced).toBe(17), { timeout: 10_000 });
+		expect(fleet.sample()).toBe(0);
+		expect(await fleet.drained(20_000)).toBe(true);
+		expect(peer.taken).toHaveLength(17);
+	});
+
 	it('refuses what it cannot do, saying what is allowed', async () => {
 		const links = { http: { url: 'http://127.0.0.1:1' } };
 		await expect(aFleet({ links: {} })).rejects.toThrow(/at least one link/);

@@ -39,6 +39,8 @@ export interface FleetOptions {
 	credentials: (deviceId: string, sensorIds: readonly string[]) => Credentials | Promise<Credentials>;
 	/** Between two samples of a sensor; 0: only when `sample` is called. */
 	intervalMs: number;
+	/** Readings after which no sensor is sampled any more. Default: no end. */
+	count?: number;
 	/** Which sensors a room has, and the transport of each. Default: all kinds, in turn over the transports. */
 	assign?: Assign;
 	/** Epoch ms; default: this machine's. */
@@ -112,6 +114,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 		options.onAcknowledged?.(reading);
 	};
 
+	let left = options.count ?? Number.POSITIVE_INFINITY;
+	const mayProduce = () => left-- > 0;
+
 	const devices: Firmware[] = [];
 	for (const plan of planDevices(options.building, transportsOf(links), options.assign)) {
 		const faults = new Faults(options.faults, hash(seed, plan.deviceId));
@@ -128,6 +133,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 				buildingClock,
 				logger,
 				onAcknowledged,
+				mayProduce,
 			}),
 		);
 	}

@@ -1,0 +1,198 @@
+import { parseArgs } from 'node:util';
+import { PLACE_ID } from '@crowdvision/contracts';
+import { createFault, FAULTS_EXPLAINED } from './faults.ts';
+import type { FleetLinks } from './fleet.ts';
+import type { BuildingPlan } from './world/building.ts';
+
+/** What the command line asks for. */
+export interface SimOptions {
+	links: FleetLinks;
+	building: BuildingPlan;
+	crowds: { roomId: string; count: number }[];
+	deviceId: string;
+	token: string;
+	seed: number;
+	intervalMs: number;
+	speed: number;
+	utcOffsetMinutes: number;
+	faults: string[];
+	bufferSize: number;
+	flashFile: string | undefined;
+	/** Readings after which it ends. */
+	count: number | undefined;
+	/** Time after which it ends. */
+	forMs: number | undefined;
+	verbose: boolean;
+}
+
+/** A mistake on the command line, told as what was written and what is allowed. */
+export class UsageError extends Error {}
+
+export const HELP = `Simulated sensors of a building, speaking to a gateway.
+
+  npm run sim -- --http http://127.0.0.1:8080 --device <id> --token <token>
+
+Where to (at least one; the sensors are dealt out over them):
+  --http <url>          POST <url>/ingest
+  --mqtt <url>          mqtt:// mqtts:// ws:// or wss://
+  --socketio <url>      Socket.IO at <url>/ingest/socket.io
+  --serial <path>       the device's end of a serial line
+  --hello               the serial port asks for a token
+As whom:
+  --device <id>         device id; MQTT user name
+  --token <token>       device token; or the environment variable SIM_TOKEN, which others on this machine cannot see
+What:
+  --building <id>       default demo
+  --rooms <id:capacity,…>  default hall:60,lab:30
+  --crowd <id:people,…> put so many people into a room, however few fit, and keep them there
+  --seed <n>            same seed, same building; default 1
+  --hour <h>            time of day in the building, 0 to 24; default: the local time
+  --speed <n>           how many times faster than the clock the building lives; default 1
+How:
+  --interval <ms>       between two samples of a sensor; default 1000
+  --buffer <n>          readings a device keeps until they are acknowledged; default 1000
+  --memory <file>       where door counters keep their count through a restart
+  --faults <name:rate,…>
+${FAULTS_EXPLAINED.map((line) => `                          ${line}`).join('\n')}
+Until when (default: Ctrl-C):
+  --count <n>           ends after so many readings
+  --for <time>          ends after a time such as 500ms, 60s, 5m or 2h
+  --verbose             say what happens
+  --help                this
+
+Exits 0 with a summary; 1 when readings are left that were not acknowledged at the end; 2 for a mistake on this line.
+`;
+
+const FLAGS = {
+	http: { type: 'string' },
+	mqtt: { type: 'string' },
+	socketio: { type: 'string' },
+	serial: { type: 'string' },
+	hello: { type: 'boolean' },
+	device: { type: 'string' },
+	token: { type: 'string' },
+	building: { type: 'string', default: 'demo' },
+	rooms: { type: 'string', default: 'hall:60,lab:30' },
+	crowd: { type: 'string' },
+	seed: { type: 'string', default: '1' },
+	hour: { type: 'string' },
+	speed: { type: 'string', default: '1' },
+	interval: { type: 'string', default: '1000' },
+	buffer: { type: 'string', default: '1000' },
+	memory: { type: 'string' },
+	faults: { type: 'string' },
+	count: { type: 'string' },
+	for: { type: 'string' },
+	verbose: { type: 'boolean' },
+	help: { type: 'boolean' },
+} as const;
+
+/**
+ * Reads the command line; undefined when it asks for help.
+ * @throws UsageError naming the option, what it was (never for a token) and what is allowed
+ */
+export function readOptions(args: string[], env: NodeJS.ProcessEnv, now: Date): SimOptions | undefined {
+	const flags = parse(args);
+	if (flags.help) return undefined;
+	const links = linksOf(flags);
+	const token = flags.token ?? env.SIM_TOKEN ?? '';
+	const needsToken = links.http ?? links.mqtt ?? links.socketio ?? links.serial?.hello;
+	if (needsToken && token === '') throw new UsageError('--token is missing; it must be the token of a device (or set SIM_TOKEN)');
+	if (links.mqtt && !flags.device) throw new UsageError('--device is missing; --mqtt needs it, as the user name');
+	return {
+		links,
+		building: {
+			id: place('--building', flags.building),
+			rooms: pairs('--rooms', flags.rooms, 'capacity').map(({ roomId, count }) => ({ id: roomId, capacity: count })),
+		},
+		crowds: flags.crowd === undefined ? [] : pairs('--crowd', flags.crowd, 'people'),
+		deviceId: flags.device ?? '',
+		token,
+		seed: number('--seed', flags.seed, 0, 2 ** 31 - 1, true),
+		intervalMs: number('--interval', flags.interval, 1, 86_400_000, true),
+		speed: number('--speed', flags.speed, 0.001, 100_000, false),
+		utcOffsetMinutes: flags.hour === undefined ? -now.getTimezoneOffset() : offsetFor(number('--hour', flags.hour, 0, 24, false), now),
+		faults: faultsOf(flags.faults),
+		bufferSize: number('--buffer', flags.buffer, 1, 1_000_000, true),
+		flashFile: flags.memory,
+		count: flags.count === undefined ? undefined : number('--count', flags.count, 1, Number.MAX_SAFE_INTEGER, true),
+		forMs: flags.for === undefined ? undefined : duration('--for', flags.for),
+		verbose: flags.verbose ?? false,
+	};
+}
+
+function parse(args: string[]) {
+	try {
+		return parseArgs({ args, options: FLAGS, strict: true, allowPositionals: false }).values;
+	} catch (error) {
+		const [problem] = (error as Error).message.split('. ');
+		throw new UsageError(
+			`${problem}; the options are ${Object.keys(FLAGS)
+				.map((name) => `--${name}`)
+				.join(' ')}`,
+		);
+	}
+}
+
+function linksOf(flags: ReturnType<typeof parse>): FleetLinks {
+	const links: FleetLinks = {};
+	if (flags.http !== undefined) links.http = { url: url('--http', flags.http, ['http:', 'https:']) };
+	if (flags.mqtt !== undefined) links.mqtt = { url: url('--mqtt', flags.mqtt, ['mqtt:', 'mqtts:', 'ws:', 'wss:']) };
+	if (flags.socketio !== undefined) links.socketio = { url: url('--socketio', flags.socketio, ['http:', 'https:']) };
+	if (flags.serial !== undefined) links.serial = { path: flags.serial, hello: flags.hello ?? false };
+	if (Object.keys(links).length === 0) throw new UsageError('nowhere to send to; give at least one of --http, --mqtt, --socketio, --serial');
+	return links;
+}
+
+function url(option: string, text: string, protocols: readonly string[]): string {
+	if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text;
+	throw wrong(option, text, `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+}
+
+function number(option: string, text: string, min: number, max: number, whole: boolean): number {
+	const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+	if (value >= min && value <= max && (!whole || Number.isSafeInteger(value))) return value;
+	throw wrong(option, text, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+}
+
+function place(option: string, text: string): string {
+	if (new RegExp(PLACE_ID).test(text)) return text;
+	throw wrong(option, text, '1 to 128 characters without / + # and control characters');
+}
+
+function pairs(option: string, text: string, what: string): { roomId: string; count: number }[] {
+	const found = text.split(',').map((pair) => {
+		const [, roomId = '', count = ''] = /^(.*):(\d{1,6})$/.exec(pair.trim()) ?? [];
+		if (!new RegExp(PLACE_ID).test(roomId)) throw wrong(option, text, `room:${what} pairs with commas between, such as hall:60,lab:30`);
+		return { roomId, count: Number(count) };
+	});
+	if (new Set(found.map(({ roomId }) => roomId)).size < found.length) throw wrong(option, text, 'rooms with different names');
+	return found;
+}
+
+function faultsOf(text: string | undefined): string[] {
+	const specs = text === undefined ? [] : text.split(',').map((spec) => spec.trim());
+	for (const spec of specs) {
+		try {
+			createFault(spec, 0);
+		} catch (error) {
+			throw new UsageError(`--faults: ${(error as Error).message}`);
+		}
+	}
+	return specs;
+}
+
+function duration(option: string, text: string): number {
+	const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+	const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ''];
+	if (amount === undefined || factor === undefined || Number(amount) * factor > 2 ** 31 - 1)
+		throw wrong(option, text, 'a time such as 500ms, 60s, 5m or 2h');
+	return Number(amount) * factor;
+}
+
+/** The minutes that make it `hour` o'clock now. */
+function offsetFor(hour: number, now: Date): number {
+	return Math.round(hour * 60 - (now.getUTCHours() * 60 + now.getUTCMinutes()));
+}
+
+const wrong = (option: string, text: string, allowed: string) => new UsageError(`${option} is ${JSON.stringify(text)}, but must be ${allowed}`);
