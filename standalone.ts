@@ -20,7 +20,8 @@ import {
 	loadSecret,
 	probeRoutes,
 	Registry,
-	type RequestHandler,
+	type Request,
+	type Response,
 	readSettings,
 	runMain,
 	Tokens,
@@ -135,7 +136,7 @@ async function embeddedBus(telemetry: Log, dataDir: string, worker: CommitWorker
 		[STREAMS.commands]: await open(STREAMS.commands, 'refuse'),
 		[STREAMS.commandResults]: await open(STREAMS.commandResults, 'refuse'),
 	};
-	return new EmbeddedBus({ logs, deadLog: await open('dead', 'drop-oldest'), logger: plain(logger) });
+	return new EmbeddedBus({ logs, deadLog: await open('dead', 'drop-oldest'), logger });
 }
 
 /** The cursors of the mode that is not in use would hold the log's records for ever. */
@@ -143,13 +144,8 @@ function forgetOtherMode(log: Log, withRedis: boolean): void {
 	for (const name of log.cursors().keys()) if (name.startsWith('group:') === withRedis) log.cursor(name).remove();
 }
 
-const plain = (logger: Logger) => ({
-	info: (details: object, message: string) => logger.info(details, message),
-	warn: (details: object, message: string) => logger.warn(details, message),
-	error: (details: object, message: string) => logger.error(details, message),
-});
-
-const securityHeaders: RequestHandler = (_request, response, next) => {
+/** What a page of ours may do: nothing from outside, and not in somebody's frame. */
+function securityHeaders(_request: Request, response: Response, next: () => void): void {
 	response.set({
 		'Content-Security-Policy':
 			"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -157,7 +153,7 @@ const securityHeaders: RequestHandler = (_request, response, next) => {
 		'Referrer-Policy': 'no-referrer',
 	});
 	next();
-};
+}
 
 /** Files whose name holds a hash of their content never change. */
 function cacheHashed(response: { setHeader(name: string, value: string): void }, path: string): void {

@@ -16,6 +16,9 @@ const VISITOR = 'demo-device';
 const SAMPLE_EVERY_MS = 2000;
 /** The building lives so many times faster than the clock, so that a visitor sees people come and go. */
 const SPEED = 20;
+/** Whenever the demo is started, it is half past nine in its building, and people are coming in. */
+const MORNING_MINUTES = 9.5 * 60;
+const DAY_MS = 24 * 3600_000;
 
 /** The demo's serial lines; the gateway opens the `gateway` ends. */
 export interface DemoLines {
@@ -74,6 +77,7 @@ export async function startDemo(parts: {
 		credentials: (deviceId, sensorIds) => auth.issueDevice({ deviceId, name: deviceId, domainName: DOMAIN, sensorIds: [...sensorIds] }),
 		intervalMs: SAMPLE_EVERY_MS,
 		speed: SPEED,
+		utcOffsetMinutes: MORNING_MINUTES - Math.floor((Date.now() % DAY_MS) / 60_000),
 		flashFile: join(dataDir, 'demo', 'flash.json'),
 		logger,
 	});

@@ -87,16 +87,17 @@ export class Intake {
 		try {
 			checked = decode(frame).map((decoded) => this.#checkOne(decoded, frame, receivedAt));
 		} catch (error) {
-			account.received += 1;
 			if (!(error instanceof CrowdVisionError)) throw error;
 			return this.refuse(frame, error);
 		}
 		account.received += checked.length;
+		account.pending += checked.length;
 		return this.#store(frame, checked, receivedAt, account);
 	}
 
-	/** Keeps a frame in the rejected list, counts it, and rejects with `error`. */
+	/** Keeps a frame in the rejected list, counts it as one reading received and rejected, and rejects with `error`. */
 	async refuse(frame: Pick<Frame, 'transport' | 'source' | 'raw'> & { sender: Sender | undefined }, error: CrowdVisionError): Promise<never> {
+		this.#ledger.of(frame.transport).received += 1;
 		this.#ledger.reject(frame.transport, error.code, 1);
 		await this.#rejected.add({
 			at: Date.now(),
@@ -168,6 +169,7 @@ export class Intake {
 			if (records.length > 0) await this.#log.append(records);
 			if (records.length < checked.length) await this.#log.durable();
 		} catch (error) {
+			account.pending -= checked.length;
 			for (const step of undo.reverse()) step();
 			account.deferred += checked.length;
 			if (error instanceof LogFullError)
@@ -177,6 +179,7 @@ export class Intake {
 			}
 			throw error;
 		}
+		account.pending -= checked.length;
 		account.accepted += records.length;
 		account.duplicates += checked.length - records.length;
 		account.restarts += restarts;

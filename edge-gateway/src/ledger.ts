@@ -1,7 +1,7 @@
 import type { Transport } from '@crowdvision/contracts';
 import { Counter, type Registry as Metrics } from '@crowdvision/service-kit';
 
-/** What became of the readings of one transport. received = accepted + duplicates + rejected + deferred. */
+/** What became of the readings of one transport. received = accepted + duplicates + rejected + deferred + pending. */
 interface Account {
 	received: number;
 	accepted: number;
@@ -9,6 +9,8 @@ interface Account {
 	/** Not taken for now (log full, disk): the sender was told to come again. */
 	deferred: number;
 	restarts: number;
+	/** On their way to the disk. */
+	pending: number;
 	rejected: Map<string, number>;
 }
 
@@ -19,7 +21,7 @@ export class Ledger {
 	of(transport: Transport): Account {
 		let account = this.#accounts.get(transport);
 		if (!account) {
-			account = { received: 0, accepted: 0, duplicates: 0, deferred: 0, restarts: 0, rejected: new Map() };
+			account = { received: 0, accepted: 0, duplicates: 0, deferred: 0, restarts: 0, pending: 0, rejected: new Map() };
 			this.#accounts.set(transport, account);
 		}
 		return account;
@@ -34,7 +36,7 @@ export class Ledger {
 	imbalance(): number {
 		let sum = 0;
 		for (const account of this.#accounts.values()) {
-			sum += account.received - account.accepted - account.duplicates - account.deferred;
+			sum += account.received - account.accepted - account.duplicates - account.deferred - account.pending;
 			for (const count of account.rejected.values()) sum -= count;
 		}
 		return sum;
