@@ -1,0 +1,79 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { START } from '@crowdvision/bus';
+import { type Reading, TABLES } from '@crowdvision/contracts';
+import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { startSqlite } from '@crowdvision/store';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startNode } from '../../../test/support/processes.ts';
+import { openEmbeddedBus } from '../../../test/support/service-world.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import { createNotification } from './index.ts';
+import { HALL } from './testing/hall.ts';
+
+const KILLS = 10;
+const LIMIT = 100;
+const CLEAR_AT = 95;
+let dataDir: string;
+
+beforeEach(async () => {
+	dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-notification-'));
+});
+afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
+/** How many breaches there were, and whether the last one still is. */
+function breaches(counts: number[]): { number: number; open: boolean } {
+	let number = 0;
+	let open = false;
+	for (const count of counts) {
+		if (!open && count > LIMIT) number++;
+		open = open ? count > CLEAR_AT : count > LIMIT;
+	}
+	return { number, open };
+}
+
+describe('P10 alerts', () => {
+	it('are exactly one per breach, however often the service is killed -9 while it watches', async () => {
+		for (let run = 0; run < KILLS; run++) {
+			const child = await startNode('services/notification/src/testing/crashing-notification.ts', {
+				args: [dataDir, `run${run}`],
+				ready: /running\n/,
+			});
+			await child.waitFor(new RegExp(`run${run} ${100 + run * 41}\n`));
+			await child.kill('SIGKILL');
+		}
+		const { bus, close } = await openEmbeddedBus(dataDir);
+		await bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(HALL));
+		const store = startSqlite();
+		const logger = createLogger('notification', 'silent');
+		const service = await createNotification({ bus, store, dataDir, logger, metrics: new Registry(), tokens: new Tokens('x'.repeat(32)) });
+		try {
+			const database = await store.open(join(dataDir, 'notification.sqlite'), ['']);
+			const end = await bus.position('telemetry');
+			const counts: number[] = [];
+			let reached = START;
+			const tail = await bus.tail('telemetry', START, (entries) => {
+				for (const { data } of entries) counts.push((JSON.parse(data) as Reading).value);
+				reached = entries.at(-1)!.position;
+			});
+			await waitFor('the whole stream', () => reached === end);
+			await tail.close();
+			await waitFor(
+				'everything to be looked at',
+				async () => (await database.get<{ position: string }>('SELECT position FROM observed'))?.position === end,
+			);
+			expect(counts.length).toBeGreaterThan(KILLS * 100);
+			const { number, open } = breaches(counts);
+			expect(number).toBeGreaterThan(20);
+			const alerts = await database.all<{ state: string }>('SELECT state FROM alerts ORDER BY number');
+			expect(alerts.map(({ state }) => state)).toEqual(Array.from({ length: number }, (_, n) => (open && n === number - 1 ? 'open' : 'resolved')));
+			await waitFor('everything to be announced', async () => (await database.get('SELECT 1 FROM outbox')) === undefined);
+		} finally {
+			await service.stop();
+			await bus.close();
+			await close();
+			await store.close();
+		}
+	});
+});

@@ -1,0 +1,225 @@
+import { type Alert, CHANNELS, FRESHNESS_MS, type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
+import { createNotification } from './index.ts';
+
+let world: ServiceWorld;
+let notification: Served;
+/** Everything announced since the last `begin`. */
+let announced: Alert[];
+let listening: { close(): Promise<void> } | undefined;
+
+const MUSEUM: RetainedBuilding = {
+	id: 'museum-1',
+	name: 'Museum',
+	domains: ['museum'],
+	rooms: [
+		{ id: 'hall', name: 'Hall', capacity: 100 },
+		{ id: 'attic', name: 'Attic', capacity: 10, maxTemperature: 30 },
+	],
+};
+const STAFF: Membership = { domainName: 'museum', role: 'business_staff' };
+
+const tellOf = (building: RetainedBuilding | null, id = 'museum-1') =>
+	world.parts.bus.retain(TABLES.buildings, id, building && JSON.stringify(building));
+
+async function begin(building: RetainedBuilding | null = MUSEUM): Promise<void> {
+	if (building) await tellOf(building);
+	announced = [];
+	await listening?.close();
+	listening = await world.parts.bus.listen(CHANNELS.notifications, (message) => announced.push(JSON.parse(message) as Alert));
+	notification = await world.serve(createNotification);
+}
+
+let clock: number;
+/** The time of the next reading: each a tenth of a second after the one before, all of them in the last minutes. */
+const tick = () => {
+	clock += 100;
+	return clock;
+};
+const count = (value: number, more: object = {}) =>
+	readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value, observedAt: tick(), ...more });
+const events = () => announced.map(({ kind, state }) => `${kind} ${state}`);
+const list = async (...memberships: Membership[]) =>
+	(await notification.call<{ alerts: Alert[] }>('GET', '/alerts', { token: await world.token(...memberships) })).body.alerts;
+/** Tells a reading whose alert shows that everything before it was looked at, and takes that alert out again. */
+async function settle(): Promise<void> {
+	const at = Date.now();
+	await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'peopleCount', value: 99, observedAt: at }));
+	await vi.waitFor(() => expect(announced.some(({ roomId, state }) => roomId === 'attic' && state === 'open')).toBe(true), { timeout: 10_000 });
+	await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'peopleCount', value: 0, observedAt: at + 1 }));
+	await vi.waitFor(() => expect(announced.some(({ roomId, state }) => roomId === 'attic' && state === 'resolved')).toBe(true), { timeout: 10_000 });
+	announced = announced.filter(({ roomId }) => roomId !== 'attic');
+}
+
+beforeEach(async () => {
+	clock = Date.now() - 200_000;
+	world = await openServiceWorld();
+});
+afterEach(() => world.stop());
+
+describe('P10 alerts', () => {
+	it('open once and resolve once per excursion, through 1,000 oscillations, repetitions and restarts', async () => {
+		await begin();
+		const readings = Array.from({ length: 1000 }, (_, n) => count(n % 2 === 0 ? 101 : 99));
+		await world.tell(...readings.slice(0, 500));
+		await settle();
+		expect(events()).toEqual(['occupancy open']);
+		await world.restart();
+		await begin();
+		await world.tell(...readings.slice(200, 1000));
+		await settle();
+		expect(events()).toEqual([]);
+		await world.tell(count(95));
+		await settle();
+		expect(events()).toEqual(['occupancy resolved']);
+		await world.restart();
+		await begin();
+		// All of it again, from the beginning: nothing of it is news.
+		await world.tell(...readings);
+		await settle();
+		expect(events()).toEqual([]);
+		const [alert, ...others] = (await list(STAFF)).filter(({ roomId }) => roomId === 'hall');
+		expect(others).toEqual([]);
+		expect(alert).toMatchObject({ state: 'resolved', kind: 'occupancy', severity: 'critical', value: 95, limit: 100, domainNames: ['museum'] });
+	});
+
+	it('say what happened, where, to whom', async () => {
+		await begin();
+		await world.tell(count(130));
+		await vi.waitFor(() => expect(announced).toHaveLength(1));
+		expect(announced[0]).toEqual({
+			id: expect.any(String),
+			domainNames: ['museum'],
+			buildingId: 'museum-1',
+			roomId: 'hall',
+			kind: 'occupancy',
+			severity: 'critical',
+			state: 'open',
+			value: 130,
+			limit: 100,
+			observedAt: clock,
+			message: 'Hall: 130 people, more than the 100 allowed',
+		});
+		await world.tell(count(90));
+		await vi.waitFor(() => expect(announced).toHaveLength(2));
+		expect(announced[1]).toMatchObject({
+			id: announced[0]!.id,
+			state: 'resolved',
+			value: 90,
+			message: 'Hall: 90 people, back within the limit of 100',
+		});
+	});
+
+	it('neither open nor clear on stale data, nor on what is older than what was seen', async () => {
+		await begin();
+		await world.tell(count(150, { observedAt: Date.now() - FRESHNESS_MS - 60_000 }));
+		await settle();
+		expect(events()).toEqual([]);
+		await world.tell(count(150, { observedAt: clock + 1000 }), count(0, { observedAt: clock + 500 }));
+		await settle();
+		expect(events()).toEqual(['occupancy open']);
+		await world.tell(count(0, { observedAt: Date.now() - FRESHNESS_MS - 60_000, sensorId: 'another-door' }));
+		await settle();
+		expect(events()).toEqual(['occupancy open']);
+	});
+
+	it('of the same moment believe what came last', async () => {
+		await begin();
+		const [full, empty] = [count(150, { observedAt: clock }), count(0, { observedAt: clock })];
+		await world.tell(full, empty);
+		await settle();
+		expect(events()).toEqual(['occupancy open', 'occupancy resolved']);
+	});
+
+	it('judge a room by all of its sensors: two that differ around the limit are no storm of alerts', async () => {
+		await begin();
+		const degrees = (sensorId: string, value: number) =>
+			readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'temperature', value, sensorId, observedAt: tick() });
+		for (let n = 0; n < 50; n++) await world.tell(degrees('hot', 33), degrees('cool', 25));
+		await world.tell(count(101));
+		await vi.waitFor(() => expect(events()).toContain('occupancy open'));
+		// Alone, the first sensor was above the limit; from the second one's first word on their mean, 29, never is, nor at the clear level.
+		expect(events()).toEqual(['temperature open', 'occupancy open']);
+		await world.tell(degrees('hot', 30));
+		await vi.waitFor(() => expect(events()).toEqual(['temperature open', 'occupancy open', 'temperature resolved']));
+	});
+
+	it('open when a building is told of after its readings, and end when their limit is no more', async () => {
+		await begin(null);
+		await world.tell(count(101));
+		await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'temperature', value: 40 }));
+		await tellOf(MUSEUM);
+		await vi.waitFor(() => expect(events().sort()).toEqual(['occupancy open', 'temperature open']));
+		await tellOf({ ...MUSEUM, rooms: [{ id: 'hall', name: 'Hall', capacity: 120 }] });
+		await vi.waitFor(() => expect(events()).toContain('temperature resolved'));
+		await tellOf({ ...MUSEUM, rooms: [{ id: 'hall', name: 'Hall', capacity: 200 }] });
+		await vi.waitFor(() => expect(events()).toEqual(expect.arrayContaining(['occupancy resolved'])));
+		expect(events()).toHaveLength(4);
+	});
+
+	it('are announced after a crash between the decision and the announcement, as the same alert', async () => {
+		await begin();
+		await world.tell(count(150));
+		await vi.waitFor(() => expect(announced).toHaveLength(1));
+		const [told] = announced;
+		await notification.close();
+		const database = await world.parts.store.open(`${world.parts.dataDir}/notification.sqlite`, ['']);
+		expect(await database.all('SELECT * FROM outbox')).toEqual([]);
+		// As a crash before the removal would have left it.
+		await database.run('INSERT INTO outbox (alert) VALUES (?)', [JSON.stringify(told)]);
+		await database.close();
+		await begin();
+		await vi.waitFor(() => expect(announced).toEqual([told]));
+	});
+});
+
+describe('who sees an alert', () => {
+	beforeEach(async () => {
+		await begin();
+		await world.tell(count(150));
+		await vi.waitFor(() => expect(announced).toHaveLength(1));
+	});
+
+	const ack = async (id: string, ...memberships: Membership[]) =>
+		notification.call<Alert>('POST', `/alerts/${id}/ack`, { token: await world.token(...memberships) });
+
+	it('is in a domain of its building', async () => {
+		expect(await list({ domainName: 'museum', role: 'standard_customer' })).toEqual(announced);
+		expect(await list({ domainName: 'zoo', role: 'admin' })).toEqual([]);
+		expect(await list()).toEqual([]);
+		expect((await notification.call('GET', '/alerts')).status).toBe(401);
+	});
+
+	it('is nobody while nobody has told whose building it is', async () => {
+		await tellOf(null);
+		await vi.waitFor(async () => expect(await list({ domainName: 'museum', role: 'admin' })).toEqual([]));
+		expect((await ack(announced[0]!.id, { domainName: 'museum', role: 'admin' })).status).toBe(404);
+	});
+
+	it('may take care of it from business_staff on, once and for all', async () => {
+		const [{ id }] = announced as [Alert];
+		expect((await ack(id, { domainName: 'zoo', role: 'admin' })).status).toBe(404);
+		expect((await ack('no-such-alert', STAFF)).status).toBe(404);
+		expect((await ack(id, { domainName: 'museum', role: 'standard_customer' })).status).toBe(403);
+		expect(await ack(id, STAFF)).toMatchObject({ status: 200, body: { id, state: 'acknowledged' } });
+		expect((await ack(id, STAFF)).status).toBe(200);
+		await settle();
+		expect(events()).toEqual(['occupancy open', 'occupancy acknowledged']);
+		await world.tell(count(151), count(10));
+		await vi.waitFor(() => expect(events()).toEqual(['occupancy open', 'occupancy acknowledged', 'occupancy resolved']));
+		expect((await ack(id, STAFF)).status).toBe(409);
+	});
+
+	it('gets the newest first, and as many as asked for', async () => {
+		await world.tell(count(10), count(200), count(10), count(300));
+		await vi.waitFor(() => expect(announced).toHaveLength(5));
+		const token = await world.token(STAFF);
+		const answer = await notification.call<{ alerts: Alert[] }>('GET', '/alerts?limit=2', { token });
+		expect(answer.body.alerts.map(({ value, state }) => [value, state])).toEqual([
+			[300, 'open'],
+			[10, 'resolved'],
+		]);
+		expect((await notification.call('GET', '/alerts?limit=0', { token })).status).toBe(422);
+	});
+});

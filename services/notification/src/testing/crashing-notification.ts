@@ -1,0 +1,25 @@
+import { TABLES } from '@crowdvision/contracts';
+import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { startSqlite } from '@crowdvision/store';
+import { openEmbeddedBus, readingOf } from '../../../../test/support/service-world.ts';
+import { createNotification } from '../index.ts';
+import { HALL } from './hall.ts';
+
+/**
+ * A notification service on the embedded bus in the folder given, and a room whose count swings around its limit, as fast as readings are
+ * acknowledged; prints `<run> <n>` for each. To be killed at any moment.
+ */
+const [dataDir = '', run = ''] = process.argv.slice(2);
+const { bus } = await openEmbeddedBus(dataDir);
+await bus.retain(TABLES.buildings, HALL.id, JSON.stringify(HALL));
+const parts = { logger: createLogger('notification', 'silent'), tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
+await createNotification({ ...parts, bus, store: startSqlite() });
+process.stdout.write('running\n');
+let observedAt = 0;
+for (let n = 0; ; n++) {
+	observedAt = Math.max(observedAt + 1, Date.now());
+	const value = 90 + Math.floor(Math.random() * 16);
+	const reading = readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value, id: `${run}-${n}`, observedAt });
+	await bus.append('telemetry', [JSON.stringify(reading)]);
+	process.stdout.write(`${run} ${n}\n`);
+}
