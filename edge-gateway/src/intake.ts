@@ -87,8 +87,9 @@ export class Intake {
 		try {
 			checked = decode(frame).map((decoded) => this.#checkOne(decoded, frame, receivedAt));
 		} catch (error) {
-			if (!(error instanceof CrowdVisionError)) throw error;
-			return this.refuse(frame, error);
+			if (error instanceof CrowdVisionError) return this.refuse(frame, error);
+			account.received += 1;
+			throw error;
 		}
 		account.received += checked.length;
 		account.pending += checked.length;

@@ -41,12 +41,15 @@ export class Registry {
 		return revocation !== undefined && issuedAt <= revocation.before;
 	}
 
-	/** Follows the bus from now on. */
+	/** Follows the bus from now on; where it is away, from when it is back, and what was kept on disk counts until then. */
 	async follow(bus: Bus): Promise<void> {
+		// All at once: each waits a few seconds for a bus that is away, and readings wait outside meanwhile.
 		this.#watches.push(
-			await bus.watch(TABLES.buildings, (id, value) => this.#take(this.#buildings, id, value)),
-			await bus.watch(TABLES.sensors, (id, value) => this.#take(this.#sensors, id, value)),
-			await bus.watch(TABLES.revokedDevices, (id, value) => this.#take(this.#revoked, id, value)),
+			...(await Promise.all([
+				bus.watch(TABLES.buildings, (id, value) => this.#take(this.#buildings, id, value)),
+				bus.watch(TABLES.sensors, (id, value) => this.#take(this.#sensors, id, value)),
+				bus.watch(TABLES.revokedDevices, (id, value) => this.#take(this.#revoked, id, value)),
+			])),
 		);
 	}
 

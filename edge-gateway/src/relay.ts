@@ -1,31 +1,29 @@
 import { STREAMS } from '@crowdvision/contracts';
-import type { Cursor, Log } from '@crowdvision/log';
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import type { Cursor, Gap, Log } from '@crowdvision/log';
+import { backOff, type Logger, pause, waitAtMost } from '@crowdvision/service-kit';
 import { Redis } from 'ioredis';
 
 /**
  * One batch in one transaction: the readings, their announcements and the cursor. The cursor must stand where the batch begins, so a
  * batch that was sent twice, or runs late on a connection given up, does nothing the second time.
- * KEYS: stream, cursor. ARGV: log id, next offset expected ('' when there is no cursor), next offset after, readings separated by
+ * KEYS: stream, cursor. ARGV: where the cursor must stand ('' when there is none yet), where it stands after, readings separated by
  * newlines (JSON has none of its own), field. Returns the cursor as it stands.
  */
 const APPEND = `
-local log, next = unpack(redis.call('HMGET', KEYS[2], 'log', 'next'))
-if ARGV[2] == '' then
-  if log == ARGV[1] then return next end
-elseif log ~= ARGV[1] or next ~= ARGV[2] then
-  return {log or '', next or ''}
-end
-for reading in string.gmatch(ARGV[4], '[^\\n]+') do
-  redis.call('XADD', KEYS[1], '*', ARGV[5], reading)
+local next = redis.call('GET', KEYS[2]) or ''
+if next ~= ARGV[1] then return next end
+for reading in string.gmatch(ARGV[3], '[^\\n]+') do
+  redis.call('XADD', KEYS[1], '*', ARGV[4], reading)
   redis.call('PUBLISH', 'telemetry:' .. string.match(reading, '"buildingId":"([^"]*)"'), reading)
 end
-redis.call('HSET', KEYS[2], 'log', ARGV[1], 'next', ARGV[3])
-return ARGV[3]`;
+redis.call('SET', KEYS[2], ARGV[2])
+return ARGV[2]`;
 
 const BATCH_RECORDS = 1000;
 const BATCH_BYTES = 512 * 1024;
 const COMMAND_TIMEOUT_MS = 10_000;
+/** A batch under way when the relay is stopped may take so long; Redis then has it or not, and tells at the next start. */
+const STOP_TIMEOUT_MS = 2_000;
 const NEWLINE = Buffer.from('\n');
 const TRIM_EVERY_RECORDS = 10_000;
 
@@ -49,6 +47,7 @@ export class Relay {
 	readonly #stopping = new AbortController();
 	readonly #cursorKey: string;
 	#running: Promise<void> = Promise.resolve();
+	#redis: Redis | undefined;
 	#trouble: string | undefined = 'Redis: not connected yet';
 	#delivered = 0;
 	#lost = 0;
@@ -56,17 +55,19 @@ export class Relay {
 	constructor(parts: RelayParts) {
 		this.#parts = parts;
 		this.#cursor = parts.log.cursor('relay');
-		// The hash tag puts the cursor beside the stream in a Redis Cluster, where a transaction must stay on one node.
-		this.#cursorKey = `{${STREAMS.telemetry}}:cursor:${parts.gatewayId}`;
+		// The hash tag puts the cursor beside the stream in a Redis Cluster, where a transaction must stay on one node. The log's id keeps
+		// two gateways of the same name (every new Pi is called raspberrypi) from moving each other's cursor.
+		this.#cursorKey = `{${STREAMS.telemetry}}:cursor:${parts.gatewayId}:${parts.log.id}`;
 	}
 
 	start(): void {
 		this.#running = this.#run();
 	}
 
-	/** Ends after the batch under way. */
+	/** Ends after the batch under way, or after two seconds where Redis does not answer. */
 	async stop(): Promise<void> {
 		this.#stopping.abort();
+		if (!(await waitAtMost(STOP_TIMEOUT_MS, this.#running))) this.#redis?.disconnect();
 		await this.#running;
 	}
 
@@ -91,6 +92,7 @@ export class Relay {
 				commandTimeout: COMMAND_TIMEOUT_MS,
 			});
 			redis.on('error', () => undefined);
+			this.#redis = redis;
 			try {
 				await redis.connect();
 				await this.#relay(redis, () => {
@@ -119,13 +121,11 @@ export class Relay {
 			if (sinceTrim >= TRIM_EVERY_RECORDS && (await this.#makeRoom(redis))) sinceTrim = 0;
 			this.#trouble = undefined;
 			const read = await log.read(next, { maxRecords: BATCH_RECORDS, maxBytes: BATCH_BYTES });
-			for (const gap of read.gaps) {
-				this.#lost += gap.to - gap.from + 1;
-				logger.error({ gap }, 'relay: readings are lost from the log');
-			}
 			if (read.records.length === 0) {
-				if (read.next > next) next = read.next;
-				else await log.waitFor(next, signal);
+				if (read.next > next) {
+					this.#tellLost(read.gaps);
+					next = read.next;
+				} else await log.waitFor(next, signal);
 				continue;
 			}
 			const readings = Buffer.concat(read.records.flatMap(({ payload }) => [payload, NEWLINE]));
@@ -134,7 +134,6 @@ export class Relay {
 				2,
 				STREAMS.telemetry,
 				this.#cursorKey,
-				log.id,
 				expected,
 				String(read.next),
 				readings,
@@ -145,6 +144,7 @@ export class Relay {
 				({ next, expected } = await this.#whereRedisIs(redis));
 				continue;
 			}
+			this.#tellLost(read.gaps);
 			next = read.next;
 			expected = String(next);
 			this.#delivered += read.records.length;
@@ -154,12 +154,23 @@ export class Relay {
 		}
 	}
 
-	/** A Redis that holds no cursor, or one of another log, gets everything this log still holds: consumers know readings by their id. */
+	/**
+	 * Where Redis stands is where the cursor belongs, also when Redis has forgotten something. A Redis that holds no cursor gets everything
+	 * this log still holds: consumers know readings by their id.
+	 */
 	async #whereRedisIs(redis: Redis): Promise<{ next: number; expected: string }> {
-		const [log, next] = await redis.hmget(this.#cursorKey, 'log', 'next');
-		if (log === this.#parts.log.id && next) return { next: Number(next), expected: next };
-		if (log) await redis.hdel(this.#cursorKey, 'log', 'next');
-		return { next: this.#parts.log.startOffset, expected: '' };
+		const { log } = this.#parts;
+		const expected = (await redis.get(this.#cursorKey)) ?? '';
+		const next = expected === '' ? Math.min(this.#cursor.position, log.startOffset) : Number(expected);
+		this.#cursor.commit(next);
+		return { next, expected };
+	}
+
+	#tellLost(gaps: readonly Gap[]): void {
+		for (const gap of gaps) {
+			this.#lost += gap.to - gap.from + 1;
+			this.#parts.logger.error({ gap }, 'relay: readings are lost from the log');
+		}
 	}
 
 	/** True when the stream has room. While a group is too far behind, the readings wait in our log, whose bound the operator chose. */
