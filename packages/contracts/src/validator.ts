@@ -29,8 +29,8 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 	const problems = (value: unknown): Problem[] =>
 		get()
 			.Errors(value)
-			.slice(0, MOST_PROBLEMS)
-			.map((error) => describeError(error));
+			.flatMap((error) => describeError(error, schema))
+			.slice(0, MOST_PROBLEMS);
 	return {
 		schema,
 		check: (value): value is Static<S> => get().Check(value),
@@ -41,28 +41,34 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 
 interface SchemaError {
 	keyword: string;
+	schemaPath: string;
 	instancePath: string;
 	params: unknown;
 	message: string;
 }
 
-function describeError(error: SchemaError): Problem {
-	const params = error.params as Record<string, unknown>;
-	switch (error.keyword) {
-		case 'required': {
-			const [missing] = (params.requiredProperties as string[]) ?? [];
-			return { path: `${error.instancePath}/${missing ?? ''}`, message: 'is required' };
-		}
-		case 'additionalProperties': {
-			const [extra] = (params.additionalProperties as string[]) ?? [];
-			return { path: `${error.instancePath}/${extra ?? ''}`, message: 'is not known here' };
-		}
+function describeError({ keyword, schemaPath, instancePath, params, message }: SchemaError, schema: TSchema): Problem[] {
+	const told = params as Record<string, string[] | undefined>;
+	switch (keyword) {
+		case 'required':
+			return (told.requiredProperties ?? []).map((missing) => ({ path: `${instancePath}/${missing}`, message: 'is required' }));
+		case 'additionalProperties':
+			return (told.additionalProperties ?? []).map((extra) => ({ path: `${instancePath}/${extra}`, message: 'is not known here' }));
 		case 'enum':
-			return {
-				path: error.instancePath,
-				message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}`,
-			};
+			return [{ path: instancePath, message: `must be one of ${told.allowedValues?.join(', ')}` }];
+		case 'pattern': {
+			// A regular expression is for machines; the schema says the same in words.
+			const description = descriptionAt(schema, schemaPath);
+			return [{ path: instancePath, message: description ? `must be ${description}` : message }];
+		}
 		default:
-			return { path: error.instancePath, message: error.message };
+			return [{ path: instancePath, message }];
 	}
+}
+
+/** The description of the schema at a pointer such as `#/properties/sensorId`. */
+function descriptionAt(schema: TSchema, pointer: string): string | undefined {
+	let node: unknown = schema;
+	for (const key of pointer.split('/').slice(1)) node = (node as Record<string, unknown> | undefined)?.[key];
+	return (node as { description?: string } | undefined)?.description;
 }
