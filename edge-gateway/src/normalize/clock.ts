@@ -21,11 +21,17 @@ export function observedTime(told: string | number | undefined, receivedAt: numb
 	let at: number;
 	if (typeof told === 'number') at = told;
 	else {
-		at = ISO_8601.test(told) ? Date.parse(withZone(told.replace(',', '.'))) : Number.NaN;
+		at = ISO_8601.test(told) && hasSuchADay(told) ? Date.parse(withZone(told.replace(',', '.'))) : Number.NaN;
 		if (Number.isNaN(at)) return { path: '/observedAt', message: 'must be ISO 8601, such as 2026-11-22T10:00:00Z, or epoch milliseconds' };
 	}
 	if (at < YEAR_2000 || at > receivedAt + DAY) return { observedAt: receivedAt, timeQuality: 'unsynced', deviceTime: told };
 	return { observedAt: Math.round(at), timeQuality: 'synced' };
+}
+
+/** Date.parse makes 2 March of 30 February. */
+function hasSuchADay(text: string): boolean {
+	const day = Number(text.slice(8, 10));
+	return day <= 28 || new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)) - 1, day)).getUTCDate() === day;
 }
 
 /** A time without a zone is UTC, wherever the gateway stands. */

@@ -8,7 +8,8 @@ import type { DedupKey } from '@crowdvision/log';
 export function dedupKey(reading: IncomingReading, buildingId: string, roomId: string): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
 	const content = `${reading.value}|${reading.unit ?? ''}|${reading.observedAt ?? ''}|${buildingId}|${roomId}`;
-	return { source: `${reading.sensorId} ${reading.metric}`, boot: reading.boot ?? '', seq: reading.seq, hash: fnv1a(content) };
+	// Well formed, because it is compared with what was written as UTF-8.
+	return { source: `${reading.sensorId} ${reading.metric}`, boot: reading.boot?.toWellFormed() ?? '', seq: reading.seq, hash: fnv1a(content) };
 }
 
 /** FNV-1a over UTF-16 code units, 32 bits. */

@@ -1,7 +1,8 @@
 const NEWLINE = 10;
+const CARRIAGE_RETURN = 13;
 
 /**
- * Cuts a byte stream into lines. A line longer than `limit` is thrown away up to its newline, and counted: a device that sends garbage
+ * Cuts a byte stream into lines, ended by LF or CR LF; empty ones are left out. A line longer than `limit` is thrown away up to its newline, and counted: a device that sends garbage
  * or never ends its line costs at most `limit` bytes of memory.
  */
 export class LineFramer {
@@ -60,8 +61,9 @@ export class LineFramer {
 			this.reset();
 			return;
 		}
-		const line = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#length);
+		let line = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#length);
 		this.reset();
+		if (line.at(-1) === CARRIAGE_RETURN) line = line.subarray(0, -1);
 		if (line.length > 0) this.#onLine(line);
 	}
 }

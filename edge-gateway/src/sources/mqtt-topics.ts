@@ -34,5 +34,5 @@ export function maySubscribe(sender: Sender, filter: string, registeredIn: (sens
 		sensorId !== undefined &&
 		(isOwn(sender, sensorId) || (!sender.sensorIds && sender.buildingId !== undefined && registeredIn(sensorId) === sender.buildingId));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
-	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]);
+	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]) && !levels.slice(0, 3).includes('#');
 }

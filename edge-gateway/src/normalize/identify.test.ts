@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bus } from '@crowdvision/bus';
+import { type DeviceClaims, TABLES } from '@crowdvision/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openServiceWorld, type ServiceWorld } from '../../../test/support/service-world.ts';
+import { Registry } from '../registry.ts';
+import { notAllowed, placeOf, type Sender, senderOf } from './identify.ts';
+
+let world: ServiceWorld;
+let registry: Registry;
+const dir = mkdtempSync(join(tmpdir(), 'crowdvision-identify-'));
+
+beforeAll(async () => {
+	world = await openServiceWorld();
+	const bus: Bus = world.parts.bus;
+	const building = (id: string, ...domains: string[]) => bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains, rooms: [] }));
+	await building('b1', 'acme');
+	await building('annex', 'acme/north');
+	await building('shared', 'acme', 'other');
+	await building('foreign', 'other');
+	await building('nobodys');
+	await bus.retain(TABLES.sensors, 'door-3', JSON.stringify({ sensorId: 'door-3', buildingId: 'b1', roomId: 'hall' }));
+	await bus.retain(TABLES.revokedDevices, 'gone', JSON.stringify({ before: 1000 }));
+	registry = new Registry(join(dir, 'registry'));
+	await registry.follow(bus);
+});
+
+afterAll(async () => {
+	await registry.close();
+	await world.stop();
+	rmSync(dir, { recursive: true });
+});
+
+const sender = (scope: Partial<Sender> = {}): Sender => ({ id: 'd1', domainName: 'acme', sensorIds: undefined, buildingId: undefined, ...scope });
+
+describe('where a reading is from', () => {
+	it.each<[string, string | undefined, string | undefined, object]>([
+		['door-3', undefined, undefined, { buildingId: 'b1', roomId: 'hall' }],
+		['door-3', 'b2', 'attic', { buildingId: 'b2', roomId: 'attic' }],
+		['door-3', undefined, 'attic', { buildingId: 'b1', roomId: 'attic' }],
+		['new', 'b2', 'attic', { buildingId: 'b2', roomId: 'attic' }],
+		['new', undefined, 'attic', { path: '/buildingId' }],
+		['new', 'b2', undefined, { path: '/roomId' }],
+		['new', undefined, undefined, { path: '/buildingId' }],
+		['__proto__', undefined, undefined, { path: '/buildingId' }],
+	])('%s says building %s and room %s', (sensorId, buildingId, roomId, expected) => {
+		expect(placeOf(sensorId, buildingId, roomId, registry)).toMatchObject(expected);
+	});
+});
+
+describe('what a sender may write', () => {
+	it.each<[string, string, Partial<Sender>]>([
+		['a building of its domain', 'b1', {}],
+		['a building of a subdomain', 'annex', {}],
+		['a building that is also of its domain', 'shared', {}],
+		['a building its token names', 'b1', { buildingId: 'b1' }],
+		['a sensor its token names', 'b1', { sensorIds: new Set(['s']) }],
+		['a building nobody told of yet, where its token names it', 'new', { buildingId: 'new' }],
+		['anything, as a port of this machine', 'foreign', { domainName: undefined }],
+	])('%s', (_what, buildingId, scope) => {
+		expect(notAllowed(sender(scope), 's', buildingId, registry)).toBeUndefined();
+	});
+
+	it.each<[string, string, Partial<Sender>, string]>([
+		['a building of another domain', 'foreign', {}, '/buildingId'],
+		['a building of another domain, though its token names it', 'foreign', { buildingId: 'foreign' }, '/buildingId'],
+		['a building of another domain, for a sensor its token names', 'foreign', { sensorIds: new Set(['s']) }, '/buildingId'],
+		['a building nobody owns', 'nobodys', {}, '/buildingId'],
+		['a building nobody told of', 'unknown', {}, '/buildingId'],
+		['a building of the domain above its own', 'b1', { domainName: 'acme/north' }, '/buildingId'],
+		['a domain that begins like its own', 'b1', { domainName: 'acm' }, '/buildingId'],
+		['another building of its domain than its token names', 'annex', { buildingId: 'b1' }, '/buildingId'],
+		['another sensor than its token names', 'b1', { sensorIds: new Set(['t']) }, '/sensorId'],
+		['any sensor, where its token names none at all', 'b1', { sensorIds: new Set() }, '/sensorId'],
+		['another sensor than its port is for', 'b1', { domainName: undefined, sensorIds: new Set(['t']) }, '/sensorId'],
+		['anything with a revoked token', 'b1', { id: 'gone', issuedAt: 1000 }, ''],
+	])('not %s', (_what, buildingId, scope, path) => {
+		expect(notAllowed(sender(scope), 's', buildingId, registry)).toMatchObject({ path });
+	});
+
+	it('is what it may again with a token issued after the revocation', () => {
+		expect(notAllowed(sender({ id: 'gone', issuedAt: 1001 }), 's', 'b1', registry)).toBeUndefined();
+	});
+});
+
+it('makes a sender of the claims of a token', () => {
+	const claims: DeviceClaims = { sub: 'device:d:1', domainName: 'acme', sensorIds: ['a', 'b'], buildingId: 'b1', exp: 2, iat: 1, jti: 'j' };
+	expect(senderOf(claims)).toEqual({ id: 'd:1', domainName: 'acme', sensorIds: new Set(['a', 'b']), buildingId: 'b1', issuedAt: 1 });
+	expect(senderOf({ sub: 'device:d', domainName: 'acme', exp: 2, iat: 1, jti: 'j' })).toMatchObject({ sensorIds: undefined, buildingId: undefined });
+});
