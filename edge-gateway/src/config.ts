@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { PlaceId, SensorId, validator } from '@crowdvision/contracts';
+import { PlaceId, type Problem, SensorId, validator } from '@crowdvision/contracts';
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
-import { isNode, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 
 const closed = { additionalProperties: false };
 const Size = Type.String({ pattern: '^[1-9]\\d{0,9} ?(B|KiB|MiB|GiB)$', description: 'a size such as 512MiB' });
@@ -60,7 +60,9 @@ export const GatewayFile = Type.Object(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
 		),
 		limits: Type.Optional(Type.Object({ messagesPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed)),
-		redis: Type.Optional(Type.Object({ url: Type.String({ pattern: '^rediss?://' }) }, closed)),
+		redis: Type.Optional(
+			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
+		),
 	},
 	closed,
 );
@@ -94,8 +96,10 @@ export interface GatewayConfig {
  * @throws SettingsError with every mistake: variable, or file, line and column; what it was, and what is allowed.
  */
 export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
-	const settings = readSettings(GATEWAY_SETTINGS, env);
-	const file = readGatewayFile(settings.GATEWAY_CONFIG, Boolean(env.GATEWAY_CONFIG));
+	const { settings, file } = together(
+		() => readSettings(GATEWAY_SETTINGS, env),
+		() => readGatewayFile(env.GATEWAY_CONFIG || GATEWAY_SETTINGS.GATEWAY_CONFIG.default, Boolean(env.GATEWAY_CONFIG)),
+	);
 	const { log = {}, dedup = {} } = file;
 	return {
 		gatewayId:
@@ -123,6 +127,23 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 	};
 }
 
+/** Both, or the mistakes of both. */
+function together<S, F>(readEnvironment: () => S, readFile: () => F): { settings: S; file: F } {
+	let settings: S;
+	try {
+		settings = readEnvironment();
+	} catch (error) {
+		if (!(error instanceof SettingsError)) throw error;
+		try {
+			readFile();
+		} catch (inFile) {
+			if (inFile instanceof SettingsError) throw new SettingsError(`${error.message}\n${inFile.message}`);
+		}
+		throw error;
+	}
+	return { settings, file: readFile() };
+}
+
 function readGatewayFile(path: string, asked: boolean): GatewayFile {
 	let source: string;
 	try {
@@ -146,20 +167,50 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 		return `${name}:${line}:${col}`;
 	};
 	if (document.errors.length > 0) throw new SettingsError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'));
-	const value: unknown = document.toJS() ?? {};
-	const problems = gatewayFile.problems(value);
+	let value: unknown;
+	try {
+		value = document.toJS() ?? {};
+	} catch (error) {
+		// Aliases that would grow without end.
+		throw new SettingsError(`${at(0)}: ${(error as Error).message}`);
+	}
+	const problems = [...gatewayFile.problems(value), ...unfindablePorts(value)];
 	if (problems.length === 0) return value as GatewayFile;
 	throw new SettingsError(
 		problems
 			.map(({ path, message }) => {
-				const keys = path.split('/').slice(1);
-				let node: unknown;
-				do node = document.getIn(keys, true);
-				while (!isNode(node) && keys.pop() !== undefined);
-				return `${at(isNode(node) ? (node.range?.[0] ?? 0) : 0)}: ${path.slice(1).replaceAll('/', '.') || 'the file'} ${message}`;
+				const keys = path
+					.split('/')
+					.slice(1)
+					.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+				return { position: positionOf(document, keys, message.startsWith('is not known here')), line: `${keys.join('.') || 'the file'} ${message}` };
 			})
+			.sort((a, b) => a.position - b.position)
+			.map(({ position, line }) => `${at(position)}: ${line}`)
 			.join('\n'),
 	);
+}
+
+/** A serial port is named in one way: in none it is never found, in two they may not agree. */
+function unfindablePorts(value: unknown): Problem[] {
+	const ports = (value as { sources?: { serial?: unknown } }).sources?.serial;
+	if (!Array.isArray(ports)) return [];
+	return ports.flatMap((port: unknown, index) => {
+		if (typeof port !== 'object' || port === null) return [];
+		const ways = ['path', 'glob', 'usb'].filter((way) => Object.hasOwn(port, way));
+		return ways.length === 1 ? [] : [{ path: `/sources/serial/${index}`, message: 'must have one of path, glob, usb' }];
+	});
+}
+
+/** Where the value at these keys begins, or its key where that is what is wrong; what is around it where there is none. */
+function positionOf(document: Document, keys: string[], keyIsWrong: boolean): number {
+	for (let depth = keys.length; depth > 0; depth--) {
+		const around = document.getIn(keys.slice(0, depth - 1), true);
+		const pair = isMap(around) ? around.items.find(({ key }) => isScalar(key) && String(key.value) === keys[depth - 1]) : undefined;
+		const node = pair ? (keyIsWrong ? pair.key : (pair.value ?? pair.key)) : document.getIn(keys.slice(0, depth), true);
+		if (isNode(node) && node.range) return node.range[0];
+	}
+	return document.contents?.range?.[0] ?? 0;
 }
 
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };

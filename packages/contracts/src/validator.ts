@@ -49,26 +49,37 @@ interface SchemaError {
 
 function describeError({ keyword, schemaPath, instancePath, params, message }: SchemaError, schema: TSchema): Problem[] {
 	const told = params as Record<string, string[] | undefined>;
+	const rule = ruleAt(schema, schemaPath);
+	// A regular expression is for machines; the schema says the same in words, for a value of the wrong type as well.
+	if (rule.pattern !== undefined && rule.description !== undefined) return [{ path: instancePath, message: `must be ${rule.description}` }];
 	switch (keyword) {
 		case 'required':
-			return (told.requiredProperties ?? []).map((missing) => ({ path: `${instancePath}/${missing}`, message: 'is required' }));
-		case 'additionalProperties':
-			return (told.additionalProperties ?? []).map((extra) => ({ path: `${instancePath}/${extra}`, message: 'is not known here' }));
+			return (told.requiredProperties ?? []).map((missing) => ({ path: `${instancePath}/${escapeKey(missing)}`, message: 'is required' }));
+		case 'additionalProperties': {
+			const known = Object.keys(rule.properties ?? {}).join(', ');
+			return (told.additionalProperties ?? []).map((extra) => ({
+				path: `${instancePath}/${escapeKey(extra)}`,
+				message: `is not known here; known are ${known}`,
+			}));
+		}
+		case 'boolean':
+			// `additionalProperties: false`, told once more from the inside.
+			return schemaPath.endsWith('/additionalProperties') ? [] : [{ path: instancePath, message }];
 		case 'enum':
 			return [{ path: instancePath, message: `must be one of ${told.allowedValues?.join(', ')}` }];
-		case 'pattern': {
-			// A regular expression is for machines; the schema says the same in words.
-			const description = descriptionAt(schema, schemaPath);
-			return [{ path: instancePath, message: description ? `must be ${description}` : message }];
-		}
 		default:
 			return [{ path: instancePath, message }];
 	}
 }
 
-/** The description of the schema at a pointer such as `#/properties/sensorId`. */
-function descriptionAt(schema: TSchema, pointer: string): string | undefined {
-	let node: unknown = schema;
-	for (const key of pointer.split('/').slice(1)) node = (node as Record<string, unknown> | undefined)?.[key];
-	return (node as { description?: string } | undefined)?.description;
+/** The schema at a pointer such as `#/properties/sensorId`. */
+function ruleAt(schema: TSchema, pointer: string): { description?: string; pattern?: string; properties?: object } {
+	let rule: unknown = schema;
+	for (const key of pointer.split('/').slice(1)) rule = (rule as Record<string, unknown> | undefined)?.[key];
+	return rule ?? {};
+}
+
+/** A key as a part of a JSON Pointer. */
+function escapeKey(key: string): string {
+	return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
