@@ -1,0 +1,156 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TRANSPORTS } from '@crowdvision/contracts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { waitFor } from '../support/wait.ts';
+import { sleep } from './chance.ts';
+import { type GatewayProcess, prepareGateway, relayed } from './gateway-process.ts';
+import { type Load, startLoad } from './load.ts';
+import { StreamAudit } from './stream-audit.ts';
+
+/** How long Redis is stopped. */
+const OUTAGE_SECONDS = Number(process.env.FAULT_REDIS_SECONDS ?? 20);
+const SEED = Number(process.env.FAULT_SEED ?? 2);
+const TIMEOUT_MS = 180_000 + OUTAGE_SECONDS * 1000;
+
+describe('P1 Acked is durable, effectively once: Redis away under load', () => {
+	let redis: RedisServer;
+	let gateway: GatewayProcess;
+	let load: Load;
+
+	beforeEach(async () => {
+		redis = await startRedis({ appendonly: 'everysec' });
+		onTestFinished(() => redis.stop());
+		gateway = await prepareGateway({ env: { REDIS_URL: redis.url } });
+		onTestFinished(() => gateway.close());
+	});
+
+	async function begin(): Promise<void> {
+		await gateway.start();
+		await devices();
+	}
+
+	async function devices(): Promise<void> {
+		load = await startLoad({ seed: SEED, tokens: gateway.tokens, links: gateway.links });
+		onTestFinished(() => load.stop());
+		await load.flowing(load.counts());
+	}
+
+	/** Lets everything arrive, and requires that each acknowledged reading is in the stream, once, as it was sent and in order. */
+	async function settle(name: string): Promise<StreamAudit> {
+		await load.drain();
+		await relayed(gateway);
+		const audit = new StreamAudit(redis.url);
+		await audit.catchUp();
+		const found = audit.findings(load.acknowledged);
+		process.stdout.write(
+			`${name}: acknowledged ${JSON.stringify(load.counts())}, stored ${found.stored}, lost ${found.lost}, twice ${found.duplicates}\n`,
+		);
+		expect(found).toMatchObject({ lost: 0, duplicates: 0, foreign: 0, problems: {} });
+		expect(found.stored).toBe(found.acknowledged);
+		expect(load.fleet.stats()).toMatchObject({ acknowledged: load.fleet.stats().produced, refused: 0, overwritten: 0 });
+		expect(await gateway.metric('gateway_ledger_imbalance')).toBe(0);
+		expect(await gateway.metric('gateway_relay_lost')).toBe(0);
+		expect(await gateway.trouble()).toBeUndefined();
+		return audit;
+	}
+
+	it(
+		`goes on acknowledging while Redis hangs for ${OUTAGE_SECONDS} s and then is killed, and brings it everything exactly once`,
+		async () => {
+			await begin();
+			await redis.kill('SIGSTOP');
+			const hungAt = load.counts();
+			for (let second = 0; second < OUTAGE_SECONDS; second++) {
+				const before = load.counts();
+				await sleep(1000);
+				await load.flowing(before);
+			}
+			const during = load.counts();
+			for (const transport of TRANSPORTS) expect(during[transport] - hungAt[transport], transport).toBeGreaterThan(OUTAGE_SECONDS);
+			expect(await gateway.metric('gateway_relay_lag')).toBeGreaterThan(OUTAGE_SECONDS);
+			if (OUTAGE_SECONDS >= 15) expect(await gateway.trouble()).toMatch(/^Redis: /);
+			await redis.kill('SIGCONT');
+			await relayed(gateway);
+			await load.flowing(load.counts());
+
+			// Under load again, and then gone: what Redis had not written to its disk is missing when it is back.
+			await redis.kill('SIGKILL');
+			await load.flowing(load.counts());
+			await redis.restart();
+			await load.flowing(load.counts());
+			await settle('hung, killed');
+		},
+		TIMEOUT_MS,
+	);
+
+	it(
+		'appends again exactly what Redis forgot, three times, also while the gateway is at it',
+		async () => {
+			await begin();
+			for (let round = 0; round < 3; round++) {
+				await sleep(1500);
+				await redis.kill('SIGKILL');
+				await redis.restart();
+				await load.flowing(load.counts());
+			}
+			await settle('killed and restarted three times');
+		},
+		TIMEOUT_MS,
+	);
+
+	it(
+		'gives a Redis that comes back empty all that the log holds, under the same ids',
+		async () => {
+			await begin();
+			await sleep(2000);
+			await relayed(gateway);
+			const before = new StreamAudit(redis.url);
+			await before.catchUp();
+			const known = [...load.acknowledged.keys()].filter((key) => before.idOf(key) !== undefined);
+			expect(known.length).toBeGreaterThan(100);
+
+			await redis.kill('SIGKILL');
+			await rm(join(redis.dir, 'appendonlydir'), { recursive: true });
+			await redis.restart();
+			await load.flowing(load.counts());
+			const after = await settle('restarted empty');
+			expect(known.filter((key) => after.idOf(key) !== before.idOf(key))).toEqual([]);
+		},
+		TIMEOUT_MS,
+	);
+
+	it(
+		'starts without Redis, takes readings, says what is missing, and goes on when Redis is there',
+		async () => {
+			await redis.kill('SIGKILL');
+			await begin();
+			expect(await gateway.trouble()).toMatch(/^Redis: /);
+			await sleep(1000);
+			await load.flowing(load.counts());
+			await redis.restart();
+			await settle('away at the start');
+		},
+		TIMEOUT_MS,
+	);
+
+	it(
+		'is not confused by what a killed gateway had sent to a Redis that hung',
+		async () => {
+			await begin();
+			for (let round = 0; round < 3; round++) {
+				await redis.kill('SIGSTOP');
+				await waitFor('a batch on its way', async () => (await gateway.metric('gateway_relay_lag')) > 20);
+				await gateway.kill();
+				const before = load.counts();
+				await gateway.start();
+				await load.flowing(before);
+				await redis.kill('SIGCONT');
+				await load.flowing(load.counts());
+			}
+			await settle('gateway killed while Redis hung');
+		},
+		TIMEOUT_MS,
+	);
+});
