@@ -11,7 +11,7 @@ export function httpLink(url: string, credentials: Credentials): Link {
 	const target = new URL(`${url.replace(/\/+$/, '')}/ingest`);
 	return {
 		transport: 'http',
-		window: 4,
+		window: 8,
 		open: async () => connection(target, credentials),
 	};
 }

@@ -16,7 +16,7 @@ export interface MqttLinkOptions {
 
 /** MQTT 3.1.1, QoS 1: a reading is acknowledged by its PUBACK. What the topic says is left out of the payload. */
 export function mqttLink(options: MqttLinkOptions): Link {
-	return { transport: 'mqtt', window: 16, open: (signal) => open(options, signal) };
+	return { transport: 'mqtt', window: 32, open: (signal) => open(options, signal) };
 }
 
 async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLinkOptions, signal: AbortSignal): Promise<Connection> {

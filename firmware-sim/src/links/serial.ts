@@ -36,7 +36,7 @@ const HELLO_EVERY_MS = 1_000;
  * numbers from one sequence.
  */
 export function serialLink(options: SerialLinkOptions): Link {
-	return { transport: 'serial', window: 8, open: () => open(options) };
+	return { transport: 'serial', window: 32, open: () => open(options) };
 }
 
 async function open({ path, baudRate = 115_200, credentials, onFrame = (frame) => frame }: SerialLinkOptions): Promise<Connection> {

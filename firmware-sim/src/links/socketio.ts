@@ -4,7 +4,7 @@ import { type Connection, type Credentials, ending, type Link, OPEN_TIMEOUT_MS, 
 
 /** Emits `reading` at `<url>/ingest/socket.io`; the callback is the acknowledgement. */
 export function socketioLink(url: string, credentials: Credentials): Link {
-	return { transport: 'socket.io', window: 16, open: (signal) => open(new URL(url), credentials, signal) };
+	return { transport: 'socket.io', window: 32, open: (signal) => open(new URL(url), credentials, signal) };
 }
 
 async function open(url: URL, credentials: Credentials, signal: AbortSignal): Promise<Connection> {
