@@ -124,4 +124,13 @@ describe('import rules', () => {
 		const manifests = new Map([...repository.manifests, ['packages/more', workspace('more')] as const]);
 		expect(importViolations({ ...repository, manifests })).toEqual(['packages/more/package.json: no rule says what this workspace may import']);
 	});
+
+	it('come with one exact version of every package, so that a clone of today installs the same tomorrow', () => {
+		const loose = [...thisRepository().manifests].flatMap(([folder, { dependencies, devDependencies }]) =>
+			Object.entries({ ...dependencies, ...devDependencies })
+				.filter(([name, version]) => !(name.startsWith('@crowdvision/') ? version === '*' : /^\d+\.\d+\.\d+/.test(version)))
+				.map(([name, version]) => `${folder || 'the root'}: ${name} ${version}`),
+		);
+		expect(loose).toEqual([]);
+	});
 });
