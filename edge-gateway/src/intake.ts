@@ -11,6 +11,7 @@ import {
 import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import { type Decoded, DecodeError, type FrameContext } from './decode/candidate.ts';
 import { decodeCanonical } from './decode/canonical.ts';
+import { parseJson } from './decode/json.ts';
 import type { Ledger } from './ledger.ts';
 import { observedTime } from './normalize/clock.ts';
 import { dedupKey } from './normalize/dedupe.ts';
@@ -204,11 +205,7 @@ export class Intake {
 }
 
 function decode(frame: Frame): Decoded[] {
-	try {
-		frame.parsed ??= JSON.parse(frame.raw.toString('utf8'));
-	} catch {
-		throw new CrowdVisionError('not_json', 'The payload is not valid JSON');
-	}
+	frame.parsed ??= parseJson(frame.raw);
 	try {
 		return decodeCanonical(frame.parsed, frame.context);
 	} catch (error) {

@@ -1,6 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { bearerToken, express, type RequestHandler, Router } from '@crowdvision/service-kit';
 import type { Credentials } from '../credentials.ts';
+import { textOf } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
 import type { Frame, Intake } from '../intake.ts';
 import type { RateLimit } from './rate-limit.ts';
@@ -78,7 +79,7 @@ const checkMediaType: RequestHandler = (request, _response, next) => {
 /** NDJSON: one JSON value a line; empty lines are skipped. */
 function parseLines(raw: Buffer): unknown[] {
 	const values: unknown[] = [];
-	for (const [number, line] of raw.toString('utf8').split('\n').entries()) {
+	for (const [number, line] of textOf(raw).split('\n').entries()) {
 		if (line.trim() === '') continue;
 		try {
 			values.push(JSON.parse(line));

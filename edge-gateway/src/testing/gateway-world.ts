@@ -1,0 +1,236 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddedBus } from '@crowdvision/bus';
+import { type Membership, type Reading, STREAMS, TABLES } from '@crowdvision/contracts';
+import { type CommitWorker, type Cursor, type DiskFaults, Log, LogFullError, startCommitWorker } from '@crowdvision/log';
+import {
+	closeServer,
+	createApp,
+	createLogger,
+	createServer,
+	finishApp,
+	type Logger,
+	listen,
+	probeRoutes,
+	Registry,
+	Tokens,
+} from '@crowdvision/service-kit';
+import { waitFor } from '../../../test/support/wait.ts';
+import type { GatewayConfig } from '../config.ts';
+import { createGateway, type Gateway, openTelemetryLog } from '../gateway.ts';
+import type { Rejection } from '../rejected.ts';
+
+const SECRET = 'a secret for tests only, of more than 32 characters';
+
+type Settings = Partial<Omit<GatewayConfig, 'log'>> & { log?: Partial<GatewayConfig['log']> };
+
+export interface GatewayWorldOptions {
+	settings?: Settings;
+	/** What the disk does wrong. */
+	faults?: DiskFaults;
+	logger?: Logger;
+	/** Stands between the log and its thread. */
+	worker?: (real: CommitWorker) => CommitWorker;
+}
+
+export interface Answer {
+	status: number;
+	headers: Headers;
+	text: string;
+	// biome-ignore format: one line says it
+	body: { accepted?: number; error?: { code: string; message: string; index?: number; path?: string } } & Record<string, unknown>;
+}
+
+/** A whole gateway in this process, on free ports and a folder of its own, with the buildings `b1` (of acme) and `foreign` (of other). */
+export interface GatewayWorld {
+	url: string;
+	/** `mqtt://host:port` */
+	mqttUrl: string;
+	/** MQTT over WebSocket. */
+	wsUrl: string;
+	gateway: Gateway;
+	log: Log;
+	bus: EmbeddedBus;
+	dataDir: string;
+	/** A device's token: of acme, for building b1, unless told otherwise. */
+	token(id: string, scope?: { domainName?: string; sensorIds?: string[]; buildingId?: string }): Promise<string>;
+	account(...memberships: Membership[]): Promise<string>;
+	/** Requests a path; a body that is no text or bytes is sent as JSON. */
+	call(method: string, path: string, options?: { token?: string | undefined; body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
+	/** Every reading that is durable, oldest first. */
+	stored(): Promise<Reading[]>;
+	/** The rejected list, newest first, as an admin of everything sees it. */
+	rejected(): Promise<Rejection[]>;
+	/** Sum of the samples of a metric whose labels match. */
+	metric(name: string, labels?: Record<string, string>): Promise<number>;
+	/** Fills the log until it refuses, held by a cursor that does not move until it is told to. */
+	fillLog(): Promise<Cursor>;
+	stop(): Promise<void>;
+}
+
+/** @throws whatever the gateway does not start for, with everything undone. */
+export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promise<GatewayWorld> {
+	const undo: (() => Promise<void>)[] = [];
+	const stop = async () => {
+		for (const step of undo.splice(0).reverse()) await step();
+	};
+	try {
+		return await open(options, undo, stop);
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+async function open(
+	{ settings = {}, faults, logger = createLogger('test', 'silent'), worker: between = (real) => real }: GatewayWorldOptions,
+	undo: (() => Promise<void>)[],
+	stop: () => Promise<void>,
+): Promise<GatewayWorld> {
+	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
+	undo.push(() => rm(dataDir, { recursive: true, force: true }));
+	const worker = between(startCommitWorker(faults));
+	undo.push(() => worker.close());
+	const config: GatewayConfig = {
+		gatewayId: 'test',
+		host: '127.0.0.1',
+		port: 0,
+		mqttPort: 0,
+		dataDir,
+		redisUrl: undefined,
+		jwtSecret: SECRET,
+		logLevel: 'silent',
+		serial: [],
+		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
+		messagesPerSecond: 20_000,
+		...settings,
+		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },
+	};
+	const log = await openTelemetryLog(config, worker, logger);
+	undo.push(() => log.close());
+	const small = await startLogs(dataDir, undo);
+	const bus = new EmbeddedBus({ logs: { [STREAMS.telemetry]: log, ...small } });
+	undo.push(() => bus.close());
+	await retainBuildings(bus);
+
+	const tokens = new Tokens(SECRET);
+	const metrics = new Registry();
+	const gateway = await createGateway({ config, log, worker, bus, tokens, logger, metrics });
+	undo.push(() => gateway.stop());
+	const app = createApp();
+	app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));
+	app.use(gateway.ingest);
+	app.use(gateway.router);
+	finishApp(app, logger);
+	const server = createServer(app);
+	gateway.attach(server);
+	undo.push(() => closeServer(server, 500));
+	const port = await listen(server, 0, '127.0.0.1');
+	await gateway.start();
+	undo.push(() => gateway.stopIntake());
+
+	const url = `http://127.0.0.1:${port}`;
+	const call: GatewayWorld['call'] = async (method, path, { token, body, headers = {} } = {}) => {
+		const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+		const response = await fetch(`${url}${path}`, {
+			method,
+			headers: {
+				...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+				...(raw === undefined ? {} : { 'content-type': 'application/json' }),
+				...headers,
+			},
+			...(raw === undefined ? {} : { body: raw as string }),
+		});
+		const text = await response.text();
+		const isJson = response.headers.get('content-type')?.includes('json');
+		return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : {} };
+	};
+	const account: GatewayWorld['account'] = (...memberships) => tokens.signAccount({ id: 'a1', name: 'Ada', memberships });
+	return {
+		url,
+		mqttUrl: `mqtt://127.0.0.1:${gateway.mqttPort()}`,
+		wsUrl: `ws://127.0.0.1:${port}/mqtt`,
+		gateway,
+		log,
+		bus,
+		dataDir,
+		token: (id, scope) => tokens.signDevice({ id, domainName: 'acme', ...(scope ?? { buildingId: 'b1' }) }),
+		account,
+		call,
+		stored: () => readAll(log),
+		async rejected() {
+			const everything = await account({ domainName: 'acme', role: 'admin' }, { domainName: 'other', role: 'admin' });
+			return (await call('GET', '/rejected', { token: everything })).body.rejected as Rejection[];
+		},
+		async metric(name, labels = {}) {
+			const { text } = await call('GET', '/metrics');
+			const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
+			const samples = text.split('\n').filter((line) => /^[a-z_]+/.exec(line)?.[0] === name && wanted.every((label) => line.includes(label)));
+			return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+		},
+		async fillLog() {
+			const cursor = log.cursor('a consumer that is away');
+			for (const size of [60_000, 1000, 0]) {
+				const payload = Buffer.from(JSON.stringify({ filler: 'x'.repeat(size) }));
+				try {
+					for (;;) await log.append([{ payload }]);
+				} catch (error) {
+					if (!(error instanceof LogFullError)) throw error;
+				}
+			}
+			return cursor;
+		},
+		stop,
+	};
+}
+
+/** Everything the log holds but what `fillLog` put there. */
+async function readAll(log: Log): Promise<Reading[]> {
+	const readings: Reading[] = [];
+	for (let next = log.startOffset; ; ) {
+		const read = await log.read(next);
+		if (read.next === next) return readings;
+		next = read.next;
+		for (const { payload } of read.records) {
+			const value = JSON.parse(payload.toString()) as Reading | { filler: string };
+			if (!('filler' in value)) readings.push(value);
+		}
+	}
+}
+
+/** The bus's other streams, which have a disk of their own. */
+async function startLogs(dataDir: string, undo: (() => Promise<void>)[]) {
+	const worker = startCommitWorker();
+	undo.push(() => worker.close());
+	const open = async (name: string) => {
+		const log = await Log.open({ dir: join(dataDir, 'bus', name), worker, maxBytes: 1024 * 1024 });
+		undo.push(() => log.close());
+		return log;
+	};
+	return { [STREAMS.commands]: await open(STREAMS.commands), [STREAMS.commandResults]: await open(STREAMS.commandResults) };
+}
+
+async function retainBuildings(bus: EmbeddedBus): Promise<void> {
+	for (const [id, domain] of [
+		['b1', 'acme'],
+		['b2', 'acme'],
+		['foreign', 'other'],
+	] as const) {
+		await bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains: [domain], rooms: [{ id: 'hall', name: 'Hall', capacity: 10 }] }));
+	}
+	await bus.retain(TABLES.sensors, 'registered', JSON.stringify({ sensorId: 'registered', buildingId: 'b1', roomId: 'hall' }));
+}
+
+/** A disk whose writes fail while it is told to, as a full or a broken one does. */
+export function breakableDisk(): { faults: DiskFaults; breakDown(): void; mend(): void } {
+	const failing = new Int32Array(new SharedArrayBuffer(4));
+	return { faults: { failing }, breakDown: () => void Atomics.store(failing, 0, 1), mend: () => void Atomics.store(failing, 0, 0) };
+}
+
+/** Waits until a refusal with this code is in the rejected list, and resolves with it. */
+export function refusedAs(world: GatewayWorld, code: string, source?: string): Promise<Rejection> {
+	return waitFor(`a refusal with ${code}`, async () =>
+		(await world.rejected()).find((rejection) => rejection.code === code && (source === undefined || rejection.source === source)),
+	);
+}
