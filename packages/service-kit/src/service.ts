@@ -17,6 +17,8 @@ export interface Service {
 	stop(): Promise<void>;
 	/** For services that speak more than requests, such as Socket.IO. Called before the server listens. */
 	attach?(server: Server): void;
+	/** Ends the connections of `attach`, which closing the HTTP server would wait for. */
+	detach?(): Promise<void>;
 }
 
 /** What every service is given, in both compositions. */
@@ -67,6 +69,7 @@ export async function runService(
 		const server = createServer(app);
 		service.attach?.(server);
 		lifecycle.onStop('http', () => closeServer(server));
+		lifecycle.onStop('connections', () => service.detach?.());
 		const port = await listen(server, settings.PORT, settings.HOST);
 		process.stdout.write(`ready ${name} http://${settings.HOST}:${port}\n`);
 	} catch (error) {

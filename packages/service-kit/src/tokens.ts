@@ -102,7 +102,8 @@ export function bearerToken(request: { headers: { authorization?: string | undef
 	return /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
 }
 
-function sessionToken(request: Request): string | undefined {
+/** The token of a browser's session cookie, or undefined. */
+export function sessionToken(request: { headers: { cookie?: string | undefined } }): string | undefined {
 	for (const part of (request.headers.cookie ?? '').split(';')) {
 		const [name, value] = part.trim().split('=', 2);
 		if (name === SESSION_COOKIE) return value;

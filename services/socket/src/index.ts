@@ -1,0 +1,1 @@
+export { createSocket, type SocketContext, type SocketOptions } from './service.ts';
