@@ -3,6 +3,7 @@ import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import { SerialPort } from 'serialport';
 import type { SerialConfig } from '../config.ts';
 import type { Credentials } from '../credentials.ts';
+import { parseJson } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
 import type { Frame, Intake } from '../intake.ts';
 import type { Sender } from '../normalize/identify.ts';
@@ -153,9 +154,9 @@ export class SerialSource implements Source {
 		const { sensorId, buildingId, roomId } = this.#config.defaults ?? {};
 		const frame: Frame = { transport: 'serial', source: portName(this.#config), sender: this.#sender, context: {}, raw: line };
 		try {
-			frame.parsed = withDefaults(JSON.parse(line.toString('utf8')), { sensorId, buildingId, roomId });
-		} catch {
-			return this.#onGarbage(line, 'the line is not valid JSON');
+			frame.parsed = withDefaults(parseJson(line), { sensorId, buildingId, roomId });
+		} catch (error) {
+			return this.#onGarbage(line, (error as Error).message);
 		}
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
