@@ -22,6 +22,11 @@ const REFUSED_TOPIC = '$refused';
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
 
+/** What aedes keeps of messages of QoS 2 that were not released yet; its types leave it out. */
+interface Unreleased {
+	persistence: { incomingGetPacket(client: Client, packet: PublishPacket): Promise<unknown> };
+}
+
 interface MqttParts {
 	credentials: Credentials;
 	devices: Devices;
@@ -61,6 +66,10 @@ export class MqttSource implements Source {
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
 			authorizeSubscribe: (client, subscription, done) => done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+		});
+		this.#broker.on('clientReady', (client) => {
+			const sender = this.#senders.get(client);
+			if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
 		});
 		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
 		// Without Nagle's delay, or PUBACKs wait for company that the sender in turn waits for.
@@ -132,7 +141,8 @@ export class MqttSource implements Source {
 		this.#parts.credentials.namedSender(username, password?.toString('utf8')).then(
 			(sender) => {
 				this.#senders.set(client, sender);
-				this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
+				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what waits for it.
+				(client as { id: string }).id = `${sender.id}/${client.id}`;
 				done(null, true);
 			},
 			(error: Error) => done(Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError, null),
@@ -160,6 +170,7 @@ export class MqttSource implements Source {
 
 	/** Resolves when the packet may be acknowledged; rejects where the connection must be closed instead. */
 	async #publish(client: Client, sender: Sender, packet: PublishPacket): Promise<void> {
+		if (packet.qos === 2 && (await this.#isUnreleased(client, packet))) return;
 		const publication = this.#publicationOf(packet.topic);
 		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
 		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: {}, raw };
@@ -192,6 +203,15 @@ export class MqttSource implements Source {
 				if (client.closed) throw error;
 			}
 		}
+	}
+
+	/** A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2); it is only acknowledged again. */
+	#isUnreleased(client: Client, packet: PublishPacket): Promise<boolean> {
+		const { persistence } = this.#broker as unknown as Unreleased;
+		return persistence.incomingGetPacket(client, packet).then(
+			() => true,
+			() => false,
+		);
 	}
 
 	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
