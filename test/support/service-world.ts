@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bus, EmbeddedBus } from '@crowdvision/bus';
 import { METRICS, type Membership, type Reading, STREAMS, type StreamName } from '@crowdvision/contracts';
-import { Log, startCommitWorker } from '@crowdvision/log';
+import { Log, type LogOptions, startCommitWorker } from '@crowdvision/log';
 import {
 	closeServer,
 	createApp,
@@ -58,13 +58,16 @@ export interface ServiceWorld {
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 
-/** A folder with a bus and a store, removed by `stop`. `bus` replaces the embedded one; it is closed with the rest. */
-export async function openServiceWorld(options: { bus?: () => Bus; logger?: Logger } = {}): Promise<ServiceWorld> {
+/**
+ * A folder with a bus and a store, removed by `stop`. `bus` replaces the embedded one; it is closed with the rest. `log` bounds the
+ * embedded one's logs.
+ */
+export async function openServiceWorld(options: { bus?: () => Bus; logger?: Logger; log?: LogBounds } = {}): Promise<ServiceWorld> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-service-'));
 	const tokens = new Tokens(SECRET);
 	const served = new Set<Served>();
 	const begin = async () => {
-		const { bus, close } = options.bus ? { bus: options.bus(), close: async () => {} } : await openEmbeddedBus(dataDir);
+		const { bus, close } = options.bus ? { bus: options.bus(), close: async () => {} } : await openEmbeddedBus(dataDir, options.log);
 		const store = startSqlite();
 		const logger = options.logger ?? createLogger('test', 'silent');
 		const parts: ServiceParts = { bus, store, tokens, logger, dataDir, metrics: new Registry() };
@@ -110,10 +113,15 @@ export async function openServiceWorld(options: { bus?: () => Bus; logger?: Logg
 	};
 }
 
+type LogBounds = Pick<LogOptions, 'maxBytes' | 'segmentBytes' | 'whenFull'>;
+
 /** The bus on logs below `dir`, and how to close what is under it. */
-export async function openEmbeddedBus(dir: string): Promise<{ bus: Bus; close(): Promise<void> }> {
+export async function openEmbeddedBus(
+	dir: string,
+	bounds: LogBounds = { maxBytes: 64 * 1024 * 1024 },
+): Promise<{ bus: Bus; close(): Promise<void> }> {
 	const worker = startCommitWorker();
-	const open = async (stream: StreamName) => [stream, await Log.open({ dir: join(dir, 'bus', stream), worker, maxBytes: 64 * 1024 * 1024 })] as const;
+	const open = async (stream: StreamName) => [stream, await Log.open({ dir: join(dir, 'bus', stream), worker, ...bounds })] as const;
 	const logs = Object.fromEntries(await Promise.all(Object.values(STREAMS).map(open))) as Record<StreamName, Log>;
 	return {
 		bus: new EmbeddedBus({ logs }),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { CrowdVisionError, type ErrorBody, type Problem, type Validator } from '@crowdvision/contracts';
 import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response, Router } from 'express';
 import type { Registry } from 'prom-client';
@@ -99,15 +100,27 @@ export function listen(server: Server, port: number, host: string): Promise<numb
 				),
 			);
 		});
+		const sockets = new Set<Socket>();
+		socketsOf.set(server, sockets);
+		server.on('connection', (socket: Socket) => {
+			sockets.add(socket);
+			socket.once('close', () => sockets.delete(socket));
+		});
 		server.listen(port, host, () => resolve((server.address() as { port: number }).port));
 	});
 }
+
+/** Upgraded connections are no longer the HTTP server's to close, but it waits for them all the same. */
+const socketsOf = new WeakMap<Server, Set<Socket>>();
 
 /** Stops accepting, lets requests under way finish, and cuts what is left after `graceMs`. */
 export function closeServer(server: Server, graceMs = 3000): Promise<void> {
 	return new Promise((resolve) => {
 		if (!server.listening) return resolve();
-		const force = setTimeout(() => server.closeAllConnections(), graceMs);
+		const force = setTimeout(() => {
+			server.closeAllConnections();
+			for (const socket of socketsOf.get(server) ?? []) socket.destroy();
+		}, graceMs);
 		server.close(() => {
 			clearTimeout(force);
 			resolve();
