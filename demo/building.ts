@@ -25,6 +25,6 @@ export const DEMO_BUILDING: Building & { domains: string[] } = {
 		room('lab-1', 'Lab 1', 30, 1, -12, -3, 8, 6),
 		room('lab-2', 'Lab 2', 24, 1, -3, -3, 8, 6),
 		room('meeting', 'Meeting room', 12, 1, 6, -3, 6, 6),
-		room(VISITOR_ROOM, 'Studio (yours to try)', 10, 1, 14, -3, 6, 6),
+		room(VISITOR_ROOM, 'Studio', 10, 1, 14, -3, 6, 6),
 	],
 };
