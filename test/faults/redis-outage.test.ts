@@ -1,13 +1,14 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TRANSPORTS } from '@crowdvision/contracts';
+import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { waitFor } from '../support/wait.ts';
 import { sleep } from './chance.ts';
 import { type GatewayProcess, prepareGateway, relayed } from './gateway-process.ts';
 import { type Load, startLoad } from './load.ts';
-import { StreamAudit } from './stream-audit.ts';
+import { flawless, StreamAudit } from './stream-audit.ts';
 
 /** How long Redis is stopped. */
 const OUTAGE_SECONDS = Number(process.env.FAULT_REDIS_SECONDS ?? 20);
@@ -47,8 +48,7 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		process.stdout.write(
 			`${name}: acknowledged ${JSON.stringify(load.counts())}, stored ${found.stored}, lost ${found.lost}, twice ${found.duplicates}\n`,
 		);
-		expect(found).toMatchObject({ lost: 0, duplicates: 0, foreign: 0, problems: {} });
-		expect(found.stored).toBe(found.acknowledged);
+		expect(found).toEqual(flawless(load.acknowledged.size));
 		expect(load.fleet.stats()).toMatchObject({ acknowledged: load.fleet.stats().produced, refused: 0, overwritten: 0 });
 		expect(await gateway.metric('gateway_ledger_imbalance')).toBe(0);
 		expect(await gateway.metric('gateway_relay_lost')).toBe(0);
@@ -85,17 +85,27 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		TIMEOUT_MS,
 	);
 
-	it(
-		'appends again exactly what Redis forgot, three times, also while the gateway is at it',
-		async () => {
+	// Once for each Redis: 7.0 itself replays what it had cut out of a torn transaction when it is started a second time.
+	it.each([
+		['while the gateway runs', false, 20_000],
+		['while the gateway is killed too', true, 20_777],
+	])(
+		'appends again exactly what Redis forgot when it lost the end of its file, %s',
+		async (name, killed, bytes) => {
 			await begin();
-			for (let round = 0; round < 3; round++) {
-				await sleep(1500);
-				await redis.kill('SIGKILL');
-				await redis.restart();
-				await load.flowing(load.counts());
-			}
-			await settle('killed and restarted three times');
+			await sleep(2000);
+			await redis.kill('SIGKILL');
+			// As a power cut does within the second of everysec: the file ends somewhere in the middle of a transaction.
+			await cutAppendOnlyFile(redis, bytes);
+			if (killed) await gateway.kill();
+			const before = load.counts();
+			await redis.restart();
+			if (killed) await gateway.start();
+			await load.flowing(before);
+			await relayed(gateway);
+			// It has delivered more than there is: some of it twice, because Redis had forgotten it.
+			if (!killed) expect(await gateway.metric('gateway_relay_delivered')).toBeGreaterThan(await entriesOf(redis));
+			await settle(`lost the end of its file ${name}`);
 		},
 		TIMEOUT_MS,
 	);
@@ -154,3 +164,23 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		TIMEOUT_MS,
 	);
 });
+
+/** Cuts the last `bytes` off the file Redis appends to. */
+async function cutAppendOnlyFile({ dir }: RedisServer, bytes: number): Promise<void> {
+	const folder = join(dir, 'appendonlydir');
+	const numberOf = (name: string) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1] ?? -1);
+	const [newest] = (await readdir(folder)).sort((a, b) => numberOf(b) - numberOf(a));
+	const file = join(folder, newest!);
+	const { size } = await stat(file);
+	expect(size).toBeGreaterThan(bytes);
+	await truncate(file, size - bytes);
+}
+
+async function entriesOf({ url }: RedisServer): Promise<number> {
+	const client = new Redis(url);
+	try {
+		return await client.xlen('telemetry');
+	} finally {
+		client.disconnect();
+	}
+}
