@@ -32,8 +32,8 @@ export class SocketIoSource implements Source {
 
 	/** Takes its path on a server that others share. Call it before the server listens. */
 	attach(server: HttpServer): void {
-		// destroyUpgrade: other paths of this server have WebSockets too, and are not ours to close.
-		const io: Sensors = new Server(server, { path: '/ingest/socket.io', serveClient: false, maxHttpBufferSize: MAX_MESSAGE, destroyUpgrade: false });
+		// destroyUpgrade closes what nobody has answered within a second; other paths of this server answer at once.
+		const io: Sensors = new Server(server, { path: '/ingest/socket.io', serveClient: false, maxHttpBufferSize: MAX_MESSAGE, destroyUpgrade: true });
 		io.use((socket, next) => {
 			const token = (socket.handshake.auth as { token?: unknown }).token;
 			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(

@@ -62,7 +62,7 @@ export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 }
 
 /** A raw client that was let in. */
-export async function rawSignedIn(world: GatewayWorld, username: string, password: string, keepalive = 60): Promise<RawMqtt> {
+export async function rawSignedIn(world: GatewayWorld, username: string, password: string): Promise<RawMqtt> {
 	const client = await rawMqtt(world);
 	client.send({
 		cmd: 'connect',
@@ -70,7 +70,7 @@ export async function rawSignedIn(world: GatewayWorld, username: string, passwor
 		protocolVersion: 4,
 		clean: true,
 		clientId: `raw-${username}`,
-		keepalive,
+		keepalive: 60,
 		username,
 		password: Buffer.from(password),
 	});
