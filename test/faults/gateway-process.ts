@@ -14,6 +14,8 @@ export interface GatewayProcess {
 	readonly tokens: Tokens;
 	readonly links: Required<FleetLinks>;
 	readonly dataDir: string;
+	/** As `http://127.0.0.1:8080`. */
+	readonly url: string;
 	/** Starts it; resolves when it is ready. */
 	start(): Promise<void>;
 	/** Starts it without waiting for anything. */
@@ -68,6 +70,7 @@ export async function prepareGateway(options: { entry?: string; env?: Record<str
 		tokens: new Tokens(SECRET),
 		links: { http: { url: base }, socketio: { url: base }, mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` }, serial: { path: modem.a } },
 		dataDir,
+		url: base,
 		start: () => launch(/^ready /m),
 		launch: () => launch(),
 		kill: async () => void (await running?.kill()),
