@@ -86,13 +86,30 @@ export class SocketIoSource implements Source {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
 			this.#rateLimit.take(sender.id);
-			const raw = Buffer.from(JSON.stringify(readings) ?? '');
-			const accepted = await this.#deliver({ transport: 'socket.io', source: 'reading', sender, context: {}, raw, parsed: readings ?? null });
+			const accepted = await this.#deliver({
+				transport: 'socket.io',
+				source: 'reading',
+				sender,
+				context: {},
+				// Spelled again only for the rejected list.
+				get raw() {
+					return asSent(readings);
+				},
+				parsed: readings ?? null,
+			});
 			this.#devices.heard(sender.id, sender.domainName, 'socket.io', accepted);
 			return { ok: true, accepted };
 		} catch (error) {
 			if (error instanceof CrowdVisionError) return { ok: false, ...error.toBody() };
 			throw error;
 		}
+	}
+}
+
+function asSent(readings: unknown): Buffer {
+	try {
+		return Buffer.from(JSON.stringify(readings) ?? '');
+	} catch {
+		return Buffer.from('(nested too deep to be shown)');
 	}
 }

@@ -1,0 +1,24 @@
+import type { GatewayToSensor, Outcome, SensorToGateway } from '@crowdvision/contracts';
+import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
+import { onTestFinished } from 'vitest';
+import { within } from '../../../test/support/wait.ts';
+
+export type SensorSocket = Socket<GatewayToSensor, SensorToGateway>;
+export type Taken = Outcome<{ accepted: number }>;
+
+/** A sensor's Socket.IO client that does not come back by itself; closed when the test ends. Rejects with what it is not let in for. */
+export async function sensorSocket(url: string, auth: object, options: Partial<ManagerOptions & SocketOptions> = {}): Promise<SensorSocket> {
+	const socket: SensorSocket = io(url, { path: '/ingest/socket.io', auth, reconnection: false, forceNew: true, ...options });
+	onTestFinished(() => void socket.disconnect());
+	const connected = new Promise<void>((resolve, reject) => {
+		socket.once('connect', resolve);
+		socket.once('connect_error', reject);
+	});
+	await within('the connection', connected);
+	return socket;
+}
+
+/** Sends readings and resolves with what the gateway says to them. */
+export function tell(socket: SensorSocket, readings: unknown): Promise<Taken> {
+	return within('the answer', new Promise((resolve) => socket.emit('reading', readings, resolve)));
+}
