@@ -28,7 +28,7 @@ describe('P1 Acked is durable, effectively once: everything in one process, kill
 		const rooms = BUILDING.rooms.map((room, x) => ({ ...room, position: { x: 10 * x, y: 0, z: 0 }, dimensions: { width: 5, height: 3, depth: 5 } }));
 		const answer = await request('POST', '/twin/buildings', { id: BUILDING.id, domains: ['works'], rooms });
 		expect(answer.status).toBe(201);
-		load = await startLoad({ seed: SEED, tokens: all.tokens, links: all.links });
+		load = await startLoad({ seed: SEED, gateway: all });
 		for (const { id } of BUILDING.rooms) load.fleet.crowd(id, FEW);
 	});
 	afterAll(async () => {

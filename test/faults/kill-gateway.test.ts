@@ -23,7 +23,7 @@ describe('P1 Acked is durable, effectively once: the gateway killed -9 under loa
 		redis = await startRedis({ appendonly: 'everysec' });
 		gateway = await prepareGateway({ env: { REDIS_URL: redis.url } });
 		await gateway.start();
-		load = await startLoad({ seed: SEED, tokens: gateway.tokens, links: gateway.links });
+		load = await startLoad({ seed: SEED, gateway });
 	});
 	afterAll(async () => {
 		await load?.stop();

@@ -1,7 +1,7 @@
 import { TRANSPORTS, type Transport } from '@crowdvision/contracts';
-import { type Fleet, type FleetLinks, startFleet } from '@crowdvision/firmware-sim';
-import type { Tokens } from '@crowdvision/service-kit';
+import { type Fleet, startFleet } from '@crowdvision/firmware-sim';
 import { waitFor } from '../support/wait.ts';
+import type { GatewayProcess } from './gateway-process.ts';
 
 /** A reading whose device was told that it is durable. */
 export interface Acknowledged {
@@ -14,7 +14,7 @@ export interface Acknowledged {
 
 export const BUILDING = { id: 'works', rooms: ['hall', 'lab', 'office', 'store'].map((id, index) => ({ id, capacity: 20 + 10 * index })) };
 
-/** Real devices on all the transports there are links for, at a brisk rate, and what they were told. */
+/** Real devices on all four transports, at a brisk rate, and what they were told. */
 export interface Load {
 	readonly fleet: Fleet;
 	/** By `{sensorId} {boot} {seq}`. */
@@ -29,12 +29,12 @@ export interface Load {
 }
 
 /** Each transport carries five sensors, so about `5000 / intervalMs` readings a second. */
-export async function startLoad(options: { seed: number; tokens: Tokens; links: FleetLinks; intervalMs?: number }): Promise<Load> {
-	const { seed, tokens, links, intervalMs = 60 } = options;
+export async function startLoad(options: { seed: number; gateway: GatewayProcess; intervalMs?: number }): Promise<Load> {
+	const { seed, gateway, intervalMs = 60 } = options;
+	const { tokens, links } = gateway;
 	const acknowledged = new Map<string, Acknowledged>();
 	const counts: Record<Transport, number> = { serial: 0, mqtt: 0, http: 0, 'socket.io': 0 };
 	const transports = new Map<string, Transport>();
-	const used = TRANSPORTS.filter((transport) => links[transport === 'socket.io' ? 'socketio' : transport] !== undefined);
 	const fleet = await startFleet({
 		seed,
 		building: BUILDING,
@@ -64,9 +64,9 @@ export async function startLoad(options: { seed: number; tokens: Tokens; links: 
 		acknowledged,
 		counts: () => ({ ...counts }),
 		async flowing(before, timeoutMs = 20_000) {
-			const silent = () => used.filter((transport) => counts[transport] <= before[transport]);
+			const silent = () => TRANSPORTS.filter((transport) => counts[transport] <= before[transport]);
 			await waitFor('acknowledgements', () => silent().length === 0, timeoutMs).catch((error: Error) => {
-				throw new Error(`${error.message} over ${silent().join(', ')}`, { cause: error });
+				throw new Error(`${error.message} over ${silent().join(', ')}; the gateway said:\n${gateway.said()}`, { cause: error });
 			});
 		},
 		async drain(timeoutMs = 60_000) {

@@ -33,7 +33,7 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 	}
 
 	async function devices(): Promise<void> {
-		load = await startLoad({ seed: SEED, tokens: gateway.tokens, links: gateway.links });
+		load = await startLoad({ seed: SEED, gateway });
 		onTestFinished(() => load.stop());
 		await load.flowing(load.counts());
 	}
