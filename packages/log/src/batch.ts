@@ -1,24 +1,23 @@
 import { type DedupKey, encodeRecord } from './record.ts';
 
-interface Waiter {
-	resolve: () => void;
-	reject: (error: Error) => void;
-}
+/** Told once: without an error when the records are on disk. */
+export type Settled = (error?: Error) => void;
 
 const FIRST_BUFFER = 256 * 1024;
+const ignore = () => undefined;
 
 /** Records on their way to the disk, encoded one behind the other, and those who wait for them. */
 export class Batch {
-	/** Offset of its first record; the others follow without a hole. */
+	/** Offset of its first record. */
 	readonly first: number;
-	/** Offset after its last record. */
+	/** Offset after its last record. Moving it on leaves offsets out. */
 	end: number;
 	/** Bytes used of `data`. */
 	length = 0;
+	/** How many of its records have a key. */
+	keys = 0;
 	data: ArrayBuffer;
-	/** Sources of its keys, in order. */
-	readonly sources: string[] = [];
-	readonly #waiters: Waiter[] = [];
+	readonly #waiters: Settled[] = [];
 	#bytes: Buffer;
 
 	constructor(first: number, bound: number, spare: ArrayBuffer | undefined) {
@@ -40,23 +39,36 @@ export class Batch {
 	}
 
 	/** Encodes one record at the end. Room must be reserved. */
-	push(at: number, payload: Buffer | string, key: DedupKey | undefined): void {
-		this.length = encodeRecord(this.#bytes, this.length, this.end, at, payload, key);
+	push(at: number, seconds: number, payload: Buffer | string, key: DedupKey | undefined): void {
+		this.length = encodeRecord(this.#bytes, this.length, this.end, at, seconds, payload, key);
 		this.end++;
-		if (key) this.sources.push(key.source);
+		if (key) this.keys++;
 	}
 
-	/** Resolves when the batch is on disk, rejects when it failed. */
-	settled(): Promise<void> {
-		return new Promise((resolve, reject) => {
-			this.#waiters.push({ resolve, reject });
+	/** Resolves with `answer` when the batch is on disk, rejects when it failed. Nobody need wait for it: it is never an unhandled rejection. */
+	settled<T>(answer: T): Promise<T> {
+		const promise = new Promise<T>((resolve, reject) => {
+			this.#waiters.push((error) => (error ? reject(error) : resolve(answer)));
 		});
+		promise.catch(ignore);
+		return promise;
 	}
 
+	/** Calls `settled` when the batch is on disk, or has failed. */
+	whenSettled(settled: Settled): void {
+		this.#waiters.push(settled);
+	}
+
+	/** Tells everybody. One who throws does not keep the others from being told; what he threw is the process's to deal with. */
 	settle(error?: Error): void {
-		for (const { resolve, reject } of this.#waiters) {
-			if (error) reject(error);
-			else resolve();
+		for (const settled of this.#waiters) {
+			try {
+				settled(error);
+			} catch (thrown) {
+				queueMicrotask(() => {
+					throw thrown;
+				});
+			}
 		}
 	}
 }

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
@@ -8,8 +8,11 @@ import { crc32 } from 'node:zlib';
  */
 export class CheckpointFile<T> {
 	readonly #paths: readonly [string, string];
+	/** Which of the two holds the newest value; the other one is written next. */
+	#newest: 0 | 1 = 1;
 	#serial = 0;
-	#writing: Promise<void> = Promise.resolve();
+	#running: Promise<void> = Promise.resolve();
+	#waiting: { json: string; written: Promise<void> } | undefined;
 
 	constructor(path: string) {
 		this.#paths = [`${path}.a`, `${path}.b`];
@@ -19,59 +22,91 @@ export class CheckpointFile<T> {
 	read(): { value: T | undefined; damaged: number } {
 		let newest: { serial: number; value: T } | undefined;
 		let damaged = 0;
-		for (const path of this.#paths) {
-			let text: string;
-			try {
-				text = readFileSync(path, 'utf8');
-			} catch (error) {
-				if ((error as NodeJS.ErrnoException).code !== 'ENOENT') damaged++;
-				continue;
-			}
+		for (const index of [0, 1] as const) {
+			const text = readText(this.#paths[index]);
+			if (text === undefined) continue;
 			const entry = parse<T>(text);
 			if (!entry) damaged++;
-			else if (!newest || entry.serial > newest.serial) newest = entry;
+			else if (!newest || entry.serial > newest.serial) {
+				newest = entry;
+				this.#newest = index;
+			}
 		}
 		this.#serial = newest?.serial ?? 0;
 		return { value: newest?.value, damaged };
 	}
 
-	/** Writes beside the newest value, without waiting for the disk: a power cut may lose it, and then the value before counts. */
+	/**
+	 * Resolves when `value`, as it is now, or a later one is on disk. While one write runs only the last value given waits, so that a slow disk gathers no
+	 * queue. Nobody need wait for it: a failure is never an unhandled rejection.
+	 */
 	write(value: T): Promise<void> {
-		const { path, text } = this.#next(value);
-		const run = async () => {
-			let file: FileHandle | undefined;
-			try {
-				file = await open(path, 'w', 0o600);
-				await file.writeFile(text);
-			} finally {
-				await file?.close();
-			}
+		const json = JSON.stringify(value);
+		if (this.#waiting) {
+			this.#waiting.json = json;
+			return this.#waiting.written;
+		}
+		const run = () => {
+			const latest = this.#waiting!.json;
+			this.#waiting = undefined;
+			return this.#write(latest);
 		};
-		this.#writing = this.#writing.then(run, run);
-		return this.#writing;
+		const written = this.#running.then(run, run);
+		written.catch(() => undefined);
+		this.#waiting = { json, written };
+		this.#running = written;
+		return written;
 	}
 
-	/** Writes and waits for the disk. Call it only with no `write` under way. */
-	writeSync(value: T): void {
-		const { path, text } = this.#next(value);
-		const fd = openSync(path, 'w', 0o600);
+	async #write(json: string): Promise<void> {
+		const { index, text } = this.#next(json);
+		let file: FileHandle | undefined;
 		try {
-			writeSync(fd, text);
+			file = await open(this.#paths[index], 'w', 0o600);
+			await file.writeFile(text);
+			// Before the other file is overwritten this one must hold, also through a power cut.
+			await file.datasync();
+		} finally {
+			await file?.close();
+		}
+		this.#newest = index;
+	}
+
+	/** As `write`, at once. Call it only with no `write` under way. */
+	writeSync(value: T): void {
+		const { index, text } = this.#next(JSON.stringify(value));
+		const fd = openSync(this.#paths[index], 'w', 0o600);
+		try {
+			const bytes = Buffer.from(text);
+			for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
 			fsyncSync(fd);
 		} finally {
 			closeSync(fd);
 		}
+		this.#newest = index;
 	}
 
 	/** Resolves when every `write` so far has ended, well or not. */
 	async settled(): Promise<void> {
-		await this.#writing.catch(() => undefined);
+		await this.#running.catch(() => undefined);
 	}
 
-	#next(value: T): { path: string; text: string } {
+	#next(json: string): { index: 0 | 1; text: string } {
 		this.#serial++;
-		const body = JSON.stringify({ serial: this.#serial, value });
-		return { path: this.#paths[this.#serial % 2]!, text: `${crc32(body).toString(16).padStart(8, '0')} ${body}\n` };
+		const body = `{"serial":${this.#serial},"value":${json}}`;
+		return { index: this.#newest === 0 ? 1 : 0, text: `${crc32(body).toString(16).padStart(8, '0')} ${body}\n` };
+	}
+}
+
+/** The text of a file, undefined when there is none. What is no file is moved out of the way, or nothing could ever be written here. */
+function readText(path: string): string | undefined {
+	try {
+		return readFileSync(path, 'utf8');
+	} catch (error) {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === 'ENOENT') return undefined;
+		if (code === 'EISDIR') renameSync(path, `${path}.${Date.now()}.aside`);
+		return '';
 	}
 }
 
@@ -79,7 +114,8 @@ function parse<T>(text: string): { serial: number; value: T } | undefined {
 	const body = text.slice(9).trimEnd();
 	if (crc32(body).toString(16).padStart(8, '0') !== text.slice(0, 8)) return undefined;
 	try {
-		return JSON.parse(body) as { serial: number; value: T };
+		const { serial, value } = JSON.parse(body) as { serial: unknown; value: T };
+		return typeof serial === 'number' ? { serial, value } : undefined;
 	} catch {
 		return undefined;
 	}

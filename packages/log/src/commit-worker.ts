@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { CommitAnswer, CommitRequest, DiskFaults } from './commit-thread.ts';
 
-type Pending = (answer: CommitAnswer) => void;
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 /** The process's one thread for durable writes; logs share it. */
@@ -12,52 +11,77 @@ export interface CommitWorker {
 	close(): Promise<void>;
 }
 
-/** Starts the thread. `faults` stand for a slow or a full disk, in tests. */
+/** Starts the thread; should it die, what it was at fails and the next request starts another. `faults` stand for a slow or a full disk, in tests. */
 export function startCommitWorker(faults: DiskFaults = {}): CommitWorker {
-	const worker = new Worker(new URL('./commit-thread.ts', import.meta.url), {
-		workerData: faults,
-		resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
-		execArgv: [],
-		name: 'log-commit',
-	});
-	worker.unref();
-	const pending = new Map<number, Pending>();
-	let lastId = 0;
-	let failed: Error | undefined;
-	const fail = (error: Error) => {
-		failed ??= error;
-		for (const [id, answer] of pending) answer({ id, error: { code: 'EWORKER', message: error.message } });
-		pending.clear();
-	};
-	worker.on('message', (answer: CommitAnswer) => {
-		const settle = pending.get(answer.id);
-		pending.delete(answer.id);
-		if (pending.size === 0) worker.unref();
-		settle?.(answer);
-	});
-	worker.on('error', fail);
-	worker.on('exit', () => fail(new Error('the commit thread has ended')));
+	let thread: Thread | undefined = new Thread(faults);
+	let closed = false;
 	return {
 		send(request) {
-			return new Promise((resolve) => {
-				const id = ++lastId;
-				if (failed) return resolve({ id, error: { code: 'EWORKER', message: failed.message } });
-				if (pending.size === 0) worker.ref();
-				pending.set(id, resolve);
-				worker.postMessage({ ...request, id }, request.kind === 'write' ? [request.data] : []);
-			});
+			if (closed) return Promise.resolve({ id: 0, error: { code: 'EWORKER', message: 'the commit thread is closed' } });
+			if (!thread || thread.ended) thread = new Thread(faults);
+			return thread.send(request);
 		},
 		async close() {
-			await Promise.all([...pending.keys()].map((id) => new Promise<void>((resolve) => chain(pending, id, resolve))));
-			await worker.terminate();
+			closed = true;
+			await thread?.close();
+			thread = undefined;
 		},
 	};
 }
 
-function chain(pending: Map<number, Pending>, id: number, then: () => void): void {
-	const before = pending.get(id);
-	pending.set(id, (answer) => {
-		before?.(answer);
-		then();
-	});
+class Thread {
+	ended = false;
+	readonly #worker: Worker;
+	readonly #pending = new Map<number, (answer: CommitAnswer) => void>();
+	#lastId = 0;
+	#idle: (() => void) | undefined;
+
+	constructor(faults: DiskFaults) {
+		this.#worker = new Worker(new URL('./commit-thread.ts', import.meta.url), {
+			workerData: faults,
+			resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+			execArgv: [],
+			name: 'log-commit',
+		});
+		this.#worker.on('message', (answer: CommitAnswer) => this.#answer(answer));
+		this.#worker.on('error', (error) => this.#end(error.message));
+		this.#worker.on('exit', () => this.#end('the commit thread has ended'));
+		this.#worker.unref();
+	}
+
+	send(request: Unnumbered<CommitRequest>): Promise<CommitAnswer> {
+		return new Promise((resolve) => {
+			const id = ++this.#lastId;
+			if (this.#pending.size === 0) this.#worker.ref();
+			this.#pending.set(id, resolve);
+			try {
+				this.#worker.postMessage({ ...request, id }, request.kind === 'write' ? [request.data] : []);
+			} catch (error) {
+				this.#answer({ id, error: { code: 'EWORKER', message: (error as Error).message } });
+			}
+		});
+	}
+
+	async close(): Promise<void> {
+		if (this.#pending.size > 0) {
+			await new Promise<void>((resolve) => {
+				this.#idle = resolve;
+			});
+		}
+		await this.#worker.terminate();
+	}
+
+	#answer(answer: CommitAnswer): void {
+		const settle = this.#pending.get(answer.id);
+		this.#pending.delete(answer.id);
+		settle?.(answer);
+		if (this.#pending.size > 0) return;
+		this.#worker.unref();
+		this.#idle?.();
+	}
+
+	#end(message: string): void {
+		this.ended = true;
+		for (const id of [...this.#pending.keys()]) this.#answer({ id, error: { code: 'EWORKER', message } });
+	}
 }

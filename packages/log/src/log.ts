@@ -1,255 +1,248 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { Batch } from './batch.ts';
+import type { Settled } from './batch.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
-import type { CommitWorker } from './commit-worker.ts';
-import { encodeSnapshot } from './dedup-snapshot.ts';
-import type { DedupOptions, DedupWindow, Verdict } from './dedup-window.ts';
-import { LogReader, type ReadLimits, type ReadResult } from './reader.ts';
-import { type DedupKey, encodedBound, MAX_PAYLOAD } from './record.ts';
-import { type Gap, type Incident, type LogMeta, latestSecond, type Recovered, recover } from './recovery.ts';
-import { encodeSegmentHeader, SEGMENT_HEADER, type Segment, segmentPath } from './segment.ts';
-import type { SnapshotFiles } from './snapshot-files.ts';
+import { Cursors } from './cursors.ts';
+import type { DedupWindow, Verdict } from './dedup-window.ts';
+import type { Gaps } from './gaps.ts';
+import { GroupCommit } from './group-commit.ts';
+import { Keeper } from './keeper.ts';
+import type { LogMeta } from './meta.ts';
+import { LogReader, type ReadLimits } from './reader.ts';
+import { type DedupKey, encodedBound, type LogRecord, tooLarge } from './record.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { Retention } from './retention.ts';
+import { Segments } from './segments.ts';
+import {
+	type Appended,
+	type AppendRecord,
+	type Cursor,
+	type Gap,
+	type Incident,
+	LogFullError,
+	type LogOptions,
+	type LogStats,
+	LogWriteError,
+} from './types.ts';
 
-export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest';
-
-export interface LogOptions {
-	dir: string;
-	worker: CommitWorker;
-	/** Bound of the segments' bytes. Default 512 MiB. */
-	maxBytes?: number;
-	/** Records older than this, in time the log was open, are given up. Default 7 days. */
-	maxAgeMs?: number;
-	/** What happens to an append that finds no room. Default refuse. */
-	whenFull?: WhenFull;
-	/** A segment is closed at this size. Default 1/16 of maxBytes, 64 KiB to 8 MiB. */
-	segmentBytes?: number;
-	/** How long a commit waits for company. Default 0: what comes in while one runs goes into the next. */
-	commitEveryMs?: number;
-	dedup?: Partial<DedupOptions>;
-	/** Told of everything found damaged, at the start and later. */
-	onIncident?: (incident: Incident) => void;
+export interface ReadResult {
+	records: LogRecord[];
+	/** Where to read on. */
+	next: number;
+	/** What is missing between where the read began and `next`, in order. */
+	gaps: Gap[];
 }
 
-export interface AppendRecord {
-	/** At most 1 MiB. */
-	payload: Buffer | string;
-	/** Epoch ms; default now. */
-	at?: number;
-	key?: DedupKey;
-}
-
-export interface Appended {
-	/** Offset of the first record; the others follow without a hole. */
-	first: number;
-	count: number;
-	/** True where the policy `drop-newest` threw them away. */
-	dropped: boolean;
-}
-
-/** No room, and the policy is `refuse`; or more waits for the disk than may. Nothing was stored. */
-export class LogFullError extends Error {}
-/** The disk refused the write. Nothing was stored. */
-export class LogWriteError extends Error {
-	readonly code: string;
-	constructor(code: string, message: string) {
-		super(message);
-		this.code = code;
-	}
-}
-
-/** A consumer's place in the log: the next offset it wants. Kept across restarts; after a crash it may be up to a second old. */
-export interface Cursor {
-	readonly name: string;
-	readonly position: number;
-	/** Everything before `next` is done with. Moving back is allowed. */
-	commit(next: number): void;
-	/** Resolves when the position was handed to the file system. */
-	flush(): Promise<void>;
-	/** Forgets it: the log no longer keeps anything for it. */
-	remove(): void;
-}
-
-export interface LogStats {
-	bytes: number;
-	maxBytes: number;
-	segments: number;
-	startOffset: number;
-	endOffset: number;
-	/** Records given up, by reason, since the log was opened. */
-	dropped: Record<'oldest' | 'newest' | 'expired', number>;
-	/** Incidents since the log was opened. */
-	incidents: number;
-	/** Bytes that wait for the disk. */
-	pendingBytes: number;
-	/** Message of the last failed write, until one succeeds. */
-	trouble: string | undefined;
-}
-
-type FullOptions = Required<Omit<LogOptions, 'dedup' | 'onIncident'>> & Pick<LogOptions, 'dedup' | 'onIncident'>;
+type FullOptions = Required<Omit<LogOptions, 'dedup' | 'onIncident'>> & Pick<LogOptions, 'onIncident'>;
 
 const MIB = 1024 * 1024;
-const LARGEST_KEPT_BUFFER = 4 * MIB;
+const DAY_MS = 24 * 3600_000;
 const MOST_PENDING = 16 * MIB;
-const META_EVERY_MS = 1000;
-const SNAPSHOT_EVERY_BYTES = 32 * MIB;
-const MOST_KNOWN_GAPS = 100;
+const SCRUB = { limits: { maxRecords: 2000, maxBytes: MIB / 2 }, pauseMs: 20 };
 
 /**
  * The durable log.
  *
- *   append ─▶ pending batch ─▶ commit thread: write, fdatasync ─▶ promises resolve ─▶ readers see it
- *                  ▲                       │
- *                  └── what comes in while one commit runs goes into the next
+ *   append ─▶ dedup window ─▶ group commit ─▶ segments ─▶ reader ─▶ read
+ *                (look)       (its thread)        │
+ *                                  retention ─────┘ gives up the oldest, by bytes and age and as the cursors allow
+ *             keeper: cursors, gaps and the dedup window, beside the segments
  */
 export class Log {
 	readonly id: string;
 	readonly #options: FullOptions;
-	readonly #metaFile: CheckpointFile<LogMeta>;
-	readonly #segments: Segment[];
-	readonly #reader: LogReader;
+	readonly #segments: Segments;
 	readonly #dedup: DedupWindow;
-	readonly #snapshots: SnapshotFiles;
-	readonly #cursors = new Map<string, number>();
-	readonly #gaps: Gap[];
+	readonly #commits: GroupCommit;
+	readonly #reader: LogReader;
+	readonly #cursors: Cursors;
+	readonly #gaps: Gaps;
+	readonly #retention: Retention;
+	readonly #keeper: Keeper;
 	readonly #waiting = new Set<{ offset: number; wake: () => void }>();
-	readonly #dropped = { oldest: 0, newest: 0, expired: 0 };
 	readonly #openedAt = performance.now();
 	readonly #secondsBefore: number;
-	readonly #dedupSecondsBefore: number;
-	readonly #background = new AbortController();
-
-	#next: number;
-	/** Offsets were left out: what follows goes into a new segment, whose header says where the one before ended. */
-	#beginSegment: boolean;
-	#end: number;
-	#pending: Batch | undefined;
-	#committing: Batch | undefined;
-	#spare: ArrayBuffer | undefined;
-	#commitScheduled = false;
-	#bytes: number;
+	readonly #closing = new AbortController();
 	#incidents = 0;
 	#trouble: string | undefined;
-	#sinceSnapshot = 0;
-	#metaDirty = false;
-	#metaTimer: NodeJS.Timeout;
 	#closed: Promise<void> | undefined;
-	#idle: (() => void) | undefined;
 
 	private constructor(options: FullOptions, metaFile: CheckpointFile<LogMeta>, found: Recovered) {
+		const { dir, worker, segmentBytes, maxAgeMs, commitEveryMs } = options;
 		this.#options = options;
-		this.#metaFile = metaFile;
-		this.id = found.meta.id;
-		this.#segments = found.segments;
+		this.id = found.id;
+		this.#secondsBefore = found.logTime;
+		this.#segments = new Segments(found.segments, found.end);
 		this.#dedup = found.dedup;
-		this.#snapshots = found.snapshots;
-		this.#beginSegment = found.nextOffset !== found.lastEnd;
-		this.#gaps = found.meta.gaps;
-		this.#next = found.nextOffset;
-		this.#end = found.lastEnd;
-		this.#secondsBefore = found.meta.logTime;
-		this.#dedupSecondsBefore = latestSecond(found.dedup);
-		this.#bytes = found.segments.reduce((sum, segment) => sum + segment.size, 0);
-		for (const [name, position] of Object.entries(found.meta.cursors)) this.#cursors.set(name, position);
-		this.#reader = new LogReader({ segments: () => this.#segments, endOffset: () => this.#end, knownGaps: () => this.#gaps });
-		this.#metaTimer = setInterval(() => this.#everySecond(), META_EVERY_MS);
-		this.#metaTimer.unref();
+		this.#gaps = found.gaps;
+		this.#reader = new LogReader(this.#segments);
+		this.#keeper = new Keeper(
+			{
+				meta: (clean) => this.#meta(clean),
+				snapshot: () => ({ window: this.#dedup, offset: this.#segments.end, seconds: this.#logTime() }),
+				everySecond: () => this.#retention.expire(this.#logTime()),
+				failed: (error) => {
+					this.#trouble = error.message;
+				},
+			},
+			metaFile,
+			found.snapshots,
+		);
+		this.#cursors = new Cursors(
+			found.cursors,
+			() => this.#segments.end,
+			() => this.#keeper.touch(),
+			() => this.#save(),
+		);
+		this.#retention = new Retention(options, this.#segments, this.#cursors, this.#gaps, ({ path }) => {
+			this.#reader.forget(path);
+			this.#keeper.discard(path, () => worker.send({ kind: 'close', file: path }));
+		});
+		this.#commits = new GroupCommit(
+			{
+				dir,
+				logId: found.id,
+				worker,
+				segmentBytes,
+				maxAgeMs,
+				commitEveryMs,
+				logTime: () => this.#logTime(),
+				onStored: ({ keys, length }) => {
+					this.#trouble = undefined;
+					this.#dedup.confirm(keys);
+					this.#keeper.grown(length);
+					for (const entry of this.#waiting) if (this.#segments.end > entry.offset) entry.wake();
+				},
+				onFailed: (error) => {
+					this.#trouble = error.message;
+					this.#dedup.rollback();
+				},
+			},
+			this.#segments,
+			found.nextOffset,
+		);
 	}
 
 	/**
 	 * Opens or creates the log in `options.dir`, repairing what a crash or a bad disk left. Takes time in proportion to one
-	 * segment and the records since the last dedup snapshot, not to the log.
+	 * segment and the records since the last dedup snapshot, not to the log. One process at a time may have a log open.
 	 */
 	static async open(options: LogOptions): Promise<Log> {
 		const maxBytes = options.maxBytes ?? 512 * MIB;
 		const full: FullOptions = {
 			...options,
 			maxBytes,
-			maxAgeMs: options.maxAgeMs ?? 7 * 24 * 3600_000,
+			maxAgeMs: options.maxAgeMs ?? 7 * DAY_MS,
 			whenFull: options.whenFull ?? 'refuse',
-			segmentBytes: options.segmentBytes ?? Math.min(8 * MIB, Math.max(64 * 1024, Math.floor(maxBytes / 16))),
+			segmentBytes: Math.min(options.segmentBytes ?? Math.min(8 * MIB, Math.max(64 * 1024, maxBytes / 16)), maxBytes / 4),
 			commitEveryMs: options.commitEveryMs ?? 0,
 		};
 		const metaFile = new CheckpointFile<LogMeta>(join(options.dir, 'meta'));
-		const found = recover(options.dir, full.segmentBytes, metaFile, options.dedup ?? {});
+		const found = recover(options.dir, metaFile, options.dedup ?? {});
 		const log = new Log(full, metaFile, found);
 		for (const incident of found.incidents) log.#tell(incident);
-		metaFile.writeSync(log.#meta(false));
-		void log.#scrub(found.segments.slice(0, -1)).catch(() => undefined);
+		try {
+			log.#keeper.begin();
+		} catch (error) {
+			// A full disk is no reason not to serve what is there.
+			log.#trouble = (error as Error).message;
+			log.#tell({ what: 'write-failed', file: join(options.dir, 'meta') });
+		}
+		void log.#scrub(log.#segments.active?.firstOffset ?? 0);
 		return log;
 	}
 
-	/** The offset that the next record appended will get. */
+	/** The offset that the next record appended will get. No offset is ever given to two records. */
 	get nextOffset(): number {
-		return this.#next;
+		return this.#commits.nextOffset;
 	}
 
 	/** End of what is durable: the offset after the last record that readers see. */
 	get endOffset(): number {
-		return this.#end;
+		return this.#segments.end;
 	}
 
 	/** First offset that is still held. */
 	get startOffset(): number {
-		return this.#segments[0]?.firstOffset ?? this.#end;
+		return this.#segments.start;
 	}
 
 	/** Judges a key against the dedup window, including records that are still on their way to the disk. */
 	look(key: DedupKey): Verdict {
-		return this.#dedup.look(key);
+		return this.#dedup.look(key, this.#seconds());
 	}
 
 	/**
 	 * Appends in one go: all of them or none. Resolves when they are on disk.
-	 * @throws LogFullError, LogWriteError or, for a payload over 1 MiB, RangeError, always as a rejection.
+	 * @throws LogFullError, LogWriteError or, for a payload over 1 MiB or a source or boot over 255 bytes, RangeError, always as a rejection.
 	 */
 	append(records: readonly AppendRecord[]): Promise<Appended> {
-		if (this.#closed) return Promise.reject(new LogWriteError('ECLOSED', 'the log is closed'));
+		if (this.#closed) return rejected(new LogWriteError('ECLOSED', 'the log is closed'));
+		const count = records.length;
 		let bound = 0;
 		for (const { payload, key } of records) {
-			const size = typeof payload === 'string' && payload.length > MAX_PAYLOAD / 3 ? Buffer.byteLength(payload) : payload.length;
-			if (size > MAX_PAYLOAD) return Promise.reject(new RangeError(`a payload of ${size} bytes; at most ${MAX_PAYLOAD}`));
+			const problem = tooLarge(payload, key);
+			if (problem) return rejected(new RangeError(problem));
 			bound += encodedBound(payload, key);
 		}
-		const refusal = this.#makeRoom(bound);
-		if (refusal === 'drop') {
-			this.#dropped.newest += records.length;
-			return Promise.resolve({ first: this.#next, count: records.length, dropped: true });
+		if (count === 0) return Promise.resolve({ first: this.nextOffset, count, dropped: false });
+		const pending = this.#commits.pendingBytes;
+		if (pending + bound > MOST_PENDING) return rejected(new LogFullError(`${pending} bytes wait for the disk, at most ${MOST_PENDING} may`));
+		if (!this.#retention.makeRoom(pending + bound, this.#commits.writing)) return this.#full(count);
+		const batch = this.#commits.batchFor(bound);
+		const first = batch.end;
+		const seconds = this.#seconds();
+		for (const { payload, at, key } of records) {
+			batch.push(at ?? Date.now(), seconds, payload, key);
+			if (key) this.#dedup.remember(key, seconds);
 		}
-		if (refusal) return Promise.reject(refusal);
-		const batch = this.#batchFor(bound);
-		const first = this.#next;
-		const seconds = this.#dedupSeconds();
-		try {
-			for (const { payload, at, key } of records) {
-				batch.push(at ?? Date.now(), payload, key);
-				if (key) this.#dedup.remember(key, seconds);
-			}
-		} finally {
-			this.#next = batch.end;
-			this.#schedule();
+		this.#commits.added(batch);
+		return batch.settled({ first, count, dropped: false });
+	}
+
+	/**
+	 * As `append`, of one record, for who does it tens of thousands of times a second: `settled` is called once, without an error when the
+	 * record is on disk (or was dropped by the policy), and at once where it is refused.
+	 */
+	enqueue(payload: Buffer | string, at: number, key: DedupKey | undefined, settled: Settled): void {
+		const bound = encodedBound(payload, key);
+		const pending = this.#commits.pendingBytes + bound;
+		if (this.#closed || tooLarge(payload, key) || pending > MOST_PENDING || !this.#retention.makeRoom(pending, this.#commits.writing)) {
+			// Not the usual case: `append` knows why, and says it.
+			this.append([{ payload, at, key }]).then(() => settled(), settled);
+			return;
 		}
-		return batch.settled().then(() => ({ first, count: records.length, dropped: false }));
+		const batch = this.#commits.batchFor(bound);
+		const seconds = this.#seconds();
+		batch.push(at, seconds, payload, key);
+		if (key) this.#dedup.remember(key, seconds);
+		batch.whenSettled(settled);
+		this.#commits.added(batch);
 	}
 
 	/** Resolves when everything appended so far is on disk; rejects when any of it could not be written. */
 	durable(): Promise<void> {
-		const batch = this.#pending ?? this.#committing;
-		return batch ? batch.settled() : Promise.resolve();
+		return this.#commits.durable();
 	}
 
-	/** Reads durable records from `from` on. */
+	/**
+	 * Reads durable records from `from` on.
+	 * @throws LogWriteError `ECLOSED` when the log is closed.
+	 */
 	async read(from: number, limits?: ReadLimits): Promise<ReadResult> {
-		const result = await this.#reader.read(from, limits);
-		for (const gap of result.gaps) {
-			if (gap.reason === 'damaged') this.#addGap(gap);
+		if (this.#closed) throw new LogWriteError('ECLOSED', 'the log is closed');
+		const { records, next, lost } = await this.#reader.read(from, limits);
+		for (const range of lost) {
+			for (const fresh of this.#gaps.add({ ...range, reason: 'damaged' })) {
+				this.#keeper.touch();
+				this.#tell({ what: 'damaged-record', file: this.#options.dir, lost: { from: fresh.from, to: fresh.to } });
+			}
 		}
-		return result;
+		return { records, next, gaps: this.#gaps.within(from, next) };
 	}
 
 	/** Resolves when a record at `offset` or later is durable, or `signal` aborts, or the log closes. */
 	waitFor(offset: number, signal?: AbortSignal): Promise<void> {
-		if (this.#end > offset || signal?.aborted || this.#closed) return Promise.resolve();
+		if (this.#segments.end > offset || signal?.aborted || this.#closed) return Promise.resolve();
 		return new Promise((resolve) => {
 			const entry = {
 				offset,
@@ -266,46 +259,24 @@ export class Log {
 
 	/** The cursor of that name, begun at `start` (default: the first offset still held) when it is new. */
 	cursor(name: string, start = this.startOffset): Cursor {
-		if (!this.#cursors.has(name)) {
-			this.#cursors.set(name, start);
-			this.#metaDirty = true;
-		}
-		const cursors = this.#cursors;
-		const touch = () => {
-			this.#metaDirty = true;
-		};
-		return {
-			name,
-			get position() {
-				return cursors.get(name) ?? start;
-			},
-			commit(next) {
-				cursors.set(name, next);
-				touch();
-			},
-			flush: () => this.#writeMeta(),
-			remove() {
-				cursors.delete(name);
-				touch();
-			},
-		};
+		return this.#cursors.open(name, start);
 	}
 
 	/** Names and positions of all cursors. */
 	cursors(): ReadonlyMap<string, number> {
-		return this.#cursors;
+		return this.#cursors.positions;
 	}
 
 	stats(): LogStats {
 		return {
-			bytes: this.#bytes,
+			bytes: this.#segments.bytes,
 			maxBytes: this.#options.maxBytes,
-			segments: this.#segments.length,
+			segments: this.#segments.list.length,
 			startOffset: this.startOffset,
-			endOffset: this.#end,
-			dropped: { ...this.#dropped },
+			endOffset: this.endOffset,
+			dropped: { ...this.#retention.dropped },
 			incidents: this.#incidents,
-			pendingBytes: this.#pendingBytes(),
+			pendingBytes: this.#commits.pendingBytes,
 			trouble: this.#trouble,
 		};
 	}
@@ -313,229 +284,96 @@ export class Log {
 	/** Resolves when everything appended so far is on disk or has failed, and the cursors are written. */
 	async flush(): Promise<void> {
 		await this.durable().catch(() => undefined);
-		await this.#writeMeta();
+		await this.#save();
 	}
 
-	/** Commits what is pending, then writes cursors and dedup window so that the next start has nothing to repair. */
+	/**
+	 * Commits what is pending, then writes cursors and dedup window so that the next start has nothing to repair.
+	 * @throws when these could not be written; what was acknowledged is on disk all the same.
+	 */
 	close(): Promise<void> {
 		this.#closed ??= this.#close();
 		return this.#closed;
 	}
 
 	async #close(): Promise<void> {
-		this.#background.abort();
-		clearInterval(this.#metaTimer);
-		while (this.#pending || this.#committing) {
-			await new Promise<void>((resolve) => {
-				this.#idle = resolve;
-				this.#schedule();
-			});
-		}
+		this.#closing.abort();
+		await this.#commits.drain();
 		for (const { wake } of [...this.#waiting]) wake();
-		const active = this.#segments.at(-1);
-		if (active) await this.#options.worker.send({ kind: 'close', file: active.path });
 		await this.#reader.close();
-		await this.#metaFile.settled();
-		this.#snapshots.saveSync(this.#end, encodeSnapshot(this.#dedup));
-		this.#metaFile.writeSync(this.#meta(true));
+		await this.#keeper.close();
 	}
 
-	// ── append ──────────────────────────────────────────────────────────────────────────────────────────────
-
-	#pendingBytes(): number {
-		return (this.#pending?.length ?? 0) + (this.#committing?.length ?? 0);
-	}
-
-	/** Undefined when `bytes` more may be taken, else what to do with them. */
-	#makeRoom(bytes: number): LogFullError | 'drop' | undefined {
-		if (this.#pendingBytes() + bytes > MOST_PENDING) return new LogFullError('too much waits for the disk');
+	/** What becomes of `count` records for which there is no room. */
+	#full(count: number): Promise<Appended> {
+		const { bytes } = this.#segments;
 		const { maxBytes, whenFull } = this.#options;
-		while (this.#bytes + this.#pendingBytes() + bytes > maxBytes) {
-			const oldest = this.#segments[0];
-			if (!oldest || this.#segments.length < 2) break;
-			if (!this.#isConsumed(this.#segments[1]!) && whenFull !== 'drop-oldest') break;
-			this.#removeOldest('dropped-oldest');
+		if (whenFull !== 'drop-newest') {
+			// With drop-oldest: all there is, is being written just now.
+			return rejected(new LogFullError(`the log holds ${bytes} of at most ${maxBytes} bytes, and none that could be given up`));
 		}
-		if (this.#bytes + this.#pendingBytes() + bytes <= maxBytes) return undefined;
-		if (whenFull === 'drop-newest') return 'drop';
-		// A log too small for two segments, or drop-oldest with all of it in the active one: no room either.
-		return new LogFullError(`the log holds ${this.#bytes} of at most ${maxBytes} bytes that were not yet delivered`);
+		const first = this.nextOffset;
+		this.#commits.leaveOut(count);
+		this.#gaps.add({ from: first, to: first + count - 1, reason: 'dropped-newest' });
+		this.#retention.dropped.newest += count;
+		this.#keeper.touch();
+		return Promise.resolve({ first, count, dropped: true });
 	}
 
-	#isConsumed(following: Segment): boolean {
-		const end = following.header?.previousEnd ?? following.firstOffset;
-		return this.#cursors.values().every((position) => position >= end);
-	}
-
-	#removeOldest(reason: 'dropped-oldest' | 'expired'): void {
-		const oldest = this.#segments.shift()!;
-		const following = this.#segments[0]!;
-		this.#bytes -= oldest.size;
-		this.#reader.forget(oldest.path);
-		rmSync(oldest.path, { force: true });
-		const end = following.header?.previousEnd ?? following.firstOffset;
-		const slowest = Math.min(Number.POSITIVE_INFINITY, ...this.#cursors.values());
-		if (slowest < end) {
-			const from = Math.max(slowest, oldest.firstOffset);
-			this.#dropped[reason === 'expired' ? 'expired' : 'oldest'] += end - from;
-			this.#addGap({ from, to: end - 1, reason });
-		}
-	}
-
-	#batchFor(bytes: number): Batch {
-		if (this.#pending) this.#pending.reserve(bytes);
-		else {
-			this.#pending = new Batch(this.#next, bytes, this.#spare);
-			this.#spare = undefined;
-		}
-		return this.#pending;
-	}
-
-	// ── commit ──────────────────────────────────────────────────────────────────────────────────────────────
-
-	#schedule(): void {
-		if (this.#commitScheduled || this.#committing || !this.#pending) return;
-		this.#commitScheduled = true;
-		const commit = () => {
-			this.#commitScheduled = false;
-			void this.#commit();
-		};
-		// setImmediate: what the other sockets of this turn of the event loop bring still comes along.
-		if (this.#options.commitEveryMs > 0 && !this.#closed) setTimeout(commit, this.#options.commitEveryMs);
-		else setImmediate(commit);
-	}
-
-	async #commit(): Promise<void> {
-		const batch = this.#pending;
-		if (!batch || this.#committing) return;
-		this.#pending = undefined;
-		this.#committing = batch;
-		const segment = await this.#segmentFor(batch.first);
-		const answer =
-			segment instanceof LogWriteError
-				? { error: segment, data: batch.data }
-				: await this.#options.worker.send({ kind: 'write', file: segment.path, position: segment.size, data: batch.data, length: batch.length });
-		if (answer.data && answer.data.byteLength <= LARGEST_KEPT_BUFFER) this.#spare = answer.data;
-		this.#committing = undefined;
-		if (answer.error) this.#commitFailed(batch, new LogWriteError(answer.error.code, answer.error.message));
-		else this.#committed(batch, segment as Segment);
-		if (this.#pending) this.#schedule();
-		else this.#idle?.();
-	}
-
-	#committed(batch: Batch, segment: Segment): void {
-		segment.size += batch.length;
-		this.#bytes += batch.length;
-		this.#sinceSnapshot += batch.length;
-		this.#end = batch.end;
-		this.#trouble = undefined;
-		this.#metaDirty = true;
-		batch.settle();
-		for (const entry of this.#waiting) if (this.#end > entry.offset) entry.wake();
-		if (this.#sinceSnapshot > SNAPSHOT_EVERY_BYTES) {
-			this.#sinceSnapshot = 0;
-			void this.#saveSnapshot().catch(() => undefined);
-		}
-	}
-
-	/** What came in meanwhile fails with it: a redelivery that waits there may be of a record that has just failed. */
-	#commitFailed(batch: Batch, error: LogWriteError): void {
-		this.#trouble = error.message;
-		const later = this.#pending;
-		this.#pending = undefined;
-		for (const failed of later ? [later, batch] : [batch]) {
-			for (const source of failed.sources.reverse()) this.#dedup.forgetNewest(source);
-		}
-		batch.settle(error);
-		later?.settle(error);
-	}
-
-	/** The segment the next batch goes into, begun anew where the last one is full or stands damaged. */
-	async #segmentFor(firstOffset: number): Promise<Segment | LogWriteError> {
-		const active = this.#segments.at(-1);
-		if (active?.header && active.size >= SEGMENT_HEADER && active.size < this.#options.segmentBytes && !this.#beginSegment) return active;
-		const header = { firstOffset, previousEnd: this.#end, logTime: this.#logTime(), logId: this.id };
-		const path = segmentPath(this.#options.dir, firstOffset);
-		const bytes = encodeSegmentHeader(header);
-		const data = new ArrayBuffer(SEGMENT_HEADER);
-		bytes.copy(Buffer.from(data));
-		const { error } = await this.#options.worker.send({ kind: 'write', file: path, position: 0, data, length: SEGMENT_HEADER });
-		if (error) return new LogWriteError(error.code, error.message);
-		if (active) await this.#options.worker.send({ kind: 'close', file: active.path });
-		const segment: Segment = { path, firstOffset, header, size: SEGMENT_HEADER };
-		this.#segments.push(segment);
-		this.#beginSegment = false;
-		this.#bytes += SEGMENT_HEADER;
-		return segment;
-	}
-
-	// ── upkeep ──────────────────────────────────────────────────────────────────────────────────────────────
-
-	#seconds(): number {
-		return (performance.now() - this.#openedAt) / 1000;
+	#save(): Promise<void> {
+		return this.#closed ? this.#closed : this.#keeper.write();
 	}
 
 	#logTime(): number {
-		return this.#secondsBefore + this.#seconds();
+		return this.#secondsBefore + (performance.now() - this.#openedAt) / 1000;
 	}
 
-	#dedupSeconds(): number {
-		return Math.floor(this.#dedupSecondsBefore + this.#seconds());
-	}
-
-	#everySecond(): void {
-		this.#expire();
-		if (this.#metaDirty) void this.#writeMeta().catch(() => undefined);
-	}
-
-	#expire(): void {
-		const oldest = this.#logTime() - this.#options.maxAgeMs / 1000;
-		while (this.#segments.length > 1 && (this.#segments[1]!.header?.logTime ?? Number.POSITIVE_INFINITY) < oldest) this.#removeOldest('expired');
+	/** Log time as the dedup window counts it. */
+	#seconds(): number {
+		return Math.floor(this.#logTime());
 	}
 
 	#meta(clean: boolean): LogMeta {
-		return { id: this.id, end: this.#end, logTime: this.#logTime(), clean, cursors: Object.fromEntries(this.#cursors), gaps: this.#gaps };
-	}
-
-	async #writeMeta(): Promise<void> {
-		if (this.#closed) return;
-		this.#metaDirty = false;
-		await this.#metaFile.write(this.#meta(false));
-	}
-
-	#addGap(gap: Gap): void {
-		if (this.#gaps.some((known) => known.from <= gap.from && known.to >= gap.to)) return;
-		const last = this.#gaps.at(-1);
-		if (last && last.reason === gap.reason && last.to + 1 === gap.from) last.to = gap.to;
-		else this.#gaps.push(gap);
-		if (this.#gaps.length > MOST_KNOWN_GAPS) this.#gaps.shift();
-		this.#metaDirty = true;
-		if (gap.reason === 'damaged') this.#tell({ what: 'damaged-record', file: this.#options.dir, lost: { from: gap.from, to: gap.to } });
+		return {
+			id: this.id,
+			start: this.startOffset,
+			end: this.endOffset,
+			next: this.nextOffset,
+			logTime: this.#logTime(),
+			clean,
+			cursors: Object.fromEntries(this.#cursors.positions),
+			gaps: this.#gaps.all(),
+		};
 	}
 
 	#tell(incident: Incident): void {
 		this.#incidents++;
-		this.#options.onIncident?.(incident);
-	}
-
-	/** Reads through the older segments once, at leisure, so that damage in them is told soon and not only when somebody reads there. */
-	async #scrub(segments: Segment[]): Promise<void> {
-		for (const segment of segments) {
-			for (let position = segment.firstOffset; !this.#background.signal.aborted; ) {
-				const index = this.#segments.indexOf(segment);
-				const following = this.#segments[index + 1];
-				if (index === -1 || !following || position >= following.firstOffset) break;
-				const { next } = await this.read(position, { maxRecords: 2000, maxBytes: 512 * 1024 });
-				if (next === position) break;
-				position = next;
-				await new Promise((resolve) => setTimeout(resolve, 20).unref());
-			}
+		try {
+			this.#options.onIncident?.(incident);
+		} catch {
+			// A listener's own trouble must not become the log's.
 		}
 	}
 
-	async #saveSnapshot(): Promise<void> {
-		const notDurable = new Map<string, number>();
-		for (const source of this.#pending?.sources ?? []) notDurable.set(source, (notDurable.get(source) ?? 0) + 1);
-		await this.#snapshots.save(this.#end, encodeSnapshot(this.#dedup, notDurable));
+	/** Reads once through what was there at the start, at leisure, so that damage is told soon and not only when somebody reads there. */
+	async #scrub(until: number): Promise<void> {
+		const { signal } = this.#closing;
+		try {
+			for (let position = this.startOffset; position < until && !signal.aborted; ) {
+				const { next } = await this.read(position, SCRUB.limits);
+				if (next <= position) return;
+				position = next;
+				await new Promise((resolve) => setTimeout(resolve, SCRUB.pauseMs).unref());
+			}
+		} catch {
+			// Closed meanwhile, or too many open files: whoever reads there is told then.
+		}
 	}
+}
+
+/** A rejection that nobody need wait for. */
+function rejected(error: Error): Promise<never> {
+	const promise = Promise.reject(error);
+	promise.catch(() => undefined);
+	return promise;
 }

@@ -6,8 +6,8 @@ import { crc32 } from 'node:zlib';
  *   0  u32  magic            where the next whole record begins can be found again after damage
  *   4  u32  CRC-32 of everything after it (zlib's polynomial)
  *   8  u32  length of the whole record
- *  12  u16  length of the key
- *  14  u16  reserved, 0
+ *  12  u32  low 10 bits: length of the key; high 22 bits: log time in seconds modulo 2^22, so that a dedup window rebuilt from the
+ *           records ages as the one before did
  *  16  f64  offset           so that a reader behind a damaged stretch knows exactly what is missing
  *  24  f64  at, epoch ms
  *  32  key, then payload
@@ -15,18 +15,25 @@ import { crc32 } from 'node:zlib';
  * The key is what recognizes a redelivery. It stands in the record, so key and reading are one write by construction.
  *
  *   0  u32  hash of the content    4  f64  seq    12  u8  length of source    13  source    u8 length of boot    boot
+ *
+ * The first byte of the magic never occurs in UTF-8: text inside a record is never taken for the beginning of one.
  */
 export const RECORD_MAGIC = 0x1d5ac3f5;
 export const RECORD_HEADER = 32;
 export const MAX_PAYLOAD = 1024 * 1024;
+const MAX_NAME = 255;
 const KEY_FIXED = 14;
-const MAX_RECORD = RECORD_HEADER + KEY_FIXED + 510 + MAX_PAYLOAD;
+const KEY_LENGTH_BITS = 10;
+const KEY_LENGTH_MASK = 2 ** KEY_LENGTH_BITS - 1;
+/** The log time in a record wraps at so many seconds, 48 days. */
+export const SECONDS_WRAP = 2 ** (32 - KEY_LENGTH_BITS);
+const MAX_RECORD = RECORD_HEADER + KEY_FIXED + 2 * MAX_NAME + MAX_PAYLOAD;
 
 /** What makes a record recognizable when it is delivered again. */
 export interface DedupKey {
 	/** Who sent it; at most 255 bytes of UTF-8. */
 	source: string;
-	/** Changes when the sender restarts and `seq` begins again; '' where it does not say. */
+	/** Changes when the sender restarts and `seq` begins again; '' where it does not say. At most 255 bytes of UTF-8. */
 	boot: string;
 	/** Rises within a boot. */
 	seq: number;
@@ -41,21 +48,30 @@ export interface LogRecord {
 	payload: Buffer;
 }
 
-/** Upper bound of the bytes that `encodeRecord` writes for this payload and key. */
-export function encodedBound(payload: Buffer | string, key: DedupKey | undefined): number {
-	const payloadBound = typeof payload === 'string' ? payload.length * 3 : payload.length;
-	return RECORD_HEADER + payloadBound + (key ? KEY_FIXED + (key.source.length + key.boot.length) * 3 : 0);
+/** What is too large to be a record, in words; undefined when all is well. */
+export function tooLarge(payload: Buffer | string, key: DedupKey | undefined): string | undefined {
+	const size = payload.length > MAX_PAYLOAD / 3 ? Buffer.byteLength(payload) : 0;
+	if (size > MAX_PAYLOAD) return `a payload of ${size} bytes; at most ${MAX_PAYLOAD}`;
+	if (!key) return undefined;
+	const longest = Math.max(key.source.length, key.boot.length);
+	if (longest > MAX_NAME / 3 && Math.max(Buffer.byteLength(key.source), Buffer.byteLength(key.boot)) > MAX_NAME) {
+		return `a source or boot of more than ${MAX_NAME} bytes`;
+	}
+	return undefined;
 }
 
-/**
- * Writes a record at `position` of `target` and returns the position after it.
- * @throws RangeError for a payload over 1 MiB, or a source or boot over 255 bytes.
- */
+/** Upper bound of the bytes that `encodeRecord` writes for this payload and key. */
+export function encodedBound(payload: Buffer | string, key: DedupKey | undefined): number {
+	return RECORD_HEADER + Buffer.byteLength(payload) + (key ? KEY_FIXED + (key.source.length + key.boot.length) * 3 : 0);
+}
+
+/** Writes a record that is not `tooLarge` at `position` of `target`, where `encodedBound` bytes are free, and returns the position after it. */
 export function encodeRecord(
 	target: Buffer,
 	position: number,
 	offset: number,
 	at: number,
+	seconds: number,
 	payload: Buffer | string,
 	key: DedupKey | undefined,
 ): number {
@@ -71,12 +87,10 @@ export function encodeRecord(
 		end += 1 + bootLength;
 	}
 	const keyLength = end - position - RECORD_HEADER;
-	const payloadLength = typeof payload === 'string' ? target.write(payload, end) : payload.copy(target, end);
-	if (payloadLength > MAX_PAYLOAD) throw new RangeError(`a payload of ${payloadLength} bytes; at most ${MAX_PAYLOAD}`);
-	end += payloadLength;
+	end += typeof payload === 'string' ? target.write(payload, end) : payload.copy(target, end);
 	target.writeUInt32LE(RECORD_MAGIC, position);
 	target.writeUInt32LE(end - position, position + 8);
-	target.writeUInt32LE(keyLength, position + 12);
+	target.writeUInt32LE((keyLength | (seconds << KEY_LENGTH_BITS)) >>> 0, position + 12);
 	target.writeDoubleLE(offset, position + 16);
 	target.writeDoubleLE(at, position + 24);
 	target.writeUInt32LE(crc32(target.subarray(position + 8, end)), position + 4);
@@ -87,12 +101,15 @@ export function encodeRecord(
 export type Look = { kind: 'whole'; length: number } | { kind: 'cut'; needs: number } | { kind: 'bad' };
 
 const BAD: Look = { kind: 'bad' };
+const MAGIC_BYTES = Buffer.alloc(4);
+MAGIC_BYTES.writeUInt32LE(RECORD_MAGIC);
 
 /** What stands at `position`. */
 export function lookAtRecord(bytes: Buffer, position: number): Look {
 	const left = bytes.length - position;
-	if (left < RECORD_HEADER) return { kind: 'cut', needs: RECORD_HEADER };
+	if (left < 4) return bytes.subarray(position).equals(MAGIC_BYTES.subarray(0, left)) ? { kind: 'cut', needs: RECORD_HEADER } : BAD;
 	if (bytes.readUInt32LE(position) !== RECORD_MAGIC) return BAD;
+	if (left < RECORD_HEADER) return { kind: 'cut', needs: RECORD_HEADER };
 	const length = bytes.readUInt32LE(position + 8);
 	if (length < RECORD_HEADER || length > MAX_RECORD) return BAD;
 	if (left < length) return { kind: 'cut', needs: length };
@@ -100,29 +117,35 @@ export function lookAtRecord(bytes: Buffer, position: number): Look {
 	return { kind: 'whole', length };
 }
 
+/** The length that a header claims, whether or not the record is whole; undefined where it cannot be true. */
+export function claimedLength(bytes: Buffer, position: number): number | undefined {
+	const length = bytes.readUInt32LE(position + 8);
+	return length < RECORD_HEADER || length > MAX_RECORD ? undefined : length;
+}
+
 /** Reads the offset of a whole record. */
 export function offsetAt(bytes: Buffer, position: number): number {
 	return bytes.readDoubleLE(position + 16);
 }
 
-/** Reads the time of a whole record, epoch ms. */
-export function timeAt(bytes: Buffer, position: number): number {
-	return bytes.readDoubleLE(position + 24);
+/** Reads the log time of a whole record, in seconds modulo `SECONDS_WRAP`. */
+export function secondsAt(bytes: Buffer, position: number): number {
+	return bytes.readUInt32LE(position + 12) >>> KEY_LENGTH_BITS;
 }
 
 /** A view of a whole record; its payload shares `bytes`. */
 export function recordAt(bytes: Buffer, position: number, length: number): LogRecord {
-	const keyLength = bytes.readUInt16LE(position + 12);
+	const keyLength = bytes.readUInt32LE(position + 12) & KEY_LENGTH_MASK;
 	return {
 		offset: offsetAt(bytes, position),
-		at: timeAt(bytes, position),
+		at: bytes.readDoubleLE(position + 24),
 		payload: bytes.subarray(position + RECORD_HEADER + keyLength, position + length),
 	};
 }
 
 /** The key of a whole record, if it has one. */
 export function keyAt(bytes: Buffer, position: number): DedupKey | undefined {
-	if (bytes.readUInt16LE(position + 12) === 0) return undefined;
+	if ((bytes.readUInt32LE(position + 12) & KEY_LENGTH_MASK) === 0) return undefined;
 	const start = position + RECORD_HEADER;
 	const sourceEnd = start + 13 + bytes.readUInt8(start + 12);
 	return {
@@ -133,10 +156,7 @@ export function keyAt(bytes: Buffer, position: number): DedupKey | undefined {
 	};
 }
 
-const MAGIC_BYTES = Buffer.alloc(4);
-MAGIC_BYTES.writeUInt32LE(RECORD_MAGIC);
-
-/** Position of the next place after `position` that may begin a record, or -1. */
+/** Position of the next place from `position` on that may begin a record, or -1. */
 export function nextMagic(bytes: Buffer, position: number): number {
 	return bytes.indexOf(MAGIC_BYTES, position);
 }

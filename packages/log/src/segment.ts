@@ -1,33 +1,41 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { lookAtRecord, nextMagic, offsetAt } from './record.ts';
+import { claimedLength, lookAtRecord, nextMagic, offsetAt, RECORD_HEADER } from './record.ts';
 
 /**
- * A segment is a file named after the first offset it may hold, with a header and then records:
+ * A segment is a file named after the first offset it may hold and, where offsets were left out before it, after the end of the
+ * segment before: `<first>.log` or `<first>-<previous end>.log`. It begins with a header, then come records:
  *
- *   0  8 bytes magic   8 u32 CRC-32 of [12, 64)   12 u32 64
- *  16  f64 first offset            24  f64 end of the segment before it: what lies between was never written
- *  32  f64 log time, seconds       40  16 bytes id of the log (ASCII)     56  8 bytes 0
+ *   0  8 bytes magic   8 u32 CRC-32 of [12, 64)   12 u32 64   16 f64 first offset   24 f64 log time, seconds
+ *  32  16 bytes id of the log (ASCII)             48 16 bytes 0
  */
 export const SEGMENT_HEADER = 64;
 const MAGIC = Buffer.from('CVLOG1\r\n', 'latin1');
+export const SEGMENT_NAME = /^(\d{20})(?:-(\d{20}))?\.log$/;
 
 export interface SegmentHeader {
 	firstOffset: number;
-	previousEnd: number;
 	/** Seconds the log had been open, over all its runs, when the segment was begun. The wall clock may step; this does not. */
 	logTime: number;
 	logId: string;
 }
 
-/** One segment file as the log knows it. `size`: bytes that are durable and whole; readers never look past it. */
+/** One segment file as the log knows it. */
 export interface Segment {
 	path: string;
 	firstOffset: number;
+	/** End of the segment before it: what lies between was never written. */
+	previousEnd: number;
 	/** Undefined where the header is damaged. */
 	header: SegmentHeader | undefined;
+	/** Bytes that are durable and whole; readers never look past it. */
 	size: number;
+}
+
+/** Where the records of a segment begin. A damaged header may have lost bytes, so that they begin earlier. */
+export function recordsStart(segment: Segment): number {
+	return segment.header ? SEGMENT_HEADER : 0;
 }
 
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
@@ -35,9 +43,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 	MAGIC.copy(bytes);
 	bytes.writeUInt32LE(SEGMENT_HEADER, 12);
 	bytes.writeDoubleLE(header.firstOffset, 16);
-	bytes.writeDoubleLE(header.previousEnd, 24);
-	bytes.writeDoubleLE(header.logTime, 32);
-	bytes.write(header.logId, 40, 16, 'latin1');
+	bytes.writeDoubleLE(header.logTime, 24);
+	bytes.write(header.logId, 32, 16, 'latin1');
 	bytes.writeUInt32LE(crc32(bytes.subarray(12)), 8);
 	return bytes;
 }
@@ -48,79 +55,120 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
 	if (crc32(bytes.subarray(12, SEGMENT_HEADER)) !== bytes.readUInt32LE(8)) return undefined;
 	return {
 		firstOffset: bytes.readDoubleLE(16),
-		previousEnd: bytes.readDoubleLE(24),
-		logTime: bytes.readDoubleLE(32),
-		logId: bytes.toString('latin1', 40, 56).replace(/\0+$/, ''),
+		logTime: bytes.readDoubleLE(24),
+		logId: bytes.toString('latin1', 32, 48).replace(/\0+$/, ''),
 	};
 }
 
-export function segmentPath(dir: string, firstOffset: number): string {
-	return join(dir, `${String(firstOffset).padStart(20, '0')}.log`);
+export function segmentPath(dir: string, firstOffset: number, previousEnd: number): string {
+	const digits = (offset: number) => String(offset).padStart(20, '0');
+	return join(dir, `${digits(firstOffset)}${previousEnd === firstOffset ? '' : `-${digits(previousEnd)}`}.log`);
 }
 
 /** The segments of a folder in order, with their headers. Files that are none are left alone. */
 export function listSegments(dir: string): Segment[] {
-	return readdirSync(dir)
-		.filter((name) => /^\d{20}\.log$/.test(name))
-		.sort()
-		.map((name) => {
-			const path = join(dir, name);
-			return { path, firstOffset: Number(name.slice(0, 20)), header: readHeader(path), size: statSync(path).size };
+	const segments: Segment[] = [];
+	for (const name of readdirSync(dir).sort()) {
+		const match = SEGMENT_NAME.exec(name);
+		if (!match) continue;
+		const path = join(dir, name);
+		const firstOffset = Number(match[1]);
+		const header = readHeader(path);
+		segments.push({
+			path,
+			firstOffset,
+			previousEnd: match[2] === undefined ? firstOffset : Number(match[2]),
+			header: header?.firstOffset === firstOffset ? header : undefined,
+			size: statSync(path).size,
 		});
+	}
+	return segments;
 }
 
 function readHeader(path: string): SegmentHeader | undefined {
-	const fd = openSync(path, 'r');
+	const bytes = Buffer.alloc(SEGMENT_HEADER);
+	let fd: number | undefined;
 	try {
-		const bytes = Buffer.alloc(SEGMENT_HEADER);
+		fd = openSync(path, 'r');
 		return decodeSegmentHeader(bytes.subarray(0, readSync(fd, bytes)));
+	} catch {
+		return undefined;
 	} finally {
-		closeSync(fd);
+		if (fd !== undefined) closeSync(fd);
 	}
 }
 
-/** A stretch of bytes that holds no whole record. The offsets lost are those after `after` and before `before` (undefined: at the end). */
+/** A stretch of bytes that holds no whole record that could stand there. */
 export interface DamagedStretch {
 	position: number;
 	length: number;
-	after: number | undefined;
+	/** Offset of the whole record before it; that of the one behind it, undefined at the end. */
+	after: number;
 	before: number | undefined;
 	/** A record began here and the bytes end inside it: what an interrupted write leaves. */
 	torn: boolean;
 }
 
 /**
- * Walks over all records from `position`, finding the next whole one behind any damage.
- * Returns the position after the last whole record.
+ * Walks over all records from `position`, finding the next whole one behind any damage. Offsets rise: a whole record whose offset is not above
+ * `after` and all before it is an old copy, and damage. Returns the position after the last record.
  */
 export function walkRecords(
 	bytes: Buffer,
 	position: number,
-	onRecord: (position: number, length: number) => void,
+	after: number,
+	onRecord: (position: number, offset: number) => void,
 	onDamage: (stretch: DamagedStretch) => void,
 ): number {
-	let after: number | undefined;
+	let last = after;
 	let end = position;
-	while (position < bytes.length) {
-		const look = lookAtRecord(bytes, position);
-		if (look.kind === 'whole') {
-			onRecord(position, look.length);
-			after = offsetAt(bytes, position);
-			position += look.length;
-			end = position;
+	let bad: number | undefined;
+	let torn = false;
+	for (let at = position; at < bytes.length; ) {
+		const look = lookAtRecord(bytes, at);
+		const offset = look.kind === 'whole' ? offsetAt(bytes, at) : Number.NaN;
+		if (look.kind === 'whole' && offset > last && Number.isSafeInteger(offset)) {
+			if (bad !== undefined) onDamage({ position: bad, length: at - bad, after: last, before: offset, torn: false });
+			bad = undefined;
+			onRecord(at, offset);
+			last = offset;
+			at += look.length;
+			end = at;
 			continue;
 		}
-		let next = nextMagic(bytes, position + 1);
-		while (next !== -1 && lookAtRecord(bytes, next).kind !== 'whole') next = nextMagic(bytes, next + 1);
-		const stretchEnd = next === -1 ? bytes.length : next;
-		onDamage({
-			position,
-			length: stretchEnd - position,
-			after,
-			before: next === -1 ? undefined : offsetAt(bytes, next),
-			torn: next === -1 && look.kind === 'cut',
-		});
-		position = stretchEnd;
+		if (bad === undefined) {
+			bad = at;
+			torn = look.kind === 'cut';
+		}
+		const next = nextMagic(bytes, at + 1);
+		at = next === -1 ? bytes.length : next;
 	}
+	if (bad !== undefined) onDamage({ position: bad, length: bytes.length - bad, after: last, before: undefined, torn });
 	return end;
+}
+
+/**
+ * The highest offset that may have stood in a broken end of a segment, from `position` on, behind the record `last`: exact where the headers in it
+ * can still be believed, else as many as would fit.
+ */
+export function highestOffsetIn(bytes: Buffer, position: number, last: number): number {
+	const fits = (from: number, to: number) => Math.floor((to - from) / RECORD_HEADER);
+	let highest = last;
+	for (let at = position; at < bytes.length; ) {
+		if (bytes.length - at < RECORD_HEADER) return highest + 1;
+		const believed = offsetAt(bytes, at) === highest + 1;
+		if (believed) highest++;
+		const length = believed ? claimedLength(bytes, at) : undefined;
+		if (length !== undefined && at + length >= bytes.length) return highest;
+		let next = length !== undefined && nextMagic(bytes, at + length) === at + length ? at + length : nextMagic(bytes, at + 1);
+		for (; next !== -1; next = nextMagic(bytes, next + 1)) {
+			if (next + RECORD_HEADER > bytes.length) continue;
+			const offset = offsetAt(bytes, next);
+			if (offset > highest && offset <= highest + 1 + fits(at, next)) break;
+		}
+		if (next === -1) return highest + Math.max(believed ? 0 : 1, fits(at, bytes.length) - (believed ? 1 : 0));
+		highest = offsetAt(bytes, next) - 1;
+		at = next;
+	}
+	return highest;
 }

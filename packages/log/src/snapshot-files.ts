@@ -1,47 +1,80 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeSnapshot } from './dedup-snapshot.ts';
-import type { DedupOptions, DedupWindow } from './dedup-window.ts';
+import { type DedupSnapshot, decodeSnapshot, encodeSnapshot } from './dedup-snapshot.ts';
+import type { DedupOptions } from './dedup-window.ts';
 
 const KEPT = 2;
+export const SNAPSHOT_NAME = /^dedup-\d{20}\.snap$/;
+const UNFINISHED = /^dedup-\d{20}\.snap\.tmp$/;
 
 /** Snapshots of the dedup window in a log's folder, each named after the offset it is true at. The newest two are kept. */
 export class SnapshotFiles {
 	readonly #dir: string;
-	#paths: string[];
+	#paths: string[] = [];
+	#saving: Promise<void> = Promise.resolve();
 
 	constructor(dir: string) {
 		this.#dir = dir;
-		this.#paths = readdirSync(dir)
-			.filter((name) => /^dedup-\d{20}\.snap$/.test(name))
-			.sort()
-			.map((name) => join(dir, name));
+		for (const name of readdirSync(dir).sort()) {
+			if (SNAPSHOT_NAME.test(name)) this.#paths.push(join(dir, name));
+			else if (UNFINISHED.test(name)) rmSync(join(dir, name), { force: true, recursive: true });
+		}
+	}
+
+	get empty(): boolean {
+		return this.#paths.length === 0;
 	}
 
 	/** The newest undamaged one. Damaged ones are removed and told to `onDamaged`. */
-	load(options: Partial<DedupOptions>, onDamaged: (path: string) => void): { window: DedupWindow; from: number } | undefined {
+	load(options: Partial<DedupOptions>, onDamaged: (path: string) => void): DedupSnapshot | undefined {
 		for (const path of this.#paths.toReversed()) {
-			const window = decodeSnapshot(readFileSync(path), options);
-			if (window) return { window, from: Number(path.slice(-25, -5)) };
+			const snapshot = read(path, options);
+			if (snapshot) return snapshot;
 			onDamaged(path);
-			rmSync(path, { force: true });
+			rmSync(path, { force: true, recursive: true });
 			this.#paths = this.#paths.filter((other) => other !== path);
 		}
 		return undefined;
 	}
 
-	async save(offset: number, bytes: Buffer): Promise<void> {
-		const path = this.#path(offset);
-		await writeFile(path, bytes, { mode: 0o600 });
-		for (const old of this.#keep(path)) await rm(old, { force: true });
+	/** Rejects when it could not be written; then those before it stay. */
+	save(snapshot: DedupSnapshot): Promise<void> {
+		const path = this.#path(snapshot.offset);
+		const bytes = encodeSnapshot(snapshot);
+		const run = async () => {
+			const file = await open(`${path}.tmp`, 'w', 0o600);
+			try {
+				await file.writeFile(bytes);
+				await file.datasync();
+			} finally {
+				await file.close();
+			}
+			await rename(`${path}.tmp`, path);
+			for (const old of this.#keep(path)) await rm(old, { force: true });
+		};
+		const saving = this.#saving.then(run, run);
+		this.#saving = saving;
+		return saving;
 	}
 
-	/** As `save`, but waits for the disk. */
-	saveSync(offset: number, bytes: Buffer): void {
-		const path = this.#path(offset);
-		writeFileSync(path, bytes, { mode: 0o600, flush: true });
+	/** As `save`, at once. Call it only with no `save` under way. */
+	saveSync(snapshot: DedupSnapshot): void {
+		const path = this.#path(snapshot.offset);
+		const fd = openSync(`${path}.tmp`, 'w', 0o600);
+		try {
+			writeFileSync(fd, encodeSnapshot(snapshot));
+			fdatasyncSync(fd);
+		} finally {
+			closeSync(fd);
+		}
+		renameSync(`${path}.tmp`, path);
 		for (const old of this.#keep(path)) rmSync(old, { force: true });
+	}
+
+	/** Resolves when every `save` so far has ended, well or not. */
+	async settled(): Promise<void> {
+		await this.#saving.catch(() => undefined);
 	}
 
 	#path(offset: number): string {
@@ -52,5 +85,13 @@ export class SnapshotFiles {
 		const all = [...this.#paths.filter((other) => other !== path), path];
 		this.#paths = all.slice(-KEPT);
 		return all.slice(0, -KEPT);
+	}
+}
+
+function read(path: string, options: Partial<DedupOptions>): DedupSnapshot | undefined {
+	try {
+		return decodeSnapshot(readFileSync(path), options);
+	} catch {
+		return undefined;
 	}
 }

@@ -1,0 +1,107 @@
+import { rm } from 'node:fs/promises';
+import type { CheckpointFile } from './checkpoint-file.ts';
+import type { DedupSnapshot } from './dedup-snapshot.ts';
+import type { LogMeta } from './meta.ts';
+import type { SnapshotFiles } from './snapshot-files.ts';
+
+const EVERY_MS = 1000;
+const SNAPSHOT_EVERY_BYTES = 32 * 1024 * 1024;
+
+/** What the keeper needs to know of the log. */
+export interface KeeperView {
+	meta(clean: boolean): LogMeta;
+	snapshot(): DedupSnapshot;
+	/** Called every second, before anything is written. */
+	everySecond(): void;
+	/** A write failed; the next one is tried in a second. */
+	failed(error: Error): void;
+}
+
+/** Keeps on disk what stands beside the records: meta file and dedup snapshots; and removes files, once the meta file says that they are gone. */
+export class Keeper {
+	readonly #view: KeeperView;
+	readonly #metaFile: CheckpointFile<LogMeta>;
+	readonly #snapshots: SnapshotFiles;
+	readonly #timer: NodeJS.Timeout;
+	readonly #discarded: { path: string; release: () => Promise<unknown> }[] = [];
+	#removing: Promise<void> | undefined;
+	#dirty = false;
+	#sinceSnapshot = 0;
+
+	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles) {
+		this.#view = view;
+		this.#metaFile = metaFile;
+		this.#snapshots = snapshots;
+		this.#timer = setInterval(() => this.#everySecond(), EVERY_MS);
+		this.#timer.unref();
+	}
+
+	/** Something that the meta file tells has changed; written within a second. */
+	touch(): void {
+		this.#dirty = true;
+	}
+
+	/** So many bytes of records were added. */
+	grown(bytes: number): void {
+		this.#dirty = true;
+		this.#sinceSnapshot += bytes;
+		if (this.#sinceSnapshot < SNAPSHOT_EVERY_BYTES) return;
+		this.#sinceSnapshot = 0;
+		this.#snapshots.save(this.#view.snapshot()).catch((error: Error) => this.#view.failed(error));
+	}
+
+	/** Resolves when the log as it is now is in the meta file. */
+	write(): Promise<void> {
+		this.#dirty = false;
+		return this.#metaFile.write(this.#view.meta(false));
+	}
+
+	/** Both copies of the meta file, at once: neither says any more that the log was closed in good order. */
+	begin(): void {
+		this.#metaFile.writeSync(this.#view.meta(false));
+		this.#metaFile.writeSync(this.#view.meta(false));
+	}
+
+	/** Removes a file that is no longer part of the log, after `release`. */
+	discard(path: string, release: () => Promise<unknown>): void {
+		this.#discarded.push({ path, release });
+		this.#removing ??= this.#removeDiscarded();
+	}
+
+	/** Writes everything a last time. @throws when it could not be written; the next start then finds a log as after a crash. */
+	async close(): Promise<void> {
+		clearInterval(this.#timer);
+		await this.#removing;
+		await Promise.all([this.#metaFile.settled(), this.#snapshots.settled()]);
+		try {
+			this.#snapshots.saveSync(this.#view.snapshot());
+		} finally {
+			this.#metaFile.writeSync(this.#view.meta(true));
+		}
+	}
+
+	#everySecond(): void {
+		this.#view.everySecond();
+		if (!this.#dirty) return;
+		this.write().catch((error: Error) => {
+			this.#dirty = true;
+			this.#view.failed(error);
+		});
+	}
+
+	/**
+	 * Both copies of the meta file say first that it was given up on purpose: a file that is gone without that counts as lost. Where they cannot be
+	 * written the disk may be full, and needs the room.
+	 */
+	async #removeDiscarded(): Promise<void> {
+		while (this.#discarded.length > 0) {
+			const files = this.#discarded.splice(0);
+			for (let copy = 0; copy < 2; copy++) await this.write().catch((error: Error) => this.#view.failed(error));
+			for (const { path, release } of files) {
+				await release();
+				await rm(path, { force: true }).catch((error: Error) => this.#view.failed(error));
+			}
+		}
+		this.#removing = undefined;
+	}
+}

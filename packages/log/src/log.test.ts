@@ -1,0 +1,300 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type DedupKey, MAX_PAYLOAD } from './record.ts';
+import { key, LogWorld, numbered } from './testing/log-world.ts';
+import { readAll } from './testing/read-all.ts';
+import { LogFullError, LogWriteError } from './types.ts';
+
+let world: LogWorld;
+let dir: string;
+beforeEach(() => {
+	world = new LogWorld();
+	dir = world.folders.make();
+});
+afterEach(() => world.end());
+
+describe('append', () => {
+	it('takes all of a batch or none of it', async () => {
+		const log = await world.open(dir);
+		const names = { boot: '', seq: 1, hash: 1 };
+		for (const bad of [
+			{ payload: Buffer.alloc(MAX_PAYLOAD + 1) },
+			{ payload: '€'.repeat(MAX_PAYLOAD / 3 + 1) },
+			{ payload: 'x', key: { ...names, source: 'x'.repeat(256) } },
+			{ payload: 'x', key: { ...names, source: 'x', boot: 'ü'.repeat(128) } },
+		]) {
+			await expect(log.append([{ payload: 'good', key: key(1) }, bad])).rejects.toThrow(RangeError);
+		}
+		expect([log.nextOffset, log.look(key(1))]).toEqual([0, 'new']);
+		const largest = { payload: Buffer.alloc(MAX_PAYLOAD, 7), key: { ...names, source: 'x'.repeat(255), boot: 'ü'.repeat(127) } };
+		expect(await log.append([{ payload: '' }, largest])).toEqual({ first: 0, count: 2, dropped: false });
+		const { records, next } = await log.read(0, { maxBytes: 10 * MAX_PAYLOAD });
+		expect(records.map(({ payload }) => payload.length)).toEqual([0, MAX_PAYLOAD]);
+		expect(next).toBe(2);
+		expect(log.look(largest.key)).toBe('duplicate');
+	});
+
+	it('keeps text, bytes and times as they were given', async () => {
+		const log = await world.open(dir);
+		const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
+		await log.append([
+			{ payload: 'grüße ☃ 🚪', at: 1234 },
+			{ payload: bytes, at: 0 },
+		]);
+		const [text, raw] = (await log.read(0)).records;
+		expect([text!.payload.toString(), text!.at]).toEqual(['grüße ☃ 🚪', 1234]);
+		expect([raw!.payload.equals(bytes), raw!.at]).toEqual([true, 0]);
+	});
+
+	it('of nothing is nothing', async () => {
+		const log = await world.open(dir);
+		expect(await log.append([])).toEqual({ first: 0, count: 0, dropped: false });
+		expect(log.endOffset).toBe(0);
+	});
+
+	it('gives back what it cannot hold in memory, and takes it later', async () => {
+		const log = await world.open(dir);
+		const mib = { payload: Buffer.alloc(MAX_PAYLOAD) };
+		const taken = Array.from({ length: 15 }, () => log.append([mib]));
+		await expect(log.append([mib])).rejects.toThrow(LogFullError);
+		await Promise.all(taken);
+		expect(await log.append([mib])).toMatchObject({ first: 15 });
+	});
+
+	it('that nobody waits for is not an unhandled rejection', async () => {
+		const unhandled = vi.fn();
+		process.on('unhandledRejection', unhandled);
+		const log = await world.open(dir);
+		world.disk.refuse();
+		void log.append(numbered(1));
+		void log.durable();
+		void log.append([{ payload: Buffer.alloc(MAX_PAYLOAD + 1) }]);
+		await expect(log.durable()).rejects.toThrow(LogWriteError);
+		await new Promise((resolve) => setImmediate(resolve));
+		process.off('unhandledRejection', unhandled);
+		expect(unhandled).not.toHaveBeenCalled();
+	});
+});
+
+describe('close', () => {
+	it('settles what is pending, at once also when commits wait for company', async () => {
+		const log = await world.open(dir, { commitEveryMs: 3600_000 });
+		const appended = log.append(numbered(3));
+		await log.close();
+		expect(await appended).toMatchObject({ first: 0, count: 3 });
+		const again = await world.open(dir);
+		expect((await readAll(again)).records).toHaveLength(3);
+		expect([again.nextOffset, again.id]).toEqual([3, log.id]);
+		expect(world.incidents).toEqual([]);
+	});
+
+	it('wakes who waits, and refuses whatever comes after', async () => {
+		const log = await world.open(dir);
+		const waiting = log.waitFor(10);
+		await log.close();
+		await waiting;
+		await log.waitFor(10);
+		await expect(log.append(numbered(1))).rejects.toMatchObject({ code: 'ECLOSED' });
+		await expect(log.read(0)).rejects.toMatchObject({ code: 'ECLOSED' });
+		await log.flush();
+		await expect(log.close()).resolves.toBeUndefined();
+	});
+
+	it('says so when the last state could not be written, and loses no record by it', async () => {
+		const log = await world.open(dir);
+		await log.append([{ payload: 'kept', key: key(1) }]);
+		for (const name of readdirSync(dir)) if (name.startsWith('meta')) world.folders.remove(join(dir, name));
+		for (const name of ['meta.a', 'meta.b']) mkdirSync(join(dir, name));
+		await expect(log.close()).rejects.toThrow('EISDIR');
+		const again = await world.open(dir);
+		expect((await readAll(again)).records.map(({ text }) => text)).toEqual(['kept']);
+		expect(again.look(key(1))).toBe('duplicate');
+		await again.close();
+	});
+});
+
+describe('waiting and reading', () => {
+	it('wakes a waiter when the record it waits for is durable, and when it no longer wants to', async () => {
+		const log = await world.open(dir);
+		const order: string[] = [];
+		const third = log.waitFor(2).then(() => order.push('third'));
+		const given = new AbortController();
+		const never = log.waitFor(1000, given.signal).then(() => order.push('never'));
+		await log.append(numbered(2));
+		order.push('two');
+		await log.append(numbered(1));
+		await third;
+		expect(order).toEqual(['two', 'third']);
+		given.abort();
+		await never;
+		await log.waitFor(1000, given.signal);
+		await log.waitFor(0);
+	});
+
+	it('sees nothing that is not on disk', async () => {
+		const log = await world.open(dir);
+		const appended = log.append(numbered(5));
+		expect(await log.read(0)).toEqual({ records: [], next: 0, gaps: [] });
+		await appended;
+		expect((await log.read(0)).records).toHaveLength(5);
+	});
+
+	it('obeys its limits, and gives one record however large', async () => {
+		const log = await world.open(dir);
+		await log.append([...numbered(3), { payload: Buffer.alloc(600_000, 1) }, ...numbered(2)]);
+		const counts = async (limits: object) => {
+			const found: number[] = [];
+			for (let position = 0; position < log.endOffset; ) {
+				const { records, next } = await log.read(position, limits);
+				found.push(records.length);
+				position = next;
+			}
+			return found;
+		};
+		expect(await counts({ maxRecords: 2 })).toEqual([2, 2, 2]);
+		expect(await counts({ maxBytes: 1 })).toEqual([1, 1, 1, 1, 1, 1]);
+		expect(await counts({ maxBytes: 4 })).toEqual([4, 2]);
+	});
+
+	it('goes on through many segments, with more of them than files may be open, for many readers at once', async () => {
+		const log = await world.open(dir, { segmentBytes: 4096 });
+		for (let n = 0; n < 1500; n += 10) await log.append(numbered(10, n, 100));
+		expect(log.stats().segments).toBeGreaterThan(30);
+		const readers = Array.from({ length: 12 }, (_, index) => readAll(log, index * 100, 1 + index * 7));
+		for (const [index, { records, gaps }] of (await Promise.all(readers)).entries()) {
+			expect(gaps).toEqual([]);
+			expect(records.map(({ text }) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 1500 - index * 100 }, (_, n) => n + index * 100));
+		}
+	});
+});
+
+describe('dedup', () => {
+	it('knows a record from the moment it is appended, and after a clean end and a kill', async () => {
+		const log = await world.open(dir);
+		expect(log.look(key(1))).toBe('new');
+		const appended = log.append([{ payload: '1', key: key(1) }]);
+		expect(log.look(key(1))).toBe('duplicate');
+		await appended;
+		const killed = await world.openAsIfKilled(dir);
+		await log.close();
+		for (const again of [killed, await world.open(dir)]) {
+			expect([again.look(key(1)), again.look({ ...key(1), hash: 99 }), again.look(key(2))]).toEqual(['duplicate', 'restart', 'new']);
+		}
+	});
+
+	it('judges after a kill as before it, for every key', async () => {
+		const options = { segmentBytes: 4096, dedup: { maxPerSource: 20 } };
+		let log = await world.open(dir, options);
+		const seen: DedupKey[] = [];
+		for (let n = 0; n < 300; n++) {
+			const each = { source: `s${n % 7}`, boot: n % 3 === 0 ? 'b' : '', seq: (n * 7) % 40, hash: n % 2 };
+			seen.push(each);
+			await log.append([{ payload: `${n}`, key: each }]);
+			if (n === 100) {
+				await log.close();
+				log = await world.open(dir, options);
+			}
+		}
+		const killed = await world.openAsIfKilled(dir, options);
+		const verdicts = (judge: typeof log) => seen.map((each) => [0, 1, 2].map((hash) => judge.look({ ...each, hash })).join());
+		expect(verdicts(killed)).toEqual(verdicts(log));
+		expect(new Set(verdicts(log).join().split(',')).size).toBe(4);
+	});
+});
+
+describe('cursors', () => {
+	it('are where they were after a clean end, and no further than committed after a kill', async () => {
+		const log = await world.open(dir);
+		await log.append(numbered(10));
+		const relay = log.cursor('relay');
+		log.cursor('late', 7);
+		relay.commit(4);
+		await relay.flush();
+		relay.commit(6);
+		const killed = await world.openAsIfKilled(dir);
+		expect(Object.fromEntries(killed.cursors())).toEqual({ relay: 4, late: 7 });
+		await log.close();
+		const again = await world.open(dir);
+		expect(again.cursor('relay', 0).position).toBe(6);
+		again.cursor('relay').commit(2);
+		expect(again.cursors().get('relay')).toBe(2);
+		again.cursor('late').remove();
+		again.cursor('late-again').remove();
+		await again.close();
+		expect(Object.fromEntries((await world.open(dir)).cursors())).toEqual({ relay: 2 });
+	});
+
+	it('are never ahead of what is durable, and take nothing that is no offset', async () => {
+		const log = await world.open(dir);
+		await log.append(numbered(3));
+		const cursor = log.cursor('relay');
+		cursor.commit(1e9);
+		expect(cursor.position).toBe(3);
+		for (const wrong of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY]) expect(() => cursor.commit(wrong)).toThrow(RangeError);
+		expect(cursor.position).toBe(3);
+		cursor.remove();
+		cursor.commit(1);
+		expect(log.cursors().size).toBe(0);
+	});
+});
+
+describe('offsets', () => {
+	it('are never given out again after a kill, and the log keeps its id', async () => {
+		const log = await world.open(dir);
+		await log.append(numbered(5));
+		void log.append(numbered(5));
+		const given = log.nextOffset;
+		const killed = await world.openAsIfKilled(dir);
+		expect(killed.id).toBe(log.id);
+		expect(killed.nextOffset).toBeGreaterThanOrEqual(given);
+		const { first } = await killed.append(numbered(1));
+		expect(first).toBeGreaterThanOrEqual(given);
+		expect((await world.open()).id).not.toBe(log.id);
+	});
+
+	it('are not given out again by a log of which nothing but the dedup snapshot is left', async () => {
+		const log = await world.open(dir);
+		await log.append([{ payload: 'x', key: key(1) }]);
+		await log.close();
+		for (const name of readdirSync(dir)) if (!name.endsWith('.snap')) world.folders.remove(join(dir, name));
+		const again = await world.open(dir);
+		expect(again.nextOffset).toBeGreaterThan(0);
+		await again.append([{ payload: 'y', key: key(2) }]);
+		const killed = await world.openAsIfKilled(dir);
+		expect(killed.look(key(2))).toBe('duplicate');
+	});
+});
+
+describe('what stands in the way', () => {
+	it('is moved aside and told: folders in the place of files, a file in the place of the folder for damaged parts', async () => {
+		for (const name of ['meta.a', 'meta.b', '00000000000000000007.log', 'dedup-00000000000000000003.snap']) mkdirSync(join(dir, name));
+		writeFileSync(join(dir, 'damaged'), 'a file');
+		const log = await world.open(dir);
+		expect(world.incidents.filter(({ what }) => what === 'obstacle')).toHaveLength(5);
+		await log.append(numbered(3));
+		await log.close();
+		expect((await readAll(await world.open(dir))).records).toHaveLength(3);
+	});
+
+	it('does not stop the log when the listener itself fails', async () => {
+		mkdirSync(join(dir, 'meta.a'));
+		const onIncident = vi.fn(() => {
+			throw new Error('a listener that fails');
+		});
+		const log = await world.open(dir, { onIncident });
+		expect(onIncident).toHaveBeenCalledOnce();
+		expect(log.stats().incidents).toBe(1);
+		await log.append(numbered(1));
+	});
+
+	it('leaves alone what is none of the log', async () => {
+		writeFileSync(join(dir, 'notes.txt'), 'mine');
+		writeFileSync(join(dir, '7.log'), 'mine');
+		const log = await world.open(dir);
+		await log.append(numbered(1));
+		await log.close();
+		expect(readdirSync(dir)).toEqual(expect.arrayContaining(['notes.txt', '7.log']));
+		expect(world.incidents).toEqual([]);
+	});
+});

@@ -1,0 +1,116 @@
+import type { CommitWorker } from './commit-worker.ts';
+import type { DedupOptions } from './dedup-window.ts';
+import type { DedupKey } from './record.ts';
+
+export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest';
+
+export interface LogOptions {
+	dir: string;
+	worker: CommitWorker;
+	/** Bound of the segments' bytes. Default 512 MiB. */
+	maxBytes?: number;
+	/** Records older than this, in time the log was open, are given up. Default 7 days. */
+	maxAgeMs?: number;
+	/** What happens to an append that finds no room. Default refuse. */
+	whenFull?: WhenFull;
+	/** A segment is closed at this size. Default 1/16 of maxBytes, 64 KiB to 8 MiB; never more than a quarter of maxBytes. */
+	segmentBytes?: number;
+	/** How long a commit waits for company. Default 0: what comes in while one runs goes into the next. */
+	commitEveryMs?: number;
+	dedup?: Partial<DedupOptions>;
+	/** Told of everything found damaged, at the start and later. */
+	onIncident?: (incident: Incident) => void;
+}
+
+export interface AppendRecord {
+	/** At most 1 MiB. */
+	payload: Buffer | string;
+	/** Epoch ms; default now. */
+	at?: number;
+	key?: DedupKey | undefined;
+}
+
+export interface Appended {
+	/** Offset of the first record; the others follow without a hole. */
+	first: number;
+	count: number;
+	/** True where the policy `drop-newest` threw them away; readers are told of their offsets as a gap. */
+	dropped: boolean;
+}
+
+/** No room, and the policy is `refuse`; or more waits for the disk than may. Nothing was stored. */
+export class LogFullError extends Error {}
+
+/** The disk refused the write, or the log is closed (`ECLOSED`). Nothing was stored. */
+export class LogWriteError extends Error {
+	readonly code: string;
+	constructor(code: string, message: string) {
+		super(message);
+		this.code = code;
+	}
+}
+
+/** A consumer's place in the log: the next offset it wants. Kept across restarts; after a crash it may be up to a second old. */
+export interface Cursor {
+	readonly name: string;
+	readonly position: number;
+	/**
+	 * Everything before `next` is done with. Moving back is allowed; what is not durable yet is not done with.
+	 * @throws RangeError for anything but a whole number that is not negative.
+	 */
+	commit(next: number): void;
+	/** Resolves when the position was handed to the file system. */
+	flush(): Promise<void>;
+	/** Forgets it: the log no longer keeps anything for it. */
+	remove(): void;
+}
+
+export interface LogStats {
+	bytes: number;
+	maxBytes: number;
+	segments: number;
+	startOffset: number;
+	endOffset: number;
+	/** Records given up, by reason, since the log was opened. */
+	dropped: Record<'oldest' | 'newest' | 'expired', number>;
+	/** Incidents since the log was opened. */
+	incidents: number;
+	/** Bytes that wait for the disk. */
+	pendingBytes: number;
+	/** Message of the last failed write, until one succeeds. */
+	trouble: string | undefined;
+}
+
+/** Offsets that are gone: `from` to `to`, both included. */
+export interface Gap {
+	from: number;
+	to: number;
+	/**
+	 * `damaged`: found broken on disk. `dropped-oldest`, `dropped-newest`, `expired`: given up by the policy or the age bound.
+	 * `consumed`: let go after every cursor had passed them; only a reader that goes back further is told.
+	 */
+	reason: 'damaged' | 'dropped-oldest' | 'dropped-newest' | 'expired' | 'consumed';
+}
+
+/** Something set aside or lost, in words for the log and the ledger. */
+export interface Incident {
+	/**
+	 * `torn-tail`: an interrupted write was cut off. `damaged-tail`: the end of the log was unreadable and was set aside. `damaged-record`: records
+	 * inside it are unreadable. `missing-records`: records that were there are gone. `damaged-header`: nothing lost by it. `damaged-meta`: cursors
+	 * begin anew. `damaged-snapshot`: the dedup window had to be rebuilt from the records. `obstacle`: something that is no file stood in the way.
+	 * `write-failed`: the state beside the records could not be written.
+	 */
+	what:
+		| 'torn-tail'
+		| 'damaged-record'
+		| 'damaged-tail'
+		| 'damaged-header'
+		| 'damaged-meta'
+		| 'damaged-snapshot'
+		| 'missing-records'
+		| 'obstacle'
+		| 'write-failed';
+	file: string;
+	bytes?: number;
+	lost?: { from: number; to: number };
+}
