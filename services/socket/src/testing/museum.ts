@@ -1,0 +1,54 @@
+import { type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import type { Service } from '@crowdvision/service-kit';
+import { afterEach, beforeEach } from 'vitest';
+import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
+import { createSocket, type SocketOptions } from '../index.ts';
+import { connectDashboard, type Dashboard } from './dashboard.ts';
+
+/** For each test of a file: a world with a museum and a zoo, and the service once `begin` was called. */
+export let world: ServiceWorld;
+export let service: Served & { service: Service };
+/** How many readings `next` has made; also the value of the next one. */
+export let told = 0;
+const dashboards: Dashboard[] = [];
+
+export const building = (id: string, domain: string): RetainedBuilding => ({
+	id,
+	name: id,
+	domains: [domain],
+	rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }],
+});
+export const MEMBER: Membership = { domainName: 'museum', role: 'standard_customer' };
+
+/** Sets up a world before each test, and ends it and every dashboard afterwards. */
+export function useMuseum(): void {
+	beforeEach(() => openWorld());
+	afterEach(async () => {
+		for (const dashboard of dashboards.splice(0)) dashboard.close();
+		await world.stop();
+	});
+}
+
+export async function openWorld(options?: Parameters<typeof openServiceWorld>[0]): Promise<void> {
+	told = 0;
+	world = await openServiceWorld(options);
+}
+
+/** Tells of the buildings and serves the service. */
+export async function begin(options?: SocketOptions): Promise<void> {
+	await world.parts.bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(building('museum-1', 'museum')));
+	await world.parts.bus.retain(TABLES.buildings, 'zoo-1', JSON.stringify(building('zoo-1', 'zoo')));
+	service = await world.serve((parts) => createSocket(parts, options));
+}
+
+/** A dashboard of a member of the museum, or of whose token it is. */
+export async function open(token?: string, url = service.url, options?: Parameters<typeof connectDashboard>[2]): Promise<Dashboard> {
+	const dashboard = await connectDashboard(url, token ?? (await world.token(MEMBER)), options);
+	dashboards.push(dashboard);
+	return dashboard;
+}
+
+/** Readings of the museum, whose values count on over the whole test. */
+export const next = (count: number, more: object = {}) =>
+	Array.from({ length: count }, () => readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'illuminance', value: told++, ...more }));
+export const countUp = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);

@@ -1,0 +1,169 @@
+import { type BuildingSummary, TABLES } from '@crowdvision/contracts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { readingOf } from '../../../test/support/service-world.ts';
+import { ADMIN, admin, HALL, history, MUSEUM, room, serveTwin, state, stateAt, twin, upload, useTwin, world } from './testing/museum.ts';
+
+useTwin();
+
+describe('buildings', () => {
+	it('are taken whole, kept through a restart, and listed', async () => {
+		expect(await upload()).toMatchObject({ status: 201, body: { id: 'museum-1', domains: ['museum'] } });
+		await world.restart();
+		await serveTwin();
+		const listed = await twin.call<{ buildings: BuildingSummary[] }>('GET', '/buildings', { token: admin });
+		expect(listed.body).toEqual({ buildings: [{ ...MUSEUM, domains: ['museum'] }] });
+		expect((await twin.call('GET', '/buildings/museum-1', { token: admin })).body).toEqual(listed.body.buildings[0]);
+	});
+
+	it.each([
+		[{ ...MUSEUM, rooms: [room('a'), room('b'), room('a')] }, '/rooms/2/id'],
+		[{ ...MUSEUM, rooms: [room('a', { capacity: -1 })] }, '/rooms/0/capacity'],
+		[{ ...MUSEUM, rooms: [] }, '/rooms'],
+		[{ rooms: MUSEUM.rooms }, '/id'],
+		[{ ...MUSEUM, id: 'a/b' }, '/id'],
+	])('are refused whole, with the path of the mistake (%#)', async (body, path) => {
+		expect(await upload(body)).toMatchObject({ status: 422, body: { error: { code: 'invalid', path } } });
+		expect((await twin.call('GET', '/buildings', { token: admin })).body).toEqual({ buildings: [] });
+	});
+
+	it('go into domains the caller administers, and into no other', async () => {
+		expect((await upload({ ...MUSEUM, domains: ['another'] })).status).toBe(403);
+		expect((await upload(MUSEUM, await world.token({ domainName: 'museum', role: 'business_staff' }))).status).toBe(403);
+		expect((await upload(MUSEUM, await world.token())).status).toBe(403);
+		const both = await world.token(ADMIN, { domainName: 'zoo', role: 'business_admin' });
+		expect(await upload(MUSEUM, both)).toMatchObject({ status: 422, body: { error: { path: '/domains' } } });
+		expect((await upload({ ...MUSEUM, domains: ['zoo', 'museum/east'] }, both)).body.domains).toEqual(['zoo', 'museum/east']);
+	});
+
+	it('have an id of their own', async () => {
+		await upload();
+		expect(await upload()).toMatchObject({ status: 409, body: { error: { code: 'conflict', path: '/id' } } });
+	});
+
+	it('look to somebody of another domain exactly as if they were not there, on every path', async () => {
+		await upload();
+		const foreign = await world.token({ domainName: 'zoo', role: 'admin' });
+		const paths: [string, string, unknown?][] = [
+			['GET', ''],
+			['PATCH', '', { name: 'Mine' }],
+			['DELETE', ''],
+			['GET', '/state'],
+			['GET', '/history?room=hall&metric=co2'],
+			['GET', '/sensors'],
+			['POST', '/sensors', { sensorId: 'door-1', roomId: 'hall' }],
+			['DELETE', '/sensors/door-1'],
+		];
+		for (const [method, path, body] of paths) {
+			const options = { token: foreign, ...(body !== undefined && { body }) };
+			const existing = await twin.call(method, `/buildings/museum-1${path}`, options);
+			const unknown = await twin.call(method, `/buildings/nowhere${path}`, options);
+			expect(existing.status, `${method} ${path}`).toBe(404);
+			expect(existing.body, `${method} ${path}`).toEqual(unknown.body);
+		}
+		expect((await twin.call('GET', '/buildings', { token: foreign })).body).toEqual({ buildings: [] });
+		expect((await twin.call('GET', '/buildings')).status).toBe(401);
+	});
+
+	it('are seen by their members, changed by their admins', async () => {
+		await upload();
+		const visitor = await world.token({ domainName: 'museum', role: 'standard_customer' });
+		expect((await twin.call('GET', '/buildings/museum-1/state', { token: visitor })).status).toBe(200);
+		expect((await twin.call('DELETE', '/buildings/museum-1', { token: visitor })).status).toBe(403);
+		expect((await twin.call('GET', '/buildings/museum-1/sensors', { token: visitor })).status).toBe(403);
+		const rooms = [room('hall', { capacity: 99 })];
+		expect(await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { rooms } })).toMatchObject({
+			status: 200,
+			body: { name: 'Museum', rooms },
+		});
+		expect(await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { rooms: [] } })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/rooms' } },
+		});
+		expect((await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { domains: ['zoo'] } })).status).toBe(403);
+	});
+
+	it('take their history with them when they go: whoever has the id next sees nothing of it', async () => {
+		await upload();
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		expect((await stateAt(position!)).rooms.hall!.values.co2).toBeDefined();
+		expect((await twin.call('DELETE', '/buildings/museum-1', { token: admin })).status).toBe(204);
+		const zoo = await world.token({ domainName: 'zoo', role: 'business_admin' });
+		expect((await upload(MUSEUM, zoo)).status).toBe(201);
+		expect((await state(zoo)).rooms.hall).toEqual({ values: {} });
+		const { points } = (await history('room=hall&metric=co2&agg=count', zoo)).body;
+		expect(points.every(({ value }) => value === 0)).toBe(true);
+	});
+});
+
+describe('what twin tells the others', () => {
+	const watched = async (table: (typeof TABLES)[keyof typeof TABLES]) => {
+		const values = new Map<string, unknown>();
+		await world.parts.bus.watch(table, (key, value) => (value === null ? values.delete(key) : values.set(key, JSON.parse(value))));
+		return values;
+	};
+
+	it('are its buildings and sensors, at each change and again after a restart', async () => {
+		const buildings = await watched(TABLES.buildings);
+		const sensors = await watched(TABLES.sensors);
+		await upload();
+		await vi.waitFor(() =>
+			expect(buildings.get('museum-1')).toEqual({
+				id: 'museum-1',
+				name: 'Museum',
+				domains: ['museum'],
+				rooms: [
+					{ id: 'hall', name: 'hall', capacity: 10 },
+					{ id: 'attic', name: 'Attic', capacity: 10, maxTemperature: 28, floor: 2 },
+				],
+			}),
+		);
+		await twin.call('POST', '/buildings/museum-1/sensors', { token: admin, body: { sensorId: 'door-1', roomId: 'hall' } });
+		await vi.waitFor(() => expect(sensors.get('door-1')).toEqual({ sensorId: 'door-1', ...HALL }));
+
+		await world.restart();
+		await serveTwin();
+		expect([...(await watched(TABLES.buildings)).keys()]).toEqual(['museum-1']);
+		const again = await watched(TABLES.sensors);
+		expect([...again.keys()]).toEqual(['door-1']);
+
+		await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { rooms: [room('attic')] } });
+		await vi.waitFor(() => expect(again.size).toBe(0));
+		await twin.call('DELETE', '/buildings/museum-1', { token: admin });
+		const left = await watched(TABLES.buildings);
+		await vi.waitFor(() => expect(left.size).toBe(0));
+	});
+
+	it('is told again where the bus lost it, and removed where twin has it no more', async () => {
+		await upload();
+		await world.parts.bus.retain(TABLES.buildings, 'museum-1', null);
+		await world.parts.bus.retain(TABLES.buildings, 'long-gone', '{}');
+		const buildings = await watched(TABLES.buildings);
+		await vi.waitFor(() => expect([...buildings.keys()]).toEqual(['museum-1']), { timeout: 10_000 });
+	});
+});
+
+describe('sensors', () => {
+	beforeEach(() => upload());
+	const register = (body: object, token = admin, building = 'museum-1') => twin.call('POST', `/buildings/${building}/sensors`, { token, body });
+
+	it('stand in one room of one building', async () => {
+		expect(await register({ sensorId: 'door-1', roomId: 'hall' })).toMatchObject({ status: 201, body: { sensorId: 'door-1', ...HALL } });
+		expect((await register({ sensorId: 'door-1', roomId: 'attic' })).status).toBe(201);
+		expect((await twin.call('GET', '/buildings/museum-1/sensors', { token: admin })).body).toEqual({
+			sensors: [{ sensorId: 'door-1', roomId: 'attic' }],
+		});
+		await upload({ ...MUSEUM, id: 'museum-2' });
+		expect(await register({ sensorId: 'door-1', roomId: 'hall' }, admin, 'museum-2')).toMatchObject({
+			status: 409,
+			body: { error: { path: '/sensorId' } },
+		});
+		expect((await twin.call('DELETE', '/buildings/museum-2/sensors/door-1', { token: admin })).status).toBe(404);
+		expect((await twin.call('DELETE', '/buildings/museum-1/sensors/door-1', { token: admin })).status).toBe(204);
+		expect((await register({ sensorId: 'door-1', roomId: 'hall' }, admin, 'museum-2')).status).toBe(201);
+	});
+
+	it('are refused in a room that is not there, and with an id that is none', async () => {
+		expect(await register({ sensorId: 'door-1', roomId: 'cellar' })).toMatchObject({ status: 422, body: { error: { path: '/roomId' } } });
+		expect(await register({ sensorId: 'door 1', roomId: 'hall' })).toMatchObject({ status: 422, body: { error: { path: '/sensorId' } } });
+	});
+});

@@ -1,0 +1,48 @@
+import type { BuildingState, BuildingSummary, HistoryPoint, Membership } from '@crowdvision/contracts';
+import { afterEach, beforeEach } from 'vitest';
+import { openServiceWorld, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
+import { waitFor } from '../../../../test/support/wait.ts';
+import { createTwin, type Twin } from '../index.ts';
+
+/** For each test of a file: a twin served over HTTP. */
+export let world: ServiceWorld;
+export let twin: Served & { service: Twin };
+/** Token of a business_admin of the museum's domain. */
+export let admin: string;
+
+export const ADMIN: Membership = { domainName: 'museum', role: 'business_admin' };
+export const room = (id: string, more: object = {}) => ({
+	id,
+	capacity: 10,
+	position: { x: 0, y: 0, z: 0 },
+	dimensions: { width: 5, height: 3, depth: 5 },
+	...more,
+});
+export const MUSEUM = { id: 'museum-1', name: 'Museum', rooms: [room('hall'), room('attic', { name: 'Attic', maxTemperature: 28, floor: 2 })] };
+export const HALL = { buildingId: 'museum-1', roomId: 'hall' };
+
+/** Sets up a twin before each test, and ends it afterwards. */
+export function useTwin(): void {
+	beforeEach(async () => {
+		world = await openServiceWorld();
+		await serveTwin();
+		admin = await world.token(ADMIN);
+	});
+	afterEach(() => world.stop());
+}
+
+/** Serves a twin again, on what the one before has kept. */
+export async function serveTwin(): Promise<void> {
+	twin = await world.serve(createTwin);
+}
+
+export const upload = (body: unknown = MUSEUM, token = admin) => twin.call<BuildingSummary>('POST', '/buildings', { token, body });
+export const state = async (token = admin) => (await twin.call<BuildingState>('GET', '/buildings/museum-1/state', { token })).body;
+/** The state once everything up to `position` is taken in. */
+export const stateAt = (position: string) =>
+	waitFor(`the state at ${position}`, async () => {
+		const now = await state();
+		return world.parts.bus.compare(now.cursor, position) >= 0 ? now : undefined;
+	});
+export const history = (query: string, token = admin) =>
+	twin.call<{ points: HistoryPoint[] }>('GET', `/buildings/museum-1/history?${query}`, { token });
