@@ -117,7 +117,11 @@ export async function createGateway(parts: {
 		},
 		async start() {
 			relay?.start();
-			for (const source of sources) await source.start((frame) => intake.deliver(frame));
+			for (const source of sources)
+				await source.start(
+					(frame) => intake.deliver(frame),
+					(frame, settled) => intake.take(frame, settled),
+				);
 		},
 		mqttPort: () => mqtt.port,
 		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway from taking readings.

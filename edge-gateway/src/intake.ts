@@ -9,8 +9,8 @@ import {
 	type Transport,
 } from '@crowdvision/contracts';
 import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
-import { type Decoded, DecodeError, type FrameContext } from './decode/candidate.ts';
-import { decodeCanonical } from './decode/canonical.ts';
+import { type Candidate, DecodeError, type FrameContext } from './decode/candidate.ts';
+import { decodeCanonical, decodeReading } from './decode/canonical.ts';
 import { parseJson } from './decode/json.ts';
 import type { Ledger } from './ledger.ts';
 import { observedTime } from './normalize/clock.ts';
@@ -33,6 +33,13 @@ export interface Frame {
 	/** The value they stand for, where the source has parsed it already (Socket.IO). */
 	parsed?: unknown;
 }
+
+/** Told once what became of a frame. */
+export type Settled = (error: Error | undefined, accepted: number) => void;
+
+type Account = ReturnType<Ledger['of']>;
+/** Takes back what a reading changed when it could not be stored. */
+type Undo = () => void;
 
 /** A reading that passed every check that needs no state. */
 interface Checked {
@@ -66,6 +73,8 @@ export class Intake {
 	readonly #rejected: Rejected;
 	readonly #ledger: Ledger;
 	readonly #gateway: string;
+	readonly #observedAt = new LastSpelled();
+	readonly #receivedAt = new LastSpelled();
 
 	constructor(parts: { log: Log; registry: Registry; occupancy: Occupancy; rejected: Rejected; ledger: Ledger; gatewayId: string }) {
 		this.#log = parts.log;
@@ -82,19 +91,30 @@ export class Intake {
 	 * `log_full`, `unavailable` (not refused: to be delivered again).
 	 */
 	deliver(frame: Frame): Promise<number> {
+		return new Promise((resolve, reject) => {
+			this.take(frame, (error, accepted) => (error ? reject(error) : resolve(accepted)));
+		});
+	}
+
+	/** As `deliver`, for the source that does it thousands of times a second: `settled` is called once. */
+	take(frame: Frame, settled: Settled): void {
 		const account = this.#ledger.of(frame.transport);
 		const receivedAt = Date.now();
-		let checked: Checked[];
 		try {
-			checked = decode(frame).map((decoded) => this.#checkOne(decoded, frame, receivedAt));
+			frame.parsed ??= parseJson(frame.raw);
+			const reading = decodeReading(frame.parsed, frame.context);
+			if (reading) this.#storeOne(frame.transport, this.#checkOne(reading, 0, frame.sender, receivedAt), receivedAt, account, settled);
+			else {
+				const decoded = decodeCanonical(frame.parsed, frame.context);
+				const checked = decoded.map(({ candidate, index }) => this.#checkOne(candidate, index, frame.sender, receivedAt));
+				this.#storeAll(frame.transport, checked, receivedAt, account, settled);
+			}
 		} catch (error) {
-			if (error instanceof CrowdVisionError) return this.refuse(frame, error);
-			account.received += 1;
-			throw error;
+			const refused = asRefusal(error as Error);
+			if (!refused) account.received += 1;
+			const kept = refused ? this.refuse(frame, refused) : Promise.reject(error);
+			kept.catch((reason: Error) => settled(reason, 0));
 		}
-		account.received += checked.length;
-		account.pending += checked.length;
-		return this.#store(frame, checked, receivedAt, account);
 	}
 
 	/** Keeps a frame in the rejected list, counts it as one reading received and rejected, and rejects with `error`. */
@@ -115,10 +135,9 @@ export class Intake {
 		throw error;
 	}
 
-	#checkOne({ candidate, index }: Decoded, frame: Frame, receivedAt: number): Checked {
+	#checkOne(candidate: Candidate, index: number, sender: Sender, receivedAt: number): Checked {
 		if (!incomingReading.check(candidate)) throw refusal('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = metricDefinition(candidate.metric)!;
-		const { sender } = frame;
 		const place = placeOf(candidate.sensorId, candidate.buildingId ?? sender.buildingId, candidate.roomId, this.#registry);
 		if ('path' in place) throw refusal('unknown_sensor', place, index);
 		const denied = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
@@ -140,52 +159,48 @@ export class Intake {
 		};
 	}
 
-	async #store(frame: Frame, checked: Checked[], receivedAt: number, account: ReturnType<Ledger['of']>): Promise<number> {
+	#storeOne(transport: Transport, item: Checked, receivedAt: number, account: Account, settled: Settled): void {
+		const { key } = item;
+		const verdict = key ? this.#log.look(key) : 'new';
+		const duplicate = verdict === 'duplicate';
+		const undo: Undo[] = [];
+		const payload = duplicate ? '' : this.#encode(item, this.#log.nextOffset, receivedAt, transport, this.#crossings(item, undo));
+		const counts = { taken: 1, stored: duplicate ? 0 : 1, restarts: verdict === 'restart' ? 1 : 0 };
+		const stored = settlement(account, counts, undo, settled);
+		if (duplicate) this.#log.durable().then(() => stored(), stored);
+		else this.#log.enqueue(payload, receivedAt, key, stored);
+	}
+
+	#storeAll(transport: Transport, checked: Checked[], receivedAt: number, account: Account, settled: Settled): void {
 		const records: AppendRecord[] = [];
-		const undo: (() => void)[] = [];
-		const inThisBatch = checked.length > 1 ? new Set<string>() : undefined;
+		const undo: Undo[] = [];
+		const inThisBatch = new Set<string>();
 		let offset = this.#log.nextOffset;
 		let restarts = 0;
 		for (const item of checked) {
 			const { key } = item;
 			if (key) {
 				const verdict = this.#log.look(key);
-				if (verdict === 'duplicate') continue;
-				const spelled = inThisBatch && `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
-				if (spelled !== undefined) {
-					if (inThisBatch!.has(spelled)) continue;
-					inThisBatch!.add(spelled);
-				}
+				const spelled = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
+				if (verdict === 'duplicate' || inThisBatch.has(spelled)) continue;
+				inThisBatch.add(spelled);
 				if (verdict === 'restart') restarts++;
 			}
-			let crossings: Crossings | undefined;
-			if (item.definition.kind === 'flow') {
-				crossings = item.incoming.metric === 'peopleIn' ? { in: item.value, out: 0 } : { in: 0, out: item.value };
-				const applied = this.#occupancy.apply(item.buildingId, item.roomId, crossings);
-				item.value = applied.count;
-				undo.push(applied.undo);
-			}
-			records.push({ payload: this.#encode(item, offset++, receivedAt, frame.transport, crossings), at: receivedAt, ...(key ? { key } : {}) });
+			records.push({ payload: this.#encode(item, offset++, receivedAt, transport, this.#crossings(item, undo)), at: receivedAt, key });
 		}
-		try {
-			if (records.length > 0) await this.#log.append(records);
-			if (records.length < checked.length) await this.#log.durable();
-		} catch (error) {
-			account.pending -= checked.length;
-			for (const step of undo.reverse()) step();
-			account.deferred += checked.length;
-			if (error instanceof LogFullError)
-				throw new CrowdVisionError('log_full', `The gateway cannot take more for now: ${error.message}`, {}, RETRY_AFTER_SECONDS);
-			if (error instanceof LogWriteError) {
-				throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, DISK_TROUBLE_SECONDS);
-			}
-			throw error;
-		}
-		account.pending -= checked.length;
-		account.accepted += records.length;
-		account.duplicates += checked.length - records.length;
-		account.restarts += restarts;
-		return checked.length;
+		const stored = settlement(account, { taken: checked.length, stored: records.length, restarts }, undo, settled);
+		const appended = records.length > 0 ? this.#log.append(records) : Promise.resolve();
+		appended.then(() => (records.length < checked.length ? this.#log.durable() : undefined)).then(() => stored(), stored);
+	}
+
+	/** Counts a door's crossings in, so that the reading's value becomes the room's count. */
+	#crossings(item: Checked, undo: Undo[]): Crossings | undefined {
+		if (item.definition.kind !== 'flow') return undefined;
+		const crossings = item.incoming.metric === 'peopleIn' ? { in: item.value, out: 0 } : { in: 0, out: item.value };
+		const applied = this.#occupancy.apply(item.buildingId, item.roomId, crossings);
+		item.value = applied.count;
+		undo.push(applied.undo);
+		return crossings;
 	}
 
 	/** The canonical reading as JSON. Spelled by hand: it is the hot path, and everything but a few texts is known to need no escaping. */
@@ -194,7 +209,7 @@ export class Intake {
 		const metric = crossings ? 'peopleCount' : incoming.metric;
 		let json =
 			`{"id":"${this.#log.id}-${offset}","sensorId":"${incoming.sensorId}","metric":"${metric}","value":${item.value},"unit":"${item.definition.unit}"` +
-			`,"buildingId":"${item.buildingId}","roomId":"${item.roomId}","observedAt":${item.observedAt},"receivedAt":${receivedAt}` +
+			`,"buildingId":"${item.buildingId}","roomId":"${item.roomId}","observedAt":${this.#observedAt.spell(item.observedAt)},"receivedAt":${this.#receivedAt.spell(receivedAt)}` +
 			`,"gatewayId":${this.#gateway},"transport":"${transport}","timeQuality":"${item.timeQuality}"`;
 		if (incoming.seq !== undefined) json += `,"seq":${incoming.seq}`;
 		if (incoming.boot !== undefined) json += `,"boot":${JSON.stringify(incoming.boot)}`;
@@ -204,14 +219,61 @@ export class Intake {
 	}
 }
 
-function decode(frame: Frame): Decoded[] {
-	frame.parsed ??= parseJson(frame.raw);
-	try {
-		return decodeCanonical(frame.parsed, frame.context);
-	} catch (error) {
-		if (error instanceof DecodeError) throw refusal('invalid_reading', error.problem, error.index);
-		throw error;
+/**
+ * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and not to the frame: with
+ * thousands under way, that is what the garbage collector has to carry.
+ */
+function settlement(
+	account: Account,
+	counts: { taken: number; stored: number; restarts: number },
+	undo: Undo[],
+	settled: Settled,
+): (error?: Error) => void {
+	const { taken, stored, restarts } = counts;
+	const steps = undo.length > 0 ? undo : undefined;
+	account.received += taken;
+	account.pending += taken;
+	return (error) => {
+		account.pending -= taken;
+		if (error) {
+			for (const step of steps?.reverse() ?? []) step();
+			account.deferred += taken;
+			settled(asDeferral(error), 0);
+			return;
+		}
+		account.accepted += stored;
+		account.duplicates += taken - stored;
+		account.restarts += restarts;
+		settled(undefined, taken);
+	};
+}
+
+function asDeferral(error: Error): Error {
+	if (error instanceof LogFullError)
+		return new CrowdVisionError('log_full', `The gateway cannot take more for now: ${error.message}`, {}, RETRY_AFTER_SECONDS);
+	if (error instanceof LogWriteError)
+		return new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, DISK_TROUBLE_SECONDS);
+	return error;
+}
+
+/** Digits of the last number, for times, which come by the dozen in the same millisecond. */
+class LastSpelled {
+	#number = Number.NaN;
+	#digits = '';
+
+	spell(number: number): string {
+		if (number !== this.#number) {
+			this.#number = number;
+			this.#digits = String(number);
+		}
+		return this.#digits;
 	}
+}
+
+/** Undefined for what is no refusal, but a mistake of ours. */
+function asRefusal(error: Error): CrowdVisionError | undefined {
+	if (error instanceof CrowdVisionError) return error;
+	return error instanceof DecodeError ? refusal('invalid_reading', error.problem, error.index) : undefined;
 }
 
 function refusal(code: ErrorCode, problem: Problem, index: number): CrowdVisionError {

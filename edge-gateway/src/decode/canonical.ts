@@ -12,6 +12,13 @@ export function decodeCanonical(value: unknown, context: FrameContext): Decoded[
 	return value.flatMap((item, index) => decodeOne(item, context, index));
 }
 
+/** The usual case by itself: one reading in full, or undefined when `value` is anything else. @throws DecodeError */
+export function decodeReading(value: unknown, context: FrameContext): Candidate | undefined {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+	const candidate = value as Candidate;
+	return candidate.metric !== undefined || candidate.value !== undefined ? withContext(candidate, context, 0) : undefined;
+}
+
 function decodeOne(value: unknown, context: FrameContext, index: number): Decoded[] {
 	if (typeof value === 'number' && context.metric !== undefined) return [{ candidate: withContext({ value }, context, index), index }];
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -22,10 +29,12 @@ function decodeOne(value: unknown, context: FrameContext, index: number): Decode
 	return decodeShortForm(candidate, context, index);
 }
 
+const CONTEXT_KEYS = ['sensorId', 'metric', 'buildingId', 'roomId'] as const;
+
 /** Adds what the way in says. Says both something, they must agree. */
 function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
 	let merged = candidate;
-	for (const key of ['sensorId', 'metric', 'buildingId', 'roomId'] as const) {
+	for (const key of CONTEXT_KEYS) {
 		const told = context[key];
 		if (told === undefined) continue;
 		if (candidate[key] === undefined) {

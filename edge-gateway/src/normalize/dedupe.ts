@@ -7,14 +7,30 @@ import type { DedupKey } from '@crowdvision/log';
  */
 export function dedupKey(reading: IncomingReading, buildingId: string, roomId: string): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
-	const content = `${reading.value}|${reading.unit ?? ''}|${reading.observedAt ?? ''}|${buildingId}|${roomId}`;
+	let hash = mixNumber(OFFSET_BASIS, reading.value);
+	hash = mixText(hash, reading.unit ?? '');
+	const { observedAt } = reading;
+	if (observedAt !== undefined) hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
+	hash = mixText(mixText(hash, buildingId), roomId);
 	// Well formed, because it is compared with what was written as UTF-8.
-	return { source: `${reading.sensorId} ${reading.metric}`, boot: reading.boot?.toWellFormed() ?? '', seq: reading.seq, hash: fnv1a(content) };
+	return { source: `${reading.sensorId} ${reading.metric}`, boot: reading.boot?.toWellFormed() ?? '', seq: reading.seq, hash: hash >>> 0 };
 }
 
-/** FNV-1a over UTF-16 code units, 32 bits. */
-function fnv1a(text: string): number {
-	let hash = 0x811c9dc5;
-	for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-	return hash >>> 0;
+const OFFSET_BASIS = 0x811c9dc5;
+const PRIME = 0x01000193;
+const number = new Float64Array(1);
+const words = new Uint32Array(number.buffer);
+
+/** FNV-1a, 32 bits, over the two halves of a number. Not over its digits: spelling them costs more than everything else here. */
+function mixNumber(hash: number, value: number): number {
+	number[0] = value;
+	const mixed = Math.imul(Math.imul(hash ^ words[0]!, PRIME) ^ words[1]!, PRIME);
+	return mixed ^ (mixed >>> 15);
+}
+
+/** FNV-1a over UTF-16 code units and an end mark. */
+function mixText(hash: number, text: string): number {
+	let mixed = hash;
+	for (let i = 0; i < text.length; i++) mixed = Math.imul(mixed ^ text.charCodeAt(i), PRIME);
+	return Math.imul(mixed ^ 0xffff, PRIME);
 }

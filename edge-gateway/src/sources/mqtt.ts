@@ -3,16 +3,17 @@ import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
-import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
+import type { AuthenticateError, Client, PublishPacket } from 'aedes';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Credentials } from '../credentials.ts';
 import type { Devices } from '../devices.ts';
-import type { Frame, Intake } from '../intake.ts';
+import type { Frame, Intake, Settled } from '../intake.ts';
 import { notAllowed, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
+import { IngestBroker } from './ingest-broker.ts';
 import { isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
 import { PacketGuard } from './packet-guard.ts';
-import type { Deliver, Source } from './source.ts';
+import type { Deliver, Source, Take } from './source.ts';
 
 const MAX_MESSAGE = 1024 * 1024;
 /** Client id, token and last will. */
@@ -22,6 +23,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const MOST_TOPICS_REMEMBERED = 4096;
 /** Where what was refused goes instead of to subscribers: MQTT 3.1.1 can only acknowledge it (MQTT-3.3.5-2), and nobody may subscribe here. */
 const REFUSED_TOPIC = '$refused';
+const NO_CONTEXT = {};
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
 
@@ -49,7 +51,7 @@ interface MqttParts {
 export class MqttSource implements Source {
 	readonly name = 'mqtt';
 	readonly #parts: MqttParts;
-	readonly #broker: Aedes;
+	readonly #broker: IngestBroker;
 	readonly #server: TcpServer;
 	readonly #webSockets = new WebSocketServer({
 		noServer: true,
@@ -60,11 +62,11 @@ export class MqttSource implements Source {
 	readonly #senders = new WeakMap<Client, Sender>();
 	readonly #topics = new Map<string, Publication>();
 	readonly #stopping = new AbortController();
-	#deliver: Deliver | undefined;
+	#taking: Take | undefined;
 
 	constructor(parts: MqttParts) {
 		this.#parts = parts;
-		this.#broker = new Aedes({
+		this.#broker = new IngestBroker({
 			connectTimeout: CONNECT_TIMEOUT_MS,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
@@ -97,8 +99,8 @@ export class MqttSource implements Source {
 		});
 	}
 
-	async start(deliver: Deliver): Promise<void> {
-		this.#deliver = deliver;
+	async start(_deliver: Deliver, take: Take): Promise<void> {
+		this.#taking = take;
 		await this.#broker.listen();
 		await new Promise<void>((resolve, reject) => {
 			const { host, port } = this.#parts;
@@ -117,7 +119,7 @@ export class MqttSource implements Source {
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#deliver = undefined;
+		this.#taking = undefined;
 		const closed = this.#server.listening ? new Promise<void>((resolve) => this.#server.close(() => resolve())) : Promise.resolve();
 		await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
 		for (const connection of this.#connections) connection.destroy();
@@ -179,47 +181,48 @@ export class MqttSource implements Source {
 
 	#authorizePublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
 		const sender = client ? this.#senders.get(client) : undefined;
-		const published = client && sender ? this.#publish(client, sender, packet) : Promise.reject(new Error('not signed in'));
-		published.then(
-			() => done(),
-			(error: Error) => done(error),
-		);
+		if (!client || !sender) done(new Error('not signed in'));
+		else if (packet.qos < 2) this.#publish(client, sender, packet, done);
+		else this.#isUnreleased(client, packet).then((unreleased) => (unreleased ? done() : this.#publish(client, sender, packet, done)));
 	}
 
-	/** Resolves when the packet may be acknowledged; rejects where the connection must be closed instead. */
-	async #publish(client: Client, sender: Sender, packet: PublishPacket): Promise<void> {
-		if (packet.qos === 2 && (await this.#isUnreleased(client, packet))) return;
+	/** Calls `done` when the packet may be acknowledged, with an error where the connection must be closed instead. */
+	#publish(client: Client, sender: Sender, packet: PublishPacket, done: (error?: Error | null) => void): void {
 		const publication = this.#publicationOf(packet.topic);
 		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: {}, raw };
-		if (publication.kind === 'status') return this.#status(frame, packet, publication.sensorId);
+		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: NO_CONTEXT, raw };
+		if (publication.kind === 'status') return void this.#status(frame, packet, publication.sensorId).then(() => done(), done);
 		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
 		packet.retain = false;
 		if (publication.kind === 'unknown') {
-			return this.#refuse(
-				frame,
-				packet,
-				'bad_request',
-				'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}] or status/{sensorId}',
-			);
+			const message = 'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}] or status/{sensorId}';
+			return void this.#refuse(frame, packet, 'bad_request', message).then(() => done(), done);
 		}
 		frame.context = publication.context;
-		for (let attempt = 0; ; attempt++) {
-			try {
-				if (!this.#deliver) throw new Error('the gateway is stopping');
-				const accepted = await this.#deliver(frame);
-				this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
+		this.#take(frame, (error, accepted) => {
+			if (error) return void this.#again(client, packet, frame, error).then(() => done(), done);
+			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
+			done();
+		});
+	}
+
+	#take(frame: Frame, settled: Settled): void {
+		if (this.#taking) this.#taking(frame, settled);
+		else settled(new Error('the gateway is stopping'), 0);
+	}
+
+	/** What was refused is acknowledged. What cannot be taken now is tried again: a full log makes the client wait, not fail. */
+	async #again(client: Client, packet: PublishPacket, frame: Frame, first: Error): Promise<void> {
+		let error: Error | undefined = first;
+		for (let attempt = 0; error; attempt++) {
+			if (!(error instanceof CrowdVisionError)) throw error;
+			if (error.status < 500) {
+				packet.topic = REFUSED_TOPIC;
 				return;
-			} catch (error) {
-				if (!(error instanceof CrowdVisionError)) throw error;
-				if (error.status < 500) {
-					packet.topic = REFUSED_TOPIC;
-					return;
-				}
-				// A full log makes the client wait, not fail: closing would only make it come back with the same message.
-				await pause(backOff(attempt, 50, 2000), this.#stopping.signal);
-				if (client.closed) throw error;
 			}
+			await pause(backOff(attempt, 50, 2000), this.#stopping.signal);
+			if (client.closed) throw error;
+			error = await new Promise((resolve) => this.#take(frame, resolve));
 		}
 	}
 

@@ -1,0 +1,54 @@
+import { TOPICS } from '@crowdvision/contracts';
+import { Aedes, type AedesOptions, type AedesPublishPacket, type Client, type Subscription } from 'aedes';
+
+type Done = (error?: Error) => void;
+
+/**
+ * aedes, without its search for subscribers where there can be none: what devices publish below `telemetry/` goes into the log, and hardly
+ * anybody subscribes to it here. Routing a message to nobody is half of what it costs.
+ */
+export class IngestBroker extends Aedes {
+	/** Filters that may match telemetry, by client. A persistent session keeps its own while it is away. */
+	readonly #interested = new Map<string, Set<string>>();
+
+	constructor(options: AedesOptions) {
+		super(options);
+		this.on('subscribe', (subscriptions, client) => this.#subscribed(client.id, subscriptions));
+		this.on('unsubscribe', (filters, client) => this.#unsubscribed(client.id, filters));
+		this.on('clientDisconnect', (client) => {
+			if (client.clean) this.#interested.delete(client.id);
+		});
+	}
+
+	override publish(packet: AedesPublishPacket, clientOrDone?: Client | Done, done?: Done): void {
+		const settled = typeof clientOrDone === 'function' ? clientOrDone : done;
+		const routed = this.#interested.size > 0 || packet.retain || !packet.topic.startsWith(TELEMETRY);
+		if (!routed) {
+			settled?.();
+			return;
+		}
+		// aedes takes (packet, done) and (packet, client, done); its types know the first only.
+		(super.publish as (...all: unknown[]) => void).call(this, packet, clientOrDone, done);
+	}
+
+	#subscribed(clientId: string, subscriptions: Subscription[]): void {
+		for (const { topic } of subscriptions) {
+			if (!mayMatchTelemetry(topic)) continue;
+			const filters = this.#interested.get(clientId) ?? new Set();
+			this.#interested.set(clientId, filters.add(topic));
+		}
+	}
+
+	#unsubscribed(clientId: string, filters: string[]): void {
+		const kept = this.#interested.get(clientId);
+		for (const filter of filters) kept?.delete(filter);
+		if (kept?.size === 0) this.#interested.delete(clientId);
+	}
+}
+
+const TELEMETRY = `${TOPICS.telemetry}/`;
+
+function mayMatchTelemetry(filter: string): boolean {
+	const [first] = filter.split('/', 1);
+	return first === TOPICS.telemetry || first === '+' || first === '#';
+}
