@@ -14,6 +14,7 @@ import type { Deliver, Source } from './source.ts';
 const LONGEST_LINE = 64 * 1024;
 const MOST_IN_FLIGHT = 256;
 const LOOK_EVERY_MS = 500;
+const HELLO = 'HELLO';
 
 interface SerialParts {
 	credentials: Credentials;
@@ -47,7 +48,7 @@ export class SerialSource implements Source {
 		this.#framer = new LineFramer(
 			LONGEST_LINE,
 			(line) => this.#onLine(line),
-			(bytes) => this.#onGarbage(Buffer.alloc(0), `a line of ${bytes} bytes is longer than ${LONGEST_LINE}`),
+			(bytes) => void this.#onGarbage(Buffer.alloc(0), `a line of ${bytes} bytes is longer than ${LONGEST_LINE}`),
 		);
 	}
 
@@ -119,7 +120,7 @@ export class SerialSource implements Source {
 		this.#stopping.signal.removeEventListener('abort', abort);
 		this.#port = undefined;
 		const torn = this.#framer.reset();
-		if (torn > 0) this.#onGarbage(Buffer.alloc(0), `the port closed in the middle of a line of ${torn} bytes`);
+		if (torn > 0) await this.#onGarbage(Buffer.alloc(0), `the port closed in the middle of a line of ${torn} bytes`);
 	}
 
 	/** A device that was pulled out does not always end the stream; its path is gone all the same. */
@@ -150,9 +151,10 @@ export class SerialSource implements Source {
 	}
 
 	async #take(line: Buffer): Promise<void> {
-		if (!this.#sender) return this.#hello(line);
+		const sender = this.#sender;
+		if (!sender || line.toString('latin1', 0, HELLO.length) === HELLO) return this.#hello(line);
 		const { sensorId, buildingId, roomId } = this.#config.defaults ?? {};
-		const frame: Frame = { transport: 'serial', source: portName(this.#config), sender: this.#sender, context: {}, raw: line };
+		const frame: Frame = { transport: 'serial', source: portName(this.#config), sender, context: {}, raw: line };
 		try {
 			frame.parsed = withDefaults(parseJson(line), { sensorId, buildingId, roomId });
 		} catch (error) {
@@ -161,7 +163,7 @@ export class SerialSource implements Source {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
 			const accepted = await this.#deliver(frame);
-			this.#parts.devices.heard(portName(this.#config), this.#sender.domainName, 'serial', accepted);
+			this.#parts.devices.heard(portName(this.#config), sender.domainName, 'serial', accepted);
 			for (const seq of seqsOf(frame.parsed)) this.#write(`ACK ${seq}\n`);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError)) this.#parts.logger.error({ err: error }, 'serial: a line failed');
@@ -170,12 +172,17 @@ export class SerialSource implements Source {
 		}
 	}
 
-	/** `HELLO <deviceId> <token>`, the first line where the port asks for a token. */
+	/**
+	 * `HELLO <deviceId> <token>`, the first line where the port asks for a token, and again whenever the device has restarted. Where it does not
+	 * ask, the port stays what its configuration says.
+	 */
 	async #hello(line: Buffer): Promise<void> {
 		const [word, deviceId, token] = line.toString('latin1').trim().split(' ');
+		if (this.#config.requireToken) this.#sender = undefined;
 		try {
-			if (word !== 'HELLO') throw new CrowdVisionError('unauthenticated', 'The first line must be HELLO <deviceId> <token>');
-			this.#sender = await this.#parts.credentials.namedSender(deviceId, token);
+			if (word !== HELLO) throw new CrowdVisionError('unauthenticated', 'The first line must be HELLO <deviceId> <token>');
+			const sender = await this.#parts.credentials.namedSender(deviceId, token);
+			this.#sender ??= sender;
 			this.#parts.devices.connected(portName(this.#config), this.#sender.domainName, 'serial');
 			this.#write('OK\n');
 		} catch {
@@ -183,11 +190,14 @@ export class SerialSource implements Source {
 		}
 	}
 
-	#onGarbage(line: Buffer, message: string): void {
+	/** Resolves when it is listed. */
+	async #onGarbage(line: Buffer, message: string): Promise<void> {
 		const received = { transport: 'serial' as const, source: portName(this.#config), sender: this.#sender, raw: line };
-		this.#parts.refuse(received, new CrowdVisionError('not_json', message)).catch((error: unknown) => {
+		try {
+			await this.#parts.refuse(received, new CrowdVisionError('not_json', message));
+		} catch (error) {
 			if (!(error instanceof CrowdVisionError)) this.#parts.logger.error({ err: error }, 'serial: a refusal could not be kept');
-		});
+		}
 	}
 
 	#write(text: string): void {

@@ -228,6 +228,29 @@ export function breakableDisk(): { faults: DiskFaults; breakDown(): void; mend()
 	return { faults: { failing }, breakDown: () => void Atomics.store(failing, 0, 1), mend: () => void Atomics.store(failing, 0, 0) };
 }
 
+/** A disk that does nothing while it is held, and counts what it has done. */
+export function heldDisk(): { worker(real: CommitWorker): CommitWorker; hold(): void; release(): void; written(): number } {
+	let gate = Promise.withResolvers<void>();
+	gate.resolve();
+	let written = 0;
+	return {
+		worker: (real) => ({
+			async send(request) {
+				await gate.promise;
+				const answer = await real.send(request);
+				if (request.kind === 'write' && !answer.error) written++;
+				return answer;
+			},
+			close: () => real.close(),
+		}),
+		hold: () => {
+			gate = Promise.withResolvers();
+		},
+		release: () => gate.resolve(),
+		written: () => written,
+	};
+}
+
 /** Waits until a refusal with this code is in the rejected list, and resolves with it. */
 export function refusedAs(world: GatewayWorld, code: string, source?: string): Promise<Rejection> {
 	return waitFor(`a refusal with ${code}`, async () =>

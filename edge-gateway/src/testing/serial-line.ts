@@ -1,0 +1,80 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SerialPort } from 'serialport';
+import { onTestFinished } from 'vitest';
+import { findProgram, type Running, start } from '../../../test/support/processes.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+
+/** A cable of two real pseudo-terminals, and a device at one end. */
+export interface SerialLine {
+	/** What gateway.yaml would name. */
+	path: string;
+	/** Everything the gateway has answered, line by line. */
+	answers: string[];
+	/** Sends lines, each with its newline. Resolves when the terminal has taken them. */
+	send(...lines: (string | object)[]): Promise<void>;
+	sendBytes(bytes: Buffer): Promise<void>;
+	/** Waits until the gateway has answered so, at or after place `from` of `answers`. */
+	answered(line: string, from?: number): Promise<void>;
+	/** Pulls the adapter out: both ends vanish. */
+	unplug(): Promise<void>;
+	plug(): Promise<void>;
+}
+
+/** Plugged in from the beginning unless told otherwise; gone when the test ends. */
+export async function serialLine(plugged = true): Promise<SerialLine> {
+	const socat = findProgram('socat');
+	if (!socat) throw new Error('socat is not installed');
+	const dir = mkdtempSync(join(tmpdir(), 'crowdvision-serial-'));
+	const [device, host] = [join(dir, 'device'), join(dir, 'host')];
+	const answers: string[] = [];
+	let cable: Running | undefined;
+	let port: SerialPort | undefined;
+	const unplug = async () => {
+		const [open, running] = [port, cable];
+		port = cable = undefined;
+		if (open?.isOpen) await new Promise<void>((resolve) => open.close(() => resolve()));
+		await running?.stop();
+	};
+	const plug = async () => {
+		cable = await start(socat, {
+			args: ['-d', '-d', `pty,raw,echo=0,link=${device}`, `pty,raw,echo=0,link=${host}`],
+			ready: /starting data transfer loop/,
+		});
+		await waitFor('both ends', () => existsSync(device) && existsSync(host));
+		const opened = new SerialPort({ path: device, baudRate: 115_200, autoOpen: false });
+		await new Promise<void>((resolve, reject) => opened.open((error) => (error ? reject(error) : resolve())));
+		opened.on('error', () => undefined);
+		let rest = '';
+		opened.on('data', (chunk: Buffer) => {
+			const lines = (rest + chunk.toString('latin1')).split('\n');
+			rest = lines.pop()!;
+			answers.push(...lines);
+		});
+		port = opened;
+	};
+	onTestFinished(async () => {
+		await unplug();
+		rmSync(dir, { recursive: true, force: true });
+	});
+	if (plugged) await plug();
+	const sendBytes = async (bytes: Buffer) => {
+		if (!port) throw new Error('not plugged in');
+		const to = port;
+		await new Promise<void>((resolve, reject) => to.write(bytes, (error) => (error ? reject(error) : resolve())));
+	};
+	return {
+		path: host,
+		answers,
+		send: (...lines) => sendBytes(Buffer.from(lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))),
+		sendBytes,
+		async answered(line, from = 0) {
+			await waitFor(`the answer ${line}`, () => answers.indexOf(line, from) >= 0).catch((error: Error) => {
+				throw new Error(`${error.message}; there were ${answers.slice(-10).join(', ') || 'none'}`, { cause: error });
+			});
+		},
+		unplug,
+		plug,
+	};
+}
