@@ -103,6 +103,7 @@ await runMain(async () => {
 		gateway.attach(server);
 		for (const service of services) if (service !== gateway) service.attach?.(server);
 		lifecycle.onStop('http', () => closeServer(server));
+		lifecycle.onStop('dashboards', () => socket.detach?.());
 		lifecycle.onStop('intake', () => gateway.stopIntake());
 		const port = await listen(server, config.port, config.host);
 		await gateway.start();
