@@ -20,10 +20,14 @@ export class IngestBroker extends Aedes {
 		});
 	}
 
+	/** Whether a message must be routed: somebody may want it, or it is no reading. */
+	isRouted(packet: { topic: string; retain: boolean }): boolean {
+		return this.#interested.size > 0 || packet.retain || !packet.topic.startsWith(TELEMETRY);
+	}
+
 	override publish(packet: AedesPublishPacket, clientOrDone?: Client | Done, done?: Done): void {
 		const settled = typeof clientOrDone === 'function' ? clientOrDone : done;
-		const routed = this.#interested.size > 0 || packet.retain || !packet.topic.startsWith(TELEMETRY);
-		if (!routed) {
+		if (!this.isRouted(packet)) {
 			settled?.();
 			return;
 		}

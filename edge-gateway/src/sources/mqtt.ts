@@ -13,6 +13,7 @@ import type { Registry } from '../registry.ts';
 import { IngestBroker } from './ingest-broker.ts';
 import { isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
 import { PacketGuard } from './packet-guard.ts';
+import { PubackWriter } from './puback-writer.ts';
 import type { Deliver, Source, Take } from './source.ts';
 
 const MAX_MESSAGE = 1024 * 1024;
@@ -58,6 +59,7 @@ export class MqttSource implements Source {
 		maxPayload: MAX_MESSAGE,
 		handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
 	});
+	readonly #pubacks = new PubackWriter();
 	readonly #connections = new Set<Duplex>();
 	readonly #senders = new WeakMap<Client, Sender>();
 	readonly #topics = new Map<string, Publication>();
@@ -202,8 +204,26 @@ export class MqttSource implements Source {
 		this.#take(frame, (error, accepted) => {
 			if (error) return void this.#again(client, packet, frame, error).then(() => done(), done);
 			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
+			this.#acknowledge(client, packet);
 			done();
 		});
+	}
+
+	/**
+	 * Acknowledges here what nobody else is to get, as aedes would take longer for it than everything before; for aedes it is then a message of
+	 * QoS 0. Where the client does not read its acknowledgements, aedes does it, and waits.
+	 */
+	#acknowledge(client: Client, packet: PublishPacket): void {
+		const { messageId } = packet;
+		const connection = client.conn as Duplex;
+		if (packet.qos !== 1 || messageId === undefined) return;
+		if (connection.writableNeedDrain || this.#broker.isRouted(packet)) {
+			// In the order they came in (MQTT-4.6.0-2).
+			this.#pubacks.flush(connection);
+			return;
+		}
+		this.#pubacks.add(connection, messageId);
+		packet.qos = 0;
 	}
 
 	#take(frame: Frame, settled: Settled): void {
