@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedBus } from '@crowdvision/bus';
@@ -30,6 +30,8 @@ export interface GatewayWorldOptions {
 	/** What the disk does wrong. */
 	faults?: DiskFaults;
 	logger?: Logger;
+	/** A folder to begin with, copied as it is at this moment. */
+	copyOf?: string;
 	/** Stands between the log and its thread. */
 	worker?: (real: CommitWorker) => CommitWorker;
 }
@@ -84,12 +86,13 @@ export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promi
 }
 
 async function open(
-	{ settings = {}, faults, logger = createLogger('test', 'silent'), worker: between = (real) => real }: GatewayWorldOptions,
+	{ settings = {}, faults, logger = createLogger('test', 'silent'), copyOf, worker: between = (real) => real }: GatewayWorldOptions,
 	undo: (() => Promise<void>)[],
 	stop: () => Promise<void>,
 ): Promise<GatewayWorld> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
 	undo.push(() => rm(dataDir, { recursive: true, force: true }));
+	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true });
 	const worker = between(startCommitWorker(faults));
 	undo.push(() => worker.close());
 	const config: GatewayConfig = {

@@ -62,14 +62,14 @@ export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 }
 
 /** A raw client that was let in. */
-export async function rawSignedIn(world: GatewayWorld, username: string, password: string): Promise<RawMqtt> {
+export async function rawSignedIn(world: GatewayWorld, username: string, password: string, clientId = 'raw'): Promise<RawMqtt> {
 	const client = await rawMqtt(world);
 	client.send({
 		cmd: 'connect',
 		protocolId: 'MQTT',
 		protocolVersion: 4,
 		clean: true,
-		clientId: `raw-${username}`,
+		clientId,
 		keepalive: 60,
 		username,
 		password: Buffer.from(password),
