@@ -28,16 +28,22 @@ export class Devices {
 	connected(id: string, domainName: string | undefined, transport: Transport, trouble?: string): void {
 		const device = this.#get(id, domainName, transport);
 		device.connected = true;
+		device.domainName = domainName;
 		device.lastSeen = Date.now();
 		if (trouble === undefined) delete device.trouble;
 		else device.trouble = trouble;
 	}
 
-	disconnected(id: string, transport: Transport, trouble?: string): void {
+	disconnected(id: string, transport: Transport): void {
 		const device = this.#devices.get(`${transport} ${id}`);
-		if (!device) return;
+		if (device) device.connected = false;
+	}
+
+	/** Something that should be there is not, or does not work; it is listed also when it never was there. */
+	missing(id: string, domainName: string | undefined, transport: Transport, trouble: string): void {
+		const device = this.#get(id, domainName, transport);
 		device.connected = false;
-		if (trouble !== undefined) device.trouble = trouble;
+		device.trouble = trouble;
 	}
 
 	heard(id: string, domainName: string | undefined, transport: Transport, readings: number): void {

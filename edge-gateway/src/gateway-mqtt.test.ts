@@ -221,6 +221,58 @@ describe('two devices', () => {
 	});
 });
 
+it('keeps no readings in memory for a subscriber that is away', async () => {
+	const { id, token, topic, sensorId } = await newDevice();
+	const subscriber = await mqttClient(world.mqttUrl, id, token, { clientId: 'away', clean: false });
+	await subscriber.subscribeAsync([`telemetry/+/+/${sensorId}`, `command/${sensorId}`], { qos: 1 });
+	await subscriber.endAsync();
+	const publisher = await mqttClient(world.mqttUrl, id, token, { clientId: 'here' });
+	await publisher.publishAsync(topic, '{"metric":"co2","value":1}', { qos: 1 });
+	const back = await mqttClient(world.mqttUrl, id, token, { clientId: 'away', clean: false });
+	const heard: string[] = [];
+	back.on('message', (_topic, payload) => heard.push(payload.toString()));
+	await publisher.publishAsync(topic, '{"metric":"co2","value":2}', { qos: 1 });
+	await waitFor('what is published now', () => heard.length > 0);
+	expect(heard).toEqual(['{"metric":"co2","value":2}']);
+});
+
+it('keeps nothing for a subscriber that is away of what it was refused, though it asked in one packet for what it may have', async () => {
+	const { id, token, sensorId } = await newDevice();
+	const other = await newDevice();
+	const comes = async () => {
+		const client = await rawMqtt(world);
+		client.send({
+			cmd: 'connect',
+			protocolId: 'MQTT',
+			protocolVersion: 4,
+			clean: false,
+			keepalive: 60,
+			clientId: 'sly',
+			username: id,
+			password: Buffer.from(token),
+		});
+		await client.next('connack');
+		return client;
+	};
+	const first = await comes();
+	first.send({
+		cmd: 'subscribe',
+		messageId: 1,
+		subscriptions: [`command/${sensorId}`, '#', 'status/+'].map((topic) => ({ topic, qos: 1 as const })),
+	});
+	expect(await first.next('suback')).toMatchObject({ granted: [1, 128, 128] });
+	first.end();
+	const publisher = await mqttClient(world.mqttUrl, other.id, other.token);
+	await publisher.publishAsync(`status/${other.sensorId}`, 'online', { qos: 1, retain: true });
+	await publisher.publishAsync(other.topic, '{"metric":"co2","value":1}', { qos: 1 });
+	const second = await comes();
+	for (let i = 0; i < 3; i++) {
+		second.send({ cmd: 'pingreq' });
+		await second.next('pingresp');
+	}
+	expect(second.received).toEqual([]);
+});
+
 it('stores a message of QoS 2 once, however often it is sent before it is released', async () => {
 	const { id, token, topic, sensorId } = await newDevice();
 	const client = await rawSignedIn(world, id, token);

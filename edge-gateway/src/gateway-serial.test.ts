@@ -209,6 +209,7 @@ describe('a port that asks for a token', () => {
 		}
 		await line.send(`HELLO serial-1 ${token}`);
 		await line.answered('OK');
+		expect(await devices(world)).toMatchObject([{ id: line.path, connected: true, domainName: 'acme' }]);
 		await line.send(reading(2, { sensorId: 's', ...place }), reading(3, { sensorId: 'other', ...place }));
 		await line.answered('NAK 3 forbidden');
 		await line.answered('ACK 2');

@@ -11,6 +11,7 @@ import type { Frame, Intake, Settled } from '../intake.ts';
 import { notAllowed, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import { IngestBroker } from './ingest-broker.ts';
+import { guardSessions, isUnreleased, lowered } from './mqtt-sessions.ts';
 import { isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
 import { PacketGuard } from './packet-guard.ts';
 import { PubackWriter } from './puback-writer.ts';
@@ -27,11 +28,6 @@ const REFUSED_TOPIC = '$refused';
 const NO_CONTEXT = {};
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
-
-/** What aedes keeps of messages of QoS 2 that were not released yet; its types leave it out. */
-interface Unreleased {
-	persistence: { incomingGetPacket(client: Client, packet: PublishPacket): Promise<unknown> };
-}
 
 interface MqttParts {
 	credentials: Credentials;
@@ -72,7 +68,9 @@ export class MqttSource implements Source {
 			connectTimeout: CONNECT_TIMEOUT_MS,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
-			authorizeSubscribe: (client, subscription, done) => done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+			authorizeSubscribe: (client, subscription, done) =>
+				done(null, this.#maySubscribe(client, subscription.topic) ? lowered(client, subscription) : null),
+			authorizeForward: (client, packet) => (this.#maySubscribe(client, packet.topic) ? packet : null),
 		});
 		this.#broker.on('clientReady', (client) => {
 			const sender = this.#senders.get(client);
@@ -104,6 +102,7 @@ export class MqttSource implements Source {
 	async start(_deliver: Deliver, take: Take): Promise<void> {
 		this.#taking = take;
 		await this.#broker.listen();
+		guardSessions(this.#broker, (client, filter) => this.#maySubscribe(client, filter));
 		await new Promise<void>((resolve, reject) => {
 			const { host, port } = this.#parts;
 			this.#server.once('error', (error: NodeJS.ErrnoException) => {
@@ -178,14 +177,20 @@ export class MqttSource implements Source {
 
 	#maySubscribe(client: Client, filter: string): boolean {
 		const sender = this.#senders.get(client);
-		return sender !== undefined && maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId);
+		if (!sender || this.#isRevoked(sender)) return false;
+		return maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId);
+	}
+
+	/** A token may be revoked while its device is connected. */
+	#isRevoked(sender: Sender): boolean {
+		return this.#parts.registry.isRevoked(sender.id, sender.issuedAt);
 	}
 
 	#authorizePublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
 		const sender = client ? this.#senders.get(client) : undefined;
 		if (!client || !sender) done(new Error('not signed in'));
 		else if (packet.qos < 2) this.#publish(client, sender, packet, done);
-		else this.#isUnreleased(client, packet).then((unreleased) => (unreleased ? done() : this.#publish(client, sender, packet, done)));
+		else isUnreleased(this.#broker, client, packet).then((unreleased) => (unreleased ? done() : this.#publish(client, sender, packet, done)));
 	}
 
 	/** Calls `done` when the packet may be acknowledged, with an error where the connection must be closed instead. */
@@ -246,20 +251,12 @@ export class MqttSource implements Source {
 		}
 	}
 
-	/** A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2); it is only acknowledged again. */
-	#isUnreleased(client: Client, packet: PublishPacket): Promise<boolean> {
-		const { persistence } = this.#broker as unknown as Unreleased;
-		return persistence.incomingGetPacket(client, packet).then(
-			() => true,
-			() => false,
-		);
-	}
-
 	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
 		const { sender } = frame;
 		const buildingId = this.#parts.registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
 		const allowed =
-			isOwn(sender, sensorId) || (!sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, this.#parts.registry));
+			!this.#isRevoked(sender) &&
+			(isOwn(sender, sensorId) || (!sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, this.#parts.registry)));
 		if (!allowed) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');

@@ -90,7 +90,7 @@ export class SerialSource implements Source {
 	#say(trouble: string): void {
 		if (this.#trouble !== trouble) this.#parts.logger.warn({ port: this.name }, `serial: ${trouble}`);
 		this.#trouble = trouble;
-		this.#parts.devices.disconnected(portName(this.#config), 'serial', trouble);
+		this.#parts.devices.missing(portName(this.#config), undefined, 'serial', trouble);
 	}
 
 	/** From opening to closing. Rejects when the port cannot be opened. */
