@@ -1,20 +1,34 @@
 import type { Gap } from './types.ts';
 
+/** A gap, or offsets that were given out but never to a record on disk: nothing is missing there, whatever becomes of what stands around them. */
+export interface KnownGap {
+	from: number;
+	to: number;
+	reason: Gap['reason'] | 'unwritten';
+}
+
 const MOST = 1000;
-const GRAVITY: Record<Gap['reason'], number> = { damaged: 3, 'dropped-oldest': 2, 'dropped-newest': 2, expired: 2, consumed: 1 };
+const GRAVITY: Record<KnownGap['reason'], number> = {
+	damaged: 3,
+	'dropped-oldest': 2,
+	'dropped-newest': 2,
+	expired: 2,
+	consumed: 1,
+	unwritten: 0,
+};
 
-/** What is known to be gone: sorted, without overlap, and bounded. */
+/** What is known not to be there: sorted, without overlap, and bounded. */
 export class Gaps {
-	#gaps: Gap[];
+	#gaps: KnownGap[];
 
-	constructor(gaps: readonly Gap[] = []) {
+	constructor(gaps: readonly KnownGap[] = []) {
 		this.#gaps = [];
 		for (const gap of gaps) this.add(gap);
 	}
 
 	/** Takes a gap in, and returns those parts of it that were not known yet. */
-	add(gap: Gap): Gap[] {
-		const fresh: Gap[] = [];
+	add(gap: KnownGap): KnownGap[] {
+		const fresh: KnownGap[] = [];
 		let from = gap.from;
 		let at = this.#after(from);
 		const begin = at;
@@ -29,19 +43,20 @@ export class Gaps {
 		return fresh.map((part) => ({ ...part }));
 	}
 
-	/** What of it lies in [from, next), cut to that. */
+	/** What is missing in [from, next), cut to that. */
 	within(from: number, next: number): Gap[] {
 		const found: Gap[] = [];
 		for (let at = this.#after(from); at < this.#gaps.length; at++) {
 			const gap = this.#gaps[at]!;
 			if (gap.from >= next) break;
-			found.push({ from: Math.max(gap.from, from), to: Math.min(gap.to, next - 1), reason: gap.reason });
+			const { reason } = gap;
+			if (reason !== 'unwritten') found.push({ from: Math.max(gap.from, from), to: Math.min(gap.to, next - 1), reason });
 		}
 		return found;
 	}
 
 	/** All of them, as they are now. */
-	all(): Gap[] {
+	all(): KnownGap[] {
 		return this.#gaps.map((gap) => ({ ...gap }));
 	}
 
@@ -57,7 +72,7 @@ export class Gaps {
 		return low;
 	}
 
-	#insert(gap: Gap, hint: number): void {
+	#insert(gap: KnownGap, hint: number): void {
 		let at = Math.max(0, hint - 1);
 		while (at < this.#gaps.length && this.#gaps[at]!.from < gap.from) at++;
 		const before = this.#gaps[at - 1];
@@ -72,7 +87,7 @@ export class Gaps {
 		else this.#gaps.splice(at, 0, gap);
 		if (this.#gaps.length <= MOST) return;
 		// The two oldest become one that covers both, under the graver name: rather told too much than not told.
-		const [first, second] = this.#gaps.splice(0, 2) as [Gap, Gap];
+		const [first, second] = this.#gaps.splice(0, 2) as [KnownGap, KnownGap];
 		const reason = GRAVITY[first.reason] >= GRAVITY[second.reason] ? first.reason : second.reason;
 		this.#gaps.unshift({ from: first.from, to: second.to, reason });
 	}

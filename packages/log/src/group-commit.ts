@@ -19,8 +19,8 @@ export interface GroupCommitOptions {
 	logTime: () => number;
 	/** A batch is on disk; called before anybody who waits for it is told. */
 	onStored: (batch: Batch) => void;
-	/** Everything that was not on disk yet has failed; called before anybody is told. */
-	onFailed: (error: LogWriteError) => void;
+	/** Everything that was not on disk yet has failed, from offset `first` on; called before anybody is told. */
+	onFailed: (error: LogWriteError, first: number) => void;
 }
 
 /**
@@ -154,7 +154,7 @@ export class GroupCommit {
 		const later = this.#pending;
 		this.#pending = undefined;
 		this.#beginSegment = true;
-		this.#options.onFailed(error);
+		this.#options.onFailed(error, batch.first);
 		batch.settle(error);
 		later?.settle(error);
 	}

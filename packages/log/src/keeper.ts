@@ -17,18 +17,27 @@ export interface KeeperView {
 	failed(error: Error): void;
 }
 
+interface Discarded {
+	path: string;
+	/** Offset after its last record. */
+	end: number;
+	release: () => Promise<unknown>;
+}
+
 /** Keeps on disk what stands beside the records: meta file and dedup snapshots; and removes files, once the meta file says that they are gone. */
 export class Keeper {
 	readonly #view: KeeperView;
 	readonly #metaFile: CheckpointFile<LogMeta>;
 	readonly #snapshots: SnapshotFiles;
 	readonly #timer: NodeJS.Timeout;
-	readonly #discarded: { path: string; release: () => Promise<unknown> }[] = [];
+	readonly #snapshotEvery: number;
+	readonly #discarded: Discarded[] = [];
 	#removing: Promise<void> | undefined;
 	#dirty = false;
 	#sinceSnapshot = 0;
 
-	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles) {
+	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles, maxBytes: number) {
+		this.#snapshotEvery = Math.min(SNAPSHOT_EVERY_BYTES, maxBytes / 4);
 		this.#view = view;
 		this.#metaFile = metaFile;
 		this.#snapshots = snapshots;
@@ -45,9 +54,8 @@ export class Keeper {
 	grown(bytes: number): void {
 		this.#dirty = true;
 		this.#sinceSnapshot += bytes;
-		if (this.#sinceSnapshot < SNAPSHOT_EVERY_BYTES) return;
-		this.#sinceSnapshot = 0;
-		this.#snapshots.save(this.#view.snapshot()).catch((error: Error) => this.#view.failed(error));
+		if (this.#sinceSnapshot < this.#snapshotEvery) return;
+		void this.#saveSnapshot();
 	}
 
 	/** Resolves when the log as it is now is in the meta file. */
@@ -63,8 +71,8 @@ export class Keeper {
 	}
 
 	/** Removes a file that is no longer part of the log, after `release`. */
-	discard(path: string, release: () => Promise<unknown>): void {
-		this.#discarded.push({ path, release });
+	discard(file: Discarded): void {
+		this.#discarded.push(file);
 		this.#removing ??= this.#removeDiscarded();
 	}
 
@@ -89,13 +97,19 @@ export class Keeper {
 		});
 	}
 
+	#saveSnapshot(): Promise<void> {
+		this.#sinceSnapshot = 0;
+		return this.#snapshots.save(this.#view.snapshot()).catch((error: Error) => this.#view.failed(error));
+	}
+
 	/**
-	 * Both copies of the meta file say first that it was given up on purpose: a file that is gone without that counts as lost. Where they cannot be
-	 * written the disk may be full, and needs the room.
+	 * Its keys go into a snapshot first, if they are in none yet, and both copies of the meta file say that it was given up on purpose: a file that
+	 * is gone without that counts as lost. Where that cannot be written the disk may be full, and needs the room.
 	 */
 	async #removeDiscarded(): Promise<void> {
 		while (this.#discarded.length > 0) {
 			const files = this.#discarded.splice(0);
+			if (files.some(({ end }) => end > this.#snapshots.newest)) await this.#saveSnapshot();
 			for (let copy = 0; copy < 2; copy++) await this.write().catch((error: Error) => this.#view.failed(error));
 			for (const { path, release } of files) {
 				await release();

@@ -86,6 +86,7 @@ export class Log {
 			},
 			metaFile,
 			found.snapshots,
+			options.maxBytes,
 		);
 		this.#cursors = new Cursors(
 			found.cursors,
@@ -93,9 +94,9 @@ export class Log {
 			() => this.#keeper.touch(),
 			() => this.#save(),
 		);
-		this.#retention = new Retention(options, this.#segments, this.#cursors, this.#gaps, ({ path }) => {
+		this.#retention = new Retention(options, this.#segments, this.#cursors, this.#gaps, ({ path }, end) => {
 			this.#reader.forget(path);
-			this.#keeper.discard(path, () => worker.send({ kind: 'close', file: path }));
+			this.#keeper.discard({ path, end, release: () => worker.send({ kind: 'close', file: path }) });
 		});
 		this.#commits = new GroupCommit(
 			{
@@ -112,9 +113,11 @@ export class Log {
 					this.#keeper.grown(length);
 					for (const entry of this.#waiting) if (this.#segments.end > entry.offset) entry.wake();
 				},
-				onFailed: (error) => {
+				onFailed: (error, first) => {
 					this.#trouble = error.message;
 					this.#dedup.rollback();
+					this.#gaps.add({ from: first, to: this.nextOffset - 1, reason: 'unwritten' });
+					this.#keeper.touch();
 				},
 			},
 			this.#segments,

@@ -1,4 +1,4 @@
-import type { Gap } from './types.ts';
+import type { KnownGap } from './gaps.ts';
 
 /** What is kept beside the segments, and may be a second old after a crash. */
 export interface LogMeta {
@@ -14,8 +14,8 @@ export interface LogMeta {
 	/** True only while the log is closed in good order. */
 	clean: boolean;
 	cursors: Record<string, number>;
-	/** What is gone, for those who have still to pass it. */
-	gaps: readonly Gap[];
+	/** What is not there, for those who have still to pass it. */
+	gaps: readonly KnownGap[];
 }
 
 /** True for what `LogMeta` says; a checksum alone does not tell who wrote it. */
@@ -39,7 +39,7 @@ function isOffset(value: unknown): value is number {
 	return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function isGap(value: unknown): value is Gap {
+function isGap(value: unknown): value is KnownGap {
 	if (typeof value !== 'object' || value === null) return false;
 	const { from, to, reason } = value as Record<string, unknown>;
 	return isOffset(from) && isOffset(to) && typeof reason === 'string';

@@ -72,11 +72,13 @@ export function recover(dir: string, metaFile: CheckpointFile<LogMeta>, dedupOpt
 
 	const isNew = !meta && segments.length === 0 && snapshotOffset === 0;
 	const next = Math.max(known, given, meta?.next ?? 0);
+	const nextOffset = endedInOrder || isNew ? next : next + LEFT_OUT_AFTER_CRASH;
+	gaps.add({ from: known, to: nextOffset - 1, reason: 'unwritten' });
 	return {
 		id,
 		segments,
 		end,
-		nextOffset: endedInOrder || isNew ? next : next + LEFT_OUT_AFTER_CRASH,
+		nextOffset,
 		logTime: Math.max(logTime, seconds),
 		cursors: meta?.cursors ?? {},
 		gaps,

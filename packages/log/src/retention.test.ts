@@ -2,7 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Log } from './log.ts';
-import { LogWorld, numbered } from './testing/log-world.ts';
+import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
 import { LogFullError, type LogOptions } from './types.ts';
 
@@ -174,6 +174,15 @@ describe('a full log that drops the newest', () => {
 		expect((await (await world.open(dir, small)).read(end)).gaps).toEqual([gap]);
 		expect(world.incidents).toEqual([]);
 	});
+});
+
+it('knows a redelivery of what it gave up, also after a kill', async () => {
+	const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
+	for (let n = 0; n < 300; n++) await log.append([{ payload: `${n}`.padEnd(KIB), key: key(n) }]);
+	await vi.waitFor(() => expect(bytesOnDisk()).toBe(log.stats().bytes));
+	const killed = await world.openAsIfKilled(dir, { ...small, whenFull: 'drop-oldest' });
+	expect(killed.startOffset).toBeGreaterThan(200);
+	for (let n = 0; n < 300; n++) expect(killed.look(key(n))).toBe('duplicate');
 });
 
 describe('age', () => {

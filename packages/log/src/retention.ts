@@ -20,10 +20,10 @@ export class Retention {
 	readonly #segments: Segments;
 	readonly #cursors: Cursors;
 	readonly #gaps: Gaps;
-	readonly #discard: (segment: Segment) => void;
+	readonly #discard: (segment: Segment, end: number) => void;
 
-	/** `discard` is given each segment that is no longer part of the log, to remove its file. */
-	constructor(options: RetentionOptions, segments: Segments, cursors: Cursors, gaps: Gaps, discard: (segment: Segment) => void) {
+	/** `discard` is given each segment that is no longer part of the log, and the offset it ended before, to remove its file. */
+	constructor(options: RetentionOptions, segments: Segments, cursors: Cursors, gaps: Gaps, discard: (segment: Segment, end: number) => void) {
 		this.#options = options;
 		this.#segments = segments;
 		this.#cursors = cursors;
@@ -73,6 +73,6 @@ export class Retention {
 				this.dropped[reason === 'expired' ? 'expired' : 'oldest'] += lost.to - lost.from + 1;
 			}
 		}
-		this.#discard(oldest);
+		this.#discard(oldest, end);
 	}
 }

@@ -80,9 +80,8 @@ describe('a disk that refuses writes', () => {
 		const log = await world.open();
 		await log.append([{ payload: 'a' }]);
 		world.disk.tear();
-		const original = log.append([{ payload: 'b', key: key(1) }]);
+		const { started: original } = await world.writing(() => log.append([{ payload: 'b', key: key(1) }]));
 		const outcomes: Promise<unknown>[] = [original];
-		await vi.waitFor(() => expect(world.writes).toBeGreaterThan(2));
 		expect(log.look(key(1))).toBe('duplicate');
 		outcomes.push(log.durable(), log.append([{ payload: 'c', key: key(2) }]), log.durable());
 		for (const outcome of await Promise.allSettled(outcomes)) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
@@ -113,9 +112,7 @@ describe('a disk that refuses writes', () => {
 		await log.append(mib(14));
 		await log.append(mib(14));
 		// The commit after which a snapshot is due is under way when the next record comes in, and that one fails.
-		const before = world.writes;
-		const last = log.append(mib(6));
-		await vi.waitFor(() => expect(world.writes).toBeGreaterThan(before));
+		const { started: last } = await world.writing(() => log.append(mib(6)));
 		const failing = log.append([{ payload: 'x', key: key(1) }]);
 		await last;
 		world.disk.refuse();

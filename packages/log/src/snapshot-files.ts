@@ -26,6 +26,11 @@ export class SnapshotFiles {
 		return this.#paths.length === 0;
 	}
 
+	/** The offset that the newest one is true at; 0 where there is none. */
+	get newest(): number {
+		return Number(this.#paths.at(-1)?.slice(-25, -5) ?? 0);
+	}
+
 	/** The newest undamaged one. Damaged ones are removed and told to `onDamaged`. */
 	load(options: Partial<DedupOptions>, onDamaged: (path: string) => void): DedupSnapshot | undefined {
 		for (const path of this.#paths.toReversed()) {

@@ -49,6 +49,14 @@ export class LogWorld {
 		return this.open(this.folders.asIfKilled(dir), options);
 	}
 
+	/** Does something, and resolves in the same turn in which the next write sets out for the disk. */
+	async writing<T>(start: () => T): Promise<{ started: T }> {
+		const before = this.writes;
+		const started = start();
+		while (this.writes === before) await new Promise((resolve) => setImmediate(resolve));
+		return { started };
+	}
+
 	async end(): Promise<void> {
 		this.disk.mend();
 		await Promise.allSettled(this.#logs.splice(0).map((log) => log.close()));

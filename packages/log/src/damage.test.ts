@@ -1,0 +1,321 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CheckpointFile } from './checkpoint-file.ts';
+import { Log } from './log.ts';
+import type { LogMeta } from './meta.ts';
+import type { DedupKey } from './record.ts';
+import { type Damage, damage, type Stand, seeded, standsOf } from './testing/damage.ts';
+import { key, LogWorld, numbered } from './testing/log-world.ts';
+import { covers, type Everything, readAll } from './testing/read-all.ts';
+import type { Gap, Incident, LogOptions } from './types.ts';
+
+const DAMAGES = Number(process.env.FAULT_DAMAGES_LOG ?? 360);
+const options: Partial<LogOptions> = { maxBytes: 96 * 1024, segmentBytes: 8 * 1024, whenFull: 'drop-oldest' };
+
+/** What comes after the damage must not push anything out. */
+const roomy: Partial<LogOptions> = { ...options, maxBytes: 1024 * 1024 };
+
+interface Kept {
+	text: string;
+	key: DedupKey;
+}
+
+/** A log that has seen life, as one process left it behind. */
+interface Populated {
+	dir: string;
+	id: string;
+	/** What it must give back: acknowledged, and still held. */
+	kept: Map<number, Kept>;
+	/** What was on its way to the disk. */
+	underWay: Set<string>;
+	/** No offset from here on was ever given out. */
+	given: number;
+	stands: Map<number, Stand>;
+	cursors: Map<string, number>;
+	/** What of its end the meta file knows. */
+	metaEnd: number;
+	gaps: Gap[];
+}
+
+let world: LogWorld;
+const populated: Populated[] = [];
+
+/** Several sources, segments, lives and a failed write; a cursor that has lost something; then the end asked for. */
+async function populate(ending: 'closed' | 'killed' | 'killed in the midst of it'): Promise<Populated> {
+	let dir = world.folders.make();
+	let log = await world.open(dir, options);
+	const kept = new Map<number, Kept>();
+	let serial = 0;
+	const append = async (count: number) => {
+		for (let left = count; left > 0; ) {
+			const records = Array.from({ length: Math.min(left, 1 + (serial % 5)) }, () => {
+				const text = `${serial} `.padEnd(40 + ((serial * 37) % 200), '.');
+				return { payload: text, key: { source: `s${serial % 4}`, boot: serial % 8 < 4 ? '' : 'b', seq: 1 + serial++, hash: 1 } };
+			});
+			left -= records.length;
+			const { first } = await log.append(records);
+			for (const [index, { payload, key: itsKey }] of records.entries()) kept.set(first + index, { text: payload, key: itsKey });
+		}
+	};
+	const relay = () => log.cursor('relay');
+	log.cursor('slow').commit(0);
+	await append(300);
+	relay().commit(200);
+	await log.flush();
+	dir = world.folders.asIfKilled(dir);
+	log = await world.open(dir, options);
+	await append(200);
+	world.disk.refuse();
+	await log.append([{ payload: 'never there', key: key(1e6) }]).catch(() => undefined);
+	world.disk.mend();
+	await append(100);
+	await log.close();
+	log = await world.open(dir, options);
+	await append(80);
+	relay().commit(log.endOffset - 20);
+	await log.flush();
+	const underWay = new Set<string>();
+	if (ending === 'closed') await log.close();
+	if (ending === 'killed in the midst of it') {
+		await append(60);
+		for (const record of numbered(7, 0, 50)) {
+			underWay.add(record.payload);
+			void log.append([record]);
+		}
+	}
+	const given = log.nextOffset;
+	const cursors = new Map(log.cursors());
+	const left = ending === 'closed' ? dir : world.folders.asIfKilled(dir);
+	const meta = new CheckpointFile<LogMeta>(join(left, 'meta')).read().value!;
+	for (const offset of kept.keys()) if (offset < meta.start) kept.delete(offset);
+	expect(kept.size).toBeGreaterThan(300);
+	return {
+		dir: left,
+		id: log.id,
+		kept,
+		underWay,
+		given,
+		stands: standsOf(left),
+		cursors,
+		metaEnd: meta.end,
+		gaps: meta.gaps.filter((gap): gap is Gap => gap.reason !== 'unwritten'),
+	};
+}
+
+beforeAll(async () => {
+	world = new LogWorld();
+	for (const ending of ['closed', 'killed', 'killed in the midst of it'] as const) populated.push(await populate(ending));
+});
+afterAll(() => world.end());
+
+const size = ({ from, to }: { from: number; to: number }) => to - from + 1;
+const told = (all: Everything, incidents: readonly Incident[]) => [
+	...all.gaps.filter(({ reason }) => reason === 'damaged'),
+	...incidents.flatMap(({ lost }) => lost ?? []),
+];
+
+/** One damage on a copy, and everything P2 promises of it. */
+async function survive(before: Populated, index: number, random: () => number): Promise<void> {
+	const dir = world.folders.copy(before.dir);
+	const harm = damage(dir, random);
+	const incidents: Incident[] = [];
+	const onIncident = (incident: Incident) => void incidents.push(incident);
+	const log = await Log.open({ dir, worker: world.worker, ...roomy, onIncident });
+
+	// What no damage touched is read, in order; nothing is made up.
+	const all = await readAll(log, 0, 1 + Math.floor(random() * 300));
+	const read = new Map(all.records.map(({ offset, text }) => [offset, text]));
+	expect([...read.keys()]).toEqual([...read.keys()].sort((a, b) => a - b));
+	expect(read.size).toBe(all.records.length);
+	for (const [offset, text] of read) if (before.kept.get(offset)?.text !== text) expect([...before.underWay]).toContain(text);
+	const touched = (offset: number) => isTouched(before.stands.get(offset)!, harm);
+	const missing = [...before.kept.keys()].filter((offset) => !read.has(offset));
+	expect(missing.filter((offset) => !touched(offset))).toEqual([]);
+
+	// Every loss is told, and nothing that can be read is called lost.
+	const { first } = await log.append([{ payload: 'after', key: key(1, 'after') }]);
+	const after = await readAll(log);
+	const ranges = told(after, incidents);
+	const isTold = covers(ranges);
+	const unknowable = (offset: number) => offset >= before.metaEnd && isUnknowable(before, index, harm);
+	expect(missing.filter((offset) => !isTold(offset) && !unknowable(offset))).toEqual([]);
+	expect([...read.keys()].filter(isTold)).toEqual([]);
+	expect(after.records.map(({ text }) => text)).toEqual([...read.values(), 'after']);
+	for (const range of ranges) {
+		// Of a log that was closed in good order, nothing but what is missing is told; after a crash its end may have been further on than we know.
+		const sure = index === 0 ? before.given - 1 : Math.max(...before.kept.keys());
+		const more = { from: range.from, to: Math.min(range.to, sure) };
+		const really = missing.filter(covers([more])).length;
+		if (more.to >= more.from) expect(really).toBe(size(more));
+		if (index === 0) expect(range.to).toBeLessThanOrEqual(sure);
+		else expect(size(range)).toBeLessThan(1000);
+	}
+	// What had been given up before is told as it was.
+	const givenUp = after.gaps.filter(({ reason }) => reason !== 'damaged');
+	expect(givenUp).toEqual(before.gaps);
+
+	// No offset twice, and no id of another life.
+	expect(log.id).toBe(before.id);
+	expect(first).toBeGreaterThanOrEqual(before.given);
+	for (const [name, position] of log.cursors()) expect(position).toBeLessThanOrEqual(before.cursors.get(name)!);
+	expect([...log.cursors().keys()]).toEqual([...before.cursors.keys()]);
+
+	// Dedup forgets only what is gone, and takes nothing fresh for a duplicate.
+	for (const [offset, { key: itsKey }] of before.kept) {
+		const verdict = log.look(itsKey);
+		if (read.has(offset)) expect(verdict).toBe('duplicate');
+		else if (verdict !== 'duplicate') expect([verdict, isTold(offset) || unknowable(offset)]).toEqual(['new', true]);
+		expect(log.look({ ...itsKey, hash: 2 })).not.toBe('duplicate');
+	}
+	for (const fresh of [key(1, 'fresh'), { ...key(1e6, 's1'), boot: '' }, { ...key(1e6, 's1'), boot: 'b' }, key(1e6)])
+		expect(log.look(fresh)).toBe('new');
+
+	// It goes on, and has nothing new to tell the next time.
+	await log.close();
+	incidents.length = 0;
+	const again = await Log.open({ dir, worker: world.worker, ...roomy, onIncident });
+	expect(again.nextOffset).toBe(first + 1);
+	expect(await readAll(again)).toEqual(after);
+	expect(again.look(key(1, 'after'))).toBe('duplicate');
+	await again.close();
+	expect(incidents.filter(({ what }) => what !== 'damaged-header')).toEqual([]);
+	world.folders.remove(dir);
+}
+
+function isTouched({ file, from, to }: Stand, harm: Damage): boolean {
+	return file === harm.file && from < harm.to && to > harm.from;
+}
+
+/** After a crash nothing tells where the last segment ended, if its end, or all of it, is no longer there. */
+function isUnknowable(before: Populated, index: number, harm: Damage): boolean {
+	const last = [...before.stands.values()].at(-1)!.file;
+	const shortened = ['cut', 'remove', 'delete', 'folder'].includes(harm.kind);
+	return index > 0 && harm.file === last && shortened;
+}
+
+describe('P2 a damaged disk does not stop the log', () => {
+	it.each([
+		['closed in good order', 0],
+		['killed', 1],
+		['killed under load', 2],
+	])(
+		`serves what no damage touched and says exactly what is lost: a log %s, ${Math.ceil(DAMAGES / 3)} damages`,
+		{ timeout: 600_000 },
+		async (_name, index) => {
+			const seed = Number(process.env.FAULT_SEED ?? 20261122) + index * 1e6;
+			for (let run = 0; run < DAMAGES / 3; run++) {
+				const random = seeded(seed + run);
+				await survive(populated[index]!, index, random).catch((error: Error) => {
+					throw new Error(`damage of seed ${seed + run} (${JSON.stringify(describeDamage(index, seed + run))}): ${error.message}`, { cause: error });
+				});
+			}
+		},
+	);
+
+	/** What a seed does, for whoever looks into a failure. */
+	function describeDamage(index: number, seed: number): Damage {
+		return damage(world.folders.copy(populated[index]!.dir), seeded(seed));
+	}
+});
+
+describe('P2 what damage is told, and when', () => {
+	let dir: string;
+	let small: LogWorld;
+	beforeAll(() => {
+		small = new LogWorld();
+	});
+	afterEach(() => {
+		small.incidents.length = 0;
+	});
+	afterAll(() => small.end());
+	const segments = () => readdirSync(dir).filter((name) => name.endsWith('.log'));
+	const filled = async (count: number) => {
+		dir = small.folders.make();
+		const log = await small.open(dir, { segmentBytes: 8192 });
+		for (let n = 0; n < count; n += 20) await log.append(numbered(20, n, 100).map((record, at) => ({ ...record, key: key(n + at) })));
+		await log.close();
+	};
+
+	it('tells damage in an old segment soon, though nobody reads there', async () => {
+		await filled(500);
+		const path = join(dir, segments()[1]!);
+		const bytes = readFileSync(path);
+		writeFileSync(path, bytes.fill(0, 1000, 1300));
+		const log = await small.open(dir);
+		await vi.waitFor(() => expect(small.incidents).toMatchObject([{ what: 'damaged-record', lost: { from: expect.any(Number) } }]));
+		const { from, to } = small.incidents[0]!.lost!;
+		expect((await readAll(log)).gaps).toEqual([{ from, to, reason: 'damaged' }]);
+		expect(small.incidents).toHaveLength(1);
+	});
+
+	it('tells a whole log that is gone, and goes on behind it', async () => {
+		await filled(100);
+		for (const name of segments()) rmSync(join(dir, name));
+		const log = await small.open(dir);
+		expect(small.incidents).toMatchObject([{ what: 'missing-records', lost: { from: 0, to: 99 } }]);
+		expect(log.look(key(50))).toBe('duplicate');
+		expect(await log.append(numbered(1))).toMatchObject({ first: 100 });
+		expect((await log.read(0)).gaps).toEqual([{ from: 0, to: 99, reason: 'damaged' }]);
+	});
+
+	it('tells that cursors begin anew when both meta files are gone, and gives every record again', async () => {
+		await filled(100);
+		for (const name of ['meta.a', 'meta.b']) rmSync(join(dir, name));
+		const log = await small.open(dir);
+		expect(small.incidents.map(({ what }) => what)).toEqual(['damaged-meta']);
+		expect(log.cursor('relay').position).toBe(0);
+		expect((await readAll(log)).records).toHaveLength(100);
+	});
+
+	it('rebuilds the dedup window from the records when every snapshot is gone, and says so of damaged ones', async () => {
+		await filled(500);
+		const snapshots = readdirSync(dir).filter((name) => name.endsWith('.snap'));
+		for (const name of snapshots) truncateSync(join(dir, name), 30);
+		const log = await small.open(dir);
+		expect(small.incidents.map(({ what }) => what)).toEqual(snapshots.map(() => 'damaged-snapshot'));
+		for (let n = 0; n < 500; n++) expect(log.look(key(n))).toBe('duplicate');
+		expect(log.look(key(500))).toBe('new');
+	});
+
+	it('sets aside what it cuts off, within a bound', async () => {
+		await filled(100);
+		mkdirSync(join(dir, 'damaged'));
+		for (let n = 0; n < 80; n++) writeFileSync(join(dir, 'damaged', `${n}.bin`), 'old');
+		writeFileSync(join(dir, segments().at(-1)!), Buffer.from('rubbish behind the last record'), { flag: 'a' });
+		await small.open(dir);
+		expect(small.incidents).toMatchObject([{ what: 'damaged-tail', bytes: 30 }]);
+		const kept = readdirSync(join(dir, 'damaged'));
+		expect(kept.length).toBeLessThanOrEqual(50);
+		const text = kept.filter((name) => name.startsWith('0000')).map((name) => readFileSync(join(dir, 'damaged', name), 'utf8'));
+		expect(text).toEqual(['rubbish behind the last record']);
+	});
+
+	it('reads no more at the start of a log eight times as large', { timeout: 120_000 }, async () => {
+		const bytesToOpen = async (mib: number) => {
+			dir = small.folders.make();
+			const log = await small.open(dir, { segmentBytes: 1024 * 1024 });
+			const payload = Buffer.alloc(1000, 'x');
+			for (let n = 0; n < mib; n++) await log.append(Array.from({ length: 1000 }, (_, at) => ({ payload, key: key(n * 1000 + at) })));
+			const costs: number[] = [];
+			const copy = small.folders.asIfKilled(dir);
+			await log.close();
+			for (const opened of [dir, copy]) {
+				const before = bytesRead();
+				await (await small.open(opened, { segmentBytes: 1024 * 1024 })).close();
+				costs.push(bytesRead() - before);
+			}
+			return costs;
+		};
+		const [small8, small8Killed] = await bytesToOpen(8);
+		const [large64, large64Killed] = await bytesToOpen(64);
+		// Closed in good order: the last segment, and a header of each of 56 more. Killed: also what was appended since the last snapshot, 32 MiB ago at most.
+		expect(large64! - small8!).toBeLessThan(3 * 1024 * 1024);
+		expect(large64Killed! - small8Killed!).toBeLessThan(40 * 1024 * 1024);
+	});
+});
+
+/** Bytes that this process has read so far, from whatever. */
+function bytesRead(): number {
+	return Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))![1]);
+}

@@ -1,0 +1,98 @@
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SEGMENT_NAME, walkRecords } from '../segment.ts';
+
+/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
+export function seeded(seed: number): () => number {
+	let state = seed >>> 0;
+	return () => {
+		state = (state + 0x6d2b79f5) >>> 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+	};
+}
+
+/** Where a record stands. */
+export interface Stand {
+	file: string;
+	from: number;
+	to: number;
+}
+
+/** Where each record of an undamaged log stands, by offset. */
+export function standsOf(dir: string): Map<number, Stand> {
+	const stands = new Map<number, Stand>();
+	for (const file of readdirSync(dir).filter((name) => SEGMENT_NAME.test(name))) {
+		const bytes = readFileSync(join(dir, file));
+		const note = (from: number, offset: number) => stands.set(offset, { file, from, to: from + bytes.readUInt32LE(from + 8) });
+		walkRecords(bytes, 64, -1, note, () => undefined);
+	}
+	return stands;
+}
+
+export interface Damage {
+	kind: (typeof KINDS)[number];
+	file: string;
+	/** The bytes that are changed or gone. */
+	from: number;
+	to: number;
+}
+
+const KINDS = ['flip', 'flip', 'flip', 'zero', 'cut', 'remove', 'garbage', 'insert', 'delete', 'blank', 'swap', 'folder'] as const;
+
+/** Does one thing, chosen by `random`, to one of a log's files, and says what. */
+export function damage(dir: string, random: () => number): Damage {
+	const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!;
+	const files = readdirSync(dir, { withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.map(({ name }) => name)
+		.sort();
+	const segments = files.filter((name) => SEGMENT_NAME.test(name));
+	const file = pick([files, segments, segments.slice(-1), files.filter((name) => !SEGMENT_NAME.test(name))].map((some) => pick(some)));
+	const path = join(dir, file);
+	const { size } = statSync(path);
+	// A third of the places is near the end, where the last that was acknowledged stands.
+	const place = () => Math.max(0, Math.floor(random() < 0.33 ? size - random() * 600 : random() * size));
+	const kind = pick(KINDS);
+	const from = place();
+	const to = Math.min(size, from + 1 + Math.floor(random() ** 2 * 3000));
+	const noise = () => Buffer.from(Array.from({ length: 1 + Math.floor(random() * 500) }, () => Math.floor(random() * 256)));
+	const rewrite = (...parts: Buffer[]) => writeFileSync(path, Buffer.concat(parts));
+	const bytes = readFileSync(path);
+	switch (kind) {
+		case 'flip':
+			rewrite(bytes.subarray(0, from), Buffer.of((bytes[from] ?? 0) ^ (1 + Math.floor(random() * 255))), bytes.subarray(from + 1));
+			return { kind, file, from, to: from + 1 };
+		case 'zero':
+			rewrite(bytes.subarray(0, from), Buffer.alloc(to - from), bytes.subarray(to));
+			return { kind, file, from, to };
+		case 'cut':
+			rewrite(bytes.subarray(0, from));
+			return { kind, file, from, to: size };
+		case 'remove':
+			rewrite(bytes.subarray(0, from), bytes.subarray(to));
+			return { kind, file, from, to };
+		case 'insert':
+			rewrite(bytes.subarray(0, from), noise(), bytes.subarray(from));
+			return { kind, file, from, to: from + 1 };
+		case 'garbage':
+			appendFileSync(path, random() < 0.5 ? noise() : bytes.subarray(from, to));
+			return { kind, file, from: size, to: size };
+		case 'delete':
+			rmSync(path);
+			return { kind, file, from: 0, to: size };
+		case 'blank':
+			rewrite(Buffer.alloc(size));
+			return { kind, file, from: 0, to: size };
+		case 'folder':
+			rmSync(path);
+			mkdirSync(path);
+			return { kind, file, from: 0, to: size };
+		case 'swap':
+			renameSync(join(dir, 'meta.a'), join(dir, 'meta.c'));
+			renameSync(join(dir, 'meta.b'), join(dir, 'meta.a'));
+			renameSync(join(dir, 'meta.c'), join(dir, 'meta.b'));
+			return { kind, file: 'meta.a', from: 0, to: 0 };
+	}
+}
