@@ -12,11 +12,18 @@ export interface DeviceStatus {
 	trouble?: string;
 }
 
-const MOST_DEVICES = 10_000;
+/** A device may have more than one connection. */
+interface Entry {
+	status: DeviceStatus;
+	connections: number;
+}
 
-/** Who is connected, and when each was last heard. Bounded: beyond it the one longest unheard is forgotten. */
+const MOST_DEVICES = 10_000;
+const FORGOTTEN_AT_ONCE = 1000;
+
+/** Who is connected, and when each was last heard. Bounded: beyond it those longest unheard are forgotten, if they are not connected. */
 export class Devices {
-	readonly #devices = new Map<string, DeviceStatus>();
+	readonly #devices = new Map<string, Entry>();
 	readonly #announce: (channel: string, message: string) => void;
 	readonly #gatewayId: string;
 
@@ -25,31 +32,34 @@ export class Devices {
 		this.#announce = announce;
 	}
 
-	connected(id: string, domainName: string | undefined, transport: Transport, trouble?: string): void {
-		const device = this.#get(id, domainName, transport);
-		device.connected = true;
-		device.domainName = domainName;
-		device.lastSeen = Date.now();
-		if (trouble === undefined) delete device.trouble;
-		else device.trouble = trouble;
+	connected(id: string, domainName: string | undefined, transport: Transport): void {
+		const entry = this.#get(id, domainName, transport);
+		entry.connections++;
+		entry.status.connected = true;
+		entry.status.domainName = domainName;
+		entry.status.lastSeen = Date.now();
+		delete entry.status.trouble;
 	}
 
 	disconnected(id: string, transport: Transport): void {
-		const device = this.#devices.get(`${transport} ${id}`);
-		if (device) device.connected = false;
+		const entry = this.#devices.get(`${transport} ${id}`);
+		if (!entry) return;
+		entry.connections = Math.max(0, entry.connections - 1);
+		entry.status.connected = entry.connections > 0;
 	}
 
 	/** Something that should be there is not, or does not work; it is listed also when it never was there. */
 	missing(id: string, domainName: string | undefined, transport: Transport, trouble: string): void {
-		const device = this.#get(id, domainName, transport);
-		device.connected = false;
-		device.trouble = trouble;
+		const entry = this.#get(id, domainName, transport);
+		entry.connections = 0;
+		entry.status.connected = false;
+		entry.status.trouble = trouble;
 	}
 
 	heard(id: string, domainName: string | undefined, transport: Transport, readings: number): void {
-		const device = this.#get(id, domainName, transport);
-		device.lastSeen = Date.now();
-		device.readings += readings;
+		const { status } = this.#get(id, domainName, transport);
+		status.lastSeen = Date.now();
+		status.readings += readings;
 	}
 
 	/** Tells whoever listens that a sensor came or went. */
@@ -59,17 +69,23 @@ export class Devices {
 	}
 
 	list(visible: (device: DeviceStatus) => boolean): DeviceStatus[] {
-		return [...this.#devices.values()].filter(visible);
+		return [...this.#devices.values()].map(({ status }) => status).filter(visible);
 	}
 
-	#get(id: string, domainName: string | undefined, transport: Transport): DeviceStatus {
+	#get(id: string, domainName: string | undefined, transport: Transport): Entry {
 		const key = `${transport} ${id}`;
-		let device = this.#devices.get(key);
-		if (!device) {
-			device = { id, domainName, transport, connected: transport === 'http', lastSeen: 0, readings: 0 };
-			this.#devices.set(key, device);
-			if (this.#devices.size > MOST_DEVICES) this.#devices.delete(this.#devices.keys().next().value!);
+		let entry = this.#devices.get(key);
+		if (!entry) {
+			if (this.#devices.size >= MOST_DEVICES) this.#forgetSome();
+			entry = { status: { id, domainName, transport, connected: transport === 'http', lastSeen: 0, readings: 0 }, connections: 0 };
+			this.#devices.set(key, entry);
 		}
-		return device;
+		return entry;
+	}
+
+	#forgetSome(): void {
+		const away = [...this.#devices].filter(([, { connections }]) => connections === 0);
+		away.sort(([, a], [, b]) => a.status.lastSeen - b.status.lastSeen);
+		for (const [key] of away.slice(0, FORGOTTEN_AT_ONCE)) this.#devices.delete(key);
 	}
 }

@@ -116,6 +116,11 @@ describe('a device whose token was revoked', () => {
 		const mine = (await world.rejected()).filter(({ sender }) => sender === 'gone-2');
 		expect(mine.map(({ transport, code }) => `${transport} ${code}`)).toEqual(['mqtt forbidden', 'socket.io forbidden', 'mqtt forbidden']);
 		await expect(mqtt.subscribeAsync('command/gone-2', { qos: 1 })).rejects.toThrow();
+		// Another device that may speak for the same sensor is heard by itself, and not by the revoked one.
+		const other = await mqttClient(world.mqttUrl, 'still-here', await world.token('still-here', { sensorIds: ['gone-2'], buildingId: 'b1' }));
+		const heardByOther = await heardOn(other, 'telemetry/+/+/gone-2');
+		await other.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
+		await waitFor('the other to hear it', () => heardByOther.length === 1);
 		expect(heard).toEqual([]);
 	});
 

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import type { ErrorCode, Transport } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
 
@@ -67,6 +68,7 @@ export class Rejected {
 /** The beginning of a payload as a person can read it. */
 export function sampleOf(payload: Buffer): string {
 	const start = payload.subarray(0, SAMPLE_BYTES);
-	const text = start.toString('utf8');
+	// Cut in the middle of a character, a text is one all the same.
+	const text = start.length < payload.length ? new StringDecoder('utf8').write(start) : start.toString('utf8');
 	return /[^\P{Cc}\t\n\r]|\ufffd/u.test(text) ? `hex ${start.toString('hex')}` : text;
 }

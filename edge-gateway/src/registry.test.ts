@@ -1,0 +1,104 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Bus } from '@crowdvision/bus';
+import { TABLES } from '@crowdvision/contracts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openServiceWorld, type ServiceWorld } from '../../test/support/service-world.ts';
+import { waitFor } from '../../test/support/wait.ts';
+import { Registry } from './registry.ts';
+
+let world: ServiceWorld;
+let bus: Bus;
+let path: string;
+let dir: string;
+beforeEach(async () => {
+	world = await openServiceWorld();
+	bus = world.parts.bus;
+	dir = await mkdtemp(join(tmpdir(), 'crowdvision-registry-'));
+	path = join(dir, 'registry');
+});
+afterEach(async () => {
+	await world.stop();
+	await rm(dir, { recursive: true });
+});
+
+const building = (id: string, ...domains: string[]) => JSON.stringify({ id, name: id, domains, rooms: [] });
+const sensor = (sensorId: string) => JSON.stringify({ sensorId, buildingId: 'b1', roomId: 'hall' });
+
+describe('buildings, sensors and revocations', () => {
+	it('are those the bus retains, and follow its changes', async () => {
+		await bus.retain(TABLES.buildings, 'b1', building('b1', 'acme'));
+		const registry = new Registry(path);
+		expect(registry.building('b1')).toBeUndefined();
+		await registry.follow(bus);
+		expect(registry.building('b1')?.domains).toEqual(['acme']);
+		await bus.retain(TABLES.sensors, 's', sensor('s'));
+		await bus.retain(TABLES.buildings, 'b1', building('b1', 'acme', 'other'));
+		await waitFor('both changes', () => registry.sensor('s') && registry.building('b1')?.domains.length === 2);
+		await bus.retain(TABLES.sensors, 's', null);
+		await waitFor('the sensor to go', () => registry.sensor('s') === undefined);
+		await registry.close();
+	});
+
+	it('are there at a start without a bus, as they were when the gateway stopped', async () => {
+		const first = new Registry(path);
+		await first.follow(bus);
+		await bus.retain(TABLES.buildings, '__proto__', building('__proto__', 'acme'));
+		await bus.retain(TABLES.sensors, 's', sensor('s'));
+		await bus.retain(TABLES.revokedDevices, 'd', JSON.stringify({ before: 1000 }));
+		await waitFor('all of it', () => first.sensor('s') && first.isRevoked('d', 1000));
+		await first.close();
+		const second = new Registry(path);
+		expect(second.building('__proto__')?.domains).toEqual(['acme']);
+		expect(second.sensor('s')).toMatchObject({ buildingId: 'b1', roomId: 'hall' });
+		expect(second.sensor('__proto__')).toBeUndefined();
+		expect(second.isRevoked('d', 1000)).toBe(true);
+		await second.close();
+	});
+
+	it('are kept within a second or two also by a gateway that is killed', async () => {
+		const first = new Registry(path);
+		await first.follow(bus);
+		await bus.retain(TABLES.sensors, 's', sensor('s'));
+		await waitFor('it to be on disk', async () => new Registry(path).sensor('s'));
+		await first.close();
+	});
+
+	it('are none where both files are damaged, and followed all the same', async () => {
+		const first = new Registry(path);
+		await first.follow(bus);
+		await bus.retain(TABLES.sensors, 's', sensor('s'));
+		await waitFor('the sensor', () => first.sensor('s'));
+		await first.close();
+		for (const file of [`${path}.a`, `${path}.b`]) {
+			const text = await readFile(file, 'utf8').catch(() => '');
+			await writeFile(file, text.replace('hall', 'hill'));
+		}
+		const second = new Registry(path);
+		expect(second.sensor('s')).toBeUndefined();
+		await second.follow(bus);
+		expect(second.sensor('s')).toMatchObject({ roomId: 'hall' });
+		await second.close();
+	});
+
+	it('survive what is no JSON', async () => {
+		const registry = new Registry(path);
+		await registry.follow(bus);
+		await bus.retain(TABLES.sensors, 'bad', '{');
+		await bus.retain(TABLES.sensors, 's', sensor('s'));
+		await waitFor('the good one', () => registry.sensor('s'));
+		expect(registry.sensor('bad')).toBeUndefined();
+		await registry.close();
+	});
+});
+
+it('voids tokens issued at or before the revocation, and those that do not say when', async () => {
+	const registry = new Registry(path);
+	await registry.follow(bus);
+	await bus.retain(TABLES.revokedDevices, 'd', JSON.stringify({ before: 1000 }));
+	await waitFor('the revocation', () => registry.isRevoked('d'));
+	expect([999, 1000, 1001].map((issuedAt) => registry.isRevoked('d', issuedAt))).toEqual([true, true, false]);
+	expect(registry.isRevoked('another', 1)).toBe(false);
+	await registry.close();
+});
