@@ -25,7 +25,8 @@ export class Occupancy {
 		const before = this.#counts.get(room) ?? 0;
 		const count = Math.max(0, before + crossings.in - crossings.out);
 		this.#counts.set(room, count);
-		return { count, undo: () => this.#counts.set(room, Math.max(0, (this.#counts.get(room) ?? 0) - (count - before))) };
+		// Not held at 0: of several that are taken back, in whatever order, the sum comes out right.
+		return { count, undo: () => this.#counts.set(room, (this.#counts.get(room) ?? 0) - (count - before)) };
 	}
 
 	export(): Record<string, number> {
