@@ -14,6 +14,7 @@ import {
 	Registry,
 	runMain,
 	SettingsError,
+	settleDown,
 	Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
@@ -52,6 +53,7 @@ async function run(config: GatewayConfig): Promise<void> {
 		lifecycle.onStop('intake', () => gateway.stopIntake());
 		const port = await listen(server, config.port, config.host);
 		await gateway.start();
+		settleDown();
 		process.stdout.write(`ready http://${config.host}:${port} mqtt://${config.host}:${gateway.mqttPort()}\n`);
 	} catch (error) {
 		await lifecycle.stop();

@@ -8,5 +8,6 @@ export * from './logger.ts';
 export * from './retained-table.ts';
 export * from './service.ts';
 export * from './settings.ts';
+export * from './settle-down.ts';
 export * from './stream-progress.ts';
 export * from './tokens.ts';
