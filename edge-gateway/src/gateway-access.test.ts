@@ -28,8 +28,11 @@ async function seenBy(...memberships: Membership[]): Promise<{ devices: string[]
 	const [devices, rejected] = [await world.call('GET', '/devices', { token }), await world.call('GET', '/rejected', { token })];
 	expect([devices.status, rejected.status]).toEqual([200, 200]);
 	return {
-		devices: (devices.body.devices as { id: string; transport: string }[]).filter(({ transport }) => transport === 'http').map(({ id }) => id),
-		rejected: (rejected.body.rejected as { sender: string }[]).map(({ sender }) => sender).reverse(),
+		devices: (devices.body.devices as { id: string }[]).map(({ id }) => id).filter((id) => id.startsWith('of-')),
+		rejected: (rejected.body.rejected as { sender: string }[])
+			.map(({ sender }) => sender)
+			.filter((id) => id.startsWith('of-'))
+			.reverse(),
 	};
 }
 

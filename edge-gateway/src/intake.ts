@@ -6,6 +6,7 @@ import {
 	type MetricDefinition,
 	metricDefinition,
 	type Problem,
+	type TimeQuality,
 	type Transport,
 } from '@crowdvision/contracts';
 import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
@@ -18,6 +19,7 @@ import { dedupKey } from './normalize/dedupe.ts';
 import { notAllowed, placeOf, type Sender } from './normalize/identify.ts';
 import type { Crossings, Occupancy } from './normalize/occupancy.ts';
 import { toCatalogUnit } from './normalize/units.ts';
+import { ReadingEncoder } from './reading-encoder.ts';
 import type { Registry } from './registry.ts';
 import { type Rejected, sampleOf } from './rejected.ts';
 
@@ -49,11 +51,12 @@ interface Checked {
 	buildingId: string;
 	roomId: string;
 	observedAt: number;
-	timeQuality: string;
+	timeQuality: TimeQuality;
 	deviceTime: string | number | undefined;
 	key: DedupKey | undefined;
 }
 
+const NOTHING_TO_UNDO: Undo[] = [];
 const RETRY_AFTER_SECONDS = 5;
 const DISK_TROUBLE_SECONDS = 2;
 
@@ -72,9 +75,7 @@ export class Intake {
 	readonly #occupancy: Occupancy;
 	readonly #rejected: Rejected;
 	readonly #ledger: Ledger;
-	readonly #gateway: string;
-	readonly #observedAt = new LastSpelled();
-	readonly #receivedAt = new LastSpelled();
+	readonly #encoder: ReadingEncoder;
 
 	constructor(parts: { log: Log; registry: Registry; occupancy: Occupancy; rejected: Rejected; ledger: Ledger; gatewayId: string }) {
 		this.#log = parts.log;
@@ -82,7 +83,7 @@ export class Intake {
 		this.#occupancy = parts.occupancy;
 		this.#rejected = parts.rejected;
 		this.#ledger = parts.ledger;
-		this.#gateway = JSON.stringify(parts.gatewayId);
+		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
 	}
 
 	/**
@@ -163,10 +164,9 @@ export class Intake {
 		const { key } = item;
 		const verdict = key ? this.#log.look(key) : 'new';
 		const duplicate = verdict === 'duplicate';
-		const undo: Undo[] = [];
+		const undo: Undo[] = item.definition.kind === 'flow' ? [] : NOTHING_TO_UNDO;
 		const payload = duplicate ? '' : this.#encode(item, this.#log.nextOffset, receivedAt, transport, this.#crossings(item, undo));
-		const counts = { taken: 1, stored: duplicate ? 0 : 1, restarts: verdict === 'restart' ? 1 : 0 };
-		const stored = settlement(account, counts, undo, settled);
+		const stored = settlement(account, 1, duplicate ? 0 : 1, verdict === 'restart' ? 1 : 0, undo, settled);
 		if (duplicate) this.#log.durable().then(() => stored(), stored);
 		else this.#log.enqueue(payload, receivedAt, key, stored);
 	}
@@ -188,7 +188,7 @@ export class Intake {
 			}
 			records.push({ payload: this.#encode(item, offset++, receivedAt, transport, this.#crossings(item, undo)), at: receivedAt, key });
 		}
-		const stored = settlement(account, { taken: checked.length, stored: records.length, restarts }, undo, settled);
+		const stored = settlement(account, checked.length, records.length, restarts, undo, settled);
 		const appended = records.length > 0 ? this.#log.append(records) : Promise.resolve();
 		appended.then(() => (records.length < checked.length ? this.#log.durable() : undefined)).then(() => stored(), stored);
 	}
@@ -203,19 +203,28 @@ export class Intake {
 		return crossings;
 	}
 
-	/** The canonical reading as JSON. Spelled by hand: it is the hot path, and everything but a few texts is known to need no escaping. */
 	#encode(item: Checked, offset: number, receivedAt: number, transport: Transport, crossings: Crossings | undefined): string {
-		const { incoming } = item;
-		const metric = crossings ? 'peopleCount' : incoming.metric;
-		let json =
-			`{"id":"${this.#log.id}-${offset}","sensorId":"${incoming.sensorId}","metric":"${metric}","value":${item.value},"unit":"${item.definition.unit}"` +
-			`,"buildingId":"${item.buildingId}","roomId":"${item.roomId}","observedAt":${this.#observedAt.spell(item.observedAt)},"receivedAt":${this.#receivedAt.spell(receivedAt)}` +
-			`,"gatewayId":${this.#gateway},"transport":"${transport}","timeQuality":"${item.timeQuality}"`;
-		if (incoming.seq !== undefined) json += `,"seq":${incoming.seq}`;
-		if (incoming.boot !== undefined) json += `,"boot":${JSON.stringify(incoming.boot)}`;
-		if (item.deviceTime !== undefined) json += `,"deviceTime":${JSON.stringify(item.deviceTime)}`;
-		if (crossings) json += `,"crossings":{"in":${crossings.in},"out":${crossings.out}}`;
-		return `${json}}`;
+		const { sensorId, metric, seq, boot } = item.incoming;
+		const { value, buildingId, roomId, observedAt, timeQuality, deviceTime } = item;
+		const { unit } = item.definition;
+		const shown = crossings ? 'peopleCount' : metric;
+		const reading = {
+			sensorId,
+			metric: shown,
+			value,
+			unit,
+			buildingId,
+			roomId,
+			observedAt,
+			receivedAt,
+			transport,
+			timeQuality,
+			seq,
+			boot,
+			deviceTime,
+			crossings,
+		};
+		return this.#encoder.encode(reading, offset);
 	}
 }
 
@@ -223,13 +232,7 @@ export class Intake {
  * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and not to the frame: with
  * thousands under way, that is what the garbage collector has to carry.
  */
-function settlement(
-	account: Account,
-	counts: { taken: number; stored: number; restarts: number },
-	undo: Undo[],
-	settled: Settled,
-): (error?: Error) => void {
-	const { taken, stored, restarts } = counts;
+function settlement(account: Account, taken: number, stored: number, restarts: number, undo: Undo[], settled: Settled): (error?: Error) => void {
 	const steps = undo.length > 0 ? undo : undefined;
 	account.received += taken;
 	account.pending += taken;
@@ -254,20 +257,6 @@ function asDeferral(error: Error): Error {
 	if (error instanceof LogWriteError)
 		return new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, DISK_TROUBLE_SECONDS);
 	return error;
-}
-
-/** Digits of the last number, for times, which come by the dozen in the same millisecond. */
-class LastSpelled {
-	#number = Number.NaN;
-	#digits = '';
-
-	spell(number: number): string {
-		if (number !== this.#number) {
-			this.#number = number;
-			this.#digits = String(number);
-		}
-		return this.#digits;
-	}
 }
 
 /** Undefined for what is no refusal, but a mistake of ours. */

@@ -1,0 +1,36 @@
+import { METRIC_KEYS, reading, TIME_QUALITIES, TRANSPORTS } from '@crowdvision/contracts';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type EncodableReading, ReadingEncoder } from './reading-encoder.ts';
+
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+const time = fc.integer({ min: 946_684_800_000, max: 4_102_444_800_000 });
+const readings: fc.Arbitrary<EncodableReading> = fc.record({
+	sensorId: fc.constantFrom('a', 'b', 'door-3', 'x:1.y_2'),
+	metric: fc.constantFrom(...METRIC_KEYS),
+	value: fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
+	unit: fc.constantFrom('person', '%', 'ug/m3'),
+	buildingId: fc.constantFrom('b1', 'Süd', '本館'),
+	roomId: fc.constantFrom('hall', 'Sala 1', "l'aula"),
+	observedAt: time,
+	receivedAt: time,
+	transport: fc.constantFrom(...TRANSPORTS),
+	timeQuality: fc.constantFrom(...TIME_QUALITIES),
+	seq: maybe(fc.maxSafeNat()),
+	boot: maybe(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 })),
+	deviceTime: maybe(fc.oneof(fc.string(), fc.integer())),
+	crossings: maybe(fc.record({ in: fc.nat(), out: fc.nat() })),
+});
+
+it('spells every reading as JSON that says what it says, whatever was spelled before', () => {
+	fc.assert(
+		fc.property(fc.array(readings, { minLength: 1, maxLength: 30 }), (sequence) => {
+			const encoder = new ReadingEncoder('log', 'pi "north"');
+			for (const [offset, one] of sequence.entries()) {
+				const spelled: unknown = JSON.parse(encoder.encode(one, offset));
+				expect(spelled).toEqual(JSON.parse(JSON.stringify({ ...one, id: `log-${offset}`, gatewayId: 'pi "north"' })));
+				expect(reading.problem(spelled)).toBeUndefined();
+			}
+		}),
+	);
+});
