@@ -101,6 +101,16 @@ describe('checkpoint file', () => {
 		expect(JSON.parse(readFileSync(`${path}.a`, 'utf8').slice(9)).serial).toBeLessThan(10);
 	});
 
+	it('keeps both values through a process that ends in the midst of a write', () => {
+		const file = new CheckpointFile<number>(path);
+		file.writeSync(1);
+		file.writeSync(2);
+		writeFileSync(`${path}.tmp`, 'half a va');
+		const reopened = new CheckpointFile<number>(path);
+		expect(reopened.read()).toEqual({ value: 2, damaged: 0 });
+		expect(readdirSync(dir)).toHaveLength(2);
+	});
+
 	it('rejects a write that fails, keeps the value before, and writes again when it can', async () => {
 		const file = new CheckpointFile<number>(path);
 		file.writeSync(1);

@@ -1,13 +1,14 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 /**
- * A small JSON value kept in two files that are written in turn, each with a checksum and a serial number: whatever happens to
- * one of them, or to a write half way, the other still holds the value before. Write errors are the caller's to report.
+ * A small JSON value kept in two files that are replaced in turn, each with a checksum and a serial number: whatever happens to
+ * one of them, the other still holds the value before. A write half way touches neither. Write errors are the caller's to report.
  */
 export class CheckpointFile<T> {
 	readonly #paths: readonly [string, string];
+	readonly #unfinished: string;
 	/** Which of the two holds the newest value; the other one is written next. */
 	#newest: 0 | 1 = 1;
 	#serial = 0;
@@ -16,12 +17,14 @@ export class CheckpointFile<T> {
 
 	constructor(path: string) {
 		this.#paths = [`${path}.a`, `${path}.b`];
+		this.#unfinished = `${path}.tmp`;
 	}
 
 	/** The newest undamaged value, if there is one, and how many of the two files were damaged (present, but not readable as one). */
 	read(): { value: T | undefined; damaged: number } {
 		let newest: { serial: number; value: T } | undefined;
 		let damaged = 0;
+		rmSync(this.#unfinished, { force: true, recursive: true });
 		for (const index of [0, 1] as const) {
 			const text = readText(this.#paths[index]);
 			if (text === undefined) continue;
@@ -62,20 +65,21 @@ export class CheckpointFile<T> {
 		const { index, text } = this.#next(json);
 		let file: FileHandle | undefined;
 		try {
-			file = await open(this.#paths[index], 'w', 0o600);
+			file = await open(this.#unfinished, 'w', 0o600);
 			await file.writeFile(text);
-			// Before the other file is overwritten this one must hold, also through a power cut.
+			// Before the other file is replaced this one must hold, also through a power cut.
 			await file.datasync();
 		} finally {
 			await file?.close();
 		}
+		await rename(this.#unfinished, this.#paths[index]);
 		this.#newest = index;
 	}
 
 	/** As `write`, at once. Call it only with no `write` under way. */
 	writeSync(value: T): void {
 		const { index, text } = this.#next(JSON.stringify(value));
-		const fd = openSync(this.#paths[index], 'w', 0o600);
+		const fd = openSync(this.#unfinished, 'w', 0o600);
 		try {
 			const bytes = Buffer.from(text);
 			for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
@@ -83,6 +87,7 @@ export class CheckpointFile<T> {
 		} finally {
 			closeSync(fd);
 		}
+		renameSync(this.#unfinished, this.#paths[index]);
 		this.#newest = index;
 	}
 

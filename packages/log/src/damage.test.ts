@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CheckpointFile } from './checkpoint-file.ts';
@@ -259,6 +259,74 @@ describe('P2 what damage is told, and when', () => {
 		expect((await log.read(0)).gaps).toEqual([{ from: 0, to: 99, reason: 'damaged' }]);
 	});
 
+	it('calls nothing lost that was never written: what was left out after a kill, and what failed', async () => {
+		dir = small.folders.make();
+		const options = { segmentBytes: 8192 };
+		const before = await small.open(dir, options);
+		await before.append(numbered(20, 0, 100));
+		await before.flush();
+		dir = small.folders.asIfKilled(dir);
+		const log = await small.open(dir, options);
+		small.disk.refuse();
+		await log.append(numbered(5)).catch(() => undefined);
+		small.disk.mend();
+		const { first } = await log.append(numbered(30, 0, 100));
+		small.disk.refuse();
+		await log.append(numbered(5)).catch(() => undefined);
+		small.disk.mend();
+		const behind = await log.append(numbered(100, 0, 100));
+		await log.close();
+		expect(segments()).toHaveLength(3);
+		const [one, two, three] = segments() as [string, string, string];
+		const lost = async (file: string) => {
+			const copy = small.folders.copy(dir);
+			rmSync(join(copy, file));
+			const reopened = await small.open(copy, options);
+			return (await readAll(reopened)).gaps.map(({ from, to }) => [from, to]);
+		};
+		expect(await lost(two)).toEqual([[first, first + 29]]);
+		small.incidents.length = 0;
+		expect(await lost(one)).toEqual([[0, 19]]);
+		expect(await lost(three)).toEqual([]);
+		expect(small.incidents.map((incident) => incident.lost)).toContainEqual({ from: behind.first, to: behind.first + 99 });
+	});
+
+	it('calls nothing lost that was given up, also when the newest meta file is damaged just then', async () => {
+		dir = small.folders.make();
+		const options: Partial<LogOptions> = { segmentBytes: 4096, maxBytes: 32 * 1024, whenFull: 'drop-oldest' };
+		const log = await small.open(dir, options);
+		for (let n = 0; n < 120; n++) {
+			await log.append(numbered(1, n, 1000));
+			for (const name of ['meta.a', 'meta.b']) {
+				const copy = small.folders.asIfKilled(dir);
+				rmSync(join(copy, name));
+				const reopened = await small.open(copy, options);
+				const { gaps } = await readAll(reopened);
+				expect(gaps.filter(({ reason }) => reason === 'damaged')).toEqual([]);
+				await reopened.close();
+				small.folders.remove(copy);
+			}
+		}
+		expect(log.startOffset).toBeGreaterThan(50);
+		expect(small.incidents).toEqual([]);
+	});
+
+	it('does not give again what was given up, where its file was not removed in time', async () => {
+		dir = small.folders.make();
+		const options: Partial<LogOptions> = { segmentBytes: 4096, maxBytes: 32 * 1024, whenFull: 'drop-oldest' };
+		const log = await small.open(dir, options);
+		await log.append(numbered(3, 0, 1000));
+		const early = small.folders.asIfKilled(dir);
+		while (log.startOffset === 0) await log.append(numbered(1, 0, 1000));
+		await log.close();
+		copyFileSync(join(early, segments()[0]!.replace(/\d+\.log/, `${'0'.repeat(20)}.log`)), join(dir, `${'0'.repeat(20)}.log`));
+		const again = await small.open(dir, options);
+		expect(again.startOffset).toBe(log.startOffset);
+		expect((await readAll(again)).gaps).toEqual([{ from: 0, to: log.startOffset - 1, reason: 'dropped-oldest' }]);
+		expect(segments()).not.toContain(`${'0'.repeat(20)}.log`);
+		expect(small.incidents).toEqual([]);
+	});
+
 	it('tells that cursors begin anew when both meta files are gone, and gives every record again', async () => {
 		await filled(100);
 		for (const name of ['meta.a', 'meta.b']) rmSync(join(dir, name));
@@ -289,6 +357,10 @@ describe('P2 what damage is told, and when', () => {
 		expect(kept.length).toBeLessThanOrEqual(50);
 		const text = kept.filter((name) => name.startsWith('0000')).map((name) => readFileSync(join(dir, 'damaged', name), 'utf8'));
 		expect(text).toEqual(['rubbish behind the last record']);
+		// It is told once.
+		small.incidents.length = 0;
+		await small.open(small.folders.asIfKilled(dir));
+		expect(small.incidents).toEqual([]);
 	});
 
 	it('reads no more at the start of a log eight times as large', { timeout: 120_000 }, async () => {

@@ -30,14 +30,12 @@ export class Keeper {
 	readonly #metaFile: CheckpointFile<LogMeta>;
 	readonly #snapshots: SnapshotFiles;
 	readonly #timer: NodeJS.Timeout;
-	readonly #snapshotEvery: number;
 	readonly #discarded: Discarded[] = [];
 	#removing: Promise<void> | undefined;
 	#dirty = false;
 	#sinceSnapshot = 0;
 
-	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles, maxBytes: number) {
-		this.#snapshotEvery = Math.min(SNAPSHOT_EVERY_BYTES, maxBytes / 4);
+	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles) {
 		this.#view = view;
 		this.#metaFile = metaFile;
 		this.#snapshots = snapshots;
@@ -54,7 +52,7 @@ export class Keeper {
 	grown(bytes: number): void {
 		this.#dirty = true;
 		this.#sinceSnapshot += bytes;
-		if (this.#sinceSnapshot < this.#snapshotEvery) return;
+		if (this.#sinceSnapshot < SNAPSHOT_EVERY_BYTES) return;
 		void this.#saveSnapshot();
 	}
 

@@ -62,6 +62,42 @@ describe('append', () => {
 		expect(await log.append([mib])).toMatchObject({ first: 15 });
 	});
 
+	it('of one record by a callback does the same, and calls back once whatever happens', async () => {
+		const log = await world.open(dir, { maxBytes: 64 * 1024 });
+		const enqueue = (payload: string | Buffer, source = 'door') =>
+			new Promise<Error | undefined>((resolve) => log.enqueue(payload, 5, { ...key(1), source }, resolve));
+		const both = [enqueue('one'), enqueue('two', 'window')];
+		expect(log.look(key(1))).toBe('duplicate');
+		expect(await Promise.all(both)).toEqual([undefined, undefined]);
+		expect(await enqueue(Buffer.alloc(MAX_PAYLOAD + 1))).toBeInstanceOf(RangeError);
+		expect(await enqueue('x', 'x'.repeat(256))).toBeInstanceOf(RangeError);
+		expect(await enqueue(Buffer.alloc(64 * 1024))).toBeInstanceOf(LogFullError);
+		world.disk.refuse();
+		expect(await enqueue('never there', 'new')).toBeInstanceOf(LogWriteError);
+		world.disk.mend();
+		expect(log.look({ ...key(1), source: 'new' })).toBe('new');
+		const { records } = await log.read(0);
+		expect(records.map(({ payload, at }) => [payload.toString(), at])).toEqual([
+			['one', 5],
+			['two', 5],
+		]);
+		await log.close();
+		expect(await enqueue('late')).toMatchObject({ code: 'ECLOSED' });
+	});
+
+	it('tells everybody, also when one of them throws', async () => {
+		const log = await world.open(dir);
+		const thrown = new Promise<Error>((resolve) => process.once('uncaughtException', resolve));
+		const told: string[] = [];
+		log.enqueue('a', 1, undefined, () => {
+			throw new Error('a waiter that fails');
+		});
+		log.enqueue('b', 1, undefined, () => told.push('b'));
+		await log.append(numbered(1));
+		expect(told).toEqual(['b']);
+		expect((await thrown).message).toBe('a waiter that fails');
+	});
+
 	it('that nobody waits for is not an unhandled rejection', async () => {
 		const unhandled = vi.fn();
 		process.on('unhandledRejection', unhandled);

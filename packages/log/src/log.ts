@@ -86,7 +86,6 @@ export class Log {
 			},
 			metaFile,
 			found.snapshots,
-			options.maxBytes,
 		);
 		this.#cursors = new Cursors(
 			found.cursors,

@@ -62,6 +62,16 @@ describe('a full log that refuses', () => {
 		expect(world.incidents).toEqual([]);
 	});
 
+	it('does not give up the segment that is being written to', async () => {
+		const log = await world.open(dir, { ...small, segmentBytes: 1024 * KIB });
+		await log.append(numbered(40, 0, KIB));
+		const { started } = await world.writing(() => log.append(numbered(10, 40, KIB)));
+		await expect(log.append(numbered(20, 0, KIB))).rejects.toThrow(LogFullError);
+		await started;
+		expect((await readAll(log)).records).toHaveLength(50);
+		expect(await log.append(numbered(20, 50, KIB))).toMatchObject({ first: 50 });
+	});
+
 	it('tells a reader that goes back further what it no longer has', async () => {
 		const log = await world.open(dir, small);
 		log.cursor('relay').commit(0);

@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
  * what says nothing about the disk, such as too many open files, is thrown.
  */
 const BLOCK = 4096;
-const NOT_THE_DISK = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBADF']);
+const NOT_THE_DISK = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
 /** True for an error that must not be taken for lost data. */
 export function isNotTheDisk(error: unknown): boolean {

@@ -1,6 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
@@ -18,7 +19,7 @@ describe('a disk that refuses writes', () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir);
 		await log.append([{ payload: 'a', key: key(1) }]);
-		for (const [mode, set] of Object.entries({ refused: world.disk.refuse, torn: world.disk.tear, died: world.disk.die })) {
+		for (const [mode, set] of Object.entries({ torn: world.disk.tear, refused: world.disk.refuse, died: world.disk.die })) {
 			set();
 			await expect(
 				log.append([
@@ -42,6 +43,19 @@ describe('a disk that refuses writes', () => {
 			expect((await again.read(0)).gaps).toEqual([]);
 			expect([1, 2, 3].map((seq) => again.look(key(seq)))).toEqual(['duplicate', 'duplicate', 'new']);
 		}
+		expect(world.incidents).toEqual([]);
+	});
+
+	it('leaves no byte behind of what it had no room for', async () => {
+		world = new LogWorld();
+		const dir = world.folders.make();
+		const log = await world.open(dir);
+		await log.append(numbered(10, 0, 100));
+		world.disk.refuse();
+		await expect(log.append(numbered(10, 0, 100))).rejects.toMatchObject({ code: 'ENOSPC' });
+		const files = readdirSync(dir).filter((name) => name.endsWith('.log'));
+		expect(files.map((name) => statSync(join(dir, name)).size)).toEqual([log.stats().bytes]);
+		await world.openAsIfKilled(dir);
 		expect(world.incidents).toEqual([]);
 	});
 
@@ -82,6 +96,8 @@ describe('a disk that refuses writes', () => {
 		world.disk.tear();
 		const { started: original } = await world.writing(() => log.append([{ payload: 'b', key: key(1) }]));
 		const outcomes: Promise<unknown>[] = [original];
+		// By the time what came in meanwhile would be written there is room again; it fails all the same.
+		original.catch(world.disk.mend);
 		expect(log.look(key(1))).toBe('duplicate');
 		outcomes.push(log.durable(), log.append([{ payload: 'c', key: key(2) }]), log.durable());
 		for (const outcome of await Promise.allSettled(outcomes)) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
