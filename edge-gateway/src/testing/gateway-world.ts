@@ -92,7 +92,8 @@ async function open(
 ): Promise<GatewayWorld> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
 	undo.push(() => rm(dataDir, { recursive: true, force: true }));
-	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true });
+	// What is being written this moment may be gone the next; a crash would leave it, and a start ignores it.
+	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
 	const worker = between(startCommitWorker(faults));
 	undo.push(() => worker.close());
 	const config: GatewayConfig = {
