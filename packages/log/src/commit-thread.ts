@@ -3,6 +3,7 @@
  * good disk and 200 ms on an SD card. One thread serves every log of the process; each request is answered once.
  */
 import { closeSync, constants, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -115,3 +116,6 @@ port.on('message', (request: CommitRequest) => {
 		port.postMessage(answer, [request.data]);
 	} else port.postMessage(answer);
 });
+
+// The thread may be ended from outside at any time, and what was compiled here never written: every start would need the type stripper again (15 MiB).
+flushCompileCache();
