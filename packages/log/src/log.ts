@@ -11,6 +11,7 @@ import { LogReader, type ReadLimits } from './reader.ts';
 import { type DedupKey, encodedBound, type LogRecord, tooLarge } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { Retention } from './retention.ts';
+import { scrub } from './scrub.ts';
 import { Segments } from './segments.ts';
 import {
 	type Appended,
@@ -23,6 +24,7 @@ import {
 	type LogStats,
 	LogWriteError,
 } from './types.ts';
+import { Waiters } from './waiters.ts';
 
 export interface ReadResult {
 	records: LogRecord[];
@@ -37,7 +39,6 @@ type FullOptions = Required<Omit<LogOptions, 'dedup' | 'onIncident'>> & Pick<Log
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3600_000;
 const MOST_PENDING = 16 * MIB;
-const SCRUB = { limits: { maxRecords: 2000, maxBytes: MIB / 2 }, pauseMs: 20 };
 
 /**
  * The durable log.
@@ -58,7 +59,7 @@ export class Log {
 	readonly #gaps: Gaps;
 	readonly #retention: Retention;
 	readonly #keeper: Keeper;
-	readonly #waiting = new Set<{ offset: number; wake: () => void }>();
+	readonly #waiters = new Waiters();
 	readonly #openedAt = performance.now();
 	readonly #secondsBefore: number;
 	readonly #closing = new AbortController();
@@ -110,7 +111,7 @@ export class Log {
 					this.#trouble = undefined;
 					this.#dedup.confirm(keys);
 					this.#keeper.grown(length);
-					for (const entry of this.#waiting) if (this.#segments.end > entry.offset) entry.wake();
+					this.#waiters.reached(this.#segments.end);
 				},
 				onFailed: (error, first) => {
 					this.#trouble = error.message;
@@ -129,15 +130,7 @@ export class Log {
 	 * segment and the records since the last dedup snapshot, not to the log. One process at a time may have a log open.
 	 */
 	static async open(options: LogOptions): Promise<Log> {
-		const maxBytes = options.maxBytes ?? 512 * MIB;
-		const full: FullOptions = {
-			...options,
-			maxBytes,
-			maxAgeMs: options.maxAgeMs ?? 7 * DAY_MS,
-			whenFull: options.whenFull ?? 'refuse',
-			segmentBytes: Math.min(options.segmentBytes ?? Math.min(8 * MIB, Math.max(64 * 1024, maxBytes / 16)), maxBytes / 4),
-			commitEveryMs: options.commitEveryMs ?? 0,
-		};
+		const full = withDefaults(options);
 		const metaFile = new CheckpointFile<LogMeta>(join(options.dir, 'meta'));
 		const found = recover(options.dir, metaFile, options.dedup ?? {});
 		const log = new Log(full, metaFile, found);
@@ -149,7 +142,7 @@ export class Log {
 			log.#trouble = (error as Error).message;
 			log.#tell({ what: 'write-failed', file: join(options.dir, 'meta') });
 		}
-		void log.#scrub(log.#segments.active?.firstOffset ?? 0);
+		void scrub((from, limits) => log.read(from, limits), log.startOffset, log.#segments.active?.firstOffset ?? 0, log.#closing.signal);
 		return log;
 	}
 
@@ -245,18 +238,7 @@ export class Log {
 	/** Resolves when a record at `offset` or later is durable, or `signal` aborts, or the log closes. */
 	waitFor(offset: number, signal?: AbortSignal): Promise<void> {
 		if (this.#segments.end > offset || signal?.aborted || this.#closed) return Promise.resolve();
-		return new Promise((resolve) => {
-			const entry = {
-				offset,
-				wake: () => {
-					this.#waiting.delete(entry);
-					signal?.removeEventListener('abort', entry.wake);
-					resolve();
-				},
-			};
-			this.#waiting.add(entry);
-			signal?.addEventListener('abort', entry.wake, { once: true });
-		});
+		return this.#waiters.wait(offset, signal);
 	}
 
 	/** The cursor of that name, begun at `start` (default: the first offset still held) when it is new. */
@@ -301,7 +283,7 @@ export class Log {
 	async #close(): Promise<void> {
 		this.#closing.abort();
 		await this.#commits.drain();
-		for (const { wake } of [...this.#waiting]) wake();
+		this.#waiters.wakeAll();
 		await this.#reader.close();
 		await this.#keeper.close();
 	}
@@ -356,21 +338,18 @@ export class Log {
 			// A listener's own trouble must not become the log's.
 		}
 	}
+}
 
-	/** Reads once through what was there at the start, at leisure, so that damage is told soon and not only when somebody reads there. */
-	async #scrub(until: number): Promise<void> {
-		const { signal } = this.#closing;
-		try {
-			for (let position = this.startOffset; position < until && !signal.aborted; ) {
-				const { next } = await this.read(position, SCRUB.limits);
-				if (next <= position) return;
-				position = next;
-				await new Promise((resolve) => setTimeout(resolve, SCRUB.pauseMs).unref());
-			}
-		} catch {
-			// Closed meanwhile, or too many open files: whoever reads there is told then.
-		}
-	}
+function withDefaults(options: LogOptions): FullOptions {
+	const maxBytes = options.maxBytes ?? 512 * MIB;
+	return {
+		...options,
+		maxBytes,
+		maxAgeMs: options.maxAgeMs ?? 7 * DAY_MS,
+		whenFull: options.whenFull ?? 'refuse',
+		segmentBytes: Math.min(options.segmentBytes ?? Math.min(8 * MIB, Math.max(64 * 1024, maxBytes / 16)), maxBytes / 4),
+		commitEveryMs: options.commitEveryMs ?? 0,
+	};
 }
 
 /** A rejection that nobody need wait for. */
