@@ -99,7 +99,8 @@ export function describeEndToEnd(name: string, start: () => Promise<Standalone>)
 					`/twin/buildings/demo/history?room=${STUDIO}&metric=temperature&from=${from}&to=${Date.now() + 60_000}&bucket=1d&agg=${agg}`,
 				);
 			const values = async (agg: string) => (await ask(agg)).points.map(({ value }) => value).filter((value) => value !== null);
-			expect(await values('count')).toEqual([1]);
+			// The hour before may reach into another day, whose bucket then counts none.
+			expect((await values('count')).filter((count) => count > 0)).toEqual([1]);
 			expect(await values('avg')).toEqual([21.5]);
 		});
 
