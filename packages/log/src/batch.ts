@@ -3,7 +3,8 @@ import { type DedupKey, encodeRecord } from './record.ts';
 /** Told once: without an error when the records are on disk. */
 export type Settled = (error?: Error) => void;
 
-const FIRST_BUFFER = 256 * 1024;
+/** Small: each buffer that goes to the commit thread and back counts as garbage of its size on both sides. */
+const FIRST_BUFFER = 8 * 1024;
 const ignore = () => undefined;
 
 /** Records on their way to the disk, encoded one behind the other, and those who wait for them. */

@@ -5,6 +5,7 @@ import type { Segments } from './segments.ts';
 import { LogWriteError } from './types.ts';
 
 const LARGEST_KEPT_BUFFER = 4 * 1024 * 1024;
+const SMALL_BUFFER = 16 * 1024;
 /** A segment is also closed after this share of the age bound, so that little outlives the bound with it. */
 const SHARE_OF_AGE = 8;
 
@@ -21,6 +22,11 @@ export interface GroupCommitOptions {
 	onStored: (batch: Batch) => void;
 	/** Everything that was not on disk yet has failed, from offset `first` on; called before anybody is told. */
 	onFailed: (error: LogWriteError, first: number) => void;
+}
+
+/** A buffer that was grown for a burst is let go when batches are small again. */
+function isWorthKeeping(size: number, used: number): boolean {
+	return size <= LARGEST_KEPT_BUFFER && (size <= SMALL_BUFFER || used > size / 8);
 }
 
 /**
@@ -134,7 +140,7 @@ export class GroupCommit {
 			segment instanceof LogWriteError
 				? { error: segment, data: batch.data }
 				: await this.#options.worker.send({ kind: 'write', file: segment.path, position: segment.size, data: batch.data, length: batch.length });
-		if (answer.data && answer.data.byteLength <= LARGEST_KEPT_BUFFER) this.#spare = answer.data;
+		if (answer.data && isWorthKeeping(answer.data.byteLength, batch.length)) this.#spare = answer.data;
 		this.#writing = undefined;
 		if (answer.error) this.#failed(batch, new LogWriteError(answer.error.code, answer.error.message));
 		else this.#stored(batch, segment as Segment);
