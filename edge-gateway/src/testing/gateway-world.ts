@@ -40,7 +40,6 @@ export interface Answer {
 	status: number;
 	headers: Headers;
 	text: string;
-	// biome-ignore format: one line says it
 	body: { accepted?: number; error?: { code: string; message: string; index?: number; path?: string } } & Record<string, unknown>;
 }
 
