@@ -42,7 +42,8 @@ interface MqttParts {
 /**
  * The embedded MQTT broker, over TCP and over WebSocket at `/mqtt`.
  *
- * A message is acknowledged only after `authorizePublish` called back, by aedes or by us (see #acknowledge), so that is where the reading is made durable. It reads on from a client
+ * A message is acknowledged only after `authorizePublish` called back, by aedes or by us (see #acknowledge), so that is where the
+ * reading is made durable. aedes reads on from a client
  * only when all packets of its last chunk have called back: a slow disk slows the senders, and nothing piles up here.
  */
 export class MqttSource implements Source {
