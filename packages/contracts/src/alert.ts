@@ -1,7 +1,9 @@
 import Type, { type Static } from 'typebox';
+import { METRIC_KEYS } from './metrics.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
-export const ALERT_KINDS = ['occupancy', 'temperature', 'manual'] as const;
+/** A metric out of its limits, more people than a room holds, or what a person had to say. */
+export const ALERT_KINDS = ['occupancy', ...METRIC_KEYS, 'manual'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
 /** What notification publishes on the channel `notifications`, and lists at `GET /notification/alerts`. */

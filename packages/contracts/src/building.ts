@@ -33,6 +33,7 @@ export const Building = Type.Object({
 	id: PlaceId,
 	name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
 	domains: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 })),
+	timeZone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, such as Europe/Rome; UTC where it is left out' })),
 	rooms: Type.Array(Room, { minItems: 1, maxItems: MAX_ROOMS }),
 });
 export type Building = Static<typeof Building>;

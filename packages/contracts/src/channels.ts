@@ -1,3 +1,5 @@
+import type { ThresholdSet } from './thresholds.ts';
+
 /** Durable streams: every entry is consumed by each group at least once. */
 export const STREAMS = {
 	/** One entry per reading, field `reading`. Appended by the gateway only. */
@@ -33,6 +35,8 @@ export const TABLES = {
 	sensors: 'registry:sensors',
 	/** Key: device id. Value: RetainedRevocation. Kept by auth. */
 	revokedDevices: 'registry:revoked-devices',
+	/** Key: key id. Value: a public JWK of auth's, for as long as it verifies tokens. Kept by auth where it signs by key pair. */
+	signingKeys: 'registry:signing-keys',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 
@@ -41,7 +45,19 @@ export interface RetainedBuilding {
 	id: string;
 	name: string;
 	domains: string[];
-	rooms: { id: string; name: string; capacity: number; maxTemperature?: number; floor?: number | string }[];
+	/** IANA name; buckets of a day and quiet hours follow it. UTC where it is left out. */
+	timeZone?: string;
+	rooms: RetainedRoom[];
+}
+
+export interface RetainedRoom {
+	id: string;
+	name: string;
+	capacity: number;
+	floor?: number | string;
+	maxTemperature?: number;
+	/** The limits that hold in this room, whatever they come from. */
+	limits?: ThresholdSet;
 }
 
 /** Where a registered sensor stands. */

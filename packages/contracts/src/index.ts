@@ -11,4 +11,5 @@ export * from './requests.ts';
 export * from './roles.ts';
 export * from './room-value.ts';
 export * from './socket-events.ts';
+export * from './thresholds.ts';
 export * from './validator.ts';

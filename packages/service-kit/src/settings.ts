@@ -100,6 +100,13 @@ export const COMMON_SETTINGS = {
 	HOST: text('address to listen on; loopback unless you say otherwise', '127.0.0.1', 'an IP address or a host name', /^[A-Za-z0-9.:_-]+$/),
 	DATA_DIR: text('folder for everything that is kept', './data'),
 	REDIS_URL: url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),
+	MONGO_URL: {
+		...url('MongoDB (a replica set, of one member at least), for what is kept; without it that is SQLite in DATA_DIR', undefined, [
+			'mongodb:',
+			'mongodb+srv:',
+		]),
+		secret: true,
+	},
 	JWT_SECRET: {
 		...text('shared secret that signs and verifies tokens; generated into DATA_DIR if absent', undefined, 'at least 32 characters', /^.{32,}$/s),
 		secret: true,

@@ -4,7 +4,7 @@ import { type BuildingDirectory, requireRole } from '@crowdvision/service-kit';
 import type { SqliteDatabase, Statement } from '@crowdvision/store';
 import type { RetainedRoom, Rule } from './rules.ts';
 
-const UNIT_TEXT: Record<Rule['kind'], string> = { occupancy: ' people', temperature: ' °C' };
+const UNIT_TEXT: Partial<Record<Rule['kind'], string>> = { occupancy: ' people', temperature: ' °C' };
 
 /** The alert that a rule opens or resolves in a room. Without a limit: it was taken away while the alert was open. */
 export function alertOf(
@@ -17,7 +17,7 @@ export function alertOf(
 ): Alert {
 	const { kind, severity, limit } = rule;
 	const { value } = observation;
-	const measured = value === undefined ? '' : `${Math.round(value * 10) / 10}${UNIT_TEXT[kind]}, `;
+	const measured = value === undefined ? '' : `${Math.round(value * 10) / 10}${UNIT_TEXT[kind] ?? ''}, `;
 	const told = state === 'open' ? `more than the ${limit} allowed` : limit === undefined ? 'no longer limited' : `back within the limit of ${limit}`;
 	return {
 		id,
