@@ -22,7 +22,7 @@ function settingsPage(): string {
 		`\`${name}\``,
 		setting.default === undefined ? '' : `\`${setting.default}\``,
 		setting.allowed,
-		setting.means,
+		`${setting.means}${setting.inFile ? `; or \`${name}_FILE\`: a file that holds it` : ''}`,
 	]);
 	return `# Settings\n\n${NOTICE}\nEach is an environment variable, checked at the start: a bad one names itself, what it was and what is allowed, and nothing is opened.\n\n${table(['name', 'default', 'must be', 'for'], rows)}\n`;
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** One declaration per setting: its environment name gives the key; default, meaning and parser stand beside it. */
 export interface Setting<T> {
 	/** What it is for, in one line of docs/settings.md. */
@@ -7,6 +9,8 @@ export interface Setting<T> {
 	/** What is allowed, as it ends the sentence "… must be". */
 	allowed: string;
 	secret?: boolean;
+	/** May also be given as `NAME_FILE`, the path of a file that holds it: an environment is seen by whoever may inspect a container. */
+	inFile?: boolean;
 	/** Returns undefined for a value that is not allowed. */
 	parse: (text: string) => T | undefined;
 }
@@ -23,16 +27,27 @@ export class SettingsError extends Error {}
 
 /**
  * Reads and validates the environment. An empty variable counts as absent.
- * @throws SettingsError naming every bad setting, what it was (never for a secret) and what is allowed.
+ * @throws SettingsError naming every bad setting, what it was (never for a secret, nor for what stands in a file) and what is allowed.
  */
 export function readSettings<S extends Record<string, Setting<unknown>>>(settings: S, env: NodeJS.ProcessEnv): Values<S> {
 	const values: Record<string, unknown> = {};
 	const wrong: string[] = [];
 	for (const [name, setting] of Object.entries(settings)) {
-		const text = env[name] || setting.default;
+		const path = setting.inFile ? env[`${name}_FILE`] : undefined;
+		if (path && env[name]) {
+			wrong.push(`${name} and ${name}_FILE are both set, but must not be`);
+			continue;
+		}
+		let text: string | undefined;
+		try {
+			text = path ? readFileSync(path, 'utf8').trimEnd() : env[name] || setting.default;
+		} catch (error) {
+			wrong.push(`${name}_FILE is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`);
+		}
 		if (text === undefined) continue;
 		const value = setting.parse(text);
-		if (value === undefined) wrong.push(`${name} is ${setting.secret ? 'set' : JSON.stringify(text)}, but must be ${setting.allowed}`);
+		const was = path ? `is in ${JSON.stringify(path)}` : `is ${setting.secret ? 'set' : JSON.stringify(text)}`;
+		if (value === undefined) wrong.push(`${name} ${was}, but must be ${setting.allowed}`);
 		values[name] = value;
 	}
 	if (wrong.length > 0) throw new SettingsError(wrong.join('\n'));
@@ -99,7 +114,7 @@ export const COMMON_SETTINGS = {
 	PORT: integer('HTTP port; 0 takes a free one', '8080', 0, 65_535),
 	HOST: text('address to listen on; loopback unless you say otherwise', '127.0.0.1', 'an IP address or a host name', /^[A-Za-z0-9.:_-]+$/),
 	DATA_DIR: text('folder for everything that is kept', './data'),
-	REDIS_URL: url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),
+	REDIS_URL: { ...url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']), inFile: true },
 	MONGO_URL: {
 		...url('MongoDB (a replica set, of one member at least), for what is kept; without it that is SQLite in DATA_DIR', undefined, [
 			'mongodb:',
@@ -110,6 +125,7 @@ export const COMMON_SETTINGS = {
 	JWT_SECRET: {
 		...text('shared secret that signs and verifies tokens; generated into DATA_DIR if absent', undefined, 'at least 32 characters', /^.{32,}$/s),
 		secret: true,
+		inFile: true,
 	},
 	LOG_LEVEL: choice('how much to log', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
 } as const;
