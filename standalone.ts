@@ -33,6 +33,7 @@ import { openDemoLines, startDemo } from './demo/demo.ts';
 import { SETTINGS } from './settings.ts';
 
 const DASHBOARD = join(import.meta.dirname, 'frontend', 'dist');
+const API_DOCS = join(import.meta.dirname, 'docs', 'api');
 const BUS_LOG_BYTES = 16 * 1024 * 1024;
 
 /**
@@ -91,6 +92,7 @@ await runMain(async () => {
 		app.use(probeRoutes({ metrics, trouble }));
 		app.use(gateway.ingest);
 		for (const service of services) app.use(`/${service.name}`, service.router);
+		app.use('/docs', securityHeaders, express.static(API_DOCS));
 		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
 		if (!existsSync(DASHBOARD)) {
 			app.get('/', () => {

@@ -1,13 +1,16 @@
 /**
- * Writes the pages of docs/ that are made from the code: settings, errors and the JSON Schema of gateway.yaml.
+ * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schema of gateway.yaml, and the API documents.
  * `node scripts/docs.ts --check` only says which of them are not up to date, and exits 1 if any is.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { ERRORS, METRICS } from '@crowdvision/contracts';
 import { GatewayFile } from '@crowdvision/edge-gateway';
 import type { Setting } from '@crowdvision/service-kit';
 import { SETTINGS } from '../settings.ts';
+import { asyncApi } from './api/asyncapi.ts';
+import { openApi } from './api/openapi.ts';
+import { API_STYLE, apiPage } from './api/page.ts';
 
 const NOTICE = '<!-- Made by `node scripts/docs.ts`. Do not edit. -->\n';
 const DOCS = join(import.meta.dirname, '..', 'docs');
@@ -42,12 +45,19 @@ function metricsPage(): string {
 	return `# Metrics\n\n${NOTICE}\nA value outside the hard range is refused. Units in the last column are converted.\n\n${table(['key', 'unit', 'hard range', 'also accepted'], rows)}\n`;
 }
 
+const VERSION = (JSON.parse(readFileSync(join(DOCS, '..', 'package.json'), 'utf8')) as { version: string }).version;
+/** As it is read back: what JSON does not know is gone. */
+const json = (document: unknown) => `${JSON.stringify(document, null, '\t')}\n`;
+
 const PAGES: Record<string, () => string> = {
 	'settings.md': settingsPage,
 	'errors.md': errorsPage,
 	'metrics.md': metricsPage,
-	'gateway.schema.json': () =>
-		`${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }, null, '\t')}\n`,
+	'gateway.schema.json': () => json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }),
+	'api/openapi.json': () => json(openApi(VERSION)),
+	'api/asyncapi.json': () => json(asyncApi(VERSION)),
+	'api/index.html': () => apiPage(JSON.parse(json(openApi(VERSION))), JSON.parse(json(asyncApi(VERSION)))),
+	'api/style.css': () => API_STYLE,
 };
 
 const checking = process.argv.includes('--check');
@@ -60,6 +70,7 @@ for (const [name, make] of Object.entries(PAGES)) {
 		stale++;
 		process.stdout.write(`docs/${name} is not up to date; run: node scripts/docs.ts\n`);
 	} else {
+		mkdirSync(dirname(path), { recursive: true });
 		writeFileSync(path, text);
 		process.stdout.write(`docs/${name} written\n`);
 	}

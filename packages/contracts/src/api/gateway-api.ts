@@ -1,0 +1,81 @@
+import Type from 'typebox';
+import { ERRORS } from '../errors.ts';
+import { IncomingReading, TRANSPORTS } from '../reading.ts';
+import type { Operation } from './operation.ts';
+
+const EpochMs = Type.Number({ description: 'epoch ms' });
+const TransportName = Type.Enum([...TRANSPORTS]);
+
+export const DeviceStatus = Type.Object({
+	id: Type.String({ description: 'device id, or path of a port' }),
+	domainName: Type.Optional(Type.String()),
+	transport: TransportName,
+	connected: Type.Boolean(),
+	lastSeen: EpochMs,
+	readings: Type.Integer({ description: 'since the gateway started' }),
+	trouble: Type.Optional(Type.String({ description: 'what is wrong with it' })),
+});
+
+export const Rejection = Type.Object({
+	at: EpochMs,
+	transport: TransportName,
+	source: Type.String({ description: 'topic, path or port' }),
+	sender: Type.Optional(Type.String()),
+	domainName: Type.Optional(Type.String()),
+	code: Type.Enum(Object.keys(ERRORS)),
+	message: Type.String(),
+	path: Type.Optional(Type.String({ description: 'JSON Pointer to what is wrong' })),
+	sample: Type.String({ description: 'the beginning of what was sent; hex where it is not text' }),
+});
+
+const Count = Type.Integer({ minimum: 0 });
+
+export const GATEWAY_OPERATIONS: readonly Operation[] = [
+	{
+		method: 'post',
+		path: '/ingest',
+		summary: 'Send readings',
+		description:
+			"One reading, an array, or NDJSON; also the short form in which the metric's own name carries the value. 202 means that all of them are on disk; anything else, that none was stored.",
+		who: 'device',
+		request: {
+			schema: Type.Union([IncomingReading, Type.Array(IncomingReading, { minItems: 1 })]),
+			types: ['application/json', 'application/x-ndjson'],
+		},
+		answers: { 202: { description: 'All are durable.', schema: Type.Object({ accepted: Count }) } },
+		errors: ['invalid_reading', 'unknown_sensor', 'log_full', 'method_not_allowed'],
+	},
+	{
+		method: 'get',
+		path: '/gateway/devices',
+		summary: 'What is connected, and when each was heard last',
+		who: 'business_staff',
+		answers: { 200: { description: 'Those of the domains you are staff of.', schema: Type.Object({ devices: Type.Array(DeviceStatus) }) } },
+	},
+	{
+		method: 'get',
+		path: '/gateway/rejected',
+		summary: 'What was refused, and why',
+		who: 'business_staff',
+		answers: {
+			200: {
+				description: 'The newest first, of the domains you are staff of; `counts` by transport since the gateway started.',
+				schema: Type.Object({
+					rejected: Type.Array(Rejection),
+					counts: Type.Record(
+						Type.String(),
+						Type.Object({
+							received: Count,
+							accepted: Count,
+							duplicates: Count,
+							deferred: Count,
+							restarts: Count,
+							pending: Count,
+							rejected: Type.Record(Type.String(), Count),
+						}),
+					),
+				}),
+			},
+		},
+	},
+];

@@ -1,0 +1,23 @@
+import Type from 'typebox';
+import { Alert } from '../alert.ts';
+import type { Operation } from './operation.ts';
+
+export const NOTIFICATION_OPERATIONS: readonly Operation[] = [
+	{
+		method: 'get',
+		path: '/notification/alerts',
+		summary: 'The alerts of your buildings, newest first',
+		who: 'member',
+		query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })) }),
+		answers: { 200: { description: 'As each stands now.', schema: Type.Object({ alerts: Type.Array(Alert) }) } },
+	},
+	{
+		method: 'post',
+		path: '/notification/alerts/{id}/ack',
+		summary: 'Say that you take care of an alert',
+		description: 'Done once, however often it is asked for.',
+		who: 'business_staff',
+		answers: { 200: { description: 'The alert, acknowledged.', schema: Alert } },
+		errors: ['conflict'],
+	},
+];

@@ -1,0 +1,166 @@
+/** The API documents as a page to read: no script, so that it works under the dashboard's Content-Security-Policy and without one. */
+
+interface Schema {
+	type?: string;
+	description?: string;
+	properties?: Record<string, Schema>;
+	required?: string[];
+	items?: Schema;
+	anyOf?: Schema[];
+	allOf?: Schema[];
+	enum?: unknown[];
+	const?: unknown;
+	pattern?: string;
+	minimum?: number;
+	maximum?: number;
+	default?: unknown;
+	patternProperties?: Record<string, Schema>;
+	additionalProperties?: Schema | boolean;
+	$ref?: string;
+}
+interface Body {
+	content?: Record<string, { schema?: Schema }>;
+	description?: string;
+}
+interface Call {
+	tags: string[];
+	operationId: string;
+	summary: string;
+	description: string;
+	parameters?: { name: string; in: string; required?: boolean; schema: Schema }[];
+	requestBody?: Body;
+	responses: Record<string, Body>;
+}
+interface OpenApi {
+	info: { title: string; version: string; description: string };
+	tags: { name: string }[];
+	paths: Record<string, Record<string, Call>>;
+}
+interface AsyncApi {
+	channels: Record<string, { address: string; description: string; servers: { $ref: string }[]; messages: { message: { payload: Schema } } }>;
+	servers: Record<string, { host: string; pathname?: string; protocol: string; description: string }>;
+}
+
+const text = (value: unknown) =>
+	String(value)
+		.replaceAll('&', '&amp;')
+		.replaceAll('<', '&lt;')
+		.replaceAll('>', '&gt;')
+		.replaceAll('"', '&quot;')
+		.replaceAll(/`([^`]+)`/g, '<code>$1</code>');
+const paragraphs = (value: string) =>
+	value
+		.split('\n\n')
+		.map((one) => `<p>${text(one)}</p>`)
+		.join('');
+
+/** Deep enough for every schema there is; a bound all the same. */
+const DEEPEST = 6;
+
+function shape(schema: Schema, depth = 0): string {
+	if (depth > DEEPEST) return '…';
+	if (schema.$ref) return `<code>${text(schema.$ref.split('/').at(-1))}</code>`;
+	const any = schema.anyOf ?? schema.allOf;
+	if (any) return any.map((one) => shape(one, depth + 1)).join(schema.anyOf ? ' <em>or</em> ' : ' <em>and</em> ');
+	if (schema.enum) return schema.enum.map((one) => `<code>${text(JSON.stringify(one))}</code>`).join(' · ');
+	if (schema.type === 'array') return `list of ${shape(schema.items ?? {}, depth + 1)}`;
+	const values = Object.values(schema.patternProperties ?? {})[0];
+	if (values) return `by key: ${shape(values, depth + 1)}`;
+	if (schema.properties) {
+		const rows = Object.entries(schema.properties).map(([name, property]) => {
+			const optional = schema.required?.includes(name) ? '' : ' <small>optional</small>';
+			return `<dt><code>${text(name)}</code>${optional}</dt><dd>${shape(property, depth + 1)}</dd>`;
+		});
+		return `<dl>${rows.join('')}</dl>`;
+	}
+	const range = [schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`]
+		.filter(Boolean)
+		.join(' ');
+	const fallback = schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`;
+	return text([schema.type ?? 'anything', range, fallback, schema.description && `(${schema.description})`].filter(Boolean).join(' '));
+}
+
+function bodyOf({ content }: Body): string {
+	return Object.entries(content ?? {})
+		.map(([type, { schema }]) => `<div class="body"><small>${text(type)}</small>${schema ? shape(schema) : ''}</div>`)
+		.join('');
+}
+
+function callOf(path: string, method: string, call: Call): string {
+	const parameters = (call.parameters ?? []).map(
+		({ name, in: where, required, schema }) =>
+			`<dt><code>${text(name)}</code> <small>${where}${required ? '' : ', optional'}</small></dt><dd>${shape(schema)}</dd>`,
+	);
+	const answers = Object.entries(call.responses)
+		.sort(([a], [b]) => Number(a) - Number(b))
+		.map(
+			([status, answer]) =>
+				`<dt class="${Number(status) < 400 ? 'good' : 'bad'}">${status}</dt><dd>${paragraphs(answer.description ?? '')}${Number(status) < 400 ? bodyOf(answer) : ''}</dd>`,
+		);
+	return `<details id="${text(call.operationId)}"><summary><b class="${method}">${method.toUpperCase()}</b> <code>${text(path)}</code> <span>${text(call.summary)}</span></summary>
+${paragraphs(call.description)}
+${parameters.length > 0 ? `<h4>Parameters</h4><dl>${parameters.join('')}</dl>` : ''}
+${call.requestBody ? `<h4>Body</h4>${bodyOf(call.requestBody)}` : ''}
+<h4>Answers</h4><dl class="answers">${answers.join('')}</dl></details>`;
+}
+
+/** `docs/api/index.html`. */
+export function apiPage(openApi: OpenApi, asyncApi: AsyncApi): string {
+	const calls = Object.entries(openApi.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, call]) => ({ path, method, call })));
+	const sections = openApi.tags.map(({ name }) => {
+		const own = calls.filter(({ call }) => call.tags.includes(name));
+		return `<section id="${name}"><h2>${text(name)}</h2>${own.map(({ path, method, call }) => callOf(path, method, call)).join('\n')}</section>`;
+	});
+	const live = Object.entries(asyncApi.servers).map(([server, { host, pathname = '', protocol, description }]) => {
+		const own = Object.values(asyncApi.channels).filter(({ servers }) => servers.some(({ $ref }) => $ref.endsWith(`/${server}`)));
+		return `<section id="live-${server}"><h2>${text(server)} <small>${text(protocol)}://${text(host)}${text(pathname)}</small></h2><p>${text(description)}</p>${own
+			.map(
+				({ address, description: means, messages }) =>
+					`<details><summary><code>${text(address)}</code> <span>${text(means)}</span></summary>${shape(messages.message.payload)}</details>`,
+			)
+			.join('\n')}</section>`;
+	});
+	const links = [...openApi.tags.map(({ name }) => [name, name]), ...Object.keys(asyncApi.servers).map((name) => [`live-${name}`, name])];
+	return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${text(openApi.info.title)} API</title>
+<link rel="stylesheet" href="style.css">
+<header><h1>${text(openApi.info.title)} API</h1><p>${text(openApi.info.description)}</p>
+<p>For programs: <a href="openapi.json">openapi.json</a> · <a href="asyncapi.json">asyncapi.json</a></p>
+<nav aria-label="Sections">${links.map(([id, name]) => `<a href="#${id}">${text(name)}</a>`).join(' ')}</nav></header>
+<main>
+${sections.join('\n')}
+${live.join('\n')}
+</main>
+</html>
+`;
+}
+
+/** `docs/api/style.css`. */
+export const API_STYLE = `:root { color-scheme: light dark; --ink: light-dark(#1b2430, #e6ebf2); --paper: light-dark(#fff, #12171f); --line: light-dark(#d5dbe3, #2c3644); --soft: light-dark(#f3f5f8, #1a212c); --accent: light-dark(#1257b8, #7fb2ff); --good: light-dark(#17692f, #6fd08c); --bad: light-dark(#9c2b1b, #ff9c8a); }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 70rem; padding: 1rem clamp(1rem, 4vw, 3rem) 4rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+a { color: var(--accent); }
+nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: .5rem 0; border-block: 1px solid var(--line); }
+h2 { margin: 2.5rem 0 .5rem; text-transform: capitalize; }
+h2 small { text-transform: none; font-weight: 400; font-size: .9rem; }
+h4 { margin: 1rem 0 .25rem; }
+code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
+details { border: 1px solid var(--line); border-radius: .5rem; margin: .4rem 0; background: var(--soft); padding: 0 .9rem; }
+details[open] { padding-bottom: .9rem; background: var(--paper); }
+summary { cursor: pointer; padding: .55rem 0; display: flex; flex-wrap: wrap; gap: .1rem .7rem; align-items: baseline; }
+summary:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+summary b { min-width: 4.2rem; color: var(--accent); font-family: ui-monospace, monospace; }
+summary b.delete { color: var(--bad); }
+summary b.get { color: var(--good); }
+summary span { flex: 1 1 16rem; }
+dl { margin: .25rem 0; display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .15rem .9rem; border-left: 2px solid var(--line); padding-left: .7rem; }
+dd { margin: 0; min-width: 0; }
+dd p, .body { margin: 0 0 .35rem; }
+dt.good { color: var(--good); font-weight: 600; }
+dt.bad { color: var(--bad); font-weight: 600; }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dd { padding-left: .7rem; } }
+`;
