@@ -1,53 +1,19 @@
 // Brings what a script of package.json needs and is missing; silent when nothing is:  node scripts/setup.mjs [deps] [web] [test]
 //   deps  the npm packages of the lock file, and with them the Node that runs everything else
 //   web   the frontend, built
-//   test  programs that tests start, as Debian packages where this is root on Debian
+//   test  programs that tests start, as Debian packages where this is root on Debian, and a MongoDB server
 // Runs on Node 20 with nothing installed: plain JavaScript, nothing imported but Node itself. Never asks.
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureMongod } from './setup/mongod.mjs';
+import { ensurePrograms } from './setup/programs.mjs';
+import { CACHE, NODE, nodeVersion, ROOT, readJson, run, say, step } from './setup/tools.mjs';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const CACHE = join(ROOT, '.cache');
 const LOCK = join(CACHE, 'setup.lock');
 const LOCK_PATIENCE_MS = 15 * 60_000;
-const NODE = join(ROOT, 'node_modules', '.bin', 'node');
 /** The oldest Node that runs TypeScript as it is and has node:sqlite. */
 const OLDEST = [22, 18];
-
-const say = (line) => process.stderr.write(`setup: ${line}\n`);
-const readJson = (path) => {
-	try {
-		return JSON.parse(readFileSync(path, 'utf8'));
-	} catch {
-		return undefined;
-	}
-};
-
-/** Runs a command in silence. @throws with everything it printed. */
-function run(command, args, options = {}) {
-	const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
-		cwd: ROOT,
-		encoding: 'utf8',
-		stdio: ['ignore', 'pipe', 'pipe'],
-		maxBuffer: 64 << 20,
-		...options,
-	});
-	if (error || status !== 0) {
-		throw new Error(`${command} ${args.join(' ')} ${error ? error.message : `ended with ${signal ?? status}`}\n${stdout ?? ''}${stderr ?? ''}`);
-	}
-	return stdout;
-}
-
-/** Runs a step that takes a while, with one line before it and one after. */
-function step(what, action) {
-	const began = Date.now();
-	say(`${what} …`);
-	action();
-	say(`${what}: done in ${((Date.now() - began) / 1000).toFixed(0)} s`);
-}
 
 // ---------------------------------------------------------------- deps
 
@@ -68,11 +34,6 @@ function whyInstall() {
 		if (!existsSync(join(ROOT, path))) return `${path} is gone`;
 	}
 	return undefined;
-}
-
-function nodeVersion(path) {
-	const { status, stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
-	return status === 0 ? stdout.trim() : undefined;
 }
 
 /** The package `node` links its binary in an install script, which npm may have been told not to run. */
@@ -135,71 +96,6 @@ function ensureWeb() {
 	});
 }
 
-// ---------------------------------------------------------------- test
-
-/** Program, Debian package, what is not tested without it. */
-const PROGRAMS = [
-	['redis-server', 'redis-server', 'everything with a real Redis'],
-	['mosquitto', 'mosquitto', 'a real MQTT broker'],
-	['mosquitto_pub', 'mosquitto-clients', 'the MQTT lines of the README'],
-	['caddy', 'caddy', 'the topology behind Caddy'],
-	['chromium', 'chromium', 'the page in a real browser'],
-	['socat', 'socat', 'serial ports'],
-];
-/** Services of those packages; Debian starts and enables what it installs, and they would take the ports of a user's own. */
-const SERVICES = ['redis-server', 'mosquitto', 'caddy'];
-const POLICY = '/usr/sbin/policy-rc.d';
-
-const installed = (program) =>
-	[...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].some((folder) => existsSync(join(folder, program)));
-
-function ensurePrograms() {
-	const missing = PROGRAMS.filter(([program]) => !installed(program));
-	if (missing.length === 0) return;
-	const packages = missing.map(([, name]) => name);
-	const debian = existsSync('/etc/debian_version') && installed('apt-get');
-	let why = `install ${packages.join(', ')}`;
-	if (debian && process.getuid?.() === 0) {
-		try {
-			step(`installing ${packages.join(', ')} from Debian`, () => aptInstall(packages));
-		} catch (error) {
-			why = error.message;
-		}
-	} else if (debian) {
-		why = `as root: apt-get install ${packages.join(' ')}`;
-	}
-	for (const [program, , without] of missing) {
-		if (!installed(program)) say(`*** ${program} IS NOT INSTALLED: ${without} cannot be tested. (${why})`);
-	}
-}
-
-function aptInstall(packages) {
-	const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-	const apt = (...args) => run('apt-get', ['-qq', '-o', 'DPkg::Lock::Timeout=300', ...args], { env });
-	let trouble = '';
-	try {
-		apt('update');
-	} catch (error) {
-		trouble = error.message; // an old list often still does
-	}
-	const hold = !existsSync(POLICY);
-	const release = () => hold && existsSync(POLICY) && unlinkSync(POLICY);
-	// This script is synchronous, so a signal would end it with the file in place: let the child be ended, and clean up.
-	const onSignal = () => {};
-	for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, onSignal);
-	try {
-		if (hold) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' });
-		apt('install', '-y', '--no-install-recommends', ...packages);
-		const services = SERVICES.filter((service) => packages.includes(service));
-		if (services.length > 0 && existsSync('/run/systemd/system')) run('systemctl', ['--quiet', 'disable', ...services], { env });
-	} catch (error) {
-		throw new Error(`${trouble}${error.message}`);
-	} finally {
-		release();
-		for (const signal of ['SIGINT', 'SIGTERM']) process.off(signal, onSignal);
-	}
-}
-
 // ---------------------------------------------------------------- one at a time
 
 const pause = (ms) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
@@ -248,7 +144,12 @@ function takeLock() {
 	}
 }
 
-const parts = { deps: ensureDeps, web: ensureWeb, test: ensurePrograms };
+function ensureTestServers() {
+	ensurePrograms();
+	ensureMongod();
+}
+
+const parts = { deps: ensureDeps, web: ensureWeb, test: ensureTestServers };
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !(name in parts));
 if (unknown) {

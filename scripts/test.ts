@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createVitest, type TestModule } from 'vitest/node';
+import { whyNoMongo } from '../test/support/mongod.ts';
 import { endLeftovers, RUN_MARK } from './leftovers.ts';
 
 const { values: options, positionals: filters } = parseArgs({ allowPositionals: true, options: { kills: { type: 'string' } } });
@@ -29,6 +30,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const failures: string[] = [];
 if (spawnSync(process.execPath, ['scripts/setup.mjs', 'web'], { stdio: 'inherit' }).status !== 0) failures.push('the frontend does not build');
+
+/** What is missing, and what is not tested for it; said before the tests and again after them. */
+const missing = [whyNoMongo()].filter((why) => why !== undefined).map((why) => `*** MONGODB IS NOT TESTED: ${why}\n`);
+process.stdout.write(missing.join(''));
 
 const vitest = await createVitest({ watch: false, reporters: [['default', { summary: false }]] });
 const notes: string[] = [];
@@ -63,6 +68,7 @@ try {
 }
 for (const { pid, command } of await endLeftovers(run, 5000)) failures.push(`left a process behind (${pid}, now ended): ${command}`);
 
+process.stdout.write(missing.join(''));
 for (const note of notes) process.stdout.write(`SKIPPED ${note}\n`);
 for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
 process.stdout.write(`${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`, () => {

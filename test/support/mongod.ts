@@ -1,0 +1,125 @@
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createConnection } from 'mongoose';
+import { freePort } from './ports.ts';
+import { findProgram, ROOT, type Running, start } from './processes.ts';
+
+export interface MongodOptions {
+	/** Its name; false for a standalone server, which has no transactions. */
+	replicaSet?: string | false;
+	/** Further arguments. */
+	extra?: string[];
+}
+
+export interface Mongod {
+	/** Without a database: add `/name`. */
+	readonly url: string;
+	readonly port: number;
+	readonly dir: string;
+	/** Of the running process; another one after `restart`. */
+	readonly pid: number;
+	/** Sends a signal (default SIGKILL) and resolves when the process has ended; at once for SIGSTOP and SIGCONT. */
+	kill(signal?: NodeJS.Signals): Promise<void>;
+	/** Starts it again on the same port, with the same folder; ends a running one first. */
+	restart(): Promise<void>;
+	/** Ends it and removes its folder. */
+	stop(): Promise<void>;
+}
+
+const CACHE = join(ROOT, '.cache', 'mongod');
+let found: string | undefined | null = null;
+
+/** The path of a mongod that runs on this system: installed, or fetched by scripts/setup.mjs. Undefined where there is none. */
+export function findMongod(): string | undefined {
+	if (found === null) {
+		const candidates = [findProgram('mongod'), join(CACHE, 'mongod')].filter((path) => path !== undefined && existsSync(path));
+		found = candidates.find((path) => spawnSync(path!, ['--version'], { stdio: 'ignore', timeout: 20_000 }).status === 0);
+	}
+	return found;
+}
+
+/** Why tests that start their own MongoDB server are skipped here, for `describe.skipIf` and for a person; undefined where they are not. */
+export function whyNoMongod(): string | undefined {
+	if (findMongod()) return undefined;
+	const why = join(CACHE, 'why-not.txt');
+	return `there is no MongoDB server (${existsSync(why) ? readFileSync(why, 'utf8') : 'install mongod, or run: node scripts/setup.mjs test'})`;
+}
+
+/** Why tests on MongoDB are skipped here; undefined where MONGO_URL names a server or one can be started. */
+export const whyNoMongo = () => (process.env.MONGO_URL ? undefined : whyNoMongod());
+
+/**
+ * A real mongod on a free loopback port, a replica set of one that whoever connects first must initiate (the store does).
+ * @throws when there is no mongod, or it ends before it is ready; with what it said.
+ */
+export async function startMongod({ replicaSet = 'test', extra = [] }: MongodOptions = {}): Promise<Mongod> {
+	const program = findMongod();
+	if (!program) throw new Error(whyNoMongod());
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-mongod-'));
+	const port = await freePort();
+	const args = ['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', dir, '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
+	if (replicaSet !== false) args.push('--replSet', replicaSet, '--oplogSize', '128');
+	args.push('--setParameter', 'diagnosticDataCollectionEnabled=false', ...extra);
+	const launch = () => start(program, { args, cwd: dir, ready: /Waiting for connections/, timeoutMs: 60_000 });
+	let running: Running;
+	try {
+		running = await launch();
+	} catch (error) {
+		await rm(dir, { recursive: true, force: true });
+		throw error;
+	}
+	return {
+		url: `mongodb://127.0.0.1:${port}`,
+		port,
+		dir,
+		get pid() {
+			return running.pid;
+		},
+		kill: async (signal = 'SIGKILL') => {
+			if (signal === 'SIGSTOP' || signal === 'SIGCONT') running.signal(signal);
+			else await running.kill(signal);
+		},
+		restart: async () => {
+			await running.kill();
+			running = await launch();
+		},
+		stop: async () => {
+			await running.kill();
+			await rm(dir, { recursive: true, force: true });
+		},
+	};
+}
+
+export interface MongoForTests {
+	/** A database that nobody else uses; another one with every call. */
+	database(): string;
+	/** Drops those databases, or ends the server that was started for them. */
+	stop(): Promise<void>;
+}
+
+/** The server that MONGO_URL names, else one of its own. @throws as startMongod. */
+export async function mongoForTests(): Promise<MongoForTests> {
+	const named = process.env.MONGO_URL;
+	const own = named ? undefined : await startMongod();
+	const urls: string[] = [];
+	return {
+		database() {
+			const url = new URL(named ?? own!.url);
+			url.pathname = `/crowdvision-test-${randomUUID().slice(0, 13)}`;
+			urls.push(url.href);
+			return url.href;
+		},
+		async stop() {
+			if (own) return own.stop();
+			for (const url of urls) {
+				const connection = await createConnection(url, { serverSelectionTimeoutMS: 5000 }).asPromise();
+				await connection.dropDatabase();
+				await connection.close();
+			}
+		},
+	};
+}
