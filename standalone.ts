@@ -19,15 +19,17 @@ import {
 	listen,
 	loadSecret,
 	probeRoutes,
+	processMetrics,
 	Registry,
 	type Request,
 	type Response,
 	readSettings,
+	requestMetrics,
 	runMain,
 	Tokens,
 } from '@crowdvision/service-kit';
 import { createSocket } from '@crowdvision/socket';
-import { startSqlite } from '@crowdvision/store';
+import { openStores, startSqlite } from '@crowdvision/store';
 import { createTwin } from '@crowdvision/twin';
 import { openDemoLines, startDemo } from './demo/demo.ts';
 import { SETTINGS } from './settings.ts';
@@ -52,6 +54,7 @@ await runMain(async () => {
 		mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
 		const tokens = new Tokens(loadSecret(config.jwtSecret, config.dataDir));
 		const metrics = new Registry();
+		processMetrics(metrics);
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
 		const log = await openTelemetryLog(config, worker, logger);
@@ -61,8 +64,10 @@ await runMain(async () => {
 		forgetOtherMode(log, config.redisUrl !== undefined);
 		const store = startSqlite();
 		lifecycle.onStop('store', () => store.close());
+		const stores = await openStores({ dataDir: config.dataDir, mongoUrl: settings.MONGO_URL, logger });
+		lifecycle.onStop('stores', () => stores.close());
 
-		const context = { bus, store, tokens, metrics, dataDir: config.dataDir };
+		const context = { bus, store, stores, tokens, metrics, dataDir: config.dataDir };
 		const named = (name: string) => ({ ...context, logger: logger.child({ service: name }) });
 		const auth = await createAuth(named('auth'));
 		lifecycle.onStop('auth', () => auth.stop());
@@ -91,6 +96,7 @@ await runMain(async () => {
 		const app = createApp();
 		app.use(probeRoutes({ metrics, trouble }));
 		app.use(gateway.ingest);
+		app.use(requestMetrics(metrics));
 		for (const service of services) app.use(`/${service.name}`, service.router);
 		app.use('/docs', securityHeaders, express.static(API_DOCS));
 		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));

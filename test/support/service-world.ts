@@ -19,12 +19,13 @@ import {
 	type ServiceContext,
 	Tokens,
 } from '@crowdvision/service-kit';
-import { type Sqlite, startSqlite } from '@crowdvision/store';
+import { openStores, type Sqlite, type Stores, startSqlite } from '@crowdvision/store';
 
 /** What a service needs to run: the embedded bus on a durable log, SQLite, tokens, and a folder. */
 export interface ServiceParts extends ServiceContext {
 	bus: Bus;
 	store: Sqlite;
+	stores: Stores;
 }
 
 export interface Answer<T> {
@@ -70,12 +71,14 @@ export async function openServiceWorld(options: { bus?: () => Bus; logger?: Logg
 		const { bus, close } = options.bus ? { bus: options.bus(), close: async () => {} } : await openEmbeddedBus(dataDir, options.log);
 		const store = startSqlite();
 		const logger = options.logger ?? createLogger('test', 'silent');
-		const parts: ServiceParts = { bus, store, tokens, logger, dataDir, metrics: new Registry() };
+		const stores = await openStores({ dataDir, logger });
+		const parts: ServiceParts = { bus, store, stores, tokens, logger, dataDir, metrics: new Registry() };
 		const end = async () => {
 			for (const one of [...served]) await one.close();
 			await bus.close();
 			await close();
 			await store.close();
+			await stores.close();
 		};
 		return { parts, end };
 	};

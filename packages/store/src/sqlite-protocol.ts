@@ -8,6 +8,8 @@ export interface Statement {
 	sql: string;
 	params?: readonly SqlValue[];
 	many?: readonly (readonly SqlValue[])[];
+	/** Where given, a transaction in which another number of rows changes is rolled back, and refused with `conflict`. */
+	expect?: number;
 }
 
 /** What a statement did: rows changed (summed over `many`), and the rows it returned (SELECT or RETURNING). */
@@ -18,14 +20,17 @@ export interface StatementOutcome {
 
 /** What the engine asks of its worker. `db` is a number the engine gave the database. */
 export type WorkerTask =
-	| { op: 'open'; db: number; path: string; migrations: readonly string[] }
+	| { op: 'open'; db: number; path: string; migrations: readonly string[]; application?: number | undefined }
 	| { op: 'run'; db: number; statements: readonly Statement[] }
 	| { op: 'exec'; db: number; sql: string }
 	| { op: 'close'; db: number }
 	| { op: 'stop' };
 export type WorkerRequest = WorkerTask & { id: number };
 
-/** `code` is absent for a mistake of ours, which is no refusal to show to anybody. */
+/**
+ * `code` is absent for a mistake of ours, which is no refusal to show to anybody. `unique`: the index, or the table's columns, where
+ * something stands already.
+ */
 export type WorkerReply =
 	| { id: number; ok: true; outcomes: StatementOutcome[] }
-	| { id: number; ok: false; error: { code?: ErrorCode; message: string } };
+	| { id: number; ok: false; error: { code?: ErrorCode; message: string; unique?: string } };

@@ -40,7 +40,7 @@ port.on('message', (request: WorkerRequest) => {
 function handle(request: WorkerRequest): StatementOutcome[] {
 	switch (request.op) {
 		case 'open':
-			databases.set(request.db, open(request.path, request.migrations));
+			databases.set(request.db, open(request.path, request.migrations, request.application));
 			return [];
 		case 'run':
 			return run(get(request.db), request.statements);
@@ -65,16 +65,21 @@ function nameIn(request: WorkerRequest): string | undefined {
 
 function get(db: number): Open {
 	const found = databases.get(db);
-	if (!found) throw new Error('the database is closed');
+	if (!found) throw new Closed('The store is closed');
 	return found;
 }
 
-function open(path: string, migrations: readonly string[]): Open {
+class Closed extends Error {
+	readonly code = 'unavailable';
+}
+
+function open(path: string, migrations: readonly string[], application: number | undefined): Open {
 	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
 	// SQLite gives its journal the mode of the database: with this one nobody else reads what is kept.
 	closeSync(openSync(path, 'a', 0o600));
 	const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: LOCK_TIMEOUT_MS });
 	try {
+		if (application !== undefined) refuseOthers(database, application, basename(path));
 		database.exec(`
 			PRAGMA journal_mode = WAL;
 			PRAGMA synchronous = FULL;
@@ -88,6 +93,18 @@ function open(path: string, migrations: readonly string[]): Open {
 		database.close();
 		throw error;
 	}
+}
+
+/** A file with somebody else's tables stays as it is. */
+function refuseOthers(database: DatabaseSync, application: number, name: string): void {
+	const { application_id: found } = database.prepare('PRAGMA application_id').get() as { application_id: number };
+	if (found === application) return;
+	const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number };
+	if (found === 0 && tables === 0) return;
+	throw new Error(
+		`${name} was not written by this version: its layout is that of a version before, or another program's. ` +
+			'Move it away (with its -wal and -shm files) to begin anew, or go on with the version that wrote it',
+	);
 }
 
 /** Migration n takes the schema from version n to n + 1; each is one transaction with the version. */
@@ -106,7 +123,7 @@ function migrate(database: DatabaseSync, migrations: readonly string[], name: st
 
 function run(target: Open, statements: readonly Statement[]): StatementOutcome[] {
 	const [only] = statements;
-	if (statements.length === 1 && !only!.many) return [runOne(target, only!)];
+	if (statements.length === 1 && !only!.many && only!.expect === undefined) return [runOne(target, only!)];
 	return inTransaction(target.database, () => statements.map((statement) => runOne(target, statement)));
 }
 
@@ -123,7 +140,11 @@ function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 	}
 }
 
-function runOne(target: Open, { sql, params, many }: Statement): StatementOutcome {
+class Unexpected extends Error {
+	readonly code = 'conflict';
+}
+
+function runOne(target: Open, { sql, params, many, expect }: Statement): StatementOutcome {
 	const { statement, returnsRows } = prepare(target, sql);
 	const outcome: StatementOutcome = { changes: 0, rows: [] };
 	for (const values of many ?? [params ?? []]) {
@@ -131,6 +152,7 @@ function runOne(target: Open, { sql, params, many }: Statement): StatementOutcom
 		else outcome.changes += Number(statement.run(...values).changes);
 	}
 	if (returnsRows) outcome.changes = outcome.rows.length;
+	if (expect !== undefined && outcome.changes !== expect) throw new Unexpected('It was changed or removed meanwhile');
 	return outcome;
 }
 
@@ -157,11 +179,16 @@ const TROUBLE: Record<number, string> = {
 	26: 'is not a database, or is damaged',
 };
 const UNIQUE = [1555, 2067];
+const UNIQUE_MESSAGE = /^UNIQUE constraint failed: (?:index '(.*)'|(.*))$/;
 
-function describe(error: unknown, name = 'the database'): { code?: ErrorCode; message: string } {
+function describe(error: unknown, name = 'the database'): { code?: ErrorCode; message: string; unique?: string } {
 	const { errcode, message } = error as { errcode?: number; message: string };
+	if (error instanceof Unexpected || error instanceof Closed) return { code: error.code, message };
 	if (errcode === undefined) return { message };
-	if (UNIQUE.includes(errcode)) return { code: 'conflict', message: 'It exists already' };
+	if (UNIQUE.includes(errcode)) {
+		const [, index, columns] = UNIQUE_MESSAGE.exec(message) ?? [];
+		return { code: 'conflict', message: 'It exists already', unique: index ?? columns ?? '' };
+	}
 	const trouble = TROUBLE[errcode & 0xff];
 	return trouble ? { code: 'unavailable', message: `${name} ${trouble}` } : { message };
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
 import type { SqlValue, Statement, StatementOutcome, WorkerReply, WorkerRequest, WorkerTask } from './sqlite-protocol.ts';
 
 /**
@@ -22,13 +22,24 @@ export interface SqliteDatabase {
 	close(): Promise<void>;
 }
 
+/** A `conflict` in which an index, or columns as `table.column`, say what stands already. */
+export class UniqueViolation extends CrowdVisionError {
+	readonly constraint: string;
+
+	constructor(message: string, constraint: string) {
+		super('conflict', message);
+		this.constraint = constraint;
+	}
+}
+
 /** SQLite for a whole process: every database lives in one worker thread, so that a slow disk never stalls a socket. */
 export interface Sqlite {
 	/**
 	 * Opens or creates a database, readable by this user only. `migrations[n]` takes its schema from version n to n + 1; only ever add to them.
-	 * @throws as the database does, and when a newer version of this program wrote it.
+	 * `application` is the `application_id` that its first migration gives it.
+	 * @throws as the database does, and when a newer version of this program, or another one than `application`, wrote it.
 	 */
-	open(path: string, migrations?: readonly string[]): Promise<SqliteDatabase>;
+	open(path: string, migrations?: readonly string[], application?: number): Promise<SqliteDatabase>;
 	/** Ends what is under way, then closes every database and the worker. */
 	close(): Promise<void>;
 }
@@ -60,9 +71,9 @@ class Engine implements Sqlite {
 	#lastDb = 0;
 	#closing: Promise<void> | undefined;
 
-	async open(path: string, migrations: readonly string[] = []): Promise<SqliteDatabase> {
+	async open(path: string, migrations: readonly string[] = [], application?: number): Promise<SqliteDatabase> {
 		const db = ++this.#lastDb;
-		const task: WorkerTask = { op: 'open', db, path, migrations };
+		const task: WorkerTask = { op: 'open', db, path, migrations, application };
 		await this.#ask(task);
 		this.#opened.set(db, task);
 		const run = (sql: string, params: readonly SqlValue[] = []) => this.#ask({ op: 'run', db, statements: [{ sql, params }] });
@@ -143,7 +154,7 @@ class Engine implements Sqlite {
 		this.#waiting.delete(reply.id);
 		clearTimeout(waiting.timer);
 		if (reply.ok) waiting.resolve(reply.outcomes);
-		else waiting.reject(reply.error.code ? new CrowdVisionError(reply.error.code, reply.error.message) : new Error(reply.error.message));
+		else waiting.reject(errorOf(reply.error));
 	}
 
 	#abandon(): void {
@@ -153,4 +164,9 @@ class Engine implements Sqlite {
 		}
 		this.#waiting.clear();
 	}
+}
+
+function errorOf({ code, message, unique }: { code?: ErrorCode; message: string; unique?: string }): Error {
+	if (unique !== undefined) return new UniqueViolation(message, unique);
+	return code ? new CrowdVisionError(code, message) : new Error(message);
 }

@@ -23,7 +23,7 @@ export interface CollectionDefinition {
 	indexes?: Record<string, IndexDefinition>;
 }
 
-/** Fields are of the document's top level and hold text, numbers or booleans. */
+/** Fields are of the document's top level and hold text, numbers or booleans: in every document the same. */
 export interface IndexDefinition {
 	fields: readonly string[];
 	/** No two documents may agree in all fields. A document that lacks one of them is not meant. */
@@ -37,15 +37,15 @@ export type FieldValue = string | number | boolean;
 export type Condition = FieldValue | { in: readonly FieldValue[] } | { gt?: FieldValue; gte?: FieldValue; lt?: FieldValue; lte?: FieldValue };
 
 export interface Query<T> {
-	/** Every field must stand in an index of the collection, and so must that of `order`. */
+	/** Every field must stand in an index of the collection, and so must that of `order`. A condition that is undefined is refused (Error). */
 	where?: { readonly [Field in keyof T & string]?: Condition };
-	/** By id where it is left out. */
+	/** By id where it is left out. Documents that agree in the field come in the order of their ids, which `descending` turns round too. */
 	order?: { by: keyof T & string; descending?: boolean };
 	/** Most documents to return. */
 	limit: number;
 }
 
-/** A document as it stands. `version` rises with every write. */
+/** A document as it stands. `version` rises with every write, and none comes back for an id that was removed and inserted again. */
 export interface Kept<T> {
 	id: string;
 	version: number;

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import { TABLES } from '@crowdvision/contracts';
 import { RetainedTable, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Sqlite } from '@crowdvision/store';
+import type { Sqlite, Stores } from '@crowdvision/store';
 import { type Account, Accounts, type NewAccount } from './accounts.ts';
 import { Devices, type NewDevice } from './devices.ts';
 import { Domains } from './domains.ts';
@@ -13,6 +13,7 @@ import { LoginThrottle } from './throttle.ts';
 export interface AuthContext extends ServiceContext {
 	bus: Bus;
 	store: Sqlite;
+	stores: Stores;
 }
 
 /** The service, and what the embedded composition needs of it to set up the demo. */

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import { BuildingDirectory, BusLinks, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Sqlite } from '@crowdvision/store';
+import type { Sqlite, Stores } from '@crowdvision/store';
 import { Knowledge, MIGRATIONS } from './knowledge.ts';
 import { followNotifications } from './on-notification.ts';
 import { followTelemetry } from './on-telemetry.ts';
@@ -11,6 +11,7 @@ import { llmRoutes } from './routes.ts';
 export interface LlmContext extends ServiceContext {
 	bus: Bus;
 	store: Sqlite;
+	stores: Stores;
 }
 
 /**

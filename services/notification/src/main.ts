@@ -1,6 +1,6 @@
 import { RedisBus } from '@crowdvision/bus';
 import { requireRedis, runMain, runService } from '@crowdvision/service-kit';
-import { startSqlite } from '@crowdvision/store';
+import { openStores, startSqlite } from '@crowdvision/store';
 import { createNotification } from './service.ts';
 
 await runMain(() =>
@@ -9,6 +9,8 @@ await runMain(() =>
 		lifecycle.onStop('bus', () => bus.close());
 		const store = startSqlite();
 		lifecycle.onStop('store', () => store.close());
-		return createNotification({ ...context, bus, store });
+		const stores = await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger });
+		lifecycle.onStop('stores', () => stores.close());
+		return createNotification({ ...context, bus, store, stores });
 	}),
 );

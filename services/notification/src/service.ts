@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
 import { BuildingDirectory, BusLinks, Counter, isAfter, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Sqlite } from '@crowdvision/store';
+import type { Sqlite, Stores } from '@crowdvision/store';
 import { Alerts } from './alerts.ts';
 import { reviewChangedBuildings } from './on-building.ts';
 import { followTelemetry } from './on-telemetry.ts';
@@ -15,6 +15,7 @@ import { Watchman } from './watchman.ts';
 export interface NotificationContext extends ServiceContext {
 	bus: Bus;
 	store: Sqlite;
+	stores: Stores;
 }
 
 export interface NotificationOptions {

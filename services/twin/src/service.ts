@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import { type Building, TABLES } from '@crowdvision/contracts';
 import { BusLinks, Counter, RetainedTable, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Sqlite } from '@crowdvision/store';
+import type { Sqlite, Stores } from '@crowdvision/store';
 import { Buildings } from './buildings.ts';
 import { catalogBeforeProbes } from './catalog.ts';
 import { TelemetryConsumer } from './on-telemetry.ts';
@@ -14,6 +14,7 @@ import { Sensors } from './sensors.ts';
 export interface TwinContext extends ServiceContext {
 	bus: Bus;
 	store: Sqlite;
+	stores: Stores;
 }
 
 /** The service, and what the embedded composition needs of it to set up the demo. */

@@ -1,0 +1,16 @@
+import type { StoreLogger } from './logger.ts';
+import type { Stores } from './store.ts';
+
+export interface OpenStoresOptions {
+	/** Folder for this process's files. */
+	dataDir: string;
+	/** Where given, MongoDB keeps it all instead. May hold a password. */
+	mongoUrl?: string | undefined;
+	logger: StoreLogger;
+}
+
+/** The stores of a process, on the engine that its settings name. Only that engine's adapter is loaded. */
+export async function openStores({ dataDir, logger }: OpenStoresOptions): Promise<Stores> {
+	const { sqliteStores } = await import('./sqlite-store.ts');
+	return sqliteStores({ dir: dataDir, logger });
+}
