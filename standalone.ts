@@ -96,8 +96,7 @@ await runMain(async () => {
 		const app = createApp();
 		app.use(probeRoutes({ metrics, trouble }));
 		app.use(gateway.ingest);
-		app.use(requestMetrics(metrics));
-		for (const service of services) app.use(`/${service.name}`, service.router);
+		for (const service of services) app.use(`/${service.name}`, requestMetrics(metrics, service.name), service.router);
 		app.use('/docs', securityHeaders, express.static(API_DOCS));
 		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
 		if (!existsSync(DASHBOARD)) {

@@ -11,7 +11,9 @@ import {
 	listen,
 	loadSecret,
 	probeRoutes,
+	processMetrics,
 	Registry,
+	requestMetrics,
 	runMain,
 	SettingsError,
 	settleDown,
@@ -33,6 +35,7 @@ async function run(config: GatewayConfig): Promise<void> {
 	try {
 		const tokens = new Tokens(loadSecret(config.jwtSecret, config.dataDir));
 		const metrics = new Registry();
+		processMetrics(metrics);
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
 		const log = await openTelemetryLog(config, worker, logger);
@@ -45,7 +48,7 @@ async function run(config: GatewayConfig): Promise<void> {
 		const app = createApp();
 		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));
 		app.use(gateway.ingest);
-		app.use(gateway.router);
+		app.use(requestMetrics(metrics, 'gateway'), gateway.router);
 		finishApp(app, logger);
 		const server = createServer(app);
 		gateway.attach(server);

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { processMetrics, requestMetrics } from './request-metrics.ts';
 import { COMMON_SETTINGS, readSettings, SettingsError } from './settings.ts';
 import { loadSecret, Tokens } from './tokens.ts';
 
@@ -57,6 +58,7 @@ export async function runService(
 	const lifecycle = new Lifecycle(logger);
 	lifecycle.exitOnSignals();
 	const metrics = new Registry();
+	processMetrics(metrics);
 	const tokens = new Tokens(loadSecret(settings.JWT_SECRET, settings.DATA_DIR));
 	try {
 		const service = await build({ logger, tokens, metrics, dataDir: settings.DATA_DIR }, settings, lifecycle);
@@ -64,7 +66,7 @@ export async function runService(
 		const app = createApp();
 		if (service.beforeProbes) app.use(service.beforeProbes);
 		app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
-		app.use(service.router);
+		app.use(requestMetrics(metrics, name), service.router);
 		finishApp(app, logger);
 		const server = createServer(app);
 		service.attach?.(server);
