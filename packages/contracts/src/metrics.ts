@@ -19,7 +19,13 @@ export interface MetricDefinition {
 	kind?: 'flow';
 	/** How several sensors of one room become one value. */
 	combine: 'sum' | 'mean' | 'max' | 'last';
+	/** How long a value holds, in ms, where it is not as long as FRESHNESS_MS. */
+	freshMs?: number;
+	/** Only of what always moves a little: a sensor that says the same for longer than this, in ms, is stuck. */
+	stuckMs?: number;
 }
+
+const HOUR_MS = 3600_000;
 
 const scale = (factor: number) => (value: number) => value * factor;
 
@@ -59,6 +65,7 @@ export const METRICS = {
 		max: 125,
 		decimals: 1,
 		combine: 'mean',
+		stuckMs: 12 * HOUR_MS,
 		label: { en: 'Temperature', it: 'Temperatura' },
 		accepts: {
 			'°C': scale(1),
@@ -78,6 +85,7 @@ export const METRICS = {
 		max: 100,
 		decimals: 0,
 		combine: 'mean',
+		stuckMs: 24 * HOUR_MS,
 		label: { en: 'Humidity', it: 'Umidità' },
 		accepts: { percent: scale(1), '%RH': scale(1), '/': scale(100) },
 	},
@@ -87,6 +95,7 @@ export const METRICS = {
 		max: 40_000,
 		decimals: 0,
 		combine: 'max',
+		stuckMs: 6 * HOUR_MS,
 		label: { en: 'CO₂', it: 'CO₂' },
 	},
 	pm25: {
@@ -139,6 +148,7 @@ export const METRICS = {
 		max: 160,
 		decimals: 0,
 		combine: 'max',
+		stuckMs: 6 * HOUR_MS,
 		label: { en: 'Noise', it: 'Rumore' },
 		accepts: { dBA: scale(1), 'dB(A)': scale(1) },
 	},
@@ -148,6 +158,7 @@ export const METRICS = {
 		max: 1200,
 		decimals: 0,
 		combine: 'mean',
+		stuckMs: 24 * HOUR_MS,
 		label: { en: 'Pressure', it: 'Pressione' },
 		accepts: { mbar: scale(1), Pa: scale(0.01), kPa: scale(10) },
 	},
@@ -157,6 +168,7 @@ export const METRICS = {
 		max: 100,
 		decimals: 0,
 		combine: 'last',
+		freshMs: HOUR_MS,
 		label: { en: 'Battery', it: 'Batteria' },
 		accepts: { percent: scale(1), '/': scale(100) },
 	},

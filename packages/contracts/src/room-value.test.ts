@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FRESHNESS_MS } from './http.ts';
+import { FRESHNESS_MS } from './freshness.ts';
 import { roomValue } from './room-value.ts';
 
 const NOW = 1_764_000_000_000;
