@@ -16,6 +16,7 @@ import {
 	finishApp,
 	Lifecycle,
 	type Logger,
+	limitRequests,
 	listen,
 	loadSecret,
 	probeRoutes,
@@ -93,10 +94,11 @@ await runMain(async () => {
 			}
 			return undefined;
 		};
-		const app = createApp();
+		const app = createApp({ trustProxy: settings.TRUST_PROXY });
 		app.use(probeRoutes({ metrics, trouble }));
 		app.use(gateway.ingest);
-		for (const service of services) app.use(`/${service.name}`, requestMetrics(metrics, service.name), service.router);
+		const limited = limitRequests(settings.RATE_LIMIT);
+		for (const service of services) app.use(`/${service.name}`, requestMetrics(metrics, service.name), limited, service.router);
 		app.use('/docs', securityHeaders, express.static(API_DOCS));
 		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
 		if (!existsSync(DASHBOARD)) {

@@ -85,6 +85,10 @@ export interface GatewayConfig {
 	redisUrl: string | undefined;
 	jwtSecret: string | undefined;
 	logLevel: string;
+	/** Whose X-Forwarded-For is believed. */
+	trustProxy: string[];
+	/** Of one client address, /ingest not counted; 0: any number. */
+	requestsPerMinute: number;
 	serial: SerialConfig[];
 	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
 	dedup: { maxAgeSeconds: number; maxPerSource: number };
@@ -115,6 +119,8 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		redisUrl: settings.REDIS_URL ?? file.redis?.url,
 		jwtSecret: settings.JWT_SECRET,
 		logLevel: settings.LOG_LEVEL,
+		trustProxy: settings.TRUST_PROXY,
+		requestsPerMinute: settings.RATE_LIMIT,
 		serial: file.sources?.serial ?? [],
 		log: {
 			maxBytes: bytes(log.maxBytes ?? '512MiB'),

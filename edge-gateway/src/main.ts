@@ -8,6 +8,7 @@ import {
 	createServer,
 	finishApp,
 	Lifecycle,
+	limitRequests,
 	listen,
 	loadSecret,
 	probeRoutes,
@@ -45,10 +46,10 @@ async function run(config: GatewayConfig): Promise<void> {
 		const gateway = await createGateway({ config, log, worker, bus, tokens, logger, metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
-		const app = createApp();
+		const app = createApp({ trustProxy: config.trustProxy });
 		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));
 		app.use(gateway.ingest);
-		app.use(requestMetrics(metrics, 'gateway'), gateway.router);
+		app.use(requestMetrics(metrics, 'gateway'), limitRequests(config.requestsPerMinute), gateway.router);
 		finishApp(app, logger);
 		const server = createServer(app);
 		gateway.attach(server);

@@ -104,6 +104,8 @@ async function open(
 		redisUrl: undefined,
 		jwtSecret: SECRET,
 		logLevel: 'silent',
+		trustProxy: [],
+		requestsPerMinute: 0,
 		serial: [],
 		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
 		messagesPerSecond: 20_000,

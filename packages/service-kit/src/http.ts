@@ -32,9 +32,13 @@ export function probeRoutes(probes: Probes): Router {
 	return router;
 }
 
-/** An express app with the house's limits: JSON bodies up to 1 MiB, no fingerprint header. Finish it with `finishApp`. */
-export function createApp(): Express {
+/**
+ * An express app with the house's limits: JSON bodies up to 1 MiB, no fingerprint header. Finish it with `finishApp`. `trustProxy` lists whose
+ * X-Forwarded-For and -Proto are believed (TRUST_PROXY); by default this machine's.
+ */
+export function createApp({ trustProxy = ['loopback'] }: { trustProxy?: readonly string[] } = {}): Express {
 	const app = express();
+	app.set('trust proxy', [...trustProxy]);
 	app.disable('x-powered-by');
 	app.set('query parser', 'simple');
 	return app;

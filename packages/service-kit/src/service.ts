@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { limitRequests } from './rate-limit.ts';
 import { processMetrics, requestMetrics } from './request-metrics.ts';
 import { COMMON_SETTINGS, readSettings, SettingsError } from './settings.ts';
 import { loadSecret, Tokens } from './tokens.ts';
@@ -63,10 +64,10 @@ export async function runService(
 	try {
 		const service = await build({ logger, tokens, metrics, dataDir: settings.DATA_DIR }, settings, lifecycle);
 		lifecycle.onStop(name, () => service.stop());
-		const app = createApp();
+		const app = createApp({ trustProxy: settings.TRUST_PROXY });
 		if (service.beforeProbes) app.use(service.beforeProbes);
 		app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
-		app.use(requestMetrics(metrics, name), service.router);
+		app.use(requestMetrics(metrics, name), limitRequests(settings.RATE_LIMIT), service.router);
 		finishApp(app, logger);
 		const server = createServer(app);
 		service.attach?.(server);

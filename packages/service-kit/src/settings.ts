@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 
 /** One declaration per setting: its environment name gives the key; default, meaning and parser stand beside it. */
 export interface Setting<T> {
@@ -109,6 +110,29 @@ export function flag(means: string, fallback: '0' | '1'): Declared<boolean, stri
 	};
 }
 
+const PROXY_RANGES = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** Declares a list of proxies: their addresses, networks, or a word for a range of them. */
+export function proxies(means: string, fallback: string): Declared<string[], string> {
+	return {
+		means,
+		default: fallback,
+		allowed: 'none, or with commas between: loopback, linklocal, uniquelocal (private networks), an address, a network such as 10.0.0.0/8',
+		parse: (value: string) => {
+			const parts = value.split(',').map((part) => part.trim());
+			if (value === 'none') return [];
+			return parts.every((part) => PROXY_RANGES.includes(part) || isNetwork(part)) ? parts : undefined;
+		},
+	};
+}
+
+/** An IP address, or one with the length of its network's prefix. */
+function isNetwork(text: string): boolean {
+	const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+	const version = isIP(address);
+	return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
+}
+
 /** Settings that every process shares; a service adds its own. */
 export const COMMON_SETTINGS = {
 	PORT: integer('HTTP port; 0 takes a free one', '8080', 0, 65_535),
@@ -127,5 +151,7 @@ export const COMMON_SETTINGS = {
 		secret: true,
 		inFile: true,
 	},
+	TRUST_PROXY: proxies('whose X-Forwarded-For is believed: the proxies in front and nobody else, or a client could pass for another', 'loopback'),
+	RATE_LIMIT: integer('requests a minute that one client address may make to one process; 0 sets no limit', '12000', 0, 10_000_000),
 	LOG_LEVEL: choice('how much to log', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
 } as const;
