@@ -1,5 +1,6 @@
 import type { DashboardToServer, ServerToDashboard } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
+import { refreshSession } from './endpoints.ts';
 
 /** `since` is when it became so, epoch ms by this device's clock. */
 export interface LiveStatus {
@@ -7,7 +8,7 @@ export interface LiveStatus {
 	since: number;
 }
 
-export interface LiveHandlers extends ServerToDashboard {
+export interface LiveHandlers extends Omit<ServerToDashboard, 'ended' | 'expiring'> {
 	status(status: LiveStatus): void;
 	/** The session is over, or the building is not to be had: asking again changes nothing. */
 	refused(code: string): void;
@@ -101,6 +102,15 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	socket.on('notification', (alert) => handlers.notification(alert));
 	socket.on('device', (event) => handlers.device(event));
 	socket.on('superseded', (event) => handlers.superseded(event));
+	socket.on('ended', ({ buildingId, error }) => {
+		if (followed?.buildingId === buildingId) handlers.refused(error.code);
+	});
+	// Where that fails the connection ends with the session, and the reconnect says why.
+	socket.on('expiring', () => {
+		refreshSession()
+			.then(({ token }) => socket.timeout(ANSWER_MS).emitWithAck('renew', { token }))
+			.catch(() => {});
+	});
 
 	return {
 		follow(buildingId, cursor) {

@@ -8,10 +8,13 @@ export class Backlog {
 	readonly #connection: Connection;
 	#packets = 0;
 	#bytes = 0;
+	/** When the oldest of what waits began to, by the monotonic clock. */
+	#since = 0;
 
 	constructor(connection: Connection) {
 		this.#connection = connection;
 		connection.on('packetCreate', (packet: { data?: unknown }) => {
+			if (this.#packets === 0) this.#since = performance.now();
 			this.#packets++;
 			if (typeof packet.data === 'string') this.#bytes += packet.data.length;
 		});
@@ -27,6 +30,11 @@ export class Backlog {
 
 	get bytes(): number {
 		return this.#bytes;
+	}
+
+	/** For how many milliseconds the transport has taken nothing although something waits. */
+	get stalledMs(): number {
+		return this.#packets === 0 ? 0 : performance.now() - this.#since;
 	}
 
 	/** Calls back once, when the transport takes what waits. */

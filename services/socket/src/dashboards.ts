@@ -2,50 +2,35 @@ import { type Bus, START, type TailGap } from '@crowdvision/bus';
 import {
 	type AccountClaims,
 	CrowdVisionError,
-	type DashboardToServer,
-	type Outcome,
 	type ReadingWithCursor,
-	type ServerToDashboard,
+	renewRequest,
 	subscribeRequest,
+	unsubscribeRequest,
+	type Validator,
 	weightIn,
 } from '@crowdvision/contracts';
 import { type BuildingDirectory, type Logger, pause } from '@crowdvision/service-kit';
-import type { DefaultEventsMap, Server, Socket } from 'socket.io';
-import { Backlog } from './backlog.ts';
+import { Dashboard, type DashboardServer, type DashboardSocket, type Handlers } from './dashboard.ts';
 import type { Feed, FeedListener } from './feed.ts';
+import { type Limits, Tally } from './limits.ts';
 import { Slots } from './slots.ts';
 import { DashboardSubscription, liveRoom } from './subscription.ts';
 
-/** What is known of a connected dashboard. */
-export interface DashboardData {
-	claims: AccountClaims;
-}
-export type DashboardServer = Server<DashboardToServer, ServerToDashboard, DefaultEventsMap, DashboardData>;
-type DashboardSocket = Socket<DashboardToServer, ServerToDashboard, DefaultEventsMap, DashboardData>;
-
-interface Dashboard {
-	socket: DashboardSocket;
-	backlog: Backlog;
-	subscriptions: Map<string, DashboardSubscription>;
-	/** Subscriptions being granted just now. */
-	asking: number;
-}
-
-const MOST_SUBSCRIPTIONS = 50;
 const MOST_ASKING = 10;
 const READ_FROM_BUS_AT_ONCE = 8;
 /** A building just made is told of a moment later: whoever is quicker waits for it. */
 const PATIENCE_MS = 1000;
 const LOOK_EVERY_MS = 50;
-/** A dashboard that lets so much wait is beyond help: it is disconnected, and comes back with its cursor. */
-const HOPELESS = { packets: 2000, bytes: 8 * 1024 * 1024 };
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface DashboardsParts {
 	io: DashboardServer;
 	bus: Bus;
 	feed: Feed;
 	directory: BuildingDirectory;
+	limits: Limits;
+	/** The claims of an account's token; rejects with `unauthenticated`. */
+	verify: (token: string) => Promise<AccountClaims>;
+	onSuperseded: (reason: 'slow' | 'cursor_expired') => void;
 	logger: Logger;
 	/** The reason for a person while the stream is not followed yet. */
 	trouble: () => string | undefined;
@@ -54,33 +39,57 @@ export interface DashboardsParts {
 /** Everybody who looks at a dashboard, and what they look at. */
 export class Dashboards implements FeedListener {
 	readonly #parts: DashboardsParts;
-	readonly #dashboards = new Map<string, Dashboard>();
+	readonly #dashboards = new Set<Dashboard>();
+	readonly #accounts = new Tally();
 	readonly #byBuilding = new Map<string, Set<DashboardSubscription>>();
 	readonly #slots = new Slots(READ_FROM_BUS_AT_ONCE);
+	readonly #sweep: NodeJS.Timeout;
+	readonly #handlers: Handlers = {
+		subscribe: (dashboard, request) => this.#subscribe(dashboard, request),
+		unsubscribe: (dashboard, request) => {
+			this.#end(dashboard, parse(unsubscribeRequest, request, 'unsubscribe takes {buildingId}').buildingId);
+			return {};
+		},
+		renew: (dashboard, request) => this.#renew(dashboard, request),
+	};
 
 	constructor(parts: DashboardsParts) {
 		this.#parts = parts;
 		parts.directory.onChange((buildingId) => this.#reconsider(buildingId));
+		const { stalledMs } = parts.limits;
+		this.#sweep = setInterval(() => {
+			for (const dashboard of this.#dashboards) dashboard.cutIfHopeless(stalledMs);
+		}, stalledMs / 10);
+		this.#sweep.unref();
 	}
 
 	get count(): number {
 		return this.#dashboards.size;
 	}
 
+	/** Subscriptions that get latest values only at this moment. */
+	get conflated(): number {
+		let slow = 0;
+		for (const subscriptions of this.#byBuilding.values()) for (const subscription of subscriptions) if (subscription.isSlow) slow++;
+		return slow;
+	}
+
+	/** How many dashboards of an account are connected to this process. */
+	ofAccount(accountId: string): number {
+		return this.#accounts.of(accountId);
+	}
+
 	/** Takes a connection in whose token was verified. */
 	welcome(socket: DashboardSocket): void {
-		const dashboard: Dashboard = { socket, backlog: new Backlog(socket.conn), subscriptions: new Map(), asking: 0 };
-		this.#dashboards.set(socket.id, dashboard);
-		const expiry = disconnectAtExpiry(socket);
+		const dashboard = new Dashboard(socket, this.#parts.limits, this.#handlers);
+		const { sub } = dashboard.claims;
+		this.#dashboards.add(dashboard);
+		this.#accounts.add(sub);
 		socket.on('disconnect', () => {
-			expiry.stop();
-			this.#dashboards.delete(socket.id);
+			dashboard.session.end();
+			this.#dashboards.delete(dashboard);
+			this.#accounts.remove(sub);
 			for (const buildingId of [...dashboard.subscriptions.keys()]) this.#end(dashboard, buildingId);
-		});
-		socket.on('subscribe', (request, done) => void answer(done, () => this.#subscribe(dashboard, request)));
-		socket.on('unsubscribe', (request, done) => {
-			if (typeof request?.buildingId === 'string') this.#end(dashboard, request.buildingId);
-			if (typeof done === 'function') done({ ok: true });
 		});
 	}
 
@@ -95,38 +104,43 @@ export class Dashboards implements FeedListener {
 		for (const subscriptions of this.#byBuilding.values()) for (const subscription of subscriptions) subscription.noteGap(to);
 	}
 
-	/** Sends something to every dashboard whose account has a say in one of these domains; without a domain to nobody. */
-	tell(domainNames: readonly string[], send: (socket: DashboardSocket) => void): void {
-		for (const { socket, backlog } of this.#dashboards.values()) {
-			if (weightIn(socket.data.claims.memberships, domainNames) === 0) continue;
-			if (backlog.packets > HOPELESS.packets || backlog.bytes > HOPELESS.bytes) socket.conn.close(true);
-			else send(socket);
+	/** Sends something to every dashboard here whose account may hear it. The other replicas hear of it themselves. */
+	tell(mayHear: (memberships: AccountClaims['memberships']) => boolean, send: (socket: DashboardSocket) => void): void {
+		for (const dashboard of this.#dashboards) {
+			if (mayHear(dashboard.claims.memberships) && !dashboard.cutIfHopeless(this.#parts.limits.stalledMs)) send(dashboard.socket);
 		}
 	}
 
-	async #subscribe(dashboard: Dashboard, request: unknown): Promise<{ cursor: string }> {
-		if (!subscribeRequest.check(request)) throw new CrowdVisionError('bad_request', 'subscribe takes {buildingId, cursor?}');
+	close(): void {
+		clearInterval(this.#sweep);
+	}
+
+	async #subscribe(dashboard: Dashboard, given: unknown): Promise<{ cursor: string }> {
+		const { buildingId, cursor } = parse(subscribeRequest, given, 'subscribe takes {buildingId, cursor?}');
+		const { limits, directory } = this.#parts;
 		const trouble = this.#parts.trouble();
 		if (trouble) throw new CrowdVisionError('unavailable', trouble);
 		const { socket, subscriptions } = dashboard;
 		if (dashboard.asking >= MOST_ASKING) throw new CrowdVisionError('rate_limited', 'Too many subscriptions are being asked for at once');
-		if (subscriptions.size >= MOST_SUBSCRIPTIONS)
-			throw new CrowdVisionError('rate_limited', `A dashboard may look at ${MOST_SUBSCRIPTIONS} buildings at most`);
+		const { size } = subscriptions;
+		if (size + dashboard.asking >= limits.subscriptions && !subscriptions.has(buildingId))
+			throw new CrowdVisionError('rate_limited', `A dashboard may look at ${limits.subscriptions} buildings at most`);
 		dashboard.asking++;
 		try {
-			await this.#authorize(socket, request.buildingId);
+			await this.#authorize(dashboard, buildingId);
 		} finally {
 			dashboard.asking--;
 		}
 		if (!socket.connected) throw new CrowdVisionError('unavailable', 'The connection is closed');
-		return { cursor: this.#begin(dashboard, request.buildingId, request.cursor) };
+		directory.require(dashboard.claims.memberships, buildingId, 'standard_customer');
+		return { cursor: this.#begin(dashboard, buildingId, cursor) };
 	}
 
 	/** The same wait for a building that is foreign as for one that is not there. */
-	async #authorize(socket: DashboardSocket, buildingId: string): Promise<void> {
+	async #authorize(dashboard: Dashboard, buildingId: string): Promise<void> {
 		for (const until = performance.now() + PATIENCE_MS; ; await pause(LOOK_EVERY_MS)) {
 			try {
-				this.#parts.directory.require(socket.data.claims.memberships, buildingId, 'standard_customer');
+				this.#parts.directory.require(dashboard.claims.memberships, buildingId, 'standard_customer');
 				return;
 			} catch (error) {
 				if (performance.now() >= until) throw error;
@@ -135,21 +149,28 @@ export class Dashboards implements FeedListener {
 	}
 
 	#begin(dashboard: Dashboard, buildingId: string, cursor: string | undefined): string {
-		const { bus, feed, logger } = this.#parts;
+		const { bus, feed, logger, onSuperseded } = this.#parts;
 		const { socket, backlog } = dashboard;
 		this.#end(dashboard, buildingId);
 		const known = cursor !== undefined && isPosition(bus, cursor);
 		const from = known ? cursor : feed.recent.head;
-		const subscription = new DashboardSubscription({ buildingId, socket, backlog, feed, bus, slots: this.#slots, logger }, from);
+		const parts = { buildingId, socket, backlog, feed, bus, slots: this.#slots, onSuperseded, logger };
+		const subscription = new DashboardSubscription(parts, from);
 		dashboard.subscriptions.set(buildingId, subscription);
 		const all = this.#byBuilding.get(buildingId) ?? new Set();
 		this.#byBuilding.set(buildingId, all.add(subscription));
 		// After the answer, so that a client knows what the first readings belong to.
-		setImmediate(() => {
-			if (cursor !== undefined && !known) socket.emit('superseded', { buildingId, reason: 'cursor_expired', from: cursor, cursor: from });
-			void subscription.run();
-		});
+		setImmediate(() => void subscription.run(known ? undefined : cursor));
 		return from;
+	}
+
+	async #renew(dashboard: Dashboard, given: unknown): Promise<{ expiresAt: number }> {
+		const { token } = parse(renewRequest, given, 'renew takes {token}');
+		dashboard.session.renew(await this.#parts.verify(token));
+		// A fresh token may say less than the one before.
+		for (const buildingId of [...dashboard.subscriptions.keys()]) this.#endIfForeign(dashboard, buildingId);
+		if (!dashboard.socket.connected) dashboard.session.end();
+		return { expiresAt: dashboard.session.expiresAt };
 	}
 
 	#end(dashboard: Dashboard, buildingId: string): void {
@@ -164,22 +185,23 @@ export class Dashboards implements FeedListener {
 
 	/** A building changed hands, or is no more: whoever may no longer see it does not. */
 	#reconsider(buildingId: string): void {
+		if (!this.#byBuilding.has(buildingId)) return;
+		for (const dashboard of this.#dashboards) this.#endIfForeign(dashboard, buildingId);
+	}
+
+	#endIfForeign(dashboard: Dashboard, buildingId: string): void {
 		const domains = this.#parts.directory.get(buildingId)?.domains ?? [];
-		for (const dashboard of this.#dashboards.values()) {
-			if (weightIn(dashboard.socket.data.claims.memberships, domains) === 0) this.#end(dashboard, buildingId);
-		}
+		if (!dashboard.subscriptions.has(buildingId) || weightIn(dashboard.claims.memberships, domains) > 0) return;
+		this.#end(dashboard, buildingId);
+		dashboard.socket.emit('ended', { buildingId, ...new CrowdVisionError('not_found', 'There is no such building').toBody() });
 	}
 }
 
-/** Calls back with what `grant` resolves with, or with why it does not. A client that wants no answer gets none. */
-async function answer<T extends object>(done: (outcome: Outcome<T>) => void, grant: () => Promise<T>): Promise<void> {
-	if (typeof done !== 'function') return;
-	try {
-		done({ ok: true, ...(await grant()) });
-	} catch (error) {
-		const refusal = error instanceof CrowdVisionError ? error : new CrowdVisionError('internal', 'Something went wrong here');
-		done({ ok: false, ...refusal.toBody() });
-	}
+/** @throws CrowdVisionError `bad_request` saying what is taken, and where the mistake is. */
+function parse<T>(validator: Validator<T>, given: unknown, takes: string): T {
+	if (validator.check(given)) return given;
+	const problem = validator.problem(given);
+	throw new CrowdVisionError('bad_request', takes, problem ? { path: problem.path } : {});
 }
 
 function isPosition(bus: Bus, cursor: string): boolean {
@@ -189,10 +211,4 @@ function isPosition(bus: Bus, cursor: string): boolean {
 	} catch {
 		return false;
 	}
-}
-
-function disconnectAtExpiry(socket: DashboardSocket): { stop(): void } {
-	const left = socket.data.claims.exp * 1000 - Date.now();
-	const timer = setTimeout(() => socket.disconnect(true), Math.min(Math.max(0, left), LONGEST_TIMEOUT_MS));
-	return { stop: () => clearTimeout(timer) };
 }

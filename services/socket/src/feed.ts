@@ -1,6 +1,8 @@
 import type { Bus, BusEntry, Subscription, TailGap } from '@crowdvision/bus';
 import { type Reading, type ReadingWithCursor, reading, STREAMS } from '@crowdvision/contracts';
-import type { Counter } from '@crowdvision/service-kit';
+import type { Counter, Histogram } from '@crowdvision/service-kit';
+import { AppendedAgain } from './appended-again.ts';
+import { LatestReadings } from './latest.ts';
 import { type RecentBounds, type RecentEntry, RecentReadings } from './recent.ts';
 
 const STREAM = STREAMS.telemetry;
@@ -18,6 +20,10 @@ export interface FeedParts {
 	/** Readings are handed on at most once in so many milliseconds, together. */
 	everyMs: number;
 	rejected: Counter;
+	/** Counts readings that were there before, as after a Redis that lost the end of its stream. */
+	repeated: Counter;
+	/** Seconds from a reading's receipt at the gateway to its way to the browsers. */
+	delay: Histogram;
 }
 
 /** More than so many waiting readings are handed on at once. */
@@ -26,6 +32,9 @@ const MOST_WAITING = 2000;
 /** The one live tail of the telemetry stream that all dashboards share. */
 export class Feed {
 	readonly recent: RecentReadings;
+	/** For those who missed what is no longer held. Known since this process began. */
+	readonly latest = new LatestReadings();
+	readonly #before = new AppendedAgain();
 	readonly #parts: FeedParts;
 	#listener: FeedListener | undefined;
 	readonly #waiting = new Map<string, ReadingWithCursor[]>();
@@ -66,7 +75,12 @@ export class Feed {
 		this.#waitingCount = 0;
 		const waiting = [...this.#waiting];
 		this.#waiting.clear();
-		for (const [buildingId, readings] of waiting) this.#listener?.onReadings(buildingId, readings);
+		const now = Date.now();
+		for (const [buildingId, readings] of waiting) {
+			// The oldest waited longest. Clocks of two machines may differ by a little.
+			this.#parts.delay.observe(Math.max(0, now - readings[0]!.receivedAt) / 1000);
+			this.#listener?.onReadings(buildingId, readings);
+		}
 	}
 
 	/** Resolves when the stream goes on. */
@@ -82,10 +96,16 @@ export class Feed {
 				this.#parts.rejected.inc();
 				continue;
 			}
+			if (this.#before.has(value.id)) {
+				this.#parts.repeated.inc();
+				continue;
+			}
 			known.push({ position, buildingId: value.buildingId, data });
+			const reading: ReadingWithCursor = { ...value, cursor: position };
+			this.latest.keep(reading);
 			const waiting = this.#waiting.get(value.buildingId);
-			if (waiting) waiting.push({ ...value, cursor: position });
-			else this.#waiting.set(value.buildingId, [{ ...value, cursor: position }]);
+			if (waiting) waiting.push(reading);
+			else this.#waiting.set(value.buildingId, [reading]);
 		}
 		this.recent.push(known, entries.at(-1)!.position);
 		this.#waitingCount += known.length;

@@ -4,8 +4,9 @@ import { createSocket } from './service.ts';
 
 await runMain(() =>
 	runService('socket', async (context, settings, lifecycle) => {
-		const bus = new RedisBus({ url: requireRedis(settings), logger: context.logger });
+		const redisUrl = requireRedis(settings);
+		const bus = new RedisBus({ url: redisUrl, logger: context.logger });
 		lifecycle.onStop('bus', () => bus.close());
-		return createSocket({ ...context, bus }, { ownsServer: true });
+		return createSocket({ ...context, bus }, { ownsServer: true, replicasUrl: redisUrl });
 	}),
 );

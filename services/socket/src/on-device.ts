@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
-import { CHANNELS, type DeviceEvent, type ReadingWithCursor, type RetainedSensor, TABLES } from '@crowdvision/contracts';
+import { CHANNELS, type DeviceEvent, type ReadingWithCursor, type RetainedSensor, TABLES, weightIn } from '@crowdvision/contracts';
 import type { BuildingDirectory, Logger } from '@crowdvision/service-kit';
 import type { Dashboards } from './dashboards.ts';
 
@@ -47,7 +47,10 @@ export function followDevices({ bus, dashboards, directory, places, logger }: De
 			const event = JSON.parse(message) as DeviceEvent;
 			const buildingId = places.buildingOf(event.sensorId);
 			const domains = (buildingId !== undefined && directory.get(buildingId)?.domains) || [];
-			dashboards.tell(domains, (socket) => socket.emit('device', event));
+			dashboards.tell(
+				(memberships) => weightIn(memberships, domains) > 0,
+				(socket) => socket.emit('device', event),
+			);
 		} catch (error) {
 			logger.warn({ err: error }, 'what was announced is no device event');
 		}

@@ -1,14 +1,19 @@
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Bus } from '@crowdvision/bus';
-import { BuildingDirectory, BusLinks, Counter, Gauge, pause, Router, type Service, type ServiceContext } from '@crowdvision/service-kit';
+import { CrowdVisionError } from '@crowdvision/contracts';
+import { BuildingDirectory, BusLinks, pause, Router, type Service, type ServiceContext } from '@crowdvision/service-kit';
 import { Server } from 'socket.io';
 import { authenticate } from './authenticate.ts';
-import { type DashboardServer, Dashboards } from './dashboards.ts';
+import type { DashboardServer } from './dashboard.ts';
+import { Dashboards } from './dashboards.ts';
 import { Feed, type FeedListener } from './feed.ts';
+import { DEFAULT_LIMITS, type Limits, Tally } from './limits.ts';
+import { socketMetrics } from './metrics.ts';
 import { followDevices, SensorPlaces } from './on-device.ts';
 import { followNotifications } from './on-notification.ts';
 import type { RecentBounds } from './recent.ts';
+import { Replicas } from './replicas.ts';
 
 export interface SocketContext extends ServiceContext {
 	bus: Bus;
@@ -21,6 +26,11 @@ export interface SocketOptions {
 	recent?: RecentBounds;
 	/** Readings are sent at most once in so many milliseconds, together. Default 50. */
 	everyMs?: number;
+	limits?: Partial<Limits>;
+	/** Redis, where several processes of this service share the dashboards. Without it this one is alone. */
+	replicasUrl?: string;
+	/** Who is connected, where a proxy stands in front. Default the connection's own address. */
+	addressOf?: (request: IncomingMessage) => string;
 }
 
 export const SOCKET_PATH = '/socket.io';
@@ -34,31 +44,30 @@ const GRACE_MS = 500;
  *   bus: notifications ─▶ members of its domains ────────────────────────────────▶ browsers
  *   bus: devices ─▶ members of its building's domains ───────────────────────────▶ browsers
  *   bus: registry:buildings ─▶ directory ─▶ who may see which building
+ *
+ * Every replica follows all of that and sends it to its own browsers only.
  */
 export async function createSocket({ bus, tokens, metrics, logger }: SocketContext, options: SocketOptions = {}): Promise<Service> {
-	const { ownsServer = false, recent = { entries: 20_000, bytes: 8 * 1024 * 1024 }, everyMs = 50 } = options;
+	const { ownsServer = false, recent = { entries: 20_000, bytes: 8 * 1024 * 1024 }, everyMs = 50, addressOf = ownAddress } = options;
+	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	let closing = false;
+	const replicas = options.replicasUrl === undefined ? undefined : new Replicas(options.replicasUrl, logger);
 	const io: DashboardServer = new Server({
 		path: SOCKET_PATH,
 		serveClient: false,
 		connectTimeout: 10_000,
-		maxHttpBufferSize: 64 * 1024,
+		maxHttpBufferSize: limits.messageBytes,
 		allowRequest: (_request, decide) => decide(closing ? 'closing' : null, !closing),
+		...(replicas && { adapter: replicas.adapter }),
 	});
-	const rejected = new Counter({ name: 'socket_rejected_total', help: 'Entries of the stream that are no readings', registers: [metrics] });
+	const verify = (token: string) => tokens.verifyAccount(token);
+	const measured = socketMetrics(metrics, { connected: () => dashboards.count, conflated: () => dashboards.conflated });
 	const directory = new BuildingDirectory(logger);
 	const places = new SensorPlaces();
 	const links = new BusLinks(logger);
-	const feed = new Feed({ bus, recent, everyMs, rejected });
-	const dashboards = new Dashboards({ io, bus, feed, directory, logger, trouble: () => links.trouble() });
-	new Gauge({
-		name: 'socket_dashboards',
-		help: 'Dashboards connected',
-		registers: [metrics],
-		collect() {
-			this.set(dashboards.count);
-		},
-	});
+	const feed = new Feed({ bus, recent, everyMs, ...measured });
+	const onSuperseded = (reason: string) => measured.superseded.inc({ reason });
+	const dashboards = new Dashboards({ io, bus, feed, directory, limits, verify, onSuperseded, logger, trouble: () => links.trouble() });
 	const listener: FeedListener = {
 		onReadings: (buildingId, readings) => {
 			places.learn(readings);
@@ -66,13 +75,15 @@ export async function createSocket({ bus, tokens, metrics, logger }: SocketConte
 		},
 		onGap: (gap) => dashboards.onGap(gap),
 	};
-	io.use(authenticate(tokens));
+	const dashboardsHere = (accountId: string) => dashboards.ofAccount(accountId);
+	replicas?.join(io, dashboardsHere);
+	io.use(authenticate({ verify, limits, dashboardsHere, dashboardsElsewhere: async (accountId) => (await replicas?.dashboardsOf(accountId)) ?? 0 }));
 	io.on('connection', (socket) => dashboards.welcome(socket));
 	await links.open(
 		() => directory.follow(bus),
 		() => places.follow(bus),
 		() => feed.follow(listener),
-		() => followNotifications(bus, dashboards, logger),
+		() => followNotifications(bus, dashboards, directory, logger),
 		() => followDevices({ bus, dashboards, directory, places, logger }),
 	);
 
@@ -95,11 +106,35 @@ export async function createSocket({ bus, tokens, metrics, logger }: SocketConte
 				connection.once('close', () => connections.delete(connection));
 			});
 			io.attach(server, { destroyUpgrade: ownsServer });
+			limitAddresses(io, limits.perAddress, addressOf);
 		},
 		detach,
 		stop: async () => {
 			await detach();
+			dashboards.close();
 			await links.close();
+			replicas?.close();
 		},
 	};
+}
+
+function ownAddress(request: IncomingMessage): string {
+	return request.socket.remoteAddress ?? '';
+}
+
+/** No more connections from one address than that, also of clients that never say who they are. */
+function limitAddresses(io: DashboardServer, most: number, addressOf: (request: IncomingMessage) => string): void {
+	const open = new Tally();
+	io.engine.on('connection', (connection: { request: IncomingMessage; once(event: 'close', listener: () => void): void }) => {
+		const address = addressOf(connection.request);
+		open.add(address);
+		connection.once('close', () => open.remove(address));
+	});
+	io.engine.use((request: IncomingMessage & { _query?: { sid?: string } }, response: ServerResponse, next: () => void) => {
+		// A request of a connection that is there already names it.
+		if (request._query?.sid !== undefined || open.of(addressOf(request)) < most) return next();
+		const refusal = new CrowdVisionError('rate_limited', `There are ${most} connections from this address already`, {}, 30);
+		response.writeHead(refusal.status, { 'Content-Type': 'application/json', 'Retry-After': '30' });
+		response.end(JSON.stringify(refusal.toBody()));
+	});
 }

@@ -73,11 +73,16 @@ describe('subscribing', () => {
 		await world.tell(...next(1));
 		await waitFor('the third reading', () => both.readings.length === 3);
 		expect([leaving, staying, both].map(({ readings }) => readings.length)).toEqual([1, 2, 3]);
+		expect([leaving, staying, both].map(({ ended }) => ended)).toEqual([
+			[],
+			[{ buildingId: 'museum-1', error: { code: 'not_found', message: 'There is no such building' } }],
+			[],
+		]);
 	});
 });
 
 describe('what else a dashboard hears', () => {
-	const alert = (domainNames: string[]): Alert => ({
+	const alert = (domainNames: string[], more: Partial<Alert> = {}): Alert => ({
 		id: randomUUID(),
 		domainNames,
 		buildingId: 'museum-1',
@@ -87,6 +92,7 @@ describe('what else a dashboard hears', () => {
 		state: 'open',
 		observedAt: Date.now(),
 		message: 'Hall: 101 people',
+		...more,
 	});
 
 	it("are its domains' alerts, and no others: fails closed by tenant", async () => {
@@ -96,13 +102,16 @@ describe('what else a dashboard hears', () => {
 			await open(await world.token({ domainName: 'zoo', role: 'admin' })),
 			await open(await world.token()),
 		];
-		const [mine, everybodys, nobodys] = [alert(['museum/east']), alert(['museum', 'zoo']), alert([])];
-		for (const one of [nobodys, mine]) await world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(one));
+		const announce = (one: Alert) => world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(one));
+		const mine = alert(['museum/east']);
+		const foreign = alert(['museum', 'zoo'], { buildingId: 'zoo-1' });
+		const said = alert(['museum', 'zoo'], { buildingId: 'everywhere', kind: 'manual' });
+		for (const one of [alert([]), alert(['museum', 'zoo'], { buildingId: 'gone' }), mine, foreign]) await announce(one);
 		await world.parts.bus.announce(CHANNELS.notifications, 'no alert');
-		await world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(everybodys));
-		await waitFor('the last alert', () => museum.alerts.length > 1 && zoo.alerts.length > 0);
-		expect(museum.alerts).toEqual([mine, everybodys]);
-		expect(zoo.alerts).toEqual([everybodys]);
+		await announce(said);
+		await waitFor('the last alert', () => museum.alerts.length > 1 && zoo.alerts.length > 1);
+		expect(museum.alerts).toEqual([mine, said]);
+		expect(zoo.alerts).toEqual([foreign, said]);
 		expect(nobody.alerts).toEqual([]);
 	});
 

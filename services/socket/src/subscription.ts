@@ -1,12 +1,12 @@
-import type { Bus, BusEntry, Position } from '@crowdvision/bus';
+import { type Bus, type Position, START } from '@crowdvision/bus';
 import { type ReadingWithCursor, type ServerToDashboard, STREAMS } from '@crowdvision/contracts';
 import { type Logger, pause } from '@crowdvision/service-kit';
 import type { Socket } from 'socket.io';
 import type { Backlog } from './backlog.ts';
-import { type Feed, parseReading } from './feed.ts';
+import type { Feed } from './feed.ts';
+import { LatestReadings } from './latest.ts';
+import { replay } from './replay.ts';
 import type { Slots } from './slots.ts';
-
-const STREAM = STREAMS.telemetry;
 
 /** A dashboard that lets so much wait is slow. */
 export const SLOW = { packets: 16, bytes: 512 * 1024 };
@@ -17,7 +17,6 @@ const MOST_CAUGHT_UP = 200_000;
 const DRAIN_TIMEOUT_MS = 30_000;
 /** How long a cursor that is ahead of the feed may stay so. */
 const AHEAD_TIMEOUT_MS = 5000;
-const BUS_TIMEOUT_MS = 10_000;
 
 export interface SubscriptionParts {
 	buildingId: string;
@@ -27,6 +26,8 @@ export interface SubscriptionParts {
 	bus: Bus;
 	/** Bounds how many read the stream from the bus at once. */
 	slots: Slots;
+	/** Told each time it is given latest values only. */
+	onSuperseded: (reason: 'slow' | 'cursor_expired') => void;
 	logger: Logger;
 }
 
@@ -45,7 +46,7 @@ export class DashboardSubscription {
 	/** Everything up to it was sent, or is said to be superseded. */
 	#cursor: Position;
 	#state: 'catching up' | 'live' | 'slow' = 'catching up';
-	readonly #latest = new Map<string, ReadingWithCursor>();
+	readonly #latest = new LatestReadings();
 
 	constructor(parts: SubscriptionParts, from: Position) {
 		this.#parts = parts;
@@ -56,9 +57,17 @@ export class DashboardSubscription {
 		return this.#parts.buildingId;
 	}
 
-	/** Catches up, then goes live; a dashboard that cannot be caught up with is disconnected, and comes back with its cursor. */
-	async run(): Promise<void> {
+	get isSlow(): boolean {
+		return this.#state === 'slow';
+	}
+
+	/**
+	 * Catches up, then goes live; a dashboard that cannot be caught up with is disconnected, and comes back with its cursor. `foreign`: the cursor
+	 * it came with, where that is none of this bus.
+	 */
+	async run(foreign?: string): Promise<void> {
 		try {
+			if (foreign !== undefined && !this.#closed.signal.aborted) this.#supersede('cursor_expired', this.#cursor, foreign);
 			await this.#catchUp();
 		} catch (error) {
 			if (this.#closed.signal.aborted) return;
@@ -67,6 +76,7 @@ export class DashboardSubscription {
 		}
 	}
 
+	/** Nothing is sent for it any more once this returns. */
 	close(): void {
 		this.#closed.abort();
 		this.#parts.socket.leave(liveRoom(this.buildingId));
@@ -84,13 +94,12 @@ export class DashboardSubscription {
 			}
 			this.#becomeSlow();
 		}
-		for (const reading of readings) this.#keepLatest(reading);
+		for (const reading of readings) this.#latest.keep(reading);
 	}
 
-	/** The stream lost what was after `from`: whoever was live missed it. */
+	/** The stream lost what was after the feed's end: whoever was live missed it; whoever is slow is told once it takes something again. */
 	noteGap(to: Position): void {
-		if (this.#state === 'catching up') return;
-		this.#supersede('cursor_expired', to);
+		if (this.#state === 'live') this.#supersede('cursor_expired', to);
 	}
 
 	#becomeSlow(): void {
@@ -101,22 +110,10 @@ export class DashboardSubscription {
 		});
 	}
 
-	#keepLatest(reading: ReadingWithCursor): void {
-		const key = `${reading.roomId}\n${reading.metric}`;
-		const known = this.#latest.get(key);
-		if (known && known.observedAt > reading.observedAt) return;
-		// Last in, last out: what is sent stays in the order of the stream.
-		this.#latest.delete(key);
-		this.#latest.set(key, reading);
-	}
-
 	/** Its connection takes something again: what was kept for it, and from now on everything. */
 	#recover(): void {
 		this.#parts.feed.flush();
-		const latest = [...this.#latest.values()];
-		this.#latest.clear();
 		this.#supersede('slow', this.#parts.feed.recent.head);
-		if (latest.length > 0) this.#parts.socket.emit('telemetry', latest);
 		this.#goLive();
 	}
 
@@ -125,18 +122,29 @@ export class DashboardSubscription {
 		this.#parts.socket.join(liveRoom(this.buildingId));
 	}
 
-	#supersede(reason: 'slow' | 'cursor_expired', to: Position): void {
-		this.#parts.socket.emit('superseded', { buildingId: this.buildingId, reason, from: this.#cursor, cursor: to });
+	/** Says that of what is up to `to` there are only the latest values, and sends those that are known. */
+	#supersede(reason: 'slow' | 'cursor_expired', to: Position, from: string = this.#cursor): void {
+		const { socket, feed, bus, buildingId, onSuperseded } = this.#parts;
+		socket.emit('superseded', { buildingId, reason, from, cursor: to });
+		const compare = (a: Position, b: Position) => bus.compare(a, b);
+		// A cursor beyond the end is of another stream: of this one nothing was seen yet.
+		const seen = from !== this.#cursor || compare(from, to) > 0 ? START : from;
+		const latest = reason === 'slow' ? this.#latest.takeAll() : feed.latest.between(buildingId, seen, to, compare);
+		for (let sent = 0; sent < latest.length; sent += CHUNK) socket.emit('telemetry', latest.slice(sent, sent + CHUNK));
 		this.#cursor = to;
+		onSuperseded(reason);
 	}
 
 	async #catchUp(): Promise<void> {
 		const { feed, bus, socket, buildingId } = this.#parts;
 		const { recent } = feed;
+		const { signal } = this.#closed;
 		for (;;) {
-			this.#closed.signal.throwIfAborted();
+			signal.throwIfAborted();
 			if (bus.compare(this.#cursor, recent.head) > 0) await this.#waitForFeed();
 			if (!recent.holds(this.#cursor)) await this.#catchUpFromBus();
+			// Closed meanwhile, perhaps because the building is no longer this account's to see.
+			signal.throwIfAborted();
 			const { readings, upTo } = recent.after(this.#cursor, buildingId, CHUNK);
 			if (readings.length > 0) socket.emit('telemetry', readings);
 			this.#cursor = upTo;
@@ -152,7 +160,9 @@ export class DashboardSubscription {
 	/** The snapshot was quicker than the feed; or the cursor is of another stream, and then nothing of this one was seen yet. */
 	async #waitForFeed(): Promise<void> {
 		const { feed, bus } = this.#parts;
-		if (bus.compare(this.#cursor, await bus.position(STREAM)) > 0) return this.#supersede('cursor_expired', feed.recent.head);
+		const end = await bus.position(STREAMS.telemetry);
+		this.#closed.signal.throwIfAborted();
+		if (bus.compare(this.#cursor, end) > 0) return this.#supersede('cursor_expired', feed.recent.head);
 		const late = AbortSignal.timeout(AHEAD_TIMEOUT_MS);
 		while (bus.compare(this.#cursor, feed.recent.head) > 0) {
 			if (late.aborted) return this.#supersede('cursor_expired', feed.recent.head);
@@ -165,63 +175,28 @@ export class DashboardSubscription {
 	async #catchUpFromBus(): Promise<void> {
 		const { bus, slots, feed, buildingId, socket } = this.#parts;
 		const { recent } = feed;
-		const release = await slots.take(this.#closed.signal);
-		const reached = Promise.withResolvers<void>();
-		let done = false;
-		let read = 0;
-		let active = true;
-		const finish = () => {
-			done = true;
-			reached.resolve();
-		};
-		const settle = () => {
-			if (recent.holds(this.#cursor) || this.#closed.signal.aborted) finish();
-			else if (read > MOST_CAUGHT_UP) {
-				this.#supersede('cursor_expired', recent.head);
-				finish();
-			}
-		};
-		// A stream that is another one now says nothing at all about a cursor of the one before.
-		const giveUpOnSilence = async () => {
-			const silent = !active;
-			active = false;
-			if (!silent || (await bus.trouble()) !== undefined || done) return;
-			this.#supersede('cursor_expired', recent.head);
-			finish();
-		};
-		const watchdog = setInterval(() => void giveUpOnSilence(), BUS_TIMEOUT_MS);
-		this.#closed.signal.addEventListener('abort', finish, { once: true });
+		const { signal } = this.#closed;
+		const release = await slots.take(signal);
 		try {
-			const tail = await bus.tail(
-				STREAM,
-				this.#cursor,
-				async (entries) => {
-					if (done) return;
-					active = true;
-					read += entries.length;
-					const readings = readingsOf(entries, buildingId);
+			await replay({
+				bus,
+				buildingId,
+				signal,
+				from: this.#cursor,
+				take: async (readings, upTo) => {
 					if (readings.length > 0) socket.emit('telemetry', readings);
-					this.#cursor = entries.at(-1)!.position;
-					await this.#drained().catch(reached.reject);
-					active = true;
-					settle();
+					this.#cursor = upTo;
+					await this.#drained();
 				},
-				(gap) => {
-					if (done) return;
-					active = true;
-					this.#supersede('cursor_expired', gap.to);
-					settle();
+				enough: (read) => {
+					if (recent.holds(this.#cursor)) return true;
+					if (read > MOST_CAUGHT_UP) this.#supersede('cursor_expired', recent.head);
+					return read > MOST_CAUGHT_UP;
 				},
-			);
-			try {
-				await reached.promise;
-			} finally {
-				done = true;
-				await tail.close();
-			}
+				onGap: (to) => this.#supersede('cursor_expired', to),
+				onSilence: () => this.#supersede('cursor_expired', recent.head),
+			});
 		} finally {
-			clearInterval(watchdog);
-			this.#closed.signal.removeEventListener('abort', finish);
 			release();
 		}
 	}
@@ -229,17 +204,4 @@ export class DashboardSubscription {
 	#drained(): Promise<void> {
 		return this.#parts.backlog.drained(1, AbortSignal.any([this.#closed.signal, AbortSignal.timeout(DRAIN_TIMEOUT_MS)]));
 	}
-}
-
-/** The readings of one building among entries of the stream; what is no reading is left out, as the feed does. */
-function readingsOf(entries: readonly BusEntry[], buildingId: string): ReadingWithCursor[] {
-	const mention = JSON.stringify(buildingId);
-	const readings: ReadingWithCursor[] = [];
-	for (const { position, data } of entries) {
-		// Most entries are of other buildings: this spares parsing them.
-		if (!data.includes(mention)) continue;
-		const value = parseReading(data);
-		if (value?.buildingId === buildingId) readings.push({ ...value, cursor: position });
-	}
-	return readings;
 }

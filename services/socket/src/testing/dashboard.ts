@@ -10,6 +10,8 @@ export interface Dashboard {
 	readonly superseded: Superseded[];
 	readonly alerts: Alert[];
 	readonly devices: DeviceEvent[];
+	readonly ended: Parameters<ServerToDashboard['ended']>[0][];
+	readonly expiring: Parameters<ServerToDashboard['expiring']>[0][];
 	/** Why it was disconnected, each time. */
 	readonly disconnected: string[];
 	subscribe(buildingId: string, cursor?: string): Promise<Outcome<{ cursor: string }>>;
@@ -37,6 +39,8 @@ export async function connectDashboard(
 		superseded: [],
 		alerts: [],
 		devices: [],
+		ended: [],
+		expiring: [],
 		disconnected: [],
 		subscribe: (buildingId, cursor) => socket.timeout(10_000).emitWithAck('subscribe', { buildingId, ...(cursor !== undefined && { cursor }) }),
 		values: () => dashboard.readings.map(({ value }) => value),
@@ -46,6 +50,8 @@ export async function connectDashboard(
 	socket.on('superseded', (event) => dashboard.superseded.push(event));
 	socket.on('notification', (alert) => dashboard.alerts.push(alert));
 	socket.on('device', (event) => dashboard.devices.push(event));
+	socket.on('ended', (event) => dashboard.ended.push(event));
+	socket.on('expiring', (event) => dashboard.expiring.push(event));
 	socket.on('disconnect', (reason) => dashboard.disconnected.push(reason));
 	return new Promise((resolve, reject) => {
 		socket.once('connect', () => resolve(dashboard));
