@@ -14,6 +14,64 @@ export const MIGRATIONS = [
 	-- Counts the commits. A document's version is that of the commit that wrote it, so that none ever comes back.
 	CREATE TABLE commits (n INTEGER NOT NULL);
 	INSERT INTO commits VALUES (0);
+
+	-- What one sensor says of one metric in one room, and what it said last. The sensor '' is the room: all its sensors combined.
+	-- One without a building belongs to one that was removed, and waits for its readings to be deleted.
+	CREATE TABLE series (
+		key INTEGER PRIMARY KEY,
+		building TEXT,
+		room TEXT NOT NULL,
+		metric TEXT NOT NULL,
+		sensor TEXT NOT NULL,
+		value REAL,
+		observed_at INTEGER,
+		transport TEXT,
+		position TEXT,
+		unchanged_since INTEGER,
+		UNIQUE (building, room, metric, sensor)
+	);
+
+	-- In the order of reading it back, and no more than that: years of it have to fit on a card.
+	CREATE TABLE readings (
+		series INTEGER NOT NULL,
+		observed_at INTEGER NOT NULL,
+		id TEXT NOT NULL,
+		value REAL NOT NULL,
+		PRIMARY KEY (series, observed_at, id)
+	) WITHOUT ROWID;
+
+	CREATE TABLE roll_ups (
+		series INTEGER NOT NULL,
+		start INTEGER NOT NULL,
+		known_ms REAL NOT NULL,
+		weighted REAL NOT NULL,
+		count INTEGER NOT NULL,
+		min REAL NOT NULL,
+		max REAL NOT NULL,
+		last REAL NOT NULL,
+		last_at REAL NOT NULL,
+		PRIMARY KEY (series, start)
+	) WITHOUT ROWID;
+
+	-- Periods of rooms whose roll-ups do not tell all samples. Both numbers are of a commit: of the first sample, and of the last.
+	CREATE TABLE stale (
+		series INTEGER NOT NULL,
+		start INTEGER NOT NULL,
+		queued INTEGER NOT NULL,
+		token INTEGER NOT NULL,
+		PRIMARY KEY (series, start)
+	) WITHOUT ROWID;
+	CREATE INDEX stale_queue ON stale (queued);
+
+	-- How far a stream is taken in; moves in the transaction that stores the readings.
+	CREATE TABLE progress (
+		stream TEXT PRIMARY KEY,
+		position TEXT NOT NULL
+	) WITHOUT ROWID;
+
+	-- What was observed before is not stored any more, so that no roll-up is made of what retention left of a period.
+	CREATE TABLE forgotten (before INTEGER NOT NULL);
+	INSERT INTO forgotten VALUES (0);
 	`,
 ];
 

@@ -3,6 +3,7 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import type { StoreLogger } from './logger.ts';
 import { type Sqlite, type SqliteDatabase, startSqlite } from './sqlite.ts';
 import { SqliteCollections } from './sqlite-collections.ts';
+import { SqliteReadings } from './sqlite-readings.ts';
 import { APPLICATION_ID, applyDefinitions, MIGRATIONS } from './sqlite-schema.ts';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from './store.ts';
 
@@ -49,15 +50,18 @@ async function openStore(engine: Sqlite, path: string, definition: StoreDefiniti
 class SqliteStore implements Store {
 	readonly #database: SqliteDatabase;
 	readonly #collections: SqliteCollections;
+	readonly #readings: Readings | undefined;
 	readonly #onClosed: () => void;
 
 	constructor(database: SqliteDatabase, definition: StoreDefinition, onClosed: () => void) {
 		this.#database = database;
 		this.#collections = new SqliteCollections(database, definition.collections);
+		if (definition.readings) this.#readings = new SqliteReadings(database, definition.readings);
 		this.#onClosed = onClosed;
 	}
 
 	get readings(): Readings {
+		if (this.#readings) return this.#readings;
 		throw new Error('the store was opened without readings');
 	}
 

@@ -112,7 +112,7 @@ export interface PlacedReading {
 export interface Latest extends SensorValue {
 	roomId: string;
 	metric: MetricKey;
-	/** Epoch ms: since when the sensor has said this same value. */
+	/** Epoch ms: since when the sensor has said this same value. Where it turns out late that it said another in between: since it was said last. */
 	unchangedSince: number;
 }
 
@@ -169,7 +169,8 @@ export interface StalePeriod extends RoomMetric {
 export interface Readings {
 	/**
 	 * Stores readings, and that `stream` is taken in up to `position`. One that is stored already, by id, changes nothing. The periods they are observed
-	 * in, and those that their values reach into within `holdMs`, become stale. `after(a, b)`: whether stream position `a` lies
+	 * in, and those that their values reach into within `holdMs`, become stale. Of one older than what `forget` removed, only counts whether it
+	 * is the latest. `after(a, b)`: whether stream position `a` lies
 	 * behind `b`; it decides which of two readings of the same moment is the latest.
 	 */
 	insert(batch: readonly PlacedReading[], progress: { stream: string; position: string }, options: InsertOptions): Promise<void>;
@@ -186,7 +187,7 @@ export interface Readings {
 	stalePeriods(of: RoomMetric, range: TimeRange): Promise<number[]>;
 	/** Stale periods that end at or before `before`, the longest stale first, at most `limit`. */
 	nextStale(before: number, limit: number): Promise<StalePeriod[]>;
-	/** Puts the roll-ups of a period in the place of those it had. It is stale no more, unless samples came meanwhile. */
+	/** Puts the roll-ups of a period in the place of those it had; it is stale no more. Does nothing when its token is another by now, or it is not stale. */
 	keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void>;
 
 	/** Removes what is older than the retention. */
