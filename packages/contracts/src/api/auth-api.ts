@@ -1,3 +1,266 @@
+import Type from 'typebox';
+import {
+	AccountView,
+	DeviceView,
+	DomainChange,
+	DomainView,
+	InviteView,
+	JoinRequest,
+	LoginRequest,
+	MemberChange,
+	MemberView,
+	MeResponse,
+	NewDeviceRequest,
+	NewDomainRequest,
+	NewSubdomainRequest,
+	PasswordChange,
+	RegisterRequest,
+	SessionResponse,
+	SigningKeyView,
+	SsoRequest,
+	SsoView,
+} from '../auth-requests.ts';
 import type { Operation } from './operation.ts';
 
-export const AUTH_OPERATIONS: readonly Operation[] = [];
+const SESSIONS: readonly Operation[] = [
+	{
+		method: 'get',
+		path: '/auth/first-run',
+		summary: 'Whether there is no account yet',
+		who: 'anyone',
+		answers: { 200: { description: 'So.', schema: Type.Object({ empty: Type.Boolean() }) } },
+	},
+	{
+		method: 'post',
+		path: '/auth/register',
+		summary: 'Make an account, and sign in',
+		who: 'anyone',
+		request: { schema: RegisterRequest },
+		answers: { 201: { description: 'Signed in.', schema: Type.Object({ ...SessionResponse.properties, account: AccountView }) } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'post',
+		path: '/auth/login',
+		summary: 'Sign in',
+		description: 'The token is good for three hours; it stands in the body for programs and in an httpOnly cookie for browsers.',
+		who: 'anyone',
+		request: { schema: LoginRequest },
+		answers: { 200: { description: 'Signed in.', schema: SessionResponse } },
+		errors: ['wrong_credentials'],
+	},
+	{
+		method: 'post',
+		path: '/auth/refresh',
+		summary: 'A fresh token, with the memberships of now',
+		who: 'account',
+		answers: { 200: { description: 'Another three hours.', schema: SessionResponse } },
+	},
+	{ method: 'post', path: '/auth/logout', summary: 'Sign out', who: 'anyone', answers: { 204: { description: 'Signed out.' } } },
+	{ method: 'get', path: '/auth/me', summary: 'Who I am', who: 'account', answers: { 200: { description: 'You.', schema: MeResponse } } },
+	{
+		method: 'put',
+		path: '/auth/me/password',
+		summary: 'Change my password',
+		description: 'Ends every other session of the account.',
+		who: 'account',
+		request: { schema: PasswordChange },
+		answers: { 200: { description: 'Signed in anew.', schema: SessionResponse } },
+		errors: ['wrong_credentials'],
+	},
+];
+
+const DOMAINS: readonly Operation[] = [
+	{
+		method: 'post',
+		path: '/auth/domains',
+		summary: 'Make a domain; its creator is its business_admin',
+		who: 'account',
+		request: { schema: NewDomainRequest },
+		answers: { 201: { description: 'Made; private unless asked otherwise.', schema: DomainView } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'get',
+		path: '/auth/domains',
+		summary: 'My domains, or with public=1 those anybody may join',
+		who: 'account',
+		query: Type.Object({ public: Type.Optional(Type.Enum(['1'])) }),
+		answers: {
+			200: { description: 'By name.', schema: Type.Object({ domains: Type.Array(Type.Union([DomainView, Type.Object({ name: Type.String() })])) }) },
+		},
+	},
+	{
+		method: 'post',
+		path: '/auth/domains/{name}/subdomains',
+		summary: 'Make a domain below another',
+		description: 'It is called `{name}/{its name}`, and everybody of the one above is a member of it too.',
+		who: 'business_admin',
+		request: { schema: NewSubdomainRequest },
+		answers: { 201: { description: 'Made.', schema: DomainView } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'patch',
+		path: '/auth/domains/{name}',
+		summary: 'Make a domain public or private',
+		who: 'business_admin',
+		request: { schema: DomainChange },
+		answers: { 200: { description: 'As it is now.', schema: DomainView } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'delete',
+		path: '/auth/domains/{name}',
+		summary: 'Remove an empty domain',
+		who: 'business_admin',
+		answers: { 204: { description: 'Removed.' } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'get',
+		path: '/auth/domains/{name}/invites',
+		summary: 'What an authenticator app needs to show invite codes, per role',
+		who: 'business_admin',
+		answers: { 200: { description: 'Secrets: whoever has one can let people in.', schema: Type.Object({ invites: Type.Array(InviteView) }) } },
+	},
+	{
+		method: 'post',
+		path: '/auth/domains/{name}/invites/{role}/rotate',
+		summary: 'Void the invite of a role, and make another',
+		who: 'business_admin',
+		answers: { 200: { description: 'The new one.', schema: InviteView } },
+	},
+	{
+		method: 'post',
+		path: '/auth/domains/{name}/join',
+		summary: 'Become a member, by a code of 6 digits, or of a public domain without',
+		who: 'account',
+		request: { schema: JoinRequest },
+		answers: { 200: { description: 'Sign in anew, or refresh, to have it in the token.', schema: DomainView } },
+		errors: ['forbidden'],
+	},
+	{
+		method: 'get',
+		path: '/auth/domains/{name}/members',
+		summary: 'Who is a member',
+		who: 'business_admin',
+		answers: { 200: { description: 'By name.', schema: Type.Object({ members: Type.Array(MemberView) }) } },
+	},
+	{
+		method: 'get',
+		path: '/auth/domains/{name}/members/{accountId}',
+		summary: 'One member',
+		who: 'business_admin',
+		answers: { 200: { description: 'As it is.', schema: MemberView } },
+	},
+	{
+		method: 'put',
+		path: '/auth/domains/{name}/members/{accountId}',
+		summary: "Change a member's role",
+		description: 'Nobody gives or takes a role above their own, and the last business_admin stays one.',
+		who: 'business_admin',
+		request: { schema: MemberChange },
+		answers: { 200: { description: 'As it is now.', schema: MemberView } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'delete',
+		path: '/auth/domains/{name}/members/{accountId}',
+		summary: 'End a membership',
+		who: 'business_admin',
+		answers: { 204: { description: 'Ended.' } },
+		errors: ['conflict'],
+	},
+];
+
+const DEVICES: readonly Operation[] = [
+	{
+		method: 'post',
+		path: '/auth/domains/{name}/devices',
+		summary: 'Make a device and its token',
+		description: 'The token is good for five years and shown this once.',
+		who: 'business_admin',
+		request: { schema: NewDeviceRequest },
+		answers: { 201: { description: 'Made.', schema: Type.Object({ deviceId: Type.String(), token: Type.String() }) } },
+	},
+	{
+		method: 'get',
+		path: '/auth/domains/{name}/devices',
+		summary: 'The devices of a domain, revoked ones too',
+		who: 'business_admin',
+		answers: { 200: { description: 'Newest first.', schema: Type.Object({ devices: Type.Array(DeviceView) }) } },
+	},
+	...['/auth/domains/{name}/devices/{deviceId}', '/auth/domains/{name}/devices'].map(
+		(path): Operation => ({
+			method: 'delete',
+			path,
+			summary: path.endsWith('}') ? 'Void the tokens of a device' : 'The same, with the device as ?deviceId=',
+			description: 'Within a minute everywhere.',
+			who: 'business_admin',
+			...(!path.endsWith('}') && { query: Type.Object({ deviceId: Type.String() }) }),
+			answers: { 204: { description: 'Voided.' } },
+			errors: ['bad_request'],
+		}),
+	),
+];
+
+const SIGN_IN_BY_PROVIDER: readonly Operation[] = [
+	{
+		method: 'get',
+		path: '/auth/domains/{name}/sso',
+		summary: 'How members sign in by a provider',
+		who: 'business_admin',
+		answers: { 200: { description: 'Without its secret.', schema: SsoView } },
+	},
+	{
+		method: 'put',
+		path: '/auth/domains/{name}/sso',
+		summary: 'Let members sign in by an OpenID provider',
+		who: 'business_admin',
+		request: { schema: SsoRequest },
+		answers: { 200: { description: 'As it is now.', schema: SsoView } },
+		errors: ['conflict'],
+	},
+	{ method: 'delete', path: '/auth/domains/{name}/sso', summary: 'End that', who: 'business_admin', answers: { 204: { description: 'Ended.' } } },
+	{
+		method: 'get',
+		path: '/auth/sso/{domain}',
+		summary: 'Begin to sign in by the provider of a domain',
+		who: 'anyone',
+		query: Type.Object({ to: Type.Optional(Type.String({ description: 'a path of this site to come back to' })) }),
+		answers: { 302: { description: 'To the provider, with PKCE S256, nonce and an opaque state.' } },
+	},
+	{
+		method: 'get',
+		path: '/auth/sso/callback',
+		summary: 'Where the provider sends the browser back to',
+		who: 'anyone',
+		answers: { 302: { description: 'Signed in, to the page it began from.' } },
+		errors: ['bad_request', 'forbidden', 'unauthenticated'],
+	},
+];
+
+const KEYS: readonly Operation[] = [
+	{
+		method: 'get',
+		path: '/auth/.well-known/jwks.json',
+		summary: 'The public keys that verify tokens, where tokens are signed by key pair (RFC 7517)',
+		who: 'anyone',
+		answers: {
+			200: {
+				description: 'Empty where they are signed by the shared secret.',
+				schema: Type.Object({ keys: Type.Array(Type.Object({ kid: Type.String() })) }),
+			},
+		},
+	},
+	{
+		method: 'get',
+		path: '/auth/keys',
+		summary: 'The keys and what each is for',
+		who: 'admin',
+		answers: { 200: { description: 'Newest first.', schema: Type.Object({ keys: Type.Array(SigningKeyView) }) } },
+	},
+];
+
+export const AUTH_OPERATIONS: readonly Operation[] = [...SESSIONS, ...DOMAINS, ...DEVICES, ...SIGN_IN_BY_PROVIDER, ...KEYS];
