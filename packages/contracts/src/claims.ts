@@ -8,14 +8,14 @@ export const Membership = Type.Object({
 });
 export type Membership = Static<typeof Membership>;
 
-/** Claims of an account's token; `sub` is the account's id. */
+/** Claims of an account's token; `sub` is the account's id. Times are epoch seconds. */
 export const AccountClaims = Type.Object({
 	sub: Type.String({ minLength: 1 }),
 	name: Type.String(),
 	memberships: Type.Array(Membership),
 	exp: Type.Number(),
 	iat: Type.Number(),
-	jti: Type.String(),
+	jti: Type.String({ minLength: 1 }),
 });
 export type AccountClaims = Static<typeof AccountClaims>;
 export const accountClaims = validator(AccountClaims);
@@ -28,7 +28,19 @@ export const DeviceClaims = Type.Object({
 	buildingId: Type.Optional(Type.String({ minLength: 1 })),
 	exp: Type.Number(),
 	iat: Type.Number(),
-	jti: Type.String(),
+	jti: Type.String({ minLength: 1 }),
 });
 export type DeviceClaims = Static<typeof DeviceClaims>;
 export const deviceClaims = validator(DeviceClaims);
+
+/** `kty`, `crv` and `x` of an Ed25519 public key (RFC 8037), with the one algorithm it is good for. */
+export const PublicSigningKey = Type.Object({
+	kty: Type.Literal('OKP'),
+	crv: Type.Literal('Ed25519'),
+	x: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
+	kid: Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }),
+	alg: Type.Literal('EdDSA'),
+	use: Type.Literal('sig'),
+});
+export type PublicSigningKey = Static<typeof PublicSigningKey>;
+export const publicSigningKey = validator(PublicSigningKey);

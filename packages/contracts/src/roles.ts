@@ -2,16 +2,25 @@
 export const ROLES = { admin: 100, business_admin: 80, business_staff: 60, standard_customer: 10 } as const;
 export type Role = keyof typeof ROLES;
 
+/** A membership here is a membership everywhere: the platform's admins have it. No domain can be called so. */
+export const PLATFORM = '*';
+
 /** A domain covers itself and its subdomains; `a/b` lies below `a`. */
 export function domainCovers(domain: string, candidate: string): boolean {
-	return candidate === domain || candidate.startsWith(`${domain}/`);
+	if (!candidate.startsWith(domain)) return domain === PLATFORM;
+	return candidate.length === domain.length || candidate[domain.length] === '/';
 }
 
 /** The highest weight these memberships give in any of `domainNames`; 0 for none. */
 export function weightIn(memberships: readonly { domainName: string; role: Role }[], domainNames: readonly string[]): number {
 	let weight = 0;
 	for (const { domainName, role } of memberships) {
-		if (domainNames.some((candidate) => domainCovers(domainName, candidate))) weight = Math.max(weight, ROLES[role]);
+		if (ROLES[role] <= weight) continue;
+		for (const candidate of domainNames) {
+			if (!domainCovers(domainName, candidate)) continue;
+			weight = ROLES[role];
+			break;
+		}
 	}
 	return weight;
 }
