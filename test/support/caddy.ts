@@ -1,5 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { type IncomingHttpHeaders, request } from 'node:https';
+import type { IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
@@ -16,8 +17,6 @@ export interface CaddyServer {
 	readonly ca: string;
 	/** Path of the same, for NODE_EXTRA_CA_CERTS and `curl --cacert`. */
 	readonly caFile: string;
-	/** PEM of the certificate between the root's and the site's. */
-	readonly intermediate: string;
 	/** Everything it has logged. */
 	log(): string;
 	/** Requests a path over TLS. Does not follow redirects. */
@@ -58,8 +57,7 @@ export async function startCaddy(env: Record<string, string> = {}): Promise<Cadd
 	if (!program) throw new Error('caddy is not installed; on Debian: apt-get install caddy');
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-caddy-'));
 	const [httpPort, httpsPort] = [await freePort(), await freePort()];
-	const authority = join(dir, 'caddy', 'pki', 'authorities', 'local');
-	const caFile = join(authority, 'root.crt');
+	const caFile = join(dir, 'caddy', 'pki', 'authorities', 'local', 'root.crt');
 	const launch = () =>
 		start(program, {
 			args: ['run', '--config', join(ROOT, 'Caddyfile'), '--adapter', 'caddyfile'],
@@ -76,11 +74,10 @@ export async function startCaddy(env: Record<string, string> = {}): Promise<Cadd
 			ready: /serving initial configuration/,
 		});
 	const url = `https://localhost:${httpsPort}`;
-	const read = (name: string) => waitFor(`Caddy's ${name}`, () => readFile(join(authority, name), 'utf8'));
 	let running: Running | undefined;
 	try {
 		running = await launch();
-		const [ca, intermediate] = [await read('root.crt'), await read('intermediate.crt')];
+		const ca = await waitFor("Caddy's authority", () => readFile(caFile, 'utf8'));
 		const ask: CaddyServer['ask'] = (method, path, options) => askOverTls(`${url}${path}`, ca, method, options);
 		// The site's own certificate is made after the start.
 		await waitFor('Caddy to have a certificate', () => ask('GET', '/nothing-here'));
@@ -92,7 +89,6 @@ export async function startCaddy(env: Record<string, string> = {}): Promise<Cadd
 			},
 			ca,
 			caFile,
-			intermediate,
 			log: () => running!.stderr(),
 			ask,
 			kill: async () => void (await running!.kill()),

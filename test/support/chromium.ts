@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
 import { findProgram } from './processes.ts';
+import { keyOf } from './trust.ts';
 
 const FLAGS = [
 	'--headless',
@@ -26,12 +27,15 @@ export interface Chromium {
 export const findChromium = () => findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
 
 /**
- * Starts the installed Chromium, headless, with a profile of its own.
+ * Starts the installed Chromium, headless, with a profile of its own. `trusting`: a site whose certificate it takes, whoever signed it, where
+ * this process does (trust.ts).
  * @throws when none is installed.
  */
-export async function launchChromium(options: { width?: number; height?: number } = {}): Promise<Chromium> {
+export async function launchChromium(options: { width?: number; height?: number; trusting?: string } = {}): Promise<Chromium> {
 	const executablePath = findChromium();
 	if (!executablePath) throw new Error('chromium is not installed');
+	const { trusting = '' } = options;
+	const keys = trusting.startsWith('https:') ? [`--ignore-certificate-errors-spki-list=${await keyOf(trusting)}`] : [];
 	const profile = await mkdtemp(join(tmpdir(), 'crowdvision-chromium-'));
 	const forget = () => rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 	try {
@@ -39,7 +43,7 @@ export async function launchChromium(options: { width?: number; height?: number 
 			executablePath,
 			headless: true,
 			chromiumSandbox: false,
-			args: FLAGS,
+			args: [...FLAGS, ...keys],
 			viewport: { width: options.width ?? 1280, height: options.height ?? 800 },
 		});
 		return {

@@ -1,0 +1,213 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createNullModem, type NullModem } from '@crowdvision/firmware-sim';
+import { Tokens } from '@crowdvision/service-kit';
+import { type CaddyServer, startCaddy } from './caddy.ts';
+import { type Mongod, startMongod } from './mongod.ts';
+import { freePort } from './ports.ts';
+import { type Running, startNode } from './processes.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+import { waitFor } from './wait.ts';
+
+/** Replicas of each service; those with more than one are told apart by Caddy. */
+const REPLICAS = { auth: 1, twin: 1, notification: 2, llm: 1, socket: 2 };
+type ServiceName = keyof typeof REPLICAS;
+const SERVICES = Object.keys(REPLICAS) as ServiceName[];
+const WITH_DATABASE: readonly ServiceName[] = ['auth', 'twin', 'notification', 'llm'];
+const SECRET = 'a secret for tests only, of more than 32 characters';
+
+/** One process, through all its lives on the same port and folder. */
+export interface Part {
+	/** As `socket-2`, `twin-mongod`, `redis`. */
+	readonly name: string;
+	/** Of its present life. */
+	readonly pid: number;
+	readonly port: number;
+	/** Ports that it may connect to. */
+	readonly mayCall: readonly number[];
+	/** kill -9, and start it again. Resolves when it says that it is ready. */
+	killAndRestart(): Promise<void>;
+	/** What its present life has printed. */
+	said(): string;
+	stop(): Promise<void>;
+}
+
+/** Everything of docker-compose.yml as processes of this machine. */
+export interface Topology {
+	/** Through Caddy. */
+	readonly http: string;
+	readonly mqtt: string;
+	readonly caFile: string;
+	readonly dir: string;
+	/** Sensors' ends of two lines into the gateway. */
+	readonly serial: { sensors: string; visitor: string };
+	readonly parts: readonly Part[];
+	/** Our own programs: the services and the gateway. */
+	readonly programs: readonly Part[];
+	readonly redisUrl: string;
+	readonly tokens: Tokens;
+	/** Resolves when every program reaches all it depends on. */
+	ready(timeoutMs?: number): Promise<void>;
+	stop(): Promise<void>;
+}
+
+/**
+ *   Chromium, sensors ─▶ Caddy (TLS) ─┬─▶ auth, twin, notification ×2, llm ─▶ a MongoDB server each
+ *   sensors over MQTT, serial ────────┼─▶ gateway ─▶ its log                  │
+ *                                     └─▶ socket ×2                           └─▶ Redis, as all of them
+ */
+export async function startTopology(): Promise<Topology> {
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-topology-'));
+	const undo: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true, maxRetries: 5 })];
+	const stop = async () => {
+		for (const undone of undo.splice(0).reverse()) await undone();
+	};
+	const opened = <T extends { stop(): Promise<unknown> }>(part: T): T => {
+		undo.push(() => part.stop());
+		return part;
+	};
+	try {
+		const lines = await openLines(dir, undo);
+		const [redis, ...databases] = await all([
+			startRedis({ appendonly: 'everysec' }).then(opened),
+			...WITH_DATABASE.map((name) => startMongod({ replicaSet: name }).then(opened)),
+		]);
+		const mongods = new Map(WITH_DATABASE.map((name, index) => [name, databases[index]!]));
+		const environment = { REDIS_URL: redis.url, JWT_SECRET: SECRET, LOG_LEVEL: 'warn', NODE_COMPILE_CACHE: join(dir, 'compiled') };
+
+		const services = await all(
+			SERVICES.flatMap((service) =>
+				Array.from({ length: REPLICAS[service] }, (_, index) => {
+					const mongod = mongods.get(service);
+					return startProgram(REPLICAS[service] === 1 ? service : `${service}-${index + 1}`, `services/${service}/src/main.ts`, dir, {
+						env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}?replicaSet=${service}` }) },
+						mayCall: [redis.port, ...(mongod ? [mongod.port] : [])],
+					}).then((part) => ({ ...opened(part), service }));
+				}),
+			),
+		);
+		const mqttPort = await freePort();
+		const config = join(dir, 'gateway.yaml');
+		const serial = [lines.sensors.b, lines.visitor.b].map((path) => ({ path, defaults: { buildingId: 'demo' } }));
+		await writeFile(config, JSON.stringify({ gatewayId: 'gateway', sources: { serial } }));
+		const gateway = opened(
+			await startProgram('gateway', 'edge-gateway/src/main.ts', dir, {
+				env: { ...environment, MQTT_PORT: `${mqttPort}`, GATEWAY_CONFIG: config },
+				mayCall: [redis.port],
+			}),
+		);
+
+		const upstreams = SERVICES.map((name) => [
+			`${name.toUpperCase()}_UPSTREAM`,
+			services
+				.filter(({ service }) => service === name)
+				.map(({ port }) => `127.0.0.1:${port}`)
+				.join(' '),
+		]);
+		const caddy = opened(await startCaddy({ ...Object.fromEntries(upstreams), GATEWAY_UPSTREAM: `127.0.0.1:${gateway.port}` }));
+		const programs = [...services, gateway];
+		const topology: Topology = {
+			http: caddy.url,
+			mqtt: `mqtt://127.0.0.1:${mqttPort}`,
+			caFile: caddy.caFile,
+			dir,
+			serial: { sensors: lines.sensors.a, visitor: lines.visitor.a },
+			programs,
+			parts: [
+				...programs,
+				serverPart('redis', redis),
+				...[...mongods].map(([name, mongod]) => serverPart(`${name}-mongod`, mongod)),
+				caddyPart(caddy),
+			],
+			redisUrl: redis.url,
+			tokens: new Tokens(SECRET),
+			ready: async (timeoutMs = 30_000) => void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
+			stop,
+		};
+		await topology.ready();
+		return topology;
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+}
+
+/** As Promise.all, but when it rejects, none of them is still starting. */
+async function all<T extends readonly unknown[]>(starting: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T> {
+	await Promise.allSettled(starting);
+	return Promise.all(starting) as unknown as Promise<T>;
+}
+
+async function openLines(dir: string, undo: (() => Promise<unknown>)[]): Promise<{ sensors: NullModem; visitor: NullModem }> {
+	const open = async (name: string) => {
+		const line = await createNullModem({ dir: join(dir, 'serial'), names: [name, `gateway-${name}`] });
+		undo.push(() => line.close());
+		return line;
+	};
+	return { sensors: await open('sensors'), visitor: await open('try') };
+}
+
+async function startProgram(name: string, entry: string, dir: string, options: { env: Record<string, string>; mayCall: number[] }): Promise<Part> {
+	const port = await freePort();
+	const dataDir = join(dir, name);
+	await mkdir(dataDir, { recursive: true });
+	const env = { HOST: '127.0.0.1', PORT: `${port}`, DATA_DIR: dataDir, INSTANCE: name, GATEWAY_CONFIG: undefined, ...options.env };
+	const launch = () => startNode(entry, { env, ready: /^ready /m, timeoutMs: 40_000 });
+	let running: Running = await launch();
+	return {
+		name,
+		get pid() {
+			return running.pid;
+		},
+		port,
+		mayCall: options.mayCall,
+		killAndRestart: async () => {
+			await running.kill();
+			running = await launch();
+		},
+		said: () => `${running.stdout()}${running.stderr()}`,
+		stop: async () => void (await running.stop()),
+	};
+}
+
+function serverPart(name: string, server: RedisServer | Mongod): Part {
+	return {
+		name,
+		get pid() {
+			return server.pid;
+		},
+		port: server.port,
+		mayCall: [server.port],
+		killAndRestart: () => server.restart(),
+		said: () => '',
+		stop: () => server.stop(),
+	};
+}
+
+function caddyPart(caddy: CaddyServer): Part {
+	return {
+		name: 'caddy',
+		get pid() {
+			return caddy.pid;
+		},
+		port: Number(new URL(caddy.url).port),
+		mayCall: [],
+		killAndRestart: () => caddy.restart(),
+		said: () => caddy.log(),
+		stop: () => caddy.stop(),
+	};
+}
+
+/** Rejects with what it said last, and printed. */
+async function isReady(program: Part, timeoutMs: number): Promise<void> {
+	let last = 'nothing';
+	const probe = async () => {
+		const response = await fetch(`http://127.0.0.1:${program.port}/readyz`, { signal: AbortSignal.timeout(5000) });
+		last = await response.text();
+		return response.ok;
+	};
+	await waitFor(`${program.name} to be ready`, probe, timeoutMs).catch((error: Error) => {
+		throw new Error(`${error.message}; it said ${last}\n${program.said()}`, { cause: error });
+	});
+}
