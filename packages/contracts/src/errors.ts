@@ -15,6 +15,11 @@ export const ERRORS = {
 	not_found: { status: 404, means: 'There is no such thing, or it is not yours to know of.', todo: 'Check the id.' },
 	method_not_allowed: { status: 405, means: 'This path does not take that method.', todo: 'Use a method of the `Allow` header.' },
 	conflict: { status: 409, means: 'It exists already, or was changed by somebody else meanwhile.', todo: 'Read it again and repeat.' },
+	changed_meanwhile: {
+		status: 412,
+		means: 'It is not as `If-Match` says it is: somebody else changed it.',
+		todo: 'Read it again, look at what changed, and repeat with the new ETag.',
+	},
 	too_large: { status: 413, means: 'The body is larger than allowed.', todo: 'Split it: 1 MiB at most.' },
 	unsupported_media_type: { status: 415, means: 'The content type is not one this endpoint takes.', todo: 'Use one that `message` lists.' },
 	invalid_reading: {

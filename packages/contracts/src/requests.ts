@@ -1,6 +1,8 @@
 import Type from 'typebox';
-import { Building } from './building.ts';
+import { Building, Room } from './building.ts';
+import { METRIC_KEYS } from './metrics.ts';
 import { PlaceId, SensorId } from './reading.ts';
+import { ThresholdSet } from './thresholds.ts';
 import { validator } from './validator.ts';
 
 /** Bodies of requests to the HTTP API. */
@@ -10,11 +12,33 @@ export const BuildingChange = Type.Object(
 	{
 		name: Type.Optional(Building.properties.name),
 		domains: Type.Optional(Building.properties.domains),
+		timeZone: Type.Optional(Building.properties.timeZone),
 		rooms: Type.Optional(Building.properties.rooms),
 	},
 	{ additionalProperties: false },
 );
 export const buildingChange = validator(BuildingChange);
+
+/** `PATCH /twin/buildings/{id}/rooms/{roomId}`: what is left out stays as it is. */
+export const RoomChange = Type.Object(
+	{
+		name: Type.Optional(Room.properties.name),
+		capacity: Type.Optional(Room.properties.capacity),
+		color: Type.Optional(Room.properties.color),
+		thresholds: Type.Optional(
+			Type.Union([ThresholdSet, Type.Null()], { description: "in the place of the building's; null: the building's hold again" }),
+		),
+	},
+	{ additionalProperties: false },
+);
+export const roomChange = validator(RoomChange);
+
+/** `PUT /twin/buildings/{id}/columns` */
+export const ColumnsRequest = Type.Object(
+	{ columns: Type.Array(Type.Enum(METRIC_KEYS), { uniqueItems: true, maxItems: METRIC_KEYS.length }) },
+	{ additionalProperties: false },
+);
+export const columnsRequest = validator(ColumnsRequest);
 
 /** `POST /twin/buildings/{id}/sensors` */
 export const NewSensorRequest = Type.Object({ sensorId: SensorId, roomId: PlaceId });

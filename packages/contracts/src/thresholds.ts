@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { SEVERITIES } from './alert.ts';
 import type { Room } from './building.ts';
 import { METRIC_KEYS, METRICS } from './metrics.ts';
-import { validator } from './validator.ts';
+import { escapeKey, type Problem, validator } from './validator.ts';
 
 /** The longest a limit may have to be exceeded before anybody is called. */
 const LONGEST_DWELL_S = 24 * 3600;
@@ -40,12 +40,33 @@ export interface Thresholds {
 }
 export const thresholds = validator(Thresholds);
 
+/** Every mistake in a building's thresholds, `min` not below `max` and rooms that are not of `roomIds` included. Empty when they are valid. */
+export function thresholdsProblems(value: unknown, roomIds: ReadonlySet<string>): Problem[] {
+	const problems = thresholds.problems(value);
+	if (problems.length > 0 || !thresholds.check(value)) return problems;
+	const { building, rooms } = value as Thresholds;
+	problems.push(...thresholdSetProblems(building, '/building'));
+	for (const [roomId, set] of Object.entries(rooms)) {
+		const path = `/rooms/${escapeKey(roomId)}`;
+		if (!roomIds.has(roomId)) problems.push({ path, message: 'is not a room of this building' });
+		problems.push(...thresholdSetProblems(set, path));
+	}
+	return problems;
+}
+
+/** What a schema cannot say of a valid set that stands at `path`: `min` lies below `max`. */
+export function thresholdSetProblems(set: ThresholdSet, path: string): Problem[] {
+	return Object.entries(set).flatMap(([metric, { min, max }]) =>
+		min !== undefined && max !== undefined && min >= max ? [{ path: `${path}/${metric}/min`, message: `must be below max, which is ${max}` }] : [],
+	);
+}
+
 /**
  * The limits that hold in a room. Its own set replaces the building's; the `maxTemperature` of the building JSON counts where that set says
  * nothing of temperature.
  */
 export function limitsIn({ building, rooms }: Thresholds, room: Pick<Room, 'id' | 'maxTemperature'>): ThresholdSet {
-	const set = rooms[room.id] ?? building;
+	const set = (Object.hasOwn(rooms, room.id) && rooms[room.id]) || building;
 	if (set.temperature || room.maxTemperature === undefined) return set;
 	return { ...set, temperature: { max: room.maxTemperature } };
 }

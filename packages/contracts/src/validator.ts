@@ -80,6 +80,6 @@ function ruleAt(schema: TSchema, pointer: string): { description?: string; patte
 }
 
 /** A key as a part of a JSON Pointer. */
-function escapeKey(key: string): string {
+export function escapeKey(key: string): string {
 	return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -3,7 +3,7 @@ import { Room } from '../building.ts';
 import { FRESHNESSES } from '../freshness.ts';
 import { METRIC_KEYS, METRICS } from '../metrics.ts';
 import { TRANSPORTS } from '../reading.ts';
-import { BuildingChange, NewSensorRequest } from '../requests.ts';
+import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from '../requests.ts';
 import { ThresholdSet, Thresholds } from '../thresholds.ts';
 import type { Operation } from './operation.ts';
 
@@ -73,7 +73,7 @@ const BUILDINGS: readonly Operation[] = [
 		who: 'business_admin',
 		request: { schema: BuildingChange },
 		answers: { 200: { description: 'As it is now.', schema: BuildingView } },
-		errors: ['conflict'],
+		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
 		method: 'delete',
@@ -81,16 +81,16 @@ const BUILDINGS: readonly Operation[] = [
 		summary: 'Remove a building with its sensors and its history',
 		who: 'business_admin',
 		answers: { 204: { description: 'Removed.' } },
-		errors: ['conflict'],
+		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
 		method: 'patch',
 		path: '/twin/buildings/{id}/rooms/{roomId}',
 		summary: 'Change a room: name, capacity, colour, thresholds',
 		who: 'business_staff',
-		request: { schema: Type.Object({}) },
+		request: { schema: RoomChange },
 		answers: { 200: { description: 'As it is now.', schema: RoomView } },
-		errors: ['conflict'],
+		errors: ['conflict', 'changed_meanwhile'],
 	},
 ];
 
@@ -117,7 +117,7 @@ const VALUES: readonly Operation[] = [
 		summary: 'How things were',
 		who: 'member',
 		query: Type.Object({
-			room: Type.Optional(Type.String()),
+			room: Type.Optional(Type.String({ description: 'default: all rooms of the building together' })),
 			metric: Metric,
 			sensor: Type.Optional(Type.String()),
 			from: Type.Optional(Type.String({ description: 'epoch ms or ISO 8601; default: 24 hours before `to`' })),
@@ -176,7 +176,7 @@ const SETTINGS: readonly Operation[] = [
 		who: 'business_staff',
 		request: { schema: Thresholds },
 		answers: { 200: { description: 'As they are now.', schema: Thresholds } },
-		errors: ['conflict'],
+		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
 		method: 'get',
@@ -190,9 +190,9 @@ const SETTINGS: readonly Operation[] = [
 		path: '/twin/buildings/{id}/columns',
 		summary: 'Choose them',
 		who: 'business_staff',
-		request: { schema: Type.Object({ columns: Type.Array(Metric, { uniqueItems: true }) }) },
+		request: { schema: ColumnsRequest },
 		answers: { 200: { description: 'As they are now.', schema: Type.Object({ columns: Type.Array(Metric) }) } },
-		errors: ['conflict'],
+		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
 		method: 'get',
@@ -219,7 +219,7 @@ const SETTINGS: readonly Operation[] = [
 				schema: Type.Object({ sensorId: Type.String(), buildingId: Type.String(), roomId: Type.String() }),
 			},
 		},
-		errors: ['conflict'],
+		errors: ['conflict', 'changed_meanwhile'],
 	},
 	...['/twin/buildings/{id}/sensors/{sensorId}', '/twin/buildings/{id}/sensors'].map(
 		(path): Operation => ({

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Building, buildingProblems, isTimeZone } from './building.ts';
+import { limitsIn, type Thresholds, thresholdsProblems } from './thresholds.ts';
+
+const room = (id: string) => ({ id, capacity: 10, position: { x: 0, y: 0, z: 0 }, dimensions: { width: 5, height: 3, depth: 5 } });
+const valid = (rooms = ['hall', 'attic']): Building => ({ id: 'museum', name: 'Museum', timeZone: 'Europe/Rome', rooms: rooms.map(room) });
+const paths = (value: unknown) => buildingProblems(value).map(({ path }) => path);
+
+/** Where (`*` is some room), and what is put there; undefined: it is taken away. */
+const MISTAKES: [where: string, what: unknown][] = [
+	['/id', undefined],
+	['/id', 'a/b'],
+	['/name', ''],
+	['/timeZone', 'Mars/Olympus'],
+	['/timeZone', '+01:00'],
+	['/domains', 'museum'],
+	['/colour', 'red'],
+	['/rooms', []],
+	['/rooms/*/capacity', -1],
+	['/rooms/*/capacity', undefined],
+	['/rooms/*/position/y', Number.NaN],
+	['/rooms/*/position/w', 0],
+	['/rooms/*/dimensions/width', 0],
+	['/rooms/*/dimensions', undefined],
+	['/rooms/*/color', 'red'],
+	['/rooms/*/maxTemprature', 28],
+];
+
+/** A copy of a document with something else at a place. */
+function having(document: unknown, [key, ...below]: string[], what: unknown): unknown {
+	if (key === undefined) return what;
+	const copy = (Array.isArray(document) ? [...document] : { ...(document as object) }) as Record<string, unknown>;
+	const value = having(copy[key], below, what);
+	if (value === undefined) delete copy[key];
+	else copy[key] = value;
+	return copy;
+}
+
+const at = (path: string) => path.split('/').slice(1);
+
+describe('a building JSON', () => {
+	const rooms = fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/), { minLength: 1, maxLength: 8 });
+
+	it('is taken when it is right', () => {
+		fc.assert(fc.property(rooms, (ids) => paths(valid(ids)).length === 0));
+	});
+
+	it('is refused with the path of the mistake, whichever it is and in whichever room', () => {
+		fc.assert(
+			fc.property(rooms, fc.nat(), fc.constantFrom(...MISTAKES), (ids, seed, [where, what]) => {
+				const path = where.replace('*', String(seed % ids.length));
+				expect(paths(having(valid(ids), at(path), what))).toContain(path);
+			}),
+		);
+	});
+
+	it('is refused with the paths of all its mistakes at once', () => {
+		let building: unknown = valid();
+		building = having(building, at('/rooms/0/capacity'), -1);
+		building = having(building, at('/rooms/1/color'), 'red');
+		building = having(building, at('/extra'), true);
+		expect(paths(building).toSorted()).toEqual(['/extra', '/rooms/0/capacity', '/rooms/1/color']);
+	});
+
+	it('has room ids that are unique', () => {
+		expect(paths(valid(['hall', 'attic', 'hall']))).toEqual(['/rooms/2/id']);
+	});
+
+	it('is never a reason to throw, whatever it is', () => {
+		fc.assert(fc.property(fc.jsonValue(), (value) => paths(value).length > 0));
+	});
+
+	it('stands in a time zone that the runtime knows', () => {
+		for (const name of ['Europe/Rome', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC']) expect(isTimeZone(name)).toBe(true);
+		for (const name of ['', 'Rome', 'Europe/Atlantis', '+05:45', 'constructor']) expect(isTimeZone(name)).toBe(false);
+	});
+});
+
+describe('thresholds', () => {
+	const ROOMS = new Set(['hall', 'attic', 'constructor']);
+	const wrong = (value: unknown) => thresholdsProblems(value, ROOMS).map(({ path }) => path);
+
+	it.each([
+		[{ building: {}, rooms: {} }, []],
+		[{ building: { co2: { max: 1000 } }, rooms: { hall: { temperature: { min: 18, max: 26 } } } }, []],
+		[{ building: { co2: { max: 1e9 } }, rooms: {} }, ['/building/co2/max']],
+		[{ building: { radon: { max: 1 } }, rooms: {} }, ['/building/radon']],
+		[{ building: { co2: { maximum: 1 } }, rooms: {} }, ['/building/co2/maximum']],
+		[{ building: { co2: { min: 5, max: 5 } }, rooms: {} }, ['/building/co2/min']],
+		[{ building: {}, rooms: { attic: { noise: { min: 80, max: 40 } } } }, ['/rooms/attic/noise/min']],
+		[{ building: {}, rooms: { cellar: {}, 'x~y': {} } }, ['/rooms/cellar', '/rooms/x~0y']],
+		[{ building: {} }, ['/rooms']],
+		[[], ['']],
+	])('%j are refused at %j', (value, expected) => {
+		expect(wrong(value)).toEqual(expect.arrayContaining(expected));
+		if (expected.length === 0) expect(wrong(value)).toEqual([]);
+	});
+
+	it("of a room stand in the place of the building's, and are not merged with them", () => {
+		const set: Thresholds = { building: { co2: { max: 1000 }, noise: { max: 80 } }, rooms: { hall: { noise: { max: 60 } } } };
+		expect(limitsIn(set, { id: 'hall' })).toEqual({ noise: { max: 60 } });
+		expect(limitsIn(set, { id: 'attic' })).toEqual(set.building);
+		expect(limitsIn(set, { id: 'constructor' })).toEqual(set.building);
+		expect(limitsIn(set, { id: 'hall', maxTemperature: 28 })).toEqual({ noise: { max: 60 }, temperature: { max: 28 } });
+	});
+});
