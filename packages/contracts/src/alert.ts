@@ -19,6 +19,9 @@ export const Alert = Type.Object({
 	limit: Type.Optional(Type.Number()),
 	observedAt: Type.Number({ description: 'epoch ms' }),
 	message: Type.String(),
+	suspended: Type.Optional(
+		Type.Boolean({ description: 'where listed: true while what its sensors said is stale, so that it is neither confirmed nor over' }),
+	),
 });
 export type Alert = Static<typeof Alert>;
 export type AlertState = Alert['state'];

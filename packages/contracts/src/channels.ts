@@ -57,7 +57,6 @@ export interface RetainedRoom {
 	name: string;
 	capacity: number;
 	floor?: number | string;
-	maxTemperature?: number;
 	/** The limits that hold in this room, whatever they come from. */
 	limits?: ThresholdSet;
 }

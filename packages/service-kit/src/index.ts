@@ -1,4 +1,5 @@
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+export * from './anew.ts';
 export * from './back-off.ts';
 export * from './buildings.ts';
 export * from './bus-links.ts';

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { START } from '@crowdvision/bus';
 import { type Reading, TABLES } from '@crowdvision/contracts';
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
-import { startSqlite } from '@crowdvision/store';
+import { openStores } from '@crowdvision/store';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startNode } from '../../../test/support/processes.ts';
 import { openEmbeddedBus } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
+import { type AlertDocument, NOTIFICATION_STORE, type RoomDocument, roomKey } from './documents.ts';
 import { createNotification } from './index.ts';
 import { HALL } from './testing/hall.ts';
 
@@ -45,11 +46,12 @@ describe('P10 alerts', () => {
 		}
 		const { bus, close } = await openEmbeddedBus(dataDir);
 		await bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(HALL));
-		const store = startSqlite();
 		const logger = createLogger('notification', 'silent');
-		const service = await createNotification({ bus, store, dataDir, logger, metrics: new Registry(), tokens: new Tokens('x'.repeat(32)) });
+		const stores = await openStores({ dataDir, logger });
+		const others = await openStores({ dataDir, logger });
+		const seen = await others.open('notification', NOTIFICATION_STORE);
+		const service = await createNotification({ bus, stores, dataDir, logger, metrics: new Registry(), tokens: new Tokens('x'.repeat(32)) });
 		try {
-			const database = await store.open(join(dataDir, 'notification.sqlite'), ['']);
 			const end = await bus.position('telemetry');
 			const counts: number[] = [];
 			let reached = START;
@@ -59,21 +61,22 @@ describe('P10 alerts', () => {
 			});
 			await waitFor('the whole stream', () => reached === end);
 			await tail.close();
-			await waitFor(
-				'everything to be looked at',
-				async () => (await database.get<{ position: string }>('SELECT position FROM observed'))?.position === end,
-			);
+			const rooms = seen.collection<RoomDocument>('rooms');
+			await waitFor('everything to be looked at', async () => (await rooms.get(roomKey('museum-1', 'hall')))?.value.sensors[0]?.position === end);
 			expect(counts.length).toBeGreaterThan(KILLS * 100);
 			const { number, open } = breaches(counts);
 			expect(number).toBeGreaterThan(20);
-			const alerts = await database.all<{ state: string }>('SELECT state FROM alerts ORDER BY number');
-			expect(alerts.map(({ state }) => state)).toEqual(Array.from({ length: number }, (_, n) => (open && n === number - 1 ? 'open' : 'resolved')));
-			await waitFor('everything to be announced', async () => (await database.get('SELECT 1 FROM outbox')) === undefined);
+			const alerts = await seen.collection<AlertDocument>('alerts').find({ order: { by: 'number' }, limit: 100_000 });
+			expect(alerts.map(({ value }) => value.alert.state)).toEqual(
+				Array.from({ length: number }, (_, n) => (open && n === number - 1 ? 'open' : 'resolved')),
+			);
+			await waitFor('everything to be announced', async () => (await seen.collection('outbox').find({ limit: 1 })).length === 0);
 		} finally {
 			await service.stop();
 			await bus.close();
 			await close();
-			await store.close();
+			await stores.close();
+			await others.close();
 		}
 	});
 });

@@ -1,6 +1,7 @@
 import { type Alert, CHANNELS, FRESHNESS_MS, type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
+import { NOTIFICATION_STORE, type OutboxDocument, outboxKey } from './documents.ts';
 import { createNotification } from './index.ts';
 
 let world: ServiceWorld;
@@ -15,7 +16,7 @@ const MUSEUM: RetainedBuilding = {
 	domains: ['museum'],
 	rooms: [
 		{ id: 'hall', name: 'Hall', capacity: 100 },
-		{ id: 'attic', name: 'Attic', capacity: 10, maxTemperature: 30 },
+		{ id: 'attic', name: 'Attic', capacity: 10, limits: { temperature: { max: 30, min: 10 } } },
 	],
 };
 const STAFF: Membership = { domainName: 'museum', role: 'business_staff' };
@@ -164,11 +165,12 @@ describe('P10 alerts', () => {
 		await vi.waitFor(() => expect(announced).toHaveLength(1));
 		const [told] = announced;
 		await notification.close();
-		const database = await world.parts.store.open(`${world.parts.dataDir}/notification.sqlite`, ['']);
-		expect(await database.all('SELECT * FROM outbox')).toEqual([]);
+		const store = await world.parts.stores.open('notification', NOTIFICATION_STORE);
+		const outbox = store.collection<OutboxDocument>('outbox');
+		expect(await outbox.find({ limit: 10 })).toEqual([]);
 		// As a crash before the removal would have left it.
-		await database.run('INSERT INTO outbox (alert) VALUES (?)', [JSON.stringify(told)]);
-		await database.close();
+		await store.commit([outbox.insert(outboxKey(1), { alert: told! })]);
+		await store.close();
 		await begin();
 		await vi.waitFor(() => expect(announced).toEqual([told]));
 	});

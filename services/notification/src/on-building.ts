@@ -3,40 +3,65 @@ import { type BuildingDirectory, backOff, type Logger, pause } from '@crowdvisio
 import type { Turns } from './turns.ts';
 import type { Watchman } from './watchman.ts';
 
-/** Has the watchman look again at each building that appears or changes. One review a building waits at most; `stop` ends it. */
-export function reviewChangedBuildings(
-	directory: BuildingDirectory,
-	{ watchman, turns, logger, onAlerts }: { watchman: Watchman; turns: Turns; logger: Logger; onAlerts: (alerts: Alert[]) => void },
-): { stop(): Promise<void> } {
-	const stopped = new AbortController();
-	const changed = new Set<string>();
-	let running: Promise<void> | undefined;
+export interface ReviewParts {
+	directory: BuildingDirectory;
+	watchman: Watchman;
+	turns: Turns;
+	logger: Logger;
+	onAlerts: (alerts: Alert[]) => void;
+}
 
-	const reviewAll = async () => {
-		for (let failures = 0; changed.size > 0 && !stopped.signal.aborted; ) {
-			const [buildingId] = changed as Set<string> & Iterable<string>;
-			changed.delete(buildingId!);
+/**
+ * Has the watchman look again at each building that appears or changes, while on duty; what changes meanwhile waits, one review a building
+ * at most. Whoever takes over so looks at every building once.
+ */
+export class BuildingReviews {
+	readonly #parts: ReviewParts;
+	readonly #changed = new Set<string>();
+	#stopped: AbortController | undefined;
+	#running: Promise<void> | undefined;
+
+	constructor(parts: ReviewParts) {
+		this.#parts = parts;
+		parts.directory.onChange((buildingId) => {
+			this.#changed.add(buildingId);
+			this.#reviewAll();
+		});
+	}
+
+	start(): void {
+		this.#stopped = new AbortController();
+		this.#reviewAll();
+	}
+
+	async stop(): Promise<void> {
+		this.#stopped?.abort();
+		await this.#running;
+		this.#stopped = undefined;
+	}
+
+	#reviewAll(): void {
+		const signal = this.#stopped?.signal;
+		if (!signal || signal.aborted || this.#changed.size === 0) return;
+		this.#running ??= this.#run(signal).finally(() => {
+			this.#running = undefined;
+			this.#reviewAll();
+		});
+	}
+
+	async #run(signal: AbortSignal): Promise<void> {
+		const { watchman, turns, logger, onAlerts } = this.#parts;
+		for (let failures = 0; this.#changed.size > 0 && !signal.aborted; ) {
+			const [buildingId] = this.#changed as Set<string> & Iterable<string>;
+			this.#changed.delete(buildingId!);
 			try {
 				onAlerts(await turns.take(() => watchman.review(buildingId!, Date.now())));
 				failures = 0;
 			} catch (error) {
-				changed.add(buildingId!);
+				this.#changed.add(buildingId!);
 				if (failures === 0) logger.warn({ err: error, buildingId }, 'a changed building could not be looked at: trying on');
-				await pause(backOff(failures++, 100, 5000), stopped.signal);
+				await pause(backOff(failures++, 100, 5000), signal);
 			}
 		}
-	};
-
-	directory.onChange((buildingId) => {
-		changed.add(buildingId);
-		running ??= reviewAll().finally(() => {
-			running = undefined;
-		});
-	});
-	return {
-		stop: async () => {
-			stopped.abort();
-			await running;
-		},
-	};
+	}
 }

@@ -1,25 +1,28 @@
 import type { Bus, BusEntry, Subscription } from '@crowdvision/bus';
 import { type Alert, CrowdVisionError, type Reading, reading, STREAMS } from '@crowdvision/contracts';
 import type { Turns } from './turns.ts';
-import { isWatched, type Watchman } from './watchman.ts';
+import type { Watchman } from './watchman.ts';
 
 export interface TelemetryConsumerParts {
 	bus: Bus;
 	watchman: Watchman;
 	turns: Turns;
-	/** Name of this process among those of the group; the same after a restart. */
-	member: string;
 	onAlerts: (alerts: Alert[]) => void;
 }
 
-/** Gives the watchman the readings that rules look at. They are acknowledged when what comes of them is kept. */
-export function followTelemetry({ bus, watchman, turns, member, onAlerts }: TelemetryConsumerParts): Promise<Subscription> {
+/**
+ * Whoever is on duty has this name in the group: there is one at a time, and one that takes over begins with what the one before had
+ * in its hands. Under a name of its own it would get that much later, after what is newer.
+ */
+const MEMBER = 'on-duty';
+
+/** Gives the watchman the readings. They are acknowledged when what comes of them is kept. */
+export function followTelemetry({ bus, watchman, turns, onAlerts }: TelemetryConsumerParts): Promise<Subscription> {
 	const take = async (entries: BusEntry[]) => {
 		const readings = entries.map(({ data, position }) => ({ reading: parse(data), position }));
-		const watched = readings.filter(({ reading: { metric } }) => isWatched(metric));
-		if (watched.length > 0) onAlerts(await watchman.observe(watched, Date.now()));
+		onAlerts(await watchman.observe(readings, Date.now()));
 	};
-	return bus.consume(STREAMS.telemetry, 'notification', { member }, (entries) => turns.take(() => take(entries)));
+	return bus.consume(STREAMS.telemetry, 'notification', { member: MEMBER }, (entries) => turns.take(() => take(entries)));
 }
 
 /** @throws CrowdVisionError for what is no reading: the bus sets it aside. */

@@ -1,25 +1,27 @@
-import { type MetricKey, roomValue, type SensorValue } from '@crowdvision/contracts';
-import type { SqliteDatabase, Statement } from '@crowdvision/store';
+import { isDeepStrictEqual } from 'node:util';
+import { type MetricKey, roomValue } from '@crowdvision/contracts';
+import type { Collection, Kept, Write } from '@crowdvision/store';
+import { type Observation, type RoomDocument, roomKey } from './documents.ts';
 import { ALL_CLEAR, type Condition, type Rule } from './rules.ts';
 
-/** What a sensor said, and where in the stream. */
-export interface Observation extends SensorValue {
-	metric: MetricKey;
-	position: string;
-}
+/** A room remembers so many sensors and metrics; of more, those that were silent for longest are forgotten. */
+const MOST_SENSORS = 1000;
 
-/** What is remembered of one room while it is looked at: what its sensors said last, and where its rules stand. */
+/** One room while it is looked at. `write` gives what it takes to keep what became of it. */
 export class RoomMemory {
 	readonly buildingId: string;
 	readonly roomId: string;
-	readonly #sensors = new Map<string, Observation>();
-	readonly #conditions = new Map<Rule['kind'], Condition>();
-	readonly #changedSensors = new Set<string>();
-	readonly #changedConditions = new Set<Rule['kind']>();
+	readonly #kept: Kept<RoomDocument> | undefined;
+	readonly #sensors: Map<string, Observation>;
+	readonly #conditions: Map<Rule['kind'], Condition>;
+	#changed = false;
 
-	constructor(buildingId: string, roomId: string) {
+	constructor(buildingId: string, roomId: string, kept?: Kept<RoomDocument>) {
 		this.buildingId = buildingId;
 		this.roomId = roomId;
+		this.#kept = kept;
+		this.#sensors = new Map(kept?.value.sensors.map((sensor) => [keyOf(sensor), sensor]));
+		this.#conditions = new Map(kept?.value.conditions.map(({ kind, ...condition }) => [kind, condition]));
 	}
 
 	/**
@@ -32,7 +34,8 @@ export class RoomMemory {
 		if (known && known.observedAt > observation.observedAt) return false;
 		if (known?.observedAt === observation.observedAt && !after(observation.position, known.position)) return false;
 		this.#sensors.set(key, observation);
-		this.#changedSensors.add(key);
+		this.#changed = true;
+		if (this.#sensors.size > MOST_SENSORS) this.#forgetOne();
 		return true;
 	}
 
@@ -47,82 +50,52 @@ export class RoomMemory {
 	}
 
 	setCondition(kind: Rule['kind'], condition: Condition): void {
-		const before = this.#conditions.get(kind);
-		if (before === condition) return;
+		if (isDeepStrictEqual(this.condition(kind), condition)) return;
 		this.#conditions.set(kind, condition);
-		this.#changedConditions.add(kind);
+		this.#changed = true;
 	}
 
-	/** The rules with an open alert. */
-	openKinds(): Rule['kind'][] {
-		return [...this.#conditions].filter(([, { phase }]) => phase === 'open').map(([kind]) => kind);
+	/** The rules that have something to say: a breach, or an open alert. */
+	unclearKinds(): Rule['kind'][] {
+		return [...this.#conditions].filter(([, { phase }]) => phase !== 'clear').map(([kind]) => kind);
 	}
 
-	recall(row: Observation | { kind: Rule['kind']; condition: Condition }): void {
-		if ('kind' in row) this.#conditions.set(row.kind, row.condition);
-		else this.#sensors.set(keyOf(row), row);
+	/** The write that keeps what changed; undefined when nothing did. Refused when somebody else changed the room since it was read. */
+	write(rooms: Collection<RoomDocument>): Write | undefined {
+		if (!this.#changed) return undefined;
+		const { buildingId, roomId } = this;
+		const conditions = [...this.#conditions].map(([kind, condition]) => ({ kind, ...condition }));
+		const document: RoomDocument = { buildingId, roomId, sensors: [...this.#sensors.values()], conditions };
+		return this.#kept ? rooms.replace(this.#kept, document) : rooms.insert(roomKey(buildingId, roomId), document);
 	}
 
-	/** What must be written to keep what changed. */
-	changes(): Statement[] {
-		const place = [this.buildingId, this.roomId];
-		const sensors = [...this.#changedSensors].map((key) => this.#sensors.get(key)!);
-		const conditions = [...this.#changedConditions].map((kind) => ({ kind, ...this.condition(kind) }));
-		return [
-			{
-				sql: 'INSERT OR REPLACE INTO observed (building, room, metric, sensor, value, observed_at, position) VALUES (?, ?, ?, ?, ?, ?, ?)',
-				many: sensors.map(({ metric, sensorId, value, observedAt, position }) => [...place, metric, sensorId, value, observedAt, position]),
-			},
-			{
-				sql: 'INSERT OR REPLACE INTO conditions (building, room, kind, phase, since, seen_at, alert_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
-				many: conditions.map(({ kind, phase, since, seenAt, alertId }) => [...place, kind, phase, since, seenAt, alertId]),
-			},
-		];
+	#forgetOne(): void {
+		let [silent] = this.#sensors as Iterable<[string, Observation]>;
+		for (const entry of this.#sensors) if (entry[1].observedAt < silent![1].observedAt) silent = entry;
+		this.#sensors.delete(silent![0]);
 	}
-}
-
-type ObservedRow = { building: string; room: string; metric: MetricKey; sensor: string; value: number; observed_at: number; position: string };
-type ConditionRow = {
-	building: string;
-	room: string;
-	kind: Rule['kind'];
-	phase: Condition['phase'];
-	since: number | null;
-	seen_at: number;
-	alert_id: string | null;
-};
-
-/** Recalls rooms from the database. With `roomId` left out: every room of the building that anything is remembered of. */
-export async function recallRooms(database: SqliteDatabase, places: { buildingId: string; roomId?: string }[]): Promise<Map<string, RoomMemory>> {
-	const wanted = JSON.stringify(places.map(({ buildingId, roomId }) => [buildingId, roomId ?? null]));
-	const from = (table: string) =>
-		`SELECT t.* FROM json_each(?) AS wanted JOIN ${table} AS t
-			ON t.building = wanted.value ->> 0 AND (wanted.value ->> 1 IS NULL OR t.room = wanted.value ->> 1)`;
-	const [observed, conditions] = await database.transaction([
-		{ sql: from('observed'), params: [wanted] },
-		{ sql: from('conditions'), params: [wanted] },
-	]);
-	const rooms = new Map<string, RoomMemory>();
-	for (const { buildingId, roomId } of places) if (roomId !== undefined) roomIn(rooms, buildingId, roomId);
-	for (const row of observed!.rows as ObservedRow[]) {
-		const { metric, sensor: sensorId, value, observed_at: observedAt, position } = row;
-		roomIn(rooms, row.building, row.room).recall({ metric, sensorId, value, observedAt, position });
-	}
-	for (const row of conditions!.rows as ConditionRow[]) {
-		const condition = { phase: row.phase, since: row.since, seenAt: row.seen_at, alertId: row.alert_id };
-		roomIn(rooms, row.building, row.room).recall({ kind: row.kind, condition });
-	}
-	return rooms;
 }
 
 const keyOf = ({ metric, sensorId }: Observation) => `${metric} ${sensorId}`;
 
-/** Neither id may contain a line break. */
-export const roomKey = (buildingId: string, roomId: string) => `${buildingId}\n${roomId}`;
+/** Recalls these rooms, by `roomKey`; one of which nothing is known yet is there too. */
+export async function recallRooms(
+	rooms: Collection<RoomDocument>,
+	places: readonly { buildingId: string; roomId: string }[],
+): Promise<Map<string, RoomMemory>> {
+	const wanted = new Map(places.map(({ buildingId, roomId }) => [roomKey(buildingId, roomId), { buildingId, roomId }]));
+	const kept = new Map((await rooms.getAll([...wanted.keys()])).map((one) => [one.id, one]));
+	return new Map([...wanted].map(([key, { buildingId, roomId }]) => [key, new RoomMemory(buildingId, roomId, kept.get(key))]));
+}
 
-function roomIn(rooms: Map<string, RoomMemory>, buildingId: string, roomId: string): RoomMemory {
-	const key = roomKey(buildingId, roomId);
-	const room = rooms.get(key) ?? new RoomMemory(buildingId, roomId);
-	rooms.set(key, room);
-	return room;
+const PAGE = 100;
+
+/** Every room of a building that anything is remembered of, a page at a time. */
+export async function* roomsOf(rooms: Collection<RoomDocument>, buildingId: string): AsyncGenerator<string[]> {
+	for (let after = ''; ; ) {
+		const page = await rooms.find({ where: { buildingId, roomId: { gt: after } }, order: { by: 'roomId' }, limit: PAGE });
+		if (page.length > 0) yield page.map(({ value }) => value.roomId);
+		if (page.length < PAGE) return;
+		after = page.at(-1)!.value.roomId;
+	}
 }

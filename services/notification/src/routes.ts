@@ -10,7 +10,7 @@ export function notificationRoutes({ alerts, turns, outbox, tokens }: { alerts: 
 	router.use('/alerts', requireAccount(tokens));
 
 	router.get('/alerts', async (request, response) => {
-		response.json({ alerts: await alerts.list(callerOf(request).memberships, limitOf(request)) });
+		response.json({ alerts: await alerts.list(callerOf(request).memberships, limitOf(request), Date.now()) });
 	});
 
 	router.post('/alerts/:id/ack', async (request, response) => {

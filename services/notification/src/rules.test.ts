@@ -1,3 +1,4 @@
+import { FRESHNESS_MS, type Limit } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ALL_CLEAR, type Condition, decide, type Rule, rulesOf } from './rules.ts';
@@ -18,7 +19,8 @@ function run(values: number[], rule: Rule, from: Condition = ALL_CLEAR) {
 }
 
 /** What should come of it, told another way: excursions above the limit, each ended by a value at or below the clear level. */
-function excursions(values: number[], { limit, clearAt }: Rule): ('open' | 'resolve')[] {
+function excursions(values: number[], { max }: Rule): ('open' | 'resolve')[] {
+	const { limit, clearAt } = max!;
 	const events: ('open' | 'resolve')[] = [];
 	for (let rest = values; ; ) {
 		const begin = rest.findIndex((value) => value > limit);
@@ -52,8 +54,8 @@ describe('P10 alert rules', () => {
 		const rule = occupancyRule(100);
 		const phases: Condition[] = [
 			{ ...ALL_CLEAR, seenAt: 5000 },
-			{ phase: 'breach', since: 4000, seenAt: 5000, alertId: null },
-			{ phase: 'open', since: 4000, seenAt: 5000, alertId: 'a' },
+			{ phase: 'breach', since: 4000, side: 'max', seenAt: 5000, alertId: null },
+			{ phase: 'open', since: 4000, side: 'max', seenAt: 5000, alertId: 'a' },
 		];
 		fc.assert(
 			fc.property(fc.constantFrom(...phases), fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 4999 }), (condition, value, observedAt) => {
@@ -100,12 +102,44 @@ describe('P10 alert rules', () => {
 		expect(run([101, 102, 100, 101, 102, 103, 104], rule).at).toEqual([6]);
 	});
 
-	it('watch the temperature where a room has a maximum, below zero too', () => {
-		expect(rulesOf(ROOM, 0).map(({ kind }) => kind)).toEqual(['occupancy']);
-		const cellar = rulesOf({ ...ROOM, maxTemperature: 20 }, 0)[1]!;
-		expect(run([20, 20.1, 19.5, 19], cellar).at).toEqual([1, 3]);
-		const freezer = rulesOf({ ...ROOM, maxTemperature: -20 }, 0)[1]!;
-		expect(freezer).toMatchObject({ limit: -20, clearAt: -21, severity: 'warning', metric: 'temperature' });
-		expect(run([-19, -20.5, -21], freezer).at).toEqual([0, 2]);
+	it('watch what the limits of a room say, with their severity and dwell time', () => {
+		expect(rulesOf(ROOM, 7).map(({ kind }) => kind)).toEqual(['occupancy']);
+		const rules = rulesOf({ ...ROOM, limits: { co2: { max: 1000, severity: 'info', dwellSeconds: 60 }, temperature: { min: 18 } } }, 7);
+		expect(rules).toMatchObject([
+			{ kind: 'occupancy', severity: 'critical', metric: 'peopleCount', dwellMs: 7 },
+			{ kind: 'temperature', severity: 'warning', metric: 'temperature', min: { limit: 18 }, dwellMs: 7 },
+			{ kind: 'co2', severity: 'info', metric: 'co2', max: { limit: 1000, clearAt: 950 }, dwellMs: 60_000 },
+		]);
+		expect(rules[1]).not.toHaveProperty('max');
+	});
+
+	it.each<[text: string, metric: 'temperature' | 'humidity' | 'co2' | 'pressure', limit: Limit, values: number[], at: number[]]>([
+		['a maximum', 'temperature', { max: 20 }, [20, 20.1, 19.5, 19], [1, 3]],
+		['a maximum below zero', 'temperature', { max: -20 }, [-19, -20.5, -21], [0, 2]],
+		['a maximum of zero, where five per cent are nothing', 'temperature', { max: 0 }, [0.1, 0, -0.05, -0.1], [0, 3]],
+		['a maximum that cannot be left further', 'co2', { max: 0 }, [1, 0], [0, 1]],
+		['a maximum whose share is no round number', 'co2', { max: 140 }, [141, 134, 133], [0, 2]],
+		['a minimum', 'temperature', { min: 20 }, [20, 19.9, 20.5, 21], [1, 3]],
+		['a minimum below zero', 'temperature', { min: -20 }, [-20, -21, -19.5, -19], [1, 3]],
+		['a minimum of zero', 'temperature', { min: 0 }, [-0.1, 0, 0.05, 0.1], [0, 3]],
+		['a minimum that cannot be left further', 'humidity', { min: 98 }, [97, 99, 100], [0, 2]],
+		['a band', 'temperature', { min: 18, max: 26 }, [27, 25, 24.7, 17, 18.5, 18.9], [0, 2, 3, 5]],
+		['a band, crossed from above to below at once', 'temperature', { min: 18, max: 26 }, [27, 17, 18.5, 22], [0, 3]],
+		['a band narrower than five per cent of its limits', 'pressure', { min: 1000, max: 1020 }, [1021, 1016, 1015, 999, 1005], [0, 2, 3, 4]],
+	])('open beyond and clear 5 %% inside: %s', (_text, metric, limit, values, at) => {
+		const rule = rulesOf({ ...ROOM, limits: { [metric]: limit } }, 0)[1]!;
+		expect(run(values, rule).at).toEqual(at);
+	});
+
+	it('do not count time in which nothing was heard as a breach', () => {
+		const rule = occupancyRule(100, 60_000);
+		const at = [0, FRESHNESS_MS + 1, FRESHNESS_MS + 60_001];
+		let condition = ALL_CLEAR;
+		const events = at.map((observedAt) => {
+			const decision = decide(condition, { value: 101, observedAt, stale: false }, rule);
+			condition = decision.condition;
+			return decision.event;
+		});
+		expect(events).toEqual([undefined, undefined, 'open']);
 	});
 });

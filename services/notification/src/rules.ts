@@ -1,51 +1,87 @@
-import type { Alert, LatestValue, MetricKey, RetainedBuilding } from '@crowdvision/contracts';
+import { type Alert, freshMs, type LatestValue, type Limit, METRIC_KEYS, METRICS, type MetricKey, type RetainedRoom } from '@crowdvision/contracts';
 
-/** One limit of one room. */
+/** One side of a limit. */
+export interface Bound {
+	/** Beyond it is a breach. */
+	limit: number;
+	/** At it, or further inside, the breach is over; in between everything stays as it is. */
+	clearAt: number;
+}
+
+export type Side = 'max' | 'min';
+
+/** What one metric of one room may be. */
 export interface Rule {
 	kind: Exclude<Alert['kind'], 'manual'>;
 	severity: Alert['severity'];
 	metric: MetricKey;
-	/** Above it is a breach. */
-	limit: number;
-	/** At or below it the breach is over; in between everything stays as it is. */
-	clearAt: number;
+	max?: Bound;
+	min?: Bound;
 	/** How long a breach must last before there is an alert. */
 	dwellMs: number;
 }
 
-/** Where a rule stands in a room: all is well; above the limit, but not for long enough yet; an alert is open. */
+/** Where a rule stands in a room: all is well; outside its limits, but not for long enough yet; an alert is open. */
 export interface Condition {
 	phase: 'clear' | 'breach' | 'open';
 	/** When the breach began. */
 	since: number | null;
+	/** The side it was last seen on. */
+	side: Side | null;
 	/** Time of the newest observation that was looked at. */
 	seenAt: number;
 	/** The alert, while one is open. */
 	alertId: string | null;
 }
 
-export const ALL_CLEAR: Condition = { phase: 'clear', since: null, seenAt: 0, alertId: null };
+export const ALL_CLEAR: Condition = { phase: 'clear', since: null, side: null, seenAt: 0, alertId: null };
 
-/** How far inside the limit a value must come back: 5 %. */
-const CLEAR_SHARE = 0.05;
+/** The clear level is 5 % inside the limit. */
+const CLEAR_DIVISOR = 20;
+/** Between two limits at least half of the way is inside both clear levels. */
+const MOST_OF_SPAN = 1 / 4;
 
-export type RetainedRoom = RetainedBuilding['rooms'][number];
-
-/** The rules of a room: never more people than its capacity, and never hotter than its maximum where it has one. */
-export function rulesOf(room: RetainedRoom, dwellMs: number): Rule[] {
-	const { capacity, maxTemperature } = room;
-	const rules: Rule[] = [
-		{ kind: 'occupancy', severity: 'critical', metric: 'peopleCount', limit: capacity, clearAt: Math.floor(capacity * (1 - CLEAR_SHARE)), dwellMs },
-	];
-	if (maxTemperature !== undefined) {
-		const clearAt = maxTemperature - Math.abs(maxTemperature) * CLEAR_SHARE;
-		rules.push({ kind: 'temperature', severity: 'warning', metric: 'temperature', limit: maxTemperature, clearAt, dwellMs });
+/** The rules of a room: never more people than its capacity, and what its limits say. `dwellMs` holds where a limit says nothing of it. */
+export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity' | 'limits'>, dwellMs: number): Rule[] {
+	const rules: Rule[] = [{ kind: 'occupancy', severity: 'critical', metric: 'peopleCount', ...boundsOf('peopleCount', { max: capacity }), dwellMs }];
+	for (const metric of METRIC_KEYS) {
+		const limit = limits[metric];
+		if (!limit) continue;
+		const { severity = 'warning', dwellSeconds } = limit;
+		rules.push({ kind: metric, severity, metric, ...boundsOf(metric, limit), dwellMs: dwellSeconds === undefined ? dwellMs : dwellSeconds * 1000 });
 	}
 	return rules;
 }
 
-/** The metrics some rule looks at. */
-export const WATCHED_METRICS: readonly MetricKey[] = ['peopleCount', 'temperature'];
+/** The metric that alerts of a kind are about. */
+export const metricOf = (kind: Rule['kind']): MetricKey => (kind === 'occupancy' ? 'peopleCount' : kind);
+
+/**
+ * Limits with their clear levels: 5 % of the limit's magnitude inside, one step of the metric's last digit at least (near 0, five per cent
+ * are nothing), and never where the metric cannot get to.
+ */
+function boundsOf(metric: MetricKey, { max, min }: Pick<Limit, 'max' | 'min'>): Pick<Rule, 'max' | 'min'> {
+	const { decimals, min: lowest, max: highest } = METRICS[metric];
+	const span = max === undefined || min === undefined ? Number.POSITIVE_INFINITY : Math.max(0, max - min);
+	const margin = (limit: number) => Math.min(Math.max(Math.abs(limit) / CLEAR_DIVISOR, 10 ** -decimals), span * MOST_OF_SPAN);
+	return {
+		...(max !== undefined && { max: { limit: max, clearAt: Math.max(max - margin(max), lowest) } }),
+		...(min !== undefined && { min: { limit: min, clearAt: Math.min(min + margin(min), highest) } }),
+	};
+}
+
+/** The side on which a value is outside its limits. */
+function crossed({ max, min }: Pick<Rule, 'max' | 'min'>, value: number): Side | undefined {
+	if (max && value > max.limit) return 'max';
+	return min && value < min.limit ? 'min' : undefined;
+}
+
+/** Whether a breach on `side` is over: back at the clear level of that side, where it still has one, and not out on the other. */
+function isOver(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: number): boolean {
+	if (crossed(rule, value)) return false;
+	if (side === 'max') return !rule.max || value <= rule.max.clearAt;
+	return !rule.min || value >= rule.min.clearAt;
+}
 
 /**
  * One step of the state machine. What is stale, or older than what was seen already, changes nothing: an alert neither opens nor
@@ -54,16 +90,19 @@ export const WATCHED_METRICS: readonly MetricKey[] = ['peopleCount', 'temperatur
 export function decide(
 	condition: Condition,
 	{ value, observedAt, stale }: Pick<LatestValue, 'value' | 'observedAt' | 'stale'>,
-	rule: Pick<Rule, 'limit' | 'clearAt' | 'dwellMs'>,
+	rule: Pick<Rule, 'metric' | 'max' | 'min' | 'dwellMs'>,
 ): { condition: Condition; event?: 'open' | 'resolve' } {
 	if (stale || observedAt < condition.seenAt) return { condition };
-	const seen = { ...condition, seenAt: observedAt };
+	const side = crossed(rule, value);
 	if (condition.phase === 'open') {
-		if (value > rule.clearAt) return { condition: seen };
-		return { condition: { ...ALL_CLEAR, seenAt: observedAt }, event: 'resolve' };
+		if (isOver(rule, condition.side, value)) return { condition: { ...ALL_CLEAR, seenAt: observedAt }, event: 'resolve' };
+		return { condition: { ...condition, side: side ?? condition.side, seenAt: observedAt } };
 	}
-	if (value <= rule.limit) return { condition: { ...ALL_CLEAR, seenAt: observedAt } };
-	const since = condition.since ?? observedAt;
-	if (observedAt - since < rule.dwellMs) return { condition: { ...seen, phase: 'breach', since } };
-	return { condition: { ...seen, phase: 'open', since }, event: 'open' };
+	if (!side) return { condition: { ...ALL_CLEAR, seenAt: observedAt } };
+	// Of a time in which nothing current was known, nobody can say that it was a breach.
+	const unbroken = condition.since !== null && observedAt - condition.seenAt <= freshMs(rule.metric);
+	const since = unbroken ? condition.since! : observedAt;
+	const breach = { ...condition, side, since, seenAt: observedAt };
+	if (observedAt - since < rule.dwellMs) return { condition: { ...breach, phase: 'breach' } };
+	return { condition: { ...breach, phase: 'open' }, event: 'open' };
 }

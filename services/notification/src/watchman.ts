@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Alert, MetricKey, Reading, RetainedBuilding } from '@crowdvision/contracts';
-import type { BuildingDirectory } from '@crowdvision/service-kit';
-import type { SqliteDatabase } from '@crowdvision/store';
-import { alertOf, keepAlert } from './alerts.ts';
-import { type RoomMemory, recallRooms, roomKey } from './rooms.ts';
-import { decide, type Rule, rulesOf, WATCHED_METRICS } from './rules.ts';
+import { anew, type BuildingDirectory } from '@crowdvision/service-kit';
+import type { Collection, Store } from '@crowdvision/store';
+import type { AlertBook } from './alert-book.ts';
+import { alertOf } from './alert-of.ts';
+import { type RoomDocument, roomKey } from './documents.ts';
+import { type RoomMemory, recallRooms, roomsOf } from './rooms.ts';
+import { ALL_CLEAR, type Condition, decide, metricOf, type Rule, rulesOf } from './rules.ts';
 
 /** A reading at its place in the stream. */
 export interface PlacedReading {
@@ -12,107 +14,149 @@ export interface PlacedReading {
 	position: string;
 }
 
-/** Whether a rule looks at this metric. */
-export const isWatched = (metric: string): metric is MetricKey => WATCHED_METRICS.some((one) => one === metric);
+export interface WatchmanParts {
+	store: Store;
+	book: AlertBook;
+	directory: BuildingDirectory;
+	/** Dwell time where a limit says nothing of it. */
+	dwellMs: number;
+	/** Whether position `a` of the stream lies behind `b`. */
+	after: (a: string, b: string) => boolean;
+}
 
 /**
- * Applies the rules. What it decides and what it decided it from, with its place in the stream, are one transaction; so a reading that is
- * delivered again is known, and neither that nor a crash can open or clear anything twice.
+ * Applies the rules. What it decides and what it decided it from, with its place in the stream, are one commit; so a reading that is
+ * delivered again is known, and neither that nor a crash can open or clear anything twice. Where somebody else changed one of these
+ * documents meanwhile, all of it is decided anew.
  *
  *   reading ─▶ room memory (newest of each sensor) ─▶ room value ─▶ rules ─┬─▶ conditions
  *   building changed ─────────────────────────────────────────────▶ rules ─┴─▶ alerts, outbox
  */
 export class Watchman {
-	readonly #database: SqliteDatabase;
-	readonly #directory: BuildingDirectory;
-	readonly #dwellMs: number;
-	readonly #after: (a: string, b: string) => boolean;
+	readonly #parts: WatchmanParts;
+	readonly #rooms: Collection<RoomDocument>;
 
-	/** `after(a, b)`: whether position `a` of the stream lies behind `b`. */
-	constructor(database: SqliteDatabase, directory: BuildingDirectory, dwellMs: number, after: (a: string, b: string) => boolean) {
-		this.#database = database;
-		this.#directory = directory;
-		this.#dwellMs = dwellMs;
-		this.#after = after;
+	constructor(parts: WatchmanParts) {
+		this.#parts = parts;
+		this.#rooms = parts.store.collection('rooms');
 	}
 
-	/** Takes readings in, in this order. Resolves with the alerts that changed, when all of it is kept. */
-	async observe(readings: readonly PlacedReading[], now: number): Promise<Alert[]> {
-		const rooms = await recallRooms(this.#database, placesOf(readings));
-		const alerts: Alert[] = [];
-		for (const { reading, position } of readings) {
-			if (!isWatched(reading.metric)) continue;
-			const room = rooms.get(roomKey(reading.buildingId, reading.roomId))!;
-			const { metric, sensorId, value, observedAt } = reading;
-			if (room.observe({ metric, sensorId, value, observedAt, position }, this.#after)) alerts.push(...this.#apply(room, now, metric));
-		}
-		await this.#keep(rooms.values(), alerts);
-		return alerts;
+	/**
+	 * Takes readings in, in this order. Resolves with the alerts that changed, when all of it is kept.
+	 * @throws CrowdVisionError `unavailable` when the store is, or others kept changing the same.
+	 */
+	observe(readings: readonly PlacedReading[], now: number): Promise<Alert[]> {
+		const places = readings.map(({ reading }) => reading);
+		return this.#decideAnew(places, (rooms) => {
+			const alerts: Alert[] = [];
+			for (const { reading, position } of readings) {
+				const room = rooms.get(roomKey(reading.buildingId, reading.roomId))!;
+				const { metric, sensorId, value, observedAt } = reading;
+				if (room.observe({ metric, sensorId, value, observedAt, position }, this.#parts.after)) alerts.push(...this.#apply(room, now, metric));
+			}
+			return alerts;
+		});
 	}
 
-	/** Looks at a building anew, whose rooms or limits changed. Resolves with the alerts that changed. */
+	/** Looks at a building anew, whose rooms or limits changed. Resolves with the alerts that changed, when that is kept. */
 	async review(buildingId: string, now: number): Promise<Alert[]> {
-		const building = this.#directory.get(buildingId);
-		if (!building) return [];
-		const rooms = await recallRooms(this.#database, [{ buildingId }]);
 		const alerts: Alert[] = [];
-		for (const room of rooms.values()) alerts.push(...this.#apply(room, now), ...endUnruled(room, building, this.#rules(room), now));
-		if (alerts.length > 0) await this.#keep(rooms.values(), alerts);
+		for await (const roomIds of roomsOf(this.#rooms, buildingId)) {
+			const places = roomIds.map((roomId) => ({ buildingId, roomId }));
+			alerts.push(
+				...(await this.#decideAnew(places, (rooms) =>
+					[...rooms.values()].flatMap((room) => [...this.#apply(room, now), ...this.#endUnruled(room, now)]),
+				)),
+			);
+		}
 		return alerts;
 	}
 
-	#rules({ buildingId, roomId }: RoomMemory): Rule[] {
-		const room = this.#directory.get(buildingId)?.rooms.find(({ id }) => id === roomId);
-		return room ? rulesOf(room, this.#dwellMs) : [];
+	/** Recalls rooms, decides, and keeps what came of it in one commit. */
+	#decideAnew(places: readonly { buildingId: string; roomId: string }[], look: (rooms: Map<string, RoomMemory>) => Alert[]): Promise<Alert[]> {
+		const { store, book } = this.#parts;
+		return anew(async (attempt) => {
+			const rooms = await recallRooms(this.#rooms, places);
+			if (attempt > 0) for (const room of rooms.values()) await this.#adopt(room);
+			const alerts = look(rooms);
+			const changed = [...rooms.values()].flatMap((room) => room.write(this.#rooms) ?? []);
+			await store.commit([...changed, ...(await book.writesOf(alerts))]);
+			return alerts;
+		});
+	}
+
+	/** An open alert that the room knows nothing of would keep it from ever opening another: it is the room's. */
+	async #adopt(room: RoomMemory): Promise<void> {
+		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.book.standing(room.buildingId, room.roomId)) {
+			if (kind === 'manual' || room.condition(kind).alertId === id) continue;
+			const side = value < limit ? 'min' : 'max';
+			room.setCondition(kind, { phase: 'open', since: observedAt, side, seenAt: observedAt, alertId: id });
+		}
 	}
 
 	/** A room of a building that nobody has told of yet has no rules: it is looked at when somebody does. */
 	#apply(room: RoomMemory, now: number, metric?: MetricKey): Alert[] {
-		const building = this.#directory.get(room.buildingId);
+		const building = this.#parts.directory.get(room.buildingId);
 		const retained = building?.rooms.find(({ id }) => id === room.roomId);
 		if (!building || !retained) return [];
 		const alerts: Alert[] = [];
-		for (const rule of this.#rules(room)) {
+		for (const rule of rulesOf(retained, this.#parts.dwellMs)) {
 			if (metric !== undefined && rule.metric !== metric) continue;
 			const value = room.value(rule.metric, now);
 			if (!value) continue;
 			const before = room.condition(rule.kind);
 			const { condition, event } = decide(before, value, rule);
-			const alertId = event === 'open' ? randomUUID() : condition.alertId;
-			room.setCondition(rule.kind, event === 'open' ? { ...condition, alertId } : condition);
-			if (event) alerts.push(alertOf(alertId ?? before.alertId!, event === 'open' ? 'open' : 'resolved', building, retained, rule, value));
+			const after = event === 'open' ? { ...condition, alertId: randomUUID() } : condition;
+			room.setCondition(rule.kind, after);
+			if (!event) continue;
+			const [state, { alertId, side }] = event === 'open' ? (['open', after] as const) : (['resolved', before] as const);
+			alerts.push(
+				alertOf({
+					id: alertId!,
+					state,
+					building,
+					room: retained,
+					rule,
+					...boundOf(rule, side),
+					value: value.value,
+					observedAt: value.observedAt,
+				}),
+			);
 		}
 		return alerts;
 	}
 
-	async #keep(rooms: Iterable<RoomMemory>, alerts: Alert[]): Promise<void> {
-		await this.#database.transaction([...[...rooms].flatMap((room) => room.changes()), ...alerts.flatMap(keepAlert)]);
+	/** Ends the breaches and alerts of a room whose limit, or which itself, is no more. */
+	#endUnruled(room: RoomMemory, now: number): Alert[] {
+		const building = this.#parts.directory.get(room.buildingId);
+		if (!building) return [];
+		const retained = building.rooms.find(({ id }) => id === room.roomId);
+		const ruled = retained ? rulesOf(retained, this.#parts.dwellMs).map(({ kind }) => kind) : [];
+		const gone = room.unclearKinds().filter((kind) => !ruled.includes(kind));
+		return gone.flatMap((kind) => {
+			const condition = room.condition(kind);
+			room.setCondition(kind, { ...ALL_CLEAR, seenAt: condition.seenAt });
+			return condition.alertId === null ? [] : [this.#endOf(room, building, kind, condition.alertId, now)];
+		});
+	}
+
+	#endOf(room: RoomMemory, building: RetainedBuilding, kind: Rule['kind'], id: string, now: number): Alert {
+		const value = room.value(metricOf(kind), now)?.value;
+		return alertOf({
+			id,
+			state: 'resolved',
+			building,
+			room: building.rooms.find((one) => one.id === room.roomId) ?? { id: room.roomId, name: room.roomId },
+			rule: { kind, severity: 'info' },
+			...(value !== undefined && { value }),
+			observedAt: now,
+		});
 	}
 }
 
-function placesOf(readings: readonly PlacedReading[]): { buildingId: string; roomId: string }[] {
-	const places = new Map(readings.map(({ reading: { buildingId, roomId } }) => [roomKey(buildingId, roomId), { buildingId, roomId }]));
-	return [...places.values()];
-}
-
-/** Ends the alerts of a room whose limit, or which itself, is no more. */
-function endUnruled(room: RoomMemory, building: RetainedBuilding, rules: Rule[], now: number): Alert[] {
-	const named = building.rooms.find(({ id }) => id === room.roomId) ?? { id: room.roomId, name: room.roomId };
-	return room
-		.openKinds()
-		.filter((kind) => !rules.some((rule) => rule.kind === kind))
-		.map((kind) => {
-			const condition = room.condition(kind);
-			room.setCondition(kind, { phase: 'clear', since: null, seenAt: condition.seenAt, alertId: null });
-			const metric = kind === 'occupancy' ? 'peopleCount' : 'temperature';
-			const value = room.value(metric, now)?.value;
-			return alertOf(
-				condition.alertId!,
-				'resolved',
-				building,
-				named,
-				{ kind, severity: 'info' },
-				{ ...(value !== undefined && { value }), observedAt: now },
-			);
-		});
+/** The limit that was crossed; of a rule that has lost that side, the other. */
+function boundOf(rule: Rule, side: Condition['side']): { bound?: { limit: number; side: 'max' | 'min' } } {
+	const told = side && rule[side] ? side : rule.max ? 'max' : 'min';
+	const bound = rule[told];
+	return bound ? { bound: { limit: bound.limit, side: told } } : {};
 }

@@ -112,8 +112,8 @@ describe('what twin tells the others', () => {
 				name: 'Museum',
 				domains: ['museum'],
 				rooms: [
-					{ id: 'hall', name: 'hall', capacity: 10 },
-					{ id: 'attic', name: 'Attic', capacity: 10, maxTemperature: 28, floor: 2 },
+					{ id: 'hall', name: 'hall', capacity: 10, limits: {} },
+					{ id: 'attic', name: 'Attic', capacity: 10, limits: { temperature: { max: 28 } }, floor: 2 },
 				],
 			}),
 		);

@@ -3,6 +3,7 @@ import {
 	type Building,
 	buildingProblems,
 	CrowdVisionError,
+	limitsIn,
 	type RetainedBuilding,
 	ROLES,
 	type Role,
@@ -144,6 +145,8 @@ function kept({ id, name, rooms }: Building, domains: string[]): KeptBuilding {
 	return { id, name: name ?? id, domains: [...new Set(domains)], rooms };
 }
 
+const NO_THRESHOLDS = { building: {}, rooms: {} };
+
 function retained({ id, name, domains, rooms }: KeptBuilding): RetainedBuilding {
 	return {
 		id,
@@ -153,7 +156,7 @@ function retained({ id, name, domains, rooms }: KeptBuilding): RetainedBuilding 
 			id: room.id,
 			name: room.name ?? room.id,
 			capacity: room.capacity,
-			...(room.maxTemperature !== undefined && { maxTemperature: room.maxTemperature }),
+			limits: limitsIn(NO_THRESHOLDS, room),
 			...(room.floor !== undefined && { floor: room.floor }),
 		})),
 	};

@@ -1,6 +1,6 @@
 import { TABLES } from '@crowdvision/contracts';
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
-import { startSqlite } from '@crowdvision/store';
+import { openStores } from '@crowdvision/store';
 import { openEmbeddedBus, readingOf } from '../../../../test/support/service-world.ts';
 import { createNotification } from '../index.ts';
 import { HALL } from './hall.ts';
@@ -12,8 +12,9 @@ import { HALL } from './hall.ts';
 const [dataDir = '', run = ''] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);
 await bus.retain(TABLES.buildings, HALL.id, JSON.stringify(HALL));
-const parts = { logger: createLogger('notification', 'silent'), tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
-await createNotification({ ...parts, bus, store: startSqlite() });
+const logger = createLogger('notification', 'silent');
+const parts = { logger, tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
+await createNotification({ ...parts, bus, stores: await openStores({ dataDir, logger }) });
 process.stdout.write('running\n');
 let observedAt = 0;
 for (let n = 0; ; n++) {
