@@ -1,5 +1,5 @@
 /**
- * Runs the tests:  npm test [-- <part of a path> …] [--kills N]
+ * Runs the tests:  npm test [-- <part of a path> …] [--kills N] [--cut SECONDS]
  * The last line is `N passed, N failed`, with `, N skipped` where there are any. Exits 1 when anything failed, also outside a test.
  */
 import { spawnSync } from 'node:child_process';
@@ -10,14 +10,22 @@ import { createVitest, type TestModule } from 'vitest/node';
 import { whyNoMongo } from '../test/support/mongod.ts';
 import { endLeftovers, RUN_MARK } from './leftovers.ts';
 
-const { values: options, positionals: filters } = parseArgs({ allowPositionals: true, options: { kills: { type: 'string' } } });
-if (options.kills !== undefined) {
-	if (!/^[1-9]\d{0,5}$/.test(options.kills)) {
-		process.stderr.write(`--kills is "${options.kills}", but must be a whole number from 1 to 999999\n`);
+const { values: options, positionals: filters } = parseArgs({
+	allowPositionals: true,
+	options: { kills: { type: 'string' }, cut: { type: 'string' } },
+});
+/** Hands an option on to the tests as a variable. */
+function handOn(option: 'kills' | 'cut', variable: string): void {
+	const value = options[option];
+	if (value === undefined) return;
+	if (!/^[1-9]\d{0,5}$/.test(value)) {
+		process.stderr.write(`--${option} is "${value}", but must be a whole number from 1 to 999999\n`);
 		process.exit(2);
 	}
-	process.env.FAULT_KILLS = options.kills;
+	process.env[variable] = value;
 }
+handOn('kills', 'FAULT_KILLS');
+handOn('cut', 'FAULT_CUT_SECONDS');
 
 const run = randomUUID();
 process.env[RUN_MARK] = run;

@@ -7,7 +7,7 @@ import { freePort } from '../support/ports.ts';
 import { type Running, startNode } from '../support/processes.ts';
 import { waitFor } from '../support/wait.ts';
 
-const SECRET = 'a secret for the fault suite only, of more than 32 characters';
+export const FAULT_SECRET = 'a secret for the fault suite only, of more than 32 characters';
 
 /** The gateway as its own process, on the same ports and folder through all its lives, with a real serial line to it. */
 export interface GatewayProcess {
@@ -53,7 +53,7 @@ export async function prepareGateway(options: { entry?: string; env?: Record<str
 				MQTT_PORT: String(mqttPort),
 				DATA_DIR: dataDir,
 				GATEWAY_CONFIG: config,
-				JWT_SECRET: SECRET,
+				JWT_SECRET: FAULT_SECRET,
 				LOG_LEVEL: 'warn',
 				// Nothing is compiled again at each of many starts.
 				NODE_COMPILE_CACHE: join(dir, 'compiled'),
@@ -67,7 +67,7 @@ export async function prepareGateway(options: { entry?: string; env?: Record<str
 	await launch(/^ready /m);
 	await stop();
 	return {
-		tokens: new Tokens(SECRET),
+		tokens: new Tokens(FAULT_SECRET),
 		links: { http: { url: base }, socketio: { url: base }, mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` }, serial: { path: modem.a } },
 		dataDir,
 		url: base,

@@ -29,7 +29,11 @@ export interface Load {
 }
 
 /** Each transport carries five sensors, so about `5000 / intervalMs` readings a second. */
-export async function startLoad(options: { seed: number; gateway: GatewayProcess; intervalMs?: number }): Promise<Load> {
+export async function startLoad(options: {
+	seed: number;
+	gateway: Pick<GatewayProcess, 'tokens' | 'links' | 'said'>;
+	intervalMs?: number;
+}): Promise<Load> {
 	const { seed, gateway, intervalMs = 60 } = options;
 	const { tokens, links } = gateway;
 	const acknowledged = new Map<string, Acknowledged>();

@@ -102,8 +102,9 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	socket.on('notification', (alert) => handlers.notification(alert));
 	socket.on('device', (event) => handlers.device(event));
 	socket.on('superseded', (event) => handlers.superseded(event));
-	socket.on('ended', ({ buildingId, error }) => {
-		if (followed?.buildingId === buildingId) handlers.refused(error.code);
+	// Asked for again: it may only have been lost for a moment, and else the refusal says so.
+	socket.on('ended', ({ buildingId }) => {
+		if (followed?.buildingId === buildingId) subscribe();
 	});
 	// Where that fails the connection ends with the session, and the reconnect says why.
 	socket.on('expiring', () => {

@@ -1,19 +1,30 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { listen } from '@crowdvision/service-kit';
 
-/** A proxy on loopback that can stop passing on what the server says, as a network that is too slow does. */
+/**
+ * A proxy on loopback that can stop passing on what the server says, as a network that is too slow does; that can go away; and that can send
+ * those who come back to another server, as what stands before several replicas does.
+ */
 export interface StallingProxy {
 	readonly url: string;
 	stall(): void;
 	resume(): void;
+	/** Cuts every connection, and refuses new ones until `restore`. */
+	cut(): void;
+	restore(): void;
+	/** New connections go there. */
+	lead(target: string): void;
 	close(): Promise<void>;
 }
 
 export async function startStallingProxy(target: string): Promise<StallingProxy> {
 	const upstreams = new Set<Socket>();
 	const clients = new Set<Socket>();
+	let present = target;
+	let away = false;
 	const server = createServer((client) => {
-		const upstream = connect({ host: '127.0.0.1', port: Number(new URL(target).port) });
+		if (away) return client.destroy();
+		const upstream = connect({ host: '127.0.0.1', port: Number(new URL(present).port) });
 		upstreams.add(upstream);
 		clients.add(client);
 		client.on('data', (chunk) => upstream.write(chunk));
@@ -22,7 +33,13 @@ export async function startStallingProxy(target: string): Promise<StallingProxy>
 			client.destroy();
 			upstream.destroy();
 		};
-		for (const socket of [client, upstream]) socket.on('close', end).on('error', end);
+		for (const socket of [client, upstream]) {
+			socket.on('error', end).on('close', () => {
+				end();
+				clients.delete(client);
+				upstreams.delete(upstream);
+			});
+		}
 	});
 	const port = await listen(server as Parameters<typeof listen>[0], 0, '127.0.0.1');
 	return {
@@ -32,6 +49,16 @@ export async function startStallingProxy(target: string): Promise<StallingProxy>
 		},
 		resume: () => {
 			for (const upstream of upstreams) upstream.resume();
+		},
+		cut: () => {
+			away = true;
+			for (const socket of [...clients, ...upstreams]) socket.destroy();
+		},
+		restore: () => {
+			away = false;
+		},
+		lead: (url) => {
+			present = url;
 		},
 		close: () =>
 			new Promise((resolve) => {
