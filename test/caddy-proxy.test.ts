@@ -12,6 +12,8 @@ type Told = Asked & { name: string };
 describe('what Caddy hands on to the services', () => {
 	const NAMES = ['auth', 'twin', 'notification', 'llm', 'gateway', 'socket'];
 	const MIB = 1024 * 1024;
+	/** Long enough to be worth compressing. */
+	const EVENT = `data: ${'1'.repeat(2000)}\n\n`;
 	const upstreams = new Map<string, Upstream>();
 	let caddy: CaddyServer;
 	const told = (answer: Answer) => answer.json as Told;
@@ -23,7 +25,7 @@ describe('what Caddy hands on to the services', () => {
 				await startUpstream(name, (asked, response) => {
 					if (asked.path === '/stream') {
 						response.writeHead(200, { 'content-type': 'text/event-stream' });
-						response.write('data: 1\n\n');
+						response.write(EVENT);
 						once(response, 'continue-test').then(() => response.end('data: 2\n\n'));
 						streams.push(() => response.emit('continue-test'));
 						return;
@@ -86,9 +88,9 @@ describe('what Caddy hands on to the services', () => {
 		const pieces: string[] = [];
 		const whole = ask('GET', '/llm/stream', { headers: { 'accept-encoding': 'zstd, gzip' }, onData: (piece) => pieces.push(piece) });
 		await waitFor('the first event', () => pieces.length > 0);
-		expect(pieces).toEqual(['data: 1\n\n']);
+		expect(pieces.join('')).toBe(EVENT);
 		streams.pop()!();
-		expect((await whole).text).toBe('data: 1\n\ndata: 2\n\n');
+		expect(await whole).toMatchObject({ text: `${EVENT}data: 2\n\n`, headers: { 'content-type': 'text/event-stream' } });
 	});
 
 	it('is a body of at most 1 MiB, with its length said before or not', async () => {

@@ -81,7 +81,7 @@ export async function startTopology(): Promise<Topology> {
 				Array.from({ length: REPLICAS[service] }, (_, index) => {
 					const mongod = mongods.get(service);
 					return startProgram(REPLICAS[service] === 1 ? service : `${service}-${index + 1}`, `services/${service}/src/main.ts`, dir, {
-						env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}?replicaSet=${service}` }) },
+						env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}` }) },
 						mayCall: [redis.port, ...(mongod ? [mongod.port] : [])],
 					}).then((part) => ({ ...opened(part), service }));
 				}),
@@ -89,7 +89,7 @@ export async function startTopology(): Promise<Topology> {
 		);
 		const mqttPort = await freePort();
 		const config = join(dir, 'gateway.yaml');
-		const serial = [lines.sensors.b, lines.visitor.b].map((path) => ({ path, defaults: { buildingId: 'demo' } }));
+		const serial = [lines.sensors.b, lines.visitor.b].map((path) => ({ path }));
 		await writeFile(config, JSON.stringify({ gatewayId: 'gateway', sources: { serial } }));
 		const gateway = opened(
 			await startProgram('gateway', 'edge-gateway/src/main.ts', dir, {
@@ -152,7 +152,7 @@ async function startProgram(name: string, entry: string, dir: string, options: {
 	const port = await freePort();
 	const dataDir = join(dir, name);
 	await mkdir(dataDir, { recursive: true });
-	const env = { HOST: '127.0.0.1', PORT: `${port}`, DATA_DIR: dataDir, INSTANCE: name, GATEWAY_CONFIG: undefined, ...options.env };
+	const env = { HOST: '127.0.0.1', PORT: `${port}`, DATA_DIR: dataDir, GATEWAY_CONFIG: undefined, ...options.env };
 	const launch = () => startNode(entry, { env, ready: /^ready /m, timeoutMs: 40_000 });
 	let running: Running = await launch();
 	return {
