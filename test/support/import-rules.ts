@@ -43,7 +43,7 @@ export const RULES: Rule[] = [
 		may: ['contracts', 'service-kit/back-off', { workspace: 'log', only: /\/embedded-[^/]*\.ts$/ }],
 		packages: { ioredis: /\/redis-[^/]*\.ts$/ },
 	},
-	{ of: /^packages\/store$/, may: ['contracts'], packages: { mongoose: /\/mongo-[^/]*\.ts$/ } },
+	{ of: /^packages\/store$/, may: ['contracts', 'service-kit/back-off'], packages: { mongoose: /\/mongo-[^/]*\.ts$/ } },
 	{ of: /^packages\/service-kit$/, may: ['contracts'] },
 	{ of: /^edge-gateway$/, may: ['contracts', 'log', 'bus', 'service-kit'] },
 	{ of: /^services\/[^/]+$/, may: ['contracts', 'bus', 'store', 'service-kit'] },

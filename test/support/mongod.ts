@@ -63,7 +63,9 @@ export async function startMongod({ replicaSet = 'test', extra = [] }: MongodOpt
 	const port = await freePort();
 	const args = ['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', dir, '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
 	if (replicaSet !== false) args.push('--replSet', replicaSet, '--oplogSize', '128');
-	args.push('--setParameter', 'diagnosticDataCollectionEnabled=false', ...extra);
+	// Tests store what was observed long ago: what expires by the clock would vanish under them at any time.
+	for (const parameter of ['diagnosticDataCollectionEnabled', 'ttlMonitorEnabled']) args.push('--setParameter', `${parameter}=false`);
+	args.push(...extra);
 	const launch = () => start(program, { args, cwd: dir, ready: /Waiting for connections/, timeoutMs: 60_000 });
 	let running: Running;
 	try {
@@ -97,7 +99,9 @@ export async function startMongod({ replicaSet = 'test', extra = [] }: MongodOpt
 export interface MongoForTests {
 	/** A database that nobody else uses; another one with every call. */
 	database(): string;
-	/** Drops those databases, or ends the server that was started for them. */
+	/** Drops such a database. */
+	drop(url: string): Promise<void>;
+	/** Drops those databases that are left, or ends the server that was started for them. */
 	stop(): Promise<void>;
 }
 
@@ -105,21 +109,24 @@ export interface MongoForTests {
 export async function mongoForTests(): Promise<MongoForTests> {
 	const named = process.env.MONGO_URL;
 	const own = named ? undefined : await startMongod();
-	const urls: string[] = [];
+	const urls = new Set<string>();
+	const drop = async (url: string) => {
+		const connection = await createConnection(url, { serverSelectionTimeoutMS: 5000 }).asPromise();
+		await connection.dropDatabase();
+		await connection.close();
+		urls.delete(url);
+	};
 	return {
 		database() {
 			const url = new URL(named ?? own!.url);
 			url.pathname = `/crowdvision-test-${randomUUID().slice(0, 13)}`;
-			urls.push(url.href);
+			urls.add(url.href);
 			return url.href;
 		},
+		drop,
 		async stop() {
-			if (own) return own.stop();
-			for (const url of urls) {
-				const connection = await createConnection(url, { serverSelectionTimeoutMS: 5000 }).asPromise();
-				await connection.dropDatabase();
-				await connection.close();
-			}
+			if (own) await own.stop();
+			else for (const url of urls) await drop(url);
 		},
 	};
 }

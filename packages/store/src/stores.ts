@@ -10,7 +10,11 @@ export interface OpenStoresOptions {
 }
 
 /** The stores of a process, on the engine that its settings name. Only that engine's adapter is loaded. */
-export async function openStores({ dataDir, logger }: OpenStoresOptions): Promise<Stores> {
+export async function openStores({ dataDir, mongoUrl, logger }: OpenStoresOptions): Promise<Stores> {
+	if (mongoUrl) {
+		const { mongoStores } = await import('./mongo-store.ts');
+		return mongoStores({ url: mongoUrl, logger });
+	}
 	const { sqliteStores } = await import('./sqlite-store.ts');
 	return sqliteStores({ dir: dataDir, logger });
 }

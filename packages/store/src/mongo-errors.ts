@@ -1,0 +1,68 @@
+import { CrowdVisionError } from '@crowdvision/contracts';
+import { mongo } from 'mongoose';
+
+/** Codes of the server that say: not now, or not on this server. What each means to a person, where that is more than being away. */
+const NOT_NOW: Record<number, string> = {
+	6: '',
+	7: '',
+	11: '',
+	13: 'does not let this user do that',
+	18: 'does not take this user or password',
+	24: '',
+	50: 'did not answer in time',
+	64: 'did not confirm in time',
+	89: '',
+	91: '',
+	112: 'has too many changes of the same thing',
+	189: '',
+	251: '',
+	262: 'did not answer in time',
+	365: '',
+	8000: 'does not take this user or password',
+	9001: '',
+	10107: '',
+	11600: '',
+	11601: '',
+	11602: '',
+	13435: '',
+	13436: '',
+	14031: 'has no room left on its disk',
+};
+const LABELS = ['RetryableWriteError', 'TransientTransactionError', 'UnknownTransactionCommitResult', 'ResumableChangeStreamError'];
+
+const AWAY = [
+	mongo.MongoNetworkError,
+	mongo.MongoServerSelectionError,
+	mongo.MongoNotConnectedError,
+	mongo.MongoTopologyClosedError,
+	mongo.MongoExpiredSessionError,
+	mongo.MongoWriteConcernError,
+	mongo.MongoOperationTimeoutError,
+];
+
+/** Why the server cannot do it just now, after "the database"; undefined where the request itself is at fault. Never a host or a password. */
+export function notNow(error: unknown): string | undefined {
+	if (error instanceof mongo.MongoDriverError && error.name === 'MongoWaitQueueTimeoutError') return 'has too much to do just now';
+	if (error instanceof mongo.MongoServerError) {
+		const meaning = NOT_NOW[error.code as number];
+		if (meaning) return meaning;
+		if (meaning === '' || LABELS.some((label) => error.hasErrorLabel(label))) return 'cannot be reached';
+	}
+	return AWAY.some((kind) => error instanceof kind) ? 'cannot be reached' : undefined;
+}
+
+/** What a caller of the store gets for an error of the driver. What is no trouble of the server stays as it is: a mistake of ours. */
+export function storeError(error: unknown): unknown {
+	const trouble = notNow(error);
+	return trouble === undefined ? error : new CrowdVisionError('unavailable', `The database ${trouble}`, {}, 1);
+}
+
+export const isDuplicate = (error: unknown): error is InstanceType<typeof mongo.MongoServerError> =>
+	error instanceof mongo.MongoServerError && error.code === 11000;
+
+/** The name of the unique index that refused a write. */
+export function indexOf(error: InstanceType<typeof mongo.MongoServerError>): string | undefined {
+	return / index: (\S+) dup key/.exec(error.message)?.[1];
+}
+
+export const hasLabel = (error: unknown, label: string): boolean => error instanceof mongo.MongoError && error.hasErrorLabel(label);
