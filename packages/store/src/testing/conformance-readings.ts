@@ -1,0 +1,153 @@
+import type { Reading } from '@crowdvision/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ROLL_UP_MS } from '../store.ts';
+import { BASE, insert, OF_HALL, placed, samplesOf } from './conformance-placed.ts';
+import { reopen, type World } from './conformance-world.ts';
+
+const RUNS = 20;
+
+/** Readings as samples, and the latest of each sensor. */
+export function describeReadings(world: World): void {
+	const latest = async (buildingId = 'museum') => (await world.store.readings.latest('telemetry', buildingId)).latest;
+
+	describe('readings', () => {
+		it('moves its progress with them, also with none, stream by stream', async () => {
+			expect(await world.store.readings.progress('telemetry')).toBeUndefined();
+			expect(await world.store.readings.latest('telemetry', 'museum')).toEqual({ position: undefined, latest: [] });
+			await insert(world, [placed(1), placed(2)]);
+			expect(await world.store.readings.progress('telemetry')).toBe('2');
+			await insert(world, [], '9');
+			expect(await world.store.readings.progress('telemetry')).toBe('9');
+			expect(await world.store.readings.progress('commands')).toBeUndefined();
+			await reopen(world);
+			expect(await world.store.readings.progress('telemetry')).toBe('9');
+			expect((await world.store.readings.latest('telemetry', 'museum')).position).toBe('9');
+		});
+
+		it('stores each once by its id: in one batch, in concurrent ones, and after reopening', async () => {
+			const batch = Array.from({ length: 100 }, (_, n) => placed(n + 1));
+			await insert(world, [...batch, ...batch]);
+			await Promise.all(Array.from({ length: 5 }, () => insert(world, [...batch, placed(101)])));
+			await reopen(world);
+			await insert(world, [placed(101), ...batch]);
+			expect(await samplesOf(world)).toHaveLength(101);
+		});
+
+		it('gives samples in order of time and then sensor, of one sensor or of all, up to the limit', async () => {
+			await insert(world, [
+				placed(1, { sensorId: 'b', observedAt: BASE + 20, value: 1 }),
+				placed(2, { sensorId: 'a', observedAt: BASE + 20, value: 2 }),
+				placed(3, { sensorId: 'a', observedAt: BASE + 10, value: 3 }),
+				placed(4, { sensorId: 'a', observedAt: BASE + 30, value: 4 }),
+				placed(5, { sensorId: 'a', observedAt: BASE + 20, value: 5, roomId: 'cellar' }),
+				placed(6, { sensorId: 'a', observedAt: BASE + 20, value: 6, metric: 'humidity' }),
+				placed(7, { sensorId: 'a', observedAt: BASE + 20, value: 7, buildingId: 'other' }),
+			]);
+			const { readings } = world.store;
+			const values = async (range: { from: number; to: number }, limit = 100, sensorId?: string) =>
+				(await readings.samples({ ...OF_HALL, ...(sensorId && { sensorId }) }, range, limit)).map(({ value }) => value);
+			expect(await readings.samples(OF_HALL, { from: BASE, to: BASE + 15 }, 9)).toEqual([{ sensorId: 'a', observedAt: BASE + 10, value: 3 }]);
+			expect(await values({ from: BASE, to: BASE + 100 })).toEqual([3, 2, 1, 4]);
+			expect(await values({ from: BASE + 10, to: BASE + 30 })).toEqual([3, 2, 1]);
+			expect(await values({ from: BASE, to: BASE + 100 }, 2)).toEqual([3, 2]);
+			expect(await values({ from: BASE, to: BASE + 100 }, 100, 'b')).toEqual([1]);
+			expect(await values({ from: BASE, to: BASE + 100 }, 100, 'nobody')).toEqual([]);
+		});
+
+		it('knows the latest of each sensor, room and metric; of one moment, what stands later in the stream', async () => {
+			await insert(world, [placed(1, { value: 1, observedAt: BASE + 1000 }), placed(3, { value: 3, observedAt: BASE + 1000 })]);
+			await insert(world, [
+				placed(2, { value: 2, observedAt: BASE + 1000 }),
+				placed(4, { value: 4, observedAt: BASE }),
+				placed(5, { value: 5, metric: 'humidity', transport: 'serial' }),
+				placed(6, { value: 6, buildingId: 'other' }),
+			]);
+			const all = await latest();
+			expect(all).toHaveLength(2);
+			expect(all).toContainEqual({
+				roomId: 'hall',
+				metric: 'temperature',
+				sensorId: 't-1',
+				value: 3,
+				observedAt: BASE + 1000,
+				transport: 'mqtt',
+				unchangedSince: BASE + 1000,
+			});
+			expect(all).toContainEqual(expect.objectContaining({ metric: 'humidity', value: 5, transport: 'serial' }));
+			expect(await latest('other')).toMatchObject([{ value: 6 }]);
+			expect(await latest('nowhere')).toEqual([]);
+		});
+
+		it('knows since when a sensor has said the same', async () => {
+			const says = (n: number, value: number, second: number) => insert(world, [placed(n, { value, observedAt: BASE + second * 1000 })]);
+			const since = async () => ((await latest())[0]!.unchangedSince - BASE) / 1000;
+			await says(1, 20, 0);
+			await says(2, 20, 10);
+			expect(await since()).toBe(0);
+			await says(3, 21, 20);
+			await says(4, 21, 30);
+			expect(await since()).toBe(20);
+			await says(4, 21, 30);
+			await says(2, 20, 10);
+			await says(5, 19, 15);
+			expect(await since()).toBe(20);
+			await insert(world, [placed(6, { value: 21, observedAt: BASE + 40_000 }), placed(7, { value: 21, observedAt: BASE + 50_000 })]);
+			expect(await since()).toBe(20);
+			// It said another in between, as it turns out.
+			await says(8, 22, 45);
+			expect(await since()).toBe(50);
+		});
+
+		it('comes to the same whatever the order, the batches and the repetitions', async () => {
+			const arrival = fc.record({
+				n: fc.integer({ min: 1, max: 30 }),
+				second: fc.integer({ min: 0, max: 9 }),
+				value: fc.integer({ min: 0, max: 3 }),
+			});
+			let run = 0;
+			await fc.assert(
+				fc.asyncProperty(
+					fc.uniqueArray(arrival, { selector: ({ n }) => n, minLength: 1, maxLength: 15 }),
+					fc.array(fc.array(fc.nat(), { maxLength: 8 }), { maxLength: 5 }),
+					async (arrivals, picks) => {
+						const buildingId = `run-${++run}`;
+						const of = (one: (typeof arrivals)[number]) =>
+							placed(one.n, { id: `${buildingId}-${one.n}`, buildingId, value: one.value, observedAt: BASE + one.second * ROLL_UP_MS });
+						for (const pick of picks) {
+							await insert(
+								world,
+								pick.map((index) => of(arrivals[index % arrivals.length]!)),
+							);
+						}
+						await insert(world, arrivals.map(of));
+						const best = arrivals.reduce((a, b) => (b.second > a.second || (b.second === a.second && b.n > a.n) ? b : a));
+						expect(await latest(buildingId)).toMatchObject([{ value: best.value, observedAt: BASE + best.second * ROLL_UP_MS }]);
+						const samples = await world.store.readings.samples({ ...OF_HALL, buildingId }, { from: 0, to: BASE + 20 * ROLL_UP_MS }, 1000);
+						const plain = (all: { second: number; value: number }[]) => all.map(({ second, value }) => `${second}:${value}`).sort();
+						expect(plain(samples.map(({ observedAt, value }) => ({ second: (observedAt - BASE) / ROLL_UP_MS, value })))).toEqual(plain(arrivals));
+						const stale = await world.store.readings.stalePeriods({ ...OF_HALL, buildingId }, { from: 0, to: BASE + 20 * ROLL_UP_MS });
+						expect(stale).toEqual([...new Set(arrivals.map(({ second }) => BASE + second * ROLL_UP_MS))].sort((a, b) => a - b));
+					},
+				),
+				{ numRuns: RUNS },
+			);
+		});
+
+		it('removes a building with everything of it, and nothing of others', async () => {
+			const other: Partial<Reading> = { buildingId: 'other' };
+			await insert(world, [placed(1), placed(2), placed(3, other)]);
+			await world.store.readings.removeBuilding('museum');
+			expect(await latest()).toEqual([]);
+			expect(await samplesOf(world)).toEqual([]);
+			expect(await world.store.readings.stalePeriods(OF_HALL, { from: 0, to: BASE * 2 })).toEqual([]);
+			expect(await latest('other')).toHaveLength(1);
+			expect(await samplesOf(world, 'other')).toHaveLength(1);
+			expect((await world.store.readings.nextStale(BASE * 2, 9)).map(({ buildingId }) => buildingId)).toEqual(['other']);
+			expect(await world.store.readings.progress('telemetry')).toBe('3');
+			await insert(world, [placed(4)]);
+			expect(await samplesOf(world)).toHaveLength(1);
+			await world.store.readings.removeBuilding('nowhere');
+		});
+	});
+}
