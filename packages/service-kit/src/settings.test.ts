@@ -25,6 +25,10 @@ describe('a setting that may stand in a file', () => {
 		expect(() => readSettings(SETTINGS, { SECRET_FILE: path })).toThrow(`SECRET is in "${path}", but must be at least 8 characters`);
 	});
 
+	it('is absent when the file is empty', () => {
+		expect(readSettings(SETTINGS, { SECRET_FILE: file('empty', '\n') })).toEqual({});
+	});
+
 	it('says which file cannot be read', () => {
 		expect(() => readSettings(SETTINGS, { SECRET_FILE: join(dir, 'none') })).toThrow(`SECRET_FILE is "${join(dir, 'none')}", which cannot be read`);
 	});

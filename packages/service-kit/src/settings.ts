@@ -27,7 +27,7 @@ type Values<S extends Record<string, Setting<unknown>>> = {
 export class SettingsError extends Error {}
 
 /**
- * Reads and validates the environment. An empty variable counts as absent.
+ * Reads and validates the environment. An empty variable or file counts as absent.
  * @throws SettingsError naming every bad setting, what it was (never for a secret, nor for what stands in a file) and what is allowed.
  */
 export function readSettings<S extends Record<string, Setting<unknown>>>(settings: S, env: NodeJS.ProcessEnv): Values<S> {
@@ -41,7 +41,7 @@ export function readSettings<S extends Record<string, Setting<unknown>>>(setting
 		}
 		let text: string | undefined;
 		try {
-			text = path ? readFileSync(path, 'utf8').trimEnd() : env[name] || setting.default;
+			text = (path ? readFileSync(path, 'utf8').trimEnd() : env[name]) || setting.default;
 		} catch (error) {
 			wrong.push(`${name}_FILE is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`);
 		}
