@@ -31,7 +31,7 @@ import {
 } from '@crowdvision/service-kit';
 import { createSocket } from '@crowdvision/socket';
 import { openStores, startSqlite } from '@crowdvision/store';
-import { createTwin } from '@crowdvision/twin';
+import { createTwin, retentionOf } from '@crowdvision/twin';
 import { openDemoLines, startDemo } from './demo/demo.ts';
 import { SETTINGS } from './settings.ts';
 
@@ -72,7 +72,7 @@ await runMain(async () => {
 		const named = (name: string) => ({ ...context, logger: logger.child({ service: name }) });
 		const auth = await createAuth(named('auth'));
 		lifecycle.onStop('auth', () => auth.stop());
-		const twin = await createTwin(named('twin'));
+		const twin = await createTwin(named('twin'), { retention: retentionOf(settings) });
 		lifecycle.onStop('twin', () => twin.stop());
 		const notification = await createNotification(named('notification'));
 		lifecycle.onStop('notification', () => notification.stop());

@@ -3,3 +3,4 @@ export * from './sqlite.ts';
 export type { SqlValue, Statement, StatementOutcome } from './sqlite-protocol.ts';
 export * from './store.ts';
 export * from './stores.ts';
+export { Turns } from './turns.ts';

@@ -1,185 +1,181 @@
-import {
-	type AccountClaims,
-	type Building,
-	buildingProblems,
-	CrowdVisionError,
-	limitsIn,
-	type RetainedBuilding,
-	ROLES,
-	type Role,
-	weightIn,
-} from '@crowdvision/contracts';
-import { invalid, type RetainedSource, requireRole } from '@crowdvision/service-kit';
-import type { SqliteDatabase } from '@crowdvision/store';
+import { type Building, CrowdVisionError, type Role } from '@crowdvision/contracts';
+import { anew, type RetainedSource, requireRole } from '@crowdvision/service-kit';
+import type { Collection, Kept, Store, Write } from '@crowdvision/store';
+import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
+import { newDocument, retainedOf, validBuilding } from './building-document.ts';
+import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from './documents.ts';
+import { allDocuments } from './paging.ts';
 
-/** A building as it is kept: named, and in at least one domain. */
-export interface KeptBuilding extends Building {
-	name: string;
-	domains: string[];
+/** Most buildings one account is shown. */
+const MOST_SHOWN = 10_000;
+
+/** Who changes what, and how: `apply` gets the building as it is and gives it as it is to be; it is called again when somebody else was faster. */
+export interface Change {
+	memberships: Memberships;
+	role: Role;
+	apply(building: BuildingDocument): BuildingDocument;
 }
-
-type Memberships = AccountClaims['memberships'];
-type Change = Partial<Pick<Building, 'name' | 'domains' | 'rooms'>>;
 
 /** The buildings. Each belongs to domains, and whoever is in none of them cannot tell it from one that does not exist. */
 export class Buildings implements RetainedSource {
-	readonly #database: SqliteDatabase;
+	readonly #store: Store;
+	readonly #buildings: Collection<BuildingDocument>;
+	readonly #owners: Collection<OwnerDocument>;
+	readonly #registries: Collection<RegistryDocument>;
+	readonly #sensors: Collection<SensorDocument>;
+	readonly #removed: Collection<RemovedDocument>;
 
-	constructor(database: SqliteDatabase) {
-		this.#database = database;
+	constructor(store: Store) {
+		this.#store = store;
+		this.#buildings = store.collection('buildings');
+		this.#owners = store.collection('owners');
+		this.#registries = store.collection('registries');
+		this.#sensors = store.collection('sensors');
+		this.#removed = store.collection('removed');
 	}
 
 	/**
 	 * Takes a building JSON, whole or not at all.
-	 * @throws CrowdVisionError `invalid` with the path of each mistake, `forbidden` for a domain the caller does not administer, `conflict` for an id in use.
+	 * @throws CrowdVisionError `invalid` with the path of each mistake, `forbidden` for a domain the caller does not administer, `conflict` for an id in
+	 * use. That tells that somebody has the id, and no more: ids are the same for all, since topics and streams name buildings by them.
 	 */
-	async create(document: unknown, memberships: Memberships): Promise<KeptBuilding> {
-		const given = validated(document);
-		const building = kept(given, given.domains?.length ? given.domains : [onlyAdministered(memberships)]);
+	async create(value: unknown, memberships: Memberships): Promise<BuildingDocument> {
+		const given = validBuilding(value);
+		const building = newDocument(given, given.domains?.length ? given.domains : [onlyAdministered(memberships)]);
 		requireAdministered(memberships, building.domains);
-		await this.#insert(building);
-		return building;
+		if (await this.#insert(building)) return building;
+		throw new CrowdVisionError('conflict', 'There is a building with this id already', { path: '/id' });
 	}
 
 	/** Makes sure that there is a building with this id; one that exists stays as it is. */
-	async ensure(document: Building & { domains: string[] }): Promise<void> {
-		const building = kept(validated(document), document.domains);
-		await this.#insert(building).catch((error: unknown) => {
-			if (!(error instanceof CrowdVisionError && error.code === 'conflict')) throw error;
-		});
+	async ensure(building: Building & { domains: string[] }): Promise<void> {
+		await this.#insert(newDocument(validBuilding(building), building.domains));
 	}
 
 	/** @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too little weight. */
-	async get(id: string, memberships: Memberships, role: Role = 'standard_customer'): Promise<KeptBuilding> {
-		return (await this.#find(id, memberships, role)).building;
+	async get(id: string, memberships: Memberships, role: Role = 'standard_customer'): Promise<BuildingDocument> {
+		return (await this.#find(id, memberships, role)).value;
 	}
 
 	/** Those the caller may see, by id. */
-	async visibleTo(memberships: Memberships): Promise<KeptBuilding[]> {
-		const owners = await this.#database.all<{ id: string; domains: string }>('SELECT id, domains FROM buildings ORDER BY id');
-		const visible = owners.filter(({ domains }) => weightIn(memberships, JSON.parse(domains) as string[]) > 0).map(({ id }) => id);
-		const rows = await this.#database.all<{ document: string }>(
-			'SELECT document FROM buildings WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id',
-			[JSON.stringify(visible)],
-		);
-		return rows.map(({ document }) => JSON.parse(document) as KeptBuilding);
+	async visibleTo(memberships: Memberships): Promise<BuildingDocument[]> {
+		const names = [...new Set(memberships.map(({ domainName }) => domainName))];
+		const conditions = [{ in: names }, ...names.map((name) => ({ gt: `${name}/`, lt: `${name}0` }))];
+		const found = await Promise.all(conditions.map((domain) => this.#owners.find({ where: { domain }, order: { by: 'domain' }, limit: MOST_SHOWN })));
+		const ids = new Set(found.flat().map(({ value }) => value.buildingId));
+		return (await this.#buildings.getAll([...ids].slice(0, MOST_SHOWN))).map(({ value }) => value);
 	}
 
 	/**
-	 * Replaces what `change` names; sensors of rooms that are no more are no longer registered. Resolves with the building and those sensors.
-	 * @throws CrowdVisionError as `create` and `get` do, and `conflict` when somebody else changed it meanwhile.
+	 * Changes a building; sensors of rooms that are no more are no longer registered. Resolves with the building and those sensors.
+	 * @throws CrowdVisionError as `get` does, `invalid` for what would be no building, `forbidden` for domains the caller does not administer, and what
+	 * `apply` throws.
 	 */
-	async change(id: string, change: Change, memberships: Memberships): Promise<{ building: KeptBuilding; unregistered: string[] }> {
-		const { building: before, version } = await this.#find(id, memberships, 'business_admin');
-		const building = kept(validated({ ...before, ...change }), change.domains?.length ? change.domains : before.domains);
-		requireAdministered(memberships, difference(before.domains, building.domains));
-		const rooms = JSON.stringify(building.rooms.map((room) => room.id));
-		const [updated, removed] = await this.#database.transaction([
-			{
-				sql: 'UPDATE buildings SET domains = ?, document = ?, version = version + 1 WHERE id = ? AND version = ?',
-				params: [JSON.stringify(building.domains), JSON.stringify(building), id, version],
-			},
-			{
-				sql: `DELETE FROM sensors WHERE building_id = ? AND room_id NOT IN (SELECT value FROM json_each(?))
-					AND EXISTS (SELECT 1 FROM buildings WHERE id = ? AND version = ?) RETURNING id`,
-				params: [id, rooms, id, version + 1],
-			},
-		]);
-		if (updated!.changes === 0) throw new CrowdVisionError('conflict', 'The building was changed by somebody else meanwhile');
-		return { building, unregistered: (removed!.rows as { id: string }[]).map((row) => row.id) };
+	change(id: string, { memberships, role, apply }: Change): Promise<{ building: BuildingDocument; unregistered: string[] }> {
+		return anew(async () => {
+			const registry = await this.#registries.get(id);
+			const kept = await this.#find(id, memberships, role);
+			const before = kept.value;
+			const building = apply(before);
+			requireAdministered(memberships, difference(before.domains, building.domains));
+			const rooms = new Set(building.rooms.map((room) => room.id));
+			const roomsWent = before.rooms.some((room) => !rooms.has(room.id));
+			const unregistered = roomsWent ? (await this.#sensorsOf(id)).filter(({ value }) => !rooms.has(value.roomId)) : [];
+			await this.#store.commit([
+				this.#buildings.replace(kept, building),
+				...(roomsWent ? [this.#touch(id, registry)] : []),
+				...this.#owned(id, before.domains, building.domains),
+				...unregistered.map((sensor) => this.#sensors.remove(sensor)),
+			]);
+			return { building, unregistered: unregistered.map((sensor) => sensor.id) };
+		});
 	}
 
-	/** Removes the building with its sensors and its history. Resolves with the sensors it had. */
-	async remove(id: string, memberships: Memberships): Promise<string[]> {
-		await this.#find(id, memberships, 'business_admin');
-		const [sensors] = await this.#database.transaction([
-			{ sql: 'DELETE FROM sensors WHERE building_id = ? RETURNING id', params: [id] },
-			{ sql: 'DELETE FROM readings WHERE series IN (SELECT key FROM series WHERE building = ?)', params: [id] },
-			{ sql: 'DELETE FROM series WHERE building = ?', params: [id] },
-			{ sql: 'DELETE FROM buildings WHERE id = ?', params: [id] },
-		]);
-		return (sensors!.rows as { id: string }[]).map((row) => row.id);
+	/** Removes the building with its sensors, limits, columns and history. Resolves with the sensors it had. */
+	async remove(id: string, memberships: Memberships, check: (building: BuildingDocument) => void = () => {}): Promise<string[]> {
+		const sensors = await anew(async () => {
+			const registry = await this.#registries.get(id);
+			const kept = await this.#find(id, memberships, 'business_admin');
+			check(kept.value);
+			const registered = await this.#sensorsOf(id);
+			await this.#store.commit([
+				this.#buildings.remove(kept),
+				...(registry ? [this.#registries.remove(registry)] : []),
+				...this.#owned(id, kept.value.domains, []),
+				...registered.map((sensor) => this.#sensors.remove(sensor)),
+				this.#removed.put(id, { unfinished: true, at: Date.now() }),
+			]);
+			return registered.map((sensor) => sensor.id);
+		});
+		await this.#forget(id);
+		return sensors;
+	}
+
+	/** Ends removals that were cut short before all readings were gone. */
+	async finishRemovals(): Promise<void> {
+		for (const { id } of await this.#removed.find({ where: { unfinished: true }, limit: 1000 })) await this.#forget(id);
 	}
 
 	async keys(): Promise<string[]> {
-		return (await this.#database.all<{ id: string }>('SELECT id FROM buildings')).map(({ id }) => id);
+		return (await allDocuments(this.#buildings, 'id')).map(({ id }) => id);
 	}
 
 	async read(id: string): Promise<string | null> {
-		const row = await this.#database.get<{ document: string }>('SELECT document FROM buildings WHERE id = ?', [id]);
-		return row ? JSON.stringify(retained(JSON.parse(row.document) as KeptBuilding)) : null;
+		const kept = await this.#buildings.get(id);
+		return kept ? JSON.stringify(retainedOf(kept.value)) : null;
 	}
 
-	async #insert(building: KeptBuilding): Promise<void> {
-		try {
-			await this.#database.run('INSERT INTO buildings (id, domains, document, version) VALUES (?, ?, ?, 1)', [
-				building.id,
-				JSON.stringify(building.domains),
-				JSON.stringify(building),
+	/** False when the id is taken. Readings that came under the id of a building that was removed are not the new one's to see. */
+	#insert(building: BuildingDocument): Promise<boolean> {
+		return anew(async () => {
+			if (await this.#buildings.get(building.id)) return false;
+			const removed = await this.#removed.get(building.id);
+			if (removed) await this.#store.readings.removeBuilding(building.id);
+			await this.#store.commit([
+				this.#buildings.insert(building.id, building),
+				this.#registries.put(building.id, {}),
+				...this.#owned(building.id, [], building.domains),
+				...(removed ? [this.#removed.remove(removed)] : []),
 			]);
-		} catch (error) {
-			if (error instanceof CrowdVisionError && error.code === 'conflict') {
-				throw new CrowdVisionError('conflict', 'There is a building with this id already', { path: '/id' });
-			}
-			throw error;
-		}
+			return true;
+		});
 	}
 
-	async #find(id: string, memberships: Memberships, role: Role): Promise<{ building: KeptBuilding; version: number }> {
-		const row = await this.#database.get<{ document: string; version: number }>('SELECT document, version FROM buildings WHERE id = ?', [id]);
-		const building = row && (JSON.parse(row.document) as KeptBuilding);
-		requireRole({ memberships }, building?.domains ?? [], role, 'such building');
-		if (!row || !building) throw new Error('a building without domains passed the guard');
-		return { building, version: row.version };
+	async #forget(id: string): Promise<void> {
+		// Whoever made a new building of this id meanwhile has done it.
+		if (!(await this.#removed.get(id))) return;
+		await this.#store.readings.removeBuilding(id);
+		await anew(async () => {
+			const removed = await this.#removed.get(id);
+			if (removed?.value.unfinished) await this.#store.commit([this.#removed.replace(removed, { ...removed.value, unfinished: false })]);
+		});
 	}
-}
 
-function validated(document: unknown): Building {
-	const problems = buildingProblems(document);
-	if (problems.length > 0) throw invalid(problems);
-	return document as Building;
-}
+	async #find(id: string, memberships: Memberships, role: Role): Promise<Kept<BuildingDocument>> {
+		const kept = await this.#buildings.get(id);
+		requireRole({ memberships }, kept?.value.domains ?? [], role, 'such building');
+		if (!kept) throw new Error('a building without domains passed the guard');
+		return kept;
+	}
 
-/** What is kept of a building JSON: what the schema knows of the building; rooms as they came. */
-function kept({ id, name, rooms }: Building, domains: string[]): KeptBuilding {
-	return { id, name: name ?? id, domains: [...new Set(domains)], rooms };
-}
+	#sensorsOf(buildingId: string): Promise<Kept<SensorDocument>[]> {
+		return allDocuments(this.#sensors, 'sensorId', { buildingId });
+	}
 
-const NO_THRESHOLDS = { building: {}, rooms: {} };
+	#touch(id: string, registry: Kept<RegistryDocument> | undefined): Write {
+		return registry ? this.#registries.replace(registry, {}) : this.#registries.insert(id, {});
+	}
 
-function retained({ id, name, domains, rooms }: KeptBuilding): RetainedBuilding {
-	return {
-		id,
-		name,
-		domains,
-		rooms: rooms.map((room) => ({
-			id: room.id,
-			name: room.name ?? room.id,
-			capacity: room.capacity,
-			limits: limitsIn(NO_THRESHOLDS, room),
-			...(room.floor !== undefined && { floor: room.floor }),
-		})),
-	};
-}
-
-/** The one domain the caller administers. */
-function onlyAdministered(memberships: Memberships): string {
-	const administered = memberships.filter(({ role }) => ROLES[role] >= ROLES.business_admin).map(({ domainName }) => domainName);
-	const [only] = administered;
-	if (only === undefined) throw new CrowdVisionError('forbidden', 'This needs the role business_admin in a domain');
-	if (administered.length === 1) return only;
-	throw invalid([{ path: '/domains', message: 'is required: you administer more than one domain' }]);
-}
-
-function requireAdministered(memberships: Memberships, domains: string[]): void {
-	for (const domain of domains) {
-		if (weightIn(memberships, [domain]) < ROLES.business_admin) {
-			throw new CrowdVisionError('forbidden', `You are not a business_admin of "${domain}"`, { path: '/domains' });
-		}
+	#owned(buildingId: string, before: readonly string[], after: readonly string[]): Write[] {
+		const key = (domain: string) => JSON.stringify([domain, buildingId]);
+		return [
+			...before.filter((domain) => !after.includes(domain)).map((domain) => this.#owners.remove(key(domain))),
+			...after.filter((domain) => !before.includes(domain)).map((domain) => this.#owners.put(key(domain), { domain, buildingId })),
+		];
 	}
 }
 
 /** What is in one of the two only. */
-function difference(a: string[], b: string[]): string[] {
+function difference(a: readonly string[], b: readonly string[]): string[] {
 	return [...a.filter((one) => !b.includes(one)), ...b.filter((one) => !a.includes(one))];
 }

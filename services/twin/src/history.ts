@@ -1,120 +1,134 @@
-import { FRESHNESS_MS, type HistoryPoint, METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
-import { invalid } from '@crowdvision/service-kit';
-import type { SqliteDatabase } from '@crowdvision/store';
+import { type HistoryPoint, METRICS, type MetricDefinition, STREAMS } from '@crowdvision/contracts';
+import { type Readings, ROLL_UP_MS, type RoomMetric } from '@crowdvision/store';
+import { type Aggregate, type HistoryQuery, refused } from './history-query.ts';
+import { tallySamples } from './roll-up.ts';
+import type { Window } from './step-function.ts';
+import { addTally, emptyTally, saysSomething, type Tally, tallyOf } from './tally.ts';
 
-export const AGGREGATES = ['avg', 'count', 'min', 'max', 'sum', 'last'] as const;
-export type Aggregate = (typeof AGGREGATES)[number];
+/** Periods that one request may have summed up; one read from samples counts as many. */
+const MOST_WORK = 1_000_000;
+const SAMPLES_WORK = 100;
 
-export interface HistoryQuery {
-	buildingId: string;
-	roomId: string;
-	metric: MetricKey;
-	sensorId?: string;
-	/** Epoch ms; `to` is not included. */
-	from: number;
-	to: number;
-	bucketMs: number;
-	aggregate: Aggregate;
+/** Of one bucket, over rooms. */
+interface Total extends Tally {
+	/** Rooms of which a value is known. */
+	rooms: number;
+	/** Sums over those rooms: of each room's average, and of what each said last. */
+	averages: number;
+	lasts: number;
 }
-
-export const MOST_POINTS = 5000;
-const LONGEST_RANGE_MS = 400 * 24 * 3600_000;
-const SHORTEST_BUCKET_MS = 1000;
-const UNITS: Record<string, number> = { '': 1, ms: 1, s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 };
 
 /**
- * Reads the query of a request; by default the last 24 hours as hourly averages.
- * @throws CrowdVisionError `invalid` with the parameter as path.
+ * One point per bucket. Averages are weighted by time; unknown is null, and a count of 0.
+ *
+ * Of one room (or one sensor of it), `sum` is its average. Of several rooms, `sum` adds up their averages: so many people were in the building;
+ * `avg` is the average over all rooms and moments that are known, `min` and `max` are the extremes of any room, `last` is the mean of what the rooms
+ * said last, `count` counts samples. A metric that counts events (`kind: 'flow'`) has no value in between: `sum` is the total of events, `avg` the
+ * mean of the messages.
+ *
+ * Coverage is the share of the bucket (and of the rooms asked for) of which a value was known; what is not in the range asked for,
+ * or not past yet, is not known.
  */
-export function parseHistoryQuery(buildingId: string, query: Record<string, unknown>, now: number): HistoryQuery {
-	const text = (name: string): string | undefined => {
-		const value = query[name];
-		if (value === undefined || typeof value === 'string') return value || undefined;
-		throw refused(name, 'must be given once');
-	};
-	const roomId = text('room');
-	if (!roomId) throw refused('room', 'is required');
-	const metric = METRIC_KEYS.find((key) => key === text('metric'));
-	if (!metric) throw refused('metric', `must be one of ${METRIC_KEYS.join(', ')}`);
-	const aggregate = AGGREGATES.find((one) => one === (text('agg') ?? 'avg'));
-	if (!aggregate) throw refused('agg', `must be one of ${AGGREGATES.join(', ')}`);
-	const to = parseTime('to', text('to')) ?? now;
-	const from = parseTime('from', text('from')) ?? to - 24 * 3600_000;
-	if (from >= to) throw refused('from', 'must be before to');
-	if (to - from > LONGEST_RANGE_MS) throw refused('from', 'must be at most 400 days before to');
-	const bucketMs = parseBucket(text('bucket') ?? '1h');
-	const points = Math.ceil(to / bucketMs) - Math.floor(from / bucketMs);
-	if (points > MOST_POINTS) throw refused('bucket', `gives ${points} points; ask for at most ${MOST_POINTS}, with longer buckets or a shorter range`);
-	const sensorId = text('sensor');
-	return { buildingId, roomId, metric, ...(sensorId && { sensorId }), from, to, bucketMs, aggregate };
-}
-
-function parseTime(name: string, value: string | undefined): number | undefined {
-	if (value === undefined) return undefined;
-	const time = /^\d{1,15}$/.test(value) ? Number(value) : Date.parse(value);
-	if (!Number.isFinite(time) || time < 0) throw refused(name, 'must be epoch ms or ISO 8601');
-	return time;
-}
-
-function parseBucket(value: string): number {
-	const [, digits, unit] = /^(\d{1,12})(ms|s|m|h|d)?$/.exec(value) ?? [];
-	const bucketMs = Number(digits) * (UNITS[unit ?? ''] ?? Number.NaN);
-	if (!(bucketMs >= SHORTEST_BUCKET_MS && bucketMs <= LONGEST_RANGE_MS)) {
-		throw refused('bucket', 'must be a length of 1 s to 400 days, in ms or as in 1m, 1h, 1d');
-	}
-	return bucketMs;
-}
-
-const refused = (name: string, message: string) => invalid([{ path: `/${name}`, message }]);
-
-interface Row {
-	bucket: number;
-	value: number;
-	parts: number;
-}
-
-/** Per part of a bucket, then per bucket; a bare column beside one max() is of the row that has it. */
-const SQL: Record<Aggregate, { part: string; bucket: string }> = {
-	count: { part: 'count(*) AS x', bucket: 'sum(x)' },
-	avg: { part: 'sum(value) AS x, count(*) AS n', bucket: 'sum(x) / sum(n)' },
-	sum: { part: 'sum(value) AS x', bucket: 'sum(x)' },
-	min: { part: 'min(value) AS x', bucket: 'min(x)' },
-	max: { part: 'max(value) AS x', bucket: 'max(x)' },
-	last: { part: 'value AS x, max(observed_at) AS y', bucket: 'max(y), x' },
-};
-
-/**
- * One point per bucket of the range, buckets aligned to 1970 UTC. Where nothing was heard the value is null (and a count 0): unknown is
- * not 0. Coverage: the share of the bucket's parts, each as long as a value stays fresh at most, in which something was heard.
- */
-export async function history(database: SqliteDatabase, query: HistoryQuery): Promise<HistoryPoint[]> {
-	const { bucketMs, aggregate } = query;
-	const parts = Math.ceil(bucketMs / FRESHNESS_MS);
-	const { part, bucket } = SQL[aggregate];
-	const rows = await database.all<Row>(
-		`SELECT bucket, count(*) AS parts, ${bucket} AS value FROM (
-			SELECT observed_at / ?1 AS bucket, observed_at % ?1 * ?2 / ?1 AS part, ${part} FROM readings
-			WHERE series IN (SELECT key FROM series WHERE building = ?3 AND room = ?4 AND metric = ?5 AND (?6 IS NULL OR sensor = ?6))
-				AND observed_at >= ?7 AND observed_at < ?8
-			GROUP BY 1, 2
-		) GROUP BY bucket`,
-		// A number would be bound as a float, and its division leave a fraction.
-		[
-			BigInt(bucketMs),
-			BigInt(parts),
-			query.buildingId,
-			query.roomId,
-			query.metric,
-			query.sensorId ?? null,
-			Math.ceil(query.from),
-			Math.ceil(query.to),
-		],
+export async function history(readings: Readings, query: HistoryQuery, now: number): Promise<HistoryPoint[]> {
+	const { buildingId, metric, sensorId, buckets, aggregate } = query;
+	const windows = buckets.map(({ start, end }) => ({ start: Math.max(start, query.from), end: Math.min(end, query.to, now) }));
+	const { latest } = await readings.latest(STREAMS.telemetry, buildingId);
+	const measured = new Set(
+		latest.filter((one) => one.metric === metric && (sensorId === undefined || one.sensorId === sensorId)).map(({ roomId }) => roomId),
 	);
-	const known = new Map(rows.map((row) => [row.bucket, row]));
-	const points: HistoryPoint[] = [];
-	for (let n = Math.floor(query.from / bucketMs); n * bucketMs < query.to; n++) {
-		const row = known.get(n);
-		points.push({ at: n * bucketMs, value: row?.value ?? (aggregate === 'count' ? 0 : null), coverage: (row?.parts ?? 0) / parts });
+	const rooms = query.roomIds.filter((roomId) => measured.has(roomId));
+	requireBearable(rooms.length, windows);
+
+	const isFlow = (METRICS[metric] as MetricDefinition).kind === 'flow';
+	const totals = buckets.map((): Total => ({ ...emptyTally(), rooms: 0, averages: 0, lasts: 0 }));
+	for (const roomId of rooms) {
+		const of = { buildingId, roomId, metric, ...(sensorId !== undefined && { sensorId }) };
+		const tallies = await roomTallies(readings, of, windows, isFlow);
+		for (const [n, tally] of tallies.entries()) addRoom(totals[n]!, tally);
 	}
-	return points;
+	const asked = sensorId === undefined ? query.roomIds.length : Math.max(1, rooms.length);
+	return buckets.map(({ start, end }, n) => ({
+		at: start,
+		value: pointValue(aggregate, totals[n]!, isFlow),
+		coverage: Math.min(1, totals[n]!.knownMs / ((end - start) * asked)),
+	}));
+}
+
+/**
+ * What a metric of a room was within each window: from roll-ups where a whole period lies in a window and its roll-ups tell all of it, from samples
+ * elsewhere. The two give the same.
+ */
+async function roomTallies(
+	readings: Readings,
+	of: RoomMetric & { sensorId?: string },
+	windows: readonly Window[],
+	isFlow: boolean,
+): Promise<Tally[]> {
+	const tallies = windows.map(emptyTally);
+	const range = { from: windows[0]!.start, to: windows.at(-1)!.end };
+	const usesRollUps = windows.some((window) => firstPeriod(window) + ROLL_UP_MS <= window.end);
+	// In this order: a period that is rolled up in between is then read from its samples, and not from nothing.
+	const stale = new Set(usesRollUps ? await readings.stalePeriods(of, { from: range.from - ROLL_UP_MS, to: range.to }) : []);
+	const rollUps = usesRollUps ? new Map((await readings.rollUps(of, range)).map((rollUp) => [rollUp.start, rollUp])) : new Map();
+
+	const rest: Window[] = [];
+	const restOf: number[] = [];
+	const addRest = (n: number, start: number, end: number) => {
+		if (start >= end) return;
+		rest.push({ start, end });
+		restOf.push(n);
+	};
+	for (const [n, window] of windows.entries()) {
+		let done = window.start;
+		for (let period = firstPeriod(window); period + ROLL_UP_MS <= window.end; period += ROLL_UP_MS) {
+			if (stale.has(period)) continue;
+			addRest(n, done, period);
+			done = period + ROLL_UP_MS;
+			const rollUp = rollUps.get(period);
+			if (rollUp) addTally(tallies[n]!, tallyOf(rollUp, isFlow));
+		}
+		addRest(n, done, window.end);
+	}
+	for (const [n, tally] of (await tallySamples(readings, of, rest)).entries()) addTally(tallies[restOf[n]!]!, tally);
+	return tallies;
+}
+
+/** Start of the first period that does not begin before the window. */
+const firstPeriod = ({ start }: Window): number => Math.ceil(start / ROLL_UP_MS) * ROLL_UP_MS;
+
+/** @throws CrowdVisionError `invalid` for what would keep everybody else waiting. */
+function requireBearable(rooms: number, windows: readonly Window[]): void {
+	const periods = (windows.at(-1)!.end - windows[0]!.start) / ROLL_UP_MS;
+	const short = windows.some(({ start, end }) => end - start >= ROLL_UP_MS) ? 1 : SAMPLES_WORK;
+	if (rooms * periods * short <= MOST_WORK) return;
+	throw refused(
+		'from',
+		`is too long ago for ${rooms} ${rooms === 1 ? 'room' : 'rooms'} at once; ask for a shorter range, longer buckets or one room`,
+	);
+}
+
+function addRoom(total: Total, tally: Tally): void {
+	addTally(total, tally);
+	if (!saysSomething(tally)) return;
+	total.rooms++;
+	total.lasts += tally.last;
+	if (tally.knownMs > 0) total.averages += tally.weighted / tally.knownMs;
+}
+
+function pointValue(aggregate: Aggregate, total: Total, isFlow: boolean): number | null {
+	if (aggregate === 'count') return total.count;
+	if (isFlow && aggregate === 'sum') return total.knownMs > 0 || total.count > 0 ? total.weighted : null;
+	if (!saysSomething(total)) return null;
+	switch (aggregate) {
+		case 'avg':
+			return total.weighted / (isFlow ? total.count : total.knownMs);
+		case 'sum':
+			return total.averages;
+		case 'min':
+			return total.min;
+		case 'max':
+			return total.max;
+		case 'last':
+			return total.lasts / total.rooms;
+	}
 }

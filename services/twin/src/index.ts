@@ -1,1 +1,5 @@
-export { createTwin, type Twin, type TwinContext } from './service.ts';
+export { retentionOf, TWIN_SETTINGS } from './config.ts';
+export { history } from './history.ts';
+export { type HistoryQuery, parseHistoryQuery } from './history-query.ts';
+export { rollUpStale } from './roll-up.ts';
+export { createTwin, type Twin, type TwinContext, type TwinOptions } from './service.ts';

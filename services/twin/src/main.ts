@@ -1,16 +1,18 @@
 import { RedisBus } from '@crowdvision/bus';
-import { requireRedis, runMain, runService } from '@crowdvision/service-kit';
-import { openStores, startSqlite } from '@crowdvision/store';
+import { readSettings, requireRedis, runMain, runService } from '@crowdvision/service-kit';
+import { openStores } from '@crowdvision/store';
+import { retentionOf, TWIN_SETTINGS } from './config.ts';
 import { createTwin } from './service.ts';
 
-await runMain(() =>
-	runService('twin', async (context, settings, lifecycle) => {
+await runMain(() => {
+	const retention = retentionOf(readSettings(TWIN_SETTINGS, process.env));
+	return runService('twin', async (context, settings, lifecycle) => {
 		const bus = new RedisBus({ url: requireRedis(settings), logger: context.logger });
 		lifecycle.onStop('bus', () => bus.close());
-		const store = startSqlite();
-		lifecycle.onStop('store', () => store.close());
+		const links = await followTokens(context.tokens, bus, context.logger);
+		lifecycle.onStop('tokens', () => links.close());
 		const stores = await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger });
 		lifecycle.onStop('stores', () => stores.close());
-		return createTwin({ ...context, bus, store, stores });
-	}),
-);
+		return createTwin({ ...context, bus, stores }, { retention });
+	});
+});

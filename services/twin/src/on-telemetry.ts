@@ -1,7 +1,7 @@
 import type { Bus, BusEntry, Subscription } from '@crowdvision/bus';
-import { CrowdVisionError, reading, STREAMS } from '@crowdvision/contracts';
+import { CrowdVisionError, freshMs, reading, STREAMS } from '@crowdvision/contracts';
 import { type Counter, type Logger, StreamProgress } from '@crowdvision/service-kit';
-import type { PlacedReading, Readings } from './readings.ts';
+import type { PlacedReading, Readings } from '@crowdvision/store';
 
 const STREAM = STREAMS.telemetry;
 
@@ -15,7 +15,7 @@ export interface TelemetryConsumerParts {
 }
 
 /**
- * Takes readings in. They are acknowledged when they are stored, so whatever ends this process in between has them given again, and
+ * Takes readings in, also of buildings and rooms that nobody registered yet: they are there when somebody does. They are acknowledged when they are stored, so whatever ends this process in between has them given again, and
  * stored once.
  */
 export class TelemetryConsumer {
@@ -36,7 +36,11 @@ export class TelemetryConsumer {
 		const batch = entries.map((entry): PlacedReading => ({ reading: parse(entry.data), position: entry.position }));
 		// What is given again does not take the cursor back.
 		const progress = this.#progress.later(await this.#progress.current(), entries.at(-1)!.position);
-		await this.#parts.readings.store(STREAM, batch, progress, (a, b) => this.#progress.isAfter(a, b));
+		await this.#parts.readings.insert(
+			batch,
+			{ stream: STREAM, position: progress },
+			{ holdMs: Math.max(...batch.map(({ reading: { metric } }) => freshMs(metric))), after: (a, b) => this.#progress.isAfter(a, b) },
+		);
 		this.#progress.moved(progress);
 		this.#parts.taken.inc(batch.length);
 	}

@@ -1,50 +1,72 @@
 import { CrowdVisionError, type RetainedSensor } from '@crowdvision/contracts';
-import type { RetainedSource } from '@crowdvision/service-kit';
-import type { SqliteDatabase } from '@crowdvision/store';
+import { anew, invalid, type RetainedSource } from '@crowdvision/service-kit';
+import { type Collection, type Store, Turns } from '@crowdvision/store';
+import type { BuildingDocument, RegistryDocument, SensorDocument } from './documents.ts';
+import { allDocuments } from './paging.ts';
 
-interface Row {
-	id: string;
-	building_id: string;
-	room_id: string;
-}
-
-const MOST_LISTED = 10_000;
+const MOST_WAITING = 1000;
 
 /** Which sensor stands in which room: what lets a reading leave its place out. A sensor stands in one room of one building. */
 export class Sensors implements RetainedSource {
-	readonly #database: SqliteDatabase;
+	readonly #store: Store;
+	readonly #buildings: Collection<BuildingDocument>;
+	readonly #registries: Collection<RegistryDocument>;
+	readonly #sensors: Collection<SensorDocument>;
+	/** Registrations in one building exclude each other: those of this process need not find that out at the store. */
+	readonly #turns = new Turns(MOST_WAITING);
 
-	constructor(database: SqliteDatabase) {
-		this.#database = database;
+	constructor(store: Store) {
+		this.#store = store;
+		this.#buildings = store.collection('buildings');
+		this.#registries = store.collection('registries');
+		this.#sensors = store.collection('sensors');
 	}
 
+	/** By id. */
 	async list(buildingId: string): Promise<{ sensorId: string; roomId: string }[]> {
-		const rows = await this.#database.all<Row>('SELECT * FROM sensors WHERE building_id = ? ORDER BY id LIMIT ?', [buildingId, MOST_LISTED]);
-		return rows.map((row) => ({ sensorId: row.id, roomId: row.room_id }));
+		const sensors = await allDocuments(this.#sensors, 'sensorId', { buildingId });
+		return sensors.map(({ value: { sensorId, roomId } }) => ({ sensorId, roomId }));
 	}
 
-	/** Registers a sensor, or moves it within its building. @throws CrowdVisionError `conflict` when it stands in another building. */
+	/**
+	 * Registers a sensor, or moves it within its building.
+	 * @throws CrowdVisionError `not_found` for a building that is no more, `invalid` for a room that is not there, `conflict` for a sensor that stands
+	 * in another building. That tells that somebody has the id, and no more: devices name themselves by it on topics that all share.
+	 */
 	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
-		const changed = await this.#database.run(
-			`INSERT INTO sensors (id, building_id, room_id) VALUES (?, ?, ?)
-				ON CONFLICT (id) DO UPDATE SET room_id = excluded.room_id WHERE building_id = excluded.building_id`,
-			[sensorId, buildingId, roomId],
-		);
-		if (changed === 0) throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
+		const registered = await this.#turns.take(() => anew(() => this.#register({ sensorId, buildingId, roomId })));
+		if (!registered) throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
 	}
 
 	/** @throws CrowdVisionError `not_found` */
 	async remove(buildingId: string, sensorId: string): Promise<void> {
-		const removed = await this.#database.run('DELETE FROM sensors WHERE id = ? AND building_id = ?', [sensorId, buildingId]);
-		if (removed === 0) throw new CrowdVisionError('not_found', 'There is no such sensor');
+		await anew(async () => {
+			const sensor = await this.#sensors.get(sensorId);
+			if (sensor?.value.buildingId !== buildingId) throw new CrowdVisionError('not_found', 'There is no such sensor');
+			await this.#store.commit([this.#sensors.remove(sensor)]);
+		});
 	}
 
 	async keys(): Promise<string[]> {
-		return (await this.#database.all<{ id: string }>('SELECT id FROM sensors')).map(({ id }) => id);
+		return (await allDocuments(this.#sensors, 'sensorId')).map(({ id }) => id);
 	}
 
 	async read(sensorId: string): Promise<string | null> {
-		const row = await this.#database.get<Row>('SELECT * FROM sensors WHERE id = ?', [sensorId]);
-		return row ? JSON.stringify({ sensorId, buildingId: row.building_id, roomId: row.room_id } satisfies RetainedSensor) : null;
+		const sensor = await this.#sensors.get(sensorId);
+		return sensor ? JSON.stringify(sensor.value satisfies RetainedSensor) : null;
+	}
+
+	/** False when it stands in another building. */
+	async #register(sensor: SensorDocument): Promise<boolean> {
+		const { sensorId, buildingId, roomId } = sensor;
+		const registry = await this.#registries.get(buildingId);
+		const building = await this.#buildings.get(buildingId);
+		if (!building || !registry) throw new CrowdVisionError('not_found', 'There is no such building');
+		if (!building.value.rooms.some((room) => room.id === roomId)) throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
+		const known = await this.#sensors.get(sensorId);
+		if (known && known.value.buildingId !== buildingId) return false;
+		const write = known ? this.#sensors.replace(known, sensor) : this.#sensors.insert(sensorId, sensor);
+		await this.#store.commit([this.#registries.replace(registry, {}), write]);
+		return true;
 	}
 }

@@ -1,20 +1,26 @@
-import { join } from 'node:path';
+import { hostname } from 'node:os';
 import type { Bus } from '@crowdvision/bus';
-import { type Building, TABLES } from '@crowdvision/contracts';
+import { type Building, STREAMS, TABLES } from '@crowdvision/contracts';
 import { BusLinks, Counter, RetainedTable, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Sqlite, Stores } from '@crowdvision/store';
+import type { ReadingRetention, Stores } from '@crowdvision/store';
 import { Buildings } from './buildings.ts';
 import { catalogBeforeProbes } from './catalog.ts';
+import { retentionOf, TWIN_SETTINGS } from './config.ts';
+import { COLLECTIONS } from './documents.ts';
+import { OfflineDevices } from './on-device.ts';
 import { TelemetryConsumer } from './on-telemetry.ts';
-import { Readings } from './readings.ts';
 import { twinRoutes } from './routes.ts';
-import { MIGRATIONS } from './schema.ts';
 import { Sensors } from './sensors.ts';
+import { Upkeep } from './upkeep.ts';
 
 export interface TwinContext extends ServiceContext {
 	bus: Bus;
-	store: Sqlite;
 	stores: Stores;
+}
+
+export interface TwinOptions {
+	/** How long history is kept; by default as the settings' defaults say. */
+	retention?: ReadingRetention;
 }
 
 /** The service, and what the embedded composition needs of it to set up the demo. */
@@ -23,10 +29,14 @@ export interface Twin extends Service {
 	ensureBuilding(building: Building & { domains: string[] }): Promise<void>;
 	/** Registers a sensor where it is not; throws `conflict` when it stands in another building. */
 	ensureSensor(sensor: { sensorId: string; buildingId: string; roomId: string }): Promise<void>;
+	/** How far the telemetry is taken in, as a position of the bus; undefined before anything was. */
+	progress(): Promise<string | undefined>;
 }
 
-/** One process has the database to itself, so one name does: after a restart it takes up first what it held. */
-const MEMBER = 'twin-1';
+const DEFAULT_RETENTION = retentionOf({
+	HISTORY_DAYS: Number(TWIN_SETTINGS.HISTORY_DAYS.default),
+	ROLL_UP_DAYS: Number(TWIN_SETTINGS.ROLL_UP_DAYS.default),
+});
 
 /**
  * What the buildings look like, and how things stand in them, now and over time.
@@ -34,15 +44,18 @@ const MEMBER = 'twin-1';
  *   POST /buildings ─▶ buildings ─┬─▶ bus: registry:buildings ─▶ everybody who must know rooms, limits and owners
  *   POST …/sensors ──▶ sensors ───┴─▶ bus: registry:sensors ───▶ gateways
  *
- *   bus: telemetry (group twin) ─▶ one transaction { readings, latest of each sensor, progress } ─▶ acknowledged
- *                                         │                └──────────▶ GET …/state { cursor, rooms }
- *                                         └─▶ GET …/history
+ *   bus: telemetry (group twin) ─▶ one transaction { readings, latest of each sensor, stale periods, progress } ─▶ acknowledged
+ *   bus: devices ─▶ offline ───────────────────┐ │        │                   │
+ *                  GET …/state { cursor, rooms } ◀──┘        │          upkeep: roll-ups
+ *                                                            └─▶ GET …/history ◀─┘
  */
-export async function createTwin({ bus, store, tokens, metrics, logger, dataDir }: TwinContext): Promise<Twin> {
-	const database = await store.open(join(dataDir, 'twin.sqlite'), MIGRATIONS);
-	const buildings = new Buildings(database);
-	const sensors = new Sensors(database);
-	const readings = new Readings(database);
+export async function createTwin(context: TwinContext, { retention = DEFAULT_RETENTION }: TwinOptions = {}): Promise<Twin> {
+	const { bus, stores, tokens, metrics, logger } = context;
+	const store = await stores.open('twin', { collections: COLLECTIONS, readings: retention });
+	const { readings } = store;
+	const buildings = new Buildings(store);
+	const sensors = new Sensors(store);
+	const offline = new OfflineDevices(store, logger);
 	const told = {
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),
@@ -52,20 +65,26 @@ export async function createTwin({ bus, store, tokens, metrics, logger, dataDir 
 		help: 'Readings taken in from the stream, repetitions included',
 		registers: [metrics],
 	});
-	const consumer = new TelemetryConsumer({ bus, readings, logger, member: MEMBER, taken });
+	// The same after a restart, so that it takes up first what it held.
+	const consumer = new TelemetryConsumer({ bus, readings, logger, member: `twin-${hostname()}`, taken });
 	const links = new BusLinks(logger);
 	await Promise.all([told.buildings.start(), told.sensors.start()]);
-	await links.open(() => consumer.follow());
+	await links.open(
+		() => offline.follow(bus),
+		() => consumer.follow(),
+	);
+	const upkeep = Upkeep.start({ readings, buildings, offline, logger });
 
 	return {
 		name: 'twin',
-		router: twinRoutes({ database, buildings, sensors, readings, tokens, told }),
+		router: twinRoutes({ buildings, sensors, readings, offline, tokens, told }),
 		beforeProbes: catalogBeforeProbes(),
-		trouble: async () => links.trouble() ?? bus.trouble(),
+		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: async () => {
+			await upkeep.stop();
 			await links.close();
 			await Promise.all([told.buildings.stop(), told.sensors.stop()]);
-			await database.close();
+			await store.close();
 		},
 		ensureBuilding: async (building) => {
 			await buildings.ensure(building);
@@ -75,5 +94,6 @@ export async function createTwin({ bus, store, tokens, metrics, logger, dataDir 
 			await sensors.register(sensor);
 			await told.sensors.changed(sensor.sensorId);
 		},
+		progress: () => readings.progress(STREAMS.telemetry),
 	};
 }

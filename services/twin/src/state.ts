@@ -1,21 +1,25 @@
 import { START } from '@crowdvision/bus';
 import { type BuildingState, type MetricKey, occupancy, type RoomState, roomValue, STREAMS } from '@crowdvision/contracts';
-import type { KeptBuilding } from './buildings.ts';
-import type { Latest, Readings } from './readings.ts';
+import type { Latest, Readings } from '@crowdvision/store';
+import type { BuildingDocument } from './documents.ts';
+import type { OfflineDevices } from './on-device.ts';
 
-/** What is known of each room now. A metric nobody measured is absent; a value not heard of for a while is stale. */
-export async function buildingState(readings: Readings, building: KeptBuilding, now: number): Promise<BuildingState> {
+/** What is known of each room now, and what that is worth. A metric nobody measured is absent. */
+export async function buildingState(readings: Readings, offline: OfflineDevices, building: BuildingDocument, now: number): Promise<BuildingState> {
 	const { position, latest } = await readings.latest(STREAMS.telemetry, building.id);
+	const gone = await offline.since([...new Set(latest.map(({ sensorId }) => sensorId))]);
 	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);
-	const rooms: BuildingState['rooms'] = {};
-	for (const room of building.rooms) rooms[room.id] = roomState(byRoom.get(room.id) ?? [], room.capacity, now);
-	return { cursor: position ?? START, rooms };
+	const rooms = building.rooms.map(({ id, capacity }) => [id, roomState(byRoom.get(id) ?? [], gone, capacity, now)]);
+	return { cursor: position ?? START, rooms: Object.fromEntries(rooms) };
 }
 
-function roomState(latest: Latest[], capacity: number, now: number): RoomState {
+function roomState(latest: Latest[], gone: ReadonlyMap<string, number>, capacity: number, now: number): RoomState {
 	const state: RoomState = { values: {} };
 	for (const [metric, ofMetric] of Map.groupBy(latest, (one) => one.metric) as Map<MetricKey, Latest[]>) {
-		const sensors = ofMetric.map(({ sensorId, value, observedAt, transport }) => ({ sensorId, value, observedAt, ...(transport && { transport }) }));
+		const sensors = ofMetric.map(({ sensorId, value, observedAt, unchangedSince, transport }) => {
+			const offlineAt = gone.get(sensorId);
+			return { sensorId, value, observedAt, unchangedSince, ...(offlineAt !== undefined && { offlineAt }), ...(transport && { transport }) };
+		});
 		const value = roomValue(metric, sensors, now);
 		if (value) state.values[metric] = value;
 	}

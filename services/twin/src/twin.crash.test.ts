@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { START } from '@crowdvision/bus';
 import type { Reading } from '@crowdvision/contracts';
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
-import { startSqlite } from '@crowdvision/store';
+import { openStores, type Store, type Stores } from '@crowdvision/store';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startNode } from '../../../test/support/processes.ts';
 import { openEmbeddedBus } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
-import { createTwin } from './index.ts';
+import { createTwin, type Twin } from './index.ts';
 
 const KILLS = 10;
 let dataDir: string;
@@ -30,39 +30,43 @@ it('stores every reading exactly once, and the newest as the state, however ofte
 	expect(acknowledged.length).toBeGreaterThan(KILLS * 100);
 
 	const { bus, close } = await openEmbeddedBus(dataDir);
-	const store = startSqlite();
-	const twin = await createTwin({
-		bus,
-		store,
-		dataDir,
-		logger: createLogger('twin', 'silent'),
-		metrics: new Registry(),
-		tokens: new Tokens('x'.repeat(32)),
-	});
+	const logger = createLogger('twin', 'silent');
+	const stores = await openStores({ dataDir, logger });
 	try {
-		const database = await store.open(join(dataDir, 'twin.sqlite'), ['']);
+		const twin = await createTwin({ bus, stores, dataDir, logger, metrics: new Registry(), tokens: new Tokens('x'.repeat(32)) });
 		const end = await bus.position('telemetry');
-		await waitFor('everything to be taken in', async () => {
-			const row = await database.get<{ position: string }>('SELECT position FROM progress');
-			return row?.position === end;
-		});
-		const stored = (await database.all<{ id: string }>('SELECT id FROM readings')).map(({ id }) => id);
-		expect(new Set(stored).size).toBe(stored.length);
-		expect(new Set(acknowledged).difference(new Set(stored))).toEqual(new Set());
+		const store = await takeOver(twin, stores, end);
+		const of = { buildingId: 'museum-1', roomId: 'hall', metric: 'co2' } as const;
+		const stored = await store.readings.samples(of, { from: 0, to: Number.MAX_SAFE_INTEGER }, 1_000_000);
 		// What was durable but not yet acknowledged is in the stream too.
-		const streamed: string[] = [];
+		const streamed = new Map<string, Reading>();
 		const tail = await bus.tail('telemetry', START, (entries) => {
-			for (const { data } of entries) streamed.push((JSON.parse(data) as Reading).id);
+			for (const { data } of entries) {
+				const reading = JSON.parse(data) as Reading;
+				streamed.set(reading.id, reading);
+			}
 		});
-		await waitFor('the whole stream', () => streamed.length >= stored.length);
+		await waitFor('the whole stream', () => streamed.size >= stored.length);
 		await tail.close();
-		expect(new Set(streamed)).toEqual(new Set(stored));
-		const newest = await database.get('SELECT max(observed_at) AS observed_at FROM readings');
-		expect(await database.get('SELECT observed_at FROM series')).toEqual(newest);
+		expect(new Set(acknowledged).difference(new Set(streamed.keys()))).toEqual(new Set());
+		const moments = (samples: Iterable<{ observedAt: number; value: number }>) =>
+			[...samples].map(({ observedAt, value }) => `${observedAt} ${value}`).toSorted();
+		expect(moments(stored)).toEqual(moments(streamed.values()));
+		const { position, latest } = await store.readings.latest('telemetry', 'museum-1');
+		expect(position).toBe(end);
+		expect(latest).toMatchObject([{ roomId: 'hall', metric: 'co2', observedAt: stored.at(-1)!.observedAt }]);
+		await store.close();
 	} finally {
-		await twin.stop();
 		await bus.close();
 		await close();
-		await store.close();
+		await stores.close();
 	}
 });
+
+/** Lets a twin take in everything up to `end`, stops it, and opens its store in its place. */
+async function takeOver(twin: Twin, stores: Stores, end: string): Promise<Store> {
+	const definition = { collections: {}, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } };
+	await waitFor('everything to be taken in', async () => (await twin.progress()) === end);
+	await twin.stop();
+	return stores.open('twin', definition);
+}

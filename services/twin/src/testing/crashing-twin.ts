@@ -1,5 +1,5 @@
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
-import { startSqlite } from '@crowdvision/store';
+import { openStores } from '@crowdvision/store';
 import { openEmbeddedBus, readingOf } from '../../../../test/support/service-world.ts';
 import { createTwin } from '../index.ts';
 
@@ -10,7 +10,7 @@ import { createTwin } from '../index.ts';
 const [dataDir = '', run = ''] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);
 const parts = { logger: createLogger('twin', 'silent'), tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
-await createTwin({ ...parts, bus, store: startSqlite() });
+await createTwin({ ...parts, bus, stores: await openStores({ dataDir, logger: parts.logger }) });
 process.stdout.write('running\n');
 for (let n = 0; ; n++) {
 	const reading = readingOf({

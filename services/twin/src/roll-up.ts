@@ -1,0 +1,85 @@
+import { freshMs } from '@crowdvision/contracts';
+import { type Readings, ROLL_UP_MS, type RollUp, type RoomMetric, type Sample, type StalePeriod, type TimeRange } from '@crowdvision/store';
+import { StepFunction, type Window } from './step-function.ts';
+import { rollUpOf, type Tally } from './tally.ts';
+
+/** Samples read at once. */
+const PAGE = 20_000;
+
+/** Every sample of a range, page by page; those of one moment come in one page. */
+export async function* everySample(readings: Readings, of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): AsyncGenerator<Sample[]> {
+	for (let limit = PAGE, start = from; ; ) {
+		const page = await readings.samples(of, { from: start, to }, limit);
+		if (page.length < limit) {
+			yield page;
+			return;
+		}
+		const last = page.at(-1)!.observedAt;
+		const whole = page.filter(({ observedAt }) => observedAt < last);
+		if (whole.length === 0) limit *= 2;
+		else {
+			yield whole;
+			start = last;
+		}
+	}
+}
+
+/** What a metric of a room, or one sensor of it, was within each of some windows, read from its samples. */
+export async function tallySamples(
+	readings: Readings,
+	of: RoomMetric & { sensorId?: string },
+	windows: readonly Window[],
+): Promise<readonly Tally[]> {
+	const steps = new StepFunction(of.metric, windows);
+	for (const range of rangesOf(windows, freshMs(of.metric))) {
+		for await (const page of everySample(readings, of, range)) for (const sample of page) steps.take(sample);
+	}
+	steps.end();
+	return steps.tallies;
+}
+
+/** What must be read for windows of which a value may have been said as long before as it holds. Windows close to each other are read as one. */
+function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
+	const ranges: TimeRange[] = [];
+	for (const { start, end } of windows) {
+		// What was said at the very moment from which it holds too long holds no more.
+		const from = start - holdMs;
+		const before = ranges.at(-1);
+		if (before && from <= before.to) before.to = end;
+		else ranges.push({ from, to: end });
+	}
+	return ranges;
+}
+
+/** The roll-ups of a period, of each sensor and of the room, from its samples and those that reach into it. */
+export async function rollUpsOf(readings: Readings, period: RoomMetric & { start: number }): Promise<RollUp[]> {
+	const { metric, start } = period;
+	const window = { start, end: start + ROLL_UP_MS };
+	const room = new StepFunction(metric, [window]);
+	const sensors = new Map<string, StepFunction>();
+	for await (const page of everySample(readings, period, { from: start - freshMs(metric), to: window.end })) {
+		for (const sample of page) {
+			let sensor = sensors.get(sample.sensorId);
+			if (!sensor) {
+				sensor = new StepFunction(metric, [window]);
+				sensors.set(sample.sensorId, sensor);
+			}
+			sensor.take(sample);
+			room.take(sample);
+		}
+	}
+	room.end();
+	for (const sensor of sensors.values()) sensor.end();
+	const all = [rollUpOf(room.tallies[0]!, start), ...[...sensors].map(([sensorId, { tallies }]) => rollUpOf(tallies[0]!, start, sensorId))];
+	return all.filter((one) => one !== undefined);
+}
+
+/** Rolls up what ended at or before `before`, at most `limit` periods. Resolves with how many there were. */
+export async function rollUpStale(readings: Readings, before: number, limit: number, signal?: AbortSignal): Promise<number> {
+	const periods: StalePeriod[] = await readings.nextStale(before, limit);
+	for (const period of periods) {
+		if (signal?.aborted) break;
+		await readings.keepRollUps(period, await rollUpsOf(readings, period));
+	}
+	return periods.length;
+}

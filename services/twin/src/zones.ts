@@ -1,0 +1,56 @@
+const DAY_MS = 24 * 3600_000;
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/** A stretch of time with one offset; `from` is included, `to` is not. Epoch ms. */
+export interface Stretch {
+	from: number;
+	to: number;
+	/** What to add to UTC for the time on the wall, in ms. */
+	offset: number;
+}
+
+/** What to add to UTC for the time on the wall in an IANA zone, in ms. */
+export function offsetAt(zone: string, at: number): number {
+	const second = Math.floor(at / 1000) * 1000;
+	const parts: Record<string, number> = {};
+	for (const { type, value } of formatterOf(zone).formatToParts(second)) parts[type] = Number(value);
+	return Date.UTC(parts.year!, parts.month! - 1, parts.day, parts.hour, parts.minute, parts.second) - second;
+}
+
+/** The stretches of one offset that a range is made of; the first and the last are cut to it. Two changes within a day would not be seen. */
+export function stretchesOf(zone: string, from: number, to: number): Stretch[] {
+	const stretches: Stretch[] = [];
+	let stretch: Stretch = { from, to, offset: offsetAt(zone, from) };
+	for (let at = from; at < to; at += DAY_MS) {
+		const next = Math.min(at + DAY_MS, to);
+		const offset = offsetAt(zone, next);
+		if (offset === stretch.offset) continue;
+		const change = changeIn(zone, at, next, offset);
+		stretches.push({ ...stretch, to: change });
+		stretch = { from: change, to, offset };
+	}
+	if (stretch.from < to) stretches.push(stretch);
+	return stretches;
+}
+
+/** The first moment of `offset`, which holds at `to` and not at `from`. */
+function changeIn(zone: string, from: number, to: number, offset: number): number {
+	let before = from;
+	let after = to;
+	while (after - before > 1) {
+		const middle = Math.floor((before + after) / 2);
+		if (offsetAt(zone, middle) === offset) after = middle;
+		else before = middle;
+	}
+	return after;
+}
+
+function formatterOf(zone: string): Intl.DateTimeFormat {
+	let formatter = formatters.get(zone);
+	if (!formatter) {
+		const numeric = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' } as const;
+		formatter = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', calendar: 'gregory', ...numeric });
+		formatters.set(zone, formatter);
+	}
+	return formatter;
+}
