@@ -45,7 +45,10 @@ export const NewSensorRequest = Type.Object({ sensorId: SensorId, roomId: PlaceI
 export const newSensorRequest = validator(NewSensorRequest);
 
 /** `POST /llm/ask` */
-export const AskRequest = Type.Object({ question: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S' }) });
+export const AskRequest = Type.Object({
+	question: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S' }),
+	conversationId: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'of your own, to go on with it; a new one begins without' })),
+});
 export const askRequest = validator(AskRequest);
 
 /** `subscribe` of a dashboard. */

@@ -6,6 +6,7 @@ export * from './bus-links.ts';
 export * from './http.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
+export * from './presence.ts';
 export * from './rate-limit.ts';
 export * from './request-metrics.ts';
 export * from './retained-table.ts';

@@ -1,10 +1,11 @@
 import type { RetainedBuilding } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
 import { answer, type Facts } from './answer.ts';
-import type { LatestOfRoom } from './knowledge.ts';
+import type { AnomalyDocument, LatestOfRoom } from './documents.ts';
 import { understand } from './question.ts';
 
 const NOW = 1_800_000_000_000;
+const MINUTE = 60_000;
 const building: RetainedBuilding = {
 	id: 'b1',
 	name: 'North',
@@ -62,16 +63,16 @@ describe('answers without a model', () => {
 	});
 
 	it('lists alerts with their citation', () => {
-		const anomalies = [
+		const anomalies: AnomalyDocument[] = [
 			{
 				id: 'a1',
-				building: 'b1',
-				room: 'lab',
+				buildingId: 'b1',
+				roomId: 'lab',
 				kind: 'occupancy',
 				state: 'open',
 				value: 12,
-				threshold: 10,
-				observed_at: NOW,
+				limit: 10,
+				observedAt: NOW,
 				message: 'Lab is too full',
 			},
 		];
@@ -80,5 +81,44 @@ describe('answers without a model', () => {
 			citations: [{ id: 'a1', kind: 'alert', label: 'Lab is too full' }],
 			grounded: true,
 		});
+	});
+
+	it.each<[question: string, from: LatestOfRoom[], expected: string, grounded: boolean]>([
+		[
+			'how many people are in the lab?',
+			[said('lab', 'peopleCount', 9, 3 * MINUTE)],
+			'9 people in Lab, which holds 10. Last heard 3 minutes ago.',
+			true,
+		],
+		[
+			'how many people are in the lab?',
+			[said('lab', 'peopleCount', 9, 12 * MINUTE)],
+			'9 people in Lab when last heard 12 minutes ago; how many are there now is not known.',
+			true,
+		],
+		[
+			'how many people are in the lab?',
+			[{ ...said('lab', 'peopleCount', 9, MINUTE), offlineAt: NOW - 1000 }],
+			'9 people in Lab when last heard 1 minute ago; how many are there now is not known. Its sensor is offline.',
+			true,
+		],
+		['how many people are in the lab?', [], 'How many people are in Lab is not known: no sensor has counted them there.', false],
+		[
+			'which is the warmest room?',
+			[{ ...said('lab', 'temperature', 21), unchangedSince: NOW - 13 * 60 * MINUTE }],
+			'Lab is the warmest: 21 °C. Its sensor has said the same for 13 hours and may be broken. (2 rooms without a current value were left out.)',
+			true,
+		],
+		[
+			'which is the warmest room?',
+			[said('lab', 'temperature', 21, 12 * MINUTE)],
+			'Nothing current is known about that: no sensor of your buildings measures it, or none was heard of lately. Last heard 12 minutes ago.',
+			false,
+		],
+		['qual è la stanza più calda?', [said('lab', 'temperature', 21, 2 * MINUTE)], 'Ultimo dato: 2 minuti fa.', true],
+	])('P8 speak a value with its freshness: %s', (question, latest, expected, grounded) => {
+		const told = ask(question, facts(latest));
+		expect(told.answer).toContain(expected);
+		expect(told.grounded).toBe(grounded);
 	});
 });

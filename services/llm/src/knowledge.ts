@@ -1,99 +1,89 @@
-import type { MetricKey, Reading, SensorValue } from '@crowdvision/contracts';
-import type { SqliteDatabase } from '@crowdvision/store';
-
-export const MIGRATIONS = [
-	`CREATE TABLE latest (
-		building TEXT NOT NULL, room TEXT NOT NULL, metric TEXT NOT NULL, sensor TEXT NOT NULL,
-		value REAL NOT NULL, observed_at INTEGER NOT NULL,
-		PRIMARY KEY (building, room, metric, sensor)
-	) WITHOUT ROWID;
-	CREATE TABLE anomalies (
-		id TEXT PRIMARY KEY, building TEXT NOT NULL, room TEXT, kind TEXT NOT NULL, state TEXT NOT NULL,
-		value REAL, threshold REAL, observed_at INTEGER NOT NULL, message TEXT NOT NULL
-	) WITHOUT ROWID;
-	CREATE INDEX anomalies_by_time ON anomalies (observed_at);`,
-];
-
-/** What one sensor of a room said last of one metric. */
-export interface LatestOfRoom extends SensorValue {
-	roomId: string;
-	metric: MetricKey;
-}
-
-export interface Anomaly {
-	id: string;
-	building: string;
-	room: string | null;
-	kind: string;
-	state: string;
-	value: number | null;
-	threshold: number | null;
-	observed_at: number;
-	message: string;
-}
+import type { Reading } from '@crowdvision/contracts';
+import { anew } from '@crowdvision/service-kit';
+import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { AnomalyDocument, CounterDocument, LatestOfRoom, RoomDocument } from './documents.ts';
 
 const MOST_ANOMALIES = 10_000;
+/** Of a room with more, those that were silent for longest are forgotten. */
+const MOST_SENSORS = 1000;
+const PAGE = 500;
 
 /** What the service knows by itself of the rooms: the latest values and the anomaly log. */
 export class Knowledge {
-	readonly #database: SqliteDatabase;
+	readonly #store: Store;
+	readonly #rooms: Collection<RoomDocument>;
+	readonly #anomalies: Collection<AnomalyDocument>;
+	readonly #counters: Collection<CounterDocument>;
 
-	constructor(database: SqliteDatabase) {
-		this.#database = database;
+	constructor(store: Store) {
+		this.#store = store;
+		this.#rooms = store.collection('rooms');
+		this.#anomalies = store.collection('anomalies');
+		this.#counters = store.collection('counters');
 	}
 
 	/** Takes readings in; an older one never replaces a newer one, so repetitions change nothing. */
 	async learn(readings: readonly Reading[]): Promise<void> {
-		const newest = new Map<string, Reading>();
-		for (const reading of readings) {
-			const key = `${reading.buildingId}/${reading.roomId}/${reading.metric}/${reading.sensorId}`;
-			const known = newest.get(key);
-			if (!known || reading.observedAt >= known.observedAt) newest.set(key, reading);
-		}
-		await this.#database.transaction([
-			{
-				sql: `INSERT INTO latest (building, room, metric, sensor, value, observed_at) VALUES (?, ?, ?, ?, ?, ?)
-					ON CONFLICT DO UPDATE SET value = excluded.value, observed_at = excluded.observed_at WHERE excluded.observed_at >= observed_at`,
-				many: [...newest.values()].map(({ buildingId, roomId, metric, sensorId, value, observedAt }) => [
-					buildingId,
-					roomId,
-					metric,
-					sensorId,
-					value,
-					Math.round(observedAt),
-				]),
-			},
-		]);
+		const byRoom = Map.groupBy(readings, ({ buildingId, roomId }) => `${buildingId}/${roomId}`);
+		await anew(async () => {
+			const known = new Map((await this.#rooms.getAll([...byRoom.keys()])).map((room) => [room.id, room]));
+			const writes = [...byRoom].map(([id, ofRoom]) => {
+				const room = known.get(id);
+				const document = learned(room, ofRoom);
+				return room ? this.#rooms.replace(room, document) : this.#rooms.insert(id, document);
+			});
+			await this.#store.commit(writes);
+		});
 	}
 
 	/** Keeps an alert's present state; the oldest beyond ten thousand are forgotten. */
-	async record(anomaly: Anomaly): Promise<void> {
-		const { id, building, room, kind, state, value, threshold, observed_at, message } = anomaly;
-		await this.#database.transaction([
-			{
-				sql: `INSERT INTO anomalies (id, building, room, kind, state, value, threshold, observed_at, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-					ON CONFLICT DO UPDATE SET state = excluded.state, value = excluded.value, message = excluded.message`,
-				params: [id, building, room, kind, state, value, threshold, observed_at, message],
-			},
-			{
-				sql: `DELETE FROM anomalies WHERE id IN (SELECT id FROM anomalies ORDER BY observed_at DESC LIMIT -1 OFFSET ${MOST_ANOMALIES})`,
-			},
-		]);
+	async record(anomaly: AnomalyDocument): Promise<void> {
+		await anew(async () => {
+			const known = await this.#anomalies.get(anomaly.id);
+			if (known) return this.#store.commit([this.#anomalies.replace(known, anomaly)]);
+			const counter = await this.#counters.get('anomalies');
+			const over = (counter?.value.count ?? 0) + 1 - MOST_ANOMALIES;
+			const oldest = over > 0 ? await this.#anomalies.find({ order: { by: 'observedAt' }, limit: over }) : [];
+			const count = { count: (counter?.value.count ?? 0) + 1 - oldest.length };
+			await this.#store.commit([
+				this.#anomalies.insert(anomaly.id, anomaly),
+				...oldest.map((one) => this.#anomalies.remove(one)),
+				counter ? this.#counters.replace(counter, count) : this.#counters.insert('anomalies', count),
+			]);
+		});
 	}
 
+	/** What the sensors of a building's rooms said last. */
 	async latest(buildingId: string): Promise<LatestOfRoom[]> {
-		return this.#database.all<LatestOfRoom>(
-			'SELECT room AS roomId, metric, sensor AS sensorId, value, observed_at AS observedAt FROM latest WHERE building = ? LIMIT 100000',
-			[buildingId],
-		);
+		const latest: LatestOfRoom[] = [];
+		for (let after = ''; ; ) {
+			const page = await this.#rooms.find({ where: { buildingId, roomId: { gt: after } }, order: { by: 'roomId' }, limit: PAGE });
+			for (const { value } of page) latest.push(...value.sensors.map((sensor) => ({ ...sensor, roomId: value.roomId })));
+			if (page.length < PAGE) return latest;
+			after = page.at(-1)!.value.roomId;
+		}
 	}
 
 	/** Newest first. */
-	async anomalies(buildingIds: readonly string[], limit: number): Promise<Anomaly[]> {
+	async anomalies(buildingIds: readonly string[], limit: number): Promise<AnomalyDocument[]> {
 		if (buildingIds.length === 0) return [];
-		const marks = buildingIds.map(() => '?').join(', ');
-		return this.#database.all<Anomaly>(`SELECT * FROM anomalies WHERE building IN (${marks}) ORDER BY observed_at DESC LIMIT ${limit}`, [
-			...buildingIds,
-		]);
+		const found = await this.#anomalies.find({ where: { buildingId: { in: buildingIds } }, order: { by: 'observedAt', descending: true }, limit });
+		return found.map(({ value }) => value);
 	}
+}
+
+/** A room with the newest of each sensor and metric. */
+function learned(known: Kept<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
+	const { buildingId, roomId } = readings[0]!;
+	const sensors = new Map(known?.value.sensors.map((sensor) => [`${sensor.metric} ${sensor.sensorId}`, sensor]));
+	for (const { metric, sensorId, value, observedAt } of readings) {
+		const key = `${metric} ${sensorId}`;
+		const before = sensors.get(key);
+		if (before && before.observedAt > observedAt) continue;
+		const unchangedSince = before?.value === value ? (before.unchangedSince ?? before.observedAt) : observedAt;
+		sensors.set(key, { metric, sensorId, value, observedAt, unchangedSince });
+	}
+	const newest = [...sensors.values()];
+	if (newest.length > MOST_SENSORS) newest.sort((a, b) => b.observedAt - a.observedAt).splice(MOST_SENSORS);
+	return { buildingId, roomId, sensors: newest };
 }

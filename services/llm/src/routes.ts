@@ -1,25 +1,67 @@
-import { validator } from '@crowdvision/contracts';
-import { type BuildingDirectory, callerOf, jsonBody, parseBody, Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
-import Type from 'typebox';
-import { answer } from './answer.ts';
+import { askRequest } from '@crowdvision/contracts';
+import {
+	type BuildingDirectory,
+	callerOf,
+	jsonBody,
+	type Presence,
+	parseBody,
+	type Request,
+	Router,
+	requireAccount,
+	type Tokens,
+} from '@crowdvision/service-kit';
+import { answer, buildingsOf } from './answer.ts';
+import type { Conversations } from './conversations.ts';
 import type { Knowledge } from './knowledge.ts';
 import { understand } from './question.ts';
 
-const askRequest = validator(Type.Object({ question: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S' }) }));
 const MOST_ANOMALIES = 20;
 
-/** `POST /ask {question}`: an answer over the caller's buildings only. */
-export function llmRoutes({ tokens, directory, knowledge }: { tokens: Tokens; directory: BuildingDirectory; knowledge: Knowledge }): Router {
+export interface LlmParts {
+	tokens: Tokens;
+	directory: BuildingDirectory;
+	knowledge: Knowledge;
+	presence: Presence;
+	conversations: Conversations;
+}
+
+/** `POST /ask {question}`: an answer over the caller's buildings only. `/conversations`: what the caller asked. */
+export function llmRoutes({ tokens, directory, knowledge, presence, conversations }: LlmParts): Router {
 	const router = Router();
-	router.post('/ask', requireAccount(tokens), jsonBody(), async (request, response) => {
-		const { question } = parseBody(askRequest, request.body);
-		const mine = directory.visibleTo(callerOf(request).memberships);
-		const buildings = await Promise.all(mine.map(async (building) => ({ building, latest: await knowledge.latest(building.id) })));
+	const account = requireAccount(tokens);
+	const visibleTo = (request: Request) => directory.visibleTo(callerOf(request).memberships);
+
+	router.post('/ask', account, jsonBody(), async (request, response) => {
+		const { question, conversationId } = parseBody(askRequest, request.body);
+		const { sub } = callerOf(request);
+		if (conversationId !== undefined) await conversations.require(sub, conversationId);
+		const mine = visibleTo(request);
+		const heard = async (buildingId: string) => (await knowledge.latest(buildingId)).map((one) => ({ ...one, ...presence.of(one.sensorId) }));
+		const buildings = await Promise.all(mine.map(async (building) => ({ building, latest: await heard(building.id) })));
 		const anomalies = await knowledge.anomalies(
 			mine.map(({ id }) => id),
 			MOST_ANOMALIES,
 		);
-		response.json(answer(understand(question), question, { buildings, anomalies, now: Date.now() }));
+		const now = Date.now();
+		const facts = { buildings, anomalies, now };
+		const told = answer(understand(question), question, facts);
+		const id = await conversations.add(sub, conversationId, { at: now, question, ...told, buildings: buildingsOf(told, facts) });
+		response.json({ ...told, conversationId: id });
+	});
+
+	router.get('/conversations', account, async (request, response) => {
+		const visible = new Set(visibleTo(request).map(({ id }) => id));
+		response.json({ conversations: await conversations.list(callerOf(request).sub, visible) });
+	});
+
+	router.delete('/conversations', account, async (request, response) => {
+		await conversations.removeAll(callerOf(request).sub);
+		response.status(204).end();
+	});
+
+	router.delete('/conversations/:id', account, async (request, response) => {
+		await conversations.remove(callerOf(request).sub, String(request.params.id));
+		response.status(204).end();
 	});
 	return router;
 }

@@ -1,16 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
-import { BuildingDirectory, BusLinks, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Sqlite, Stores } from '@crowdvision/store';
-import { Knowledge, MIGRATIONS } from './knowledge.ts';
+import { BuildingDirectory, BusLinks, Presence, type Service, type ServiceContext } from '@crowdvision/service-kit';
+import type { Stores } from '@crowdvision/store';
+import { Conversations } from './conversations.ts';
+import { LLM_STORE } from './documents.ts';
+import { Knowledge } from './knowledge.ts';
 import { followNotifications } from './on-notification.ts';
 import { followTelemetry } from './on-telemetry.ts';
 import { llmRoutes } from './routes.ts';
 
 export interface LlmContext extends ServiceContext {
 	bus: Bus;
-	store: Sqlite;
 	stores: Stores;
 }
 
@@ -18,26 +19,30 @@ export interface LlmContext extends ServiceContext {
  * Questions in plain language, answered from what was measured.
  *
  *   bus: telemetry (group llm) ─▶ latest values ──┐
- *   bus: notifications ─────────▶ anomaly log ────┼─▶ POST /ask: understand ─▶ answer with citations
+ *   bus: devices ───────────────▶ presence ───────┤
+ *   bus: notifications ─────────▶ anomaly log ────┼─▶ POST /ask: understand ─▶ answer with citations ─▶ conversations
  *   bus: registry:buildings ────▶ whose rooms ────┘
  */
-export async function createLlm({ bus, store, tokens, logger, dataDir }: LlmContext): Promise<Service> {
-	const database = await store.open(join(dataDir, 'llm.sqlite'), MIGRATIONS);
-	const knowledge = new Knowledge(database);
+export async function createLlm({ bus, stores, tokens, logger }: LlmContext): Promise<Service> {
+	const store = await stores.open('llm', LLM_STORE);
+	const knowledge = new Knowledge(store);
 	const directory = new BuildingDirectory(logger);
+	const presence = new Presence();
+	const member = `${hostname()}-${randomBytes(4).toString('hex')}`;
 	const links = new BusLinks(logger);
 	await links.open(
 		() => directory.follow(bus),
+		() => presence.follow(bus),
 		() => followNotifications(bus, knowledge, logger),
-		() => followTelemetry(bus, hostname(), knowledge),
+		() => followTelemetry(bus, member, knowledge),
 	);
 	return {
 		name: 'llm',
-		router: llmRoutes({ tokens, directory, knowledge }),
-		trouble: async () => links.trouble() ?? bus.trouble(),
+		router: llmRoutes({ tokens, directory, knowledge, presence, conversations: new Conversations(store) }),
+		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: async () => {
 			await links.close();
-			await database.close();
+			await store.close();
 		},
 	};
 }

@@ -1,6 +1,6 @@
 import type { Alert } from '@crowdvision/contracts';
 import { type BuildingDirectory, backOff, type Logger, pause } from '@crowdvision/service-kit';
-import type { Turns } from './turns.ts';
+import type { Turns } from '@crowdvision/store';
 import type { Watchman } from './watchman.ts';
 
 export interface ReviewParts {

@@ -1,6 +1,6 @@
 import type { Bus, BusEntry, Subscription } from '@crowdvision/bus';
 import { type Alert, CrowdVisionError, type Reading, reading, STREAMS } from '@crowdvision/contracts';
-import type { Turns } from './turns.ts';
+import type { Turns } from '@crowdvision/store';
 import type { Watchman } from './watchman.ts';
 
 export interface TelemetryConsumerParts {

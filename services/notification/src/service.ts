@@ -1,7 +1,7 @@
 import type { Bus } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
 import { BuildingDirectory, BusLinks, Counter, isAfter, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { Stores } from '@crowdvision/store';
+import { type Stores, Turns } from '@crowdvision/store';
 import { AlertBook } from './alert-book.ts';
 import { Alerts } from './alerts.ts';
 import { NOTIFICATION_STORE } from './documents.ts';
@@ -9,7 +9,6 @@ import { takeDuty } from './duty.ts';
 import { BuildingReviews } from './on-building.ts';
 import { Outbox } from './outbox.ts';
 import { notificationRoutes } from './routes.ts';
-import { Turns } from './turns.ts';
 import { Watchman } from './watchman.ts';
 
 export interface NotificationContext extends ServiceContext {
@@ -21,6 +20,9 @@ export interface NotificationOptions {
 	/** How long a limit must be exceeded before there is an alert, where the limit says nothing of it. Default 0. */
 	dwellMs?: number;
 }
+
+/** Batches, reviews and acknowledgements that wait for each other. */
+const MOST_WAITING = 1000;
 
 /**
  * Calls people when a limit is crossed: one alert per breach, one end to it. Every replica answers requests; one of them is on duty.
@@ -36,7 +38,7 @@ export async function createNotification(context: NotificationContext, { dwellMs
 	const store = await stores.open('notification', NOTIFICATION_STORE);
 	const book = new AlertBook(store);
 	const directory = new BuildingDirectory(logger);
-	const turns = new Turns();
+	const turns = new Turns(MOST_WAITING);
 	const outbox = new Outbox(bus, store, logger);
 	const watchman = new Watchman({ store, book, directory, dwellMs, after: (a, b) => isAfter(bus, a, b) });
 	const changes = new Counter({
