@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config';
 const HEAVY = ['test/**/*.test.ts', '**/*.{crash,damage,faults,soak,heavy}.test.ts', '**/{crash,damage,faults,soak,heavy}.test.ts'];
 const LIGHT_IN_TEST = ['test/imports.test.ts', 'test/support/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**', '**/data/**', '**/.cache/**'];
+/** Only `npm run test:compose` sets this: those tests need a Docker engine, which is the user's own. */
+if (!process.env.COMPOSE_PROJECT) NEVER.push('test/compose/**');
 
 const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000, teardownTimeout: 15_000 } as const;
 
