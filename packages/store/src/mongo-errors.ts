@@ -28,6 +28,8 @@ const NOT_NOW: Record<number, string> = {
 	13436: '',
 	14031: 'has no room left on its disk',
 };
+/** Those of them that no waiting mends. */
+const REFUSED_USER = [13, 18, 8000];
 const LABELS = ['RetryableWriteError', 'TransientTransactionError', 'UnknownTransactionCommitResult', 'ResumableChangeStreamError'];
 
 const AWAY = [
@@ -50,6 +52,10 @@ export function notNow(error: unknown): string | undefined {
 	}
 	return AWAY.some((kind) => error instanceof kind) ? 'cannot be reached' : undefined;
 }
+
+/** Why the server does not serve this user, after "MongoDB at <host>"; undefined where that is not the trouble. */
+export const refusedUser = (error: unknown): string | undefined =>
+	error instanceof mongo.MongoServerError && REFUSED_USER.includes(error.code as number) ? NOT_NOW[error.code as number] : undefined;
 
 /** What a caller of the store gets for an error of the driver. What is no trouble of the server stays as it is: a mistake of ours. */
 export function storeError(error: unknown): unknown {

@@ -2,7 +2,7 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import { backOff, pause, waitAtMost } from '@crowdvision/service-kit/back-off';
 import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
 import type { StoreLogger } from './logger.ts';
-import { hasLabel, notNow, storeError } from './mongo-errors.ts';
+import { hasLabel, notNow, refusedUser, storeError } from './mongo-errors.ts';
 import { ensureReplicaSet, withConnection } from './mongo-server.ts';
 import { addressOf, type MongoAddress } from './mongo-url.ts';
 
@@ -116,6 +116,8 @@ export class MongoLink implements MongoAccess {
 				await this.#connect();
 				return;
 			} catch (error) {
+				const refused = refusedUser(error);
+				if (refused) throw new Error(`MongoDB at ${hosts} ${refused}`);
 				const trouble = notNow(error) ?? (error instanceof CrowdVisionError ? 'has no primary' : undefined);
 				if (trouble === undefined) throw sayable(error);
 				const why = `MongoDB at ${hosts} ${trouble}`;
