@@ -14,11 +14,12 @@ import {
 	createServer,
 	express,
 	finishApp,
+	followTokens,
 	Lifecycle,
 	type Logger,
 	limitRequests,
 	listen,
-	loadSecret,
+	openTokens,
 	probeRoutes,
 	processMetrics,
 	Registry,
@@ -27,7 +28,6 @@ import {
 	readSettings,
 	requestMetrics,
 	runMain,
-	Tokens,
 } from '@crowdvision/service-kit';
 import { createSocket } from '@crowdvision/socket';
 import { openStores, startSqlite } from '@crowdvision/store';
@@ -53,7 +53,7 @@ await runMain(async () => {
 	lifecycle.exitOnSignals();
 	try {
 		mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-		const tokens = new Tokens(loadSecret(config.jwtSecret, config.dataDir));
+		const tokens = openTokens(settings);
 		const metrics = new Registry();
 		processMetrics(metrics);
 		const worker = startCommitWorker();
@@ -62,6 +62,8 @@ await runMain(async () => {
 		lifecycle.onStop('log', () => log.close());
 		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : await embeddedBus(log, config.dataDir, worker, lifecycle, logger);
 		lifecycle.onStop('bus', () => bus.close());
+		const links = await followTokens(tokens, bus, logger);
+		lifecycle.onStop('tokens', () => links.close());
 		forgetOtherMode(log, config.redisUrl !== undefined);
 		const store = startSqlite();
 		lifecycle.onStop('store', () => store.close());

@@ -84,6 +84,9 @@ export interface GatewayConfig {
 	dataDir: string;
 	redisUrl: string | undefined;
 	jwtSecret: string | undefined;
+	jwtSecretPrevious?: string | undefined;
+	/** Default: by secret. */
+	jwtSigning?: 'secret' | 'keypair';
 	logLevel: string;
 	/** Whose X-Forwarded-For is believed. */
 	trustProxy: string[];
@@ -118,6 +121,8 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		dataDir: settings.DATA_DIR,
 		redisUrl: settings.REDIS_URL ?? file.redis?.url,
 		jwtSecret: settings.JWT_SECRET,
+		...(settings.JWT_SECRET_PREVIOUS !== undefined && { jwtSecretPrevious: settings.JWT_SECRET_PREVIOUS }),
+		jwtSigning: settings.JWT_SIGNING,
 		logLevel: settings.LOG_LEVEL,
 		trustProxy: settings.TRUST_PROXY,
 		requestsPerMinute: settings.RATE_LIMIT,

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { RedisBus } from '@crowdvision/bus';
 import { startCommitWorker } from '@crowdvision/log';
 import {
@@ -7,10 +8,11 @@ import {
 	createLogger,
 	createServer,
 	finishApp,
+	followTokens,
 	Lifecycle,
 	limitRequests,
 	listen,
-	loadSecret,
+	openTokens,
 	probeRoutes,
 	processMetrics,
 	Registry,
@@ -18,7 +20,7 @@ import {
 	runMain,
 	SettingsError,
 	settleDown,
-	Tokens,
+	type Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
 import { createGateway, openTelemetryLog } from './gateway.ts';
@@ -34,7 +36,7 @@ async function run(config: GatewayConfig): Promise<void> {
 	const lifecycle = new Lifecycle(logger);
 	lifecycle.exitOnSignals();
 	try {
-		const tokens = new Tokens(loadSecret(config.jwtSecret, config.dataDir));
+		const tokens = tokensOf(config);
 		const metrics = new Registry();
 		processMetrics(metrics);
 		const worker = startCommitWorker();
@@ -42,7 +44,11 @@ async function run(config: GatewayConfig): Promise<void> {
 		const log = await openTelemetryLog(config, worker, logger);
 		lifecycle.onStop('log', () => log.close());
 		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : undefined;
-		if (bus) lifecycle.onStop('bus', () => bus.close());
+		if (bus) {
+			lifecycle.onStop('bus', () => bus.close());
+			const links = await followTokens(tokens, bus, logger, join(config.dataDir, 'gateway', 'signing-keys.json'));
+			lifecycle.onStop('tokens', () => links.close());
+		}
 		const gateway = await createGateway({ config, log, worker, bus, tokens, logger, metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
@@ -65,6 +71,10 @@ async function run(config: GatewayConfig): Promise<void> {
 	}
 }
 
+function tokensOf({ jwtSigning = 'secret', jwtSecret, jwtSecretPrevious, dataDir }: GatewayConfig): Tokens {
+	return openTokens({ JWT_SIGNING: jwtSigning, JWT_SECRET: jwtSecret, JWT_SECRET_PREVIOUS: jwtSecretPrevious, DATA_DIR: dataDir });
+}
+
 /** Makes a device token where there is no auth service at hand. */
 async function makeToken(config: GatewayConfig, options: string[]): Promise<void> {
 	const given = new Map<string, string>();
@@ -78,7 +88,9 @@ async function makeToken(config: GatewayConfig, options: string[]): Promise<void
 	mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
 	const building = given.get('--building');
 	const sensors = given.get('--sensors');
-	const token = await new Tokens(loadSecret(config.jwtSecret, config.dataDir)).signDevice({
+	if (config.jwtSigning === 'keypair')
+		throw new SettingsError('JWT_SIGNING is keypair: only auth makes device tokens (POST /auth/domains/{name}/devices)');
+	const token = await tokensOf(config).signDevice({
 		id,
 		domainName: given.get('--domain') ?? 'local',
 		...(building === undefined ? {} : { buildingId: building }),

@@ -6,7 +6,8 @@ import { createLogger, type Logger } from './logger.ts';
 import { limitRequests } from './rate-limit.ts';
 import { processMetrics, requestMetrics } from './request-metrics.ts';
 import { COMMON_SETTINGS, readSettings, SettingsError } from './settings.ts';
-import { loadSecret, Tokens } from './tokens.ts';
+import { openTokens } from './token-setup.ts';
+import type { Tokens } from './tokens.ts';
 
 /** What a service is, once built: routes without its prefix (Caddy strips it), a readiness, a stop. */
 export interface Service {
@@ -60,7 +61,7 @@ export async function runService(
 	lifecycle.exitOnSignals();
 	const metrics = new Registry();
 	processMetrics(metrics);
-	const tokens = new Tokens(loadSecret(settings.JWT_SECRET, settings.DATA_DIR));
+	const tokens = openTokens(settings);
 	try {
 		const service = await build({ logger, tokens, metrics, dataDir: settings.DATA_DIR }, settings, lifecycle);
 		lifecycle.onStop(name, () => service.stop());

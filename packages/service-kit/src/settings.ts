@@ -151,6 +151,15 @@ export const COMMON_SETTINGS = {
 		secret: true,
 		inFile: true,
 	},
+	JWT_SECRET_PREVIOUS: {
+		...text('the shared secret of before, which still verifies while JWT_SECRET is being changed', undefined, 'at least 32 characters', /^.{32,}$/s),
+		secret: true,
+		inFile: true,
+	},
+	JWT_SIGNING: choice('secret: tokens are signed and verified by JWT_SECRET; keypair: signed by auth alone, verified by its public keys', 'secret', [
+		'secret',
+		'keypair',
+	]),
 	TRUST_PROXY: proxies('whose X-Forwarded-For is believed: the proxies in front and nobody else, or a client could pass for another', 'loopback'),
 	RATE_LIMIT: integer('requests a minute that one client address may make to one process; 0 sets no limit', '12000', 0, 10_000_000),
 	LOG_LEVEL: choice('how much to log', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),

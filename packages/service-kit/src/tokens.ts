@@ -1,6 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
 import {
 	type AccountClaims,
 	accountClaims,
@@ -8,133 +6,152 @@ import {
 	type DeviceClaims,
 	deviceClaims,
 	type Membership,
-	ROLES,
-	type Role,
-	weightIn,
+	type Validator,
 } from '@crowdvision/contracts';
-import { jwtVerify, SignJWT } from 'jose';
-import type { Request, RequestHandler } from './http.ts';
+import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
+import { SharedSecret, type TokenKey, type TokenSigner, type VerificationKeys } from './token-keys.ts';
+import { TokenRevocations } from './token-revocations.ts';
+import { VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'crowdvision';
-const ACCOUNTS = 'account';
-const DEVICES = 'device';
 export const ACCOUNT_SECONDS = 3 * 3600;
-const DEVICE_SECONDS = 5 * 365 * 24 * 3600;
+export const DEVICE_SECONDS = 5 * 365 * 24 * 3600;
+/** A token may seem to be from the future by this much: no two clocks agree. */
+const SKEW_SECONDS = 60;
+/** A clock that says less was not set yet (a Pi without a battery boots in the past): it cannot tell what is of the future. */
+const CLOCK_IS_SET_FROM = Date.UTC(2025, 0, 1) / 1000;
 
-/** The cookie a browser session is kept in. */
-export const SESSION_COOKIE = 'crowdvision_session';
+interface Claims {
+	sub: string;
+	exp: number;
+	iat: number;
+	jti: string;
+}
 
-/** Signs and verifies tokens locally, with the shared secret (HS256). An account's token is never a device's, nor the reverse. */
+/** One of the two kinds of tokens. A token of one is never taken for one of the other: the audience says which it is. */
+class TokenKind<T extends Claims> {
+	readonly audience: string;
+	readonly seconds: number;
+	readonly claims: Validator<T>;
+	readonly verified = new VerifiedTokens<T>();
+
+	constructor(audience: string, seconds: number, claims: Validator<T>) {
+		this.audience = audience;
+		this.seconds = seconds;
+		this.claims = claims;
+	}
+}
+
+/** Signs and verifies tokens (JWT, RFC 7519) in this process, without asking anybody. */
 export class Tokens {
-	readonly #key: Uint8Array;
+	readonly keys: VerificationKeys;
+	readonly revocations = new TokenRevocations();
+	readonly #accounts = new TokenKind<AccountClaims>('account', ACCOUNT_SECONDS, accountClaims);
+	readonly #devices = new TokenKind<DeviceClaims>('device', DEVICE_SECONDS, deviceClaims);
+	#signer: TokenSigner | undefined;
 
-	constructor(secret: string) {
-		this.#key = new TextEncoder().encode(secret);
+	/** With a shared secret, or with keys that others sign with. */
+	constructor(keys: string | VerificationKeys) {
+		this.keys = typeof keys === 'string' ? new SharedSecret(keys) : keys;
+		if (this.keys instanceof SharedSecret) this.#signer = this.keys;
 	}
 
-	/** A token for an account, good for three hours. */
-	signAccount(account: { id: string; name: string; memberships: Membership[] }): Promise<string> {
-		return this.#sign({ name: account.name, memberships: account.memberships }, account.id, ACCOUNTS, ACCOUNT_SECONDS);
+	/** From now on signs with what `signer` gives; for the one process that has private keys. */
+	signWith(signer: TokenSigner): void {
+		this.#signer = signer;
 	}
 
-	/** A token for a device, good for five years. */
-	signDevice(device: { id: string; domainName: string; sensorIds?: string[]; buildingId?: string }): Promise<string> {
+	/** A token for an account, good for three hours. `issuedAfter` (epoch seconds): later than this, even where the clock has not got there yet. */
+	async signAccount(account: { id: string; name: string; memberships: readonly Membership[] }, issuedAfter?: number): Promise<string> {
+		const payload = { name: account.name, memberships: account.memberships };
+		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter);
+	}
+
+	/** A token for a device, good for five years. `issuedAfter` as for accounts. */
+	async signDevice(
+		device: { id: string; domainName: string; sensorIds?: readonly string[]; buildingId?: string },
+		issuedAfter?: number,
+	): Promise<string> {
 		const { id, ...scope } = device;
-		return this.#sign(scope, `device:${id}`, DEVICES, DEVICE_SECONDS);
+		return this.#sign(scope, `device:${id}`, 'device', this.#devices, issuedAfter);
 	}
 
-	/** @throws CrowdVisionError `unauthenticated` */
-	async verifyAccount(token: string): Promise<AccountClaims> {
-		const claims = await this.#verify(token, ACCOUNTS);
-		if (!accountClaims.check(claims)) throw new CrowdVisionError('unauthenticated', "The token is not an account's");
+	/** `evenIfRevoked`: for who looks at revocations itself. @throws CrowdVisionError `unauthenticated` */
+	async verifyAccount(token: string, { evenIfRevoked = false } = {}): Promise<AccountClaims> {
+		const claims = await this.#verify(token, this.#accounts);
+		if (!evenIfRevoked && this.revocations.isRevoked(claims)) throw new CrowdVisionError('unauthenticated', 'The session was ended: sign in again');
 		return claims;
 	}
 
-	/** @throws CrowdVisionError `unauthenticated` */
-	async verifyDevice(token: string): Promise<DeviceClaims> {
-		const claims = await this.#verify(token, DEVICES);
-		if (!deviceClaims.check(claims)) throw new CrowdVisionError('unauthenticated', "The token is not a device's");
-		return claims;
+	/** Whether a device's token was revoked is for the gateway to know. @throws CrowdVisionError `unauthenticated` */
+	verifyDevice(token: string): Promise<DeviceClaims> {
+		return this.#verify(token, this.#devices);
 	}
 
-	#sign(payload: Record<string, unknown>, subject: string, audience: string, seconds: number): Promise<string> {
+	async #sign(
+		payload: Record<string, unknown>,
+		subject: string,
+		use: 'account' | 'device',
+		{ audience, seconds }: { audience: string; seconds: number },
+		issuedAfter = 0,
+	): Promise<string> {
+		if (!this.#signer) throw new CrowdVisionError('unavailable', 'Tokens are signed by key pair here, and only auth has the private keys');
+		const { alg, kid, key } = await this.#signer.keyFor(use);
+		const issuedAt = Math.max(Math.floor(Date.now() / 1000), issuedAfter + 1);
 		return new SignJWT(payload)
-			.setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+			.setProtectedHeader({ alg, typ: 'JWT', ...(kid !== undefined && { kid }) })
 			.setSubject(subject)
 			.setIssuer(ISSUER)
 			.setAudience(audience)
-			.setIssuedAt()
+			.setIssuedAt(issuedAt)
 			.setJti(randomUUID())
-			.setExpirationTime(`${seconds}s`)
-			.sign(this.#key);
+			.setExpirationTime(issuedAt + seconds)
+			.sign(key);
 	}
 
-	async #verify(token: string, audience: string): Promise<unknown> {
-		try {
-			const { payload } = await jwtVerify(token, this.#key, { algorithms: ['HS256'], issuer: ISSUER, audience });
-			return payload;
-		} catch (error) {
-			const expired = (error as { code?: string }).code === 'ERR_JWT_EXPIRED';
-			throw new CrowdVisionError('unauthenticated', expired ? 'The token has expired' : 'The token is not valid here');
+	async #verify<T extends Claims>(token: string, kind: TokenKind<T>): Promise<T> {
+		const known = kind.verified.get(token);
+		if (known) {
+			if (known.claims.exp * 1000 > Date.now() && this.keys.holds(known.key)) return known.claims;
+			kind.verified.delete(token);
 		}
+		const { payload, key } = await this.#verifySignature(token, kind.audience);
+		if (!kind.claims.check(payload)) throw new CrowdVisionError('unauthenticated', `The token is not of the kind ${kind.audience}`);
+		if (isOfTheFuture(payload.iat)) throw new CrowdVisionError('unauthenticated', 'The token is not valid yet');
+		kind.verified.add(token, frozen(payload), key);
+		return payload;
+	}
+
+	/** Only the keys we hold count: `jwk`, `jku`, `x5u` and `x5c` of the header are never looked at, and an unknown `crit` is refused by jose. */
+	async #verifySignature(token: string, audience: string): Promise<{ payload: unknown; key: TokenKey }> {
+		let refusal: unknown;
+		try {
+			for (const key of await this.keys.candidates(decodeProtectedHeader(token))) {
+				try {
+					const { payload } = await jwtVerify(token, key.key, { algorithms: [key.alg], issuer: ISSUER, audience });
+					return { payload, key };
+				} catch (error) {
+					refusal = error;
+					if (codeOf(error) !== 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') break;
+				}
+			}
+		} catch (error) {
+			if (error instanceof CrowdVisionError) throw error;
+			refusal = error;
+		}
+		throw new CrowdVisionError('unauthenticated', codeOf(refusal) === 'ERR_JWT_EXPIRED' ? 'The token has expired' : 'The token is not valid here');
 	}
 }
 
-/** The secret of the environment, or the one kept in `dataDir` (mode 0600), made at the first start. */
-export function loadSecret(fromEnvironment: string | undefined, dataDir: string): string {
-	if (fromEnvironment) return fromEnvironment;
-	const path = join(dataDir, 'jwt-secret');
-	try {
-		const kept = readFileSync(path, 'utf8').trim();
-		if (kept.length >= 32) return kept;
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-	}
-	mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-	const secret = randomBytes(48).toString('base64url');
-	writeFileSync(path, `${secret}\n`, { mode: 0o600, flush: true });
-	chmodSync(path, 0o600);
-	return secret;
+const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;
+
+function isOfTheFuture(issuedAt: number): boolean {
+	const now = Date.now() / 1000;
+	return now >= CLOCK_IS_SET_FROM && issuedAt > now + SKEW_SECONDS;
 }
 
-/** The token of `Authorization: Bearer …`, or undefined. */
-export function bearerToken(request: { headers: { authorization?: string | undefined } }): string | undefined {
-	return /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-}
-
-/** The token of a browser's session cookie, or undefined. */
-export function sessionToken(request: { headers: { cookie?: string | undefined } }): string | undefined {
-	for (const part of (request.headers.cookie ?? '').split(';')) {
-		const [name, value] = part.trim().split('=', 2);
-		if (name === SESSION_COOKIE) return value;
-	}
-	return undefined;
-}
-
-const callers = new WeakMap<Request, AccountClaims>();
-
-/** Lets only accounts through; the claims are then `callerOf(request)`. Bearer first, else the session cookie (same-site only). */
-export function requireAccount(tokens: Tokens): RequestHandler {
-	return async (request, _response, next) => {
-		const token = bearerToken(request) ?? sessionToken(request);
-		if (!token) throw new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
-		callers.set(request, await tokens.verifyAccount(token));
-		next();
-	};
-}
-
-/** The account behind a request that passed `requireAccount`. */
-export function callerOf(request: Request): AccountClaims {
-	const claims = callers.get(request);
-	if (!claims) throw new Error('callerOf needs requireAccount before it');
-	return claims;
-}
-
-/**
- * @throws CrowdVisionError `not_found` for somebody who may not even know of the thing, `forbidden` for a member of too little weight.
- */
-export function requireRole(claims: Pick<AccountClaims, 'memberships'>, domainNames: readonly string[], role: Role, what: string): void {
-	const weight = weightIn(claims.memberships, domainNames);
-	if (weight === 0) throw new CrowdVisionError('not_found', `There is no ${what}`);
-	if (weight < ROLES[role]) throw new CrowdVisionError('forbidden', `This needs the role ${role} or a higher one`);
+/** Several requests are given the same claims: none of them may change them for the others. */
+function frozen<T extends object>(claims: T): T {
+	for (const value of Object.values(claims)) if (Array.isArray(value)) for (const item of Object.freeze(value)) Object.freeze(item);
+	return Object.freeze(claims);
 }

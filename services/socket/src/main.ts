@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { RedisBus } from '@crowdvision/bus';
-import { requireRedis, runMain, runService } from '@crowdvision/service-kit';
+import { followTokens, requireRedis, runMain, runService } from '@crowdvision/service-kit';
 import proxyAddress from 'proxy-addr';
 import { createSocket } from './service.ts';
 
@@ -9,6 +9,8 @@ await runMain(() =>
 		const redisUrl = requireRedis(settings);
 		const bus = new RedisBus({ url: redisUrl, logger: context.logger });
 		lifecycle.onStop('bus', () => bus.close());
+		const links = await followTokens(context.tokens, bus, context.logger);
+		lifecycle.onStop('tokens', () => links.close());
 		const trusted = proxyAddress.compile([...settings.TRUST_PROXY]);
 		const addressOf = (request: IncomingMessage) => proxyAddress(request, trusted);
 		return createSocket({ ...context, bus }, { ownsServer: true, replicasUrl: redisUrl, addressOf });

@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The JWT secret of the environment, or the one kept in `dataDir`. */
+export function loadSecret(fromEnvironment: string | undefined, dataDir: string): string {
+	return fromEnvironment ?? keptSecret(dataDir, 'jwt-secret');
+}
+
+/** The secret in this file of `dataDir` (mode 0600), made at the first start: 64 random characters. */
+export function keptSecret(dataDir: string, name: string): string {
+	const path = join(dataDir, name);
+	try {
+		const kept = readFileSync(path, 'utf8').trim();
+		if (kept.length >= 32) return kept;
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+	}
+	mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+	const secret = randomBytes(48).toString('base64url');
+	writeFileSync(path, `${secret}\n`, { mode: 0o600, flush: true });
+	chmodSync(path, 0o600);
+	return secret;
+}
