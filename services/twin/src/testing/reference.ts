@@ -1,0 +1,44 @@
+import { freshMs, type MetricKey, roomValue } from '@crowdvision/contracts';
+import type { Sample } from '@crowdvision/store';
+import type { Aggregate } from '../history-query.ts';
+import type { Window } from '../step-function.ts';
+
+/**
+ * What history must say of one room and one stretch of time, found the slow way: between any two moments at which something may change, the live
+ * view is asked in the middle.
+ */
+export function referenceValue(
+	metric: MetricKey,
+	samples: readonly Sample[],
+	{ start, end }: Window,
+	aggregate: Aggregate,
+): { value: number | null; knownMs: number } {
+	const hold = freshMs(metric);
+	const moments = new Set([start, end]);
+	for (const { observedAt } of samples) for (const at of [observedAt, observedAt + hold]) if (at > start && at < end) moments.add(at);
+	const edges = [...moments].sort((a, b) => a - b);
+	const pieces: { ms: number; value: number }[] = [];
+	for (const [n, from] of edges.slice(0, -1).entries()) {
+		const to = edges[n + 1]!;
+		const middle = (from + to) / 2;
+		const said = new Map<string, Sample>();
+		for (const sample of samples) if (sample.observedAt <= middle) said.set(sample.sensorId, sample);
+		const now = roomValue(metric, [...said.values()], middle);
+		if (now && !now.stale) pieces.push({ ms: to - from, value: now.value });
+	}
+	const knownMs = pieces.reduce((total, { ms }) => total + ms, 0);
+	const values = pieces.map(({ value }) => value);
+	if (aggregate === 'count') return { value: samples.filter(({ observedAt }) => observedAt >= start && observedAt < end).length, knownMs };
+	if (pieces.length === 0) return { value: null, knownMs };
+	switch (aggregate) {
+		case 'avg':
+		case 'sum':
+			return { value: pieces.reduce((total, { ms, value }) => total + ms * value, 0) / knownMs, knownMs };
+		case 'min':
+			return { value: Math.min(...values), knownMs };
+		case 'max':
+			return { value: Math.max(...values), knownMs };
+		case 'last':
+			return { value: values.at(-1)!, knownMs };
+	}
+}
