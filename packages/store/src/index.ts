@@ -1,3 +1,4 @@
+export * from './lease.ts';
 export type { StoreLogger } from './logger.ts';
 export * from './sqlite.ts';
 export type { SqlValue, Statement, StatementOutcome } from './sqlite-protocol.ts';
