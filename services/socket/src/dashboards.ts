@@ -30,6 +30,8 @@ export interface DashboardsParts {
 	limits: Limits;
 	/** The claims of an account's token; rejects with `unauthenticated`. */
 	verify: (token: string) => Promise<AccountClaims>;
+	/** Whether a session was ended before its time. */
+	isRevoked: (claims: AccountClaims) => boolean;
 	onSuperseded: (reason: 'slow' | 'cursor_expired') => void;
 	logger: Logger;
 	/** The reason for a person while the stream is not followed yet. */
@@ -109,6 +111,11 @@ export class Dashboards implements FeedListener {
 		for (const dashboard of this.#dashboards) {
 			if (mayHear(dashboard.claims.memberships) && !dashboard.cutIfHopeless(this.#parts.limits.stalledMs)) send(dashboard.socket);
 		}
+	}
+
+	/** Disconnects the dashboards of an account whose sessions were ended. */
+	endRevoked(accountId: string): void {
+		for (const { claims, socket } of this.#dashboards) if (claims.sub === accountId && this.#parts.isRevoked(claims)) socket.disconnect(true);
 	}
 
 	close(): void {

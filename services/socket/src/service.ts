@@ -1,7 +1,7 @@
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Bus } from '@crowdvision/bus';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { type AccountClaims, CrowdVisionError } from '@crowdvision/contracts';
 import { BuildingDirectory, BusLinks, pause, Router, type Service, type ServiceContext } from '@crowdvision/service-kit';
 import { Server } from 'socket.io';
 import { authenticate } from './authenticate.ts';
@@ -67,7 +67,9 @@ export async function createSocket({ bus, tokens, metrics, logger }: SocketConte
 	const links = new BusLinks(logger);
 	const feed = new Feed({ bus, recent, everyMs, ...measured });
 	const onSuperseded = (reason: string) => measured.superseded.inc({ reason });
-	const dashboards = new Dashboards({ io, bus, feed, directory, limits, verify, onSuperseded, logger, trouble: () => links.trouble() });
+	const isRevoked = (claims: AccountClaims) => tokens.revocations.isRevoked(claims);
+	const dashboards = new Dashboards({ io, bus, feed, directory, limits, verify, isRevoked, onSuperseded, logger, trouble: () => links.trouble() });
+	tokens.revocations.onRevoked((accountId) => dashboards.endRevoked(accountId));
 	const listener: FeedListener = {
 		onReadings: (buildingId, readings) => {
 			places.learn(readings);
