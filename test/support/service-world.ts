@@ -20,6 +20,7 @@ import {
 	Tokens,
 } from '@crowdvision/service-kit';
 import { openStores, type Sqlite, type Stores, startSqlite } from '@crowdvision/store';
+import { checkAnswer } from './api-check.ts';
 
 /** What a service needs to run: the embedded bus on a durable log, SQLite, tokens, and a folder. */
 export interface ServiceParts extends ServiceContext {
@@ -162,7 +163,10 @@ async function serve(service: Service, { logger, metrics }: ServiceParts): Promi
 			});
 			const text = await response.text();
 			const isJson = response.headers.get('content-type')?.includes('json');
-			return { status: response.status, headers: response.headers, body: (isJson ? JSON.parse(text) : text || undefined) as T };
+			const answered = (isJson ? JSON.parse(text) : text || undefined) as T;
+			// A probe's text is not of the API.
+			if (isJson || text === '') checkAnswer(method, `/${service.name}${path}`, response.status, answered);
+			return { status: response.status, headers: response.headers, body: answered };
 		},
 		close: async () => {
 			await service.stop();
