@@ -7,6 +7,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { dashboards } from './dashboards.ts';
 import { LOAD_CORE, machine, pin } from './machine.ts';
 import { type Load, type Measurement, measure } from './measure.ts';
 import { flatness, table } from './report.ts';
@@ -91,19 +92,25 @@ const SCENARIOS: Record<string, Scenario> = {
 	},
 };
 
-const scenarios = chosen('only', Object.keys(SCENARIOS));
+/** Measured by itself: what counts is the way to the browser, not the rate. */
+const DASHBOARDS = 'dashboards';
+const DASHBOARD_SECONDS = 15;
+const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS]);
 const systems = chosen('systems', Object.keys(SYSTEMS) as SystemName[]);
 const results: Record<string, Record<string, Measurement[]>> = {};
 const progress = (text: string) => process.stderr.write(text);
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 const where = machine();
+// First: its processes are to have both cores, and whatever this one starts once it is pinned has one.
+if (scenarios.includes(DASHBOARDS)) print(`${await dashboards(DASHBOARD_SECONDS)}\n`);
 pin(process.pid, LOAD_CORE);
 print(
 	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
 );
 
 for (const name of scenarios) {
+	if (name === DASHBOARDS) continue;
 	const { title, load, rounds: times, systems: all } = SCENARIOS[name]!;
 	const taking = all.filter((system) => systems.includes(system));
 	const measured: Record<string, Measurement[]> = Object.fromEntries(taking.map((system) => [system, []]));

@@ -1,0 +1,71 @@
+import { type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import { Tokens } from '@crowdvision/service-kit';
+import { Redis } from 'ioredis';
+import { connectDashboard, type Dashboard } from '../services/socket/src/testing/dashboard.ts';
+import { startSocketProcess } from '../services/socket/src/testing/socket-process.ts';
+import { startFeeder } from '../test/faults/feeder.ts';
+import { FAULT_SECRET, prepareGateway } from '../test/faults/gateway-process.ts';
+import { startRedis } from '../test/support/redis-server.ts';
+import { waitFor } from '../test/support/wait.ts';
+
+const DASHBOARDS = 100;
+const PER_SECOND = 200;
+const BOUND_MS = 250;
+const BUILDING: RetainedBuilding = { id: 'works', name: 'Works', domains: ['works'], rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }] };
+
+/**
+ * From the receipt of a reading at the gateway to each of 100 browsers' sockets, at 200 readings/s: gateway, Redis and socket service as
+ * processes; the browsers are Socket.IO clients in this one, so their own work counts against the service.
+ */
+export async function dashboards(seconds: number): Promise<string> {
+	const ends: (() => unknown)[] = [];
+	try {
+		const redis = await startRedis();
+		ends.push(() => redis.stop());
+		const gateway = await prepareGateway({ env: { REDIS_URL: redis.url } });
+		ends.push(() => gateway.close());
+		await gateway.start();
+		const client = new Redis(redis.url);
+		await client.hset(TABLES.buildings, BUILDING.id, JSON.stringify(BUILDING));
+		client.disconnect();
+		const socket = await startSocketProcess({ redisUrl: redis.url, secret: FAULT_SECRET });
+		ends.push(() => socket.close());
+
+		const token = await new Tokens(FAULT_SECRET).signAccount({
+			id: 'ada',
+			name: 'Ada',
+			memberships: [{ domainName: 'works', role: 'standard_customer' }],
+		});
+		const delays: number[] = [];
+		let measuring = false;
+		const all: Dashboard[] = [];
+		for (let n = 0; n < DASHBOARDS; n++) {
+			const dashboard = await connectDashboard(socket.url, token);
+			ends.push(() => dashboard.close());
+			dashboard.socket.on('telemetry', (readings) => {
+				const now = Date.now();
+				if (measuring) for (const { receivedAt } of readings) delays.push(now - receivedAt);
+			});
+			await dashboard.subscribe(BUILDING.id);
+			all.push(dashboard);
+		}
+		const feeder = await startFeeder(gateway, BUILDING.id, PER_SECOND);
+		ends.push(() => feeder.stop());
+		await waitFor('live views', () => all.every(({ readings }) => readings.length > PER_SECOND));
+		measuring = true;
+		await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+		measuring = false;
+		await feeder.stop();
+		await waitFor('everything', () => all.every((dashboard) => dashboard.readings.length === feeder.told));
+		delays.sort((a, b) => a - b);
+		const quantile = (share: number) => delays[Math.min(delays.length - 1, Math.floor(delays.length * share))]!;
+		const p99 = quantile(0.99);
+		return [
+			`Accepted reading to the browser's socket, ${PER_SECOND} readings/s, ${DASHBOARDS} dashboards, ${seconds} s: `,
+			`p50 ${quantile(0.5)} ms, p99 ${p99} ms, most ${delays.at(-1)} ms (bound: p99 ${BOUND_MS} ms, ${p99 <= BOUND_MS ? 'kept' : 'BROKEN'}); `,
+			`${delays.length} deliveries, none missing`,
+		].join('');
+	} finally {
+		for (const end of ends.reverse()) await end();
+	}
+}
