@@ -17,6 +17,10 @@ const SERVICES = Object.keys(REPLICAS) as ServiceName[];
 const WITH_DATABASE: readonly ServiceName[] = ['auth', 'twin', 'notification', 'llm'];
 const SECRET = 'a secret for tests only, of more than 32 characters';
 
+interface Stoppable {
+	stop(): Promise<unknown>;
+}
+
 /** One process, through all its lives on the same port and folder. */
 export interface Part {
 	/** As `socket-2`, `twin-mongod`, `redis`. */
@@ -30,6 +34,7 @@ export interface Part {
 	killAndRestart(): Promise<void>;
 	/** What its present life has printed. */
 	said(): string;
+	/** Ends it for good, by force. */
 	stop(): Promise<void>;
 }
 
@@ -46,6 +51,7 @@ export interface Topology {
 	/** Our own programs: the services and the gateway. */
 	readonly programs: readonly Part[];
 	readonly redisUrl: string;
+	readonly redisPort: number;
 	readonly tokens: Tokens;
 	/** Resolves when every program reaches all it depends on. */
 	ready(timeoutMs?: number): Promise<void>;
@@ -59,19 +65,25 @@ export interface Topology {
  */
 export async function startTopology(): Promise<Topology> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-topology-'));
-	const undo: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true, maxRetries: 5 })];
+	const open = { programs: [] as Stoppable[], servers: [] as Stoppable[] };
 	const stop = async () => {
-		for (const undone of undo.splice(0).reverse()) await undone();
+		await Promise.all(open.programs.splice(0).map((program) => program.stop()));
+		await Promise.all(open.servers.splice(0).map((server) => server.stop()));
+		await rm(dir, { recursive: true, force: true, maxRetries: 5 });
 	};
-	const opened = <T extends { stop(): Promise<unknown> }>(part: T): T => {
-		undo.push(() => part.stop());
-		return part;
+	const server = <T extends Stoppable>(started: T): T => {
+		open.servers.push(started);
+		return started;
+	};
+	const program = <T extends Stoppable>(started: T): T => {
+		open.programs.push(started);
+		return started;
 	};
 	try {
-		const lines = await openLines(dir, undo);
+		const lines = { sensors: server(await openLine(dir, 'sensors')), visitor: server(await openLine(dir, 'try')) };
 		const [redis, ...databases] = await all([
-			startRedis({ appendonly: 'everysec' }).then(opened),
-			...WITH_DATABASE.map((name) => startMongod({ replicaSet: name }).then(opened)),
+			startRedis({ appendonly: 'everysec' }).then(server),
+			...WITH_DATABASE.map((name) => startMongod({ replicaSet: name }).then(server)),
 		]);
 		const mongods = new Map(WITH_DATABASE.map((name, index) => [name, databases[index]!]));
 		const environment = { REDIS_URL: redis.url, JWT_SECRET: SECRET, LOG_LEVEL: 'warn', NODE_COMPILE_CACHE: join(dir, 'compiled') };
@@ -83,7 +95,7 @@ export async function startTopology(): Promise<Topology> {
 					return startProgram(REPLICAS[service] === 1 ? service : `${service}-${index + 1}`, `services/${service}/src/main.ts`, dir, {
 						env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}` }) },
 						mayCall: [redis.port, ...(mongod ? [mongod.port] : [])],
-					}).then((part) => ({ ...opened(part), service }));
+					}).then((part) => Object.assign(program(part), { service }));
 				}),
 			),
 		);
@@ -91,7 +103,7 @@ export async function startTopology(): Promise<Topology> {
 		const config = join(dir, 'gateway.yaml');
 		const serial = [lines.sensors.b, lines.visitor.b].map((path) => ({ path }));
 		await writeFile(config, JSON.stringify({ gatewayId: 'gateway', sources: { serial } }));
-		const gateway = opened(
+		const gateway = program(
 			await startProgram('gateway', 'edge-gateway/src/main.ts', dir, {
 				env: { ...environment, MQTT_PORT: `${mqttPort}`, GATEWAY_CONFIG: config },
 				mayCall: [redis.port],
@@ -105,7 +117,7 @@ export async function startTopology(): Promise<Topology> {
 				.map(({ port }) => `127.0.0.1:${port}`)
 				.join(' '),
 		]);
-		const caddy = opened(await startCaddy({ ...Object.fromEntries(upstreams), GATEWAY_UPSTREAM: `127.0.0.1:${gateway.port}` }));
+		const caddy = server(await startCaddy({ ...Object.fromEntries(upstreams), GATEWAY_UPSTREAM: `127.0.0.1:${gateway.port}` }));
 		const programs = [...services, gateway];
 		const topology: Topology = {
 			http: caddy.url,
@@ -121,6 +133,7 @@ export async function startTopology(): Promise<Topology> {
 				caddyPart(caddy),
 			],
 			redisUrl: redis.url,
+			redisPort: redis.port,
 			tokens: new Tokens(SECRET),
 			ready: async (timeoutMs = 30_000) => void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
 			stop,
@@ -139,13 +152,9 @@ async function all<T extends readonly unknown[]>(starting: readonly [...{ [K in 
 	return Promise.all(starting) as unknown as Promise<T>;
 }
 
-async function openLines(dir: string, undo: (() => Promise<unknown>)[]): Promise<{ sensors: NullModem; visitor: NullModem }> {
-	const open = async (name: string) => {
-		const line = await createNullModem({ dir: join(dir, 'serial'), names: [name, `gateway-${name}`] });
-		undo.push(() => line.close());
-		return line;
-	};
-	return { sensors: await open('sensors'), visitor: await open('try') };
+async function openLine(dir: string, name: string): Promise<NullModem & Stoppable> {
+	const line = await createNullModem({ dir: join(dir, 'serial'), names: [name, `gateway-${name}`] });
+	return Object.assign(line, { stop: () => line.close() });
 }
 
 async function startProgram(name: string, entry: string, dir: string, options: { env: Record<string, string>; mayCall: number[] }): Promise<Part> {
@@ -167,7 +176,7 @@ async function startProgram(name: string, entry: string, dir: string, options: {
 			running = await launch();
 		},
 		said: () => `${running.stdout()}${running.stderr()}`,
-		stop: async () => void (await running.stop()),
+		stop: async () => void (await running.kill()),
 	};
 }
 
