@@ -1,6 +1,8 @@
 import { type BuildingSummary, TABLES } from '@crowdvision/contracts';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readingOf } from '../../../test/support/service-world.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import { COLLECTIONS } from './documents.ts';
 import { ADMIN, admin, HALL, history, MUSEUM, room, serveTwin, state, stateAt, twin, upload, useTwin, world } from './testing/museum.ts';
 
 useTwin();
@@ -21,6 +23,8 @@ describe('buildings', () => {
 		[{ ...MUSEUM, rooms: [] }, '/rooms'],
 		[{ rooms: MUSEUM.rooms }, '/id'],
 		[{ ...MUSEUM, id: 'a/b' }, '/id'],
+		[{ ...MUSEUM, timeZone: 'Europe/Atlantis' }, '/timeZone'],
+		[{ ...MUSEUM, rooms: [room('a', { maxTemprature: 28 })] }, '/rooms/0/maxTemprature'],
 	])('are refused whole, with the path of the mistake (%#)', async (body, path) => {
 		expect(await upload(body)).toMatchObject({ status: 422, body: { error: { code: 'invalid', path } } });
 		expect((await twin.call('GET', '/buildings', { token: admin })).body).toEqual({ buildings: [] });
@@ -52,6 +56,16 @@ describe('buildings', () => {
 			['GET', '/sensors'],
 			['POST', '/sensors', { sensorId: 'door-1', roomId: 'hall' }],
 			['DELETE', '/sensors/door-1'],
+			['PATCH', '/rooms/hall', { name: 'Mine' }],
+			['PATCH', '/rooms/hall', { name: 7 }],
+			['PATCH', '', { name: 7 }],
+			['GET', '/thresholds'],
+			['PUT', '/thresholds', { building: {}, rooms: {} }],
+			['PUT', '/thresholds', { building: 7 }],
+			['GET', '/columns'],
+			['PUT', '/columns', { columns: [] }],
+			['PUT', '/columns', { columns: 7 }],
+			['GET', '/history?metric=none'],
 		];
 		for (const [method, path, body] of paths) {
 			const options = { token: foreign, ...(body !== undefined && { body }) };
@@ -92,6 +106,38 @@ describe('buildings', () => {
 		expect((await state(zoo)).rooms.hall).toEqual({ values: {} });
 		const { points } = (await history('room=hall&metric=co2&agg=count', zoo)).body;
 		expect(points.every(({ value }) => value === 0)).toBe(true);
+	});
+
+	it('show nothing of what devices of a removed building said before the id was taken again', async () => {
+		await upload();
+		expect((await twin.call('DELETE', '/buildings/museum-1', { token: admin })).status).toBe(204);
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		await waitFor('the reading', async () => world.parts.bus.compare((await twin.service.progress()) ?? '0', position!) >= 0);
+		expect((await upload()).status).toBe(201);
+		expect((await state()).rooms.hall).toEqual({ values: {} });
+	});
+
+	it('have what was measured there before anybody told of them', async () => {
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		await upload();
+		expect((await stateAt(position!)).rooms.hall!.values.co2).toMatchObject({ value: 700 });
+	});
+
+	it('end a removal that was cut short', async () => {
+		await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		await waitFor('the reading', async () => (await twin.service.progress()) !== undefined);
+		await twin.close();
+		const definition = { collections: COLLECTIONS, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } };
+		const cut = await world.parts.stores.open('twin', definition);
+		await cut.commit([cut.collection('removed').insert('museum-1', { unfinished: true, at: 0 })]);
+		await cut.close();
+		await serveTwin();
+		// Upkeep ends what it is at before it stops.
+		await twin.close();
+		const store = await world.parts.stores.open('twin', definition);
+		expect((await store.readings.latest('telemetry', 'museum-1')).latest).toEqual([]);
+		expect((await store.collection('removed').get('museum-1'))?.value).toMatchObject({ unfinished: false });
+		await store.close();
 	});
 });
 

@@ -1,5 +1,5 @@
 import { RedisBus } from '@crowdvision/bus';
-import { readSettings, requireRedis, runMain, runService } from '@crowdvision/service-kit';
+import { followTokens, readSettings, requireRedis, runMain, runService } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
 import { retentionOf, TWIN_SETTINGS } from './config.ts';
 import { createTwin } from './service.ts';

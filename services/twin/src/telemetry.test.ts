@@ -1,4 +1,4 @@
-import { FRESHNESS_MS, METRIC_KEYS } from '@crowdvision/contracts';
+import { CHANNELS, FRESHNESS_MS, METRIC_KEYS, type MetricKey, type Reading } from '@crowdvision/contracts';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readingOf } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
@@ -64,6 +64,67 @@ describe('the state of a building', () => {
 			return cursor === position ? rooms : undefined;
 		});
 		expect(now.hall!.values.co2).toMatchObject({ value: 650 });
+	});
+});
+
+describe('P8 honest freshness: the state of a building', () => {
+	beforeEach(() => upload());
+	const HOUR = 3600_000;
+	const seen = async (metric: MetricKey, position: string) => (await stateAt(position)).rooms.hall!.values[metric];
+	const device = async (sensorId: string, state: 'online' | 'offline', at: number) =>
+		world.parts.bus.announce(CHANNELS.devices, JSON.stringify({ sensorId, state, at, gatewayId: 'test' }));
+
+	it('says of each value until when it is current, and since when it is the same', async () => {
+		const at = Date.now();
+		const co2 = (value: number, observedAt: number) => readingOf({ ...HALL, metric: 'co2', value, observedAt });
+		const positions = await world.tell(co2(500, at - 2000), co2(600, at - 1000), co2(600, at));
+		const value = await seen('co2', positions[2]!);
+		expect(value).toMatchObject({ value: 600, freshness: 'live', stale: false, freshUntil: at + FRESHNESS_MS, unchangedSince: at - 1000 });
+	});
+
+	it('says that a sensor is stuck which has said the same for too long, and that a room may well be empty for days', async () => {
+		const now = Date.now();
+		const readings: Reading[] = [];
+		for (let hour = 0; hour <= 30; hour++) {
+			const observedAt = now - (30 - hour) * HOUR;
+			readings.push(readingOf({ ...HALL, metric: 'temperature', value: 21, observedAt }));
+			readings.push(readingOf({ ...HALL, metric: 'peopleCount', value: 0, observedAt }));
+		}
+		const positions = await world.tell(...readings);
+		expect(await seen('temperature', positions.at(-1)!)).toMatchObject({ value: 21, freshness: 'stuck', stale: false });
+		expect(await seen('peopleCount', positions.at(-1)!)).toMatchObject({ value: 0, freshness: 'live' });
+		const [moved] = await world.tell(readingOf({ ...HALL, metric: 'temperature', value: 21.1 }));
+		expect(await seen('temperature', moved!)).toMatchObject({ freshness: 'live' });
+	});
+
+	it('says that a device is offline once it said so, also after a restart, until it measures again', async () => {
+		const at = Date.now() - 10_000;
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: at, sensorId: 'door-1' }));
+		expect(await stateAt(position!)).toMatchObject({ rooms: { hall: { occupancy: 'normal' } } });
+		await device('door-1', 'offline', at + 5000);
+		const gone = await waitFor('the device to be offline', async () => {
+			const { hall } = (await state()).rooms;
+			return hall!.values.peopleCount!.freshness === 'offline' ? hall : undefined;
+		});
+		expect(gone!.values.peopleCount).toMatchObject({ value: 5, stale: true, freshUntil: at + 5000, offlineAt: at + 5000 });
+		expect(gone).not.toHaveProperty('occupancy');
+		await world.restart();
+		await serveTwin();
+		expect((await state()).rooms.hall!.values.peopleCount).toMatchObject({ freshness: 'offline' });
+		const [again] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', value: 6, sensorId: 'door-1' }));
+		expect(await seen('peopleCount', again!)).toMatchObject({ value: 6, freshness: 'live', stale: false });
+	});
+
+	it('forgets that a device was gone when it says that it is back, and believes no word older than the one it has', async () => {
+		const at = Date.now() - 10_000;
+		await stateAt((await world.tell(readingOf({ ...HALL, metric: 'noise', value: 40, observedAt: at, sensorId: 'n' })))[0]!);
+		await device('n', 'offline', at + 3000);
+		await device('n', 'online', at + 2000);
+		await world.parts.bus.announce(CHANNELS.devices, 'not JSON');
+		const freshness = (wanted: string) => waitFor(wanted, async () => (await state()).rooms.hall!.values.noise!.freshness === wanted || undefined);
+		await freshness('offline');
+		await device('n', 'online', at + 4000);
+		await freshness('live');
 	});
 });
 
@@ -154,8 +215,8 @@ describe('the metric catalog', () => {
 		expect(Object.keys(proxied.body.metrics)).toEqual(METRIC_KEYS);
 		expect(proxied.body.metrics).toMatchObject({ co2: { unit: 'ppm', min: 0, max: 40_000, label: { it: 'CO₂' } } });
 		expect(JSON.stringify(proxied.body)).not.toContain('combine');
-		const direct = await twin.call('GET', '/metrics', { headers: { accept: '*/*' } });
-		expect(direct.body).toContain('# TYPE twin_readings_taken_total counter');
+		const direct = await fetch(`${twin.url}/metrics`, { headers: { accept: '*/*' } });
+		expect(await direct.text()).toContain('# TYPE twin_readings_taken_total counter');
 		expect((await twin.call('GET', '/metrics', { headers: { accept: 'application/json' } })).body).toEqual(proxied.body);
 	});
 });
