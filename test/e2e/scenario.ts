@@ -1,3 +1,4 @@
+import type { ErrorBody } from '@crowdvision/contracts';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Chromium, launchChromium } from '../support/chromium.ts';
@@ -37,6 +38,18 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 		it('is alive, ready and has metrics', async () => {
 			for (const base of world.probes) {
 				for (const path of ['/healthz', '/readyz', '/metrics']) expect((await fetch(base + path)).status, base + path).toBe(200);
+			}
+		});
+
+		it('tells anybody which metrics there are and how its API is spoken to, and nothing of its inside', async () => {
+			const get = (path: string) => fetch(world.http + path);
+			expect(await (await get('/twin/metrics')).json()).toMatchObject({ metrics: { peopleCount: { unit: 'person' } } });
+			expect(await (await get('/docs/openapi.json')).json()).toMatchObject({ openapi: expect.stringMatching(/^3\./) });
+			for (const service of ['auth', 'twin', 'notification', 'llm', 'gateway']) {
+				for (const inside of ['healthz', 'readyz', ...(service === 'twin' ? [] : ['metrics'])]) {
+					const answer = await get(`/${service}/${inside}`);
+					expect([answer.status, ((await answer.json()) as ErrorBody).error.code], `/${service}/${inside}`).toEqual([404, 'not_found']);
+				}
 			}
 		});
 
