@@ -72,9 +72,9 @@ await runMain(async () => {
 
 		const context = { bus, store, stores, tokens, metrics, dataDir: config.dataDir };
 		const named = (name: string) => ({ ...context, logger: logger.child({ service: name }) });
-		const auth = await createAuth(named('auth'));
+		const auth = await createAuth(named('auth'), settings);
 		lifecycle.onStop('auth', () => auth.stop());
-		const twin = await createTwin(named('twin'), { retention: retentionOf(settings) });
+		const twin = await createTwin(named('twin'), { retention: retentionOf(settings), replicas: settings.MONGO_URL !== undefined });
 		lifecycle.onStop('twin', () => twin.stop());
 		const notification = await createNotification(named('notification'));
 		lifecycle.onStop('notification', () => notification.stop());

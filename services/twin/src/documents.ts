@@ -9,6 +9,7 @@ export const COLLECTIONS: Record<string, CollectionDefinition> = {
 	sensors: { indexes: { byId: { fields: ['sensorId'] }, byBuilding: { fields: ['buildingId', 'sensorId'] } } },
 	removed: { indexes: { unfinished: { fields: ['unfinished'] } } },
 	offline: { indexes: { byTime: { fields: ['at'] } } },
+	leases: {},
 };
 
 /** A building with all that is decided for it: one document, changed as one. By its id. */

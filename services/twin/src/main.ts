@@ -13,6 +13,6 @@ await runMain(() => {
 		lifecycle.onStop('tokens', () => links.close());
 		const stores = await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger });
 		lifecycle.onStop('stores', () => stores.close());
-		return createTwin({ ...context, bus, stores }, { retention });
+		return createTwin({ ...context, bus, stores }, { retention, replicas: settings.MONGO_URL !== undefined });
 	});
 });

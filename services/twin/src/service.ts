@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { Bus } from '@crowdvision/bus';
 import { type Building, STREAMS, TABLES } from '@crowdvision/contracts';
 import { BusLinks, Counter, RetainedTable, type Service, type ServiceContext } from '@crowdvision/service-kit';
@@ -7,11 +6,10 @@ import { Buildings } from './buildings.ts';
 import { catalogBeforeProbes } from './catalog.ts';
 import { retentionOf, TWIN_SETTINGS } from './config.ts';
 import { COLLECTIONS } from './documents.ts';
+import { standBy, takeDuty } from './duty.ts';
 import { OfflineDevices } from './on-device.ts';
-import { TelemetryConsumer } from './on-telemetry.ts';
 import { twinRoutes } from './routes.ts';
 import { Sensors } from './sensors.ts';
-import { Upkeep } from './upkeep.ts';
 
 export interface TwinContext extends ServiceContext {
 	bus: Bus;
@@ -21,7 +19,12 @@ export interface TwinContext extends ServiceContext {
 export interface TwinOptions {
 	/** How long history is kept; by default as the settings' defaults say. */
 	retention?: ReadingRetention;
+	/** Several processes share the store: each answers requests, one takes readings in. A store in files is one process's alone. */
+	replicas?: boolean;
 }
+
+/** The same in every process, and after a restart: whoever is on duty takes up first what the one before held. */
+const MEMBER = 'twin-1';
 
 /** The service, and what the embedded composition needs of it to set up the demo. */
 export interface Twin extends Service {
@@ -49,7 +52,7 @@ const DEFAULT_RETENTION = retentionOf({
  *                  GET …/state { cursor, rooms } ◀──┘        │          upkeep: roll-ups
  *                                                            └─▶ GET …/history ◀─┘
  */
-export async function createTwin(context: TwinContext, { retention = DEFAULT_RETENTION }: TwinOptions = {}): Promise<Twin> {
+export async function createTwin(context: TwinContext, { retention = DEFAULT_RETENTION, replicas = false }: TwinOptions = {}): Promise<Twin> {
 	const { bus, stores, tokens, metrics, logger } = context;
 	const store = await stores.open('twin', { collections: COLLECTIONS, readings: retention });
 	const { readings } = store;
@@ -65,15 +68,13 @@ export async function createTwin(context: TwinContext, { retention = DEFAULT_RET
 		help: 'Readings taken in from the stream, repetitions included',
 		registers: [metrics],
 	});
-	// The same after a restart, so that it takes up first what it held.
-	const consumer = new TelemetryConsumer({ bus, readings, logger, member: `twin-${hostname()}`, taken });
+	const duty = () => takeDuty({ bus, readings, buildings, offline, logger, member: MEMBER, taken });
 	const links = new BusLinks(logger);
 	await Promise.all([told.buildings.start(), told.sensors.start()]);
 	await links.open(
 		() => offline.follow(bus),
-		() => consumer.follow(),
+		() => (replicas ? Promise.resolve(standBy(store, duty, { metrics, logger })) : duty()),
 	);
-	const upkeep = Upkeep.start({ readings, buildings, offline, logger });
 
 	return {
 		name: 'twin',
@@ -81,7 +82,6 @@ export async function createTwin(context: TwinContext, { retention = DEFAULT_RET
 		beforeProbes: catalogBeforeProbes(),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: async () => {
-			await upkeep.stop();
 			await links.close();
 			await Promise.all([told.buildings.stop(), told.sensors.stop()]);
 			await store.close();
