@@ -1,10 +1,9 @@
 import { type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
 import { Redis } from 'ioredis';
-import { connectDashboard, type Dashboard } from '../services/socket/src/testing/dashboard.ts';
-import { startSocketProcess } from '../services/socket/src/testing/socket-process.ts';
 import { startFeeder } from '../test/faults/feeder.ts';
 import { FAULT_SECRET, prepareGateway } from '../test/faults/gateway-process.ts';
+import { connectDashboard, type Dashboard, startSocketProcess } from '../test/support/live-dashboards.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import { waitFor } from '../test/support/wait.ts';
 
