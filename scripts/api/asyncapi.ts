@@ -1,4 +1,15 @@
-import { Alert, CHANNELS, IncomingReading, Reading, STREAMS, SubscribeRequest, TABLES, TOPICS } from '@crowdvision/contracts';
+import {
+	Alert,
+	CHANNELS,
+	IncomingReading,
+	Reading,
+	RenewRequest,
+	STREAMS,
+	SubscribeRequest,
+	TABLES,
+	TOPICS,
+	UnsubscribeRequest,
+} from '@crowdvision/contracts';
 
 type Json = Record<string, unknown>;
 
@@ -36,6 +47,16 @@ const CommandResult = {
 		at: { type: 'number', description: 'epoch ms' },
 	},
 };
+
+/** What is told with the reason, in the shape of every error. */
+const withError = (properties: Record<string, object>) => ({
+	type: 'object',
+	required: [...Object.keys(properties), 'error'],
+	properties: {
+		...properties,
+		error: { type: 'object', required: ['code', 'message'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
+	},
+});
 
 /** One channel with its messages, and who sends on it as seen from the system: `receive` is what comes in. */
 interface Channel {
@@ -86,6 +107,34 @@ const CHANNELS_OF: Record<string, Channel> = {
 		description:
 			'The callback gets `{ok: true, cursor}`. With the cursor of a snapshot, or of the last thing seen, nothing is missed and nothing comes twice.',
 		payload: SubscribeRequest,
+	},
+	dashboardUnsubscribe: {
+		address: 'unsubscribe',
+		server: 'dashboards',
+		action: 'receive',
+		description: 'Nothing more of that building comes.',
+		payload: UnsubscribeRequest,
+	},
+	dashboardRenew: {
+		address: 'renew',
+		server: 'dashboards',
+		action: 'receive',
+		description: 'A fresh token of the same account in place of the one that expires; the callback gets `{ok: true, expiresAt}`.',
+		payload: RenewRequest,
+	},
+	dashboardExpiring: {
+		address: 'expiring',
+		server: 'dashboards',
+		action: 'send',
+		description: 'The connection ends at `expiresAt` unless it is renewed before.',
+		payload: withError({ expiresAt: { type: 'number', description: 'epoch ms' } }),
+	},
+	dashboardEnded: {
+		address: 'ended',
+		server: 'dashboards',
+		action: 'send',
+		description: "The building is gone, or no longer the account's to see.",
+		payload: withError({ buildingId: { type: 'string' } }),
 	},
 	dashboardTelemetry: {
 		address: 'telemetry',
