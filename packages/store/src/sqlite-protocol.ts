@@ -20,7 +20,7 @@ export interface StatementOutcome {
 
 /** What the engine asks of its worker. `db` is a number the engine gave the database. */
 export type WorkerTask =
-	| { op: 'open'; db: number; path: string; migrations: readonly string[]; application?: number | undefined }
+	| { op: 'open'; db: number; path: string; migrations: readonly string[]; application?: number | undefined; suspect?: boolean }
 	| { op: 'run'; db: number; statements: readonly Statement[] }
 	| { op: 'exec'; db: number; sql: string }
 	| { op: 'close'; db: number }
@@ -29,8 +29,8 @@ export type WorkerRequest = WorkerTask & { id: number };
 
 /**
  * `code` is absent for a mistake of ours, which is no refusal to show to anybody. `unique`: the index, or the table's columns, where
- * something stands already.
+ * something stands already. `damaged`: the file is no whole database any more.
  */
 export type WorkerReply =
 	| { id: number; ok: true; outcomes: StatementOutcome[] }
-	| { id: number; ok: false; error: { code?: ErrorCode; message: string; unique?: string } };
+	| { id: number; ok: false; error: { code?: ErrorCode; message: string; unique?: string; damaged?: boolean } };

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import type { StoreLogger } from './logger.ts';
-import { type Sqlite, type SqliteDatabase, startSqlite } from './sqlite.ts';
+import { SILENT, type StoreLogger } from './logger.ts';
+import { startSqlite } from './sqlite.ts';
 import { SqliteCollections } from './sqlite-collections.ts';
+import { SqliteFile } from './sqlite-file.ts';
 import { SqliteReadings } from './sqlite-readings.ts';
-import { APPLICATION_ID, applyDefinitions, MIGRATIONS } from './sqlite-schema.ts';
+import { applyDefinitions } from './sqlite-schema.ts';
+import { Upkeep, type UpkeepOptions } from './sqlite-upkeep.ts';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from './store.ts';
+import { Turns } from './turns.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 const TROUBLE_TIMEOUT_MS = 1900;
@@ -14,49 +17,57 @@ export interface SqliteStoresOptions {
 	/** Folder of the files; made where it is not. */
 	dir: string;
 	logger?: StoreLogger;
+	backups?: Partial<Pick<UpkeepOptions, 'keep' | 'everyMs' | 'firstMs'>>;
 }
 
-/** Stores as SQLite files, `<dir>/<name>.sqlite`, in one worker thread. The files are this process's alone. */
-export function sqliteStores({ dir }: SqliteStoresOptions): Stores {
+const BACKUPS = { keep: 3, everyMs: 24 * 3600_000, firstMs: 10_000 };
+const MOST_STORES = 100;
+
+/**
+ * Stores as SQLite files, `<dir>/<name>.sqlite`, in one worker thread. The files are this process's alone. Each is backed up to
+ * `<dir>/backups` by itself, and one that is damaged is set aside for the newest good backup.
+ */
+export function sqliteStores({ dir, logger = SILENT, backups }: SqliteStoresOptions): Stores {
 	const engine = startSqlite();
-	const open = new Set<string>();
+	const turns = new Turns(MOST_STORES);
+	const open = new Map<string, SqliteStore | undefined>();
 	return {
 		open: async (name, definition) => {
 			if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
 			if (open.has(name)) throw new Error(`the store ${name} is open already`);
-			open.add(name);
+			open.set(name, undefined);
 			try {
-				return await openStore(engine, join(dir, `${name}.sqlite`), definition, () => open.delete(name));
+				const path = join(dir, `${name}.sqlite`);
+				const file = new SqliteFile({ engine, path, logger, prepare: (database) => applyDefinitions(database, definition.collections) });
+				await file.open();
+				const upkeep = new Upkeep({ path, logger, turns, onDamage: () => void file.recover(), ...BACKUPS, ...backups });
+				const store = new SqliteStore(file, upkeep, definition, () => open.delete(name));
+				open.set(name, store);
+				return store;
 			} catch (error) {
 				open.delete(name);
 				throw error;
 			}
 		},
-		close: () => engine.close(),
+		close: async () => {
+			await Promise.all([...open.values()].map((store) => store?.stopUpkeep()));
+			await engine.close();
+		},
 	};
 }
 
-async function openStore(engine: Sqlite, path: string, definition: StoreDefinition, onClosed: () => void): Promise<Store> {
-	const database = await engine.open(path, MIGRATIONS, APPLICATION_ID);
-	try {
-		await applyDefinitions(database, definition.collections);
-	} catch (error) {
-		await database.close().catch(() => {});
-		throw error;
-	}
-	return new SqliteStore(database, definition, onClosed);
-}
-
 class SqliteStore implements Store {
-	readonly #database: SqliteDatabase;
+	readonly #file: SqliteFile;
+	readonly #upkeep: Upkeep;
 	readonly #collections: SqliteCollections;
 	readonly #readings: Readings | undefined;
 	readonly #onClosed: () => void;
 
-	constructor(database: SqliteDatabase, definition: StoreDefinition, onClosed: () => void) {
-		this.#database = database;
-		this.#collections = new SqliteCollections(database, definition.collections);
-		if (definition.readings) this.#readings = new SqliteReadings(database, definition.readings);
+	constructor(file: SqliteFile, upkeep: Upkeep, definition: StoreDefinition, onClosed: () => void) {
+		this.#file = file;
+		this.#upkeep = upkeep;
+		this.#collections = new SqliteCollections(file, definition.collections);
+		if (definition.readings) this.#readings = new SqliteReadings(file, definition.readings);
 		this.#onClosed = onClosed;
 	}
 
@@ -76,7 +87,7 @@ class SqliteStore implements Store {
 	async trouble(): Promise<string | undefined> {
 		const patience = Promise.withResolvers<string>();
 		const timer = setTimeout(() => patience.resolve('the store does not answer'), TROUBLE_TIMEOUT_MS);
-		const answer = this.#database.get('SELECT n FROM commits').then(
+		const answer = this.#file.get('SELECT n FROM commits').then(
 			() => undefined,
 			(error: unknown) => (error instanceof CrowdVisionError ? error.message : 'the store cannot be read'),
 		);
@@ -85,8 +96,14 @@ class SqliteStore implements Store {
 		return reason;
 	}
 
+	/** Ends copies that are under way. */
+	async stopUpkeep(): Promise<void> {
+		await this.#upkeep.close();
+	}
+
 	async close(): Promise<void> {
-		await this.#database.close();
+		await this.#upkeep.close();
+		await this.#file.close();
 		this.#onClosed();
 	}
 }

@@ -1,14 +1,16 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { ErrorCode } from '@crowdvision/contracts';
+import { lockFile } from './sqlite-lock.ts';
+import { Damage, type FileSchema, inTransaction, isDamage, openDatabase } from './sqlite-open.ts';
 import type { Statement, StatementOutcome, WorkerReply, WorkerRequest } from './sqlite-protocol.ts';
+import { backupsOf, type Restoration, restore } from './sqlite-restore.ts';
 
 /** The worker's side: every database of the process, one request after the other. */
 
 const MOST_PREPARED = 100;
-const LOCK_TIMEOUT_MS = 5000;
 
 interface Prepared {
 	statement: StatementSync;
@@ -20,6 +22,7 @@ interface Open {
 	/** The last used stands last. */
 	prepared: Map<string, Prepared>;
 	name: string;
+	lock?: DatabaseSync;
 }
 
 const databases = new Map<number, Open>();
@@ -39,20 +42,22 @@ port.on('message', (request: WorkerRequest) => {
 
 function handle(request: WorkerRequest): StatementOutcome[] {
 	switch (request.op) {
-		case 'open':
-			databases.set(request.db, open(request.path, request.migrations, request.application));
-			return [];
+		case 'open': {
+			const { open: opened, restored } = open(request);
+			databases.set(request.db, opened);
+			return [{ changes: 0, rows: restored ? [restored] : [] }];
+		}
 		case 'run':
 			return run(get(request.db), request.statements);
 		case 'exec':
 			get(request.db).database.exec(request.sql);
 			return [];
 		case 'close':
-			get(request.db).database.close();
+			close(get(request.db));
 			databases.delete(request.db);
 			return [];
 		case 'stop':
-			for (const { database } of databases.values()) database.close();
+			for (const one of databases.values()) close(one);
 			databases.clear();
 			return [];
 	}
@@ -73,71 +78,43 @@ class Closed extends Error {
 	readonly code = 'unavailable';
 }
 
-function open(path: string, migrations: readonly string[], application: number | undefined): Open {
+/** Opens a file; one of the adapter's own (with `application`) is locked before, and restored where it is damaged. */
+function open({ path, migrations, application, suspect }: Extract<WorkerRequest, { op: 'open' }>): { open: Open; restored: Restoration | undefined } {
+	const name = basename(path);
+	if (application === undefined) return { open: { database: openDatabase(path, { migrations }), prepared: new Map(), name }, restored: undefined };
 	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-	// SQLite gives its journal the mode of the database: with this one nobody else reads what is kept.
-	closeSync(openSync(path, 'a', 0o600));
-	const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: LOCK_TIMEOUT_MS });
+	const lock = lockFile(path);
 	try {
-		if (application !== undefined) refuseOthers(database, application, basename(path));
-		database.exec(`
-			PRAGMA journal_mode = WAL;
-			PRAGMA synchronous = FULL;
-			PRAGMA journal_size_limit = 4194304;
-			PRAGMA cache_size = -2048;
-			PRAGMA temp_store = MEMORY;
-		`);
-		migrate(database, migrations, basename(path));
-		return { database, prepared: new Map(), name: basename(path) };
+		const { database, restored } = openOrRestore(path, { migrations, application }, suspect ?? false);
+		return { open: { database, lock, prepared: new Map(), name }, restored };
 	} catch (error) {
-		database.close();
+		lock.close();
 		throw error;
 	}
 }
 
-/** A file with somebody else's tables stays as it is. */
-function refuseOthers(database: DatabaseSync, application: number, name: string): void {
-	const { application_id: found } = database.prepare('PRAGMA application_id').get() as { application_id: number };
-	if (found === application) return;
-	const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number };
-	if (found === 0 && tables === 0) return;
-	throw new Error(
-		`${name} was not written by this version: its layout is that of a version before, or another program's. ` +
-			'Move it away (with its -wal and -shm files) to begin anew, or go on with the version that wrote it',
-	);
+function openOrRestore(path: string, schema: FileSchema, suspect: boolean): { database: DatabaseSync; restored: Restoration | undefined } {
+	try {
+		if (suspect) throw new Damage('it was found damaged while it was in use');
+		// To SQLite, a file that was cut to nothing is a new one.
+		if (existsSync(path) && statSync(path).size === 0 && backupsOf(path).length > 0) throw new Damage('it is empty');
+		return { database: openDatabase(path, schema), restored: undefined };
+	} catch (error) {
+		const restored = isDamage(error) ? restore(path) : undefined;
+		if (!restored) throw error;
+		return { database: openDatabase(path, schema), restored };
+	}
 }
 
-/** Migration n takes the schema from version n to n + 1; each is one transaction with the version. */
-function migrate(database: DatabaseSync, migrations: readonly string[], name: string): void {
-	const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-	if (version > migrations.length) {
-		throw new Error(`${name} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length})`);
-	}
-	for (let next = version; next < migrations.length; next++) {
-		inTransaction(database, () => {
-			database.exec(migrations[next]!);
-			database.exec(`PRAGMA user_version = ${next + 1}`);
-		});
-	}
+function close({ database, lock }: Open): void {
+	database.close();
+	lock?.close();
 }
 
 function run(target: Open, statements: readonly Statement[]): StatementOutcome[] {
 	const [only] = statements;
 	if (statements.length === 1 && !only!.many && only!.expect === undefined) return [runOne(target, only!)];
 	return inTransaction(target.database, () => statements.map((statement) => runOne(target, statement)));
-}
-
-function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-	database.exec('BEGIN IMMEDIATE');
-	try {
-		const result = work();
-		database.exec('COMMIT');
-		return result;
-	} catch (error) {
-		// Some errors (a full disk) have rolled back already.
-		if (database.isTransaction) database.exec('ROLLBACK');
-		throw error;
-	}
 }
 
 class Unexpected extends Error {
@@ -181,8 +158,9 @@ const TROUBLE: Record<number, string> = {
 const UNIQUE = [1555, 2067];
 const UNIQUE_MESSAGE = /^UNIQUE constraint failed: (?:index '(.*)'|(.*))$/;
 
-function describe(error: unknown, name = 'the database'): { code?: ErrorCode; message: string; unique?: string } {
+function describe(error: unknown, name = 'the database'): { code?: ErrorCode; message: string; unique?: string; damaged?: boolean } {
 	const { errcode, message } = error as { errcode?: number; message: string };
+	if (error instanceof Damage) return { code: 'unavailable', message: `${name} is damaged: ${message}`, damaged: true };
 	if (error instanceof Unexpected || error instanceof Closed) return { code: error.code, message };
 	if (errcode === undefined) return { message };
 	if (UNIQUE.includes(errcode)) {
@@ -190,5 +168,5 @@ function describe(error: unknown, name = 'the database'): { code?: ErrorCode; me
 		return { code: 'conflict', message: 'It exists already', unique: index ?? columns ?? '' };
 	}
 	const trouble = TROUBLE[errcode & 0xff];
-	return trouble ? { code: 'unavailable', message: `${name} ${trouble}` } : { message };
+	return trouble ? { code: 'unavailable', message: `${name} ${trouble}`, damaged: isDamage(error) } : { message };
 }

@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
+import type { FileSchema } from './sqlite-open.ts';
 import type { SqlValue, Statement, StatementOutcome, WorkerReply, WorkerRequest, WorkerTask } from './sqlite-protocol.ts';
+import type { Restoration } from './sqlite-restore.ts';
 
 /**
  * One database. A promise resolves when the effect is on the disk (WAL with synchronous=FULL). Requests run in the order they were made.
@@ -32,14 +34,26 @@ export class UniqueViolation extends CrowdVisionError {
 	}
 }
 
+/** `unavailable`: the file is no whole database any more. */
+export class DamagedFile extends CrowdVisionError {
+	constructor(message: string) {
+		super('unavailable', message);
+	}
+}
+
 /** SQLite for a whole process: every database lives in one worker thread, so that a slow disk never stalls a socket. */
 export interface Sqlite {
 	/**
 	 * Opens or creates a database, readable by this user only. `migrations[n]` takes its schema from version n to n + 1; only ever add to them.
-	 * `application` is the `application_id` that its first migration gives it.
-	 * @throws as the database does, and when a newer version of this program, or another one than `application`, wrote it.
+	 * @throws as the database does, and when a newer version of this program wrote it.
 	 */
-	open(path: string, migrations?: readonly string[], application?: number): Promise<SqliteDatabase>;
+	open(path: string, migrations?: readonly string[]): Promise<SqliteDatabase>;
+	/**
+	 * Opens a file of this adapter's own: locked against other processes, checked, and restored from its newest good backup where it is damaged;
+	 * `suspect`: taken for damaged without a look.
+	 * @throws also Error naming the process that has it, DamagedFile where there is no good backup.
+	 */
+	openOwn(path: string, schema: FileSchema, suspect?: boolean): Promise<{ database: SqliteDatabase; restored: Restoration | undefined }>;
 	/** Ends what is under way, then closes every database and the worker. */
 	close(): Promise<void>;
 }
@@ -47,6 +61,8 @@ export interface Sqlite {
 /** Requests that may wait at once. */
 const MOST_WAITING = 1000;
 const ANSWER_TIMEOUT_MS = 30_000;
+/** A backup is copied in that time, where it has to be. */
+const OPEN_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 5000;
 /** SQLite keeps its pages outside of this heap. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 1 };
@@ -71,11 +87,23 @@ class Engine implements Sqlite {
 	#lastDb = 0;
 	#closing: Promise<void> | undefined;
 
-	async open(path: string, migrations: readonly string[] = [], application?: number): Promise<SqliteDatabase> {
+	async open(path: string, migrations: readonly string[] = []): Promise<SqliteDatabase> {
+		return (await this.#open({ path, migrations })).database;
+	}
+
+	openOwn(path: string, schema: FileSchema, suspect = false): Promise<{ database: SqliteDatabase; restored: Restoration | undefined }> {
+		return this.#open({ path, ...schema, suspect });
+	}
+
+	async #open({ suspect = false, ...file }: FileSchema & { path: string; suspect?: boolean }) {
 		const db = ++this.#lastDb;
-		const task: WorkerTask = { op: 'open', db, path, migrations, application };
-		await this.#ask(task);
+		const task: WorkerTask = { op: 'open', db, ...file };
+		const [outcome] = await this.#ask({ ...task, suspect }, OPEN_TIMEOUT_MS);
 		this.#opened.set(db, task);
+		return { database: this.#database(db), restored: outcome?.rows[0] as Restoration | undefined };
+	}
+
+	#database(db: number): SqliteDatabase {
 		const run = (sql: string, params: readonly SqlValue[] = []) => this.#ask({ op: 'run', db, statements: [{ sql, params }] });
 		return {
 			run: async (sql, params) => (await run(sql, params))[0]!.changes,
@@ -108,22 +136,22 @@ class Engine implements Sqlite {
 		clearTimeout(force);
 	}
 
-	#ask(task: WorkerTask): Promise<StatementOutcome[]> {
+	#ask(task: WorkerTask, timeoutMs = ANSWER_TIMEOUT_MS): Promise<StatementOutcome[]> {
 		if (this.#closing) return Promise.reject(new CrowdVisionError('unavailable', 'The store is closing'));
 		if (this.#waiting.size >= MOST_WAITING) {
 			return Promise.reject(new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1));
 		}
 		this.#worker ??= this.#restart();
-		return this.#send(this.#worker, task);
+		return this.#send(this.#worker, task, timeoutMs);
 	}
 
-	#send(worker: Worker, task: WorkerTask): Promise<StatementOutcome[]> {
+	#send(worker: Worker, task: WorkerTask, timeoutMs = ANSWER_TIMEOUT_MS): Promise<StatementOutcome[]> {
 		return new Promise((resolve, reject) => {
 			const id = ++this.#lastId;
 			const timer = setTimeout(() => {
 				this.#waiting.delete(id);
-				reject(new CrowdVisionError('unavailable', `The store did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
-			}, ANSWER_TIMEOUT_MS);
+				reject(new CrowdVisionError('unavailable', `The store did not answer within ${timeoutMs / 1000} s`));
+			}, timeoutMs);
 			this.#waiting.set(id, { resolve, reject, timer });
 			const request: WorkerRequest = { ...task, id };
 			worker.postMessage(request);
@@ -166,7 +194,8 @@ class Engine implements Sqlite {
 	}
 }
 
-function errorOf({ code, message, unique }: { code?: ErrorCode; message: string; unique?: string }): Error {
+function errorOf({ code, message, unique, damaged }: { code?: ErrorCode; message: string; unique?: string; damaged?: boolean }): Error {
+	if (damaged) return new DamagedFile(message);
 	if (unique !== undefined) return new UniqueViolation(message, unique);
 	return code ? new CrowdVisionError(code, message) : new Error(message);
 }

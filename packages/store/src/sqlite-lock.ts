@@ -1,0 +1,50 @@
+import { closeSync, openSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { isDamage } from './sqlite-open.ts';
+
+/** The one before may still be stopping. */
+const PATIENCE_MS = 5000;
+
+/**
+ * Makes a database file this process's alone, until what is returned is closed or the process ends, however it does: the lock is the
+ * kernel's, on an empty database beside it, whose `user_version` is the holder's pid.
+ * @throws Error naming the process that has it.
+ */
+export function lockFile(path: string): DatabaseSync {
+	const lock = `${path}.lock`;
+	try {
+		return take(lock);
+	} catch (error) {
+		if (isDamage(error)) {
+			rmSync(lock, { force: true });
+			return take(lock);
+		}
+		if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 5) throw error;
+		throw new Error(`${basename(path)} is in use by process ${holderOf(lock)}: a store belongs to one process at a time`);
+	}
+}
+
+function take(lock: string): DatabaseSync {
+	closeSync(openSync(lock, 'a', 0o600));
+	const database = new DatabaseSync(lock, { timeout: PATIENCE_MS });
+	try {
+		// Whoever holds it has begun to write, which shuts out other writers and lets them read the pid.
+		database.exec(`PRAGMA synchronous = OFF; BEGIN IMMEDIATE; PRAGMA user_version = ${process.pid}; COMMIT; BEGIN IMMEDIATE`);
+		return database;
+	} catch (error) {
+		database.close();
+		throw error;
+	}
+}
+
+function holderOf(lock: string): string {
+	const database = new DatabaseSync(lock, { readOnly: true });
+	try {
+		return String((database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version);
+	} catch {
+		return 'unknown';
+	} finally {
+		database.close();
+	}
+}

@@ -1,0 +1,56 @@
+import { closeSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import { check, isDamage } from './sqlite-open.ts';
+import { sync } from './sqlite-restore.ts';
+
+/** Checks a database, and copies it to `target` where that is given, while others go on writing to it. */
+export interface UpkeepTask {
+	path: string;
+	target?: string;
+}
+
+export type UpkeepOutcome = 'good' | 'damaged' | { failed: string };
+
+const { path, target } = workerData as UpkeepTask;
+const PATIENCE_MS = 5000;
+
+function upkeep(): UpkeepOutcome {
+	try {
+		const database = new DatabaseSync(path, { readOnly: true, timeout: PATIENCE_MS });
+		try {
+			check(database);
+			if (target) copy(database, target);
+			return 'good';
+		} finally {
+			database.close();
+		}
+	} catch (error) {
+		return isDamage(error) ? 'damaged' : { failed: `${basename(path)}: ${(error as Error).message}` };
+	}
+}
+
+/** A copy counts from the moment it bears its name: whole, checked, and on the disk. */
+function copy(database: DatabaseSync, to: string): void {
+	const unfinished = `${to}.unfinished`;
+	mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+	rmSync(unfinished, { force: true });
+	try {
+		closeSync(openSync(unfinished, 'wx', 0o600));
+		database.prepare('VACUUM INTO ?').run(unfinished);
+		const copied = new DatabaseSync(unfinished, { readOnly: true });
+		try {
+			check(copied);
+		} finally {
+			copied.close();
+		}
+		sync(unfinished);
+		renameSync(unfinished, to);
+		sync(dirname(to));
+	} finally {
+		rmSync(unfinished, { force: true });
+	}
+}
+
+parentPort!.postMessage(upkeep());
