@@ -27,20 +27,27 @@ export function sessionToken(request: { headers: { cookie?: string | undefined }
 
 const callers = new WeakMap<Request, AccountClaims>();
 
-/** Lets only accounts through; the claims are then `callerOf(request)`. Bearer first, else the session cookie (same-site only). */
+/** The account that a request comes from: Bearer first, else the session cookie (same-site only). @throws CrowdVisionError `unauthenticated` */
+export async function authenticate(tokens: Tokens, request: Request): Promise<AccountClaims> {
+	const token = bearerToken(request) ?? sessionToken(request);
+	if (!token) throw new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
+	const claims = await tokens.verifyAccount(token);
+	callers.set(request, claims);
+	return claims;
+}
+
+/** Lets only accounts through; the claims are then `callerOf(request)`. */
 export function requireAccount(tokens: Tokens): RequestHandler {
 	return async (request, _response, next) => {
-		const token = bearerToken(request) ?? sessionToken(request);
-		if (!token) throw new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
-		callers.set(request, await tokens.verifyAccount(token));
+		await authenticate(tokens, request);
 		next();
 	};
 }
 
-/** The account behind a request that passed `requireAccount`. */
+/** The account behind a request that passed `authenticate`. */
 export function callerOf(request: Request): AccountClaims {
 	const claims = callers.get(request);
-	if (!claims) throw new Error('callerOf needs requireAccount before it');
+	if (!claims) throw new Error('callerOf needs authenticate before it');
 	return claims;
 }
 

@@ -1,13 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { CrowdVisionError, type Membership } from '@crowdvision/contracts';
-import type { SqliteDatabase } from '@crowdvision/store';
+import { type AccountView, CrowdVisionError } from '@crowdvision/contracts';
+import { anew } from '@crowdvision/service-kit';
+import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { AccountDocument } from './documents.ts';
 import { hashPassword, impossiblePassword, verifyPassword } from './passwords.ts';
-
-export interface Account {
-	id: string;
-	email: string;
-	name: string;
-}
+import type { Sessions } from './sessions.ts';
 
 export interface NewAccount {
 	email: string;
@@ -20,67 +17,89 @@ const canonical = (email: string) => email.trim().toLowerCase();
 
 /** People who can sign in. */
 export class Accounts {
-	readonly #database: SqliteDatabase;
+	readonly #store: Store;
+	readonly #accounts: Collection<AccountDocument>;
+	readonly #sessions: Sessions;
 	/** Verified against where there is no account, so that the answer takes as long as for one. */
 	readonly #nobody = impossiblePassword();
 
-	constructor(database: SqliteDatabase) {
-		this.#database = database;
+	constructor(store: Store, sessions: Sessions) {
+		this.#store = store;
+		this.#accounts = store.collection('accounts');
+		this.#sessions = sessions;
 	}
 
 	/** @throws CrowdVisionError `conflict` when the e-mail address has an account. */
-	async create({ email, name, password }: NewAccount): Promise<Account> {
-		const account = { id: randomUUID(), email: canonical(email), name: name.trim() };
-		const hash = await hashPassword(password);
+	async create({ email, name, password }: NewAccount): Promise<AccountView> {
+		const id = randomUUID();
+		const value = { email: canonical(email), name: name.trim(), password: await hashPassword(password), createdAt: Date.now() };
 		try {
-			await this.#database.run('INSERT INTO accounts (id, email, name, password, created_at) VALUES (?, ?, ?, ?, ?)', [
-				account.id,
-				account.email,
-				account.name,
-				hash,
-				Date.now(),
-			]);
+			await this.#store.commit([this.#accounts.insert(id, value)]);
 		} catch (error) {
 			if (error instanceof CrowdVisionError && error.code === 'conflict') {
 				throw new CrowdVisionError('conflict', 'There is an account with this e-mail address already', { path: '/email' });
 			}
 			throw error;
 		}
-		return account;
+		return viewOf({ id, value });
 	}
 
 	/** @throws CrowdVisionError `wrong_credentials`, the same and after the same time for an unknown e-mail address and a wrong password. */
-	async authenticate(email: string, password: string): Promise<Account> {
-		const row = await this.#database.get<Account & { password: string }>('SELECT id, email, name, password FROM accounts WHERE email = ?', [
-			canonical(email),
-		]);
-		const right = await verifyPassword(password, row?.password ?? this.#nobody);
-		if (!row || !right) throw new CrowdVisionError('wrong_credentials', 'The e-mail address or the password is wrong');
-		return { id: row.id, email: row.email, name: row.name };
+	async authenticate(email: string, password: string): Promise<AccountView> {
+		const kept = await this.#byEmail(email);
+		const right = await verifyPassword(password, kept?.value.password ?? this.#nobody);
+		if (!kept?.value.password || !right) throw new CrowdVisionError('wrong_credentials', 'The e-mail address or the password is wrong');
+		return viewOf(kept);
 	}
 
 	/** @throws CrowdVisionError `unauthenticated` for an account that is no more. */
-	async get(id: string): Promise<Account> {
-		const account = await this.#database.get<Account>('SELECT id, email, name FROM accounts WHERE id = ?', [id]);
-		if (!account) throw new CrowdVisionError('unauthenticated', 'This account is no more');
-		return account;
+	async get(id: string): Promise<AccountView> {
+		return viewOf(await this.#require(id));
 	}
 
-	find(email: string): Promise<Account | undefined> {
-		return this.#database.get<Account>('SELECT id, email, name FROM accounts WHERE email = ?', [canonical(email)]);
+	/** Those there are, by id. */
+	async getAll(ids: readonly string[]): Promise<Map<string, AccountDocument>> {
+		return new Map((await this.#accounts.getAll(ids)).map(({ id, value }) => [id, value]));
 	}
 
-	async setPassword(id: string, password: string): Promise<void> {
-		await this.#database.run('UPDATE accounts SET password = ? WHERE id = ?', [await hashPassword(password), id]);
+	async find(email: string): Promise<AccountView | undefined> {
+		const kept = await this.#byEmail(email);
+		return kept && viewOf(kept);
+	}
+
+	/** Sets another password and ends every session of the account. @throws CrowdVisionError `wrong_credentials` */
+	async changePassword(id: string, password: string, next: string): Promise<void> {
+		const { value } = await this.#require(id);
+		const right = await verifyPassword(password, value.password ?? this.#nobody);
+		if (!value.password || !right) throw new CrowdVisionError('wrong_credentials', 'The password is wrong', { path: '/password' });
+		await this.setPassword(id, next, value.password);
+	}
+
+	/** `was`: refused if it is another one by now. */
+	async setPassword(id: string, password: string, was?: string): Promise<void> {
+		const hash = await hashPassword(password);
+		await anew(async () => {
+			const kept = await this.#require(id);
+			if (was !== undefined && kept.value.password !== was) throw new CrowdVisionError('wrong_credentials', 'The password was changed meanwhile');
+			await this.#store.commit([this.#accounts.replace(kept, { ...kept.value, password: hash }), await this.#sessions.endAll(id)]);
+		});
 	}
 
 	async isEmpty(): Promise<boolean> {
-		return (await this.#database.get('SELECT 1 FROM accounts LIMIT 1')) === undefined;
+		return (await this.#accounts.find({ limit: 1 })).length === 0;
 	}
 
-	memberships(accountId: string): Promise<Membership[]> {
-		return this.#database.all<Membership>('SELECT domain_name AS domainName, role FROM memberships WHERE account_id = ? ORDER BY domain_name', [
-			accountId,
-		]);
+	async #byEmail(email: string): Promise<Kept<AccountDocument> | undefined> {
+		return (await this.#accounts.find({ where: { email: canonical(email) }, limit: 1 }))[0];
 	}
+
+	async #require(id: string): Promise<Kept<AccountDocument>> {
+		const kept = await this.#accounts.get(id);
+		if (!kept) throw new CrowdVisionError('unauthenticated', 'This account is no more');
+		return kept;
+	}
+}
+
+function viewOf({ id, value: { name, email } }: { id: string; value: AccountDocument }): AccountView {
+	return { id, ...(email !== undefined && { email }), name };
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LoginResponse, TABLES } from '@crowdvision/contracts';
 import { SESSION_COOKIE, Tokens } from '@crowdvision/service-kit';
@@ -100,13 +100,10 @@ describe('accounts', () => {
 		await register();
 		const path = join(world.parts.dataDir, 'auth.sqlite');
 		expect(statSync(path).mode & 0o077).toBe(0);
-		const database = await world.parts.store.open(
-			path,
-			Array.from({ length: 1 }, () => ''),
-		);
-		const { password } = (await database.get<{ password: string }>('SELECT password FROM accounts'))!;
-		expect(password).toMatch(/^scrypt\$16384\$8\$5\$/);
-		expect(password).not.toContain(ADA.password);
+		await auth.close();
+		const kept = Buffer.concat([path, `${path}-wal`].filter((one) => existsSync(one)).map((one) => readFileSync(one))).toString('latin1');
+		expect(kept).toMatch(/scrypt\$16384\$8\$5\$/);
+		expect(kept).not.toContain(ADA.password);
 	});
 });
 
@@ -114,7 +111,7 @@ describe('domains', () => {
 	it('makes their creator business_admin, at once here and with the next token elsewhere', async () => {
 		const { token } = await register();
 		expect(await auth.call('POST', '/domains', { token, body: { name: 'museum' } })).toMatchObject({ status: 201 });
-		expect((await auth.call('GET', '/domains', { token })).body).toEqual({ domains: [{ name: 'museum', role: 'business_admin' }] });
+		expect((await auth.call('GET', '/domains', { token })).body).toEqual({ domains: [{ name: 'museum', role: 'business_admin', public: false }] });
 		const fresh = await auth.call<LoginResponse>('POST', '/refresh', { token });
 		expect((await world.parts.tokens.verifyAccount(fresh.body.token)).memberships).toEqual([{ domainName: 'museum', role: 'business_admin' }]);
 	});
@@ -144,6 +141,11 @@ describe('devices', () => {
 	beforeEach(async () => {
 		({ token } = await register());
 		await auth.call('POST', '/domains', { token, body: { name: 'museum' } });
+		for (const [id, owner] of [
+			['b1', 'museum/east'],
+			['b2', 'evil'],
+		] as const)
+			await world.parts.bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains: [owner], rooms: [] }));
 	});
 
 	const issue = (body: object, as = token) => auth.call<{ deviceId: string; token: string }>('POST', '/domains/museum/devices', { token: as, body });
@@ -186,7 +188,10 @@ describe('devices', () => {
 		await expect(auth.service.issueDevice({ domainName: 'evil', name: 'x', deviceId: body.deviceId })).rejects.toMatchObject({ code: 'conflict' });
 	});
 
-	it('refuses a bad scope with its path', async () => {
+	it('refuses a bad scope with its path, and a building of somebody else', async () => {
+		for (const buildingId of ['b2', 'nowhere']) {
+			expect(await issue({ name: 'door', buildingId })).toMatchObject({ status: 422, body: { error: { path: '/buildingId' } } });
+		}
 		expect(await issue({ name: 'door', sensorIds: ['a b'] })).toMatchObject({ status: 422, body: { error: { path: '/sensorIds/0' } } });
 	});
 });
@@ -213,7 +218,7 @@ describe('what the embedded composition sets up', () => {
 	});
 });
 
-describe('tokens under attack', () => {
+describe('token attacks, through the service', () => {
 	const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 	const claims = (changed: object = {}) => {
 		const now = Math.floor(Date.now() / 1000);

@@ -1,1 +1,2 @@
-export { type Auth, type AuthContext, createAuth } from './service.ts';
+export { type Auth, type AuthContext, type AuthOptions, createAuth } from './service.ts';
+export { AUTH_SETTINGS } from './settings.ts';

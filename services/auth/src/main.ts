@@ -1,16 +1,18 @@
 import { RedisBus } from '@crowdvision/bus';
-import { requireRedis, runMain, runService } from '@crowdvision/service-kit';
-import { openStores, startSqlite } from '@crowdvision/store';
+import { followTokens, readSettings, requireRedis, runMain, runService } from '@crowdvision/service-kit';
+import { openStores } from '@crowdvision/store';
 import { createAuth } from './service.ts';
+import { AUTH_SETTINGS } from './settings.ts';
 
-await runMain(() =>
-	runService('auth', async (context, settings, lifecycle) => {
+await runMain(() => {
+	const options = readSettings(AUTH_SETTINGS, process.env);
+	return runService('auth', async (context, settings, lifecycle) => {
 		const bus = new RedisBus({ url: requireRedis(settings), logger: context.logger });
 		lifecycle.onStop('bus', () => bus.close());
-		const store = startSqlite();
-		lifecycle.onStop('store', () => store.close());
+		const links = await followTokens(context.tokens, bus, context.logger);
+		lifecycle.onStop('tokens', () => links.close());
 		const stores = await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger });
 		lifecycle.onStop('stores', () => stores.close());
-		return createAuth({ ...context, bus, store, stores });
-	}),
-);
+		return createAuth({ ...context, bus, stores }, options);
+	});
+});

@@ -78,7 +78,7 @@ const DOMAINS: readonly Operation[] = [
 		who: 'account',
 		request: { schema: NewDomainRequest },
 		answers: { 201: { description: 'Made; private unless asked otherwise.', schema: DomainView } },
-		errors: ['conflict'],
+		errors: ['conflict', 'not_found', 'forbidden'],
 	},
 	{
 		method: 'get',
@@ -260,6 +260,23 @@ const KEYS: readonly Operation[] = [
 		summary: 'The keys and what each is for',
 		who: 'admin',
 		answers: { 200: { description: 'Newest first.', schema: Type.Object({ keys: Type.Array(SigningKeyView) }) } },
+		errors: ['not_found'],
+	},
+	{
+		method: 'post',
+		path: '/auth/keys/rotate',
+		summary: 'Make another key that signs, a minute from now',
+		who: 'admin',
+		answers: { 201: { description: 'Made.', schema: Type.Object({ kid: Type.String() }) } },
+		errors: ['not_found'],
+	},
+	{
+		method: 'delete',
+		path: '/auth/keys/{kid}',
+		summary: 'Withdraw a key: whatever it signed is void',
+		who: 'admin',
+		answers: { 204: { description: 'Withdrawn.' } },
+		errors: ['conflict'],
 	},
 ];
 
