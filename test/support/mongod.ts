@@ -11,6 +11,8 @@ import { findProgram, ROOT, type Running, start } from './processes.ts';
 export interface MongodOptions {
 	/** Its name; false for a standalone server, which has no transactions. */
 	replicaSet?: string | false;
+	/** Whether it removes what has expired, looking every second. Default no: tests store what was observed long ago. */
+	expires?: boolean;
 	/** Further arguments. */
 	extra?: string[];
 }
@@ -56,15 +58,15 @@ export const whyNoMongo = () => (process.env.MONGO_URL ? undefined : whyNoMongod
  * A real mongod on a free loopback port, a replica set of one that whoever connects first must initiate (the store does).
  * @throws when there is no mongod, or it ends before it is ready; with what it said.
  */
-export async function startMongod({ replicaSet = 'test', extra = [] }: MongodOptions = {}): Promise<Mongod> {
+export async function startMongod({ replicaSet = 'test', expires = false, extra = [] }: MongodOptions = {}): Promise<Mongod> {
 	const program = findMongod();
 	if (!program) throw new Error(whyNoMongod());
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-mongod-'));
 	const port = await freePort();
 	const args = ['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', dir, '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
 	if (replicaSet !== false) args.push('--replSet', replicaSet, '--oplogSize', '128');
-	// Tests store what was observed long ago: what expires by the clock would vanish under them at any time.
-	for (const parameter of ['diagnosticDataCollectionEnabled', 'ttlMonitorEnabled']) args.push('--setParameter', `${parameter}=false`);
+	const parameters = ['diagnosticDataCollectionEnabled=false', `ttlMonitorEnabled=${expires}`, 'ttlMonitorSleepSecs=1'];
+	args.push(...parameters.flatMap((parameter) => ['--setParameter', parameter]));
 	args.push(...extra);
 	const launch = () => start(program, { args, cwd: dir, ready: /Waiting for connections/, timeoutMs: 60_000 });
 	let running: Running;

@@ -1,5 +1,5 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { mongo } from 'mongoose';
+import { Error as MongooseErrors, mongo } from 'mongoose';
 
 /** Codes of the server that say: not now, or not on this server. What each means to a person, where that is more than being away. */
 const NOT_NOW: Record<number, string> = {
@@ -35,6 +35,7 @@ const LABELS = ['RetryableWriteError', 'TransientTransactionError', 'UnknownTran
 const AWAY = [
 	mongo.MongoNetworkError,
 	mongo.MongoServerSelectionError,
+	MongooseErrors.MongooseServerSelectionError,
 	mongo.MongoNotConnectedError,
 	mongo.MongoTopologyClosedError,
 	mongo.MongoExpiredSessionError,
@@ -42,8 +43,15 @@ const AWAY = [
 	mongo.MongoOperationTimeoutError,
 ];
 
+/** A bulk write wraps what broke it, a lost connection too, and leaves its labels behind. */
+function unwrapped(error: unknown): unknown {
+	const inner = error instanceof mongo.MongoBulkWriteError ? (error.errorResponse as unknown) : undefined;
+	return inner instanceof mongo.MongoError ? inner : error;
+}
+
 /** Why the server cannot do it just now, after "the database"; undefined where the request itself is at fault. Never a host or a password. */
-export function notNow(error: unknown): string | undefined {
+export function notNow(thrown: unknown): string | undefined {
+	const error = unwrapped(thrown);
 	if (error instanceof mongo.MongoDriverError && error.name === 'MongoWaitQueueTimeoutError') return 'has too much to do just now';
 	if (error instanceof mongo.MongoServerError) {
 		const meaning = NOT_NOW[error.code as number];
@@ -71,4 +79,7 @@ export function indexOf(error: InstanceType<typeof mongo.MongoServerError>): str
 	return / index: (\S+) dup key/.exec(error.message)?.[1];
 }
 
-export const hasLabel = (error: unknown, label: string): boolean => error instanceof mongo.MongoError && error.hasErrorLabel(label);
+export function hasLabel(thrown: unknown, label: string): boolean {
+	const error = unwrapped(thrown);
+	return error instanceof mongo.MongoError && error.hasErrorLabel(label);
+}

@@ -182,7 +182,7 @@ export class MongoLink implements MongoAccess {
 	async #open(): Promise<Connection> {
 		const { url, logger } = this.#options;
 		const host = this.#address.hosts;
-		const connection = createConnection(url, this.#connecting);
+		const connection = createConnection();
 		let away = false;
 		connection.on('disconnected', () => {
 			if (this.#closing.signal.aborted || away) return;
@@ -195,7 +195,7 @@ export class MongoLink implements MongoAccess {
 		});
 		connection.on('error', () => {});
 		try {
-			return await connection.asPromise();
+			return await connection.openUri(url, this.#connecting);
 		} catch (error) {
 			await connection.close().catch(() => {});
 			throw error;

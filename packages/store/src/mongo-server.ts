@@ -9,9 +9,10 @@ const ALREADY = ['AlreadyInitialized', 'ConfigurationInProgress', 'NewReplicaSet
 
 /** Opens a connection for `work` alone. */
 export async function withConnection<T>(url: string, options: ConnectOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
-	const connection = createConnection(url, options);
+	const connection = createConnection();
+	connection.on('error', () => {});
 	try {
-		return await work(await connection.asPromise());
+		return await work(await connection.openUri(url, options));
 	} finally {
 		await connection.close().catch(() => {});
 	}
