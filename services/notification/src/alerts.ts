@@ -1,28 +1,37 @@
 import { type AccountClaims, type Alert, CrowdVisionError, type RetainedBuilding } from '@crowdvision/contracts';
-import { anew, type BuildingDirectory, requireRole } from '@crowdvision/service-kit';
+import { anew, type BuildingDirectory, type Presence, requireRole } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { AlertBook } from './alert-book.ts';
 import { type AlertDocument, type RoomDocument, roomKey } from './documents.ts';
 import { recallRooms } from './rooms.ts';
 import { metricOf } from './rules.ts';
 
+export interface AlertsParts {
+	store: Store;
+	book: AlertBook;
+	directory: BuildingDirectory;
+	presence: Pick<Presence, 'of'>;
+}
+
 /** The alerts there were and are. Who may see one follows from its building's domains as they are now; of no known domain: nobody. */
 export class Alerts {
 	readonly #store: Store;
 	readonly #book: AlertBook;
 	readonly #directory: BuildingDirectory;
+	readonly #presence: Pick<Presence, 'of'>;
 	readonly #alerts: Collection<AlertDocument>;
 	readonly #rooms: Collection<RoomDocument>;
 
-	constructor(store: Store, book: AlertBook, directory: BuildingDirectory) {
+	constructor({ store, book, directory, presence }: AlertsParts) {
 		this.#store = store;
 		this.#book = book;
 		this.#directory = directory;
+		this.#presence = presence;
 		this.#alerts = store.collection('alerts');
 		this.#rooms = store.collection('rooms');
 	}
 
-	/** The newest `limit` of those the caller may see. One whose room is not heard of at `now` is marked as suspended. */
+	/** The newest `limit` of those the caller may see. One whose sensors are not heard from at `now` is marked as suspended. */
 	async list(memberships: AccountClaims['memberships'], limit: number, now: number): Promise<Alert[]> {
 		const visible = new Map(this.#directory.visibleTo(memberships).map((building) => [building.id, building]));
 		if (visible.size === 0) return [];
@@ -64,7 +73,9 @@ export class Alerts {
 		);
 		if (standing.length === 0) return new Set();
 		const rooms = await recallRooms(this.#rooms, standing);
-		const silent = standing.filter(({ buildingId, roomId, kind }) => rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now)?.stale);
+		const silent = standing.filter(
+			({ buildingId, roomId, kind }) => rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence)?.stale,
+		);
 		return new Set(silent.map(({ id }) => id));
 	}
 }

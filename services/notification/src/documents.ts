@@ -19,6 +19,8 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 		outbox: {},
 		/** CounterDocument. */
 		counters: {},
+		/** Who of the replicas is on duty. */
+		leases: {},
 	},
 };
 

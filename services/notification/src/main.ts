@@ -11,6 +11,7 @@ await runMain(() =>
 		lifecycle.onStop('tokens', () => links.close());
 		const stores = await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger });
 		lifecycle.onStop('stores', () => stores.close());
-		return createNotification({ ...context, bus, stores });
+		// A file is one process's alone; what is in MongoDB may be shared.
+		return createNotification({ ...context, bus, stores }, settings.MONGO_URL ? { replica: {} } : {});
 	}),
 );

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type MetricKey, roomValue } from '@crowdvision/contracts';
+import { type LatestValue, type MetricKey, roomValue } from '@crowdvision/contracts';
+import type { Presence } from '@crowdvision/service-kit';
 import type { Collection, Kept, Write } from '@crowdvision/store';
 import { type Observation, type RoomDocument, roomKey } from './documents.ts';
 import { ALL_CLEAR, type Condition, type Rule } from './rules.ts';
@@ -39,10 +40,14 @@ export class RoomMemory {
 		return true;
 	}
 
-	/** What the room's sensors together say of a metric. */
-	value(metric: MetricKey, now: number) {
+	/** What the room's sensors together say of a metric; what one said that is offline is not current. */
+	value(metric: MetricKey, now: number, presence: Pick<Presence, 'of'>): LatestValue | undefined {
 		const sensors = [...this.#sensors.values()].filter((one) => one.metric === metric);
-		return roomValue(metric, sensors, now);
+		return roomValue(
+			metric,
+			sensors.map((one) => ({ ...one, ...presence.of(one.sensorId) })),
+			now,
+		);
 	}
 
 	condition(kind: Rule['kind']): Condition {

@@ -1,11 +1,11 @@
 import type { Bus } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
-import { BuildingDirectory, BusLinks, Counter, isAfter, type Service, type ServiceContext } from '@crowdvision/service-kit';
+import { BuildingDirectory, BusLinks, Counter, isAfter, Presence, type Service, type ServiceContext } from '@crowdvision/service-kit';
 import { type Stores, Turns } from '@crowdvision/store';
 import { AlertBook } from './alert-book.ts';
 import { Alerts } from './alerts.ts';
 import { NOTIFICATION_STORE } from './documents.ts';
-import { takeDuty } from './duty.ts';
+import { type ReplicaOptions, standBy, takeDuty } from './duty.ts';
 import { BuildingReviews } from './on-building.ts';
 import { Outbox } from './outbox.ts';
 import { notificationRoutes } from './routes.ts';
@@ -19,6 +19,8 @@ export interface NotificationContext extends ServiceContext {
 export interface NotificationOptions {
 	/** How long a limit must be exceeded before there is an alert, where the limit says nothing of it. Default 0. */
 	dwellMs?: number;
+	/** Given where several processes share the store: one of them is on duty, the others stand by. Otherwise this one is, from the start. */
+	replica?: ReplicaOptions;
 }
 
 /** Batches, reviews and acknowledgements that wait for each other. */
@@ -33,14 +35,15 @@ const MOST_WAITING = 1000;
  *   POST /alerts/{id}/ack ─▶ { alerts, outbox } ──────────────────────┐           │
  *                                                                     └─▶ outbox ─▶ bus: notifications
  */
-export async function createNotification(context: NotificationContext, { dwellMs = 0 }: NotificationOptions = {}): Promise<Service> {
+export async function createNotification(context: NotificationContext, { dwellMs = 0, replica }: NotificationOptions = {}): Promise<Service> {
 	const { bus, stores, tokens, metrics, logger } = context;
 	const store = await stores.open('notification', NOTIFICATION_STORE);
 	const book = new AlertBook(store);
 	const directory = new BuildingDirectory(logger);
+	const presence = new Presence();
 	const turns = new Turns(MOST_WAITING);
 	const outbox = new Outbox(bus, store, logger);
-	const watchman = new Watchman({ store, book, directory, dwellMs, after: (a, b) => isAfter(bus, a, b) });
+	const watchman = new Watchman({ store, book, directory, presence, dwellMs, after: (a, b) => isAfter(bus, a, b) });
 	const changes = new Counter({
 		name: 'notification_alerts_total',
 		help: 'Alerts opened and resolved',
@@ -54,14 +57,16 @@ export async function createNotification(context: NotificationContext, { dwellMs
 	const reviews = new BuildingReviews({ directory, watchman, turns, logger, onAlerts });
 	const links = new BusLinks(logger);
 	// Limits before readings, or the first readings would be looked at without.
+	const duty = () => takeDuty({ bus, watchman, turns, reviews, outbox, onAlerts });
 	await links.open(
 		() => directory.follow(bus),
-		() => takeDuty({ bus, watchman, turns, reviews, outbox, onAlerts }),
+		() => presence.follow(bus),
+		replica ? async () => standBy({ store, duty, metrics, logger, ...replica }) : duty,
 	);
 
 	return {
 		name: 'notification',
-		router: notificationRoutes({ alerts: new Alerts(store, book, directory), turns, outbox, tokens }),
+		router: notificationRoutes({ alerts: new Alerts({ store, book, directory, presence }), turns, outbox, tokens }),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: async () => {
 			await links.close();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Alert, MetricKey, Reading, RetainedBuilding } from '@crowdvision/contracts';
-import { anew, type BuildingDirectory } from '@crowdvision/service-kit';
+import { anew, type BuildingDirectory, type Presence } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { AlertBook } from './alert-book.ts';
 import { alertOf } from './alert-of.ts';
@@ -18,6 +18,7 @@ export interface WatchmanParts {
 	store: Store;
 	book: AlertBook;
 	directory: BuildingDirectory;
+	presence: Pick<Presence, 'of'>;
 	/** Dwell time where a limit says nothing of it. */
 	dwellMs: number;
 	/** Whether position `a` of the stream lies behind `b`. */
@@ -102,7 +103,7 @@ export class Watchman {
 		const alerts: Alert[] = [];
 		for (const rule of rulesOf(retained, this.#parts.dwellMs)) {
 			if (metric !== undefined && rule.metric !== metric) continue;
-			const value = room.value(rule.metric, now);
+			const value = room.value(rule.metric, now, this.#parts.presence);
 			if (!value) continue;
 			const before = room.condition(rule.kind);
 			const { condition, event } = decide(before, value, rule);
@@ -141,7 +142,7 @@ export class Watchman {
 	}
 
 	#endOf(room: RoomMemory, building: RetainedBuilding, kind: Rule['kind'], id: string, now: number): Alert {
-		const value = room.value(metricOf(kind), now)?.value;
+		const value = room.value(metricOf(kind), now, this.#parts.presence)?.value;
 		return alertOf({
 			id,
 			state: 'resolved',
