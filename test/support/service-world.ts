@@ -62,9 +62,11 @@ const SECRET = 'a secret for tests only, of more than 32 characters';
 
 /**
  * A folder with a bus and a store, removed by `stop`. `bus` replaces the embedded one; it is closed with the rest. `log` bounds the
- * embedded one's logs.
+ * embedded one's logs. `mongoUrl` has MongoDB keep what services keep; nobody removes it from there.
  */
-export async function openServiceWorld(options: { bus?: () => Bus; logger?: Logger; log?: LogBounds } = {}): Promise<ServiceWorld> {
+export async function openServiceWorld(
+	options: { bus?: () => Bus; logger?: Logger; log?: LogBounds; mongoUrl?: string } = {},
+): Promise<ServiceWorld> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-service-'));
 	const tokens = new Tokens(SECRET);
 	const served = new Set<Served>();
@@ -72,7 +74,7 @@ export async function openServiceWorld(options: { bus?: () => Bus; logger?: Logg
 		const { bus, close } = options.bus ? { bus: options.bus(), close: async () => {} } : await openEmbeddedBus(dataDir, options.log);
 		const store = startSqlite();
 		const logger = options.logger ?? createLogger('test', 'silent');
-		const stores = await openStores({ dataDir, logger });
+		const stores = await openStores({ dataDir, mongoUrl: options.mongoUrl, logger });
 		const parts: ServiceParts = { bus, store, stores, tokens, logger, dataDir, metrics: new Registry() };
 		const end = async () => {
 			for (const one of [...served]) await one.close();

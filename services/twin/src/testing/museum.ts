@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { BuildingState, BuildingSummary, HistoryPoint, Membership } from '@crowdvision/contracts';
-import { afterEach, beforeEach } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
+import { type Mongod, startMongod, whyNoMongo } from '../../../../test/support/mongod.ts';
 import { openServiceWorld, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
 import { waitFor } from '../../../../test/support/wait.ts';
 import { createTwin, type Twin } from '../index.ts';
@@ -21,14 +23,32 @@ export const room = (id: string, more: object = {}) => ({
 export const MUSEUM = { id: 'museum-1', name: 'Museum', rooms: [room('hall'), room('attic', { name: 'Attic', maxTemperature: 28, floor: 2 })] };
 export const HALL = { buildingId: 'museum-1', roomId: 'hall' };
 
-/** Sets up a twin before each test, and ends it afterwards. */
-export function useTwin(): void {
+/** Sets up a twin before each test, and ends it afterwards; with `mongoUrl` on that database. */
+export function useTwin(mongoUrl?: () => string): void {
 	beforeEach(async () => {
-		world = await openServiceWorld();
+		world = await openServiceWorld(mongoUrl ? { mongoUrl: mongoUrl() } : {});
 		await serveTwin();
 		admin = await world.token(ADMIN);
 	});
 	afterEach(() => world.stop());
+}
+
+/** Runs a suite on either engine; `mongoUrl` gives another empty database at every call. */
+export function onEachEngine(suite: (mongoUrl?: () => string) => void): void {
+	describe('on SQLite', () => suite());
+	const why = whyNoMongo();
+	describe.skipIf(why)(`on MongoDB${why ? `: ${why}` : ''}`, () => {
+		let mongod: Mongod | undefined;
+		beforeAll(async () => {
+			if (!process.env.MONGO_URL) mongod = await startMongod();
+		});
+		afterAll(() => mongod?.stop());
+		suite(() => {
+			const url = new URL(process.env.MONGO_URL ?? mongod!.url);
+			url.pathname = `/twin-test-${randomUUID()}`;
+			return url.href;
+		});
+	});
 }
 
 /** Serves a twin again, on what the one before has kept. */
