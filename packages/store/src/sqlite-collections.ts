@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { type SqliteDatabase, UniqueViolation } from './sqlite.ts';
 import { indexesOf, indexName, tableOf } from './sqlite-names.ts';
@@ -9,27 +10,33 @@ interface Row {
 	id: string;
 	version: number;
 	value: string;
+	crc: number;
 }
 
-const keptOf = <T>({ id, version, value }: Row): Kept<T> => ({ id, version, value: JSON.parse(value) as T });
+/** Of id and value: SQLite itself does not notice what changes within a text. */
+const crcOf = (id: string, value: string): number => crc32(value, crc32(id));
 
-/** The documents of one file: a table per collection, the value as JSON text. */
+/** The documents of one file: a table per collection, the value as JSON text. `onDamage` is told of one that is not what was written. */
 export class SqliteCollections {
 	readonly #database: SqliteDatabase;
 	readonly #definitions: Readonly<Record<string, CollectionDefinition>>;
 
-	constructor(database: SqliteDatabase, definitions: Readonly<Record<string, CollectionDefinition>>) {
+	readonly #onDamage: () => void;
+
+	constructor(database: SqliteDatabase, definitions: Readonly<Record<string, CollectionDefinition>>, onDamage: () => void) {
 		this.#database = database;
+		this.#onDamage = onDamage;
 		this.#definitions = definitions;
 	}
 
 	collection<T extends object>(name: string): Collection<T> {
 		const definition = this.#definition(name);
 		const table = tableOf(name);
-		const all = async (sql: string, params: Statement['params']) => (await this.#database.all<Row>(sql, params)).map((row) => keptOf<T>(row));
+		const all = async (sql: string, params: Statement['params']) => (await this.#database.all<Row>(sql, params)).map((row) => this.#kept<T>(row));
 		return {
-			get: async (id) => (await all(`SELECT id, version, value FROM ${table} WHERE id = ?`, [id]))[0],
-			getAll: (ids) => all(`SELECT id, version, value FROM ${table} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, [JSON.stringify(ids)]),
+			get: async (id) => (await all(`SELECT id, version, value, crc FROM ${table} WHERE id = ?`, [id]))[0],
+			getAll: (ids) =>
+				all(`SELECT id, version, value, crc FROM ${table} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, [JSON.stringify(ids)]),
 			find: async (query) => {
 				const { sql, params } = queryOf(name, definition, query as Query<object>);
 				return all(sql, params);
@@ -54,23 +61,29 @@ export class SqliteCollections {
 		}
 	}
 
+	#kept<T>({ id, version, value, crc }: Row): Kept<T> {
+		if (crc === crcOf(id, value)) return { id, version, value: JSON.parse(value) as T };
+		this.#onDamage();
+		throw new CrowdVisionError('unavailable', 'What is stored is damaged', {}, 1);
+	}
+
 	#statement({ collection, op, id, version, value }: Write): Statement {
 		this.#definition(collection);
 		const table = tableOf(collection);
 		const next = '(SELECT n FROM commits)';
-		const insert = `INSERT INTO ${table} (id, version, value) VALUES (?, ${next}, ?)`;
+		const insert = `INSERT INTO ${table} (id, version, value, crc) VALUES (?, ${next}, ?, ?)`;
 		switch (op) {
 			case 'insert':
-				return { sql: insert, params: [id, json(value)] };
+				return { sql: insert, params: [id, ...written(id, value)] };
 			case 'put':
 				return {
-					sql: `${insert} ON CONFLICT (id) DO UPDATE SET version = excluded.version, value = excluded.value`,
-					params: [id, json(value)],
+					sql: `${insert} ON CONFLICT (id) DO UPDATE SET version = excluded.version, value = excluded.value, crc = excluded.crc`,
+					params: [id, ...written(id, value)],
 				};
 			case 'replace':
 				return {
-					sql: `UPDATE ${table} SET version = ${next}, value = ? WHERE id = ? AND version = ?`,
-					params: [json(value), id, version!],
+					sql: `UPDATE ${table} SET version = ${next}, value = ?, crc = ? WHERE id = ? AND version = ?`,
+					params: [...written(id, value), id, version!],
 					expect: 1,
 				};
 			case 'remove':
@@ -100,7 +113,9 @@ export class SqliteCollections {
 	}
 }
 
-function json(value: unknown): string {
+/** A document as it is kept: its text, and what tells that it is still the same. */
+function written(id: string, value: unknown): [value: string, crc: number] {
 	if (typeof value !== 'object' || value === null) throw new Error('a document must be an object');
-	return JSON.stringify(value);
+	const text = JSON.stringify(value);
+	return [text, crcOf(id, text)];
 }

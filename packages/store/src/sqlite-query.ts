@@ -38,7 +38,7 @@ export function queryOf(collection: string, { indexes = {} }: CollectionDefiniti
 	const direction = order?.descending ? ' DESC' : '';
 	const by = order ? `${indexed(order.by)}${direction}, id${direction}` : 'id';
 	const filter = terms.length > 0 ? `WHERE ${terms.join(' AND ')} ` : '';
-	return { sql: `SELECT id, version, value FROM ${tableOf(collection)} ${filter}ORDER BY ${by} LIMIT ?`, params: [...params, limit] };
+	return { sql: `SELECT id, version, value, crc FROM ${tableOf(collection)} ${filter}ORDER BY ${by} LIMIT ?`, params: [...params, limit] };
 }
 
 function operations(field: string, condition: Condition | undefined): [operator: string, operand: FieldValue | readonly FieldValue[]][] {

@@ -85,7 +85,9 @@ export async function applyDefinitions(database: SqliteDatabase, collections: Re
 	const statements: Statement[] = [];
 	for (const [collection, { indexes = {} }] of Object.entries(collections)) {
 		const table = tableOf(collection);
-		statements.push({ sql: `CREATE TABLE IF NOT EXISTS ${table} (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL)` });
+		statements.push({
+			sql: `CREATE TABLE IF NOT EXISTS ${table} (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, crc INTEGER NOT NULL)`,
+		});
 		const wanted = new Map(Object.entries(indexes).map(([name, definition]) => [indexName(collection, name, definition), definition]));
 		for (const name of present) {
 			if (name.startsWith(indexesOf(collection)) && !wanted.has(name)) statements.push({ sql: `DROP INDEX "${name}"` });

@@ -66,7 +66,7 @@ class SqliteStore implements Store {
 	constructor(file: SqliteFile, upkeep: Upkeep, definition: StoreDefinition, onClosed: () => void) {
 		this.#file = file;
 		this.#upkeep = upkeep;
-		this.#collections = new SqliteCollections(file, definition.collections);
+		this.#collections = new SqliteCollections(file, definition.collections, () => void file.recover());
 		if (definition.readings) this.#readings = new SqliteReadings(file, definition.readings);
 		this.#onClosed = onClosed;
 	}
