@@ -1,5 +1,6 @@
 import { type Alert, CHANNELS, type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { onEachEngine } from '../../../test/support/engines.ts';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { Answer } from './answer.ts';
@@ -30,118 +31,120 @@ const conversations = async (token: string) =>
 const tellOf = (building: RetainedBuilding) => world.parts.bus.retain(TABLES.buildings, building.id, JSON.stringify(building));
 const knows = (token: string, question: string, part: string) => waitFor(part, async () => (await ask(token, question)).body.answer.includes(part));
 
-beforeEach(async () => {
-	world = await openServiceWorld();
-	await tellOf(museum);
-	await tellOf(zoo);
-	llm = await world.serve(createLlm);
-});
-afterEach(() => world.stop());
-
-describe('an answer', () => {
-	it('rests on the buildings of the one who asks, and on no other', async () => {
-		await world.tell(count('museum-1', 'hall', 7), count('zoo-1', 'cage', 3));
-		const ada = await world.token(IN_MUSEUM);
-		await knows(ada, HALL, '7 people in Hall');
-		for (const question of ['How many people are there?', 'How many people are in the cage?', 'Which is the most crowded room?']) {
-			const { body } = await ask(ada, question);
-			expect(body.citations.map(({ id }) => id)).toEqual(['museum-1/hall']);
-			expect(body.answer).not.toMatch(/cage|zoo|3 people/i);
-		}
-		expect((await ask(await world.token(), HALL)).body).toMatchObject({ grounded: false, citations: [] });
-		expect((await llm.call('POST', '/ask', { body: { question: HALL } })).status).toBe(401);
-	});
-
-	it('knows the newest value, whatever is told again or late, and across a restart', async () => {
-		const at = Date.now() - 1000;
-		const newest = count('museum-1', 'hall', 8, { observedAt: at });
-		await world.tell(newest, count('museum-1', 'hall', 2, { observedAt: at - 500 }), newest, count('zoo-1', 'cage', 5));
-		await knows(await world.token(IN_ZOO), 'How many people are in the cage?', '5 people');
-		expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
-		await world.restart();
+onEachEngine((mongoUrl) => {
+	beforeEach(async () => {
+		world = await openServiceWorld(mongoUrl ? { mongoUrl: mongoUrl() } : {});
 		await tellOf(museum);
+		await tellOf(zoo);
 		llm = await world.serve(createLlm);
-		expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
 	});
+	afterEach(() => world.stop());
 
-	it('says when its sensor is offline', async () => {
-		await world.tell(count('museum-1', 'hall', 7, { sensorId: 'door-1', observedAt: Date.now() - 1000 }));
-		const ada = await world.token(IN_MUSEUM);
-		await knows(ada, HALL, '7 people in Hall');
-		await world.parts.bus.announce(CHANNELS.devices, JSON.stringify({ sensorId: 'door-1', state: 'offline', at: Date.now(), gatewayId: 'g' }));
-		await knows(ada, HALL, 'Its sensor is offline');
-	});
-
-	it('lists the alerts of the buildings of the one who asks, each as it stands', async () => {
-		const alert = (id: string, building: RetainedBuilding, state: Alert['state']): Alert => ({
-			id,
-			domainNames: building.domains,
-			buildingId: building.id,
-			kind: 'manual',
-			severity: 'info',
-			state,
-			observedAt: Date.now(),
-			message: `${building.name} is on fire`,
-		});
-		const announced = [alert('a', museum, 'open'), alert('z', zoo, 'open'), alert('a', museum, 'resolved')];
-		for (const one of announced) await world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(one));
-		const ada = await world.token(IN_MUSEUM);
-		await knows(ada, 'any alerts?', 'Museum is on fire (resolved)');
-		expect((await ask(ada, 'any alerts?')).body.answer).toBe('The latest alerts: Museum is on fire (resolved).');
-	});
-});
-
-describe('conversations', () => {
-	it('are kept per account, go on where asked to, and are forgotten, one or all', async () => {
-		const ada = await world.token(IN_MUSEUM);
-		const first = (await ask(ada, 'first')).body;
-		await ask(ada, 'second', first.conversationId);
-		const other = (await ask(ada, 'third')).body;
-		const asked = async (token: string) => (await conversations(token)).map(({ turns }) => turns.map(({ question }) => question));
-		expect(await asked(ada)).toEqual([['third'], ['first', 'second']]);
-		const [kept] = await conversations(ada);
-		expect(kept).toEqual({
-			id: other.conversationId,
-			startedAt: expect.any(Number),
-			updatedAt: expect.any(Number),
-			turns: [{ at: expect.any(Number), question: 'third', answer: other.answer, citations: [], grounded: false }],
+	describe('an answer', () => {
+		it('rests on the buildings of the one who asks, and on no other', async () => {
+			await world.tell(count('museum-1', 'hall', 7), count('zoo-1', 'cage', 3));
+			const ada = await world.token(IN_MUSEUM);
+			await knows(ada, HALL, '7 people in Hall');
+			for (const question of ['How many people are there?', 'How many people are in the cage?', 'Which is the most crowded room?']) {
+				const { body } = await ask(ada, question);
+				expect(body.citations.map(({ id }) => id)).toEqual(['museum-1/hall']);
+				expect(body.answer).not.toMatch(/cage|zoo|3 people/i);
+			}
+			expect((await ask(await world.token(), HALL)).body).toMatchObject({ grounded: false, citations: [] });
+			expect((await llm.call('POST', '/ask', { body: { question: HALL } })).status).toBe(401);
 		});
 
-		const eve = await world.token(IN_MUSEUM);
-		expect(await asked(eve)).toEqual([]);
-		expect((await ask(eve, 'mine now', first.conversationId)).status).toBe(404);
-		expect((await llm.call('DELETE', `/conversations/${first.conversationId}`, { token: eve })).status).toBe(404);
-		expect((await llm.call('DELETE', '/conversations', { token: eve })).status).toBe(204);
-		expect(await asked(ada)).toEqual([['third'], ['first', 'second']]);
+		it('knows the newest value, whatever is told again or late, and across a restart', async () => {
+			const at = Date.now() - 1000;
+			const newest = count('museum-1', 'hall', 8, { observedAt: at });
+			await world.tell(newest, count('museum-1', 'hall', 2, { observedAt: at - 500 }), newest, count('zoo-1', 'cage', 5));
+			await knows(await world.token(IN_ZOO), 'How many people are in the cage?', '5 people');
+			expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
+			await world.restart();
+			await tellOf(museum);
+			llm = await world.serve(createLlm);
+			expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
+		});
 
-		expect((await llm.call('DELETE', `/conversations/${first.conversationId}`, { token: ada })).status).toBe(204);
-		expect(await asked(ada)).toEqual([['third']]);
-		expect((await llm.call('DELETE', '/conversations', { token: ada })).status).toBe(204);
-		expect(await asked(ada)).toEqual([]);
-		expect((await llm.call('GET', '/conversations')).status).toBe(401);
+		it('says when its sensor is offline', async () => {
+			await world.tell(count('museum-1', 'hall', 7, { sensorId: 'door-1', observedAt: Date.now() - 1000 }));
+			const ada = await world.token(IN_MUSEUM);
+			await knows(ada, HALL, '7 people in Hall');
+			await world.parts.bus.announce(CHANNELS.devices, JSON.stringify({ sensorId: 'door-1', state: 'offline', at: Date.now(), gatewayId: 'g' }));
+			await knows(ada, HALL, 'Its sensor is offline');
+		});
+
+		it('lists the alerts of the buildings of the one who asks, each as it stands', async () => {
+			const alert = (id: string, building: RetainedBuilding, state: Alert['state']): Alert => ({
+				id,
+				domainNames: building.domains,
+				buildingId: building.id,
+				kind: 'manual',
+				severity: 'info',
+				state,
+				observedAt: Date.now(),
+				message: `${building.name} is on fire`,
+			});
+			const announced = [alert('a', museum, 'open'), alert('z', zoo, 'open'), alert('a', museum, 'resolved')];
+			for (const one of announced) await world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(one));
+			const ada = await world.token(IN_MUSEUM);
+			await knows(ada, 'any alerts?', 'Museum is on fire (resolved)');
+			expect((await ask(ada, 'any alerts?')).body.answer).toBe('The latest alerts: Museum is on fire (resolved).');
+		});
 	});
 
-	it('are bounded: the oldest are forgotten, and the oldest turns', async () => {
-		const ada = await world.token();
-		for (let n = 0; n < 22; n++) await ask(ada, `question ${n}`);
-		const begun = await conversations(ada);
-		expect(begun).toHaveLength(20);
-		expect(begun[0]?.turns[0]?.question).toBe('question 21');
-		for (let n = 0; n < 52; n++) await ask(ada, `turn ${n}`, begun[0]!.id);
-		const [grown] = await conversations(ada);
-		expect(grown?.turns).toHaveLength(50);
-		expect(grown?.turns.at(-1)?.question).toBe('turn 51');
-	});
+	describe('conversations', () => {
+		it('are kept per account, go on where asked to, and are forgotten, one or all', async () => {
+			const ada = await world.token(IN_MUSEUM);
+			const first = (await ask(ada, 'first')).body;
+			await ask(ada, 'second', first.conversationId);
+			const other = (await ask(ada, 'third')).body;
+			const asked = async (token: string) => (await conversations(token)).map(({ turns }) => turns.map(({ question }) => question));
+			expect(await asked(ada)).toEqual([['third'], ['first', 'second']]);
+			const [kept] = await conversations(ada);
+			expect(kept).toEqual({
+				id: other.conversationId,
+				startedAt: expect.any(Number),
+				updatedAt: expect.any(Number),
+				turns: [{ at: expect.any(Number), question: 'third', answer: other.answer, citations: [], grounded: false }],
+			});
 
-	it('do not show what rests on a building that is no longer the account’s to see', async () => {
-		await world.tell(count('museum-1', 'hall', 7));
-		const ada = await world.token(IN_MUSEUM);
-		await knows(ada, HALL, '7 people in Hall');
-		await ask(ada, 'what is the meaning of life?');
-		await tellOf({ ...museum, domains: ['zoo'] });
-		await waitFor('the change', async () => (await ask(ada, HALL)).body.citations.length === 0);
-		const shown = (await conversations(ada)).flatMap(({ turns }) => turns);
-		expect(shown.map(({ question }) => question)).toContain('what is the meaning of life?');
-		expect(JSON.stringify(shown)).not.toContain('7 people');
+			const eve = await world.token(IN_MUSEUM);
+			expect(await asked(eve)).toEqual([]);
+			expect((await ask(eve, 'mine now', first.conversationId)).status).toBe(404);
+			expect((await llm.call('DELETE', `/conversations/${first.conversationId}`, { token: eve })).status).toBe(404);
+			expect((await llm.call('DELETE', '/conversations', { token: eve })).status).toBe(204);
+			expect(await asked(ada)).toEqual([['third'], ['first', 'second']]);
+
+			expect((await llm.call('DELETE', `/conversations/${first.conversationId}`, { token: ada })).status).toBe(204);
+			expect(await asked(ada)).toEqual([['third']]);
+			expect((await llm.call('DELETE', '/conversations', { token: ada })).status).toBe(204);
+			expect(await asked(ada)).toEqual([]);
+			expect((await llm.call('GET', '/conversations')).status).toBe(401);
+		});
+
+		it('are bounded: the oldest are forgotten, and the oldest turns', async () => {
+			const ada = await world.token();
+			for (let n = 0; n < 22; n++) await ask(ada, `question ${n}`);
+			const begun = await conversations(ada);
+			expect(begun).toHaveLength(20);
+			expect(begun[0]?.turns[0]?.question).toBe('question 21');
+			for (let n = 0; n < 52; n++) await ask(ada, `turn ${n}`, begun[0]!.id);
+			const [grown] = await conversations(ada);
+			expect(grown?.turns).toHaveLength(50);
+			expect(grown?.turns.at(-1)?.question).toBe('turn 51');
+		});
+
+		it('do not show what rests on a building that is no longer the account’s to see', async () => {
+			await world.tell(count('museum-1', 'hall', 7));
+			const ada = await world.token(IN_MUSEUM);
+			await knows(ada, HALL, '7 people in Hall');
+			await ask(ada, 'what is the meaning of life?');
+			await tellOf({ ...museum, domains: ['zoo'] });
+			await waitFor('the change', async () => (await ask(ada, HALL)).body.citations.length === 0);
+			const shown = (await conversations(ada)).flatMap(({ turns }) => turns);
+			expect(shown.map(({ question }) => question)).toContain('what is the meaning of life?');
+			expect(JSON.stringify(shown)).not.toContain('7 people');
+		});
 	});
 });
