@@ -27,11 +27,14 @@ export function sessionToken(request: { headers: { cookie?: string | undefined }
 
 const callers = new WeakMap<Request, AccountClaims>();
 
-/** The account that a request comes from: Bearer first, else the session cookie (same-site only). @throws CrowdVisionError `unauthenticated` */
-export async function authenticate(tokens: Tokens, request: Request): Promise<AccountClaims> {
+/**
+ * The account that a request comes from: Bearer first, else the session cookie (same-site only). `evenIfRevoked` as of `Tokens`.
+ * @throws CrowdVisionError `unauthenticated`
+ */
+export async function authenticate(tokens: Tokens, request: Request, options?: { evenIfRevoked: boolean }): Promise<AccountClaims> {
 	const token = bearerToken(request) ?? sessionToken(request);
 	if (!token) throw new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
-	const claims = await tokens.verifyAccount(token);
+	const claims = await tokens.verifyAccount(token, options);
 	callers.set(request, claims);
 	return claims;
 }

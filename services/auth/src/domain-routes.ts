@@ -1,13 +1,13 @@
 import { domainChange, newDomainRequest, newSubdomainRequest } from '@crowdvision/contracts';
-import { callerOf, invalid, parseBody, type Request, type Router, requireAccount } from '@crowdvision/service-kit';
-import { type AuthParts, domainOf, requireInDomain } from './parts.ts';
+import { callerOf, invalid, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import { type AuthParts, domainOf, requireInDomain, requireSession } from './parts.ts';
 
 /** As `DomainName` of contracts allows; a subdomain's is made of two parts that are allowed each. */
 const MOST_PARTS = 8;
 
 export function addDomainRoutes(router: Router, parts: AuthParts): void {
-	const { accounts, domains, tokens } = parts;
-	const signedIn = requireAccount(tokens);
+	const { accounts, domains } = parts;
+	const signedIn = requireSession(parts);
 	const administers = requireInDomain(parts, 'business_admin');
 	/** Whoever's account is no more must not make domains with a token that outlived it. */
 	const accountOf = (request: Request) => accounts.get(callerOf(request).sub);

@@ -1,11 +1,12 @@
 import { CrowdVisionError, PLATFORM, weightIn } from '@crowdvision/contracts';
-import { authenticate, type RequestHandler, type Router } from '@crowdvision/service-kit';
-import type { AuthParts } from './parts.ts';
+import { callerOf, type RequestHandler, type Router } from '@crowdvision/service-kit';
+import { type AuthParts, requireSession } from './parts.ts';
 
-export function addKeyRoutes(router: Router, { memberships, publicKeys, signingKeys, tokens }: AuthParts): void {
+export function addKeyRoutes(router: Router, parts: AuthParts): void {
+	const { memberships, publicKeys, signingKeys } = parts;
+	const signedIn = requireSession(parts);
 	const platformAdmin: RequestHandler = async (request, _response, next) => {
-		const { sub } = await authenticate(tokens, request);
-		if (weightIn(await memberships.of(sub), [PLATFORM]) === 0) {
+		if (weightIn(await memberships.of(callerOf(request).sub), [PLATFORM]) === 0) {
 			throw new CrowdVisionError('forbidden', 'This is for admins of the platform (ADMINS)');
 		}
 		next();
@@ -19,17 +20,17 @@ export function addKeyRoutes(router: Router, { memberships, publicKeys, signingK
 		response.set('Cache-Control', 'public, max-age=60').json((await signingKeys?.jwks()) ?? { keys: [] });
 	});
 
-	router.get('/keys', platformAdmin, async (_request, response) => {
+	router.get('/keys', signedIn, platformAdmin, async (_request, response) => {
 		response.json({ keys: await required().list() });
 	});
 
-	router.post('/keys/rotate', platformAdmin, async (_request, response) => {
+	router.post('/keys/rotate', signedIn, platformAdmin, async (_request, response) => {
 		const kid = await required().rotate();
 		await publicKeys?.changed(kid);
 		response.status(201).json({ kid });
 	});
 
-	router.delete('/keys/:kid', platformAdmin, async (request, response) => {
+	router.delete('/keys/:kid', signedIn, platformAdmin, async (request, response) => {
 		const kid = String(request.params.kid);
 		await required().withdraw(kid);
 		await publicKeys?.changed(kid);

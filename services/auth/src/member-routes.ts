@@ -1,12 +1,12 @@
 import { CrowdVisionError, type DomainRole, joinRequest, type MemberView, memberChange } from '@crowdvision/contracts';
-import { callerOf, parseBody, type Request, type Router, requireAccount } from '@crowdvision/service-kit';
+import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import type { AccountDocument, MembershipDocument } from './documents.ts';
 import { inviteRole } from './invites.ts';
-import { type AuthParts, domainOf, requireInDomain, weightOf } from './parts.ts';
+import { type AuthParts, domainOf, requireInDomain, requireSession, weightOf } from './parts.ts';
 
 export function addMemberRoutes(router: Router, parts: AuthParts): void {
-	const { accounts, domains, invites, memberships, throttles, tokens, revokedSessions } = parts;
-	const signedIn = requireAccount(tokens);
+	const { accounts, domains, invites, memberships, throttles, revokedSessions } = parts;
+	const signedIn = requireSession(parts);
 	const administers = requireInDomain(parts, 'business_admin');
 	const accountOf = (request: Request) => String(request.params.accountId);
 	const viewOf = async (accountId: string, domainName: string): Promise<MemberView> => {

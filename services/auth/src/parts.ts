@@ -38,13 +38,32 @@ export async function tokenFor({ tokens, memberships, sessions }: AuthParts, acc
 }
 
 /**
+ * The account that a request comes from. Auth looks at what it keeps itself: a session that was ended is refused at once, and one whose token tells of
+ * memberships that are no more is not, since here none of those count.
+ * @throws CrowdVisionError `unauthenticated`
+ */
+async function accountOf({ tokens, sessions }: AuthParts, request: Request): Promise<string> {
+	const claims = await authenticate(tokens, request, { evenIfRevoked: true });
+	await sessions.requireOpen(claims);
+	return claims.sub;
+}
+
+/** Lets only accounts through; the claims are then `callerOf(request)`. */
+export function requireSession(parts: AuthParts): RequestHandler {
+	return async (request, _response, next) => {
+		await accountOf(parts, request);
+		next();
+	};
+}
+
+/**
  * Lets through accounts of this role in the domain of the path. Within auth, what counts is the membership as kept, not as of the token: a new
  * domain's creator need not sign in again to go on.
  */
-export function requireInDomain({ tokens, memberships }: AuthParts, role: Role): RequestHandler {
+export function requireInDomain(parts: AuthParts, role: Role): RequestHandler {
 	return async (request, _response, next) => {
-		const { sub } = await authenticate(tokens, request);
-		weights.set(request, await memberships.require(sub, domainOf(request), role));
+		const accountId = await accountOf(parts, request);
+		weights.set(request, await parts.memberships.require(accountId, domainOf(request), role));
 		next();
 	};
 }

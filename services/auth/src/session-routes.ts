@@ -1,11 +1,11 @@
 import { loginRequest, passwordChange, registerRequest } from '@crowdvision/contracts';
-import { bearerToken, callerOf, parseBody, type Router, requireAccount, sessionToken } from '@crowdvision/service-kit';
-import { type AuthParts, tokenFor } from './parts.ts';
+import { bearerToken, callerOf, parseBody, type Router, sessionToken } from '@crowdvision/service-kit';
+import { type AuthParts, requireSession, tokenFor } from './parts.ts';
 import { endSession, startSession } from './session-cookies.ts';
 
 export function addSessionRoutes(router: Router, parts: AuthParts): void {
 	const { accounts, memberships, sessions, throttles, tokens, revokedSessions } = parts;
-	const signedIn = requireAccount(tokens);
+	const signedIn = requireSession(parts);
 
 	router.get('/first-run', async (_request, response) => {
 		response.json({ empty: await accounts.isEmpty() });
@@ -35,18 +35,15 @@ export function addSessionRoutes(router: Router, parts: AuthParts): void {
 		response.json(startSession(request, response, await tokenFor(parts, account)));
 	});
 
-	router.post('/refresh', async (request, response) => {
-		// A token whose memberships are no more is void elsewhere, but still tells who this is.
-		const claims = await tokens.verifyAccount(bearerToken(request) ?? sessionToken(request) ?? '', { evenIfRevoked: true });
-		await sessions.requireOpen(claims);
-		response.json(startSession(request, response, await tokenFor(parts, await accounts.get(claims.sub))));
+	router.post('/refresh', signedIn, async (request, response) => {
+		response.json(startSession(request, response, await tokenFor(parts, await accounts.get(callerOf(request).sub))));
 	});
 
 	router.post('/logout', async (request, response) => {
 		endSession(request, response);
 		const token = bearerToken(request) ?? sessionToken(request);
 		// Whoever signs out with nothing, or with what is void already, is signed out.
-		const claims = token ? await tokens.verifyAccount(token).catch(() => undefined) : undefined;
+		const claims = token ? await tokens.verifyAccount(token, { evenIfRevoked: true }).catch(() => undefined) : undefined;
 		if (claims) {
 			await sessions.end(claims);
 			await revokedSessions.changed(claims.sub);

@@ -1,0 +1,35 @@
+import type { SessionResponse } from '@crowdvision/contracts';
+import { type Answer, openServiceWorld, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
+import { type Auth, type AuthOptions, createAuth } from '../index.ts';
+
+export type Person = { id: string; token: string };
+
+/** Auth on its own, with people who are registered. */
+export interface AuthWorld {
+	readonly world: ServiceWorld;
+	readonly auth: Served & { service: Auth };
+	/** Registers somebody called so. */
+	person(name: string): Promise<Person>;
+	/** Calls as this person; with `as` undefined as nobody. */
+	call<T = unknown>(as: Person | undefined, method: string, path: string, body?: unknown): Promise<Answer<T>>;
+	/** The person's token of now, with the memberships of now. */
+	refreshed(person: Person): Promise<Person>;
+	stop(): Promise<void>;
+}
+
+export async function openAuthWorld(options: AuthOptions = {}): Promise<AuthWorld> {
+	const world = await openServiceWorld();
+	const auth = await world.serve((parts) => createAuth(parts, options));
+	return {
+		world,
+		auth,
+		person: async (name) => {
+			const body = { email: `${name}@example.org`, password: 'correct horse', name };
+			const answer = await auth.call<SessionResponse & { account: { id: string } }>('POST', '/register', { body });
+			return { id: answer.body.account.id, token: answer.body.token };
+		},
+		call: (as, method, path, body) => auth.call(method, path, { ...(as && { token: as.token }), ...(body !== undefined && { body }) }),
+		refreshed: async ({ id, token }) => ({ id, token: (await auth.call<SessionResponse>('POST', '/refresh', { token })).body.token }),
+		stop: () => world.stop(),
+	};
+}
