@@ -30,7 +30,7 @@ import {
 	runMain,
 } from '@crowdvision/service-kit';
 import { createSocket } from '@crowdvision/socket';
-import { openStores, startSqlite } from '@crowdvision/store';
+import { openStores } from '@crowdvision/store';
 import { createTwin, retentionOf } from '@crowdvision/twin';
 import { openDemoLines, startDemo } from './demo/demo.ts';
 import { SETTINGS } from './settings.ts';
@@ -65,12 +65,10 @@ await runMain(async () => {
 		const links = await followTokens(tokens, bus, logger);
 		lifecycle.onStop('tokens', () => links.close());
 		forgetOtherMode(log, config.redisUrl !== undefined);
-		const store = startSqlite();
-		lifecycle.onStop('store', () => store.close());
 		const stores = await openStores({ dataDir: config.dataDir, mongoUrl: settings.MONGO_URL, logger });
 		lifecycle.onStop('stores', () => stores.close());
 
-		const context = { bus, store, stores, tokens, metrics, dataDir: config.dataDir };
+		const context = { bus, stores, tokens, metrics, dataDir: config.dataDir };
 		const named = (name: string) => ({ ...context, logger: logger.child({ service: name }) });
 		const auth = await createAuth(named('auth'), settings);
 		lifecycle.onStop('auth', () => auth.stop());

@@ -19,13 +19,12 @@ import {
 	type ServiceContext,
 	Tokens,
 } from '@crowdvision/service-kit';
-import { openStores, type Sqlite, type Stores, startSqlite } from '@crowdvision/store';
+import { openStores, type Stores } from '@crowdvision/store';
 import { checkAnswer } from './api-check.ts';
 
 /** What a service needs to run: the embedded bus on a durable log, SQLite, tokens, and a folder. */
 export interface ServiceParts extends ServiceContext {
 	bus: Bus;
-	store: Sqlite;
 	stores: Stores;
 }
 
@@ -72,15 +71,13 @@ export async function openServiceWorld(
 	const served = new Set<Served>();
 	const begin = async () => {
 		const { bus, close } = options.bus ? { bus: options.bus(), close: async () => {} } : await openEmbeddedBus(dataDir, options.log);
-		const store = startSqlite();
 		const logger = options.logger ?? createLogger('test', 'silent');
 		const stores = await openStores({ dataDir, mongoUrl: options.mongoUrl, logger });
-		const parts: ServiceParts = { bus, store, stores, tokens, logger, dataDir, metrics: new Registry() };
+		const parts: ServiceParts = { bus, stores, tokens, logger, dataDir, metrics: new Registry() };
 		const end = async () => {
 			for (const one of [...served]) await one.close();
 			await bus.close();
 			await close();
-			await store.close();
 			await stores.close();
 		};
 		return { parts, end };
