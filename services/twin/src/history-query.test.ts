@@ -37,6 +37,6 @@ it('asks for the last 24 hours as hourly averages of the whole building where no
 });
 
 it('takes times as epoch ms and as ISO 8601', () => {
-	const { from, to } = parse('metric=co2&from=1764000000000&to=2026-11-20T10:00:00%2B01:00');
+	const { from, to } = parse('metric=co2&bucket=1d&from=1764000000000&to=2026-11-20T10:00:00%2B01:00');
 	expect([from, to]).toEqual([1_764_000_000_000, Date.parse('2026-11-20T09:00:00Z')]);
 });

@@ -10,8 +10,10 @@ import { startNode } from '../../../test/support/processes.ts';
 import { openEmbeddedBus } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import { createTwin, type Twin } from './index.ts';
+import { onEachEngine } from './testing/museum.ts';
 
-const KILLS = 10;
+/** Each life begins with starting a process, which takes a busy machine seconds. */
+const KILLING_MS = 300_000;
 let dataDir: string;
 
 beforeEach(async () => {
@@ -19,19 +21,30 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-it('stores every reading exactly once, and the newest as the state, however often it is killed -9 while it takes them in', async () => {
+onEachEngine((databaseUrl) => {
+	it(
+		'stores every reading exactly once, and the newest as the state, however often it is killed -9 while it takes them in',
+		() => killOnAndOn(databaseUrl ? 5 : 10, databaseUrl?.()),
+		KILLING_MS,
+	);
+});
+
+async function killOnAndOn(kills: number, mongoUrl: string | undefined): Promise<void> {
 	const acknowledged: string[] = [];
-	for (let run = 0; run < KILLS; run++) {
-		const child = await startNode('services/twin/src/testing/crashing-twin.ts', { args: [dataDir, `run${run}`], ready: /running\n/ });
+	for (let run = 0; run < kills; run++) {
+		const child = await startNode('services/twin/src/testing/crashing-twin.ts', {
+			args: [dataDir, `run${run}`, ...(mongoUrl ? [mongoUrl] : [])],
+			ready: /running\n/,
+		});
 		await child.waitFor(new RegExp(`run${run} ${100 + run * 37}\n`));
 		await child.kill('SIGKILL');
 		for (const [line] of child.stdout().matchAll(/^run\d+ \d+$/gm)) acknowledged.push(line.replace(' ', '-'));
 	}
-	expect(acknowledged.length).toBeGreaterThan(KILLS * 100);
+	expect(acknowledged.length).toBeGreaterThan(kills * 100);
 
 	const { bus, close } = await openEmbeddedBus(dataDir);
 	const logger = createLogger('twin', 'silent');
-	const stores = await openStores({ dataDir, logger });
+	const stores = await openStores({ dataDir, mongoUrl, logger });
 	try {
 		const twin = await createTwin({ bus, stores, dataDir, logger, metrics: new Registry(), tokens: new Tokens('x'.repeat(32)) });
 		const end = await bus.position('telemetry');
@@ -61,7 +74,7 @@ it('stores every reading exactly once, and the newest as the state, however ofte
 		await close();
 		await stores.close();
 	}
-});
+}
 
 /** Lets a twin take in everything up to `end`, stops it, and opens its store in its place. */
 async function takeOver(twin: Twin, stores: Stores, end: string): Promise<Store> {

@@ -4,13 +4,13 @@ import { openEmbeddedBus, readingOf } from '../../../../test/support/service-wor
 import { createTwin } from '../index.ts';
 
 /**
- * A twin on the embedded bus in the folder given, with a sensor that writes as fast as it is acknowledged; prints `<run> <n>` for each
+ * A twin on the embedded bus in the folder given, and on MongoDB where a URL is, with a sensor that writes as fast as it is acknowledged; prints `<run> <n>` for each
  * reading that was. To be killed at any moment.
  */
-const [dataDir = '', run = ''] = process.argv.slice(2);
+const [dataDir = '', run = '', mongoUrl] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);
 const parts = { logger: createLogger('twin', 'silent'), tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
-await createTwin({ ...parts, bus, stores: await openStores({ dataDir, logger: parts.logger }) });
+await createTwin({ ...parts, bus, stores: await openStores({ dataDir, mongoUrl, logger: parts.logger }) });
 process.stdout.write('running\n');
 for (let n = 0; ; n++) {
 	const reading = readingOf({

@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RedisBus } from '@crowdvision/bus';
+import { type BuildingState, type HistoryPoint, STREAMS } from '@crowdvision/contracts';
+import { Tokens } from '@crowdvision/service-kit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Mongod, startMongod, whyNoMongod } from '../../../test/support/mongod.ts';
+import { type Running, startNode } from '../../../test/support/processes.ts';
+import { type RedisServer, startRedis } from '../../../test/support/redis-server.ts';
+import { readingOf } from '../../../test/support/service-world.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import { HALL, MUSEUM } from './testing/museum.ts';
+
+const SECRET = 'a secret for tests only, of more than 32 characters';
+const READINGS = 600;
+const PATIENCE_MS = 60_000;
+const ON_DUTY = /lease: taken/;
+
+let dataDir: string;
+let redis: RedisServer;
+let mongod: Mongod;
+let bus: RedisBus;
+let replicas: Running[];
+let token: string;
+
+const startReplica = () =>
+	startNode('services/twin/src/main.ts', {
+		env: { DATA_DIR: dataDir, JWT_SECRET: SECRET, PORT: '0', LOG_LEVEL: 'info', REDIS_URL: redis.url, MONGO_URL: `${mongod.url}/twin` },
+		ready: /ready \w+ (http:\S+)\n/,
+	});
+async function ask<T>(replica: Running, path: string, body?: unknown): Promise<T> {
+	const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+	const response = await fetch(`${replica.ready[1]}${path}`, { headers, ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }) });
+	expect(response.ok, `${path}: ${response.status}`).toBe(true);
+	return (await response.json()) as T;
+}
+
+const noMongod = whyNoMongod();
+describe.skipIf(noMongod)(`several twins on one MongoDB${noMongod ? `: ${noMongod}` : ''}`, () => {
+	beforeEach(async () => {
+		dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-twins-'));
+		[redis, mongod] = await Promise.all([startRedis(), startMongod()]);
+		bus = new RedisBus({ url: redis.url });
+		token = await new Tokens(SECRET).signAccount({ id: 'ada', name: 'Ada', memberships: [{ domainName: 'museum', role: 'business_admin' }] });
+		replicas = [];
+	}, 120_000);
+	afterEach(async () => {
+		await Promise.all(replicas.map((one) => one.stop()));
+		await bus.close();
+		await redis.stop();
+		await mongod.stop();
+		await rm(dataDir, { recursive: true, force: true });
+	});
+
+	it('all answer the same, and take every reading in once, though the one on duty is killed -9 meanwhile', { timeout: 240_000 }, async () => {
+		replicas = await Promise.all([startReplica(), startReplica()]);
+		const onDuty = await waitFor('one on duty', () => replicas.find((one) => ON_DUTY.test(one.stderr())), PATIENCE_MS);
+		const standby = replicas.find((one) => one !== onDuty)!;
+		await ask(standby, '/buildings', MUSEUM);
+		expect(await ask(onDuty, '/buildings')).toMatchObject({ buildings: [{ id: 'museum-1' }] });
+
+		const begin = Date.now() - READINGS * 1000;
+		let end = '';
+		for (let n = 0; n < READINGS; n += 20) {
+			const readings = Array.from({ length: 20 }, (_, i) =>
+				readingOf({ ...HALL, metric: 'co2', value: 400 + n + i, observedAt: begin + (n + i) * 1000 }),
+			);
+			end = (
+				await bus.append(
+					STREAMS.telemetry,
+					readings.map((one) => JSON.stringify(one)),
+				)
+			).at(-1)!;
+			if (n === 300) await onDuty.kill('SIGKILL');
+		}
+		const state = await waitFor(
+			'everything to be taken in',
+			async () => {
+				const now = await ask<BuildingState>(standby, '/buildings/museum-1/state');
+				return now.cursor === end ? now : undefined;
+			},
+			PATIENCE_MS,
+		);
+		expect(standby.stderr()).toMatch(ON_DUTY);
+		expect(state.rooms.hall!.values.co2).toMatchObject({ value: 400 + READINGS - 1, observedAt: begin + (READINGS - 1) * 1000 });
+		const query = `room=hall&metric=co2&agg=count&bucket=1h&from=${begin}&to=${begin + READINGS * 1000}`;
+		const { points } = await ask<{ points: HistoryPoint[] }>(standby, `/buildings/museum-1/history?${query}`);
+		expect(points.reduce((total, { value }) => total + value!, 0)).toBe(READINGS);
+	});
+});
