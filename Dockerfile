@@ -36,7 +36,7 @@ RUN npm run build -w frontend
 FROM node:24-bookworm-slim AS runtime
 WORKDIR /app
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/tmp/compile HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
-RUN install -d -o node -g node -m 0700 /data /secrets && install -d -o node -g node -m 0750 /redis-secrets
+RUN install -d -o node -g node -m 0700 /data /secrets /auth-secrets && install -d -o node -g node -m 0750 /redis-secrets
 USER 1000:1000
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
