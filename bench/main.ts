@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced --systems gateway,mosquitto --soak-seconds 90 --json FILE]
+ * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced,history --systems gateway,mosquitto --soak-seconds 90 --json FILE]
  *
  * A load generator on one core pushes readings of about 150 bytes over 50 connections, with up to 100 unacknowledged on each (HTTP: one request
  * at a time); the system under test has the other core. All systems take turns within each round, because a machine's speed drifts: only
@@ -8,6 +8,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { dashboards } from './dashboards.ts';
+import { histories } from './history.ts';
 import { LOAD_CORE, machine, pin } from './machine.ts';
 import { type Load, type Measurement, measure } from './measure.ts';
 import { flatness, table } from './report.ts';
@@ -95,7 +96,9 @@ const SCENARIOS: Record<string, Scenario> = {
 /** Measured by itself: what counts is the way to the browser, not the rate. */
 const DASHBOARDS = 'dashboards';
 const DASHBOARD_SECONDS = 15;
-const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS]);
+/** Measured by itself too: how long an answer takes, on either engine. */
+const HISTORY = 'history';
+const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS, HISTORY]);
 const systems = chosen('systems', Object.keys(SYSTEMS) as SystemName[]);
 const results: Record<string, Record<string, Measurement[]>> = {};
 const progress = (text: string) => process.stderr.write(text);
@@ -104,13 +107,14 @@ const print = (text: string) => process.stdout.write(`${text}\n`);
 const where = machine();
 // First: its processes are to have both cores, and whatever this one starts once it is pinned has one.
 if (scenarios.includes(DASHBOARDS)) print(`${await dashboards(DASHBOARD_SECONDS)}\n`);
+if (scenarios.includes(HISTORY)) print(`${await histories()}\n`);
 pin(process.pid, LOAD_CORE);
 print(
 	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
 );
 
 for (const name of scenarios) {
-	if (name === DASHBOARDS) continue;
+	if (name === DASHBOARDS || name === HISTORY) continue;
 	const { title, load, rounds: times, systems: all } = SCENARIOS[name]!;
 	const taking = all.filter((system) => systems.includes(system));
 	const measured: Record<string, Measurement[]> = Object.fromEntries(taking.map((system) => [system, []]));
