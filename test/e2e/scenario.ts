@@ -29,7 +29,7 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 				.getByRole('button', { name: /sign in/i })
 				.click();
 			await page.getByTestId('room').first().waitFor();
-		});
+		}, 180_000);
 		afterAll(async () => {
 			await chromium?.close();
 			await world?.stop();

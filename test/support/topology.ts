@@ -16,6 +16,8 @@ type ServiceName = keyof typeof REPLICAS;
 const SERVICES = Object.keys(REPLICAS) as ServiceName[];
 const WITH_DATABASE: readonly ServiceName[] = ['auth', 'twin', 'notification', 'llm'];
 const SECRET = 'a secret for tests only, of more than 32 characters';
+/** Thirteen processes on two cores that have other work too. */
+const PATIENCE_MS = 90_000;
 
 interface Stoppable {
 	stop(): Promise<unknown>;
@@ -135,7 +137,7 @@ export async function startTopology(): Promise<Topology> {
 			redisUrl: redis.url,
 			redisPort: redis.port,
 			tokens: new Tokens(SECRET),
-			ready: async (timeoutMs = 30_000) => void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
+			ready: async (timeoutMs = PATIENCE_MS) => void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
 			stop,
 		};
 		await topology.ready();
@@ -162,7 +164,7 @@ async function startProgram(name: string, entry: string, dir: string, options: {
 	const dataDir = join(dir, name);
 	await mkdir(dataDir, { recursive: true });
 	const env = { HOST: '127.0.0.1', PORT: `${port}`, DATA_DIR: dataDir, GATEWAY_CONFIG: undefined, ...options.env };
-	const launch = () => startNode(entry, { env, ready: /^ready /m, timeoutMs: 40_000 });
+	const launch = () => startNode(entry, { env, ready: /^ready /m, timeoutMs: PATIENCE_MS });
 	let running: Running = await launch();
 	return {
 		name,

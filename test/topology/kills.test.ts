@@ -41,7 +41,7 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 		const said = () => topology.parts.map((part) => `${part.name}: ${part.said()}`).join('\n');
 		load = await startLoad({ seed: 5, gateway: { tokens, links, said }, intervalMs: INTERVAL_MS });
 		for (const { id } of BUILDING.rooms) load.fleet.crowd(id, FEW);
-	});
+	}, 180_000);
 	afterAll(async () => {
 		watch?.stop();
 		for (const dashboard of dashboards) dashboard.close();
