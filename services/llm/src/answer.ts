@@ -1,20 +1,7 @@
 import { type Freshness, type MetricKey, quantity, type RetainedBuilding, roomValue } from '@crowdvision/contracts';
 import { ago, lasted } from './age.ts';
-import type { AnomalyDocument, LatestOfRoom } from './documents.ts';
+import type { AnomalyDocument, Answer, Citation, LatestOfRoom } from './documents.ts';
 import type { Intent, Language, Question } from './question.ts';
-
-export interface Citation {
-	id: string;
-	kind: 'room' | 'alert';
-	label: string;
-}
-
-export interface Answer {
-	answer: string;
-	citations: Citation[];
-	/** False when it rests on nothing that was measured. */
-	grounded: boolean;
-}
 
 /** What an answer may rest on: of the asker's buildings only. */
 export interface Facts {

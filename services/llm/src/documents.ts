@@ -1,6 +1,5 @@
 import type { Alert, MetricKey, SensorValue } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
-import type { Answer } from './answer.ts';
 
 /** What llm keeps: what it knows of rooms and alerts, and what was asked. */
 export const LLM_STORE: StoreDefinition = {
@@ -33,6 +32,19 @@ export type AnomalyDocument = Pick<Alert, 'id' | 'buildingId' | 'roomId' | 'kind
 
 export interface CounterDocument {
 	count: number;
+}
+
+export interface Citation {
+	id: string;
+	kind: 'room' | 'alert';
+	label: string;
+}
+
+export interface Answer {
+	answer: string;
+	citations: Citation[];
+	/** False when it rests on nothing that was measured. */
+	grounded: boolean;
 }
 
 /** A question and its answer. `buildings`: those the answer cites; it is shown to whoever may still see all of them. */

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { onEachEngine } from '../../../test/support/engines.ts';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
-import type { Answer } from './answer.ts';
 import type { Conversation } from './conversations.ts';
+import type { Answer } from './documents.ts';
 import { createLlm } from './index.ts';
 
 let world: ServiceWorld;
