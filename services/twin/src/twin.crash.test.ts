@@ -14,6 +14,7 @@ import { onEachEngine } from './testing/museum.ts';
 
 /** Each life begins with starting a process, which takes a busy machine seconds. */
 const KILLING_MS = 300_000;
+const LIFE_MS = 60_000;
 let dataDir: string;
 
 beforeEach(async () => {
@@ -35,6 +36,7 @@ async function killOnAndOn(kills: number, mongoUrl: string | undefined): Promise
 		const child = await startNode('services/twin/src/testing/crashing-twin.ts', {
 			args: [dataDir, `run${run}`, ...(mongoUrl ? [mongoUrl] : [])],
 			ready: /running\n/,
+			timeoutMs: LIFE_MS,
 		});
 		await child.waitFor(new RegExp(`run${run} ${100 + run * 37}\n`));
 		await child.kill('SIGKILL');
