@@ -44,7 +44,8 @@ export function timeOf(backup: string): Date {
 export function restore(path: string): Restoration | undefined {
 	const backup = backupsOf(path).find(isGood);
 	if (!backup) return undefined;
-	const lostTo = statSync(path).mtime.toISOString();
+	const written = [path, `${path}-wal`].filter(existsSync).map((file) => statSync(file).mtimeMs);
+	const lostTo = new Date(Math.max(...written)).toISOString();
 	const restored = `${path}.restored`;
 	rmSync(restored, { force: true });
 	copyFileSync(backup, restored);
