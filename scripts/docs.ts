@@ -10,7 +10,7 @@ import type { Setting } from '@crowdvision/service-kit';
 import { SETTINGS } from '../settings.ts';
 import { asyncApi } from './api/asyncapi.ts';
 import { openApi } from './api/openapi.ts';
-import { API_STYLE, apiPage } from './api/page.ts';
+import { apiPage } from './api/page.ts';
 
 const NOTICE = '<!-- Made by `node scripts/docs.ts`. Do not edit. -->\n';
 const DOCS = join(import.meta.dirname, '..', 'docs');
@@ -57,7 +57,6 @@ const PAGES: Record<string, () => string> = {
 	'api/openapi.json': () => json(openApi(VERSION)),
 	'api/asyncapi.json': () => json(asyncApi(VERSION)),
 	'api/index.html': () => apiPage(JSON.parse(json(openApi(VERSION))), JSON.parse(json(asyncApi(VERSION)))),
-	'api/style.css': () => API_STYLE,
 };
 
 const checking = process.argv.includes('--check');

@@ -138,29 +138,3 @@ ${live.join('\n')}
 </html>
 `;
 }
-
-/** `docs/api/style.css`. */
-export const API_STYLE = `:root { color-scheme: light dark; --ink: light-dark(#1b2430, #e6ebf2); --paper: light-dark(#fff, #12171f); --line: light-dark(#d5dbe3, #2c3644); --soft: light-dark(#f3f5f8, #1a212c); --accent: light-dark(#1257b8, #7fb2ff); --good: light-dark(#17692f, #6fd08c); --bad: light-dark(#9c2b1b, #ff9c8a); }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 70rem; padding: 1rem clamp(1rem, 4vw, 3rem) 4rem; font: 1rem/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
-a { color: var(--accent); }
-nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; padding: .5rem 0; border-block: 1px solid var(--line); }
-h2 { margin: 2.5rem 0 .5rem; text-transform: capitalize; }
-h2 small { text-transform: none; font-weight: 400; font-size: .9rem; }
-h4 { margin: 1rem 0 .25rem; }
-code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
-details { border: 1px solid var(--line); border-radius: .5rem; margin: .4rem 0; background: var(--soft); padding: 0 .9rem; }
-details[open] { padding-bottom: .9rem; background: var(--paper); }
-summary { cursor: pointer; padding: .55rem 0; display: flex; flex-wrap: wrap; gap: .1rem .7rem; align-items: baseline; }
-summary:focus-visible, a:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-summary b { min-width: 4.2rem; color: var(--accent); font-family: ui-monospace, monospace; }
-summary b.delete { color: var(--bad); }
-summary b.get { color: var(--good); }
-summary span { flex: 1 1 16rem; }
-dl { margin: .25rem 0; display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .15rem .9rem; border-left: 2px solid var(--line); padding-left: .7rem; }
-dd { margin: 0; min-width: 0; }
-dd p, .body { margin: 0 0 .35rem; }
-dt.good { color: var(--good); font-weight: 600; }
-dt.bad { color: var(--bad); font-weight: 600; }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dd { padding-left: .7rem; } }
-`;
