@@ -13,6 +13,7 @@ import { LOAD_CORE, machine, pin } from './machine.ts';
 import { type Load, type Measurement, measure } from './measure.ts';
 import { flatness, table } from './report.ts';
 import { SYSTEMS, type SystemName } from './systems.ts';
+import { measureTokens, tokensTable } from './tokens.ts';
 
 const { values: options } = parseArgs({
 	options: {
@@ -98,7 +99,9 @@ const DASHBOARDS = 'dashboards';
 const DASHBOARD_SECONDS = 15;
 /** Measured by itself too: how long an answer takes, on either engine. */
 const HISTORY = 'history';
-const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS, HISTORY]);
+/** And this: what it costs to decide by a token who may do what. */
+const TOKENS = 'tokens';
+const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS, HISTORY, TOKENS]);
 const systems = chosen('systems', Object.keys(SYSTEMS) as SystemName[]);
 const results: Record<string, Record<string, Measurement[]>> = {};
 const progress = (text: string) => process.stderr.write(text);
@@ -108,13 +111,14 @@ const where = machine();
 // First: its processes are to have both cores, and whatever this one starts once it is pinned has one.
 if (scenarios.includes(DASHBOARDS)) print(`${await dashboards(DASHBOARD_SECONDS)}\n`);
 if (scenarios.includes(HISTORY)) print(`${await histories()}\n`);
+if (scenarios.includes(TOKENS)) print(`${tokensTable(await measureTokens())}\n`);
 pin(process.pid, LOAD_CORE);
 print(
 	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
 );
 
 for (const name of scenarios) {
-	if (name === DASHBOARDS || name === HISTORY) continue;
+	if (name === DASHBOARDS || name === HISTORY || name === TOKENS) continue;
 	const { title, load, rounds: times, systems: all } = SCENARIOS[name]!;
 	const taking = all.filter((system) => systems.includes(system));
 	const measured: Record<string, Measurement[]> = Object.fromEntries(taking.map((system) => [system, []]));

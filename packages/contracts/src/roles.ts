@@ -11,16 +11,37 @@ export function domainCovers(domain: string, candidate: string): boolean {
 	return candidate.length === domain.length || candidate[domain.length] === '/';
 }
 
+type Memberships = readonly { domainName: string; role: Role }[];
+
+/** By the memberships of a verified token, which are frozen: what is looked up does not depend on how many they are. */
+const indexes = new WeakMap<Memberships, ReadonlyMap<string, number>>();
+
 /** The highest weight these memberships give in any of `domainNames`; 0 for none. */
-export function weightIn(memberships: readonly { domainName: string; role: Role }[], domainNames: readonly string[]): number {
+export function weightIn(memberships: Memberships, domainNames: readonly string[]): number {
+	const index = indexes.get(memberships) ?? (Object.isFrozen(memberships) ? makeIndex(memberships) : undefined);
+	if (index) return indexedWeight(index, domainNames);
 	let weight = 0;
 	for (const { domainName, role } of memberships) {
-		if (ROLES[role] <= weight) continue;
-		for (const candidate of domainNames) {
-			if (!domainCovers(domainName, candidate)) continue;
-			weight = ROLES[role];
-			break;
-		}
+		if (ROLES[role] > weight && domainNames.some((candidate) => domainCovers(domainName, candidate))) weight = ROLES[role];
+	}
+	return weight;
+}
+
+function makeIndex(memberships: Memberships): ReadonlyMap<string, number> {
+	const index = new Map<string, number>();
+	for (const { domainName, role } of memberships) index.set(domainName, Math.max(index.get(domainName) ?? 0, ROLES[role]));
+	indexes.set(memberships, index);
+	return index;
+}
+
+/** Looks for each domain and for those above it. */
+function indexedWeight(index: ReadonlyMap<string, number>, domainNames: readonly string[]): number {
+	if (domainNames.length === 0) return 0;
+	let weight = index.get(PLATFORM) ?? 0;
+	for (const name of domainNames) {
+		weight = Math.max(weight, index.get(name) ?? 0);
+		for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1))
+			weight = Math.max(weight, index.get(name.slice(0, end)) ?? 0);
 	}
 	return weight;
 }

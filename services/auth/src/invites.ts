@@ -12,7 +12,7 @@ const DIGITS = 6;
 const WINDOW = 1;
 /**
  * Wrong codes an invite stands, ever; then it is locked until it is rotated. Of a million codes a role takes three at a time, so all the guesses there are
- * get in with 250 x 3 / 1,000,000 = 0.075 % (docs/decisions/0006-invites.md).
+ * get in with 250 x 3 / 1,000,000 = 0.075 % (docs/decisions/0007-invites-and-providers.md).
  */
 export const MOST_FAILURES = 250;
 
