@@ -1,6 +1,7 @@
 import type {
 	Alert,
 	Building,
+	BuildingColumns,
 	BuildingState,
 	BuildingSummary,
 	HistoryPoint,
@@ -42,6 +43,8 @@ export const getMetrics = () => request<MetricsResponse>('GET', '/twin/metrics')
 export const getBuildings = () => request<{ buildings: BuildingSummary[] }>('GET', '/twin/buildings');
 export const createBuilding = (building: unknown) => request<Partial<Building> | undefined>('POST', '/twin/buildings', { body: building });
 export const getBuildingState = (id: string, signal: AbortSignal) => request<BuildingState>('GET', `${buildingPath(id)}/state`, { signal });
+
+export const getColumns = (id: string, signal: AbortSignal) => request<BuildingColumns>('GET', `${buildingPath(id)}/columns`, { signal });
 
 export interface HistoryQuery {
 	room: string;

@@ -1,10 +1,10 @@
-import type { BuildingState, BuildingSummary, ReadingWithCursor } from '@crowdvision/contracts';
+import { type BuildingState, type BuildingSummary, type DeviceEvent, isCurrent, type ReadingWithCursor } from '@crowdvision/contracts';
 import { type Ref, type ShallowRef, shallowRef, watch } from 'vue';
 import { getBuildingState } from '../api/endpoints.ts';
 import type { LiveConnection } from '../api/live.ts';
 import { serviceNow } from '../lib/clock.ts';
 import { FrameBatch } from '../lib/frame-batch.ts';
-import { applyReadings, applySnapshot, type BuildingSamples, combine, noSamples, type RoomSamples } from '../lib/samples.ts';
+import { applyDevice, applyReadings, applySnapshot, type BuildingSamples, combine, noSamples, type RoomSamples } from '../lib/samples.ts';
 import { Seen } from '../lib/seen.ts';
 import { type TrendPoint, withPoint } from '../lib/trend.ts';
 
@@ -20,6 +20,8 @@ const MOST_WAIT_MS = 30_000;
 /** A snapshot sooner than this after the last one was asked for by a service that cannot keep up: wait longer each time. */
 const CALM_MS = 30_000;
 const MOST_SEEN = 5000;
+/** Devices that came or went while a snapshot is on its way. */
+const MOST_TOLD = 1000;
 
 /**
  * The latest of every room of `building`: snapshot, then everything after its cursor. `follow` is told what to resume from.
@@ -36,6 +38,7 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 	let samples: BuildingSamples = new Map();
 	let seen = new Seen(MOST_SEEN);
 	let cursor: string | undefined;
+	let told: DeviceEvent[] = [];
 	let loading: AbortController | undefined;
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	let failures = 0;
@@ -51,7 +54,8 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 			room.samples.value = latest;
 			if (!keepPoint || latest.peopleCount === former) continue;
 			const people = combine('peopleCount', latest.peopleCount, now);
-			if (people) room.people.value = withPoint(room.people.value, { at: people.observedAt, value: people.value }, now);
+			if (people && isCurrent(people.freshness))
+				room.people.value = withPoint(room.people.value, { at: people.observedAt, value: people.value }, now);
 		}
 	};
 
@@ -62,6 +66,7 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 		trouble.value = undefined;
 		batch.flush();
 		show(applySnapshot(samples, state), false);
+		for (const event of told) show(applyDevice(samples, event), false);
 		loaded.value = true;
 		generation.value += 1;
 		cursor = state.cursor;
@@ -73,6 +78,7 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 		loading?.abort();
 		const mine = new AbortController();
 		loading = mine;
+		told = [];
 		try {
 			const state = await getBuildingState(id, mine.signal);
 			if (mine.signal.aborted) return;
@@ -125,6 +131,12 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 			const last = mine.at(-1);
 			if (last) cursor = last.cursor;
 			batch.add(mine.filter((reading) => seen.add(reading.id)));
+		},
+		/** The service's `device` event. */
+		heardOf(event: DeviceEvent): void {
+			if (told.length < MOST_TOLD) told.push(event);
+			batch.flush();
+			show(applyDevice(samples, event), false);
 		},
 		/** The service's `superseded` event: something was left out, so the snapshot is taken again. */
 		superseded(buildingId: string): void {

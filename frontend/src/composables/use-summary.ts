@@ -1,24 +1,22 @@
 import type { BuildingSummary } from '@crowdvision/contracts';
 import { type Ref, shallowRef, toValue, watch } from 'vue';
 import { useI18n } from 'vue-i18n';
-import { type BuildingSummaryView, type RoomStatus, roomView, summarize } from '../lib/room-view.ts';
-import { useCatalog } from './use-catalog.ts';
+import { type BuildingSummaryView, type Columns, type RoomStatus, roomView, summarize } from '../lib/room-view.ts';
 import type { LiveRoom } from './use-live-building.ts';
 import { useNow } from './use-now.ts';
 import { useWords } from './use-words.ts';
 
 /** Readers are told of changes at most so often. */
 const SPEAK_MS = 30_000;
-const SPOKEN: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'no-data'];
+const SPOKEN: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'offline', 'no-data'];
 
 /**
  * The building in one line, counted once a second and not with every reading; and the same as a sentence for screen readers, which
  * changes only when some room's status does, and not too often.
  */
-export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Ref<ReadonlyMap<string, LiveRoom>>) {
+export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Ref<ReadonlyMap<string, LiveRoom>>, columns: Ref<Columns>) {
 	const { t } = useI18n({ useScope: 'global' });
 	const words = useWords();
-	const { keys } = useCatalog();
 	const now = useNow();
 	const summary = shallowRef<BuildingSummaryView>(summarize([]));
 	const spoken = shallowRef('');
@@ -30,10 +28,14 @@ export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Re
 			.map((status) => `${t(`status.${status}`)}: ${view.statuses[status]}`)
 			.join(', ');
 		const makeup = JSON.stringify(view.statuses);
-		if (view.counted === 0 || makeup === told || Date.now() - toldAt < SPEAK_MS) return;
+		// Before the first count there is nothing to tell; that the last one is gone must be told.
+		if ((view.counted === 0 && told === '') || makeup === told || Date.now() - toldAt < SPEAK_MS) return;
 		told = makeup;
 		toldAt = Date.now();
-		spoken.value = t('summary.spoken', { people: words.number(view.people), counted: view.counted, rooms: view.rooms, statuses });
+		spoken.value =
+			view.counted === 0
+				? `${t('summary.nothing')}. ${statuses}.`
+				: t('summary.spoken', { people: words.number(view.people), counted: view.counted, rooms: view.rooms, statuses });
 	};
 
 	watch(
@@ -42,7 +44,7 @@ export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Re
 			const known = building.value?.rooms ?? [];
 			const views = known.flatMap((room) => {
 				const live = rooms.value.get(room.id);
-				return live ? [roomView(room, toValue(live.samples), keys.value, now.value)] : [];
+				return live ? [roomView(room, toValue(live.samples), columns.value, now.value)] : [];
 			});
 			summary.value = summarize(views);
 			say(summary.value);

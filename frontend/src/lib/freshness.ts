@@ -1,14 +1,3 @@
-import { isStale } from '@crowdvision/contracts';
-
-/** What a value is worth now. A stale value is shown as it was, greyed, and counts for nothing; no data is never 0. */
-export type Freshness = 'live' | 'stale' | 'no-data';
-
-/** Freshness of something observed at `observedAt` (epoch ms; undefined: never). It turns stale by the clock alone. */
-export function freshness(observedAt: number | undefined, now: number): Freshness {
-	if (observedAt === undefined) return 'no-data';
-	return isStale(observedAt, now) ? 'stale' : 'live';
-}
-
 export type AgeUnit = 'second' | 'minute' | 'hour' | 'day';
 
 /** How long ago in the largest unit that fits, rounded down: "59 s", then "1 min". A time ahead of the clock is 0 s ago. */

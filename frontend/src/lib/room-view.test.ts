@@ -1,20 +1,29 @@
 import { FRESHNESS_MS, METRIC_KEYS } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
-import { roomView, summarize } from './room-view.ts';
+import { type Columns, roomView, summarize } from './room-view.ts';
 import type { MetricSamples, RoomSamples } from './samples.ts';
 
 const NOW = 1_764_000_000_000;
-const KEYS: readonly string[] = METRIC_KEYS;
+const ALL: Columns = { keys: METRIC_KEYS, chosen: false };
 
 const heard = (value: number, unit: string, ageMs = 0, transport: 'serial' | 'mqtt' | 'http' = 'mqtt'): MetricSamples => ({
 	unit,
 	sensors: [{ sensorId: 's', value, observedAt: NOW - ageMs, transport }],
 });
-const view = (samples: RoomSamples, capacity = 10) => roomView({ capacity }, samples, KEYS, NOW);
+const view = (samples: RoomSamples, capacity = 10, columns = ALL) => roomView({ capacity }, samples, columns, NOW);
+const HOUR = 3600_000;
 
 describe('P8 a room on the page', () => {
 	it('has no data, and no count of 0, before anything was heard', () => {
-		expect(view({})).toEqual({ status: 'no-data', people: undefined, metrics: [], transports: [], heardAt: undefined });
+		expect(view({})).toEqual({
+			status: 'no-data',
+			freshness: 'no-data',
+			people: undefined,
+			metrics: [],
+			unheard: [],
+			transports: [],
+			heardAt: undefined,
+		});
 	});
 
 	it('has no data on people when only something else was heard', () => {
@@ -38,6 +47,36 @@ describe('P8 a room on the page', () => {
 		const shown = view({ peopleCount: heard(11, 'person', FRESHNESS_MS + 1) });
 		expect(shown.status).toBe('stale');
 		expect(shown.people).toMatchObject({ value: 11, freshness: 'stale' });
+	});
+
+	it('is offline, and neither empty nor full, once the device that counted said that it is gone', () => {
+		const sensors = [{ sensorId: 's', value: 11, observedAt: NOW - 1000, offlineAt: NOW - 500 }];
+		expect(view({ peopleCount: { unit: 'person', sensors } })).toMatchObject({ status: 'offline', freshness: 'offline', people: { value: 11 } });
+	});
+
+	it('marks as stuck what its sensor has repeated for too long, and nothing else', () => {
+		const repeated = (unchangedSince: number): MetricSamples => ({
+			unit: 'ppm',
+			sensors: [{ sensorId: 's', value: 700, observedAt: NOW, unchangedSince }],
+		});
+		expect(view({ co2: repeated(NOW - 7 * HOUR) }).metrics[0]?.freshness).toBe('stuck');
+		expect(view({ co2: repeated(NOW - 5 * HOUR) }).metrics[0]?.freshness).toBe('live');
+		expect(summarize([view({ co2: repeated(NOW - 7 * HOUR) }), view({ co2: repeated(NOW) })]).stuck).toBe(1);
+	});
+
+	it('holds a value as long as its metric holds', () => {
+		const shown = view({ battery: heard(80, '%', HOUR), temperature: heard(20, 'degC', HOUR) });
+		expect(shown.metrics.map(({ key, freshness }) => [key, freshness])).toEqual([
+			['temperature', 'stale'],
+			['battery', 'live'],
+		]);
+	});
+
+	it('shows the columns that somebody chose in their order, and says of which nothing was ever heard', () => {
+		const columns = { keys: ['noise', 'co2', 'temperature'], chosen: true };
+		const shown = view({ temperature: heard(20, 'degC'), co2: heard(1, 'ppm'), humidity: heard(1, '%') }, 10, columns);
+		expect(shown.metrics.map(({ key }) => key)).toEqual(['co2', 'temperature']);
+		expect(shown.unheard).toEqual(['noise']);
 	});
 
 	it('judges each metric by its own age', () => {

@@ -1,7 +1,7 @@
 import { type BuildingState, FRESHNESS_MS, type LatestValue, type Reading } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyReadings, applySnapshot, combine, noSamples } from './samples.ts';
+import { applyDevice, applyReadings, applySnapshot, combine, noSamples } from './samples.ts';
 
 const NOW = 1_764_000_000_000;
 let count = 0;
@@ -28,7 +28,22 @@ function reading(over: Partial<Reading> = {}): Reading {
 function snapshot(latest: Partial<LatestValue> = {}): BuildingState {
 	return {
 		cursor: '1',
-		rooms: { hall: { values: { temperature: { value: 20, unit: 'degC', observedAt: NOW, sensorId: 's1', stale: false, ...latest } } } },
+		rooms: {
+			hall: {
+				values: {
+					temperature: {
+						value: 20,
+						unit: 'degC',
+						observedAt: NOW,
+						sensorId: 's1',
+						freshness: 'live',
+						freshUntil: NOW + FRESHNESS_MS,
+						stale: false,
+						...latest,
+					},
+				},
+			},
+		},
 	};
 }
 
@@ -125,6 +140,52 @@ describe('the latest of a building', () => {
 		const samples = noSamples(['hall', 'lab']);
 		applySnapshot(samples, snapshot());
 		expect(samples.get('lab')).toEqual({});
+	});
+});
+
+describe('P8 what a live value is worth', () => {
+	const worth = (samples: ReturnType<typeof noSamples>, now: number) => combine('temperature', samples.get('hall')?.temperature, now)?.freshness;
+	const HOUR = 3600_000;
+
+	it('is the same for a snapshot as for the readings that follow it', () => {
+		const samples = noSamples(['hall']);
+		applySnapshot(samples, snapshot({ unchangedSince: NOW - 13 * HOUR }));
+		expect(worth(samples, NOW)).toBe('stuck');
+		applyReadings(samples, [reading({ observedAt: NOW + 1 })]);
+		expect(worth(samples, NOW + 1)).toBe('stuck');
+		applyReadings(samples, [reading({ observedAt: NOW + 2, value: 20.1 })]);
+		expect(worth(samples, NOW + 2)).toBe('live');
+		expect(worth(samples, NOW + 2 + FRESHNESS_MS)).toBe('live');
+		expect(worth(samples, NOW + 3 + FRESHNESS_MS)).toBe('stale');
+	});
+
+	it('is not stuck when a reading that came late shows that it moved in between', () => {
+		const samples = noSamples(['hall']);
+		applySnapshot(samples, snapshot({ unchangedSince: NOW - 13 * HOUR }));
+		expect(applyReadings(samples, [reading({ observedAt: NOW - HOUR, value: 25 })])).toEqual(new Set(['hall']));
+		expect(worth(samples, NOW)).toBe('live');
+	});
+
+	it('is offline from the moment its device said so until it is heard again or comes back', () => {
+		const samples = noSamples(['hall', 'lab']);
+		const told = (state: 'online' | 'offline', at: number) => applyDevice(samples, { sensorId: 's1', state, at, gatewayId: 'g' });
+		applyReadings(samples, [reading()]);
+		expect(told('offline', NOW + 10)).toEqual(new Set(['hall']));
+		expect(worth(samples, NOW + 10)).toBe('offline');
+		expect(told('online', NOW + 5)).toEqual(new Set());
+		told('online', NOW + 20);
+		expect(worth(samples, NOW + 20)).toBe('live');
+		told('offline', NOW + 30);
+		applyReadings(samples, [reading({ observedAt: NOW + 29 })]);
+		expect(worth(samples, NOW + 31)).toBe('offline');
+		applyReadings(samples, [reading({ observedAt: NOW + 40 })]);
+		expect(worth(samples, NOW + 40)).toBe('live');
+	});
+
+	it('is offline where a snapshot says so', () => {
+		const samples = noSamples(['hall']);
+		applySnapshot(samples, snapshot({ observedAt: NOW - 10, offlineAt: NOW - 5 }));
+		expect(worth(samples, NOW)).toBe('offline');
 	});
 });
 

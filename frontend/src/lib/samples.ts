@@ -1,5 +1,15 @@
-import { type BuildingState, isStale, METRICS, type MetricKey, type Reading, roomValue, type SensorValue } from '@crowdvision/contracts';
-import { type Freshness, freshness } from './freshness.ts';
+import {
+	type BuildingState,
+	type DeviceEvent,
+	type Freshness,
+	freshness,
+	isCurrent,
+	METRICS,
+	type MetricKey,
+	type Reading,
+	roomValue,
+	type SensorValue,
+} from '@crowdvision/contracts';
 
 /** What each sensor of a room said last of one metric; the one heard last is at the end. */
 export interface MetricSamples {
@@ -37,8 +47,8 @@ export function applySnapshot(samples: BuildingSamples, state: BuildingState): S
 		if (!held) continue;
 		for (const [metric, latest] of Object.entries(room.values)) {
 			if (!latest) continue;
-			const { sensorId, value, observedAt, transport, unit } = latest;
-			const sensors = latest.sensors ?? [{ sensorId, value, observedAt, ...(transport && { transport }) }];
+			const { unit } = latest;
+			const sensors = latest.sensors ?? [sensorOf(latest)];
 			for (const sample of [...sensors].sort((a, b) => a.observedAt - b.observedAt)) {
 				const next = withSample(held[metric], unit, sample);
 				if (next) held = { ...held, [metric]: next };
@@ -52,16 +62,61 @@ export function applySnapshot(samples: BuildingSamples, state: BuildingState): S
 	return changed;
 }
 
+/** What the one sensor of a room said. */
+function sensorOf({ sensorId, value, observedAt, unchangedSince, offlineAt, transport }: SensorValue): SensorValue {
+	return {
+		sensorId,
+		value,
+		observedAt,
+		...(unchangedSince !== undefined && { unchangedSince }),
+		...(offlineAt !== undefined && { offlineAt }),
+		...(transport && { transport }),
+	};
+}
+
 /** Takes readings into `samples`, in the order given. Returns the ids of the rooms that changed. */
 export function applyReadings(samples: BuildingSamples, readings: readonly Reading[]): Set<string> {
 	const changed = new Set<string>();
-	for (const { roomId, metric, sensorId, value, observedAt, transport, unit } of readings) {
+	for (const reading of readings) {
+		const { roomId, metric } = reading;
 		const room = samples.get(roomId);
 		if (!room) continue;
-		const next = withSample(room[metric], unit, { sensorId, value, observedAt, transport });
+		const next = withReading(room[metric], reading);
 		if (!next) continue;
 		samples.set(roomId, { ...room, [metric]: next });
 		changed.add(roomId);
+	}
+	return changed;
+}
+
+/** The sample that a reading makes: how long its sensor has said the same, and whether its device is gone, follow from what is held. */
+function withReading(metric: MetricSamples | undefined, { sensorId, value, observedAt, transport, unit }: Reading): MetricSamples | undefined {
+	const held = metric?.sensors.find((candidate) => candidate.sensorId === sensorId);
+	if (metric && held && held.observedAt > observedAt) {
+		// It came late, and is of the past; but a value that was another in between has not been the same since.
+		const broken = held.value !== value && held.unchangedSince !== undefined && observedAt > held.unchangedSince;
+		return broken ? withSample(metric, metric.unit, { ...held, unchangedSince: held.observedAt }) : undefined;
+	}
+	const since = held?.value === value ? held.unchangedSince : observedAt;
+	const sample = { sensorId, value, observedAt, ...(since !== undefined && { unchangedSince: since }), transport };
+	return withSample(metric, unit, held?.offlineAt === undefined ? sample : { ...sample, offlineAt: held.offlineAt });
+}
+
+/** Takes in that a device came or went, unless something later is known of it. Returns the ids of the rooms that changed. */
+export function applyDevice(samples: BuildingSamples, { sensorId, state, at }: DeviceEvent): Set<string> {
+	const changed = new Set<string>();
+	for (const [roomId, room] of samples) {
+		const next: Record<string, MetricSamples> = { ...room };
+		for (const [metric, { unit, sensors }] of Object.entries(room)) {
+			const held = sensors.find((candidate) => candidate.sensorId === sensorId);
+			if (!held || (held.offlineAt ?? Number.NEGATIVE_INFINITY) > at) continue;
+			if (state === 'online' && held.offlineAt === undefined) continue;
+			const { offlineAt: _former, ...sample } = held;
+			const told = state === 'offline' ? { ...sample, offlineAt: at } : sample;
+			next[metric] = { unit, sensors: sensors.map((candidate) => (candidate === held ? told : candidate)) };
+			changed.add(roomId);
+		}
+		if (changed.has(roomId)) samples.set(roomId, next);
 	}
 	return changed;
 }
@@ -71,7 +126,7 @@ export interface CombinedValue {
 	value: number;
 	unit: string;
 	observedAt: number;
-	freshness: Freshness;
+	freshness: Exclude<Freshness, 'no-data'>;
 	/** The sensors that are heard from at present. */
 	live: readonly SensorValue[];
 }
@@ -83,10 +138,13 @@ export interface CombinedValue {
 export function combine(metric: string, samples: MetricSamples | undefined, now: number): CombinedValue | undefined {
 	if (!samples) return undefined;
 	const { unit, sensors } = samples;
-	const said = isKnown(metric) ? roomValue(metric, sensors, now) : newestOf(sensors);
-	if (!said) return undefined;
-	const { value, observedAt } = said;
-	return { value, unit, observedAt, freshness: freshness(observedAt, now), live: sensors.filter((sensor) => !isStale(sensor.observedAt, now)) };
+	const live = sensors.filter((sensor) => isCurrent(freshness(metric, sensor, now)));
+	if (isKnown(metric)) {
+		const said = roomValue(metric, sensors, now);
+		return said && { value: said.value, unit, observedAt: said.observedAt, freshness: said.freshness, live };
+	}
+	const said = newestOf(sensors);
+	return said && { value: said.value, unit, observedAt: said.observedAt, freshness: freshness(metric, said, now), live };
 }
 
 const isKnown = (metric: string): metric is MetricKey => Object.hasOwn(METRICS, metric);
