@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** Linux's numbers (include/net/tcp_states.h). */
 const LISTEN = '0A';
+const EVERY_MS = 250;
 const LOOPBACK = new Set(['0100007F', '00000000000000000000000001000000', '0000000000000000FFFF00000100007F']);
 
 interface TcpSocket {
@@ -16,22 +17,25 @@ interface TcpSocket {
  * Whom a process has called, at this moment: the port for one on this machine, else the kernel's spelling of address and port. Connections that
  * others opened to it do not count. Empty for a process that is gone.
  */
-export function calledBy(pid: number): (number | string)[] {
-	const own = socketsOf(pid).filter(({ state }) => state !== '');
+export const calledBy = (pid: number): (number | string)[] => calledIn(openSockets(), pid);
+
+function calledIn(sockets: ReadonlyMap<string, TcpSocket>, pid: number): (number | string)[] {
+	const own = inodesOf(pid).flatMap((inode) => sockets.get(inode) ?? []);
 	const listening = new Set(own.filter(({ state }) => state === LISTEN).map(({ localPort }) => localPort));
 	return own
 		.filter(({ state, localPort }) => state !== LISTEN && !listening.has(localPort))
 		.map(({ remoteAddress, remotePort }) => (LOOPBACK.has(remoteAddress) ? remotePort : `${remoteAddress}:${remotePort}`));
 }
 
-function socketsOf(pid: number): TcpSocket[] {
+/** Every TCP socket of this machine that a process holds, by inode. */
+function openSockets(): Map<string, TcpSocket> {
+	const sockets = ['tcp', 'tcp6'].flatMap((table) => readTable(`/proc/self/net/${table}`));
+	return new Map(sockets.map((socket) => [socket.inode, socket]));
+}
+
+function inodesOf(pid: number): string[] {
 	try {
-		const held = new Set<string>();
-		for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-			const [, inode] = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`)) ?? [];
-			if (inode !== undefined) held.add(inode);
-		}
-		return ['tcp', 'tcp6'].flatMap((table) => readTable(`/proc/${pid}/net/${table}`)).filter(({ inode }) => held.has(inode));
+		return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? []);
 	} catch {
 		return [];
 	}
@@ -66,11 +70,12 @@ export interface ConnectionWatch {
 	stop(): void;
 }
 
-/** `programs` is read anew each time, as a program's pid changes with its lives. Every 50 ms: a connection that is kept for a second is not missed. */
+/** `programs` is read anew each time, as a program's pid changes with its lives. Often enough not to miss a connection that is kept for a second. */
 export function watchConnections(programs: readonly { readonly name: string; readonly pid: number }[]): ConnectionWatch {
 	const seen = new Map(programs.map(({ name }) => [name, new Set<number | string>()]));
 	const timer = setInterval(() => {
-		for (const { name, pid } of programs) for (const called of calledBy(pid)) seen.get(name)!.add(called);
-	}, 50);
+		const sockets = openSockets();
+		for (const { name, pid } of programs) for (const called of calledIn(sockets, pid)) seen.get(name)!.add(called);
+	}, EVERY_MS);
 	return { seen, stop: () => clearInterval(timer) };
 }
