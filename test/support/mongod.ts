@@ -1,12 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createConnection } from 'mongoose';
-import { freePort } from './ports.ts';
-import { findProgram, ROOT, type Running, start } from './processes.ts';
+import { findProgram, ROOT } from './processes.ts';
+import { type ServerInFolder, startInFolder, withUrl } from './server-in-folder.ts';
 
 export interface MongodOptions {
 	/** Its name; false for a standalone server, which has no transactions. */
@@ -17,19 +15,9 @@ export interface MongodOptions {
 	extra?: string[];
 }
 
-export interface Mongod {
+export interface Mongod extends ServerInFolder {
 	/** Without a database: add `/name`. */
 	readonly url: string;
-	readonly port: number;
-	readonly dir: string;
-	/** Of the running process; another one after `restart`. */
-	readonly pid: number;
-	/** Sends a signal (default SIGKILL) and resolves when the process has ended; at once for SIGSTOP and SIGCONT. */
-	kill(signal?: NodeJS.Signals): Promise<void>;
-	/** Starts it again on the same port, with the same folder; ends a running one first. */
-	restart(): Promise<void>;
-	/** Ends it and removes its folder. */
-	stop(): Promise<void>;
 }
 
 const CACHE = join(ROOT, '.cache', 'mongod');
@@ -61,41 +49,19 @@ export const whyNoMongo = () => (process.env.MONGO_URL ? undefined : whyNoMongod
 export async function startMongod({ replicaSet = 'test', expires = false, extra = [] }: MongodOptions = {}): Promise<Mongod> {
 	const program = findMongod();
 	if (!program) throw new Error(whyNoMongod());
-	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-mongod-'));
-	const port = await freePort();
-	const args = ['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', dir, '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
-	if (replicaSet !== false) args.push('--replSet', replicaSet, '--oplogSize', '128');
 	const parameters = ['diagnosticDataCollectionEnabled=false', `ttlMonitorEnabled=${expires}`, 'ttlMonitorSleepSecs=1'];
-	args.push(...parameters.flatMap((parameter) => ['--setParameter', parameter]));
-	args.push(...extra);
-	const launch = () => start(program, { args, cwd: dir, ready: /Waiting for connections/, timeoutMs: 60_000 });
-	let running: Running;
-	try {
-		running = await launch();
-	} catch (error) {
-		await rm(dir, { recursive: true, force: true });
-		throw error;
-	}
-	return {
-		url: `mongodb://127.0.0.1:${port}`,
-		port,
-		dir,
-		get pid() {
-			return running.pid;
-		},
-		kill: async (signal = 'SIGKILL') => {
-			if (signal === 'SIGSTOP' || signal === 'SIGCONT') running.signal(signal);
-			else await running.kill(signal);
-		},
-		restart: async () => {
-			await running.kill();
-			running = await launch();
-		},
-		stop: async () => {
-			await running.kill();
-			await rm(dir, { recursive: true, force: true });
-		},
-	};
+	const server = await startInFolder('mongod', {
+		program,
+		args: (dir, port) => [
+			...['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', dir, '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'],
+			...(replicaSet === false ? [] : ['--replSet', replicaSet, '--oplogSize', '128']),
+			...parameters.flatMap((parameter) => ['--setParameter', parameter]),
+			...extra,
+		],
+		ready: /Waiting for connections/,
+		timeoutMs: 60_000,
+	});
+	return withUrl(server, `mongodb://127.0.0.1:${server.port}`);
 }
 
 export interface MongoForTests {

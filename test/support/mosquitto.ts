@@ -1,21 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from './ports.ts';
-import { findProgram, type Running, start } from './processes.ts';
+import { findProgram } from './processes.ts';
+import { type ServerInFolder, startInFolder, withUrl } from './server-in-folder.ts';
 
-export interface Mosquitto {
-	readonly port: number;
+export interface Mosquitto extends ServerInFolder {
 	readonly url: string;
-	readonly pid: number;
-	/** Everything it has logged. */
-	log(): string;
-	/** Ends it at once (kill -9), or gently with SIGTERM. The port stays known, for `restart`. */
-	kill(signal?: NodeJS.Signals): Promise<void>;
-	/** Starts it again on the same port, with the same folder. */
-	restart(): Promise<void>;
-	/** Ends it and removes its folder. */
-	stop(): Promise<void>;
 }
 
 /**
@@ -26,35 +15,16 @@ export interface Mosquitto {
 export async function startMosquitto({ config = '' }: { config?: string } = {}): Promise<Mosquitto> {
 	const program = findProgram('mosquitto');
 	if (!program) throw new Error('mosquitto is not installed');
-	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-mosquitto-'));
-	const file = join(dir, 'mosquitto.conf');
-	const port = await freePort();
-	// As root Mosquitto would become another user, who may not enter this folder.
-	const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'user root', 'log_dest stderr', config.replaceAll('{dir}', dir), ''];
-	await writeFile(file, lines.join('\n'));
-	const launch = () => start(program, { args: ['-c', file], ready: /mosquitto version \S+ running/ });
-	let running: Running;
-	try {
-		running = await launch();
-	} catch (error) {
-		await rm(dir, { recursive: true, force: true });
-		throw error;
-	}
-	return {
-		port,
-		url: `mqtt://127.0.0.1:${port}`,
-		get pid() {
-			return running.pid;
+	const server = await startInFolder('mosquitto', {
+		program,
+		args: async (dir, port) => {
+			const file = join(dir, 'mosquitto.conf');
+			// As root Mosquitto would become another user, who may not enter this folder.
+			const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'user root', 'log_dest stderr', config.replaceAll('{dir}', dir), ''];
+			await writeFile(file, lines.join('\n'));
+			return ['-c', file];
 		},
-		log: () => running.stderr(),
-		kill: async (signal = 'SIGKILL') => void (await running.kill(signal)),
-		restart: async () => {
-			await running.kill();
-			running = await launch();
-		},
-		stop: async () => {
-			await running.stop();
-			await rm(dir, { recursive: true, force: true });
-		},
-	};
+		ready: /mosquitto version \S+ running/,
+	});
+	return withUrl(server, `mqtt://127.0.0.1:${server.port}`);
 }
