@@ -40,7 +40,7 @@ describe('start', () => {
 
 	it('kills a process that does not become ready in time', async () => {
 		const script = 'console.log(process.pid); setInterval(() => {}, 1000)';
-		const error: Error = await start(process.execPath, { args: ['-e', script], ready: /ready/, timeoutMs: 500 }).then(
+		const error: Error = await start(process.execPath, { args: ['-e', script], ready: /ready/, timeoutMs: 2000 }).then(
 			() => expect.unreachable(),
 			(reason) => reason,
 		);
