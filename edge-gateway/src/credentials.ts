@@ -1,16 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { CrowdVisionError, type DeviceClaims } from '@crowdvision/contracts';
 import type { Tokens } from '@crowdvision/service-kit';
 import { type Sender, senderOf } from './normalize/identify.ts';
 import type { Registry } from './registry.ts';
 
-const MOST_CACHED = 10_000;
-
-/** Turns device tokens into senders. Verified tokens are remembered, by their hash, until they expire: HTTP sends one with every request. */
+/** Turns device tokens into senders. */
 export class Credentials {
 	readonly #tokens: Tokens;
 	readonly #registry: Registry;
-	readonly #known = new Map<string, { sender: Sender; expiresAt: number }>();
+	readonly #senders = new WeakMap<DeviceClaims, Sender>();
 
 	constructor(tokens: Tokens, registry: Registry) {
 		this.#tokens = tokens;
@@ -26,13 +24,13 @@ export class Credentials {
 	}
 
 	async #verified(token: string): Promise<Sender> {
-		const hash = createHash('sha256').update(token).digest('base64');
-		const known = this.#known.get(hash);
-		if (known && known.expiresAt > Date.now()) return known.sender;
+		// The same claims each time for the same token, for as long as its key counts.
 		const claims = await this.#tokens.verifyDevice(token);
-		const sender = senderOf(claims);
-		this.#known.set(hash, { sender, expiresAt: claims.exp * 1000 });
-		if (this.#known.size > MOST_CACHED) this.#known.delete(this.#known.keys().next().value!);
+		let sender = this.#senders.get(claims);
+		if (!sender) {
+			sender = senderOf(claims);
+			this.#senders.set(claims, sender);
+		}
 		return sender;
 	}
 
