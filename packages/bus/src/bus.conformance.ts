@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import { describeClose } from './testing/conformance-close.ts';
 import { describeConsume } from './testing/conformance-consume.ts';
+import { describeGoBack } from './testing/conformance-go-back.ts';
 import { describeLive } from './testing/conformance-live.ts';
 import { describeRedelivery } from './testing/conformance-redelivery.ts';
 import { describeTail } from './testing/conformance-tail.ts';
@@ -20,6 +21,7 @@ export function describeBus(name: string, makeHarness: () => Promise<BusHarness>
 
 		describeConsume(world);
 		describeRedelivery(world);
+		describeGoBack(world);
 		describeTrouble(world);
 		describeTail(world);
 		describeLive(world);

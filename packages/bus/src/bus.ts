@@ -26,6 +26,12 @@ export interface ConsumeOptions {
 	maxAttempts?: number;
 	/** Another member's unacknowledged entries are taken over when it was silent for so long. Default 30 s. */
 	claimAfterMs?: number;
+	/**
+	 * How far whoever consumes has come by its own account, which may have been put back to an earlier state. Where the group has acknowledged
+	 * anything after this place it goes back to it, once, when it begins; never forward. From there on everything that is still held is
+	 * given again, in order, what failed before as if it was never tried. What is no longer held is told to the logger. For a group of one member at a time.
+	 */
+	from?: Position;
 }
 
 /** What a tail, whose position is no longer held, has missed: everything after `from`, up to `to`. */
@@ -64,6 +70,8 @@ export interface Bus {
 	 *
 	 * A handler that rejects with CrowdVisionError `unavailable` says that something it needs is away: that is no fault of the entries, so
 	 * they are given again without limit, and none is set aside.
+	 *
+	 * Rejects with `bad_request` when `options.from` is not a position of this bus.
 	 */
 	consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription>;
 

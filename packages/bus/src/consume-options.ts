@@ -1,9 +1,11 @@
 import type { ConsumeOptions } from './bus.ts';
 
+export type FullConsumeOptions = Required<Omit<ConsumeOptions, 'from'>> & Pick<ConsumeOptions, 'from'>;
+
 /** The defaults of bus.ts filled in. */
-export function withDefaults(options: ConsumeOptions): Required<ConsumeOptions> {
+export function withDefaults(options: ConsumeOptions): FullConsumeOptions {
 	return {
-		member: options.member,
+		...options,
 		batch: options.batch ?? 256,
 		maxAttempts: Math.max(1, options.maxAttempts ?? 5),
 		claimAfterMs: options.claimAfterMs ?? 30_000,

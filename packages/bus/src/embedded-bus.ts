@@ -58,8 +58,10 @@ export class EmbeddedBus implements Bus {
 
 	async consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription> {
 		this.#assertOpen();
+		const members = this.#group(stream, group);
+		if (options.from !== undefined) members.goBack(options.from);
 		const consumer = new EmbeddedConsumer({
-			group: this.#group(stream, group),
+			group: members,
 			options: withDefaults(options),
 			handle,
 			setAside: (entry, reason, attempts) => this.#deadLetters.add(stream, { ...entry, group, reason, attempts, at: Date.now() }),

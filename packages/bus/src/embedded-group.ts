@@ -1,8 +1,9 @@
 import type { Cursor, Log } from '@crowdvision/log';
 import { backOff, pause } from '@crowdvision/service-kit/back-off';
-import type { BusEntry, ConsumeOptions, Subscription } from './bus.ts';
+import type { BusEntry, Position, Subscription } from './bus.ts';
+import type { FullConsumeOptions } from './consume-options.ts';
 import { type Delivery, deliver } from './deliver.ts';
-import { positionOf } from './embedded-positions.ts';
+import { isStart, offsetAfter, positionOf } from './embedded-positions.ts';
 import { GroupLedger } from './group-ledger.ts';
 import type { BusLogger } from './logger.ts';
 
@@ -18,7 +19,8 @@ export class EmbeddedGroup {
 	readonly #log: Log;
 	readonly #cursor: Cursor;
 	readonly #logger: BusLogger;
-	readonly #ledger: GroupLedger<HeldEntry>;
+	/** Another one when the group goes back. */
+	#ledger: GroupLedger<HeldEntry>;
 	#members = 0;
 	/** Ends the wait for new entries when the last member leaves. */
 	#idle = new AbortController();
@@ -32,6 +34,18 @@ export class EmbeddedGroup {
 		this.#cursor = log.cursor(`group:${name}`);
 		this.#logger = logger;
 		this.#ledger = new GroupLedger(this.#cursor.position);
+	}
+
+	/** As ConsumeOptions.from says. @throws CrowdVisionError `bad_request` for what is not a position. */
+	goBack(to: Position): void {
+		const offset = isStart(to) ? this.#log.startOffset : offsetAfter(to);
+		if (this.#ledger.done <= offset) return;
+		this.#logger.warn({ cursor: this.#cursor.name, from: this.#ledger.done, to: offset }, 'the group is further on than its consumer: going back');
+		this.#ledger = new GroupLedger(offset);
+		this.#commit();
+		// Whoever waits for what follows the old place.
+		this.#idle.abort();
+		this.#idle = new AbortController();
 	}
 
 	join(): void {
@@ -77,12 +91,15 @@ export class EmbeddedGroup {
 	/** Reads on, or waits until there may be something to read. Never rejects. */
 	async #read(): Promise<void> {
 		const signal = this.#idle.signal;
+		const ledger = this.#ledger;
 		try {
-			const from = this.#ledger.next;
+			const from = ledger.next;
 			const { records, next, gaps } = await this.#log.read(from, READ);
+			// The group went back meanwhile.
+			if (ledger !== this.#ledger) return;
 			for (const gap of gaps) this.#logger.error({ cursor: this.#cursor.name, ...gap }, 'entries were lost before this group could take them');
 			const entries = records.map(({ offset, payload }) => ({ offset, position: positionOf(offset), data: payload.toString() }));
-			this.#ledger.add(entries, next);
+			ledger.add(entries, next);
 			this.#commit();
 			this.#failures = 0;
 			if (next > from) return;
@@ -98,7 +115,7 @@ export class EmbeddedGroup {
 
 export interface EmbeddedConsumerParts {
 	group: EmbeddedGroup;
-	options: Required<ConsumeOptions>;
+	options: FullConsumeOptions;
 	handle: (entries: BusEntry[]) => Promise<void>;
 	setAside: (entry: BusEntry, reason: string, attempts: number) => Promise<void>;
 	logger: BusLogger;

@@ -52,9 +52,9 @@ export class GroupLedger<Entry extends { offset: number }> {
 		for (const offset of offsets) this.#open.delete(offset);
 	}
 
-	/** Makes unacknowledged entries available to all again; the acknowledged among them stay acknowledged. */
+	/** Makes unacknowledged entries available to all again; the acknowledged among them stay acknowledged, and what this ledger did not hand out is left out. */
 	giveBack(entries: readonly Entry[]): void {
-		const back = entries.filter(({ offset }) => this.#open.has(offset));
+		const back = entries.filter((entry) => this.#open.get(entry.offset) === entry);
 		this.#waiting = [...this.#waiting, ...back].sort((a, b) => a.offset - b.offset);
 	}
 }

@@ -68,7 +68,8 @@ export class RedisBus implements Bus {
 		return appender.append(entries);
 	}
 
-	consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription> {
+	async consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription> {
+		if (options.from !== undefined) compareIds(options.from, START);
 		const full = withDefaults(options);
 		const blockMs = Math.max(10, Math.min(LONGEST_BLOCK_MS, Math.floor(full.claimAfterMs / 2)));
 		const consumer = new RedisConsumer({

@@ -1,10 +1,12 @@
 import { backOff, pause } from '@crowdvision/service-kit/back-off';
-import type { BusEntry, ConsumeOptions, Subscription } from './bus.ts';
+import type { BusEntry, Subscription } from './bus.ts';
+import type { FullConsumeOptions } from './consume-options.ts';
 import { type Candidate, type Delivery, deliver } from './deliver.ts';
 import type { BusLogger } from './logger.ts';
 import { allOrNone } from './redis-append.ts';
 import { isRedisError, type RedisConnection } from './redis-connection.ts';
 import { deadKey, entriesOf, type RawEntry } from './redis-entries.ts';
+import { goBack } from './redis-go-back.ts';
 
 export interface RedisConsumerParts {
 	/** Shared: for everything that does not block. */
@@ -16,7 +18,7 @@ export interface RedisConsumerParts {
 	key: string;
 	field: string;
 	group: string;
-	options: Required<ConsumeOptions>;
+	options: FullConsumeOptions;
 	handle: (entries: BusEntry[]) => Promise<void>;
 	logger: BusLogger;
 }
@@ -68,6 +70,7 @@ export class RedisConsumer implements Subscription {
 	readonly #started = Promise.withResolvers<void>();
 	#running: Promise<void> | undefined;
 	#failures = 0;
+	#wentBack = false;
 
 	constructor(parts: RedisConsumerParts) {
 		this.#parts = parts;
@@ -92,6 +95,7 @@ export class RedisConsumer implements Subscription {
 		while (!this.#closing.signal.aborted) {
 			try {
 				await this.#ensureGroup();
+				await this.#goBack();
 				this.#started.resolve();
 				await this.#takeOver('own');
 				await this.#follow();
@@ -129,6 +133,16 @@ export class RedisConsumer implements Subscription {
 			if (!isRedisError(error, 'BUSYGROUP')) throw error;
 		}
 		await commands.run((redis) => redis.call('eval', FORGET_MEMBERS, 1, key, group, FORGET_AFTER_MS));
+	}
+
+	/** Only the first time: later on the group is where this consumer has brought it. */
+	async #goBack(): Promise<void> {
+		const { commands, key, group, options, logger } = this.#parts;
+		if (options.from === undefined || this.#wentBack) return;
+		const { went, gap } = await goBack(commands, key, group, options.from);
+		if (went) logger.warn({ stream: key, group, to: options.from }, 'the group is further on than its consumer: going back');
+		if (gap) logger.error({ stream: key, group, ...gap }, 'going back, the group may find a gap: the stream holds nothing as old any more');
+		this.#wentBack = true;
 	}
 
 	async #read(): Promise<BusEntry[]> {
