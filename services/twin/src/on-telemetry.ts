@@ -27,9 +27,10 @@ export class TelemetryConsumer {
 		this.#progress = new StreamProgress(parts.bus, STREAM, () => parts.readings.progress(STREAM), parts.logger);
 	}
 
-	follow(): Promise<Subscription> {
+	/** A store that was put back to a backup is given again what came after it, as far as the stream still holds it. */
+	async follow(): Promise<Subscription> {
 		const { bus, member } = this.#parts;
-		return bus.consume(STREAM, 'twin', { member }, (entries) => this.#take(entries));
+		return bus.consume(STREAM, 'twin', { member, from: await this.#progress.current() }, (entries) => this.#take(entries));
 	}
 
 	async #take(entries: BusEntry[]): Promise<void> {
