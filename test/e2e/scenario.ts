@@ -119,6 +119,18 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 			expect(await values('avg')).toEqual([21.5]);
 		});
 
+		it('leads from a room to its past, by the address and by the keyboard, and back', async () => {
+			await studio('[data-testid="room-link"]').click();
+			await page.getByTestId('room-page').waitFor();
+			await page.getByTestId('metric').selectOption('temperature');
+			await page.getByTestId('plot').press('End');
+			await expect.poll(() => page.getByTestId('readout').textContent(), SOON).toContain('21.5');
+			expect(new URL(page.url()).searchParams.get('metric')).toBe('temperature');
+			await page.goBack();
+			await page.goBack();
+			await page.getByTestId('room').first().waitFor();
+		});
+
 		it('answers which room is the least crowded, from what was measured', async () => {
 			const told = await world.call<{ answer: string; grounded: boolean; citations: { kind: string }[] }>('POST', '/llm/ask', {
 				question: 'Which room is the least crowded?',

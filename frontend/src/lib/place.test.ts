@@ -1,13 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { readPlace, roomAnchor, writePlace } from './place.ts';
+import { type Place, readPlace, roomAnchor, writePlace } from './place.ts';
 
 describe('the address of the page', () => {
-	it.each([
-		{ building: undefined, adding: false },
-		{ building: 'b 1&x=ü', adding: false },
-		{ building: 'b', adding: true },
+	it.each<Place>([
+		{ view: 'rooms' },
+		{ building: 'b 1&x=ü', view: 'rooms' },
+		{ building: 'b', view: 'add' },
+		{ building: 'b', view: 'room', room: 'aula 1', metric: 'co2', range: 'week' },
 	])('says the same when it is read as when it was written: %o', (place) => {
 		expect(readPlace(writePlace(place))).toEqual(place);
+	});
+
+	it('shows the rooms where it says what there is not', () => {
+		expect(readPlace('?view=constructor')).toEqual({ view: 'rooms' });
 	});
 
 	it('has an anchor without spaces for every room', () => {

@@ -1,18 +1,38 @@
-/** What the address of the page says: which building is on display, and whether one is being added. */
+/** What is on display: a building's rooms, one room's past, or a building being added. */
+export const VIEWS = ['rooms', 'room', 'add'] as const;
+export type View = (typeof VIEWS)[number];
+
+/** What the address of the page says. */
 export interface Place {
-	building: string | undefined;
-	adding: boolean;
+	building?: string | undefined;
+	view: View;
+	/** Of the view `room`. */
+	room?: string | undefined;
+	/** What of that room's past is shown; what the page cannot make sense of it leaves to itself. */
+	metric?: string | undefined;
+	range?: string | undefined;
 }
+
+const DETAILS = ['building', 'room', 'metric', 'range'] as const;
 
 export function readPlace(search: string): Place {
 	const parameters = new URLSearchParams(search);
-	return { building: parameters.get('building') ?? undefined, adding: parameters.has('add') };
+	const view = VIEWS.find((candidate) => candidate === parameters.get('view')) ?? 'rooms';
+	const place: Place = { view };
+	for (const key of DETAILS) {
+		const value = parameters.get(key);
+		if (value !== null) place[key] = value;
+	}
+	return place;
 }
 
-export function writePlace({ building, adding }: Place): string {
+export function writePlace(place: Place): string {
 	const parameters = new URLSearchParams();
-	if (building !== undefined) parameters.set('building', building);
-	if (adding) parameters.set('add', '1');
+	for (const key of DETAILS) {
+		const value = place[key];
+		if (value !== undefined) parameters.set(key, value);
+	}
+	if (place.view !== 'rooms') parameters.set('view', place.view);
 	return `?${parameters.toString()}`;
 }
 
