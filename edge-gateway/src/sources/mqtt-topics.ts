@@ -8,6 +8,8 @@ const sensor = new RegExp(SENSOR_ID);
 /** What a topic that a device publishes to stands for. */
 export type Publication = { kind: 'telemetry'; context: FrameContext } | { kind: 'status'; sensorId: string } | { kind: 'unknown' };
 
+/** First levels that have a meaning here. */
+const OURS = new Set<string>([...Object.values(TOPICS), 'bridge']);
 const UNKNOWN: Publication = { kind: 'unknown' };
 
 /** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]` or `status/{sensorId}`. */
@@ -20,6 +22,12 @@ export function publicationOf(topic: string): Publication {
 	}
 	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!)) return { kind: 'status', sensorId: levels[1]! };
 	return UNKNOWN;
+}
+
+/** Whether a topic belongs to nobody here: what a device publishes there may go to who listens in, such as a bridge. */
+export function isForOthers(topic: string): boolean {
+	const [first] = topic.split('/', 1) as [string];
+	return !first.startsWith('$') && !OURS.has(first);
 }
 
 /** Whether a sender may speak and listen as this sensor: one of its scope, else only the one named like itself. */

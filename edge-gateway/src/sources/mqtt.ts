@@ -3,7 +3,7 @@ import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
-import type { AuthenticateError, Client, PublishPacket } from 'aedes';
+import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Credentials } from '../credentials.ts';
 import type { Devices } from '../devices.ts';
@@ -11,8 +11,9 @@ import type { Frame, Intake, Settled } from '../intake.ts';
 import { notAllowed, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import { IngestBroker } from './ingest-broker.ts';
+import { LocalBroker, type LocalMessage } from './local-broker.ts';
 import { guardSessions, isUnreleased, lowered } from './mqtt-sessions.ts';
-import { isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
+import { isForOthers, isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
 import { PacketGuard } from './packet-guard.ts';
 import { PubackWriter } from './puback-writer.ts';
 import type { Deliver, Source, Take } from './source.ts';
@@ -48,6 +49,8 @@ interface MqttParts {
  */
 export class MqttSource implements Source {
 	readonly name = 'mqtt';
+	/** For the parts of the gateway that publish here or listen in. */
+	readonly local = new LocalBroker((message) => this.#toClients(message));
 	readonly #parts: MqttParts;
 	readonly #broker: IngestBroker;
 	readonly #server: TcpServer;
@@ -200,9 +203,14 @@ export class MqttSource implements Source {
 		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
 		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: NO_CONTEXT, raw };
 		if (publication.kind === 'status') return void this.#status(frame, packet, publication.sensorId).then(() => done(), done);
+		const { retain } = packet;
 		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
 		packet.retain = false;
 		if (publication.kind === 'unknown') {
+			if (isForOthers(packet.topic) && this.local.isTapped(packet.topic)) {
+				packet.retain = retain;
+				return void Promise.resolve(this.#offer(frame, packet, retain)).then(() => done(), done);
+			}
 			const message = 'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}] or status/{sensorId}';
 			return void this.#refuse(frame, packet, 'bad_request', message).then(() => done(), done);
 		}
@@ -210,9 +218,21 @@ export class MqttSource implements Source {
 		this.#take(frame, (error, accepted) => {
 			if (error) return void this.#again(client, packet, frame, error).then(() => done(), done);
 			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
+			const offered = this.#offer(frame, packet, retain);
+			if (offered) return void offered.then(() => done(), done);
 			this.#acknowledge(client, packet);
 			done();
 		});
+	}
+
+	/** Lets who listens in have it. Undefined when nobody does, or nothing has to be waited for. */
+	#offer({ source, raw }: Frame, { qos }: PublishPacket, retain: boolean): Promise<unknown> | undefined {
+		return this.local.offer({ topic: source, payload: raw, qos, retain });
+	}
+
+	#toClients({ topic, payload, qos, retain }: LocalMessage): Promise<void> {
+		const packet = { cmd: 'publish', topic, payload, qos, retain, dup: false } as AedesPublishPacket;
+		return new Promise((resolve, reject) => this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())));
 	}
 
 	/**
@@ -261,6 +281,7 @@ export class MqttSource implements Source {
 		if (!allowed) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
+		await this.#offer(frame, packet, packet.retain);
 		this.#parts.devices.availability(sensorId, state);
 	}
 
