@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from 'vitest';
+import { describeAppendOnce } from './testing/conformance-append-once.ts';
 import { describeClose } from './testing/conformance-close.ts';
 import { describeConsume } from './testing/conformance-consume.ts';
 import { describeGoBack } from './testing/conformance-go-back.ts';
@@ -20,6 +21,7 @@ export function describeBus(name: string, makeHarness: () => Promise<BusHarness>
 		afterEach(() => world.harness.stop());
 
 		describeConsume(world);
+		describeAppendOnce(world);
 		describeRedelivery(world);
 		describeGoBack(world);
 		describeTrouble(world);

@@ -64,6 +64,13 @@ export interface Bus {
 	append(stream: StreamName, entries: readonly string[]): Promise<Position[]>;
 
 	/**
+	 * Appends an entry unless one was appended under this key (at most 200 bytes) before, by whomever: resolves with true when it was this one, else with
+	 * false. So it may be tried again after a rejection, and by several at once. A key is remembered for a week in Redis; embedded, for the
+	 * dedup window of the stream's log.
+	 */
+	appendOnce(stream: StreamName, key: string, entry: string): Promise<boolean>;
+
+	/**
 	 * At least once per group: the entries are acknowledged when `handle` resolves. When it rejects, they are given again with
 	 * back-off, then one by one, and one that fails `maxAttempts` times is set aside in the dead letters. What a member that died
 	 * held is given to another. In order, unless something had to be redelivered. A new group begins at the oldest entry held.

@@ -1,5 +1,5 @@
 import { CrowdVisionError, type StreamName, type TableName } from '@crowdvision/contracts';
-import { type Log, LogFullError, LogWriteError } from '@crowdvision/log';
+import { type AppendRecord, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Bus, BusEntry, ConsumeOptions, DeadLetter, Position, Subscription, TailGap } from './bus.ts';
 import { withDefaults } from './consume-options.ts';
 import { EmbeddedDeadLetters } from './embedded-dead-letters.ts';
@@ -44,12 +44,35 @@ export class EmbeddedBus implements Bus {
 	}
 
 	async append(stream: StreamName, entries: readonly string[]): Promise<Position[]> {
-		this.#assertOpen();
 		if (entries.length === 0) return [];
+		const first = await this.#append(
+			stream,
+			entries.map((payload) => ({ payload })),
+		);
+		return entries.map((_entry, index) => positionOf(first + index));
+	}
+
+	async appendOnce(stream: StreamName, key: string, entry: string): Promise<boolean> {
+		this.#assertOpen();
+		const once = { source: key, boot: '', seq: 0, hash: 0 };
+		if (this.#logs[stream].look(once) === 'duplicate') {
+			// It may still be on its way to the disk, and not arrive there.
+			await this.#append(stream, []);
+			return false;
+		}
+		await this.#append(stream, [{ payload: entry, key: once }]);
+		return true;
+	}
+
+	/** Appends in one go, and resolves with the first offset when everything appended so far is durable. */
+	async #append(stream: StreamName, records: AppendRecord[]): Promise<number> {
+		this.#assertOpen();
 		try {
-			const { first, dropped } = await this.#logs[stream].append(entries.map((payload) => ({ payload })));
+			const log = this.#logs[stream];
+			const { first, dropped } = await log.append(records);
+			if (records.length === 0) await log.durable();
 			if (dropped) throw new LogFullError('the log is full');
-			return entries.map((_entry, index) => positionOf(first + index));
+			return first;
 		} catch (error) {
 			if (!(error instanceof LogFullError || error instanceof LogWriteError)) throw error;
 			throw Object.assign(new CrowdVisionError('unavailable', `the stream ${stream}: ${error.message}`, {}, 1), { cause: error });

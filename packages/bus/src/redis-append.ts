@@ -4,6 +4,14 @@ import { DEFAULT_TRIM, type TrimBounds, type Trimmed, trimStream } from './redis
 
 /** How many entries may be appended by one process between two trims. */
 const LOOK_EVERY = 1000;
+/** A week. */
+const REMEMBERED_SECONDS = 7 * 24 * 3600;
+
+/** In one step: whoever is first appends, and everybody after that finds the key. */
+const APPEND_ONCE = `
+if redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[3]) then return redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[2]) end
+return false
+`;
 
 /** Appends to one stream, and keeps it within its bounds. */
 export class RedisAppender {
@@ -28,21 +36,39 @@ export class RedisAppender {
 	/** @throws CrowdVisionError `unavailable` when Redis is away or refuses, or when a group is too far behind. */
 	async append(entries: readonly string[]): Promise<string[]> {
 		if (entries.length === 0) return [];
-		// While blocked every append looks again; else looking goes on beside the appends, which would otherwise overtake each other.
-		if (this.#blockedBy) await this.#look();
-		if (this.#blockedBy) {
-			const message = `the stream ${this.#key} holds ${this.#bounds.most} entries that the group ${this.#blockedBy} has not acknowledged`;
-			throw new CrowdVisionError('unavailable', message, {}, 1);
-		}
+		await this.#room();
 		const replies = await this.#redis.run((redis) => {
 			const transaction = redis.multi();
 			for (const entry of entries) transaction.xadd(this.#key, '*', this.#field, entry);
 			return transaction.exec().then(allOrNone);
 		});
-		this.#sinceLook += entries.length;
+		this.#added(entries.length);
+		return replies as string[];
+	}
+
+	/** Appends unless `once` was appended under before. @throws as `append`. */
+	async appendOnce(once: string, entry: string): Promise<boolean> {
+		await this.#room();
+		// In braces, so that both keys are in one slot of a cluster.
+		const key = `{${this.#key}}:once:${once}`;
+		const id = await this.#redis.run((redis) => redis.call('eval', APPEND_ONCE, 2, this.#key, key, this.#field, entry, REMEMBERED_SECONDS));
+		this.#added(1);
+		return id !== null;
+	}
+
+	/** While blocked every append looks again; else looking goes on beside the appends, which would otherwise overtake each other. */
+	async #room(): Promise<void> {
+		if (this.#blockedBy) await this.#look();
+		if (this.#blockedBy) {
+			const message = `the stream ${this.#key} holds ${this.#bounds.most} entries that the group ${this.#blockedBy} has not acknowledged`;
+			throw new CrowdVisionError('unavailable', message, {}, 1);
+		}
+	}
+
+	#added(entries: number): void {
+		this.#sinceLook += entries;
 		// What a look could not find out now, the next one will.
 		if (this.#sinceLook >= this.#lookEvery) this.#look().catch(() => undefined);
-		return replies as string[];
 	}
 
 	#look(): Promise<void> {

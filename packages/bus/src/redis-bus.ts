@@ -60,12 +60,11 @@ export class RedisBus implements Bus {
 	}
 
 	async append(stream: StreamName, entries: readonly string[]): Promise<Position[]> {
-		let appender = this.#appenders.get(stream);
-		if (!appender) {
-			appender = new RedisAppender(this.#commands, this.#key(stream), STREAM_FIELDS[stream], this.#trim);
-			this.#appenders.set(stream, appender);
-		}
-		return appender.append(entries);
+		return this.#appender(stream).append(entries);
+	}
+
+	async appendOnce(stream: StreamName, key: string, entry: string): Promise<boolean> {
+		return this.#appender(stream).appendOnce(key, entry);
 	}
 
 	async consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription> {
@@ -150,6 +149,15 @@ export class RedisBus implements Bus {
 		await this.#subscriptions.close();
 		this.#live.close();
 		this.#commands.close();
+	}
+
+	#appender(stream: StreamName): RedisAppender {
+		let appender = this.#appenders.get(stream);
+		if (!appender) {
+			appender = new RedisAppender(this.#commands, this.#key(stream), STREAM_FIELDS[stream], this.#trim);
+			this.#appenders.set(stream, appender);
+		}
+		return appender;
 	}
 
 	#key(name: string): string {
