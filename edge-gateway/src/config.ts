@@ -4,6 +4,7 @@ import { PlaceId, type Problem, SensorId, validator } from '@crowdvision/contrac
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 
 const closed = { additionalProperties: false };
 const Size = Type.String({ pattern: '^[1-9]\\d{0,9} ?(B|KiB|MiB|GiB)$', description: 'a size such as 512MiB' });
@@ -60,6 +61,7 @@ export const GatewayFile = Type.Object(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
 		),
 		limits: Type.Optional(Type.Object({ messagesPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed)),
+		downlink: Type.Optional(DownlinkConfig),
 		redis: Type.Optional(
 			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
 		),
@@ -96,6 +98,7 @@ export interface GatewayConfig {
 	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
 	dedup: { maxAgeSeconds: number; maxPerSource: number };
 	messagesPerSecond: number;
+	downlink: Required<DownlinkConfig>;
 }
 
 /**
@@ -135,6 +138,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		},
 		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
+		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },
 	};
 }
 

@@ -8,6 +8,9 @@ import type { Logger, Registry as Metrics, Router, Service, Tokens } from '@crow
 import type { GatewayConfig } from './config.ts';
 import { Credentials } from './credentials.ts';
 import { Devices } from './devices.ts';
+import { CommandBook } from './downlink/command-book.ts';
+import { Downlink } from './downlink/downlink.ts';
+import { Lines } from './downlink/lines.ts';
 import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
@@ -55,6 +58,8 @@ export function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, lo
  *  socket ─┘    │ decode          └─▶ the services' own cursors (embedded)
  *               │ normalize
  *               └─▶ rejected
+ *
+ *  commands (bus, HTTP) ─▶ downlink ─▶ lines of devices ─▶ answers ─▶ command-results
  */
 export async function createGateway(parts: {
 	config: GatewayConfig;
@@ -83,10 +88,14 @@ export async function createGateway(parts: {
 	const intake = new Intake({ log, registry, occupancy, rejected, ledger, gatewayId: config.gatewayId });
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
 	const rateLimit = new RateLimit(config.messagesPerSecond);
+	const lines = new Lines();
+	const book = new CommandBook(join(dir, 'commands'));
+	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, logger });
+	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
 
 	const http = new HttpSource({ credentials, devices, rateLimit, refuse });
 	const socketIo = new SocketIoSource({ credentials, devices, rateLimit, logger });
-	const mqtt = new MqttSource({ credentials, devices, registry, refuse, logger, host: config.host, port: config.mqttPort });
+	const mqtt = new MqttSource({ credentials, devices, registry, refuse, lines, answered, logger, host: config.host, port: config.mqttPort });
 	const serial = config.serial.map((port) => new SerialSource(port, { credentials, devices, refuse, logger }));
 	const sources = [...serial, mqtt, http, socketIo];
 
@@ -100,9 +109,9 @@ export async function createGateway(parts: {
 				trim: (redis) => trimStream(redis, STREAMS.telemetry),
 			})
 		: undefined;
-	registerMetrics(metrics, { log, ledger, relay });
+	registerMetrics(metrics, { log, ledger, relay, downlink });
 
-	const router = gatewayRoutes({ tokens, devices, rejected, ledger });
+	const router = gatewayRoutes({ tokens, devices, rejected, ledger, downlink, lines, registry });
 	const stopIntake = async () => {
 		await Promise.all(sources.map((source) => source.stop()));
 		await log.durable().catch(() => undefined);
@@ -122,6 +131,7 @@ export async function createGateway(parts: {
 					(frame) => intake.deliver(frame),
 					(frame, settled) => intake.take(frame, settled),
 				);
+			await downlink.start();
 		},
 		mqttPort: () => mqtt.port,
 		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway from taking readings.
@@ -129,6 +139,7 @@ export async function createGateway(parts: {
 		stopIntake,
 		async stop() {
 			await stopIntake();
+			await downlink.stop();
 			await relay?.stop();
 			await occupancyFile.close();
 			await rejected.close();

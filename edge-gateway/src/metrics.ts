@@ -1,10 +1,14 @@
 import type { Log } from '@crowdvision/log';
-import { Gauge, type Registry } from '@crowdvision/service-kit';
+import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
+import type { Downlink } from './downlink/downlink.ts';
 import type { Ledger } from './ledger.ts';
 import type { Relay } from './relay.ts';
 
 /** What Prometheus reads of the gateway. */
-export function registerMetrics(metrics: Registry, { log, ledger, relay }: { log: Log; ledger: Ledger; relay: Relay | undefined }): void {
+export function registerMetrics(
+	metrics: Registry,
+	{ log, ledger, relay, downlink }: { log: Log; ledger: Ledger; relay: Relay | undefined; downlink: Downlink },
+): void {
 	const gauge = (name: string, help: string, read: () => number) => {
 		new Gauge({
 			name,
@@ -24,6 +28,17 @@ export function registerMetrics(metrics: Registry, { log, ledger, relay }: { log
 		Object.values(log.stats().dropped).reduce((sum, n) => sum + n, 0),
 	);
 	gauge('gateway_log_incidents', 'Damage found in the log since the start', () => log.stats().incidents);
+	gauge('gateway_commands_under_way', 'Commands to devices that have no outcome yet', () => downlink.underWay);
+	new Counter({
+		name: 'gateway_commands_total',
+		help: 'Outcomes of commands said by this gateway; late: answers nobody waited for; superseded: another gateway was first; invalid: no command',
+		labelNames: ['outcome'],
+		registers: [metrics],
+		collect() {
+			this.reset();
+			for (const [outcome, count] of Object.entries(downlink.counts)) this.inc({ outcome }, count);
+		},
+	});
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);
 		gauge('gateway_relay_delivered', 'Readings appended to Redis since the start', () => relay.stats().delivered);

@@ -1,6 +1,7 @@
-import { CrowdVisionError, ROLES, weightIn } from '@crowdvision/contracts';
-import { callerOf, type Request, type RequestHandler, Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
+import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
+import { mayLookAt, staffOnly } from './access.ts';
 import type { Devices } from './devices.ts';
+import { addCommandRoutes, type CommandRouteParts } from './downlink/command-routes.ts';
 import type { Ledger } from './ledger.ts';
 import type { Rejected } from './rejected.ts';
 
@@ -12,7 +13,8 @@ export function gatewayRoutes({
 	devices,
 	rejected,
 	ledger,
-}: {
+	...commands
+}: CommandRouteParts & {
 	tokens: Tokens;
 	devices: Devices;
 	rejected: Rejected;
@@ -26,18 +28,7 @@ export function gatewayRoutes({
 	router.get('/rejected', guard, staffOnly, (request, response) => {
 		response.json({ rejected: rejected.list(MOST_LISTED, ({ domainName }) => mayLookAt(request, domainName)), counts: ledger.summary() });
 	});
+	router.use('/devices', guard, staffOnly);
+	addCommandRoutes(router, commands);
 	return router;
-}
-
-const staffOnly: RequestHandler = (request, _response, next) => {
-	if (!callerOf(request).memberships.some(({ role }) => ROLES[role] >= ROLES.business_staff)) {
-		throw new CrowdVisionError('forbidden', 'This needs the role business_staff or a higher one');
-	}
-	next();
-};
-
-function mayLookAt(request: Request, domainName: string | undefined): boolean {
-	const { memberships } = callerOf(request);
-	if (domainName === undefined) return memberships.some(({ role }) => ROLES[role] >= ROLES.business_admin);
-	return weightIn(memberships, [domainName]) >= ROLES.business_staff;
 }

@@ -1,6 +1,10 @@
 import {
 	Alert,
 	CHANNELS,
+	Command,
+	CommandAnswer,
+	CommandResult,
+	CommandToDevice,
 	IncomingReading,
 	Reading,
 	RenewRequest,
@@ -25,29 +29,6 @@ const DeviceEvent = {
 		gatewayId: { type: 'string' },
 	},
 };
-const Command = {
-	type: 'object',
-	required: ['id', 'sensorId', 'name', 'deadline'],
-	properties: {
-		id: { type: 'string' },
-		sensorId: { type: 'string' },
-		name: { type: 'string' },
-		args: {},
-		deadline: { type: 'number', description: 'epoch ms; a command that is late is never executed' },
-	},
-};
-const CommandResult = {
-	type: 'object',
-	required: ['id', 'sensorId', 'outcome', 'at'],
-	properties: {
-		id: { type: 'string' },
-		sensorId: { type: 'string' },
-		outcome: { enum: ['executed', 'failed', 'expired'] },
-		detail: { type: 'string' },
-		at: { type: 'number', description: 'epoch ms' },
-	},
-};
-
 /** What is told with the reason, in the shape of every error. */
 const withError = (properties: Record<string, object>) => ({
 	type: 'object',
@@ -92,6 +73,30 @@ const CHANNELS_OF: Record<string, Channel> = {
 		description: 'Retained; `offline` as last will.',
 		parameters: { sensorId: 'the sensor' },
 		payload: { enum: ['online', 'offline'] },
+	},
+	mqttCommand: {
+		address: `${TOPICS.command}/{sensorId}`,
+		server: 'mqtt',
+		action: 'send',
+		description: 'A command, while the device is connected and the command not late; again when it comes back without having answered: look at `id`.',
+		parameters: { sensorId: 'the sensor' },
+		payload: CommandToDevice,
+	},
+	mqttCommandResult: {
+		address: `${TOPICS.command}/{sensorId}/result`,
+		server: 'mqtt',
+		action: 'receive',
+		description: "The device's answer. PUBACK means that it is on disk.",
+		parameters: { sensorId: 'the sensor' },
+		payload: CommandAnswer,
+	},
+	sensorCommand: {
+		address: 'command',
+		server: 'sensors',
+		action: 'send',
+		description:
+			'A command; the callback takes `{ok, outcome?, detail?}`: `ok` for one that was executed, `outcome: expired` for one that came too late.',
+		payload: CommandToDevice,
 	},
 	sensorReading: {
 		address: 'reading',

@@ -6,13 +6,17 @@ const place = new RegExp(PLACE_ID);
 const sensor = new RegExp(SENSOR_ID);
 
 /** What a topic that a device publishes to stands for. */
-export type Publication = { kind: 'telemetry'; context: FrameContext } | { kind: 'status'; sensorId: string } | { kind: 'unknown' };
+export type Publication =
+	| { kind: 'telemetry'; context: FrameContext }
+	| { kind: 'status'; sensorId: string }
+	| { kind: 'result'; sensorId: string }
+	| { kind: 'unknown' };
 
 /** First levels that have a meaning here. */
 const OURS = new Set<string>([...Object.values(TOPICS), 'bridge']);
 const UNKNOWN: Publication = { kind: 'unknown' };
 
-/** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]` or `status/{sensorId}`. */
+/** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}` or `command/{sensorId}/result`. */
 export function publicationOf(topic: string): Publication {
 	const levels = topic.split('/');
 	if (levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5)) {
@@ -21,6 +25,9 @@ export function publicationOf(topic: string): Publication {
 		return { kind: 'telemetry', context: metric === undefined ? { buildingId, roomId, sensorId } : { buildingId, roomId, sensorId, metric } };
 	}
 	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!)) return { kind: 'status', sensorId: levels[1]! };
+	if (levels[0] === TOPICS.command && levels.length === 3 && levels[2] === 'result' && sensor.test(levels[1]!)) {
+		return { kind: 'result', sensorId: levels[1]! };
+	}
 	return UNKNOWN;
 }
 

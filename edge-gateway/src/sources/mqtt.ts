@@ -1,12 +1,15 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer, type Socket, type Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { type CommandAnswer, CrowdVisionError, commandAnswer } from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Credentials } from '../credentials.ts';
+import { parseJson } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
+import type { Lines } from '../downlink/lines.ts';
+import { MqttLines } from '../downlink/mqtt-lines.ts';
 import type { Frame, Intake, Settled } from '../intake.ts';
 import { notAllowed, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
@@ -35,6 +38,9 @@ interface MqttParts {
 	devices: Devices;
 	registry: Registry;
 	refuse: Intake['refuse'];
+	/** Where devices hear commands, and whom their answers are told. */
+	lines: Lines;
+	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
 	logger: Logger;
 	host: string;
 	port: number;
@@ -76,6 +82,7 @@ export class MqttSource implements Source {
 				done(null, this.#maySubscribe(client, subscription.topic) ? lowered(client, subscription) : null),
 			authorizeForward: (client, packet) => (this.#maySubscribe(client, packet.topic) ? packet : null),
 		});
+		new MqttLines(this.#broker, parts.lines, (client) => this.#senders.get(client));
 		this.#broker.on('clientReady', (client) => {
 			const sender = this.#senders.get(client);
 			if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
@@ -206,12 +213,13 @@ export class MqttSource implements Source {
 		const { retain } = packet;
 		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
 		packet.retain = false;
+		if (publication.kind === 'result') return void this.#result(frame, packet, publication.sensorId).then(() => done(), done);
 		if (publication.kind === 'unknown') {
 			if (isForOthers(packet.topic) && this.local.isTapped(packet.topic)) {
 				packet.retain = retain;
 				return void Promise.resolve(this.#offer(frame, packet, retain)).then(() => done(), done);
 			}
-			const message = 'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}] or status/{sensorId}';
+			const message = 'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or command/{sensorId}/result';
 			return void this.#refuse(frame, packet, 'bad_request', message).then(() => done(), done);
 		}
 		frame.context = publication.context;
@@ -272,13 +280,28 @@ export class MqttSource implements Source {
 		}
 	}
 
+	/** A device's answer to a command: acknowledged when it is kept. */
+	async #result(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
+		if (!this.#maySpeakFor(frame.sender, sensorId)) return this.#refuse(frame, packet, 'forbidden', `${frame.source} is not of ${frame.sender.id}`);
+		const answer = parsed(frame.raw);
+		if (!commandAnswer.check(answer)) {
+			const { path, message } = commandAnswer.problem(answer)!;
+			return this.#refuse(frame, packet, 'bad_request', `${path || 'The answer to a command'} ${message}`);
+		}
+		await this.#offer(frame, packet, false);
+		await this.#parts.answered(sensorId, answer);
+	}
+
+	#maySpeakFor(sender: Sender, sensorId: string): boolean {
+		if (this.#isRevoked(sender)) return false;
+		if (isOwn(sender, sensorId)) return true;
+		const buildingId = this.#parts.registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
+		return !sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, this.#parts.registry);
+	}
+
 	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
 		const { sender } = frame;
-		const buildingId = this.#parts.registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
-		const allowed =
-			!this.#isRevoked(sender) &&
-			(isOwn(sender, sensorId) || (!sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, this.#parts.registry)));
-		if (!allowed) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
+		if (!this.#maySpeakFor(sender, sensorId)) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
 		await this.#offer(frame, packet, packet.retain);
@@ -303,5 +326,13 @@ export class MqttSource implements Source {
 			this.#topics.set(topic, publication);
 		}
 		return publication;
+	}
+}
+
+function parsed(raw: Buffer): unknown {
+	try {
+		return parseJson(raw);
+	} catch {
+		return undefined;
 	}
 }

@@ -18,6 +18,7 @@ import {
 } from '@crowdvision/service-kit';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { GatewayConfig } from '../config.ts';
+import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
 import { createGateway, type Gateway, openTelemetryLog } from '../gateway.ts';
 import type { Rejection } from '../rejected.ts';
 
@@ -109,6 +110,7 @@ async function open(
 		serial: [],
 		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
 		messagesPerSecond: 20_000,
+		downlink: DOWNLINK_DEFAULTS,
 		...settings,
 		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },
 	};

@@ -32,7 +32,7 @@ export async function socketioPeer(): Promise<SocketioPeer> {
 		link: () => socketioLink(peer.url, CREDENTIALS),
 		command: async (name) => {
 			const sockets = [...(running?.io.sockets.sockets.values() ?? [])];
-			const command = { id: 'c1', sensorId: 'hall-co2', name, deadline: Date.now() + 10_000 };
+			const command = { id: 'c1', sensorId: 'hall-co2', name, deadline: Date.now() + 10_000, ttlMs: 10_000 };
 			return Promise.all(sockets.map((socket) => new Promise((resolve) => socket.emit('command', command, resolve))));
 		},
 		async arrive() {

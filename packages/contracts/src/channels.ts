@@ -86,22 +86,6 @@ export const TOPICS = {
 	command: 'command',
 } as const;
 
-/** Commands to a device, and what became of them. `deadline` is epoch ms; a command that is late is never executed. */
-export interface Command {
-	id: string;
-	sensorId: string;
-	name: string;
-	args?: unknown;
-	deadline: number;
-}
-export interface CommandResult {
-	id: string;
-	sensorId: string;
-	outcome: 'executed' | 'failed' | 'expired';
-	detail?: string;
-	at: number;
-}
-
 /** Published on `devices` when a device comes or goes. */
 export interface DeviceEvent {
 	sensorId: string;

@@ -3,6 +3,7 @@ export * from './auth-requests.ts';
 export * from './building.ts';
 export * from './channels.ts';
 export * from './claims.ts';
+export * from './command.ts';
 export * from './errors.ts';
 export * from './freshness.ts';
 export * from './http.ts';

@@ -1,5 +1,6 @@
 import type { Alert } from './alert.ts';
 import type { DeviceEvent } from './channels.ts';
+import type { CommandOutcome, CommandToDevice } from './command.ts';
 import type { ErrorBody } from './errors.ts';
 import type { ReadingWithCursor } from './reading.ts';
 
@@ -37,8 +38,6 @@ export interface SensorToGateway {
 }
 
 export interface GatewayToSensor {
-	command(
-		command: { id: string; sensorId: string; name: string; args?: unknown; deadline: number },
-		done?: (outcome: { ok: boolean; detail?: string }) => void,
-	): void;
+	/** `ok`: it was executed. `outcome` where that does not say it all: `expired` for one that came too late. */
+	command(command: CommandToDevice, done?: (answer: { ok: boolean; outcome?: CommandOutcome; detail?: string }) => void): void;
 }

@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { CommandRequest, CommandResult } from '../command.ts';
 import { ERRORS } from '../errors.ts';
 import { IncomingReading, TRANSPORTS } from '../reading.ts';
 import type { Operation } from './operation.ts';
@@ -51,6 +52,20 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		summary: 'What is connected, and when each was heard last',
 		who: 'business_staff',
 		answers: { 200: { description: 'Those of the domains you are staff of.', schema: Type.Object({ devices: Type.Array(DeviceStatus) }) } },
+	},
+	{
+		method: 'post',
+		path: '/gateway/devices/{sensorId}/command',
+		summary: 'Send a command to a device',
+		description:
+			'It has exactly one outcome, on the stream `command-results`: `executed` or `failed`, as the device says, or `expired` when nobody executed it by its deadline. After that it is never executed. With `?wait` the answer is the outcome.',
+		who: 'business_staff',
+		query: Type.Object({ wait: Type.Optional(Type.String({ description: 'wait for the outcome; the value does not matter' })) }),
+		request: { schema: CommandRequest },
+		answers: {
+			202: { description: 'It is durable, and on its way.', schema: Type.Object({ id: Type.String() }) },
+			200: { description: 'With `wait`: its outcome.', schema: CommandResult },
+		},
 	},
 	{
 		method: 'get',

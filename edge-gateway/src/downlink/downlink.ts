@@ -1,0 +1,356 @@
+import { randomUUID } from 'node:crypto';
+import { type Bus, type BusEntry, START, type Subscription } from '@crowdvision/bus';
+import {
+	type Command,
+	type CommandAnswer,
+	type CommandOutcome,
+	type CommandResult,
+	CrowdVisionError,
+	command as commandOf,
+	LARGEST_ARGS,
+	LONGEST_DEADLINE_MS,
+	STREAMS,
+} from '@crowdvision/contracts';
+import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import { RateLimit } from '../sources/rate-limit.ts';
+import type { CommandBook } from './command-book.ts';
+import type { DownlinkConfig } from './downlink-config.ts';
+import type { Line, Lines } from './lines.ts';
+import { Outcomes } from './outcomes.ts';
+
+/** How long after the deadline an answer is waited for: what was executed in time may be told a little later. */
+const ANSWER_GRACE_MS = 1000;
+/** The same for what may have been sent before this process began: its device has to come back first. */
+const RESTART_GRACE_MS = 5000;
+/** How long after the deadline another gateway, to which the device is connected, has to say the outcome. */
+const OTHERS_GRACE_MS = 3000;
+/** Older commands were decided when they were due; the bus does not know any more by whom. Less than it remembers. */
+const OLDEST_MS = 6 * 24 * 3600_000;
+const LONGEST_DETAIL = 1024;
+
+/** What is known of a command under way only while this process runs. */
+interface Delivery {
+	/** The line it was sent on last. */
+	line: Line | undefined;
+	expiry: NodeJS.Timeout | undefined;
+	repeat: NodeJS.Timeout | undefined;
+}
+
+export interface DownlinkParts {
+	book: CommandBook;
+	lines: Lines;
+	/** Without it, commands come over HTTP only, and their outcomes stay here. */
+	bus: Bus | undefined;
+	/** Whether other gateways may be on the same bus. */
+	shared: boolean;
+	config: Required<DownlinkConfig>;
+	logger: Logger;
+}
+
+/**
+ * Commands to devices, each with exactly one outcome:
+ *
+ *   stream commands ─┐                                  ┌─ executed | failed: the device's answer
+ *   HTTP ────────────┴▶ book (durable) ─▶ line ─▶ device┤
+ *                                                       └─ expired: nobody answered by the deadline
+ *   outcome ─▶ book (durable) ─▶ stream command-results, the first under the command's id only
+ *
+ * Every gateway on a bus reads every command, and sends it if the device is connected here, or comes before the deadline; after it nothing is
+ * sent. A command that is sent again (the device came back, this process did) is the same to the device by its id.
+ */
+export class Downlink {
+	readonly #book: CommandBook;
+	readonly #lines: Lines;
+	readonly #bus: Bus | undefined;
+	readonly #outcomes: Outcomes | undefined;
+	readonly #shared: boolean;
+	readonly #config: Required<DownlinkConfig>;
+	readonly #logger: Logger;
+	readonly #rate: RateLimit;
+	readonly #deliveries = new Map<string, Delivery>();
+	readonly #waiting = new Map<string, ((result: CommandResult) => void)[]>();
+	readonly #stopping = new AbortController();
+	readonly #counts = { executed: 0, failed: 0, expired: 0, late: 0, superseded: 0, invalid: 0 };
+	#onRoom: (() => void)[] = [];
+	#tail: Subscription | undefined;
+
+	constructor(parts: DownlinkParts) {
+		this.#book = parts.book;
+		this.#lines = parts.lines;
+		this.#bus = parts.bus;
+		this.#shared = parts.shared;
+		this.#config = parts.config;
+		this.#logger = parts.logger;
+		this.#rate = new RateLimit(parts.config.perSecond);
+		this.#outcomes = parts.bus && new Outcomes(parts.bus, parts.logger);
+	}
+
+	/** Takes up what was under way, and follows the bus. Devices may be on their lines already. */
+	async start(): Promise<void> {
+		const now = Date.now();
+		await this.#outcomes?.follow((result) => this.#heard(result));
+		for (const result of this.#book.untold()) this.#tell(result);
+		for (const command of this.#book.underWay()) {
+			this.#arm(command, Math.max(now + RESTART_GRACE_MS, command.deadline + ANSWER_GRACE_MS));
+			this.#deliver(command);
+		}
+		this.#lines.follow((sensorId) => {
+			for (const command of this.#book.of(sensorId)) this.#deliver(command);
+		});
+		this.#tail = await this.#bus?.tail(
+			STREAMS.commands,
+			this.#book.position ?? START,
+			(entries) => this.#takeAll(entries),
+			(gap) => this.#logger.warn({ gap }, 'commands were given up by the bus before this gateway saw them'),
+		);
+	}
+
+	/** What is under way stays so; the next start takes it up. */
+	async stop(): Promise<void> {
+		this.#stopping.abort();
+		for (const wake of this.#onRoom.splice(0)) wake();
+		await this.#tail?.close();
+		await this.#outcomes?.close();
+		for (const id of this.#deliveries.keys()) this.#disarm(id);
+		await this.#book.settled();
+	}
+
+	/** Commands without an outcome here. */
+	get underWay(): number {
+		return this.#book.size;
+	}
+
+	/** Outcomes said, and what was no outcome: `late` answers, and those for which another gateway was first. Since the start. */
+	get counts(): Readonly<Record<CommandOutcome | 'late' | 'superseded' | 'invalid', number>> {
+		return this.#counts;
+	}
+
+	/**
+	 * Takes a command that somebody asks for here. Resolves when it is durable: on the bus where the device is not on a line of this gateway, as it
+	 * may be on one of another.
+	 * @throws CrowdVisionError `invalid`, `rate_limited`, `unavailable`
+	 */
+	async request(sensorId: string, wanted: { name: string; args?: unknown; timeoutMs?: number; deadline?: number }, now: number): Promise<Command> {
+		const { name, args, timeoutMs = this.#config.timeoutMs, deadline = now + timeoutMs } = wanted;
+		const command: Command = { id: randomUUID(), sensorId, name, ...(args !== undefined && { args }), deadline };
+		const wrong = problemOf(command, now);
+		if (wrong) throw new CrowdVisionError('invalid', wrong);
+		if (deadline <= now) throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
+		const line = this.#lines.of(sensorId);
+		if (this.#bus && !line) {
+			await this.#bus.append(STREAMS.commands, [JSON.stringify(command)]);
+			return command;
+		}
+		if (line) this.#rate.take(sensorId);
+		if (this.#isFull) throw new CrowdVisionError('rate_limited', `${this.#config.mostUnderWay} commands are under way`, {}, 1);
+		this.#book.add(command);
+		try {
+			await this.#book.save();
+		} catch (error) {
+			throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`, {}, 2);
+		}
+		this.#begin(command);
+		return command;
+	}
+
+	/** Resolves with the outcome of a command when it is known; undefined when `signal` aborts before. */
+	outcome(id: string, signal: AbortSignal): Promise<CommandResult | undefined> {
+		const known = this.#book.result(id);
+		if (known) return Promise.resolve(known);
+		return new Promise((resolve) => {
+			const done = (result?: CommandResult) => {
+				signal.removeEventListener('abort', giveUp);
+				const left = this.#waiting.get(id)?.filter((one) => one !== done) ?? [];
+				if (left.length > 0) this.#waiting.set(id, left);
+				else this.#waiting.delete(id);
+				resolve(result);
+			};
+			const giveUp = () => done();
+			this.#waiting.set(id, [...(this.#waiting.get(id) ?? []), done]);
+			signal.addEventListener('abort', giveUp, { once: true });
+			if (signal.aborted) done();
+		});
+	}
+
+	/**
+	 * Takes a device's answer; who calls it knows that the device speaks for the sensor. Resolves when the outcome is durable. One that nobody waits
+	 * for any more, or for a command to another sensor, is counted and forgotten.
+	 */
+	async answered(sensorId: string, { id, outcome, detail }: CommandAnswer): Promise<void> {
+		const command = this.#book.get(id);
+		if (command?.sensorId !== sensorId) {
+			this.#counts.late++;
+			return;
+		}
+		await this.#end(command, outcome, detail);
+	}
+
+	get #isFull(): boolean {
+		return this.#book.size >= this.#config.mostUnderWay;
+	}
+
+	/** Commands from the bus. Each is durable here, or has ended, before the place in the stream moves on. */
+	async #takeAll(entries: BusEntry[]): Promise<void> {
+		for (const { data } of entries) {
+			while (this.#isFull && !this.#stopping.signal.aborted) await new Promise<void>((resolve) => this.#onRoom.push(resolve));
+			if (this.#stopping.signal.aborted) return;
+			await this.#take(data, Date.now());
+		}
+		this.#book.position = entries.at(-1)!.position;
+		await this.#save();
+	}
+
+	async #take(data: string, now: number): Promise<void> {
+		const value = parse(data);
+		if (!commandOf.check(value)) return this.#refuse(value, now);
+		if (this.#book.has(value.id) || value.deadline < now - OLDEST_MS) return;
+		const { id, sensorId, name, args, deadline } = value;
+		const command: Command = { id, sensorId, name, ...(args !== undefined && { args }), deadline };
+		const wrong = problemOf(command, now) ?? this.#tooMany(sensorId);
+		this.#book.add(command);
+		if (wrong) return this.#end(command, 'failed', wrong);
+		if (deadline > now) await this.#save();
+		this.#begin(command);
+	}
+
+	/** A command that breaks the rules has failed, if it can be named at all. */
+	#refuse(value: unknown, now: number): Promise<void> | undefined {
+		this.#counts.invalid++;
+		const { path, message } = commandOf.problem(value)!;
+		const { id, sensorId } = (value ?? {}) as Partial<Command>;
+		const command = { id, sensorId, name: 'invalid', deadline: now };
+		if (commandOf.check(command)) {
+			if (this.#book.has(command.id)) return;
+			this.#book.add(command);
+			return this.#end(command, 'failed', `${path || 'the command'} ${message}`);
+		}
+		this.#logger.warn({ path, message }, 'an entry of the stream of commands is no command');
+	}
+
+	/** Only who sends it can judge how many are too many for a sensor. */
+	#tooMany(sensorId: string): string | undefined {
+		if (!this.#lines.of(sensorId)) return undefined;
+		try {
+			this.#rate.take(sensorId);
+			return undefined;
+		} catch (error) {
+			return (error as Error).message;
+		}
+	}
+
+	#begin(command: Command): void {
+		this.#arm(command, command.deadline + (this.#shared ? OTHERS_GRACE_MS : 0));
+		this.#deliver(command);
+	}
+
+	/** Sends a command to the device's line of now, unless it was sent there already, or is late. */
+	#deliver(command: Command, again = false): void {
+		const line = this.#lines.of(command.sensorId);
+		const delivery = this.#deliveries.get(command.id);
+		if (!line || !delivery || (delivery.line === line && !again)) return;
+		const ttlMs = Math.floor(command.deadline - Date.now());
+		if (ttlMs <= 0) return;
+		// Before it is sent, as the answer may come at once.
+		delivery.line = line;
+		this.#arm(command, command.deadline + ANSWER_GRACE_MS);
+		clearTimeout(delivery.repeat);
+		if (line.repeatMs !== undefined) delivery.repeat = setTimeout(() => this.#deliver(command, true), line.repeatMs);
+		line.send({ ...command, ttlMs }, (answer) => {
+			this.answered(command.sensorId, { id: command.id, ...answer }).catch((error: unknown) => {
+				this.#logger.error({ err: error, id: command.id }, 'the answer to a command could not be kept');
+			});
+		});
+	}
+
+	/** Ends a command without an answer at `at`, epoch ms. */
+	#arm(command: Command, at: number): void {
+		const delivery = this.#deliveries.get(command.id) ?? { line: undefined, expiry: undefined, repeat: undefined };
+		this.#deliveries.set(command.id, delivery);
+		clearTimeout(delivery.expiry);
+		delivery.expiry = setTimeout(() => void this.#expire(command), Math.max(0, at - Date.now()));
+	}
+
+	#disarm(id: string): void {
+		const delivery = this.#deliveries.get(id);
+		clearTimeout(delivery?.expiry);
+		clearTimeout(delivery?.repeat);
+		this.#deliveries.delete(id);
+	}
+
+	#expire(command: Command): Promise<void> {
+		const line = this.#deliveries.get(command.id)?.line;
+		return this.#end(command, 'expired', line ? `${line.name} did not answer in time` : 'the device was not connected');
+	}
+
+	async #end({ id, sensorId, deadline }: Command, outcome: CommandOutcome, detail: string | undefined): Promise<void> {
+		if (!this.#book.get(id)) return;
+		const now = Date.now();
+		const result: CommandResult = { id, sensorId, outcome, ...(detail !== undefined && { detail: detail.slice(0, LONGEST_DETAIL) }), at: now };
+		this.#book.end(result, deadline, this.#bus === undefined, now);
+		this.#ended(id);
+		await this.#save();
+		if (this.#bus) this.#tell(result);
+		else this.#settled(result);
+	}
+
+	#ended(id: string): void {
+		this.#disarm(id);
+		for (const wake of this.#onRoom.splice(0)) wake();
+	}
+
+	#tell(result: CommandResult): void {
+		void this.#outcomes?.tell(result).then((first) => {
+			if (first === undefined) return;
+			this.#book.told(result.id);
+			if (first) this.#settled(result);
+			else this.#counts.superseded++;
+		});
+	}
+
+	#settled(result: CommandResult): void {
+		this.#counts[result.outcome]++;
+		this.#wake(result);
+	}
+
+	#wake(result: CommandResult): void {
+		for (const resolve of this.#waiting.get(result.id) ?? []) resolve(result);
+	}
+
+	/** An outcome on the bus, which is what counts: where another gateway said it, the command has ended here too. */
+	#heard(result: CommandResult): void {
+		const command = this.#book.get(result.id);
+		this.#book.end(result, command?.deadline ?? result.at, true, Date.now());
+		if (command) {
+			this.#ended(result.id);
+			void this.#save();
+		}
+		this.#wake(result);
+	}
+
+	/** Resolves when the book is on disk, for as long as that takes, or the gateway stops. */
+	async #save(): Promise<void> {
+		for (let failures = 0; ; failures++) {
+			try {
+				return await this.#book.save();
+			} catch (error) {
+				if (failures === 0) this.#logger.error({ err: error }, 'the commands under way cannot be written: trying on');
+				if (this.#stopping.signal.aborted) return;
+				await pause(backOff(failures, 100, 5000), this.#stopping.signal);
+			}
+		}
+	}
+}
+
+function parse(data: string): unknown {
+	try {
+		return JSON.parse(data);
+	} catch {
+		return undefined;
+	}
+}
+
+/** What its schema does not say. */
+function problemOf({ args, deadline }: Command, now: number): string | undefined {
+	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS) return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;
+	return deadline > now + LONGEST_DEADLINE_MS ? '/deadline must be at most a day ahead' : undefined;
+}

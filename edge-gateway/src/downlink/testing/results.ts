@@ -1,0 +1,24 @@
+import { type Bus, START } from '@crowdvision/bus';
+import { type CommandResult, STREAMS } from '@crowdvision/contracts';
+import { waitFor } from '../../../../test/support/wait.ts';
+
+/** Every outcome on the bus, as it comes. */
+export interface Results {
+	readonly all: CommandResult[];
+	/** Resolves with the outcome of a command. */
+	of(id: string): Promise<CommandResult>;
+}
+
+export async function resultsOn(bus: Bus): Promise<Results> {
+	const all: CommandResult[] = [];
+	await bus.tail(STREAMS.commandResults, START, (entries) => {
+		for (const { data } of entries) all.push(JSON.parse(data) as CommandResult);
+	});
+	return { all, of: (id) => waitFor(`the outcome of ${id}`, () => all.find((result) => result.id === id)) };
+}
+
+/** Commands under ids of their own, all to one sensor unless told otherwise. */
+export function commandOf(id: string, given: { sensorId?: string; name?: string; args?: unknown; inMs?: number } = {}): string {
+	const { sensorId = 'door', name = 'identify', args, inMs = 10_000 } = given;
+	return JSON.stringify({ id, sensorId, name, ...(args !== undefined && { args }), deadline: Date.now() + inMs });
+}
