@@ -16,7 +16,7 @@ async function connected(
 	const serial = [{ path: line.path, ...port }];
 	const world = await openGatewayWorld({ ...options, settings: { ...options.settings, serial } });
 	onTestFinished(async () => {
-		expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
+		expect(await world.metric('gateway_ledger_imbalance', { ledger: 'source' })).toBe(0);
 		await world.stop();
 	});
 	await opened(world);

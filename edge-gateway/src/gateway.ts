@@ -75,7 +75,7 @@ export async function createGateway(parts: {
 	const dir = join(config.dataDir, 'gateway');
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: something is damaged');
 
-	const ledger = new Ledger();
+	const ledger = new Ledger(log);
 	const registry = new Registry(join(dir, 'registry'));
 	if (bus) await registry.follow(bus);
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);

@@ -10,6 +10,7 @@ import {
 	type Transport,
 } from '@crowdvision/contracts';
 import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
+import { type Account, count } from './account.ts';
 import { type Candidate, DecodeError, type FrameContext } from './decode/candidate.ts';
 import { decodeCanonical, decodeReading } from './decode/canonical.ts';
 import { parseJson } from './decode/json.ts';
@@ -28,6 +29,8 @@ export interface Frame {
 	transport: Transport;
 	/** Topic, path or port, for the rejected list. */
 	source: string;
+	/** The port it came by, where its transport has several: it has an account of its own. */
+	port?: string;
 	sender: Sender;
 	context: FrameContext;
 	/** The bytes as they came. */
@@ -36,10 +39,12 @@ export interface Frame {
 	parsed?: unknown;
 }
 
+/** A frame as far as the rejected list needs it. */
+export type Refused = Pick<Frame, 'transport' | 'source' | 'port' | 'raw'> & { sender: Sender | undefined };
+
 /** Told once what became of a frame. */
 export type Settled = (error: Error | undefined, accepted: number) => void;
 
-type Account = ReturnType<Ledger['of']>;
 /** Takes back what a reading changed when it could not be stored. */
 type Undo = () => void;
 
@@ -99,29 +104,38 @@ export class Intake {
 
 	/** As `deliver`, for the source that does it thousands of times a second: `settled` is called once. */
 	take(frame: Frame, settled: Settled): void {
-		const account = this.#ledger.of(frame.transport);
+		const account = this.#ledger.of(frame.transport, frame.port);
+		let readings = 0;
 		const receivedAt = Date.now();
 		try {
 			frame.parsed ??= parseJson(frame.raw);
 			const reading = decodeReading(frame.parsed, frame.context);
-			if (reading) this.#storeOne(frame.transport, this.#checkOne(reading, 0, frame.sender, receivedAt), receivedAt, account, settled);
-			else {
+			if (reading) {
+				account.received += readings = 1;
+				this.#storeOne(frame.transport, this.#checkOne(reading, 0, frame.sender, receivedAt), receivedAt, account, settled);
+			} else {
 				const decoded = decodeCanonical(frame.parsed, frame.context);
+				account.received += readings = decoded.length;
 				const checked = decoded.map(({ candidate, index }) => this.#checkOne(candidate, index, frame.sender, receivedAt));
 				this.#storeAll(frame.transport, checked, receivedAt, account, settled);
 			}
 		} catch (error) {
 			const refused = asRefusal(error as Error);
-			if (!refused) account.received += 1;
-			const kept = refused ? this.refuse(frame, refused) : Promise.reject(error);
+			if (readings === 0) account.received += readings = 1;
+			const kept = refused ? this.#refuse(frame, refused, account, readings) : Promise.reject(error);
 			kept.catch((reason: Error) => settled(reason, 0));
 		}
 	}
 
-	/** Keeps a frame in the rejected list, counts it as one reading received and rejected, and rejects with `error`. */
-	async refuse(frame: Pick<Frame, 'transport' | 'source' | 'raw'> & { sender: Sender | undefined }, error: CrowdVisionError): Promise<never> {
-		this.#ledger.of(frame.transport).received += 1;
-		this.#ledger.reject(frame.transport, error.code, 1);
+	/** For a frame that its source does not even hand over: keeps it in the rejected list, counts it as one reading received and rejected, and rejects with `error`. */
+	refuse(frame: Refused, error: CrowdVisionError): Promise<never> {
+		const account = this.#ledger.of(frame.transport, frame.port);
+		account.received += 1;
+		return this.#refuse(frame, error, account, 1);
+	}
+
+	async #refuse(frame: Refused, error: CrowdVisionError, account: Account, readings: number): Promise<never> {
+		count(account.rejected, error.code, readings);
 		await this.#rejected.add({
 			at: Date.now(),
 			transport: frame.transport,
@@ -163,12 +177,14 @@ export class Intake {
 	#storeOne(transport: Transport, item: Checked, receivedAt: number, account: Account, settled: Settled): void {
 		const { key } = item;
 		const verdict = key ? this.#log.look(key) : 'new';
-		const duplicate = verdict === 'duplicate';
+		if (verdict === 'duplicate') {
+			const known = settlement(account, 0, 1, 0, NOTHING_TO_UNDO, settled);
+			this.#log.durable().then(() => known(), known);
+			return;
+		}
 		const undo: Undo[] = item.definition.kind === 'flow' ? [] : NOTHING_TO_UNDO;
-		const payload = duplicate ? '' : this.#encode(item, this.#log.nextOffset, receivedAt, transport, this.#crossings(item, undo));
-		const stored = settlement(account, 1, duplicate ? 0 : 1, verdict === 'restart' ? 1 : 0, undo, settled);
-		if (duplicate) this.#log.durable().then(() => stored(), stored);
-		else this.#log.enqueue(payload, receivedAt, key, stored);
+		const payload = this.#encode(item, this.#log.nextOffset, receivedAt, transport, this.#crossings(item, undo));
+		this.#log.enqueue(payload, receivedAt, key, settlement(account, 1, 0, verdict === 'restart' ? 1 : 0, undo, settled));
 	}
 
 	#storeAll(transport: Transport, checked: Checked[], receivedAt: number, account: Account, settled: Settled): void {
@@ -176,21 +192,25 @@ export class Intake {
 		const undo: Undo[] = [];
 		const inThisBatch = new Set<string>();
 		let offset = this.#log.nextOffset;
+		let duplicates = 0;
 		let restarts = 0;
 		for (const item of checked) {
 			const { key } = item;
 			if (key) {
 				const verdict = this.#log.look(key);
 				const spelled = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
-				if (verdict === 'duplicate' || inThisBatch.has(spelled)) continue;
+				if (verdict === 'duplicate' || inThisBatch.has(spelled)) {
+					duplicates++;
+					continue;
+				}
 				inThisBatch.add(spelled);
 				if (verdict === 'restart') restarts++;
 			}
 			records.push({ payload: this.#encode(item, offset++, receivedAt, transport, this.#crossings(item, undo)), at: receivedAt, key });
 		}
-		const stored = settlement(account, checked.length, records.length, restarts, undo, settled);
-		const appended = records.length > 0 ? this.#log.append(records) : Promise.resolve();
-		appended.then(() => (records.length < checked.length ? this.#log.durable() : undefined)).then(() => stored(), stored);
+		const stored = settlement(account, records.length, duplicates, restarts, undo, settled);
+		const appended = records.length > 0 ? this.#log.append(records) : undefined;
+		(duplicates > 0 ? this.#log.durable().then(() => appended) : appended!).then((what) => stored(undefined, what?.dropped), stored);
 	}
 
 	/** Counts a door's crossings in, so that the reading's value becomes the room's count. */
@@ -232,22 +252,30 @@ export class Intake {
  * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and not to the frame: with
  * thousands under way, that is what the garbage collector has to carry.
  */
-function settlement(account: Account, taken: number, stored: number, restarts: number, undo: Undo[], settled: Settled): (error?: Error) => void {
+function settlement(
+	account: Account,
+	taken: number,
+	duplicates: number,
+	restarts: number,
+	undo: Undo[],
+	settled: Settled,
+): (error?: Error, dropped?: boolean) => void {
 	const steps = undo.length > 0 ? undo : undefined;
-	account.received += taken;
-	account.pending += taken;
-	return (error) => {
-		account.pending -= taken;
+	account.pending += taken + duplicates;
+	return (error, dropped) => {
+		account.pending -= taken + duplicates;
 		if (error) {
 			for (const step of steps?.reverse() ?? []) step();
-			account.deferred += taken;
+			account.deferred += taken + duplicates;
 			settled(asDeferral(error), 0);
 			return;
 		}
-		account.accepted += stored;
-		account.duplicates += taken - stored;
+		// By drop-newest: its sender is told that all is well, as it could do nothing about it.
+		if (dropped) count(account.dropped, 'dropped-newest', taken);
+		else account.accepted += taken;
+		account.duplicates += duplicates;
 		account.restarts += restarts;
-		settled(undefined, taken);
+		settled(undefined, taken + duplicates);
 	};
 }
 

@@ -20,7 +20,6 @@ export function registerMetrics(
 		});
 	};
 	ledger.register(metrics);
-	gauge('gateway_ledger_imbalance', 'Readings received and not accounted for; must be 0', () => ledger.imbalance());
 	gauge('gateway_log_bytes', 'Bytes of the log on disk', () => log.stats().bytes);
 	gauge('gateway_log_max_bytes', 'Bound of the log on disk', () => log.stats().maxBytes);
 	gauge('gateway_log_end_offset', 'Offset after the newest durable reading', () => log.endOffset);

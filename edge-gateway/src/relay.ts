@@ -55,6 +55,7 @@ export class Relay {
 	constructor(parts: RelayParts) {
 		this.#parts = parts;
 		this.#cursor = parts.log.cursor('relay');
+		this.#cursor.account.begin(this.#cursor.position);
 		// The hash tag puts the cursor beside the stream in a Redis Cluster, where a transaction must stay on one node. The log's id keeps
 		// two gateways of the same name (every new Pi is called raspberrypi) from moving each other's cursor.
 		this.#cursorKey = `{${STREAMS.telemetry}}:cursor:${parts.gatewayId}:${parts.log.id}`;
@@ -124,6 +125,7 @@ export class Relay {
 			if (read.records.length === 0) {
 				if (read.next > next) {
 					this.#tellLost(read.gaps);
+					this.#cursor.account.read(read.next, read.gaps);
 					next = read.next;
 				} else await log.waitFor(next, signal);
 				continue;
@@ -148,6 +150,8 @@ export class Relay {
 			next = read.next;
 			expected = String(next);
 			this.#delivered += read.records.length;
+			this.#cursor.account.read(next, read.gaps);
+			this.#cursor.account.delivered(read.records.length, next, Date.now());
 			sinceTrim += read.records.length;
 			this.#cursor.commit(next);
 			onProgress();
@@ -163,6 +167,7 @@ export class Relay {
 		const expected = (await redis.get(this.#cursorKey)) ?? '';
 		const next = expected === '' ? Math.min(this.#cursor.position, log.startOffset) : Number(expected);
 		this.#cursor.commit(next);
+		this.#cursor.account.begin(next);
 		return { next, expected };
 	}
 

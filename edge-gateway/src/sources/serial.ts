@@ -154,7 +154,7 @@ export class SerialSource implements Source {
 		const sender = this.#sender;
 		if (!sender || line.toString('latin1', 0, HELLO.length) === HELLO) return this.#hello(line);
 		const { sensorId, buildingId, roomId } = this.#config.defaults ?? {};
-		const frame: Frame = { transport: 'serial', source: portName(this.#config), sender, context: {}, raw: line };
+		const frame: Frame = { transport: 'serial', source: portName(this.#config), port: portName(this.#config), sender, context: {}, raw: line };
 		try {
 			frame.parsed = withDefaults(parseJson(line), { sensorId, buildingId, roomId });
 		} catch (error) {
@@ -192,7 +192,7 @@ export class SerialSource implements Source {
 
 	/** Resolves when it is listed. */
 	async #onGarbage(line: Buffer, message: string): Promise<void> {
-		const received = { transport: 'serial' as const, source: portName(this.#config), sender: this.#sender, raw: line };
+		const received = { transport: 'serial' as const, source: portName(this.#config), port: portName(this.#config), sender: this.#sender, raw: line };
 		try {
 			await this.#parts.refuse(received, new CrowdVisionError('not_json', message));
 		} catch (error) {

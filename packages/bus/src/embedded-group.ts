@@ -34,6 +34,7 @@ export class EmbeddedGroup {
 		this.#cursor = log.cursor(`group:${name}`);
 		this.#logger = logger;
 		this.#ledger = new GroupLedger(this.#cursor.position);
+		this.#cursor.account.begin(this.#cursor.position, () => this.#ledger.open);
 	}
 
 	/** As ConsumeOptions.from says. @throws CrowdVisionError `bad_request` for what is not a position. */
@@ -42,6 +43,7 @@ export class EmbeddedGroup {
 		if (this.#ledger.done <= offset) return;
 		this.#logger.warn({ cursor: this.#cursor.name, from: this.#ledger.done, to: offset }, 'the group is further on than its consumer: going back');
 		this.#ledger = new GroupLedger(offset);
+		this.#cursor.account.begin(offset, () => this.#ledger.open);
 		this.#commit();
 		// Whoever waits for what follows the old place.
 		this.#idle.abort();
@@ -80,7 +82,8 @@ export class EmbeddedGroup {
 	}
 
 	acknowledge(entries: readonly HeldEntry[]): void {
-		this.#ledger.acknowledge(entries.map(({ offset }) => offset));
+		const done = this.#ledger.acknowledge(entries.map(({ offset }) => offset));
+		this.#cursor.account.delivered(done, this.#ledger.done, Date.now());
 		this.#commit();
 	}
 
@@ -100,6 +103,7 @@ export class EmbeddedGroup {
 			for (const gap of gaps) this.#logger.error({ cursor: this.#cursor.name, ...gap }, 'entries were lost before this group could take them');
 			const entries = records.map(({ offset, payload }) => ({ offset, position: positionOf(offset), data: payload.toString() }));
 			ledger.add(entries, next);
+			this.#cursor.account.read(next, gaps);
 			this.#commit();
 			this.#failures = 0;
 			if (next > from) return;

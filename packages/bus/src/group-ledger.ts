@@ -48,8 +48,11 @@ export class GroupLedger<Entry extends { offset: number }> {
 		return this.#waiting.splice(0, most);
 	}
 
-	acknowledge(offsets: Iterable<number>): void {
-		for (const offset of offsets) this.#open.delete(offset);
+	/** Returns how many of them were open until now. */
+	acknowledge(offsets: Iterable<number>): number {
+		let closed = 0;
+		for (const offset of offsets) if (this.#open.delete(offset)) closed++;
+		return closed;
 	}
 
 	/** Makes unacknowledged entries available to all again; the acknowledged among them stay acknowledged, and what this ledger did not hand out is left out. */

@@ -1,7 +1,7 @@
 import { type DedupKey, encodeRecord } from './record.ts';
 
-/** Told once: without an error when the records are on disk. */
-export type Settled = (error?: Error) => void;
+/** Told once: without an error when the records are on disk, or `dropped` by the policy. */
+export type Settled = (error?: Error, dropped?: boolean) => void;
 
 /** Small: each buffer that goes to the commit thread and back counts as garbage of its size on both sides. */
 const FIRST_BUFFER = 8 * 1024;
@@ -15,6 +15,7 @@ export class Batch {
 	end: number;
 	/** Bytes used of `data`. */
 	length = 0;
+	records = 0;
 	/** How many of its records have a key. */
 	keys = 0;
 	data: ArrayBuffer;
@@ -43,6 +44,7 @@ export class Batch {
 	push(at: number, seconds: number, payload: Buffer | string, key: DedupKey | undefined): void {
 		this.length = encodeRecord(this.#bytes, this.length, this.end, at, seconds, payload, key);
 		this.end++;
+		this.records++;
 		if (key) this.keys++;
 	}
 

@@ -1,3 +1,4 @@
+import { type Due, isLoss } from './cursor-account.ts';
 import type { Gap } from './types.ts';
 
 /** A gap, or offsets that were given out but never to a record on disk: nothing is missing there, whatever becomes of what stands around them. */
@@ -53,6 +54,19 @@ export class Gaps {
 			if (reason !== 'unwritten') found.push({ from: Math.max(gap.from, from), to: Math.min(gap.to, next - 1), reason });
 		}
 		return found;
+	}
+
+	/** How many of the offsets in [from, to) hold a record, as far as is known here, and how many did and do not any more. */
+	due(from: number, to: number): Due {
+		const due: Due = { records: Math.max(0, to - from), lost: {} };
+		for (let at = this.#after(from); at < this.#gaps.length; at++) {
+			const { from: first, to: last, reason } = this.#gaps[at]!;
+			if (first >= to) break;
+			const offsets = Math.min(last, to - 1) - Math.max(first, from) + 1;
+			due.records -= offsets;
+			if (reason !== 'unwritten' && isLoss(reason)) due.lost[reason] = (due.lost[reason] ?? 0) + offsets;
+		}
+		return due;
 	}
 
 	/** All of them, as they are now. */

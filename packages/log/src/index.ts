@@ -1,6 +1,7 @@
 export { CheckpointFile } from './checkpoint-file.ts';
 export type { DiskFaults } from './commit-thread.ts';
 export { type CommitWorker, startCommitWorker } from './commit-worker.ts';
+export { type Countable, CursorAccount, type CursorBalance, type Due } from './cursor-account.ts';
 export type { DedupOptions, Verdict } from './dedup-window.ts';
 export { Log, type ReadResult } from './log.ts';
 export type { ReadLimits } from './reader.ts';

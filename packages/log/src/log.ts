@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Settled } from './batch.ts';
 import { CheckpointFile } from './checkpoint-file.ts';
+import type { CursorAccount, Due } from './cursor-account.ts';
 import { Cursors } from './cursors.ts';
 import type { DedupWindow, Verdict } from './dedup-window.ts';
 import type { Gaps } from './gaps.ts';
@@ -63,6 +64,7 @@ export class Log {
 	readonly #openedAt = performance.now();
 	readonly #secondsBefore: number;
 	readonly #closing = new AbortController();
+	#appended = 0;
 	#incidents = 0;
 	#trouble: string | undefined;
 	#closed: Promise<void> | undefined;
@@ -90,7 +92,7 @@ export class Log {
 		);
 		this.#cursors = new Cursors(
 			found.cursors,
-			() => this.#segments.end,
+			this,
 			() => this.#keeper.touch(),
 			() => this.#save(),
 		);
@@ -107,8 +109,9 @@ export class Log {
 				maxAgeMs,
 				commitEveryMs,
 				logTime: () => this.#logTime(),
-				onStored: ({ keys, length }) => {
+				onStored: ({ keys, length, records }) => {
 					this.#trouble = undefined;
+					this.#appended += records;
 					this.#dedup.confirm(keys);
 					this.#keeper.grown(length);
 					this.#waiters.reached(this.#segments.end);
@@ -161,6 +164,16 @@ export class Log {
 		return this.#segments.start;
 	}
 
+	/** Records stored since the log was opened: counted where they are written, not from their offsets. */
+	get appended(): number {
+		return this.#appended;
+	}
+
+	/** What is known of the offsets from `from` on and before `to`: how many records are held there, and how many are lost. */
+	due(from: number, to: number): Due {
+		return this.#gaps.due(from, to);
+	}
+
 	/** Judges a key against the dedup window, including records that are still on their way to the disk. */
 	look(key: DedupKey): Verdict {
 		return this.#dedup.look(key, this.#seconds());
@@ -196,14 +209,14 @@ export class Log {
 
 	/**
 	 * As `append`, of one record, for who does it tens of thousands of times a second: `settled` is called once, without an error when the
-	 * record is on disk (or was dropped by the policy), and at once where it is refused.
+	 * record is on disk (or was dropped by the policy, which it is told), and at once where it is refused.
 	 */
 	enqueue(payload: Buffer | string, at: number, key: DedupKey | undefined, settled: Settled): void {
 		const bound = encodedBound(payload, key);
 		const pending = this.#commits.pendingBytes + bound;
 		if (this.#closed || tooLarge(payload, key) || pending > MOST_PENDING || !this.#retention.makeRoom(pending, this.#commits.writing)) {
 			// Not the usual case: `append` knows why, and says it.
-			this.append([{ payload, at, key }]).then(() => settled(), settled);
+			this.append([{ payload, at, key }]).then(({ dropped }) => settled(undefined, dropped), settled);
 			return;
 		}
 		const batch = this.#commits.batchFor(bound);
@@ -251,6 +264,11 @@ export class Log {
 		return this.#cursors.positions;
 	}
 
+	/** The books of the cursors that were opened, by name. */
+	accounts(): ReadonlyMap<string, CursorAccount> {
+		return this.#cursors.accounts;
+	}
+
 	stats(): LogStats {
 		return {
 			bytes: this.#segments.bytes,
@@ -258,6 +276,7 @@ export class Log {
 			segments: this.#segments.list.length,
 			startOffset: this.startOffset,
 			endOffset: this.endOffset,
+			appended: this.#appended,
 			dropped: { ...this.#retention.dropped },
 			incidents: this.#incidents,
 			pendingBytes: this.#commits.pendingBytes,

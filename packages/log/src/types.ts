@@ -1,4 +1,5 @@
 import type { CommitWorker } from './commit-worker.ts';
+import type { CursorAccount } from './cursor-account.ts';
 import type { DedupOptions } from './dedup-window.ts';
 import type { DedupKey } from './record.ts';
 
@@ -54,6 +55,8 @@ export class LogWriteError extends Error {
 export interface Cursor {
 	readonly name: string;
 	readonly position: number;
+	/** What its consumer counts of what it was to get. */
+	readonly account: CursorAccount;
 	/**
 	 * Everything before `next` is done with. Moving back is allowed; what is not durable yet is not done with.
 	 * @throws RangeError for anything but a whole number that is not negative.
@@ -71,6 +74,8 @@ export interface LogStats {
 	segments: number;
 	startOffset: number;
 	endOffset: number;
+	/** Records stored since the log was opened. */
+	appended: number;
 	/** Records given up, by reason, since the log was opened. */
 	dropped: Record<'oldest' | 'newest' | 'expired', number>;
 	/** Incidents since the log was opened. */
