@@ -1,37 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { PlaceId, type Problem, SensorId, validator } from '@crowdvision/contracts';
+import { validator } from '@crowdvision/contracts';
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
+import { bytes, Duration, milliseconds, Size } from './measures.ts';
+import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
 
 const closed = { additionalProperties: false };
-const Size = Type.String({ pattern: '^[1-9]\\d{0,9} ?(B|KiB|MiB|GiB)$', description: 'a size such as 512MiB' });
-const Duration = Type.String({ pattern: '^\\d{1,9} ?(ms|s|m|h|d)$', description: 'a duration such as 7d or 250ms' });
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
-
-export const SerialConfig = Type.Object(
-	{
-		path: Type.Optional(Type.String({ minLength: 1, description: 'stable path, such as /dev/serial/by-id/…' })),
-		glob: Type.Optional(Type.String({ minLength: 1 })),
-		usb: Type.Optional(
-			Type.Object(
-				{ vendorId: Type.Optional(Type.String()), productId: Type.Optional(Type.String()), serialNumber: Type.Optional(Type.String()) },
-				closed,
-			),
-		),
-		baudRate: Type.Optional(Type.Integer({ minimum: 50, maximum: 4_000_000 })),
-		framing: Type.Optional(Type.Enum(['jsonl'])),
-		defaults: Type.Optional(
-			Type.Object({ sensorId: Type.Optional(SensorId), buildingId: Type.Optional(PlaceId), roomId: Type.Optional(PlaceId) }, closed),
-		),
-		sensorIds: Type.Optional(Type.Array(SensorId, { description: 'sensors this port may speak for; default: only the one of defaults, if any' })),
-		requireToken: Type.Optional(Type.Boolean({ description: 'the device must begin with HELLO <deviceId> <token>' })),
-	},
-	closed,
-);
-export type SerialConfig = Static<typeof SerialConfig>;
 
 /** gateway.yaml. Every key is optional; the environment wins over the file. */
 export const GatewayFile = Type.Object(
@@ -75,6 +53,7 @@ export const GATEWAY_SETTINGS = {
 	...COMMON_SETTINGS,
 	MQTT_PORT: integer('MQTT port; 0 takes a free one', '1883', 0, 65_535),
 	GATEWAY_CONFIG: text('configuration file of the gateway', './gateway.yaml'),
+	SERIAL_ROOT: text('folder below which dev and sys are, where serial ports are looked for', '/'),
 } as const;
 
 /** Everything the gateway is built from. Sizes in bytes, durations in ms. */
@@ -95,6 +74,8 @@ export interface GatewayConfig {
 	/** Of one client address, /ingest not counted; 0: any number. */
 	requestsPerMinute: number;
 	serial: SerialConfig[];
+	/** Folder that stands for `/` where serial ports are looked for. */
+	serialRoot: string;
 	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
 	dedup: { maxAgeSeconds: number; maxPerSource: number };
 	messagesPerSecond: number;
@@ -130,6 +111,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		trustProxy: settings.TRUST_PROXY,
 		requestsPerMinute: settings.RATE_LIMIT,
 		serial: file.sources?.serial ?? [],
+		serialRoot: settings.SERIAL_ROOT,
 		log: {
 			maxBytes: bytes(log.maxBytes ?? '512MiB'),
 			maxAgeMs: milliseconds(log.maxAge ?? '7d'),
@@ -189,7 +171,7 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 		// Aliases that would grow without end.
 		throw new SettingsError(`${at(0)}: ${(error as Error).message}`);
 	}
-	const problems = [...gatewayFile.problems(value), ...unfindablePorts(value)];
+	const problems = [...gatewayFile.problems(value), ...serialProblems((value as GatewayFile | undefined)?.sources?.serial)];
 	if (problems.length === 0) return value as GatewayFile;
 	throw new SettingsError(
 		problems
@@ -206,17 +188,6 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 	);
 }
 
-/** A serial port is named in one way: in none it is never found, in two they may not agree. */
-function unfindablePorts(value: unknown): Problem[] {
-	const ports = (value as { sources?: { serial?: unknown } }).sources?.serial;
-	if (!Array.isArray(ports)) return [];
-	return ports.flatMap((port: unknown, index) => {
-		if (typeof port !== 'object' || port === null) return [];
-		const ways = ['path', 'glob', 'usb'].filter((way) => Object.hasOwn(port, way));
-		return ways.length === 1 ? [] : [{ path: `/sources/serial/${index}`, message: 'must have one of path, glob, usb' }];
-	});
-}
-
 /** Where the value at these keys begins, or its key where that is what is wrong; what is around it where there is none. */
 function positionOf(document: Document, keys: string[], keyIsWrong: boolean): number {
 	for (let depth = keys.length; depth > 0; depth--) {
@@ -226,20 +197,4 @@ function positionOf(document: Document, keys: string[], keyIsWrong: boolean): nu
 		if (isNode(node) && node.range) return node.range[0];
 	}
 	return document.contents?.range?.[0] ?? 0;
-}
-
-const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 };
-
-function bytes(text: string): number {
-	return measure(text, BYTES);
-}
-
-function milliseconds(text: string): number {
-	return measure(text, MILLISECONDS);
-}
-
-function measure(text: string, units: Record<string, number>): number {
-	const [, number, unit] = /^(\d+) ?(\w+)$/.exec(text) ?? [];
-	return Number(number) * (units[unit ?? ''] ?? Number.NaN);
 }

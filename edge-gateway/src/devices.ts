@@ -56,6 +56,19 @@ export class Devices {
 		entry.status.trouble = trouble;
 	}
 
+	/** Something is wrong with it, although it is there; undefined: no more. */
+	troubled(id: string, domainName: string | undefined, transport: Transport, trouble: string | undefined): void {
+		const { status } = this.#get(id, domainName, transport);
+		if (trouble === undefined) delete status.trouble;
+		else status.trouble = trouble;
+	}
+
+	/** What was missing is there, under this name or another. One that was never connected is listed no more. */
+	found(id: string, transport: Transport): void {
+		const entry = this.#devices.get(`${transport} ${id}`);
+		if (entry?.connections === 0 && entry.status.lastSeen === 0) this.#devices.delete(`${transport} ${id}`);
+	}
+
 	heard(id: string, domainName: string | undefined, transport: Transport, readings: number): void {
 		const { status } = this.#get(id, domainName, transport);
 		status.lastSeen = Date.now();

@@ -23,7 +23,7 @@ import { gatewayRoutes } from './routes.ts';
 import { HttpSource } from './sources/http.ts';
 import { MqttSource } from './sources/mqtt.ts';
 import { RateLimit } from './sources/rate-limit.ts';
-import { SerialSource } from './sources/serial.ts';
+import { SerialSource } from './sources/serial/serial-source.ts';
 import { SocketIoSource } from './sources/socketio.ts';
 
 /** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
@@ -96,8 +96,8 @@ export async function createGateway(parts: {
 	const http = new HttpSource({ credentials, devices, rateLimit, refuse });
 	const socketIo = new SocketIoSource({ credentials, devices, rateLimit, logger });
 	const mqtt = new MqttSource({ credentials, devices, registry, refuse, lines, answered, logger, host: config.host, port: config.mqttPort });
-	const serial = config.serial.map((port) => new SerialSource(port, { credentials, devices, refuse, logger }));
-	const sources = [...serial, mqtt, http, socketIo];
+	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, logger });
+	const sources = [serial, mqtt, http, socketIo];
 
 	const relay = config.redisUrl
 		? new Relay({

@@ -108,6 +108,7 @@ async function open(
 		trustProxy: [],
 		requestsPerMinute: 0,
 		serial: [],
+		serialRoot: '/',
 		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
 		messagesPerSecond: 20_000,
 		downlink: DOWNLINK_DEFAULTS,

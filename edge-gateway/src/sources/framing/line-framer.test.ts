@@ -7,11 +7,14 @@ const LIMIT = 50;
 function frame(chunks: Iterable<Buffer>): { lines: string[]; discarded: number[]; framer: LineFramer } {
 	const lines: string[] = [];
 	const discarded: number[] = [];
-	const framer = new LineFramer(
-		LIMIT,
-		(line) => lines.push(line.toString('latin1')),
-		(bytes) => discarded.push(bytes),
-	);
+	const framer = new LineFramer(LIMIT, {
+		frame: (line) => void lines.push(line.toString('latin1')),
+		discarded: ({ sample, bytes }) => {
+			expect(sample.length).toBeLessThanOrEqual(Math.min(bytes, 256));
+			expect(sample.length).toBeGreaterThanOrEqual(Math.min(bytes, LIMIT));
+			discarded.push(bytes);
+		},
+	});
 	for (const chunk of chunks) framer.push(chunk);
 	return { lines, discarded, framer };
 }
@@ -57,31 +60,22 @@ describe('a stream of lines', () => {
 		});
 	});
 
-	it('gives no line that has not ended, and forgets it when the port closes', () => {
-		const { lines, framer } = frame([Buffer.from('one\ntw')]);
-		expect(lines).toEqual(['one']);
-		expect(framer.reset()).toBe(2);
-		framer.push(Buffer.from('three\n'));
-		expect(lines).toEqual(['one', 'three']);
+	it('gives no line that has not ended, and says so when the port closes', () => {
+		const { lines, discarded, framer } = frame([Buffer.from('one\ntw')]);
+		expect({ lines, discarded }).toEqual({ lines: ['one'], discarded: [] });
+		framer.end();
+		framer.end();
+		expect(discarded).toEqual([2]);
 	});
 
-	it('forgets also that it was throwing a line away, when the port closes', () => {
-		const { lines, discarded, framer } = frame([Buffer.alloc(LIMIT + 1, 'x')]);
-		framer.reset();
-		framer.push(Buffer.from('good\n'));
-		expect({ lines, discarded }).toEqual({ lines: ['good'], discarded: [] });
-	});
-
-	it('holds at most the limit at any moment, also of a line that never ends, and finds the line after it', () => {
-		fc.assert(
-			fc.property(chunked(anyStream), ({ chunks }) => {
-				expect(frame(chunks).framer.reset()).toBeLessThanOrEqual(LIMIT);
-			}),
-		);
+	it('holds nothing of a line that is too long, also of one that never ends, and finds the line after it', () => {
 		const { lines, discarded, framer } = frame([]);
 		const chunk = Buffer.alloc(64 * 1024, 'x');
-		for (let i = 0; i < 1000; i++) framer.push(chunk);
+		for (let i = 0; i < 1000; i++) {
+			framer.push(chunk);
+			expect(framer.held).toBe(0);
+		}
 		framer.push(Buffer.from('\nnext\n'));
-		expect({ lines, discarded, held: framer.reset() }).toEqual({ lines: ['next'], discarded: [64_000 * 1024], held: 0 });
+		expect({ lines, discarded }).toEqual({ lines: ['next'], discarded: [64_000 * 1024] });
 	});
 });

@@ -1,0 +1,47 @@
+import { SerialPort } from 'serialport';
+import type { SerialConfig } from './serial-config.ts';
+
+const OPEN_TIMEOUT_MS = 10_000;
+
+/** How a port is set up. */
+export type LineSettings = Pick<SerialConfig, 'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl' | 'resetOnOpen' | 'dtr' | 'rts'>;
+
+/**
+ * Opens a port, so that nobody else can. DTR and RTS are as the system leaves them, which is raised, and stay so when the port is closed again unless
+ * `resetOnOpen` says otherwise: a board that restarts when DTR falls and rises would lose what it counts with each reopening.
+ * @throws Error when it cannot be opened within 10 s, with the reason for a person
+ */
+export async function openPort(path: string, settings: LineSettings): Promise<SerialPort> {
+	const { baudRate = 115_200, dataBits = 8, parity = 'none', stopBits = 1, flowControl = 'none', resetOnOpen = false, dtr, rts } = settings;
+	const software = flowControl === 'xonxoff';
+	const port = new SerialPort({
+		path,
+		baudRate,
+		dataBits,
+		parity,
+		stopBits,
+		rtscts: flowControl === 'rtscts',
+		xon: software,
+		xoff: software,
+		hupcl: resetOnOpen,
+		autoOpen: false,
+	});
+	const called = (call: (done: (error?: Error | null) => void) => void) =>
+		new Promise<void>((resolve, reject) => call((error) => (error ? reject(error) : resolve())));
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<never>((_, reject) => {
+		timer = setTimeout(() => reject(new Error(`${path} did not open within ${OPEN_TIMEOUT_MS} ms`)), OPEN_TIMEOUT_MS);
+	});
+	const opening = called((done) => port.open(done));
+	try {
+		await Promise.race([opening, late]);
+		if (dtr !== undefined || rts !== undefined) await called((done) => port.set({ dtr: dtr ?? true, rts: rts ?? true }, done));
+		return port;
+	} catch (error) {
+		// Also the one that opens after all.
+		opening.then(() => port.isOpen && port.close(() => undefined)).catch(() => undefined);
+		throw error;
+	} finally {
+		clearTimeout(timer);
+	}
+}
