@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createAuth } from '@crowdvision/auth';
 import { type Bus, EmbeddedBus, RedisBus } from '@crowdvision/bus';
 import { CrowdVisionError, STREAMS } from '@crowdvision/contracts';
-import { createGateway, openTelemetryLog, readGatewayConfig } from '@crowdvision/edge-gateway';
+import { createGateway, openClock, openTelemetryLog, readGatewayConfig } from '@crowdvision/edge-gateway';
 import { createLlm } from '@crowdvision/llm';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { createNotification } from '@crowdvision/notification';
@@ -58,7 +58,8 @@ await runMain(async () => {
 		processMetrics(metrics);
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
-		const log = await openTelemetryLog(config, worker, logger);
+		const clock = openClock(config, logger);
+		const log = await openTelemetryLog(config, worker, logger, clock);
 		lifecycle.onStop('log', () => log.close());
 		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : await embeddedBus(log, config.dataDir, worker, lifecycle, logger);
 		lifecycle.onStop('bus', () => bus.close());
@@ -83,7 +84,7 @@ await runMain(async () => {
 
 		const lines = settings.DEMO ? await openDemoLines(config.dataDir, lifecycle, logger) : undefined;
 		for (const path of lines?.ports ?? []) config.serial.push({ path, defaults: { buildingId: 'demo' } });
-		const gateway = await createGateway({ config, log, worker, bus, tokens, logger: logger.child({ service: 'gateway' }), metrics });
+		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger: logger.child({ service: 'gateway' }), metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
 		const services = [auth, twin, notification, socket, llm, gateway];

@@ -4,6 +4,7 @@ import { validator } from '@crowdvision/contracts';
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { ClockConfig, type ClockOptions } from './clock/clock-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
@@ -35,6 +36,7 @@ export const GatewayFile = Type.Object(
 				closed,
 			),
 		),
+		clock: Type.Optional(ClockConfig),
 		dedup: Type.Optional(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
 		),
@@ -77,6 +79,8 @@ export interface GatewayConfig {
 	/** Folder that stands for `/` where serial ports are looked for. */
 	serialRoot: string;
 	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
+	/** Default: clock/clock-config.ts. */
+	clock?: ClockOptions;
 	dedup: { maxAgeSeconds: number; maxPerSource: number };
 	messagesPerSecond: number;
 	downlink: Required<DownlinkConfig>;
@@ -91,7 +95,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		() => readSettings(GATEWAY_SETTINGS, env),
 		() => readGatewayFile(env.GATEWAY_CONFIG || GATEWAY_SETTINGS.GATEWAY_CONFIG.default, Boolean(env.GATEWAY_CONFIG)),
 	);
-	const { log = {}, dedup = {} } = file;
+	const { log = {}, clock = {}, dedup = {} } = file;
 	return {
 		gatewayId:
 			file.gatewayId ??
@@ -118,6 +122,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 			whenFull: log.whenFull ?? 'refuse',
 			commitEveryMs: milliseconds(log.commitEvery ?? '0ms'),
 		},
+		clock: { waitForMs: milliseconds(clock.waitFor ?? '10m'), holdoverMs: milliseconds(clock.holdover ?? '24h') },
 		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },

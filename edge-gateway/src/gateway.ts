@@ -5,6 +5,9 @@ import { type Bus, trimStream } from '@crowdvision/bus';
 import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import type { Logger, Registry as Metrics, Router, Service, Tokens } from '@crowdvision/service-kit';
+import { Clock } from './clock/clock.ts';
+import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
+import { systemTime, type TimeSource } from './clock/time-source.ts';
 import type { GatewayConfig } from './config.ts';
 import { Credentials } from './credentials.ts';
 import { Devices } from './devices.ts';
@@ -38,17 +41,28 @@ export interface Gateway extends Service {
 	stopIntake(): Promise<void>;
 }
 
-/** Opens the log that everything else is a cursor on. */
-export function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, logger: Logger): Promise<Log> {
+/** The gateway's own time, of this machine unless another source is given. */
+export function openClock(config: GatewayConfig, logger: Logger, source: TimeSource = systemTime()): Clock {
+	const dir = join(config.dataDir, 'gateway');
+	mkdirSync(dir, { recursive: true, mode: 0o700 });
+	return new Clock(dir, source, config.clock ?? CLOCK_DEFAULTS, logger);
+}
+
+/** Opens the log that everything else is a cursor on. What `clock` does not know the time of, nobody sees before it does. */
+export async function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, logger: Logger, clock: Clock): Promise<Log> {
 	const dir = join(config.dataDir, 'gateway', 'log');
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
-	return Log.open({
+	const log = await Log.open({
 		dir,
 		worker,
 		...config.log,
 		dedup: config.dedup,
+		heldFrom: clock.heldFrom,
+		amend: (record) => clock.amend(record),
 		onIncident: (incident) => logger.error({ incident }, 'log: something is damaged or missing'),
 	});
+	clock.begin(log);
+	return log;
 }
 
 /**
@@ -64,6 +78,8 @@ export function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, lo
 export async function createGateway(parts: {
 	config: GatewayConfig;
 	log: Log;
+	/** As the log was opened with. */
+	clock: Clock;
 	worker: CommitWorker;
 	/** Where buildings, sensors and device events are told; without it the gateway is on its own. */
 	bus: Bus | undefined;
@@ -71,7 +87,7 @@ export async function createGateway(parts: {
 	logger: Logger;
 	metrics: Metrics;
 }): Promise<Gateway> {
-	const { config, log, worker, bus, tokens, logger, metrics } = parts;
+	const { config, log, clock, worker, bus, tokens, logger, metrics } = parts;
 	const dir = join(config.dataDir, 'gateway');
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: something is damaged');
 
@@ -85,7 +101,7 @@ export async function createGateway(parts: {
 		bus?.announce(channel, message).catch((error: Error) => logger.debug({ err: error.message }, 'a device event was not announced'));
 	});
 	const credentials = new Credentials(tokens, registry);
-	const intake = new Intake({ log, registry, occupancy, rejected, ledger, gatewayId: config.gatewayId });
+	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, gatewayId: config.gatewayId });
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
 	const rateLimit = new RateLimit(config.messagesPerSecond);
 	const lines = new Lines();
@@ -109,7 +125,7 @@ export async function createGateway(parts: {
 				trim: (redis) => trimStream(redis, STREAMS.telemetry),
 			})
 		: undefined;
-	registerMetrics(metrics, { log, ledger, relay, downlink });
+	registerMetrics(metrics, { log, clock, ledger, relay, downlink });
 
 	const router = gatewayRoutes({ tokens, devices, rejected, ledger, downlink, lines, registry });
 	const stopIntake = async () => {
@@ -141,6 +157,7 @@ export async function createGateway(parts: {
 			await stopIntake();
 			await downlink.stop();
 			await relay?.stop();
+			await clock.close();
 			await occupancyFile.close();
 			await rejected.close();
 			await registry.close();

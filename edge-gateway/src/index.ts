@@ -1,2 +1,2 @@
 export { GATEWAY_SETTINGS, type GatewayConfig, GatewayFile, readGatewayConfig } from './config.ts';
-export { createGateway, type Gateway, openTelemetryLog } from './gateway.ts';
+export { createGateway, type Gateway, openClock, openTelemetryLog } from './gateway.ts';

@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CrowdVisionError, type Reading, reading as readingSchema } from '@crowdvision/contracts';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
+import { createLogger } from '@crowdvision/service-kit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Clock } from './clock/clock.ts';
+import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
+import { systemTime } from './clock/time-source.ts';
 import { type Frame, Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { Occupancy } from './normalize/occupancy.ts';
@@ -27,7 +31,8 @@ async function openIntake(maxBytes?: number) {
 	const registry = new Registry(join(dir, 'registry'));
 	const occupancy = new Occupancy();
 	const ledger = new Ledger();
-	const intake = new Intake({ log, registry, occupancy, rejected, ledger, gatewayId: 'a "gateway"' });
+	const clock = new Clock(dir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
+	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, gatewayId: 'a "gateway"' });
 	const close = async () => {
 		disk.mend();
 		await rejected.close();

@@ -11,13 +11,14 @@ import {
 } from '@crowdvision/contracts';
 import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import { type Account, count } from './account.ts';
+import type { Clock } from './clock/clock.ts';
 import { type Candidate, DecodeError, type FrameContext } from './decode/candidate.ts';
 import { decodeCanonical, decodeReading } from './decode/canonical.ts';
 import { parseJson } from './decode/json.ts';
 import type { Ledger } from './ledger.ts';
-import { observedTime } from './normalize/clock.ts';
 import { dedupKey } from './normalize/dedupe.ts';
 import { notAllowed, placeOf, type Sender } from './normalize/identify.ts';
+import { observedTime } from './normalize/observed-time.ts';
 import type { Crossings, Occupancy } from './normalize/occupancy.ts';
 import { toCatalogUnit } from './normalize/units.ts';
 import { ReadingEncoder } from './reading-encoder.ts';
@@ -76,14 +77,24 @@ const DISK_TROUBLE_SECONDS = 2;
  */
 export class Intake {
 	readonly #log: Log;
+	readonly #clock: Clock;
 	readonly #registry: Registry;
 	readonly #occupancy: Occupancy;
 	readonly #rejected: Rejected;
 	readonly #ledger: Ledger;
 	readonly #encoder: ReadingEncoder;
 
-	constructor(parts: { log: Log; registry: Registry; occupancy: Occupancy; rejected: Rejected; ledger: Ledger; gatewayId: string }) {
+	constructor(parts: {
+		log: Log;
+		clock: Clock;
+		registry: Registry;
+		occupancy: Occupancy;
+		rejected: Rejected;
+		ledger: Ledger;
+		gatewayId: string;
+	}) {
 		this.#log = parts.log;
+		this.#clock = parts.clock;
 		this.#registry = parts.registry;
 		this.#occupancy = parts.occupancy;
 		this.#rejected = parts.rejected;
@@ -106,7 +117,7 @@ export class Intake {
 	take(frame: Frame, settled: Settled): void {
 		const account = this.#ledger.of(frame.transport, frame.port);
 		let readings = 0;
-		const receivedAt = Date.now();
+		const receivedAt = this.#clock.now();
 		try {
 			frame.parsed ??= parseJson(frame.raw);
 			const reading = decodeReading(frame.parsed, frame.context);
@@ -137,7 +148,7 @@ export class Intake {
 	async #refuse(frame: Refused, error: CrowdVisionError, account: Account, readings: number): Promise<never> {
 		count(account.rejected, error.code, readings);
 		await this.#rejected.add({
-			at: Date.now(),
+			at: this.#clock.now(),
 			transport: frame.transport,
 			source: frame.source,
 			sender: frame.sender?.id,
@@ -159,7 +170,7 @@ export class Intake {
 		if (denied) throw refusal('forbidden', denied, index);
 		const value = toCatalogUnit(definition, candidate.value, candidate.unit);
 		if (typeof value !== 'number') throw refusal('invalid_reading', value, index);
-		const time = observedTime(candidate.observedAt, receivedAt);
+		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
 		if ('path' in time) throw refusal('invalid_reading', time, index);
 		return {
 			incoming: candidate,
@@ -243,6 +254,7 @@ export class Intake {
 			boot,
 			deviceTime,
 			crossings,
+			era: this.#clock.era,
 		};
 		return this.#encoder.encode(reading, offset);
 	}

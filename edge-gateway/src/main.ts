@@ -23,7 +23,7 @@ import {
 	type Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
-import { createGateway, openTelemetryLog } from './gateway.ts';
+import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- check            validate the environment and gateway.yaml, and exit
@@ -41,7 +41,8 @@ async function run(config: GatewayConfig): Promise<void> {
 		processMetrics(metrics);
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
-		const log = await openTelemetryLog(config, worker, logger);
+		const clock = openClock(config, logger);
+		const log = await openTelemetryLog(config, worker, logger, clock);
 		lifecycle.onStop('log', () => log.close());
 		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : undefined;
 		if (bus) {
@@ -49,7 +50,7 @@ async function run(config: GatewayConfig): Promise<void> {
 			const links = await followTokens(tokens, bus, logger, join(config.dataDir, 'gateway', 'signing-keys.json'));
 			lifecycle.onStop('tokens', () => links.close());
 		}
-		const gateway = await createGateway({ config, log, worker, bus, tokens, logger, metrics });
+		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger, metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
 		const app = createApp({ trustProxy: config.trustProxy });

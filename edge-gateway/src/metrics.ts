@@ -1,5 +1,7 @@
+import { TIME_QUALITIES } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
+import type { Clock } from './clock/clock.ts';
 import type { Downlink } from './downlink/downlink.ts';
 import type { Ledger } from './ledger.ts';
 import type { Relay } from './relay.ts';
@@ -7,7 +9,7 @@ import type { Relay } from './relay.ts';
 /** What Prometheus reads of the gateway. */
 export function registerMetrics(
 	metrics: Registry,
-	{ log, ledger, relay, downlink }: { log: Log; ledger: Ledger; relay: Relay | undefined; downlink: Downlink },
+	{ log, clock, ledger, relay, downlink }: { log: Log; clock: Clock; ledger: Ledger; relay: Relay | undefined; downlink: Downlink },
 ): void {
 	const gauge = (name: string, help: string, read: () => number) => {
 		new Gauge({
@@ -38,6 +40,9 @@ export function registerMetrics(
 			for (const [outcome, count] of Object.entries(downlink.counts)) this.inc({ outcome }, count);
 		},
 	});
+	gauge('gateway_log_held_back', 'Offsets that readers do not see yet, because the time is not known', () => log.heldBack);
+	gauge('gateway_clock_ahead_seconds', "How far the gateway's time is ahead of the system's", () => clock.ahead / 1000);
+	gauge('gateway_clock_quality', '0 synced, 1 holdover, 2 unsynced', () => TIME_QUALITIES.indexOf(clock.quality));
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);
 		gauge('gateway_relay_delivered', 'Readings appended to Redis since the start', () => relay.stats().delivered);

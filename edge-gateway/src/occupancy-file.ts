@@ -30,7 +30,7 @@ export class OccupancyFile {
 		const { value } = file.#file.read();
 		occupancy.import(value?.counts ?? {});
 		for (let next = Math.max(value?.offset ?? 0, log.startOffset); ; ) {
-			const read = await log.read(next, { maxRecords: 5000 });
+			const read = await log.read(next, { maxRecords: 5000, held: true });
 			if (read.next === next) break;
 			next = read.next;
 			for (const { payload } of read.records) {

@@ -20,6 +20,7 @@ const readings: fc.Arbitrary<EncodableReading> = fc.record({
 	boot: maybe(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 })),
 	deviceTime: maybe(fc.oneof(fc.string(), fc.integer())),
 	crossings: maybe(fc.record({ in: fc.nat(), out: fc.nat() })),
+	era: maybe(fc.nat()),
 });
 
 it('spells every reading as JSON that says what it says, whatever was spelled before', () => {

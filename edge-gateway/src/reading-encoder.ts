@@ -19,6 +19,8 @@ export interface EncodableReading {
 	/** Free text, or a number. */
 	deviceTime: string | number | undefined;
 	crossings: Crossings | undefined;
+	/** See clock/eras.ts. */
+	era: number | undefined;
 }
 
 /** What stays the same from one reading of a sensor to the next, spelled once. */
@@ -60,6 +62,7 @@ export class ReadingEncoder {
 		if (reading.deviceTime !== undefined) json += `,"deviceTime":${JSON.stringify(reading.deviceTime)}`;
 		const { crossings } = reading;
 		if (crossings) json += `,"crossings":{"in":${crossings.in},"out":${crossings.out}}`;
+		if (reading.era !== undefined) json += `,"era":${reading.era}`;
 		return json + tail;
 	}
 

@@ -17,9 +17,10 @@ import {
 	Tokens,
 } from '@crowdvision/service-kit';
 import { waitFor } from '../../../test/support/wait.ts';
+import type { TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../config.ts';
 import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
-import { createGateway, type Gateway, openTelemetryLog } from '../gateway.ts';
+import { createGateway, type Gateway, openClock, openTelemetryLog } from '../gateway.ts';
 import type { Rejection } from '../rejected.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
@@ -33,6 +34,8 @@ export interface GatewayWorldOptions {
 	logger?: Logger;
 	/** A folder to begin with, copied as it is at this moment. */
 	copyOf?: string;
+	/** Where the gateway gets its time from; default: this machine. */
+	time?: TimeSource;
 	/** Stands between the log and its thread. */
 	worker?: (real: CommitWorker) => CommitWorker;
 }
@@ -86,7 +89,7 @@ export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promi
 }
 
 async function open(
-	{ settings = {}, faults, logger = createLogger('test', 'silent'), copyOf, worker: between = (real) => real }: GatewayWorldOptions,
+	{ settings = {}, faults, logger = createLogger('test', 'silent'), copyOf, time, worker: between = (real) => real }: GatewayWorldOptions,
 	undo: (() => Promise<void>)[],
 	stop: () => Promise<void>,
 ): Promise<GatewayWorld> {
@@ -115,7 +118,8 @@ async function open(
 		...settings,
 		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },
 	};
-	const log = await openTelemetryLog(config, worker, logger);
+	const clock = openClock(config, logger, time);
+	const log = await openTelemetryLog(config, worker, logger, clock);
 	undo.push(() => log.close());
 	const small = await startLogs(dataDir, undo);
 	const bus = new EmbeddedBus({ logs: { [STREAMS.telemetry]: log, ...small } });
@@ -124,7 +128,7 @@ async function open(
 
 	const tokens = new Tokens(SECRET);
 	const metrics = new Registry();
-	const gateway = await createGateway({ config, log, worker, bus, tokens, logger, metrics });
+	const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger, metrics });
 	undo.push(() => gateway.stop());
 	const app = createApp();
 	app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));

@@ -9,7 +9,8 @@ export interface Due {
 
 /** What an account needs of its log. */
 export interface Countable {
-	readonly endOffset: number;
+	/** The offset after the last record on disk, also of those that readers do not see yet. */
+	readonly durableEnd: number;
 	/** Records stored since the log was opened. */
 	readonly appended: number;
 	due(from: number, to: number): Due;
@@ -61,7 +62,7 @@ export class CursorAccount {
 	 */
 	begin(position: number, inHand: () => number = () => 0): void {
 		this.#inHand = inHand;
-		const { records, lost } = this.#log.due(position, this.#log.endOffset);
+		const { records, lost } = this.#log.due(position, this.#log.durableEnd);
 		this.#base = this.#delivered + sum(this.#lost) + records + sum(lost) + inHand() - this.#log.appended;
 		this.#position = position;
 	}
@@ -89,7 +90,7 @@ export class CursorAccount {
 
 	balance(): CursorBalance {
 		const position = this.#position ?? this.#cursor();
-		const ahead = this.#log.due(position, this.#log.endOffset);
+		const ahead = this.#log.due(position, this.#log.durableEnd);
 		const lost = { ...this.#lost };
 		for (const [reason, count] of Object.entries(ahead.lost)) lost[reason] = (lost[reason] ?? 0) + count;
 		const queued = ahead.records + this.#inHand();

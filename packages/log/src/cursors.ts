@@ -48,7 +48,7 @@ export class Cursors {
 			},
 			commit: (next) => {
 				if (!Number.isSafeInteger(next) || next < 0) throw new RangeError(`no offset: ${next}`);
-				const position = Math.min(next, this.#log.endOffset);
+				const position = Math.min(next, this.#log.durableEnd);
 				if (!positions.has(name) || positions.get(name) === position) return;
 				positions.set(name, position);
 				this.#changed();

@@ -35,7 +35,7 @@ export interface ReadResult {
 	gaps: Gap[];
 }
 
-type FullOptions = Required<Omit<LogOptions, 'dedup' | 'onIncident'>> & Pick<LogOptions, 'onIncident'>;
+type FullOptions = Required<Omit<LogOptions, 'dedup' | 'onIncident' | 'heldFrom' | 'amend'>> & Pick<LogOptions, 'onIncident' | 'heldFrom' | 'amend'>;
 
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3600_000;
@@ -65,6 +65,8 @@ export class Log {
 	readonly #secondsBefore: number;
 	readonly #closing = new AbortController();
 	#appended = 0;
+	/** Readers see nothing from this offset on. */
+	#heldFrom: number;
 	#incidents = 0;
 	#trouble: string | undefined;
 	#closed: Promise<void> | undefined;
@@ -72,6 +74,7 @@ export class Log {
 	private constructor(options: FullOptions, metaFile: CheckpointFile<LogMeta>, found: Recovered) {
 		const { dir, worker, segmentBytes, maxAgeMs, commitEveryMs } = options;
 		this.#options = options;
+		this.#heldFrom = options.heldFrom ?? Number.POSITIVE_INFINITY;
 		this.id = found.id;
 		this.#secondsBefore = found.logTime;
 		this.#segments = new Segments(found.segments, found.end);
@@ -114,7 +117,7 @@ export class Log {
 					this.#appended += records;
 					this.#dedup.confirm(keys);
 					this.#keeper.grown(length);
-					this.#waiters.reached(this.#segments.end);
+					this.#waiters.reached(this.endOffset);
 				},
 				onFailed: (error, first) => {
 					this.#trouble = error.message;
@@ -154,9 +157,33 @@ export class Log {
 		return this.#commits.nextOffset;
 	}
 
-	/** End of what is durable: the offset after the last record that readers see. */
+	/** End of what is durable and not held back: the offset after the last record that readers see. */
 	get endOffset(): number {
+		return Math.min(this.#segments.end, Math.max(this.#heldFrom, this.#segments.start));
+	}
+
+	/** End of what is durable, also of what readers do not see yet. */
+	get durableEnd(): number {
 		return this.#segments.end;
+	}
+
+	/** Durable records that readers do not see yet, and offsets among them that have none. */
+	get heldBack(): number {
+		return this.#segments.end - this.endOffset;
+	}
+
+	/**
+	 * From now on readers see nothing from `offset` on: cursors stay before it, whatever is appended is stored and acknowledged as ever. Not kept
+	 * across a restart: whoever holds says so again when the log is opened.
+	 */
+	holdFrom(offset: number): void {
+		this.#heldFrom = offset;
+	}
+
+	/** Readers see everything again. */
+	letGo(): void {
+		this.#heldFrom = Number.POSITIVE_INFINITY;
+		this.#waiters.reached(this.endOffset);
 	}
 
 	/** First offset that is still held. */
@@ -238,7 +265,10 @@ export class Log {
 	 */
 	async read(from: number, limits?: ReadLimits): Promise<ReadResult> {
 		if (this.#closed) throw new LogWriteError('ECLOSED', 'the log is closed');
-		const { records, next, lost } = await this.#reader.read(from, limits);
+		const until = limits?.held ? Number.POSITIVE_INFINITY : this.#heldFrom;
+		const { records, next, lost } = await this.#reader.read(from, limits, until);
+		const { amend } = this.#options;
+		if (amend) for (const record of records) amend(record);
 		for (const range of lost) {
 			for (const fresh of this.#gaps.add({ ...range, reason: 'damaged' })) {
 				this.#keeper.touch();
@@ -250,7 +280,7 @@ export class Log {
 
 	/** Resolves when a record at `offset` or later is durable, or `signal` aborts, or the log closes. */
 	waitFor(offset: number, signal?: AbortSignal): Promise<void> {
-		if (this.#segments.end > offset || signal?.aborted || this.#closed) return Promise.resolve();
+		if (this.endOffset > offset || signal?.aborted || this.#closed) return Promise.resolve();
 		return this.#waiters.wait(offset, signal);
 	}
 
@@ -340,7 +370,7 @@ export class Log {
 		return {
 			id: this.id,
 			start: this.startOffset,
-			end: this.endOffset,
+			end: this.#segments.end,
 			next: this.nextOffset,
 			logTime: this.#logTime(),
 			clean,

@@ -8,6 +8,8 @@ export interface ReadLimits {
 	maxRecords?: number;
 	/** Payload bytes, default 1 MiB; one record is given however large it is. */
 	maxBytes?: number;
+	/** Also what readers are not to see yet; for who rebuilds the state of the process from the log. Default false. */
+	held?: boolean;
 }
 
 /** What was read, and which offsets before `next` should be there but could not be read. */
@@ -36,19 +38,22 @@ export class LogReader {
 		this.#segments = segments;
 	}
 
-	/** @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost by that. */
-	async read(from: number, { maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits = {}): Promise<Found> {
+	/**
+	 * Reads what is before offset `until`.
+	 * @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost by that.
+	 */
+	async read(from: number, { maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits = {}, until = Number.POSITIVE_INFINITY): Promise<Found> {
 		const found: Found = { records: [], next: from, lost: [] };
 		let left = maxBytes;
 		while (found.records.length < maxRecords && left > 0) {
 			const { list, start, end } = this.#segments;
 			if (found.next < start) found.next = start;
-			if (found.next >= end) break;
+			if (found.next >= Math.min(end, until)) break;
 			const index = list.findLastIndex((segment) => segment.firstOffset <= found.next);
 			const segment = list[Math.max(0, index)]!;
 			const following = list[index + 1];
 			try {
-				left -= await this.#readSegment(segment, following, following?.previousEnd ?? end, found, maxRecords, left);
+				left -= await this.#readSegment(segment, following, following?.previousEnd ?? end, until, found, maxRecords, left);
 			} catch (error) {
 				// Retention took it while it was read: what is left begins further on.
 				if (!(error instanceof SegmentGoneError) || this.#segments.list.includes(segment)) throw error;
@@ -66,11 +71,12 @@ export class LogReader {
 		return this.#handles.closeAll();
 	}
 
-	/** Reads on in one segment, whose records end before offset `end`, and moves `found.next` past what was read. Returns the payload bytes taken. */
+	/** Reads on in one segment, whose records end before offset `end`, as far as `until`, and moves `found.next` past what was read. Returns the payload bytes taken. */
 	async #readSegment(
 		segment: Segment,
 		following: Segment | undefined,
 		end: number,
+		until: number,
 		found: Found,
 		maxRecords: number,
 		maxBytes: number,
@@ -83,7 +89,8 @@ export class LogReader {
 		let want = CHUNK;
 		let taken = 0;
 		let damaged = false;
-		const full = () => found.records.length >= maxRecords || taken >= maxBytes;
+		let heldBack = false;
+		const full = () => heldBack || found.records.length >= maxRecords || taken >= maxBytes;
 		while (position < size && !full()) {
 			const bytes = await this.#chunk(segment, position, Math.min(want, size - position));
 			const more = position + bytes.length < size;
@@ -93,6 +100,12 @@ export class LogReader {
 				const look = lookAtRecord(bytes, at);
 				if (look.kind === 'whole') {
 					const offset = offsetAt(bytes, at);
+					if (offset >= until && offset < end) {
+						heldBack = true;
+						if (damaged && until > found.next) found.lost.push({ from: found.next, to: until - 1 });
+						found.next = Math.max(found.next, until);
+						break;
+					}
 					// Else it is before `from`, or the copy of a write that failed.
 					if (offset >= found.next && offset < end) {
 						if (damaged && offset > found.next) found.lost.push({ from: found.next, to: offset - 1 });
@@ -113,7 +126,7 @@ export class LogReader {
 			}
 			position += at;
 		}
-		if (position < size || (!following && found.next >= end)) {
+		if (heldBack || position < size || (!following && found.next >= end)) {
 			if (found.records.length > first) this.#remember(found.next, { path: segment.path, position });
 			return taken;
 		}

@@ -1,6 +1,6 @@
 import type { ReadLimits } from './reader.ts';
 
-const LIMITS: ReadLimits = { maxRecords: 2000, maxBytes: 512 * 1024 };
+const LIMITS: ReadLimits = { maxRecords: 2000, maxBytes: 512 * 1024, held: true };
 const PAUSE_MS = 20;
 
 /**

@@ -1,7 +1,7 @@
 import type { CommitWorker } from './commit-worker.ts';
 import type { CursorAccount } from './cursor-account.ts';
 import type { DedupOptions } from './dedup-window.ts';
-import type { DedupKey } from './record.ts';
+import type { DedupKey, LogRecord } from './record.ts';
 
 export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest';
 
@@ -19,6 +19,10 @@ export interface LogOptions {
 	/** How long a commit waits for company. Default 0: what comes in while one runs goes into the next. */
 	commitEveryMs?: number;
 	dedup?: Partial<DedupOptions>;
+	/** Readers see nothing from this offset on until `letGo`. See `Log.holdFrom`. */
+	heldFrom?: number | undefined;
+	/** Changes what readers are given of a record; what is on disk stays as it was written. Called for every record read, so it must be quick. */
+	amend?: (record: LogRecord) => void;
 	/** Told of everything found damaged, at the start and later. */
 	onIncident?: (incident: Incident) => void;
 }

@@ -8,23 +8,24 @@ export interface ObservedTime {
 	/** Epoch ms. */
 	observedAt: number;
 	timeQuality: TimeQuality;
-	/** What the device said, where it cannot be true. */
+	/** What the device said, where it cannot be true or could not be judged. */
 	deviceTime?: string | number;
 }
 
 /**
- * When a reading was taken. Without a time of its own it is the time of receipt; a time before 2000 or more than a day ahead
- * cannot be true and is replaced by it. A text that is no time at all is a mistake.
+ * When a reading was taken. Without a time of its own it is the time of receipt, which is as good as `quality` says; a time before 2000 or more than
+ * a day ahead cannot be true and is replaced by it. While the time of receipt is `unsynced` a device's time cannot be judged by it, and is kept as
+ * `deviceTime`. A text that is no time at all is a mistake.
  */
-export function observedTime(told: string | number | undefined, receivedAt: number): ObservedTime | Problem {
-	if (told === undefined) return { observedAt: receivedAt, timeQuality: 'synced' };
+export function observedTime(told: string | number | undefined, receivedAt: number, quality: TimeQuality = 'synced'): ObservedTime | Problem {
+	if (told === undefined) return { observedAt: receivedAt, timeQuality: quality };
 	let at: number;
 	if (typeof told === 'number') at = told;
 	else {
 		at = ISO_8601.test(told) && hasSuchADay(told) ? Date.parse(withZone(told.replace(',', '.'))) : Number.NaN;
 		if (Number.isNaN(at)) return { path: '/observedAt', message: 'must be ISO 8601, such as 2026-11-22T10:00:00Z, or epoch milliseconds' };
 	}
-	if (at < YEAR_2000 || at > receivedAt + DAY) return { observedAt: receivedAt, timeQuality: 'unsynced', deviceTime: told };
+	if (quality === 'unsynced' || at < YEAR_2000 || at > receivedAt + DAY) return { observedAt: receivedAt, timeQuality: 'unsynced', deviceTime: told };
 	return { observedAt: Math.round(at), timeQuality: 'synced' };
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { observedTime } from './clock.ts';
+import { observedTime } from './observed-time.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 10);
 const DAY = 24 * 3600_000;

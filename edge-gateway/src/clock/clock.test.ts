@@ -1,0 +1,266 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Reading } from '@crowdvision/contracts';
+import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
+import { createLogger } from '@crowdvision/service-kit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { SetClock } from '../testing/set-clock.ts';
+import { Clock } from './clock.ts';
+
+const NOW = Date.UTC(2026, 10, 28, 12);
+const HOUR = 3600_000;
+const OPTIONS = { waitForMs: 600_000, holdoverMs: 24 * HOUR };
+
+let worker: CommitWorker;
+beforeAll(() => {
+	worker = startCommitWorker();
+});
+afterAll(() => worker.close());
+
+let dir: string;
+beforeEach(() => {
+	dir = mkdtempSync(join(tmpdir(), 'crowdvision-clock-'));
+	onTestFinished(() => rmSync(dir, { recursive: true }));
+});
+
+/** A gateway's clock and log, in one folder through all its lives. */
+async function open(source: SetClock, options = OPTIONS) {
+	const clock = new Clock(dir, source, options, createLogger('test', 'silent'));
+	const log = await Log.open({ dir: join(dir, 'log'), worker, heldFrom: clock.heldFrom, amend: (record) => clock.amend(record) });
+	clock.begin(log);
+	const close = async () => {
+		await clock.close();
+		await log.close();
+	};
+	onTestFinished(close);
+	let seq = 0;
+	/** Stores a reading as the intake does. */
+	const take = async (deviceTime?: number) => {
+		const receivedAt = clock.now();
+		const { era, quality } = clock;
+		const reading = { n: seq++, observedAt: receivedAt, receivedAt, timeQuality: quality, ...(era !== undefined && { era }), deviceTime };
+		await log.append([{ payload: JSON.stringify(reading), at: receivedAt }]);
+	};
+	const seen = async () => (await log.read(0, { maxRecords: 10_000 })).records.map(({ payload }) => JSON.parse(payload.toString()) as Reading);
+	return { clock, log, close, take, seen };
+}
+
+describe("the gateway's clock", () => {
+	it('is the system clock, synced, where nothing speaks against it', async () => {
+		const source = new SetClock(NOW);
+		const { clock } = await open(source);
+		expect([clock.now(), clock.quality, clock.era]).toEqual([NOW, 'synced', undefined]);
+		source.pass(5000);
+		expect(clock.now()).toBe(NOW + 5000);
+	});
+
+	it('does not know the time before the software was written, before the newest time it knew, or while the system waits for it', async () => {
+		const source = new SetClock(NOW);
+		const first = await open(source);
+		await first.close();
+		source.reboot(NOW - 3 * HOUR);
+		const second = await open(source);
+		expect(second.clock.quality).toBe('unsynced');
+		expect(second.clock.now()).toBeGreaterThanOrEqual(NOW);
+		await second.close();
+		source.reboot(NOW + HOUR);
+		source.said = { kind: 'waiting' };
+		const third = await open(source);
+		expect(third.clock.quality).toBe('unsynced');
+		source.said = { kind: 'synchronized', stamp: 1 };
+		third.clock.check();
+		expect([third.clock.quality, third.clock.now()]).toEqual(['synced', NOW + HOUR]);
+	});
+
+	it('believes what the system has synchronized, also before what was wrongly taken for the newest time', async () => {
+		const source = new SetClock(NOW + 365 * 24 * HOUR);
+		await (await open(source)).close();
+		source.reboot(NOW);
+		source.said = { kind: 'synchronized', stamp: 1 };
+		const { clock } = await open(source);
+		expect([clock.quality, clock.now()]).toEqual(['synced', NOW]);
+	});
+
+	it('goes on by itself when the system clock is set back, and returns to it slowly once that is proven', async () => {
+		const source = new SetClock(NOW);
+		source.said = { kind: 'synchronized', stamp: 1 };
+		const { clock } = await open(source);
+		source.pass(1000);
+		source.step(-HOUR);
+		expect([clock.now(), clock.quality]).toEqual([NOW + 1000, 'holdover']);
+		source.pass(60_000);
+		clock.check();
+		expect([clock.now(), clock.quality]).toEqual([NOW + 61_000, 'holdover']);
+
+		source.said = { kind: 'synchronized', stamp: 2 };
+		clock.check();
+		let last = clock.now();
+		let minutes = 0;
+		for (; clock.quality === 'holdover'; minutes++) {
+			source.pass(60_000);
+			clock.check();
+			const now = clock.now();
+			expect(now).toBeGreaterThan(last);
+			last = now;
+		}
+		expect(minutes).toBe(120);
+		source.pass(2000);
+		expect(Math.abs(clock.now() - source.wall())).toBeLessThan(10);
+	});
+
+	it('returns to a clock that stays set back when that is all there is for a day, and to one that was set right again at once', async () => {
+		const source = new SetClock(NOW);
+		const { clock } = await open(source);
+		source.step(-HOUR);
+		expect([clock.now(), clock.quality]).toEqual([NOW, 'holdover']);
+		source.step(HOUR);
+		expect([clock.now(), clock.quality]).toEqual([NOW, 'synced']);
+
+		source.step(-HOUR);
+		clock.now();
+		source.pass(24 * HOUR);
+		clock.check();
+		source.pass(3 * HOUR);
+		clock.check();
+		source.pass(1000);
+		expect([clock.quality, clock.now()]).toEqual(['synced', source.wall()]);
+	});
+
+	it('goes on as before through restarts on the same machine start', async () => {
+		const source = new SetClock(NOW);
+		const first = await open(source);
+		source.step(-HOUR);
+		expect(first.clock.now()).toBe(NOW);
+		await first.close();
+		source.pass(10_000);
+		const second = await open(source);
+		expect([second.clock.now(), second.clock.quality]).toEqual([NOW + 10_000, 'holdover']);
+	});
+
+	it('never goes back, and is right whenever it says synced, whatever is done to the system clock', async () => {
+		const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 600_000 }), fc.oneof(fc.constant(0), fc.integer({ min: -5 * HOUR, max: HOUR }))), {
+			maxLength: 30,
+		});
+		await fc.assert(
+			fc.asyncProperty(steps, async (all) => {
+				rmSync(join(dir, 'clock.a'), { force: true });
+				rmSync(join(dir, 'clock.b'), { force: true });
+				const source = new SetClock(NOW);
+				const clock = new Clock(dir, source, { ...OPTIONS, holdoverMs: HOUR }, createLogger('test', 'silent'));
+				let last = clock.now();
+				for (const [passes, step] of all) {
+					source.pass(passes);
+					source.step(step);
+					clock.check();
+					const now = clock.now();
+					if (clock.ahead < 6 * HOUR) expect(now).toBeGreaterThanOrEqual(Math.min(last, source.wall() + 6 * HOUR));
+					if (clock.quality === 'synced') expect(Math.abs(now - source.wall())).toBeLessThanOrEqual(1000);
+					last = now;
+				}
+				await clock.close();
+			}),
+			{ numRuns: 50 },
+		);
+	});
+});
+
+describe('P7 honest time: a machine that starts in 1970', () => {
+	it('shows nobody the 200 readings before the clock arrives, then all of them within a second of the truth', async () => {
+		const source = new SetClock(5000);
+		const { clock, log, take, seen } = await open(source);
+		const began = NOW - 200 * 1000;
+		for (let at = 0; at < 200; at++) {
+			await take();
+			source.pass(1000);
+		}
+		expect(await seen()).toEqual([]);
+		source.set(NOW);
+		await take();
+		await log.waitFor(200);
+		const readings = await seen();
+		expect(readings).toHaveLength(201);
+		for (const [at, { observedAt, receivedAt, timeQuality }] of readings.entries()) {
+			expect(Math.abs(observedAt - (began + at * 1000))).toBeLessThan(1000);
+			expect(receivedAt).toBe(observedAt);
+			expect(timeQuality).toBe(at < 200 ? 'holdover' : 'synced');
+		}
+		expect(clock.quality).toBe('synced');
+		expect(readings.some((reading) => 'era' in reading)).toBe(false);
+	});
+
+	it("judges a device's own time only when it knows the time itself", async () => {
+		const source = new SetClock(5000);
+		const { take, seen, log } = await open(source);
+		await take(NOW - 60_000);
+		await take(1000);
+		await take(NOW + 48 * HOUR);
+		source.set(NOW);
+		await take();
+		await log.waitFor(3);
+		expect((await seen()).slice(0, 3)).toMatchObject([
+			{ observedAt: NOW - 60_000, timeQuality: 'synced', receivedAt: NOW },
+			{ observedAt: NOW, timeQuality: 'unsynced', deviceTime: 1000 },
+			{ observedAt: NOW, timeQuality: 'unsynced', deviceTime: NOW + 48 * HOUR },
+		]);
+		expect((await seen())[0]).not.toHaveProperty('deviceTime');
+	});
+
+	it('lets them go as unsynced, with what the device said, where no clock comes; and still corrects what nobody has read when one does', async () => {
+		const source = new SetClock(5000);
+		const { clock, log, take, seen } = await open(source);
+		await take(NOW);
+		source.pass(OPTIONS.waitForMs);
+		expect(log.endOffset).toBe(0);
+		clock.check();
+		expect(log.endOffset).toBe(1);
+		await take();
+		for (const reading of await seen()) expect(reading).toMatchObject({ timeQuality: 'unsynced' });
+		expect((await seen())[0]).toMatchObject({ deviceTime: NOW });
+		expect((await seen())[1]!.observedAt).toBeGreaterThan(Date.UTC(2026));
+		source.set(NOW);
+		await take();
+		expect((await seen()).map(({ receivedAt }) => receivedAt)).toEqual([NOW - OPTIONS.waitForMs, NOW, NOW]);
+	});
+
+	it('corrects them the same whatever dies between any two steps, on the same start of the machine', async () => {
+		const source = new SetClock(5000);
+		const lives: (() => Promise<void>)[] = [];
+		const live = async () => {
+			const life = await open(source);
+			lives.push(life.close);
+			return life;
+		};
+		for (let life = 0; life < 4; life++) {
+			const { take, seen, log } = await live();
+			await take();
+			source.pass(1000);
+			expect(await seen()).toEqual([]);
+			// What is left is what kill -9 leaves: the clock's file is as it was when the era began.
+			await log.close();
+		}
+		source.set(NOW);
+		const first = await live();
+		await first.log.waitFor(3);
+		const corrected = await first.seen();
+		expect(corrected.map(({ receivedAt }) => receivedAt)).toEqual([NOW - 4000, NOW - 3000, NOW - 2000, NOW - 1000]);
+		await first.close();
+		source.pass(777);
+		expect(await (await live()).seen()).toEqual(corrected);
+	});
+
+	it('keeps what an earlier start of the machine left as unsynced, and what this one brings apart from it', async () => {
+		const source = new SetClock(5000);
+		const before = await open(source);
+		await before.take();
+		await before.close();
+		source.reboot(6000);
+		const after = await open(source);
+		await after.take();
+		source.set(NOW);
+		await after.take();
+		await after.log.waitFor(2);
+		expect((await after.seen()).map(({ timeQuality }) => timeQuality)).toEqual(['unsynced', 'holdover', 'synced']);
+	});
+});
