@@ -8,6 +8,8 @@ import { ClockConfig, type ClockOptions } from './clock/clock-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
+import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
+import { offsetInSource } from './yaml-text.ts';
 
 const closed = { additionalProperties: false };
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
@@ -25,6 +27,7 @@ export const GatewayFile = Type.Object(
 				closed,
 			),
 		),
+		decoders: Type.Optional(Type.Array(DecoderRule, { maxItems: 256, description: 'which decoder reads which messages; the first that matches' })),
 		log: Type.Optional(
 			Type.Object(
 				{
@@ -78,6 +81,7 @@ export interface GatewayConfig {
 	serial: SerialConfig[];
 	/** Folder that stands for `/` where serial ports are looked for. */
 	serialRoot: string;
+	decoders: DecoderRule[];
 	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
 	/** Default: clock/clock-config.ts. */
 	clock?: ClockOptions;
@@ -116,6 +120,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		requestsPerMinute: settings.RATE_LIMIT,
 		serial: file.sources?.serial ?? [],
 		serialRoot: settings.SERIAL_ROOT,
+		decoders: file.decoders ?? [],
 		log: {
 			maxBytes: bytes(log.maxBytes ?? '512MiB'),
 			maxAgeMs: milliseconds(log.maxAge ?? '7d'),
@@ -176,16 +181,24 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 		// Aliases that would grow without end.
 		throw new SettingsError(`${at(0)}: ${(error as Error).message}`);
 	}
-	const problems = [...gatewayFile.problems(value), ...serialProblems((value as GatewayFile | undefined)?.sources?.serial)];
+	const problems: DecoderProblem[] = [
+		...gatewayFile.problems(value),
+		...serialProblems((value as GatewayFile | undefined)?.sources?.serial),
+		...decoderProblems((value as GatewayFile | undefined)?.decoders),
+	];
 	if (problems.length === 0) return value as GatewayFile;
 	throw new SettingsError(
 		problems
-			.map(({ path, message }) => {
+			.map(({ path, message, offset = 0 }) => {
 				const keys = path
 					.split('/')
 					.slice(1)
 					.map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
-				return { position: positionOf(document, keys, message.startsWith('is not known here')), line: `${keys.join('.') || 'the file'} ${message}` };
+				const position = positionOf(document, keys, message.startsWith('is not known here'));
+				return {
+					position: position + offsetInSource(source, document.getIn(keys, true), offset),
+					line: `${keys.join('.') || 'the file'} ${message}`,
+				};
 			})
 			.sort((a, b) => a.position - b.position)
 			.map(({ position, line }) => `${at(position)}: ${line}`)

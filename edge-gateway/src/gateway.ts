@@ -10,6 +10,7 @@ import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
 import { systemTime, type TimeSource } from './clock/time-source.ts';
 import type { GatewayConfig } from './config.ts';
 import { Credentials } from './credentials.ts';
+import { Decoders } from './decode/decoders.ts';
 import { Devices } from './devices.ts';
 import { CommandBook } from './downlink/command-book.ts';
 import { Downlink } from './downlink/downlink.ts';
@@ -109,9 +110,10 @@ export async function createGateway(parts: {
 	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, logger });
 	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
 
-	const http = new HttpSource({ credentials, devices, rateLimit, refuse });
+	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
+	const http = new HttpSource({ credentials, devices, decoders, rateLimit, refuse });
 	const socketIo = new SocketIoSource({ credentials, devices, rateLimit, logger });
-	const mqtt = new MqttSource({ credentials, devices, registry, refuse, lines, answered, logger, host: config.host, port: config.mqttPort });
+	const mqtt = new MqttSource({ credentials, devices, registry, decoders, refuse, lines, answered, logger, host: config.host, port: config.mqttPort });
 	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, logger });
 	const sources = [serial, mqtt, http, socketIo];
 
@@ -156,6 +158,7 @@ export async function createGateway(parts: {
 		async stop() {
 			await stopIntake();
 			await downlink.stop();
+			await decoders.close();
 			await relay?.stop();
 			await clock.close();
 			await occupancyFile.close();

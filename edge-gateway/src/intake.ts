@@ -12,8 +12,11 @@ import {
 import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import { type Account, count } from './account.ts';
 import type { Clock } from './clock/clock.ts';
-import { type Candidate, DecodeError, type FrameContext } from './decode/candidate.ts';
-import { decodeCanonical, decodeReading } from './decode/canonical.ts';
+import { type Candidate, type Decoded, DecodeError, type FrameContext } from './decode/candidate.ts';
+import { decodeCanonical, decodeReading, withContext } from './decode/canonical.ts';
+import { DecodeQueue } from './decode/decode-queue.ts';
+import type { Decoding } from './decode/decoder.ts';
+import { completed, type DecodeBy } from './decode/decoders.ts';
 import { parseJson } from './decode/json.ts';
 import type { Ledger } from './ledger.ts';
 import { dedupKey } from './normalize/dedupe.ts';
@@ -38,6 +41,10 @@ export interface Frame {
 	raw: Buffer;
 	/** The value they stand for, where the source has parsed it already (Socket.IO). */
 	parsed?: unknown;
+	/** The rule whose decoder reads them; undefined for the gateway's own format. */
+	decodeBy?: DecodeBy | undefined;
+	/** What it made of them, so that a frame that is delivered again is not decoded twice: a decoder may count what it sees. */
+	decoding?: Decoding;
 }
 
 /** A frame as far as the rejected list needs it. */
@@ -72,8 +79,9 @@ const DISK_TROUBLE_SECONDS = 2;
  *   raw ─▶ decode ─▶ validate ─▶ identify ─▶ units, clock ─▶ dedup ─▶ crossings to count ─▶ log ─▶ acknowledged
  *            └───────────┴────────────┴────────────┴─▶ rejected
  *
- * Up to dedup nothing is changed, so a batch is taken whole or refused whole. From dedup to the log's append everything happens in
- * one turn of the event loop, so no other frame comes between a judgement and the write it led to.
+ * Up to dedup nothing is changed, so a batch is taken whole or refused whole. From validate to the log's append everything happens in
+ * one turn of the event loop, so no other frame comes between a judgement and the write it led to. Decoding may take longer; what else its sender
+ * sends waits for it.
  */
 export class Intake {
 	readonly #log: Log;
@@ -83,6 +91,7 @@ export class Intake {
 	readonly #rejected: Rejected;
 	readonly #ledger: Ledger;
 	readonly #encoder: ReadingEncoder;
+	readonly #queue = new DecodeQueue();
 
 	constructor(parts: {
 		log: Log;
@@ -115,9 +124,15 @@ export class Intake {
 
 	/** As `deliver`, for the source that does it thousands of times a second: `settled` is called once. */
 	take(frame: Frame, settled: Settled): void {
+		const receivedAt = this.#clock.now();
+		if (frame.decodeBy !== undefined) this.#takeDecoded(frame, frame.decodeBy, receivedAt, settled);
+		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(frame, receivedAt, settled);
+		else this.#takeCanonical(frame, receivedAt, settled);
+	}
+
+	#takeCanonical(frame: Frame, receivedAt: number, settled: Settled): void {
 		const account = this.#ledger.of(frame.transport, frame.port);
 		let readings = 0;
-		const receivedAt = this.#clock.now();
 		try {
 			frame.parsed ??= parseJson(frame.raw);
 			const reading = decodeReading(frame.parsed, frame.context);
@@ -131,11 +146,75 @@ export class Intake {
 				this.#storeAll(frame.transport, checked, receivedAt, account, settled);
 			}
 		} catch (error) {
-			const refused = asRefusal(error as Error);
 			if (readings === 0) account.received += readings = 1;
-			const kept = refused ? this.#refuse(frame, refused, account, readings) : Promise.reject(error);
-			kept.catch((reason: Error) => settled(reason, 0));
+			this.#settle(frame, error as Error, account, readings, settled);
 		}
+	}
+
+	/** A frame in the gateway's own format, behind others of its sender that are still being decoded. */
+	#takeInTurn(frame: Frame, receivedAt: number, settled: Settled): void {
+		try {
+			this.#queue.run(
+				frame.sender.id,
+				frame.raw.length,
+				() => undefined,
+				() => this.#takeCanonical(frame, receivedAt, settled),
+			);
+		} catch (error) {
+			const account = this.#ledger.of(frame.transport, frame.port);
+			account.received += 1;
+			this.#settle(frame, error as Error, account, 1, settled);
+		}
+	}
+
+	#takeDecoded(frame: Frame, { rule, name }: DecodeBy, receivedAt: number, settled: Settled): void {
+		const { raw, source, sender } = frame;
+		const account = this.#ledger.of(frame.transport, frame.port);
+		account.received += 1;
+		account.pending += 1;
+		const then = (error: Error | undefined, decoding?: Decoding) => {
+			account.pending -= 1;
+			this.#storeDecoded(frame, error ?? decoding!, receivedAt, account, settled);
+		};
+		try {
+			this.#queue.run<Decoding>(sender.id, raw.length, () => frame.decoding ?? rule.decoder.decode({ raw, source, name, receivedAt }), then);
+		} catch (error) {
+			then(error as Error);
+		}
+	}
+
+	/** What was received as one message is now as many readings as it holds. */
+	#storeDecoded(frame: Frame, decoding: Decoding | Error, receivedAt: number, account: Account, settled: Settled): void {
+		if (decoding instanceof Error) return this.#settle(frame, decoding, account, 1, settled);
+		frame.decoding = decoding;
+		if (typeof decoding === 'string') {
+			count(account.ignored, decoding);
+			return settled(undefined, 0);
+		}
+		account.received += decoding.length - 1;
+		try {
+			const checked = decoding.map((decoded) => this.#checkOne(this.#complete(frame, decoded), decoded.index, frame.sender, receivedAt));
+			this.#storeAll(frame.transport, checked, receivedAt, account, settled);
+		} catch (error) {
+			this.#settle(frame, error as Error, account, decoding.length, settled);
+		}
+	}
+
+	/** A decoded reading with what its topic, its rule and its sender say of it. @throws DecodeError */
+	#complete({ context, decodeBy }: Frame, { candidate, index }: Decoded): Candidate {
+		const isRegistered = (sensorId: string) => this.#registry.sensor(sensorId) !== undefined;
+		return completed(withContext(candidate, context, index), decodeBy!.rule.defaults, context.onlySensorId, isRegistered);
+	}
+
+	/** Tells what became of a frame that is not on its way to the disk: refused for good, or to be delivered again. */
+	#settle(frame: Frame, error: Error, account: Account, readings: number, settled: Settled): void {
+		const refused = asRefusal(error, frame.decodeBy !== undefined);
+		if (refused && refused.status < 500) {
+			this.#refuse(frame, refused, account, readings).catch((reason: Error) => settled(reason, 0));
+			return;
+		}
+		if (refused) account.deferred += readings;
+		settled(error, 0);
 	}
 
 	/** For a frame that its source does not even hand over: keeps it in the rejected list, counts it as one reading received and rejected, and rejects with `error`. */
@@ -299,10 +378,15 @@ function asDeferral(error: Error): Error {
 	return error;
 }
 
-/** Undefined for what is no refusal, but a mistake of ours. */
-function asRefusal(error: Error): CrowdVisionError | undefined {
+/**
+ * Undefined for what is no refusal, but a mistake of ours. A decoder meets what strangers send: whatever it stumbles over counts as the message's
+ * fault, or the message would come again without end.
+ */
+function asRefusal(error: Error, decoded: boolean): CrowdVisionError | undefined {
 	if (error instanceof CrowdVisionError) return error;
-	return error instanceof DecodeError ? refusal('invalid_reading', error.problem, error.index) : undefined;
+	if (!(error instanceof DecodeError)) return decoded ? new CrowdVisionError('not_decoded', `The decoder stumbled: ${error.message}`) : undefined;
+	if (error.code === 'not_decoded') return new CrowdVisionError('not_decoded', `The payload ${error.problem.message}`);
+	return refusal('invalid_reading', error.problem, error.index);
 }
 
 function refusal(code: ErrorCode, problem: Problem, index: number): CrowdVisionError {

@@ -23,10 +23,18 @@ export interface FrameContext {
 export class DecodeError extends Error {
 	readonly problem: Problem;
 	readonly index: number;
+	/** `not_decoded`: not even the form is right, so that nothing could be read. */
+	readonly code: 'invalid_reading' | 'not_decoded';
 
-	constructor(problem: Problem, index: number) {
+	constructor(problem: Problem, index: number, code: DecodeError['code'] = 'invalid_reading') {
 		super(`${problem.path || 'the payload'} ${problem.message}`);
 		this.problem = problem;
 		this.index = index;
+		this.code = code;
+	}
+
+	/** For a payload of which nothing can be read. */
+	static unreadable(message: string): DecodeError {
+		return new DecodeError({ path: '', message }, 0, 'not_decoded');
 	}
 }

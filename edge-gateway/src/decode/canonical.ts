@@ -1,5 +1,6 @@
 import { METRIC_KEYS, metricDefinition } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError, type FrameContext } from './candidate.ts';
+import { sensorIdOf } from './sensor-id.ts';
 
 /**
  * The gateway's own format (spec section 3): a reading, an array of readings, the short form in which a metric's own name
@@ -31,8 +32,8 @@ function decodeOne(value: unknown, context: FrameContext, index: number): Decode
 
 const CONTEXT_KEYS = ['sensorId', 'metric', 'buildingId', 'roomId'] as const;
 
-/** Adds what the way in says. Says both something, they must agree. */
-function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
+/** Adds what the way in says. Says both something, they must agree. @throws DecodeError */
+export function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
 	let merged = candidate;
 	for (const key of CONTEXT_KEYS) {
 		const told = context[key];
@@ -67,5 +68,5 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number)
 /** The short form need not name a sensor; its room then stands for it. */
 function roomAsSensor({ buildingId, roomId }: Candidate): string | undefined {
 	if (typeof buildingId !== 'string' || typeof roomId !== 'string') return undefined;
-	return `${buildingId}.${roomId}`.replace(/[^A-Za-z0-9._:-]/g, '-').slice(0, 128);
+	return sensorIdOf(`${buildingId}.${roomId}`);
 }

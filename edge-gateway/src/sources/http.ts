@@ -1,6 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { bearerToken, express, type RequestHandler, Router } from '@crowdvision/service-kit';
 import type { Credentials } from '../credentials.ts';
+import type { Decoders } from '../decode/decoders.ts';
 import { textOf } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
 import type { Frame, Intake } from '../intake.ts';
@@ -11,21 +12,24 @@ const MAX_BODY = 1024 * 1024;
 const JSON_TYPE = 'application/json';
 const NDJSON_TYPE = 'application/x-ndjson';
 
-/** `POST /ingest`: a reading, an array of readings, or one per line. The whole batch is stored or none of it. */
+/** `POST /ingest`: a reading, an array of readings, one per line, or what a decoder reads. The whole batch is stored or none of it. */
 export class HttpSource implements Source {
 	readonly name = 'http';
 	readonly router: Router;
 	#deliver: Deliver | undefined;
 
-	constructor(parts: { credentials: Credentials; devices: Devices; rateLimit: RateLimit; refuse: Intake['refuse'] }) {
-		const { credentials, devices, rateLimit, refuse } = parts;
+	constructor(parts: { credentials: Credentials; devices: Devices; decoders: Decoders; rateLimit: RateLimit; refuse: Intake['refuse'] }) {
+		const { credentials, devices, decoders, rateLimit, refuse } = parts;
 		this.router = Router();
 		const ingest: RequestHandler = async (request, response) => {
 			const sender = await credentials.sender(bearerToken(request));
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 			const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-			const frame: Frame = { transport: 'http', source: 'POST /ingest', sender, context: onlySensor(sender.sensorIds), raw };
-			if (mediaType(request.headers['content-type']) === NDJSON_TYPE) {
+			const type = mediaType(request.headers['content-type']);
+			const decodeBy = decoders.forContentType(type);
+			const source = decodeBy ? `POST /ingest ${type}` : 'POST /ingest';
+			const frame: Frame = { transport: 'http', source, sender, context: onlySensor(sender.sensorIds), raw, decodeBy };
+			if (type === NDJSON_TYPE && !decodeBy) {
 				try {
 					frame.parsed = parseLines(raw);
 				} catch (error) {
@@ -38,7 +42,7 @@ export class HttpSource implements Source {
 			devices.heard(sender.id, sender.domainName, 'http', accepted);
 			response.status(202).json({ accepted });
 		};
-		this.router.post('/ingest', checkMediaType, express.raw({ type: () => true, limit: MAX_BODY }), ingest);
+		this.router.post('/ingest', checkMediaType(decoders), express.raw({ type: () => true, limit: MAX_BODY }), ingest);
 		this.router.all('/ingest', (request, response) => {
 			response.set('Allow', 'POST');
 			throw new CrowdVisionError('method_not_allowed', `/ingest takes POST, not ${request.method}`);
@@ -68,13 +72,16 @@ function mediaType(header: string | undefined): string {
 	return (header ?? JSON_TYPE).split(';', 1)[0]!.trim().toLowerCase();
 }
 
-const checkMediaType: RequestHandler = (request, _response, next) => {
-	const type = mediaType(request.headers['content-type']);
-	if (type !== JSON_TYPE && type !== NDJSON_TYPE) {
-		throw new CrowdVisionError('unsupported_media_type', `Content-Type is ${type.slice(0, 100)}, but must be ${JSON_TYPE} or ${NDJSON_TYPE}`);
-	}
-	next();
-};
+function checkMediaType(decoders: Decoders): RequestHandler {
+	return (request, _response, next) => {
+		const type = mediaType(request.headers['content-type']);
+		const allowed = new Set([JSON_TYPE, NDJSON_TYPE, ...decoders.contentTypes()]);
+		if (!allowed.has(type)) {
+			throw new CrowdVisionError('unsupported_media_type', `Content-Type is ${type.slice(0, 100)}, but must be one of ${[...allowed].join(', ')}`);
+		}
+		next();
+	};
+}
 
 /** NDJSON: one JSON value a line; empty lines are skipped. */
 function parseLines(raw: Buffer): unknown[] {

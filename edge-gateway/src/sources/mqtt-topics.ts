@@ -1,5 +1,7 @@
 import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
 import type { FrameContext } from '../decode/candidate.ts';
+import type { DecodeBy } from '../decode/decoders.ts';
+import { sensorIdOf } from '../decode/sensor-id.ts';
 import type { Sender } from '../normalize/identify.ts';
 
 const place = new RegExp(PLACE_ID);
@@ -7,7 +9,7 @@ const sensor = new RegExp(SENSOR_ID);
 
 /** What a topic that a device publishes to stands for. */
 export type Publication =
-	| { kind: 'telemetry'; context: FrameContext }
+	| { kind: 'telemetry'; context: FrameContext; decodeBy?: DecodeBy | undefined }
 	| { kind: 'status'; sensorId: string }
 	| { kind: 'result'; sensorId: string }
 	| { kind: 'unknown' };
@@ -16,19 +18,23 @@ export type Publication =
 const OURS = new Set<string>([...Object.values(TOPICS), 'bridge']);
 const UNKNOWN: Publication = { kind: 'unknown' };
 
-/** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}` or `command/{sensorId}/result`. */
-export function publicationOf(topic: string): Publication {
+/** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}`, `command/{sensorId}/result`, or what a decoder is configured for. */
+export function publicationOf(topic: string, decodeBy?: DecodeBy): Publication {
 	const levels = topic.split('/');
-	if (levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5)) {
-		const [, buildingId, roomId, sensorId, metric] = levels as [string, string, string, string, string?];
-		if (!place.test(buildingId) || !place.test(roomId) || !sensor.test(sensorId)) return UNKNOWN;
-		return { kind: 'telemetry', context: metric === undefined ? { buildingId, roomId, sensorId } : { buildingId, roomId, sensorId, metric } };
-	}
 	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!)) return { kind: 'status', sensorId: levels[1]! };
 	if (levels[0] === TOPICS.command && levels.length === 3 && levels[2] === 'result' && sensor.test(levels[1]!)) {
 		return { kind: 'result', sensorId: levels[1]! };
 	}
-	return UNKNOWN;
+	const context = contextOf(levels);
+	if (decodeBy) return { kind: 'telemetry', context: context ?? {}, decodeBy };
+	return context ? { kind: 'telemetry', context } : UNKNOWN;
+}
+
+function contextOf(levels: string[]): FrameContext | undefined {
+	if (levels[0] !== TOPICS.telemetry || (levels.length !== 4 && levels.length !== 5)) return undefined;
+	const [, buildingId, roomId, sensorId, metric] = levels as [string, string, string, string, string?];
+	if (!place.test(buildingId) || !place.test(roomId) || !sensor.test(sensorId)) return undefined;
+	return metric === undefined ? { buildingId, roomId, sensorId } : { buildingId, roomId, sensorId, metric };
 }
 
 /** Whether a topic belongs to nobody here: what a device publishes there may go to who listens in, such as a bridge. */
@@ -50,4 +56,14 @@ export function maySubscribe(sender: Sender, filter: string, registeredIn: (sens
 		(isOwn(sender, sensorId) || (!sender.sensorIds && sender.buildingId !== undefined && registeredIn(sensorId) === sender.buildingId));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
 	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]) && !levels.slice(0, 3).includes('#');
+}
+
+const SPARKPLUG_COMMAND = /^spBv1\.0\/([^/+#]+)\/[ND]CMD\/([^/+#]+)(?:\/.*)?$/;
+
+/** Whether an edge node may hear the commands to it: its own sensors are named `{group}.{edge node}` and what follows. */
+export function maySubscribeSparkplug(sender: Sender, filter: string): boolean {
+	const [, group, node] = SPARKPLUG_COMMAND.exec(filter) ?? [];
+	if (group === undefined || node === undefined) return false;
+	const owner = sensorIdOf(`${group}.${node}`);
+	return !sender.sensorIds || [...sender.sensorIds].some((id) => id === owner || id.startsWith(`${owner}.`));
 }

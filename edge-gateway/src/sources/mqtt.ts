@@ -7,6 +7,7 @@ import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } fro
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Credentials } from '../credentials.ts';
 import { parseJson } from '../decode/json.ts';
+import type { Decoders } from '../decode/decoders.ts';
 import type { Devices } from '../devices.ts';
 import type { Lines } from '../downlink/lines.ts';
 import { MqttLines } from '../downlink/mqtt-lines.ts';
@@ -16,7 +17,7 @@ import type { Registry } from '../registry.ts';
 import { IngestBroker } from './ingest-broker.ts';
 import { LocalBroker, type LocalMessage } from './local-broker.ts';
 import { guardSessions, isUnreleased, lowered } from './mqtt-sessions.ts';
-import { isForOthers, isOwn, maySubscribe, type Publication, publicationOf } from './mqtt-topics.ts';
+import { isForOthers, isOwn, maySubscribe, maySubscribeSparkplug, type Publication, publicationOf } from './mqtt-topics.ts';
 import { PacketGuard } from './packet-guard.ts';
 import { PubackWriter } from './puback-writer.ts';
 import type { Deliver, Source, Take } from './source.ts';
@@ -37,6 +38,7 @@ interface MqttParts {
 	credentials: Credentials;
 	devices: Devices;
 	registry: Registry;
+	decoders: Decoders;
 	refuse: Intake['refuse'];
 	/** Where devices hear commands, and whom their answers are told. */
 	lines: Lines;
@@ -69,6 +71,8 @@ export class MqttSource implements Source {
 	readonly #connections = new Set<Duplex>();
 	readonly #senders = new WeakMap<Client, Sender>();
 	readonly #topics = new Map<string, Publication>();
+	/** Of the decoders that `#topics` was made by. */
+	#generation = 0;
 	readonly #stopping = new AbortController();
 	#taking: Take | undefined;
 
@@ -189,7 +193,8 @@ export class MqttSource implements Source {
 	#maySubscribe(client: Client, filter: string): boolean {
 		const sender = this.#senders.get(client);
 		if (!sender || this.#isRevoked(sender)) return false;
-		return maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId);
+		if (maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId)) return true;
+		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
 	}
 
 	/** A token may be revoked while its device is connected. */
@@ -208,7 +213,7 @@ export class MqttSource implements Source {
 	#publish(client: Client, sender: Sender, packet: PublishPacket, done: (error?: Error | null) => void): void {
 		const publication = this.#publicationOf(packet.topic);
 		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: NO_CONTEXT, raw };
+		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: NO_CONTEXT, raw, decodeBy: undefined };
 		if (publication.kind === 'status') return void this.#status(frame, packet, publication.sensorId).then(() => done(), done);
 		const { retain } = packet;
 		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
@@ -223,10 +228,13 @@ export class MqttSource implements Source {
 			return void this.#refuse(frame, packet, 'bad_request', message).then(() => done(), done);
 		}
 		frame.context = publication.context;
+		frame.decodeBy = publication.decodeBy;
 		this.#take(frame, (error, accepted) => {
 			if (error) return void this.#again(client, packet, frame, error).then(() => done(), done);
 			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
 			const offered = this.#offer(frame, packet, retain);
+			// What a vendor's device publishes is for the gateway, and for who listens in: never for another device.
+			if (publication.decodeBy !== undefined && isForOthers(packet.topic)) packet.topic = REFUSED_TOPIC;
 			if (offered) return void offered.then(() => done(), done);
 			this.#acknowledge(client, packet);
 			done();
@@ -319,9 +327,14 @@ export class MqttSource implements Source {
 
 	/** Topics are few and come again and again; their meaning is remembered, within a bound. */
 	#publicationOf(topic: string): Publication {
+		const { decoders } = this.#parts;
+		if (this.#generation !== decoders.generation) {
+			this.#generation = decoders.generation;
+			this.#topics.clear();
+		}
 		let publication = this.#topics.get(topic);
 		if (!publication) {
-			publication = publicationOf(topic);
+			publication = publicationOf(topic, decoders.forTopic(topic));
 			if (this.#topics.size >= MOST_TOPICS_REMEMBERED) this.#topics.clear();
 			this.#topics.set(topic, publication);
 		}

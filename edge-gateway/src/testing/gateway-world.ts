@@ -112,6 +112,7 @@ async function open(
 		requestsPerMinute: 0,
 		serial: [],
 		serialRoot: '/',
+		decoders: [],
 		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
 		messagesPerSecond: 20_000,
 		downlink: DOWNLINK_DEFAULTS,

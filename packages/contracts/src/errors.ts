@@ -5,6 +5,11 @@
 export const ERRORS = {
 	bad_request: { status: 400, means: 'The request is not what this endpoint takes.', todo: 'Mend what `message` and `path` name.' },
 	not_json: { status: 400, means: 'The body is not JSON, or not the format its content type names.', todo: 'Send valid JSON or NDJSON.' },
+	not_decoded: {
+		status: 400,
+		means: 'The payload is not the format that its topic or content type stands for, or the mapping of its rule fails on it.',
+		todo: 'Mend the payload, or the rule in `decoders` of gateway.yaml; `message` says what was wrong and where.',
+	},
 	unauthenticated: {
 		status: 401,
 		means: 'No token, or one that is expired, revoked or not ours.',
