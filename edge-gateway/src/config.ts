@@ -5,10 +5,10 @@ import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@cr
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ClockConfig, type ClockOptions } from './clock/clock-config.ts';
+import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
-import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
 import { offsetInSource } from './yaml-text.ts';
 
 const closed = { additionalProperties: false };

@@ -113,7 +113,18 @@ export async function createGateway(parts: {
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
 	const http = new HttpSource({ credentials, devices, decoders, rateLimit, refuse });
 	const socketIo = new SocketIoSource({ credentials, devices, rateLimit, logger });
-	const mqtt = new MqttSource({ credentials, devices, registry, decoders, refuse, lines, answered, logger, host: config.host, port: config.mqttPort });
+	const mqtt = new MqttSource({
+		credentials,
+		devices,
+		registry,
+		decoders,
+		refuse,
+		lines,
+		answered,
+		logger,
+		host: config.host,
+		port: config.mqttPort,
+	});
 	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, logger });
 	const sources = [serial, mqtt, http, socketIo];
 

@@ -185,11 +185,11 @@ export class Intake {
 
 	/** What was received as one message is now as many readings as it holds. */
 	#storeDecoded(frame: Frame, decoding: Decoding | Error, receivedAt: number, account: Account, settled: Settled): void {
-		if (decoding instanceof Error) return this.#settle(frame, decoding, account, 1, settled);
+		if (decoding instanceof Error) return void this.#settle(frame, decoding, account, 1, settled);
 		frame.decoding = decoding;
 		if (typeof decoding === 'string') {
 			count(account.ignored, decoding);
-			return settled(undefined, 0);
+			return void settled(undefined, 0);
 		}
 		account.received += decoding.length - 1;
 		try {

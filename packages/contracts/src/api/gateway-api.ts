@@ -37,14 +37,14 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		path: '/ingest',
 		summary: 'Send readings',
 		description:
-			"One reading, an array, or NDJSON; also the short form in which the metric's own name carries the value. 202 means that all of them are on disk; anything else, that none was stored.",
+			"One reading, an array, or NDJSON; SenML (RFC 8428); what a decoder of gateway.yaml is for. Also the short form in which the metric's own name carries the value. 202 means that all of them are on disk; anything else, that none was stored.",
 		who: 'device',
 		request: {
 			schema: Type.Union([IncomingReading, Type.Array(IncomingReading, { minItems: 1 })]),
-			types: ['application/json', 'application/x-ndjson'],
+			types: ['application/json', 'application/x-ndjson', 'application/senml+json', 'application/senml+cbor'],
 		},
 		answers: { 202: { description: 'All are durable.', schema: Type.Object({ accepted: Count }) } },
-		errors: ['invalid_reading', 'unknown_sensor', 'log_full', 'method_not_allowed'],
+		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'log_full', 'method_not_allowed'],
 	},
 	{
 		method: 'get',
