@@ -6,6 +6,7 @@ import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ClockConfig, type ClockOptions } from './clock/clock-config.ts';
 import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
+import { DevicesConfig } from './devices/devices-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
@@ -44,6 +45,7 @@ export const GatewayFile = Type.Object(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
 		),
 		limits: Type.Optional(Type.Object({ messagesPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed)),
+		devices: Type.Optional(DevicesConfig),
 		downlink: Type.Optional(DownlinkConfig),
 		redis: Type.Optional(
 			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
@@ -87,6 +89,7 @@ export interface GatewayConfig {
 	clock?: ClockOptions;
 	dedup: { maxAgeSeconds: number; maxPerSource: number };
 	messagesPerSecond: number;
+	devices: DevicesConfig;
 	downlink: Required<DownlinkConfig>;
 }
 
@@ -130,6 +133,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 		clock: { waitForMs: milliseconds(clock.waitFor ?? '10m'), holdoverMs: milliseconds(clock.holdover ?? '24h') },
 		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
+		devices: file.devices ?? {},
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },
 	};
 }

@@ -11,6 +11,9 @@ import { systemTime, type TimeSource } from './clock/time-source.ts';
 import type { GatewayConfig } from './config.ts';
 import { Credentials } from './credentials.ts';
 import { Decoders } from './decode/decoders.ts';
+import { Admission } from './devices/admission.ts';
+import { Adoptions } from './devices/adoptions.ts';
+import { Quarantine } from './devices/quarantine.ts';
 import { Devices } from './devices.ts';
 import { CommandBook } from './downlink/command-book.ts';
 import { Downlink } from './downlink/downlink.ts';
@@ -93,8 +96,12 @@ export async function createGateway(parts: {
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: something is damaged');
 
 	const ledger = new Ledger(log);
-	const registry = new Registry(join(dir, 'registry'));
-	if (bus) await registry.follow(bus);
+	const adoptions = new Adoptions(join(dir, 'adoptions'), config.gatewayId, logger);
+	const registry = new Registry(join(dir, 'registry'), adoptions);
+	const admission = new Admission(config.devices, adoptions);
+	const quarantine = new Quarantine(join(dir, 'quarantine'));
+	adoptions.whenPlaced((sensorId) => quarantine.release(sensorId));
+	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus)]);
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
 	const occupancy = new Occupancy();
 	const occupancyFile = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
@@ -102,7 +109,7 @@ export async function createGateway(parts: {
 		bus?.announce(channel, message).catch((error: Error) => logger.debug({ err: error.message }, 'a device event was not announced'));
 	});
 	const credentials = new Credentials(tokens, registry);
-	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, gatewayId: config.gatewayId });
+	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, admission, quarantine, gatewayId: config.gatewayId });
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
 	const rateLimit = new RateLimit(config.messagesPerSecond);
 	const lines = new Lines();
@@ -140,7 +147,7 @@ export async function createGateway(parts: {
 		: undefined;
 	registerMetrics(metrics, { log, clock, ledger, relay, downlink });
 
-	const router = gatewayRoutes({ tokens, devices, rejected, ledger, downlink, lines, registry });
+	const router = gatewayRoutes({ tokens, devices, quarantine, adoptions, hasBus: bus !== undefined, rejected, ledger, downlink, lines, registry });
 	const stopIntake = async () => {
 		await Promise.all(sources.map((source) => source.stop()));
 		await log.durable().catch(() => undefined);
@@ -174,6 +181,8 @@ export async function createGateway(parts: {
 			await clock.close();
 			await occupancyFile.close();
 			await rejected.close();
+			await quarantine.close();
+			await adoptions.close();
 			await registry.close();
 		},
 	};

@@ -18,9 +18,12 @@ import { DecodeQueue } from './decode/decode-queue.ts';
 import type { Decoding } from './decode/decoder.ts';
 import { completed, type DecodeBy } from './decode/decoders.ts';
 import { parseJson } from './decode/json.ts';
+import type { Admission } from './devices/admission.ts';
+import type { Quarantine } from './devices/quarantine.ts';
+import { sightingOf, UnknownSensor } from './devices/unknown-sensor.ts';
 import type { Ledger } from './ledger.ts';
 import { dedupKey } from './normalize/dedupe.ts';
-import { notAllowed, placeOf, type Sender } from './normalize/identify.ts';
+import { notAllowed, outsideScope, placeOf, type Sender } from './normalize/identify.ts';
 import { observedTime } from './normalize/observed-time.ts';
 import type { Crossings, Occupancy } from './normalize/occupancy.ts';
 import { toCatalogUnit } from './normalize/units.ts';
@@ -90,6 +93,8 @@ export class Intake {
 	readonly #occupancy: Occupancy;
 	readonly #rejected: Rejected;
 	readonly #ledger: Ledger;
+	readonly #admission: Admission | undefined;
+	readonly #quarantine: Quarantine | undefined;
 	readonly #encoder: ReadingEncoder;
 	readonly #queue = new DecodeQueue();
 
@@ -100,8 +105,14 @@ export class Intake {
 		occupancy: Occupancy;
 		rejected: Rejected;
 		ledger: Ledger;
+		/** Which sensors are taken; all where it is left out. */
+		admission?: Admission;
+		/** Where sensors are noted whose place nobody knows. */
+		quarantine?: Quarantine;
 		gatewayId: string;
 	}) {
+		this.#admission = parts.admission;
+		this.#quarantine = parts.quarantine;
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		this.#registry = parts.registry;
@@ -113,7 +124,7 @@ export class Intake {
 
 	/**
 	 * Resolves, with the number of readings, when all are durable (a duplicate: when its original is).
-	 * @throws CrowdVisionError `not_json`, `invalid_reading`, `unknown_sensor`, `forbidden` (refused, and kept in the rejected list);
+	 * @throws CrowdVisionError `not_json`, `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` (refused, and kept in the rejected list);
 	 * `log_full`, `unavailable` (not refused: to be delivered again).
 	 */
 	deliver(frame: Frame): Promise<number> {
@@ -226,6 +237,7 @@ export class Intake {
 
 	async #refuse(frame: Refused, error: CrowdVisionError, account: Account, readings: number): Promise<never> {
 		count(account.rejected, error.code, readings);
+		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, this.#clock.now()));
 		await this.#rejected.add({
 			at: this.#clock.now(),
 			transport: frame.transport,
@@ -243,8 +255,13 @@ export class Intake {
 	#checkOne(candidate: Candidate, index: number, sender: Sender, receivedAt: number): Checked {
 		if (!incomingReading.check(candidate)) throw refusal('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = metricDefinition(candidate.metric)!;
+		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
+		if (keptOut !== undefined) throw new CrowdVisionError('not_admitted', `reading ${index}: ${keptOut}`, { index, path: '/sensorId' });
 		const place = placeOf(candidate.sensorId, candidate.buildingId ?? sender.buildingId, candidate.roomId, this.#registry);
-		if ('path' in place) throw refusal('unknown_sensor', place, index);
+		if ('path' in place) {
+			const foreign = outsideScope(sender, candidate.sensorId);
+			throw foreign ? refusal('forbidden', foreign, index) : new UnknownSensor(candidate.sensorId, candidate.metric, place, index);
+		}
 		const denied = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
 		if (denied) throw refusal('forbidden', denied, index);
 		const value = toCatalogUnit(definition, candidate.value, candidate.unit);

@@ -16,10 +16,13 @@ export class Registry {
 	readonly #sensors = new Map<string, RetainedSensor>();
 	readonly #revoked = new Map<string, RetainedRevocation>();
 	readonly #file: CheckpointFile<Kept>;
+	readonly #adopted: { sensor(id: string): RetainedSensor | undefined } | undefined;
 	readonly #watches: Subscription[] = [];
 	#saveTimer: NodeJS.Timeout | undefined;
 
-	constructor(path: string) {
+	/** `adopted`: sensors that were given a place here, for as long as twin does not say where they stand. */
+	constructor(path: string, adopted?: { sensor(id: string): RetainedSensor | undefined }) {
+		this.#adopted = adopted;
 		this.#file = new CheckpointFile<Kept>(path);
 		const { value } = this.#file.read();
 		for (const [id, building] of Object.entries(value?.buildings ?? {})) this.#buildings.set(id, building);
@@ -32,7 +35,7 @@ export class Registry {
 	}
 
 	sensor(id: string): RetainedSensor | undefined {
-		return this.#sensors.get(id);
+		return this.#sensors.get(id) ?? this.#adopted?.sensor(id);
 	}
 
 	/** Whether a device's token of that time (epoch seconds) is void. */

@@ -39,10 +39,16 @@ export function placeOf(sensorId: string, buildingId: string | undefined, roomId
 	return place as Place;
 }
 
+/** Why this sender may not speak for this sensor wherever it stands, or undefined when it may. */
+export function outsideScope(sender: Sender, sensorId: string): Problem | undefined {
+	if (!sender.sensorIds || sender.sensorIds.has(sensorId)) return undefined;
+	return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
+}
+
 /** Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the building's owner is not known. */
 export function notAllowed(sender: Sender, sensorId: string, buildingId: string, registry: Registry): Problem | undefined {
-	if (sender.sensorIds && !sender.sensorIds.has(sensorId))
-		return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
+	const foreign = outsideScope(sender, sensorId);
+	if (foreign) return foreign;
 	if (sender.buildingId !== undefined && sender.buildingId !== buildingId) {
 		return { path: '/buildingId', message: `"${buildingId}" is outside the scope of ${sender.id}` };
 	}

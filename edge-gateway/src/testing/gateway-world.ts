@@ -115,6 +115,7 @@ async function open(
 		decoders: [],
 		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
 		messagesPerSecond: 20_000,
+		devices: {},
 		downlink: DOWNLINK_DEFAULTS,
 		...settings,
 		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },

@@ -33,6 +33,8 @@ export const TABLES = {
 	buildings: 'registry:buildings',
 	/** Key: sensor id. Value: RetainedSensor. Kept by twin. */
 	sensors: 'registry:sensors',
+	/** Key: sensor id. Value: RetainedAdoption. Kept by gateways until twin has taken it into `sensors`. */
+	adoptions: 'registry:adoptions',
 	/** Key: device id. Value: RetainedRevocation. Kept by auth. */
 	revokedDevices: 'registry:revoked-devices',
 	/** Key: key id. Value: a public JWK of auth's, for as long as it verifies tokens. Kept by auth where it signs by key pair. */
@@ -66,6 +68,16 @@ export interface RetainedSensor {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
+}
+
+/** A sensor that was given a place at a gateway, or that of another one, and is to be registered there. */
+export interface RetainedAdoption extends RetainedSensor {
+	/** The sensor whose place it takes, and which is registered no more. */
+	replaces?: string;
+	gatewayId: string;
+	at: number;
+	/** Twin's answer where it does not take it in: why, for a person. */
+	refused?: string;
 }
 
 /** Device tokens issued (`iat`) at or before `before`, in epoch seconds, are void. */

@@ -17,6 +17,11 @@ export const ERRORS = {
 	},
 	wrong_credentials: { status: 401, means: 'The e-mail or the password is wrong.', todo: 'Check both.' },
 	forbidden: { status: 403, means: 'The token is good, but does not cover this.', todo: 'Use a token whose scope or role covers it.' },
+	not_admitted: {
+		status: 403,
+		means: 'The gateway does not take this sensor: its configuration keeps it out, or another sensor has its place.',
+		todo: 'Change devices.allow or devices.deny of gateway.yaml, or adopt the sensor again.',
+	},
 	not_found: { status: 404, means: 'There is no such thing, or it is not yours to know of.', todo: 'Check the id.' },
 	method_not_allowed: { status: 405, means: 'This path does not take that method.', todo: 'Use a method of the `Allow` header.' },
 	conflict: { status: 409, means: 'It exists already, or was changed by somebody else meanwhile.', todo: 'Read it again and repeat.' },

@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { Building, Room } from './building.ts';
 import { METRIC_KEYS } from './metrics.ts';
-import { PlaceId, SensorId } from './reading.ts';
+import { PlaceId, SENSOR_ID, SensorId } from './reading.ts';
 import { ThresholdSet } from './thresholds.ts';
 import { validator } from './validator.ts';
 
@@ -43,6 +43,17 @@ export const columnsRequest = validator(ColumnsRequest);
 /** `POST /twin/buildings/{id}/sensors` */
 export const NewSensorRequest = Type.Object({ sensorId: SensorId, roomId: PlaceId });
 export const newSensorRequest = validator(NewSensorRequest);
+
+/** `POST /gateway/devices/{sensorId}/adopt` */
+export const AdoptRequest = Type.Object({ buildingId: PlaceId, roomId: PlaceId }, { additionalProperties: false });
+export const adoptRequest = validator(AdoptRequest);
+
+/** `POST /gateway/devices/{sensorId}/replace` */
+export const ReplaceRequest = Type.Object(
+	{ by: Type.String({ pattern: SENSOR_ID, description: 'the sensor that takes the place: 1..128 of A-Z a-z 0-9 . _ : -' }) },
+	{ additionalProperties: false },
+);
+export const replaceRequest = validator(ReplaceRequest);
 
 /** `POST /llm/ask` */
 export const AskRequest = Type.Object({

@@ -1,6 +1,6 @@
-import { CrowdVisionError, type RetainedSensor } from '@crowdvision/contracts';
+import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
 import { anew, invalid, type RetainedSource } from '@crowdvision/service-kit';
-import { type Collection, type Store, Turns } from '@crowdvision/store';
+import { type Collection, type Kept, type Store, Turns } from '@crowdvision/store';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from './documents.ts';
 import { allDocuments } from './paging.ts';
 
@@ -38,6 +38,22 @@ export class Sensors implements RetainedSource {
 		if (!registered) throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
 	}
 
+	/**
+	 * Registers a sensor that a gateway's staff gave a place; one that is registered stays where it is. With `replaces`, the one that stood there is
+	 * registered no more. Taken in again, it changes nothing. Resolves with the sensors that may have changed.
+	 * @throws CrowdVisionError `not_found`, `invalid` as `register`
+	 */
+	async adopt({ sensorId, buildingId, roomId, replaces }: RetainedAdoption): Promise<string[]> {
+		await this.#turns.take(() =>
+			anew(async () => {
+				const old = replaces === undefined ? undefined : await this.#sensors.get(replaces);
+				const leaves = old?.value.buildingId === buildingId && old.value.roomId === roomId;
+				await this.#register({ sensorId, buildingId, roomId }, leaves ? old : undefined, true);
+			}),
+		);
+		return replaces === undefined ? [sensorId] : [sensorId, replaces];
+	}
+
 	/** @throws CrowdVisionError `not_found` */
 	async remove(buildingId: string, sensorId: string): Promise<void> {
 		await anew(async () => {
@@ -56,8 +72,8 @@ export class Sensors implements RetainedSource {
 		return sensor ? JSON.stringify(sensor.value satisfies RetainedSensor) : null;
 	}
 
-	/** False when it stands in another building. */
-	async #register(sensor: SensorDocument): Promise<boolean> {
+	/** False when it stands in another building. `leaving` is unregistered with it; `keep`: one that is registered stays as it is. */
+	async #register(sensor: SensorDocument, leaving?: Kept<SensorDocument>, keep = false): Promise<boolean> {
 		const { sensorId, buildingId, roomId } = sensor;
 		const registry = await this.#registries.get(buildingId);
 		const building = await this.#buildings.get(buildingId);
@@ -65,8 +81,10 @@ export class Sensors implements RetainedSource {
 		if (!building.value.rooms.some((room) => room.id === roomId)) throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
 		const known = await this.#sensors.get(sensorId);
 		if (known && known.value.buildingId !== buildingId) return false;
-		const write = known ? this.#sensors.replace(known, sensor) : this.#sensors.insert(sensorId, sensor);
-		await this.#store.commit([this.#registries.replace(registry, {}), write]);
+		const writes = leaving ? [this.#sensors.remove(leaving)] : [];
+		if (!known) writes.push(this.#sensors.insert(sensorId, sensor));
+		else if (!keep) writes.push(this.#sensors.replace(known, sensor));
+		if (writes.length > 0) await this.#store.commit([this.#registries.replace(registry, {}), ...writes]);
 		return true;
 	}
 }

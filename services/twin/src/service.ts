@@ -7,6 +7,7 @@ import { catalogBeforeProbes } from './catalog.ts';
 import { retentionOf, TWIN_SETTINGS } from './config.ts';
 import { COLLECTIONS } from './documents.ts';
 import { standBy, takeDuty } from './duty.ts';
+import { followAdoptions } from './on-adoption.ts';
 import { OfflineDevices } from './on-device.ts';
 import { twinRoutes } from './routes.ts';
 import { Sensors } from './sensors.ts';
@@ -46,6 +47,7 @@ const DEFAULT_RETENTION = retentionOf({
  *
  *   POST /buildings ─▶ buildings ─┬─▶ bus: registry:buildings ─▶ everybody who must know rooms, limits and owners
  *   POST …/sensors ──▶ sensors ───┴─▶ bus: registry:sensors ───▶ gateways
+ *   bus: registry:adoptions ─▶ sensors
  *
  *   bus: telemetry (group twin) ─▶ one transaction { readings, latest of each sensor, stale periods, progress } ─▶ acknowledged
  *   bus: devices ─▶ offline ───────────────────┐ │        │                   │
@@ -73,6 +75,7 @@ export async function createTwin(context: TwinContext, { retention = DEFAULT_RET
 	await Promise.all([told.buildings.start(), told.sensors.start()]);
 	await links.open(
 		() => offline.follow(bus),
+		() => followAdoptions({ bus, sensors, told: told.sensors, logger }),
 		() => (replicas ? Promise.resolve(standBy(store, duty, { metrics, logger })) : duty()),
 	);
 

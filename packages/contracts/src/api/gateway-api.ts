@@ -1,7 +1,8 @@
 import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../command.ts';
 import { ERRORS } from '../errors.ts';
-import { IncomingReading, TRANSPORTS } from '../reading.ts';
+import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading.ts';
+import { AdoptRequest, ReplaceRequest } from '../requests.ts';
 import type { Operation } from './operation.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
@@ -16,6 +17,22 @@ export const DeviceStatus = Type.Object({
 	readings: Type.Integer({ description: 'since the gateway started' }),
 	trouble: Type.Optional(Type.String({ description: 'what is wrong with it' })),
 });
+
+export const QuarantinedSensor = Type.Object({
+	sensorId: SensorId,
+	transport: TransportName,
+	source: Type.String({ description: 'topic, path or port' }),
+	sender: Type.String({ description: 'device id, or path of a port' }),
+	domainName: Type.Optional(Type.String()),
+	buildingId: Type.Optional(Type.String({ description: "as the device's token or its port says" })),
+	firstSeen: EpochMs,
+	lastSeen: EpochMs,
+	count: Type.Integer({ minimum: 1, description: 'messages refused because of it' }),
+	metric: Type.Optional(Type.String({ description: 'what its last reading measured' })),
+	sample: Type.String({ description: 'the beginning of its last message; hex where it is not text' }),
+});
+
+const SensorPlace = Type.Object({ sensorId: SensorId, buildingId: PlaceId, roomId: PlaceId });
 
 export const Rejection = Type.Object({
 	at: EpochMs,
@@ -44,14 +61,41 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			types: ['application/json', 'application/x-ndjson', 'application/senml+json', 'application/senml+cbor'],
 		},
 		answers: { 202: { description: 'All are durable.', schema: Type.Object({ accepted: Count }) } },
-		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'log_full', 'method_not_allowed'],
+		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'not_admitted', 'log_full', 'method_not_allowed'],
 	},
 	{
 		method: 'get',
 		path: '/gateway/devices',
-		summary: 'What is connected, and when each was heard last',
+		summary: 'What is connected, when each was heard last, and which sensors nobody knows the place of',
 		who: 'business_staff',
-		answers: { 200: { description: 'Those of the domains you are staff of.', schema: Type.Object({ devices: Type.Array(DeviceStatus) }) } },
+		answers: {
+			200: {
+				description: 'Those of the domains you are staff of.',
+				schema: Type.Object({ devices: Type.Array(DeviceStatus), quarantined: Type.Array(QuarantinedSensor) }),
+			},
+		},
+	},
+	{
+		method: 'post',
+		path: '/gateway/devices/{sensorId}/adopt',
+		summary: 'Give a sensor that is quarantined its place',
+		description:
+			"Its readings are taken from now on; those refused before are in the rejected list. Twin's registry of sensors has it shortly after. Adopting it again in the same place changes nothing.",
+		who: 'business_staff',
+		request: { schema: AdoptRequest },
+		answers: { 200: { description: 'It is durable.', schema: SensorPlace } },
+		errors: ['conflict'],
+	},
+	{
+		method: 'post',
+		path: '/gateway/devices/{sensorId}/replace',
+		summary: 'Put another sensor in the place of a broken one',
+		description:
+			"`by` takes its room and its registration, so the room's history goes on; the old one is offline at once, its readings are refused until it is adopted or registered again, and what it said stays in history.",
+		who: 'business_staff',
+		request: { schema: ReplaceRequest },
+		answers: { 200: { description: 'It is durable.', schema: Type.Object({ ...SensorPlace.properties, replaces: SensorId }) } },
+		errors: ['conflict'],
 	},
 	{
 		method: 'post',

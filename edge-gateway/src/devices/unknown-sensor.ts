@@ -1,0 +1,35 @@
+import { CrowdVisionError, type MetricKey, type Problem, type Transport } from '@crowdvision/contracts';
+import type { Sender } from '../normalize/identify.ts';
+import type { Sighting } from './quarantine.ts';
+
+/** A reading was refused because nobody knows where its sensor stands. */
+export class UnknownSensor extends CrowdVisionError {
+	readonly sensorId: string;
+	readonly metric: MetricKey;
+
+	constructor(sensorId: string, metric: MetricKey, { path, message }: Problem, index: number) {
+		super('unknown_sensor', `reading ${index}: ${path} ${message}`, { index, path });
+		this.sensorId = sensorId;
+		this.metric = metric;
+	}
+}
+
+/** What such a refusal tells of the sensor, for the quarantine. */
+export function sightingOf(
+	frame: { transport: Transport; source: string; raw: Buffer; sender: Sender | undefined },
+	{ sensorId, metric }: UnknownSensor,
+	at: number,
+): Sighting {
+	const { transport, source, raw, sender } = frame;
+	return {
+		sensorId,
+		transport,
+		source,
+		sender: sender?.id ?? source,
+		...(sender?.domainName !== undefined && { domainName: sender.domainName }),
+		...(sender?.buildingId !== undefined && { buildingId: sender.buildingId }),
+		metric,
+		raw,
+		at,
+	};
+}
