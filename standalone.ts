@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createAuth } from '@crowdvision/auth';
 import { type Bus, EmbeddedBus, RedisBus } from '@crowdvision/bus';
 import { CrowdVisionError, STREAMS } from '@crowdvision/contracts';
-import { createGateway, openClock, openTelemetryLog, readGatewayConfig } from '@crowdvision/edge-gateway';
+import { createGateway, openClock, openTelemetryLog, startConfiguration } from '@crowdvision/edge-gateway';
 import { createLlm } from '@crowdvision/llm';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { createNotification } from '@crowdvision/notification';
@@ -47,7 +47,8 @@ const BUS_LOG_BYTES = 16 * 1024 * 1024;
  */
 await runMain(async () => {
 	const settings = readSettings(SETTINGS, process.env);
-	const config = readGatewayConfig(process.env);
+	const configuration = startConfiguration(process.env);
+	const { config } = configuration;
 	const logger = createLogger('crowdvision', settings.LOG_LEVEL);
 	const lifecycle = new Lifecycle(logger);
 	lifecycle.exitOnSignals();
@@ -83,7 +84,8 @@ await runMain(async () => {
 		lifecycle.onStop('llm', () => llm.stop());
 
 		const lines = settings.DEMO ? await openDemoLines(config.dataDir, lifecycle, logger) : undefined;
-		for (const path of lines?.ports ?? []) config.serial.push({ path, defaults: { buildingId: 'demo' } });
+		const demoPorts = (lines?.ports ?? []).map((path) => ({ path, defaults: { buildingId: 'demo' } }));
+		config.serial.push(...demoPorts);
 		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger: logger.child({ service: 'gateway' }), metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
@@ -117,6 +119,7 @@ await runMain(async () => {
 		lifecycle.onStop('intake', () => gateway.stopIntake());
 		const port = await listen(server, config.port, config.host);
 		await gateway.start();
+		gateway.follow(configuration, (next) => ({ ...next, serial: [...next.serial, ...demoPorts] }));
 		const http = `http://${config.host}:${port}`;
 		const mqtt = `mqtt://${config.host}:${gateway.mqttPort()}`;
 		const greeting = settings.DEMO

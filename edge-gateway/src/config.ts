@@ -5,6 +5,7 @@ import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@cr
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ClockConfig, type ClockOptions } from './clock/clock-config.ts';
+import { ConfigurationConfig } from './configuration/configuration-config.ts';
 import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
 import { DevicesConfig } from './devices/devices-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
@@ -40,6 +41,7 @@ export const GatewayFile = Type.Object(
 				closed,
 			),
 		),
+		configuration: Type.Optional(ConfigurationConfig),
 		clock: Type.Optional(ClockConfig),
 		dedup: Type.Optional(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
@@ -85,6 +87,8 @@ export interface GatewayConfig {
 	serialRoot: string;
 	decoders: DecoderRule[];
 	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
+	/** How long a change of gateway.yaml is on trial; 0: not at all. Default 60. */
+	trialSeconds?: number;
 	/** Default: clock/clock-config.ts. */
 	clock?: ClockOptions;
 	dedup: { maxAgeSeconds: number; maxPerSource: number };
@@ -93,14 +97,28 @@ export interface GatewayConfig {
 	downlink: Required<DownlinkConfig>;
 }
 
+/** Where gateway.yaml is. */
+export function gatewayFilePath(env: NodeJS.ProcessEnv): string {
+	return env.GATEWAY_CONFIG || GATEWAY_SETTINGS.GATEWAY_CONFIG.default;
+}
+
 /**
  * Reads the environment and gateway.yaml.
  * @throws SettingsError with every mistake: variable, or file, line and column; what it was, and what is allowed.
  */
 export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
+	return configFrom(env, () => readGatewayFile(env));
+}
+
+/** The same with `text` as what stands in gateway.yaml. @throws SettingsError */
+export function gatewayConfigOf(env: NodeJS.ProcessEnv, text: string): GatewayConfig {
+	return configFrom(env, () => text);
+}
+
+function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 	const { settings, file } = together(
 		() => readSettings(GATEWAY_SETTINGS, env),
-		() => readGatewayFile(env.GATEWAY_CONFIG || GATEWAY_SETTINGS.GATEWAY_CONFIG.default, Boolean(env.GATEWAY_CONFIG)),
+		() => parseGatewayFile(gatewayFilePath(env), read()),
 	);
 	const { log = {}, clock = {}, dedup = {} } = file;
 	return {
@@ -130,6 +148,7 @@ export function readGatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
 			whenFull: log.whenFull ?? 'refuse',
 			commitEveryMs: milliseconds(log.commitEvery ?? '0ms'),
 		},
+		trialSeconds: milliseconds(file.configuration?.trial ?? '60s') / 1000,
 		clock: { waitForMs: milliseconds(clock.waitFor ?? '10m'), holdoverMs: milliseconds(clock.holdover ?? '24h') },
 		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
@@ -155,15 +174,15 @@ function together<S, F>(readEnvironment: () => S, readFile: () => F): { settings
 	return { settings, file: readFile() };
 }
 
-function readGatewayFile(path: string, asked: boolean): GatewayFile {
-	let source: string;
+/** The text of gateway.yaml; none, where there is none and nobody asked for it. @throws SettingsError */
+export function readGatewayFile(env: NodeJS.ProcessEnv): string {
+	const path = gatewayFilePath(env);
 	try {
-		source = readFileSync(path, 'utf8');
+		return readFileSync(path, 'utf8');
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !asked) return {};
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !env.GATEWAY_CONFIG) return '';
 		throw new SettingsError(`GATEWAY_CONFIG is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`);
 	}
-	return parseGatewayFile(path, source);
 }
 
 /**

@@ -9,6 +9,10 @@ import { Clock } from './clock/clock.ts';
 import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
 import { systemTime, type TimeSource } from './clock/time-source.ts';
 import type { GatewayConfig } from './config.ts';
+import { healthOf } from './configuration/health-of.ts';
+import type { Configurable, LiveConfiguration } from './configuration/live-configuration.ts';
+import { type FixedOptions, LiveParts } from './configuration/live-parts.ts';
+import type { StartedConfiguration } from './configuration/start.ts';
 import { Credentials } from './credentials.ts';
 import { Decoders } from './decode/decoders.ts';
 import { Admission } from './devices/admission.ts';
@@ -41,6 +45,8 @@ export interface Gateway extends Service {
 	start(): Promise<void>;
 	/** Port of MQTT over TCP, once started. */
 	mqttPort(): number;
+	/** Follows gateway.yaml from now on; `adapt` adds to it what the composition has of its own. */
+	follow(configuration: StartedConfiguration, adapt?: (config: GatewayConfig) => GatewayConfig): void;
 	/** Stops taking messages and lets those under way finish; what they brought is still being delivered until `stop`. */
 	stopIntake(): Promise<void>;
 }
@@ -51,6 +57,17 @@ export function openClock(config: GatewayConfig, logger: Logger, source: TimeSou
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
 	return new Clock(dir, source, config.clock ?? CLOCK_DEFAULTS, logger);
 }
+
+/** What another gateway.yaml does not change before the next start. */
+const READ_AT_START: FixedOptions = {
+	gatewayId: ({ gatewayId }) => gatewayId,
+	'sources.mqtt.port': ({ mqttPort }) => mqttPort,
+	log: ({ log }) => log,
+	dedup: ({ dedup }) => dedup,
+	clock: ({ clock }) => clock,
+	downlink: ({ downlink }) => downlink,
+	'redis.url': ({ redisUrl }) => redisUrl,
+};
 
 /** Opens the log that everything else is a cursor on. What `clock` does not know the time of, nobody sees before it does. */
 export async function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, logger: Logger, clock: Clock): Promise<Log> {
@@ -147,7 +164,33 @@ export async function createGateway(parts: {
 		: undefined;
 	registerMetrics(metrics, { log, clock, ledger, relay, downlink });
 
-	const router = gatewayRoutes({ tokens, devices, quarantine, adoptions, hasBus: bus !== undefined, rejected, ledger, downlink, lines, registry });
+	const live = new LiveParts(
+		config,
+		[
+			{ of: ({ messagesPerSecond }) => messagesPerSecond, update: ({ messagesPerSecond }) => rateLimit.update(messagesPerSecond) },
+			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
+		],
+		READ_AT_START,
+	);
+	const configurable: Configurable = {
+		update: (next) => live.update(next),
+		health: () => healthOf(ledger, { relay: relay?.trouble(), mqtt: mqtt.trouble(), serial: serial.trouble(), log: log.stats().trouble }),
+	};
+	let configuration: LiveConfiguration | undefined;
+
+	const router = gatewayRoutes({
+		tokens,
+		devices,
+		quarantine,
+		adoptions,
+		hasBus: bus !== undefined,
+		rejected,
+		ledger,
+		downlink,
+		lines,
+		registry,
+		configuration: () => configuration?.status,
+	});
 	const stopIntake = async () => {
 		await Promise.all(sources.map((source) => source.stop()));
 		await log.durable().catch(() => undefined);
@@ -169,11 +212,15 @@ export async function createGateway(parts: {
 				);
 			await downlink.start();
 		},
+		follow(started, adapt) {
+			configuration = started.follow(configurable, logger, adapt);
+		},
 		mqttPort: () => mqtt.port,
 		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway from taking readings.
 		trouble: async () => mqtt.trouble() ?? log.stats().trouble ?? relay?.trouble(),
 		stopIntake,
 		async stop() {
+			await configuration?.close();
 			await stopIntake();
 			await downlink.stop();
 			await decoders.close();

@@ -23,6 +23,7 @@ import {
 	type Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
 import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
@@ -31,7 +32,8 @@ const USAGE = `usage: npm run gateway                     run the gateway alone
                                            make a device token with this gateway's secret`;
 
 /** The gateway as its own process, on a Pi. */
-async function run(config: GatewayConfig): Promise<void> {
+async function run(configuration: StartedConfiguration): Promise<void> {
+	const { config } = configuration;
 	const logger = createLogger('gateway', config.logLevel);
 	const lifecycle = new Lifecycle(logger);
 	lifecycle.exitOnSignals();
@@ -64,6 +66,7 @@ async function run(config: GatewayConfig): Promise<void> {
 		lifecycle.onStop('intake', () => gateway.stopIntake());
 		const port = await listen(server, config.port, config.host);
 		await gateway.start();
+		gateway.follow(configuration);
 		settleDown();
 		process.stdout.write(`ready http://${config.host}:${port} mqtt://${config.host}:${gateway.mqttPort()}\n`);
 	} catch (error) {
@@ -103,8 +106,8 @@ async function makeToken(config: GatewayConfig, options: string[]): Promise<void
 await runMain(async () => {
 	const [command, ...options] = process.argv.slice(2);
 	if (command === '--help' || command === 'help') return void process.stdout.write(`${USAGE}\n`);
+	if (command === undefined) return run(startConfiguration(process.env));
 	const config = readGatewayConfig(process.env);
-	if (command === undefined) return run(config);
 	if (command === 'check') return void process.stdout.write('the configuration is valid\n');
 	if (command === 'token') return makeToken(config, options);
 	throw new SettingsError(USAGE);

@@ -1,5 +1,7 @@
 import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
 import { mayLookAt, staffOnly } from './access.ts';
+import { addConfigurationRoutes } from './configuration/configuration-routes.ts';
+import type { ConfigurationStatus } from './configuration/live-configuration.ts';
 import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
 import { addCommandRoutes, type CommandRouteParts } from './downlink/command-routes.ts';
 import type { Ledger } from './ledger.ts';
@@ -12,18 +14,22 @@ export function gatewayRoutes({
 	tokens,
 	rejected,
 	ledger,
+	configuration,
 	...parts
 }: CommandRouteParts &
 	DeviceRouteParts & {
 		tokens: Tokens;
 		rejected: Rejected;
 		ledger: Ledger;
+		configuration: () => ConfigurationStatus | undefined;
 	}): Router {
 	const router = Router();
 	const guard = requireAccount(tokens);
 	router.get('/rejected', guard, staffOnly, (request, response) => {
 		response.json({ rejected: rejected.list(MOST_LISTED, ({ domainName }) => mayLookAt(request, domainName)), counts: ledger.summary() });
 	});
+	router.use('/config', guard);
+	addConfigurationRoutes(router, configuration);
 	router.use('/devices', guard, staffOnly);
 	addDeviceRoutes(router, parts);
 	addCommandRoutes(router, parts);

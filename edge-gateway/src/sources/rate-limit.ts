@@ -4,10 +4,14 @@ const MOST_BUCKETS = 10_000;
 
 /** A token bucket per sender: `perSecond` messages on average, twice as many at once. */
 export class RateLimit {
-	readonly #perSecond: number;
+	#perSecond: number;
 	readonly #buckets = new Map<string, { tokens: number; at: number }>();
 
 	constructor(perSecond: number) {
+		this.#perSecond = perSecond;
+	}
+
+	update(perSecond: number): void {
 		this.#perSecond = perSecond;
 	}
 

@@ -46,6 +46,17 @@ export const Rejection = Type.Object({
 	sample: Type.String({ description: 'the beginning of what was sent; hex where it is not text' }),
 });
 
+export const ConfigurationStatus = Type.Object({
+	path: Type.String({ description: 'of gateway.yaml' }),
+	state: Type.Enum(['confirmed', 'trial']),
+	since: EpochMs,
+	until: Type.Optional(Type.Number({ description: 'end of the trial, epoch ms' })),
+	notInForce: Type.Optional(
+		Type.String({ description: 'why what stands in the file is not in force: its mistakes, a line each, or why it was taken back' }),
+	),
+	needsRestart: Type.Array(Type.String(), { description: 'options that were changed and count from the next start' }),
+});
+
 const Count = Type.Integer({ minimum: 0 });
 
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
@@ -139,5 +150,14 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 				}),
 			},
 		},
+	},
+	{
+		method: 'get',
+		path: '/gateway/config',
+		summary: 'Which configuration is in force, and why not the one in gateway.yaml, where it is not',
+		description:
+			'A change of gateway.yaml is taken while the gateway runs, and is on trial for a minute: where an uplink, the intake or the ledger suffers, the one before is in force again by itself.',
+		who: 'business_admin',
+		answers: { 200: { description: 'As it is now.', schema: ConfigurationStatus } },
 	},
 ];

@@ -1,0 +1,172 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tokens } from '@crowdvision/service-kit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Running, startNode } from '../../../test/support/processes.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import { mqttClient } from '../testing/mqtt-clients.ts';
+import { type SerialLine, serialLine } from '../testing/serial-line.ts';
+import type { ConfigurationStatus } from './live-configuration.ts';
+
+const JWT_SECRET = 'a secret for tests only, of more than 32 characters';
+const READY = /^ready (http:\/\/\S+) (mqtt:\/\/127\.0\.0\.1:\d+)$/m;
+const tokens = new Tokens(JWT_SECRET);
+
+let dir: string;
+let running: Running | undefined;
+let line: SerialLine;
+beforeEach(async () => {
+	dir = await mkdtemp(join(tmpdir(), 'crowdvision-configuration-'));
+	line = await serialLine();
+});
+afterEach(async () => {
+	await running?.kill();
+	running = undefined;
+	await rm(dir, { recursive: true, force: true });
+});
+
+/** gateway.yaml with one door on the line; `trial` in seconds. */
+const yaml = (trial: number, { room = 'hall', more = '' } = {}) => `# written by hand
+configuration: {trial: ${trial}s}
+sources:
+  serial:
+    - {path: ${line.path}, defaults: {sensorId: door, buildingId: b1${room && `, roomId: ${room}`}}}
+${more}`;
+const write = (text: string) => writeFile(join(dir, 'gateway.yaml'), text);
+
+async function start(): Promise<Running> {
+	const env = {
+		PORT: '0',
+		MQTT_PORT: '0',
+		HOST: '127.0.0.1',
+		DATA_DIR: join(dir, 'data'),
+		JWT_SECRET,
+		LOG_LEVEL: 'info',
+		REDIS_URL: undefined,
+		GATEWAY_CONFIG: undefined,
+	};
+	running = await startNode('edge-gateway/src/main.ts', { env, cwd: dir, ready: READY });
+	return running;
+}
+
+async function status(): Promise<ConfigurationStatus> {
+	const token = await tokens.signAccount({ id: 'a', name: 'Ada', memberships: [{ domainName: 'acme', role: 'business_admin' }] });
+	const answer = await fetch(`${running!.ready[1]}/config`, { headers: { authorization: `Bearer ${token}` } });
+	expect(answer.status).toBe(200);
+	return (await answer.json()) as ConfigurationStatus;
+}
+
+const statusIs = (what: string, is: (now: ConfigurationStatus) => unknown) =>
+	waitFor(
+		what,
+		async () => {
+			const now = await status();
+			return is(now) ? now : undefined;
+		},
+		30_000,
+	);
+
+/** The door counts, ten times a second, from now to the end of the test. */
+function keepCounting(): { stop(): void; accepted(): number } {
+	let seq = 0;
+	const timer = setInterval(() => void line.send({ metric: 'peopleCount', value: 3, seq: ++seq }).catch(() => undefined), 100);
+	return { stop: () => clearInterval(timer), accepted: () => line.answers.filter((answer) => answer.startsWith('ACK')).length };
+}
+
+describe('P11 a configuration cannot brick the gateway', () => {
+	it('takes a change while it runs: no connection is dropped, and when the trial is over it is confirmed', async () => {
+		await write(yaml(2));
+		await start();
+		const client = await mqttClient(running!.ready[2]!, 'd1', await tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' }));
+		const closed: string[] = [];
+		client.on('close', () => closed.push('closed'));
+		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
+		await line.answered('ACK 1');
+
+		const second = await serialLine();
+		await write(yaml(2, { more: `    - {path: ${second.path}, defaults: {sensorId: door-2, buildingId: b1, roomId: lab}}\n` }));
+		expect(await statusIs('the trial', ({ state }) => state === 'trial')).toMatchObject({ needsRestart: [], until: expect.any(Number) });
+		await waitFor('the second door to be heard', async () => {
+			await second.send({ metric: 'peopleCount', value: 2, seq: 1 });
+			return second.answers.includes('ACK 1');
+		});
+		await line.send({ metric: 'peopleCount', value: 1, seq: 2 });
+		await line.answered('ACK 2');
+		await statusIs('the end of the trial', ({ state }) => state === 'confirmed');
+		await client.publishAsync('telemetry/b1/hall/d1/co2', '500', { qos: 1 });
+		expect(closed).toEqual([]);
+	});
+
+	it('names options that only count from the next start', async () => {
+		await write(yaml(1));
+		await start();
+		await write(yaml(1, { more: 'gatewayId: another\nlog: {maxBytes: 1GiB}\n' }));
+		expect(await statusIs('the trial', ({ needsRestart }) => needsRestart.length > 0)).toMatchObject({ needsRestart: ['gatewayId', 'log'] });
+	});
+
+	it('keeps the old one for a file with mistakes, says file, line, column and what is allowed, and goes on with the mended file', async () => {
+		await write(yaml(1));
+		await start();
+		await write(yaml(1).replace('trial:', 'tril:'));
+		const { notInForce, state } = await statusIs('the mistake', (now) => now.notInForce);
+		expect([state, notInForce]).toEqual(['confirmed', './gateway.yaml:2:17: configuration.tril is not known here; known are trial']);
+		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
+		await line.answered('ACK 1');
+		await write(yaml(1));
+		await statusIs('the mended file', (now) => now.notInForce === undefined);
+	});
+
+	it('starts with the last one that worked where the file has mistakes', async () => {
+		await write(yaml(1));
+		await start();
+		await running!.stop();
+		await write('sources: [');
+		await start();
+		expect((await status()).notInForce).toMatch(/^\.\/gateway\.yaml:1:\d+: /);
+		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
+		await line.answered('ACK 1');
+	});
+
+	it('takes a change back by itself when what arrives is refused since', async () => {
+		await write(yaml(60));
+		await start();
+		const door = keepCounting();
+		await waitFor('the door to be heard for a while', () => door.accepted() > 30);
+		await write(yaml(60, { room: '' }));
+		const { notInForce } = await statusIs('the change to be taken back', (now) => now.notInForce);
+		expect(notInForce).toMatch(/^it was tried and taken back: \d+ % of what arrives is refused, before it was 0 %$/);
+		const before = door.accepted();
+		await waitFor('the door to be heard again', () => door.accepted() > before + 5);
+		door.stop();
+	});
+
+	it('does not start again with a change that it did not survive', async () => {
+		await write(yaml(60));
+		await start();
+		await write(yaml(60, { room: 'lab' }));
+		await statusIs('the trial', ({ state }) => state === 'trial');
+		await running!.kill('SIGKILL');
+		await start();
+		expect(await status()).toMatchObject({
+			state: 'confirmed',
+			notInForce: 'it was tried and taken back: the gateway ended while it was on trial',
+		});
+		// A person who wants it all the same writes it again.
+		await write(yaml(60, { room: 'lab' }));
+		await statusIs('the trial', ({ state }) => state === 'trial');
+	});
+
+	it('tries a change again after a stop in order, and one that was made while it was not running', async () => {
+		await write(yaml(1));
+		await start();
+		await running!.stop();
+		await write(yaml(60, { room: 'lab' }));
+		await start();
+		expect((await status()).state).toBe('trial');
+		expect(await running!.stop()).toMatchObject({ code: 0 });
+		await start();
+		expect(await status()).toMatchObject({ state: 'trial' });
+		expect(await status()).not.toHaveProperty('notInForce');
+	});
+});
