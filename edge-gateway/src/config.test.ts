@@ -108,6 +108,41 @@ redis: {url: "redis://example:6379"}
 			'sources:\n  serial:\n    - {path: /a, glob: /b}\n',
 			/^gateway\.yaml:3:7: sources\.serial\.0 must have one of path, glob, usb$/,
 		],
+		[
+			'columns of CSV without CSV',
+			'sources: {serial: [{path: /a, csv: {columns: [seq]}}]}',
+			/^gateway\.yaml:1:36: sources\.serial\.0\.csv needs framing: csv$/,
+		],
+		[
+			'a column that is nothing',
+			'sources: {serial: [{path: /a, framing: csv, csv: {columns: [seq, people]}}]}',
+			/^gateway\.yaml:1:66: sources\.serial\.0\.csv\.columns\.1 must be one of sensorId, metric, .*peopleCount/,
+		],
+		[
+			'two checksums',
+			'sources: {serial: [{path: /a, framing: cobs, checksum: true}]}',
+			/^gateway\.yaml:1:56: sources\.serial\.0\.checksum is for jsonl and csv; cobs has one of its own$/,
+		],
+		[
+			'flow control that takes bytes away',
+			'sources: {serial: [{path: /a, framing: cobs, flowControl: xonxoff}]}',
+			/^gateway\.yaml:1:59: sources\.serial\.0\.flowControl must be none or rtscts: /,
+		],
+		[
+			'an answer that names nobody',
+			'sources: {serial: [{path: /a, identify: {device: x, answer: "ID .*"}}]}',
+			/^gateway\.yaml:1:61: sources\.serial\.0\.identify\.answer must have one group, which is what the device calls itself; it has 0$/,
+		],
+		[
+			'an answer that is no expression',
+			'sources: {serial: [{path: /a, identify: {device: x, answer: "ID ("}}]}',
+			/^gateway\.yaml:1:61: sources\.serial\.0\.identify\.answer must be a regular expression: /,
+		],
+		[
+			'a vendor that is no number',
+			'sources: {serial: [{usb: {vendorId: CH340}}]}',
+			/^gateway\.yaml:1:37: sources\.serial\.0\.usb\.vendorId must be four hex digits/,
+		],
 		['a list for the whole', '- a\n', /^gateway\.yaml:1:1: the file must be object$/],
 		[
 			'a URL that is none of Redis',

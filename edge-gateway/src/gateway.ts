@@ -34,6 +34,7 @@ import { gatewayRoutes } from './routes.ts';
 import { HttpSource } from './sources/http.ts';
 import { MqttSource } from './sources/mqtt.ts';
 import { RateLimit } from './sources/rate-limit.ts';
+import { registerSerialMetrics } from './sources/serial/serial-metrics.ts';
 import { SerialSource } from './sources/serial/serial-source.ts';
 import { SocketIoSource } from './sources/socketio.ts';
 
@@ -163,6 +164,7 @@ export async function createGateway(parts: {
 			})
 		: undefined;
 	registerMetrics(metrics, { log, clock, ledger, relay, downlink });
+	registerSerialMetrics(metrics, serial);
 
 	const live = new LiveParts(
 		config,

@@ -22,8 +22,8 @@ export interface SerialLine {
 	plug(): Promise<void>;
 }
 
-/** Plugged in from the beginning unless told otherwise; gone when the test ends. */
-export async function serialLine(plugged = true): Promise<SerialLine> {
+/** Plugged in from the beginning unless told otherwise; gone when the test ends. To a `deaf` device nothing comes through, as to one that does not read. */
+export async function serialLine(plugged = true, deaf = false): Promise<SerialLine> {
 	const socat = findProgram('socat');
 	if (!socat) throw new Error('socat is not installed');
 	const dir = mkdtempSync(join(tmpdir(), 'crowdvision-serial-'));
@@ -39,7 +39,7 @@ export async function serialLine(plugged = true): Promise<SerialLine> {
 	};
 	const plug = async () => {
 		cable = await start(socat, {
-			args: ['-d', '-d', `pty,raw,echo=0,link=${device}`, `pty,raw,echo=0,link=${host}`],
+			args: ['-d', '-d', ...(deaf ? ['-u'] : []), `pty,raw,echo=0,link=${device}`, `pty,raw,echo=0,link=${host}`],
 			ready: /starting data transfer loop/,
 		});
 		await waitFor('both ends', () => existsSync(device) && existsSync(host));

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { encode } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../../../test/support/processes.ts';
 import type { SerialConfig } from '../serial/serial-config.ts';
 import { encodeCobs } from './cobs.ts';
 import { crc16 } from './crc16.ts';
@@ -176,6 +179,10 @@ describe('P6 lines of JSON', () => {
 		for (const line of damaged) expect(read({}, [Buffer.from(`${line}\n`)]).rows).toEqual([]);
 		expect(read({}, [Buffer.from('\xff\x00~{"metric":"co2","value":5}\n', 'latin1')]).rows).toEqual([{ metric: 'co2', value: 5 }]);
 	});
+});
+
+it('the example of the wire protocol has the right checksum', () => {
+	expect(readFileSync(join(ROOT, 'docs/wire-protocol.md'), 'utf8')).toContain(`\`${checked('7,door-3,peopleIn,1')}\``);
 });
 
 describe('rows of CSV', () => {

@@ -88,14 +88,14 @@ const shown = ({ usb, byPath, name, node }: Candidate | (PortInfo & { name?: str
 
 function doubt(
 	kind: Kind,
-	{ config, memory }: Entry,
+	{ config, memory, candidates: fitting }: Entry,
 	candidates: Candidate[],
 	claimed: Map<string, { entry: Entry }[]>,
 	ports: readonly PortInfo[],
 	taken: ReadonlySet<string>,
 ): string | undefined {
 	const [first] = candidates;
-	if (!first) return 'not plugged in';
+	if (!first) return fitting.length === 0 ? 'not plugged in' : 'every port that fits is another entry’s';
 	const shared = candidates.find(({ node }) => claimed.get(node)!.length > 1);
 	if (shared) return `${shown(shared)} is meant by ${claimed.get(shared.node)!.length} entries of sources.serial; each must name a port of its own`;
 	if (!isForOne(config)) return undefined;

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { bindPorts, type Entry } from './bind-ports.ts';
+import { type Candidate, entryName } from './candidates.ts';
+import type { SerialConfig } from './serial-config.ts';
+import type { PortInfo } from './usb-ports.ts';
+
+/** A port in a socket; without a serial number it can be told from others by that only. */
+function port(socket: number, serialNumber?: string, productId = '7523'): PortInfo {
+	return {
+		node: `/dev/ttyUSB${socket}`,
+		usb: { vendorId: '1a86', productId, serialNumber, path: `1-1.${socket}`, interface: '00' },
+		byPath: `/dev/serial/by-path/usb-${socket}`,
+	};
+}
+
+/** An entry with the ports it fits, as they would be found. */
+function entry(config: SerialConfig, ...fits: PortInfo[]): Entry {
+	const candidates: Candidate[] = fits.map((one) => ({ ...one, name: config.glob === undefined ? entryName(config) : one.byPath! }));
+	return { config, candidates, memory: {} };
+}
+
+const at = (socket: number) => `/dev/serial/by-path/usb-${socket}`;
+/** Whose each bound port is. */
+function bound(entries: Entry[], ports: PortInfo[]): Record<string, string[]> {
+	const { bindings } = bindPorts(entries, ports);
+	return Object.fromEntries(bindings.map(({ candidate, entries: owners }) => [candidate.node, owners.map(({ config }) => entryName(config))]));
+}
+
+describe('a port', () => {
+	it('belongs to the entry that names it most exactly, and a pattern has the rest', () => {
+		const ports = [port(1), port(2, 'S2'), port(3, undefined, '0001'), port(4, 'S4')];
+		const [one, two, three, four] = ports as [PortInfo, PortInfo, PortInfo, PortInfo];
+		const entries = [
+			entry({ glob: '/dev/serial/by-path/*' }, ...ports),
+			entry({ usb: { productId: '0001' } }, three),
+			entry({ usb: { serialNumber: 'S2' } }, two),
+			entry({ path: at(1) }, one),
+			entry({ usb: { vendorId: '1a86' }, identify: { device: 'x' } }, ...ports),
+		];
+		expect(bound(entries, ports)).toEqual({
+			'/dev/ttyUSB1': [at(1)],
+			'/dev/ttyUSB2': ['usb S2'],
+			'/dev/ttyUSB3': ['x'],
+			'/dev/ttyUSB4': ['x'],
+		});
+		expect(bound(entries.slice(0, 4), [one, two, three, four])).toMatchObject({
+			'/dev/ttyUSB3': ['usb *:0001'],
+			'/dev/ttyUSB4': ['/dev/serial/by-path/*'],
+		});
+	});
+
+	it('that several devices may be is asked for all of them', () => {
+		const ports = [port(1), port(2)];
+		const entries = ['x', 'y'].map((device) => entry({ usb: { vendorId: '1a86' }, identify: { device } }, ...ports));
+		expect(bound(entries, ports)).toEqual({ '/dev/ttyUSB1': ['x', 'y'], '/dev/ttyUSB2': ['x', 'y'] });
+	});
+
+	it.each<[string, Entry[], RegExp]>([
+		['two entries name it', [entry({ path: at(1) }, port(1)), entry({ usb: { path: '1-1.1' } }, port(1))], /^\S+usb-1 is meant by 2 entries/],
+		['there are two of its serial number', [entry({ usb: { serialNumber: 'A' } }, port(1, 'A'), port(2, 'A'))], /usb-1 and \S+usb-2;/],
+		['there are two of its kind', [entry({ usb: { vendorId: '1a86' } }, port(1), port(2))], /usb-1 and \S+usb-2;/],
+		['its name may be of two', [entry({ path: '/dev/ttyUSB1' }, port(1))], /usb-1 and \S+usb-2;/],
+		['one sensor would be at two ports', [entry({ glob: '*', defaults: { sensorId: 's' } }, port(1), port(2))], /usb-1 and \S+usb-2;/],
+	])('is nobody’s where %s', (_why, entries, reason) => {
+		const { bindings, troubles } = bindPorts(entries, [port(1), port(2)]);
+		expect(bindings).toEqual([]);
+		for (const one of entries) expect(troubles.get(one)).toMatch(reason);
+	});
+
+	it('by a name that may be of two is free as soon as the other is named by its socket', () => {
+		const entries = [entry({ path: '/dev/ttyUSB1' }, port(1)), entry({ path: at(2) }, port(2))];
+		expect(bound(entries, [port(1), port(2)])).toEqual({ '/dev/ttyUSB1': ['/dev/ttyUSB1'], '/dev/ttyUSB2': [at(2)] });
+	});
+
+	it('has several interfaces, which are not alike', () => {
+		const [first, second] = [port(1, 'A'), { ...port(2, 'A'), usb: { ...port(1, 'A').usb!, interface: '01' } }];
+		expect(bound([entry({ path: '/dev/serial/by-id/x-if00' }, first)], [first, second])).toEqual({ '/dev/ttyUSB1': ['/dev/serial/by-id/x-if00'] });
+	});
+
+	it('that was one of two that look alike is taken only where it was before', () => {
+		const one = entry({ usb: { vendorId: '1a86' } }, port(1));
+		const see = (...ports: PortInfo[]) => {
+			one.candidates = ports.map((each) => ({ ...each, name: 'it' }));
+			return bindPorts([one], ports);
+		};
+		expect(see(port(1)).bindings).toHaveLength(1);
+		expect(see(port(1), port(2)).bindings).toEqual([]);
+		expect(see(port(2)).troubles.get(one)).toMatch(/^may be the wrong one of two that looked alike: it is now \S+usb-2;/);
+		expect(see().troubles.get(one)).toBe('not plugged in');
+		expect(see(port(1)).bindings).toHaveLength(1);
+	});
+});
+
+it('whatever is configured and plugged in: each port is one entry’s or is asked, each entry has its port or a reason, none has two', () => {
+	const somePorts = fc.uniqueArray(
+		fc.record({
+			socket: fc.integer({ min: 1, max: 5 }),
+			serialNumber: fc.constantFrom(undefined, 'A', 'B'),
+			productId: fc.constantFrom('7523', '0001'),
+		}),
+		{ maxLength: 5, selector: ({ socket }) => socket },
+	);
+	const someConfig: fc.Arbitrary<SerialConfig> = fc.oneof(
+		fc.integer({ min: 1, max: 5 }).map((socket) => ({ path: at(socket) })),
+		fc.integer({ min: 1, max: 5 }).map((socket) => ({ path: `/dev/ttyUSB${socket}` })),
+		fc.integer({ min: 1, max: 5 }).map((socket) => ({ usb: { path: `1-1.${socket}` } })),
+		fc.constantFrom('A', 'B').map((serialNumber) => ({ usb: { serialNumber } })),
+		fc.constantFrom('7523', '0001').map((productId) => ({ usb: { productId } })),
+		fc.constantFrom('x', 'y').map((device) => ({ usb: { vendorId: '1a86' }, identify: { device } })),
+		fc.constantFrom<SerialConfig>({ glob: '*' }, { glob: '*', defaults: { sensorId: 's' } }),
+	);
+	const fits = ({ path, usb }: SerialConfig, one: PortInfo) =>
+		path !== undefined
+			? path === one.byPath || path === one.node
+			: Object.entries(usb ?? {}).every(([key, value]) => one.usb![key as keyof NonNullable<PortInfo['usb']>] === value);
+	fc.assert(
+		fc.property(fc.array(somePorts, { minLength: 1, maxLength: 4 }), fc.array(someConfig, { maxLength: 6 }), (moments, configs) => {
+			const entries = configs.map((config) => entry(config));
+			for (const moment of moments) {
+				const ports = moment.map(({ socket, serialNumber, productId }) => port(socket, serialNumber, productId));
+				for (const one of entries) one.candidates = entry(one.config, ...ports.filter((each) => fits(one.config, each))).candidates;
+				const { bindings, troubles } = bindPorts(entries, ports);
+				expect(new Set(bindings.map(({ candidate }) => candidate.node)).size).toBe(bindings.length);
+				for (const one of entries) {
+					const own = bindings.filter(({ entries: owners }) => owners.includes(one));
+					for (const { candidate, entries: owners } of own) {
+						expect(one.candidates.map(({ node }) => node)).toContain(candidate.node);
+						if (owners.length > 1) expect(one.config.identify).toBeDefined();
+					}
+					if (own.length > 1) expect(one.config.identify ?? (one.config.glob && !one.config.defaults)).toBeTruthy();
+					if (own.length > 0) expect(troubles.has(one)).toBe(false);
+					else if (!one.config.identify) expect(troubles.get(one)).toBeDefined();
+				}
+			}
+		}),
+		{ numRuns: 500 },
+	);
+});
