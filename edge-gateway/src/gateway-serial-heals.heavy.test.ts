@@ -13,6 +13,7 @@ import { CH340, type Plugged, UsbTree } from './testing/usb-tree.ts';
 const REPLUG_MS = 3000;
 /** How often the counters are swapped. `SERIAL_SWAPS=200 npx vitest run …` for a long look. */
 const SWAPS = Number(process.env.SERIAL_SWAPS ?? 8);
+const SWAPS_MS = 60_000 + 5000 * SWAPS;
 
 const HALL = { sensorId: 'hall-door', buildingId: 'b1', roomId: 'hall' };
 const LAB = { sensorId: 'lab-door', buildingId: 'b1', roomId: 'lab' };
@@ -58,54 +59,62 @@ async function counts(line: SerialLine, value: number, seq: number, withinMs = R
 const stored = async (world: GatewayWorld) => (await world.stored()).map(({ sensorId, roomId, value }) => `${sensorId} in ${roomId}: ${value}`);
 
 describe('P6 two counters that look alike', () => {
-	it('are known by the sockets they are in, whatever the kernel calls them and however often they are swapped', async () => {
-		const usb = new UsbTree();
-		const entries = [
-			{ path: UsbTree.byPath(SOCKETS[0]), defaults: HALL },
-			{ path: UsbTree.byPath(SOCKETS[1]), defaults: LAB },
-		];
-		const world = await gateway(entries, usb.root);
-		const expected: string[] = [];
-		for (let swap = 0; swap < SWAPS; swap++) {
-			// Whoever comes first is ttyUSB0.
-			const order = swap % 2 === 0 ? [0, 1] : [1, 0];
-			const plugged: Plugged[] = [];
-			for (const socket of order) plugged[socket] = await usb.plug(SOCKETS[socket]!);
-			expect(plugged[order[0]!]!.name).toBe('ttyUSB0');
-			for (const socket of [0, 1]) {
-				const value = 1000 * (socket + 1) + swap;
-				await counts(plugged[socket]!.line, value, 2 * swap + socket);
-				expected.push(`${socket === 0 ? 'hall-door in hall' : 'lab-door in lab'}: ${value}`);
+	it(
+		'are known by the sockets they are in, whatever the kernel calls them and however often they are swapped',
+		async () => {
+			const usb = new UsbTree();
+			const entries = [
+				{ path: UsbTree.byPath(SOCKETS[0]), defaults: HALL },
+				{ path: UsbTree.byPath(SOCKETS[1]), defaults: LAB },
+			];
+			const world = await gateway(entries, usb.root);
+			const expected: string[] = [];
+			for (let swap = 0; swap < SWAPS; swap++) {
+				// Whoever comes first is ttyUSB0.
+				const order = swap % 2 === 0 ? [0, 1] : [1, 0];
+				const plugged: Plugged[] = [];
+				for (const socket of order) plugged[socket] = await usb.plug(SOCKETS[socket]!);
+				expect(plugged[order[0]!]!.name).toBe('ttyUSB0');
+				for (const socket of [0, 1]) {
+					const value = 1000 * (socket + 1) + swap;
+					await counts(plugged[socket]!.line, value, 2 * swap + socket);
+					expected.push(`${socket === 0 ? 'hall-door in hall' : 'lab-door in lab'}: ${value}`);
+				}
+				await Promise.all(plugged.map((device) => device.unplug()));
 			}
-			await Promise.all(plugged.map((device) => device.unplug()));
-		}
-		expect(await stored(world)).toEqual(expected);
-	});
+			expect(await stored(world)).toEqual(expected);
+		},
+		SWAPS_MS,
+	);
 
-	it.each(['HELLO', 'a question'])('are known by what they say of themselves when asked with %s, and take their rooms along', async (way) => {
-		const usb = new UsbTree();
-		const probe = way === 'HELLO' ? {} : { probe: 'who?\n', answer: '^I am ([a-z]+)$' };
-		const entry = (device: string, defaults: typeof HALL): SerialConfig => ({
-			usb: { vendorId: CH340.vendorId, productId: CH340.productId },
-			identify: { device, every: '200ms', ...probe },
-			defaults,
-		});
-		const world = await gateway([entry('alpha', HALL), entry('beta', LAB)], usb.root);
-		const expected: string[] = [];
-		for (let swap = 0; swap < SWAPS; swap++) {
-			const plugged = [await usb.plug(SOCKETS[0]), await usb.plug(SOCKETS[1])];
-			for (const [at, name] of (swap % 2 === 0 ? ['alpha', 'beta'] : ['beta', 'alpha']).entries()) {
-				const { line } = plugged[at]!;
-				await waitFor('the question', () => line.answers.includes(way === 'HELLO' ? 'HELLO?' : 'who?'));
-				await line.send(way === 'HELLO' ? `HELLO ${name}` : `I am ${name}`);
-				const value = (name === 'alpha' ? 1000 : 2000) + swap;
-				await counts(line, value, 2 * swap + at);
-				expected.push(`${name === 'alpha' ? 'hall-door in hall' : 'lab-door in lab'}: ${value}`);
+	it.each(['HELLO', 'a question'])(
+		'are known by what they say of themselves when asked with %s, and take their rooms along',
+		async (way) => {
+			const usb = new UsbTree();
+			const probe = way === 'HELLO' ? {} : { probe: 'who?\n', answer: '^I am ([a-z]+)$' };
+			const entry = (device: string, defaults: typeof HALL): SerialConfig => ({
+				usb: { vendorId: CH340.vendorId, productId: CH340.productId },
+				identify: { device, every: '200ms', ...probe },
+				defaults,
+			});
+			const world = await gateway([entry('alpha', HALL), entry('beta', LAB)], usb.root);
+			const expected: string[] = [];
+			for (let swap = 0; swap < SWAPS; swap++) {
+				const plugged = [await usb.plug(SOCKETS[0]), await usb.plug(SOCKETS[1])];
+				for (const [at, name] of (swap % 2 === 0 ? ['alpha', 'beta'] : ['beta', 'alpha']).entries()) {
+					const { line } = plugged[at]!;
+					await waitFor('the question', () => line.answers.includes(way === 'HELLO' ? 'HELLO?' : 'who?'));
+					await line.send(way === 'HELLO' ? `HELLO ${name}` : `I am ${name}`);
+					const value = (name === 'alpha' ? 1000 : 2000) + swap;
+					await counts(line, value, 2 * swap + at);
+					expected.push(`${name === 'alpha' ? 'hall-door in hall' : 'lab-door in lab'}: ${value}`);
+				}
+				await Promise.all(plugged.map((device) => device.unplug()));
 			}
-			await Promise.all(plugged.map((device) => device.unplug()));
-		}
-		expect(await stored(world)).toEqual(expected);
-	});
+			expect(await stored(world)).toEqual(expected);
+		},
+		SWAPS_MS,
+	);
 
 	it('of which either may be meant are both refused, by name, and one alone later is not taken for the other', async () => {
 		const usb = new UsbTree();

@@ -9,7 +9,7 @@ import { type Assign, type DevicePlan, planDevices } from './fleet-plan.ts';
 import { httpLink } from './links/http.ts';
 import type { Credentials, Link } from './links/link.ts';
 import { mqttLink } from './links/mqtt.ts';
-import { serialLink } from './links/serial.ts';
+import { type SerialLinkOptions, serialLink } from './links/serial.ts';
 import { socketioLink } from './links/socketio.ts';
 import { SILENT, type SimLogger } from './logger.ts';
 import { hash } from './random.ts';
@@ -26,8 +26,8 @@ export interface FleetLinks {
 	http?: { url: string };
 	/** As `http://127.0.0.1:8080`; the path is `/ingest/socket.io` below it. */
 	socketio?: { url: string };
-	/** The device's end of a line. `hello`: the port asks for a token. */
-	serial?: { path: string; baudRate?: number; hello?: boolean };
+	/** The device's end of a line. `hello`: the port asks for a token. `name`: what the device says it is. */
+	serial?: Omit<SerialLinkOptions, 'credentials' | 'onFrame'> & { hello?: boolean };
 }
 
 export interface FleetOptions {
@@ -175,9 +175,8 @@ async function linkOf({ deviceId, transport, sensors }: DevicePlan, { links, cre
 	const { serial, mqtt, http, socketio } = links;
 	const asked = transport === 'serial' && !serial?.hello ? undefined : await credentials(deviceId, sensorIds);
 	if (transport === 'serial' && serial) {
-		const { path, baudRate } = serial;
-		const onFrame = (frame: Uint8Array) => faults.onFrame(frame);
-		return serialLink({ path, onFrame, ...(baudRate !== undefined && { baudRate }), ...(asked && { credentials: asked }) });
+		const { hello: _asked, ...line } = serial;
+		return serialLink({ ...line, onFrame: (frame) => faults.onFrame(frame), ...(asked && { credentials: asked }) });
 	}
 	if (asked && transport === 'mqtt' && mqtt) return mqttLink({ url: mqtt.url, clientId: deviceId, credentials: asked, sensorIds });
 	if (asked && transport === 'http' && http) return httpLink(http.url, asked);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeLine, LineSplitter, parseReply } from './framing.ts';
+import { crc16, encodeCobs } from './cobs.ts';
+import { createEncoder, encodeLine, LineSplitter, parseReply } from './framing.ts';
 import type { DeviceReading } from './reading.ts';
 
 const reading: DeviceReading = {
@@ -56,5 +57,37 @@ describe('jsonl framing', () => {
 		for (const other of ['', 'ACK', 'ACK x', 'ack 1', 'XACK 1', 'ACK 1.5', 'ACK -1', '{"id":"c1"}', 'ACK 12345678901234567']) {
 			expect(parseReply(other)).toBeUndefined();
 		}
+	});
+});
+
+describe('checksummed and binary framing', () => {
+	const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
+
+	it('has the CRC-16/CCITT-FALSE and the COBS that are published', () => {
+		expect(crc16(Buffer.from('123456789'))).toBe(0x29b1);
+		const packet = Buffer.from('4500002C4C79000040064F37', 'hex');
+		expect(Buffer.from(encodeCobs(packet)).toString('hex').toUpperCase()).toBe('02450104' + '2C4C7901' + '0540064F37');
+		const long = Array.from({ length: 254 }, (_, i) => i + 1);
+		expect(encodeCobs(long)).toEqual([255, ...long]);
+		expect(encodeCobs([...long, 255])).toEqual([255, ...long, 2, 255]);
+		expect(encodeCobs([...long, 0])).toEqual([255, ...long, 1, 1]);
+	});
+
+	it('writes rows below a header, quoted where they must be', () => {
+		const encoder = createEncoder('csv');
+		expect(text(encoder.preamble)).toBe('seq,boot,sensorId,metric,value,unit,buildingId,roomId,observedAt\n');
+		expect(text(encoder.reading({ ...reading, buildingId: 'b "1", x' }))).toBe('\n5,7f3a,hall-door,peopleIn,3,person,"b ""1"", x",hall,1\n');
+	});
+
+	it('ends lines in their CRC where it is to', () => {
+		const [, line = '', crc = ''] = /^(.*)\*([0-9A-F]{4})\n$/.exec(text(createEncoder('jsonl', true).reading(reading))) ?? [];
+		expect(JSON.parse(line)).toEqual(reading);
+		expect(Number.parseInt(crc, 16)).toBe(crc16(Buffer.from(line)));
+	});
+
+	it('puts CBOR and its CRC between zeros, and has no other', () => {
+		const frame = createEncoder('cobs').reading(reading);
+		expect([frame[0], frame.at(-1)]).toEqual([0, 0]);
+		expect(frame.subarray(1, -1)).not.toContain(0);
 	});
 });

@@ -34,13 +34,13 @@ describe("the simulator's command line", () => {
 
 	it('takes everything that the help names', () => {
 		const line =
-			'--mqtt mqtt://127.0.0.1:1883 --socketio http://127.0.0.1:8080 --serial /dev/ttyUSB0 --hello --device d1 --building b1 --rooms aula:5 --crowd aula:9 --seed 7 --hour 10.5 --speed 60 --interval 250 --buffer 10 --memory m.json --faults drop:0.1,duplicate --count 12 --for 1.5m --verbose';
+			'--mqtt mqtt://127.0.0.1:1883 --socketio http://127.0.0.1:8080 --serial /dev/ttyUSB0 --framing cobs --checksum --name n1 --hello --device d1 --building b1 --rooms aula:5 --crowd aula:9 --seed 7 --hour 10.5 --speed 60 --interval 250 --buffer 10 --memory m.json --faults drop:0.1,duplicate --count 12 --for 1.5m --verbose';
 		expect(read([...GOOD, ...line.split(' ')])).toEqual({
 			links: {
 				http: { url: 'http://127.0.0.1:8080' },
 				mqtt: { url: 'mqtt://127.0.0.1:1883' },
 				socketio: { url: 'http://127.0.0.1:8080' },
-				serial: { path: '/dev/ttyUSB0', hello: true },
+				serial: { path: '/dev/ttyUSB0', hello: true, framing: 'cobs', checksum: true, name: 'n1' },
 			},
 			building: { id: 'b1', rooms: [{ id: 'aula', capacity: 5 }] },
 			crowds: [{ roomId: 'aula', count: 9 }],
@@ -81,6 +81,7 @@ describe("the simulator's command line", () => {
 		[[...GOOD, '--faults', 'drop:0.1,gremlins'], /--faults: fault "gremlins" must be one of drop/],
 		[[...GOOD, '--for', '60'], /--for is "60", but must be a time such as/],
 		[[...GOOD, '--count', '-1'], /--count/],
+		[['--serial', 'x', '--framing', 'xml'], /--framing is "xml", but must be one of jsonl, csv, cobs/],
 		[['--http', 'mqtt://x', '--token', 't'], /--http is "mqtt:\/\/x", but must be a URL that begins with http:\/\/ or https:\/\//],
 	])('refuses %j, saying what is allowed', (args, message) => {
 		expect(() => read(args as string[])).toThrow(message as RegExp);

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { PLACE_ID } from '@crowdvision/contracts';
 import { createFault, FAULTS_EXPLAINED } from './faults.ts';
 import type { FleetLinks } from './fleet.ts';
+import { FRAMINGS, type FramingName } from './framing.ts';
 import type { BuildingPlan } from './world/building.ts';
 
 /** What the command line asks for. */
@@ -37,6 +38,9 @@ Where to (at least one; the sensors are dealt out over them):
   --mqtt <url>          mqtt:// mqtts:// ws:// or wss://
   --socketio <url>      Socket.IO at <url>/ingest/socket.io
   --serial <path>       the device's end of a serial line
+  --framing <name>      how readings are written to it: ${FRAMINGS.join(', ')}; default jsonl
+  --checksum            each line of jsonl or csv ends in its CRC
+  --name <name>         what the device at the serial port says it is when it is asked
   --hello               the serial port asks for a token
 As whom:
   --device <id>         device id; MQTT user name
@@ -68,6 +72,9 @@ const FLAGS = {
 	mqtt: { type: 'string' },
 	socketio: { type: 'string' },
 	serial: { type: 'string' },
+	framing: { type: 'string', default: 'jsonl' },
+	checksum: { type: 'boolean' },
+	name: { type: 'string' },
 	hello: { type: 'boolean' },
 	device: { type: 'string' },
 	token: { type: 'string' },
@@ -139,9 +146,18 @@ function linksOf(flags: ReturnType<typeof parse>): FleetLinks {
 	if (flags.http !== undefined) links.http = { url: url('--http', flags.http, ['http:', 'https:']) };
 	if (flags.mqtt !== undefined) links.mqtt = { url: url('--mqtt', flags.mqtt, ['mqtt:', 'mqtts:', 'ws:', 'wss:']) };
 	if (flags.socketio !== undefined) links.socketio = { url: url('--socketio', flags.socketio, ['http:', 'https:']) };
-	if (flags.serial !== undefined) links.serial = { path: flags.serial, hello: flags.hello ?? false };
+	if (flags.serial !== undefined) {
+		const { serial: path, hello = false, checksum = false, name } = flags;
+		links.serial = { path, hello, framing: framing(flags.framing), checksum, ...(name !== undefined && { name }) };
+	}
 	if (Object.keys(links).length === 0) throw new UsageError('nowhere to send to; give at least one of --http, --mqtt, --socketio, --serial');
 	return links;
+}
+
+function framing(text: string): FramingName {
+	const found = FRAMINGS.find((name) => name === text);
+	if (!found) throw wrong('--framing', text, `one of ${FRAMINGS.join(', ')}`);
+	return found;
 }
 
 function url(option: string, text: string, protocols: readonly string[]): string {

@@ -1,5 +1,5 @@
 import { SerialPort } from 'serialport';
-import { encodeLine, LineSplitter, parseReply } from '../framing.ts';
+import { createEncoder, type FramingName, LineSplitter, parseReply } from '../framing.ts';
 import type { DeviceReading } from '../reading.ts';
 import {
 	CLOSE_TIMEOUT_MS,
@@ -17,6 +17,12 @@ export interface SerialLinkOptions {
 	/** The device's end of the line. */
 	path: string;
 	baudRate?: number;
+	/** Default jsonl. */
+	framing?: FramingName;
+	/** Of jsonl and csv: each line ends in its CRC. Default false. */
+	checksum?: boolean;
+	/** What the device says it is when it is asked. */
+	name?: string;
 	/** For a port that asks for a token: the line `HELLO <deviceId> <token>` comes first. */
 	credentials?: Credentials;
 	/** What goes over the wire instead of a frame. */
@@ -32,14 +38,16 @@ const REFUSALS_BELIEVED = 3;
 const HELLO_EVERY_MS = 1_000;
 
 /**
- * One JSON document per line; `ACK <seq>` answers it. As an answer names only a number, all sensors of the device must draw their
+ * One frame for each reading; the line `ACK <seq>` answers it. As an answer names only a number, all sensors of the device must draw their
  * numbers from one sequence.
  */
 export function serialLink(options: SerialLinkOptions): Link {
 	return { transport: 'serial', window: 32, open: () => open(options) };
 }
 
-async function open({ path, baudRate = 115_200, credentials, onFrame = (frame) => frame }: SerialLinkOptions): Promise<Connection> {
+async function open(options: SerialLinkOptions): Promise<Connection> {
+	const { path, baudRate = 115_200, framing = 'jsonl', checksum, credentials, name, onFrame = (frame) => frame } = options;
+	const encoder = createEncoder(framing, checksum);
 	const port = new SerialPort({ path, baudRate, autoOpen: false, highWaterMark: MOST_WAITING_BYTES });
 	const { closed, end } = ending();
 	port.on('error', (error) => end(error.message));
@@ -51,17 +59,19 @@ async function open({ path, baudRate = 115_200, credentials, onFrame = (frame) =
 	const lines = new LineSplitter();
 	let saidHello = Number.NEGATIVE_INFINITY;
 	const sayHello = () => {
-		if (!credentials || performance.now() - saidHello < HELLO_EVERY_MS) return;
+		const hello = credentials ? `HELLO ${credentials.deviceId} ${credentials.token}` : name === undefined ? undefined : `HELLO ${name}`;
+		if (hello === undefined || performance.now() - saidHello < HELLO_EVERY_MS) return;
 		saidHello = performance.now();
-		port.write(`HELLO ${credentials.deviceId} ${credentials.token}\n`);
+		port.write(Buffer.from(encoder.word(hello)));
 	};
 	port.on('data', (chunk: Buffer) => {
 		for (const line of lines.push(chunk)) {
 			// The gateway was restarted, and does not know us any more.
-			if (line.startsWith('NAK HELLO')) sayHello();
+			if (line.startsWith('NAK HELLO') || line === 'HELLO?') sayHello();
 			else answers.take(line);
 		}
 	});
+	if (encoder.preamble.length > 0) port.write(Buffer.from(encoder.preamble));
 	sayHello();
 
 	const close = async (reason: string) => {
@@ -73,7 +83,7 @@ async function open({ path, baudRate = 115_200, credentials, onFrame = (frame) =
 		closed,
 		send: (reading) => {
 			if (port.writableLength > MOST_WAITING_BYTES) return Promise.resolve({ outcome: 'later', reason: 'nobody reads the line' });
-			const frame = onFrame(encodeLine(reading));
+			const frame = onFrame(encoder.reading(reading));
 			return new Promise((resolve, reject) => {
 				answers.expect(reading, resolve);
 				port.write(Buffer.from(frame), (error) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bindPorts, type Entry } from './bind-ports.ts';
+import { bindPorts, type Entry, remember } from './bind-ports.ts';
 import { type Candidate, entryName } from './candidates.ts';
 import type { SerialConfig } from './serial-config.ts';
 import type { PortInfo } from './usb-ports.ts';
@@ -82,7 +82,9 @@ describe('a port', () => {
 		const one = entry({ usb: { vendorId: '1a86' } }, port(1));
 		const see = (...ports: PortInfo[]) => {
 			one.candidates = ports.map((each) => ({ ...each, name: 'it' }));
-			return bindPorts([one], ports);
+			const found = bindPorts([one], ports);
+			for (const binding of found.bindings) remember(binding);
+			return found;
 		};
 		expect(see(port(1)).bindings).toHaveLength(1);
 		expect(see(port(1), port(2)).bindings).toEqual([]);

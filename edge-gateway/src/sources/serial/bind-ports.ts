@@ -11,7 +11,7 @@ export interface Entry {
 
 /** What must be known of the past, lest the wrong one of two that look alike is taken when the other is away. */
 export interface EntryMemory {
-	/** Where its port was when there was no doubt. */
+	/** Where its port was when it was opened without doubt. */
 	place?: string;
 	/** There were once two that it may have meant. */
 	contested?: boolean;
@@ -63,8 +63,12 @@ export function bindPorts(entries: readonly Entry[], ports: readonly PortInfo[])
 			else for (const candidate of candidates) bindings.push({ candidate, entries: [entry] });
 		}
 	}
-	for (const { entries: owners, candidate } of bindings) if (isForOne(owners[0]!.config)) owners[0]!.memory.place = placeOf(candidate);
 	return { bindings, troubles };
+}
+
+/** Notes that a port was opened and was what it was taken for. */
+export function remember({ candidate, entries: [owner] }: Binding): void {
+	if (owner && isForOne(owner.config)) owner.memory.place = placeOf(candidate);
 }
 
 const KINDS = ['exact', 'identify', 'loose', 'glob'] as const;
@@ -82,7 +86,7 @@ function kindOf({ identify, usb, path, glob }: SerialConfig, candidates: Candida
 /** Whether an entry stands for one device: one whose sensors are named has no place for another. */
 const isForOne = ({ glob, defaults }: SerialConfig) => glob === undefined || defaults?.sensorId !== undefined;
 
-const placeOf = ({ usb, byPath, name }: Candidate) => byPath ?? usb?.path ?? name;
+const placeOf = ({ usb, byPath, name }: Candidate) => usb?.path ?? byPath ?? name;
 const shown = ({ usb, byPath, name, node }: Candidate | (PortInfo & { name?: string })) =>
 	byPath ?? (usb ? `${node} (usb ${usb.path})` : (name ?? node));
 

@@ -23,23 +23,36 @@ export function entryName({ identify, path, glob: pattern, usb }: SerialConfig):
 	return ['usb', ...ids, ...[serialNumber, socket].filter((part) => part !== undefined)].join(' ');
 }
 
+/** A path, and the file it leads to without links. */
+interface Found {
+	path: string;
+	node: string;
+}
+
 /**
- * The ports that an entry fits, whoever else they fit.
- * @param ports the USB ports there are
+ * Where the path or the pattern of an entry leads now.
  * @param root folder that stands for `/`
  */
-export async function candidatesOf(config: SerialConfig, ports: readonly PortInfo[], root: string): Promise<Candidate[]> {
-	if (config.usb) return ports.filter(({ usb }) => usb && fits(usb, config.usb!)).map((port) => ({ ...port, name: entryName(config) }));
-	const paths = config.path === undefined ? await matchesOf(config.glob!, root) : [config.path];
-	const found = new Map<string, Candidate>();
-	for (const path of paths) {
-		const node = await realpath(join(root, path)).catch(() => undefined);
-		// udev may give one port two names; it is one port all the same.
-		if (node === undefined || found.has(node)) continue;
+export async function pathsOf({ path, glob: pattern }: SerialConfig, root: string): Promise<Found[]> {
+	const paths = path === undefined ? (pattern === undefined ? [] : await matchesOf(pattern, root)) : [path];
+	const found = await Promise.all(paths.map(async (one) => ({ path: one, node: await realpath(join(root, one)).catch(() => undefined) })));
+	// udev may give one port two names; it is one port all the same.
+	const nodes = new Set<string>();
+	return found.filter((one): one is Found => one.node !== undefined && !nodes.has(one.node) && nodes.add(one.node) !== undefined);
+}
+
+/**
+ * The ports that an entry fits, whoever else they fit.
+ * @param paths where its path or pattern leads
+ * @param ports the USB ports there are
+ */
+export function candidatesOf(config: SerialConfig, paths: readonly Found[], ports: readonly PortInfo[]): Candidate[] {
+	const name = entryName(config);
+	if (config.usb) return ports.filter(({ usb }) => usb && fits(usb, config.usb!)).map((port) => ({ ...port, name }));
+	return paths.map(({ path, node }) => {
 		const port = ports.find((one) => one.node === node);
-		found.set(node, { name: config.glob === undefined ? entryName(config) : path, node, usb: port?.usb, byPath: port?.byPath });
-	}
-	return [...found.values()];
+		return { name: config.glob === undefined ? name : path, node, usb: port?.usb, byPath: port?.byPath };
+	});
 }
 
 async function matchesOf(pattern: string, root: string): Promise<string[]> {

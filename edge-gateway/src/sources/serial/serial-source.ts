@@ -1,6 +1,6 @@
 import type { Deliver, Source } from '../source.ts';
-import { type Binding, bindPorts, type Entry } from './bind-ports.ts';
-import { candidatesOf, entryName } from './candidates.ts';
+import { type Binding, bindPorts, type Entry, remember } from './bind-ports.ts';
+import { candidatesOf, entryName, pathsOf } from './candidates.ts';
 import type { SerialParts } from './conversation.ts';
 import { foldersOf, PortWatch } from './port-watch.ts';
 import type { SerialConfig } from './serial-config.ts';
@@ -101,10 +101,19 @@ export class SerialSource implements Source {
 
 	async #bind(): Promise<{ bindings: Map<string, Binding>; troubles: Map<Entry, string> }> {
 		const entries = this.#entries;
+		const looks = await Promise.all(entries.map(({ config }) => pathsOf(config, this.#root)));
+		// After the paths: what a path leads to must not be newer than what is known of the ports.
 		const ports = await usbPorts(this.#root);
-		for (const entry of entries) entry.candidates = await candidatesOf(entry.config, ports, this.#root);
+		for (const [index, entry] of entries.entries()) entry.candidates = candidatesOf(entry.config, looks[index]!, ports);
 		const { bindings, troubles } = bindPorts(entries, ports);
 		return { bindings: new Map(bindings.map((binding) => [keyOf(binding), binding])), troubles };
+	}
+
+	/** Asked once the port is open: it may have become another's since it was looked for. */
+	async #holds(key: string): Promise<boolean> {
+		const binding = (await this.#bind()).bindings.get(key);
+		if (binding) remember(binding);
+		return binding !== undefined;
 	}
 
 	async #reconcile(): Promise<void> {
@@ -130,7 +139,7 @@ export class SerialSource implements Source {
 				ways: waysOf(configs),
 				counts: this.#countsOf(name),
 				deliver: () => this.#deliver,
-				holds: async () => (await this.#bind()).bindings.has(key),
+				holds: () => this.#holds(key),
 				claim: (device) => this.#claim(session, name, device, configs),
 				closed: () => void this.#said.delete(session),
 			},
