@@ -4,6 +4,7 @@ import { validator } from '@crowdvision/contracts';
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type BridgeConfig, Bridges, bridgeProblems } from './bridge/bridge-config.ts';
 import { ClockConfig, type ClockOptions } from './clock/clock-config.ts';
 import { ConfigurationConfig } from './configuration/configuration-config.ts';
 import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
@@ -52,6 +53,7 @@ export const GatewayFile = Type.Object(
 		redis: Type.Optional(
 			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
 		),
+		bridges: Type.Optional(Bridges),
 	},
 	closed,
 );
@@ -95,6 +97,7 @@ export interface GatewayConfig {
 	messagesPerSecond: number;
 	devices: DevicesConfig;
 	downlink: Required<DownlinkConfig>;
+	bridges?: BridgeConfig[];
 }
 
 /** Where gateway.yaml is. */
@@ -154,6 +157,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
 		devices: file.devices ?? {},
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },
+		bridges: file.bridges ?? [],
 	};
 }
 
@@ -208,6 +212,7 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 		...gatewayFile.problems(value),
 		...serialProblems((value as GatewayFile | undefined)?.sources?.serial),
 		...decoderProblems((value as GatewayFile | undefined)?.decoders),
+		...bridgeProblems((value as { bridges?: unknown }).bridges),
 	];
 	if (problems.length === 0) return value as GatewayFile;
 	throw new SettingsError(

@@ -5,6 +5,7 @@ import { type Bus, trimStream } from '@crowdvision/bus';
 import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import type { Logger, Registry as Metrics, Router, Service, Tokens } from '@crowdvision/service-kit';
+import { Bridges } from './bridge/bridges.ts';
 import { Clock } from './clock/clock.ts';
 import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
 import { systemTime, type TimeSource } from './clock/time-source.ts';
@@ -91,8 +92,8 @@ export async function openTelemetryLog(config: GatewayConfig, worker: CommitWork
  *  serial ─┐                                ack when durable
  *  mqtt   ─┤             ┌─────────────────────────────────────────▶ back to the sensor
  *  http   ─┼─▶ intake ───┴─▶ log ─┬─▶ relay ─▶ Redis        (with REDIS_URL)
- *  socket ─┘    │ decode          └─▶ the services' own cursors (embedded)
- *               │ normalize
+ *  socket ─┤    │ decode          ├─▶ the services' own cursors (embedded)
+ *  bridges ┘    │ normalize       └─▶ bridges ─▶ remote MQTT brokers
  *               └─▶ rejected
  *
  *  commands (bus, HTTP) ─▶ downlink ─▶ lines of devices ─▶ answers ─▶ command-results
@@ -163,13 +164,24 @@ export async function createGateway(parts: {
 				trim: (redis) => trimStream(redis, STREAMS.telemetry),
 			})
 		: undefined;
-	registerMetrics(metrics, { log, clock, ledger, relay, downlink });
+	const bridges = new Bridges({
+		gatewayId: config.gatewayId,
+		dir: join(dir, 'bridge'),
+		log,
+		worker,
+		local: mqtt.local,
+		deliver: (frame) => intake.deliver(frame),
+		ledger,
+		logger,
+	});
+	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges });
 	registerSerialMetrics(metrics, serial);
 
 	const live = new LiveParts(
 		config,
 		[
 			{ of: ({ messagesPerSecond }) => messagesPerSecond, update: ({ messagesPerSecond }) => rateLimit.update(messagesPerSecond) },
+			{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges ?? []) },
 			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
 		],
 		READ_AT_START,
@@ -192,8 +204,10 @@ export async function createGateway(parts: {
 		lines,
 		registry,
 		configuration: () => configuration?.status,
+		bridges,
 	});
 	const stopIntake = async () => {
+		bridges.stopInbound();
 		await Promise.all(sources.map((source) => source.stop()));
 		await log.durable().catch(() => undefined);
 	};
@@ -213,6 +227,7 @@ export async function createGateway(parts: {
 					(frame, settled) => intake.take(frame, settled),
 				);
 			await downlink.start();
+			await bridges.update(config.bridges ?? []);
 		},
 		follow(started, adapt) {
 			configuration = started.follow(configurable, logger, adapt);
@@ -225,6 +240,7 @@ export async function createGateway(parts: {
 			await configuration?.close();
 			await stopIntake();
 			await downlink.stop();
+			await bridges.stop();
 			await decoders.close();
 			await relay?.stop();
 			await clock.close();

@@ -70,6 +70,7 @@ interface Checked {
 	timeQuality: TimeQuality;
 	deviceTime: string | number | undefined;
 	key: DedupKey | undefined;
+	bridge: string | undefined;
 }
 
 const NOTHING_TO_UNDO: Undo[] = [];
@@ -278,6 +279,7 @@ export class Intake {
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,
 			key: dedupKey(candidate, place.buildingId, place.roomId),
+			bridge: sender.bridge,
 		};
 	}
 
@@ -351,6 +353,7 @@ export class Intake {
 			deviceTime,
 			crossings,
 			era: this.#clock.era,
+			bridge: item.bridge,
 		};
 		return this.#encoder.encode(reading, offset);
 	}

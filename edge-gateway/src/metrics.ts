@@ -1,6 +1,7 @@
 import { TIME_QUALITIES } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
+import type { Bridges } from './bridge/bridges.ts';
 import type { Clock } from './clock/clock.ts';
 import type { Downlink } from './downlink/downlink.ts';
 import type { Ledger } from './ledger.ts';
@@ -9,7 +10,14 @@ import type { Relay } from './relay.ts';
 /** What Prometheus reads of the gateway. */
 export function registerMetrics(
 	metrics: Registry,
-	{ log, clock, ledger, relay, downlink }: { log: Log; clock: Clock; ledger: Ledger; relay: Relay | undefined; downlink: Downlink },
+	{
+		log,
+		clock,
+		ledger,
+		relay,
+		downlink,
+		bridges,
+	}: { log: Log; clock: Clock; ledger: Ledger; relay: Relay | undefined; downlink: Downlink; bridges: Bridges },
 ): void {
 	const gauge = (name: string, help: string, read: () => number) => {
 		new Gauge({
@@ -22,6 +30,7 @@ export function registerMetrics(
 		});
 	};
 	ledger.register(metrics);
+	bridges.register(metrics);
 	gauge('gateway_log_bytes', 'Bytes of the log on disk', () => log.stats().bytes);
 	gauge('gateway_log_max_bytes', 'Bound of the log on disk', () => log.stats().maxBytes);
 	gauge('gateway_log_end_offset', 'Offset after the newest durable reading', () => log.endOffset);

@@ -21,6 +21,8 @@ export interface EncodableReading {
 	crossings: Crossings | undefined;
 	/** See clock/eras.ts. */
 	era: number | undefined;
+	/** Name of the bridge it came by. */
+	bridge?: string | undefined;
 }
 
 /** What stays the same from one reading of a sensor to the next, spelled once. */
@@ -63,6 +65,7 @@ export class ReadingEncoder {
 		const { crossings } = reading;
 		if (crossings) json += `,"crossings":{"in":${crossings.in},"out":${crossings.out}}`;
 		if (reading.era !== undefined) json += `,"era":${reading.era}`;
+		if (reading.bridge !== undefined) json += `,"bridge":"${reading.bridge}"`;
 		return json + tail;
 	}
 

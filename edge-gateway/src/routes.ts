@@ -1,5 +1,6 @@
 import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
 import { mayLookAt, staffOnly } from './access.ts';
+import type { Bridges } from './bridge/bridges.ts';
 import { addConfigurationRoutes } from './configuration/configuration-routes.ts';
 import type { ConfigurationStatus } from './configuration/live-configuration.ts';
 import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
@@ -15,6 +16,7 @@ export function gatewayRoutes({
 	rejected,
 	ledger,
 	configuration,
+	bridges,
 	...parts
 }: CommandRouteParts &
 	DeviceRouteParts & {
@@ -22,6 +24,7 @@ export function gatewayRoutes({
 		rejected: Rejected;
 		ledger: Ledger;
 		configuration: () => ConfigurationStatus | undefined;
+		bridges: Bridges;
 	}): Router {
 	const router = Router();
 	const guard = requireAccount(tokens);
@@ -33,5 +36,8 @@ export function gatewayRoutes({
 	router.use('/devices', guard, staffOnly);
 	addDeviceRoutes(router, parts);
 	addCommandRoutes(router, parts);
+	router.get('/bridges', guard, staffOnly, (_request, response) => {
+		response.json({ bridges: bridges.list() });
+	});
 	return router;
 }

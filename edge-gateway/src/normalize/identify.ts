@@ -11,6 +11,8 @@ export interface Sender {
 	buildingId: string | undefined;
 	/** When its token was issued, epoch seconds. */
 	issuedAt?: number;
+	/** The bridge it is, whose readings are not sent back to where they came from. */
+	bridge?: string;
 }
 
 /** A device's token as a sender. */

@@ -48,13 +48,14 @@ export function isOwn(sender: Sender, sensorId: string): boolean {
 	return sender.sensorIds ? sender.sensorIds.has(sensorId) : sensorId === sender.id;
 }
 
-/** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below. */
+/** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how the bridges are. */
 export function maySubscribe(sender: Sender, filter: string, registeredIn: (sensorId: string) => string | undefined): boolean {
 	const levels = filter.split('/');
 	const own = (sensorId: string | undefined) =>
 		sensorId !== undefined &&
 		(isOwn(sender, sensorId) || (!sender.sensorIds && sender.buildingId !== undefined && registeredIn(sensorId) === sender.buildingId));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
+	if (levels[0] === 'bridge' && levels.length === 3) return levels[2] === 'state';
 	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]) && !levels.slice(0, 3).includes('#');
 }
 

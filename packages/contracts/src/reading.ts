@@ -51,6 +51,7 @@ export const Reading = Type.Object({
 	seq: Type.Optional(Type.Integer({ minimum: 0 })),
 	boot: Type.Optional(Type.String()),
 	deviceTime: Type.Optional(Type.Union([Type.String(), Type.Number()], { description: 'the time the device sent, where it was replaced' })),
+	bridge: Type.Optional(Type.String({ description: 'name of the MQTT bridge it came by, where it did' })),
 	crossings: Type.Optional(
 		Type.Object({ in: Type.Number(), out: Type.Number() }, { description: 'what a door counter sent, where `value` is the count made of it' }),
 	),

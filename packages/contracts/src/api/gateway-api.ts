@@ -59,6 +59,38 @@ export const ConfigurationStatus = Type.Object({
 
 const Count = Type.Integer({ minimum: 0 });
 
+const BridgeDirection = Type.Object(
+	{
+		received: Count,
+		delivered: Count,
+		pending: Count,
+		dropped: Type.Record(Type.String(), Count, {
+			description: 'by reason: echo, standby, loop, too_large, refused, rejected, no_rule, lost',
+		}),
+	},
+	{ description: 'since the gateway started; received = delivered + pending + dropped' },
+);
+
+export const BridgeStatus = Type.Object({
+	name: Type.String(),
+	state: Type.Enum(['waiting', 'connecting', 'listening', 'connected', 'disconnected', 'stopped'], {
+		description: 'waiting: not wanted for now; listening: connected, and looking for loops before it passes messages; stopped: by start: once',
+	}),
+	since: EpochMs,
+	address: Type.Optional(Type.String({ description: 'in use, or being tried' })),
+	protocol: Type.Optional(Type.Enum(['3.1.1', '5'])),
+	lastFailure: Type.Optional(Type.Object({ at: EpochMs, reason: Type.String(), address: Type.Optional(Type.String()) })),
+	standbyFor: Type.Optional(Type.String({ description: 'the bridge that carries its messages, where both are part of a loop' })),
+	queued: Type.Integer({ minimum: 0, description: 'records the remote does not have yet' }),
+	lag: Type.Number({ minimum: 0, description: 'age of the oldest of them, ms' }),
+	delivered: Type.Integer({ minimum: 0, description: 'to the remote' }),
+	received: Type.Integer({ minimum: 0, description: 'from the remote' }),
+	echoesDropped: Count,
+	duplicates: Type.Object({ sent: Count, received: Count }, { description: 'messages sent, or received, once more' }),
+	out: BridgeDirection,
+	in: BridgeDirection,
+});
+
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'post',
@@ -159,5 +191,12 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			'A change of gateway.yaml is taken while the gateway runs, and is on trial for a minute: where an uplink, the intake or the ledger suffers, the one before is in force again by itself.',
 		who: 'business_admin',
 		answers: { 200: { description: 'As it is now.', schema: ConfigurationStatus } },
+	},
+	{
+		method: 'get',
+		path: '/gateway/bridges',
+		summary: 'How each MQTT bridge is',
+		who: 'business_staff',
+		answers: { 200: { description: 'In the order of the configuration.', schema: Type.Object({ bridges: Type.Array(BridgeStatus) }) } },
 	},
 ];
