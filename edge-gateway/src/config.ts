@@ -34,10 +34,14 @@ export const GatewayFile = Type.Object(
 		log: Type.Optional(
 			Type.Object(
 				{
-					maxBytes: Type.Optional(Size),
-					maxAge: Type.Optional(Duration),
+					maxBytes: Type.Optional({ ...Size, title: 'what the log may take of the disk', default: '512MiB' }),
+					maxAge: Type.Optional({ ...Duration, title: 'readings older than this are given up', default: '7d' }),
 					whenFull: Type.Optional(Type.Enum(['refuse', 'drop-oldest', 'drop-newest'])),
-					commitEvery: Type.Optional(Duration),
+					commitEvery: Type.Optional({
+						...Duration,
+						title: 'how long a commit waits for company; 250ms spares an SD card',
+						default: '0ms',
+					}),
 				},
 				closed,
 			),

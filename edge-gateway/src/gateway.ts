@@ -183,6 +183,8 @@ export async function createGateway(parts: {
 			{ of: ({ messagesPerSecond }) => messagesPerSecond, update: ({ messagesPerSecond }) => rateLimit.update(messagesPerSecond) },
 			{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges ?? []) },
 			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
+			{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
+			{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
 		],
 		READ_AT_START,
 	);
