@@ -9,6 +9,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { Clock } from './clock/clock.ts';
 import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
 import { systemTime } from './clock/time-source.ts';
+import { DecodeError } from './decode/candidate.ts';
+import type { Decoder, Decoding } from './decode/decoder.ts';
 import { type Frame, Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { Occupancy } from './normalize/occupancy.ts';
@@ -141,6 +143,36 @@ describe('intake', () => {
 		const frames = [crossing('peopleIn', 3), crossing('peopleOut', 7), [crossing('peopleIn', 4), crossing('peopleOut', 9)], crossing('peopleIn', 1)];
 		expect(await Promise.all(frames.map((one) => outcome(intake.deliver(frame(one)))))).toEqual(frames.map(() => 'unavailable'));
 		expect(occupancy.count('b', 'r')).toBe(2);
+	});
+
+	it('counts a message by its rule too: what was decoded, what holds no reading, what cannot be read, and what must come again', async () => {
+		const { intake, ledger, stored, close } = await openIntake();
+		onTestFinished(close);
+		const answers: (Decoding | Error)[] = [
+			[
+				{ candidate: reading({ value: 1 }), index: 0 },
+				{ candidate: reading({ value: 2 }), index: 1 },
+			],
+			'no_metric',
+			DecodeError.unreadable('is torn'),
+			new TypeError('a mistake of the decoder'),
+			new CrowdVisionError('unavailable', 'not now'),
+		];
+		const decoder: Decoder = {
+			async decode() {
+				const answer = answers.shift()!;
+				if (answer instanceof Error) throw answer;
+				return answer;
+			},
+		};
+		const rule = { name: 'acme/#', use: 'jsonata', decoder, defaults: {} } as const;
+		const taken = Array.from({ length: 5 }, () => outcome(intake.deliver(frame('{}', { decodeBy: { rule, name: undefined } }))));
+		expect(ledger.imbalance()).toBe(0);
+		expect(await Promise.all(taken)).toEqual([2, 0, 'not_decoded', 'not_decoded', 'unavailable']);
+		expect(await stored()).toHaveLength(2);
+		const expected = { ignored: { no_metric: 1 }, rejected: { not_decoded: 2 }, deferred: 1, pending: 0, imbalance: 0 };
+		expect(ledger.part('decoder', 'acme/#').summary()).toMatchObject({ ...expected, received: 5, accepted: 1 });
+		expect(ledger.of('http').summary()).toMatchObject({ ...expected, received: 6, accepted: 2 });
 	});
 
 	/** What can happen, one after the other or at the same time. */

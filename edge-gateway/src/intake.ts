@@ -182,10 +182,15 @@ export class Intake {
 	#takeDecoded(frame: Frame, { rule, name }: DecodeBy, receivedAt: number, settled: Settled): void {
 		const { raw, source, sender } = frame;
 		const account = this.#ledger.of(frame.transport, frame.port);
-		account.received += 1;
-		account.pending += 1;
+		const ofRule = this.#ledger.part('decoder', rule.name);
+		for (const each of [account, ofRule]) {
+			each.received += 1;
+			each.pending += 1;
+		}
 		const then = (error: Error | undefined, decoding?: Decoding) => {
 			account.pending -= 1;
+			ofRule.pending -= 1;
+			countDecoded(ofRule, error ?? decoding!);
 			this.#storeDecoded(frame, error ?? decoding!, receivedAt, account, settled);
 		};
 		try {
@@ -388,6 +393,17 @@ function settlement(
 		account.restarts += restarts;
 		settled(undefined, taken + duplicates);
 	};
+}
+
+/** What a decoder made of a message, in the account of its rule: what becomes of the readings is not counted there. */
+function countDecoded(ofRule: Account, decoding: Decoding | Error): void {
+	if (typeof decoding === 'string') count(ofRule.ignored, decoding);
+	else if (!(decoding instanceof Error)) ofRule.accepted += 1;
+	else {
+		const { status, code } = asRefusal(decoding, true)!;
+		if (status < 500) count(ofRule.rejected, code);
+		else ofRule.deferred += 1;
+	}
 }
 
 function asDeferral(error: Error): Error {

@@ -7,6 +7,8 @@ import type { Publish } from './sparkplug.ts';
 
 /** A rule of the configuration at work. */
 export interface OpenRule {
+	/** Its topic filter or content type, for the ledger. */
+	name: string;
 	use: FormatName;
 	decoder: Decoder;
 	defaults: { buildingId?: string; roomId?: string; sensorId?: string };
@@ -97,8 +99,8 @@ export class Decoders {
 		this.#open = open;
 	}
 
-	#opened({ use, mapping = '', defaults = NO_DEFAULTS }: DecoderRule): OpenRule {
-		return { use, decoder: FORMATS[use].open({ mapping, publish: this.#publish }), defaults };
+	#opened({ topic, contentType, use, mapping = '', defaults = NO_DEFAULTS }: DecoderRule): OpenRule {
+		return { name: topic ?? contentType ?? use, use, decoder: FORMATS[use].open({ mapping, publish: this.#publish }), defaults };
 	}
 }
 

@@ -9,8 +9,8 @@ export interface Resolved {
 	unit: string | undefined;
 	/** Undefined for a record that holds something else than a number. */
 	value: number | undefined;
-	/** Epoch ms. */
-	time: number;
+	/** Epoch ms; undefined where no time is told, or 0: that is now. */
+	time: number | undefined;
 }
 
 /** What base fields hold for the records that follow. */
@@ -77,7 +77,8 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 }
 
 /** Seconds of a record as epoch ms. */
-function timeOf(seconds: number, now: number): number {
+function timeOf(seconds: number, now: number): number | undefined {
+	if (seconds === 0) return undefined;
 	return Math.round(seconds < ABSOLUTE ? now + seconds * 1000 : seconds * 1000);
 }
 

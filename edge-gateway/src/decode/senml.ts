@@ -62,7 +62,7 @@ function readingOf(record: Resolved, index: number): Decoded[] {
 	const named = METRIC_OF_NAME.get((last ?? '').toLowerCase());
 	const metric = named ?? (unit !== undefined && Object.hasOwn(METRIC_OF_UNIT, unit) ? METRIC_OF_UNIT[unit] : undefined);
 	if (metric === undefined) return [];
-	const candidate: Candidate = { metric, value, observedAt: time };
+	const candidate: Candidate = { metric, value, ...(time !== undefined && { observedAt: time }) };
 	const sensor = named === undefined ? name : before;
 	if (sensor) candidate.sensorId = sensorIdOf(sensor);
 	if (unit !== undefined) candidate.unit = Object.hasOwn(CATALOG_UNITS, unit) ? CATALOG_UNITS[unit] : unit;

@@ -1,0 +1,63 @@
+import { IncomingReading, incomingReading } from '@crowdvision/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { candidatesIn, expectDecoded, message } from '../testing/messages.ts';
+import { VENDOR_MESSAGES, type VendorMessage } from '../testing/vendor-messages.ts';
+import type { Decoder, Decoding } from './decoder.ts';
+import { FORMATS, type FormatName } from './registry.ts';
+
+const open = (format: FormatName): Decoder => FORMATS[format].open({ mapping: '', publish: async () => undefined });
+const formats = Object.entries(VENDOR_MESSAGES) as [Exclude<FormatName, 'jsonata'>, VendorMessage][];
+
+describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {
+	const decoder = open(format);
+	const decode = (raw: Buffer) => decoder.decode(message(topic, raw, name)) as Decoding;
+
+	it('makes of a good message what the contract of readings takes', () => {
+		const candidates = candidatesIn(decode(payload));
+		expect(candidates).toHaveLength(readings);
+		for (const candidate of candidates) {
+			const known = Object.fromEntries(Object.entries(candidate).filter(([key]) => key in IncomingReading.properties));
+			expect(incomingReading.problem(known)).toBeUndefined();
+		}
+	});
+
+	it('reads or refuses it cut anywhere, and with any bit changed', () => {
+		for (let cut = 0; cut < payload.length; cut++) expectDecoded(() => decode(payload.subarray(0, cut)));
+		for (let at = 0; at < payload.length * 8; at++) {
+			const flipped = Buffer.from(payload);
+			flipped[at >> 3]! ^= 1 << (at & 7);
+			expectDecoded(() => decode(flipped));
+		}
+	});
+
+	it('reads or refuses any bytes, and any JSON with its own words in it', () => {
+		const words = [...payload.toString('latin1').matchAll(/"([\w:.]+)":/g)].map(([, word]) => word!);
+		const key = fc.constantFrom(...words, '__proto__', 'constructor', 'toString');
+		const { value } = fc.letrec((tie) => ({
+			value: fc.oneof(
+				{ maxDepth: 5, withCrossShrink: true },
+				fc.jsonValue({ maxDepth: 1 }),
+				fc.dictionary(key, tie('value'), { maxKeys: 6 }),
+				fc.array(tie('value'), { maxLength: 4 }),
+			),
+		}));
+		fc.assert(
+			fc.property(
+				fc.oneof(
+					fc.uint8Array({ maxLength: 80 }).map(Buffer.from),
+					value.map((one) => Buffer.from(JSON.stringify(one))),
+				),
+				(raw) => {
+					expectDecoded(() => decode(Buffer.from(raw)));
+				},
+			),
+			{ numRuns: 300 },
+		);
+	});
+
+	it('reads or refuses a megabyte of brackets, and of braces', () => {
+		for (const bytes of ['[', '{"a":', '\x81', '\xa1\x61a', '\x12\x00'])
+			expectDecoded(() => decode(Buffer.from(bytes.repeat(Math.floor((1024 * 1024) / bytes.length)), 'latin1')));
+	});
+});
