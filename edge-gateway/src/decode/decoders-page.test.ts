@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseGatewayFile } from '../config.ts';
+import { NO_READING } from './decoder.ts';
+import { LORAWAN } from './lorawan.ts';
+import { CONTENT_TYPES, FORMATS } from './registry.ts';
+import { SHELLY } from './shelly.ts';
+import { TASMOTA } from './tasmota.ts';
+import { NORMALIZED_AIR } from './the-things-stack.ts';
+import { ZIGBEE2MQTT } from './zigbee2mqtt.ts';
+
+const page = readFileSync(new URL('../../../docs/decoders.md', import.meta.url), 'utf8');
+/** What the page says of one format, from its point in the list on. */
+const said = (format: string) => page.slice(page.indexOf(`- \`${format}\`:`)).split(/\n- |\n## /, 2)[0]!;
+
+describe('docs/decoders.md', () => {
+	it('lists the formats that there are, and no others', () => {
+		const rows = Object.entries(FORMATS).map(([use, format]) => `| \`${use}\` | ${format.is} | ${'topic' in format ? `\`${format.topic}\` |` : '|'}`);
+		expect(page.split('\n').filter((line) => line.startsWith('| `') && !line.startsWith('| `use`'))).toEqual(rows);
+	});
+
+	it('has rules that the gateway takes', () => {
+		const [, rules] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+		expect(parseGatewayFile('decoders.md', rules!).decoders).toHaveLength(3);
+	});
+
+	it.each<[string, string[]]>([
+		['zigbee2mqtt', Object.keys(ZIGBEE2MQTT)],
+		['tasmota', Object.keys(TASMOTA)],
+		['shelly', Object.entries(SHELLY).flatMap(([type, table]) => [type, ...Object.keys(table)])],
+		['the-things-stack', Object.keys(NORMALIZED_AIR)],
+	])('names every key of %s that is read', (format, keys) => {
+		for (const key of keys) expect(said(format)).toContain(`\`${key}\``);
+	});
+
+	it('names the keys of LoRaWAN payloads, the reasons for no reading, and the content types', () => {
+		for (const word of [...Object.keys(LORAWAN), ...Object.keys(NO_READING), ...Object.keys(CONTENT_TYPES)]) expect(page).toContain(`\`${word}\``);
+	});
+});
