@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { CrowdVisionError } from '@crowdvision/contracts';
+import { pause } from '@crowdvision/service-kit';
 import { DecodeError } from './candidate.ts';
 import { decodeCanonical } from './canonical.ts';
 import type { Decoder, Decoding, Message } from './decoder.ts';
@@ -37,13 +38,24 @@ export class JsonataDecoder implements Decoder {
 	/** @throws DecodeError, CrowdVisionError `not_json`, `unavailable` */
 	decode(message: Message): Promise<Decoding> {
 		const decoded = this.#last.then(() => this.#map(message));
-		this.#last = decoded.catch(() => undefined);
+		this.#last = decoded.then(
+			() => this.#afterwards(),
+			() => this.#afterwards(),
+		);
 		return decoded;
 	}
 
+	/** Lets the thread go when the message under way is mapped. What was on its way here by the rule of before is mapped all the same. */
 	async close(): Promise<void> {
 		this.#closed = true;
+		const patience = new AbortController();
+		await Promise.race([this.#last, pause(this.#patienceMs, patience.signal)]).catch(() => undefined);
+		patience.abort();
 		await this.#end();
+	}
+
+	async #afterwards(): Promise<void> {
+		if (this.#closed) await this.#end();
 	}
 
 	async #map({ raw, source, name, receivedAt }: Message): Promise<Decoding> {
@@ -60,7 +72,6 @@ export class JsonataDecoder implements Decoder {
 	}
 
 	async #ask(task: MappingTask): Promise<MappingAnswer> {
-		if (this.#closed) throw new CrowdVisionError('unavailable', 'The mapping is not in use any more', {}, 1);
 		this.#thread ??= startThread({ mapping: this.#mapping, options: OPTIONS });
 		let thread: Worker;
 		try {
