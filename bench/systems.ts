@@ -87,7 +87,7 @@ async function naive(): Promise<SystemUnderTest> {
 }
 
 /** Every device may send as fast as it can: what is measured is the pipeline, not its brake. */
-const GATEWAY_YAML = 'gatewayId: bench\nlimits: {messagesPerSecond: 1000000}\n';
+const GATEWAY_YAML = 'gatewayId: bench\nlimits: {messagesPerSecond: 1000000, messagesPerSecondPerAddress: 10000000}\n';
 
 async function gateway(relay: boolean): Promise<SystemUnderTest> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-bench-'));

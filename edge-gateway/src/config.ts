@@ -11,11 +11,12 @@ import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/deco
 import { DevicesConfig } from './devices/devices-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
+import { MqttConfig, mqttLimitsOf } from './sources/mqtt-config.ts';
+import type { MqttLimits } from './sources/mqtt-limits.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
 import { offsetInSource } from './yaml-text.ts';
 
 const closed = { additionalProperties: false };
-const Port = Type.Integer({ minimum: 0, maximum: 65_535 });
 
 /** gateway.yaml. Every key is optional; the environment wins over the file. */
 export const GatewayFile = Type.Object(
@@ -25,7 +26,7 @@ export const GatewayFile = Type.Object(
 			Type.Object(
 				{
 					serial: Type.Optional(Type.Array(SerialConfig, { maxItems: 64 })),
-					mqtt: Type.Optional(Type.Object({ port: Type.Optional(Port) }, closed)),
+					mqtt: Type.Optional(MqttConfig),
 				},
 				closed,
 			),
@@ -51,7 +52,19 @@ export const GatewayFile = Type.Object(
 		dedup: Type.Optional(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
 		),
-		limits: Type.Optional(Type.Object({ messagesPerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed)),
+		limits: Type.Optional(
+			Type.Object(
+				{
+					messagesPerSecond: Type.Optional(
+						Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'messages a second that one device may send; default 20000' }),
+					),
+					messagesPerSecondPerAddress: Type.Optional(
+						Type.Integer({ minimum: 1, maximum: 10_000_000, description: 'messages a second that one network address may send; default 100000' }),
+					),
+				},
+				closed,
+			),
+		),
 		devices: Type.Optional(DevicesConfig),
 		downlink: Type.Optional(DownlinkConfig),
 		redis: Type.Optional(
@@ -101,6 +114,9 @@ export interface GatewayConfig {
 	messagesPerSecond: number;
 	devices: DevicesConfig;
 	downlink: Required<DownlinkConfig>;
+	messagesPerSecondPerAddress: number;
+	/** Where they are not the house's own. */
+	mqttLimits?: Partial<MqttLimits>;
 	bridges?: BridgeConfig[];
 }
 
@@ -161,6 +177,8 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
 		devices: file.devices ?? {},
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },
+		messagesPerSecondPerAddress: file.limits?.messagesPerSecondPerAddress ?? 100_000,
+		mqttLimits: mqttLimitsOf(file.sources?.mqtt),
 		bridges: file.bridges ?? [],
 	};
 }

@@ -32,9 +32,11 @@ import { Registry } from './registry.ts';
 import { Rejected } from './rejected.ts';
 import { Relay } from './relay.ts';
 import { gatewayRoutes } from './routes.ts';
+import { clientAddress } from './sources/client-address.ts';
 import { HttpSource } from './sources/http.ts';
 import { MqttSource } from './sources/mqtt.ts';
-import { RateLimit } from './sources/rate-limit.ts';
+import { MQTT_LIMITS } from './sources/mqtt-limits.ts';
+import { RateLimits } from './sources/rate-limits.ts';
 import { registerSerialMetrics } from './sources/serial/serial-metrics.ts';
 import { SerialSource } from './sources/serial/serial-source.ts';
 import { SocketIoSource } from './sources/socketio.ts';
@@ -130,27 +132,34 @@ export async function createGateway(parts: {
 	const credentials = new Credentials(tokens, registry);
 	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, admission, quarantine, gatewayId: config.gatewayId });
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
-	const rateLimit = new RateLimit(config.messagesPerSecond);
+	const rateLimits = new RateLimits(config);
+	rateLimits.register(metrics);
+	const addressOf = clientAddress(config.trustProxy);
 	const lines = new Lines();
 	const book = new CommandBook(join(dir, 'commands'));
 	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, logger });
 	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
 
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
-	const http = new HttpSource({ credentials, devices, decoders, rateLimit, refuse });
-	const socketIo = new SocketIoSource({ credentials, devices, rateLimit, logger });
+	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
+	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, logger });
+	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
 	const mqtt = new MqttSource({
 		credentials,
 		devices,
 		registry,
 		decoders,
+		rateLimits,
 		refuse,
 		lines,
 		answered,
 		logger,
 		host: config.host,
 		port: config.mqttPort,
+		limits: mqttLimits,
+		addressOf,
 	});
+	mqtt.register(metrics);
 	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, logger });
 	const sources = [serial, mqtt, http, socketIo];
 
@@ -180,7 +189,11 @@ export async function createGateway(parts: {
 	const live = new LiveParts(
 		config,
 		[
-			{ of: ({ messagesPerSecond }) => messagesPerSecond, update: ({ messagesPerSecond }) => rateLimit.update(messagesPerSecond) },
+			{
+				of: ({ messagesPerSecond, messagesPerSecondPerAddress }) => ({ messagesPerSecond, messagesPerSecondPerAddress }),
+				update: (changed) => rateLimits.update(changed),
+			},
+			{ of: (next) => next.mqttLimits, update: (next) => void Object.assign(mqttLimits, MQTT_LIMITS, next.mqttLimits) },
 			{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges ?? []) },
 			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
 			{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },

@@ -5,7 +5,7 @@ import type { Decoders } from '../decode/decoders.ts';
 import { textOf } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
 import type { Frame, Intake } from '../intake.ts';
-import type { RateLimit } from './rate-limit.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
 
 const MAX_BODY = 1024 * 1024;
@@ -18,8 +18,8 @@ export class HttpSource implements Source {
 	readonly router: Router;
 	#deliver: Deliver | undefined;
 
-	constructor(parts: { credentials: Credentials; devices: Devices; decoders: Decoders; rateLimit: RateLimit; refuse: Intake['refuse'] }) {
-		const { credentials, devices, decoders, rateLimit, refuse } = parts;
+	constructor(parts: { credentials: Credentials; devices: Devices; decoders: Decoders; rateLimits: RateLimits; refuse: Intake['refuse'] }) {
+		const { credentials, devices, decoders, rateLimits, refuse } = parts;
 		this.router = Router();
 		const ingest: RequestHandler = async (request, response) => {
 			const sender = await credentials.sender(bearerToken(request));
@@ -37,7 +37,7 @@ export class HttpSource implements Source {
 					throw error;
 				}
 			}
-			rateLimit.take(sender.id);
+			rateLimits.take('http', sender.id, request.ip);
 			const accepted = await this.#deliver(frame);
 			devices.heard(sender.id, sender.domainName, 'http', accepted);
 			response.status(202).json({ accepted });

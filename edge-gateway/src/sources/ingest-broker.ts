@@ -3,6 +3,9 @@ import { Aedes, type AedesOptions, type AedesPublishPacket, type Client, type Su
 
 type Done = (error?: Error) => void;
 
+/** Where a message goes that nobody is to get: what was refused, or has been to everybody already. */
+export const NOWHERE = '$nowhere';
+
 /**
  * aedes, without its search for subscribers where there can be none: what devices publish below `telemetry/` goes into the log, and hardly
  * anybody subscribes to it here. Routing a message to nobody is half of what it costs.
@@ -22,6 +25,7 @@ export class IngestBroker extends Aedes {
 
 	/** Whether a message must be routed: somebody may want it, or it is no reading. */
 	isRouted(packet: { topic: string; retain: boolean }): boolean {
+		if (packet.topic === NOWHERE) return false;
 		return this.#interested.size > 0 || packet.retain || !packet.topic.startsWith(TELEMETRY);
 	}
 

@@ -1,36 +1,31 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { createServer, type Socket, type Server as TcpServer } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { type CommandAnswer, CrowdVisionError, commandAnswer } from '@crowdvision/contracts';
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import type { CommandAnswer } from '@crowdvision/contracts';
+import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
-import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { Credentials } from '../credentials.ts';
 import type { Decoders } from '../decode/decoders.ts';
-import { parseJson } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
 import type { Lines } from '../downlink/lines.ts';
 import { MqttLines } from '../downlink/mqtt-lines.ts';
-import type { Frame, Intake, Settled } from '../intake.ts';
-import { notAllowed, type Sender } from '../normalize/identify.ts';
+import type { Intake } from '../intake.ts';
+import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import { IngestBroker } from './ingest-broker.ts';
 import { LocalBroker, type LocalMessage } from './local-broker.ts';
+import type { MqttConnection } from './mqtt-connection.ts';
+import type { MqttLimits } from './mqtt-limits.ts';
+import { MqttListener } from './mqtt-listener.ts';
+import { registerMqttMetrics } from './mqtt-metrics.ts';
+import type { MqttPeer } from './mqtt-peer.ts';
+import { type Done, MqttPublications } from './mqtt-publications.ts';
 import { guardSessions, isUnreleased, lowered } from './mqtt-sessions.ts';
-import { isForOthers, isOwn, maySubscribe, maySubscribeSparkplug, type Publication, publicationOf } from './mqtt-topics.ts';
-import { PacketGuard } from './packet-guard.ts';
-import { PubackWriter } from './puback-writer.ts';
+import { maySubscribe, maySubscribeSparkplug } from './mqtt-topics.ts';
+import { Pace } from './pace.ts';
+import { Pubacks } from './puback-writer.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { SignInThrottle } from './sign-in-throttle.ts';
 import type { Deliver, Source, Take } from './source.ts';
 
-const MAX_MESSAGE = 1024 * 1024;
-/** Client id, token and last will. */
-const LARGEST_CONNECT = 16 * 1024;
-const MOST_CONNECTIONS = 5000;
-const CONNECT_TIMEOUT_MS = 10_000;
-const MOST_TOPICS_REMEMBERED = 4096;
-/** Where what was refused goes instead of to subscribers: MQTT 3.1.1 can only acknowledge it (MQTT-3.3.5-2), and nobody may subscribe here. */
-const REFUSED_TOPIC = '$refused';
-const NO_CONTEXT = {};
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
 
@@ -39,6 +34,7 @@ interface MqttParts {
 	devices: Devices;
 	registry: Registry;
 	decoders: Decoders;
+	rateLimits: RateLimits;
 	refuse: Intake['refuse'];
 	/** Where devices hear commands, and whom their answers are told. */
 	lines: Lines;
@@ -46,14 +42,18 @@ interface MqttParts {
 	logger: Logger;
 	host: string;
 	port: number;
+	limits: MqttLimits;
+	/** Whose address counts for a WebSocket that may have come through a proxy. */
+	addressOf: (request: IncomingMessage) => string;
 }
 
 /**
  * The embedded MQTT broker, over TCP and over WebSocket at `/mqtt`.
  *
- * A message is acknowledged only after `authorizePublish` called back, by aedes or by us (see #acknowledge), so that is where the
- * reading is made durable. aedes reads on from a client
- * only when all packets of its last chunk have called back: a slow disk slows the senders, and nothing piles up here.
+ *   MqttListener ─▶ MqttConnection ─▶ aedes ─▶ MqttPublications ─▶ intake
+ *   ways in, counts   what is not MQTT   sessions, subscriptions    what a message becomes, and its PUBACK
+ *
+ * A message is acknowledged only after `authorizePublish` called back, so that is where the reading is made durable.
  */
 export class MqttSource implements Source {
 	readonly name = 'mqtt';
@@ -61,111 +61,85 @@ export class MqttSource implements Source {
 	readonly local = new LocalBroker((message) => this.#toClients(message));
 	readonly #parts: MqttParts;
 	readonly #broker: IngestBroker;
-	readonly #server: TcpServer;
-	readonly #webSockets = new WebSocketServer({
-		noServer: true,
-		maxPayload: MAX_MESSAGE,
-		handleProtocols: (offered) => (offered.has('mqtt') ? 'mqtt' : false),
-	});
-	readonly #pubacks = new PubackWriter();
-	readonly #connections = new Set<Duplex>();
-	readonly #senders = new WeakMap<Client, Sender>();
-	readonly #topics = new Map<string, Publication>();
-	/** Of the decoders that `#topics` was made by. */
-	#generation = 0;
+	readonly #listener: MqttListener;
+	readonly #publications: MqttPublications;
+	readonly #signIns = new SignInThrottle();
+	readonly #peers = new WeakMap<Client, MqttPeer>();
 	readonly #stopping = new AbortController();
-	#taking: Take | undefined;
+	/** Messages of QoS 0 that a client which is behind with reading did not get. */
+	#withheld = 0;
 
 	constructor(parts: MqttParts) {
+		const { devices, registry, refuse, rateLimits, limits } = parts;
 		this.#parts = parts;
 		this.#broker = new IngestBroker({
-			connectTimeout: CONNECT_TIMEOUT_MS,
+			connectTimeout: limits.connectTimeoutMs,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
 			authorizeSubscribe: (client, subscription, done) =>
 				done(null, this.#maySubscribe(client, subscription.topic) ? lowered(client, subscription) : null),
-			authorizeForward: (client, packet) => (this.#maySubscribe(client, packet.topic) ? packet : null),
+			authorizeForward: (client, packet) => (this.#mayGet(client, packet) ? packet : null),
 		});
-		new MqttLines(this.#broker, parts.lines, (client) => this.#senders.get(client));
+		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
 		this.#broker.on('clientReady', (client) => {
-			const sender = this.#senders.get(client);
-			if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
+			const sender = this.#peers.get(client)?.sender;
+			if (sender) devices.connected(sender.id, sender.domainName, 'mqtt');
 		});
-		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
-		// Without Nagle's delay, or PUBACKs wait for company that the sender in turn waits for.
-		this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-		this.#server.maxConnections = MOST_CONNECTIONS;
+		this.#broker.on('clientDisconnect', (client) => {
+			const sender = this.#peers.get(client)?.sender;
+			if (sender) devices.disconnected(sender.id, 'mqtt');
+		});
+		this.#listener = new MqttListener({ ...parts, onConnection: (connection) => this.#serve(connection) });
+		this.#publications = new MqttPublications({
+			broker: this.#broker,
+			local: this.local,
+			devices,
+			registry,
+			decoders: parts.decoders,
+			refuse,
+			answered: (sensorId, answer) => parts.answered(sensorId, answer),
+			onPaced: () => rateLimits.count('mqtt'),
+			stopping: this.#stopping.signal,
+		});
 	}
 
 	/** The port in use, once started. */
 	get port(): number {
-		return (this.#server.address() as { port: number }).port;
+		return this.#listener.port;
 	}
 
 	/** Takes the path `/mqtt` of a server that others share. */
 	attach(server: HttpServer): void {
-		server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-			if (request.url?.split('?', 1)[0] !== '/mqtt') return;
-			if (this.#stopping.signal.aborted || this.#connections.size >= MOST_CONNECTIONS) return void socket.destroy();
-			socket.setNoDelay(true);
-			this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-				this.#accept(createWebSocketStream(webSocket));
-			});
-		});
+		this.#listener.attach(server);
 	}
 
 	async start(_deliver: Deliver, take: Take): Promise<void> {
-		this.#taking = take;
+		this.#publications.takeWith(take);
 		await this.#broker.listen();
 		guardSessions(this.#broker, (client, filter) => this.#maySubscribe(client, filter));
-		await new Promise<void>((resolve, reject) => {
-			const { host, port } = this.#parts;
-			this.#server.once('error', (error: NodeJS.ErrnoException) => {
-				reject(
-					new Error(
-						error.code === 'EADDRINUSE'
-							? `MQTT port ${port} on ${host} is taken; set MQTT_PORT to another`
-							: `cannot listen for MQTT: ${error.message}`,
-					),
-				);
-			});
-			this.#server.listen(port, host, resolve);
-		});
+		await this.#listener.listen();
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#taking = undefined;
-		const closed = this.#server.listening ? new Promise<void>((resolve) => this.#server.close(() => resolve())) : Promise.resolve();
+		this.#publications.takeWith(undefined);
+		const refused = this.#listener.refuse();
 		await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
-		for (const connection of this.#connections) connection.destroy();
-		await closed;
+		this.#listener.end();
+		await refused;
 	}
 
 	trouble(): string | undefined {
-		return this.#server.listening ? undefined : 'MQTT: not listening';
+		return this.#listener.listening ? undefined : 'MQTT: not listening';
 	}
 
-	#accept(connection: Duplex): void {
-		this.#connections.add(connection);
-		connection.on('close', () => this.#connections.delete(connection));
-		connection.on('error', () => undefined);
-		this.#guard(connection);
-		this.#broker.handle(connection);
+	register(metrics: Metrics): void {
+		registerMqttMetrics(metrics, this.#listener, () => this.#withheld);
 	}
 
-	/** Cuts a connection off that sends more than a packet may hold. Where aedes reads, and not as a stream of its own: that would cost a tenth of the rate. */
-	#guard(connection: Duplex): void {
-		const guard = new PacketGuard(LARGEST_CONNECT, MAX_MESSAGE);
-		const read = connection.read.bind(connection);
-		connection.read = (size) => {
-			const chunk: Buffer | null = read(size);
-			const wrong = chunk && guard.look(chunk);
-			if (!wrong) return chunk;
-			this.#parts.logger.info({ wrong }, 'mqtt: a connection was cut off');
-			connection.destroy();
-			return null;
-		};
+	#serve(connection: MqttConnection): void {
+		const client = this.#broker.handle(connection.stream);
+		this.#peers.set(client, { connection, pubacks: new Pubacks(connection), sender: undefined, pace: undefined });
 	}
 
 	#authenticate(
@@ -174,24 +148,28 @@ export class MqttSource implements Source {
 		password: Buffer | undefined,
 		done: (error: AuthenticateError | null, success: boolean | null) => void,
 	): void {
-		this.#parts.credentials.namedSender(username, password?.toString('utf8')).then(
+		const peer = this.#peers.get(client)!;
+		const { credentials, rateLimits } = this.#parts;
+		const { address } = peer.connection;
+		credentials.namedSender(username, password?.toString('utf8')).then(
 			(sender) => {
-				this.#senders.set(client, sender);
+				peer.sender = sender;
+				peer.pace = new Pace([rateLimits.devices.of(sender.id), rateLimits.addresses.of(address)]);
 				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what waits for it.
 				(client as { id: string }).id = `${sender.id}/${client.id}`;
 				done(null, true);
 			},
-			(error: Error) => done(Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError, null),
+			(error: Error) => {
+				const refusal = Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError;
+				const wait = this.#signIns.failed(address);
+				if (wait === 0) done(refusal, null);
+				else setTimeout(() => done(refusal, null), wait).unref();
+			},
 		);
 	}
 
-	#onGone(client: Client): void {
-		const sender = this.#senders.get(client);
-		if (sender) this.#parts.devices.disconnected(sender.id, 'mqtt');
-	}
-
 	#maySubscribe(client: Client, filter: string): boolean {
-		const sender = this.#senders.get(client);
+		const sender = this.#peers.get(client)?.sender;
 		if (!sender || this.#isRevoked(sender)) return false;
 		if (maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId)) return true;
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
@@ -202,150 +180,34 @@ export class MqttSource implements Source {
 		return this.#parts.registry.isRevoked(sender.id, sender.issuedAt);
 	}
 
-	#authorizePublish(client: Client | null, packet: PublishPacket, done: (error?: Error | null) => void): void {
-		const sender = client ? this.#senders.get(client) : undefined;
-		if (!client || !sender) done(new Error('not signed in'));
-		else if (packet.qos < 2) this.#publish(client, sender, packet, done);
-		else isUnreleased(this.#broker, client, packet).then((unreleased) => (unreleased ? done() : this.#publish(client, sender, packet, done)));
+	/** One that is behind with reading gets no more of QoS 0; what it gets of QoS 1 and 2 ends its connection at a bound. */
+	#mayGet(client: Client, packet: AedesPublishPacket): boolean {
+		if (!this.#maySubscribe(client, packet.topic)) return false;
+		if (!this.#peers.get(client)!.connection.isBehind || (packet.qos > 0 && !hasOnlyQos0(client))) return true;
+		this.#withheld++;
+		return false;
 	}
 
-	/** Calls `done` when the packet may be acknowledged, with an error where the connection must be closed instead. */
-	#publish(client: Client, sender: Sender, packet: PublishPacket, done: (error?: Error | null) => void): void {
-		const publication = this.#publicationOf(packet.topic);
-		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: NO_CONTEXT, raw, decodeBy: undefined };
-		if (publication.kind === 'status') return void this.#status(frame, packet, publication.sensorId).then(() => done(), done);
-		const { retain } = packet;
-		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
-		packet.retain = false;
-		if (publication.kind === 'result') return void this.#result(frame, packet, publication.sensorId).then(() => done(), done);
-		if (publication.kind === 'unknown') {
-			if (isForOthers(packet.topic) && this.local.isTapped(packet.topic)) {
-				packet.retain = retain;
-				return void Promise.resolve(this.#offer(frame, packet, retain)).then(() => done(), done);
-			}
-			const message = 'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or command/{sensorId}/result';
-			return void this.#refuse(frame, packet, 'bad_request', message).then(() => done(), done);
+	#authorizePublish(client: Client | null, packet: PublishPacket, done: Done): void {
+		const peer = client ? this.#peers.get(client) : undefined;
+		const sender = peer?.sender;
+		if (!client || !peer || !sender) done(new Error('not signed in'));
+		else if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
+		else {
+			isUnreleased(this.#broker, client, packet).then((unreleased) =>
+				unreleased ? done() : this.#publications.publish(client, peer, sender, packet, done),
+			);
 		}
-		frame.context = publication.context;
-		frame.decodeBy = publication.decodeBy;
-		this.#take(frame, (error, accepted) => {
-			if (error) return void this.#again(client, packet, frame, error).then(() => done(), done);
-			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
-			const offered = this.#offer(frame, packet, retain);
-			// What a vendor's device publishes is for the gateway, and for who listens in: never for another device.
-			if (publication.decodeBy !== undefined && isForOthers(packet.topic)) packet.topic = REFUSED_TOPIC;
-			if (offered) return void offered.then(() => done(), done);
-			this.#acknowledge(client, packet);
-			done();
-		});
-	}
-
-	/** Lets who listens in have it. Undefined when nobody does, or nothing has to be waited for. */
-	#offer({ source, raw }: Frame, { qos }: PublishPacket, retain: boolean): Promise<unknown> | undefined {
-		return this.local.offer({ topic: source, payload: raw, qos, retain });
 	}
 
 	#toClients({ topic, payload, qos, retain }: LocalMessage): Promise<void> {
 		const packet = { cmd: 'publish', topic, payload, qos, retain, dup: false } as AedesPublishPacket;
 		return new Promise((resolve, reject) => this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())));
 	}
-
-	/**
-	 * Acknowledges here what nobody else is to get, as aedes would take longer for it than everything before; for aedes it is then a message of
-	 * QoS 0. Where the client does not read its acknowledgements, aedes does it, and waits.
-	 */
-	#acknowledge(client: Client, packet: PublishPacket): void {
-		const { messageId } = packet;
-		const connection = client.conn as Duplex;
-		if (packet.qos !== 1 || messageId === undefined) return;
-		if (connection.writableNeedDrain || this.#broker.isRouted(packet)) {
-			// In the order they came in (MQTT-4.6.0-2).
-			this.#pubacks.flush(connection);
-			return;
-		}
-		this.#pubacks.add(connection, messageId);
-		packet.qos = 0;
-	}
-
-	#take(frame: Frame, settled: Settled): void {
-		if (this.#taking) this.#taking(frame, settled);
-		else settled(new Error('the gateway is stopping'), 0);
-	}
-
-	/** What was refused is acknowledged. What cannot be taken now is tried again: a full log makes the client wait, not fail. */
-	async #again(client: Client, packet: PublishPacket, frame: Frame, first: Error): Promise<void> {
-		let error: Error | undefined = first;
-		for (let attempt = 0; error; attempt++) {
-			if (!(error instanceof CrowdVisionError)) throw error;
-			if (error.status < 500) {
-				packet.topic = REFUSED_TOPIC;
-				return;
-			}
-			await pause(backOff(attempt, 50, 2000), this.#stopping.signal);
-			if (client.closed) throw error;
-			error = await new Promise((resolve) => this.#take(frame, resolve));
-		}
-	}
-
-	/** A device's answer to a command: acknowledged when it is kept. */
-	async #result(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
-		if (!this.#maySpeakFor(frame.sender, sensorId)) return this.#refuse(frame, packet, 'forbidden', `${frame.source} is not of ${frame.sender.id}`);
-		const answer = parsed(frame.raw);
-		if (!commandAnswer.check(answer)) {
-			const { path, message } = commandAnswer.problem(answer)!;
-			return this.#refuse(frame, packet, 'bad_request', `${path || 'The answer to a command'} ${message}`);
-		}
-		await this.#offer(frame, packet, false);
-		await this.#parts.answered(sensorId, answer);
-	}
-
-	#maySpeakFor(sender: Sender, sensorId: string): boolean {
-		if (this.#isRevoked(sender)) return false;
-		if (isOwn(sender, sensorId)) return true;
-		const buildingId = this.#parts.registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
-		return !sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, this.#parts.registry);
-	}
-
-	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
-		const { sender } = frame;
-		if (!this.#maySpeakFor(sender, sensorId)) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
-		const state = frame.raw.toString('utf8');
-		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
-		await this.#offer(frame, packet, packet.retain);
-		this.#parts.devices.availability(sensorId, state);
-	}
-
-	/** Keeps the refusal, and keeps the message from subscribers. It is acknowledged all the same. */
-	async #refuse(frame: Frame, packet: PublishPacket, code: 'bad_request' | 'forbidden', message: string): Promise<void> {
-		packet.topic = REFUSED_TOPIC;
-		packet.retain = false;
-		await this.#parts.refuse(frame, new CrowdVisionError(code, message)).catch((error: unknown) => {
-			if (!(error instanceof CrowdVisionError)) throw error;
-		});
-	}
-
-	/** Topics are few and come again and again; their meaning is remembered, within a bound. */
-	#publicationOf(topic: string): Publication {
-		const { decoders } = this.#parts;
-		if (this.#generation !== decoders.generation) {
-			this.#generation = decoders.generation;
-			this.#topics.clear();
-		}
-		let publication = this.#topics.get(topic);
-		if (!publication) {
-			publication = publicationOf(topic, decoders.forTopic(topic));
-			if (this.#topics.size >= MOST_TOPICS_REMEMBERED) this.#topics.clear();
-			this.#topics.set(topic, publication);
-		}
-		return publication;
-	}
 }
 
-function parsed(raw: Buffer): unknown {
-	try {
-		return parseJson(raw);
-	} catch {
-		return undefined;
-	}
+/** Whether everything goes to this client with QoS 0, whatever it was published with. aedes' types leave its subscriptions out. */
+function hasOnlyQos0(client: Client): boolean {
+	const { subscriptions } = client as Client & { subscriptions?: Record<string, { qos: number }> };
+	return Object.values(subscriptions ?? {}).every(({ qos }) => qos === 0);
 }

@@ -1,45 +1,71 @@
-import type { Duplex } from 'node:stream';
+import type { MqttConnection } from './mqtt-connection.ts';
 
 const PUBACK_BYTES = 4;
 /** Fixed header of a PUBACK: packet type 4, remaining length 2 (MQTT 3.1.1 section 3.4.1). */
 const PUBACK_HEADER = 0x4002;
 
+/** The PUBACKs of one connection, in the order in which the messages came (MQTT-4.6.0-2), whatever the order in which they are settled. */
+export class Pubacks {
+	readonly connection: MqttConnection;
+	/** Identifiers in the order received; negative once settled. */
+	#ids: number[] = [];
+	#written = 0;
+	#ready = 0;
+
+	constructor(connection: MqttConnection) {
+		this.connection = connection;
+	}
+
+	received(packetId: number): void {
+		this.#ids.push(packetId);
+	}
+
+	/** True when there is something to write. */
+	settled(packetId: number): boolean {
+		const ids = this.#ids;
+		const at = ids[this.#ready] === packetId ? this.#ready : ids.indexOf(packetId, this.#ready);
+		if (at >= 0) ids[at] = -packetId;
+		while (ids[this.#ready]! < 0) this.#ready++;
+		return this.#ready > this.#written;
+	}
+
+	/** Writes what is settled. */
+	write(): void {
+		const count = this.#ready - this.#written;
+		if (count === 0) return;
+		const bytes = Buffer.allocUnsafe(count * PUBACK_BYTES);
+		for (let i = 0; i < count; i++) {
+			bytes.writeUInt16BE(PUBACK_HEADER, i * PUBACK_BYTES);
+			bytes.writeUInt16BE(-this.#ids[this.#written + i]!, i * PUBACK_BYTES + 2);
+		}
+		if (this.#ready === this.#ids.length) this.#ids.length = 0;
+		else this.#ids.splice(0, this.#ready);
+		this.#written = 0;
+		this.#ready = 0;
+		this.connection.write(bytes);
+	}
+}
+
 /**
- * Writes PUBACKs. A commit acknowledges hundreds of messages of a connection at once; they go out as one piece, in the order in which they were added
- * (MQTT-4.6.0-2), instead of three writes and two timers each.
+ * Writes PUBACKs. A commit acknowledges hundreds of messages of a connection at once; they go out as one piece instead of three writes and two
+ * timers each.
  */
 export class PubackWriter {
-	readonly #waiting = new Map<Duplex, number[]>();
+	readonly #waiting = new Set<Pubacks>();
 	#scheduled = false;
 
-	/** Sends the acknowledgement of `messageId` when this turn of the event loop is done with acknowledging. */
-	add(connection: Duplex, messageId: number): void {
-		if (!this.#scheduled) {
-			this.#scheduled = true;
-			process.nextTick(() => this.#flushAll());
-		}
-		const ids = this.#waiting.get(connection);
-		if (ids) ids.push(messageId);
-		else this.#waiting.set(connection, [messageId]);
+	/** Sends the acknowledgement of `packetId`, and of what waited for it, when this turn of the event loop is done with acknowledging. */
+	settle(pubacks: Pubacks, packetId: number): void {
+		if (!pubacks.settled(packetId)) return;
+		this.#waiting.add(pubacks);
+		if (this.#scheduled) return;
+		this.#scheduled = true;
+		process.nextTick(() => this.#writeAll());
 	}
 
-	/** Sends what waits for one connection now. */
-	flush(connection: Duplex): void {
-		const ids = this.#waiting.get(connection);
-		this.#waiting.delete(connection);
-		if (!ids || connection.destroyed || connection.writableEnded) return;
-		const bytes = Buffer.allocUnsafe(ids.length * PUBACK_BYTES);
-		let at = 0;
-		for (const id of ids) {
-			bytes.writeUInt16BE(PUBACK_HEADER, at);
-			bytes.writeUInt16BE(id, at + 2);
-			at += PUBACK_BYTES;
-		}
-		connection.write(bytes);
-	}
-
-	#flushAll(): void {
+	#writeAll(): void {
 		this.#scheduled = false;
-		for (const connection of this.#waiting.keys()) this.flush(connection);
+		for (const pubacks of this.#waiting) pubacks.write();
+		this.#waiting.clear();
 	}
 }

@@ -1,11 +1,11 @@
-import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGateway } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Credentials } from '../credentials.ts';
 import type { Devices } from '../devices.ts';
 import type { Sender } from '../normalize/identify.ts';
-import type { RateLimit } from './rate-limit.ts';
+import type { RateLimits } from './rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
 
 type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
@@ -18,15 +18,23 @@ export class SocketIoSource implements Source {
 	readonly name = 'socket.io';
 	readonly #credentials: Credentials;
 	readonly #devices: Devices;
-	readonly #rateLimit: RateLimit;
+	readonly #rateLimits: RateLimits;
+	readonly #addressOf: (request: IncomingMessage) => string;
 	readonly #logger: Logger;
 	#io: Sensors | undefined;
 	#deliver: Deliver | undefined;
 
-	constructor(parts: { credentials: Credentials; devices: Devices; rateLimit: RateLimit; logger: Logger }) {
+	constructor(parts: {
+		credentials: Credentials;
+		devices: Devices;
+		rateLimits: RateLimits;
+		addressOf: (request: IncomingMessage) => string;
+		logger: Logger;
+	}) {
 		this.#credentials = parts.credentials;
 		this.#devices = parts.devices;
-		this.#rateLimit = parts.rateLimit;
+		this.#rateLimits = parts.rateLimits;
+		this.#addressOf = parts.addressOf;
 		this.#logger = parts.logger;
 	}
 
@@ -67,6 +75,7 @@ export class SocketIoSource implements Source {
 
 	#serve(socket: Sensor): void {
 		const { sender } = socket.data;
+		const address = this.#addressOf(socket.request);
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
 		for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'online');
 		socket.on('disconnect', () => {
@@ -75,17 +84,17 @@ export class SocketIoSource implements Source {
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;
-			this.#take(sender, readings).then(answer, (error) => {
+			this.#take(sender, address, readings).then(answer, (error) => {
 				this.#logger.error({ err: error }, 'socket.io: a message failed');
 				answer({ ok: false, error: { code: 'internal', message: 'Something went wrong here' } });
 			});
 		});
 	}
 
-	async #take(sender: Sender, readings: unknown): Promise<Outcome<{ accepted: number }>> {
+	async #take(sender: Sender, address: string, readings: unknown): Promise<Outcome<{ accepted: number }>> {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
-			this.#rateLimit.take(sender.id);
+			this.#rateLimits.take('socket.io', sender.id, address);
 			const accepted = await this.#deliver({
 				transport: 'socket.io',
 				source: 'reading',

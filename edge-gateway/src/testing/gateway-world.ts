@@ -117,6 +117,7 @@ async function open(
 		messagesPerSecond: 20_000,
 		devices: {},
 		downlink: DOWNLINK_DEFAULTS,
+		messagesPerSecondPerAddress: 100_000,
 		...settings,
 		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },
 	};

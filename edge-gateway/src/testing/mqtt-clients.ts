@@ -26,6 +26,8 @@ export async function heardOn(client: MqttClient, topic: string): Promise<{ topi
 export interface RawMqtt {
 	/** Everything received so far. */
 	received: Packet[];
+	/** The same as bytes. */
+	bytes(): Buffer;
 	send(packet: Packet): void;
 	sendBytes(bytes: Buffer): void;
 	/** Takes the oldest packet of this kind out of `received`, waiting for it if need be. */
@@ -34,20 +36,29 @@ export interface RawMqtt {
 	closed: Promise<void>;
 	isClosed(): boolean;
 	end(): void;
+	/** Reads no more. */
+	pause(): void;
 }
 
 export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 	const socket = connectTcp(world.gateway.mqttPort(), '127.0.0.1');
 	const received: Packet[] = [];
+	const chunks: Buffer[] = [];
 	const packets = parser();
 	packets.on('packet', (packet: Packet) => received.push(packet));
-	socket.on('data', (bytes) => packets.parse(bytes));
+	// What is no MQTT 3.1.1 is looked at as bytes.
+	packets.on('error', () => undefined);
+	socket.on('data', (bytes) => {
+		chunks.push(bytes);
+		packets.parse(bytes);
+	});
 	socket.on('error', () => undefined);
 	const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
 	onTestFinished(() => void socket.destroy());
 	await once(socket, 'connect');
 	return {
 		received,
+		bytes: () => Buffer.concat(chunks),
 		send: (packet) => void socket.write(generate(packet)),
 		sendBytes: (bytes) => void socket.write(bytes),
 		async next(cmd) {
@@ -58,6 +69,7 @@ export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 		closed,
 		isClosed: () => socket.destroyed,
 		end: () => void socket.destroy(),
+		pause: () => void socket.pause(),
 	};
 }
 

@@ -1,0 +1,106 @@
+import type { Duplex } from 'node:stream';
+import type { MqttLimits } from './mqtt-limits.ts';
+import { RULES, type Rule } from './mqtt-rules.ts';
+import { PacketGuard } from './packet-guard.ts';
+import { SentMessages } from './sent-messages.ts';
+
+interface ConnectionParts {
+	stream: Duplex;
+	/** The client's, as far as it is known. */
+	address: string;
+	limits: MqttLimits;
+	/** Told once, before the connection goes. */
+	onCut: (rule: Rule) => void;
+}
+
+/**
+ * What stands between the bytes of one client and the broker, in both directions:
+ *
+ *   client ─▶ PacketGuard ─▶ broker        what the standard forbids never gets there
+ *   client ◀─ bound ◀─────── broker        what the client does not read waits up to a bound, and holds up nobody else
+ *
+ * It looks on where the broker reads and writes, and is no stream of its own: that would cost a tenth of the rate.
+ */
+export class MqttConnection {
+	readonly stream: Duplex;
+	readonly address: string;
+	readonly #limits: MqttLimits;
+	readonly #onCut: (rule: Rule) => void;
+	readonly #guard: PacketGuard;
+	readonly #sent = new SentMessages();
+	/** Whether the session knows a message of this identifier from an earlier connection. Set when it is known whose it is. */
+	isUnacknowledged: (packetId: number) => boolean = () => false;
+	readonly #write: (chunk: Buffer | string, ...rest: unknown[]) => boolean;
+	#cut = false;
+	/** When the packet that is not complete began, or something of it came last while we did not read. */
+	#waitingSince: number | undefined;
+
+	constructor({ stream, address, limits, onCut }: ConnectionParts) {
+		this.stream = stream;
+		this.address = address;
+		this.#limits = limits;
+		this.#onCut = onCut;
+		this.#write = stream.write.bind(stream) as (chunk: Buffer | string, ...rest: unknown[]) => boolean;
+		this.#guard = new PacketGuard(limits.packet, (type, id) => this.#sent.has(type, id) || this.isUnacknowledged(id));
+	}
+
+	/** Begins to look on. Call it before the broker has the stream. */
+	watch(): void {
+		const { stream } = this;
+		const read = stream.read.bind(stream);
+		stream.read = (size) => {
+			if (this.#cut) return null;
+			const chunk: Buffer | null = read(size);
+			const wrong = chunk && this.#guard.look(chunk);
+			if (!wrong) return chunk;
+			this.cut(wrong);
+			return null;
+		};
+		stream.write = ((chunk: Buffer | string, ...rest: [BufferEncoding?, (() => void)?]) => {
+			if (this.#cut) return true;
+			this.#sent.look(typeof chunk === 'string' ? Buffer.from(chunk, typeof rest[0] === 'string' ? rest[0] : 'utf8') : chunk);
+			this.#bounded(this.#write(chunk, ...rest));
+			// Never false: the broker would hold up whoever publishes until this client has read.
+			return true;
+		}) as Duplex['write'];
+	}
+
+	/** Writes what is ours and no message. */
+	write(bytes: Buffer): void {
+		if (!this.#cut && !this.stream.destroyed && !this.stream.writableEnded) this.#bounded(this.#write(bytes));
+	}
+
+	/** Whether the client is behind with reading: then it gets nothing of QoS 0 for a while. */
+	get isBehind(): boolean {
+		return this.stream.writableLength > this.#limits.dropAbove;
+	}
+
+	/** Looks at how long the present packet takes. `now` is monotonic, in ms. */
+	tick(now: number): void {
+		// What lies in the buffer came in time, and it is us who have not read it yet.
+		if (!this.#guard.inPacket || this.stream.readableLength > 0) this.#waitingSince = undefined;
+		else if (this.#waitingSince === undefined) this.#waitingSince = now;
+		else if (now - this.#waitingSince > this.#limits.packetTimeoutMs) this.cut(RULES.slowPacket);
+	}
+
+	/** Ends the connection, after the answer that the rule has. */
+	cut(rule: Rule): void {
+		if (this.#cut) return;
+		const { stream } = this;
+		this.#onCut(rule);
+		if (rule.answer && !stream.destroyed) {
+			this.#write(rule.answer);
+			this.#cut = true;
+			stream.end(() => stream.destroy());
+			// Whoever does not read its answer is not waited for.
+			setTimeout(() => stream.destroy(), this.#limits.packetTimeoutMs).unref();
+		} else {
+			this.#cut = true;
+			stream.destroy();
+		}
+	}
+
+	#bounded(hasRoom: boolean): void {
+		if (!hasRoom && this.stream.writableLength > this.#limits.mostUnread) this.cut(RULES.unread);
+	}
+}

@@ -1,0 +1,28 @@
+import type { PacketLimits } from './packet-guard.ts';
+
+/** What the MQTT listener allows, sizes in bytes and times in ms. */
+export interface MqttLimits {
+	packet: PacketLimits;
+	/** From connecting to a complete CONNECT. */
+	connectTimeoutMs: number;
+	/** From the first byte of a packet to its last. */
+	packetTimeoutMs: number;
+	/** Of what waits for a client to read it: above the first it gets nothing more of QoS 0, above the second its connection ends. */
+	dropAbove: number;
+	mostUnread: number;
+	connections: number;
+	connectionsPerAddress: number;
+}
+
+const KIB = 1024;
+
+export const MQTT_LIMITS: MqttLimits = {
+	packet: { connect: 16 * KIB, publish: 1024 * KIB, other: 64 * KIB },
+	connectTimeoutMs: 10_000,
+	packetTimeoutMs: 60_000,
+	dropAbove: 256 * KIB,
+	// More than a message of the largest size on top of what is dropped from.
+	mostUnread: 2048 * KIB,
+	connections: 5000,
+	connectionsPerAddress: 1000,
+};
