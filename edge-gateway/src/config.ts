@@ -11,6 +11,7 @@ import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/deco
 import { DevicesConfig } from './devices/devices-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
+import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
 import { MqttConfig, mqttLimitsOf } from './sources/mqtt-config.ts';
 import type { MqttLimits } from './sources/mqtt-limits.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
@@ -52,6 +53,7 @@ export const GatewayFile = Type.Object(
 		dedup: Type.Optional(
 			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
 		),
+		occupancy: Type.Optional(OccupancyConfig),
 		limits: Type.Optional(
 			Type.Object(
 				{
@@ -118,6 +120,7 @@ export interface GatewayConfig {
 	/** Where they are not the house's own. */
 	mqttLimits?: Partial<MqttLimits>;
 	bridges?: BridgeConfig[];
+	occupancy?: OccupancyConfig;
 }
 
 /** Where gateway.yaml is. */
@@ -174,6 +177,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		trialSeconds: milliseconds(file.configuration?.trial ?? '60s') / 1000,
 		clock: { waitForMs: milliseconds(clock.waitFor ?? '10m'), holdoverMs: milliseconds(clock.holdover ?? '24h') },
 		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
+		occupancy: file.occupancy ?? {},
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
 		devices: file.devices ?? {},
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },
@@ -236,6 +240,7 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 		...decoderProblems((value as GatewayFile | undefined)?.decoders),
 		...bridgeProblems((value as { bridges?: unknown }).bridges),
 	];
+	if (problems.length === 0) problems.push(...occupancyProblems((value as GatewayFile).occupancy ?? {}));
 	if (problems.length === 0) return value as GatewayFile;
 	throw new SettingsError(
 		problems

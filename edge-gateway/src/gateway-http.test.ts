@@ -132,7 +132,7 @@ describe('POST /ingest takes', () => {
 		expect((await storedOf('door')).map(({ metric, value, unit, crossings: told }) => [metric, value, unit, told])).toEqual([
 			['peopleCount', 3, 'person', { in: 3, out: 0 }],
 			['peopleCount', 2, 'person', { in: 0, out: 1 }],
-			['peopleCount', 0, 'person', { in: 0, out: 7 }],
+			['peopleCount', 0, 'person', { in: 0, out: 7, clamped: 5 }],
 			['peopleCount', 2, 'person', { in: 2, out: 0 }],
 		]);
 	});

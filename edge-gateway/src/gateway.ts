@@ -26,8 +26,8 @@ import { Lines } from './downlink/lines.ts';
 import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
-import { Occupancy } from './normalize/occupancy.ts';
-import { OccupancyFile } from './occupancy-file.ts';
+import { openOccupancy } from './occupancy/open-occupancy.ts';
+import { addRoomRoutes } from './occupancy/room-routes.ts';
 import { Registry } from './registry.ts';
 import { Rejected } from './rejected.ts';
 import { Relay } from './relay.ts';
@@ -124,13 +124,32 @@ export async function createGateway(parts: {
 	adoptions.whenPlaced((sensorId) => quarantine.release(sensorId));
 	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus)]);
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
-	const occupancy = new Occupancy();
-	const occupancyFile = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
+	const rooms = await openOccupancy({
+		config: config.occupancy ?? {},
+		gatewayId: config.gatewayId,
+		dir,
+		log,
+		worker,
+		ledger,
+		clock,
+		zoneOf: (buildingId) => registry.building(buildingId)?.timeZone,
+		logger,
+	});
 	const devices = new Devices(config.gatewayId, (channel, message) => {
 		bus?.announce(channel, message).catch((error: Error) => logger.debug({ err: error.message }, 'a device event was not announced'));
 	});
 	const credentials = new Credentials(tokens, registry);
-	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, admission, quarantine, gatewayId: config.gatewayId });
+	const intake = new Intake({
+		log,
+		clock,
+		registry,
+		occupancy: rooms.occupancy,
+		rejected,
+		ledger,
+		admission,
+		quarantine,
+		gatewayId: config.gatewayId,
+	});
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
 	const rateLimits = new RateLimits(config);
 	rateLimits.register(metrics);
@@ -183,7 +202,7 @@ export async function createGateway(parts: {
 		ledger,
 		logger,
 	});
-	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges });
+	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges, trail: rooms.trail });
 	registerSerialMetrics(metrics, serial);
 
 	const live = new LiveParts(
@@ -198,6 +217,7 @@ export async function createGateway(parts: {
 			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
 			{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
 			{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
+			{ of: (next) => next.occupancy, update: (next) => rooms.update(next.occupancy ?? {}) },
 		],
 		READ_AT_START,
 	);
@@ -221,8 +241,10 @@ export async function createGateway(parts: {
 		configuration: () => configuration?.status,
 		bridges,
 	});
+	addRoomRoutes(router, { tokens, registry, ...rooms });
 	const stopIntake = async () => {
 		bridges.stopInbound();
+		await rooms.zeroing.stop();
 		await Promise.all(sources.map((source) => source.stop()));
 		await log.durable().catch(() => undefined);
 	};
@@ -236,6 +258,7 @@ export async function createGateway(parts: {
 		},
 		async start() {
 			relay?.start();
+			await rooms.zeroing.start();
 			for (const source of sources)
 				await source.start(
 					(frame) => intake.deliver(frame),
@@ -259,7 +282,7 @@ export async function createGateway(parts: {
 			await decoders.close();
 			await relay?.stop();
 			await clock.close();
-			await occupancyFile.close();
+			await rooms.close();
 			await rejected.close();
 			await quarantine.close();
 			await adoptions.close();

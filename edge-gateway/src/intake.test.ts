@@ -13,7 +13,7 @@ import { DecodeError } from './decode/candidate.ts';
 import type { Decoder, Decoding } from './decode/decoder.ts';
 import { type Frame, Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
-import { Occupancy } from './normalize/occupancy.ts';
+import { Occupancy } from './occupancy/occupancy.ts';
 import { Registry } from './registry.ts';
 import { Rejected } from './rejected.ts';
 import { breakableDisk } from './testing/gateway-world.ts';
@@ -256,7 +256,7 @@ function countsOf(readings: Reading[]): Record<string, number> {
 }
 
 function occupancyOf(occupancy: Occupancy): Record<string, number> {
-	return withoutEmpty(Object.fromEntries(Object.entries(occupancy.export()).map(([room, count]) => [room.replace('b/', ''), count])));
+	return withoutEmpty(Object.fromEntries(Object.entries(occupancy.export()).map(([room, { count }]) => [room.replace('b/', ''), count])));
 }
 
 /** A room that was entered only by crossings that were taken back is empty, not unknown. */

@@ -25,9 +25,10 @@ import type { Ledger } from './ledger.ts';
 import { dedupKey } from './normalize/dedupe.ts';
 import { notAllowed, outsideScope, placeOf, type Sender } from './normalize/identify.ts';
 import { observedTime } from './normalize/observed-time.ts';
-import type { Crossings, Occupancy } from './normalize/occupancy.ts';
 import { toCatalogUnit } from './normalize/units.ts';
-import { ReadingEncoder } from './reading-encoder.ts';
+import { type Door, type DoorMetric, type Leg, legsOf, totalOf } from './occupancy/doors.ts';
+import type { Applied, Occupancy } from './occupancy/occupancy.ts';
+import { type CountedFields, ReadingEncoder } from './reading-encoder.ts';
 import type { Registry } from './registry.ts';
 import { type Rejected, sampleOf } from './rejected.ts';
 
@@ -56,9 +57,6 @@ export type Refused = Pick<Frame, 'transport' | 'source' | 'port' | 'raw'> & { s
 /** Told once what became of a frame. */
 export type Settled = (error: Error | undefined, accepted: number) => void;
 
-/** Takes back what a reading changed when it could not be stored. */
-type Undo = () => void;
-
 /** A reading that passed every check that needs no state. */
 interface Checked {
 	incoming: IncomingReading;
@@ -71,9 +69,13 @@ interface Checked {
 	deviceTime: string | number | undefined;
 	key: DedupKey | undefined;
 	bridge: string | undefined;
+	/** What is configured of the door it is from. */
+	door: Door | undefined;
 }
 
-const NOTHING_TO_UNDO: Undo[] = [];
+const COUNTS_NOTHING: Applied[] = [];
+/** A reading that is no door's is stored as it is. */
+const AS_IT_IS: readonly undefined[] = [undefined];
 const RETRY_AFTER_SECONDS = 5;
 const DISK_TROUBLE_SECONDS = 2;
 
@@ -150,7 +152,9 @@ export class Intake {
 			const reading = decodeReading(frame.parsed, frame.context);
 			if (reading) {
 				account.received += readings = 1;
-				this.#storeOne(frame.transport, this.#checkOne(reading, 0, frame.sender, receivedAt), receivedAt, account, settled);
+				const checked = this.#checkOne(reading, 0, frame.sender, receivedAt);
+				if (checked.door?.between) this.#storeAll(frame.transport, [checked], receivedAt, account, settled);
+				else this.#storeOne(frame.transport, checked, receivedAt, account, settled);
 			} else {
 				const decoded = decodeCanonical(frame.parsed, frame.context);
 				account.received += readings = decoded.length;
@@ -263,14 +267,15 @@ export class Intake {
 		const definition = metricDefinition(candidate.metric)!;
 		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
 		if (keptOut !== undefined) throw new CrowdVisionError('not_admitted', `reading ${index}: ${keptOut}`, { index, path: '/sensorId' });
-		const place = placeOf(candidate.sensorId, candidate.buildingId ?? sender.buildingId, candidate.roomId, this.#registry);
+		const door = definition.kind === 'flow' ? this.#occupancy.doors.of(candidate.sensorId) : undefined;
+		const place = placeOf(candidate.sensorId, candidate.buildingId ?? sender.buildingId, candidate.roomId ?? door?.between?.to, this.#registry);
 		if ('path' in place) {
 			const foreign = outsideScope(sender, candidate.sensorId);
 			throw foreign ? refusal('forbidden', foreign, index) : new UnknownSensor(candidate.sensorId, candidate.metric, place, index);
 		}
 		const denied = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
 		if (denied) throw refusal('forbidden', denied, index);
-		const value = toCatalogUnit(definition, candidate.value, candidate.unit);
+		const value = door?.cumulative ? totalOf(door, candidate.value) : toCatalogUnit(definition, candidate.value, candidate.unit);
 		if (typeof value !== 'number') throw refusal('invalid_reading', value, index);
 		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
 		if ('path' in time) throw refusal('invalid_reading', time, index);
@@ -285,6 +290,7 @@ export class Intake {
 			deviceTime: time.deviceTime,
 			key: dedupKey(candidate, place.buildingId, place.roomId),
 			bridge: sender.bridge,
+			door,
 		};
 	}
 
@@ -292,63 +298,94 @@ export class Intake {
 		const { key } = item;
 		const verdict = key ? this.#log.look(key) : 'new';
 		if (verdict === 'duplicate') {
-			const known = settlement(account, 0, 1, 0, NOTHING_TO_UNDO, settled);
+			const known = settlement(account, { taken: 0, duplicates: 1, restarts: 0 }, COUNTS_NOTHING, settled);
 			this.#log.durable().then(() => known(), known);
 			return;
 		}
-		const undo: Undo[] = item.definition.kind === 'flow' ? [] : NOTHING_TO_UNDO;
-		const payload = this.#encode(item, this.#log.nextOffset, receivedAt, transport, this.#crossings(item, undo));
-		this.#log.enqueue(payload, receivedAt, key, settlement(account, 1, 0, verdict === 'restart' ? 1 : 0, undo, settled));
+		const applied: Applied[] = item.definition.kind === 'flow' ? [] : COUNTS_NOTHING;
+		const payload = this.#encode(item, legsFor(item)[0], this.#log.nextOffset, receivedAt, transport, applied);
+		const counts = { taken: 1, duplicates: 0, restarts: verdict === 'restart' ? 1 : 0 };
+		this.#log.enqueue(payload, receivedAt, key, settlement(account, counts, applied, settled));
 	}
 
 	#storeAll(transport: Transport, checked: Checked[], receivedAt: number, account: Account, settled: Settled): void {
 		const records: AppendRecord[] = [];
-		const undo: Undo[] = [];
+		const applied: Applied[] = [];
 		const inThisBatch = new Set<string>();
 		let offset = this.#log.nextOffset;
-		let duplicates = 0;
-		let restarts = 0;
+		const counts = { taken: 0, duplicates: 0, restarts: 0 };
 		for (const item of checked) {
-			const { key } = item;
-			if (key) {
-				const verdict = this.#log.look(key);
-				const spelled = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
-				if (verdict === 'duplicate' || inThisBatch.has(spelled)) {
-					duplicates++;
-					continue;
+			const before = records.length;
+			for (const leg of legsFor(item)) {
+				// A door between two rooms makes a record for each: one that a crash cut off is made up for by itself when the reading comes again.
+				const key = leg && item.key && item.door?.between ? { ...item.key, source: `${item.key.source} ${leg.direction}` } : item.key;
+				if (key) {
+					const verdict = this.#log.look(key);
+					const spelled = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
+					if (verdict === 'duplicate' || inThisBatch.has(spelled)) continue;
+					inThisBatch.add(spelled);
+					if (verdict === 'restart' && records.length === before) counts.restarts++;
 				}
-				inThisBatch.add(spelled);
-				if (verdict === 'restart') restarts++;
+				records.push({ payload: this.#encode(item, leg, offset++, receivedAt, transport, applied), at: receivedAt, key });
 			}
-			records.push({ payload: this.#encode(item, offset++, receivedAt, transport, this.#crossings(item, undo)), at: receivedAt, key });
+			if (records.length > before) counts.taken++;
+			else counts.duplicates++;
 		}
-		const stored = settlement(account, records.length, duplicates, restarts, undo, settled);
+		const ofRooms = settlement(
+			this.#ledger.rooms,
+			{ taken: records.length - counts.taken, duplicates: 0, restarts: 0 },
+			COUNTS_NOTHING,
+			() => undefined,
+		);
+		this.#ledger.rooms.received += records.length - counts.taken;
+		const ofSource = settlement(account, counts, applied, settled);
+		const stored = (error?: Error, dropped?: boolean) => {
+			ofRooms(error, dropped);
+			ofSource(error, dropped);
+		};
 		const appended = records.length > 0 ? this.#log.append(records) : undefined;
-		(duplicates > 0 ? this.#log.durable().then(() => appended) : appended!).then((what) => stored(undefined, what?.dropped), stored);
+		(counts.duplicates > 0 ? this.#log.durable().then(() => appended) : appended!).then((what) => stored(undefined, what?.dropped), stored);
 	}
 
-	/** Counts a door's crossings in, so that the reading's value becomes the room's count. */
-	#crossings(item: Checked, undo: Undo[]): Crossings | undefined {
-		if (item.definition.kind !== 'flow') return undefined;
-		const crossings = item.incoming.metric === 'peopleIn' ? { in: item.value, out: 0 } : { in: 0, out: item.value };
-		const applied = this.#occupancy.apply(item.buildingId, item.roomId, crossings);
-		item.value = applied.count;
-		undo.push(applied.undo);
-		return crossings;
+	/** Counts what a door says, so that the reading's value becomes the count of the leg's room. */
+	#count(item: Checked, leg: Leg, offset: number, receivedAt: number, applied: Applied[]): CountedFields & { count: number } {
+		const { sensorId, boot } = item.incoming;
+		const { direction } = leg;
+		// A device's clock may run ahead; what it tells of has happened all the same.
+		const of = { door: sensorId, direction, at: Math.min(item.observedAt, receivedAt) };
+		const change = this.#occupancy.apply(
+			item.buildingId,
+			leg.roomId,
+			item.door?.cumulative ? { ...of, kind: 'total', total: item.value, boot } : { ...of, kind: 'crossings', count: item.value, receivedAt },
+			{ offset, receivedAt },
+		);
+		applied.push(change);
+		const { count, detected, clamped, interval } = change;
+		return {
+			count,
+			interval,
+			crossings: {
+				in: change.in,
+				out: change.out,
+				...(item.door?.cumulative && (direction === 'in' ? { totalIn: item.value } : { totalOut: item.value })),
+				...(detected && { detected }),
+				...(clamped > 0 && { clamped }),
+			},
+		};
 	}
 
-	#encode(item: Checked, offset: number, receivedAt: number, transport: Transport, crossings: Crossings | undefined): string {
+	#encode(item: Checked, leg: Leg | undefined, offset: number, receivedAt: number, transport: Transport, applied: Applied[]): string {
 		const { sensorId, metric, seq, boot } = item.incoming;
 		const { value, buildingId, roomId, observedAt, timeQuality, deviceTime } = item;
 		const { unit } = item.definition;
-		const shown = crossings ? 'peopleCount' : metric;
+		const counted = leg && this.#count(item, leg, offset, receivedAt, applied);
 		const reading = {
 			sensorId,
-			metric: shown,
-			value,
+			metric: counted ? ('peopleCount' as const) : metric,
+			value: counted?.count ?? value,
 			unit,
 			buildingId,
-			roomId,
+			roomId: leg?.roomId ?? roomId,
 			observedAt,
 			receivedAt,
 			transport,
@@ -356,12 +393,17 @@ export class Intake {
 			seq,
 			boot,
 			deviceTime,
-			crossings,
+			counted,
 			era: this.#clock.era,
 			bridge: item.bridge,
 		};
 		return this.#encoder.encode(reading, offset);
 	}
+}
+
+/** The rooms whose counts a door's reading changes; one without a leg for every other reading. */
+function legsFor({ definition, incoming, roomId, door }: Checked): readonly (Leg | undefined)[] {
+	return definition.kind === 'flow' ? legsOf(incoming.metric as DoorMetric, roomId, door) : AS_IT_IS;
 }
 
 /**
@@ -370,22 +412,21 @@ export class Intake {
  */
 function settlement(
 	account: Account,
-	taken: number,
-	duplicates: number,
-	restarts: number,
-	undo: Undo[],
+	{ taken, duplicates, restarts }: { taken: number; duplicates: number; restarts: number },
+	applied: Applied[],
 	settled: Settled,
 ): (error?: Error, dropped?: boolean) => void {
-	const steps = undo.length > 0 ? undo : undefined;
+	const changes = applied.length > 0 ? applied : undefined;
 	account.pending += taken + duplicates;
 	return (error, dropped) => {
 		account.pending -= taken + duplicates;
 		if (error) {
-			for (const step of steps?.reverse() ?? []) step();
+			if (changes) for (const change of changes) change.undo();
 			account.deferred += taken + duplicates;
 			settled(asDeferral(error), 0);
 			return;
 		}
+		if (changes) for (const change of changes) change.stored();
 		// By drop-newest: its sender is told that all is well, as it could do nothing about it.
 		if (dropped) count(account.dropped, 'dropped-newest', taken);
 		else account.accepted += taken;

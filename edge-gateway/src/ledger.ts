@@ -22,6 +22,8 @@ export class Ledger {
 	readonly #ports = new Map<string, { transport: Transport; account: Account }>();
 	/** By `kind name`. */
 	readonly #parts = new Map<string, { kind: PartKind; name: string; account: Account }>();
+	/** Of the readings that the gateway makes itself: counts that are set, and the second of the two that a door between two rooms changes. */
+	readonly rooms = new Account();
 	readonly #log: CountedLog | undefined;
 
 	constructor(log?: CountedLog) {
@@ -52,10 +54,11 @@ export class Ledger {
 	/** Every balance by itself, with what it is of. All must read 0. */
 	imbalances(): Imbalance[] {
 		const found: Imbalance[] = this.#sources().map(({ name, account }) => ({ ledger: 'source', name, imbalance: account.imbalance() }));
+		for (const { name, account } of this.#made()) found.push({ ledger: 'source', name, imbalance: account.imbalance() });
 		for (const { kind, name, account } of this.#parts.values()) found.push({ ledger: kind, name, imbalance: account.imbalance() });
 		const log = this.#log;
 		if (!log) return found;
-		const sum = (read: (account: Account) => number) => this.#sources().reduce((total, { account }) => total + read(account), 0);
+		const sum = (read: (account: Account) => number) => this.#sources().reduce((total, { account }) => total + read(account), read(this.rooms));
 		// What sources call accepted is what the log has stored, by its own count.
 		found.push({ ledger: 'log', name: 'appended', imbalance: sum(({ accepted }) => accepted) - log.appended });
 		// While nothing is on its way to the disk, nothing can wait for it: what does was forgotten.
@@ -82,12 +85,17 @@ export class Ledger {
 	/** By way in and part, such as `serial /dev/ttyUSB0` or `bridge campus out`. */
 	accounts(): Record<string, AccountSummary> {
 		const parts = [...this.#parts.values()].map(({ kind, name, account }) => ({ name: `${kind} ${name}`, account }));
-		return Object.fromEntries([...this.#sources(), ...parts].map(({ name, account }) => [name, account.summary()]));
+		return Object.fromEntries([...this.#sources(), ...this.#made(), ...parts].map(({ name, account }) => [name, account.summary()]));
 	}
 
 	/** By cursor on the log. */
 	cursors(): Record<string, CursorBalance> {
 		return Object.fromEntries([...(this.#log?.accounts() ?? [])].map(([name, account]) => [name, account.balance()]));
+	}
+
+	/** Nothing, for a gateway that makes no readings. */
+	#made(): { name: string; account: Account }[] {
+		return this.rooms.received > 0 ? [{ name: 'rooms', account: this.rooms }] : [];
 	}
 
 	#sources(): { name: string; transport: Transport; account: Account }[] {

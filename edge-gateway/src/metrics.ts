@@ -5,20 +5,15 @@ import type { Bridges } from './bridge/bridges.ts';
 import type { Clock } from './clock/clock.ts';
 import type { Downlink } from './downlink/downlink.ts';
 import type { Ledger } from './ledger.ts';
+import type { AuditTrail } from './occupancy/audit-trail.ts';
 import type { Relay } from './relay.ts';
 
 /** What Prometheus reads of the gateway. */
 export function registerMetrics(
 	metrics: Registry,
-	{
-		log,
-		clock,
-		ledger,
-		relay,
-		downlink,
-		bridges,
-	}: { log: Log; clock: Clock; ledger: Ledger; relay: Relay | undefined; downlink: Downlink; bridges: Bridges },
+	parts: { log: Log; clock: Clock; ledger: Ledger; relay: Relay | undefined; downlink: Downlink; bridges: Bridges; trail: AuditTrail },
 ): void {
+	const { log, clock, ledger, relay, downlink, bridges, trail } = parts;
 	const gauge = (name: string, help: string, read: () => number) => {
 		new Gauge({
 			name,
@@ -52,6 +47,16 @@ export function registerMetrics(
 	gauge('gateway_log_held_back', 'Offsets that readers do not see yet, because the time is not known', () => log.heldBack);
 	gauge('gateway_clock_ahead_seconds', "How far the gateway's time is ahead of the system's", () => clock.ahead / 1000);
 	gauge('gateway_clock_quality', '0 synced, 1 holdover, 2 unsynced', () => TIME_QUALITIES.indexOf(clock.quality));
+	new Counter({
+		name: 'gateway_room_count_events_total',
+		help: 'What happened to the counts of rooms: crossings, first, wrap, reset, jump, late, clamped, zeroing, correction',
+		labelNames: ['cause'],
+		registers: [metrics],
+		collect() {
+			this.reset();
+			for (const [cause, count] of trail.counts()) this.inc({ cause }, count);
+		},
+	});
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);
 		gauge('gateway_relay_delivered', 'Readings appended to Redis since the start', () => relay.stats().delivered);

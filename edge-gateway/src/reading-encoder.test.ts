@@ -1,4 +1,4 @@
-import { METRIC_KEYS, reading, TIME_QUALITIES, TRANSPORTS } from '@crowdvision/contracts';
+import { DOOR_EVENTS, METRIC_KEYS, reading, TIME_QUALITIES, TRANSPORTS } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type EncodableReading, ReadingEncoder } from './reading-encoder.ts';
@@ -19,7 +19,29 @@ const readings: fc.Arbitrary<EncodableReading> = fc.record({
 	seq: maybe(fc.maxSafeNat()),
 	boot: maybe(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 })),
 	deviceTime: maybe(fc.oneof(fc.string(), fc.integer())),
-	crossings: maybe(fc.record({ in: fc.nat(), out: fc.nat() })),
+	counted: maybe(
+		fc.record(
+			{
+				crossings: fc.record(
+					{
+						in: fc.nat(),
+						out: fc.nat(),
+						totalIn: fc.maxSafeNat(),
+						totalOut: fc.maxSafeNat(),
+						detected: fc.constantFrom(...DOOR_EVENTS),
+						clamped: fc.nat(),
+					},
+					{ requiredKeys: ['in', 'out'] },
+				),
+				interval: fc.record({ low: fc.nat(), high: fc.nat() }),
+				adjustment: fc.record(
+					{ kind: fc.constantFrom('zeroing', 'correction'), before: fc.nat(), reason: fc.constantFrom('nightly', 'quiet'), due: time },
+					{ requiredKeys: ['kind', 'before'] },
+				),
+			},
+			{ requiredKeys: ['interval'] },
+		),
+	),
 	era: maybe(fc.nat()),
 });
 
@@ -28,8 +50,9 @@ it('spells every reading as JSON that says what it says, whatever was spelled be
 		fc.property(fc.array(readings, { minLength: 1, maxLength: 30 }), (sequence) => {
 			const encoder = new ReadingEncoder('log', 'pi "north"');
 			for (const [offset, one] of sequence.entries()) {
+				const { counted, ...rest } = one;
 				const spelled: unknown = JSON.parse(encoder.encode(one, offset));
-				expect(spelled).toEqual(JSON.parse(JSON.stringify({ ...one, id: `log-${offset}`, gatewayId: 'pi "north"' })));
+				expect(spelled).toEqual(JSON.parse(JSON.stringify({ ...rest, ...counted, id: `log-${offset}`, gatewayId: 'pi "north"' })));
 				expect(reading.problem(spelled)).toBeUndefined();
 			}
 		}),

@@ -1,5 +1,4 @@
-import type { MetricKey, TimeQuality, Transport } from '@crowdvision/contracts';
-import type { Crossings } from './normalize/occupancy.ts';
+import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
 
 /** Everything a canonical reading is made of but its id. Texts that are not named here as free need no escaping: their patterns see to it. */
 export interface EncodableReading {
@@ -18,11 +17,19 @@ export interface EncodableReading {
 	boot: string | undefined;
 	/** Free text, or a number. */
 	deviceTime: string | number | undefined;
-	crossings: Crossings | undefined;
+	/** Only of a count that is made of what doors say. */
+	counted?: CountedFields | undefined;
 	/** See clock/eras.ts. */
 	era: number | undefined;
 	/** Name of the bridge it came by. */
 	bridge?: string | undefined;
+}
+
+/** Why a count is what it is, and how far it may be off. */
+export interface CountedFields {
+	crossings?: Reading['crossings'];
+	interval: Interval;
+	adjustment?: Adjustment;
 }
 
 /** What stays the same from one reading of a sensor to the next, spelled once. */
@@ -62,8 +69,7 @@ export class ReadingEncoder {
 		let json = `${this.#idPrefix}${offset}${head}${reading.value}${times},"timeQuality":"${reading.timeQuality}"`;
 		if (reading.seq !== undefined) json += `,"seq":${reading.seq}`;
 		if (reading.deviceTime !== undefined) json += `,"deviceTime":${JSON.stringify(reading.deviceTime)}`;
-		const { crossings } = reading;
-		if (crossings) json += `,"crossings":{"in":${crossings.in},"out":${crossings.out}}`;
+		if (reading.counted) json += spellCounted(reading.counted);
 		if (reading.era !== undefined) json += `,"era":${reading.era}`;
 		if (reading.bridge !== undefined) json += `,"bridge":"${reading.bridge}"`;
 		return json + tail;
@@ -91,6 +97,20 @@ export class ReadingEncoder {
 		this.#spelled.set(key, spelled);
 		return spelled;
 	}
+}
+
+function spellCounted({ crossings, interval, adjustment }: CountedFields): string {
+	let json = '';
+	if (crossings) {
+		json += `,"crossings":{"in":${crossings.in},"out":${crossings.out}`;
+		if (crossings.totalIn !== undefined) json += `,"totalIn":${crossings.totalIn}`;
+		if (crossings.totalOut !== undefined) json += `,"totalOut":${crossings.totalOut}`;
+		if (crossings.detected !== undefined) json += `,"detected":"${crossings.detected}"`;
+		if (crossings.clamped !== undefined) json += `,"clamped":${crossings.clamped}`;
+		json += '}';
+	}
+	json += `,"interval":{"low":${interval.low},"high":${interval.high}}`;
+	return adjustment ? `${json},"adjustment":${JSON.stringify(adjustment)}` : json;
 }
 
 class LastNumber {

@@ -4,6 +4,7 @@ export * from './building.ts';
 export * from './channels.ts';
 export * from './claims.ts';
 export * from './command.ts';
+export * from './count-change.ts';
 export * from './errors.ts';
 export * from './freshness.ts';
 export * from './http.ts';

@@ -34,6 +34,46 @@ export type Transport = (typeof TRANSPORTS)[number];
 export const TIME_QUALITIES = ['synced', 'holdover', 'unsynced'] as const;
 export type TimeQuality = (typeof TIME_QUALITIES)[number];
 
+/** What a door's message turned out to be, where it is not just so many crossings. */
+export const DOOR_EVENTS = ['first', 'wrap', 'reset', 'jump', 'late'] as const;
+export type DoorEvent = (typeof DOOR_EVENTS)[number];
+
+const Crossings = Type.Object(
+	{
+		in: Type.Number(),
+		out: Type.Number(),
+		totalIn: Type.Optional(Type.Number({ description: 'what a counter that counts from its start said, of those who came in' })),
+		totalOut: Type.Optional(Type.Number({ description: 'the same of those who went out' })),
+		detected: Type.Optional(
+			Type.Enum([...DOOR_EVENTS], {
+				description:
+					'first: a total to count on from · wrap: the counter began again from 0 because it was full · reset: because the device restarted · jump: more than can have crossed, not counted · late: from before the count was last known, not counted',
+			}),
+		),
+		clamped: Type.Optional(Type.Number({ description: 'how far below 0 the count would have fallen' })),
+	},
+	{ description: 'what a door counter sent, as seen from this room, where `value` is the count made of it' },
+);
+
+/** Between which counts the truth lies, as far as the gateway can tell from what its doors usually miss. Whole people. */
+export const Interval = Type.Object(
+	{ low: Type.Number({ minimum: 0 }), high: Type.Number({ minimum: 0 }) },
+	{ description: 'how far a count made of crossings may have drifted: the truth lies between the two' },
+);
+export type Interval = Static<typeof Interval>;
+
+/** A count that is known, not counted: what the gateway or a person says instead of a door. */
+export const Adjustment = Type.Object(
+	{
+		kind: Type.Enum(['zeroing', 'correction']),
+		before: Type.Number({ description: 'the count until then' }),
+		reason: Type.Optional(Type.Enum(['nightly', 'quiet'], { description: 'why the room is taken to be empty' })),
+		due: Type.Optional(EpochMs),
+	},
+	{ description: 'where `value` was set and not counted: a zeroing by the gateway, or a correction by a person' },
+);
+export type Adjustment = Static<typeof Adjustment>;
+
 /** The canonical reading: what leaves the gateway. All times are epoch ms, all values in the catalog's unit. */
 export const Reading = Type.Object({
 	id: Type.String({ description: 'unique, and the same however often the reading is redelivered' }),
@@ -52,9 +92,9 @@ export const Reading = Type.Object({
 	boot: Type.Optional(Type.String()),
 	deviceTime: Type.Optional(Type.Union([Type.String(), Type.Number()], { description: 'the time the device sent, where it was replaced' })),
 	bridge: Type.Optional(Type.String({ description: 'name of the MQTT bridge it came by, where it did' })),
-	crossings: Type.Optional(
-		Type.Object({ in: Type.Number(), out: Type.Number() }, { description: 'what a door counter sent, where `value` is the count made of it' }),
-	),
+	crossings: Type.Optional(Crossings),
+	interval: Type.Optional(Interval),
+	adjustment: Type.Optional(Adjustment),
 });
 export type Reading = Static<typeof Reading>;
 export const reading = validator(Reading);

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../command.ts';
+import { Corrected, CorrectionRequest, CountChange } from '../count-change.ts';
 import { ERRORS } from '../errors.ts';
 import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading.ts';
 import { AdoptRequest, ReplaceRequest } from '../requests.ts';
@@ -198,5 +199,26 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		summary: 'How each MQTT bridge is',
 		who: 'business_staff',
 		answers: { 200: { description: 'In the order of the configuration.', schema: Type.Object({ bridges: Type.Array(BridgeStatus) }) } },
+	},
+	{
+		method: 'post',
+		path: '/gateway/rooms/{buildingId}/{roomId}/correction',
+		summary: 'Say how many people are in a room',
+		description:
+			"The room's count goes on from there: a reading of its own, `peopleCount` by the sensor `operator:<account id>`. Not for a room of which this gateway counts no door (`not_found`): where a camera says how many there are, its next reading would undo it.",
+		who: 'business_staff',
+		request: { schema: CorrectionRequest },
+		answers: { 201: { description: 'It is on disk.', schema: Corrected } },
+		errors: ['log_full'],
+	},
+	{
+		method: 'get',
+		path: '/gateway/rooms/{buildingId}/{roomId}/audit',
+		summary: "Why a room's count is what it is",
+		description:
+			'The last changes of the count. Crossings of doors since the gateway started, 100 at most; wraps, resets, zeroings and corrections also from before, another 100.',
+		who: 'business_staff',
+		query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: 'default 50' })) }),
+		answers: { 200: { description: 'The newest first.', schema: Type.Object({ changes: Type.Array(CountChange) }) } },
 	},
 ];

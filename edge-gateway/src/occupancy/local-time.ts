@@ -1,0 +1,41 @@
+const DAY_MS = 24 * 3600_000;
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+/**
+ * The last moment, at or before `now`, when the clocks of an IANA zone showed `time` ("04:00"), once a day: where they show it twice, the first; where they
+ * skip it, as if they had not been put forward yet. Epoch ms.
+ */
+export function lastAtLocalTime(zone: string, time: string, now: number): number {
+	const [hour = 0, minute = 0] = time.split(':').map(Number);
+	const midnight = Math.floor((now + offsetAt(zone, now)) / DAY_MS) * DAY_MS;
+	for (let day = 1; ; day--) {
+		const at = atWallTime(zone, midnight + day * DAY_MS + (hour * 60 + minute) * 60_000);
+		if (at <= now) return at;
+	}
+}
+
+/** When the clocks show this first, given as if it were UTC. */
+function atWallTime(zone: string, wall: number): number {
+	// The offset changes at most once around it: of before or of after is the one that holds.
+	const candidates = [wall - offsetAt(zone, wall - DAY_MS), wall - offsetAt(zone, wall + DAY_MS)];
+	const showing = candidates.filter((at) => at + offsetAt(zone, at) === wall);
+	return showing.length > 0 ? Math.min(...showing) : candidates[0]!;
+}
+
+/** What to add to UTC for the time on the wall, in ms. */
+function offsetAt(zone: string, at: number): number {
+	const second = Math.floor(at / 1000) * 1000;
+	const parts: Record<string, number> = {};
+	for (const { type, value } of formatterOf(zone).formatToParts(second)) parts[type] = Number(value);
+	return Date.UTC(parts.year!, parts.month! - 1, parts.day, parts.hour, parts.minute, parts.second) - second;
+}
+
+function formatterOf(zone: string): Intl.DateTimeFormat {
+	let formatter = formatters.get(zone);
+	if (!formatter) {
+		const numeric = { year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' } as const;
+		formatter = new Intl.DateTimeFormat('en-US', { timeZone: zone, hourCycle: 'h23', calendar: 'gregory', ...numeric });
+		formatters.set(zone, formatter);
+	}
+	return formatter;
+}

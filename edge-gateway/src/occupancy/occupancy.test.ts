@@ -1,0 +1,155 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Doors } from './doors.ts';
+import { Occupancy } from './occupancy.ts';
+import type { Change } from './room-count.ts';
+
+const RECORD = { offset: 0, receivedAt: 0 };
+const doors = new Doors({ doors: [{ sensorId: 'total', counter: 'cumulative', wrapAt: 256, perMinute: 10_000 }] });
+
+const at = fc.integer({ min: 1, max: 20 }).map((minutes) => minutes * 60_000);
+const direction = fc.constantFrom('in' as const, 'out' as const);
+const crossings: fc.Arbitrary<Change> = fc.record({
+	kind: fc.constant('crossings' as const),
+	door: fc.constantFrom('a', 'b', '__proto__'),
+	direction,
+	count: fc.nat(20),
+	at,
+	receivedAt: fc.constant(20 * 60_000),
+});
+const changes: fc.Arbitrary<Change> = fc.oneof(
+	{ weight: 5, arbitrary: crossings },
+	{
+		weight: 3,
+		arbitrary: fc.record({
+			kind: fc.constant('total' as const),
+			door: fc.constant('total'),
+			direction,
+			total: fc.nat(255),
+			boot: fc.constantFrom(undefined, 'x', 'y'),
+			at,
+		}),
+	},
+	{
+		weight: 1,
+		arbitrary: fc.record({
+			kind: fc.constant('known' as const),
+			why: fc.constantFrom('zeroing' as const, 'correction' as const),
+			count: fc.nat(30),
+			at,
+		}),
+	},
+);
+const apply = (occupancy: Occupancy, change: Change, place: [buildingId: string, roomId: string] = ['b', 'r']) =>
+	occupancy.apply(...place, change, RECORD);
+const crossing = (count: number, way: 'in' | 'out' = 'in'): Change => ({
+	kind: 'crossings',
+	door: 'a',
+	direction: way,
+	count,
+	at: 1000,
+	receivedAt: 9000,
+});
+
+describe('how many people are in a room', () => {
+	it('follows the crossings of all its doors, and never falls below 0', () => {
+		fc.assert(
+			fc.property(fc.array(crossings), (all) => {
+				const occupancy = new Occupancy();
+				let expected = 0;
+				for (const one of all) {
+					if (one.kind !== 'crossings') continue;
+					expected = Math.max(0, expected + (one.direction === 'in' ? one.count : -one.count));
+					expect(apply(occupancy, one).count).toBe(expected);
+				}
+				expect(occupancy.count('b', 'r')).toBe(all.length === 0 ? undefined : expected);
+			}),
+		);
+	});
+
+	it('is unknown, not 0, before the first crossing', () => {
+		expect(new Occupancy().count('b', 'r')).toBeUndefined();
+	});
+
+	it('lies within its interval, which is no wider than nothing when the count is known, whatever the doors say', () => {
+		fc.assert(
+			fc.property(fc.array(changes, { maxLength: 60 }), (all) => {
+				const occupancy = new Occupancy(doors);
+				for (const change of all) {
+					const { count, interval } = apply(occupancy, change);
+					expect(0 <= interval.low && interval.low <= count && count <= interval.high).toBe(true);
+					expect(Number.isInteger(interval.low) && Number.isInteger(interval.high)).toBe(true);
+					if (change.kind === 'known') expect(interval).toEqual({ low: change.count, high: change.count });
+				}
+			}),
+		);
+	});
+
+	it('is as if they had not been, when changes of any kind could not be stored, in whatever order that and the rest is known', () => {
+		fc.assert(
+			fc.property(fc.array(fc.tuple(changes, fc.boolean(), fc.nat()), { maxLength: 40 }), (all) => {
+				const occupancy = new Occupancy(doors);
+				const outcomes = all.map(([change, fails, place]) => ({ applied: apply(occupancy, change), fails, place }));
+				for (const { applied, fails } of outcomes.sort((a, b) => a.place - b.place)) fails ? applied.undo() : applied.stored();
+				const without = new Occupancy(doors);
+				for (const [change, fails] of all) if (!fails) apply(without, change).stored();
+				expect(occupancy.room('b', 'r')).toEqual(without.room('b', 'r'));
+			}),
+		);
+	});
+
+	it('goes on from what could not be stored at once', () => {
+		const occupancy = new Occupancy();
+		apply(occupancy, crossing(5)).stored();
+		const failed = apply(occupancy, crossing(3));
+		const waiting = apply(occupancy, crossing(1));
+		failed.undo();
+		expect(occupancy.count('b', 'r')).toBe(6);
+		expect(apply(occupancy, crossing(2)).count).toBe(8);
+		waiting.undo();
+		expect(occupancy.count('b', 'r')).toBe(7);
+	});
+
+	it('is each room its own, also for rooms of the same name and names that look like members of objects', () => {
+		const occupancy = new Occupancy();
+		apply(occupancy, crossing(3), ['b1', 'hall']);
+		apply(occupancy, crossing(5), ['b2', 'hall']);
+		apply(occupancy, crossing(7), ['__proto__', 'constructor']);
+		expect([occupancy.count('b1', 'hall'), occupancy.count('b2', 'hall'), occupancy.count('__proto__', 'constructor')]).toEqual([3, 5, 7]);
+	});
+
+	it('is the same after it was written and read, and goes on the same', () => {
+		fc.assert(
+			fc.property(fc.array(changes, { maxLength: 30 }), fc.array(changes, { maxLength: 10 }), (before, after) => {
+				const occupancy = new Occupancy(doors);
+				for (const change of before) apply(occupancy, change).stored();
+				const restored = new Occupancy(doors);
+				restored.import(JSON.parse(JSON.stringify(occupancy.export())));
+				expect(restored.room('b', 'r')).toEqual(occupancy.room('b', 'r'));
+				for (const change of after) expect(apply(restored, change).interval).toEqual(apply(occupancy, change).interval);
+			}),
+		);
+	});
+
+	it('keeps no more of a room than is bounded, however many doors feed it', () => {
+		const occupancy = new Occupancy();
+		for (let door = 0; door < 200; door++)
+			apply(occupancy, { kind: 'crossings', door: `door-${door}`, direction: 'in', count: 1, at: 1000, receivedAt: 1000 }).stored();
+		const room = occupancy.room('b', 'r')!;
+		expect(room.count).toBe(200);
+		expect(Object.keys(room.traffic).length).toBeLessThanOrEqual(66);
+		apply(occupancy, { kind: 'known', why: 'correction', count: 190, at: 2000 }).stored();
+		for (let door = 0; door < 200; door++)
+			apply(occupancy, { kind: 'crossings', door: `other-${door}`, direction: 'in', count: 1, at: 3000, receivedAt: 3000 }).stored();
+		apply(occupancy, { kind: 'known', why: 'correction', count: 300, at: 4000 }).stored();
+		expect(occupancy.room('b', 'r')!.belief.legs.length).toBeLessThanOrEqual(66);
+	});
+
+	it('does not count what a door tells late of the time before the room was zeroed', () => {
+		const occupancy = new Occupancy();
+		apply(occupancy, { ...crossing(5), at: 1000 } as Change);
+		apply(occupancy, { kind: 'known', why: 'zeroing', count: 0, at: 5000 });
+		expect(apply(occupancy, { ...crossing(3), at: 4000 } as Change)).toMatchObject({ count: 0, detected: 'late', interval: { low: 0, high: 0 } });
+		expect(apply(occupancy, { ...crossing(3), at: 6000 } as Change)).toMatchObject({ count: 3, in: 3 });
+	});
+});

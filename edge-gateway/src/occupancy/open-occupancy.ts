@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { CommitWorker, Log } from '@crowdvision/log';
+import type { Logger } from '@crowdvision/service-kit';
+import type { Clock } from '../clock/clock.ts';
+import type { Ledger } from '../ledger.ts';
+import { Adjustments } from './adjustments.ts';
+import { AuditTrail } from './audit-trail.ts';
+import { Doors } from './doors.ts';
+import { Occupancy } from './occupancy.ts';
+import type { OccupancyConfig } from './occupancy-config.ts';
+import { OccupancyFile } from './occupancy-file.ts';
+import { Zeroing } from './zeroing.ts';
+
+export interface OpenOccupancy {
+	occupancy: Occupancy;
+	trail: AuditTrail;
+	adjustments: Adjustments;
+	zeroing: Zeroing;
+	/** Takes another configuration, with all that is known of rooms and doors. */
+	update(config: OccupancyConfig): void;
+	/** Call it when nothing is appended any more. */
+	close(): Promise<void>;
+}
+
+/** Rooms as they were when the gateway was stopped or killed, and what keeps and changes them. */
+export async function openOccupancy(parts: {
+	config: OccupancyConfig;
+	gatewayId: string;
+	dir: string;
+	log: Log;
+	worker: CommitWorker;
+	zoneOf: (buildingId: string) => string | undefined;
+	clock: Pick<Clock, 'now' | 'quality' | 'era'>;
+	ledger: Ledger;
+	logger: Logger;
+}): Promise<OpenOccupancy> {
+	const { config, gatewayId, dir, log, worker, clock, ledger, zoneOf, logger } = parts;
+	const trail = await AuditTrail.open({
+		dir: join(dir, 'room-audit'),
+		worker,
+		logId: log.id,
+		onNotable: (buildingId, roomId, change) => logger.info({ buildingId, roomId, change }, 'a room is counted anew'),
+		onIncident: (incident) => logger.error({ incident }, 'audit of rooms: something is damaged'),
+	});
+	const occupancy = new Occupancy(new Doors(config), trail);
+	const file = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
+	const adjustments = new Adjustments({ log, clock, occupancy, ledger, gatewayId });
+	const zeroing = new Zeroing({ config, occupancy, adjustments, zoneOf, clock, logger });
+	return {
+		occupancy,
+		trail,
+		adjustments,
+		zeroing,
+		update(next) {
+			occupancy.doors.update(next);
+			zeroing.update(next);
+		},
+		async close() {
+			await zeroing.stop();
+			await file.close();
+			await trail.close();
+		},
+	};
+}
