@@ -48,7 +48,7 @@ export class Inbound {
 		const path = pathOf(packet);
 		if (path.includes(guard.id) || path.length >= MOST_HOPS) return 'loop';
 		for (const other of guard.returningFrom(link.name)) if (this.#parts.isReturn(other, topic, payload)) return 'echo';
-		if (guard.suspects(link, rule) && this.#parts.bound.goesRound(link.name, topic, payload, performance.now())) return 'loop';
+		if (await this.#goesRound(topic, rule, payload)) return 'loop';
 		const publication = publicationOf(topic);
 		if (publication.kind === 'telemetry' && payload.length > 0) {
 			const dropped = await this.#deliver(topic, payload, publication.context);
@@ -58,6 +58,16 @@ export class Inbound {
 		const retain = packet.retain && link.topics.rules[rule]!.keepRetain && publication.kind !== 'telemetry';
 		await local.publish({ topic, payload, qos: packet.qos, retain, origin: link.name, ...(path.length > 0 && { path }) });
 		return undefined;
+	}
+
+	/** Whether a message that was sent on another bridge of late has come round, and is not the same one from somebody else: a probe finds out. */
+	async #goesRound(topic: string, rule: number, payload: Buffer): Promise<boolean> {
+		const { link, guard, bound } = this.#parts;
+		if (!guard.concerns(link)) return false;
+		const others = bound.sentElsewhere(link.name, topic, payload, performance.now());
+		if (others.length === 0) return false;
+		const confirmed = await Promise.all(others.map((other) => guard.confirm(other, link)));
+		return confirmed.includes(true) || (guard.suspects(link, rule) && bound.goesRound(topic, payload, performance.now()));
 	}
 
 	/** As any source does; what is refused is in the rejected list, and done with. */

@@ -41,6 +41,8 @@ export const LOOP_TIMES: LoopTimes = { everyMs: 2000, listeningEveryMs: 500, lis
 export const MOST_HOPS = 16;
 const MOST_FORWARDED_PER_SECOND = 200;
 const SUSPECT_MS = 60_000;
+/** How long a probe may take that is to find out whether one message has come round. */
+const CONFIRM_MS = 1000;
 
 /**
  * Finds loops through brokers that know nothing of it, as Ethernet switches do. A probe is published on every bridge, on a topic below each pattern
@@ -62,6 +64,8 @@ export class LoopGuard {
 	#oneWay = new Map<string, Map<string, number>>();
 	/** When a probe last came back on a bridge. */
 	readonly #returnedAt = new Map<string, number>();
+	/** By the bridges of the way, the same and who waits for it. */
+	readonly #ways = new Map<string, { returned: number; askedAt: number; waiting: (() => void)[]; asked?: Promise<boolean> | undefined }>();
 	#timer: NodeJS.Timeout | undefined;
 	#n = 0;
 	#forwarded = { second: 0, count: 0 };
@@ -110,6 +114,29 @@ export class LoopGuard {
 	suspects(link: GuardedLink, rule: number): boolean {
 		if (!this.concerns(link)) return false;
 		return (this.#returnedAt.get(link.name) ?? 0) > performance.now() - SUSPECT_MS || !/[+#]/.test(link.topics.rules[rule]!.pattern);
+	}
+
+	/** Finds out now whether what is sent on one bridge comes back on another. */
+	confirm(sentOn: string, back: GuardedLink): Promise<boolean> {
+		const now = performance.now();
+		const way = this.#way(sentOn, back.name);
+		if (way.returned > now - this.#times.everyMs) return Promise.resolve(true);
+		if (way.asked) return way.asked;
+		if (way.askedAt > now - CONFIRM_MS) return Promise.resolve(false);
+		const link = this.#links.find(({ name }) => name === sentOn);
+		if (!link) return Promise.resolve(false);
+		way.asked = new Promise<boolean>((resolve) => {
+			const done = (found: boolean) => {
+				clearTimeout(timer);
+				way.asked = undefined;
+				way.askedAt = performance.now();
+				resolve(found);
+			};
+			const timer = setTimeout(() => done(false), CONFIRM_MS);
+			way.waiting.push(() => done(true));
+		});
+		this.#probe(link);
+		return way.asked;
 	}
 
 	/** Bridges whose messages come back on this one, though neither is on standby. */
@@ -215,13 +242,21 @@ export class LoopGuard {
 		const sentRule = sent?.topics.rules[probe.rule];
 		if (!sent || !sentRule) return;
 		this.#returnedAt.set(back.name, now);
+		const way = this.#way(sent.name, back.name);
+		way.returned = now;
 		const until = now + this.#times.holdMs;
 		if (sentRule.direction !== 'both' || back.topics.rules[backRule]!.direction !== 'both') {
 			const sources = this.#oneWay.get(back.name) ?? new Map<string, number>();
 			this.#oneWay.set(back.name, sources.set(sent.name, until));
+			for (const told of way.waiting.splice(0)) told();
 			return;
 		}
-		if (probe.path.some((id) => id <= this.id)) return;
+		if (probe.path.every((id) => id > this.id)) this.#block(probe, sent, back, backRule, until);
+		// Those who waited go on when what is to be on standby is.
+		for (const told of way.waiting.splice(0)) told();
+	}
+
+	#block(probe: Probe, sent: GuardedLink, back: GuardedLink, backRule: number, until: number): void {
 		const later = this.#links.indexOf(sent) > this.#links.indexOf(back);
 		const block: Block = later
 			? { link: sent.name, rule: probe.rule, kept: back.name, until }
@@ -236,6 +271,13 @@ export class LoopGuard {
 		if (!news) return;
 		this.#logger.warn({ bridge: block.link, carriedBy: block.kept, through: probe.path }, 'bridge: a loop was found; this bridge is on standby');
 		this.#links.find(({ name }) => name === block.link)?.standbyChanged();
+	}
+
+	#way(sentOn: string, back: string) {
+		const key = `${sentOn} ${back}`;
+		const way = this.#ways.get(key) ?? { returned: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY, waiting: [] };
+		this.#ways.set(key, way);
+		return way;
 	}
 
 	#remove(which: (block: Block) => boolean): void {

@@ -1,0 +1,72 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Log, startCommitWorker } from '@crowdvision/log';
+import { createLogger } from '@crowdvision/service-kit';
+import { onTestFinished } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
+import type { BridgeConfig } from '../bridge/bridge-config.ts';
+import { Bridges } from '../bridge/bridges.ts';
+import { Ledger } from '../ledger.ts';
+import { LocalBroker, type LocalMessage } from '../sources/local-broker.ts';
+
+/** The bridges of a gateway with their logs, and in place of its broker a list of what its clients would have got, states of the bridges left out. */
+export interface BridgeNode {
+	name: string;
+	bridges: Bridges;
+	ledger: Ledger;
+	heard: LocalMessage[];
+	/** As a client of the gateway does: resolves when it would be acknowledged. */
+	publish(topic: string, payload: string, options?: { qos?: 0 | 1 | 2; retain?: boolean }): Promise<void>;
+	count(payload: string): number;
+	/** Resolves when all bridges pass messages. */
+	connected(): Promise<unknown>;
+	stop(): Promise<void>;
+}
+
+/** @param dir a folder that outlives it; default one that ends with the test. */
+export async function bridgeNode(name: string, configs: BridgeConfig[], dir?: string): Promise<BridgeNode> {
+	const folder = dir ?? (await mkdtemp(join(tmpdir(), 'crowdvision-bridge-')));
+	if (!dir) onTestFinished(() => rm(folder, { recursive: true, force: true }));
+	const worker = startCommitWorker();
+	await mkdir(join(folder, 'log'), { recursive: true });
+	const log = await Log.open({ dir: join(folder, 'log'), worker, maxBytes: 8 * 1024 * 1024 });
+	const heard: LocalMessage[] = [];
+	const local = new LocalBroker(async (message) => {
+		if (!message.topic.startsWith('bridge/')) heard.push(message);
+	});
+	const ledger = new Ledger(log);
+	const bridges = new Bridges({
+		gatewayId: name,
+		dir: join(folder, 'bridge'),
+		log,
+		worker,
+		local,
+		deliver: async () => {
+			throw new Error('no readings here');
+		},
+		ledger,
+		logger: createLogger(name, process.env.BRIDGE_LOG ?? 'silent'),
+	});
+	let stopped: Promise<void> | undefined;
+	const stop = () => {
+		stopped ??= (async () => {
+			await bridges.stop();
+			await log.close();
+			await worker.close();
+		})();
+		return stopped;
+	};
+	onTestFinished(stop);
+	await bridges.update(configs);
+	return {
+		name,
+		bridges,
+		ledger,
+		heard,
+		publish: (topic, payload, { qos = 1, retain = false } = {}) => local.publish({ topic, payload: Buffer.from(payload), qos, retain }),
+		count: (payload) => heard.filter((one) => one.payload.toString() === payload).length,
+		connected: () => waitFor(`the bridges of ${name}`, () => bridges.list().every(({ state }) => state === 'connected')),
+		stop,
+	};
+}
