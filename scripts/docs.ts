@@ -11,6 +11,7 @@ import { SETTINGS } from '../settings.ts';
 import { asyncApi } from './api/asyncapi.ts';
 import { openApi } from './api/openapi.ts';
 import { apiPage } from './api/page.ts';
+import { gatewayExample } from './gateway-example.ts';
 
 const NOTICE = '<!-- Made by `node scripts/docs.ts`. Do not edit. -->\n';
 const DOCS = join(import.meta.dirname, '..', 'docs');
@@ -49,11 +50,20 @@ const VERSION = (JSON.parse(readFileSync(join(DOCS, '..', 'package.json'), 'utf8
 /** As it is read back: what JSON does not know is gone. */
 const json = (document: unknown) => `${JSON.stringify(document, null, '\t')}\n`;
 
+/** Options of gateway.yaml that cannot stand beside the one before them. */
+const INSTEAD = new Set([
+	'sources.serial.glob',
+	'sources.serial.usb',
+	'decoders.contentType',
+	...['urls', 'passwordFile', 'token', 'tokenFile', 'lazy', 'schedule'].map((key) => `bridges.${key}`),
+]);
+
 const PAGES: Record<string, () => string> = {
 	'settings.md': settingsPage,
 	'errors.md': errorsPage,
 	'metrics.md': metricsPage,
 	'gateway.schema.json': () => json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }),
+	'gateway.example.yaml': () => gatewayExample(JSON.parse(json(GatewayFile)), INSTEAD),
 	'api/openapi.json': () => json(openApi(VERSION)),
 	'api/asyncapi.json': () => json(asyncApi(VERSION)),
 	'api/index.html': () => apiPage(JSON.parse(json(openApi(VERSION))), JSON.parse(json(asyncApi(VERSION)))),

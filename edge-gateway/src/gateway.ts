@@ -213,7 +213,7 @@ export async function createGateway(parts: {
 				update: (changed) => rateLimits.update(changed),
 			},
 			{ of: (next) => next.mqttLimits, update: (next) => void Object.assign(mqttLimits, MQTT_LIMITS, next.mqttLimits) },
-			{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges ?? []) },
+			{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges ?? []), readsFiles: true },
 			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
 			{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
 			{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
@@ -223,7 +223,14 @@ export async function createGateway(parts: {
 	);
 	const configurable: Configurable = {
 		update: (next) => live.update(next),
-		health: () => healthOf(ledger, { relay: relay?.trouble(), mqtt: mqtt.trouble(), serial: serial.trouble(), log: log.stats().trouble }),
+		health: () =>
+			healthOf(ledger, {
+				relay: relay?.trouble(),
+				mqtt: mqtt.trouble(),
+				serial: serial.trouble(),
+				log: log.stats().trouble,
+				...bridges.troubles(),
+			}),
 	};
 	let configuration: LiveConfiguration | undefined;
 

@@ -44,8 +44,8 @@ export class Bridges {
 	}
 
 	/**
-	 * Makes the bridges what the configuration says. One whose topics and queue stay the same keeps its connection: other credentials, certificates or
-	 * addresses count from its next connecting on. What waits for one that is gone stays in its folder.
+	 * Makes the bridges what the configuration says. One whose topics and queue stay the same keeps its connection: other credentials or certificates, and
+	 * more addresses, count from its next connecting on. What waits for one that is gone stays in its folder.
 	 */
 	update(configs: readonly BridgeConfig[]): Promise<void> {
 		this.#updating = this.#updating
@@ -72,6 +72,16 @@ export class Bridges {
 	/** In the order of the configuration. */
 	list(): BridgeReport[] {
 		return [...this.#running.values()].map(({ link }) => link.report());
+	}
+
+	/** What is wrong with each, as `bridge {name}`; undefined where nothing is. */
+	troubles(): Record<string, string | undefined> {
+		return Object.fromEntries(
+			this.list().map(({ name, state, lastFailure }) => {
+				const away = state === 'connecting' || state === 'disconnected';
+				return [`bridge ${name}`, away ? (lastFailure?.reason ?? state) : undefined];
+			}),
+		);
 	}
 
 	/** Takes nothing from the remotes any more. */
@@ -190,9 +200,9 @@ export class Bridges {
 	}
 }
 
-/** Whether a bridge may go on as it is: only how it connects has changed. */
+/** Whether a bridge may go on as it is: only how it connects has changed, and the address it is at is still one of its own. */
 function withoutReconnecting(before: BridgeSettings, after: BridgeSettings): boolean {
 	const stays = ({ urls, username, secret, tls, keepAliveMs, connectTimeoutMs, backOff, returnAfterMs, roundRobin, ...rest }: BridgeSettings) =>
 		JSON.stringify(rest);
-	return stays(before) === stays(after);
+	return stays(before) === stays(after) && before.urls.every((url) => after.urls.includes(url));
 }

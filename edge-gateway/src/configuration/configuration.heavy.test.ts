@@ -2,7 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { startMosquitto } from '../../../test/support/mosquitto.ts';
+import { freePort } from '../../../test/support/ports.ts';
 import { type Running, startNode } from '../../../test/support/processes.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import { mqttClient } from '../testing/mqtt-clients.ts';
@@ -56,6 +58,8 @@ async function status(): Promise<ConfigurationStatus> {
 	expect(answer.status).toBe(200);
 	return (await answer.json()) as ConfigurationStatus;
 }
+
+const metrics = async () => (await fetch(`${running!.ready[1]}/metrics`)).text();
 
 const statusIs = (what: string, is: (now: ConfigurationStatus) => unknown) =>
 	waitFor(
@@ -139,6 +143,20 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		const before = door.accepted();
 		await waitFor('the door to be heard again', () => door.accepted() > before + 5);
 		door.stop();
+	});
+
+	it('takes a change back by itself when a bridge does not reach its remote any more', async () => {
+		const mosquitto = await startMosquitto();
+		onTestFinished(async () => void (await mosquitto.stop()));
+		const bridge = (url: string) => `bridges:\n  - {name: campus, url: "${url}", topics: [{pattern: "telemetry/#", direction: out}]}\n`;
+		const connected = async () => /gateway_bridge_connected\{bridge="campus"\} 1/.test(await metrics());
+		await write(yaml(30, { more: bridge(mosquitto.url) }));
+		await start();
+		await waitFor('the bridge to be connected', connected);
+		await write(yaml(30, { more: bridge(`mqtt://127.0.0.1:${await freePort()}`) }));
+		const { notInForce } = await statusIs('the change to be taken back', (now) => now.notInForce);
+		expect(notInForce).toMatch(/^it was tried and taken back: bridge campus worked before, and does not any more: /);
+		await waitFor('the bridge to be connected again', connected);
 	});
 
 	it('does not start again with a change that it did not survive', async () => {

@@ -140,6 +140,8 @@ export class LiveConfiguration {
 	async #apply(next: Configuration): Promise<void> {
 		const { kept, target, logger } = this.#parts;
 		kept.beginTrial(next.text, Date.now());
+		// How things stood at this moment is what it is judged by.
+		if (!this.#probation) this.#looks.push(target.health());
 		let needsRestart: string[];
 		try {
 			needsRestart = await target.update(next.config);

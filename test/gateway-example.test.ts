@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GatewayFile } from '@crowdvision/edge-gateway';
+import { expect, it, onTestFinished } from 'vitest';
+import { ROOT } from './support/processes.ts';
+
+const EXAMPLE = readFileSync(join(ROOT, 'docs', 'gateway.example.yaml'), 'utf8');
+
+interface Schema {
+	properties?: Record<string, Schema>;
+	items?: Schema;
+	anyOf?: Schema[];
+}
+
+/** The names of all options, at whatever depth. */
+function namesOf(schema: Schema): string[] {
+	const inner = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? []), ...(schema.items ? [schema.items] : [])];
+	return [...Object.keys(schema.properties ?? {}), ...inner.flatMap(namesOf)];
+}
+
+function check(yaml: string): { status: number | null; output: string } {
+	const dir = mkdtempSync(join(tmpdir(), 'crowdvision-example-'));
+	onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+	const file = join(dir, 'gateway.yaml');
+	writeFileSync(file, yaml);
+	const env = { ...process.env, GATEWAY_CONFIG: file, DATA_DIR: join(dir, 'data') };
+	const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, 'edge-gateway/src/main.ts'), 'check'], {
+		env,
+		cwd: dir,
+		encoding: 'utf8',
+	});
+	return { status, output: `${stdout}${stderr}`.replaceAll(dir, '') };
+}
+
+it('the example of gateway.yaml names every option there is', () => {
+	for (const name of namesOf(GatewayFile as Schema)) expect(EXAMPLE).toMatch(new RegExp(`\\b${name}:( |$)`, 'm'));
+});
+
+it('the example of gateway.yaml is valid as it is, and with every option in force', () => {
+	expect(check(EXAMPLE)).toEqual({ status: 0, output: 'the configuration is valid\n' });
+	const everything = EXAMPLE.replace(/^# /gm, '');
+	expect(everything).toMatch(/^sources:$/m);
+	expect(check(everything)).toEqual({ status: 0, output: 'the configuration is valid\n' });
+});
