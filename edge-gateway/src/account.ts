@@ -1,7 +1,7 @@
 /**
  * What became of what came one way: readings of a source, messages of a bridge or of a decoder's rule.
  *
- *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped + pending + queued
+ *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped + decoding + pending + queued
  *
  * `received` is counted where something comes in, the rest where it is decided what becomes of it: never one from the other, or nothing could be missed.
  */
@@ -17,7 +17,9 @@ export class Account {
 	deferred = 0;
 	/** Restarts inferred from a seq that began again; these are among the accepted. */
 	restarts = 0;
-	/** On their way: to the disk, through a decoder. */
+	/** With a decoder. */
+	decoding = 0;
+	/** On their way to the disk. */
 	pending = 0;
 	/** How many wait in a queue that counts them itself. */
 	queued: () => number = () => 0;
@@ -30,7 +32,7 @@ export class Account {
 	/** By how much the equation above does not hold: more than 0 went missing, less than 0 were counted twice. */
 	imbalance(): number {
 		const settled = this.accepted + this.duplicates + this.deferred + total(this.rejected) + total(this.ignored) + total(this.dropped);
-		return this.received + this.carried - settled - this.pending - this.queued();
+		return this.received + this.carried - settled - this.decoding - this.pending - this.queued();
 	}
 
 	summary(): AccountSummary {
@@ -41,7 +43,7 @@ export class Account {
 			duplicates,
 			deferred,
 			restarts,
-			pending: this.pending + this.queued(),
+			pending: this.decoding + this.pending + this.queued(),
 			rejected: Object.fromEntries(this.rejected),
 			ignored: Object.fromEntries(this.ignored),
 			dropped: Object.fromEntries(this.dropped),

@@ -31,6 +31,7 @@ import { addRoomRoutes } from './occupancy/room-routes.ts';
 import { Registry } from './registry.ts';
 import { Rejected } from './rejected.ts';
 import { Relay } from './relay.ts';
+import { Replay } from './replay.ts';
 import { gatewayRoutes } from './routes.ts';
 import { clientAddress } from './sources/client-address.ts';
 import { HttpSource } from './sources/http.ts';
@@ -160,6 +161,7 @@ export async function createGateway(parts: {
 	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
 
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
+	const replay = new Replay({ rejected, decoders, deliver: (frame) => intake.deliver(frame) });
 	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
 	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, logger });
 	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
@@ -241,6 +243,7 @@ export async function createGateway(parts: {
 		adoptions,
 		hasBus: bus !== undefined,
 		rejected,
+		replay,
 		ledger,
 		downlink,
 		lines,

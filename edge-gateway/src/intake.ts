@@ -22,7 +22,7 @@ import type { Admission } from './devices/admission.ts';
 import type { Quarantine } from './devices/quarantine.ts';
 import { sightingOf, UnknownSensor } from './devices/unknown-sensor.ts';
 import type { Ledger } from './ledger.ts';
-import { dedupKey } from './normalize/dedupe.ts';
+import { dedupKey, replayKey } from './normalize/dedupe.ts';
 import { notAllowed, outsideScope, placeOf, type Sender } from './normalize/identify.ts';
 import { observedTime } from './normalize/observed-time.ts';
 import { toCatalogUnit } from './normalize/units.ts';
@@ -30,7 +30,7 @@ import { type Door, type DoorMetric, type Leg, legsOf, totalOf } from './occupan
 import type { Applied, Occupancy } from './occupancy/occupancy.ts';
 import { type CountedFields, ReadingEncoder } from './reading-encoder.ts';
 import type { Registry } from './registry.ts';
-import { type Rejected, sampleOf } from './rejected.ts';
+import type { Refusal, Rejected } from './rejected.ts';
 
 /** One message of a device, as it came in. */
 export interface Frame {
@@ -49,10 +49,16 @@ export interface Frame {
 	decodeBy?: DecodeBy | undefined;
 	/** What it made of them, so that a frame that is delivered again is not decoded twice: a decoder may count what it sees. */
 	decoding?: Decoding;
+	/** Where the source names one. */
+	contentType?: string;
+	/** When it came in, epoch ms; default: now. */
+	receivedAt?: number;
+	/** The refusal that is taken in again with this frame. */
+	replayOf?: number;
 }
 
 /** A frame as far as the rejected list needs it. */
-export type Refused = Pick<Frame, 'transport' | 'source' | 'port' | 'raw'> & { sender: Sender | undefined };
+export type Refused = Omit<Frame, 'sender' | 'context'> & { sender: Sender | undefined; context?: FrameContext };
 
 /** Told once what became of a frame. */
 export type Settled = (error: Error | undefined, accepted: number) => void;
@@ -138,7 +144,7 @@ export class Intake {
 
 	/** As `deliver`, for the source that does it thousands of times a second: `settled` is called once. */
 	take(frame: Frame, settled: Settled): void {
-		const receivedAt = this.#clock.now();
+		const receivedAt = frame.receivedAt ?? this.#clock.now();
 		if (frame.decodeBy !== undefined) this.#takeDecoded(frame, frame.decodeBy, receivedAt, settled);
 		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(frame, receivedAt, settled);
 		else this.#takeCanonical(frame, receivedAt, settled);
@@ -152,13 +158,13 @@ export class Intake {
 			const reading = decodeReading(frame.parsed, frame.context);
 			if (reading) {
 				account.received += readings = 1;
-				const checked = this.#checkOne(reading, 0, frame.sender, receivedAt);
+				const checked = this.#checkOne(reading, 0, frame, receivedAt);
 				if (checked.door?.between) this.#storeAll(frame.transport, [checked], receivedAt, account, settled);
 				else this.#storeOne(frame.transport, checked, receivedAt, account, settled);
 			} else {
 				const decoded = decodeCanonical(frame.parsed, frame.context);
 				account.received += readings = decoded.length;
-				const checked = decoded.map(({ candidate, index }) => this.#checkOne(candidate, index, frame.sender, receivedAt));
+				const checked = decoded.map(({ candidate, index }) => this.#checkOne(candidate, index, frame, receivedAt));
 				this.#storeAll(frame.transport, checked, receivedAt, account, settled);
 			}
 		} catch (error) {
@@ -189,11 +195,11 @@ export class Intake {
 		const ofRule = this.#ledger.part('decoder', rule.name);
 		for (const each of [account, ofRule]) {
 			each.received += 1;
-			each.pending += 1;
+			each.decoding += 1;
 		}
 		const then = (error: Error | undefined, decoding?: Decoding) => {
-			account.pending -= 1;
-			ofRule.pending -= 1;
+			account.decoding -= 1;
+			ofRule.decoding -= 1;
 			countDecoded(ofRule, error ?? decoding!);
 			this.#storeDecoded(frame, error ?? decoding!, receivedAt, account, settled);
 		};
@@ -214,7 +220,7 @@ export class Intake {
 		}
 		account.received += decoding.length - 1;
 		try {
-			const checked = decoding.map((decoded) => this.#checkOne(this.#complete(frame, decoded), decoded.index, frame.sender, receivedAt));
+			const checked = decoding.map((decoded) => this.#checkOne(this.#complete(frame, decoded), decoded.index, frame, receivedAt));
 			this.#storeAll(frame.transport, checked, receivedAt, account, settled);
 		} catch (error) {
 			this.#settle(frame, error as Error, account, decoding.length, settled);
@@ -247,22 +253,14 @@ export class Intake {
 
 	async #refuse(frame: Refused, error: CrowdVisionError, account: Account, readings: number): Promise<never> {
 		count(account.rejected, error.code, readings);
+		// What is refused again is in the list already.
+		if (frame.replayOf !== undefined) throw error;
 		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, this.#clock.now()));
-		await this.#rejected.add({
-			at: this.#clock.now(),
-			transport: frame.transport,
-			source: frame.source,
-			sender: frame.sender?.id,
-			domainName: frame.sender?.domainName,
-			code: error.code,
-			message: error.message,
-			...(error.details.path === undefined ? {} : { path: error.details.path }),
-			sample: sampleOf(frame.raw),
-		});
+		await this.#rejected.add(refusalOf(frame, error, this.#clock.now()));
 		throw error;
 	}
 
-	#checkOne(candidate: Candidate, index: number, sender: Sender, receivedAt: number): Checked {
+	#checkOne(candidate: Candidate, index: number, { sender, replayOf }: Frame, receivedAt: number): Checked {
 		if (!incomingReading.check(candidate)) throw refusal('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = metricDefinition(candidate.metric)!;
 		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
@@ -288,7 +286,7 @@ export class Intake {
 			observedAt: time.observedAt,
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,
-			key: dedupKey(candidate, place.buildingId, place.roomId),
+			key: dedupKey(candidate, place.buildingId, place.roomId) ?? (replayOf === undefined ? undefined : replayKey(candidate, replayOf, index)),
 			bridge: sender.bridge,
 			door,
 		};
@@ -453,6 +451,22 @@ function asDeferral(error: Error): Error {
 	if (error instanceof LogWriteError)
 		return new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, DISK_TROUBLE_SECONDS);
 	return error;
+}
+
+/** What the rejected list keeps of a frame. */
+function refusalOf(frame: Refused, { code, message, details }: CrowdVisionError, now: number): Refusal {
+	const { transport, source, port, sender, raw, context, contentType, receivedAt = now, parsed } = frame;
+	const sensorId = context?.sensorId ?? sensorIdIn(parsed, details.index) ?? context?.onlySensorId;
+	const refusal = { at: receivedAt, transport, source, port, sender, sensorId, code, message, path: details.path, raw, context, contentType };
+	// A port's configuration says what its bytes leave out.
+	return transport === 'serial' && parsed !== undefined ? { ...refusal, value: parsed } : refusal;
+}
+
+/** The sensor that a reading of a batch, or the only one, names. */
+function sensorIdIn(parsed: unknown, index = 0): string | undefined {
+	const reading: unknown = Array.isArray(parsed) ? parsed[index] : parsed;
+	const sensorId = typeof reading === 'object' && reading !== null ? (reading as Candidate).sensorId : undefined;
+	return typeof sensorId === 'string' ? sensorId.slice(0, 128) : undefined;
 }
 
 /**

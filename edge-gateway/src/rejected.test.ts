@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type CommitWorker, startCommitWorker } from '@crowdvision/log';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Rejected, type Rejection, sampleOf } from './rejected.ts';
+import { sampleOf } from './payload.ts';
+import { type Refusal, Rejected } from './rejected.ts';
 import { breakableDisk } from './testing/gateway-world.ts';
 
 const disk = breakableDisk();
@@ -28,47 +29,108 @@ async function open(): Promise<Rejected> {
 	opened.push(list);
 	return list;
 }
-const rejection = (at: number, change: Partial<Rejection> = {}): Rejection => ({
+const sender = { id: 'd', domainName: 'acme', sensorIds: new Set(['s1', 's2']), buildingId: 'b1', issuedAt: 7 };
+const refusal = (at: number, change: Partial<Refusal> = {}): Refusal => ({
 	at,
-	transport: 'http',
-	source: 'POST /ingest',
-	sender: 'd',
-	domainName: 'acme',
+	transport: 'mqtt',
+	source: 'telemetry/b1/hall/s1',
+	sender,
+	sensorId: 's1',
 	code: 'not_json',
 	message: 'no',
-	sample: '{',
+	raw: Buffer.from('{'),
 	...change,
 });
 const all = () => true;
-const times = (list: Rejected, limit = 2000) => list.list(limit, all).map(({ at }) => at);
+const times = async (list: Rejected, limit = 2000) => (await list.list({}, limit, all)).map(({ at }) => at);
 
 describe('the list of what was refused', () => {
 	it('is newest first, and shows each only to whom it is for', async () => {
 		const list = await open();
-		for (let i = 1; i <= 4; i++) await list.add(rejection(i, { domainName: i % 2 ? 'acme' : 'other' }));
-		expect(times(list)).toEqual([4, 3, 2, 1]);
-		expect(list.list(10, ({ domainName }) => domainName === 'acme').map(({ at }) => at)).toEqual([3, 1]);
-		expect(times(list, 2)).toEqual([4, 3]);
+		for (let i = 1; i <= 4; i++) await list.add(refusal(i, { sender: { ...sender, domainName: i % 2 ? 'acme' : 'other' } }));
+		expect(await times(list)).toEqual([4, 3, 2, 1]);
+		expect((await list.list({}, 10, ({ domainName }) => domainName === 'acme')).map(({ at }) => at)).toEqual([3, 1]);
+		expect(await times(list, 2)).toEqual([4, 3]);
 	});
 
-	it('is there after a restart, of which the newest thousand are on hand', async () => {
+	it('is there after a restart, the newest thousand on hand and the older on disk, page by page', async () => {
 		const first = await open();
-		await Promise.all(Array.from({ length: 1500 }, (_, i) => first.add(rejection(i))));
-		expect(times(first)).toHaveLength(1000);
+		await Promise.all(Array.from({ length: 2600 }, (_, i) => first.add(refusal(i))));
+		const pages = async (list: Rejected) => {
+			const found: number[] = [];
+			for (let before: number | undefined; ; ) {
+				const page = await list.list({ before }, 333, all);
+				found.push(...page.map(({ at }) => at));
+				if (page.length < 333) return found;
+				before = page.at(-1)!.id;
+			}
+		};
+		const newestFirst = Array.from({ length: 2600 }, (_, i) => 2599 - i);
+		expect(await pages(first)).toEqual(newestFirst);
 		await first.close();
-		const second = await open();
-		expect(times(second)).toEqual(Array.from({ length: 1000 }, (_, i) => 1499 - i));
+		expect(await pages(await open())).toEqual(newestFirst);
+	});
+
+	it('is searched by sensor, topic filter, sender, code, transport and time, also where it stands on disk only', async () => {
+		const list = await open();
+		await list.add(refusal(1, { sensorId: undefined, source: 'acme/cam-7/uplink', code: 'bad_request', sender: { ...sender, id: 'cam-7' } }));
+		await list.add(refusal(2, { sensorId: 's2', source: 'POST /ingest', transport: 'http' }));
+		for (let i = 10; i < 1500; i++) await list.add(refusal(i));
+		const found = async (query: Parameters<Rejected['list']>[0]) => (await list.list(query, 5, all)).map(({ at }) => at);
+		expect(await found({ sensor: 's2' })).toEqual([2]);
+		expect(await found({ sensor: 'cam-7' })).toEqual([1]);
+		expect(await found({ topic: 'acme/+/uplink' })).toEqual([1]);
+		expect(await found({ sender: 'cam-7' })).toEqual([1]);
+		expect(await found({ code: 'bad_request' })).toEqual([1]);
+		expect(await found({ transport: 'http' })).toEqual([2]);
+		expect(await found({ since: 1498 })).toEqual([1499, 1498]);
+		expect(await found({ sensor: 'nobody' })).toEqual([]);
 	});
 
 	it('takes what comes while the disk refuses writes, and holds nobody up', async () => {
 		const list = await open();
 		disk.breakDown();
-		await list.add(rejection(1));
-		expect(times(list)).toEqual([1]);
+		await list.add(refusal(1));
+		expect(await times(list)).toEqual([1]);
 		disk.mend();
-		await list.add(rejection(2));
+		await list.add(refusal(2));
 		await list.close();
-		expect(times(await open())).toEqual([2]);
+		expect(await times(await open())).toEqual([2]);
+	});
+
+	it('keeps all bytes and the scope of the sender, for a replay after a restart, but none that are too many or hold a token', async () => {
+		const list = await open();
+		const bytes = Buffer.from([0, 0xff, 0x0a, 0xc3]);
+		await list.add(refusal(1, { raw: bytes, context: { sensorId: 's1', buildingId: 'b1' }, contentType: 'a/b', path: '/x' }));
+		await list.add(refusal(2, { raw: Buffer.alloc(70_000, 'x') }));
+		const token = `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(40)}.${'b'.repeat(40)}`;
+		await list.add(refusal(3, { raw: Buffer.from(`HELLO d ${token}`) }));
+		await list.close();
+		const again = await open();
+		const [third, second, first] = await again.list({}, 3, all);
+		expect(first).toMatchObject({ id: 0, whole: true, bytes: 4, sample: 'hex 00ff0ac3', path: '/x' });
+		expect(await again.whole(0)).toEqual({
+			...refusal(1, { raw: bytes, context: { sensorId: 's1', buildingId: 'b1' }, contentType: 'a/b', path: '/x' }),
+			id: 0,
+		});
+		expect(second).toMatchObject({ whole: false, bytes: 70_000 });
+		expect(third).toMatchObject({ whole: false, sample: 'HELLO d (token)' });
+		expect([await again.whole(1), await again.whole(2), await again.whole(77)]).toEqual([undefined, undefined, undefined]);
+		expect(JSON.stringify([first, second, third])).not.toContain('sensorIds');
+	});
+
+	it('lists what was replayed apart from what is open, also after a restart', async () => {
+		const list = await open();
+		for (let i = 0; i < 3; i++) await list.add(refusal(i));
+		await list.markReplayed(1, 50, 2);
+		const seen = async (from: Rejected) => ({
+			open: (await from.list({ state: 'open' }, 9, all)).map(({ id }) => id),
+			replayed: (await from.list({ state: 'replayed' }, 9, all)).map(({ id, replayed }) => [id, replayed]),
+		});
+		const expected = { open: [2, 0], replayed: [[1, { at: 50, accepted: 2 }]] };
+		expect(await seen(list)).toEqual(expected);
+		await list.close();
+		expect(await seen(await open())).toEqual(expected);
 	});
 });
 

@@ -1,6 +1,6 @@
 import type { MetricKey, Transport } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
-import { sampleOf } from '../rejected.ts';
+import { sampleOf } from '../payload.ts';
 
 /** A sensor that speaks, but of whose place nobody knows. */
 export interface QuarantinedSensor {

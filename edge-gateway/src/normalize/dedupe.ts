@@ -16,6 +16,16 @@ export function dedupKey(reading: IncomingReading, buildingId: string, roomId: s
 	return { source: `${reading.sensorId} ${reading.metric}`, boot: reading.boot?.toWellFormed() ?? '', seq: reading.seq, hash: hash >>> 0 };
 }
 
+/** As `dedupKey`, for a reading without a seq in a refused message that is taken in again: however often that is done, it is the same reading. */
+export function replayKey(reading: IncomingReading, refusal: number, index: number): DedupKey {
+	return {
+		source: `${reading.sensorId} ${reading.metric}`,
+		boot: `refusal ${refusal}`,
+		seq: index,
+		hash: mixNumber(OFFSET_BASIS, reading.value) >>> 0,
+	};
+}
+
 const OFFSET_BASIS = 0x811c9dc5;
 const PRIME = 0x01000193;
 const number = new Float64Array(1);

@@ -10,7 +10,7 @@ import type { Deliver, Source } from './source.ts';
 
 const MAX_BODY = 1024 * 1024;
 const JSON_TYPE = 'application/json';
-const NDJSON_TYPE = 'application/x-ndjson';
+export const NDJSON_TYPE = 'application/x-ndjson';
 
 /** `POST /ingest`: a reading, an array of readings, one per line, or what a decoder reads. The whole batch is stored or none of it. */
 export class HttpSource implements Source {
@@ -29,6 +29,7 @@ export class HttpSource implements Source {
 			const decodeBy = decoders.forContentType(type);
 			const source = decodeBy ? `POST /ingest ${type}` : 'POST /ingest';
 			const frame: Frame = { transport: 'http', source, sender, context: onlySensor(sender.sensorIds), raw, decodeBy };
+			if (type !== JSON_TYPE) frame.contentType = type;
 			if (type === NDJSON_TYPE && !decodeBy) {
 				try {
 					frame.parsed = parseLines(raw);
@@ -83,8 +84,8 @@ function checkMediaType(decoders: Decoders): RequestHandler {
 	};
 }
 
-/** NDJSON: one JSON value a line; empty lines are skipped. */
-function parseLines(raw: Buffer): unknown[] {
+/** NDJSON: one JSON value a line; empty lines are skipped. @throws CrowdVisionError `not_json` */
+export function parseLines(raw: Buffer): unknown[] {
 	const values: unknown[] = [];
 	for (const [number, line] of textOf(raw).split('\n').entries()) {
 		if (line.trim() === '') continue;

@@ -7,6 +7,7 @@ export * from './command.ts';
 export * from './count-change.ts';
 export * from './errors.ts';
 export * from './freshness.ts';
+export * from './gateway-requests.ts';
 export * from './http.ts';
 export * from './metrics.ts';
 export * from './occupancy.ts';

@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../command.ts';
 import { Corrected, CorrectionRequest, CountChange } from '../count-change.ts';
 import { ERRORS } from '../errors.ts';
+import { RejectedListQuery, ReplayRequest } from '../gateway-requests.ts';
 import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading.ts';
 import { AdoptRequest, ReplaceRequest } from '../requests.ts';
 import type { Operation } from './operation.ts';
@@ -36,15 +37,22 @@ export const QuarantinedSensor = Type.Object({
 const SensorPlace = Type.Object({ sensorId: SensorId, buildingId: PlaceId, roomId: PlaceId });
 
 export const Rejection = Type.Object({
+	id: Type.Integer({ minimum: 0 }),
 	at: EpochMs,
 	transport: TransportName,
 	source: Type.String({ description: 'topic, path or port' }),
 	sender: Type.Optional(Type.String()),
 	domainName: Type.Optional(Type.String()),
+	sensorId: Type.Optional(Type.String({ description: 'where that could be told' })),
 	code: Type.Enum(Object.keys(ERRORS)),
 	message: Type.String(),
 	path: Type.Optional(Type.String({ description: 'JSON Pointer to what is wrong' })),
 	sample: Type.String({ description: 'the beginning of what was sent; hex where it is not text' }),
+	bytes: Type.Integer({ description: 'how many were sent' }),
+	whole: Type.Boolean({ description: 'all of them are kept, so that it can be replayed' }),
+	replayed: Type.Optional(
+		Type.Object({ at: EpochMs, accepted: Type.Integer() }, { description: 'it was taken in after all: when, and as how many readings' }),
+	),
 });
 
 export const ConfigurationStatus = Type.Object({
@@ -90,6 +98,17 @@ export const BridgeStatus = Type.Object({
 	duplicates: Type.Object({ sent: Count, received: Count }, { description: 'messages sent, or received, once more' }),
 	out: BridgeDirection,
 	in: BridgeDirection,
+});
+
+const Replayed = Type.Object({
+	id: Type.Integer({ minimum: 0 }),
+	outcome: Type.Enum(['accepted', 'refused', 'already', 'deferred', 'not_kept'], {
+		description:
+			'accepted: its readings are durable now; refused: for the reason given; already: accepted by an earlier replay; deferred: not for now, come again; not_kept: not all of its bytes are held',
+	}),
+	accepted: Type.Optional(Count),
+	code: Type.Optional(Type.Enum(Object.keys(ERRORS))),
+	message: Type.Optional(Type.String()),
 });
 
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
@@ -159,12 +178,16 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		method: 'get',
 		path: '/gateway/rejected',
 		summary: 'What was refused, and why',
+		description:
+			'Those that are still open, unless `state` says otherwise. A page ends with `next` where there is more; `before` of the next request takes it.',
 		who: 'business_staff',
+		query: RejectedListQuery,
 		answers: {
 			200: {
 				description: 'The newest first, of the domains you are staff of; `counts` by transport since the gateway started.',
 				schema: Type.Object({
 					rejected: Type.Array(Rejection),
+					next: Type.Optional(Type.Integer({ description: '`before` of the next page' })),
 					counts: Type.Record(
 						Type.String(),
 						Type.Object({
@@ -220,5 +243,15 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		who: 'business_staff',
 		query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: 'default 50' })) }),
 		answers: { 200: { description: 'The newest first.', schema: Type.Object({ changes: Type.Array(CountChange) }) } },
+	},
+	{
+		method: 'post',
+		path: '/gateway/rejected/replay',
+		summary: 'Take refused messages in again, after what they were refused for was mended',
+		description:
+			'As from their sender, and at the time they came in. What is accepted counts as replayed and is not open any more; replayed once more it is left alone. What is refused again stays in the list as it is.',
+		who: 'business_staff',
+		request: { schema: ReplayRequest },
+		answers: { 200: { description: 'What became of each, in the order they had come in.', schema: Type.Object({ replayed: Type.Array(Replayed) }) } },
 	},
 ];
