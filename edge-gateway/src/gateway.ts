@@ -163,7 +163,7 @@ export async function createGateway(parts: {
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
 	const replay = new Replay({ rejected, decoders, deliver: (frame) => intake.deliver(frame) });
 	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
-	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, logger });
+	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, logger });
 	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
 	const mqtt = new MqttSource({
 		credentials,
@@ -181,7 +181,7 @@ export async function createGateway(parts: {
 		addressOf,
 	});
 	mqtt.register(metrics);
-	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, logger });
+	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, lines, logger });
 	const sources = [serial, mqtt, http, socketIo];
 
 	const relay = config.redisUrl

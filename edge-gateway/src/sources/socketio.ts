@@ -4,6 +4,8 @@ import type { Logger } from '@crowdvision/service-kit';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Credentials } from '../credentials.ts';
 import type { Devices } from '../devices.ts';
+import { answerOf, sensorsIn } from '../downlink/device-line.ts';
+import type { Line, Lines } from '../downlink/lines.ts';
 import type { Sender } from '../normalize/identify.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
@@ -12,6 +14,7 @@ type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { send
 type Sensor = Socket<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
 
 const MAX_MESSAGE = 1024 * 1024;
+const REPEAT_MS = 2000;
 
 /** Sensors over Socket.IO at `/ingest/socket.io`: its own path, so that a proxy can tell sensors from dashboards. */
 export class SocketIoSource implements Source {
@@ -20,6 +23,7 @@ export class SocketIoSource implements Source {
 	readonly #devices: Devices;
 	readonly #rateLimits: RateLimits;
 	readonly #addressOf: (request: IncomingMessage) => string;
+	readonly #lines: Lines;
 	readonly #logger: Logger;
 	#io: Sensors | undefined;
 	#deliver: Deliver | undefined;
@@ -29,12 +33,14 @@ export class SocketIoSource implements Source {
 		devices: Devices;
 		rateLimits: RateLimits;
 		addressOf: (request: IncomingMessage) => string;
+		lines: Lines;
 		logger: Logger;
 	}) {
 		this.#credentials = parts.credentials;
 		this.#devices = parts.devices;
 		this.#rateLimits = parts.rateLimits;
 		this.#addressOf = parts.addressOf;
+		this.#lines = parts.lines;
 		this.#logger = parts.logger;
 	}
 
@@ -77,21 +83,24 @@ export class SocketIoSource implements Source {
 		const { sender } = socket.data;
 		const address = this.#addressOf(socket.request);
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
+		const line = lineOf(socket);
+		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#lines.add(sensorId, line);
 		for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'online');
 		socket.on('disconnect', () => {
+			this.#lines.remove(line);
 			this.#devices.disconnected(sender.id, 'socket.io');
 			for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'offline');
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;
-			this.#take(sender, address, readings).then(answer, (error) => {
+			this.#take(sender, address, readings, line).then(answer, (error) => {
 				this.#logger.error({ err: error }, 'socket.io: a message failed');
 				answer({ ok: false, error: { code: 'internal', message: 'Something went wrong here' } });
 			});
 		});
 	}
 
-	async #take(sender: Sender, address: string, readings: unknown): Promise<Outcome<{ accepted: number }>> {
+	async #take(sender: Sender, address: string, readings: unknown, line: Line): Promise<Outcome<{ accepted: number }>> {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
 			this.#rateLimits.take('socket.io', sender.id, address);
@@ -107,12 +116,25 @@ export class SocketIoSource implements Source {
 				parsed: readings ?? null,
 			});
 			this.#devices.heard(sender.id, sender.domainName, 'socket.io', accepted);
+			for (const sensorId of sensorsIn(readings)) this.#lines.add(sensorId, line);
 			return { ok: true, accepted };
 		} catch (error) {
 			if (error instanceof CrowdVisionError) return { ok: false, ...error.toBody() };
 			throw error;
 		}
 	}
+}
+
+/** A device that does not read is told nothing now; it is told again, as long as the command is not late. */
+function lineOf(socket: Sensor): Line {
+	const { id, domainName } = socket.data.sender;
+	return {
+		transport: 'socket.io',
+		name: id,
+		domainName,
+		repeatMs: REPEAT_MS,
+		send: (command, answered) => void socket.volatile.emit('command', command, (answer: unknown) => answered(answerOf(answer))),
+	};
 }
 
 function asSent(readings: unknown): Buffer {

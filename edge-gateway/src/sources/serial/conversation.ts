@@ -2,6 +2,9 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Credentials } from '../../credentials.ts';
 import type { Devices } from '../../devices.ts';
+import { sensorsIn } from '../../downlink/device-line.ts';
+import type { Lines } from '../../downlink/lines.ts';
+import { SerialLine } from '../../downlink/serial-line.ts';
 import type { Frame, Intake } from '../../intake.ts';
 import type { Sender } from '../../normalize/identify.ts';
 import type { Discarded, Framing } from '../framing/framing.ts';
@@ -14,6 +17,8 @@ export interface SerialParts {
 	credentials: Credentials;
 	devices: Devices;
 	refuse: Intake['refuse'];
+	/** Where devices hear commands. */
+	lines: Lines;
 	logger: Logger;
 }
 
@@ -47,6 +52,8 @@ export class Conversation {
 	readonly #answer: RegExp | undefined;
 	#config: SerialConfig | undefined;
 	#sender: Sender | undefined;
+	/** On which the device hears commands, while it is known whose the port is. */
+	#line: SerialLine | undefined;
 	/** A HELLO that is being looked at; what comes behind it waits. */
 	#greeting: Promise<void> | undefined;
 
@@ -75,6 +82,13 @@ export class Conversation {
 	/** Somebody else says the same of himself: nothing is taken until this is clear. */
 	doubt(): void {
 		this.#config = this.#sender = undefined;
+		this.end();
+	}
+
+	/** The port was closed: no commands any more. */
+	end(): void {
+		if (this.#line) this.#parts.lines.remove(this.#line);
+		this.#line = undefined;
 	}
 
 	async frame(raw: Buffer): Promise<void> {
@@ -89,6 +103,7 @@ export class Conversation {
 		}
 		if (this.#greeting) await this.#greeting;
 		const device = said === undefined ? undefined : this.#answer?.exec(said)?.[1];
+		if (said !== undefined && this.#line?.take(said)) return this.#wire.spoke();
 		if (device !== undefined) this.#claim(device);
 		else if (this.#sender && this.#config) await this.#take(raw, this.#sender, this.#config);
 		else {
@@ -118,6 +133,7 @@ export class Conversation {
 			if (!config.identify || config.requireToken) {
 				const sender = await this.#parts.credentials.namedSender(device, token);
 				if (this.#config === config) this.#sender ??= sender;
+				this.#listens();
 			}
 			this.#wire.spoke();
 			this.#wire.write('OK\n');
@@ -146,6 +162,15 @@ export class Conversation {
 		const { defaults, sensorIds } = config;
 		const ids = sensorIds ?? (defaults?.sensorId === undefined ? undefined : [defaults.sensorId]);
 		this.#sender = { id: this.name, domainName: undefined, sensorIds: ids && new Set(ids), buildingId: defaults?.buildingId };
+		this.#listens();
+	}
+
+	/** Commands to its sensors may go here now; to those it does not name, once it has spoken for them. */
+	#listens(): void {
+		const sender = this.#sender;
+		if (!sender) return;
+		this.#line ??= new SerialLine(this.name, sender.domainName, (text) => this.#wire.write(text));
+		for (const sensorId of sender.sensorIds ?? []) this.#parts.lines.add(sensorId, this.#line);
 	}
 
 	async #take(raw: Buffer, sender: Sender, config: SerialConfig): Promise<void> {
@@ -167,6 +192,7 @@ export class Conversation {
 			if (!deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
 			const accepted = await deliver(frame);
 			this.#parts.devices.heard(this.name, sender.domainName, 'serial', accepted);
+			if (this.#line) for (const sensorId of sensorsIn(frame.parsed)) this.#parts.lines.add(sensorId, this.#line);
 			for (const seq of seqsOf(frame.parsed)) this.#wire.write(`ACK ${seq}\n`);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError)) this.#parts.logger.error({ err: error, port: this.name }, 'serial: a frame failed');

@@ -132,6 +132,7 @@ export class SerialSession {
 			return spoke;
 		} finally {
 			signal.removeEventListener('abort', close);
+			this.#conversation?.end();
 			this.#conversation = undefined;
 			this.#name = this.#options.name;
 			this.#options.closed();
