@@ -24,6 +24,8 @@ export interface Sample {
 export interface Device {
 	readonly sensors: readonly SensorPlan[];
 	sample(now: number): Sample[];
+	/** Makes a sensor count from `now` on: what it has not told yet is forgotten. */
+	zero(sensorId: string, now: number): void;
 }
 
 /**
@@ -43,6 +45,9 @@ export function createDevice(
 	}));
 	return {
 		sensors,
+		zero: (sensorId, now) => {
+			for (const one of running) if (one.sensorId === sensorId) one.measure = KINDS[one.kind].switchOn(building.room(one.roomId, now).people);
+		},
 		sample: (now) =>
 			running.flatMap(({ sensorId, roomId, base, measure }) => {
 				const random = randomAt(base, now);

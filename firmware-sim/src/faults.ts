@@ -21,6 +21,12 @@ export interface Fault {
 	onFrame?(frame: Uint8Array): Uint8Array;
 	/** Whether the connection is cut after this message. */
 	onSent?(): boolean;
+	/** Whether a command is not heard. */
+	isDeaf?(): boolean;
+	/** How much later than it could a command is executed, ms. */
+	commandDelayMs?(): number;
+	/** What is said instead of one answer to a command. */
+	onAnswer?<T>(answer: T): T[];
 }
 
 type Hooks = Omit<Fault, 'name' | 'rate' | 'injected'>;
@@ -34,6 +40,7 @@ interface FaultMaker {
 }
 
 const FLOOD = 50;
+const SLOW_MS = 2000;
 
 /** Bytes that no JSON document holds, as a line with a framing error or a glitch in its clock delivers them. */
 const GARBAGE = [0x00, 0x01, 0x80, 0xc0, 0xfe, 0xff];
@@ -101,6 +108,21 @@ const MAKERS = {
 		defaultRate: 0.01,
 		create: (strikes) => ({ onSent: strikes }),
 	},
+	deaf: {
+		means: 'a command is not heard',
+		defaultRate: 0.2,
+		create: (strikes) => ({ isDeaf: strikes }),
+	},
+	slow: {
+		means: `a command is executed ${SLOW_MS / 1000} s after it came, if it is not late then`,
+		defaultRate: 0.2,
+		create: (strikes) => ({ commandDelayMs: () => (strikes() ? SLOW_MS : 0) }),
+	},
+	'answers-twice': {
+		means: 'a command is answered twice',
+		defaultRate: 0.2,
+		create: (strikes) => ({ onAnswer: (answer) => (strikes() ? [answer, answer] : [answer]) }),
+	},
 	'clock-1970': {
 		means: 'the clock is not set: readings carry a time of 1970, or none',
 		defaultRate: 1,
@@ -166,6 +188,18 @@ export class Faults {
 
 	onFrame(frame: Uint8Array): Uint8Array {
 		return this.all.reduce((changed, fault) => fault.onFrame?.(changed) ?? changed, frame);
+	}
+
+	isDeaf(): boolean {
+		return this.all.reduce((deaf, fault) => (fault.isDeaf?.() ?? false) || deaf, false);
+	}
+
+	commandDelayMs(): number {
+		return this.all.reduce((ms, fault) => ms + (fault.commandDelayMs?.() ?? 0), 0);
+	}
+
+	onAnswer<T>(answer: T): T[] {
+		return this.all.reduce((answers, fault) => answers.flatMap((one) => fault.onAnswer?.(one) ?? [one]), [answer]);
 	}
 
 	onSent(): boolean {

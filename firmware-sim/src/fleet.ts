@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import type { Transport } from '@crowdvision/contracts';
+import type { CommandToDevice, Transport } from '@crowdvision/contracts';
 import type { Retry } from './back-off.ts';
+import type { CommandStats } from './commands.ts';
 import { createDevice } from './device.ts';
 import { Faults } from './faults.ts';
 import { Firmware } from './firmware.ts';
 import { Flash } from './flash.ts';
 import { type Assign, type DevicePlan, planDevices } from './fleet-plan.ts';
 import { httpLink } from './links/http.ts';
-import type { Credentials, Link } from './links/link.ts';
+import type { Credentials, Link, OnCommand } from './links/link.ts';
 import { mqttLink } from './links/mqtt.ts';
 import { type SerialLinkOptions, serialLink } from './links/serial.ts';
 import { socketioLink } from './links/socketio.ts';
@@ -64,11 +65,14 @@ export interface FleetOptions {
 	logger?: SimLogger;
 	/** Called once for each reading whose acknowledgement arrived at its device. */
 	onAcknowledged?: (reading: DeviceReading) => void;
+	/** Called for each command that a device has executed. */
+	onExecuted?: (command: CommandToDevice) => void;
 }
 
 export interface FleetStats extends UplinkStats {
 	/** How often each fault struck. */
 	faults: Record<string, number>;
+	commands: CommandStats;
 }
 
 export interface Fleet {
@@ -133,12 +137,16 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 				buildingClock,
 				logger,
 				onAcknowledged,
+				onExecuted: options.onExecuted,
 				mayProduce,
 			}),
 		);
 	}
 	for (const device of devices) device.start();
-	const stopSampling = options.intervalMs > 0 ? sampleAtIntervals(devices, options.intervalMs) : () => {};
+	const stopSampling = () => {
+		for (const device of devices) device.pause();
+	};
+	if (options.intervalMs > 0) sampleAtIntervals(devices, options.intervalMs);
 
 	return {
 		devices,
@@ -170,44 +178,51 @@ function transportsOf(links: FleetLinks): Transport[] {
 	return (Object.keys(has) as Transport[]).filter((transport) => has[transport] !== undefined);
 }
 
-async function linkOf({ deviceId, transport, sensors }: DevicePlan, { links, credentials }: FleetOptions, faults: Faults): Promise<Link> {
+async function linkOf(
+	{ deviceId, transport, sensors }: DevicePlan,
+	{ links, credentials }: FleetOptions,
+	faults: Faults,
+): Promise<(onCommand: OnCommand) => Link> {
 	const sensorIds = sensors.map((sensor) => sensor.sensorId);
 	const { serial, mqtt, http, socketio } = links;
 	const asked = transport === 'serial' && !serial?.hello ? undefined : await credentials(deviceId, sensorIds);
 	if (transport === 'serial' && serial) {
 		const { hello: _asked, ...line } = serial;
-		return serialLink({ ...line, onFrame: (frame) => faults.onFrame(frame), ...(asked && { credentials: asked }) });
+		const onFrame = (frame: Uint8Array) => faults.onFrame(frame);
+		return (onCommand) => serialLink({ ...line, onFrame, onCommand, ...(asked && { credentials: asked }) });
 	}
-	if (asked && transport === 'mqtt' && mqtt) return mqttLink({ url: mqtt.url, clientId: deviceId, credentials: asked, sensorIds });
-	if (asked && transport === 'http' && http) return httpLink(http.url, asked);
-	if (asked && transport === 'socket.io' && socketio) return socketioLink(socketio.url, asked);
+	if (asked && transport === 'mqtt' && mqtt) {
+		return (onCommand) => mqttLink({ url: mqtt.url, clientId: deviceId, credentials: asked, sensorIds, onCommand });
+	}
+	if (asked && transport === 'http' && http) return () => httpLink(http.url, asked);
+	if (asked && transport === 'socket.io' && socketio) return (onCommand) => socketioLink(socketio.url, asked, onCommand);
 	throw new RangeError(`${sensorIds.join(', ')} should speak ${transport}, but no link for it is given`);
 }
 
 /** Each device in its own moment of the interval, so that they do not all speak at once; the first sample is taken at once. */
-function sampleAtIntervals(devices: readonly Firmware[], intervalMs: number): () => void {
-	const timers = new Set<NodeJS.Timeout>();
+function sampleAtIntervals(devices: readonly Firmware[], intervalMs: number): void {
 	for (const [index, device] of devices.entries()) {
 		device.sample();
-		const offset = setTimeout(
-			() => {
-				timers.delete(offset);
-				timers.add(setInterval(() => device.sample(), intervalMs));
-			},
-			(index * intervalMs) / devices.length,
-		);
-		timers.add(offset);
+		device.sampleEvery(intervalMs, intervalMs + (index * intervalMs) / devices.length);
 	}
-	return () => {
-		for (const timer of timers) clearTimeout(timer);
-		timers.clear();
-	};
 }
 
 function sum(devices: readonly Firmware[]): FleetStats {
-	const total: FleetStats = { produced: 0, sent: 0, resent: 0, acknowledged: 0, refused: 0, overwritten: 0, pending: 0, connected: 0, faults: {} };
+	const total: FleetStats = {
+		produced: 0,
+		sent: 0,
+		resent: 0,
+		acknowledged: 0,
+		refused: 0,
+		overwritten: 0,
+		pending: 0,
+		connected: 0,
+		faults: {},
+		commands: { heard: 0, repeated: 0, executed: 0, failed: 0, expired: 0 },
+	};
 	for (const device of devices) {
-		const { faults, ...counts } = device.stats();
+		const { faults, commands, ...counts } = device.stats();
+		for (const [name, count] of Object.entries(commands) as [keyof CommandStats, number][]) total.commands[name] += count;
 		for (const [name, count] of Object.entries(counts) as [keyof UplinkStats, number][]) total[name] += count;
 		for (const [name, count] of Object.entries(faults)) total.faults[name] = (total.faults[name] ?? 0) + count;
 	}

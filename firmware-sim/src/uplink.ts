@@ -111,6 +111,11 @@ export class Uplink {
 		});
 	}
 
+	/** Ends the connection, as a device that restarts does; it comes back by itself. */
+	reconnect(): void {
+		this.#connection?.cut('restarting');
+	}
+
 	/** Switches off; what is not acknowledged yet stays in the buffer, and counts as pending. */
 	async stop(): Promise<void> {
 		this.#stopping.abort();

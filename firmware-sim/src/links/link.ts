@@ -1,4 +1,4 @@
-import { ERRORS, type ErrorCode, type Transport } from '@crowdvision/contracts';
+import { type CommandAnswer, type CommandToDevice, commandToDevice, ERRORS, type ErrorCode, type Transport } from '@crowdvision/contracts';
 import type { DeviceReading } from '../reading.ts';
 
 /** What became of a reading that was sent. */
@@ -30,6 +30,12 @@ export interface Link {
 	/** Rejects when there is no connection within a few seconds, or `signal` aborts. */
 	open(signal: AbortSignal): Promise<Connection>;
 }
+
+/** What a device says of a command; its id is the command's. */
+export type Answer = Omit<CommandAnswer, 'id'>;
+
+/** Called with each command that comes over a link; `answer` says something to it over the same link. */
+export type OnCommand = (command: CommandToDevice, answer: (answer: Answer) => void) => void;
 
 /** What a device shows the gateway. */
 export interface Credentials {
@@ -63,5 +69,15 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
 		return await Promise.race([promise, late]);
 	} finally {
 		clearTimeout(timer);
+	}
+}
+
+/** A command as JSON; undefined for what is none, such as one that was damaged on its way. */
+export function commandIn(text: string, sensorId?: string): CommandToDevice | undefined {
+	try {
+		const value = { ...(sensorId !== undefined && { sensorId }), ...(JSON.parse(text) as object) };
+		return commandToDevice.check(value) ? value : undefined;
+	} catch {
+		return undefined;
 	}
 }

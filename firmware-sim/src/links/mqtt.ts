@@ -1,7 +1,18 @@
 import { TOPICS } from '@crowdvision/contracts';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { DeviceReading } from '../reading.ts';
-import { CLOSE_TIMEOUT_MS, type Connection, type Credentials, ending, type Link, OPEN_TIMEOUT_MS, type Verdict, within } from './link.ts';
+import {
+	CLOSE_TIMEOUT_MS,
+	type Connection,
+	type Credentials,
+	commandIn,
+	ending,
+	type Link,
+	type OnCommand,
+	OPEN_TIMEOUT_MS,
+	type Verdict,
+	within,
+} from './link.ts';
 
 export interface MqttLinkOptions {
 	/** As `mqtt://127.0.0.1:1883`; `mqtts:`, `ws:` and `wss:` too. */
@@ -11,7 +22,7 @@ export interface MqttLinkOptions {
 	credentials: Credentials;
 	/** Those whose state this device tells and whose commands it hears. The last will speaks for the first. */
 	sensorIds: readonly string[];
-	onCommand?: (sensorId: string, payload: Buffer) => void;
+	onCommand?: OnCommand;
 }
 
 /** MQTT 3.1.1, QoS 1: a reading is acknowledged by its PUBACK. What the topic says is left out of the payload. */
@@ -41,7 +52,12 @@ async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLi
 	client.on('close', () => end(lastError));
 
 	await connected(client, closed, signal);
-	client.on('message', (topic, payload) => onCommand?.(topic.slice(TOPICS.command.length + 1), payload));
+	client.on('message', (topic, payload) => {
+		const command = commandIn(payload.toString(), topic.slice(TOPICS.command.length + 1));
+		if (!command) return;
+		// Without a PUBACK it is lost; then the gateway asks again.
+		onCommand?.(command, (answer) => client.publish(`${topic}/result`, JSON.stringify({ id: command.id, ...answer }), { qos: 1 }, () => {}));
+	});
 	for (const sensorId of sensorIds) {
 		client.publish(`${TOPICS.status}/${sensorId}`, 'online', { qos: 1, retain: true });
 		// A refused subscription costs the commands, not the readings.

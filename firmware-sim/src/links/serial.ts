@@ -5,8 +5,10 @@ import {
 	CLOSE_TIMEOUT_MS,
 	type Connection,
 	type Credentials,
+	commandIn,
 	ending,
 	type Link,
+	type OnCommand,
 	OPEN_TIMEOUT_MS,
 	type Verdict,
 	verdictOfError,
@@ -25,6 +27,7 @@ export interface SerialLinkOptions {
 	name?: string;
 	/** For a port that asks for a token: the line `HELLO <deviceId> <token>` comes first. */
 	credentials?: Credentials;
+	onCommand?: OnCommand;
 	/** What goes over the wire instead of a frame. */
 	onFrame?: (frame: Uint8Array) => Uint8Array;
 }
@@ -35,6 +38,9 @@ const MOST_WAITING_BYTES = 16 * 1024;
 const MOST_UNANSWERED = 1024;
 /** The line may have damaged a reading that the gateway then found wrong; so often it must say so. */
 const REFUSALS_BELIEVED = 3;
+/** Of the gateway: the longest is a command. */
+const LONGEST_LINE = 32 * 1024;
+const COMMAND = 'CMD ';
 const HELLO_EVERY_MS = 1_000;
 
 /**
@@ -46,7 +52,7 @@ export function serialLink(options: SerialLinkOptions): Link {
 }
 
 async function open(options: SerialLinkOptions): Promise<Connection> {
-	const { path, baudRate = 115_200, framing = 'jsonl', checksum, credentials, name, onFrame = (frame) => frame } = options;
+	const { path, baudRate = 115_200, framing = 'jsonl', checksum, credentials, name, onCommand, onFrame = (frame) => frame } = options;
 	const encoder = createEncoder(framing, checksum);
 	const port = new SerialPort({ path, baudRate, autoOpen: false, highWaterMark: MOST_WAITING_BYTES });
 	const { closed, end } = ending();
@@ -56,7 +62,7 @@ async function open(options: SerialLinkOptions): Promise<Connection> {
 	await within(OPEN_TIMEOUT_MS, `opening ${path}`, opening);
 
 	const answers = new Answers();
-	const lines = new LineSplitter();
+	const lines = new LineSplitter(LONGEST_LINE);
 	let saidHello = Number.NEGATIVE_INFINITY;
 	const sayHello = () => {
 		const hello = credentials ? `HELLO ${credentials.deviceId} ${credentials.token}` : name === undefined ? undefined : `HELLO ${name}`;
@@ -64,10 +70,18 @@ async function open(options: SerialLinkOptions): Promise<Connection> {
 		saidHello = performance.now();
 		port.write(Buffer.from(encoder.word(hello)));
 	};
+	const obey = (text: string) => {
+		const command = commandIn(text);
+		if (command)
+			onCommand?.(command, ({ outcome, detail = '' }) =>
+				port.write(Buffer.from(encoder.word(`RESULT ${command.id} ${outcome} ${detail}`.trimEnd()))),
+			);
+	};
 	port.on('data', (chunk: Buffer) => {
 		for (const line of lines.push(chunk)) {
 			// The gateway was restarted, and does not know us any more.
 			if (line.startsWith('NAK HELLO') || line === 'HELLO?') sayHello();
+			else if (line.startsWith(COMMAND)) obey(line.slice(COMMAND.length));
 			else answers.take(line);
 		}
 	});

@@ -55,7 +55,7 @@ describe('Socket.IO link', () => {
 		const uplink = anUplink(peer.link());
 		uplink.put(aReading(1));
 		await vi.waitFor(() => expect(uplink.stats().acknowledged).toBe(1), WITHIN);
-		expect(await peer.command('self-destruct')).toEqual([{ ok: false, detail: 'this device knows no such command' }]);
+		expect(await peer.command('self-destruct')).toEqual([{ ok: false, outcome: 'failed', detail: 'this device knows no such command' }]);
 	});
 });
 

@@ -1,13 +1,24 @@
 import type { GatewayToSensor, Outcome, SensorToGateway } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
-import { type Connection, type Credentials, ending, type Link, OPEN_TIMEOUT_MS, type Verdict, verdictOfError, within } from './link.ts';
+import { KNOWS_NONE } from '../commands.ts';
+import {
+	type Connection,
+	type Credentials,
+	ending,
+	type Link,
+	type OnCommand,
+	OPEN_TIMEOUT_MS,
+	type Verdict,
+	verdictOfError,
+	within,
+} from './link.ts';
 
 /** Emits `reading` at `<url>/ingest/socket.io`; the callback is the acknowledgement. */
-export function socketioLink(url: string, credentials: Credentials): Link {
-	return { transport: 'socket.io', window: 32, open: (signal) => open(new URL(url), credentials, signal) };
+export function socketioLink(url: string, credentials: Credentials, onCommand: OnCommand = (_command, answer) => answer(KNOWS_NONE)): Link {
+	return { transport: 'socket.io', window: 32, open: (signal) => open(new URL(url), credentials, onCommand, signal) };
 }
 
-async function open(url: URL, credentials: Credentials, signal: AbortSignal): Promise<Connection> {
+async function open(url: URL, credentials: Credentials, onCommand: OnCommand, signal: AbortSignal): Promise<Connection> {
 	const socket: Socket<GatewayToSensor, SensorToGateway> = io(url.origin, {
 		path: `${url.pathname.replace(/\/+$/, '')}/ingest/socket.io`,
 		auth: { token: credentials.token },
@@ -20,7 +31,9 @@ async function open(url: URL, credentials: Credentials, signal: AbortSignal): Pr
 	const { closed, end } = ending();
 	socket.on('disconnect', (reason) => end(reason));
 	socket.on('connect_error', (error) => end(error.message));
-	socket.on('command', (_command, done) => done?.({ ok: false, detail: 'this device knows no such command' }));
+	socket.on('command', (command, done) =>
+		onCommand(command, ({ outcome, detail }) => done?.({ ok: outcome === 'executed', outcome, ...(detail !== undefined && { detail }) })),
+	);
 	const abort = () => end('stopped');
 	signal.addEventListener('abort', abort, { once: true });
 	try {

@@ -14,7 +14,7 @@ export interface MqttPeer extends Peer {
 	/** Payloads of telemetry as they came. */
 	readonly payloads: string[];
 	link(): ReturnType<typeof mqttLink>;
-	/** Commands that the device heard. */
+	/** Commands that the device heard, as [sensor, name]. */
 	readonly commands: [string, string][];
 }
 
@@ -35,7 +35,7 @@ export async function mqttPeer(): Promise<MqttPeer> {
 				clientId: 'sim-1',
 				credentials: CREDENTIALS,
 				sensorIds: ['hall-co2', 'hall-noise'],
-				onCommand: (sensorId, payload) => peer.commands.push([sensorId, payload.toString()]),
+				onCommand: ({ sensorId, name }) => peer.commands.push([sensorId, name]),
 			}),
 		async leave() {
 			const noticed = listener.connected ? new Promise<void>((resolve) => listener.once('close', resolve)) : Promise.resolve();

@@ -33,6 +33,7 @@ export const CommandToDevice = Type.Object({
 	ttlMs: Type.Integer({ minimum: 0, description: 'ms left until the deadline when it was sent: for a device whose clock is not set' }),
 });
 export type CommandToDevice = Static<typeof CommandToDevice>;
+export const commandToDevice = validator(CommandToDevice);
 
 /** What a device says of a command, on MQTT `command/{sensorId}/result`. */
 export const CommandAnswer = Type.Object({
