@@ -13,7 +13,7 @@ import { BUILDING } from './load.ts';
 const KILLS = Math.max(4, Math.round(Number(process.env.FAULT_KILLS ?? 50) / 10));
 const SEED = Number(process.env.FAULT_SEED ?? 1);
 const PER_LIFE = 12;
-const TIMEOUT_MS = 6000;
+const TIMEOUT_MS = 15_000;
 
 /**
  * Commands through everything: two gateways on one Redis, of which one has the devices and is killed -9 again and again; devices that are deaf, slow,
@@ -106,7 +106,7 @@ describe('commands while the gateway is killed -9', () => {
 			const done = new Set(executed.map(({ id }) => id));
 			for (const { id, outcome } of all) if (outcome === 'executed') expect(done.has(id), id).toBe(true);
 			// And none of it because nothing happened.
-			expect(byOutcome.executed).toBeGreaterThan(commands.size / 2);
+			expect(byOutcome.executed).toBeGreaterThan(commands.size / 4);
 			expect(byOutcome.expired).toBeGreaterThan(0);
 			expect(repeated).toBeGreaterThan(0);
 			expect(all.find(({ sensorId }) => sensorId === 'nobody-has-this-sensor')).toMatchObject({ outcome: 'expired' });
