@@ -4,6 +4,9 @@ import type {
 	BuildingColumns,
 	BuildingState,
 	BuildingSummary,
+	Corrected,
+	CorrectionRequest,
+	CountChange,
 	HistoryPoint,
 	LoginResponse,
 	Membership,
@@ -61,6 +64,15 @@ export function getHistory(buildingId: string, { from, to, ...rest }: HistoryQue
 	const query = new URLSearchParams({ ...rest, from: String(Math.floor(from)), to: String(Math.floor(to)) });
 	return request('GET', `${buildingPath(buildingId)}/history?${query}`, { signal });
 }
+
+const roomPath = (buildingId: string, roomId: string) => `/gateway/rooms/${encodeURIComponent(buildingId)}/${encodeURIComponent(roomId)}`;
+
+/** Says how many people are in a room. */
+export const correctCount = (buildingId: string, roomId: string, correction: CorrectionRequest) =>
+	request<Corrected>('POST', `${roomPath(buildingId, roomId)}/correction`, { body: correction });
+/** The last changes of a room's count, the newest first. */
+export const getCountAudit = (buildingId: string, roomId: string, limit: number, signal: AbortSignal) =>
+	request<{ changes: CountChange[] }>('GET', `${roomPath(buildingId, roomId)}/audit?limit=${limit}`, { signal });
 
 export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notification/alerts');
 /** Resolves with the alert as it is then. */

@@ -45,7 +45,7 @@ describe('the languages', () => {
 	it('have a word for every state, severity and refusal a page can meet', () => {
 		for (const state of ALERT_STATES) expect(english.has(`alerts.state.${state}`), state).toBe(true);
 		for (const severity of SEVERITIES) expect(english.has(`alerts.severity.${severity}`), severity).toBe(true);
-		const forDevices = ['invalid_reading', 'unknown_sensor', 'log_full', 'unsupported_media_type', 'method_not_allowed'];
+		const forDevices = ['invalid_reading', 'unknown_sensor', 'not_decoded', 'not_admitted', 'unsupported_media_type', 'method_not_allowed'];
 		for (const code of Object.keys(ERRORS)) expect(english.has(`errors.${code}`) || forDevices.includes(code), code).toBe(true);
 	});
 

@@ -7,6 +7,9 @@ export type RoomStatus = Occupancy | 'stale' | 'offline' | 'no-data';
 export interface MetricView {
 	key: string;
 	value: number;
+	/** Between which the truth lies, where it is a count made of crossings. */
+	low?: number;
+	high?: number;
 	unit: string;
 	observedAt: number;
 	freshness: Exclude<Freshness, 'no-data'>;

@@ -70,6 +70,19 @@ describe('the latest of a building', () => {
 		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(2);
 	});
 
+	it('know how far a count made by doors may be off, from a snapshot as from a reading, as long as that is said', () => {
+		const samples = noSamples(['hall']);
+		const people = (over: Partial<Reading>) => reading({ metric: 'peopleCount', unit: 'person', ...over });
+		const count = () => combine('peopleCount', samples.get('hall')?.peopleCount, NOW);
+		const { temperature } = snapshot({ value: 9, low: 7, high: 12 }).rooms.hall!.values;
+		applySnapshot(samples, { cursor: '1', rooms: { hall: { values: { peopleCount: temperature! } } } });
+		expect(count()).toMatchObject({ value: 9, low: 7, high: 12 });
+		applyReadings(samples, [people({ value: 10, interval: { low: 8, high: 13 }, observedAt: NOW + 1 })]);
+		expect(count()).toMatchObject({ value: 10, low: 8, high: 13 });
+		applyReadings(samples, [people({ value: 11, observedAt: NOW + 2 })]);
+		expect(count()).not.toHaveProperty('low');
+	});
+
 	it('names only the rooms that changed, and leaves the others the same object', () => {
 		const samples = noSamples(['hall', 'lab']);
 		applyReadings(samples, [reading({ roomId: 'lab' })]);

@@ -63,10 +63,11 @@ export function applySnapshot(samples: BuildingSamples, state: BuildingState): S
 }
 
 /** What the one sensor of a room said. */
-function sensorOf({ sensorId, value, observedAt, unchangedSince, offlineAt, transport }: SensorValue): SensorValue {
+function sensorOf({ sensorId, value, low, high, observedAt, unchangedSince, offlineAt, transport }: SensorValue): SensorValue {
 	return {
 		sensorId,
 		value,
+		...(low !== undefined && high !== undefined && { low, high }),
 		observedAt,
 		...(unchangedSince !== undefined && { unchangedSince }),
 		...(offlineAt !== undefined && { offlineAt }),
@@ -90,7 +91,10 @@ export function applyReadings(samples: BuildingSamples, readings: readonly Readi
 }
 
 /** The sample that a reading makes: how long its sensor has said the same, and whether its device is gone, follow from what is held. */
-function withReading(metric: MetricSamples | undefined, { sensorId, value, observedAt, transport, unit }: Reading): MetricSamples | undefined {
+function withReading(
+	metric: MetricSamples | undefined,
+	{ sensorId, value, interval, observedAt, transport, unit }: Reading,
+): MetricSamples | undefined {
 	const held = metric?.sensors.find((candidate) => candidate.sensorId === sensorId);
 	if (metric && held && held.observedAt > observedAt) {
 		// It came late, and is of the past; but a value that was another in between has not been the same since.
@@ -98,7 +102,7 @@ function withReading(metric: MetricSamples | undefined, { sensorId, value, obser
 		return broken ? withSample(metric, metric.unit, { ...held, unchangedSince: held.observedAt }) : undefined;
 	}
 	const since = held?.value === value ? held.unchangedSince : observedAt;
-	const sample = { sensorId, value, observedAt, ...(since !== undefined && { unchangedSince: since }), transport };
+	const sample = { sensorId, value, ...interval, observedAt, ...(since !== undefined && { unchangedSince: since }), transport };
 	return withSample(metric, unit, held?.offlineAt === undefined ? sample : { ...sample, offlineAt: held.offlineAt });
 }
 
@@ -124,6 +128,9 @@ export function applyDevice(samples: BuildingSamples, { sensorId, state, at }: D
 /** One metric of one room as it is to be shown. */
 export interface CombinedValue {
 	value: number;
+	/** Between which the truth lies, where it is a count made of crossings. */
+	low?: number;
+	high?: number;
 	unit: string;
 	observedAt: number;
 	freshness: Exclude<Freshness, 'no-data'>;
@@ -141,7 +148,9 @@ export function combine(metric: string, samples: MetricSamples | undefined, now:
 	const live = sensors.filter((sensor) => isCurrent(freshness(metric, sensor, now)));
 	if (isKnown(metric)) {
 		const said = roomValue(metric, sensors, now);
-		return said && { value: said.value, unit, observedAt: said.observedAt, freshness: said.freshness, live };
+		if (!said) return undefined;
+		const { value, low, high, observedAt, freshness: worth } = said;
+		return { value, ...(low !== undefined && high !== undefined && { low, high }), unit, observedAt, freshness: worth, live };
 	}
 	const said = newestOf(sensors);
 	return said && { value: said.value, unit, observedAt: said.observedAt, freshness: freshness(metric, said, now), live };

@@ -16,6 +16,9 @@ export interface LoginResponse {
 /** One metric of one room, as it stood when last heard of. */
 export interface LatestValue {
 	value: number;
+	/** Between which the truth lies, where it is a count made of crossings. */
+	low?: number;
+	high?: number;
 	unit: string;
 	observedAt: number;
 	sensorId: string;
@@ -39,6 +42,9 @@ export interface LatestValue {
 export interface SensorValue {
 	sensorId: string;
 	value: number;
+	/** Between which the truth lies, where it is a count made of crossings. */
+	low?: number;
+	high?: number;
 	observedAt: number;
 	/** Since when it has said this same value. */
 	unchangedSince?: number;

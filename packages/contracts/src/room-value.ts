@@ -20,13 +20,14 @@ export function roomValue(metric: MetricKey, sensors: readonly SensorValue[], no
 	const { combine, unit }: MetricDefinition = METRICS[metric];
 	const told = counted.reduce((best, sensor) => (isToldBefore(combine, sensor, best) ? sensor : best), first);
 	const worth = combine === 'max' || combine === 'last' ? told.freshness : bestOf(counted);
-	const { sensorId, observedAt, unchangedSince, offlineAt, transport } = told;
+	const { sensorId, observedAt, unchangedSince, offlineAt, transport, low, high } = told;
 	return {
 		value: combineValues(
 			combine,
 			counted.map((sensor) => sensor.value),
 			told.value,
 		),
+		...(combine === 'last' && low !== undefined && high !== undefined && { low, high }),
 		unit,
 		observedAt,
 		sensorId,

@@ -163,8 +163,9 @@ async function writeLatest({ latest }: ReadingCollections, changes: Intake['late
 	const operations = changes.map(({ place, says }): mongo.AnyBulkWriteOperation<LatestDocument> => {
 		const [building, room, metric, sensor] = place as [string, string, MetricKey, string];
 		const { value, observedAt, position, unchangedSince } = says;
+		const interval = typeof says.low === 'number' && typeof says.high === 'number' ? { low: says.low, high: says.high } : {};
 		const transport = says.transport as Transport;
-		const document = { building, room, metric, sensor, value, observedAt, transport, position, unchangedSince, change: randomUUID() };
+		const document = { building, room, metric, sensor, value, ...interval, observedAt, transport, position, unchangedSince, change: randomUUID() };
 		const before = known.get(keyOf(place));
 		const _id = place.join('/');
 		return before

@@ -62,8 +62,9 @@ export class MongoReadings implements Readings {
 		);
 		return {
 			position,
-			latest: found.map(({ room, metric, sensor, value, observedAt, transport, unchangedSince }) => ({
+			latest: found.map(({ room, metric, sensor, value, low, high, observedAt, transport, unchangedSince }) => ({
 				...{ roomId: room, metric, sensorId: sensor, value, observedAt, unchangedSince },
+				...(low !== undefined && high !== undefined && { low, high }),
 				...(transport && { transport }),
 			})),
 		};

@@ -20,6 +20,9 @@ export interface LatestDocument {
 	metric: MetricKey;
 	sensor: string;
 	value: number;
+	/** Of a count made of crossings. */
+	low?: number;
+	high?: number;
 	observedAt: number;
 	transport: Transport;
 	position: string;

@@ -8,6 +8,9 @@ export interface KnownSeries {
 	value: number;
 	unchangedSince: number;
 	transport: string;
+	/** Of a count made of crossings. */
+	low?: number | null;
+	high?: number | null;
 }
 
 /** Everything that a batch changes, found in memory. */
@@ -68,9 +71,10 @@ function latestOf(batch: readonly PlacedReading[], known: ReadonlyMap<string, Kn
 		let says = before;
 		for (const placed of inOrder(ofSeries, after)) {
 			const at = momentOf(placed);
-			const { value, transport } = placed.reading;
+			const { value, transport, interval } = placed.reading;
 			if (!says || at > says.observedAt || (at === says.observedAt && after(placed.position, says.position))) {
-				says = { observedAt: at, position: placed.position, value, transport, unchangedSince: says?.value === value ? says.unchangedSince : at };
+				const unchangedSince = says?.value === value ? says.unchangedSince : at;
+				says = { observedAt: at, position: placed.position, value, ...interval, transport, unchangedSince };
 			} else if (value !== says.value && at > says.unchangedSince) {
 				// It came late, and the value was another in between. Since when it is this one again, is not looked up.
 				says = { ...says, unchangedSince: says.observedAt };
@@ -99,8 +103,14 @@ export function statementsOf({ series, fresh, latest, stale }: Intake, progress:
 			fresh.map((placed) => [momentOf(placed), placed.reading.id, placed.reading.value, ...placeOf(placed)]),
 		),
 		...many(
-			`UPDATE series SET value = ?, observed_at = ?, transport = ?, position = ?, unchanged_since = ? WHERE ${THIS_SERIES}`,
-			latest.map(({ place, says }) => [says.value, says.observedAt, says.transport, says.position, says.unchangedSince, ...place]),
+			`UPDATE series SET value = ?, low = ?, high = ?, observed_at = ?, transport = ?, position = ?, unchanged_since = ? WHERE ${THIS_SERIES}`,
+			latest.map(({ place, says }) => [
+				says.value,
+				says.low ?? null,
+				says.high ?? null,
+				...[says.observedAt, says.transport, says.position, says.unchangedSince],
+				...place,
+			]),
 		),
 		...many(
 			`INSERT INTO stale (series, start, queued, token) SELECT key, ?, n, n FROM series, commits WHERE ${THIS_SERIES}

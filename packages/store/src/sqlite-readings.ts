@@ -25,7 +25,7 @@ const OF_ROOM = 'building = ? AND room = ? AND metric = ?';
 const PROGRESS = 'SELECT position FROM progress WHERE stream = ?';
 
 type SeriesRow = KnownSeries & { building: string; room: string; metric: string; sensor: string };
-type LatestRow = Omit<Latest, 'transport'> & { transport: Transport | null };
+type LatestRow = Omit<Latest, 'transport' | 'low' | 'high'> & { transport: Transport | null; low: number | null; high: number | null };
 
 /** Readings in the tables of sqlite-schema.ts. */
 export class SqliteReadings implements Readings {
@@ -54,14 +54,18 @@ export class SqliteReadings implements Readings {
 		const [progress, series] = await this.#database.transaction([
 			{ sql: PROGRESS, params: [stream] },
 			{
-				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, observed_at AS observedAt, transport, unchanged_since AS unchangedSince
+				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, low, high, observed_at AS observedAt, transport, unchanged_since AS unchangedSince
 					FROM series WHERE building = ? AND observed_at IS NOT NULL ORDER BY key`,
 				params: [buildingId],
 			},
 		]);
 		return {
 			position: (progress!.rows as { position: string }[])[0]?.position,
-			latest: (series!.rows as LatestRow[]).map(({ transport, ...row }) => ({ ...row, ...(transport && { transport }) })),
+			latest: (series!.rows as LatestRow[]).map(({ transport, low, high, ...row }) => ({
+				...row,
+				...(low !== null && high !== null && { low, high }),
+				...(transport && { transport }),
+			})),
 		};
 	}
 
@@ -156,7 +160,7 @@ export class SqliteReadings implements Readings {
 		const places = new Map(batch.map((placed) => [keyOf(placeOf(placed)), placeOf(placed)]));
 		const [series, stored, forgotten] = await this.#database.transaction([
 			{
-				sql: `SELECT building, room, metric, sensor, series.value, observed_at AS observedAt, position, transport, unchanged_since AS unchangedSince
+				sql: `SELECT building, room, metric, sensor, series.value, low, high, observed_at AS observedAt, position, transport, unchanged_since AS unchangedSince
 					FROM json_each(?) AS wanted CROSS JOIN series
 					ON building = wanted.value ->> 0 AND room = wanted.value ->> 1 AND metric = wanted.value ->> 2 AND sensor = wanted.value ->> 3
 					WHERE observed_at IS NOT NULL`,

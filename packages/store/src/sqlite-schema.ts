@@ -73,6 +73,11 @@ export const MIGRATIONS = [
 	CREATE TABLE forgotten (before INTEGER NOT NULL);
 	INSERT INTO forgotten VALUES (0);
 	`,
+	`
+	-- Of a count made of crossings: how far it may have drifted.
+	ALTER TABLE series ADD COLUMN low REAL;
+	ALTER TABLE series ADD COLUMN high REAL;
+	`,
 ];
 
 /**

@@ -47,6 +47,17 @@ describe('answers without a model', () => {
 		expect(ask('what is the meaning of life?', facts([said('hall', 'peopleCount', 1)]))).toMatchObject({ grounded: false, citations: [] });
 	});
 
+	it('says of a count that doors made that it is about so many, and between how many', () => {
+		const counted = (roomId: string, value: number, low: number, high: number) => ({ ...said(roomId, 'peopleCount', value), low, high });
+		const doors = facts([counted('hall', 23, 19, 28), said('lab', 'peopleCount', 9), counted('cafe', 0, 0, 0)]);
+		const told = (question: string) => ask(question, doors).answer;
+		expect(told('how many people are in the Main hall?')).toBe('About 23 people (between 19 and 28) in Main hall, which holds 100.');
+		expect(told('quante persone ci sono in Main hall?')).toBe('Circa 23 persone (tra 19 e 28) in Main hall, che ne contiene 100.');
+		expect(told('how many people are in the lab?')).toBe('9 people in Lab, which holds 10.');
+		expect(told('how many people are there?')).toBe('About 32 people (between 28 and 37) in 3 rooms.');
+		expect(told('which room is the least crowded?')).toContain('0 people');
+	});
+
 	it('understands Italian and answers in it', () => {
 		const told = ask('Qual è la stanza più affollata?', facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9)]));
 		expect(told.answer).toMatch(/^Lab è la più affollata: 9 persone, 90 %/);

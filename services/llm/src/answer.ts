@@ -14,6 +14,9 @@ interface KnownRoom {
 	citation: Citation;
 	name: string;
 	value: number;
+	/** Between which the truth lies; both are `value` where nothing is said of that. */
+	low: number;
+	high: number;
 	capacity: number;
 	freshness: Freshness;
 	observedAt: number;
@@ -27,6 +30,7 @@ const WORDS = {
 		nothing: 'Nothing current is known about that: no sensor of your buildings measures it, or none was heard of lately.',
 		least: (room: string, people: string, share: string) => `${room} is the least crowded: ${people}, ${share} of its capacity.`,
 		most: (room: string, people: string, share: string) => `${room} is the most crowded: ${people}, ${share} of its capacity.`,
+		about: (people: string, low: number, high: number) => `about ${people} (between ${low} and ${high})`,
 		inRoom: (room: string, people: string, capacity: number) => `${people} in ${room}, which holds ${capacity}.`,
 		overall: (people: string, rooms: number, of: number) => `${people} in ${rooms} of ${of} rooms; of the others nothing current is known.`,
 		overallAll: (people: string, rooms: number) => `${people} in ${rooms} rooms.`,
@@ -47,6 +51,7 @@ const WORDS = {
 		nothing: 'Non se ne sa nulla di attuale: nessun sensore dei tuoi edifici lo misura, o nessuno si è fatto sentire di recente.',
 		least: (room: string, people: string, share: string) => `${room} è la meno affollata: ${people}, ${share} della capienza.`,
 		most: (room: string, people: string, share: string) => `${room} è la più affollata: ${people}, ${share} della capienza.`,
+		about: (people: string, low: number, high: number) => `circa ${people} (tra ${low} e ${high})`,
 		inRoom: (room: string, people: string, capacity: number) => `${people} in ${room}, che ne contiene ${capacity}.`,
 		overall: (people: string, rooms: number, of: number) => `${people} in ${rooms} stanze su ${of}; delle altre non si sa nulla di attuale.`,
 		overallAll: (people: string, rooms: number) => `${people} in ${rooms} stanze.`,
@@ -109,6 +114,8 @@ function roomsWith(metric: MetricKey, { buildings, now }: Facts): { rooms: Known
 				citation: { id: `${building.id}/${room.id}`, kind: 'room', label: name },
 				name,
 				value: value.value,
+				low: value.low ?? value.value,
+				high: value.high ?? value.value,
 				capacity: room.capacity,
 				freshness: value.freshness,
 				observedAt: value.observedAt,
@@ -118,6 +125,14 @@ function roomsWith(metric: MetricKey, { buildings, now }: Facts): { rooms: Known
 	}
 	return { rooms, past, missing };
 }
+
+/** So many people; where doors count them, about so many, and between how many. */
+function counted({ value, low, high }: Pick<KnownRoom, 'value' | 'low' | 'high'>, language: Language): string {
+	const people = quantity('peopleCount', value, language);
+	return low < high ? WORDS[language].about(people, low, high) : people;
+}
+
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** How far what is said of a room can be relied on; nothing for what was heard just now. */
 function reliance({ observedAt, unchangedSince, freshness }: KnownRoom, language: Language, now: number): string {
@@ -147,10 +162,7 @@ function crowded(intent: 'least-crowded' | 'most-crowded', language: Language, f
 	const say = intent === 'least-crowded' ? words.least : words.most;
 	const percent = `${Math.round(share(first) * 100)} %`;
 	return {
-		answer:
-			say(first.name, quantity('peopleCount', first.value, language), percent) +
-			reliance(first, language, facts.now) +
-			(missing > 0 ? words.left(missing) : ''),
+		answer: say(first.name, counted(first, language), percent) + reliance(first, language, facts.now) + (missing > 0 ? words.left(missing) : ''),
 		citations: [first.citation],
 		grounded: true,
 	};
@@ -168,11 +180,9 @@ function howMany(text: string, language: Language, facts: Facts): Answer {
 			facts.now,
 		);
 	if (rooms.length === 0) return nothing(past, language, facts.now);
-	const people = quantity(
-		'peopleCount',
-		rooms.reduce((sum, { value }) => sum + value, 0),
-		language,
-	);
+	const sum = (read: (room: KnownRoom) => number) => rooms.reduce((total, room) => total + read(room), 0);
+	const all = { value: sum(({ value }) => value), low: sum(({ low }) => low), high: sum(({ high }) => high) };
+	const people = capital(counted(all, language));
 	const said = missing > 0 ? words.overall(people, rooms.length, rooms.length + missing) : words.overallAll(people, rooms.length);
 	const oldest = rooms.reduce((a, b) => (b.observedAt < a.observedAt ? b : a));
 	return { answer: said + reliance(oldest, language, facts.now), citations: rooms.map(({ citation }) => citation), grounded: true };
@@ -181,7 +191,7 @@ function howMany(text: string, language: Language, facts: Facts): Answer {
 function howManyIn(name: string, room: KnownRoom | undefined, language: Language, now: number): Answer {
 	const words = WORDS[language];
 	if (!room) return { answer: words.unheard(name), citations: [], grounded: false };
-	const people = quantity('peopleCount', room.value, language);
+	const people = capital(counted(room, language));
 	const current = room.freshness === 'live' || room.freshness === 'stuck';
 	return {
 		answer: current

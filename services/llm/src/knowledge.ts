@@ -76,12 +76,12 @@ export class Knowledge {
 function learned(known: Kept<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
 	const { buildingId, roomId } = readings[0]!;
 	const sensors = new Map(known?.value.sensors.map((sensor) => [`${sensor.metric} ${sensor.sensorId}`, sensor]));
-	for (const { metric, sensorId, value, observedAt } of readings) {
+	for (const { metric, sensorId, value, observedAt, interval } of readings) {
 		const key = `${metric} ${sensorId}`;
 		const before = sensors.get(key);
 		if (before && before.observedAt > observedAt) continue;
 		const unchangedSince = before?.value === value ? (before.unchangedSince ?? before.observedAt) : observedAt;
-		sensors.set(key, { metric, sensorId, value, observedAt, unchangedSince });
+		sensors.set(key, { metric, sensorId, value, ...interval, observedAt, unchangedSince });
 	}
 	const newest = [...sensors.values()];
 	if (newest.length > MOST_SENSORS) newest.sort((a, b) => b.observedAt - a.observedAt).splice(MOST_SENSORS);

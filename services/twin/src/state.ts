@@ -16,9 +16,18 @@ export async function buildingState(readings: Readings, offline: OfflineDevices,
 function roomState(latest: Latest[], gone: ReadonlyMap<string, number>, capacity: number, now: number): RoomState {
 	const state: RoomState = { values: {} };
 	for (const [metric, ofMetric] of Map.groupBy(latest, (one) => one.metric) as Map<MetricKey, Latest[]>) {
-		const sensors = ofMetric.map(({ sensorId, value, observedAt, unchangedSince, transport }) => {
+		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, unchangedSince, transport }) => {
 			const offlineAt = gone.get(sensorId);
-			return { sensorId, value, observedAt, unchangedSince, ...(offlineAt !== undefined && { offlineAt }), ...(transport && { transport }) };
+			const interval = low !== undefined && high !== undefined && { low, high };
+			return {
+				sensorId,
+				value,
+				...interval,
+				observedAt,
+				unchangedSince,
+				...(offlineAt !== undefined && { offlineAt }),
+				...(transport && { transport }),
+			};
 		});
 		const value = roomValue(metric, sensors, now);
 		if (value) state.values[metric] = value;

@@ -39,6 +39,23 @@ onEachEngine((mongoUrl) => {
 			expect((await stateAt(same[1]!)).rooms.hall!.values.peopleCount).toMatchObject({ value: 6 });
 		});
 
+		it('says how far a count made by doors may be off, until somebody says how many there are; two doors of a room are one count', async () => {
+			const at = Date.now();
+			const door = (sensorId: string, value: number, low: number, high: number, observedAt: number) =>
+				readingOf({ ...HALL, metric: 'peopleCount', sensorId, value, interval: { low, high }, observedAt });
+			const [, second] = await world.tell(door('north', 4, 2, 6, at - 2000), door('south', 5, 3, 8, at - 1000));
+			expect((await stateAt(second!)).rooms.hall!.values.peopleCount).toMatchObject({
+				value: 5,
+				low: 3,
+				high: 8,
+				sensors: [{ low: 2 }, { high: 8 }],
+			});
+			const [corrected] = await world.tell(door('operator:a1', 7, 7, 7, at));
+			expect((await stateAt(corrected!)).rooms.hall!.values.peopleCount).toMatchObject({ value: 7, low: 7, high: 7, sensorId: 'operator:a1' });
+			const [camera] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', sensorId: 'camera', value: 6, observedAt: at + 1 }));
+			expect((await stateAt(camera!)).rooms.hall!.values.peopleCount).not.toHaveProperty('low');
+		});
+
 		it('says that a value nobody renewed is stale, and does not count it as occupancy', async () => {
 			const [position] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: Date.now() - FRESHNESS_MS - 1000 }));
 			const { hall } = (await stateAt(position!)).rooms;

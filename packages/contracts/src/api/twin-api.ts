@@ -23,6 +23,8 @@ const RoomView = Type.Object({ ...Room.properties, thresholds: Type.Optional(Thr
 const SensorSaid = Type.Object({
 	sensorId: Type.String(),
 	value: Type.Number(),
+	low: Type.Optional(Type.Number({ description: 'between low and high lies the truth, where value is a count made of crossings' })),
+	high: Type.Optional(Type.Number()),
 	observedAt: EpochMs,
 	unchangedSince: Type.Optional(EpochMs),
 	offlineAt: Type.Optional(EpochMs),

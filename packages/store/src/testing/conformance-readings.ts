@@ -79,6 +79,18 @@ export function describeReadings(world: World): void {
 			expect(await latest('nowhere')).toEqual([]);
 		});
 
+		it('knows how far the latest count may be off, as long as that is said', async () => {
+			const count = { metric: 'peopleCount', unit: 'person' } as const;
+			await insert(world, [placed(1, { ...count, value: 23, interval: { low: 19, high: 28 } })]);
+			expect(await latest()).toMatchObject([{ value: 23, low: 19, high: 28 }]);
+			await insert(world, [placed(2, { ...count, value: 0, interval: { low: 0, high: 0 }, observedAt: BASE + 5000 })]);
+			expect(await latest()).toMatchObject([{ value: 0, low: 0, high: 0 }]);
+			await insert(world, [placed(3, { ...count, value: 4, observedAt: BASE + 9000 })]);
+			const [last] = await latest();
+			expect(last).toMatchObject({ value: 4 });
+			expect(last).not.toHaveProperty('low');
+		});
+
 		it('knows since when a sensor has said the same', async () => {
 			const says = (n: number, value: number, second: number) => insert(world, [placed(n, { value, observedAt: BASE + second * 1000 })]);
 			const since = async () => ((await latest())[0]!.unchangedSince - BASE) / 1000;
