@@ -10,6 +10,7 @@ import { ConfigurationConfig } from './configuration/configuration-config.ts';
 import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/decoder-config.ts';
 import { DevicesConfig } from './devices/devices-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
+import { HomeAssistantConfig } from './home-assistant/home-assistant-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
 import { MqttConfig, mqttLimitsOf } from './sources/mqtt-config.ts';
@@ -69,6 +70,7 @@ export const GatewayFile = Type.Object(
 		),
 		devices: Type.Optional(DevicesConfig),
 		downlink: Type.Optional(DownlinkConfig),
+		homeAssistant: Type.Optional(HomeAssistantConfig),
 		redis: Type.Optional(
 			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
 		),
@@ -121,6 +123,8 @@ export interface GatewayConfig {
 	mqttLimits?: Partial<MqttLimits>;
 	bridges?: BridgeConfig[];
 	occupancy?: OccupancyConfig;
+	/** Default: off. */
+	homeAssistant?: HomeAssistantConfig;
 }
 
 /** Where gateway.yaml is. */
@@ -184,6 +188,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		messagesPerSecondPerAddress: file.limits?.messagesPerSecondPerAddress ?? 100_000,
 		mqttLimits: mqttLimitsOf(file.sources?.mqtt),
 		bridges: file.bridges ?? [],
+		homeAssistant: file.homeAssistant ?? {},
 	};
 }
 

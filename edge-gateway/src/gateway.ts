@@ -23,6 +23,7 @@ import { Devices } from './devices.ts';
 import { CommandBook } from './downlink/command-book.ts';
 import { Downlink } from './downlink/downlink.ts';
 import { Lines } from './downlink/lines.ts';
+import { HomeAssistant } from './home-assistant/home-assistant.ts';
 import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { registerMetrics } from './metrics.ts';
@@ -174,6 +175,10 @@ export async function createGateway(parts: {
 		refuse,
 		lines,
 		answered,
+		guest: {
+			mayHear: (sender, filter) => homeAssistant.mayHear(sender, filter),
+			maySay: (sender, topic) => homeAssistant.maySay(sender, topic),
+		},
 		logger,
 		host: config.host,
 		port: config.mqttPort,
@@ -182,6 +187,14 @@ export async function createGateway(parts: {
 	});
 	mqtt.register(metrics);
 	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, lines, logger });
+	const homeAssistant = new HomeAssistant(config.homeAssistant ?? {}, {
+		log,
+		registry,
+		local: mqtt.local,
+		gatewayId: config.gatewayId,
+		logger,
+		path: join(dir, 'home-assistant'),
+	});
 	const sources = [serial, mqtt, http, socketIo];
 
 	const relay = config.redisUrl
@@ -220,6 +233,7 @@ export async function createGateway(parts: {
 			{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
 			{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
 			{ of: (next) => next.occupancy, update: (next) => rooms.update(next.occupancy ?? {}) },
+			{ of: (next) => next.homeAssistant, update: (next) => homeAssistant.update(next.homeAssistant ?? {}) },
 		],
 		READ_AT_START,
 	);
@@ -276,6 +290,7 @@ export async function createGateway(parts: {
 				);
 			await downlink.start();
 			await bridges.update(config.bridges ?? []);
+			homeAssistant.start();
 		},
 		follow(started, adapt) {
 			configuration = started.follow(configurable, logger, adapt);
@@ -286,6 +301,7 @@ export async function createGateway(parts: {
 		stopIntake,
 		async stop() {
 			await configuration?.close();
+			await homeAssistant.stop();
 			await stopIntake();
 			await downlink.stop();
 			await bridges.stop();

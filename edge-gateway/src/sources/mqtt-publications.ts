@@ -26,6 +26,8 @@ interface PublicationParts {
 	refuse: Intake['refuse'];
 	/** Told a device's answer to a command; resolves when it is kept. */
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
+	/** What one who is no device may say, and so nobody else may. */
+	guestMaySay(sender: Sender, topic: string): boolean;
 	/** Told of a message that must wait because its sender is too fast. */
 	onPaced: () => void;
 	stopping: AbortSignal;
@@ -148,7 +150,7 @@ export class MqttPublications {
 
 	/** A topic that has no meaning here may go to who listens in, such as a bridge. */
 	async #unknown(frame: Frame, packet: PublishPacket, retain: boolean): Promise<void> {
-		if (isForOthers(packet.topic) && this.#parts.local.isTapped(packet.topic)) {
+		if (isForOthers(packet.topic) && this.#parts.local.isTapped(packet.topic) && this.#parts.guestMaySay(frame.sender, packet.topic)) {
 			packet.retain = retain;
 			await this.#offer(frame, packet, retain);
 			return;

@@ -39,6 +39,8 @@ interface MqttParts {
 	/** Where devices hear commands, and whom their answers are told. */
 	lines: Lines;
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
+	/** Somebody who is no device, and what it may hear and say beyond a device; what it may not say, a device may not either. */
+	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
 	logger: Logger;
 	host: string;
 	port: number;
@@ -98,6 +100,7 @@ export class MqttSource implements Source {
 			decoders: parts.decoders,
 			refuse,
 			answered: (sensorId, answer) => parts.answered(sensorId, answer),
+			guestMaySay: (sender, topic) => parts.guest.maySay(sender, topic),
 			onPaced: () => rateLimits.count('mqtt'),
 			stopping: this.#stopping.signal,
 		});
@@ -172,6 +175,7 @@ export class MqttSource implements Source {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || this.#isRevoked(sender)) return false;
 		if (maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId)) return true;
+		if (this.#parts.guest.mayHear(sender, filter)) return true;
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
 	}
 
