@@ -34,15 +34,17 @@ export interface GatewayProcess {
 	close(): Promise<void>;
 }
 
-/** `entry`: what is started, relative to the repository. `env` is added to its environment. */
-export async function prepareGateway(options: { entry?: string; env?: Record<string, string>; gatewayId?: string } = {}): Promise<GatewayProcess> {
+/** `entry`: what is started, relative to the repository. `env` is added to its environment, `config` to its gateway.yaml. */
+export async function prepareGateway(
+	options: { entry?: string; env?: Record<string, string>; gatewayId?: string; config?: object } = {},
+): Promise<GatewayProcess> {
 	const { entry = 'edge-gateway/src/main.ts', env = {}, gatewayId = 'faults' } = options;
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-faults-'));
 	const modem = await createNullModem({ dir: join(dir, 'line') });
 	const [port, mqttPort] = [await freePort(), await freePort()];
 	const config = join(dir, 'gateway.yaml');
 	const dataDir = join(dir, 'data');
-	await writeFile(config, JSON.stringify({ gatewayId, sources: { serial: [{ path: modem.b }] } }));
+	await writeFile(config, JSON.stringify({ gatewayId, sources: { serial: [{ path: modem.b }] }, ...options.config }));
 	const base = `http://127.0.0.1:${port}`;
 	let running: Running | undefined;
 	const stop = async () => (await running?.stop())?.code ?? null;
