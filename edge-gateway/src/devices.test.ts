@@ -6,7 +6,7 @@ const find = (devices: Devices, id: string): DeviceStatus | undefined => devices
 
 describe('the list of devices', () => {
 	it('tells of each way in who is connected, when it was heard and how much it sent', () => {
-		const devices = new Devices('gw', () => undefined);
+		const devices = new Devices();
 		const before = Date.now();
 		devices.connected('d', 'acme', 'mqtt');
 		devices.heard('d', 'acme', 'mqtt', 3);
@@ -21,7 +21,7 @@ describe('the list of devices', () => {
 	});
 
 	it('says what is wrong with a port until it is there, also with one that never was', () => {
-		const devices = new Devices('gw', () => undefined);
+		const devices = new Devices();
 		devices.missing('/dev/x', undefined, 'serial', 'not plugged in');
 		expect(find(devices, '/dev/x')).toMatchObject({ connected: false, trouble: 'not plugged in', lastSeen: 0 });
 		devices.connected('/dev/x', 'acme', 'serial');
@@ -30,7 +30,7 @@ describe('the list of devices', () => {
 	});
 
 	it('counts the connections of a device: it is gone when the last one is', () => {
-		const devices = new Devices('gw', () => undefined);
+		const devices = new Devices();
 		devices.connected('d', 'acme', 'mqtt');
 		devices.connected('d', 'acme', 'mqtt');
 		devices.disconnected('d', 'mqtt');
@@ -43,18 +43,12 @@ describe('the list of devices', () => {
 	});
 
 	it('is bounded: of ten thousand the one heard of longest ago is forgotten, and none that is connected', () => {
-		const devices = new Devices('gw', () => undefined);
+		const devices = new Devices();
 		devices.connected('connected', 'acme', 'mqtt');
 		for (let i = 0; i < 11_000; i++) devices.heard(`d${i}`, 'acme', 'http', 1);
 		expect(devices.list(all).length).toBeLessThanOrEqual(10_000);
 		expect(find(devices, 'connected')).toBeDefined();
 		expect(find(devices, 'd10999')).toBeDefined();
 		expect(find(devices, 'd0')).toBeUndefined();
-	});
-
-	it('tells whoever listens that a sensor came or went', () => {
-		const told: [string, string][] = [];
-		new Devices('gw', (channel, message) => told.push([channel, message])).availability('s', 'online');
-		expect(told).toEqual([['devices', expect.stringMatching(/^\{"sensorId":"s","state":"online","at":\d+,"gatewayId":"gw"\}$/)]]);
 	});
 });

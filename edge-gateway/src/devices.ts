@@ -1,4 +1,4 @@
-import { CHANNELS, type DeviceEvent, type Transport } from '@crowdvision/contracts';
+import type { Transport } from '@crowdvision/contracts';
 
 /** What is known of a device or port that was heard of since the start. */
 export interface DeviceStatus {
@@ -24,13 +24,6 @@ const FORGOTTEN_AT_ONCE = 1000;
 /** Who is connected, and when each was last heard. Bounded: beyond it those longest unheard are forgotten, if they are not connected. */
 export class Devices {
 	readonly #devices = new Map<string, Entry>();
-	readonly #announce: (channel: string, message: string) => void;
-	readonly #gatewayId: string;
-
-	constructor(gatewayId: string, announce: (channel: string, message: string) => void) {
-		this.#gatewayId = gatewayId;
-		this.#announce = announce;
-	}
 
 	connected(id: string, domainName: string | undefined, transport: Transport): void {
 		const entry = this.#get(id, domainName, transport);
@@ -73,12 +66,6 @@ export class Devices {
 		const { status } = this.#get(id, domainName, transport);
 		status.lastSeen = Date.now();
 		status.readings += readings;
-	}
-
-	/** Tells whoever listens that a sensor came or went. */
-	availability(sensorId: string, state: DeviceEvent['state']): void {
-		const event: DeviceEvent = { sensorId, state, at: Date.now(), gatewayId: this.#gatewayId };
-		this.#announce(CHANNELS.devices, JSON.stringify(event));
 	}
 
 	list(visible: (device: DeviceStatus) => boolean): DeviceStatus[] {

@@ -18,7 +18,10 @@ import { Credentials } from './credentials.ts';
 import { Decoders } from './decode/decoders.ts';
 import { Admission } from './devices/admission.ts';
 import { Adoptions } from './devices/adoptions.ts';
+import { announcing } from './devices/announcing.ts';
+import { Availability } from './devices/availability.ts';
 import { Quarantine } from './devices/quarantine.ts';
+import { Timeouts } from './devices/timeouts.ts';
 import { Devices } from './devices.ts';
 import { CommandBook } from './downlink/command-book.ts';
 import { Downlink } from './downlink/downlink.ts';
@@ -137,9 +140,9 @@ export async function createGateway(parts: {
 		zoneOf: (buildingId) => registry.building(buildingId)?.timeZone,
 		logger,
 	});
-	const devices = new Devices(config.gatewayId, (channel, message) => {
-		bus?.announce(channel, message).catch((error: Error) => logger.debug({ err: error.message }, 'a device event was not announced'));
-	});
+	const devices = new Devices();
+	const timeouts = new Timeouts(config.devices);
+	const availability = new Availability({ path: join(dir, 'availability'), gatewayId: config.gatewayId, timeouts, now: () => clock.now(), logger });
 	const credentials = new Credentials(tokens, registry);
 	const intake = new Intake({
 		log,
@@ -150,6 +153,7 @@ export async function createGateway(parts: {
 		ledger,
 		admission,
 		quarantine,
+		availability,
 		gatewayId: config.gatewayId,
 	});
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
@@ -164,7 +168,7 @@ export async function createGateway(parts: {
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
 	const replay = new Replay({ rejected, decoders, deliver: (frame) => intake.deliver(frame) });
 	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
-	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, logger });
+	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, availability, logger });
 	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
 	const mqtt = new MqttSource({
 		credentials,
@@ -174,6 +178,7 @@ export async function createGateway(parts: {
 		rateLimits,
 		refuse,
 		lines,
+		availability,
 		answered,
 		guest: {
 			mayHear: (sender, filter) => homeAssistant.mayHear(sender, filter),
@@ -232,6 +237,7 @@ export async function createGateway(parts: {
 			{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
 			{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
 			{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
+			{ of: (next) => next.devices.timeouts, update: (next) => timeouts.update(next.devices) },
 			{ of: (next) => next.occupancy, update: (next) => rooms.update(next.occupancy ?? {}) },
 			{ of: (next) => next.homeAssistant, update: (next) => homeAssistant.update(next.homeAssistant ?? {}) },
 		],
@@ -253,6 +259,7 @@ export async function createGateway(parts: {
 	const router = gatewayRoutes({
 		tokens,
 		devices,
+		availability,
 		quarantine,
 		adoptions,
 		hasBus: bus !== undefined,
@@ -267,6 +274,7 @@ export async function createGateway(parts: {
 	});
 	addRoomRoutes(router, { tokens, registry, ...rooms });
 	const stopIntake = async () => {
+		availability.stop();
 		bridges.stopInbound();
 		await rooms.zeroing.stop();
 		await Promise.all(sources.map((source) => source.stop()));
@@ -288,6 +296,7 @@ export async function createGateway(parts: {
 					(frame) => intake.deliver(frame),
 					(frame, settled) => intake.take(frame, settled),
 				);
+			await availability.start(bus, announcing(bus, mqtt.local, logger));
 			await downlink.start();
 			await bridges.update(config.bridges ?? []);
 			homeAssistant.start();
@@ -310,6 +319,7 @@ export async function createGateway(parts: {
 			await clock.close();
 			await rooms.close();
 			await rejected.close();
+			await availability.close();
 			await quarantine.close();
 			await adoptions.close();
 			await registry.close();

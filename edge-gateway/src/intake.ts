@@ -19,6 +19,7 @@ import type { Decoding } from './decode/decoder.ts';
 import { completed, type DecodeBy } from './decode/decoders.ts';
 import { parseJson } from './decode/json.ts';
 import type { Admission } from './devices/admission.ts';
+import type { Availability } from './devices/availability.ts';
 import type { Quarantine } from './devices/quarantine.ts';
 import { sightingOf, UnknownSensor } from './devices/unknown-sensor.ts';
 import type { Ledger } from './ledger.ts';
@@ -104,6 +105,7 @@ export class Intake {
 	readonly #ledger: Ledger;
 	readonly #admission: Admission | undefined;
 	readonly #quarantine: Quarantine | undefined;
+	readonly #availability: Availability | undefined;
 	readonly #encoder: ReadingEncoder;
 	readonly #queue = new DecodeQueue();
 
@@ -118,10 +120,13 @@ export class Intake {
 		admission?: Admission;
 		/** Where sensors are noted whose place nobody knows. */
 		quarantine?: Quarantine;
+		/** Told of every sensor that is heard. */
+		availability?: Availability;
 		gatewayId: string;
 	}) {
 		this.#admission = parts.admission;
 		this.#quarantine = parts.quarantine;
+		this.#availability = parts.availability;
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		this.#registry = parts.registry;
@@ -260,7 +265,8 @@ export class Intake {
 		throw error;
 	}
 
-	#checkOne(candidate: Candidate, index: number, { sender, replayOf }: Frame, receivedAt: number): Checked {
+	#checkOne(candidate: Candidate, index: number, frame: Frame, receivedAt: number): Checked {
+		const { sender, replayOf } = frame;
 		if (!incomingReading.check(candidate)) throw refusal('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = metricDefinition(candidate.metric)!;
 		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
@@ -277,6 +283,8 @@ export class Intake {
 		if (typeof value !== 'number') throw refusal('invalid_reading', value, index);
 		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
 		if ('path' in time) throw refusal('invalid_reading', time, index);
+		// Whether or not there is room for its reading, the device is there. What is replayed was heard long ago.
+		if (replayOf === undefined) this.#availability?.heard(candidate.sensorId, candidate.metric, place, frame, receivedAt);
 		return {
 			incoming: candidate,
 			definition,

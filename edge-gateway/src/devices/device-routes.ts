@@ -4,10 +4,12 @@ import { mayLookAt } from '../access.ts';
 import type { Devices } from '../devices.ts';
 import type { Registry } from '../registry.ts';
 import type { Adoptions } from './adoptions.ts';
+import type { Availability } from './availability.ts';
 import type { Quarantine, QuarantinedSensor } from './quarantine.ts';
 
 export interface DeviceRouteParts {
 	devices: Devices;
+	availability: Availability;
 	quarantine: Quarantine;
 	adoptions: Adoptions;
 	registry: Registry;
@@ -16,10 +18,11 @@ export interface DeviceRouteParts {
 }
 
 /** `/devices`, and what makes a stranger one of them. Behind a guard that lets staff through. */
-export function addDeviceRoutes(router: Router, { devices, quarantine, adoptions, registry, hasBus }: DeviceRouteParts): void {
+export function addDeviceRoutes(router: Router, { devices, availability, quarantine, adoptions, registry, hasBus }: DeviceRouteParts): void {
 	router.get('/devices', (request, response) => {
 		response.json({
 			devices: devices.list(({ domainName }) => mayLookAt(request, domainName)),
+			sensors: availability.list((sensor) => maySee(request, sensor)),
 			quarantined: quarantine.list((sensor) => maySee(request, sensor)),
 		});
 	});
@@ -40,16 +43,16 @@ export function addDeviceRoutes(router: Router, { devices, quarantine, adoptions
 	router.post('/devices/:sensorId/replace', jsonBody(), async (request, response) => {
 		const replaces = String(request.params.sensorId);
 		const { by } = parseBody(replaceRequest, request.body);
-		const place = registry.sensor(replaces);
-		if (!place) throw new CrowdVisionError('not_found', 'There is no such sensor with a place of its own');
-		const { buildingId, roomId } = place;
+		const { buildingId, roomId } = registry.sensor(replaces) ?? availability.get(replaces) ?? {};
+		if (buildingId === undefined || roomId === undefined)
+			throw new CrowdVisionError('not_found', 'There is no such sensor, or nobody knows its place');
 		requirePlace(request, buildingId, roomId);
 		if (by === replaces) throw invalid([{ path: '/by', message: 'must be another sensor' }]);
 		const known = registry.sensor(by);
 		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw elsewhere();
 		requireStranger(request, by, buildingId, true);
 		await keep(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, Date.now()));
-		devices.availability(replaces, 'offline');
+		availability.said(replaces, 'offline', undefined);
 		response.json({ sensorId: by, buildingId, roomId, replaces });
 	});
 
@@ -77,7 +80,7 @@ export function addDeviceRoutes(router: Router, { devices, quarantine, adoptions
 	}
 
 	/** Its own domain's staff, and that of the building its port or token says. */
-	function maySee(request: Request, { domainName, buildingId }: QuarantinedSensor): boolean {
+	function maySee(request: Request, { domainName, buildingId }: { domainName?: string; buildingId?: string }): boolean {
 		const owners = buildingId === undefined ? undefined : registry.building(buildingId)?.domains;
 		return mayLookAt(request, domainName) || (owners?.some((owner) => mayLookAt(request, owner)) ?? false);
 	}

@@ -1,6 +1,7 @@
 import { CrowdVisionError, commandRequest } from '@crowdvision/contracts';
 import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import { mayLookAt } from '../access.ts';
+import type { Availability } from '../devices/availability.ts';
 import type { Registry } from '../registry.ts';
 import type { Downlink } from './downlink.ts';
 import type { Lines } from './lines.ts';
@@ -9,13 +10,14 @@ export interface CommandRouteParts {
 	downlink: Downlink;
 	lines: Lines;
 	registry: Registry;
+	availability: Availability;
 }
 
 /** What is waited beyond the deadline for an outcome that is on its way. */
 const PATIENCE_MS = 10_000;
 
 /** `POST /devices/{sensorId}/command`, behind a guard that lets staff through. */
-export function addCommandRoutes(router: Router, { downlink, lines, registry }: CommandRouteParts): void {
+export function addCommandRoutes(router: Router, { downlink, lines, registry, availability }: CommandRouteParts): void {
 	router.post('/devices/:sensorId/command', jsonBody(), async (request, response) => {
 		const sensorId = String(request.params.sensorId);
 		requireStaffOf(request, sensorId);
@@ -37,7 +39,8 @@ export function addCommandRoutes(router: Router, { downlink, lines, registry }: 
 			requireRole(callerOf(request), owners, 'business_staff', 'sensor');
 			return;
 		}
-		const line = lines.of(sensorId);
+		// On its own, or of a sensor that only tells its place itself, the gateway goes by the device.
+		const line = lines.of(sensorId) ?? availability.get(sensorId);
 		if (!line || registered || !mayLookAt(request, line.domainName)) throw new CrowdVisionError('not_found', 'There is no such sensor');
 	}
 }

@@ -3,6 +3,7 @@ import { backOff, pause } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, Client, PublishPacket } from 'aedes';
 import type { Decoders } from '../decode/decoders.ts';
 import { parseJson } from '../decode/json.ts';
+import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
 import type { Frame, Intake, Settled } from '../intake.ts';
 import { notAllowed, type Sender } from '../normalize/identify.ts';
@@ -21,6 +22,8 @@ interface PublicationParts {
 	broker: IngestBroker;
 	local: LocalBroker;
 	devices: Devices;
+	/** Told what devices say of themselves. */
+	availability: Availability;
 	registry: Registry;
 	decoders: Decoders;
 	refuse: Intake['refuse'];
@@ -40,7 +43,7 @@ const NO_CONTEXT = {};
  * What becomes of a message that a device publishes:
  *
  *   rate ─▶ topic ─┬─ telemetry ─▶ intake, log ─▶ who listens in ─┬─▶ subscribers ─▶ PUBACK
- *                  ├─ status ────▶ devices ─────────────────────────┤
+ *                  ├─ status ────▶ availability ────────────────────┤
  *                  ├─ result ────▶ downlink ────────────────────────┤
  *                  └─ anything else, or not allowed ─▶ rejected ───┴─▶ PUBACK: MQTT 3.1.1 can only acknowledge it (MQTT-3.3.5-2)
  *
@@ -185,7 +188,7 @@ export class MqttPublications {
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
 		await this.#offer(frame, packet, packet.retain);
-		this.#parts.devices.availability(sensorId, state);
+		this.#parts.availability.said(sensorId, state, sender.domainName);
 	}
 
 	/** Lets who listens in have it. Undefined when nobody does, or nothing has to be waited for. */

@@ -4,6 +4,7 @@ import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
 import type { Credentials } from '../credentials.ts';
 import type { Decoders } from '../decode/decoders.ts';
+import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
 import type { Lines } from '../downlink/lines.ts';
 import { MqttLines } from '../downlink/mqtt-lines.ts';
@@ -32,6 +33,7 @@ const BAD_CREDENTIALS = 4;
 interface MqttParts {
 	credentials: Credentials;
 	devices: Devices;
+	availability: Availability;
 	registry: Registry;
 	decoders: Decoders;
 	rateLimits: RateLimits;
@@ -72,7 +74,7 @@ export class MqttSource implements Source {
 	#withheld = 0;
 
 	constructor(parts: MqttParts) {
-		const { devices, registry, refuse, rateLimits, limits } = parts;
+		const { devices, availability, registry, refuse, rateLimits, limits } = parts;
 		this.#parts = parts;
 		this.#broker = new IngestBroker({
 			connectTimeout: limits.connectTimeoutMs,
@@ -96,6 +98,7 @@ export class MqttSource implements Source {
 			broker: this.#broker,
 			local: this.local,
 			devices,
+			availability,
 			registry,
 			decoders: parts.decoders,
 			refuse,

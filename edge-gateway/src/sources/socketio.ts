@@ -3,6 +3,7 @@ import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGate
 import type { Logger } from '@crowdvision/service-kit';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Credentials } from '../credentials.ts';
+import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
 import { answerOf, sensorsIn } from '../downlink/device-line.ts';
 import type { Line, Lines } from '../downlink/lines.ts';
@@ -24,6 +25,7 @@ export class SocketIoSource implements Source {
 	readonly #rateLimits: RateLimits;
 	readonly #addressOf: (request: IncomingMessage) => string;
 	readonly #lines: Lines;
+	readonly #availability: Availability;
 	readonly #logger: Logger;
 	#io: Sensors | undefined;
 	#deliver: Deliver | undefined;
@@ -34,6 +36,7 @@ export class SocketIoSource implements Source {
 		rateLimits: RateLimits;
 		addressOf: (request: IncomingMessage) => string;
 		lines: Lines;
+		availability: Availability;
 		logger: Logger;
 	}) {
 		this.#credentials = parts.credentials;
@@ -41,6 +44,7 @@ export class SocketIoSource implements Source {
 		this.#rateLimits = parts.rateLimits;
 		this.#addressOf = parts.addressOf;
 		this.#lines = parts.lines;
+		this.#availability = parts.availability;
 		this.#logger = parts.logger;
 	}
 
@@ -85,11 +89,12 @@ export class SocketIoSource implements Source {
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
 		const line = lineOf(socket);
 		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#lines.add(sensorId, line);
-		for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'online');
+		for (const sensorId of sender.sensorIds ?? []) this.#availability.said(sensorId, 'online', sender.domainName);
 		socket.on('disconnect', () => {
 			this.#lines.remove(line);
 			this.#devices.disconnected(sender.id, 'socket.io');
-			for (const sensorId of sender.sensorIds ?? []) this.#devices.availability(sensorId, 'offline');
+			// It may be back on another line already.
+			for (const sensorId of sender.sensorIds ?? []) if (!this.#lines.of(sensorId)) this.#availability.said(sensorId, 'offline', sender.domainName);
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;

@@ -20,6 +20,19 @@ export const DeviceStatus = Type.Object({
 	trouble: Type.Optional(Type.String({ description: 'what is wrong with it' })),
 });
 
+export const SensorStatus = Type.Object({
+	sensorId: SensorId,
+	state: Type.Enum(['online', 'offline']),
+	since: EpochMs,
+	lastSeen: EpochMs,
+	timeoutMs: Type.Number({ description: 'after so many ms of silence it counts as offline' }),
+	transport: Type.Optional(TransportName),
+	metric: Type.Optional(Type.String({ description: 'what it measured last' })),
+	buildingId: Type.Optional(PlaceId),
+	roomId: Type.Optional(PlaceId),
+	domainName: Type.Optional(Type.String()),
+});
+
 export const QuarantinedSensor = Type.Object({
 	sensorId: SensorId,
 	transport: TransportName,
@@ -129,12 +142,12 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/gateway/devices',
-		summary: 'What is connected, when each was heard last, and which sensors nobody knows the place of',
+		summary: 'What is connected, which sensors are there, when each was heard last, and which of them nobody knows the place of',
 		who: 'business_staff',
 		answers: {
 			200: {
 				description: 'Those of the domains you are staff of.',
-				schema: Type.Object({ devices: Type.Array(DeviceStatus), quarantined: Type.Array(QuarantinedSensor) }),
+				schema: Type.Object({ devices: Type.Array(DeviceStatus), sensors: Type.Array(SensorStatus), quarantined: Type.Array(QuarantinedSensor) }),
 			},
 		},
 	},
