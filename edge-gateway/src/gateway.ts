@@ -219,6 +219,7 @@ export async function createGateway(parts: {
 		worker,
 		local: mqtt.local,
 		deliver: (frame) => intake.deliver(frame),
+		decodeBy: (topic) => decoders.forTopic(topic),
 		ledger,
 		logger,
 	});

@@ -6,6 +6,7 @@ import type { Ledger } from '../ledger.ts';
 import type { LocalBroker } from '../sources/local-broker.ts';
 import type { Deliver } from '../sources/source.ts';
 import { type BridgeConfig, type BridgeSettings, bridgeSettings } from './bridge-config.ts';
+import type { InboundParts } from './inbound.ts';
 import { cursorName, Link, sendsReadings } from './link.ts';
 import type { BridgeReport } from './link-state.ts';
 import { LoopGuard } from './loop-guard.ts';
@@ -19,6 +20,7 @@ export interface BridgesParts {
 	worker: CommitWorker;
 	local: LocalBroker;
 	deliver: Deliver;
+	decodeBy: InboundParts['decodeBy'];
 	ledger: Ledger;
 	logger: Logger;
 }
@@ -150,7 +152,7 @@ export class Bridges {
 	}
 
 	async #open(settings: BridgeSettings): Promise<void> {
-		const { gatewayId, worker, logger, dir: all, log, local, deliver, ledger } = this.#parts;
+		const { gatewayId, worker, logger, dir: all, log, local, deliver, decodeBy, ledger } = this.#parts;
 		const dir = join(all, settings.name);
 		mkdirSync(join(dir, 'queue'), { recursive: true, mode: 0o700 });
 		const named = logger.child({ bridge: settings.name });
@@ -169,6 +171,7 @@ export class Bridges {
 			dir,
 			local,
 			deliver,
+			decodeBy,
 			ledger,
 			guard: this.#guard,
 			bound: this.#bound,

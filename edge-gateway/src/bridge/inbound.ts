@@ -1,5 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { IPublishPacket } from 'mqtt-packet';
+import type { DecodeBy } from '../decode/decoders.ts';
 import { parseJson } from '../decode/json.ts';
 import type { Frame } from '../intake.ts';
 import type { LocalBroker } from '../sources/local-broker.ts';
@@ -20,6 +21,8 @@ export interface InboundParts {
 	bound: ReturnBound;
 	local: LocalBroker;
 	deliver: Deliver;
+	/** The rule of the decoders for a topic. */
+	decodeBy: (topic: string) => DecodeBy | undefined;
 	/** Id of this gateway's log: what bears it is our own. */
 	logId: string;
 	/** Takes one expected echo of this bridge out, if there is one. */
@@ -49,9 +52,9 @@ export class Inbound {
 		if (path.includes(guard.id) || path.length >= MOST_HOPS) return 'loop';
 		for (const other of guard.returningFrom(link.name)) if (this.#parts.isReturn(other, topic, payload)) return 'echo';
 		if (await this.#goesRound(topic, rule, payload)) return 'loop';
-		const publication = publicationOf(topic);
+		const publication = publicationOf(topic, this.#parts.decodeBy(topic));
 		if (publication.kind === 'telemetry' && payload.length > 0) {
-			const dropped = await this.#deliver(topic, payload, publication.context);
+			const dropped = await this.#deliver(topic, payload, publication);
 			if (dropped) return dropped;
 		}
 		// Readings are not kept as retained messages: the log has them.
@@ -71,11 +74,11 @@ export class Inbound {
 	}
 
 	/** As any source does; what is refused is in the rejected list, and done with. */
-	async #deliver(topic: string, raw: Buffer, context: Frame['context']): Promise<DropReason | undefined> {
+	async #deliver(topic: string, raw: Buffer, { context, decodeBy }: Pick<Frame, 'context' | 'decodeBy'>): Promise<DropReason | undefined> {
 		const { link, deliver, logId } = this.#parts;
 		const sender = { id: `bridge:${link.name}`, domainName: undefined, sensorIds: undefined, buildingId: undefined, bridge: link.name };
-		const frame: Frame = { transport: 'mqtt', source: topic, sender, context, raw };
-		const own = this.#number(frame, logId);
+		const frame: Frame = { transport: 'mqtt', source: topic, sender, context, raw, decodeBy };
+		const own = !decodeBy && this.#number(frame, logId);
 		if (own) return 'echo';
 		try {
 			await deliver(frame);

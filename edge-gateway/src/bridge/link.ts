@@ -10,7 +10,7 @@ import { dial, shownUrl } from './address.ts';
 import { BridgeAccount } from './bridge-account.ts';
 import type { BridgeSettings } from './bridge-config.ts';
 import { EchoAccount } from './echo-account.ts';
-import { Inbound } from './inbound.ts';
+import { Inbound, type InboundParts } from './inbound.ts';
 import { Inbox } from './inbox.ts';
 import type { BridgeReport, LinkPhase } from './link-state.ts';
 import type { GuardedLink, LoopGuard } from './loop-guard.ts';
@@ -42,6 +42,7 @@ export interface LinkParts {
 	dir: string;
 	local: LocalBroker;
 	deliver: Deliver;
+	decodeBy: InboundParts['decodeBy'];
 	guard: LoopGuard;
 	bound: ReturnBound;
 	/** Whether `link` has sent what came back on another bridge. */

@@ -1,4 +1,6 @@
-import jsonata from 'jsonata';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
 
 /** What is wrong with a mapping: where (characters from its beginning), and what. */
 export interface MappingMistake {
@@ -8,6 +10,8 @@ export interface MappingMistake {
 
 /** The mistake a JSONata text does not parse for, or undefined. */
 export function mappingMistake(mapping: string): MappingMistake | undefined {
+	// Loaded with the first mapping: five megabytes that a gateway without one does not carry.
+	const jsonata = require('jsonata') as typeof import('jsonata');
 	try {
 		jsonata(mapping);
 		return undefined;

@@ -42,6 +42,7 @@ export async function bridgeNode(name: string, configs: BridgeConfig[], dir?: st
 		log,
 		worker,
 		local,
+		decodeBy: () => undefined,
 		deliver: async () => {
 			throw new Error('no readings here');
 		},
