@@ -56,6 +56,7 @@ describe('docs/new-device.md', () => {
 		expect(await shell.run(here(next()))).toMatch(/acme\/A7-113\/uplink: unknown_sensor: /);
 
 		expect(JSON.parse(await shell.run(here(next())))).toEqual({ sensorId: 'acme-A7-113', buildingId: 'demo', roomId: 'studio' });
+		expect(JSON.parse(await shell.run(here(next())))).toEqual({ replayed: [{ id: expect.any(Number), outcome: 'accepted', accepted: 2 }] });
 		await shell.run(here(next()));
 		const look = here(next());
 		const state = await waitFor('the readings in the room', async () => {
