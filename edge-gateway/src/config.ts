@@ -13,9 +13,10 @@ import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts
 import { HomeAssistantConfig } from './home-assistant/home-assistant-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
-import { MqttConfig, mqttLimitsOf } from './sources/mqtt-config.ts';
+import { MQTTS_PORT, MqttConfig, type MqttTls, mqttLimitsOf, mqttTlsOf, sessionBoundsOf } from './sources/mqtt-config.ts';
 import type { MqttLimits } from './sources/mqtt-limits.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
+import type { SessionBounds } from './sources/sessions/session-store.ts';
 import { offsetInSource } from './yaml-text.ts';
 
 const closed = { additionalProperties: false };
@@ -84,6 +85,7 @@ const gatewayFile = validator(GatewayFile);
 export const GATEWAY_SETTINGS = {
 	...COMMON_SETTINGS,
 	MQTT_PORT: integer('MQTT port; 0 takes a free one', '1883', 0, 65_535),
+	MQTTS_PORT,
 	GATEWAY_CONFIG: text('configuration file of the gateway', './gateway.yaml'),
 	SERIAL_ROOT: text('folder below which dev and sys are, where serial ports are looked for', '/'),
 } as const;
@@ -121,6 +123,8 @@ export interface GatewayConfig {
 	messagesPerSecondPerAddress: number;
 	/** Where they are not the house's own. */
 	mqttLimits?: Partial<MqttLimits>;
+	mqttTls?: MqttTls | undefined;
+	sessions?: Partial<SessionBounds>;
 	bridges?: BridgeConfig[];
 	occupancy?: OccupancyConfig;
 	/** Default: off. */
@@ -187,6 +191,8 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },
 		messagesPerSecondPerAddress: file.limits?.messagesPerSecondPerAddress ?? 100_000,
 		mqttLimits: mqttLimitsOf(file.sources?.mqtt),
+		mqttTls: mqttTlsOf(file.sources?.mqtt, env.MQTTS_PORT ? settings.MQTTS_PORT : undefined),
+		sessions: sessionBoundsOf(file.sources?.mqtt),
 		bridges: file.bridges ?? [],
 		homeAssistant: file.homeAssistant ?? {},
 	};

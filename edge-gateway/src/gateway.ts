@@ -44,6 +44,7 @@ import { MQTT_LIMITS } from './sources/mqtt-limits.ts';
 import { RateLimits } from './sources/rate-limits.ts';
 import { registerSerialMetrics } from './sources/serial/serial-metrics.ts';
 import { SerialSource } from './sources/serial/serial-source.ts';
+import { SessionStore } from './sources/sessions/session-store.ts';
 import { SocketIoSource } from './sources/socketio.ts';
 
 /** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
@@ -54,6 +55,8 @@ export interface Gateway extends Service {
 	start(): Promise<void>;
 	/** Port of MQTT over TCP, once started. */
 	mqttPort(): number;
+	/** Port of MQTT over TLS, where it is on. */
+	mqttsPort(): number | undefined;
 	/** Follows gateway.yaml from now on; `adapt` adds to it what the composition has of its own. */
 	follow(configuration: StartedConfiguration, adapt?: (config: GatewayConfig) => GatewayConfig): void;
 	/** Stops taking messages and lets those under way finish; what they brought is still being delivered until `stop`. */
@@ -71,6 +74,8 @@ export function openClock(config: GatewayConfig, logger: Logger, source: TimeSou
 const READ_AT_START: FixedOptions = {
 	gatewayId: ({ gatewayId }) => gatewayId,
 	'sources.mqtt.port': ({ mqttPort }) => mqttPort,
+	'sources.mqtt.tls': ({ mqttTls }) => mqttTls,
+	'sources.mqtt.sessions': ({ sessions }) => sessions,
 	log: ({ log }) => log,
 	dedup: ({ dedup }) => dedup,
 	clock: ({ clock }) => clock,
@@ -169,6 +174,7 @@ export async function createGateway(parts: {
 	const replay = new Replay({ rejected, decoders, deliver: (frame) => intake.deliver(frame) });
 	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
 	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, availability, logger });
+	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, ...(config.sessions && { bounds: config.sessions }) });
 	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
 	const mqtt = new MqttSource({
 		credentials,
@@ -187,6 +193,8 @@ export async function createGateway(parts: {
 		logger,
 		host: config.host,
 		port: config.mqttPort,
+		sessions,
+		tls: config.mqttTls,
 		limits: mqttLimits,
 		addressOf,
 	});
@@ -306,6 +314,7 @@ export async function createGateway(parts: {
 			configuration = started.follow(configurable, logger, adapt);
 		},
 		mqttPort: () => mqtt.port,
+		mqttsPort: () => mqtt.tlsPort,
 		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway from taking readings.
 		trouble: async () => mqtt.trouble() ?? log.stats().trouble ?? relay?.trouble(),
 		stopIntake,
@@ -319,6 +328,7 @@ export async function createGateway(parts: {
 			await relay?.stop();
 			await clock.close();
 			await rooms.close();
+			await sessions.destroy();
 			await rejected.close();
 			await availability.close();
 			await quarantine.close();

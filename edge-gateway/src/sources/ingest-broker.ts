@@ -11,16 +11,22 @@ export const NOWHERE = '$nowhere';
  * anybody subscribes to it here. Routing a message to nobody is half of what it costs.
  */
 export class IngestBroker extends Aedes {
-	/** Filters that may match telemetry, by client. A persistent session keeps its own while it is away. */
+	/** Filters of connected clients that may match telemetry. Nothing of it waits for a session that is away. */
 	readonly #interested = new Map<string, Set<string>>();
 
 	constructor(options: AedesOptions) {
 		super(options);
 		this.on('subscribe', (subscriptions, client) => this.#subscribed(client.id, subscriptions));
 		this.on('unsubscribe', (filters, client) => this.#unsubscribed(client.id, filters));
-		this.on('clientDisconnect', (client) => {
-			if (client.clean) this.#interested.delete(client.id);
+		// A session brings its subscriptions along, and does not say them again.
+		this.on('clientReady', (client) => {
+			const { subscriptions } = client as Client & { subscriptions: object };
+			this.#subscribed(
+				client.id,
+				Object.keys(subscriptions).map((topic) => ({ topic })),
+			);
 		});
+		this.on('clientDisconnect', (client) => this.#interested.delete(client.id));
 	}
 
 	/** Whether a message must be routed: somebody may want it, or it is no reading. */
@@ -39,7 +45,7 @@ export class IngestBroker extends Aedes {
 		(super.publish as (...all: unknown[]) => void).call(this, packet, clientOrDone, done);
 	}
 
-	#subscribed(clientId: string, subscriptions: Subscription[]): void {
+	#subscribed(clientId: string, subscriptions: Pick<Subscription, 'topic'>[]): void {
 		for (const { topic } of subscriptions) {
 			if (!mayMatchTelemetry(topic)) continue;
 			const filters = this.#interested.get(clientId) ?? new Set();

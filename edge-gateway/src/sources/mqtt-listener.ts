@@ -1,11 +1,13 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Logger } from '@crowdvision/service-kit';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import { MqttConnection } from './mqtt-connection.ts';
 import type { MqttLimits } from './mqtt-limits.ts';
 import { RULES, type Rule } from './mqtt-rules.ts';
+import { TlsFiles, type TlsPaths } from './tls-files.ts';
 
 /** A client that vanished without a word is noticed by TCP itself, also where it promised no keep alive. */
 const PROBE_AFTER_MS = 60_000;
@@ -14,6 +16,8 @@ const TICK_MS = 1000;
 interface ListenerParts {
 	host: string;
 	port: number;
+	/** MQTT over TLS beside it, where it is wanted. */
+	tls?: (TlsPaths & { port: number }) | undefined;
 	limits: MqttLimits;
 	logger: Logger;
 	/** Whose address counts for a request that may have come through a proxy. */
@@ -21,13 +25,15 @@ interface ListenerParts {
 	onConnection: (connection: MqttConnection) => void;
 }
 
-/** The ways to connect: TCP, and WebSocket at `/mqtt`. Counts connections, in total and by address, and cuts off those that the rules forbid. */
+/** The ways to connect: TCP, TLS, and WebSocket at `/mqtt`. Counts connections, in total and by address, and cuts off those that the rules forbid. */
 export class MqttListener {
 	/** Connections that were cut off, by what for. */
 	readonly cuts = new Map<string, number>();
 	readonly #parts: ListenerParts;
 	readonly #server: Server;
 	readonly #webSockets: WebSocketServer;
+	readonly #tlsFiles: TlsFiles | undefined;
+	#tlsServer: TlsServer | undefined;
 	readonly #connections = new Set<MqttConnection>();
 	readonly #byAddress = new Map<string, number>();
 	#ticking: NodeJS.Timeout | undefined;
@@ -39,6 +45,7 @@ export class MqttListener {
 		this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS }, (socket) =>
 			this.accept(socket, socket.remoteAddress ?? ''),
 		);
+		this.#tlsFiles = parts.tls && new TlsFiles(parts.tls, parts.logger);
 		this.#webSockets = new WebSocketServer({
 			noServer: true,
 			maxPayload: parts.limits.packet.publish,
@@ -51,8 +58,13 @@ export class MqttListener {
 		return (this.#server.address() as { port: number }).port;
 	}
 
+	/** The port of TLS in use, once it listens there. */
+	get tlsPort(): number | undefined {
+		return (this.#tlsServer?.address() as { port: number } | null | undefined)?.port;
+	}
+
 	get listening(): boolean {
-		return this.#server.listening;
+		return this.#server.listening && (!this.#tlsFiles || this.#tlsServer?.listening === true);
 	}
 
 	get connections(): ReadonlySet<MqttConnection> {
@@ -76,24 +88,51 @@ export class MqttListener {
 		});
 	}
 
-	/** @throws Error that names the port, where it is taken. */
+	/** @throws Error that names the port where it is taken, and SettingsError that names the file of a certificate where it cannot be used. */
 	async listen(): Promise<void> {
-		await new Promise<void>((resolve, reject) => {
-			const { host, port } = this.#parts;
-			this.#server.once('error', (error: NodeJS.ErrnoException) => {
-				const taken = `MQTT port ${port} on ${host} is taken; set MQTT_PORT to another`;
-				reject(new Error(error.code === 'EADDRINUSE' ? taken : `cannot listen for MQTT: ${error.message}`));
-			});
-			this.#server.listen(port, host, resolve);
-		});
+		const { host, port, tls } = this.#parts;
+		if (tls && this.#tlsFiles) {
+			const server = this.#createTlsServer(this.#tlsFiles, tls.ca !== undefined);
+			await listenOn(server, host, tls.port, 'MQTTS');
+			this.#tlsServer = server;
+			// Connections go on with what they began with; new ones get the new certificate.
+			this.#tlsFiles.follow((options) => server.setSecureContext(options));
+		}
+		await listenOn(this.#server, host, port, 'MQTT');
 		this.#ticking = setInterval(() => this.#tick(), TICK_MS).unref();
+	}
+
+	#createTlsServer(files: TlsFiles, clientsNeedCertificates: boolean): TlsServer {
+		const { connectTimeoutMs } = this.#parts.limits;
+		const server = createTlsServer(
+			{
+				...files.read(),
+				requestCert: clientsNeedCertificates,
+				rejectUnauthorized: clientsNeedCertificates,
+				handshakeTimeout: connectTimeoutMs,
+				noDelay: true,
+				keepAlive: true,
+				keepAliveInitialDelay: PROBE_AFTER_MS,
+				ALPNProtocols: ['mqtt'],
+			},
+			(socket) => this.accept(socket, socket.remoteAddress ?? ''),
+		);
+		server.maxConnections = this.#parts.limits.connections;
+		server.on('tlsClientError', (error, socket) => {
+			this.#parts.logger.debug({ address: socket.remoteAddress, err: error.message }, 'mqtt: a TLS handshake failed');
+		});
+		return server;
 	}
 
 	/** Takes no more connections. */
 	refuse(): Promise<void> {
 		this.#stopped = true;
 		clearInterval(this.#ticking);
-		return this.#server.listening ? new Promise((resolve) => this.#server.close(() => resolve())) : Promise.resolve();
+		this.#tlsFiles?.stop();
+		const closed = [this.#server, this.#tlsServer].map(
+			(server) => server?.listening && new Promise<void>((resolve) => server.close(() => resolve())),
+		);
+		return Promise.all(closed).then(() => undefined);
 	}
 
 	/** Ends those that are left. */
@@ -143,4 +182,14 @@ export class MqttListener {
 		const now = performance.now();
 		for (const connection of this.#connections) connection.tick(now);
 	}
+}
+
+function listenOn(server: Server, host: string, port: number, what: 'MQTT' | 'MQTTS'): Promise<void> {
+	return new Promise((resolve, reject) => {
+		server.once('error', (error: NodeJS.ErrnoException) => {
+			const taken = `${what} port ${port} on ${host} is taken; set ${what}_PORT to another`;
+			reject(new Error(error.code === 'EADDRINUSE' ? taken : `cannot listen for ${what}: ${error.message}`));
+		});
+		server.listen(port, host, resolve);
+	});
 }

@@ -1,17 +1,12 @@
 import { TOPICS } from '@crowdvision/contracts';
-import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
+import type { Client, Subscription } from 'aedes';
+import type { SessionStore } from './sessions/session-store.ts';
 
-/** What aedes keeps of a client beyond its connection; its types leave it out. */
-interface Persistence {
-	addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<unknown>;
-	incomingGetPacket(client: Client, packet: PublishPacket): Promise<unknown>;
-}
-
-const persistenceOf = (broker: Aedes) => (broker as unknown as { persistence: Persistence }).persistence;
+const NOTHING = Buffer.alloc(0);
 
 /**
- * A subscription as a session may have it: readings do not wait for who is away or acknowledges nothing, for the log has them and memory would
- * have no bound. They go there with QoS 0, though aedes' SUBACK names the QoS that was asked for.
+ * A subscription as a session may have it: readings do not wait for who is away or acknowledges nothing, for the log has them, and twice on disk is
+ * once too often on an SD card. They go there with QoS 0, though aedes' SUBACK names the QoS that was asked for.
  */
 export function lowered(client: Client, subscription: Subscription): Subscription {
 	if (!client.clean && subscription.topic.startsWith(`${TOPICS.telemetry}/`)) subscription.qos = 0;
@@ -20,26 +15,17 @@ export function lowered(client: Client, subscription: Subscription): Subscriptio
 
 /**
  * Keeps of a session only the subscriptions its client may have: aedes stores all of a packet when one of them is granted, and gives what waited
- * to who comes back. Call it once the broker listens.
+ * to who comes back. And of a message of QoS 2 only that it came: it has gone on already.
  */
-export function guardSessions(broker: Aedes, maySubscribe: (client: Client, filter: string) => boolean): void {
-	const persistence = persistenceOf(broker);
-	const add = persistence.addSubscriptions.bind(persistence);
-	persistence.addSubscriptions = (client, subscriptions) => {
-		const kept = subscriptions.filter(({ topic }) => maySubscribe(client, topic));
+export function guardSessions(store: SessionStore, maySubscribe: (client: Client, filter: string) => boolean): void {
+	const add = store.addSubscriptions.bind(store);
+	store.addSubscriptions = (client, subscriptions) => {
+		const kept = subscriptions.filter(({ topic }) => maySubscribe(client as Client, topic));
 		return add(
 			client,
-			kept.map((one) => lowered(client, one)),
+			kept.map((one) => lowered(client as Client, one)),
 		);
 	};
-}
-
-/** Whether a message of QoS 2 comes again before it was released: then it is the same one (MQTT-4.3.3-2), and is only acknowledged again. */
-export function isUnreleased(broker: Aedes, client: Client, packet: PublishPacket): Promise<boolean> {
-	return persistenceOf(broker)
-		.incomingGetPacket(client, packet)
-		.then(
-			() => true,
-			() => false,
-		);
+	const receive = store.incomingStorePacket.bind(store);
+	store.incomingStorePacket = (client, packet) => receive(client, { ...packet, payload: NOTHING });
 }

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { CommandAnswer } from '@crowdvision/contracts';
 import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
@@ -13,22 +14,25 @@ import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import { IngestBroker } from './ingest-broker.ts';
 import { LocalBroker, type LocalMessage } from './local-broker.ts';
+import type { MqttTls } from './mqtt-config.ts';
 import type { MqttConnection } from './mqtt-connection.ts';
 import type { MqttLimits } from './mqtt-limits.ts';
 import { MqttListener } from './mqtt-listener.ts';
 import { registerMqttMetrics } from './mqtt-metrics.ts';
 import type { MqttPeer } from './mqtt-peer.ts';
 import { type Done, MqttPublications } from './mqtt-publications.ts';
-import { guardSessions, isUnreleased, lowered } from './mqtt-sessions.ts';
+import { guardSessions, lowered } from './mqtt-sessions.ts';
 import { maySubscribe, maySubscribeSparkplug } from './mqtt-topics.ts';
 import { Pace } from './pace.ts';
 import { Pubacks } from './puback-writer.ts';
 import type { RateLimits } from './rate-limits.ts';
+import type { SessionStore } from './sessions/session-store.ts';
 import { SignInThrottle } from './sign-in-throttle.ts';
 import type { Deliver, Source, Take } from './source.ts';
 
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
+const EXPIRE_EVERY_MS = 60_000;
 
 interface MqttParts {
 	credentials: Credentials;
@@ -37,6 +41,8 @@ interface MqttParts {
 	registry: Registry;
 	decoders: Decoders;
 	rateLimits: RateLimits;
+	/** What outlives connections and restarts; closed by who opened it. */
+	sessions: SessionStore;
 	refuse: Intake['refuse'];
 	/** Where devices hear commands, and whom their answers are told. */
 	lines: Lines;
@@ -46,13 +52,14 @@ interface MqttParts {
 	logger: Logger;
 	host: string;
 	port: number;
+	tls?: MqttTls | undefined;
 	limits: MqttLimits;
 	/** Whose address counts for a WebSocket that may have come through a proxy. */
 	addressOf: (request: IncomingMessage) => string;
 }
 
 /**
- * The embedded MQTT broker, over TCP and over WebSocket at `/mqtt`.
+ * The embedded MQTT broker, over TCP, over TLS where it is configured, and over WebSocket at `/mqtt`.
  *
  *   MqttListener ─▶ MqttConnection ─▶ aedes ─▶ MqttPublications ─▶ intake
  *   ways in, counts   what is not MQTT   sessions, subscriptions    what a message becomes, and its PUBACK
@@ -72,11 +79,13 @@ export class MqttSource implements Source {
 	readonly #stopping = new AbortController();
 	/** Messages of QoS 0 that a client which is behind with reading did not get. */
 	#withheld = 0;
+	#expiring: NodeJS.Timeout | undefined;
 
 	constructor(parts: MqttParts) {
 		const { devices, availability, registry, refuse, rateLimits, limits } = parts;
 		this.#parts = parts;
 		this.#broker = new IngestBroker({
+			persistence: parts.sessions,
 			connectTimeout: limits.connectTimeoutMs,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
@@ -85,14 +94,10 @@ export class MqttSource implements Source {
 			authorizeForward: (client, packet) => (this.#mayGet(client, packet) ? packet : null),
 		});
 		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
-		this.#broker.on('clientReady', (client) => {
-			const sender = this.#peers.get(client)?.sender;
-			if (sender) devices.connected(sender.id, sender.domainName, 'mqtt');
-		});
-		this.#broker.on('clientDisconnect', (client) => {
-			const sender = this.#peers.get(client)?.sender;
-			if (sender) devices.disconnected(sender.id, 'mqtt');
-		});
+		guardSessions(parts.sessions, (client, filter) => this.#maySubscribe(client, filter));
+		(this.#broker as EventEmitter).on('error', (error: Error) => parts.logger.error({ err: error.message }, 'mqtt: the broker failed at something'));
+		this.#broker.on('clientReady', (client) => this.#onReady(client));
+		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
 		this.#listener = new MqttListener({ ...parts, onConnection: (connection) => this.#serve(connection) });
 		this.#publications = new MqttPublications({
 			broker: this.#broker,
@@ -114,6 +119,11 @@ export class MqttSource implements Source {
 		return this.#listener.port;
 	}
 
+	/** The port of MQTT over TLS, where it is on. */
+	get tlsPort(): number | undefined {
+		return this.#listener.tlsPort;
+	}
+
 	/** Takes the path `/mqtt` of a server that others share. */
 	attach(server: HttpServer): void {
 		this.#listener.attach(server);
@@ -122,12 +132,13 @@ export class MqttSource implements Source {
 	async start(_deliver: Deliver, take: Take): Promise<void> {
 		this.#publications.takeWith(take);
 		await this.#broker.listen();
-		guardSessions(this.#broker, (client, filter) => this.#maySubscribe(client, filter));
+		this.#expiring = setInterval(() => this.#expire(), EXPIRE_EVERY_MS).unref();
 		await this.#listener.listen();
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
+		clearInterval(this.#expiring);
 		this.#publications.takeWith(undefined);
 		const refused = this.#listener.refuse();
 		await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
@@ -140,12 +151,34 @@ export class MqttSource implements Source {
 	}
 
 	register(metrics: Metrics): void {
-		registerMqttMetrics(metrics, this.#listener, () => this.#withheld);
+		registerMqttMetrics(metrics, this.#listener, this.#parts.sessions, () => this.#withheld);
 	}
 
 	#serve(connection: MqttConnection): void {
 		const client = this.#broker.handle(connection.stream);
+		connection.isUnacknowledged = (packetId) => this.#parts.sessions.isUnacknowledged(client.id, packetId);
 		this.#peers.set(client, { connection, pubacks: new Pubacks(connection), sender: undefined, pace: undefined });
+	}
+
+	#onReady(client: Client): void {
+		const sender = this.#peers.get(client)?.sender;
+		if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
+		if (!client.clean) this.#parts.sessions.here(client.id).catch((error: Error) => this.#notKept(error));
+	}
+
+	#onGone(client: Client): void {
+		const sender = this.#peers.get(client)?.sender;
+		if (sender) this.#parts.devices.disconnected(sender.id, 'mqtt');
+		if (!client.clean) this.#parts.sessions.away(client.id, Date.now()).catch((error: Error) => this.#notKept(error));
+	}
+
+	#expire(): void {
+		const { clients } = this.#broker as IngestBroker & { clients: Record<string, Client> };
+		this.#parts.sessions.expire(Date.now(), (client) => clients[client] !== undefined).catch((error: Error) => this.#notKept(error));
+	}
+
+	#notKept(error: Error): void {
+		this.#parts.logger.warn({ err: error.message }, 'mqtt: when a session was last here is not on disk');
 	}
 
 	#authenticate(
@@ -200,11 +233,9 @@ export class MqttSource implements Source {
 		const sender = peer?.sender;
 		if (!client || !peer || !sender) done(new Error('not signed in'));
 		else if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
-		else {
-			isUnreleased(this.#broker, client, packet).then((unreleased) =>
-				unreleased ? done() : this.#publications.publish(client, peer, sender, packet, done),
-			);
-		}
+		// A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2), and is only acknowledged again.
+		else if (this.#parts.sessions.isUnreleased(client, packet.messageId!)) done();
+		else this.#publications.publish(client, peer, sender, packet, done);
 	}
 
 	#toClients({ topic, payload, qos, retain }: LocalMessage): Promise<void> {
