@@ -87,6 +87,8 @@ export class AuditTrail {
 		};
 		if (!again) this.#count(cause);
 		if (!again && effect.clamped > 0) this.#count('clamped');
+		// A door that says that nobody crossed changes nothing.
+		if (cause === 'crossings' && effect.in === 0 && effect.out === 0) return;
 		const room = this.#room(buildingId, roomId);
 		if (EVERYDAY.has(cause)) {
 			push(room.recent, noted, MOST_RECENT);
