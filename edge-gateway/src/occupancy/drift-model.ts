@@ -84,9 +84,14 @@ export function learn(belief: DriftBelief, traffic: readonly LegTraffic[], drift
 	return { legs: known.legs, mean, covariance };
 }
 
-/** What is believed of one leg's overcount, as a share of what it counts. */
-export function biasOf(belief: DriftBelief, leg: string, sign: 1 | -1): number {
-	return belief.mean[sharedBy(sign)]! + (belief.mean[SHARED + belief.legs.indexOf(leg)] ?? 0);
+/** The belief without what each of these legs has of its own. */
+export function withoutLegs({ legs, mean, covariance }: DriftBelief, gone: ReadonlySet<string>): DriftBelief {
+	const kept = [...mean.keys()].filter((row) => row < SHARED || !gone.has(legs[row - SHARED]!));
+	return {
+		legs: legs.filter((leg) => !gone.has(leg)),
+		mean: kept.map((row) => mean[row]!),
+		covariance: kept.flatMap((row) => kept.map((column) => covariance[row * mean.length + column]!)),
+	};
 }
 
 const sharedBy = (sign: 1 | -1) => (sign === 1 ? 0 : 1);

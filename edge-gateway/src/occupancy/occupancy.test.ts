@@ -141,8 +141,16 @@ describe('how many people are in a room', () => {
 		apply(occupancy, { kind: 'known', why: 'correction', count: 190, at: 2000 }).stored();
 		for (let door = 0; door < 200; door++)
 			apply(occupancy, { kind: 'crossings', door: `other-${door}`, direction: 'in', count: 1, at: 3000, receivedAt: 3000 }).stored();
-		apply(occupancy, { kind: 'known', why: 'correction', count: 300, at: 4000 }).stored();
-		expect(occupancy.room('b', 'r')!.belief.legs.length).toBeLessThanOrEqual(66);
+		for (let night = 1; night < 5; night++) {
+			apply(occupancy, { kind: 'known', why: 'correction', count: 100, at: night * 4000 }).stored();
+			for (let door = 0; door < 20; door++) {
+				const at = night * 4000 + 1;
+				apply(occupancy, { kind: 'crossings', door: `night-${night}-${door}`, direction: 'in', count: 1, at, receivedAt: at }).stored();
+			}
+			expect(occupancy.room('b', 'r')!.belief.legs.length).toBeLessThanOrEqual(66);
+		}
+		// There is room for new doors again.
+		expect(Object.keys(occupancy.room('b', 'r')!.traffic)).toContain('night-4-19 in');
 	});
 
 	it('does not count what a door tells late of the time before the room was zeroed', () => {

@@ -1,6 +1,6 @@
 import { type Adjustment, type DoorEvent, type Interval, METRICS } from '@crowdvision/contracts';
 import { type Baseline, type CounterLimits, countTotal } from './cumulative-counter.ts';
-import { type DriftBelief, driftOver, type LegTraffic, learn, noBelief, SPREADS } from './drift-model.ts';
+import { type DriftBelief, driftOver, type LegTraffic, learn, noBelief, SPREADS, withoutLegs } from './drift-model.ts';
 
 export type Direction = 'in' | 'out';
 
@@ -110,6 +110,9 @@ function setKnown(room: RoomCount, { why, count, at }: Extract<Change, { kind: '
 	const before = room.count;
 	// From a count that was only taken to be so, nothing can be learned about doors.
 	if (room.known.why !== 'begun') room.belief = learn(room.belief, trafficOf(room, limitsOf), room.known.count + room.net - count);
+	// Doors come and go over the years: where there is no room for more, those go that nobody went through.
+	const { legs } = room.belief;
+	if (legs.length >= MOST_LEGS) room.belief = withoutLegs(room.belief, new Set(legs.filter((leg) => !(leg in room.traffic))));
 	room.count = count;
 	room.known = { count, at, why, spread: 0 };
 	room.net = 0;
@@ -138,5 +141,8 @@ function trafficOf(room: RoomCount, limitsOf: (door: string) => DoorLimits): Leg
 
 function legOf(room: RoomCount, door: string, direction: Direction): string {
 	const leg = `${door} ${direction}`;
-	return leg in room.traffic || Object.keys(room.traffic).length < MOST_LEGS ? leg : `${OTHER_DOORS} ${direction}`;
+	const { legs } = room.belief;
+	if (leg in room.traffic || legs.includes(leg)) return leg;
+	const met = legs.length + Object.keys(room.traffic).filter((one) => !legs.includes(one)).length;
+	return met < MOST_LEGS ? leg : `${OTHER_DOORS} ${direction}`;
 }

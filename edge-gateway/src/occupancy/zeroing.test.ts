@@ -158,6 +158,22 @@ describe('P9 zeroing', () => {
 		expect(rooms.occupancy.count(...HALL)).toBe(0);
 	});
 
+	it('does not take for long ago what happened just before the time became known', async () => {
+		const rooms = await openRooms({ nightlyReset: '04:00', quietFor: '6h' }, '2026-01-01T00:00:00Z');
+		await rooms.cross(5, '2025-12-31T19:00:00Z', 'in', ['b', 'lab']);
+		rooms.clock.quality = 'unsynced';
+		await rooms.zeroing.start();
+		await rooms.cross(3, '2026-01-01T00:01:00Z');
+		rooms.clock.time = at('2026-07-02T08:00:00Z');
+		rooms.clock.quality = 'synced';
+		await rooms.zeroing.start();
+		expect(rooms.occupancy.count(...HALL)).toBe(3);
+		expect(rooms.occupancy.count('b', 'lab')).toBe(0);
+		rooms.clock.time = at('2026-07-03T02:00:00Z');
+		await rooms.zeroing.start();
+		expect(rooms.occupancy.count(...HALL)).toBe(0);
+	});
+
 	it('happens on evidence: nobody crossed for long, and nobody need be there', async () => {
 		const rooms = await openRooms({ quietFor: '6h' }, '2026-07-01T18:00:00Z');
 		await rooms.cross(500, '2026-07-01T17:00:00Z');

@@ -46,8 +46,12 @@ const GRACE_MS = MINUTE_MS;
 export class Zeroing {
 	readonly #parts: ZeroingParts;
 	#rules: Rules;
-	/** Nobody was listening before. */
-	readonly #since: number;
+	/** Nobody was listening before, or nobody knew the time. */
+	#since: number;
+	/** While nobody knows the time: when somebody crossed last, by room, as it stood before. */
+	#crossedBefore: Map<string, number> | undefined;
+	/** Rooms in which somebody crossed at a time that is not known, before this one. */
+	readonly #doubtful = new Map<string, number>();
 	#timer: NodeJS.Timeout | undefined;
 	#looking: Promise<void> = Promise.resolve();
 
@@ -81,19 +85,34 @@ export class Zeroing {
 	/** The rooms to be zeroed now; none while nobody knows what time it is. */
 	due(): Due[] {
 		const { occupancy, clock } = this.#parts;
-		if (!this.#rules.any || clock.quality === 'unsynced') return [];
 		const now = clock.now();
+		this.#mindTheClock(now);
+		if (!this.#rules.any || clock.quality === 'unsynced') return [];
 		const nights = new Map<string, number>();
 		return occupancy.rooms().flatMap(({ buildingId, roomId }): Due[] => {
 			const rule = this.#rules.of(buildingId, roomId);
 			const room = occupancy.room(buildingId, roomId);
 			if (!room) return [];
 			const night = rule.nightlyReset === undefined ? undefined : this.#night(buildingId, rule.nightlyReset, now, nights);
-			if (night !== undefined && night > room.known.at && (room.crossedAt < night || now - night < GRACE_MS)) {
+			const isOpen = night !== undefined && night > Math.max(room.known.at, this.#doubtful.get(`${buildingId}/${roomId}`) ?? 0);
+			if (isOpen && (room.crossedAt < night || now - night < GRACE_MS)) {
 				return [{ buildingId, roomId, reason: 'nightly', at: room.crossedAt < night ? night : now, due: night }];
 			}
 			return this.#isQuiet(room, rule, now) ? [{ buildingId, roomId, reason: 'quiet', at: now }] : [];
 		});
+	}
+
+	/** When the time becomes known it leaps, and with it what is long ago: who crossed a minute before seems to have crossed months before. */
+	#mindTheClock(now: number): void {
+		const { occupancy, clock } = this.#parts;
+		const crossed = () =>
+			new Map(occupancy.rooms().map(({ buildingId, roomId }) => [`${buildingId}/${roomId}`, occupancy.room(buildingId, roomId)?.crossedAt ?? 0]));
+		if (clock.quality === 'unsynced') this.#crossedBefore ??= crossed();
+		else if (this.#crossedBefore) {
+			for (const [room, at] of crossed()) if (at !== (this.#crossedBefore.get(room) ?? 0)) this.#doubtful.set(room, now);
+			this.#crossedBefore = undefined;
+			this.#since = now;
+		}
 	}
 
 	async #look(): Promise<void> {
