@@ -62,7 +62,9 @@ await runMain(async () => {
 		const clock = openClock(config, logger);
 		const log = await openTelemetryLog(config, worker, logger, clock);
 		lifecycle.onStop('log', () => log.close());
-		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : await embeddedBus(log, config.dataDir, worker, lifecycle, logger);
+		const bus = config.redisUrl
+			? new RedisBus({ url: config.redisUrl, logger })
+			: await embeddedBus(log, config.gatewayId, config.dataDir, worker, lifecycle, logger);
 		lifecycle.onStop('bus', () => bus.close());
 		const links = await followTokens(tokens, bus, logger);
 		lifecycle.onStop('tokens', () => links.close());
@@ -133,7 +135,14 @@ await runMain(async () => {
 });
 
 /** The bus on the gateway's own log, with small logs for the other streams. */
-async function embeddedBus(telemetry: Log, dataDir: string, worker: CommitWorker, lifecycle: Lifecycle, logger: Logger): Promise<Bus> {
+async function embeddedBus(
+	telemetry: Log,
+	gatewayId: string,
+	dataDir: string,
+	worker: CommitWorker,
+	lifecycle: Lifecycle,
+	logger: Logger,
+): Promise<Bus> {
 	const open = async (name: string, whenFull: 'refuse' | 'drop-oldest') => {
 		const log = await Log.open({
 			dir: join(dataDir, 'bus', name),
@@ -150,7 +159,7 @@ async function embeddedBus(telemetry: Log, dataDir: string, worker: CommitWorker
 		[STREAMS.commands]: await open(STREAMS.commands, 'refuse'),
 		[STREAMS.commandResults]: await open(STREAMS.commandResults, 'refuse'),
 	};
-	return new EmbeddedBus({ logs, deadLog: await open('dead', 'drop-oldest'), logger });
+	return new EmbeddedBus({ gatewayId, logs, deadLog: await open('dead', 'drop-oldest'), logger });
 }
 
 /** The cursors of the mode that is not in use would hold the log's records for ever. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { validator } from '@crowdvision/contracts';
+import type { WhenFull } from '@crowdvision/log';
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
@@ -40,7 +41,10 @@ export const GatewayFile = Type.Object(
 				{
 					maxBytes: Type.Optional({ ...Size, title: 'what the log may take of the disk', default: '512MiB' }),
 					maxAge: Type.Optional({ ...Duration, title: 'readings older than this are given up', default: '7d' }),
-					whenFull: Type.Optional(Type.Enum(['refuse', 'drop-oldest', 'drop-newest'])),
+					whenFull: Type.Optional(Type.Enum(['refuse', 'drop-oldest', 'drop-newest', 'thin'], {
+						description:
+							'what happens when the log is full of what some consumer has still to read. thin: well before that, of each sensor and minute only the last, the lowest and the highest reading stay. Default refuse',
+					})),
 					commitEvery: Type.Optional({
 						...Duration,
 						title: 'how long a commit waits for company; 250ms spares an SD card',
@@ -111,7 +115,7 @@ export interface GatewayConfig {
 	/** Folder that stands for `/` where serial ports are looked for. */
 	serialRoot: string;
 	decoders: DecoderRule[];
-	log: { maxBytes: number; maxAgeMs: number; whenFull: 'refuse' | 'drop-oldest' | 'drop-newest'; commitEveryMs: number };
+	log: { maxBytes: number; maxAgeMs: number; whenFull: WhenFull; commitEveryMs: number };
 	/** How long a change of gateway.yaml is on trial; 0: not at all. Default 60. */
 	trialSeconds?: number;
 	/** Default: clock/clock-config.ts. */

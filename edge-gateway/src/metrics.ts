@@ -29,8 +29,20 @@ export function registerMetrics(
 	gauge('gateway_log_bytes', 'Bytes of the log on disk', () => log.stats().bytes);
 	gauge('gateway_log_max_bytes', 'Bound of the log on disk', () => log.stats().maxBytes);
 	gauge('gateway_log_end_offset', 'Offset after the newest durable reading', () => log.endOffset);
-	gauge('gateway_log_dropped', 'Readings given up by policy or age since the start', () =>
-		Object.values(log.stats().dropped).reduce((sum, n) => sum + n, 0),
+	new Gauge({
+		name: 'gateway_log_dropped',
+		help: 'Readings given up before every consumer had them, since the start: oldest and newest by policy, thinned, or expired by age',
+		labelNames: ['reason'],
+		registers: [metrics],
+		collect() {
+			for (const [reason, count] of Object.entries(log.stats().dropped)) this.set({ reason }, count);
+		},
+	});
+	gauge('gateway_log_held_bytes', 'Bytes of the log that some consumer has still to read', () => log.stats().heldBytes);
+	gauge(
+		'gateway_log_hours_to_full',
+		'Hours until the log is full of what must be held, as it has grown lately; +Inf where it does not grow',
+		() => log.stats().hoursToFull,
 	);
 	gauge('gateway_log_incidents', 'Damage found in the log since the start', () => log.stats().incidents);
 	gauge('gateway_commands_under_way', 'Commands to devices that have no outcome yet', () => downlink.underWay);

@@ -1,4 +1,5 @@
-import { STREAMS } from '@crowdvision/contracts';
+import { GapMarker } from '@crowdvision/bus';
+import { GAP_FIELD, STREAMS } from '@crowdvision/contracts';
 import type { Cursor, Gap, Log } from '@crowdvision/log';
 import { backOff, type Logger, pause, waitAtMost } from '@crowdvision/service-kit';
 import { Redis } from 'ioredis';
@@ -7,13 +8,17 @@ import { Redis } from 'ioredis';
  * One batch in one transaction: the readings, their announcements and the cursor. The cursor must stand where the batch begins, so a
  * batch that was sent twice, or runs late on a connection given up, does nothing the second time.
  * KEYS: stream, cursor. ARGV: where the cursor must stand ('' when there is none yet), where it stands after, readings separated by
- * newlines (JSON has none of its own), field. Returns the cursor as it stands.
+ * newlines (JSON has none of its own), field, what is missing before the first ('' where nothing is) and the field of that. Returns the cursor as it
+ * stands.
  */
 const APPEND = `
 local next = redis.call('GET', KEYS[2]) or ''
 if next ~= ARGV[1] then return next end
+local gap = ARGV[5]
 for reading in string.gmatch(ARGV[3], '[^\\n]+') do
-  redis.call('XADD', KEYS[1], '*', ARGV[4], reading)
+  if gap == '' then redis.call('XADD', KEYS[1], '*', ARGV[4], reading)
+  else redis.call('XADD', KEYS[1], '*', ARGV[4], reading, ARGV[6], gap) end
+  gap = ''
   redis.call('PUBLISH', 'telemetry:' .. string.match(reading, '"buildingId":"([^"]*)"'), reading)
 end
 redis.call('SET', KEYS[2], ARGV[2])
@@ -26,6 +31,7 @@ const COMMAND_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 2_000;
 const NEWLINE = Buffer.from('\n');
 const TRIM_EVERY_RECORDS = 10_000;
+const MOST_LOGGED = 5;
 
 export interface RelayParts {
 	log: Log;
@@ -118,18 +124,23 @@ export class Relay {
 		let { next, expected } = await this.#whereRedisIs(redis);
 		logger.info({ next }, 'relay: connected');
 		let sinceTrim = TRIM_EVERY_RECORDS;
+		// Told with the first reading that follows, in its transaction; until then Redis stands before it.
+		const missing = new GapMarker(this.#parts.gatewayId, log.id);
+		let untold: Gap[] = [];
 		while (!signal.aborted) {
 			if (sinceTrim >= TRIM_EVERY_RECORDS && (await this.#makeRoom(redis))) sinceTrim = 0;
 			this.#trouble = undefined;
 			const read = await log.read(next, { maxRecords: BATCH_RECORDS, maxBytes: BATCH_BYTES });
 			if (read.records.length === 0) {
 				if (read.next > next) {
-					this.#tellLost(read.gaps);
+					missing.add(read.gaps);
+					untold.push(...read.gaps);
 					this.#cursor.account.read(read.next, read.gaps);
 					next = read.next;
 				} else await log.waitFor(next, signal);
 				continue;
 			}
+			missing.add(read.gaps);
 			const readings = Buffer.concat(read.records.flatMap(({ payload }) => [payload, NEWLINE]));
 			const answer: unknown = await redis.eval(
 				APPEND,
@@ -140,13 +151,19 @@ export class Relay {
 				String(read.next),
 				readings,
 				this.#parts.field,
+				missing.empty ? '' : missing.toJson(),
+				GAP_FIELD,
 			);
 			if (answer !== String(read.next)) {
 				logger.warn({ answer }, 'relay: the cursor in Redis is elsewhere; going on from there');
 				({ next, expected } = await this.#whereRedisIs(redis));
+				missing.clear();
+				untold = [];
 				continue;
 			}
-			this.#tellLost(read.gaps);
+			this.#tellLost([...untold, ...read.gaps]);
+			missing.clear();
+			untold = [];
 			next = read.next;
 			expected = String(next);
 			this.#delivered += read.records.length;
@@ -172,10 +189,14 @@ export class Relay {
 	}
 
 	#tellLost(gaps: readonly Gap[]): void {
-		for (const gap of gaps) {
-			this.#lost += gap.to - gap.from + 1;
-			this.#parts.logger.error({ gap }, 'relay: readings are lost from the log');
-		}
+		const missing = gaps.filter(({ reason }) => reason !== 'consumed');
+		if (missing.length === 0) return;
+		const count = missing.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+		this.#lost += count;
+		const { logger } = this.#parts;
+		const details = { gaps: missing.slice(0, MOST_LOGGED), count };
+		if (missing.every(({ reason }) => reason === 'thinned')) logger.warn(details, 'relay: readings were left out to make room in the log');
+		else logger.error(details, 'relay: readings are lost from the log');
 	}
 
 	/** True when the stream has room. While a group is too far behind, the readings wait in our log, whose bound the operator chose. */

@@ -125,7 +125,7 @@ async function open(
 	const log = await openTelemetryLog(config, worker, logger, clock);
 	undo.push(() => log.close());
 	const small = await startLogs(dataDir, undo);
-	const bus = new EmbeddedBus({ logs: { [STREAMS.telemetry]: log, ...small } });
+	const bus = new EmbeddedBus({ gatewayId: config.gatewayId, logs: { [STREAMS.telemetry]: log, ...small } });
 	undo.push(() => bus.close());
 	await retainBuildings(bus);
 

@@ -10,6 +10,8 @@ export const START: Position = '0';
 export interface BusEntry {
 	position: Position;
 	data: string;
+	/** What is missing before it, of the stream `telemetry`: a JSON array of `ReadingGap`. */
+	gap?: string;
 }
 
 /** A running consumer, tail, listener or watch. `close` resolves when its handler has returned for the last time. */

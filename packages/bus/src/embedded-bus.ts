@@ -11,6 +11,8 @@ import { type BusLogger, SILENT } from './logger.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 export interface EmbeddedBusOptions {
+	/** Whose readings the stream `telemetry` holds; told with what is missing of them. Default the log's id. */
+	gatewayId?: string;
 	/** One log a stream. Whoever opened them closes them, after the bus. */
 	logs: Record<StreamName, Log>;
 	/** Where dead letters are kept; let it drop its oldest. Without it the last thousand are kept in memory. */
@@ -26,6 +28,7 @@ export interface EmbeddedBusOptions {
  * written lazily: after kill -9 up to a second of acknowledged entries is delivered again.
  */
 export class EmbeddedBus implements Bus {
+	readonly #gatewayId: string | undefined;
 	readonly #logs: Record<StreamName, Log>;
 	readonly #logger: BusLogger;
 	readonly #deadLetters: EmbeddedDeadLetters;
@@ -35,7 +38,8 @@ export class EmbeddedBus implements Bus {
 	readonly #watchers: Listeners<[key: string, value: string | null]>;
 	readonly #tables = new Map<TableName, Map<string, string>>();
 
-	constructor({ logs, deadLog, logger = SILENT }: EmbeddedBusOptions) {
+	constructor({ gatewayId, logs, deadLog, logger = SILENT }: EmbeddedBusOptions) {
+		this.#gatewayId = gatewayId;
 		this.#logs = logs;
 		this.#logger = logger;
 		this.#deadLetters = new EmbeddedDeadLetters(deadLog);
@@ -165,7 +169,7 @@ export class EmbeddedBus implements Bus {
 
 	#group(stream: StreamName, name: string): EmbeddedGroup {
 		const key = `${stream}/${name}`;
-		const group = this.#groups.get(key) ?? new EmbeddedGroup(this.#logs[stream], name, this.#logger);
+		const group = this.#groups.get(key) ?? new EmbeddedGroup(this.#logs[stream], name, this.#gatewayId ?? this.#logs[stream].id, this.#logger);
 		this.#groups.set(key, group);
 		return group;
 	}

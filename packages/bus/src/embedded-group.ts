@@ -1,9 +1,10 @@
-import type { Cursor, Log } from '@crowdvision/log';
+import type { Cursor, Gap, Log } from '@crowdvision/log';
 import { backOff, pause } from '@crowdvision/service-kit/back-off';
 import type { BusEntry, Position, Subscription } from './bus.ts';
 import type { FullConsumeOptions } from './consume-options.ts';
 import { type Delivery, deliver } from './deliver.ts';
 import { isStart, offsetAfter, positionOf } from './embedded-positions.ts';
+import { GapMarker } from './gap-marker.ts';
 import { GroupLedger } from './group-ledger.ts';
 import type { BusLogger } from './logger.ts';
 
@@ -19,6 +20,9 @@ export class EmbeddedGroup {
 	readonly #log: Log;
 	readonly #cursor: Cursor;
 	readonly #logger: BusLogger;
+	/** What is missing before the next entry, and the offset up to which it is: the cursor stays before it until that entry is there to tell it with. */
+	readonly #missing: GapMarker;
+	#passed = 0;
 	/** Another one when the group goes back. */
 	#ledger: GroupLedger<HeldEntry>;
 	#members = 0;
@@ -29,10 +33,11 @@ export class EmbeddedGroup {
 	#failures = 0;
 
 	/** A group whose name the log does not know begins at the oldest entry held. */
-	constructor(log: Log, name: string, logger: BusLogger) {
+	constructor(log: Log, name: string, gatewayId: string, logger: BusLogger) {
 		this.#log = log;
 		this.#cursor = log.cursor(`group:${name}`);
 		this.#logger = logger;
+		this.#missing = new GapMarker(gatewayId, log.id);
 		this.#ledger = new GroupLedger(this.#cursor.position);
 		this.#cursor.account.begin(this.#cursor.position, () => this.#ledger.open);
 	}
@@ -43,6 +48,8 @@ export class EmbeddedGroup {
 		if (this.#ledger.done <= offset) return;
 		this.#logger.warn({ cursor: this.#cursor.name, from: this.#ledger.done, to: offset }, 'the group is further on than its consumer: going back');
 		this.#ledger = new GroupLedger(offset);
+		this.#missing.clear();
+		this.#passed = 0;
 		this.#cursor.account.begin(offset, () => this.#ledger.open);
 		this.#commit();
 		// Whoever waits for what follows the old place.
@@ -87,6 +94,21 @@ export class EmbeddedGroup {
 		this.#commit();
 	}
 
+	#tellLost(gaps: readonly Gap[]): void {
+		for (const gap of gaps) {
+			const what = { cursor: this.#cursor.name, ...gap };
+			if (gap.reason === 'thinned') this.#logger.warn(what, 'entries were left out before this group could take them');
+			else this.#logger.error(what, 'entries were lost before this group could take them');
+		}
+	}
+
+	/** Tells what is missing with the first entry that follows. A crash before that is acknowledged has it told again, where the log still knows. */
+	#mark([first]: HeldEntry[]): void {
+		if (!first || this.#missing.empty) return;
+		first.gap = this.#missing.toJson();
+		this.#missing.clear();
+	}
+
 	#commit(): void {
 		if (this.#ledger.done !== this.#cursor.position) this.#cursor.commit(this.#ledger.done);
 	}
@@ -96,13 +118,16 @@ export class EmbeddedGroup {
 		const signal = this.#idle.signal;
 		const ledger = this.#ledger;
 		try {
-			const from = ledger.next;
+			const from = Math.max(ledger.next, this.#passed);
 			const { records, next, gaps } = await this.#log.read(from, READ);
 			// The group went back meanwhile.
 			if (ledger !== this.#ledger) return;
-			for (const gap of gaps) this.#logger.error({ cursor: this.#cursor.name, ...gap }, 'entries were lost before this group could take them');
-			const entries = records.map(({ offset, payload }) => ({ offset, position: positionOf(offset), data: payload.toString() }));
-			ledger.add(entries, next);
+			this.#tellLost(gaps);
+			this.#missing.add(gaps);
+			const entries: HeldEntry[] = records.map(({ offset, payload }) => ({ offset, position: positionOf(offset), data: payload.toString() }));
+			this.#mark(entries);
+			if (entries.length > 0 || this.#missing.empty) ledger.add(entries, next);
+			else this.#passed = next;
 			this.#cursor.account.read(next, gaps);
 			this.#commit();
 			this.#failures = 0;
@@ -167,7 +192,7 @@ export class EmbeddedConsumer implements Subscription {
 		while (!signal.aborted) {
 			const entries = await group.take(options.batch, signal);
 			for (const entry of entries) held.set(entry.position, entry);
-			const candidates = entries.map(({ position, data }) => ({ entry: { position, data }, tries: 0 }));
+			const candidates = entries.map(({ offset: _offset, ...entry }) => ({ entry, tries: 0 }));
 			if (candidates.length > 0) await deliver(delivery, candidates);
 		}
 		group.leave([...held.values()]);

@@ -63,7 +63,8 @@ export class EmbeddedTail implements Subscription {
 		}
 		const { records, next, gaps } = await this.#log.read(this.#offset, READ);
 		if (signal.aborted) return;
-		for (const { from, to } of gaps) this.#tellGap(from, to + 1);
+		// As one: whoever follows gets the state anew, and once is enough.
+		if (gaps.length > 0) this.#tellGap(gaps[0]!.from, gaps.at(-1)!.to + 1);
 		const entries = records.map(({ offset, payload }) => ({ position: positionOf(offset), data: payload.toString() }));
 		if (entries.length > 0) await this.#give(entries);
 		if (next > this.#offset) {

@@ -1,3 +1,4 @@
+import { GAP_FIELD } from '@crowdvision/contracts';
 import type { BusEntry, DeadLetter } from './bus.ts';
 
 /** An entry as Redis replies it: id, then names and values in turn. */
@@ -9,7 +10,8 @@ export function entriesOf(raw: readonly (RawEntry | null)[], field: string): Bus
 	for (const entry of raw) {
 		if (!entry?.[1]) continue;
 		const [position, fields] = entry;
-		entries.push({ position, data: fieldOf(fields, field) ?? fields[1] ?? '' });
+		const gap = fieldOf(fields, GAP_FIELD);
+		entries.push({ position, data: fieldOf(fields, field) ?? fields[1] ?? '', ...(gap !== undefined && { gap }) });
 	}
 	return entries;
 }

@@ -101,3 +101,22 @@ export const reading = validator(Reading);
 
 /** A reading on its way to a browser, with the position after which to go on. */
 export type ReadingWithCursor = Reading & { cursor: string };
+
+/**
+ * Readings that are missing downstream, of one reason: what a gateway lost or gave up before it could send it on. It travels beside the first reading that
+ * follows it (in the Redis stream `telemetry` the field `gap`, a JSON array of these), so that every entry is still a reading. The ids of the readings
+ * of a gateway are its log's id, a hyphen and the offset in it.
+ */
+export const ReadingGap = Type.Object({
+	gatewayId: Type.String(),
+	from: Type.String({ description: 'id of the first reading that is missing' }),
+	to: Type.String({ description: 'id of the last one; not all in between need be missing' }),
+	count: Type.Integer({ minimum: 1, description: 'how many readings are missing' }),
+	reason: Type.Enum(['damaged', 'dropped-oldest', 'dropped-newest', 'expired', 'thinned']),
+	firstAt: Type.Optional(Type.Number({ description: 'between when and when they were received, epoch ms, as far as that is known' })),
+	lastAt: Type.Optional(Type.Number()),
+});
+export type ReadingGap = Static<typeof ReadingGap>;
+
+/** The field of the Redis stream `telemetry` that carries the gaps before a reading. */
+export const GAP_FIELD = 'gap';

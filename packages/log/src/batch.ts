@@ -16,6 +16,8 @@ export class Batch {
 	/** Bytes used of `data`. */
 	length = 0;
 	records = 0;
+	/** When its first record was appended, epoch ms. */
+	firstAt = 0;
 	/** How many of its records have a key. */
 	keys = 0;
 	data: ArrayBuffer;
@@ -44,6 +46,7 @@ export class Batch {
 	push(at: number, seconds: number, payload: Buffer | string, key: DedupKey | undefined): void {
 		this.length = encodeRecord(this.#bytes, this.length, this.end, at, seconds, payload, key);
 		this.end++;
+		if (this.records === 0) this.firstAt = at;
 		this.records++;
 		if (key) this.keys++;
 	}

@@ -6,6 +6,8 @@ export interface KnownGap {
 	from: number;
 	to: number;
 	reason: Gap['reason'] | 'unwritten';
+	firstAt?: number | undefined;
+	lastAt?: number | undefined;
 }
 
 const MOST = 1000;
@@ -14,6 +16,7 @@ const GRAVITY: Record<KnownGap['reason'], number> = {
 	'dropped-oldest': 2,
 	'dropped-newest': 2,
 	expired: 2,
+	thinned: 2,
 	consumed: 1,
 	unwritten: 0,
 };
@@ -36,7 +39,7 @@ export class Gaps {
 		for (; from <= gap.to; at++) {
 			const known = this.#gaps[at];
 			const to = known && known.from <= gap.to ? known.from - 1 : gap.to;
-			if (to >= from) fresh.push({ from, to, reason: gap.reason });
+			if (to >= from) fresh.push({ ...gap, from, to });
 			if (!known || known.from > gap.to) break;
 			from = known.to + 1;
 		}
@@ -50,8 +53,10 @@ export class Gaps {
 		for (let at = this.#after(from); at < this.#gaps.length; at++) {
 			const gap = this.#gaps[at]!;
 			if (gap.from >= next) break;
-			const { reason } = gap;
-			if (reason !== 'unwritten') found.push({ from: Math.max(gap.from, from), to: Math.min(gap.to, next - 1), reason });
+			const { reason, firstAt, lastAt } = gap;
+			if (reason === 'unwritten') continue;
+			const times = { ...(firstAt !== undefined && { firstAt }), ...(lastAt !== undefined && { lastAt }) };
+			found.push({ from: Math.max(gap.from, from), to: Math.min(gap.to, next - 1), reason, ...times });
 		}
 		return found;
 	}
@@ -93,7 +98,10 @@ export class Gaps {
 		const after = this.#gaps[at];
 		const joinsBefore = before?.reason === gap.reason && before.to + 1 === gap.from;
 		const joinsAfter = after?.reason === gap.reason && gap.to + 1 === after.from;
+		if (joinsBefore) spanTimes(before, gap);
+		if (joinsAfter) spanTimes(after, gap);
 		if (joinsBefore && joinsAfter) {
+			spanTimes(before, after);
 			before.to = after.to;
 			this.#gaps.splice(at, 1);
 		} else if (joinsBefore) before.to = gap.to;
@@ -103,6 +111,13 @@ export class Gaps {
 		// The two oldest become one that covers both, under the graver name: rather told too much than not told.
 		const [first, second] = this.#gaps.splice(0, 2) as [KnownGap, KnownGap];
 		const reason = GRAVITY[first.reason] >= GRAVITY[second.reason] ? first.reason : second.reason;
-		this.#gaps.unshift({ from: first.from, to: second.to, reason });
+		spanTimes(first, second);
+		this.#gaps.unshift({ ...first, to: second.to, reason });
 	}
+}
+
+/** Makes the times of `gap` cover those of another. */
+function spanTimes(gap: KnownGap, other: KnownGap): void {
+	if (other.firstAt !== undefined) gap.firstAt = Math.min(gap.firstAt ?? other.firstAt, other.firstAt);
+	if (other.lastAt !== undefined) gap.lastAt = Math.max(gap.lastAt ?? other.lastAt, other.lastAt);
 }

@@ -135,7 +135,7 @@ export class GroupCommit {
 		if (!batch) return;
 		this.#pending = undefined;
 		this.#writing = batch;
-		const segment = await this.#segmentFor(batch.first);
+		const segment = await this.#segmentFor(batch);
 		const answer =
 			segment instanceof LogWriteError
 				? { error: segment, data: batch.data }
@@ -166,11 +166,12 @@ export class GroupCommit {
 	}
 
 	/** The segment the next batch goes into, begun anew where the last one is full, old or damaged, or offsets were left out. */
-	async #segmentFor(firstOffset: number): Promise<Segment | LogWriteError> {
+	async #segmentFor(batch: Batch): Promise<Segment | LogWriteError> {
 		const { dir, logId, worker } = this.#options;
 		const active = this.#segments.active;
 		if (active && this.#takesMore(active)) return active;
-		const header = { firstOffset, logTime: this.#options.logTime(), logId };
+		const firstOffset = batch.first;
+		const header = { firstOffset, logTime: this.#options.logTime(), logId, thinned: 0, startedAt: batch.firstAt };
 		const previousEnd = this.#segments.end;
 		const path = segmentPath(dir, firstOffset, previousEnd);
 		const data = new ArrayBuffer(SEGMENT_HEADER);

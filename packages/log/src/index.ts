@@ -16,5 +16,6 @@ export {
 	type LogOptions,
 	type LogStats,
 	LogWriteError,
+	type Thin,
 	type WhenFull,
 } from './types.ts';

@@ -68,6 +68,11 @@ export class Keeper {
 		this.#metaFile.writeSync(this.#view.meta(false));
 	}
 
+	/** Resolves when the dedup keys of every record before offset `end` are in a snapshot. */
+	async keepKeys(end: number): Promise<void> {
+		if (end > this.#snapshots.newest) await this.#saveSnapshot();
+	}
+
 	/** Removes a file that is no longer part of the log, after `release`. */
 	discard(file: Discarded): void {
 		this.#discarded.push(file);
@@ -107,7 +112,7 @@ export class Keeper {
 	async #removeDiscarded(): Promise<void> {
 		while (this.#discarded.length > 0) {
 			const files = this.#discarded.splice(0);
-			if (files.some(({ end }) => end > this.#snapshots.newest)) await this.#saveSnapshot();
+			await this.keepKeys(Math.max(...files.map(({ end }) => end)));
 			for (let copy = 0; copy < 2; copy++) await this.write().catch((error: Error) => this.#view.failed(error));
 			for (const { path, release } of files) {
 				await release();

@@ -4,6 +4,8 @@ import { CheckpointFile } from './checkpoint-file.ts';
 import type { CursorAccount, Due } from './cursor-account.ts';
 import { Cursors } from './cursors.ts';
 import type { DedupWindow, Verdict } from './dedup-window.ts';
+import { exactGaps } from './exact-gaps.ts';
+import { Forecast } from './forecast.ts';
 import type { Gaps } from './gaps.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Keeper } from './keeper.ts';
@@ -14,6 +16,7 @@ import { type Recovered, recover } from './recovery.ts';
 import { Retention } from './retention.ts';
 import { scrub } from './scrub.ts';
 import { Segments } from './segments.ts';
+import { Thinning } from './thinning.ts';
 import {
 	type Appended,
 	type AppendRecord,
@@ -35,7 +38,8 @@ export interface ReadResult {
 	gaps: Gap[];
 }
 
-type FullOptions = Required<Omit<LogOptions, 'dedup' | 'onIncident' | 'heldFrom' | 'amend'>> & Pick<LogOptions, 'onIncident' | 'heldFrom' | 'amend'>;
+type Optional = 'onIncident' | 'heldFrom' | 'amend' | 'thin';
+type FullOptions = Required<Omit<LogOptions, 'dedup' | Optional>> & Pick<LogOptions, Optional>;
 
 const MIB = 1024 * 1024;
 const DAY_MS = 24 * 3600_000;
@@ -61,7 +65,9 @@ export class Log {
 	readonly #retention: Retention;
 	readonly #keeper: Keeper;
 	readonly #waiters = new Waiters();
-	readonly #openedAt = performance.now();
+	readonly #forecast: Forecast;
+	readonly #thinning: Thinning | undefined;
+	readonly #openedAt: number;
 	readonly #secondsBefore: number;
 	readonly #closing = new AbortController();
 	#appended = 0;
@@ -74,6 +80,8 @@ export class Log {
 	private constructor(options: FullOptions, metaFile: CheckpointFile<LogMeta>, found: Recovered) {
 		const { dir, worker, segmentBytes, maxAgeMs, commitEveryMs } = options;
 		this.#options = options;
+		this.#openedAt = options.monotonic();
+		this.#forecast = new Forecast(options.maxBytes);
 		this.#heldFrom = options.heldFrom ?? Number.POSITIVE_INFINITY;
 		this.id = found.id;
 		this.#secondsBefore = found.logTime;
@@ -85,7 +93,11 @@ export class Log {
 			{
 				meta: (clean) => this.#meta(clean),
 				snapshot: () => ({ window: this.#dedup, offset: this.#segments.end, seconds: this.#logTime() }),
-				everySecond: () => this.#retention.expire(this.#logTime()),
+				everySecond: () => {
+					this.#retention.expire(this.#logTime());
+					this.#thinning?.look();
+					this.#measure();
+				},
 				failed: (error) => {
 					this.#trouble = error.message;
 				},
@@ -99,10 +111,12 @@ export class Log {
 			() => this.#keeper.touch(),
 			() => this.#save(),
 		);
-		this.#retention = new Retention(options, this.#segments, this.#cursors, this.#gaps, ({ path }, end) => {
+		const retained = { ...options, mayWait: () => this.#thinning?.hopeful ?? false };
+		this.#retention = new Retention(retained, this.#segments, this.#cursors, this.#gaps, ({ path }, end) => {
 			this.#reader.forget(path);
 			this.#keeper.discard({ path, end, release: () => worker.send({ kind: 'close', file: path }) });
 		});
+		this.#thinning = options.whenFull === 'thin' && options.thin !== undefined ? this.#startThinning(options.thin) : undefined;
 		this.#commits = new GroupCommit(
 			{
 				dir,
@@ -117,6 +131,8 @@ export class Log {
 					this.#appended += records;
 					this.#dedup.confirm(keys);
 					this.#keeper.grown(length);
+					this.#thinning?.look();
+					this.#measure();
 					this.#waiters.reached(this.endOffset);
 				},
 				onFailed: (error, first) => {
@@ -222,7 +238,7 @@ export class Log {
 		if (count === 0) return Promise.resolve({ first: this.nextOffset, count, dropped: false });
 		const pending = this.#commits.pendingBytes;
 		if (pending + bound > MOST_PENDING) return rejected(new LogFullError(`${pending} bytes wait for the disk, at most ${MOST_PENDING} may`));
-		if (!this.#retention.makeRoom(pending + bound, this.#commits.writing)) return this.#full(count);
+		if (!this.#retention.makeRoom(pending + bound, this.#commits.writing)) return this.#full(records);
 		const batch = this.#commits.batchFor(bound);
 		const first = batch.end;
 		const seconds = this.#seconds();
@@ -266,7 +282,7 @@ export class Log {
 	async read(from: number, limits?: ReadLimits): Promise<ReadResult> {
 		if (this.#closed) throw new LogWriteError('ECLOSED', 'the log is closed');
 		const until = limits?.held ? Number.POSITIVE_INFINITY : this.#heldFrom;
-		const { records, next, lost } = await this.#reader.read(from, limits, until);
+		const { records, next, lost, thinned } = await this.#reader.read(from, limits, until);
 		const { amend } = this.#options;
 		if (amend) for (const record of records) amend(record);
 		for (const range of lost) {
@@ -275,7 +291,7 @@ export class Log {
 				this.#tell({ what: 'damaged-record', file: this.#options.dir, lost: { from: fresh.from, to: fresh.to } });
 			}
 		}
-		return { records, next, gaps: this.#gaps.within(from, next) };
+		return { records, next, gaps: exactGaps(this.#gaps.within(from, next), thinned, records) };
 	}
 
 	/** Resolves when a record at `offset` or later is durable, or `signal` aborts, or the log closes. */
@@ -308,6 +324,8 @@ export class Log {
 			endOffset: this.endOffset,
 			appended: this.#appended,
 			dropped: { ...this.#retention.dropped },
+			heldBytes: this.#heldBytes(),
+			hoursToFull: this.#forecast.hours,
 			incidents: this.#incidents,
 			pendingBytes: this.#commits.pendingBytes,
 			trouble: this.#trouble,
@@ -331,14 +349,16 @@ export class Log {
 
 	async #close(): Promise<void> {
 		this.#closing.abort();
+		await this.#thinning?.close();
 		await this.#commits.drain();
 		this.#waiters.wakeAll();
 		await this.#reader.close();
 		await this.#keeper.close();
 	}
 
-	/** What becomes of `count` records for which there is no room. */
-	#full(count: number): Promise<Appended> {
+	/** What becomes of records for which there is no room. */
+	#full(records: readonly AppendRecord[]): Promise<Appended> {
+		const count = records.length;
 		const { bytes } = this.#segments;
 		const { maxBytes, whenFull } = this.#options;
 		if (whenFull !== 'drop-newest') {
@@ -347,10 +367,44 @@ export class Log {
 		}
 		const first = this.nextOffset;
 		this.#commits.leaveOut(count);
-		this.#gaps.add({ from: first, to: first + count - 1, reason: 'dropped-newest' });
+		this.#gaps.add({ from: first, to: first + count - 1, reason: 'dropped-newest', firstAt: records[0]!.at, lastAt: records.at(-1)!.at });
 		this.#retention.dropped.newest += count;
 		this.#keeper.touch();
 		return Promise.resolve({ first, count, dropped: true });
+	}
+
+	/** Bytes of the segments that some cursor has not passed; of the one that the slowest stands in, the part behind it. */
+	#heldBytes(): number {
+		const slowest = this.#cursors.slowest();
+		if (slowest === Number.POSITIVE_INFINITY) return 0;
+		const { list, end } = this.#segments;
+		return list.reduce((sum, { firstOffset, size }, index) => {
+			const after = list[index + 1]?.previousEnd ?? end;
+			if (slowest >= after) return sum;
+			return sum + size * Math.min(1, (after - slowest) / Math.max(1, after - firstOffset));
+		}, 0);
+	}
+
+	/** Now and then looks how much must be held. */
+	#measure(): void {
+		const at = this.#logTime();
+		if (this.#forecast.due(at)) this.#forecast.add(at, this.#heldBytes());
+	}
+
+	#startThinning(policy: string): Thinning {
+		return new Thinning({
+			policy,
+			maxBytes: this.#options.maxBytes,
+			segments: this.#segments,
+			cursors: this.#cursors,
+			giveUpConsumed: (bytes) => this.#retention.giveUpConsumed(bytes),
+			keepKeys: (end) => this.#keeper.keepKeys(end),
+			replaced: (old, segment, dropped) => {
+				this.#segments.replace(old, segment);
+				this.#retention.dropped.thinned += dropped;
+				this.#reader.forget(old.path);
+			},
+		});
 	}
 
 	#save(): Promise<void> {
@@ -358,7 +412,7 @@ export class Log {
 	}
 
 	#logTime(): number {
-		return this.#secondsBefore + (performance.now() - this.#openedAt) / 1000;
+		return this.#secondsBefore + (this.#options.monotonic() - this.#openedAt) / 1000;
 	}
 
 	/** Log time as the dedup window counts it. */
@@ -398,6 +452,7 @@ function withDefaults(options: LogOptions): FullOptions {
 		whenFull: options.whenFull ?? 'refuse',
 		segmentBytes: Math.min(options.segmentBytes ?? Math.min(8 * MIB, Math.max(64 * 1024, maxBytes / 16)), maxBytes / 4),
 		commitEveryMs: options.commitEveryMs ?? 0,
+		monotonic: options.monotonic ?? (() => performance.now()),
 	};
 }
 

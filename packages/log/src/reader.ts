@@ -1,6 +1,6 @@
 import { FileHandles, SegmentGoneError } from './file-handles.ts';
 import { type LogRecord, lookAtRecord, nextMagic, offsetAt, recordAt } from './record.ts';
-import { recordsStart, type Segment } from './segment.ts';
+import { isThinned, recordsStart, type Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 
 export interface ReadLimits {
@@ -17,6 +17,8 @@ export interface Found {
 	records: LogRecord[];
 	next: number;
 	lost: { from: number; to: number }[];
+	/** Offsets that were left out when their segment was thinned. */
+	thinned: { from: number; to: number }[];
 }
 
 interface Place {
@@ -43,7 +45,7 @@ export class LogReader {
 	 * @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost by that.
 	 */
 	async read(from: number, { maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits = {}, until = Number.POSITIVE_INFINITY): Promise<Found> {
-		const found: Found = { records: [], next: from, lost: [] };
+		const found: Found = { records: [], next: from, lost: [], thinned: [] };
 		let left = maxBytes;
 		while (found.records.length < maxRecords && left > 0) {
 			const { list, start, end } = this.#segments;
@@ -108,7 +110,9 @@ export class LogReader {
 					}
 					// Else it is before `from`, or the copy of a write that failed.
 					if (offset >= found.next && offset < end) {
-						if (damaged && offset > found.next) found.lost.push({ from: found.next, to: offset - 1 });
+						if (offset > found.next && (damaged || isThinned(segment))) {
+							(damaged ? found.lost : found.thinned).push({ from: found.next, to: offset - 1 });
+						}
 						const record = recordAt(bytes, at, look.length);
 						found.records.push(record);
 						found.next = offset + 1;

@@ -40,7 +40,8 @@ export function recover(dir: string, metaFile: CheckpointFile<LogMeta>, dedupOpt
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
 	const incidents: Incident[] = removeObstacles(dir).map((file) => ({ what: 'obstacle', file }));
 	const meta = readMeta(metaFile);
-	const segments = listSegments(dir);
+	const { segments, superseded } = listSegments(dir);
+	for (const path of superseded) removeFile(path);
 	const snapshots = new SnapshotFiles(dir);
 	if (!meta && (segments.length > 0 || !snapshots.empty)) incidents.push({ what: 'damaged-meta', file: dir });
 	const id = meta?.id ?? segments.find(({ header }) => header)?.header?.logId ?? randomBytes(6).toString('hex');

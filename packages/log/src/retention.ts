@@ -11,11 +11,13 @@ export interface RetentionOptions {
 	maxBytes: number;
 	maxAgeMs: number;
 	whenFull: WhenFull;
+	/** Whether there may be room soon without giving anything up. */
+	mayWait: () => boolean;
 }
 
 /** Keeps the log within its bounds by giving up its oldest segments, and remembers what was given up. */
 export class Retention {
-	readonly dropped = { oldest: 0, newest: 0, expired: 0 };
+	readonly dropped = { oldest: 0, newest: 0, expired: 0, thinned: 0 };
 	readonly #options: RetentionOptions;
 	readonly #segments: Segments;
 	readonly #cursors: Cursors;
@@ -32,7 +34,7 @@ export class Retention {
 	}
 
 	/**
-	 * True when `bytes` more fit, after giving up what may be: what every cursor has passed and, by `drop-oldest`, also what not. `writing`: the
+	 * True when `bytes` more fit, after giving up what may be: what every cursor has passed and, by `drop-oldest` or where thinning does not help, also what not. `writing`: the
 	 * newest segment is being written to, and must stay.
 	 */
 	makeRoom(bytes: number, writing: boolean): boolean {
@@ -43,10 +45,18 @@ export class Retention {
 		while (!fits()) {
 			const left = this.#segments.list.length;
 			if (left === 0 || (left === 1 && writing)) return false;
-			if (this.#cursors.slowest() < this.#segments.oldestEnd && whenFull !== 'drop-oldest') return false;
-			this.#removeOldest(whenFull === 'drop-oldest' ? 'dropped-oldest' : 'consumed');
+			const drops = whenFull === 'drop-oldest' || (whenFull === 'thin' && !this.#options.mayWait());
+			if (this.#cursors.slowest() < this.#segments.oldestEnd && !drops) return false;
+			this.#removeOldest(drops ? 'dropped-oldest' : 'consumed');
 		}
 		return true;
+	}
+
+	/** Gives up what every cursor has passed, until no more than `bytes` are left. */
+	giveUpConsumed(bytes: number): void {
+		while (this.#segments.list.length > 1 && this.#segments.bytes > bytes && this.#cursors.slowest() >= this.#segments.oldestEnd) {
+			this.#removeOldest('consumed');
+		}
 	}
 
 	/** Gives up segments that hold nothing newer than the age bound, as of `logTime` seconds. */
@@ -62,16 +72,19 @@ export class Retention {
 
 	#removeOldest(reason: 'dropped-oldest' | 'expired' | 'consumed'): void {
 		const end = this.#segments.oldestEnd;
+		const lastAt = this.#segments.list[1]?.header?.startedAt || undefined;
 		const oldest = this.#segments.removeOldest()!;
 		const slowest = this.#cursors.slowest();
 		const from = Math.min(oldest.firstOffset, end);
+		const firstAt = oldest.header?.startedAt || undefined;
 		const consumed = Math.min(Math.max(from, slowest), end);
-		if (slowest === Number.POSITIVE_INFINITY) this.#gaps.add({ from, to: end - 1, reason });
+		if (slowest === Number.POSITIVE_INFINITY) this.#gaps.add({ from, to: end - 1, reason, firstAt, lastAt });
 		else {
 			this.#gaps.add({ from, to: consumed - 1, reason: 'consumed' });
-			for (const lost of this.#gaps.add({ from: consumed, to: end - 1, reason })) {
-				this.dropped[reason === 'expired' ? 'expired' : 'oldest'] += lost.to - lost.from + 1;
-			}
+			const fresh = this.#gaps.add({ from: consumed, to: end - 1, reason, firstAt, lastAt });
+			const lost = fresh.reduce((sum, gap) => sum + gap.to - gap.from + 1, 0);
+			// What was left out of it is counted already.
+			this.dropped[reason === 'expired' ? 'expired' : 'oldest'] += Math.max(0, lost - (oldest.header?.thinned ?? 0));
 		}
 		this.#discard(oldest, end);
 	}

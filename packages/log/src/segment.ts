@@ -5,20 +5,27 @@ import { claimedLength, lookAtRecord, nextMagic, offsetAt, RECORD_HEADER } from 
 
 /**
  * A segment is a file named after the first offset it may hold and, where offsets were left out before it, after the end of the
- * segment before: `<first>.log` or `<first>-<previous end>.log`. It begins with a header, then come records:
+ * segment before: `<first>.log` or `<first>-<previous end>.log`; `….thin.log` where it stands for one of that name that had more records. It begins
+ * with a header, then come records:
  *
  *   0  8 bytes magic   8 u32 CRC-32 of [12, 64)   12 u32 64   16 f64 first offset   24 f64 log time, seconds
- *  32  16 bytes id of the log (ASCII)             48 16 bytes 0
+ *  32  16 bytes id of the log (ASCII)             48 f64 records left out by thinning    56 f64 when its first record was appended, epoch ms
  */
 export const SEGMENT_HEADER = 64;
 const MAGIC = Buffer.from('CVLOG1\r\n', 'latin1');
-export const SEGMENT_NAME = /^(\d{20})(?:-(\d{20}))?\.log$/;
+export const SEGMENT_NAME = /^(\d{20})(?:-(\d{20}))?(\.thin)?\.log$/;
+/** What a rewrite that was cut short leaves. */
+export const UNFINISHED_SEGMENT = /^\d{20}(?:-\d{20})?\.thin\.log\.tmp$/;
 
 export interface SegmentHeader {
 	firstOffset: number;
 	/** Seconds the log had been open, over all its runs, when the segment was begun. The wall clock may step; this does not. */
 	logTime: number;
 	logId: string;
+	/** How many records were left out of it when the log was full (policy `thin`). */
+	thinned: number;
+	/** When its first record was appended, epoch ms; 0 where that is not known. */
+	startedAt: number;
 }
 
 /** One segment file as the log knows it. */
@@ -45,6 +52,8 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 	bytes.writeDoubleLE(header.firstOffset, 16);
 	bytes.writeDoubleLE(header.logTime, 24);
 	bytes.write(header.logId, 32, 16, 'latin1');
+	bytes.writeDoubleLE(header.thinned, 48);
+	bytes.writeDoubleLE(header.startedAt, 56);
 	bytes.writeUInt32LE(crc32(bytes.subarray(12)), 8);
 	return bytes;
 }
@@ -57,6 +66,8 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
 		firstOffset: bytes.readDoubleLE(16),
 		logTime: bytes.readDoubleLE(24),
 		logId: bytes.toString('latin1', 32, 48).replace(/\0+$/, ''),
+		thinned: bytes.readDoubleLE(48),
+		startedAt: bytes.readDoubleLE(56),
 	};
 }
 
@@ -65,24 +76,44 @@ export function segmentPath(dir: string, firstOffset: number, previousEnd: numbe
 	return join(dir, `${digits(firstOffset)}${previousEnd === firstOffset ? '' : `-${digits(previousEnd)}`}.log`);
 }
 
-/** The segments of a folder in order, with their headers. Files that are none are left alone. */
-export function listSegments(dir: string): Segment[] {
+/** The path of what takes the place of a segment when it is thinned. */
+export function thinnedPath(path: string): string {
+	return path.replace(/\.log$/, '.thin.log');
+}
+
+/** True of a segment that was thinned. */
+export function isThinned({ path }: Segment): boolean {
+	return path.endsWith('.thin.log');
+}
+
+/**
+ * The segments of a folder in order, with their headers. Files that are none are left alone. Where a rewrite was cut short, what it was to replace, or
+ * has replaced, is `superseded`.
+ */
+export function listSegments(dir: string): { segments: Segment[]; superseded: string[] } {
 	const segments: Segment[] = [];
+	const superseded: string[] = [];
 	for (const name of readdirSync(dir).sort()) {
+		const path = join(dir, name);
+		if (UNFINISHED_SEGMENT.test(name)) superseded.push(path);
 		const match = SEGMENT_NAME.exec(name);
 		if (!match) continue;
-		const path = join(dir, name);
 		const firstOffset = Number(match[1]);
 		const header = readHeader(path);
-		segments.push({
+		const segment: Segment = {
 			path,
 			firstOffset,
 			previousEnd: match[2] === undefined ? firstOffset : Number(match[2]),
 			header: header?.firstOffset === firstOffset ? header : undefined,
 			size: statSync(path).size,
-		});
+		};
+		// The rewritten one was whole before it got its name: it holds, unless something has happened to it since.
+		const before = segments.at(-1);
+		if (before?.firstOffset !== firstOffset) segments.push(segment);
+		else if (segment.header) superseded.push(segments.splice(-1, 1, segment)[0]!.path);
+		else superseded.push(path);
 	}
-	return segments;
+	return { segments, superseded };
 }
 
 function readHeader(path: string): SegmentHeader | undefined {

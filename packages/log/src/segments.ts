@@ -52,6 +52,12 @@ export class Segments {
 		this.#end = end;
 	}
 
+	/** Puts `segment` in the place of `old`, which holds no record that is not in it or given up. */
+	replace(old: Segment, segment: Segment): void {
+		this.#list[this.#list.indexOf(old)] = segment;
+		this.#bytes += segment.size - old.size;
+	}
+
 	removeOldest(): Segment | undefined {
 		const oldest = this.#list.shift();
 		this.#bytes -= oldest?.size ?? 0;

@@ -3,7 +3,14 @@ import type { CursorAccount } from './cursor-account.ts';
 import type { DedupOptions } from './dedup-window.ts';
 import type { DedupKey, LogRecord } from './record.ts';
 
-export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest';
+/**
+ * `thin`: well before the log is full the oldest segments that no consumer is near are rewritten with fewer records; which ones, a policy module says.
+ * What is still too much then is dropped, the oldest first.
+ */
+export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest' | 'thin';
+
+/** Some records of a segment, oldest first, in a thread of their own: what becomes of each. The last one must stay. */
+export type Thin = (payloads: readonly Buffer[]) => readonly ('keep' | 'drop' | { payload: string })[];
 
 export interface LogOptions {
 	dir: string;
@@ -14,6 +21,8 @@ export interface LogOptions {
 	maxAgeMs?: number;
 	/** What happens to an append that finds no room. Default refuse. */
 	whenFull?: WhenFull;
+	/** URL of a module that exports `thin`, of type `Thin`; needed with that policy. */
+	thin?: string | undefined;
 	/** A segment is closed at this size. Default 1/16 of maxBytes, 64 KiB to 8 MiB; never more than a quarter of maxBytes. */
 	segmentBytes?: number;
 	/** How long a commit waits for company. Default 0: what comes in while one runs goes into the next. */
@@ -23,6 +32,8 @@ export interface LogOptions {
 	heldFrom?: number | undefined;
 	/** Changes what readers are given of a record; what is on disk stays as it was written. Called for every record read, so it must be quick. */
 	amend?: (record: LogRecord) => void;
+	/** A clock that is never set, in ms; default this process's. The log's own time is what passes on it while the log is open. */
+	monotonic?: () => number;
 	/** Told of everything found damaged, at the start and later. */
 	onIncident?: (incident: Incident) => void;
 }
@@ -81,7 +92,11 @@ export interface LogStats {
 	/** Records stored since the log was opened. */
 	appended: number;
 	/** Records given up, by reason, since the log was opened. */
-	dropped: Record<'oldest' | 'newest' | 'expired', number>;
+	dropped: Record<'oldest' | 'newest' | 'expired' | 'thinned', number>;
+	/** Bytes that some consumer has still to read; the rest can be given up at any time. */
+	heldBytes: number;
+	/** When the log will be full of what must be held, as it has grown lately: hours from now; infinite where it does not grow. */
+	hoursToFull: number;
 	/** Incidents since the log was opened. */
 	incidents: number;
 	/** Bytes that wait for the disk. */
@@ -96,9 +111,13 @@ export interface Gap {
 	to: number;
 	/**
 	 * `damaged`: found broken on disk. `dropped-oldest`, `dropped-newest`, `expired`: given up by the policy or the age bound.
+	 * `thinned`: left out to make room; what is there between such gaps stands for it.
 	 * `consumed`: let go after every cursor had passed them; only a reader that goes back further is told.
 	 */
-	reason: 'damaged' | 'dropped-oldest' | 'dropped-newest' | 'expired' | 'consumed';
+	reason: 'damaged' | 'dropped-oldest' | 'dropped-newest' | 'expired' | 'thinned' | 'consumed';
+	/** Between when and when the records were appended, epoch ms, as far as that is known. */
+	firstAt?: number;
+	lastAt?: number;
 }
 
 /** Something set aside or lost, in words for the log and the ledger. */

@@ -1,0 +1,109 @@
+/**
+ * What becomes of readings when the log is nearly full (policy `thin`): of each sensor and minute the last, the lowest and the highest stay, and those that
+ * stay of a door carry the crossings of those that do not. Run by the log in a thread of its own, on the readings of one segment.
+ */
+import type { Thin } from '@crowdvision/log';
+
+interface Kept {
+	sensorId: string;
+	metric: string;
+	value: number;
+	buildingId: string;
+	roomId: string;
+	observedAt: number;
+	era?: number;
+	crossings?: { in: number; out: number };
+}
+
+/** Places in the segment. */
+interface Minute {
+	last: number;
+	lowest: number;
+	highest: number;
+}
+
+const MINUTE_MS = 60_000;
+
+export const thin: Thin = (payloads) => {
+	const readings = payloads.map(readingOf);
+	const minutes = new Map<string, Minute>();
+	const stays = new Set<number>();
+	for (const [index, reading] of readings.entries()) {
+		if (!reading) {
+			stays.add(index);
+			continue;
+		}
+		const key = `${doorOf(reading)} ${reading.era ?? ''} ${Math.floor(reading.observedAt / MINUTE_MS)}`;
+		const minute = minutes.get(key);
+		if (!minute) minutes.set(key, { last: index, lowest: index, highest: index });
+		else {
+			if (reading.observedAt >= readings[minute.last]!.observedAt) minute.last = index;
+			if (reading.value < readings[minute.lowest]!.value) minute.lowest = index;
+			if (reading.value >= readings[minute.highest]!.value) minute.highest = index;
+		}
+	}
+	for (const { last, lowest, highest } of minutes.values()) stays.add(last).add(lowest).add(highest);
+	if (payloads.length > 0) stays.add(payloads.length - 1);
+
+	const carried = carriedCrossings(readings, stays);
+	return payloads.map((payload, index) => {
+		if (!stays.has(index)) return 'drop';
+		const crossings = carried.get(index);
+		return crossings ? { payload: JSON.stringify({ ...(JSON.parse(payload.toString()) as object), crossings }) } : 'keep';
+	});
+};
+
+/** The crossings that those that stay take on: their own, and what came since the one before of the same door; the last also what came after it. */
+function carriedCrossings(readings: readonly (Kept | undefined)[], stays: ReadonlySet<number>): Map<number, { in: number; out: number }> {
+	const carried = new Map<number, { in: number; out: number }>();
+	const open = new Map<string, { in: number; out: number }>();
+	const lastKept = new Map<string, number>();
+	for (const [index, reading] of readings.entries()) {
+		if (!reading?.crossings) continue;
+		const door = doorOf(reading);
+		const since = open.get(door);
+		const sum = { in: reading.crossings.in + (since?.in ?? 0), out: reading.crossings.out + (since?.out ?? 0) };
+		if (!stays.has(index)) open.set(door, sum);
+		else {
+			if (since) carried.set(index, sum);
+			open.delete(door);
+			lastKept.set(door, index);
+		}
+	}
+	for (const [door, left] of open) {
+		const index = lastKept.get(door)!;
+		const own = carried.get(index) ?? readings[index]!.crossings!;
+		carried.set(index, { in: own.in + left.in, out: own.out + left.out });
+	}
+	return carried;
+}
+
+function doorOf({ sensorId, metric, buildingId, roomId, crossings }: Kept): string {
+	return `${sensorId} ${metric} ${crossings ? 'x' : ''} ${buildingId} / ${roomId}`;
+}
+
+/** Undefined for what this does not understand, which stays as it is. */
+function readingOf(payload: Buffer): Kept | undefined {
+	let value: unknown;
+	try {
+		value = JSON.parse(payload.toString());
+	} catch {
+		return undefined;
+	}
+	if (typeof value !== 'object' || value === null) return undefined;
+	const { sensorId, metric, value: number, buildingId, roomId, observedAt, crossings, era } = value as Partial<Kept>;
+	const texts = [sensorId, metric, buildingId, roomId];
+	if (!texts.every((text) => typeof text === 'string') || typeof number !== 'number' || typeof observedAt !== 'number') return undefined;
+	const counted = crossings && typeof crossings.in === 'number' && typeof crossings.out === 'number';
+	if (crossings !== undefined && !counted) return undefined;
+	return {
+		sensorId: sensorId!,
+		metric: metric!,
+		value: number,
+		buildingId: buildingId!,
+		roomId: roomId!,
+		observedAt,
+		...(era !== undefined && { era }),
+		...(counted && { crossings: { in: crossings.in, out: crossings.out } }),
+	};
+}
