@@ -100,7 +100,7 @@ await runMain(async () => {
 			return undefined;
 		};
 		const app = createApp({ trustProxy: settings.TRUST_PROXY });
-		app.use(probeRoutes({ metrics, trouble }));
+		app.use(probeRoutes({ metrics, trouble, about: () => gateway.about() }));
 		app.use(gateway.ingest);
 		const limited = limitRequests(settings.RATE_LIMIT);
 		for (const service of services) app.use(`/${service.name}`, requestMetrics(metrics, service.name), limited, service.router);

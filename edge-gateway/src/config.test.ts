@@ -74,7 +74,7 @@ redis: {url: "redis://example:6379"}
 		[
 			'a word that is none of those allowed',
 			'log:\n  whenFull: burn\n',
-			/^gateway\.yaml:2:13: log\.whenFull must be one of refuse, drop-oldest, drop-newest$/,
+			/^gateway\.yaml:2:13: log\.whenFull must be one of refuse, drop-oldest, drop-newest, thin$/,
 		],
 		[
 			'an unknown key',

@@ -41,10 +41,12 @@ export const GatewayFile = Type.Object(
 				{
 					maxBytes: Type.Optional({ ...Size, title: 'what the log may take of the disk', default: '512MiB' }),
 					maxAge: Type.Optional({ ...Duration, title: 'readings older than this are given up', default: '7d' }),
-					whenFull: Type.Optional(Type.Enum(['refuse', 'drop-oldest', 'drop-newest', 'thin'], {
-						description:
-							'what happens when the log is full of what some consumer has still to read. thin: well before that, of each sensor and minute only the last, the lowest and the highest reading stay. Default refuse',
-					})),
+					whenFull: Type.Optional(
+						Type.Enum(['refuse', 'drop-oldest', 'drop-newest', 'thin'], {
+							description:
+								'what happens when the log is full of what some consumer has still to read. thin: well before that, of each sensor and minute only the last, the lowest and the highest reading stay. Default refuse',
+						}),
+					),
 					commitEvery: Type.Optional({
 						...Duration,
 						title: 'how long a commit waits for company; 250ms spares an SD card',

@@ -29,6 +29,7 @@ import { Lines } from './downlink/lines.ts';
 import { HomeAssistant } from './home-assistant/home-assistant.ts';
 import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
+import { LogAlarm } from './log-alarm.ts';
 import { registerMetrics } from './metrics.ts';
 import { openOccupancy } from './occupancy/open-occupancy.ts';
 import { addRoomRoutes } from './occupancy/room-routes.ts';
@@ -51,6 +52,8 @@ import { SocketIoSource } from './sources/socketio.ts';
 export interface Gateway extends Service {
 	ingest: Router;
 	attach(server: Server): void;
+	/** How full the log is and when it will be, and what time it is; for `/readyz`. */
+	about(): Record<string, unknown>;
 	/** Begins to take messages. Call it after the HTTP server listens. */
 	start(): Promise<void>;
 	/** Port of MQTT over TCP, once started. */
@@ -234,6 +237,7 @@ export async function createGateway(parts: {
 	});
 	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges, trail: rooms.trail });
 	registerSerialMetrics(metrics, serial);
+	const alarm = new LogAlarm(() => log.stats(), logger);
 
 	const live = new LiveParts(
 		config,
@@ -298,7 +302,16 @@ export async function createGateway(parts: {
 			socketIo.attach(server);
 			mqtt.attach(server);
 		},
+		about() {
+			const { bytes, maxBytes, heldBytes, hoursToFull } = log.stats();
+			const hours = Number.isFinite(hoursToFull) ? Number(hoursToFull.toFixed(2)) : null;
+			return {
+				log: { bytes, maxBytes, heldBytes: Math.round(heldBytes), hoursToFull: hours, heldBack: log.heldBack },
+				clock: { quality: clock.quality, aheadMs: Math.round(clock.ahead) },
+			};
+		},
 		async start() {
+			alarm.start();
 			relay?.start();
 			await rooms.zeroing.start();
 			for (const source of sources)
@@ -322,6 +335,7 @@ export async function createGateway(parts: {
 		async stop() {
 			await configuration?.close();
 			await homeAssistant.stop();
+			alarm.stop();
 			await stopIntake();
 			await downlink.stop();
 			await bridges.stop();

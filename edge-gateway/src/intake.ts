@@ -180,12 +180,13 @@ export class Intake {
 
 	/** A frame in the gateway's own format, behind others of its sender that are still being decoded. */
 	#takeInTurn(frame: Frame, receivedAt: number, settled: Settled): void {
+		const { era } = this.#clock;
 		try {
 			this.#queue.run(
 				frame.sender.id,
 				frame.raw.length,
 				() => undefined,
-				() => this.#takeCanonical(frame, receivedAt, settled),
+				() => this.#takeCanonical(frame, this.#since(era, receivedAt), settled),
 			);
 		} catch (error) {
 			const account = this.#ledger.of(frame.transport, frame.port);
@@ -194,8 +195,14 @@ export class Intake {
 		}
 	}
 
+	/** When a message was received that has waited since: a time of an era in which the time was not known means nothing after it. */
+	#since(era: number | undefined, receivedAt: number): number {
+		return era === this.#clock.era ? receivedAt : this.#clock.now();
+	}
+
 	#takeDecoded(frame: Frame, { rule, name }: DecodeBy, receivedAt: number, settled: Settled): void {
 		const { raw, source, sender } = frame;
+		const { era } = this.#clock;
 		const account = this.#ledger.of(frame.transport, frame.port);
 		const ofRule = this.#ledger.part('decoder', rule.name);
 		for (const each of [account, ofRule]) {
@@ -206,7 +213,7 @@ export class Intake {
 			account.decoding -= 1;
 			ofRule.decoding -= 1;
 			countDecoded(ofRule, error ?? decoding!);
-			this.#storeDecoded(frame, error ?? decoding!, receivedAt, account, settled);
+			this.#storeDecoded(frame, error ?? decoding!, this.#since(era, receivedAt), account, settled);
 		};
 		try {
 			this.#queue.run<Decoding>(sender.id, raw.length, () => frame.decoding ?? rule.decoder.decode({ raw, source, name, receivedAt }), then);

@@ -56,7 +56,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		lifecycle.onStop('gateway', () => gateway.stop());
 
 		const app = createApp({ trustProxy: config.trustProxy });
-		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));
+		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble(), about: () => gateway.about() }));
 		app.use(gateway.ingest);
 		app.use(requestMetrics(metrics, 'gateway'), limitRequests(config.requestsPerMinute), gateway.router);
 		finishApp(app, logger);

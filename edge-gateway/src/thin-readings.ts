@@ -1,6 +1,6 @@
 /**
  * What becomes of readings when the log is nearly full (policy `thin`): of each sensor and minute the last, the lowest and the highest stay, and those that
- * stay of a door carry the crossings of those that do not. Run by the log in a thread of its own, on the readings of one segment.
+ * stay of a door carry the crossings of those that do not. What is out of the ordinary (a correction, a counter that began again) stays as it is. Run by the log in a thread of its own, on the readings of one segment.
  */
 import type { Thin } from '@crowdvision/log';
 
@@ -12,7 +12,12 @@ interface Kept {
 	roomId: string;
 	observedAt: number;
 	era?: number;
-	crossings?: { in: number; out: number };
+	crossings?: Crossings;
+}
+
+interface Crossings {
+	in: number;
+	out: number;
 }
 
 /** Places in the segment. */
@@ -49,14 +54,16 @@ export const thin: Thin = (payloads) => {
 	return payloads.map((payload, index) => {
 		if (!stays.has(index)) return 'drop';
 		const crossings = carried.get(index);
-		return crossings ? { payload: JSON.stringify({ ...(JSON.parse(payload.toString()) as object), crossings }) } : 'keep';
+		if (!crossings) return 'keep';
+		const reading = JSON.parse(payload.toString()) as { crossings: Crossings };
+		return { payload: JSON.stringify({ ...reading, crossings: { ...reading.crossings, ...crossings } }) };
 	});
 };
 
 /** The crossings that those that stay take on: their own, and what came since the one before of the same door; the last also what came after it. */
-function carriedCrossings(readings: readonly (Kept | undefined)[], stays: ReadonlySet<number>): Map<number, { in: number; out: number }> {
-	const carried = new Map<number, { in: number; out: number }>();
-	const open = new Map<string, { in: number; out: number }>();
+function carriedCrossings(readings: readonly (Kept | undefined)[], stays: ReadonlySet<number>): Map<number, Crossings> {
+	const carried = new Map<number, Crossings>();
+	const open = new Map<string, Crossings>();
 	const lastKept = new Map<string, number>();
 	for (const [index, reading] of readings.entries()) {
 		if (!reading?.crossings) continue;
@@ -82,7 +89,7 @@ function doorOf({ sensorId, metric, buildingId, roomId, crossings }: Kept): stri
 	return `${sensorId} ${metric} ${crossings ? 'x' : ''} ${buildingId} / ${roomId}`;
 }
 
-/** Undefined for what this does not understand, which stays as it is. */
+/** Undefined for what this does not understand and for what is out of the ordinary, which stay as they are. */
 function readingOf(payload: Buffer): Kept | undefined {
 	let value: unknown;
 	try {
@@ -92,6 +99,7 @@ function readingOf(payload: Buffer): Kept | undefined {
 	}
 	if (typeof value !== 'object' || value === null) return undefined;
 	const { sensorId, metric, value: number, buildingId, roomId, observedAt, crossings, era } = value as Partial<Kept>;
+	if ('adjustment' in value || (crossings && ('detected' in crossings || 'clamped' in crossings))) return undefined;
 	const texts = [sensorId, metric, buildingId, roomId];
 	if (!texts.every((text) => typeof text === 'string') || typeof number !== 'number' || typeof observedAt !== 'number') return undefined;
 	const counted = crossings && typeof crossings.in === 'number' && typeof crossings.out === 'number';

@@ -171,7 +171,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		address: STREAMS.telemetry,
 		server: 'redis',
 		action: 'send',
-		description: 'Stream; field `reading`. Each reading exactly once.',
+		description:
+			'Stream; field `reading`. Each reading exactly once. Where readings before it are missing, because its gateway could not keep them, the entry has a second field, `gap`: a JSON array of `{gatewayId, from, to, count, reason, firstAt, lastAt}`, from and to being ids of readings.',
 		payload: Reading,
 	},
 	channelTelemetry: {

@@ -134,7 +134,7 @@ async function open(
 	const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger, metrics });
 	undo.push(() => gateway.stop());
 	const app = createApp();
-	app.use(probeRoutes({ metrics, trouble: () => gateway.trouble() }));
+	app.use(probeRoutes({ metrics, trouble: () => gateway.trouble(), about: () => gateway.about() }));
 	app.use(gateway.ingest);
 	app.use(gateway.router);
 	finishApp(app, logger);

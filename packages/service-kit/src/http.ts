@@ -13,6 +13,8 @@ export interface Probes {
 	metrics: Registry;
 	/** Undefined when every dependency is reached, else the reason for a person. */
 	trouble(): Promise<string | undefined>;
+	/** More to say on `/readyz` while all is well. */
+	about?(): Record<string, unknown>;
 }
 
 /** `GET /healthz` (alive), `GET /readyz` (503 with the reason while a dependency is away), `GET /metrics` (Prometheus text). */
@@ -24,7 +26,7 @@ export function probeRoutes(probes: Probes): Router {
 	router.get('/readyz', async (_request, response) => {
 		const trouble = await probes.trouble();
 		if (trouble) throw new CrowdVisionError('unavailable', trouble);
-		response.json({ status: 'ready' });
+		response.json({ status: 'ready', ...probes.about?.() });
 	});
 	router.get('/metrics', async (_request, response) => {
 		response.type(probes.metrics.contentType).send(await probes.metrics.metrics());

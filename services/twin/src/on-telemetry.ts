@@ -35,6 +35,9 @@ export class TelemetryConsumer {
 
 	async #take(entries: BusEntry[]): Promise<void> {
 		const batch = entries.map((entry): PlacedReading => ({ reading: parse(entry.data), position: entry.position }));
+		for (const { gap, position } of entries) {
+			if (gap !== undefined) this.#parts.logger.warn({ gap, position }, 'readings are missing: their gateway could not keep them');
+		}
 		// What is given again does not take the cursor back.
 		const progress = this.#progress.later(await this.#progress.current(), entries.at(-1)!.position);
 		await this.#parts.readings.insert(

@@ -1,0 +1,26 @@
+import { createLogger } from '@crowdvision/service-kit';
+import { expect, it, vi } from 'vitest';
+import { type Fullness, LogAlarm } from './log-alarm.ts';
+
+it('is raised a day and an hour before the log is full, once each, and ends when it is over and not while it wavers', () => {
+	const logger = createLogger('test', 'silent');
+	const told: string[] = [];
+	for (const level of ['info', 'warn', 'error'] as const) vi.spyOn(logger, level).mockImplementation(() => void told.push(level));
+	let now: Fullness = { heldBytes: 0, maxBytes: 1000, hoursToFull: Number.POSITIVE_INFINITY };
+	const alarm = new LogAlarm(() => now, logger);
+	const after = (change: Partial<Fullness>) => {
+		now = { ...now, ...change };
+		alarm.check();
+		alarm.check();
+		return told.splice(0);
+	};
+	expect(after({ hoursToFull: 25 })).toEqual([]);
+	expect(after({ hoursToFull: 23 })).toEqual(['warn']);
+	expect(after({ hoursToFull: 25 })).toEqual([]);
+	expect(after({ hoursToFull: 0.5 })).toEqual(['error']);
+	expect(after({ hoursToFull: 1.1 })).toEqual([]);
+	expect(after({ hoursToFull: 12 })).toEqual(['warn']);
+	expect(after({ hoursToFull: 30 })).toEqual(['info']);
+	expect(after({ heldBytes: 990, hoursToFull: Number.POSITIVE_INFINITY })).toEqual(['error']);
+	expect(after({ heldBytes: 100 })).toEqual(['info']);
+});
