@@ -94,7 +94,7 @@ export async function openTelemetryLog(config: GatewayConfig, worker: CommitWork
 		dir,
 		worker,
 		...config.log,
-		thin: new URL('./thin-readings.ts', import.meta.url).href,
+		thin: new URL('./thin-thread.ts', import.meta.url).href,
 		dedup: config.dedup,
 		heldFrom: clock.heldFrom,
 		amend: (record) => clock.amend(record),

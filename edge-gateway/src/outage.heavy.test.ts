@@ -20,7 +20,7 @@ const PER_MINUTE = 10;
 const MOST_MEMORY = 64 * 1024 * 1024;
 const MINUTE_MS = 60_000;
 const BEGIN = Date.UTC(2026, 10, 27);
-const thin = new URL('./thin-readings.ts', import.meta.url).href;
+const thin = new URL('./thin-thread.ts', import.meta.url).href;
 
 let server: RedisServer;
 let redis: Redis;

@@ -1,6 +1,6 @@
 /**
  * What becomes of readings when the log is nearly full (policy `thin`): of each sensor and minute the last, the lowest and the highest stay, and those that
- * stay of a door carry the crossings of those that do not. What is out of the ordinary (a correction, a counter that began again) stays as it is. Run by the log in a thread of its own, on the readings of one segment.
+ * stay of a door carry the crossings of those that do not. What is out of the ordinary (a correction, a counter that began again) stays as it is.
  */
 import type { Thin } from '@crowdvision/log';
 

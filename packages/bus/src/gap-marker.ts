@@ -1,4 +1,13 @@
-import type { Gap } from '@crowdvision/log';
+import type { ReadingGap } from '@crowdvision/contracts';
+
+/** A gap as the log tells of it. */
+interface Missing {
+	from: number;
+	to: number;
+	reason: ReadingGap['reason'] | 'consumed';
+	firstAt?: number;
+	lastAt?: number;
+}
 
 /**
  * What is missing before a reading, on its way to whoever is given that reading: collected while a log is read, one marker for each reason. What every
@@ -7,14 +16,14 @@ import type { Gap } from '@crowdvision/log';
 export class GapMarker {
 	readonly #gatewayId: string;
 	readonly #logId: string;
-	readonly #byReason = new Map<Gap['reason'], { from: number; to: number; count: number; firstAt?: number; lastAt?: number }>();
+	readonly #byReason = new Map<ReadingGap['reason'], { from: number; to: number; count: number; firstAt?: number; lastAt?: number }>();
 
 	constructor(gatewayId: string, logId: string) {
 		this.#gatewayId = gatewayId;
 		this.#logId = logId;
 	}
 
-	add(gaps: readonly Gap[]): void {
+	add(gaps: readonly Missing[]): void {
 		for (const { from, to, reason, firstAt, lastAt } of gaps) {
 			if (reason === 'consumed') continue;
 			const known = this.#byReason.get(reason);

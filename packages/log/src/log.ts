@@ -391,9 +391,9 @@ export class Log {
 		if (this.#forecast.due(at)) this.#forecast.add(at, this.#heldBytes());
 	}
 
-	#startThinning(policy: string): Thinning {
+	#startThinning(thread: string): Thinning {
 		return new Thinning({
-			policy,
+			thread,
 			maxBytes: this.#options.maxBytes,
 			segments: this.#segments,
 			cursors: this.#cursors,

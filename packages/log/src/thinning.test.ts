@@ -169,7 +169,7 @@ describe('a log that is thinned', () => {
 	});
 
 	it('is full like any other when its policy is broken', async () => {
-		const log = await world.open(undefined, { ...options, thin: 'data:text/javascript,export const thin = () => { throw new Error("broken"); }' });
+		const log = await world.open(undefined, { ...options, thin: 'data:text/javascript,throw new Error("broken")' });
 		log.cursor('away', 0);
 		await fill(log, 12_000);
 		expect(log.stats().dropped).toMatchObject({ thinned: 0 });

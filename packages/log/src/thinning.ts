@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { Cursors } from './cursors.ts';
 import { isThinned, type Segment, thinnedPath } from './segment.ts';
 import type { Segments } from './segments.ts';
-import type { ThinAnswer, ThinRequest } from './thin-thread.ts';
+import type { ThinAnswer, ThinRequest } from './thin-segments.ts';
 
 /** It begins when so much of the bound is used, and ends at the other. */
 const BEGIN_AT = 0.8;
@@ -19,8 +19,8 @@ const TIMEOUT_MS = 60_000;
 const THREAD_KEPT_MS = 5000;
 
 export interface ThinningParts {
-	/** URL of the policy module. */
-	policy: string;
+	/** URL of what the thread runs. */
+	thread: string;
 	maxBytes: number;
 	segments: Segments;
 	cursors: Cursors;
@@ -118,8 +118,7 @@ export class Thinning {
 	#ask(request: ThinRequest): Promise<ThinAnswer> {
 		const thread =
 			this.#thread ??
-			new Worker(new URL('./thin-thread.ts', import.meta.url), {
-				workerData: { policy: this.#parts.policy },
+			new Worker(new URL(this.#parts.thread), {
 				resourceLimits: { maxOldGenerationSizeMb: THREAD_MEMORY_MIB },
 				execArgv: [],
 				name: 'log-thin',

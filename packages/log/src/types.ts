@@ -4,12 +4,12 @@ import type { DedupOptions } from './dedup-window.ts';
 import type { DedupKey, LogRecord } from './record.ts';
 
 /**
- * `thin`: well before the log is full the oldest segments that no consumer is near are rewritten with fewer records; which ones, a policy module says.
+ * `thin`: well before the log is full the oldest segments that no consumer is near are rewritten with fewer records; which ones, a policy says.
  * What is still too much then is dropped, the oldest first.
  */
 export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest' | 'thin';
 
-/** Some records of a segment, oldest first, in a thread of their own: what becomes of each. The last one must stay. */
+/** What becomes of each record of a segment, oldest first. The last one must stay. */
 export type Thin = (payloads: readonly Buffer[]) => readonly ('keep' | 'drop' | { payload: string })[];
 
 export interface LogOptions {
@@ -21,7 +21,7 @@ export interface LogOptions {
 	maxAgeMs?: number;
 	/** What happens to an append that finds no room. Default refuse. */
 	whenFull?: WhenFull;
-	/** URL of a module that exports `thin`, of type `Thin`; needed with that policy. */
+	/** URL of a module that calls `thinSegments` with its policy, and is run as a thread; needed for `thin`. */
 	thin?: string | undefined;
 	/** A segment is closed at this size. Default 1/16 of maxBytes, 64 KiB to 8 MiB; never more than a quarter of maxBytes. */
 	segmentBytes?: number;

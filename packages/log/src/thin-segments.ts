@@ -1,7 +1,6 @@
-/** The thread that thins segments, so that neither the sockets nor the commits wait for it. Each request is answered once. */
 import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { encodedBound, encodeRecord, keyAt, recordAt, secondsAt } from './record.ts';
 import { salvageSync } from './salvage.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER, type SegmentHeader, walkRecords } from './segment.ts';
@@ -31,10 +30,22 @@ interface Found {
 
 /** Less than this share saved is not worth a write. */
 const WORTH_WHILE = 0.1;
-const port = parentPort!;
-const { thin } = (await import((workerData as { policy: string }).policy)) as { thin: Thin };
 
-function rewrite({ file, size, end, header, target }: ThinRequest): ThinAnswer {
+/** What a thread that thins segments does, so that neither the sockets nor the commits wait for it: each request is answered once. */
+export function thinSegments(thin: Thin): void {
+	const port = parentPort!;
+	port.on('message', (request: ThinRequest) => {
+		let answer: ThinAnswer;
+		try {
+			answer = rewrite(request, thin);
+		} catch (error) {
+			answer = { spared: (error as Error).message };
+		}
+		port.postMessage(answer);
+	});
+}
+
+function rewrite({ file, size, end, header, target }: ThinRequest, thin: Thin): ThinAnswer {
 	const bytes = salvageSync(file).subarray(0, size);
 	const found: Found[] = [];
 	let damaged = false;
@@ -95,13 +106,3 @@ function write(target: string, bytes: Buffer): void {
 		closeSync(folder);
 	}
 }
-
-port.on('message', (request: ThinRequest) => {
-	let answer: ThinAnswer;
-	try {
-		answer = rewrite(request);
-	} catch (error) {
-		answer = { spared: (error as Error).message };
-	}
-	port.postMessage(answer);
-});
