@@ -171,7 +171,7 @@ export async function createGateway(parts: {
 	const addressOf = clientAddress(config.trustProxy);
 	const lines = new Lines();
 	const book = new CommandBook(join(dir, 'commands'));
-	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, logger });
+	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, now: () => clock.now(), logger });
 	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
 
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));

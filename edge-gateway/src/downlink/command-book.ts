@@ -75,11 +75,6 @@ export class CommandBook {
 		return this.#underWay.has(id) || this.#ended.has(id);
 	}
 
-	/** Commands of one sensor that are under way. */
-	of(sensorId: string): Command[] {
-		return this.underWay().filter((command) => command.sensorId === sensorId);
-	}
-
 	add(command: Command): void {
 		this.#underWay.set(command.id, command);
 	}

@@ -21,7 +21,7 @@ export function addCommandRoutes(router: Router, { downlink, lines, registry, av
 	router.post('/devices/:sensorId/command', jsonBody(), async (request, response) => {
 		const sensorId = String(request.params.sensorId);
 		requireStaffOf(request, sensorId);
-		const { id, deadline } = await downlink.request(sensorId, parseBody(commandRequest, request.body), Date.now());
+		const { id, deadline } = await downlink.request(sensorId, parseBody(commandRequest, request.body));
 		if (request.query.wait === undefined) return void response.status(202).json({ id });
 		const gone = new AbortController();
 		response.once('close', () => gone.abort());

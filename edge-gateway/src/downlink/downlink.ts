@@ -14,27 +14,14 @@ import {
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import { RateLimit } from '../sources/rate-limit.ts';
 import type { CommandBook } from './command-book.ts';
+import { Deliveries } from './deliveries.ts';
 import type { DownlinkConfig } from './downlink-config.ts';
-import type { Line, Lines } from './lines.ts';
+import type { Lines } from './lines.ts';
 import { Outcomes } from './outcomes.ts';
 
-/** How long after the deadline an answer is waited for: what was executed in time may be told a little later. */
-const ANSWER_GRACE_MS = 1000;
-/** The same for what may have been sent before this process began: its device has to come back first. */
-const RESTART_GRACE_MS = 5000;
-/** How long after the deadline another gateway, to which the device is connected, has to say the outcome. */
-const OTHERS_GRACE_MS = 3000;
 /** Older commands were decided when they were due; the bus does not know any more by whom. Less than it remembers. */
 const OLDEST_MS = 6 * 24 * 3600_000;
 const LONGEST_DETAIL = 1024;
-
-/** What is known of a command under way only while this process runs. */
-interface Delivery {
-	/** The line it was sent on last. */
-	line: Line | undefined;
-	expiry: NodeJS.Timeout | undefined;
-	repeat: NodeJS.Timeout | undefined;
-}
 
 export interface DownlinkParts {
 	book: CommandBook;
@@ -44,6 +31,8 @@ export interface DownlinkParts {
 	/** Whether other gateways may be on the same bus. */
 	shared: boolean;
 	config: Required<DownlinkConfig>;
+	/** Epoch ms. */
+	now(): number;
 	logger: Logger;
 }
 
@@ -63,11 +52,11 @@ export class Downlink {
 	readonly #lines: Lines;
 	readonly #bus: Bus | undefined;
 	readonly #outcomes: Outcomes | undefined;
-	readonly #shared: boolean;
+	readonly #now: () => number;
+	readonly #deliveries: Deliveries;
 	readonly #config: Required<DownlinkConfig>;
 	readonly #logger: Logger;
 	readonly #rate: RateLimit;
-	readonly #deliveries = new Map<string, Delivery>();
 	readonly #waiting = new Map<string, ((result: CommandResult) => void)[]>();
 	readonly #stopping = new AbortController();
 	readonly #counts = { executed: 0, failed: 0, expired: 0, late: 0, superseded: 0, invalid: 0 };
@@ -78,7 +67,12 @@ export class Downlink {
 		this.#book = parts.book;
 		this.#lines = parts.lines;
 		this.#bus = parts.bus;
-		this.#shared = parts.shared;
+		this.#now = parts.now;
+		this.#deliveries = new Deliveries({
+			...parts,
+			answered: (sensorId, answer) => void this.answered(sensorId, answer),
+			expired: (command, reason) => void this.#end(command, 'expired', reason),
+		});
 		this.#config = parts.config;
 		this.#logger = parts.logger;
 		this.#rate = new RateLimit(parts.config.perSecond);
@@ -87,16 +81,10 @@ export class Downlink {
 
 	/** Takes up what was under way, and follows the bus. Devices may be on their lines already. */
 	async start(): Promise<void> {
-		const now = Date.now();
 		await this.#outcomes?.follow((result) => this.#heard(result));
 		for (const result of this.#book.untold()) this.#tell(result);
-		for (const command of this.#book.underWay()) {
-			this.#arm(command, Math.max(now + RESTART_GRACE_MS, command.deadline + ANSWER_GRACE_MS));
-			this.#deliver(command);
-		}
-		this.#lines.follow((sensorId) => {
-			for (const command of this.#book.of(sensorId)) this.#deliver(command);
-		});
+		for (const command of this.#book.underWay()) this.#deliveries.begin(command, true);
+		this.#lines.follow((sensorId) => this.#deliveries.resume(sensorId));
 		this.#tail = await this.#bus?.tail(
 			STREAMS.commands,
 			this.#book.position ?? START,
@@ -111,7 +99,7 @@ export class Downlink {
 		for (const wake of this.#onRoom.splice(0)) wake();
 		await this.#tail?.close();
 		await this.#outcomes?.close();
-		for (const id of this.#deliveries.keys()) this.#disarm(id);
+		this.#deliveries.stop();
 		await this.#book.settled();
 	}
 
@@ -130,7 +118,8 @@ export class Downlink {
 	 * may be on one of another.
 	 * @throws CrowdVisionError `invalid`, `rate_limited`, `unavailable`
 	 */
-	async request(sensorId: string, wanted: { name: string; args?: unknown; timeoutMs?: number; deadline?: number }, now: number): Promise<Command> {
+	async request(sensorId: string, wanted: { name: string; args?: unknown; timeoutMs?: number; deadline?: number }): Promise<Command> {
+		const now = this.#now();
 		const { name, args, timeoutMs = this.#config.timeoutMs, deadline = now + timeoutMs } = wanted;
 		const command: Command = { id: randomUUID(), sensorId, name, ...(args !== undefined && { args }), deadline };
 		const wrong = problemOf(command, now);
@@ -149,7 +138,7 @@ export class Downlink {
 		} catch (error) {
 			throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`, {}, 2);
 		}
-		this.#begin(command);
+		this.#deliveries.begin(command);
 		return command;
 	}
 
@@ -194,7 +183,7 @@ export class Downlink {
 		for (const { data } of entries) {
 			while (this.#isFull && !this.#stopping.signal.aborted) await new Promise<void>((resolve) => this.#onRoom.push(resolve));
 			if (this.#stopping.signal.aborted) return;
-			await this.#take(data, Date.now());
+			await this.#take(data, this.#now());
 		}
 		this.#book.position = entries.at(-1)!.position;
 		await this.#save();
@@ -210,7 +199,7 @@ export class Downlink {
 		this.#book.add(command);
 		if (wrong) return this.#end(command, 'failed', wrong);
 		if (deadline > now) await this.#save();
-		this.#begin(command);
+		this.#deliveries.begin(command);
 	}
 
 	/** A command that breaks the rules has failed, if it can be named at all. */
@@ -238,53 +227,9 @@ export class Downlink {
 		}
 	}
 
-	#begin(command: Command): void {
-		this.#arm(command, command.deadline + (this.#shared ? OTHERS_GRACE_MS : 0));
-		this.#deliver(command);
-	}
-
-	/** Sends a command to the device's line of now, unless it was sent there already, or is late. */
-	#deliver(command: Command, again = false): void {
-		const line = this.#lines.of(command.sensorId);
-		const delivery = this.#deliveries.get(command.id);
-		if (!line || !delivery || (delivery.line === line && !again)) return;
-		const ttlMs = Math.floor(command.deadline - Date.now());
-		if (ttlMs <= 0) return;
-		// Before it is sent, as the answer may come at once.
-		delivery.line = line;
-		this.#arm(command, command.deadline + ANSWER_GRACE_MS);
-		clearTimeout(delivery.repeat);
-		if (line.repeatMs !== undefined) delivery.repeat = setTimeout(() => this.#deliver(command, true), line.repeatMs);
-		line.send({ ...command, ttlMs }, (answer) => {
-			this.answered(command.sensorId, { id: command.id, ...answer }).catch((error: unknown) => {
-				this.#logger.error({ err: error, id: command.id }, 'the answer to a command could not be kept');
-			});
-		});
-	}
-
-	/** Ends a command without an answer at `at`, epoch ms. */
-	#arm(command: Command, at: number): void {
-		const delivery = this.#deliveries.get(command.id) ?? { line: undefined, expiry: undefined, repeat: undefined };
-		this.#deliveries.set(command.id, delivery);
-		clearTimeout(delivery.expiry);
-		delivery.expiry = setTimeout(() => void this.#expire(command), Math.max(0, at - Date.now()));
-	}
-
-	#disarm(id: string): void {
-		const delivery = this.#deliveries.get(id);
-		clearTimeout(delivery?.expiry);
-		clearTimeout(delivery?.repeat);
-		this.#deliveries.delete(id);
-	}
-
-	#expire(command: Command): Promise<void> {
-		const line = this.#deliveries.get(command.id)?.line;
-		return this.#end(command, 'expired', line ? `${line.name} did not answer in time` : 'the device was not connected');
-	}
-
 	async #end({ id, sensorId, deadline }: Command, outcome: CommandOutcome, detail: string | undefined): Promise<void> {
 		if (!this.#book.get(id)) return;
-		const now = Date.now();
+		const now = this.#now();
 		const result: CommandResult = { id, sensorId, outcome, ...(detail !== undefined && { detail: detail.slice(0, LONGEST_DETAIL) }), at: now };
 		this.#book.end(result, deadline, this.#bus === undefined, now);
 		this.#ended(id);
@@ -294,7 +239,7 @@ export class Downlink {
 	}
 
 	#ended(id: string): void {
-		this.#disarm(id);
+		this.#deliveries.end(id);
 		for (const wake of this.#onRoom.splice(0)) wake();
 	}
 
@@ -319,7 +264,7 @@ export class Downlink {
 	/** An outcome on the bus, which is what counts: where another gateway said it, the command has ended here too. */
 	#heard(result: CommandResult): void {
 		const command = this.#book.get(result.id);
-		this.#book.end(result, command?.deadline ?? result.at, true, Date.now());
+		this.#book.end(result, command?.deadline ?? result.at, true, this.#now());
 		if (command) {
 			this.#ended(result.id);
 			void this.#save();
