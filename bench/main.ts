@@ -12,6 +12,7 @@ import { histories } from './history.ts';
 import { LOAD_CORE, machine, pin } from './machine.ts';
 import { type Load, type Measurement, measure } from './measure.ts';
 import { flatness, table } from './report.ts';
+import { type DiskUse, diskTable, diskUse, SD_CARD_CASES } from './sd-card.ts';
 import { SYSTEMS, type SystemName } from './systems.ts';
 import { measureTokens, tokensTable } from './tokens.ts';
 
@@ -101,7 +102,10 @@ const DASHBOARD_SECONDS = 15;
 const HISTORY = 'history';
 /** And this: what it costs to decide by a token who may do what. */
 const TOKENS = 'tokens';
-const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS, HISTORY, TOKENS]);
+/** What a gateway writes to an SD card in a day. */
+const SD_CARD = 'sd-card';
+const SD_CARD_SECONDS = 60;
+const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS, HISTORY, TOKENS, SD_CARD]);
 const systems = chosen('systems', Object.keys(SYSTEMS) as SystemName[]);
 const results: Record<string, Record<string, Measurement[]>> = {};
 const progress = (text: string) => process.stderr.write(text);
@@ -112,13 +116,18 @@ const where = machine();
 if (scenarios.includes(DASHBOARDS)) print(`${await dashboards(DASHBOARD_SECONDS)}\n`);
 if (scenarios.includes(HISTORY)) print(`${await histories()}\n`);
 if (scenarios.includes(TOKENS)) print(`${tokensTable(await measureTokens())}\n`);
+if (scenarios.includes(SD_CARD)) {
+	const uses: DiskUse[] = [];
+	for (const { commitEvery, readingsPerSecond } of SD_CARD_CASES) uses.push(await diskUse(commitEvery, readingsPerSecond, SD_CARD_SECONDS));
+	print(`${diskTable(uses)}\n`);
+}
 pin(process.pid, LOAD_CORE);
 print(
 	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
 );
 
 for (const name of scenarios) {
-	if (name === DASHBOARDS || name === HISTORY || name === TOKENS) continue;
+	if ([DASHBOARDS, HISTORY, TOKENS, SD_CARD].includes(name)) continue;
 	const { title, load, rounds: times, systems: all } = SCENARIOS[name]!;
 	const taking = all.filter((system) => systems.includes(system));
 	const measured: Record<string, Measurement[]> = Object.fromEntries(taking.map((system) => [system, []]));
