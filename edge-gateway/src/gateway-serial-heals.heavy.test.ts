@@ -154,6 +154,21 @@ describe('P6 two counters that look alike', () => {
 		expect(await stored(world)).toEqual(['hall-door in hall: 1', 'hall-door in hall: 3']);
 	});
 
+	it('are told apart also when they are swapped behind one adapter, as soon as the other says who it is', async () => {
+		const line = await serialLine();
+		const entry = (device: string, defaults: typeof HALL) => ({ path: line.path, identify: { device, every: '200ms' }, defaults });
+		const world = await gateway([entry('alpha', HALL), entry('beta', LAB)]);
+		await line.answered('HELLO?');
+		await line.send('HELLO alpha');
+		await counts(line, 1, 1);
+		await line.send('HELLO beta');
+		await counts(line, 2, 2);
+		expect(await listed(world)).toMatchObject({ alpha: { connected: false }, beta: { connected: true } });
+		await line.send('HELLO gamma', { metric: 'co2', value: 3, seq: 3 });
+		await line.answered('NAK HELLO unauthenticated');
+		expect(await stored(world)).toEqual(['hall-door in hall: 1', 'lab-door in lab: 2']);
+	});
+
 	it('with serial numbers are found in whichever socket they are', async () => {
 		const usb = new UsbTree();
 		const ftdi = (serialNumber: string) => ({ vendorId: '0403', productId: '6001', model: 'FTDI_FT232R', serialNumber });
@@ -208,6 +223,19 @@ describe('P6 a port', () => {
 		await waitFor('every ACK', () => line.answers.length === 600);
 		expect(await world.metric('gateway_serial_floods_total', { port: line.path })).toBeGreaterThanOrEqual(1);
 		expect(await world.stored()).toHaveLength(600);
+	});
+
+	it('that brings nothing but garbage is counted to the last line, but not all of it is written to the disk', async () => {
+		const line = await serialLine();
+		const world = await gateway([{ path: line.path, defaults: HALL }]);
+		await connected(world, line.path);
+		await line.sendBytes(Buffer.from('nonsense\n'.repeat(1500)));
+		const counted = () => world.metric('gateway_readings_rejected_total', { transport: 'serial', reason: 'not_json' });
+		await waitFor('all of it to be counted', async () => (await counted()) === 1500);
+		const listed = (await world.rejected()).length;
+		expect(listed).toBeGreaterThanOrEqual(100);
+		expect(listed).toBeLessThan(150);
+		await counts(line, 400, 1, 15_000);
 	});
 
 	it('whose device reads nothing is answered no more than fits, and what it sends is stored all the same', async () => {

@@ -59,7 +59,12 @@ export interface Frame {
 }
 
 /** A frame as far as the rejected list needs it. */
-export type Refused = Omit<Frame, 'sender' | 'context'> & { sender: Sender | undefined; context?: FrameContext };
+export type Refused = Omit<Frame, 'sender' | 'context'> & {
+	sender: Sender | undefined;
+	context?: FrameContext;
+	/** Only counted: so much like it was listed lately that more would wear out the disk and tell nothing. */
+	unlisted?: boolean;
+};
 
 /** Told once what became of a frame. */
 export type Settled = (error: Error | undefined, accepted: number) => void;
@@ -266,7 +271,7 @@ export class Intake {
 	async #refuse(frame: Refused, error: CrowdVisionError, account: Account, readings: number): Promise<never> {
 		count(account.rejected, error.code, readings);
 		// What is refused again is in the list already.
-		if (frame.replayOf !== undefined) throw error;
+		if (frame.replayOf !== undefined || frame.unlisted) throw error;
 		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, this.#clock.now()));
 		await this.#rejected.add(refusalOf(frame, error, this.#clock.now()));
 		throw error;

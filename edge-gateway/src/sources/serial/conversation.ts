@@ -38,6 +38,9 @@ export interface Wire {
 	claim(device: string): SerialConfig | undefined;
 }
 
+/** What cannot be read is counted always, and listed at most so often. */
+const LISTED_AT_ONCE = 100;
+const LISTED_PER_SECOND = 1;
 const HELLO = /^HELLO(?:\s|$)/;
 const UNAUTHENTICATED = 'NAK HELLO unauthenticated\n';
 
@@ -56,6 +59,9 @@ export class Conversation {
 	#line: SerialLine | undefined;
 	/** A HELLO that is being looked at; what comes behind it waits. */
 	#greeting: Promise<void> | undefined;
+
+	#listable = LISTED_AT_ONCE;
+	#listedAt = performance.now();
 
 	constructor(wire: Wire, parts: SerialParts) {
 		this.#wire = wire;
@@ -149,6 +155,8 @@ export class Conversation {
 			if (config) this.#wire.spoke();
 			return;
 		}
+		if (this.#config && this.#config !== config)
+			this.#parts.devices.missing(this.name, undefined, 'serial', `the device at ${this.#wire.name} says that it is another`);
 		this.doubt();
 		if (!config) return;
 		this.#is(config);
@@ -207,9 +215,19 @@ export class Conversation {
 		return { transport: 'serial', source: this.name, port: this.name, sender, context: {}, raw, parsed };
 	}
 
+	/** A line that brings nothing but garbage would write it all to the disk, day and night. */
+	#mayList(now: number): boolean {
+		this.#listable = Math.min(LISTED_AT_ONCE, this.#listable + ((now - this.#listedAt) * LISTED_PER_SECOND) / 1000);
+		this.#listedAt = now;
+		if (this.#listable < 1) return false;
+		this.#listable--;
+		return true;
+	}
+
 	async #refuse(raw: Buffer, error: CrowdVisionError): Promise<void> {
 		try {
-			await this.#parts.refuse({ transport: 'serial', source: this.name, port: this.name, sender: this.#sender, raw }, error);
+			const unlisted = !this.#mayList(performance.now());
+			await this.#parts.refuse({ transport: 'serial', source: this.name, port: this.name, sender: this.#sender, raw, unlisted }, error);
 		} catch (reason) {
 			if (!(reason instanceof CrowdVisionError)) this.#parts.logger.error({ err: reason, port: this.name }, 'serial: a refusal could not be kept');
 		}

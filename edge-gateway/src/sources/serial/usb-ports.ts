@@ -31,11 +31,11 @@ const MOST_LEVELS = 6;
  * @param root folder that stands for `/`
  */
 export async function usbPorts(root: string): Promise<PortInfo[]> {
-	const names = await readdir(join(root, 'sys/class/tty')).catch(() => []);
+	// Consoles and the ports of the mainboard, of which there are dozens, are never USB.
+	const names = (await readdir(join(root, 'sys/class/tty')).catch(() => [])).filter((name) => /^tty(?!S?\d)/.test(name));
 	const byPath = await linksIn(root, '/dev/serial/by-path');
 	const ports: PortInfo[] = [];
 	for (const name of names) {
-		// Ports that are no devices, of which there are dozens, have no such link.
 		const device = await realpath(join(root, 'sys/class/tty', name, 'device')).catch(() => undefined);
 		const usb = device && (await usbDeviceOf(device));
 		const node = usb && (await realpath(join(root, 'dev', name)).catch(() => undefined));
