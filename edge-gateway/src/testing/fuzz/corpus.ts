@@ -1,0 +1,108 @@
+import { encode } from 'cborg';
+import type { FormatName } from '../../decode/registry.ts';
+import { encodeCobs } from '../../sources/framing/cobs.ts';
+import { crc16 } from '../../sources/framing/crc16.ts';
+import { connectOf, packetOf, str } from '../malformed-packets.ts';
+
+/** The only sensor that the devices of the fuzzer may speak for. */
+export const FUZZ_SENSOR = 'fuzz';
+const TOPIC = `telemetry/b1/hall/${FUZZ_SENSOR}`;
+const PLACE = { sensorId: FUZZ_SENSOR, buildingId: 'b1', roomId: 'hall' };
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+/** Bodies, in the gateway's own JSON. */
+export const READINGS: Buffer[] = [
+	json({ ...PLACE, metric: 'co2', value: 412 }),
+	json({ ...PLACE, metric: 'temperature', value: 21.5, seq: 7, boot: 'a', observedAt: '2026-11-22T10:00:00Z' }),
+	json([
+		{ ...PLACE, metric: 'co2', value: 413 },
+		{ ...PLACE, metric: 'humidity', value: 40 },
+	]),
+	json({ ...PLACE, type: 'temperature', timestamp: 1_764_000_000_000, temperature: 22.25 }),
+	Buffer.from(`{"sensorId":"\\u0066uzz","buildingId":"b1","roomId":"hall","metric":"noise","value":1e1}`),
+];
+
+export const NDJSON: Buffer[] = [Buffer.concat(READINGS.flatMap((one) => [one, Buffer.from('\n')]))];
+
+const frame = (value: unknown): Buffer => {
+	const body = Buffer.from(encode(value));
+	const crc = crc16(body);
+	return Buffer.concat([encodeCobs(Buffer.concat([body, Buffer.from([crc >> 8, crc & 255])])), Buffer.from([0])]);
+};
+
+/** What a device writes to its serial port, by framing. */
+export const SERIAL: Record<'jsonl' | 'csv' | 'cobs', Buffer[]> = {
+	jsonl: [...READINGS.map((one) => Buffer.concat([one, Buffer.from('\n')])), Buffer.from('HELLO fuzz token\n'), Buffer.from('\r\n\n')],
+	csv: ['1,co2,414\n', '2,temperature,"21.5"\r\n', '# a remark\n', ',co2,\n'].map((line) => Buffer.from(line)),
+	cobs: [frame({ seq: 1, metric: 'co2', value: 415 }), frame({ metric: 'noise', value: 33.5 }), frame([1, 'x', null]), Buffer.from([0, 0])],
+};
+
+/** Control packets of a device that has signed in. */
+export const PACKETS: Buffer[] = [
+	packetOf(0x30, str(TOPIC), READINGS[0]!),
+	packetOf(0x32, str(TOPIC), [0, 1], READINGS[1]!),
+	packetOf(0x32, str(`${TOPIC}/co2`), [0, 2], Buffer.from('416')),
+	packetOf(0x34, str(TOPIC), [0, 3], READINGS[2]!),
+	packetOf(0x62, [0, 3]),
+	packetOf(0x33, str(`status/${FUZZ_SENSOR}`), [0, 4], Buffer.from('online')),
+	packetOf(0x82, [0, 5], str(`status/${FUZZ_SENSOR}`), [1], str('#'), [0]),
+	packetOf(0xa2, [0, 6], str(`status/${FUZZ_SENSOR}`)),
+	packetOf(0x40, [0, 7]),
+	packetOf(0x50, [0, 8]),
+	packetOf(0x70, [0, 9]),
+	packetOf(0xc0),
+	packetOf(0xe0),
+];
+
+/** CONNECTs of the fuzzer's device: clean, with a session that is kept, and with a will. */
+export function connects(token: string): Buffer[] {
+	const signIn = [str('fuzz-device'), str(token)];
+	return [
+		connectOf({ rest: signIn }),
+		connectOf({ flags: 0xc0, clientId: 'kept', rest: signIn }),
+		connectOf({ flags: 0xce, rest: [str(`status/${FUZZ_SENSOR}`), str('offline'), ...signIn] }),
+		packetOf(0x10, str('MQTT'), [5, 0xc2, 0, 60, 0], str('five'), ...signIn),
+	];
+}
+
+/** A Sparkplug payload: field 2, a metric with name (1), datatype Float (4) and its value (12). */
+const float = Buffer.alloc(4);
+float.writeFloatLE(417);
+const sparkplugMetric = Buffer.concat([Buffer.from([0x0a, 3]), Buffer.from('co2'), Buffer.from([0x20, 9, 0x65]), float]);
+const sparkplug = Buffer.concat([Buffer.from([0x08, 1, 0x12, sparkplugMetric.length]), sparkplugMetric, Buffer.from([0x18, 0])]);
+
+/** A topic and messages for each decoder. */
+export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffer[] }> = {
+	canonical: { topic: 'x', messages: READINGS },
+	cbor: { topic: 'x', messages: [Buffer.from(encode({ ...PLACE, metric: 'co2', value: 1 })), Buffer.from(encode([{ ...PLACE, temperature: 2 }]))] },
+	senml: {
+		topic: 'x',
+		messages: [
+			json([
+				{ bn: 'urn:dev:mac:1/', bt: 1.764e9, bu: 'Cel', n: 'temperature', v: 21 },
+				{ n: 'humidity', u: '%RH', v: 40, t: -5 },
+			]),
+			Buffer.from(encode([new Map<number, unknown>([[-2, 'dev/'], [0, 'temperature'], [1, 'Cel'], [2, 21]])])), // biome-ignore format: labels of RFC 8428 section 6
+		],
+	},
+	'sparkplug-b': { topic: 'spBv1.0/g/DDATA/e/d', messages: [sparkplug, Buffer.concat([sparkplug, sparkplug])] },
+	zigbee2mqtt: { topic: 'zigbee2mqtt/hall', messages: [json({ temperature: 21.5, humidity: 40, battery: 90, linkquality: 10 })] },
+	tasmota: {
+		topic: 'tele/hall/SENSOR',
+		messages: [json({ Time: '2026-11-22T10:00:00', AM2301: { Temperature: 21.5, Humidity: 40 }, TempUnit: 'C' })],
+	},
+	shelly: {
+		topic: 'shelly/events/rpc',
+		messages: [json({ src: 'shelly', dst: 'x', method: 'NotifyStatus', params: { ts: 1.764e9, 'temperature:0': { id: 0, tC: 21.5, tF: 70.7 } } })],
+	},
+	'the-things-stack': {
+		topic: 'v3/app/devices/dev/up',
+		messages: [json({ end_device_ids: { device_id: 'dev' }, uplink_message: { f_cnt: 1, decoded_payload: { temperature: 21.5, co2: 400 } } })],
+	},
+	chirpstack: {
+		topic: 'application/1/device/0102030405060708/event/up',
+		messages: [json({ deviceInfo: { devEui: '0102030405060708', deviceName: 'dev' }, fCnt: 1, object: { temperature: 21.5 } })],
+	},
+	jsonata: { topic: 'acme/1/uplink', messages: [json({ id: 'dev', n: 7 }), json([{ id: 'dev', n: 7 }])] },
+};

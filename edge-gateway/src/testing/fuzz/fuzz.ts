@@ -1,0 +1,227 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { Reading } from '@crowdvision/contracts';
+import mqtt from 'mqtt';
+import { waitFor, within } from '../../../../test/support/wait.ts';
+import { type GatewayWorld, openGatewayWorld } from '../gateway-world.ts';
+import { FUZZ_SENSOR } from './corpus.ts';
+import { decoderLanes, type Lane, networkLanes, serialLines } from './lanes.ts';
+import { Chance } from './mutations.ts';
+import { ToldNumbers } from './told-numbers.ts';
+
+const MIB = 1024 * 1024;
+/** What may be alive more at the end than after the first tenth of the run. */
+const MOST_GROWTH = 64 * MIB;
+const HEALTHY_EVERY_MS = 50;
+const PATIENCE_MS = 20_000;
+/** Inputs of each lane that are shown when something goes wrong. */
+const REMEMBERED = 5;
+
+export interface FuzzReport {
+	seed: number;
+	/** Inputs, by lane. */
+	inputs: Record<string, number>;
+	/** Of clients that keep to the rules, beside the attacks: acknowledged, and found in the log. */
+	healthy: number;
+	/** Readings that valid inputs of the fuzzer carried. */
+	taken: number;
+	/** Bytes alive after a garbage collection, after the first tenth and at the end. */
+	memory: { before: number; after: number };
+}
+
+/**
+ * Attacks a whole gateway on every way in for so long, with clients beside that must be served.
+ * @throws Error that says what happened and, in hex, the last inputs of each lane.
+ */
+export async function fuzz({ seconds, seed }: { seconds: number; seed: number }): Promise<FuzzReport> {
+	const lines = await serialLines();
+	const defaults = { sensorId: FUZZ_SENSOR, buildingId: 'b1', roomId: 'hall' };
+	const world = await openGatewayWorld({
+		settings: {
+			serial: [
+				{ path: lines.paths.jsonl, defaults },
+				{ path: lines.paths.csv, framing: 'csv', csv: { columns: ['seq', 'metric', 'value'] }, defaults },
+				{ path: lines.paths.cobs, framing: 'cobs', defaults },
+			],
+			log: { whenFull: 'drop-oldest' },
+		},
+	}).catch(async (error: Error) => {
+		await lines.close();
+		throw error;
+	});
+	const told = new ToldNumbers();
+	const inputs: Record<string, number> = {};
+	const last: Record<string, Buffer[]> = {};
+	const failures: string[] = [];
+	const fail = (error: unknown) => failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+	process.on('uncaughtException', fail);
+	process.on('unhandledRejection', fail);
+	const deadline = performance.now() + seconds * 1000;
+	const goesOn = () => failures.length === 0 && performance.now() < deadline;
+	try {
+		const target = {
+			mqttPort: world.gateway.mqttPort(),
+			httpPort: Number(new URL(world.url).port),
+			token: await tokenOf(world, 'fuzz-device', FUZZ_SENSOR),
+			told,
+		};
+		const lanes = [...networkLanes(target), ...lines.lanes(told), ...decoderLanes()];
+		const run = async (lane: Lane, chance: Chance) => {
+			inputs[lane.name] = 0;
+			const remembered: Buffer[] = [];
+			last[lane.name] = remembered;
+			while (goesOn()) {
+				inputs[lane.name]!++;
+				await lane.attack(chance, (bytes) => {
+					remembered.push(bytes);
+					if (remembered.length > REMEMBERED) remembered.shift();
+				});
+			}
+		};
+		const audit = new Audit(world, told);
+		const watching = watch(audit, goesOn);
+		const memory = measure(seconds, goesOn);
+		const all = await Promise.allSettled([
+			...lanes.map((lane, i) => run(lane, new Chance(seed + i * 7919))),
+			healthyMqtt(world, audit, goesOn),
+			healthyHttp(world, audit, goesOn),
+			watching,
+		]);
+		for (const one of all) if (one.status === 'rejected') fail(one.reason);
+		const before = await memory;
+		if (failures.length === 0) await audit.finish().catch(fail);
+		const after = alive();
+		if (before !== undefined && after - before > MOST_GROWTH)
+			fail(`memory grew by ${Math.round((after - before) / MIB)} MiB, allowed are ${MOST_GROWTH / MIB}`);
+		const imbalance = await world.metric('gateway_ledger_imbalance');
+		if (imbalance !== 0) fail(`the ledger is out of balance by ${imbalance}`);
+		if (failures.length > 0) throw new Error(report(seed, failures, last));
+		return { seed, inputs, healthy: audit.healthy, taken: audit.taken, memory: { before: before ?? after, after } };
+	} finally {
+		process.off('uncaughtException', fail);
+		process.off('unhandledRejection', fail);
+		await lines.close();
+		await world.stop();
+	}
+}
+
+const tokenOf = (world: GatewayWorld, id: string, sensorId: string) => world.token(id, { sensorIds: [sensorId] });
+
+function report(seed: number, failures: string[], last: Record<string, Buffer[]>): string {
+	const shown = Object.entries(last).map(
+		([lane, inputs]) => `${lane}:\n${inputs.map((one) => `  ${one.subarray(0, 2000).toString('hex')}`).join('\n')}`,
+	);
+	return [`fuzz: failed with seed ${seed}`, ...failures.slice(0, 3), 'the last inputs of each lane, in hex:', ...shown].join('\n');
+}
+
+/** Reads the log as it grows: nothing in it that nobody sent, and everything that a healthy client was told is stored. */
+class Audit {
+	healthy = 0;
+	taken = 0;
+	readonly #world: GatewayWorld;
+	readonly #told: ToldNumbers;
+	readonly #acknowledged = new Map<string, Set<number>>();
+	readonly #stored = new Map<string, Set<number>>();
+	#next = 0;
+
+	constructor(world: GatewayWorld, told: ToldNumbers) {
+		this.#world = world;
+		this.#told = told;
+	}
+
+	acknowledged(sensorId: string, value: number): void {
+		this.healthy++;
+		this.#of(this.#acknowledged, sensorId).add(value);
+	}
+
+	/** @throws Error where a reading was invented, or stored twice. */
+	async look(): Promise<void> {
+		for (;;) {
+			const read = await this.#world.log.read(this.#next);
+			if (read.next === this.#next) return;
+			this.#next = read.next;
+			for (const { payload } of read.records) this.#judge(JSON.parse(payload.toString()) as Reading);
+		}
+	}
+
+	/** @throws Error where something that was acknowledged is not there. */
+	async finish(): Promise<void> {
+		await this.#world.log.durable();
+		await this.look();
+		for (const [sensorId, values] of this.#acknowledged) {
+			const missing = [...values].filter((value) => !this.#stored.get(sensorId)?.has(value));
+			if (missing.length > 0) throw new Error(`${missing.length} acknowledged readings of ${sensorId} are not in the log`);
+		}
+	}
+
+	#judge({ sensorId, value, buildingId, roomId }: Reading): void {
+		if (sensorId === FUZZ_SENSOR) {
+			this.taken++;
+			if (!this.#told.has(value)) throw new Error(`a reading was invented: ${value} of ${sensorId}`);
+			return;
+		}
+		const stored = this.#of(this.#stored, sensorId);
+		if (!sensorId.startsWith('healthy-') || buildingId !== 'b1' || roomId !== 'hall') throw new Error(`a reading was invented: one of ${sensorId}`);
+		if (stored.has(value)) throw new Error(`a reading of ${sensorId} is in the log twice: ${value}`);
+		stored.add(value);
+	}
+
+	#of(map: Map<string, Set<number>>, sensorId: string): Set<number> {
+		const values = map.get(sensorId) ?? new Set();
+		map.set(sensorId, values);
+		return values;
+	}
+}
+
+async function watch(audit: Audit, goesOn: () => boolean): Promise<void> {
+	while (goesOn()) {
+		await audit.look();
+		await new Promise((resolve) => setTimeout(resolve, 200));
+	}
+}
+
+/** One reading after another, each acknowledged before the next. */
+async function healthyMqtt(world: GatewayWorld, audit: Audit, goesOn: () => boolean): Promise<void> {
+	const password = await tokenOf(world, 'healthy-mqtt', 'healthy-mqtt');
+	const client = await mqtt.connectAsync(world.mqttUrl, { username: 'healthy-mqtt', password, reconnectPeriod: 0 }, false);
+	try {
+		for (let value = 1; goesOn(); value++) {
+			await within(
+				'a PUBACK beside the attacks',
+				client.publishAsync('telemetry/b1/hall/healthy-mqtt/illuminance', String(value), { qos: 1 }),
+				PATIENCE_MS,
+			);
+			audit.acknowledged('healthy-mqtt', value);
+			await new Promise((resolve) => setTimeout(resolve, HEALTHY_EVERY_MS));
+		}
+	} finally {
+		await client.endAsync(true);
+	}
+}
+
+async function healthyHttp(world: GatewayWorld, audit: Audit, goesOn: () => boolean): Promise<void> {
+	const token = await tokenOf(world, 'healthy-http', 'healthy-http');
+	for (let value = 1; goesOn(); value++) {
+		const body = { sensorId: 'healthy-http', metric: 'illuminance', value, buildingId: 'b1', roomId: 'hall' };
+		const { status } = await within('an answer beside the attacks', world.call('POST', '/ingest', { token, body }), PATIENCE_MS);
+		if (status !== 202) throw new Error(`a healthy client was answered ${status}`);
+		audit.acknowledged('healthy-http', value);
+		await new Promise((resolve) => setTimeout(resolve, HEALTHY_EVERY_MS));
+	}
+}
+
+/** What is alive after the first tenth of the run. */
+async function measure(seconds: number, goesOn: () => boolean): Promise<number | undefined> {
+	const at = performance.now() + seconds * 100;
+	await waitFor('the first tenth', () => performance.now() >= at || !goesOn(), seconds * 1000 + 1000);
+	return goesOn() ? alive() : undefined;
+}
+
+function alive(): number {
+	setFlagsFromString('--expose-gc');
+	const collect = runInNewContext('gc') as () => void;
+	collect();
+	collect();
+	const { heapUsed, external } = process.memoryUsage();
+	return heapUsed + external;
+}
