@@ -201,6 +201,16 @@ describe('P9 zeroing', () => {
 		expect(rooms.occupancy.count(...HALL)).toBe(1);
 	});
 
+	it('goes by another configuration from then on, with all that is known of rooms', async () => {
+		const rooms = await openRooms({}, '2026-07-02T02:00:10Z');
+		await rooms.cross(5, '2026-07-01T19:00:00Z');
+		expect(rooms.zeroing.due()).toEqual([]);
+		rooms.update({ nightlyReset: '04:00', doors: [{ sensorId: 'door', counter: 'cumulative' }] });
+		expect(rooms.zeroing.due()).toMatchObject([{ roomId: 'hall', reason: 'nightly' }]);
+		expect(rooms.occupancy.doors.of('door')).toMatchObject({ cumulative: true });
+		expect(rooms.occupancy.count(...HALL)).toBe(5);
+	});
+
 	it('is ruled by the room, else the building, else the gateway', async () => {
 		const config: OccupancyConfig = {
 			nightlyReset: '04:00',
