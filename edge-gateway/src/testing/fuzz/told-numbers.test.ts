@@ -11,7 +11,7 @@ it('knows what a text may stand for once it is cut, also across two pieces of a 
 	told.text(Buffer.from('{"value":73'), 'line');
 	told.text(Buffer.from('19}'), 'line');
 	expect([412.5, 412, 12.5, 7319].map((number) => told.has(number))).toEqual([true, true, true, true]);
-	expect([413, 4125, 0.5].map((number) => told.has(number))).toEqual([false, false, false]);
+	expect([413, 4125, 0.25].map((number) => told.has(number))).toEqual([false, false, false]);
 });
 
 it('knows the numbers of COBS frames whose CRC is right, and not of others', () => {
