@@ -1,6 +1,7 @@
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import type { IPublishPacket } from 'mqtt-packet';
 import type { BridgeAccount, DropReason } from './bridge-account.ts';
+import { keyOf } from './echo-account.ts';
 import type { RemoteConnection } from './remote-connection.ts';
 
 /**
@@ -30,8 +31,8 @@ export class Inbox {
 	readonly #take: Take;
 	readonly #waiting: Arrival[] = [];
 	readonly #underWay: Arrival[] = [];
-	/** Ids of QoS 2 whose PUBREL has not come yet: the same id again is the same message (MQTT-4.3.3-2). */
-	readonly #unreleased = new Set<number>();
+	/** Messages of QoS 2 whose PUBREL has not come yet, by id: the same again is no other one (MQTT-4.3.3-2). */
+	readonly #unreleased = new Map<number, string>();
 	readonly #stopping = new AbortController();
 	#bytes = 0;
 	#held = true;
@@ -47,11 +48,8 @@ export class Inbox {
 		this.#logger = logger;
 	}
 
-	/** A new connection: what the last one has not been told of will come again. */
+	/** A new connection. What came on the last one and is not acknowledged is taken all the same: a remote that was killed may not have it any more. */
 	begin(sessionPresent: boolean): void {
-		this.#account.arrived(-this.#waiting.length);
-		this.#waiting.length = 0;
-		this.#bytes = 0;
 		this.#deafened = undefined;
 		if (!sessionPresent) this.#unreleased.clear();
 	}
@@ -64,12 +62,13 @@ export class Inbox {
 
 	publish(packet: IPublishPacket, connection: RemoteConnection): void {
 		if (packet.dup) this.repeated++;
-		if (packet.qos === 2 && this.#unreleased.has(packet.messageId!)) {
+		// A remote that lost its memory gives the id to another message.
+		if (packet.qos === 2 && this.#unreleased.get(packet.messageId!) === keyOf(packet.topic, packet.payload as Buffer)) {
 			connection.send({ cmd: 'pubrec', messageId: packet.messageId! });
 			return;
 		}
-		// The last connection ended while this one was under way: it is acknowledged on the new one.
-		const same = packet.dup ? this.#underWay.find((arrival) => isSame(arrival.packet, packet)) : undefined;
+		// The last connection ended before this one was acknowledged: it will be on the new one.
+		const same = packet.dup ? [...this.#underWay, ...this.#waiting].find((arrival) => isSame(arrival.packet, packet)) : undefined;
 		if (same) {
 			same.connection = connection;
 			return;
@@ -137,7 +136,7 @@ export class Inbox {
 			const { packet, connection } = this.#underWay.shift()!;
 			if (packet.qos === 1) connection.send({ cmd: 'puback', messageId: packet.messageId! });
 			else if (packet.qos === 2) {
-				this.#unreleased.add(packet.messageId!);
+				this.#unreleased.set(packet.messageId!, keyOf(packet.topic, packet.payload as Buffer));
 				connection.send({ cmd: 'pubrec', messageId: packet.messageId! });
 			}
 		}

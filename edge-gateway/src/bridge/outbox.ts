@@ -72,7 +72,7 @@ export class Outbox {
 
 	/** Records that the remote does not have yet, those that are not for it among them. */
 	get lag(): number {
-		return Math.max(0, this.#parts.log.endOffset - this.#cursor.position);
+		return this.#cursor.account.balance().queued;
 	}
 
 	/** Since when the oldest message under way waits, epoch ms. */
