@@ -21,8 +21,9 @@ export class PortWatch {
 		this.#look = look;
 	}
 
+	/** Called again, it changes nothing. */
 	start(): void {
-		this.#ticking = setInterval(() => void this.#tick(), LOOK_EVERY_MS).unref();
+		this.#ticking ??= setInterval(() => void this.#tick(), LOOK_EVERY_MS).unref();
 		void this.#tick();
 	}
 
