@@ -189,6 +189,7 @@ export async function createGateway(parts: {
 		refuse,
 		lines,
 		availability,
+		now: () => clock.now(),
 		answered,
 		guest: {
 			mayHear: (sender, filter) => homeAssistant.mayHear(sender, filter),

@@ -84,7 +84,11 @@ export class Deliveries {
 		delivery.expiry = setTimeout(
 			() => {
 				const { line, command } = delivery;
-				this.#parts.expired(command, line ? `${line.name} did not answer in time` : 'the device was not connected');
+				// Where the gateway with the device is down, it may have been executed all the same: nobody can know.
+				const nobody = this.#parts.shared
+					? 'the device was not connected here, and no other gateway told of an answer'
+					: 'the device was not connected';
+				this.#parts.expired(command, line ? `${line.name} did not answer in time` : nobody);
 			},
 			Math.max(0, at - this.#parts.now()),
 		);

@@ -51,6 +51,20 @@ export class MqttLines {
 }
 
 /**
+ * Whether a message is a command whose deadline is over. Ours are not queued, but one that a bridge brings is, for a session that is away: it must
+ * not be given out late.
+ */
+export function isLateCommand(packet: { topic: string; payload: Buffer | string }, now: number): boolean {
+	if (!packet.topic.startsWith(PREFIX)) return false;
+	try {
+		const { deadline } = (JSON.parse(packet.payload.toString()) ?? {}) as { deadline?: unknown };
+		return typeof deadline === 'number' && deadline <= now;
+	} catch {
+		return false;
+	}
+}
+
+/**
  * A session would keep what it has not acknowledged past its deadline, so it gets QoS 0: over one connection that loses nothing, and over the next
  * the command is sent again.
  */

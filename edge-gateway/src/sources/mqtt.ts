@@ -8,7 +8,7 @@ import type { Decoders } from '../decode/decoders.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
 import type { Lines } from '../downlink/lines.ts';
-import { MqttLines } from '../downlink/mqtt-lines.ts';
+import { isLateCommand, MqttLines } from '../downlink/mqtt-lines.ts';
 import type { Intake } from '../intake.ts';
 import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
@@ -49,6 +49,8 @@ interface MqttParts {
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
 	/** Somebody who is no device, and what it may hear and say beyond a device; what it may not say, a device may not either. */
 	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
+	/** Epoch ms. */
+	now(): number;
 	logger: Logger;
 	host: string;
 	port: number;
@@ -222,7 +224,7 @@ export class MqttSource implements Source {
 
 	/** One that is behind with reading gets no more of QoS 0; what it gets of QoS 1 and 2 ends its connection at a bound. */
 	#mayGet(client: Client, packet: AedesPublishPacket): boolean {
-		if (!this.#maySubscribe(client, packet.topic)) return false;
+		if (!this.#maySubscribe(client, packet.topic) || isLateCommand(packet, this.#parts.now())) return false;
 		if (!this.#peers.get(client)!.connection.isBehind || (packet.qos > 0 && !hasOnlyQos0(client))) return true;
 		this.#withheld++;
 		return false;
