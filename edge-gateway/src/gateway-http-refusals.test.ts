@@ -153,6 +153,26 @@ describe('POST /ingest refuses', () => {
 		await refused([reading({ roomId: undefined })], 422, { code: 'unknown_sensor', index: 0, path: '/roomId' });
 	});
 
+	it('what would put a sensor that is registered in one building into another: as outside the scope of a token for that one, else as incomplete', async () => {
+		const scoped = await world.token('scoped', { buildingId: 'b2' });
+		const bare = { sensorId: 'registered', metric: 'co2', value: 420 };
+		for (const [body, path] of [
+			[bare, '/buildingId'],
+			[{ ...bare, roomId: 'hall' }, '/buildingId'],
+			[{ ...bare, buildingId: 'b2' }, '/sensorId'],
+		] as const) {
+			const answer = await world.call('POST', '/ingest', { token: scoped, body });
+			expect(answer).toMatchObject({ status: 403, body: { error: { code: 'forbidden', index: 0, path } } });
+		}
+		const wide = { token: await world.token('wide', { domainName: 'acme' }) };
+		await refused({ ...bare, buildingId: 'b2' }, 422, { code: 'invalid_reading', index: 0, path: '/roomId' }, wide);
+		const own = await world.call('POST', '/ingest', { token: await world.token('own', { buildingId: 'b1' }), body: bare });
+		expect(own.status).toBe(202);
+		expect((await world.stored()).at(-1)).toMatchObject({ buildingId: 'b1', roomId: 'hall' });
+		const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName: 'acme', role: 'business_staff' }) });
+		expect(body.quarantined).not.toContainEqual(expect.objectContaining({ sensorId: 'registered' }));
+	});
+
 	it('what another method asks for with 405, and what is not there with 404', async () => {
 		for (const method of ['GET', 'PUT', 'DELETE']) {
 			const answer = await world.call(method, '/ingest', { token });

@@ -284,10 +284,13 @@ export class Intake {
 		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
 		if (keptOut !== undefined) throw new CrowdVisionError('not_admitted', `reading ${index}: ${keptOut}`, { index, path: '/sensorId' });
 		const door = definition.kind === 'flow' ? this.#occupancy.doors.of(candidate.sensorId) : undefined;
-		const place = placeOf(candidate.sensorId, candidate.buildingId ?? sender.buildingId, candidate.roomId ?? door?.between?.to, this.#registry);
+		const place = placeOf(candidate.sensorId, candidate.buildingId, candidate.roomId ?? door?.between?.to, this.#registry, sender.buildingId);
 		if ('path' in place) {
-			const foreign = outsideScope(sender, candidate.sensorId);
-			throw foreign ? refusal('forbidden', foreign, index) : new UnknownSensor(candidate.sensorId, candidate.metric, place, index);
+			const foreign = outsideScope(sender, candidate.sensorId, this.#registry);
+			if (foreign) throw refusal('forbidden', foreign, index);
+			// One that is registered, elsewhere, does not wait to be adopted.
+			if (this.#registry.sensor(candidate.sensorId)) throw refusal('invalid_reading', place, index);
+			throw new UnknownSensor(candidate.sensorId, candidate.metric, place, index);
 		}
 		const denied = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
 		if (denied) throw refusal('forbidden', denied, index);

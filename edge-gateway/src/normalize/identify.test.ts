@@ -43,10 +43,19 @@ describe('where a reading is from', () => {
 		['new', 'b2', 'attic', { buildingId: 'b2', roomId: 'attic' }],
 		['new', undefined, 'attic', { path: '/buildingId' }],
 		['new', 'b2', undefined, { path: '/roomId' }],
+		['door-3', 'b2', undefined, { path: '/roomId', message: expect.stringContaining('not registered in this building') }],
 		['new', undefined, undefined, { path: '/buildingId' }],
 		['__proto__', undefined, undefined, { path: '/buildingId' }],
 	])('%s says building %s and room %s', (sensorId, buildingId, roomId, expected) => {
 		expect(placeOf(sensorId, buildingId, roomId, registry)).toMatchObject(expected);
+	});
+
+	it('is the building of the scope only where nothing else says it, and never with a room of another building', () => {
+		expect(placeOf('new', undefined, 'attic', registry, 'b2')).toEqual({ buildingId: 'b2', roomId: 'attic' });
+		expect(placeOf('door-3', undefined, undefined, registry, 'b1')).toEqual({ buildingId: 'b1', roomId: 'hall' });
+		// Registered elsewhere: it is for `notAllowed` to say that this is outside the scope.
+		expect(placeOf('door-3', undefined, undefined, registry, 'annex')).toEqual({ buildingId: 'b1', roomId: 'hall' });
+		expect(placeOf('door-3', undefined, 'attic', registry, 'annex')).toEqual({ buildingId: 'b1', roomId: 'attic' });
 	});
 });
 

@@ -31,26 +31,38 @@ export interface Place {
 	roomId: string;
 }
 
-/** Where the reading is from: what it says, else where its sensor is registered, else what the sender's scope says. */
-export function placeOf(sensorId: string, buildingId: string | undefined, roomId: string | undefined, registry: Registry): Place | Problem {
+/**
+ * Where the reading is from: what it says, else where its sensor is registered, else the building of its sender's scope. What that scope leaves out
+ * is for `notAllowed` to say: a sensor that is registered in another building is not taken into this one.
+ */
+export function placeOf(
+	sensorId: string,
+	buildingId: string | undefined,
+	roomId: string | undefined,
+	registry: Registry,
+	scope?: string,
+): Place | Problem {
 	if (buildingId !== undefined && roomId !== undefined) return { buildingId, roomId };
 	const registered = registry.sensor(sensorId);
-	const place = { buildingId: buildingId ?? registered?.buildingId, roomId: roomId ?? registered?.roomId };
-	if (place.buildingId === undefined) return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" is not registered` };
-	if (place.roomId === undefined) return { path: '/roomId', message: `is required, as the sensor "${sensorId}" is not registered` };
-	return place as Place;
+	const building = buildingId ?? registered?.buildingId ?? scope;
+	if (building === undefined) return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" is not registered` };
+	// A room is one of its building: under another one's name it would be nowhere, or somebody else's.
+	const room = roomId ?? (registered?.buildingId === building ? registered.roomId : undefined);
+	if (room !== undefined) return { buildingId: building, roomId: room };
+	return { path: '/roomId', message: `is required, as the sensor "${sensorId}" is not registered${registered ? ' in this building' : ''}` };
 }
 
-/** Why this sender may not speak for this sensor wherever it stands, or undefined when it may. */
-export function outsideScope(sender: Sender, sensorId: string): Problem | undefined {
-	if (!sender.sensorIds || sender.sensorIds.has(sensorId)) return undefined;
-	return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
+/** Why this sender may not speak for this sensor where the reading does not say where it stands, or undefined when it may. */
+export function outsideScope(sender: Sender, sensorId: string, registry: Registry): Problem | undefined {
+	const problem = { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
+	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return problem;
+	const registered = registry.sensor(sensorId);
+	return registered && sender.buildingId !== undefined && registered.buildingId !== sender.buildingId ? problem : undefined;
 }
 
 /** Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the building's owner is not known. */
 export function notAllowed(sender: Sender, sensorId: string, buildingId: string, registry: Registry): Problem | undefined {
-	const foreign = outsideScope(sender, sensorId);
-	if (foreign) return foreign;
+	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.buildingId !== undefined && sender.buildingId !== buildingId) {
 		return { path: '/buildingId', message: `"${buildingId}" is outside the scope of ${sender.id}` };
 	}
