@@ -103,6 +103,15 @@ describe('bytes that are no reading', () => {
 		expect(await world.metric('gateway_readings_rejected_total', { transport: 'serial', reason: 'not_json' })).toBe(3);
 	});
 
+	it('that open more brackets than there is room on the stack for cost that line only', async () => {
+		const { world, line } = await connected();
+		const nested = (open: string, close: string, depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`;
+		await line.send(nested('[', ']', 32_000), nested('{"a":', '}', 10_000), reading(1));
+		await line.answered('ACK 1');
+		expect(await values(world)).toEqual([401]);
+		await waitFor('both to be listed', async () => (await world.rejected()).filter(({ code }) => code === 'invalid_reading').length === 2);
+	});
+
 	it('in an id do not make another id of it', async () => {
 		const { world, line } = await connected({});
 		const [before, after] = JSON.stringify(reading(1, { sensorId: 's', buildingId: 'b1', roomId: 'hXll' })).split('X') as [string, string];

@@ -129,10 +129,10 @@ export class Rejected {
 
 	/** Keeps a refusal. Resolves when it is on disk, and also when it cannot be kept: a full list must not hold up intake. */
 	async add(refusal: Refusal): Promise<void> {
-		const kept = keptOf(refusal);
+		const { kept, spelled } = spell(keptOf(refusal));
 		const { port, payload, scope, context, contentType, value, ...shown } = kept;
 		this.#remember({ id: this.#log.nextOffset, ...shown });
-		await this.#log.append([{ payload: JSON.stringify(kept), at: refusal.at }]).catch(() => undefined);
+		await this.#log.append([{ payload: spelled, at: refusal.at }]).catch(() => undefined);
 	}
 
 	/** Those that match, newest first, at most `limit`; the newest are on hand, older ones are read from the disk. */
@@ -247,6 +247,17 @@ function keptOf(refusal: Refusal): Kept {
 		...(contentType !== undefined && { contentType }),
 		...(whole && value !== undefined && { value }),
 	};
+}
+
+/** As JSON. Without a value that is nested deeper than the stack: then it can be shown, but not taken in again. */
+function spell(kept: Kept): { kept: Kept; spelled: string } {
+	try {
+		return { kept, spelled: JSON.stringify(kept) };
+	} catch {
+		const { value: _deep, payload: _payload, scope: _scope, context: _context, ...rest } = kept;
+		const shown = { ...rest, whole: false };
+		return { kept: shown, spelled: JSON.stringify(shown) };
+	}
 }
 
 function isMark({ payload }: LogRecord): boolean {

@@ -97,7 +97,16 @@ export class Conversation {
 		this.#line = undefined;
 	}
 
+	/** Resolves when it is dealt with, whatever became of it: no frame ends the gateway. */
 	async frame(raw: Buffer): Promise<void> {
+		try {
+			await this.#frame(raw);
+		} catch (error) {
+			this.#parts.logger.error({ err: error, port: this.name }, 'serial: a frame failed');
+		}
+	}
+
+	async #frame(raw: Buffer): Promise<void> {
 		const { framing } = this.#wire;
 		const said = framing.said(raw);
 		if (said !== undefined && HELLO.test(said)) {
@@ -234,9 +243,13 @@ export class Conversation {
 	}
 }
 
+/** A reading with its port's defaults, or each of an array of them. Deeper down is no reading, and how deep is up to the device. */
 function withDefaults(value: unknown, defaults: Record<string, string | undefined>): unknown {
-	if (Array.isArray(value)) return value.map((item) => withDefaults(item, defaults));
-	if (typeof value !== 'object' || value === null) return value;
+	return Array.isArray(value) ? value.map((item) => mergedWith(item, defaults)) : mergedWith(value, defaults);
+}
+
+function mergedWith(value: unknown, defaults: Record<string, string | undefined>): unknown {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
 	const merged: Record<string, unknown> = { ...value };
 	for (const [key, told] of Object.entries(defaults)) if (merged[key] === undefined && told !== undefined) merged[key] = told;
 	return merged;
