@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
+import { Duration as AnyDuration } from '../measures.ts';
 
-const Duration = (description: string) => Type.Optional(Type.String({ pattern: '^\\d{1,9} ?(ms|s|m|h|d)$', description }));
+const Duration = (description: string) => Type.Optional({ ...AnyDuration, description });
 
 /** `clock` in gateway.yaml. */
 export const ClockConfig = Type.Object(

@@ -1,5 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { decode } from 'cborg';
+import { DecodeError } from '../../decode/candidate.ts';
+import { readCbor } from '../../decode/cbor.ts';
 import { BoundedFrame } from './bounded-frame.ts';
 import { decodeCobs } from './cobs.ts';
 import { crc16 } from './crc16.ts';
@@ -43,7 +44,7 @@ export class CobsFraming implements Framing {
 	said(frame: Buffer): string | undefined {
 		if (frame[0]! >> 5 !== TEXT) return undefined;
 		try {
-			const value: unknown = decode(frame);
+			const value = readCbor(frame);
 			return typeof value === 'string' ? value : undefined;
 		} catch {
 			return undefined;
@@ -52,9 +53,10 @@ export class CobsFraming implements Framing {
 
 	decode(frame: Buffer): unknown {
 		try {
-			return decode(frame, { allowBigInt: false, rejectDuplicateMapKeys: true });
+			return readCbor(frame);
 		} catch (error) {
-			throw new CrowdVisionError('not_json', `The frame is not CBOR: ${(error as Error).message}`);
+			if (!(error instanceof DecodeError)) throw error;
+			throw new CrowdVisionError('not_json', `The frame ${error.problem.message}`);
 		}
 	}
 

@@ -241,6 +241,14 @@ describe('a frame of COBS', () => {
 		expect(read({ framing: 'cobs' }, [frame(Buffer.alloc(40_000, 0x81))]).reasons[0]).toMatch(/^The frame is not CBOR: /);
 	});
 
+	it('is read as strictly as CBOR elsewhere: an id that is not UTF-8 does not become another id', () => {
+		const damaged = Buffer.from(encode({ roomId: 'hXll', seq: 1 }));
+		damaged[damaged.indexOf('X')] = 0xe1;
+		expect(read({ framing: 'cobs' }, [frame(damaged)]).reasons).toEqual(['The frame is not CBOR: a text is not UTF-8']);
+		const exact = frame(Buffer.from(encode(new Map([['value', { n: 2n ** 60n }]]))));
+		expect(read({ framing: 'cobs' }, [exact]).reasons[0]).toMatch(/^The frame is not CBOR: /);
+	});
+
 	it('is a text where the device speaks rather than measures', () => {
 		const said: (string | undefined)[] = [];
 		const framing = createFraming({ framing: 'cobs' }, { frame: (raw) => said.push(framing.said(raw)), discarded: () => undefined });
