@@ -31,6 +31,7 @@ import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { LogAlarm } from './log-alarm.ts';
 import { registerMetrics } from './metrics.ts';
+import { isForeign } from './normalize/identify.ts';
 import { openOccupancy } from './occupancy/open-occupancy.ts';
 import { addRoomRoutes } from './occupancy/room-routes.ts';
 import { Registry } from './registry.ts';
@@ -169,7 +170,7 @@ export async function createGateway(parts: {
 	const rateLimits = new RateLimits(config);
 	rateLimits.register(metrics);
 	const addressOf = clientAddress(config.trustProxy);
-	const lines = new Lines();
+	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
 	const book = new CommandBook(join(dir, 'commands'));
 	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, now: () => clock.now(), logger });
 	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
@@ -177,7 +178,7 @@ export async function createGateway(parts: {
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
 	const replay = new Replay({ rejected, decoders, deliver: (frame) => intake.deliver(frame) });
 	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
-	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, availability, logger });
+	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, availability, registry, logger });
 	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, ...(config.sessions && { bounds: config.sessions }) });
 	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
 	const mqtt = new MqttSource({

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../testing/gateway-world.ts';
 import { mqttClient } from '../testing/mqtt-clients.ts';
+import { sensorSocket } from '../testing/socketio-client.ts';
 import { commandOf, type Results, resultsOn } from './testing/results.ts';
 
 let world: GatewayWorld;
@@ -118,6 +119,32 @@ describe('a command to an MQTT device', () => {
 		await other.client.publishAsync('command/window/result', '{"id":"c1"}', { qos: 1 });
 		expect(await refusedAs(world, 'bad_request')).toMatchObject({ message: expect.stringContaining('/outcome') });
 		expect(results.all).toEqual([]);
+	});
+});
+
+describe('a device of another domain whose token names the same sensor', () => {
+	it('hears no commands to it, answers none, and says nothing of it', async () => {
+		const foreign = await world.token('spy', { domainName: 'other', sensorIds: ['registered'] });
+		const { ids } = await device('d1', { sensors: ['registered'], answer: { outcome: 'executed' } });
+		// The last line counts, but not this one.
+		const overMqtt = await mqttClient(world.mqttUrl, 'spy', foreign);
+		const heard: string[] = [];
+		overMqtt.on('message', (topic) => heard.push(topic));
+		for (const topic of ['command/registered', 'status/registered', 'telemetry/+/+/registered']) {
+			await expect(overMqtt.subscribeAsync(topic, { qos: 1 })).rejects.toThrow();
+		}
+		const socket = await sensorSocket(world.url, { token: foreign });
+		socket.on('command', () => heard.push('command over Socket.IO'));
+		await overMqtt.publishAsync('status/registered', 'offline', { qos: 1, retain: true });
+		expect(await refusedAs(world, 'forbidden', 'status/registered')).toMatchObject({ sender: 'spy' });
+		await send(commandOf('c1', { sensorId: 'registered' }));
+		expect(await results.of('c1')).toMatchObject({ outcome: 'executed' });
+		expect(ids()).toEqual(['c1']);
+		await answer(overMqtt, 'c2', 'executed', 'registered');
+		expect(await refusedAs(world, 'forbidden', 'command/registered/result')).toMatchObject({ sender: 'spy' });
+		const staff = await world.account({ domainName: 'other', role: 'business_admin' });
+		expect((await world.call('GET', '/devices', { token: staff })).body.sensors).toEqual([]);
+		expect(heard).toEqual([]);
 	});
 });
 

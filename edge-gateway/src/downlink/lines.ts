@@ -20,7 +20,13 @@ const MOST_SENSORS = 1000;
 export class Lines {
 	readonly #bySensor = new Map<string, Line[]>();
 	readonly #sensors = new Map<Line, Set<string>>();
+	readonly #isForeign: (domainName: string | undefined, sensorId: string) => boolean;
 	#onAdded: (sensorId: string) => void = () => undefined;
+
+	/** `isForeign`: whether the devices of a domain have no business with a sensor, at the time of asking. */
+	constructor(isForeign: (domainName: string | undefined, sensorId: string) => boolean) {
+		this.#isForeign = isForeign;
+	}
 
 	/** Tells `onAdded` whenever a sensor gets a line. */
 	follow(onAdded: (sensorId: string) => void): void {
@@ -56,8 +62,8 @@ export class Lines {
 		this.#sensors.delete(line);
 	}
 
-	/** The one that came last; undefined while there is none. */
+	/** The one that came last of those that may hear commands to it; undefined while there is none. */
 	of(sensorId: string): Line | undefined {
-		return this.#bySensor.get(sensorId)?.at(-1);
+		return this.#bySensor.get(sensorId)?.findLast(({ domainName }) => !this.#isForeign(domainName, sensorId));
 	}
 }

@@ -60,9 +60,21 @@ export function outsideScope(sender: Sender, sensorId: string, registry: Registr
 	return registered && sender.buildingId !== undefined && registered.buildingId !== sender.buildingId ? problem : undefined;
 }
 
+/**
+ * Whether this sensor is registered in a building that is not of this domain. Ids of sensors are the same for all, and whoever makes tokens may name any
+ * in them: so nobody of another domain hears or speaks for it. A port of this machine (no domain) may.
+ */
+export function isForeign(domainName: string | undefined, sensorId: string, registry: Registry): boolean {
+	if (domainName === undefined) return false;
+	const registered = registry.sensor(sensorId);
+	const owners = registered && registry.building(registered.buildingId)?.domains;
+	return owners !== undefined && !owners.some((owner) => domainCovers(domainName, owner));
+}
+
 /** Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the building's owner is not known. */
 export function notAllowed(sender: Sender, sensorId: string, buildingId: string, registry: Registry): Problem | undefined {
-	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
+	if (sender.sensorIds && !sender.sensorIds.has(sensorId))
+		return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.buildingId !== undefined && sender.buildingId !== buildingId) {
 		return { path: '/buildingId', message: `"${buildingId}" is outside the scope of ${sender.id}` };
 	}

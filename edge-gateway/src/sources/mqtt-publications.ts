@@ -6,7 +6,7 @@ import { parseJson } from '../decode/json.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
 import type { Frame, Intake, Settled } from '../intake.ts';
-import { notAllowed, type Sender } from '../normalize/identify.ts';
+import { isForeign, notAllowed, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import { type IngestBroker, NOWHERE } from './ingest-broker.ts';
 import type { LocalBroker } from './local-broker.ts';
@@ -176,7 +176,7 @@ export class MqttPublications {
 
 	#maySpeakFor(sender: Sender, sensorId: string): boolean {
 		const { registry } = this.#parts;
-		if (registry.isRevoked(sender.id, sender.issuedAt)) return false;
+		if (registry.isRevoked(sender.id, sender.issuedAt) || isForeign(sender.domainName, sensorId, registry)) return false;
 		if (isOwn(sender, sensorId)) return true;
 		const buildingId = registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
 		return !sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, registry);

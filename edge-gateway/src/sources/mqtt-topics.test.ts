@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Sender } from '../normalize/identify.ts';
+import type { Registry } from '../registry.ts';
 import { isOwn, maySubscribe, publicationOf } from './mqtt-topics.ts';
 
 describe('a topic that a device publishes to', () => {
@@ -61,7 +62,11 @@ describe('what a device may listen to', () => {
 	const scoped: Sender = { id: 'd1', domainName: 'acme', sensorIds: new Set(['door-3', 'door-4']), buildingId: undefined };
 	const ofBuilding: Sender = { id: 'd2', domainName: 'acme', sensorIds: undefined, buildingId: 'b1' };
 	const unscoped: Sender = { id: 'd3', domainName: 'acme', sensorIds: undefined, buildingId: undefined };
-	const registeredIn = (sensorId: string) => ({ 'door-3': 'b1', 'door-9': 'b2' })[sensorId];
+	const sensors: Record<string, string> = { 'door-3': 'b1', 'door-9': 'b2' };
+	const registry = {
+		sensor: (sensorId: string) => sensors[sensorId] && { sensorId, buildingId: sensors[sensorId], roomId: 'hall' },
+		building: () => undefined,
+	} as unknown as Registry;
 
 	it.each<[Sender, string]>([
 		[scoped, 'command/door-3'],
@@ -73,7 +78,7 @@ describe('what a device may listen to', () => {
 		[ofBuilding, 'command/d2'],
 		[unscoped, 'command/d3'],
 	])('%o may %s', (sender, filter) => {
-		expect(maySubscribe(sender, filter, registeredIn)).toBe(true);
+		expect(maySubscribe(sender, filter, registry)).toBe(true);
 	});
 
 	it.each<[Sender, string]>([
@@ -96,14 +101,14 @@ describe('what a device may listen to', () => {
 		[ofBuilding, 'command/unknown'],
 		[unscoped, 'command/door-3'],
 	])('%o may not %s', (sender, filter) => {
-		expect(maySubscribe(sender, filter, registeredIn)).toBe(false);
+		expect(maySubscribe(sender, filter, registry)).toBe(false);
 	});
 
 	it('is never a filter that also matches what is of another', () => {
 		const level = fc.constantFrom('telemetry', 'status', 'command', 'b1', 'hall', 'door-3', 'door-5', '+', '#', '', '$SYS');
 		fc.assert(
 			fc.property(fc.array(level, { minLength: 1, maxLength: 6 }), (levels) => {
-				if (!maySubscribe(scoped, levels.join('/'), registeredIn)) return;
+				if (!maySubscribe(scoped, levels.join('/'), registry)) return;
 				const sensor = levels[0] === 'telemetry' ? levels[3] : levels[1];
 				expect(isOwn(scoped, sensor!)).toBe(true);
 				expect(levels.slice(0, levels[0] === 'telemetry' ? 4 : 2)).not.toContain('#');

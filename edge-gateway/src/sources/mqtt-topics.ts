@@ -2,7 +2,8 @@ import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
 import type { FrameContext } from '../decode/candidate.ts';
 import type { DecodeBy } from '../decode/decoders.ts';
 import { sensorIdOf } from '../decode/sensor-id.ts';
-import type { Sender } from '../normalize/identify.ts';
+import { isForeign, type Sender } from '../normalize/identify.ts';
+import type { Registry } from '../registry.ts';
 
 const place = new RegExp(PLACE_ID);
 const sensor = new RegExp(SENSOR_ID);
@@ -49,11 +50,13 @@ export function isOwn(sender: Sender, sensorId: string): boolean {
 }
 
 /** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how the bridges are. */
-export function maySubscribe(sender: Sender, filter: string, registeredIn: (sensorId: string) => string | undefined): boolean {
+export function maySubscribe(sender: Sender, filter: string, registry: Registry): boolean {
 	const levels = filter.split('/');
 	const own = (sensorId: string | undefined) =>
 		sensorId !== undefined &&
-		(isOwn(sender, sensorId) || (!sender.sensorIds && sender.buildingId !== undefined && registeredIn(sensorId) === sender.buildingId));
+		!isForeign(sender.domainName, sensorId, registry) &&
+		(isOwn(sender, sensorId) ||
+			(!sender.sensorIds && sender.buildingId !== undefined && registry.sensor(sensorId)?.buildingId === sender.buildingId));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
 	if (levels[0] === 'bridge' && levels.length === 3) return levels[2] === 'state';
 	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]) && !levels.slice(0, 3).includes('#');

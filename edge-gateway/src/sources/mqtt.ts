@@ -212,7 +212,7 @@ export class MqttSource implements Source {
 	#maySubscribe(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || this.#isRevoked(sender)) return false;
-		if (maySubscribe(sender, filter, (sensorId) => this.#parts.registry.sensor(sensorId)?.buildingId)) return true;
+		if (maySubscribe(sender, filter, this.#parts.registry)) return true;
 		if (this.#parts.guest.mayHear(sender, filter)) return true;
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
 	}

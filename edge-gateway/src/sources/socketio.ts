@@ -7,7 +7,8 @@ import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
 import { answerOf, sensorsIn } from '../downlink/device-line.ts';
 import type { Line, Lines } from '../downlink/lines.ts';
-import type { Sender } from '../normalize/identify.ts';
+import { isForeign, type Sender } from '../normalize/identify.ts';
+import type { Registry } from '../registry.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
 
@@ -26,6 +27,7 @@ export class SocketIoSource implements Source {
 	readonly #addressOf: (request: IncomingMessage) => string;
 	readonly #lines: Lines;
 	readonly #availability: Availability;
+	readonly #registry: Registry;
 	readonly #logger: Logger;
 	#io: Sensors | undefined;
 	#deliver: Deliver | undefined;
@@ -37,6 +39,7 @@ export class SocketIoSource implements Source {
 		addressOf: (request: IncomingMessage) => string;
 		lines: Lines;
 		availability: Availability;
+		registry: Registry;
 		logger: Logger;
 	}) {
 		this.#credentials = parts.credentials;
@@ -45,6 +48,7 @@ export class SocketIoSource implements Source {
 		this.#addressOf = parts.addressOf;
 		this.#lines = parts.lines;
 		this.#availability = parts.availability;
+		this.#registry = parts.registry;
 		this.#logger = parts.logger;
 	}
 
@@ -89,12 +93,12 @@ export class SocketIoSource implements Source {
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
 		const line = lineOf(socket);
 		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#lines.add(sensorId, line);
-		for (const sensorId of sender.sensorIds ?? []) this.#availability.said(sensorId, 'online', sender.domainName);
+		for (const sensorId of sender.sensorIds ?? []) this.#said(sender, sensorId, 'online');
 		socket.on('disconnect', () => {
 			this.#lines.remove(line);
 			this.#devices.disconnected(sender.id, 'socket.io');
 			// It may be back on another line already.
-			for (const sensorId of sender.sensorIds ?? []) if (!this.#lines.of(sensorId)) this.#availability.said(sensorId, 'offline', sender.domainName);
+			for (const sensorId of sender.sensorIds ?? []) if (!this.#lines.of(sensorId)) this.#said(sender, sensorId, 'offline');
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;
@@ -103,6 +107,10 @@ export class SocketIoSource implements Source {
 				answer({ ok: false, error: { code: 'internal', message: 'Something went wrong here' } });
 			});
 		});
+	}
+
+	#said(sender: Sender, sensorId: string, state: 'online' | 'offline'): void {
+		if (!isForeign(sender.domainName, sensorId, this.#registry)) this.#availability.said(sensorId, state, sender.domainName);
 	}
 
 	async #take(sender: Sender, address: string, readings: unknown, line: Line): Promise<Outcome<{ accepted: number }>> {
