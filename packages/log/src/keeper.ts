@@ -5,6 +5,9 @@ import type { LogMeta } from './meta.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 
 const EVERY_MS = 1000;
+/** Where less than so much was appended since the last write, the meta file is only written so often: an SD card wears out by each. */
+const LITTLE_BYTES = 64 * 1024;
+const LITTLE_EVERY = 5;
 const SNAPSHOT_EVERY_BYTES = 32 * 1024 * 1024;
 
 /** What the keeper needs to know of the log. */
@@ -33,6 +36,9 @@ export class Keeper {
 	readonly #discarded: Discarded[] = [];
 	#removing: Promise<void> | undefined;
 	#dirty = false;
+	/** Seconds and bytes since the last write. */
+	#waited = 0;
+	#sinceWrite = 0;
 	#sinceSnapshot = 0;
 
 	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles) {
@@ -43,7 +49,7 @@ export class Keeper {
 		this.#timer.unref();
 	}
 
-	/** Something that the meta file tells has changed; written within a second. */
+	/** Something that the meta file tells has changed; written within a second, or five where little comes in. */
 	touch(): void {
 		this.#dirty = true;
 	}
@@ -51,6 +57,7 @@ export class Keeper {
 	/** So many bytes of records were added. */
 	grown(bytes: number): void {
 		this.#dirty = true;
+		this.#sinceWrite += bytes;
 		this.#sinceSnapshot += bytes;
 		if (this.#sinceSnapshot < SNAPSHOT_EVERY_BYTES) return;
 		void this.#saveSnapshot();
@@ -59,6 +66,8 @@ export class Keeper {
 	/** Resolves when the log as it is now is in the meta file. */
 	write(): Promise<void> {
 		this.#dirty = false;
+		this.#waited = 0;
+		this.#sinceWrite = 0;
 		return this.#metaFile.write(this.#view.meta(false));
 	}
 
@@ -94,6 +103,8 @@ export class Keeper {
 	#everySecond(): void {
 		this.#view.everySecond();
 		if (!this.#dirty) return;
+		this.#waited++;
+		if (this.#sinceWrite < LITTLE_BYTES && this.#waited < LITTLE_EVERY) return;
 		this.write().catch((error: Error) => {
 			this.#dirty = true;
 			this.#view.failed(error);

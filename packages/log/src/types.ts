@@ -66,7 +66,8 @@ export class LogWriteError extends Error {
 	}
 }
 
-/** A consumer's place in the log: the next offset it wants. Kept across restarts; after a crash it may be up to a second old. */
+/** A consumer's place in the log: the next offset it wants. Kept across restarts; after a crash it may be up to a second old, or five where little
+ * comes in. */
 export interface Cursor {
 	readonly name: string;
 	readonly position: number;

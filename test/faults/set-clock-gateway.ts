@@ -1,0 +1,13 @@
+/** The gateway on a machine whose wall clock is wrong by as many milliseconds as the file CLOCK_ERROR_FILE says at the moment. */
+import { readFileSync } from 'node:fs';
+
+const path = process.env.CLOCK_ERROR_FILE!;
+const read = () => Number(readFileSync(path, 'utf8'));
+const now = Date.now;
+let error = read();
+setInterval(() => {
+	error = read() || error;
+}, 10).unref();
+Date.now = () => now() + error;
+
+await import('../../edge-gateway/src/main.ts');
