@@ -131,6 +131,8 @@ export async function createGateway(parts: {
 	const dir = join(config.dataDir, 'gateway');
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: something is damaged');
 
+	// A system clock that was set back must not make a device's token one of the future.
+	tokens.clock = { now: () => clock.now(), known: () => clock.quality !== 'unsynced' };
 	const ledger = new Ledger(log);
 	const adoptions = new Adoptions(join(dir, 'adoptions'), config.gatewayId, logger);
 	const registry = new Registry(join(dir, 'registry'), adoptions);
