@@ -317,6 +317,7 @@ export async function createGateway(parts: {
 		async start() {
 			alarm.start();
 			relay?.start();
+			await bridges.update(config.bridges ?? []);
 			await rooms.zeroing.start();
 			for (const source of sources)
 				await source.start(
@@ -325,7 +326,7 @@ export async function createGateway(parts: {
 				);
 			await availability.start(bus, announcing(bus, mqtt.local, logger));
 			await downlink.start();
-			await bridges.update(config.bridges ?? []);
+			bridges.begin();
 			homeAssistant.start();
 		},
 		follow(started, adapt) {

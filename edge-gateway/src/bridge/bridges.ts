@@ -38,6 +38,7 @@ export class Bridges {
 	readonly #guard: LoopGuard;
 	readonly #bound = new ReturnBound();
 	#updating: Promise<void> = Promise.resolve();
+	#begun = false;
 
 	constructor(parts: BridgesParts) {
 		this.#parts = parts;
@@ -68,7 +69,17 @@ export class Bridges {
 		const fresh = wanted.filter(({ name }) => !this.#running.has(name));
 		for (const settings of fresh) await this.#open(settings);
 		this.#guard.watch(wanted.map(({ name }) => this.#running.get(name)!.link));
-		for (const { name } of fresh) this.#running.get(name)!.link.start();
+		for (const { name } of fresh) {
+			const { link } = this.#running.get(name)!;
+			link.listenIn();
+			if (this.#begun) link.start();
+		}
+	}
+
+	/** Lets the bridges connect, those of later configurations too. Until then they only queue: no message may find the local broker open and no bridge there. */
+	begin(): void {
+		this.#begun = true;
+		for (const { link } of this.#running.values()) link.start();
 	}
 
 	/** In the order of the configuration. */

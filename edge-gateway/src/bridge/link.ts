@@ -111,12 +111,16 @@ export class Link implements GuardedLink {
 		if (this.topics.localFilters().length > 0) this.#outboxes.push(this.#outbox(rawLog, 'remote', RAW_IDS, (record) => this.#outbound.raw(record)));
 	}
 
-	/** Begins to queue, and to connect. */
-	start(): void {
+	/** Begins to queue. */
+	listenIn(): void {
 		const { local } = this.#parts;
 		const filters = this.topics.localFilters();
 		// A message that fits two of them is taken for the first.
 		this.#untap = filters.map((filter, index) => local.tap(filter, (message) => this.#tapped(message, filters.slice(0, index))));
+	}
+
+	/** Begins to connect. */
+	start(): void {
 		this.#reporter = setInterval(() => this.#report(), REPORT_EVERY_MS);
 		this.#reporter.unref();
 		this.#running = this.#run();

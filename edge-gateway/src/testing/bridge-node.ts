@@ -60,6 +60,7 @@ export async function bridgeNode(name: string, configs: BridgeConfig[], dir?: st
 	};
 	onTestFinished(stop);
 	await bridges.update(configs);
+	bridges.begin();
 	return {
 		name,
 		bridges,
