@@ -68,7 +68,10 @@ export class HomeAssistant {
 		const { local } = this.#parts;
 		if (!this.#config.enabled) {
 			// Switched off since: Home Assistant is told of the end.
-			this.#running = this.#end();
+			this.#running = this.#end().catch((error: unknown) => {
+				// It is tried again at the next start: what it was told of is still known.
+				this.#parts.logger.error({ err: error }, 'home assistant: could not be told of the end');
+			});
 			return;
 		}
 		this.#stopping = new AbortController();
