@@ -274,6 +274,8 @@ export function bridgeProblems(value: unknown): Problem[] {
 		if (names.has(bridge.name)) problems.push({ path: `${at}/name`, message: 'is the name of another bridge already' });
 		names.add(bridge.name);
 		if (has('url') === has('urls')) problems.push({ path: at, message: 'must have one of url, urls' });
+		problems.push(...urlProblems(bridge.url, `${at}/url`));
+		if (Array.isArray(bridge.urls)) problems.push(...bridge.urls.flatMap((url: unknown, n) => urlProblems(url, `${at}/urls/${n}`)));
 		const secrets = (['password', 'passwordFile', 'token', 'tokenFile'] as const).filter(has);
 		if (secrets.length > 1) problems.push({ path: at, message: `must have at most one of ${secrets.join(', ')}` });
 		if ((bridge.start === 'scheduled') !== has('schedule'))
@@ -283,6 +285,15 @@ export function bridgeProblems(value: unknown): Problem[] {
 			problems.push({ path: `${at}/tls`, message: 'must have cert and key together' });
 		return [...problems, ...(Array.isArray(bridge.topics) ? topicProblems(bridge.topics, `${at}/topics`) : [])];
 	});
+}
+
+/** What a pattern cannot say of a URL: a port that is none. And what would be shown, or silently not used. */
+function urlProblems(url: unknown, path: string): Problem[] {
+	if (typeof url !== 'string' || !new RegExp(BROKER_URL).test(url)) return [];
+	const parsed = URL.parse(url);
+	if (!parsed?.hostname) return [{ path, message: 'must be a URL such as mqtts://broker.example:8883, with a port up to 65535' }];
+	if (parsed.username || parsed.password) return [{ path, message: 'must be without user and password: they go into username and passwordFile' }];
+	return [];
 }
 
 function topicProblems(topics: readonly unknown[], at: string): Problem[] {
