@@ -80,6 +80,8 @@ export class LiveConfiguration {
 	#probation: Probation | undefined;
 	#running: Promise<void> = Promise.resolve();
 	#closed = false;
+	/** The disk did not take a confirmation, which was told. */
+	#refused = false;
 
 	/** Begins to follow the file. What the gateway was started with is on trial, unless it is known to work or nothing is. */
 	constructor(parts: LiveConfigurationParts) {
@@ -173,19 +175,32 @@ export class LiveConfiguration {
 		}
 		const verdict = this.#probation.look(health);
 		if (verdict === undefined) return;
-		this.#probation = undefined;
-		if (verdict === 'passed') this.#confirm();
+		if (verdict === 'passed') this.#tryToConfirm();
 		else {
+			this.#probation = undefined;
 			const tried = this.#inForce.text;
 			this.#soon(() => this.#goBack(tried, verdict.reason));
 		}
 	}
 
+	/** Where the disk refuses it the trial goes on, and this is tried again with the next look. */
+	#tryToConfirm(): void {
+		try {
+			this.#confirm();
+			this.#refused = false;
+		} catch (error) {
+			if (!this.#refused) this.#parts.logger.error({ err: error }, 'configuration: that gateway.yaml works cannot be written down yet; trying on');
+			this.#refused = true;
+		}
+	}
+
+	/** @throws the disk's error; then nothing has changed. */
 	#confirm(): void {
 		const { path, kept, logger } = this.#parts;
+		kept.confirm(this.#inForce.text);
+		this.#probation = undefined;
 		this.#looks.length = 0;
 		this.#confirmed = this.#inForce;
-		kept.confirm(this.#inForce.text);
 		this.#status = { path, state: 'confirmed', since: Date.now(), needsRestart: this.#status.needsRestart };
 		logger.info('configuration: gateway.yaml has stood its trial');
 	}

@@ -1,0 +1,40 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogger } from '@crowdvision/service-kit';
+import { expect, it, onTestFinished, vi } from 'vitest';
+import type { GatewayConfig } from '../config.ts';
+import type { KeptConfiguration } from './kept-configuration.ts';
+import { LiveConfiguration } from './live-configuration.ts';
+
+it('P11 a full disk at the end of a trial does not end the gateway: the trial goes on until it can be written down that it was passed', async () => {
+	vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+	onTestFinished(() => void vi.useRealTimers());
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-live-'));
+	onTestFinished(() => rm(dir, { recursive: true }));
+	const path = join(dir, 'gateway.yaml');
+	await writeFile(path, 'new');
+	const config = { trialSeconds: 1 } as GatewayConfig;
+	const confirmed: string[] = [];
+	let full = true;
+	const confirm = (text: string) => {
+		if (full) throw new Error('ENOSPC');
+		confirmed.push(text);
+	};
+	const live = new LiveConfiguration({
+		path,
+		inForce: { text: 'new', config },
+		read: () => 'new',
+		parse: () => config,
+		filesOf: () => [],
+		kept: { good: 'old', beginTrial() {}, suspendTrial() {}, refuse() {}, confirm } as unknown as KeptConfiguration,
+		target: { update: async () => [], health: () => ({ troubles: new Map(), received: 0, rejected: 0, imbalance: 0 }) },
+		logger: createLogger('test', 'silent'),
+	});
+	onTestFinished(() => live.close());
+	vi.advanceTimersByTime(3000);
+	expect(live.status.state).toBe('trial');
+	full = false;
+	vi.advanceTimersByTime(1000);
+	expect([live.status.state, confirmed]).toEqual(['confirmed', ['new']]);
+});
