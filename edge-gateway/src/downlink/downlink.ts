@@ -1,16 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Bus, type BusEntry, START, type Subscription } from '@crowdvision/bus';
-import {
-	type Command,
-	type CommandAnswer,
-	type CommandOutcome,
-	type CommandResult,
-	CrowdVisionError,
-	command as commandOf,
-	LARGEST_ARGS,
-	LONGEST_DEADLINE_MS,
-	STREAMS,
-} from '@crowdvision/contracts';
+import { type Command, type CommandAnswer, type CommandOutcome, type CommandResult, CrowdVisionError, STREAMS } from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import { RateLimit } from '../sources/rate-limit.ts';
 import type { CommandBook } from './command-book.ts';
@@ -18,6 +8,7 @@ import { Deliveries } from './deliveries.ts';
 import type { DownlinkConfig } from './downlink-config.ts';
 import type { Lines } from './lines.ts';
 import { Outcomes } from './outcomes.ts';
+import { problemOf, readCommand } from './read-command.ts';
 
 /** Older commands were decided when they were due; the bus does not know any more by whom. Less than it remembers. */
 const OLDEST_MS = 6 * 24 * 3600_000;
@@ -190,30 +181,18 @@ export class Downlink {
 	}
 
 	async #take(data: string, now: number): Promise<void> {
-		const value = parse(data);
-		if (!commandOf.check(value)) return this.#refuse(value, now);
-		if (this.#book.has(value.id) || value.deadline < now - OLDEST_MS) return;
-		const { id, sensorId, name, args, deadline } = value;
-		const command: Command = { id, sensorId, name, ...(args !== undefined && { args }), deadline };
-		const wrong = problemOf(command, now) ?? this.#tooMany(sensorId);
-		this.#book.add(command);
-		if (wrong) return this.#end(command, 'failed', wrong);
-		if (deadline > now) await this.#save();
-		this.#deliveries.begin(command);
-	}
-
-	/** A command that breaks the rules has failed, if it can be named at all. */
-	#refuse(value: unknown, now: number): Promise<void> | undefined {
-		this.#counts.invalid++;
-		const { path, message } = commandOf.problem(value)!;
-		const { id, sensorId } = (value ?? {}) as Partial<Command>;
-		const command = { id, sensorId, name: 'invalid', deadline: now };
-		if (commandOf.check(command)) {
-			if (this.#book.has(command.id)) return;
-			this.#book.add(command);
-			return this.#end(command, 'failed', `${path || 'the command'} ${message}`);
+		const { command, problem, malformed } = readCommand(data, now);
+		if (malformed) this.#counts.invalid++;
+		if (!command) {
+			this.#logger.warn({ problem }, 'an entry of the stream of commands is no command');
+			return;
 		}
-		this.#logger.warn({ path, message }, 'an entry of the stream of commands is no command');
+		if (this.#book.has(command.id) || command.deadline < now - OLDEST_MS) return;
+		this.#book.add(command);
+		const failed = problem ?? this.#tooMany(command.sensorId);
+		if (failed !== undefined) return this.#end(command, 'failed', failed);
+		if (command.deadline > now) await this.#save();
+		this.#deliveries.begin(command);
 	}
 
 	/** Only who sends it can judge how many are too many for a sensor. */
@@ -284,18 +263,4 @@ export class Downlink {
 			}
 		}
 	}
-}
-
-function parse(data: string): unknown {
-	try {
-		return JSON.parse(data);
-	} catch {
-		return undefined;
-	}
-}
-
-/** What its schema does not say. */
-function problemOf({ args, deadline }: Command, now: number): string | undefined {
-	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS) return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;
-	return deadline > now + LONGEST_DEADLINE_MS ? '/deadline must be at most a day ahead' : undefined;
 }

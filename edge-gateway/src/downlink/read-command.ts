@@ -1,0 +1,40 @@
+import { type Command, command as commandOf, LARGEST_ARGS, LONGEST_DEADLINE_MS } from '@crowdvision/contracts';
+
+/** What an entry of the stream of commands is. */
+export interface ReadCommand {
+	/** Undefined where it cannot even be named. */
+	command: Command | undefined;
+	/** Why it has failed before anybody was told it. */
+	problem?: string;
+	/** It is not what a command is made of. */
+	malformed: boolean;
+}
+
+/** Reads an entry of the stream of commands. */
+export function readCommand(data: string, now: number): ReadCommand {
+	const value = parse(data);
+	if (commandOf.check(value)) {
+		const { id, sensorId, name, args, deadline } = value;
+		const command: Command = { id, sensorId, name, ...(args !== undefined && { args }), deadline };
+		const problem = problemOf(command, now);
+		return { command, ...(problem !== undefined && { problem }), malformed: false };
+	}
+	const { path, message } = commandOf.problem(value)!;
+	const { id, sensorId } = (value ?? {}) as Partial<Command>;
+	const named = { id, sensorId, name: 'malformed', deadline: now };
+	return { command: commandOf.check(named) ? named : undefined, problem: `${path || 'the command'} ${message}`, malformed: true };
+}
+
+/** What the schema of a command does not say. */
+export function problemOf({ args, deadline }: Command, now: number): string | undefined {
+	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS) return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;
+	return deadline > now + LONGEST_DEADLINE_MS ? '/deadline must be at most a day ahead' : undefined;
+}
+
+function parse(data: string): unknown {
+	try {
+		return JSON.parse(data);
+	} catch {
+		return undefined;
+	}
+}
