@@ -39,7 +39,11 @@ describe('Home Assistant', () => {
 		await post(world, { sensorId: 'th-1', ...PLACE, temperature: 70.7, unit: 'degF', metric: 'temperature', value: 70.7 });
 		await post(world, { sensorId: 'registered', metric: 'peopleIn', value: 3 });
 		const unique = 'crowdvision_test_th-1_temperature';
-		const { payload, retain } = await waitFor('the discovery', () => ha.config(unique));
+		// The gateway itself says of a sensor that it is there, where the device does not.
+		const { payload, retain } = await waitFor('the discovery', () => {
+			const message = ha.config(unique);
+			return message?.payload.includes('availability') && message;
+		});
 		// To one who subscribed before, MQTT tells it as a message like any other (MQTT-3.3.1-9).
 		expect(retain).toBe(false);
 		expect(JSON.parse(payload)).toEqual({
@@ -54,6 +58,7 @@ describe('Home Assistant', () => {
 			state_class: 'measurement',
 			suggested_display_precision: 1,
 			expire_after: 300,
+			availability: [{ topic: 'status/th-1' }],
 			device: {
 				identifiers: ['crowdvision_test_th-1'],
 				name: 'th-1',
