@@ -27,6 +27,8 @@ export interface FuzzReport {
 	taken: number;
 	/** Bytes alive after a garbage collection, after the first tenth and at the end. */
 	memory: { before: number; after: number };
+	/** Numbers that the fuzzer itself remembers, which are part of it. */
+	remembered: number;
 }
 
 /**
@@ -96,7 +98,7 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 		const imbalance = await world.metric('gateway_ledger_imbalance');
 		if (imbalance !== 0) fail(`the ledger is out of balance by ${imbalance}`);
 		if (failures.length > 0) throw new Error(report(seed, failures, last));
-		return { seed, inputs, healthy: audit.healthy, taken: audit.taken, memory: { before: before ?? after, after } };
+		return { seed, inputs, healthy: audit.healthy, taken: audit.taken, memory: { before: before ?? after, after }, remembered: told.size };
 	} finally {
 		process.off('uncaughtException', fail);
 		process.off('unhandledRejection', fail);

@@ -3,6 +3,8 @@ import { decodeCobs } from '../../sources/framing/cobs.ts';
 import { crc16 } from '../../sources/framing/crc16.ts';
 
 const LONGEST = 20;
+/** No metric goes further (contracts' catalog): a reading beyond is refused, and need not be remembered. */
+const FURTHEST = 200_000;
 
 /**
  * Every number that what was sent may stand for, whatever was cut off it: the values of readings that a sender of text may have meant. A value in
@@ -11,6 +13,11 @@ const LONGEST = 20;
 export class ToldNumbers {
 	readonly #numbers = new Set<number>();
 	readonly #tails = new Map<string, string>();
+
+	/** How many it remembers: memory of the fuzzer's, not of the gateway's. */
+	get size(): number {
+		return this.#numbers.size;
+	}
 
 	has(value: number): boolean {
 		return this.#numbers.has(value);
@@ -25,7 +32,7 @@ export class ToldNumbers {
 			for (let from = 0; from < digits.length; from++) {
 				for (let to = from + 1; to <= Math.min(digits.length, from + LONGEST); to++) {
 					const number = Number(digits.slice(from, to));
-					if (Number.isFinite(number)) this.#numbers.add(number);
+					if (Math.abs(number) <= FURTHEST) this.#numbers.add(number);
 				}
 			}
 		}
