@@ -93,7 +93,8 @@ export class MqttConnection {
 			this.#cut = true;
 			stream.end(() => stream.destroy());
 			// Whoever does not read its answer is not waited for.
-			setTimeout(() => stream.destroy(), this.#limits.packetTimeoutMs).unref();
+			const timer = setTimeout(() => stream.destroy(), this.#limits.packetTimeoutMs).unref();
+			stream.once('close', () => clearTimeout(timer));
 		} else {
 			this.#cut = true;
 			stream.destroy();
