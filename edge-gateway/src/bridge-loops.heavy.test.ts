@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Mosquitto } from '../../test/support/mosquitto.ts';
 import { waitFor } from '../../test/support/wait.ts';
 import type { BridgeConfig } from './bridge/bridge-config.ts';
 import { type BridgeNode, bridgeNode } from './testing/bridge-node.ts';
-import { bridgeTo, mosquitto, peer, settled } from './testing/bridge-world.ts';
+import { bridgeTo, connected, mosquitto, type Peer, peer, reportOf, settled } from './testing/bridge-world.ts';
+import { type GatewayWorld, openGatewayWorld } from './testing/gateway-world.ts';
 
 /** Whoever can publish, and tell how often it has got a payload. */
 interface Place {
@@ -121,6 +122,50 @@ describe('P4 the bridge cannot loop', () => {
 		await Promise.all(nodes.map((node) => node.connected()));
 		await standbys(nodes, 1);
 		await expectOneDeliveryEach({ ...places, g1: nodes[0]!, g2: nodes[1]! });
+	});
+
+	it('readings of whole gateways in a ring: each is stored once by each, and comes to each Mosquitto once', async () => {
+		const [one, two] = [await mosquitto(), await mosquitto()];
+		const peers = [await peer(one), await peer(two)];
+		const bridges = [everything('a', one), everything('b', two)];
+		const worlds: GatewayWorld[] = [];
+		for (const gatewayId of ['g1', 'g2']) {
+			const world = await openGatewayWorld({ settings: { gatewayId, bridges } });
+			onTestFinished(() => world.stop());
+			worlds.push(world);
+		}
+		for (const world of worlds) await connected(world, 'a', 'b');
+		await waitFor('one bridge on standby', async () => {
+			const reports = await Promise.all(worlds.flatMap((world) => [reportOf(world, 'a'), reportOf(world, 'b')]));
+			return reports.filter(({ standbyFor }) => standbyFor !== undefined).length === 1;
+		});
+		const [first] = worlds as [GatewayWorld];
+		const posted = { sensorId: 'door', metric: 'temperature', value: 20, buildingId: 'b1', roomId: 'hall' };
+		for (let n = 0; n < 2; n++) await first.call('POST', '/ingest', { token: await first.token('poster'), body: posted });
+		await peers[1]!.publish('telemetry/b1/hall/far', JSON.stringify({ metric: 'co2', value: 500 }), { qos: 2 });
+		let stored: string[][] = [];
+		const look = async () => {
+			stored = await Promise.all(worlds.map(async (world) => (await world.stored()).map(({ sensorId }) => sensorId).sort()));
+			return (
+				stored.every((names) => names.length >= 3) &&
+				peers.every(({ heard }) => heard.filter(({ topic }) => topic.startsWith('telemetry/')).length >= 3)
+			);
+		};
+		await waitFor('all of them everywhere', look);
+		await settled(() => peers.reduce((sum, { heard }) => sum + heard.length, 0));
+		await look();
+		expect(stored).toEqual([
+			['door', 'door', 'far'],
+			['door', 'door', 'far'],
+		]);
+		// What each gateway says of the sensors it hears is its own word.
+		const readings = (peer: Peer) => peer.heard.filter(({ topic }) => topic.startsWith('telemetry/'));
+		for (const one of peers)
+			expect(
+				readings(one)
+					.map(({ topic }) => topic.split('/')[3])
+					.sort(),
+			).toEqual(['door', 'door', 'far']);
 	});
 
 	it('a star around a gateway, and around a Mosquitto', async () => {
