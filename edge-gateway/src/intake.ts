@@ -221,7 +221,12 @@ export class Intake {
 			this.#storeDecoded(frame, error ?? decoding!, this.#since(era, receivedAt), account, settled);
 		};
 		try {
-			this.#queue.run<Decoding>(sender.id, raw.length, () => frame.decoding ?? rule.decoder.decode({ raw, source, name, receivedAt }), then);
+			this.#queue.run<Decoding>(
+				sender.id,
+				raw.length,
+				() => frame.decoding ?? rule.decoder.decode({ raw, source, sender: sender.id, name, receivedAt }),
+				then,
+			);
 		} catch (error) {
 			then(error as Error);
 		}

@@ -6,6 +6,8 @@ export interface Message {
 	raw: Buffer;
 	/** The MQTT topic, or the path or port it came by. */
 	source: string;
+	/** The id of who sent it: what a decoder learns of one sender must not change what another's messages mean. */
+	sender: string;
 	/** What the wildcards of the rule's filter stand for in this topic, joined by `/`; undefined where it has none. */
 	name: string | undefined;
 	/** Epoch ms. */

@@ -55,6 +55,16 @@ describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
 		]);
 	});
 
+	it('of somebody else by the same topic change nothing of what the aliases of this node mean, nor does their death', () => {
+		take('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'co2', alias: 1, datatype: INT32, int: 400 }]));
+		const spoof = (topic: string, payload: Sent) =>
+			decoder.decode({ ...message(`spBv1.0/${topic}`, sparkplugPayload(payload)), sender: 'somebody else' });
+		spoof('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'peopleCount', alias: 1, datatype: INT32, int: 0 }]));
+		spoof('hq/NDEATH/pi-1', { metrics: [{ name: 'bdSeq', datatype: UINT64, long: 1n }] });
+		expect(values(take('hq/NDATA/pi-1', { seq: 1, metrics: [{ alias: 1, int: 420 }] }))).toEqual([['hq.pi-1', 'co2', 420]]);
+		expect(asked).toEqual([]);
+	});
+
 	it('of a device leave the aliases of others as they are, and of a node begin anew', () => {
 		take('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'co2', alias: 1, datatype: INT32, int: 400 }]));
 		take('hq/DBIRTH/pi-1/a', { seq: 1, metrics: [{ name: 'noise', alias: 2, datatype: INT32, int: 40 }] });

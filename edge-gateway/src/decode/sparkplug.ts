@@ -62,7 +62,8 @@ export class SparkplugDecoder implements Decoder {
 			);
 		}
 		const payload = readSparkplug(message.raw);
-		const node = this.#node(`${group}/${nodeId}`);
+		// By sender too: anybody may publish a birth, and it must not change what the aliases of another's node mean.
+		const node = this.#node(`${message.sender} ${group}/${nodeId}`);
 		if (type === 'NDEATH') return died(node, payload);
 		const missed = follow(node, type, payload.seq);
 		if (type === 'DDEATH') forget(node, device);

@@ -189,7 +189,7 @@ export function decoderLanes(): Lane[] {
 				const raw = mutated(messages, chance);
 				sent(raw);
 				try {
-					const decoding = await decoder.decode({ raw, source: topic, name: 'dev', receivedAt: Date.UTC(2026, 10, 22) });
+					const decoding = await decoder.decode({ raw, source: topic, sender: 'dev', name: 'dev', receivedAt: Date.UTC(2026, 10, 22) });
 					if (typeof decoding !== 'string' && !(Array.isArray(decoding) && decoding.length > 0))
 						throw new Error(`${name} decoded neither readings nor a reason`);
 				} catch (error) {
