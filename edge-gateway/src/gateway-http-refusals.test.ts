@@ -184,6 +184,16 @@ describe('POST /ingest refuses', () => {
 		}
 	});
 
+	it('what is too fast before it is read and listed, also lines that are no JSON', async () => {
+		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
+		onTestFinished(() => slow.stop());
+		const options = { token: await slow.token('eager'), body: 'nonsense', headers: { 'content-type': 'application/x-ndjson' } };
+		const answers = await Promise.all(Array.from({ length: 10 }, () => slow.call('POST', '/ingest', options)));
+		const read = answers.filter(({ status }) => status === 400).length;
+		expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(6);
+		expect(await slow.rejected()).toHaveLength(read);
+	});
+
 	it('more messages than the limit with 429 and the time to wait', async () => {
 		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
 		onTestFinished(() => slow.stop());

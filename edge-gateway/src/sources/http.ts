@@ -24,6 +24,8 @@ export class HttpSource implements Source {
 		const ingest: RequestHandler = async (request, response) => {
 			const sender = await credentials.sender(bearerToken(request));
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
+			// Before anything is read or kept of it: what is too fast costs nothing, whatever is in it.
+			rateLimits.take('http', sender.id, request.ip);
 			const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
 			const type = mediaType(request.headers['content-type']);
 			const decodeBy = decoders.forContentType(type);
@@ -38,7 +40,6 @@ export class HttpSource implements Source {
 					throw error;
 				}
 			}
-			rateLimits.take('http', sender.id, request.ip);
 			const accepted = await this.#deliver(frame);
 			devices.heard(sender.id, sender.domainName, 'http', accepted);
 			response.status(202).json({ accepted });
