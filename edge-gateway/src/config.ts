@@ -14,6 +14,7 @@ import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts
 import { HomeAssistantConfig } from './home-assistant/home-assistant-config.ts';
 import { bytes, Duration, milliseconds, Size } from './measures.ts';
 import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
+import { RecorderConfig } from './recorder-config.ts';
 import { MQTTS_PORT, MqttConfig, type MqttTls, mqttLimitsOf, mqttTlsOf, sessionBoundsOf } from './sources/mqtt-config.ts';
 import type { MqttLimits } from './sources/mqtt-limits.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
@@ -82,6 +83,7 @@ export const GatewayFile = Type.Object(
 			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
 		),
 		bridges: Type.Optional(Bridges),
+		recorder: Type.Optional(RecorderConfig),
 	},
 	closed,
 );
@@ -135,6 +137,7 @@ export interface GatewayConfig {
 	occupancy?: OccupancyConfig;
 	/** Default: off. */
 	homeAssistant?: HomeAssistantConfig;
+	recorder?: RecorderConfig;
 }
 
 /** Where gateway.yaml is. */
@@ -192,6 +195,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		clock: { waitForMs: milliseconds(clock.waitFor ?? '10m'), holdoverMs: milliseconds(clock.holdover ?? '24h') },
 		dedup: { maxAgeSeconds: milliseconds(dedup.window ?? '10m') / 1000, maxPerSource: dedup.readings ?? 10_000 },
 		occupancy: file.occupancy ?? {},
+		...(file.recorder && { recorder: file.recorder }),
 		messagesPerSecond: file.limits?.messagesPerSecond ?? 20_000,
 		devices: file.devices ?? {},
 		downlink: { ...DOWNLINK_DEFAULTS, ...file.downlink },

@@ -4,13 +4,23 @@ import type { Tokens } from '@crowdvision/service-kit';
 import { type Sender, senderOf } from './normalize/identify.ts';
 import type { Registry } from './registry.ts';
 
+/** Somebody who was not let in. Without a good token it is only said who that is, and of no domain. */
+export interface RefusedSender {
+	id: string;
+	domainName: string | undefined;
+	reason: string;
+}
+
 /** Turns device tokens into senders. */
 export class Credentials {
 	readonly #tokens: Tokens;
 	readonly #registry: Registry;
+	readonly #onRefused: (refused: RefusedSender) => void;
 	readonly #senders = new WeakMap<DeviceClaims, Sender>();
 
-	constructor(tokens: Tokens, registry: Registry) {
+	/** `onRefused` is told of everybody who is not let in, as far as it is known who that is. */
+	constructor(tokens: Tokens, registry: Registry, onRefused: (refused: RefusedSender) => void = () => undefined) {
+		this.#onRefused = onRefused;
 		this.#tokens = tokens;
 		this.#registry = registry;
 	}
@@ -19,8 +29,9 @@ export class Credentials {
 	async sender(token: string | undefined): Promise<Sender> {
 		if (!token) throw new CrowdVisionError('unauthenticated', 'No device token was sent');
 		const sender = await this.#verified(token);
-		if (this.#registry.isRevoked(sender.id, sender.issuedAt)) throw new CrowdVisionError('unauthenticated', 'The token was revoked');
-		return sender;
+		if (!this.#registry.isRevoked(sender.id, sender.issuedAt)) return sender;
+		this.#onRefused({ id: sender.id, domainName: sender.domainName, reason: `the token of ${sender.id} was revoked` });
+		throw new CrowdVisionError('unauthenticated', 'The token was revoked');
 	}
 
 	async #verified(token: string): Promise<Sender> {

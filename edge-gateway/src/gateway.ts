@@ -26,14 +26,19 @@ import { Devices } from './devices.ts';
 import { CommandBook } from './downlink/command-book.ts';
 import { Downlink } from './downlink/downlink.ts';
 import { Lines } from './downlink/lines.ts';
+import { Explainer } from './explain.ts';
+import { connectionsOf } from './explainer-parts.ts';
 import { HomeAssistant } from './home-assistant/home-assistant.ts';
 import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
+import { doorPath, LocalDoor } from './local-door.ts';
 import { LogAlarm } from './log-alarm.ts';
 import { registerMetrics } from './metrics.ts';
 import { isForeign } from './normalize/identify.ts';
 import { openOccupancy } from './occupancy/open-occupancy.ts';
 import { addRoomRoutes } from './occupancy/room-routes.ts';
+import { Recorder } from './recorder.ts';
+import { recorderOptions } from './recorder-config.ts';
 import { Registry } from './registry.ts';
 import { Rejected } from './rejected.ts';
 import { Relay } from './relay.ts';
@@ -48,6 +53,8 @@ import { registerSerialMetrics } from './sources/serial/serial-metrics.ts';
 import { SerialSource } from './sources/serial/serial-source.ts';
 import { SessionStore } from './sources/sessions/session-store.ts';
 import { SocketIoSource } from './sources/socketio.ts';
+import { Trace } from './trace.ts';
+import { answerWhy } from './why-answer.ts';
 
 /** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
 export interface Gateway extends Service {
@@ -84,6 +91,7 @@ const READ_AT_START: FixedOptions = {
 	dedup: ({ dedup }) => dedup,
 	clock: ({ clock }) => clock,
 	downlink: ({ downlink }) => downlink,
+	recorder: ({ recorder }) => recorder,
 	'redis.url': ({ redisUrl }) => redisUrl,
 };
 
@@ -155,7 +163,11 @@ export async function createGateway(parts: {
 	const devices = new Devices();
 	const timeouts = new Timeouts(config.devices);
 	const availability = new Availability({ path: join(dir, 'availability'), gatewayId: config.gatewayId, timeouts, now: () => clock.now(), logger });
-	const credentials = new Credentials(tokens, registry);
+	const trace = new Trace();
+	const recorder = new Recorder(recorderOptions(config.recorder), join(dir, 'recorded.ndjson'));
+	const credentials = new Credentials(tokens, registry, ({ id, domainName, reason }) =>
+		trace.note({ at: clock.now(), stage: 'received', outcome: 'unauthenticated', sender: id, domainName, detail: reason }),
+	);
 	const intake = new Intake({
 		log,
 		clock,
@@ -166,10 +178,17 @@ export async function createGateway(parts: {
 		admission,
 		quarantine,
 		availability,
+		recorder,
+		trace,
 		gatewayId: config.gatewayId,
 	});
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
-	const rateLimits = new RateLimits(config);
+	const rateLimits = new RateLimits(config, (transport, sender, detail) => {
+		const account = ledger.of(transport);
+		account.received += 1;
+		account.deferred += 1;
+		trace.note({ at: clock.now(), stage: 'received', outcome: 'rate_limited', transport, sender, detail });
+	});
 	rateLimits.register(metrics);
 	const addressOf = clientAddress(config.trustProxy);
 	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
@@ -243,6 +262,10 @@ export async function createGateway(parts: {
 	registerSerialMetrics(metrics, serial);
 	const alarm = new LogAlarm(() => log.stats(), logger);
 
+	const connections = connectionsOf({ log, relay, bridges, devices, troubles: () => [mqtt.trouble(), serial.trouble(), log.stats().trouble] });
+	const explainer = new Explainer({ log, registry, rejected, recorder, trace, ...connections });
+	const door = new LocalDoor(doorPath(config.dataDir), (path, query) => answerWhy(explainer, path, query));
+
 	const live = new LiveParts(
 		config,
 		[
@@ -283,6 +306,8 @@ export async function createGateway(parts: {
 		hasBus: bus !== undefined,
 		rejected,
 		replay,
+		trace,
+		explainer,
 		ledger,
 		downlink,
 		lines,
@@ -318,6 +343,10 @@ export async function createGateway(parts: {
 			alarm.start();
 			relay?.start();
 			await bridges.update(config.bridges ?? []);
+			recorder.start();
+			await door
+				.open()
+				.catch((error: Error) => logger.warn({ err: error.message }, '`why` cannot ask this gateway: its local door cannot be opened'));
 			await rooms.zeroing.start();
 			for (const source of sources)
 				await source.start(
@@ -342,7 +371,9 @@ export async function createGateway(parts: {
 			await homeAssistant.stop();
 			alarm.stop();
 			await stopIntake();
+			await door.close();
 			await downlink.stop();
+			await recorder.close();
 			await bridges.stop();
 			await decoders.close();
 			await relay?.stop();

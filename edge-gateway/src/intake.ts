@@ -15,7 +15,7 @@ import type { Clock } from './clock/clock.ts';
 import { type Candidate, type Decoded, DecodeError, type FrameContext } from './decode/candidate.ts';
 import { decodeCanonical, decodeReading, withContext } from './decode/canonical.ts';
 import { DecodeQueue } from './decode/decode-queue.ts';
-import type { Decoding } from './decode/decoder.ts';
+import { type Decoding, NO_READING } from './decode/decoder.ts';
 import { completed, type DecodeBy } from './decode/decoders.ts';
 import { parseJson } from './decode/json.ts';
 import type { Admission } from './devices/admission.ts';
@@ -30,8 +30,10 @@ import { toCatalogUnit } from './normalize/units.ts';
 import { type Door, type DoorMetric, type Leg, legsOf, totalOf } from './occupancy/doors.ts';
 import type { Applied, Occupancy } from './occupancy/occupancy.ts';
 import { type CountedFields, ReadingEncoder } from './reading-encoder.ts';
+import type { Recorder } from './recorder.ts';
 import type { Registry } from './registry.ts';
 import type { Refusal, Rejected } from './rejected.ts';
+import type { Stage, Trace, TraceEvent } from './trace.ts';
 
 /** One message of a device, as it came in. */
 export interface Frame {
@@ -88,6 +90,10 @@ interface Checked {
 const COUNTS_NOTHING: Applied[] = [];
 /** A reading that is no door's is stored as it is. */
 const AS_IT_IS: readonly undefined[] = [undefined];
+/** Told of readings that cannot be taken for now. */
+type OnDeferred = (why: CrowdVisionError, readings: number) => void;
+
+const NOT_TOLD: OnDeferred = () => undefined;
 const RETRY_AFTER_SECONDS = 5;
 const DISK_TROUBLE_SECONDS = 2;
 
@@ -113,6 +119,9 @@ export class Intake {
 	readonly #availability: Availability | undefined;
 	readonly #encoder: ReadingEncoder;
 	readonly #queue = new DecodeQueue();
+	readonly #recorder: Recorder | undefined;
+	readonly #trace: Trace | undefined;
+	readonly #onDeferred: OnDeferred;
 
 	constructor(parts: {
 		log: Log;
@@ -127,11 +136,17 @@ export class Intake {
 		quarantine?: Quarantine;
 		/** Told of every sensor that is heard. */
 		availability?: Availability;
+		/** Who keeps what came in, and what became of it. */
+		recorder?: Recorder;
+		trace?: Trace;
 		gatewayId: string;
 	}) {
 		this.#admission = parts.admission;
 		this.#quarantine = parts.quarantine;
 		this.#availability = parts.availability;
+		this.#recorder = parts.recorder;
+		this.#trace = parts.trace;
+		this.#onDeferred = ({ code, message }, readings) => this.#trace?.deferred(code, message, readings, this.#clock.now());
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		this.#registry = parts.registry;
@@ -155,6 +170,8 @@ export class Intake {
 	/** As `deliver`, for the source that does it thousands of times a second: `settled` is called once. */
 	take(frame: Frame, settled: Settled): void {
 		const receivedAt = frame.receivedAt ?? this.#clock.now();
+		if (frame.replayOf === undefined) this.#recorder?.record(frame, receivedAt, this.#log.nextOffset);
+		if (this.#trace?.watching) this.#follow(frame, receivedAt, 'received', { detail: `${frame.raw.length} bytes` });
 		if (frame.decodeBy !== undefined) this.#takeDecoded(frame, frame.decodeBy, receivedAt, settled);
 		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(frame, receivedAt, settled);
 		else this.#takeCanonical(frame, receivedAt, settled);
@@ -169,13 +186,13 @@ export class Intake {
 			if (reading) {
 				account.received += readings = 1;
 				const checked = this.#checkOne(reading, 0, frame, receivedAt);
-				if (checked.door?.between) this.#storeAll(frame.transport, [checked], receivedAt, account, settled);
-				else this.#storeOne(frame.transport, checked, receivedAt, account, settled);
+				if (checked.door?.between) this.#storeAll(frame, [checked], receivedAt, account, settled);
+				else this.#storeOne(frame, checked, receivedAt, account, settled);
 			} else {
 				const decoded = decodeCanonical(frame.parsed, frame.context);
 				account.received += readings = decoded.length;
 				const checked = decoded.map(({ candidate, index }) => this.#checkOne(candidate, index, frame, receivedAt));
-				this.#storeAll(frame.transport, checked, receivedAt, account, settled);
+				this.#storeAll(frame, checked, receivedAt, account, settled);
 			}
 		} catch (error) {
 			if (readings === 0) account.received += readings = 1;
@@ -238,12 +255,13 @@ export class Intake {
 		frame.decoding = decoding;
 		if (typeof decoding === 'string') {
 			count(account.ignored, decoding);
+			this.#follow(frame, receivedAt, 'decoded', { outcome: 'ignored', detail: NO_READING[decoding] });
 			return void settled(undefined, 0);
 		}
 		account.received += decoding.length - 1;
 		try {
 			const checked = decoding.map((decoded) => this.#checkOne(this.#complete(frame, decoded), decoded.index, frame, receivedAt));
-			this.#storeAll(frame.transport, checked, receivedAt, account, settled);
+			this.#storeAll(frame, checked, receivedAt, account, settled);
 		} catch (error) {
 			this.#settle(frame, error as Error, account, decoding.length, settled);
 		}
@@ -262,7 +280,10 @@ export class Intake {
 			this.#refuse(frame, refused, account, readings).catch((reason: Error) => settled(reason, 0));
 			return;
 		}
-		if (refused) account.deferred += readings;
+		if (refused) {
+			account.deferred += readings;
+			this.#onDeferred(refused, readings);
+		}
 		settled(error, 0);
 	}
 
@@ -270,6 +291,7 @@ export class Intake {
 	refuse(frame: Refused, error: CrowdVisionError): Promise<never> {
 		const account = this.#ledger.of(frame.transport, frame.port);
 		account.received += 1;
+		if (frame.replayOf === undefined) this.#recorder?.record(frame, this.#clock.now(), this.#log.nextOffset);
 		return this.#refuse(frame, error, account, 1);
 	}
 
@@ -277,8 +299,9 @@ export class Intake {
 		count(account.rejected, error.code, readings);
 		// What is refused again is in the list already.
 		if (frame.replayOf !== undefined || frame.unlisted) throw error;
-		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, this.#clock.now()));
-		await this.#rejected.add(refusalOf(frame, error, this.#clock.now()));
+		const refusal = refusalOf(frame, error, this.#clock.now());
+		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, refusal.at));
+		await this.#rejected.add(refusal);
 		throw error;
 	}
 
@@ -320,24 +343,28 @@ export class Intake {
 		};
 	}
 
-	#storeOne(transport: Transport, item: Checked, receivedAt: number, account: Account, settled: Settled): void {
+	#storeOne(frame: Frame, item: Checked, receivedAt: number, account: Account, settled: Settled): void {
 		const { key } = item;
 		const verdict = key ? this.#log.look(key) : 'new';
 		if (verdict === 'duplicate') {
-			const known = settlement(account, { taken: 0, duplicates: 1, restarts: 0 }, COUNTS_NOTHING, settled);
+			const known = settlement(account, { taken: 0, duplicates: 1, restarts: 0 }, COUNTS_NOTHING, settled, this.#onDeferred);
+			this.#followDuplicate(frame, item, receivedAt);
 			this.#log.durable().then(() => known(), known);
 			return;
 		}
 		const applied: Applied[] = item.definition.kind === 'flow' ? [] : COUNTS_NOTHING;
-		const payload = this.#encode(item, legsFor(item)[0], this.#log.nextOffset, receivedAt, transport, applied);
+		const offset = this.#log.nextOffset;
+		const payload = this.#encode(item, legsFor(item)[0], offset, receivedAt, frame.transport, applied);
 		const counts = { taken: 1, duplicates: 0, restarts: verdict === 'restart' ? 1 : 0 };
-		this.#log.enqueue(payload, receivedAt, key, settlement(account, counts, applied, settled));
+		const told = this.#trace?.watching ? this.#followed(frame, item, receivedAt, offset, settled) : settled;
+		this.#log.enqueue(payload, receivedAt, key, settlement(account, counts, applied, told, this.#onDeferred));
 	}
 
-	#storeAll(transport: Transport, checked: Checked[], receivedAt: number, account: Account, settled: Settled): void {
+	#storeAll(frame: Frame, checked: Checked[], receivedAt: number, account: Account, settled: Settled): void {
 		const records: AppendRecord[] = [];
 		const applied: Applied[] = [];
 		const inThisBatch = new Set<string>();
+		let told = settled;
 		let offset = this.#log.nextOffset;
 		const counts = { taken: 0, duplicates: 0, restarts: 0 };
 		for (const item of checked) {
@@ -352,25 +379,75 @@ export class Intake {
 					inThisBatch.add(spelled);
 					if (verdict === 'restart' && records.length === before) counts.restarts++;
 				}
-				records.push({ payload: this.#encode(item, leg, offset++, receivedAt, transport, applied), at: receivedAt, key });
+				if (this.#trace?.watching) told = this.#followed(frame, item, receivedAt, offset, told);
+				records.push({ payload: this.#encode(item, leg, offset++, receivedAt, frame.transport, applied), at: receivedAt, key });
 			}
 			if (records.length > before) counts.taken++;
-			else counts.duplicates++;
+			else {
+				counts.duplicates++;
+				this.#followDuplicate(frame, item, receivedAt);
+			}
 		}
 		const ofRooms = settlement(
 			this.#ledger.rooms,
 			{ taken: records.length - counts.taken, duplicates: 0, restarts: 0 },
 			COUNTS_NOTHING,
 			() => undefined,
+			NOT_TOLD,
 		);
 		this.#ledger.rooms.received += records.length - counts.taken;
-		const ofSource = settlement(account, counts, applied, settled);
+		const ofSource = settlement(account, counts, applied, told, this.#onDeferred);
 		const stored = (error?: Error, dropped?: boolean) => {
 			ofRooms(error, dropped);
 			ofSource(error, dropped);
 		};
 		const appended = records.length > 0 ? this.#log.append(records) : undefined;
 		(counts.duplicates > 0 ? this.#log.durable().then(() => appended) : appended!).then((what) => stored(undefined, what?.dropped), stored);
+	}
+
+	/** Notes a stage of a frame. What goes well is noted only while somebody follows it. */
+	#follow(frame: Frame, at: number, stage: Stage, { outcome = 'ok', ...more }: Partial<TraceEvent>): void {
+		const { transport, source, sender, context } = frame;
+		this.#trace?.note({
+			at,
+			stage,
+			outcome,
+			transport,
+			source,
+			sender: sender.id,
+			domainName: sender.domainName,
+			sensorId: context.sensorId,
+			...more,
+		});
+	}
+
+	#followDuplicate(frame: Frame, { incoming: { sensorId, seq, boot } }: Checked, at: number): void {
+		const of = `seq ${seq}${boot === undefined ? '' : ` of boot ${boot}`}`;
+		this.#follow(frame, at, 'judged', { outcome: 'duplicate', sensorId, detail: `${of} was here before, with the same content` });
+	}
+
+	/** For a reading that somebody follows: notes what it was made into, and whether it was stored. */
+	#followed(
+		frame: Frame,
+		{ incoming, value, definition, buildingId, roomId, observedAt }: Checked,
+		at: number,
+		offset: number,
+		settled: Settled,
+	): Settled {
+		const { sensorId, metric } = incoming;
+		const id = `${this.#log.id}-${offset}`;
+		this.#follow(frame, at, 'decoded', { sensorId, id, detail: JSON.stringify(incoming).slice(0, 500) });
+		const place = `${buildingId}/${roomId}`;
+		this.#follow(frame, at, 'normalized', {
+			sensorId,
+			id,
+			detail: `${metric} ${value} ${definition.unit} of ${place}, observed ${new Date(observedAt).toISOString()}`,
+		});
+		this.#follow(frame, at, 'judged', { sensorId, id, detail: 'new' });
+		return (error, accepted) => {
+			if (!error) this.#follow(frame, at, 'stored', { sensorId, id, detail: `at offset ${offset}` });
+			settled(error, accepted);
+		};
 	}
 
 	/** Counts what a door says, so that the reading's value becomes the count of the leg's room. */
@@ -441,6 +518,7 @@ function settlement(
 	{ taken, duplicates, restarts }: { taken: number; duplicates: number; restarts: number },
 	applied: Applied[],
 	settled: Settled,
+	onDeferred: OnDeferred,
 ): (error?: Error, dropped?: boolean) => void {
 	const changes = applied.length > 0 ? applied : undefined;
 	account.pending += taken + duplicates;
@@ -449,7 +527,9 @@ function settlement(
 		if (error) {
 			if (changes) for (const change of changes) change.undo();
 			account.deferred += taken + duplicates;
-			settled(asDeferral(error), 0);
+			const deferral = asDeferral(error);
+			if (deferral instanceof CrowdVisionError) onDeferred(deferral, taken + duplicates);
+			settled(deferral, 0);
 			return;
 		}
 		if (changes) for (const change of changes) change.stored();

@@ -25,11 +25,14 @@ import {
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
 import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
+import { why } from './why.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- check            validate the environment and gateway.yaml, and exit
        npm run gateway -- token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
-                                           make a device token with this gateway's secret`;
+                                           make a device token with this gateway's secret
+       npm run gateway -- why <sensor | topic | id> [--json]
+                                           what became of the messages of a sensor or device, of a topic, or of one reading`;
 
 /** The gateway as its own process, on a Pi. */
 async function run(configuration: StartedConfiguration): Promise<void> {
@@ -109,6 +112,7 @@ await runMain(async () => {
 	if (command === undefined) return run(startConfiguration(process.env));
 	const config = readGatewayConfig(process.env);
 	if (command === 'check') return void process.stdout.write('the configuration is valid\n');
+	if (command === 'why') return void process.stdout.write(await why(config.dataDir, options));
 	if (command === 'token') return makeToken(config, options);
 	throw new SettingsError(USAGE);
 });

@@ -211,7 +211,7 @@ export class Rejected {
 }
 
 /** Whether it is of this sensor, as far as anything of it says so. */
-function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boolean {
+export function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boolean {
 	if (sensorId !== undefined) return sensorId === sensor;
 	return sender === sensor || source.split('/').includes(sensor);
 }
@@ -269,7 +269,7 @@ function keptIn(record: LogRecord): Kept | undefined {
 }
 
 /** Undefined for a mark. What an earlier version wrote has no whole payload. */
-function rejectionOf(record: LogRecord): Rejection | undefined {
+export function rejectionOf(record: LogRecord): Rejection | undefined {
 	const kept = keptIn(record);
 	if (!kept) return undefined;
 	const { port, payload, scope, context, contentType, value, ...shown } = kept;

@@ -54,7 +54,7 @@ export class Relay {
 	readonly #cursorKey: string;
 	#running: Promise<void> = Promise.resolve();
 	#redis: Redis | undefined;
-	#trouble: string | undefined = 'Redis: not connected yet';
+	#trouble: { reason: string; since: number } | undefined = { reason: 'Redis: not connected yet', since: Date.now() };
 	#delivered = 0;
 	#lost = 0;
 
@@ -79,7 +79,16 @@ export class Relay {
 	}
 
 	trouble(): string | undefined {
+		return this.#trouble?.reason;
+	}
+
+	/** Since when Redis does not get anything, and why; undefined while it does. */
+	awaySince(): { reason: string; since: number } | undefined {
 		return this.#trouble;
+	}
+
+	#say(reason: string): void {
+		this.#trouble = { reason, since: this.#trouble?.since ?? Date.now() };
 	}
 
 	/** Readings in the log that Redis does not have yet, readings delivered, and readings it was told are lost from the log. */
@@ -107,8 +116,8 @@ export class Relay {
 				});
 			} catch (error) {
 				const trouble = `Redis: ${(error as Error).message}`;
-				if (this.#trouble !== trouble) this.#parts.logger.warn({ err: (error as Error).message }, 'relay: waiting for Redis');
-				this.#trouble = trouble;
+				if (this.#trouble?.reason !== trouble) this.#parts.logger.warn({ err: (error as Error).message }, 'relay: waiting for Redis');
+				this.#say(trouble);
 				redis.disconnect();
 				await pause(backOff(failures++, 100, 5000), signal);
 			} finally {
@@ -204,7 +213,7 @@ export class Relay {
 		for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
 			const { blockedBy } = await this.#parts.trim(redis);
 			if (blockedBy === undefined) return true;
-			this.#trouble = `Redis: the stream is full, group ${blockedBy} is behind`;
+			this.#say(`Redis: the stream is full, group ${blockedBy} is behind`);
 			await pause(backOff(attempt, 200, 5000), this.#stopping.signal);
 		}
 		return false;

@@ -6,6 +6,7 @@ import type { ConfigurationStatus } from './configuration/live-configuration.ts'
 import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
 import { addCommandRoutes, type CommandRouteParts } from './downlink/command-routes.ts';
 import { addRejectedRoutes, type RejectedRouteParts } from './rejected-routes.ts';
+import { addTraceRoutes, type TraceRouteParts } from './trace-routes.ts';
 
 /** What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; a port of this machine is an admin's. */
 export function gatewayRoutes({
@@ -15,7 +16,8 @@ export function gatewayRoutes({
 	...parts
 }: CommandRouteParts &
 	DeviceRouteParts &
-	RejectedRouteParts & {
+	RejectedRouteParts &
+	TraceRouteParts & {
 		tokens: Tokens;
 		configuration: () => ConfigurationStatus | undefined;
 		bridges: Bridges;
@@ -24,10 +26,11 @@ export function gatewayRoutes({
 	const guard = requireAccount(tokens);
 	router.use('/config', guard);
 	addConfigurationRoutes(router, configuration);
-	router.use(['/devices', '/rejected'], guard, staffOnly);
+	router.use(['/devices', '/rejected', '/trace'], guard, staffOnly);
 	addDeviceRoutes(router, parts);
 	addCommandRoutes(router, parts);
 	addRejectedRoutes(router, parts);
+	addTraceRoutes(router, parts);
 	router.get('/bridges', guard, staffOnly, (_request, response) => {
 		response.json({ bridges: bridges.list() });
 	});

@@ -13,8 +13,14 @@ export class RateLimits {
 	readonly addresses: RateLimit;
 	/** Messages that were refused or made to wait, by transport. */
 	readonly limited = new Map<Transport, number>();
+	readonly #onRefused: (transport: Transport, deviceId: string, reason: string) => void;
 
-	constructor({ messagesPerSecond, messagesPerSecondPerAddress }: Rates) {
+	/** `onRefused` is told of each message that is to come again. */
+	constructor(
+		{ messagesPerSecond, messagesPerSecondPerAddress }: Rates,
+		onRefused: (transport: Transport, deviceId: string, reason: string) => void = () => undefined,
+	) {
+		this.#onRefused = onRefused;
 		this.devices = new RateLimit(messagesPerSecond);
 		this.addresses = new RateLimit(messagesPerSecondPerAddress);
 	}
@@ -31,6 +37,7 @@ export class RateLimits {
 			if (address !== undefined) this.addresses.take(address);
 		} catch (error) {
 			this.count(transport);
+			this.#onRefused(transport, deviceId, (error as Error).message);
 			throw error;
 		}
 	}

@@ -19,3 +19,4 @@ export * from './room-value.ts';
 export * from './socket-events.ts';
 export * from './thresholds.ts';
 export * from './validator.ts';
+export * from './verdicts.ts';

@@ -28,7 +28,7 @@ export class CheckpointFile<T> {
 		for (const index of [0, 1] as const) {
 			const text = readText(this.#paths[index]);
 			if (text === undefined) continue;
-			const entry = parse<T>(text);
+			const entry = parseCheckpoint<T>(text);
 			if (!entry) damaged++;
 			else if (!newest || entry.serial > newest.serial) {
 				newest = entry;
@@ -115,7 +115,8 @@ function readText(path: string): string | undefined {
 	}
 }
 
-function parse<T>(text: string): { serial: number; value: T } | undefined {
+/** The value that a file holds, with its serial number; undefined where it is damaged. */
+export function parseCheckpoint<T>(text: string): { serial: number; value: T } | undefined {
 	const body = text.slice(9).trimEnd();
 	if (crc32(body).toString(16).padStart(8, '0') !== text.slice(0, 8)) return undefined;
 	try {

@@ -4,6 +4,7 @@ export { type CommitWorker, startCommitWorker } from './commit-worker.ts';
 export { type Countable, CursorAccount, type CursorBalance, type Due } from './cursor-account.ts';
 export type { DedupOptions, Verdict } from './dedup-window.ts';
 export { Log, type ReadResult } from './log.ts';
+export { type LogFolder, readLogFolder } from './read-folder.ts';
 export type { ReadLimits } from './reader.ts';
 export type { DedupKey, LogRecord } from './record.ts';
 export {

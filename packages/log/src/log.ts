@@ -217,6 +217,11 @@ export class Log {
 		return this.#gaps.due(from, to);
 	}
 
+	/** Why there is no record at this offset any more; undefined where there is one, never was, or nothing is known. */
+	missing(offset: number): Gap['reason'] | undefined {
+		return this.#gaps.within(offset, offset + 1)[0]?.reason;
+	}
+
 	/** Judges a key against the dedup window, including records that are still on their way to the disk. */
 	look(key: DedupKey): Verdict {
 		return this.#dedup.look(key, this.#seconds());

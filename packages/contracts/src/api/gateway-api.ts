@@ -2,9 +2,10 @@ import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../command.ts';
 import { Corrected, CorrectionRequest, CountChange } from '../count-change.ts';
 import { ERRORS } from '../errors.ts';
-import { RejectedListQuery, ReplayRequest } from '../gateway-requests.ts';
+import { RejectedListQuery, ReplayRequest, TraceQuery } from '../gateway-requests.ts';
 import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading.ts';
 import { AdoptRequest, ReplaceRequest } from '../requests.ts';
+import { VERDICTS } from '../verdicts.ts';
 import type { Operation } from './operation.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
@@ -122,6 +123,47 @@ const Replayed = Type.Object({
 	accepted: Type.Optional(Count),
 	code: Type.Optional(Type.Enum(Object.keys(ERRORS))),
 	message: Type.Optional(Type.String()),
+});
+
+const VerdictName = Type.Enum(Object.keys(VERDICTS), {
+	description: Object.entries(VERDICTS)
+		.map(([verdict, { means }]) => `${verdict}: ${means}`)
+		.join(' '),
+});
+
+export const Explanation = Type.Object({
+	question: Type.Object({
+		sensor: Type.Optional(Type.String()),
+		topic: Type.Optional(Type.String()),
+		sender: Type.Optional(Type.String()),
+		id: Type.Optional(Type.String()),
+	}),
+	verdict: VerdictName,
+	text: Type.String({ description: 'in plain words' }),
+	hint: Type.String({ description: 'what to do' }),
+	troubles: Type.Array(Type.String(), { description: "what is wrong with the gateway's connections at this moment; for admins" }),
+	messages: Type.Array(
+		Type.Object({
+			at: Type.Number({ description: 'when it came in, epoch ms; 0 where nobody knows' }),
+			transport: Type.Optional(TransportName),
+			source: Type.Optional(Type.String({ description: 'topic, path or port' })),
+			sender: Type.Optional(Type.String()),
+			sensorId: Type.Optional(Type.String()),
+			id: Type.Optional(Type.String({ description: 'of the reading' })),
+			verdict: VerdictName,
+			text: Type.String(),
+			sample: Type.Optional(Type.String({ description: 'the beginning of what was sent; hex where it is not text' })),
+			stages: Type.Array(
+				Type.Object({
+					stage: Type.Enum(['received', 'decoded', 'normalized', 'judged', 'stored', 'relayed', 'bridged', 'delivered']),
+					outcome: Type.String({ description: 'ok, waiting, or why it went no further' }),
+					at: Type.Optional(EpochMs),
+					detail: Type.Optional(Type.String()),
+				}),
+			),
+		}),
+	),
+	followedUntil: Type.Optional(EpochMs),
 });
 
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
@@ -266,5 +308,15 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		who: 'business_staff',
 		request: { schema: ReplayRequest },
 		answers: { 200: { description: 'What became of each, in the order they had come in.', schema: Type.Object({ replayed: Type.Array(Replayed) }) } },
+	},
+	{
+		method: 'get',
+		path: '/gateway/trace',
+		summary: "What became of a device's messages, and following them stage by stage from now on",
+		description:
+			'Answers about the past from what the gateway keeps, and follows what matches for `minutes` from now on: ask again to see each stage. `npm run gateway -- why` asks the same on the machine itself.',
+		who: 'business_staff',
+		query: TraceQuery,
+		answers: { 200: { description: 'The newest message first; `verdict` and `text` are of it.', schema: Explanation } },
 	},
 ];

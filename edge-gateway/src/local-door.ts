@@ -1,0 +1,95 @@
+import { chmodSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { createServer, request, type Server } from 'node:http';
+import { dirname, join } from 'node:path';
+
+/** A path of a socket may have so many bytes (sun_path of Linux has 108, of others 104). */
+const LONGEST_PATH = 100;
+
+/** Where the local door of a gateway is. */
+export function doorPath(dataDir: string): string {
+	return join(dataDir, 'gateway', 'why.sock');
+}
+
+/**
+ * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may open (mode 0600). Whoever may read
+ * the folder may ask, and nobody needs a token for it. `answer` gets the path and the query of what is asked.
+ */
+export class LocalDoor {
+	readonly #path: string;
+	readonly #answer: (path: string, query: URLSearchParams) => Promise<unknown>;
+	#server: Server | undefined;
+
+	constructor(path: string, answer: (path: string, query: URLSearchParams) => Promise<unknown>) {
+		this.#path = path;
+		this.#answer = answer;
+	}
+
+	/** Resolves when it is open. @throws what the system says, where it cannot be opened. */
+	async open(): Promise<void> {
+		mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+		// What a gateway that was killed has left.
+		rmSync(this.#path, { force: true });
+		const server = createServer((asked, response) => {
+			const { pathname, searchParams } = new URL(asked.url ?? '/', 'http://local');
+			this.#answer(pathname, searchParams).then(
+				(answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
+				(error: Error) => {
+					response.statusCode = 400;
+					response.setHeader('content-type', 'application/json').end(JSON.stringify({ error: { code: 'bad_request', message: error.message } }));
+				},
+			);
+		});
+		await new Promise<void>((resolve, reject) => {
+			server.once('error', reject);
+			server.listen(reachable(this.#path), () => resolve());
+		});
+		chmodSync(this.#path, 0o600);
+		this.#server = server;
+	}
+
+	async close(): Promise<void> {
+		const server = this.#server;
+		this.#server = undefined;
+		if (!server) return;
+		server.closeAllConnections();
+		await new Promise<void>((resolve) => server.close(() => resolve()));
+		rmSync(this.#path, { force: true });
+	}
+}
+
+/**
+ * Asks the gateway whose door this is. Undefined where there is none, or nobody answers at it.
+ * @throws Error with what the gateway says against it.
+ */
+export function askAtDoor(path: string, asked: string): Promise<unknown> {
+	return new Promise((resolve, reject) => {
+		const call = request({ socketPath: reachable(path), path: asked, timeout: 30_000 }, (response) => {
+			let text = '';
+			response.setEncoding('utf8').on('data', (chunk: string) => {
+				text += chunk;
+			});
+			response.on('end', () => {
+				const answer = JSON.parse(text) as { error?: { message: string } };
+				if (response.statusCode === 200) resolve(answer);
+				else reject(new Error(answer.error?.message ?? `the gateway answered ${response.statusCode}`));
+			});
+		});
+		call.on('timeout', () => call.destroy(new Error('the gateway does not answer')));
+		call.on('error', (error: NodeJS.ErrnoException) => {
+			if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+			else reject(error);
+		});
+		call.end();
+	});
+}
+
+/** A path that is too long for a socket, by way of its folder held open (Linux). */
+function reachable(path: string): string {
+	if (Buffer.byteLength(path) <= LONGEST_PATH) return path;
+	try {
+		return `/proc/self/fd/${openSync(dirname(path), 'r')}/why.sock`;
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path.slice(0, LONGEST_PATH);
+		throw error;
+	}
+}

@@ -1,0 +1,26 @@
+import type { Verdict } from '@crowdvision/contracts';
+import type { Rejection } from './rejected.ts';
+
+/** A refusal in the words of `why`. */
+export function verdictOfRefusal({ code, transport }: Pick<Rejection, 'code' | 'transport'>): Verdict {
+	switch (code) {
+		case 'not_json':
+			return transport === 'serial' ? 'bad_frame' : 'not_decoded';
+		case 'not_decoded':
+			return 'not_decoded';
+		case 'bad_request':
+			return 'unknown_topic';
+		case 'unknown_sensor':
+			return 'unknown_device';
+		case 'forbidden':
+		case 'unauthenticated':
+		case 'not_admitted':
+			return 'not_allowed';
+		case 'rate_limited':
+			return 'rate_limited';
+		case 'log_full':
+			return 'overflow';
+		default:
+			return 'invalid_reading';
+	}
+}
