@@ -9,7 +9,7 @@ import {
 	type TimeQuality,
 	type Transport,
 } from '@crowdvision/contracts';
-import { type AppendRecord, type DedupKey, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
+import type { AppendRecord, DedupKey, Log } from '@crowdvision/log';
 import { type Account, count } from './account.ts';
 import type { Clock } from './clock/clock.ts';
 import { type Candidate, type Decoded, DecodeError, type FrameContext } from './decode/candidate.ts';
@@ -18,6 +18,7 @@ import { DecodeQueue } from './decode/decode-queue.ts';
 import { type Decoding, NO_READING } from './decode/decoder.ts';
 import { completed, type DecodeBy } from './decode/decoders.ts';
 import { parseJson } from './decode/json.ts';
+import { asDeferral } from './deferral.ts';
 import type { Admission } from './devices/admission.ts';
 import type { Availability } from './devices/availability.ts';
 import type { Quarantine } from './devices/quarantine.ts';
@@ -94,8 +95,6 @@ const AS_IT_IS: readonly undefined[] = [undefined];
 type OnDeferred = (why: CrowdVisionError, readings: number) => void;
 
 const NOT_TOLD: OnDeferred = () => undefined;
-const RETRY_AFTER_SECONDS = 5;
-const DISK_TROUBLE_SECONDS = 2;
 
 /**
  * One frame on its way from a source to the log:
@@ -551,14 +550,6 @@ function countDecoded(ofRule: Account, decoding: Decoding | Error): void {
 		if (status < 500) count(ofRule.rejected, code);
 		else ofRule.deferred += 1;
 	}
-}
-
-function asDeferral(error: Error): Error {
-	if (error instanceof LogFullError)
-		return new CrowdVisionError('log_full', `The gateway cannot take more for now: ${error.message}`, {}, RETRY_AFTER_SECONDS);
-	if (error instanceof LogWriteError)
-		return new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, DISK_TROUBLE_SECONDS);
-	return error;
 }
 
 /** What the rejected list keeps of a frame. */
