@@ -61,11 +61,16 @@ export class WatchedFiles {
 	}
 
 	#state(): string {
-		return this.#paths
-			.map((path) => {
-				const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-				return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs}` : 'none';
-			})
-			.join();
+		return this.#paths.map(stateOf).join();
+	}
+}
+
+/** Changes with the file. One that cannot be looked at is in a state too: whoever reads it says what is wrong. */
+function stateOf(path: string): string {
+	try {
+		const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+		return stat ? `${stat.ino} ${stat.size} ${stat.mtimeNs}` : 'none';
+	} catch (error) {
+		return String((error as NodeJS.ErrnoException).code);
 	}
 }

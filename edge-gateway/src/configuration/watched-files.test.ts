@@ -1,0 +1,20 @@
+import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
+import { WatchedFiles } from './watched-files.ts';
+
+it('P11 a file that cannot even be looked at does not end the gateway, and is noticed when it can', async () => {
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-watched-'));
+	onTestFinished(() => rm(dir, { recursive: true }));
+	const path = join(dir, 'key.pem');
+	await symlink(path, path);
+	let changes = 0;
+	const files = new WatchedFiles([path], () => changes++);
+	onTestFinished(() => files.close());
+	await writeFile(join(dir, 'new'), 'a key');
+	await rename(join(dir, 'new'), path);
+	await waitFor('the change', () => changes > 0);
+	expect(changes).toBe(1);
+});
