@@ -10,6 +10,7 @@ import { Clock } from './clock/clock.ts';
 import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
 import { systemTime, type TimeSource } from './clock/time-source.ts';
 import type { GatewayConfig } from './config.ts';
+import { DryRun } from './configuration/dry-run.ts';
 import { healthOf } from './configuration/health-of.ts';
 import type { Configurable, LiveConfiguration } from './configuration/live-configuration.ts';
 import { type FixedOptions, LiveParts } from './configuration/live-parts.ts';
@@ -264,7 +265,12 @@ export async function createGateway(parts: {
 
 	const connections = connectionsOf({ log, relay, bridges, devices, troubles: () => [mqtt.trouble(), serial.trouble(), log.stats().trouble] });
 	const explainer = new Explainer({ log, registry, rejected, recorder, trace, ...connections });
-	const door = new LocalDoor(doorPath(config.dataDir), (path, query) => answerWhy(explainer, path, query));
+	let configuration: LiveConfiguration | undefined;
+	let readOther = (_query: URLSearchParams): GatewayConfig => config;
+	const dryRun = new DryRun({ registry, adoptions, clock });
+	const door = new LocalDoor(doorPath(config.dataDir), (path, query) =>
+		path === '/dry-run' ? dryRun.compare(recorder.frames(), configuration?.config ?? config, readOther(query)) : answerWhy(explainer, path, query),
+	);
 
 	const live = new LiveParts(
 		config,
@@ -295,7 +301,6 @@ export async function createGateway(parts: {
 				...bridges.troubles(),
 			}),
 	};
-	let configuration: LiveConfiguration | undefined;
 
 	const router = gatewayRoutes({
 		tokens,
@@ -358,8 +363,9 @@ export async function createGateway(parts: {
 			bridges.begin();
 			homeAssistant.start();
 		},
-		follow(started, adapt) {
+		follow(started, adapt = (next) => next) {
 			configuration = started.follow(configurable, logger, adapt);
+			readOther = (query) => adapt(started.read(query.get('file') ?? ''));
 		},
 		mqttPort: () => mqtt.port,
 		mqttsPort: () => mqtt.tlsPort,

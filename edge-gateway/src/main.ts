@@ -23,12 +23,14 @@ import {
 	type Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
+import { dryRun } from './configuration/dry-run-command.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
 import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
 import { why } from './why.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- check            validate the environment and gateway.yaml, and exit
+       npm run gateway -- dry-run FILE     what another gateway.yaml would have made of the messages that came last; changes nothing
        npm run gateway -- token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
                                            make a device token with this gateway's secret
        npm run gateway -- why <sensor | topic | id> [--json]
@@ -110,6 +112,7 @@ await runMain(async () => {
 	const [command, ...options] = process.argv.slice(2);
 	if (command === '--help' || command === 'help') return void process.stdout.write(`${USAGE}\n`);
 	if (command === undefined) return run(startConfiguration(process.env));
+	if (command === 'dry-run') return void process.stdout.write(await dryRun(process.env, options));
 	const config = readGatewayConfig(process.env);
 	if (command === 'check') return void process.stdout.write('the configuration is valid\n');
 	if (command === 'why') return void process.stdout.write(await why(config.dataDir, options));

@@ -1,6 +1,6 @@
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
 import type { Decoders } from './decode/decoders.ts';
-import type { Frame } from './intake.ts';
+import type { Frame } from './frame.ts';
 import type { Rejected, RejectedQuery, Rejection, WholeRejection } from './rejected.ts';
 import { NDJSON_TYPE, parseLines } from './sources/http.ts';
 import { publicationOf } from './sources/mqtt-topics.ts';

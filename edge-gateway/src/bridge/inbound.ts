@@ -2,7 +2,7 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import type { IPublishPacket } from 'mqtt-packet';
 import type { DecodeBy } from '../decode/decoders.ts';
 import { parseJson } from '../decode/json.ts';
-import type { Frame } from '../intake.ts';
+import type { Frame } from '../frame.ts';
 import type { LocalBroker } from '../sources/local-broker.ts';
 import { publicationOf } from '../sources/mqtt-topics.ts';
 import type { Deliver } from '../sources/source.ts';

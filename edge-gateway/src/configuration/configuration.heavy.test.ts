@@ -12,6 +12,7 @@ import { type SerialLine, serialLine } from '../testing/serial-line.ts';
 import type { ConfigurationStatus } from './live-configuration.ts';
 
 const JWT_SECRET = 'a secret for tests only, of more than 32 characters';
+const MAIN = 'edge-gateway/src/main.ts';
 const READY = /^ready (http:\/\/\S+) (mqtt:\/\/127\.0\.0\.1:\d+)$/m;
 const tokens = new Tokens(JWT_SECRET);
 
@@ -37,19 +38,27 @@ sources:
 ${more}`;
 const write = (text: string) => writeFile(join(dir, 'gateway.yaml'), text);
 
+const environment = () => ({
+	PORT: '0',
+	MQTT_PORT: '0',
+	HOST: '127.0.0.1',
+	DATA_DIR: join(dir, 'data'),
+	JWT_SECRET,
+	LOG_LEVEL: 'info',
+	REDIS_URL: undefined,
+	GATEWAY_CONFIG: undefined,
+});
+
 async function start(): Promise<Running> {
-	const env = {
-		PORT: '0',
-		MQTT_PORT: '0',
-		HOST: '127.0.0.1',
-		DATA_DIR: join(dir, 'data'),
-		JWT_SECRET,
-		LOG_LEVEL: 'info',
-		REDIS_URL: undefined,
-		GATEWAY_CONFIG: undefined,
-	};
-	running = await startNode('edge-gateway/src/main.ts', { env, cwd: dir, ready: READY });
+	running = await startNode(MAIN, { env: environment(), cwd: dir, ready: READY });
 	return running;
+}
+
+/** Runs a command of the gateway to its end. */
+async function command(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+	const child = await startNode(MAIN, { args, env: environment(), cwd: dir });
+	const { code } = await child.exited;
+	return { code, stdout: child.stdout(), stderr: child.stderr() };
 }
 
 async function status(): Promise<ConfigurationStatus> {
@@ -186,5 +195,41 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await start();
 		expect(await status()).toMatchObject({ state: 'trial' });
 		expect(await status()).not.toHaveProperty('notInForce');
+	});
+
+	it('tries another file on what came in last, says what would change, and changes nothing', async () => {
+		const mapping = (value: string) =>
+			`decoders:\n  - {topic: "acme/+/uplink", use: jsonata, mapping: '{"sensorId": id, "metric": "peopleCount", "value": ${value}}', defaults: {buildingId: b1, roomId: hall}}\n`;
+		await write(yaml(60, { more: mapping('n') }));
+		await start();
+		const client = await mqttClient(running!.ready[2]!, 'd1', await tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' }));
+		await client.publishAsync('acme/7/uplink', '{"id":"cam","n":3,"count":{"in_room":4}}', { qos: 1 });
+		await client.publishAsync('telemetry/b1/hall/d1/co2', '500', { qos: 1 });
+		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
+		await line.answered('ACK 1');
+
+		const other = join(dir, 'other.yaml');
+		await writeFile(other, yaml(60, { room: '', more: mapping('count.in_room') }));
+		const said = await command('dry-run', other);
+		expect(said).toMatchObject({ code: 0, stderr: '' });
+		const lines = said.stdout.split('\n');
+		expect(lines[0]).toBe(`${other}, tried on the last 3 messages: 1 come to the same, 2 to something else.`);
+		expect(lines).toContain('  as it is       3 taken, 0 without a reading, 0 refused');
+		expect(lines).toContain('  as it would be 2 taken, 0 without a reading, 1 refused');
+		expect(lines).toContain('  - cam peopleCount 3 person in b1/hall');
+		expect(lines).toContain('  + cam peopleCount 4 person in b1/hall');
+		expect(lines).toContain('  - door peopleCount 1 person in b1/hall');
+		expect(said.stdout).toMatch(/\+ refused: unknown_sensor: /);
+		expect(await status()).toMatchObject({ state: 'confirmed', needsRestart: [] });
+		expect(await metrics()).toMatch(/gateway_readings_accepted_total\{transport="mqtt"\} 2/);
+
+		await writeFile(other, 'sources: {seriell: []}');
+		expect(await command('dry-run', other)).toMatchObject({
+			code: 1,
+			stderr: expect.stringContaining(`${other}:1:11: sources.seriell is not known here`),
+		});
+		await running!.stop();
+		await writeFile(other, yaml(60));
+		expect((await command('dry-run', other)).stderr).toContain('no gateway runs on');
 	});
 });

@@ -96,6 +96,11 @@ export class LiveConfiguration {
 		this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
 	}
 
+	/** What is in force. */
+	get config(): GatewayConfig {
+		return this.#inForce.config;
+	}
+
 	get status(): ConfigurationStatus {
 		return this.#status;
 	}

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { type Logger, readSettings, SettingsError } from '@crowdvision/service-kit';
-import { GATEWAY_SETTINGS, type GatewayConfig, gatewayConfigOf, gatewayFilePath, readGatewayFile } from '../config.ts';
+import { GATEWAY_SETTINGS, type GatewayConfig, gatewayConfigOf, gatewayFilePath, readGatewayConfig, readGatewayFile } from '../config.ts';
 import { KeptConfiguration } from './kept-configuration.ts';
 import { type Configurable, type Configuration, LiveConfiguration } from './live-configuration.ts';
 import { filesOf } from './named-files.ts';
@@ -8,6 +8,8 @@ import { filesOf } from './named-files.ts';
 /** The configuration of a start, and how it is followed from then on. */
 export interface StartedConfiguration {
 	config: GatewayConfig;
+	/** What another file would mean here. @throws SettingsError */
+	read(file: string): GatewayConfig;
 	/**
 	 * Follows gateway.yaml and the files it names. `adapt` adds to a configuration what the composition has of its own.
 	 */
@@ -26,6 +28,7 @@ export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration
 	const { inForce, insteadOf } = chosen(env, parse, kept);
 	return {
 		config: inForce.config,
+		read: (file) => readGatewayConfig({ ...env, GATEWAY_CONFIG: file }),
 		follow(target, logger, adapt = (config) => config) {
 			if (insteadOf !== undefined)
 				logger.error({ reasons: insteadOf.split('\n') }, 'configuration: gateway.yaml is not in force; the last that worked is');

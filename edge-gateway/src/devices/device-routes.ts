@@ -1,7 +1,6 @@
 import { adoptRequest, CrowdVisionError, domainCovers, replaceRequest } from '@crowdvision/contracts';
 import { callerOf, invalid, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import { mayLookAt } from '../access.ts';
-import { diskRefused } from '../deferral.ts';
 import type { Devices } from '../devices.ts';
 import type { Registry } from '../registry.ts';
 import type { Adoptions } from './adoptions.ts';
@@ -95,6 +94,6 @@ async function keep(writing: Promise<void>): Promise<void> {
 	try {
 		await writing;
 	} catch (error) {
-		throw diskRefused(error);
+		throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`, {}, 2);
 	}
 }

@@ -79,11 +79,6 @@ export class CommandBook {
 		this.#underWay.set(command.id, command);
 	}
 
-	/** Takes a command out that did not get to the disk: it never was. */
-	withdraw(id: string): void {
-		this.#underWay.delete(id);
-	}
-
 	/** Ends a command, under way or not. `told`: the bus knows it from elsewhere. */
 	end(result: CommandResult, deadline: number, told: boolean, now: number): void {
 		this.#underWay.delete(result.id);

@@ -1,5 +1,3 @@
-import { mkdir, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type CommandToDevice, STREAMS } from '@crowdvision/contracts';
 import type { MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -121,21 +119,6 @@ describe('a command to an MQTT device', () => {
 		await other.client.publishAsync('command/window/result', '{"id":"c1"}', { qos: 1 });
 		expect(await refusedAs(world, 'bad_request')).toMatchObject({ message: expect.stringContaining('/outcome') });
 		expect(results.all).toEqual([]);
-	});
-});
-
-describe('a command that the disk refuses', () => {
-	it('is refused to who asked for it, is not under way, and is not delivered later either', async () => {
-		const { ids } = await device('d1', { sensors: ['registered'], answer: { outcome: 'executed' } });
-		const token = await world.account({ domainName: 'acme', role: 'business_staff' });
-		const ask = () => world.call('POST', '/devices/registered/command?wait', { token, body: { name: 'identify' } });
-		const inTheWay = join(world.dataDir, 'gateway', 'commands.tmp');
-		await mkdir(inTheWay);
-		expect(await ask()).toMatchObject({ status: 503, body: { error: { code: 'unavailable' } } });
-		await rmdir(inTheWay);
-		expect(await ask()).toMatchObject({ status: 200, body: { outcome: 'executed' } });
-		expect(ids()).toHaveLength(1);
-		expect(await world.metric('gateway_commands_under_way')).toBe(0);
 	});
 });
 

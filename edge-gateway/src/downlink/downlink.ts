@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { type Bus, type BusEntry, START, type Subscription } from '@crowdvision/bus';
 import { type Command, type CommandAnswer, type CommandOutcome, type CommandResult, CrowdVisionError, STREAMS } from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
-import { diskRefused } from '../deferral.ts';
 import { RateLimit } from '../sources/rate-limit.ts';
 import type { CommandBook } from './command-book.ts';
 import { Deliveries } from './deliveries.ts';
@@ -128,9 +127,7 @@ export class Downlink {
 		try {
 			await this.#book.save();
 		} catch (error) {
-			// Who asked is told that it did not come about, so it must not come about with the next write either.
-			this.#book.withdraw(command.id);
-			throw diskRefused(error);
+			throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`, {}, 2);
 		}
 		this.#deliveries.begin(command);
 		return command;

@@ -1,7 +1,6 @@
 import { type Adjustment, type Corrected, CrowdVisionError, METRICS } from '@crowdvision/contracts';
-import { type Log, LogFullError } from '@crowdvision/log';
+import { type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
-import { asDeferral } from '../deferral.ts';
 import type { Ledger } from '../ledger.ts';
 import { ReadingEncoder } from '../reading-encoder.ts';
 import type { Occupancy } from './occupancy.ts';
@@ -29,6 +28,8 @@ export interface Correction {
 	note: string | undefined;
 	account: { id: string; name: string };
 }
+
+const RETRY_AFTER_SECONDS = 5;
 
 /**
  * Sets counts, each as a reading of its own through the log, so that whoever reads the log sees a `peopleCount` like any other. Such a reading says `http`: it
@@ -118,7 +119,11 @@ export class Adjustments {
 		} catch (error) {
 			rooms.deferred++;
 			change.undo();
-			throw asDeferral(error as Error);
+			if (error instanceof LogFullError)
+				throw new CrowdVisionError('log_full', `The gateway cannot take more for now: ${error.message}`, {}, RETRY_AFTER_SECONDS);
+			if (error instanceof LogWriteError)
+				throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, RETRY_AFTER_SECONDS);
+			throw error;
 		} finally {
 			rooms.pending--;
 		}

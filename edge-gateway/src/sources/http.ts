@@ -4,7 +4,8 @@ import type { Credentials } from '../credentials.ts';
 import type { Decoders } from '../decode/decoders.ts';
 import { textOf } from '../decode/json.ts';
 import type { Devices } from '../devices.ts';
-import type { Frame, Intake } from '../intake.ts';
+import type { Frame } from '../frame.ts';
+import type { Intake } from '../intake.ts';
 import type { RateLimits } from './rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
 

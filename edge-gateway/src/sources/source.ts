@@ -1,4 +1,4 @@
-import type { Frame, Settled } from '../intake.ts';
+import type { Frame, Settled } from '../frame.ts';
 
 /**
  * Hands a frame over. Resolves with the number of readings when all are durable; only then may the source acknowledge.

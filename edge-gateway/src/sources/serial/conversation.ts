@@ -5,11 +5,13 @@ import type { Devices } from '../../devices.ts';
 import { sensorsIn } from '../../downlink/device-line.ts';
 import type { Lines } from '../../downlink/lines.ts';
 import { SerialLine } from '../../downlink/serial-line.ts';
-import type { Frame, Intake } from '../../intake.ts';
+import type { Frame } from '../../frame.ts';
+import type { Intake } from '../../intake.ts';
 import type { Sender } from '../../normalize/identify.ts';
 import type { Discarded, Framing } from '../framing/framing.ts';
 import type { Deliver } from '../source.ts';
 import { entryName } from './candidates.ts';
+import { portFrame, senderOfPort } from './port-frame.ts';
 import type { SerialConfig } from './serial-config.ts';
 
 /** What every port needs of the gateway. */
@@ -176,9 +178,7 @@ export class Conversation {
 	#is(config: SerialConfig): void {
 		this.#config = config;
 		if (config.requireToken) return;
-		const { defaults, sensorIds } = config;
-		const ids = sensorIds ?? (defaults?.sensorId === undefined ? undefined : [defaults.sensorId]);
-		this.#sender = { id: this.name, domainName: undefined, sensorIds: ids && new Set(ids), buildingId: defaults?.buildingId };
+		this.#sender = senderOfPort(this.name, config);
 		this.#listens();
 	}
 
@@ -194,7 +194,7 @@ export class Conversation {
 		const { framing } = this.#wire;
 		let frame: Frame;
 		try {
-			frame = this.#frameOf(raw, framing.decode(raw), sender, config);
+			frame = portFrame(this.name, raw, framing.decode(raw), sender, config);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError)) throw error;
 			const rest = framing.salvage?.(raw);
@@ -218,12 +218,6 @@ export class Conversation {
 		}
 	}
 
-	#frameOf(raw: Buffer, value: unknown, sender: Sender, { defaults = {} }: SerialConfig): Frame {
-		const { sensorId, buildingId, roomId } = defaults;
-		const parsed = withDefaults(value, { sensorId, buildingId, roomId });
-		return { transport: 'serial', source: this.name, port: this.name, sender, context: {}, raw, parsed };
-	}
-
 	/** A line that brings nothing but garbage would write it all to the disk, day and night. */
 	#mayList(now: number): boolean {
 		this.#listable = Math.min(LISTED_AT_ONCE, this.#listable + ((now - this.#listedAt) * LISTED_PER_SECOND) / 1000);
@@ -241,18 +235,6 @@ export class Conversation {
 			if (!(reason instanceof CrowdVisionError)) this.#parts.logger.error({ err: reason, port: this.name }, 'serial: a refusal could not be kept');
 		}
 	}
-}
-
-/** A reading with its port's defaults, or each of an array of them. Deeper down is no reading, and how deep is up to the device. */
-function withDefaults(value: unknown, defaults: Record<string, string | undefined>): unknown {
-	return Array.isArray(value) ? value.map((item) => mergedWith(item, defaults)) : mergedWith(value, defaults);
-}
-
-function mergedWith(value: unknown, defaults: Record<string, string | undefined>): unknown {
-	if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-	const merged: Record<string, unknown> = { ...value };
-	for (const [key, told] of Object.entries(defaults)) if (merged[key] === undefined && told !== undefined) merged[key] = told;
-	return merged;
 }
 
 function seqsOf(value: unknown): Set<number> {

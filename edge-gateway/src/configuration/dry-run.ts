@@ -1,0 +1,147 @@
+import { isDeepStrictEqual } from 'node:util';
+import { CrowdVisionError } from '@crowdvision/contracts';
+import type { Clock } from '../clock/clock.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { Decoded } from '../decode/candidate.ts';
+import { decodeCanonical } from '../decode/canonical.ts';
+import { NO_READING } from '../decode/decoder.ts';
+import { Decoders } from '../decode/decoders.ts';
+import { parseJson } from '../decode/json.ts';
+import { Admission } from '../devices/admission.ts';
+import type { Adoptions } from '../devices/adoptions.ts';
+import type { Frame } from '../frame.ts';
+import { asRefusal, Judge } from '../judge.ts';
+import { Doors } from '../occupancy/doors.ts';
+import { sampleOf } from '../payload.ts';
+import type { RecordedFrame } from '../recorder.ts';
+import type { Registry } from '../registry.ts';
+import { frameOf } from '../replay.ts';
+import { createFraming } from '../sources/framing/framings.ts';
+import { portFrame, senderOfPort } from '../sources/serial/port-frame.ts';
+
+/** What would become of one message. */
+export interface Outcome {
+	outcome: 'readings' | 'ignored' | 'refused';
+	/** A line for each reading: sensor, metric, value, unit, building/room. */
+	readings?: string[];
+	/** Why it is not taken. */
+	reason?: string;
+}
+
+export interface Change {
+	at: number;
+	/** Topic, path or port. */
+	source: string;
+	sender: string | undefined;
+	sample: string;
+	before: Outcome;
+	after: Outcome;
+}
+
+/** What a configuration would have made of the messages that came last. */
+export interface DryRunReport {
+	/** How many messages were tried. */
+	tried: number;
+	/** Of which so many come to the same. */
+	same: number;
+	/** How many change, and the first of them. */
+	changed: number;
+	changes: Change[];
+	/** By what would become of them, as it is and as it would be. */
+	before: Record<Outcome['outcome'], number>;
+	after: Record<Outcome['outcome'], number>;
+	/** Messages of which nothing can be said, as no sender is known of them. */
+	leftOut: number;
+}
+
+export interface DryRunParts {
+	registry: Registry;
+	adoptions: Adoptions;
+	clock: Clock;
+}
+
+const MOST_CHANGES = 50;
+
+/**
+ * Has two configurations read the messages that came in last, and compares what they make of them: decoders, places, doors, lists of devices and what the
+ * ports say. Nothing is stored, counted, acknowledged or sent, and of what the first has learnt nothing is touched.
+ */
+export class DryRun {
+	readonly #parts: DryRunParts;
+
+	constructor(parts: DryRunParts) {
+		this.#parts = parts;
+	}
+
+	async compare(frames: readonly RecordedFrame[], before: GatewayConfig, after: GatewayConfig): Promise<DryRunReport> {
+		const readers = [this.#reader(before), this.#reader(after)] as const;
+		const report: DryRunReport = { tried: 0, same: 0, changed: 0, changes: [], before: nothing(), after: nothing(), leftOut: 0 };
+		try {
+			for (const frame of frames) {
+				if (!frame.sender) {
+					report.leftOut++;
+					continue;
+				}
+				const [was, willBe] = [await readers[0].read(frame), await readers[1].read(frame)];
+				report.tried++;
+				report.before[was.outcome]++;
+				report.after[willBe.outcome]++;
+				if (isDeepStrictEqual(was, willBe)) report.same++;
+				else if (++report.changed <= MOST_CHANGES) report.changes.push(changeOf(frame, was, willBe));
+			}
+		} finally {
+			await Promise.all(readers.map(({ close }) => close()));
+		}
+		return report;
+	}
+
+	#reader(config: GatewayConfig): { read(frame: RecordedFrame): Promise<Outcome>; close(): Promise<void> } {
+		const { registry, adoptions, clock } = this.#parts;
+		// What a decoder would ask its device for is not asked: the device is not there, only what it once said.
+		const decoders = new Decoders(config.decoders, async () => undefined);
+		const judge = new Judge({ registry, clock, admission: new Admission(config.devices, adoptions), doors: new Doors(config.occupancy) });
+		return { read: (frame) => outcomeOf(frame, config, decoders, judge), close: () => decoders.close() };
+	}
+}
+
+async function outcomeOf(recorded: RecordedFrame, config: GatewayConfig, decoders: Decoders, judge: Judge): Promise<Outcome> {
+	let decoded = false;
+	try {
+		const frame = recorded.transport === 'serial' ? serialFrame(recorded, config) : frameOf(recorded, decoders);
+		decoded = frame.decodeBy !== undefined;
+		const decoding = await decode(frame, recorded.at);
+		if (typeof decoding === 'string') return { outcome: 'ignored', reason: NO_READING[decoding] };
+		const readings = decoding.map((one) => judge.check(decoded ? judge.complete(frame, one) : one.candidate, one.index, frame, recorded.at));
+		return {
+			outcome: 'readings',
+			readings: readings.map(
+				({ incoming, value, definition, buildingId, roomId }) =>
+					`${incoming.sensorId} ${incoming.metric} ${value} ${definition.unit} in ${buildingId}/${roomId}`,
+			),
+		};
+	} catch (error) {
+		const refusal = asRefusal(error as Error, decoded);
+		if (!refusal) throw error;
+		return { outcome: 'refused', reason: `${refusal.code}: ${refusal.message}` };
+	}
+}
+
+async function decode(frame: Frame, receivedAt: number): Promise<Decoded[] | keyof typeof NO_READING> {
+	const { decodeBy, raw, source, context, sender } = frame;
+	if (decodeBy) return decodeBy.rule.decoder.decode({ raw, source, name: decodeBy.name, receivedAt, sender: sender.id });
+	return decodeCanonical(frame.parsed ?? parseJson(raw), context);
+}
+
+/** A frame of a port as the entry that is for it in this configuration has it. @throws CrowdVisionError where no entry is */
+function serialFrame({ port = '', raw, sender }: RecordedFrame, { serial }: GatewayConfig): Frame {
+	const entry = serial.find(({ path }) => path === port) ?? (serial.length === 1 ? serial[0] : undefined);
+	if (!entry) throw new CrowdVisionError('not_found', `No entry of sources.serial is known to be for ${port}`);
+	const framing = createFraming(entry, { frame: () => undefined, discarded: () => undefined });
+	return portFrame(port, raw, framing.decode(raw), entry.requireToken ? sender! : senderOfPort(port, entry), entry);
+}
+
+function changeOf({ at, source, sender, raw }: RecordedFrame, before: Outcome, after: Outcome): Change {
+	return { at, source, sender: sender?.id, sample: sampleOf(raw), before, after };
+}
+
+const nothing = (): Record<Outcome['outcome'], number> => ({ readings: 0, ignored: 0, refused: 0 });
