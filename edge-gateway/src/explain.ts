@@ -3,7 +3,7 @@ import type { Log } from '@crowdvision/log';
 import { sampleOf } from './payload.ts';
 import type { RecordedFrame, Recorder } from './recorder.ts';
 import type { Registry } from './registry.ts';
-import type { Rejected, Rejection } from './rejected.ts';
+import { concerns, type Rejected, type Rejection } from './rejected.ts';
 import { matchesFilter } from './sources/topic-filter.ts';
 import type { Stage, Trace, TraceEvent, TraceFilter } from './trace.ts';
 import { verdictOfRefusal } from './verdict-of.ts';
@@ -106,10 +106,15 @@ export class Explainer {
 
 	async #messages(question: Question, limit: number, visible: (domains: readonly string[]) => boolean): Promise<MessageReport[]> {
 		const { rejected, trace, recorder } = this.#parts;
-		const refused = await rejected.list({ ...question, state: 'all' }, limit, ({ domainName }) => visible(domainsOf(domainName)));
+		const { sensor, ...ways } = question;
+		const refused = await rejected.list(
+			{ ...ways, state: 'all' },
+			limit,
+			(rejection) => (sensor === undefined || concerns(rejection, sensor)) && visible(domainsOf(rejection.domainName)),
+		);
 		const events = trace.events(question).filter(({ domainName }) => visible(domainsOf(domainName)));
 		const frames = recorder.frames().filter((frame) => isAbout(frame, question) && visible(domainsOf(frame.sender?.domainName)));
-		const times = question.sensor === undefined ? new Set([...frames, ...events].map(({ at }) => at)) : undefined;
+		const times = sensor === undefined ? new Set([...frames, ...events].map(({ at }) => at)) : undefined;
 		const stored = (await this.#stored(question, times, limit)).filter(({ domains }) => visible(domains));
 		for (const report of stored) report.stages = withNotes(report, events);
 		const reports = [...stored, ...refused.map((rejection) => refusalReport(rejection, events)), ...unhappy(events)];

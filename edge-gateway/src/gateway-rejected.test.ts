@@ -131,6 +131,21 @@ describe('POST /rejected/replay', () => {
 });
 
 describe('GET /rejected', () => {
+	it('says of which sensor a refused message was as its mapping says it, and finds it by sensor, device and topic', async () => {
+		await world.stop();
+		const mapping = '{"sensorId": "cam-" & no, "metric": "peopleCount", "value": count}';
+		world = await openGatewayWorld({ settings: { decoders: [{ topic: 'acme/+/uplink', use: 'jsonata', mapping }] } });
+		const client = await mqttClient(world.mqttUrl, 'poster', await world.token('poster'));
+		await client.publishAsync('acme/no-7/uplink', JSON.stringify({ no: 7, count: 4 }), { qos: 1 });
+		const [refusal] = await listed('?sensor=cam-7');
+		expect(refusal).toMatchObject({ code: 'unknown_sensor', sensorId: 'cam-7', sender: 'poster', source: 'acme/no-7/uplink' });
+		for (const query of ['sensor=cam-7', 'sensor=poster', 'sensor=no-7', 'topic=acme/%2B/uplink']) {
+			const { body } = await world.call('GET', `/trace?${query}`, { token: staff });
+			expect([query, body.verdict]).toEqual([query, 'unknown_device']);
+			expect(body.messages).toHaveLength(1);
+		}
+	});
+
 	it('pages through what is refused, newest first', async () => {
 		for (let value = 1; value <= 5; value++) await refuse(homeless({ value }));
 		const pages: number[][] = [];

@@ -128,7 +128,7 @@ export class Intake {
 			}
 		} catch (error) {
 			if (readings === 0) account.received += readings = 1;
-			this.#settle(frame, error as Error, account, readings, settled);
+			this.#settle(frame, error as Error, receivedAt, account, readings, settled);
 		}
 	}
 
@@ -145,7 +145,7 @@ export class Intake {
 		} catch (error) {
 			const account = this.#ledger.of(frame.transport, frame.port);
 			account.received += 1;
-			this.#settle(frame, error as Error, account, 1, settled);
+			this.#settle(frame, error as Error, receivedAt, account, 1, settled);
 		}
 	}
 
@@ -183,7 +183,7 @@ export class Intake {
 
 	/** What was received as one message is now as many readings as it holds. */
 	#storeDecoded(frame: Frame, decoding: Decoding | Error, receivedAt: number, account: Account, settled: Settled): void {
-		if (decoding instanceof Error) return void this.#settle(frame, decoding, account, 1, settled);
+		if (decoding instanceof Error) return void this.#settle(frame, decoding, receivedAt, account, 1, settled);
 		frame.decoding = decoding;
 		if (typeof decoding === 'string') {
 			count(account.ignored, decoding);
@@ -195,15 +195,15 @@ export class Intake {
 			const checked = decoding.map((decoded) => this.#check(this.#judge.complete(frame, decoded), decoded.index, frame, receivedAt));
 			this.#storeAll(frame, checked, receivedAt, account, settled);
 		} catch (error) {
-			this.#settle(frame, error as Error, account, decoding.length, settled);
+			this.#settle(frame, error as Error, receivedAt, account, decoding.length, settled);
 		}
 	}
 
 	/** Tells what became of a frame that is not on its way to the disk: refused for good, or to be delivered again. */
-	#settle(frame: Frame, error: Error, account: Account, readings: number, settled: Settled): void {
+	#settle(frame: Frame, error: Error, receivedAt: number, account: Account, readings: number, settled: Settled): void {
 		const refused = asRefusal(error, frame.decodeBy !== undefined);
 		if (refused && refused.status < 500) {
-			this.#refuse(frame, refused, account, readings).catch((reason: Error) => settled(reason, 0));
+			this.#refuse(frame, refused, receivedAt, account, readings).catch((reason: Error) => settled(reason, 0));
 			return;
 		}
 		if (refused) {
@@ -217,15 +217,16 @@ export class Intake {
 	refuse(frame: Refused, error: CrowdVisionError): Promise<never> {
 		const account = this.#ledger.of(frame.transport, frame.port);
 		account.received += 1;
-		if (frame.replayOf === undefined) this.#recorder?.record(frame, this.#clock.now(), this.#log.nextOffset);
-		return this.#refuse(frame, error, account, 1);
+		const now = this.#clock.now();
+		if (frame.replayOf === undefined) this.#recorder?.record(frame, now, this.#log.nextOffset);
+		return this.#refuse(frame, error, now, account, 1);
 	}
 
-	async #refuse(frame: Refused, error: CrowdVisionError, account: Account, readings: number): Promise<never> {
+	async #refuse(frame: Refused, error: CrowdVisionError, receivedAt: number, account: Account, readings: number): Promise<never> {
 		count(account.rejected, error.code, readings);
 		// What is refused again is in the list already.
 		if (frame.replayOf !== undefined || frame.unlisted) throw error;
-		const refusal = refusalOf(frame, error, this.#clock.now());
+		const refusal = refusalOf(frame, error, receivedAt);
 		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, refusal.at));
 		await this.#rejected.add(refusal);
 		throw error;

@@ -5,16 +5,19 @@ import type { Refusal } from './rejected.ts';
 
 /** What the rejected list keeps of a frame. */
 export function refusalOf(frame: Refused, { code, message, details }: CrowdVisionError, now: number): Refusal {
-	const { transport, source, port, sender, raw, context, contentType, receivedAt = now, parsed } = frame;
-	const sensorId = context?.sensorId ?? sensorIdIn(parsed, details.index) ?? context?.onlySensorId;
+	const { transport, source, port, sender, raw, context, contentType, receivedAt = now, parsed, decoding } = frame;
+	const { index = 0 } = details;
+	const named = Array.isArray(decoding) ? decoding.find((one) => one.index === index)?.candidate : readingIn(parsed, index);
+	const sensorId = context?.sensorId ?? sensorIdIn(named) ?? frame.decodeBy?.rule.defaults.sensorId ?? context?.onlySensorId;
 	const refusal = { at: receivedAt, transport, source, port, sender, sensorId, code, message, path: details.path, raw, context, contentType };
 	// A port's configuration says what its bytes leave out.
 	return transport === 'serial' && parsed !== undefined ? { ...refusal, value: parsed } : refusal;
 }
 
-/** The sensor that a reading of a batch, or the only one, names. */
-function sensorIdIn(parsed: unknown, index = 0): string | undefined {
-	const reading: unknown = Array.isArray(parsed) ? parsed[index] : parsed;
+/** One of a batch, or the only one. */
+const readingIn = (parsed: unknown, index: number): unknown => (Array.isArray(parsed) ? parsed[index] : parsed);
+
+function sensorIdIn(reading: unknown): string | undefined {
 	const sensorId = typeof reading === 'object' && reading !== null ? (reading as Candidate).sensorId : undefined;
 	return typeof sensorId === 'string' ? sensorId.slice(0, 128) : undefined;
 }

@@ -210,8 +210,13 @@ export class Rejected {
 	}
 }
 
+/** What is asked about by one name: whether it is of this sensor, from this device, or by a topic with such a level. */
+export function concerns({ sensorId, sender, source }: Rejection, name: string): boolean {
+	return sensorId === name || sender === name || source.split('/').includes(name);
+}
+
 /** Whether it is of this sensor, as far as anything of it says so. */
-export function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boolean {
+function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boolean {
 	if (sensorId !== undefined) return sensorId === sensor;
 	return sender === sensor || source.split('/').includes(sensor);
 }

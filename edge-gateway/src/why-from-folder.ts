@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { type LogFolder, type LogRecord, readLogFolder } from '@crowdvision/log';
 import { type Explanation, lostAs, type MessageReport, type Question, refusalReport } from './explain.ts';
-import { isAbout, rejectionOf } from './rejected.ts';
+import { concerns, rejectionOf } from './rejected.ts';
 import { matchesFilter } from './sources/topic-filter.ts';
 
 const MOST_MESSAGES = 20;
@@ -26,7 +26,7 @@ function refused(dir: string, { sensor, topic }: Question): MessageReport[] {
 	for (const record of readLogFolder(join(dir, 'rejected')).newestFirst()) {
 		if (reports.length >= MOST_MESSAGES) break;
 		const rejection = rejectionOf(record);
-		if (!rejection || (sensor !== undefined && !isAbout(rejection, sensor)) || (topic !== undefined && !matchesFilter(topic, rejection.source)))
+		if (!rejection || (sensor !== undefined && !concerns(rejection, sensor)) || (topic !== undefined && !matchesFilter(topic, rejection.source)))
 			continue;
 		reports.push(refusalReport(rejection));
 	}

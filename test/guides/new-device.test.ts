@@ -51,6 +51,9 @@ describe('docs/new-device.md', () => {
 
 		await shell.run(here(next()));
 		await shell.run(here(next()));
+		const why = await shell.run(here(next()));
+		expect(why).toMatch(/^acme-A7-113: unknown device\n.*\bit is in quarantine\b/);
+		expect(why).toMatch(/What to do: Adopt the sensor\b/);
 		const quarantined = await shell.run(here(next()));
 		expect(quarantined).toContain("sensorId: 'acme-A7-113'");
 		expect(await shell.run(here(next()))).toMatch(/acme\/A7-113\/uplink: unknown_sensor: /);
