@@ -194,7 +194,16 @@ export async function createGateway(parts: {
 	const addressOf = clientAddress(config.trustProxy);
 	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
 	const book = new CommandBook(join(dir, 'commands'));
-	const downlink = new Downlink({ book, lines, bus, shared: config.redisUrl !== undefined, config: config.downlink, now: () => clock.now(), logger });
+	const downlink = new Downlink({
+		book,
+		lines,
+		bus,
+		shared: config.redisUrl !== undefined,
+		config: config.downlink,
+		now: () => clock.now(),
+		knowsTime: () => clock.quality !== 'unsynced',
+		logger,
+	});
 	const answered: Downlink['answered'] = (sensorId, answer) => downlink.answered(sensorId, answer);
 
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));

@@ -1,4 +1,4 @@
-import type { Command, CommandAnswer } from '@crowdvision/contracts';
+import { type Command, type CommandAnswer, LONGEST_DEADLINE_MS } from '@crowdvision/contracts';
 import type { Line, Lines } from './lines.ts';
 
 /** How long after the deadline an answer is waited for: what was executed in time may be told a little later. */
@@ -7,9 +7,13 @@ const ANSWER_GRACE_MS = 1000;
 const RESTART_GRACE_MS = 5000;
 /** How long after the deadline another gateway, to which the device is connected, has to say the outcome. */
 const OTHERS_GRACE_MS = 3000;
+/** How often a gateway that is not sure of the time looks whether it is now. After the longest deadline, whoever is sure has said what became of it. */
+const LOOK_AGAIN_MS = 5000;
 
 interface Delivery {
 	readonly command: Command;
+	/** On a clock that nobody sets, ms. */
+	readonly begun: number;
 	/** The line it was sent on last. */
 	line: Line | undefined;
 	expiry: NodeJS.Timeout | undefined;
@@ -22,6 +26,8 @@ export interface DeliveriesParts {
 	shared: boolean;
 	/** Epoch ms. */
 	now(): number;
+	/** Whether this gateway may say that a command to this sensor is late. */
+	isSure(sensorId: string): boolean;
 	answered(sensorId: string, answer: CommandAnswer): void;
 	/** Nobody has answered in time; `reason` for a person. */
 	expired(command: Command, reason: string): void;
@@ -38,7 +44,7 @@ export class Deliveries {
 
 	/** Takes up a command. `resumed`: it may have been sent before this process began. */
 	begin(command: Command, resumed = false): void {
-		const delivery: Delivery = { command, line: undefined, expiry: undefined, repeat: undefined };
+		const delivery: Delivery = { command, begun: performance.now(), line: undefined, expiry: undefined, repeat: undefined };
 		this.#deliveries.set(command.id, delivery);
 		const { shared, now } = this.#parts;
 		if (resumed) this.#expireAt(delivery, Math.max(now() + RESTART_GRACE_MS, command.deadline + ANSWER_GRACE_MS));
@@ -81,16 +87,20 @@ export class Deliveries {
 
 	#expireAt(delivery: Delivery, at: number): void {
 		clearTimeout(delivery.expiry);
-		delivery.expiry = setTimeout(
-			() => {
-				const { line, command } = delivery;
-				// Where the gateway with the device is down, it may have been executed all the same: nobody can know.
-				const nobody = this.#parts.shared
-					? 'the device was not connected here, and no other gateway told of an answer'
-					: 'the device was not connected';
-				this.#parts.expired(command, line ? `${line.name} did not answer in time` : nobody);
-			},
-			Math.max(0, at - this.#parts.now()),
-		);
+		const { isSure, now } = this.#parts;
+		const { command, begun } = delivery;
+		if (isSure(command.sensorId)) {
+			const left = Math.min(Math.max(0, at - now()), LONGEST_DEADLINE_MS + RESTART_GRACE_MS);
+			delivery.expiry = setTimeout(() => this.#expire(delivery), left);
+		} else {
+			const again = () => (performance.now() - begun < LONGEST_DEADLINE_MS ? this.#expireAt(delivery, at) : this.#expire(delivery));
+			delivery.expiry = setTimeout(again, LOOK_AGAIN_MS);
+		}
+	}
+
+	#expire({ line, command }: Delivery): void {
+		// Where the gateway with the device is down, it may have been executed all the same: nobody can know.
+		const nobody = this.#parts.shared ? 'the device was not connected here, and no other gateway told of an answer' : 'the device was not connected';
+		this.#parts.expired(command, line ? `${line.name} did not answer in time` : nobody);
 	}
 }

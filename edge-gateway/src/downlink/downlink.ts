@@ -24,6 +24,8 @@ export interface DownlinkParts {
 	config: Required<DownlinkConfig>;
 	/** Epoch ms. */
 	now(): number;
+	/** Whether that is the time, as far as anybody can tell. */
+	knowsTime(): boolean;
 	logger: Logger;
 }
 
@@ -44,6 +46,8 @@ export class Downlink {
 	readonly #bus: Bus | undefined;
 	readonly #outcomes: Outcomes | undefined;
 	readonly #now: () => number;
+	/** What a gateway says of a command counts for all on the bus: one whose clock may be wrong leaves those to the others that it has no line for. */
+	readonly #isSure: (sensorId: string) => boolean;
 	readonly #deliveries: Deliveries;
 	readonly #config: Required<DownlinkConfig>;
 	readonly #logger: Logger;
@@ -59,8 +63,10 @@ export class Downlink {
 		this.#lines = parts.lines;
 		this.#bus = parts.bus;
 		this.#now = parts.now;
+		this.#isSure = (sensorId) => !parts.shared || parts.knowsTime() || parts.lines.of(sensorId) !== undefined;
 		this.#deliveries = new Deliveries({
 			...parts,
+			isSure: this.#isSure,
 			answered: (sensorId, answer) => void this.answered(sensorId, answer),
 			expired: (command, reason) => void this.#end(command, 'expired', reason),
 		});
@@ -181,7 +187,7 @@ export class Downlink {
 	}
 
 	async #take(data: string, now: number): Promise<void> {
-		const { command, problem, malformed } = readCommand(data, now);
+		const { command, problem, malformed } = readCommand(data, now, this.#isSure);
 		if (malformed) this.#counts.invalid++;
 		if (!command) {
 			this.#logger.warn({ problem }, 'an entry of the stream of commands is no command');

@@ -10,13 +10,13 @@ export interface ReadCommand {
 	malformed: boolean;
 }
 
-/** Reads an entry of the stream of commands. */
-export function readCommand(data: string, now: number): ReadCommand {
+/** Reads an entry of the stream of commands. `isSure`: whether this gateway may say how far ahead the deadline of a command to this sensor is. */
+export function readCommand(data: string, now: number, isSure: (sensorId: string) => boolean = () => true): ReadCommand {
 	const value = parse(data);
 	if (commandOf.check(value)) {
 		const { id, sensorId, name, args, deadline } = value;
 		const command: Command = { id, sensorId, name, ...(args !== undefined && { args }), deadline };
-		const problem = problemOf(command, now);
+		const problem = problemOf(command, isSure(sensorId) ? now : Number.POSITIVE_INFINITY);
 		return { command, ...(problem !== undefined && { problem }), malformed: false };
 	}
 	const { path, message } = commandOf.problem(value)!;
