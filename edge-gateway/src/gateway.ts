@@ -197,6 +197,10 @@ export async function createGateway(parts: {
 	const downlink = new Downlink({
 		book,
 		lines,
+		domainOf: (sensorId) => {
+			const registered = registry.sensor(sensorId);
+			return registered ? registry.building(registered.buildingId)?.domains[0] : (lines.of(sensorId) ?? availability.get(sensorId))?.domainName;
+		},
 		bus,
 		shared: config.redisUrl !== undefined,
 		config: config.downlink,

@@ -4,7 +4,7 @@ import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, type GatewayWorldOptions, openGatewayWorld } from '../testing/gateway-world.ts';
 import { sensorSocket } from '../testing/socketio-client.ts';
 import { DOWNLINK_DEFAULTS } from './downlink-config.ts';
-import { type Results, resultsOn } from './testing/results.ts';
+import { commandOf, type Results, resultsOn } from './testing/results.ts';
 
 let world: GatewayWorld;
 let results: Results;
@@ -100,15 +100,61 @@ describe('bounds', () => {
 		expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
 	});
 
+	it('so many under way to one sensor, connected or not; one more from the bus fails at once, and holds up nobody', async () => {
+		await world.stop();
+		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostPerSensor: 2, perSecond: 1000 } } });
+		const far = { name: 'identify', timeoutMs: 3600_000 };
+		for (const underWay of [1, 2]) {
+			expect((await post('registered', far)).status).toBe(202);
+			await waitFor('it to be under way', async () => (await world.metric('gateway_commands_under_way')) === underWay);
+		}
+		expect(await post('registered', far)).toMatchObject({
+			status: 429,
+			body: { error: { code: 'rate_limited', message: '2 commands to registered are under way' } },
+		});
+		await world.bus.append('commands', [commandOf('one-more', { sensorId: 'registered' })]);
+		expect(await results.of('one-more')).toMatchObject({ outcome: 'failed', detail: '2 commands to registered are under way' });
+		await device({ ok: true }, { sensorIds: ['door'] });
+		await world.bus.append('commands', [commandOf('others')]);
+		expect(await results.of('others')).toMatchObject({ outcome: 'executed' });
+	});
+
+	it('a quarter of all in one domain, with those below it', async () => {
+		await world.stop();
+		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 8, perSecond: 1000 } } });
+		await world.bus.retain(TABLES.buildings, 'north', JSON.stringify({ id: 'north', name: 'north', domains: ['acme/north'], rooms: [] }));
+		for (const [sensorId, buildingId] of [
+			['a', 'b1'],
+			['b', 'north'],
+			['c', 'b2'],
+			['d', 'foreign'],
+		] as const) {
+			await world.bus.retain(TABLES.sensors, sensorId, JSON.stringify({ sensorId, buildingId, roomId: 'hall' }));
+		}
+		await world.bus.append(
+			'commands',
+			['a', 'b', 'c', 'd'].map((sensorId) => commandOf(`to-${sensorId}`, { sensorId, inMs: 3600_000 })),
+		);
+		expect(await results.of('to-c')).toMatchObject({ outcome: 'failed', detail: '2 commands to sensors of acme are under way' });
+		await waitFor('the three others to be under way', async () => (await world.metric('gateway_commands_under_way')) === 3);
+	});
+
+	it('so many a second to one sensor, also where no device is connected', async () => {
+		await world.stop();
+		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, perSecond: 1 } } });
+		const answers = [];
+		for (let i = 0; i < 4; i++) answers.push(await post('registered', { name: 'identify' }));
+		expect(answers[0]!.status).toBe(202);
+		expect(answers.find(({ status }) => status === 429)?.body.error).toMatchObject({ code: 'rate_limited' });
+	});
+
 	it('so many under way at once; those on the bus wait there for room', async () => {
 		await world.stop();
-		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 2, perSecond: 1000 } } });
-		const heard = await device();
-		for (let i = 0; i < 2; i++) expect((await post('registered', { name: 'identify', timeoutMs: 2500 })).status).toBe(202);
-		expect((await post('registered', { name: 'identify' })).body.error).toMatchObject({ code: 'rate_limited' });
-		await world.bus.append('commands', [JSON.stringify({ id: 'patient', sensorId: 'registered', name: 'identify', deadline: Date.now() + 60_000 })]);
-		expect(heard.map(({ id }) => id)).not.toContain('patient');
-		await waitFor('room for it', () => heard.some(({ id }) => id === 'patient'));
-		await waitFor('the outcome that made room', () => results.all.some(({ outcome }) => outcome === 'expired'));
+		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 1, perSecond: 1000 } } });
+		await world.bus.append('commands', [commandOf('late', { inMs: 1500 }), commandOf('patient', { sensorId: 'window', inMs: 60_000 })]);
+		const heard = await device({ ok: true }, { sensorIds: ['window'] });
+		expect(heard).toEqual([]);
+		expect(await results.of('late')).toMatchObject({ outcome: 'expired' });
+		expect(await results.of('patient')).toMatchObject({ outcome: 'executed' });
 	});
 });

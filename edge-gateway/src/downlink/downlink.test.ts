@@ -41,6 +41,7 @@ async function gateway(name: string, { off = 0, knowsTime = true } = {}) {
 	const downlink = new Downlink({
 		book: new CommandBook(join(dir, name)),
 		lines,
+		domainOf: () => 'acme',
 		bus,
 		shared: true,
 		config: DOWNLINK_DEFAULTS,

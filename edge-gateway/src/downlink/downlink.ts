@@ -9,6 +9,7 @@ import type { DownlinkConfig } from './downlink-config.ts';
 import type { Lines } from './lines.ts';
 import { Outcomes } from './outcomes.ts';
 import { problemOf, readCommand } from './read-command.ts';
+import { Shares } from './shares.ts';
 
 /** Older commands were decided when they were due; the bus does not know any more by whom. Less than it remembers. */
 const OLDEST_MS = 6 * 24 * 3600_000;
@@ -17,6 +18,8 @@ const LONGEST_DETAIL = 1024;
 export interface DownlinkParts {
 	book: CommandBook;
 	lines: Lines;
+	/** Whose sensor it is: top-level domains share what may be under way. Undefined where nobody knows. */
+	domainOf(sensorId: string): string | undefined;
 	/** Without it, commands come over HTTP only, and their outcomes stay here. */
 	bus: Bus | undefined;
 	/** Whether other gateways may be on the same bus. */
@@ -49,7 +52,9 @@ export class Downlink {
 	/** What a gateway says of a command counts for all on the bus: one whose clock may be wrong leaves those to the others that it has no line for. */
 	readonly #isSure: (sensorId: string) => boolean;
 	readonly #deliveries: Deliveries;
+	readonly #shares: Shares;
 	readonly #config: Required<DownlinkConfig>;
+	readonly #shared: boolean;
 	readonly #logger: Logger;
 	readonly #rate: RateLimit;
 	readonly #waiting = new Map<string, ((result: CommandResult) => void)[]>();
@@ -71,6 +76,8 @@ export class Downlink {
 			expired: (command, reason) => void this.#end(command, 'expired', reason),
 		});
 		this.#config = parts.config;
+		this.#shared = parts.shared;
+		this.#shares = new Shares(parts.config, parts.domainOf);
 		this.#logger = parts.logger;
 		this.#rate = new RateLimit(parts.config.perSecond);
 		this.#outcomes = parts.bus && new Outcomes(parts.bus, parts.logger);
@@ -122,13 +129,13 @@ export class Downlink {
 		const wrong = problemOf(command, now);
 		if (wrong) throw new CrowdVisionError('invalid', wrong);
 		if (deadline <= now) throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
-		const line = this.#lines.of(sensorId);
-		if (this.#bus && !line) {
+		this.#rate.take(sensorId);
+		const tooMany = this.#isFull ? `${this.#config.mostUnderWay} commands are under way` : this.#shares.problem(command, this.#book.underWay(), now);
+		if (tooMany !== undefined) throw new CrowdVisionError('rate_limited', tooMany, {}, 1);
+		if (this.#bus && !this.#lines.of(sensorId)) {
 			await this.#bus.append(STREAMS.commands, [JSON.stringify(command)]);
 			return command;
 		}
-		if (line) this.#rate.take(sensorId);
-		if (this.#isFull) throw new CrowdVisionError('rate_limited', `${this.#config.mostUnderWay} commands are under way`, {}, 1);
 		this.#book.add(command);
 		try {
 			await this.#book.save();
@@ -194,22 +201,25 @@ export class Downlink {
 			return;
 		}
 		if (this.#book.has(command.id) || command.deadline < now - OLDEST_MS) return;
+		const failed = problem ?? this.#tooMany(command, now);
 		this.#book.add(command);
-		const failed = problem ?? this.#tooMany(command.sensorId);
 		if (failed !== undefined) return this.#end(command, 'failed', failed);
 		if (command.deadline > now) await this.#save();
 		this.#deliveries.begin(command);
 	}
 
-	/** Only who sends it can judge how many are too many for a sensor. */
-	#tooMany(sensorId: string): string | undefined {
-		if (!this.#lines.of(sensorId)) return undefined;
+	/** Only who sends it can judge how many are too many for a sensor; what waits for no device of another gateway, this one does. */
+	#tooMany(command: Command, now: number): string | undefined {
+		const { sensorId } = command;
+		const line = this.#lines.of(sensorId);
+		if (this.#shared && !line) return undefined;
 		try {
-			this.#rate.take(sensorId);
-			return undefined;
+			// One that was asked for here, before the device came, was counted then.
+			if (line) this.#rate.take(sensorId);
 		} catch (error) {
 			return (error as Error).message;
 		}
+		return this.#shares.problem(command, this.#book.underWay(), now);
 	}
 
 	async #end({ id, sensorId, deadline }: Command, outcome: CommandOutcome, detail: string | undefined): Promise<void> {
