@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../../test/support/wait.ts';
 import type { BridgeConfig } from './bridge/bridge-config.ts';
 import { bridgeTo, connected, mosquitto, peer, reportOf } from './testing/bridge-world.ts';
-import { type GatewayWorld, openGatewayWorld } from './testing/gateway-world.ts';
+import { type GatewayWorld, isWorthCopying, openGatewayWorld } from './testing/gateway-world.ts';
 import { heardOn, mqttClient } from './testing/mqtt-clients.ts';
 
 async function gatewayWith(...bridges: BridgeConfig[]): Promise<GatewayWorld> {
@@ -53,7 +53,7 @@ describe('readings to a remote', () => {
 		expect(await reportOf(world)).toMatchObject({ queued: 2, delivered: 0 });
 		const left = await mkdtemp(join(tmpdir(), 'crowdvision-bridge-'));
 		onTestFinished(() => rm(left, { recursive: true }));
-		await cp(world.dataDir, left, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
+		await cp(world.dataDir, left, { recursive: true, filter: isWorthCopying });
 		await world.stop();
 		const next = await openGatewayWorld({ settings: { bridges }, copyOf: left });
 		onTestFinished(() => next.stop());

@@ -88,6 +88,11 @@ export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promi
 	}
 }
 
+/** What is being written this moment may be gone the next, and a socket cannot be copied; a crash would leave both, and a start ignores them. */
+export function isWorthCopying(path: string): boolean {
+	return !path.endsWith('.tmp') && !path.endsWith('.sock');
+}
+
 async function open(
 	{ settings = {}, faults, logger = createLogger('test', 'silent'), copyOf, time, worker: between = (real) => real }: GatewayWorldOptions,
 	undo: (() => Promise<void>)[],
@@ -95,8 +100,7 @@ async function open(
 ): Promise<GatewayWorld> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
 	undo.push(() => rm(dataDir, { recursive: true, force: true }));
-	// What is being written this moment may be gone the next; a crash would leave it, and a start ignores it.
-	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
+	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: isWorthCopying });
 	const worker = between(startCommitWorker(faults));
 	undo.push(() => worker.close());
 	const config: GatewayConfig = {
