@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { type DeviceEvent, type Membership, type RetainedAdoption, TABLES } from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
-import { type GatewayWorld, openGatewayWorld } from '../testing/gateway-world.ts';
+import { type GatewayWorld, isWorthCopying, openGatewayWorld } from '../testing/gateway-world.ts';
+import { serialLine } from '../testing/serial-line.ts';
 import type { QuarantinedSensor } from './quarantine.ts';
 
 let world: GatewayWorld;
@@ -78,12 +79,25 @@ describe('a sensor whose place nobody knows', () => {
 		expect(await quarantined()).toHaveLength(1);
 	});
 
+	it('at a port of this machine is adopted by who sees it in the list, and by nobody else', async () => {
+		const line = await serialLine();
+		await world.stop();
+		world = await openGatewayWorld({ settings: { serial: [{ path: line.path }] } });
+		await line.send({ seq: 1, ...reading('wired') });
+		await line.answered('NAK 1 unknown_sensor');
+		expect(await quarantined()).toEqual([]);
+		expect((await act('adopt', 'wired', PLACE)).status).toBe(404);
+		const admin = await world.account({ domainName: '*', role: 'admin' });
+		expect(await quarantined(admin)).toMatchObject([{ sensorId: 'wired' }]);
+		expect((await act('adopt', 'wired', PLACE, admin)).status).toBe(200);
+	});
+
 	it('is kept over a restart', async () => {
 		await sent('stranger', await domainDevice('d1'));
 		const copy = await mkdtemp(join(tmpdir(), 'crowdvision-quarantine-'));
 		onTestFinished(() => rm(copy, { recursive: true }));
 		await waitFor('it to be on disk', async () => {
-			await cp(world.dataDir, copy, { recursive: true, filter: (path) => !path.endsWith('.tmp') });
+			await cp(world.dataDir, copy, { recursive: true, filter: isWorthCopying });
 			const next = await openGatewayWorld({ copyOf: copy });
 			const found = await quarantined(staff, next);
 			await next.stop();

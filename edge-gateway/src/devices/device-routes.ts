@@ -67,7 +67,7 @@ export function addDeviceRoutes(router: Router, { devices, availability, quarant
 
 	/** @throws CrowdVisionError `not_found` for a sensor that the caller cannot know of, `forbidden` for one whose device may not write for the building. */
 	function requireStranger(request: Request, sensorId: string, buildingId: string, unheard = false): void {
-		const heard = quarantine.of(sensorId).filter((sensor) => sensor.domainName === undefined || maySee(request, sensor));
+		const heard = quarantine.of(sensorId).filter((sensor) => maySee(request, sensor));
 		if (heard.length === 0) {
 			if (unheard || adoptions.replacedBy(sensorId) !== undefined) return;
 			throw new CrowdVisionError('not_found', 'No sensor of this id waits to be adopted');
