@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EmbeddedBus } from '@crowdvision/bus';
+import { type Bus, EmbeddedBus } from '@crowdvision/bus';
 import { type CommandToDevice, STREAMS } from '@crowdvision/contracts';
 import { Log, startCommitWorker } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
 import { CommandBook } from './command-book.ts';
 import { Downlink } from './downlink.ts';
 import { DOWNLINK_DEFAULTS } from './downlink-config.ts';
@@ -35,16 +36,16 @@ beforeEach(async () => {
 });
 
 /** A gateway on the bus that others are on too, whose clock is off by so many ms, and what a device connected to it hears. */
-async function gateway(name: string, { off = 0, knowsTime = true } = {}) {
+async function gateway(name: string, { off = 0, knowsTime = true, config = {}, to = bus as Bus } = {}) {
 	const lines = new Lines(() => false);
 	const heard: CommandToDevice[] = [];
 	const downlink = new Downlink({
 		book: new CommandBook(join(dir, name)),
 		lines,
 		domainOf: () => 'acme',
-		bus,
+		bus: to,
 		shared: true,
-		config: DOWNLINK_DEFAULTS,
+		config: { ...DOWNLINK_DEFAULTS, ...config },
 		now: () => Date.now() + off,
 		knowsTime: () => knowsTime,
 		logger: createLogger('test', 'silent'),
@@ -75,4 +76,28 @@ it('decides all the same where the device is connected to it', async () => {
 	await bus.append(STREAMS.commands, [commandOf('c1', { inMs: 1000 })]);
 	expect(await results.of('c1')).toMatchObject({ outcome: 'failed', detail: '/deadline must be at most a day ahead' });
 	expect(slow.heard).toEqual([]);
+});
+
+it('takes no more commands than the outcomes it has room for while the bus is away, and tells each when it is back', async () => {
+	let away = true;
+	const to: Bus = new Proxy<Bus>(bus, {
+		get(target, name) {
+			if (name === 'appendOnce' && away) return () => Promise.reject(new Error('away'));
+			const value: unknown = Reflect.get(target, name);
+			return typeof value === 'function' ? value.bind(target) : value;
+		},
+	});
+	// A quarter is of one domain.
+	const { downlink, heard, connect } = await gateway('one', { config: { mostUnderWay: 12, perSecond: 1000 }, to });
+	connect('door');
+	for (let i = 1; i <= 3; i++) {
+		const { id } = await downlink.request('door', { name: 'identify' });
+		await downlink.answered('door', { id, outcome: 'executed' });
+	}
+	expect(heard).toHaveLength(3);
+	expect(downlink.underWay).toBe(0);
+	await expect(downlink.request('door', { name: 'identify' })).rejects.toMatchObject({ code: 'rate_limited' });
+	away = false;
+	for (const { id } of heard) expect(await results.of(id)).toMatchObject({ outcome: 'executed' });
+	await waitFor('room for another', () => downlink.request('door', { name: 'identify' }).catch(() => undefined));
 });

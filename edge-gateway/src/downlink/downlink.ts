@@ -100,7 +100,7 @@ export class Downlink {
 	/** What is under way stays so; the next start takes it up. */
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		for (const wake of this.#onRoom.splice(0)) wake();
+		this.#roomAgain();
 		await this.#tail?.close();
 		await this.#outcomes?.close();
 		this.#deliveries.stop();
@@ -130,7 +130,9 @@ export class Downlink {
 		if (wrong) throw new CrowdVisionError('invalid', wrong);
 		if (deadline <= now) throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
 		this.#rate.take(sensorId);
-		const tooMany = this.#isFull ? `${this.#config.mostUnderWay} commands are under way` : this.#shares.problem(command, this.#book.underWay(), now);
+		const tooMany = this.#isFull
+			? `${this.#config.mostUnderWay} commands are under way, or wait for their outcome to be told`
+			: this.#shares.problem(command, this.#book, now);
 		if (tooMany !== undefined) throw new CrowdVisionError('rate_limited', tooMany, {}, 1);
 		if (this.#bus && !this.#lines.of(sensorId)) {
 			await this.#bus.append(STREAMS.commands, [JSON.stringify(command)]);
@@ -178,8 +180,9 @@ export class Downlink {
 		await this.#end(command, outcome, detail);
 	}
 
+	/** Outcomes that the bus does not have yet, for it is away, are in the book as commands under way are. */
 	get #isFull(): boolean {
-		return this.#book.size >= this.#config.mostUnderWay;
+		return this.#book.size + this.#book.untold().length >= this.#config.mostUnderWay;
 	}
 
 	/** Commands from the bus. Each is durable here, or has ended, before the place in the stream moves on. */
@@ -219,7 +222,7 @@ export class Downlink {
 		} catch (error) {
 			return (error as Error).message;
 		}
-		return this.#shares.problem(command, this.#book.underWay(), now);
+		return this.#shares.problem(command, this.#book, now);
 	}
 
 	async #end({ id, sensorId, deadline }: Command, outcome: CommandOutcome, detail: string | undefined): Promise<void> {
@@ -235,6 +238,10 @@ export class Downlink {
 
 	#ended(id: string): void {
 		this.#deliveries.end(id);
+		this.#roomAgain();
+	}
+
+	#roomAgain(): void {
 		for (const wake of this.#onRoom.splice(0)) wake();
 	}
 
@@ -242,6 +249,7 @@ export class Downlink {
 		void this.#outcomes?.tell(result).then((first) => {
 			if (first === undefined) return;
 			this.#book.told(result.id);
+			this.#roomAgain();
 			if (first) this.#settled(result);
 			else this.#counts.superseded++;
 		});

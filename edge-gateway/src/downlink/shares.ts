@@ -1,4 +1,5 @@
 import type { Command } from '@crowdvision/contracts';
+import type { CommandBook } from './command-book.ts';
 import type { DownlinkConfig } from './downlink-config.ts';
 
 /** Of what may be under way at once, so much may be of one domain: whatever its staff ask for, there is room for the others. */
@@ -17,14 +18,16 @@ export class Shares {
 		this.#domainOf = domainOf;
 	}
 
-	/** Why another command is too many beside those under way, for a person. One that is late is not: it ends at once. */
-	problem(command: Command, underWay: readonly Command[], now: number): string | undefined {
+	/** Why another command is too many beside those in the book, for a person. One that is late is not: it ends at once. */
+	problem(command: Command, book: CommandBook, now: number): string | undefined {
 		if (command.deadline <= now) return undefined;
+		const underWay = book.underWay();
 		const ofSensor = underWay.filter(({ sensorId }) => sensorId === command.sensorId).length;
 		if (ofSensor >= this.#perSensor) return `${ofSensor} commands to ${command.sensorId} are under way`;
-		if (underWay.length < this.#perDomain) return undefined;
+		const all = [...underWay, ...book.untold()];
+		if (all.length < this.#perDomain) return undefined;
 		const domain = this.#tenantOf(command.sensorId);
-		const ofDomain = underWay.filter(({ sensorId }) => this.#tenantOf(sensorId) === domain).length;
+		const ofDomain = all.filter(({ sensorId }) => this.#tenantOf(sensorId) === domain).length;
 		return ofDomain >= this.#perDomain ? `${ofDomain} commands to sensors of ${domain ?? 'no known domain'} are under way` : undefined;
 	}
 
