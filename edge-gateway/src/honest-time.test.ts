@@ -44,7 +44,7 @@ describe('P7 honest time, in the gateway', () => {
 		expect(await world.metric('gateway_log_held_back')).toBe(READINGS);
 		expect(await world.metric('gateway_clock_quality')).toBe(2);
 
-		const arrival = Date.UTC(2026, 10, 28, 12);
+		const arrival = Date.now();
 		time.set(arrival);
 		const arrivedAt = time.monotonic();
 		await waitFor('the readings', () => given.length === READINGS);
@@ -64,7 +64,7 @@ describe('P7 honest time, in the gateway', () => {
 	});
 
 	it('is set back an hour: nothing is reordered, nothing is taken twice or for a redelivery that is none, and nothing expires', async () => {
-		const time = new SetClock(Date.UTC(2026, 10, 28, 12), { runs: true });
+		const time = new SetClock(Date.now(), { runs: true });
 		// Old enough to expire by the wall clock, in either direction, and far from it by the log's own time.
 		const world = await open({ time, settings: { log: { maxAgeMs: HOUR / 2 } } });
 		const token = await world.token('d1');
