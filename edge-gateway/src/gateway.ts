@@ -21,6 +21,8 @@ import { Admission } from './devices/admission.ts';
 import { Adoptions } from './devices/adoptions.ts';
 import { announcing } from './devices/announcing.ts';
 import { Availability } from './devices/availability.ts';
+import { deviceAnswers } from './devices/device-answers.ts';
+import { Placement } from './devices/placement.ts';
 import { Quarantine } from './devices/quarantine.ts';
 import { Timeouts } from './devices/timeouts.ts';
 import { Devices } from './devices.ts';
@@ -281,9 +283,12 @@ export async function createGateway(parts: {
 	let configuration: LiveConfiguration | undefined;
 	let readOther = (_query: URLSearchParams): GatewayConfig => config;
 	const dryRun = new DryRun({ registry, adoptions, clock });
-	const door = new LocalDoor(doorPath(config.dataDir), (path, query) =>
-		path === '/dry-run' ? dryRun.compare(recorder.frames(), configuration?.config ?? config, readOther(query)) : answerWhy(explainer, path, query),
-	);
+	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined });
+	const door = new LocalDoor(doorPath(config.dataDir), {
+		'/why': (query) => answerWhy(explainer, query),
+		'/dry-run': async (query) => dryRun.compare(recorder.frames(), configuration?.config ?? config, readOther(query)),
+		...deviceAnswers({ devices, availability, quarantine, placement }),
+	});
 
 	const live = new LiveParts(
 		config,
@@ -320,8 +325,7 @@ export async function createGateway(parts: {
 		devices,
 		availability,
 		quarantine,
-		adoptions,
-		hasBus: bus !== undefined,
+		placement,
 		rejected,
 		replay,
 		trace,
@@ -364,7 +368,9 @@ export async function createGateway(parts: {
 			recorder.start();
 			await door
 				.open()
-				.catch((error: Error) => logger.warn({ err: error.message }, '`why` cannot ask this gateway: its local door cannot be opened'));
+				.catch((error: Error) =>
+					logger.warn({ err: error.message }, '`why` and other commands cannot ask this gateway: its local door cannot be opened'),
+				);
 			await rooms.zeroing.start();
 			for (const source of sources)
 				await source.start(

@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
+import { SettingsError } from '@crowdvision/service-kit';
 
 /** A path of a socket may have so many bytes (sun_path of Linux has 108, of others 104). */
 const LONGEST_PATH = 100;
@@ -10,18 +11,21 @@ export function doorPath(dataDir: string): string {
 	return join(dataDir, 'gateway', 'why.sock');
 }
 
+/** What is answered at each path, from the query of what is asked. What they throw is told to who asks. */
+export type DoorAnswers = Record<string, (query: URLSearchParams) => Promise<unknown>>;
+
 /**
- * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may open (mode 0600). Whoever may read
- * the folder may ask, and nobody needs a token for it. `answer` gets the path and the query of what is asked.
+ * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may open (mode 0600). Who may open it
+ * may do what the gateway's owner may, and nobody needs a token for it.
  */
 export class LocalDoor {
 	readonly #path: string;
-	readonly #answer: (path: string, query: URLSearchParams) => Promise<unknown>;
+	readonly #answers: ReadonlyMap<string, DoorAnswers[string]>;
 	#server: Server | undefined;
 
-	constructor(path: string, answer: (path: string, query: URLSearchParams) => Promise<unknown>) {
+	constructor(path: string, answers: DoorAnswers) {
 		this.#path = path;
-		this.#answer = answer;
+		this.#answers = new Map(Object.entries(answers));
 	}
 
 	/** Resolves when it is open. @throws what the system says, where it cannot be opened. */
@@ -55,11 +59,17 @@ export class LocalDoor {
 		await new Promise<void>((resolve) => server.close(() => resolve()));
 		rmSync(this.#path, { force: true });
 	}
+
+	async #answer(path: string, query: URLSearchParams): Promise<unknown> {
+		const answer = this.#answers.get(path);
+		if (!answer) throw new Error(`The gateway that runs here knows nothing of ${path}: it is of another version`);
+		return answer(query);
+	}
 }
 
 /**
  * Asks the gateway whose door this is. Undefined where there is none, or nobody answers at it.
- * @throws Error with what the gateway says against it.
+ * @throws SettingsError with what the gateway says against it.
  */
 export function askAtDoor(path: string, asked: string): Promise<unknown> {
 	return new Promise((resolve, reject) => {
@@ -71,7 +81,7 @@ export function askAtDoor(path: string, asked: string): Promise<unknown> {
 			response.on('end', () => {
 				const answer = JSON.parse(text) as { error?: { message: string } };
 				if (response.statusCode === 200) resolve(answer);
-				else reject(new Error(answer.error?.message ?? `the gateway answered ${response.statusCode}`));
+				else reject(new SettingsError(answer.error?.message ?? `the gateway answered ${response.statusCode}`));
 			});
 		});
 		call.on('timeout', () => call.destroy(new Error('the gateway does not answer')));

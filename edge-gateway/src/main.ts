@@ -25,6 +25,7 @@ import {
 import { type GatewayConfig, readGatewayConfig } from './config.ts';
 import { dryRun } from './configuration/dry-run-command.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
+import { adoptSensor, listDevices } from './devices/device-commands.ts';
 import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
 import { why } from './why.ts';
 
@@ -34,7 +35,10 @@ const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
                                            make a device token with this gateway's secret
        npm run gateway -- why <sensor | topic | id> [--json]
-                                           what became of the messages of a sensor or device, of a topic, or of one reading`;
+                                           what became of the messages of a sensor or device, of a topic, or of one reading
+       npm run gateway -- devices          what is connected, and which sensors are in quarantine
+       npm run gateway -- adopt <sensor> <building> <room>
+                                           give a sensor in quarantine its room`;
 
 /** The gateway as its own process, on a Pi. */
 async function run(configuration: StartedConfiguration): Promise<void> {
@@ -116,6 +120,8 @@ await runMain(async () => {
 	const config = readGatewayConfig(process.env);
 	if (command === 'check') return void process.stdout.write('the configuration is valid\n');
 	if (command === 'why') return void process.stdout.write(await why(config.dataDir, options));
+	if (command === 'devices') return void process.stdout.write(await listDevices(config.dataDir, options));
+	if (command === 'adopt') return void process.stdout.write(await adoptSensor(config.dataDir, options));
 	if (command === 'token') return makeToken(config, options);
 	throw new SettingsError(USAGE);
 });

@@ -3,7 +3,8 @@ import { staffOnly } from './access.ts';
 import type { Bridges } from './bridge/bridges.ts';
 import { addConfigurationRoutes } from './configuration/configuration-routes.ts';
 import type { ConfigurationStatus } from './configuration/live-configuration.ts';
-import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
+import type { DeviceListParts } from './devices/device-list.ts';
+import { addDeviceRoutes } from './devices/device-routes.ts';
 import { addCommandRoutes, type CommandRouteParts } from './downlink/command-routes.ts';
 import { addRejectedRoutes, type RejectedRouteParts } from './rejected-routes.ts';
 import { addTraceRoutes, type TraceRouteParts } from './trace-routes.ts';
@@ -15,7 +16,7 @@ export function gatewayRoutes({
 	bridges,
 	...parts
 }: CommandRouteParts &
-	DeviceRouteParts &
+	DeviceListParts &
 	RejectedRouteParts &
 	TraceRouteParts & {
 		tokens: Tokens;

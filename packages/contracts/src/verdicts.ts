@@ -2,7 +2,7 @@
 export const VERDICTS = {
 	not_received: {
 		means: 'Nothing of it has reached the gateway.',
-		todo: 'Look at the device: its power, its address for the gateway, its topic. `--json` lists what is connected.',
+		todo: 'Look at the device: its power, its address for the gateway, its topic. `npm run gateway -- devices` lists what is connected.',
 	},
 	bad_frame: {
 		means: 'Bytes came over the line that are no frame.',
@@ -17,7 +17,7 @@ export const VERDICTS = {
 	invalid_reading: { means: 'A value in it breaks a rule.', todo: 'Mend what the reason names.' },
 	unknown_device: {
 		means: 'It does not say its room, and the sensor is not registered: it is in quarantine.',
-		todo: 'Adopt the sensor (POST /gateway/devices/{sensorId}/adopt) or register it; then replay what was refused.',
+		todo: 'Adopt the sensor (npm run gateway -- adopt <sensor> <building> <room>, or POST /gateway/devices/{sensorId}/adopt) or register it; then replay what was refused.',
 	},
 	not_allowed: {
 		means: 'Its sender may not send it.',
