@@ -153,9 +153,11 @@ describe("the gateway's clock", () => {
 				for (const [passes, step] of all) {
 					source.pass(passes);
 					source.step(step);
+					// That far ahead it may go back, once, where the system's clock is believed again.
+					const isFarAhead = last - source.wall() > 6 * HOUR;
 					clock.check();
 					const now = clock.now();
-					if (clock.ahead < 6 * HOUR) expect(now).toBeGreaterThanOrEqual(Math.min(last, source.wall() + 6 * HOUR));
+					if (!isFarAhead) expect(now).toBeGreaterThanOrEqual(last);
 					if (clock.quality === 'synced') expect(Math.abs(now - source.wall())).toBeLessThanOrEqual(1000);
 					last = now;
 				}
