@@ -1,6 +1,6 @@
 import type { CountCause, CountChange } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
-import type { Change, Effect } from './room-count.ts';
+import { type Change, type Effect, MOST_ROOMS } from './room-count.ts';
 
 /** Where a change stands in the telemetry log, and when it came in. */
 export interface RecordOf {
@@ -31,13 +31,14 @@ interface OfRoom {
 }
 
 /**
- * Why each room's count is what it is. Bounded, per room and on disk: of crossings, the last since the start; of wraps, resets, zeroings and corrections, the
+ * Why each room's count is what it is. Bounded, in rooms, per room and on disk: of crossings, the last since the start; of wraps, resets, zeroings and corrections, the
  * last on disk. It explains counts, they do not hang on it.
  */
 export class AuditTrail {
 	readonly #log: Log;
 	readonly #logId: string;
 	readonly #onNotable: (buildingId: string, roomId: string, change: CountChange) => void;
+	/** Those of which something was noted last at the end. */
 	readonly #rooms = new Map<string, OfRoom>();
 	readonly #counts = new Map<string, number>();
 
@@ -121,11 +122,10 @@ export class AuditTrail {
 
 	#room(buildingId: string, roomId: string): OfRoom {
 		const key = `${buildingId}/${roomId}`;
-		let room = this.#rooms.get(key);
-		if (!room) {
-			room = { recent: [], notable: [] };
-			this.#rooms.set(key, room);
-		}
+		const room = this.#rooms.get(key) ?? { recent: [], notable: [] };
+		this.#rooms.delete(key);
+		this.#rooms.set(key, room);
+		if (this.#rooms.size > MOST_ROOMS) this.#rooms.delete(this.#rooms.keys().next().value!);
 		return room;
 	}
 }

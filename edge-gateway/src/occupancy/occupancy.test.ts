@@ -1,8 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startCommitWorker } from '@crowdvision/log';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { AuditTrail } from './audit-trail.ts';
 import { Doors } from './doors.ts';
 import { Occupancy } from './occupancy.ts';
-import type { Change } from './room-count.ts';
+import { type Change, MOST_ROOMS } from './room-count.ts';
 
 const RECORD = { offset: 0, receivedAt: 0 };
 const doors = new Doors({ doors: [{ sensorId: 'total', counter: 'cumulative', wrapAt: 256, perMinute: 10_000 }] });
@@ -159,5 +164,37 @@ describe('how many people are in a room', () => {
 		apply(occupancy, { kind: 'known', why: 'zeroing', count: 0, at: 5000 });
 		expect(apply(occupancy, { ...crossing(3), at: 4000 } as Change)).toMatchObject({ count: 0, detected: 'late', interval: { low: 0, high: 0 } });
 		expect(apply(occupancy, { ...crossing(3), at: 6000 } as Change)).toMatchObject({ count: 3, in: 3 });
+	});
+});
+
+describe('ever new rooms', () => {
+	it('are counted within a bound: empty ones are forgotten, and then those of the building that names the most', () => {
+		const occupancy = new Occupancy();
+		const put = (buildingId: string, roomId: string, count: number) =>
+			apply(occupancy, { kind: 'known', why: 'correction', count, at: 1000 }, [buildingId, roomId]).stored();
+		put('honest', 'full', 7);
+		put('honest', 'empty', 0);
+		for (let i = 0; i < 2 * MOST_ROOMS; i++) {
+			put('flood', `${i}`, 1);
+			if (i % 1000 === 0) expect(occupancy.rooms().length).toBeLessThanOrEqual(MOST_ROOMS);
+		}
+		expect(occupancy.rooms().length).toBeLessThanOrEqual(MOST_ROOMS);
+		expect(occupancy.count('honest', 'full')).toBe(7);
+		expect(occupancy.count('honest', 'empty')).toBeUndefined();
+		expect(occupancy.count('flood', `${2 * MOST_ROOMS - 1}`)).toBe(1);
+	});
+
+	it('are explained within the same bound', async () => {
+		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-audit-'));
+		onTestFinished(() => rm(dir, { recursive: true }));
+		const worker = startCommitWorker();
+		onTestFinished(() => worker.close());
+		const trail = await AuditTrail.open({ dir, worker, logId: 'log', onNotable: () => undefined, onIncident: () => undefined });
+		onTestFinished(() => trail.close());
+		const occupancy = new Occupancy(new Doors(), trail);
+		for (let i = 0; i <= MOST_ROOMS; i++) apply(occupancy, crossing(1), ['flood', `${i}`]).stored();
+		expect(trail.of('flood', '0', 10)).toEqual([]);
+		expect(trail.of('flood', '1', 10)).toHaveLength(1);
+		expect(trail.of('flood', `${MOST_ROOMS}`, 10)).toHaveLength(1);
 	});
 });

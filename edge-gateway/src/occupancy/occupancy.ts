@@ -1,7 +1,7 @@
 import type { Interval } from '@crowdvision/contracts';
 import type { AuditTrail, RecordOf } from './audit-trail.ts';
 import { Doors } from './doors.ts';
-import { type Change, type Effect, newRoomCount, type RoomCount, step } from './room-count.ts';
+import { type Change, type Effect, MOST_ROOMS, newRoomCount, type RoomCount, step } from './room-count.ts';
 
 /** A change that is on its way to the disk. */
 interface Pending {
@@ -24,9 +24,13 @@ export interface Applied extends Effect {
 	undo(): void;
 }
 
+/** Forgotten together, so that not each new room looks for one. */
+const FORGOTTEN_AT_ONCE = MOST_ROOMS / 10;
+
 /**
  * How many people are in each room, made of what all its doors say, and how far that may have drifted. A change counts at once, for the next reading
  * must build on it; when it could not be stored it is as if it had never been, whatever came after it. Who restores and saves this is OccupancyFile.
+ * Bounded: for a new room beyond ten thousand, others are forgotten, and counted from none when they are heard again.
  */
 export class Occupancy {
 	readonly doors: Doors;
@@ -110,10 +114,27 @@ export class Occupancy {
 	#roomAt(at: string): Room {
 		let room = this.#rooms.get(at);
 		if (!room) {
+			if (this.#rooms.size >= MOST_ROOMS) this.#forgetSome();
 			room = { settled: undefined, current: undefined, pending: new Set() };
 			this.#rooms.set(at, room);
 		}
 		return room;
+	}
+
+	/** Empty rooms first, as they lose nothing; then those of the building that names the most; of these, those that nobody crossed into for the longest. */
+	#forgetSome(): void {
+		const ofBuilding = new Map<string, number>();
+		const rooms = [...this.#rooms].map(([at, { settled, pending }]) => {
+			const building = at.slice(0, at.indexOf('/'));
+			ofBuilding.set(building, (ofBuilding.get(building) ?? 0) + 1);
+			return { at, building, count: settled?.count ?? 0, heardAt: Math.max(settled?.crossedAt ?? 0, settled?.known.at ?? 0), pending };
+		});
+		const order = rooms
+			.filter(({ pending }) => pending.size === 0)
+			.sort(
+				(a, b) => Number(a.count > 0) - Number(b.count > 0) || ofBuilding.get(b.building)! - ofBuilding.get(a.building)! || a.heardAt - b.heardAt,
+			);
+		for (const { at } of order.slice(0, FORGOTTEN_AT_ONCE)) this.#rooms.delete(at);
 	}
 
 	#current(room: Room): RoomCount {

@@ -51,6 +51,9 @@ export interface RoomCount {
 	interval: Interval;
 }
 
+/** Rooms that are counted at once: a device may name ever new ones. */
+export const MOST_ROOMS = 10_000;
+
 /** Doors beyond these share what is believed of them: what is kept of a room is bounded. */
 const MOST_LEGS = 64;
 const OTHER_DOORS = '*';
