@@ -83,6 +83,8 @@ export interface ExplainParts {
 /** How far back readings of a sensor are looked for in the log. */
 const LOOKED_THROUGH = 50_000;
 const PAGE = 2000;
+/** And how far behind where a frame's first reading may stand: between them are those that came while it was decoded. */
+const LOOKED_NEARBY = 200;
 
 /** Finds out what became of messages, from what the gateway keeps anyway: log, cursors, refusals, the recorded frames and what the trace has noted. */
 export class Explainer {
@@ -121,8 +123,10 @@ export class Explainer {
 		const known = new Set(reports.map(({ at, transport }) => `${transport} ${at}`));
 		const rest = frames.filter(({ at, transport }) => !known.has(`${transport} ${at}`));
 		const latest = new Map(rest.map((frame) => [`${frame.at} ${frame.source} ${frame.raw.toString('latin1')}`, frame]));
-		const unsettled = await Promise.all([...latest.values()].slice(-limit).map((frame) => this.#unsettled(frame)));
-		return [...reports, ...unsettled];
+		const others = await Promise.all([...latest.values()].slice(-limit).map((frame) => this.#ofFrame(frame)));
+		// Two frames of one moment may have found the same readings.
+		const each = new Map(others.flat().map((report) => [`${report.id} ${report.source} ${report.at} ${report.sample}`, report]));
+		return [...reports, ...[...each.values()].filter(({ domains }) => visible(domains))];
 	}
 
 	async #byId(id: string, visible: (domains: readonly string[]) => boolean): Promise<MessageReport[]> {
@@ -216,6 +220,20 @@ export class Explainer {
 		if (receivedAt - observedAt <= freshMs(metric)) return { verdict: 'delivered', text: where };
 		const minutes = Math.round((receivedAt - observedAt) / 60_000);
 		return { verdict: 'late', text: `${where}, but observed ${minutes} minutes before it came: in the history, not the live value` };
+	}
+
+	/** A frame that nothing was found of by name, such as one of a device that is not called as its sensors: its readings, where there are any. */
+	async #ofFrame(frame: RecordedFrame): Promise<MessageReport[]> {
+		const { log, trace } = this.#parts;
+		const { records } = await log.read(frame.from, { maxRecords: LOOKED_NEARBY });
+		const sameMoment = records
+			.map(({ offset, payload }) => ({ offset, reading: JSON.parse(payload.toString()) as Reading }))
+			.filter(({ reading }) => reading.receivedAt === frame.at && reading.transport === frame.transport);
+		const named = sameMoment.filter(({ reading }) => isAbout(frame, { sensor: reading.sensorId }));
+		// What a decoder makes of a frame need not be called as anything in it. Where frames were given up at that moment, it may be another's.
+		const certain = named.length > 0 || trace.spellAt(frame.at) !== undefined || (await this.#lost(frame.from)) !== undefined;
+		const readings = certain ? named : sameMoment;
+		return readings.length > 0 ? readings.map(({ offset, reading }) => this.#report(offset, reading)) : [await this.#unsettled(frame)];
 	}
 
 	/** A frame that came in, and of which nothing else is known. */

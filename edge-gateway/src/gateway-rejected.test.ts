@@ -144,6 +144,15 @@ describe('GET /rejected', () => {
 			expect([query, body.verdict]).toEqual([query, 'unknown_device']);
 			expect(body.messages).toHaveLength(1);
 		}
+		// And of what is taken since, as each of them is called.
+		await register('cam-7');
+		await client.publishAsync('acme/no-7/uplink', JSON.stringify({ no: 7, count: 5 }), { qos: 1 });
+		const newest = async (query: string) => (await world.call('GET', `/trace?${query}`, { token: staff })).body;
+		for (const query of ['sensor=cam-7', 'sensor=no-7', 'topic=acme/%2B/uplink'])
+			expect(await newest(query)).toMatchObject({ verdict: 'delivered', text: expect.stringMatching(/^peopleCount 5 /) });
+		await client.publishAsync('telemetry/b1/hall/near', JSON.stringify({ metric: 'co2', value: 400 }), { qos: 1 });
+		const { messages } = await newest('sensor=poster');
+		expect((messages as { verdict: string }[]).map(({ verdict }) => verdict)).toEqual(['delivered', 'delivered', 'unknown_device']);
 	});
 
 	it('pages through what is refused, newest first', async () => {
