@@ -67,14 +67,51 @@ describe('devices and refusals', () => {
 		expect(await seenBy({ domainName: 'acm', role: 'admin' })).toEqual({ devices: [], rejected: [] });
 	});
 
-	it('of a port of this machine are for its admins', async () => {
-		const ports = async (role: Membership['role']) => {
-			const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName: 'acme', role }) });
+	it('of a port of this machine that several tenants share are for admins of the platform', async () => {
+		const ports = async (role: Membership['role'], domainName = 'acme') => {
+			const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName, role }) });
 			return (body.devices as { id: string; transport: string }[]).filter(({ transport }) => transport === 'serial');
 		};
-		await waitFor('the port', async () => (await ports('business_admin')).length === 1);
-		expect((await ports('business_admin'))[0]).toMatchObject({ id: '/dev/null', connected: false, trouble: expect.any(String) });
-		expect(await ports('business_staff')).toEqual([]);
+		await waitFor('the port', async () => (await ports('admin', '*')).length === 1);
+		expect((await ports('admin', '*'))[0]).toMatchObject({ id: '/dev/null', connected: false, trouble: expect.any(String) });
+		expect(await ports('business_admin')).toEqual([]);
+		expect(await ports('business_admin', 'other')).toEqual([]);
+	});
+});
+
+describe('what is of the machine itself', () => {
+	const bridge = { name: 'campus', url: 'mqtt://127.0.0.1:1', topics: [{ pattern: 'telemetry/#', direction: 'out' as const }] };
+	let shared: GatewayWorld;
+	const get = async (path: string, membership: Membership) => shared.call('GET', path, { token: await shared.account(membership) });
+	beforeAll(async () => {
+		shared = await openGatewayWorld({ settings: { serial: [{ path: '/dev/null', defaults: { sensorId: 'x' } }], bridges: [bridge] } });
+	});
+	afterAll(() => shared.stop());
+
+	it("is the platform's admins' where several top-level domains share it", async () => {
+		for (const role of ['business_staff', 'business_admin'] as const) {
+			expect((await get('/config', { domainName: 'acme', role })).status).toBe(403);
+			const { body } = await get('/bridges', { domainName: 'acme', role });
+			expect(body.bridges).toEqual([{ name: 'campus', state: expect.any(String), since: expect.any(Number) }]);
+		}
+		// It is not followed in this test.
+		expect((await get('/config', { domainName: '*', role: 'admin' })).status).toBe(404);
+		expect((await get('/bridges', { domainName: '*', role: 'admin' })).body.bridges).toMatchObject([{ name: 'campus', queued: expect.any(Number) }]);
+		const spy = await rawSignedIn(shared, 'd1', await shared.token('d1'));
+		spy.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'bridge/+/state', qos: 1 }] });
+		expect(await spy.next('suback')).toMatchObject({ granted: [128] });
+	});
+
+	it("is its domain's where there is only one: staff see ports and bridges, admins the configuration too", async () => {
+		await shared.bus.retain(TABLES.buildings, 'foreign', JSON.stringify({ id: 'foreign', name: 'foreign', domains: ['acme/north'], rooms: [] }));
+		const staff = { domainName: 'acme', role: 'business_staff' } as const;
+		expect((await get('/bridges', staff)).body.bridges).toMatchObject([{ name: 'campus', queued: expect.any(Number) }]);
+		await waitFor('the port', async () => (await get('/devices', staff)).text.includes('/dev/null'));
+		expect((await get('/config', staff)).status).toBe(403);
+		expect((await get('/config', { domainName: 'acme', role: 'business_admin' })).status).toBe(404);
+		const client = await rawSignedIn(shared, 'd1', await shared.token('d1'));
+		client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'bridge/+/state', qos: 1 }] });
+		expect(await client.next('suback')).toMatchObject({ granted: [1] });
 	});
 });
 

@@ -19,6 +19,8 @@ export class Registry {
 	readonly #adopted: { sensor(id: string): RetainedSensor | undefined } | undefined;
 	readonly #watches: Subscription[] = [];
 	#saveTimer: NodeJS.Timeout | undefined;
+	/** Known until a building changes. */
+	#isShared: boolean | undefined;
 
 	/** `adopted`: sensors that were given a place here, for as long as twin does not say where they stand. */
 	constructor(path: string, adopted?: { sensor(id: string): RetainedSensor | undefined }) {
@@ -32,6 +34,12 @@ export class Registry {
 
 	building(id: string): RetainedBuilding | undefined {
 		return this.#buildings.get(id);
+	}
+
+	/** Whether there are buildings of more than one top-level domain. */
+	get isShared(): boolean {
+		this.#isShared ??= new Set([...this.#buildings.values()].flatMap(({ domains }) => domains.map((name) => name.split('/', 1)[0]))).size > 1;
+		return this.#isShared;
 	}
 
 	sensor(id: string): RetainedSensor | undefined {
@@ -59,6 +67,7 @@ export class Registry {
 	#take<T>(table: Map<string, T>, id: string, value: string | null): void {
 		if (value === null) table.delete(id);
 		else table.set(id, JSON.parse(value) as T);
+		this.#isShared = undefined;
 		this.#saveSoon();
 	}
 

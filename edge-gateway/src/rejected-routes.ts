@@ -2,6 +2,7 @@ import { CrowdVisionError, rejectedListQuery, replayRequest } from '@crowdvision
 import { jsonBody, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import { mayLookAt } from './access.ts';
 import type { Ledger } from './ledger.ts';
+import type { Registry } from './registry.ts';
 import type { Rejected, Rejection } from './rejected.ts';
 import type { Replay } from './replay.ts';
 
@@ -9,29 +10,30 @@ export interface RejectedRouteParts {
 	rejected: Rejected;
 	replay: Replay;
 	ledger: Ledger;
+	registry: Registry;
 }
 
 const USUAL_PAGE = 200;
 
 /** `GET /rejected` and `POST /rejected/replay`, behind a guard that lets staff through. */
-export function addRejectedRoutes(router: Router, { rejected, replay, ledger }: RejectedRouteParts): void {
+export function addRejectedRoutes(router: Router, { rejected, replay, ledger, registry }: RejectedRouteParts): void {
 	router.get('/rejected', async (request, response) => {
 		const { since, state = 'open', before, limit, ...filter } = parseBody(rejectedListQuery, request.query);
 		const query = { ...filter, state, since: time(since, '/since'), before: before === undefined ? undefined : Number(before) };
 		const most = limit === undefined ? USUAL_PAGE : Number(limit);
-		const found = await rejected.list(query, most, visibleTo(request));
+		const found = await rejected.list(query, most, visibleTo(request, registry));
 		const next = found.length === most ? { next: found.at(-1)!.id } : {};
 		response.json({ rejected: found, ...next, counts: ledger.summary() });
 	});
 	router.post('/rejected/replay', jsonBody(), async (request, response) => {
 		const wanted = parseBody(replayRequest, request.body);
 		const selection = 'ids' in wanted ? wanted : { filter: { ...wanted.filter, since: time(wanted.filter.since, '/filter/since') } };
-		response.json({ replayed: await replay.replay(selection, visibleTo(request)) });
+		response.json({ replayed: await replay.replay(selection, visibleTo(request, registry)) });
 	});
 }
 
-function visibleTo(request: Request): (rejection: Rejection) => boolean {
-	return ({ domainName }) => mayLookAt(request, domainName);
+function visibleTo(request: Request, registry: Registry): (rejection: Rejection) => boolean {
+	return ({ domainName }) => mayLookAt(request, registry, domainName);
 }
 
 /** Epoch ms. @throws CrowdVisionError `invalid` */

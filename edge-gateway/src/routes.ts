@@ -1,5 +1,5 @@
 import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
-import { staffOnly } from './access.ts';
+import { mayLookAt, staffOnly } from './access.ts';
 import type { Bridges } from './bridge/bridges.ts';
 import { addConfigurationRoutes } from './configuration/configuration-routes.ts';
 import type { ConfigurationStatus } from './configuration/live-configuration.ts';
@@ -9,7 +9,7 @@ import { addCommandRoutes, type CommandRouteParts } from './downlink/command-rou
 import { addRejectedRoutes, type RejectedRouteParts } from './rejected-routes.ts';
 import { addTraceRoutes, type TraceRouteParts } from './trace-routes.ts';
 
-/** What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; a port of this machine is an admin's. */
+/** What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; what is the machine's own, its admins' (access.ts). */
 export function gatewayRoutes({
 	tokens,
 	configuration,
@@ -26,14 +26,15 @@ export function gatewayRoutes({
 	const router = Router();
 	const guard = requireAccount(tokens);
 	router.use('/config', guard);
-	addConfigurationRoutes(router, configuration);
+	addConfigurationRoutes(router, parts.registry, configuration);
 	router.use(['/devices', '/rejected', '/trace'], guard, staffOnly);
 	addDeviceRoutes(router, parts);
 	addCommandRoutes(router, parts);
 	addRejectedRoutes(router, parts);
 	addTraceRoutes(router, parts);
-	router.get('/bridges', guard, staffOnly, (_request, response) => {
-		response.json({ bridges: bridges.list() });
+	router.get('/bridges', guard, staffOnly, (request, response) => {
+		const mayKnowAll = mayLookAt(request, parts.registry, undefined);
+		response.json({ bridges: mayKnowAll ? bridges.list() : bridges.list().map(({ name, state, since }) => ({ name, state, since })) });
 	});
 	return router;
 }

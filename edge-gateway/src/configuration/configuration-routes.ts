@@ -1,13 +1,13 @@
-import { CrowdVisionError, ROLES } from '@crowdvision/contracts';
-import { callerOf, type Router } from '@crowdvision/service-kit';
+import { CrowdVisionError } from '@crowdvision/contracts';
+import type { Router } from '@crowdvision/service-kit';
+import { isOfMachine } from '../access.ts';
+import type { Registry } from '../registry.ts';
 import type { ConfigurationStatus } from './live-configuration.ts';
 
-/** `GET /config`: what is in force, and why the file is not, where it is not. It is of the whole machine, and so an admin's. */
-export function addConfigurationRoutes(router: Router, status: () => ConfigurationStatus | undefined): void {
+/** `GET /config`: what is in force, and why the file is not, where it is not. It is of the whole machine, and so its admin's. */
+export function addConfigurationRoutes(router: Router, registry: Registry, status: () => ConfigurationStatus | undefined): void {
 	router.get('/config', (request, response) => {
-		if (!callerOf(request).memberships.some(({ role }) => ROLES[role] >= ROLES.business_admin)) {
-			throw new CrowdVisionError('forbidden', 'This needs the role business_admin or a higher one');
-		}
+		if (!isOfMachine(request, registry, 'business_admin')) throw new CrowdVisionError('forbidden', 'This is for the admins of the machine');
 		const now = status();
 		if (!now) throw new CrowdVisionError('not_found', 'This gateway does not follow its gateway.yaml');
 		response.json(now);

@@ -1,12 +1,18 @@
 import { adoptRequest, replaceRequest } from '@crowdvision/contracts';
 import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import { mayLookAt } from '../access.ts';
+import type { Registry } from '../registry.ts';
 import { type DeviceListParts, deviceList } from './device-list.ts';
 import type { Operator } from './placement.ts';
 
 /** `/devices`, and what makes a stranger one of them. Behind a guard that lets staff through. */
-export function addDeviceRoutes(router: Router, parts: DeviceListParts): void {
-	const { placement } = parts;
+export function addDeviceRoutes(router: Router, parts: DeviceListParts & { registry: Registry }): void {
+	const { placement, registry } = parts;
+	const operatorOf = (request: Request): Operator => ({
+		mayLookAt: (domainName) => mayLookAt(request, registry, domainName),
+		requireStaff: (domains) => requireRole(callerOf(request), domains, 'business_staff', 'building'),
+	});
+
 	router.get('/devices', (request, response) => {
 		response.json(deviceList(parts, operatorOf(request)));
 	});
@@ -18,11 +24,4 @@ export function addDeviceRoutes(router: Router, parts: DeviceListParts): void {
 		const { by } = parseBody(replaceRequest, request.body);
 		response.json(await placement.replace(String(request.params.sensorId), by, operatorOf(request)));
 	});
-}
-
-function operatorOf(request: Request): Operator {
-	return {
-		mayLookAt: (domainName) => mayLookAt(request, domainName),
-		requireStaff: (domains) => requireRole(callerOf(request), domains, 'business_staff', 'building'),
-	};
 }

@@ -18,7 +18,7 @@ export interface PlacementParts {
 	quarantine: Quarantine;
 	adoptions: Adoptions;
 	registry: Registry;
-	/** Whether somebody else keeps the registry of buildings; on its own, the gateway takes an admin's word for a place. */
+	/** Whether somebody else keeps the registry of buildings; on its own, the gateway takes the word of who may look at its ports. */
 	hasBus: boolean;
 }
 

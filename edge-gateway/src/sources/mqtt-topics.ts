@@ -49,7 +49,7 @@ export function isOwn(sender: Sender, sensorId: string): boolean {
 	return sender.sensorIds ? sender.sensorIds.has(sensorId) : sensorId === sender.id;
 }
 
-/** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how the bridges are. */
+/** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how the bridges are, where all devices are of one domain. */
 export function maySubscribe(sender: Sender, filter: string, registry: Registry): boolean {
 	const levels = filter.split('/');
 	const own = (sensorId: string | undefined) =>
@@ -58,7 +58,7 @@ export function maySubscribe(sender: Sender, filter: string, registry: Registry)
 		(isOwn(sender, sensorId) ||
 			(!sender.sensorIds && sender.buildingId !== undefined && registry.sensor(sensorId)?.buildingId === sender.buildingId));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
-	if (levels[0] === 'bridge' && levels.length === 3) return levels[2] === 'state';
+	if (levels[0] === 'bridge' && levels.length === 3) return levels[2] === 'state' && !registry.isShared;
 	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]) && !levels.slice(0, 3).includes('#');
 }
 
