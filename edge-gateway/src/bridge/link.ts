@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { CheckpointFile, type Log, LogFullError } from '@crowdvision/log';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import type { ISubscription, Packet } from 'mqtt-packet';
@@ -6,30 +5,29 @@ import type { Ledger } from '../ledger.ts';
 import type { LocalBroker, LocalMessage } from '../sources/local-broker.ts';
 import type { Deliver } from '../sources/source.ts';
 import { overlapFilters } from '../sources/topic-filter.ts';
-import { dial, shownUrl } from './address.ts';
 import { BridgeAccount } from './bridge-account.ts';
 import type { BridgeSettings } from './bridge-config.ts';
 import { EchoAccount } from './echo-account.ts';
 import { Inbound, type InboundParts } from './inbound.ts';
 import { Inbox } from './inbox.ts';
-import type { BridgeReport, LinkPhase } from './link-state.ts';
+import type { BridgeReport } from './link-state.ts';
+import { LinkStatus, type Traffic } from './link-status.ts';
 import type { GuardedLink, LoopGuard } from './loop-guard.ts';
 import { isProbeTopic } from './loop-probe.ts';
 import { Outbound } from './outbound.ts';
 import { Outbox } from './outbox.ts';
 import { encodeRaw } from './raw-record.ts';
-import { RefusedError, RemoteConnection } from './remote-connection.ts';
+import { keepConnected, untilFirstIsBack } from './reconnecting.ts';
+import type { RemoteConnection } from './remote-connection.ts';
 import type { ReturnBound } from './return-bound.ts';
-import { untilUnwanted, untilWanted } from './start-mode.ts';
+import { untilUnwanted } from './start-mode.ts';
 import { TopicMap } from './topic-map.ts';
-import { variantsOf } from './variants.ts';
 
 /** Packet ids of messages; those below are for SUBSCRIBE. */
 const READING_IDS = { first: 16, count: 32_752 };
 const RAW_IDS = { first: 32_768, count: 32_768 };
 const ECHO_KEEP_MS = 60_000;
 const ECHO_TEST_MS = 300;
-const REPORT_EVERY_MS = 30_000;
 
 export interface LinkParts {
 	settings: BridgeSettings;
@@ -71,23 +69,18 @@ export class Link implements GuardedLink {
 	readonly #echoes = new EchoAccount(ECHO_KEEP_MS);
 	/** By local topic, for those who get back on another bridge what was sent here. */
 	readonly #returns = new EchoAccount(ECHO_KEEP_MS);
+	readonly #status: LinkStatus;
 	readonly #subscribed: CheckpointFile<{ url: string; filters: string[] }>;
 	readonly #stopping = new AbortController();
 	#untap: (() => void)[] = [];
 	#running: Promise<void> = Promise.resolve();
 	#connection: RemoteConnection | undefined;
-	#phase: LinkPhase = 'disconnected';
-	#since = Date.now();
-	#address: string | undefined;
-	#lastFailure: BridgeReport['lastFailure'];
 	#isEchoed = false;
 	#upSince: number | undefined;
 	#upBefore = 0;
 	#activeAt = performance.now();
 	#tokens = 0;
 	#tokensAt = performance.now();
-	#reporter: NodeJS.Timeout | undefined;
-	#reported = '';
 
 	constructor(parts: LinkParts) {
 		const { settings, guard, log, rawLog } = parts;
@@ -97,6 +90,16 @@ export class Link implements GuardedLink {
 		this.#out = new BridgeAccount(parts.ledger.part('bridge', `${settings.name} out`));
 		this.#in = new BridgeAccount(parts.ledger.part('bridge', `${settings.name} in`));
 		this.topics = new TopicMap(settings.rules);
+		const { gatewayId, local, logger } = parts;
+		this.#status = new LinkStatus({
+			name: settings.name,
+			gatewayId,
+			local,
+			logger,
+			topics: () => this.#settings.state,
+			traffic: (now) => this.#traffic(now),
+			publishRemotely: (topic, payload) => this.#connection?.send({ cmd: 'publish', topic, payload, qos: 0, retain: true, dup: false }),
+		});
 		this.#subscribed = new CheckpointFile(`${parts.dir}/subscribed`);
 		this.#outbound = new Outbound({ settings, link: this, guard, onSent: (local, remote, payload) => this.#sent(local, remote, payload) });
 		const inbound = new Inbound({
@@ -121,9 +124,17 @@ export class Link implements GuardedLink {
 
 	/** Begins to connect. */
 	start(): void {
-		this.#reporter = setInterval(() => this.#report(), REPORT_EVERY_MS);
-		this.#reporter.unref();
-		this.#running = this.#run();
+		this.#status.start();
+		this.#running = keepConnected(
+			{
+				gatewayId: this.#parts.gatewayId,
+				settings: () => this.#settings,
+				queue: { lag: () => this.#lag(), grown: (stopped) => this.#grown(stopped) },
+				status: this.#status,
+				serve: (...connected) => this.#serve(...connected),
+			},
+			this.#stopping.signal,
+		);
 	}
 
 	/** Takes nothing from the remote any more; what is under way is finished. */
@@ -134,7 +145,7 @@ export class Link implements GuardedLink {
 	async stop(): Promise<void> {
 		this.#stopping.abort();
 		for (const end of this.#untap) end();
-		clearInterval(this.#reporter);
+		this.#status.stop();
 		this.#inbox.stop();
 		await this.#running;
 	}
@@ -144,25 +155,8 @@ export class Link implements GuardedLink {
 		this.#settings = settings;
 	}
 
-	report(now = Date.now()): BridgeReport {
-		const oldest = Math.min(...this.#outboxes.map(({ oldestAt }) => oldestAt ?? now));
-		return {
-			name: this.name,
-			state: this.#phase,
-			since: this.#since,
-			address: this.#address,
-			protocol: this.#connection && (this.#connection.version === 5 ? '5' : '3.1.1'),
-			lastFailure: this.#lastFailure,
-			standbyFor: this.#parts.guard.standbyFor(this.name),
-			queued: this.#lag(),
-			lag: this.#lag() === 0 ? 0 : Math.max(0, now - oldest),
-			delivered: this.#out.delivered,
-			received: this.#in.received,
-			echoesDropped: this.#in.dropped('echo'),
-			duplicates: { sent: this.#outboxes.reduce((sum, { resent }) => sum + resent, 0), received: this.#inbox.repeated },
-			out: this.#out.summary(),
-			in: this.#in.summary(),
-		};
+	report(): BridgeReport {
+		return this.#status.report();
 	}
 
 	/** Whether this bridge has sent what now came back on another; once for each time it was sent. */
@@ -175,16 +169,32 @@ export class Link implements GuardedLink {
 	}
 
 	isListening(): boolean {
-		return this.#phase === 'listening';
+		return this.#status.phase === 'listening';
 	}
 
 	standbyChanged(): void {
 		for (const outbox of this.#outboxes) outbox.wake();
-		this.#report();
+		this.#status.tell();
 	}
 
 	echoes(): void {
 		this.#isEchoed = true;
+	}
+
+	#traffic(now: number): Traffic {
+		const oldest = Math.min(...this.#outboxes.map(({ oldestAt }) => oldestAt ?? now));
+		return {
+			protocol: this.#connection && (this.#connection.version === 5 ? '5' : '3.1.1'),
+			standbyFor: this.#parts.guard.standbyFor(this.name),
+			queued: this.#lag(),
+			lag: this.#lag() === 0 ? 0 : Math.max(0, now - oldest),
+			delivered: this.#out.delivered,
+			received: this.#in.received,
+			echoesDropped: this.#in.dropped('echo'),
+			duplicates: { sent: this.#outboxes.reduce((sum, { resent }) => sum + resent, 0), received: this.#inbox.repeated },
+			out: this.#out.summary(),
+			in: this.#in.summary(),
+		};
 	}
 
 	#outbox(log: Log, cursor: string, ids: { first: number; count: number }, route: ConstructorParameters<typeof Outbox>[0]['route']): Outbox {
@@ -199,7 +209,7 @@ export class Link implements GuardedLink {
 			maxPacketSize: settings.maxPacketSize,
 			usesQos2: settings.rules.some(({ qos }) => qos === 2),
 			pace: (stopped) => this.#pace(stopped),
-			may: () => this.#phase === 'connected',
+			may: () => this.#status.phase === 'connected',
 			logger,
 		});
 	}
@@ -228,75 +238,6 @@ export class Link implements GuardedLink {
 		}
 	}
 
-	async #run(): Promise<void> {
-		const { signal } = this.#stopping;
-		const variants = new Map<string, number>();
-		let address = 0;
-		for (let failures = 0; !signal.aborted; ) {
-			if (this.#settings.start !== 'automatic' && this.#settings.start !== 'once') this.#enter('waiting');
-			await untilWanted(this.#settings, { lag: () => this.#lag(), grown: (stopped) => this.#grown(stopped) }, signal);
-			if (signal.aborted) break;
-			const settings = this.#settings;
-			address %= settings.urls.length;
-			const url = settings.urls[address]!;
-			const choices = variantsOf(settings);
-			const variant = (variants.get(url) ?? 0) % choices.length;
-			this.#enter('connecting', shownUrl(url));
-			let wasUp = false;
-			let reason: string;
-			try {
-				const connection = await this.#open(url, choices[variant]!);
-				reason = await this.#serve(connection, url, address > 0 && !settings.roundRobin, () => {
-					wasUp = true;
-					failures = 0;
-				});
-			} catch (error) {
-				reason = (error as Error).message;
-				if (error instanceof RefusedError && error.version && choices.length > 1) {
-					variants.set(url, variant + 1);
-					if (variant + 1 < choices.length) continue;
-				}
-			}
-			if (signal.aborted) break;
-			if (PLANNED.has(reason)) {
-				if (reason === BACK_TO_FIRST) address = 0;
-				this.#enter('disconnected');
-				continue;
-			}
-			this.#fail(reason);
-			if (settings.start === 'once') return void this.#enter('stopped');
-			address = wasUp && !settings.roundRobin ? 0 : address + 1;
-			// One round of all addresses, then a pause.
-			if (wasUp || address % settings.urls.length === 0) await pause(backOff(failures++, settings.backOff.minMs, settings.backOff.maxMs), signal);
-		}
-		this.#enter('disconnected');
-	}
-
-	async #open(url: string, variant: { protocol: 4 | 5; bridgeBit: boolean }): Promise<RemoteConnection> {
-		const settings = this.#settings;
-		const { secret, state } = settings;
-		const password = secret && ('text' in secret ? secret.text : readFileSync(secret.file, 'utf8').trim());
-		return RemoteConnection.open(
-			{ url, tls: settings.tls, bindAddress: settings.bindAddress, timeoutMs: settings.connectTimeoutMs },
-			{
-				...variant,
-				clientId: settings.clientId,
-				clean: settings.cleanSession,
-				sessionExpiryMs: settings.sessionExpiryMs,
-				keepAliveMs: settings.keepAliveMs,
-				// Some brokers look at the token only, but MQTT 3.1.1 has no password without a user name (section 3.1.2.9).
-				username: settings.username ?? (password === undefined ? undefined : settings.clientId),
-				password,
-				maxPacketSize: settings.maxPacketSize,
-				will:
-					state.remoteTopic === undefined
-						? undefined
-						: { topic: state.remoteTopic, payload: JSON.stringify({ name: this.name, gatewayId: this.#parts.gatewayId, state: 'disconnected' }) },
-			},
-			this.#stopping.signal,
-		);
-	}
-
 	/** Works with a connection until it ends. Resolves with the reason. */
 	async #serve(connection: RemoteConnection, url: string, isSecond: boolean, onUp: () => void): Promise<string> {
 		const { guard } = this.#parts;
@@ -313,18 +254,18 @@ export class Link implements GuardedLink {
 			await this.#subscribe(connection, url);
 			if (connection.version === 4 && guard.mayEcho(this)) await this.#testEcho(connection, end);
 			if (guard.concerns(this)) {
-				this.#enter('listening');
+				this.#status.enter('listening');
 				guard.connected(this);
 				await pause(guard.listenMs, end);
 			}
 			if (!end.aborted) {
 				onUp();
 				this.#activeAt = performance.now();
-				this.#enter('connected');
+				this.#status.enter('connected');
 				this.#inbox.hold(false);
 				for (const outbox of this.#outboxes) outbox.attach(connection);
 				const reasons = [closed, untilUnwanted(settings, () => performance.now() - this.#activeAt, end)];
-				if (isSecond) reasons.push(this.#untilFirstIsBack(settings, end));
+				if (isSecond) reasons.push(untilFirstIsBack(settings, end));
 				const reason = await Promise.race([...reasons, aborted(this.#stopping.signal)]);
 				if (!ended.signal.aborted) await this.#leave(connection, reason);
 				return reason;
@@ -338,7 +279,7 @@ export class Link implements GuardedLink {
 			this.#upSince = undefined;
 			this.#connection = undefined;
 			this.#inbox.hold(true);
-			this.#phase = 'disconnected';
+			this.#status.ended();
 			guard.disconnected(this);
 			await Promise.all(this.#outboxes.map((outbox) => outbox.detach()));
 		}
@@ -346,7 +287,7 @@ export class Link implements GuardedLink {
 
 	/** Says goodbye where the remote would otherwise have to find out. */
 	async #leave(connection: RemoteConnection, reason: string): Promise<void> {
-		this.#reportRemotely({ ...this.report(), state: 'disconnected' });
+		this.#status.tellGoodbye();
 		await connection.end(reason);
 	}
 
@@ -431,66 +372,7 @@ export class Link implements GuardedLink {
 		this.#tokens--;
 		if (this.#tokens < 0) await pause((-this.#tokens / messagesPerSecond) * 1000, stopped);
 	}
-
-	async #untilFirstIsBack(settings: BridgeSettings, end: AbortSignal): Promise<string> {
-		while (!end.aborted) {
-			await pause(settings.returnAfterMs, end);
-			if (end.aborted) break;
-			try {
-				const stream = await dial(
-					{ url: settings.urls[0]!, tls: settings.tls, bindAddress: settings.bindAddress, timeoutMs: settings.connectTimeoutMs },
-					end,
-				);
-				stream.on('error', () => undefined);
-				stream.destroy();
-				return BACK_TO_FIRST;
-			} catch {
-				// Still away.
-			}
-		}
-		return new Promise(() => undefined);
-	}
-
-	#enter(phase: LinkPhase, address = this.#address): void {
-		if (phase === this.#phase && address === this.#address) return;
-		this.#phase = phase;
-		this.#address = address;
-		this.#since = Date.now();
-		this.#report();
-	}
-
-	#fail(reason: string): void {
-		const { logger } = this.#parts;
-		if (this.#lastFailure?.reason !== reason || this.#lastFailure.address !== this.#address)
-			logger.warn({ address: this.#address, err: reason }, 'bridge: not connected');
-		this.#lastFailure = { at: Date.now(), reason, address: this.#address };
-		this.#phase = 'connecting';
-		this.#enter('disconnected');
-	}
-
-	/** Tells how it is on the state topics, where that has changed. */
-	#report(): void {
-		const report = this.report();
-		const { lag: _, ...told } = report;
-		const text = JSON.stringify(told);
-		if (text === this.#reported) return;
-		this.#reported = text;
-		this.#reportRemotely(report);
-		if (!this.#settings.state.local) return;
-		const payload = Buffer.from(JSON.stringify({ ...report, gatewayId: this.#parts.gatewayId }));
-		this.#parts.local.publish({ topic: `bridge/${this.name}/state`, payload, qos: 1, retain: true, origin: this.name }).catch(() => undefined);
-	}
-
-	#reportRemotely(report: BridgeReport): void {
-		const { remoteTopic } = this.#settings.state;
-		if (remoteTopic === undefined) return;
-		const payload = JSON.stringify({ ...report, gatewayId: this.#parts.gatewayId });
-		this.#connection?.send({ cmd: 'publish', topic: remoteTopic, payload, qos: 0, retain: true, dup: false });
-	}
 }
-
-const BACK_TO_FIRST = 'the first address is back';
-const PLANNED = new Set([BACK_TO_FIRST, 'idle', 'the window of the schedule is over']);
 
 /** Name of a bridge's cursor on the log of readings. */
 export const cursorName = (name: string) => `bridge:${name}`;
