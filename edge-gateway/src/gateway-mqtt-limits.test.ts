@@ -152,3 +152,40 @@ describe('a device that sends faster than it may', () => {
 		expect(await world.metric('gateway_rate_limited_total', { transport: 'http' })).toBe(refused.length);
 	});
 });
+
+describe('a device that', () => {
+	it('has too many sessions begins no more of them, and goes on with those it has', async () => {
+		const { world, token } = await gateway({}, { sessions: { sessionsPerDevice: 2 } });
+		const connect = (clientId: string, username = 'd', password = token) => mqttClient(world.mqttUrl, username, password, { clientId, clean: false });
+		for (const clientId of ['one', 'two']) await (await connect(clientId)).endAsync();
+		await expect(connect('three')).rejects.toMatchObject({ code: 3 });
+		expect(await world.metric('gateway_mqtt_sessions')).toBe(2);
+		expect(await world.metric('gateway_mqtt_over_bound_total')).toBe(1);
+		await connect('two');
+		await mqttClient(world.mqttUrl, 'd', token, { clientId: 'three', clean: true });
+		await connect('three', 'other', await world.token('other', { sensorIds: ['t'] }));
+	});
+
+	it.each([true, false])(
+		'has too many subscriptions is granted no more, over all its connections and in one packet (clean session %s)',
+		async (clean) => {
+			const { world, token } = await gateway({ filtersPerDevice: 3 });
+			const filter = (number: number) => `telemetry/any/${number}/s`;
+			const [first, second] = [
+				await mqttClient(world.mqttUrl, 'd', token, { clientId: 'first', clean }),
+				await mqttClient(world.mqttUrl, 'd', token, { clientId: 'second', clean }),
+			];
+			await first.subscribeAsync([1, 2].map(filter));
+			await expect(second.subscribeAsync([3, 4, 5].map(filter))).rejects.toThrow();
+			expect(await world.metric('gateway_mqtt_over_bound_total')).toBe(2);
+			await first.subscribeAsync(filter(1));
+			await first.unsubscribeAsync(filter(1));
+			await second.subscribeAsync(filter(4));
+			expect(await world.metric('gateway_mqtt_over_bound_total')).toBe(2);
+			await second.endAsync();
+			await waitFor('its connection to be gone', async () => (await world.metric('gateway_mqtt_connections')) === 1);
+			await first.subscribeAsync([6, 7].map(filter));
+			expect(await world.metric('gateway_mqtt_over_bound_total')).toBe(2);
+		},
+	);
+});

@@ -12,6 +12,8 @@ export interface MqttLimits {
 	mostUnread: number;
 	connections: number;
 	connectionsPerAddress: number;
+	/** Topic filters of one device, over all its connections. */
+	filtersPerDevice: number;
 }
 
 const KIB = 1024;
@@ -25,4 +27,6 @@ export const MQTT_LIMITS: MqttLimits = {
 	mostUnread: 2048 * KIB,
 	connections: 5000,
 	connectionsPerAddress: 1000,
+	// A device that speaks for many sensors listens for commands to each.
+	filtersPerDevice: 1000,
 };

@@ -3,7 +3,12 @@ import type { MqttListener } from './mqtt-listener.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 
 /** What Prometheus reads of the MQTT listener. */
-export function registerMqttMetrics(metrics: Registry, listener: MqttListener, sessions: SessionStore, withheld: () => number): void {
+export function registerMqttMetrics(
+	metrics: Registry,
+	listener: MqttListener,
+	sessions: SessionStore,
+	told: { withheld: () => number; overBound: () => number },
+): void {
 	new Counter({
 		name: 'gateway_mqtt_cut_off_total',
 		help: 'MQTT connections that were ended by the gateway, by the statement of the standard that was broken',
@@ -40,5 +45,6 @@ export function registerMqttMetrics(metrics: Registry, listener: MqttListener, s
 	};
 	counter('gateway_mqtt_not_kept_total', 'Messages not kept for a session, or not retained, because a bound was reached', () => sessions.dropped);
 	counter('gateway_mqtt_sessions_expired_total', 'Sessions that ended because their client was away for too long', () => sessions.expired);
-	counter('gateway_mqtt_withheld_total', 'Messages of QoS 0 that a subscriber which is behind with reading did not get', withheld);
+	counter('gateway_mqtt_withheld_total', 'Messages of QoS 0 that a subscriber which is behind with reading did not get', told.withheld);
+	counter('gateway_mqtt_over_bound_total', 'Sessions and subscriptions that were refused because their device had too many', told.overBound);
 }

@@ -14,13 +14,13 @@ export function lowered(client: Client, subscription: Subscription): Subscriptio
 }
 
 /**
- * Keeps of a session only the subscriptions its client may have: aedes stores all of a packet when one of them is granted, and gives what waited
+ * Keeps of a session only the subscriptions its client was granted: aedes stores all of a packet when one of them is granted, and gives what waited
  * to who comes back. And of a message of QoS 2 only that it came: it has gone on already.
  */
-export function guardSessions(store: SessionStore, maySubscribe: (client: Client, filter: string) => boolean): void {
+export function guardSessions(store: SessionStore, isGranted: (client: Client, filter: string) => boolean): void {
 	const add = store.addSubscriptions.bind(store);
 	store.addSubscriptions = (client, subscriptions) => {
-		const kept = subscriptions.filter(({ topic }) => maySubscribe(client as Client, topic));
+		const kept = subscriptions.filter(({ topic }) => isGranted(client as Client, topic));
 		return add(
 			client,
 			kept.map((one) => lowered(client as Client, one)),

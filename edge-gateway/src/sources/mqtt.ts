@@ -29,9 +29,12 @@ import type { RateLimits } from './rate-limits.ts';
 import type { SessionStore } from './sessions/session-store.ts';
 import { SignInThrottle } from './sign-in-throttle.ts';
 import type { Deliver, Source, Take } from './source.ts';
+import { SubscriptionBound } from './subscription-bound.ts';
 
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
+/** CONNACK return code 3: the server is unavailable, to this client. */
+const UNAVAILABLE = 3;
 const EXPIRE_EVERY_MS = 60_000;
 
 interface MqttParts {
@@ -79,6 +82,9 @@ export class MqttSource implements Source {
 	readonly #signIns = new SignInThrottle();
 	readonly #peers = new WeakMap<Client, MqttPeer>();
 	readonly #stopping = new AbortController();
+	readonly #filters: SubscriptionBound;
+	/** Clients whose device had too many sessions. */
+	#sessionsRefused = 0;
 	/** Messages of QoS 0 that a client which is behind with reading did not get. */
 	#withheld = 0;
 	#expiring: NodeJS.Timeout | undefined;
@@ -86,17 +92,21 @@ export class MqttSource implements Source {
 	constructor(parts: MqttParts) {
 		const { devices, availability, registry, refuse, rateLimits, limits } = parts;
 		this.#parts = parts;
+		this.#filters = new SubscriptionBound(() => limits.filtersPerDevice);
 		this.#broker = new IngestBroker({
 			persistence: parts.sessions,
 			connectTimeout: limits.connectTimeoutMs,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
-			authorizeSubscribe: (client, subscription, done) =>
-				done(null, this.#maySubscribe(client, subscription.topic) ? lowered(client, subscription) : null),
+			authorizeSubscribe: (client, subscription, done) => done(null, this.#grants(client, subscription.topic) ? lowered(client, subscription) : null),
 			authorizeForward: (client, packet) => (this.#mayGet(client, packet) ? packet : null),
 		});
 		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
-		guardSessions(parts.sessions, (client, filter) => this.#maySubscribe(client, filter));
+		guardSessions(parts.sessions, (client, filter) => this.#isGranted(client, filter));
+		this.#broker.on('unsubscribe', (filters, client) => {
+			const sender = this.#peers.get(client)?.sender;
+			if (sender) this.#filters.leave(sender.id, client, filters);
+		});
 		(this.#broker as EventEmitter).on('error', (error: Error) => parts.logger.error({ err: error.message }, 'mqtt: the broker failed at something'));
 		this.#broker.on('clientReady', (client) => this.#onReady(client));
 		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
@@ -153,7 +163,10 @@ export class MqttSource implements Source {
 	}
 
 	register(metrics: Metrics): void {
-		registerMqttMetrics(metrics, this.#listener, this.#parts.sessions, () => this.#withheld);
+		registerMqttMetrics(metrics, this.#listener, this.#parts.sessions, {
+			withheld: () => this.#withheld,
+			overBound: () => this.#filters.refused + this.#sessionsRefused,
+		});
 	}
 
 	#serve(connection: MqttConnection): void {
@@ -170,7 +183,10 @@ export class MqttSource implements Source {
 
 	#onGone(client: Client): void {
 		const sender = this.#peers.get(client)?.sender;
-		if (sender) this.#parts.devices.disconnected(sender.id, 'mqtt');
+		if (sender) {
+			this.#parts.devices.disconnected(sender.id, 'mqtt');
+			this.#filters.gone(sender.id, client);
+		}
 		if (!client.clean) this.#parts.sessions.away(client.id, Date.now()).catch((error: Error) => this.#notKept(error));
 	}
 
@@ -198,7 +214,9 @@ export class MqttSource implements Source {
 				peer.pace = new Pace([rateLimits.devices.of(sender.id), rateLimits.addresses.of(address)]);
 				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what waits for it.
 				(client as { id: string }).id = `${sender.id}/${client.id}`;
-				done(null, true);
+				if (client.clean || this.#parts.sessions.hasRoomFor(client.id)) return done(null, true);
+				this.#sessionsRefused++;
+				done(Object.assign(new Error('its device has too many sessions'), { returnCode: UNAVAILABLE }) as AuthenticateError, null);
 			},
 			(error: Error) => {
 				const refusal = Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError;
@@ -215,6 +233,18 @@ export class MqttSource implements Source {
 		if (maySubscribe(sender, filter, this.#parts.registry)) return true;
 		if (this.#parts.guest.mayHear(sender, filter)) return true;
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
+	}
+
+	/** Whether a client gets a subscription, which then counts. What is allowed to a guest is not bounded: it listens to every sensor. */
+	#grants(client: Client, filter: string): boolean {
+		const sender = this.#peers.get(client)?.sender;
+		if (!sender || !this.#maySubscribe(client, filter)) return false;
+		return this.#parts.guest.mayHear(sender, filter) || this.#filters.grant(sender.id, client, filter);
+	}
+
+	#isGranted(client: Client, filter: string): boolean {
+		const sender = this.#peers.get(client)?.sender;
+		return sender !== undefined && (this.#filters.has(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter));
 	}
 
 	/** A token may be revoked while its device is connected. */

@@ -20,6 +20,8 @@ export interface SessionBounds {
 	/** Of all sessions, and of all retained messages. */
 	totalBytes: number;
 	sessions: number;
+	/** Of one device. */
+	sessionsPerDevice: number;
 	retained: number;
 	retainedBytes: number;
 	largestMessage: number;
@@ -36,6 +38,7 @@ export const SESSION_BOUNDS: SessionBounds = {
 	bytes: MIB,
 	totalBytes: 64 * MIB,
 	sessions: 10_000,
+	sessionsPerDevice: 32,
 	retained: 10_000,
 	retainedBytes: 16 * MIB,
 	largestMessage: 256 * 1024,
@@ -102,9 +105,19 @@ export class SessionStore {
 		return this.#incoming(id, messageId) !== undefined;
 	}
 
+	/** Whether a client has a session, or may begin one. What stands before the first slash of its id is its device. */
+	hasRoomFor(client: string): boolean {
+		const { sessions } = this.#state;
+		if (sessions.has(client)) return true;
+		const device = client.slice(0, client.indexOf('/') + 1);
+		let ofDevice = 0;
+		if (device !== '') for (const other of sessions.keys()) if (other.startsWith(device)) ofDevice++;
+		return sessions.size < this.#bounds.sessions && ofDevice < this.#bounds.sessionsPerDevice;
+	}
+
 	/** A client with a session came. */
 	async here(client: string): Promise<void> {
-		if (!this.#state.sessions.has(client) && this.#state.sessions.size >= this.#bounds.sessions) return;
+		if (!this.hasRoomFor(client)) return;
 		await this.#change({ do: 'here', client });
 	}
 
@@ -147,7 +160,7 @@ export class SessionStore {
 	}
 
 	async addSubscriptions({ id }: ClientId, subs: Subscription[]): Promise<void> {
-		if (!this.#state.sessions.has(id) && this.#state.sessions.size >= this.#bounds.sessions) throw new Error('too many sessions');
+		if (!this.hasRoomFor(id)) throw new Error('too many sessions');
 		await this.#change({ do: 'subscribe', client: id, subs: subs.map((sub) => ({ ...sub })) });
 	}
 
@@ -207,7 +220,7 @@ export class SessionStore {
 
 	async incomingStorePacket(client: ClientId, packet: KeptPacket): Promise<void> {
 		const { id } = client;
-		if (client.clean) {
+		if (client.clean || !this.hasRoomFor(id)) {
 			const passing = this.#passing.get(id) ?? new Map<number, KeptPacket>();
 			this.#passing.set(id, passing.set(packet.messageId!, copyOf(packet)));
 		} else await this.#change({ do: 'receive', client: id, packet: copyOf(packet) });
