@@ -12,7 +12,7 @@ import { type DecoderProblem, DecoderRule, decoderProblems } from './decode/deco
 import { DevicesConfig } from './devices/devices-config.ts';
 import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts';
 import { HomeAssistantConfig } from './home-assistant/home-assistant-config.ts';
-import { bytes, Duration, milliseconds, Size } from './measures.ts';
+import { bytes, Duration, milliseconds, Size, timerMilliseconds } from './measures.ts';
 import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
 import { RecorderConfig } from './recorder-config.ts';
 import { MQTTS_PORT, MqttConfig, type MqttTls, mqttLimitsOf, mqttTlsOf, sessionBoundsOf } from './sources/mqtt-config.ts';
@@ -189,7 +189,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 			maxBytes: bytes(log.maxBytes ?? '512MiB'),
 			maxAgeMs: milliseconds(log.maxAge ?? '7d'),
 			whenFull: log.whenFull ?? 'refuse',
-			commitEveryMs: milliseconds(log.commitEvery ?? '0ms'),
+			commitEveryMs: timerMilliseconds(log.commitEvery ?? '0ms'),
 		},
 		trialSeconds: milliseconds(file.configuration?.trial ?? '60s') / 1000,
 		clock: { waitForMs: milliseconds(clock.waitFor ?? '10m'), holdoverMs: milliseconds(clock.holdover ?? '24h') },

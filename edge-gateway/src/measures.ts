@@ -19,6 +19,14 @@ export function milliseconds(text: string): number {
 	return measure(text, MILLISECONDS);
 }
 
+/** What setTimeout and setInterval take; of more they make 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** A `Duration` in ms, for a timer: more than the 24.8 days that it can be are as long as that. */
+export function timerMilliseconds(text: string): number {
+	return Math.min(milliseconds(text), LONGEST_TIMER_MS);
+}
+
 function measure(text: string, units: Record<string, number>): number {
 	const [, number, unit] = /^(\d+) ?(\w+)$/.exec(text) ?? [];
 	return Number(number) * (units[unit ?? ''] ?? Number.NaN);

@@ -1,6 +1,6 @@
 import type { Problem } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
-import { Duration as AnyDuration, Size as AnySize, bytes, milliseconds } from '../measures.ts';
+import { Duration as AnyDuration, Size as AnySize, bytes, milliseconds, timerMilliseconds } from '../measures.ts';
 import { coversFilter, filterProblem, overlapFilters } from '../sources/topic-filter.ts';
 
 const closed = { additionalProperties: false };
@@ -221,7 +221,7 @@ export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeS
 		name,
 		urls,
 		roundRobin: config.roundRobin ?? false,
-		returnAfterMs: milliseconds(config.returnAfter ?? '60s'),
+		returnAfterMs: timerMilliseconds(config.returnAfter ?? '60s'),
 		username: config.username,
 		secret: text !== undefined ? { text } : file !== undefined ? { file } : undefined,
 		clientId: config.clientId ?? `${gatewayId}.${name}`,
@@ -230,12 +230,12 @@ export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeS
 		cleanSession: config.cleanSession ?? false,
 		sessionExpiryMs: milliseconds(config.sessionExpiry ?? '7d'),
 		unsubscribe: config.unsubscribe ?? true,
-		keepAliveMs: milliseconds(config.keepAlive ?? '60s'),
-		connectTimeoutMs: milliseconds(config.connectTimeout ?? '10s'),
-		backOff: { minMs: milliseconds(config.backOff?.min ?? '1s'), maxMs: milliseconds(config.backOff?.max ?? '30s') },
+		keepAliveMs: timerMilliseconds(config.keepAlive ?? '60s'),
+		connectTimeoutMs: timerMilliseconds(config.connectTimeout ?? '10s'),
+		backOff: { minMs: timerMilliseconds(config.backOff?.min ?? '1s'), maxMs: timerMilliseconds(config.backOff?.max ?? '30s') },
 		bindAddress: config.bindAddress,
 		start: config.start ?? 'automatic',
-		lazy: { messages: config.lazy?.messages ?? 10, idleMs: milliseconds(config.lazy?.idle ?? '60s') },
+		lazy: { messages: config.lazy?.messages ?? 10, idleMs: timerMilliseconds(config.lazy?.idle ?? '60s') },
 		schedule: config.schedule ?? [],
 		maxPacketSize: bytes(config.maxPacketSize ?? '1MiB'),
 		maxInFlight: config.maxInFlight ?? 100,

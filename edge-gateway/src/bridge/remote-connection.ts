@@ -40,6 +40,8 @@ export class RefusedError extends Error {
 /** Messages of QoS 1 and 2 that the remote may send before it is acknowledged (MQTT 5 section 3.1.2.11.3). */
 export const RECEIVE_MAXIMUM = 200;
 const MOST_IN_FLIGHT = 65_535;
+/** It has two bytes (MQTT 3.1.1 section 3.1.2.10). */
+const LONGEST_KEEP_ALIVE_S = 65_535;
 /** Of keepAlive: silence after which the connection counts as dead (as the server counts, MQTT 3.1.1 section 3.1.2.10). */
 const PATIENCE = 1.5;
 
@@ -261,7 +263,7 @@ function connectPacket(as: Introduction): Packet {
 		protocolVersion: as.protocol,
 		clientId: as.clientId,
 		clean: as.clean,
-		keepalive: Math.ceil(as.keepAliveMs / 1000),
+		keepalive: Math.min(Math.ceil(as.keepAliveMs / 1000), LONGEST_KEEP_ALIVE_S),
 		...(as.username !== undefined && { username: as.username }),
 		...(as.password !== undefined && { password: Buffer.from(as.password) }),
 		...(as.will && { will: { ...as.will, qos: 1, retain: true } }),

@@ -1,6 +1,6 @@
 import { backOff, pause } from '@crowdvision/service-kit';
 import type { SerialPort } from 'serialport';
-import { milliseconds } from '../../measures.ts';
+import { timerMilliseconds } from '../../measures.ts';
 import { createFraming } from '../framing/framings.ts';
 import type { Deliver } from '../source.ts';
 import { Conversation, type SerialParts } from './conversation.ts';
@@ -189,8 +189,8 @@ export class SerialSession {
 			this.#say(`floods: it brings more than ${framesPerSecond} frames a second, and is read in portions`);
 		});
 		const timers = [
-			identify && this.#askWhoItIs(conversation, milliseconds(identify.every ?? ASK_EVERY), close),
-			silentAfter !== undefined && this.#watchSilence(milliseconds(silentAfter), close),
+			identify && this.#askWhoItIs(conversation, timerMilliseconds(identify.every ?? ASK_EVERY), close),
+			silentAfter !== undefined && this.#watchSilence(timerMilliseconds(silentAfter), close),
 		];
 		await closed;
 		for (const timer of timers) if (timer) clearInterval(timer);
