@@ -1,10 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CheckpointFile } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { KeptConfiguration } from './kept-configuration.ts';
+import { KeptConfiguration } from './kept-configuration.ts';
 import { LiveConfiguration } from './live-configuration.ts';
 
 it('P11 a full disk at the end of a trial does not end the gateway: the trial goes on until it can be written down that it was passed', async () => {
@@ -37,4 +39,49 @@ it('P11 a full disk at the end of a trial does not end the gateway: the trial go
 	full = false;
 	vi.advanceTimersByTime(1000);
 	expect([live.status.state, confirmed]).toEqual(['confirmed', ['new']]);
+});
+
+it('P11 a trial that would be over while another text is being applied does not take the place of that one', async () => {
+	vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+	onTestFinished(() => void vi.useRealTimers());
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-live-'));
+	onTestFinished(() => rm(dir, { recursive: true }));
+	const path = join(dir, 'gateway.yaml');
+	await writeFile(path, 'new');
+	const config = { trialSeconds: 4 } as GatewayConfig;
+	const kept = new KeptConfiguration(join(dir, 'kept'));
+	kept.confirm('old');
+	const applied = Promise.withResolvers<string[]>();
+	let applying = false;
+	const live = new LiveConfiguration({
+		path,
+		inForce: { text: 'new', config },
+		read: () => 'newest',
+		parse: () => config,
+		filesOf: () => [],
+		kept,
+		target: {
+			update() {
+				applying = true;
+				return applied.promise;
+			},
+			health: () => ({ troubles: new Map(), received: 0, rejected: 0, imbalance: 0 }),
+		},
+		logger: createLogger('test', 'silent'),
+	});
+	onTestFinished(() => {
+		applied.resolve([]);
+		return live.close();
+	});
+	await writeFile(path, 'newest');
+	vi.advanceTimersByTime(2000);
+	await waitFor('it to be applied', () => applying);
+	vi.advanceTimersByTime(5000);
+	// Whoever is killed here finds that the newest was not survived.
+	expect(new CheckpointFile(join(dir, 'kept')).read().value).toMatchObject({ good: 'old', trial: expect.anything() });
+	applied.resolve([]);
+	await waitFor('it to pass a trial of its own', () => {
+		vi.advanceTimersByTime(1000);
+		return kept.good === 'newest';
+	});
 });

@@ -80,6 +80,8 @@ export class LiveConfiguration {
 	#probation: Probation | undefined;
 	#running: Promise<void> = Promise.resolve();
 	#closed = false;
+	/** What is on trial is about to be replaced: its trial neither passes nor fails any more. */
+	#applying = false;
 	/** The disk did not take a confirmation, which was told. */
 	#refused = false;
 
@@ -145,6 +147,15 @@ export class LiveConfiguration {
 	}
 
 	async #apply(next: Configuration): Promise<void> {
+		this.#applying = true;
+		try {
+			await this.#try(next);
+		} finally {
+			this.#applying = false;
+		}
+	}
+
+	async #try(next: Configuration): Promise<void> {
 		const { kept, target, logger } = this.#parts;
 		kept.beginTrial(next.text, Date.now());
 		// How things stood at this moment is what it is judged by.
@@ -172,6 +183,7 @@ export class LiveConfiguration {
 	}
 
 	#look(): void {
+		if (this.#applying) return;
 		const health = this.#parts.target.health();
 		if (!this.#probation) {
 			this.#looks.push(health);

@@ -37,6 +37,27 @@ describe('P11 a change of the configuration', () => {
 		expect(limit.seen).toEqual([9, 1, 9]);
 	});
 
+	it('that is refused is taken back by all who can, and told again to who cannot', async () => {
+		const limit = part((c) => c.messagesPerSecond);
+		let broken = true;
+		const told: number[] = [];
+		const refusing: LivePart = {
+			of: (c) => c.mqttPort,
+			update: async (c) => {
+				told.push(c.mqttPort);
+				if (broken) throw new Error(`no ${c.mqttPort}`);
+			},
+		};
+		const parts = new LiveParts(config({}), [limit.part, refusing], {});
+		await expect(parts.update(config({ messagesPerSecond: 9, mqttPort: 80 }))).rejects.toThrow('no 80; and not everything could be taken back: no 1');
+		expect(limit.seen).toEqual([9, 1]);
+		broken = false;
+		await parts.update(config({}));
+		await parts.update(config({}));
+		expect(told).toEqual([80, 1, 1]);
+		expect(limit.seen).toEqual([9, 1]);
+	});
+
 	it('tells which options count from the next start only, until they are as at the start again', async () => {
 		const parts = new LiveParts(config({}), [], { gatewayId: (c) => c.gatewayId });
 		expect(await parts.update(config({ gatewayId: 'other' }))).toEqual(['gatewayId']);

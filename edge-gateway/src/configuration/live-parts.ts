@@ -20,6 +20,8 @@ export class LiveParts {
 	readonly #fixed: FixedOptions;
 	readonly #started: GatewayConfig;
 	#config: GatewayConfig;
+	/** Parts that could not be taken back, and so are told of the next configuration whatever it is. */
+	readonly #stuck = new Set<LivePart>();
 
 	constructor(config: GatewayConfig, parts: readonly LivePart[], fixed: FixedOptions) {
 		this.#parts = parts;
@@ -33,16 +35,32 @@ export class LiveParts {
 		const before = this.#config;
 		const changed: LivePart[] = [];
 		for (const part of this.#parts) {
-			if (!part.readsFiles && isDeepStrictEqual(part.of(before), part.of(config))) continue;
+			if (!part.readsFiles && !this.#stuck.has(part) && isDeepStrictEqual(part.of(before), part.of(config))) continue;
 			changed.push(part);
 			try {
 				await part.update(config);
 			} catch (error) {
-				for (const one of changed.reverse()) await one.update(before);
-				throw error;
+				const stuck = await this.#revert(changed.reverse(), before);
+				if (stuck.length === 0) throw error;
+				throw new Error(`${(error as Error).message}; and not everything could be taken back: ${stuck.join('; ')}`, { cause: error });
 			}
 		}
+		this.#stuck.clear();
 		this.#config = structuredClone(config);
 		return Object.keys(this.#fixed).filter((option) => !isDeepStrictEqual(this.#fixed[option]!(this.#started), this.#fixed[option]!(config)));
+	}
+
+	/** Resolves with why some could not be; the others are as before. */
+	async #revert(parts: LivePart[], before: GatewayConfig): Promise<string[]> {
+		const reasons: string[] = [];
+		for (const part of parts) {
+			try {
+				await part.update(before);
+			} catch (error) {
+				this.#stuck.add(part);
+				reasons.push((error as Error).message);
+			}
+		}
+		return reasons;
 	}
 }
