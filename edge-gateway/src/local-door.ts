@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import { SettingsError } from '@crowdvision/service-kit';
@@ -34,8 +34,7 @@ export class LocalDoor {
 		// What a gateway that was killed has left.
 		rmSync(this.#path, { force: true });
 		const server = createServer((asked, response) => {
-			const { pathname, searchParams } = new URL(asked.url ?? '/', 'http://local');
-			this.#answer(pathname, searchParams).then(
+			this.#answerTo(asked.url ?? '/').then(
 				(answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
 				(error: Error) => {
 					response.statusCode = 400;
@@ -43,10 +42,18 @@ export class LocalDoor {
 				},
 			);
 		});
-		await new Promise<void>((resolve, reject) => {
-			server.once('error', reject);
-			server.listen(reachable(this.#path), () => resolve());
-		});
+		const way = reachable(this.#path);
+		try {
+			await new Promise<void>((resolve, reject) => {
+				server.once('error', reject);
+				server.listen(way.path, () => resolve());
+			});
+		} catch (error) {
+			way.release();
+			throw error;
+		}
+		// By the same path the server removes the socket when it closes.
+		server.once('close', way.release);
 		chmodSync(this.#path, 0o600);
 		this.#server = server;
 	}
@@ -60,10 +67,11 @@ export class LocalDoor {
 		rmSync(this.#path, { force: true });
 	}
 
-	async #answer(path: string, query: URLSearchParams): Promise<unknown> {
-		const answer = this.#answers.get(path);
-		if (!answer) throw new Error(`The gateway that runs here knows nothing of ${path}: it is of another version`);
-		return answer(query);
+	async #answerTo(asked: string): Promise<unknown> {
+		const url = URL.parse(asked, 'http://local');
+		const answer = url && this.#answers.get(url.pathname);
+		if (!answer) throw new Error(`The gateway that runs here knows nothing of ${url?.pathname ?? asked}: it is of another version`);
+		return answer(url.searchParams);
 	}
 }
 
@@ -73,7 +81,8 @@ export class LocalDoor {
  */
 export function askAtDoor(path: string, asked: string): Promise<unknown> {
 	return new Promise((resolve, reject) => {
-		const call = request({ socketPath: reachable(path), path: asked, timeout: 30_000 }, (response) => {
+		const way = reachable(path);
+		const call = request({ socketPath: way.path, path: asked, timeout: 30_000 }, (response) => {
 			let text = '';
 			response.setEncoding('utf8').on('data', (chunk: string) => {
 				text += chunk;
@@ -84,6 +93,7 @@ export function askAtDoor(path: string, asked: string): Promise<unknown> {
 				else reject(new SettingsError(answer.error?.message ?? `the gateway answered ${response.statusCode}`));
 			});
 		});
+		call.on('close', way.release);
 		call.on('timeout', () => call.destroy(new Error('the gateway does not answer')));
 		call.on('error', (error: NodeJS.ErrnoException) => {
 			if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
@@ -93,13 +103,14 @@ export function askAtDoor(path: string, asked: string): Promise<unknown> {
 	});
 }
 
-/** A path that is too long for a socket, by way of its folder held open (Linux). */
-function reachable(path: string): string {
-	if (Buffer.byteLength(path) <= LONGEST_PATH) return path;
+/** A path that is too long for a socket, by way of its folder held open (Linux), until it is released. */
+function reachable(path: string): { path: string; release(): void } {
+	if (Buffer.byteLength(path) <= LONGEST_PATH) return { path, release: () => undefined };
 	try {
-		return `/proc/self/fd/${openSync(dirname(path), 'r')}/why.sock`;
+		const folder = openSync(dirname(path), 'r');
+		return { path: `/proc/self/fd/${folder}/why.sock`, release: () => closeSync(folder) };
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return path.slice(0, LONGEST_PATH);
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { path: path.slice(0, LONGEST_PATH), release: () => undefined };
 		throw error;
 	}
 }

@@ -87,7 +87,8 @@ export class Registry {
 	async close(): Promise<void> {
 		await Promise.all(this.#watches.map((watch) => watch.close()));
 		clearTimeout(this.#saveTimer);
+		// What the disk does not take, twin retains: nothing that is closed after this waits for it.
+		if (this.#saveTimer) this.#save();
 		await this.#file.settled();
-		if (this.#saveTimer) this.#file.writeSync(this.#export());
 	}
 }

@@ -128,8 +128,7 @@ export class Availability {
 		this.stop();
 		await this.#listening?.close();
 		clearTimeout(this.#saveTimer);
-		await this.#file.settled();
-		this.#file.writeSync([...this.#sensors.values()]);
+		await this.#save();
 	}
 
 	#begin(sensorId: string, at: number): SensorStatus {
@@ -185,7 +184,13 @@ export class Availability {
 	#saveSoon(): void {
 		this.#saveTimer ??= setTimeout(() => {
 			this.#saveTimer = undefined;
-			this.#file.write([...this.#sensors.values()]).catch((error: unknown) => this.#logger.warn({ err: error }, 'who is there could not be written'));
+			void this.#save();
 		}, SAVE_AFTER_MS).unref();
+	}
+
+	/** Resolves when it is on disk, or the disk has refused it. */
+	#save(): Promise<void> {
+		const written = this.#file.write([...this.#sensors.values()]);
+		return written.catch((error: unknown) => this.#logger.warn({ err: error }, 'who is there could not be written'));
 	}
 }

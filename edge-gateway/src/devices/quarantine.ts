@@ -79,17 +79,18 @@ export class Quarantine {
 	}
 
 	async close(): Promise<void> {
-		await this.#file.settled();
-		if (!this.#saveTimer) return;
 		clearTimeout(this.#saveTimer);
-		this.#file.writeSync([...this.#sensors.values()]);
+		if (this.#saveTimer) this.#save();
+		await this.#file.settled();
+	}
+
+	#save(): void {
+		this.#saveTimer = undefined;
+		this.#file.write([...this.#sensors.values()]).catch(() => undefined);
 	}
 
 	#saveSoon(): void {
-		this.#saveTimer ??= setTimeout(() => {
-			this.#saveTimer = undefined;
-			this.#file.write([...this.#sensors.values()]).catch(() => undefined);
-		}, SAVE_AFTER_MS).unref();
+		this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_AFTER_MS).unref();
 	}
 }
 
