@@ -5,8 +5,9 @@ import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Credentials } from '../credentials.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices.ts';
-import { answerOf, sensorsIn } from '../downlink/device-line.ts';
+import { sensorsIn } from '../downlink/device-line.ts';
 import type { Line, Lines } from '../downlink/lines.ts';
+import { socketIoLine } from '../downlink/socketio-line.ts';
 import { isForeign, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -16,7 +17,6 @@ type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { send
 type Sensor = Socket<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
 
 const MAX_MESSAGE = 1024 * 1024;
-const REPEAT_MS = 2000;
 
 /** Sensors over Socket.IO at `/ingest/socket.io`: its own path, so that a proxy can tell sensors from dashboards. */
 export class SocketIoSource implements Source {
@@ -91,7 +91,7 @@ export class SocketIoSource implements Source {
 		const { sender } = socket.data;
 		const address = this.#addressOf(socket.request);
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
-		const line = lineOf(socket);
+		const line = socketIoLine(socket, sender);
 		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#lines.add(sensorId, line);
 		for (const sensorId of sender.sensorIds ?? []) this.#said(sender, sensorId, 'online');
 		socket.on('disconnect', () => {
@@ -136,18 +136,6 @@ export class SocketIoSource implements Source {
 			throw error;
 		}
 	}
-}
-
-/** A device that does not read is told nothing now; it is told again, as long as the command is not late. */
-function lineOf(socket: Sensor): Line {
-	const { id, domainName } = socket.data.sender;
-	return {
-		transport: 'socket.io',
-		name: id,
-		domainName,
-		repeatMs: REPEAT_MS,
-		send: (command, answered) => void socket.volatile.emit('command', command, (answer: unknown) => answered(answerOf(answer))),
-	};
 }
 
 function asSent(readings: unknown): Buffer {
