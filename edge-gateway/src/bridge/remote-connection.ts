@@ -42,6 +42,8 @@ export const RECEIVE_MAXIMUM = 200;
 const MOST_IN_FLIGHT = 65_535;
 /** It has two bytes (MQTT 3.1.1 section 3.1.2.10). */
 const LONGEST_KEEP_ALIVE_S = 65_535;
+/** How often is looked whether an answer is overdue, until it is. */
+const LOOKS = 4;
 /** Of keepAlive: silence after which the connection counts as dead (as the server counts, MQTT 3.1.1 section 3.1.2.10). */
 const PATIENCE = 1.5;
 
@@ -54,6 +56,8 @@ export class RemoteConnection {
 	readonly #stream: Duplex;
 	readonly #version: 4 | 5;
 	readonly #answers = new Map<string, (packet: Packet) => void>();
+	/** For so long an answer to SUBSCRIBE or UNSUBSCRIBE is waited for, in ms, while what comes in is read. */
+	readonly #answerMs: number;
 	#keepAlive: NodeJS.Timeout | undefined;
 	#heardAt = performance.now();
 	#sentAt = performance.now();
@@ -61,7 +65,14 @@ export class RemoteConnection {
 	#onPacket: (packet: Packet) => void = () => undefined;
 	#end: (reason: string) => void = () => undefined;
 
-	private constructor(stream: Duplex, version: 4 | 5, connack: IConnackPacket, reader: Reader, keepAliveMs: number) {
+	private constructor(
+		stream: Duplex,
+		version: 4 | 5,
+		connack: IConnackPacket,
+		reader: Reader,
+		{ keepAliveMs, answerMs }: { keepAliveMs: number; answerMs: number },
+	) {
+		this.#answerMs = answerMs;
 		this.#stream = stream;
 		this.#version = version;
 		this.#reader = reader;
@@ -105,7 +116,7 @@ export class RemoteConnection {
 			});
 			const refused = refusalOf(connack);
 			if (refused) throw new RefusedError(refused.message, refused.version);
-			return new RemoteConnection(stream, as.protocol, connack, reader, as.keepAliveMs);
+			return new RemoteConnection(stream, as.protocol, connack, reader, { keepAliveMs: as.keepAliveMs, answerMs: to.timeoutMs });
 		} catch (error) {
 			stream.destroy();
 			throw error;
@@ -195,14 +206,25 @@ export class RemoteConnection {
 	}
 
 	async #ask(packet: Packet, answer: Packet['cmd']): Promise<Packet> {
-		const answered = new Promise<Packet>((resolve) => this.#answers.set(`${answer} ${packet.messageId ?? 0}`, resolve));
+		const key = `${answer} ${packet.messageId ?? 0}`;
+		const answered = new Promise<Packet>((resolve) => this.#answers.set(key, resolve));
 		this.send(packet);
-		return Promise.race([
-			answered,
-			this.closed.then((reason) => {
-				throw new Error(reason);
-			}),
-		]);
+		let read = 0;
+		// A remote that answers pings would else be waited for for ever. Only the time counts in which it is listened to (see `hold`).
+		const patience = setInterval(() => {
+			if (!this.#stream.isPaused()) read++;
+			if (read >= LOOKS && answer !== 'pingresp') this.#end(`no ${answer.toUpperCase()} within ${this.#answerMs} ms`);
+		}, this.#answerMs / LOOKS);
+		try {
+			return await Promise.race([
+				answered,
+				this.closed.then((reason) => {
+					throw new Error(reason);
+				}),
+			]);
+		} finally {
+			clearInterval(patience);
+		}
 	}
 
 	/** For SUBSCRIBE and UNSUBSCRIBE; one at a time is enough, and messages have ids of their own (see packetIds). */
