@@ -94,7 +94,9 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 		if (failures.length === 0) await audit.finish().catch(fail);
 		const after = alive();
 		if (before !== undefined && after - before > MOST_GROWTH)
-			fail(`memory grew by ${Math.round((after - before) / MIB)} MiB, allowed are ${MOST_GROWTH / MIB}`);
+			fail(
+				`memory grew by ${Math.round((after - before) / MIB)} MiB, allowed are ${MOST_GROWTH / MIB}; the fuzzer itself remembers ${told.size} numbers`,
+			);
 		const imbalance = await world.metric('gateway_ledger_imbalance');
 		if (imbalance !== 0) fail(`the ledger is out of balance by ${imbalance}`);
 		if (failures.length > 0) throw new Error(report(seed, failures, last));
