@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Reading } from '@crowdvision/contracts';
@@ -13,6 +13,7 @@ const READINGS = 200;
 const KILLS = Number(process.env.TIME_KILLS ?? 3);
 /** A millisecond: no error at all would look like a file that is just being written. */
 const RIGHT = 1;
+const SET_BACK = -3600_000;
 const ROOM = { metric: 'co2', buildingId: 'b1', roomId: 'hall' };
 
 describe('P7 honest time: the gateway as a process, killed -9 before, while and after the clock arrives', () => {
@@ -93,7 +94,8 @@ describe('P7 honest time: the gateway as a process, killed -9 before, while and 
 
 	it('set back an hour and killed, goes on as before: in order, nothing twice', async () => {
 		const before = await redis.xlen('telemetry');
-		beWrongBy(-3600_000);
+		beWrongBy(SET_BACK);
+		await waitFor('the clock to be set back', () => readFileSync(`${file}.seen`, 'utf8') === String(SET_BACK));
 		const truth: { from: number; to: number }[] = [];
 		for (let seq = 0; seq < 40; seq++) {
 			truth.push(await send(1000 + seq));
