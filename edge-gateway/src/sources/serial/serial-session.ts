@@ -7,11 +7,10 @@ import { Conversation, type SerialParts } from './conversation.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { Inflow } from './inflow.ts';
 import { openPort } from './open-port.ts';
+import { Outflow } from './outflow.ts';
 import type { SerialConfig } from './serial-config.ts';
 import { Silence } from './silence.ts';
 
-/** A device that reads nothing must not make us buffer its answers without end; it sends again what it heard nothing of. */
-const MOST_UNWRITTEN = 64 * 1024;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
 const FRAMES_PER_SECOND = 2000;
@@ -143,6 +142,7 @@ export class SerialSession {
 		const { counts, name, deliver, claim } = this.#options;
 		const entries = this.#settings;
 		const { framesPerSecond = FRAMES_PER_SECOND, silentAfter, identify } = entries[0];
+		const outflow = new Outflow(port);
 		const inflow = new Inflow(port, new FloodGuard(framesPerSecond, performance.now()));
 		let spoke = false;
 		let frames = 0;
@@ -164,8 +164,8 @@ export class SerialSession {
 			deliver,
 			claim,
 			write: (text: string) => {
-				if (port.isOpen && port.writableLength < MOST_UNWRITTEN) port.write(text, 'latin1');
-				else counts.unwritten++;
+				// The device sends again what it heard nothing of.
+				if (!outflow.write(text)) counts.unwritten++;
 			},
 			spoke: () => {
 				spoke = true;
