@@ -2,7 +2,7 @@ import { type Setting, SettingsError } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { bytes, Duration, milliseconds, Size } from '../measures.ts';
 import { MQTT_LIMITS, type MqttLimits } from './mqtt-limits.ts';
-import { SESSION_BOUNDS, type SessionBounds } from './sessions/session-store.ts';
+import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from './sessions/session-store.ts';
 
 const closed = { additionalProperties: false };
 
@@ -46,7 +46,10 @@ export const MqttConfig = Type.Object(
 						}),
 					),
 					maxBytes: Type.Optional({ ...Size, description: 'most that waits for one session; default 1MiB' }),
-					maxTotalBytes: Type.Optional({ ...Size, description: 'most that waits for all sessions together, up to 64MiB; default 64MiB' }),
+					maxTotalBytes: Type.Optional({
+						...Size,
+						description: `most that waits for all sessions together, each message with ${MESSAGE_COST} bytes on top, up to 64MiB; default 64MiB`,
+					}),
 				},
 				{ ...closed, description: 'what is kept, on disk, for clients with clean session 0' },
 			),

@@ -9,7 +9,7 @@ import { breakableDisk } from '../../testing/gateway-world.ts';
 import { type Change, decodeChange, encodeChange, type KeptPacket } from './change.ts';
 import { SessionJournal } from './session-journal.ts';
 import { SessionState } from './session-state.ts';
-import { type SessionBounds, SessionStore } from './session-store.ts';
+import { MESSAGE_COST, type SessionBounds, SessionStore } from './session-store.ts';
 
 const logger = createLogger('test', 'silent');
 const disk = breakableDisk();
@@ -60,12 +60,48 @@ describe('the state of sessions', () => {
 				for (const change of state.changes()) again.apply(change);
 				expect(changesOf(again)).toEqual(changesOf(state));
 				expect([again.outgoingBytes, again.retainedBytes]).toEqual([state.outgoingBytes, state.retainedBytes]);
+				expect(again.outgoingMessages).toBe(state.outgoingMessages);
+				expect(state.outgoingMessages).toBe([...state.sessions.values()].reduce((sum, { outgoing }) => sum + outgoing.length, 0));
 				const empty = [...state.sessions.keys()];
 				for (const id of empty) state.apply({ do: 'end', client: id });
-				expect(state.outgoingBytes).toBe(0);
+				expect([state.outgoingBytes, state.outgoingMessages]).toEqual([0, 0]);
 				expect(state.matching('status/s')).toEqual([]);
 			}),
 		);
+	});
+});
+
+describe('what is kept of a message', () => {
+	const chunk = Buffer.from('a chunk that was read, with many messages in it');
+	const piece = chunk.subarray(2, 7);
+	const memoryOf = ({ payload }: { payload: unknown }) => (payload as Buffer).buffer.byteLength;
+
+	it('is its own bytes and not the chunk they came in, nor the pool they were copied to, when it came and when it was read back', () => {
+		for (const through of [(change: Change) => change, (change: Change) => decodeChange(Buffer.from(encodeChange(change)))]) {
+			const state = new SessionState();
+			state.apply(through({ do: 'retain', packet: { ...message('status/s', ''), payload: piece } }));
+			state.apply(through({ do: 'enqueue', clients: ['d/a', 'd/b'], packet: { ...message('status/s', ''), payload: piece } }));
+			state.apply(
+				through({ do: 'enqueue', clients: ['d/a'], packet: { ...message('status/s', '', 2), brokerId: 'c', payload: piece, messageId: 7 } }),
+			);
+			state.apply(through({ do: 'update', client: 'd/a', packet: { ...message('x', '', 3), brokerId: 'e', payload: piece, messageId: 7 } }));
+			state.apply(through({ do: 'receive', client: 'd/a', packet: { ...message('status/s', ''), payload: piece, messageId: 1 } }));
+			const { outgoing, incoming } = state.sessions.get('d/a')!;
+			const all = [...state.retained.values(), ...outgoing, ...state.sessions.get('d/b')!.outgoing, ...incoming.values()];
+			expect(all.map(({ payload }) => payload.toString())).toEqual(Array.from({ length: 5 }, () => 'chunk'));
+			expect(all.map(memoryOf)).toEqual(Array.from({ length: 5 }, () => piece.length));
+		}
+	});
+
+	it('is so too of a last will, and of a message of QoS 2 for a session that ends with its connection', async () => {
+		const store = await SessionStore.open(dir, { worker, logger });
+		store.broker = { id: 'b' } as never;
+		const will = { ...message('status/s', ''), payload: piece };
+		await store.putWill({ id: 'd/a' }, will);
+		await store.incomingStorePacket({ id: 'd/a', clean: true }, { ...message('status/s', ''), payload: piece, messageId: 1 });
+		const all = [will, await store.getWill({ id: 'd/a' }), await store.incomingGetPacket({ id: 'd/a' }, { messageId: 1 })];
+		expect(all.map((one) => [one?.payload.toString(), memoryOf(one!)])).toEqual(all.map(() => ['chunk', piece.length]));
+		await store.destroy();
 	});
 });
 
@@ -107,7 +143,7 @@ describe('the store is bounded', () => {
 	const open = (bounds: Partial<SessionBounds>) => SessionStore.open(dir, { worker, logger, bounds });
 
 	it('by messages and bytes of a session and of all, by retained messages, and by the size of one; what was kept stays', async () => {
-		const store = await open({ messages: 3, bytes: 1000, totalBytes: 1500, retained: 2, largestMessage: 500 });
+		const store = await open({ messages: 3, bytes: 1000, totalBytes: 1500 + 6 * MESSAGE_COST, retained: 2, largestMessage: 500 });
 		for (let i = 0; i < 5; i++) await store.outgoingEnqueue({ clientId: 'few' }, message('t', `${i}`, i));
 		for (let i = 0; i < 5; i++) await store.outgoingEnqueue({ clientId: 'large' }, message('t', Buffer.alloc(400), i));
 		await store.outgoingEnqueue({ clientId: 'third' }, message('t', Buffer.alloc(490), 1));
@@ -122,6 +158,13 @@ describe('the store is bounded', () => {
 			['b', 'x'],
 		]);
 		expect(store.dropped).toBe(2 + 3 + 2 + 1);
+		await store.destroy();
+	});
+
+	it('by what many small messages cost, and not only by their bytes', async () => {
+		const store = await open({ totalBytes: 10 * MESSAGE_COST });
+		for (let i = 0; i < 20; i++) await store.outgoingEnqueue({ clientId: `s${i % 3}` }, message('t', 'x', i));
+		expect([store.waitingMessages, store.dropped]).toEqual([9, 11]);
 		await store.destroy();
 	});
 

@@ -1,4 +1,5 @@
 import type { Subscription } from 'aedes';
+import { ownBytes } from '../../own-bytes.ts';
 import { matchesFilter } from '../topic-filter.ts';
 import type { Change, KeptPacket } from './change.ts';
 
@@ -26,6 +27,8 @@ export class SessionState {
 	readonly #wild = new Set<string>();
 	retainedBytes = 0;
 	outgoingBytes = 0;
+	/** Waiting messages of all sessions. */
+	outgoingMessages = 0;
 
 	get sessions(): ReadonlyMap<string, Readonly<Session>> {
 		return this.#sessions;
@@ -35,7 +38,7 @@ export class SessionState {
 	apply(change: Change): KeptPacket | undefined {
 		switch (change.do) {
 			case 'retain':
-				this.#retain(change.packet);
+				this.#retain(kept(change.packet));
 				break;
 			case 'subscribe':
 				for (const sub of change.subs) this.#subscribe(change.client, sub);
@@ -44,15 +47,15 @@ export class SessionState {
 				for (const topic of change.topics) this.#unsubscribe(change.client, topic);
 				break;
 			case 'enqueue':
-				for (const client of change.clients) this.#enqueue(this.#open(client), change.packet);
+				this.#enqueue(change.clients, kept(change.packet));
 				break;
 			case 'update':
-				this.#update(change.client, change.packet);
+				this.#update(change.client, kept(change.packet));
 				break;
 			case 'clear':
 				return this.#clear(change.client, change.packet);
 			case 'receive':
-				this.#open(change.client).incoming.set(change.packet.messageId!, change.packet);
+				this.#open(change.client).incoming.set(change.packet.messageId!, kept(change.packet));
 				break;
 			case 'release':
 				this.#sessions.get(change.client)?.incoming.delete(change.messageId);
@@ -144,9 +147,13 @@ export class SessionState {
 		this.#wild.delete(topic);
 	}
 
-	#enqueue(session: Session, packet: KeptPacket): void {
-		session.outgoing.push({ ...packet });
-		this.#grow(session, sizeOf(packet));
+	#enqueue(clients: string[], packet: KeptPacket): void {
+		for (const client of clients) {
+			const session = this.#open(client);
+			session.outgoing.push({ ...packet });
+			this.outgoingMessages++;
+			this.#grow(session, sizeOf(packet));
+		}
 	}
 
 	#grow(session: Session, bytes: number): void {
@@ -181,6 +188,7 @@ export class SessionState {
 		);
 		if (at < 0) return undefined;
 		const [cleared] = session.outgoing.splice(at, 1);
+		this.outgoingMessages--;
 		this.#grow(session, -sizeOf(cleared));
 		return cleared;
 	}
@@ -190,6 +198,7 @@ export class SessionState {
 		if (!session) return;
 		for (const topic of session.subscriptions.keys()) this.#unindex(client, topic);
 		this.#grow(session, -session.outgoingBytes);
+		this.outgoingMessages -= session.outgoing.length;
 		this.#sessions.delete(client);
 	}
 }
@@ -197,4 +206,10 @@ export class SessionState {
 /** Topic and payload, in bytes or so: what a bound is counted in. */
 export function sizeOf(packet: Partial<KeptPacket> | undefined): number {
 	return packet ? (packet.topic?.length ?? 0) + (packet.payload?.length ?? 0) : 0;
+}
+
+/** A packet as it is kept: what it came in may go. */
+export function kept<P extends Partial<KeptPacket>>(packet: P): P {
+	const { payload } = packet;
+	return Buffer.isBuffer(payload) ? { ...packet, payload: ownBytes(payload) } : packet;
 }

@@ -6,7 +6,7 @@ import type { Aedes, Client, Subscription } from 'aedes';
 import { matchesFilter } from '../topic-filter.ts';
 import type { KeptPacket } from './change.ts';
 import { SessionJournal } from './session-journal.ts';
-import { type SessionState, type SessionSubscription, sizeOf } from './session-state.ts';
+import { kept, type SessionState, type SessionSubscription, sizeOf } from './session-state.ts';
 
 type ClientId = Pick<Client, 'id'> & { clean?: boolean };
 type Will = KeptPacket & { clientId?: string };
@@ -17,7 +17,7 @@ export interface SessionBounds {
 	/** Of one session. */
 	messages: number;
 	bytes: number;
-	/** Of all sessions, and of all retained messages. */
+	/** Of all sessions, with what a message costs in memory beside its topic and payload; and of all retained messages. */
 	totalBytes: number;
 	sessions: number;
 	/** Of one device. */
@@ -29,6 +29,8 @@ export interface SessionBounds {
 
 const MIB = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
+/** Memory that a waiting message takes beside its topic and payload, as measured: many small ones must not come to ten times their bound. */
+export const MESSAGE_COST = 400;
 /** Before this no session can have gone away: the clock was not set yet. */
 const CLOCK_IS_SET_AFTER = Date.UTC(2020, 0);
 
@@ -86,9 +88,7 @@ export class SessionStore {
 	}
 
 	get waitingMessages(): number {
-		let count = 0;
-		for (const { outgoing } of this.#state.sessions.values()) count += outgoing.length;
-		return count;
+		return this.#state.outgoingMessages;
 	}
 
 	async setup(broker: Aedes): Promise<void> {
@@ -222,7 +222,7 @@ export class SessionStore {
 		const { id } = client;
 		if (client.clean || !this.hasRoomFor(id)) {
 			const passing = this.#passing.get(id) ?? new Map<number, KeptPacket>();
-			this.#passing.set(id, passing.set(packet.messageId!, copyOf(packet)));
+			this.#passing.set(id, passing.set(packet.messageId!, kept(copyOf(packet))));
 		} else await this.#change({ do: 'receive', client: id, packet: copyOf(packet) });
 	}
 
@@ -247,6 +247,8 @@ export class SessionStore {
 	async putWill({ id }: ClientId, packet: Will): Promise<void> {
 		packet.brokerId = this.broker!.id;
 		packet.clientId = id;
+		// The broker holds the packet itself too.
+		packet.payload = kept(packet).payload;
 		this.#wills.set(id, packet);
 	}
 
@@ -286,8 +288,8 @@ export class SessionStore {
 		const { messages, bytes, totalBytes, largestMessage } = this.#bounds;
 		const { outgoing = [], outgoingBytes = 0 } = this.#state.sessions.get(client) ?? {};
 		const size = sizeOf(packet);
-		const fits =
-			size <= largestMessage && outgoing.length < messages && outgoingBytes + size <= bytes && this.#state.outgoingBytes + size <= totalBytes;
+		const total = this.#state.outgoingBytes + this.#state.outgoingMessages * MESSAGE_COST;
+		const fits = size <= largestMessage && outgoing.length < messages && outgoingBytes + size <= bytes && total + size + MESSAGE_COST <= totalBytes;
 		if (!fits) this.#drop(`a message for the session of ${client}`);
 		return fits;
 	}
