@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { domainCovers, PLATFORM, ROLES, type Role, weightIn } from './roles.ts';
 
-const NAMES = ['a', 'a/b', 'a/b/c', 'ab', 'a.b', 'b', 'b/a', PLATFORM];
+const NAMES = ['a', 'a/b', 'a/b/c', 'ab', 'a.b', 'b', 'b/a', '7', '__proto__', 'constructor', PLATFORM];
 const frozen = <T extends object>(items: T[]) => Object.freeze(items.map((item) => Object.freeze(item)));
 
 describe('the weight of memberships', () => {

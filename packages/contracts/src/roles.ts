@@ -13,8 +13,15 @@ export function domainCovers(domain: string, candidate: string): boolean {
 
 type Memberships = readonly { domainName: string; role: Role }[];
 
+/** What memberships give, by domain, and what they give everywhere. */
+interface Weights {
+	everywhere: number;
+	/** An object, not a Map: property names are held once in a process, so that a look-up need not read the names that this token brought. */
+	byDomain: Readonly<Record<string, number>>;
+}
+
 /** By the memberships of a verified token, which are frozen: what is looked up does not depend on how many they are. */
-const indexes = new WeakMap<Memberships, ReadonlyMap<string, number>>();
+const indexes = new WeakMap<Memberships, Weights>();
 
 /** The highest weight these memberships give in any of `domainNames`; 0 for none. */
 export function weightIn(memberships: Memberships, domainNames: readonly string[]): number {
@@ -27,21 +34,21 @@ export function weightIn(memberships: Memberships, domainNames: readonly string[
 	return weight;
 }
 
-function makeIndex(memberships: Memberships): ReadonlyMap<string, number> {
-	const index = new Map<string, number>();
-	for (const { domainName, role } of memberships) index.set(domainName, Math.max(index.get(domainName) ?? 0, ROLES[role]));
+function makeIndex(memberships: Memberships): Weights {
+	const byDomain: Record<string, number> = Object.create(null);
+	for (const { domainName, role } of memberships) byDomain[domainName] = Math.max(byDomain[domainName] ?? 0, ROLES[role]);
+	const index = { everywhere: byDomain[PLATFORM] ?? 0, byDomain };
 	indexes.set(memberships, index);
 	return index;
 }
 
 /** Looks for each domain and for those above it. */
-function indexedWeight(index: ReadonlyMap<string, number>, domainNames: readonly string[]): number {
+function indexedWeight({ everywhere, byDomain }: Weights, domainNames: readonly string[]): number {
 	if (domainNames.length === 0) return 0;
-	let weight = index.get(PLATFORM) ?? 0;
+	let weight = everywhere;
 	for (const name of domainNames) {
-		weight = Math.max(weight, index.get(name) ?? 0);
-		for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1))
-			weight = Math.max(weight, index.get(name.slice(0, end)) ?? 0);
+		weight = Math.max(weight, byDomain[name] ?? 0);
+		for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) weight = Math.max(weight, byDomain[name.slice(0, end)] ?? 0);
 	}
 	return weight;
 }

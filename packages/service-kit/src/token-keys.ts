@@ -69,7 +69,8 @@ export class PublicKeys implements VerificationKeys {
 	set(jwk: PublicSigningKey): void {
 		const { kid, kty, crv, x } = jwk;
 		if (this.#keys.get(kid)?.jwk.x === x) return;
-		this.#keys.set(kid, { jwk, key: { kid, alg: 'EdDSA', key: createPublicKey({ key: { kty, crv, x }, format: 'jwk' }) } });
+		const key = createPublicKey({ key: { kty, crv, x }, format: 'jwk' }).toCryptoKey('Ed25519', false, ['verify']);
+		this.#keys.set(kid, { jwk, key: { kid, alg: 'EdDSA', key } });
 	}
 
 	delete(kid: string): void {

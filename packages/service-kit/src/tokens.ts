@@ -86,14 +86,14 @@ export class Tokens {
 
 	/** `evenIfRevoked`: for who looks at revocations itself. @throws CrowdVisionError `unauthenticated` */
 	async verifyAccount(token: string, { evenIfRevoked = false } = {}): Promise<AccountClaims> {
-		const claims = await this.#verify(token, this.#accounts);
+		const claims = this.#known(token, this.#accounts) ?? (await this.#verify(token, this.#accounts));
 		if (!evenIfRevoked && this.revocations.isRevoked(claims)) throw new CrowdVisionError('unauthenticated', 'The session was ended: sign in again');
 		return claims;
 	}
 
 	/** Whether a device's token was revoked is for the gateway to know. @throws CrowdVisionError `unauthenticated` */
-	verifyDevice(token: string): Promise<DeviceClaims> {
-		return this.#verify(token, this.#devices);
+	async verifyDevice(token: string): Promise<DeviceClaims> {
+		return this.#known(token, this.#devices) ?? this.#verify(token, this.#devices);
 	}
 
 	async #sign(
@@ -117,12 +117,16 @@ export class Tokens {
 			.sign(key);
 	}
 
-	async #verify<T extends Claims>(token: string, kind: TokenKind<T>): Promise<T> {
+	/** The claims of a token that was verified before, if it still counts. */
+	#known<T extends Claims>(token: string, kind: TokenKind<T>): T | undefined {
 		const known = kind.verified.get(token);
-		if (known) {
-			if (known.claims.exp * 1000 > this.clock.now() && this.keys.holds(known.key)) return known.claims;
-			kind.verified.delete(token);
-		}
+		if (!known) return undefined;
+		if (known.claims.exp * 1000 > this.clock.now() && this.keys.holds(known.key)) return known.claims;
+		kind.verified.delete(token);
+		return undefined;
+	}
+
+	async #verify<T extends Claims>(token: string, kind: TokenKind<T>): Promise<T> {
 		const { payload, key } = await this.#verifySignature(token, kind.audience);
 		if (!kind.claims.check(payload)) throw new CrowdVisionError('unauthenticated', `The token is not of the kind ${kind.audience}`);
 		if (this.clock.known() && payload.iat > this.clock.now() / 1000 + SKEW_SECONDS)
