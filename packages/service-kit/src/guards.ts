@@ -6,9 +6,17 @@ import type { Tokens } from './tokens.ts';
 export const SESSION_COOKIE = 'crowdvision_session';
 export const SESSION_COOKIES = [SESSION_COOKIE, `${SESSION_COOKIE}_1`, `${SESSION_COOKIE}_2`, `${SESSION_COOKIE}_3`] as const;
 
-/** The token of `Authorization: Bearer …`, or undefined. */
-export function bearerToken(request: { headers: { authorization?: string | undefined } }): string | undefined {
-	return /^Bearer +([A-Za-z0-9._~+/=-]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+const BEARER = /^Bearer +/i;
+
+/**
+ * The token of `Authorization: Bearer …` (RFC 6750, section 2.1), or undefined. Of its characters only white space is refused, which decoders pass over:
+ * the others are for who verifies it to judge, and a look at each would cost a request more than all the rest of the decision.
+ */
+export function bearerToken({ headers: { authorization } }: { headers: { authorization?: string | undefined } }): string | undefined {
+	const scheme = authorization && BEARER.exec(authorization)?.[0];
+	if (!scheme) return undefined;
+	const token = authorization.slice(scheme.length).trimEnd();
+	return token === '' || token.includes(' ') || token.includes('\t') ? undefined : token;
 }
 
 /** The token of a browser's session cookie, or undefined. */
