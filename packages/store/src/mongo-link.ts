@@ -2,6 +2,7 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import { backOff, pause, waitAtMost } from '@crowdvision/service-kit/back-off';
 import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
 import type { StoreLogger } from './logger.ts';
+import { AbandonedTransactions } from './mongo-abandoned.ts';
 import { hasLabel, notNow, refusedUser, storeError } from './mongo-errors.ts';
 import { ensureReplicaSet, withConnection } from './mongo-server.ts';
 import { addressOf, type MongoAddress } from './mongo-url.ts';
@@ -12,9 +13,12 @@ const MOST_WAITING = 1000;
 const CLOSE_TIMEOUT_MS = 5000;
 const TROUBLE_TIMEOUT_MS = 1500;
 const TRANSACTION_TIMEOUT_MS = 10_000;
+/** What takes longer than this may be waiting for a transaction that nobody goes on with. */
+const LOOK_EVERY_MS = 1000;
 
+const APP_NAME = 'crowdvision';
 const OPTIONS: ConnectOptions = {
-	appName: 'crowdvision',
+	appName: APP_NAME,
 	serverSelectionTimeoutMS: 5000,
 	connectTimeoutMS: 5000,
 	socketTimeoutMS: 15_000,
@@ -56,6 +60,7 @@ export class MongoLink implements MongoAccess {
 	readonly #connecting: ConnectOptions;
 	readonly #pending = new Set<Promise<unknown>>();
 	readonly #closing = new AbortController();
+	readonly #abandoned: AbandonedTransactions;
 	#connection: Promise<Connection> | undefined;
 
 	/** @throws Error where the URL is none, without it. */
@@ -63,12 +68,13 @@ export class MongoLink implements MongoAccess {
 		this.#options = options;
 		this.#address = addressOf(options.url);
 		this.#connecting = { ...OPTIONS, dbName: this.#address.database };
+		this.#abandoned = new AbandonedTransactions(APP_NAME, options.logger);
 	}
 
 	async run<T>(work: (database: mongo.Db) => Promise<T>): Promise<T> {
 		if (this.#closing.signal.aborted) throw closed();
 		if (this.#pending.size >= MOST_WAITING) throw new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1);
-		const task = this.#connect().then((connection) => work(connection.db!));
+		const task = this.#connect().then((connection) => this.#watched(connection, work));
 		this.#pending.add(task);
 		try {
 			return await task;
@@ -169,6 +175,15 @@ export class MongoLink implements MongoAccess {
 		await waitAtMost(CLOSE_TIMEOUT_MS, Promise.allSettled([...this.#pending]));
 		const connection = await this.#connection?.catch(() => undefined);
 		await connection?.close();
+	}
+
+	async #watched<T>(connection: Connection, work: (database: mongo.Db) => Promise<T>): Promise<T> {
+		const look = setInterval(() => this.#abandoned.end(connection.getClient()), LOOK_EVERY_MS);
+		try {
+			return await work(connection.db!);
+		} finally {
+			clearInterval(look);
+		}
 	}
 
 	#connect(): Promise<Connection> {

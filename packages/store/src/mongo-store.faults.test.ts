@@ -1,6 +1,7 @@
 import { createConnection } from 'mongoose';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type Mongod, startMongod, whyNoMongod } from '../../../test/support/mongod.ts';
+import { startNode } from '../../../test/support/processes.ts';
 import { waitFor, within } from '../../../test/support/wait.ts';
 import { readingCollections } from './mongo-series.ts';
 import { mongoStores } from './mongo-store.ts';
@@ -10,8 +11,9 @@ import { DAY_MS, DEFINITION, peopleOf, type World } from './testing/conformance-
 
 const unavailable = { code: 'unavailable' };
 
-/** Does it again while the server is away. Of an insert whose answer was lost, the second finds that it was done. */
+/** Does it again while the server is away, for a minute at most. Of an insert whose answer was lost, the second finds that it was done. */
 async function untilDone(work: () => Promise<unknown>): Promise<void> {
+	const deadline = performance.now() + 60_000;
 	for (;;) {
 		try {
 			await work();
@@ -19,7 +21,7 @@ async function untilDone(work: () => Promise<unknown>): Promise<void> {
 		} catch (error) {
 			const { code } = error as { code?: string };
 			if (code === 'conflict') return;
-			if (code !== 'unavailable') throw error;
+			if (code !== 'unavailable' || performance.now() > deadline) throw error;
 		}
 	}
 }
@@ -111,6 +113,37 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		} finally {
 			await server.kill('SIGCONT');
 		}
+	});
+
+	it('need not wait for the transaction of a process that was killed, for which the server keeps a minute', async () => {
+		const people = peopleOf({ store } as World);
+		await store.commit([people.put('a', { age: 1 }), people.put('b', { age: 1 })]);
+		const writer = await startNode('packages/store/src/mongo-writer.fixture.ts', {
+			args: [`${server.url}/faults`, 'things.people'],
+			ready: /written/,
+		});
+		await writer.kill();
+		const change = untilDone(() => store.commit([people.put('a', { age: 2 }), people.put('b', { age: 2 })]));
+		await within('the change', change, 30_000);
+		expect(await people.get('b')).toMatchObject({ value: { age: 2 } });
+	});
+
+	it('nor for one that stands still, which does its transaction again when it goes on', async () => {
+		const people = peopleOf({ store } as World);
+		await store.commit([people.put('a', { age: 1 }), people.put('b', { age: 1 })]);
+		const writer = await startNode('packages/store/src/mongo-writer.fixture.ts', {
+			args: [`${server.url}/faults`, 'things.people'],
+			ready: /written/,
+		});
+		await within(
+			'the change of one document',
+			untilDone(() => store.commit([people.put('b', { age: 2 })])),
+			30_000,
+		);
+		writer.signal('SIGUSR2');
+		await writer.waitFor(/committed 2/);
+		await writer.exited;
+		expect(await people.get('b')).toMatchObject({ value: { age: 202 } });
 	});
 
 	it('lets the server remove what is older than the retention, also when that changes', async () => {
