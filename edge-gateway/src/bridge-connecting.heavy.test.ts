@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../../test/support/ports.ts';
 import { waitFor } from '../../test/support/wait.ts';
@@ -78,6 +82,80 @@ describe('TLS', () => {
 	});
 });
 
+describe('WebSocket', () => {
+	it('carries MQTT in both directions, plain and over TLS', async () => {
+		const authority = await createAuthority();
+		const server = await authority.issue('server');
+		const [plain, encrypted] = [await freePort(), await freePort()];
+		const listeners = [
+			...[`listener ${plain} 127.0.0.1`, 'protocol websockets'],
+			...[`listener ${encrypted} 127.0.0.1`, 'protocol websockets', `certfile ${server.cert}`, `keyfile ${server.key}`],
+		];
+		const remote = await peer(await mosquitto(listeners.join('\n')));
+		const topics = [{ pattern: '#', direction: 'both' as const }];
+		for (const [name, url] of [
+			['ws', `ws://127.0.0.1:${plain}`],
+			['wss', `wss://localhost:${encrypted}/mqtt`],
+		] as const) {
+			const node = await bridgeNode(name, [{ name: 'campus', url, topics, ...(name === 'wss' && { tls: { ca: authority.ca } }) }]);
+			await node.connected();
+			await node.publish('acme/x', `out over ${name}`);
+			await remote.hears(`out over ${name}`);
+			await remote.publish('acme/y', `in over ${name}`);
+			await waitFor(`what came over ${name}`, () => node.count(`in over ${name}`) === 1);
+			await node.stop();
+		}
+	});
+});
+
+describe('a server that wants more of a connection', () => {
+	it('is asked for its application protocol (ALPN), from the address that is given', async () => {
+		const authority = await createAuthority();
+		const { cert, key } = await authority.issue('server');
+		const broker = await mosquitto();
+		const seen: (string | false | null | undefined)[][] = [];
+		const front = createServer({ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['x-amzn-mqtt-ca'] }, (socket) => {
+			seen.push([socket.alpnProtocol, socket.remoteAddress]);
+			const behind = connect(broker.port, '127.0.0.1');
+			for (const end of [socket, behind]) end.on('error', () => undefined);
+			socket.pipe(behind).pipe(socket);
+		});
+		front.listen(0, '127.0.0.1');
+		await once(front, 'listening');
+		onTestFinished(() => void front.close());
+		const url = `mqtts://127.0.0.1:${(front.address() as AddressInfo).port}`;
+		const remote = await peer(broker);
+		const tls = { ca: authority.ca, alpn: 'x-amzn-mqtt-ca' };
+		const node = await bridgeNode('g1', [{ name: 'campus', url, topics: OUT, tls, bindAddress: '127.0.0.2' }]);
+		await node.connected();
+		await node.publish('acme/x', 'through the front');
+		await remote.hears('through the front');
+		expect(seen).toEqual([['x-amzn-mqtt-ca', '127.0.0.2']]);
+		await node.stop();
+	});
+});
+
+describe('a bound of the rate', () => {
+	it('is kept towards the remote, in order and without a loss', async () => {
+		const broker = await mosquitto();
+		const remote = await peer(broker);
+		const perSecond = 40;
+		const node = await bridgeNode('g1', [bridgeTo(broker, { messagesPerSecond: perSecond, topics: OUT })]);
+		await node.connected();
+		const began = performance.now();
+		const tooSoon: number[] = [];
+		remote.client.on('message', () => {
+			const allowed = perSecond + ((performance.now() - began) / 1000) * perSecond + 1;
+			if (remote.heard.length > allowed) tooSoon.push(remote.heard.length);
+		});
+		const total = 3 * perSecond;
+		await Promise.all(Array.from({ length: total }, (_, n) => node.publish('acme/x', `${n}`)));
+		await remote.hears(`${total - 1}`);
+		expect(tooSoon).toEqual([]);
+		expect(remote.heard.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `${n}`));
+	});
+});
+
 describe('credentials', () => {
 	it('a refused password is the reason; a token is read again at each try', async () => {
 		const dir = await folder();
@@ -124,6 +202,26 @@ describe('start', () => {
 		await waitFor('it to leave', () => reportOf(node).state === 'waiting');
 		expect(remote.heard.map(({ payload }) => payload)).toEqual(['1', '2', '3']);
 		expect(reportOf(node).lastFailure).toBeUndefined();
+	});
+
+	it('scheduled: keeps what comes outside of its windows, sends it in one, and leaves when that is over', async () => {
+		const broker = await mosquitto();
+		const remote = await peer(broker);
+		/** From `from` to `to` hours from now. */
+		const window = (from: number, to: number) => {
+			const at = (hours: number) => new Date(Date.now() + hours * 3600_000).toTimeString().slice(0, 5);
+			return { start: 'scheduled' as const, schedule: [{ from: at(from), to: at(to) }] };
+		};
+		const node = await bridgeNode('g1', [bridgeTo(broker, { ...window(2, 4), topics: OUT })]);
+		await node.publish('acme/x', 'of the day');
+		expect(reportOf(node)).toMatchObject({ state: 'waiting', queued: 1 });
+		await node.bridges.update([bridgeTo(broker, { ...window(-2, 2), topics: OUT })]);
+		await remote.hears('of the day');
+		await node.bridges.update([bridgeTo(broker, { ...window(-4, -2), topics: OUT })]);
+		await waitFor('it to leave', () => reportOf(node).state === 'waiting');
+		await node.publish('acme/x', 'of the next');
+		expect(reportOf(node)).toMatchObject({ state: 'waiting', queued: 1, lastFailure: undefined });
+		expect(remote.heard.map(({ payload }) => payload)).toEqual(['of the day']);
 	});
 
 	it('once: stays away after the connection failed', async () => {

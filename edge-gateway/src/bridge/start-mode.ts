@@ -26,8 +26,7 @@ export async function untilWanted(
 	signal: AbortSignal,
 ): Promise<void> {
 	if (settings.start === 'lazy') while (!signal.aborted && queue.lag() < settings.lazy.messages) await queue.grown(signal);
-	if (settings.start === 'scheduled')
-		while (!signal.aborted && openFor(settings.schedule, new Date()) === 0) await pause(Math.min(LOOK_AGAIN_MS, MINUTE_MS), signal);
+	if (settings.start === 'scheduled') while (!signal.aborted && openFor(settings.schedule, new Date()) === 0) await pause(LOOK_AGAIN_MS, signal);
 }
 
 /** Resolves with the reason when a connection is no longer wanted; never where it always is. */
