@@ -97,6 +97,17 @@ describe('what is refused', () => {
 		expect(answers.at(-1)).toMatchObject({ ok: false, error: { code: 'rate_limited' } });
 	});
 
+	it('is a connection before the gateway takes anything: of a burst the first would be sent back and the last taken', async () => {
+		let early: unknown;
+		const beforeStart = async (port: number) => {
+			early = await sensorSocket(`http://127.0.0.1:${port}`, { token }).catch((error: unknown) => error);
+		};
+		const starting = await openGatewayWorld({ beforeStart });
+		onTestFinished(() => starting.stop());
+		expect(early).toMatchObject({ data: { error: { code: 'unavailable' } } });
+		expect(await tell(await sensorSocket(starting.url, { token }), reading())).toMatchObject({ ok: true });
+	});
+
 	it('is everything while the log is full, until there is room', async () => {
 		const full = await openGatewayWorld({ settings: { log: { maxBytes: 512 * 1024 } } });
 		onTestFinished(() => full.stop());

@@ -76,7 +76,8 @@ export class MqttListener {
 		server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
 			if (request.url?.split('?', 1)[0] !== '/mqtt') return;
 			const address = this.#parts.addressOf(request);
-			if (!this.#mayConnect(address)) return void socket.destroy();
+			// That server may listen before this one does: until then nothing is taken.
+			if (!this.listening || !this.#mayConnect(address)) return void socket.destroy();
 			socket.setNoDelay(true);
 			socket.setKeepAlive(true, PROBE_AFTER_MS);
 			this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {

@@ -61,9 +61,10 @@ export class SocketIoSource implements Source {
 			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(
 				(sender) => {
 					socket.data.sender = sender;
-					next();
+					// The server listens before the sources take anything. Of a burst, the first readings would be sent back and the last taken: out of order.
+					next(this.#deliver ? undefined : refused(new CrowdVisionError('unavailable', 'The gateway is starting or stopping', {}, 1)));
 				},
-				(error: CrowdVisionError) => next(Object.assign(new Error(error.message), { data: error.toBody() })),
+				(error: CrowdVisionError) => next(refused(error)),
 			);
 		});
 		io.on('connection', (socket) => this.#serve(socket));
@@ -115,7 +116,7 @@ export class SocketIoSource implements Source {
 
 	async #take(sender: Sender, address: string, readings: unknown, line: Line): Promise<Outcome<{ accepted: number }>> {
 		try {
-			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
+			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 			this.#rateLimits.take('socket.io', sender.id, address);
 			const accepted = await this.#deliver({
 				transport: 'socket.io',
@@ -137,6 +138,9 @@ export class SocketIoSource implements Source {
 		}
 	}
 }
+
+/** What Socket.IO hands on to the client as `connect_error`. */
+const refused = (error: CrowdVisionError) => Object.assign(new Error(error.message), { data: error.toBody() });
 
 function asSent(readings: unknown): Buffer {
 	try {

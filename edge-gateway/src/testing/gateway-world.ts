@@ -38,6 +38,8 @@ export interface GatewayWorldOptions {
 	time?: TimeSource;
 	/** Stands between the log and its thread. */
 	worker?: (real: CommitWorker) => CommitWorker;
+	/** Runs when the HTTP server listens and the gateway has not started. */
+	beforeStart?: (port: number) => Promise<void>;
 }
 
 export interface Answer {
@@ -94,7 +96,15 @@ export function isWorthCopying(path: string): boolean {
 }
 
 async function open(
-	{ settings = {}, faults, logger = createLogger('test', 'silent'), copyOf, time, worker: between = (real) => real }: GatewayWorldOptions,
+	{
+		settings = {},
+		faults,
+		logger = createLogger('test', 'silent'),
+		copyOf,
+		time,
+		worker: between = (real) => real,
+		beforeStart,
+	}: GatewayWorldOptions,
 	undo: (() => Promise<void>)[],
 	stop: () => Promise<void>,
 ): Promise<GatewayWorld> {
@@ -146,6 +156,7 @@ async function open(
 	gateway.attach(server);
 	undo.push(() => closeServer(server, 500));
 	const port = await listen(server, 0, '127.0.0.1');
+	await beforeStart?.(port);
 	await gateway.start();
 	undo.push(() => gateway.stopIntake());
 
