@@ -171,7 +171,11 @@ export async function serialLines(): Promise<{
 				},
 			})),
 		async close() {
-			for (const device of devices) device.destroy();
+			for (const device of devices) {
+				// A write that the line still holds up fails by this.
+				device.on('error', () => undefined);
+				device.destroy();
+			}
 			await Promise.all(cables.map((cable) => cable.stop()));
 			await rm(dir, { recursive: true, force: true });
 		},
