@@ -9,19 +9,8 @@ describe('the bearer token of a request', () => {
 		for (const header of ['Bearer a.b.c', 'bearer a.b.c', 'BEARER   a.b.c', 'Bearer a.b.c  ']) expect(tokenIn(header), header).toBe('a.b.c');
 	});
 
-	it('is none where there is no such header, another scheme, no token or several', () => {
-		const headers = [
-			undefined,
-			'',
-			'Bearer',
-			'Bearer ',
-			'Bearer   ',
-			'Basic a.b.c',
-			'Bearera.b.c',
-			' Bearer a.b.c',
-			'Bearer a.b.c d',
-			'Bearer a.b.\tc',
-		];
+	it('is none where there is no such header, another scheme or no token', () => {
+		const headers = [undefined, '', 'Bearer', 'Bearer ', 'Bearer   ', 'Basic a.b.c', 'Bearera.b.c', ' Bearer a.b.c'];
 		for (const header of headers) expect(tokenIn(header), header).toBeUndefined();
 	});
 
@@ -30,8 +19,10 @@ describe('the bearer token of a request', () => {
 		const token = await tokens.signAccount({ id: 'a', name: 'A', memberships: [] });
 		await expect(tokens.verifyAccount(tokenIn(`Bearer ${token}`)!)).resolves.toMatchObject({ sub: 'a' });
 		const [header, payload, signature] = token.split('.');
-		for (const foreign of ['!', ',', '"', '%', '=', '+', '/', '.', '\u00a0', '\u00ff']) {
-			for (const changed of [`${foreign}${token}`, `${header}${foreign}.${payload}.${signature}`, `${header}.${payload}${foreign}.${signature}`]) {
+		for (const foreign of [' ', '\t', '!', ',', '"', '%', '=', '+', '/', '.', '\u00a0', '\u00ff']) {
+			// Spaces before it belong to the scheme.
+			const before = foreign === ' ' ? [] : [`${foreign}${token}`];
+			for (const changed of [...before, `${header}${foreign}.${payload}.${signature}`, `${header}.${payload}${foreign}.${signature}`]) {
 				await expect(tokens.verifyAccount(tokenIn(`Bearer ${changed}`)!), changed).rejects.toMatchObject({ code: 'unauthenticated' });
 			}
 			const [start, end] = [signature!.slice(0, 9), signature!.slice(9)];

@@ -127,6 +127,8 @@ export class Tokens {
 	}
 
 	async #verify<T extends Claims>(token: string, kind: TokenKind<T>): Promise<T> {
+		// Decoders pass over white space.
+		if (/\s/.test(token)) throw new CrowdVisionError('unauthenticated', 'The token is not valid here');
 		const { payload, key } = await this.#verifySignature(token, kind.audience);
 		if (!kind.claims.check(payload)) throw new CrowdVisionError('unauthenticated', `The token is not of the kind ${kind.audience}`);
 		if (this.clock.known() && payload.iat > this.clock.now() / 1000 + SKEW_SECONDS)
