@@ -114,6 +114,37 @@ describe('a subscriber that never reads', () => {
 	});
 });
 
+describe('subscribers that never read', () => {
+	const deafOnes = async (world: GatewayWorld, token: string, count: number, topic: string) => {
+		const names = Array.from({ length: count }, (_, n) => `deaf-${n}`);
+		for (const name of names) {
+			const deaf = await rawSignedIn(world, 'd', token, name);
+			deaf.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic, qos: 0 }] });
+			await deaf.next('suback');
+			deaf.pause();
+		}
+	};
+
+	it('together are held to a bound too: those that are furthest behind are ended, and who reads is not', async () => {
+		const { world, token } = await gateway({ mostUnreadInAll: 512 * KIB });
+		await deafOnes(world, token, 4, 'telemetry/+/+/s');
+		const hears = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'hears' });
+		const heard = await heardOn(hears, 'telemetry/+/+/s');
+		const publisher = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'speaks' });
+		let published = 0;
+		await waitFor(
+			'the bound',
+			async () => {
+				for (let i = 0; i < 20; i++) await publisher.publishAsync(TOPIC, large(published++), { qos: 1 });
+				return (await world.metric('gateway_mqtt_cut_off_total')) > 0;
+			},
+			40_000,
+		);
+		await waitFor('everything', () => heard.length === published);
+		expect(hears.connected).toBe(true);
+	});
+});
+
 describe('a device that sends faster than it may', () => {
 	it('over MQTT is made to wait, in order, and loses nothing; another is served', async () => {
 		const { world, token } = await gateway({}, { messagesPerSecond: 50 });

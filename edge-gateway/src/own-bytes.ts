@@ -8,3 +8,27 @@ export function ownBytes(bytes: Buffer): Buffer {
 	bytes.copy(own);
 	return own;
 }
+
+const BLOCK = 16 * 1024;
+
+/** The same for many small pieces that are kept together and go in their order: they share blocks that nobody else has a piece of. */
+export class OwnBlocks {
+	#block: Buffer | undefined;
+	#used = 0;
+
+	keep(bytes: Buffer): Buffer {
+		if (bytes.length > BLOCK / 4) return ownBytes(bytes);
+		if (!this.#block || this.#used + bytes.length > BLOCK) {
+			this.#block = Buffer.allocUnsafeSlow(BLOCK);
+			this.#used = 0;
+		}
+		const own = this.#block.subarray(this.#used, this.#used + bytes.length);
+		this.#used += bytes.copy(own);
+		return own;
+	}
+
+	/** Nothing more is kept for now: the block goes with the last of its pieces. */
+	end(): void {
+		this.#block = undefined;
+	}
+}

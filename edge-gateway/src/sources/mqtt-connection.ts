@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { OwnBlocks } from '../own-bytes.ts';
 import type { MqttLimits } from './mqtt-limits.ts';
 import { RULES, type Rule } from './mqtt-rules.ts';
 import { PacketGuard } from './packet-guard.ts';
@@ -12,6 +13,9 @@ interface ConnectionParts {
 	/** Told once, before the connection goes. */
 	onCut: (rule: Rule) => void;
 }
+
+/** Less than this is on its way, and does not wait. */
+const LITTLE = 4096;
 
 /**
  * What stands between the bytes of one client and the broker, in both directions:
@@ -28,6 +32,7 @@ export class MqttConnection {
 	readonly #onCut: (rule: Rule) => void;
 	readonly #guard: PacketGuard;
 	readonly #sent = new SentMessages();
+	readonly #waiting = new OwnBlocks();
 	/** Whether the session knows a message of this identifier from an earlier connection. Set when it is known whose it is. */
 	isUnacknowledged: (packetId: number) => boolean = () => false;
 	readonly #write: (chunk: Buffer | string, ...rest: unknown[]) => boolean;
@@ -59,10 +64,17 @@ export class MqttConnection {
 		stream.write = ((chunk: Buffer | string, ...rest: [BufferEncoding?, (() => void)?]) => {
 			if (this.#cut) return true;
 			this.#sent.look(typeof chunk === 'string' ? Buffer.from(chunk, typeof rest[0] === 'string' ? rest[0] : 'utf8') : chunk);
-			this.#bounded(this.#write(chunk, ...rest));
+			this.#bounded(this.#write(typeof chunk === 'string' ? chunk : this.#toWait(chunk), ...rest));
 			// Never false: the broker would hold up whoever publishes until this client has read.
 			return true;
 		}) as Duplex['write'];
+	}
+
+	/** What waits owns its memory: a few bytes would keep as much as they were cut from, and the bound would say nothing. */
+	#toWait(chunk: Buffer): Buffer {
+		if (this.unread > LITTLE) return this.#waiting.keep(chunk);
+		this.#waiting.end();
+		return chunk;
 	}
 
 	/** Writes what is ours and no message. */
@@ -70,9 +82,14 @@ export class MqttConnection {
 		if (!this.#cut && !this.stream.destroyed && !this.stream.writableEnded) this.#bounded(this.#write(bytes));
 	}
 
+	/** Bytes that wait for the client to read them. */
+	get unread(): number {
+		return this.stream.writableLength;
+	}
+
 	/** Whether the client is behind with reading: then it gets nothing of QoS 0 for a while. */
 	get isBehind(): boolean {
-		return this.stream.writableLength > this.#limits.dropAbove;
+		return this.unread > this.#limits.dropAbove;
 	}
 
 	/** Looks at how long the present packet takes. `now` is monotonic, in ms. */
@@ -102,6 +119,6 @@ export class MqttConnection {
 	}
 
 	#bounded(hasRoom: boolean): void {
-		if (!hasRoom && this.stream.writableLength > this.#limits.mostUnread) this.cut(RULES.unread);
+		if (!hasRoom && this.unread > this.#limits.mostUnread) this.cut(RULES.unread);
 	}
 }

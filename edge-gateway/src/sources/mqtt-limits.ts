@@ -10,6 +10,8 @@ export interface MqttLimits {
 	/** Of what waits for a client to read it: above the first it gets nothing more of QoS 0, above the second its connection ends. */
 	dropAbove: number;
 	mostUnread: number;
+	/** Of what waits for all clients together: above it those that are furthest behind are ended. */
+	mostUnreadInAll: number;
 	connections: number;
 	connectionsPerAddress: number;
 	/** Topic filters of one device, over all its connections. */
@@ -25,6 +27,7 @@ export const MQTT_LIMITS: MqttLimits = {
 	dropAbove: 256 * KIB,
 	// More than a message of the largest size on top of what is dropped from.
 	mostUnread: 2048 * KIB,
+	mostUnreadInAll: 64 * 1024 * KIB,
 	connections: 5000,
 	connectionsPerAddress: 1000,
 	// A device that speaks for many sensors listens for commands to each.

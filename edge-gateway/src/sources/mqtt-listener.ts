@@ -181,7 +181,24 @@ export class MqttListener {
 
 	#tick(): void {
 		const now = performance.now();
-		for (const connection of this.#connections) connection.tick(now);
+		let unread = 0;
+		for (const connection of this.#connections) {
+			connection.tick(now);
+			unread += connection.unread;
+		}
+		if (unread > this.#parts.limits.mostUnreadInAll) this.#endFurthestBehind(unread);
+	}
+
+	/** Until half of the bound is free again, so that the next message does not end another. */
+	#endFurthestBehind(unread: number): void {
+		const { mostUnreadInAll } = this.#parts.limits;
+		this.#parts.logger.warn({ bytes: unread, allowed: mostUnreadInAll }, 'mqtt: clients read too little; those that are furthest behind are ended');
+		let left = unread;
+		for (const connection of [...this.#connections].sort((a, b) => b.unread - a.unread)) {
+			if (left <= mostUnreadInAll / 2) return;
+			left -= connection.unread;
+			connection.cut(RULES.unread);
+		}
 	}
 }
 
