@@ -14,11 +14,11 @@ import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts
 import { HomeAssistantConfig } from './home-assistant/home-assistant-config.ts';
 import { bytes, Duration, milliseconds, Size, timerMilliseconds } from './measures.ts';
 import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
-import { RecorderConfig } from './recorder-config.ts';
 import { MQTTS_PORT, MqttConfig, type MqttTls, mqttLimitsOf, mqttTlsOf, sessionBoundsOf } from './sources/mqtt-config.ts';
 import type { MqttLimits } from './sources/mqtt-limits.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
 import type { SessionBounds } from './sources/sessions/session-store.ts';
+import { RecorderConfig } from './trace/recorder-config.ts';
 import { offsetInSource } from './yaml-text.ts';
 
 const closed = { additionalProperties: false };

@@ -1,8 +1,8 @@
 import { TABLES } from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../test/support/wait.ts';
-import type { Rejection } from './rejected.ts';
-import type { Replayed } from './replay.ts';
+import type { Rejection } from './rejected/rejected.ts';
+import type { Replayed } from './rejected/replay.ts';
 import { type GatewayWorld, openGatewayWorld } from './testing/gateway-world.ts';
 import { mqttClient } from './testing/mqtt-clients.ts';
 

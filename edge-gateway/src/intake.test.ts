@@ -16,7 +16,7 @@ import { Intake } from './intake.ts';
 import { Ledger } from './ledger.ts';
 import { Occupancy } from './occupancy/occupancy.ts';
 import { Registry } from './registry.ts';
-import { Rejected } from './rejected.ts';
+import { Rejected } from './rejected/rejected.ts';
 import { breakableDisk } from './testing/gateway-world.ts';
 
 const disk = breakableDisk();

@@ -13,18 +13,18 @@ import type { Availability } from './devices/availability.ts';
 import type { Quarantine } from './devices/quarantine.ts';
 import { sightingOf, UnknownSensor } from './devices/unknown-sensor.ts';
 import type { Frame, Refused, Settled } from './frame.ts';
-import { FrameTrace } from './frame-trace.ts';
 import { asRefusal, type Checked, Judge } from './judge.ts';
 import type { Ledger } from './ledger.ts';
 import { type DoorMetric, type Leg, legsOf } from './occupancy/doors.ts';
 import type { Applied, Occupancy } from './occupancy/occupancy.ts';
 import { type CountedFields, ReadingEncoder } from './reading-encoder.ts';
-import type { Recorder } from './recorder.ts';
-import { refusalOf } from './refusal-of.ts';
 import type { Registry } from './registry.ts';
-import type { Rejected } from './rejected.ts';
+import { refusalOf } from './rejected/refusal-of.ts';
+import type { Rejected } from './rejected/rejected.ts';
 import { NOT_TOLD, type OnDeferred, settlement } from './settlement.ts';
-import type { Trace } from './trace.ts';
+import { FrameTrace } from './trace/frame-trace.ts';
+import type { Recorder } from './trace/recorder.ts';
+import type { Trace } from './trace/trace.ts';
 
 const COUNTS_NOTHING: Applied[] = [];
 /** A reading that is no door's is stored as it is. */

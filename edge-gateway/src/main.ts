@@ -27,7 +27,7 @@ import { dryRun } from './configuration/dry-run-command.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
 import { adoptSensor, listDevices } from './devices/device-commands.ts';
 import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
-import { why } from './why.ts';
+import { why } from './why/why.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- check            validate the environment and gateway.yaml, and exit

@@ -6,8 +6,8 @@ import type { ConfigurationStatus } from './configuration/live-configuration.ts'
 import type { DeviceListParts } from './devices/device-list.ts';
 import { addDeviceRoutes } from './devices/device-routes.ts';
 import { addCommandRoutes, type CommandRouteParts } from './downlink/command-routes.ts';
-import { addRejectedRoutes, type RejectedRouteParts } from './rejected-routes.ts';
-import { addTraceRoutes, type TraceRouteParts } from './trace-routes.ts';
+import { addRejectedRoutes, type RejectedRouteParts } from './rejected/rejected-routes.ts';
+import { addTraceRoutes, type TraceRouteParts } from './trace/trace-routes.ts';
 
 /** What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; what is the machine's own, its admins' (access.ts). */
 export function gatewayRoutes({

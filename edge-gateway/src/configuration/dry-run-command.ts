@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { SettingsError } from '@crowdvision/service-kit';
 import { readGatewayConfig } from '../config.ts';
-import { askAtDoor, doorPath } from '../local-door.ts';
+import { askAtDoor, doorPath } from '../why/local-door.ts';
 import type { DryRunReport, Outcome } from './dry-run.ts';
 
 /**

@@ -13,11 +13,11 @@ import type { Frame } from '../frame.ts';
 import { asRefusal, Judge } from '../judge.ts';
 import { Doors } from '../occupancy/doors.ts';
 import { sampleOf } from '../payload.ts';
-import type { RecordedFrame } from '../recorder.ts';
 import type { Registry } from '../registry.ts';
-import { frameOf } from '../replay.ts';
+import { frameOf } from '../rejected/replay.ts';
 import { createFraming } from '../sources/framing/framings.ts';
 import { portFrame, senderOfPort } from '../sources/serial/port-frame.ts';
+import type { RecordedFrame } from '../trace/recorder.ts';
 
 /** What would become of one message. */
 export interface Outcome {

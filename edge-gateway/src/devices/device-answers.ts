@@ -1,6 +1,6 @@
 import { adoptRequest } from '@crowdvision/contracts';
 import { parseBody } from '@crowdvision/service-kit';
-import type { DoorAnswers } from '../local-door.ts';
+import type { DoorAnswers } from '../why/local-door.ts';
 import { type DeviceListParts, deviceList } from './device-list.ts';
 import type { Operator } from './placement.ts';
 

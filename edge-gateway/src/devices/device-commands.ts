@@ -1,6 +1,6 @@
 import { SettingsError } from '@crowdvision/service-kit';
 import type { DeviceStatus } from '../devices.ts';
-import { askAtDoor, doorPath } from '../local-door.ts';
+import { askAtDoor, doorPath } from '../why/local-door.ts';
 import type { DeviceList } from './device-list.ts';
 import type { Placed } from './placement.ts';
 import type { QuarantinedSensor } from './quarantine.ts';

@@ -11,7 +11,7 @@ import { systemTime } from '../clock/time-source.ts';
 import { Intake } from '../intake.ts';
 import { Ledger } from '../ledger.ts';
 import { Registry } from '../registry.ts';
-import { Rejected } from '../rejected.ts';
+import { Rejected } from '../rejected/rejected.ts';
 import type { OccupancyConfig } from './occupancy-config.ts';
 import { type OpenOccupancy, openOccupancy } from './open-occupancy.ts';
 

@@ -21,7 +21,7 @@ import type { TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../config.ts';
 import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
 import { createGateway, type Gateway, openClock, openTelemetryLog } from '../gateway.ts';
-import type { Rejection } from '../rejected.ts';
+import type { Rejection } from '../rejected/rejected.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
+import type { Sender } from '../normalize/identify.ts';
+import { decodePayload, encodePayload, type Payload, withoutTokens } from '../payload.ts';
 import { FrameRing, type Recordable, type RecordedFrame } from './frame-ring.ts';
-import type { Sender } from './normalize/identify.ts';
-import { decodePayload, encodePayload, type Payload, withoutTokens } from './payload.ts';
 import type { RecorderOptions } from './recorder-config.ts';
 
 export type { RecordedFrame } from './frame-ring.ts';

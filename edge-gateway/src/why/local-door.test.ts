@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../test/support/wait.ts';
+import { waitFor } from '../../../test/support/wait.ts';
 import { askAtDoor, LocalDoor } from './local-door.ts';
 
 async function door(folder: string): Promise<{ path: string; door: LocalDoor }> {

@@ -1,5 +1,5 @@
 import type { Transport } from '@crowdvision/contracts';
-import type { Sender } from './normalize/identify.ts';
+import type { Sender } from '../normalize/identify.ts';
 
 /** What is recorded of a message. */
 export interface Recordable {

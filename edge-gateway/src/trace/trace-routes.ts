@@ -1,8 +1,8 @@
 import { CrowdVisionError, ROLES, traceQuery, weightIn } from '@crowdvision/contracts';
 import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
-import { mayLookAt } from './access.ts';
-import type { Explainer } from './explain.ts';
-import type { Registry } from './registry.ts';
+import { mayLookAt } from '../access.ts';
+import type { Registry } from '../registry.ts';
+import type { Explainer } from '../why/explain.ts';
 import type { Trace } from './trace.ts';
 
 export interface TraceRouteParts {

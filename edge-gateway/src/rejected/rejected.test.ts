@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { type CommitWorker, startCommitWorker } from '@crowdvision/log';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sampleOf } from './payload.ts';
+import { sampleOf } from '../payload.ts';
+import { breakableDisk } from '../testing/gateway-world.ts';
 import { type Refusal, Rejected } from './rejected.ts';
-import { breakableDisk } from './testing/gateway-world.ts';
 
 const disk = breakableDisk();
 let dir: string;

@@ -1,11 +1,11 @@
 import { freshMs, type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
-import { sampleOf } from './payload.ts';
-import type { RecordedFrame, Recorder } from './recorder.ts';
-import type { Registry } from './registry.ts';
-import { concerns, type Rejected, type Rejection } from './rejected.ts';
-import { matchesFilter } from './sources/topic-filter.ts';
-import type { Stage, Trace, TraceEvent, TraceFilter } from './trace.ts';
+import { sampleOf } from '../payload.ts';
+import type { Registry } from '../registry.ts';
+import { concerns, type Rejected, type Rejection } from '../rejected/rejected.ts';
+import { matchesFilter } from '../sources/topic-filter.ts';
+import type { RecordedFrame, Recorder } from '../trace/recorder.ts';
+import type { Stage, Trace, TraceEvent, TraceFilter } from '../trace/trace.ts';
 import { verdictOfRefusal } from './verdict-of.ts';
 
 /** What is asked about. One of them at least is given, or the newest of everything is meant. */

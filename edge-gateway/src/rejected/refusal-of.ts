@@ -1,6 +1,6 @@
 import type { CrowdVisionError } from '@crowdvision/contracts';
-import type { Candidate } from './decode/candidate.ts';
-import type { Refused } from './frame.ts';
+import type { Candidate } from '../decode/candidate.ts';
+import type { Refused } from '../frame.ts';
 import type { Refusal } from './rejected.ts';
 
 /** What the rejected list keeps of a frame. */

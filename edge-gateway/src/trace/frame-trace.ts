@@ -1,5 +1,5 @@
-import type { Frame, Settled } from './frame.ts';
-import type { Checked } from './judge.ts';
+import type { Frame, Settled } from '../frame.ts';
+import type { Checked } from '../judge.ts';
 import type { Stage, Trace, TraceEvent } from './trace.ts';
 
 /** Tells the trace what becomes of frames, stage by stage. */

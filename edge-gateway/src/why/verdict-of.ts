@@ -1,5 +1,5 @@
 import type { Verdict } from '@crowdvision/contracts';
-import type { Rejection } from './rejected.ts';
+import type { Rejection } from '../rejected/rejected.ts';
 
 /** A refusal in the words of `why`. */
 export function verdictOfRefusal({ code, transport }: Pick<Rejection, 'code' | 'transport'>): Verdict {

@@ -1,8 +1,8 @@
 import { CrowdVisionError, rejectedListQuery, replayRequest } from '@crowdvision/contracts';
 import { jsonBody, parseBody, type Request, type Router } from '@crowdvision/service-kit';
-import { mayLookAt } from './access.ts';
-import type { Ledger } from './ledger.ts';
-import type { Registry } from './registry.ts';
+import { mayLookAt } from '../access.ts';
+import type { Ledger } from '../ledger.ts';
+import type { Registry } from '../registry.ts';
 import type { Rejected, Rejection } from './rejected.ts';
 import type { Replay } from './replay.ts';
 

@@ -1,10 +1,10 @@
 import type { Log } from '@crowdvision/log';
-import type { Bridges } from './bridge/bridges.ts';
-import { cursorName } from './bridge/link.ts';
-import type { BridgeReport } from './bridge/link-state.ts';
-import type { Devices } from './devices.ts';
+import type { Bridges } from '../bridge/bridges.ts';
+import { cursorName } from '../bridge/link.ts';
+import type { BridgeReport } from '../bridge/link-state.ts';
+import type { Devices } from '../devices.ts';
+import type { Relay } from '../relay.ts';
 import type { ConsumerState, ExplainParts } from './explain.ts';
-import type { Relay } from './relay.ts';
 
 const GROUP = 'group:';
 

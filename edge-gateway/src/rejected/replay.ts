@@ -1,9 +1,9 @@
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
-import type { Decoders } from './decode/decoders.ts';
-import type { Frame } from './frame.ts';
+import type { Decoders } from '../decode/decoders.ts';
+import type { Frame } from '../frame.ts';
+import { NDJSON_TYPE, parseLines } from '../sources/http.ts';
+import { publicationOf } from '../sources/mqtt-topics.ts';
 import type { Rejected, RejectedQuery, Rejection, WholeRejection } from './rejected.ts';
-import { NDJSON_TYPE, parseLines } from './sources/http.ts';
-import { publicationOf } from './sources/mqtt-topics.ts';
 
 /** What became of one refusal that was to be taken in again. */
 export interface Replayed {

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { type LogFolder, type LogRecord, readLogFolder } from '@crowdvision/log';
+import { concerns, rejectionOf } from '../rejected/rejected.ts';
+import { matchesFilter } from '../sources/topic-filter.ts';
 import { type Explanation, lostAs, type MessageReport, type Question, refusalReport } from './explain.ts';
-import { concerns, rejectionOf } from './rejected.ts';
-import { matchesFilter } from './sources/topic-filter.ts';
 
 const MOST_MESSAGES = 20;
 const LOOKED_THROUGH = 50_000;

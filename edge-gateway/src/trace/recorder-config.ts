@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { bytes, Size } from './measures.ts';
+import { bytes, Size } from '../measures.ts';
 
 /** `recorder` in gateway.yaml. */
 export const RecorderConfig = Type.Object(
