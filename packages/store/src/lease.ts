@@ -111,11 +111,21 @@ export class Lease {
 	async #renew(claim: LeaseClaim, over: AbortController, duty: { until: number }): Promise<void> {
 		const { ttlMs } = this.#options;
 		while (!over.signal.aborted) {
-			const end = setTimeout(() => over.abort(), Math.max(0, duty.until - performance.now()));
+			const end = setTimeout(
+				() => {
+					// A timer may be early by a fraction of a millisecond, and whoever's work ends holds nothing.
+					duty.until = Number.NEGATIVE_INFINITY;
+					over.abort();
+				},
+				Math.max(0, duty.until - performance.now()),
+			);
 			await pause(ttlMs / RENEWALS, over.signal);
 			try {
 				// The timer runs on meanwhile: a store that does not answer ends the duty in time.
-				if (!over.signal.aborted) duty.until = (await claim.attempt(() => performance.now())) ?? Number.NEGATIVE_INFINITY;
+				if (!over.signal.aborted) {
+					const until = (await claim.attempt(() => performance.now())) ?? Number.NEGATIVE_INFINITY;
+					if (!over.signal.aborted) duty.until = until;
+				}
 				if (performance.now() >= duty.until) over.abort();
 			} catch {
 				await pause(ttlMs / (RENEWALS * 10), over.signal);
