@@ -10,7 +10,12 @@ export const SETTINGS = {
 	...TWIN_SETTINGS,
 	DEMO: flag('1: on the first start, create the demo and run simulated sensors', '1'),
 	DEMO_PASSWORD: {
-		...text('password of the demo account; random, and printed once, if absent', undefined, 'at least 8 characters', /^.{8,}$/s),
+		...text(
+			'password of the demo account; random, and printed once, if absent',
+			undefined,
+			'at least 8 characters',
+			/^.{8,}$/s,
+		),
 		secret: true,
 	},
 };

@@ -76,7 +76,10 @@ await runMain(async () => {
 		const named = (name: string) => ({ ...context, logger: logger.child({ service: name }) });
 		const auth = await createAuth(named('auth'), settings);
 		lifecycle.onStop('auth', () => auth.stop());
-		const twin = await createTwin(named('twin'), { retention: retentionOf(settings), replicas: settings.MONGO_URL !== undefined });
+		const twin = await createTwin(named('twin'), {
+			retention: retentionOf(settings),
+			replicas: settings.MONGO_URL !== undefined,
+		});
 		lifecycle.onStop('twin', () => twin.stop());
 		const notification = await createNotification(named('notification'));
 		lifecycle.onStop('notification', () => notification.stop());
@@ -88,7 +91,16 @@ await runMain(async () => {
 		const lines = settings.DEMO ? await openDemoLines(config.dataDir, lifecycle, logger) : undefined;
 		const demoPorts = (lines?.ports ?? []).map((path) => ({ path, defaults: { buildingId: 'demo' } }));
 		config.serial.push(...demoPorts);
-		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger: logger.child({ service: 'gateway' }), metrics });
+		const gateway = await createGateway({
+			config,
+			log,
+			clock,
+			worker,
+			bus,
+			tokens,
+			logger: logger.child({ service: 'gateway' }),
+			metrics,
+		});
 		lifecycle.onStop('gateway', () => gateway.stop());
 
 		const services = [auth, twin, notification, socket, llm, gateway];
@@ -103,7 +115,8 @@ await runMain(async () => {
 		app.use(probeRoutes({ metrics, trouble, about: () => gateway.about() }));
 		app.use(gateway.ingest);
 		const limited = limitRequests(settings.RATE_LIMIT);
-		for (const service of services) app.use(`/${service.name}`, requestMetrics(metrics, service.name), limited, service.router);
+		for (const service of services)
+			app.use(`/${service.name}`, requestMetrics(metrics, service.name), limited, service.router);
 		app.use('/docs', securityHeaders, express.static(API_DOCS));
 		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
 		if (!existsSync(DASHBOARD)) {
@@ -125,7 +138,17 @@ await runMain(async () => {
 		const http = `http://${config.host}:${port}`;
 		const mqtt = `mqtt://${config.host}:${gateway.mqttPort()}`;
 		const greeting = settings.DEMO
-			? await startDemo({ auth, twin, dataDir: config.dataDir, password: settings.DEMO_PASSWORD, http, mqtt, lines, lifecycle, logger })
+			? await startDemo({
+					auth,
+					twin,
+					dataDir: config.dataDir,
+					password: settings.DEMO_PASSWORD,
+					http,
+					mqtt,
+					lines,
+					lifecycle,
+					logger,
+				})
 			: `open ${http} to create the first account`;
 		process.stdout.write(`ready ${http} ${mqtt}\n${greeting}\n`);
 	} catch (error) {

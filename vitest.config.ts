@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 /** Suites that start processes, kill them or drive a browser: alone, one file at a time, after the others, so that two cores are enough. */
-const HEAVY = ['test/**/*.test.ts', '**/*.{crash,damage,faults,soak,heavy}.test.ts', '**/{crash,damage,faults,soak,heavy}.test.ts'];
+const HEAVY = [
+	'test/**/*.test.ts',
+	'**/*.{crash,damage,faults,soak,heavy}.test.ts',
+	'**/{crash,damage,faults,soak,heavy}.test.ts',
+];
 const LIGHT_IN_TEST = ['test/imports.test.ts', 'test/support/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**', '**/data/**', '**/.cache/**'];
 /** Only `npm run test:compose` sets this: those tests need a Docker engine, which is the user's own. */
@@ -17,7 +21,10 @@ export default defineConfig({
 				test: {
 					...common,
 					name: 'unit',
-					include: ['{packages,edge-gateway,services,firmware-sim,frontend,scripts,bench}/**/*.test.ts', ...LIGHT_IN_TEST],
+					include: [
+						'{packages,edge-gateway,services,firmware-sim,frontend,scripts,bench}/**/*.test.ts',
+						...LIGHT_IN_TEST,
+					],
 					exclude: [...NEVER, ...HEAVY.slice(1)],
 					maxWorkers: 2,
 					sequence: { groupOrder: 0 },

@@ -10,7 +10,12 @@ import { waitFor } from '../test/support/wait.ts';
 const DASHBOARDS = 100;
 const PER_SECOND = 200;
 const BOUND_MS = 250;
-const BUILDING: RetainedBuilding = { id: 'works', name: 'Works', domains: ['works'], rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }] };
+const BUILDING: RetainedBuilding = {
+	id: 'works',
+	name: 'Works',
+	domains: ['works'],
+	rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }],
+};
 
 /**
  * From the receipt of a reading at the gateway to each of 100 browsers' sockets, at 200 readings/s: gateway, Redis and socket service as

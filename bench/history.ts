@@ -14,7 +14,13 @@ const BATCH = 256;
 const BOUND_MS = 100;
 const ASKED = 40;
 const METRIC: MetricKey = 'co2';
-const HALL = { id: 'hall', name: 'Hall', capacity: 100, position: { x: 0, y: 0, z: 0 }, dimensions: { width: 9, height: 3, depth: 9 } };
+const HALL = {
+	id: 'hall',
+	name: 'Hall',
+	capacity: 100,
+	position: { x: 0, y: 0, z: 0 },
+	dimensions: { width: 9, height: 3, depth: 9 },
+};
 const BUILDING = { id: 'works', timeZone: 'Europe/Rome', rooms: [HALL] };
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -23,7 +29,9 @@ const silent = { info: () => {}, warn: () => {}, error: () => {} };
  * in and rolled up before, as the twin does while they come.
  */
 export async function histories(): Promise<string> {
-	const lines = [`history of one room, ${DAYS} days at 1 reading / ${EVERY_MS / 1000} s, hourly average; bound ${BOUND_MS} ms`];
+	const lines = [
+		`history of one room, ${DAYS} days at 1 reading / ${EVERY_MS / 1000} s, hourly average; bound ${BOUND_MS} ms`,
+	];
 	lines.push(await onSqlite());
 	const why = whyNoMongo();
 	lines.push(why ? `MongoDB: not measured, ${why}` : await onMongo());
@@ -51,7 +59,10 @@ async function onMongo(): Promise<string> {
 async function measured(name: string, engine: { dataDir: string; mongoUrl?: string }): Promise<string> {
 	const stores = await openStores({ ...engine, logger: silent });
 	try {
-		const { readings } = await stores.open('history', { collections: {}, readings: { readingsMs: 40 * DAY_MS, rollUpsMs: 400 * DAY_MS } });
+		const { readings } = await stores.open('history', {
+			collections: {},
+			readings: { readingsMs: 40 * DAY_MS, rollUpsMs: 400 * DAY_MS },
+		});
 		const now = Date.now();
 		const [takenIn, stored] = await timed(() => takeIn(readings, now));
 		const [rolledUp, periods] = await timed(() => rollUp(readings, now));
@@ -65,7 +76,8 @@ async function measured(name: string, engine: { dataDir: string; mongoUrl?: stri
 			const [ms, points] = await timed(() => history(readings, query, now));
 			const unknown = points.filter(({ coverage }) => coverage < 0.9).length;
 			// The first and the last hour are not whole.
-			if (points.length < DAYS * 24 || unknown > 2) throw new Error(`${name}: ${unknown} of ${points.length} hours are not told`);
+			if (points.length < DAYS * 24 || unknown > 2)
+				throw new Error(`${name}: ${unknown} of ${points.length} hours are not told`);
 			took.push(ms);
 		}
 		const [first, ...later] = took as [number, ...number[]];
@@ -92,7 +104,9 @@ async function takeIn(readings: Readings, now: number): Promise<number> {
 	const most = (DAYS * DAY_MS) / EVERY_MS;
 	const options = { holdMs: freshMs(METRIC), after: (a: string, b: string) => Number(a) > Number(b) };
 	for (let first = 0; first < most; first += BATCH) {
-		const batch = Array.from({ length: Math.min(BATCH, most - first) }, (_, n) => placed(first + n, now - (most - first - n) * EVERY_MS));
+		const batch = Array.from({ length: Math.min(BATCH, most - first) }, (_, n) =>
+			placed(first + n, now - (most - first - n) * EVERY_MS),
+		);
 		await readings.insert(batch, { stream: 'telemetry', position: batch.at(-1)!.position }, options);
 	}
 	return most;

@@ -25,7 +25,8 @@ export function cpuSeconds(pid: number): number {
 /** Resident memory in MiB: now, and the most it ever was. */
 export function memory(pid: number): { now: number; peak: number } {
 	const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-	const mib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024;
+	const mib = (name: string) =>
+		Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024;
 	return { now: mib('VmRSS'), peak: mib('VmHWM') };
 }
 

@@ -68,7 +68,12 @@ const SCENARIOS: Record<string, Scenario> = {
 		rounds,
 		systems: ['mosquitto', 'aedes', 'naive', 'gateway'],
 	},
-	http: { title: 'HTTP POST /ingest, one reading a request', load: { ...full, protocol: 'http' }, rounds, systems: ['naive', 'gateway'] },
+	http: {
+		title: 'HTTP POST /ingest, one reading a request',
+		load: { ...full, protocol: 'http' },
+		rounds,
+		systems: ['naive', 'gateway'],
+	},
 	'http-batch': {
 		title: 'HTTP POST /ingest, 100 readings a request',
 		load: { ...full, protocol: 'http', batch: 100 },
@@ -118,7 +123,8 @@ if (scenarios.includes(HISTORY)) print(`${await histories()}\n`);
 if (scenarios.includes(TOKENS)) print(`${tokensTable(await measureTokens())}\n`);
 if (scenarios.includes(SD_CARD)) {
 	const uses: DiskUse[] = [];
-	for (const { commitEvery, readingsPerSecond } of SD_CARD_CASES) uses.push(await diskUse(commitEvery, readingsPerSecond, SD_CARD_SECONDS));
+	for (const { commitEvery, readingsPerSecond } of SD_CARD_CASES)
+		uses.push(await diskUse(commitEvery, readingsPerSecond, SD_CARD_SECONDS));
 	print(`${diskTable(uses)}\n`);
 }
 pin(process.pid, LOAD_CORE);
@@ -144,6 +150,10 @@ for (const name of scenarios) {
 	print(`${table(title, measured)}\n`);
 	if (name === 'soak') for (const [system, [run]] of Object.entries(measured)) print(`${system}: ${flatness(run!)}\n`);
 }
-for (const system of systems) if (Object.values(results).some((measured) => system in measured)) print(`${system}: ${SYSTEMS[system].is}`);
+for (const system of systems)
+	if (Object.values(results).some((measured) => system in measured)) print(`${system}: ${SYSTEMS[system].is}`);
 if (options.json)
-	await writeFile(options.json, `${JSON.stringify({ machine: where, at: new Date().toISOString(), rounds, seconds, results }, undefined, '\t')}\n`);
+	await writeFile(
+		options.json,
+		`${JSON.stringify({ machine: where, at: new Date().toISOString(), rounds, seconds, results }, undefined, '\t')}\n`,
+	);

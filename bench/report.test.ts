@@ -23,7 +23,10 @@ describe('report', () => {
 	it('says what became of the readings, and leaves out columns that say nothing', () => {
 		const text = table('Load', {
 			mosquitto: [run(100), run(100)],
-			gateway: [run(130, { missing: 0, duplicates: 0, ack: { p50: 1, p99: 5 } }), run(150, { missing: 2, duplicates: 1 })],
+			gateway: [
+				run(130, { missing: 0, duplicates: 0, ack: { p50: 1, p99: 5 } }),
+				run(150, { missing: 2, duplicates: 1 }),
+			],
 		});
 		const [title, heads, ...rows] = text.split('\n');
 		expect(title).toBe('Load');

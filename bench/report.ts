@@ -3,12 +3,18 @@ import type { Measurement } from './measure.ts';
 export const median = (values: readonly number[]): number => {
 	const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
 	const middle = sorted.length >> 1;
-	return sorted.length === 0 ? Number.NaN : sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+	return sorted.length === 0
+		? Number.NaN
+		: sorted.length % 2
+			? sorted[middle]!
+			: (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
 /** The median over rounds of how many times faster one was than the other in the same round. */
 export const medianRatio = (ours: readonly Measurement[], theirs: readonly Measurement[]): number =>
-	median(ours.map(({ readingsPerSecond }, round) => readingsPerSecond / (theirs[round]?.readingsPerSecond ?? Number.NaN)));
+	median(
+		ours.map(({ readingsPerSecond }, round) => readingsPerSecond / (theirs[round]?.readingsPerSecond ?? Number.NaN)),
+	);
 
 const milliseconds = (value: number | undefined) =>
 	value === undefined || Number.isNaN(value) ? '' : value < 10 ? value.toFixed(2) : value.toFixed(0);
@@ -22,8 +28,12 @@ const sum = (values: (number | undefined)[]) => values.reduce<number>((total, va
 /** Every message is accounted for, or how many are not. */
 function fate(rounds: readonly Measurement[]): string {
 	const parts = [
-		rounds.some(({ missing }) => missing === undefined) ? 'not looked up' : `${sum(rounds.map(({ missing }) => missing))} missing`,
-		...(sum(rounds.map(({ duplicates }) => duplicates)) > 0 ? [`${sum(rounds.map(({ duplicates }) => duplicates))} twice`] : []),
+		rounds.some(({ missing }) => missing === undefined)
+			? 'not looked up'
+			: `${sum(rounds.map(({ missing }) => missing))} missing`,
+		...(sum(rounds.map(({ duplicates }) => duplicates)) > 0
+			? [`${sum(rounds.map(({ duplicates }) => duplicates))} twice`]
+			: []),
 		...(sum(rounds.map(({ refused }) => refused)) > 0 ? [`${sum(rounds.map(({ refused }) => refused))} refused`] : []),
 		...(sum(rounds.map(({ unacknowledged }) => unacknowledged)) > 0
 			? [`${sum(rounds.map(({ unacknowledged }) => unacknowledged))} unacknowledged`]
@@ -62,7 +72,9 @@ export function table(title: string, systems: Record<string, readonly Measuremen
 	const lines = [heads, ...rows].map((row) => row.filter((_cell, column) => used[column]));
 	const widths = lines[0]!.map((_cell, column) => Math.max(...lines.map((row) => row[column]!.length)));
 	const text = lines.map((row) =>
-		row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '),
+		row
+			.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+			.join('  '),
 	);
 	return [title, ...text].join('\n');
 }

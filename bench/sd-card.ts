@@ -54,17 +54,27 @@ export async function diskUse(commitEvery: string, readingsPerSecond: number, se
 		let readings = 0;
 		const send = async () => {
 			const seq = readings++;
-			const body = { sensorId: `s${seq % SENSORS}`, buildingId: 'b', roomId: 'hall', metric: 'co2', value: 400 + (seq % 100), seq, boot: 'x' };
+			const body = {
+				sensorId: `s${seq % SENSORS}`,
+				buildingId: 'b',
+				roomId: 'hall',
+				metric: 'co2',
+				value: 400 + (seq % 100),
+				seq,
+				boot: 'x',
+			};
 			const response = await fetch(`http://127.0.0.1:${port}/ingest`, {
 				method: 'POST',
 				headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
 				body: JSON.stringify(body),
 			});
-			if (response.status !== 202) throw new Error(`a reading was answered ${response.status}: ${await response.text()}`);
+			if (response.status !== 202)
+				throw new Error(`a reading was answered ${response.status}: ${await response.text()}`);
 		};
 		const during = async (forSeconds: number) => {
 			const sent: Promise<void>[] = [];
-			const timer = readingsPerSecond > 0 ? setInterval(() => void sent.push(send()), 1000 / readingsPerSecond) : undefined;
+			const timer =
+				readingsPerSecond > 0 ? setInterval(() => void sent.push(send()), 1000 / readingsPerSecond) : undefined;
 			await new Promise((resolve) => setTimeout(resolve, forSeconds * 1000));
 			clearInterval(timer);
 			await Promise.all(sent);
@@ -72,7 +82,13 @@ export async function diskUse(commitEvery: string, readingsPerSecond: number, se
 		await during(WARM_UP_SECONDS);
 		const [before, sentBefore] = [writtenBy(gateway.pid), readings];
 		await during(seconds);
-		return { commitEvery, readingsPerSecond, readings: readings - sentBefore, bytes: writtenBy(gateway.pid) - before, seconds };
+		return {
+			commitEvery,
+			readingsPerSecond,
+			readings: readings - sentBefore,
+			bytes: writtenBy(gateway.pid) - before,
+			seconds,
+		};
 	} finally {
 		await gateway.kill();
 		await rm(dir, { recursive: true, force: true });

@@ -73,10 +73,15 @@ export class StreamReader {
 		if (entries.length === 0) return 0;
 		const now = Date.now();
 		for (const [id, fields] of entries) {
-			const { sensorId, seq, observedAt } = JSON.parse(fields[1] ?? '') as { sensorId: string; seq: number; observedAt: number };
+			const { sensorId, seq, observedAt } = JSON.parse(fields[1] ?? '') as {
+				sensorId: string;
+				seq: number;
+				observedAt: number;
+			};
 			this.seen.add(Number(sensorId.slice(2)), seq);
 			// An id begins with the time at which Redis took it.
-			if (observedAt >= this.#from && observedAt <= this.#to) this.arrival.record((live ? now : Number.parseInt(id, 10)) - observedAt);
+			if (observedAt >= this.#from && observedAt <= this.#to)
+				this.arrival.record((live ? now : Number.parseInt(id, 10)) - observedAt);
 		}
 		this.#last = entries.at(-1)![0];
 		await this.#redis.xgroup('SETID', STREAM, GROUP, this.#last);

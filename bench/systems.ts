@@ -50,7 +50,12 @@ async function mosquitto(): Promise<SystemUnderTest> {
 async function aedes(): Promise<SystemUnderTest> {
 	const broker = await startNode('bench/peers/aedes.ts', { ready: /ready (\d+)/ });
 	pin(broker.pid, SYSTEM_CORE);
-	return { pid: () => broker.pid, mqttPort: Number(broker.ready[1]), devices: strangers, stop: async () => void (await broker.kill()) };
+	return {
+		pid: () => broker.pid,
+		mqttPort: Number(broker.ready[1]),
+		devices: strangers,
+		stop: async () => void (await broker.kill()),
+	};
 }
 
 /** Redis, and a reader of its stream that was there first. */
@@ -105,13 +110,19 @@ async function gateway(relay: boolean): Promise<SystemUnderTest> {
 			LOG_LEVEL: 'warn',
 			REDIS_URL: relayOn ? redis.url : undefined,
 		};
-		const running = await startNode('edge-gateway/src/main.ts', { env, ready: /ready \S*?http:\/\/[^\s:]+:(\d+) mqtt:\/\/[^\s:]+:(\d+)/ });
+		const running = await startNode('edge-gateway/src/main.ts', {
+			env,
+			ready: /ready \S*?http:\/\/[^\s:]+:(\d+) mqtt:\/\/[^\s:]+:(\d+)/,
+		});
 		pin(running.pid, SYSTEM_CORE);
 		return running;
 	};
 	let running = await launch(relay);
 	const tokens = new Tokens(SECRET);
-	const devices = strangers.map(async ({ id }) => ({ id, token: await tokens.signDevice({ id, domainName: 'bench', buildingId: BUILDING }) }));
+	const devices = strangers.map(async ({ id }) => ({
+		id,
+		token: await tokens.signDevice({ id, domainName: 'bench', buildingId: BUILDING }),
+	}));
 	return {
 		pid: () => running.pid,
 		mqttPort: Number(running.ready[2]),
@@ -134,12 +145,33 @@ async function gateway(relay: boolean): Promise<SystemUnderTest> {
 }
 
 export const SYSTEMS = {
-	mosquitto: { name: 'mosquitto', is: 'Mosquitto, raw broker, one subscriber, nothing stored', subscriber: 0, start: mosquitto },
-	'mosquitto-alone': { name: 'mosquitto-alone', is: 'Mosquitto, raw broker, no subscriber, nothing stored', start: mosquitto },
+	mosquitto: {
+		name: 'mosquitto',
+		is: 'Mosquitto, raw broker, one subscriber, nothing stored',
+		subscriber: 0,
+		start: mosquitto,
+	},
+	'mosquitto-alone': {
+		name: 'mosquitto-alone',
+		is: 'Mosquitto, raw broker, no subscriber, nothing stored',
+		start: mosquitto,
+	},
 	aedes: { name: 'aedes', is: 'plain aedes, one subscriber, nothing stored', subscriber: 0, start: aedes },
 	'aedes-alone': { name: 'aedes-alone', is: 'plain aedes, no subscriber, nothing stored', start: aedes },
-	naive: { name: 'naive', is: 'aedes or express + JSON.parse + one XADD a message, acknowledged before stored', start: naive },
-	gateway: { name: 'gateway', is: 'CrowdVision gateway, acknowledged when on disk, relay to Redis on', start: () => gateway(true) },
-	'gateway-log': { name: 'gateway-log', is: 'CrowdVision gateway, acknowledged when on disk, relay off', start: () => gateway(false) },
+	naive: {
+		name: 'naive',
+		is: 'aedes or express + JSON.parse + one XADD a message, acknowledged before stored',
+		start: naive,
+	},
+	gateway: {
+		name: 'gateway',
+		is: 'CrowdVision gateway, acknowledged when on disk, relay to Redis on',
+		start: () => gateway(true),
+	},
+	'gateway-log': {
+		name: 'gateway-log',
+		is: 'CrowdVision gateway, acknowledged when on disk, relay off',
+		start: () => gateway(false),
+	},
 } as const satisfies Record<string, System>;
 export type SystemName = keyof typeof SYSTEMS;

@@ -34,12 +34,22 @@ function tokensOf(signing: Decision['signing']): Tokens {
 }
 
 /** With a header that has just been read: a string of its own, hashed by nobody yet. */
-const requestWith = (token: string) => ({ headers: { authorization: Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1') } });
+const requestWith = (token: string) => ({
+	headers: { authorization: Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1') },
+});
 
-async function measure(signing: Decision['signing'], seen: Decision['seen'], counts: readonly number[]): Promise<Decision[]> {
+async function measure(
+	signing: Decision['signing'],
+	seen: Decision['seen'],
+	counts: readonly number[],
+): Promise<Decision[]> {
 	const tokens = tokensOf(signing);
 	const makeAll = (count: number, memberships: Membership[]) =>
-		Promise.all(Array.from({ length: count }, (_, n) => tokens.signAccount({ id: `account-${n}`, name: 'Ada Lovelace', memberships })));
+		Promise.all(
+			Array.from({ length: count }, (_, n) =>
+				tokens.signAccount({ id: `account-${n}`, name: 'Ada Lovelace', memberships }),
+			),
+		);
 	const sets = await Promise.all(
 		counts.map(async (count) => {
 			const memberships = membershipsOf(count);
@@ -56,7 +66,9 @@ async function measure(signing: Decision['signing'], seen: Decision['seen'], cou
 	// In turns: the machine's speed drifts.
 	for (let round = 0; round < rounds; round++) {
 		for (const { all, domain, times } of sets) {
-			const requests = Array.from({ length: together }, (_, n) => requestWith(all[(round * together + n) % all.length]!));
+			const requests = Array.from({ length: together }, (_, n) =>
+				requestWith(all[(round * together + n) % all.length]!),
+			);
 			const began = performance.now();
 			for (const request of requests) {
 				const { memberships } = await tokens.verifyAccount(bearerToken(request)!);
@@ -89,5 +101,7 @@ export function tokensTable(decisions: readonly Decision[]): string {
 		const micro = (ms: number) => `${(ms * 1000).toFixed(1)} us`.padStart(10);
 		return `${one.signing.padEnd(8)} ${one.seen.padEnd(6)} ${String(one.memberships).padStart(11)} ${micro(one.p50)} ${micro(one.p95)}  ${ratio}`;
 	});
-	return ['The JWT decision, in process', 'signing  seen   memberships        p50        p95  to one', ...lines].join('\n');
+	return ['The JWT decision, in process', 'signing  seen   memberships        p50        p95  to one', ...lines].join(
+		'\n',
+	);
 }

@@ -3,7 +3,16 @@ import type { Building } from '@crowdvision/contracts';
 /** The room without a sensor: it shows what "no data" looks like, and takes the readings a visitor sends. */
 export const VISITOR_ROOM = 'studio';
 
-const room = (id: string, name: string, capacity: number, floor: number, x: number, z: number, width: number, depth: number) => ({
+const room = (
+	id: string,
+	name: string,
+	capacity: number,
+	floor: number,
+	x: number,
+	z: number,
+	width: number,
+	depth: number,
+) => ({
 	id,
 	name,
 	capacity,

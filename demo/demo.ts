@@ -64,17 +64,30 @@ export async function startDemo(parts: {
 }): Promise<string> {
 	const { auth, twin, dataDir, http, mqtt, lines, lifecycle, logger } = parts;
 	const password = parts.password ?? randomBytes(9).toString('base64url');
-	const account = await auth.ensureAccount({ email: EMAIL, name: 'Demo', password, overwritePassword: parts.password !== undefined });
+	const account = await auth.ensureAccount({
+		email: EMAIL,
+		name: 'Demo',
+		password,
+		overwritePassword: parts.password !== undefined,
+	});
 	await auth.ensureDomain(DOMAIN, account.id);
 	await twin.ensureBuilding(DEMO_BUILDING);
 	const scope = { domainName: DOMAIN, buildingId: DEMO_BUILDING.id };
-	await keepVisitorToken(join(dataDir, 'demo'), () => auth.issueDevice({ deviceId: VISITOR, name: 'for the examples', ...scope }));
+	await keepVisitorToken(join(dataDir, 'demo'), () =>
+		auth.issueDevice({ deviceId: VISITOR, name: 'for the examples', ...scope }),
+	);
 
 	const fleet = await startFleet({
 		seed: 7,
 		building: { id: DEMO_BUILDING.id, rooms: DEMO_BUILDING.rooms.filter(({ id }) => id !== VISITOR_ROOM) },
-		links: { mqtt: { url: mqtt }, http: { url: http }, socketio: { url: http }, ...(lines ? { serial: { path: lines.sensors } } : {}) },
-		credentials: (deviceId, sensorIds) => auth.issueDevice({ deviceId, name: deviceId, domainName: DOMAIN, sensorIds: [...sensorIds] }),
+		links: {
+			mqtt: { url: mqtt },
+			http: { url: http },
+			socketio: { url: http },
+			...(lines ? { serial: { path: lines.sensors } } : {}),
+		},
+		credentials: (deviceId, sensorIds) =>
+			auth.issueDevice({ deviceId, name: deviceId, domainName: DOMAIN, sensorIds: [...sensorIds] }),
 		intervalMs: SAMPLE_EVERY_MS,
 		speed: SPEED,
 		utcOffsetMinutes: MORNING_MINUTES - Math.floor((Date.now() % DAY_MS) / 60_000),
@@ -84,10 +97,14 @@ export async function startDemo(parts: {
 	lifecycle.onStop('simulated sensors', () => stopFleet(fleet));
 
 	const signIn =
-		account.created || parts.password !== undefined ? `password ${password}` : 'with the password of the first start (DEMO_PASSWORD sets another)';
-	return [`sign in at ${http} as ${EMAIL}, ${signIn}`, '', ...examples({ http, mqtt, dataDir, deviceId: VISITOR, serial: lines?.visitor })].join(
-		'\n',
-	);
+		account.created || parts.password !== undefined
+			? `password ${password}`
+			: 'with the password of the first start (DEMO_PASSWORD sets another)';
+	return [
+		`sign in at ${http} as ${EMAIL}, ${signIn}`,
+		'',
+		...examples({ http, mqtt, dataDir, deviceId: VISITOR, serial: lines?.visitor }),
+	].join('\n');
 }
 
 async function stopFleet(fleet: Fleet): Promise<void> {

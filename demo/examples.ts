@@ -2,7 +2,13 @@ import { join, relative } from 'node:path';
 import { VISITOR_ROOM } from './building.ts';
 
 /** A line for each way in, ready to paste into a shell in the project's folder. The token is read from its file, never printed. */
-export function examples(where: { http: string; mqtt: string; dataDir: string; deviceId: string; serial: string | undefined }): string[] {
+export function examples(where: {
+	http: string;
+	mqtt: string;
+	dataDir: string;
+	deviceId: string;
+	serial: string | undefined;
+}): string[] {
 	const token = `"$(cat ${join(where.dataDir, 'demo', 'token')})"`;
 	const { hostname, port } = new URL(where.mqtt);
 	const reading = (sensorId: string, metric: string, value: number, more = '') =>

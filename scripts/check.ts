@@ -23,11 +23,16 @@ function run([command, ...args]: string[]): Promise<{ ok: boolean; output: strin
 	return new Promise((resolve) => {
 		const child = spawn(command!, args, {
 			cwd: ROOT,
-			env: { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH}`, ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }) },
+			env: {
+				...process.env,
+				PATH: `${BIN}${delimiter}${process.env.PATH}`,
+				...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
+			},
 			stdio: ['ignore', 'pipe', 'pipe'],
 		});
 		let output = '';
-		for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+		for (const stream of [child.stdout, child.stderr])
+			stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
 		child.once('error', (error) => resolve({ ok: false, output: error.message }));
 		child.once('close', (code) => resolve({ ok: code === 0, output }));
 	});
@@ -37,7 +42,9 @@ const results = await Promise.all(
 	Object.entries(CHECKS).map(async ([name, command]) => {
 		const began = performance.now();
 		const { ok, output } = await run(command);
-		process.stdout.write(`${ok ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)\n${ok ? '' : `${output}\n`}`);
+		process.stdout.write(
+			`${ok ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)\n${ok ? '' : `${output}\n`}`,
+		);
 		return ok;
 	}),
 );

@@ -49,13 +49,17 @@ Object.assign(process.env, {
 	LOG_LEVEL: 'warn',
 	...Object.fromEntries(['JWT_SIGNING', 'RATE_LIMIT', 'ADMINS', 'PUBLIC_URL', 'SSO_REACH'].map((name) => [name, ''])),
 });
-const tests = spawn(process.execPath, ['scripts/test.ts', 'test/compose/', ...process.argv.slice(2)], { stdio: 'inherit' });
+const tests = spawn(process.execPath, ['scripts/test.ts', 'test/compose/', ...process.argv.slice(2)], {
+	stdio: 'inherit',
+});
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests.kill(signal));
 const [code] = await once(tests, 'exit');
 try {
 	await compose(['down', '--volumes', '--remove-orphans', '--timeout', '5']);
 	process.exitCode = code ?? 1;
 } catch (error) {
-	process.stderr.write(`something is left of the project ${process.env.COMPOSE_PROJECT}: ${(error as Error).message}\n`);
+	process.stderr.write(
+		`something is left of the project ${process.env.COMPOSE_PROJECT}: ${(error as Error).message}\n`,
+	);
 	process.exitCode = 1;
 }

@@ -32,12 +32,19 @@ function settingsPage(): string {
 }
 
 function errorsPage(): string {
-	const rows = Object.entries(ERRORS).map(([code, { status, means, todo }]) => [`\`${code}\``, String(status), means, todo]);
+	const rows = Object.entries(ERRORS).map(([code, { status, means, todo }]) => [
+		`\`${code}\``,
+		String(status),
+		means,
+		todo,
+	]);
 	return `# Errors\n\n${NOTICE}\nEvery error of every service is \`{"error":{"code","message",…}}\`; where it helps, with \`path\` (JSON Pointer), \`index\` (place in the batch), \`problems\` and \`requestId\`.\n\n${table(['code', 'HTTP', 'means', 'what to do'], rows)}\n`;
 }
 
 function metricsPage(): string {
-	const rows = Object.entries(METRICS as Record<string, { unit: string; min: number; max: number; accepts?: object }>).map(([key, metric]) => [
+	const rows = Object.entries(
+		METRICS as Record<string, { unit: string; min: number; max: number; accepts?: object }>,
+	).map(([key, metric]) => [
 		`\`${key}\``,
 		metric.unit,
 		`${metric.min} to ${metric.max}`,
@@ -62,7 +69,8 @@ const PAGES: Record<string, () => string> = {
 	'settings.md': settingsPage,
 	'errors.md': errorsPage,
 	'metrics.md': metricsPage,
-	'gateway.schema.json': () => json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }),
+	'gateway.schema.json': () =>
+		json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }),
 	'gateway.example.yaml': () => gatewayExample(JSON.parse(json(GatewayFile)), INSTEAD),
 	'api/openapi.json': () => json(openApi(VERSION)),
 	'api/asyncapi.json': () => json(asyncApi(VERSION)),

@@ -67,10 +67,13 @@ function lines(key: string, schema: Schema, path: string, instead: ReadonlySet<s
 	const told = prose(schema);
 	const inner = schema.anyOf?.[0] ?? schema;
 	const item = inner.items?.anyOf?.[0] ?? inner.items;
-	if (instead.has(path)) return [...wrap(`instead: ${key}: ${value({ ...schema, ...inner }, path)}${told && `   ${told}`}`)];
+	if (instead.has(path))
+		return [...wrap(`instead: ${key}: ${value({ ...schema, ...inner }, path)}${told && `   ${told}`}`)];
 	const head = told ? wrap(told) : [];
-	const options = inner.properties ?? (inner.patternProperties && { example: Object.values(inner.patternProperties)[0]! });
-	if (options && Object.keys(options).length > 0 && inner.examples === undefined) return [...head, `# ${key}:`, ...below(options, path, instead)];
+	const options =
+		inner.properties ?? (inner.patternProperties && { example: Object.values(inner.patternProperties)[0]! });
+	if (options && Object.keys(options).length > 0 && inner.examples === undefined)
+		return [...head, `# ${key}:`, ...below(options, path, instead)];
 	if (item?.properties && inner.examples === undefined) {
 		return [...head, `# ${key}:`, ...asItem(below(item.properties, path, instead))];
 	}
@@ -78,7 +81,9 @@ function lines(key: string, schema: Schema, path: string, instead: ReadonlySet<s
 }
 
 function below(options: Record<string, Schema>, path: string, instead: ReadonlySet<string>): string[] {
-	return Object.entries(options).flatMap(([key, option]) => lines(key, option, `${path}.${key}`, instead).map(indented));
+	return Object.entries(options).flatMap(([key, option]) =>
+		lines(key, option, `${path}.${key}`, instead).map(indented),
+	);
 }
 
 /** Two columns to the right, behind the sign of a comment. */
@@ -99,16 +104,21 @@ function prose({ title, description, default: fallback, enum: choices, anyOf }: 
 
 function value(schema: Schema, path: string): string {
 	const inner = schema.anyOf?.[0] ?? schema;
-	const known = EXAMPLES[path] ?? inner.examples?.[0] ?? inner.default ?? inner.const ?? defaultIn(schema) ?? inner.enum?.[0];
+	const known =
+		EXAMPLES[path] ?? inner.examples?.[0] ?? inner.default ?? inner.const ?? defaultIn(schema) ?? inner.enum?.[0];
 	if (known !== undefined) return JSON.stringify(known);
 	if (inner.type === 'array') return inner.items ? `[${value(inner.items, `${path}.*`)}]` : '[]';
 	if (inner.type === 'object') {
-		const options = Object.entries(inner.properties ?? {}).map(([key, option]) => `${key}: ${value(option, `${path}.${key}`)}`);
+		const options = Object.entries(inner.properties ?? {}).map(
+			([key, option]) => `${key}: ${value(option, `${path}.${key}`)}`,
+		);
 		return `{${options.join(', ')}}`;
 	}
 	if (inner.type === 'boolean') return 'true';
 	if (inner.type === 'integer' || inner.type === 'number') return String(inner.minimum ?? 0);
-	return JSON.stringify(/such as ([^\s,;]+?)[:.]?(?:[\s,;]|$)/.exec(schema.description ?? '')?.[1]?.replace(/^"|"$/g, '') ?? 'name');
+	return JSON.stringify(
+		/such as ([^\s,;]+?)[:.]?(?:[\s,;]|$)/.exec(schema.description ?? '')?.[1]?.replace(/^"|"$/g, '') ?? 'name',
+	);
 }
 
 /** What the description calls the default, where that is a value. */

@@ -12,7 +12,10 @@ describe.runIf(existsSync('/proc/self/environ'))('endLeftovers', () => {
 		const stranger = spawn(process.execPath, hold, { detached: true, stdio: 'ignore' });
 		onTestFinished(() => void stranger.kill('SIGKILL'));
 		const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(hold)}, { detached: true, stdio: 'ignore' }).unref()`;
-		const parent = spawn(process.execPath, ['-e', script], { env: { ...process.env, [RUN_MARK]: mark }, stdio: 'ignore' });
+		const parent = spawn(process.execPath, ['-e', script], {
+			env: { ...process.env, [RUN_MARK]: mark },
+			stdio: 'ignore',
+		});
 		await once(parent, 'exit');
 		const marked = () => leftovers(mark).filter(({ pid }) => pid !== stranger.pid);
 		await vi.waitFor(() => expect(marked()).toHaveLength(1), 5000);

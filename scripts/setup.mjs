@@ -30,7 +30,8 @@ function whyInstall() {
 			if (optional || devOptional) continue;
 			return `${path} is missing`;
 		}
-		if (link ? found.resolved !== resolved : found.version !== version) return `${path} is not the one of the lock file`;
+		if (link ? found.resolved !== resolved : found.version !== version)
+			return `${path} is not the one of the lock file`;
 		if (!existsSync(join(ROOT, path))) return `${path} is gone`;
 	}
 	return undefined;
@@ -55,7 +56,9 @@ function ensureDeps() {
 	const reason = whyInstall();
 	// Scripts stay off: the only one that is needed is the one ensureNode runs, the others compile what comes compiled.
 	if (reason)
-		step(`installing packages from npm (${reason})`, () => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']));
+		step(`installing packages from npm (${reason})`, () =>
+			run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']),
+		);
 	ensureNode();
 }
 
@@ -86,7 +89,10 @@ function ensureWeb() {
 				.update('\0');
 	}
 	const wanted = hash.digest('hex');
-	const built = existsSync(WEB_STAMP) && existsSync(join(ROOT, 'frontend', 'dist', 'index.html')) ? readFileSync(WEB_STAMP, 'utf8') : '';
+	const built =
+		existsSync(WEB_STAMP) && existsSync(join(ROOT, 'frontend', 'dist', 'index.html'))
+			? readFileSync(WEB_STAMP, 'utf8')
+			: '';
 	if (built === wanted) return;
 	step('building the frontend', () => {
 		rmSync(WEB_STAMP, { force: true });

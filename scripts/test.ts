@@ -37,7 +37,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const failures: string[] = [];
-if (spawnSync(process.execPath, ['scripts/setup.mjs', 'web'], { stdio: 'inherit' }).status !== 0) failures.push('the frontend does not build');
+if (spawnSync(process.execPath, ['scripts/setup.mjs', 'web'], { stdio: 'inherit' }).status !== 0)
+	failures.push('the frontend does not build');
 
 /** What is missing, and what is not tested for it; said before the tests and again after them. */
 const missing = [whyNoMongo()].filter((why) => why !== undefined).map((why) => `*** MONGODB IS NOT TESTED: ${why}\n`);
@@ -56,7 +57,8 @@ function count(module: TestModule): void {
 		else if (result.state === 'skipped') {
 			skipped++;
 			notes.push(`${file} > ${test.fullName}${result.note ? `: ${result.note}` : ''}`);
-		} else failures.push(`${file} > ${test.fullName}${result.state === 'pending' ? ': it did not come to an end' : ''}`);
+		} else
+			failures.push(`${file} > ${test.fullName}${result.state === 'pending' ? ': it did not come to an end' : ''}`);
 	}
 	// A file that does not load, or a hook that fails outside of its tests.
 	if (module.errors().length > 0) failures.push(`${file}: ${module.errors()[0]?.message}`);
@@ -74,11 +76,15 @@ try {
 } finally {
 	await vitest.close();
 }
-for (const { pid, command } of await endLeftovers(run, 5000)) failures.push(`left a process behind (${pid}, now ended): ${command}`);
+for (const { pid, command } of await endLeftovers(run, 5000))
+	failures.push(`left a process behind (${pid}, now ended): ${command}`);
 
 process.stdout.write(missing.join(''));
 for (const note of notes) process.stdout.write(`SKIPPED ${note}\n`);
 for (const failure of failures) process.stdout.write(`FAILED ${failure}\n`);
-process.stdout.write(`${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`, () => {
-	process.exit(failures.length > 0 ? 1 : 0);
-});
+process.stdout.write(
+	`${passed} passed, ${failures.length} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
+	() => {
+		process.exit(failures.length > 0 ? 1 : 0);
+	},
+);

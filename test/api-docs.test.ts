@@ -6,7 +6,8 @@ import { Ajv } from 'ajv';
 import { expect, it } from 'vitest';
 import { ROOT } from './support/processes.ts';
 
-const read = (name: string) => JSON.parse(readFileSync(join(ROOT, 'docs', 'api', name), 'utf8')) as Record<string, unknown>;
+const read = (name: string) =>
+	JSON.parse(readFileSync(join(ROOT, 'docs', 'api', name), 'utf8')) as Record<string, unknown>;
 
 it('the OpenAPI document is one by the schema of OpenAPI 3.1', async () => {
 	expect(await new Validator().validate(read('openapi.json'))).toEqual({ valid: true });

@@ -35,11 +35,15 @@ describe('what Caddy hands on to the services', () => {
 						response.writeHead(422, { 'content-type': 'application/json' });
 						return void response.end('{"error":{"code":"invalid","message":"no"}}');
 					}
-					response.setHeader('content-type', 'application/json').end(JSON.stringify({ name, ...asked, padding: ' '.repeat(2000) }));
+					response
+						.setHeader('content-type', 'application/json')
+						.end(JSON.stringify({ name, ...asked, padding: ' '.repeat(2000) }));
 				}),
 			);
 		}
-		caddy = await startCaddy(Object.fromEntries([...upstreams].map(([name, { address }]) => [`${name.toUpperCase()}_UPSTREAM`, address])));
+		caddy = await startCaddy(
+			Object.fromEntries([...upstreams].map(([name, { address }]) => [`${name.toUpperCase()}_UPSTREAM`, address])),
+		);
 	});
 	afterAll(async () => {
 		await caddy?.stop();
@@ -66,16 +70,27 @@ describe('what Caddy hands on to the services', () => {
 	it('is what the client sent: method, body, host, cookies, authorization', async () => {
 		const headers = { authorization: 'Bearer x', cookie: 'a=b', 'content-type': 'application/json' };
 		const answer = told(await ask('PUT', '/twin/buildings/1/columns', { headers, body: '{"columns":[]}' }));
-		expect(answer).toMatchObject({ method: 'PUT', body: '{"columns":[]}', headers: { ...headers, host: new URL(caddy.url).host } });
+		expect(answer).toMatchObject({
+			method: 'PUT',
+			body: '{"columns":[]}',
+			headers: { ...headers, host: new URL(caddy.url).host },
+		});
 	});
 
 	it("says the client's own address, whatever the client says", async () => {
-		const { headers } = told(await ask('GET', '/auth/me', { headers: { 'x-forwarded-for': '192.0.2.1, 10.0.0.1', 'x-forwarded-proto': 'http' } }));
+		const { headers } = told(
+			await ask('GET', '/auth/me', {
+				headers: { 'x-forwarded-for': '192.0.2.1, 10.0.0.1', 'x-forwarded-proto': 'http' },
+			}),
+		);
 		expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https' });
 	});
 
 	it("brings the services' refusals back as they are", async () => {
-		expect(await ask('GET', '/twin/refused')).toMatchObject({ status: 422, json: { error: { code: 'invalid', message: 'no' } } });
+		expect(await ask('GET', '/twin/refused')).toMatchObject({
+			status: 422,
+			json: { error: { code: 'invalid', message: 'no' } },
+		});
 	});
 
 	it('is compressed on its way back, but not where tokens are', async () => {
@@ -86,11 +101,17 @@ describe('what Caddy hands on to the services', () => {
 
 	it('is a stream of events that arrive one by one', async () => {
 		const pieces: string[] = [];
-		const whole = ask('GET', '/llm/stream', { headers: { 'accept-encoding': 'zstd, gzip' }, onData: (piece) => pieces.push(piece) });
+		const whole = ask('GET', '/llm/stream', {
+			headers: { 'accept-encoding': 'zstd, gzip' },
+			onData: (piece) => pieces.push(piece),
+		});
 		await waitFor('the first event', () => pieces.length > 0);
 		expect(pieces.join('')).toBe(EVENT);
 		streams.pop()!();
-		expect(await whole).toMatchObject({ text: `${EVENT}data: 2\n\n`, headers: { 'content-type': 'text/event-stream' } });
+		expect(await whole).toMatchObject({
+			text: `${EVENT}data: 2\n\n`,
+			headers: { 'content-type': 'text/event-stream' },
+		});
 	});
 
 	it('is a body of at most 1 MiB, with its length said before or not', async () => {
@@ -112,13 +133,23 @@ describe('what Caddy hands on to the services', () => {
 			const upgraded: Socket[] = [];
 			upstream.server.once('upgrade', (asked, socket: Socket) => {
 				upgraded.push(socket);
-				socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Path: ${asked.url}\r\n\r\n`);
+				socket.write(
+					`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Path: ${asked.url}\r\n\r\n`,
+				);
 				socket.on('data', (data) => socket.write(`echo ${data}`));
 			});
 			const { hostname, port } = new URL(caddy.url);
-			const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+			const headers = {
+				connection: 'Upgrade',
+				upgrade: 'websocket',
+				'sec-websocket-version': '13',
+				'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+			};
 			const sent = request({ hostname, port, path, ca: caddy.ca, agent: false, headers }).end();
-			const [response, socket] = (await within('the upgrade', once(sent, 'upgrade'))) as [{ headers: Record<string, string> }, Socket];
+			const [response, socket] = (await within('the upgrade', once(sent, 'upgrade'))) as [
+				{ headers: Record<string, string> },
+				Socket,
+			];
 			expect(response.headers['x-path']).toBe(path);
 			socket.write('hello');
 			expect(`${(await within('the echo', once(socket, 'data')))[0]}`).toBe('echo hello');
@@ -145,7 +176,10 @@ describe('what Caddy hands on to the services', () => {
 	it('is not sent a second time when the service broke off after it had it', async () => {
 		const notification = upstreams.get('notification')!;
 		const before = notification.asked.length;
-		expect(await ask('POST', '/notification/broken', { body: '{}' })).toMatchObject({ status: 503, json: { error: { code: 'unavailable' } } });
+		expect(await ask('POST', '/notification/broken', { body: '{}' })).toMatchObject({
+			status: 503,
+			json: { error: { code: 'unavailable' } },
+		});
 		expect(notification.asked.slice(before)).toHaveLength(1);
 	});
 });
@@ -157,7 +191,11 @@ describe('replicas behind Caddy', () => {
 	beforeEach(async () => {
 		replicas = [await startUpstream('one'), await startUpstream('two'), await startUpstream('three')];
 		const addresses = replicas.map(({ address }) => address).join(' ');
-		caddy = await startCaddy({ NOTIFICATION_UPSTREAM: addresses, SOCKET_UPSTREAM: addresses, GATEWAY_UPSTREAM: addresses });
+		caddy = await startCaddy({
+			NOTIFICATION_UPSTREAM: addresses,
+			SOCKET_UPSTREAM: addresses,
+			GATEWAY_UPSTREAM: addresses,
+		});
 	});
 	afterEach(async () => {
 		await caddy?.stop();
@@ -183,9 +221,14 @@ describe('replicas behind Caddy', () => {
 		const post = () => caddy.ask('POST', '/notification/trigger', { body: '{}' });
 		const answers = [];
 		for (let i = 0; i < 20; i++) answers.push(await post());
-		for (const answer of answers) if (answer.status !== 200) expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
-		expect(answers.filter(({ status }) => status === 200)).toHaveLength(replicas[1]!.asked.filter(({ method }) => method === 'POST').length);
-		await waitFor('the dead to be known', async () => (await Promise.all(Array.from({ length: 20 }, post))).every(({ status }) => status === 200));
+		for (const answer of answers)
+			if (answer.status !== 200) expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
+		expect(answers.filter(({ status }) => status === 200)).toHaveLength(
+			replicas[1]!.asked.filter(({ method }) => method === 'POST').length,
+		);
+		await waitFor('the dead to be known', async () =>
+			(await Promise.all(Array.from({ length: 20 }, post))).every(({ status }) => status === 200),
+		);
 		expect(await names(20, post)).toEqual(new Set(['two']));
 		await replicas[0]!.restart();
 		await waitFor('the one that is back to be used', async () => nameOf(await post()) === 'one');

@@ -26,7 +26,9 @@ describe('the site that Caddy serves', () => {
 		await file('docs/index.html', '<!doctype html><title>API</title>');
 		await file('docs/openapi.json', '{"openapi":"3.1.0"}');
 		upstream = await startUpstream('any');
-		const upstreams = Object.fromEntries([...PREFIXES, 'socket'].map((name) => [`${name.toUpperCase()}_UPSTREAM`, upstream.address]));
+		const upstreams = Object.fromEntries(
+			[...PREFIXES, 'socket'].map((name) => [`${name.toUpperCase()}_UPSTREAM`, upstream.address]),
+		);
 		caddy = await startCaddy({ ...upstreams, DASHBOARD: join(dir, 'page'), API_DOCS: join(dir, 'docs') });
 	});
 	afterAll(async () => {
@@ -36,10 +38,14 @@ describe('the site that Caddy serves', () => {
 	});
 
 	it('is described by a valid Caddyfile, written as caddy fmt writes it', () => {
-		const run = (...args: string[]) => spawnSync(findCaddy()!, args, { cwd: ROOT, encoding: 'utf8', env: { ...process.env, XDG_DATA_HOME: dir } });
+		const run = (...args: string[]) =>
+			spawnSync(findCaddy()!, args, { cwd: ROOT, encoding: 'utf8', env: { ...process.env, XDG_DATA_HOME: dir } });
 		expect(run('validate', '--config', 'Caddyfile', '--adapter', 'caddyfile')).toMatchObject({ status: 0 });
 		expect(run('adapt', '--config', 'Caddyfile', '--adapter', 'caddyfile').stderr).not.toMatch(/warn|deprecated/i);
-		expect(run('fmt', 'Caddyfile')).toMatchObject({ status: 0, stdout: expect.stringContaining('handle_path /twin/*') });
+		expect(run('fmt', 'Caddyfile')).toMatchObject({
+			status: 0,
+			stdout: expect.stringContaining('handle_path /twin/*'),
+		});
 	});
 
 	it('is spoken to over TLS only: plain HTTP is sent there, with its path', async () => {
@@ -51,7 +57,11 @@ describe('the site that Caddy serves', () => {
 
 	it('has the page, which is asked for anew each time, and its files, which never change', async () => {
 		const page = await caddy.ask('GET', '/');
-		expect(page).toMatchObject({ status: 200, text: PAGE, headers: { 'cache-control': 'no-cache', 'content-type': 'text/html; charset=utf-8' } });
+		expect(page).toMatchObject({
+			status: 200,
+			text: PAGE,
+			headers: { 'cache-control': 'no-cache', 'content-type': 'text/html; charset=utf-8' },
+		});
 		const again = await caddy.ask('GET', '/', { headers: { 'if-none-match': page.headers.etag! } });
 		expect(again.status).toBe(304);
 		const script = await caddy.ask('GET', '/assets/index-B4sH_x-9.js');
@@ -60,13 +70,23 @@ describe('the site that Caddy serves', () => {
 
 	it('compresses what is text', async () => {
 		for (const encoding of ['zstd', 'gzip']) {
-			const { headers } = await caddy.ask('GET', '/assets/index-B4sH_x-9.js', { headers: { 'accept-encoding': encoding } });
+			const { headers } = await caddy.ask('GET', '/assets/index-B4sH_x-9.js', {
+				headers: { 'accept-encoding': encoding },
+			});
 			expect(headers['content-encoding']).toBe(encoding);
 		}
 	});
 
 	it('says not found for what is no file of the page, in the shape of every error, and nobody keeps that', async () => {
-		for (const path of ['/rooms/hall', '/assets/', '/assets/index-AAAAAAAA.js', '/%2e%2e/package.json', '/../Caddyfile', '/auth', '/metrics']) {
+		for (const path of [
+			'/rooms/hall',
+			'/assets/',
+			'/assets/index-AAAAAAAA.js',
+			'/%2e%2e/package.json',
+			'/../Caddyfile',
+			'/auth',
+			'/metrics',
+		]) {
 			const answer = await caddy.ask('GET', path);
 			expect(answer, path).toMatchObject({
 				status: 404,
@@ -107,10 +127,19 @@ describe('the site that Caddy serves', () => {
 		const before = upstream.asked.length;
 		for (const prefix of PREFIXES) {
 			for (const probe of ['healthz', 'readyz', ...(prefix === 'twin' ? [] : ['metrics'])]) {
-				for (const path of [`/${prefix}/${probe}`, `/${prefix}/${probe}/`, `/${prefix}/${probe.toUpperCase()}`, `/${prefix}/${probe}?x`]) {
+				for (const path of [
+					`/${prefix}/${probe}`,
+					`/${prefix}/${probe}/`,
+					`/${prefix}/${probe.toUpperCase()}`,
+					`/${prefix}/${probe}?x`,
+				]) {
 					expect((await caddy.ask('GET', path)).status, path).toBe(404);
 				}
-				for (const path of [`/${prefix}//${probe}`, `//${prefix}/${probe}`, `/${prefix}/%${probe.charCodeAt(0).toString(16)}${probe.slice(1)}`]) {
+				for (const path of [
+					`/${prefix}//${probe}`,
+					`//${prefix}/${probe}`,
+					`/${prefix}/%${probe.charCodeAt(0).toString(16)}${probe.slice(1)}`,
+				]) {
 					expect((await caddy.ask('GET', path)).status, path).toBe(404);
 				}
 			}

@@ -7,7 +7,10 @@ import { examples } from '../demo/examples.ts';
 import { ROOT } from './support/processes.ts';
 
 it('the pages made from the code are up to date', () => {
-	const { status, stdout } = spawnSync(process.execPath, ['scripts/docs.ts', '--check'], { cwd: ROOT, encoding: 'utf8' });
+	const { status, stdout } = spawnSync(process.execPath, ['scripts/docs.ts', '--check'], {
+		cwd: ROOT,
+		encoding: 'utf8',
+	});
 	expect(stdout).toBe('');
 	expect(status).toBe(0);
 });

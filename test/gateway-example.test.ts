@@ -16,7 +16,11 @@ interface Schema {
 
 /** The names of all options, at whatever depth. */
 function namesOf(schema: Schema): string[] {
-	const inner = [...Object.values(schema.properties ?? {}), ...(schema.anyOf ?? []), ...(schema.items ? [schema.items] : [])];
+	const inner = [
+		...Object.values(schema.properties ?? {}),
+		...(schema.anyOf ?? []),
+		...(schema.items ? [schema.items] : []),
+	];
 	return [...Object.keys(schema.properties ?? {}), ...inner.flatMap(namesOf)];
 }
 

@@ -10,7 +10,10 @@ const SOURCES = ['*.ts', '*.mts', '*.js', '*.mjs', '*.vue'];
 /** This repository: what git knows or would take. */
 function thisRepository(): Repository {
 	const list = (...patterns: string[]) =>
-		execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--', ...patterns], { cwd: ROOT, encoding: 'utf8' })
+		execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--', ...patterns], {
+			cwd: ROOT,
+			encoding: 'utf8',
+		})
 			.split('\0')
 			.filter((path) => path !== '' && existsSync(join(ROOT, path)));
 	const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -21,7 +24,11 @@ function thisRepository(): Repository {
 	return { files: new Map(list(...SOURCES).map((path) => [path, read(path)])), manifests: new Map(manifests) };
 }
 
-const workspace = (name: string, dependencies: Record<string, string> = {}, devDependencies: Record<string, string> = {}): Manifest => ({
+const workspace = (
+	name: string,
+	dependencies: Record<string, string> = {},
+	devDependencies: Record<string, string> = {},
+): Manifest => ({
 	name: `@crowdvision/${name}`,
 	exports: { '.': './src/index.ts' },
 	dependencies,
@@ -47,7 +54,8 @@ function madeUp(changed: Record<string, string>): Repository {
 				'frontend/src/page.vue':
 					"<template><p>import 'fs'</p></template>\n<script setup lang=\"ts\">\nimport { ref } from 'vue';\nref(1);\n</script>",
 				'test/support/wait.ts': 'export const wait = 1;',
-				'services/twin/src/index.test.ts': "import { it } from 'vitest'; import { wait } from '../../../test/support/wait.ts'; it('', () => wait);",
+				'services/twin/src/index.test.ts':
+					"import { it } from 'vitest'; import { wait } from '../../../test/support/wait.ts'; it('', () => wait);",
 				...changed,
 			}),
 		),
@@ -71,8 +79,12 @@ describe('import rules', () => {
 
 	it('look at all of it', () => {
 		const { files, manifests } = thisRepository();
-		expect([...manifests.keys()]).toEqual(expect.arrayContaining(['', 'packages/contracts', 'edge-gateway', 'frontend', 'services/twin']));
-		expect([...files.keys()]).toEqual(expect.arrayContaining(['packages/contracts/src/index.ts', 'packages/bus/src/bus.ts', 'scripts/setup.mjs']));
+		expect([...manifests.keys()]).toEqual(
+			expect.arrayContaining(['', 'packages/contracts', 'edge-gateway', 'frontend', 'services/twin']),
+		);
+		expect([...files.keys()]).toEqual(
+			expect.arrayContaining(['packages/contracts/src/index.ts', 'packages/bus/src/bus.ts', 'scripts/setup.mjs']),
+		);
 	});
 
 	it('are not broken by a repository in which all is well', () => {
@@ -80,23 +92,63 @@ describe('import rules', () => {
 	});
 
 	it.each<[string, Record<string, string>, string]>([
-		['contracts that read a file', { 'packages/contracts/src/a.ts': "import { readFileSync } from 'node:fs';" }, 'does no input or output'],
-		['contracts with another library', { 'packages/contracts/src/a.ts': "import { z } from 'zod';" }, 'not one of the packages'],
+		[
+			'contracts that read a file',
+			{ 'packages/contracts/src/a.ts': "import { readFileSync } from 'node:fs';" },
+			'does no input or output',
+		],
+		[
+			'contracts with another library',
+			{ 'packages/contracts/src/a.ts': "import { z } from 'zod';" },
+			'not one of the packages',
+		],
 		['a built-in without node:', { 'packages/log/src/a.ts': "import 'fs';" }, 'without node:'],
-		['a driver outside of its adapter', { 'packages/bus/src/bus.ts': "import type { Redis } from 'ioredis';" }, 'outside of its adapter'],
-		['a driver that is not declared here', { 'packages/bus/src/redis-bus.ts': "import 'redis';" }, 'not one of the packages'],
-		['the log outside of the embedded adapter', { 'packages/bus/src/redis-bus.ts': "import '@crowdvision/log';" }, 'may not know here'],
+		[
+			'a driver outside of its adapter',
+			{ 'packages/bus/src/bus.ts': "import type { Redis } from 'ioredis';" },
+			'outside of its adapter',
+		],
+		[
+			'a driver that is not declared here',
+			{ 'packages/bus/src/redis-bus.ts': "import 'redis';" },
+			'not one of the packages',
+		],
+		[
+			'the log outside of the embedded adapter',
+			{ 'packages/bus/src/redis-bus.ts': "import '@crowdvision/log';" },
+			'may not know here',
+		],
 		['a service that knows another', { 'services/auth/src/a.ts': "import '@crowdvision/twin';" }, 'may not know'],
 		[
 			'a service that knows another, by path',
 			{ 'services/auth/src/a.ts': "export * from '../../twin/src/index.ts';" },
 			'reaches out of services/auth',
 		],
-		['a service that knows another, later', { 'services/auth/src/a.ts': "const later = () => import('@crowdvision/twin');" }, 'may not know'],
-		['a service that knows another, as a type', { 'services/auth/src/a.ts': "type T = import('@crowdvision/twin').T;" }, 'may not know'],
-		['a service that knows another, by require', { 'services/auth/src/a.ts': "require('@crowdvision/twin');" }, 'may not know'],
-		['a test that knows another service', { 'services/auth/src/a.test.ts': "import '@crowdvision/twin';" }, 'may not know'],
-		['a worker of another workspace', { 'edge-gateway/src/a.ts': "new URL('../../packages/log/src/index.ts', import.meta.url);" }, 'reaches out of'],
+		[
+			'a service that knows another, later',
+			{ 'services/auth/src/a.ts': "const later = () => import('@crowdvision/twin');" },
+			'may not know',
+		],
+		[
+			'a service that knows another, as a type',
+			{ 'services/auth/src/a.ts': "type T = import('@crowdvision/twin').T;" },
+			'may not know',
+		],
+		[
+			'a service that knows another, by require',
+			{ 'services/auth/src/a.ts': "require('@crowdvision/twin');" },
+			'may not know',
+		],
+		[
+			'a test that knows another service',
+			{ 'services/auth/src/a.test.ts': "import '@crowdvision/twin';" },
+			'may not know',
+		],
+		[
+			'a worker of another workspace',
+			{ 'edge-gateway/src/a.ts': "new URL('../../packages/log/src/index.ts', import.meta.url);" },
+			'reaches out of',
+		],
 		[
 			'the gateway in a component',
 			{ 'frontend/src/a.vue': '<script setup lang="ts">\nimport \'@crowdvision/edge-gateway\';\n</script>' },
@@ -104,9 +156,17 @@ describe('import rules', () => {
 		],
 		['a package nobody declared', { 'services/twin/src/a.ts': "import 'express';" }, 'does not declare'],
 		['a package declared for tests only', { 'services/twin/src/a.ts': "import 'mqtt';" }, 'in its dependencies'],
-		['an inner file of another workspace', { 'services/twin/src/a.ts': "import '@crowdvision/contracts/src/reading.ts';" }, 'does not export'],
+		[
+			'an inner file of another workspace',
+			{ 'services/twin/src/a.ts': "import '@crowdvision/contracts/src/reading.ts';" },
+			'does not export',
+		],
 		['a computed import', { 'services/twin/src/a.ts': "const name = 'x'; import(name);" }, 'computed'],
-		['test support outside of tests', { 'services/twin/src/a.ts': "import '../../../test/support/wait.ts';" }, 'reaches out of'],
+		[
+			'test support outside of tests',
+			{ 'services/twin/src/a.ts': "import '../../../test/support/wait.ts';" },
+			'reaches out of',
+		],
 		['a file that is not there', { 'services/twin/src/a.ts': "import './b.ts';" }, 'is not there'],
 		[
 			'two files in a circle',
@@ -122,13 +182,17 @@ describe('import rules', () => {
 	it('are broken by a workspace that has no rule', () => {
 		const repository = madeUp({});
 		const manifests = new Map([...repository.manifests, ['packages/more', workspace('more')] as const]);
-		expect(importViolations({ ...repository, manifests })).toEqual(['packages/more/package.json: no rule says what this workspace may import']);
+		expect(importViolations({ ...repository, manifests })).toEqual([
+			'packages/more/package.json: no rule says what this workspace may import',
+		]);
 	});
 
 	it('come with one exact version of every package, so that a clone of today installs the same tomorrow', () => {
 		const loose = [...thisRepository().manifests].flatMap(([folder, { dependencies, devDependencies }]) =>
 			Object.entries({ ...dependencies, ...devDependencies })
-				.filter(([name, version]) => !(name.startsWith('@crowdvision/') ? version === '*' : /^\d+\.\d+\.\d+/.test(version)))
+				.filter(
+					([name, version]) => !(name.startsWith('@crowdvision/') ? version === '*' : /^\d+\.\d+\.\d+/.test(version)),
+				)
 				.map(([name, version]) => `${folder || 'the root'}: ${name} ${version}`),
 		);
 		expect(loose).toEqual([]);

@@ -19,7 +19,9 @@ interface Panel {
 }
 
 const read = (name: string) => readFileSync(join(ROOT, 'deploy', name), 'utf8');
-const rules = (parse(read('prometheus/crowdvision.rules.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap((group) => group.rules);
+const rules = (parse(read('prometheus/crowdvision.rules.yml')) as { groups: { rules: Rule[] }[] }).groups.flatMap(
+	(group) => group.rules,
+);
 const { panels } = JSON.parse(read('grafana/crowdvision.json')) as { panels: Panel[] };
 const expressions = [
 	...rules.map(({ alert, expr }) => ({ of: alert, expr })),
@@ -70,9 +72,11 @@ describe('what Prometheus and Grafana are given', () => {
 	});
 
 	it('tells what to do for each alert, and lays no panel over another', () => {
-		for (const { alert, annotations } of rules) expect(annotations, alert).toEqual({ summary: expect.any(String), todo: expect.any(String) });
+		for (const { alert, annotations } of rules)
+			expect(annotations, alert).toEqual({ summary: expect.any(String), todo: expect.any(String) });
 		expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);
-		const overlap = (a: Panel['gridPos'], b: Panel['gridPos']) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+		const overlap = (a: Panel['gridPos'], b: Panel['gridPos']) =>
+			a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 		const pairs = panels.flatMap((a, i) => panels.slice(i + 1).filter((b) => overlap(a.gridPos, b.gridPos)));
 		expect(pairs).toEqual([]);
 	});

@@ -23,7 +23,9 @@ const unit = (key: string) => [...UNIT.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'
 
 describe('the guides for a gateway at a door', () => {
 	const blocks = ['docs/raspberry-pi.md', 'docs/home-assistant.md'].flatMap((page) =>
-		[...read(page).matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text], index) => [`${page}, ${index + 1}`, text!] as const),
+		[...read(page).matchAll(/^```yaml\n(.*?)^```/gms)].map(
+			([, text], index) => [`${page}, ${index + 1}`, text!] as const,
+		),
 	);
 
 	it.each(blocks)('has a gateway.yaml that is valid: %s', (_where, text) => {
@@ -34,13 +36,18 @@ describe('the guides for a gateway at a door', () => {
 			encoding: 'utf8',
 			env: { ...process.env, GATEWAY_CONFIG: path },
 		});
-		expect({ stdout, stderr, status }).toMatchObject({ stdout: expect.stringContaining('the configuration is valid'), stderr: '', status: 0 });
+		expect({ stdout, stderr, status }).toMatchObject({
+			stdout: expect.stringContaining('the configuration is valid'),
+			stderr: '',
+			status: 0,
+		});
 	});
 
 	it('names files that are there, and scripts that there are', () => {
 		const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
 		for (const [, script] of GUIDE.matchAll(/npm run ([a-z:]+)/g)) expect(scripts).toHaveProperty(script!);
-		for (const [path] of GUIDE.matchAll(/\b(?:scripts|deploy)\/[\w./-]+\.(?:mjs|service)/g)) expect(existsSync(join(ROOT, path)), path).toBe(true);
+		for (const [path] of GUIDE.matchAll(/\b(?:scripts|deploy)\/[\w./-]+\.(?:mjs|service)/g))
+			expect(existsSync(join(ROOT, path)), path).toBe(true);
 		for (const [, setting] of GUIDE.matchAll(/`([A-Z_]{4,})=/g)) expect(SETTINGS).toHaveProperty(setting!);
 	});
 });
@@ -67,7 +74,8 @@ describe('the systemd unit', () => {
 			user: ['yes'],
 		});
 		// Each of them would take away the ports, some only those plugged in later.
-		for (const key of ['DeviceAllow', 'DevicePolicy', 'ProtectClock', 'PrivateUsers', 'MemoryDenyWriteExecute']) expect(unit(key), key).toEqual([]);
+		for (const key of ['DeviceAllow', 'DevicePolicy', 'ProtectClock', 'PrivateUsers', 'MemoryDenyWriteExecute'])
+			expect(unit(key), key).toEqual([]);
 		expect(unit('PrivateDevices')).toEqual(['no']);
 		expect(unit('WatchdogSec')).toEqual([]);
 		expect(UNIT).not.toMatch(/^(After|Wants|Requires)=/m);
@@ -79,7 +87,11 @@ describe('the systemd unit', () => {
 		writeFileSync(path, UNIT.replaceAll(INSTALLED_AT, ROOT.replace(/\/$/, '')));
 		const verified = spawnSync(analyze!, ['verify', path], { encoding: 'utf8' });
 		expect({ status: verified.status, said: `${verified.stdout}${verified.stderr}` }).toEqual({ status: 0, said: '' });
-		const { status, stdout } = spawnSync(analyze!, ['security', '--offline=true', '--no-pager', '--threshold=25', path], { encoding: 'utf8' });
+		const { status, stdout } = spawnSync(
+			analyze!,
+			['security', '--offline=true', '--no-pager', '--threshold=25', path],
+			{ encoding: 'utf8' },
+		);
 		expect(stdout).toMatch(/Overall exposure level for crowdvision-gateway\.service: \d/);
 		expect(status, stdout.split('\n').at(-2)).toBe(0);
 	});
@@ -104,12 +116,16 @@ describe('on arm64', () => {
 		expect(inProduction.length).toBeGreaterThan(50);
 		const allows = (list: string[] | undefined, wanted: string) =>
 			!list || list.includes(wanted) || (list[0]!.startsWith('!') && !list.includes(`!${wanted}`));
-		const missing = inProduction.filter(([, { os, cpu, optional }]) => !optional && !(allows(os, 'linux') && allows(cpu, 'arm64')));
+		const missing = inProduction.filter(
+			([, { os, cpu, optional }]) => !optional && !(allows(os, 'linux') && allows(cpu, 'arm64')),
+		);
 		expect(missing.map(([path]) => path)).toEqual([]);
 	});
 
 	it('every package of production that has native code ships it built', () => {
-		const native = inProduction.filter(([path]) => existsSync(join(ROOT, path, 'binding.gyp')) || existsSync(join(ROOT, path, 'prebuilds')));
+		const native = inProduction.filter(
+			([path]) => existsSync(join(ROOT, path, 'binding.gyp')) || existsSync(join(ROOT, path, 'prebuilds')),
+		);
 		expect(native.map(([path]) => path)).toContain('node_modules/@serialport/bindings-cpp');
 		for (const [path] of native) {
 			const built = readdirSync(join(ROOT, path, 'prebuilds/linux-arm64'));
@@ -122,7 +138,9 @@ describe('on arm64', () => {
 
 	it('nothing is run when a package of production is installed', () => {
 		const { allowScripts } = JSON.parse(read('package.json')) as { allowScripts: Record<string, boolean> };
-		const scripted = inProduction.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path.replace(/^.*node_modules\//, ''));
+		const scripted = inProduction
+			.filter(([, { hasInstallScript }]) => hasInstallScript)
+			.map(([path]) => path.replace(/^.*node_modules\//, ''));
 		for (const name of scripted) expect(allowScripts[name], name).toBe(false);
 	});
 });

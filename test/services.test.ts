@@ -30,18 +30,33 @@ const environment = (name: string, redisUrl: string | undefined) => ({
 });
 
 async function start(name: Name): Promise<void> {
-	const process = await startNode(`services/${name}/src/main.ts`, { env: environment(name, redis.url), ready: /ready \w+ (http:\S+)\n/ });
+	const process = await startNode(`services/${name}/src/main.ts`, {
+		env: environment(name, redis.url),
+		ready: /ready \w+ (http:\S+)\n/,
+	});
 	running.set(name, { process, url: process.ready[1]! });
 }
 
-async function call<T>(name: Name, method: string, path: string, token?: string, body?: unknown): Promise<{ status: number; body: T }> {
+async function call<T>(
+	name: Name,
+	method: string,
+	path: string,
+	token?: string,
+	body?: unknown,
+): Promise<{ status: number; body: T }> {
 	const response = await fetch(`${running.get(name)!.url}${path}`, {
 		method,
-		headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body !== undefined && { 'content-type': 'application/json' }) },
+		headers: {
+			...(token && { authorization: `Bearer ${token}` }),
+			...(body !== undefined && { 'content-type': 'application/json' }),
+		},
 		...(body !== undefined && { body: JSON.stringify(body) }),
 	});
 	const text = await response.text();
-	return { status: response.status, body: (response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as T };
+	return {
+		status: response.status,
+		body: (response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text) as T,
+	};
 }
 
 beforeAll(async () => {
@@ -60,8 +75,15 @@ afterAll(async () => {
 });
 
 describe('each service in its own process', () => {
-	const hall = { id: 'hall', name: 'Hall', capacity: 10, position: { x: 0, y: 0, z: 0 }, dimensions: { width: 5, height: 3, depth: 5 } };
-	const count = (value: number) => JSON.stringify(readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value }));
+	const hall = {
+		id: 'hall',
+		name: 'Hall',
+		capacity: 10,
+		position: { x: 0, y: 0, z: 0 },
+		dimensions: { width: 5, height: 3, depth: 5 },
+	};
+	const count = (value: number) =>
+		JSON.stringify(readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value }));
 	let token: string;
 	const alerts: Alert[] = [];
 	const readings: ReadingWithCursor[] = [];
@@ -91,21 +113,34 @@ describe('each service in its own process', () => {
 		sockets.push(dashboard);
 		dashboard.on('telemetry', (batch: ReadingWithCursor[]) => readings.push(...batch));
 		dashboard.on('notification', (alert: Alert) => alerts.push(alert));
-		dashboard.on('connect', () => dashboard.emit('subscribe', { buildingId: 'museum-1', cursor: readings.at(-1)?.cursor }, () => {}));
+		dashboard.on('connect', () =>
+			dashboard.emit('subscribe', { buildingId: 'museum-1', cursor: readings.at(-1)?.cursor }, () => {}),
+		);
 		await waitFor('the dashboard', () => dashboard.connected);
 
 		await bus.append('telemetry', [count(4), count(11)]);
 		await waitFor('the alert', () => alerts.length > 0);
 		await waitFor('the readings', () => readings.length === 2);
-		expect(alerts[0]).toMatchObject({ kind: 'occupancy', state: 'open', value: 11, limit: 10, domainNames: ['museum'] });
+		expect(alerts[0]).toMatchObject({
+			kind: 'occupancy',
+			state: 'open',
+			value: 11,
+			limit: 10,
+			domainNames: ['museum'],
+		});
 		const state = await waitFor('the state', async () => {
 			const { body } = await call<BuildingState>('twin', 'GET', '/buildings/museum-1/state', token);
 			return body.cursor === readings[1]!.cursor ? body : undefined;
 		});
-		expect(state.rooms.hall).toMatchObject({ occupancy: 'overcrowded', values: { peopleCount: { value: 11, stale: false } } });
+		expect(state.rooms.hall).toMatchObject({
+			occupancy: 'overcrowded',
+			values: { peopleCount: { value: 11, stale: false } },
+		});
 		const listed = await call<{ alerts: Alert[] }>('notification', 'GET', '/alerts', token);
 		expect(listed.body.alerts).toEqual(alerts);
-		const told = await call<{ answer: string; grounded: boolean }>('llm', 'POST', '/ask', token, { question: 'How many people are in the hall?' });
+		const told = await call<{ answer: string; grounded: boolean }>('llm', 'POST', '/ask', token, {
+			question: 'How many people are in the hall?',
+		});
 		expect(told.body).toMatchObject({ grounded: true, answer: expect.stringContaining('11') });
 	});
 
@@ -118,7 +153,11 @@ describe('each service in its own process', () => {
 			await start(name);
 			if (name === 'socket') {
 				const cursor = readings.at(-1)!.cursor;
-				const again = io(running.get('socket')!.url, { auth: { token }, transports: ['websocket'], reconnection: false });
+				const again = io(running.get('socket')!.url, {
+					auth: { token },
+					transports: ['websocket'],
+					reconnection: false,
+				});
 				sockets.push(again);
 				again.on('telemetry', (batch: ReadingWithCursor[]) => readings.push(...batch));
 				again.on('connect', () => again.emit('subscribe', { buildingId: 'museum-1', cursor }, () => {}));
@@ -159,7 +198,8 @@ describe('each service in its own process', () => {
 		await twin.kill('SIGKILL');
 		await start('twin');
 		await redis.restart();
-		for (const name of SERVICES) await waitFor(`${name} to be ready`, async () => (await call(name, 'GET', '/readyz')).status === 200, 30_000);
+		for (const name of SERVICES)
+			await waitFor(`${name} to be ready`, async () => (await call(name, 'GET', '/readyz')).status === 200, 30_000);
 		const before = (await call<BuildingState>('twin', 'GET', '/buildings/museum-1/state', token)).body.cursor;
 		await bus.append('telemetry', [count(2)]);
 		await waitFor(

@@ -34,7 +34,15 @@ describe('packetReader', () => {
 			generate({ cmd: 'puback', messageId: 300 }),
 			generate({ cmd: 'publish', topic: 'a', payload: 'x'.repeat(200), qos: 0, dup: false, retain: false }),
 			generate({ cmd: 'pingresp' }),
-			generate({ cmd: 'publish', topic: 'b', payload: 'y'.repeat(20_000), qos: 1, messageId: 7, dup: false, retain: false }),
+			generate({
+				cmd: 'publish',
+				topic: 'b',
+				payload: 'y'.repeat(20_000),
+				qos: 1,
+				messageId: 7,
+				dup: false,
+				retain: false,
+			}),
 		];
 		const stream = Buffer.concat(packets);
 		for (const size of [1, 2, 3, 7, 199, 5000, stream.length]) {
@@ -55,7 +63,8 @@ describe('Histogram', () => {
 	it('knows its quantiles to 1 %', () => {
 		const histogram = new Histogram();
 		for (let milliseconds = 1; milliseconds <= 1000; milliseconds++) histogram.record(milliseconds);
-		for (const share of [0.01, 0.5, 0.99, 1]) expect(Math.abs(histogram.quantile(share) / (share * 1000) - 1)).toBeLessThan(0.011);
+		for (const share of [0.01, 0.5, 0.99, 1])
+			expect(Math.abs(histogram.quantile(share) / (share * 1000) - 1)).toBeLessThan(0.011);
 		histogram.clear();
 		expect(histogram.quantile(0.5)).toBeNaN();
 	});

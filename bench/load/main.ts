@@ -87,7 +87,9 @@ const result: LoadResult = {
 	counted,
 	...(latency.total > 0 && { ack }),
 	sent: Object.fromEntries(senders.map(({ sensor, sent }) => [sensor, sent])),
-	unacknowledged: Object.fromEntries(senders.map((sender) => [sender.sensor, sender.pending()]).filter(([, pending]) => pending!.length > 0)),
+	unacknowledged: Object.fromEntries(
+		senders.map((sender) => [sender.sensor, sender.pending()]).filter(([, pending]) => pending!.length > 0),
+	),
 	refused: senders.reduce((sum, sender) => sum + sender.refused, 0),
 	generatorCpu: (cpu.user + cpu.system) / 1000 / elapsed,
 };

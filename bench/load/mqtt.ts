@@ -11,7 +11,9 @@ const PINGREQ = Buffer.from([0xc0, 0]);
 const LAST_PACKET_ID = 65_535;
 
 /** Splits a stream into MQTT packets: calls `handle` with the type and flags, the whole buffer, and where the packet's body begins and ends. */
-export function packetReader(handle: (type: number, flags: number, data: Buffer, from: number, to: number) => void): (chunk: Buffer) => void {
+export function packetReader(
+	handle: (type: number, flags: number, data: Buffer, from: number, to: number) => void,
+): (chunk: Buffer) => void {
 	let rest: Buffer | undefined;
 	return (chunk) => {
 		const data = rest ? Buffer.concat([rest, chunk]) : chunk;
@@ -39,13 +41,28 @@ export function packetReader(handle: (type: number, flags: number, data: Buffer,
 }
 
 /** Connects, and resolves when the broker has said yes. */
-export function connectMqtt(job: Pick<Job, 'host' | 'port'>, clientId: string, username?: string, password?: string): Promise<Socket> {
+export function connectMqtt(
+	job: Pick<Job, 'host' | 'port'>,
+	clientId: string,
+	username?: string,
+	password?: string,
+): Promise<Socket> {
 	return new Promise((resolve, reject) => {
 		const socket = connect({ host: job.host, port: job.port, noDelay: true });
 		socket.once('error', reject);
 		socket.once('connect', () => {
 			const credentials = username && password ? { username, password: Buffer.from(password) } : {};
-			socket.write(generate({ cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clientId, clean: true, keepalive: 0, ...credentials }));
+			socket.write(
+				generate({
+					cmd: 'connect',
+					protocolId: 'MQTT',
+					protocolVersion: 4,
+					clientId,
+					clean: true,
+					keepalive: 0,
+					...credentials,
+				}),
+			);
 		});
 		const read = packetReader((type, _flags, data, from) => {
 			socket.off('data', read);
@@ -85,7 +102,10 @@ export class MqttSender implements Sender {
 		const topic = Buffer.from(topicOf(sensor));
 		const body = 2 + topic.length + (job.qos > 0 ? 2 : 0) + this.#writer.length;
 		if (body < 128 || body > 16_383) throw new Error('the reading does not have the length this is built for');
-		this.#head = Buffer.concat([Buffer.from([0x30 | (job.qos << 1), (body & 127) | 128, body >> 7, 0, topic.length]), topic]);
+		this.#head = Buffer.concat([
+			Buffer.from([0x30 | (job.qos << 1), (body & 127) | 128, body >> 7, 0, topic.length]),
+			topic,
+		]);
 		this.#size = 3 + body;
 		socket.on('data', packetReader(this.#onPacket));
 		socket.on('error', (error) => events.onError(error));

@@ -9,7 +9,9 @@ import { Redis } from 'ioredis';
 
 const redis = new Redis(process.argv[2]!);
 const store = (reading: unknown) => {
-	redis.xadd('telemetry', '*', 'reading', JSON.stringify(reading)).catch((error: Error) => process.stderr.write(`${error.message}\n`));
+	redis
+		.xadd('telemetry', '*', 'reading', JSON.stringify(reading))
+		.catch((error: Error) => process.stderr.write(`${error.message}\n`));
 };
 
 const broker = new Aedes();

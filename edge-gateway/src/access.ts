@@ -4,7 +4,8 @@ import type { Registry } from './registry.ts';
 
 /** Lets through who is staff anywhere; what each may see is decided thing by thing. */
 export const staffOnly: RequestHandler = (request, _response, next) => {
-	if (!hasRole(request, 'business_staff')) throw new CrowdVisionError('forbidden', 'This needs the role business_staff or a higher one');
+	if (!hasRole(request, 'business_staff'))
+		throw new CrowdVisionError('forbidden', 'This needs the role business_staff or a higher one');
 	next();
 };
 

@@ -31,7 +31,13 @@ export class Account {
 
 	/** By how much the equation above does not hold: more than 0 went missing, less than 0 were counted twice. */
 	imbalance(): number {
-		const settled = this.accepted + this.duplicates + this.deferred + total(this.rejected) + total(this.ignored) + total(this.dropped);
+		const settled =
+			this.accepted +
+			this.duplicates +
+			this.deferred +
+			total(this.rejected) +
+			total(this.ignored) +
+			total(this.dropped);
 		return this.received + this.carried - settled - this.decoding - this.pending - this.queued();
 	}
 

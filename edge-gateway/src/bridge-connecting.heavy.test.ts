@@ -45,7 +45,13 @@ describe('TLS', () => {
 		const ca = join(await folder(), 'ca.pem');
 		await copyFile(other.ca, ca);
 		const tls = { ca, ...client };
-		const bridge = { name: 'campus', url: `mqtts://127.0.0.1:${port}`, backOff: { min: '50ms', max: '200ms' }, topics: OUT, tls };
+		const bridge = {
+			name: 'campus',
+			url: `mqtts://127.0.0.1:${port}`,
+			backOff: { min: '50ms', max: '200ms' },
+			topics: OUT,
+			tls,
+		};
 		const node = await bridgeNode('g1', [bridge]);
 		await failsWith(node, /certificate/);
 		// Mended in place: the file is read again at the next try.
@@ -59,7 +65,9 @@ describe('TLS', () => {
 		const authority = await createAuthority();
 		const server = await authority.issue('server');
 		const port = await freePort();
-		const broker = await mosquitto([`listener ${port} 127.0.0.1`, `certfile ${server.cert}`, `keyfile ${server.key}`].join('\n'));
+		const broker = await mosquitto(
+			[`listener ${port} 127.0.0.1`, `certfile ${server.cert}`, `keyfile ${server.key}`].join('\n'),
+		);
 		const remote = await peer(broker);
 		const bridge = {
 			name: 'campus',
@@ -97,7 +105,9 @@ describe('WebSocket', () => {
 			['ws', `ws://127.0.0.1:${plain}`],
 			['wss', `wss://localhost:${encrypted}/mqtt`],
 		] as const) {
-			const node = await bridgeNode(name, [{ name: 'campus', url, topics, ...(name === 'wss' && { tls: { ca: authority.ca } }) }]);
+			const node = await bridgeNode(name, [
+				{ name: 'campus', url, topics, ...(name === 'wss' && { tls: { ca: authority.ca } }) },
+			]);
 			await node.connected();
 			await node.publish('acme/x', `out over ${name}`);
 			await remote.hears(`out over ${name}`);
@@ -114,12 +124,15 @@ describe('a server that wants more of a connection', () => {
 		const { cert, key } = await authority.issue('server');
 		const broker = await mosquitto();
 		const seen: (string | false | null | undefined)[][] = [];
-		const front = createServer({ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['x-amzn-mqtt-ca'] }, (socket) => {
-			seen.push([socket.alpnProtocol, socket.remoteAddress]);
-			const behind = connect(broker.port, '127.0.0.1');
-			for (const end of [socket, behind]) end.on('error', () => undefined);
-			socket.pipe(behind).pipe(socket);
-		});
+		const front = createServer(
+			{ cert: readFileSync(cert), key: readFileSync(key), ALPNProtocols: ['x-amzn-mqtt-ca'] },
+			(socket) => {
+				seen.push([socket.alpnProtocol, socket.remoteAddress]);
+				const behind = connect(broker.port, '127.0.0.1');
+				for (const end of [socket, behind]) end.on('error', () => undefined);
+				socket.pipe(behind).pipe(socket);
+			},
+		);
 		front.listen(0, '127.0.0.1');
 		await once(front, 'listening');
 		onTestFinished(() => void front.close());
@@ -175,7 +188,13 @@ describe('credentials', () => {
 describe('several addresses', () => {
 	it('goes to the second while the first is away, and back to the first', async () => {
 		const [first, second] = [await mosquitto(), await mosquitto()];
-		const bridge = { name: 'campus', urls: [first.url, second.url], returnAfter: '200ms', backOff: { min: '50ms', max: '200ms' }, topics: OUT };
+		const bridge = {
+			name: 'campus',
+			urls: [first.url, second.url],
+			returnAfter: '200ms',
+			backOff: { min: '50ms', max: '200ms' },
+			topics: OUT,
+		};
 		const node = await bridgeNode('g1', [bridge]);
 		await node.connected();
 		expect(reportOf(node).address).toBe(first.url);
@@ -185,7 +204,10 @@ describe('several addresses', () => {
 		await node.publish('acme/x', 'to the second');
 		await remote.hears('to the second');
 		await first.restart();
-		await waitFor('the first again', () => reportOf(node).state === 'connected' && reportOf(node).address === first.url);
+		await waitFor(
+			'the first again',
+			() => reportOf(node).state === 'connected' && reportOf(node).address === first.url,
+		);
 	});
 });
 
@@ -193,7 +215,9 @@ describe('start', () => {
 	it('lazy: connects when enough messages wait, and leaves when it is idle', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
-		const node = await bridgeNode('g1', [bridgeTo(broker, { start: 'lazy', lazy: { messages: 3, idle: '300ms' }, topics: OUT })]);
+		const node = await bridgeNode('g1', [
+			bridgeTo(broker, { start: 'lazy', lazy: { messages: 3, idle: '300ms' }, topics: OUT }),
+		]);
 		await node.publish('acme/x', '1');
 		await node.publish('acme/x', '2');
 		expect(reportOf(node)).toMatchObject({ state: 'waiting', queued: 2, lastFailure: undefined });
@@ -296,7 +320,10 @@ describe('a wire that is cut again and again', () => {
 			if (n % 25 === 12) wire.cut();
 		}
 		await waitFor('all of them', () => remote.heard.length >= total && node.heard.length >= 2 * total, 30_000);
-		await waitFor('the last acknowledgement', () => reportOf(node).out.pending === 0 && reportOf(node).in.pending === 0);
+		await waitFor(
+			'the last acknowledgement',
+			() => reportOf(node).out.pending === 0 && reportOf(node).in.pending === 0,
+		);
 		expect(remote.heard.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `out ${n}`));
 		const incoming = node.heard.map(({ payload }) => payload.toString()).filter((payload) => payload.startsWith('in'));
 		expect(incoming).toEqual(Array.from({ length: total }, (_, n) => `in ${n}`));
@@ -309,12 +336,18 @@ describe('state', () => {
 	it('is retained at the remote too where it is asked for, with a last will', async () => {
 		const broker = await mosquitto();
 		const wire = await cutWire(broker.port);
-		const node = await bridgeNode('g1', [bridgeTo(wire, { backOff: { min: '10s', max: '10s' }, state: { remoteTopic: 'sites/a' }, topics: OUT })]);
+		const node = await bridgeNode('g1', [
+			bridgeTo(wire, { backOff: { min: '10s', max: '10s' }, state: { remoteTopic: 'sites/a' }, topics: OUT }),
+		]);
 		await node.connected();
 		const states: string[] = [];
 		const watcher = await peer(broker, 'sites/#');
-		watcher.client.on('message', (_topic, payload) => states.push((JSON.parse(payload.toString()) as { state: string }).state));
-		await waitFor('it to be connected', () => watcher.heard.some(({ payload }) => payload.includes('"state":"connected"')));
+		watcher.client.on('message', (_topic, payload) =>
+			states.push((JSON.parse(payload.toString()) as { state: string }).state),
+		);
+		await waitFor('it to be connected', () =>
+			watcher.heard.some(({ payload }) => payload.includes('"state":"connected"')),
+		);
 		wire.cut();
 		await waitFor('its last will', () => states.includes('disconnected'));
 	});

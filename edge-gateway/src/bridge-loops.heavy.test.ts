@@ -56,12 +56,14 @@ async function expectOneDeliveryEach(places: Record<string, Place>): Promise<voi
 			.map(([name, place]) => `${name} got ${place.count(payload)} times: ${payload}`),
 	);
 	expect(wrong).toEqual([]);
-	for (const [name, { heard }] of Object.entries(places)) expect(`${name} ${heard.length}`).toBe(`${name} ${sent.length}`);
+	for (const [name, { heard }] of Object.entries(places))
+		expect(`${name} ${heard.length}`).toBe(`${name} ${sent.length}`);
 }
 
 /** How many bridges of these nodes are on standby, once they agree. */
 async function standbys(nodes: BridgeNode[], wanted: number): Promise<void> {
-	const count = () => nodes.flatMap(({ bridges }) => bridges.list()).filter(({ standbyFor }) => standbyFor !== undefined).length;
+	const count = () =>
+		nodes.flatMap(({ bridges }) => bridges.list()).filter(({ standbyFor }) => standbyFor !== undefined).length;
 	await waitFor(`${wanted} bridges on standby`, () => count() === wanted);
 }
 
@@ -141,11 +143,14 @@ describe('P4 the bridge cannot loop', () => {
 		});
 		const [first] = worlds as [GatewayWorld];
 		const posted = { sensorId: 'door', metric: 'temperature', value: 20, buildingId: 'b1', roomId: 'hall' };
-		for (let n = 0; n < 2; n++) await first.call('POST', '/ingest', { token: await first.token('poster'), body: posted });
+		for (let n = 0; n < 2; n++)
+			await first.call('POST', '/ingest', { token: await first.token('poster'), body: posted });
 		await peers[1]!.publish('telemetry/b1/hall/far', JSON.stringify({ metric: 'co2', value: 500 }), { qos: 2 });
 		let stored: string[][] = [];
 		const look = async () => {
-			stored = await Promise.all(worlds.map(async (world) => (await world.stored()).map(({ sensorId }) => sensorId).sort()));
+			stored = await Promise.all(
+				worlds.map(async (world) => (await world.stored()).map(({ sensorId }) => sensorId).sort()),
+			);
 			return (
 				stored.every((names) => names.length >= 3) &&
 				peers.every(({ heard }) => heard.filter(({ topic }) => topic.startsWith('telemetry/')).length >= 3)
@@ -205,6 +210,11 @@ describe('P4 the bridge cannot loop', () => {
 		await node.publish('acme/x', 'after');
 		await places.second.hears('after');
 		await settled(() => node.heard.length + places.second.heard.length);
-		expect([node.count('by b'), places.second.count('by b'), node.count('after'), places.second.count('after')]).toEqual([1, 1, 1, 1]);
+		expect([
+			node.count('by b'),
+			places.second.count('by b'),
+			node.count('after'),
+			places.second.count('after'),
+		]).toEqual([1, 1, 1, 1]);
 	});
 });

@@ -9,9 +9,10 @@ const dir = mkdtempSync(join(tmpdir(), 'crowdvision-config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 /** Each list holds the one before ten times. */
-const BILLION_LAUGHS = ['a: &a [x]', ...['b', 'c', 'd', 'e', 'f', 'g'].map((key, i) => `${key}: &${key} [${`*${'abcdef'[i]},`.repeat(10)}]`)].join(
-	'\n',
-);
+const BILLION_LAUGHS = [
+	'a: &a [x]',
+	...['b', 'c', 'd', 'e', 'f', 'g'].map((key, i) => `${key}: &${key} [${`*${'abcdef'[i]},`.repeat(10)}]`),
+].join('\n');
 
 /** What the configuration of this environment and this gateway.yaml is refused with, line by line. */
 function mistakes(read: () => unknown): string[] {
@@ -66,7 +67,12 @@ redis: {url: "redis://example:6379"}
 		]);
 		const defaults = readGatewayConfig({ GATEWAY_CONFIG: '' });
 		expect(defaults).toMatchObject({ port: 8080, mqttPort: 1883, host: '127.0.0.1', serial: [], redisUrl: undefined });
-		expect(defaults.log).toEqual({ maxBytes: 512 * 1024 ** 2, maxAgeMs: 7 * 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0 });
+		expect(defaults.log).toEqual({
+			maxBytes: 512 * 1024 ** 2,
+			maxAgeMs: 7 * 24 * 3600_000,
+			whenFull: 'refuse',
+			commitEveryMs: 0,
+		});
 		expect(defaults.gatewayId).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
 	});
 
@@ -81,13 +87,37 @@ redis: {url: "redis://example:6379"}
 			'log:\n  maxbytes: 5MiB\n',
 			/^gateway\.yaml:2:3: log\.maxbytes is not known here; known are maxBytes, maxAge, whenFull, commitEvery$/,
 		],
-		['an unknown key at the top', 'x: 1\ngateway: 5\n', /^gateway\.yaml:1:1: x is not known here; known are gatewayId, sources, /],
-		['a number where a size belongs', 'log: {maxBytes: 512}\n', /^gateway\.yaml:1:17: log\.maxBytes must be a size such as 512MiB/],
-		['a size without a unit', 'log: {maxBytes: "512"}\n', /^gateway\.yaml:1:17: log\.maxBytes must be a size such as 512MiB/],
-		['a duration of an unknown unit', 'log: {maxAge: 7w}\n', /^gateway\.yaml:1:15: log\.maxAge must be a duration such as 7d or 250ms/],
-		['a port that is none', 'sources:\n  mqtt:\n    port: 70000\n', /^gateway\.yaml:3:11: sources\.mqtt\.port must be <= 65535$/],
+		[
+			'an unknown key at the top',
+			'x: 1\ngateway: 5\n',
+			/^gateway\.yaml:1:1: x is not known here; known are gatewayId, sources, /,
+		],
+		[
+			'a number where a size belongs',
+			'log: {maxBytes: 512}\n',
+			/^gateway\.yaml:1:17: log\.maxBytes must be a size such as 512MiB/,
+		],
+		[
+			'a size without a unit',
+			'log: {maxBytes: "512"}\n',
+			/^gateway\.yaml:1:17: log\.maxBytes must be a size such as 512MiB/,
+		],
+		[
+			'a duration of an unknown unit',
+			'log: {maxAge: 7w}\n',
+			/^gateway\.yaml:1:15: log\.maxAge must be a duration such as 7d or 250ms/,
+		],
+		[
+			'a port that is none',
+			'sources:\n  mqtt:\n    port: 70000\n',
+			/^gateway\.yaml:3:11: sources\.mqtt\.port must be <= 65535$/,
+		],
 		['a missing key', 'redis: {}\n', /^gateway\.yaml:1:8: redis\.url is required$/],
-		['a text where a list belongs', 'sources: {serial: /dev/ttyUSB0}\n', /^gateway\.yaml:1:19: sources\.serial must be array$/],
+		[
+			'a text where a list belongs',
+			'sources: {serial: /dev/ttyUSB0}\n',
+			/^gateway\.yaml:1:19: sources\.serial must be array$/,
+		],
 		[
 			'a mistake in a list',
 			'sources:\n  serial:\n    - path: /dev/a\n    - path: /dev/b\n      baudRate: fast\n',
@@ -154,7 +184,11 @@ redis: {url: "redis://example:6379"}
 		['a bracket that is not closed', 'log: {maxBytes: 5MiB\n', /^gateway\.yaml:\d:\d+: .*}/],
 		['a second document', 'gatewayId: a\n---\ngatewayId: b\n', /^gateway\.yaml:2:1: .*document/],
 		['an alias that grows without end', BILLION_LAUGHS, /^gateway\.yaml:1:1: Excessive alias count/],
-		['a key that is a member of every object', '__proto__: {gatewayId: x}\n', /^gateway\.yaml:1:1: __proto__ is not known here/],
+		[
+			'a key that is a member of every object',
+			'__proto__: {gatewayId: x}\n',
+			/^gateway\.yaml:1:1: __proto__ is not known here/,
+		],
 		['a key with a slash in it', 'log: {a/b: 1}\n', /^gateway\.yaml:1:7: log\.a\/b is not known here/],
 	])('is refused for %s, with file, line, column, what is wrong and what is allowed', (_what, source, expected) => {
 		expect(inFile(source)[0]).toMatch(expected);
@@ -162,7 +196,9 @@ redis: {url: "redis://example:6379"}
 
 	it('is told every mistake at once', () => {
 		expect(
-			inFile('gatewayId: a b\nlog:\n  maxBytes: much\n  maxAge: long\nsources:\n  mqtt: {port: -1}\n').map((line) => line.split(':')[1]),
+			inFile('gatewayId: a b\nlog:\n  maxBytes: much\n  maxAge: long\nsources:\n  mqtt: {port: -1}\n').map(
+				(line) => line.split(':')[1],
+			),
 		).toEqual(['1', '3', '4', '6']);
 	});
 });
@@ -175,11 +211,21 @@ describe('the environment', () => {
 			mqttPort: 1883,
 			redisUrl: 'redis://env:2',
 		});
-		expect(readGatewayConfig({ GATEWAY_CONFIG: path, MQTT_PORT: '', REDIS_URL: '' })).toMatchObject({ mqttPort: 1884, redisUrl: 'redis://file:1' });
+		expect(readGatewayConfig({ GATEWAY_CONFIG: path, MQTT_PORT: '', REDIS_URL: '' })).toMatchObject({
+			mqttPort: 1884,
+			redisUrl: 'redis://file:1',
+		});
 	});
 
 	it('has each bad value named, with what it was and what is allowed, but no secret shown', () => {
-		const env = { PORT: '70000', MQTT_PORT: 'many', HOST: 'a b', REDIS_URL: 'http://x', JWT_SECRET: 'too short', LOG_LEVEL: 'loud' };
+		const env = {
+			PORT: '70000',
+			MQTT_PORT: 'many',
+			HOST: 'a b',
+			REDIS_URL: 'http://x',
+			JWT_SECRET: 'too short',
+			LOG_LEVEL: 'loud',
+		};
 		expect(mistakes(() => readGatewayConfig(env)).sort()).toEqual([
 			'HOST is "a b", but must be an IP address or a host name',
 			'JWT_SECRET is set, but must be at least 32 characters',

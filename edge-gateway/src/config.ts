@@ -14,7 +14,14 @@ import { DOWNLINK_DEFAULTS, DownlinkConfig } from './downlink/downlink-config.ts
 import { HomeAssistantConfig } from './home-assistant/home-assistant-config.ts';
 import { bytes, Duration, milliseconds, Size, timerMilliseconds } from './measures.ts';
 import { OccupancyConfig, occupancyProblems } from './occupancy/occupancy-config.ts';
-import { MQTTS_PORT, MqttConfig, type MqttTls, mqttLimitsOf, mqttTlsOf, sessionBoundsOf } from './sources/mqtt-config.ts';
+import {
+	MQTTS_PORT,
+	MqttConfig,
+	type MqttTls,
+	mqttLimitsOf,
+	mqttTlsOf,
+	sessionBoundsOf,
+} from './sources/mqtt-config.ts';
 import type { MqttLimits } from './sources/mqtt-limits.ts';
 import { SerialConfig, serialProblems } from './sources/serial/serial-config.ts';
 import type { SessionBounds } from './sources/sessions/session-store.ts';
@@ -26,7 +33,9 @@ const closed = { additionalProperties: false };
 /** gateway.yaml. Every key is optional; the environment wins over the file. */
 export const GatewayFile = Type.Object(
 	{
-		gatewayId: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ -' })),
+		gatewayId: Type.Optional(
+			Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ -' }),
+		),
 		sources: Type.Optional(
 			Type.Object(
 				{
@@ -36,7 +45,12 @@ export const GatewayFile = Type.Object(
 				closed,
 			),
 		),
-		decoders: Type.Optional(Type.Array(DecoderRule, { maxItems: 256, description: 'which decoder reads which messages; the first that matches' })),
+		decoders: Type.Optional(
+			Type.Array(DecoderRule, {
+				maxItems: 256,
+				description: 'which decoder reads which messages; the first that matches',
+			}),
+		),
 		log: Type.Optional(
 			Type.Object(
 				{
@@ -60,17 +74,28 @@ export const GatewayFile = Type.Object(
 		configuration: Type.Optional(ConfigurationConfig),
 		clock: Type.Optional(ClockConfig),
 		dedup: Type.Optional(
-			Type.Object({ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) }, closed),
+			Type.Object(
+				{ window: Type.Optional(Duration), readings: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })) },
+				closed,
+			),
 		),
 		occupancy: Type.Optional(OccupancyConfig),
 		limits: Type.Optional(
 			Type.Object(
 				{
 					messagesPerSecond: Type.Optional(
-						Type.Integer({ minimum: 1, maximum: 1_000_000, description: 'messages a second that one device may send; default 20000' }),
+						Type.Integer({
+							minimum: 1,
+							maximum: 1_000_000,
+							description: 'messages a second that one device may send; default 20000',
+						}),
 					),
 					messagesPerSecondPerAddress: Type.Optional(
-						Type.Integer({ minimum: 1, maximum: 10_000_000, description: 'messages a second that one network address may send; default 100000' }),
+						Type.Integer({
+							minimum: 1,
+							maximum: 10_000_000,
+							description: 'messages a second that one network address may send; default 100000',
+						}),
 					),
 				},
 				closed,
@@ -80,7 +105,10 @@ export const GatewayFile = Type.Object(
 		downlink: Type.Optional(DownlinkConfig),
 		homeAssistant: Type.Optional(HomeAssistantConfig),
 		redis: Type.Optional(
-			Type.Object({ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) }, closed),
+			Type.Object(
+				{ url: Type.String({ pattern: '^rediss?://', description: 'a URL that begins with redis:// or rediss://' }) },
+				closed,
+			),
 		),
 		bridges: Type.Optional(Bridges),
 		recorder: Type.Optional(RecorderConfig),
@@ -232,7 +260,9 @@ export function readGatewayFile(env: NodeJS.ProcessEnv): string {
 		return readFileSync(path, 'utf8');
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !env.GATEWAY_CONFIG) return '';
-		throw new SettingsError(`GATEWAY_CONFIG is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`);
+		throw new SettingsError(
+			`GATEWAY_CONFIG is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`,
+		);
 	}
 }
 
@@ -247,7 +277,8 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 		const { line, col } = lines.linePos(position);
 		return `${name}:${line}:${col}`;
 	};
-	if (document.errors.length > 0) throw new SettingsError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'));
+	if (document.errors.length > 0)
+		throw new SettingsError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'));
 	let value: unknown;
 	try {
 		value = document.toJS() ?? {};
@@ -286,7 +317,9 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 function positionOf(document: Document, keys: string[], keyIsWrong: boolean): number {
 	for (let depth = keys.length; depth > 0; depth--) {
 		const around = document.getIn(keys.slice(0, depth - 1), true);
-		const pair = isMap(around) ? around.items.find(({ key }) => isScalar(key) && String(key.value) === keys[depth - 1]) : undefined;
+		const pair = isMap(around)
+			? around.items.find(({ key }) => isScalar(key) && String(key.value) === keys[depth - 1])
+			: undefined;
 		const node = pair ? (keyIsWrong ? pair.key : (pair.value ?? pair.key)) : document.getIn(keys.slice(0, depth), true);
 		if (isNode(node) && node.range) return node.range[0];
 	}

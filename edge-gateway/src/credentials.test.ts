@@ -34,7 +34,13 @@ const signed = (claims: object, expiresAt = Math.floor(Date.now() / 1000) + 60, 
 describe("a device's token", () => {
 	it('makes it a sender with the scope of its token, again and again', async () => {
 		const token = await tokens.signDevice({ id: 'd', domainName: 'acme', sensorIds: ['a'], buildingId: 'b1' });
-		const sender = { id: 'd', domainName: 'acme', sensorIds: new Set(['a']), buildingId: 'b1', issuedAt: expect.any(Number) };
+		const sender = {
+			id: 'd',
+			domainName: 'acme',
+			sensorIds: new Set(['a']),
+			buildingId: 'b1',
+			issuedAt: expect.any(Number),
+		};
 		for (let i = 0; i < 2; i++) expect(await credentials.sender(token)).toEqual(sender);
 		expect(await credentials.namedSender('d', token)).toEqual(sender);
 	});
@@ -51,7 +57,8 @@ describe("a device's token", () => {
 		['one with sensors that are no list', () => signed({ sensorIds: 'all' })],
 	])('is not %s', async (_what, token) => {
 		const bad = await token();
-		for (let i = 0; i < 2; i++) await expect(credentials.sender(bad)).rejects.toMatchObject({ code: 'unauthenticated' });
+		for (let i = 0; i < 2; i++)
+			await expect(credentials.sender(bad)).rejects.toMatchObject({ code: 'unauthenticated' });
 	});
 
 	it('must be of the device that it is sent with', async () => {
@@ -67,7 +74,10 @@ describe("a device's token", () => {
 			const token = await signed({}, Math.floor(Date.now() / 1000) + 30);
 			await credentials.sender(token);
 			vi.setSystemTime(Date.now() + 31_000);
-			await expect(credentials.sender(token)).rejects.toMatchObject({ code: 'unauthenticated', message: 'The token has expired' });
+			await expect(credentials.sender(token)).rejects.toMatchObject({
+				code: 'unauthenticated',
+				message: 'The token has expired',
+			});
 		} finally {
 			vi.useRealTimers();
 		}

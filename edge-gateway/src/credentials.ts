@@ -52,7 +52,8 @@ export class Credentials {
 			.update(deviceId ?? '')
 			.digest();
 		const meant = createHash('sha256').update(sender.id).digest();
-		if (!timingSafeEqual(told, meant)) throw new CrowdVisionError('unauthenticated', 'The token is not for this device id');
+		if (!timingSafeEqual(told, meant))
+			throw new CrowdVisionError('unauthenticated', 'The token is not for this device id');
 		return sender;
 	}
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { type DeviceStatus, Devices } from './devices.ts';
 
 const all = () => true;
-const find = (devices: Devices, id: string): DeviceStatus | undefined => devices.list(all).find((device) => device.id === id);
+const find = (devices: Devices, id: string): DeviceStatus | undefined =>
+	devices.list(all).find((device) => device.id === id);
 
 describe('the list of devices', () => {
 	it('tells of each way in who is connected, when it was heard and how much it sent', () => {

@@ -77,7 +77,10 @@ export class Devices {
 		let entry = this.#devices.get(key);
 		if (!entry) {
 			if (this.#devices.size >= MOST_DEVICES) this.#forgetSome();
-			entry = { status: { id, domainName, transport, connected: transport === 'http', lastSeen: 0, readings: 0 }, connections: 0 };
+			entry = {
+				status: { id, domainName, transport, connected: transport === 'http', lastSeen: 0, readings: 0 },
+				connections: 0,
+			};
 			this.#devices.set(key, entry);
 		}
 		return entry;

@@ -22,7 +22,13 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 		'who is there',
 		async (path) => {
 			const logger = createLogger('test', 'silent');
-			const availability = new Availability({ path, gatewayId: 'pi', timeouts: new Timeouts({}), now: () => 1000, logger });
+			const availability = new Availability({
+				path,
+				gatewayId: 'pi',
+				timeouts: new Timeouts({}),
+				now: () => 1000,
+				logger,
+			});
 			availability.said('door', 'online', 'acme');
 			return availability;
 		},

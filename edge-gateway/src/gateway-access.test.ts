@@ -14,10 +14,17 @@ beforeAll(async () => {
 		['of-north', 'acme/north', 'north'],
 		['of-other', 'other', 'foreign'],
 	] as const) {
-		await world.bus.retain(TABLES.buildings, buildingId, JSON.stringify({ id: buildingId, name: buildingId, domains: [domainName], rooms: [] }));
+		await world.bus.retain(
+			TABLES.buildings,
+			buildingId,
+			JSON.stringify({ id: buildingId, name: buildingId, domains: [domainName], rooms: [] }),
+		);
 		const token = await world.token(id, { domainName, buildingId });
 		const body = { sensorId: 's', metric: 'co2', value: 400, roomId: 'hall' };
-		await waitFor(`${id} to be heard`, async () => (await world.call('POST', '/ingest', { token, body })).status === 202);
+		await waitFor(
+			`${id} to be heard`,
+			async () => (await world.call('POST', '/ingest', { token, body })).status === 202,
+		);
 		expect((await world.call('POST', '/ingest', { token, body: { ...body, value: -1 } })).status).toBe(422);
 	}
 });
@@ -25,7 +32,10 @@ afterAll(() => world.stop());
 
 async function seenBy(...memberships: Membership[]): Promise<{ devices: string[]; rejected: string[] }> {
 	const token = await world.account(...memberships);
-	const [devices, rejected] = [await world.call('GET', '/devices', { token }), await world.call('GET', '/rejected', { token })];
+	const [devices, rejected] = [
+		await world.call('GET', '/devices', { token }),
+		await world.call('GET', '/rejected', { token }),
+	];
 	expect([devices.status, rejected.status]).toEqual([200, 200]);
 	return {
 		devices: (devices.body.devices as { id: string }[]).map(({ id }) => id).filter((id) => id.startsWith('of-')),
@@ -42,7 +52,10 @@ describe.each(['/devices', '/rejected'])('GET %s', (path) => {
 		['a device', () => world.token('of-acme')],
 		['a token that is none', async () => 'nonsense'],
 	])('is not for %s', async (_who, token) => {
-		expect(await world.call('GET', path, { token: await token() })).toMatchObject({ status: 401, body: { error: { code: 'unauthenticated' } } });
+		expect(await world.call('GET', path, { token: await token() })).toMatchObject({
+			status: 401,
+			body: { error: { code: 'unauthenticated' } },
+		});
 	});
 
 	it.each<[string, Membership[]]>([
@@ -59,8 +72,13 @@ describe('devices and refusals', () => {
 	it('are shown to the staff of their domain, and of the domains above it', async () => {
 		const all = { devices: ['of-acme', 'of-north'], rejected: ['of-acme', 'of-north'] };
 		expect(await seenBy({ domainName: 'acme', role: 'business_staff' })).toEqual(all);
-		expect(await seenBy({ domainName: 'acme/north', role: 'business_staff' })).toEqual({ devices: ['of-north'], rejected: ['of-north'] });
-		expect(await seenBy({ domainName: 'other', role: 'admin' }, { domainName: 'acme', role: 'standard_customer' })).toEqual({
+		expect(await seenBy({ domainName: 'acme/north', role: 'business_staff' })).toEqual({
+			devices: ['of-north'],
+			rejected: ['of-north'],
+		});
+		expect(
+			await seenBy({ domainName: 'other', role: 'admin' }, { domainName: 'acme', role: 'standard_customer' }),
+		).toEqual({
 			devices: ['of-other'],
 			rejected: ['of-other'],
 		});
@@ -73,18 +91,29 @@ describe('devices and refusals', () => {
 			return (body.devices as { id: string; transport: string }[]).filter(({ transport }) => transport === 'serial');
 		};
 		await waitFor('the port', async () => (await ports('admin', '*')).length === 1);
-		expect((await ports('admin', '*'))[0]).toMatchObject({ id: '/dev/null', connected: false, trouble: expect.any(String) });
+		expect((await ports('admin', '*'))[0]).toMatchObject({
+			id: '/dev/null',
+			connected: false,
+			trouble: expect.any(String),
+		});
 		expect(await ports('business_admin')).toEqual([]);
 		expect(await ports('business_admin', 'other')).toEqual([]);
 	});
 });
 
 describe('what is of the machine itself', () => {
-	const bridge = { name: 'campus', url: 'mqtt://127.0.0.1:1', topics: [{ pattern: 'telemetry/#', direction: 'out' as const }] };
+	const bridge = {
+		name: 'campus',
+		url: 'mqtt://127.0.0.1:1',
+		topics: [{ pattern: 'telemetry/#', direction: 'out' as const }],
+	};
 	let shared: GatewayWorld;
-	const get = async (path: string, membership: Membership) => shared.call('GET', path, { token: await shared.account(membership) });
+	const get = async (path: string, membership: Membership) =>
+		shared.call('GET', path, { token: await shared.account(membership) });
 	beforeAll(async () => {
-		shared = await openGatewayWorld({ settings: { serial: [{ path: '/dev/null', defaults: { sensorId: 'x' } }], bridges: [bridge] } });
+		shared = await openGatewayWorld({
+			settings: { serial: [{ path: '/dev/null', defaults: { sensorId: 'x' } }], bridges: [bridge] },
+		});
 	});
 	afterAll(() => shared.stop());
 
@@ -96,14 +125,20 @@ describe('what is of the machine itself', () => {
 		}
 		// It is not followed in this test.
 		expect((await get('/config', { domainName: '*', role: 'admin' })).status).toBe(404);
-		expect((await get('/bridges', { domainName: '*', role: 'admin' })).body.bridges).toMatchObject([{ name: 'campus', queued: expect.any(Number) }]);
+		expect((await get('/bridges', { domainName: '*', role: 'admin' })).body.bridges).toMatchObject([
+			{ name: 'campus', queued: expect.any(Number) },
+		]);
 		const spy = await rawSignedIn(shared, 'd1', await shared.token('d1'));
 		spy.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'bridge/+/state', qos: 1 }] });
 		expect(await spy.next('suback')).toMatchObject({ granted: [128] });
 	});
 
 	it("is its domain's where there is only one: staff see ports and bridges, admins the configuration too", async () => {
-		await shared.bus.retain(TABLES.buildings, 'foreign', JSON.stringify({ id: 'foreign', name: 'foreign', domains: ['acme/north'], rooms: [] }));
+		await shared.bus.retain(
+			TABLES.buildings,
+			'foreign',
+			JSON.stringify({ id: 'foreign', name: 'foreign', domains: ['acme/north'], rooms: [] }),
+		);
 		const staff = { domainName: 'acme', role: 'business_staff' } as const;
 		expect((await get('/bridges', staff)).body.bridges).toMatchObject([{ name: 'campus', queued: expect.any(Number) }]);
 		await waitFor('the port', async () => (await get('/devices', staff)).text.includes('/dev/null'));
@@ -138,9 +173,15 @@ describe('a device whose token was revoked', () => {
 	it('is let in on no way any more', async () => {
 		const { token, post, revoke } = await connectedDevice('gone-1');
 		await revoke();
-		expect(await post()).toMatchObject({ status: 401, body: { error: { code: 'unauthenticated', message: 'The token was revoked' } } });
-		for (const url of [world.mqttUrl, world.wsUrl]) await expect(mqttClient(url, 'gone-1', token)).rejects.toMatchObject({ code: 4 });
-		await expect(sensorSocket(world.url, { token })).rejects.toMatchObject({ data: { error: { code: 'unauthenticated' } } });
+		expect(await post()).toMatchObject({
+			status: 401,
+			body: { error: { code: 'unauthenticated', message: 'The token was revoked' } },
+		});
+		for (const url of [world.mqttUrl, world.wsUrl])
+			await expect(mqttClient(url, 'gone-1', token)).rejects.toMatchObject({ code: 4 });
+		await expect(sensorSocket(world.url, { token })).rejects.toMatchObject({
+			data: { error: { code: 'unauthenticated' } },
+		});
 	});
 
 	it('is taken nothing from any more where it is connected still, and told nothing', async () => {
@@ -154,10 +195,18 @@ describe('a device whose token was revoked', () => {
 		expect(world.log.nextOffset).toBe(end);
 		expect(heard).toEqual([]);
 		const mine = (await world.rejected()).filter(({ sender }) => sender === 'gone-2');
-		expect(mine.map(({ transport, code }) => `${transport} ${code}`)).toEqual(['mqtt forbidden', 'socket.io forbidden', 'mqtt forbidden']);
+		expect(mine.map(({ transport, code }) => `${transport} ${code}`)).toEqual([
+			'mqtt forbidden',
+			'socket.io forbidden',
+			'mqtt forbidden',
+		]);
 		await expect(mqtt.subscribeAsync('command/gone-2', { qos: 1 })).rejects.toThrow();
 		// Another device that may speak for the same sensor is heard by itself, and not by the revoked one.
-		const other = await mqttClient(world.mqttUrl, 'still-here', await world.token('still-here', { sensorIds: ['gone-2'], buildingId: 'b1' }));
+		const other = await mqttClient(
+			world.mqttUrl,
+			'still-here',
+			await world.token('still-here', { sensorIds: ['gone-2'], buildingId: 'b1' }),
+		);
 		const heardByOther = await heardOn(other, 'telemetry/+/+/gone-2');
 		await other.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
 		await waitFor('the other to hear it', () => heardByOther.length === 1);
@@ -166,12 +215,19 @@ describe('a device whose token was revoked', () => {
 
 	it('is let in again with a token that was issued later', async () => {
 		const { body, revoke } = await connectedDevice('back');
-		await world.bus.retain(TABLES.revokedDevices, 'back', JSON.stringify({ before: Math.floor(Date.now() / 1000) - 100 }));
+		await world.bus.retain(
+			TABLES.revokedDevices,
+			'back',
+			JSON.stringify({ before: Math.floor(Date.now() / 1000) - 100 }),
+		);
 		const token = await world.token('back', { sensorIds: ['back'], buildingId: 'b1' });
 		expect((await world.call('POST', '/ingest', { token, body })).status).toBe(202);
 		await revoke();
 		await world.bus.retain(TABLES.revokedDevices, 'back', null);
-		await waitFor('it to be taken back', async () => (await world.call('POST', '/ingest', { token, body })).status === 202);
+		await waitFor(
+			'it to be taken back',
+			async () => (await world.call('POST', '/ingest', { token, body })).status === 202,
+		);
 	});
 
 	it('stays so after a restart, before anybody has told it again', async () => {
@@ -192,7 +248,10 @@ describe('a device whose token was revoked', () => {
 });
 
 it('subscribers of another device hear nothing of one', async () => {
-	const [mine, theirs] = [await world.token('mine', { sensorIds: ['mine'] }), await world.token('theirs', { sensorIds: ['theirs'] })];
+	const [mine, theirs] = [
+		await world.token('mine', { sensorIds: ['mine'] }),
+		await world.token('theirs', { sensorIds: ['theirs'] }),
+	];
 	const spy = await rawSignedIn(world, 'theirs', theirs);
 	spy.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'telemetry/+/+/theirs', qos: 1 }] });
 	expect(await spy.next('suback')).toMatchObject({ granted: [1] });

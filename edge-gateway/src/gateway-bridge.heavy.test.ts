@@ -14,7 +14,14 @@ async function gatewayWith(...bridges: BridgeConfig[]): Promise<GatewayWorld> {
 	return world;
 }
 
-const reading = (seq: number, value = 21) => ({ sensorId: 's1', metric: 'temperature', value, buildingId: 'b1', roomId: 'hall', seq });
+const reading = (seq: number, value = 21) => ({
+	sensorId: 's1',
+	metric: 'temperature',
+	value,
+	buildingId: 'b1',
+	roomId: 'hall',
+	seq,
+});
 
 async function post(world: GatewayWorld, body: unknown): Promise<void> {
 	const { status, text } = await world.call('POST', '/ingest', { token: await world.token('poster'), body });
@@ -30,16 +37,29 @@ describe('readings to a remote', () => {
 	it('go out as canonical JSON below the remote prefix, whatever transport they came by, in order', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker, 'site-a/#');
-		const world = await gatewayWith(bridgeTo(broker, { topics: [{ pattern: 'telemetry/#', direction: 'out', qos: 1, remotePrefix: 'site-a/' }] }));
+		const world = await gatewayWith(
+			bridgeTo(broker, { topics: [{ pattern: 'telemetry/#', direction: 'out', qos: 1, remotePrefix: 'site-a/' }] }),
+		);
 		await connected(world);
 		await post(world, [reading(1), reading(2), reading(3)]);
-		await (await device(world)).publishAsync('telemetry/b1/hall/s1', JSON.stringify({ metric: 'humidity', value: 40 }), { qos: 1 });
+		await (await device(world)).publishAsync(
+			'telemetry/b1/hall/s1',
+			JSON.stringify({ metric: 'humidity', value: 40 }),
+			{ qos: 1 },
+		);
 		await waitFor('four readings', () => remote.heard.length === 4);
 		const stored = await world.stored();
 		expect(remote.heard.map(({ payload }) => JSON.parse(payload))).toEqual(stored);
 		expect(remote.heard[0]).toMatchObject({ topic: 'site-a/telemetry/b1/hall/s1', qos: 1, retain: false });
 		await waitFor('the acknowledgements', async () => (await reportOf(world)).queued === 0);
-		expect(await reportOf(world)).toMatchObject({ state: 'connected', delivered: 4, received: 0, lag: 0, protocol: '5', duplicates: { sent: 0 } });
+		expect(await reportOf(world)).toMatchObject({
+			state: 'connected',
+			delivered: 4,
+			received: 0,
+			lag: 0,
+			protocol: '5',
+			duplicates: { sent: 0 },
+		});
 	});
 
 	it('wait on disk while the remote is away, and through a restart of the gateway, in order', async () => {
@@ -98,7 +118,9 @@ describe('messages from a remote', () => {
 
 	it('a command reaches its device, below the local prefix', async () => {
 		const broker = await mosquitto();
-		const world = await gatewayWith(bridgeTo(broker, { topics: [{ pattern: 'command/#', direction: 'in', qos: 1, remotePrefix: 'site-a/' }] }));
+		const world = await gatewayWith(
+			bridgeTo(broker, { topics: [{ pattern: 'command/#', direction: 'in', qos: 1, remotePrefix: 'site-a/' }] }),
+		);
 		const remote = await peer(broker);
 		await connected(world);
 		const commands = await heardOn(await device(world, 's1'), 'command/s1');
@@ -128,6 +150,11 @@ describe('raw messages to a remote', () => {
 		await remote.hears('anything');
 		expect(remote.heard).toHaveLength(2);
 		expect(remote.heard).toContainEqual({ topic: 'acme/uplink', payload: 'anything', qos: 2, retain: false });
-		expect(remote.heard).toContainEqual({ topic: 'telemetry/b1/hall/s1/temperature', payload: '21.5', qos: 1, retain: false });
+		expect(remote.heard).toContainEqual({
+			topic: 'telemetry/b1/hall/s1/temperature',
+			payload: '21.5',
+			qos: 1,
+			retain: false,
+		});
 	});
 });

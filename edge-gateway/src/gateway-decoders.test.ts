@@ -14,8 +14,17 @@ beforeAll(async () => {
 				{ topic: 'tele/+/SENSOR', use: 'tasmota' },
 				{ topic: 'spBv1.0/#', use: 'sparkplug-b', defaults: { roomId: 'plant' } },
 				{ topic: 'telemetry/+/+/senml', use: 'senml' },
-				{ topic: 'acme/+/uplink', use: 'jsonata', mapping: '{"sensorId": $name, "metric": "peopleCount", "value": n, "roomId": "hall", "seq": seq}' },
-				{ contentType: 'application/vnd.acme+json', use: 'jsonata', mapping: 'n >= 0 ? {"metric": "co2", "value": n}', defaults: { roomId: 'lab' } },
+				{
+					topic: 'acme/+/uplink',
+					use: 'jsonata',
+					mapping: '{"sensorId": $name, "metric": "peopleCount", "value": n, "roomId": "hall", "seq": seq}',
+				},
+				{
+					contentType: 'application/vnd.acme+json',
+					use: 'jsonata',
+					mapping: 'n >= 0 ? {"metric": "co2", "value": n}',
+					defaults: { roomId: 'lab' },
+				},
 			],
 		},
 	});
@@ -34,7 +43,11 @@ async function connect(id: string) {
 describe('over MQTT, a topic that a rule matches', () => {
 	it("may be published to by any device; the vendor's words become readings, in the room the rule says", async () => {
 		const client = await connect('z2m');
-		await client.publishAsync('zigbee2mqtt/hall_climate', JSON.stringify({ temperature: 27.34, humidity: 44.72, linkquality: 90 }), { qos: 1 });
+		await client.publishAsync(
+			'zigbee2mqtt/hall_climate',
+			JSON.stringify({ temperature: 27.34, humidity: 44.72, linkquality: 90 }),
+			{ qos: 1 },
+		);
 		expect(await storedOf('hall_climate')).toMatchObject([
 			{ metric: 'temperature', value: 27.34, unit: 'degC', buildingId: 'b1', roomId: 'hall', transport: 'mqtt' },
 			{ metric: 'humidity', value: 44.72 },
@@ -74,12 +87,16 @@ describe('over MQTT, a topic that a rule matches', () => {
 	it('has what cannot be read refused, with the reason', async () => {
 		const client = await connect('spb-garbage');
 		await client.publishAsync('spBv1.0/hq/NDATA/n9', Buffer.from([0x12, 0xff]), { qos: 1 });
-		expect((await refusedAs(world, 'not_decoded', 'spBv1.0/hq/NDATA/n9')).message).toMatch(/^The payload is not a Sparkplug B payload: /);
+		expect((await refusedAs(world, 'not_decoded', 'spBv1.0/hq/NDATA/n9')).message).toMatch(
+			/^The payload is not a Sparkplug B payload: /,
+		);
 	});
 
 	it('may be below telemetry/, whose levels then count too', async () => {
 		const client = await connect('senml-1');
-		await client.publishAsync('telemetry/b1/attic/senml', JSON.stringify([{ n: 'temperature', u: 'K', v: 300 }]), { qos: 1 });
+		await client.publishAsync('telemetry/b1/attic/senml', JSON.stringify([{ n: 'temperature', u: 'K', v: 300 }]), {
+			qos: 1,
+		});
 		expect(await storedOf('senml')).toMatchObject([{ metric: 'temperature', value: 26.85, roomId: 'attic' }]);
 	});
 });
@@ -87,14 +104,23 @@ describe('over MQTT, a topic that a rule matches', () => {
 describe('a mapping', () => {
 	it('makes readings of any JSON, and redeliveries are recognized', async () => {
 		const client = await connect('acme');
-		for (const seq of [1, 2, 2]) await client.publishAsync('acme/door-7/uplink', JSON.stringify({ n: seq * 10, seq }), { qos: 1 });
+		for (const seq of [1, 2, 2])
+			await client.publishAsync('acme/door-7/uplink', JSON.stringify({ n: seq * 10, seq }), { qos: 1 });
 		expect((await storedOf('door-7')).map(({ value }) => value)).toEqual([10, 20]);
 	});
 
 	it('keeps the order of a sender, also towards messages that need no mapping', async () => {
 		const client = await rawSignedIn(world, 'ordered', await world.token('ordered'));
 		const publish = (messageId: number, topic: string, payload: object) =>
-			client.send({ cmd: 'publish', topic, payload: JSON.stringify(payload), qos: 1, messageId, dup: false, retain: false });
+			client.send({
+				cmd: 'publish',
+				topic,
+				payload: JSON.stringify(payload),
+				qos: 1,
+				messageId,
+				dup: false,
+				retain: false,
+			});
 		for (let i = 0; i < 40; i++) {
 			if (i % 3 === 0) publish(i + 1, 'telemetry/b1/hall/ordered-1', { metric: 'peopleCount', value: i });
 			else publish(i + 1, 'acme/ordered-1/uplink', { n: i });
@@ -123,7 +149,10 @@ describe('Sparkplug B', () => {
 		const publish = (type: string, payload: Parameters<typeof sparkplugPayload>[0]) =>
 			node.publishAsync(`spBv1.0/hq/${type}`, sparkplugPayload(payload), { qos: 1 });
 		await publish('NBIRTH/pi-1', { seq: 0, metrics: [{ name: 'bdSeq', long: 1n }] });
-		await publish('DBIRTH/pi-1/press', { seq: 1, metrics: [{ name: 'temperature', alias: 1, datatype: 10, double: 20 }] });
+		await publish('DBIRTH/pi-1/press', {
+			seq: 1,
+			metrics: [{ name: 'temperature', alias: 1, datatype: 10, double: 20 }],
+		});
 		await publish('DDATA/pi-1/press', { seq: 2, metrics: [{ alias: 1, double: 21 }] });
 		expect(commands).toEqual([]);
 		await publish('DDATA/pi-1/press', { seq: 4, metrics: [{ alias: 1, double: 22 }] });
@@ -140,7 +169,11 @@ describe('Sparkplug B', () => {
 		const node = await connect('pi-2');
 		const heard = await heardOn(node, 'spBv1.0/hq/NCMD/pi-2');
 		const other = await connect('pi-3');
-		await other.publishAsync('spBv1.0/hq/NCMD/pi-2', sparkplugPayload({ metrics: [{ name: 'Node Control/Rebirth', boolean: true }] }), { qos: 1 });
+		await other.publishAsync(
+			'spBv1.0/hq/NCMD/pi-2',
+			sparkplugPayload({ metrics: [{ name: 'Node Control/Rebirth', boolean: true }] }),
+			{ qos: 1 },
+		);
 		await refusedAs(world, 'invalid_reading', 'spBv1.0/hq/NCMD/pi-2');
 		// What is published later to the same client has come: what was published before it would have.
 		await node.publishAsync('spBv1.0/hq/NDATA/pi-2', sparkplugPayload({ seq: 1, metrics: [{ alias: 9 }] }), { qos: 1 });
@@ -166,9 +199,15 @@ describe('over HTTP', () => {
 			{ bn: 'th-1:', n: 'temperature', u: 'Cel', v: 21 },
 			{ n: 'humidity', u: '%RH', v: 40 },
 		];
-		expect(await post('application/senml+json', pack)).toMatchObject({ status: 422, body: { error: { code: 'unknown_sensor', index: 0 } } });
+		expect(await post('application/senml+json', pack)).toMatchObject({
+			status: 422,
+			body: { error: { code: 'unknown_sensor', index: 0 } },
+		});
 		const registered = [{ bn: 'registered:', n: 'noise', u: 'dB', v: 40 }];
-		expect(await post('application/senml+json; charset=utf-8', registered)).toMatchObject({ status: 202, body: { accepted: 1 } });
+		expect(await post('application/senml+json; charset=utf-8', registered)).toMatchObject({
+			status: 202,
+			body: { accepted: 1 },
+		});
 		const cbor = encode([
 			new Map<number, unknown>([
 				[0, 'registered:noise'],
@@ -177,13 +216,21 @@ describe('over HTTP', () => {
 			]),
 		]);
 		expect(await post('application/senml+cbor', cbor)).toMatchObject({ status: 202, body: { accepted: 1 } });
-		expect((await storedOf('registered')).filter(({ metric }) => metric === 'noise').map(({ value }) => value)).toEqual([40, 41]);
+		expect((await storedOf('registered')).filter(({ metric }) => metric === 'noise').map(({ value }) => value)).toEqual(
+			[40, 41],
+		);
 	});
 
 	it('a content type with a rule is mapped; a message with nothing to say is accepted as none', async () => {
-		expect(await post('application/vnd.acme+json', { n: 415 }, ['lab-1'])).toMatchObject({ status: 202, body: { accepted: 1 } });
+		expect(await post('application/vnd.acme+json', { n: 415 }, ['lab-1'])).toMatchObject({
+			status: 202,
+			body: { accepted: 1 },
+		});
 		expect(await storedOf('lab-1')).toMatchObject([{ metric: 'co2', value: 415, roomId: 'lab' }]);
-		expect(await post('application/vnd.acme+json', { n: -1 }, ['lab-1'])).toMatchObject({ status: 202, body: { accepted: 0 } });
+		expect(await post('application/vnd.acme+json', { n: -1 }, ['lab-1'])).toMatchObject({
+			status: 202,
+			body: { accepted: 0 },
+		});
 	});
 
 	it.each<[string, unknown, number, string]>([

@@ -1,6 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../../test/support/wait.ts';
-import { breakableDisk, type GatewayWorld, type GatewayWorldOptions, heldDisk, openGatewayWorld } from './testing/gateway-world.ts';
+import {
+	breakableDisk,
+	type GatewayWorld,
+	type GatewayWorldOptions,
+	heldDisk,
+	openGatewayWorld,
+} from './testing/gateway-world.ts';
 import { type RawMqtt, rawSignedIn } from './testing/mqtt-clients.ts';
 import { type SerialLine, serialLine } from './testing/serial-line.ts';
 import { type SensorSocket, sensorSocket, type Taken } from './testing/socketio-client.ts';
@@ -17,7 +23,13 @@ class Building {
 	/** How many readings were durable when each of these was heard. */
 	readonly durableThen: number[] = [];
 
-	private constructor(parts: { world: GatewayWorld; line: SerialLine; socket: SensorSocket; mqtt: RawMqtt; token: string }) {
+	private constructor(parts: {
+		world: GatewayWorld;
+		line: SerialLine;
+		socket: SensorSocket;
+		mqtt: RawMqtt;
+		token: string;
+	}) {
 		this.world = parts.world;
 		this.line = parts.line;
 		this.socket = parts.socket;
@@ -27,25 +39,43 @@ class Building {
 
 	static async open(options: GatewayWorldOptions): Promise<Building> {
 		const line = await serialLine();
-		const world = await openGatewayWorld({ ...options, settings: { serial: [{ path: line.path, defaults: { buildingId: 'b1', roomId: 'hall' } }] } });
+		const world = await openGatewayWorld({
+			...options,
+			settings: { serial: [{ path: line.path, defaults: { buildingId: 'b1', roomId: 'hall' } }] },
+		});
 		onTestFinished(() => world.stop());
 		const token = await world.token('device');
 		const socket = await sensorSocket(world.url, { token }, { transports: ['websocket'] });
 		const mqtt = await rawSignedIn(world, 'device', token);
 		await waitFor('the port to be open', async () => {
-			const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName: 'acme', role: 'admin' }) });
-			return (body.devices as { transport: string; connected: boolean }[]).some((one) => one.transport === 'serial' && one.connected);
+			const { body } = await world.call('GET', '/devices', {
+				token: await world.account({ domainName: 'acme', role: 'admin' }),
+			});
+			return (body.devices as { transport: string; connected: boolean }[]).some(
+				(one) => one.transport === 'serial' && one.connected,
+			);
 		});
 		return new Building({ world, line, socket, mqtt, token });
 	}
 
 	/** Sends one crossing each way in. Does not wait for any answer. */
 	send(seq: number): void {
-		const crossing = (sensorId: string) => ({ sensorId, metric: 'peopleIn', value: 1, seq, buildingId: 'b1', roomId: 'hall' });
-		void this.world.call('POST', '/ingest', { token: this.#token, body: crossing('http') }).then((answer) => {
-			this.#hear(`http ${answer.status}${answer.body.error ? ` ${answer.body.error.code} ${answer.headers.get('retry-after')}` : ''}`);
+		const crossing = (sensorId: string) => ({
+			sensorId,
+			metric: 'peopleIn',
+			value: 1,
+			seq,
+			buildingId: 'b1',
+			roomId: 'hall',
 		});
-		this.socket.emit('reading', crossing('socket.io'), (answer: Taken) => this.#hear(`socket.io ${answer.ok ? 'ok' : answer.error.code}`));
+		void this.world.call('POST', '/ingest', { token: this.#token, body: crossing('http') }).then((answer) => {
+			this.#hear(
+				`http ${answer.status}${answer.body.error ? ` ${answer.body.error.code} ${answer.headers.get('retry-after')}` : ''}`,
+			);
+		});
+		this.socket.emit('reading', crossing('socket.io'), (answer: Taken) =>
+			this.#hear(`socket.io ${answer.ok ? 'ok' : answer.error.code}`),
+		);
 		this.mqtt.send({
 			cmd: 'publish',
 			topic: 'telemetry/b1/hall/mqtt',
@@ -122,9 +152,16 @@ describe('P1 acknowledged is durable, on every way in', () => {
 		disk.breakDown();
 		building.send(1);
 		await waitFor('the refusals', () => building.heard.length === 3);
-		expect(building.heard.toSorted()).toEqual(['http 503 unavailable 2', 'serial NAK 1 unavailable', 'socket.io unavailable']);
+		expect(building.heard.toSorted()).toEqual([
+			'http 503 unavailable 2',
+			'serial NAK 1 unavailable',
+			'socket.io unavailable',
+		]);
 		const notReady = await world.call('GET', '/readyz');
-		expect(notReady).toMatchObject({ status: 503, body: { error: { code: 'unavailable', message: expect.stringMatching(/no space left/) } } });
+		expect(notReady).toMatchObject({
+			status: 503,
+			body: { error: { code: 'unavailable', message: expect.stringMatching(/no space left/) } },
+		});
 		expect((await world.call('GET', '/healthz')).status).toBe(200);
 		const deferred = () => world.metric('gateway_readings_deferred_total', { transport: 'mqtt' });
 		await waitFor('MQTT to try again', async () => (await deferred()) >= 3);

@@ -23,7 +23,8 @@ async function homeAssistant(world: GatewayWorld, id = 'ha') {
 		heard,
 		/** The last discovery message of an entity; empty text: removed. */
 		config: (unique: string) => last(`homeassistant/sensor/${unique}/config`),
-		state: (unique: string) => JSON.parse(last(`homeassistant/sensor/${unique}/state`)?.payload || 'null') as { value: number } | null,
+		state: (unique: string) =>
+			JSON.parse(last(`homeassistant/sensor/${unique}/state`)?.payload || 'null') as { value: number } | null,
 	};
 }
 
@@ -36,7 +37,14 @@ describe('Home Assistant', () => {
 	it('is told of every sensor of every transport, with what it needs to show it, and of its values in our units', async () => {
 		const world = await gateway();
 		const ha = await homeAssistant(world);
-		await post(world, { sensorId: 'th-1', ...PLACE, temperature: 70.7, unit: 'degF', metric: 'temperature', value: 70.7 });
+		await post(world, {
+			sensorId: 'th-1',
+			...PLACE,
+			temperature: 70.7,
+			unit: 'degF',
+			metric: 'temperature',
+			value: 70.7,
+		});
 		await post(world, { sensorId: 'registered', metric: 'peopleIn', value: 3 });
 		const unique = 'crowdvision_test_th-1_temperature';
 		// The gateway itself says of a sensor that it is there, where the device does not.
@@ -70,7 +78,10 @@ describe('Home Assistant', () => {
 		});
 		const state = await waitFor('its value', () => ha.state(unique));
 		expect(state.value).toBeCloseTo(21.5);
-		await waitFor('the count that a door makes', () => ha.state('crowdvision_test_registered_peopleCount')?.value === 3);
+		await waitFor(
+			'the count that a door makes',
+			() => ha.state('crowdvision_test_registered_peopleCount')?.value === 3,
+		);
 		const later = await homeAssistant(world);
 		expect(await waitFor('what is retained', () => later.config(unique))).toMatchObject({ retain: true, payload });
 	});
@@ -88,7 +99,9 @@ describe('Home Assistant', () => {
 		});
 		expect(told).toEqual([{ topic: 'status/d1' }]);
 		const statuses = await heardOn(ha.client, 'status/d1');
-		await waitFor('its status', () => statuses.some(({ topic, payload }) => topic === 'status/d1' && payload === 'online'));
+		await waitFor('its status', () =>
+			statuses.some(({ topic, payload }) => topic === 'status/d1' && payload === 'online'),
+		);
 	});
 
 	it('is told again when it has started, values too', async () => {
@@ -145,7 +158,16 @@ describe('below the prefix of Home Assistant', () => {
 	it('listens to nothing else: no telemetry, no command, no status it was not told of', async () => {
 		const world = await gateway();
 		const { client } = await homeAssistant(world);
-		for (const filter of ['#', '+/#', 'telemetry/#', 'telemetry/b1/hall/s', 'command/s', 'status/+', 'status/s', 'homeassistant'])
+		for (const filter of [
+			'#',
+			'+/#',
+			'telemetry/#',
+			'telemetry/b1/hall/s',
+			'command/s',
+			'status/+',
+			'status/s',
+			'homeassistant',
+		])
 			await expect(client.subscribeAsync(filter), filter).rejects.toThrow();
 	});
 

@@ -18,7 +18,13 @@ afterAll(async () => {
 
 let last = 0;
 /** A reading of a sensor of its own, so that no test sees another's. */
-const reading = (change: object = {}) => ({ sensorId: `s-${++last}`, metric: 'temperature', value: 21.5, roomId: 'hall', ...change });
+const reading = (change: object = {}) => ({
+	sensorId: `s-${++last}`,
+	metric: 'temperature',
+	value: 21.5,
+	roomId: 'hall',
+	...change,
+});
 const post = (body: unknown, options: { token?: string | undefined; headers?: Record<string, string> } = {}) =>
 	world.call('POST', '/ingest', { token, body, ...options });
 
@@ -40,7 +46,11 @@ describe('POST /ingest refuses', () => {
 		['a value JSON does not have', '{"sensorId":"s","metric":"co2","value":NaN,"roomId":"hall"}'],
 		[
 			'text that is not UTF-8',
-			Buffer.concat([Buffer.from('{"sensorId":"s","metric":"co2","value":1,"roomId":"h'), Buffer.from([0xff, 0xc3]), Buffer.from('"}')]),
+			Buffer.concat([
+				Buffer.from('{"sensorId":"s","metric":"co2","value":1,"roomId":"h'),
+				Buffer.from([0xff, 0xc3]),
+				Buffer.from('"}'),
+			]),
 		],
 		['UTF-16', Buffer.from('{"sensorId":"s"}', 'utf16le')],
 		['brackets that never close', '['.repeat(100_000)],
@@ -54,7 +64,12 @@ describe('POST /ingest refuses', () => {
 
 	it('a line of NDJSON that is no JSON with 400 and its number', async () => {
 		const headers = { 'content-type': 'application/x-ndjson' };
-		const answer = await refused(`${JSON.stringify(reading())}\n\nnonsense\n`, 400, { code: 'not_json', index: 1 }, { headers });
+		const answer = await refused(
+			`${JSON.stringify(reading())}\n\nnonsense\n`,
+			400,
+			{ code: 'not_json', index: 1 },
+			{ headers },
+		);
 		expect(answer.body.error!.message).toContain('Line 3');
 	});
 
@@ -62,14 +77,22 @@ describe('POST /ingest refuses', () => {
 		['no token', undefined],
 		['a token that is none', 'nonsense'],
 		['a token signed by somebody else', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkZXZpY2U6eCJ9.c2lnbmF0dXJl'],
-		['an unsigned token', `${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"device:x"}').toString('base64url')}.`],
+		[
+			'an unsigned token',
+			`${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"device:x"}').toString('base64url')}.`,
+		],
 	])('%s with 401', async (_what, bad) => {
 		const answer = await refused(reading(), 401, { code: 'unauthenticated' }, { token: bad });
 		expect(answer.headers.get('www-authenticate')).toBe('Bearer');
 	});
 
 	it("an account's token with 401", async () => {
-		await refused(reading(), 401, { code: 'unauthenticated' }, { token: await world.account({ domainName: 'acme', role: 'admin' }) });
+		await refused(
+			reading(),
+			401,
+			{ code: 'unauthenticated' },
+			{ token: await world.account({ domainName: 'acme', role: 'admin' }) },
+		);
 	});
 
 	it.each<[string, object, object, string]>([
@@ -80,7 +103,9 @@ describe('POST /ingest refuses', () => {
 		['a building nobody knows', {}, { buildingId: 'nowhere' }, '/buildingId'],
 	])('%s with 403', async (_what, scope, change, path) => {
 		const answer = await refused(
-			[{ sensorId: 'mine', metric: 'co2', value: 1, buildingId: 'b1', roomId: 'r' }, reading(change)].slice('sensorIds' in scope ? 0 : 1),
+			[{ sensorId: 'mine', metric: 'co2', value: 1, buildingId: 'b1', roomId: 'r' }, reading(change)].slice(
+				'sensorIds' in scope ? 0 : 1,
+			),
 			403,
 			{ code: 'forbidden', path },
 			{
@@ -136,11 +161,23 @@ describe('POST /ingest refuses', () => {
 	it.each<[string, string, string]>([
 		['a number larger than any', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1e999}', '/value'],
 		['a seq larger than any', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1,"seq":1e999}', '/seq'],
-		['a time larger than any', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1,"observedAt":-1e999}', '/observedAt'],
-		['a prototype instead of members', '{"__proto__":{"sensorId":"s","metric":"co2","value":1,"roomId":"hall"}}', '/metric'],
+		[
+			'a time larger than any',
+			'{"sensorId":"s","metric":"co2","roomId":"hall","value":1,"observedAt":-1e999}',
+			'/observedAt',
+		],
+		[
+			'a prototype instead of members',
+			'{"__proto__":{"sensorId":"s","metric":"co2","value":1,"roomId":"hall"}}',
+			'/metric',
+		],
 		['a prototype for a value', '{"sensorId":"s","metric":"co2","roomId":"hall","value":{"__proto__":1}}', '/value'],
 		['an array in an array', '[[]]', ''],
-		['deep nesting', `{"sensorId":${'['.repeat(100_000)}${']'.repeat(100_000)},"metric":"co2","value":1,"roomId":"hall"}`, '/sensorId'],
+		[
+			'deep nesting',
+			`{"sensorId":${'['.repeat(100_000)}${']'.repeat(100_000)},"metric":"co2","value":1,"roomId":"hall"}`,
+			'/sensorId',
+		],
 		['very deep nesting around nothing', `${'['.repeat(400_000)}${']'.repeat(400_000)}`, ''],
 		['an empty array', '[]', ''],
 		['null', 'null', ''],
@@ -166,10 +203,15 @@ describe('POST /ingest refuses', () => {
 		}
 		const wide = { token: await world.token('wide', { domainName: 'acme' }) };
 		await refused({ ...bare, buildingId: 'b2' }, 422, { code: 'invalid_reading', index: 0, path: '/roomId' }, wide);
-		const own = await world.call('POST', '/ingest', { token: await world.token('own', { buildingId: 'b1' }), body: bare });
+		const own = await world.call('POST', '/ingest', {
+			token: await world.token('own', { buildingId: 'b1' }),
+			body: bare,
+		});
 		expect(own.status).toBe(202);
 		expect((await world.stored()).at(-1)).toMatchObject({ buildingId: 'b1', roomId: 'hall' });
-		const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName: 'acme', role: 'business_staff' }) });
+		const { body } = await world.call('GET', '/devices', {
+			token: await world.account({ domainName: 'acme', role: 'business_staff' }),
+		});
 		expect(body.quarantined).not.toContainEqual(expect.objectContaining({ sensorId: 'registered' }));
 	});
 
@@ -187,7 +229,11 @@ describe('POST /ingest refuses', () => {
 	it('what is too fast before it is read and listed, also lines that are no JSON', async () => {
 		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
 		onTestFinished(() => slow.stop());
-		const options = { token: await slow.token('eager'), body: 'nonsense', headers: { 'content-type': 'application/x-ndjson' } };
+		const options = {
+			token: await slow.token('eager'),
+			body: 'nonsense',
+			headers: { 'content-type': 'application/x-ndjson' },
+		};
 		const answers = await Promise.all(Array.from({ length: 10 }, () => slow.call('POST', '/ingest', options)));
 		const read = answers.filter(({ status }) => status === 400).length;
 		expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThanOrEqual(6);
@@ -235,7 +281,10 @@ describe('POST /ingest refuses', () => {
 });
 
 it('keeps what it refused, with the reason and the beginning of it, and counts every reading of it', async () => {
-	const before = await world.metric('gateway_readings_rejected_total', { transport: 'http', reason: 'invalid_reading' });
+	const before = await world.metric('gateway_readings_rejected_total', {
+		transport: 'http',
+		reason: 'invalid_reading',
+	});
 	await post([reading(), reading({ value: 1000, note: 'ü'.repeat(200) })]);
 	expect((await world.rejected())[0]).toMatchObject({
 		transport: 'http',
@@ -247,13 +296,17 @@ it('keeps what it refused, with the reason and the beginning of it, and counts e
 		message: 'reading 1: /value must be from -60 to 125 degC',
 		sample: expect.stringMatching(/^\[\{"sensorId":"s-\d+".*ü$/),
 	});
-	expect(await world.metric('gateway_readings_rejected_total', { transport: 'http', reason: 'invalid_reading' })).toBe(before + 2);
+	expect(await world.metric('gateway_readings_rejected_total', { transport: 'http', reason: 'invalid_reading' })).toBe(
+		before + 2,
+	);
 });
 
 it('goes on after a request that breaks off in the middle', async () => {
 	const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
 	socket.on('error', () => undefined);
-	socket.write(`POST /ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 1000\r\n\r\n{"sensorId":`);
+	socket.write(
+		`POST /ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 1000\r\n\r\n{"sensorId":`,
+	);
 	await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
 	socket.destroy();
 	expect((await post(reading())).status).toBe(202);

@@ -17,7 +17,13 @@ afterAll(async () => {
 
 let last = 0;
 /** A reading of a sensor of its own, so that no test sees another's. */
-const reading = (change: object = {}) => ({ sensorId: `s-${++last}`, metric: 'temperature', value: 21.5, roomId: 'hall', ...change });
+const reading = (change: object = {}) => ({
+	sensorId: `s-${++last}`,
+	metric: 'temperature',
+	value: 21.5,
+	roomId: 'hall',
+	...change,
+});
 const post = (body: unknown, options: { token?: string | undefined; headers?: Record<string, string> } = {}) =>
 	world.call('POST', '/ingest', { token, body, ...options });
 const storedOf = async (sensorId: string) => (await world.stored()).filter((one) => one.sensorId === sensorId);
@@ -25,7 +31,14 @@ const storedOf = async (sensorId: string) => (await world.stored()).filter((one)
 describe('POST /ingest takes', () => {
 	it('a reading, and stores it with everything the gateway knows of it', async () => {
 		const before = Date.now();
-		const sent = reading({ unit: 'degF', value: 70, buildingId: 'b1', observedAt: '2026-01-01T12:00:00+01:00', seq: 5, boot: 'x"\\' });
+		const sent = reading({
+			unit: 'degF',
+			value: 70,
+			buildingId: 'b1',
+			observedAt: '2026-01-01T12:00:00+01:00',
+			seq: 5,
+			boot: 'x"\\',
+		});
 		const answer = await post(sent);
 		expect(answer).toMatchObject({ status: 202, body: { accepted: 1 } });
 		const [stored, ...more] = await storedOf(sent.sensorId);
@@ -53,7 +66,10 @@ describe('POST /ingest takes', () => {
 		const batch = [reading(), reading(), reading()];
 		expect(await post(batch)).toMatchObject({ status: 202, body: { accepted: 3 } });
 		const lines = `${batch.map((one) => JSON.stringify({ ...one, value: 22 })).join('\r\n\n')}\n`;
-		expect(await post(lines, { headers: { 'content-type': 'application/x-ndjson' } })).toMatchObject({ status: 202, body: { accepted: 3 } });
+		expect(await post(lines, { headers: { 'content-type': 'application/x-ndjson' } })).toMatchObject({
+			status: 202,
+			body: { accepted: 3 },
+		});
 		const short = { type: 'temperature', roomId: 'short', timestamp: 1764000000000, temperature: 21.5, humidity: 40 };
 		expect(await post({ ...short, buildingId: 'b1' })).toMatchObject({ status: 202, body: { accepted: 2 } });
 		for (const { sensorId } of batch) expect((await storedOf(sensorId)).map(({ value }) => value)).toEqual([21.5, 22]);
@@ -67,7 +83,9 @@ describe('POST /ingest takes', () => {
 		const one = await world.token('th', { sensorIds: ['th-1'] });
 		expect(await post({ co2: 500, buildingId: 'b1', roomId: 'hall' }, { token: one })).toMatchObject({ status: 202 });
 		expect(await storedOf('th-1')).toMatchObject([{ metric: 'co2', value: 500 }]);
-		expect(await post({ sensorId: 'registered', metric: 'co2', value: 1 }, { token: await world.token('d', {}) })).toMatchObject({ status: 202 });
+		expect(
+			await post({ sensorId: 'registered', metric: 'co2', value: 1 }, { token: await world.token('d', {}) }),
+		).toMatchObject({ status: 202 });
 		expect(await storedOf('registered')).toMatchObject([{ buildingId: 'b1', roomId: 'hall' }]);
 	});
 
@@ -101,7 +119,8 @@ describe('POST /ingest takes', () => {
 
 	it('a duplicate like its original, and stores it once', async () => {
 		const [first, second] = [reading({ seq: 1 }), reading({ seq: 1, boot: 'b' })];
-		for (let i = 0; i < 3; i++) expect(await post([first, second])).toMatchObject({ status: 202, body: { accepted: 2 } });
+		for (let i = 0; i < 3; i++)
+			expect(await post([first, second])).toMatchObject({ status: 202, body: { accepted: 2 } });
 		expect(await post([first, second, first, reading()])).toMatchObject({ status: 202, body: { accepted: 4 } });
 		expect(await storedOf(first.sensorId)).toHaveLength(1);
 		expect(await storedOf(second.sensorId)).toHaveLength(1);
@@ -129,7 +148,9 @@ describe('POST /ingest takes', () => {
 		for (const [seq, [metric, value]] of crossings.entries()) {
 			for (let times = 0; times < 2; times++) expect((await post({ ...door, metric, value, seq })).status).toBe(202);
 		}
-		expect((await storedOf('door')).map(({ metric, value, unit, crossings: told }) => [metric, value, unit, told])).toEqual([
+		expect(
+			(await storedOf('door')).map(({ metric, value, unit, crossings: told }) => [metric, value, unit, told]),
+		).toEqual([
 			['peopleCount', 3, 'person', { in: 3, out: 0 }],
 			['peopleCount', 2, 'person', { in: 0, out: 1 }],
 			['peopleCount', 0, 'person', { in: 0, out: 7, clamped: 5 }],

@@ -38,7 +38,10 @@ describe('a full log', () => {
 		const client = await rawSignedIn(full, 'd', token);
 		client.send({ cmd: 'publish', topic: TOPIC, payload: CO2(1), qos: 1, messageId: 1, dup: false, retain: false });
 		client.send({ cmd: 'publish', topic: TOPIC, payload: CO2(2), qos: 2, messageId: 2, dup: false, retain: false });
-		await waitFor('several tries', async () => (await full.metric('gateway_readings_deferred_total', { transport: 'mqtt' })) >= 6);
+		await waitFor(
+			'several tries',
+			async () => (await full.metric('gateway_readings_deferred_total', { transport: 'mqtt' })) >= 6,
+		);
 		expect(client.received).toEqual([]);
 		expect(client.isClosed()).toBe(false);
 		cursor.commit(full.log.endOffset);
@@ -142,5 +145,11 @@ function publishBytes(topic: string): Buffer {
 	const payload = Buffer.from(CO2(1));
 	const length = 2 + name.length + 2 + payload.length;
 	const lengthBytes = length < 128 ? [length] : [(length % 128) + 128, Math.floor(length / 128)];
-	return Buffer.concat([Buffer.from([0x32, ...lengthBytes]), Buffer.from([name.length >> 8, name.length & 255]), name, Buffer.from([0, 1]), payload]);
+	return Buffer.concat([
+		Buffer.from([0x32, ...lengthBytes]),
+		Buffer.from([name.length >> 8, name.length & 255]),
+		name,
+		Buffer.from([0, 1]),
+		payload,
+	]);
 }

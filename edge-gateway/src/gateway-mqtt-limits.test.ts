@@ -13,7 +13,10 @@ const TOPIC = 'telemetry/b1/hall/s';
 /** A reading with much space around it. */
 const large = (value: number) => `{"metric":"co2","value":${value}}`.padEnd(60 * KIB);
 
-async function gateway(mqttLimits: Partial<MqttLimits>, settings: object = {}): Promise<{ world: GatewayWorld; token: string }> {
+async function gateway(
+	mqttLimits: Partial<MqttLimits>,
+	settings: object = {},
+): Promise<{ world: GatewayWorld; token: string }> {
 	const world = await openGatewayWorld({ settings: { mqttLimits, ...settings } });
 	onTestFinished(() => world.stop());
 	return { world, token: await world.token('d', { sensorIds: ['s'] }) };
@@ -111,7 +114,9 @@ describe('a subscriber that never reads', () => {
 			40_000,
 		);
 		await waitFor('everything', () => heard.length === published);
-		expect(heard.map(({ payload }) => JSON.parse(payload).value)).toEqual(Array.from({ length: published }, (_, i) => i));
+		expect(heard.map(({ payload }) => JSON.parse(payload).value)).toEqual(
+			Array.from({ length: published }, (_, i) => i),
+		);
 		expect(hears.connected).toBe(true);
 	};
 
@@ -141,7 +146,10 @@ describe('a device that sends faster than it may', () => {
 			packetOf(0x32, str(TOPIC), [0, i + 1], Buffer.from(JSON.stringify({ metric: 'co2', value: i }))),
 		);
 		client.sendBytes(Buffer.concat(readings));
-		await waitFor('the first to be made to wait', async () => (await world.metric('gateway_rate_limited_total', { transport: 'mqtt' })) > 0);
+		await waitFor(
+			'the first to be made to wait',
+			async () => (await world.metric('gateway_rate_limited_total', { transport: 'mqtt' })) > 0,
+		);
 		neighbour.send({
 			cmd: 'publish',
 			topic: 'telemetry/b1/hall/o',
@@ -160,7 +168,10 @@ describe('a device that sends faster than it may', () => {
 	it('over HTTP and Socket.IO is refused and told when to come again, also by address', async () => {
 		const { world, token } = await gateway({}, { messagesPerSecondPerAddress: 1 });
 		const send = (as: string) =>
-			world.call('POST', '/ingest', { token: as, body: { sensorId: 's', metric: 'co2', value: 1, buildingId: 'b1', roomId: 'hall' } });
+			world.call('POST', '/ingest', {
+				token: as,
+				body: { sensorId: 's', metric: 'co2', value: 1, buildingId: 'b1', roomId: 'hall' },
+			});
 		const others = await Promise.all([1, 2, 3].map((n) => world.token(`d${n}`, { sensorIds: ['s'] })));
 		const answers = await Promise.all([token, ...others].map(send));
 		const refused = answers.filter(({ status }) => status === 429);
@@ -173,7 +184,8 @@ describe('a device that sends faster than it may', () => {
 describe('a device that', () => {
 	it('has too many sessions begins no more of them, and goes on with those it has', async () => {
 		const { world, token } = await gateway({}, { sessions: { sessionsPerDevice: 2 } });
-		const connect = (clientId: string, username = 'd', password = token) => mqttClient(world.mqttUrl, username, password, { clientId, clean: false });
+		const connect = (clientId: string, username = 'd', password = token) =>
+			mqttClient(world.mqttUrl, username, password, { clientId, clean: false });
 		for (const clientId of ['one', 'two']) await (await connect(clientId)).endAsync();
 		await expect(connect('three')).rejects.toMatchObject({ code: 3 });
 		expect(await world.metric('gateway_mqtt_sessions')).toBe(2);

@@ -16,7 +16,15 @@ afterAll(() => world.stop());
 
 /** A client that keeps to the rules goes on as if nothing had happened. */
 async function isServed(neighbour: RawMqtt) {
-	neighbour.send({ cmd: 'publish', topic: TOPIC, payload: '{"metric":"co2","value":1}', qos: 1, messageId: 1, dup: false, retain: false });
+	neighbour.send({
+		cmd: 'publish',
+		topic: TOPIC,
+		payload: '{"metric":"co2","value":1}',
+		qos: 1,
+		messageId: 1,
+		dup: false,
+		retain: false,
+	});
 	expect(await neighbour.next('puback')).toMatchObject({ messageId: 1 });
 	expect(neighbour.isClosed()).toBe(false);
 }
@@ -54,7 +62,15 @@ describe('an acknowledgement', () => {
 		client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'status/s', qos: 1 }] });
 		await client.next('suback');
 		const neighbour = await comesNeighbour();
-		neighbour.send({ cmd: 'publish', topic: 'status/s', payload: 'online', qos: 1, messageId: 1, dup: false, retain: false });
+		neighbour.send({
+			cmd: 'publish',
+			topic: 'status/s',
+			payload: 'online',
+			qos: 1,
+			messageId: 1,
+			dup: false,
+			retain: false,
+		});
 		await neighbour.next('puback');
 		const { messageId } = await client.next('publish');
 		for (let i = 0; i < 2; i++) client.send({ cmd: 'puback', messageId });
@@ -100,7 +116,9 @@ describe('PUBACKs', () => {
 		}
 		client.sendBytes(Buffer.concat(sent));
 		await waitFor('all of them', () => client.received.length === 60);
-		expect(client.received.map((packet) => (packet as { messageId: number }).messageId)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
+		expect(client.received.map((packet) => (packet as { messageId: number }).messageId)).toEqual(
+			Array.from({ length: 60 }, (_, i) => i + 1),
+		);
 	});
 });
 

@@ -11,7 +11,11 @@ async function gateway(copyOf?: GatewayWorld): Promise<GatewayWorld> {
 }
 
 /** A client with a session that is kept. */
-async function returning(world: GatewayWorld, token: string, clientId: string): Promise<RawMqtt & { sessionPresent: boolean }> {
+async function returning(
+	world: GatewayWorld,
+	token: string,
+	clientId: string,
+): Promise<RawMqtt & { sessionPresent: boolean }> {
 	const client = await rawMqtt(world);
 	client.sendBytes(packetOf(0x10, str('MQTT'), [4, 0xc0, 0, 60], str(clientId), str('d'), str(token)));
 	const { sessionPresent } = await client.next('connack');

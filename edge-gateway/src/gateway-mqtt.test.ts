@@ -84,32 +84,49 @@ describe('what is refused', () => {
 	it.each<[string, string, string, string, RegExp]>([
 		['no JSON', '', '{', 'not_json', /not valid JSON/],
 		['an empty payload', '', '', 'not_json', /not valid JSON/],
-		['a value outside the hard range', '', '{"metric":"co2","value":-1}', 'invalid_reading', /^reading 0: \/value must be from 0/],
+		[
+			'a value outside the hard range',
+			'',
+			'{"metric":"co2","value":-1}',
+			'invalid_reading',
+			/^reading 0: \/value must be from 0/,
+		],
 		['a metric that nobody knows', '/mood', '5', 'invalid_reading', /\/metric/],
 		['an empty metric', '/', '5', 'invalid_reading', /\/metric/],
 		['a text where the topic names the metric', '/co2', '"5"', 'invalid_reading', /must be a number or a reading/],
-		['another sensor than its topic says', '', '{"metric":"co2","value":1,"sensorId":"other"}', 'invalid_reading', /\/sensorId says otherwise/],
+		[
+			'another sensor than its topic says',
+			'',
+			'{"metric":"co2","value":1,"sensorId":"other"}',
+			'invalid_reading',
+			/\/sensorId says otherwise/,
+		],
 		['a topic that says too much', '/co2/x', '5', 'bad_request', /The topic must be/],
-	])('is acknowledged, listed with its reason, counted and told to nobody: %s', async (_what, below, payload, code, reason) => {
-		const { id, sensorId, token, topic } = await newDevice();
-		const client = await mqttClient(world.mqttUrl, id, token);
-		const heard = await heardOn(client, `telemetry/+/+/${sensorId}/#`);
-		const before = await world.metric('gateway_readings_rejected_total', { transport: 'mqtt', reason: code });
-		await client.publishAsync(topic + below, payload, { qos: 1, retain: true });
-		expect(await refusedAs(world, code, topic + below)).toMatchObject({
-			transport: 'mqtt',
-			sender: id,
-			domainName: 'acme',
-			sample: payload,
-			message: expect.stringMatching(reason),
-		});
-		expect(await world.metric('gateway_readings_rejected_total', { transport: 'mqtt', reason: code })).toBe(before + 1);
-		// The good one comes behind the bad one, so once it was heard, the bad one will not be.
-		await client.publishAsync(topic, '{"metric":"co2","value":1}', { qos: 1 });
-		await waitFor('the good reading', () => heard.length > 0);
-		expect(heard).toEqual([{ topic, payload: '{"metric":"co2","value":1}', retain: false }]);
-		expect(await storedOf(sensorId)).toHaveLength(1);
-	});
+	])(
+		'is acknowledged, listed with its reason, counted and told to nobody: %s',
+		async (_what, below, payload, code, reason) => {
+			const { id, sensorId, token, topic } = await newDevice();
+			const client = await mqttClient(world.mqttUrl, id, token);
+			const heard = await heardOn(client, `telemetry/+/+/${sensorId}/#`);
+			const before = await world.metric('gateway_readings_rejected_total', { transport: 'mqtt', reason: code });
+			await client.publishAsync(topic + below, payload, { qos: 1, retain: true });
+			expect(await refusedAs(world, code, topic + below)).toMatchObject({
+				transport: 'mqtt',
+				sender: id,
+				domainName: 'acme',
+				sample: payload,
+				message: expect.stringMatching(reason),
+			});
+			expect(await world.metric('gateway_readings_rejected_total', { transport: 'mqtt', reason: code })).toBe(
+				before + 1,
+			);
+			// The good one comes behind the bad one, so once it was heard, the bad one will not be.
+			await client.publishAsync(topic, '{"metric":"co2","value":1}', { qos: 1 });
+			await waitFor('the good reading', () => heard.length > 0);
+			expect(heard).toEqual([{ topic, payload: '{"metric":"co2","value":1}', retain: false }]);
+			expect(await storedOf(sensorId)).toHaveLength(1);
+		},
+	);
 
 	it('is also what is of another: its topics, its building, its status', async () => {
 		const { id, token, sensorId } = await newDevice();
@@ -132,8 +149,21 @@ describe('what is refused', () => {
 	it('is a subscription to what is of another, with 0x80; its own in the same packet is granted', async () => {
 		const { id, token, sensorId } = await newDevice();
 		const client = await rawSignedIn(world, id, token);
-		const filters = ['#', `command/${sensorId}`, 'command/+', 'telemetry/b1/#', 'status/not-mine', '$SYS/#', '$refused', `telemetry/+/+/${sensorId}`];
-		client.send({ cmd: 'subscribe', messageId: 1, subscriptions: filters.map((topic) => ({ topic, qos: 1 as const })) });
+		const filters = [
+			'#',
+			`command/${sensorId}`,
+			'command/+',
+			'telemetry/b1/#',
+			'status/not-mine',
+			'$SYS/#',
+			'$refused',
+			`telemetry/+/+/${sensorId}`,
+		];
+		client.send({
+			cmd: 'subscribe',
+			messageId: 1,
+			subscriptions: filters.map((topic) => ({ topic, qos: 1 as const })),
+		});
 		const { granted } = await client.next('suback');
 		expect(granted).toEqual([128, 1, 128, 128, 128, 128, 128, 1]);
 	});
@@ -276,7 +306,14 @@ it('keeps nothing for a subscriber that is away of what it was refused, though i
 it('stores a message of QoS 2 once, however often it is sent before it is released', async () => {
 	const { id, token, topic, sensorId } = await newDevice();
 	const client = await rawSignedIn(world, id, token);
-	const publish = { cmd: 'publish' as const, topic, payload: '{"metric":"co2","value":1}', qos: 2 as const, messageId: 7, retain: false };
+	const publish = {
+		cmd: 'publish' as const,
+		topic,
+		payload: '{"metric":"co2","value":1}',
+		qos: 2 as const,
+		messageId: 7,
+		retain: false,
+	};
 	for (const dup of [false, true, true]) {
 		client.send({ ...publish, dup });
 		expect(await client.next('pubrec')).toMatchObject({ messageId: 7 });

@@ -16,7 +16,8 @@ const TOPIC = 'telemetry/b1/hall/s/co2';
 let dir: string;
 beforeAll(() => {
 	dir = mkdtempSync(join(tmpdir(), 'crowdvision-mqtts-'));
-	for (const ca of ['ca', 'other-ca']) openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${ca}`, ...pair(ca));
+	for (const ca of ['ca', 'other-ca'])
+		openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${ca}`, ...pair(ca));
 	certify('server', 'ca', 'one');
 	certify('client', 'ca', 'a client');
 	certify('stranger', 'other-ca', 'a stranger');
@@ -42,12 +43,24 @@ function certify(name: string, ca: string, organization: string): void {
 		file('request'),
 	);
 	writeFileSync(file('extensions'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-	const signed = ['-CA', file(`${ca}.pem`), '-CAkey', file(`${ca}.key`), '-CAcreateserial', '-days', '2', '-extfile', file('extensions')];
+	const signed = [
+		'-CA',
+		file(`${ca}.pem`),
+		'-CAkey',
+		file(`${ca}.key`),
+		'-CAcreateserial',
+		'-days',
+		'2',
+		'-extfile',
+		file('extensions'),
+	];
 	openssl('x509', '-req', '-in', file('request'), '-out', file(`${name}.pem`), ...signed);
 }
 
 async function gateway(tls: { ca?: string } = {}): Promise<{ world: GatewayWorld; token: string; port: number }> {
-	const world = await openGatewayWorld({ settings: { mqttTls: { port: 0, cert: file('server.pem'), key: file('server.key'), ...tls } } });
+	const world = await openGatewayWorld({
+		settings: { mqttTls: { port: 0, cert: file('server.pem'), key: file('server.key'), ...tls } },
+	});
 	onTestFinished(() => world.stop());
 	return { world, token: await world.token('d', { sensorIds: ['s'] }), port: world.gateway.mqttsPort()! };
 }
@@ -66,10 +79,17 @@ function mosquittoPub(token: string, ...args: string[]): Promise<{ code: number;
 
 /** Whom the certificate shown on a port was made out for. */
 async function shownOn(port: number): Promise<string> {
-	const socket = connect({ host: '127.0.0.1', port, servername: 'localhost', ca: [execFileSync('cat', [file('ca.pem')])] });
+	const socket = connect({
+		host: '127.0.0.1',
+		port,
+		servername: 'localhost',
+		ca: [execFileSync('cat', [file('ca.pem')])],
+	});
 	socket.on('error', () => undefined);
 	try {
-		return await waitFor('the certificate', () => (socket.authorized ? (socket.getPeerCertificate().subject.O as string) : undefined));
+		return await waitFor('the certificate', () =>
+			socket.authorized ? (socket.getPeerCertificate().subject.O as string) : undefined,
+		);
 	} finally {
 		socket.destroy();
 	}
@@ -98,7 +118,9 @@ describe('MQTT over TLS', () => {
 
 	it('shows a renewed certificate to who comes, and ends no session; files that are wrong change nothing', async () => {
 		const { token, port } = await gateway();
-		const client = await mqttClient(`mqtts://localhost:${port}`, 'd', token, { ca: execFileSync('cat', [file('ca.pem')]) });
+		const client = await mqttClient(`mqtts://localhost:${port}`, 'd', token, {
+			ca: execFileSync('cat', [file('ca.pem')]),
+		});
 		let ended = false;
 		client.on('close', () => {
 			ended = true;
@@ -122,9 +144,9 @@ describe('MQTT over TLS', () => {
 		);
 		expect(() => read({ cert: file('server.pem'), key: file('none.key') })).toThrow(/^sources\.mqtt\.tls\.key is/);
 		expect(() => read({ cert: file('server.pem'), key: file('client.key') })).toThrow(/do not make a certificate/);
-		await expect(openGatewayWorld({ settings: { mqttTls: { port: 0, cert: file('none.pem'), key: file('server.key') } } })).rejects.toThrow(
-			/tls\.cert/,
-		);
+		await expect(
+			openGatewayWorld({ settings: { mqttTls: { port: 0, cert: file('none.pem'), key: file('server.key') } } }),
+		).rejects.toThrow(/tls\.cert/);
 	});
 });
 

@@ -20,7 +20,10 @@ afterEach(async () => {
 /** A reading that does not say where it is from. */
 const homeless = (change: object = {}) => ({ sensorId: 'newcomer', metric: 'co2', value: 500, ...change });
 
-async function refuse(body: unknown, change: { token?: string; headers?: Record<string, string> } = {}): Promise<Rejection> {
+async function refuse(
+	body: unknown,
+	change: { token?: string; headers?: Record<string, string> } = {},
+): Promise<Rejection> {
 	const token = change.token ?? (await world.token('poster'));
 	const answer = await world.call('POST', '/ingest', { token, body, headers: change.headers ?? {} });
 	expect(answer.status).toBe(422);
@@ -36,16 +39,22 @@ async function replay(body: unknown, token = staff): Promise<Replayed[]> {
 	expect(answer.status, answer.text).toBe(200);
 	return answer.body.replayed as Replayed[];
 }
-const register = (sensorId: string) => world.bus.retain(TABLES.sensors, sensorId, JSON.stringify({ sensorId, buildingId: 'b1', roomId: 'hall' }));
+const register = (sensorId: string) =>
+	world.bus.retain(TABLES.sensors, sensorId, JSON.stringify({ sensorId, buildingId: 'b1', roomId: 'hall' }));
 
 describe('POST /rejected/replay', () => {
 	it('takes a message in again when what it was refused for is mended: as of when it came, once, however often it is asked to', async () => {
 		const refusal = await refuse(homeless());
 		expect(refusal).toMatchObject({ code: 'unknown_sensor', sensorId: 'newcomer', whole: true });
-		expect(await replay({ ids: [refusal.id] })).toEqual([{ id: refusal.id, outcome: 'refused', code: 'unknown_sensor', message: refusal.message }]);
+		expect(await replay({ ids: [refusal.id] })).toEqual([
+			{ id: refusal.id, outcome: 'refused', code: 'unknown_sensor', message: refusal.message },
+		]);
 		expect(await listed('')).toHaveLength(1);
 		await register('newcomer');
-		const [first, second] = await Promise.all([replay({ ids: [refusal.id] }), replay({ filter: { sensor: 'newcomer' } })]);
+		const [first, second] = await Promise.all([
+			replay({ ids: [refusal.id] }),
+			replay({ filter: { sensor: 'newcomer' } }),
+		]);
 		expect(first).toEqual([{ id: refusal.id, outcome: 'accepted', accepted: 1 }]);
 		expect(second).toEqual([]);
 		expect(await replay({ ids: [refusal.id] })).toEqual([{ id: refusal.id, outcome: 'already' }]);
@@ -80,17 +89,28 @@ describe('POST /rejected/replay', () => {
 		const before = world;
 		await before.gateway.stop();
 		const mapping = '{"sensorId": "cam-7", "metric": "peopleCount", "value": count, "roomId": "hall"}';
-		world = await openGatewayWorld({ copyOf: before.dataDir, settings: { decoders: [{ topic: 'acme/+/uplink', use: 'jsonata', mapping }] } });
+		world = await openGatewayWorld({
+			copyOf: before.dataDir,
+			settings: { decoders: [{ topic: 'acme/+/uplink', use: 'jsonata', mapping }] },
+		});
 		await before.stop();
-		expect(await replay({ filter: { topic: 'acme/#' } })).toEqual([{ id: refusal!.id, outcome: 'accepted', accepted: 1 }]);
-		expect(await world.stored()).toMatchObject([{ sensorId: 'cam-7', metric: 'peopleCount', value: 4, buildingId: 'b1', receivedAt: refusal!.at }]);
+		expect(await replay({ filter: { topic: 'acme/#' } })).toEqual([
+			{ id: refusal!.id, outcome: 'accepted', accepted: 1 },
+		]);
+		expect(await world.stored()).toMatchObject([
+			{ sensorId: 'cam-7', metric: 'peopleCount', value: 4, buildingId: 'b1', receivedAt: refusal!.at },
+		]);
 		expect(await listed('')).toEqual([]);
 	});
 
 	it('lets a message through no further than its sender could: of a revoked token it stays refused', async () => {
 		const refusal = await refuse(homeless());
 		await register('newcomer');
-		await world.bus.retain(TABLES.revokedDevices, 'poster', JSON.stringify({ before: Math.ceil(Date.now() / 1000) + 1 }));
+		await world.bus.retain(
+			TABLES.revokedDevices,
+			'poster',
+			JSON.stringify({ before: Math.ceil(Date.now() / 1000) + 1 }),
+		);
 		const [outcome] = await waitFor('the revocation', async () => {
 			const replayed = await replay({ ids: [refusal.id] });
 			return replayed[0]?.outcome === 'refused' && replayed;
@@ -114,15 +134,27 @@ describe('POST /rejected/replay', () => {
 
 	it('is for staff, and names what is wrong with a request', async () => {
 		const customer = await world.account({ domainName: 'acme', role: 'standard_customer' });
-		expect(await world.call('POST', '/rejected/replay', { token: customer, body: { ids: [1] } })).toMatchObject({ status: 403 });
+		expect(await world.call('POST', '/rejected/replay', { token: customer, body: { ids: [1] } })).toMatchObject({
+			status: 403,
+		});
 		expect(await world.call('POST', '/rejected/replay', { body: { ids: [1] } })).toMatchObject({ status: 401 });
-		for (const body of [{}, { ids: [] }, { ids: ['1'] }, { filter: {} }, { filter: { senser: 'x' } }, { ids: [1], filter: { sensor: 'x' } }]) {
+		for (const body of [
+			{},
+			{ ids: [] },
+			{ ids: ['1'] },
+			{ filter: {} },
+			{ filter: { senser: 'x' } },
+			{ ids: [1], filter: { sensor: 'x' } },
+		]) {
 			expect(await world.call('POST', '/rejected/replay', { token: staff, body }), JSON.stringify(body)).toMatchObject({
 				status: 422,
 				body: { error: { code: 'invalid' } },
 			});
 		}
-		expect(await world.call('GET', '/rejected?limit=0', { token: staff })).toMatchObject({ status: 422, body: { error: { path: '/limit' } } });
+		expect(await world.call('GET', '/rejected?limit=0', { token: staff })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/limit' } },
+		});
 		expect(await world.call('GET', '/rejected?since=2026-13-45', { token: staff })).toMatchObject({
 			status: 422,
 			body: { error: { path: '/since' } },
@@ -138,7 +170,12 @@ describe('GET /rejected', () => {
 		const client = await mqttClient(world.mqttUrl, 'poster', await world.token('poster'));
 		await client.publishAsync('acme/no-7/uplink', JSON.stringify({ no: 7, count: 4 }), { qos: 1 });
 		const [refusal] = await listed('?sensor=cam-7');
-		expect(refusal).toMatchObject({ code: 'unknown_sensor', sensorId: 'cam-7', sender: 'poster', source: 'acme/no-7/uplink' });
+		expect(refusal).toMatchObject({
+			code: 'unknown_sensor',
+			sensorId: 'cam-7',
+			sender: 'poster',
+			source: 'acme/no-7/uplink',
+		});
 		for (const query of ['sensor=cam-7', 'sensor=poster', 'sensor=no-7', 'topic=acme/%2B/uplink']) {
 			const { body } = await world.call('GET', `/trace?${query}`, { token: staff });
 			expect([query, body.verdict]).toEqual([query, 'unknown_device']);
@@ -149,10 +186,17 @@ describe('GET /rejected', () => {
 		await client.publishAsync('acme/no-7/uplink', JSON.stringify({ no: 7, count: 5 }), { qos: 1 });
 		const newest = async (query: string) => (await world.call('GET', `/trace?${query}`, { token: staff })).body;
 		for (const query of ['sensor=cam-7', 'sensor=no-7', 'topic=acme/%2B/uplink'])
-			expect(await newest(query)).toMatchObject({ verdict: 'delivered', text: expect.stringMatching(/^peopleCount 5 /) });
+			expect(await newest(query)).toMatchObject({
+				verdict: 'delivered',
+				text: expect.stringMatching(/^peopleCount 5 /),
+			});
 		await client.publishAsync('telemetry/b1/hall/near', JSON.stringify({ metric: 'co2', value: 400 }), { qos: 1 });
 		const { messages } = await newest('sensor=poster');
-		expect((messages as { verdict: string }[]).map(({ verdict }) => verdict)).toEqual(['delivered', 'delivered', 'unknown_device']);
+		expect((messages as { verdict: string }[]).map(({ verdict }) => verdict)).toEqual([
+			'delivered',
+			'delivered',
+			'unknown_device',
+		]);
 	});
 
 	it('pages through what is refused, newest first', async () => {

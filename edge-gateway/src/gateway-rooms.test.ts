@@ -2,7 +2,12 @@ import type { CountChange, Reading } from '@crowdvision/contracts';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { checkAnswer } from '../../test/support/api-check.ts';
 import type { OccupancyConfig } from './occupancy/occupancy-config.ts';
-import { breakableDisk, type GatewayWorld, type GatewayWorldOptions, openGatewayWorld } from './testing/gateway-world.ts';
+import {
+	breakableDisk,
+	type GatewayWorld,
+	type GatewayWorldOptions,
+	openGatewayWorld,
+} from './testing/gateway-world.ts';
 
 async function openWorld(occupancy: OccupancyConfig = {}, options: GatewayWorldOptions = {}): Promise<GatewayWorld> {
 	const world = await openGatewayWorld({ ...options, settings: { ...options.settings, occupancy } });
@@ -15,9 +20,14 @@ async function says(world: GatewayWorld, body: object, path = '/ingest') {
 	const token = await world.token('doors');
 	return world.call('POST', path, { token, body: { buildingId: 'b1', roomId: 'hall', sensorId: 'door', ...body } });
 }
-const of = (readings: Reading[], room: string) => readings.filter(({ roomId }) => roomId === room).map(({ value }) => value);
+const of = (readings: Reading[], room: string) =>
+	readings.filter(({ roomId }) => roomId === room).map(({ value }) => value);
 const staff = (world: GatewayWorld) => world.account({ domainName: 'acme', role: 'business_staff' });
-async function correct(world: GatewayWorld, body: unknown, { token, room = 'b1/hall' }: { token?: string; room?: string } = {}) {
+async function correct(
+	world: GatewayWorld,
+	body: unknown,
+	{ token, room = 'b1/hall' }: { token?: string; room?: string } = {},
+) {
 	const path = `/rooms/${room}/correction`;
 	const answer = await world.call('POST', path, { token: token ?? (await staff(world)), body });
 	checkAnswer('POST', `/gateway${path}`, answer.status, answer.body);
@@ -57,7 +67,11 @@ describe('P9 a door between two rooms', () => {
 		expect((await says(world, message)).body).toEqual({ accepted: 1 });
 		expect((await says(world, message)).body).toEqual({ accepted: 1 });
 		const token = await world.token('doors');
-		const batch = [message, { ...message, seq: 2, value: 1 }].map((one) => ({ ...one, buildingId: 'b1', sensorId: 'door' }));
+		const batch = [message, { ...message, seq: 2, value: 1 }].map((one) => ({
+			...one,
+			buildingId: 'b1',
+			sensorId: 'door',
+		}));
 		expect((await world.call('POST', '/ingest', { token, body: batch })).body).toEqual({ accepted: 2 });
 		const readings = await world.stored();
 		expect([of(readings, 'hall'), of(readings, 'lab')]).toEqual([
@@ -110,7 +124,15 @@ describe('P9 a counter that counts from its start', () => {
 		for (const one of totals) expect((await says(world, one)).status).toBe(202);
 		const readings = await world.stored();
 		expect(of(readings, 'hall')).toEqual([0, 0, 10, 7, 9, 8, 8]);
-		expect(readings.map(({ crossings }) => crossings?.detected)).toEqual(['first', 'first', 'wrap', undefined, 'reset', 'reset', 'jump']);
+		expect(readings.map(({ crossings }) => crossings?.detected)).toEqual([
+			'first',
+			'first',
+			'wrap',
+			undefined,
+			'reset',
+			'reset',
+			'jump',
+		]);
 		expect(readings[2]).toMatchObject({ crossings: { in: 10, out: 0, totalIn: 4 } });
 		expect(await world.metric('gateway_room_count_events_total', { cause: 'reset' })).toBe(2);
 		expect((await audit(world)).slice(0, 3)).toMatchObject([
@@ -132,7 +154,10 @@ describe('P9 a counter that counts from its start', () => {
 	});
 
 	it('goes on from its last total after a kill -9, as does all that is known of the room', async () => {
-		const world = await openWorld({ ...cumulative, doors: [...cumulative.doors!, { sensorId: 'mid', between: { from: 'hall', to: 'lab' } }] });
+		const world = await openWorld({
+			...cumulative,
+			doors: [...cumulative.doors!, { sensorId: 'mid', between: { from: 'hall', to: 'lab' } }],
+		});
 		await says(world, { metric: 'peopleIn', value: 100 });
 		await says(world, { metric: 'peopleIn', value: 140 });
 		await says(world, { sensorId: 'mid', metric: 'peopleIn', value: 15 });
@@ -194,11 +219,12 @@ describe('P9 a correction', () => {
 		};
 		expect((await world.call('POST', '/rooms/b1/hall/correction', { body: { count: 1 } })).status).toBe(401);
 		expect(await outcome({ count: 1 }, { token: await world.token('device') })).toEqual([401, 'unauthenticated']);
-		expect(await outcome({ count: 1 }, { token: await world.account({ domainName: 'acme', role: 'standard_customer' }) })).toEqual([
-			403,
-			'forbidden',
-		]);
-		expect(await outcome({ count: 1 }, { token: await world.account({ domainName: 'other', role: 'admin' }) })).toEqual([404, 'not_found']);
+		expect(
+			await outcome({ count: 1 }, { token: await world.account({ domainName: 'acme', role: 'standard_customer' }) }),
+		).toEqual([403, 'forbidden']);
+		expect(await outcome({ count: 1 }, { token: await world.account({ domainName: 'other', role: 'admin' }) })).toEqual(
+			[404, 'not_found'],
+		);
 		expect(await outcome({ count: 1 }, { room: 'b1/attic' })).toEqual([404, 'not_found']);
 		for (const body of [{}, { count: -1 }, { count: 1.5 }, { count: 1e9 }, { count: 1, notes: '' }, []]) {
 			expect(await outcome(body)).toEqual([422, 'invalid']);
@@ -215,7 +241,11 @@ describe('P9 a correction', () => {
 		const world = await openWorld();
 		await says(world, { sensorId: 'camera', metric: 'peopleCount', value: 9 });
 		const { status, body } = await correct(world, { count: 3 });
-		expect([status, body.error?.code, body.error?.message]).toEqual([404, 'not_found', expect.stringContaining('camera')]);
+		expect([status, body.error?.code, body.error?.message]).toEqual([
+			404,
+			'not_found',
+			expect.stringContaining('camera'),
+		]);
 		expect(await world.stored()).toHaveLength(1);
 	});
 

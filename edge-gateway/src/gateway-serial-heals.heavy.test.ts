@@ -41,7 +41,8 @@ async function listed(world: GatewayWorld): Promise<Record<string, Listed>> {
 }
 const troubleOf = (world: GatewayWorld, id: string, pattern: RegExp) =>
 	waitFor(`${id} to be listed with ${pattern}`, async () => pattern.exec((await listed(world))[id]?.trouble ?? ''));
-const connected = (world: GatewayWorld, id: string) => waitFor(`${id} to be connected`, async () => (await listed(world))[id]?.connected);
+const connected = (world: GatewayWorld, id: string) =>
+	waitFor(`${id} to be connected`, async () => (await listed(world))[id]?.connected);
 
 /** What a device that counts does: it says a reading again and again until it hears that it is stored. */
 async function counts(line: SerialLine, value: number, seq: number, withinMs = REPLUG_MS): Promise<void> {
@@ -50,13 +51,16 @@ async function counts(line: SerialLine, value: number, seq: number, withinMs = R
 		`ACK ${seq}`,
 		async () => {
 			await line.send({ metric: 'co2', value, seq });
-			const heard = await waitFor('an answer', () => line.answers.indexOf(`ACK ${seq}`, from) >= 0, 100).catch(() => false);
+			const heard = await waitFor('an answer', () => line.answers.indexOf(`ACK ${seq}`, from) >= 0, 100).catch(
+				() => false,
+			);
 			return heard;
 		},
 		withinMs,
 	);
 }
-const stored = async (world: GatewayWorld) => (await world.stored()).map(({ sensorId, roomId, value }) => `${sensorId} in ${roomId}: ${value}`);
+const stored = async (world: GatewayWorld) =>
+	(await world.stored()).map(({ sensorId, roomId, value }) => `${sensorId} in ${roomId}: ${value}`);
 
 describe('P6 two counters that look alike', () => {
 	it(
@@ -138,7 +142,10 @@ describe('P6 two counters that look alike', () => {
 
 	it('that say they are the same one are both not believed', async () => {
 		const usb = new UsbTree();
-		const world = await gateway([{ usb: { vendorId: CH340.vendorId }, identify: { device: 'alpha', every: '200ms' }, defaults: HALL }], usb.root);
+		const world = await gateway(
+			[{ usb: { vendorId: CH340.vendorId }, identify: { device: 'alpha', every: '200ms' }, defaults: HALL }],
+			usb.root,
+		);
 		const [one, other] = [await usb.plug(SOCKETS[0]), await usb.plug(SOCKETS[1])];
 		for (const { line } of [one, other]) await line.answered('HELLO?');
 		await one.line.send('HELLO alpha');
@@ -156,7 +163,11 @@ describe('P6 two counters that look alike', () => {
 
 	it('are told apart also when they are swapped behind one adapter, as soon as the other says who it is', async () => {
 		const line = await serialLine();
-		const entry = (device: string, defaults: typeof HALL) => ({ path: line.path, identify: { device, every: '200ms' }, defaults });
+		const entry = (device: string, defaults: typeof HALL) => ({
+			path: line.path,
+			identify: { device, every: '200ms' },
+			defaults,
+		});
 		const world = await gateway([entry('alpha', HALL), entry('beta', LAB)]);
 		await line.answered('HELLO?');
 		await line.send('HELLO alpha');
@@ -171,39 +182,59 @@ describe('P6 two counters that look alike', () => {
 
 	it('with serial numbers are found in whichever socket they are', async () => {
 		const usb = new UsbTree();
-		const ftdi = (serialNumber: string) => ({ vendorId: '0403', productId: '6001', model: 'FTDI_FT232R', serialNumber });
-		const entry = (serialNumber: string, defaults: typeof HALL) => ({ usb: { vendorId: '0403', serialNumber }, defaults });
+		const ftdi = (serialNumber: string) => ({
+			vendorId: '0403',
+			productId: '6001',
+			model: 'FTDI_FT232R',
+			serialNumber,
+		});
+		const entry = (serialNumber: string, defaults: typeof HALL) => ({
+			usb: { vendorId: '0403', serialNumber },
+			defaults,
+		});
 		const world = await gateway([entry('A1', HALL), entry('B2', LAB)], usb.root);
 		for (let swap = 0; swap < 4; swap++) {
-			const [a, b] = [await usb.plug(SOCKETS[swap % 2]!, ftdi('A1')), await usb.plug(SOCKETS[1 - (swap % 2)]!, ftdi('B2'))];
+			const [a, b] = [
+				await usb.plug(SOCKETS[swap % 2]!, ftdi('A1')),
+				await usb.plug(SOCKETS[1 - (swap % 2)]!, ftdi('B2')),
+			];
 			await counts(a.line, 1000 + swap, swap);
 			await counts(b.line, 2000 + swap, swap);
 			await Promise.all([a.unplug(), b.unplug()]);
 		}
-		expect(await stored(world)).toEqual([0, 1, 2, 3].flatMap((swap) => [`hall-door in hall: ${1000 + swap}`, `lab-door in lab: ${2000 + swap}`]));
+		expect(await stored(world)).toEqual(
+			[0, 1, 2, 3].flatMap((swap) => [`hall-door in hall: ${1000 + swap}`, `lab-door in lab: ${2000 + swap}`]),
+		);
 	});
 });
 
 describe('P6 a port', () => {
-	it.each(['jsonl', 'csv', 'cobs'] as const)('that is pulled out in mid-frame and plugged in again goes on within 3 s, with %s', async (framing) => {
-		const { world, line, write } = await wired(framing);
-		for (let i = 1; i <= 3; i++) {
-			await connected(world, line.path);
-			await line.sendBytes(write({ metric: 'co2', value: 400 + i, seq: i }));
-			await line.answered(`ACK ${i}`);
-			await line.sendBytes(write({ metric: 'co2', value: 999, seq: 99 }).subarray(0, -4));
-			await line.unplug();
-			await waitFor('it to be listed as gone', async () => (await listed(world))[line.path]?.connected === false);
-			await line.plug();
-			await waitFor('it to be heard again', async () => (await listed(world))[line.path]?.connected, REPLUG_MS);
-		}
-		expect((await world.stored()).map(({ value }) => value)).toEqual([401, 402, 403]);
-	});
+	it.each(['jsonl', 'csv', 'cobs'] as const)(
+		'that is pulled out in mid-frame and plugged in again goes on within 3 s, with %s',
+		async (framing) => {
+			const { world, line, write } = await wired(framing);
+			for (let i = 1; i <= 3; i++) {
+				await connected(world, line.path);
+				await line.sendBytes(write({ metric: 'co2', value: 400 + i, seq: i }));
+				await line.answered(`ACK ${i}`);
+				await line.sendBytes(write({ metric: 'co2', value: 999, seq: 99 }).subarray(0, -4));
+				await line.unplug();
+				await waitFor('it to be listed as gone', async () => (await listed(world))[line.path]?.connected === false);
+				await line.plug();
+				await waitFor('it to be heard again', async () => (await listed(world))[line.path]?.connected, REPLUG_MS);
+			}
+			expect((await world.stored()).map(({ value }) => value)).toEqual([401, 402, 403]);
+		},
+	);
 
 	it('of which nothing is heard is opened anew, then listed as stuck, and works again when it speaks', async () => {
 		const line = await serialLine();
 		const world = await gateway([{ path: line.path, defaults: HALL, silentAfter: '100ms' }]);
-		await troubleOf(world, line.path, /^stuck: nothing is heard of the device, although the port was opened anew \d+ times$/);
+		await troubleOf(
+			world,
+			line.path,
+			/^stuck: nothing is heard of the device, although the port was opened anew \d+ times$/,
+		);
 		expect(await world.metric('gateway_serial_silences_total', { port: line.path })).toBeGreaterThanOrEqual(2);
 		expect(await world.metric('gateway_serial_opened_total', { port: line.path })).toBeGreaterThanOrEqual(2);
 		// Again and again, as what comes while the port is closed is lost.
@@ -277,44 +308,50 @@ describe('P6 a port', () => {
 });
 
 describe('P6 a frame', () => {
-	it.each(['csv', 'cobs'] as const)('of %s is acknowledged when it is on disk, and refused with its seq', async (framing) => {
-		const disk = heldDisk();
-		const { world, line, write } = await wired(framing, { worker: disk.worker });
-		await connected(world, line.path);
-		await line.sendBytes(write({ metric: 'co2', value: -5, seq: 1 }));
-		await line.answered('NAK 1 invalid_reading');
-		disk.hold();
-		await line.sendBytes(write({ metric: 'co2', value: 400, seq: 2 }));
-		const received = () => world.metric('gateway_readings_received_total', { transport: 'serial' });
-		await waitFor('it to be received', async () => (await received()) === 2);
-		expect(line.answers).toEqual(['NAK 1 invalid_reading']);
-		disk.release();
-		await line.answered('ACK 2');
-		expect((await world.stored()).map(({ value, seq }) => [value, seq])).toEqual([[400, 2]]);
-	});
+	it.each(['csv', 'cobs'] as const)(
+		'of %s is acknowledged when it is on disk, and refused with its seq',
+		async (framing) => {
+			const disk = heldDisk();
+			const { world, line, write } = await wired(framing, { worker: disk.worker });
+			await connected(world, line.path);
+			await line.sendBytes(write({ metric: 'co2', value: -5, seq: 1 }));
+			await line.answered('NAK 1 invalid_reading');
+			disk.hold();
+			await line.sendBytes(write({ metric: 'co2', value: 400, seq: 2 }));
+			const received = () => world.metric('gateway_readings_received_total', { transport: 'serial' });
+			await waitFor('it to be received', async () => (await received()) === 2);
+			expect(line.answers).toEqual(['NAK 1 invalid_reading']);
+			disk.release();
+			await line.answered('ACK 2');
+			expect((await world.stored()).map(({ value, seq }) => [value, seq])).toEqual([[400, 2]]);
+		},
+	);
 
-	it.each(['jsonl', 'csv', 'cobs'] as const)('of %s that is damaged costs itself, is counted and listed in hex', async (framing) => {
-		const { world, line, write } = await wired(framing);
-		await connected(world, line.path);
-		const count = 40;
-		const damaged = new Set([0, 7, 8, 20, 39]);
-		const frames = Array.from({ length: count }, (_, index) => {
-			const frame = write({ metric: 'co2', value: 400 + index, seq: index });
-			if (damaged.has(index)) frame[Math.floor(frame.length / 2)] = 0xff;
-			return frame;
-		});
-		await line.sendBytes(Buffer.concat(frames));
-		const good = Array.from({ length: count }, (_, index) => index).filter((index) => !damaged.has(index));
-		await waitFor('the good ones', () => line.answers.length === good.length);
-		expect(new Set(line.answers)).toEqual(new Set(good.map((index) => `ACK ${index}`)));
-		expect((await world.stored()).map(({ seq: stored }) => stored)).toEqual(good);
-		const refused = await world.rejected();
-		expect(refused).toHaveLength(damaged.size);
-		for (const { code, sample, source } of refused) {
-			expect({ code, source }).toEqual({ code: 'not_json', source: line.path });
-			expect(sample).toMatch(/^hex [0-9a-f]*ff/);
-		}
-	});
+	it.each(['jsonl', 'csv', 'cobs'] as const)(
+		'of %s that is damaged costs itself, is counted and listed in hex',
+		async (framing) => {
+			const { world, line, write } = await wired(framing);
+			await connected(world, line.path);
+			const count = 40;
+			const damaged = new Set([0, 7, 8, 20, 39]);
+			const frames = Array.from({ length: count }, (_, index) => {
+				const frame = write({ metric: 'co2', value: 400 + index, seq: index });
+				if (damaged.has(index)) frame[Math.floor(frame.length / 2)] = 0xff;
+				return frame;
+			});
+			await line.sendBytes(Buffer.concat(frames));
+			const good = Array.from({ length: count }, (_, index) => index).filter((index) => !damaged.has(index));
+			await waitFor('the good ones', () => line.answers.length === good.length);
+			expect(new Set(line.answers)).toEqual(new Set(good.map((index) => `ACK ${index}`)));
+			expect((await world.stored()).map(({ seq: stored }) => stored)).toEqual(good);
+			const refused = await world.rejected();
+			expect(refused).toHaveLength(damaged.size);
+			for (const { code, sample, source } of refused) {
+				expect({ code, source }).toEqual({ code: 'not_json', source: line.path });
+				expect(sample).toMatch(/^hex [0-9a-f]*ff/);
+			}
+		},
+	);
 });
 
 type Written = { metric: string; value: number; seq: number };
@@ -329,13 +366,21 @@ const WRITERS: Record<'jsonl' | 'csv' | 'cobs', (reading: Written) => Buffer> = 
 	cobs: (reading) => {
 		const payload = Buffer.from(encode(reading));
 		const crc = crc16(payload);
-		return Buffer.concat([Buffer.from([0]), encodeCobs(Buffer.from([...payload, crc >> 8, crc & 0xff])), Buffer.from([0])]);
+		return Buffer.concat([
+			Buffer.from([0]),
+			encodeCobs(Buffer.from([...payload, crc >> 8, crc & 0xff])),
+			Buffer.from([0]),
+		]);
 	},
 };
 
 async function wired(framing: 'jsonl' | 'csv' | 'cobs', options: GatewayWorldOptions = {}) {
 	const line = await serialLine();
 	const csv = { checksum: true, csv: { columns: ['seq', 'metric', 'value'] } };
-	const world = await gateway([{ path: line.path, framing, defaults: HALL, ...(framing === 'csv' ? csv : {}) }], '/', options);
+	const world = await gateway(
+		[{ path: line.path, framing, defaults: HALL, ...(framing === 'csv' ? csv : {}) }],
+		'/',
+		options,
+	);
 	return { world, line, write: WRITERS[framing] };
 }

@@ -1,7 +1,13 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { waitFor } from '../../test/support/wait.ts';
 import type { SerialConfig } from './sources/serial/serial-config.ts';
-import { type GatewayWorld, type GatewayWorldOptions, heldDisk, openGatewayWorld, refusedAs } from './testing/gateway-world.ts';
+import {
+	type GatewayWorld,
+	type GatewayWorldOptions,
+	heldDisk,
+	openGatewayWorld,
+	refusedAs,
+} from './testing/gateway-world.ts';
 import { type SerialLine, serialLine } from './testing/serial-line.ts';
 
 const DEFAULTS = { sensorId: 'door-3', buildingId: 'b1', roomId: 'hall' };
@@ -27,7 +33,15 @@ const values = async (world: GatewayWorld) => (await world.stored()).map(({ valu
 describe('a device on a serial line', () => {
 	it('hears ACK for each reading with a seq once it is stored, also for a duplicate, and nothing for one without', async () => {
 		const { world, line } = await connected();
-		await line.send({ metric: 'co2', value: 1 }, reading(1), reading(2), reading(1), '', '\r', `${JSON.stringify(reading(3))}\r`);
+		await line.send(
+			{ metric: 'co2', value: 1 },
+			reading(1),
+			reading(2),
+			reading(1),
+			'',
+			'\r',
+			`${JSON.stringify(reading(3))}\r`,
+		);
 		await line.answered('ACK 3');
 		expect(line.answers.toSorted()).toEqual(['ACK 1', 'ACK 1', 'ACK 2', 'ACK 3']);
 		expect(await world.stored()).toMatchObject([
@@ -49,11 +63,20 @@ describe('a device on a serial line', () => {
 
 	it('hears NAK with the reason that is final, and the reading is listed', async () => {
 		const { world, line } = await connected();
-		await line.send(reading(1, { value: -1 }), reading(2, { sensorId: 'another' }), reading(3, { buildingId: 'b2' }), reading(4));
+		await line.send(
+			reading(1, { value: -1 }),
+			reading(2, { sensorId: 'another' }),
+			reading(3, { buildingId: 'b2' }),
+			reading(4),
+		);
 		await line.answered('ACK 4');
 		expect(line.answers.toSorted()).toEqual(['ACK 4', 'NAK 1 invalid_reading', 'NAK 2 forbidden', 'NAK 3 forbidden']);
 		expect(await values(world)).toEqual([404]);
-		expect(await refusedAs(world, 'invalid_reading')).toMatchObject({ transport: 'serial', source: line.path, path: '/value' });
+		expect(await refusedAs(world, 'invalid_reading')).toMatchObject({
+			transport: 'serial',
+			source: line.path,
+			path: '/value',
+		});
 	});
 
 	it('that speaks for any sensor must say which, where and what', async () => {
@@ -66,7 +89,12 @@ describe('a device on a serial line', () => {
 			reading(4, place),
 		);
 		await waitFor('four answers', () => line.answers.length === 4);
-		expect(line.answers.toSorted()).toEqual(['ACK 1', 'NAK 2 forbidden', 'NAK 3 unknown_sensor', 'NAK 4 invalid_reading']);
+		expect(line.answers.toSorted()).toEqual([
+			'ACK 1',
+			'NAK 2 forbidden',
+			'NAK 3 unknown_sensor',
+			'NAK 4 invalid_reading',
+		]);
 		expect(await values(world)).toEqual([401]);
 	});
 
@@ -98,8 +126,13 @@ describe('bytes that are no reading', () => {
 		expect(line.answers.toSorted()).toEqual(['ACK 1', 'ACK 3', 'ACK 4']);
 		expect(await values(world)).toEqual([401, 403, 404]);
 		const refused = (await world.rejected()).reverse();
-		expect(refused.map(({ code }) => code)).toEqual([...Array(3).fill('not_json'), ...Array(4).fill('invalid_reading')]);
-		expect(refused[0]!.sample).toBe(`hex ${Buffer.concat([frame.subarray(0, 15), noise, frame.subarray(15, -1)]).toString('hex')}`);
+		expect(refused.map(({ code }) => code)).toEqual([
+			...Array(3).fill('not_json'),
+			...Array(4).fill('invalid_reading'),
+		]);
+		expect(refused[0]!.sample).toBe(
+			`hex ${Buffer.concat([frame.subarray(0, 15), noise, frame.subarray(15, -1)]).toString('hex')}`,
+		);
 		expect(await world.metric('gateway_readings_rejected_total', { transport: 'serial', reason: 'not_json' })).toBe(3);
 	});
 
@@ -109,12 +142,17 @@ describe('bytes that are no reading', () => {
 		await line.send(nested('[', ']', 32_000), nested('{"a":', '}', 10_000), reading(1));
 		await line.answered('ACK 1');
 		expect(await values(world)).toEqual([401]);
-		await waitFor('both to be listed', async () => (await world.rejected()).filter(({ code }) => code === 'invalid_reading').length === 2);
+		await waitFor(
+			'both to be listed',
+			async () => (await world.rejected()).filter(({ code }) => code === 'invalid_reading').length === 2,
+		);
 	});
 
 	it('in an id do not make another id of it', async () => {
 		const { world, line } = await connected({});
-		const [before, after] = JSON.stringify(reading(1, { sensorId: 's', buildingId: 'b1', roomId: 'hXll' })).split('X') as [string, string];
+		const [before, after] = JSON.stringify(reading(1, { sensorId: 's', buildingId: 'b1', roomId: 'hXll' })).split(
+			'X',
+		) as [string, string];
 		await line.sendBytes(Buffer.concat([Buffer.from(before), Buffer.from([0xe1]), Buffer.from(`${after}\n`)]));
 		expect(await refusedAs(world, 'not_json')).toMatchObject({ transport: 'serial' });
 		expect(await world.stored()).toEqual([]);
@@ -126,7 +164,9 @@ describe('bytes that are no reading', () => {
 		for (let i = 0; i < 20; i++) await line.sendBytes(junk);
 		await line.send('', reading(1));
 		await line.answered('ACK 1');
-		expect(await refusedAs(world, 'not_json')).toMatchObject({ message: expect.stringMatching(/^a frame of 327680 bytes is longer than 65536$/) });
+		expect(await refusedAs(world, 'not_json')).toMatchObject({
+			message: expect.stringMatching(/^a frame of 327680 bytes is longer than 65536$/),
+		});
 		expect(await values(world)).toEqual([401]);
 	});
 
@@ -134,7 +174,9 @@ describe('bytes that are no reading', () => {
 		const disk = heldDisk();
 		const { world, line } = await connected({ defaults: DEFAULTS }, { worker: disk.worker });
 		const count = 5000;
-		const sent = Array.from({ length: count }, (_, i) => JSON.stringify(reading(i, { value: 1, note: 'x'.repeat(20) })));
+		const sent = Array.from({ length: count }, (_, i) =>
+			JSON.stringify(reading(i, { value: 1, note: 'x'.repeat(20) })),
+		);
 		disk.hold();
 		const sending = line.send(...sent);
 		const received = () => world.metric('gateway_readings_received_total', { transport: 'serial' });
@@ -164,7 +206,10 @@ describe('bytes that are no reading', () => {
 			await line.send(reading(i));
 		}
 		await line.answered('ACK 10');
-		await waitFor('all of it to be counted', async () => (await world.metric('gateway_readings_rejected_total', { transport: 'serial' })) === 5000);
+		await waitFor(
+			'all of it to be counted',
+			async () => (await world.metric('gateway_readings_rejected_total', { transport: 'serial' })) === 5000,
+		);
 		expect(await values(world)).toEqual([401, 402, 403, 404, 405, 406, 407, 408, 409, 410]);
 		expect((await world.rejected()).length).toBeLessThanOrEqual(200);
 	});
@@ -190,7 +235,9 @@ describe('a port', () => {
 
 	it('that is not there yet is found when it comes, and found by a pattern as well', async () => {
 		const line = await serialLine(false);
-		const world = await openGatewayWorld({ settings: { serial: [{ glob: line.path.replace(/host$/, 'h?st'), defaults: DEFAULTS }] } });
+		const world = await openGatewayWorld({
+			settings: { serial: [{ glob: line.path.replace(/host$/, 'h?st'), defaults: DEFAULTS }] },
+		});
 		onTestFinished(() => world.stop());
 		expect((await world.call('GET', '/readyz')).status).toBe(200);
 		await line.plug();
@@ -200,7 +247,9 @@ describe('a port', () => {
 	});
 
 	it('that does not exist does not keep the gateway from stopping', async () => {
-		const world = await openGatewayWorld({ settings: { serial: [{ path: '/nowhere/at/all', defaults: DEFAULTS }, { path: '/dev/null' }] } });
+		const world = await openGatewayWorld({
+			settings: { serial: [{ path: '/nowhere/at/all', defaults: DEFAULTS }, { path: '/dev/null' }] },
+		});
 		await world.stop();
 	});
 });
@@ -250,7 +299,9 @@ describe('a port that asks for a token', () => {
 		await line.send(`HELLO serial-1 ${await world.token('serial-1', { sensorIds: ['s'] })}`);
 		await line.answered('OK');
 		await line.unplug();
-		await waitFor('the port to be listed as gone', async () => (await devices(world)).every(({ connected: there }) => !there));
+		await waitFor('the port to be listed as gone', async () =>
+			(await devices(world)).every(({ connected: there }) => !there),
+		);
 		await line.plug();
 		await opened(world);
 		await line.send(reading(1, { sensorId: 's', buildingId: 'b1', roomId: 'hall' }));
@@ -271,7 +322,8 @@ it('a device that says HELLO where nobody asked is answered, and its token is sh
 });
 
 /** What is sent to a port before it is opened is lost, as on a real wire: a device sends it again until it hears ACK. */
-const opened = (world: GatewayWorld) => waitFor('the port to be open', async () => (await devices(world)).some(({ connected: there }) => there));
+const opened = (world: GatewayWorld) =>
+	waitFor('the port to be open', async () => (await devices(world)).some(({ connected: there }) => there));
 
 async function devices(world: GatewayWorld): Promise<{ id: string; connected: boolean }[]> {
 	const token = await world.account({ domainName: 'acme', role: 'admin' });

@@ -15,7 +15,13 @@ afterAll(async () => {
 });
 
 let last = 0;
-const reading = (change: object = {}) => ({ sensorId: `s-${++last}`, metric: 'co2', value: 500, roomId: 'hall', ...change });
+const reading = (change: object = {}) => ({
+	sensorId: `s-${++last}`,
+	metric: 'co2',
+	value: 500,
+	roomId: 'hall',
+	...change,
+});
 const storedOf = async (sensorId: string) => (await world.stored()).filter((one) => one.sensorId === sensorId);
 
 describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
@@ -27,7 +33,9 @@ describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
 			expect(await storedOf(one.sensorId)).toMatchObject([{ value: 500, buildingId: 'b1', transport: 'socket.io' }]);
 		}
 		expect(await tell(socket, [reading(), reading()])).toEqual({ ok: true, accepted: 2 });
-		expect(await tell(socket, { sensorId: 'short', buildingId: 'b1', roomId: 'hall', temperature: 20, humidity: 40 })).toEqual({
+		expect(
+			await tell(socket, { sensorId: 'short', buildingId: 'b1', roomId: 'hall', temperature: 20, humidity: 40 }),
+		).toEqual({
 			ok: true,
 			accepted: 2,
 		});
@@ -37,7 +45,11 @@ describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
 		['without a token', async () => ({}), /No device token/],
 		['with a token that is none', async () => ({ token: 'nonsense' }), /not valid/],
 		['with a token that is no text', async () => ({ token: { sub: 'device:x' } }), /No device token/],
-		["with an account's token", async () => ({ token: await world.account({ domainName: 'acme', role: 'admin' }) }), /not valid/],
+		[
+			"with an account's token",
+			async () => ({ token: await world.account({ domainName: 'acme', role: 'admin' }) }),
+			/not valid/,
+		],
 	])('nobody is let in %s', async (_what, auth, message) => {
 		await expect(sensorSocket(world.url, await auth(), { transports: [transport] })).rejects.toMatchObject({
 			message: expect.stringMatching(message),
@@ -48,9 +60,19 @@ describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
 
 describe('what is refused', () => {
 	it.each<[string, unknown, string, object]>([
-		['a value outside the hard range, and the batch with it', [reading(), reading({ value: -1 })], 'invalid_reading', { index: 1, path: '/value' }],
+		[
+			'a value outside the hard range, and the batch with it',
+			[reading(), reading({ value: -1 })],
+			'invalid_reading',
+			{ index: 1, path: '/value' },
+		],
 		["another domain's building", reading({ buildingId: 'foreign' }), 'forbidden', { index: 0, path: '/buildingId' }],
-		['a sensor nobody registered, without its room', reading({ roomId: undefined }), 'unknown_sensor', { index: 0, path: '/roomId' }],
+		[
+			'a sensor nobody registered, without its room',
+			reading({ roomId: undefined }),
+			'unknown_sensor',
+			{ index: 0, path: '/roomId' },
+		],
 		['an empty array', [], 'invalid_reading', {}],
 		['a text', 'hello', 'invalid_reading', { path: '' }],
 		['null', null, 'invalid_reading', { path: '' }],
@@ -60,7 +82,10 @@ describe('what is refused', () => {
 		const socket = await sensorSocket(world.url, { token });
 		const before = await world.metric('gateway_readings_rejected_total', { transport: 'socket.io' });
 		const end = world.log.nextOffset;
-		expect(await tell(socket, sent)).toMatchObject({ ok: false, error: { code, message: expect.any(String), ...details } });
+		expect(await tell(socket, sent)).toMatchObject({
+			ok: false,
+			error: { code, message: expect.any(String), ...details },
+		});
 		expect(world.log.nextOffset).toBe(end);
 		expect(await world.metric('gateway_readings_rejected_total', { transport: 'socket.io' })).toBe(
 			before + (Array.isArray(sent) ? Math.max(1, sent.length) : 1),
@@ -141,5 +166,10 @@ it('tells whoever listens when a sensor comes and goes', async () => {
 	await waitFor('both to come', () => events.length === 2);
 	socket.disconnect();
 	await waitFor('both to go', () => events.length === 4);
-	expect(events.map(({ sensorId, state }) => `${sensorId} ${state}`)).toEqual(['x online', 'y online', 'x offline', 'y offline']);
+	expect(events.map(({ sensorId, state }) => `${sensorId} ${state}`)).toEqual([
+		'x online',
+		'y online',
+		'x offline',
+		'y offline',
+	]);
 });

@@ -99,7 +99,12 @@ const READ_AT_START: FixedOptions = {
 };
 
 /** Opens the log that everything else is a cursor on. What `clock` does not know the time of, nobody sees before it does. */
-export async function openTelemetryLog(config: GatewayConfig, worker: CommitWorker, logger: Logger, clock: Clock): Promise<Log> {
+export async function openTelemetryLog(
+	config: GatewayConfig,
+	worker: CommitWorker,
+	logger: Logger,
+	clock: Clock,
+): Promise<Log> {
 	const dir = join(config.dataDir, 'gateway', 'log');
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
 	const log = await Log.open({
@@ -165,11 +170,24 @@ export async function createGateway(parts: {
 	});
 	const devices = new Devices();
 	const timeouts = new Timeouts(config.devices);
-	const availability = new Availability({ path: join(dir, 'availability'), gatewayId: config.gatewayId, timeouts, now: () => clock.now(), logger });
+	const availability = new Availability({
+		path: join(dir, 'availability'),
+		gatewayId: config.gatewayId,
+		timeouts,
+		now: () => clock.now(),
+		logger,
+	});
 	const trace = new Trace();
 	const recorder = new Recorder(recorderOptions(config.recorder), join(dir, 'recorded.ndjson'));
 	const credentials = new Credentials(tokens, registry, ({ id, domainName, reason }) =>
-		trace.note({ at: clock.now(), stage: 'received', outcome: 'unauthenticated', sender: id, domainName, detail: reason }),
+		trace.note({
+			at: clock.now(),
+			stage: 'received',
+			outcome: 'unauthenticated',
+			sender: id,
+			domainName,
+			detail: reason,
+		}),
 	);
 	const intake = new Intake({
 		log,
@@ -201,7 +219,9 @@ export async function createGateway(parts: {
 		lines,
 		domainOf: (sensorId) => {
 			const registered = registry.sensor(sensorId);
-			return registered ? registry.building(registered.buildingId)?.domains[0] : (lines.of(sensorId) ?? availability.get(sensorId))?.domainName;
+			return registered
+				? registry.building(registered.buildingId)?.domains[0]
+				: (lines.of(sensorId) ?? availability.get(sensorId))?.domainName;
 		},
 		bus,
 		shared: config.redisUrl !== undefined,
@@ -215,8 +235,21 @@ export async function createGateway(parts: {
 	const decoders = new Decoders(config.decoders, (message) => mqtt.local.publish(message));
 	const replay = new Replay({ rejected, decoders, deliver: (frame) => intake.deliver(frame) });
 	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
-	const socketIo = new SocketIoSource({ credentials, devices, rateLimits, addressOf, lines, availability, registry, logger });
-	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, ...(config.sessions && { bounds: config.sessions }) });
+	const socketIo = new SocketIoSource({
+		credentials,
+		devices,
+		rateLimits,
+		addressOf,
+		lines,
+		availability,
+		registry,
+		logger,
+	});
+	const sessions = await SessionStore.open(join(dir, 'sessions'), {
+		worker,
+		logger,
+		...(config.sessions && { bounds: config.sessions }),
+	});
 	const mqttLimits = { ...MQTT_LIMITS, ...config.mqttLimits };
 	const mqtt = new MqttSource({
 		credentials,
@@ -278,7 +311,13 @@ export async function createGateway(parts: {
 	registerSerialMetrics(metrics, serial);
 	const alarm = new LogAlarm(() => log.stats(), logger);
 
-	const connections = connectionsOf({ log, relay, bridges, devices, troubles: () => [mqtt.trouble(), serial.trouble(), log.stats().trouble] });
+	const connections = connectionsOf({
+		log,
+		relay,
+		bridges,
+		devices,
+		troubles: () => [mqtt.trouble(), serial.trouble(), log.stats().trouble],
+	});
 	const explainer = new Explainer({ log, registry, rejected, recorder, trace, ...connections });
 	let configuration: LiveConfiguration | undefined;
 	let readOther = (_query: URLSearchParams): GatewayConfig => config;
@@ -294,7 +333,10 @@ export async function createGateway(parts: {
 		config,
 		[
 			{
-				of: ({ messagesPerSecond, messagesPerSecondPerAddress }) => ({ messagesPerSecond, messagesPerSecondPerAddress }),
+				of: ({ messagesPerSecond, messagesPerSecondPerAddress }) => ({
+					messagesPerSecond,
+					messagesPerSecondPerAddress,
+				}),
 				update: (changed) => rateLimits.update(changed),
 			},
 			{ of: (next) => next.mqttLimits, update: (next) => void Object.assign(mqttLimits, MQTT_LIMITS, next.mqttLimits) },
@@ -369,7 +411,10 @@ export async function createGateway(parts: {
 			await door
 				.open()
 				.catch((error: Error) =>
-					logger.warn({ err: error.message }, '`why` and other commands cannot ask this gateway: its local door cannot be opened'),
+					logger.warn(
+						{ err: error.message },
+						'`why` and other commands cannot ask this gateway: its local door cannot be opened',
+					),
 				);
 			await rooms.zeroing.start();
 			for (const source of sources)

@@ -37,7 +37,11 @@ describe('P7 honest time, in the gateway', () => {
 			const reading = { sensorId: 's1', metric: 'co2', value: 400 + (seq % 50), seq, buildingId: 'b1', roomId: 'hall' };
 			truth.set(seq, time.monotonic());
 			if (seq % 2 === 0) await client.publishAsync('telemetry/b1/hall/s1', JSON.stringify(reading), { qos: 1 });
-			else expect(await world.call('POST', '/ingest', { token, body: reading })).toMatchObject({ status: 202, body: { accepted: 1 } });
+			else
+				expect(await world.call('POST', '/ingest', { token, body: reading })).toMatchObject({
+					status: 202,
+					body: { accepted: 1 },
+				});
 			if (seq % 20 === 0) time.pass(1000);
 		}
 		expect(given).toEqual([]);
@@ -55,7 +59,10 @@ describe('P7 honest time, in the gateway', () => {
 			expect(timeQuality).toBe('holdover');
 		}
 		expect(
-			await world.call('POST', '/ingest', { token, body: { sensorId: 's1', metric: 'co2', value: 1, seq: 0, buildingId: 'b1', roomId: 'hall' } }),
+			await world.call('POST', '/ingest', {
+				token,
+				body: { sensorId: 's1', metric: 'co2', value: 1, seq: 0, buildingId: 'b1', roomId: 'hall' },
+			}),
 		).toMatchObject({
 			status: 202,
 		});
@@ -70,7 +77,10 @@ describe('P7 honest time, in the gateway', () => {
 		const token = await world.token('d1');
 		const send = async (seq: number) => {
 			const body = { sensorId: 's1', metric: 'co2', value: 400 + seq, seq, buildingId: 'b1', roomId: 'hall' };
-			expect(await world.call('POST', '/ingest', { token, body })).toMatchObject({ status: 202, body: { accepted: 1 } });
+			expect(await world.call('POST', '/ingest', { token, body })).toMatchObject({
+				status: 202,
+				body: { accepted: 1 },
+			});
 		};
 		for (let seq = 0; seq < 50; seq++) await send(seq);
 		time.step(-HOUR);

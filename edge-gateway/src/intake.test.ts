@@ -63,7 +63,14 @@ const frame = (value: unknown, change: Partial<Frame> = {}): Frame => ({
 	raw: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
 	...change,
 });
-const reading = (change: object = {}) => ({ sensorId: 's', metric: 'co2', value: 400, buildingId: 'b', roomId: 'r', ...change });
+const reading = (change: object = {}) => ({
+	sensorId: 's',
+	metric: 'co2',
+	value: 400,
+	buildingId: 'b',
+	roomId: 'r',
+	...change,
+});
 
 /** The code a frame is refused with, or how many were taken. */
 const outcome = (delivered: Promise<number>) =>
@@ -113,11 +120,16 @@ describe('intake', () => {
 		disk.breakDown();
 		expect(await outcome(intake.deliver(frame(reading())))).toBe('unavailable');
 		disk.mend();
-		await Promise.all([intake.deliver(frame(reading())), intake.deliver(frame([reading(), reading()])), intake.deliver(frame(reading()))]);
+		await Promise.all([
+			intake.deliver(frame(reading())),
+			intake.deliver(frame([reading(), reading()])),
+			intake.deliver(frame(reading())),
+		]);
 		const readings = await stored();
 		expect(new Set(readings.map(({ id }) => id)).size).toBe(7);
 		const { records } = await log.read(0);
-		for (const { offset, payload } of records) expect((JSON.parse(payload.toString()) as Reading).id).toBe(`${log.id}-${offset}`);
+		for (const { offset, payload } of records)
+			expect((JSON.parse(payload.toString()) as Reading).id).toBe(`${log.id}-${offset}`);
 	});
 
 	it('tells a duplicate of a reading that is still on its way to the disk only when that is stored, or fails with it', async () => {
@@ -129,7 +141,10 @@ describe('intake', () => {
 		expect(await Promise.all(ends)).toEqual([1, 1]);
 		disk.breakDown();
 		const next = reading({ seq: 2 });
-		expect(await Promise.all([outcome(intake.deliver(frame(next))), outcome(intake.deliver(frame(next)))])).toEqual(['unavailable', 'unavailable']);
+		expect(await Promise.all([outcome(intake.deliver(frame(next))), outcome(intake.deliver(frame(next)))])).toEqual([
+			'unavailable',
+			'unavailable',
+		]);
 		disk.mend();
 		expect(await outcome(intake.deliver(frame(next)))).toBe(1);
 		expect(await stored()).toHaveLength(2);
@@ -141,8 +156,15 @@ describe('intake', () => {
 		const crossing = (metric: string, value: number) => reading({ metric, value });
 		await intake.deliver(frame(crossing('peopleIn', 2)));
 		disk.breakDown();
-		const frames = [crossing('peopleIn', 3), crossing('peopleOut', 7), [crossing('peopleIn', 4), crossing('peopleOut', 9)], crossing('peopleIn', 1)];
-		expect(await Promise.all(frames.map((one) => outcome(intake.deliver(frame(one)))))).toEqual(frames.map(() => 'unavailable'));
+		const frames = [
+			crossing('peopleIn', 3),
+			crossing('peopleOut', 7),
+			[crossing('peopleIn', 4), crossing('peopleOut', 9)],
+			crossing('peopleIn', 1),
+		];
+		expect(await Promise.all(frames.map((one) => outcome(intake.deliver(frame(one)))))).toEqual(
+			frames.map(() => 'unavailable'),
+		);
 		expect(occupancy.count('b', 'r')).toBe(2);
 	});
 
@@ -167,7 +189,9 @@ describe('intake', () => {
 			},
 		};
 		const rule = { name: 'acme/#', use: 'jsonata', decoder, defaults: {} } as const;
-		const taken = Array.from({ length: 5 }, () => outcome(intake.deliver(frame('{}', { decodeBy: { rule, name: undefined } }))));
+		const taken = Array.from({ length: 5 }, () =>
+			outcome(intake.deliver(frame('{}', { decodeBy: { rule, name: undefined } }))),
+		);
 		expect(ledger.imbalance()).toBe(0);
 		expect(await Promise.all(taken)).toEqual([2, 0, 'not_decoded', 'not_decoded', 'unavailable']);
 		expect(await stored()).toHaveLength(2);
@@ -192,7 +216,10 @@ describe('intake', () => {
 		{ weight: 1, arbitrary: fc.constantFrom('', '{', 'null', '[[]]') },
 	);
 	const steps: fc.Arbitrary<Step[]> = fc.array(
-		fc.record({ frames: fc.array(anyFrame, { minLength: 1, maxLength: 6 }), fault: fc.constantFrom('none', 'none', 'broken', 'full') }),
+		fc.record({
+			frames: fc.array(anyFrame, { minLength: 1, maxLength: 6 }),
+			fault: fc.constantFrom('none', 'none', 'broken', 'full'),
+		}),
 		{ minLength: 1, maxLength: 8 },
 	);
 
@@ -237,7 +264,9 @@ async function fill(log: Log): Promise<number> {
 	let count = 0;
 	for (const size of [60_000, 1000, 1]) {
 		for (;;) {
-			const appended = await log.append([{ payload: Buffer.from(JSON.stringify({ filler: 'x'.repeat(size) })) }]).catch(() => undefined);
+			const appended = await log
+				.append([{ payload: Buffer.from(JSON.stringify({ filler: 'x'.repeat(size) })) }])
+				.catch(() => undefined);
 			if (!appended) break;
 			count++;
 		}
@@ -257,8 +286,11 @@ function countsOf(readings: Reading[]): Record<string, number> {
 }
 
 function occupancyOf(occupancy: Occupancy): Record<string, number> {
-	return withoutEmpty(Object.fromEntries(Object.entries(occupancy.export()).map(([room, { count }]) => [room.replace('b/', ''), count])));
+	return withoutEmpty(
+		Object.fromEntries(Object.entries(occupancy.export()).map(([room, { count }]) => [room.replace('b/', ''), count])),
+	);
 }
 
 /** A room that was entered only by crossings that were taken back is empty, not unknown. */
-const withoutEmpty = (counts: Record<string, number>) => Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+const withoutEmpty = (counts: Record<string, number>) =>
+	Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

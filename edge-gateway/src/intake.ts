@@ -77,7 +77,8 @@ export class Intake {
 		this.#availability = parts.availability;
 		this.#recorder = parts.recorder;
 		this.#follow = new FrameTrace(parts.trace, parts.log.id);
-		this.#onDeferred = ({ code, message }, readings) => parts.trace?.deferred(code, message, readings, this.#clock.now());
+		this.#onDeferred = ({ code, message }, readings) =>
+			parts.trace?.deferred(code, message, readings, this.#clock.now());
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		const { registry, admission, clock, occupancy } = parts;
@@ -103,7 +104,8 @@ export class Intake {
 	take(frame: Frame, settled: Settled): void {
 		const receivedAt = frame.receivedAt ?? this.#clock.now();
 		if (frame.replayOf === undefined) this.#recorder?.record(frame, receivedAt, this.#log.nextOffset);
-		if (this.#follow.watching) this.#follow.note(frame, receivedAt, 'received', { detail: `${frame.raw.length} bytes` });
+		if (this.#follow.watching)
+			this.#follow.note(frame, receivedAt, 'received', { detail: `${frame.raw.length} bytes` });
 		if (frame.decodeBy !== undefined) this.#takeDecoded(frame, frame.decodeBy, receivedAt, settled);
 		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(frame, receivedAt, settled);
 		else this.#takeCanonical(frame, receivedAt, settled);
@@ -182,7 +184,13 @@ export class Intake {
 	}
 
 	/** What was received as one message is now as many readings as it holds. */
-	#storeDecoded(frame: Frame, decoding: Decoding | Error, receivedAt: number, account: Account, settled: Settled): void {
+	#storeDecoded(
+		frame: Frame,
+		decoding: Decoding | Error,
+		receivedAt: number,
+		account: Account,
+		settled: Settled,
+	): void {
 		if (decoding instanceof Error) return void this.#settle(frame, decoding, receivedAt, account, 1, settled);
 		frame.decoding = decoding;
 		if (typeof decoding === 'string') {
@@ -192,7 +200,9 @@ export class Intake {
 		}
 		account.received += decoding.length - 1;
 		try {
-			const checked = decoding.map((decoded) => this.#check(this.#judge.complete(frame, decoded), decoded.index, frame, receivedAt));
+			const checked = decoding.map((decoded) =>
+				this.#check(this.#judge.complete(frame, decoded), decoded.index, frame, receivedAt),
+			);
 			this.#storeAll(frame, checked, receivedAt, account, settled);
 		} catch (error) {
 			this.#settle(frame, error as Error, receivedAt, account, decoding.length, settled);
@@ -222,7 +232,13 @@ export class Intake {
 		return this.#refuse(frame, error, now, account, 1);
 	}
 
-	async #refuse(frame: Refused, error: CrowdVisionError, receivedAt: number, account: Account, readings: number): Promise<never> {
+	async #refuse(
+		frame: Refused,
+		error: CrowdVisionError,
+		receivedAt: number,
+		account: Account,
+		readings: number,
+	): Promise<never> {
 		count(account.rejected, error.code, readings);
 		// What is refused again is in the list already.
 		if (frame.replayOf !== undefined || frame.unlisted) throw error;
@@ -244,7 +260,13 @@ export class Intake {
 		const { key } = item;
 		const verdict = key ? this.#log.look(key) : 'new';
 		if (verdict === 'duplicate') {
-			const known = settlement(account, { taken: 0, duplicates: 1, restarts: 0 }, COUNTS_NOTHING, settled, this.#onDeferred);
+			const known = settlement(
+				account,
+				{ taken: 0, duplicates: 1, restarts: 0 },
+				COUNTS_NOTHING,
+				settled,
+				this.#onDeferred,
+			);
 			this.#follow.duplicate(frame, item, receivedAt);
 			this.#log.durable().then(() => known(), known);
 			return;
@@ -268,7 +290,10 @@ export class Intake {
 			const before = records.length;
 			for (const leg of legsFor(item)) {
 				// A door between two rooms makes a record for each: one that a crash cut off is made up for by itself when the reading comes again.
-				const key = leg && item.key && item.door?.between ? { ...item.key, source: `${item.key.source} ${leg.direction}` } : item.key;
+				const key =
+					leg && item.key && item.door?.between
+						? { ...item.key, source: `${item.key.source} ${leg.direction}` }
+						: item.key;
 				if (key) {
 					const verdict = this.#log.look(key);
 					const spelled = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
@@ -277,7 +302,11 @@ export class Intake {
 					if (verdict === 'restart' && records.length === before) counts.restarts++;
 				}
 				if (this.#follow.watching) told = this.#follow.followed(frame, item, receivedAt, offset, told);
-				records.push({ payload: this.#encode(item, leg, offset++, receivedAt, frame.transport, applied), at: receivedAt, key });
+				records.push({
+					payload: this.#encode(item, leg, offset++, receivedAt, frame.transport, applied),
+					at: receivedAt,
+					key,
+				});
 			}
 			if (records.length > before) counts.taken++;
 			else {
@@ -299,11 +328,20 @@ export class Intake {
 			ofSource(error, dropped);
 		};
 		const appended = records.length > 0 ? this.#log.append(records) : undefined;
-		(counts.duplicates > 0 ? this.#log.durable().then(() => appended) : appended!).then((what) => stored(undefined, what?.dropped), stored);
+		(counts.duplicates > 0 ? this.#log.durable().then(() => appended) : appended!).then(
+			(what) => stored(undefined, what?.dropped),
+			stored,
+		);
 	}
 
 	/** Counts what a door says, so that the reading's value becomes the count of the leg's room. */
-	#count(item: Checked, leg: Leg, offset: number, receivedAt: number, applied: Applied[]): CountedFields & { count: number } {
+	#count(
+		item: Checked,
+		leg: Leg,
+		offset: number,
+		receivedAt: number,
+		applied: Applied[],
+	): CountedFields & { count: number } {
 		const { sensorId, boot } = item.incoming;
 		const { direction } = leg;
 		// A device's clock may run ahead; what it tells of has happened all the same.
@@ -311,7 +349,9 @@ export class Intake {
 		const change = this.#occupancy.apply(
 			item.buildingId,
 			leg.roomId,
-			item.door?.cumulative ? { ...of, kind: 'total', total: item.value, boot } : { ...of, kind: 'crossings', count: item.value, receivedAt },
+			item.door?.cumulative
+				? { ...of, kind: 'total', total: item.value, boot }
+				: { ...of, kind: 'crossings', count: item.value, receivedAt },
 			{ offset, receivedAt },
 		);
 		applied.push(change);
@@ -329,7 +369,14 @@ export class Intake {
 		};
 	}
 
-	#encode(item: Checked, leg: Leg | undefined, offset: number, receivedAt: number, transport: Transport, applied: Applied[]): string {
+	#encode(
+		item: Checked,
+		leg: Leg | undefined,
+		offset: number,
+		receivedAt: number,
+		transport: Transport,
+		applied: Applied[],
+	): string {
 		const { sensorId, metric, seq, boot } = item.incoming;
 		const { value, buildingId, roomId, observedAt, timeQuality, deviceTime } = item;
 		const { unit } = item.definition;

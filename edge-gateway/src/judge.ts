@@ -64,7 +64,12 @@ export class Judge {
 	/** A decoded reading with what its topic, its rule and its sender say of it. @throws DecodeError */
 	complete({ context, decodeBy }: Frame, { candidate, index }: Decoded): Candidate {
 		const isRegistered = (sensorId: string) => this.#registry.sensor(sensorId) !== undefined;
-		return completed(withContext(candidate, context, index), decodeBy!.rule.defaults, context.onlySensorId, isRegistered);
+		return completed(
+			withContext(candidate, context, index),
+			decodeBy!.rule.defaults,
+			context.onlySensorId,
+			isRegistered,
+		);
 	}
 
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
@@ -72,9 +77,16 @@ export class Judge {
 		if (!incomingReading.check(candidate)) throw refusal('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = metricDefinition(candidate.metric)!;
 		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
-		if (keptOut !== undefined) throw new CrowdVisionError('not_admitted', `reading ${index}: ${keptOut}`, { index, path: '/sensorId' });
+		if (keptOut !== undefined)
+			throw new CrowdVisionError('not_admitted', `reading ${index}: ${keptOut}`, { index, path: '/sensorId' });
 		const door = definition.kind === 'flow' ? this.#doors.of(candidate.sensorId) : undefined;
-		const place = placeOf(candidate.sensorId, candidate.buildingId, candidate.roomId ?? door?.between?.to, this.#registry, sender.buildingId);
+		const place = placeOf(
+			candidate.sensorId,
+			candidate.buildingId,
+			candidate.roomId ?? door?.between?.to,
+			this.#registry,
+			sender.buildingId,
+		);
 		if ('path' in place) {
 			const foreign = outsideScope(sender, candidate.sensorId, this.#registry);
 			if (foreign) throw refusal('forbidden', foreign, index);
@@ -84,7 +96,9 @@ export class Judge {
 		}
 		const denied = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
 		if (denied) throw refusal('forbidden', denied, index);
-		const value = door?.cumulative ? totalOf(door, candidate.value) : toCatalogUnit(definition, candidate.value, candidate.unit);
+		const value = door?.cumulative
+			? totalOf(door, candidate.value)
+			: toCatalogUnit(definition, candidate.value, candidate.unit);
 		if (typeof value !== 'number') throw refusal('invalid_reading', value, index);
 		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
 		if ('path' in time) throw refusal('invalid_reading', time, index);
@@ -97,7 +111,9 @@ export class Judge {
 			observedAt: time.observedAt,
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,
-			key: dedupKey(candidate, place.buildingId, place.roomId) ?? (replayOf === undefined ? undefined : replayKey(candidate, replayOf, index)),
+			key:
+				dedupKey(candidate, place.buildingId, place.roomId) ??
+				(replayOf === undefined ? undefined : replayKey(candidate, replayOf, index)),
 			bridge: sender.bridge,
 			door,
 		};
@@ -110,11 +126,15 @@ export class Judge {
  */
 export function asRefusal(error: Error, decoded: boolean): CrowdVisionError | undefined {
 	if (error instanceof CrowdVisionError) return error;
-	if (!(error instanceof DecodeError)) return decoded ? new CrowdVisionError('not_decoded', `The decoder stumbled: ${error.message}`) : undefined;
+	if (!(error instanceof DecodeError))
+		return decoded ? new CrowdVisionError('not_decoded', `The decoder stumbled: ${error.message}`) : undefined;
 	if (error.code === 'not_decoded') return new CrowdVisionError('not_decoded', `The payload ${error.problem.message}`);
 	return refusal('invalid_reading', error.problem, error.index);
 }
 
 function refusal(code: ErrorCode, problem: Problem, index: number): CrowdVisionError {
-	return new CrowdVisionError(code, `reading ${index}: ${problem.path || 'it'} ${problem.message}`, { index, path: problem.path });
+	return new CrowdVisionError(code, `reading ${index}: ${problem.path || 'it'} ${problem.message}`, {
+		index,
+		path: problem.path,
+	});
 }

@@ -39,7 +39,9 @@ describe('the ledger', () => {
 		ledger.of('serial', 'a').accepted += 2;
 		ledger.of('serial', 'b').received += 1;
 		count(ledger.of('serial', 'b').rejected, 'not_json');
-		expect(ledger.summary()).toMatchObject({ serial: { received: 3, accepted: 2, rejected: { not_json: 1 }, imbalance: 0 } });
+		expect(ledger.summary()).toMatchObject({
+			serial: { received: 3, accepted: 2, rejected: { not_json: 1 }, imbalance: 0 },
+		});
 		const out = ledger.part('bridge', 'campus out');
 		out.carried = 5;
 		out.received += 3;
@@ -108,6 +110,9 @@ describe('the ledger', () => {
 				'gateway_ledger_imbalance{ledger="source",name="http"} -1',
 			]),
 		);
-		expect(ledger.summary()).toMatchObject({ serial: { received: 3, accepted: 1, rejected: { not_json: 2 } }, http: { rejected: { forbidden: 1 } } });
+		expect(ledger.summary()).toMatchObject({
+			serial: { received: 3, accepted: 1, rejected: { not_json: 2 } },
+			http: { rejected: { forbidden: 1 } },
+		});
 	});
 });

@@ -53,17 +53,29 @@ export class Ledger {
 
 	/** Every balance by itself, with what it is of. All must read 0. */
 	imbalances(): Imbalance[] {
-		const found: Imbalance[] = this.#sources().map(({ name, account }) => ({ ledger: 'source', name, imbalance: account.imbalance() }));
-		for (const { name, account } of this.#made()) found.push({ ledger: 'source', name, imbalance: account.imbalance() });
-		for (const { kind, name, account } of this.#parts.values()) found.push({ ledger: kind, name, imbalance: account.imbalance() });
+		const found: Imbalance[] = this.#sources().map(({ name, account }) => ({
+			ledger: 'source',
+			name,
+			imbalance: account.imbalance(),
+		}));
+		for (const { name, account } of this.#made())
+			found.push({ ledger: 'source', name, imbalance: account.imbalance() });
+		for (const { kind, name, account } of this.#parts.values())
+			found.push({ ledger: kind, name, imbalance: account.imbalance() });
 		const log = this.#log;
 		if (!log) return found;
-		const sum = (read: (account: Account) => number) => this.#sources().reduce((total, { account }) => total + read(account), read(this.rooms));
+		const sum = (read: (account: Account) => number) =>
+			this.#sources().reduce((total, { account }) => total + read(account), read(this.rooms));
 		// What sources call accepted is what the log has stored, by its own count.
 		found.push({ ledger: 'log', name: 'appended', imbalance: sum(({ accepted }) => accepted) - log.appended });
 		// While nothing is on its way to the disk, nothing can wait for it: what does was forgotten.
-		found.push({ ledger: 'log', name: 'pending', imbalance: log.stats().pendingBytes === 0 ? sum(({ pending }) => pending) : 0 });
-		for (const [name, account] of log.accounts()) found.push({ ledger: 'cursor', name, imbalance: account.balance().imbalance });
+		found.push({
+			ledger: 'log',
+			name: 'pending',
+			imbalance: log.stats().pendingBytes === 0 ? sum(({ pending }) => pending) : 0,
+		});
+		for (const [name, account] of log.accounts())
+			found.push({ ledger: 'cursor', name, imbalance: account.balance().imbalance });
 		return found;
 	}
 
@@ -85,7 +97,9 @@ export class Ledger {
 	/** By way in and part, such as `serial /dev/ttyUSB0` or `bridge campus out`. */
 	accounts(): Record<string, AccountSummary> {
 		const parts = [...this.#parts.values()].map(({ kind, name, account }) => ({ name: `${kind} ${name}`, account }));
-		return Object.fromEntries([...this.#sources(), ...this.#made(), ...parts].map(({ name, account }) => [name, account.summary()]));
+		return Object.fromEntries(
+			[...this.#sources(), ...this.#made(), ...parts].map(({ name, account }) => [name, account.summary()]),
+		);
 	}
 
 	/** By cursor on the log. */
@@ -130,7 +144,11 @@ export class Ledger {
 	}
 
 	#registerSources(metrics: Metrics): void {
-		const counter = (name: string, help: string, read: (account: AccountSummary) => Iterable<[labels: Record<string, string>, value: number]>) => {
+		const counter = (
+			name: string,
+			help: string,
+			read: (account: AccountSummary) => Iterable<[labels: Record<string, string>, value: number]>,
+		) => {
 			const summary = () => Object.entries(this.summary());
 			new Counter({
 				name,
@@ -139,26 +157,47 @@ export class Ledger {
 				registers: [metrics],
 				collect() {
 					this.reset();
-					for (const [transport, account] of summary()) for (const [labels, value] of read(account)) this.inc({ transport, ...labels }, value);
+					for (const [transport, account] of summary())
+						for (const [labels, value] of read(account)) this.inc({ transport, ...labels }, value);
 				},
 			});
 		};
 		const byReason = (reasons: Record<string, number>): [Record<string, string>, number][] =>
 			Object.entries(reasons).map(([reason, times]) => [{ reason }, times]);
-		counter('gateway_readings_received_total', 'Readings that arrived, good or not', ({ received }) => [[{}, received]]);
-		counter('gateway_readings_accepted_total', 'Readings that are durable in the log', ({ accepted }) => [[{}, accepted]]);
-		counter('gateway_readings_duplicate_total', 'Redeliveries that were recognized', ({ duplicates }) => [[{}, duplicates]]);
-		counter('gateway_readings_deferred_total', 'Readings whose sender was told to come again', ({ deferred }) => [[{}, deferred]]);
-		counter('gateway_device_restarts_total', 'Restarts inferred from a seq that began again', ({ restarts }) => [[{}, restarts]]);
-		counter('gateway_readings_rejected_total', 'Readings that were refused, by reason', ({ rejected }) => byReason(rejected));
-		counter('gateway_readings_ignored_total', 'Readings left out on purpose, by reason', ({ ignored }) => byReason(ignored));
-		counter('gateway_readings_dropped_total', 'Readings given up before they were stored, by reason', ({ dropped }) => byReason(dropped));
+		counter('gateway_readings_received_total', 'Readings that arrived, good or not', ({ received }) => [
+			[{}, received],
+		]);
+		counter('gateway_readings_accepted_total', 'Readings that are durable in the log', ({ accepted }) => [
+			[{}, accepted],
+		]);
+		counter('gateway_readings_duplicate_total', 'Redeliveries that were recognized', ({ duplicates }) => [
+			[{}, duplicates],
+		]);
+		counter('gateway_readings_deferred_total', 'Readings whose sender was told to come again', ({ deferred }) => [
+			[{}, deferred],
+		]);
+		counter('gateway_device_restarts_total', 'Restarts inferred from a seq that began again', ({ restarts }) => [
+			[{}, restarts],
+		]);
+		counter('gateway_readings_rejected_total', 'Readings that were refused, by reason', ({ rejected }) =>
+			byReason(rejected),
+		);
+		counter('gateway_readings_ignored_total', 'Readings left out on purpose, by reason', ({ ignored }) =>
+			byReason(ignored),
+		);
+		counter('gateway_readings_dropped_total', 'Readings given up before they were stored, by reason', ({ dropped }) =>
+			byReason(dropped),
+		);
 	}
 
 	#registerCursors(metrics: Metrics): void {
 		const log = this.#log;
 		if (!log) return;
-		const gauge = (name: string, help: string, read: (balance: CursorBalance) => Iterable<[labels: Record<string, string>, value: number]>) => {
+		const gauge = (
+			name: string,
+			help: string,
+			read: (balance: CursorBalance) => Iterable<[labels: Record<string, string>, value: number]>,
+		) => {
 			new Gauge({
 				name,
 				help,
@@ -171,8 +210,12 @@ export class Ledger {
 				},
 			});
 		};
-		gauge('gateway_cursor_appended', 'Readings a consumer of the log was to get since the start', ({ appended }) => [[{}, appended]]);
-		gauge('gateway_cursor_delivered', 'Readings a consumer of the log got since the start', ({ delivered }) => [[{}, delivered]]);
+		gauge('gateway_cursor_appended', 'Readings a consumer of the log was to get since the start', ({ appended }) => [
+			[{}, appended],
+		]);
+		gauge('gateway_cursor_delivered', 'Readings a consumer of the log got since the start', ({ delivered }) => [
+			[{}, delivered],
+		]);
 		gauge('gateway_cursor_queued', 'Readings that wait in the log for a consumer', ({ queued }) => [[{}, queued]]);
 		gauge('gateway_cursor_lost', 'Readings lost from the log before a consumer got them, by reason', ({ lost }) =>
 			Object.entries(lost).map(([reason, readings]) => [{ reason }, readings]),

@@ -5,7 +5,8 @@ import { type Fullness, LogAlarm } from './log-alarm.ts';
 it('is raised a day and an hour before the log is full, once each, and ends when it is over and not while it wavers', () => {
 	const logger = createLogger('test', 'silent');
 	const told: string[] = [];
-	for (const level of ['info', 'warn', 'error'] as const) vi.spyOn(logger, level).mockImplementation(() => void told.push(level));
+	for (const level of ['info', 'warn', 'error'] as const)
+		vi.spyOn(logger, level).mockImplementation(() => void told.push(level));
 	let now: Fullness = { heldBytes: 0, maxBytes: 1000, hoursToFull: Number.POSITIVE_INFINITY };
 	const alarm = new LogAlarm(() => now, logger);
 	const after = (change: Partial<Fullness>) => {

@@ -39,7 +39,11 @@ export class LogAlarm {
 		if (level === this.#level) return;
 		const { heldBytes, maxBytes, hoursToFull } = fullness;
 		const isLower = level === 'well' || (level === 'soon' && this.#level === 'now');
-		if (isLower && levelOf({ heldBytes: heldBytes * BETTER, maxBytes, hoursToFull: hoursToFull / BETTER }) === this.#level) return;
+		if (
+			isLower &&
+			levelOf({ heldBytes: heldBytes * BETTER, maxBytes, hoursToFull: hoursToFull / BETTER }) === this.#level
+		)
+			return;
 		this.#level = level;
 		const details = { heldBytes: Math.round(heldBytes), maxBytes, hoursToFull: Number(hoursToFull.toFixed(1)) };
 		if (level === 'well') this.#logger.info(details, 'log: no longer about to be full');

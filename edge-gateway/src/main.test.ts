@@ -38,7 +38,10 @@ async function start(): Promise<string> {
 }
 
 /** Runs to its end. */
-async function run(args: string[], more?: Record<string, string>): Promise<{ code: number | null; stdout: string; stderr: string }> {
+async function run(
+	args: string[],
+	more?: Record<string, string>,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
 	const child = await startNode(MAIN, { args, env: env(more), cwd: dir });
 	const { code } = await child.exited;
 	return { code, stdout: child.stdout(), stderr: child.stderr() };

@@ -85,7 +85,12 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 }
 
 function tokensOf({ jwtSigning = 'secret', jwtSecret, jwtSecretPrevious, dataDir }: GatewayConfig): Tokens {
-	return openTokens({ JWT_SIGNING: jwtSigning, JWT_SECRET: jwtSecret, JWT_SECRET_PREVIOUS: jwtSecretPrevious, DATA_DIR: dataDir });
+	return openTokens({
+		JWT_SIGNING: jwtSigning,
+		JWT_SECRET: jwtSecret,
+		JWT_SECRET_PREVIOUS: jwtSecretPrevious,
+		DATA_DIR: dataDir,
+	});
 }
 
 /** Makes a device token where there is no auth service at hand. */
@@ -93,7 +98,8 @@ async function makeToken(config: GatewayConfig, options: string[]): Promise<void
 	const given = new Map<string, string>();
 	for (let i = 0; i < options.length; i += 2) {
 		const [option, value] = options.slice(i, i + 2);
-		if (!['--device', '--domain', '--building', '--sensors'].includes(option ?? '') || !value) throw new SettingsError(USAGE);
+		if (!['--device', '--domain', '--building', '--sensors'].includes(option ?? '') || !value)
+			throw new SettingsError(USAGE);
 		given.set(option!, value);
 	}
 	const id = given.get('--device');
@@ -102,7 +108,9 @@ async function makeToken(config: GatewayConfig, options: string[]): Promise<void
 	const building = given.get('--building');
 	const sensors = given.get('--sensors');
 	if (config.jwtSigning === 'keypair')
-		throw new SettingsError('JWT_SIGNING is keypair: only auth makes device tokens (POST /auth/domains/{name}/devices)');
+		throw new SettingsError(
+			'JWT_SIGNING is keypair: only auth makes device tokens (POST /auth/domains/{name}/devices)',
+		);
 	const token = await tokensOf(config).signDevice({
 		id,
 		domainName: given.get('--domain') ?? 'local',

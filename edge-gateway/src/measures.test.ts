@@ -5,9 +5,19 @@ import { milliseconds, timerMilliseconds } from './measures.ts';
 const LONGEST = 2 ** 31 - 1;
 
 it('a duration is as long as it says; as a timer, no longer than a timer can be', () => {
-	expect([milliseconds('90d'), milliseconds('1500ms'), timerMilliseconds('1500ms')]).toEqual([90 * 24 * 3600_000, 1500, 1500]);
+	expect([milliseconds('90d'), milliseconds('1500ms'), timerMilliseconds('1500ms')]).toEqual([
+		90 * 24 * 3600_000,
+		1500,
+		1500,
+	]);
 	expect(timerMilliseconds('90d')).toBe(LONGEST);
-	const longer = { returnAfter: '90d', keepAlive: '90d', connectTimeout: '90d', backOff: { min: '90d', max: '90d' }, lazy: { idle: '90d' } };
+	const longer = {
+		returnAfter: '90d',
+		keepAlive: '90d',
+		connectTimeout: '90d',
+		backOff: { min: '90d', max: '90d' },
+		lazy: { idle: '90d' },
+	};
 	expect(bridgeSettings({ name: 'b', url: 'mqtt://x', topics: [], ...longer }, 'g')).toMatchObject({
 		returnAfterMs: LONGEST,
 		keepAliveMs: LONGEST,

@@ -4,7 +4,10 @@ import Type from 'typebox';
 export const Size = Type.String({ pattern: '^[1-9]\\d{0,9} ?(B|KiB|MiB|GiB)$', description: 'a size such as 512MiB' });
 
 /** A duration in gateway.yaml, such as 7d. */
-export const Duration = Type.String({ pattern: '^\\d{1,9} ?(ms|s|m|h|d)$', description: 'a duration such as 7d or 250ms' });
+export const Duration = Type.String({
+	pattern: '^\\d{1,9} ?(ms|s|m|h|d)$',
+	description: 'a duration such as 7d or 250ms',
+});
 
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 };

@@ -11,7 +11,15 @@ import type { Relay } from './relay.ts';
 /** What Prometheus reads of the gateway. */
 export function registerMetrics(
 	metrics: Registry,
-	parts: { log: Log; clock: Clock; ledger: Ledger; relay: Relay | undefined; downlink: Downlink; bridges: Bridges; trail: AuditTrail },
+	parts: {
+		log: Log;
+		clock: Clock;
+		ledger: Ledger;
+		relay: Relay | undefined;
+		downlink: Downlink;
+		bridges: Bridges;
+		trail: AuditTrail;
+	},
 ): void {
 	const { log, clock, ledger, relay, downlink, bridges, trail } = parts;
 	const gauge = (name: string, help: string, read: () => number) => {
@@ -56,7 +64,11 @@ export function registerMetrics(
 			for (const [outcome, count] of Object.entries(downlink.counts)) this.inc({ outcome }, count);
 		},
 	});
-	gauge('gateway_log_held_back', 'Offsets that readers do not see yet, because the time is not known', () => log.heldBack);
+	gauge(
+		'gateway_log_held_back',
+		'Offsets that readers do not see yet, because the time is not known',
+		() => log.heldBack,
+	);
 	gauge('gateway_clock_ahead_seconds', "How far the gateway's time is ahead of the system's", () => clock.ahead / 1000);
 	gauge('gateway_clock_quality', '0 synced, 1 holdover, 2 unsynced', () => TIME_QUALITIES.indexOf(clock.quality));
 	new Counter({

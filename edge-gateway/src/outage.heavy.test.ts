@@ -44,7 +44,10 @@ const memory = () => {
 
 /** Bytes of every file in a folder, whatever it is for. */
 function bytesIn(dir: string): number {
-	return readdirSync(dir).reduce((sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+	return readdirSync(dir).reduce(
+		(sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0),
+		0,
+	);
 }
 
 /** Sensors whose every reading is numbered; half of them are doors. */
@@ -107,14 +110,31 @@ interface Outage {
 async function outage(whenFull: WhenFull): Promise<Outage> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-outage-'));
 	let now = 0;
-	const log = await Log.open({ dir, worker, maxBytes: QUOTA, whenFull, thin, monotonic: () => now, maxAgeMs: 7 * 24 * 3600_000 });
+	const log = await Log.open({
+		dir,
+		worker,
+		maxBytes: QUOTA,
+		whenFull,
+		thin,
+		monotonic: () => now,
+		maxAgeMs: 7 * 24 * 3600_000,
+	});
 	onTestFinished(async () => {
 		await log.close();
 		await rm(dir, { recursive: true, force: true });
 	});
 	log.cursor('relay');
 	const fleet = new Fleet();
-	const result: Outage = { log, fleet, acknowledged: 0, refused: 0, fullAfter: undefined, forecasts: [], grown: 0, largest: 0 };
+	const result: Outage = {
+		log,
+		fleet,
+		acknowledged: 0,
+		refused: 0,
+		fullAfter: undefined,
+		forecasts: [],
+		grown: 0,
+		largest: 0,
+	};
 	const before = memory();
 	for (let minute = 0; minute < HOURS * 60; minute++) {
 		now = minute * MINUTE_MS;
@@ -202,7 +222,8 @@ describe(`P3 bounded, with a choice: ${HOURS} h without Redis at ten times the r
 		expectBounded({ log, fleet, acknowledged, refused, fullAfter, forecasts, ...bounds });
 		expect(refused).toBeGreaterThan(0);
 		// From the second hour on it was told within a tenth when the log would be full.
-		for (let hour = 1; hour < fullAfter! - 1; hour++) expect(Math.abs(hour + forecasts[hour]! - fullAfter!)).toBeLessThan(fullAfter! / 10);
+		for (let hour = 1; hour < fullAfter! - 1; hour++)
+			expect(Math.abs(hour + forecasts[hour]! - fullAfter!)).toBeLessThan(fullAfter! / 10);
 		expect(forecasts.at(-1)).toBeLessThan(0.5);
 		const { readings, gaps } = await afterwards(log, fleet);
 		expect(readings).toHaveLength(acknowledged + 1);
@@ -240,7 +261,9 @@ describe(`P3 bounded, with a choice: ${HOURS} h without Redis at ten times the r
 		expect(counted(gaps, 'dropped-newest')).toBe(dropped.newest);
 		expect(gaps.every(({ reason }) => reason === 'dropped-newest')).toBe(true);
 		expect(readings).toHaveLength(acknowledged + 1 - dropped.newest);
-		expect(gaps.at(-1)!.lastAt).toBe(BEGIN + (HOURS * 60 - 1) * MINUTE_MS + MINUTE_MS - MINUTE_MS / (SENSORS * PER_MINUTE));
+		expect(gaps.at(-1)!.lastAt).toBe(
+			BEGIN + (HOURS * 60 - 1) * MINUTE_MS + MINUTE_MS - MINUTE_MS / (SENSORS * PER_MINUTE),
+		);
 	}, 300_000);
 
 	it('thin: all the hours are there, of each minute and sensor the last, the lowest and the highest; and every crossing', async () => {
@@ -254,13 +277,18 @@ describe(`P3 bounded, with a choice: ${HOURS} h without Redis at ten times the r
 		if (dropped.oldest === 0) {
 			const hours = new Set(readings.map(({ observedAt }) => Math.floor((observedAt - BEGIN) / 3600_000)));
 			expect(hours.size).toBe(HOURS + 1);
-			const minutes = new Set(readings.map(({ sensorId, observedAt }) => `${sensorId} ${Math.floor(observedAt / MINUTE_MS)}`));
+			const minutes = new Set(
+				readings.map(({ sensorId, observedAt }) => `${sensorId} ${Math.floor(observedAt / MINUTE_MS)}`),
+			);
 			expect(minutes.size).toBeGreaterThanOrEqual(HOURS * 60 * SENSORS);
 			const last = readings.pop()!;
-			const crossed = readings.reduce((sum, { crossings }) => ({ in: sum.in + (crossings?.in ?? 0), out: sum.out + (crossings?.out ?? 0) }), {
-				in: 0,
-				out: 0,
-			});
+			const crossed = readings.reduce(
+				(sum, { crossings }) => ({ in: sum.in + (crossings?.in ?? 0), out: sum.out + (crossings?.out ?? 0) }),
+				{
+					in: 0,
+					out: 0,
+				},
+			);
 			expect(crossed).toEqual(fleet.crossed);
 			expect(last.observedAt).toBe(BEGIN + HOURS * 3600_000);
 		}

@@ -15,7 +15,9 @@ export interface Payload {
 }
 
 export function encodePayload(bytes: Buffer): Payload {
-	return isUtf8(bytes) ? { raw: bytes.toString('utf8'), encoding: 'utf8' } : { raw: bytes.toString('base64'), encoding: 'base64' };
+	return isUtf8(bytes)
+		? { raw: bytes.toString('utf8'), encoding: 'utf8' }
+		: { raw: bytes.toString('base64'), encoding: 'base64' };
 }
 
 export function decodePayload({ raw, encoding }: Payload): Buffer {

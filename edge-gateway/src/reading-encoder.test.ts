@@ -35,7 +35,12 @@ const readings: fc.Arbitrary<EncodableReading> = fc.record({
 				),
 				interval: fc.record({ low: fc.nat(), high: fc.nat() }),
 				adjustment: fc.record(
-					{ kind: fc.constantFrom('zeroing', 'correction'), before: fc.nat(), reason: fc.constantFrom('nightly', 'quiet'), due: time },
+					{
+						kind: fc.constantFrom('zeroing', 'correction'),
+						before: fc.nat(),
+						reason: fc.constantFrom('nightly', 'quiet'),
+						due: time,
+					},
 					{ requiredKeys: ['kind', 'before'] },
 				),
 			},
@@ -52,7 +57,9 @@ it('spells every reading as JSON that says what it says, whatever was spelled be
 			for (const [offset, one] of sequence.entries()) {
 				const { counted, ...rest } = one;
 				const spelled: unknown = JSON.parse(encoder.encode(one, offset));
-				expect(spelled).toEqual(JSON.parse(JSON.stringify({ ...rest, ...counted, id: `log-${offset}`, gatewayId: 'pi "north"' })));
+				expect(spelled).toEqual(
+					JSON.parse(JSON.stringify({ ...rest, ...counted, id: `log-${offset}`, gatewayId: 'pi "north"' })),
+				);
 				expect(reading.problem(spelled)).toBeUndefined();
 			}
 		}),

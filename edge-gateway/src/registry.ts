@@ -38,7 +38,9 @@ export class Registry {
 
 	/** Whether there are buildings of more than one top-level domain. */
 	get isShared(): boolean {
-		this.#isShared ??= new Set([...this.#buildings.values()].flatMap(({ domains }) => domains.map((name) => name.split('/', 1)[0]))).size > 1;
+		this.#isShared ??=
+			new Set([...this.#buildings.values()].flatMap(({ domains }) => domains.map((name) => name.split('/', 1)[0])))
+				.size > 1;
 		return this.#isShared;
 	}
 
@@ -81,7 +83,11 @@ export class Registry {
 	}
 
 	#export(): Kept {
-		return { buildings: Object.fromEntries(this.#buildings), sensors: Object.fromEntries(this.#sensors), revoked: Object.fromEntries(this.#revoked) };
+		return {
+			buildings: Object.fromEntries(this.#buildings),
+			sensors: Object.fromEntries(this.#sensors),
+			revoked: Object.fromEntries(this.#revoked),
+		};
 	}
 
 	async close(): Promise<void> {

@@ -44,7 +44,8 @@ async function openLog(): Promise<Log> {
 
 let lastNumber = 0;
 /** As intake writes them: one line of JSON with an id. */
-const readingIn = (buildingId: string) => JSON.stringify({ id: `r-${++lastNumber}`, sensorId: 's', buildingId, value: lastNumber });
+const readingIn = (buildingId: string) =>
+	JSON.stringify({ id: `r-${++lastNumber}`, sensorId: 's', buildingId, value: lastNumber });
 
 /** Appends `count` readings; returns them. */
 async function fill(log: Log, count: number, buildingId = 'b1'): Promise<string[]> {
@@ -54,7 +55,15 @@ async function fill(log: Log, count: number, buildingId = 'b1'): Promise<string[
 }
 
 function startRelay(log: Log, parts: Partial<RelayParts> = {}): Relay {
-	const relay = new Relay({ log, url: server.url, gatewayId: 'pi', field: 'reading', logger, trim: async () => ({}), ...parts });
+	const relay = new Relay({
+		log,
+		url: server.url,
+		gatewayId: 'pi',
+		field: 'reading',
+		logger,
+		trim: async () => ({}),
+		...parts,
+	});
 	onTestFinished(() => relay.stop());
 	relay.start();
 	return relay;
@@ -112,7 +121,9 @@ async function faultyWire(word: string, fault: 'hold' | 'lose answer') {
 		/** Lets through what was held; resolves when Redis has answered it. */
 		async release(): Promise<string> {
 			const { upstream, bytes } = held!;
-			const answer = new Promise<string>((resolve) => upstream.once('data', (data: Buffer) => resolve(data.toString())));
+			const answer = new Promise<string>((resolve) =>
+				upstream.once('data', (data: Buffer) => resolve(data.toString())),
+			);
 			upstream.write(bytes);
 			return answer;
 		},
@@ -134,7 +145,12 @@ describe('P1 the relay appends each reading exactly once', () => {
 		await caughtUp(relay);
 		expect(await stream()).toEqual([...early, ...late]);
 		await waitFor('the announcements', () => heard.length >= early.length + late.length);
-		expect(heard).toEqual([...early, ...late].map((reading) => [`telemetry:${(JSON.parse(reading) as { buildingId: string }).buildingId}`, reading]));
+		expect(heard).toEqual(
+			[...early, ...late].map((reading) => [
+				`telemetry:${(JSON.parse(reading) as { buildingId: string }).buildingId}`,
+				reading,
+			]),
+		);
 		expect(relay.trouble()).toBeUndefined();
 	});
 
@@ -158,7 +174,9 @@ describe('P1 the relay appends each reading exactly once', () => {
 		let done = false;
 		const watching = (async () => {
 			while (!done) {
-				const [length, next] = (await redis.multi().xlen('telemetry').get(cursorOf(log)).exec())!.map(([, value]) => Number(value ?? 0));
+				const [length, next] = (await redis.multi().xlen('telemetry').get(cursorOf(log)).exec())!.map(([, value]) =>
+					Number(value ?? 0),
+				);
 				expect(next).toBe(length);
 				seen.add(length!);
 			}
@@ -197,24 +215,27 @@ describe('P1 the relay appends each reading exactly once', () => {
 		},
 	);
 
-	it.each([0, 20])('does not repeat a batch whose answer was lost, with %i readings in Redis before', async (before) => {
-		const log = await openLog();
-		const readings = await fill(log, before);
-		if (before > 0) {
-			const relay = startRelay(log);
+	it.each([0, 20])(
+		'does not repeat a batch whose answer was lost, with %i readings in Redis before',
+		async (before) => {
+			const log = await openLog();
+			const readings = await fill(log, before);
+			if (before > 0) {
+				const relay = startRelay(log);
+				await caughtUp(relay);
+				await relay.stop();
+			}
+			const wire = await faultyWire('XADD', 'lose answer');
+			readings.push(...(await fill(log, 30)));
+			const relay = startRelay(log, { url: wire.url });
+			readings.push(...(await fill(log, 5)));
+			await waitFor('the fault', () => wire.struck());
+			await waitFor('all readings', async () => (await redis.xlen('telemetry')) >= readings.length);
 			await caughtUp(relay);
-			await relay.stop();
-		}
-		const wire = await faultyWire('XADD', 'lose answer');
-		readings.push(...(await fill(log, 30)));
-		const relay = startRelay(log, { url: wire.url });
-		readings.push(...(await fill(log, 5)));
-		await waitFor('the fault', () => wire.struck());
-		await waitFor('all readings', async () => (await redis.xlen('telemetry')) >= readings.length);
-		await caughtUp(relay);
-		expect(wire.connections()).toBe(2);
-		expect(await stream()).toEqual(readings);
-	});
+			expect(wire.connections()).toBe(2);
+			expect(await stream()).toEqual(readings);
+		},
+	);
 
 	it('keeps the logs of two gateways apart that bear the same name', async () => {
 		const logs = [await openLog(), await openLog()];
@@ -225,7 +246,8 @@ describe('P1 the relay appends each reading exactly once', () => {
 		}
 		await Promise.all(relays.map(caughtUp));
 		const stored = await stream();
-		for (const [index, expected] of readings.entries()) expect(stored.filter((reading) => reading.includes(`"b${index}"`))).toEqual(expected);
+		for (const [index, expected] of readings.entries())
+			expect(stored.filter((reading) => reading.includes(`"b${index}"`))).toEqual(expected);
 		expect(stored).toHaveLength(120);
 	});
 
@@ -254,13 +276,23 @@ describe('the relay and a Redis that is in trouble', () => {
 		for (let entry = 0; entry < 60; entry++) await redis.xadd('telemetry', '*', 'reading', readingIn('b1'));
 		const readings = await fill(log, 10);
 		const relay = startRelay(log, { trim: (client) => trimStream(client, 'telemetry', { keep: 10, most: 50 }) });
-		await waitFor('the relay to say what is wrong', () => relay.trouble() === 'Redis: the stream is full, group slow is behind');
+		await waitFor(
+			'the relay to say what is wrong',
+			() => relay.trouble() === 'Redis: the stream is full, group slow is behind',
+		);
 		expect(await redis.xlen('telemetry')).toBe(60);
 		expect(relay.stats().lag).toBe(readings.length);
 
-		const [[, delivered]] = (await redis.xreadgroup('GROUP', 'slow', 'one', 'COUNT', 100, 'STREAMS', 'telemetry', '>')) as [
-			[string, [string, string[]][]],
-		];
+		const [[, delivered]] = (await redis.xreadgroup(
+			'GROUP',
+			'slow',
+			'one',
+			'COUNT',
+			100,
+			'STREAMS',
+			'telemetry',
+			'>',
+		)) as [[string, [string, string[]][]]];
 		await redis.xack('telemetry', 'slow', ...delivered.map(([id]) => id));
 		// Whole nodes only are cut: the entries that are left over must fit the bound all the same.
 		await redis.xtrim('telemetry', 'MAXLEN', 20);
@@ -298,9 +330,19 @@ describe('the relay and a Redis that is in trouble', () => {
 	it('stops at once while Redis is away', async () => {
 		const log = await openLog();
 		await fill(log, 1);
-		const relay = new Relay({ log, url: `redis://127.0.0.1:${await freePort()}`, gatewayId: 'pi', field: 'reading', logger, trim: async () => ({}) });
+		const relay = new Relay({
+			log,
+			url: `redis://127.0.0.1:${await freePort()}`,
+			gatewayId: 'pi',
+			field: 'reading',
+			logger,
+			trim: async () => ({}),
+		});
 		relay.start();
-		await waitFor('the relay to say what is wrong', () => relay.trouble()?.includes('ECONNREFUSED') || relay.trouble()?.includes('closed'));
+		await waitFor(
+			'the relay to say what is wrong',
+			() => relay.trouble()?.includes('ECONNREFUSED') || relay.trouble()?.includes('closed'),
+		);
 		await relay.stop();
 		expect(relay.stats()).toMatchObject({ lag: 1, delivered: 0 });
 	});

@@ -93,7 +93,11 @@ export class Relay {
 
 	/** Readings in the log that Redis does not have yet, readings delivered, and readings it was told are lost from the log. */
 	stats(): { lag: number; delivered: number; lost: number } {
-		return { lag: Math.max(0, this.#parts.log.endOffset - this.#cursor.position), delivered: this.#delivered, lost: this.#lost };
+		return {
+			lag: Math.max(0, this.#parts.log.endOffset - this.#cursor.position),
+			delivered: this.#delivered,
+			lost: this.#lost,
+		};
 	}
 
 	async #run(): Promise<void> {
@@ -116,7 +120,8 @@ export class Relay {
 				});
 			} catch (error) {
 				const trouble = `Redis: ${(error as Error).message}`;
-				if (this.#trouble?.reason !== trouble) this.#parts.logger.warn({ err: (error as Error).message }, 'relay: waiting for Redis');
+				if (this.#trouble?.reason !== trouble)
+					this.#parts.logger.warn({ err: (error as Error).message }, 'relay: waiting for Redis');
 				this.#say(trouble);
 				redis.disconnect();
 				await pause(backOff(failures++, 100, 5000), signal);
@@ -204,7 +209,8 @@ export class Relay {
 		this.#lost += count;
 		const { logger } = this.#parts;
 		const details = { gaps: missing.slice(0, MOST_LOGGED), count };
-		if (missing.every(({ reason }) => reason === 'thinned')) logger.warn(details, 'relay: readings were left out to make room in the log');
+		if (missing.every(({ reason }) => reason === 'thinned'))
+			logger.warn(details, 'relay: readings were left out to make room in the log');
 		else logger.error(details, 'relay: readings are lost from the log');
 	}
 

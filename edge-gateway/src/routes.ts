@@ -34,7 +34,9 @@ export function gatewayRoutes({
 	addTraceRoutes(router, parts);
 	router.get('/bridges', guard, staffOnly, (request, response) => {
 		const mayKnowAll = mayLookAt(request, parts.registry, undefined);
-		response.json({ bridges: mayKnowAll ? bridges.list() : bridges.list().map(({ name, state, since }) => ({ name, state, since })) });
+		response.json({
+			bridges: mayKnowAll ? bridges.list() : bridges.list().map(({ name, state, since }) => ({ name, state, since })),
+		});
 	});
 	return router;
 }

@@ -46,8 +46,18 @@ export function settlement(
 
 function asDeferral(error: Error): Error {
 	if (error instanceof LogFullError)
-		return new CrowdVisionError('log_full', `The gateway cannot take more for now: ${error.message}`, {}, RETRY_AFTER_SECONDS);
+		return new CrowdVisionError(
+			'log_full',
+			`The gateway cannot take more for now: ${error.message}`,
+			{},
+			RETRY_AFTER_SECONDS,
+		);
 	if (error instanceof LogWriteError)
-		return new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, DISK_TROUBLE_SECONDS);
+		return new CrowdVisionError(
+			'unavailable',
+			`The gateway's disk refused the write (${error.code})`,
+			{},
+			DISK_TROUBLE_SECONDS,
+		);
 	return error;
 }

@@ -48,7 +48,8 @@ function thinned(all: readonly object[]): Sent[] {
 	});
 }
 
-const minuteOf = ({ sensorId, metric, roomId, observedAt }: Sent) => `${sensorId} ${metric} ${roomId} ${Math.floor(observedAt / 60_000)}`;
+const minuteOf = ({ sensorId, metric, roomId, observedAt }: Sent) =>
+	`${sensorId} ${metric} ${roomId} ${Math.floor(observedAt / 60_000)}`;
 const doorOf = ({ sensorId, roomId }: Sent) => `${sensorId} ${roomId}`;
 
 function groups(all: readonly Sent[], by: (one: Sent) => string): Map<string, Sent[]> {
@@ -83,7 +84,10 @@ describe('readings that are thinned', () => {
 		fc.assert(
 			fc.property(sent, (all) => {
 				const sum = (some: readonly Sent[]) =>
-					some.reduce((total, { crossings }) => ({ in: total.in + (crossings?.in ?? 0), out: total.out + (crossings?.out ?? 0) }), { in: 0, out: 0 });
+					some.reduce(
+						(total, { crossings }) => ({ in: total.in + (crossings?.in ?? 0), out: total.out + (crossings?.out ?? 0) }),
+						{ in: 0, out: 0 },
+					);
 				const after = groups(
 					thinned(all).filter(({ crossings }) => crossings),
 					doorOf,
@@ -95,7 +99,9 @@ describe('readings that are thinned', () => {
 					const stay = after.get(door)!;
 					expect(sum(stay)).toEqual(sum(before));
 					for (const [at, { id }] of stay.slice(0, -1).entries()) {
-						expect(sum(stay.slice(0, at + 1))).toEqual(sum(before.slice(0, before.findIndex((one) => one.id === id) + 1)));
+						expect(sum(stay.slice(0, at + 1))).toEqual(
+							sum(before.slice(0, before.findIndex((one) => one.id === id) + 1)),
+						);
 					}
 				}
 			}),

@@ -101,7 +101,8 @@ function readingOf(payload: Buffer): Kept | undefined {
 	const { sensorId, metric, value: number, buildingId, roomId, observedAt, crossings, era } = value as Partial<Kept>;
 	if ('adjustment' in value || (crossings && ('detected' in crossings || 'clamped' in crossings))) return undefined;
 	const texts = [sensorId, metric, buildingId, roomId];
-	if (!texts.every((text) => typeof text === 'string') || typeof number !== 'number' || typeof observedAt !== 'number') return undefined;
+	if (!texts.every((text) => typeof text === 'string') || typeof number !== 'number' || typeof observedAt !== 'number')
+		return undefined;
 	const counted = crossings && typeof crossings.in === 'number' && typeof crossings.out === 'number';
 	if (crossings !== undefined && !counted) return undefined;
 	return {

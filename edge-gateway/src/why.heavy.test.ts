@@ -11,15 +11,24 @@ import { serialLine } from './testing/serial-line.ts';
 import { type WatchedGateway, watchedGateway } from './testing/watched-gateway.ts';
 
 const TIMEOUT = 120_000;
-const reading = (sensorId: string, change: object = {}) => ({ sensorId, metric: 'co2', value: 500, buildingId: 'b1', roomId: 'hall', ...change });
+const reading = (sensorId: string, change: object = {}) => ({
+	sensorId,
+	metric: 'co2',
+	value: 500,
+	buildingId: 'b1',
+	roomId: 'hall',
+	...change,
+});
 const queryOf = (about: string): Record<string, string> =>
 	/^[0-9a-f]{12}-\d+$/.test(about) ? { id: about } : about.includes('/') ? { topic: about } : { sensor: about };
 
 /** Both ways of asking must name it so, the newest message first, and say what `says` matches. */
 async function named(gateway: WatchedGateway, about: string, verdict: Verdict, says: RegExp): Promise<void> {
-	await waitFor(`${about} to be ${verdict}`, async () => (await gateway.why(about)).verdict === verdict).catch(async (error: Error) => {
-		throw new Error(`${error.message}; it says ${JSON.stringify(await gateway.why(about))}`, { cause: error });
-	});
+	await waitFor(`${about} to be ${verdict}`, async () => (await gateway.why(about)).verdict === verdict).catch(
+		async (error: Error) => {
+			throw new Error(`${error.message}; it says ${JSON.stringify(await gateway.why(about))}`, { cause: error });
+		},
+	);
 	const [told, traced] = [await gateway.why(about), await gateway.trace(queryOf(about))];
 	expect(told.running).toBe(true);
 	for (const answer of [told, traced]) {
@@ -51,14 +60,27 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 				{
 					gatewayId: 'watched',
 					sources: { serial: [{ path: line.path, defaults: { buildingId: 'b1', roomId: 'hall' } }] },
-					decoders: [{ topic: 'plugs/+', use: 'jsonata', mapping: 'people ? {"sensorId": "plug", "metric": "peopleCount", "value": people}' }],
-					bridges: [{ name: 'campus', url: remote.url, topics: [{ pattern: 'telemetry/#', direction: 'out', qos: 1, content: 'readings' }] }],
+					decoders: [
+						{
+							topic: 'plugs/+',
+							use: 'jsonata',
+							mapping: 'people ? {"sensorId": "plug", "metric": "peopleCount", "value": people}',
+						},
+					],
+					bridges: [
+						{
+							name: 'campus',
+							url: remote.url,
+							topics: [{ pattern: 'telemetry/#', direction: 'out', qos: 1, content: 'readings' }],
+						},
+					],
 				},
 				{ REDIS_URL: redis.url },
 			);
 			const bus = new RedisBus({ url: redis.url, logger: createLogger('test', 'silent') });
 			onTestFinished(() => bus.close());
-			const sign = (id: string, scope: object = { buildingId: 'b1' }) => gateway.tokens.signDevice({ id, domainName: 'acme', ...scope });
+			const sign = (id: string, scope: object = { buildingId: 'b1' }) =>
+				gateway.tokens.signDevice({ id, domainName: 'acme', ...scope });
 			const token = await sign('dev');
 			const client = await mqttClient(gateway.mqttUrl, 'dev', token);
 			const publish = (topic: string, payload: unknown) =>
@@ -93,7 +115,8 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			await waitFor('the revocation', async () => (await gateway.post(revoked, reading('s9'))).status === 401);
 			await named(gateway, 'dev-9', 'not_allowed', /the token of dev-9 was revoked/);
 			// 10: a duplicate.
-			for (let i = 0; i < 2; i++) expect((await gateway.post(token, reading('s10', { seq: 7, boot: 'x' }))).status).toBe(202);
+			for (let i = 0; i < 2; i++)
+				expect((await gateway.post(token, reading('s10', { seq: 7, boot: 'x' }))).status).toBe(202);
 			await named(gateway, 's10', 'duplicate', /seq 7 of boot x was here before/);
 			// 11: a value that cannot be.
 			await publish('telemetry/b1/hall/s11', { metric: 'co2', value: -1 });
@@ -128,11 +151,16 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 
 			// The command itself, as a person calls it; and of a gateway that does not run.
 			const ask = async (about: string) => {
-				const run = await startNode('edge-gateway/src/main.ts', { args: ['why', about], env: { DATA_DIR: gateway.dataDir } });
+				const run = await startNode('edge-gateway/src/main.ts', {
+					args: ['why', about],
+					env: { DATA_DIR: gateway.dataDir },
+				});
 				expect(await run.exited).toMatchObject({ code: 0 });
 				return run.stdout();
 			};
-			expect(await ask('s11')).toMatch(/^s11: invalid reading\n[\s\S]*What to do: Mend what the reason names\.[\s\S]*normalized refused/);
+			expect(await ask('s11')).toMatch(
+				/^s11: invalid reading\n[\s\S]*What to do: Mend what the reason names\.[\s\S]*normalized refused/,
+			);
 			await gateway.stop();
 			const offline = await ask('s14');
 			expect(offline).toMatch(/^The gateway does not run here/);
@@ -150,7 +178,10 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 	] as const)(
 		'overflow with the policy %s, before Redis had it',
 		async (whenFull, says) => {
-			const gateway = await withoutRedis({ log: { maxBytes: '256KiB', whenFull }, recorder: { frames: 5000, maxBytes: '4MiB' } });
+			const gateway = await withoutRedis({
+				log: { maxBytes: '256KiB', whenFull },
+				recorder: { frames: 5000, maxBytes: '4MiB' },
+			});
 			const token = await gateway.tokens.signDevice({ id: 'dev', domainName: 'acme', buildingId: 'b1' });
 			await gateway.post(token, reading('first'));
 			const batch = Array.from({ length: 200 }, (_, i) => reading(`filler-${i}`));

@@ -23,8 +23,9 @@ function aDevice({ faults = [] as string[], clock = () => NOW } = {}) {
 		faults: new Faults(faults),
 	});
 	const hear = (command: Partial<CommandToDevice> = {}) =>
-		commands.take({ id: 'c1', sensorId: 'door', name: 'identify', deadline: NOW + 60_000, ttlMs: 60_000, ...command }, (answer) =>
-			answers.push(answer),
+		commands.take(
+			{ id: 'c1', sensorId: 'door', name: 'identify', deadline: NOW + 60_000, ttlMs: 60_000, ...command },
+			(answer) => answers.push(answer),
 		);
 	return { commands, done, answers, hear };
 }

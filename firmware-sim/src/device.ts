@@ -46,19 +46,22 @@ export function createDevice(
 	return {
 		sensors,
 		zero: (sensorId, now) => {
-			for (const one of running) if (one.sensorId === sensorId) one.measure = KINDS[one.kind].switchOn(building.room(one.roomId, now).people);
+			for (const one of running)
+				if (one.sensorId === sensorId) one.measure = KINDS[one.kind].switchOn(building.room(one.roomId, now).people);
 		},
 		sample: (now) =>
 			running.flatMap(({ sensorId, roomId, base, measure }) => {
 				const random = randomAt(base, now);
-				return measure(building.room(roomId, now), (deviation) => deviation * gaussian(random)).map(({ metric, value }) => ({
-					sensorId,
-					metric,
-					value,
-					unit: METRICS[metric].unit,
-					buildingId: building.id,
-					roomId,
-				}));
+				return measure(building.room(roomId, now), (deviation) => deviation * gaussian(random)).map(
+					({ metric, value }) => ({
+						sensorId,
+						metric,
+						value,
+						unit: METRICS[metric].unit,
+						buildingId: building.id,
+						roomId,
+					}),
+				);
 			}),
 	};
 }

@@ -85,7 +85,17 @@ describe('faults', () => {
 	});
 
 	it('that do not exist are refused, saying what is allowed', () => {
-		for (const spec of ['', 'Drop', 'drop:2', 'drop:-1', 'drop:x', 'gremlins', 'drop:0.1:2', 'constructor', 'toString']) {
+		for (const spec of [
+			'',
+			'Drop',
+			'drop:2',
+			'drop:-1',
+			'drop:x',
+			'gremlins',
+			'drop:0.1:2',
+			'constructor',
+			'toString',
+		]) {
 			expect(() => createFault(spec, 1)).toThrow(RangeError);
 		}
 		expect(() => createFault('gremlins', 1)).toThrow(/"gremlins" must be one of drop, duplicate, .*clock-1970/);

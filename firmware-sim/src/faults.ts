@@ -141,7 +141,9 @@ export type FaultName = keyof typeof MAKERS;
 export const FAULT_NAMES = Object.keys(MAKERS) as FaultName[];
 
 /** One line for each fault: name, default rate and what it does. */
-export const FAULTS_EXPLAINED = FAULT_NAMES.map((name) => `${name}:${MAKERS[name].defaultRate} (${MAKERS[name].means})`);
+export const FAULTS_EXPLAINED = FAULT_NAMES.map(
+	(name) => `${name}:${MAKERS[name].defaultRate} (${MAKERS[name].means})`,
+);
 
 /**
  * Makes a fault of its name with its rate, as in `drop:0.05`; without a rate it has its own.
@@ -149,7 +151,8 @@ export const FAULTS_EXPLAINED = FAULT_NAMES.map((name) => `${name}:${MAKERS[name
  */
 export function createFault(spec: string, seed: number): Fault {
 	const [, name, rateText] = /^([a-z0-9-]+)(?::(\d*\.?\d+))?$/.exec(spec) ?? [];
-	if (!isFaultName(name)) throw new RangeError(`fault "${spec}" must be one of ${FAULT_NAMES.join(', ')}, with a rate as in drop:0.05`);
+	if (!isFaultName(name))
+		throw new RangeError(`fault "${spec}" must be one of ${FAULT_NAMES.join(', ')}, with a rate as in drop:0.05`);
 	const maker: FaultMaker = MAKERS[name];
 	const rate = rateText === undefined ? maker.defaultRate : Number(rateText);
 	if (!(rate >= 0 && rate <= 1)) throw new RangeError(`the rate of fault "${spec}" must be a number from 0 to 1`);

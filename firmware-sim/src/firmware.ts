@@ -53,7 +53,12 @@ export class Firmware {
 
 	constructor(options: FirmwareOptions) {
 		this.name = options.name;
-		this.#commands = new Commands({ actions: this.#actions(), clock: options.clock, faults: options.faults, onExecuted: options.onExecuted });
+		this.#commands = new Commands({
+			actions: this.#actions(),
+			clock: options.clock,
+			faults: options.faults,
+			onExecuted: options.onExecuted,
+		});
 		const link = options.link(this.#commands.take);
 		this.transport = link.transport;
 		this.sensorIds = options.device.sensors.map((sensor) => sensor.sensorId);
@@ -119,7 +124,10 @@ export class Firmware {
 		const seq = this.#seq.get(counter) ?? 0;
 		this.#seq.set(counter, seq + 1);
 		const now = clock();
-		return faults.onReading({ ...sample, observedAt: Math.round(now), seq, boot: this.#boot }, now - this.#switchedOnAt);
+		return faults.onReading(
+			{ ...sample, observedAt: Math.round(now), seq, boot: this.#boot },
+			now - this.#switchedOnAt,
+		);
 	}
 
 	#actions(): Record<string, Action> {

@@ -20,14 +20,19 @@ describe('flash memory', () => {
 	it('writes by itself a moment after a change', async () => {
 		const file = join(await tempDir(), 'flash.json');
 		new Flash(file, SILENT).add('hall-door', 3);
-		await vi.waitFor(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ 'hall-door': 3 }), { timeout: 10_000 });
+		await vi.waitFor(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ 'hall-door': 3 }), {
+			timeout: 10_000,
+		});
 	});
 
-	it.each(['', '{', 'null', '[1,2', '{"hall-door":-1}', '{"hall-door":"3"}', '{"hall-door":1.5}'])('is erased by damage: %j', async (text) => {
-		const file = join(await tempDir(), 'flash.json');
-		await writeFile(file, text);
-		expect(new Flash(file, SILENT).counts).toEqual({});
-	});
+	it.each(['', '{', 'null', '[1,2', '{"hall-door":-1}', '{"hall-door":"3"}', '{"hall-door":1.5}'])(
+		'is erased by damage: %j',
+		async (text) => {
+			const file = join(await tempDir(), 'flash.json');
+			await writeFile(file, text);
+			expect(new Flash(file, SILENT).counts).toEqual({});
+		},
+	);
 
 	it('says that it cannot be written, and goes on', async () => {
 		const dir = await tempDir();

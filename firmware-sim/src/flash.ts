@@ -46,7 +46,10 @@ export class Flash {
 			await writeFile(`${this.#file}.new`, JSON.stringify(this.#counts));
 			await rename(`${this.#file}.new`, this.#file);
 		} catch (error) {
-			this.#logger.warn({ file: this.#file, reason: (error as Error).message }, 'the door counters cannot save what they counted');
+			this.#logger.warn(
+				{ file: this.#file, reason: (error as Error).message },
+				'the door counters cannot save what they counted',
+			);
 		}
 	}
 }

@@ -14,16 +14,24 @@ describe('the plan of a fleet', () => {
 		expect(new Set(sensors(1).map(({ transport }) => transport))).toEqual(new Set(ALL));
 		for (const transport of ALL) {
 			const kinds = new Set(sensors(4).flatMap((sensor) => (sensor.transport === transport ? [sensor.kind] : [])));
-			expect(kinds.has('climate') && kinds.has('co2') && kinds.has('noise') && (kinds.has('door') || kinds.has('camera'))).toBe(true);
+			expect(
+				kinds.has('climate') && kinds.has('co2') && kinds.has('noise') && (kinds.has('door') || kinds.has('camera')),
+			).toBe(true);
 		}
 	});
 
 	it('counts the people of each room once: by a door counter, the first on the serial line, or by a camera', () => {
 		const devices = planDevices({ id: 'b', rooms }, ALL);
-		const counters = devices.flatMap((device) => device.sensors.filter(({ kind }) => kind === 'door' || kind === 'camera'));
+		const counters = devices.flatMap((device) =>
+			device.sensors.filter(({ kind }) => kind === 'door' || kind === 'camera'),
+		);
 		expect(counters.map(({ roomId }) => roomId).sort()).toEqual(rooms.map(({ id }) => id).sort());
 		expect(new Set(counters.map(({ kind }) => kind))).toEqual(new Set(['door', 'camera']));
-		expect(devices.find(({ transport }) => transport === 'serial')?.sensors[0]).toEqual({ sensorId: 'hall-door', roomId: 'hall', kind: 'door' });
+		expect(devices.find(({ transport }) => transport === 'serial')?.sensors[0]).toEqual({
+			sensorId: 'hall-door',
+			roomId: 'hall',
+			kind: 'door',
+		});
 	});
 
 	it('wires one device to a serial line, and one to each MQTT sensor', () => {
@@ -34,17 +42,30 @@ describe('the plan of a fleet', () => {
 	});
 
 	it('uses what there is, and what it is told', () => {
-		expect(new Set(planDevices({ id: 'b', rooms }, ['http']).map(({ transport }) => transport))).toEqual(new Set(['http']));
-		const told = planDevices({ id: 'b', rooms: rooms.slice(0, 2) }, ALL, ({ id }) => (id === 'hall' ? { camera: 'mqtt' } : {}));
+		expect(new Set(planDevices({ id: 'b', rooms }, ['http']).map(({ transport }) => transport))).toEqual(
+			new Set(['http']),
+		);
+		const told = planDevices({ id: 'b', rooms: rooms.slice(0, 2) }, ALL, ({ id }) =>
+			id === 'hall' ? { camera: 'mqtt' } : {},
+		);
 		expect(told).toEqual([
-			{ deviceId: 'sim-mqtt-hall-camera', transport: 'mqtt', sensors: [{ sensorId: 'hall-camera', roomId: 'hall', kind: 'camera' }] },
+			{
+				deviceId: 'sim-mqtt-hall-camera',
+				transport: 'mqtt',
+				sensors: [{ sensorId: 'hall-camera', roomId: 'hall', kind: 'camera' }],
+			},
 		]);
 		expect(() => planDevices({ id: 'b', rooms }, [])).toThrow(/at least one link/);
 	});
 
 	it('makes valid and different sensor ids of rooms with any name', () => {
-		const odd = ['a b', 'a_b', 'a+b', 'Küche', 'x'.repeat(128), `${'x'.repeat(127)}y`].map((id) => ({ id, capacity: 5 }));
-		const ids = planDevices({ id: 'b', rooms: odd }, ALL).flatMap(({ sensors }) => sensors.map(({ sensorId }) => sensorId));
+		const odd = ['a b', 'a_b', 'a+b', 'Küche', 'x'.repeat(128), `${'x'.repeat(127)}y`].map((id) => ({
+			id,
+			capacity: 5,
+		}));
+		const ids = planDevices({ id: 'b', rooms: odd }, ALL).flatMap(({ sensors }) =>
+			sensors.map(({ sensorId }) => sensorId),
+		);
 		expect(new Set(ids).size).toBe(odd.length * 4);
 		for (const id of ids) expect(id).toMatch(new RegExp(SENSOR_ID));
 	});

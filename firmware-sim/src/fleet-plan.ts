@@ -30,7 +30,11 @@ export function inTurn(transports: readonly Transport[]): Assign {
  * room over HTTP and over Socket.IO. A sensor's id is `{room}-{kind}`.
  * @throws RangeError when there is no transport at all
  */
-export function planDevices(building: BuildingPlan, transports: readonly Transport[], assign: Assign = inTurn(transports)): DevicePlan[] {
+export function planDevices(
+	building: BuildingPlan,
+	transports: readonly Transport[],
+	assign: Assign = inTurn(transports),
+): DevicePlan[] {
 	if (transports.length === 0) throw new RangeError('a fleet needs at least one link: serial, mqtt, http or socketio');
 	const devices = new Map<string, DevicePlan>();
 	for (const [roomIndex, room] of building.rooms.entries()) {

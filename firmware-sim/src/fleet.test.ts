@@ -20,7 +20,12 @@ const building = {
 
 describe('a fleet', () => {
 	it('carries live values over all four transports, each reading numbered without a gap and acknowledged once', async () => {
-		const peers = { serial: await serialPeer(), mqtt: await mqttPeer(), http: await httpPeer(), socketio: await socketioPeer() };
+		const peers = {
+			serial: await serialPeer(),
+			mqtt: await mqttPeer(),
+			http: await httpPeer(),
+			socketio: await socketioPeer(),
+		};
 		for (const peer of Object.values(peers)) onTestFinished(() => peer.close());
 		const asked: string[][] = [];
 		const acknowledged: DeviceReading[] = [];
@@ -42,10 +47,16 @@ describe('a fleet', () => {
 		fleet.pause();
 		expect(await fleet.drained(30_000)).toBe(true);
 		const { produced, acknowledged: count, refused, overwritten, pending } = fleet.stats();
-		expect({ acknowledged: count, refused, overwritten, pending }).toEqual({ acknowledged: produced, refused: 0, overwritten: 0, pending: 0 });
+		expect({ acknowledged: count, refused, overwritten, pending }).toEqual({
+			acknowledged: produced,
+			refused: 0,
+			overwritten: 0,
+			pending: 0,
+		});
 		expect(acknowledged).toHaveLength(produced);
 
-		for (const peer of Object.values<Peer>(peers)) await vi.waitFor(() => expect(peer.taken.length).toBeGreaterThan(10), { timeout: 10_000 });
+		for (const peer of Object.values<Peer>(peers))
+			await vi.waitFor(() => expect(peer.taken.length).toBeGreaterThan(10), { timeout: 10_000 });
 		expect(asked.map(([deviceId]) => deviceId).sort()).toEqual(
 			fleet.devices.flatMap(({ name, transport }) => (transport === 'serial' ? [] : [name])).sort(),
 		);
@@ -55,7 +66,8 @@ describe('a fleet', () => {
 			reading.sensorId.endsWith('door') || reading.sensorId === 'lab-noise' ? 'line' : reading.sensorId,
 		);
 		for (const [source, readings] of numbers) {
-			if (source !== 'line') expect(readings.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(readings.map((_, index) => index));
+			if (source !== 'line')
+				expect(readings.map(({ seq }) => seq).sort((a, b) => a - b)).toEqual(readings.map((_, index) => index));
 		}
 		expect(new Set(acknowledged.map(({ boot }) => boot)).size).toBe(1);
 	});
@@ -110,7 +122,11 @@ describe('a fleet', () => {
 		const peer = await httpPeer();
 		onTestFinished(() => peer.close());
 		for (const [start, people] of [60, 45, 50].entries()) {
-			const fleet = await aFleet({ links: { http: { url: peer.url } }, flashFile, clock: () => MORNING + start * 600_000 });
+			const fleet = await aFleet({
+				links: { http: { url: peer.url } },
+				flashFile,
+				clock: () => MORNING + start * 600_000,
+			});
 			fleet.crowd('hall', people);
 			fleet.sample();
 			expect(await fleet.drained(20_000)).toBe(true);
@@ -154,7 +170,9 @@ describe('a fleet', () => {
 		const links = { http: { url: 'http://127.0.0.1:1' } };
 		await expect(aFleet({ links: {} })).rejects.toThrow(/at least one link/);
 		await expect(aFleet({ links, faults: ['gremlins'] })).rejects.toThrow(/must be one of drop/);
-		await expect(aFleet({ links, assign: () => ({ co2: 'mqtt' }) })).rejects.toThrow('hall-co2 should speak mqtt, but no link for it is given');
+		await expect(aFleet({ links, assign: () => ({ co2: 'mqtt' }) })).rejects.toThrow(
+			'hall-co2 should speak mqtt, but no link for it is given',
+		);
 	});
 });
 

@@ -169,12 +169,21 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 }
 
 function definedOf({ bufferSize, ackTimeoutMs, retry }: FleetOptions) {
-	return { ...(bufferSize !== undefined && { bufferSize }), ...(ackTimeoutMs !== undefined && { ackTimeoutMs }), ...(retry && { retry }) };
+	return {
+		...(bufferSize !== undefined && { bufferSize }),
+		...(ackTimeoutMs !== undefined && { ackTimeoutMs }),
+		...(retry && { retry }),
+	};
 }
 
 /** In the order in which kinds are dealt to them: a room's door counter comes first, and belongs on a serial line. */
 function transportsOf(links: FleetLinks): Transport[] {
-	const has: Record<Transport, unknown> = { serial: links.serial, mqtt: links.mqtt, http: links.http, 'socket.io': links.socketio };
+	const has: Record<Transport, unknown> = {
+		serial: links.serial,
+		mqtt: links.mqtt,
+		http: links.http,
+		'socket.io': links.socketio,
+	};
 	return (Object.keys(has) as Transport[]).filter((transport) => has[transport] !== undefined);
 }
 
@@ -195,7 +204,8 @@ async function linkOf(
 		return (onCommand) => mqttLink({ url: mqtt.url, clientId: deviceId, credentials: asked, sensorIds, onCommand });
 	}
 	if (asked && transport === 'http' && http) return () => httpLink(http.url, asked);
-	if (asked && transport === 'socket.io' && socketio) return (onCommand) => socketioLink(socketio.url, asked, onCommand);
+	if (asked && transport === 'socket.io' && socketio)
+		return (onCommand) => socketioLink(socketio.url, asked, onCommand);
 	throw new RangeError(`${sensorIds.join(', ')} should speak ${transport}, but no link for it is given`);
 }
 
@@ -222,7 +232,8 @@ function sum(devices: readonly Firmware[]): FleetStats {
 	};
 	for (const device of devices) {
 		const { faults, commands, ...counts } = device.stats();
-		for (const [name, count] of Object.entries(commands) as [keyof CommandStats, number][]) total.commands[name] += count;
+		for (const [name, count] of Object.entries(commands) as [keyof CommandStats, number][])
+			total.commands[name] += count;
 		for (const [name, count] of Object.entries(counts) as [keyof UplinkStats, number][]) total[name] += count;
 		for (const [name, count] of Object.entries(faults)) total.faults[name] = (total.faults[name] ?? 0) + count;
 	}

@@ -54,7 +54,17 @@ describe('jsonl framing', () => {
 		expect(parseReply('ACK 17\r')).toEqual({ kind: 'ack', seq: 17 });
 		expect(parseReply('NAK 3 log_full try later')).toEqual({ kind: 'nak', seq: 3, reason: 'log_full try later' });
 		expect(parseReply('NAK 3')).toEqual({ kind: 'nak', seq: 3, reason: '' });
-		for (const other of ['', 'ACK', 'ACK x', 'ack 1', 'XACK 1', 'ACK 1.5', 'ACK -1', '{"id":"c1"}', 'ACK 12345678901234567']) {
+		for (const other of [
+			'',
+			'ACK',
+			'ACK x',
+			'ack 1',
+			'XACK 1',
+			'ACK 1.5',
+			'ACK -1',
+			'{"id":"c1"}',
+			'ACK 12345678901234567',
+		]) {
 			expect(parseReply(other)).toBeUndefined();
 		}
 	});
@@ -76,11 +86,14 @@ describe('checksummed and binary framing', () => {
 	it('writes rows below a header, quoted where they must be', () => {
 		const encoder = createEncoder('csv');
 		expect(text(encoder.preamble)).toBe('seq,boot,sensorId,metric,value,unit,buildingId,roomId,observedAt\n');
-		expect(text(encoder.reading({ ...reading, buildingId: 'b "1", x' }))).toBe('\n5,7f3a,hall-door,peopleIn,3,person,"b ""1"", x",hall,1\n');
+		expect(text(encoder.reading({ ...reading, buildingId: 'b "1", x' }))).toBe(
+			'\n5,7f3a,hall-door,peopleIn,3,person,"b ""1"", x",hall,1\n',
+		);
 	});
 
 	it('ends lines in their CRC where it is to', () => {
-		const [, line = '', crc = ''] = /^(.*)\*([0-9A-F]{4})\n$/.exec(text(createEncoder('jsonl', true).reading(reading))) ?? [];
+		const [, line = '', crc = ''] =
+			/^(.*)\*([0-9A-F]{4})\n$/.exec(text(createEncoder('jsonl', true).reading(reading))) ?? [];
 		expect(JSON.parse(line)).toEqual(reading);
 		expect(Number.parseInt(crc, 16)).toBe(crc16(Buffer.from(line)));
 	});

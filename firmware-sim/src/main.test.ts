@@ -14,18 +14,47 @@ async function sim(args: string[]): Promise<Running> {
 async function peers() {
 	const [http, serial] = [await httpPeer(), await serialPeer()];
 	for (const peer of [http, serial]) onTestFinished(() => peer.close());
-	return { http, serial, args: ['--http', http.url, '--serial', serial.modem.a, '--device', 'sim-1', '--token', 'a-token', '--interval', '20'] };
+	return {
+		http,
+		serial,
+		args: [
+			'--http',
+			http.url,
+			'--serial',
+			serial.modem.a,
+			'--device',
+			'sim-1',
+			'--token',
+			'a-token',
+			'--interval',
+			'20',
+		],
+	};
 }
 
 describe('npm run sim', () => {
 	it('sends as many readings as asked for, through faults, and exits 0 with a summary', async () => {
 		const { http, serial, args } = await peers();
-		const running = await sim([...args, '--count', '60', '--faults', 'duplicate:0.2', '--crowd', 'hall:99', '--hour', '10']);
+		const running = await sim([
+			...args,
+			'--count',
+			'60',
+			'--faults',
+			'duplicate:0.2',
+			'--crowd',
+			'hall:99',
+			'--hour',
+			'10',
+		]);
 		expect(await running.exited).toEqual({ code: 0, signal: null });
-		expect(running.stdout()).toMatch(/^60 readings · acknowledged 60 · waiting 0 .* duplicate \d+\n\d+ devices over serial, http, [\d.]+ s\n$/);
+		expect(running.stdout()).toMatch(
+			/^60 readings · acknowledged 60 · waiting 0 .* duplicate \d+\n\d+ devices over serial, http, [\d.]+ s\n$/,
+		);
 		const numbers = [...http.taken, ...serial.taken].map(({ sensorId, seq }) => `${sensorId} ${seq}`);
 		expect(new Set(numbers).size).toBe(60);
-		expect(Math.max(...serial.taken.filter(({ metric }) => metric === 'peopleIn').map(({ value }) => value))).toBeGreaterThan(30);
+		expect(
+			Math.max(...serial.taken.filter(({ metric }) => metric === 'peopleIn').map(({ value }) => value)),
+		).toBeGreaterThan(30);
 		expect(running.stdout() + running.stderr()).not.toContain('a-token');
 	});
 
@@ -52,7 +81,9 @@ describe('npm run sim', () => {
 		for (const word of ['--http', '--faults', 'torn-frame', '--for']) expect(help.stdout()).toContain(word);
 		const mistake = await sim(['--http', 'nonsense', '--token', 'x']);
 		expect(await mistake.exited).toEqual({ code: 2, signal: null });
-		expect(mistake.stderr()).toBe('sim: --http is "nonsense", but must be a URL that begins with http:// or https://; --help tells more\n');
+		expect(mistake.stderr()).toBe(
+			'sim: --http is "nonsense", but must be a URL that begins with http:// or https://; --help tells more\n',
+		);
 		expect(mistake.stdout()).toBe('');
 	});
 

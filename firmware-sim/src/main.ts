@@ -52,12 +52,18 @@ function definedOf({ count, flashFile, ...rest }: Omit<SimOptions, 'deviceId' | 
 	return { ...rest, ...(count !== undefined && { count }), ...(flashFile !== undefined && { flashFile }) };
 }
 
-async function untilDone(fleet: Fleet, { count, forMs }: SimOptions, startedAt: number, signal: AbortSignal): Promise<void> {
+async function untilDone(
+	fleet: Fleet,
+	{ count, forMs }: SimOptions,
+	startedAt: number,
+	signal: AbortSignal,
+): Promise<void> {
 	const live = process.stderr.isTTY;
 	let saidAt = 0;
 	while (!signal.aborted) {
 		const now = performance.now();
-		const done = (count !== undefined && fleet.stats().produced >= count) || (forMs !== undefined && now - startedAt >= forMs);
+		const done =
+			(count !== undefined && fleet.stats().produced >= count) || (forMs !== undefined && now - startedAt >= forMs);
 		if (live || now - saidAt >= STATUS_MS) {
 			process.stderr.write(live ? `\r\u001b[K${status(fleet)}` : `${status(fleet)}\n`);
 			saidAt = now;

@@ -47,7 +47,9 @@ describe('null modem', () => {
 		const modem = await aModem();
 		const [device, host] = [await open(modem.a), await open(modem.b)];
 		const data = randomBytes(8 * MIB);
-		const written = new Promise<void>((resolve, reject) => device.write(data, (error) => (error ? reject(error) : resolve())));
+		const written = new Promise<void>((resolve, reject) =>
+			device.write(data, (error) => (error ? reject(error) : resolve())),
+		);
 		// Older versions of util-linux block the writer instead of keeping what it writes; both lose nothing.
 		await Promise.race([written, setTimeout(500)]);
 		expect((await read(host, data.length)).equals(data)).toBe(true);
@@ -64,7 +66,9 @@ describe('null modem', () => {
 		expect(existsSync(modem.b)).toBe(false);
 		expect(device.isOpen).toBe(true);
 		// Far more than a pseudo-terminal holds: the device is not blocked by the empty socket.
-		await new Promise<void>((resolve, reject) => device.write(randomBytes(MIB), (error) => (error ? reject(error) : resolve())));
+		await new Promise<void>((resolve, reject) =>
+			device.write(randomBytes(MIB), (error) => (error ? reject(error) : resolve())),
+		);
 		device.drain();
 
 		await modem.replug();
@@ -127,7 +131,11 @@ describe('null modem', () => {
 			})));
 			host.once('data', async (data) => { console.log(process.getuid(), String(data)); await modem.close(); process.exit(0); });
 			device.write('ok');`;
-		const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { uid: 65_534, gid: 65_534, cwd: '/' });
+		const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
+			uid: 65_534,
+			gid: 65_534,
+			cwd: '/',
+		});
 		expect(stdout).toBe('65534 ok\n');
 	});
 });
@@ -183,7 +191,8 @@ async function processTable(): Promise<Map<number, { parent: number; state: stri
 	return table;
 }
 
-const childrenOf = async (pid: number) => [...(await processTable())].filter(([, { parent }]) => parent === pid).map(([child]) => child);
+const childrenOf = async (pid: number) =>
+	[...(await processTable())].filter(([, { parent }]) => parent === pid).map(([child]) => child);
 
 async function descendantsOf(pid: number): Promise<number[]> {
 	const children = await childrenOf(pid);

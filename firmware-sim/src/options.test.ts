@@ -82,7 +82,10 @@ describe("the simulator's command line", () => {
 		[[...GOOD, '--for', '60'], /--for is "60", but must be a time such as/],
 		[[...GOOD, '--count', '-1'], /--count/],
 		[['--serial', 'x', '--framing', 'xml'], /--framing is "xml", but must be one of jsonl, csv, cobs/],
-		[['--http', 'mqtt://x', '--token', 't'], /--http is "mqtt:\/\/x", but must be a URL that begins with http:\/\/ or https:\/\//],
+		[
+			['--http', 'mqtt://x', '--token', 't'],
+			/--http is "mqtt:\/\/x", but must be a URL that begins with http:\/\/ or https:\/\//,
+		],
 	])('refuses %j, saying what is allowed', (args, message) => {
 		expect(() => read(args as string[])).toThrow(message as RegExp);
 	});

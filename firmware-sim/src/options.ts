@@ -104,7 +104,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv, now: Date): 
 	const links = linksOf(flags);
 	const token = flags.token ?? env.SIM_TOKEN ?? '';
 	const needsToken = links.http ?? links.mqtt ?? links.socketio ?? links.serial?.hello;
-	if (needsToken && token === '') throw new UsageError('--token is missing; it must be the token of a device (or set SIM_TOKEN)');
+	if (needsToken && token === '')
+		throw new UsageError('--token is missing; it must be the token of a device (or set SIM_TOKEN)');
 	if (links.mqtt && !flags.device) throw new UsageError('--device is missing; --mqtt needs it, as the user name');
 	return {
 		links,
@@ -118,7 +119,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv, now: Date): 
 		seed: number('--seed', flags.seed, 0, 2 ** 31 - 1, true),
 		intervalMs: number('--interval', flags.interval, 1, 86_400_000, true),
 		speed: number('--speed', flags.speed, 0.001, 100_000, false),
-		utcOffsetMinutes: flags.hour === undefined ? -now.getTimezoneOffset() : offsetFor(number('--hour', flags.hour, 0, 24, false), now),
+		utcOffsetMinutes:
+			flags.hour === undefined ? -now.getTimezoneOffset() : offsetFor(number('--hour', flags.hour, 0, 24, false), now),
 		faults: faultsOf(flags.faults),
 		bufferSize: number('--buffer', flags.buffer, 1, 1_000_000, true),
 		flashFile: flags.memory,
@@ -150,7 +152,8 @@ function linksOf(flags: ReturnType<typeof parse>): FleetLinks {
 		const { serial: path, hello = false, checksum = false, name } = flags;
 		links.serial = { path, hello, framing: framing(flags.framing), checksum, ...(name !== undefined && { name }) };
 	}
-	if (Object.keys(links).length === 0) throw new UsageError('nowhere to send to; give at least one of --http, --mqtt, --socketio, --serial');
+	if (Object.keys(links).length === 0)
+		throw new UsageError('nowhere to send to; give at least one of --http, --mqtt, --socketio, --serial');
 	return links;
 }
 
@@ -179,10 +182,12 @@ function place(option: string, text: string): string {
 function pairs(option: string, text: string, what: string): { roomId: string; count: number }[] {
 	const found = text.split(',').map((pair) => {
 		const [, roomId = '', count = ''] = /^(.*):(\d{1,6})$/.exec(pair.trim()) ?? [];
-		if (!new RegExp(PLACE_ID).test(roomId)) throw wrong(option, text, `room:${what} pairs with commas between, such as hall:60,lab:30`);
+		if (!new RegExp(PLACE_ID).test(roomId))
+			throw wrong(option, text, `room:${what} pairs with commas between, such as hall:60,lab:30`);
 		return { roomId, count: Number(count) };
 	});
-	if (new Set(found.map(({ roomId }) => roomId)).size < found.length) throw wrong(option, text, 'rooms with different names');
+	if (new Set(found.map(({ roomId }) => roomId)).size < found.length)
+		throw wrong(option, text, 'rooms with different names');
 	return found;
 }
 
@@ -211,4 +216,5 @@ function offsetFor(hour: number, now: Date): number {
 	return Math.round(hour * 60 - (now.getUTCHours() * 60 + now.getUTCMinutes()));
 }
 
-const wrong = (option: string, text: string, allowed: string) => new UsageError(`${option} is ${JSON.stringify(text)}, but must be ${allowed}`);
+const wrong = (option: string, text: string, allowed: string) =>
+	new UsageError(`${option} is ${JSON.stringify(text)}, but must be ${allowed}`);

@@ -7,7 +7,8 @@ export class RingBuffer<T> {
 
 	/** @throws RangeError unless `capacity` is a whole number from 1 up */
 	constructor(capacity: number) {
-		if (!Number.isSafeInteger(capacity) || capacity < 1) throw new RangeError(`a buffer holds 1 value or more, not ${capacity}`);
+		if (!Number.isSafeInteger(capacity) || capacity < 1)
+			throw new RangeError(`a buffer holds 1 value or more, not ${capacity}`);
 		this.capacity = capacity;
 	}
 

@@ -54,7 +54,13 @@ describe.each(Object.keys(PEERS) as (keyof typeof PEERS)[])('a device over %s', 
 
 	it('gets everything through drops, duplicates, disorder and cut connections', async () => {
 		const faults = new Faults(
-			['drop:0.1', 'duplicate:0.1', 'reorder:0.1', 'unplug:0.03', ...(transport === 'serial' ? ['corrupt-byte:0.1', 'torn-frame:0.1'] : [])],
+			[
+				'drop:0.1',
+				'duplicate:0.1',
+				'reorder:0.1',
+				'unplug:0.03',
+				...(transport === 'serial' ? ['corrupt-byte:0.1', 'torn-frame:0.1'] : []),
+			],
 			5,
 		);
 		const { peer, uplink, acknowledged } = await connected(transport, { faults });
@@ -77,7 +83,10 @@ describe.each(Object.keys(PEERS) as (keyof typeof PEERS)[])('a device over %s', 
 		await vi.waitFor(() => expect(uplink.stats().pending).toBe(0), TIMEOUT);
 		expect(uplink.stats()).toMatchObject({ acknowledged: 10, overwritten: 90 });
 		expect(acknowledged.map((reading) => reading.seq).sort()).toEqual([90, 91, 92, 93, 94, 95, 96, 97, 98, 99]);
-		await vi.waitFor(() => expect(peer.taken.map((reading) => reading.seq)).toEqual(expect.arrayContaining([90, 99])), TIMEOUT);
+		await vi.waitFor(
+			() => expect(peer.taken.map((reading) => reading.seq)).toEqual(expect.arrayContaining([90, 99])),
+			TIMEOUT,
+		);
 	});
 
 	it('can be switched off while the gateway is away, and says nothing any more', async () => {

@@ -167,7 +167,13 @@ export class Uplink {
 			return;
 		}
 		for (const [id, entry] of this.#buffer.entries()) {
-			if (!this.#connection || this.#stopping.signal.aborted || this.#inFlight >= this.#link.window || this.#pausedUntil > performance.now()) return;
+			if (
+				!this.#connection ||
+				this.#stopping.signal.aborted ||
+				this.#inFlight >= this.#link.window ||
+				this.#pausedUntil > performance.now()
+			)
+				return;
 			if (!entry.timer) this.#transmit(this.#connection, id, entry);
 		}
 	}
@@ -208,7 +214,10 @@ export class Uplink {
 				this.#connectFailures = 0;
 				this.#options.onAcknowledged(entry.reading);
 			} else {
-				this.#options.logger.warn({ sensorId: entry.reading.sensorId, seq: entry.reading.seq, reason: verdict.reason }, 'refused for good');
+				this.#options.logger.warn(
+					{ sensorId: entry.reading.sensorId, seq: entry.reading.seq, reason: verdict.reason },
+					'refused for good',
+				);
 			}
 			if (this.#buffer.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
 		}

@@ -18,7 +18,9 @@ import {
 type Json = Record<string, unknown>;
 
 const Cursor = { type: 'string', description: 'a position of the stream; opaque' };
-const ReadingWithCursor = { allOf: [Reading, { type: 'object', required: ['cursor'], properties: { cursor: Cursor } }] };
+const ReadingWithCursor = {
+	allOf: [Reading, { type: 'object', required: ['cursor'], properties: { cursor: Cursor } }],
+};
 const DeviceEvent = {
 	type: 'object',
 	required: ['sensorId', 'state', 'at', 'gatewayId'],
@@ -35,7 +37,11 @@ const withError = (properties: Record<string, object>) => ({
 	required: [...Object.keys(properties), 'error'],
 	properties: {
 		...properties,
-		error: { type: 'object', required: ['code', 'message'], properties: { code: { type: 'string' }, message: { type: 'string' } } },
+		error: {
+			type: 'object',
+			required: ['code', 'message'],
+			properties: { code: { type: 'string' }, message: { type: 'string' } },
+		},
 	},
 });
 
@@ -63,7 +69,12 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'mqtt',
 		action: 'receive',
 		description: 'A bare number.',
-		parameters: { buildingId: 'the building', roomId: 'the room', sensorId: 'the sensor', metric: 'a key of the metric catalog' },
+		parameters: {
+			buildingId: 'the building',
+			roomId: 'the room',
+			sensorId: 'the sensor',
+			metric: 'a key of the metric catalog',
+		},
 		payload: { type: 'number' },
 	},
 	mqttStatus: {
@@ -78,7 +89,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		address: `${TOPICS.command}/{sensorId}`,
 		server: 'mqtt',
 		action: 'send',
-		description: 'A command, while the device is connected and the command not late; again when it comes back without having answered: look at `id`.',
+		description:
+			'A command, while the device is connected and the command not late; again when it comes back without having answered: look at `id`.',
 		parameters: { sensorId: 'the sensor' },
 		payload: CommandToDevice,
 	},
@@ -102,7 +114,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		address: 'reading',
 		server: 'sensors',
 		action: 'receive',
-		description: 'One reading or an array; the callback gets `{ok: true, accepted}` when all are on disk, or `{ok: false, error}`.',
+		description:
+			'One reading or an array; the callback gets `{ok: true, accepted}` when all are on disk, or `{ok: false, error}`.',
 		payload: { anyOf: [IncomingReading, { type: 'array', items: IncomingReading }] },
 	},
 	dashboardSubscribe: {
@@ -124,7 +137,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		address: 'renew',
 		server: 'dashboards',
 		action: 'receive',
-		description: 'A fresh token of the same account in place of the one that expires; the callback gets `{ok: true, expiresAt}`.',
+		description:
+			'A fresh token of the same account in place of the one that expires; the callback gets `{ok: true, expiresAt}`.',
 		payload: RenewRequest,
 	},
 	dashboardExpiring: {
@@ -152,11 +166,17 @@ const CHANNELS_OF: Record<string, Channel> = {
 		address: 'superseded',
 		server: 'dashboards',
 		action: 'send',
-		description: 'Some readings are left out: a slow client, or a cursor that is no longer held, gets the latest value per room and metric.',
+		description:
+			'Some readings are left out: a slow client, or a cursor that is no longer held, gets the latest value per room and metric.',
 		payload: {
 			type: 'object',
 			required: ['buildingId', 'reason', 'cursor'],
-			properties: { buildingId: { type: 'string' }, reason: { enum: ['slow', 'cursor_expired'] }, from: Cursor, cursor: Cursor },
+			properties: {
+				buildingId: { type: 'string' },
+				reason: { enum: ['slow', 'cursor_expired'] },
+				from: Cursor,
+				cursor: Cursor,
+			},
 		},
 	},
 	dashboardNotification: {
@@ -166,7 +186,13 @@ const CHANNELS_OF: Record<string, Channel> = {
 		description: 'An alert of your buildings.',
 		payload: Alert,
 	},
-	dashboardDevice: { address: 'device', server: 'dashboards', action: 'send', description: 'A device came or went.', payload: DeviceEvent },
+	dashboardDevice: {
+		address: 'device',
+		server: 'dashboards',
+		action: 'send',
+		description: 'A device came or went.',
+		payload: DeviceEvent,
+	},
 	streamTelemetry: {
 		address: STREAMS.telemetry,
 		server: 'redis',
@@ -183,8 +209,20 @@ const CHANNELS_OF: Record<string, Channel> = {
 		parameters: { buildingId: 'the building' },
 		payload: Reading,
 	},
-	channelNotifications: { address: CHANNELS.notifications, server: 'redis', action: 'send', description: 'Pub/sub: alerts.', payload: Alert },
-	channelDevices: { address: CHANNELS.devices, server: 'redis', action: 'send', description: 'Pub/sub: devices.', payload: DeviceEvent },
+	channelNotifications: {
+		address: CHANNELS.notifications,
+		server: 'redis',
+		action: 'send',
+		description: 'Pub/sub: alerts.',
+		payload: Alert,
+	},
+	channelDevices: {
+		address: CHANNELS.devices,
+		server: 'redis',
+		action: 'send',
+		description: 'Pub/sub: devices.',
+		payload: DeviceEvent,
+	},
 	streamCommands: {
 		address: STREAMS.commands,
 		server: 'redis',
@@ -219,8 +257,18 @@ export function asyncApi(version: string): Json {
 				protocolVersion: '3.1.1',
 				description: 'Also over WebSocket at /mqtt. Username: device id; password: its token.',
 			},
-			sensors: { host: 'crowdvision', pathname: '/ingest/socket.io', protocol: 'socket.io', description: 'auth: {token}, of a device.' },
-			dashboards: { host: 'crowdvision', pathname: '/socket.io', protocol: 'socket.io', description: 'auth: {token}, of an account.' },
+			sensors: {
+				host: 'crowdvision',
+				pathname: '/ingest/socket.io',
+				protocol: 'socket.io',
+				description: 'auth: {token}, of a device.',
+			},
+			dashboards: {
+				host: 'crowdvision',
+				pathname: '/socket.io',
+				protocol: 'socket.io',
+				description: 'auth: {token}, of an account.',
+			},
 			redis: { host: 'redis:6379', protocol: 'redis', description: 'Between gateway and services.' },
 		},
 		channels: Object.fromEntries(
@@ -230,11 +278,17 @@ export function asyncApi(version: string): Json {
 					address,
 					description,
 					servers: [{ $ref: `#/servers/${server}` }],
-					...(parameters && { parameters: Object.fromEntries(Object.entries(parameters).map(([key, means]) => [key, { description: means }])) }),
+					...(parameters && {
+						parameters: Object.fromEntries(
+							Object.entries(parameters).map(([key, means]) => [key, { description: means }]),
+						),
+					}),
 					messages: { message: { payload } },
 				},
 			]),
 		),
-		operations: Object.fromEntries(channels.map(([name, { action }]) => [`${action}-${name}`, { action, channel: { $ref: `#/channels/${name}` } }])),
+		operations: Object.fromEntries(
+			channels.map(([name, { action }]) => [`${action}-${name}`, { action, channel: { $ref: `#/channels/${name}` } }]),
+		),
 	};
 }

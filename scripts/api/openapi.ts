@@ -3,7 +3,10 @@ import { type Content, errorsOf, OPERATIONS, type Operation, parametersOf } from
 
 type Json = Record<string, unknown>;
 
-const WHO: Record<Exclude<Operation['who'], 'business_admin' | 'business_staff' | 'standard_customer' | 'admin'>, string> = {
+const WHO: Record<
+	Exclude<Operation['who'], 'business_admin' | 'business_staff' | 'standard_customer' | 'admin'>,
+	string
+> = {
 	anyone: 'Anyone.',
 	account: 'Anybody signed in.',
 	device: 'A device, with its token.',
@@ -24,7 +27,8 @@ export function openApi(version: string): Json {
 		info: {
 			title: 'CrowdVision',
 			version,
-			description: 'How full, warm and stuffy every room is. Times are epoch ms. Live values come over Socket.IO: see asyncapi.json.',
+			description:
+				'How full, warm and stuffy every room is. Times are epoch ms. Live values come over Socket.IO: see asyncapi.json.',
 			license: { name: 'MIT', identifier: 'MIT' },
 		},
 		servers: [{ url: '/' }],
@@ -33,7 +37,12 @@ export function openApi(version: string): Json {
 		components: {
 			securitySchemes: {
 				account: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The token of POST /auth/login.' },
-				session: { type: 'apiKey', in: 'cookie', name: 'crowdvision_session', description: 'The same token, as the cookie of a browser.' },
+				session: {
+					type: 'apiKey',
+					in: 'cookie',
+					name: 'crowdvision_session',
+					description: 'The same token, as the cookie of a browser.',
+				},
 				device: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A device's token." },
 			},
 			schemas: { Error: ERROR },
@@ -55,7 +64,11 @@ const ERROR: Json = {
 				index: { type: 'integer', description: 'place in the batch' },
 				problems: {
 					type: 'array',
-					items: { type: 'object', required: ['path', 'message'], properties: { path: { type: 'string' }, message: { type: 'string' } } },
+					items: {
+						type: 'object',
+						required: ['path', 'message'],
+						properties: { path: { type: 'string' }, message: { type: 'string' } },
+					},
 				},
 				requestId: { type: 'string' },
 			},
@@ -65,8 +78,14 @@ const ERROR: Json = {
 
 function describe(tag: string, operation: Operation): Json {
 	const { method, path, summary, description, who, query, request, answers } = operation;
-	const allowed = who in WHO ? WHO[who as keyof typeof WHO] : `Members of the domain with the role ${who} or a higher one.`;
-	const parameters: Json[] = parametersOf(path).map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
+	const allowed =
+		who in WHO ? WHO[who as keyof typeof WHO] : `Members of the domain with the role ${who} or a higher one.`;
+	const parameters: Json[] = parametersOf(path).map((name) => ({
+		name,
+		in: 'path',
+		required: true,
+		schema: { type: 'string' },
+	}));
 	for (const [name, schema] of Object.entries(query?.properties ?? {})) {
 		const required = (query as { required?: string[] }).required?.includes(name) ?? false;
 		parameters.push({ name, in: 'query', ...(required && { required }), schema });
@@ -81,12 +100,16 @@ function describe(tag: string, operation: Operation): Json {
 		description: [description, `For: ${allowed}`].filter(Boolean).join('\n\n'),
 		...(parameters.length > 0 && { parameters }),
 		...(request && { requestBody: { required: true, content: contentOf(request) } }),
-		responses: { ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])), ...errorAnswers(operation) },
+		responses: {
+			...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
+			...errorAnswers(operation),
+		},
 		security: who === 'anyone' ? [] : who === 'device' ? [{ device: [] }] : [{ account: [] }, { session: [] }],
 	};
 }
 
-const contentOf = ({ schema, types = ['application/json'] }: Content) => Object.fromEntries(types.map((type) => [type, { schema }]));
+const contentOf = ({ schema, types = ['application/json'] }: Content) =>
+	Object.fromEntries(types.map((type) => [type, { schema }]));
 
 function answerOf({ description, schema, type }: Operation['answers'][number]): Json {
 	return { description, ...(schema && { content: contentOf({ schema, ...(type && { types: [type] }) }) }) };

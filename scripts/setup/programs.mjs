@@ -56,7 +56,8 @@ export function aptInstall(packages) {
 		if (hold) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755, flag: 'wx' });
 		apt('install', '-y', '--no-install-recommends', ...packages);
 		const services = SERVICES.filter((service) => packages.includes(service));
-		if (services.length > 0 && existsSync('/run/systemd/system')) run('systemctl', ['--quiet', 'disable', ...services], { env });
+		if (services.length > 0 && existsSync('/run/systemd/system'))
+			run('systemctl', ['--quiet', 'disable', ...services], { env });
 	} catch (error) {
 		throw new Error(`${trouble}${error.message}`);
 	} finally {

@@ -28,7 +28,9 @@ export function run(command, args, options = {}) {
 		...options,
 	});
 	if (error || status !== 0) {
-		throw new Error(`${command} ${args.join(' ')} ${error ? error.message : `ended with ${signal ?? status}`}\n${stdout ?? ''}${stderr ?? ''}`);
+		throw new Error(
+			`${command} ${args.join(' ')} ${error ? error.message : `ended with ${signal ?? status}`}\n${stdout ?? ''}${stderr ?? ''}`,
+		);
 	}
 	return stdout;
 }
@@ -48,4 +50,6 @@ export function nodeVersion(path) {
 
 /** Whether a program is installed, looked for where daemons live too. */
 export const installed = (program) =>
-	[...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].some((folder) => existsSync(join(folder, program)));
+	[...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'].some((folder) =>
+		existsSync(join(folder, program)),
+	);

@@ -58,7 +58,9 @@ describeEndToEnd('docker-compose.yml', async () => {
 describe('a container', () => {
 	it('reaches the database of its service and no other, neither by name nor by address', async () => {
 		const addresses = await Promise.all(
-			DATABASES.map((name) => composed.container(name).inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')),
+			DATABASES.map((name) =>
+				composed.container(name).inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'),
+			),
 		);
 		const reach = `
 			const net = require('node:net');
@@ -75,8 +77,12 @@ describe('a container', () => {
 			llm: 'llm-db',
 		};
 		const everybody = [...Object.keys(own), 'gateway', 'socket-1', 'socket-2'];
-		const reached = await Promise.all(everybody.map((name) => composed.container(name).run('node', '-e', reach, ...DATABASES, ...addresses)));
-		const wanted = everybody.map((name) => (own[name] ? `${own[name]} ${addresses[DATABASES.indexOf(own[name])]}\n` : '\n'));
+		const reached = await Promise.all(
+			everybody.map((name) => composed.container(name).run('node', '-e', reach, ...DATABASES, ...addresses)),
+		);
+		const wanted = everybody.map((name) =>
+			own[name] ? `${own[name]} ${addresses[DATABASES.indexOf(own[name])]}\n` : '\n',
+		);
 		expect(Object.fromEntries(everybody.map((name, i) => [name, reached[i]]))).toEqual(
 			Object.fromEntries(everybody.map((name, i) => [name, wanted[i]])),
 		);
@@ -124,7 +130,11 @@ describe('each container is killed -9 under load', () => {
 		'loses nothing that was acknowledged, stores nothing twice, and every dashboard catches up',
 		async () => {
 			const { http, mqtt, tokens } = composed;
-			token = await tokens.signAccount({ id: 'operator', name: 'Ada', memberships: [{ domainName: 'works', role: 'business_admin' }] });
+			token = await tokens.signAccount({
+				id: 'operator',
+				name: 'Ada',
+				memberships: [{ domainName: 'works', role: 'business_admin' }],
+			});
 			const ask = <T>(method: string, path: string, body?: unknown) => request<T>(http, method, path, { token, body });
 			const rooms = BUILDING.rooms.map((room, x) => ({
 				...room,
@@ -136,7 +146,11 @@ describe('each container is killed -9 under load', () => {
 			await waitFor('the dashboards', () => dashboards.every(({ connections }) => connections > 0));
 			load = await startLoad({
 				seed: 6,
-				gateway: { tokens, links: { http: { url: http }, socketio: { url: http }, mqtt: { url: mqtt } }, said: () => '' },
+				gateway: {
+					tokens,
+					links: { http: { url: http }, socketio: { url: http }, mqtt: { url: mqtt } },
+					said: () => '',
+				},
 				intervalMs: INTERVAL_MS,
 			});
 

@@ -6,8 +6,12 @@ const execute = promisify(execFile);
 
 /** `docker compose`, else the older `docker-compose`; undefined where there is neither. COMPOSE names another. */
 export function composeCommand(): string[] | undefined {
-	const candidates = process.env.COMPOSE ? [process.env.COMPOSE.split(' ')] : [['docker', 'compose'], ['docker-compose']];
-	return candidates.find(([program, ...args]) => spawnSync(program!, [...args, 'version'], { stdio: 'ignore' }).status === 0);
+	const candidates = process.env.COMPOSE
+		? [process.env.COMPOSE.split(' ')]
+		: [['docker', 'compose'], ['docker-compose']];
+	return candidates.find(
+		([program, ...args]) => spawnSync(program!, [...args, 'version'], { stdio: 'ignore' }).status === 0,
+	);
 }
 
 /** Runs a command of Docker; resolves with what it printed. @throws with everything it printed. */
@@ -28,7 +32,12 @@ export function compose(args: readonly string[], timeoutMs = 120_000): Promise<s
 
 async function run([program, ...args]: string[], timeoutMs: number): Promise<string> {
 	try {
-		const { stdout } = await execute(program!, args, { cwd: ROOT, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 << 20 });
+		const { stdout } = await execute(program!, args, {
+			cwd: ROOT,
+			timeout: timeoutMs,
+			killSignal: 'SIGKILL',
+			maxBuffer: 64 << 20,
+		});
 		return stdout;
 	} catch (error) {
 		const { stdout = '', stderr = '', message } = error as Error & { stdout?: string; stderr?: string };

@@ -35,14 +35,25 @@ export async function stored(
 		const found = new Map<number, number>();
 		for (let from = first; from <= last; from += MOST_POINTS * SECOND) {
 			const to = Math.min(last + SECOND, from + MOST_POINTS * SECOND);
-			const query = new URLSearchParams({ metric: metric!, sensor: sensor!, from: `${from}`, to: `${to}`, bucket: '1s', agg: 'count' });
-			const { points } = await ask<{ points: { at: number; value: number | null }[] }>('GET', `/twin/buildings/${buildingId}/history?${query}`);
+			const query = new URLSearchParams({
+				metric: metric!,
+				sensor: sensor!,
+				from: `${from}`,
+				to: `${to}`,
+				bucket: '1s',
+				agg: 'count',
+			});
+			const { points } = await ask<{ points: { at: number; value: number | null }[] }>(
+				'GET',
+				`/twin/buildings/${buildingId}/history?${query}`,
+			);
 			for (const { at, value } of points) if (value) found.set(at, value);
 		}
 		for (const at of new Set([...seconds.keys(), ...found.keys()])) {
 			const [is, should] = [found.get(at) ?? 0, seconds.get(at) ?? 0];
 			total += is;
-			if (is !== should && wrong.length < MOST_EXAMPLES) wrong.push(`${key} at ${new Date(at).toISOString()}: ${is} instead of ${should}`);
+			if (is !== should && wrong.length < MOST_EXAMPLES)
+				wrong.push(`${key} at ${new Date(at).toISOString()}: ${is} instead of ${should}`);
 		}
 	}
 	return { total, wrong };

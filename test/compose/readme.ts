@@ -14,7 +14,13 @@ export function readmeLines(): string {
 }
 
 /** Runs them for this composition and this person; resolves with what they print. `root.crt` goes to `dir`. */
-export async function pasteReadme(where: { http: string; dir: string; email: string; password: string; domain: string }): Promise<string> {
+export async function pasteReadme(where: {
+	http: string;
+	dir: string;
+	email: string;
+	password: string;
+	domain: string;
+}): Promise<string> {
 	const lines = readmeLines()
 		.replaceAll(
 			'docker compose ',

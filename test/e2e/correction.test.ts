@@ -13,14 +13,19 @@ describe('P9 a count on the page', () => {
 	let page: Page;
 	let device: string;
 	const crosses = (metric: 'peopleIn' | 'peopleOut', value: number) =>
-		request(world.http, 'POST', '/ingest', { token: device, body: { sensorId: 'try-door', buildingId: 'demo', roomId: 'studio', metric, value } });
+		request(world.http, 'POST', '/ingest', {
+			token: device,
+			body: { sensorId: 'try-door', buildingId: 'demo', roomId: 'studio', metric, value },
+		});
 	const studio = () => page.locator('[data-room="studio"]');
 	const people = () => studio().getByTestId('people').textContent();
 	const stateOfStudio = async () => ((await world.state()) as BuildingState).rooms.studio?.values.peopleCount;
 
 	beforeAll(async () => {
 		world = await startStandalone();
-		device = (await world.call<{ token: string }>('POST', '/auth/domains/demo/devices', { name: 'door', buildingId: 'demo' })).token;
+		device = (
+			await world.call<{ token: string }>('POST', '/auth/domains/demo/devices', { name: 'door', buildingId: 'demo' })
+		).token;
 		chromium = await launchChromium({ width: 1366, height: 768 });
 		page = await chromium.context.newPage();
 		await page.goto(world.http);

@@ -23,13 +23,22 @@ describe('devices in the embedded whole', () => {
 
 	async function begin(): Promise<void> {
 		running = await startNode('standalone.ts', {
-			env: { PORT: '0', MQTT_PORT: '0', DATA_DIR: dataDir, DEMO: '0', LOG_LEVEL: 'warn', REDIS_URL: undefined, GATEWAY_CONFIG: undefined },
+			env: {
+				PORT: '0',
+				MQTT_PORT: '0',
+				DATA_DIR: dataDir,
+				DEMO: '0',
+				LOG_LEVEL: 'warn',
+				REDIS_URL: undefined,
+				GATEWAY_CONFIG: undefined,
+			},
 			ready: /^ready (http:\S+) mqtt:\S+$/m,
 			timeoutMs: 40_000,
 		});
 		http = running.ready[1]!;
 	}
-	const ask = <T>(method: string, path: string, body?: unknown, by = token) => request<T>(http, method, path, { token: by, body });
+	const ask = <T>(method: string, path: string, body?: unknown, by = token) =>
+		request<T>(http, method, path, { token: by, body });
 	const send = (sensorId: string, value: number, observedAt = Date.now()) =>
 		ask('POST', '/ingest', { sensorId, metric: 'co2', value, observedAt }, device);
 	const co2 = async () => (await ask<BuildingState>('GET', '/twin/buildings/works/state')).rooms.hall?.values.co2;
@@ -38,7 +47,9 @@ describe('devices in the embedded whole', () => {
 	beforeAll(async () => {
 		dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-devices-'));
 		await begin();
-		const first = await request<{ token: string }>(http, 'POST', '/auth/register', { body: { email: EMAIL, password: PASSWORD, name: 'Ada' } });
+		const first = await request<{ token: string }>(http, 'POST', '/auth/register', {
+			body: { email: EMAIL, password: PASSWORD, name: 'Ada' },
+		});
 		await ask('POST', '/auth/domains', { name: 'works' }, first.token);
 		token = (await ask<{ token: string }>('POST', '/auth/refresh', undefined, first.token)).token;
 		await ask('POST', '/twin/buildings', BUILDING);
@@ -71,13 +82,19 @@ describe('devices in the embedded whole', () => {
 		// The worst of a room's sensors is its value, but not of one that is no more.
 		await waitFor('the new value', async () => (await co2())?.value === 500);
 		await expect(send('old-co2', 1000)).rejects.toThrow(/not_admitted/);
-		await waitFor('the exchange in the registry', async () => JSON.stringify(await registered()) === '[{"sensorId":"new-co2","roomId":"hall"}]');
+		await waitFor(
+			'the exchange in the registry',
+			async () => JSON.stringify(await registered()) === '[{"sensorId":"new-co2","roomId":"hall"}]',
+		);
 		const query = `room=hall&metric=co2&from=${brokenAt - 60_000}&to=${Date.now() + 60_000}&bucket=1m&agg=max`;
 		const { points } = await ask<{ points: HistoryPoint[] }>('GET', `/twin/buildings/works/history?${query}`);
 		const values = points.flatMap(({ value }) => value ?? []);
 		expect(values).toContain(900);
 		expect(values.at(-1)).toBeLessThan(1000);
 		const { sensors } = await ask<{ sensors: { sensorId: string; state: string }[] }>('GET', '/gateway/devices');
-		expect(Object.fromEntries(sensors.map(({ sensorId, state }) => [sensorId, state]))).toEqual({ 'old-co2': 'offline', 'new-co2': 'online' });
+		expect(Object.fromEntries(sensors.map(({ sensorId, state }) => [sensorId, state]))).toEqual({
+			'old-co2': 'offline',
+			'new-co2': 'online',
+		});
 	});
 });

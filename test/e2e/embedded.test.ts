@@ -27,7 +27,9 @@ describe('starting and stopping', () => {
 	});
 
 	it('names every bad setting, what it was and what is allowed, and exits 1 before a port is open', async () => {
-		const process = await startNode('standalone.ts', { env: { PORT: '99999', LOG_LEVEL: 'loud', JWT_SECRET: 'short' } });
+		const process = await startNode('standalone.ts', {
+			env: { PORT: '99999', LOG_LEVEL: 'loud', JWT_SECRET: 'short' },
+		});
 		expect((await process.exited).code).toBe(1);
 		expect(process.stderr()).toContain('PORT is "99999", but must be a whole number from 0 to 65535');
 		expect(process.stderr()).toContain('LOG_LEVEL is "loud", but must be one of');

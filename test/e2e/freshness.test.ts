@@ -12,8 +12,11 @@ describe('P8 the page, with nothing left to talk to', () => {
 	let chromium: Chromium;
 	let page: Page;
 	const statuses = () =>
-		page.getByTestId('room').evaluateAll((cards) => cards.map((card) => [card.getAttribute('data-room'), card.getAttribute('data-status')]));
-	const ofStatus = async (wanted: (status: string) => boolean) => (await statuses()).filter(([, status]) => wanted(status!)).map(([room]) => room);
+		page
+			.getByTestId('room')
+			.evaluateAll((cards) => cards.map((card) => [card.getAttribute('data-room'), card.getAttribute('data-status')]));
+	const ofStatus = async (wanted: (status: string) => boolean) =>
+		(await statuses()).filter(([, status]) => wanted(status!)).map(([room]) => room);
 	const unknown = (status: string) => status === 'stale' || status === 'offline' || status === 'no-data';
 
 	beforeAll(async () => {
@@ -51,7 +54,9 @@ describe('P8 the page, with nothing left to talk to', () => {
 		const first = page.locator(`[data-room="${counted[0]}"]`);
 		expect(await first.getByTestId('status').textContent()).toContain('Out of date');
 		expect(await first.getByTestId('status').locator('svg').count()).toBe(1);
-		for (const mark of await first.locator('.foot [data-testid="freshness"], [data-metric="temperature"] [data-testid="freshness"]').all()) {
+		for (const mark of await first
+			.locator('.foot [data-testid="freshness"], [data-metric="temperature"] [data-testid="freshness"]')
+			.all()) {
 			expect(await mark.getAttribute('data-freshness')).toBe('stale');
 		}
 		expect(await page.locator(`[data-room="${never[0]}"]`).getByTestId('people').textContent()).toMatch(/no data/i);

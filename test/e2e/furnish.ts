@@ -18,11 +18,20 @@ export interface Furnished {
  * Makes the demo in a composition that starts empty, as its first user would: account, domain, building and device through the API, then
  * sensors that send. `serial`: the sensors' and the visitor's ends of two lines into the gateway, where it has some. `dir` gets the token.
  */
-export async function furnish(site: { http: string; mqtt: string; dir: string; serial?: { sensors: string; visitor: string } }): Promise<Furnished> {
+export async function furnish(site: {
+	http: string;
+	mqtt: string;
+	dir: string;
+	serial?: { sensors: string; visitor: string };
+}): Promise<Furnished> {
 	const { http, mqtt, dir, serial } = site;
 	const ask = <T>(method: string, path: string, token: string | undefined, body?: unknown) =>
 		request<T>(http, method, path, { ...(token !== undefined && { token }), body });
-	const first = await ask<{ token: string }>('POST', '/auth/register', undefined, { email: EMAIL, password: PASSWORD, name: 'Demo' });
+	const first = await ask<{ token: string }>('POST', '/auth/register', undefined, {
+		email: EMAIL,
+		password: PASSWORD,
+		name: 'Demo',
+	});
 	await ask('POST', '/auth/domains', first.token, { name: 'demo' });
 	const { token } = await ask<{ token: string }>('POST', '/auth/refresh', first.token);
 	await ask('POST', '/twin/buildings', token, DEMO_BUILDING);
@@ -33,7 +42,12 @@ export async function furnish(site: { http: string; mqtt: string; dir: string; s
 	const fleet = await startFleet({
 		seed: 7,
 		building: { id: DEMO_BUILDING.id, rooms: DEMO_BUILDING.rooms.filter(({ id }) => id !== VISITOR_ROOM) },
-		links: { http: { url: http }, socketio: { url: http }, mqtt: { url: mqtt }, ...(serial && { serial: { path: serial.sensors } }) },
+		links: {
+			http: { url: http },
+			socketio: { url: http },
+			mqtt: { url: mqtt },
+			...(serial && { serial: { path: serial.sensors } }),
+		},
 		credentials: () => device,
 		intervalMs: 2000,
 		speed: 20,

@@ -37,7 +37,8 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 
 		it('is alive, ready and has metrics', async () => {
 			for (const base of world.probes) {
-				for (const path of ['/healthz', '/readyz', '/metrics']) expect((await fetch(base + path)).status, base + path).toBe(200);
+				for (const path of ['/healthz', '/readyz', '/metrics'])
+					expect((await fetch(base + path)).status, base + path).toBe(200);
 			}
 		});
 
@@ -48,7 +49,10 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 			for (const service of ['auth', 'twin', 'notification', 'llm', 'gateway']) {
 				for (const inside of ['healthz', 'readyz', ...(service === 'twin' ? [] : ['metrics'])]) {
 					const answer = await get(`/${service}/${inside}`);
-					expect([answer.status, ((await answer.json()) as ErrorBody).error.code], `/${service}/${inside}`).toEqual([404, 'not_found']);
+					expect([answer.status, ((await answer.json()) as ErrorBody).error.code], `/${service}/${inside}`).toEqual([
+						404,
+						'not_found',
+					]);
 				}
 			}
 		});
@@ -113,7 +117,8 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 					'GET',
 					`/twin/buildings/demo/history?room=${STUDIO}&metric=temperature&from=${from}&to=${Date.now() + 60_000}&bucket=1d&agg=${agg}`,
 				);
-			const values = async (agg: string) => (await ask(agg)).points.map(({ value }) => value).filter((value) => value !== null);
+			const values = async (agg: string) =>
+				(await ask(agg)).points.map(({ value }) => value).filter((value) => value !== null);
 			// The hour before may reach into another day, whose bucket then counts none.
 			expect((await values('count')).filter((count) => count > 0)).toEqual([1]);
 			expect(await values('avg')).toEqual([21.5]);
@@ -132,9 +137,13 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 		});
 
 		it('answers which room is the least crowded, from what was measured', async () => {
-			const told = await world.call<{ answer: string; grounded: boolean; citations: { kind: string }[] }>('POST', '/llm/ask', {
-				question: 'Which room is the least crowded?',
-			});
+			const told = await world.call<{ answer: string; grounded: boolean; citations: { kind: string }[] }>(
+				'POST',
+				'/llm/ask',
+				{
+					question: 'Which room is the least crowded?',
+				},
+			);
 			expect(told).toMatchObject({ grounded: true, citations: [{ kind: 'room' }] });
 		});
 

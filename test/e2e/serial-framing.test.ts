@@ -15,7 +15,11 @@ describe('P6 a device that speaks over a bad line', () => {
 	it.each<[string, Omit<NonNullable<FleetLinks['serial']>, 'path'>, object]>([
 		['jsonl with checksum', { framing: 'jsonl', checksum: true }, { framing: 'jsonl', checksum: true }],
 		['csv with checksum', { framing: 'csv', checksum: true }, { framing: 'csv', checksum: true }],
-		['cobs, and says who it is', { framing: 'cobs', name: 'alpha' }, { framing: 'cobs', identify: { device: 'alpha' } }],
+		[
+			'cobs, and says who it is',
+			{ framing: 'cobs', name: 'alpha' },
+			{ framing: 'cobs', identify: { device: 'alpha' } },
+		],
 	])('has every reading stored once, as it measured it: %s', async (_name, link, port) => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-framing-'));
 		onTestFinished(() => rm(dir, { recursive: true, force: true }));
@@ -25,7 +29,13 @@ describe('P6 a device that speaks over a bad line', () => {
 		await writeFile(config, JSON.stringify({ sources: { serial: [{ path: modem.b, ...port }] } }));
 		const [http, mqtt] = [await freePort(), await freePort()];
 		const gateway = await startNode('edge-gateway/src/main.ts', {
-			env: { PORT: String(http), MQTT_PORT: String(mqtt), DATA_DIR: join(dir, 'data'), GATEWAY_CONFIG: config, LOG_LEVEL: 'warn' },
+			env: {
+				PORT: String(http),
+				MQTT_PORT: String(mqtt),
+				DATA_DIR: join(dir, 'data'),
+				GATEWAY_CONFIG: config,
+				LOG_LEVEL: 'warn',
+			},
 			ready: /^ready /m,
 			timeoutMs: 40_000,
 		});

@@ -33,5 +33,8 @@ export async function startStandalone(env: Record<string, string | undefined> = 
 		await process.stop();
 		await rm(dataDir, { recursive: true, force: true });
 	};
-	return { process, ...openWorld({ http, mqtt, probes: [http], transports: TRANSPORTS, examples: process.stdout().split('\n'), stop }) };
+	return {
+		process,
+		...openWorld({ http, mqtt, probes: [http], transports: TRANSPORTS, examples: process.stdout().split('\n'), stop }),
+	};
 }

@@ -54,7 +54,9 @@ export function openWorld({ http, mqtt, probes, transports, examples: lines, caF
 	const examples = byTransport(lines);
 	let token: string | undefined;
 	const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
-		token ??= (await request<{ token: string }>(http, 'POST', '/auth/login', { body: { email: EMAIL, password: PASSWORD } })).token;
+		token ??= (
+			await request<{ token: string }>(http, 'POST', '/auth/login', { body: { email: EMAIL, password: PASSWORD } })
+		).token;
 		return request<T>(http, method, path, { token, body });
 	};
 	return {
@@ -76,7 +78,12 @@ export function openWorld({ http, mqtt, probes, transports, examples: lines, caF
 }
 
 /** @throws Error with status and body of every answer but a 2xx. */
-export async function request<T>(base: string, method: string, path: string, { token, body }: { token?: string; body?: unknown } = {}): Promise<T> {
+export async function request<T>(
+	base: string,
+	method: string,
+	path: string,
+	{ token, body }: { token?: string; body?: unknown } = {},
+): Promise<T> {
 	const response = await fetch(`${base}${path}`, {
 		method,
 		headers: { 'Content-Type': 'application/json', ...(token !== undefined && { Authorization: `Bearer ${token}` }) },

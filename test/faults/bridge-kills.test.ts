@@ -65,7 +65,9 @@ async function recordsOf(gateway: GatewayProcess, ...path: string[]): Promise<Lo
 
 /** Packet ids of the bridge's messages that the remote says it has received: they are made of offsets (see Outbox). */
 const receivedIds = (said: string) =>
-	new Set([...said.matchAll(/Received PUBLISH from faults\.campus \(d\d, q1, r0, m(\d+),/g)].map(([, id]) => Number(id)));
+	new Set(
+		[...said.matchAll(/Received PUBLISH from faults\.campus \(d\d, q1, r0, m(\d+),/g)].map(([, id]) => Number(id)),
+	);
 
 describe('a bridge under load', () => {
 	it.each(['the gateway', 'the remote'] as const)(
@@ -96,7 +98,12 @@ describe('a bridge under load', () => {
 			});
 			onTestFinished(() => gateway.close());
 			const connect = async (url: string, options: mqtt.IClientOptions) => {
-				const client = await mqtt.connectAsync(url, { reconnectPeriod: 50, clean: false, connectTimeout: 20_000, ...options });
+				const client = await mqtt.connectAsync(url, {
+					reconnectPeriod: 50,
+					clean: false,
+					connectTimeout: 20_000,
+					...options,
+				});
 				client.on('error', () => undefined);
 				onTestFinished(() => client.endAsync(true));
 				return client;
@@ -109,12 +116,17 @@ describe('a bridge under load', () => {
 			});
 			await observer.subscribeAsync('site/#', { qos: 1 });
 			await gateway.start();
-			const connected = () => waitFor('the bridge', async () => (await gateway.metric('gateway_bridge_connected')) === 1, 30_000);
+			const connected = () =>
+				waitFor('the bridge', async () => (await gateway.metric('gateway_bridge_connected')) === 1, 30_000);
 			await connected();
 
 			const feeder = await startFeeder(gateway, 'works', PER_SECOND);
 			const token = await gateway.tokens.signDevice({ id: 'counter', domainName: 'works', buildingId: 'works' });
-			const device = await connect(gateway.links.mqtt.url, { clientId: 'counter', username: 'counter', password: token });
+			const device = await connect(gateway.links.mqtt.url, {
+				clientId: 'counter',
+				username: 'counter',
+				password: token,
+			});
 			const raw = startPublisher(device, 'acme/uplink', String);
 			const remote = await connect(broker.url, { clientId: 'remote' });
 			const far = startPublisher(remote, 'far/telemetry/works/hall/far', (n) =>
@@ -136,7 +148,11 @@ describe('a bridge under load', () => {
 				await waitFor('messages to flow again', () => heard.readings.length > before + 20, 30_000);
 			}
 			await Promise.all([feeder.stop(), raw.drain(), far.drain()]);
-			await waitFor('the queue to be empty', async () => (await gateway.metric('gateway_bridge_queued')) === 0, 120_000);
+			await waitFor(
+				'the queue to be empty',
+				async () => (await gateway.metric('gateway_bridge_queued')) === 0,
+				120_000,
+			);
 			expect(await gateway.metric('gateway_ledger_imbalance')).toBe(0);
 			await waitFor('the last reading', () => heard.readings.includes(String(feeder.told - 1)), 30_000);
 			await waitFor('the last message', () => heard.raw.includes(String(raw.sent() - 1)), 30_000);
@@ -144,7 +160,10 @@ describe('a bridge under load', () => {
 			said += broker.log();
 			const readings = await recordsOf(gateway, 'log');
 			const queue = await recordsOf(gateway, 'bridge', 'campus', 'queue');
-			const parsed = readings.map(({ payload, offset }) => ({ ...(JSON.parse(payload.toString()) as { sensorId: string; value: number }), offset }));
+			const parsed = readings.map(({ payload, offset }) => ({
+				...(JSON.parse(payload.toString()) as { sensorId: string; value: number }),
+				offset,
+			}));
 			const stored = parsed.filter(({ sensorId }) => sensorId === 'far').map(({ value }) => String(value));
 			const found = {
 				readings: tally(heard.readings, feeder.told),

@@ -97,10 +97,16 @@ describe('commands while the gateway is killed -9', () => {
 			await waitFor('an outcome for each', async () => (await results()).length >= commands.size, 60_000);
 			// Whatever a gateway might still add, it has added when nothing is under way any more.
 			for (const one of [gateway, bystander]) {
-				await waitFor('nothing to be under way', async () => (await one.metric('gateway_commands_under_way')) === 0, 30_000);
+				await waitFor(
+					'nothing to be under way',
+					async () => (await one.metric('gateway_commands_under_way')) === 0,
+					30_000,
+				);
 			}
 			const all = await results();
-			const byOutcome = Object.fromEntries([...Map.groupBy(all, ({ outcome }) => outcome)].map(([outcome, found]) => [outcome, found.length]));
+			const byOutcome = Object.fromEntries(
+				[...Map.groupBy(all, ({ outcome }) => outcome)].map(([outcome, found]) => [outcome, found.length]),
+			);
 			const { heard, repeated } = fleet.stats().commands;
 			process.stdout.write(
 				`${KILLS} kills: ${commands.size} commands, ${JSON.stringify(byOutcome)}; devices heard ${heard}, ${repeated} of them again\n`,

@@ -70,7 +70,12 @@ export async function prepareGateway(
 	await stop();
 	return {
 		tokens: new Tokens(FAULT_SECRET),
-		links: { http: { url: base }, socketio: { url: base }, mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` }, serial: { path: modem.a } },
+		links: {
+			http: { url: base },
+			socketio: { url: base },
+			mqtt: { url: `mqtt://127.0.0.1:${mqttPort}` },
+			serial: { path: modem.a },
+		},
 		dataDir,
 		url: base,
 		start: () => launch(/^ready /m),
@@ -98,5 +103,9 @@ export async function prepareGateway(
 
 /** Resolves when Redis has everything that the gateway has. */
 export async function relayed(gateway: GatewayProcess, timeoutMs = 60_000): Promise<void> {
-	await waitFor('the relay to have caught up', async () => (await gateway.metric('gateway_relay_lag')) === 0, timeoutMs);
+	await waitFor(
+		'the relay to have caught up',
+		async () => (await gateway.metric('gateway_relay_lag')) === 0,
+		timeoutMs,
+	);
 }

@@ -32,7 +32,10 @@ describe('P7 honest time: the gateway as a process, killed -9 before, while and 
 		beWrongBy(60_000 - Date.now());
 		server = await startRedis();
 		redis = new Redis(server.url);
-		gateway = await prepareGateway({ entry: 'test/faults/set-clock-gateway.ts', env: { REDIS_URL: server.url, CLOCK_ERROR_FILE: file } });
+		gateway = await prepareGateway({
+			entry: 'test/faults/set-clock-gateway.ts',
+			env: { REDIS_URL: server.url, CLOCK_ERROR_FILE: file },
+		});
 		token = await gateway.tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' });
 		await gateway.start();
 	});
@@ -108,7 +111,9 @@ describe('P7 honest time: the gateway as a process, killed -9 before, while and 
 			}
 		}
 		await waitFor('them in Redis', async () => (await redis.xlen('telemetry')) >= before + 40, 30_000);
-		const readings = (await redis.xrange('telemetry', '-', '+')).slice(before).map(([, fields]) => JSON.parse(fields[1]!) as Reading);
+		const readings = (await redis.xrange('telemetry', '-', '+'))
+			.slice(before)
+			.map(([, fields]) => JSON.parse(fields[1]!) as Reading);
 		expect(readings.map(({ seq }) => seq)).toEqual(Array.from({ length: 40 }, (_, seq) => 1000 + seq));
 		for (const [index, { observedAt, timeQuality }] of readings.entries()) {
 			expect(timeQuality).toBe('holdover');

@@ -24,8 +24,16 @@ describe('P1 Acked is durable, effectively once: everything in one process, kill
 	beforeAll(async () => {
 		all = await prepareGateway({ entry: 'standalone.ts', env: { DEMO: '0' } });
 		await all.start();
-		token = await all.tokens.signAccount({ id: 'operator', name: 'Ada', memberships: [{ domainName: 'works', role: 'business_admin' }] });
-		const rooms = BUILDING.rooms.map((room, x) => ({ ...room, position: { x: 10 * x, y: 0, z: 0 }, dimensions: { width: 5, height: 3, depth: 5 } }));
+		token = await all.tokens.signAccount({
+			id: 'operator',
+			name: 'Ada',
+			memberships: [{ domainName: 'works', role: 'business_admin' }],
+		});
+		const rooms = BUILDING.rooms.map((room, x) => ({
+			...room,
+			position: { x: 10 * x, y: 0, z: 0 },
+			dimensions: { width: 5, height: 3, depth: 5 },
+		}));
 		const answer = await request('POST', '/twin/buildings', { id: BUILDING.id, domains: ['works'], rooms });
 		expect(answer.status).toBe(201);
 		load = await startLoad({ seed: SEED, gateway: all });
@@ -74,7 +82,11 @@ describe('P1 Acked is durable, effectively once: everything in one process, kill
 				await all.kill();
 				before = load.counts();
 				await all.start();
-				await waitFor(`the alert of ${roomId} to be ${crowd ? 'open' : 'resolved'}`, () => alarmed(roomId, crowd), 30_000);
+				await waitFor(
+					`the alert of ${roomId} to be ${crowd ? 'open' : 'resolved'}`,
+					() => alarmed(roomId, crowd),
+					30_000,
+				);
 				if (kill % TELL_EVERY === 0) process.stdout.write(`${kill} kills: ${load.acknowledged.size} acknowledged\n`);
 			}
 			await load.flowing(before);
@@ -117,7 +129,10 @@ describe('P1 Acked is durable, effectively once: everything in one process, kill
 		let sum = 0;
 		for (const { id } of BUILDING.rooms) {
 			for (const metric of metrics) {
-				const answer = await request('GET', `/twin/buildings/${BUILDING.id}/history?room=${id}&metric=${metric}&agg=count&bucket=1h`);
+				const answer = await request(
+					'GET',
+					`/twin/buildings/${BUILDING.id}/history?room=${id}&metric=${metric}&agg=count&bucket=1h`,
+				);
 				const { points } = (await answer.json()) as { points: { value: number }[] };
 				for (const { value } of points) sum += value;
 			}
@@ -159,8 +174,13 @@ function all<T>(file: string, query: string): T[] {
 const storedMetric = (metric: string) => (metric === 'peopleIn' || metric === 'peopleOut' ? 'peopleCount' : metric);
 
 /** Histories have no seq: a reading is known by sensor, metric, time and value; one of a door, whose value becomes the room's count, without the value. */
-function compare(acknowledged: ReadonlyMap<string, Acknowledged>, history: readonly Row[]): Record<'lost' | 'twice' | 'foreign', string[]> {
-	const doors = new Set([...acknowledged.values()].filter(({ metric }) => metric !== storedMetric(metric)).map(({ sensorId }) => sensorId));
+function compare(
+	acknowledged: ReadonlyMap<string, Acknowledged>,
+	history: readonly Row[],
+): Record<'lost' | 'twice' | 'foreign', string[]> {
+	const doors = new Set(
+		[...acknowledged.values()].filter(({ metric }) => metric !== storedMetric(metric)).map(({ sensorId }) => sensorId),
+	);
 	const name = ({ sensorId, metric, value, observedAt }: Row) =>
 		`${sensorId} ${storedMetric(metric)} ${observedAt} ${doors.has(sensorId) ? '' : value}`.trimEnd();
 	const balance = new Map<string, number>();

@@ -20,7 +20,12 @@ const DURING = (60 * 200) / CUT_SECONDS;
 const BEFORE_AND_AFTER = 200;
 const TIMEOUT_MS = 120_000 + CUT_SECONDS * 2000;
 
-const BUILDING: RetainedBuilding = { id: 'works', name: 'Works', domains: ['works'], rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }] };
+const BUILDING: RetainedBuilding = {
+	id: 'works',
+	name: 'Works',
+	domains: ['works'],
+	rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }],
+};
 
 describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} readings`, () => {
 	let redis: RedisServer;
@@ -78,7 +83,11 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 		const before = feeder.told;
 		feeder.pace(DURING);
 		await sleep(CUT_SECONDS * 1000);
-		await waitFor('the readings of a minute', () => feeder.told - before >= CUT_SECONDS * DURING * 0.98, TIMEOUT_MS / 3);
+		await waitFor(
+			'the readings of a minute',
+			() => feeder.told - before >= CUT_SECONDS * DURING * 0.98,
+			TIMEOUT_MS / 3,
+		);
 		feeder.pace(BEFORE_AND_AFTER);
 	}
 
@@ -94,14 +103,19 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 			const values = shown.map(({ value }) => value);
 			const known = new Set(values);
 			const missing = positions.filter(({ value }) => !known.has(value));
-			const told = (position: string) => superseded.some(({ from, cursor }) => compare(from ?? '0', position) < 0 && compare(position, cursor) <= 0);
+			const told = (position: string) =>
+				superseded.some(({ from, cursor }) => compare(from ?? '0', position) < 0 && compare(position, cursor) <= 0);
 			return {
 				outOfOrder: values.filter((value, index) => index > 0 && value < values[index - 1]!).length,
 				twice: values.length - known.size,
 				neitherShownNorSuperseded: missing.filter(({ position }) => !told(position)).length,
 			};
 		});
-		const counts = viewers.map(({ shown, superseded, connections }) => ({ shown: shown.length, superseded: superseded.length, connections }));
+		const counts = viewers.map(({ shown, superseded, connections }) => ({
+			shown: shown.length,
+			superseded: superseded.length,
+			connections,
+		}));
 		process.stdout.write(`${name}: of ${feeder.told} readings ${JSON.stringify(counts)}\n`);
 		expect(positions.map(({ value }) => value)).toEqual(Array.from({ length: feeder.told }, (_, value) => value));
 		expect(found).toEqual(viewers.map(() => ({ outOfOrder: 0, twice: 0, neitherShownNorSuperseded: 0 })));
@@ -201,7 +215,10 @@ async function positionsOf({ url }: RedisServer): Promise<{ position: string; va
 	const client = new Redis(url);
 	try {
 		const entries = await client.xrange(STREAMS.telemetry, '-', '+');
-		return entries.map(([position, fields]) => ({ position, value: (JSON.parse(fields[1]!) as { value: number }).value }));
+		return entries.map(([position, fields]) => ({
+			position,
+			value: (JSON.parse(fields[1]!) as { value: number }).value,
+		}));
 	} finally {
 		client.disconnect();
 	}

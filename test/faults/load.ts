@@ -12,7 +12,10 @@ export interface Acknowledged {
 	observedAt: number;
 }
 
-export const BUILDING = { id: 'works', rooms: ['hall', 'lab', 'office', 'store'].map((id, index) => ({ id, capacity: 20 + 10 * index })) };
+export const BUILDING = {
+	id: 'works',
+	rooms: ['hall', 'lab', 'office', 'store'].map((id, index) => ({ id, capacity: 20 + 10 * index })),
+};
 
 /** Real devices on all four transports, at a brisk rate, and what they were told. */
 export interface Load {
@@ -62,22 +65,28 @@ export async function startLoad(options: {
 			acknowledged.set(`${sensorId} ${boot} ${seq}`, { transport, sensorId, metric, value, observedAt });
 		},
 	});
-	for (const device of fleet.devices) for (const sensorId of device.sensorIds) transports.set(sensorId, device.transport);
+	for (const device of fleet.devices)
+		for (const sensorId of device.sensorIds) transports.set(sensorId, device.transport);
 	const used = new Set(transports.values());
 	return {
 		fleet,
 		acknowledged,
 		counts: () => ({ ...counts }),
 		async flowing(before, timeoutMs = 20_000) {
-			const silent = () => TRANSPORTS.filter((transport) => used.has(transport) && counts[transport] <= before[transport]);
+			const silent = () =>
+				TRANSPORTS.filter((transport) => used.has(transport) && counts[transport] <= before[transport]);
 			await waitFor('acknowledgements', () => silent().length === 0, timeoutMs).catch((error: Error) => {
-				throw new Error(`${error.message} over ${silent().join(', ')}; the gateway said:\n${gateway.said()}`, { cause: error });
+				throw new Error(`${error.message} over ${silent().join(', ')}; the gateway said:\n${gateway.said()}`, {
+					cause: error,
+				});
 			});
 		},
 		async drain(timeoutMs = 60_000) {
 			fleet.pause();
 			if (await fleet.drained(timeoutMs)) return;
-			const waiting = fleet.devices.filter((device) => device.stats().pending > 0).map((device) => `${device.name}: ${device.stats().pending}`);
+			const waiting = fleet.devices
+				.filter((device) => device.stats().pending > 0)
+				.map((device) => `${device.name}: ${device.stats().pending}`);
 			throw new Error(`not everything was acknowledged within ${timeoutMs} ms; still waiting: ${waiting.join(', ')}`);
 		},
 		stop: () => fleet.stop(),

@@ -69,7 +69,8 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 				await load.flowing(before);
 			}
 			const during = load.counts();
-			for (const transport of TRANSPORTS) expect(during[transport] - hungAt[transport], transport).toBeGreaterThan(OUTAGE_SECONDS);
+			for (const transport of TRANSPORTS)
+				expect(during[transport] - hungAt[transport], transport).toBeGreaterThan(OUTAGE_SECONDS);
 			expect(await gateway.metric('gateway_relay_lag')).toBeGreaterThan(OUTAGE_SECONDS);
 			if (OUTAGE_SECONDS >= 15) expect(await gateway.trouble()).toMatch(/^Redis: /);
 			await redis.kill('SIGCONT');

@@ -97,7 +97,10 @@ export class StreamAudit {
 				this.#wrong('acknowledged but not stored', `${key} over ${told.transport}`);
 			} else if (stored.metric !== told.metric || stored.value !== told.value) {
 				foreign++;
-				this.#wrong('not what was sent', `${key}: ${stored.metric} ${stored.value} instead of ${told.metric} ${told.value}`);
+				this.#wrong(
+					'not what was sent',
+					`${key}: ${stored.metric} ${stored.value} instead of ${told.metric} ${told.value}`,
+				);
 			}
 		}
 		for (const [key, { times }] of this.#stored) {
@@ -108,7 +111,14 @@ export class StreamAudit {
 				this.#wrong('never sent', key);
 			}
 		}
-		return { acknowledged: acknowledged.size, stored: this.#stored.size, lost, duplicates, foreign, problems: this.#problems };
+		return {
+			acknowledged: acknowledged.size,
+			stored: this.#stored.size,
+			lost,
+			duplicates,
+			foreign,
+			problems: this.#problems,
+		};
 	}
 
 	#take(reading: Reading): void {
@@ -125,7 +135,8 @@ export class StreamAudit {
 		if (!(offset > this.#offset)) this.#wrong('not in the order of the log', `${id} after ${this.#offset}`);
 		this.#offset = offset;
 		const series = `${sensorId} ${boot}`;
-		if (ORDERED.includes(transport) && !((seq ?? -1) > (this.#lastSeq.get(series) ?? -1))) this.#wrong('out of order', `${key} over ${transport}`);
+		if (ORDERED.includes(transport) && !((seq ?? -1) > (this.#lastSeq.get(series) ?? -1)))
+			this.#wrong('out of order', `${key} over ${transport}`);
 		this.#lastSeq.set(series, seq ?? -1);
 		this.#count(reading);
 	}
@@ -148,5 +159,7 @@ export class StreamAudit {
 /** What the device must have sent for this to be stored: a door counter tells crossings, not people. */
 function sent({ metric, value, crossings }: Reading): { metric: string; value: number } {
 	if (!crossings) return { metric, value };
-	return crossings.out > 0 ? { metric: 'peopleOut', value: crossings.out } : { metric: 'peopleIn', value: crossings.in };
+	return crossings.out > 0
+		? { metric: 'peopleOut', value: crossings.out }
+		: { metric: 'peopleIn', value: crossings.in };
 }

@@ -29,7 +29,11 @@ const DONE = '@@ done';
 
 export function openShell(cwd: string, env: NodeJS.ProcessEnv): GuideShell {
 	const path = `${join(ROOT, 'node_modules', '.bin')}${delimiter}${process.env.PATH}`;
-	const shell = spawn('bash', ['-e', '-o', 'pipefail'], { cwd, env: { ...process.env, ...env, PATH: path }, stdio: ['pipe', 'pipe', 'pipe'] });
+	const shell = spawn('bash', ['-e', '-o', 'pipefail'], {
+		cwd,
+		env: { ...process.env, ...env, PATH: path },
+		stdio: ['pipe', 'pipe', 'pipe'],
+	});
 	let output = '';
 	let heard: () => void = () => undefined;
 	let ended = false;

@@ -35,7 +35,8 @@ afterAll(async () => {
 });
 
 /** As the page has it, but for the ports. */
-const here = ({ commands }: Block) => commands.replaceAll('127.0.0.1:8080', `127.0.0.1:${ports.http}`).replaceAll('-p 1883', `-p ${ports.mqtt}`);
+const here = ({ commands }: Block) =>
+	commands.replaceAll('127.0.0.1:8080', `127.0.0.1:${ports.http}`).replaceAll('-p 1883', `-p ${ports.mqtt}`);
 
 describe('docs/new-device.md', () => {
 	it('leads from a mapping to a device that is adopted and seen in its room', async () => {
@@ -58,8 +59,14 @@ describe('docs/new-device.md', () => {
 		expect(quarantined).toContain("sensorId: 'acme-A7-113'");
 		expect(await shell.run(here(next()))).toMatch(/acme\/A7-113\/uplink: unknown_sensor: /);
 
-		expect(JSON.parse(await shell.run(here(next())))).toEqual({ sensorId: 'acme-A7-113', buildingId: 'demo', roomId: 'studio' });
-		expect(JSON.parse(await shell.run(here(next())))).toEqual({ replayed: [{ id: expect.any(Number), outcome: 'accepted', accepted: 2 }] });
+		expect(JSON.parse(await shell.run(here(next())))).toEqual({
+			sensorId: 'acme-A7-113',
+			buildingId: 'demo',
+			roomId: 'studio',
+		});
+		expect(JSON.parse(await shell.run(here(next())))).toEqual({
+			replayed: [{ id: expect.any(Number), outcome: 'accepted', accepted: 2 }],
+		});
 		await shell.run(here(next()));
 		const look = here(next());
 		const state = await waitFor('the readings in the room', async () => {

@@ -9,7 +9,10 @@ interface Known {
 
 const KNOWN: Known[] = Object.values(OPERATIONS)
 	.flat()
-	.map((operation) => ({ operation, pattern: new RegExp(`^${operation.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`) }))
+	.map((operation) => ({
+		operation,
+		pattern: new RegExp(`^${operation.path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`),
+	}))
 	// What is spelled out goes before a parameter.
 	.sort((a, b) => a.operation.path.split('{').length - b.operation.path.split('{').length);
 
@@ -21,7 +24,9 @@ const validators = new Map<TSchema, ReturnType<typeof validator>>();
  */
 export function checkAnswer(method: string, path: string, status: number, body: unknown): void {
 	const [bare] = path.split('?');
-	const operation = KNOWN.find((one) => one.operation.method === method.toLowerCase() && one.pattern.test(bare!))?.operation;
+	const operation = KNOWN.find(
+		(one) => one.operation.method === method.toLowerCase() && one.pattern.test(bare!),
+	)?.operation;
 	if (!operation) return;
 	const told = `${method} ${bare} answered ${status}`;
 	if (status >= 400) {
@@ -34,11 +39,13 @@ export function checkAnswer(method: string, path: string, status: number, body: 
 	const check = validators.get(answer.schema) ?? validator(answer.schema);
 	validators.set(answer.schema, check);
 	const [problem] = check.problems(body);
-	if (problem) throw new Error(`${told} with a body that its document does not tell of: ${problem.path} ${problem.message}`);
+	if (problem)
+		throw new Error(`${told} with a body that its document does not tell of: ${problem.path} ${problem.message}`);
 }
 
 function checkError(operation: Operation, told: string, status: number, body: ErrorBody): void {
 	const code = body?.error?.code;
-	if (!(code in ERRORS) || ERRORS[code].status !== status) throw new Error(`${told} without a code of the error table: ${JSON.stringify(body)}`);
+	if (!(code in ERRORS) || ERRORS[code].status !== status)
+		throw new Error(`${told} without a code of the error table: ${JSON.stringify(body)}`);
 	if (!errorsOf(operation).includes(code)) throw new Error(`${told} with ${code}, which its document does not tell of`);
 }

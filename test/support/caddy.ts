@@ -109,24 +109,38 @@ export async function startCaddy(env: Record<string, string> = {}): Promise<Cadd
 }
 
 /** A path goes out as it is written: fetch would tidy it. */
-function askOverTls(url: string, ca: string, method: string, { headers = {}, body, chunked, onData }: Ask = {}): Promise<Answer> {
+function askOverTls(
+	url: string,
+	ca: string,
+	method: string,
+	{ headers = {}, body, chunked, onData }: Ask = {},
+): Promise<Answer> {
 	const { hostname, port } = new URL(url);
 	const path = url.slice(new URL(url).origin.length);
 	return new Promise((resolve, reject) => {
 		const length = body === undefined || chunked ? {} : { 'content-length': Buffer.byteLength(body) };
-		const sent = request({ hostname, port, path, method, ca, agent: false, timeout: 20_000, headers: { ...length, ...headers } }, (response) => {
-			let text = '';
-			response.setEncoding('utf8');
-			response.on('data', (piece: string) => {
-				text += piece;
-				onData?.(piece);
-			});
-			response.on('error', reject);
-			response.on('end', () => {
-				const isJson = response.headers['content-type']?.includes('json') && !response.headers['content-encoding'] && text !== '';
-				resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined });
-			});
-		});
+		const sent = request(
+			{ hostname, port, path, method, ca, agent: false, timeout: 20_000, headers: { ...length, ...headers } },
+			(response) => {
+				let text = '';
+				response.setEncoding('utf8');
+				response.on('data', (piece: string) => {
+					text += piece;
+					onData?.(piece);
+				});
+				response.on('error', reject);
+				response.on('end', () => {
+					const isJson =
+						response.headers['content-type']?.includes('json') && !response.headers['content-encoding'] && text !== '';
+					resolve({
+						status: response.statusCode ?? 0,
+						headers: response.headers,
+						text,
+						json: isJson ? JSON.parse(text) : undefined,
+					});
+				});
+			},
+		);
 		sent.on('timeout', () => sent.destroy(new Error(`${method} ${url}: no answer in 20 s`)));
 		sent.on('error', reject);
 		if (body !== undefined) sent.write(body);

@@ -24,14 +24,17 @@ export interface Chromium {
 }
 
 /** The path of Debian's Chromium, or another one on PATH; undefined when there is none. */
-export const findChromium = () => findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
+export const findChromium = () =>
+	findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
 
 /**
  * Starts the installed Chromium, headless, with a profile of its own. `trusting`: a site whose certificate it takes, whoever signed it, where
  * this process does (trust.ts).
  * @throws when none is installed.
  */
-export async function launchChromium(options: { width?: number; height?: number; trusting?: string } = {}): Promise<Chromium> {
+export async function launchChromium(
+	options: { width?: number; height?: number; trusting?: string } = {},
+): Promise<Chromium> {
 	const executablePath = findChromium();
 	if (!executablePath) throw new Error('chromium is not installed');
 	const { trusting = '' } = options;

@@ -24,7 +24,9 @@ function calledIn(sockets: ReadonlyMap<string, TcpSocket>, pid: number): (number
 	const listening = new Set(own.filter(({ state }) => state === LISTEN).map(({ localPort }) => localPort));
 	return own
 		.filter(({ state, localPort }) => state !== LISTEN && !listening.has(localPort))
-		.map(({ remoteAddress, remotePort }) => (LOOPBACK.has(remoteAddress) ? remotePort : `${remoteAddress}:${remotePort}`));
+		.map(({ remoteAddress, remotePort }) =>
+			LOOPBACK.has(remoteAddress) ? remotePort : `${remoteAddress}:${remotePort}`,
+		);
 }
 
 /** Every TCP socket of this machine that a process holds, by inode. */
@@ -35,7 +37,9 @@ function openSockets(): Map<string, TcpSocket> {
 
 function inodesOf(pid: number): string[] {
 	try {
-		return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? []);
+		return readdirSync(`/proc/${pid}/fd`).flatMap(
+			(fd) => /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1] ?? [],
+		);
 	} catch {
 		return [];
 	}
@@ -71,7 +75,9 @@ export interface ConnectionWatch {
 }
 
 /** `programs` is read anew each time, as a program's pid changes with its lives. Often enough not to miss a connection that is kept for a second. */
-export function watchConnections(programs: readonly { readonly name: string; readonly pid: number }[]): ConnectionWatch {
+export function watchConnections(
+	programs: readonly { readonly name: string; readonly pid: number }[],
+): ConnectionWatch {
 	const seen = new Map(programs.map(({ name }) => [name, new Set<number | string>()]));
 	const timer = setInterval(() => {
 		const sockets = openSockets();

@@ -71,7 +71,8 @@ export function importViolations({ files, manifests }: Repository, rules = RULES
 	const folders = [...manifests.keys()].filter((folder) => folder !== '');
 
 	for (const folder of folders) {
-		if (!rules.some(({ of }) => of.test(folder))) violations.push(`${folder}/package.json: no rule says what this workspace may import`);
+		if (!rules.some(({ of }) => of.test(folder)))
+			violations.push(`${folder}/package.json: no rule says what this workspace may import`);
 	}
 
 	for (const [path, text] of files) {
@@ -120,18 +121,23 @@ function breach(
 
 	if (specifier.startsWith('node:') || BUILTINS.has(bare)) {
 		if (!specifier.startsWith('node:')) return `imports ${specifier} without node: before it`;
-		return rule?.builtins && !forTests && !rule.builtins.test(specifier) ? `imports ${specifier}, but ${home} does no input or output` : undefined;
+		return rule?.builtins && !forTests && !rule.builtins.test(specifier)
+			? `imports ${specifier}, but ${home} does no input or output`
+			: undefined;
 	}
 	if (name.startsWith(SCOPE)) {
 		const target = byName.get(name);
 		if (target === undefined) return `imports ${name}, which is no workspace`;
 		if (manifest !== undefined && manifest.name !== name) {
 			const is = (one: string) => `${SCOPE}${one}` === name || `${SCOPE}${one}` === specifier;
-			const allowed = rule?.may.some((one) => (typeof one === 'string' ? is(one) : is(one.workspace) && (forTests || one.only.test(path))));
+			const allowed = rule?.may.some((one) =>
+				typeof one === 'string' ? is(one) : is(one.workspace) && (forTests || one.only.test(path)),
+			);
 			if (!allowed) return `imports ${specifier}, which ${home} may not know${forTests ? '' : ' here'}`;
 		}
 		const exported = `.${specifier.slice(name.length)}`;
-		if (!Object.hasOwn(manifests.get(target)?.exports ?? {}, exported)) return `imports ${specifier}, which ${target} does not export`;
+		if (!Object.hasOwn(manifests.get(target)?.exports ?? {}, exported))
+			return `imports ${specifier}, which ${target} does not export`;
 	} else if (rule?.packages && !forTests) {
 		const where = rule.packages[name];
 		if (!where) return `imports ${name}, which is not one of the packages of ${home}`;

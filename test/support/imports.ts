@@ -47,11 +47,13 @@ export function importsOf(path: string, text: string): Import[] {
 		TSImportType: (node) => add('type', node.start, node.source),
 		TSExternalModuleReference: (node) => add('require', node.start, node.expression),
 		CallExpression: (node) => {
-			if (node.callee.type === 'Identifier' && node.callee.name === 'require') add('require', node.start, node.arguments[0]);
+			if (node.callee.type === 'Identifier' && node.callee.name === 'require')
+				add('require', node.start, node.arguments[0]);
 		},
 		NewExpression: (node) => {
 			const [first] = node.arguments;
-			const isFile = first?.type === 'Literal' && typeof first.value === 'string' && /^\..*\.m?[jt]s$/.test(first.value);
+			const isFile =
+				first?.type === 'Literal' && typeof first.value === 'string' && /^\..*\.m?[jt]s$/.test(first.value);
 			if (node.callee.type === 'Identifier' && node.callee.name === 'URL' && isFile) add('url', node.start, first);
 		},
 	}).visit(program);

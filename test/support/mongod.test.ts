@@ -4,7 +4,10 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startMongod, whyNoMongod } from './mongod.ts';
 
 async function write(url: string, value: string): Promise<string[]> {
-	const connection = await createConnection(`${url}/kept`, { directConnection: true, serverSelectionTimeoutMS: 2000 }).asPromise();
+	const connection = await createConnection(`${url}/kept`, {
+		directConnection: true,
+		serverSelectionTimeoutMS: 2000,
+	}).asPromise();
 	try {
 		const values = connection.collection<{ value: string }>('values');
 		await values.insertOne({ value }, { writeConcern: { j: true } });

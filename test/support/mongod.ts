@@ -26,8 +26,12 @@ let found: string | undefined | null = null;
 /** The path of a mongod that runs on this system: installed, or fetched by scripts/setup.mjs. Undefined where there is none. */
 export function findMongod(): string | undefined {
 	if (found === null) {
-		const candidates = [findProgram('mongod'), join(CACHE, 'mongod')].filter((path) => path !== undefined && existsSync(path));
-		found = candidates.find((path) => spawnSync(path!, ['--version'], { stdio: 'ignore', timeout: 20_000 }).status === 0);
+		const candidates = [findProgram('mongod'), join(CACHE, 'mongod')].filter(
+			(path) => path !== undefined && existsSync(path),
+		);
+		found = candidates.find(
+			(path) => spawnSync(path!, ['--version'], { stdio: 'ignore', timeout: 20_000 }).status === 0,
+		);
 	}
 	return found;
 }
@@ -46,14 +50,28 @@ export const whyNoMongo = () => (process.env.MONGO_URL ? undefined : whyNoMongod
  * A real mongod on a free loopback port, a replica set of one that whoever connects first must initiate (the store does).
  * @throws when there is no mongod, or it ends before it is ready; with what it said.
  */
-export async function startMongod({ replicaSet = 'test', expires = false, extra = [] }: MongodOptions = {}): Promise<Mongod> {
+export async function startMongod({
+	replicaSet = 'test',
+	expires = false,
+	extra = [],
+}: MongodOptions = {}): Promise<Mongod> {
 	const program = findMongod();
 	if (!program) throw new Error(whyNoMongod());
 	const parameters = ['diagnosticDataCollectionEnabled=false', `ttlMonitorEnabled=${expires}`, 'ttlMonitorSleepSecs=1'];
 	const server = await startInFolder('mongod', {
 		program,
 		args: (dir, port) => [
-			...['--port', `${port}`, '--bind_ip', '127.0.0.1', '--dbpath', dir, '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'],
+			...[
+				'--port',
+				`${port}`,
+				'--bind_ip',
+				'127.0.0.1',
+				'--dbpath',
+				dir,
+				'--nounixsocket',
+				'--wiredTigerCacheSizeGB',
+				'0.25',
+			],
 			...(replicaSet === false ? [] : ['--replSet', replicaSet, '--oplogSize', '128']),
 			...parameters.flatMap((parameter) => ['--setParameter', parameter]),
 			...extra,

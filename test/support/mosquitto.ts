@@ -20,7 +20,14 @@ export async function startMosquitto({ config = '' }: { config?: string } = {}):
 		args: async (dir, port) => {
 			const file = join(dir, 'mosquitto.conf');
 			// As root Mosquitto would become another user, who may not enter this folder.
-			const lines = [`listener ${port} 127.0.0.1`, 'allow_anonymous true', 'user root', 'log_dest stderr', config.replaceAll('{dir}', dir), ''];
+			const lines = [
+				`listener ${port} 127.0.0.1`,
+				'allow_anonymous true',
+				'user root',
+				'log_dest stderr',
+				config.replaceAll('{dir}', dir),
+				'',
+			];
 			await writeFile(file, lines.join('\n'));
 			return ['-c', file];
 		},

@@ -141,9 +141,15 @@ function watch(child: ChildProcess, name: string, timeoutMs: number): Running {
 				const look = () => {
 					const match = pattern.exec(output.stdout) ?? pattern.exec(output.stderr);
 					if (match) settle(() => resolve([...match]));
-					else if (ended) settle(() => reject(new Error(`${name} ended (${ended?.signal ?? ended?.code}) before it said ${pattern}\n${said()}`)));
+					else if (ended)
+						settle(() =>
+							reject(new Error(`${name} ended (${ended?.signal ?? ended?.code}) before it said ${pattern}\n${said()}`)),
+						);
 				};
-				const timer = setTimeout(() => settle(() => reject(new Error(`${name} did not say ${pattern} in ${patience} ms\n${said()}`))), patience);
+				const timer = setTimeout(
+					() => settle(() => reject(new Error(`${name} did not say ${pattern} in ${patience} ms\n${said()}`))),
+					patience,
+				);
 				heard.add(look);
 				look();
 			}),

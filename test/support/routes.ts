@@ -10,7 +10,9 @@ export function routesOf(router: Router, prefix = ''): string[] {
 	return layersOf(router as unknown as { stack: Layer[] }).flatMap(({ path, methods }) =>
 		Object.keys(methods)
 			.filter((method) => method !== '_all')
-			.flatMap((method) => variants(path).map((one) => `${method.toUpperCase()} ${prefix}${one.replace(/:(\w+)/g, '{$1}')}`)),
+			.flatMap((method) =>
+				variants(path).map((one) => `${method.toUpperCase()} ${prefix}${one.replace(/:(\w+)/g, '{$1}')}`),
+			),
 	);
 }
 

@@ -30,7 +30,10 @@ export interface ServerProgram {
 }
 
 /** @throws when it ends before it is ready; with what it said. */
-export async function startInFolder(name: string, { program, args, ready, timeoutMs }: ServerProgram): Promise<ServerInFolder> {
+export async function startInFolder(
+	name: string,
+	{ program, args, ready, timeoutMs }: ServerProgram,
+): Promise<ServerInFolder> {
 	const dir = await mkdtemp(join(tmpdir(), `crowdvision-${name}-`));
 	const remove = () => rm(dir, { recursive: true, force: true });
 	let running: Running;

@@ -38,7 +38,11 @@ export interface Answer<T> {
 export interface Served {
 	url: string;
 	/** Requests a path; with a token, a JSON body and headers where they are given. */
-	call<T = unknown>(method: string, path: string, options?: { token?: string; body?: unknown; headers?: Record<string, string> }): Promise<Answer<T>>;
+	call<T = unknown>(
+		method: string,
+		path: string,
+		options?: { token?: string; body?: unknown; headers?: Record<string, string> },
+	): Promise<Answer<T>>;
 	/** Stops accepting, then stops the service. */
 	close(): Promise<void>;
 }
@@ -70,7 +74,9 @@ export async function openServiceWorld(
 	const tokens = new Tokens(SECRET);
 	const served = new Set<Served>();
 	const begin = async () => {
-		const { bus, close } = options.bus ? { bus: options.bus(), close: async () => {} } : await openEmbeddedBus(dataDir, options.log);
+		const { bus, close } = options.bus
+			? { bus: options.bus(), close: async () => {} }
+			: await openEmbeddedBus(dataDir, options.log);
 		const logger = options.logger ?? createLogger('test', 'silent');
 		const stores = await openStores({ dataDir, mongoUrl: options.mongoUrl, logger });
 		const parts: ServiceParts = { bus, stores, tokens, logger, dataDir, metrics: new Registry() };
@@ -124,7 +130,8 @@ export async function openEmbeddedBus(
 	bounds: LogBounds = { maxBytes: 64 * 1024 * 1024 },
 ): Promise<{ bus: Bus; close(): Promise<void> }> {
 	const worker = startCommitWorker();
-	const open = async (stream: StreamName) => [stream, await Log.open({ dir: join(dir, 'bus', stream), worker, ...bounds })] as const;
+	const open = async (stream: StreamName) =>
+		[stream, await Log.open({ dir: join(dir, 'bus', stream), worker, ...bounds })] as const;
 	const logs = Object.fromEntries(await Promise.all(Object.values(STREAMS).map(open))) as Record<StreamName, Log>;
 	return {
 		bus: new EmbeddedBus({ logs }),
@@ -177,7 +184,9 @@ async function serve(service: Service, { logger, metrics }: ServiceParts): Promi
 let lastReading = 0;
 
 /** A reading of `metric` in a room, as the gateway would send it; its id is unique unless given. */
-export function readingOf(given: Pick<Reading, 'buildingId' | 'roomId' | 'metric' | 'value'> & Partial<Reading>): Reading {
+export function readingOf(
+	given: Pick<Reading, 'buildingId' | 'roomId' | 'metric' | 'value'> & Partial<Reading>,
+): Reading {
 	const now = Date.now();
 	return {
 		id: `r-${++lastReading}`,

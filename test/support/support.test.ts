@@ -27,7 +27,8 @@ describe('freePort', () => {
 
 describe('start', () => {
 	it('resolves with what the ready line says, and stops gently', async () => {
-		const script = "process.on('SIGTERM', () => process.exit(7)); console.log('ready on 17'); setInterval(() => {}, 1000)";
+		const script =
+			"process.on('SIGTERM', () => process.exit(7)); console.log('ready on 17'); setInterval(() => {}, 1000)";
 		const child = await start(process.execPath, { args: ['-e', script], ready: /ready on (\d+)/ });
 		expect(child.ready[1]).toBe('17');
 		expect(await child.stop()).toEqual({ code: 7, signal: null });
@@ -35,7 +36,9 @@ describe('start', () => {
 
 	it('says what a process printed that ended before it was ready', async () => {
 		const script = "console.error('no such disk'); process.exit(3)";
-		await expect(start(process.execPath, { args: ['-e', script], ready: /ready/ })).rejects.toThrow(/ended \(3\)[\s\S]*no such disk/);
+		await expect(start(process.execPath, { args: ['-e', script], ready: /ready/ })).rejects.toThrow(
+			/ended \(3\)[\s\S]*no such disk/,
+		);
 	});
 
 	it('kills a process that does not become ready in time', async () => {

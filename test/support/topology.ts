@@ -88,16 +88,26 @@ export async function startTopology(): Promise<Topology> {
 			...WITH_DATABASE.map((name) => startMongod({ replicaSet: name }).then(server)),
 		]);
 		const mongods = new Map(WITH_DATABASE.map((name, index) => [name, databases[index]!]));
-		const environment = { REDIS_URL: redis.url, JWT_SECRET: SECRET, LOG_LEVEL: 'warn', NODE_COMPILE_CACHE: join(dir, 'compiled') };
+		const environment = {
+			REDIS_URL: redis.url,
+			JWT_SECRET: SECRET,
+			LOG_LEVEL: 'warn',
+			NODE_COMPILE_CACHE: join(dir, 'compiled'),
+		};
 
 		const services = await all(
 			SERVICES.flatMap((service) =>
 				Array.from({ length: REPLICAS[service] }, (_, index) => {
 					const mongod = mongods.get(service);
-					return startProgram(REPLICAS[service] === 1 ? service : `${service}-${index + 1}`, `services/${service}/src/main.ts`, dir, {
-						env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}` }) },
-						mayCall: [redis.port, ...(mongod ? [mongod.port] : [])],
-					}).then((part) => Object.assign(program(part), { service }));
+					return startProgram(
+						REPLICAS[service] === 1 ? service : `${service}-${index + 1}`,
+						`services/${service}/src/main.ts`,
+						dir,
+						{
+							env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}` }) },
+							mayCall: [redis.port, ...(mongod ? [mongod.port] : [])],
+						},
+					).then((part) => Object.assign(program(part), { service }));
 				}),
 			),
 		);
@@ -119,7 +129,9 @@ export async function startTopology(): Promise<Topology> {
 				.map(({ port }) => `127.0.0.1:${port}`)
 				.join(' '),
 		]);
-		const caddy = server(await startCaddy({ ...Object.fromEntries(upstreams), GATEWAY_UPSTREAM: `127.0.0.1:${gateway.port}` }));
+		const caddy = server(
+			await startCaddy({ ...Object.fromEntries(upstreams), GATEWAY_UPSTREAM: `127.0.0.1:${gateway.port}` }),
+		);
 		const programs = [...services, gateway];
 		const topology: Topology = {
 			http: caddy.url,
@@ -137,7 +149,8 @@ export async function startTopology(): Promise<Topology> {
 			redisUrl: redis.url,
 			redisPort: redis.port,
 			tokens: new Tokens(SECRET),
-			ready: async (timeoutMs = PATIENCE_MS) => void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
+			ready: async (timeoutMs = PATIENCE_MS) =>
+				void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
 			stop,
 		};
 		await topology.ready();
@@ -149,7 +162,9 @@ export async function startTopology(): Promise<Topology> {
 }
 
 /** As Promise.all, but when it rejects, none of them is still starting. */
-async function all<T extends readonly unknown[]>(starting: readonly [...{ [K in keyof T]: Promise<T[K]> }]): Promise<T> {
+async function all<T extends readonly unknown[]>(
+	starting: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
 	await Promise.allSettled(starting);
 	return Promise.all(starting) as unknown as Promise<T>;
 }
@@ -159,7 +174,12 @@ async function openLine(dir: string, name: string): Promise<NullModem & Stoppabl
 	return Object.assign(line, { stop: () => line.close() });
 }
 
-async function startProgram(name: string, entry: string, dir: string, options: { env: Record<string, string>; mayCall: number[] }): Promise<Part> {
+async function startProgram(
+	name: string,
+	entry: string,
+	dir: string,
+	options: { env: Record<string, string>; mayCall: number[] },
+): Promise<Part> {
 	const port = await freePort();
 	const dataDir = join(dir, name);
 	await mkdir(dataDir, { recursive: true });

@@ -8,7 +8,10 @@ export function trust(caFile: string): void {
 }
 
 /** What programs started with it believe too: Node and curl. */
-export const trustIn = (caFile: string): Record<string, string> => ({ NODE_EXTRA_CA_CERTS: caFile, CURL_CA_BUNDLE: caFile });
+export const trustIn = (caFile: string): Record<string, string> => ({
+	NODE_EXTRA_CA_CERTS: caFile,
+	CURL_CA_BUNDLE: caFile,
+});
 
 /** SHA-256 of the public key that a site shows, as Chromium's --ignore-certificate-errors-spki-list takes it; the site must be one that is believed. */
 export function keyOf(url: string): Promise<string> {

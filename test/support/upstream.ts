@@ -25,7 +25,10 @@ export interface Upstream {
 type Answering = (asked: Asked, response: ServerResponse) => void;
 
 /** Answers with `{name, method, path, headers, body}` unless told otherwise; `/healthz` always with 200. */
-export async function startUpstream(name: string, answer: Answering = (asked, response) => json(response, { name, ...asked })): Promise<Upstream> {
+export async function startUpstream(
+	name: string,
+	answer: Answering = (asked, response) => json(response, { name, ...asked }),
+): Promise<Upstream> {
 	const asked: Asked[] = [];
 	const server = () =>
 		createServer((request, response) => {

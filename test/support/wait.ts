@@ -2,7 +2,11 @@
  * Polls `probe` until it gives something other than undefined, null or false, and resolves with that.
  * @throws Error naming `what` after `timeoutMs`, with the last error of the probe as its cause.
  */
-export async function waitFor<T>(what: string, probe: () => T | Promise<T>, timeoutMs = 15_000): Promise<NonNullable<Exclude<T, false>>> {
+export async function waitFor<T>(
+	what: string,
+	probe: () => T | Promise<T>,
+	timeoutMs = 15_000,
+): Promise<NonNullable<Exclude<T, false>>> {
 	const deadline = performance.now() + timeoutMs;
 	for (;;) {
 		let failure: unknown;
@@ -12,7 +16,8 @@ export async function waitFor<T>(what: string, probe: () => T | Promise<T>, time
 		} catch (error) {
 			failure = error;
 		}
-		if (performance.now() >= deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: failure });
+		if (performance.now() >= deadline)
+			throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: failure });
 		await new Promise((resolve) => setTimeout(resolve, 10));
 	}
 }

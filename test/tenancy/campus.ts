@@ -82,7 +82,8 @@ export async function openCampus(): Promise<Campus> {
 	const http = product.ready[1]!;
 	const mqtt = new URL(product.ready[2]!);
 	const tokens = new Tokens((await readFile(join(dataDir, 'jwt-secret'), 'utf8')).trim());
-	const token = (memberships: Membership[], id = 'somebody') => tokens.signAccount({ id, name: 'Somebody', memberships });
+	const token = (memberships: Membership[], id = 'somebody') =>
+		tokens.signAccount({ id, name: 'Somebody', memberships });
 	const ask = async (bearer: string, method: string, path: string, body?: unknown): Promise<Reply> => {
 		const response = await fetch(http + path, {
 			method,
@@ -93,7 +94,8 @@ export async function openCampus(): Promise<Campus> {
 		return { status: response.status, text: await response.text() };
 	};
 	const ownerOf = ({ domains }: Marked) => token(domains.map((domainName) => ({ domainName, role: 'business_admin' })));
-	const deviceOf = ({ id, sensorId, domains }: Marked) => tokens.signDevice({ id: sensorId, domainName: domains[0]!, buildingId: id });
+	const deviceOf = ({ id, sensorId, domains }: Marked) =>
+		tokens.signDevice({ id: sensorId, domainName: domains[0]!, buildingId: id });
 	const ingest = async (building: Marked, reading: object) => ask(await deviceOf(building), 'POST', '/ingest', reading);
 	const count = async (building: Marked, value: number) => {
 		const { sensorId, id: buildingId, roomId } = building;
@@ -122,7 +124,9 @@ export async function openCampus(): Promise<Campus> {
 		await count(building, 11);
 		const alert = await waitFor('the alert', async () => {
 			const { text } = await ask(owner, 'GET', '/notification/alerts');
-			return (JSON.parse(text) as { alerts: { id: string; buildingId: string }[] }).alerts.find((one) => one.buildingId === id);
+			return (JSON.parse(text) as { alerts: { id: string; buildingId: string }[] }).alerts.find(
+				(one) => one.buildingId === id,
+			);
 		});
 		alertIds.set(id, alert.id);
 	}
@@ -135,14 +139,23 @@ export async function openCampus(): Promise<Campus> {
 		alertIds,
 		snapshot: async (building) => {
 			const owner = await ownerOf(building);
-			const parts = ['', '/thresholds', '/columns', '/sensors'].map((part) => ask(owner, 'GET', `/twin/buildings/${building.id}${part}`));
-			const alerts = JSON.parse((await ask(owner, 'GET', '/notification/alerts')).text) as { alerts: { buildingId: string }[] };
-			return JSON.stringify([await Promise.all(parts), alerts.alerts.filter(({ buildingId }) => buildingId === building.id)]);
+			const parts = ['', '/thresholds', '/columns', '/sensors'].map((part) =>
+				ask(owner, 'GET', `/twin/buildings/${building.id}${part}`),
+			);
+			const alerts = JSON.parse((await ask(owner, 'GET', '/notification/alerts')).text) as {
+				alerts: { buildingId: string }[];
+			};
+			return JSON.stringify([
+				await Promise.all(parts),
+				alerts.alerts.filter(({ buildingId }) => buildingId === building.id),
+			]);
 		},
 		comeAndGo: async (building) => {
 			const login = ['-h', mqtt.hostname, '-p', mqtt.port, '-u', building.sensorId, '-P', await deviceOf(building)];
 			for (const state of ['online', 'offline']) {
-				await run('mosquitto_pub', [...login, '-q', '1', '-r', '-t', `status/${building.sensorId}`, '-m', state], { timeout: 10_000 });
+				await run('mosquitto_pub', [...login, '-q', '1', '-r', '-t', `status/${building.sensorId}`, '-m', state], {
+					timeout: 10_000,
+				});
 			}
 		},
 		stop: async () => {
@@ -158,6 +171,7 @@ async function must(reply: Promise<Reply>, status: number): Promise<void> {
 }
 
 /** Whether these memberships let somebody see a building at all, or with a role. */
-export const sees = (memberships: readonly Membership[], { domains }: Marked): boolean => weightIn(memberships, domains) > 0;
+export const sees = (memberships: readonly Membership[], { domains }: Marked): boolean =>
+	weightIn(memberships, domains) > 0;
 
 export const ROLES_OF_DOMAINS: Role[] = ['business_admin', 'business_staff', 'standard_customer'];

@@ -14,7 +14,9 @@ let before: Map<string, string>;
 
 beforeAll(async () => {
 	campus = await openCampus();
-	before = new Map(await Promise.all(BUILDINGS.map(async (building) => [building.id, await campus.snapshot(building)] as const)));
+	before = new Map(
+		await Promise.all(BUILDINGS.map(async (building) => [building.id, await campus.snapshot(building)] as const)),
+	);
 }, 60_000);
 afterAll(() => campus?.stop());
 
@@ -24,9 +26,12 @@ const someMemberships: fc.Arbitrary<Membership[]> = fc.uniqueArray(
 );
 
 /** Every request there is but those to auth, which knows domains and no buildings, and but the way in for devices. */
-const REQUESTS: Operation[] = [...OPERATIONS.twin, ...OPERATIONS.notification, ...OPERATIONS.llm, ...OPERATIONS.gateway].filter(
-	({ path }) => path !== '/ingest',
-);
+const REQUESTS: Operation[] = [
+	...OPERATIONS.twin,
+	...OPERATIONS.notification,
+	...OPERATIONS.llm,
+	...OPERATIONS.gateway,
+].filter(({ path }) => path !== '/ingest');
 const isOfAlert = (operation: Operation) => operation.path.startsWith('/notification/alerts/');
 
 /** Bodies that are valid, so that it is not the body which is refused; they name what belongs to `target`. */
@@ -43,12 +48,23 @@ function bodyOf({ method, path }: Operation, target: Marked): unknown {
 	if (path === '/notification/trigger') return { domainName: target.domains[0], message: 'hello' };
 	return {};
 }
-const roomOf = (id: string) => ({ id, capacity: 1, position: { x: 0, y: 0, z: 0 }, dimensions: { width: 1, height: 1, depth: 1 } });
+const roomOf = (id: string) => ({
+	id,
+	capacity: 1,
+	position: { x: 0, y: 0, z: 0 },
+	dimensions: { width: 1, height: 1, depth: 1 },
+});
 
 /** The request aimed at `target`, or where that is undefined at what does not exist. */
 function aim(operation: Operation, target: Marked, exists: boolean): { method: string; path: string; body?: unknown } {
 	const values: Record<string, string> = {
-		id: isOfAlert(operation) ? (exists ? campus.alertIds.get(target.id)! : 'no-such-alert') : exists ? target.id : NOWHERE,
+		id: isOfAlert(operation)
+			? exists
+				? campus.alertIds.get(target.id)!
+				: 'no-such-alert'
+			: exists
+				? target.id
+				: NOWHERE,
 		roomId: target.roomId,
 		sensorId: target.sensorId,
 	};
@@ -58,7 +74,11 @@ function aim(operation: Operation, target: Marked, exists: boolean): { method: s
 		query.set(name, name === 'metric' ? 'peopleCount' : target.sensorId);
 	if (operation.query && 'room' in operation.query.properties) query.set('room', target.roomId);
 	const body = operation.method === 'get' || operation.method === 'delete' ? undefined : bodyOf(operation, target);
-	return { method: operation.method.toUpperCase(), path: query.size > 0 ? `${path}?${query}` : path, ...(body !== undefined && { body }) };
+	return {
+		method: operation.method.toUpperCase(),
+		path: query.size > 0 ? `${path}?${query}` : path,
+		...(body !== undefined && { body }),
+	};
 }
 
 const secretsIn = (text: string, building: Marked, request: string) =>
@@ -69,25 +89,29 @@ describe('tenancy', () => {
 		const request = fc.record({ operation: fc.constantFrom(...REQUESTS), target: fc.constantFrom(...BUILDINGS) });
 		let asked = 0;
 		await fc.assert(
-			fc.asyncProperty(someMemberships, fc.array(request, { minLength: 4, maxLength: 12 }), async (memberships, requests) => {
-				const token = await campus.token(memberships);
-				for (const { operation, target } of requests) {
-					const isOwn = sees(memberships, target);
-					// What an account may do to its own buildings is the subject of other tests.
-					if (isOwn && operation.method !== 'get') continue;
-					const { method, path, body } = aim(operation, target, true);
-					const reply = await campus.ask(token, method, path, body);
-					asked++;
-					for (const building of BUILDINGS.filter((one) => !sees(memberships, one))) {
-						expect(secretsIn(reply.text, building, path + JSON.stringify(body)), `${method} ${path}`).toEqual([]);
+			fc.asyncProperty(
+				someMemberships,
+				fc.array(request, { minLength: 4, maxLength: 12 }),
+				async (memberships, requests) => {
+					const token = await campus.token(memberships);
+					for (const { operation, target } of requests) {
+						const isOwn = sees(memberships, target);
+						// What an account may do to its own buildings is the subject of other tests.
+						if (isOwn && operation.method !== 'get') continue;
+						const { method, path, body } = aim(operation, target, true);
+						const reply = await campus.ask(token, method, path, body);
+						asked++;
+						for (const building of BUILDINGS.filter((one) => !sees(memberships, one))) {
+							expect(secretsIn(reply.text, building, path + JSON.stringify(body)), `${method} ${path}`).toEqual([]);
+						}
+						if (isOwn || !/\{id\}/.test(operation.path)) continue;
+						const nothing = aim(operation, target, false);
+						const other = await campus.ask(token, method, nothing.path, nothing.body);
+						expect({ ...reply, request: `${method} ${path}` }).toEqual({ ...other, request: `${method} ${path}` });
+						expect(reply.status).toBeGreaterThanOrEqual(400);
 					}
-					if (isOwn || !/\{id\}/.test(operation.path)) continue;
-					const nothing = aim(operation, target, false);
-					const other = await campus.ask(token, method, nothing.path, nothing.body);
-					expect({ ...reply, request: `${method} ${path}` }).toEqual({ ...other, request: `${method} ${path}` });
-					expect(reply.status).toBeGreaterThanOrEqual(400);
-				}
-			}),
+				},
+			),
 			{ numRuns: RUNS },
 		);
 		expect(asked).toBeGreaterThan(RUNS);
@@ -100,7 +124,9 @@ describe('tenancy', () => {
 		for (const operation of REQUESTS.filter(({ path }) => path.includes('{id}'))) {
 			const [foreign, none] = [aim(operation, target, true), aim(operation, target, false)];
 			const reply = await campus.ask(token, foreign.method, foreign.path, foreign.body);
-			expect(reply, `${foreign.method} ${foreign.path}`).toEqual(await campus.ask(token, none.method, none.path, none.body));
+			expect(reply, `${foreign.method} ${foreign.path}`).toEqual(
+				await campus.ask(token, none.method, none.path, none.body),
+			);
 			expect(reply.status, `${foreign.method} ${foreign.path}`).toBe(404);
 		}
 	});
@@ -109,9 +135,13 @@ describe('tenancy', () => {
 		for (const building of BUILDINGS) {
 			const owner = await campus.ownerOf(building);
 			const seen = await Promise.all(
-				['/twin/buildings', '/notification/alerts', '/gateway/rejected', '/gateway/devices'].map((path) => campus.ask(owner, 'GET', path)),
+				['/twin/buildings', '/notification/alerts', '/gateway/rejected', '/gateway/devices'].map((path) =>
+					campus.ask(owner, 'GET', path),
+				),
 			);
-			const told = await campus.ask(owner, 'POST', '/llm/ask', { question: `How many people are in Hall of ${building.id.slice(2)}?` });
+			const told = await campus.ask(owner, 'POST', '/llm/ask', {
+				question: `How many people are in Hall of ${building.id.slice(2)}?`,
+			});
 			expect(seen[0]!.text).toContain(building.id);
 			expect(seen[1]!.text).toContain(building.id);
 			expect(seen[2]!.text).toContain(building.sensorId);
@@ -122,7 +152,8 @@ describe('tenancy', () => {
 
 	it('a building id in use is the one thing its owner cannot keep to itself, and nothing comes with it', async () => {
 		const token = await campus.token([{ domainName: 'north', role: 'business_admin' }]);
-		const make = (id: string) => campus.ask(token, 'POST', '/twin/buildings', { id, domains: ['north'], rooms: [roomOf('hall')] });
+		const make = (id: string) =>
+			campus.ask(token, 'POST', '/twin/buildings', { id, domains: ['north'], rooms: [roomOf('hall')] });
 		const replies = await Promise.all(['b-cedar', 'b-dogwood', 'b-elder'].map(make));
 		expect(new Set(replies.map(({ text }) => text)).size).toBe(1);
 		expect(replies[0]!.status).toBe(409);
@@ -154,9 +185,15 @@ describe('tenancy', () => {
 					);
 					// Not before: what a device said that has gone since opens and ends no alert.
 					await Promise.all(BUILDINGS.map((building) => campus.comeAndGo(building)));
-					await waitFor('the devices', () => new Set(control.devices.map(({ sensorId }) => sensorId)).size === BUILDINGS.length);
+					await waitFor(
+						'the devices',
+						() => new Set(control.devices.map(({ sensorId }) => sensorId)).size === BUILDINGS.length,
+					);
 					const own = BUILDINGS.filter((building) => sees(memberships, building));
-					await waitFor('its own', () => ids(account.readings).size === own.length && ids(account.alerts).size === own.length);
+					await waitFor(
+						'its own',
+						() => ids(account.readings).size === own.length && ids(account.alerts).size === own.length,
+					);
 					// What was sent before the answer to this has arrived with it.
 					await account.subscribe(NOWHERE);
 					const heard = JSON.stringify([account.readings, account.alerts, account.devices, account.superseded]);

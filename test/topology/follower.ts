@@ -20,7 +20,12 @@ export function follow(url: string, token: string, buildingId: string): Follower
 		reconnectionDelay: 50,
 		reconnectionDelayMax: 300,
 	});
-	const follower = { ids: [] as string[], superseded: [] as object[], connections: 0, close: () => void socket.close() };
+	const follower = {
+		ids: [] as string[],
+		superseded: [] as object[],
+		connections: 0,
+		close: () => void socket.close(),
+	};
 	let cursor: string | undefined;
 	const subscribe = async () => {
 		const request = { buildingId, ...(cursor !== undefined && { cursor }) };

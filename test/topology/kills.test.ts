@@ -23,7 +23,8 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 	let load: Load;
 	let token: string;
 	const dashboards: Follower[] = [];
-	const ask = <T>(method: string, path: string, body?: unknown) => request<T>(topology.http, method, path, { token, body });
+	const ask = <T>(method: string, path: string, body?: unknown) =>
+		request<T>(topology.http, method, path, { token, body });
 	const alertsOf = async (roomId: string) =>
 		(await ask<{ alerts: Alert[] }>('GET', '/notification/alerts')).alerts.filter((alert) => alert.roomId === roomId);
 
@@ -32,12 +33,25 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 		trust(topology.caFile);
 		watch = watchConnections(topology.programs);
 		const { tokens, http, mqtt, serial } = topology;
-		token = await tokens.signAccount({ id: 'operator', name: 'Ada', memberships: [{ domainName: 'works', role: 'business_admin' }] });
-		const rooms = BUILDING.rooms.map((room, x) => ({ ...room, position: { x: 10 * x, y: 0, z: 0 }, dimensions: { width: 5, height: 3, depth: 5 } }));
+		token = await tokens.signAccount({
+			id: 'operator',
+			name: 'Ada',
+			memberships: [{ domainName: 'works', role: 'business_admin' }],
+		});
+		const rooms = BUILDING.rooms.map((room, x) => ({
+			...room,
+			position: { x: 10 * x, y: 0, z: 0 },
+			dimensions: { width: 5, height: 3, depth: 5 },
+		}));
 		await ask('POST', '/twin/buildings', { id: BUILDING.id, domains: ['works'], rooms });
 		for (let i = 0; i < DASHBOARDS; i++) dashboards.push(follow(http, token, BUILDING.id));
 		await waitFor('the dashboards', () => dashboards.every(({ connections }) => connections > 0));
-		const links = { http: { url: http }, socketio: { url: http }, mqtt: { url: mqtt }, serial: { path: serial.sensors } };
+		const links = {
+			http: { url: http },
+			socketio: { url: http },
+			mqtt: { url: mqtt },
+			serial: { path: serial.sensors },
+		};
 		const said = () => topology.parts.map((part) => `${part.name}: ${part.said()}`).join('\n');
 		load = await startLoad({ seed: 5, gateway: { tokens, links, said }, intervalMs: INTERVAL_MS });
 		for (const { id } of BUILDING.rooms) load.fleet.crowd(id, FEW);
@@ -59,11 +73,19 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 			await part.killAndRestart();
 			await load.flowing(load.counts());
 			const wanted = crowd ? 'open' : 'resolved';
-			await waitFor(`the alert to be ${wanted} after ${part.name} was killed`, async () => (await alertsOf(CROWDED))[0]?.state === wanted, 40_000);
+			await waitFor(
+				`the alert to be ${wanted} after ${part.name} was killed`,
+				async () => (await alertsOf(CROWDED))[0]?.state === wanted,
+				40_000,
+			);
 		}
 		await topology.ready();
 		load.fleet.crowd(CROWDED, FEW);
-		await waitFor('the last alert to be resolved', async () => (await alertsOf(CROWDED))[0]?.state === 'resolved', 40_000);
+		await waitFor(
+			'the last alert to be resolved',
+			async () => (await alertsOf(CROWDED))[0]?.state === 'resolved',
+			40_000,
+		);
 		await load.drain();
 
 		const { size } = load.acknowledged;
@@ -86,7 +108,9 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 			// Caddy was killed, which cuts all of them.
 			expect(dashboard.connections).toBeGreaterThan(1);
 		}
-		expect((await alertsOf(CROWDED)).map(({ state }) => state)).toEqual(Array.from({ length: breaches }, () => 'resolved'));
+		expect((await alertsOf(CROWDED)).map(({ state }) => state)).toEqual(
+			Array.from({ length: breaches }, () => 'resolved'),
+		);
 	}, 400_000);
 
 	it('all the while, no service called another: only Redis and its own database', () => {
@@ -100,11 +124,14 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 	/** How many readings there are in history. */
 	async function stored(): Promise<number> {
 		let sum = 0;
-		const metrics = new Set([...load.acknowledged.values()].map(({ metric }) => (/^people(In|Out)$/.test(metric) ? 'peopleCount' : metric)));
+		const metrics = new Set(
+			[...load.acknowledged.values()].map(({ metric }) => (/^people(In|Out)$/.test(metric) ? 'peopleCount' : metric)),
+		);
 		for (const { id } of BUILDING.rooms) {
 			for (const metric of metrics) {
 				const path = `/twin/buildings/${BUILDING.id}/history?room=${id}&metric=${metric}&agg=count&bucket=1h`;
-				for (const { value } of (await ask<{ points: { value: number | null }[] }>('GET', path)).points) sum += value ?? 0;
+				for (const { value } of (await ask<{ points: { value: number | null }[] }>('GET', path)).points)
+					sum += value ?? 0;
 			}
 		}
 		return sum;

@@ -5,7 +5,14 @@ import { type ConnectionOptions, connect as connectTls, rootCertificates } from 
 import { createWebSocketStream, WebSocket } from 'ws';
 import type { TlsConfig } from './bridge-config.ts';
 
-const PORTS: Record<string, number> = { 'mqtt:': 1883, 'tcp:': 1883, 'mqtts:': 8883, 'ssl:': 8883, 'ws:': 80, 'wss:': 443 };
+const PORTS: Record<string, number> = {
+	'mqtt:': 1883,
+	'tcp:': 1883,
+	'mqtts:': 8883,
+	'ssl:': 8883,
+	'ws:': 80,
+	'wss:': 443,
+};
 const ENCRYPTED = new Set(['mqtts:', 'ssl:', 'wss:']);
 
 /** How to reach a broker. */
@@ -33,7 +40,10 @@ export async function dial({ url, tls, bindAddress, timeoutMs }: DialOptions, si
 	const target = { host, port: Number(port) || PORTS[protocol]!, ...local };
 	const encryption = ENCRYPTED.has(protocol) ? encryptionOf(tls, host) : {};
 	const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-	const failed = () => (signal.aborted ? new Error('stopped') : new Error(`no connection to ${target.host}:${target.port} within ${timeoutMs} ms`));
+	const failed = () =>
+		signal.aborted
+			? new Error('stopped')
+			: new Error(`no connection to ${target.host}:${target.port} within ${timeoutMs} ms`);
 	if (protocol.startsWith('ws')) {
 		// A broker may send its CONNACK with the last bytes of the handshake: the stream must be there before.
 		const socket = new WebSocket(url, ['mqtt'], { ...encryption, ...local, handshakeTimeout: timeoutMs });

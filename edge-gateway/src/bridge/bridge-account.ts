@@ -63,7 +63,12 @@ export class BridgeAccount {
 
 	summary(): { received: number; delivered: number; pending: number; dropped: Record<string, number> } {
 		const { received, accepted, pending, ignored, rejected, dropped } = this.#account;
-		return { received, delivered: accepted, pending, dropped: Object.fromEntries([...ignored, ...rejected, ...dropped]) };
+		return {
+			received,
+			delivered: accepted,
+			pending,
+			dropped: Object.fromEntries([...ignored, ...rejected, ...dropped]),
+		};
 	}
 
 	#drop(reason: DropReason, messages: number): void {

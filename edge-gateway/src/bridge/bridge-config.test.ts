@@ -25,7 +25,15 @@ describe('bridges in gateway.yaml', () => {
 			cleanSession: false,
 			keepAliveMs: 60_000,
 			rules: [
-				{ pattern: 'telemetry/#', direction: 'out', qos: 1, remotePrefix: 'site-a/', localPrefix: '', keepRetain: true, content: 'readings' },
+				{
+					pattern: 'telemetry/#',
+					direction: 'out',
+					qos: 1,
+					remotePrefix: 'site-a/',
+					localPrefix: '',
+					keepRetain: true,
+					content: 'readings',
+				},
 				{ pattern: 'command/#', direction: 'in' },
 			],
 		});
@@ -42,19 +50,31 @@ describe('bridges in gateway.yaml', () => {
 		[`{name: a, ${TOPICS}}`, 'must have one of url, urls'],
 		[`{name: a, url: "mqtt://h", urls: ["mqtt://g"], ${TOPICS}}`, 'must have one of url, urls'],
 		[`{name: a, url: "http://h", ${TOPICS}}`, 'must be the URL of a broker'],
-		[`{name: a, url: "mqtt://h:99999", ${TOPICS}}`, 'must be a URL such as mqtts://broker.example:8883, with a port up to 65535'],
+		[
+			`{name: a, url: "mqtt://h:99999", ${TOPICS}}`,
+			'must be a URL such as mqtts://broker.example:8883, with a port up to 65535',
+		],
 		[`{name: a, urls: ["mqtt://h", "mqtt://h:port"], ${TOPICS}}`, 'bridges.0.urls.1 must be a URL such as'],
 		[`{name: a, url: "mqtt://u:p@h", ${TOPICS}}`, 'must be without user and password'],
 		[`{name: a b, url: "mqtt://h", ${TOPICS}}`, 'must be 1..64 of'],
-		[`{name: a, url: "mqtt://h", password: x, tokenFile: y, ${TOPICS}}`, 'must have at most one of password, tokenFile'],
+		[
+			`{name: a, url: "mqtt://h", password: x, tokenFile: y, ${TOPICS}}`,
+			'must have at most one of password, tokenFile',
+		],
 		[`{name: a, url: "mqtt://h", start: scheduled, ${TOPICS}}`, 'must have schedule'],
 		[`{name: a, url: "mqtt://h", lazy: {messages: 3}, ${TOPICS}}`, 'is only for start: lazy'],
 		[`{name: a, url: "mqtts://h", tls: {cert: x}, ${TOPICS}}`, 'must have cert and key together'],
 		['{name: a, url: "mqtt://h", topics: []}', 'topics'],
 		['{name: a, url: "mqtt://h", topics: [{pattern: "a/#/b"}]}', 'has # elsewhere than at its end'],
 		['{name: a, url: "mqtt://h", topics: [{pattern: "a", localPrefix: "x/#"}]}', 'must be without + and #'],
-		['{name: a, url: "mqtt://h", topics: [{localPrefix: "x"}]}', 'must have a pattern, or both localPrefix and remotePrefix'],
-		['{name: a, url: "mqtt://h", topics: [{pattern: "a/+", direction: in}, {pattern: "+/b", direction: both}]}', 'overlaps topics.0 in part'],
+		[
+			'{name: a, url: "mqtt://h", topics: [{localPrefix: "x"}]}',
+			'must have a pattern, or both localPrefix and remotePrefix',
+		],
+		[
+			'{name: a, url: "mqtt://h", topics: [{pattern: "a/+", direction: in}, {pattern: "+/b", direction: both}]}',
+			'overlaps topics.0 in part',
+		],
 	])('says what is wrong with %s', (bridge, message) => {
 		expect(() => parse(bridge)).toThrow(message);
 		expect(() => parse(bridge)).toThrow(/^gateway\.yaml:\d+:\d+: /);

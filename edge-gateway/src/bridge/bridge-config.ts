@@ -13,24 +13,38 @@ const Url = Type.String({
 	pattern: BROKER_URL,
 	description: 'the URL of a broker: mqtt://, mqtts://, ws:// or wss://, host and port (default 1883, 8883, 80, 443)',
 });
-const ClockTime = Type.String({ pattern: '^([01]\\d|2[0-3]):[0-5]\\d$', description: 'a time of day such as 22:30, by the clock of this machine' });
+const ClockTime = Type.String({
+	pattern: '^([01]\\d|2[0-3]):[0-5]\\d$',
+	description: 'a time of day such as 22:30, by the clock of this machine',
+});
 
 const TopicConfig = Type.Object(
 	{
 		pattern: Type.Optional(
 			Type.String({
 				maxLength: 1024,
-				description: 'topics without their prefix, with the wildcards + and #; left out: the one topic that the prefixes name',
+				description:
+					'topics without their prefix, with the wildcards + and #; left out: the one topic that the prefixes name',
 			}),
 		),
 		direction: Type.Optional(
-			Type.Enum(['out', 'in', 'both'], { description: 'out (default): local messages go to the remote; in: remote ones come here; both' }),
+			Type.Enum(['out', 'in', 'both'], {
+				description: 'out (default): local messages go to the remote; in: remote ones come here; both',
+			}),
 		),
 		qos: Type.Optional(
-			Type.Integer({ minimum: 0, maximum: 2, description: 'quality of service 0, 1 (default) or 2 on the remote side, in each direction' }),
+			Type.Integer({
+				minimum: 0,
+				maximum: 2,
+				description: 'quality of service 0, 1 (default) or 2 on the remote side, in each direction',
+			}),
 		),
-		localPrefix: Type.Optional(Type.String({ maxLength: 1024, description: 'in front of the pattern on the local side; default none' })),
-		remotePrefix: Type.Optional(Type.String({ maxLength: 1024, description: 'in front of the pattern on the remote side; default none' })),
+		localPrefix: Type.Optional(
+			Type.String({ maxLength: 1024, description: 'in front of the pattern on the local side; default none' }),
+		),
+		remotePrefix: Type.Optional(
+			Type.String({ maxLength: 1024, description: 'in front of the pattern on the remote side; default none' }),
+		),
 		retain: Type.Optional(
 			Type.Union([Type.Enum(['keep', 'drop']), Type.Boolean()], {
 				description: 'keep or true (default): retained messages are passed on as such; drop or false: as ordinary ones',
@@ -48,15 +62,23 @@ const TopicConfig = Type.Object(
 
 const TlsConfig = Type.Object(
 	{
-		ca: Type.Optional(Text('file with the certificates (PEM) of the authorities that are believed, instead of those of the system')),
-		systemRoots: Type.Optional(Flag('believe the authorities of the system too, beside those of ca; default only where ca is not given')),
+		ca: Type.Optional(
+			Text('file with the certificates (PEM) of the authorities that are believed, instead of those of the system'),
+		),
+		systemRoots: Type.Optional(
+			Flag('believe the authorities of the system too, beside those of ca; default only where ca is not given'),
+		),
 		cert: Type.Optional(Text('file with the client certificate and its chain (PEM)')),
 		key: Type.Optional(Text('file with the private key (PEM) of cert')),
 		alpn: Type.Optional(Text('application protocol to ask for, such as mqtt or x-amzn-mqtt-ca')),
 		serverName: Type.Optional(Text("name that the broker's certificate must bear; default the host of the URL")),
-		minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'lowest version of TLS that is spoken; default TLSv1.2' })),
+		minVersion: Type.Optional(
+			Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'lowest version of TLS that is spoken; default TLSv1.2' }),
+		),
 		insecure: Type.Optional(
-			Flag("do not verify the broker's certificate: for tests only, as anybody can then pretend to be the broker; default false"),
+			Flag(
+				"do not verify the broker's certificate: for tests only, as anybody can then pretend to be the broker; default false",
+			),
 		),
 	},
 	closed,
@@ -65,17 +87,25 @@ const TlsConfig = Type.Object(
 /** One entry of `bridges` in gateway.yaml. */
 export const BridgeConfig = Type.Object(
 	{
-		name: Type.String({ pattern: '^[A-Za-z0-9._-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ -; unique among the bridges' }),
+		name: Type.String({
+			pattern: '^[A-Za-z0-9._-]{1,64}$',
+			description: '1..64 of A-Z a-z 0-9 . _ -; unique among the bridges',
+		}),
 		url: Type.Optional(Url),
 		urls: Type.Optional(
 			Type.Array(Url, {
 				minItems: 1,
 				maxItems: 16,
-				description: 'addresses of the same remote, instead of url: the first is preferred, the others are for when it is away',
+				description:
+					'addresses of the same remote, instead of url: the first is preferred, the others are for when it is away',
 			}),
 		),
-		roundRobin: Type.Optional(Flag('treat all addresses as equals: stay where the bridge is instead of returning to the first; default false')),
-		returnAfter: Type.Optional(Duration('how often the first address is tried while the bridge is on another; default 60s')),
+		roundRobin: Type.Optional(
+			Flag('treat all addresses as equals: stay where the bridge is instead of returning to the first; default false'),
+		),
+		returnAfter: Type.Optional(
+			Duration('how often the first address is tried while the bridge is on another; default 60s'),
+		),
 		username: Type.Optional(Text('user name at the remote')),
 		password: Type.Optional(Text('password at the remote; better in passwordFile')),
 		passwordFile: Type.Optional(Text('file that holds the password; read at each connecting')),
@@ -92,8 +122,12 @@ export const BridgeConfig = Type.Object(
 				'with MQTT 3.1.1 tell the remote that this is a bridge, so that it returns nothing and keeps retain flags; where it is refused, do without; default true',
 			),
 		),
-		cleanSession: Type.Optional(Flag('let the remote forget subscriptions and messages when the connection ends; default false')),
-		sessionExpiry: Type.Optional(Duration('how long the remote keeps the session of an absent bridge (MQTT 5); default 7d')),
+		cleanSession: Type.Optional(
+			Flag('let the remote forget subscriptions and messages when the connection ends; default false'),
+		),
+		sessionExpiry: Type.Optional(
+			Duration('how long the remote keeps the session of an absent bridge (MQTT 5); default 7d'),
+		),
 		unsubscribe: Type.Optional(Flag('end subscriptions of an earlier configuration at the remote; default true')),
 		keepAlive: Type.Optional(Duration('longest silence before a ping, 5s to 18h; default 60s')),
 		connectTimeout: Type.Optional(Duration('how long connecting may take; default 10s')),
@@ -129,9 +163,15 @@ export const BridgeConfig = Type.Object(
 				description: 'for start: scheduled; a window may span midnight',
 			}),
 		),
-		maxPacketSize: Type.Optional(Size('largest MQTT packet sent or taken; larger messages are dropped and counted; default 1MiB')),
-		maxInFlight: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'messages sent and not yet acknowledged; default 100' })),
-		messagesPerSecond: Type.Optional(Type.Integer({ minimum: 0, description: 'bound of the rate towards the remote; 0 (default): none' })),
+		maxPacketSize: Type.Optional(
+			Size('largest MQTT packet sent or taken; larger messages are dropped and counted; default 1MiB'),
+		),
+		maxInFlight: Type.Optional(
+			Type.Integer({ minimum: 1, maximum: 10_000, description: 'messages sent and not yet acknowledged; default 100' }),
+		),
+		messagesPerSecond: Type.Optional(
+			Type.Integer({ minimum: 0, description: 'bound of the rate towards the remote; 0 (default): none' }),
+		),
 		retain: Type.Optional(Flag('false: nothing is sent as retained, for remotes that refuse it; default true')),
 		queue: Type.Optional(
 			Type.Object(
@@ -140,7 +180,8 @@ export const BridgeConfig = Type.Object(
 					maxAge: Type.Optional(Duration('default 7d')),
 					whenFull: Type.Optional(
 						Type.Enum(['refuse', 'drop-oldest', 'drop-newest'], {
-							description: 'refuse (default): the local sender gets no PUBACK until there is room; or drop, and count it',
+							description:
+								'refuse (default): the local sender gets no PUBACK until there is room; or drop, and count it',
 						}),
 					),
 				},
@@ -150,8 +191,12 @@ export const BridgeConfig = Type.Object(
 		state: Type.Optional(
 			Type.Object(
 				{
-					local: Type.Optional(Flag('publish the state, retained, on the local topic bridge/{name}/state; default true')),
-					remoteTopic: Type.Optional(Text('publish it on this topic of the remote too, retained, with a last will; default: do not')),
+					local: Type.Optional(
+						Flag('publish the state, retained, on the local topic bridge/{name}/state; default true'),
+					),
+					remoteTopic: Type.Optional(
+						Text('publish it on this topic of the remote too, retained, with a last will; default: do not'),
+					),
 				},
 				closed,
 			),
@@ -214,7 +259,17 @@ export interface BridgeSettings {
 
 /** Fills in what a checked entry leaves out. */
 export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeSettings {
-	const { name, url, urls = url === undefined ? [] : [url], password, passwordFile, token, tokenFile, protocol = 'auto', queue = {} } = config;
+	const {
+		name,
+		url,
+		urls = url === undefined ? [] : [url],
+		password,
+		passwordFile,
+		token,
+		tokenFile,
+		protocol = 'auto',
+		queue = {},
+	} = config;
 	const text = token ?? password;
 	const file = tokenFile ?? passwordFile;
 	return {
@@ -232,7 +287,10 @@ export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeS
 		unsubscribe: config.unsubscribe ?? true,
 		keepAliveMs: timerMilliseconds(config.keepAlive ?? '60s'),
 		connectTimeoutMs: timerMilliseconds(config.connectTimeout ?? '10s'),
-		backOff: { minMs: timerMilliseconds(config.backOff?.min ?? '1s'), maxMs: timerMilliseconds(config.backOff?.max ?? '30s') },
+		backOff: {
+			minMs: timerMilliseconds(config.backOff?.min ?? '1s'),
+			maxMs: timerMilliseconds(config.backOff?.max ?? '30s'),
+		},
 		bindAddress: config.bindAddress,
 		start: config.start ?? 'automatic',
 		lazy: { messages: config.lazy?.messages ?? 10, idleMs: timerMilliseconds(config.lazy?.idle ?? '60s') },
@@ -249,7 +307,15 @@ export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeS
 		state: { local: config.state?.local ?? true, remoteTopic: config.state?.remoteTopic },
 		tls: config.tls ?? {},
 		rules: config.topics.map(
-			({ pattern = '', direction = 'out', qos = 1, localPrefix = '', remotePrefix = '', retain = 'keep', content = 'readings' }) => ({
+			({
+				pattern = '',
+				direction = 'out',
+				qos = 1,
+				localPrefix = '',
+				remotePrefix = '',
+				retain = 'keep',
+				content = 'readings',
+			}) => ({
 				pattern,
 				direction,
 				qos: qos as TopicRule['qos'],
@@ -275,12 +341,14 @@ export function bridgeProblems(value: unknown): Problem[] {
 		names.add(bridge.name);
 		if (has('url') === has('urls')) problems.push({ path: at, message: 'must have one of url, urls' });
 		problems.push(...urlProblems(bridge.url, `${at}/url`));
-		if (Array.isArray(bridge.urls)) problems.push(...bridge.urls.flatMap((url: unknown, n) => urlProblems(url, `${at}/urls/${n}`)));
+		if (Array.isArray(bridge.urls))
+			problems.push(...bridge.urls.flatMap((url: unknown, n) => urlProblems(url, `${at}/urls/${n}`)));
 		const secrets = (['password', 'passwordFile', 'token', 'tokenFile'] as const).filter(has);
 		if (secrets.length > 1) problems.push({ path: at, message: `must have at most one of ${secrets.join(', ')}` });
 		if ((bridge.start === 'scheduled') !== has('schedule'))
 			problems.push({ path: at, message: 'must have schedule where start is scheduled, and only there' });
-		if (has('lazy') && bridge.start !== 'lazy') problems.push({ path: `${at}/lazy`, message: 'is only for start: lazy' });
+		if (has('lazy') && bridge.start !== 'lazy')
+			problems.push({ path: `${at}/lazy`, message: 'is only for start: lazy' });
 		if (bridge.tls && (bridge.tls.cert === undefined) !== (bridge.tls.key === undefined))
 			problems.push({ path: `${at}/tls`, message: 'must have cert and key together' });
 		return [...problems, ...(Array.isArray(bridge.topics) ? topicProblems(bridge.topics, `${at}/topics`) : [])];
@@ -291,8 +359,10 @@ export function bridgeProblems(value: unknown): Problem[] {
 function urlProblems(url: unknown, path: string): Problem[] {
 	if (typeof url !== 'string' || !new RegExp(BROKER_URL).test(url)) return [];
 	const parsed = URL.parse(url);
-	if (!parsed?.hostname) return [{ path, message: 'must be a URL such as mqtts://broker.example:8883, with a port up to 65535' }];
-	if (parsed.username || parsed.password) return [{ path, message: 'must be without user and password: they go into username and passwordFile' }];
+	if (!parsed?.hostname)
+		return [{ path, message: 'must be a URL such as mqtts://broker.example:8883, with a port up to 65535' }];
+	if (parsed.username || parsed.password)
+		return [{ path, message: 'must be without user and password: they go into username and passwordFile' }];
 	return [];
 }
 
@@ -319,7 +389,8 @@ function topicProblems(topics: readonly unknown[], at: string): Problem[] {
 		const filter = remotePrefix + pattern;
 		// A broker may deliver a message once for each subscription that it fits (MQTT 3.1.1 section 3.3.5).
 		const other = incoming.find(
-			(one) => overlapFilters(one.filter, filter) && !coversFilter(one.filter, filter) && !coversFilter(filter, one.filter),
+			(one) =>
+				overlapFilters(one.filter, filter) && !coversFilter(one.filter, filter) && !coversFilter(filter, one.filter),
 		);
 		if (other)
 			problems.push({

@@ -122,7 +122,11 @@ export class Bridges {
 				},
 			});
 		};
-		const counter = (name: string, help: string, read: (report: BridgeReport) => Iterable<[labels: Record<string, string>, value: number]>) => {
+		const counter = (
+			name: string,
+			help: string,
+			read: (report: BridgeReport) => Iterable<[labels: Record<string, string>, value: number]>,
+		) => {
 			new Counter({
 				name,
 				help,
@@ -136,9 +140,14 @@ export class Bridges {
 			});
 		};
 		const bothWays = (read: (account: BridgeReport['in']) => number) => (report: BridgeReport) =>
-			(['in', 'out'] as const).map((direction): [Record<string, string>, number] => [{ direction }, read(report[direction])]);
+			(['in', 'out'] as const).map((direction): [Record<string, string>, number] => [
+				{ direction },
+				read(report[direction]),
+			]);
 		gauge('gateway_bridge_connected', 'Whether the bridge is connected', ({ state }) => Number(state === 'connected'));
-		gauge('gateway_bridge_standby', 'Whether the bridge is on standby because of a loop', ({ standbyFor }) => Number(standbyFor !== undefined));
+		gauge('gateway_bridge_standby', 'Whether the bridge is on standby because of a loop', ({ standbyFor }) =>
+			Number(standbyFor !== undefined),
+		);
 		gauge('gateway_bridge_queued', 'Records the remote does not have yet', ({ queued }) => queued);
 		gauge('gateway_bridge_lag_seconds', 'Age of the oldest of them', ({ lag }) => lag / 1000);
 		counter(
@@ -153,7 +162,10 @@ export class Bridges {
 		);
 		counter('gateway_bridge_dropped_total', 'Messages that were dropped, by reason', (report) =>
 			(['in', 'out'] as const).flatMap((direction) =>
-				Object.entries(report[direction].dropped).map(([reason, count]): [Record<string, string>, number] => [{ direction, reason }, count]),
+				Object.entries(report[direction].dropped).map(([reason, count]): [Record<string, string>, number] => [
+					{ direction, reason },
+					count,
+				]),
 			),
 		);
 		counter('gateway_bridge_repeated_total', 'Messages sent (out) or received (in) once more', ({ duplicates }) => [
@@ -210,13 +222,24 @@ export class Bridges {
 	#forget(wanted: readonly BridgeSettings[]): void {
 		const { log } = this.#parts;
 		const kept = new Set(wanted.filter(sendsReadings).map(({ name }) => cursorName(name)));
-		for (const name of log.cursors().keys()) if (name.startsWith(cursorName('')) && !kept.has(name)) log.cursor(name).remove();
+		for (const name of log.cursors().keys())
+			if (name.startsWith(cursorName('')) && !kept.has(name)) log.cursor(name).remove();
 	}
 }
 
 /** Whether a bridge may go on as it is: only how it connects has changed, and the address it is at is still one of its own. */
 function withoutReconnecting(before: BridgeSettings, after: BridgeSettings): boolean {
-	const stays = ({ urls, username, secret, tls, keepAliveMs, connectTimeoutMs, backOff, returnAfterMs, roundRobin, ...rest }: BridgeSettings) =>
-		JSON.stringify(rest);
+	const stays = ({
+		urls,
+		username,
+		secret,
+		tls,
+		keepAliveMs,
+		connectTimeoutMs,
+		backOff,
+		returnAfterMs,
+		roundRobin,
+		...rest
+	}: BridgeSettings) => JSON.stringify(rest);
 	return stays(before) === stays(after) && before.urls.every((url) => after.urls.includes(url));
 }

@@ -3,7 +3,11 @@ import { expect, it } from 'vitest';
 import { EchoAccount } from './echo-account.ts';
 
 it('drops each echo once and nothing else, in any order (a multiset)', () => {
-	const step = fc.record({ kind: fc.constantFrom('expect', 'take'), topic: fc.constantFrom('a', 'b'), payload: fc.constantFrom('', 'x', 'y') });
+	const step = fc.record({
+		kind: fc.constantFrom('expect', 'take'),
+		topic: fc.constantFrom('a', 'b'),
+		payload: fc.constantFrom('', 'x', 'y'),
+	});
 	fc.assert(
 		fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
 			const account = new EchoAccount(1000);

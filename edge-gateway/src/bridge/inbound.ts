@@ -59,7 +59,14 @@ export class Inbound {
 		}
 		// Readings are not kept as retained messages: the log has them.
 		const retain = packet.retain && link.topics.rules[rule]!.keepRetain && publication.kind !== 'telemetry';
-		await local.publish({ topic, payload, qos: packet.qos, retain, origin: link.name, ...(path.length > 0 && { path }) });
+		await local.publish({
+			topic,
+			payload,
+			qos: packet.qos,
+			retain,
+			origin: link.name,
+			...(path.length > 0 && { path }),
+		});
 		return undefined;
 	}
 
@@ -70,13 +77,25 @@ export class Inbound {
 		const others = bound.sentElsewhere(link.name, topic, payload, performance.now());
 		if (others.length === 0) return false;
 		const confirmed = await Promise.all(others.map((other) => guard.confirm(other, link)));
-		return confirmed.includes(true) || (guard.suspects(link, rule) && bound.goesRound(topic, payload, performance.now()));
+		return (
+			confirmed.includes(true) || (guard.suspects(link, rule) && bound.goesRound(topic, payload, performance.now()))
+		);
 	}
 
 	/** As any source does; what is refused is in the rejected list, and done with. */
-	async #deliver(topic: string, raw: Buffer, { context, decodeBy }: Pick<Frame, 'context' | 'decodeBy'>): Promise<DropReason | undefined> {
+	async #deliver(
+		topic: string,
+		raw: Buffer,
+		{ context, decodeBy }: Pick<Frame, 'context' | 'decodeBy'>,
+	): Promise<DropReason | undefined> {
 		const { link, deliver, logId } = this.#parts;
-		const sender = { id: `bridge:${link.name}`, domainName: undefined, sensorIds: undefined, buildingId: undefined, bridge: link.name };
+		const sender = {
+			id: `bridge:${link.name}`,
+			domainName: undefined,
+			sensorIds: undefined,
+			buildingId: undefined,
+			bridge: link.name,
+		};
 		const frame: Frame = { transport: 'mqtt', source: topic, sender, context, raw, decodeBy };
 		const own = !decodeBy && this.#number(frame, logId);
 		if (own) return 'echo';

@@ -68,7 +68,9 @@ export class Inbox {
 			return;
 		}
 		// The last connection ended before this one was acknowledged: it will be on the new one.
-		const same = packet.dup ? [...this.#underWay, ...this.#waiting].find((arrival) => isSame(arrival.packet, packet)) : undefined;
+		const same = packet.dup
+			? [...this.#underWay, ...this.#waiting].find((arrival) => isSame(arrival.packet, packet))
+			: undefined;
 		if (same) {
 			same.connection = connection;
 			return;
@@ -98,7 +100,12 @@ export class Inbox {
 	}
 
 	#start(): void {
-		while (!this.#held && this.#failing === 0 && this.#underWay.length < MOST_UNDER_WAY && !this.#stopping.signal.aborted) {
+		while (
+			!this.#held &&
+			this.#failing === 0 &&
+			this.#underWay.length < MOST_UNDER_WAY &&
+			!this.#stopping.signal.aborted
+		) {
 			const arrival = this.#waiting.shift();
 			if (!arrival) break;
 			this.#bytes -= arrival.packet.payload.length;
@@ -124,7 +131,10 @@ export class Inbox {
 			} catch (error) {
 				if (attempt === 0) {
 					this.#failing++;
-					this.#logger.warn({ err: (error as Error).message, topic: arrival.packet.topic }, 'bridge: a message of the remote has to wait');
+					this.#logger.warn(
+						{ err: (error as Error).message, topic: arrival.packet.topic },
+						'bridge: a message of the remote has to wait',
+					);
 				}
 				await pause(backOff(attempt, 50, 2000), signal);
 			}
@@ -144,5 +154,9 @@ export class Inbox {
 }
 
 function isSame(one: IPublishPacket, other: IPublishPacket): boolean {
-	return one.messageId === other.messageId && one.topic === other.topic && (one.payload as Buffer).equals(other.payload as Buffer);
+	return (
+		one.messageId === other.messageId &&
+		one.topic === other.topic &&
+		(one.payload as Buffer).equals(other.payload as Buffer)
+	);
 }

@@ -95,7 +95,9 @@ export class LinkStatus {
 		this.#tellRemotely(report);
 		if (!topics().local) return;
 		const payload = Buffer.from(JSON.stringify({ ...report, gatewayId }));
-		local.publish({ topic: `bridge/${name}/state`, payload, qos: 1, retain: true, origin: name }).catch(() => undefined);
+		local
+			.publish({ topic: `bridge/${name}/state`, payload, qos: 1, retain: true, origin: name })
+			.catch(() => undefined);
 	}
 
 	/** Tells the remote what its will would say, before a goodbye that keeps the will from being published. */

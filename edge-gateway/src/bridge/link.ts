@@ -98,10 +98,16 @@ export class Link implements GuardedLink {
 			logger,
 			topics: () => this.#settings.state,
 			traffic: (now) => this.#traffic(now),
-			publishRemotely: (topic, payload) => this.#connection?.send({ cmd: 'publish', topic, payload, qos: 0, retain: true, dup: false }),
+			publishRemotely: (topic, payload) =>
+				this.#connection?.send({ cmd: 'publish', topic, payload, qos: 0, retain: true, dup: false }),
 		});
 		this.#subscribed = new CheckpointFile(`${parts.dir}/subscribed`);
-		this.#outbound = new Outbound({ settings, link: this, guard, onSent: (local, remote, payload) => this.#sent(local, remote, payload) });
+		this.#outbound = new Outbound({
+			settings,
+			link: this,
+			guard,
+			onSent: (local, remote, payload) => this.#sent(local, remote, payload),
+		});
 		const inbound = new Inbound({
 			...parts,
 			link: this,
@@ -110,8 +116,11 @@ export class Link implements GuardedLink {
 		});
 		this.#inbox = new Inbox(this.#in, (packet) => inbound.take(packet), parts.logger);
 		if (sendsReadings(settings))
-			this.#outboxes.push(this.#outbox(log, cursorName(settings.name), READING_IDS, (record) => this.#outbound.reading(record)));
-		if (this.topics.localFilters().length > 0) this.#outboxes.push(this.#outbox(rawLog, 'remote', RAW_IDS, (record) => this.#outbound.raw(record)));
+			this.#outboxes.push(
+				this.#outbox(log, cursorName(settings.name), READING_IDS, (record) => this.#outbound.reading(record)),
+			);
+		if (this.topics.localFilters().length > 0)
+			this.#outboxes.push(this.#outbox(rawLog, 'remote', RAW_IDS, (record) => this.#outbound.raw(record)));
 	}
 
 	/** Begins to queue. */
@@ -119,7 +128,9 @@ export class Link implements GuardedLink {
 		const { local } = this.#parts;
 		const filters = this.topics.localFilters();
 		// A message that fits two of them is taken for the first.
-		this.#untap = filters.map((filter, index) => local.tap(filter, (message) => this.#tapped(message, filters.slice(0, index))));
+		this.#untap = filters.map((filter, index) =>
+			local.tap(filter, (message) => this.#tapped(message, filters.slice(0, index))),
+		);
 	}
 
 	/** Begins to connect. */
@@ -197,7 +208,12 @@ export class Link implements GuardedLink {
 		};
 	}
 
-	#outbox(log: Log, cursor: string, ids: { first: number; count: number }, route: ConstructorParameters<typeof Outbox>[0]['route']): Outbox {
+	#outbox(
+		log: Log,
+		cursor: string,
+		ids: { first: number; count: number },
+		route: ConstructorParameters<typeof Outbox>[0]['route'],
+	): Outbox {
 		const { settings, logger } = this.#parts;
 		return new Outbox({
 			log,
@@ -216,7 +232,8 @@ export class Link implements GuardedLink {
 
 	/** Resolves when a local message is on disk here, if it is for this bridge at all. */
 	#tapped(message: LocalMessage, others: readonly string[]): Promise<void> | undefined {
-		if (!this.#outbound.wants(message) || others.some((filter) => overlapFilters(filter, message.topic))) return undefined;
+		if (!this.#outbound.wants(message) || others.some((filter) => overlapFilters(filter, message.topic)))
+			return undefined;
 		return this.#keep(encodeRaw(message));
 	}
 
@@ -232,7 +249,11 @@ export class Link implements GuardedLink {
 					return;
 				}
 				if (signal.aborted) throw error;
-				if (attempt === 0) this.#parts.logger.warn({ err: (error as Error).message }, 'bridge: its queue takes nothing for now; senders wait');
+				if (attempt === 0)
+					this.#parts.logger.warn(
+						{ err: (error as Error).message },
+						'bridge: its queue takes nothing for now; senders wait',
+					);
 				await pause(backOff(attempt, 50, error instanceof LogFullError ? 2000 : 5000), signal);
 			}
 		}
@@ -293,7 +314,10 @@ export class Link implements GuardedLink {
 
 	#received(packet: Packet, connection: RemoteConnection): void {
 		if (packet.cmd === 'publish') {
-			if (isProbeTopic(packet.topic) && this.#parts.guard.received(this, packet.topic, packet.payload as Buffer, performance.now())) {
+			if (
+				isProbeTopic(packet.topic) &&
+				this.#parts.guard.received(this, packet.topic, packet.payload as Buffer, performance.now())
+			) {
 				if (packet.qos === 1) connection.send({ cmd: 'puback', messageId: packet.messageId! });
 				else if (packet.qos === 2) connection.send({ cmd: 'pubrec', messageId: packet.messageId! });
 				return;
@@ -318,11 +342,14 @@ export class Link implements GuardedLink {
 		const topicOf = (spelled: string) => spelled.slice(2);
 		const fresh: ISubscription[] = [...wanted]
 			.filter(([filter, qos]) => !before.includes(`${qos} ${filter}`))
-			.map(([topic, qos]) => (connection.version === 5 ? { topic, qos, nl: true, rap: true, rh: sessionPresent ? 1 : 0 } : { topic, qos }));
+			.map(([topic, qos]) =>
+				connection.version === 5 ? { topic, qos, nl: true, rap: true, rh: sessionPresent ? 1 : 0 } : { topic, qos },
+			);
 		const stale = (sessionPresent ? (known?.filters ?? []) : []).map(topicOf).filter((filter) => !wanted.has(filter));
 		if (this.#settings.unsubscribe) await connection.unsubscribe(stale);
 		await connection.subscribe(fresh);
-		if (!before || before.join('\n') !== filters.join('\n') || known?.url !== url) await this.#subscribed.write({ url, filters });
+		if (!before || before.join('\n') !== filters.join('\n') || known?.url !== url)
+			await this.#subscribed.write({ url, filters });
 	}
 
 	/** Finds out whether the remote gives back what this bridge sends, where the protocol cannot keep it from doing so. */

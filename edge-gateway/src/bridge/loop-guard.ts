@@ -65,7 +65,10 @@ export class LoopGuard {
 	/** When a probe last came back on a bridge. */
 	readonly #returnedAt = new Map<string, number>();
 	/** By the bridges of the way, the same and who waits for it. */
-	readonly #ways = new Map<string, { returned: number; askedAt: number; waiting: (() => void)[]; asked?: Promise<boolean> | undefined }>();
+	readonly #ways = new Map<
+		string,
+		{ returned: number; askedAt: number; waiting: (() => void)[]; asked?: Promise<boolean> | undefined }
+	>();
 	#timer: NodeJS.Timeout | undefined;
 	#n = 0;
 	#forwarded = { second: 0, count: 0 };
@@ -83,7 +86,9 @@ export class LoopGuard {
 	/** The bridges there are from now on. */
 	watch(links: readonly GuardedLink[]): void {
 		this.#links = [...links];
-		this.#blocks = this.#blocks.filter(({ link, kept }) => [link, kept].every((name) => links.some((one) => one.name === name)));
+		this.#blocks = this.#blocks.filter(({ link, kept }) =>
+			[link, kept].every((name) => links.some((one) => one.name === name)),
+		);
 		if (!this.#timer && links.length > 0) this.#schedule();
 	}
 
@@ -113,7 +118,10 @@ export class LoopGuard {
 	/** Whether messages that left by another bridge were seen to come back on this one, or nobody can tell, as a rule names a single topic. */
 	suspects(link: GuardedLink, rule: number): boolean {
 		if (!this.concerns(link)) return false;
-		return (this.#returnedAt.get(link.name) ?? 0) > performance.now() - SUSPECT_MS || !/[+#]/.test(link.topics.rules[rule]!.pattern);
+		return (
+			(this.#returnedAt.get(link.name) ?? 0) > performance.now() - SUSPECT_MS ||
+			!/[+#]/.test(link.topics.rules[rule]!.pattern)
+		);
 	}
 
 	/** Finds out now whether what is sent on one bridge comes back on another. */
@@ -261,7 +269,9 @@ export class LoopGuard {
 		const block: Block = later
 			? { link: sent.name, rule: probe.rule, kept: back.name, until }
 			: { link: back.name, rule: backRule, kept: sent.name, until };
-		const known = this.#blocks.find(({ link, rule, kept }) => link === block.link && rule === block.rule && kept === block.kept);
+		const known = this.#blocks.find(
+			({ link, rule, kept }) => link === block.link && rule === block.rule && kept === block.kept,
+		);
 		if (known) {
 			known.until = until;
 			return;
@@ -269,13 +279,20 @@ export class LoopGuard {
 		const news = !this.isOnStandby(block.link, block.rule);
 		this.#blocks.push(block);
 		if (!news) return;
-		this.#logger.warn({ bridge: block.link, carriedBy: block.kept, through: probe.path }, 'bridge: a loop was found; this bridge is on standby');
+		this.#logger.warn(
+			{ bridge: block.link, carriedBy: block.kept, through: probe.path },
+			'bridge: a loop was found; this bridge is on standby',
+		);
 		this.#links.find(({ name }) => name === block.link)?.standbyChanged();
 	}
 
 	#way(sentOn: string, back: string) {
 		const key = `${sentOn} ${back}`;
-		const way = this.#ways.get(key) ?? { returned: Number.NEGATIVE_INFINITY, askedAt: Number.NEGATIVE_INFINITY, waiting: [] };
+		const way = this.#ways.get(key) ?? {
+			returned: Number.NEGATIVE_INFINITY,
+			askedAt: Number.NEGATIVE_INFINITY,
+			waiting: [],
+		};
 		this.#ways.set(key, way);
 		return way;
 	}

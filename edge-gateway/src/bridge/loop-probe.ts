@@ -21,7 +21,9 @@ const MOST_BYTES = 4096;
 /** The topic of a probe below a pattern; undefined where the pattern names one topic, which belongs to others. */
 export function probeTopic(prefix: string, pattern: string, gateway: string, link: string): string | undefined {
 	if (!/[+#]/.test(pattern)) return undefined;
-	const levels = pattern.split('/').map((level) => (level === '+' ? PROBE_LEVEL : level === '#' ? `${PROBE_LEVEL}/${gateway}/${link}` : level));
+	const levels = pattern
+		.split('/')
+		.map((level) => (level === '+' ? PROBE_LEVEL : level === '#' ? `${PROBE_LEVEL}/${gateway}/${link}` : level));
 	return prefix + levels.join('/');
 }
 

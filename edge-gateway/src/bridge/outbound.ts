@@ -26,11 +26,19 @@ export class Outbound {
 
 	/** A canonical reading, unless it came from there. */
 	reading(record: LogRecord): Outgoing | DropReason | undefined {
-		const { buildingId, roomId, sensorId, bridge } = JSON.parse(record.payload.toString()) as Record<string, string | undefined>;
+		const { buildingId, roomId, sensorId, bridge } = JSON.parse(record.payload.toString()) as Record<
+			string,
+			string | undefined
+		>;
 		const { settings } = this.#parts;
 		if (bridge === settings.name || buildingId === undefined) return undefined;
 		return this.#message(
-			{ topic: `${TOPICS.telemetry}/${buildingId}/${roomId}/${sensorId}`, payload: record.payload, qos: 1, retain: false },
+			{
+				topic: `${TOPICS.telemetry}/${buildingId}/${roomId}/${sensorId}`,
+				payload: record.payload,
+				qos: 1,
+				retain: false,
+			},
 			'readings',
 		);
 	}
@@ -68,7 +76,9 @@ export class Outbound {
 
 	/** Only below `telemetry/{building}/{room}/{sensor}` are there readings; everything else is raw whatever the rule says. */
 	#content(topic: string, rule: number): 'readings' | 'raw' {
-		return topic.startsWith(TELEMETRY) && this.#parts.link.topics.rules[rule]!.content === 'readings' ? 'readings' : 'raw';
+		return topic.startsWith(TELEMETRY) && this.#parts.link.topics.rules[rule]!.content === 'readings'
+			? 'readings'
+			: 'raw';
 	}
 }
 

@@ -115,11 +115,17 @@ export class Outbox {
 
 	/** Takes an answer of the remote. False when it is for somebody else. */
 	answered(packet: Packet): boolean {
-		const entry = packet.messageId === undefined ? undefined : this.#entries.find(({ id, stage }) => id === packet.messageId && stage !== 'done');
+		const entry =
+			packet.messageId === undefined
+				? undefined
+				: this.#entries.find(({ id, stage }) => id === packet.messageId && stage !== 'done');
 		if (!entry) return false;
 		const refused = packet.cmd === 'puback' || packet.cmd === 'pubrec' ? refusalOf(packet) : undefined;
 		if (refused) {
-			this.#parts.logger.warn({ topic: entry.message.topic, err: refused.message }, 'bridge: the remote refused a message');
+			this.#parts.logger.warn(
+				{ topic: entry.message.topic, err: refused.message },
+				'bridge: the remote refused a message',
+			);
 			this.#settle(entry, 'refused');
 		} else if (packet.cmd === 'puback') this.#settle(entry);
 		else if (packet.cmd === 'pubrec') {
@@ -252,7 +258,8 @@ export class Outbox {
 	/** Moves the cursor past what the remote has, and makes room. */
 	#advance(): void {
 		let done = 0;
-		while (done < this.#entries.length && this.#entries[done]!.stage === 'done') this.#bytes -= this.#entries[done++]!.bytes;
+		while (done < this.#entries.length && this.#entries[done]!.stage === 'done')
+			this.#bytes -= this.#entries[done++]!.bytes;
 		if (done > 0) this.#entries.splice(0, done);
 		this.#cursor.commit(this.#firstUntaken());
 		if (done > 0) this.#wake();
@@ -295,7 +302,8 @@ export class Outbox {
 	#releaseAgain(connection: RemoteConnection): void {
 		if (this.#releaseBefore === undefined || !this.#parts.usesQos2) return;
 		const first = Math.max(0, this.#releaseBefore - this.#parts.maxInFlight);
-		for (let offset = first; offset < this.#releaseBefore; offset++) connection.send({ cmd: 'pubrel', messageId: this.#idOf(offset) });
+		for (let offset = first; offset < this.#releaseBefore; offset++)
+			connection.send({ cmd: 'pubrel', messageId: this.#idOf(offset) });
 	}
 
 	#woken(stopped: AbortSignal): Promise<void> {

@@ -6,13 +6,32 @@ import type { LocalMessage } from '../sources/local-broker.ts';
  *   {"t":topic,"q":qos,"r":retain,"o":origin,"p":[gateways it came through]}\n payload
  */
 export function encodeRaw({ topic, payload, qos, retain, origin, path }: LocalMessage): Buffer {
-	const head = JSON.stringify({ t: topic, q: qos, ...(retain && { r: 1 }), ...(origin !== undefined && { o: origin }), ...(path && { p: path }) });
+	const head = JSON.stringify({
+		t: topic,
+		q: qos,
+		...(retain && { r: 1 }),
+		...(origin !== undefined && { o: origin }),
+		...(path && { p: path }),
+	});
 	return Buffer.concat([Buffer.from(`${head}\n`), payload]);
 }
 
 /** @throws for what `encodeRaw` did not write. */
 export function decodeRaw(record: Buffer): LocalMessage {
 	const end = record.indexOf('\n');
-	const { t, q, r, o, p } = JSON.parse(record.toString('utf8', 0, end)) as { t: string; q: 0 | 1 | 2; r?: 1; o?: string; p?: string[] };
-	return { topic: t, payload: record.subarray(end + 1), qos: q, retain: r === 1, ...(o !== undefined && { origin: o }), ...(p && { path: p }) };
+	const { t, q, r, o, p } = JSON.parse(record.toString('utf8', 0, end)) as {
+		t: string;
+		q: 0 | 1 | 2;
+		r?: 1;
+		o?: string;
+		p?: string[];
+	};
+	return {
+		topic: t,
+		payload: record.subarray(end + 1),
+		qos: q,
+		retain: r === 1,
+		...(o !== undefined && { origin: o }),
+		...(p && { path: p }),
+	};
 }

@@ -27,7 +27,10 @@ const PLANNED = new Set([BACK_TO_FIRST, 'idle', 'the window of the schedule is o
  * Connects whenever the start mode wants it, one address after the other, by the first variant of the protocol that the remote lets in, and has each
  * connection served. After a round of all addresses, or a connection that broke, it backs off. Resolves when stopped, or after the failure of `start: once`.
  */
-export async function keepConnected({ gatewayId, settings: inForce, queue, status, serve }: ReconnectingParts, signal: AbortSignal): Promise<void> {
+export async function keepConnected(
+	{ gatewayId, settings: inForce, queue, status, serve }: ReconnectingParts,
+	signal: AbortSignal,
+): Promise<void> {
 	const variants = new Map<string, number>();
 	let address = 0;
 	for (let failures = 0; !signal.aborted; ) {
@@ -66,7 +69,8 @@ export async function keepConnected({ gatewayId, settings: inForce, queue, statu
 		if (settings.start === 'once') return void status.enter('stopped');
 		address = wasUp && !settings.roundRobin ? 0 : address + 1;
 		// One round of all addresses, then a pause.
-		if (wasUp || address % settings.urls.length === 0) await pause(backOff(failures++, settings.backOff.minMs, settings.backOff.maxMs), signal);
+		if (wasUp || address % settings.urls.length === 0)
+			await pause(backOff(failures++, settings.backOff.minMs, settings.backOff.maxMs), signal);
 	}
 	status.enter('disconnected');
 }
@@ -78,7 +82,12 @@ export async function untilFirstIsBack(settings: BridgeSettings, end: AbortSigna
 		if (end.aborted) break;
 		try {
 			const stream = await dial(
-				{ url: settings.urls[0]!, tls: settings.tls, bindAddress: settings.bindAddress, timeoutMs: settings.connectTimeoutMs },
+				{
+					url: settings.urls[0]!,
+					tls: settings.tls,
+					bindAddress: settings.bindAddress,
+					timeoutMs: settings.connectTimeoutMs,
+				},
 				end,
 			);
 			stream.on('error', () => undefined);

@@ -42,7 +42,11 @@ const REASON_CODES: Record<number, string> = {
 
 /** What an acknowledgement or a DISCONNECT says against us, in words; undefined when nothing. */
 export function refusalOf(packet: Packet): { message: string; version: boolean } | undefined {
-	const { returnCode, reasonCode, properties } = packet as { returnCode?: number; reasonCode?: number; properties?: { reasonString?: string } };
+	const { returnCode, reasonCode, properties } = packet as {
+		returnCode?: number;
+		reasonCode?: number;
+		properties?: { reasonString?: string };
+	};
 	const code = reasonCode ?? returnCode ?? 0;
 	if (code === 0 || (reasonCode !== undefined && reasonCode > 5 && reasonCode < 0x80)) return undefined;
 	const words = properties?.reasonString ?? REASON_CODES[code] ?? RETURN_CODES[code] ?? 'refused';

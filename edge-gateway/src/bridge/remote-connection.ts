@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream';
-import { generate, type IConnackPacket, type IConnectPacket, type ISubscription, type Packet, parser } from 'mqtt-packet';
+import {
+	generate,
+	type IConnackPacket,
+	type IConnectPacket,
+	type ISubscription,
+	type Packet,
+	parser,
+} from 'mqtt-packet';
 import { type DialOptions, dial } from './address.ts';
 import { refusalOf } from './refusals.ts';
 
@@ -76,7 +83,8 @@ export class RemoteConnection {
 		this.#stream = stream;
 		this.#version = version;
 		this.#reader = reader;
-		const { receiveMaximum, maximumPacketSize, maximumQoS, retainAvailable, serverKeepAlive } = connack.properties ?? {};
+		const { receiveMaximum, maximumPacketSize, maximumQoS, retainAvailable, serverKeepAlive } =
+			connack.properties ?? {};
 		this.allowed = {
 			sessionPresent: connack.sessionPresent,
 			inFlight: receiveMaximum ?? MOST_IN_FLIGHT,
@@ -102,9 +110,13 @@ export class RemoteConnection {
 		const patience = AbortSignal.any([signal, AbortSignal.timeout(to.timeoutMs)]);
 		try {
 			const connack = await new Promise<IConnackPacket>((resolve, reject) => {
-				patience.addEventListener('abort', () => reject(new Error(signal.aborted ? 'stopped' : `no CONNACK within ${to.timeoutMs} ms`)), {
-					once: true,
-				});
+				patience.addEventListener(
+					'abort',
+					() => reject(new Error(signal.aborted ? 'stopped' : `no CONNACK within ${to.timeoutMs} ms`)),
+					{
+						once: true,
+					},
+				);
 				reader.onEnd = (reason) => reject(new RefusedError(`before CONNACK: ${reason}`, true));
 				reader.listen((packet) => {
 					// What comes with the CONNACK waits for who listens next.
@@ -116,7 +128,10 @@ export class RemoteConnection {
 			});
 			const refused = refusalOf(connack);
 			if (refused) throw new RefusedError(refused.message, refused.version);
-			return new RemoteConnection(stream, as.protocol, connack, reader, { keepAliveMs: as.keepAliveMs, answerMs: to.timeoutMs });
+			return new RemoteConnection(stream, as.protocol, connack, reader, {
+				keepAliveMs: as.keepAliveMs,
+				answerMs: to.timeoutMs,
+			});
 		} catch (error) {
 			stream.destroy();
 			throw error;
@@ -163,11 +178,13 @@ export class RemoteConnection {
 		const answer = await this.#ask({ cmd: 'subscribe', messageId: this.#nextId(), subscriptions }, 'suback');
 		const granted = 'granted' in answer ? (answer.granted as number[]) : [];
 		const refused = subscriptions.filter((_, index) => (granted[index] ?? 0x80) >= 0x80);
-		if (refused.length > 0) throw new Error(`the remote does not grant ${refused.map(({ topic }) => topic).join(', ')}`);
+		if (refused.length > 0)
+			throw new Error(`the remote does not grant ${refused.map(({ topic }) => topic).join(', ')}`);
 	}
 
 	async unsubscribe(unsubscriptions: string[]): Promise<void> {
-		if (unsubscriptions.length > 0) await this.#ask({ cmd: 'unsubscribe', messageId: this.#nextId(), unsubscriptions }, 'unsuback');
+		if (unsubscriptions.length > 0)
+			await this.#ask({ cmd: 'unsubscribe', messageId: this.#nextId(), unsubscriptions }, 'unsuback');
 	}
 
 	/** Resolves when the broker has answered. */
@@ -237,7 +254,8 @@ export class RemoteConnection {
 		if (ms <= 0) return;
 		this.#keepAlive = setInterval(() => {
 			const now = performance.now();
-			if (now - this.#heardAt > ms * PATIENCE) this.#end(`the remote was silent for ${Math.round((now - this.#heardAt) / 1000)} s`);
+			if (now - this.#heardAt > ms * PATIENCE)
+				this.#end(`the remote was silent for ${Math.round((now - this.#heardAt) / 1000)} s`);
 			else if (now - Math.min(this.#heardAt, this.#sentAt) >= ms / 2) void this.ping().catch(() => undefined);
 		}, ms / 4);
 	}
@@ -265,7 +283,8 @@ class Reader {
 			unparsed += bytes.length;
 			packets.parse(bytes);
 			// What is left of the last chunk is counted in full: the bound is exceeded by one chunk at most.
-			if (unparsed > maxPacketSize + bytes.length) this.onEnd(`the remote sends a packet of more than ${maxPacketSize} bytes`);
+			if (unparsed > maxPacketSize + bytes.length)
+				this.onEnd(`the remote sends a packet of more than ${maxPacketSize} bytes`);
 		});
 		stream.on('error', (error) => this.onEnd(error.message));
 		stream.on('close', () => this.onEnd('the remote closed the connection'));

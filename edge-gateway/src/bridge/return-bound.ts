@@ -19,7 +19,8 @@ export class ReturnBound {
 		const known = seen && seen.at > now - REMEMBER_MS ? seen : { links: [] as string[], returns: 0 };
 		const links = known.links.includes(link) ? known.links : [...known.links, link];
 		this.#seen.set(key, { links, at: now, returns: known.returns });
-		if (this.#seen.size > MOST_REMEMBERED) for (const oldest of this.#seen.keys()) return void this.#seen.delete(oldest);
+		if (this.#seen.size > MOST_REMEMBERED)
+			for (const oldest of this.#seen.keys()) return void this.#seen.delete(oldest);
 	}
 
 	/** The other bridges that the same message was sent on. */

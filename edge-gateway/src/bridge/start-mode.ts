@@ -25,18 +25,28 @@ export async function untilWanted(
 	queue: { lag(): number; grown(signal: AbortSignal): Promise<void> },
 	signal: AbortSignal,
 ): Promise<void> {
-	if (settings.start === 'lazy') while (!signal.aborted && queue.lag() < settings.lazy.messages) await queue.grown(signal);
-	if (settings.start === 'scheduled') while (!signal.aborted && openFor(settings.schedule, new Date()) === 0) await pause(LOOK_AGAIN_MS, signal);
+	if (settings.start === 'lazy')
+		while (!signal.aborted && queue.lag() < settings.lazy.messages) await queue.grown(signal);
+	if (settings.start === 'scheduled')
+		while (!signal.aborted && openFor(settings.schedule, new Date()) === 0) await pause(LOOK_AGAIN_MS, signal);
 }
 
 /** Resolves with the reason when a connection is no longer wanted; never where it always is. */
-export async function untilUnwanted(settings: BridgeSettings, idleMs: () => number, signal: AbortSignal): Promise<string> {
+export async function untilUnwanted(
+	settings: BridgeSettings,
+	idleMs: () => number,
+	signal: AbortSignal,
+): Promise<string> {
 	if (settings.start === 'lazy') {
 		while (!signal.aborted && idleMs() < settings.lazy.idleMs) await pause(settings.lazy.idleMs - idleMs(), signal);
 		return 'idle';
 	}
 	if (settings.start === 'scheduled') {
-		for (let left = openFor(settings.schedule, new Date()); left > 0 && !signal.aborted; left = openFor(settings.schedule, new Date()))
+		for (
+			let left = openFor(settings.schedule, new Date());
+			left > 0 && !signal.aborted;
+			left = openFor(settings.schedule, new Date())
+		)
 			await pause(Math.min(left, LOOK_AGAIN_MS), signal);
 		return 'the window of the schedule is over';
 	}

@@ -21,7 +21,11 @@ describe('topics of a bridge', () => {
 		[{ pattern: 'pattern', remotePrefix: 'R/' }, 'pattern', 'R/pattern'],
 		[{ pattern: 'pattern' }, 'pattern', 'pattern'],
 		[{ localPrefix: 'local', remotePrefix: 'remote' }, 'local', 'remote'],
-		[{ pattern: '#', localPrefix: 'local/topic/', remotePrefix: 'remote/topic/' }, 'local/topic/a/b', 'remote/topic/a/b'],
+		[
+			{ pattern: '#', localPrefix: 'local/topic/', remotePrefix: 'remote/topic/' },
+			'local/topic/a/b',
+			'remote/topic/a/b',
+		],
 		[{ pattern: '+/state', localPrefix: 'L/' }, 'L/x/state', 'x/state'],
 	])('%j leads from %s to %s and back', (given, local, remote) => {
 		const map = new TopicMap([rule(given)]);
@@ -58,6 +62,8 @@ describe('topics of a bridge', () => {
 		const map = new TopicMap([rule({ pattern: '#' })]);
 		expect(map.toRemote('bridge/campus/state')).toBeUndefined();
 		expect(map.toLocal('$SYS/uptime')).toBeUndefined();
-		expect(new TopicMap([rule({ pattern: 'bridge/#' })]).toRemote('bridge/campus/state')?.topic).toBe('bridge/campus/state');
+		expect(new TopicMap([rule({ pattern: 'bridge/#' })]).toRemote('bridge/campus/state')?.topic).toBe(
+			'bridge/campus/state',
+		);
 	});
 });

@@ -27,7 +27,9 @@ export class TopicMap {
 
 	/** Filters of local messages that go out. */
 	localFilters(): string[] {
-		return widest(this.rules.filter(({ direction }) => direction !== 'in').map(({ localPrefix, pattern }) => localPrefix + pattern));
+		return widest(
+			this.rules.filter(({ direction }) => direction !== 'in').map(({ localPrefix, pattern }) => localPrefix + pattern),
+		);
 	}
 
 	/** Filters to subscribe to at the remote, with their QoS: those that no other covers, so that nothing comes twice. */
@@ -36,16 +38,24 @@ export class TopicMap {
 			.filter(({ direction }) => direction !== 'out')
 			.map(({ remotePrefix, pattern, qos }) => ({ filter: remotePrefix + pattern, qos }));
 		const filters = widest(incoming.map(({ filter }) => filter));
-		const highest = (filter: string) => Math.max(...incoming.filter((one) => coversFilter(filter, one.filter)).map(({ qos }) => qos)) as 0 | 1 | 2;
+		const highest = (filter: string) =>
+			Math.max(...incoming.filter((one) => coversFilter(filter, one.filter)).map(({ qos }) => qos)) as 0 | 1 | 2;
 		return new Map(filters.map((filter) => [filter, highest(filter)]));
 	}
 
 	/** Filters that went out only, which an earlier configuration may have subscribed to. */
 	outgoingFilters(): string[] {
-		return this.rules.filter(({ direction }) => direction === 'out').map(({ remotePrefix, pattern }) => remotePrefix + pattern);
+		return this.rules
+			.filter(({ direction }) => direction === 'out')
+			.map(({ remotePrefix, pattern }) => remotePrefix + pattern);
 	}
 
-	#map(topic: string, not: 'in' | 'out', from: 'localPrefix' | 'remotePrefix', to: 'localPrefix' | 'remotePrefix'): Mapped | undefined {
+	#map(
+		topic: string,
+		not: 'in' | 'out',
+		from: 'localPrefix' | 'remotePrefix',
+		to: 'localPrefix' | 'remotePrefix',
+	): Mapped | undefined {
 		for (let rule = 0; rule < this.rules.length; rule++) {
 			const { direction, pattern, [from]: prefix, [to]: other } = this.rules[rule]!;
 			if (direction === not || !topic.startsWith(prefix)) continue;

@@ -28,7 +28,12 @@ beforeEach(() => {
 /** A gateway's clock and log, in one folder through all its lives. */
 async function open(source: SetClock, options = OPTIONS) {
 	const clock = new Clock(dir, source, options, createLogger('test', 'silent'));
-	const log = await Log.open({ dir: join(dir, 'log'), worker, heldFrom: clock.heldFrom, amend: (record) => clock.amend(record) });
+	const log = await Log.open({
+		dir: join(dir, 'log'),
+		worker,
+		heldFrom: clock.heldFrom,
+		amend: (record) => clock.amend(record),
+	});
 	clock.begin(log);
 	const close = async () => {
 		await clock.close();
@@ -40,10 +45,18 @@ async function open(source: SetClock, options = OPTIONS) {
 	const take = async (deviceTime?: number) => {
 		const receivedAt = clock.now();
 		const { era, quality } = clock;
-		const reading = { n: seq++, observedAt: receivedAt, receivedAt, timeQuality: quality, ...(era !== undefined && { era }), deviceTime };
+		const reading = {
+			n: seq++,
+			observedAt: receivedAt,
+			receivedAt,
+			timeQuality: quality,
+			...(era !== undefined && { era }),
+			deviceTime,
+		};
 		await log.append([{ payload: JSON.stringify(reading), at: receivedAt }]);
 	};
-	const seen = async () => (await log.read(0, { maxRecords: 10_000 })).records.map(({ payload }) => JSON.parse(payload.toString()) as Reading);
+	const seen = async () =>
+		(await log.read(0, { maxRecords: 10_000 })).records.map(({ payload }) => JSON.parse(payload.toString()) as Reading);
 	return { clock, log, close, take, seen };
 }
 
@@ -140,9 +153,15 @@ describe("the gateway's clock", () => {
 	});
 
 	it('never goes back, and is right whenever it says synced, whatever is done to the system clock', async () => {
-		const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 600_000 }), fc.oneof(fc.constant(0), fc.integer({ min: -5 * HOUR, max: HOUR }))), {
-			maxLength: 30,
-		});
+		const steps = fc.array(
+			fc.tuple(
+				fc.integer({ min: 0, max: 600_000 }),
+				fc.oneof(fc.constant(0), fc.integer({ min: -5 * HOUR, max: HOUR })),
+			),
+			{
+				maxLength: 30,
+			},
+		);
 		await fc.assert(
 			fc.asyncProperty(steps, async (all) => {
 				rmSync(join(dir, 'clock.a'), { force: true });

@@ -101,7 +101,12 @@ export class Clock {
 	/** Epoch ms. Never less than before, but for the one step that `quality` then tells of. */
 	now(): number {
 		let time = this.#source.wall();
-		if (this.#era || this.#holdoverSince !== undefined || this.#slewing || Math.abs(this.#source.monotonic() + this.#offset - time) >= TOLERANCE_MS) {
+		if (
+			this.#era ||
+			this.#holdoverSince !== undefined ||
+			this.#slewing ||
+			Math.abs(this.#source.monotonic() + this.#offset - time) >= TOLERANCE_MS
+		) {
 			const { wall, monotonic } = this.#read();
 			this.#adjust(wall, monotonic, monotonic + this.#offset - wall);
 			time = Math.floor(monotonic + this.#offset);
@@ -152,7 +157,11 @@ export class Clock {
 			this.#holding = true;
 			log.holdFrom(this.#era.from);
 		}
-		if (this.#era) this.#logger.warn({ holding: this.#holding }, 'clock: the time is not known yet; what is received now is corrected when it is');
+		if (this.#era)
+			this.#logger.warn(
+				{ holding: this.#holding },
+				'clock: the time is not known yet; what is received now is corrected when it is',
+			);
 		// Before the first reading bears the number of an era, the era must be there after a crash.
 		this.#file.writeSync(this.#kept());
 		this.#keptAt = this.#source.monotonic();
@@ -194,7 +203,8 @@ export class Clock {
 		if (this.#era) {
 			if (!this.#waiting && this.#canBe(wall)) this.#arrive(this.#era, wall, monotonic);
 			// What was taken for the newest time known may have been wrong.
-			else if (!this.#waiting && wall >= WRITTEN && monotonic - this.#era.begun >= this.#options.holdoverMs) this.#arrive(this.#era, wall, monotonic);
+			else if (!this.#waiting && wall >= WRITTEN && monotonic - this.#era.begun >= this.#options.holdoverMs)
+				this.#arrive(this.#era, wall, monotonic);
 			return;
 		}
 		if (ahead < TOLERANCE_MS) {
@@ -208,7 +218,10 @@ export class Clock {
 		if (setBackAgain || (!this.#slewing && this.#holdoverSince === undefined)) {
 			if (ahead >= STEP_MS) {
 				this.#slewing = false;
-				this.#logger.warn({ ms: Math.round(ahead) }, 'clock: the system clock was set back; going by our own until it is proven right');
+				this.#logger.warn(
+					{ ms: Math.round(ahead) },
+					'clock: the system clock was set back; going by our own until it is proven right',
+				);
 				this.#holdoverSince = monotonic;
 				this.#keep();
 				const evidence = this.#source.evidence();
@@ -229,7 +242,10 @@ export class Clock {
 		const ahead = monotonic + this.#offset - wall;
 		this.#newest = Math.min(this.#newest, wall);
 		if (ahead <= MOST_SLEWED_MS) {
-			this.#logger.warn({ ms: Math.round(ahead) }, 'clock: the system clock is believed again; ours goes slowly until it is caught up with');
+			this.#logger.warn(
+				{ ms: Math.round(ahead) },
+				'clock: the system clock is believed again; ours goes slowly until it is caught up with',
+			);
 			this.#slew(monotonic, ahead);
 			return;
 		}
@@ -281,7 +297,13 @@ export class Clock {
 	#kept(): Kept {
 		if (!this.#era) this.#newest = Math.max(this.#newest, this.now());
 		const { boot } = this.#source;
-		return { newest: this.#newest, boot, offset: this.#offset, holdoverSince: this.#holdoverSince, eras: this.#eras.all };
+		return {
+			newest: this.#newest,
+			boot,
+			offset: this.#offset,
+			holdoverSince: this.#holdoverSince,
+			eras: this.#eras.all,
+		};
 	}
 
 	/** Rejects when it could not be written; nobody need wait for it. */
@@ -304,5 +326,7 @@ export class Clock {
 
 /** A checksum alone does not tell who wrote it. */
 function keptOf(value: Kept | undefined): Kept | undefined {
-	return value && Number.isFinite(value.newest) && Number.isFinite(value.offset) && Array.isArray(value.eras) ? value : undefined;
+	return value && Number.isFinite(value.newest) && Number.isFinite(value.offset) && Array.isArray(value.eras)
+		? value
+		: undefined;
 }

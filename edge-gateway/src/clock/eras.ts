@@ -50,14 +50,21 @@ export class Eras {
 
 	/** Forgets what lies before `start`, the first offset that the log holds; the newest stays, since numbers go on from it. */
 	forgetBefore(start: number): void {
-		this.#eras = this.#eras.filter((era, index) => index === this.#eras.length - 1 || (era.to ?? Number.POSITIVE_INFINITY) > start);
+		this.#eras = this.#eras.filter(
+			(era, index) => index === this.#eras.length - 1 || (era.to ?? Number.POSITIVE_INFINITY) > start,
+		);
 	}
 
 	/** Gives a reading of an era the times it should have, as far as they are known by now, and takes the number away. */
 	amend(record: LogRecord): void {
 		if (this.#eras.length === 0) return;
 		const { offset, payload } = record;
-		if (offset < this.#eras[0]!.from || offset >= (this.#eras.at(-1)!.to ?? Number.POSITIVE_INFINITY) || !payload.includes(MARK)) return;
+		if (
+			offset < this.#eras[0]!.from ||
+			offset >= (this.#eras.at(-1)!.to ?? Number.POSITIVE_INFINITY) ||
+			!payload.includes(MARK)
+		)
+			return;
 		const reading = JSON.parse(payload.toString()) as Parameters<typeof restamp>[0];
 		const era = this.#eras.find(({ number }) => number === reading.era);
 		record.at += era?.delta ?? 0;

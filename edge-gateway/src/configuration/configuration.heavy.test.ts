@@ -62,7 +62,11 @@ async function command(...args: string[]): Promise<{ code: number | null; stdout
 }
 
 async function status(): Promise<ConfigurationStatus> {
-	const token = await tokens.signAccount({ id: 'a', name: 'Ada', memberships: [{ domainName: 'acme', role: 'business_admin' }] });
+	const token = await tokens.signAccount({
+		id: 'a',
+		name: 'Ada',
+		memberships: [{ domainName: 'acme', role: 'business_admin' }],
+	});
 	const answer = await fetch(`${running!.ready[1]}/config`, { headers: { authorization: `Bearer ${token}` } });
 	expect(answer.status).toBe(200);
 	return (await answer.json()) as ConfigurationStatus;
@@ -83,23 +87,38 @@ const statusIs = (what: string, is: (now: ConfigurationStatus) => unknown) =>
 /** The door counts, ten times a second, from now to the end of the test. */
 function keepCounting(): { stop(): void; accepted(): number } {
 	let seq = 0;
-	const timer = setInterval(() => void line.send({ metric: 'peopleCount', value: 3, seq: ++seq }).catch(() => undefined), 100);
-	return { stop: () => clearInterval(timer), accepted: () => line.answers.filter((answer) => answer.startsWith('ACK')).length };
+	const timer = setInterval(
+		() => void line.send({ metric: 'peopleCount', value: 3, seq: ++seq }).catch(() => undefined),
+		100,
+	);
+	return {
+		stop: () => clearInterval(timer),
+		accepted: () => line.answers.filter((answer) => answer.startsWith('ACK')).length,
+	};
 }
 
 describe('P11 a configuration cannot brick the gateway', () => {
 	it('takes a change while it runs: no connection is dropped, and when the trial is over it is confirmed', async () => {
 		await write(yaml(2));
 		await start();
-		const client = await mqttClient(running!.ready[2]!, 'd1', await tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' }));
+		const client = await mqttClient(
+			running!.ready[2]!,
+			'd1',
+			await tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' }),
+		);
 		const closed: string[] = [];
 		client.on('close', () => closed.push('closed'));
 		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
 		await line.answered('ACK 1');
 
 		const second = await serialLine();
-		await write(yaml(2, { more: `    - {path: ${second.path}, defaults: {sensorId: door-2, buildingId: b1, roomId: lab}}\n` }));
-		expect(await statusIs('the trial', ({ state }) => state === 'trial')).toMatchObject({ needsRestart: [], until: expect.any(Number) });
+		await write(
+			yaml(2, { more: `    - {path: ${second.path}, defaults: {sensorId: door-2, buildingId: b1, roomId: lab}}\n` }),
+		);
+		expect(await statusIs('the trial', ({ state }) => state === 'trial')).toMatchObject({
+			needsRestart: [],
+			until: expect.any(Number),
+		});
 		await waitFor('the second door to be heard', async () => {
 			await second.send({ metric: 'peopleCount', value: 2, seq: 1 });
 			return second.answers.includes('ACK 1');
@@ -115,7 +134,9 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await write(yaml(1));
 		await start();
 		await write(yaml(1, { more: 'gatewayId: another\nlog: {maxBytes: 1GiB}\n' }));
-		expect(await statusIs('the trial', ({ needsRestart }) => needsRestart.length > 0)).toMatchObject({ needsRestart: ['gatewayId', 'log'] });
+		expect(await statusIs('the trial', ({ needsRestart }) => needsRestart.length > 0)).toMatchObject({
+			needsRestart: ['gatewayId', 'log'],
+		});
 	});
 
 	it('keeps the old one for a file with mistakes, says file, line, column and what is allowed, and goes on with the mended file', async () => {
@@ -123,7 +144,10 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await start();
 		await write(yaml(1).replace('trial:', 'tril:'));
 		const { notInForce, state } = await statusIs('the mistake', (now) => now.notInForce);
-		expect([state, notInForce]).toEqual(['confirmed', './gateway.yaml:2:17: configuration.tril is not known here; known are trial']);
+		expect([state, notInForce]).toEqual([
+			'confirmed',
+			'./gateway.yaml:2:17: configuration.tril is not known here; known are trial',
+		]);
 		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
 		await line.answered('ACK 1');
 		await write(yaml(1));
@@ -157,7 +181,8 @@ describe('P11 a configuration cannot brick the gateway', () => {
 	it('takes a change back by itself when a bridge does not reach its remote any more', async () => {
 		const mosquitto = await startMosquitto();
 		onTestFinished(async () => void (await mosquitto.stop()));
-		const bridge = (url: string) => `bridges:\n  - {name: campus, url: "${url}", topics: [{pattern: "telemetry/#", direction: out}]}\n`;
+		const bridge = (url: string) =>
+			`bridges:\n  - {name: campus, url: "${url}", topics: [{pattern: "telemetry/#", direction: out}]}\n`;
 		const connected = async () => /gateway_bridge_connected\{bridge="campus"\} 1/.test(await metrics());
 		await write(yaml(30, { more: bridge(mosquitto.url) }));
 		await start();
@@ -202,7 +227,11 @@ describe('P11 a configuration cannot brick the gateway', () => {
 			`decoders:\n  - {topic: "acme/+/uplink", use: jsonata, mapping: '{"sensorId": id, "metric": "peopleCount", "value": ${value}}', defaults: {buildingId: b1, roomId: hall}}\n`;
 		await write(yaml(60, { more: mapping('n') }));
 		await start();
-		const client = await mqttClient(running!.ready[2]!, 'd1', await tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' }));
+		const client = await mqttClient(
+			running!.ready[2]!,
+			'd1',
+			await tokens.signDevice({ id: 'd1', domainName: 'acme', buildingId: 'b1' }),
+		);
 		await client.publishAsync('acme/7/uplink', '{"id":"cam","n":3,"count":{"in_room":4}}', { qos: 1 });
 		await client.publishAsync('telemetry/b1/hall/d1/co2', '500', { qos: 1 });
 		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });

@@ -15,17 +15,24 @@ export async function dryRun(env: NodeJS.ProcessEnv, options: readonly string[])
 	const { dataDir } = readGatewayConfig({ ...env, GATEWAY_CONFIG: file });
 	const report = await askAtDoor(doorPath(dataDir), `/dry-run?${new URLSearchParams({ file: resolve(file) })}`);
 	if (report === undefined) {
-		throw new SettingsError(`${file} is valid, but no gateway runs on ${dataDir} that could try it on the messages it has recorded`);
+		throw new SettingsError(
+			`${file} is valid, but no gateway runs on ${dataDir} that could try it on the messages it has recorded`,
+		);
 	}
 	return told(file, report as DryRunReport);
 }
 
 function told(file: string, { tried, same, changed, changes, before, after, leftOut }: DryRunReport): string {
-	const lines = [`${file}, tried on the last ${tried} messages: ${same} come to the same, ${changed} to something else.`];
+	const lines = [
+		`${file}, tried on the last ${tried} messages: ${same} come to the same, ${changed} to something else.`,
+	];
 	if (leftOut > 0) lines.push(`Of ${leftOut} more nothing can be said: it is not known who sent them.`);
 	lines.push('', `  as it is       ${counts(before)}`, `  as it would be ${counts(after)}`);
 	for (const change of changes) {
-		lines.push('', `${new Date(change.at).toISOString()}  ${change.source}${change.sender === undefined ? '' : `  from ${change.sender}`}`);
+		lines.push(
+			'',
+			`${new Date(change.at).toISOString()}  ${change.source}${change.sender === undefined ? '' : `  from ${change.sender}`}`,
+		);
 		lines.push(`  ${change.sample}`, ...spelled('-', change.before), ...spelled('+', change.after));
 	}
 	if (changed > changes.length) lines.push('', `… and ${changed - changes.length} more`);

@@ -75,7 +75,15 @@ export class DryRun {
 
 	async compare(frames: readonly RecordedFrame[], before: GatewayConfig, after: GatewayConfig): Promise<DryRunReport> {
 		const readers = [this.#reader(before), this.#reader(after)] as const;
-		const report: DryRunReport = { tried: 0, same: 0, changed: 0, changes: [], before: nothing(), after: nothing(), leftOut: 0 };
+		const report: DryRunReport = {
+			tried: 0,
+			same: 0,
+			changed: 0,
+			changes: [],
+			before: nothing(),
+			after: nothing(),
+			leftOut: 0,
+		};
 		try {
 			for (const frame of frames) {
 				if (!frame.sender) {
@@ -99,19 +107,31 @@ export class DryRun {
 		const { registry, adoptions, clock } = this.#parts;
 		// What a decoder would ask its device for is not asked: the device is not there, only what it once said.
 		const decoders = new Decoders(config.decoders, async () => undefined);
-		const judge = new Judge({ registry, clock, admission: new Admission(config.devices, adoptions), doors: new Doors(config.occupancy) });
+		const judge = new Judge({
+			registry,
+			clock,
+			admission: new Admission(config.devices, adoptions),
+			doors: new Doors(config.occupancy),
+		});
 		return { read: (frame) => outcomeOf(frame, config, decoders, judge), close: () => decoders.close() };
 	}
 }
 
-async function outcomeOf(recorded: RecordedFrame, config: GatewayConfig, decoders: Decoders, judge: Judge): Promise<Outcome> {
+async function outcomeOf(
+	recorded: RecordedFrame,
+	config: GatewayConfig,
+	decoders: Decoders,
+	judge: Judge,
+): Promise<Outcome> {
 	let decoded = false;
 	try {
 		const frame = recorded.transport === 'serial' ? serialFrame(recorded, config) : frameOf(recorded, decoders);
 		decoded = frame.decodeBy !== undefined;
 		const decoding = await decode(frame, recorded.at);
 		if (typeof decoding === 'string') return { outcome: 'ignored', reason: NO_READING[decoding] };
-		const readings = decoding.map((one) => judge.check(decoded ? judge.complete(frame, one) : one.candidate, one.index, frame, recorded.at));
+		const readings = decoding.map((one) =>
+			judge.check(decoded ? judge.complete(frame, one) : one.candidate, one.index, frame, recorded.at),
+		);
 		return {
 			outcome: 'readings',
 			readings: readings.map(
@@ -128,7 +148,8 @@ async function outcomeOf(recorded: RecordedFrame, config: GatewayConfig, decoder
 
 async function decode(frame: Frame, receivedAt: number): Promise<Decoded[] | keyof typeof NO_READING> {
 	const { decodeBy, raw, source, context, sender } = frame;
-	if (decodeBy) return decodeBy.rule.decoder.decode({ raw, source, name: decodeBy.name, receivedAt, sender: sender.id });
+	if (decodeBy)
+		return decodeBy.rule.decoder.decode({ raw, source, name: decodeBy.name, receivedAt, sender: sender.id });
 	return decodeCanonical(frame.parsed ?? parseJson(raw), context);
 }
 

@@ -22,7 +22,10 @@ describe('P11 what is kept of gateway.yaml', () => {
 
 	it('is what worked: it takes the place of a file with mistakes, and no other', () => {
 		kept().confirm('good');
-		expect(kept().choose('bad', 'gateway.yaml:1:1: no', NOW)).toEqual({ text: 'good', insteadOf: 'gateway.yaml:1:1: no' });
+		expect(kept().choose('bad', 'gateway.yaml:1:1: no', NOW)).toEqual({
+			text: 'good',
+			insteadOf: 'gateway.yaml:1:1: no',
+		});
 		expect(kept().choose('better', undefined, NOW)).toEqual({ text: 'better' });
 	});
 
@@ -46,7 +49,10 @@ describe('P11 what is kept of gateway.yaml', () => {
 		kept().confirm('good');
 		kept().beginTrial('new', NOW);
 		kept().refuse('new', 'nothing arrives any more', NOW);
-		expect(kept().choose('new', undefined, NOW)).toEqual({ text: 'good', insteadOf: 'it was tried and taken back: nothing arrives any more' });
+		expect(kept().choose('new', undefined, NOW)).toEqual({
+			text: 'good',
+			insteadOf: 'it was tried and taken back: nothing arrives any more',
+		});
 		kept().confirm('other');
 		expect(kept().choose('new', undefined, NOW)).toEqual({ text: 'new' });
 	});

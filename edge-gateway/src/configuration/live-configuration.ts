@@ -91,7 +91,13 @@ export class LiveConfiguration {
 		this.#parts = parts;
 		this.#inForce = inForce;
 		this.#confirmed = this.#known() ?? inForce;
-		this.#status = { path, state: 'confirmed', since: Date.now(), needsRestart: [], ...(insteadOf !== undefined && { notInForce: insteadOf }) };
+		this.#status = {
+			path,
+			state: 'confirmed',
+			since: Date.now(),
+			needsRestart: [],
+			...(insteadOf !== undefined && { notInForce: insteadOf }),
+		};
 		if (kept.good === undefined) kept.confirm(inForce.text);
 		else if (kept.good !== inForce.text) this.#beginTrial([]);
 		this.#files = new WatchedFiles(this.#watched(), () => this.#soon(() => this.#onChange()));
@@ -136,7 +142,10 @@ export class LiveConfiguration {
 			next = { text, config: parse(text) };
 		} catch (error) {
 			if (!(error instanceof SettingsError)) throw error;
-			logger.error({ mistakes: error.message.split('\n') }, 'configuration: gateway.yaml has mistakes; the one before stays in force');
+			logger.error(
+				{ mistakes: error.message.split('\n') },
+				'configuration: gateway.yaml has mistakes; the one before stays in force',
+			);
 			this.#status = { ...this.#status, notInForce: error.message };
 			return;
 		}
@@ -206,7 +215,11 @@ export class LiveConfiguration {
 			this.#confirm();
 			this.#refused = false;
 		} catch (error) {
-			if (!this.#refused) this.#parts.logger.error({ err: error }, 'configuration: that gateway.yaml works cannot be written down yet; trying on');
+			if (!this.#refused)
+				this.#parts.logger.error(
+					{ err: error },
+					'configuration: that gateway.yaml works cannot be written down yet; trying on',
+				);
 			this.#refused = true;
 		}
 	}
@@ -230,7 +243,13 @@ export class LiveConfiguration {
 		logger.error({ reason }, 'configuration: gateway.yaml is taken back; the one before is in force again');
 		const needsRestart = await target.update(this.#confirmed.config);
 		this.#inForce = this.#confirmed;
-		this.#status = { path, state: 'confirmed', since: Date.now(), notInForce: `it was tried and taken back: ${reason}`, needsRestart };
+		this.#status = {
+			path,
+			state: 'confirmed',
+			since: Date.now(),
+			notInForce: `it was tried and taken back: ${reason}`,
+			needsRestart,
+		};
 		this.#files.follow(this.#watched());
 	}
 

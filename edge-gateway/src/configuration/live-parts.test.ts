@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { GatewayConfig } from '../config.ts';
 import { type LivePart, LiveParts } from './live-parts.ts';
 
-const config = (more: Partial<GatewayConfig>) => ({ gatewayId: 'g', messagesPerSecond: 1, mqttPort: 1, ...more }) as GatewayConfig;
+const config = (more: Partial<GatewayConfig>) =>
+	({ gatewayId: 'g', messagesPerSecond: 1, mqttPort: 1, ...more }) as GatewayConfig;
 
 function part(of: LivePart['of'], more: Partial<LivePart> = {}) {
 	const seen: unknown[] = [];
@@ -12,7 +13,11 @@ function part(of: LivePart['of'], more: Partial<LivePart> = {}) {
 
 describe('P11 a change of the configuration', () => {
 	it('reaches the parts that it is of, and those that read files, and no other', async () => {
-		const [limit, port, files] = [part((c) => c.messagesPerSecond), part((c) => c.mqttPort), part((c) => c.serial, { readsFiles: true })];
+		const [limit, port, files] = [
+			part((c) => c.messagesPerSecond),
+			part((c) => c.mqttPort),
+			part((c) => c.serial, { readsFiles: true }),
+		];
 		const parts = new LiveParts(config({}), [limit.part, port.part, files.part], {});
 		await parts.update(config({ messagesPerSecond: 2 }));
 		expect([limit.seen, port.seen, files.seen]).toEqual([[2], [], [undefined]]);
@@ -49,7 +54,9 @@ describe('P11 a change of the configuration', () => {
 			},
 		};
 		const parts = new LiveParts(config({}), [limit.part, refusing], {});
-		await expect(parts.update(config({ messagesPerSecond: 9, mqttPort: 80 }))).rejects.toThrow('no 80; and not everything could be taken back: no 1');
+		await expect(parts.update(config({ messagesPerSecond: 9, mqttPort: 80 }))).rejects.toThrow(
+			'no 80; and not everything could be taken back: no 1',
+		);
 		expect(limit.seen).toEqual([9, 1]);
 		broken = false;
 		await parts.update(config({}));

@@ -42,12 +42,16 @@ export class LiveParts {
 			} catch (error) {
 				const stuck = await this.#revert(changed.reverse(), before);
 				if (stuck.length === 0) throw error;
-				throw new Error(`${(error as Error).message}; and not everything could be taken back: ${stuck.join('; ')}`, { cause: error });
+				throw new Error(`${(error as Error).message}; and not everything could be taken back: ${stuck.join('; ')}`, {
+					cause: error,
+				});
 			}
 		}
 		this.#stuck.clear();
 		this.#config = structuredClone(config);
-		return Object.keys(this.#fixed).filter((option) => !isDeepStrictEqual(this.#fixed[option]!(this.#started), this.#fixed[option]!(config)));
+		return Object.keys(this.#fixed).filter(
+			(option) => !isDeepStrictEqual(this.#fixed[option]!(this.#started), this.#fixed[option]!(config)),
+		);
 	}
 
 	/** Resolves with why some could not be; the others are as before. */

@@ -2,7 +2,17 @@ import { resolve } from 'node:path';
 import type { GatewayConfig } from '../config.ts';
 
 /** Keys of gateway.yaml whose value is the path of a file. */
-const FILE_KEYS = new Set(['cert', 'key', 'ca', 'caFile', 'certFile', 'keyFile', 'passwordFile', 'tokenFile', 'usernameFile']);
+const FILE_KEYS = new Set([
+	'cert',
+	'key',
+	'ca',
+	'caFile',
+	'certFile',
+	'keyFile',
+	'passwordFile',
+	'tokenFile',
+	'usernameFile',
+]);
 const MOST_FILES = 200;
 
 /** The files that a configuration names, such as certificates: absolute paths. */

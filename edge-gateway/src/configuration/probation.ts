@@ -67,7 +67,9 @@ export class Probation {
 		const wasBalanced = this.#before.every(({ imbalance }) => imbalance === 0);
 		// What is between two counts at the moment of a look is there for one look.
 		this.#imbalanced = wasBalanced && now.imbalance !== 0 ? this.#imbalanced + 1 : 0;
-		return this.#imbalanced >= IMBALANCED_LOOKS ? `the ledger does not balance any more: ${now.imbalance} readings are not accounted for` : undefined;
+		return this.#imbalanced >= IMBALANCED_LOOKS
+			? `the ledger does not balance any more: ${now.imbalance} readings are not accounted for`
+			: undefined;
 	}
 
 	#refusals(now: Health): string | undefined {

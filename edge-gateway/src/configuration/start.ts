@@ -1,6 +1,13 @@
 import { join, resolve } from 'node:path';
 import { type Logger, readSettings, SettingsError } from '@crowdvision/service-kit';
-import { GATEWAY_SETTINGS, type GatewayConfig, gatewayConfigOf, gatewayFilePath, readGatewayConfig, readGatewayFile } from '../config.ts';
+import {
+	GATEWAY_SETTINGS,
+	type GatewayConfig,
+	gatewayConfigOf,
+	gatewayFilePath,
+	readGatewayConfig,
+	readGatewayFile,
+} from '../config.ts';
 import { KeptConfiguration } from './kept-configuration.ts';
 import { type Configurable, type Configuration, LiveConfiguration } from './live-configuration.ts';
 import { filesOf } from './named-files.ts';
@@ -31,7 +38,10 @@ export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration
 		read: (file) => readGatewayConfig({ ...env, GATEWAY_CONFIG: file }),
 		follow(target, logger, adapt = (config) => config) {
 			if (insteadOf !== undefined)
-				logger.error({ reasons: insteadOf.split('\n') }, 'configuration: gateway.yaml is not in force; the last that worked is');
+				logger.error(
+					{ reasons: insteadOf.split('\n') },
+					'configuration: gateway.yaml is not in force; the last that worked is',
+				);
 			return new LiveConfiguration({
 				path: resolve(gatewayFilePath(env)),
 				inForce,

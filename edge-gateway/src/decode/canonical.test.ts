@@ -11,7 +11,8 @@ function mistakeOf(value: unknown, context: FrameContext = {}): { path: string; 
 	try {
 		decodeCanonical(value, context);
 	} catch (error) {
-		if (error instanceof DecodeError) return { path: error.problem.path, index: error.index, message: error.problem.message };
+		if (error instanceof DecodeError)
+			return { path: error.problem.path, index: error.index, message: error.problem.message };
 		throw error;
 	}
 	throw new Error('nothing was wrong with it');
@@ -19,7 +20,9 @@ function mistakeOf(value: unknown, context: FrameContext = {}): { path: string; 
 
 describe('a reading', () => {
 	it('is taken as it is, also with members nobody knows', () => {
-		expect(decodeCanonical({ ...READING, firmware: '1.2' }, {})).toEqual([{ candidate: { ...READING, firmware: '1.2' }, index: 0 }]);
+		expect(decodeCanonical({ ...READING, firmware: '1.2' }, {})).toEqual([
+			{ candidate: { ...READING, firmware: '1.2' }, index: 0 },
+		]);
 	});
 
 	it('is not changed in the hands of whoever sent it', () => {
@@ -33,7 +36,9 @@ describe('a reading', () => {
 	});
 
 	it('with one of metric and value is not taken for the short form', () => {
-		expect(decodeCanonical({ metric: 'co2', co2: 5 }, {})).toEqual([{ candidate: { metric: 'co2', co2: 5 }, index: 0 }]);
+		expect(decodeCanonical({ metric: 'co2', co2: 5 }, {})).toEqual([
+			{ candidate: { metric: 'co2', co2: 5 }, index: 0 },
+		]);
 		expect(decodeCanonical({ value: 1, co2: 5 }, {})).toEqual([{ candidate: { value: 1, co2: 5 }, index: 0 }]);
 	});
 });
@@ -66,7 +71,14 @@ describe('the short form', () => {
 	it('carries the value under the name of its metric, and the time under timestamp', () => {
 		expect(decodeCanonical(SHORT, {})).toEqual([
 			{
-				candidate: { sensorId: 'b1.hall', metric: 'temperature', value: 21.5, buildingId: 'b1', roomId: 'hall', observedAt: 1764000000000 },
+				candidate: {
+					sensorId: 'b1.hall',
+					metric: 'temperature',
+					value: 21.5,
+					buildingId: 'b1',
+					roomId: 'hall',
+					observedAt: 1764000000000,
+				},
 				index: 0,
 			},
 		]);
@@ -75,7 +87,14 @@ describe('the short form', () => {
 	it('makes one reading of each metric it holds, each with the same seq, boot and time', () => {
 		fc.assert(
 			fc.property(fc.uniqueArray(fc.constantFrom(...METRIC_KEYS), { minLength: 1 }), (metrics) => {
-				const shared = { sensorId: 's', buildingId: 'b', roomId: 'r', observedAt: '2026-01-01T00:00:00Z', seq: 7, boot: 'x' };
+				const shared = {
+					sensorId: 's',
+					buildingId: 'b',
+					roomId: 'r',
+					observedAt: '2026-01-01T00:00:00Z',
+					seq: 7,
+					boot: 'x',
+				};
 				const values = Object.fromEntries(metrics.map((metric, index) => [metric, index]));
 				const decoded = decodeCanonical({ ...shared, ...values, timestamp: 1 }, {});
 				expect(decoded.map(({ candidate }) => candidate.metric).sort()).toEqual([...metrics].sort());
@@ -97,7 +116,10 @@ describe('the short form', () => {
 	});
 
 	it('must hold what its type names', () => {
-		expect(mistakeOf({ ...SHORT, type: 'humidity' })).toMatchObject({ path: '/humidity', message: 'is required, as "type" names it' });
+		expect(mistakeOf({ ...SHORT, type: 'humidity' })).toMatchObject({
+			path: '/humidity',
+			message: 'is required, as "type" names it',
+		});
 		expect(decodeCanonical({ ...SHORT, type: 'my own word' }, {})).toHaveLength(1);
 	});
 
@@ -107,7 +129,9 @@ describe('the short form', () => {
 	});
 
 	it('takes no inherited member for a metric or a value', () => {
-		expect(mistakeOf(JSON.parse('{"__proto__":{"temperature":20},"constructor":1}'))).toMatchObject({ path: '/metric' });
+		expect(mistakeOf(JSON.parse('{"__proto__":{"temperature":20},"constructor":1}'))).toMatchObject({
+			path: '/metric',
+		});
 		expect(mistakeOf(JSON.parse('{"type":"constructor","toString":1}'))).toMatchObject({ path: '/metric' });
 	});
 });
@@ -131,20 +155,34 @@ describe('what a topic or a port says', () => {
 
 	it('may name the metric of a bare number', () => {
 		const told = { ...context, metric: 'temperature' };
-		expect(decodeCanonical(21.5, told)).toEqual([{ candidate: { ...context, metric: 'temperature', value: 21.5 }, index: 0 }]);
+		expect(decodeCanonical(21.5, told)).toEqual([
+			{ candidate: { ...context, metric: 'temperature', value: 21.5 }, index: 0 },
+		]);
 		expect(decodeCanonical([1, 2], told).map(({ candidate }) => candidate.value)).toEqual([1, 2]);
-		expect(decodeCanonical({ value: 3, seq: 1 }, told)[0]!.candidate).toEqual({ ...context, metric: 'temperature', value: 3, seq: 1 });
+		expect(decodeCanonical({ value: 3, seq: 1 }, told)[0]!.candidate).toEqual({
+			...context,
+			metric: 'temperature',
+			value: 3,
+			seq: 1,
+		});
 		expect(mistakeOf('21.5', told)).toMatchObject({ path: '', message: 'must be a number or a reading' });
 		expect(mistakeOf(21.5, context)).toMatchObject({ path: '' });
 	});
 
 	it('makes of the short form only the metric it names', () => {
-		expect(mistakeOf({ temperature: 20, humidity: 40 }, { ...context, metric: 'temperature' })).toMatchObject({ path: '/metric' });
+		expect(mistakeOf({ temperature: 20, humidity: 40 }, { ...context, metric: 'temperature' })).toMatchObject({
+			path: '/metric',
+		});
 	});
 });
 
 it('takes any JSON at all with readings or a DecodeError, never another failure', () => {
-	const contexts = fc.constantFrom<FrameContext>({}, { sensorId: 's', buildingId: 'b', roomId: 'r' }, { metric: 'co2' }, { onlySensorId: 'o' });
+	const contexts = fc.constantFrom<FrameContext>(
+		{},
+		{ sensorId: 's', buildingId: 'b', roomId: 'r' },
+		{ metric: 'co2' },
+		{ onlySensorId: 'o' },
+	);
 	fc.assert(
 		fc.property(fc.jsonValue(), contexts, (value, context) => {
 			try {

@@ -17,16 +17,23 @@ export function decodeCanonical(value: unknown, context: FrameContext): Decoded[
 export function decodeReading(value: unknown, context: FrameContext): Candidate | undefined {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
 	const candidate = value as Candidate;
-	return candidate.metric !== undefined || candidate.value !== undefined ? withContext(candidate, context, 0) : undefined;
+	return candidate.metric !== undefined || candidate.value !== undefined
+		? withContext(candidate, context, 0)
+		: undefined;
 }
 
 function decodeOne(value: unknown, context: FrameContext, index: number): Decoded[] {
-	if (typeof value === 'number' && context.metric !== undefined) return [{ candidate: withContext({ value }, context, index), index }];
+	if (typeof value === 'number' && context.metric !== undefined)
+		return [{ candidate: withContext({ value }, context, index), index }];
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-		throw new DecodeError({ path: '', message: context.metric ? 'must be a number or a reading' : 'must be a reading: a JSON object' }, index);
+		throw new DecodeError(
+			{ path: '', message: context.metric ? 'must be a number or a reading' : 'must be a reading: a JSON object' },
+			index,
+		);
 	}
 	const candidate = value as Candidate;
-	if (candidate.metric !== undefined || candidate.value !== undefined) return [{ candidate: withContext(candidate, context, index), index }];
+	if (candidate.metric !== undefined || candidate.value !== undefined)
+		return [{ candidate: withContext(candidate, context, index), index }];
 	return decodeShortForm(candidate, context, index);
 }
 
@@ -42,7 +49,10 @@ export function withContext(candidate: Candidate, context: FrameContext, index: 
 			if (merged === candidate) merged = { ...candidate };
 			merged[key] = told;
 		} else if (candidate[key] !== told) {
-			throw new DecodeError({ path: `/${key}`, message: `says otherwise than its topic or port, which says "${told}"` }, index);
+			throw new DecodeError(
+				{ path: `/${key}`, message: `says otherwise than its topic or port, which says "${told}"` },
+				index,
+			);
 		}
 	}
 	return merged;
@@ -56,13 +66,21 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number)
 		throw new DecodeError({ path: `/${type}`, message: `is required, as "type" names it` }, index);
 	}
 	if (metrics.length === 0) {
-		throw new DecodeError({ path: '/metric', message: 'is required, with "value"; or a metric\'s own name with its value' }, index);
+		throw new DecodeError(
+			{ path: '/metric', message: 'is required, with "value"; or a metric\'s own name with its value' },
+			index,
+		);
 	}
 	const shared: Candidate = {};
-	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot']) if (rest[key] !== undefined) shared[key] = rest[key];
+	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot'])
+		if (rest[key] !== undefined) shared[key] = rest[key];
 	if (shared.observedAt === undefined && timestamp !== undefined) shared.observedAt = timestamp;
-	if (shared.sensorId === undefined && context.sensorId === undefined) shared.sensorId = context.onlySensorId ?? roomAsSensor(shared);
-	return metrics.map((metric) => ({ candidate: withContext({ ...shared, metric, value: rest[metric] }, context, index), index }));
+	if (shared.sensorId === undefined && context.sensorId === undefined)
+		shared.sensorId = context.onlySensorId ?? roomAsSensor(shared);
+	return metrics.map((metric) => ({
+		candidate: withContext({ ...shared, metric, value: rest[metric] }, context, index),
+		index,
+	}));
 }
 
 /** The short form need not name a sensor; its room then stands for it. */

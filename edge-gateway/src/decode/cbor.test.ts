@@ -31,7 +31,9 @@ describe('CBOR', () => {
 	it('holds readings as JSON does', () => {
 		const reading = { sensorId: 'door-3', metric: 'peopleCount', value: 23, seq: 1 };
 		expect(candidatesIn(decodeCbor(message('x', Buffer.from(encode(reading)))))).toEqual([reading]);
-		expect(candidatesIn(decodeCbor(message('x', Buffer.from(encode([reading, { sensorId: 's', temperature: 20.5 }])))))).toHaveLength(2);
+		expect(
+			candidatesIn(decodeCbor(message('x', Buffer.from(encode([reading, { sensorId: 's', temperature: 20.5 }]))))),
+		).toHaveLength(2);
 	});
 
 	it.each([
@@ -65,7 +67,9 @@ describe('CBOR', () => {
 		const safe = fc.jsonValue().filter((value) => !/__proto__/.test(JSON.stringify(value)));
 		fc.assert(fc.property(safe, (value) => void expect(readCbor(encode(value))).toEqual(value)));
 		fc.assert(
-			fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => expectDecoded(() => decodeCbor(message('x', Buffer.from(bytes))))),
+			fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) =>
+				expectDecoded(() => decodeCbor(message('x', Buffer.from(bytes)))),
+			),
 			{ numRuns: 1000 },
 		);
 	});

@@ -21,10 +21,14 @@ export function decodeChirpstack(message: Message): Decoding {
 	const observedAt = time === undefined ? {} : { observedAt: time };
 	if (event === 'up') {
 		return orNoMetric(
-			lorawanReadings(member(body, 'object'), sensorId, { ...observedAt, ...frameCounter(member(body, 'fCnt'), textMember(body, 'devAddr')) }),
+			lorawanReadings(member(body, 'object'), sensorId, {
+				...observedAt,
+				...frameCounter(member(body, 'fCnt'), textMember(body, 'devAddr')),
+			}),
 		);
 	}
 	// Mains-powered, or not told: then the level means nothing.
-	if (member(body, 'batteryLevelUnavailable') === true || member(body, 'externalPowerSource') === true) return 'no_metric';
+	if (member(body, 'batteryLevelUnavailable') === true || member(body, 'externalPowerSource') === true)
+		return 'no_metric';
 	return orNoMetric(candidatesOf(body, STATUS, { sensorId, ...observedAt }));
 }

@@ -28,7 +28,12 @@ export class DecodeQueue {
 	 * `decode` does not answer later.
 	 * @throws CrowdVisionError `unavailable` at the bound, and what `decode` throws at once.
 	 */
-	run<T>(sender: string, bytes: number, decode: () => T | Promise<T>, then: (error: Error | undefined, decoded?: T) => void): void {
+	run<T>(
+		sender: string,
+		bytes: number,
+		decode: () => T | Promise<T>,
+		then: (error: Error | undefined, decoded?: T) => void,
+	): void {
 		if (this.#frames >= this.#most.frames || this.#bytes + bytes > this.#most.bytes) {
 			throw new CrowdVisionError('unavailable', 'Too many messages wait to be decoded', {}, RETRY_AFTER_SECONDS);
 		}
@@ -42,7 +47,12 @@ export class DecodeQueue {
 		this.#wait(sender, bytes, before.then(decode), then);
 	}
 
-	#wait<T>(sender: string, bytes: number, decoded: Promise<T>, then: (error: Error | undefined, decoded?: T) => void): void {
+	#wait<T>(
+		sender: string,
+		bytes: number,
+		decoded: Promise<T>,
+		then: (error: Error | undefined, decoded?: T) => void,
+	): void {
 		this.#frames++;
 		this.#bytes += bytes;
 		const lane = decoded

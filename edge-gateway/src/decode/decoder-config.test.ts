@@ -35,11 +35,31 @@ decoders:
 	});
 
 	it.each<[string, string, RegExp]>([
-		['an unknown format', '{topic: a, use: zigbee}', /^gateway\.yaml:2:21: decoders\.0\.use must be one of canonical, cbor, senml, sparkplug-b, /],
-		['neither topic nor content type', '{use: senml}', /^gateway\.yaml:2:5: decoders\.0 must have one of topic, contentType$/],
-		['both', '{topic: a, contentType: a/b, use: senml}', /^gateway\.yaml:2:5: decoders\.0 must have one of topic, contentType$/],
-		['# in the middle', '{topic: "a/#/b", use: senml}', /^gateway\.yaml:2:13: decoders\.0\.topic has # elsewhere than at its end$/],
-		['a wildcard in a level', '{topic: "a+/b", use: senml}', /^gateway\.yaml:2:13: decoders\.0\.topic has a wildcard inside the level "a\+"/],
+		[
+			'an unknown format',
+			'{topic: a, use: zigbee}',
+			/^gateway\.yaml:2:21: decoders\.0\.use must be one of canonical, cbor, senml, sparkplug-b, /,
+		],
+		[
+			'neither topic nor content type',
+			'{use: senml}',
+			/^gateway\.yaml:2:5: decoders\.0 must have one of topic, contentType$/,
+		],
+		[
+			'both',
+			'{topic: a, contentType: a/b, use: senml}',
+			/^gateway\.yaml:2:5: decoders\.0 must have one of topic, contentType$/,
+		],
+		[
+			'# in the middle',
+			'{topic: "a/#/b", use: senml}',
+			/^gateway\.yaml:2:13: decoders\.0\.topic has # elsewhere than at its end$/,
+		],
+		[
+			'a wildcard in a level',
+			'{topic: "a+/b", use: senml}',
+			/^gateway\.yaml:2:13: decoders\.0\.topic has a wildcard inside the level "a\+"/,
+		],
 		[
 			'a topic that means something else',
 			'{topic: "status/+", use: senml}',
@@ -50,9 +70,21 @@ decoders:
 			'{contentType: "a/b; c=d", use: senml}',
 			/^gateway\.yaml:2:19: decoders\.0\.contentType must be a content type of POST \/ingest/,
 		],
-		['jsonata without a mapping', '{topic: a, use: jsonata}', /^gateway\.yaml:2:5: decoders\.0\.mapping is required, as use is jsonata$/],
-		['a mapping for another format', "{topic: a, use: senml, mapping: 'x'}", /^gateway\.yaml:2:37: decoders\.0\.mapping is only for use: jsonata$/],
-		['a room that is none', '{topic: a, use: senml, defaults: {roomId: "a/b"}}', /^gateway\.yaml:2:47: decoders\.0\.defaults\.roomId must be /],
+		[
+			'jsonata without a mapping',
+			'{topic: a, use: jsonata}',
+			/^gateway\.yaml:2:5: decoders\.0\.mapping is required, as use is jsonata$/,
+		],
+		[
+			'a mapping for another format',
+			"{topic: a, use: senml, mapping: 'x'}",
+			/^gateway\.yaml:2:37: decoders\.0\.mapping is only for use: jsonata$/,
+		],
+		[
+			'a room that is none',
+			'{topic: a, use: senml, defaults: {roomId: "a/b"}}',
+			/^gateway\.yaml:2:47: decoders\.0\.defaults\.roomId must be /,
+		],
 		[
 			'an unknown key',
 			'{topic: a, use: senml, map: x}',
@@ -70,12 +102,21 @@ decoders:
 
 	it.each<[string, string]>([
 		['in single quotes', `decoders:\n  - {topic: a, use: jsonata, mapping: '{"value": n +@}'}\n`],
-		['in single quotes with one doubled', `decoders:\n  - {topic: a, use: jsonata, mapping: '{"value": ''x'' & n +@}'}\n`],
+		[
+			'in single quotes with one doubled',
+			`decoders:\n  - {topic: a, use: jsonata, mapping: '{"value": ''x'' & n +@}'}\n`,
+		],
 		['in double quotes', 'decoders:\n  - {topic: a, use: jsonata, mapping: "{\\"value\\": n +@}"}\n'],
-		['in double quotes over two lines', 'decoders:\n  - {topic: a, use: jsonata, mapping: "{\\"value\\":\\n n\n      +@}"}\n'],
+		[
+			'in double quotes over two lines',
+			'decoders:\n  - {topic: a, use: jsonata, mapping: "{\\"value\\":\\n n\n      +@}"}\n',
+		],
 		['plain', 'decoders:\n  - topic: a\n    use: jsonata\n    mapping: a + b +@)\n'],
 		['as a block', 'decoders:\n  - topic: a\n    use: jsonata\n    mapping: |\n      {\n        "value": n +@}\n'],
-		['as a folded block', 'decoders:\n  - topic: a\n    use: jsonata\n    mapping: >-\n      {\n      "value":\n      n +@}\n'],
+		[
+			'as a folded block',
+			'decoders:\n  - topic: a\n    use: jsonata\n    mapping: >-\n      {\n      "value":\n      n +@}\n',
+		],
 	])('with a mistake in a mapping %s name its line and column', (_how, spelled) => {
 		const { source, place } = marked(spelled);
 		const [line] = mistakes(source);

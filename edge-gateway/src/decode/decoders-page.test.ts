@@ -15,7 +15,9 @@ const said = (format: string) => page.slice(page.indexOf(`- \`${format}\`:`)).sp
 
 describe('docs/decoders.md', () => {
 	it('lists the formats that there are, and no others', () => {
-		const rows = Object.entries(FORMATS).map(([use, format]) => `| \`${use}\` | ${format.is} | ${'topic' in format ? `\`${format.topic}\` |` : '|'}`);
+		const rows = Object.entries(FORMATS).map(
+			([use, format]) => `| \`${use}\` | ${format.is} | ${'topic' in format ? `\`${format.topic}\` |` : '|'}`,
+		);
 		expect(page.split('\n').filter((line) => line.startsWith('| `') && !line.startsWith('| `use`'))).toEqual(rows);
 	});
 
@@ -34,6 +36,7 @@ describe('docs/decoders.md', () => {
 	});
 
 	it('names the keys of LoRaWAN payloads, the reasons for no reading, and the content types', () => {
-		for (const word of [...Object.keys(LORAWAN), ...Object.keys(NO_READING), ...Object.keys(CONTENT_TYPES)]) expect(page).toContain(`\`${word}\``);
+		for (const word of [...Object.keys(LORAWAN), ...Object.keys(NO_READING), ...Object.keys(CONTENT_TYPES)])
+			expect(page).toContain(`\`${word}\``);
 	});
 });

@@ -29,7 +29,9 @@ const write = (value: string) =>
 
 async function count(metric: string): Promise<number> {
 	const lines = (await (await fetch(`${running!.ready[1]}/metrics`)).text()).split('\n');
-	return lines.filter((line) => line.startsWith(`${metric}{`)).reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+	return lines
+		.filter((line) => line.startsWith(`${metric}{`))
+		.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
 it('a mapping is mended while the gateway runs: no connection is dropped, and the next message becomes a reading', async () => {
@@ -45,7 +47,11 @@ it('a mapping is mended while the gateway runs: no connection is dropped, and th
 		GATEWAY_CONFIG: undefined,
 	};
 	running = await startNode('edge-gateway/src/main.ts', { env, cwd: dir, ready: /^ready (http:\S+) (mqtt:\S+)$/m });
-	const client = await mqttClient(running.ready[2]!, 'acme', await tokens.signDevice({ id: 'acme', domainName: 'local', buildingId: 'b1' }));
+	const client = await mqttClient(
+		running.ready[2]!,
+		'acme',
+		await tokens.signDevice({ id: 'acme', domainName: 'local', buildingId: 'b1' }),
+	);
 	const closed: string[] = [];
 	client.on('close', () => closed.push('closed'));
 	const send = () => client.publishAsync('acme/x/uplink', '{"n":"415 ppm"}', { qos: 1 });

@@ -14,7 +14,11 @@ function decodersOf(...rules: DecoderRule[]): Decoders {
 
 describe('which decoder reads a message', () => {
 	it('the first rule that matches says', () => {
-		const decoders = decodersOf({ topic: 'a/+/x', use: 'tasmota' }, { topic: 'a/#', use: 'shelly' }, { topic: '+/b/x', use: 'canonical' });
+		const decoders = decodersOf(
+			{ topic: 'a/+/x', use: 'tasmota' },
+			{ topic: 'a/#', use: 'shelly' },
+			{ topic: '+/b/x', use: 'canonical' },
+		);
 		expect(decoders.forTopic('a/b/x')?.rule.use).toBe('tasmota');
 		expect(decoders.forTopic('a/b/y')?.rule.use).toBe('shelly');
 		expect(decoders.forTopic('c/b/x')?.rule.use).toBe('canonical');
@@ -32,7 +36,8 @@ describe('which decoder reads a message', () => {
 
 	it("leaves the gateway's own topics alone, unless they are named", () => {
 		const wild = decodersOf({ topic: '#', use: 'canonical' }, { topic: '+/+/+/+', use: 'canonical' });
-		for (const topic of ['telemetry/b/r/s', 'status/s', 'command/s/result', 'bridge/x/state', '$SYS/x']) expect(wild.forTopic(topic)).toBeUndefined();
+		for (const topic of ['telemetry/b/r/s', 'status/s', 'command/s/result', 'bridge/x/state', '$SYS/x'])
+			expect(wild.forTopic(topic)).toBeUndefined();
 		expect(wild.forTopic('x')?.rule.use).toBe('canonical');
 		expect(decodersOf({ topic: 'telemetry/+/+/+', use: 'senml' }).forTopic('telemetry/b/r/s')?.rule.use).toBe('senml');
 	});
@@ -43,9 +48,10 @@ describe('which decoder reads a message', () => {
 		expect(decoders.forContentType('application/senml+json')?.rule.use).toBe('senml');
 		expect(decoders.forContentType('application/senml+cbor')?.rule.use).toBe('senml');
 		expect(decoders.forContentType('application/json')).toBeUndefined();
-		expect(decodersOf({ contentType: 'application/senml+json', use: 'canonical' }).forContentType('application/senml+json')?.rule.use).toBe(
-			'canonical',
-		);
+		expect(
+			decodersOf({ contentType: 'application/senml+json', use: 'canonical' }).forContentType('application/senml+json')
+				?.rule.use,
+		).toBe('canonical');
 	});
 
 	it('changes with the rules; one that stays goes on with what its decoder has learnt', async () => {
@@ -64,12 +70,23 @@ describe('what a reading does not say', () => {
 	const unregistered = () => false;
 
 	it('its rule says, then its sender', () => {
-		expect(completed({ value: 1 }, defaults, 'only', unregistered)).toEqual({ value: 1, sensorId: 'default', buildingId: 'b', roomId: 'r' });
+		expect(completed({ value: 1 }, defaults, 'only', unregistered)).toEqual({
+			value: 1,
+			sensorId: 'default',
+			buildingId: 'b',
+			roomId: 'r',
+		});
 		expect(completed({ value: 1 }, {}, 'only', unregistered)).toEqual({ value: 1, sensorId: 'only' });
-		expect(completed({ sensorId: 's', roomId: 'own' }, defaults, 'only', unregistered)).toEqual({ sensorId: 's', buildingId: 'b', roomId: 'own' });
+		expect(completed({ sensorId: 's', roomId: 'own' }, defaults, 'only', unregistered)).toEqual({
+			sensorId: 's',
+			buildingId: 'b',
+			roomId: 'own',
+		});
 	});
 
 	it('its registration says before its rule', () => {
-		expect(completed({ sensorId: 's' }, defaults, undefined, (sensorId) => sensorId === 's')).toEqual({ sensorId: 's' });
+		expect(completed({ sensorId: 's' }, defaults, undefined, (sensorId) => sensorId === 's')).toEqual({
+			sensorId: 's',
+		});
 	});
 });

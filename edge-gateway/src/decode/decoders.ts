@@ -90,17 +90,25 @@ export class Decoders {
 			open.set(key, opened);
 			return opened;
 		};
-		this.#byTopic = rules.flatMap((rule) => (rule.topic === undefined ? [] : [{ filter: rule.topic, rule: get(rule) }]));
+		this.#byTopic = rules.flatMap((rule) =>
+			rule.topic === undefined ? [] : [{ filter: rule.topic, rule: get(rule) }],
+		);
 		const contentTypes = Object.entries(CONTENT_TYPES).map(([contentType, use]): DecoderRule => ({ contentType, use }));
 		this.#byContentType = new Map();
 		for (const rule of [...rules, ...contentTypes]) {
-			if (rule.contentType !== undefined && !this.#byContentType.has(rule.contentType)) this.#byContentType.set(rule.contentType, get(rule));
+			if (rule.contentType !== undefined && !this.#byContentType.has(rule.contentType))
+				this.#byContentType.set(rule.contentType, get(rule));
 		}
 		this.#open = open;
 	}
 
 	#opened({ topic, contentType, use, mapping = '', defaults = NO_DEFAULTS }: DecoderRule): OpenRule {
-		return { name: topic ?? contentType ?? use, use, decoder: FORMATS[use].open({ mapping, publish: this.#publish }), defaults };
+		return {
+			name: topic ?? contentType ?? use,
+			use,
+			decoder: FORMATS[use].open({ mapping, publish: this.#publish }),
+			defaults,
+		};
 	}
 }
 
@@ -125,7 +133,8 @@ export function completed(
 	isRegistered: (sensorId: string) => boolean,
 ): Candidate {
 	const sensor = candidate.sensorId ?? sensorId ?? onlySensorId;
-	const placed = buildingId === undefined && roomId === undefined ? true : typeof sensor === 'string' && isRegistered(sensor);
+	const placed =
+		buildingId === undefined && roomId === undefined ? true : typeof sensor === 'string' && isRegistered(sensor);
 	const whole = { ...candidate };
 	if (sensor !== undefined) whole.sensorId = sensor;
 	if (placed) return whole;

@@ -25,7 +25,10 @@ export function asMistake(error: unknown, mapping: string): MappingMistake {
 	const { position, token, message } = error as { position?: unknown; token?: unknown; message?: unknown };
 	const end = typeof position === 'number' ? Math.min(position, mapping.length) : 0;
 	const length = typeof token === 'string' && mapping.slice(end - token.length, end) === token ? token.length : 0;
-	return { position: end - length, message: typeof message === 'string' && message !== '' ? message : 'JSONata gave up without a reason' };
+	return {
+		position: end - length,
+		message: typeof message === 'string' && message !== '' ? message : 'JSONata gave up without a reason',
+	};
 }
 
 /** `line 2, column 5` of a text. */

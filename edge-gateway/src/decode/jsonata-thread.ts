@@ -41,6 +41,7 @@ async function map(payload: string, variables: Record<string, unknown>): Promise
 
 /** What JSONata makes of `function($x){…}` is an object that leads back to itself. */
 function withoutFunctions(_key: string, value: unknown): unknown {
-	const isFunction = typeof value === 'object' && value !== null && ('_jsonata_lambda' in value || '_jsonata_function' in value);
+	const isFunction =
+		typeof value === 'object' && value !== null && ('_jsonata_lambda' in value || '_jsonata_function' in value);
 	return isFunction ? undefined : value;
 }

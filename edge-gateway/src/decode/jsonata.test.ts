@@ -19,13 +19,16 @@ const map = (text: string, payload: unknown) => mapping(text).decode(message('ac
 const refusal = (decoded: Promise<unknown>) =>
 	decoded.then(
 		() => 'not refused',
-		(error: unknown) => (error instanceof DecodeError || error instanceof CrowdVisionError ? `${error.code}: ${error.message}` : error),
+		(error: unknown) =>
+			error instanceof DecodeError || error instanceof CrowdVisionError ? `${error.code}: ${error.message}` : error,
 	);
 
 describe('a mapping', () => {
 	it('of the specification: one reading', async () => {
 		const text = '{"sensorId": id, "metric": "peopleCount", "value": n}';
-		expect(candidatesIn(await map(text, { id: 'door-7', n: 23 }))).toEqual([{ sensorId: 'door-7', metric: 'peopleCount', value: 23 }]);
+		expect(candidatesIn(await map(text, { id: 'door-7', n: 23 }))).toEqual([
+			{ sensorId: 'door-7', metric: 'peopleCount', value: 23 },
+		]);
 	});
 
 	it('may give an array, the short form, or what the topic says', async () => {
@@ -42,25 +45,30 @@ describe('a mapping', () => {
 			{ sensorId: 'door-7.1', metric: 'co2', value: 400 },
 			{ sensorId: 'door-7.2', metric: 'co2', value: 500 },
 		]);
-		expect(candidatesIn(await map('{"sensorId": $name, "temperature": t, "humidity": h, "observedAt": $receivedAt}', { t: 20, h: 40 }))).toHaveLength(
-			2,
-		);
+		expect(
+			candidatesIn(
+				await map('{"sensorId": $name, "temperature": t, "humidity": h, "observedAt": $receivedAt}', { t: 20, h: 40 }),
+			),
+		).toHaveLength(2);
 		expect(candidatesIn(await map('{"sensorId": $topic, "metric": "noise", "value": $}', 42))).toEqual([
 			{ sensorId: 'acme/door-7/uplink', metric: 'noise', value: 42 },
 		]);
 	});
 
-	it.each(['nothing.here', 'kind = "uplink" ? {"metric": "co2", "value": 1}', '[]', 'null', 'sensors[ppm > 9].{"value": ppm}'])(
-		'may have nothing to say: %s',
-		async (text) => {
-			expect(await map(text, { kind: 'status', sensors: [] })).toBe('nothing_mapped');
-		},
-	);
+	it.each([
+		'nothing.here',
+		'kind = "uplink" ? {"metric": "co2", "value": 1}',
+		'[]',
+		'null',
+		'sensors[ppm > 9].{"value": ppm}',
+	])('may have nothing to say: %s', async (text) => {
+		expect(await map(text, { kind: 'status', sensors: [] })).toBe('nothing_mapped');
+	});
 
 	it('gives no functions and no prototype away', async () => {
-		expect(candidatesIn(await map('{"metric": "co2", "value": 1, "f": function($x){$x}, "__proto__": {"polluted": 1}}', {}))).toMatchObject([
-			{ metric: 'co2', value: 1 },
-		]);
+		expect(
+			candidatesIn(await map('{"metric": "co2", "value": 1, "f": function($x){$x}, "__proto__": {"polluted": 1}}', {})),
+		).toMatchObject([{ metric: 'co2', value: 1 }]);
 		expect(({} as { polluted?: number }).polluted).toBeUndefined();
 	});
 });

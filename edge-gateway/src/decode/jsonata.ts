@@ -67,7 +67,8 @@ export class JsonataDecoder implements Decoder {
 			throw DecodeError.unreadable(`made the mapping fail at ${placeIn(this.#mapping, position)}: ${message}`);
 		}
 		const result: unknown = answer.json === undefined ? undefined : JSON.parse(answer.json);
-		if (result === undefined || result === null || (Array.isArray(result) && result.length === 0)) return 'nothing_mapped';
+		if (result === undefined || result === null || (Array.isArray(result) && result.length === 0))
+			return 'nothing_mapped';
 		return decodeCanonical(result, {});
 	}
 
@@ -78,7 +79,12 @@ export class JsonataDecoder implements Decoder {
 			thread = await this.#thread;
 		} catch (error) {
 			this.#thread = undefined;
-			throw new CrowdVisionError('unavailable', `The thread of the mapping did not start: ${(error as Error).message}`, {}, 1);
+			throw new CrowdVisionError(
+				'unavailable',
+				`The thread of the mapping did not start: ${(error as Error).message}`,
+				{},
+				1,
+			);
 		}
 		thread.postMessage(task);
 		try {
@@ -86,7 +92,8 @@ export class JsonataDecoder implements Decoder {
 			return answer as MappingAnswer;
 		} catch (error) {
 			await this.#end();
-			const why = (error as Error).name === 'AbortError' ? `took longer than ${this.#patienceMs} ms` : (error as Error).message;
+			const why =
+				(error as Error).name === 'AbortError' ? `took longer than ${this.#patienceMs} ms` : (error as Error).message;
 			throw DecodeError.unreadable(`was not mapped: the mapping was stopped: ${why}`);
 		}
 	}

@@ -42,7 +42,10 @@ export function lorawanReadings(payload: unknown, sensorId: string, shared: Cand
 		for (const [pattern, metrics] of PARTS) {
 			const [, part, what] = pattern.exec(key) ?? [];
 			if (part === undefined) continue;
-			readings.push({ candidate: { sensorId: sensorIdOf(`${sensorId}.${part}`), ...shared, metric: metrics[what!], value }, index: 0 });
+			readings.push({
+				candidate: { sensorId: sensorIdOf(`${sensorId}.${part}`), ...shared, metric: metrics[what!], value },
+				index: 0,
+			});
 		}
 	}
 	return readings;

@@ -36,8 +36,16 @@ export const FORMATS = {
 	zigbee2mqtt: { is: 'Zigbee2MQTT', topic: 'zigbee2mqtt/#', open: () => stateless(decodeZigbee2mqtt) },
 	tasmota: { is: 'Tasmota, SENSOR telemetry', topic: 'tele/+/SENSOR', open: () => stateless(decodeTasmota) },
 	shelly: { is: 'Shelly, second generation and later', topic: '+/events/rpc', open: () => stateless(decodeShelly) },
-	'the-things-stack': { is: 'The Things Stack v3, uplinks', topic: 'v3/+/devices/+/up', open: () => stateless(decodeTheThingsStack) },
-	chirpstack: { is: 'ChirpStack v4, uplinks and battery', topic: 'application/+/device/+/event/+', open: () => stateless(decodeChirpstack) },
+	'the-things-stack': {
+		is: 'The Things Stack v3, uplinks',
+		topic: 'v3/+/devices/+/up',
+		open: () => stateless(decodeTheThingsStack),
+	},
+	chirpstack: {
+		is: 'ChirpStack v4, uplinks and battery',
+		topic: 'application/+/device/+/event/+',
+		open: () => stateless(decodeChirpstack),
+	},
 	jsonata: { is: 'any JSON, by a JSONata mapping of your own', open: ({ mapping }) => new JsonataDecoder(mapping) },
 } as const satisfies Record<string, Format>;
 

@@ -46,7 +46,8 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 	const wrong = (label: string, message: string) => new DecodeError({ path: `/${label}`, message }, index);
 	const number = (label: string) => {
 		const value = own(record, label);
-		if (value !== undefined && (typeof value !== 'number' || !Number.isFinite(value))) throw wrong(label, 'must be a finite number');
+		if (value !== undefined && (typeof value !== 'number' || !Number.isFinite(value)))
+			throw wrong(label, 'must be a finite number');
 		return value;
 	};
 	const text = (label: string) => {
@@ -56,16 +57,19 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 	};
 	mayBeIgnored(record, wrong);
 	const version = number('bver');
-	if (version !== undefined && version > VERSION) throw wrong('bver', `must be ${VERSION} or less: the pack is of a later SenML`);
+	if (version !== undefined && version > VERSION)
+		throw wrong('bver', `must be ${VERSION} or less: the pack is of a later SenML`);
 	base.bn = text('bn') ?? base.bn;
 	base.bt = number('bt') ?? base.bt;
 	base.bu = text('bu') ?? base.bu;
 	base.bv = number('bv') ?? base.bv;
 	number('bs');
 	const name = base.bn + (text('n') ?? '');
-	if (name !== '' && !NAME.test(name)) throw wrong('n', 'must, after bn, begin with A-Z a-z 0-9 and hold nothing but these and - : . / _');
+	if (name !== '' && !NAME.test(name))
+		throw wrong('n', 'must, after bn, begin with A-Z a-z 0-9 and hold nothing but these and - : . / _');
 	const value = number('v');
-	const others = ['vs', 'vb', 'vd'].filter((label) => own(record, label) !== undefined).length + (value === undefined ? 0 : 1);
+	const others =
+		['vs', 'vb', 'vd'].filter((label) => own(record, label) !== undefined).length + (value === undefined ? 0 : 1);
 	if (others > 1) throw wrong('v', 'must be the only value: one of v, vs, vb, vd');
 	if (others === 0 && number('s') === undefined) throw wrong('v', 'is required: one of v, vs, vb, vd, s');
 	return {

@@ -12,7 +12,9 @@ const refused = (pack: unknown) => refusalOf(() => decodeSenml(message('senml', 
 
 describe('RFC 8428', () => {
 	it('section 5.1.1: a single data point', () => {
-		expect(readings([{ n: DEVICE, u: 'Cel', v: 23.1 }])).toEqual([{ sensorId: DEVICE, metric: 'temperature', value: 23.1, unit: 'Cel' }]);
+		expect(readings([{ n: DEVICE, u: 'Cel', v: 23.1 }])).toEqual([
+			{ sensorId: DEVICE, metric: 'temperature', value: 23.1, unit: 'Cel' },
+		]);
 	});
 
 	it('section 5.1.2: a base name before the names', () => {
@@ -113,7 +115,8 @@ describe('RFC 8428', () => {
 	});
 
 	it('section 4.5.3: times from 2**28 on are since 1970, those below it are from now', () => {
-		const timeOf = (t: number, bt?: number) => resolved([{ n: 'a', v: 1, t, ...(bt !== undefined && { bt }) }])[0]!.time;
+		const timeOf = (t: number, bt?: number) =>
+			resolved([{ n: 'a', v: 1, t, ...(bt !== undefined && { bt }) }])[0]!.time;
 		expect(timeOf(0)).toBeUndefined();
 		expect(timeOf(-60)).toBe(NOW - 60_000);
 		expect(timeOf(60)).toBe(NOW + 60_000);
@@ -144,9 +147,21 @@ describe('RFC 8428', () => {
 	});
 
 	it.each<[string, unknown, string]>([
-		['section 4.1: a later version', [{ bver: 11, n: 'a', v: 1 }], 'invalid_reading 0: /bver must be 10 or less: the pack is of a later SenML'],
-		['section 4.2: no value', [{ n: 'a', v: 1 }, { n: 'a' }], 'invalid_reading 1: /v is required: one of v, vs, vb, vd, s'],
-		['section 4.2: two values', [{ n: 'a', v: 1, vb: true }], 'invalid_reading 0: /v must be the only value: one of v, vs, vb, vd'],
+		[
+			'section 4.1: a later version',
+			[{ bver: 11, n: 'a', v: 1 }],
+			'invalid_reading 0: /bver must be 10 or less: the pack is of a later SenML',
+		],
+		[
+			'section 4.2: no value',
+			[{ n: 'a', v: 1 }, { n: 'a' }],
+			'invalid_reading 1: /v is required: one of v, vs, vb, vd, s',
+		],
+		[
+			'section 4.2: two values',
+			[{ n: 'a', v: 1, vb: true }],
+			'invalid_reading 0: /v must be the only value: one of v, vs, vb, vd',
+		],
 		[
 			'section 4.4: a label that must be understood',
 			[{ n: 'a', v: 1, lock_: 1 }],
@@ -159,7 +174,11 @@ describe('RFC 8428', () => {
 		],
 		['a value that is a text', [{ n: 'a', v: '1' }], 'invalid_reading 0: /v must be a finite number'],
 		['a time that is a text', [{ n: 'a', v: 1, t: 'now' }], 'invalid_reading 0: /t must be a finite number'],
-		['a record that is none', [{ n: 'a', v: 1 }, 5], 'invalid_reading 1: the payload must be a SenML record: an object'],
+		[
+			'a record that is none',
+			[{ n: 'a', v: 1 }, 5],
+			'invalid_reading 1: the payload must be a SenML record: an object',
+		],
 		['an object', { n: 'a', v: 1 }, 'not_decoded 0: the payload must be a SenML pack: an array of records'],
 		['an empty pack', [], 'not_decoded 0: the payload must hold at least one record'],
 		['CBOR of another kind', Buffer.from([0x81, 0x01]), 'invalid_reading 0: the payload must be a SenML record: a map'],
@@ -197,7 +216,10 @@ const record = fc.record({
 });
 type Plain = { name: string; value: number; seconds: number; unit: string };
 
-function packOf(records: Plain[], base: { name: string; seconds: number; value: number; unit: string }): Record<string, unknown>[] {
+function packOf(
+	records: Plain[],
+	base: { name: string; seconds: number; value: number; unit: string },
+): Record<string, unknown>[] {
 	return records.map(({ name, value, seconds, unit }, index) => ({
 		...(index === 0 && { bn: base.name, bt: base.seconds, bv: base.value, bu: base.unit }),
 		n: name,
@@ -222,7 +244,12 @@ describe('whatever comes', () => {
 		fc.assert(
 			fc.property(fc.array(record, { minLength: 1 }), base, (records, told) => {
 				const pack = packOf(records, told);
-				const expected = records.map(({ name, value, seconds, unit }) => ({ name: told.name + name, unit, value, time: seconds * 1000 }));
+				const expected = records.map(({ name, value, seconds, unit }) => ({
+					name: told.name + name,
+					unit,
+					value,
+					time: seconds * 1000,
+				}));
 				expect(resolved(JSON.parse(JSON.stringify(pack)))).toEqual(expected);
 				const fromCbor = decodeSenml(message('senml', asCbor(pack)));
 				expect(fromCbor).toEqual(decodeSenml(message('senml', pack)));
@@ -236,7 +263,8 @@ describe('whatever comes', () => {
 			{ n: 'co2', u: 'ppm', v: 415, t: -5 },
 		];
 		for (const bytes of [asCbor(pack), Buffer.from(JSON.stringify(pack))]) {
-			for (let cut = 0; cut < bytes.length; cut++) expectDecoded(() => decodeSenml(message('senml', bytes.subarray(0, cut))));
+			for (let cut = 0; cut < bytes.length; cut++)
+				expectDecoded(() => decodeSenml(message('senml', bytes.subarray(0, cut))));
 			for (let at = 0; at < bytes.length; at++) {
 				for (let bit = 0; bit < 8; bit++) {
 					const flipped = Buffer.from(bytes);

@@ -60,7 +60,8 @@ function readingOf(record: Resolved, index: number): Decoded[] {
 	if (value === undefined) return [];
 	const [, before, last] = LAST_PART.exec(name) ?? [];
 	const named = METRIC_OF_NAME.get((last ?? '').toLowerCase());
-	const metric = named ?? (unit !== undefined && Object.hasOwn(METRIC_OF_UNIT, unit) ? METRIC_OF_UNIT[unit] : undefined);
+	const metric =
+		named ?? (unit !== undefined && Object.hasOwn(METRIC_OF_UNIT, unit) ? METRIC_OF_UNIT[unit] : undefined);
 	if (metric === undefined) return [];
 	const candidate: Candidate = { metric, value, ...(time !== undefined && { observedAt: time }) };
 	const sensor = named === undefined ? name : before;

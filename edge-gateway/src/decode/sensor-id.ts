@@ -13,6 +13,7 @@ export function sensorIdOf(name: string): string {
 /** As `sensorIdOf`, of parts joined by a dot; empty and missing ones are left out. @throws DecodeError where nothing is left. */
 export function sensorIdFrom(...parts: (string | undefined)[]): string {
 	const id = sensorIdOf(parts.filter(Boolean).join('.'));
-	if (id === '') throw new DecodeError({ path: '/sensorId', message: 'is named neither by the topic nor by the payload' }, 0);
+	if (id === '')
+		throw new DecodeError({ path: '/sensorId', message: 'is named neither by the topic nor by the payload' }, 0);
 	return id;
 }

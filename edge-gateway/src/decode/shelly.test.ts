@@ -33,7 +33,8 @@ describe('Shelly', () => {
 	});
 
 	it('a change of one component, and people in a zone', () => {
-		const notify = (params: object) => shelly('x/events/rpc', { src: 'shellypresence-1', method: 'NotifyStatus', params: { ts: null, ...params } });
+		const notify = (params: object) =>
+			shelly('x/events/rpc', { src: 'shellypresence-1', method: 'NotifyStatus', params: { ts: null, ...params } });
 		expect(candidatesIn(notify({ 'illuminance:0': { id: 0, lux: 12.5, illumination: 'dark' } }))).toEqual([
 			{ sensorId: 'shellypresence-1', metric: 'illuminance', value: 12.5 },
 		]);

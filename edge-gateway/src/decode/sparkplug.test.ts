@@ -25,14 +25,22 @@ beforeEach(() => {
 type Sent = { timestamp?: number; seq?: number; metrics?: SentMetric[] };
 const take = (topic: string, payload: Sent, receivedAt = NOW): Decoding =>
 	decoder.decode({ ...message(`spBv1.0/${topic}`, sparkplugPayload(payload)), receivedAt }) as Decoding;
-const values = (decoding: Decoding) => candidatesIn(decoding).map(({ sensorId, metric, value }) => [sensorId, metric, value]);
+const values = (decoding: Decoding) =>
+	candidatesIn(decoding).map(({ sensorId, metric, value }) => [sensorId, metric, value]);
 const nodeBirth = (seq = 0, bdSeq = 1n, metrics: SentMetric[] = []): Sent => ({
 	timestamp: NOW,
 	seq,
 	metrics: [{ name: 'bdSeq', datatype: UINT64, long: bdSeq }, ...metrics],
 });
 const CLIMATE: SentMetric[] = [
-	{ name: 'Climate/Temperature', alias: 1, datatype: DOUBLE, double: 21.5, timestamp: NOW - 1000, properties: { engUnit: '°C' } },
+	{
+		name: 'Climate/Temperature',
+		alias: 1,
+		datatype: DOUBLE,
+		double: 21.5,
+		timestamp: NOW - 1000,
+		properties: { engUnit: '°C' },
+	},
 	{ name: 'Climate/Humidity', alias: 2, datatype: INT32, int: 45 },
 	{ name: 'Firmware', alias: 3, datatype: 12, string: '1.2' },
 ];
@@ -49,10 +57,13 @@ describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
 
 	it('name what data then call by an alias, with its datatype and unit', () => {
 		take('hq/NBIRTH/pi-1', nodeBirth());
-		take('hq/DBIRTH/pi-1/hall', { seq: 1, metrics: [{ name: 'temperature', alias: 7, datatype: INT16, int: 20, properties: { engUnit: 'degF' } }] });
-		expect(candidatesIn(take('hq/DDATA/pi-1/hall', { timestamp: NOW, seq: 2, metrics: [{ alias: 7, int: 0xfffb }] }))).toEqual([
-			{ sensorId: 'hq.pi-1.hall', metric: 'temperature', value: -5, unit: 'degF', observedAt: NOW },
-		]);
+		take('hq/DBIRTH/pi-1/hall', {
+			seq: 1,
+			metrics: [{ name: 'temperature', alias: 7, datatype: INT16, int: 20, properties: { engUnit: 'degF' } }],
+		});
+		expect(
+			candidatesIn(take('hq/DDATA/pi-1/hall', { timestamp: NOW, seq: 2, metrics: [{ alias: 7, int: 0xfffb }] })),
+		).toEqual([{ sensorId: 'hq.pi-1.hall', metric: 'temperature', value: -5, unit: 'degF', observedAt: NOW }]);
 	});
 
 	it('of somebody else by the same topic change nothing of what the aliases of this node mean, nor does their death', () => {
@@ -61,7 +72,9 @@ describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
 			decoder.decode({ ...message(`spBv1.0/${topic}`, sparkplugPayload(payload)), sender: 'somebody else' });
 		spoof('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'peopleCount', alias: 1, datatype: INT32, int: 0 }]));
 		spoof('hq/NDEATH/pi-1', { metrics: [{ name: 'bdSeq', datatype: UINT64, long: 1n }] });
-		expect(values(take('hq/NDATA/pi-1', { seq: 1, metrics: [{ alias: 1, int: 420 }] }))).toEqual([['hq.pi-1', 'co2', 420]]);
+		expect(values(take('hq/NDATA/pi-1', { seq: 1, metrics: [{ alias: 1, int: 420 }] }))).toEqual([
+			['hq.pi-1', 'co2', 420],
+		]);
 		expect(asked).toEqual([]);
 	});
 
@@ -69,7 +82,9 @@ describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
 		take('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'co2', alias: 1, datatype: INT32, int: 400 }]));
 		take('hq/DBIRTH/pi-1/a', { seq: 1, metrics: [{ name: 'noise', alias: 2, datatype: INT32, int: 40 }] });
 		take('hq/DBIRTH/pi-1/a', { seq: 2, metrics: [{ name: 'co2', alias: 3, datatype: INT32, int: 500 }] });
-		expect(values(take('hq/NDATA/pi-1', { seq: 3, metrics: [{ alias: 1, int: 410 }] }))).toEqual([['hq.pi-1', 'co2', 410]]);
+		expect(values(take('hq/NDATA/pi-1', { seq: 3, metrics: [{ alias: 1, int: 410 }] }))).toEqual([
+			['hq.pi-1', 'co2', 410],
+		]);
 		expect(take('hq/DDATA/pi-1/a', { seq: 4, metrics: [{ alias: 2, int: 41 }] })).toBe('unknown_alias');
 		take('hq/NBIRTH/pi-1', nodeBirth());
 		expect(take('hq/DDATA/pi-1/a', { seq: 1, metrics: [{ alias: 3, int: 510 }] })).toBe('unknown_alias');
@@ -87,7 +102,9 @@ describe('values', () => {
 		['Double', { datatype: DOUBLE, double: 0.1 }, 0.1],
 		['no datatype', { int: 7 }, 7],
 	])('of %s are read', (_what, metric, expected) => {
-		expect(values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', ...metric }] }))).toEqual([['hq.n', 'temperature', expected]]);
+		expect(values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', ...metric }] }))).toEqual([
+			['hq.n', 'temperature', expected],
+		]);
 	});
 
 	it.each<[string, SentMetric]>([
@@ -102,9 +119,9 @@ describe('values', () => {
 	});
 
 	it('of good quality are taken', () => {
-		expect(values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', double: 1, properties: { Quality: 192 } }] }))).toEqual([
-			['hq.n', 'temperature', 1],
-		]);
+		expect(
+			values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', double: 1, properties: { Quality: 192 } }] })),
+		).toEqual([['hq.n', 'temperature', 1]]);
 	});
 });
 
@@ -121,7 +138,9 @@ describe('sequence numbers (Sparkplug 3.0, seq of the payload)', () => {
 		take('hq/NBIRTH/n', nodeBirth());
 		expect(take('hq/NDATA/n', data(2))).toHaveLength(1);
 		expect(take('hq/NDATA/n', data(9))).toHaveLength(1);
-		expect(asked.map(({ topic, qos, retain }) => ({ topic, qos, retain }))).toEqual([{ topic: 'spBv1.0/hq/NCMD/n', qos: 0, retain: false }]);
+		expect(asked.map(({ topic, qos, retain }) => ({ topic, qos, retain }))).toEqual([
+			{ topic: 'spBv1.0/hq/NCMD/n', qos: 0, retain: false },
+		]);
 		expect(commandIn(asked[0]!.payload)).toEqual([['Node Control/Rebirth', true]]);
 		take('hq/NDATA/n', data(100), NOW + 10_000);
 		expect(asked).toHaveLength(2);
@@ -171,9 +190,12 @@ describe('deaths', () => {
 });
 
 describe('topics', () => {
-	it.each(['hq/NCMD/n', 'hq/DCMD/n/d', 'hq/NDATA', 'hq/DDATA/n', 'hq/NDATA/n/d', 'hq/OTHER/n'])('spBv1.0/%s is refused', (topic) => {
-		expect(refusalOf(() => take(topic, {}))).toMatch(/^invalid_reading 0: the payload must come by spBv1\.0/);
-	});
+	it.each(['hq/NCMD/n', 'hq/DCMD/n/d', 'hq/NDATA', 'hq/DDATA/n', 'hq/NDATA/n/d', 'hq/OTHER/n'])(
+		'spBv1.0/%s is refused',
+		(topic) => {
+			expect(refusalOf(() => take(topic, {}))).toMatch(/^invalid_reading 0: the payload must come by spBv1\.0/);
+		},
+	);
 
 	it.each(['STATE/scada', 'hq/STATE/scada'])('spBv1.0/%s is of another application', (topic) => {
 		expect(take(topic, {})).toBe('not_telemetry');
@@ -194,16 +216,29 @@ describe('whatever comes', () => {
 		},
 		{ requiredKeys: [] },
 	);
-	const topic = fc.constantFrom('hq/NBIRTH/n', 'hq/NDATA/n', 'hq/DBIRTH/n/d', 'hq/DDATA/n/d', 'hq/NDEATH/n', 'hq/DDEATH/n/d');
+	const topic = fc.constantFrom(
+		'hq/NBIRTH/n',
+		'hq/NDATA/n',
+		'hq/DBIRTH/n/d',
+		'hq/DDATA/n/d',
+		'hq/NDEATH/n',
+		'hq/DDEATH/n/d',
+	);
 
 	it('gives back what was sent, whatever the order of births and deaths before it', () => {
 		fc.assert(
-			fc.property(fc.array(fc.tuple(topic, fc.array(metric), fc.nat(255))), fc.integer({ min: -60, max: 125 }), (before, value) => {
-				for (const [where, metrics, seq] of before) expectDecoded(() => take(where, { seq, metrics }));
-				take('hq/NBIRTH/n', nodeBirth());
-				take('hq/DBIRTH/n/d', { seq: 1, metrics: [{ name: 'temperature', alias: 9, datatype: INT32, int: 0 }] });
-				expect(values(take('hq/DDATA/n/d', { seq: 2, metrics: [{ alias: 9, int: value }] }))).toEqual([['hq.n.d', 'temperature', value]]);
-			}),
+			fc.property(
+				fc.array(fc.tuple(topic, fc.array(metric), fc.nat(255))),
+				fc.integer({ min: -60, max: 125 }),
+				(before, value) => {
+					for (const [where, metrics, seq] of before) expectDecoded(() => take(where, { seq, metrics }));
+					take('hq/NBIRTH/n', nodeBirth());
+					take('hq/DBIRTH/n/d', { seq: 1, metrics: [{ name: 'temperature', alias: 9, datatype: INT32, int: 0 }] });
+					expect(values(take('hq/DDATA/n/d', { seq: 2, metrics: [{ alias: 9, int: value }] }))).toEqual([
+						['hq.n.d', 'temperature', value],
+					]);
+				},
+			),
 		);
 	});
 

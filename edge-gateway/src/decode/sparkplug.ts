@@ -2,7 +2,13 @@ import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from './candidate.ts';
 import type { Decoder, Decoding, Message, NoReading } from './decoder.ts';
 import { sensorIdFrom } from './sensor-id.ts';
-import { asDatatype, readSparkplug, rebirthCommand, type SparkplugMetric, type SparkplugPayload } from './sparkplug-payload.ts';
+import {
+	asDatatype,
+	readSparkplug,
+	rebirthCommand,
+	type SparkplugMetric,
+	type SparkplugPayload,
+} from './sparkplug-payload.ts';
 
 /** Puts a message on the local broker. */
 export type Publish = (message: { topic: string; payload: Buffer; qos: 0 | 1; retain: boolean }) => Promise<void>;
@@ -55,9 +61,19 @@ export class SparkplugDecoder implements Decoder {
 		const at = levels.indexOf('spBv1.0');
 		const [group, type, nodeId, device] = at === -1 ? [] : levels.slice(at + 1);
 		if (type === 'STATE' || group === 'STATE') return 'not_telemetry';
-		if (!group || !nodeId || type === undefined || !/^(N|D)(BIRTH|DATA|DEATH)$/.test(type) || type.startsWith('D') !== Boolean(device)) {
+		if (
+			!group ||
+			!nodeId ||
+			type === undefined ||
+			!/^(N|D)(BIRTH|DATA|DEATH)$/.test(type) ||
+			type.startsWith('D') !== Boolean(device)
+		) {
 			throw new DecodeError(
-				{ path: '', message: 'must come by spBv1.0/{group}/{NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH}/{edge node}[/{device}]' },
+				{
+					path: '',
+					message:
+						'must come by spBv1.0/{group}/{NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH}/{edge node}[/{device}]',
+				},
 				0,
 			);
 		}
@@ -79,7 +95,14 @@ export class SparkplugDecoder implements Decoder {
 		let node = this.#nodes.get(key);
 		if (node) return node;
 		if (this.#nodes.size >= MOST_NODES) this.#nodes.delete(this.#nodes.keys().next().value!);
-		node = { born: false, bdSeq: undefined, next: undefined, aliases: new Map(), names: new Map(), askedAt: Number.NEGATIVE_INFINITY };
+		node = {
+			born: false,
+			bdSeq: undefined,
+			next: undefined,
+			aliases: new Map(),
+			names: new Map(),
+			askedAt: Number.NEGATIVE_INFINITY,
+		};
 		this.#nodes.set(key, node);
 		return node;
 	}

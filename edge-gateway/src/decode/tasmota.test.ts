@@ -2,12 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { candidatesIn, message } from '../testing/messages.ts';
 import { decodeTasmota } from './tasmota.ts';
 
-const sensor = (payload: unknown, topic = 'tele/TH16/SENSOR', name = 'TH16') => decodeTasmota(message(topic, payload, name));
+const sensor = (payload: unknown, topic = 'tele/TH16/SENSOR', name = 'TH16') =>
+	decodeTasmota(message(topic, payload, name));
 
 describe('Tasmota', () => {
 	// tasmota.github.io/docs/AM2301, "Sensor sends a tele/%topic%/SENSOR JSON response".
 	it('its documentation: AM2301', () => {
-		expect(candidatesIn(sensor({ Time: '2019-01-01T00:00:00', AM2301: { Temperature: 24.6, Humidity: 58.2 }, TempUnit: 'C' }))).toEqual([
+		expect(
+			candidatesIn(
+				sensor({ Time: '2019-01-01T00:00:00', AM2301: { Temperature: 24.6, Humidity: 58.2 }, TempUnit: 'C' }),
+			),
+		).toEqual([
 			{ sensorId: 'TH16.AM2301', metric: 'temperature', value: 24.6, unit: 'C' },
 			{ sensorId: 'TH16.AM2301', metric: 'humidity', value: 58.2 },
 		]);
@@ -33,7 +38,10 @@ describe('Tasmota', () => {
 		expect(temperature).toMatchObject({ value: 70, unit: 'F' });
 		expect(pressure!.value).toBeCloseTo(1004.317, 2);
 		expect(pressure!.unit).toBeUndefined();
-		expect(candidatesIn(sensor({ BMP280: { Pressure: 1000 }, PressureUnit: 'hPa' }))[0]).toMatchObject({ value: 1000, unit: 'hPa' });
+		expect(candidatesIn(sensor({ BMP280: { Pressure: 1000 }, PressureUnit: 'hPa' }))[0]).toMatchObject({
+			value: 1000,
+			unit: 'hPa',
+		});
 	});
 
 	it('takes air quality, and neither what is reckoned from it nor what is null', () => {
@@ -59,12 +67,15 @@ describe('Tasmota', () => {
 	});
 
 	it('leaves out the chip, energy meters and switches', () => {
-		expect(sensor({ ESP32: { Temperature: 51.1 }, ENERGY: { Power: 5 }, Switch1: 'ON', ANALOG: { A0: 5 } })).toBe('no_metric');
+		expect(sensor({ ESP32: { Temperature: 51.1 }, ENERGY: { Power: 5 }, Switch1: 'ON', ANALOG: { A0: 5 } })).toBe(
+			'no_metric',
+		);
 		expect(sensor({ 'ESP32-1': { Temperature: 51.1 }, TempUnit: 'C' })).toBe('no_metric');
 	});
 
 	it('knows the device under any FullTopic', () => {
-		const sensorOf = (topic: string, name: string) => candidatesIn(sensor({ AM2301: { Humidity: 50 } }, topic, name))[0]!.sensorId;
+		const sensorOf = (topic: string, name: string) =>
+			candidatesIn(sensor({ AM2301: { Humidity: 50 } }, topic, name))[0]!.sensorId;
 		expect(sensorOf('hall/th/tele/SENSOR', 'hall/th')).toBe('hall-th.AM2301');
 		expect(sensorOf('tele/th/SENSOR', 'th/SENSOR')).toBe('th.AM2301');
 	});

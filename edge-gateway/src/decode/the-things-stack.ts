@@ -34,8 +34,12 @@ export function decodeTheThingsStack(message: Message): Decoding {
 	};
 	const normalized = member(uplink, 'normalized_payload');
 	const fromPayload = Array.isArray(normalized) ? normalizedReadings(normalized, sensorId, shared) : [];
-	const readings = fromPayload.length > 0 ? fromPayload : lorawanReadings(member(uplink, 'decoded_payload'), sensorId, shared);
-	return orNoMetric([...readings, ...candidatesOf(member(uplink, 'last_battery_percentage'), BATTERY, { sensorId, ...batteryTime(uplink) })]);
+	const readings =
+		fromPayload.length > 0 ? fromPayload : lorawanReadings(member(uplink, 'decoded_payload'), sensorId, shared);
+	return orNoMetric([
+		...readings,
+		...candidatesOf(member(uplink, 'last_battery_percentage'), BATTERY, { sensorId, ...batteryTime(uplink) }),
+	]);
 }
 
 /** Several measurements of one uplink share its frame counter, so it cannot tell them apart. */
@@ -56,5 +60,8 @@ function normalizedReadings(measurements: unknown[], sensorId: string, { seq, bo
 function batteryTime(uplink: unknown): Candidate {
 	const battery = member(uplink, 'last_battery_percentage');
 	const time = textMember(battery, 'received_at');
-	return { ...(time !== undefined && { observedAt: time }), ...frameCounter(member(battery, 'f_cnt'), textMember(uplink, 'session_key_id')) };
+	return {
+		...(time !== undefined && { observedAt: time }),
+		...frameCounter(member(battery, 'f_cnt'), textMember(uplink, 'session_key_id')),
+	};
 }

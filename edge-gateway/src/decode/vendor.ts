@@ -18,7 +18,9 @@ export type JsonObject = Record<string, unknown>;
 
 /** A member of an object that came from outside, never an inherited one. */
 export function member(value: unknown, key: string): unknown {
-	return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as JsonObject)[key] : undefined;
+	return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+		? (value as JsonObject)[key]
+		: undefined;
 }
 
 export function isObject(value: unknown): value is JsonObject {

@@ -46,7 +46,9 @@ describe('Zigbee2MQTT', () => {
 
 	it('names a sensor after the device, with - for what an id may not hold', () => {
 		expect(candidatesIn(state('Büro 1/Fenster', { temperature: 1 }))[0]!.sensorId).toBe('B-ro-1-Fenster');
-		expect(candidatesIn(decodeZigbee2mqtt(message('zigbee2mqtt/a', { temperature: 1 })))[0]!.sensorId).toBe('zigbee2mqtt-a');
+		expect(candidatesIn(decodeZigbee2mqtt(message('zigbee2mqtt/a', { temperature: 1 })))[0]!.sensorId).toBe(
+			'zigbee2mqtt-a',
+		);
 	});
 
 	it.each([
@@ -57,9 +59,12 @@ describe('Zigbee2MQTT', () => {
 		expect(candidatesIn(state('a', { temperature: 1, last_seen }))[0]!.observedAt).toBe(observedAt);
 	});
 
-	it.each(['bridge/state', 'bridge/logging', 'hall/availability', 'hall/set', 'hall/get'])('%s is no state of a device', (name) => {
-		expect(state(name, '{"state":"online","temperature":1}')).toBe('not_telemetry');
-	});
+	it.each(['bridge/state', 'bridge/logging', 'hall/availability', 'hall/set', 'hall/get'])(
+		'%s is no state of a device',
+		(name) => {
+			expect(state(name, '{"state":"online","temperature":1}')).toBe('not_telemetry');
+		},
+	);
 
 	it.each([
 		['5', 'not_decoded 0: the payload must be a JSON object'],

@@ -26,6 +26,7 @@ export function decodeZigbee2mqtt(message: Message): Decoding {
 	const state = jsonObject(message);
 	// With `advanced.last_seen` configured: when the device was heard, in ms or as ISO 8601.
 	const lastSeen = member(state, 'last_seen');
-	const observedAt = typeof lastSeen === 'number' || (typeof lastSeen === 'string' && lastSeen !== '') ? { observedAt: lastSeen } : {};
+	const observedAt =
+		typeof lastSeen === 'number' || (typeof lastSeen === 'string' && lastSeen !== '') ? { observedAt: lastSeen } : {};
 	return orNoMetric(candidatesOf(state, ZIGBEE2MQTT, { sensorId: deviceName(message), ...observedAt }));
 }

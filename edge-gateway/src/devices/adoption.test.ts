@@ -20,7 +20,8 @@ const PLACE = { buildingId: 'b1', roomId: 'hall' };
 const reading = (sensorId: string, more: object = {}) => ({ sensorId, metric: 'co2', value: 420, ...more });
 const quarantined = async (token = staff, from = world) =>
 	(await from.call('GET', '/devices', { token })).body.quarantined as unknown as QuarantinedSensor[];
-const act = (action: string, sensorId: string, body: object, token = staff) => world.call('POST', `/devices/${sensorId}/${action}`, { token, body });
+const act = (action: string, sensorId: string, body: object, token = staff) =>
+	world.call('POST', `/devices/${sensorId}/${action}`, { token, body });
 const domainDevice = (id: string, domainName = 'acme') => world.token(id, { domainName });
 
 /** Sends a reading over HTTP and resolves with the answer's status, and code where it is an error. */
@@ -110,15 +111,28 @@ describe('adoption', () => {
 	it('gives it a place at once, tells twin until twin has it, and then leaves it to twin', async () => {
 		const token = await domainDevice('d1');
 		await sent('stranger', token);
-		expect((await act('adopt', 'stranger', { ...PLACE, roomId: 'cellar' })).body.error).toMatchObject({ code: 'invalid', path: '/roomId' });
-		expect(await act('adopt', 'stranger', PLACE)).toMatchObject({ status: 200, body: { sensorId: 'stranger', ...PLACE } });
+		expect((await act('adopt', 'stranger', { ...PLACE, roomId: 'cellar' })).body.error).toMatchObject({
+			code: 'invalid',
+			path: '/roomId',
+		});
+		expect(await act('adopt', 'stranger', PLACE)).toMatchObject({
+			status: 200,
+			body: { sensorId: 'stranger', ...PLACE },
+		});
 		expect(await quarantined()).toEqual([]);
 		expect(await sent('stranger', token)).toBe('202');
 		expect((await world.stored()).at(-1)).toMatchObject({ sensorId: 'stranger', ...PLACE });
 		// Again, as somebody who heard no answer would.
 		expect((await act('adopt', 'stranger', PLACE)).status).toBe(200);
-		expect((await act('adopt', 'stranger', { buildingId: 'b2', roomId: 'hall' })).body.error).toMatchObject({ code: 'conflict' });
-		expect(await toldOf('stranger')).toEqual({ sensorId: 'stranger', ...PLACE, gatewayId: 'test', at: expect.any(Number) });
+		expect((await act('adopt', 'stranger', { buildingId: 'b2', roomId: 'hall' })).body.error).toMatchObject({
+			code: 'conflict',
+		});
+		expect(await toldOf('stranger')).toEqual({
+			sensorId: 'stranger',
+			...PLACE,
+			gatewayId: 'test',
+			at: expect.any(Number),
+		});
 		await world.bus.retain(TABLES.sensors, 'stranger', JSON.stringify({ sensorId: 'stranger', ...PLACE }));
 		await waitFor('the gateway to take it back', async () => (await toldOf('stranger')) === undefined);
 		expect(await sent('stranger', token)).toBe('202');
@@ -140,9 +154,15 @@ describe('adoption', () => {
 	it('needs a sensor that was heard of, and whose device may write for the building', async () => {
 		expect((await act('adopt', 'never-heard', PLACE)).body.error).toMatchObject({ code: 'not_found' });
 		await sent('elsewhere', await world.token('d1', { buildingId: 'b2' }));
-		expect((await act('adopt', 'elsewhere', PLACE)).body.error).toMatchObject({ code: 'forbidden', message: expect.stringContaining('d1') });
+		expect((await act('adopt', 'elsewhere', PLACE)).body.error).toMatchObject({
+			code: 'forbidden',
+			message: expect.stringContaining('d1'),
+		});
 		expect((await act('adopt', 'elsewhere', { buildingId: 'b2', roomId: 'hall' })).status).toBe(200);
-		expect((await act('adopt', 'elsewhere', { roomId: 'hall' })).body.error).toMatchObject({ code: 'invalid', path: '/buildingId' });
+		expect((await act('adopt', 'elsewhere', { roomId: 'hall' })).body.error).toMatchObject({
+			code: 'invalid',
+			path: '/buildingId',
+		});
 	});
 
 	it('holds after a gateway that was killed right behind its answer', async () => {
@@ -150,7 +170,10 @@ describe('adoption', () => {
 		await act('adopt', 'stranger', PLACE);
 		const next = await openGatewayWorld({ copyOf: world.dataDir });
 		onTestFinished(() => next.stop());
-		const { status } = await next.call('POST', '/ingest', { token: await domainDevice('d1'), body: reading('stranger') });
+		const { status } = await next.call('POST', '/ingest', {
+			token: await domainDevice('d1'),
+			body: reading('stranger'),
+		});
 		expect(status).toBe(202);
 	});
 });
@@ -168,7 +191,9 @@ describe('replacement', () => {
 		expect(await sent('new', token)).toBe('202');
 		expect(await sent('registered', token)).toBe('403 not_admitted');
 		expect(await toldOf('new')).toMatchObject({ ...PLACE, replaces: 'registered' });
-		await waitFor('the old one to be told as offline', () => events.find((event) => event.sensorId === 'registered' && event.state === 'offline'));
+		await waitFor('the old one to be told as offline', () =>
+			events.find((event) => event.sensorId === 'registered' && event.state === 'offline'),
+		);
 		// Twin does it in one step; whoever sees only half of it must not take it for done.
 		await world.bus.retain(TABLES.sensors, 'new', JSON.stringify({ sensorId: 'new', ...PLACE }));
 		await world.bus.retain(TABLES.sensors, 'registered', null);
@@ -182,12 +207,27 @@ describe('replacement', () => {
 
 	it('needs an old sensor with a place, another new one, and staff of the building', async () => {
 		expect((await act('replace', 'never-heard', { by: 'new' })).body.error).toMatchObject({ code: 'not_found' });
-		expect((await act('replace', 'registered', { by: 'registered' })).body.error).toMatchObject({ code: 'invalid', path: '/by' });
-		expect((await act('replace', 'registered', { by: 'no such id' })).body.error).toMatchObject({ code: 'invalid', path: '/by' });
+		expect((await act('replace', 'registered', { by: 'registered' })).body.error).toMatchObject({
+			code: 'invalid',
+			path: '/by',
+		});
+		expect((await act('replace', 'registered', { by: 'no such id' })).body.error).toMatchObject({
+			code: 'invalid',
+			path: '/by',
+		});
 		const elsewhere: Membership = { domainName: 'other', role: 'business_admin' };
-		expect((await act('replace', 'registered', { by: 'new' }, await world.account(elsewhere))).body.error).toMatchObject({ code: 'not_found' });
-		await world.bus.retain(TABLES.sensors, 'taken', JSON.stringify({ sensorId: 'taken', buildingId: 'b2', roomId: 'hall' }));
-		await waitFor('it to be known', async () => (await act('replace', 'registered', { by: 'taken' })).body.error?.code === 'conflict');
+		expect(
+			(await act('replace', 'registered', { by: 'new' }, await world.account(elsewhere))).body.error,
+		).toMatchObject({ code: 'not_found' });
+		await world.bus.retain(
+			TABLES.sensors,
+			'taken',
+			JSON.stringify({ sensorId: 'taken', buildingId: 'b2', roomId: 'hall' }),
+		);
+		await waitFor(
+			'it to be known',
+			async () => (await act('replace', 'registered', { by: 'taken' })).body.error?.code === 'conflict',
+		);
 	});
 
 	it('ends when the old sensor is registered again', async () => {
@@ -203,7 +243,9 @@ describe('replacement', () => {
 describe('who may speak', () => {
 	it('is what the lists of gateway.yaml say, by sensor or by device', async () => {
 		await world.stop();
-		world = await openGatewayWorld({ settings: { devices: { allow: ['hall-*', 'gate?'], deny: ['hall-old', 'lost*'] } } });
+		world = await openGatewayWorld({
+			settings: { devices: { allow: ['hall-*', 'gate?'], deny: ['hall-old', 'lost*'] } },
+		});
 		const token = await domainDevice('d1');
 		expect(await sent('hall-1', token, PLACE)).toBe('202');
 		expect(await sent('gate1', token, PLACE)).toBe('202');

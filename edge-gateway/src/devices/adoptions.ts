@@ -72,7 +72,14 @@ export class Adoptions {
 	async adopt(place: RetainedSensor & { replaces?: string }, at: number): Promise<void> {
 		const { sensorId, buildingId, roomId, replaces } = place;
 		const [adopted, retired] = [new Map(this.#adopted), new Map(this.#retired)];
-		adopted.set(sensorId, { sensorId, buildingId, roomId, ...(replaces !== undefined && { replaces }), gatewayId: this.#gatewayId, at });
+		adopted.set(sensorId, {
+			sensorId,
+			buildingId,
+			roomId,
+			...(replaces !== undefined && { replaces }),
+			gatewayId: this.#gatewayId,
+			at,
+		});
 		retired.delete(sensorId);
 		if (replaces !== undefined) {
 			adopted.delete(replaces);
@@ -125,7 +132,8 @@ export class Adoptions {
 	#answered(sensorId: string, value: string | null): void {
 		const answer = value === null ? undefined : (JSON.parse(value) as RetainedAdoption);
 		const adoption = this.#adopted.get(sensorId);
-		if (!adoption || answer?.refused === undefined || answer.at !== adoption.at || answer.gatewayId !== this.#gatewayId) return;
+		if (!adoption || answer?.refused === undefined || answer.at !== adoption.at || answer.gatewayId !== this.#gatewayId)
+			return;
 		this.#logger.warn({ sensorId, reason: answer.refused }, 'an adoption was refused, and is undone');
 		this.#change(() => {
 			this.#adopted.delete(sensorId);
@@ -137,7 +145,9 @@ export class Adoptions {
 	#change(change: () => unknown): void {
 		change();
 		const kept = { adopted: Object.fromEntries(this.#adopted), retired: Object.fromEntries(this.#retired) };
-		this.#file.write(kept).catch((error: unknown) => this.#logger.warn({ err: error }, 'the adoptions could not be written'));
+		this.#file
+			.write(kept)
+			.catch((error: unknown) => this.#logger.warn({ err: error }, 'the adoptions could not be written'));
 	}
 
 	#tell(sensorId: string): void {

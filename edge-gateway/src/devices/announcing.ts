@@ -10,6 +10,8 @@ export function announcing(bus: Bus | undefined, local: LocalBroker, logger: Log
 	return (event, said) => {
 		bus?.announce(CHANNELS.devices, JSON.stringify(event)).catch(failed);
 		if (said) return;
-		local.publish({ topic: `${TOPICS.status}/${event.sensorId}`, payload: Buffer.from(event.state), qos: 1, retain: true }).catch(failed);
+		local
+			.publish({ topic: `${TOPICS.status}/${event.sensorId}`, payload: Buffer.from(event.state), qos: 1, retain: true })
+			.catch(failed);
 	};
 }

@@ -35,7 +35,15 @@ describe('who is there', () => {
 	});
 
 	/** One that tells what it says; `pass` lets time go by. */
-	async function watched({ config = {}, gatewayId = 'pi', bus }: { config?: DevicesConfig; gatewayId?: string; bus?: Bus } = {}) {
+	async function watched({
+		config = {},
+		gatewayId = 'pi',
+		bus,
+	}: {
+		config?: DevicesConfig;
+		gatewayId?: string;
+		bus?: Bus;
+	} = {}) {
 		const told: string[] = [];
 		const availability = new Availability({
 			path: join(dir, gatewayId),
@@ -49,7 +57,11 @@ describe('who is there', () => {
 			void bus?.announce(CHANNELS.devices, JSON.stringify(event));
 		});
 		open.push(availability);
-		return { availability, told, hear: (sensorId: string, metric = 'co2') => availability.heard(sensorId, metric, HALL, HEARING, now) };
+		return {
+			availability,
+			told,
+			hear: (sensorId: string, metric = 'co2') => availability.heard(sensorId, metric, HALL, HEARING, now),
+		};
 	}
 	const pass = (ms: number) => {
 		now += ms;
@@ -69,7 +81,14 @@ describe('who is there', () => {
 		expect(told).toEqual(['s online', 's offline']);
 		hear('s');
 		expect(told).toEqual(['s online', 's offline', 's online']);
-		expect(availability.get('s')).toMatchObject({ ...HALL, state: 'online', since: now, lastSeen: now, domainName: 'acme', transport: 'mqtt' });
+		expect(availability.get('s')).toMatchObject({
+			...HALL,
+			state: 'online',
+			since: now,
+			lastSeen: now,
+			domainName: 'acme',
+			transport: 'mqtt',
+		});
 	});
 
 	it('goes by what a sensor measures, as configured: of several metrics by the one that speaks least', async () => {
@@ -81,7 +100,11 @@ describe('who is there', () => {
 		pass(11_000);
 		expect(told.filter((one) => one.endsWith('offline'))).toEqual(['co2 offline']);
 		pass(MINUTE);
-		expect(told.filter((one) => one.endsWith('offline')).sort()).toEqual(['both offline', 'co2 offline', 'noise offline']);
+		expect(told.filter((one) => one.endsWith('offline')).sort()).toEqual([
+			'both offline',
+			'co2 offline',
+			'noise offline',
+		]);
 	});
 
 	it('is what the devices say, until they are heard', async () => {
@@ -150,7 +173,8 @@ describe('devices on the wire', () => {
 	});
 	afterEach(() => world.stop());
 
-	const statesOf = (sensorId: string) => events.filter((event) => event.sensorId === sensorId).map(({ state }) => state);
+	const statesOf = (sensorId: string) =>
+		events.filter((event) => event.sensorId === sensorId).map(({ state }) => state);
 	const listed = async (): Promise<SensorStatus[]> => {
 		const token = await world.account({ domainName: 'acme', role: 'business_staff' });
 		return (await world.call('GET', '/devices', { token })).body.sensors as unknown as SensorStatus[];
@@ -164,7 +188,9 @@ describe('devices on the wire', () => {
 		await waitFor('it to be online', () => statesOf('s').length === 1);
 		const seen = await heardOn(client, 'status/s');
 		await waitFor('the retained status', () => seen[0]?.payload === 'online' && seen[0].retain);
-		expect(await listed()).toMatchObject([{ sensorId: 's', state: 'online', transport: 'mqtt', metric: 'co2', ...HALL }]);
+		expect(await listed()).toMatchObject([
+			{ sensorId: 's', state: 'online', transport: 'mqtt', metric: 'co2', ...HALL },
+		]);
 		client.stream.destroy();
 		await waitFor('it to be offline', () => statesOf('s').length === 2);
 		expect(statesOf('s')).toEqual(['online', 'offline']);
@@ -178,7 +204,10 @@ describe('devices on the wire', () => {
 		const [first, second] = [await sensorSocket(world.url, { token }), await sensorSocket(world.url, { token })];
 		await tell(second, { sensorId: 's', metric: 'co2', value: 420, ...HALL });
 		first.disconnect();
-		await waitFor('it to be noticed', async () => (await tell(second, { sensorId: 's', metric: 'co2', value: 421, ...HALL })).ok);
+		await waitFor(
+			'it to be noticed',
+			async () => (await tell(second, { sensorId: 's', metric: 'co2', value: 421, ...HALL })).ok,
+		);
 		second.disconnect();
 		await waitFor('it to be offline', () => statesOf('s').includes('offline'));
 		expect(statesOf('s')).toEqual(['online', 'offline']);

@@ -81,9 +81,20 @@ export class Availability {
 	}
 
 	/** A reading of this sensor came in. Called for each: the usual case is a look into a table. */
-	heard(sensorId: string, metric: string, place: { buildingId: string; roomId: string }, { transport, sender }: Hearing, at: number): void {
+	heard(
+		sensorId: string,
+		metric: string,
+		place: { buildingId: string; roomId: string },
+		{ transport, sender }: Hearing,
+		at: number,
+	): void {
 		const known = this.#sensors.get(sensorId);
-		if (known?.state === 'online' && known.metric === metric && known.roomId === place.roomId && known.transport === transport) {
+		if (
+			known?.state === 'online' &&
+			known.metric === metric &&
+			known.roomId === place.roomId &&
+			known.transport === transport
+		) {
 			known.lastSeen = at;
 			return;
 		}
@@ -133,7 +144,13 @@ export class Availability {
 
 	#begin(sensorId: string, at: number): SensorStatus {
 		if (this.#sensors.size >= MOST_SENSORS) this.#forgetSome();
-		const sensor: SensorStatus = { sensorId, state: 'offline', since: at, lastSeen: at, timeoutMs: this.#timeouts.byDefault };
+		const sensor: SensorStatus = {
+			sensorId,
+			state: 'offline',
+			since: at,
+			lastSeen: at,
+			timeoutMs: this.#timeouts.byDefault,
+		};
 		this.#sensors.set(sensorId, sensor);
 		return sensor;
 	}
@@ -177,7 +194,9 @@ export class Availability {
 
 	/** Offline ones first, then those silent the longest. */
 	#forgetSome(): void {
-		const order = [...this.#sensors.values()].sort((a, b) => (a.state === b.state ? a.lastSeen - b.lastSeen : a.state === 'offline' ? -1 : 1));
+		const order = [...this.#sensors.values()].sort((a, b) =>
+			a.state === b.state ? a.lastSeen - b.lastSeen : a.state === 'offline' ? -1 : 1,
+		);
 		for (const { sensorId } of order.slice(0, FORGOTTEN_AT_ONCE)) this.#sensors.delete(sensorId);
 	}
 

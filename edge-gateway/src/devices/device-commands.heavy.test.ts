@@ -10,8 +10,14 @@ import { adoptSensor, listDevices } from './device-commands.ts';
 const TIMEOUT = 120_000;
 
 /** The command as a person calls it, to its end. */
-async function gateway(dataDir: string, ...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
-	const run = await startNode('edge-gateway/src/main.ts', { args, env: { DATA_DIR: dataDir, GATEWAY_CONFIG: undefined, REDIS_URL: undefined } });
+async function gateway(
+	dataDir: string,
+	...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+	const run = await startNode('edge-gateway/src/main.ts', {
+		args,
+		env: { DATA_DIR: dataDir, GATEWAY_CONFIG: undefined, REDIS_URL: undefined },
+	});
 	const { code } = await run.exited;
 	return { code, stdout: run.stdout(), stderr: run.stderr() };
 }
@@ -36,9 +42,13 @@ describe('npm run gateway -- devices, and -- adopt', () => {
 
 			const never = { code: 1, stdout: '', stderr: 'No sensor of this id waits to be adopted\n' };
 			expect(await gateway(dataDir, 'adopt', 'cam-8', 'b1', 'hall')).toEqual(never);
-			await expect(adoptSensor(dataDir, ['elsewhere', 'b1', 'hall'])).rejects.toThrow(/^The token of counter does not cover this building/);
+			await expect(adoptSensor(dataDir, ['elsewhere', 'b1', 'hall'])).rejects.toThrow(
+				/^The token of counter does not cover this building/,
+			);
 			await expect(adoptSensor(dataDir, ['cam-7', 'b/1', 'hall'])).rejects.toThrow(/^\/buildingId must /);
-			await expect(adoptSensor(dataDir, ['cam-7', 'b1'])).rejects.toThrow(/^usage: npm run gateway -- adopt <sensor> <building> <room>$/);
+			await expect(adoptSensor(dataDir, ['cam-7', 'b1'])).rejects.toThrow(
+				/^usage: npm run gateway -- adopt <sensor> <building> <room>$/,
+			);
 			expect((await post(token, stranger)).status).toBe(422);
 
 			expect(await gateway(dataDir, 'adopt', 'cam-7', 'b1', 'hall')).toMatchObject({

@@ -18,7 +18,9 @@ export async function listDevices(dataDir: string, options: readonly string[]): 
 		'',
 		quarantined.length === 0 ? 'No sensor is in quarantine.' : 'In quarantine, as nobody has said where they stand:',
 		...quarantined.flatMap(waiting),
-		...(quarantined.length === 0 ? [] : ['', 'To give one its room: npm run gateway -- adopt <sensor> <building> <room>']),
+		...(quarantined.length === 0
+			? []
+			: ['', 'To give one its room: npm run gateway -- adopt <sensor> <building> <room>']),
 	]);
 }
 
@@ -46,7 +48,18 @@ function spelled({ id, domainName, transport, lastSeen, readings, trouble }: Dev
 	return `  ${id}${of} over ${transport}: ${heard}${trouble === undefined ? '' : `; ${trouble}`}`;
 }
 
-function waiting({ sensorId, sender, domainName, transport, source, firstSeen, lastSeen, count, metric, sample }: QuarantinedSensor): string[] {
+function waiting({
+	sensorId,
+	sender,
+	domainName,
+	transport,
+	source,
+	firstSeen,
+	lastSeen,
+	count,
+	metric,
+	sample,
+}: QuarantinedSensor): string[] {
 	const from = sender === source ? source : `${sender} by ${source}`;
 	return [
 		`  ${sensorId}${metric === undefined ? '' : ` (${metric})`}: ${counted(count, 'message')} from ${iso(firstSeen)} to ${iso(lastSeen)}`,

@@ -18,7 +18,10 @@ export interface DeviceList {
 }
 
 /** As far as the operator may see it. */
-export function deviceList({ devices, availability, quarantine, placement }: DeviceListParts, operator: Operator): DeviceList {
+export function deviceList(
+	{ devices, availability, quarantine, placement }: DeviceListParts,
+	operator: Operator,
+): DeviceList {
 	return {
 		devices: devices.list(({ domainName }) => operator.mayLookAt(domainName)),
 		sensors: availability.list((sensor) => placement.maySee(operator, sensor)),

@@ -2,7 +2,8 @@ import { METRIC_KEYS } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { Duration } from '../measures.ts';
 
-const Patterns = (description: string) => Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 1000, description }));
+const Patterns = (description: string) =>
+	Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 1000, description }));
 
 /** `devices:` of gateway.yaml: who may speak here. */
 export const DevicesConfig = Type.Object(

@@ -81,8 +81,10 @@ export class Placement {
 		const building = registry.building(buildingId);
 		if (building) {
 			operator.requireStaff(building.domains);
-			if (!building.rooms.some(({ id }) => id === roomId)) throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
-		} else if (hasBus || !operator.mayLookAt(undefined)) throw new CrowdVisionError('not_found', 'There is no building of this id');
+			if (!building.rooms.some(({ id }) => id === roomId))
+				throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
+		} else if (hasBus || !operator.mayLookAt(undefined))
+			throw new CrowdVisionError('not_found', 'There is no building of this id');
 	}
 
 	/** @throws CrowdVisionError `not_found` for a sensor that the operator cannot know of, `forbidden` for one whose device may not write for the building. */
@@ -95,9 +97,13 @@ export class Placement {
 		}
 		const owners = registry.building(buildingId)?.domains;
 		const covers = ({ domainName, buildingId: only }: QuarantinedSensor) =>
-			(only === undefined || only === buildingId) && (domainName === undefined || !owners || owners.some((owner) => domainCovers(domainName, owner)));
+			(only === undefined || only === buildingId) &&
+			(domainName === undefined || !owners || owners.some((owner) => domainCovers(domainName, owner)));
 		if (heard.some(covers)) return;
-		throw new CrowdVisionError('forbidden', `The token of ${heard[0]!.sender} does not cover this building: its readings would be refused`);
+		throw new CrowdVisionError(
+			'forbidden',
+			`The token of ${heard[0]!.sender} does not cover this building: its readings would be refused`,
+		);
 	}
 }
 
@@ -109,6 +115,11 @@ async function keep(writing: Promise<void>): Promise<void> {
 	try {
 		await writing;
 	} catch (error) {
-		throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`, {}, 2);
+		throw new CrowdVisionError(
+			'unavailable',
+			`The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`,
+			{},
+			2,
+		);
 	}
 }

@@ -25,7 +25,10 @@ export interface QuarantinedSensor {
 }
 
 /** What is seen of such a sensor in one message. */
-export type Sighting = Omit<QuarantinedSensor, 'firstSeen' | 'lastSeen' | 'count' | 'sample'> & { raw: Buffer; at: number };
+export type Sighting = Omit<QuarantinedSensor, 'firstSeen' | 'lastSeen' | 'count' | 'sample'> & {
+	raw: Buffer;
+	at: number;
+};
 
 const MOST_SENSORS = 1000;
 const SAVE_AFTER_MS = 1000;
@@ -94,4 +97,5 @@ export class Quarantine {
 	}
 }
 
-const keyOf = ({ domainName = '', sensorId }: Pick<QuarantinedSensor, 'domainName' | 'sensorId'>) => `${domainName} ${sensorId}`;
+const keyOf = ({ domainName = '', sensorId }: Pick<QuarantinedSensor, 'domainName' | 'sensorId'>) =>
+	`${domainName} ${sensorId}`;

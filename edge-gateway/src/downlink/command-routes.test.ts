@@ -43,7 +43,10 @@ describe('POST /devices/{sensorId}/command', () => {
 		expect(heard).toMatchObject([{ id: body.id, name: 'identify', args: { times: 2 } }]);
 		expect(heard[0]!.ttlMs).toBeLessThanOrEqual(8000);
 		const waited = await post('registered', { name: 'identify' }, { query: '?wait' });
-		expect(waited).toMatchObject({ status: 200, body: { sensorId: 'registered', outcome: 'executed', detail: 'blinked' } });
+		expect(waited).toMatchObject({
+			status: 200,
+			body: { sensorId: 'registered', outcome: 'executed', detail: 'blinked' },
+		});
 	});
 
 	it('waits for a device that is not there, by way of the bus, until the deadline', async () => {
@@ -57,8 +60,11 @@ describe('POST /devices/{sensorId}/command', () => {
 
 	it("is for staff of the sensor's building, or of its device's domain where nobody registered it", async () => {
 		await device({ ok: true });
-		const as = (membership: Membership) => world.account(membership).then((token) => post('registered', { name: 'identify' }, { token }));
-		expect((await as({ domainName: 'acme', role: 'standard_customer' })).body.error).toMatchObject({ code: 'forbidden' });
+		const as = (membership: Membership) =>
+			world.account(membership).then((token) => post('registered', { name: 'identify' }, { token }));
+		expect((await as({ domainName: 'acme', role: 'standard_customer' })).body.error).toMatchObject({
+			code: 'forbidden',
+		});
 		expect((await as({ domainName: 'other', role: 'business_admin' })).body.error).toMatchObject({ code: 'not_found' });
 		expect((await post('nobodys', { name: 'identify' })).body.error).toMatchObject({ code: 'not_found' });
 		await device({ ok: true }, { sensorIds: ['unregistered'] });
@@ -67,7 +73,11 @@ describe('POST /devices/{sensorId}/command', () => {
 		expect((await post('foreign', { name: 'identify' })).body.error).toMatchObject({ code: 'not_found' });
 		expect((await world.call('POST', '/devices/registered/command', { body: { name: 'identify' } })).status).toBe(401);
 		// Of a building nobody told of, nobody is staff.
-		await world.bus.retain(TABLES.sensors, 'lost', JSON.stringify({ sensorId: 'lost', buildingId: 'gone', roomId: 'hall' }));
+		await world.bus.retain(
+			TABLES.sensors,
+			'lost',
+			JSON.stringify({ sensorId: 'lost', buildingId: 'gone', roomId: 'hall' }),
+		);
 		expect((await post('lost', { name: 'identify' })).body.error).toMatchObject({ code: 'not_found' });
 	});
 
@@ -82,8 +92,12 @@ describe('POST /devices/{sensorId}/command', () => {
 	});
 
 	it('refuses arguments that no microcontroller could hold, and deadlines too far ahead', async () => {
-		expect((await post('registered', { name: 'x', args: 'x'.repeat(5000) })).body.error).toMatchObject({ code: 'invalid' });
-		expect((await post('registered', { name: 'x', deadline: Date.now() + 25 * 3600_000 })).body.error).toMatchObject({ code: 'invalid' });
+		expect((await post('registered', { name: 'x', args: 'x'.repeat(5000) })).body.error).toMatchObject({
+			code: 'invalid',
+		});
+		expect((await post('registered', { name: 'x', deadline: Date.now() + 25 * 3600_000 })).body.error).toMatchObject({
+			code: 'invalid',
+		});
 	});
 });
 
@@ -113,7 +127,10 @@ describe('bounds', () => {
 			body: { error: { code: 'rate_limited', message: '2 commands to registered are under way' } },
 		});
 		await world.bus.append('commands', [commandOf('one-more', { sensorId: 'registered' })]);
-		expect(await results.of('one-more')).toMatchObject({ outcome: 'failed', detail: '2 commands to registered are under way' });
+		expect(await results.of('one-more')).toMatchObject({
+			outcome: 'failed',
+			detail: '2 commands to registered are under way',
+		});
 		await device({ ok: true }, { sensorIds: ['door'] });
 		await world.bus.append('commands', [commandOf('others')]);
 		expect(await results.of('others')).toMatchObject({ outcome: 'executed' });
@@ -122,7 +139,11 @@ describe('bounds', () => {
 	it('a quarter of all in one domain, with those below it', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 8, perSecond: 1000 } } });
-		await world.bus.retain(TABLES.buildings, 'north', JSON.stringify({ id: 'north', name: 'north', domains: ['acme/north'], rooms: [] }));
+		await world.bus.retain(
+			TABLES.buildings,
+			'north',
+			JSON.stringify({ id: 'north', name: 'north', domains: ['acme/north'], rooms: [] }),
+		);
 		for (const [sensorId, buildingId] of [
 			['a', 'b1'],
 			['b', 'north'],
@@ -135,8 +156,14 @@ describe('bounds', () => {
 			'commands',
 			['a', 'b', 'c', 'd'].map((sensorId) => commandOf(`to-${sensorId}`, { sensorId, inMs: 3600_000 })),
 		);
-		expect(await results.of('to-c')).toMatchObject({ outcome: 'failed', detail: '2 commands to sensors of acme are under way' });
-		await waitFor('the three others to be under way', async () => (await world.metric('gateway_commands_under_way')) === 3);
+		expect(await results.of('to-c')).toMatchObject({
+			outcome: 'failed',
+			detail: '2 commands to sensors of acme are under way',
+		});
+		await waitFor(
+			'the three others to be under way',
+			async () => (await world.metric('gateway_commands_under_way')) === 3,
+		);
 	});
 
 	it('so many a second to one sensor, also where no device is connected', async () => {
@@ -151,7 +178,10 @@ describe('bounds', () => {
 	it('so many under way at once; those on the bus wait there for room', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 1, perSecond: 1000 } } });
-		await world.bus.append('commands', [commandOf('late', { inMs: 1500 }), commandOf('patient', { sensorId: 'window', inMs: 60_000 })]);
+		await world.bus.append('commands', [
+			commandOf('late', { inMs: 1500 }),
+			commandOf('patient', { sensorId: 'window', inMs: 60_000 }),
+		]);
 		const heard = await device({ ok: true }, { sensorIds: ['window'] });
 		expect(heard).toEqual([]);
 		expect(await results.of('late')).toMatchObject({ outcome: 'expired' });

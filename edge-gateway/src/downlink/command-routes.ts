@@ -41,6 +41,7 @@ export function addCommandRoutes(router: Router, { downlink, lines, registry, av
 		}
 		// On its own, or of a sensor that only tells its place itself, the gateway goes by the device.
 		const line = lines.of(sensorId) ?? availability.get(sensorId);
-		if (!line || registered || !mayLookAt(request, registry, line.domainName)) throw new CrowdVisionError('not_found', 'There is no such sensor');
+		if (!line || registered || !mayLookAt(request, registry, line.domainName))
+			throw new CrowdVisionError('not_found', 'There is no such sensor');
 	}
 }

@@ -44,7 +44,13 @@ export class Deliveries {
 
 	/** Takes up a command. `resumed`: it may have been sent before this process began. */
 	begin(command: Command, resumed = false): void {
-		const delivery: Delivery = { command, begun: performance.now(), line: undefined, expiry: undefined, repeat: undefined };
+		const delivery: Delivery = {
+			command,
+			begun: performance.now(),
+			line: undefined,
+			expiry: undefined,
+			repeat: undefined,
+		};
 		this.#deliveries.set(command.id, delivery);
 		const { shared, now } = this.#parts;
 		if (resumed) this.#expireAt(delivery, Math.max(now() + RESTART_GRACE_MS, command.deadline + ANSWER_GRACE_MS));
@@ -93,14 +99,17 @@ export class Deliveries {
 			const left = Math.min(Math.max(0, at - now()), LONGEST_DEADLINE_MS + RESTART_GRACE_MS);
 			delivery.expiry = setTimeout(() => this.#expire(delivery), left);
 		} else {
-			const again = () => (performance.now() - begun < LONGEST_DEADLINE_MS ? this.#expireAt(delivery, at) : this.#expire(delivery));
+			const again = () =>
+				performance.now() - begun < LONGEST_DEADLINE_MS ? this.#expireAt(delivery, at) : this.#expire(delivery);
 			delivery.expiry = setTimeout(again, LOOK_AGAIN_MS);
 		}
 	}
 
 	#expire({ line, command }: Delivery): void {
 		// Where the gateway with the device is down, it may have been executed all the same: nobody can know.
-		const nobody = this.#parts.shared ? 'the device was not connected here, and no other gateway told of an answer' : 'the device was not connected';
+		const nobody = this.#parts.shared
+			? 'the device was not connected here, and no other gateway told of an answer'
+			: 'the device was not connected';
 		this.#parts.expired(command, line ? `${line.name} did not answer in time` : nobody);
 	}
 }

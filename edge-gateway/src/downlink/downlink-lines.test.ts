@@ -72,13 +72,16 @@ describe('a command to a serial device', () => {
 	let line: SerialLine;
 	beforeEach(async () => {
 		line = await serialLine();
-		world = await openGatewayWorld({ settings: { serial: [{ path: line.path, defaults: { buildingId: 'b1', roomId: 'hall' } }] } });
+		world = await openGatewayWorld({
+			settings: { serial: [{ path: line.path, defaults: { buildingId: 'b1', roomId: 'hall' } }] },
+		});
 		results = await resultsOn(world.bus);
 		await line.send({ seq: 1, sensorId: 'door', metric: 'co2', value: 420 });
 		await line.answered('ACK 1');
 	});
 
-	const commands = () => line.answers.filter((said) => said.startsWith('CMD ')).map((said) => JSON.parse(said.slice(4)) as CommandToDevice);
+	const commands = () =>
+		line.answers.filter((said) => said.startsWith('CMD ')).map((said) => JSON.parse(said.slice(4)) as CommandToDevice);
 
 	it('is a line, and a line the answer', async () => {
 		await send(commandOf('c1', { args: { text: 'Grüße 🚪' } }));
@@ -87,7 +90,10 @@ describe('a command to a serial device', () => {
 		await line.send('RESULT c1 executed blinked 3 times');
 		expect(await results.of('c1')).toMatchObject({ outcome: 'executed', detail: 'blinked 3 times' });
 		await line.send('RESULT c1 failed');
-		await waitFor('it to be counted', async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1);
+		await waitFor(
+			'it to be counted',
+			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
+		);
 		expect(results.all).toHaveLength(1);
 	});
 

@@ -21,7 +21,10 @@ const send = (...commands: string[]) => world.bus.append(STREAMS.commands, comma
 async function device(id: string, options: { clean?: boolean; answer?: object; sensors?: string[] } = {}) {
 	const { clean = true, answer, sensors = ['door'] } = options;
 	const heard: { command: CommandToDevice; qos: number; retain: boolean }[] = [];
-	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { sensorIds: sensors }), { clientId: id, clean });
+	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { sensorIds: sensors }), {
+		clientId: id,
+		clean,
+	});
 	client.on('message', (topic, payload, { qos, retain }) => {
 		const command = JSON.parse(payload.toString()) as CommandToDevice;
 		heard.push({ command, qos, retain });
@@ -41,10 +44,22 @@ describe('a command to an MQTT device', () => {
 	it('is delivered with its deadline, and ends as the device says: once', async () => {
 		const { heard } = await device('d1', { answer: { outcome: 'executed', detail: 'blinked' } });
 		await send(commandOf('c1', { args: { times: 3 } }));
-		expect(await results.of('c1')).toEqual({ id: 'c1', sensorId: 'door', outcome: 'executed', detail: 'blinked', at: expect.any(Number) });
+		expect(await results.of('c1')).toEqual({
+			id: 'c1',
+			sensorId: 'door',
+			outcome: 'executed',
+			detail: 'blinked',
+			at: expect.any(Number),
+		});
 		const [{ command, qos, retain } = {}] = heard as [(typeof heard)[number]?];
 		expect({ qos, retain }).toEqual({ qos: 1, retain: false });
-		expect(command).toEqual({ id: 'c1', name: 'identify', args: { times: 3 }, deadline: expect.any(Number), ttlMs: expect.any(Number) });
+		expect(command).toEqual({
+			id: 'c1',
+			name: 'identify',
+			args: { times: 3 },
+			deadline: expect.any(Number),
+			ttlMs: expect.any(Number),
+		});
 		expect(command!.ttlMs).toBeGreaterThan(0);
 		expect(command!.ttlMs).toBeLessThanOrEqual(10_000);
 		// The same command again, as a stream may bring it, is no second one.
@@ -66,7 +81,10 @@ describe('a command to an MQTT device', () => {
 		await waitFor('the command', () => ids().includes('c1'));
 		expect(await results.of('c1')).toMatchObject({ outcome: 'expired', detail: 'd1 did not answer in time' });
 		await answer(client, 'c1', 'executed');
-		await waitFor('it to be counted', async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1);
+		await waitFor(
+			'it to be counted',
+			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
+		);
 		expect(results.all).toHaveLength(1);
 		expect(await world.metric('gateway_commands_under_way')).toBe(0);
 	});
@@ -98,7 +116,10 @@ describe('a command to an MQTT device', () => {
 		const before = await device('d1', { clean: false });
 		await before.client.endAsync();
 		const heard: string[] = [];
-		const client = await mqttClient(world.mqttUrl, 'd1', await world.token('d1', { sensorIds: ['door'] }), { clientId: 'd1', clean: false });
+		const client = await mqttClient(world.mqttUrl, 'd1', await world.token('d1', { sensorIds: ['door'] }), {
+			clientId: 'd1',
+			clean: false,
+		});
 		client.on('message', (_topic, payload) => heard.push((JSON.parse(payload.toString()) as CommandToDevice).id));
 		await send(commandOf('c1'));
 		await waitFor('the command', () => heard.includes('c1'));
@@ -115,7 +136,10 @@ describe('a command to an MQTT device', () => {
 		await answer(other.client, 'c1', 'executed', 'door');
 		expect(await refusedAs(world, 'forbidden')).toMatchObject({ source: 'command/door/result', sender: 'd2' });
 		await answer(other.client, 'c1', 'executed', 'window');
-		await waitFor('it to be counted', async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1);
+		await waitFor(
+			'it to be counted',
+			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
+		);
 		await other.client.publishAsync('command/window/result', '{"id":"c1"}', { qos: 1 });
 		expect(await refusedAs(world, 'bad_request')).toMatchObject({ message: expect.stringContaining('/outcome') });
 		expect(results.all).toEqual([]);
@@ -151,7 +175,12 @@ describe('a device of another domain whose token names the same sensor', () => {
 describe('what is no command', () => {
 	it('has failed where it can be named, and is passed over where it cannot', async () => {
 		await device('d1', { answer: { outcome: 'executed' } });
-		await send('not JSON', '{"id":"no name","sensorId":"door"}', '{"id":"c1","sensorId":"door","name":"identify"}', commandOf('c2'));
+		await send(
+			'not JSON',
+			'{"id":"no name","sensorId":"door"}',
+			'{"id":"c1","sensorId":"door","name":"identify"}',
+			commandOf('c2'),
+		);
 		expect(await results.of('c1')).toMatchObject({ outcome: 'failed', detail: '/deadline is required' });
 		expect(await results.of('c2')).toMatchObject({ outcome: 'executed' });
 		expect(await world.metric('gateway_commands_total', { outcome: 'invalid' })).toBe(3);

@@ -30,7 +30,10 @@ beforeEach(async () => {
 	};
 	const names = [STREAMS.telemetry, STREAMS.commands, STREAMS.commandResults] as const;
 	const [telemetry, commands, commandResults] = await Promise.all(names.map(open));
-	bus = new EmbeddedBus({ gatewayId: 'test', logs: { telemetry: telemetry!, commands: commands!, 'command-results': commandResults! } });
+	bus = new EmbeddedBus({
+		gatewayId: 'test',
+		logs: { telemetry: telemetry!, commands: commands!, 'command-results': commandResults! },
+	});
 	onTestFinished(() => bus.close());
 	results = await resultsOn(bus);
 });
@@ -53,7 +56,12 @@ async function gateway(name: string, { off = 0, knowsTime = true, config = {}, t
 	onTestFinished(() => downlink.stop());
 	await downlink.start();
 	const connect = (sensorId: string) =>
-		lines.add(sensorId, { transport: 'mqtt', name: 'd1', domainName: 'acme', send: (command) => void heard.push(command) });
+		lines.add(sensorId, {
+			transport: 'mqtt',
+			name: 'd1',
+			domainName: 'acme',
+			send: (command) => void heard.push(command),
+		});
 	return { downlink, heard, connect };
 }
 
@@ -67,7 +75,8 @@ it('leaves commands that it has no line for to gateways that know the time', asy
 	expect(outcome).toBe('expired');
 	expect(at).toBeGreaterThanOrEqual(before);
 	expect(at).toBeLessThan(before + HOUR / 2);
-	for (const { downlink } of [slow, fast]) expect(downlink.counts).toMatchObject({ failed: 0, expired: 0, superseded: 0 });
+	for (const { downlink } of [slow, fast])
+		expect(downlink.counts).toMatchObject({ failed: 0, expired: 0, superseded: 0 });
 });
 
 it('decides all the same where the device is connected to it', async () => {

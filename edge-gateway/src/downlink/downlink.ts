@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { type Bus, type BusEntry, START, type Subscription } from '@crowdvision/bus';
-import { type Command, type CommandAnswer, type CommandOutcome, type CommandResult, CrowdVisionError, STREAMS } from '@crowdvision/contracts';
+import {
+	type Command,
+	type CommandAnswer,
+	type CommandOutcome,
+	type CommandResult,
+	CrowdVisionError,
+	STREAMS,
+} from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import { RateLimit } from '../sources/rate-limit.ts';
 import type { CommandBook } from './command-book.ts';
@@ -122,13 +129,17 @@ export class Downlink {
 	 * may be on one of another.
 	 * @throws CrowdVisionError `invalid`, `rate_limited`, `unavailable`
 	 */
-	async request(sensorId: string, wanted: { name: string; args?: unknown; timeoutMs?: number; deadline?: number }): Promise<Command> {
+	async request(
+		sensorId: string,
+		wanted: { name: string; args?: unknown; timeoutMs?: number; deadline?: number },
+	): Promise<Command> {
 		const now = this.#now();
 		const { name, args, timeoutMs = this.#config.timeoutMs, deadline = now + timeoutMs } = wanted;
 		const command: Command = { id: randomUUID(), sensorId, name, ...(args !== undefined && { args }), deadline };
 		const wrong = problemOf(command, now);
 		if (wrong) throw new CrowdVisionError('invalid', wrong);
-		if (deadline <= now) throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
+		if (deadline <= now)
+			throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
 		this.#rate.take(sensorId);
 		const tooMany = this.#isFull
 			? `${this.#config.mostUnderWay} commands are under way, or wait for their outcome to be told`
@@ -142,7 +153,12 @@ export class Downlink {
 		try {
 			await this.#book.save();
 		} catch (error) {
-			throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`, {}, 2);
+			throw new CrowdVisionError(
+				'unavailable',
+				`The gateway's disk refused the write (${(error as NodeJS.ErrnoException).code})`,
+				{},
+				2,
+			);
 		}
 		this.#deliveries.begin(command);
 		return command;
@@ -188,7 +204,8 @@ export class Downlink {
 	/** Commands from the bus. Each is durable here, or has ended, before the place in the stream moves on. */
 	async #takeAll(entries: BusEntry[]): Promise<void> {
 		for (const { data } of entries) {
-			while (this.#isFull && !this.#stopping.signal.aborted) await new Promise<void>((resolve) => this.#onRoom.push(resolve));
+			while (this.#isFull && !this.#stopping.signal.aborted)
+				await new Promise<void>((resolve) => this.#onRoom.push(resolve));
 			if (this.#stopping.signal.aborted) return;
 			await this.#take(data, this.#now());
 		}
@@ -228,7 +245,13 @@ export class Downlink {
 	async #end({ id, sensorId, deadline }: Command, outcome: CommandOutcome, detail: string | undefined): Promise<void> {
 		if (!this.#book.get(id)) return;
 		const now = this.#now();
-		const result: CommandResult = { id, sensorId, outcome, ...(detail !== undefined && { detail: detail.slice(0, LONGEST_DETAIL) }), at: now };
+		const result: CommandResult = {
+			id,
+			sensorId,
+			outcome,
+			...(detail !== undefined && { detail: detail.slice(0, LONGEST_DETAIL) }),
+			at: now,
+		};
 		this.#book.end(result, deadline, this.#bus === undefined, now);
 		this.#ended(id);
 		await this.#save();

@@ -2,8 +2,18 @@ import { expect, it } from 'vitest';
 import { isLateCommand } from './mqtt-lines.ts';
 
 it('knows a command that is late, and nothing else, by its deadline', () => {
-	const at = (deadline: unknown) => ({ topic: 'command/door', payload: Buffer.from(JSON.stringify({ id: 'c1', name: 'identify', deadline })) });
-	expect([999, 1000, 1001, '1', undefined].map((deadline) => isLateCommand(at(deadline), 1000))).toEqual([true, true, false, false, false]);
+	const at = (deadline: unknown) => ({
+		topic: 'command/door',
+		payload: Buffer.from(JSON.stringify({ id: 'c1', name: 'identify', deadline })),
+	});
+	expect([999, 1000, 1001, '1', undefined].map((deadline) => isLateCommand(at(deadline), 1000))).toEqual([
+		true,
+		true,
+		false,
+		false,
+		false,
+	]);
 	expect(isLateCommand({ ...at(1), topic: 'status/door' }, 1000)).toBe(false);
-	for (const payload of ['', 'null', '7', '{', '[]']) expect(isLateCommand({ topic: 'command/door', payload }, 1000)).toBe(false);
+	for (const payload of ['', 'null', '7', '{', '[]'])
+		expect(isLateCommand({ topic: 'command/door', payload }, 1000)).toBe(false);
 });

@@ -22,7 +22,9 @@ export class MqttLines {
 		broker.on('clientReady', (client) => this.#listens(client));
 		broker.on('unsubscribe', (filters, client) => {
 			const line = this.#byClient.get(client);
-			if (line) for (const filter of filters) if (filter.startsWith(PREFIX)) this.#lines.leave(filter.slice(PREFIX.length), line);
+			if (line)
+				for (const filter of filters)
+					if (filter.startsWith(PREFIX)) this.#lines.leave(filter.slice(PREFIX.length), line);
 		});
 		broker.on('clientDisconnect', (client) => {
 			const line = this.#byClient.get(client);
@@ -43,7 +45,12 @@ export class MqttLines {
 	#lineOf(client: Client, sender: Sender): Line {
 		let line = this.#byClient.get(client);
 		if (!line) {
-			line = { transport: 'mqtt', name: sender.id, domainName: sender.domainName, send: (command) => send(client, command) };
+			line = {
+				transport: 'mqtt',
+				name: sender.id,
+				domainName: sender.domainName,
+				send: (command) => send(client, command),
+			};
 			this.#byClient.set(client, line);
 		}
 		return line;
@@ -70,7 +77,13 @@ export function isLateCommand(packet: { topic: string; payload: Buffer | string 
  */
 function send(client: Client, { sensorId, ...command }: CommandToDevice): void {
 	if (client.closed) return;
-	const message = { id: command.id, name: command.name, args: command.args, deadline: command.deadline, ttlMs: command.ttlMs };
+	const message = {
+		id: command.id,
+		name: command.name,
+		args: command.args,
+		deadline: command.deadline,
+		ttlMs: command.ttlMs,
+	};
 	client.publish(
 		{
 			cmd: 'publish',

@@ -50,7 +50,10 @@ export class Outcomes {
 			} catch (error) {
 				if (signal.aborted) return undefined;
 				if (failures === 0)
-					this.#logger.warn({ err: (error as Error).message, id: result.id }, 'the outcome of a command is not told yet: trying on');
+					this.#logger.warn(
+						{ err: (error as Error).message, id: result.id },
+						'the outcome of a command is not told yet: trying on',
+					);
 				await pause(backOff(failures, 200, 10_000), signal);
 				if (signal.aborted) return undefined;
 			}

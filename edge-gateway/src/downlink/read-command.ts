@@ -11,7 +11,11 @@ export interface ReadCommand {
 }
 
 /** Reads an entry of the stream of commands. `isSure`: whether this gateway may say how far ahead the deadline of a command to this sensor is. */
-export function readCommand(data: string, now: number, isSure: (sensorId: string) => boolean = () => true): ReadCommand {
+export function readCommand(
+	data: string,
+	now: number,
+	isSure: (sensorId: string) => boolean = () => true,
+): ReadCommand {
 	const value = parse(data);
 	if (commandOf.check(value)) {
 		const { id, sensorId, name, args, deadline } = value;
@@ -22,12 +26,17 @@ export function readCommand(data: string, now: number, isSure: (sensorId: string
 	const { path, message } = commandOf.problem(value)!;
 	const { id, sensorId } = (value ?? {}) as Partial<Command>;
 	const named = { id, sensorId, name: 'malformed', deadline: now };
-	return { command: commandOf.check(named) ? named : undefined, problem: `${path || 'the command'} ${message}`, malformed: true };
+	return {
+		command: commandOf.check(named) ? named : undefined,
+		problem: `${path || 'the command'} ${message}`,
+		malformed: true,
+	};
 }
 
 /** What the schema of a command does not say. */
 export function problemOf({ args, deadline }: Command, now: number): string | undefined {
-	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS) return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;
+	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS)
+		return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;
 	return deadline > now + LONGEST_DEADLINE_MS ? '/deadline must be at most a day ahead' : undefined;
 }
 

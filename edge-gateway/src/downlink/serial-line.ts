@@ -30,7 +30,10 @@ export class SerialLine implements Line {
 		this.#asked.delete(command.id);
 		this.#asked.set(command.id, answered);
 		if (this.#asked.size > MOST_REMEMBERED) this.#asked.delete(this.#asked.keys().next().value!);
-		const json = JSON.stringify(command).replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+		const json = JSON.stringify(command).replace(
+			/[\u007f-\uffff]/g,
+			(char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+		);
 		this.#write(`CMD ${json}\n`);
 	}
 

@@ -12,7 +12,10 @@ export class Shares {
 	readonly #domainOf: (sensorId: string) => string | undefined;
 
 	/** `domainOf`: whose sensor it is; those that nobody knows the domain of share one share. */
-	constructor({ mostUnderWay, mostPerSensor }: Required<DownlinkConfig>, domainOf: (sensorId: string) => string | undefined) {
+	constructor(
+		{ mostUnderWay, mostPerSensor }: Required<DownlinkConfig>,
+		domainOf: (sensorId: string) => string | undefined,
+	) {
 		this.#perSensor = mostPerSensor;
 		this.#perDomain = Math.ceil(mostUnderWay * SHARE_OF_DOMAIN);
 		this.#domainOf = domainOf;
@@ -28,7 +31,9 @@ export class Shares {
 		if (all.length < this.#perDomain) return undefined;
 		const domain = this.#tenantOf(command.sensorId);
 		const ofDomain = all.filter(({ sensorId }) => this.#tenantOf(sensorId) === domain).length;
-		return ofDomain >= this.#perDomain ? `${ofDomain} commands to sensors of ${domain ?? 'no known domain'} are under way` : undefined;
+		return ofDomain >= this.#perDomain
+			? `${ofDomain} commands to sensors of ${domain ?? 'no known domain'} are under way`
+			: undefined;
 	}
 
 	/** Subdomains are their top-level domain's: anybody may make more of them. */

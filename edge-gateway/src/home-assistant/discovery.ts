@@ -56,7 +56,12 @@ export const configTopic = (prefix: string, unique: string) => `${prefix}/sensor
 export const stateTopic = (prefix: string, unique: string) => `${prefix}/sensor/${unique}/state`;
 
 /** The discovery message of an entity (https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery). */
-export function discoveryOf(entity: Entity, gatewayId: string, prefix: string, building: RetainedBuilding | undefined): object {
+export function discoveryOf(
+	entity: Entity,
+	gatewayId: string,
+	prefix: string,
+	building: RetainedBuilding | undefined,
+): object {
 	const { sensorId, metric, roomId, hasStatus } = entity;
 	const definition = metricDefinition(metric);
 	const { device_class, unit_of_measurement = definition?.unit, icon } = KINDS[metric as MetricKey] ?? {};

@@ -7,7 +7,10 @@ export const HomeAssistantConfig = Type.Object(
 	{
 		enabled: Type.Optional(Type.Boolean({ description: 'default false' })),
 		prefix: Type.Optional(
-			Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: '1..64 of A-Z a-z 0-9 _ -; as in Home Assistant; default homeassistant' }),
+			Type.String({
+				pattern: '^[A-Za-z0-9_-]{1,64}$',
+				description: '1..64 of A-Z a-z 0-9 _ -; as in Home Assistant; default homeassistant',
+			}),
 		),
 		user: Type.Optional(
 			Type.String({
@@ -17,11 +20,16 @@ export const HomeAssistantConfig = Type.Object(
 					'device id that Home Assistant signs in with: it alone may listen below the prefix and to the status of these sensors, and say that it has started; without it nobody here may, and a bridge has to carry it',
 			}),
 		),
-		buildings: Type.Optional(Type.Array(PlaceId, { description: 'only sensors of these buildings; default: of all that this gateway has heard of' })),
+		buildings: Type.Optional(
+			Type.Array(PlaceId, {
+				description: 'only sensors of these buildings; default: of all that this gateway has heard of',
+			}),
+		),
 		forgetAfter: Type.Optional(
 			Type.String({
 				...Duration,
-				description: 'a duration such as 30d: a sensor of which nothing was heard for so long is removed there; default 30d',
+				description:
+					'a duration such as 30d: a sensor of which nothing was heard for so long is removed there; default 30d',
 			}),
 		),
 	},

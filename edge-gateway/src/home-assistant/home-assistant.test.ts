@@ -13,7 +13,15 @@ it('a broker that takes nothing when Home Assistant is to be told of the end doe
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-home-assistant-'));
 	onTestFinished(() => rm(dir, { recursive: true }));
 	const path = join(dir, 'home-assistant');
-	const entity: Entity = { sensorId: 's', metric: 'co2', buildingId: 'b', roomId: 'r', registered: false, hasStatus: false, heardAt: 0 };
+	const entity: Entity = {
+		sensorId: 's',
+		metric: 'co2',
+		buildingId: 'b',
+		roomId: 'r',
+		registered: false,
+		hasStatus: false,
+		heardAt: 0,
+	};
 	new CheckpointFile<Entity[]>(path).writeSync([entity]);
 	const unheard: unknown[] = [];
 	const hear = (reason: unknown) => void unheard.push(reason);

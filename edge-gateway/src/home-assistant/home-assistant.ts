@@ -138,7 +138,10 @@ export class HomeAssistant {
 				if (!signal.aborted) logger.error({ err: error }, 'home assistant: could not be told');
 			}
 			await pause(TURN_MS, signal);
-			const patience = AbortSignal.any([signal, AbortSignal.timeout(this.#bornAt === undefined ? LOOK_EVERY_MS : TURN_MS)]);
+			const patience = AbortSignal.any([
+				signal,
+				AbortSignal.timeout(this.#bornAt === undefined ? LOOK_EVERY_MS : TURN_MS),
+			]);
 			if (!signal.aborted) await log.waitFor(next, patience);
 		}
 	}
@@ -151,8 +154,14 @@ export class HomeAssistant {
 		const known = this.#entities.get(key);
 		if (!known && this.#entities.size >= MOST_ENTITIES) return;
 		const registered = this.#parts.registry.sensor(sensorId) !== undefined;
-		const entity = { ...(known ?? { sensorId, metric, hasStatus: this.#statuses.has(sensorId), heardAt: 0 }), buildingId, roomId, registered };
-		if (!known || known.buildingId !== buildingId || known.roomId !== roomId || known.registered !== registered) this.#unsaved = true;
+		const entity = {
+			...(known ?? { sensorId, metric, hasStatus: this.#statuses.has(sensorId), heardAt: 0 }),
+			buildingId,
+			roomId,
+			registered,
+		};
+		if (!known || known.buildingId !== buildingId || known.roomId !== roomId || known.registered !== registered)
+			this.#unsaved = true;
 		// To a day: it is not worth a write to disk for each reading.
 		if (receivedAt - entity.heardAt > DAY_MS) {
 			entity.heardAt = receivedAt;
@@ -185,7 +194,9 @@ export class HomeAssistant {
 		for (const [key, entity] of this.#entities) {
 			if (this.#isGone(entity, now)) await this.#remove(key);
 			else {
-				const message = JSON.stringify(discoveryOf(entity, gatewayId, this.#prefix, registry.building(entity.buildingId)));
+				const message = JSON.stringify(
+					discoveryOf(entity, gatewayId, this.#prefix, registry.building(entity.buildingId)),
+				);
 				if (this.#told.get(key) === message) continue;
 				await this.#publish(configTopic(this.#prefix, key), message, true);
 				this.#told.set(key, message);

@@ -12,7 +12,8 @@ const READING: IncomingReading = {
 	seq: 7,
 	boot: 'a',
 };
-const keyOf = (change: Partial<IncomingReading>, buildingId = 'b1', roomId = 'hall') => dedupKey({ ...READING, ...change }, buildingId, roomId);
+const keyOf = (change: Partial<IncomingReading>, buildingId = 'b1', roomId = 'hall') =>
+	dedupKey({ ...READING, ...change }, buildingId, roomId);
 
 describe('what recognizes a redelivery', () => {
 	it('is nothing without a seq', () => {
@@ -48,7 +49,9 @@ describe('what recognizes a redelivery', () => {
 
 	it('fits the log: a source and a boot of at most 255 bytes, the same after they were written and read', () => {
 		const text = (maxLength: number) =>
-			fc.array(fc.integer({ min: 1, max: 0xffff }), { minLength: 1, maxLength }).map((codes) => String.fromCharCode(...codes));
+			fc
+				.array(fc.integer({ min: 1, max: 0xffff }), { minLength: 1, maxLength })
+				.map((codes) => String.fromCharCode(...codes));
 		fc.assert(
 			fc.property(fc.stringMatching(/^[A-Za-z0-9._:-]{1,128}$/), text(64), (sensorId, boot) => {
 				const key = keyOf({ sensorId, boot })!;

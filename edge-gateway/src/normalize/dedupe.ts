@@ -10,10 +10,16 @@ export function dedupKey(reading: IncomingReading, buildingId: string, roomId: s
 	let hash = mixNumber(OFFSET_BASIS, reading.value);
 	hash = mixText(hash, reading.unit ?? '');
 	const { observedAt } = reading;
-	if (observedAt !== undefined) hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
+	if (observedAt !== undefined)
+		hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
 	hash = mixText(mixText(hash, buildingId), roomId);
 	// Well formed, because it is compared with what was written as UTF-8.
-	return { source: `${reading.sensorId} ${reading.metric}`, boot: reading.boot?.toWellFormed() ?? '', seq: reading.seq, hash: hash >>> 0 };
+	return {
+		source: `${reading.sensorId} ${reading.metric}`,
+		boot: reading.boot?.toWellFormed() ?? '',
+		seq: reading.seq,
+		hash: hash >>> 0,
+	};
 }
 
 /** As `dedupKey`, for a reading without a seq in a refused message that is taken in again: however often that is done, it is the same reading. */

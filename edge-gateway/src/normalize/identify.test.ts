@@ -15,7 +15,8 @@ const dir = mkdtempSync(join(tmpdir(), 'crowdvision-identify-'));
 beforeAll(async () => {
 	world = await openServiceWorld();
 	const bus: Bus = world.parts.bus;
-	const building = (id: string, ...domains: string[]) => bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains, rooms: [] }));
+	const building = (id: string, ...domains: string[]) =>
+		bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains, rooms: [] }));
 	await building('b1', 'acme');
 	await building('annex', 'acme/north');
 	await building('shared', 'acme', 'other');
@@ -33,7 +34,13 @@ afterAll(async () => {
 	rmSync(dir, { recursive: true });
 });
 
-const sender = (scope: Partial<Sender> = {}): Sender => ({ id: 'd1', domainName: 'acme', sensorIds: undefined, buildingId: undefined, ...scope });
+const sender = (scope: Partial<Sender> = {}): Sender => ({
+	id: 'd1',
+	domainName: 'acme',
+	sensorIds: undefined,
+	buildingId: undefined,
+	...scope,
+});
 
 describe('where a reading is from', () => {
 	it.each<[string, string | undefined, string | undefined, object]>([
@@ -43,7 +50,12 @@ describe('where a reading is from', () => {
 		['new', 'b2', 'attic', { buildingId: 'b2', roomId: 'attic' }],
 		['new', undefined, 'attic', { path: '/buildingId' }],
 		['new', 'b2', undefined, { path: '/roomId' }],
-		['door-3', 'b2', undefined, { path: '/roomId', message: expect.stringContaining('not registered in this building') }],
+		[
+			'door-3',
+			'b2',
+			undefined,
+			{ path: '/roomId', message: expect.stringContaining('not registered in this building') },
+		],
 		['new', undefined, undefined, { path: '/buildingId' }],
 		['__proto__', undefined, undefined, { path: '/buildingId' }],
 	])('%s says building %s and room %s', (sensorId, buildingId, roomId, expected) => {
@@ -75,7 +87,12 @@ describe('what a sender may write', () => {
 	it.each<[string, string, Partial<Sender>, string]>([
 		['a building of another domain', 'foreign', {}, '/buildingId'],
 		['a building of another domain, though its token names it', 'foreign', { buildingId: 'foreign' }, '/buildingId'],
-		['a building of another domain, for a sensor its token names', 'foreign', { sensorIds: new Set(['s']) }, '/buildingId'],
+		[
+			'a building of another domain, for a sensor its token names',
+			'foreign',
+			{ sensorIds: new Set(['s']) },
+			'/buildingId',
+		],
 		['a building nobody owns', 'nobodys', {}, '/buildingId'],
 		['a building nobody told of', 'unknown', {}, '/buildingId'],
 		['a building of the domain above its own', 'b1', { domainName: 'acme/north' }, '/buildingId'],
@@ -95,7 +112,24 @@ describe('what a sender may write', () => {
 });
 
 it('makes a sender of the claims of a token', () => {
-	const claims: DeviceClaims = { sub: 'device:d:1', domainName: 'acme', sensorIds: ['a', 'b'], buildingId: 'b1', exp: 2, iat: 1, jti: 'j' };
-	expect(senderOf(claims)).toEqual({ id: 'd:1', domainName: 'acme', sensorIds: new Set(['a', 'b']), buildingId: 'b1', issuedAt: 1 });
-	expect(senderOf({ sub: 'device:d', domainName: 'acme', exp: 2, iat: 1, jti: 'j' })).toMatchObject({ sensorIds: undefined, buildingId: undefined });
+	const claims: DeviceClaims = {
+		sub: 'device:d:1',
+		domainName: 'acme',
+		sensorIds: ['a', 'b'],
+		buildingId: 'b1',
+		exp: 2,
+		iat: 1,
+		jti: 'j',
+	};
+	expect(senderOf(claims)).toEqual({
+		id: 'd:1',
+		domainName: 'acme',
+		sensorIds: new Set(['a', 'b']),
+		buildingId: 'b1',
+		issuedAt: 1,
+	});
+	expect(senderOf({ sub: 'device:d', domainName: 'acme', exp: 2, iat: 1, jti: 'j' })).toMatchObject({
+		sensorIds: undefined,
+		buildingId: undefined,
+	});
 });

@@ -45,11 +45,15 @@ export function placeOf(
 	if (buildingId !== undefined && roomId !== undefined) return { buildingId, roomId };
 	const registered = registry.sensor(sensorId);
 	const building = buildingId ?? registered?.buildingId ?? scope;
-	if (building === undefined) return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" is not registered` };
+	if (building === undefined)
+		return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" is not registered` };
 	// A room is one of its building: under another one's name it would be nowhere, or somebody else's.
 	const room = roomId ?? (registered?.buildingId === building ? registered.roomId : undefined);
 	if (room !== undefined) return { buildingId: building, roomId: room };
-	return { path: '/roomId', message: `is required, as the sensor "${sensorId}" is not registered${registered ? ' in this building' : ''}` };
+	return {
+		path: '/roomId',
+		message: `is required, as the sensor "${sensorId}" is not registered${registered ? ' in this building' : ''}`,
+	};
 }
 
 /** Why this sender may not speak for this sensor where the reading does not say where it stands, or undefined when it may. */
@@ -57,7 +61,9 @@ export function outsideScope(sender: Sender, sensorId: string, registry: Registr
 	const problem = { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return problem;
 	const registered = registry.sensor(sensorId);
-	return registered && sender.buildingId !== undefined && registered.buildingId !== sender.buildingId ? problem : undefined;
+	return registered && sender.buildingId !== undefined && registered.buildingId !== sender.buildingId
+		? problem
+		: undefined;
 }
 
 /**
@@ -72,7 +78,12 @@ export function isForeign(domainName: string | undefined, sensorId: string, regi
 }
 
 /** Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the building's owner is not known. */
-export function notAllowed(sender: Sender, sensorId: string, buildingId: string, registry: Registry): Problem | undefined {
+export function notAllowed(
+	sender: Sender,
+	sensorId: string,
+	buildingId: string,
+	registry: Registry,
+): Problem | undefined {
 	if (sender.sensorIds && !sender.sensorIds.has(sensorId))
 		return { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.buildingId !== undefined && sender.buildingId !== buildingId) {
@@ -80,7 +91,8 @@ export function notAllowed(sender: Sender, sensorId: string, buildingId: string,
 	}
 	const { domainName } = sender;
 	if (domainName === undefined) return undefined;
-	if (registry.isRevoked(sender.id, sender.issuedAt)) return { path: '', message: `the token of ${sender.id} was revoked` };
+	if (registry.isRevoked(sender.id, sender.issuedAt))
+		return { path: '', message: `the token of ${sender.id} was revoked` };
 	const owners = registry.building(buildingId)?.domains;
 	const named = sender.sensorIds !== undefined || sender.buildingId !== undefined;
 	if (owners ? owners.some((owner) => domainCovers(domainName, owner)) : named) return undefined;

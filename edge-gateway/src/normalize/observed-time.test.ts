@@ -45,7 +45,10 @@ describe('the time of a reading', () => {
 	it('is kept to the millisecond, as number or text, from 2000 to a day ahead', () => {
 		fc.assert(
 			fc.property(fc.integer({ min: YEAR_2000, max: NOW + DAY }), fc.boolean(), (at, asText) => {
-				expect(observedTime(asText ? new Date(at).toISOString() : at, NOW)).toEqual({ observedAt: at, timeQuality: 'synced' });
+				expect(observedTime(asText ? new Date(at).toISOString() : at, NOW)).toEqual({
+					observedAt: at,
+					timeQuality: 'synced',
+				});
 			}),
 		);
 	});

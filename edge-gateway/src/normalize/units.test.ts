@@ -23,17 +23,25 @@ describe('units', () => {
 
 	it("leaves a value in the catalog's unit, or without one, as it is", () => {
 		fc.assert(
-			fc.property(fc.constantFrom(...METRIC_KEYS), fc.double({ min: 0, max: 1, noNaN: true }), fc.boolean(), (metric, share, named) => {
-				const { min, max, unit } = definition(metric);
-				const value = min + share * (max - min);
-				expect(toCatalogUnit(definition(metric), value, named ? unit : undefined)).toBe(value);
-			}),
+			fc.property(
+				fc.constantFrom(...METRIC_KEYS),
+				fc.double({ min: 0, max: 1, noNaN: true }),
+				fc.boolean(),
+				(metric, share, named) => {
+					const { min, max, unit } = definition(metric);
+					const value = min + share * (max - min);
+					expect(toCatalogUnit(definition(metric), value, named ? unit : undefined)).toBe(value);
+				},
+			),
 		);
 	});
 
 	it('refuses a unit the metric is not measured in, and lists those it is', () => {
 		expect(toCatalogUnit(definition('co2'), 400, 'degC')).toEqual({ path: '/unit', message: 'must be one of ppm' });
-		expect(toCatalogUnit(definition('humidity'), 40, '')).toEqual({ path: '/unit', message: 'must be one of %, percent, %RH, /' });
+		expect(toCatalogUnit(definition('humidity'), 40, '')).toEqual({
+			path: '/unit',
+			message: 'must be one of %, percent, %RH, /',
+		});
 		for (const unit of ['constructor', 'toString', '__proto__'])
 			expect(toCatalogUnit(definition('temperature'), 1, unit)).toHaveProperty('path', '/unit');
 	});

@@ -10,8 +10,13 @@ const CONVERTED_DECIMALS = 1e6;
 export function toCatalogUnit(definition: MetricDefinition, value: number, unit: string | undefined): number | Problem {
 	let converted = value;
 	if (unit !== undefined && unit !== definition.unit) {
-		const convert = definition.accepts && Object.hasOwn(definition.accepts, unit) ? definition.accepts[unit] : undefined;
-		if (!convert) return { path: '/unit', message: `must be one of ${[definition.unit, ...Object.keys(definition.accepts ?? {})].join(', ')}` };
+		const convert =
+			definition.accepts && Object.hasOwn(definition.accepts, unit) ? definition.accepts[unit] : undefined;
+		if (!convert)
+			return {
+				path: '/unit',
+				message: `must be one of ${[definition.unit, ...Object.keys(definition.accepts ?? {})].join(', ')}`,
+			};
 		converted = Math.round(convert(value) * CONVERTED_DECIMALS) / CONVERTED_DECIMALS;
 	}
 	if (converted < definition.min || converted > definition.max) {

@@ -43,7 +43,13 @@ export class Adjustments {
 	readonly #encoder: ReadingEncoder;
 	readonly #gatewayId: string;
 
-	constructor(parts: { log: Log; clock: Pick<Clock, 'now' | 'quality' | 'era'>; occupancy: Occupancy; ledger: Ledger; gatewayId: string }) {
+	constructor(parts: {
+		log: Log;
+		clock: Pick<Clock, 'now' | 'quality' | 'era'>;
+		occupancy: Occupancy;
+		ledger: Ledger;
+		gatewayId: string;
+	}) {
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		this.#ledger = parts.ledger;
@@ -53,7 +59,10 @@ export class Adjustments {
 	}
 
 	/** The room was empty at `at`. `due`: the time of night it was to be zeroed. @throws CrowdVisionError `log_full`, `unavailable` */
-	zero(room: RoomId, { reason, at, due }: { reason: 'nightly' | 'quiet'; at: number; due: number | undefined }): Promise<Corrected> {
+	zero(
+		room: RoomId,
+		{ reason, at, due }: { reason: 'nightly' | 'quiet'; at: number; due: number | undefined },
+	): Promise<Corrected> {
 		return this.#set({
 			...room,
 			sensorId: `zeroing:${this.#gatewayId}`,
@@ -89,7 +98,12 @@ export class Adjustments {
 		const at = asOf ?? now;
 		const offset = this.#log.nextOffset;
 		// From here to the append in one turn of the event loop, as the intake does it.
-		const change = this.#occupancy.apply(buildingId, roomId, { kind: 'known', why: adjustment.kind, count, at }, { offset, receivedAt: now, told });
+		const change = this.#occupancy.apply(
+			buildingId,
+			roomId,
+			{ kind: 'known', why: adjustment.kind, count, at },
+			{ offset, receivedAt: now, told },
+		);
 		const { before, interval } = change;
 		const payload = this.#encoder.encode(
 			{
@@ -120,9 +134,19 @@ export class Adjustments {
 			rooms.deferred++;
 			change.undo();
 			if (error instanceof LogFullError)
-				throw new CrowdVisionError('log_full', `The gateway cannot take more for now: ${error.message}`, {}, RETRY_AFTER_SECONDS);
+				throw new CrowdVisionError(
+					'log_full',
+					`The gateway cannot take more for now: ${error.message}`,
+					{},
+					RETRY_AFTER_SECONDS,
+				);
 			if (error instanceof LogWriteError)
-				throw new CrowdVisionError('unavailable', `The gateway's disk refused the write (${error.code})`, {}, RETRY_AFTER_SECONDS);
+				throw new CrowdVisionError(
+					'unavailable',
+					`The gateway's disk refused the write (${error.code})`,
+					{},
+					RETRY_AFTER_SECONDS,
+				);
 			throw error;
 		} finally {
 			rooms.pending--;

@@ -42,7 +42,11 @@ export class AuditTrail {
 	readonly #rooms = new Map<string, OfRoom>();
 	readonly #counts = new Map<string, number>();
 
-	private constructor(log: Log, logId: string, onNotable: (buildingId: string, roomId: string, change: CountChange) => void) {
+	private constructor(
+		log: Log,
+		logId: string,
+		onNotable: (buildingId: string, roomId: string, change: CountChange) => void,
+	) {
 		this.#log = log;
 		this.#logId = logId;
 		this.#onNotable = onNotable;
@@ -57,7 +61,14 @@ export class AuditTrail {
 		onIncident: (incident: object) => void;
 	}): Promise<AuditTrail> {
 		const { dir, worker, logId, onNotable, onIncident } = parts;
-		const log = await Log.open({ dir, worker, maxBytes: MAX_BYTES, whenFull: 'drop-oldest', maxAgeMs: Number.MAX_SAFE_INTEGER, onIncident });
+		const log = await Log.open({
+			dir,
+			worker,
+			maxBytes: MAX_BYTES,
+			whenFull: 'drop-oldest',
+			maxAgeMs: Number.MAX_SAFE_INTEGER,
+			onIncident,
+		});
 		const trail = new AuditTrail(log, logId, onNotable);
 		for (let next = log.startOffset; ; ) {
 			const read = await log.read(next);
@@ -72,7 +83,13 @@ export class AuditTrail {
 	}
 
 	/** Notes a change that is stored; one that was noted before, and is read again after a crash, once. */
-	note(buildingId: string, roomId: string, change: Change, effect: Effect, { offset, receivedAt, told, again = false }: RecordOf): void {
+	note(
+		buildingId: string,
+		roomId: string,
+		change: Change,
+		effect: Effect,
+		{ offset, receivedAt, told, again = false }: RecordOf,
+	): void {
 		const cause: CountCause = change.kind === 'known' ? change.why : (effect.detected ?? 'crossings');
 		const noted: CountChange = {
 			id: `${this.#logId}-${offset}`,
@@ -98,13 +115,17 @@ export class AuditTrail {
 		if (room.notable.some(({ id }) => id === noted.id)) return;
 		push(room.notable, noted, MOST_NOTABLE);
 		this.#onNotable(buildingId, roomId, noted);
-		this.#log.append([{ payload: JSON.stringify({ buildingId, roomId, change: noted } satisfies Kept), at: receivedAt }]).catch(() => undefined);
+		this.#log
+			.append([{ payload: JSON.stringify({ buildingId, roomId, change: noted } satisfies Kept), at: receivedAt }])
+			.catch(() => undefined);
 	}
 
 	/** The last changes of a room's count, newest first. */
 	of(buildingId: string, roomId: string, limit: number): CountChange[] {
 		const { recent, notable } = this.#rooms.get(`${buildingId}/${roomId}`) ?? { recent: [], notable: [] };
-		return [...recent, ...notable].sort((a, b) => b.receivedAt - a.receivedAt || offsetOf(b) - offsetOf(a)).slice(0, limit);
+		return [...recent, ...notable]
+			.sort((a, b) => b.receivedAt - a.receivedAt || offsetOf(b) - offsetOf(a))
+			.slice(0, limit);
 	}
 
 	/** How often each thing happened since the start; `clamped`: a count that would have fallen below 0. */

@@ -9,18 +9,23 @@ const said = (total: number, minutes: number, boot?: string): Baseline => ({ tot
 describe('the crossings between two totals of a counter', () => {
 	it('are what it counted, however often and wherever it wraps, where that is configured', () => {
 		fc.assert(
-			fc.property(fc.integer({ min: 20, max: 70_000 }), fc.nat(69_999), fc.array(fc.nat(19), { maxLength: 200 }), (wrapAt, start, steps) => {
-				let total = start % wrapAt;
-				let before = countTotal(undefined, said(total, 0), { ...limits, wrapAt }).baseline;
-				let sum = 0;
-				for (const [minute, step] of steps.entries()) {
-					total = (total + step) % wrapAt;
-					const counted = countTotal(before, said(total, minute + 1), { ...limits, wrapAt });
-					sum += counted.count;
-					before = counted.baseline;
-				}
-				expect(sum).toBe(steps.reduce((all, step) => all + step, 0));
-			}),
+			fc.property(
+				fc.integer({ min: 20, max: 70_000 }),
+				fc.nat(69_999),
+				fc.array(fc.nat(19), { maxLength: 200 }),
+				(wrapAt, start, steps) => {
+					let total = start % wrapAt;
+					let before = countTotal(undefined, said(total, 0), { ...limits, wrapAt }).baseline;
+					let sum = 0;
+					for (const [minute, step] of steps.entries()) {
+						total = (total + step) % wrapAt;
+						const counted = countTotal(before, said(total, minute + 1), { ...limits, wrapAt });
+						sum += counted.count;
+						before = counted.baseline;
+					}
+					expect(sum).toBe(steps.reduce((all, step) => all + step, 0));
+				},
+			),
 		);
 	});
 
@@ -35,17 +40,21 @@ describe('the crossings between two totals of a counter', () => {
 			fc.constantFrom(undefined, 'a', 'b'),
 		);
 		fc.assert(
-			fc.property(fc.array(totals), fc.option(fc.integer({ min: 2, max: 2 ** 33 }), { nil: undefined }), (all, wrapAt) => {
-				let before: Baseline | undefined;
-				for (const [total, minute, boot] of all) {
-					const now = said(total, minute, boot);
-					const minutes = before ? Math.max(0, now.at - before.at) / MINUTE : 0;
-					const { count, baseline } = countTotal(before, now, { ...limits, wrapAt });
-					expect(count).toBeGreaterThanOrEqual(0);
-					expect(count).toBeLessThanOrEqual(Math.min(10_000, 50 + 200 * minutes));
-					before = baseline;
-				}
-			}),
+			fc.property(
+				fc.array(totals),
+				fc.option(fc.integer({ min: 2, max: 2 ** 33 }), { nil: undefined }),
+				(all, wrapAt) => {
+					let before: Baseline | undefined;
+					for (const [total, minute, boot] of all) {
+						const now = said(total, minute, boot);
+						const minutes = before ? Math.max(0, now.at - before.at) / MINUTE : 0;
+						const { count, baseline } = countTotal(before, now, { ...limits, wrapAt });
+						expect(count).toBeGreaterThanOrEqual(0);
+						expect(count).toBeLessThanOrEqual(Math.min(10_000, 50 + 200 * minutes));
+						before = baseline;
+					}
+				},
+			),
 		);
 	});
 
@@ -57,7 +66,10 @@ describe('the crossings between two totals of a counter', () => {
 		expect(countTotal(said(60_000, 0, 'a'), said(4, 1, 'b'), limits)).toMatchObject({ count: 4, detected: 'reset' });
 		expect(countTotal(said(65_530, 0, 'a'), said(4, 1, 'b'), limits)).toMatchObject({ count: 4, detected: 'reset' });
 		expect(countTotal(said(1000, 0), said(4, 1), limits)).toMatchObject({ count: 4, detected: 'reset' });
-		expect(countTotal(said(30_000, 0), said(4, 1), { ...limits, wrapAt: 65_536 })).toMatchObject({ count: 4, detected: 'reset' });
+		expect(countTotal(said(30_000, 0), said(4, 1), { ...limits, wrapAt: 65_536 })).toMatchObject({
+			count: 4,
+			detected: 'reset',
+		});
 	});
 
 	it('are not 65,000 people when a total leaps, and go on from there', () => {
@@ -69,7 +81,15 @@ describe('the crossings between two totals of a counter', () => {
 	it('are told once by a message that comes again, and not again by one that comes late', () => {
 		const after = countTotal(said(100, 0, 'a'), said(110, 2, 'a'), limits);
 		expect(countTotal(after.baseline, said(110, 2, 'a'), limits).count).toBe(0);
-		expect(countTotal(after.baseline, said(105, 1, 'a'), limits)).toMatchObject({ count: 0, detected: 'late', baseline: { total: 110 } });
-		expect(countTotal(said(2, 3, 'b'), said(110, 2, 'a'), limits)).toMatchObject({ count: 0, detected: 'late', baseline: { boot: 'b' } });
+		expect(countTotal(after.baseline, said(105, 1, 'a'), limits)).toMatchObject({
+			count: 0,
+			detected: 'late',
+			baseline: { total: 110 },
+		});
+		expect(countTotal(said(2, 3, 'b'), said(110, 2, 'a'), limits)).toMatchObject({
+			count: 0,
+			detected: 'late',
+			baseline: { boot: 'b' },
+		});
 	});
 });

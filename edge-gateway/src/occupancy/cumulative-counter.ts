@@ -38,11 +38,16 @@ const MINUTE_MS = 60_000;
  * the time, else the device restarted and counts from 0; with another `boot` it restarted for sure. What cannot have come through is not counted:
  * the counter goes on from there. Never negative, and never more than `MOST`.
  */
-export function countTotal(before: Baseline | undefined, told: Baseline, { wrapAt, perMinute }: CounterLimits): Counted {
+export function countTotal(
+	before: Baseline | undefined,
+	told: Baseline,
+	{ wrapAt, perMinute }: CounterLimits,
+): Counted {
 	if (!before) return { count: 0, detected: 'first', baseline: told };
 	const restarted = before.boot !== told.boot && told.boot !== undefined && before.boot !== undefined;
 	// What was sent earlier and comes later is in the newer total already.
-	if (told.at < before.at && (restarted || told.total < before.total)) return { count: 0, detected: 'late', baseline: before };
+	if (told.at < before.at && (restarted || told.total < before.total))
+		return { count: 0, detected: 'late', baseline: before };
 	const most = Math.min(MOST, BURST + (perMinute * Math.max(0, told.at - before.at)) / MINUTE_MS);
 	const possible = (count: number, event?: DoorEvent): Counted => {
 		if (count > most) return { count: 0, detected: event ?? 'jump', baseline: told };

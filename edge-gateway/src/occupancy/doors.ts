@@ -27,7 +27,12 @@ export const DEFAULT_PER_MINUTE = 200;
 /** The doors, by sensor. One that is not configured feeds the room its readings name with what crossed since its last message. */
 export class Doors {
 	#doors: ReadonlyMap<string, Door> = new Map();
-	#usual: DoorLimits = { bias: DEFAULT_BIAS, missRate: DEFAULT_MISS_RATE, perMinute: DEFAULT_PER_MINUTE, wrapAt: undefined };
+	#usual: DoorLimits = {
+		bias: DEFAULT_BIAS,
+		missRate: DEFAULT_MISS_RATE,
+		perMinute: DEFAULT_PER_MINUTE,
+		wrapAt: undefined,
+	};
 
 	constructor(config: OccupancyConfig = {}) {
 		this.update(config);

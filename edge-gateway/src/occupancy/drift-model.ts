@@ -54,7 +54,8 @@ export function driftOver(belief: DriftBelief, traffic: readonly LegTraffic[]): 
 	const { mean, covariance } = known;
 	const weights = weightsOf(known, traffic);
 	let variance = chance(traffic);
-	for (const [row, weight] of weights.entries()) if (weight !== 0) variance += weight * product(covariance, row, weights);
+	for (const [row, weight] of weights.entries())
+		if (weight !== 0) variance += weight * product(covariance, row, weights);
 	return { mean: dot(weights, mean), spread: Math.sqrt(Math.max(0, variance)) };
 }
 
@@ -105,7 +106,8 @@ function withLegs(belief: DriftBelief, traffic: readonly LegTraffic[]): DriftBel
 	const size = SHARED + legs.length;
 	const covariance = new Array<number>(size * size).fill(0);
 	for (let row = 0; row < before; row++)
-		for (let column = 0; column < before; column++) covariance[row * size + column] = belief.covariance[row * before + column]!;
+		for (let column = 0; column < before; column++)
+			covariance[row * size + column] = belief.covariance[row * before + column]!;
 	for (const [n, { bias, sign }] of fresh.entries()) {
 		const own = before + n;
 		covariance[own * size + own] = (UNLEARNED * bias) ** 2;

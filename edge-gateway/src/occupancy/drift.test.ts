@@ -51,7 +51,12 @@ function run(seed: number, biases: readonly DoorBias[]): Proof {
 			minutes.all++;
 			if (isInside(minute, room.interval)) minutes.inside++;
 		}
-		const applied = occupancy.apply('b', 'r', { kind: 'crossings', door: `door-${door}`, direction, count, at, receivedAt: at }, RECORD);
+		const applied = occupancy.apply(
+			'b',
+			'r',
+			{ kind: 'crossings', door: `door-${door}`, direction, count, at, receivedAt: at },
+			RECORD,
+		);
 		applied.stored();
 		readings.all++;
 		if (isInside(at, applied.interval)) readings.inside++;
@@ -59,7 +64,11 @@ function run(seed: number, biases: readonly DoorBias[]): Proof {
 		if (crossed >= 100) widths.push((applied.interval.high - applied.interval.low) / crossed);
 	}
 	widths.sort((a, b) => a - b);
-	return { ofReadings: readings.inside / readings.all, ofTime: minutes.inside / minutes.all, width: widths[widths.length >> 1]! };
+	return {
+		ofReadings: readings.inside / readings.all,
+		ofTime: minutes.inside / minutes.all,
+		width: widths[widths.length >> 1]!,
+	};
 }
 
 const all = (bias: DoorBias) => Array.from({ length: DOORS }, () => bias);
@@ -103,7 +112,12 @@ describe('P9 the truth is inside the interval', () => {
 				['out', 1000],
 			] as const) {
 				const at = day * DAY_MS + MINUTE_MS;
-				const { interval } = occupancy.apply('b', 'r', { kind: 'crossings', door: 'door', direction, count, at, receivedAt: at }, RECORD);
+				const { interval } = occupancy.apply(
+					'b',
+					'r',
+					{ kind: 'crossings', door: 'door', direction, count, at, receivedAt: at },
+					RECORD,
+				);
 				widest = interval.high - interval.low;
 			}
 			occupancy.apply('b', 'r', { kind: 'known', why: 'zeroing', count: 0, at: (day + 1) * DAY_MS }, RECORD);
@@ -115,7 +129,14 @@ describe('P9 the truth is inside the interval', () => {
 
 	it('is not narrowed, nor the doors blamed, for what happened before the count was ever known', () => {
 		const occupancy = new Occupancy();
-		const change = { kind: 'crossings', door: 'door', direction: 'in', count: 1000, at: 1000, receivedAt: 1000 } as const;
+		const change = {
+			kind: 'crossings',
+			door: 'door',
+			direction: 'in',
+			count: 1000,
+			at: 1000,
+			receivedAt: 1000,
+		} as const;
 		const { interval: before } = occupancy.apply('b', 'r', change, RECORD);
 		occupancy.apply('b', 'r', { kind: 'known', why: 'correction', count: 0, at: 2000 }, RECORD);
 		expect(occupancy.apply('b', 'r', { ...change, at: 3000 }, RECORD).interval).toEqual(before);

@@ -14,7 +14,13 @@ describe('the last time the clocks showed a time of day', () => {
 		['by quarters of an hour', 'Asia/Kathmandu', '04:00', '2026-02-10T12:00:00Z', '2026-02-09T22:15:00Z'],
 		['shown twice in autumn: the first', 'Europe/Rome', '02:30', '2026-10-25T12:00:00Z', '2026-10-25T00:30:00Z'],
 		['shown twice, between the two', 'Europe/Rome', '02:30', '2026-10-25T01:00:00Z', '2026-10-25T00:30:00Z'],
-		['skipped in spring: as if not put forward', 'Europe/Rome', '02:30', '2026-03-29T12:00:00Z', '2026-03-29T01:30:00Z'],
+		[
+			'skipped in spring: as if not put forward',
+			'Europe/Rome',
+			'02:30',
+			'2026-03-29T12:00:00Z',
+			'2026-03-29T01:30:00Z',
+		],
 		['after clocks were put forward', 'Europe/Rome', '04:00', '2026-03-29T12:00:00Z', '2026-03-29T02:00:00Z'],
 		['after clocks were put back', 'Europe/Rome', '04:00', '2026-10-25T12:00:00Z', '2026-10-25T03:00:00Z'],
 		['half an hour put forward', 'Australia/Lord_Howe', '02:15', '2026-10-04T00:00:00Z', '2026-10-03T15:45:00Z'],
@@ -23,8 +29,17 @@ describe('the last time the clocks showed a time of day', () => {
 	});
 
 	it('comes once a day, all year, in every zone', () => {
-		const zones = fc.constantFrom('Europe/Rome', 'America/St_Johns', 'Australia/Lord_Howe', 'Pacific/Apia', 'UTC', 'Africa/Casablanca');
-		const times = fc.tuple(fc.nat(23), fc.nat(59)).map(([hour, minute]) => `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`);
+		const zones = fc.constantFrom(
+			'Europe/Rome',
+			'America/St_Johns',
+			'Australia/Lord_Howe',
+			'Pacific/Apia',
+			'UTC',
+			'Africa/Casablanca',
+		);
+		const times = fc
+			.tuple(fc.nat(23), fc.nat(59))
+			.map(([hour, minute]) => `${String(hour).padStart(2, '0')}:${String(minute).padStart(2, '0')}`);
 		fc.assert(
 			fc.property(zones, times, (zone, time) => {
 				const nights = new Set<number>();

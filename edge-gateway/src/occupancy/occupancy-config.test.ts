@@ -39,7 +39,11 @@ describe('occupancy in gateway.yaml', () => {
 		[['bias: 7'], 'gateway.yaml:2:9', 'bias'],
 		[['doors:', '  - {sensorId: d, wrapAt: 256}'], 'gateway.yaml:3:29', 'only for counter: cumulative'],
 		[['doors:', '  - {sensorId: d, between: {from: a, to: a}}'], 'gateway.yaml:3:30', 'from one room into another'],
-		[['doors:', '  - {sensorId: d}', '  - {sensorId: d, swapped: true}'], 'gateway.yaml:4:18', 'told of in occupancy.doors.0 already'],
+		[
+			['doors:', '  - {sensorId: d}', '  - {sensorId: d, swapped: true}'],
+			'gateway.yaml:4:18',
+			'told of in occupancy.doors.0 already',
+		],
 		[['doors:', '  - {sensorId: d, counter: total}'], 'gateway.yaml:3:30', 'since-last, cumulative'],
 	])('names what is wrong in %j, and where', (lines, place, words) => {
 		expect(mistake(...lines)).toContain(place);

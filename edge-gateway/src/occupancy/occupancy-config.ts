@@ -12,7 +12,11 @@ const Bias = Type.Number({
 	maximum: 0.5,
 	description: 'how far a door is usually off, at most, as a share of what it counts; default 0.1',
 });
-const MissRate = Type.Number({ minimum: 0, maximum: 0.5, description: 'share of crossings missed or counted twice by chance; default 0.05' });
+const MissRate = Type.Number({
+	minimum: 0,
+	maximum: 0.5,
+	description: 'share of crossings missed or counted twice by chance; default 0.05',
+});
 
 const zeroing = {
 	nightlyReset: Type.Optional(LocalTime),
@@ -25,24 +29,34 @@ export const DoorConfig = Type.Object(
 		between: Type.Optional(
 			Type.Object(
 				{ from: PlaceId, to: PlaceId },
-				{ ...closed, description: 'a door between two rooms of one building: in is from `from` into `to`; both counts move together' },
+				{
+					...closed,
+					description:
+						'a door between two rooms of one building: in is from `from` into `to`; both counts move together',
+				},
 			),
 		),
 		swapped: Type.Optional(Type.Boolean({ description: 'mounted the wrong way round: in is out; default false' })),
 		counter: Type.Optional(
 			Type.Enum(['since-last', 'cumulative'], {
-				description: 'peopleIn and peopleOut count since the last message (default), or cumulative: since the device was switched on',
+				description:
+					'peopleIn and peopleOut count since the last message (default), or cumulative: since the device was switched on',
 			}),
 		),
 		wrapAt: Type.Optional(
 			Type.Integer({
 				minimum: 2,
 				maximum: Number.MAX_SAFE_INTEGER,
-				description: 'a cumulative counter goes on from 0 instead of reaching this; default: 256, 65536 or 4294967296, whichever it came close to',
+				description:
+					'a cumulative counter goes on from 0 instead of reaching this; default: 256, 65536 or 4294967296, whichever it came close to',
 			}),
 		),
 		perMinute: Type.Optional(
-			Type.Integer({ minimum: 1, maximum: 10_000, description: 'more people a minute do not get through this door; default 200' }),
+			Type.Integer({
+				minimum: 1,
+				maximum: 10_000,
+				description: 'more people a minute do not get through this door; default 200',
+			}),
 		),
 		bias: Type.Optional(Bias),
 		missRate: Type.Optional(MissRate),
@@ -58,7 +72,8 @@ export const OccupancyConfig = Type.Object(
 		quietFor: Type.Optional(
 			Type.Unsafe<string>({
 				...Quiet,
-				description: 'a duration such as 6h: a room through whose doors nobody came for so long, and that may be empty, is; or "off" (default)',
+				description:
+					'a duration such as 6h: a room through whose doors nobody came for so long, and that may be empty, is; or "off" (default)',
 			}),
 		),
 		timeZone: Type.Optional(
@@ -76,7 +91,9 @@ export const OccupancyConfig = Type.Object(
 				description: 'what is otherwise for one building, or one room of it',
 			}),
 		),
-		doors: Type.Optional(Type.Array(DoorConfig, { maxItems: 10_000, description: 'doors that there is something to say of' })),
+		doors: Type.Optional(
+			Type.Array(DoorConfig, { maxItems: 10_000, description: 'doors that there is something to say of' }),
+		),
 	},
 	{ ...closed, description: "how a room's count is made of what its doors say" },
 );
@@ -90,12 +107,21 @@ export function occupancyProblems({ doors = [], timeZone }: OccupancyConfig): Pr
 		const path = `/occupancy/doors/${index}`;
 		const earlier = first.get(sensorId);
 		if (earlier === undefined) first.set(sensorId, index);
-		else problems.push({ path: `${path}/sensorId`, message: `"${sensorId}" is told of in occupancy.doors.${earlier} already` });
-		if (between && between.from === between.to) problems.push({ path: `${path}/between`, message: 'must lead from one room into another' });
-		if (wrapAt !== undefined && counter !== 'cumulative') problems.push({ path: `${path}/wrapAt`, message: 'is only for counter: cumulative' });
+		else
+			problems.push({
+				path: `${path}/sensorId`,
+				message: `"${sensorId}" is told of in occupancy.doors.${earlier} already`,
+			});
+		if (between && between.from === between.to)
+			problems.push({ path: `${path}/between`, message: 'must lead from one room into another' });
+		if (wrapAt !== undefined && counter !== 'cumulative')
+			problems.push({ path: `${path}/wrapAt`, message: 'is only for counter: cumulative' });
 	}
 	if (timeZone !== undefined && !isTimeZone(timeZone)) {
-		problems.push({ path: '/occupancy/timeZone', message: 'must be the IANA name of a time zone, such as Europe/Rome' });
+		problems.push({
+			path: '/occupancy/timeZone',
+			message: 'must be the IANA name of a time zone, such as Europe/Rome',
+		});
 	}
 	return problems;
 }

@@ -64,8 +64,14 @@ const doorSays: fc.Arbitrary<DoorSays> = fc.record(
 	},
 	{ requiredKeys: ['kind', 'sensorId', 'metric', 'value', 'roomId', 'agoMs'] },
 );
-const known: fc.Arbitrary<Known> = fc.record({ kind: fc.constantFrom('correction' as const, 'zeroing' as const), roomId, count: fc.nat(300) });
-const happenings = fc.array(fc.oneof({ weight: 6, arbitrary: doorSays }, { weight: 1, arbitrary: known }), { maxLength: 40 });
+const known: fc.Arbitrary<Known> = fc.record({
+	kind: fc.constantFrom('correction' as const, 'zeroing' as const),
+	roomId,
+	count: fc.nat(300),
+});
+const happenings = fc.array(fc.oneof({ weight: 6, arbitrary: doorSays }, { weight: 1, arbitrary: known }), {
+	maxLength: 40,
+});
 
 describe('rooms across restarts', () => {
 	it('P9 are to the digit what they were, killed at any moment after any checkpoint', async () => {
@@ -100,7 +106,13 @@ describe('rooms across restarts', () => {
 					const { kind, agoMs, ...reading } = one;
 					const parsed = { ...reading, buildingId: 'b', observedAt: now - agoMs };
 					const sender = { id: 'port', domainName: undefined, sensorIds: undefined, buildingId: undefined };
-					await intake.deliver({ transport: 'http', source: 'test', sender, context: {}, raw: Buffer.from(JSON.stringify(parsed)) });
+					await intake.deliver({
+						transport: 'http',
+						source: 'test',
+						sender,
+						context: {},
+						raw: Buffer.from(JSON.stringify(parsed)),
+					});
 				}
 			}
 		};
@@ -119,7 +131,8 @@ describe('rooms across restarts', () => {
 						// A kill leaves the checkpoint of before and the log.
 						const killed = join(folder, 'killed');
 						await mkdir(killed);
-						for (const file of await readdir(folder)) if (file.startsWith('occupancy.')) await cp(join(folder, file), join(killed, file));
+						for (const file of await readdir(folder))
+							if (file.startsWith('occupancy.')) await cp(join(folder, file), join(killed, file));
 						await second.close();
 						const third = await open(killed, log);
 						expect(third.occupancy.export()).toEqual(second.occupancy.export());
@@ -161,7 +174,14 @@ describe('rooms across restarts', () => {
 	it('are what their last readings said when the checkpoint is lost and the log no longer knows the beginning', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-occupancy-'));
 		const log = await Log.open({ dir: join(dir, 'log'), worker });
-		const record = { sensorId: 'd', buildingId: 'b', roomId: 'hall', observedAt: 5000, receivedAt: 5000, interval: { low: 30, high: 50 } };
+		const record = {
+			sensorId: 'd',
+			buildingId: 'b',
+			roomId: 'hall',
+			observedAt: 5000,
+			receivedAt: 5000,
+			interval: { low: 30, high: 50 },
+		};
 		await log.append([{ payload: JSON.stringify({ ...record, value: 42, crossings: { in: 3, out: 0 } }) }]);
 		const rooms = await openOccupancy({
 			config: {},

@@ -47,14 +47,16 @@ export class OccupancyFile {
 			const read = await log.read(next, { maxRecords: 5000, held: true });
 			if (read.next === next) break;
 			next = read.next;
-			for (const record of read.records) if (record.payload.includes(CROSSINGS) || record.payload.includes(ADJUSTMENT)) countAgain(occupancy, record);
+			for (const record of read.records)
+				if (record.payload.includes(CROSSINGS) || record.payload.includes(ADJUSTMENT)) countAgain(occupancy, record);
 		}
 		file.#timer = setInterval(() => void file.#saveIfDue().catch(() => undefined), LOOK_EVERY_MS).unref();
 		return file;
 	}
 
 	async #saveIfDue(): Promise<void> {
-		const due = this.#log.nextOffset - this.#saved >= SAVE_AFTER_RECORDS || performance.now() - this.#savedAt >= SAVE_AFTER_MS;
+		const due =
+			this.#log.nextOffset - this.#saved >= SAVE_AFTER_RECORDS || performance.now() - this.#savedAt >= SAVE_AFTER_MS;
 		if (due) await this.#save();
 	}
 
@@ -78,21 +80,26 @@ export class OccupancyFile {
 }
 
 function countAgain(occupancy: Occupancy, { offset, payload }: LogRecord): void {
-	const { sensorId, buildingId, roomId, value, observedAt, receivedAt, boot, crossings, adjustment, interval } = JSON.parse(
-		payload.toString(),
-	) as Reading;
+	const { sensorId, buildingId, roomId, value, observedAt, receivedAt, boot, crossings, adjustment, interval } =
+		JSON.parse(payload.toString()) as Reading;
 	const record: RecordOf = { offset, receivedAt, again: true };
 	const at = Math.min(observedAt, receivedAt);
 	if (adjustment) {
 		const { kind: why, reason } = adjustment;
 		const told = why === 'correction' ? { by: sensorId.slice(sensorId.indexOf(':') + 1) } : reason && { reason };
-		occupancy.restore(buildingId, roomId, { kind: 'known', why, count: value, at }, { ...record, ...(told && { told }) });
+		occupancy.restore(
+			buildingId,
+			roomId,
+			{ kind: 'known', why, count: value, at },
+			{ ...record, ...(told && { told }) },
+		);
 		return;
 	}
 	if (!crossings) return;
 	const changes = changesOf({ door: sensorId, at, receivedAt, boot }, crossings);
 	// A room that is met for the first time was empty, or else the checkpoint that knew of it is gone.
-	const isForgotten = !occupancy.room(buildingId, roomId) && crossings.in - crossings.out !== value && crossings.clamped === undefined;
+	const isForgotten =
+		!occupancy.room(buildingId, roomId) && crossings.in - crossings.out !== value && crossings.clamped === undefined;
 	// A total that is the first heard of counts nobody.
 	const count = changes[0]!.kind === 'total' ? value : value - crossings.in + crossings.out;
 	if (isForgotten) occupancy.begin(buildingId, roomId, { at, count, interval });
@@ -109,8 +116,10 @@ function changesOf(
 	if (totalOut !== undefined) changes.push({ kind: 'total', door, direction: 'out', total: totalOut, boot, at });
 	if (changes.length > 0) return changes;
 	// A door that says that nobody crossed is heard all the same.
-	if (crossings.in > 0 || crossings.out === 0) changes.push({ kind: 'crossings', door, direction: 'in', count: crossings.in, at, receivedAt });
-	if (crossings.out > 0) changes.push({ kind: 'crossings', door, direction: 'out', count: crossings.out, at, receivedAt });
+	if (crossings.in > 0 || crossings.out === 0)
+		changes.push({ kind: 'crossings', door, direction: 'in', count: crossings.in, at, receivedAt });
+	if (crossings.out > 0)
+		changes.push({ kind: 'crossings', door, direction: 'out', count: crossings.out, at, receivedAt });
 	return changes;
 }
 

@@ -95,7 +95,8 @@ describe('how many people are in a room', () => {
 			fc.property(fc.array(fc.tuple(changes, fc.boolean(), fc.nat()), { maxLength: 40 }), (all) => {
 				const occupancy = new Occupancy(doors);
 				const outcomes = all.map(([change, fails, place]) => ({ applied: apply(occupancy, change), fails, place }));
-				for (const { applied, fails } of outcomes.sort((a, b) => a.place - b.place)) fails ? applied.undo() : applied.stored();
+				for (const { applied, fails } of outcomes.sort((a, b) => a.place - b.place))
+					fails ? applied.undo() : applied.stored();
 				const without = new Occupancy(doors);
 				for (const [change, fails] of all) if (!fails) apply(without, change).stored();
 				expect(occupancy.room('b', 'r')).toEqual(without.room('b', 'r'));
@@ -120,7 +121,11 @@ describe('how many people are in a room', () => {
 		apply(occupancy, crossing(3), ['b1', 'hall']);
 		apply(occupancy, crossing(5), ['b2', 'hall']);
 		apply(occupancy, crossing(7), ['__proto__', 'constructor']);
-		expect([occupancy.count('b1', 'hall'), occupancy.count('b2', 'hall'), occupancy.count('__proto__', 'constructor')]).toEqual([3, 5, 7]);
+		expect([
+			occupancy.count('b1', 'hall'),
+			occupancy.count('b2', 'hall'),
+			occupancy.count('__proto__', 'constructor'),
+		]).toEqual([3, 5, 7]);
 	});
 
 	it('is the same after it was written and read, and goes on the same', () => {
@@ -139,18 +144,39 @@ describe('how many people are in a room', () => {
 	it('keeps no more of a room than is bounded, however many doors feed it', () => {
 		const occupancy = new Occupancy();
 		for (let door = 0; door < 200; door++)
-			apply(occupancy, { kind: 'crossings', door: `door-${door}`, direction: 'in', count: 1, at: 1000, receivedAt: 1000 }).stored();
+			apply(occupancy, {
+				kind: 'crossings',
+				door: `door-${door}`,
+				direction: 'in',
+				count: 1,
+				at: 1000,
+				receivedAt: 1000,
+			}).stored();
 		const room = occupancy.room('b', 'r')!;
 		expect(room.count).toBe(200);
 		expect(Object.keys(room.traffic).length).toBeLessThanOrEqual(66);
 		apply(occupancy, { kind: 'known', why: 'correction', count: 190, at: 2000 }).stored();
 		for (let door = 0; door < 200; door++)
-			apply(occupancy, { kind: 'crossings', door: `other-${door}`, direction: 'in', count: 1, at: 3000, receivedAt: 3000 }).stored();
+			apply(occupancy, {
+				kind: 'crossings',
+				door: `other-${door}`,
+				direction: 'in',
+				count: 1,
+				at: 3000,
+				receivedAt: 3000,
+			}).stored();
 		for (let night = 1; night < 5; night++) {
 			apply(occupancy, { kind: 'known', why: 'correction', count: 100, at: night * 4000 }).stored();
 			for (let door = 0; door < 20; door++) {
 				const at = night * 4000 + 1;
-				apply(occupancy, { kind: 'crossings', door: `night-${night}-${door}`, direction: 'in', count: 1, at, receivedAt: at }).stored();
+				apply(occupancy, {
+					kind: 'crossings',
+					door: `night-${night}-${door}`,
+					direction: 'in',
+					count: 1,
+					at,
+					receivedAt: at,
+				}).stored();
 			}
 			expect(occupancy.room('b', 'r')!.belief.legs.length).toBeLessThanOrEqual(66);
 		}
@@ -162,7 +188,11 @@ describe('how many people are in a room', () => {
 		const occupancy = new Occupancy();
 		apply(occupancy, { ...crossing(5), at: 1000 } as Change);
 		apply(occupancy, { kind: 'known', why: 'zeroing', count: 0, at: 5000 });
-		expect(apply(occupancy, { ...crossing(3), at: 4000 } as Change)).toMatchObject({ count: 0, detected: 'late', interval: { low: 0, high: 0 } });
+		expect(apply(occupancy, { ...crossing(3), at: 4000 } as Change)).toMatchObject({
+			count: 0,
+			detected: 'late',
+			interval: { low: 0, high: 0 },
+		});
 		expect(apply(occupancy, { ...crossing(3), at: 6000 } as Change)).toMatchObject({ count: 3, in: 3 });
 	});
 });
@@ -189,7 +219,13 @@ describe('ever new rooms', () => {
 		onTestFinished(() => rm(dir, { recursive: true }));
 		const worker = startCommitWorker();
 		onTestFinished(() => worker.close());
-		const trail = await AuditTrail.open({ dir, worker, logId: 'log', onNotable: () => undefined, onIncident: () => undefined });
+		const trail = await AuditTrail.open({
+			dir,
+			worker,
+			logId: 'log',
+			onNotable: () => undefined,
+			onIncident: () => undefined,
+		});
 		onTestFinished(() => trail.close());
 		const occupancy = new Occupancy(new Doors(), trail);
 		for (let i = 0; i <= MOST_ROOMS; i++) apply(occupancy, crossing(1), ['flood', `${i}`]).stored();

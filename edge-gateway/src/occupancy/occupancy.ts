@@ -94,7 +94,11 @@ export class Occupancy {
 	}
 
 	/** A room of which nothing is left but what a reading said of it. */
-	begin(buildingId: string, roomId: string, { at, count, interval }: { at: number; count: number; interval: Interval | undefined }): void {
+	begin(
+		buildingId: string,
+		roomId: string,
+		{ at, count, interval }: { at: number; count: number; interval: Interval | undefined },
+	): void {
 		const room = this.#roomAt(key(buildingId, roomId));
 		room.current = undefined;
 		room.settled = { ...newRoomCount(at, Math.max(0, count), interval), crossedAt: at };
@@ -103,12 +107,15 @@ export class Occupancy {
 	/** Every room as it is with all that is on its way: true once that is on disk. */
 	export(): Record<string, RoomCount> {
 		return Object.fromEntries(
-			[...this.#rooms].filter(([, { settled, pending }]) => settled || pending.size > 0).map(([at, room]) => [at, this.#current(room)]),
+			[...this.#rooms]
+				.filter(([, { settled, pending }]) => settled || pending.size > 0)
+				.map(([at, room]) => [at, this.#current(room)]),
 		);
 	}
 
 	import(rooms: Readonly<Record<string, RoomCount>>): void {
-		for (const [at, settled] of Object.entries(rooms)) this.#rooms.set(at, { settled, current: undefined, pending: new Set() });
+		for (const [at, settled] of Object.entries(rooms))
+			this.#rooms.set(at, { settled, current: undefined, pending: new Set() });
 	}
 
 	#roomAt(at: string): Room {
@@ -127,12 +134,21 @@ export class Occupancy {
 		const rooms = [...this.#rooms].map(([at, { settled, pending }]) => {
 			const building = at.slice(0, at.indexOf('/'));
 			ofBuilding.set(building, (ofBuilding.get(building) ?? 0) + 1);
-			return { at, building, count: settled?.count ?? 0, heardAt: Math.max(settled?.crossedAt ?? 0, settled?.known.at ?? 0), pending };
+			return {
+				at,
+				building,
+				count: settled?.count ?? 0,
+				heardAt: Math.max(settled?.crossedAt ?? 0, settled?.known.at ?? 0),
+				pending,
+			};
 		});
 		const order = rooms
 			.filter(({ pending }) => pending.size === 0)
 			.sort(
-				(a, b) => Number(a.count > 0) - Number(b.count > 0) || ofBuilding.get(b.building)! - ofBuilding.get(a.building)! || a.heardAt - b.heardAt,
+				(a, b) =>
+					Number(a.count > 0) - Number(b.count > 0) ||
+					ofBuilding.get(b.building)! - ofBuilding.get(a.building)! ||
+					a.heardAt - b.heardAt,
 			);
 		for (const { at } of order.slice(0, FORGOTTEN_AT_ONCE)) this.#rooms.delete(at);
 	}

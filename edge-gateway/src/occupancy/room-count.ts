@@ -78,7 +78,11 @@ export function step(room: RoomCount, change: Change, limitsOf: (door: string) =
 	return change.kind === 'known' ? setKnown(room, change, limitsOf) : cross(room, change, limitsOf);
 }
 
-function cross(room: RoomCount, change: Exclude<Change, { kind: 'known' }>, limitsOf: (door: string) => DoorLimits): Effect {
+function cross(
+	room: RoomCount,
+	change: Exclude<Change, { kind: 'known' }>,
+	limitsOf: (door: string) => DoorLimits,
+): Effect {
 	const { door, direction, at } = change;
 	const before = room.count;
 	let crossed: number;
@@ -91,7 +95,8 @@ function cross(room: RoomCount, change: Exclude<Change, { kind: 'known' }>, limi
 		detected = counted.detected;
 	} else {
 		// A device that was cut off tells in the morning who went home before the room was zeroed.
-		const late = room.known.why === 'zeroing' && change.count > 0 && at < room.known.at && change.receivedAt >= room.known.at;
+		const late =
+			room.known.why === 'zeroing' && change.count > 0 && at < room.known.at && change.receivedAt >= room.known.at;
 		crossed = late ? 0 : change.count;
 		detected = late ? 'late' : undefined;
 	}
@@ -106,16 +111,30 @@ function cross(room: RoomCount, change: Exclude<Change, { kind: 'known' }>, limi
 	}
 	room.interval = intervalOf(room, limitsOf);
 	const [came, went] = direction === 'in' ? [crossed, 0] : [0, crossed];
-	return { before, count: room.count, in: came, out: went, detected, clamped: Math.max(0, -sum), interval: room.interval };
+	return {
+		before,
+		count: room.count,
+		in: came,
+		out: went,
+		detected,
+		clamped: Math.max(0, -sum),
+		interval: room.interval,
+	};
 }
 
-function setKnown(room: RoomCount, { why, count, at }: Extract<Change, { kind: 'known' }>, limitsOf: (door: string) => DoorLimits): Effect {
+function setKnown(
+	room: RoomCount,
+	{ why, count, at }: Extract<Change, { kind: 'known' }>,
+	limitsOf: (door: string) => DoorLimits,
+): Effect {
 	const before = room.count;
 	// From a count that was only taken to be so, nothing can be learned about doors.
-	if (room.known.why !== 'begun') room.belief = learn(room.belief, trafficOf(room, limitsOf), room.known.count + room.net - count);
+	if (room.known.why !== 'begun')
+		room.belief = learn(room.belief, trafficOf(room, limitsOf), room.known.count + room.net - count);
 	// Doors come and go over the years: where there is no room for more, those go that nobody went through.
 	const { legs } = room.belief;
-	if (legs.length >= MOST_LEGS) room.belief = withoutLegs(room.belief, new Set(legs.filter((leg) => !(leg in room.traffic))));
+	if (legs.length >= MOST_LEGS)
+		room.belief = withoutLegs(room.belief, new Set(legs.filter((leg) => !(leg in room.traffic))));
 	room.count = count;
 	room.known = { count, at, why, spread: 0 };
 	room.net = 0;

@@ -1,5 +1,14 @@
 import { CrowdVisionError, correctionRequest, ROLES, weightIn } from '@crowdvision/contracts';
-import { callerOf, invalid, jsonBody, parseBody, type Request, type Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
+import {
+	callerOf,
+	invalid,
+	jsonBody,
+	parseBody,
+	type Request,
+	type Router,
+	requireAccount,
+	type Tokens,
+} from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
 import type { Adjustments } from './adjustments.ts';
 import type { AuditTrail } from './audit-trail.ts';
@@ -10,7 +19,12 @@ const MOST_CHANGES = 200;
 /** `/rooms/{buildingId}/{roomId}`: why a room's count is what it is, and saying what it is. For staff of the building's domains. */
 export function addRoomRoutes(
 	router: Router,
-	{ tokens, registry, trail, adjustments }: { tokens: Tokens; registry: Registry; trail: AuditTrail; adjustments: Adjustments },
+	{
+		tokens,
+		registry,
+		trail,
+		adjustments,
+	}: { tokens: Tokens; registry: Registry; trail: AuditTrail; adjustments: Adjustments },
 ): void {
 	const guard = requireAccount(tokens);
 
@@ -34,8 +48,10 @@ function roomOf(request: Request, registry: Registry): { buildingId: string; roo
 	const building = registry.building(buildingId);
 	const weight = building ? weightIn(callerOf(request).memberships, building.domains) : 0;
 	if (!building || weight === 0) throw new CrowdVisionError('not_found', 'There is no such building');
-	if (weight < ROLES.business_staff) throw new CrowdVisionError('forbidden', 'This needs the role business_staff or a higher one');
-	if (!building.rooms.some(({ id }) => id === roomId)) throw new CrowdVisionError('not_found', 'There is no such room in this building');
+	if (weight < ROLES.business_staff)
+		throw new CrowdVisionError('forbidden', 'This needs the role business_staff or a higher one');
+	if (!building.rooms.some(({ id }) => id === roomId))
+		throw new CrowdVisionError('not_found', 'There is no such room in this building');
 	return { buildingId, roomId };
 }
 

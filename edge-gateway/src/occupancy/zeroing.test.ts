@@ -64,14 +64,27 @@ async function openRooms(config: OccupancyConfig, now: string, copyOf?: string) 
 			const [buildingId, roomId] = place;
 			const { count: value, interval } = applied;
 			await log.append([
-				{ payload: JSON.stringify({ sensorId: 'door', buildingId, roomId, value, observedAt: time, receivedAt: time, crossings, interval }) },
+				{
+					payload: JSON.stringify({
+						sensorId: 'door',
+						buildingId,
+						roomId,
+						value,
+						observedAt: time,
+						receivedAt: time,
+						crossings,
+						interval,
+					}),
+				},
 			]);
 			applied.stored();
 		},
 		/** What the gateway said of its own accord. */
 		async zeroings() {
 			const { records } = await log.read(0, { maxRecords: 1000 });
-			return records.map(({ payload }) => JSON.parse(payload.toString()) as Reading).filter(({ adjustment }) => adjustment);
+			return records
+				.map(({ payload }) => JSON.parse(payload.toString()) as Reading)
+				.filter(({ adjustment }) => adjustment);
 		},
 	};
 }
@@ -221,7 +234,8 @@ describe('P9 zeroing', () => {
 			],
 		};
 		const rooms = await openRooms(config, '2026-07-01T22:00:00Z');
-		for (const place of [HALL, ['b', 'lab'], ['elsewhere', 'hall']] as const) await rooms.cross(1, '2026-07-01T21:00:00Z', 'in', place);
+		for (const place of [HALL, ['b', 'lab'], ['elsewhere', 'hall']] as const)
+			await rooms.cross(1, '2026-07-01T21:00:00Z', 'in', place);
 		const due = (time: string) => {
 			rooms.clock.time = at(time);
 			return rooms.zeroing.due().map(({ buildingId, roomId }) => `${buildingId}/${roomId}`);

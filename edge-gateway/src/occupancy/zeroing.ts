@@ -93,8 +93,10 @@ export class Zeroing {
 			const rule = this.#rules.of(buildingId, roomId);
 			const room = occupancy.room(buildingId, roomId);
 			if (!room) return [];
-			const night = rule.nightlyReset === undefined ? undefined : this.#night(buildingId, rule.nightlyReset, now, nights);
-			const isOpen = night !== undefined && night > Math.max(room.known.at, this.#doubtful.get(`${buildingId}/${roomId}`) ?? 0);
+			const night =
+				rule.nightlyReset === undefined ? undefined : this.#night(buildingId, rule.nightlyReset, now, nights);
+			const isOpen =
+				night !== undefined && night > Math.max(room.known.at, this.#doubtful.get(`${buildingId}/${roomId}`) ?? 0);
 			if (isOpen && (room.crossedAt < night || now - night < GRACE_MS)) {
 				return [{ buildingId, roomId, reason: 'nightly', at: room.crossedAt < night ? night : now, due: night }];
 			}
@@ -106,10 +108,18 @@ export class Zeroing {
 	#mindTheClock(now: number): void {
 		const { occupancy, clock } = this.#parts;
 		const crossed = () =>
-			new Map(occupancy.rooms().map(({ buildingId, roomId }) => [`${buildingId}/${roomId}`, occupancy.room(buildingId, roomId)?.crossedAt ?? 0]));
+			new Map(
+				occupancy
+					.rooms()
+					.map(({ buildingId, roomId }) => [
+						`${buildingId}/${roomId}`,
+						occupancy.room(buildingId, roomId)?.crossedAt ?? 0,
+					]),
+			);
 		if (clock.quality === 'unsynced') this.#crossedBefore ??= crossed();
 		else if (this.#crossedBefore) {
-			for (const [room, at] of crossed()) if (at !== (this.#crossedBefore.get(room) ?? 0)) this.#doubtful.set(room, now);
+			for (const [room, at] of crossed())
+				if (at !== (this.#crossedBefore.get(room) ?? 0)) this.#doubtful.set(room, now);
 			this.#crossedBefore = undefined;
 			this.#since = now;
 		}
@@ -121,7 +131,10 @@ export class Zeroing {
 			try {
 				await adjustments.zero({ buildingId, roomId }, { reason, at, due });
 			} catch (error) {
-				logger.warn({ buildingId, roomId, err: (error as Error).message }, 'a room could not be zeroed; it is tried again in a minute');
+				logger.warn(
+					{ buildingId, roomId, err: (error as Error).message },
+					'a room could not be zeroed; it is tried again in a minute',
+				);
 			}
 		}
 	}
@@ -152,8 +165,11 @@ class Rules {
 		this.#usual = ruleOf({ nightlyReset, quietFor }, { nightlyReset: undefined, quietForMs: undefined });
 		for (const one of rooms) if (one.roomId === undefined) this.#special.set(one.buildingId, ruleOf(one, this.#usual));
 		for (const one of rooms)
-			if (one.roomId !== undefined) this.#special.set(`${one.buildingId}/${one.roomId}`, ruleOf(one, this.of(one.buildingId, '')));
-		this.any = [this.#usual, ...this.#special.values()].some(({ nightlyReset: time, quietForMs }) => time !== undefined || quietForMs !== undefined);
+			if (one.roomId !== undefined)
+				this.#special.set(`${one.buildingId}/${one.roomId}`, ruleOf(one, this.of(one.buildingId, '')));
+		this.any = [this.#usual, ...this.#special.values()].some(
+			({ nightlyReset: time, quietForMs }) => time !== undefined || quietForMs !== undefined,
+		);
 	}
 
 	of(buildingId: string, roomId: string): Rule {
@@ -161,9 +177,13 @@ class Rules {
 	}
 }
 
-function ruleOf({ nightlyReset, quietFor }: { nightlyReset?: string | undefined; quietFor?: string | undefined }, otherwise: Rule): Rule {
+function ruleOf(
+	{ nightlyReset, quietFor }: { nightlyReset?: string | undefined; quietFor?: string | undefined },
+	otherwise: Rule,
+): Rule {
 	return {
-		nightlyReset: nightlyReset === undefined ? otherwise.nightlyReset : nightlyReset === 'off' ? undefined : nightlyReset,
+		nightlyReset:
+			nightlyReset === undefined ? otherwise.nightlyReset : nightlyReset === 'off' ? undefined : nightlyReset,
 		quietForMs: quietFor === undefined ? otherwise.quietForMs : quietFor === 'off' ? undefined : milliseconds(quietFor),
 	};
 }

@@ -7,9 +7,25 @@ import type { Refusal } from './rejected.ts';
 export function refusalOf(frame: Refused, { code, message, details }: CrowdVisionError, now: number): Refusal {
 	const { transport, source, port, sender, raw, context, contentType, receivedAt = now, parsed, decoding } = frame;
 	const { index = 0 } = details;
-	const named = Array.isArray(decoding) ? decoding.find((one) => one.index === index)?.candidate : readingIn(parsed, index);
-	const sensorId = context?.sensorId ?? sensorIdIn(named) ?? frame.decodeBy?.rule.defaults.sensorId ?? context?.onlySensorId;
-	const refusal = { at: receivedAt, transport, source, port, sender, sensorId, code, message, path: details.path, raw, context, contentType };
+	const named = Array.isArray(decoding)
+		? decoding.find((one) => one.index === index)?.candidate
+		: readingIn(parsed, index);
+	const sensorId =
+		context?.sensorId ?? sensorIdIn(named) ?? frame.decodeBy?.rule.defaults.sensorId ?? context?.onlySensorId;
+	const refusal = {
+		at: receivedAt,
+		transport,
+		source,
+		port,
+		sender,
+		sensorId,
+		code,
+		message,
+		path: details.path,
+		raw,
+		context,
+		contentType,
+	};
 	// A port's configuration says what its bytes leave out.
 	return transport === 'serial' && parsed !== undefined ? { ...refusal, value: parsed } : refusal;
 }

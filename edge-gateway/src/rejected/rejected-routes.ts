@@ -19,7 +19,12 @@ const USUAL_PAGE = 200;
 export function addRejectedRoutes(router: Router, { rejected, replay, ledger, registry }: RejectedRouteParts): void {
 	router.get('/rejected', async (request, response) => {
 		const { since, state = 'open', before, limit, ...filter } = parseBody(rejectedListQuery, request.query);
-		const query = { ...filter, state, since: time(since, '/since'), before: before === undefined ? undefined : Number(before) };
+		const query = {
+			...filter,
+			state,
+			since: time(since, '/since'),
+			before: before === undefined ? undefined : Number(before),
+		};
 		const most = limit === undefined ? USUAL_PAGE : Number(limit);
 		const found = await rejected.list(query, most, visibleTo(request, registry));
 		const next = found.length === most ? { next: found.at(-1)!.id } : {};
@@ -27,7 +32,8 @@ export function addRejectedRoutes(router: Router, { rejected, replay, ledger, re
 	});
 	router.post('/rejected/replay', jsonBody(), async (request, response) => {
 		const wanted = parseBody(replayRequest, request.body);
-		const selection = 'ids' in wanted ? wanted : { filter: { ...wanted.filter, since: time(wanted.filter.since, '/filter/since') } };
+		const selection =
+			'ids' in wanted ? wanted : { filter: { ...wanted.filter, since: time(wanted.filter.since, '/filter/since') } };
 		response.json({ replayed: await replay.replay(selection, visibleTo(request, registry)) });
 	});
 }

@@ -47,7 +47,8 @@ const times = async (list: Rejected, limit = 2000) => (await list.list({}, limit
 describe('the list of what was refused', () => {
 	it('is newest first, and shows each only to whom it is for', async () => {
 		const list = await open();
-		for (let i = 1; i <= 4; i++) await list.add(refusal(i, { sender: { ...sender, domainName: i % 2 ? 'acme' : 'other' } }));
+		for (let i = 1; i <= 4; i++)
+			await list.add(refusal(i, { sender: { ...sender, domainName: i % 2 ? 'acme' : 'other' } }));
 		expect(await times(list)).toEqual([4, 3, 2, 1]);
 		expect((await list.list({}, 10, ({ domainName }) => domainName === 'acme')).map(({ at }) => at)).toEqual([3, 1]);
 		expect(await times(list, 2)).toEqual([4, 3]);
@@ -73,10 +74,18 @@ describe('the list of what was refused', () => {
 
 	it('is searched by sensor, topic filter, sender, code, transport and time, also where it stands on disk only', async () => {
 		const list = await open();
-		await list.add(refusal(1, { sensorId: undefined, source: 'acme/cam-7/uplink', code: 'bad_request', sender: { ...sender, id: 'cam-7' } }));
+		await list.add(
+			refusal(1, {
+				sensorId: undefined,
+				source: 'acme/cam-7/uplink',
+				code: 'bad_request',
+				sender: { ...sender, id: 'cam-7' },
+			}),
+		);
 		await list.add(refusal(2, { sensorId: 's2', source: 'POST /ingest', transport: 'http' }));
 		for (let i = 10; i < 1500; i++) await list.add(refusal(i));
-		const found = async (query: Parameters<Rejected['list']>[0]) => (await list.list(query, 5, all)).map(({ at }) => at);
+		const found = async (query: Parameters<Rejected['list']>[0]) =>
+			(await list.list(query, 5, all)).map(({ at }) => at);
 		expect(await found({ sensor: 's2' })).toEqual([2]);
 		expect(await found({ sensor: 'cam-7' })).toEqual([1]);
 		expect(await found({ topic: 'acme/+/uplink' })).toEqual([1]);
@@ -101,7 +110,9 @@ describe('the list of what was refused', () => {
 	it('keeps all bytes and the scope of the sender, for a replay after a restart, but none that are too many or hold a token', async () => {
 		const list = await open();
 		const bytes = Buffer.from([0, 0xff, 0x0a, 0xc3]);
-		await list.add(refusal(1, { raw: bytes, context: { sensorId: 's1', buildingId: 'b1' }, contentType: 'a/b', path: '/x' }));
+		await list.add(
+			refusal(1, { raw: bytes, context: { sensorId: 's1', buildingId: 'b1' }, contentType: 'a/b', path: '/x' }),
+		);
 		await list.add(refusal(2, { raw: Buffer.alloc(70_000, 'x') }));
 		const token = `eyJhbGciOiJIUzI1NiJ9.${'a'.repeat(40)}.${'b'.repeat(40)}`;
 		await list.add(refusal(3, { raw: Buffer.from(`HELLO d ${token}`) }));
@@ -115,7 +126,11 @@ describe('the list of what was refused', () => {
 		});
 		expect(second).toMatchObject({ whole: false, bytes: 70_000 });
 		expect(third).toMatchObject({ whole: false, sample: 'HELLO d (token)' });
-		expect([await again.whole(1), await again.whole(2), await again.whole(77)]).toEqual([undefined, undefined, undefined]);
+		expect([await again.whole(1), await again.whole(2), await again.whole(77)]).toEqual([
+			undefined,
+			undefined,
+			undefined,
+		]);
 		expect(JSON.stringify([first, second, third])).not.toContain('sensorIds');
 	});
 

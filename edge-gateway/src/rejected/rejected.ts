@@ -149,7 +149,9 @@ export class Rejected {
 		const since = query.since ?? 0;
 		for (let before = this.#newest[0]?.id ?? 0; found.length < limit && before > this.#log.startOffset; ) {
 			const from = Math.max(this.#log.startOffset, before - PAGE);
-			const page = (await this.#log.read(from, { maxRecords: before - from, maxBytes: MAX_BYTES })).records.filter(({ offset }) => offset < before);
+			const page = (await this.#log.read(from, { maxRecords: before - from, maxBytes: MAX_BYTES })).records.filter(
+				({ offset }) => offset < before,
+			);
 			take(page.flatMap((record) => rejectionOf(record) ?? []).reverse());
 			if (page[0] && page[0].at < since) break;
 			before = from;
@@ -162,9 +164,21 @@ export class Rejected {
 		const { records } = await this.#log.read(id, { maxRecords: 1 });
 		const kept = records[0]?.offset === id ? keptIn(records[0]) : undefined;
 		if (!kept?.payload) return undefined;
-		const { payload, sender: senderId, domainName, scope, sample: _sample, bytes: _bytes, whole: _whole, ...rest } = kept;
+		const {
+			payload,
+			sender: senderId,
+			domainName,
+			scope,
+			sample: _sample,
+			bytes: _bytes,
+			whole: _whole,
+			...rest
+		} = kept;
 		const { sensorIds, buildingId, ...more }: Scope = scope ?? {};
-		const sender = senderId === undefined ? undefined : { ...more, id: senderId, domainName, sensorIds: sensorIds && new Set(sensorIds), buildingId };
+		const sender =
+			senderId === undefined
+				? undefined
+				: { ...more, id: senderId, domainName, sensorIds: sensorIds && new Set(sensorIds), buildingId };
 		return { ...rest, id, raw: decodePayload(payload), sender };
 	}
 
@@ -222,7 +236,8 @@ function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boole
 }
 
 function keptOf(refusal: Refusal): Kept {
-	const { at, transport, source, port, sender, sensorId, code, message, path, raw, context, contentType, value } = refusal;
+	const { at, transport, source, port, sender, sensorId, code, message, path, raw, context, contentType, value } =
+		refusal;
 	const redacted = withoutTokens(raw);
 	const whole = !redacted && raw.length <= LARGEST_KEPT;
 	const { sensorIds, buildingId, issuedAt, bridge } = sender ?? {};
@@ -278,5 +293,10 @@ export function rejectionOf(record: LogRecord): Rejection | undefined {
 	const kept = keptIn(record);
 	if (!kept) return undefined;
 	const { port, payload, scope, context, contentType, value, ...shown } = kept;
-	return { id: record.offset, ...shown, bytes: shown.bytes ?? Buffer.byteLength(shown.sample), whole: payload !== undefined };
+	return {
+		id: record.offset,
+		...shown,
+		bytes: shown.bytes ?? Buffer.byteLength(shown.sample),
+		whole: payload !== undefined,
+	};
 }

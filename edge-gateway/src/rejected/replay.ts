@@ -36,14 +36,21 @@ export class Replay {
 	}
 
 	/** Those that are named, or those open ones that match, at most 500; in the order they came in. Others than `visible` ones do not exist. */
-	replay(wanted: { ids: readonly number[] } | { filter: RejectedQuery }, visible: (rejection: Rejection) => boolean): Promise<Replayed[]> {
+	replay(
+		wanted: { ids: readonly number[] } | { filter: RejectedQuery },
+		visible: (rejection: Rejection) => boolean,
+	): Promise<Replayed[]> {
 		const replayed = this.#running.then(() => this.#replay(wanted, visible));
 		this.#running = replayed.catch(() => undefined);
 		return replayed;
 	}
 
-	async #replay(wanted: { ids: readonly number[] } | { filter: RejectedQuery }, visible: (rejection: Rejection) => boolean): Promise<Replayed[]> {
-		const ids = 'ids' in wanted ? await this.#visibleIds(wanted.ids, visible) : await this.#matching(wanted.filter, visible);
+	async #replay(
+		wanted: { ids: readonly number[] } | { filter: RejectedQuery },
+		visible: (rejection: Rejection) => boolean,
+	): Promise<Replayed[]> {
+		const ids =
+			'ids' in wanted ? await this.#visibleIds(wanted.ids, visible) : await this.#matching(wanted.filter, visible);
 		const results: Replayed[] = [];
 		for (const id of ids.sort((a, b) => a - b)) results.push(await this.#one(id));
 		const unseen = 'ids' in wanted ? wanted.ids.filter((id) => !ids.includes(id)) : [];
@@ -60,7 +67,11 @@ export class Replay {
 	}
 
 	async #matching(filter: RejectedQuery, visible: (rejection: Rejection) => boolean): Promise<number[]> {
-		const open = await this.#rejected.list({ ...filter, state: 'open' }, MOST_AT_ONCE, (rejection) => rejection.whole && visible(rejection));
+		const open = await this.#rejected.list(
+			{ ...filter, state: 'open' },
+			MOST_AT_ONCE,
+			(rejection) => rejection.whole && visible(rejection),
+		);
 		return open.map(({ id }) => id);
 	}
 
@@ -69,7 +80,11 @@ export class Replay {
 		const refusal = await this.#rejected.whole(id);
 		if (!refusal) return { id, outcome: 'not_kept' };
 		try {
-			const accepted = await this.#deliver({ ...frameOf(refusal, this.#decoders), receivedAt: refusal.at, replayOf: id });
+			const accepted = await this.#deliver({
+				...frameOf(refusal, this.#decoders),
+				receivedAt: refusal.at,
+				replayOf: id,
+			});
 			await this.#rejected.markReplayed(id, Date.now(), accepted);
 			return { id, outcome: 'accepted', accepted };
 		} catch (error) {
@@ -80,7 +95,10 @@ export class Replay {
 }
 
 /** A message that was kept as its source would hand it over today: what its topic or content type means is looked up again. @throws CrowdVisionError */
-export function frameOf(refusal: Omit<WholeRejection, 'id' | 'code' | 'message'>, decoders: Pick<Decoders, 'forTopic' | 'forContentType'>): Frame {
+export function frameOf(
+	refusal: Omit<WholeRejection, 'id' | 'code' | 'message'>,
+	decoders: Pick<Decoders, 'forTopic' | 'forContentType'>,
+): Frame {
 	const { transport, source, port, sender, raw, contentType, value } = refusal;
 	if (!sender) throw new CrowdVisionError('unauthenticated', 'It is not known who sent it');
 	const frame: Frame = { transport, source, sender, raw, context: refusal.context ?? NO_CONTEXT };
@@ -91,6 +109,7 @@ export function frameOf(refusal: Omit<WholeRejection, 'id' | 'code' | 'message'>
 	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseLines(raw);
 	if (transport !== 'mqtt') return frame;
 	const publication = publicationOf(source, decoders.forTopic(source));
-	if (publication.kind !== 'telemetry') throw new CrowdVisionError('bad_request', `The topic ${source} is still none that readings come by`);
+	if (publication.kind !== 'telemetry')
+		throw new CrowdVisionError('bad_request', `The topic ${source} is still none that readings come by`);
 	return { ...frame, context: publication.context, decodeBy: publication.decodeBy };
 }

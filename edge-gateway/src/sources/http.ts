@@ -19,7 +19,13 @@ export class HttpSource implements Source {
 	readonly router: Router;
 	#deliver: Deliver | undefined;
 
-	constructor(parts: { credentials: Credentials; devices: Devices; decoders: Decoders; rateLimits: RateLimits; refuse: Intake['refuse'] }) {
+	constructor(parts: {
+		credentials: Credentials;
+		devices: Devices;
+		decoders: Decoders;
+		rateLimits: RateLimits;
+		refuse: Intake['refuse'];
+	}) {
 		const { credentials, devices, decoders, rateLimits, refuse } = parts;
 		this.router = Router();
 		const ingest: RequestHandler = async (request, response) => {
@@ -80,7 +86,10 @@ function checkMediaType(decoders: Decoders): RequestHandler {
 		const type = mediaType(request.headers['content-type']);
 		const allowed = new Set([JSON_TYPE, NDJSON_TYPE, ...decoders.contentTypes()]);
 		if (!allowed.has(type)) {
-			throw new CrowdVisionError('unsupported_media_type', `Content-Type is ${type.slice(0, 100)}, but must be one of ${[...allowed].join(', ')}`);
+			throw new CrowdVisionError(
+				'unsupported_media_type',
+				`Content-Type is ${type.slice(0, 100)}, but must be one of ${[...allowed].join(', ')}`,
+			);
 		}
 		next();
 	};

@@ -9,7 +9,9 @@ it('TLS is where the file has a certificate, on the port that the environment sa
 	expect(mqttTlsOf({ tls: { ...tls, port: 8884 } }, undefined)).toMatchObject({ port: 8884 });
 	expect(mqttTlsOf({ tls: { ...tls, port: 8884 } }, 1)).toMatchObject({ port: 1 });
 	expect(mqttTlsOf({ tls }, 'off')).toBeUndefined();
-	expect(() => mqttTlsOf({}, 8883)).toThrow('MQTTS_PORT is 8883, but gateway.yaml has no sources.mqtt.tls with cert and key');
+	expect(() => mqttTlsOf({}, 8883)).toThrow(
+		'MQTTS_PORT is 8883, but gateway.yaml has no sources.mqtt.tls with cert and key',
+	);
 });
 
 it('MQTTS_PORT is off or a port', () => {
@@ -28,7 +30,9 @@ it('what the file does not say stays as it is in the house; sessions never get m
 	expect(mqttLimitsOf()).toEqual({});
 	expect(mqttLimitsOf({ connectionsPerAddress: 7 })).toEqual({ connectionsPerAddress: 7 });
 	expect(sessionBoundsOf()).toEqual({});
-	expect(sessionBoundsOf({ sessions: { expireAfter: '1d', messages: 5, maxBytes: '2KiB', maxTotalBytes: '9GiB' } })).toEqual({
+	expect(
+		sessionBoundsOf({ sessions: { expireAfter: '1d', messages: 5, maxBytes: '2KiB', maxTotalBytes: '9GiB' } }),
+	).toEqual({
 		expireAfterMs: 86_400_000,
 		messages: 5,
 		bytes: 2048,

@@ -11,23 +11,43 @@ export const MQTTS_PORT: Setting<number | 'off'> & { default: 'off' } = {
 	means: 'port of MQTT over TLS, with the certificate of sources.mqtt.tls in gateway.yaml; 0 takes a free one',
 	default: 'off',
 	allowed: 'off or a whole number from 0 to 65535',
-	parse: (text) => (text === 'off' ? text : /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
+	parse: (text) =>
+		text === 'off' ? text : /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined,
 };
 
 /** `sources.mqtt` of gateway.yaml. */
 export const MqttConfig = Type.Object(
 	{
-		port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: 'port of MQTT over TCP; 0 takes a free one; default 1883' })),
+		port: Type.Optional(
+			Type.Integer({
+				minimum: 0,
+				maximum: 65_535,
+				description: 'port of MQTT over TCP; 0 takes a free one; default 1883',
+			}),
+		),
 		tls: Type.Optional(
 			Type.Object(
 				{
-					port: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535, description: 'port of MQTT over TLS; 0 takes a free one; default 8883' })),
-					cert: Type.String({ minLength: 1, description: 'file with the certificate and its chain (PEM); read again when it changes' }),
-					key: Type.String({ minLength: 1, description: 'file with the private key (PEM) of cert; readable by its owner only' }),
+					port: Type.Optional(
+						Type.Integer({
+							minimum: 0,
+							maximum: 65_535,
+							description: 'port of MQTT over TLS; 0 takes a free one; default 8883',
+						}),
+					),
+					cert: Type.String({
+						minLength: 1,
+						description: 'file with the certificate and its chain (PEM); read again when it changes',
+					}),
+					key: Type.String({
+						minLength: 1,
+						description: 'file with the private key (PEM) of cert; readable by its owner only',
+					}),
 					ca: Type.Optional(
 						Type.String({
 							minLength: 1,
-							description: 'file with the authorities (PEM) that must have signed the certificate that each client then needs',
+							description:
+								'file with the authorities (PEM) that must have signed the certificate that each client then needs',
 						}),
 					),
 				},
@@ -37,7 +57,10 @@ export const MqttConfig = Type.Object(
 		sessions: Type.Optional(
 			Type.Object(
 				{
-					expireAfter: Type.Optional({ ...Duration, description: 'how long a session is kept while its client is away; default 7d' }),
+					expireAfter: Type.Optional({
+						...Duration,
+						description: 'how long a session is kept while its client is away; default 7d',
+					}),
 					messages: Type.Optional(
 						Type.Integer({
 							minimum: 1,
@@ -55,7 +78,11 @@ export const MqttConfig = Type.Object(
 			),
 		),
 		connections: Type.Optional(
-			Type.Integer({ minimum: 1, maximum: 100_000, description: `most connections at once; default ${MQTT_LIMITS.connections}` }),
+			Type.Integer({
+				minimum: 1,
+				maximum: 100_000,
+				description: `most connections at once; default ${MQTT_LIMITS.connections}`,
+			}),
 		),
 		connectionsPerAddress: Type.Optional(
 			Type.Integer({
@@ -78,13 +105,17 @@ export type MqttTls = NonNullable<MqttConfig['tls']> & { port: number };
  */
 export function mqttTlsOf({ tls }: MqttConfig = {}, port: number | 'off' | undefined): MqttTls | undefined {
 	if (port === 'off') return undefined;
-	if (!tls && port !== undefined) throw new SettingsError(`MQTTS_PORT is ${port}, but gateway.yaml has no sources.mqtt.tls with cert and key`);
+	if (!tls && port !== undefined)
+		throw new SettingsError(`MQTTS_PORT is ${port}, but gateway.yaml has no sources.mqtt.tls with cert and key`);
 	return tls && { ...tls, port: port ?? tls.port ?? 8883 };
 }
 
 /** What the file says otherwise than the house. */
 export function mqttLimitsOf({ connections, connectionsPerAddress }: MqttConfig = {}): Partial<MqttLimits> {
-	return { ...(connections !== undefined && { connections }), ...(connectionsPerAddress !== undefined && { connectionsPerAddress }) };
+	return {
+		...(connections !== undefined && { connections }),
+		...(connectionsPerAddress !== undefined && { connectionsPerAddress }),
+	};
 }
 
 export function sessionBoundsOf({ sessions = {} }: MqttConfig = {}): Partial<SessionBounds> {

@@ -63,7 +63,9 @@ export class MqttConnection {
 		};
 		stream.write = ((chunk: Buffer | string, ...rest: [BufferEncoding?, (() => void)?]) => {
 			if (this.#cut) return true;
-			this.#sent.look(typeof chunk === 'string' ? Buffer.from(chunk, typeof rest[0] === 'string' ? rest[0] : 'utf8') : chunk);
+			this.#sent.look(
+				typeof chunk === 'string' ? Buffer.from(chunk, typeof rest[0] === 'string' ? rest[0] : 'utf8') : chunk,
+			);
 			this.#bounded(this.#write(typeof chunk === 'string' ? chunk : this.#toWait(chunk), ...rest));
 			// Never false: the broker would hold up whoever publishes until this client has read.
 			return true;

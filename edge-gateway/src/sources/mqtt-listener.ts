@@ -148,7 +148,12 @@ export class MqttListener {
 			stream.destroy();
 			return undefined;
 		}
-		const connection = new MqttConnection({ stream, address, limits: this.#parts.limits, onCut: (rule) => this.#onCut(connection, rule) });
+		const connection = new MqttConnection({
+			stream,
+			address,
+			limits: this.#parts.limits,
+			onCut: (rule) => this.#onCut(connection, rule),
+		});
 		this.#connections.add(connection);
 		this.#byAddress.set(address, (this.#byAddress.get(address) ?? 0) + 1);
 		stream.on('close', () => {
@@ -165,7 +170,8 @@ export class MqttListener {
 	#mayConnect(address: string): boolean {
 		if (this.#stopped) return false;
 		const { connections, connectionsPerAddress } = this.#parts.limits;
-		if (this.#connections.size < connections && (this.#byAddress.get(address) ?? 0) < connectionsPerAddress) return true;
+		if (this.#connections.size < connections && (this.#byAddress.get(address) ?? 0) < connectionsPerAddress)
+			return true;
 		this.#count('too many connections');
 		return false;
 	}
@@ -192,7 +198,10 @@ export class MqttListener {
 	/** Until half of the bound is free again, so that the next message does not end another. */
 	#endFurthestBehind(unread: number): void {
 		const { mostUnreadInAll } = this.#parts.limits;
-		this.#parts.logger.warn({ bytes: unread, allowed: mostUnreadInAll }, 'mqtt: clients read too little; those that are furthest behind are ended');
+		this.#parts.logger.warn(
+			{ bytes: unread, allowed: mostUnreadInAll },
+			'mqtt: clients read too little; those that are furthest behind are ended',
+		);
 		let left = unread;
 		for (const connection of [...this.#connections].sort((a, b) => b.unread - a.unread)) {
 			if (left <= mostUnreadInAll / 2) return;

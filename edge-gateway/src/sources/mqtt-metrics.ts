@@ -30,8 +30,16 @@ export function registerMqttMetrics(
 		});
 	};
 	gauge('gateway_mqtt_connections', 'MQTT connections that are open', () => listener.connections.size);
-	gauge('gateway_mqtt_sessions', 'MQTT sessions that are kept, also while their clients are away', () => sessions.sessions);
-	gauge('gateway_mqtt_waiting', 'Messages on disk that MQTT sessions have not acknowledged', () => sessions.waitingMessages);
+	gauge(
+		'gateway_mqtt_sessions',
+		'MQTT sessions that are kept, also while their clients are away',
+		() => sessions.sessions,
+	);
+	gauge(
+		'gateway_mqtt_waiting',
+		'Messages on disk that MQTT sessions have not acknowledged',
+		() => sessions.waitingMessages,
+	);
 	const counter = (name: string, help: string, read: () => number) => {
 		new Counter({
 			name,
@@ -43,8 +51,24 @@ export function registerMqttMetrics(
 			},
 		});
 	};
-	counter('gateway_mqtt_not_kept_total', 'Messages not kept for a session, or not retained, because a bound was reached', () => sessions.dropped);
-	counter('gateway_mqtt_sessions_expired_total', 'Sessions that ended because their client was away for too long', () => sessions.expired);
-	counter('gateway_mqtt_withheld_total', 'Messages of QoS 0 that a subscriber which is behind with reading did not get', told.withheld);
-	counter('gateway_mqtt_over_bound_total', 'Sessions and subscriptions that were refused because their device had too many', told.overBound);
+	counter(
+		'gateway_mqtt_not_kept_total',
+		'Messages not kept for a session, or not retained, because a bound was reached',
+		() => sessions.dropped,
+	);
+	counter(
+		'gateway_mqtt_sessions_expired_total',
+		'Sessions that ended because their client was away for too long',
+		() => sessions.expired,
+	);
+	counter(
+		'gateway_mqtt_withheld_total',
+		'Messages of QoS 0 that a subscriber which is behind with reading did not get',
+		told.withheld,
+	);
+	counter(
+		'gateway_mqtt_over_bound_total',
+		'Sessions and subscriptions that were refused because their device had too many',
+		told.overBound,
+	);
 }

@@ -81,15 +81,28 @@ export class MqttPublications {
 	#judge(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
 		const publication = this.#publicationOf(packet.topic);
 		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
-		const frame: Frame = { transport: 'mqtt', source: packet.topic, sender, context: NO_CONTEXT, raw, decodeBy: undefined };
+		const frame: Frame = {
+			transport: 'mqtt',
+			source: packet.topic,
+			sender,
+			context: NO_CONTEXT,
+			raw,
+			decodeBy: undefined,
+		};
 		if (publication.kind === 'status') {
-			return void this.#status(frame, packet, publication.sensorId).then(() => this.#settle(client, peer, packet, done), done);
+			return void this.#status(frame, packet, publication.sensorId).then(
+				() => this.#settle(client, peer, packet, done),
+				done,
+			);
 		}
 		const { retain } = packet;
 		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
 		packet.retain = false;
 		if (publication.kind === 'result') {
-			return void this.#result(frame, packet, publication.sensorId).then(() => this.#settle(client, peer, packet, done), done);
+			return void this.#result(frame, packet, publication.sensorId).then(
+				() => this.#settle(client, peer, packet, done),
+				done,
+			);
 		}
 		if (publication.kind === 'unknown') {
 			return void this.#unknown(frame, packet, retain).then(() => this.#settle(client, peer, packet, done), done);
@@ -97,7 +110,11 @@ export class MqttPublications {
 		frame.context = publication.context;
 		frame.decodeBy = publication.decodeBy;
 		this.#take(frame, (error, accepted) => {
-			if (error) return void this.#again(client, packet, frame, error).then(() => this.#settle(client, peer, packet, done), done);
+			if (error)
+				return void this.#again(client, packet, frame, error).then(
+					() => this.#settle(client, peer, packet, done),
+					done,
+				);
 			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
 			const offered = this.#offer(frame, packet, retain);
 			// What a vendor's device publishes is for the gateway, and for who listens in: never for another device.
@@ -117,7 +134,9 @@ export class MqttPublications {
 		else if (!this.#parts.broker.isRouted(packet)) this.#acknowledge(peer, packet, messageId, done);
 		else {
 			const routed = { ...packet } as PublishPacket as AedesPublishPacket;
-			this.#parts.broker.publish(routed, client, (error) => (error ? done(error) : this.#acknowledge(peer, packet, messageId, done)));
+			this.#parts.broker.publish(routed, client, (error) =>
+				error ? done(error) : this.#acknowledge(peer, packet, messageId, done),
+			);
 		}
 	}
 
@@ -154,18 +173,24 @@ export class MqttPublications {
 
 	/** A topic that has no meaning here may go to who listens in, such as a bridge. */
 	async #unknown(frame: Frame, packet: PublishPacket, retain: boolean): Promise<void> {
-		if (isForOthers(packet.topic) && this.#parts.local.isTapped(packet.topic) && this.#parts.guestMaySay(frame.sender, packet.topic)) {
+		if (
+			isForOthers(packet.topic) &&
+			this.#parts.local.isTapped(packet.topic) &&
+			this.#parts.guestMaySay(frame.sender, packet.topic)
+		) {
 			packet.retain = retain;
 			await this.#offer(frame, packet, retain);
 			return;
 		}
-		const message = 'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or command/{sensorId}/result';
+		const message =
+			'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or command/{sensorId}/result';
 		await this.#refuse(frame, packet, 'bad_request', message);
 	}
 
 	/** A device's answer to a command: acknowledged when it is kept. */
 	async #result(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
-		if (!this.#maySpeakFor(frame.sender, sensorId)) return this.#refuse(frame, packet, 'forbidden', `${frame.source} is not of ${frame.sender.id}`);
+		if (!this.#maySpeakFor(frame.sender, sensorId))
+			return this.#refuse(frame, packet, 'forbidden', `${frame.source} is not of ${frame.sender.id}`);
 		const answer = parsed(frame.raw);
 		if (!commandAnswer.check(answer)) {
 			const { path, message } = commandAnswer.problem(answer)!;
@@ -177,7 +202,8 @@ export class MqttPublications {
 
 	#maySpeakFor(sender: Sender, sensorId: string): boolean {
 		const { registry } = this.#parts;
-		if (registry.isRevoked(sender.id, sender.issuedAt) || isForeign(sender.domainName, sensorId, registry)) return false;
+		if (registry.isRevoked(sender.id, sender.issuedAt) || isForeign(sender.domainName, sensorId, registry))
+			return false;
 		if (isOwn(sender, sensorId)) return true;
 		const buildingId = registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
 		return !sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, registry);
@@ -185,9 +211,11 @@ export class MqttPublications {
 
 	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
 		const { sender } = frame;
-		if (!this.#maySpeakFor(sender, sensorId)) return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
+		if (!this.#maySpeakFor(sender, sensorId))
+			return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
 		const state = frame.raw.toString('utf8');
-		if (state !== 'online' && state !== 'offline') return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
+		if (state !== 'online' && state !== 'offline')
+			return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
 		await this.#offer(frame, packet, packet.retain);
 		this.#parts.availability.said(sensorId, state, sender.domainName);
 	}
@@ -198,7 +226,12 @@ export class MqttPublications {
 	}
 
 	/** Keeps the refusal, and keeps the message from subscribers. It is acknowledged all the same. */
-	async #refuse(frame: Frame, packet: PublishPacket, code: 'bad_request' | 'forbidden', message: string): Promise<void> {
+	async #refuse(
+		frame: Frame,
+		packet: PublishPacket,
+		code: 'bad_request' | 'forbidden',
+		message: string,
+	): Promise<void> {
 		packet.topic = NOWHERE;
 		packet.retain = false;
 		await this.#parts.refuse(frame, new CrowdVisionError(code, message)).catch((error: unknown) => {

@@ -46,7 +46,11 @@ export const RULES = {
 	willQos: { statement: 'MQTT-3.1.2-14', text: 'will QoS 3' },
 	willRetainWithoutWill: { statement: 'MQTT-3.1.2-15', text: 'will retain without a will' },
 	passwordWithoutUser: { statement: 'MQTT-3.1.2-22', text: 'a password without a user name' },
-	clientId: { statement: 'MQTT-3.1.3-8', text: 'no client identifier, though the session is to be kept', answer: connack(2) },
+	clientId: {
+		statement: 'MQTT-3.1.3-8',
+		text: 'no client identifier, though the session is to be kept',
+		answer: connack(2),
+	},
 	connect: { statement: 'MQTT-3.1.4-1', text: 'a CONNECT whose fields do not add up' },
 	dup: { statement: 'MQTT-3.3.1-2', text: 'DUP with QoS 0' },
 	qos: { statement: 'MQTT-3.3.1-4', text: 'QoS 3' },

@@ -6,10 +6,16 @@ import { isOwn, maySubscribe, publicationOf } from './mqtt-topics.ts';
 
 describe('a topic that a device publishes to', () => {
 	it.each<[string, object]>([
-		['telemetry/b1/hall/door-3', { kind: 'telemetry', context: { buildingId: 'b1', roomId: 'hall', sensorId: 'door-3' } }],
+		[
+			'telemetry/b1/hall/door-3',
+			{ kind: 'telemetry', context: { buildingId: 'b1', roomId: 'hall', sensorId: 'door-3' } },
+		],
 		[
 			'telemetry/b1/great hall/door-3/temperature',
-			{ kind: 'telemetry', context: { buildingId: 'b1', roomId: 'great hall', sensorId: 'door-3', metric: 'temperature' } },
+			{
+				kind: 'telemetry',
+				context: { buildingId: 'b1', roomId: 'great hall', sensorId: 'door-3', metric: 'temperature' },
+			},
 		],
 		['status/door-3', { kind: 'status', sensorId: 'door-3' }],
 	])('%s', (topic, expected) => {
@@ -59,7 +65,12 @@ describe('a topic that a device publishes to', () => {
 });
 
 describe('what a device may listen to', () => {
-	const scoped: Sender = { id: 'd1', domainName: 'acme', sensorIds: new Set(['door-3', 'door-4']), buildingId: undefined };
+	const scoped: Sender = {
+		id: 'd1',
+		domainName: 'acme',
+		sensorIds: new Set(['door-3', 'door-4']),
+		buildingId: undefined,
+	};
 	const ofBuilding: Sender = { id: 'd2', domainName: 'acme', sensorIds: undefined, buildingId: 'b1' };
 	const unscoped: Sender = { id: 'd3', domainName: 'acme', sensorIds: undefined, buildingId: undefined };
 	const sensors: Record<string, string> = { 'door-3': 'b1', 'door-9': 'b2' };
@@ -105,7 +116,19 @@ describe('what a device may listen to', () => {
 	});
 
 	it('is never a filter that also matches what is of another', () => {
-		const level = fc.constantFrom('telemetry', 'status', 'command', 'b1', 'hall', 'door-3', 'door-5', '+', '#', '', '$SYS');
+		const level = fc.constantFrom(
+			'telemetry',
+			'status',
+			'command',
+			'b1',
+			'hall',
+			'door-3',
+			'door-5',
+			'+',
+			'#',
+			'',
+			'$SYS',
+		);
 		fc.assert(
 			fc.property(fc.array(level, { minLength: 1, maxLength: 6 }), (levels) => {
 				if (!maySubscribe(scoped, levels.join('/'), registry)) return;
@@ -118,6 +141,11 @@ describe('what a device may listen to', () => {
 	});
 
 	it('speaks and listens as the sensors of its scope, else as the one named like itself', () => {
-		expect([isOwn(scoped, 'door-3'), isOwn(scoped, 'd1'), isOwn(unscoped, 'd3'), isOwn(unscoped, 'door-3')]).toEqual([true, false, true, false]);
+		expect([isOwn(scoped, 'door-3'), isOwn(scoped, 'd1'), isOwn(unscoped, 'd3'), isOwn(unscoped, 'door-3')]).toEqual([
+			true,
+			false,
+			true,
+			false,
+		]);
 	});
 });

@@ -22,7 +22,8 @@ const UNKNOWN: Publication = { kind: 'unknown' };
 /** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}`, `command/{sensorId}/result`, or what a decoder is configured for. */
 export function publicationOf(topic: string, decodeBy?: DecodeBy): Publication {
 	const levels = topic.split('/');
-	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!)) return { kind: 'status', sensorId: levels[1]! };
+	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!))
+		return { kind: 'status', sensorId: levels[1]! };
 	if (levels[0] === TOPICS.command && levels.length === 3 && levels[2] === 'result' && sensor.test(levels[1]!)) {
 		return { kind: 'result', sensorId: levels[1]! };
 	}
@@ -56,10 +57,17 @@ export function maySubscribe(sender: Sender, filter: string, registry: Registry)
 		sensorId !== undefined &&
 		!isForeign(sender.domainName, sensorId, registry) &&
 		(isOwn(sender, sensorId) ||
-			(!sender.sensorIds && sender.buildingId !== undefined && registry.sensor(sensorId)?.buildingId === sender.buildingId));
+			(!sender.sensorIds &&
+				sender.buildingId !== undefined &&
+				registry.sensor(sensorId)?.buildingId === sender.buildingId));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
 	if (levels[0] === 'bridge' && levels.length === 3) return levels[2] === 'state' && !registry.isShared;
-	return levels[0] === TOPICS.telemetry && (levels.length === 4 || levels.length === 5) && own(levels[3]) && !levels.slice(0, 3).includes('#');
+	return (
+		levels[0] === TOPICS.telemetry &&
+		(levels.length === 4 || levels.length === 5) &&
+		own(levels[3]) &&
+		!levels.slice(0, 3).includes('#')
+	);
 }
 
 const SPARKPLUG_COMMAND = /^spBv1\.0\/([^/+#]+)\/[ND]CMD\/([^/+#]+)(?:\/.*)?$/;

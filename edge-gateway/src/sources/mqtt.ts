@@ -98,7 +98,8 @@ export class MqttSource implements Source {
 			connectTimeout: limits.connectTimeoutMs,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
-			authorizeSubscribe: (client, subscription, done) => done(null, this.#grants(client, subscription.topic) ? lowered(client, subscription) : null),
+			authorizeSubscribe: (client, subscription, done) =>
+				done(null, this.#grants(client, subscription.topic) ? lowered(client, subscription) : null),
 			authorizeForward: (client, packet) => (this.#mayGet(client, packet) ? packet : null),
 		});
 		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
@@ -107,7 +108,9 @@ export class MqttSource implements Source {
 			const sender = this.#peers.get(client)?.sender;
 			if (sender) this.#filters.leave(sender.id, client, filters);
 		});
-		(this.#broker as EventEmitter).on('error', (error: Error) => parts.logger.error({ err: error.message }, 'mqtt: the broker failed at something'));
+		(this.#broker as EventEmitter).on('error', (error: Error) =>
+			parts.logger.error({ err: error.message }, 'mqtt: the broker failed at something'),
+		);
 		this.#broker.on('clientReady', (client) => this.#onReady(client));
 		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
 		this.#listener = new MqttListener({ ...parts, onConnection: (connection) => this.#serve(connection) });
@@ -192,7 +195,9 @@ export class MqttSource implements Source {
 
 	#expire(): void {
 		const { clients } = this.#broker as IngestBroker & { clients: Record<string, Client> };
-		this.#parts.sessions.expire(Date.now(), (client) => clients[client] !== undefined).catch((error: Error) => this.#notKept(error));
+		this.#parts.sessions
+			.expire(Date.now(), (client) => clients[client] !== undefined)
+			.catch((error: Error) => this.#notKept(error));
 	}
 
 	#notKept(error: Error): void {
@@ -216,7 +221,12 @@ export class MqttSource implements Source {
 				(client as { id: string }).id = `${sender.id}/${client.id}`;
 				if (client.clean || this.#parts.sessions.hasRoomFor(client.id)) return done(null, true);
 				this.#sessionsRefused++;
-				done(Object.assign(new Error('its device has too many sessions'), { returnCode: UNAVAILABLE }) as AuthenticateError, null);
+				done(
+					Object.assign(new Error('its device has too many sessions'), {
+						returnCode: UNAVAILABLE,
+					}) as AuthenticateError,
+					null,
+				);
 			},
 			(error: Error) => {
 				const refusal = Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError;
@@ -244,7 +254,10 @@ export class MqttSource implements Source {
 
 	#isGranted(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
-		return sender !== undefined && (this.#filters.has(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter));
+		return (
+			sender !== undefined &&
+			(this.#filters.has(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter))
+		);
 	}
 
 	/** A token may be revoked while its device is connected. */
@@ -272,7 +285,9 @@ export class MqttSource implements Source {
 
 	#toClients({ topic, payload, qos, retain }: LocalMessage): Promise<void> {
 		const packet = { cmd: 'publish', topic, payload, qos, retain, dup: false } as AedesPublishPacket;
-		return new Promise((resolve, reject) => this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())));
+		return new Promise((resolve, reject) =>
+			this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())),
+		);
 	}
 }
 

@@ -33,18 +33,28 @@ const anyPacket: fc.Arbitrary<Packet> = fc.oneof(
 		dup: fc.constant(false),
 		retain: fc.boolean(),
 	}),
-	fc.record({ cmd: fc.constantFrom('puback' as const, 'pubrec' as const, 'pubrel' as const, 'pubcomp' as const), messageId: id }),
+	fc.record({
+		cmd: fc.constantFrom('puback' as const, 'pubrec' as const, 'pubrel' as const, 'pubcomp' as const),
+		messageId: id,
+	}),
 	fc.record({
 		cmd: fc.constant('subscribe' as const),
 		messageId: id,
 		subscriptions: fc.array(
-			fc.record({ topic: fc.constantFrom('a', '+', '#', 'a/+/#', '/+', 'ü/#'), qos: fc.constantFrom(0 as const, 1 as const) }),
+			fc.record({
+				topic: fc.constantFrom('a', '+', '#', 'a/+/#', '/+', 'ü/#'),
+				qos: fc.constantFrom(0 as const, 1 as const),
+			}),
 			{
 				minLength: 1,
 			},
 		),
 	}),
-	fc.record({ cmd: fc.constant('unsubscribe' as const), messageId: id, unsubscriptions: fc.array(topic, { minLength: 1 }) }),
+	fc.record({
+		cmd: fc.constant('unsubscribe' as const),
+		messageId: id,
+		unsubscriptions: fc.array(topic, { minLength: 1 }),
+	}),
 	fc.constant<Packet>({ cmd: 'pingreq' }),
 );
 
@@ -92,7 +102,10 @@ describe('what it forbids is named by its statement, however it is cut into chun
 	it.each(MALFORMED_PACKETS)('$statement: $what', ({ statement, bytes }) => {
 		for (const sizes of [[1], [2], [3], [100_000]]) {
 			const guard = guardOf();
-			expect(verdict(guard, Buffer.concat([connectOf(), packetOf(0x30, str('t'), Buffer.alloc(50)), bytes]), sizes)?.statement).toBe(statement);
+			expect(
+				verdict(guard, Buffer.concat([connectOf(), packetOf(0x30, str('t'), Buffer.alloc(50)), bytes]), sizes)
+					?.statement,
+			).toBe(statement);
 		}
 	});
 
@@ -100,7 +113,9 @@ describe('what it forbids is named by its statement, however it is cut into chun
 		for (const sizes of [[1000], [1]]) {
 			const guard = guardOf({ publish: 303 });
 			expect(verdict(guard, connectOf(), sizes)).toBeUndefined();
-			expect(verdict(guard, packetOf(0x30, str('t'), Buffer.alloc(301)).subarray(0, 3), sizes)?.text).toMatch(/larger than is allowed/);
+			expect(verdict(guard, packetOf(0x30, str('t'), Buffer.alloc(301)).subarray(0, 3), sizes)?.text).toMatch(
+				/larger than is allowed/,
+			);
 		}
 	});
 });

@@ -2,7 +2,18 @@ import { wrongConnect } from './connect-rules.ts';
 import { RULES, type Rule } from './mqtt-rules.ts';
 import { wrongFilter, wrongTopic } from './mqtt-strings.ts';
 import { PacketReader, type PacketVisitor } from './packet-reader.ts';
-import { CONNECT, DISCONNECT, PINGREQ, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBSCRIBE, UNSUBSCRIBE } from './packet-types.ts';
+import {
+	CONNECT,
+	DISCONNECT,
+	PINGREQ,
+	PUBACK,
+	PUBCOMP,
+	PUBLISH,
+	PUBREC,
+	PUBREL,
+	SUBSCRIBE,
+	UNSUBSCRIBE,
+} from './packet-types.ts';
 
 /** Most bytes a packet may have behind its fixed header. */
 export interface PacketLimits {

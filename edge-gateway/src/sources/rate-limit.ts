@@ -62,7 +62,12 @@ export class RateLimit {
 		const bucket = this.of(sender);
 		const wait = bucket.wait(performance.now());
 		if (wait > 0) {
-			throw new CrowdVisionError('rate_limited', `More than ${this.#rate.perSecond} messages a second from ${sender}`, {}, Math.ceil(wait / 1000));
+			throw new CrowdVisionError(
+				'rate_limited',
+				`More than ${this.#rate.perSecond} messages a second from ${sender}`,
+				{},
+				Math.ceil(wait / 1000),
+			);
 		}
 		bucket.spend();
 	}

@@ -55,14 +55,23 @@ export class SocketIoSource implements Source {
 	/** Takes its path on a server that others share. Call it before the server listens. */
 	attach(server: HttpServer): void {
 		// destroyUpgrade closes what nobody has answered within a second; other paths of this server answer at once.
-		const io: Sensors = new Server(server, { path: '/ingest/socket.io', serveClient: false, maxHttpBufferSize: MAX_MESSAGE, destroyUpgrade: true });
+		const io: Sensors = new Server(server, {
+			path: '/ingest/socket.io',
+			serveClient: false,
+			maxHttpBufferSize: MAX_MESSAGE,
+			destroyUpgrade: true,
+		});
 		io.use((socket, next) => {
 			const token = (socket.handshake.auth as { token?: unknown }).token;
 			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(
 				(sender) => {
 					socket.data.sender = sender;
 					// The server listens before the sources take anything. Of a burst, the first readings would be sent back and the last taken: out of order.
-					next(this.#deliver ? undefined : refused(new CrowdVisionError('unavailable', 'The gateway is starting or stopping', {}, 1)));
+					next(
+						this.#deliver
+							? undefined
+							: refused(new CrowdVisionError('unavailable', 'The gateway is starting or stopping', {}, 1)),
+					);
 				},
 				(error: CrowdVisionError) => next(refused(error)),
 			);
@@ -99,7 +108,8 @@ export class SocketIoSource implements Source {
 			this.#lines.remove(line);
 			this.#devices.disconnected(sender.id, 'socket.io');
 			// It may be back on another line already.
-			for (const sensorId of sender.sensorIds ?? []) if (!this.#lines.of(sensorId)) this.#said(sender, sensorId, 'offline');
+			for (const sensorId of sender.sensorIds ?? [])
+				if (!this.#lines.of(sensorId)) this.#said(sender, sensorId, 'offline');
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;
@@ -111,7 +121,8 @@ export class SocketIoSource implements Source {
 	}
 
 	#said(sender: Sender, sensorId: string, state: 'online' | 'offline'): void {
-		if (!isForeign(sender.domainName, sensorId, this.#registry)) this.#availability.said(sensorId, state, sender.domainName);
+		if (!isForeign(sender.domainName, sensorId, this.#registry))
+			this.#availability.said(sensorId, state, sender.domainName);
 	}
 
 	async #take(sender: Sender, address: string, readings: unknown, line: Line): Promise<Outcome<{ accepted: number }>> {

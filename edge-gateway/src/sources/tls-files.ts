@@ -37,9 +37,12 @@ export class TlsFiles {
 		try {
 			createSecureContext(options);
 		} catch (error) {
-			throw new SettingsError(`sources.mqtt.tls: ${Object.values(this.#paths).join(', ')} do not make a certificate: ${(error as Error).message}`);
+			throw new SettingsError(
+				`sources.mqtt.tls: ${Object.values(this.#paths).join(', ')} do not make a certificate: ${(error as Error).message}`,
+			);
 		}
-		if (statSync(key).mode & 0o077) this.#logger.warn({ file: key }, 'mqtt: the private key may be read by others than its owner; chmod 600 it');
+		if (statSync(key).mode & 0o077)
+			this.#logger.warn({ file: key }, 'mqtt: the private key may be read by others than its owner; chmod 600 it');
 		return options;
 	}
 
@@ -51,7 +54,10 @@ export class TlsFiles {
 				onChange(this.read());
 				this.#logger.info({ file: this.#paths.cert }, 'mqtt: the certificate was renewed');
 			} catch (error) {
-				this.#logger.error({ err: (error as Error).message }, 'mqtt: the renewed certificate cannot be used; the one before stays');
+				this.#logger.error(
+					{ err: (error as Error).message },
+					'mqtt: the renewed certificate cannot be used; the one before stays',
+				);
 			}
 		}, LOOK_EVERY_MS).unref();
 	}
@@ -75,6 +81,8 @@ function contents(setting: keyof TlsPaths, path: string): Buffer {
 	try {
 		return readFileSync(path);
 	} catch (error) {
-		throw new SettingsError(`sources.mqtt.tls.${setting} is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`);
+		throw new SettingsError(
+			`sources.mqtt.tls.${setting} is ${JSON.stringify(path)}, which cannot be read: ${(error as Error).message}`,
+		);
 	}
 }

@@ -26,15 +26,46 @@ export async function createAuthority(name = 'test authority'): Promise<Authorit
 	onTestFinished(() => rm(dir, { recursive: true, force: true }));
 	const file = (suffix: string) => join(dir, suffix);
 	const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-	await run('openssl', ['req', '-x509', ...newKey, '-keyout', file('ca.key'), '-out', file('ca.pem'), '-days', '2', '-subj', `/CN=${name}`]);
+	await run('openssl', [
+		'req',
+		'-x509',
+		...newKey,
+		'-keyout',
+		file('ca.key'),
+		'-out',
+		file('ca.pem'),
+		'-days',
+		'2',
+		'-subj',
+		`/CN=${name}`,
+	]);
 	return {
 		ca: file('ca.pem'),
 		async issue(subject) {
 			const [cert, key] = [file(`${subject}.pem`), file(`${subject}.key`)];
 			await writeFile(file(`${subject}.ext`), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
-			await run('openssl', ['req', ...newKey, '-keyout', key, '-out', file(`${subject}.csr`), '-subj', `/CN=${subject}`]);
 			await run('openssl', [
-				...['x509', '-req', '-in', file(`${subject}.csr`), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial'],
+				'req',
+				...newKey,
+				'-keyout',
+				key,
+				'-out',
+				file(`${subject}.csr`),
+				'-subj',
+				`/CN=${subject}`,
+			]);
+			await run('openssl', [
+				...[
+					'x509',
+					'-req',
+					'-in',
+					file(`${subject}.csr`),
+					'-CA',
+					file('ca.pem'),
+					'-CAkey',
+					file('ca.key'),
+					'-CAcreateserial',
+				],
 				...['-out', cert, '-days', '2', '-extfile', file(`${subject}.ext`)],
 			]);
 			return { cert, key };

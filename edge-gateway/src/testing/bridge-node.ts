@@ -66,9 +66,11 @@ export async function bridgeNode(name: string, configs: BridgeConfig[], dir?: st
 		bridges,
 		ledger,
 		heard,
-		publish: (topic, payload, { qos = 1, retain = false } = {}) => local.publish({ topic, payload: Buffer.from(payload), qos, retain }),
+		publish: (topic, payload, { qos = 1, retain = false } = {}) =>
+			local.publish({ topic, payload: Buffer.from(payload), qos, retain }),
 		count: (payload) => heard.filter((one) => one.payload.toString() === payload).length,
-		connected: () => waitFor(`the bridges of ${name}`, () => bridges.list().every(({ state }) => state === 'connected')),
+		connected: () =>
+			waitFor(`the bridges of ${name}`, () => bridges.list().every(({ state }) => state === 'connected')),
 		stop,
 	};
 }

@@ -52,7 +52,10 @@ export async function peer(broker: { url: string }, filter = '#', options: IClie
 }
 
 /** A bridge's entry with short pauses. */
-export function bridgeTo(broker: { url: string }, options: Partial<BridgeConfig> & Pick<BridgeConfig, 'topics'>): BridgeConfig {
+export function bridgeTo(
+	broker: { url: string },
+	options: Partial<BridgeConfig> & Pick<BridgeConfig, 'topics'>,
+): BridgeConfig {
 	return { name: 'campus', url: broker.url, backOff: { min: '50ms', max: '500ms' }, ...options };
 }
 
@@ -67,7 +70,8 @@ export async function reportOf(world: GatewayWorld, name = 'campus'): Promise<Br
 
 export function connected(world: GatewayWorld, ...names: string[]): Promise<unknown> {
 	return waitFor('the bridges to be connected', async () => {
-		for (const name of names.length > 0 ? names : ['campus']) if ((await reportOf(world, name)).state !== 'connected') return false;
+		for (const name of names.length > 0 ? names : ['campus'])
+			if ((await reportOf(world, name)).state !== 'connected') return false;
 		return true;
 	});
 }

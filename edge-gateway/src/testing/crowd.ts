@@ -46,7 +46,10 @@ export function crossings(days: number, doors: number, random: () => number): Cr
 		const start = MONDAY + day * DAY_MS;
 		const visits = Math.round((day % 7 < 5 ? 1500 : 150) * (0.7 + 0.6 * random()));
 		const door = (at: number) => {
-			const shares = Array.from({ length: doors }, (_, n) => 1 + 0.8 * Math.sin(at / (3 * HOUR_MS) + (n * 2 * Math.PI) / doors));
+			const shares = Array.from(
+				{ length: doors },
+				(_, n) => 1 + 0.8 * Math.sin(at / (3 * HOUR_MS) + (n * 2 * Math.PI) / doors),
+			);
 			let left = random() * shares.reduce((sum, share) => sum + share, 0);
 			for (const [n, share] of shares.entries()) {
 				left -= share;
@@ -56,7 +59,14 @@ export function crossings(days: number, doors: number, random: () => number): Cr
 		};
 		for (let visit = 0; visit < visits; visit++) {
 			const rush = random();
-			const hour = rush < 0.35 ? 9 + 0.5 * normal() : rush < 0.55 ? 12.5 + 0.4 * normal() : rush < 0.75 ? 14 + 0.4 * normal() : 7 + 13 * random();
+			const hour =
+				rush < 0.35
+					? 9 + 0.5 * normal()
+					: rush < 0.55
+						? 12.5 + 0.4 * normal()
+						: rush < 0.75
+							? 14 + 0.4 * normal()
+							: 7 + 13 * random();
 			const stays = random() < 0.5 ? 0.1 + 0.5 * random() : 1 + 3 * random();
 			const comes = start + Math.min(21, Math.max(6.5, hour)) * HOUR_MS + Math.floor(random() * 60_000);
 			const goes = Math.min(comes + stays * HOUR_MS, start + 21.9 * HOUR_MS + Math.floor(random() * 0.1 * HOUR_MS));
@@ -70,7 +80,13 @@ export function crossings(days: number, doors: number, random: () => number): Cr
 }
 
 /** What the doors say of these crossings, each every `everyMs` where there is something to say; and now and then one is missed or counted twice by chance. */
-export function counted(all: readonly Crossing[], biases: readonly DoorBias[], random: () => number, everyMs = 10_000, chance = 0.02): DoorMessage[] {
+export function counted(
+	all: readonly Crossing[],
+	biases: readonly DoorBias[],
+	random: () => number,
+	everyMs = 10_000,
+	chance = 0.02,
+): DoorMessage[] {
 	const messages = new Map<string, DoorMessage>();
 	for (const { at, door, direction } of all) {
 		const bias = biases[door]![direction];

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedBus } from '@crowdvision/bus';
 import { type Membership, type Reading, STREAMS, TABLES } from '@crowdvision/contracts';
-import { type CommitWorker, type Cursor, type DiskFaults, Log, LogFullError, startCommitWorker } from '@crowdvision/log';
+import {
+	type CommitWorker,
+	type Cursor,
+	type DiskFaults,
+	Log,
+	LogFullError,
+	startCommitWorker,
+} from '@crowdvision/log';
 import {
 	closeServer,
 	createApp,
@@ -46,7 +53,10 @@ export interface Answer {
 	status: number;
 	headers: Headers;
 	text: string;
-	body: { accepted?: number; error?: { code: string; message: string; index?: number; path?: string } } & Record<string, unknown>;
+	body: { accepted?: number; error?: { code: string; message: string; index?: number; path?: string } } & Record<
+		string,
+		unknown
+	>;
 }
 
 /** A whole gateway in this process, on free ports and a folder of its own, with the buildings `b1` (of acme) and `foreign` (of other). */
@@ -64,7 +74,11 @@ export interface GatewayWorld {
 	token(id: string, scope?: { domainName?: string; sensorIds?: string[]; buildingId?: string }): Promise<string>;
 	account(...memberships: Membership[]): Promise<string>;
 	/** Requests a path; a body that is no text or bytes is sent as JSON. */
-	call(method: string, path: string, options?: { token?: string | undefined; body?: unknown; headers?: Record<string, string> }): Promise<Answer>;
+	call(
+		method: string,
+		path: string,
+		options?: { token?: string | undefined; body?: unknown; headers?: Record<string, string> },
+	): Promise<Answer>;
 	/** Every reading that is durable, oldest first. */
 	stored(): Promise<Reading[]>;
 	/** The rejected list, newest first, as an admin of everything sees it. */
@@ -162,7 +176,8 @@ async function open(
 
 	const url = `http://127.0.0.1:${port}`;
 	const call: GatewayWorld['call'] = async (method, path, { token, body, headers = {} } = {}) => {
-		const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+		const raw =
+			body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
 		const response = await fetch(`${url}${path}`, {
 			method,
 			headers: {
@@ -176,7 +191,8 @@ async function open(
 		const isJson = response.headers.get('content-type')?.includes('json');
 		return { status: response.status, headers: response.headers, text, body: isJson ? JSON.parse(text) : {} };
 	};
-	const account: GatewayWorld['account'] = (...memberships) => tokens.signAccount({ id: 'a1', name: 'Ada', memberships });
+	const account: GatewayWorld['account'] = (...memberships) =>
+		tokens.signAccount({ id: 'a1', name: 'Ada', memberships });
 	return {
 		url,
 		mqttUrl: `mqtt://127.0.0.1:${gateway.mqttPort()}`,
@@ -196,7 +212,9 @@ async function open(
 		async metric(name, labels = {}) {
 			const { text } = await call('GET', '/metrics');
 			const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`);
-			const samples = text.split('\n').filter((line) => /^[a-z_]+/.exec(line)?.[0] === name && wanted.every((label) => line.includes(label)));
+			const samples = text
+				.split('\n')
+				.filter((line) => /^[a-z_]+/.exec(line)?.[0] === name && wanted.every((label) => line.includes(label)));
 			return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 		},
 		async fillLog() {
@@ -238,7 +256,10 @@ async function startLogs(dataDir: string, undo: (() => Promise<void>)[]) {
 		undo.push(() => log.close());
 		return log;
 	};
-	return { [STREAMS.commands]: await open(STREAMS.commands), [STREAMS.commandResults]: await open(STREAMS.commandResults) };
+	return {
+		[STREAMS.commands]: await open(STREAMS.commands),
+		[STREAMS.commandResults]: await open(STREAMS.commandResults),
+	};
 }
 
 async function retainBuildings(bus: EmbeddedBus): Promise<void> {
@@ -247,19 +268,36 @@ async function retainBuildings(bus: EmbeddedBus): Promise<void> {
 		['b2', 'acme'],
 		['foreign', 'other'],
 	] as const) {
-		await bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains: [domain], rooms: [{ id: 'hall', name: 'Hall', capacity: 10 }] }));
+		await bus.retain(
+			TABLES.buildings,
+			id,
+			JSON.stringify({ id, name: id, domains: [domain], rooms: [{ id: 'hall', name: 'Hall', capacity: 10 }] }),
+		);
 	}
-	await bus.retain(TABLES.sensors, 'registered', JSON.stringify({ sensorId: 'registered', buildingId: 'b1', roomId: 'hall' }));
+	await bus.retain(
+		TABLES.sensors,
+		'registered',
+		JSON.stringify({ sensorId: 'registered', buildingId: 'b1', roomId: 'hall' }),
+	);
 }
 
 /** A disk whose writes fail while it is told to, as a full or a broken one does. */
 export function breakableDisk(): { faults: DiskFaults; breakDown(): void; mend(): void } {
 	const failing = new Int32Array(new SharedArrayBuffer(4));
-	return { faults: { failing }, breakDown: () => void Atomics.store(failing, 0, 1), mend: () => void Atomics.store(failing, 0, 0) };
+	return {
+		faults: { failing },
+		breakDown: () => void Atomics.store(failing, 0, 1),
+		mend: () => void Atomics.store(failing, 0, 0),
+	};
 }
 
 /** A disk that does nothing while it is held, and counts what it has done. */
-export function heldDisk(): { worker(real: CommitWorker): CommitWorker; hold(): void; release(): void; written(): number } {
+export function heldDisk(): {
+	worker(real: CommitWorker): CommitWorker;
+	hold(): void;
+	release(): void;
+	written(): number;
+} {
 	let gate = Promise.withResolvers<void>();
 	gate.resolve();
 	let written = 0;
@@ -284,6 +322,8 @@ export function heldDisk(): { worker(real: CommitWorker): CommitWorker; hold(): 
 /** Waits until a refusal with this code is in the rejected list, and resolves with it. */
 export function refusedAs(world: GatewayWorld, code: string, source?: string): Promise<Rejection> {
 	return waitFor(`a refusal with ${code}`, async () =>
-		(await world.rejected()).find((rejection) => rejection.code === code && (source === undefined || rejection.source === source)),
+		(await world.rejected()).find(
+			(rejection) => rejection.code === code && (source === undefined || rejection.source === source),
+		),
 	);
 }

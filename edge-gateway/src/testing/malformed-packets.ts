@@ -24,7 +24,13 @@ interface ConnectFields {
 }
 
 /** A CONNECT with user name `u` and password `p`, unless told otherwise. */
-export function connectOf({ name = 'MQTT', level = 4, flags = 0xc2, clientId = 'c', rest = [str('u'), str('p')] }: ConnectFields = {}): Buffer {
+export function connectOf({
+	name = 'MQTT',
+	level = 4,
+	flags = 0xc2,
+	clientId = 'c',
+	rest = [str('u'), str('p')],
+}: ConnectFields = {}): Buffer {
 	return packetOf(0x10, str(name), [level, flags, 0, 60], str(clientId), ...rest);
 }
 
@@ -44,16 +50,29 @@ const [ID, ID_0] = [
 	[0, 7],
 	[0, 0],
 ];
-const row = (statement: string, what: string, bytes: Buffer, answer?: Buffer): Malformed => ({ statement, what, bytes, ...(answer && { answer }) });
+const row = (statement: string, what: string, bytes: Buffer, answer?: Buffer): Malformed => ({
+	statement,
+	what,
+	bytes,
+	...(answer && { answer }),
+});
 
 /** A first packet for which a connection ends. */
 export const MALFORMED_CONNECTS: Malformed[] = [
 	row('MQTT-1.5.3-1', 'a lone surrogate in the client id', connectOf({ clientId: SURROGATE })),
 	row('MQTT-1.5.3-1', 'an overlong character in the user name', connectOf({ rest: [str(OVERLONG), str('p')] })),
-	row('MQTT-1.5.3-1', 'a lone surrogate in the will topic', connectOf({ flags: 0xc6, rest: [str(SURROGATE), str('m'), str('u'), str('p')] })),
+	row(
+		'MQTT-1.5.3-1',
+		'a lone surrogate in the will topic',
+		connectOf({ flags: 0xc6, rest: [str(SURROGATE), str('m'), str('u'), str('p')] }),
+	),
 	row('MQTT-1.5.3-2', 'NUL in the client id', connectOf({ clientId: 'a\0' })),
 	row('MQTT-1.5.3-2', 'NUL in the user name', connectOf({ rest: [str('u\0'), str('p')] })),
-	row('MQTT-1.5.3-2', 'NUL in the will topic', connectOf({ flags: 0xc6, rest: [str('w\0'), str('m'), str('u'), str('p')] })),
+	row(
+		'MQTT-1.5.3-2',
+		'NUL in the will topic',
+		connectOf({ flags: 0xc6, rest: [str('w\0'), str('m'), str('u'), str('p')] }),
+	),
 	row('MQTT-2.2.2-2', 'reserved flags in the header of CONNECT', packetOf(0x11, connectOf().subarray(2))),
 	row('MQTT-3.1.0-1', 'PINGREQ before CONNECT', packetOf(0xc0)),
 	row('MQTT-3.1.0-1', 'PUBLISH before CONNECT', packetOf(0x30, str('t'))),
@@ -69,7 +88,11 @@ export const MALFORMED_CONNECTS: Malformed[] = [
 	row('MQTT-3.1.4-1', 'a CONNECT without the password it names', connectOf({ rest: [str('u')] })),
 	row('MQTT-3.1.4-1', 'a CONNECT with more than its fields', connectOf({ rest: [str('u'), str('p'), str('x')] })),
 	row('MQTT-3.1.4-1', 'an empty CONNECT', packetOf(0x10)),
-	row('MQTT-3.3.2-2', 'a wildcard in the will topic', connectOf({ flags: 0xc6, rest: [str('w/#'), str('m'), str('u'), str('p')] })),
+	row(
+		'MQTT-3.3.2-2',
+		'a wildcard in the will topic',
+		connectOf({ flags: 0xc6, rest: [str('w/#'), str('m'), str('u'), str('p')] }),
+	),
 	row('MQTT-4.7.3-1', 'an empty will topic', connectOf({ flags: 0xc6, rest: [str(''), str('m'), str('u'), str('p')] })),
 	row('MQTT-4.8.0-1', 'a CONNECT of more than 16 KiB', packetOf(0x10, Buffer.alloc(16 * 1024 + 1))),
 	row('MQTT section 2.2.3', 'a length that does not end', Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0x7f])),

@@ -8,7 +8,9 @@ export const NOW = Date.UTC(2026, 10, 28, 12);
 
 /** A message on its way to a decoder; what is no text or bytes is sent as JSON. `name` is what the wildcards of its rule stand for. */
 export function message(source: string, payload: unknown, name?: string): Message {
-	const raw = Buffer.isBuffer(payload) ? payload : Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+	const raw = Buffer.isBuffer(payload)
+		? payload
+		: Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
 	return { raw, source, sender: 'sender', name, receivedAt: NOW };
 }
 

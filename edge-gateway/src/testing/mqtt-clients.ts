@@ -7,15 +7,27 @@ import { waitFor } from '../../../test/support/wait.ts';
 import type { GatewayWorld } from './gateway-world.ts';
 
 /** A signed-in MQTT.js client that does not come back by itself; closed when the test ends. Rejects when it is not let in. */
-export async function mqttClient(url: string, username: string, password: string, options: IClientOptions = {}): Promise<MqttClient> {
-	const client = await mqtt.connectAsync(url, { username, password, reconnectPeriod: 0, connectTimeout: 15_000, ...options }, false);
+export async function mqttClient(
+	url: string,
+	username: string,
+	password: string,
+	options: IClientOptions = {},
+): Promise<MqttClient> {
+	const client = await mqtt.connectAsync(
+		url,
+		{ username, password, reconnectPeriod: 0, connectTimeout: 15_000, ...options },
+		false,
+	);
 	client.on('error', () => undefined);
 	onTestFinished(() => client.endAsync(true));
 	return client;
 }
 
 /** Remembers what it gets of a topic, once the subscription is granted. */
-export async function heardOn(client: MqttClient, topic: string): Promise<{ topic: string; payload: string; retain: boolean }[]> {
+export async function heardOn(
+	client: MqttClient,
+	topic: string,
+): Promise<{ topic: string; payload: string; retain: boolean }[]> {
 	const heard: { topic: string; payload: string; retain: boolean }[] = [];
 	client.on('message', (got, payload, { retain }) => heard.push({ topic: got, payload: payload.toString(), retain }));
 	await client.subscribeAsync(topic, { qos: 1 });
@@ -74,7 +86,12 @@ export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 }
 
 /** A raw client that was let in. */
-export async function rawSignedIn(world: GatewayWorld, username: string, password: string, clientId = 'raw'): Promise<RawMqtt> {
+export async function rawSignedIn(
+	world: GatewayWorld,
+	username: string,
+	password: string,
+	clientId = 'raw',
+): Promise<RawMqtt> {
 	const client = await rawMqtt(world);
 	client.send({
 		cmd: 'connect',

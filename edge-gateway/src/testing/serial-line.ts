@@ -67,7 +67,10 @@ export async function serialLine(plugged = true, deaf = false): Promise<SerialLi
 	return {
 		path: host,
 		answers,
-		send: (...lines) => sendBytes(Buffer.from(lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))),
+		send: (...lines) =>
+			sendBytes(
+				Buffer.from(lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join('')),
+			),
 		sendBytes,
 		async answered(line, from = 0) {
 			await waitFor(`the answer ${line}`, () => answers.indexOf(line, from) >= 0).catch((error: Error) => {

@@ -7,8 +7,18 @@ export type SensorSocket = Socket<GatewayToSensor, SensorToGateway>;
 export type Taken = Outcome<{ accepted: number }>;
 
 /** A sensor's Socket.IO client that does not come back by itself; closed when the test ends. Rejects with what it is not let in for. */
-export async function sensorSocket(url: string, auth: object, options: Partial<ManagerOptions & SocketOptions> = {}): Promise<SensorSocket> {
-	const socket: SensorSocket = io(url, { path: '/ingest/socket.io', auth, reconnection: false, forceNew: true, ...options });
+export async function sensorSocket(
+	url: string,
+	auth: object,
+	options: Partial<ManagerOptions & SocketOptions> = {},
+): Promise<SensorSocket> {
+	const socket: SensorSocket = io(url, {
+		path: '/ingest/socket.io',
+		auth,
+		reconnection: false,
+		forceNew: true,
+		...options,
+	});
 	onTestFinished(() => void socket.disconnect());
 	const connected = new Promise<void>((resolve, reject) => {
 		socket.once('connect', resolve);

@@ -51,7 +51,11 @@ export async function watchedGateway(config: object, env: Record<string, string>
 	});
 	const [, url, mqttUrl] = running.ready as [string, string, string];
 	const tokens = new Tokens(SECRET);
-	const admin = await tokens.signAccount({ id: 'a1', name: 'Ada', memberships: [{ domainName: 'acme', role: 'admin' }] });
+	const admin = await tokens.signAccount({
+		id: 'a1',
+		name: 'Ada',
+		memberships: [{ domainName: 'acme', role: 'admin' }],
+	});
 	return {
 		tokens,
 		dataDir,
@@ -65,7 +69,9 @@ export async function watchedGateway(config: object, env: Record<string, string>
 			}),
 		why: async (about) => JSON.parse(await why(dataDir, [about, '--json'])) as Explanation & { running: boolean },
 		async trace(query) {
-			const answer = await fetch(`${url}/trace?${new URLSearchParams(query)}`, { headers: { authorization: `Bearer ${admin}` } });
+			const answer = await fetch(`${url}/trace?${new URLSearchParams(query)}`, {
+				headers: { authorization: `Bearer ${admin}` },
+			});
 			if (!answer.ok) throw new Error(await answer.text());
 			return (await answer.json()) as Explanation & { followedUntil?: number };
 		},

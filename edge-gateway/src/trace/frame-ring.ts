@@ -78,7 +78,10 @@ export class FrameRing {
 	/** Oldest first. */
 	list(): RecordedFrame[] {
 		const size = this.#bytes.length;
-		const inOrder = this.#frames.length < this.#most ? this.#frames : [...this.#frames.slice(this.#next), ...this.#frames.slice(0, this.#next)];
+		const inOrder =
+			this.#frames.length < this.#most
+				? this.#frames
+				: [...this.#frames.slice(this.#next), ...this.#frames.slice(0, this.#next)];
 		return inOrder
 			.filter(({ start }) => this.#written - start <= size)
 			.map(({ start, length, port, contentType, ...frame }) => ({

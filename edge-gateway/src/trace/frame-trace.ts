@@ -36,7 +36,11 @@ export class FrameTrace {
 
 	duplicate(frame: Frame, { incoming: { sensorId, seq, boot } }: Checked, at: number): void {
 		const of = `seq ${seq}${boot === undefined ? '' : ` of boot ${boot}`}`;
-		this.note(frame, at, 'judged', { outcome: 'duplicate', sensorId, detail: `${of} was here before, with the same content` });
+		this.note(frame, at, 'judged', {
+			outcome: 'duplicate',
+			sensorId,
+			detail: `${of} was here before, with the same content`,
+		});
 	}
 
 	/** For a reading that somebody follows: notes what it was made into, and whether it was stored. */

@@ -12,7 +12,11 @@ export const RecorderConfig = Type.Object(
 			}),
 		),
 		maxBytes: Type.Optional({ ...Size, title: 'how many bytes of them, for each way in', default: '256KiB' }),
-		disk: Type.Optional(Type.Boolean({ description: 'whether they are written to DATA_DIR too, once a minute and at the end. Default false' })),
+		disk: Type.Optional(
+			Type.Boolean({
+				description: 'whether they are written to DATA_DIR too, once a minute and at the end. Default false',
+			}),
+		),
 	},
 	{ additionalProperties: false, description: 'The last raw messages, for `why` and for trying out a configuration' },
 );
@@ -24,6 +28,10 @@ export interface RecorderOptions {
 	disk: boolean;
 }
 
-export function recorderOptions({ frames = 500, maxBytes = '256KiB', disk = false }: RecorderConfig = {}): RecorderOptions {
+export function recorderOptions({
+	frames = 500,
+	maxBytes = '256KiB',
+	disk = false,
+}: RecorderConfig = {}): RecorderOptions {
 	return { frames, maxBytes: bytes(maxBytes), disk };
 }

@@ -8,7 +8,8 @@ import type { RecorderOptions } from './recorder-config.ts';
 export type { RecordedFrame } from './frame-ring.ts';
 
 /** A line of the file: a frame, its bytes as text or base64, the scope of its sender spelled out. Tokens are never among it. */
-type Line = Omit<RecordedFrame, 'raw' | 'sender'> & Payload & { sender?: Omit<Sender, 'sensorIds'> & { sensorIds?: string[] } };
+type Line = Omit<RecordedFrame, 'raw' | 'sender'> &
+	Payload & { sender?: Omit<Sender, 'sensorIds'> & { sensorIds?: string[] } };
 
 const SAVE_EVERY_MS = 60_000;
 /** More ways in than this share the ring of their transport. */
@@ -90,7 +91,9 @@ function lineOf({ raw, sender, ...frame }: RecordedFrame): Line {
 	return {
 		...frame,
 		...encodePayload(withoutTokens(raw) ?? raw),
-		...(sender && { sender: { ...(rest as Omit<Sender, 'sensorIds'>), ...(sensorIds && { sensorIds: [...sensorIds] }) } }),
+		...(sender && {
+			sender: { ...(rest as Omit<Sender, 'sensorIds'>), ...(sensorIds && { sensorIds: [...sensorIds] }) },
+		}),
 	};
 }
 

@@ -24,7 +24,11 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 		const { id, ...filter } = question;
 		if (id === undefined && Object.keys(filter).length > 0)
 			trace.watch(filter, now + (minutes === undefined ? USUAL_MINUTES : Number(minutes)) * 60_000, now);
-		const explained = await explainer.explain(question, limit === undefined ? USUAL_LIMIT : Number(limit), visibleTo(request, registry));
+		const explained = await explainer.explain(
+			question,
+			limit === undefined ? USUAL_LIMIT : Number(limit),
+			visibleTo(request, registry),
+		);
 		const until = trace.watchedUntil(filter);
 		// Ports and bridges are this machine's own: what is wrong with them is not every tenant's to know.
 		const troubles = mayLookAt(request, registry, undefined) ? explained.troubles : [];
@@ -35,5 +39,8 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 
 function visibleTo(request: Request, registry: Registry): (domains: readonly string[]) => boolean {
 	const { memberships } = callerOf(request);
-	return (domains) => (domains.length === 0 ? mayLookAt(request, registry, undefined) : weightIn(memberships, domains) >= ROLES.business_staff);
+	return (domains) =>
+		domains.length === 0
+			? mayLookAt(request, registry, undefined)
+			: weightIn(memberships, domains) >= ROLES.business_staff;
 }

@@ -2,7 +2,16 @@ import type { Transport } from '@crowdvision/contracts';
 import { matchesFilter } from '../sources/topic-filter.ts';
 
 /** The way of a message, stage by stage. */
-export const STAGES = ['received', 'decoded', 'normalized', 'judged', 'stored', 'relayed', 'bridged', 'delivered'] as const;
+export const STAGES = [
+	'received',
+	'decoded',
+	'normalized',
+	'judged',
+	'stored',
+	'relayed',
+	'bridged',
+	'delivered',
+] as const;
 export type Stage = (typeof STAGES)[number];
 
 /** Something that happened to a message. */
@@ -85,7 +94,9 @@ export class Trace {
 
 	/** Until when what matches this filter is followed; undefined where it is not. */
 	watchedUntil({ sensor, topic, sender }: TraceFilter): number | undefined {
-		return this.#watches.find(({ filter }) => filter.sensor === sensor && filter.topic === topic && filter.sender === sender)?.until;
+		return this.#watches.find(
+			({ filter }) => filter.sensor === sensor && filter.topic === topic && filter.sender === sender,
+		)?.until;
 	}
 
 	note(event: TraceEvent): void {

@@ -95,8 +95,15 @@ export class Explainer {
 	}
 
 	/** `visible` says of a message's domains whether the asker may see it; at most `limit` messages. */
-	async explain(question: Question, limit: number, visible: (domains: readonly string[]) => boolean): Promise<Explanation> {
-		const found = question.id === undefined ? await this.#messages(question, limit, visible) : await this.#byId(question.id, visible);
+	async explain(
+		question: Question,
+		limit: number,
+		visible: (domains: readonly string[]) => boolean,
+	): Promise<Explanation> {
+		const found =
+			question.id === undefined
+				? await this.#messages(question, limit, visible)
+				: await this.#byId(question.id, visible);
 		const messages = found.sort((a, b) => b.at - a.at).slice(0, limit);
 		const [newest] = messages;
 		const about = question.sensor ?? question.sender ?? question.topic;
@@ -106,7 +113,11 @@ export class Explainer {
 		return { question, verdict, text: newest?.text ?? nothing, hint: VERDICTS[verdict].todo, troubles, messages };
 	}
 
-	async #messages(question: Question, limit: number, visible: (domains: readonly string[]) => boolean): Promise<MessageReport[]> {
+	async #messages(
+		question: Question,
+		limit: number,
+		visible: (domains: readonly string[]) => boolean,
+	): Promise<MessageReport[]> {
 		const { rejected, trace, recorder } = this.#parts;
 		const { sensor, ...ways } = question;
 		const refused = await rejected.list(
@@ -115,7 +126,9 @@ export class Explainer {
 			(rejection) => (sensor === undefined || concerns(rejection, sensor)) && visible(domainsOf(rejection.domainName)),
 		);
 		const events = trace.events(question).filter(({ domainName }) => visible(domainsOf(domainName)));
-		const frames = recorder.frames().filter((frame) => isAbout(frame, question) && visible(domainsOf(frame.sender?.domainName)));
+		const frames = recorder
+			.frames()
+			.filter((frame) => isAbout(frame, question) && visible(domainsOf(frame.sender?.domainName)));
 		const times = sensor === undefined ? new Set([...frames, ...events].map(({ at }) => at)) : undefined;
 		const stored = (await this.#stored(question, times, limit)).filter(({ domains }) => visible(domains));
 		for (const report of stored) report.stages = withNotes(report, events);
@@ -125,7 +138,9 @@ export class Explainer {
 		const latest = new Map(rest.map((frame) => [`${frame.at} ${frame.source} ${frame.raw.toString('latin1')}`, frame]));
 		const others = await Promise.all([...latest.values()].slice(-limit).map((frame) => this.#ofFrame(frame)));
 		// Two frames of one moment may have found the same readings.
-		const each = new Map(others.flat().map((report) => [`${report.id} ${report.source} ${report.at} ${report.sample}`, report]));
+		const each = new Map(
+			others.flat().map((report) => [`${report.id} ${report.source} ${report.at} ${report.sample}`, report]),
+		);
 		return [...reports, ...[...each.values()].filter(({ domains }) => visible(domains))];
 	}
 
@@ -137,15 +152,25 @@ export class Explainer {
 		const [record] = records;
 		if (record?.offset === offset) {
 			const report = this.#report(record.offset, JSON.parse(record.payload.toString()) as Reading);
-			return visible(report.domains) ? [{ ...report, stages: withNotes(report, trace.events({ sensor: report.sensorId })) }] : [];
+			return visible(report.domains)
+				? [{ ...report, stages: withNotes(report, trace.events({ sensor: report.sensorId })) }]
+				: [];
 		}
 		const lost = await this.#lost(offset);
 		if (!visible([])) return [];
-		return [lost ? { at: 0, id, ...lost, stages: [stage('stored', 'ok'), stage('stored', 'lost', lost.text)], domains: [] } : unwritten(id)];
+		return [
+			lost
+				? { at: 0, id, ...lost, stages: [stage('stored', 'ok'), stage('stored', 'lost', lost.text)], domains: [] }
+				: unwritten(id),
+		];
 	}
 
 	/** Readings of a sensor or of these times, from the newest end of the log. */
-	async #stored({ sensor, sender }: Question, times: ReadonlySet<number> | undefined, limit: number): Promise<MessageReport[]> {
+	async #stored(
+		{ sensor, sender }: Question,
+		times: ReadonlySet<number> | undefined,
+		limit: number,
+	): Promise<MessageReport[]> {
 		const { log } = this.#parts;
 		if (sensor === undefined && sender === undefined && times !== undefined && times.size === 0) return [];
 		const needle = sensor === undefined ? undefined : Buffer.from(`"sensorId":${JSON.stringify(sensor)}`);
@@ -187,7 +212,11 @@ export class Explainer {
 	}
 
 	/** Who has a stored reading, and who not. */
-	#way(offset: number, { metric, observedAt, receivedAt }: Reading, stages: StageReport[]): { verdict: Verdict; text: string } {
+	#way(
+		offset: number,
+		{ metric, observedAt, receivedAt }: Reading,
+		stages: StageReport[],
+	): { verdict: Verdict; text: string } {
 		const { log, consumers, waitingBridges } = this.#parts;
 		const positions = log.cursors();
 		const got: string[] = [];
@@ -200,7 +229,9 @@ export class Explainer {
 				continue;
 			}
 			const { trouble } = state;
-			const text = trouble ? `${state.name} is away since ${iso(trouble.since)} (${trouble.reason})` : `${state.name} does not have it yet`;
+			const text = trouble
+				? `${state.name} is away since ${iso(trouble.since)} (${trouble.reason})`
+				: `${state.name} does not have it yet`;
 			stages.push(stage(state.stage, 'waiting', text));
 			waiting.push({ state, text });
 		}
@@ -211,15 +242,27 @@ export class Explainer {
 			waiting.push({ state: { cursor: '', stage: 'bridged', name, trouble: { since, reason } }, text });
 		}
 		const away = waiting.filter(({ state }) => state.trouble);
-		const worst = away.find(({ state }) => state.stage === 'relayed') ?? away.find(({ state }) => state.stage === 'bridged') ?? away[0] ?? waiting[0];
+		const worst =
+			away.find(({ state }) => state.stage === 'relayed') ??
+			away.find(({ state }) => state.stage === 'bridged') ??
+			away[0] ??
+			waiting[0];
 		if (worst) {
-			const verdict = !worst.state.trouble ? 'on_its_way' : worst.state.stage === 'bridged' ? 'bridge_down' : 'redis_away';
+			const verdict = !worst.state.trouble
+				? 'on_its_way'
+				: worst.state.stage === 'bridged'
+					? 'bridge_down'
+					: 'redis_away';
 			return { verdict, text: `stored, but ${waiting.map(({ text }) => text).join('; ')}` };
 		}
-		const where = got.length > 0 ? `delivered to ${got.join(', ')}` : 'stored; nobody is configured to get it from here';
+		const where =
+			got.length > 0 ? `delivered to ${got.join(', ')}` : 'stored; nobody is configured to get it from here';
 		if (receivedAt - observedAt <= freshMs(metric)) return { verdict: 'delivered', text: where };
 		const minutes = Math.round((receivedAt - observedAt) / 60_000);
-		return { verdict: 'late', text: `${where}, but observed ${minutes} minutes before it came: in the history, not the live value` };
+		return {
+			verdict: 'late',
+			text: `${where}, but observed ${minutes} minutes before it came: in the history, not the live value`,
+		};
 	}
 
 	/** A frame that nothing was found of by name, such as one of a device that is not called as its sensors: its readings, where there are any. */
@@ -231,9 +274,12 @@ export class Explainer {
 			.filter(({ reading }) => reading.receivedAt === frame.at && reading.transport === frame.transport);
 		const named = sameMoment.filter(({ reading }) => isAbout(frame, { sensor: reading.sensorId }));
 		// What a decoder makes of a frame need not be called as anything in it. Where frames were given up at that moment, it may be another's.
-		const certain = named.length > 0 || trace.spellAt(frame.at) !== undefined || (await this.#lost(frame.from)) !== undefined;
+		const certain =
+			named.length > 0 || trace.spellAt(frame.at) !== undefined || (await this.#lost(frame.from)) !== undefined;
 		const readings = certain ? named : sameMoment;
-		return readings.length > 0 ? readings.map(({ offset, reading }) => this.#report(offset, reading)) : [await this.#unsettled(frame)];
+		return readings.length > 0
+			? readings.map(({ offset, reading }) => this.#report(offset, reading))
+			: [await this.#unsettled(frame)];
 	}
 
 	/** A frame that came in, and of which nothing else is known. */
@@ -242,7 +288,14 @@ export class Explainer {
 		const { at, transport, source, sender, raw, from } = frame;
 		const came = `received ${iso(at)}`;
 		const stages = [stage('received', 'ok', `${raw.length} bytes`, at)];
-		const base = { at, transport, source, ...(sender && { sender: sender.id }), sample: sampleOf(raw), domains: domainsOf(sender?.domainName) };
+		const base = {
+			at,
+			transport,
+			source,
+			...(sender && { sender: sender.id }),
+			sample: sampleOf(raw),
+			domains: domainsOf(sender?.domainName),
+		};
 		const lost = await this.#lost(from);
 		if (lost) {
 			stages.push(stage('stored', 'lost', lost.text));
@@ -254,7 +307,12 @@ export class Explainer {
 			stages.push(stage('stored', 'deferred', spell.message));
 			return { ...base, verdict, text: `${came}, and its sender was told to come again: ${spell.message}`, stages };
 		}
-		return { ...base, verdict: 'on_its_way', text: `${came}, and is on its way to the disk, or was given up by its sender`, stages };
+		return {
+			...base,
+			verdict: 'on_its_way',
+			text: `${came}, and is on its way to the disk, or was given up by its sender`,
+			stages,
+		};
 	}
 
 	/** What is known of an offset that holds no record any more. */
@@ -272,7 +330,8 @@ export function lostAs(reason: string | undefined): { verdict: Verdict; text: st
 	const words: Record<string, string> = {
 		'dropped-newest': 'and dropped at the door: the log was full, and its policy is drop-newest',
 		'dropped-oldest': 'stored, and given up before everybody had it: the log was full, and its policy is drop-oldest',
-		thinned: 'stored, and thinned out before everybody had it: the log was full, and its policy is thin; what was kept of that minute stands for it',
+		thinned:
+			'stored, and thinned out before everybody had it: the log was full, and its policy is thin; what was kept of that minute stands for it',
 		expired: 'stored, and expired before everybody had it: it was older than log.maxAge',
 	};
 	return { verdict: 'overflow', text: words[reason] ?? `stored, and given up before everybody had it (${reason})` };
@@ -281,7 +340,10 @@ export function lostAs(reason: string | undefined): { verdict: Verdict; text: st
 export function refusalReport(rejection: Rejection, events: readonly TraceEvent[] = []): MessageReport {
 	const { at, transport, source, sender, sensorId, message, sample, replayed, id, domainName } = rejection;
 	const verdict = verdictOfRefusal(rejection);
-	const hex = verdict === 'bad_frame' ? ` (${sample.startsWith('hex ') ? sample : `hex ${Buffer.from(sample).toString('hex')}`})` : '';
+	const hex =
+		verdict === 'bad_frame'
+			? ` (${sample.startsWith('hex ') ? sample : `hex ${Buffer.from(sample).toString('hex')}`})`
+			: '';
 	const after = replayed ? `; taken in after all by a replay ${iso(replayed.at)}` : '';
 	const report: MessageReport = {
 		at,
@@ -335,10 +397,14 @@ function unhappy(events: readonly TraceEvent[]): MessageReport[] {
 function withNotes({ at, id, source, stages }: MessageReport, events: readonly TraceEvent[]): StageReport[] {
 	const notes = events.filter(
 		(event) =>
-			event.at === at && (id === undefined || event.id === undefined || event.id === id) && (source === undefined || event.source === source),
+			event.at === at &&
+			(id === undefined || event.id === undefined || event.id === id) &&
+			(source === undefined || event.source === source),
 	);
 	const noted = new Map(
-		notes.filter(({ outcome }) => outcome === 'ok').map((event) => [event.stage, stage(event.stage, event.outcome, event.detail, at)]),
+		notes
+			.filter(({ outcome }) => outcome === 'ok')
+			.map((event) => [event.stage, stage(event.stage, event.outcome, event.detail, at)]),
 	);
 	const rest = stages.filter((one) => one.outcome !== 'ok' || !noted.has(one.stage));
 	return [...noted.values(), ...rest].sort((a, b) => ORDER.indexOf(a.stage) - ORDER.indexOf(b.stage));
@@ -351,7 +417,10 @@ function isAbout({ source, sender, raw }: RecordedFrame, { sensor, topic, sender
 	if (topic !== undefined && !matchesFilter(topic, source)) return false;
 	if (sensor === undefined) return true;
 	return (
-		source.split('/').includes(sensor) || raw.includes(JSON.stringify(sensor)) || sender?.id === sensor || sender?.sensorIds?.has(sensor) === true
+		source.split('/').includes(sensor) ||
+		raw.includes(JSON.stringify(sensor)) ||
+		sender?.id === sensor ||
+		sender?.sensorIds?.has(sensor) === true
 	);
 }
 
@@ -360,7 +429,8 @@ function stage(name: Stage, outcome: string, detail?: string, at?: number): Stag
 }
 
 function unwritten(id: string): MessageReport {
-	const text = 'The gateway gave this id away, but no reading with it is in the log: it was delivered to everybody and let go, or never written.';
+	const text =
+		'The gateway gave this id away, but no reading with it is in the log: it was delivered to everybody and let go, or never written.';
 	return { at: 0, id, verdict: 'delivered', text, stages: [], domains: [] };
 }
 

@@ -23,7 +23,11 @@ export function connectionsOf(parts: {
 		consumers() {
 			const cursors = [...log.cursors().keys()];
 			const groups = cursors.filter((name) => name.startsWith(GROUP));
-			const states: ConsumerState[] = groups.map((cursor) => ({ cursor, stage: 'delivered', name: cursor.slice(GROUP.length) }));
+			const states: ConsumerState[] = groups.map((cursor) => ({
+				cursor,
+				stage: 'delivered',
+				name: cursor.slice(GROUP.length),
+			}));
 			if (relay) states.unshift({ cursor: 'relay', stage: 'relayed', name: 'Redis', trouble: relay.awaySince() });
 			for (const bridge of bridges.list()) {
 				const cursor = cursorName(bridge.name);
@@ -34,16 +38,25 @@ export function connectionsOf(parts: {
 			return states;
 		},
 		waitingBridges: () =>
-			down().map((bridge) => ({ name: `bridge ${bridge.name}`, since: bridge.since, reason: reasonOf(bridge), queued: bridge.queued })),
+			down().map((bridge) => ({
+				name: `bridge ${bridge.name}`,
+				since: bridge.since,
+				reason: reasonOf(bridge),
+				queued: bridge.queued,
+			})),
 		troubles(about) {
 			const told = parts.troubles().filter((trouble) => trouble !== undefined);
 			const away = relay?.awaySince();
 			if (away) told.push(`${away.reason}, since ${new Date(away.since).toISOString()}`);
 			for (const bridge of down())
-				told.push(`bridge ${bridge.name} is ${bridge.state} since ${new Date(bridge.since).toISOString()} (${reasonOf(bridge)})`);
+				told.push(
+					`bridge ${bridge.name} is ${bridge.state} since ${new Date(bridge.since).toISOString()} (${reasonOf(bridge)})`,
+				);
 			for (const { id, transport, connected, lastSeen, trouble } of devices.list(({ id }) => id === about)) {
 				const heard = lastSeen === 0 ? 'never heard' : `last heard ${new Date(lastSeen).toISOString()}`;
-				told.push(`${id} is ${connected ? 'connected' : 'not connected'} over ${transport}, ${heard}${trouble === undefined ? '' : `: ${trouble}`}`);
+				told.push(
+					`${id} is ${connected ? 'connected' : 'not connected'} over ${transport}, ${heard}${trouble === undefined ? '' : `: ${trouble}`}`,
+				);
 			}
 			return told;
 		},

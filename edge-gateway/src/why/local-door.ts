@@ -38,7 +38,9 @@ export class LocalDoor {
 				(answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
 				(error: Error) => {
 					response.statusCode = 400;
-					response.setHeader('content-type', 'application/json').end(JSON.stringify({ error: { code: 'bad_request', message: error.message } }));
+					response
+						.setHeader('content-type', 'application/json')
+						.end(JSON.stringify({ error: { code: 'bad_request', message: error.message } }));
 				},
 			);
 		});
@@ -70,7 +72,10 @@ export class LocalDoor {
 	async #answerTo(asked: string): Promise<unknown> {
 		const url = URL.parse(asked, 'http://local');
 		const answer = url && this.#answers.get(url.pathname);
-		if (!answer) throw new Error(`The gateway that runs here knows nothing of ${url?.pathname ?? asked}: it is of another version`);
+		if (!answer)
+			throw new Error(
+				`The gateway that runs here knows nothing of ${url?.pathname ?? asked}: it is of another version`,
+			);
 		return answer(url.searchParams);
 	}
 }
@@ -110,7 +115,8 @@ function reachable(path: string): { path: string; release(): void } {
 		const folder = openSync(dirname(path), 'r');
 		return { path: `/proc/self/fd/${folder}/why.sock`, release: () => closeSync(folder) };
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { path: path.slice(0, LONGEST_PATH), release: () => undefined };
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+			return { path: path.slice(0, LONGEST_PATH), release: () => undefined };
 		throw error;
 	}
 }

@@ -12,7 +12,9 @@ const LOOKED_THROUGH = 50_000;
 /** The same answer as a running gateway gives, as far as its folder has it: what is stored and for whom, and what was refused. Changes nothing. */
 export async function whyFromFolder(dataDir: string, question: Question): Promise<Explanation> {
 	const dir = join(dataDir, 'gateway');
-	const stopped = existsSync(dir) ? 'the gateway does not run on this data folder' : `there is no gateway's data folder at ${dir}`;
+	const stopped = existsSync(dir)
+		? 'the gateway does not run on this data folder'
+		: `there is no gateway's data folder at ${dir}`;
 	const log = readLogFolder(join(dir, 'log'));
 	const found = [...stored(log, question), ...(question.id === undefined ? refused(dir, question) : [])];
 	const messages = found.sort((a, b) => b.at - a.at).slice(0, MOST_MESSAGES);
@@ -26,7 +28,11 @@ function refused(dir: string, { sensor, topic }: Question): MessageReport[] {
 	for (const record of readLogFolder(join(dir, 'rejected')).newestFirst()) {
 		if (reports.length >= MOST_MESSAGES) break;
 		const rejection = rejectionOf(record);
-		if (!rejection || (sensor !== undefined && !concerns(rejection, sensor)) || (topic !== undefined && !matchesFilter(topic, rejection.source)))
+		if (
+			!rejection ||
+			(sensor !== undefined && !concerns(rejection, sensor)) ||
+			(topic !== undefined && !matchesFilter(topic, rejection.source))
+		)
 			continue;
 		reports.push(refusalReport(rejection));
 	}
@@ -42,7 +48,8 @@ function stored(log: LogFolder, { id, sensor, topic }: Question): MessageReport[
 	for (const record of log.newestFirst()) {
 		if (++looked > LOOKED_THROUGH || reports.length >= MOST_MESSAGES) break;
 		const reading = JSON.parse(record.payload.toString()) as Reading;
-		if (id === undefined ? wanted !== undefined && reading.sensorId === wanted : reading.id === id) reports.push(reportOf(log, record, reading));
+		if (id === undefined ? wanted !== undefined && reading.sensorId === wanted : reading.id === id)
+			reports.push(reportOf(log, record, reading));
 	}
 	if (id === undefined || reports.length > 0 || !log.id || !id.startsWith(`${log.id}-`)) return reports;
 	const lost = lostAs(log.missing(Number(id.slice(log.id.length + 1))));
@@ -54,7 +61,8 @@ function reportOf(log: LogFolder, { offset }: LogRecord, reading: Reading): Mess
 	const consumers = Object.entries(log.cursors);
 	const waiting = consumers.filter(([, position]) => position <= offset).map(([name]) => name);
 	const verdict: Verdict = waiting.length === 0 ? 'delivered' : 'on_its_way';
-	const where = waiting.length === 0 ? 'everybody has it' : `${waiting.join(', ')} did not have it when the gateway was stopped`;
+	const where =
+		waiting.length === 0 ? 'everybody has it' : `${waiting.join(', ')} did not have it when the gateway was stopped`;
 	return {
 		at: receivedAt,
 		transport,
@@ -65,7 +73,11 @@ function reportOf(log: LogFolder, { offset }: LogRecord, reading: Reading): Mess
 		stages: [
 			{ stage: 'received', outcome: 'ok', at: receivedAt },
 			{ stage: 'stored', outcome: 'ok', detail: `as ${id}` },
-			...consumers.map(([name, position]) => ({ stage: 'delivered' as const, outcome: position > offset ? 'ok' : 'waiting', detail: name })),
+			...consumers.map(([name, position]) => ({
+				stage: 'delivered' as const,
+				outcome: position > offset ? 'ok' : 'waiting',
+				detail: name,
+			})),
 		],
 		domains: [],
 	};

@@ -4,7 +4,8 @@ import type { Explanation, Question } from './explain.ts';
 import { askAtDoor, doorPath } from './local-door.ts';
 import { whyFromFolder } from './why-from-folder.ts';
 
-export const WHY_USAGE = 'why <sensor | topic | id> [--json]    what became of the messages of a sensor or device, of a topic, or of one reading';
+export const WHY_USAGE =
+	'why <sensor | topic | id> [--json]    what became of the messages of a sensor or device, of a topic, or of one reading';
 
 const READING_ID = /^[0-9a-f]{12}-\d+$/;
 
@@ -12,11 +13,16 @@ const READING_ID = /^[0-9a-f]{12}-\d+$/;
 export async function why(dataDir: string, options: readonly string[]): Promise<string> {
 	const asked = options.filter((option) => option !== '--json');
 	const [about] = asked;
-	if (about === undefined || about === '' || asked.length > 1) throw new SettingsError(`usage: npm run gateway -- ${WHY_USAGE}`);
+	if (about === undefined || about === '' || asked.length > 1)
+		throw new SettingsError(`usage: npm run gateway -- ${WHY_USAGE}`);
 	const question = questionOf(about);
-	const answer = (await askAtDoor(doorPath(dataDir), `/why?${new URLSearchParams(question as Record<string, string>)}`)) as Explanation | undefined;
+	const answer = (await askAtDoor(
+		doorPath(dataDir),
+		`/why?${new URLSearchParams(question as Record<string, string>)}`,
+	)) as Explanation | undefined;
 	const explained = answer ?? (await whyFromFolder(dataDir, question));
-	if (options.includes('--json')) return `${JSON.stringify({ running: answer !== undefined, ...explained }, null, 2)}\n`;
+	if (options.includes('--json'))
+		return `${JSON.stringify({ running: answer !== undefined, ...explained }, null, 2)}\n`;
 	return told(about, explained, answer !== undefined);
 }
 

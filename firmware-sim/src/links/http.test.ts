@@ -8,7 +8,8 @@ describe('HTTP link', () => {
 	it.each([429, 503])('waits as long as Retry-After says on %i, then sends the same again', async (status) => {
 		const peer = await aPeer();
 		let busy = 2;
-		peer.answer = () => (busy-- > 0 ? { status, headers: { 'retry-after': '1' }, body: '{"error":{"code":"log_full"}}' } : { status: 202 });
+		peer.answer = () =>
+			busy-- > 0 ? { status, headers: { 'retry-after': '1' }, body: '{"error":{"code":"log_full"}}' } : { status: 202 };
 		const uplink = anUplink(peer.link());
 		uplink.put(aReading(1));
 		await vi.waitFor(() => expect(peer.taken).toEqual([aReading(1)]), 10_000);
@@ -17,14 +18,21 @@ describe('HTTP link', () => {
 		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, pending: 0 }));
 	});
 
-	it.each([400, 404, 413, 415, 422])('drops and counts a reading that is refused with %i, and goes on with the next', async (status) => {
-		const peer = await aPeer();
-		peer.answer = ({ seq }) => (seq === 1 ? { status, body: '{"error":{"code":"invalid_reading"}}' } : { status: 202 });
-		const uplink = anUplink(peer.link());
-		for (const seq of [0, 1, 2]) uplink.put(aReading(seq));
-		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, refused: 1, pending: 0, resent: 0 }), 10_000);
-		expect(peer.taken.map((reading) => reading.seq).sort()).toEqual([0, 2]);
-	});
+	it.each([400, 404, 413, 415, 422])(
+		'drops and counts a reading that is refused with %i, and goes on with the next',
+		async (status) => {
+			const peer = await aPeer();
+			peer.answer = ({ seq }) =>
+				seq === 1 ? { status, body: '{"error":{"code":"invalid_reading"}}' } : { status: 202 };
+			const uplink = anUplink(peer.link());
+			for (const seq of [0, 1, 2]) uplink.put(aReading(seq));
+			await vi.waitFor(
+				() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, refused: 1, pending: 0, resent: 0 }),
+				10_000,
+			);
+			expect(peer.taken.map((reading) => reading.seq).sort()).toEqual([0, 2]);
+		},
+	);
 
 	it.each([401, 403, 408, 500, 502, 200, 301])('keeps a reading that is answered with %i', async (status) => {
 		const peer = await aPeer();

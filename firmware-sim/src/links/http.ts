@@ -28,10 +28,18 @@ function connection(target: URL, credentials: Credentials): Connection {
 	const send = (reading: DeviceReading) =>
 		new Promise<Verdict>((resolve, reject) => {
 			const body = Buffer.from(JSON.stringify(reading));
-			const headers = { authorization: `Bearer ${credentials.token}`, 'content-type': 'application/json', 'content-length': body.length };
-			const call = request(target, { method: 'POST', agent, headers, signal: AbortSignal.timeout(OPEN_TIMEOUT_MS) }, (response) => {
-				readAnswer(response).then((answer) => resolve(verdict(response, answer)), reject);
-			});
+			const headers = {
+				authorization: `Bearer ${credentials.token}`,
+				'content-type': 'application/json',
+				'content-length': body.length,
+			};
+			const call = request(
+				target,
+				{ method: 'POST', agent, headers, signal: AbortSignal.timeout(OPEN_TIMEOUT_MS) },
+				(response) => {
+					readAnswer(response).then((answer) => resolve(verdict(response, answer)), reject);
+				},
+			);
 			call.once('error', reject);
 			call.end(body);
 		});

@@ -1,4 +1,11 @@
-import { type CommandAnswer, type CommandToDevice, commandToDevice, ERRORS, type ErrorCode, type Transport } from '@crowdvision/contracts';
+import {
+	type CommandAnswer,
+	type CommandToDevice,
+	commandToDevice,
+	ERRORS,
+	type ErrorCode,
+	type Transport,
+} from '@crowdvision/contracts';
 import type { DeviceReading } from '../reading.ts';
 
 /** What became of a reading that was sent. */

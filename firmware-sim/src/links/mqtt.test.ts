@@ -53,7 +53,11 @@ describe('MQTT link', () => {
 		// Subscribed before the reading was sent, so by its acknowledgement the broker knows of it.
 		await vi.waitFor(() => expect(uplink.stats().acknowledged).toBe(1), WITHIN);
 		await peer.listener.publishAsync('command/somebody-else', '{}', { qos: 1 });
-		await peer.listener.publishAsync('command/hall-noise', '{"id":"c1","name":"self-destruct","deadline":1,"ttlMs":1}', { qos: 1 });
+		await peer.listener.publishAsync(
+			'command/hall-noise',
+			'{"id":"c1","name":"self-destruct","deadline":1,"ttlMs":1}',
+			{ qos: 1 },
+		);
 		await vi.waitFor(() => expect(peer.commands).toEqual([['hall-noise', 'self-destruct']]), WITHIN);
 		uplink.put(aReading(2));
 		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, connected: 1 }), WITHIN);
@@ -90,5 +94,7 @@ async function aPeer(): Promise<MqttPeer> {
 
 const states = (peer: MqttPeer) =>
 	Object.fromEntries(
-		peer.others.filter(([topic]) => topic.startsWith('status/')).map(([topic, payload]) => [topic.slice('status/'.length), payload]),
+		peer.others
+			.filter(([topic]) => topic.startsWith('status/'))
+			.map(([topic, payload]) => [topic.slice('status/'.length), payload]),
 	);

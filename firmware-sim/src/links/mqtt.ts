@@ -30,7 +30,10 @@ export function mqttLink(options: MqttLinkOptions): Link {
 	return { transport: 'mqtt', window: 32, open: (signal) => open(options, signal) };
 }
 
-async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLinkOptions, signal: AbortSignal): Promise<Connection> {
+async function open(
+	{ url, clientId, credentials, sensorIds, onCommand }: MqttLinkOptions,
+	signal: AbortSignal,
+): Promise<Connection> {
 	const [first] = sensorIds;
 	const client = mqtt.connect(url, {
 		clientId,
@@ -42,7 +45,9 @@ async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLi
 		reconnectPeriod: 0,
 		connectTimeout: OPEN_TIMEOUT_MS,
 		keepalive: 30,
-		...(first && { will: { topic: `${TOPICS.status}/${first}`, payload: Buffer.from('offline'), qos: 1 as const, retain: true } }),
+		...(first && {
+			will: { topic: `${TOPICS.status}/${first}`, payload: Buffer.from('offline'), qos: 1 as const, retain: true },
+		}),
 	});
 	const { closed, end } = ending();
 	let lastError = 'the broker closed the connection';
@@ -56,7 +61,9 @@ async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLi
 		const command = commandIn(payload.toString(), topic.slice(TOPICS.command.length + 1));
 		if (!command) return;
 		// Without a PUBACK it is lost; then the gateway asks again.
-		onCommand?.(command, (answer) => client.publish(`${topic}/result`, JSON.stringify({ id: command.id, ...answer }), { qos: 1 }, () => {}));
+		onCommand?.(command, (answer) =>
+			client.publish(`${topic}/result`, JSON.stringify({ id: command.id, ...answer }), { qos: 1 }, () => {}),
+		);
 	});
 	for (const sensorId of sensorIds) {
 		client.publish(`${TOPICS.status}/${sensorId}`, 'online', { qos: 1, retain: true });
@@ -76,11 +83,15 @@ async function open({ url, clientId, credentials, sensorIds, onCommand }: MqttLi
 		cut,
 		send: (reading) =>
 			new Promise<Verdict>((resolve, reject) => {
-				client.publish(topicOf(reading), payloadOf(reading), { qos: 1 }, (error) => (error ? reject(error) : resolve({ outcome: 'acknowledged' })));
+				client.publish(topicOf(reading), payloadOf(reading), { qos: 1 }, (error) =>
+					error ? reject(error) : resolve({ outcome: 'acknowledged' }),
+				);
 			}),
 		async close() {
 			try {
-				const farewell = sensorIds.map((sensorId) => client.publishAsync(`${TOPICS.status}/${sensorId}`, 'offline', { qos: 1, retain: true }));
+				const farewell = sensorIds.map((sensorId) =>
+					client.publishAsync(`${TOPICS.status}/${sensorId}`, 'offline', { qos: 1, retain: true }),
+				);
 				await within(CLOSE_TIMEOUT_MS, 'saying goodbye', Promise.all(farewell));
 				await within(CLOSE_TIMEOUT_MS, 'disconnecting', client.endAsync());
 				end('switched off');
@@ -107,7 +118,8 @@ async function connected(client: MqttClient, closed: Promise<string>, signal: Ab
 	}
 }
 
-const topicOf = ({ buildingId, roomId, sensorId }: DeviceReading) => `${TOPICS.telemetry}/${buildingId}/${roomId}/${sensorId}`;
+const topicOf = ({ buildingId, roomId, sensorId }: DeviceReading) =>
+	`${TOPICS.telemetry}/${buildingId}/${roomId}/${sensorId}`;
 
 function payloadOf({ buildingId: _building, roomId: _room, sensorId: _sensor, ...rest }: DeviceReading): string {
 	return JSON.stringify(rest);

@@ -52,7 +52,16 @@ export function serialLink(options: SerialLinkOptions): Link {
 }
 
 async function open(options: SerialLinkOptions): Promise<Connection> {
-	const { path, baudRate = 115_200, framing = 'jsonl', checksum, credentials, name, onCommand, onFrame = (frame) => frame } = options;
+	const {
+		path,
+		baudRate = 115_200,
+		framing = 'jsonl',
+		checksum,
+		credentials,
+		name,
+		onCommand,
+		onFrame = (frame) => frame,
+	} = options;
 	const encoder = createEncoder(framing, checksum);
 	const port = new SerialPort({ path, baudRate, autoOpen: false, highWaterMark: MOST_WAITING_BYTES });
 	const { closed, end } = ending();
@@ -65,7 +74,11 @@ async function open(options: SerialLinkOptions): Promise<Connection> {
 	const lines = new LineSplitter(LONGEST_LINE);
 	let saidHello = Number.NEGATIVE_INFINITY;
 	const sayHello = () => {
-		const hello = credentials ? `HELLO ${credentials.deviceId} ${credentials.token}` : name === undefined ? undefined : `HELLO ${name}`;
+		const hello = credentials
+			? `HELLO ${credentials.deviceId} ${credentials.token}`
+			: name === undefined
+				? undefined
+				: `HELLO ${name}`;
 		if (hello === undefined || performance.now() - saidHello < HELLO_EVERY_MS) return;
 		saidHello = performance.now();
 		port.write(Buffer.from(encoder.word(hello)));
@@ -96,7 +109,8 @@ async function open(options: SerialLinkOptions): Promise<Connection> {
 	return {
 		closed,
 		send: (reading) => {
-			if (port.writableLength > MOST_WAITING_BYTES) return Promise.resolve({ outcome: 'later', reason: 'nobody reads the line' });
+			if (port.writableLength > MOST_WAITING_BYTES)
+				return Promise.resolve({ outcome: 'later', reason: 'nobody reads the line' });
 			const frame = onFrame(encoder.reading(reading));
 			return new Promise((resolve, reject) => {
 				answers.expect(reading, resolve);

@@ -15,18 +15,28 @@ describe('Socket.IO link', () => {
 			peer.answer = () => (busy-- > 0 ? { ok: false, error: { code, message: 'not now' } } : { ok: true, accepted: 1 });
 			const uplink = anUplink(peer.link());
 			uplink.put(aReading(1));
-			await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, pending: 0, resent: 2 }), WITHIN);
+			await vi.waitFor(
+				() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, pending: 0, resent: 2 }),
+				WITHIN,
+			);
 			expect(peer.taken).toEqual([aReading(1)]);
 		},
 	);
 
-	it.each<ErrorCode>(['invalid_reading', 'forbidden', 'unknown_sensor'])('drops and counts a reading that is refused with %s', async (code) => {
-		const peer = await aPeer();
-		peer.answer = ({ seq }) => (seq === 1 ? { ok: false, error: { code, message: 'never' } } : { ok: true, accepted: 1 });
-		const uplink = anUplink(peer.link());
-		for (const seq of [0, 1, 2]) uplink.put(aReading(seq));
-		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, refused: 1, pending: 0, resent: 0 }), WITHIN);
-	});
+	it.each<ErrorCode>(['invalid_reading', 'forbidden', 'unknown_sensor'])(
+		'drops and counts a reading that is refused with %s',
+		async (code) => {
+			const peer = await aPeer();
+			peer.answer = ({ seq }) =>
+				seq === 1 ? { ok: false, error: { code, message: 'never' } } : { ok: true, accepted: 1 };
+			const uplink = anUplink(peer.link());
+			for (const seq of [0, 1, 2]) uplink.put(aReading(seq));
+			await vi.waitFor(
+				() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, refused: 1, pending: 0, resent: 0 }),
+				WITHIN,
+			);
+		},
+	);
 
 	it('sends again what was never answered, over a new connection when nothing is', async () => {
 		const peer = await aPeer();
@@ -55,7 +65,9 @@ describe('Socket.IO link', () => {
 		const uplink = anUplink(peer.link());
 		uplink.put(aReading(1));
 		await vi.waitFor(() => expect(uplink.stats().acknowledged).toBe(1), WITHIN);
-		expect(await peer.command('self-destruct')).toEqual([{ ok: false, outcome: 'failed', detail: 'this device knows no such command' }]);
+		expect(await peer.command('self-destruct')).toEqual([
+			{ ok: false, outcome: 'failed', detail: 'this device knows no such command' },
+		]);
 	});
 });
 

@@ -14,11 +14,20 @@ import {
 } from './link.ts';
 
 /** Emits `reading` at `<url>/ingest/socket.io`; the callback is the acknowledgement. */
-export function socketioLink(url: string, credentials: Credentials, onCommand: OnCommand = (_command, answer) => answer(KNOWS_NONE)): Link {
+export function socketioLink(
+	url: string,
+	credentials: Credentials,
+	onCommand: OnCommand = (_command, answer) => answer(KNOWS_NONE),
+): Link {
 	return { transport: 'socket.io', window: 32, open: (signal) => open(new URL(url), credentials, onCommand, signal) };
 }
 
-async function open(url: URL, credentials: Credentials, onCommand: OnCommand, signal: AbortSignal): Promise<Connection> {
+async function open(
+	url: URL,
+	credentials: Credentials,
+	onCommand: OnCommand,
+	signal: AbortSignal,
+): Promise<Connection> {
 	const socket: Socket<GatewayToSensor, SensorToGateway> = io(url.origin, {
 		path: `${url.pathname.replace(/\/+$/, '')}/ingest/socket.io`,
 		auth: { token: credentials.token },
@@ -32,7 +41,9 @@ async function open(url: URL, credentials: Credentials, onCommand: OnCommand, si
 	socket.on('disconnect', (reason) => end(reason));
 	socket.on('connect_error', (error) => end(error.message));
 	socket.on('command', (command, done) =>
-		onCommand(command, ({ outcome, detail }) => done?.({ ok: outcome === 'executed', outcome, ...(detail !== undefined && { detail }) })),
+		onCommand(command, ({ outcome, detail }) =>
+			done?.({ ok: outcome === 'executed', outcome, ...(detail !== undefined && { detail }) }),
+		),
 	);
 	const abort = () => end('stopped');
 	signal.addEventListener('abort', abort, { once: true });
@@ -49,7 +60,8 @@ async function open(url: URL, credentials: Credentials, onCommand: OnCommand, si
 	}
 	return {
 		closed,
-		send: (reading) => new Promise<Verdict>((resolve) => socket.emit('reading', reading, (outcome) => resolve(verdict(outcome)))),
+		send: (reading) =>
+			new Promise<Verdict>((resolve) => socket.emit('reading', reading, (outcome) => resolve(verdict(outcome)))),
 		async close() {
 			socket.disconnect();
 			end('switched off');

@@ -54,7 +54,11 @@ export async function httpPeer(): Promise<HttpPeer> {
 
 async function take(peer: HttpPeer, request: IncomingMessage, response: ServerResponse): Promise<void> {
 	peer.askedAt.push(performance.now());
-	if (request.method !== 'POST' || request.url !== '/ingest' || request.headers['content-type'] !== 'application/json') {
+	if (
+		request.method !== 'POST' ||
+		request.url !== '/ingest' ||
+		request.headers['content-type'] !== 'application/json'
+	) {
 		return void response.writeHead(404).end();
 	}
 	if (request.headers.authorization !== `Bearer ${CREDENTIALS.token}`) return void response.writeHead(401).end();

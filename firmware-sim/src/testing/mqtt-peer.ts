@@ -20,8 +20,15 @@ export interface MqttPeer extends Peer {
 
 /** A real Mosquitto that asks for the password, and a listener whose session, like everything acknowledged, survives its restart. */
 export async function mqttPeer(): Promise<MqttPeer> {
-	const broker = await startMosquitto({ config: 'persistence true\npersistence_location {dir}/\nmax_queued_messages 0' });
-	const listener = await mqtt.connectAsync(broker.url, { clientId: 'listener', clean: false, reconnectPeriod: 50, protocolVersion: 4 });
+	const broker = await startMosquitto({
+		config: 'persistence true\npersistence_location {dir}/\nmax_queued_messages 0',
+	});
+	const listener = await mqtt.connectAsync(broker.url, {
+		clientId: 'listener',
+		clean: false,
+		reconnectPeriod: 50,
+		protocolVersion: 4,
+	});
 	const peer: MqttPeer = {
 		broker,
 		listener,
@@ -38,7 +45,9 @@ export async function mqttPeer(): Promise<MqttPeer> {
 				onCommand: ({ sensorId, name }) => peer.commands.push([sensorId, name]),
 			}),
 		async leave() {
-			const noticed = listener.connected ? new Promise<void>((resolve) => listener.once('close', resolve)) : Promise.resolve();
+			const noticed = listener.connected
+				? new Promise<void>((resolve) => listener.once('close', resolve))
+				: Promise.resolve();
 			// With SIGTERM it keeps what it acknowledged; Mosquitto promises nothing about SIGKILL.
 			await broker.kill('SIGTERM');
 			await noticed;

@@ -38,7 +38,9 @@ export async function socketioPeer(): Promise<SocketioPeer> {
 		async arrive() {
 			const http = createServer();
 			const io: Io = new Server(http, { path: '/ingest/socket.io', serveClient: false });
-			io.use((socket, next) => next(socket.handshake.auth.token === peer.token ? undefined : new Error('No good token')));
+			io.use((socket, next) =>
+				next(socket.handshake.auth.token === peer.token ? undefined : new Error('No good token')),
+			);
 			io.on('connection', (socket) => {
 				socket.on('reading', (reading, done) => {
 					const answer = peer.answer(reading as DeviceReading);

@@ -23,14 +23,19 @@ function aDay(seed: number): Map<string, RoomState[]> {
 describe('a simulated building', () => {
 	it('is the same for the same seed and clock, however often one asks', () => {
 		fc.assert(
-			fc.property(fc.integer(), fc.array(fc.integer({ min: 0, max: 12 * HOUR }), { maxLength: 20 }), (seed, questions) => {
-				const plan = { id: 'b', rooms: rooms.slice(0, 2) };
-				const [asked, left] = [new SimulatedBuilding(plan, seed), new SimulatedBuilding(plan, seed)];
-				asked.room('hall', MIDNIGHT);
-				left.room('hall', MIDNIGHT);
-				for (const at of questions.sort((a, b) => a - b)) asked.room('lab', MIDNIGHT + at);
-				for (const { id } of plan.rooms) expect(asked.room(id, MIDNIGHT + 13 * HOUR)).toEqual(left.room(id, MIDNIGHT + 13 * HOUR));
-			}),
+			fc.property(
+				fc.integer(),
+				fc.array(fc.integer({ min: 0, max: 12 * HOUR }), { maxLength: 20 }),
+				(seed, questions) => {
+					const plan = { id: 'b', rooms: rooms.slice(0, 2) };
+					const [asked, left] = [new SimulatedBuilding(plan, seed), new SimulatedBuilding(plan, seed)];
+					asked.room('hall', MIDNIGHT);
+					left.room('hall', MIDNIGHT);
+					for (const at of questions.sort((a, b) => a - b)) asked.room('lab', MIDNIGHT + at);
+					for (const { id } of plan.rooms)
+						expect(asked.room(id, MIDNIGHT + 13 * HOUR)).toEqual(left.room(id, MIDNIGHT + 13 * HOUR));
+				},
+			),
 			{ numRuns: 20 },
 		);
 	});
@@ -45,7 +50,8 @@ describe('a simulated building', () => {
 			for (const { id, capacity } of rooms) {
 				const implausible = day.get(id)!.filter(({ people, entered, left, co2, temperature, humidity }) => {
 					const counted = Number.isInteger(people) && people >= 0 && people <= capacity && entered - left === people;
-					const air = co2 >= 419 && co2 < 2500 && temperature > 14 && temperature < 28 && humidity > 20 && humidity < 70;
+					const air =
+						co2 >= 419 && co2 < 2500 && temperature > 14 && temperature < 28 && humidity > 20 && humidity < 70;
 					return !counted || !air;
 				});
 				expect(implausible).toEqual([]);
@@ -124,7 +130,8 @@ describe('a simulated building', () => {
 	it('names what it was asked for and does not have', () => {
 		const building = new SimulatedBuilding({ id: 'b', rooms }, 3);
 		expect(() => building.room('attic', MIDNIGHT)).toThrow(/no room "attic" in b; there are hall, lab, canteen, foyer/);
-		for (const count of [-1, 1.5, Number.NaN]) expect(() => building.crowd('hall', count, MIDNIGHT)).toThrow(RangeError);
+		for (const count of [-1, 1.5, Number.NaN])
+			expect(() => building.crowd('hall', count, MIDNIGHT)).toThrow(RangeError);
 	});
 });
 

@@ -1,5 +1,13 @@
 import { hash, randomAt } from '../random.ts';
-import { crossingsTo, type RoomNature, type RoomState, roomNature, type Surroundings, settledRoom, stepRoom } from './room.ts';
+import {
+	crossingsTo,
+	type RoomNature,
+	type RoomState,
+	roomNature,
+	type Surroundings,
+	settledRoom,
+	stepRoom,
+} from './room.ts';
 
 export interface BuildingPlan {
 	id: string;
@@ -61,12 +69,18 @@ export class SimulatedBuilding {
 		if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`a room holds 0 people or more, not ${count}`);
 		this.#held.set(roomId, count);
 		const { arrivals, departures } = crossingsTo(state.people, count);
-		this.#states.set(roomId, { ...state, people: count, entered: state.entered + arrivals, left: state.left + departures });
+		this.#states.set(roomId, {
+			...state,
+			people: count,
+			entered: state.entered + arrivals,
+			left: state.left + departures,
+		});
 	}
 
 	#state(roomId: string): RoomState {
 		const state = this.#states.get(roomId);
-		if (!state) throw new RangeError(`no room "${roomId}" in ${this.id}; there are ${[...this.#natures.keys()].join(', ')}`);
+		if (!state)
+			throw new RangeError(`no room "${roomId}" in ${this.id}; there are ${[...this.#natures.keys()].join(', ')}`);
 		return state;
 	}
 
@@ -84,7 +98,14 @@ export class SimulatedBuilding {
 		for (let tick = Math.max(this.#tick, to - MOST_TICKS) + 1; tick <= to; tick++) {
 			const around = this.#surroundings(tick);
 			for (const [id, nature] of this.#natures) {
-				const next = stepRoom(nature, this.#states.get(id) as RoomState, around, TICK_MS / HOUR_MS, randomAt(nature.base, tick), this.#held.get(id));
+				const next = stepRoom(
+					nature,
+					this.#states.get(id) as RoomState,
+					around,
+					TICK_MS / HOUR_MS,
+					randomAt(nature.base, tick),
+					this.#held.get(id),
+				);
 				this.#states.set(id, next);
 			}
 		}

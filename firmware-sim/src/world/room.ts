@@ -68,7 +68,9 @@ export function roomNature(room: { id: string; capacity: number }, seed: number)
 
 /** A room that has been as `surroundings` says for a while. */
 export function settledRoom(nature: RoomNature, surroundings: Surroundings): RoomState {
-	const people = Math.round(nature.capacity * attendance(nature.purpose, nature.base, surroundings.day, surroundings.hour));
+	const people = Math.round(
+		nature.capacity * attendance(nature.purpose, nature.base, surroundings.day, surroundings.hour),
+	);
 	return {
 		people,
 		entered: people,
@@ -83,14 +85,26 @@ export function settledRoom(nature: RoomNature, surroundings: Surroundings): Roo
  * The room `hours` later. People come and go by chance towards what the hour calls for, never more than fit and never fewer than
  * none; with `held`, exactly so many are there, whatever fits. Air follows them with inertia.
  */
-export function stepRoom(nature: RoomNature, state: RoomState, around: Surroundings, hours: number, random: Random, held?: number): RoomState {
-	const { arrivals, departures } = held === undefined ? movement(nature, state, around, hours, random) : crossingsTo(state.people, held);
+export function stepRoom(
+	nature: RoomNature,
+	state: RoomState,
+	around: Surroundings,
+	hours: number,
+	random: Random,
+	held?: number,
+): RoomState {
+	const { arrivals, departures } =
+		held === undefined ? movement(nature, state, around, hours, random) : crossingsTo(state.people, held);
 	const people = state.people + arrivals - departures;
 	const share = nature.capacity > 0 ? people / nature.capacity : 0;
 
 	const co2Rest = OUTSIDE_CO2 + (people * BREATH * 1e6) / (nature.volume * nature.airChanges);
 	const indoors = target(nature, around.hour) + FULL_ROOM_HEAT * share;
-	const temperature = approach(approach(state.temperature, indoors, hours / HEATING_HOURS), around.outside, hours / WALL_HOURS);
+	const temperature = approach(
+		approach(state.temperature, indoors, hours / HEATING_HOURS),
+		around.outside,
+		hours / WALL_HOURS,
+	);
 	const humidityRest = 40 + 14 * Math.min(share, 2) - 1.2 * (temperature - 21);
 	return {
 		people,

@@ -28,7 +28,8 @@ export interface Credentials {
 }
 
 export const getFirstRun = () => request<{ empty: boolean }>('GET', '/auth/first-run');
-export const register = (account: Credentials & { name: string }) => request<unknown>('POST', '/auth/register', { body: account });
+export const register = (account: Credentials & { name: string }) =>
+	request<unknown>('POST', '/auth/register', { body: account });
 export const login = (credentials: Credentials) => request<LoginResponse>('POST', '/auth/login', { body: credentials });
 export const getAccount = () => request<Account>('GET', '/auth/me');
 /** A new session cookie with the memberships as they are now. */
@@ -38,16 +39,21 @@ export const createDomain = (name: string) => request<unknown>('POST', '/auth/do
 
 /** The token is told once, here. */
 export const createDevice = (domain: string, device: { name: string; buildingId?: string; sensorIds?: string[] }) =>
-	request<{ deviceId: string; token: string }>('POST', `/auth/domains/${encodeURIComponent(domain)}/devices`, { body: device });
+	request<{ deviceId: string; token: string }>('POST', `/auth/domains/${encodeURIComponent(domain)}/devices`, {
+		body: device,
+	});
 
 const buildingPath = (id: string) => `/twin/buildings/${encodeURIComponent(id)}`;
 
 export const getMetrics = () => request<MetricsResponse>('GET', '/twin/metrics');
 export const getBuildings = () => request<{ buildings: BuildingSummary[] }>('GET', '/twin/buildings');
-export const createBuilding = (building: unknown) => request<Partial<Building> | undefined>('POST', '/twin/buildings', { body: building });
-export const getBuildingState = (id: string, signal: AbortSignal) => request<BuildingState>('GET', `${buildingPath(id)}/state`, { signal });
+export const createBuilding = (building: unknown) =>
+	request<Partial<Building> | undefined>('POST', '/twin/buildings', { body: building });
+export const getBuildingState = (id: string, signal: AbortSignal) =>
+	request<BuildingState>('GET', `${buildingPath(id)}/state`, { signal });
 
-export const getColumns = (id: string, signal: AbortSignal) => request<BuildingColumns>('GET', `${buildingPath(id)}/columns`, { signal });
+export const getColumns = (id: string, signal: AbortSignal) =>
+	request<BuildingColumns>('GET', `${buildingPath(id)}/columns`, { signal });
 
 export interface HistoryQuery {
 	room: string;
@@ -60,12 +66,17 @@ export interface HistoryQuery {
 	agg: 'avg' | 'min' | 'max' | 'sum' | 'last' | 'count';
 }
 
-export function getHistory(buildingId: string, { from, to, ...rest }: HistoryQuery, signal: AbortSignal): Promise<{ points: HistoryPoint[] }> {
+export function getHistory(
+	buildingId: string,
+	{ from, to, ...rest }: HistoryQuery,
+	signal: AbortSignal,
+): Promise<{ points: HistoryPoint[] }> {
 	const query = new URLSearchParams({ ...rest, from: String(Math.floor(from)), to: String(Math.floor(to)) });
 	return request('GET', `${buildingPath(buildingId)}/history?${query}`, { signal });
 }
 
-const roomPath = (buildingId: string, roomId: string) => `/gateway/rooms/${encodeURIComponent(buildingId)}/${encodeURIComponent(roomId)}`;
+const roomPath = (buildingId: string, roomId: string) =>
+	`/gateway/rooms/${encodeURIComponent(buildingId)}/${encodeURIComponent(roomId)}`;
 
 /** Says how many people are in a room. */
 export const correctCount = (buildingId: string, roomId: string, correction: CorrectionRequest) =>
@@ -76,7 +87,8 @@ export const getCountAudit = (buildingId: string, roomId: string, limit: number,
 
 export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notification/alerts');
 /** Resolves with the alert as it is then. */
-export const acknowledgeAlert = (id: string) => request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
+export const acknowledgeAlert = (id: string) =>
+	request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
 
 /** What an answer rests on. */
 export interface Citation {
@@ -92,4 +104,5 @@ export interface Answer {
 	grounded: boolean;
 }
 
-export const ask = (question: string, signal: AbortSignal) => request<Answer>('POST', '/llm/ask', { body: { question }, signal, timeoutMs: 60_000 });
+export const ask = (question: string, signal: AbortSignal) =>
+	request<Answer>('POST', '/llm/ask', { body: { question }, signal, timeoutMs: 60_000 });

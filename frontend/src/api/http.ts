@@ -37,7 +37,11 @@ export function whenUnauthenticated(handler: () => void): () => void {
  * One request to a service, with the session cookie. Resolves with the parsed body (undefined for an empty one).
  * @throws ApiError; an abort through `signal` rejects with the signal's reason.
  */
-export async function request<T>(method: string, path: string, { body, signal, timeoutMs = 15_000 }: RequestOptions = {}): Promise<T> {
+export async function request<T>(
+	method: string,
+	path: string,
+	{ body, signal, timeoutMs = 15_000 }: RequestOptions = {},
+): Promise<T> {
 	const timeout = AbortSignal.timeout(timeoutMs);
 	const sentAt = Date.now();
 	let response: Response;
@@ -55,7 +59,9 @@ export async function request<T>(method: string, path: string, { body, signal, t
 		text = await response.text();
 	} catch (error) {
 		if (signal?.aborted) throw error;
-		throw timeout.aborted ? new ApiError('timeout', 'No answer in time') : new ApiError('network', 'The server cannot be reached');
+		throw timeout.aborted
+			? new ApiError('timeout', 'No answer in time')
+			: new ApiError('network', 'The server cannot be reached');
 	}
 	const parsed = parse(text);
 	if (response.ok && parsed !== NOT_JSON) return parsed as T;
@@ -79,7 +85,12 @@ function parse(text: string): unknown {
 function refusal(status: number, body: unknown): ApiError {
 	const told = typeof body === 'object' && body !== null ? (body as Partial<ErrorBody>).error : undefined;
 	if (told?.code)
-		return new ApiError(told.code, told.message ?? '', told.problems ?? (told.path ? [{ path: told.path, message: told.message }] : []));
-	const code: FailureCode = status === 401 ? 'unauthenticated' : status === 404 ? 'not_found' : status === 413 ? 'too_large' : 'unavailable';
+		return new ApiError(
+			told.code,
+			told.message ?? '',
+			told.problems ?? (told.path ? [{ path: told.path, message: told.message }] : []),
+		);
+	const code: FailureCode =
+		status === 401 ? 'unauthenticated' : status === 404 ? 'not_found' : status === 413 ? 'too_large' : 'unavailable';
 	return new ApiError(code, `HTTP ${status}`);
 }

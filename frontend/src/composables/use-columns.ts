@@ -6,7 +6,8 @@ import { useCatalog } from './use-catalog.ts';
 
 /** What the service answers where nobody chose: all but what only counts events. */
 const isDefault = (columns: readonly string[], catalog: readonly string[]) =>
-	columns.join() === catalog.filter((key) => (METRICS as Record<string, MetricDefinition>)[key]?.kind !== 'flow').join();
+	columns.join() ===
+	catalog.filter((key) => (METRICS as Record<string, MetricDefinition>)[key]?.kind !== 'flow').join();
 
 /** The columns of the building on display; all there are until they are known, and where they cannot be had. */
 export function useColumns(building: Ref<BuildingSummary>): Ref<Columns> {
@@ -23,7 +24,8 @@ export function useColumns(building: Ref<BuildingSummary>): Ref<Columns> {
 			columns.value = { keys: catalog, chosen: false };
 			try {
 				const answer = await getColumns(id, mine.signal);
-				if (!mine.signal.aborted) columns.value = isDefault(answer.columns, catalog) ? columns.value : { keys: answer.columns, chosen: true };
+				if (!mine.signal.aborted)
+					columns.value = isDefault(answer.columns, catalog) ? columns.value : { keys: answer.columns, chosen: true };
 			} catch {
 				// Everything is shown: more than was chosen, and nothing that is wrong.
 			}

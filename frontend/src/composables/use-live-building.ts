@@ -1,10 +1,24 @@
-import { type BuildingState, type BuildingSummary, type DeviceEvent, isCurrent, type ReadingWithCursor } from '@crowdvision/contracts';
+import {
+	type BuildingState,
+	type BuildingSummary,
+	type DeviceEvent,
+	isCurrent,
+	type ReadingWithCursor,
+} from '@crowdvision/contracts';
 import { type Ref, type ShallowRef, shallowRef, watch } from 'vue';
 import { getBuildingState } from '../api/endpoints.ts';
 import type { LiveConnection } from '../api/live.ts';
 import { serviceNow } from '../lib/clock.ts';
 import { FrameBatch } from '../lib/frame-batch.ts';
-import { applyDevice, applyReadings, applySnapshot, type BuildingSamples, combine, noSamples, type RoomSamples } from '../lib/samples.ts';
+import {
+	applyDevice,
+	applyReadings,
+	applySnapshot,
+	type BuildingSamples,
+	combine,
+	noSamples,
+	type RoomSamples,
+} from '../lib/samples.ts';
 import { Seen } from '../lib/seen.ts';
 import { type TrendPoint, withPoint } from '../lib/trend.ts';
 
@@ -108,7 +122,12 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 			failures = 0;
 			loaded.value = false;
 			trouble.value = undefined;
-			rooms.value = new Map(ids.map((roomId) => [roomId, { samples: shallowRef<RoomSamples>({}), people: shallowRef<readonly TrendPoint[]>([]) }]));
+			rooms.value = new Map(
+				ids.map((roomId) => [
+					roomId,
+					{ samples: shallowRef<RoomSamples>({}), people: shallowRef<readonly TrendPoint[]>([]) },
+				]),
+			);
 			if (id !== undefined) void load(id);
 			onCleanup(() => {
 				clearTimeout(timer);

@@ -8,7 +8,8 @@ export function useMoments(zone: () => string) {
 	const { locale } = useI18n({ useScope: 'global' });
 	const formats = computed(() => {
 		const region = regionOf(locale.value, navigator.languages);
-		const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region, { timeZone: zone(), ...options });
+		const format = (options: Intl.DateTimeFormatOptions) =>
+			new Intl.DateTimeFormat(region, { timeZone: zone(), ...options });
 		return {
 			full: format({ weekday: 'short', day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit' }),
 			day: format({ hour: '2-digit', minute: '2-digit' }),

@@ -1,4 +1,12 @@
-import { computed, type InjectionKey, inject, onScopeDispose, provide, shallowRef, type WritableComputedRef } from 'vue';
+import {
+	computed,
+	type InjectionKey,
+	inject,
+	onScopeDispose,
+	provide,
+	shallowRef,
+	type WritableComputedRef,
+} from 'vue';
 import { type Place, readPlace, writePlace } from '../lib/place.ts';
 
 const PLACE: InjectionKey<WritableComputedRef<Place>> = Symbol('place');

@@ -14,7 +14,11 @@ const SPOKEN: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'offlin
  * The building in one line, counted once a second and not with every reading; and the same as a sentence for screen readers, which
  * changes only when some room's status does, and not too often.
  */
-export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Ref<ReadonlyMap<string, LiveRoom>>, columns: Ref<Columns>) {
+export function useSummary(
+	building: Ref<BuildingSummary | undefined>,
+	rooms: Ref<ReadonlyMap<string, LiveRoom>>,
+	columns: Ref<Columns>,
+) {
 	const { t } = useI18n({ useScope: 'global' });
 	const words = useWords();
 	const now = useNow();
@@ -35,7 +39,12 @@ export function useSummary(building: Ref<BuildingSummary | undefined>, rooms: Re
 		spoken.value =
 			view.counted === 0
 				? `${t('summary.nothing')}. ${statuses}.`
-				: t('summary.spoken', { people: words.number(view.people), counted: view.counted, rooms: view.rooms, statuses });
+				: t('summary.spoken', {
+						people: words.number(view.people),
+						counted: view.counted,
+						rooms: view.rooms,
+						statuses,
+					});
 	};
 
 	watch(

@@ -8,7 +8,12 @@ import { TREND_MS, type TrendPoint } from '../lib/trend.ts';
 const inTurn = limiter(4);
 
 /** The last hours of one room's people, asked for when `wanted` turns true and again with each `generation`. Undefined until then. */
-export function useHistory(buildingId: () => string, roomId: () => string, wanted: Ref<boolean>, generation: () => number) {
+export function useHistory(
+	buildingId: () => string,
+	roomId: () => string,
+	wanted: Ref<boolean>,
+	generation: () => number,
+) {
 	const points = shallowRef<readonly TrendPoint[]>();
 	let asked: AbortController | undefined;
 

@@ -23,7 +23,8 @@ export function useWords() {
 			const label = definition(key)?.label;
 			return label ? (locale.value === 'it' ? label.it : label.en) : key;
 		},
-		quantity: (key: string, value: number, unit: string) => quantityText(region.value, value, unit, definition(key)?.decimals ?? 1),
+		quantity: (key: string, value: number, unit: string) =>
+			quantityText(region.value, value, unit, definition(key)?.decimals ?? 1),
 		age(observedAt: number, now: number): string {
 			const { amount, unit } = age(observedAt, now);
 			return amount === 0 ? t('rooms.now') : ageText(region.value, amount, unit);
@@ -32,7 +33,8 @@ export function useWords() {
 		/** What an alert is about; its own message where its kind has no sentence here. */
 		alert({ kind, value, limit, message }: Alert, room: string): string {
 			if (value === undefined || limit === undefined) return message;
-			if (kind === 'occupancy') return t('alerts.occupancy', { room, value: words.number(value), limit: words.number(limit) });
+			if (kind === 'occupancy')
+				return t('alerts.occupancy', { room, value: words.number(value), limit: words.number(limit) });
 			if (kind !== 'temperature') return message;
 			const degrees = (amount: number) => words.quantity('temperature', amount, 'degC');
 			return t('alerts.temperature', { room, value: degrees(value), limit: degrees(limit) });

@@ -55,7 +55,8 @@ export const en = {
 			submit: 'Add the building',
 			cancel: 'Back to the rooms',
 			notJson: 'This is not valid JSON: {reason}',
-			problems: 'Nothing was stored. Mend this and try again: | Nothing was stored. Mend these {n} mistakes and try again:',
+			problems:
+				'Nothing was stored. Mend this and try again: | Nothing was stored. Mend these {n} mistakes and try again:',
 			whole: 'the document',
 		},
 		reading: {

@@ -39,14 +39,23 @@ describe('the languages', () => {
 	it('hold no key that the page never asks for', () => {
 		const text = sources();
 		const families = [...text.matchAll(/`([\w.]+)\.\$\{/g)].map(([, family]) => `${family}.`);
-		for (const key of english.keys()) expect(text.includes(`'${key}'`) || families.some((family) => key.startsWith(family)), key).toBe(true);
+		for (const key of english.keys())
+			expect(text.includes(`'${key}'`) || families.some((family) => key.startsWith(family)), key).toBe(true);
 	});
 
 	it('have a word for every state, severity and refusal a page can meet', () => {
 		for (const state of ALERT_STATES) expect(english.has(`alerts.state.${state}`), state).toBe(true);
 		for (const severity of SEVERITIES) expect(english.has(`alerts.severity.${severity}`), severity).toBe(true);
-		const forDevices = ['invalid_reading', 'unknown_sensor', 'not_decoded', 'not_admitted', 'unsupported_media_type', 'method_not_allowed'];
-		for (const code of Object.keys(ERRORS)) expect(english.has(`errors.${code}`) || forDevices.includes(code), code).toBe(true);
+		const forDevices = [
+			'invalid_reading',
+			'unknown_sensor',
+			'not_decoded',
+			'not_admitted',
+			'unsupported_media_type',
+			'method_not_allowed',
+		];
+		for (const code of Object.keys(ERRORS))
+			expect(english.has(`errors.${code}`) || forDevices.includes(code), code).toBe(true);
 	});
 
 	it('are chosen by the first one of the browser’s that the page speaks', () => {

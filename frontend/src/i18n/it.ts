@@ -46,7 +46,8 @@ export const it: Messages = {
 			hint: 'Un dominio è il proprietario di un edificio, e decide chi può vederlo. Lettere minuscole, cifre e trattini.',
 			name: 'Dominio',
 			submit: 'Crea il dominio',
-			other: 'Se la tua organizzazione ha già un dominio, chiedi al suo amministratore di farti entrare, poi accedi di nuovo.',
+			other:
+				'Se la tua organizzazione ha già un dominio, chiedi al suo amministratore di farti entrare, poi accedi di nuovo.',
 		},
 		building: {
 			title: 'Aggiungi un edificio',
@@ -57,7 +58,8 @@ export const it: Messages = {
 			submit: 'Aggiungi l’edificio',
 			cancel: 'Torna alle stanze',
 			notJson: 'Questo non è JSON valido: {reason}',
-			problems: 'Non è stato salvato nulla. Correggi questo e riprova: | Non è stato salvato nulla. Correggi questi {n} errori e riprova:',
+			problems:
+				'Non è stato salvato nulla. Correggi questo e riprova: | Non è stato salvato nulla. Correggi questi {n} errori e riprova:',
 			whole: 'il documento',
 		},
 		reading: {
@@ -77,7 +79,8 @@ export const it: Messages = {
 		ranges: { day: 'Giorno', week: 'Settimana', month: 'Mese' },
 		loading: 'Caricamento dello storico…',
 		empty: 'In questo periodo non è stato misurato nulla.',
-		emptyHint: 'Scegli un periodo più lungo o un’altra misura, oppure controlla se un sensore di questa stanza la invia.',
+		emptyHint:
+			'Scegli un periodo più lungo o un’altra misura, oppure controlla se un sensore di questa stanza la invia.',
 		noRoom: 'In questo edificio non c’è (più) questa stanza.',
 		legend: 'Medie nel tempo. Tratteggiato: noto solo per una parte del tempo. A righe: non si sa nulla.',
 		zone: 'Orari dell’edificio ({zone}).',
@@ -200,7 +203,8 @@ export const it: Messages = {
 		forbidden: 'Il tuo ruolo non lo consente.',
 		not_found: 'Non c’è (più), oppure non puoi vederlo.',
 		conflict: 'Esiste già, oppure è stato modificato nel frattempo.',
-		changed_meanwhile: 'Qualcun altro l’ha modificato nel frattempo. Ricarica, guarda che cosa è cambiato e salva di nuovo.',
+		changed_meanwhile:
+			'Qualcun altro l’ha modificato nel frattempo. Ricarica, guarda che cosa è cambiato e salva di nuovo.',
 		too_large: 'È troppo grande: al massimo 1 MiB.',
 		invalid: 'Il server ha rifiutato questa richiesta.',
 		rate_limited: 'Troppi tentativi. Aspetta un po’ e riprova.',

@@ -65,7 +65,9 @@ describe('the list of alerts', () => {
 	});
 
 	it('stays bounded, letting resolved ones go first', () => {
-		const many = Array.from({ length: MOST_ALERTS + 50 }, (_, index) => alert(`r${index}`, { state: 'resolved', observedAt: index }));
+		const many = Array.from({ length: MOST_ALERTS + 50 }, (_, index) =>
+			alert(`r${index}`, { state: 'resolved', observedAt: index }),
+		);
 		const { alerts } = applyAlerts(many, [alert('open', { observedAt: 0 })]);
 		expect(alerts).toHaveLength(MOST_ALERTS);
 		expect(alerts[0]?.id).toBe('open');

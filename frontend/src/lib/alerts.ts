@@ -7,7 +7,10 @@ export const MOST_ALERTS = 200;
  * Takes alerts in: one id is one entry, whatever is told of it, and its later states replace the earlier in place. What has been
  * resolved stays so, and an `open` that comes late undoes nothing. Returns the new list, and which ids were not known before.
  */
-export function applyAlerts(held: readonly Alert[], incoming: readonly Alert[]): { alerts: readonly Alert[]; added: Alert[] } {
+export function applyAlerts(
+	held: readonly Alert[],
+	incoming: readonly Alert[],
+): { alerts: readonly Alert[]; added: Alert[] } {
 	const byId = new Map(held.map((alert) => [alert.id, alert]));
 	const added: Alert[] = [];
 	for (const alert of incoming) {

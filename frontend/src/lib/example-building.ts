@@ -7,8 +7,22 @@ export function exampleBuilding(domain: string | undefined): Building {
 		name: 'My building',
 		...(domain !== undefined && { domains: [domain] }),
 		rooms: [
-			{ id: 'hall', name: 'Hall', capacity: 100, floor: 0, position: { x: 6, y: 1.5, z: 5 }, dimensions: { width: 12, height: 3, depth: 10 } },
-			{ id: 'library', name: 'Library', capacity: 40, floor: 1, position: { x: 5, y: 4.5, z: 4 }, dimensions: { width: 10, height: 3, depth: 8 } },
+			{
+				id: 'hall',
+				name: 'Hall',
+				capacity: 100,
+				floor: 0,
+				position: { x: 6, y: 1.5, z: 5 },
+				dimensions: { width: 12, height: 3, depth: 10 },
+			},
+			{
+				id: 'library',
+				name: 'Library',
+				capacity: 40,
+				floor: 1,
+				position: { x: 5, y: 4.5, z: 4 },
+				dimensions: { width: 10, height: 3, depth: 8 },
+			},
 		],
 	};
 }

@@ -12,7 +12,14 @@ const room = (id: string, floor?: Room['floor']): Room => ({
 
 describe('rooms by floor', () => {
 	it('go from the lowest numbered floor up, then named ones, then those of none', () => {
-		const floors = byFloor([room('a', 'Roof'), room('b', 2), room('c'), room('d', -1), room('e', 10), room('f', 'Annex')]);
+		const floors = byFloor([
+			room('a', 'Roof'),
+			room('b', 2),
+			room('c'),
+			room('d', -1),
+			room('e', 10),
+			room('f', 'Annex'),
+		]);
 		expect(floors.map(({ floor }) => floor)).toEqual([-1, 2, 10, 'Annex', 'Roof', undefined]);
 	});
 

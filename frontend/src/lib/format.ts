@@ -29,7 +29,9 @@ export function numberText(locale: string, value: number, decimals = 0): string 
 /** "21.5 °C", with a space that does not break; per cent too, as SI writes it. */
 export function quantityText(locale: string, value: number, unit: string, decimals = 0): string {
 	const written = unitText(unit);
-	return written === '' ? numberText(locale, value, decimals) : `${numberText(locale, value, decimals)}\u00a0${written}`;
+	return written === ''
+		? numberText(locale, value, decimals)
+		: `${numberText(locale, value, decimals)}\u00a0${written}`;
 }
 
 const ages = new Map<string, Intl.RelativeTimeFormat>();
@@ -47,5 +49,8 @@ export function ageText(locale: string, amount: number, unit: AgeUnit): string {
 /** The time of day, with the date where it is not `now`'s day. */
 export function momentText(locale: string, at: number, now: number): string {
 	const sameDay = new Date(at).toDateString() === new Date(now).toDateString();
-	return new Intl.DateTimeFormat(locale, sameDay ? { hour: '2-digit', minute: '2-digit' } : { dateStyle: 'short', timeStyle: 'short' }).format(at);
+	return new Intl.DateTimeFormat(
+		locale,
+		sameDay ? { hour: '2-digit', minute: '2-digit' } : { dateStyle: 'short', timeStyle: 'short' },
+	).format(at);
 }

@@ -41,7 +41,14 @@ const WHOLE = 0.9;
  * Lays history out in `box`, `from` at the left and `to` at the right (epoch ms). Undefined where nothing at all is known: that is no line at 0.
  * `zero`: the axis begins at 0.
  */
-export function layOut(history: readonly HistoryPoint[], from: number, to: number, bucketMs: number, box: Box, zero: boolean): Plot | undefined {
+export function layOut(
+	history: readonly HistoryPoint[],
+	from: number,
+	to: number,
+	bucketMs: number,
+	box: Box,
+	zero: boolean,
+): Plot | undefined {
 	const known = history.flatMap(({ value }) => (value === null ? [] : [value]));
 	if (known.length === 0) return undefined;
 	const levels = levelsBetween(zero ? Math.min(0, ...known) : Math.min(...known), Math.max(...known));
@@ -49,7 +56,11 @@ export function layOut(history: readonly HistoryPoint[], from: number, to: numbe
 	const top = levels.at(-1)!;
 	const x = (at: number) => round(Math.min(1, Math.max(0, (at - from) / (to - from))) * box.width);
 	const y = (value: number) => round(box.height - ((value - bottom) / (top - bottom)) * box.height);
-	const points = history.map((point) => ({ ...point, x: x(point.at + bucketMs / 2), y: point.value === null ? null : y(point.value) }));
+	const points = history.map((point) => ({
+		...point,
+		x: x(point.at + bucketMs / 2),
+		y: point.value === null ? null : y(point.value),
+	}));
 	const gaps: [number, number][] = [];
 	for (const { at, value } of history) {
 		if (value !== null) continue;
@@ -106,7 +117,12 @@ const MARKS: Record<Range, { every: number; of: 'hour' | 'day' }> = {
 
 /** The buckets to name under a plot: round hours of a day, or midnights, as the clocks of `zone` have them. */
 export function marksOf(points: readonly HistoryPoint[], range: Range, zone: string): number[] {
-	const clock = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+	const clock = new Intl.DateTimeFormat('en-GB', {
+		timeZone: zone,
+		hour: '2-digit',
+		minute: '2-digit',
+		hourCycle: 'h23',
+	});
 	const { every, of } = MARKS[range];
 	let days = 0;
 	return points.flatMap(({ at }) => {

@@ -6,7 +6,12 @@ import type { MetricSamples, RoomSamples } from './samples.ts';
 const NOW = 1_764_000_000_000;
 const ALL: Columns = { keys: METRIC_KEYS, chosen: false };
 
-const heard = (value: number, unit: string, ageMs = 0, transport: 'serial' | 'mqtt' | 'http' = 'mqtt'): MetricSamples => ({
+const heard = (
+	value: number,
+	unit: string,
+	ageMs = 0,
+	transport: 'serial' | 'mqtt' | 'http' = 'mqtt',
+): MetricSamples => ({
 	unit,
 	sensors: [{ sensorId: 's', value, observedAt: NOW - ageMs, transport }],
 });
@@ -51,7 +56,11 @@ describe('P8 a room on the page', () => {
 
 	it('is offline, and neither empty nor full, once the device that counted said that it is gone', () => {
 		const sensors = [{ sensorId: 's', value: 11, observedAt: NOW - 1000, offlineAt: NOW - 500 }];
-		expect(view({ peopleCount: { unit: 'person', sensors } })).toMatchObject({ status: 'offline', freshness: 'offline', people: { value: 11 } });
+		expect(view({ peopleCount: { unit: 'person', sensors } })).toMatchObject({
+			status: 'offline',
+			freshness: 'offline',
+			people: { value: 11 },
+		});
 	});
 
 	it('marks as stuck what its sensor has repeated for too long, and nothing else', () => {
@@ -86,7 +95,12 @@ describe('P8 a room on the page', () => {
 	});
 
 	it('lists every metric that was heard in the order of the catalog, unknown ones behind', () => {
-		const shown = view({ radon: heard(1, 'Bq/m3'), co2: heard(1, 'ppm'), peopleCount: heard(1, 'person'), temperature: heard(1, 'degC') });
+		const shown = view({
+			radon: heard(1, 'Bq/m3'),
+			co2: heard(1, 'ppm'),
+			peopleCount: heard(1, 'person'),
+			temperature: heard(1, 'degC'),
+		});
 		expect(shown.metrics.map(({ key }) => key)).toEqual(['temperature', 'co2', 'radon']);
 	});
 

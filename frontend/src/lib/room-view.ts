@@ -1,4 +1,11 @@
-import { type Freshness, isCurrent, type Occupancy, occupancy, type Room, type Transport } from '@crowdvision/contracts';
+import {
+	type Freshness,
+	isCurrent,
+	type Occupancy,
+	occupancy,
+	type Room,
+	type Transport,
+} from '@crowdvision/contracts';
 import { combine, type RoomSamples } from './samples.ts';
 
 /** The word on a room: how full it is, or why that is not known. */
@@ -41,7 +48,12 @@ export interface RoomView {
 const PEOPLE = 'peopleCount';
 
 /** What to show of a room at `now`: the columns that were chosen; else all that was heard, with metrics the columns do not name behind. */
-export function roomView(room: Pick<Room, 'capacity'>, samples: RoomSamples, { keys, chosen }: Columns, now: number): RoomView {
+export function roomView(
+	room: Pick<Room, 'capacity'>,
+	samples: RoomSamples,
+	{ keys, chosen }: Columns,
+	now: number,
+): RoomView {
 	const others = chosen ? [] : Object.keys(samples).filter((key) => !keys.includes(key));
 	const metrics: MetricView[] = [];
 	const transports = new Set<Transport>();
@@ -60,7 +72,15 @@ export function roomView(room: Pick<Room, 'capacity'>, samples: RoomSamples, { k
 	const worths = people ? [people.freshness] : metrics.map((metric) => metric.freshness);
 	const freshness = BEST_FIRST.find((candidate) => worths.includes(candidate)) ?? 'no-data';
 	const unheard = chosen ? keys.filter((key) => key !== PEOPLE && !samples[key]) : [];
-	return { status: statusOf(people, room.capacity), freshness, people, metrics, unheard, transports: [...transports].sort(), heardAt };
+	return {
+		status: statusOf(people, room.capacity),
+		freshness,
+		people,
+		metrics,
+		unheard,
+		transports: [...transports].sort(),
+		heardAt,
+	};
 }
 
 function statusOf(people: MetricView | undefined, capacity: number): RoomStatus {
@@ -83,7 +103,16 @@ export interface BuildingSummaryView {
 
 /** Sums the rooms' views up. */
 export function summarize(views: Iterable<RoomView>): BuildingSummaryView {
-	const statuses: Record<RoomStatus, number> = { empty: 0, normal: 0, crowded: 0, full: 0, overcrowded: 0, stale: 0, offline: 0, 'no-data': 0 };
+	const statuses: Record<RoomStatus, number> = {
+		empty: 0,
+		normal: 0,
+		crowded: 0,
+		full: 0,
+		overcrowded: 0,
+		stale: 0,
+		offline: 0,
+		'no-data': 0,
+	};
 	let people = 0;
 	let counted = 0;
 	let rooms = 0;

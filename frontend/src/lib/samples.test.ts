@@ -122,7 +122,8 @@ describe('the latest of a building', () => {
 				applyReadings(once, all);
 				applyReadings(twice, all);
 				applyReadings(twice, all.slice(from));
-				for (const samples of [once, twice]) expect(samples.get('hall')?.temperature === undefined).toBe(all.length === 0);
+				for (const samples of [once, twice])
+					expect(samples.get('hall')?.temperature === undefined).toBe(all.length === 0);
 				const sorted = (samples: typeof once) =>
 					[...(samples.get('hall')?.temperature?.sensors ?? [])].sort((a, b) => a.sensorId.localeCompare(b.sensorId));
 				expect(sorted(twice)).toEqual(sorted(once));
@@ -157,7 +158,8 @@ describe('the latest of a building', () => {
 });
 
 describe('P8 what a live value is worth', () => {
-	const worth = (samples: ReturnType<typeof noSamples>, now: number) => combine('temperature', samples.get('hall')?.temperature, now)?.freshness;
+	const worth = (samples: ReturnType<typeof noSamples>, now: number) =>
+		combine('temperature', samples.get('hall')?.temperature, now)?.freshness;
 	const HOUR = 3600_000;
 
 	it('is the same for a snapshot as for the readings that follow it', () => {
@@ -181,7 +183,8 @@ describe('P8 what a live value is worth', () => {
 
 	it('is offline from the moment its device said so until it is heard again or comes back', () => {
 		const samples = noSamples(['hall', 'lab']);
-		const told = (state: 'online' | 'offline', at: number) => applyDevice(samples, { sensorId: 's1', state, at, gatewayId: 'g' });
+		const told = (state: 'online' | 'offline', at: number) =>
+			applyDevice(samples, { sensorId: 's1', state, at, gatewayId: 'g' });
 		applyReadings(samples, [reading()]);
 		expect(told('offline', NOW + 10)).toEqual(new Set(['hall']));
 		expect(worth(samples, NOW + 10)).toBe('offline');

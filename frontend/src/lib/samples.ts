@@ -63,7 +63,16 @@ export function applySnapshot(samples: BuildingSamples, state: BuildingState): S
 }
 
 /** What the one sensor of a room said. */
-function sensorOf({ sensorId, value, low, high, observedAt, unchangedSince, offlineAt, transport }: SensorValue): SensorValue {
+function sensorOf({
+	sensorId,
+	value,
+	low,
+	high,
+	observedAt,
+	unchangedSince,
+	offlineAt,
+	transport,
+}: SensorValue): SensorValue {
 	return {
 		sensorId,
 		value,
@@ -102,7 +111,14 @@ function withReading(
 		return broken ? withSample(metric, metric.unit, { ...held, unchangedSince: held.observedAt }) : undefined;
 	}
 	const since = held?.value === value ? held.unchangedSince : observedAt;
-	const sample = { sensorId, value, ...interval, observedAt, ...(since !== undefined && { unchangedSince: since }), transport };
+	const sample = {
+		sensorId,
+		value,
+		...interval,
+		observedAt,
+		...(since !== undefined && { unchangedSince: since }),
+		transport,
+	};
 	return withSample(metric, unit, held?.offlineAt === undefined ? sample : { ...sample, offlineAt: held.offlineAt });
 }
 
@@ -150,14 +166,26 @@ export function combine(metric: string, samples: MetricSamples | undefined, now:
 		const said = roomValue(metric, sensors, now);
 		if (!said) return undefined;
 		const { value, low, high, observedAt, freshness: worth } = said;
-		return { value, ...(low !== undefined && high !== undefined && { low, high }), unit, observedAt, freshness: worth, live };
+		return {
+			value,
+			...(low !== undefined && high !== undefined && { low, high }),
+			unit,
+			observedAt,
+			freshness: worth,
+			live,
+		};
 	}
 	const said = newestOf(sensors);
-	return said && { value: said.value, unit, observedAt: said.observedAt, freshness: freshness(metric, said, now), live };
+	return (
+		said && { value: said.value, unit, observedAt: said.observedAt, freshness: freshness(metric, said, now), live }
+	);
 }
 
 const isKnown = (metric: string): metric is MetricKey => Object.hasOwn(METRICS, metric);
 
 function newestOf(sensors: readonly SensorValue[]): SensorValue | undefined {
-	return sensors.reduce<SensorValue | undefined>((best, sensor) => (best && best.observedAt > sensor.observedAt ? best : sensor), undefined);
+	return sensors.reduce<SensorValue | undefined>(
+		(best, sensor) => (best && best.observedAt > sensor.observedAt ? best : sensor),
+		undefined,
+	);
 }

@@ -46,7 +46,12 @@ describe('a trend', () => {
 	});
 
 	it('is broken where nothing is known, and never drawn as 0 there', () => {
-		const shape = shapeTrend([minutesAgo(30, 5), minutesAgo(25, 6), minutesAgo(20, null), minutesAgo(15, 7)], NOW, 100, 10);
+		const shape = shapeTrend(
+			[minutesAgo(30, 5), minutesAgo(25, 6), minutesAgo(20, null), minutesAgo(15, 7)],
+			NOW,
+			100,
+			10,
+		);
 		expect(shape?.runs.map((run) => run.length)).toEqual([2, 1]);
 		expect(shape?.runs.flat().every(([, y]) => y < 10)).toBe(true);
 	});

@@ -28,7 +28,9 @@ export function withPoint(points: readonly TrendPoint[], point: TrendPoint, now:
 /** The past from history (`at`: start of a bucket), up to where the live points begin. */
 export function joinTrend(history: readonly TrendPoint[], live: readonly TrendPoint[]): TrendPoint[] {
 	const begin = live[0]?.at ?? Number.POSITIVE_INFINITY;
-	const past = history.filter(({ at }) => at + BUCKET_MS <= begin).map(({ at, value }) => ({ at: at + BUCKET_MS / 2, value }));
+	const past = history
+		.filter(({ at }) => at + BUCKET_MS <= begin)
+		.map(({ at, value }) => ({ at: at + BUCKET_MS / 2, value }));
 	return [...past, ...live];
 }
 
@@ -43,7 +45,12 @@ export interface TrendShape {
 }
 
 /** Lays points out from `now - TREND_MS` (left) to `now` (right). Undefined where fewer than two values are known: no trend yet. */
-export function shapeTrend(points: readonly TrendPoint[], now: number, width: number, height: number): TrendShape | undefined {
+export function shapeTrend(
+	points: readonly TrendPoint[],
+	now: number,
+	width: number,
+	height: number,
+): TrendShape | undefined {
 	const from = now - TREND_MS;
 	const shown = points.filter(({ at }) => at >= from);
 	const known = shown.flatMap(({ value }) => (value === null ? [] : [value]));

@@ -82,7 +82,12 @@ export interface Bus {
 	 *
 	 * Rejects with `bad_request` when `options.from` is not a position of this bus.
 	 */
-	consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription>;
+	consume(
+		stream: StreamName,
+		group: string,
+		options: ConsumeOptions,
+		handle: (entries: BusEntry[]) => Promise<void>,
+	): Promise<Subscription>;
 
 	/**
 	 * Everything after `from`, in order, without a group; `onGap` first where some of it is no longer held. A handler that fails is logged,

@@ -5,7 +5,8 @@ import type { BusEntry } from './bus.ts';
 import { type Candidate, type Delivery, deliver } from './deliver.ts';
 import { SILENT } from './logger.ts';
 
-const candidates = (...data: string[]): Candidate[] => data.map((text, index) => ({ entry: { position: String(index + 1), data: text }, tries: 0 }));
+const candidates = (...data: string[]): Candidate[] =>
+	data.map((text, index) => ({ entry: { position: String(index + 1), data: text }, tries: 0 }));
 
 /** A delivery that writes down what happens. */
 function record(parts: Partial<Delivery> = {}) {
@@ -101,7 +102,10 @@ describe('deliver', () => {
 				throw new Error('bad');
 			},
 		});
-		await within('the delivery', deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 2 }, ...candidates('b', 'c')]));
+		await within(
+			'the delivery',
+			deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 2 }, ...candidates('b', 'c')]),
+		);
 		expect(story).toEqual(['handle a', 'ack a', 'handle b']);
 	});
 });

@@ -53,7 +53,10 @@ async function deliverTogether(delivery: Delivery, candidates: readonly Candidat
 			return true;
 		}
 		if (failures === 0)
-			delivery.logger.warn({ reason: failure.reason, entries: entries.length }, 'a handler failed: its entries are given to it again');
+			delivery.logger.warn(
+				{ reason: failure.reason, entries: entries.length },
+				'a handler failed: its entries are given to it again',
+			);
 		await pause(backOff(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), delivery.signal);
 		if (!failure.passing) return false;
 	}
@@ -65,7 +68,10 @@ async function deliverAlone(delivery: Delivery, { entry, tries }: Candidate): Pr
 	let reason = 'those who were given it ended before they acknowledged it';
 	for (let failures = 0; !delivery.signal.aborted; failures++) {
 		if (attempts >= delivery.maxAttempts) {
-			delivery.logger.error({ position: entry.position, reason, attempts }, 'an entry is set aside: it failed too often');
+			delivery.logger.error(
+				{ position: entry.position, reason, attempts },
+				'an entry is set aside: it failed too often',
+			);
 			await persist(delivery, 'set aside', () => delivery.setAside(entry, reason, attempts));
 			return;
 		}
@@ -78,19 +84,26 @@ async function deliverAlone(delivery: Delivery, { entry, tries }: Candidate): Pr
 		}
 		reason = failure.reason;
 		if (!failure.passing) attempts++;
-		if (attempts < delivery.maxAttempts) await pause(backOff(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), delivery.signal);
+		if (attempts < delivery.maxAttempts)
+			await pause(backOff(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), delivery.signal);
 	}
 }
 
 /** Undefined when the handler took the entries. `passing`: no fault of theirs. */
-async function attempt(delivery: Delivery, entries: BusEntry[]): Promise<{ reason: string; passing: boolean } | undefined> {
+async function attempt(
+	delivery: Delivery,
+	entries: BusEntry[],
+): Promise<{ reason: string; passing: boolean } | undefined> {
 	try {
 		// A copy, since what is acknowledged must not depend on what a handler does to its argument.
 		await delivery.handle([...entries]);
 		return undefined;
 	} catch (error) {
 		const reason = error instanceof Error ? error.message : String(error);
-		return { reason: reason.slice(0, LONGEST_REASON), passing: error instanceof CrowdVisionError && error.code === 'unavailable' };
+		return {
+			reason: reason.slice(0, LONGEST_REASON),
+			passing: error instanceof CrowdVisionError && error.code === 'unavailable',
+		};
 	}
 }
 
@@ -101,10 +114,14 @@ async function persist(delivery: Delivery, what: string, write: () => Promise<vo
 			return await write();
 		} catch (error) {
 			if (delivery.signal.aborted) {
-				delivery.logger.warn({ err: error, what }, 'closing: handled entries could not be acknowledged and will be delivered again');
+				delivery.logger.warn(
+					{ err: error, what },
+					'closing: handled entries could not be acknowledged and will be delivered again',
+				);
 				return;
 			}
-			if (failures === 0) delivery.logger.warn({ err: error, what }, 'the bus is away after entries were handled: trying on');
+			if (failures === 0)
+				delivery.logger.warn({ err: error, what }, 'the bus is away after entries were handled: trying on');
 			await pause(backOff(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), delivery.signal);
 		}
 	}

@@ -79,11 +79,18 @@ export class EmbeddedBus implements Bus {
 			return first;
 		} catch (error) {
 			if (!(error instanceof LogFullError || error instanceof LogWriteError)) throw error;
-			throw Object.assign(new CrowdVisionError('unavailable', `the stream ${stream}: ${error.message}`, {}, 1), { cause: error });
+			throw Object.assign(new CrowdVisionError('unavailable', `the stream ${stream}: ${error.message}`, {}, 1), {
+				cause: error,
+			});
 		}
 	}
 
-	async consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription> {
+	async consume(
+		stream: StreamName,
+		group: string,
+		options: ConsumeOptions,
+		handle: (entries: BusEntry[]) => Promise<void>,
+	): Promise<Subscription> {
 		this.#assertOpen();
 		const members = this.#group(stream, group);
 		if (options.from !== undefined) members.goBack(options.from);
@@ -91,7 +98,8 @@ export class EmbeddedBus implements Bus {
 			group: members,
 			options: withDefaults(options),
 			handle,
-			setAside: (entry, reason, attempts) => this.#deadLetters.add(stream, { ...entry, group, reason, attempts, at: Date.now() }),
+			setAside: (entry, reason, attempts) =>
+				this.#deadLetters.add(stream, { ...entry, group, reason, attempts, at: Date.now() }),
 			logger: this.#logger,
 		});
 		consumer.start();
@@ -169,7 +177,9 @@ export class EmbeddedBus implements Bus {
 
 	#group(stream: StreamName, name: string): EmbeddedGroup {
 		const key = `${stream}/${name}`;
-		const group = this.#groups.get(key) ?? new EmbeddedGroup(this.#logs[stream], name, this.#gatewayId ?? this.#logs[stream].id, this.#logger);
+		const group =
+			this.#groups.get(key) ??
+			new EmbeddedGroup(this.#logs[stream], name, this.#gatewayId ?? this.#logs[stream].id, this.#logger);
 		this.#groups.set(key, group);
 		return group;
 	}

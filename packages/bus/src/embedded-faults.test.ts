@@ -31,7 +31,9 @@ describe('the embedded bus', () => {
 		await waitFor('the group to catch up', () => seen.length === taken);
 		await waitFor('room', () => bus.append('commands', ['last']).catch(() => undefined));
 		await waitFor('the last', () => seen.at(-1) === 'last');
-		expect(seen.slice(0, -1).map((data) => data.split(' ')[0])).toEqual(Array.from({ length: taken }, (_, index) => `${index}`));
+		expect(seen.slice(0, -1).map((data) => data.split(' ')[0])).toEqual(
+			Array.from({ length: taken }, (_, index) => `${index}`),
+		);
 	});
 
 	it('says in which stream the disk does not take its writes, until it does', async () => {
@@ -46,7 +48,11 @@ describe('the embedded bus', () => {
 
 	it('keeps a bounded number of dead letters in memory where no log is given for them', async () => {
 		const bus = new EmbeddedBus({ logs: harness.backend().logs });
-		await bus.append('commands', ['first poison', ...Array.from({ length: 1000 }, (_, index) => `poison ${index}`), 'good']);
+		await bus.append('commands', [
+			'first poison',
+			...Array.from({ length: 1000 }, (_, index) => `poison ${index}`),
+			'good',
+		]);
 		let good = false;
 		await bus.consume('commands', 'twin', { member: 'a', maxAttempts: 1, batch: 1 }, async ([entry]) => {
 			if (entry!.data !== 'good') throw new Error('cannot be read');

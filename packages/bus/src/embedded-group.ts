@@ -46,7 +46,10 @@ export class EmbeddedGroup {
 	goBack(to: Position): void {
 		const offset = isStart(to) ? this.#log.startOffset : offsetAfter(to);
 		if (this.#ledger.done <= offset) return;
-		this.#logger.warn({ cursor: this.#cursor.name, from: this.#ledger.done, to: offset }, 'the group is further on than its consumer: going back');
+		this.#logger.warn(
+			{ cursor: this.#cursor.name, from: this.#ledger.done, to: offset },
+			'the group is further on than its consumer: going back',
+		);
 		this.#ledger = new GroupLedger(offset);
 		this.#missing.clear();
 		this.#passed = 0;
@@ -124,7 +127,11 @@ export class EmbeddedGroup {
 			if (ledger !== this.#ledger) return;
 			this.#tellLost(gaps);
 			this.#missing.add(gaps);
-			const entries: HeldEntry[] = records.map(({ offset, payload }) => ({ offset, position: positionOf(offset), data: payload.toString() }));
+			const entries: HeldEntry[] = records.map(({ offset, payload }) => ({
+				offset,
+				position: positionOf(offset),
+				data: payload.toString(),
+			}));
 			this.#mark(entries);
 			if (entries.length > 0 || this.#missing.empty) ledger.add(entries, next);
 			else this.#passed = next;
@@ -136,7 +143,8 @@ export class EmbeddedGroup {
 			// A closed log does not wait.
 			if (this.#log.endOffset <= next) await pause(100, signal);
 		} catch (error) {
-			if (this.#failures === 0) this.#logger.error({ err: error, cursor: this.#cursor.name }, 'the log could not be read: trying on');
+			if (this.#failures === 0)
+				this.#logger.error({ err: error, cursor: this.#cursor.name }, 'the log could not be read: trying on');
 			await pause(backOff(this.#failures++, 50, LONGEST_PAUSE_MS), signal);
 		}
 	}

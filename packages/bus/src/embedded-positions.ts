@@ -10,7 +10,8 @@ export const positionOf = (offset: number): Position => String(offset + 1);
 /** The offset to read from for everything after `position`. @throws CrowdVisionError `bad_request` for what is not a position. */
 export function offsetAfter(position: Position): number {
 	const offset = /^\d{1,16}$/.test(position) ? Number(position) : Number.NaN;
-	if (!Number.isSafeInteger(offset)) throw new CrowdVisionError('bad_request', `"${position.slice(0, 50)}" is not a position of a stream`);
+	if (!Number.isSafeInteger(offset))
+		throw new CrowdVisionError('bad_request', `"${position.slice(0, 50)}" is not a position of a stream`);
 	return offset;
 }
 

@@ -17,7 +17,12 @@ export class EmbeddedTail implements Subscription {
 	#offset = 0;
 	#running: Promise<void> | undefined;
 
-	constructor(log: Log, handle: (entries: BusEntry[]) => void | Promise<void>, onGap: ((gap: TailGap) => void) | undefined, logger: BusLogger) {
+	constructor(
+		log: Log,
+		handle: (entries: BusEntry[]) => void | Promise<void>,
+		onGap: ((gap: TailGap) => void) | undefined,
+		logger: BusLogger,
+	) {
 		this.#log = log;
 		this.#handle = handle;
 		this.#onGap = onGap;

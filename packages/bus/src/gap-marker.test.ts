@@ -53,7 +53,8 @@ describe('what is missing before a reading', () => {
 			await rm(dir, { recursive: true });
 		});
 		log.cursor('group:late');
-		for (let at = 0; log.stats().dropped.oldest === 0; at++) await bus.append('telemetry', [`${at} ${'x'.repeat(4000)}`]);
+		for (let at = 0; log.stats().dropped.oldest === 0; at++)
+			await bus.append('telemetry', [`${at} ${'x'.repeat(4000)}`]);
 		const seen: BusEntry[] = [];
 		let failures = 2;
 		await bus.consume('telemetry', 'late', { member: 'a' }, async (entries) => {
@@ -64,7 +65,13 @@ describe('what is missing before a reading', () => {
 		const [first, ...rest] = seen;
 		const missing = JSON.parse(first!.gap!) as ReadingGap[];
 		expect(missing).toMatchObject([
-			{ gatewayId: 'pi', from: `${log.id}-0`, to: `${log.id}-${log.startOffset - 1}`, count: log.startOffset, reason: 'dropped-oldest' },
+			{
+				gatewayId: 'pi',
+				from: `${log.id}-0`,
+				to: `${log.id}-${log.startOffset - 1}`,
+				count: log.startOffset,
+				reason: 'dropped-oldest',
+			},
 		]);
 		expect(rest.every(({ gap }) => gap === undefined)).toBe(true);
 	});

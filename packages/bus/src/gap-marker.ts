@@ -16,7 +16,10 @@ interface Missing {
 export class GapMarker {
 	readonly #gatewayId: string;
 	readonly #logId: string;
-	readonly #byReason = new Map<ReadingGap['reason'], { from: number; to: number; count: number; firstAt?: number; lastAt?: number }>();
+	readonly #byReason = new Map<
+		ReadingGap['reason'],
+		{ from: number; to: number; count: number; firstAt?: number; lastAt?: number }
+	>();
 
 	constructor(gatewayId: string, logId: string) {
 		this.#gatewayId = gatewayId;
@@ -46,7 +49,13 @@ export class GapMarker {
 	toJson(): string {
 		const id = (offset: number) => `${this.#logId}-${offset}`;
 		return JSON.stringify(
-			[...this.#byReason].map(([reason, { from, to, ...rest }]) => ({ gatewayId: this.#gatewayId, from: id(from), to: id(to), reason, ...rest })),
+			[...this.#byReason].map(([reason, { from, to, ...rest }]) => ({
+				gatewayId: this.#gatewayId,
+				from: id(from),
+				to: id(to),
+				reason,
+				...rest,
+			})),
 		);
 	}
 

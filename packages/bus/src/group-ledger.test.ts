@@ -10,7 +10,11 @@ interface Entry {
 const happening = fc.oneof(
 	fc.record({ what: fc.constant('read' as const), holes: fc.array(fc.nat(3), { maxLength: 5 }), behind: fc.nat(3) }),
 	fc.record({ what: fc.constant('take' as const), member: fc.nat(2), most: fc.integer({ min: 1, max: 4 }) }),
-	fc.record({ what: fc.constant('acknowledge' as const), member: fc.nat(2), which: fc.array(fc.nat(7), { maxLength: 4 }) }),
+	fc.record({
+		what: fc.constant('acknowledge' as const),
+		member: fc.nat(2),
+		which: fc.array(fc.nat(7), { maxLength: 4 }),
+	}),
 	fc.record({ what: fc.constant('leave' as const), member: fc.nat(2) }),
 );
 

@@ -51,7 +51,9 @@ export class RedisAppender {
 		await this.#room();
 		// In braces, so that both keys are in one slot of a cluster.
 		const key = `{${this.#key}}:once:${once}`;
-		const id = await this.#redis.run((redis) => redis.call('eval', APPEND_ONCE, 2, this.#key, key, this.#field, entry, REMEMBERED_SECONDS));
+		const id = await this.#redis.run((redis) =>
+			redis.call('eval', APPEND_ONCE, 2, this.#key, key, this.#field, entry, REMEMBERED_SECONDS),
+		);
 		this.#added(1);
 		return id !== null;
 	}

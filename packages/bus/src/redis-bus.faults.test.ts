@@ -121,7 +121,8 @@ describe('members of a group', () => {
 		const other = await harness.open();
 		const finish = Promise.withResolvers<void>();
 		const [slow, idle] = [collect(), collect()];
-		const looks = async () => Number(/cmdstat_xpending:calls=(\d+)/.exec(await harness.client.info('commandstats'))?.[1] ?? 0);
+		const looks = async () =>
+			Number(/cmdstat_xpending:calls=(\d+)/.exec(await harness.client.info('commandstats'))?.[1] ?? 0);
 		await bus.append(STREAM, ['long work']);
 		await bus.consume(STREAM, 'twin', { member: 'slow', claimAfterMs: 1500 }, async (entries) => {
 			await slow.take(entries);
@@ -134,7 +135,10 @@ describe('members of a group', () => {
 		await waitFor('the idle one to have looked often', async () => (await looks()) >= before + 6);
 		expect(idle.seen).toEqual([]);
 		finish.resolve();
-		await waitFor('the acknowledgement', async () => ((await harness.client.xpending(STREAM, 'twin')) as [number])[0] === 0);
+		await waitFor(
+			'the acknowledgement',
+			async () => ((await harness.client.xpending(STREAM, 'twin')) as [number])[0] === 0,
+		);
 		expect(slow.seen).toEqual(['long work']);
 	});
 
@@ -149,11 +153,16 @@ describe('members of a group', () => {
 			void mortal.exited.then(() => {
 				dead = true;
 			});
-			await waitFor('its end, or the letter', async () => dead || ((await bus.deadLetters(STREAM)).length > 0 && mortal.stdout().includes('good 2')));
+			await waitFor(
+				'its end, or the letter',
+				async () => dead || ((await bus.deadLetters(STREAM)).length > 0 && mortal.stdout().includes('good 2')),
+			);
 			alive = !dead;
 			if (dead) deaths++;
 			await mortal.kill();
-			handled.push(...[...mortal.stdout().matchAll(/holding (.*)\n/g)].flatMap(([, list]) => JSON.parse(list!) as string[]));
+			handled.push(
+				...[...mortal.stdout().matchAll(/holding (.*)\n/g)].flatMap(([, list]) => JSON.parse(list!) as string[]),
+			);
 		}
 		const letters = await bus.deadLetters(STREAM);
 		expect(letters).toMatchObject([{ data: 'deadly', group: 'twin', attempts: 4 }]);
@@ -167,7 +176,8 @@ describe('members of a group', () => {
 		await bus.append(STREAM, ['one']);
 		await waitFor(
 			'the member',
-			async () => guest.seen.length > 0 && ((await harness.client.xinfo('CONSUMERS', STREAM, 'twin')) as unknown[]).length === 1,
+			async () =>
+				guest.seen.length > 0 && ((await harness.client.xinfo('CONSUMERS', STREAM, 'twin')) as unknown[]).length === 1,
 		);
 		await subscription.close();
 		expect(await harness.client.xinfo('CONSUMERS', STREAM, 'twin')).toEqual([]);

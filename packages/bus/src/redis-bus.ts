@@ -1,5 +1,14 @@
 import { CrowdVisionError, STREAM_FIELDS, type StreamName, type TableName } from '@crowdvision/contracts';
-import { type Bus, type BusEntry, type ConsumeOptions, type DeadLetter, type Position, START, type Subscription, type TailGap } from './bus.ts';
+import {
+	type Bus,
+	type BusEntry,
+	type ConsumeOptions,
+	type DeadLetter,
+	type Position,
+	START,
+	type Subscription,
+	type TailGap,
+} from './bus.ts';
 import { withDefaults } from './consume-options.ts';
 import { type BusLogger, SILENT } from './logger.ts';
 import { RedisAppender } from './redis-append.ts';
@@ -67,7 +76,12 @@ export class RedisBus implements Bus {
 		return this.#appender(stream).appendOnce(key, entry);
 	}
 
-	async consume(stream: StreamName, group: string, options: ConsumeOptions, handle: (entries: BusEntry[]) => Promise<void>): Promise<Subscription> {
+	async consume(
+		stream: StreamName,
+		group: string,
+		options: ConsumeOptions,
+		handle: (entries: BusEntry[]) => Promise<void>,
+	): Promise<Subscription> {
 		if (options.from !== undefined) compareIds(options.from, START);
 		const full = withDefaults(options);
 		const blockMs = Math.max(10, Math.min(LONGEST_BLOCK_MS, Math.floor(full.claimAfterMs / 2)));
@@ -106,7 +120,9 @@ export class RedisBus implements Bus {
 
 	async position(stream: StreamName): Promise<Position> {
 		try {
-			const { last } = streamInfoOf(await this.#commands.run((redis) => redis.call('xinfo', 'stream', this.#key(stream))));
+			const { last } = streamInfoOf(
+				await this.#commands.run((redis) => redis.call('xinfo', 'stream', this.#key(stream))),
+			);
 			return compareIds(last, START) === 0 ? START : last;
 		} catch (error) {
 			if (isRedisError(error, 'ERR no such key')) return START;
@@ -119,7 +135,9 @@ export class RedisBus implements Bus {
 	}
 
 	async deadLetters(stream: StreamName, limit = 100): Promise<DeadLetter[]> {
-		const letters = await this.#commands.run((redis) => redis.xrevrange(deadKey(this.#key(stream)), '+', '-', 'COUNT', limit));
+		const letters = await this.#commands.run((redis) =>
+			redis.xrevrange(deadKey(this.#key(stream)), '+', '-', 'COUNT', limit),
+		);
 		return letters.map((raw) => deadLetterOf(raw as RawEntry));
 	}
 
@@ -137,7 +155,12 @@ export class RedisBus implements Bus {
 	}
 
 	watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<Subscription> {
-		const watch = new RedisTableWatch({ commands: this.#commands, table: this.#key(table), handle, logger: this.#logger });
+		const watch = new RedisTableWatch({
+			commands: this.#commands,
+			table: this.#key(table),
+			handle,
+			logger: this.#logger,
+		});
 		return this.#begin(watch, () => watch.start(this.#live));
 	}
 

@@ -78,7 +78,10 @@ export class RedisConnection {
 		this.#redis.on('close', () => {
 			if (this.#closed || told) return;
 			told = true;
-			logger.warn({ redis: this.#address, connection: name, reason: this.#trouble }, 'Redis cannot be reached: trying on');
+			logger.warn(
+				{ redis: this.#address, connection: name, reason: this.#trouble },
+				'Redis cannot be reached: trying on',
+			);
 		});
 		this.#redis.on('ready', () => {
 			if (told) logger.info({ redis: this.#address, connection: name }, 'Redis is back');

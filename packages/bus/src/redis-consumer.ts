@@ -101,8 +101,10 @@ export class RedisConsumer implements Subscription {
 				await this.#follow();
 			} catch (error) {
 				if (this.#closing.signal.aborted) break;
-				if (isRedisError(error, 'NOGROUP')) logger.warn({ stream: key, group }, 'the group is gone: Redis lost its data; beginning again');
-				else if (this.#failures === 0) logger.warn({ err: error, stream: key, group }, 'consuming was interrupted: trying on');
+				if (isRedisError(error, 'NOGROUP'))
+					logger.warn({ stream: key, group }, 'the group is gone: Redis lost its data; beginning again');
+				else if (this.#failures === 0)
+					logger.warn({ err: error, stream: key, group }, 'consuming was interrupted: trying on');
 				await pause(backOff(this.#failures++, 50, LONGEST_PAUSE_MS), this.#closing.signal);
 			}
 		}
@@ -140,8 +142,13 @@ export class RedisConsumer implements Subscription {
 		const { commands, key, group, options, logger } = this.#parts;
 		if (options.from === undefined || this.#wentBack) return;
 		const { went, gap } = await goBack(commands, key, group, options.from);
-		if (went) logger.warn({ stream: key, group, to: options.from }, 'the group is further on than its consumer: going back');
-		if (gap) logger.error({ stream: key, group, ...gap }, 'going back, the group may find a gap: the stream holds nothing as old any more');
+		if (went)
+			logger.warn({ stream: key, group, to: options.from }, 'the group is further on than its consumer: going back');
+		if (gap)
+			logger.error(
+				{ stream: key, group, ...gap },
+				'going back, the group may find a gap: the stream holds nothing as old any more',
+			);
 		this.#wentBack = true;
 	}
 
@@ -183,7 +190,9 @@ export class RedisConsumer implements Subscription {
 	/** The entries among `ids` that are this member's now: others may have been quicker, and what was trimmed is forgotten. */
 	async #claim(ids: string[], idle: number): Promise<BusEntry[]> {
 		const { commands, key, field, group, options } = this.#parts;
-		const claimed = (await commands.run((redis) => redis.call('xclaim', key, group, options.member, idle, ...ids))) as (RawEntry | null)[];
+		const claimed = (await commands.run((redis) =>
+			redis.call('xclaim', key, group, options.member, idle, ...ids),
+		)) as (RawEntry | null)[];
 		const entries = entriesOf(claimed, field);
 		const missing = ids.filter((id) => !entries.some(({ position }) => position === id));
 		// Idle 0 takes from everybody, so what is missing is no longer in the stream; before Redis 7 it would stay pending for ever.

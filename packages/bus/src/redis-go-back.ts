@@ -33,7 +33,10 @@ return { 1, redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1] }
 
 /** Has a group begin again after `to` where it stands further on; `to` is a stream id. */
 export async function goBack(commands: RedisConnection, key: string, group: string, to: Position): Promise<WentBack> {
-	const [went, oldest] = (await commands.run((redis) => redis.call('eval', SCRIPT, 1, key, group, to))) as [number, Position?];
+	const [went, oldest] = (await commands.run((redis) => redis.call('eval', SCRIPT, 1, key, group, to))) as [
+		number,
+		Position?,
+	];
 	if (!went || oldest === undefined) return { went: false };
 	// What stood at `to` is gone, so what followed it may be gone too.
 	const isGap = compareIds(to, START) !== 0 && compareIds(to, oldest) < 0;

@@ -34,7 +34,10 @@ describe('stream ids', () => {
 		);
 	});
 
-	it.each(['', '-', '1-', '-1', 'a-b', '1-2-3', ' 1-1', '18446744073709551616-0', '1-18446744073709551616'])('are not %j', (position) => {
-		expect(() => compareIds(position, '0')).toThrow(expect.objectContaining({ code: 'bad_request' }));
-	});
+	it.each(['', '-', '1-', '-1', 'a-b', '1-2-3', ' 1-1', '18446744073709551616-0', '1-18446744073709551616'])(
+		'are not %j',
+		(position) => {
+			expect(() => compareIds(position, '0')).toThrow(expect.objectContaining({ code: 'bad_request' }));
+		},
+	);
 });

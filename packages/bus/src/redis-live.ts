@@ -36,7 +36,10 @@ export class RedisLive {
 	async listen(channel: string, handle: (message: string) => void, onReturn?: () => void): Promise<Subscription> {
 		const remove = this.#listeners.add(channel, handle);
 		// A subscriber that only waits would not notice that the network swallows everything.
-		this.#pings ??= setInterval(() => void this.#connection.run((redis) => redis.ping(), 0).catch(() => undefined), PING_EVERY_MS);
+		this.#pings ??= setInterval(
+			() => void this.#connection.run((redis) => redis.ping(), 0).catch(() => undefined),
+			PING_EVERY_MS,
+		);
 		try {
 			await this.#connection.run((redis) => redis.subscribe(channel));
 			this.#renewed.add(channel);
@@ -65,7 +68,8 @@ export class RedisLive {
 		this.#renewed.delete(channel);
 		await this.#connection.run((redis) => redis.unsubscribe(channel), 0).catch(() => undefined);
 		// Somebody may have begun to listen while that was on its way.
-		if (this.#listeners.has(channel)) await this.#connection.run((redis) => redis.subscribe(channel), 0).catch(() => undefined);
+		if (this.#listeners.has(channel))
+			await this.#connection.run((redis) => redis.subscribe(channel), 0).catch(() => undefined);
 	}
 
 	#renew(): void {

@@ -10,7 +10,12 @@ type Change = [key: string, value: string | null];
 const LONGEST_PAUSE_MS = 2000;
 
 /** Sets the value of a key in the hash `table` and tells it on the channel of the same name, in one transaction. */
-export async function retainInRedis(redis: RedisConnection, table: string, key: string, value: string | null): Promise<void> {
+export async function retainInRedis(
+	redis: RedisConnection,
+	table: string,
+	key: string,
+	value: string | null,
+): Promise<void> {
 	const change: Change = [key, value];
 	await redis.run((client) => {
 		const transaction = client.multi();
@@ -37,7 +42,12 @@ export class RedisTableWatch implements Subscription {
 	#readAgain = false;
 	#heard: Change[] = [];
 
-	constructor(parts: { commands: RedisConnection; table: string; handle: (key: string, value: string | null) => void; logger: BusLogger }) {
+	constructor(parts: {
+		commands: RedisConnection;
+		table: string;
+		handle: (key: string, value: string | null) => void;
+		logger: BusLogger;
+	}) {
 		this.#commands = parts.commands;
 		this.#table = parts.table;
 		this.#handle = parts.handle;
@@ -85,7 +95,8 @@ export class RedisTableWatch implements Subscription {
 				this.#first.resolve();
 			} catch (error) {
 				this.#readAgain = true;
-				if (failures === 0) this.#logger.warn({ err: error, table: this.#table }, 'a table could not be read: trying on');
+				if (failures === 0)
+					this.#logger.warn({ err: error, table: this.#table }, 'a table could not be read: trying on');
 				await pause(backOff(failures++, 50, LONGEST_PAUSE_MS), this.#closing.signal);
 			}
 		}

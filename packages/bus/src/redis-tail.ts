@@ -82,7 +82,11 @@ export class RedisTail implements Subscription {
 				failures = 0;
 			} catch (error) {
 				if (this.#closing.signal.aborted) break;
-				if (failures === 0) this.#parts.logger.warn({ err: error, stream: this.#parts.key }, 'following a stream was interrupted: trying on');
+				if (failures === 0)
+					this.#parts.logger.warn(
+						{ err: error, stream: this.#parts.key },
+						'following a stream was interrupted: trying on',
+					);
 				await pause(backOff(failures++, 50, LONGEST_PAUSE_MS), this.#closing.signal);
 			}
 		}
@@ -108,7 +112,10 @@ export class RedisTail implements Subscription {
 		this.#started.resolve();
 		if (begins) return 0;
 		if (stream && compareIds(stream.last, this.#position) < 0) {
-			this.#parts.logger.warn({ stream: key, position: this.#position, end: stream.last }, 'the stream ends before this position: following its end');
+			this.#parts.logger.warn(
+				{ stream: key, position: this.#position, end: stream.last },
+				'the stream ends before this position: following its end',
+			);
 			this.#position = stream.last;
 			return 0;
 		}

@@ -27,9 +27,16 @@ async function fill(count: number): Promise<string[]> {
 async function read(group: string, delivered: number, acknowledged: number): Promise<void> {
 	await harness.client.xgroup('CREATE', STREAM, group, '0');
 	if (delivered === 0) return;
-	const [[, entries]] = (await harness.client.xreadgroup('GROUP', group, 'm', 'COUNT', delivered, 'STREAMS', STREAM, '>')) as [
-		[string, [id: string, fields: string[]][]],
-	];
+	const [[, entries]] = (await harness.client.xreadgroup(
+		'GROUP',
+		group,
+		'm',
+		'COUNT',
+		delivered,
+		'STREAMS',
+		STREAM,
+		'>',
+	)) as [[string, [id: string, fields: string[]][]]];
 	const ids = entries.slice(0, acknowledged).map(([id]) => id);
 	if (ids.length > 0) await harness.client.xack(STREAM, group, ...ids);
 }
@@ -108,9 +115,16 @@ describe('append to a full stream', () => {
 		expect(await harness.client.xlen(STREAM)).toBe(taken);
 
 		const seen: string[] = [];
-		await bus.consume(STREAM, 'asleep', { member: 'awake' }, async (entries) => void seen.push(...entries.map(({ position }) => position)));
+		await bus.consume(
+			STREAM,
+			'asleep',
+			{ member: 'awake' },
+			async (entries) => void seen.push(...entries.map(({ position }) => position)),
+		);
 		await waitFor('the group to catch up', () => seen.length === taken);
-		const position = await waitFor('an append that is taken', () => bus.append(STREAM, ['again']).catch(() => undefined));
+		const position = await waitFor('an append that is taken', () =>
+			bus.append(STREAM, ['again']).catch(() => undefined),
+		);
 		await waitFor('it to be consumed', () => seen.at(-1) === position[0]);
 		expect(seen).toHaveLength(taken + 1);
 	});

@@ -53,6 +53,9 @@ return { length }
  * waits for a slow consumer is kept up to `most`, and beyond that told as `blockedBy`. `stream` is the whole key.
  */
 export async function trimStream(redis: Redis, stream: string, bounds: TrimBounds = DEFAULT_TRIM): Promise<Trimmed> {
-	const [length, blockedBy] = (await redis.call('eval', SCRIPT, 1, stream, bounds.keep, bounds.most)) as [number, string?];
+	const [length, blockedBy] = (await redis.call('eval', SCRIPT, 1, stream, bounds.keep, bounds.most)) as [
+		number,
+		string?,
+	];
 	return blockedBy === undefined ? { length } : { length, blockedBy };
 }

@@ -20,7 +20,9 @@ export const Alert = Type.Object({
 	observedAt: Type.Number({ description: 'epoch ms' }),
 	message: Type.String(),
 	suspended: Type.Optional(
-		Type.Boolean({ description: 'where listed: true while what its sensors said is stale, so that it is neither confirmed nor over' }),
+		Type.Boolean({
+			description: 'where listed: true while what its sensors said is stale, so that it is neither confirmed nor over',
+		}),
 	),
 });
 export type Alert = Static<typeof Alert>;

@@ -30,7 +30,10 @@ export type RegisterRequest = Static<typeof RegisterRequest>;
 export const registerRequest = validator(RegisterRequest);
 
 /** `POST /auth/login` */
-export const LoginRequest = Type.Object({ email: Type.String({ minLength: 1, maxLength: 254 }), password: GivenPassword });
+export const LoginRequest = Type.Object({
+	email: Type.String({ minLength: 1, maxLength: 254 }),
+	password: GivenPassword,
+});
 export const loginRequest = validator(LoginRequest);
 
 /** `PUT /auth/me/password`: ends every other session of the account. */
@@ -56,7 +59,10 @@ export const newDomainRequest = validator(NewDomainRequest);
 
 /** `POST /auth/domains/{name}/subdomains`: the new one is called `{name}/{its name}`. */
 export const NewSubdomainRequest = Type.Object({
-	name: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', description: 'one part of a name: 1 to 63 of a-z, 0-9 and -' }),
+	name: Type.String({
+		pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+		description: 'one part of a name: 1 to 63 of a-z, 0-9 and -',
+	}),
 	public: Type.Optional(Type.Boolean()),
 });
 export const newSubdomainRequest = validator(NewSubdomainRequest);
@@ -77,7 +83,10 @@ export type DomainView = Static<typeof DomainView>;
 // ---------------------------------------------------------------- invites and members
 
 /** `POST /auth/domains/{name}/join`: without a code only where the domain is public. */
-export const JoinRequest = Type.Object({ code: Type.Optional(Type.String({ pattern: '^[0-9]{6}$', description: 'a code of 6 digits' })) }, closed);
+export const JoinRequest = Type.Object(
+	{ code: Type.Optional(Type.String({ pattern: '^[0-9]{6}$', description: 'a code of 6 digits' })) },
+	closed,
+);
 export const joinRequest = validator(JoinRequest);
 
 /** One role's invite: what an authenticator app needs. `locked`: too many wrong codes were tried; rotate it. */
@@ -141,10 +150,16 @@ export const SsoRequest = Type.Object(
 		clientSecret: Type.Optional(Type.String({ minLength: 1, maxLength: 1000 })),
 		defaultRole: Type.Optional(Type.Enum(['business_staff', 'standard_customer'])),
 		emailDomains: Type.Optional(
-			Type.Array(Type.String({ pattern: '^[a-z0-9.-]{1,253}$', description: 'the part of an e-mail address behind the @, in small letters' }), {
-				minItems: 1,
-				maxItems: 20,
-			}),
+			Type.Array(
+				Type.String({
+					pattern: '^[a-z0-9.-]{1,253}$',
+					description: 'the part of an e-mail address behind the @, in small letters',
+				}),
+				{
+					minItems: 1,
+					maxItems: 20,
+				},
+			),
 		),
 	},
 	closed,

@@ -3,8 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { type Building, buildingProblems, isTimeZone } from './building.ts';
 import { limitsIn, type Thresholds, thresholdsProblems } from './thresholds.ts';
 
-const room = (id: string) => ({ id, capacity: 10, position: { x: 0, y: 0, z: 0 }, dimensions: { width: 5, height: 3, depth: 5 } });
-const valid = (rooms = ['hall', 'attic']): Building => ({ id: 'museum', name: 'Museum', timeZone: 'Europe/Rome', rooms: rooms.map(room) });
+const room = (id: string) => ({
+	id,
+	capacity: 10,
+	position: { x: 0, y: 0, z: 0 },
+	dimensions: { width: 5, height: 3, depth: 5 },
+});
+const valid = (rooms = ['hall', 'attic']): Building => ({
+	id: 'museum',
+	name: 'Museum',
+	timeZone: 'Europe/Rome',
+	rooms: rooms.map(room),
+});
 const paths = (value: unknown) => buildingProblems(value).map(({ path }) => path);
 
 /** Where (`*` is some room), and what is put there; undefined: it is taken away. */
@@ -72,7 +82,8 @@ describe('a building JSON', () => {
 	});
 
 	it('stands in a time zone that the runtime knows', () => {
-		for (const name of ['Europe/Rome', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC']) expect(isTimeZone(name)).toBe(true);
+		for (const name of ['Europe/Rome', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC'])
+			expect(isTimeZone(name)).toBe(true);
 		for (const name of ['', 'Rome', 'Europe/Atlantis', '+05:45', 'constructor']) expect(isTimeZone(name)).toBe(false);
 	});
 });
@@ -98,7 +109,10 @@ describe('thresholds', () => {
 	});
 
 	it("of a room stand in the place of the building's, and are not merged with them", () => {
-		const set: Thresholds = { building: { co2: { max: 1000 }, noise: { max: 80 } }, rooms: { hall: { noise: { max: 60 } } } };
+		const set: Thresholds = {
+			building: { co2: { max: 1000 }, noise: { max: 80 } },
+			rooms: { hall: { noise: { max: 60 } } },
+		};
 		expect(limitsIn(set, { id: 'hall' })).toEqual({ noise: { max: 60 } });
 		expect(limitsIn(set, { id: 'attic' })).toEqual(set.building);
 		expect(limitsIn(set, { id: 'constructor' })).toEqual(set.building);

@@ -10,7 +10,9 @@ const Vector = (keys: [string, string, string], positive: boolean) =>
 		Object.fromEntries(
 			keys.map((key) => [
 				key,
-				positive ? Type.Number({ exclusiveMinimum: 0, maximum: 100_000 }) : Type.Number({ minimum: -100_000, maximum: 100_000 }),
+				positive
+					? Type.Number({ exclusiveMinimum: 0, maximum: 100_000 })
+					: Type.Number({ minimum: -100_000, maximum: 100_000 }),
 			]),
 		) as Record<string, ReturnType<typeof Type.Number>>,
 		CLOSED,
@@ -41,7 +43,13 @@ export const Building = Type.Object(
 		id: PlaceId,
 		name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
 		domains: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 })),
-		timeZone: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'IANA name, such as Europe/Rome; UTC where it is left out' })),
+		timeZone: Type.Optional(
+			Type.String({
+				minLength: 1,
+				maxLength: 64,
+				description: 'IANA name, such as Europe/Rome; UTC where it is left out',
+			}),
+		),
 		rooms: Type.Array(Room, { minItems: 1, maxItems: MAX_ROOMS }),
 	},
 	CLOSED,
@@ -60,7 +68,11 @@ export function buildingProblems(value: unknown): Problem[] {
 	for (const [index, room] of value.rooms.entries()) {
 		const earlier = first.get(room.id);
 		if (earlier === undefined) first.set(room.id, index);
-		else problems.push({ path: `/rooms/${index}/id`, message: `"${room.id}" is the id of /rooms/${earlier} too; room ids are unique` });
+		else
+			problems.push({
+				path: `/rooms/${index}/id`,
+				message: `"${room.id}" is the id of /rooms/${earlier} too; room ids are unique`,
+			});
 	}
 	return problems;
 }

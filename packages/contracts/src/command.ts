@@ -14,7 +14,9 @@ export const LONGEST_DEADLINE_MS = 24 * 3600_000;
 const CommandId = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ : -' });
 const CommandName = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ : -' });
 const EpochMs = Type.Number({ description: 'epoch ms' });
-const Args = Type.Unknown({ description: `what the command needs, as the device understands it; at most ${LARGEST_ARGS} bytes as JSON` });
+const Args = Type.Unknown({
+	description: `what the command needs, as the device understands it; at most ${LARGEST_ARGS} bytes as JSON`,
+});
 
 /** A command to a device. After `deadline` it is never executed. */
 export const Command = Type.Object({
@@ -30,7 +32,10 @@ export const command = validator(Command);
 /** A command on its way to the device. `ttlMs` is for one whose clock is not set: counted from when it gets the message. */
 export const CommandToDevice = Type.Object({
 	...Command.properties,
-	ttlMs: Type.Integer({ minimum: 0, description: 'ms left until the deadline when it was sent: for a device whose clock is not set' }),
+	ttlMs: Type.Integer({
+		minimum: 0,
+		description: 'ms left until the deadline when it was sent: for a device whose clock is not set',
+	}),
 });
 export type CommandToDevice = Static<typeof CommandToDevice>;
 export const commandToDevice = validator(CommandToDevice);

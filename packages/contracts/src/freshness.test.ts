@@ -35,7 +35,8 @@ describe('P8 honest freshness: what a value is worth', () => {
 	it('is never stuck for what may well stay the same for days', () => {
 		const steady = METRIC_KEYS.filter((key) => (METRICS[key] as MetricDefinition).stuckMs === undefined);
 		expect(steady).toEqual(expect.arrayContaining(['peopleCount', 'peopleIn', 'peopleOut', 'battery', 'illuminance']));
-		for (const metric of steady) expect(freshness(metric, heard(0, { unchangedSince: NOW - 1000 * HOUR }), NOW)).toBe('live');
+		for (const metric of steady)
+			expect(freshness(metric, heard(0, { unchangedSince: NOW - 1000 * HOUR }), NOW)).toBe('live');
 	});
 
 	it('is offline from when the device said that it is gone, until it speaks again', () => {
@@ -57,21 +58,41 @@ describe('P8 honest freshness: a room of several sensors', () => {
 	const stuck = { unchangedSince: NOW - 100 * HOUR };
 
 	it('leaves out whoever is not heard from, whatever the reason', () => {
-		const value = roomValue('temperature', [sensor('a', 10, 1000, gone), sensor('b', 20, 0), sensor('c', 50, FRESHNESS_MS + 1)], NOW);
+		const value = roomValue(
+			'temperature',
+			[sensor('a', 10, 1000, gone), sensor('b', 20, 0), sensor('c', 50, FRESHNESS_MS + 1)],
+			NOW,
+		);
 		expect(value).toMatchObject({ value: 20, freshness: 'live', stale: false, freshUntil: NOW + FRESHNESS_MS });
 	});
 
 	it('counts one that is stuck, and says so where its value is the one quoted', () => {
-		expect(roomValue('co2', [sensor('a', 900, 0, stuck), sensor('b', 500, 0)], NOW)).toMatchObject({ value: 900, freshness: 'stuck', stale: false });
-		expect(roomValue('co2', [sensor('a', 400, 0, stuck), sensor('b', 500, 0)], NOW)).toMatchObject({ value: 500, freshness: 'live' });
-		expect(roomValue('temperature', [sensor('a', 20, 0, stuck), sensor('b', 22, 0)], NOW)).toMatchObject({ value: 21, freshness: 'live' });
-		expect(roomValue('temperature', [sensor('a', 20, 0, stuck)], NOW)).toMatchObject({ freshness: 'stuck', unchangedSince: stuck.unchangedSince });
+		expect(roomValue('co2', [sensor('a', 900, 0, stuck), sensor('b', 500, 0)], NOW)).toMatchObject({
+			value: 900,
+			freshness: 'stuck',
+			stale: false,
+		});
+		expect(roomValue('co2', [sensor('a', 400, 0, stuck), sensor('b', 500, 0)], NOW)).toMatchObject({
+			value: 500,
+			freshness: 'live',
+		});
+		expect(roomValue('temperature', [sensor('a', 20, 0, stuck), sensor('b', 22, 0)], NOW)).toMatchObject({
+			value: 21,
+			freshness: 'live',
+		});
+		expect(roomValue('temperature', [sensor('a', 20, 0, stuck)], NOW)).toMatchObject({
+			freshness: 'stuck',
+			unchangedSince: stuck.unchangedSince,
+		});
 	});
 
 	it('is offline when all are, and stale when one of them is only silent; neither is current', () => {
 		const all = [sensor('a', 20, 2000, gone), sensor('b', 22, 1000, gone)];
 		expect(roomValue('temperature', all, NOW)).toMatchObject({ value: 21, freshness: 'offline', stale: true });
-		expect(roomValue('temperature', [...all, sensor('c', 24, FRESHNESS_MS + 1)], NOW)).toMatchObject({ freshness: 'stale', stale: true });
+		expect(roomValue('temperature', [...all, sensor('c', 24, FRESHNESS_MS + 1)], NOW)).toMatchObject({
+			freshness: 'stale',
+			stale: true,
+		});
 	});
 
 	it('turns stale exactly when it said it would', () => {

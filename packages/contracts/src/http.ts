@@ -92,4 +92,6 @@ export interface HistoryPoint {
 	coverage: number;
 }
 
-export type MetricsResponse = { metrics: Record<string, Pick<MetricDefinition, 'unit' | 'min' | 'max' | 'decimals' | 'label'>> };
+export type MetricsResponse = {
+	metrics: Record<string, Pick<MetricDefinition, 'unit' | 'min' | 'max' | 'decimals' | 'label'>>;
+};

@@ -8,7 +8,10 @@ export const SENSOR_ID = '^[A-Za-z0-9._:-]{1,128}$';
 export const PLACE_ID = '^[^/+#"\\\\\u0000-\u001f\u007f\ud800-\udfff]{1,128}$';
 
 export const SensorId = Type.String({ pattern: SENSOR_ID, description: '1..128 of A-Z a-z 0-9 . _ : -' });
-export const PlaceId = Type.String({ pattern: PLACE_ID, description: '1..128 characters without / + # " \\ and control characters' });
+export const PlaceId = Type.String({
+	pattern: PLACE_ID,
+	description: '1..128 characters without / + # " \\ and control characters',
+});
 const Metric = Type.Enum(METRIC_KEYS, { description: 'a key of the metric catalog' });
 const EpochMs = Type.Number({ description: 'milliseconds since 1970-01-01T00:00:00Z' });
 
@@ -42,7 +45,9 @@ const Crossings = Type.Object(
 	{
 		in: Type.Number(),
 		out: Type.Number(),
-		totalIn: Type.Optional(Type.Number({ description: 'what a counter that counts from its start said, of those who came in' })),
+		totalIn: Type.Optional(
+			Type.Number({ description: 'what a counter that counts from its start said, of those who came in' }),
+		),
 		totalOut: Type.Optional(Type.Number({ description: 'the same of those who went out' })),
 		detected: Type.Optional(
 			Type.Enum([...DOOR_EVENTS], {
@@ -90,7 +95,9 @@ export const Reading = Type.Object({
 	timeQuality: Type.Enum([...TIME_QUALITIES]),
 	seq: Type.Optional(Type.Integer({ minimum: 0 })),
 	boot: Type.Optional(Type.String()),
-	deviceTime: Type.Optional(Type.Union([Type.String(), Type.Number()], { description: 'the time the device sent, where it was replaced' })),
+	deviceTime: Type.Optional(
+		Type.Union([Type.String(), Type.Number()], { description: 'the time the device sent, where it was replaced' }),
+	),
 	bridge: Type.Optional(Type.String({ description: 'name of the MQTT bridge it came by, where it did' })),
 	crossings: Type.Optional(Crossings),
 	interval: Type.Optional(Interval),
@@ -113,7 +120,9 @@ export const ReadingGap = Type.Object({
 	to: Type.String({ description: 'id of the last one; not all in between need be missing' }),
 	count: Type.Integer({ minimum: 1, description: 'how many readings are missing' }),
 	reason: Type.Enum(['damaged', 'dropped-oldest', 'dropped-newest', 'expired', 'thinned']),
-	firstAt: Type.Optional(Type.Number({ description: 'between when and when they were received, epoch ms, as far as that is known' })),
+	firstAt: Type.Optional(
+		Type.Number({ description: 'between when and when they were received, epoch ms, as far as that is known' }),
+	),
 	lastAt: Type.Optional(Type.Number()),
 });
 export type ReadingGap = Static<typeof ReadingGap>;

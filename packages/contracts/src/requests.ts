@@ -26,7 +26,9 @@ export const RoomChange = Type.Object(
 		capacity: Type.Optional(Room.properties.capacity),
 		color: Type.Optional(Room.properties.color),
 		thresholds: Type.Optional(
-			Type.Union([ThresholdSet, Type.Null()], { description: "in the place of the building's; null: the building's hold again" }),
+			Type.Union([ThresholdSet, Type.Null()], {
+				description: "in the place of the building's; null: the building's hold again",
+			}),
 		),
 	},
 	{ additionalProperties: false },
@@ -50,7 +52,12 @@ export const adoptRequest = validator(AdoptRequest);
 
 /** `POST /gateway/devices/{sensorId}/replace` */
 export const ReplaceRequest = Type.Object(
-	{ by: Type.String({ pattern: SENSOR_ID, description: 'the sensor that takes the place: 1..128 of A-Z a-z 0-9 . _ : -' }) },
+	{
+		by: Type.String({
+			pattern: SENSOR_ID,
+			description: 'the sensor that takes the place: 1..128 of A-Z a-z 0-9 . _ : -',
+		}),
+	},
 	{ additionalProperties: false },
 );
 export const replaceRequest = validator(ReplaceRequest);
@@ -58,12 +65,21 @@ export const replaceRequest = validator(ReplaceRequest);
 /** `POST /llm/ask` */
 export const AskRequest = Type.Object({
 	question: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S' }),
-	conversationId: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'of your own, to go on with it; a new one begins without' })),
+	conversationId: Type.Optional(
+		Type.String({
+			minLength: 1,
+			maxLength: 64,
+			description: 'of your own, to go on with it; a new one begins without',
+		}),
+	),
 });
 export const askRequest = validator(AskRequest);
 
 /** `subscribe` of a dashboard. */
-export const SubscribeRequest = Type.Object({ buildingId: PlaceId, cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })) });
+export const SubscribeRequest = Type.Object({
+	buildingId: PlaceId,
+	cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});
 export const subscribeRequest = validator(SubscribeRequest);
 
 /** `unsubscribe` of a dashboard. */

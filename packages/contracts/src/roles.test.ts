@@ -13,7 +13,11 @@ describe('the weight of memberships', () => {
 					{ domainName: other, role: 'standard_customer' },
 				];
 				for (const name of NAMES) {
-					const told = domainCovers(domainName, name) ? ROLES.business_staff : domainCovers(other, name) ? ROLES.standard_customer : 0;
+					const told = domainCovers(domainName, name)
+						? ROLES.business_staff
+						: domainCovers(other, name)
+							? ROLES.standard_customer
+							: 0;
 					expect(weightIn(memberships, [name]), `${domainName} and ${other} in ${name}`).toBe(told);
 					expect(weightIn(frozen(memberships), [name]), `${domainName} and ${other} in ${name}`).toBe(told);
 				}

@@ -29,14 +29,16 @@ export function weightIn(memberships: Memberships, domainNames: readonly string[
 	if (index) return indexedWeight(index, domainNames);
 	let weight = 0;
 	for (const { domainName, role } of memberships) {
-		if (ROLES[role] > weight && domainNames.some((candidate) => domainCovers(domainName, candidate))) weight = ROLES[role];
+		if (ROLES[role] > weight && domainNames.some((candidate) => domainCovers(domainName, candidate)))
+			weight = ROLES[role];
 	}
 	return weight;
 }
 
 function makeIndex(memberships: Memberships): Weights {
 	const byDomain: Record<string, number> = Object.create(null);
-	for (const { domainName, role } of memberships) byDomain[domainName] = Math.max(byDomain[domainName] ?? 0, ROLES[role]);
+	for (const { domainName, role } of memberships)
+		byDomain[domainName] = Math.max(byDomain[domainName] ?? 0, ROLES[role]);
 	const index = { everywhere: byDomain[PLATFORM] ?? 0, byDomain };
 	indexes.set(memberships, index);
 	return index;
@@ -48,7 +50,8 @@ function indexedWeight({ everywhere, byDomain }: Weights, domainNames: readonly 
 	let weight = everywhere;
 	for (const name of domainNames) {
 		weight = Math.max(weight, byDomain[name] ?? 0);
-		for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) weight = Math.max(weight, byDomain[name.slice(0, end)] ?? 0);
+		for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1))
+			weight = Math.max(weight, byDomain[name.slice(0, end)] ?? 0);
 	}
 	return weight;
 }

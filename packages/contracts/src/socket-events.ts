@@ -12,7 +12,10 @@ export type Outcome<T> = ({ ok: true } & T) | ({ ok: false } & ErrorBody);
  * account in place of the one that expires; its answer says when that one does, epoch ms.
  */
 export interface DashboardToServer {
-	subscribe(request: { buildingId: string; cursor?: string }, done: (outcome: Outcome<{ cursor: string }>) => void): void;
+	subscribe(
+		request: { buildingId: string; cursor?: string },
+		done: (outcome: Outcome<{ cursor: string }>) => void,
+	): void;
 	unsubscribe(request: { buildingId: string }, done?: (outcome: Outcome<object>) => void): void;
 	renew(request: { token: string }, done: (outcome: Outcome<{ expiresAt: number }>) => void): void;
 }
@@ -39,5 +42,8 @@ export interface SensorToGateway {
 
 export interface GatewayToSensor {
 	/** `ok`: it was executed. `outcome` where that does not say it all: `expired` for one that came too late. */
-	command(command: CommandToDevice, done?: (answer: { ok: boolean; outcome?: CommandOutcome; detail?: string }) => void): void;
+	command(
+		command: CommandToDevice,
+		done?: (answer: { ok: boolean; outcome?: CommandOutcome; detail?: string }) => void,
+	): void;
 }

@@ -10,10 +10,14 @@ const LONGEST_DWELL_S = 24 * 3600;
 const limitOf = (min: number, max: number) =>
 	Type.Object(
 		{
-			min: Type.Optional(Type.Number({ minimum: min, maximum: max, description: "alert below this, in the metric's unit" })),
+			min: Type.Optional(
+				Type.Number({ minimum: min, maximum: max, description: "alert below this, in the metric's unit" }),
+			),
 			max: Type.Optional(Type.Number({ minimum: min, maximum: max, description: 'alert above this' })),
 			severity: Type.Optional(Type.Enum([...SEVERITIES])),
-			dwellSeconds: Type.Optional(Type.Number({ minimum: 0, maximum: LONGEST_DWELL_S, description: 'for so long without a break; default 0' })),
+			dwellSeconds: Type.Optional(
+				Type.Number({ minimum: 0, maximum: LONGEST_DWELL_S, description: 'for so long without a break; default 0' }),
+			),
 		},
 		{ additionalProperties: false, minProperties: 1 },
 	);
@@ -23,16 +27,18 @@ export type Limit = Static<ReturnType<typeof limitOf>>;
 
 /** Limits by metric, each within the metric's hard range. */
 export const ThresholdSet = Type.Object(
-	Object.fromEntries(METRIC_KEYS.map((key) => [key, Type.Optional(limitOf(METRICS[key].min, METRICS[key].max))])) as Record<
-		string,
-		ReturnType<typeof Type.Optional<ReturnType<typeof limitOf>>>
-	>,
+	Object.fromEntries(
+		METRIC_KEYS.map((key) => [key, Type.Optional(limitOf(METRICS[key].min, METRICS[key].max))]),
+	) as Record<string, ReturnType<typeof Type.Optional<ReturnType<typeof limitOf>>>>,
 	{ additionalProperties: false },
 );
 export type ThresholdSet = { [Metric in (typeof METRIC_KEYS)[number]]?: Limit };
 
 /** `GET/PUT /twin/buildings/{id}/thresholds`: one set for the building, and rooms that have their own. */
-export const Thresholds = Type.Object({ building: ThresholdSet, rooms: Type.Record(Type.String(), ThresholdSet) }, { additionalProperties: false });
+export const Thresholds = Type.Object(
+	{ building: ThresholdSet, rooms: Type.Record(Type.String(), ThresholdSet) },
+	{ additionalProperties: false },
+);
 export interface Thresholds {
 	building: ThresholdSet;
 	/** By room id. Such a set stands in the place of the building's, and is not merged with it. */
@@ -57,7 +63,9 @@ export function thresholdsProblems(value: unknown, roomIds: ReadonlySet<string>)
 /** What a schema cannot say of a valid set that stands at `path`: `min` lies below `max`. */
 export function thresholdSetProblems(set: ThresholdSet, path: string): Problem[] {
 	return Object.entries(set).flatMap(([metric, { min, max }]) =>
-		min !== undefined && max !== undefined && min >= max ? [{ path: `${path}/${metric}/min`, message: `must be below max, which is ${max}` }] : [],
+		min !== undefined && max !== undefined && min >= max
+			? [{ path: `${path}/${metric}/min`, message: `must be below max, which is ${max}` }]
+			: [],
 	);
 }
 

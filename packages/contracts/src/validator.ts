@@ -47,14 +47,21 @@ interface SchemaError {
 	message: string;
 }
 
-function describeError({ keyword, schemaPath, instancePath, params, message }: SchemaError, schema: TSchema): Problem[] {
+function describeError(
+	{ keyword, schemaPath, instancePath, params, message }: SchemaError,
+	schema: TSchema,
+): Problem[] {
 	const told = params as Record<string, string[] | undefined>;
 	const rule = ruleAt(schema, schemaPath);
 	// A regular expression is for machines; the schema says the same in words, for a value of the wrong type as well.
-	if (rule.pattern !== undefined && rule.description !== undefined) return [{ path: instancePath, message: `must be ${rule.description}` }];
+	if (rule.pattern !== undefined && rule.description !== undefined)
+		return [{ path: instancePath, message: `must be ${rule.description}` }];
 	switch (keyword) {
 		case 'required':
-			return (told.requiredProperties ?? []).map((missing) => ({ path: `${instancePath}/${escapeKey(missing)}`, message: 'is required' }));
+			return (told.requiredProperties ?? []).map((missing) => ({
+				path: `${instancePath}/${escapeKey(missing)}`,
+				message: 'is required',
+			}));
 		case 'additionalProperties': {
 			const known = Object.keys(rule.properties ?? {}).join(', ');
 			return (told.additionalProperties ?? []).map((extra) => ({

@@ -23,17 +23,20 @@ const stored = (given: unknown) => JSON.parse(Buffer.from(JSON.stringify(given))
 describe('checkpoint file', () => {
 	it('gives the last value written, to whoever opens it next', async () => {
 		await fc.assert(
-			fc.asyncProperty(fc.array(fc.tuple(value, fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 8 }), async (writes) => {
-				fresh();
-				let file = new CheckpointFile(path);
-				expect(file.read()).toEqual({ value: undefined, damaged: 0 });
-				for (const [next, sync, reopen] of writes) {
-					if (sync) file.writeSync(next);
-					else await file.write(next);
-					if (reopen) file = new CheckpointFile(path);
-					expect(file.read()).toEqual({ value: stored(next), damaged: 0 });
-				}
-			}),
+			fc.asyncProperty(
+				fc.array(fc.tuple(value, fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 8 }),
+				async (writes) => {
+					fresh();
+					let file = new CheckpointFile(path);
+					expect(file.read()).toEqual({ value: undefined, damaged: 0 });
+					for (const [next, sync, reopen] of writes) {
+						if (sync) file.writeSync(next);
+						else await file.write(next);
+						if (reopen) file = new CheckpointFile(path);
+						expect(file.read()).toEqual({ value: stored(next), damaged: 0 });
+					}
+				},
+			),
 			{ numRuns: 50 },
 		);
 	});

@@ -2,7 +2,16 @@
  * The thread that writes and waits for the disk, so that the thread with the sockets never does: an fsync takes 0.2 ms on a
  * good disk and 200 ms on an SD card. One thread serves every log of the process; each request is answered once.
  */
-import { closeSync, constants, fdatasyncSync, fsyncSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import {
+	closeSync,
+	constants,
+	fdatasyncSync,
+	fsyncSync,
+	ftruncateSync,
+	openSync,
+	unlinkSync,
+	writeSync,
+} from 'node:fs';
 import { flushCompileCache } from 'node:module';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -78,7 +87,8 @@ function write({ file, position, data, length }: WriteRequest): void {
 	try {
 		if (position === 0) ftruncateSync(fd, 0);
 		const room = injected(1) ? length >> 1 : length;
-		for (let written = 0; written < room; ) written += writeSync(fd, bytes, written, room - written, position + written);
+		for (let written = 0; written < room; )
+			written += writeSync(fd, bytes, written, room - written, position + written);
 		if (room < length) throw noSpace();
 		if (faults.fsyncDelayMs) Atomics.wait(never, 0, 0, faults.fsyncDelayMs);
 		if (injected(2)) throw noSpace();

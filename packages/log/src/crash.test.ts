@@ -46,10 +46,14 @@ class Outside {
 
 	/** One life: started, and killed at a moment of its own, be it before the log is open. */
 	async live(): Promise<void> {
-		const child = spawn(process.execPath, [CHILD, this.#dir, `${this.#maxBytes}`, JSON.stringify(this.next)], { stdio: ['pipe', 'pipe', 'pipe'] });
+		const child = spawn(process.execPath, [CHILD, this.#dir, `${this.#maxBytes}`, JSON.stringify(this.next)], {
+			stdio: ['pipe', 'pipe', 'pipe'],
+		});
 		children.add(child);
 		child.stdin.on('error', () => undefined);
-		const ended = new Promise<NodeJS.Signals | null>((resolve) => child.once('close', (_code, signal) => resolve(signal)));
+		const ended = new Promise<NodeJS.Signals | null>((resolve) =>
+			child.once('close', (_code, signal) => resolve(signal)),
+		);
 		let timer: NodeJS.Timeout | undefined;
 		const killWithin = (ms: number) => {
 			timer = setTimeout(() => child.kill('SIGKILL'), this.#random() * ms);
@@ -80,7 +84,8 @@ class Outside {
 			this.starts++;
 			const [id, nextOffset, cursor] = words as [string, string, string];
 			this.ids.add(id);
-			if (Number(nextOffset) <= this.#highest) this.wrong.push(`offset ${nextOffset} would be given out again after ${this.#highest}`);
+			if (Number(nextOffset) <= this.#highest)
+				this.wrong.push(`offset ${nextOffset} would be given out again after ${this.#highest}`);
 			if (Number(cursor) > this.#readTo) this.wrong.push(`the cursor is at ${cursor}, only ${this.#readTo} was read`);
 		} else if (what === 'a') {
 			const [source, seq, offset] = words as [string, string, string];
@@ -113,43 +118,51 @@ describe('P1 what the log acknowledged is on disk, once', () => {
 	it.each([
 		['that keeps everything', 1024 * MIB, 1],
 		['that gives up what was consumed', MIB / 4, 2],
-	])(`through ${Math.ceil(KILLS / 2)} times kill -9: a log %s`, { timeout: 600_000, concurrent: true }, async (_name, maxBytes, seed) => {
-		const dir = world.folders.make();
-		const outside = new Outside(dir, maxBytes, seed);
-		for (let kill = 0; kill < KILLS / 2; kill++) await outside.live();
-		expect(outside.wrong).toEqual([]);
-		expect(outside.ids.size).toBe(1);
-		// It was worth the trouble: most lives got to work, and redeliveries were recognized.
-		expect(outside.starts).toBeGreaterThan(KILLS / 4);
-		expect(outside.acknowledged.size).toBeGreaterThan(KILLS * 10);
-		expect(outside.duplicates).toBeGreaterThan(KILLS);
+	])(
+		`through ${Math.ceil(KILLS / 2)} times kill -9: a log %s`,
+		{ timeout: 600_000, concurrent: true },
+		async (_name, maxBytes, seed) => {
+			const dir = world.folders.make();
+			const outside = new Outside(dir, maxBytes, seed);
+			for (let kill = 0; kill < KILLS / 2; kill++) await outside.live();
+			expect(outside.wrong).toEqual([]);
+			expect(outside.ids.size).toBe(1);
+			// It was worth the trouble: most lives got to work, and redeliveries were recognized.
+			expect(outside.starts).toBeGreaterThan(KILLS / 4);
+			expect(outside.acknowledged.size).toBeGreaterThan(KILLS * 10);
+			expect(outside.duplicates).toBeGreaterThan(KILLS);
 
-		const log = await world.open(dir, { maxBytes });
-		const { records, gaps } = await readAll(log, log.startOffset);
-		const stored = new Map(outside.consumed);
-		for (const { offset, text } of records) {
-			const reading = text.trimEnd();
-			expect(stored.get(offset) ?? reading).toBe(reading);
-			stored.set(offset, reading);
-		}
-		const lost = [...outside.acknowledged].filter(([offset, reading]) => stored.get(offset) !== reading);
-		expect(lost).toEqual([]);
-		expect(gaps).toEqual([]);
-		if (maxBytes > 100 * MIB) expect(log.startOffset).toBe(0);
-		else expect(log.startOffset).toBeGreaterThan(0);
+			const log = await world.open(dir, { maxBytes });
+			const { records, gaps } = await readAll(log, log.startOffset);
+			const stored = new Map(outside.consumed);
+			for (const { offset, text } of records) {
+				const reading = text.trimEnd();
+				expect(stored.get(offset) ?? reading).toBe(reading);
+				stored.set(offset, reading);
+			}
+			const lost = [...outside.acknowledged].filter(([offset, reading]) => stored.get(offset) !== reading);
+			expect(lost).toEqual([]);
+			expect(gaps).toEqual([]);
+			if (maxBytes > 100 * MIB) expect(log.startOffset).toBe(0);
+			else expect(log.startOffset).toBeGreaterThan(0);
 
-		const seqs = new Map<string, number[]>();
-		for (const [, reading] of [...stored].sort(([a], [b]) => a - b)) {
-			const [source, seq] = reading.split(' ') as [string, string];
-			const found = seqs.get(source) ?? [];
-			found.push(Number(seq));
-			seqs.set(source, found);
-		}
-		for (const [source, found] of seqs) {
-			// Once each, in order, and none left out up to the last that was acknowledged.
-			const ordered = found.every((seq, index) => index === 0 || seq > found[index - 1]!);
-			expect([source, ordered, found.slice(0, outside.next[source]! - 1).at(-1)]).toEqual([source, true, outside.next[source]! - 1]);
-		}
-		expect(seqs.size).toBe(4);
-	});
+			const seqs = new Map<string, number[]>();
+			for (const [, reading] of [...stored].sort(([a], [b]) => a - b)) {
+				const [source, seq] = reading.split(' ') as [string, string];
+				const found = seqs.get(source) ?? [];
+				found.push(Number(seq));
+				seqs.set(source, found);
+			}
+			for (const [source, found] of seqs) {
+				// Once each, in order, and none left out up to the last that was acknowledged.
+				const ordered = found.every((seq, index) => index === 0 || seq > found[index - 1]!);
+				expect([source, ordered, found.slice(0, outside.next[source]! - 1).at(-1)]).toEqual([
+					source,
+					true,
+					outside.next[source]! - 1,
+				]);
+			}
+			expect(seqs.size).toBe(4);
+		},
+	);
 });

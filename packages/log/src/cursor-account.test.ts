@@ -63,12 +63,27 @@ const steps = fc.array(
 	fc.oneof(
 		{
 			weight: 6,
-			arbitrary: fc.record({ do: fc.constant('append' as const), count: fc.integer({ min: 1, max: 12 }), size: fc.integer({ min: 1, max: 6000 }) }),
+			arbitrary: fc.record({
+				do: fc.constant('append' as const),
+				count: fc.integer({ min: 1, max: 12 }),
+				size: fc.integer({ min: 1, max: 6000 }),
+			}),
 		},
-		{ weight: 1, arbitrary: fc.record({ do: fc.constantFrom('break' as const, 'mend' as const, 'mend' as const, 'reopen' as const) }) },
-		{ weight: 3, arbitrary: fc.record({ do: fc.constant('take' as const), who, count: fc.integer({ min: 1, max: 30 }) }) },
+		{
+			weight: 1,
+			arbitrary: fc.record({
+				do: fc.constantFrom('break' as const, 'mend' as const, 'mend' as const, 'reopen' as const),
+			}),
+		},
+		{
+			weight: 3,
+			arbitrary: fc.record({ do: fc.constant('take' as const), who, count: fc.integer({ min: 1, max: 30 }) }),
+		},
 		{ weight: 2, arbitrary: fc.record({ do: fc.constant('deliver' as const), who }) },
-		{ weight: 1, arbitrary: fc.record({ do: fc.constant('go back' as const), who, by: fc.integer({ min: 0, max: 40 }) }) },
+		{
+			weight: 1,
+			arbitrary: fc.record({ do: fc.constant('go back' as const), who, by: fc.integer({ min: 0, max: 40 }) }),
+		},
 	),
 	{ maxLength: 60 },
 ) as fc.Arbitrary<Step[]>;
@@ -101,7 +116,9 @@ describe("a consumer's account", () => {
 					};
 					for (const step of all) {
 						if (step.do === 'append') {
-							const appended = log.append(Array.from({ length: step.count }, () => ({ payload: Buffer.alloc(step.size, 'x') })));
+							const appended = log.append(
+								Array.from({ length: step.count }, () => ({ payload: Buffer.alloc(step.size, 'x') })),
+							);
 							check();
 							await appended.catch(() => undefined);
 						} else if (step.do === 'go back') consumers[step.who]!.goBack(step.by);

@@ -69,7 +69,8 @@ export class CursorAccount {
 
 	/** The consumer has read up to before `next`, and was told of `gaps`. What it read it has in hand, or has dealt with before the next turn of the event loop. */
 	read(next: number, gaps: readonly { from: number; to: number; reason: string }[]): void {
-		for (const { from, to, reason } of gaps) if (isLoss(reason)) this.#lost[reason] = (this.#lost[reason] ?? 0) + to - from + 1;
+		for (const { from, to, reason } of gaps)
+			if (isLoss(reason)) this.#lost[reason] = (this.#lost[reason] ?? 0) + to - from + 1;
 		this.#position = next;
 	}
 
@@ -95,7 +96,13 @@ export class CursorAccount {
 		for (const [reason, count] of Object.entries(ahead.lost)) lost[reason] = (lost[reason] ?? 0) + count;
 		const queued = ahead.records + this.#inHand();
 		const appended = this.begun ? this.#base + this.#log.appended : queued + sum(lost);
-		return { appended, delivered: this.#delivered, lost, queued, imbalance: appended - this.#delivered - sum(lost) - queued };
+		return {
+			appended,
+			delivered: this.#delivered,
+			lost,
+			queued,
+			imbalance: appended - this.#delivered - sum(lost) - queued,
+		};
 	}
 }
 

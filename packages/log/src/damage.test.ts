@@ -50,11 +50,15 @@ async function populate(ending: 'closed' | 'killed' | 'killed in the midst of it
 		for (let left = count; left > 0; ) {
 			const records = Array.from({ length: Math.min(left, 1 + (serial % 5)) }, () => {
 				const text = `${serial} `.padEnd(40 + ((serial * 37) % 200), '.');
-				return { payload: text, key: { source: `s${serial % 4}`, boot: serial % 8 < 4 ? '' : 'b', seq: 1 + serial++, hash: 1 } };
+				return {
+					payload: text,
+					key: { source: `s${serial % 4}`, boot: serial % 8 < 4 ? '' : 'b', seq: 1 + serial++, hash: 1 },
+				};
 			});
 			left -= records.length;
 			const { first } = await log.append(records);
-			for (const [index, { payload, key: itsKey }] of records.entries()) kept.set(first + index, { text: payload, key: itsKey });
+			for (const [index, { payload, key: itsKey }] of records.entries())
+				kept.set(first + index, { text: payload, key: itsKey });
 		}
 	};
 	const relay = () => log.cursor('relay');
@@ -104,7 +108,8 @@ async function populate(ending: 'closed' | 'killed' | 'killed in the midst of it
 
 beforeAll(async () => {
 	world = new LogWorld();
-	for (const ending of ['closed', 'killed', 'killed in the midst of it'] as const) populated.push(await populate(ending));
+	for (const ending of ['closed', 'killed', 'killed in the midst of it'] as const)
+		populated.push(await populate(ending));
 });
 afterAll(() => world.end());
 
@@ -127,7 +132,8 @@ async function survive(before: Populated, index: number, random: () => number): 
 	const read = new Map(all.records.map(({ offset, text }) => [offset, text]));
 	expect([...read.keys()]).toEqual([...read.keys()].sort((a, b) => a - b));
 	expect(read.size).toBe(all.records.length);
-	for (const [offset, text] of read) if (before.kept.get(offset)?.text !== text) expect([...before.underWay]).toContain(text);
+	for (const [offset, text] of read)
+		if (before.kept.get(offset)?.text !== text) expect([...before.underWay]).toContain(text);
 	const touched = (offset: number) => isTouched(before.stands.get(offset)!, harm);
 	const missing = [...before.kept.keys()].filter((offset) => !read.has(offset));
 	expect(missing.filter((offset) => !touched(offset))).toEqual([]);
@@ -152,7 +158,9 @@ async function survive(before: Populated, index: number, random: () => number): 
 	}
 	// What had been given up before is told as it was.
 	const givenUp = after.gaps.filter(({ reason }) => reason !== 'damaged');
-	expect(givenUp.map(({ from, to, reason }) => ({ from, to, reason }))).toEqual(before.gaps.map(({ from, to, reason }) => ({ from, to, reason })));
+	expect(givenUp.map(({ from, to, reason }) => ({ from, to, reason }))).toEqual(
+		before.gaps.map(({ from, to, reason }) => ({ from, to, reason })),
+	);
 
 	// No offset twice, and no id of another life.
 	expect(log.id).toBe(before.id);
@@ -206,7 +214,10 @@ describe('P2 a damaged disk does not stop the log', () => {
 			for (let run = 0; run < DAMAGES / 3; run++) {
 				const random = seeded(seed + run);
 				await survive(populated[index]!, index, random).catch((error: Error) => {
-					throw new Error(`damage of seed ${seed + run} (${JSON.stringify(describeDamage(index, seed + run))}): ${error.message}`, { cause: error });
+					throw new Error(
+						`damage of seed ${seed + run} (${JSON.stringify(describeDamage(index, seed + run))}): ${error.message}`,
+						{ cause: error },
+					);
 				});
 			}
 		},

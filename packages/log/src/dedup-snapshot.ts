@@ -43,7 +43,8 @@ export function encodeSnapshot({ window, offset, seconds }: DedupSnapshot): Buff
 
 /** What these bytes were made of, or undefined when they are damaged. */
 export function decodeSnapshot(bytes: Buffer, options: Partial<DedupOptions>): DedupSnapshot | undefined {
-	if (bytes.length < HEADER || bytes.readUInt32LE(0) !== MAGIC || crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4)) return undefined;
+	if (bytes.length < HEADER || bytes.readUInt32LE(0) !== MAGIC || crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4))
+		return undefined;
 	const window = new DedupWindow(options);
 	const seconds = bytes.readDoubleLE(8);
 	let at = HEADER;

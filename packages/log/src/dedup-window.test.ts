@@ -21,7 +21,9 @@ class Model {
 
 	/** An unnamed sender's boot is counted up by each restart; it is that of the newest unnamed record. */
 	#generation(source: string): number {
-		const unnamed = [...this.#unpruned, ...this.#tentative].filter((entry) => entry.source === source && entry.boot === '');
+		const unnamed = [...this.#unpruned, ...this.#tentative].filter(
+			(entry) => entry.source === source && entry.boot === '',
+		);
 		return unnamed.at(-1)?.generation ?? 0;
 	}
 	#unpruned: Remembered[] = [];
@@ -29,7 +31,10 @@ class Model {
 	look(key: DedupKey, now: number): Verdict {
 		const same = [...this.#durable, ...this.#tentative].filter(
 			(entry) =>
-				entry.source === key.source && entry.boot === key.boot && entry.seq === key.seq && entry.seconds >= now - this.#options.maxAgeSeconds,
+				entry.source === key.source &&
+				entry.boot === key.boot &&
+				entry.seq === key.seq &&
+				entry.seconds >= now - this.#options.maxAgeSeconds,
 		);
 		if (same.some((entry) => entry.hash === key.hash)) return 'duplicate';
 		if (key.boot !== '') return same.length > 0 ? 'conflict' : 'new';
@@ -69,8 +74,14 @@ const key: fc.Arbitrary<DedupKey> = fc.record({
 	hash: fc.integer({ min: 0, max: 2 }),
 });
 const step = fc.oneof(
-	{ weight: 8, arbitrary: fc.record({ do: fc.constant('remember' as const), keys: fc.array(key, { minLength: 1, maxLength: 6 }) }) },
-	{ weight: 4, arbitrary: fc.record({ do: fc.constant('confirm' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+	{
+		weight: 8,
+		arbitrary: fc.record({ do: fc.constant('remember' as const), keys: fc.array(key, { minLength: 1, maxLength: 6 }) }),
+	},
+	{
+		weight: 4,
+		arbitrary: fc.record({ do: fc.constant('confirm' as const), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+	},
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant('rollback' as const) }) },
 	{ weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 12 }) }) },
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const) }) },
@@ -78,7 +89,9 @@ const step = fc.oneof(
 const bounds = { maxAgeSeconds: 20, maxPerSource: 9 };
 const everyKey = ['a', 'b', 'ß', 'never heard of'].flatMap((source) =>
 	['', 'x', 'y', 'z'].flatMap((boot) =>
-		Array.from({ length: 15 }, (_, seq) => seq - 1).flatMap((seq) => [0, 1, 2].map((hash) => ({ source, boot, seq, hash }))),
+		Array.from({ length: 15 }, (_, seq) => seq - 1).flatMap((seq) =>
+			[0, 1, 2].map((hash) => ({ source, boot, seq, hash })),
+		),
 	),
 );
 const reload = (window: DedupWindow, seconds: number) => {
@@ -113,7 +126,8 @@ describe('dedup window', () => {
 				}
 				for (const each of everyKey) {
 					const verdict = window.look(each, now);
-					if (verdict !== model.look(each, now)) expect({ ...each, verdict }).toEqual({ ...each, verdict: model.look(each, now) });
+					if (verdict !== model.look(each, now))
+						expect({ ...each, verdict }).toEqual({ ...each, verdict: model.look(each, now) });
 				}
 			}),
 			{ numRuns: 400 },
@@ -142,7 +156,8 @@ describe('dedup window', () => {
 			expect(window.remember({ source: 'door', boot: '', seq: 100, hash: 1 }, 1)).toBe('new');
 			window.rollback();
 		}
-		for (let seq = 0; seq < 100; seq++) expect(window.look({ source: 'door', boot: '', seq, hash: seq }, 1)).toBe('duplicate');
+		for (let seq = 0; seq < 100; seq++)
+			expect(window.look({ source: 'door', boot: '', seq, hash: seq }, 1)).toBe('duplicate');
 		expect(window.entries).toBe(100);
 	});
 
@@ -207,11 +222,16 @@ describe('dedup snapshot', () => {
 	it('is refused, and never throws, with any byte changed or any part missing', () => {
 		const bytes = some();
 		fc.assert(
-			fc.property(fc.nat({ max: bytes.length - 1 }), fc.integer({ min: 1, max: 255 }), fc.boolean(), (at, flip, cut) => {
-				const damaged = Buffer.from(cut ? bytes.subarray(0, at) : bytes);
-				if (!cut) damaged[at]! ^= flip;
-				expect(decodeSnapshot(damaged, {})).toBeUndefined();
-			}),
+			fc.property(
+				fc.nat({ max: bytes.length - 1 }),
+				fc.integer({ min: 1, max: 255 }),
+				fc.boolean(),
+				(at, flip, cut) => {
+					const damaged = Buffer.from(cut ? bytes.subarray(0, at) : bytes);
+					if (!cut) damaged[at]! ^= flip;
+					expect(decodeSnapshot(damaged, {})).toBeUndefined();
+				},
+			),
 			{ numRuns: 500 },
 		);
 	});

@@ -15,7 +15,12 @@ export interface DedupOptions {
 	maxSources: number;
 }
 
-export const DEDUP_DEFAULTS: DedupOptions = { maxAgeSeconds: 600, maxPerSource: 10_000, maxEntries: 1_000_000, maxSources: 20_000 };
+export const DEDUP_DEFAULTS: DedupOptions = {
+	maxAgeSeconds: 600,
+	maxPerSource: 10_000,
+	maxEntries: 1_000_000,
+	maxSources: 20_000,
+};
 
 /** A bound that was hit is undershot by so much, so that the work is not done again for the next record. */
 const HEADROOM = 0.9;
@@ -79,7 +84,8 @@ export class DedupWindow {
 			this.#trim(window, seconds);
 		}
 		this.#tentative.splice(0, count);
-		if (this.#entries > this.#options.maxEntries || this.#sources.size > this.#options.maxSources) this.#shrink(seconds);
+		if (this.#entries > this.#options.maxEntries || this.#sources.size > this.#options.maxSources)
+			this.#shrink(seconds);
 	}
 
 	/** Takes back every tentative key: the writes failed. */
@@ -137,7 +143,9 @@ export class DedupWindow {
 
 	/** Leaves the `most` sources that were heard of last. */
 	#forgetSilent(most: number): void {
-		const silent = [...this.#sources].filter(([, { tentative }]) => tentative === 0).sort(([, a], [, b]) => a.newestSeconds() - b.newestSeconds());
+		const silent = [...this.#sources]
+			.filter(([, { tentative }]) => tentative === 0)
+			.sort(([, a], [, b]) => a.newestSeconds() - b.newestSeconds());
 		for (const [source, window] of silent.slice(0, Math.max(0, this.#sources.size - most))) {
 			this.#entries -= window.count;
 			this.#sources.delete(source);

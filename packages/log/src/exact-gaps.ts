@@ -5,9 +5,15 @@ import type { Gap } from './types.ts';
  * The gaps between records that were read: of known ones those parts that no record stands in (several may have been made one, with what lay between),
  * and what was `thinned`. In order, each with the times of the records around it where nothing better is known.
  */
-export function exactGaps(known: readonly Gap[], thinned: readonly { from: number; to: number }[], records: readonly LogRecord[]): Gap[] {
+export function exactGaps(
+	known: readonly Gap[],
+	thinned: readonly { from: number; to: number }[],
+	records: readonly LogRecord[],
+): Gap[] {
 	if (known.length === 0 && thinned.length === 0) return [];
-	const gaps: Gap[] = thinned.flatMap((range) => without(range, known)).map((range): Gap => ({ ...range, reason: 'thinned' }));
+	const gaps: Gap[] = thinned
+		.flatMap((range) => without(range, known))
+		.map((range): Gap => ({ ...range, reason: 'thinned' }));
 	for (const gap of known) {
 		let { from } = gap;
 		for (let at = firstFrom(records, from); at < records.length && records[at]!.offset <= gap.to; at++) {

@@ -32,7 +32,8 @@ describe('files open for reading', () => {
 		for (let round = 0; round < 10; round++) {
 			// More than the file has: it takes two reads, and between them it may be closed.
 			const texts = await Promise.all(paths.map((path) => handles.read(path, 0, 120)));
-			for (const [n, text] of texts.entries()) expect(text.toString('latin1')).toBe(`file ${n}`.padEnd(100).padEnd(120, '\0'));
+			for (const [n, text] of texts.entries())
+				expect(text.toString('latin1')).toBe(`file ${n}`.padEnd(100).padEnd(120, '\0'));
 		}
 		// They are closed one after the other, and closing takes a while.
 		await waitFor('the rest to be closed', () => openFiles() - before <= 8);

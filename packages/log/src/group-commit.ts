@@ -139,7 +139,13 @@ export class GroupCommit {
 		const answer =
 			segment instanceof LogWriteError
 				? { error: segment, data: batch.data }
-				: await this.#options.worker.send({ kind: 'write', file: segment.path, position: segment.size, data: batch.data, length: batch.length });
+				: await this.#options.worker.send({
+						kind: 'write',
+						file: segment.path,
+						position: segment.size,
+						data: batch.data,
+						length: batch.length,
+					});
 		if (answer.data && isWorthKeeping(answer.data.byteLength, batch.length)) this.#spare = answer.data;
 		this.#writing = undefined;
 		if (answer.error) this.#failed(batch, new LogWriteError(answer.error.code, answer.error.message));
@@ -189,6 +195,8 @@ export class GroupCommit {
 		// One that is still empty serves however often a write fails: a full disk must not be strewn with empty files.
 		if (size <= SEGMENT_HEADER) return true;
 		const age = this.#options.logTime() - header.logTime;
-		return !this.#beginSegment && size < this.#options.segmentBytes && age < this.#options.maxAgeMs / 1000 / SHARE_OF_AGE;
+		return (
+			!this.#beginSegment && size < this.#options.segmentBytes && age < this.#options.maxAgeMs / 1000 / SHARE_OF_AGE
+		);
 	}
 }

@@ -25,7 +25,9 @@ describe('holding records back', () => {
 		log.letGo();
 		await waited;
 		const { records, gaps } = await readAll(log);
-		expect(records.map(({ offset, text }) => [offset, Number.parseInt(text, 10)])).toEqual(Array.from({ length: 200 }, (_, at) => [at, at]));
+		expect(records.map(({ offset, text }) => [offset, Number.parseInt(text, 10)])).toEqual(
+			Array.from({ length: 200 }, (_, at) => [at, at]),
+		);
 		expect(gaps).toEqual([]);
 	});
 

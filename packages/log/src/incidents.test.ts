@@ -19,7 +19,8 @@ describe('P2 what damage is told, and when', () => {
 	const filled = async (count: number) => {
 		dir = small.folders.make();
 		const log = await small.open(dir, { segmentBytes: 8192 });
-		for (let n = 0; n < count; n += 20) await log.append(numbered(20, n, 100).map((record, at) => ({ ...record, key: key(n + at) })));
+		for (let n = 0; n < count; n += 20)
+			await log.append(numbered(20, n, 100).map((record, at) => ({ ...record, key: key(n + at) })));
 		await log.close();
 	};
 
@@ -29,7 +30,9 @@ describe('P2 what damage is told, and when', () => {
 		const bytes = readFileSync(path);
 		writeFileSync(path, bytes.fill(0, 1000, 1300));
 		const log = await small.open(dir);
-		await vi.waitFor(() => expect(small.incidents).toMatchObject([{ what: 'damaged-record', lost: { from: expect.any(Number) } }]));
+		await vi.waitFor(() =>
+			expect(small.incidents).toMatchObject([{ what: 'damaged-record', lost: { from: expect.any(Number) } }]),
+		);
 		const { from, to } = small.incidents[0]!.lost!;
 		expect((await readAll(log)).gaps).toMatchObject([{ from, to, reason: 'damaged' }]);
 		expect(small.incidents).toHaveLength(1);
@@ -74,7 +77,10 @@ describe('P2 what damage is told, and when', () => {
 		small.incidents.length = 0;
 		expect(await lost(one)).toEqual([[0, 19]]);
 		expect(await lost(three)).toEqual([]);
-		expect(small.incidents.map((incident) => incident.lost)).toContainEqual({ from: behind.first, to: behind.first + 99 });
+		expect(small.incidents.map((incident) => incident.lost)).toContainEqual({
+			from: behind.first,
+			to: behind.first + 99,
+		});
 	});
 
 	it('calls nothing lost that was given up, also when the newest meta file is damaged just then', async () => {
@@ -105,7 +111,10 @@ describe('P2 what damage is told, and when', () => {
 		const early = small.folders.asIfKilled(dir);
 		while (log.startOffset === 0) await log.append(numbered(1, 0, 1000));
 		await log.close();
-		copyFileSync(join(early, segments()[0]!.replace(/\d+\.log/, `${'0'.repeat(20)}.log`)), join(dir, `${'0'.repeat(20)}.log`));
+		copyFileSync(
+			join(early, segments()[0]!.replace(/\d+\.log/, `${'0'.repeat(20)}.log`)),
+			join(dir, `${'0'.repeat(20)}.log`),
+		);
 		const again = await small.open(dir, options);
 		expect(again.startOffset).toBe(log.startOffset);
 		expect((await readAll(again)).gaps).toMatchObject([{ from: 0, to: log.startOffset - 1, reason: 'dropped-oldest' }]);
@@ -141,7 +150,9 @@ describe('P2 what damage is told, and when', () => {
 		expect(small.incidents).toMatchObject([{ what: 'damaged-tail', bytes: 30 }]);
 		const kept = readdirSync(join(dir, 'damaged'));
 		expect(kept.length).toBeLessThanOrEqual(50);
-		const text = kept.filter((name) => name.startsWith('0000')).map((name) => readFileSync(join(dir, 'damaged', name), 'utf8'));
+		const text = kept
+			.filter((name) => name.startsWith('0000'))
+			.map((name) => readFileSync(join(dir, 'damaged', name), 'utf8'));
 		expect(text).toEqual(['rubbish behind the last record']);
 		// It is told once.
 		small.incidents.length = 0;
@@ -154,7 +165,8 @@ describe('P2 what damage is told, and when', () => {
 			dir = small.folders.make();
 			const log = await small.open(dir, { segmentBytes: 1024 * 1024 });
 			const payload = Buffer.alloc(1000, 'x');
-			for (let n = 0; n < mib; n++) await log.append(Array.from({ length: 1000 }, (_, at) => ({ payload, key: key(n * 1000 + at) })));
+			for (let n = 0; n < mib; n++)
+				await log.append(Array.from({ length: 1000 }, (_, at) => ({ payload, key: key(n * 1000 + at) })));
 			const costs: number[] = [];
 			const copy = small.folders.asIfKilled(dir);
 			await log.close();

@@ -18,7 +18,10 @@ const share = fc.double({ min: 0, max: 1, noNaN: true });
 const step = fc.oneof(
 	{
 		weight: 10,
-		arbitrary: fc.record({ do: fc.constant('append' as const), sizes: fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 6 }) }),
+		arbitrary: fc.record({
+			do: fc.constant('append' as const),
+			sizes: fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 6 }),
+		}),
 	},
 	{ weight: 3, arbitrary: fc.record({ do: fc.constant('settle' as const) }) },
 	{
@@ -122,7 +125,9 @@ class Harness {
 		}
 		expect(last).toBeLessThan(next);
 		const given = new Set(records.map(({ offset }) => offset));
-		const missing = [...this.#promised.keys(), ...this.#thrownAway].filter((offset) => offset >= from && offset < next && !given.has(offset));
+		const missing = [...this.#promised.keys(), ...this.#thrownAway].filter(
+			(offset) => offset >= from && offset < next && !given.has(offset),
+		);
 		expect(missing.filter((offset) => !covers(gaps)(offset))).toEqual([]);
 		const perhaps = [...this.#perhapsTold].filter(covers(gaps)).length;
 		expect(gaps.reduce((sum, gap) => sum + gap.to - gap.from + 1, 0)).toBe(missing.length + perhaps);
@@ -186,7 +191,8 @@ class Harness {
 		this.#asked.clear();
 		for (const offset of this.#thrownAway) this.#perhapsTold.add(offset);
 		this.#thrownAway.clear();
-		for (const [name, position] of this.log.cursors()) expect(position).toBeLessThanOrEqual(this.#cursors.get(name) ?? 0);
+		for (const [name, position] of this.log.cursors())
+			expect(position).toBeLessThanOrEqual(this.#cursors.get(name) ?? 0);
 		for (const name of this.#cursors.keys()) if (!this.log.cursors().has(name)) this.#cursors.delete(name);
 		await this.readEverything();
 	}

@@ -27,7 +27,10 @@ describe('append', () => {
 			await expect(log.append([{ payload: 'good', key: key(1) }, bad])).rejects.toThrow(RangeError);
 		}
 		expect([log.nextOffset, log.look(key(1))]).toEqual([0, 'new']);
-		const largest = { payload: Buffer.alloc(MAX_PAYLOAD, 7), key: { ...names, source: 'x'.repeat(255), boot: 'ü'.repeat(127) } };
+		const largest = {
+			payload: Buffer.alloc(MAX_PAYLOAD, 7),
+			key: { ...names, source: 'x'.repeat(255), boot: 'ü'.repeat(127) },
+		};
 		expect(await log.append([{ payload: '' }, largest])).toEqual({ first: 0, count: 2, dropped: false });
 		const { records, next } = await log.read(0, { maxBytes: 10 * MAX_PAYLOAD });
 		expect(records.map(({ payload }) => payload.length)).toEqual([0, MAX_PAYLOAD]);
@@ -200,7 +203,9 @@ describe('waiting and reading', () => {
 		const readers = Array.from({ length: 12 }, (_, index) => readAll(log, index * 100, 1 + index * 7));
 		for (const [index, { records, gaps }] of (await Promise.all(readers)).entries()) {
 			expect(gaps).toEqual([]);
-			expect(records.map(({ text }) => Number.parseInt(text, 10))).toEqual(Array.from({ length: 1500 - index * 100 }, (_, n) => n + index * 100));
+			expect(records.map(({ text }) => Number.parseInt(text, 10))).toEqual(
+				Array.from({ length: 1500 - index * 100 }, (_, n) => n + index * 100),
+			);
 		}
 	});
 });

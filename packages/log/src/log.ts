@@ -116,7 +116,8 @@ export class Log {
 			this.#reader.forget(path);
 			this.#keeper.discard({ path, end, release: () => worker.send({ kind: 'close', file: path }) });
 		});
-		this.#thinning = options.whenFull === 'thin' && options.thin !== undefined ? this.#startThinning(options.thin) : undefined;
+		this.#thinning =
+			options.whenFull === 'thin' && options.thin !== undefined ? this.#startThinning(options.thin) : undefined;
 		this.#commits = new GroupCommit(
 			{
 				dir,
@@ -164,7 +165,12 @@ export class Log {
 			log.#trouble = (error as Error).message;
 			log.#tell({ what: 'write-failed', file: join(options.dir, 'meta') });
 		}
-		void scrub((from, limits) => log.read(from, limits), log.startOffset, log.#segments.active?.firstOffset ?? 0, log.#closing.signal);
+		void scrub(
+			(from, limits) => log.read(from, limits),
+			log.startOffset,
+			log.#segments.active?.firstOffset ?? 0,
+			log.#closing.signal,
+		);
 		return log;
 	}
 
@@ -242,7 +248,8 @@ export class Log {
 		}
 		if (count === 0) return Promise.resolve({ first: this.nextOffset, count, dropped: false });
 		const pending = this.#commits.pendingBytes;
-		if (pending + bound > MOST_PENDING) return rejected(new LogFullError(`${pending} bytes wait for the disk, at most ${MOST_PENDING} may`));
+		if (pending + bound > MOST_PENDING)
+			return rejected(new LogFullError(`${pending} bytes wait for the disk, at most ${MOST_PENDING} may`));
 		if (!this.#retention.makeRoom(pending + bound, this.#commits.writing)) return this.#full(records);
 		const batch = this.#commits.batchFor(bound);
 		const first = batch.end;
@@ -262,7 +269,12 @@ export class Log {
 	enqueue(payload: Buffer | string, at: number, key: DedupKey | undefined, settled: Settled): void {
 		const bound = encodedBound(payload, key);
 		const pending = this.#commits.pendingBytes + bound;
-		if (this.#closed || tooLarge(payload, key) || pending > MOST_PENDING || !this.#retention.makeRoom(pending, this.#commits.writing)) {
+		if (
+			this.#closed ||
+			tooLarge(payload, key) ||
+			pending > MOST_PENDING ||
+			!this.#retention.makeRoom(pending, this.#commits.writing)
+		) {
 			// Not the usual case: `append` knows why, and says it.
 			this.append([{ payload, at, key }]).then(({ dropped }) => settled(undefined, dropped), settled);
 			return;
@@ -368,11 +380,19 @@ export class Log {
 		const { maxBytes, whenFull } = this.#options;
 		if (whenFull !== 'drop-newest') {
 			// With drop-oldest: all there is, is being written just now.
-			return rejected(new LogFullError(`the log holds ${bytes} of at most ${maxBytes} bytes, and none that could be given up`));
+			return rejected(
+				new LogFullError(`the log holds ${bytes} of at most ${maxBytes} bytes, and none that could be given up`),
+			);
 		}
 		const first = this.nextOffset;
 		this.#commits.leaveOut(count);
-		this.#gaps.add({ from: first, to: first + count - 1, reason: 'dropped-newest', firstAt: records[0]!.at, lastAt: records.at(-1)!.at });
+		this.#gaps.add({
+			from: first,
+			to: first + count - 1,
+			reason: 'dropped-newest',
+			firstAt: records[0]!.at,
+			lastAt: records.at(-1)!.at,
+		});
 		this.#retention.dropped.newest += count;
 		this.#keeper.touch();
 		return Promise.resolve({ first, count, dropped: true });

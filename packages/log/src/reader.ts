@@ -44,7 +44,11 @@ export class LogReader {
 	 * Reads what is before offset `until`.
 	 * @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost by that.
 	 */
-	async read(from: number, { maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits = {}, until = Number.POSITIVE_INFINITY): Promise<Found> {
+	async read(
+		from: number,
+		{ maxRecords = 1000, maxBytes = 1024 * 1024 }: ReadLimits = {},
+		until = Number.POSITIVE_INFINITY,
+	): Promise<Found> {
 		const found: Found = { records: [], next: from, lost: [], thinned: [] };
 		let left = maxBytes;
 		while (found.records.length < maxRecords && left > 0) {
@@ -55,7 +59,15 @@ export class LogReader {
 			const segment = list[Math.max(0, index)]!;
 			const following = list[index + 1];
 			try {
-				left -= await this.#readSegment(segment, following, following?.previousEnd ?? end, until, found, maxRecords, left);
+				left -= await this.#readSegment(
+					segment,
+					following,
+					following?.previousEnd ?? end,
+					until,
+					found,
+					maxRecords,
+					left,
+				);
 			} catch (error) {
 				// Retention took it while it was read: what is left begins further on.
 				if (!(error instanceof SegmentGoneError) || this.#segments.list.includes(segment)) throw error;

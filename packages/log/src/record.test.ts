@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DedupKey, encodedBound, encodeRecord, keyAt, MAX_PAYLOAD, recordAt, SECONDS_WRAP, secondsAt, tooLarge } from './record.ts';
+import {
+	type DedupKey,
+	encodedBound,
+	encodeRecord,
+	keyAt,
+	MAX_PAYLOAD,
+	recordAt,
+	SECONDS_WRAP,
+	secondsAt,
+	tooLarge,
+} from './record.ts';
 import { type DamagedStretch, highestOffsetIn, walkRecords } from './segment.ts';
 
 interface Written {
@@ -12,7 +22,12 @@ interface Written {
 }
 
 const name = fc.string({ unit: 'binary', maxLength: 60 });
-const key = fc.record({ source: name, boot: name, seq: fc.double({ noNaN: true }), hash: fc.nat({ max: 0xffff_ffff }) });
+const key = fc.record({
+	source: name,
+	boot: name,
+	seq: fc.double({ noNaN: true }),
+	hash: fc.nat({ max: 0xffff_ffff }),
+});
 const written = fc.record({
 	at: fc.integer({ min: 0, max: 2 ** 45 }),
 	seconds: fc.nat({ max: 2 ** 31 }),
@@ -67,7 +82,9 @@ describe('record', () => {
 					expect({ offset: record.offset, at: record.at }).toEqual({ offset, at });
 					expect(record.payload.equals(Buffer.from(payload as string))).toBe(true);
 					expect(secondsAt(bytes, position)).toBe(seconds % SECONDS_WRAP);
-					expect(keyAt(bytes, position)).toEqual(itsKey && { ...itsKey, source: asText(itsKey.source), boot: asText(itsKey.boot) });
+					expect(keyAt(bytes, position)).toEqual(
+						itsKey && { ...itsKey, source: asText(itsKey.source), boot: asText(itsKey.boot) },
+					);
 				}
 			}),
 		);
@@ -130,7 +147,10 @@ describe('record', () => {
 	});
 
 	it('tells how far a broken end may have reached, exactly where its headers still say so', () => {
-		const list = Array.from({ length: 5 }, (_, index): Written => ({ offset: 10 + index, at: 1, seconds: 1, payload: 'a payload', key: undefined }));
+		const list = Array.from(
+			{ length: 5 },
+			(_, index): Written => ({ offset: 10 + index, at: 1, seconds: 1, payload: 'a payload', key: undefined }),
+		);
 		const { bytes, ends } = encode(list);
 		for (const [index, end] of ends.entries()) {
 			const broken = Buffer.from(bytes);

@@ -107,7 +107,8 @@ MAGIC_BYTES.writeUInt32LE(RECORD_MAGIC);
 /** What stands at `position`. */
 export function lookAtRecord(bytes: Buffer, position: number): Look {
 	const left = bytes.length - position;
-	if (left < 4) return bytes.subarray(position).equals(MAGIC_BYTES.subarray(0, left)) ? { kind: 'cut', needs: RECORD_HEADER } : BAD;
+	if (left < 4)
+		return bytes.subarray(position).equals(MAGIC_BYTES.subarray(0, left)) ? { kind: 'cut', needs: RECORD_HEADER } : BAD;
 	if (bytes.readUInt32LE(position) !== RECORD_MAGIC) return BAD;
 	if (left < RECORD_HEADER) return { kind: 'cut', needs: RECORD_HEADER };
 	const length = bytes.readUInt32LE(position + 8);

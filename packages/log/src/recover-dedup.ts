@@ -35,11 +35,13 @@ export function recoverDedup(
 		first--;
 		budget -= segments[first]!.size;
 	}
-	if (!kept && first > 0 && damaged === 0) incidents.push({ what: 'damaged-snapshot', file: segments[first - 1]!.path });
+	if (!kept && first > 0 && damaged === 0)
+		incidents.push({ what: 'damaged-snapshot', file: segments[first - 1]!.path });
 
 	// The time in a record is told from its low bits, forwards from the snapshot or, without one, as the last such time before what is known.
 	let seconds = kept && Math.floor(kept.seconds);
-	const latest = Math.floor(segments.slice(first).find(({ header }) => header)?.header?.logTime ?? logTime) + LATER_SECONDS;
+	const latest =
+		Math.floor(segments.slice(first).find(({ header }) => header)?.header?.logTime ?? logTime) + LATER_SECONDS;
 	const secondsOf = (low: number) => {
 		if (seconds === undefined) return Math.max(0, latest - modulo(latest - low));
 		const step = modulo(low - seconds);
@@ -58,7 +60,13 @@ export function recoverDedup(
 			window.remember(key, seconds);
 			window.confirm(1);
 		};
-		walkRecords(bytes, Math.min(recordsStart(segment), bytes.length), segment.firstOffset - 1, onRecord, () => undefined);
+		walkRecords(
+			bytes,
+			Math.min(recordsStart(segment), bytes.length),
+			segment.firstOffset - 1,
+			onRecord,
+			() => undefined,
+		);
 	}
 	return { window, seconds: seconds ?? 0, snapshotOffset: kept?.offset ?? 0 };
 }

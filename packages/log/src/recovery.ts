@@ -36,7 +36,11 @@ const LEFT_OUT_AFTER_CRASH = 2 ** 20;
  * Finds out what is there, in time that does not grow with the log: reads the headers, the last segment, and what was appended since
  * the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
  */
-export function recover(dir: string, metaFile: CheckpointFile<LogMeta>, dedupOptions: Partial<DedupOptions>): Recovered {
+export function recover(
+	dir: string,
+	metaFile: CheckpointFile<LogMeta>,
+	dedupOptions: Partial<DedupOptions>,
+): Recovered {
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
 	const incidents: Incident[] = removeObstacles(dir).map((file) => ({ what: 'obstacle', file }));
 	const meta = readMeta(metaFile);
@@ -47,7 +51,8 @@ export function recover(dir: string, metaFile: CheckpointFile<LogMeta>, dedupOpt
 	const id = meta?.id ?? segments.find(({ header }) => header)?.header?.logId ?? randomBytes(6).toString('hex');
 	const gaps = new Gaps(meta?.gaps);
 	const lose = (incident: Incident, from: number, to: number) => {
-		for (const lost of gaps.add({ from, to, reason: 'damaged' })) incidents.push({ ...incident, lost: { from: lost.from, to: lost.to } });
+		for (const lost of gaps.add({ from, to, reason: 'damaged' }))
+			incidents.push({ ...incident, lost: { from: lost.from, to: lost.to } });
 	};
 
 	const given = Math.max(0, ...segments.map(({ firstOffset }) => firstOffset));
@@ -59,7 +64,11 @@ export function recover(dir: string, metaFile: CheckpointFile<LogMeta>, dedupOpt
 	incidents.push(...tail.incidents);
 
 	const logTime = Math.max(meta?.logTime ?? 0, ...segments.map(({ header }) => header?.logTime ?? 0));
-	const { window: dedup, seconds, snapshotOffset } = recoverDedup(snapshots, segments, end, logTime, dedupOptions, incidents);
+	const {
+		window: dedup,
+		seconds,
+		snapshotOffset,
+	} = recoverDedup(snapshots, segments, end, logTime, dedupOptions, incidents);
 
 	// Between what was given up on purpose and the first segment, and between the last record and what is known to have been there.
 	const first = segments[0]?.previousEnd ?? end;
@@ -68,7 +77,14 @@ export function recover(dir: string, metaFile: CheckpointFile<LogMeta>, dedupOpt
 	for (const { from, to, file } of tail.inside) lose({ what: 'damaged-record', file }, from, to);
 	const endedInOrder = meta?.clean === true && end <= meta.end;
 	const maybe = endedInOrder ? 0 : tail.mayHaveHeld;
-	const known = Math.max(end, tail.knownEnd, maybe, meta?.end ?? 0, snapshotOffset, ...Object.values(meta?.cursors ?? {}));
+	const known = Math.max(
+		end,
+		tail.knownEnd,
+		maybe,
+		meta?.end ?? 0,
+		snapshotOffset,
+		...Object.values(meta?.cursors ?? {}),
+	);
 	lose({ what: 'missing-records', file: dir }, end, known - 1);
 
 	const isNew = !meta && segments.length === 0 && snapshotOffset === 0;

@@ -23,7 +23,11 @@ describe('dedup', () => {
 		const killed = await world.openAsIfKilled(dir);
 		await log.close();
 		for (const again of [killed, await world.open(dir)]) {
-			expect([again.look(key(1)), again.look({ ...key(1), hash: 99 }), again.look(key(2))]).toEqual(['duplicate', 'restart', 'new']);
+			expect([again.look(key(1)), again.look({ ...key(1), hash: 99 }), again.look(key(2))]).toEqual([
+				'duplicate',
+				'restart',
+				'new',
+			]);
 		}
 	});
 
@@ -41,7 +45,8 @@ describe('dedup', () => {
 			}
 		}
 		const killed = await world.openAsIfKilled(dir, options);
-		const verdicts = (judge: typeof log) => seen.map((each) => [0, 1, 2].map((hash) => judge.look({ ...each, hash })).join());
+		const verdicts = (judge: typeof log) =>
+			seen.map((each) => [0, 1, 2].map((hash) => judge.look({ ...each, hash })).join());
 		expect(verdicts(killed)).toEqual(verdicts(log));
 		expect(new Set(verdicts(log).join().split(',')).size).toBe(4);
 	});
@@ -75,7 +80,8 @@ describe('cursors', () => {
 		const cursor = log.cursor('relay');
 		cursor.commit(1e9);
 		expect(cursor.position).toBe(3);
-		for (const wrong of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY]) expect(() => cursor.commit(wrong)).toThrow(RangeError);
+		for (const wrong of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY])
+			expect(() => cursor.commit(wrong)).toThrow(RangeError);
 		expect(cursor.position).toBe(3);
 		cursor.remove();
 		cursor.commit(1);
@@ -112,7 +118,8 @@ describe('offsets', () => {
 
 describe('what stands in the way', () => {
 	it('is moved aside and told: folders in the place of files, a file in the place of the folder for damaged parts', async () => {
-		for (const name of ['meta.a', 'meta.b', '00000000000000000007.log', 'dedup-00000000000000000003.snap']) mkdirSync(join(dir, name));
+		for (const name of ['meta.a', 'meta.b', '00000000000000000007.log', 'dedup-00000000000000000003.snap'])
+			mkdirSync(join(dir, name));
 		writeFileSync(join(dir, 'damaged'), 'a file');
 		const log = await world.open(dir);
 		expect(world.incidents.filter(({ what }) => what === 'obstacle')).toHaveLength(5);

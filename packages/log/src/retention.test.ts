@@ -82,7 +82,9 @@ describe('a full log that refuses', () => {
 		expect((await log.read(3)).gaps).toMatchObject([{ from: 3, to: start - 1, reason: 'consumed' }]);
 		expect((await log.read(start)).gaps).toEqual([]);
 		await log.close();
-		expect((await (await world.open(dir, small)).read(3)).gaps).toMatchObject([{ from: 3, to: start - 1, reason: 'consumed' }]);
+		expect((await (await world.open(dir, small)).read(3)).gaps).toMatchObject([
+			{ from: 3, to: start - 1, reason: 'consumed' },
+		]);
 	});
 });
 

@@ -25,7 +25,13 @@ export class Retention {
 	readonly #discard: (segment: Segment, end: number) => void;
 
 	/** `discard` is given each segment that is no longer part of the log, and the offset it ended before, to remove its file. */
-	constructor(options: RetentionOptions, segments: Segments, cursors: Cursors, gaps: Gaps, discard: (segment: Segment, end: number) => void) {
+	constructor(
+		options: RetentionOptions,
+		segments: Segments,
+		cursors: Cursors,
+		gaps: Gaps,
+		discard: (segment: Segment, end: number) => void,
+	) {
 		this.#options = options;
 		this.#segments = segments;
 		this.#cursors = cursors;
@@ -54,7 +60,11 @@ export class Retention {
 
 	/** Gives up what every cursor has passed, until no more than `bytes` are left. */
 	giveUpConsumed(bytes: number): void {
-		while (this.#segments.list.length > 1 && this.#segments.bytes > bytes && this.#cursors.slowest() >= this.#segments.oldestEnd) {
+		while (
+			this.#segments.list.length > 1 &&
+			this.#segments.bytes > bytes &&
+			this.#cursors.slowest() >= this.#segments.oldestEnd
+		) {
 			this.#removeOldest('consumed');
 		}
 	}

@@ -15,7 +15,9 @@ export function isNotTheDisk(error: unknown): boolean {
 
 /** Fills `target` from `position` of a file. */
 export async function salvage(file: FileHandle, target: Buffer, position: number): Promise<void> {
-	await fill(target, (from, length) => file.read(target, from, length, position + from).then(({ bytesRead }) => bytesRead));
+	await fill(target, (from, length) =>
+		file.read(target, from, length, position + from).then(({ bytesRead }) => bytesRead),
+	);
 }
 
 async function fill(target: Buffer, read: (from: number, length: number) => Promise<number>): Promise<void> {

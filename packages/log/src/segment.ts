@@ -191,7 +191,8 @@ export function highestOffsetIn(bytes: Buffer, position: number, last: number): 
 		if (believed) highest++;
 		const length = believed ? claimedLength(bytes, at) : undefined;
 		if (length !== undefined && at + length >= bytes.length) return highest;
-		let next = length !== undefined && nextMagic(bytes, at + length) === at + length ? at + length : nextMagic(bytes, at + 1);
+		let next =
+			length !== undefined && nextMagic(bytes, at + length) === at + length ? at + length : nextMagic(bytes, at + 1);
 		for (; next !== -1; next = nextMagic(bytes, next + 1)) {
 			if (next + RECORD_HEADER > bytes.length) continue;
 			const offset = offsetAt(bytes, next);

@@ -19,7 +19,11 @@ describe('a disk that refuses writes', () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir);
 		await log.append([{ payload: 'a', key: key(1) }]);
-		for (const [mode, set] of Object.entries({ torn: world.disk.tear, refused: world.disk.refuse, died: world.disk.die })) {
+		for (const [mode, set] of Object.entries({
+			torn: world.disk.tear,
+			refused: world.disk.refuse,
+			died: world.disk.die,
+		})) {
 			set();
 			await expect(
 				log.append([
@@ -28,7 +32,11 @@ describe('a disk that refuses writes', () => {
 				]),
 			).rejects.toThrow(LogWriteError);
 			expect(log.stats().trouble).toBeTruthy();
-			expect([log.look(key(1)), log.look(key(2)), log.look({ ...key(1), hash: 9 })]).toEqual(['duplicate', 'new', 'restart']);
+			expect([log.look(key(1)), log.look(key(2)), log.look({ ...key(1), hash: 9 })]).toEqual([
+				'duplicate',
+				'new',
+				'restart',
+			]);
 		}
 		world.disk.mend();
 		expect(await texts(log)).toEqual(['a']);
@@ -100,7 +108,8 @@ describe('a disk that refuses writes', () => {
 		original.catch(world.disk.mend);
 		expect(log.look(key(1))).toBe('duplicate');
 		outcomes.push(log.durable(), log.append([{ payload: 'c', key: key(2) }]), log.durable());
-		for (const outcome of await Promise.allSettled(outcomes)) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
+		for (const outcome of await Promise.allSettled(outcomes))
+			expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
 		expect([log.look(key(1)), log.look(key(2))]).toEqual(['new', 'new']);
 		world.disk.mend();
 		await log.append([{ payload: 'b', key: key(1) }]);
@@ -124,7 +133,8 @@ describe('a disk that refuses writes', () => {
 		world = new LogWorld(40);
 		const dir = world.folders.make();
 		const log = await world.open(dir);
-		const mib = (count: number) => Array.from({ length: count }, (_, n) => ({ payload: Buffer.alloc(MIB), key: key(n, 'large') }));
+		const mib = (count: number) =>
+			Array.from({ length: count }, (_, n) => ({ payload: Buffer.alloc(MIB), key: key(n, 'large') }));
 		await log.append(mib(14));
 		await log.append(mib(14));
 		// The commit after which a snapshot is due is under way when the next record comes in, and that one fails.

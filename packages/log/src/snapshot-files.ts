@@ -1,4 +1,13 @@
-import { closeSync, fdatasyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+	closeSync,
+	fdatasyncSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DedupSnapshot, decodeSnapshot, encodeSnapshot } from './dedup-snapshot.ts';

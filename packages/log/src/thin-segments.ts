@@ -64,19 +64,32 @@ function rewrite({ file, size, end, header, target }: ThinRequest, thin: Thin): 
 	if (damaged || whole < size || found.length === 0) return { spared: 'it is damaged' };
 	const records = found.map(({ position, length }) => recordAt(bytes, position, length));
 	const verdicts = thin(records.map(({ payload }) => payload));
-	if (verdicts.length !== records.length || verdicts.at(-1) === 'drop') return { spared: 'the policy did not keep the last record' };
+	if (verdicts.length !== records.length || verdicts.at(-1) === 'drop')
+		return { spared: 'the policy did not keep the last record' };
 
-	const kept = verdicts.flatMap((verdict, index) => (verdict === 'drop' ? [] : [{ verdict, record: records[index]!, ...found[index]! }]));
+	const kept = verdicts.flatMap((verdict, index) =>
+		verdict === 'drop' ? [] : [{ verdict, record: records[index]!, ...found[index]! }],
+	);
 	const dropped = records.length - kept.length;
 	const bound = kept.reduce(
-		(sum, { verdict, position, length }) => sum + (verdict === 'keep' ? length : encodedBound(verdict.payload, keyAt(bytes, position))),
+		(sum, { verdict, position, length }) =>
+			sum + (verdict === 'keep' ? length : encodedBound(verdict.payload, keyAt(bytes, position))),
 		SEGMENT_HEADER,
 	);
 	const rewritten = Buffer.allocUnsafe(bound);
 	let at = encodeSegmentHeader({ ...header, thinned: header.thinned + dropped }).copy(rewritten);
 	for (const { verdict, record, position, length } of kept) {
 		if (verdict === 'keep') at += bytes.copy(rewritten, at, position, position + length);
-		else at = encodeRecord(rewritten, at, record.offset, record.at, secondsAt(bytes, position), verdict.payload, keyAt(bytes, position));
+		else
+			at = encodeRecord(
+				rewritten,
+				at,
+				record.offset,
+				record.at,
+				secondsAt(bytes, position),
+				verdict.payload,
+				keyAt(bytes, position),
+			);
 	}
 	if (at > size * (1 - WORTH_WHILE)) return { spared: 'there is little to leave out' };
 	write(target, rewritten.subarray(0, at));

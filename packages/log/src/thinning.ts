@@ -74,7 +74,11 @@ export class Thinning {
 
 	async #run(): Promise<void> {
 		const { segments, maxBytes } = this.#parts;
-		for (let segment = this.#next(); segment && !this.#closed && segments.bytes > maxBytes * END_AT; segment = this.#next()) {
+		for (
+			let segment = this.#next();
+			segment && !this.#closed && segments.bytes > maxBytes * END_AT;
+			segment = this.#next()
+		) {
 			await this.#rewrite(segment);
 		}
 	}
@@ -90,9 +94,13 @@ export class Thinning {
 		const { list } = this.#parts.segments;
 		const positions = [...this.#parts.cursors.positions.values()];
 		return list.find((segment, index) => {
-			if (index === list.length - 1 || !segment.header || isThinned(segment) || this.#spared.has(segment.firstOffset)) return false;
+			if (index === list.length - 1 || !segment.header || isThinned(segment) || this.#spared.has(segment.firstOffset))
+				return false;
 			const end = list[index + 1]!.previousEnd;
-			return positions.some((position) => position < end) && positions.every((position) => position >= end || position + NEAR <= segment.firstOffset);
+			return (
+				positions.some((position) => position < end) &&
+				positions.every((position) => position >= end || position + NEAR <= segment.firstOffset)
+			);
 		});
 	}
 
@@ -111,7 +119,11 @@ export class Thinning {
 		// It was given up meanwhile.
 		if (!list.includes(segment)) return void (await rm(target, { force: true }).catch(() => undefined));
 		const { size, dropped } = thinned;
-		this.#parts.replaced(segment, { ...segment, path: target, size, header: { ...header, thinned: header.thinned + dropped } }, dropped);
+		this.#parts.replaced(
+			segment,
+			{ ...segment, path: target, size, header: { ...header, thinned: header.thinned + dropped } },
+			dropped,
+		);
 		await rm(segment.path, { force: true }).catch(() => undefined);
 	}
 

@@ -16,7 +16,8 @@ export async function anew<T>(task: (attempt: number) => Promise<T>): Promise<T>
 			return await task(attempt);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError && error.code === 'conflict')) throw error;
-			if (attempt + 1 >= MOST_TRIES) throw new CrowdVisionError('unavailable', 'Others keep changing the same: try again', {}, 1);
+			if (attempt + 1 >= MOST_TRIES)
+				throw new CrowdVisionError('unavailable', 'Others keep changing the same: try again', {}, 1);
 			await pause(backOff(attempt, FIRST_PAUSE_MS, LONGEST_PAUSE_MS));
 		}
 	}

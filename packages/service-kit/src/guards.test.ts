@@ -6,7 +6,8 @@ const tokenIn = (authorization?: string) => bearerToken({ headers: { authorizati
 
 describe('the bearer token of a request', () => {
 	it('is what stands after the scheme, in whatever case that is written', () => {
-		for (const header of ['Bearer a.b.c', 'bearer a.b.c', 'BEARER   a.b.c', 'Bearer a.b.c  ']) expect(tokenIn(header), header).toBe('a.b.c');
+		for (const header of ['Bearer a.b.c', 'bearer a.b.c', 'BEARER   a.b.c', 'Bearer a.b.c  '])
+			expect(tokenIn(header), header).toBe('a.b.c');
 	});
 
 	it('is none where there is no such header, another scheme or no token', () => {
@@ -22,12 +23,20 @@ describe('the bearer token of a request', () => {
 		for (const foreign of [' ', '\t', '!', ',', '"', '%', '=', '+', '/', '.', '\u00a0', '\u00ff']) {
 			// Spaces before it belong to the scheme.
 			const before = foreign === ' ' ? [] : [`${foreign}${token}`];
-			for (const changed of [...before, `${header}${foreign}.${payload}.${signature}`, `${header}.${payload}${foreign}.${signature}`]) {
-				await expect(tokens.verifyAccount(tokenIn(`Bearer ${changed}`)!), changed).rejects.toMatchObject({ code: 'unauthenticated' });
+			for (const changed of [
+				...before,
+				`${header}${foreign}.${payload}.${signature}`,
+				`${header}.${payload}${foreign}.${signature}`,
+			]) {
+				await expect(tokens.verifyAccount(tokenIn(`Bearer ${changed}`)!), changed).rejects.toMatchObject({
+					code: 'unauthenticated',
+				});
 			}
 			const [start, end] = [signature!.slice(0, 9), signature!.slice(9)];
 			const within = `${header}.${payload}.${start}${foreign}${end}`;
-			await expect(tokens.verifyAccount(tokenIn(`Bearer ${within}`)!), within).rejects.toMatchObject({ code: 'unauthenticated' });
+			await expect(tokens.verifyAccount(tokenIn(`Bearer ${within}`)!), within).rejects.toMatchObject({
+				code: 'unauthenticated',
+			});
 		}
 	});
 });

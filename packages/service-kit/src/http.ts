@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { CrowdVisionError, type ErrorBody, type Problem, type Validator } from '@crowdvision/contracts';
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response, Router } from 'express';
+import express, {
+	type ErrorRequestHandler,
+	type Express,
+	type Request,
+	type RequestHandler,
+	type Response,
+	Router,
+} from 'express';
 import type { Registry } from 'prom-client';
 import type { Logger } from './logger.ts';
 
@@ -73,7 +80,8 @@ function asRefusal(error: unknown, request: Request, logger: Logger): CrowdVisio
 	if (type === 'encoding.unsupported' || type === 'charset.unsupported') {
 		return new CrowdVisionError('unsupported_media_type', 'The body must be UTF-8, plain or with gzip, deflate or br');
 	}
-	if (status !== undefined && status >= 400 && status < 500) return new CrowdVisionError('bad_request', 'The request could not be read');
+	if (status !== undefined && status >= 400 && status < 500)
+		return new CrowdVisionError('bad_request', 'The request could not be read');
 	const requestId = randomUUID();
 	logger.error({ err: error, requestId, method: request.method, path: request.path }, 'request failed');
 	return new CrowdVisionError('internal', 'Something went wrong here', { requestId });
@@ -93,7 +101,11 @@ export function invalid(problems: Problem[]): CrowdVisionError {
 	const [first] = problems;
 	const details: Omit<ErrorBody['error'], 'code' | 'message'> = { problems };
 	if (first) details.path = first.path;
-	return new CrowdVisionError('invalid', first ? `${first.path || 'the document'} ${first.message}` : 'The document is not valid', details);
+	return new CrowdVisionError(
+		'invalid',
+		first ? `${first.path || 'the document'} ${first.message}` : 'The document is not valid',
+		details,
+	);
 }
 
 /** Opens `server` and resolves with the port it got. Rejects with a sentence for a person when it cannot. */
@@ -102,7 +114,9 @@ export function listen(server: Server, port: number, host: string): Promise<numb
 		server.once('error', (error: NodeJS.ErrnoException) => {
 			reject(
 				new Error(
-					error.code === 'EADDRINUSE' ? `port ${port} on ${host} is taken; set another` : `cannot listen on ${host}:${port}: ${error.message}`,
+					error.code === 'EADDRINUSE'
+						? `port ${port} on ${host} is taken; set another`
+						: `cannot listen on ${host}:${port}: ${error.message}`,
 				),
 			);
 		});

@@ -48,7 +48,9 @@ export class Lifecycle {
 			if (this.#stopping) process.exit(130);
 			this.#logger.info({ signal }, 'stopping');
 			const force = setTimeout(() => {
-				this.#logger.warn('stopping took too long: readings not yet acknowledged downstream will be redelivered at the next start');
+				this.#logger.warn(
+					'stopping took too long: readings not yet acknowledged downstream will be redelivered at the next start',
+				);
 				process.exit(0);
 			}, DEADLINE_MS * 0.75);
 			force.unref();
@@ -64,7 +66,10 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
 	try {
 		await main();
 	} catch (error) {
-		const lines = error instanceof SettingsError ? error.message : `cannot start: ${error instanceof Error ? error.message : String(error)}`;
+		const lines =
+			error instanceof SettingsError
+				? error.message
+				: `cannot start: ${error instanceof Error ? error.message : String(error)}`;
 		process.stderr.write(`${lines}\n`);
 		if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
 		process.exit(1);

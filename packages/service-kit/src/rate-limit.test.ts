@@ -11,7 +11,10 @@ describe('requests of one client', () => {
 	afterEach(() => close?.());
 
 	/** A server that answers with the client's address; resolves with how it is asked on behalf of one. */
-	async function serve(options: { perMinute: number; TRUST_PROXY?: string }): Promise<(forwardedFor?: string) => Promise<Response>> {
+	async function serve(options: {
+		perMinute: number;
+		TRUST_PROXY?: string;
+	}): Promise<(forwardedFor?: string) => Promise<Response>> {
 		const settings = readSettings(COMMON_SETTINGS, { TRUST_PROXY: options.TRUST_PROXY });
 		const app = createApp({ trustProxy: settings.TRUST_PROXY });
 		app.use(limitRequests(options.perMinute));
@@ -20,7 +23,8 @@ describe('requests of one client', () => {
 		const server = createServer(app);
 		const port = await listen(server, 0, '127.0.0.1');
 		close = () => closeServer(server, 0);
-		return (forwardedFor) => fetch(`http://127.0.0.1:${port}`, { headers: forwardedFor ? { 'x-forwarded-for': forwardedFor } : {} });
+		return (forwardedFor) =>
+			fetch(`http://127.0.0.1:${port}`, { headers: forwardedFor ? { 'x-forwarded-for': forwardedFor } : {} });
 	}
 
 	it('are refused beyond the limit, with the seconds to wait, and nobody else is', async () => {
@@ -60,7 +64,10 @@ describe('requests of one client', () => {
 		expect(await (await ask(header)).text()).toBe(address);
 	});
 
-	it.each(['everyone', '10.0.0.0/33', '10.0.0', 'loopback,', '::1/129', '10.0.0.0/8/8', '*'])('come through no proxy named %s', (TRUST_PROXY) => {
-		expect(() => readSettings(COMMON_SETTINGS, { TRUST_PROXY })).toThrow(/TRUST_PROXY is ".*", but must be none, or/);
-	});
+	it.each(['everyone', '10.0.0.0/33', '10.0.0', 'loopback,', '::1/129', '10.0.0.0/8/8', '*'])(
+		'come through no proxy named %s',
+		(TRUST_PROXY) => {
+			expect(() => readSettings(COMMON_SETTINGS, { TRUST_PROXY })).toThrow(/TRUST_PROXY is ".*", but must be none, or/);
+		},
+	);
 });

@@ -20,7 +20,9 @@ export function limitRequests(perMinute: number): RequestHandler {
 		handler: (request, _response, next) => {
 			const { resetTime } = (request as { rateLimit?: { resetTime?: Date } }).rateLimit ?? {};
 			const seconds = Math.max(1, Math.ceil(((resetTime?.getTime() ?? 0) - Date.now()) / 1000));
-			next(new CrowdVisionError('rate_limited', `More than ${perMinute} requests a minute from one address`, {}, seconds));
+			next(
+				new CrowdVisionError('rate_limited', `More than ${perMinute} requests a minute from one address`, {}, seconds),
+			);
 		},
 	});
 }

@@ -25,9 +25,11 @@ beforeEach(async () => {
 afterEach(() => closeServer(server, 500));
 
 it('counts a request by the pattern of its route and by its status, whatever ids and paths clients make up', async () => {
-	for (const path of ['/twin/rooms/1', '/twin/rooms/2', '/twin/full', '/twin/made-up', '/twin/made/up']) await fetch(url + path);
+	for (const path of ['/twin/rooms/1', '/twin/rooms/2', '/twin/full', '/twin/made-up', '/twin/made/up'])
+		await fetch(url + path);
 	const text = await metrics.metrics();
-	const count = (labels: string) => text.split('\n').find((line) => line.startsWith(`http_request_duration_seconds_count{${labels}}`));
+	const count = (labels: string) =>
+		text.split('\n').find((line) => line.startsWith(`http_request_duration_seconds_count{${labels}}`));
 	expect(count('service="twin",method="GET",route="/rooms/:id",status="200"')).toMatch(/ 2$/);
 	expect(count('service="twin",method="GET",route="/full",status="503"')).toMatch(/ 1$/);
 	expect(count('service="twin",method="GET",route="none",status="404"')).toMatch(/ 2$/);

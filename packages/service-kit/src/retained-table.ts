@@ -120,7 +120,8 @@ export class RetainedTable {
 				this.#failing = false;
 			} catch (error) {
 				this.#dirty.add(key);
-				if (!this.#failing) this.#logger.warn({ err: error, table: this.#table, key }, 'not told to the bus yet: trying on');
+				if (!this.#failing)
+					this.#logger.warn({ err: error, table: this.#table, key }, 'not told to the bus yet: trying on');
 				this.#failing = true;
 				return;
 			}

@@ -53,7 +53,11 @@ export const SERVICE_SETTINGS = COMMON_SETTINGS;
  */
 export async function runService(
 	name: string,
-	build: (context: ServiceContext, settings: ReturnType<typeof readSettings<typeof COMMON_SETTINGS>>, lifecycle: Lifecycle) => Promise<Service>,
+	build: (
+		context: ServiceContext,
+		settings: ReturnType<typeof readSettings<typeof COMMON_SETTINGS>>,
+		lifecycle: Lifecycle,
+	) => Promise<Service>,
 ): Promise<void> {
 	const settings = readSettings(COMMON_SETTINGS, process.env);
 	const logger = createLogger(name, settings.LOG_LEVEL);

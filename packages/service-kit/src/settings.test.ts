@@ -22,7 +22,9 @@ describe('a setting that may stand in a file', () => {
 
 	it('is not told when what the file holds is wrong', () => {
 		const path = file('short', 'short');
-		expect(() => readSettings(SETTINGS, { SECRET_FILE: path })).toThrow(`SECRET is in "${path}", but must be at least 8 characters`);
+		expect(() => readSettings(SETTINGS, { SECRET_FILE: path })).toThrow(
+			`SECRET is in "${path}", but must be at least 8 characters`,
+		);
 	});
 
 	it('is absent when the file is empty', () => {
@@ -30,11 +32,15 @@ describe('a setting that may stand in a file', () => {
 	});
 
 	it('says which file cannot be read', () => {
-		expect(() => readSettings(SETTINGS, { SECRET_FILE: join(dir, 'none') })).toThrow(`SECRET_FILE is "${join(dir, 'none')}", which cannot be read`);
+		expect(() => readSettings(SETTINGS, { SECRET_FILE: join(dir, 'none') })).toThrow(
+			`SECRET_FILE is "${join(dir, 'none')}", which cannot be read`,
+		);
 	});
 
 	it('is refused when it is given in both ways', () => {
-		expect(() => readSettings(SETTINGS, { SECRET: 'long enough', SECRET_FILE: file('other', 'also long enough') })).toThrow('both set');
+		expect(() =>
+			readSettings(SETTINGS, { SECRET: 'long enough', SECRET_FILE: file('other', 'also long enough') }),
+		).toThrow('both set');
 	});
 
 	it('is only that one: no other setting is read from a file', () => {

@@ -20,7 +20,11 @@ export interface Setting<T> {
 export type Declared<T, D> = Setting<T> & { default: D };
 
 type Values<S extends Record<string, Setting<unknown>>> = {
-	[K in keyof S]: S[K] extends Setting<infer T> ? (S[K]['default'] extends string ? NonNullable<T> : NonNullable<T> | undefined) : never;
+	[K in keyof S]: S[K] extends Setting<infer T>
+		? S[K]['default'] extends string
+			? NonNullable<T>
+			: NonNullable<T> | undefined
+		: never;
 };
 
 /** Everything that is wrong with the environment, one line a setting. */
@@ -30,7 +34,10 @@ export class SettingsError extends Error {}
  * Reads and validates the environment. An empty variable or file counts as absent.
  * @throws SettingsError naming every bad setting, what it was (never for a secret, nor for what stands in a file) and what is allowed.
  */
-export function readSettings<S extends Record<string, Setting<unknown>>>(settings: S, env: NodeJS.ProcessEnv): Values<S> {
+export function readSettings<S extends Record<string, Setting<unknown>>>(
+	settings: S,
+	env: NodeJS.ProcessEnv,
+): Values<S> {
 	const values: Record<string, unknown> = {};
 	const wrong: string[] = [];
 	for (const [name, setting] of Object.entries(settings)) {
@@ -56,12 +63,18 @@ export function readSettings<S extends Record<string, Setting<unknown>>>(setting
 }
 
 /** Declares a whole number from `min` to `max`. */
-export function integer<D extends string | undefined>(means: string, fallback: D, min: number, max: number): Declared<number, D> {
+export function integer<D extends string | undefined>(
+	means: string,
+	fallback: D,
+	min: number,
+	max: number,
+): Declared<number, D> {
 	return {
 		means,
 		default: fallback,
 		allowed: `a whole number from ${min} to ${max}`,
-		parse: (text: string) => (/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined),
+		parse: (text: string) =>
+			/^\d{1,15}$/.test(text) && Number(text) >= min && Number(text) <= max ? Number(text) : undefined,
 	};
 }
 
@@ -81,7 +94,11 @@ export function text<D extends string | undefined>(
 }
 
 /** Declares a URL with one of `protocols` (as in `redis:`). */
-export function url<D extends string | undefined>(means: string, fallback: D, protocols: readonly string[]): Declared<string, D> {
+export function url<D extends string | undefined>(
+	means: string,
+	fallback: D,
+	protocols: readonly string[],
+): Declared<string, D> {
 	return {
 		means,
 		default: fallback,
@@ -91,7 +108,11 @@ export function url<D extends string | undefined>(means: string, fallback: D, pr
 }
 
 /** Declares one of a few words. */
-export function choice<T extends string, D extends T | undefined>(means: string, fallback: D, choices: readonly T[]): Declared<T, D> {
+export function choice<T extends string, D extends T | undefined>(
+	means: string,
+	fallback: D,
+	choices: readonly T[],
+): Declared<T, D> {
 	return {
 		means,
 		default: fallback,
@@ -117,7 +138,8 @@ export function proxies(means: string, fallback: string): Declared<string[], str
 	return {
 		means,
 		default: fallback,
-		allowed: 'none, or with commas between: loopback, linklocal, uniquelocal (private networks), an address, a network such as 10.0.0.0/8',
+		allowed:
+			'none, or with commas between: loopback, linklocal, uniquelocal (private networks), an address, a network such as 10.0.0.0/8',
 		parse: (value: string) => {
 			const parts = value.split(',').map((part) => part.trim());
 			if (value === 'none') return [];
@@ -136,31 +158,59 @@ function isNetwork(text: string): boolean {
 /** Settings that every process shares; a service adds its own. */
 export const COMMON_SETTINGS = {
 	PORT: integer('HTTP port; 0 takes a free one', '8080', 0, 65_535),
-	HOST: text('address to listen on; loopback unless you say otherwise', '127.0.0.1', 'an IP address or a host name', /^[A-Za-z0-9.:_-]+$/),
+	HOST: text(
+		'address to listen on; loopback unless you say otherwise',
+		'127.0.0.1',
+		'an IP address or a host name',
+		/^[A-Za-z0-9.:_-]+$/,
+	),
 	DATA_DIR: text('folder for everything that is kept', './data'),
-	REDIS_URL: { ...url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']), inFile: true },
+	REDIS_URL: {
+		...url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),
+		inFile: true,
+	},
 	MONGO_URL: {
-		...url('MongoDB (a replica set, of one member at least), for what is kept; without it that is SQLite in DATA_DIR', undefined, [
-			'mongodb:',
-			'mongodb+srv:',
-		]),
+		...url(
+			'MongoDB (a replica set, of one member at least), for what is kept; without it that is SQLite in DATA_DIR',
+			undefined,
+			['mongodb:', 'mongodb+srv:'],
+		),
 		secret: true,
 	},
 	JWT_SECRET: {
-		...text('shared secret that signs and verifies tokens; generated into DATA_DIR if absent', undefined, 'at least 32 characters', /^.{32,}$/s),
+		...text(
+			'shared secret that signs and verifies tokens; generated into DATA_DIR if absent',
+			undefined,
+			'at least 32 characters',
+			/^.{32,}$/s,
+		),
 		secret: true,
 		inFile: true,
 	},
 	JWT_SECRET_PREVIOUS: {
-		...text('the shared secret of before, which still verifies while JWT_SECRET is being changed', undefined, 'at least 32 characters', /^.{32,}$/s),
+		...text(
+			'the shared secret of before, which still verifies while JWT_SECRET is being changed',
+			undefined,
+			'at least 32 characters',
+			/^.{32,}$/s,
+		),
 		secret: true,
 		inFile: true,
 	},
-	JWT_SIGNING: choice('secret: tokens are signed and verified by JWT_SECRET; keypair: signed by auth alone, verified by its public keys', 'secret', [
+	JWT_SIGNING: choice(
+		'secret: tokens are signed and verified by JWT_SECRET; keypair: signed by auth alone, verified by its public keys',
 		'secret',
-		'keypair',
-	]),
-	TRUST_PROXY: proxies('whose X-Forwarded-For is believed: the proxies in front and nobody else, or a client could pass for another', 'loopback'),
-	RATE_LIMIT: integer('requests a minute that one client address may make to one process; 0 sets no limit', '12000', 0, 10_000_000),
+		['secret', 'keypair'],
+	),
+	TRUST_PROXY: proxies(
+		'whose X-Forwarded-For is believed: the proxies in front and nobody else, or a client could pass for another',
+		'loopback',
+	),
+	RATE_LIMIT: integer(
+		'requests a minute that one client address may make to one process; 0 sets no limit',
+		'12000',
+		0,
+		10_000_000,
+	),
 	LOG_LEVEL: choice('how much to log', 'info', ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
 } as const;

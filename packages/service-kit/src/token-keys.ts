@@ -48,7 +48,10 @@ export class SharedSecret implements VerificationKeys, TokenSigner {
 }
 
 function hmacKey(secret: string): Promise<webcrypto.CryptoKey> {
-	return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify']);
+	return crypto.subtle.importKey('raw', new TextEncoder().encode(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
+		'sign',
+		'verify',
+	]);
 }
 
 /** The public keys of auth, as told on the bus. A token that names none of them, or another algorithm than its key's, is foreign. */
@@ -57,7 +60,8 @@ export class PublicKeys implements VerificationKeys {
 
 	/** @throws CrowdVisionError `unavailable` while no key was told of yet: nobody need sign in anew for that. */
 	async candidates({ alg, kid }: { alg?: string; kid?: string }): Promise<readonly TokenKey[]> {
-		if (this.#keys.size === 0) throw new CrowdVisionError('unavailable', 'The keys that tokens are verified with are not known yet', {}, 2);
+		if (this.#keys.size === 0)
+			throw new CrowdVisionError('unavailable', 'The keys that tokens are verified with are not known yet', {}, 2);
 		const known = kid === undefined ? undefined : this.#keys.get(kid)?.key;
 		return known && known.alg === alg ? [known] : [];
 	}

@@ -15,7 +15,11 @@ export interface TokenSettings {
 
 /** The tokens of a process, as its settings say. By key pair it can sign nothing until auth gives it a signer, nor verify until it follows the bus. */
 export function openTokens({ JWT_SIGNING, JWT_SECRET, JWT_SECRET_PREVIOUS, DATA_DIR }: TokenSettings): Tokens {
-	return new Tokens(JWT_SIGNING === 'keypair' ? new PublicKeys() : new SharedSecret(loadSecret(JWT_SECRET, DATA_DIR), JWT_SECRET_PREVIOUS));
+	return new Tokens(
+		JWT_SIGNING === 'keypair'
+			? new PublicKeys()
+			: new SharedSecret(loadSecret(JWT_SECRET, DATA_DIR), JWT_SECRET_PREVIOUS),
+	);
 }
 
 /** What this needs of the bus. */
@@ -27,16 +31,22 @@ interface Watchable {
  * Keeps what tokens are verified with as auth tells it: which sessions are void, and the public keys where they are signed by key pair.
  * Resolves when all was told, or after two seconds. `keepIn`: a file that holds the public keys for a start while the bus is away.
  */
-export async function followTokens(tokens: Tokens, bus: Watchable, logger: Logger, keepIn?: string): Promise<{ close(): Promise<void> }> {
+export async function followTokens(
+	tokens: Tokens,
+	bus: Watchable,
+	logger: Logger,
+	keepIn?: string,
+): Promise<{ close(): Promise<void> }> {
 	const { keys, revocations } = tokens;
 	const links = new BusLinks(logger);
-	const understood = (table: string, take: (key: string, value: string | null) => void) => (key: string, value: string | null) => {
-		try {
-			take(key, value);
-		} catch (error) {
-			logger.error({ err: error, table, key }, 'what auth told of tokens could not be read');
-		}
-	};
+	const understood =
+		(table: string, take: (key: string, value: string | null) => void) => (key: string, value: string | null) => {
+			try {
+				take(key, value);
+			} catch (error) {
+				logger.error({ err: error, table, key }, 'what auth told of tokens could not be read');
+			}
+		};
 	const steps = [
 		() =>
 			bus.watch(
@@ -58,7 +68,8 @@ export async function followTokens(tokens: Tokens, bus: Watchable, logger: Logge
 }
 
 function parsed(jwk: unknown, kid?: string) {
-	if (!publicSigningKey.check(jwk) || (kid !== undefined && jwk.kid !== kid)) throw new Error('this is no public key of auth');
+	if (!publicSigningKey.check(jwk) || (kid !== undefined && jwk.kid !== kid))
+		throw new Error('this is no public key of auth');
 	return jwk;
 }
 
@@ -66,7 +77,8 @@ function readKept(keys: PublicKeys, path: string, logger: Logger): void {
 	try {
 		for (const jwk of JSON.parse(readFileSync(path, 'utf8')) as unknown[]) keys.set(parsed(jwk));
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') logger.warn({ err: error, path }, 'the kept public keys could not be read');
+		if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+			logger.warn({ err: error, path }, 'the kept public keys could not be read');
 	}
 }
 

@@ -8,7 +8,8 @@ const SECRET = 'a secret for tests only, of more than 32 characters';
 const MEMBER = { domainName: 'museum', role: 'standard_customer' } as const;
 const refused = { code: 'unauthenticated' };
 
-const encode = (part: object | string) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
+const encode = (part: object | string) =>
+	Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url');
 
 function claims(changed: object = {}) {
 	const now = Math.floor(Date.now() / 1000);
@@ -39,7 +40,11 @@ function eddsa(payload: object, key: KeyObject, header: object): string {
 function keyPair(kid: string) {
 	const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 	const { x } = publicKey.export({ format: 'jwk' }) as { x: string };
-	return { privateKey, publicKey, jwk: { kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' } satisfies PublicSigningKey };
+	return {
+		privateKey,
+		publicKey,
+		jwk: { kty: 'OKP', crv: 'Ed25519', x, kid, alg: 'EdDSA', use: 'sig' } satisfies PublicSigningKey,
+	};
 }
 
 afterEach(() => {
@@ -158,7 +163,12 @@ describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { token
 	});
 
 	it('keys that the token brings itself: jwk, jku, x5u, x5c', async () => {
-		const brought = { jwk: FOREIGN.jwk, jku: 'http://127.0.0.1:1/jwks.json', x5u: 'http://127.0.0.1:1/x.pem', x5c: ['AAAA'] };
+		const brought = {
+			jwk: FOREIGN.jwk,
+			jku: 'http://127.0.0.1:1/jwks.json',
+			x5u: 'http://127.0.0.1:1/x.pem',
+			x5c: ['AAAA'],
+		};
 		await isRefused(forge(claims(), brought));
 		await isRefused(eddsa(claims(), FOREIGN.privateKey, { kid: 'k9', ...brought }));
 	});
@@ -199,7 +209,8 @@ describe('token attacks between the two ways of signing', () => {
 			JSON.stringify(PAIR.jwk),
 		];
 		for (const secret of guesses) {
-			for (const header of [{ kid: 'k1' }, {}]) await expect(tokens.verifyAccount(hmac(claims(), secret, header))).rejects.toMatchObject(refused);
+			for (const header of [{ kid: 'k1' }, {}])
+				await expect(tokens.verifyAccount(hmac(claims(), secret, header))).rejects.toMatchObject(refused);
 		}
 		await expect(tokens.verifyAccount(hmac(claims(), SECRET))).rejects.toMatchObject(refused);
 	});
@@ -234,7 +245,11 @@ describe('token attacks between the two ways of signing', () => {
 
 describe('tokens', () => {
 	it('of the secret of before pass while it is being changed, and are not signed with it any more', async () => {
-		const before = await new Tokens('the secret of before, of more than 32 characters').signAccount({ id: 'a', name: 'A', memberships: [] });
+		const before = await new Tokens('the secret of before, of more than 32 characters').signAccount({
+			id: 'a',
+			name: 'A',
+			memberships: [],
+		});
 		const tokens = new Tokens(new SharedSecret(SECRET, 'the secret of before, of more than 32 characters'));
 		await expect(tokens.verifyAccount(before)).resolves.toMatchObject({ sub: 'a' });
 		const now = await tokens.signAccount({ id: 'a', name: 'A', memberships: [] });
@@ -243,7 +258,9 @@ describe('tokens', () => {
 	});
 
 	it('are no reason to sign in anew while the keys are not known yet', async () => {
-		await expect(new Tokens(new PublicKeys()).verifyAccount(eddsa(claims(), PAIR.privateKey, { kid: 'k1' }))).rejects.toMatchObject({
+		await expect(
+			new Tokens(new PublicKeys()).verifyAccount(eddsa(claims(), PAIR.privateKey, { kid: 'k1' })),
+		).rejects.toMatchObject({
 			code: 'unavailable',
 		});
 	});

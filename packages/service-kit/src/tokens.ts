@@ -70,7 +70,10 @@ export class Tokens {
 	}
 
 	/** A token for an account, good for three hours. `issuedAfter` (epoch seconds): later than this, even where the clock has not got there yet. */
-	async signAccount(account: { id: string; name: string; memberships: readonly Membership[] }, issuedAfter?: number): Promise<string> {
+	async signAccount(
+		account: { id: string; name: string; memberships: readonly Membership[] },
+		issuedAfter?: number,
+	): Promise<string> {
 		const payload = { name: account.name, memberships: account.memberships };
 		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter);
 	}
@@ -87,7 +90,8 @@ export class Tokens {
 	/** `evenIfRevoked`: for who looks at revocations itself. @throws CrowdVisionError `unauthenticated` */
 	async verifyAccount(token: string, { evenIfRevoked = false } = {}): Promise<AccountClaims> {
 		const claims = this.#known(token, this.#accounts) ?? (await this.#verify(token, this.#accounts));
-		if (!evenIfRevoked && this.revocations.isRevoked(claims)) throw new CrowdVisionError('unauthenticated', 'The session was ended: sign in again');
+		if (!evenIfRevoked && this.revocations.isRevoked(claims))
+			throw new CrowdVisionError('unauthenticated', 'The session was ended: sign in again');
 		return claims;
 	}
 
@@ -103,7 +107,11 @@ export class Tokens {
 		{ audience, seconds }: { audience: string; seconds: number },
 		issuedAfter = 0,
 	): Promise<string> {
-		if (!this.#signer) throw new CrowdVisionError('unavailable', 'Tokens are signed by key pair here, and only auth has the private keys');
+		if (!this.#signer)
+			throw new CrowdVisionError(
+				'unavailable',
+				'Tokens are signed by key pair here, and only auth has the private keys',
+			);
 		const { alg, kid, key } = await this.#signer.keyFor(use);
 		const issuedAt = Math.max(Math.floor(Date.now() / 1000), issuedAfter + 1);
 		return new SignJWT(payload)
@@ -130,7 +138,8 @@ export class Tokens {
 		// Decoders pass over white space.
 		if (/\s/.test(token)) throw new CrowdVisionError('unauthenticated', 'The token is not valid here');
 		const { payload, key } = await this.#verifySignature(token, kind.audience);
-		if (!kind.claims.check(payload)) throw new CrowdVisionError('unauthenticated', `The token is not of the kind ${kind.audience}`);
+		if (!kind.claims.check(payload))
+			throw new CrowdVisionError('unauthenticated', `The token is not of the kind ${kind.audience}`);
 		if (this.clock.known() && payload.iat > this.clock.now() / 1000 + SKEW_SECONDS)
 			throw new CrowdVisionError('unauthenticated', 'The token is not valid yet');
 		kind.verified.add(token, frozen(payload), key);
@@ -159,7 +168,10 @@ export class Tokens {
 			if (error instanceof CrowdVisionError) throw error;
 			refusal = error;
 		}
-		throw new CrowdVisionError('unauthenticated', codeOf(refusal) === 'ERR_JWT_EXPIRED' ? 'The token has expired' : 'The token is not valid here');
+		throw new CrowdVisionError(
+			'unauthenticated',
+			codeOf(refusal) === 'ERR_JWT_EXPIRED' ? 'The token has expired' : 'The token is not valid here',
+		);
 	}
 }
 
@@ -167,6 +179,7 @@ const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.cod
 
 /** Several requests are given the same claims: none of them may change them for the others. */
 function frozen<T extends object>(claims: T): T {
-	for (const value of Object.values(claims)) if (Array.isArray(value)) for (const item of Object.freeze(value)) Object.freeze(item);
+	for (const value of Object.values(claims))
+		if (Array.isArray(value)) for (const item of Object.freeze(value)) Object.freeze(item);
 	return Object.freeze(claims);
 }

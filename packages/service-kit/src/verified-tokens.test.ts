@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { TokenKey } from './token-keys.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
-const KEY: TokenKey = { alg: 'HS256', key: await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['verify']) };
+const KEY: TokenKey = {
+	alg: 'HS256',
+	key: await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['verify']),
+};
 const LONG = 'x'.repeat(300_000);
 /** Of 4,000,000 characters, as many as there is room for. */
 const FIT = 13;
@@ -14,7 +17,10 @@ describe('tokens that were verified', () => {
 		const token = 'e30.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl';
 		verified.add(token, 'claims', KEY);
 		expect(verified.get(token)).toMatchObject({ claims: 'claims', key: KEY });
-		const others = Array.from(token, (character, at) => `${token.slice(0, at)}${character === 'Z' ? 'Y' : 'Z'}${token.slice(at + 1)}`);
+		const others = Array.from(
+			token,
+			(character, at) => `${token.slice(0, at)}${character === 'Z' ? 'Y' : 'Z'}${token.slice(at + 1)}`,
+		);
 		for (const other of ['', '.', ...others, token.slice(0, -1), `${token}A`]) {
 			expect(verified.get(other), other).toBeUndefined();
 			verified.delete(other);

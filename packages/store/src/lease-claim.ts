@@ -24,7 +24,11 @@ export class LeaseClaim {
 	readonly #ttlMs: number;
 	#seen: { version: number; at: number } | undefined;
 
-	constructor(store: Store, collection: string, { name, token, ttlMs }: { name: string; token: string; ttlMs: number }) {
+	constructor(
+		store: Store,
+		collection: string,
+		{ name, token, ttlMs }: { name: string; token: string; ttlMs: number },
+	) {
 		this.#store = store;
 		this.#leases = store.collection(collection);
 		this.#name = name;
@@ -51,7 +55,8 @@ export class LeaseClaim {
 	/** Gives the lease back where it is held, so that the next need not wait. */
 	async release(): Promise<void> {
 		const kept = await this.#leases.get(this.#name);
-		if (kept?.value.holder === this.#token) await this.#write(this.#leases.replace(kept, { ...kept.value, holder: '' }));
+		if (kept?.value.holder === this.#token)
+			await this.#write(this.#leases.replace(kept, { ...kept.value, holder: '' }));
 	}
 
 	/** False where another was faster. */

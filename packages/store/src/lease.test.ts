@@ -44,7 +44,9 @@ function seenBy(fault: { before?: () => Promise<void> | void; after?: () => Prom
 }
 
 const aborted = (signal: AbortSignal) =>
-	new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+	new Promise<void>((resolve) =>
+		signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
+	);
 
 /** A replica that says what it does. */
 function replica(holder: string, log: string[], through: Store = store, ttlMs = TTL_MS) {
@@ -64,7 +66,10 @@ describe('a lease', () => {
 		const two = replica('two', log);
 		// Longer than the time to live: it is renewed.
 		const { version } = (await store.collection('leases').get('stream'))!;
-		await waitFor('some renewals', async () => (await store.collection('leases').get('stream'))!.version >= version + 4);
+		await waitFor(
+			'some renewals',
+			async () => (await store.collection('leases').get('stream'))!.version >= version + 4,
+		);
 		expect([one.held, two.held]).toEqual([true, false]);
 		await one.close();
 		await waitFor('the second', () => two.held);
@@ -128,7 +133,11 @@ describe('a lease', () => {
 		const turn = fc.record({
 			who: fc.integer({ min: 0, max: 2 }),
 			/** Real time until it acts, in the attempt before its commit, and after it. */
-			waits: fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 15 }), fc.integer({ min: 0, max: 15 })),
+			waits: fc.tuple(
+				fc.integer({ min: 0, max: 60 }),
+				fc.integer({ min: 0, max: 15 }),
+				fc.integer({ min: 0, max: 15 }),
+			),
 			fault: fc.constantFrom('none', 'none', 'none', 'refused', 'answer lost', 'release'),
 		});
 		let run = 0;

@@ -64,7 +64,12 @@ export class Lease {
 		};
 	}
 
-	async #claimOnAndOn(claim: LeaseClaim, work: (signal: AbortSignal) => Promise<void>, closing: AbortSignal, duty: { until: number }): Promise<void> {
+	async #claimOnAndOn(
+		claim: LeaseClaim,
+		work: (signal: AbortSignal) => Promise<void>,
+		closing: AbortSignal,
+		duty: { until: number },
+	): Promise<void> {
 		const { name, ttlMs, logger } = this.#options;
 		for (let failures = 0; !closing.aborted; ) {
 			try {
@@ -82,12 +87,18 @@ export class Lease {
 			} catch (error) {
 				logger.warn({ err: error, lease: name }, 'lease: trying again');
 			}
-			if (!closing.aborted) await pause(backOff(failures++, FIRST_PAUSE_MS, Math.min(ttlMs, LONGEST_PAUSE_MS)), closing);
+			if (!closing.aborted)
+				await pause(backOff(failures++, FIRST_PAUSE_MS, Math.min(ttlMs, LONGEST_PAUSE_MS)), closing);
 		}
 	}
 
 	/** Works for as long as the lease can be renewed; rejects as the work does. */
-	async #onDuty(claim: LeaseClaim, work: (signal: AbortSignal) => Promise<void>, closing: AbortSignal, duty: { until: number }): Promise<void> {
+	async #onDuty(
+		claim: LeaseClaim,
+		work: (signal: AbortSignal) => Promise<void>,
+		closing: AbortSignal,
+		duty: { until: number },
+	): Promise<void> {
 		const { name, logger } = this.#options;
 		const over = new AbortController();
 		const close = () => over.abort();
@@ -103,7 +114,10 @@ export class Lease {
 			const lost = performance.now() >= duty.until;
 			duty.until = Number.NEGATIVE_INFINITY;
 			if (lost) logger.warn({ lease: name }, 'lease: lost, another replica may have it');
-			else await claim.release().catch((error: unknown) => logger.warn({ err: error, lease: name }, 'lease: not given back, it runs out'));
+			else
+				await claim
+					.release()
+					.catch((error: unknown) => logger.warn({ err: error, lease: name }, 'lease: not given back, it runs out'));
 		}
 	}
 

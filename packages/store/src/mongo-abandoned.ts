@@ -37,7 +37,10 @@ export class AbandonedTransactions {
 			);
 		} catch (error) {
 			if (!this.#refused)
-				this.#logger.warn({ err: error }, 'MongoDB: abandoned transactions cannot be ended from here; the server ends them after a minute');
+				this.#logger.warn(
+					{ err: error },
+					'MongoDB: abandoned transactions cannot be ended from here; the server ends them after a minute',
+				);
 			this.#refused = true;
 		} finally {
 			this.#looking = false;

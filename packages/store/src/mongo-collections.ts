@@ -33,7 +33,10 @@ export class MongoCollections {
 				await model.syncIndexes();
 			} catch (error) {
 				if (!isDuplicate(error)) throw error;
-				throw new Error('documents agree in what a new index wants unique: mend them with the version that wrote them', { cause: error });
+				throw new Error(
+					'documents agree in what a new index wants unique: mend them with the version that wrote them',
+					{ cause: error },
+				);
 			}
 		}
 	}
@@ -67,18 +70,33 @@ export class MongoCollections {
 		const runs = runsOf(writes).map((run) => ({ run, operations: run.map(operationOf) }));
 		for (const { run } of runs) this.#definition(run[0]!.collection);
 		const [first] = runs;
-		if (writes.length === 1) return this.#access.run((database) => this.#write(database, first!.run, first!.operations));
+		if (writes.length === 1)
+			return this.#access.run((database) => this.#write(database, first!.run, first!.operations));
 		await this.#access.transaction(async (database, session) => {
 			for (const { run, operations } of runs) await this.#write(database, run, operations, session);
 		});
 	}
 
-	async #write(database: mongo.Db, run: Write[], operations: Operation[], session?: mongo.ClientSession): Promise<void> {
+	async #write(
+		database: mongo.Db,
+		run: Write[],
+		operations: Operation[],
+		session?: mongo.ClientSession,
+	): Promise<void> {
 		const [{ collection, op, version }] = run as [Write];
 		for (let attempt = 1; ; attempt++) {
 			try {
-				const done = await this.#in(database, collection).bulkWrite(operations, { ...MAX_TIME, ordered: true, ...(session && { session }) });
-				const matched = op === 'replace' ? done.matchedCount : op === 'remove' && version !== undefined ? done.deletedCount : run.length;
+				const done = await this.#in(database, collection).bulkWrite(operations, {
+					...MAX_TIME,
+					ordered: true,
+					...(session && { session }),
+				});
+				const matched =
+					op === 'replace'
+						? done.matchedCount
+						: op === 'remove' && version !== undefined
+							? done.deletedCount
+							: run.length;
 				if (matched < run.length) throw new CrowdVisionError('conflict', 'It was changed by somebody else meanwhile');
 				return;
 			} catch (error) {
@@ -132,10 +150,21 @@ function operationOf({ op, id, version, value }: Write): Operation {
 			return { insertOne: { document: { _id: id, v: freshVersion(), d: plain(value) } } };
 		case 'put': {
 			const next = { $max: [{ $add: [{ $ifNull: ['$v', 0] }, 1] }, freshVersion()] };
-			return { updateOne: { filter: { _id: id }, update: [{ $set: { v: next, d: { $literal: plain(value) } } }], upsert: true } };
+			return {
+				updateOne: {
+					filter: { _id: id },
+					update: [{ $set: { v: next, d: { $literal: plain(value) } } }],
+					upsert: true,
+				},
+			};
 		}
 		case 'replace':
-			return { replaceOne: { filter: { _id: id, v: version! }, replacement: { v: Math.max(version! + 1, freshVersion()), d: plain(value) } } };
+			return {
+				replaceOne: {
+					filter: { _id: id, v: version! },
+					replacement: { v: Math.max(version! + 1, freshVersion()), d: plain(value) },
+				},
+			};
 		case 'remove':
 			return { deleteOne: { filter: version === undefined ? { _id: id } : { _id: id, v: version } } };
 	}
@@ -156,11 +185,15 @@ function plain(value: unknown): Record<string, unknown> {
 }
 
 function schemaOf({ indexes = {} }: CollectionDefinition): Schema {
-	const schema = new Schema({ _id: String, v: Number, d: Schema.Types.Mixed }, { versionKey: false, autoIndex: false, autoCreate: false });
+	const schema = new Schema(
+		{ _id: String, v: Number, d: Schema.Types.Mixed },
+		{ versionKey: false, autoIndex: false, autoCreate: false },
+	);
 	for (const [name, definition] of Object.entries(indexes)) {
 		schema.index(keysOf(definition), optionsOf(name, definition));
 		// A unique index leaves out documents that lack a field, so it does not serve a query that names only some of the fields.
-		if (definition.unique && definition.fields.length > 1) schema.index({ ...keysOf(definition), _id: 1 }, { name: `${name}.all` });
+		if (definition.unique && definition.fields.length > 1)
+			schema.index({ ...keysOf(definition), _id: 1 }, { name: `${name}.all` });
 	}
 	return schema;
 }

@@ -30,7 +30,12 @@ const NOT_NOW: Record<number, string> = {
 };
 /** Those of them that no waiting mends. */
 const REFUSED_USER = [13, 18, 8000];
-const LABELS = ['RetryableWriteError', 'TransientTransactionError', 'UnknownTransactionCommitResult', 'ResumableChangeStreamError'];
+const LABELS = [
+	'RetryableWriteError',
+	'TransientTransactionError',
+	'UnknownTransactionCommitResult',
+	'ResumableChangeStreamError',
+];
 
 const AWAY = [
 	mongo.MongoNetworkError,
@@ -52,7 +57,8 @@ function unwrapped(error: unknown): unknown {
 /** Why the server cannot do it just now, after "the database"; undefined where the request itself is at fault. Never a host or a password. */
 export function notNow(thrown: unknown): string | undefined {
 	const error = unwrapped(thrown);
-	if (error instanceof mongo.MongoDriverError && error.name === 'MongoWaitQueueTimeoutError') return 'has too much to do just now';
+	if (error instanceof mongo.MongoDriverError && error.name === 'MongoWaitQueueTimeoutError')
+		return 'has too much to do just now';
 	if (error instanceof mongo.MongoServerError) {
 		const meaning = NOT_NOW[error.code as number];
 		if (meaning) return meaning;
@@ -63,7 +69,9 @@ export function notNow(thrown: unknown): string | undefined {
 
 /** Why the server does not serve this user, after "MongoDB at <host>"; undefined where that is not the trouble. */
 export const refusedUser = (error: unknown): string | undefined =>
-	error instanceof mongo.MongoServerError && REFUSED_USER.includes(error.code as number) ? NOT_NOW[error.code as number] : undefined;
+	error instanceof mongo.MongoServerError && REFUSED_USER.includes(error.code as number)
+		? NOT_NOW[error.code as number]
+		: undefined;
 
 /** What a caller of the store gets for an error of the driver. What is no trouble of the server stays as it is: a mistake of ours. */
 export function storeError(error: unknown): unknown {

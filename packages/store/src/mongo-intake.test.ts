@@ -65,7 +65,9 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 	async function nothingForgotten() {
 		const stale = await store.readings.stalePeriods(OF_HALL, EVER);
 		const counted = new Map((await store.readings.rollUps(OF_HALL, EVER)).map(({ start, count }) => [start, count]));
-		const starts = new Set((await samplesOf({ store } as World)).map(({ observedAt }) => Math.floor(observedAt / ROLL_UP_MS) * ROLL_UP_MS));
+		const starts = new Set(
+			(await samplesOf({ store } as World)).map(({ observedAt }) => Math.floor(observedAt / ROLL_UP_MS) * ROLL_UP_MS),
+		);
 		for (const start of starts) {
 			const samples = await store.readings.samples(OF_HALL, { from: start, to: start + ROLL_UP_MS }, 1000);
 			if (!stale.includes(start)) expect([start, counted.get(start)]).toEqual([start, samples.length]);
@@ -74,9 +76,15 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 
 	async function rollUp() {
 		for (const period of await store.readings.nextStale(BASE * 2, 100)) {
-			const { length } = await store.readings.samples(OF_HALL, { from: period.start, to: period.start + ROLL_UP_MS }, 1000);
+			const { length } = await store.readings.samples(
+				OF_HALL,
+				{ from: period.start, to: period.start + ROLL_UP_MS },
+				1000,
+			);
 			const { start } = period;
-			await store.readings.keepRollUps(period, [{ start, knownMs: 1, weighted: 1, count: length, min: 1, max: 1, last: 1, lastAt: start }]);
+			await store.readings.keepRollUps(period, [
+				{ start, knownMs: 1, weighted: 1, count: length, min: 1, max: 1, last: 1, lastAt: start },
+			]);
 		}
 	}
 
@@ -119,7 +127,12 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 	});
 
 	it('shows a sample once that two processes added at the same time', async () => {
-		const same = { _id: 'r-1', t: new Date(BASE + 1000), m: { building: 'museum', room: 'hall', metric: 'temperature', sensor: 't-1' }, v: 1 };
+		const same = {
+			_id: 'r-1',
+			t: new Date(BASE + 1000),
+			m: { building: 'museum', room: 'hall', metric: 'temperature', sensor: 't-1' },
+			v: 1,
+		};
 		await collections().measurements.insertMany([same, { ...same }, { ...same, _id: 'r-2', v: 2 }, { ...same }]);
 		const samples = (limit: number) => store.readings.samples(OF_HALL, EVER, limit);
 		expect((await samples(10)).map(({ value }) => value)).toEqual([1, 2]);

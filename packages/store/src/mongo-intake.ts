@@ -4,7 +4,13 @@ import { backOff, pause } from '@crowdvision/service-kit/back-off';
 import { type mongo, Types } from 'mongoose';
 import { isDuplicate } from './mongo-errors.ts';
 import { MAX_TIME } from './mongo-link.ts';
-import { type LatestDocument, type Measurement, periodId, type ReadingCollections, type StaleDocument } from './mongo-series.ts';
+import {
+	type LatestDocument,
+	type Measurement,
+	periodId,
+	type ReadingCollections,
+	type StaleDocument,
+} from './mongo-series.ts';
 import { type Intake, intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from './sqlite-intake.ts';
 import type { InsertOptions, PlacedReading, RoomMetric } from './store.ts';
 
@@ -52,12 +58,21 @@ export async function takeIn(
 	if (fresh.length > 0) {
 		await markStale(collections, periods, { $pull: { pending: { batch: mark.batch } } });
 	}
-	await state.updateOne({ _id: `stream ${progress.stream}` }, { $set: { position: progress.position } }, { ...MAX_TIME, upsert: true });
+	await state.updateOne(
+		{ _id: `stream ${progress.stream}` },
+		{ $set: { position: progress.position } },
+		{ ...MAX_TIME, upsert: true },
+	);
 }
 
 const measurementOf = (placed: PlacedReading): Measurement => {
 	const [building, room, metric, sensor] = placeOf(placed) as [string, string, string, string];
-	return { _id: placed.reading.id, t: new Date(momentOf(placed)), m: { building, room, metric, sensor }, v: placed.reading.value };
+	return {
+		_id: placed.reading.id,
+		t: new Date(momentOf(placed)),
+		m: { building, room, metric, sensor },
+		v: placed.reading.value,
+	};
 };
 
 const roomOf = ([buildingId, roomId, metric]: readonly string[]): RoomMetric => ({
@@ -66,10 +81,18 @@ const roomOf = ([buildingId, roomId, metric]: readonly string[]): RoomMetric => 
 	metric: metric as MetricKey,
 });
 
-async function markStale({ stale }: ReadingCollections, periods: Intake['stale'], change: mongo.UpdateFilter<StaleDocument>): Promise<void> {
+async function markStale(
+	{ stale }: ReadingCollections,
+	periods: Intake['stale'],
+	change: mongo.UpdateFilter<StaleDocument>,
+): Promise<void> {
 	const operations = periods.map(({ room: place, start }) => {
 		const { buildingId: building, roomId: room, metric } = roomOf(place);
-		const update = { ...change, $set: { token: randomUUID() }, $setOnInsert: { building, room, metric, start, since: new Types.ObjectId() } };
+		const update = {
+			...change,
+			$set: { token: randomUUID() },
+			$setOnInsert: { building, room, metric, start, since: new Types.ObjectId() },
+		};
 		return { updateOne: { filter: { _id: periodId(roomOf(place), start) }, update, upsert: true } };
 	});
 	for (let attempt = 1; ; attempt++) {
@@ -83,10 +106,15 @@ async function markStale({ stale }: ReadingCollections, periods: Intake['stale']
 	}
 }
 
-async function knownOf({ latest }: ReadingCollections, batch: readonly PlacedReading[]): Promise<Map<string, LatestDocument>> {
+async function knownOf(
+	{ latest }: ReadingCollections,
+	batch: readonly PlacedReading[],
+): Promise<Map<string, LatestDocument>> {
 	const ids = [...new Set(batch.map((placed) => placeOf(placed).join('/')))];
 	const found = await latest.find({ _id: { $in: ids } }, MAX_TIME).toArray();
-	return new Map(found.map((document) => [keyOf([document.building, document.room, document.metric, document.sensor]), document]));
+	return new Map(
+		found.map((document) => [keyOf([document.building, document.room, document.metric, document.sensor]), document]),
+	);
 }
 
 const ownPeriod = (placed: PlacedReading) => periodId(placed.reading, periodOf(momentOf(placed)));
@@ -94,7 +122,9 @@ const ownPeriod = (placed: PlacedReading) => periodId(placed.reading, periodOf(m
 /** Of the periods that the batch is observed in, those in which another has not said yet that it is done. */
 async function unsettledOf({ stale }: ReadingCollections, batch: readonly PlacedReading[]): Promise<Set<string>> {
 	const ids = [...new Set(batch.map(ownPeriod))];
-	const found = await stale.find({ _id: { $in: ids }, 'pending.0': { $exists: true } }, { ...MAX_TIME, projection: { _id: 1 } }).toArray();
+	const found = await stale
+		.find({ _id: { $in: ids }, 'pending.0': { $exists: true } }, { ...MAX_TIME, projection: { _id: 1 } })
+		.toArray();
 	return new Set(found.map(({ _id }) => _id));
 }
 
@@ -108,7 +138,8 @@ async function storedOf(
 	const doubtful = [...batch.entries()]
 		.filter(
 			([, placed]) =>
-				momentOf(placed) <= (known.get(keyOf(placeOf(placed)))?.observedAt ?? Number.NEGATIVE_INFINITY) || unsettled.has(ownPeriod(placed)),
+				momentOf(placed) <= (known.get(keyOf(placeOf(placed)))?.observedAt ?? Number.NEGATIVE_INFINITY) ||
+				unsettled.has(ownPeriod(placed)),
 		)
 		.sort(([, a], [, b]) => momentOf(a) - momentOf(b));
 	const stored = new Set<number>();
@@ -116,7 +147,9 @@ async function storedOf(
 		const from = momentOf(doubtful[first]![1]);
 		const beyond = doubtful.findIndex(([, placed]) => momentOf(placed) > from + WINDOW_MS);
 		const window = doubtful.slice(first, beyond < 0 ? undefined : beyond);
-		const of = (pick: (place: string[]) => string) => ({ $in: [...new Set(window.map(([, placed]) => pick(placeOf(placed))))] });
+		const of = (pick: (place: string[]) => string) => ({
+			$in: [...new Set(window.map(([, placed]) => pick(placeOf(placed))))],
+		});
 		const found = await measurements
 			.find(
 				{
@@ -130,7 +163,9 @@ async function storedOf(
 				MAX_TIME,
 			)
 			.toArray();
-		const present = new Set(found.map(({ _id, t, m }) => keyOf([m.building, m.room, m.metric, m.sensor, String(t.getTime()), _id])));
+		const present = new Set(
+			found.map(({ _id, t, m }) => keyOf([m.building, m.room, m.metric, m.sensor, String(t.getTime()), _id])),
+		);
 		for (const [index, placed] of window) {
 			if (present.has(keyOf([...placeOf(placed), String(momentOf(placed)), placed.reading.id]))) stored.add(index);
 		}
@@ -151,7 +186,8 @@ async function keepLatest(
 	let changes = found;
 	let before = known;
 	for (let attempt = 0; changes.length > 0 && !(await writeLatest(collections, changes, before)); attempt++) {
-		if (attempt === MOST_TRIES) throw new CrowdVisionError('unavailable', 'The database has too many changes of the same thing', {}, 1);
+		if (attempt === MOST_TRIES)
+			throw new CrowdVisionError('unavailable', 'The database has too many changes of the same thing', {}, 1);
 		await pause(backOff(attempt, 5, 200));
 		before = await knownOf(collections, batch);
 		changes = intakeOf(batch, before, all, 0, options).latest;
@@ -159,13 +195,30 @@ async function keepLatest(
 }
 
 /** False where one of them was changed by somebody else since it was read. */
-async function writeLatest({ latest }: ReadingCollections, changes: Intake['latest'], known: ReadonlyMap<string, LatestDocument>): Promise<boolean> {
+async function writeLatest(
+	{ latest }: ReadingCollections,
+	changes: Intake['latest'],
+	known: ReadonlyMap<string, LatestDocument>,
+): Promise<boolean> {
 	const operations = changes.map(({ place, says }): mongo.AnyBulkWriteOperation<LatestDocument> => {
 		const [building, room, metric, sensor] = place as [string, string, MetricKey, string];
 		const { value, observedAt, position, unchangedSince } = says;
-		const interval = typeof says.low === 'number' && typeof says.high === 'number' ? { low: says.low, high: says.high } : {};
+		const interval =
+			typeof says.low === 'number' && typeof says.high === 'number' ? { low: says.low, high: says.high } : {};
 		const transport = says.transport as Transport;
-		const document = { building, room, metric, sensor, value, ...interval, observedAt, transport, position, unchangedSince, change: randomUUID() };
+		const document = {
+			building,
+			room,
+			metric,
+			sensor,
+			value,
+			...interval,
+			observedAt,
+			transport,
+			position,
+			unchangedSince,
+			change: randomUUID(),
+		};
 		const before = known.get(keyOf(place));
 		const _id = place.join('/');
 		return before

@@ -73,7 +73,8 @@ export class MongoLink implements MongoAccess {
 
 	async run<T>(work: (database: mongo.Db) => Promise<T>): Promise<T> {
 		if (this.#closing.signal.aborted) throw closed();
-		if (this.#pending.size >= MOST_WAITING) throw new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1);
+		if (this.#pending.size >= MOST_WAITING)
+			throw new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1);
 		const task = this.#connect().then((connection) => this.#watched(connection, work));
 		this.#pending.add(task);
 		try {
@@ -91,7 +92,11 @@ export class MongoLink implements MongoAccess {
 			for (let attempt = 0; ; attempt++) {
 				const session = database.client.startSession();
 				try {
-					session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: OPTIONS.writeConcern!, maxCommitTimeMS: MAX_TIME.maxTimeMS });
+					session.startTransaction({
+						readConcern: { level: 'snapshot' },
+						writeConcern: OPTIONS.writeConcern!,
+						maxCommitTimeMS: MAX_TIME.maxTimeMS,
+					});
 					const result = await work(database, session);
 					await commit(session, until);
 					return result;
@@ -127,8 +132,10 @@ export class MongoLink implements MongoAccess {
 				const trouble = notNow(error) ?? (error instanceof CrowdVisionError ? 'has no primary' : undefined);
 				if (trouble === undefined) throw sayable(error);
 				const why = `MongoDB at ${hosts} ${trouble}`;
-				if (this.#closing.signal.aborted || performance.now() > until) throw new CrowdVisionError('unavailable', why, {}, 1);
-				if (attempt === 0) logger.warn({ host: hosts }, `${why}; trying again for ${Math.round(startPatienceMs / 1000)} s`);
+				if (this.#closing.signal.aborted || performance.now() > until)
+					throw new CrowdVisionError('unavailable', why, {}, 1);
+				if (attempt === 0)
+					logger.warn({ host: hosts }, `${why}; trying again for ${Math.round(startPatienceMs / 1000)} s`);
 				await pause(backOff(attempt, 100, 2000), this.#closing.signal);
 			}
 		}
@@ -163,7 +170,8 @@ export class MongoLink implements MongoAccess {
 		const { hosts } = this.#address;
 		let reason: string | undefined;
 		const ping = this.run((database) => database.command({ ping: 1, maxTimeMS: 1000 })).catch((error: unknown) => {
-			const trouble = error instanceof CrowdVisionError && !error.message.startsWith('The database') ? error.message : undefined;
+			const trouble =
+				error instanceof CrowdVisionError && !error.message.startsWith('The database') ? error.message : undefined;
 			reason = trouble ?? `MongoDB at ${hosts} cannot be reached`;
 		});
 		return (await waitAtMost(TROUBLE_TIMEOUT_MS, ping)) ? reason : `MongoDB at ${hosts} does not answer`;
@@ -233,5 +241,7 @@ async function commit(session: mongo.ClientSession, until: number): Promise<void
 /** What the driver says of a connection string may hold all of it. */
 function sayable(error: unknown): unknown {
 	const name = (error as Error)?.name ?? '';
-	return /Parse|InvalidArgument|URI/.test(name) ? new Error('MONGO_URL is not a connection string of MongoDB that its driver takes') : error;
+	return /Parse|InvalidArgument|URI/.test(name)
+		? new Error('MONGO_URL is not a connection string of MongoDB that its driver takes')
+		: error;
 }

@@ -20,19 +20,25 @@ export function mongoQuery(
 	query: Query<object>,
 ): { filter: mongo.Filter<StoredDocument>; sort: Record<string, 1 | -1>; limit: number } {
 	const { where = {}, order, limit } = query as Query<Record<string, FieldValue>>;
-	const declared = new Set(Object.values(indexes).flatMap(({ fields, where: only = {} }) => [...fields, ...Object.keys(only)]));
+	const declared = new Set(
+		Object.values(indexes).flatMap(({ fields, where: only = {} }) => [...fields, ...Object.keys(only)]),
+	);
 	const indexed = (field: string) => {
 		if (declared.has(field)) return `d.${field}`;
 		throw new Error(`no index of ${collection} has the field ${field}`);
 	};
-	if (!Number.isSafeInteger(limit) || limit < 1) throw new Error(`a query's limit must be a whole number of at least 1, not ${limit}`);
+	if (!Number.isSafeInteger(limit) || limit < 1)
+		throw new Error(`a query's limit must be a whole number of at least 1, not ${limit}`);
 	const filter: Record<string, unknown> = {};
 	for (const [field, condition] of Object.entries(where)) filter[indexed(field)] = operations(field, condition);
 	const direction = order?.descending ? -1 : 1;
 	return { filter, sort: order ? { [indexed(order.by)]: direction, _id: direction } : { _id: 1 }, limit };
 }
 
-function operations(field: string, condition: Condition | undefined): Record<string, FieldValue | readonly FieldValue[]> {
+function operations(
+	field: string,
+	condition: Condition | undefined,
+): Record<string, FieldValue | readonly FieldValue[]> {
 	if (condition === undefined || condition === null) throw new Error(`the condition of ${field} is ${condition}`);
 	if (typeof condition !== 'object') return { $eq: fieldValue(condition) };
 	const entries = Object.entries(condition);

@@ -1,7 +1,14 @@
 import type { Connection, mongo } from 'mongoose';
 import { takeIn, UNSETTLED_MS } from './mongo-intake.ts';
 import { MAX_TIME, type MongoAccess } from './mongo-link.ts';
-import { type Measurement, periodId, prepareReadings, type ReadingCollections, type RollUpsDocument, readingCollections } from './mongo-series.ts';
+import {
+	type Measurement,
+	periodId,
+	prepareReadings,
+	type ReadingCollections,
+	type RollUpsDocument,
+	readingCollections,
+} from './mongo-series.ts';
 import { periodOf } from './sqlite-intake.ts';
 import {
 	type InsertOptions,
@@ -43,7 +50,11 @@ export class MongoReadings implements Readings {
 		return prepareReadings(connection, this.#store, Math.ceil((this.#retention.readingsMs + 2 * ROLL_UP_MS) / 1000));
 	}
 
-	insert(batch: readonly PlacedReading[], progress: { stream: string; position: string }, options: InsertOptions): Promise<void> {
+	insert(
+		batch: readonly PlacedReading[],
+		progress: { stream: string; position: string },
+		options: InsertOptions,
+	): Promise<void> {
 		return this.#turns.take(() => this.#in((collections) => takeIn(collections, batch, progress, options)));
 	}
 
@@ -77,7 +88,9 @@ export class MongoReadings implements Readings {
 		// What is forgotten and not removed yet lies at the beginning: without it there may be room for others at the end.
 		const oldest = (forgotten?.before ?? Number.NEGATIVE_INFINITY) - ROLL_UP_MS;
 		if (from >= oldest || samples.length === 0 || samples[0]!.observedAt >= oldest) return samples;
-		return to <= oldest ? [] : this.#in(({ measurements }) => firstSamples(measurements, of, { from: oldest, to }, limit));
+		return to <= oldest
+			? []
+			: this.#in(({ measurements }) => firstSamples(measurements, of, { from: oldest, to }, limit));
 	}
 
 	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
@@ -89,7 +102,11 @@ export class MongoReadings implements Readings {
 					{
 						...MAX_TIME,
 						batchSize: BATCH,
-						projection: { _id: 0, start: 1, ...(sensorId === undefined ? { ofRoom: 1 } : { ofSensors: { $elemMatch: { sensorId } } }) },
+						projection: {
+							_id: 0,
+							start: 1,
+							...(sensorId === undefined ? { ofRoom: 1 } : { ofSensors: { $elemMatch: { sensorId } } }),
+						},
 					},
 				)
 				.sort({ start: 1 })
@@ -119,7 +136,13 @@ export class MongoReadings implements Readings {
 				.limit(limit)
 				.toArray(),
 		);
-		return found.map(({ building, room, metric, start, token }) => ({ buildingId: building, roomId: room, metric, start, token }));
+		return found.map(({ building, room, metric, start, token }) => ({
+			buildingId: building,
+			roomId: room,
+			metric,
+			start,
+			token,
+		}));
 	}
 
 	async keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
@@ -132,7 +155,10 @@ export class MongoReadings implements Readings {
 		await this.#access.transaction(async (database, session) => {
 			const collections = readingCollections(database, this.#store);
 			const options = { ...MAX_TIME, session };
-			const { deletedCount } = await collections.stale.deleteOne({ _id, token: { $eq: period.token }, ...settled() }, options);
+			const { deletedCount } = await collections.stale.deleteOne(
+				{ _id, token: { $eq: period.token }, ...settled() },
+				options,
+			);
 			if (deletedCount === 0) return;
 			if (rollUps.length === 0) await collections.rollUps.deleteOne({ _id }, options);
 			else await collections.rollUps.replaceOne({ _id }, document, { ...options, upsert: true });

@@ -85,13 +85,18 @@ export function readingCollections(database: mongo.Db, store: string): ReadingCo
 	};
 }
 
-export const periodId = ({ buildingId, roomId, metric }: RoomMetric, start: number): string => [buildingId, roomId, metric, start].join('/');
+export const periodId = ({ buildingId, roomId, metric }: RoomMetric, start: number): string =>
+	[buildingId, roomId, metric, start].join('/');
 
 const OPTIONS = { versionKey: false, strict: false, autoIndex: false, autoCreate: false } as const;
 const ROOM = { building: 1, room: 1, metric: 1 } as const;
 
 /** Makes the collections and their indexes; MongoDB itself removes measurements older than `expireAfterSeconds`. */
-export async function prepareReadings(connection: Connection, store: string, expireAfterSeconds: number): Promise<void> {
+export async function prepareReadings(
+	connection: Connection,
+	store: string,
+	expireAfterSeconds: number,
+): Promise<void> {
 	const name = `${store}.readings`;
 	const measurements = new Schema(
 		{ _id: String, t: Date, m: Schema.Types.Mixed, v: Number },
@@ -103,7 +108,8 @@ export async function prepareReadings(connection: Connection, store: string, exp
 	await model.createIndexes();
 	const [present] = await connection.db!.listCollections({ name }).toArray();
 	const options = (present as mongo.CollectionInfo).options as { expireAfterSeconds?: number } | undefined;
-	if (Number(options?.expireAfterSeconds) !== expireAfterSeconds) await connection.db!.command({ collMod: name, expireAfterSeconds });
+	if (Number(options?.expireAfterSeconds) !== expireAfterSeconds)
+		await connection.db!.command({ collMod: name, expireAfterSeconds });
 
 	const indexes: Record<string, Record<string, 1>[]> = {
 		latest: [{ building: 1 }],

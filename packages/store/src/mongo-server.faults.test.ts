@@ -23,13 +23,17 @@ function storesAt(url: string, startPatienceMs = 0): { stores: Stores; said: unk
 }
 
 describe('a MONGO_URL', () => {
-	it.each(['', 'localhost', 'http://localhost', `mongodb:/u:${PASSWORD}@h`, `mongodb://u:${PASSWORD}@h/a b`, `mongodb://u:${PASSWORD}@`])(
-		'that is none is refused without repeating it: %s',
-		(url) => {
-			expect(() => mongoStores({ url })).toThrow(/MONGO_URL/);
-			expect(() => mongoStores({ url })).not.toThrow(PASSWORD);
-		},
-	);
+	it.each([
+		'',
+		'localhost',
+		'http://localhost',
+		`mongodb:/u:${PASSWORD}@h`,
+		`mongodb://u:${PASSWORD}@h/a b`,
+		`mongodb://u:${PASSWORD}@`,
+	])('that is none is refused without repeating it: %s', (url) => {
+		expect(() => mongoStores({ url })).toThrow(/MONGO_URL/);
+		expect(() => mongoStores({ url })).not.toThrow(PASSWORD);
+	});
 
 	it('that only the driver refuses is not repeated either', async () => {
 		const { stores, said } = storesAt(`mongodb://u:${PASSWORD}@127.0.0.1/x?noSuchOption=1`);
@@ -46,7 +50,9 @@ describe.skipIf(whyNoMongod())('a MongoDB server at the start', () => {
 		const opened = await Promise.all(several.map(({ stores }) => stores.open('things', DEFINITION)));
 		await opened[0]!.commit([opened[0]!.collection('notes').insert('a', { n: 1 })]);
 		for (const store of opened) expect(await store.collection('notes').get('a')).toMatchObject({ value: { n: 1 } });
-		expect(several.flatMap(({ said }) => said).filter((line) => JSON.stringify(line).includes('replica set of one'))).toHaveLength(1);
+		expect(
+			several.flatMap(({ said }) => said).filter((line) => JSON.stringify(line).includes('replica set of one')),
+		).toHaveLength(1);
 	});
 
 	it('that runs alone is refused with what to do', async () => {
@@ -82,6 +88,8 @@ describe.skipIf(whyNoMongod())('a MongoDB server at the start', () => {
 				.catch((error: Error) => error),
 			20_000,
 		);
-		expect(refused).toMatchObject({ message: `MongoDB at 127.0.0.1:${server.port} does not take this user or password` });
+		expect(refused).toMatchObject({
+			message: `MongoDB at 127.0.0.1:${server.port} does not take this user or password`,
+		});
 	});
 });

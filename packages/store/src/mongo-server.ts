@@ -8,7 +8,11 @@ const ELECTION_TIMEOUT_MS = 20_000;
 const ALREADY = ['AlreadyInitialized', 'ConfigurationInProgress', 'NewReplicaSetConfigurationIncompatible'];
 
 /** Opens a connection for `work` alone. */
-export async function withConnection<T>(url: string, options: ConnectOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function withConnection<T>(
+	url: string,
+	options: ConnectOptions,
+	work: (connection: Connection) => Promise<T>,
+): Promise<T> {
 	const connection = createConnection();
 	connection.on('error', () => {});
 	try {
@@ -23,7 +27,12 @@ export async function withConnection<T>(url: string, options: ConnectOptions, wo
  * the name by which it was reached; several services may try that at once.
  * @throws CrowdVisionError `unavailable` while it has no primary; Error for a server that is no replica set.
  */
-export async function ensureReplicaSet(url: string, address: MongoAddress, options: ConnectOptions, logger: StoreLogger): Promise<void> {
+export async function ensureReplicaSet(
+	url: string,
+	address: MongoAddress,
+	options: ConnectOptions,
+	logger: StoreLogger,
+): Promise<void> {
 	if (!address.single) return;
 	await withConnection(url, { ...options, directConnection: true }, async (connection) => {
 		const admin = connection.getClient().db('admin');
@@ -36,7 +45,8 @@ export async function ensureReplicaSet(url: string, address: MongoAddress, optio
 					'mongod.conf); one server is enough, and the rest is done from here',
 			);
 		}
-		if (await initiate(admin, address.hosts)) logger.info({ host: address.hosts }, 'the MongoDB server is now a replica set of one');
+		if (await initiate(admin, address.hosts))
+			logger.info({ host: address.hosts }, 'the MongoDB server is now a replica set of one');
 		const until = performance.now() + ELECTION_TIMEOUT_MS;
 		for (let attempt = 0; !(await hello()).isWritablePrimary; attempt++) {
 			if (performance.now() > until) throw new CrowdVisionError('unavailable', 'The database has no primary', {}, 1);

@@ -73,11 +73,15 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		const kept = new Set((await people.getAll(committed)).map(({ id }) => id));
 		expect(committed.filter((id) => !kept.has(id))).toEqual([]);
 		const everybody = await people.find({ where: { age: { gte: 0 } }, limit: 100_000 });
-		expect(everybody.filter(({ id }) => !everybody.some((other) => other.id === (id.endsWith('-twin') ? id.slice(0, -5) : `${id}-twin`)))).toEqual(
-			[],
-		);
+		expect(
+			everybody.filter(
+				({ id }) => !everybody.some((other) => other.id === (id.endsWith('-twin') ? id.slice(0, -5) : `${id}-twin`)),
+			),
+		).toEqual([]);
 		const samples = await samplesOf(world);
-		expect(samples.map(({ value }) => value).sort((a, b) => a - b)).toEqual(Array.from({ length: taken }, (_, n) => n + 1));
+		expect(samples.map(({ value }) => value).sort((a, b) => a - b)).toEqual(
+			Array.from({ length: taken }, (_, n) => n + 1),
+		);
 		expect(await store.readings.progress('telemetry')).toBe(String(taken));
 		const connection = await createConnection(`${server.url}/faults`).asPromise();
 		onTestFinished(() => connection.close());
@@ -152,12 +156,17 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		server = await startMongod({ expires: true });
 		const open = async (days: number) => {
 			stores = mongoStores({ url: `${server.url}/faults` });
-			store = await stores.open('things', { ...DEFINITION, readings: { readingsMs: days * DAY_MS, rollUpsMs: 9999 * DAY_MS } });
+			store = await stores.open('things', {
+				...DEFINITION,
+				readings: { readingsMs: days * DAY_MS, rollUpsMs: 9999 * DAY_MS },
+			});
 		};
 		const now = Date.now();
 		const daysAgo = (n: number, days: number) => placed(n, { observedAt: now - days * DAY_MS });
 		const days = async () =>
-			(await store.readings.samples(placed(1).reading, { from: BASE * 0, to: now + 1 }, 9)).map(({ observedAt }) => (now - observedAt) / DAY_MS);
+			(await store.readings.samples(placed(1).reading, { from: BASE * 0, to: now + 1 }, 9)).map(
+				({ observedAt }) => (now - observedAt) / DAY_MS,
+			);
 		await open(1000);
 		await insert({ store } as World, [daysAgo(1, 500), daysAgo(2, 50), daysAgo(3, 5)]);
 		expect(await days()).toEqual([500, 50, 5]);

@@ -25,9 +25,11 @@ export function mongoStores({ url, logger = SILENT, startPatienceMs = 30_000 }: 
 	const open = new Set<string>();
 	return {
 		open: async (name, definition) => {
-			if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
+			if (!NAME.test(name))
+				throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
 			for (const collection of Object.keys(definition.collections)) {
-				if (!COLLECTION.test(collection) || collection === 'readings') throw new Error(`${JSON.stringify(collection)} is no name for a collection`);
+				if (!COLLECTION.test(collection) || collection === 'readings')
+					throw new Error(`${JSON.stringify(collection)} is no name for a collection`);
 			}
 			if (open.has(name)) throw new Error(`the store ${name} is open already`);
 			open.add(name);

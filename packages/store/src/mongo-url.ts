@@ -7,7 +7,8 @@ export interface MongoAddress {
 	single: boolean;
 }
 
-const FORM = /^mongodb(?<srv>\+srv)?:\/\/(?:[^/?]*@)?(?<hosts>[^/?@\s]+)(?:\/(?<database>[^?/]*))?(?:\?(?<options>.*))?$/;
+const FORM =
+	/^mongodb(?<srv>\+srv)?:\/\/(?:[^/?]*@)?(?<hosts>[^/?@\s]+)(?:\/(?<database>[^?/]*))?(?:\?(?<options>.*))?$/;
 /** What MongoDB takes for a name everywhere (its own documentation, Naming Restrictions), and `$` nowhere. */
 const DATABASE = /^[^/\\. "$*<>:|?\0]{1,63}$/;
 

@@ -23,7 +23,11 @@ export class SqliteCollections {
 
 	readonly #onDamage: () => void;
 
-	constructor(database: SqliteDatabase, definitions: Readonly<Record<string, CollectionDefinition>>, onDamage: () => void) {
+	constructor(
+		database: SqliteDatabase,
+		definitions: Readonly<Record<string, CollectionDefinition>>,
+		onDamage: () => void,
+	) {
 		this.#database = database;
 		this.#onDamage = onDamage;
 		this.#definitions = definitions;
@@ -32,11 +36,14 @@ export class SqliteCollections {
 	collection<T extends object>(name: string): Collection<T> {
 		const definition = this.#definition(name);
 		const table = tableOf(name);
-		const all = async (sql: string, params: Statement['params']) => (await this.#database.all<Row>(sql, params)).map((row) => this.#kept<T>(row));
+		const all = async (sql: string, params: Statement['params']) =>
+			(await this.#database.all<Row>(sql, params)).map((row) => this.#kept<T>(row));
 		return {
 			get: async (id) => (await all(`SELECT id, version, value, crc FROM ${table} WHERE id = ?`, [id]))[0],
 			getAll: (ids) =>
-				all(`SELECT id, version, value, crc FROM ${table} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, [JSON.stringify(ids)]),
+				all(`SELECT id, version, value, crc FROM ${table} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, [
+					JSON.stringify(ids),
+				]),
 			find: async (query) => {
 				const { sql, params } = queryOf(name, definition, query as Query<object>);
 				return all(sql, params);

@@ -28,7 +28,11 @@ export class SqliteFile implements SqliteDatabase {
 
 	async open(suspect = false): Promise<void> {
 		const { engine, path, prepare } = this.#options;
-		const { database, restored } = await engine.openOwn(path, { migrations: MIGRATIONS, application: APPLICATION_ID }, suspect);
+		const { database, restored } = await engine.openOwn(
+			path,
+			{ migrations: MIGRATIONS, application: APPLICATION_ID },
+			suspect,
+		);
 		if (restored) this.#tell(restored);
 		try {
 			await prepare(database);
@@ -79,7 +83,8 @@ export class SqliteFile implements SqliteDatabase {
 	}
 
 	async #with<T>(use: (database: SqliteDatabase) => Promise<T>): Promise<T> {
-		if (this.#recovering || this.#trouble) throw new CrowdVisionError('unavailable', this.#trouble ?? this.#damaged(), {}, 1);
+		if (this.#recovering || this.#trouble)
+			throw new CrowdVisionError('unavailable', this.#trouble ?? this.#damaged(), {}, 1);
 		try {
 			return await use(this.#database!);
 		} catch (error) {

@@ -25,7 +25,12 @@ export interface Intake {
 	stale: { room: string[]; start: number }[];
 }
 
-export const placeOf = ({ reading }: PlacedReading): string[] => [reading.buildingId, reading.roomId, reading.metric, reading.sensorId];
+export const placeOf = ({ reading }: PlacedReading): string[] => [
+	reading.buildingId,
+	reading.roomId,
+	reading.metric,
+	reading.sensorId,
+];
 /** None of the four may contain it. */
 export const keyOf = (place: readonly string[]): string => place.join('\n');
 export const momentOf = ({ reading }: PlacedReading): number => Math.round(reading.observedAt);
@@ -64,7 +69,11 @@ export function intakeOf(
 }
 
 /** Per series the newest of the batch, by the time it was observed and then by its place in the stream, where it is newer than what is known. */
-function latestOf(batch: readonly PlacedReading[], known: ReadonlyMap<string, KnownSeries>, after: InsertOptions['after']): Intake['latest'] {
+function latestOf(
+	batch: readonly PlacedReading[],
+	known: ReadonlyMap<string, KnownSeries>,
+	after: InsertOptions['after'],
+): Intake['latest'] {
 	const changed: Intake['latest'] = [];
 	for (const [key, ofSeries] of Map.groupBy(batch, (placed) => keyOf(placeOf(placed)))) {
 		const before = known.get(key);
@@ -93,7 +102,10 @@ function inOrder(batch: readonly PlacedReading[], after: InsertOptions['after'])
 const THIS_SERIES = 'building = ? AND room = ? AND metric = ? AND sensor = ?';
 
 /** The statements of one transaction that store it. */
-export function statementsOf({ series, fresh, latest, stale }: Intake, progress: { stream: string; position: string }): Statement[] {
+export function statementsOf(
+	{ series, fresh, latest, stale }: Intake,
+	progress: { stream: string; position: string },
+): Statement[] {
 	const many = (sql: string, values: SqlValue[][]): Statement[] => (values.length > 0 ? [{ sql, many: values }] : []);
 	return [
 		{ sql: 'UPDATE commits SET n = n + 1' },

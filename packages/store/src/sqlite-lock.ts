@@ -21,7 +21,9 @@ export function lockFile(path: string): DatabaseSync {
 			return take(lock);
 		}
 		if (((error as { errcode?: number }).errcode ?? 0) % 256 !== 5) throw error;
-		throw new Error(`${basename(path)} is in use by process ${holderOf(lock)}: a store belongs to one process at a time`);
+		throw new Error(
+			`${basename(path)} is in use by process ${holderOf(lock)}: a store belongs to one process at a time`,
+		);
 	}
 }
 
@@ -30,7 +32,9 @@ function take(lock: string): DatabaseSync {
 	const database = new DatabaseSync(lock, { timeout: PATIENCE_MS });
 	try {
 		// Whoever holds it has begun to write, which shuts out other writers and lets them read the pid.
-		database.exec(`PRAGMA synchronous = OFF; BEGIN IMMEDIATE; PRAGMA user_version = ${process.pid}; COMMIT; BEGIN IMMEDIATE`);
+		database.exec(
+			`PRAGMA synchronous = OFF; BEGIN IMMEDIATE; PRAGMA user_version = ${process.pid}; COMMIT; BEGIN IMMEDIATE`,
+		);
 		return database;
 	} catch (error) {
 		database.close();

@@ -37,5 +37,7 @@ export function bound(value: FieldValue): string | number {
 
 function checked(pattern: RegExp, name: string): string {
 	if (pattern.test(name)) return name;
-	throw new Error(`${JSON.stringify(name)} is no name for a collection, an index or a field: it must match ${pattern.source}`);
+	throw new Error(
+		`${JSON.stringify(name)} is no name for a collection, an index or a field: it must match ${pattern.source}`,
+	);
 }

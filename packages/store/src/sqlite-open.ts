@@ -70,7 +70,9 @@ function refuseOthers(database: DatabaseSync, application: number, name: string)
 function migrate(database: DatabaseSync, migrations: readonly string[], name: string): void {
 	const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
 	if (version > migrations.length) {
-		throw new Error(`${name} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length})`);
+		throw new Error(
+			`${name} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length})`,
+		);
 	}
 	for (let next = version; next < migrations.length; next++) {
 		inTransaction(database, () => {

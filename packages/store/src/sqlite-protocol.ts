@@ -20,7 +20,14 @@ export interface StatementOutcome {
 
 /** What the engine asks of its worker. `db` is a number the engine gave the database. */
 export type WorkerTask =
-	| { op: 'open'; db: number; path: string; migrations: readonly string[]; application?: number | undefined; suspect?: boolean }
+	| {
+			op: 'open';
+			db: number;
+			path: string;
+			migrations: readonly string[];
+			application?: number | undefined;
+			suspect?: boolean;
+	  }
 	| { op: 'run'; db: number; statements: readonly Statement[] }
 	| { op: 'exec'; db: number; sql: string }
 	| { op: 'close'; db: number }

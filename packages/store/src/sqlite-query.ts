@@ -8,7 +8,11 @@ const COMPARISONS: Record<string, string> = { gt: '>', gte: '>=', lt: '<', lte: 
  * The SQL of a query.
  * @throws Error for what no index declares, and for a condition that is none: undefined never means everything.
  */
-export function queryOf(collection: string, { indexes = {} }: CollectionDefinition, query: Query<object>): { sql: string; params: SqlValue[] } {
+export function queryOf(
+	collection: string,
+	{ indexes = {} }: CollectionDefinition,
+	query: Query<object>,
+): { sql: string; params: SqlValue[] } {
 	const { where = {}, order, limit } = query as Query<Record<string, FieldValue>>;
 	const definitions = Object.values(indexes);
 	const declared = new Set(definitions.flatMap(({ fields, where: only = {} }) => [...fields, ...Object.keys(only)]));
@@ -18,7 +22,8 @@ export function queryOf(collection: string, { indexes = {} }: CollectionDefiniti
 		if (declared.has(field)) return fieldOf(field);
 		throw new Error(`no index of ${collection} has the field ${field}`);
 	};
-	if (!Number.isSafeInteger(limit) || limit < 1) throw new Error(`a query's limit must be a whole number of at least 1, not ${limit}`);
+	if (!Number.isSafeInteger(limit) || limit < 1)
+		throw new Error(`a query's limit must be a whole number of at least 1, not ${limit}`);
 
 	const params: SqlValue[] = [];
 	const terms: string[] = [];
@@ -38,10 +43,16 @@ export function queryOf(collection: string, { indexes = {} }: CollectionDefiniti
 	const direction = order?.descending ? ' DESC' : '';
 	const by = order ? `${indexed(order.by)}${direction}, id${direction}` : 'id';
 	const filter = terms.length > 0 ? `WHERE ${terms.join(' AND ')} ` : '';
-	return { sql: `SELECT id, version, value, crc FROM ${tableOf(collection)} ${filter}ORDER BY ${by} LIMIT ?`, params: [...params, limit] };
+	return {
+		sql: `SELECT id, version, value, crc FROM ${tableOf(collection)} ${filter}ORDER BY ${by} LIMIT ?`,
+		params: [...params, limit],
+	};
 }
 
-function operations(field: string, condition: Condition | undefined): [operator: string, operand: FieldValue | readonly FieldValue[]][] {
+function operations(
+	field: string,
+	condition: Condition | undefined,
+): [operator: string, operand: FieldValue | readonly FieldValue[]][] {
 	if (typeof condition !== 'object' || condition === null) {
 		if (condition === undefined || condition === null) throw new Error(`the condition of ${field} is ${condition}`);
 		return [['=', condition]];
@@ -51,7 +62,8 @@ function operations(field: string, condition: Condition | undefined): [operator:
 	return entries.map(([name, operand]) => {
 		if (name === 'in' && Array.isArray(operand)) return ['IN', operand];
 		const comparison = COMPARISONS[name];
-		if (!comparison || operand === undefined) throw new Error(`the condition of ${field} has no such operator: ${name}`);
+		if (!comparison || operand === undefined)
+			throw new Error(`the condition of ${field} has no such operator: ${name}`);
 		return [comparison, operand as FieldValue];
 	});
 }

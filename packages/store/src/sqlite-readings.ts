@@ -25,7 +25,11 @@ const OF_ROOM = 'building = ? AND room = ? AND metric = ?';
 const PROGRESS = 'SELECT position FROM progress WHERE stream = ?';
 
 type SeriesRow = KnownSeries & { building: string; room: string; metric: string; sensor: string };
-type LatestRow = Omit<Latest, 'transport' | 'low' | 'high'> & { transport: Transport | null; low: number | null; high: number | null };
+type LatestRow = Omit<Latest, 'transport' | 'low' | 'high'> & {
+	transport: Transport | null;
+	low: number | null;
+	high: number | null;
+};
 
 /** Readings in the tables of sqlite-schema.ts. */
 export class SqliteReadings implements Readings {
@@ -39,7 +43,11 @@ export class SqliteReadings implements Readings {
 		this.#retention = retention;
 	}
 
-	insert(batch: readonly PlacedReading[], progress: { stream: string; position: string }, options: InsertOptions): Promise<void> {
+	insert(
+		batch: readonly PlacedReading[],
+		progress: { stream: string; position: string },
+		options: InsertOptions,
+	): Promise<void> {
 		return this.#turns.take(async () => {
 			const { known, stored, forgotten } = await this.#before(batch);
 			await this.#database.transaction(statementsOf(intakeOf(batch, known, stored, forgotten, options), progress));
@@ -98,12 +106,24 @@ export class SqliteReadings implements Readings {
 	}
 
 	async nextStale(before: number, limit: number): Promise<StalePeriod[]> {
-		const rows = await this.#database.all<{ building: string; room: string; metric: MetricKey; start: number; token: number }>(
+		const rows = await this.#database.all<{
+			building: string;
+			room: string;
+			metric: MetricKey;
+			start: number;
+			token: number;
+		}>(
 			`SELECT building, room, metric, start, token FROM stale INDEXED BY stale_queue CROSS JOIN series ON series = key
 				WHERE start <= ? AND building IS NOT NULL ORDER BY queued, start LIMIT ?`,
 			[before - ROLL_UP_MS, limit],
 		);
-		return rows.map(({ building, room, metric, start, token }) => ({ buildingId: building, roomId: room, metric, start, token: String(token) }));
+		return rows.map(({ building, room, metric, start, token }) => ({
+			buildingId: building,
+			roomId: room,
+			metric,
+			start,
+			token: String(token),
+		}));
 	}
 
 	async keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
@@ -115,7 +135,10 @@ export class SqliteReadings implements Readings {
 					params: [...room, period.start, Number(period.token)],
 					expect: 1,
 				},
-				{ sql: `DELETE FROM roll_ups WHERE series IN (SELECT key FROM series WHERE ${OF_ROOM}) AND start = ?`, params: [...room, period.start] },
+				{
+					sql: `DELETE FROM roll_ups WHERE series IN (SELECT key FROM series WHERE ${OF_ROOM}) AND start = ?`,
+					params: [...room, period.start],
+				},
 				{
 					sql: `INSERT INTO roll_ups (series, start, known_ms, weighted, count, min, max, last, last_at)
 						SELECT key, ?, ?, ?, ?, ?, ?, ?, ? FROM series WHERE ${OF_ROOM} AND sensor = ?`,
@@ -156,7 +179,9 @@ export class SqliteReadings implements Readings {
 	}
 
 	/** How things stand before a batch is taken in; `stored` are those of it, by index, that are. */
-	async #before(batch: readonly PlacedReading[]): Promise<{ known: Map<string, KnownSeries>; stored: Set<number>; forgotten: number }> {
+	async #before(
+		batch: readonly PlacedReading[],
+	): Promise<{ known: Map<string, KnownSeries>; stored: Set<number>; forgotten: number }> {
 		const places = new Map(batch.map((placed) => [keyOf(placeOf(placed)), placeOf(placed)]));
 		const [series, stored, forgotten] = await this.#database.transaction([
 			{
@@ -175,7 +200,9 @@ export class SqliteReadings implements Readings {
 			{ sql: 'SELECT before FROM forgotten' },
 		]);
 		return {
-			known: new Map((series!.rows as SeriesRow[]).map((row) => [keyOf([row.building, row.room, row.metric, row.sensor]), row])),
+			known: new Map(
+				(series!.rows as SeriesRow[]).map((row) => [keyOf([row.building, row.room, row.metric, row.sensor]), row]),
+			),
 			stored: new Set((stored!.rows as { n: number }[]).map(({ n }) => n)),
 			forgotten: (forgotten!.rows as { before: number }[])[0]!.before,
 		};

@@ -1,4 +1,14 @@
-import { closeSync, copyFileSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+	closeSync,
+	copyFileSync,
+	existsSync,
+	fsyncSync,
+	openSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	statSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { check } from './sqlite-open.ts';
@@ -27,7 +37,9 @@ export function backupPath(path: string, time: Date): string {
 export function backupsOf(path: string): string[] {
 	const folder = join(dirname(path), BACKUPS_FOLDER);
 	const pattern = /^(.+)-(\d{8}T\d{6}\.\d{3}Z)\.sqlite$/;
-	const names = existsSync(folder) ? readdirSync(folder).filter((name) => pattern.exec(name)?.[1] === nameOf(path)) : [];
+	const names = existsSync(folder)
+		? readdirSync(folder).filter((name) => pattern.exec(name)?.[1] === nameOf(path))
+		: [];
 	return names
 		.sort()
 		.reverse()

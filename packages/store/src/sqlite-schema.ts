@@ -84,8 +84,13 @@ export const MIGRATIONS = [
  * Makes the tables and indexes of collections as they are defined, and drops indexes that are defined no more; all in one transaction.
  * @throws Error where documents break what an index demands.
  */
-export async function applyDefinitions(database: SqliteDatabase, collections: Readonly<Record<string, CollectionDefinition>>): Promise<void> {
-	const rows = await database.all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL");
+export async function applyDefinitions(
+	database: SqliteDatabase,
+	collections: Readonly<Record<string, CollectionDefinition>>,
+): Promise<void> {
+	const rows = await database.all<{ name: string }>(
+		"SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL",
+	);
 	const present = new Set(rows.map(({ name }) => name));
 	const statements: Statement[] = [];
 	for (const [collection, { indexes = {} }] of Object.entries(collections)) {
@@ -93,17 +98,22 @@ export async function applyDefinitions(database: SqliteDatabase, collections: Re
 		statements.push({
 			sql: `CREATE TABLE IF NOT EXISTS ${table} (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, crc INTEGER NOT NULL)`,
 		});
-		const wanted = new Map(Object.entries(indexes).map(([name, definition]) => [indexName(collection, name, definition), definition]));
+		const wanted = new Map(
+			Object.entries(indexes).map(([name, definition]) => [indexName(collection, name, definition), definition]),
+		);
 		for (const name of present) {
 			if (name.startsWith(indexesOf(collection)) && !wanted.has(name)) statements.push({ sql: `DROP INDEX "${name}"` });
 		}
-		for (const [name, definition] of wanted) if (!present.has(name)) statements.push({ sql: createIndex(name, table, definition) });
+		for (const [name, definition] of wanted)
+			if (!present.has(name)) statements.push({ sql: createIndex(name, table, definition) });
 	}
 	try {
 		await database.transaction(statements);
 	} catch (error) {
 		if (!(error instanceof CrowdVisionError && error.code === 'conflict')) throw error;
-		throw new Error('documents agree in what a new index wants unique: mend them with the version that wrote them', { cause: error });
+		throw new Error('documents agree in what a new index wants unique: mend them with the version that wrote them', {
+			cause: error,
+		});
 	}
 }
 

@@ -42,7 +42,10 @@ afterEach(async () => {
 	for (const folder of [dir, `${dir}-round`]) await rm(folder, { recursive: true, force: true });
 });
 
-async function open(backups: SqliteStoresOptions['backups'] = { firstMs: NEVER }, folder = dir): Promise<{ stores: Stores; store: Store }> {
+async function open(
+	backups: SqliteStoresOptions['backups'] = { firstMs: NEVER },
+	folder = dir,
+): Promise<{ stores: Stores; store: Store }> {
 	const stores = sqliteStores({ dir: folder, logger, backups });
 	opened.push(stores);
 	return { stores, store: await stores.open('things', DEFINITION) };
@@ -117,7 +120,13 @@ describe('P2 a damaged store', () => {
 		expect(errors).toEqual([
 			{
 				message: expect.stringContaining('DAMAGED'),
-				details: { file: 'things.sqlite', setAside: aside, backup: good, lostFrom: expect.any(String), lostTo: expect.any(String) },
+				details: {
+					file: 'things.sqlite',
+					setAside: aside,
+					backup: good,
+					lostFrom: expect.any(String),
+					lostTo: expect.any(String),
+				},
 			},
 		]);
 		const { lostFrom, lostTo } = errors[0]!.details as { lostFrom: string; lostTo: string };
@@ -166,8 +175,12 @@ describe('P2 a damaged store', () => {
 		void store;
 		// Larger than what is checked before a start: the damage shows when somebody reads there.
 		const file = new DatabaseSync(path());
-		file.exec('CREATE TABLE ballast (x BLOB); INSERT INTO ballast VALUES (zeroblob(70000000)); PRAGMA wal_checkpoint(TRUNCATE)');
-		const { page } = file.prepare(`SELECT rootpage AS page FROM sqlite_schema WHERE name = 'documents of notes'`).get() as { page: number };
+		file.exec(
+			'CREATE TABLE ballast (x BLOB); INSERT INTO ballast VALUES (zeroblob(70000000)); PRAGMA wal_checkpoint(TRUNCATE)',
+		);
+		const { page } = file
+			.prepare(`SELECT rootpage AS page FROM sqlite_schema WHERE name = 'documents of notes'`)
+			.get() as { page: number };
 		file.close();
 		const bytes = readFileSync(path());
 		bytes.fill(0xee, (page - 1) * 4096, page * 4096);
@@ -188,7 +201,9 @@ describe('P2 a damaged store', () => {
 		writeFileSync(path(), bytes);
 		const { store } = await open();
 		await expect(store.collection('notes').get('note 17')).rejects.toMatchObject({ code: 'unavailable' });
-		await waitFor('the backup', async () => (await store.collection<Note>('notes').get('note 17'))?.value.text.startsWith('17 17'));
+		await waitFor('the backup', async () =>
+			(await store.collection<Note>('notes').get('note 17'))?.value.text.startsWith('17 17'),
+		);
 		expect(errors).toHaveLength(1);
 	});
 
@@ -198,7 +213,10 @@ describe('P2 a damaged store', () => {
 		await stores.close();
 		truncateSync(path(), 8192);
 		const bytes = readFileSync(path());
-		await expect(open()).rejects.toMatchObject({ code: 'unavailable', message: expect.stringMatching(/things\.sqlite is damaged/) });
+		await expect(open()).rejects.toMatchObject({
+			code: 'unavailable',
+			message: expect.stringMatching(/things\.sqlite is damaged/),
+		});
 		expect(readFileSync(path())).toEqual(bytes);
 	});
 

@@ -33,12 +33,18 @@ export function sqliteStores({ dir, logger = SILENT, backups }: SqliteStoresOpti
 	const open = new Map<string, SqliteStore | undefined>();
 	return {
 		open: async (name, definition) => {
-			if (!NAME.test(name)) throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
+			if (!NAME.test(name))
+				throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
 			if (open.has(name)) throw new Error(`the store ${name} is open already`);
 			open.set(name, undefined);
 			try {
 				const path = join(dir, `${name}.sqlite`);
-				const file = new SqliteFile({ engine, path, logger, prepare: (database) => applyDefinitions(database, definition.collections) });
+				const file = new SqliteFile({
+					engine,
+					path,
+					logger,
+					prepare: (database) => applyDefinitions(database, definition.collections),
+				});
 				await file.open();
 				const upkeep = new Upkeep({ path, logger, turns, onDamage: () => void file.recover(), ...BACKUPS, ...backups });
 				const store = new SqliteStore(file, upkeep, definition, () => open.delete(name));

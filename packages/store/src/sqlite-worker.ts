@@ -79,9 +79,13 @@ class Closed extends Error {
 }
 
 /** Opens a file; one of the adapter's own (with `application`) is locked before, and restored where it is damaged. */
-function open({ path, migrations, application, suspect }: Extract<WorkerRequest, { op: 'open' }>): { open: Open; restored: Restoration | undefined } {
+function open({ path, migrations, application, suspect }: Extract<WorkerRequest, { op: 'open' }>): {
+	open: Open;
+	restored: Restoration | undefined;
+} {
 	const name = basename(path);
-	if (application === undefined) return { open: { database: openDatabase(path, { migrations }), prepared: new Map(), name }, restored: undefined };
+	if (application === undefined)
+		return { open: { database: openDatabase(path, { migrations }), prepared: new Map(), name }, restored: undefined };
 	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
 	const lock = lockFile(path);
 	try {
@@ -93,7 +97,11 @@ function open({ path, migrations, application, suspect }: Extract<WorkerRequest,
 	}
 }
 
-function openOrRestore(path: string, schema: FileSchema, suspect: boolean): { database: DatabaseSync; restored: Restoration | undefined } {
+function openOrRestore(
+	path: string,
+	schema: FileSchema,
+	suspect: boolean,
+): { database: DatabaseSync; restored: Restoration | undefined } {
 	try {
 		if (suspect) throw new Damage('it was found damaged while it was in use');
 		// To SQLite, a file that was cut to nothing is a new one.
@@ -158,7 +166,10 @@ const TROUBLE: Record<number, string> = {
 const UNIQUE = [1555, 2067];
 const UNIQUE_MESSAGE = /^UNIQUE constraint failed: (?:index '(.*)'|(.*))$/;
 
-function describe(error: unknown, name = 'the database'): { code?: ErrorCode; message: string; unique?: string; damaged?: boolean } {
+function describe(
+	error: unknown,
+	name = 'the database',
+): { code?: ErrorCode; message: string; unique?: string; damaged?: boolean } {
 	const { errcode, message } = error as { errcode?: number; message: string };
 	if (error instanceof Damage) return { code: 'unavailable', message: `${name} is damaged: ${message}`, damaged: true };
 	if (error instanceof Unexpected || error instanceof Closed) return { code: error.code, message };

@@ -22,7 +22,8 @@ afterEach(async () => {
 const NAMES = ['CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)'];
 const KEPT = ['-- the schema of sqlite-writer.fixture.ts, which has made it by now'];
 const open = () => sqlite.open(join(folder, 'names.sqlite'), NAMES);
-const count = async (database: Awaited<ReturnType<typeof open>>) => (await database.get<{ n: number }>('SELECT count(*) AS n FROM names'))!.n;
+const count = async (database: Awaited<ReturnType<typeof open>>) =>
+	(await database.get<{ n: number }>('SELECT count(*) AS n FROM names'))!.n;
 
 describe('SQLite in one worker', () => {
 	it('keeps what it acknowledged through kill -9, and never half a transaction', async () => {
@@ -57,7 +58,9 @@ describe('SQLite in one worker', () => {
 			code: 'conflict',
 			message: 'It exists already',
 		});
-		await expect(database.run('INSERT INTO names (id, name) VALUES (1, ?)', ['bob'])).rejects.toMatchObject({ code: 'conflict' });
+		await expect(database.run('INSERT INTO names (id, name) VALUES (1, ?)', ['bob'])).rejects.toMatchObject({
+			code: 'conflict',
+		});
 	});
 
 	it('rolls a transaction back as a whole when one of its statements throws, and goes on', async () => {
@@ -69,16 +72,23 @@ describe('SQLite in one worker', () => {
 				{ sql: insert, params: ['a'] },
 			]),
 		).rejects.toMatchObject({ code: 'conflict' });
-		await expect(database.transaction([{ sql: insert, params: ['c'] }, { sql: 'INSERT INTO nowhere VALUES (1)' }])).rejects.toThrow(/no such table/);
+		await expect(
+			database.transaction([{ sql: insert, params: ['c'] }, { sql: 'INSERT INTO nowhere VALUES (1)' }]),
+		).rejects.toThrow(/no such table/);
 		expect(await count(database)).toBe(0);
-		const [inserted, listed] = await database.transaction([{ sql: insert, many: [['a'], ['b']] }, { sql: 'SELECT name FROM names ORDER BY name' }]);
+		const [inserted, listed] = await database.transaction([
+			{ sql: insert, many: [['a'], ['b']] },
+			{ sql: 'SELECT name FROM names ORDER BY name' },
+		]);
 		expect(inserted!.changes).toBe(2);
 		expect(listed!.rows).toEqual([{ name: 'a' }, { name: 'b' }]);
 	});
 
 	it('rolls back what only one statement with many parameters had begun', async () => {
 		const database = await open();
-		await expect(database.transaction([{ sql: 'INSERT INTO names (name) VALUES (?)', many: [['a'], ['a']] }])).rejects.toMatchObject({
+		await expect(
+			database.transaction([{ sql: 'INSERT INTO names (name) VALUES (?)', many: [['a'], ['a']] }]),
+		).rejects.toMatchObject({
 			code: 'conflict',
 		});
 		expect(await count(database)).toBe(0);
@@ -113,12 +123,15 @@ describe('SQLite in one worker', () => {
 	it('is readable by its owner only, journal included', async () => {
 		const database = await open();
 		await database.run('INSERT INTO names (name) VALUES (?)', ['ada']);
-		for (const file of ['names.sqlite', 'names.sqlite-wal']) expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
+		for (const file of ['names.sqlite', 'names.sqlite-wal'])
+			expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
 	});
 
 	it('refuses what is more than may wait, and serves the rest', async () => {
 		const database = await open();
-		const outcomes = await Promise.allSettled(Array.from({ length: 1500 }, (_, n) => database.run('INSERT INTO names (name) VALUES (?)', [`n${n}`])));
+		const outcomes = await Promise.allSettled(
+			Array.from({ length: 1500 }, (_, n) => database.run('INSERT INTO names (name) VALUES (?)', [`n${n}`])),
+		);
 		const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
 		expect(refused).toHaveLength(500);
 		for (const { reason } of refused) expect(reason).toMatchObject({ code: 'unavailable', retryAfter: 1 });
@@ -138,7 +151,10 @@ describe('SQLite in one worker', () => {
 	it('says that a file is no database, without its path', async () => {
 		const path = join(folder, 'torn.sqlite');
 		writeFileSync(path, 'this is no database, and long enough to show it'.repeat(100));
-		await expect(sqlite.open(path)).rejects.toMatchObject({ code: 'unavailable', message: 'torn.sqlite is not a database, or is damaged' });
+		await expect(sqlite.open(path)).rejects.toMatchObject({
+			code: 'unavailable',
+			message: 'torn.sqlite is not a database, or is damaged',
+		});
 	});
 
 	it('ends what is under way when it closes, and refuses what comes later', async () => {
@@ -146,7 +162,9 @@ describe('SQLite in one worker', () => {
 		const last = database.run('INSERT INTO names (name) VALUES (?)', ['last']);
 		await sqlite.close();
 		await expect(last).resolves.toBe(1);
-		await expect(database.run('INSERT INTO names (name) VALUES (?)', ['late'])).rejects.toMatchObject({ code: 'unavailable' });
+		await expect(database.run('INSERT INTO names (name) VALUES (?)', ['late'])).rejects.toMatchObject({
+			code: 'unavailable',
+		});
 		await expect(database.close()).resolves.toBeUndefined();
 	});
 });

@@ -1,7 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
 import type { FileSchema } from './sqlite-open.ts';
-import type { SqlValue, Statement, StatementOutcome, WorkerReply, WorkerRequest, WorkerTask } from './sqlite-protocol.ts';
+import type {
+	SqlValue,
+	Statement,
+	StatementOutcome,
+	WorkerReply,
+	WorkerRequest,
+	WorkerTask,
+} from './sqlite-protocol.ts';
 import type { Restoration } from './sqlite-restore.ts';
 
 /**
@@ -53,7 +60,11 @@ export interface Sqlite {
 	 * `suspect`: taken for damaged without a look.
 	 * @throws also Error naming the process that has it, DamagedFile where there is no good backup.
 	 */
-	openOwn(path: string, schema: FileSchema, suspect?: boolean): Promise<{ database: SqliteDatabase; restored: Restoration | undefined }>;
+	openOwn(
+		path: string,
+		schema: FileSchema,
+		suspect?: boolean,
+	): Promise<{ database: SqliteDatabase; restored: Restoration | undefined }>;
 	/** Ends what is under way, then closes every database and the worker. */
 	close(): Promise<void>;
 }
@@ -91,7 +102,11 @@ class Engine implements Sqlite {
 		return (await this.#open({ path, migrations })).database;
 	}
 
-	openOwn(path: string, schema: FileSchema, suspect = false): Promise<{ database: SqliteDatabase; restored: Restoration | undefined }> {
+	openOwn(
+		path: string,
+		schema: FileSchema,
+		suspect = false,
+	): Promise<{ database: SqliteDatabase; restored: Restoration | undefined }> {
 		return this.#open({ path, ...schema, suspect });
 	}
 
@@ -104,11 +119,13 @@ class Engine implements Sqlite {
 	}
 
 	#database(db: number): SqliteDatabase {
-		const run = (sql: string, params: readonly SqlValue[] = []) => this.#ask({ op: 'run', db, statements: [{ sql, params }] });
+		const run = (sql: string, params: readonly SqlValue[] = []) =>
+			this.#ask({ op: 'run', db, statements: [{ sql, params }] });
 		return {
 			run: async (sql, params) => (await run(sql, params))[0]!.changes,
 			all: async <Row>(sql: string, params?: readonly SqlValue[]) => (await run(sql, params))[0]!.rows as Row[],
-			get: async <Row>(sql: string, params?: readonly SqlValue[]) => (await run(sql, params))[0]!.rows[0] as Row | undefined,
+			get: async <Row>(sql: string, params?: readonly SqlValue[]) =>
+				(await run(sql, params))[0]!.rows[0] as Row | undefined,
 			transaction: async (statements) => (statements.length === 0 ? [] : this.#ask({ op: 'run', db, statements })),
 			exec: async (sql) => {
 				await this.#ask({ op: 'exec', db, sql });
@@ -188,13 +205,25 @@ class Engine implements Sqlite {
 	#abandon(): void {
 		for (const { reject, timer } of this.#waiting.values()) {
 			clearTimeout(timer);
-			reject(new CrowdVisionError('unavailable', "The store's worker ended; whether the last change was kept is not known"));
+			reject(
+				new CrowdVisionError('unavailable', "The store's worker ended; whether the last change was kept is not known"),
+			);
 		}
 		this.#waiting.clear();
 	}
 }
 
-function errorOf({ code, message, unique, damaged }: { code?: ErrorCode; message: string; unique?: string; damaged?: boolean }): Error {
+function errorOf({
+	code,
+	message,
+	unique,
+	damaged,
+}: {
+	code?: ErrorCode;
+	message: string;
+	unique?: string;
+	damaged?: boolean;
+}): Error {
 	if (damaged) return new DamagedFile(message);
 	if (unique !== undefined) return new UniqueViolation(message, unique);
 	return code ? new CrowdVisionError(code, message) : new Error(message);

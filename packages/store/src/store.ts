@@ -34,7 +34,10 @@ export interface IndexDefinition {
 
 export type FieldValue = string | number | boolean;
 /** Equal to the value, or to one of several, or within a range. A document that lacks the field never matches. */
-export type Condition = FieldValue | { in: readonly FieldValue[] } | { gt?: FieldValue; gte?: FieldValue; lt?: FieldValue; lte?: FieldValue };
+export type Condition =
+	| FieldValue
+	| { in: readonly FieldValue[] }
+	| { gt?: FieldValue; gte?: FieldValue; lt?: FieldValue; lte?: FieldValue };
 
 export interface Query<T> {
 	/** Every field must stand in an index of the collection, and so must that of `order`. A condition that is undefined is refused (Error). */
@@ -173,7 +176,11 @@ export interface Readings {
 	 * is the latest. `after(a, b)`: whether stream position `a` lies
 	 * behind `b`; it decides which of two readings of the same moment is the latest.
 	 */
-	insert(batch: readonly PlacedReading[], progress: { stream: string; position: string }, options: InsertOptions): Promise<void>;
+	insert(
+		batch: readonly PlacedReading[],
+		progress: { stream: string; position: string },
+		options: InsertOptions,
+	): Promise<void>;
 	/** How far the stream was taken in; undefined before anything was. */
 	progress(stream: string): Promise<string | undefined>;
 	/** The latest of each sensor of a building, and a position of `stream` which all of that holds at, or is newer than. */

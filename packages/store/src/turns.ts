@@ -11,7 +11,8 @@ export class Turns {
 	}
 
 	async take<T>(task: () => Promise<T>): Promise<T> {
-		if (this.#waiting >= this.#most) throw new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1);
+		if (this.#waiting >= this.#most)
+			throw new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1);
 		this.#waiting++;
 		const turn = this.#last.then(task);
 		this.#last = turn.catch(() => {});

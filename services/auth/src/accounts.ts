@@ -32,12 +32,19 @@ export class Accounts {
 	/** @throws CrowdVisionError `conflict` when the e-mail address has an account. */
 	async create({ email, name, password }: NewAccount): Promise<AccountView> {
 		const id = randomUUID();
-		const value = { email: canonical(email), name: name.trim(), password: await hashPassword(password), createdAt: Date.now() };
+		const value = {
+			email: canonical(email),
+			name: name.trim(),
+			password: await hashPassword(password),
+			createdAt: Date.now(),
+		};
 		try {
 			await this.#store.commit([this.#accounts.insert(id, value)]);
 		} catch (error) {
 			if (error instanceof CrowdVisionError && error.code === 'conflict') {
-				throw new CrowdVisionError('conflict', 'There is an account with this e-mail address already', { path: '/email' });
+				throw new CrowdVisionError('conflict', 'There is an account with this e-mail address already', {
+					path: '/email',
+				});
 			}
 			throw error;
 		}
@@ -48,7 +55,8 @@ export class Accounts {
 	async authenticate(email: string, password: string): Promise<AccountView> {
 		const kept = await this.#byEmail(email);
 		const right = await verifyPassword(password, kept?.value.password ?? this.#nobody);
-		if (!kept?.value.password || !right) throw new CrowdVisionError('wrong_credentials', 'The e-mail address or the password is wrong');
+		if (!kept?.value.password || !right)
+			throw new CrowdVisionError('wrong_credentials', 'The e-mail address or the password is wrong');
 		return viewOf(kept);
 	}
 
@@ -71,7 +79,8 @@ export class Accounts {
 	async changePassword(id: string, password: string, next: string): Promise<void> {
 		const { value } = await this.#require(id);
 		const right = await verifyPassword(password, value.password ?? this.#nobody);
-		if (!value.password || !right) throw new CrowdVisionError('wrong_credentials', 'The password is wrong', { path: '/password' });
+		if (!value.password || !right)
+			throw new CrowdVisionError('wrong_credentials', 'The password is wrong', { path: '/password' });
 		await this.setPassword(id, next, value.password);
 	}
 
@@ -80,8 +89,12 @@ export class Accounts {
 		const hash = await hashPassword(password);
 		await anew(async () => {
 			const kept = await this.#require(id);
-			if (was !== undefined && kept.value.password !== was) throw new CrowdVisionError('wrong_credentials', 'The password was changed meanwhile');
-			await this.#store.commit([this.#accounts.replace(kept, { ...kept.value, password: hash }), await this.#sessions.endAll(id)]);
+			if (was !== undefined && kept.value.password !== was)
+				throw new CrowdVisionError('wrong_credentials', 'The password was changed meanwhile');
+			await this.#store.commit([
+				this.#accounts.replace(kept, { ...kept.value, password: hash }),
+				await this.#sessions.endAll(id),
+			]);
 		});
 	}
 

@@ -21,7 +21,8 @@ afterEach(async () => {
 });
 
 const ADA = { email: 'Ada@Example.org', password: 'correct horse', name: 'Ada' };
-const register = async (who = ADA) => (await auth.call<LoginResponse & { account: { id: string } }>('POST', '/register', { body: who })).body;
+const register = async (who = ADA) =>
+	(await auth.call<LoginResponse & { account: { id: string } }>('POST', '/register', { body: who })).body;
 const login = (body: { email: string; password: string }) => auth.call<LoginResponse>('POST', '/login', { body });
 
 describe('accounts', () => {
@@ -45,7 +46,9 @@ describe('accounts', () => {
 	it('keeps the session in a cookie that scripts cannot read and other sites cannot use, secure behind TLS', async () => {
 		await register();
 		const cookieOf = async (headers: Record<string, string>) =>
-			(await auth.call('POST', '/login', { body: { email: ADA.email, password: ADA.password }, headers })).headers.get('set-cookie')!;
+			(await auth.call('POST', '/login', { body: { email: ADA.email, password: ADA.password }, headers })).headers.get(
+				'set-cookie',
+			)!;
 		const cookie = await cookieOf({});
 		expect(cookie).toMatch(new RegExp(`^${SESSION_COOKIE}=[^;]+; Max-Age=10800; Path=/;`));
 		expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/);
@@ -58,9 +61,14 @@ describe('accounts', () => {
 	});
 
 	it('refuses a second account of the same e-mail address, also when both come at once', async () => {
-		const answers = await Promise.all([1, 2].map(() => auth.call('POST', '/register', { body: { ...ADA, email: ADA.email.toUpperCase() } })));
+		const answers = await Promise.all(
+			[1, 2].map(() => auth.call('POST', '/register', { body: { ...ADA, email: ADA.email.toUpperCase() } })),
+		);
 		expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
-		expect(await auth.call('POST', '/register', { body: ADA })).toMatchObject({ status: 409, body: { error: { code: 'conflict', path: '/email' } } });
+		expect(await auth.call('POST', '/register', { body: ADA })).toMatchObject({
+			status: 409,
+			body: { error: { code: 'conflict', path: '/email' } },
+		});
 	});
 
 	it.each([
@@ -70,7 +78,10 @@ describe('accounts', () => {
 		[{ ...ADA, name: ' ' }, '/name'],
 		[{ email: ADA.email, password: ADA.password }, '/name'],
 	])('refuses to register %o', async (body, path) => {
-		expect(await auth.call('POST', '/register', { body })).toMatchObject({ status: 422, body: { error: { code: 'invalid', path } } });
+		expect(await auth.call('POST', '/register', { body })).toMatchObject({
+			status: 422,
+			body: { error: { code: 'invalid', path } },
+		});
 	});
 
 	it('answers an unknown e-mail address as it answers a wrong password, and after hashing as well', async () => {
@@ -84,7 +95,9 @@ describe('accounts', () => {
 	it('makes who keeps guessing wait, does not let many guesses at once through, and nobody else wait', async () => {
 		await register();
 		await register({ ...ADA, email: 'bob@example.org' });
-		const guesses = await Promise.all(Array.from({ length: 12 }, (_, n) => login({ email: ADA.email, password: `guess ${n}` })));
+		const guesses = await Promise.all(
+			Array.from({ length: 12 }, (_, n) => login({ email: ADA.email, password: `guess ${n}` })),
+		);
 		expect(guesses.filter(({ status }) => status === 401)).toHaveLength(5);
 		const blocked = guesses.filter(({ status }) => status === 429);
 		expect(blocked).toHaveLength(7);
@@ -101,7 +114,9 @@ describe('accounts', () => {
 		const path = join(world.parts.dataDir, 'auth.sqlite');
 		expect(statSync(path).mode & 0o077).toBe(0);
 		await auth.close();
-		const kept = Buffer.concat([path, `${path}-wal`].filter((one) => existsSync(one)).map((one) => readFileSync(one))).toString('latin1');
+		const kept = Buffer.concat(
+			[path, `${path}-wal`].filter((one) => existsSync(one)).map((one) => readFileSync(one)),
+		).toString('latin1');
 		expect(kept).toMatch(/scrypt\$16384\$8\$5\$/);
 		expect(kept).not.toContain(ADA.password);
 	});
@@ -111,9 +126,13 @@ describe('domains', () => {
 	it('makes their creator business_admin, at once here and with the next token elsewhere', async () => {
 		const { token } = await register();
 		expect(await auth.call('POST', '/domains', { token, body: { name: 'museum' } })).toMatchObject({ status: 201 });
-		expect((await auth.call('GET', '/domains', { token })).body).toEqual({ domains: [{ name: 'museum', role: 'business_admin', public: false }] });
+		expect((await auth.call('GET', '/domains', { token })).body).toEqual({
+			domains: [{ name: 'museum', role: 'business_admin', public: false }],
+		});
 		const fresh = await auth.call<LoginResponse>('POST', '/refresh', { token });
-		expect((await world.parts.tokens.verifyAccount(fresh.body.token)).memberships).toEqual([{ domainName: 'museum', role: 'business_admin' }]);
+		expect((await world.parts.tokens.verifyAccount(fresh.body.token)).memberships).toEqual([
+			{ domainName: 'museum', role: 'business_admin' },
+		]);
 	});
 
 	it('have one name each, and are unseen by others', async () => {
@@ -148,17 +167,30 @@ describe('devices', () => {
 			await world.parts.bus.retain(TABLES.buildings, id, JSON.stringify({ id, name: id, domains: [owner], rooms: [] }));
 	});
 
-	const issue = (body: object, as = token) => auth.call<{ deviceId: string; token: string }>('POST', '/domains/museum/devices', { token: as, body });
+	const issue = (body: object, as = token) =>
+		auth.call<{ deviceId: string; token: string }>('POST', '/domains/museum/devices', { token: as, body });
 
 	it('get a token with their scope for five years, which is shown once', async () => {
 		const { status, body } = await issue({ name: 'door', buildingId: 'b1', sensorIds: ['door-1'] });
 		expect(status).toBe(201);
 		const claims = await world.parts.tokens.verifyDevice(body.token);
-		expect(claims).toMatchObject({ sub: `device:${body.deviceId}`, domainName: 'museum', buildingId: 'b1', sensorIds: ['door-1'] });
+		expect(claims).toMatchObject({
+			sub: `device:${body.deviceId}`,
+			domainName: 'museum',
+			buildingId: 'b1',
+			sensorIds: ['door-1'],
+		});
 		expect(claims.exp - claims.iat).toBe(5 * 365 * 24 * 3600);
 		const listed = await auth.call<{ devices: object[] }>('GET', '/domains/museum/devices', { token });
 		expect(listed.body.devices).toEqual([
-			{ deviceId: body.deviceId, domainName: 'museum', name: 'door', buildingId: 'b1', sensorIds: ['door-1'], createdAt: expect.any(Number) },
+			{
+				deviceId: body.deviceId,
+				domainName: 'museum',
+				name: 'door',
+				buildingId: 'b1',
+				sensorIds: ['door-1'],
+				createdAt: expect.any(Number),
+			},
 		]);
 	});
 
@@ -185,14 +217,22 @@ describe('devices', () => {
 		expect((await auth.call('DELETE', `/domains/museum/devices/${body.deviceId}`, { token: other })).status).toBe(404);
 		await auth.call('POST', '/domains', { token: other, body: { name: 'evil' } });
 		expect((await auth.call('DELETE', `/domains/evil/devices/${body.deviceId}`, { token: other })).status).toBe(404);
-		await expect(auth.service.issueDevice({ domainName: 'evil', name: 'x', deviceId: body.deviceId })).rejects.toMatchObject({ code: 'conflict' });
+		await expect(
+			auth.service.issueDevice({ domainName: 'evil', name: 'x', deviceId: body.deviceId }),
+		).rejects.toMatchObject({ code: 'conflict' });
 	});
 
 	it('refuses a bad scope with its path, and a building of somebody else', async () => {
 		for (const buildingId of ['b2', 'nowhere']) {
-			expect(await issue({ name: 'door', buildingId })).toMatchObject({ status: 422, body: { error: { path: '/buildingId' } } });
+			expect(await issue({ name: 'door', buildingId })).toMatchObject({
+				status: 422,
+				body: { error: { path: '/buildingId' } },
+			});
 		}
-		expect(await issue({ name: 'door', sensorIds: ['a b'] })).toMatchObject({ status: 422, body: { error: { path: '/sensorIds/0' } } });
+		expect(await issue({ name: 'door', sensorIds: ['a b'] })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/sensorIds/0' } },
+		});
 	});
 });
 
@@ -209,12 +249,16 @@ describe('what the embedded composition sets up', () => {
 		expect((await login({ ...demo, password: 'second password' })).status).toBe(200);
 		for (let n = 0; n < 2; n++) await auth.service.ensureDomain('demo', first.id);
 		const { token } = (await login({ ...demo, password: 'second password' })).body;
-		expect((await world.parts.tokens.verifyAccount(token)).memberships).toEqual([{ domainName: 'demo', role: 'business_admin' }]);
+		expect((await world.parts.tokens.verifyAccount(token)).memberships).toEqual([
+			{ domainName: 'demo', role: 'business_admin' },
+		]);
 		for (let n = 0; n < 2; n++) {
 			const device = await auth.service.issueDevice({ domainName: 'demo', name: 'simulator', deviceId: 'sim-1' });
 			expect(await world.parts.tokens.verifyDevice(device.token)).toMatchObject({ sub: 'device:sim-1' });
 		}
-		expect((await auth.call<{ devices: object[] }>('GET', '/domains/demo/devices', { token })).body.devices).toHaveLength(1);
+		expect(
+			(await auth.call<{ devices: object[] }>('GET', '/domains/demo/devices', { token })).body.devices,
+		).toHaveLength(1);
 	});
 });
 
@@ -240,9 +284,15 @@ describe('token attacks, through the service', () => {
 		return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
 	};
 	const refused = async (token: string) => {
-		const ways: Record<string, string>[] = [{ authorization: `Bearer ${token}` }, { cookie: `${SESSION_COOKIE}=${token}` }];
+		const ways: Record<string, string>[] = [
+			{ authorization: `Bearer ${token}` },
+			{ cookie: `${SESSION_COOKIE}=${token}` },
+		];
 		for (const headers of ways) {
-			expect(await auth.call('GET', '/domains', { headers })).toMatchObject({ status: 401, body: { error: { code: 'unauthenticated' } } });
+			expect(await auth.call('GET', '/domains', { headers })).toMatchObject({
+				status: 401,
+				body: { error: { code: 'unauthenticated' } },
+			});
 		}
 	};
 	const SECRET = 'a secret for tests only, of more than 32 characters';
@@ -258,7 +308,13 @@ describe('token attacks, through the service', () => {
 	});
 
 	it('are refused when signed with another secret, or with another algorithm than HS256', async () => {
-		await refused(await new Tokens('another secret of more than thirty-two characters').signAccount({ id: 'eve', name: 'Eve', memberships: [] }));
+		await refused(
+			await new Tokens('another secret of more than thirty-two characters').signAccount({
+				id: 'eve',
+				name: 'Eve',
+				memberships: [],
+			}),
+		);
 		await refused(signed(claims(), SECRET, { alg: 'HS512', typ: 'JWT' }));
 		await refused(signed(claims(), SECRET, { alg: 'RS256', typ: 'JWT' }));
 	});

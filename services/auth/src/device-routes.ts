@@ -26,7 +26,8 @@ export function addDeviceRoutes(router: Router, parts: AuthParts): void {
 
 	router.delete('/domains/:name/devices{/:deviceId}', administers, async (request, response) => {
 		const deviceId = request.params.deviceId ?? request.query.deviceId;
-		if (typeof deviceId !== 'string') throw new CrowdVisionError('bad_request', 'Say which device: DELETE …/devices/{deviceId}');
+		if (typeof deviceId !== 'string')
+			throw new CrowdVisionError('bad_request', 'Say which device: DELETE …/devices/{deviceId}');
 		await devices.revoke(domainOf(request), deviceId);
 		await revokedDevices.changed(deviceId);
 		response.status(204).end();
@@ -35,7 +36,8 @@ export function addDeviceRoutes(router: Router, parts: AuthParts): void {
 
 /** @throws CrowdVisionError `invalid` for a building that is not of this domain or one below it, or that nobody has told of. */
 async function requireBuilding(directory: BuildingDirectory, buildingId: string, domainName: string): Promise<void> {
-	for (let waited = 0; !directory.get(buildingId) && waited < PATIENCE_MS; waited += LOOK_EVERY_MS) await pause(LOOK_EVERY_MS);
+	for (let waited = 0; !directory.get(buildingId) && waited < PATIENCE_MS; waited += LOOK_EVERY_MS)
+		await pause(LOOK_EVERY_MS);
 	const owners = directory.get(buildingId)?.domains ?? [];
 	if (owners.some((owner) => domainCovers(domainName, owner))) return;
 	throw invalid([{ path: '/buildingId', message: 'is no building of this domain' }]);

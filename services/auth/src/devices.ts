@@ -1,5 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { CrowdVisionError, type DeviceView, type NewDeviceRequest, type RetainedRevocation } from '@crowdvision/contracts';
+import {
+	CrowdVisionError,
+	type DeviceView,
+	type NewDeviceRequest,
+	type RetainedRevocation,
+} from '@crowdvision/contracts';
 import { anew, type RetainedSource, type Tokens } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { DeviceDocument } from './documents.ts';
@@ -31,9 +36,14 @@ export class Devices implements RetainedSource {
 	 * A token for a new device, or another for one that is known, with this scope.
 	 * @throws CrowdVisionError `conflict` when `deviceId` is a device of another domain, `invalid` for more sensors than a token can hold.
 	 */
-	async issue({ domainName, name, buildingId, sensorIds }: NewDevice, deviceId = `dev-${randomBytes(9).toString('hex')}`) {
+	async issue(
+		{ domainName, name, buildingId, sensorIds }: NewDevice,
+		deviceId = `dev-${randomBytes(9).toString('hex')}`,
+	) {
 		if (JSON.stringify(sensorIds ?? []).length > MOST_SCOPE) {
-			throw new CrowdVisionError('invalid', 'These are more sensors than a token can hold: name a building instead', { path: '/sensorIds' });
+			throw new CrowdVisionError('invalid', 'These are more sensors than a token can hold: name a building instead', {
+				path: '/sensorIds',
+			});
 		}
 		const scope = { ...(buildingId !== undefined && { buildingId }), ...(sensorIds && { sensorIds }) };
 		const issuedAfter = await anew(async () => {
@@ -58,7 +68,11 @@ export class Devices implements RetainedSource {
 
 	/** The newest first. */
 	async list(domainName: string): Promise<DeviceView[]> {
-		const found = await this.#devices.find({ where: { domainName }, order: { by: 'createdAt', descending: true }, limit: MOST_LISTED });
+		const found = await this.#devices.find({
+			where: { domainName },
+			order: { by: 'createdAt', descending: true },
+			limit: MOST_LISTED,
+		});
 		return found.map(viewOf);
 	}
 
@@ -68,7 +82,9 @@ export class Devices implements RetainedSource {
 			const kept = await this.#devices.get(deviceId);
 			if (kept?.value.domainName !== domainName) throw new CrowdVisionError('not_found', 'There is no such device');
 			const before = Math.max(nowSeconds(), kept.value.issuedAt);
-			await this.#store.commit([this.#devices.replace(kept, { ...kept.value, revoked: true, revokedAt: Date.now(), before })]);
+			await this.#store.commit([
+				this.#devices.replace(kept, { ...kept.value, revoked: true, revokedAt: Date.now(), before }),
+			]);
 		});
 	}
 
@@ -82,7 +98,10 @@ export class Devices implements RetainedSource {
 	}
 }
 
-function viewOf({ id, value: { domainName, name, buildingId, sensorIds, createdAt, revokedAt } }: Kept<DeviceDocument>): DeviceView {
+function viewOf({
+	id,
+	value: { domainName, name, buildingId, sensorIds, createdAt, revokedAt },
+}: Kept<DeviceDocument>): DeviceView {
 	return {
 		deviceId: id,
 		domainName,

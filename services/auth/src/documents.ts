@@ -118,7 +118,12 @@ export const AUTH_STORE: StoreDefinition = {
 		domains: { indexes: { name: { fields: ['name'] }, public: { fields: ['public', 'name'] } } },
 		memberships: { indexes: { account: { fields: ['accountId'] }, domain: { fields: ['domainName', 'role'] } } },
 		invites: {},
-		devices: { indexes: { domain: { fields: ['domainName', 'createdAt'] }, revoked: { fields: ['revoked'], where: { revoked: true } } } },
+		devices: {
+			indexes: {
+				domain: { fields: ['domainName', 'createdAt'] },
+				revoked: { fields: ['revoked'], where: { revoked: true } },
+			},
+		},
 		sso: {},
 		ssoStates: { indexes: { expiry: { fields: ['expiresAt'] } } },
 		sessions: { indexes: { until: { fields: ['until'] } } },

@@ -19,14 +19,16 @@ export function addDomainRoutes(router: Router, parts: AuthParts): void {
 
 	router.get('/domains', signedIn, async (request, response) => {
 		const { public: publicOnly } = request.query;
-		if (publicOnly !== undefined && publicOnly !== '1') throw invalid([{ path: '/public', message: 'must be 1, or left out' }]);
+		if (publicOnly !== undefined && publicOnly !== '1')
+			throw invalid([{ path: '/public', message: 'must be 1, or left out' }]);
 		response.json({ domains: publicOnly ? await domains.listPublic() : await domains.of(callerOf(request).sub) });
 	});
 
 	router.post('/domains/:name/subdomains', administers, async (request, response) => {
 		const { name, public: isPublic = false } = parseBody(newSubdomainRequest, request.body);
 		const parent = domainOf(request);
-		if (parent.split(/[/.]/).length >= MOST_PARTS) throw invalid([{ path: '/name', message: `would have more than ${MOST_PARTS} parts` }]);
+		if (parent.split(/[/.]/).length >= MOST_PARTS)
+			throw invalid([{ path: '/name', message: `would have more than ${MOST_PARTS} parts` }]);
 		response.status(201).json(await domains.create(`${parent}/${name}`, isPublic, (await accountOf(request)).id));
 	});
 
@@ -34,7 +36,11 @@ export function addDomainRoutes(router: Router, parts: AuthParts): void {
 		const name = domainOf(request);
 		await domains.setPublic(name, parseBody(domainChange, request.body).public);
 		response.json(
-			(await domains.of(callerOf(request).sub)).find((domain) => domain.name === name) ?? { name, role: 'admin', public: request.body.public },
+			(await domains.of(callerOf(request).sub)).find((domain) => domain.name === name) ?? {
+				name,
+				role: 'admin',
+				public: request.body.public,
+			},
 		);
 	});
 

@@ -13,7 +13,11 @@ let count = 0;
 
 beforeAll(async () => {
 	world = await openAuthWorld();
-	[ada, bob, eve] = (await Promise.all(['ada', 'bob', 'eve'].map((name) => world.person(name)))) as [Person, Person, Person];
+	[ada, bob, eve] = (await Promise.all(['ada', 'bob', 'eve'].map((name) => world.person(name)))) as [
+		Person,
+		Person,
+		Person,
+	];
 	await followTokens(world.world.parts.tokens, world.world.parts.bus, world.world.parts.logger);
 });
 afterAll(() => world.stop());
@@ -41,7 +45,8 @@ async function invite(role: string): Promise<InviteView> {
 	return body.invites.find((one) => one.role === role)!;
 }
 
-const put = (as: Person, whom: Person, role: string) => call(as, 'PUT', `/domains/${domain}/members/${whom.id}`, { role });
+const put = (as: Person, whom: Person, role: string) =>
+	call(as, 'PUT', `/domains/${domain}/members/${whom.id}`, { role });
 
 describe('domains', () => {
 	it('have subdomains that their members are members of too, with names whose slash is %2F', async () => {
@@ -73,7 +78,9 @@ describe('domains', () => {
 	});
 
 	it('have one name each, also when two come at once', async () => {
-		const answers = await Promise.all([ada, bob, eve].map((who) => call(who, 'POST', '/domains', { name: 'contested' })));
+		const answers = await Promise.all(
+			[ada, bob, eve].map((who) => call(who, 'POST', '/domains', { name: 'contested' })),
+		);
 		expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
 	});
 
@@ -84,12 +91,24 @@ describe('domains', () => {
 		const refusal = await call(eve, 'POST', `/domains/${domain}/join`, {});
 		expect(refusal).toMatchObject({ status: 404 });
 		expect((await call(eve, 'POST', '/domains/nowhere/join', {})).body).toEqual(refusal.body);
-		expect(await call(ada, 'PATCH', `/domains/${domain}`, { public: true })).toMatchObject({ status: 200, body: { public: true } });
+		expect(await call(ada, 'PATCH', `/domains/${domain}`, { public: true })).toMatchObject({
+			status: 200,
+			body: { public: true },
+		});
 		expect(await listed()).toContainEqual({ name: domain });
-		expect(await call(eve, 'POST', `/domains/${domain}/join`, {})).toMatchObject({ status: 200, body: { role: 'standard_customer' } });
+		expect(await call(eve, 'POST', `/domains/${domain}/join`, {})).toMatchObject({
+			status: 200,
+			body: { role: 'standard_customer' },
+		});
 		expect(await call(eve, 'PATCH', `/domains/${domain}`, { public: false })).toMatchObject({ status: 403 });
-		expect(await call(eve, 'GET', '/domains?public=yes')).toMatchObject({ status: 422, body: { error: { path: '/public' } } });
-		expect(await call(ada, 'PATCH', `/domains/${domain}`, { public: 'yes' })).toMatchObject({ status: 422, body: { error: { path: '/public' } } });
+		expect(await call(eve, 'GET', '/domains?public=yes')).toMatchObject({
+			status: 422,
+			body: { error: { path: '/public' } },
+		});
+		expect(await call(ada, 'PATCH', `/domains/${domain}`, { public: 'yes' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/public' } },
+		});
 	});
 
 	it('can be removed when they are empty, and their name stays taken', async () => {
@@ -112,13 +131,19 @@ describe('invites', () => {
 		const staff = await invite('business_staff');
 		expect(staff).toMatchObject({ period: 30, digits: 6, locked: false });
 		expect(staff.otpauthUrl).toMatch(new RegExp(`^otpauth://totp/.*secret=${staff.secret}`));
-		expect(await call(bob, 'POST', `/domains/${domain}/join`, { code: codeOf(staff, Date.now() - 30_000) })).toMatchObject({
+		expect(
+			await call(bob, 'POST', `/domains/${domain}/join`, { code: codeOf(staff, Date.now() - 30_000) }),
+		).toMatchObject({
 			status: 200,
 			body: { role: 'business_staff' },
 		});
 		const customer = await invite('standard_customer');
-		expect(await call(bob, 'POST', `/domains/${domain}/join`, { code: codeOf(customer) })).toMatchObject({ body: { role: 'business_staff' } });
-		expect(await call(eve, 'POST', `/domains/${domain}/join`, { code: codeOf(customer, Date.now() - 120_000) })).toMatchObject({ status: 404 });
+		expect(await call(bob, 'POST', `/domains/${domain}/join`, { code: codeOf(customer) })).toMatchObject({
+			body: { role: 'business_staff' },
+		});
+		expect(
+			await call(eve, 'POST', `/domains/${domain}/join`, { code: codeOf(customer, Date.now() - 120_000) }),
+		).toMatchObject({ status: 404 });
 		expect(await call(bob, 'GET', `/domains/${domain}/invites`)).toMatchObject({ status: 403 });
 		expect(await call(eve, 'GET', `/domains/${domain}/invites`)).toMatchObject({ status: 404 });
 	});
@@ -126,21 +151,28 @@ describe('invites', () => {
 	it('are void when they are rotated', async () => {
 		await found();
 		const before = await invite('standard_customer');
-		expect(await call(ada, 'POST', `/domains/${domain}/invites/standard_customer/rotate`)).toMatchObject({ status: 200 });
+		expect(await call(ada, 'POST', `/domains/${domain}/invites/standard_customer/rotate`)).toMatchObject({
+			status: 200,
+		});
 		expect((await invite('standard_customer')).secret).not.toBe(before.secret);
 		expect(await call(eve, 'POST', `/domains/${domain}/join`, { code: codeOf(before) })).toMatchObject({ status: 404 });
 		expect(await call(ada, 'POST', `/domains/${domain}/invites/admin/rotate`)).toMatchObject({ status: 404 });
 	});
 
 	it.each(['12345', '1234567', 'abcdef', '١٢٣٤٥٦'])('refuse %s as no code', async (code) => {
-		expect(await call(eve, 'POST', `/domains/x/join`, { code })).toMatchObject({ status: 422, body: { error: { path: '/code' } } });
+		expect(await call(eve, 'POST', `/domains/x/join`, { code })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/code' } },
+		});
 	});
 
 	it('make who guesses wait', async () => {
 		await found();
 		await invite('business_admin');
 		const mallory = await world.person('mallory');
-		const answers = await Promise.all(Array.from({ length: 8 }, () => call(mallory, 'POST', `/domains/${domain}/join`, { code: '000000' })));
+		const answers = await Promise.all(
+			Array.from({ length: 8 }, () => call(mallory, 'POST', `/domains/${domain}/join`, { code: '000000' })),
+		);
 		expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
 		expect(Number(answers.find(({ status }) => status === 429)!.headers.get('retry-after'))).toBeGreaterThan(0);
 	});
@@ -149,8 +181,13 @@ describe('invites', () => {
 describe('members', () => {
 	it('are listed and changed by business_admins only', async () => {
 		await found();
-		expect(await put(ada, bob, 'business_staff')).toMatchObject({ status: 200, body: { accountId: bob.id, name: 'bob', role: 'business_staff' } });
-		expect(await call(ada, 'GET', `/domains/${domain}/members`)).toMatchObject({ body: { members: [{ name: 'ada' }, { name: 'bob' }] } });
+		expect(await put(ada, bob, 'business_staff')).toMatchObject({
+			status: 200,
+			body: { accountId: bob.id, name: 'bob', role: 'business_staff' },
+		});
+		expect(await call(ada, 'GET', `/domains/${domain}/members`)).toMatchObject({
+			body: { members: [{ name: 'ada' }, { name: 'bob' }] },
+		});
 		expect(await call(bob, 'GET', `/domains/${domain}/members/${bob.id}`)).toMatchObject({ status: 403 });
 		expect(await put(bob, eve, 'standard_customer')).toMatchObject({ status: 403 });
 		expect(await put(eve, eve, 'business_admin')).toMatchObject({ status: 404 });
@@ -176,11 +213,18 @@ describe('members', () => {
 		await put(ada, bob, 'business_staff');
 		const before = await world.refreshed(bob);
 		const { tokens } = world.world.parts;
-		expect((await tokens.verifyAccount(before.token)).memberships).toContainEqual({ domainName: domain, role: 'business_staff' });
+		expect((await tokens.verifyAccount(before.token)).memberships).toContainEqual({
+			domainName: domain,
+			role: 'business_staff',
+		});
 		await call(ada, 'DELETE', `/domains/${domain}/members/${bob.id}`);
-		await vi.waitFor(() => expect(tokens.verifyAccount(before.token)).rejects.toMatchObject({ code: 'unauthenticated' }));
+		await vi.waitFor(() =>
+			expect(tokens.verifyAccount(before.token)).rejects.toMatchObject({ code: 'unauthenticated' }),
+		);
 		bob = await world.refreshed(before);
-		expect((await tokens.verifyAccount(bob.token)).memberships.map(({ domainName }) => domainName)).not.toContain(domain);
+		expect((await tokens.verifyAccount(bob.token)).memberships.map(({ domainName }) => domainName)).not.toContain(
+			domain,
+		);
 	});
 });
 
@@ -204,7 +248,10 @@ describe('sessions', () => {
 			status: 422,
 			body: { error: { path: '/newPassword' } },
 		});
-		const changed = await call<{ token: string }>(dora, 'PUT', '/me/password', { password: 'correct horse', newPassword: 'another horse' });
+		const changed = await call<{ token: string }>(dora, 'PUT', '/me/password', {
+			password: 'correct horse',
+			newPassword: 'another horse',
+		});
 		expect(changed.status).toBe(200);
 		await vi.waitFor(async () => expect((await call(dora, 'GET', '/me')).status).toBe(401));
 		expect((await call({ ...dora, token: changed.body.token }, 'GET', '/me')).status).toBe(200);
@@ -217,7 +264,9 @@ describe('sessions', () => {
 		const cookies = headers.getSetCookie().map((cookie) => cookie.split(';')[0]!);
 		expect(cookies.length).toBeGreaterThan(1);
 		for (const cookie of cookies) expect(cookie.length).toBeLessThan(4096);
-		const me = await world.auth.call<{ memberships: object[] }>('GET', '/me', { headers: { cookie: cookies.join('; ') } });
+		const me = await world.auth.call<{ memberships: object[] }>('GET', '/me', {
+			headers: { cookie: cookies.join('; ') },
+		});
 		expect(me.body.memberships).toHaveLength(50);
 	});
 });

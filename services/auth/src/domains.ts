@@ -27,7 +27,10 @@ export class Domains {
 		if (parent !== undefined) await this.#memberships.require(creatorId, parent, 'business_admin');
 		const domain: DomainDocument = { name, public: isPublic, createdAt: Date.now() };
 		try {
-			await this.#store.commit([this.#domains.insert(name, domain), await this.#memberships.add(creatorId, name, 'business_admin')]);
+			await this.#store.commit([
+				this.#domains.insert(name, domain),
+				await this.#memberships.add(creatorId, name, 'business_admin'),
+			]);
 		} catch (error) {
 			if (error instanceof CrowdVisionError && error.code === 'conflict') {
 				throw new CrowdVisionError('conflict', 'This name is taken', { path: '/name' });
@@ -59,14 +62,19 @@ export class Domains {
 		const found = new Map((await this.#domains.getAll([...own.keys()])).map((kept) => [kept.id, kept.value]));
 		// '0' is what follows '/': everything below a name lies between the two.
 		for (const name of own.keys()) {
-			const below = await this.#domains.find({ where: { name: { gt: `${name}/`, lt: `${name}0` } }, limit: MOST_LISTED });
+			const below = await this.#domains.find({
+				where: { name: { gt: `${name}/`, lt: `${name}0` } },
+				limit: MOST_LISTED,
+			});
 			for (const { id, value } of below) if (value.removedAt === undefined) found.set(id, value);
 		}
 		return [...found.values()]
 			.sort((a, b) => (a.name < b.name ? -1 : 1))
 			.map(({ name, public: isPublic }) => {
 				const role = own.get(name);
-				return role ? { name, role, public: isPublic } : { name, role: inherited(memberships, name), public: isPublic, inherited: true };
+				return role
+					? { name, role, public: isPublic }
+					: { name, role: inherited(memberships, name), public: isPublic, inherited: true };
 			});
 	}
 
@@ -78,7 +86,8 @@ export class Domains {
 	async setPublic(name: string, isPublic: boolean): Promise<void> {
 		await anew(async () => {
 			const kept = await this.#require(name);
-			if (kept.value.public !== isPublic) await this.#store.commit([this.#domains.replace(kept, { ...kept.value, public: isPublic })]);
+			if (kept.value.public !== isPublic)
+				await this.#store.commit([this.#domains.replace(kept, { ...kept.value, public: isPublic })]);
 		});
 	}
 
@@ -95,8 +104,10 @@ export class Domains {
 			this.#domains.find({ where: { name: { gt: `${name}/`, lt: `${name}0` } }, limit: MOST_LISTED }),
 			devices.find({ where: { domainName: name }, limit: MOST_LISTED }),
 		]);
-		if (members.some(({ value }) => value.accountId !== accountId)) throw new CrowdVisionError('conflict', 'The domain has other members');
-		if (below.some(({ value }) => value.removedAt === undefined)) throw new CrowdVisionError('conflict', 'There are domains below it');
+		if (members.some(({ value }) => value.accountId !== accountId))
+			throw new CrowdVisionError('conflict', 'The domain has other members');
+		if (below.some(({ value }) => value.removedAt === undefined))
+			throw new CrowdVisionError('conflict', 'There are domains below it');
 		if (active.some(({ value }) => value.revokedAt === undefined))
 			throw new CrowdVisionError('conflict', 'The domain has devices: revoke them first');
 		await this.#store.commit([
@@ -115,6 +126,8 @@ export class Domains {
 }
 
 function inherited(memberships: readonly Membership[], name: string): Membership['role'] {
-	const [highest] = memberships.filter((one) => weightIn([one], [name]) > 0).sort((a, b) => weightIn([b], [name]) - weightIn([a], [name]));
+	const [highest] = memberships
+		.filter((one) => weightIn([one], [name]) > 0)
+		.sort((a, b) => weightIn([b], [name]) - weightIn([a], [name]));
 	return highest!.role;
 }

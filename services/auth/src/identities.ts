@@ -38,7 +38,12 @@ export class Identities {
 			const kept = await this.#identities.get(id);
 			if (!kept) {
 				const accountId = randomUUID();
-				const account: AccountDocument = { name, provider: issuer, createdAt: Date.now(), ...(email !== undefined && { contact: email }) };
+				const account: AccountDocument = {
+					name,
+					provider: issuer,
+					createdAt: Date.now(),
+					...(email !== undefined && { contact: email }),
+				};
 				await this.#store.commit([
 					this.#accounts.insert(accountId, account),
 					this.#identities.insert(id, { issuer, subject, accountId, domains: [domainName] }),

@@ -66,11 +66,17 @@ export class Invites {
 			const given = Buffer.from(code);
 			const open = DOMAIN_ROLES.filter((role) => roles[role].failures < MOST_FAILURES);
 			// All of them are compared, whichever fits: the time tells nothing.
-			const fitting = open.filter((role) => this.#codes(domainName, role, kept.value, now).filter((one) => timingSafeEqual(one, given)).length > 0);
+			const fitting = open.filter(
+				(role) =>
+					this.#codes(domainName, role, kept.value, now).filter((one) => timingSafeEqual(one, given)).length > 0,
+			);
 			if (fitting.length > 0) return fitting[0];
 			// The count is durable before the answer is known, and refused where another replica counted meanwhile: it is looked at again then.
 			const counted = open.map((role) => [role, { ...roles[role], failures: roles[role].failures + 1 }] as const);
-			if (counted.length > 0) await this.#store.commit([this.#invites.replace(kept, { roles: { ...roles, ...Object.fromEntries(counted) } })]);
+			if (counted.length > 0)
+				await this.#store.commit([
+					this.#invites.replace(kept, { roles: { ...roles, ...Object.fromEntries(counted) } }),
+				]);
 			return undefined;
 		});
 	}
@@ -79,7 +85,9 @@ export class Invites {
 		return anew(async () => {
 			const kept = await this.#invites.get(domainName);
 			if (kept) return kept;
-			const roles = Object.fromEntries(DOMAIN_ROLES.map((role) => [role, this.#make(domainName, role)])) as InvitesDocument['roles'];
+			const roles = Object.fromEntries(
+				DOMAIN_ROLES.map((role) => [role, this.#make(domainName, role)]),
+			) as InvitesDocument['roles'];
 			await this.#store.commit([this.#invites.insert(domainName, { roles })]);
 			return (await this.#invites.get(domainName))!;
 		});
@@ -92,26 +100,45 @@ export class Invites {
 
 	#totp(domainName: string, role: DomainRole, { roles }: InvitesDocument): TOTP {
 		const secret = Secret.fromBase32(this.#seal.open(`invite ${domainName} ${role}`, roles[role].secret));
-		return new TOTP({ issuer: 'CrowdVision', label: `${domainName} (${role})`, secret, algorithm: 'SHA1', digits: DIGITS, period: PERIOD_SECONDS });
+		return new TOTP({
+			issuer: 'CrowdVision',
+			label: `${domainName} (${role})`,
+			secret,
+			algorithm: 'SHA1',
+			digits: DIGITS,
+			period: PERIOD_SECONDS,
+		});
 	}
 
 	#codes(domainName: string, role: DomainRole, invites: InvitesDocument, now: number): Buffer[] {
 		const totp = this.#totp(domainName, role, invites);
 		const codes: Buffer[] = [];
-		for (let step = -WINDOW; step <= WINDOW; step++) codes.push(Buffer.from(totp.generate({ timestamp: now + step * PERIOD_SECONDS * 1000 })));
+		for (let step = -WINDOW; step <= WINDOW; step++)
+			codes.push(Buffer.from(totp.generate({ timestamp: now + step * PERIOD_SECONDS * 1000 })));
 		return codes;
 	}
 
 	#viewOf(domainName: string, role: DomainRole, invites: InvitesDocument): InviteView {
 		const totp = this.#totp(domainName, role, invites);
 		const locked = invites.roles[role].failures >= MOST_FAILURES;
-		return { role, secret: totp.secret.base32, otpauthUrl: totp.toString(), period: PERIOD_SECONDS, digits: DIGITS, locked };
+		return {
+			role,
+			secret: totp.secret.base32,
+			otpauthUrl: totp.toString(),
+			period: PERIOD_SECONDS,
+			digits: DIGITS,
+			locked,
+		};
 	}
 }
 
 /** @throws CrowdVisionError `not_found` for what is no role with an invite. */
 export function inviteRole(text: string): DomainRole {
 	const role = DOMAIN_ROLES.find((one) => one === text);
-	if (!role) throw new CrowdVisionError('not_found', `There is no invite for ${text.slice(0, 40)}: there are ${DOMAIN_ROLES.join(', ')}`);
+	if (!role)
+		throw new CrowdVisionError(
+			'not_found',
+			`There is no invite for ${text.slice(0, 40)}: there are ${DOMAIN_ROLES.join(', ')}`,
+		);
 	return role;
 }

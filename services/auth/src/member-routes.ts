@@ -20,7 +20,9 @@ export function addMemberRoutes(router: Router, parts: AuthParts): void {
 	});
 
 	router.post('/domains/:name/invites/:role/rotate', administers, async (request, response) => {
-		response.set('Cache-Control', 'no-store').json(await invites.rotate(domainOf(request), inviteRole(String(request.params.role))));
+		response
+			.set('Cache-Control', 'no-store')
+			.json(await invites.rotate(domainOf(request), inviteRole(String(request.params.role))));
 	});
 
 	router.post('/domains/:name/join', signedIn, async (request, response) => {
@@ -39,7 +41,8 @@ export function addMemberRoutes(router: Router, parts: AuthParts): void {
 			}
 		}
 		// The same for a domain that is not there: who has no code learns of no private one.
-		if (!domain || !role) throw new CrowdVisionError('not_found', 'There is no such domain, or it does not take this code');
+		if (!domain || !role)
+			throw new CrowdVisionError('not_found', 'There is no such domain, or it does not take this code');
 		response.json({ name, role: await memberships.join(account.id, name, role), public: domain.public });
 	});
 
@@ -57,7 +60,8 @@ export function addMemberRoutes(router: Router, parts: AuthParts): void {
 	router.put('/domains/:name/members/:accountId', administers, async (request, response) => {
 		const { role } = parseBody(memberChange, request.body);
 		const accountId = accountOf(request);
-		if (!(await accounts.getAll([accountId])).has(accountId)) throw new CrowdVisionError('not_found', 'There is no such account');
+		if (!(await accounts.getAll([accountId])).has(accountId))
+			throw new CrowdVisionError('not_found', 'There is no such account');
 		await memberships.change(accountId, domainOf(request), role, weightOf(request));
 		await revokedSessions.changed(accountId);
 		response.json(await viewOf(accountId, domainOf(request)));
@@ -67,7 +71,11 @@ export function addMemberRoutes(router: Router, parts: AuthParts): void {
 	router.delete('/domains/:name/members/:accountId', signedIn, async (request, response) => {
 		const accountId = accountOf(request);
 		const { sub } = callerOf(request);
-		const weight = await memberships.require(sub, domainOf(request), accountId === sub ? 'standard_customer' : 'business_admin');
+		const weight = await memberships.require(
+			sub,
+			domainOf(request),
+			accountId === sub ? 'standard_customer' : 'business_admin',
+		);
 		await memberships.change(accountId, domainOf(request), undefined, weight);
 		await revokedSessions.changed(accountId);
 		response.status(204).end();

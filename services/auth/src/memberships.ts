@@ -1,4 +1,12 @@
-import { CrowdVisionError, type DomainRole, type Membership, PLATFORM, ROLES, type Role, weightIn } from '@crowdvision/contracts';
+import {
+	CrowdVisionError,
+	type DomainRole,
+	type Membership,
+	PLATFORM,
+	ROLES,
+	type Role,
+	weightIn,
+} from '@crowdvision/contracts';
 import { anew } from '@crowdvision/service-kit';
 import type { Collection, Store, Write } from '@crowdvision/store';
 import type { DomainDocument, MembershipDocument } from './documents.ts';
@@ -33,14 +41,20 @@ export class Memberships {
 		const domains = await this.#domains.getAll(found.map(({ value }) => value.domainName));
 		const there = new Set(domains.filter(({ value }) => value.removedAt === undefined).map(({ id }) => id));
 		const own: Membership[] = this.#admins.has(accountId) ? [{ domainName: PLATFORM, role: 'admin' }] : [];
-		return [...own, ...found.filter(({ value }) => there.has(value.domainName)).map(({ value: { domainName, role } }) => ({ domainName, role }))];
+		return [
+			...own,
+			...found
+				.filter(({ value }) => there.has(value.domainName))
+				.map(({ value: { domainName, role } }) => ({ domainName, role })),
+		];
 	}
 
 	/** @throws CrowdVisionError `not_found` for a domain that is unknown or foreign, `forbidden` for a member of too little weight. */
 	async require(accountId: string, domainName: string, role: Role): Promise<number> {
 		const weight = weightIn(await this.of(accountId), [domainName]);
 		const domain = weight > 0 ? await this.#domains.get(domainName) : undefined;
-		if (!domain || domain.value.removedAt !== undefined) throw new CrowdVisionError('not_found', 'There is no such domain');
+		if (!domain || domain.value.removedAt !== undefined)
+			throw new CrowdVisionError('not_found', 'There is no such domain');
 		if (weight < ROLES[role]) throw new CrowdVisionError('forbidden', `This needs the role ${role} or a higher one`);
 		return weight;
 	}
@@ -61,7 +75,10 @@ export class Memberships {
 	async add(accountId: string, domainName: string, role: DomainRole): Promise<Write> {
 		const present = await this.of(accountId);
 		if (present.length >= MOST_MEMBERSHIPS || JSON.stringify(present).length + domainName.length + 50 > MOST_BYTES) {
-			throw new CrowdVisionError('forbidden', 'This account is a member of as many domains as a session can hold: leave one first');
+			throw new CrowdVisionError(
+				'forbidden',
+				'This account is a member of as many domains as a session can hold: leave one first',
+			);
 		}
 		return this.#memberships.insert(idOf(accountId, domainName), { accountId, domainName, role, since: Date.now() });
 	}
@@ -71,7 +88,9 @@ export class Memberships {
 		return anew(async () => {
 			const kept = await this.#memberships.get(idOf(accountId, domainName));
 			if (kept && ROLES[kept.value.role] >= ROLES[role]) return kept.value.role;
-			await this.#store.commit([kept ? this.#memberships.replace(kept, { ...kept.value, role }) : await this.add(accountId, domainName, role)]);
+			await this.#store.commit([
+				kept ? this.#memberships.replace(kept, { ...kept.value, role }) : await this.add(accountId, domainName, role),
+			]);
 			return role;
 		});
 	}
@@ -86,7 +105,8 @@ export class Memberships {
 			if (!kept && role === undefined) throw new CrowdVisionError('not_found', 'There is no such member');
 			const had = kept ? ROLES[kept.value.role] : 0;
 			const has = role ? ROLES[role] : 0;
-			if (Math.max(had, has) > weight) throw new CrowdVisionError('forbidden', 'Nobody gives or takes a role above their own');
+			if (Math.max(had, has) > weight)
+				throw new CrowdVisionError('forbidden', 'Nobody gives or takes a role above their own');
 			if (!kept) return this.#store.commit([await this.add(accountId, domainName, role!)]);
 			if (kept.value.role === role) return;
 			const writes = [role ? this.#memberships.replace(kept, { ...kept.value, role }) : this.#memberships.remove(kept)];
@@ -96,7 +116,10 @@ export class Memberships {
 		});
 		await task.catch((error: unknown) => {
 			if (!(error instanceof LastAdmin)) throw error;
-			throw new CrowdVisionError('conflict', 'A domain keeps at least one business_admin: make somebody else one first');
+			throw new CrowdVisionError(
+				'conflict',
+				'A domain keeps at least one business_admin: make somebody else one first',
+			);
 		});
 	}
 

@@ -1,5 +1,12 @@
 import type { Membership, Role } from '@crowdvision/contracts';
-import { authenticate, type BuildingDirectory, type Request, type RequestHandler, type RetainedTable, type Tokens } from '@crowdvision/service-kit';
+import {
+	authenticate,
+	type BuildingDirectory,
+	type Request,
+	type RequestHandler,
+	type RetainedTable,
+	type Tokens,
+} from '@crowdvision/service-kit';
 import type { Accounts } from './accounts.ts';
 import type { Devices } from './devices.ts';
 import type { Domains } from './domains.ts';
@@ -32,8 +39,14 @@ export interface AuthParts {
 }
 
 /** A token for an account, with its memberships of now, that no revocation of before voids. */
-export async function tokenFor({ tokens, memberships, sessions }: AuthParts, account: { id: string; name: string }): Promise<string> {
-	const [now, issuedAfter]: [Membership[], number] = await Promise.all([memberships.of(account.id), sessions.issuedAfter(account.id)]);
+export async function tokenFor(
+	{ tokens, memberships, sessions }: AuthParts,
+	account: { id: string; name: string },
+): Promise<string> {
+	const [now, issuedAfter]: [Membership[], number] = await Promise.all([
+		memberships.of(account.id),
+		sessions.issuedAfter(account.id),
+	]);
 	return tokens.signAccount({ ...account, memberships: now }, issuedAfter);
 }
 

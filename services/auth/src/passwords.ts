@@ -42,7 +42,9 @@ async function derive(password: string, salt: Buffer, cost: ScryptOptions): Prom
 	await takeTurn();
 	try {
 		return await new Promise((resolve, reject) => {
-			scrypt(password.normalize('NFKC'), salt, KEY_BYTES, { ...cost, maxmem: MOST_MEMORY }, (error, key) => (error ? reject(error) : resolve(key)));
+			scrypt(password.normalize('NFKC'), salt, KEY_BYTES, { ...cost, maxmem: MOST_MEMORY }, (error, key) =>
+				error ? reject(error) : resolve(key),
+			);
 		});
 	} finally {
 		const next = waiting.shift();
@@ -56,6 +58,7 @@ async function takeTurn(): Promise<void> {
 		running++;
 		return;
 	}
-	if (waiting.length >= MOST_WAITING) throw new CrowdVisionError('unavailable', 'Too many people are signing in at once', {}, 2);
+	if (waiting.length >= MOST_WAITING)
+		throw new CrowdVisionError('unavailable', 'Too many people are signing in at once', {}, 2);
 	await new Promise<void>((resolve) => waiting.push(resolve));
 }

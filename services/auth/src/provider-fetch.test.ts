@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { unreachable } from './provider-fetch.ts';
 
 describe('where a provider may stand', () => {
-	const refused = async (url: string, reach: 'public' | 'private' | 'loopback') => expect(await unreachable(new URL(url), reach)).toBeDefined();
+	const refused = async (url: string, reach: 'public' | 'private' | 'loopback') =>
+		expect(await unreachable(new URL(url), reach)).toBeDefined();
 
 	it.each([
 		'https://127.0.0.1',

@@ -43,7 +43,9 @@ export async function unreachable(url: URL, reach: SsoReach): Promise<string | u
 	const host = url.hostname.replace(/^\[|\]$/g, '');
 	try {
 		const addresses = isIP(host) ? [{ address: host }] : await lookup(host, { all: true });
-		return addresses.some(({ address }) => isInside(address)) ? 'must not stand at a private address (SSO_REACH)' : undefined;
+		return addresses.some(({ address }) => isInside(address))
+			? 'must not stand at a private address (SSO_REACH)'
+			: undefined;
 	} catch {
 		return 'cannot be found by its name';
 	}
@@ -65,7 +67,8 @@ export function providerFetch(reach: SsoReach): (url: string, options: RequestIn
 		let bytes = 0;
 		for await (const chunk of response.body ?? []) {
 			bytes += chunk.byteLength;
-			if (bytes > MOST_BYTES) throw new CrowdVisionError('unavailable', 'The provider answered with more than is sensible');
+			if (bytes > MOST_BYTES)
+				throw new CrowdVisionError('unavailable', 'The provider answered with more than is sensible');
 			chunks.push(chunk);
 		}
 		const bare = [101, 204, 205, 304].includes(response.status);

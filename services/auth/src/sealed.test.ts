@@ -8,6 +8,8 @@ it('a sealed secret opens for what it was sealed for, by the same key, unchanged
 	expect(seal.open('invite museum business_staff', sealed)).toBe('GEZDGNBVGY3TQOJQ');
 	expect(seal.seal('invite museum business_staff', 'GEZDGNBVGY3TQOJQ')).not.toBe(sealed);
 	expect(() => seal.open('invite museum business_admin', sealed)).toThrow('AUTH_KEY');
-	expect(() => new Seal('another secret of more than 32 characters').open('invite museum business_staff', sealed)).toThrow('AUTH_KEY');
+	expect(() =>
+		new Seal('another secret of more than 32 characters').open('invite museum business_staff', sealed),
+	).toThrow('AUTH_KEY');
 	expect(() => seal.open('invite museum business_staff', `${sealed.slice(0, -2)}AA`)).toThrow('AUTH_KEY');
 });

@@ -28,7 +28,9 @@ export class Seal {
 	open(what: string, sealed: Sealed): string {
 		const bytes = Buffer.from(sealed.slice(3), 'base64url');
 		try {
-			const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, NONCE_BYTES)).setAAD(Buffer.from(what));
+			const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, NONCE_BYTES)).setAAD(
+				Buffer.from(what),
+			);
 			decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
 			return decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
 		} catch (error) {

@@ -72,7 +72,10 @@ const DAY_MS = 24 * 3600_000;
  *                        └─ revoked ─▶ bus: registry:revoked-devices ─▶ gateways
  *   signing keys (JWT_SIGNING=keypair) ─▶ bus: registry:signing-keys ─▶ everybody
  */
-export async function createAuth({ bus, stores, tokens, logger, dataDir }: AuthContext, options: AuthOptions = {}): Promise<Auth> {
+export async function createAuth(
+	{ bus, stores, tokens, logger, dataDir }: AuthContext,
+	options: AuthOptions = {},
+): Promise<Auth> {
 	const { AUTH_KEY, ADMINS = [], PUBLIC_URL, SSO_REACH = 'public', JWT_KEY_DAYS = 90 } = options;
 	const store = await stores.open('auth', AUTH_STORE);
 	const seal = new Seal(AUTH_KEY ?? keptSecret(dataDir, 'auth-key'));
@@ -82,7 +85,8 @@ export async function createAuth({ bus, stores, tokens, logger, dataDir }: AuthC
 	const domains = new Domains(store, memberships);
 	const devices = new Devices(store, tokens);
 	const sso = new Sso({ store, identities: new Identities(store, memberships), seal, reach: SSO_REACH, logger });
-	const signingKeys = tokens.keys instanceof PublicKeys ? new SigningKeys(store, seal, JWT_KEY_DAYS * DAY_MS) : undefined;
+	const signingKeys =
+		tokens.keys instanceof PublicKeys ? new SigningKeys(store, seal, JWT_KEY_DAYS * DAY_MS) : undefined;
 	if (signingKeys) {
 		await signingKeys.start();
 		tokens.signWith(signingKeys);
@@ -132,7 +136,15 @@ export async function createAuth({ bus, stores, tokens, logger, dataDir }: AuthC
 	};
 	const router = Router();
 	router.use(jsonBody('64kb'));
-	for (const addRoutes of [addSessionRoutes, addDomainRoutes, addMemberRoutes, addDeviceRoutes, addSsoRoutes, addKeyRoutes]) addRoutes(router, parts);
+	for (const addRoutes of [
+		addSessionRoutes,
+		addDomainRoutes,
+		addMemberRoutes,
+		addDeviceRoutes,
+		addSsoRoutes,
+		addKeyRoutes,
+	])
+		addRoutes(router, parts);
 
 	return {
 		name: 'auth',

@@ -43,7 +43,9 @@ export function addSessionRoutes(router: Router, parts: AuthParts): void {
 		endSession(request, response);
 		const token = bearerToken(request) ?? sessionToken(request);
 		// Whoever signs out with nothing, or with what is void already, is signed out.
-		const claims = token ? await tokens.verifyAccount(token, { evenIfRevoked: true }).catch(() => undefined) : undefined;
+		const claims = token
+			? await tokens.verifyAccount(token, { evenIfRevoked: true }).catch(() => undefined)
+			: undefined;
 		if (claims) {
 			await sessions.end(claims);
 			await revokedSessions.changed(claims.sub);

@@ -41,7 +41,10 @@ export class Sessions implements RetainedSource {
 			const before = kept?.value ?? NOTHING;
 			const ended = before.ended.filter((one) => one.exp > nowSeconds() && one.jti !== jti);
 			ended.push({ jti, exp });
-			const next = ended.length > MOST_ENDED ? { ...before, endedBefore: this.#later(before.endedBefore), ended: [] } : { ...before, ended };
+			const next =
+				ended.length > MOST_ENDED
+					? { ...before, endedBefore: this.#later(before.endedBefore), ended: [] }
+					: { ...before, ended };
 			await this.#store.commit([this.#write(sub, kept, next)]);
 		});
 	}
@@ -50,14 +53,21 @@ export class Sessions implements RetainedSource {
 	async endAll(accountId: string): Promise<Write> {
 		const kept = await this.#sessions.get(accountId);
 		const before = kept?.value ?? NOTHING;
-		return this.#write(accountId, kept, { ...before, endedBefore: this.#later(Math.max(before.endedBefore, before.staleBefore)), ended: [] });
+		return this.#write(accountId, kept, {
+			...before,
+			endedBefore: this.#later(Math.max(before.endedBefore, before.staleBefore)),
+			ended: [],
+		});
 	}
 
 	/** The write that voids the memberships which an account's tokens tell of: it has to refresh. Commit it with what takes them away. */
 	async makeStale(accountId: string): Promise<Write> {
 		const kept = await this.#sessions.get(accountId);
 		const before = kept?.value ?? NOTHING;
-		return this.#write(accountId, kept, { ...before, staleBefore: this.#later(Math.max(before.endedBefore, before.staleBefore)) });
+		return this.#write(accountId, kept, {
+			...before,
+			staleBefore: this.#later(Math.max(before.endedBefore, before.staleBefore)),
+		});
 	}
 
 	/** Removes what no longer matters. @returns the accounts it was about. */
@@ -75,7 +85,10 @@ export class Sessions implements RetainedSource {
 		const kept = await this.#sessions.get(accountId);
 		if (!kept || kept.value.until <= Date.now()) return null;
 		const { endedBefore, staleBefore, ended } = kept.value;
-		return JSON.stringify({ before: Math.max(endedBefore, staleBefore), sessions: ended.map(({ jti }) => jti) } satisfies RetainedSessions);
+		return JSON.stringify({
+			before: Math.max(endedBefore, staleBefore),
+			sessions: ended.map(({ jti }) => jti),
+		} satisfies RetainedSessions);
 	}
 
 	/** Now, or a second after the time before: tokens were given that are later than that one. */
@@ -84,7 +97,10 @@ export class Sessions implements RetainedSource {
 	}
 
 	#write(accountId: string, kept: Kept<SessionsDocument> | undefined, value: Omit<SessionsDocument, 'until'>): Write {
-		const next = { ...value, until: (Math.max(nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000 };
+		const next = {
+			...value,
+			until: (Math.max(nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000,
+		};
 		return kept ? this.#sessions.replace(kept, next) : this.#sessions.insert(accountId, next);
 	}
 }

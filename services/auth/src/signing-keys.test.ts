@@ -25,16 +25,21 @@ afterEach(async () => {
 
 const someone = () => signer.signAccount({ id: randomUUID(), name: 'Ada', memberships: [] });
 const admin = () => signer.signAccount({ id: ADMIN, name: 'Root', memberships: [] });
-const kidOf = (token: string) => (JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as { kid: string }).kid;
+const kidOf = (token: string) =>
+	(JSON.parse(Buffer.from(token.split('.')[0]!, 'base64url').toString()) as { kid: string }).kid;
 const later = (ms: number) => vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 
 describe('signing by key pair', () => {
 	it('lets everybody verify what auth alone can sign, by public keys that are told on the bus and over HTTP', async () => {
 		const token = await someone();
 		await expect(verifier.verifyAccount(token)).resolves.toMatchObject({ name: 'Ada' });
-		await expect(verifier.signAccount({ id: 'x', name: 'X', memberships: [] })).rejects.toMatchObject({ code: 'unavailable' });
+		await expect(verifier.signAccount({ id: 'x', name: 'X', memberships: [] })).rejects.toMatchObject({
+			code: 'unavailable',
+		});
 		const { body } = await auth.call<{ keys: object[] }>('GET', '/.well-known/jwks.json');
-		expect(body.keys).toEqual([{ kty: 'OKP', crv: 'Ed25519', x: expect.any(String), kid: kidOf(token), alg: 'EdDSA', use: 'sig' }]);
+		expect(body.keys).toEqual([
+			{ kty: 'OKP', crv: 'Ed25519', x: expect.any(String), kid: kidOf(token), alg: 'EdDSA', use: 'sig' },
+		]);
 	});
 
 	it('changes keys: the new one is known before it signs, the one of before verifies on, and is void once withdrawn', async () => {
@@ -62,7 +67,10 @@ describe('signing by key pair', () => {
 			expect((await auth.call(method, path)).status).toBe(401);
 			expect((await auth.call(method, path, { token: await someone() })).status).toBe(403);
 		}
-		expect(await auth.call('GET', '/keys', { token: await admin() })).toMatchObject({ status: 200, body: { keys: [{ state: 'signing' }] } });
+		expect(await auth.call('GET', '/keys', { token: await admin() })).toMatchObject({
+			status: 200,
+			body: { keys: [{ state: 'signing' }] },
+		});
 	});
 
 	it('signs on after a restart with the key it had', async () => {

@@ -1,6 +1,13 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { CrowdVisionError, type PublicSigningKey, type SigningKeyView } from '@crowdvision/contracts';
-import { ACCOUNT_SECONDS, anew, DEVICE_SECONDS, type RetainedSource, type TokenKey, type TokenSigner } from '@crowdvision/service-kit';
+import {
+	ACCOUNT_SECONDS,
+	anew,
+	DEVICE_SECONDS,
+	type RetainedSource,
+	type TokenKey,
+	type TokenSigner,
+} from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { SigningKeyDocument } from './documents.ts';
 import type { Seal } from './sealed.ts';
@@ -54,14 +61,18 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		const changed: string[] = [];
 		const keys = await this.#read();
 		const signing = this.#signing(keys, now);
-		if (!signing || (now - signing.value.createdAt > this.#maxAgeMs && !keys.some(({ value }) => value.signsFrom > now))) {
+		if (
+			!signing ||
+			(now - signing.value.createdAt > this.#maxAgeMs && !keys.some(({ value }) => value.signsFrom > now))
+		) {
 			changed.push(signing ? await this.rotate() : await this.#make(now));
 		}
 		for (const kept of keys) {
 			if (kept.value.verifiesUntil !== undefined && kept.value.verifiesUntil < now) {
 				await this.#store.commit([this.#keys.remove(kept)]);
 				changed.push(kept.id);
-			} else if (signing && kept.value.signsFrom < signing.value.signsFrom && kept.value.retiredAt === undefined) await this.#retire(kept.id, now);
+			} else if (signing && kept.value.signsFrom < signing.value.signsFrom && kept.value.retiredAt === undefined)
+				await this.#retire(kept.id, now);
 		}
 		if (changed.length > 0) await this.#read();
 		return changed;
@@ -72,7 +83,8 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		const keys = await this.#read();
 		const kept = keys.find(({ id }) => id === kid);
 		if (!kept) throw new CrowdVisionError('not_found', 'There is no such key');
-		if (this.#signing(keys)?.id === kid) throw new CrowdVisionError('conflict', 'This key signs: rotate first, and withdraw it a minute later');
+		if (this.#signing(keys)?.id === kid)
+			throw new CrowdVisionError('conflict', 'This key signs: rotate first, and withdraw it a minute later');
 		await this.#store.commit([this.#keys.remove(kept)]);
 		this.#private.delete(kid);
 		await this.#read();
@@ -153,7 +165,10 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	#privateKey({ id, value: { x, d } }: Kept<SigningKeyDocument>): KeyObject {
 		let key = this.#private.get(id);
 		if (!key) {
-			key = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', x, d: this.#seal.open(`signing key ${id}`, d!) }, format: 'jwk' });
+			key = createPrivateKey({
+				key: { kty: 'OKP', crv: 'Ed25519', x, d: this.#seal.open(`signing key ${id}`, d!) },
+				format: 'jwk',
+			});
 			this.#private.set(id, key);
 		}
 		return key;

@@ -11,7 +11,8 @@ const OWN_PATH = /^\/(?![/\\])[^\\\s\p{Cc}]{0,1000}$/u;
 export function addSsoRoutes(router: Router, parts: AuthParts): void {
 	const { sso } = parts;
 	const administers = requireInDomain(parts, 'business_admin');
-	const redirectUri = (request: Request) => `${parts.publicUrl ?? `${request.protocol}://${request.get('host')}`}${CALLBACK}`;
+	const redirectUri = (request: Request) =>
+		`${parts.publicUrl ?? `${request.protocol}://${request.get('host')}`}${CALLBACK}`;
 
 	router.get('/domains/:name/sso', administers, async (request, response) => {
 		response.json(await sso.settings(domainOf(request), redirectUri(request)));
@@ -31,7 +32,8 @@ export function addSsoRoutes(router: Router, parts: AuthParts): void {
 		const callback = new URL(redirectUri(request));
 		callback.search = new URL(request.originalUrl, callback).search;
 		const { state } = request.query;
-		if (typeof state !== 'string' || state === '') throw new CrowdVisionError('bad_request', 'This sign-in was not begun here: begin anew');
+		if (typeof state !== 'string' || state === '')
+			throw new CrowdVisionError('bad_request', 'This sign-in was not begun here: begin anew');
 		const { account, to } = await sso.end(callback, browserOf(request, response, state));
 		startSession(request, response, await tokenFor(parts, account));
 		response.set('Cache-Control', 'no-store').redirect(302, to);
@@ -39,7 +41,8 @@ export function addSsoRoutes(router: Router, parts: AuthParts): void {
 
 	router.get('/sso/:domain', async (request, response) => {
 		const { to = '/' } = request.query;
-		if (typeof to !== 'string' || !OWN_PATH.test(to)) throw invalid([{ path: '/to', message: 'must be a path of this site' }]);
+		if (typeof to !== 'string' || !OWN_PATH.test(to))
+			throw invalid([{ path: '/to', message: 'must be a path of this site' }]);
 		const { location, state, browser } = await sso.begin(String(request.params.domain), to, redirectUri(request));
 		bindToBrowser(request, response, { state, browser, maxAge: SIGN_IN_MS });
 		response.set('Cache-Control', 'no-store').redirect(302, location.href);

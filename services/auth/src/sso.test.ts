@@ -35,7 +35,11 @@ beforeAll(async () => {
 		() => auth.stop(),
 		() => world.stop(),
 	);
-	({ token } = (await call('POST', '/register', { email: 'ada@example.org', password: 'correct horse', name: 'Ada' })) as { token: string });
+	({ token } = (await call('POST', '/register', {
+		email: 'ada@example.org',
+		password: 'correct horse',
+		name: 'Ada',
+	})) as { token: string });
 	await call('POST', '/domains', { name: 'museum' });
 	await configure({});
 });
@@ -55,7 +59,8 @@ async function call(method: string, path: string, body?: object): Promise<Record
 	return { status: response.status, ...((await response.json().catch(() => ({}))) as object) };
 }
 
-const configure = (changed: object) => call('PUT', '/domains/museum/sso', { issuer: provider.issuer, ...CLIENT, ...changed });
+const configure = (changed: object) =>
+	call('PUT', '/domains/museum/sso', { issuer: provider.issuer, ...CLIENT, ...changed });
 const begin = (to = '/rooms?floor=1') => `${site}/auth/sso/museum?to=${encodeURIComponent(to)}`;
 const codeOf = (answer: { text: string }) => (JSON.parse(answer.text) as { error: { code: string } }).error.code;
 
@@ -73,7 +78,11 @@ describe('sign-in by a provider', () => {
 		const { status, location } = await browser.request(begin());
 		expect(status).toBe(302);
 		const { searchParams } = new URL(location!);
-		expect(Object.fromEntries(searchParams)).toMatchObject({ code_challenge_method: 'S256', response_type: 'code', redirect_uri: callback });
+		expect(Object.fromEntries(searchParams)).toMatchObject({
+			code_challenge_method: 'S256',
+			response_type: 'code',
+			redirect_uri: callback,
+		});
 		expect(searchParams.get('code_challenge')).toMatch(/^[\w-]{43}$/);
 		for (const name of ['state', 'nonce']) expect(searchParams.get(name)).toMatch(/^[\w-]{43}$/);
 	});
@@ -160,13 +169,18 @@ describe('sign-in by a provider', () => {
 
 	it("tells of the provider's own refusal", async () => {
 		const { state } = Object.fromEntries(new URL((await browser.request(begin())).location!).searchParams);
-		const answer = await browser.request(`${callback}?error=access_denied&state=${state}&iss=${encodeURIComponent(provider.issuer)}`);
+		const answer = await browser.request(
+			`${callback}?error=access_denied&state=${state}&iss=${encodeURIComponent(provider.issuer)}`,
+		);
 		expect(codeOf(answer)).toBe('unauthenticated');
 	});
 
-	it.each(['https://evil.example', '//evil.example', '/\\evil.example', 'rooms', '/a\nb'])('does not come back to %j', async (to) => {
-		expect((await browser.request(begin(to))).status).toBe(422);
-	});
+	it.each(['https://evil.example', '//evil.example', '/\\evil.example', 'rooms', '/a\nb'])(
+		'does not come back to %j',
+		async (to) => {
+			expect((await browser.request(begin(to))).status).toBe(422);
+		},
+	);
 });
 
 describe('settings of a provider', () => {
@@ -175,7 +189,9 @@ describe('settings of a provider', () => {
 		expect(shown).toMatchObject({ issuer: provider.issuer, hasSecret: true, redirectUri: callback });
 		expect(JSON.stringify(shown)).not.toContain(CLIENT.clientSecret);
 		expect(await configure({ clientSecret: undefined })).toMatchObject({ status: 200, hasSecret: true });
-		expect(await configure({ clientSecret: undefined, issuer: 'http://127.0.0.1:1' })).toMatchObject({ hasSecret: false });
+		expect(await configure({ clientSecret: undefined, issuer: 'http://127.0.0.1:1' })).toMatchObject({
+			hasSecret: false,
+		});
 		await configure({});
 	});
 

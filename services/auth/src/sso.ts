@@ -46,13 +46,23 @@ export class Sso {
 	}
 
 	/** Without a client secret the one of before stays, as long as issuer and client do. @throws CrowdVisionError `invalid` for an issuer out of reach. */
-	async configure(domainName: string, { clientSecret, defaultRole = 'standard_customer', ...rest }: SsoRequest): Promise<void> {
-		const reason = rest.issuer.includes('/.well-known/') ? 'must be the issuer itself' : await unreachable(new URL(rest.issuer), this.#reach);
+	async configure(
+		domainName: string,
+		{ clientSecret, defaultRole = 'standard_customer', ...rest }: SsoRequest,
+	): Promise<void> {
+		const reason = rest.issuer.includes('/.well-known/')
+			? 'must be the issuer itself'
+			: await unreachable(new URL(rest.issuer), this.#reach);
 		if (reason) throw new CrowdVisionError('invalid', `/issuer ${reason}`, { path: '/issuer' });
 		await anew(async () => {
 			const kept = await this.#settings.get(domainName);
 			const same = kept?.value.issuer === rest.issuer && kept.value.clientId === rest.clientId;
-			const secret = clientSecret === undefined ? (same ? kept.value.clientSecret : undefined) : this.#seal.seal(`sso ${domainName}`, clientSecret);
+			const secret =
+				clientSecret === undefined
+					? same
+						? kept.value.clientSecret
+						: undefined
+					: this.#seal.seal(`sso ${domainName}`, clientSecret);
 			const value = { ...rest, defaultRole, ...(secret !== undefined && { clientSecret: secret }) };
 			await this.#store.commit([kept ? this.#settings.replace(kept, value) : this.#settings.insert(domainName, value)]);
 		});
@@ -65,7 +75,11 @@ export class Sso {
 	}
 
 	/** Begins a sign-in: where to send the browser, and what to give it in a cookie. `to`: a path of this site. */
-	async begin(domainName: string, to: string, redirectUri: string): Promise<{ location: URL; state: string; browser: string }> {
+	async begin(
+		domainName: string,
+		to: string,
+		redirectUri: string,
+	): Promise<{ location: URL; state: string; browser: string }> {
 		const settings = await this.#require(domainName);
 		const client = await import('openid-client');
 		const config = await this.#discover(domainName, settings);
@@ -122,18 +136,29 @@ export class Sso {
 		if (settings.emailDomains) {
 			const domain = email?.toLowerCase().split('@').at(-1) ?? '';
 			if (claims.email_verified !== true || !settings.emailDomains.includes(domain)) {
-				throw new CrowdVisionError('forbidden', 'This domain lets in verified e-mail addresses of certain domains only');
+				throw new CrowdVisionError(
+					'forbidden',
+					'This domain lets in verified e-mail addresses of certain domains only',
+				);
 			}
 		}
-		const name = [claims.name, claims.preferred_username, email].find((one) => typeof one === 'string' && /\S/.test(one)) ?? 'somebody';
-		const person = { issuer, subject: claims.sub, name: String(name).trim().slice(0, 200), ...(email !== undefined && { email }) };
+		const name =
+			[claims.name, claims.preferred_username, email].find((one) => typeof one === 'string' && /\S/.test(one)) ??
+			'somebody';
+		const person = {
+			issuer,
+			subject: claims.sub,
+			name: String(name).trim().slice(0, 200),
+			...(email !== undefined && { email }),
+		};
 		return { account: await this.#identities.signIn(person, domainName, settings.defaultRole), to };
 	}
 
 	/** Removes sign-ins that nobody came back from. */
 	async forget(): Promise<void> {
 		const old = await this.#states.find({ where: { expiresAt: { lt: Date.now() } }, limit: MOST_STATES });
-		for (let i = 0; i < old.length; i += 100) await this.#store.commit(old.slice(i, i + 100).map(({ id }) => this.#states.remove(id)));
+		for (let i = 0; i < old.length; i += 100)
+			await this.#store.commit(old.slice(i, i + 100).map(({ id }) => this.#states.remove(id)));
 	}
 
 	async #redeem(
@@ -165,11 +190,17 @@ export class Sso {
 		const client = await import('openid-client');
 		const secret = clientSecret === undefined ? undefined : this.#seal.open(`sso ${domainName}`, clientSecret);
 		try {
-			return await client.discovery(new URL(issuer), clientId, undefined, secret === undefined ? client.None() : client.ClientSecretBasic(secret), {
-				timeout: TIMEOUT_SECONDS,
-				[client.customFetch]: providerFetch(this.#reach) as never,
-				...(this.#reach === 'loopback' && { execute: [client.allowInsecureRequests] }),
-			});
+			return await client.discovery(
+				new URL(issuer),
+				clientId,
+				undefined,
+				secret === undefined ? client.None() : client.ClientSecretBasic(secret),
+				{
+					timeout: TIMEOUT_SECONDS,
+					[client.customFetch]: providerFetch(this.#reach) as never,
+					...(this.#reach === 'loopback' && { execute: [client.allowInsecureRequests] }),
+				},
+			);
 		} catch (error) {
 			this.#logger.warn({ domainName, err: (error as Error).message }, 'an identity provider could not be asked');
 			throw new CrowdVisionError('unavailable', "The domain's identity provider cannot be reached, or is none", {}, 10);

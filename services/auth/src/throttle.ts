@@ -34,11 +34,17 @@ export class Throttle {
 		let tries = this.#tries.get(key);
 		if (!tries || now - tries.last > FORGET_AFTER_MS) tries = { failed: 0, last: now, blockedUntil: 0 };
 		if (now < tries.blockedUntil) {
-			throw new CrowdVisionError('rate_limited', `Too many ${this.#what}`, {}, Math.ceil((tries.blockedUntil - now) / 1000));
+			throw new CrowdVisionError(
+				'rate_limited',
+				`Too many ${this.#what}`,
+				{},
+				Math.ceil((tries.blockedUntil - now) / 1000),
+			);
 		}
 		tries.failed++;
 		tries.last = now;
-		if (tries.failed >= this.#free) tries.blockedUntil = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries.failed - this.#free));
+		if (tries.failed >= this.#free)
+			tries.blockedUntil = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries.failed - this.#free));
 		this.#tries.delete(key);
 		this.#tries.set(key, tries);
 		if (this.#tries.size > MOST_KEPT) this.#tries.delete(this.#tries.keys().next().value!);

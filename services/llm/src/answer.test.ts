@@ -23,7 +23,12 @@ const said = (roomId: string, metric: LatestOfRoom['metric'], value: number, age
 	sensorId: `${roomId}-${metric}`,
 	observedAt: NOW - age,
 });
-const facts = (latest: LatestOfRoom[], more: Partial<Facts> = {}): Facts => ({ buildings: [{ building, latest }], anomalies: [], now: NOW, ...more });
+const facts = (latest: LatestOfRoom[], more: Partial<Facts> = {}): Facts => ({
+	buildings: [{ building, latest }],
+	anomalies: [],
+	now: NOW,
+	...more,
+});
 const ask = (question: string, from: Facts) => answer(understand(question), question, from);
 
 describe('answers without a model', () => {
@@ -37,29 +42,46 @@ describe('answers without a model', () => {
 	});
 
 	it('does not take a room it knows nothing current of for an empty one, and says that it left it out', () => {
-		const told = ask('which room is the least crowded', facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 0, 3600_000)]));
+		const told = ask(
+			'which room is the least crowded',
+			facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 0, 3600_000)]),
+		);
 		expect(told.citations[0]?.id).toBe('b1/hall');
 		expect(told.answer).toContain('2 rooms without a current value');
 	});
 
 	it('says that nothing is known, ungrounded, when nothing is', () => {
 		expect(ask('which room is the least crowded?', facts([]))).toMatchObject({ grounded: false, citations: [] });
-		expect(ask('what is the meaning of life?', facts([said('hall', 'peopleCount', 1)]))).toMatchObject({ grounded: false, citations: [] });
+		expect(ask('what is the meaning of life?', facts([said('hall', 'peopleCount', 1)]))).toMatchObject({
+			grounded: false,
+			citations: [],
+		});
 	});
 
 	it('says of a count that doors made that it is about so many, and between how many', () => {
-		const counted = (roomId: string, value: number, low: number, high: number) => ({ ...said(roomId, 'peopleCount', value), low, high });
+		const counted = (roomId: string, value: number, low: number, high: number) => ({
+			...said(roomId, 'peopleCount', value),
+			low,
+			high,
+		});
 		const doors = facts([counted('hall', 23, 19, 28), said('lab', 'peopleCount', 9), counted('cafe', 0, 0, 0)]);
 		const told = (question: string) => ask(question, doors).answer;
-		expect(told('how many people are in the Main hall?')).toBe('About 23 people (between 19 and 28) in Main hall, which holds 100.');
-		expect(told('quante persone ci sono in Main hall?')).toBe('Circa 23 persone (tra 19 e 28) in Main hall, che ne contiene 100.');
+		expect(told('how many people are in the Main hall?')).toBe(
+			'About 23 people (between 19 and 28) in Main hall, which holds 100.',
+		);
+		expect(told('quante persone ci sono in Main hall?')).toBe(
+			'Circa 23 persone (tra 19 e 28) in Main hall, che ne contiene 100.',
+		);
 		expect(told('how many people are in the lab?')).toBe('9 people in Lab, which holds 10.');
 		expect(told('how many people are there?')).toBe('About 32 people (between 28 and 37) in 3 rooms.');
 		expect(told('which room is the least crowded?')).toContain('0 people');
 	});
 
 	it('understands Italian and answers in it', () => {
-		const told = ask('Qual è la stanza più affollata?', facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9)]));
+		const told = ask(
+			'Qual è la stanza più affollata?',
+			facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9)]),
+		);
 		expect(told.answer).toMatch(/^Lab è la più affollata: 9 persone, 90 %/);
 	});
 
@@ -69,7 +91,12 @@ describe('answers without a model', () => {
 		['Which is the warmest room?', 'Café is the warmest: 27.5 °C. (2 rooms without a current value were left out.)'],
 		['where is it stuffy?', 'Lab is the stuffiest: 1,400 ppm. (2 rooms without a current value were left out.)'],
 	])('%s', (question, expected) => {
-		const latest = [said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9), said('cafe', 'temperature', 27.5), said('lab', 'co2', 1400)];
+		const latest = [
+			said('hall', 'peopleCount', 20),
+			said('lab', 'peopleCount', 9),
+			said('cafe', 'temperature', 27.5),
+			said('lab', 'co2', 1400),
+		];
 		expect(ask(question, facts(latest)).answer).toBe(expected);
 	});
 
@@ -113,7 +140,12 @@ describe('answers without a model', () => {
 			'9 people in Lab when last heard 1 minute ago; how many are there now is not known. Its sensor is offline.',
 			true,
 		],
-		['how many people are in the lab?', [], 'How many people are in Lab is not known: no sensor has counted them there.', false],
+		[
+			'how many people are in the lab?',
+			[],
+			'How many people are in Lab is not known: no sensor has counted them there.',
+			false,
+		],
 		[
 			'which is the warmest room?',
 			[{ ...said('lab', 'temperature', 21), unchangedSince: NOW - 13 * 60 * MINUTE }],

@@ -27,43 +27,56 @@ const WORDS = {
 	en: {
 		unknown:
 			'I can tell the least or most crowded room, how many people are in a room, the warmest or coldest room, the stuffiest one, and the latest alerts.',
-		nothing: 'Nothing current is known about that: no sensor of your buildings measures it, or none was heard of lately.',
-		least: (room: string, people: string, share: string) => `${room} is the least crowded: ${people}, ${share} of its capacity.`,
-		most: (room: string, people: string, share: string) => `${room} is the most crowded: ${people}, ${share} of its capacity.`,
+		nothing:
+			'Nothing current is known about that: no sensor of your buildings measures it, or none was heard of lately.',
+		least: (room: string, people: string, share: string) =>
+			`${room} is the least crowded: ${people}, ${share} of its capacity.`,
+		most: (room: string, people: string, share: string) =>
+			`${room} is the most crowded: ${people}, ${share} of its capacity.`,
 		about: (people: string, low: number, high: number) => `about ${people} (between ${low} and ${high})`,
 		inRoom: (room: string, people: string, capacity: number) => `${people} in ${room}, which holds ${capacity}.`,
-		overall: (people: string, rooms: number, of: number) => `${people} in ${rooms} of ${of} rooms; of the others nothing current is known.`,
+		overall: (people: string, rooms: number, of: number) =>
+			`${people} in ${rooms} of ${of} rooms; of the others nothing current is known.`,
 		overallAll: (people: string, rooms: number) => `${people} in ${rooms} rooms.`,
 		extreme: { warmest: 'the warmest', coldest: 'the coldest', 'worst-air': 'the stuffiest' },
 		is: (room: string, what: string, value: string) => `${room} is ${what}: ${value}.`,
 		noAlerts: 'There was no alert.',
 		alerts: (list: string) => `The latest alerts: ${list}.`,
-		left: (count: number) => ` (${count} ${count === 1 ? 'room' : 'rooms'} without a current value ${count === 1 ? 'was' : 'were'} left out.)`,
+		left: (count: number) =>
+			` (${count} ${count === 1 ? 'room' : 'rooms'} without a current value ${count === 1 ? 'was' : 'were'} left out.)`,
 		heard: (age: string) => ` Last heard ${age}.`,
 		stuck: (time: string) => ` Its sensor has said the same for ${time} and may be broken.`,
-		lastKnown: (room: string, people: string, age: string) => `${people} in ${room} when last heard ${age}; how many are there now is not known.`,
+		lastKnown: (room: string, people: string, age: string) =>
+			`${people} in ${room} when last heard ${age}; how many are there now is not known.`,
 		offline: ' Its sensor is offline.',
 		unheard: (room: string) => `How many people are in ${room} is not known: no sensor has counted them there.`,
 	},
 	it: {
 		unknown:
 			"So dire qual è la stanza meno o più affollata, quante persone ci sono in una stanza, la stanza più calda o più fredda, quella con l'aria peggiore e gli ultimi allarmi.",
-		nothing: 'Non se ne sa nulla di attuale: nessun sensore dei tuoi edifici lo misura, o nessuno si è fatto sentire di recente.',
-		least: (room: string, people: string, share: string) => `${room} è la meno affollata: ${people}, ${share} della capienza.`,
-		most: (room: string, people: string, share: string) => `${room} è la più affollata: ${people}, ${share} della capienza.`,
+		nothing:
+			'Non se ne sa nulla di attuale: nessun sensore dei tuoi edifici lo misura, o nessuno si è fatto sentire di recente.',
+		least: (room: string, people: string, share: string) =>
+			`${room} è la meno affollata: ${people}, ${share} della capienza.`,
+		most: (room: string, people: string, share: string) =>
+			`${room} è la più affollata: ${people}, ${share} della capienza.`,
 		about: (people: string, low: number, high: number) => `circa ${people} (tra ${low} e ${high})`,
 		inRoom: (room: string, people: string, capacity: number) => `${people} in ${room}, che ne contiene ${capacity}.`,
-		overall: (people: string, rooms: number, of: number) => `${people} in ${rooms} stanze su ${of}; delle altre non si sa nulla di attuale.`,
+		overall: (people: string, rooms: number, of: number) =>
+			`${people} in ${rooms} stanze su ${of}; delle altre non si sa nulla di attuale.`,
 		overallAll: (people: string, rooms: number) => `${people} in ${rooms} stanze.`,
 		extreme: { warmest: 'la più calda', coldest: 'la più fredda', 'worst-air': "quella con l'aria peggiore" },
 		is: (room: string, what: string, value: string) => `${room} è ${what}: ${value}.`,
 		noAlerts: 'Non ci sono stati allarmi.',
 		alerts: (list: string) => `Gli ultimi allarmi: ${list}.`,
 		left: (count: number) =>
-			count === 1 ? ' (1 stanza senza un valore attuale non è contata.)' : ` (${count} stanze senza un valore attuale non sono contate.)`,
+			count === 1
+				? ' (1 stanza senza un valore attuale non è contata.)'
+				: ` (${count} stanze senza un valore attuale non sono contate.)`,
 		heard: (age: string) => ` Ultimo dato: ${age}.`,
 		stuck: (time: string) => ` Il suo sensore dice lo stesso da ${time} e potrebbe essere guasto.`,
-		lastKnown: (room: string, people: string, age: string) => `${people} in ${room} all'ultimo dato, ${age}; quante ce ne siano ora non si sa.`,
+		lastKnown: (room: string, people: string, age: string) =>
+			`${people} in ${room} all'ultimo dato, ${age}; quante ce ne siano ora non si sa.`,
 		offline: ' Il suo sensore è offline.',
 		unheard: (room: string) => `Quante persone ci siano in ${room} non si sa: nessun sensore le ha contate.`,
 	},
@@ -99,7 +112,10 @@ export function answer(question: Question, text: string, facts: Facts): Answer {
 }
 
 /** The asker's rooms whose value is current, those whose last value is not, and how many rooms nothing current is known of. */
-function roomsWith(metric: MetricKey, { buildings, now }: Facts): { rooms: KnownRoom[]; past: KnownRoom[]; missing: number } {
+function roomsWith(
+	metric: MetricKey,
+	{ buildings, now }: Facts,
+): { rooms: KnownRoom[]; past: KnownRoom[]; missing: number } {
 	const rooms: KnownRoom[] = [];
 	const past: KnownRoom[] = [];
 	let missing = 0;
@@ -138,7 +154,9 @@ const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 function reliance({ observedAt, unchangedSince, freshness }: KnownRoom, language: Language, now: number): string {
 	const words = WORDS[language];
 	const heard = now - observedAt < JUST_NOW_MS ? '' : words.heard(ago(now - observedAt, language));
-	return freshness === 'stuck' && unchangedSince !== undefined ? heard + words.stuck(lasted(observedAt - unchangedSince, language)) : heard;
+	return freshness === 'stuck' && unchangedSince !== undefined
+		? heard + words.stuck(lasted(observedAt - unchangedSince, language))
+		: heard;
 }
 
 /** Nothing current is known; what was known last is told with its age. */
@@ -162,7 +180,10 @@ function crowded(intent: 'least-crowded' | 'most-crowded', language: Language, f
 	const say = intent === 'least-crowded' ? words.least : words.most;
 	const percent = `${Math.round(share(first) * 100)} %`;
 	return {
-		answer: say(first.name, counted(first, language), percent) + reliance(first, language, facts.now) + (missing > 0 ? words.left(missing) : ''),
+		answer:
+			say(first.name, counted(first, language), percent) +
+			reliance(first, language, facts.now) +
+			(missing > 0 ? words.left(missing) : ''),
 		citations: [first.citation],
 		grounded: true,
 	};
@@ -183,9 +204,14 @@ function howMany(text: string, language: Language, facts: Facts): Answer {
 	const sum = (read: (room: KnownRoom) => number) => rooms.reduce((total, room) => total + read(room), 0);
 	const all = { value: sum(({ value }) => value), low: sum(({ low }) => low), high: sum(({ high }) => high) };
 	const people = capital(counted(all, language));
-	const said = missing > 0 ? words.overall(people, rooms.length, rooms.length + missing) : words.overallAll(people, rooms.length);
+	const said =
+		missing > 0 ? words.overall(people, rooms.length, rooms.length + missing) : words.overallAll(people, rooms.length);
 	const oldest = rooms.reduce((a, b) => (b.observedAt < a.observedAt ? b : a));
-	return { answer: said + reliance(oldest, language, facts.now), citations: rooms.map(({ citation }) => citation), grounded: true };
+	return {
+		answer: said + reliance(oldest, language, facts.now),
+		citations: rooms.map(({ citation }) => citation),
+		grounded: true,
+	};
 }
 
 function howManyIn(name: string, room: KnownRoom | undefined, language: Language, now: number): Answer {
@@ -196,7 +222,8 @@ function howManyIn(name: string, room: KnownRoom | undefined, language: Language
 	return {
 		answer: current
 			? words.inRoom(room.name, people, room.capacity) + reliance(room, language, now)
-			: words.lastKnown(room.name, people, ago(now - room.observedAt, language)) + (room.freshness === 'offline' ? words.offline : ''),
+			: words.lastKnown(room.name, people, ago(now - room.observedAt, language)) +
+				(room.freshness === 'offline' ? words.offline : ''),
 		citations: [room.citation],
 		grounded: true,
 	};
@@ -247,6 +274,8 @@ function alerts(language: Language, { anomalies }: Facts): Answer {
 
 /** The buildings that an answer cites. */
 export function buildingsOf({ citations }: Answer, { anomalies }: Facts): string[] {
-	const ids = citations.map(({ id, kind }) => (kind === 'room' ? id.slice(0, id.indexOf('/')) : anomalies.find((one) => one.id === id)!.buildingId));
+	const ids = citations.map(({ id, kind }) =>
+		kind === 'room' ? id.slice(0, id.indexOf('/')) : anomalies.find((one) => one.id === id)!.buildingId,
+	);
 	return [...new Set(ids)];
 }

@@ -33,7 +33,9 @@ export class Conversations {
 			id,
 			startedAt,
 			updatedAt,
-			turns: turns.filter(({ buildings }) => buildings.every((one) => visible.has(one))).map(({ buildings: _, ...turn }) => turn),
+			turns: turns
+				.filter(({ buildings }) => buildings.every((one) => visible.has(one)))
+				.map(({ buildings: _, ...turn }) => turn),
 		}));
 	}
 

@@ -7,7 +7,9 @@ export const LLM_STORE: StoreDefinition = {
 		/** RoomDocument, by `<building>/<room>`. */
 		rooms: { indexes: { ofBuilding: { fields: ['buildingId', 'roomId'] } } },
 		/** AnomalyDocument, by the alert's id. */
-		anomalies: { indexes: { ofBuilding: { fields: ['buildingId', 'observedAt'] }, oldest: { fields: ['observedAt'] } } },
+		anomalies: {
+			indexes: { ofBuilding: { fields: ['buildingId', 'observedAt'] }, oldest: { fields: ['observedAt'] } },
+		},
 		/** CounterDocument. */
 		counters: {},
 		/** ConversationDocument. */
@@ -28,7 +30,10 @@ export interface RoomDocument {
 }
 
 /** An alert as it was announced last. */
-export type AnomalyDocument = Pick<Alert, 'id' | 'buildingId' | 'roomId' | 'kind' | 'state' | 'value' | 'limit' | 'observedAt' | 'message'>;
+export type AnomalyDocument = Pick<
+	Alert,
+	'id' | 'buildingId' | 'roomId' | 'kind' | 'state' | 'value' | 'limit' | 'observedAt' | 'message'
+>;
 
 export interface CounterDocument {
 	count: number;

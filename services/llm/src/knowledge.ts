@@ -57,8 +57,13 @@ export class Knowledge {
 	async latest(buildingId: string): Promise<LatestOfRoom[]> {
 		const latest: LatestOfRoom[] = [];
 		for (let after = ''; ; ) {
-			const page = await this.#rooms.find({ where: { buildingId, roomId: { gt: after } }, order: { by: 'roomId' }, limit: PAGE });
-			for (const { value } of page) latest.push(...value.sensors.map((sensor) => ({ ...sensor, roomId: value.roomId })));
+			const page = await this.#rooms.find({
+				where: { buildingId, roomId: { gt: after } },
+				order: { by: 'roomId' },
+				limit: PAGE,
+			});
+			for (const { value } of page)
+				latest.push(...value.sensors.map((sensor) => ({ ...sensor, roomId: value.roomId })));
 			if (page.length < PAGE) return latest;
 			after = page.at(-1)!.value.roomId;
 		}
@@ -67,7 +72,11 @@ export class Knowledge {
 	/** Newest first. */
 	async anomalies(buildingIds: readonly string[], limit: number): Promise<AnomalyDocument[]> {
 		if (buildingIds.length === 0) return [];
-		const found = await this.#anomalies.find({ where: { buildingId: { in: buildingIds } }, order: { by: 'observedAt', descending: true }, limit });
+		const found = await this.#anomalies.find({
+			where: { buildingId: { in: buildingIds } },
+			order: { by: 'observedAt', descending: true },
+			limit,
+		});
 		return found.map(({ value }) => value);
 	}
 }

@@ -16,7 +16,12 @@ const museum: RetainedBuilding = {
 	domains: ['museum'],
 	rooms: [{ id: 'hall', name: 'Hall', capacity: 100 }],
 };
-const zoo: RetainedBuilding = { id: 'zoo-1', name: 'Zoo', domains: ['zoo'], rooms: [{ id: 'cage', name: 'Cage', capacity: 10 }] };
+const zoo: RetainedBuilding = {
+	id: 'zoo-1',
+	name: 'Zoo',
+	domains: ['zoo'],
+	rooms: [{ id: 'cage', name: 'Cage', capacity: 10 }],
+};
 const IN_MUSEUM: Membership = { domainName: 'museum', role: 'standard_customer' };
 const IN_ZOO: Membership = { domainName: 'zoo', role: 'admin' };
 const HALL = 'How many people are in the hall?';
@@ -25,11 +30,16 @@ const count = (buildingId: string, roomId: string, value: number, more: object =
 	readingOf({ buildingId, roomId, metric: 'peopleCount', value, ...more });
 type Told = Answer & { conversationId: string };
 const ask = (token: string, question: string, conversationId?: string) =>
-	llm.call<Told>('POST', '/ask', { token, body: { question, ...(conversationId !== undefined && { conversationId }) } });
+	llm.call<Told>('POST', '/ask', {
+		token,
+		body: { question, ...(conversationId !== undefined && { conversationId }) },
+	});
 const conversations = async (token: string) =>
 	(await llm.call<{ conversations: Conversation[] }>('GET', '/conversations', { token })).body.conversations;
-const tellOf = (building: RetainedBuilding) => world.parts.bus.retain(TABLES.buildings, building.id, JSON.stringify(building));
-const knows = (token: string, question: string, part: string) => waitFor(part, async () => (await ask(token, question)).body.answer.includes(part));
+const tellOf = (building: RetainedBuilding) =>
+	world.parts.bus.retain(TABLES.buildings, building.id, JSON.stringify(building));
+const knows = (token: string, question: string, part: string) =>
+	waitFor(part, async () => (await ask(token, question)).body.answer.includes(part));
 
 onEachEngine((mongoUrl) => {
 	beforeEach(async () => {
@@ -45,7 +55,11 @@ onEachEngine((mongoUrl) => {
 			await world.tell(count('museum-1', 'hall', 7), count('zoo-1', 'cage', 3));
 			const ada = await world.token(IN_MUSEUM);
 			await knows(ada, HALL, '7 people in Hall');
-			for (const question of ['How many people are there?', 'How many people are in the cage?', 'Which is the most crowded room?']) {
+			for (const question of [
+				'How many people are there?',
+				'How many people are in the cage?',
+				'Which is the most crowded room?',
+			]) {
 				const { body } = await ask(ada, question);
 				expect(body.citations.map(({ id }) => id)).toEqual(['museum-1/hall']);
 				expect(body.answer).not.toMatch(/cage|zoo|3 people/i);
@@ -57,7 +71,12 @@ onEachEngine((mongoUrl) => {
 		it('knows the newest value, whatever is told again or late, and across a restart', async () => {
 			const at = Date.now() - 1000;
 			const newest = count('museum-1', 'hall', 8, { observedAt: at });
-			await world.tell(newest, count('museum-1', 'hall', 2, { observedAt: at - 500 }), newest, count('zoo-1', 'cage', 5));
+			await world.tell(
+				newest,
+				count('museum-1', 'hall', 2, { observedAt: at - 500 }),
+				newest,
+				count('zoo-1', 'cage', 5),
+			);
 			await knows(await world.token(IN_ZOO), 'How many people are in the cage?', '5 people');
 			expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
 			await world.restart();
@@ -70,7 +89,10 @@ onEachEngine((mongoUrl) => {
 			await world.tell(count('museum-1', 'hall', 7, { sensorId: 'door-1', observedAt: Date.now() - 1000 }));
 			const ada = await world.token(IN_MUSEUM);
 			await knows(ada, HALL, '7 people in Hall');
-			await world.parts.bus.announce(CHANNELS.devices, JSON.stringify({ sensorId: 'door-1', state: 'offline', at: Date.now(), gatewayId: 'g' }));
+			await world.parts.bus.announce(
+				CHANNELS.devices,
+				JSON.stringify({ sensorId: 'door-1', state: 'offline', at: Date.now(), gatewayId: 'g' }),
+			);
 			await knows(ada, HALL, 'Its sensor is offline');
 		});
 
@@ -99,7 +121,8 @@ onEachEngine((mongoUrl) => {
 			const first = (await ask(ada, 'first')).body;
 			await ask(ada, 'second', first.conversationId);
 			const other = (await ask(ada, 'third')).body;
-			const asked = async (token: string) => (await conversations(token)).map(({ turns }) => turns.map(({ question }) => question));
+			const asked = async (token: string) =>
+				(await conversations(token)).map(({ turns }) => turns.map(({ question }) => question));
 			expect(await asked(ada)).toEqual([['third'], ['first', 'second']]);
 			const [kept] = await conversations(ada);
 			expect(kept).toEqual({

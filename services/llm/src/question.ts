@@ -1,5 +1,13 @@
 /** What a question asks for. */
-export type Intent = 'least-crowded' | 'most-crowded' | 'how-many' | 'warmest' | 'coldest' | 'worst-air' | 'alerts' | 'unknown';
+export type Intent =
+	| 'least-crowded'
+	| 'most-crowded'
+	| 'how-many'
+	| 'warmest'
+	| 'coldest'
+	| 'worst-air'
+	| 'alerts'
+	| 'unknown';
 export type Language = 'en' | 'it';
 
 export interface Question {
@@ -14,7 +22,11 @@ const PATTERNS: [intent: Intent, en: RegExp, it: RegExp][] = [
 		/\b(?:least|less) (?:crowded|busy|full|occupied|people)|\bemptiest|\bquietest|\bmost (?:free )?(?:space|room)\b/,
 		/\bmeno (?:affollat|pien|occupat)|\bpiù (?:vuot|liber)/,
 	],
-	['most-crowded', /\bmost (?:crowded|busy|full|occupied|people)|\bbusiest|\bfullest/, /\bpiù (?:affollat|pien|occupat)/],
+	[
+		'most-crowded',
+		/\bmost (?:crowded|busy|full|occupied|people)|\bbusiest|\bfullest/,
+		/\bpiù (?:affollat|pien|occupat)/,
+	],
 	['warmest', /\bwarmest|\bhottest|\bmost warm/, /\bpiù cald/],
 	['coldest', /\bcoldest|\bcoolest/, /\bpiù fredd/],
 	['worst-air', /\bworst air|\bstuff(?:y|iest)|\bair quality|\bco2\b|\bco₂/, /\baria\b|\bviziata/],
@@ -22,7 +34,8 @@ const PATTERNS: [intent: Intent, en: RegExp, it: RegExp][] = [
 	['how-many', /\bhow many|\bpeople in\b|\bnumber of people/, /\bquant[ei] person|\bpersone\b/],
 ];
 
-const ITALIAN = /\b(?:qual|quale|quali|quante|quanti|stanza|stanze|aula|sala|dove|c'è|ci sono|meno|più|persone|allarmi|aria)\b/;
+const ITALIAN =
+	/\b(?:qual|quale|quali|quante|quanti|stanza|stanze|aula|sala|dove|c'è|ci sono|meno|più|persone|allarmi|aria)\b/;
 
 /** Finds out what is asked, without any model. */
 export function understand(text: string): Question {

@@ -36,7 +36,8 @@ export function llmRoutes({ tokens, directory, knowledge, presence, conversation
 		const { sub } = callerOf(request);
 		if (conversationId !== undefined) await conversations.require(sub, conversationId);
 		const mine = visibleTo(request);
-		const heard = async (buildingId: string) => (await knowledge.latest(buildingId)).map((one) => ({ ...one, ...presence.of(one.sensorId) }));
+		const heard = async (buildingId: string) =>
+			(await knowledge.latest(buildingId)).map((one) => ({ ...one, ...presence.of(one.sensorId) }));
 		const buildings = await Promise.all(mine.map(async (building) => ({ building, latest: await heard(building.id) })));
 		const anomalies = await knowledge.anomalies(
 			mine.map(({ id }) => id),
@@ -45,7 +46,12 @@ export function llmRoutes({ tokens, directory, knowledge, presence, conversation
 		const now = Date.now();
 		const facts = { buildings, anomalies, now };
 		const told = answer(understand(question), question, facts);
-		const id = await conversations.add(sub, conversationId, { at: now, question, ...told, buildings: buildingsOf(told, facts) });
+		const id = await conversations.add(sub, conversationId, {
+			at: now,
+			question,
+			...told,
+			buildings: buildingsOf(told, facts),
+		});
 		response.json({ ...told, conversationId: id });
 	});
 

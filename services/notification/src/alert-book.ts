@@ -35,14 +35,21 @@ export class AlertBook {
 		return found.map(({ value }) => value.alert);
 	}
 
-	async #write(changes: readonly Alert[], read: readonly Kept<AlertDocument>[], acknowledgedBy?: string): Promise<Write[]> {
+	async #write(
+		changes: readonly Alert[],
+		read: readonly Kept<AlertDocument>[],
+		acknowledgedBy?: string,
+	): Promise<Write[]> {
 		const counter = await this.#counters.get(ANNOUNCED);
 		const kept = new Map(read.map((one) => [one.id, one]));
 		const first = (counter?.value.count ?? 0) + 1;
 		const last = new Map<string, AlertDocument>();
 		for (const [index, alert] of changes.entries()) {
 			const before = last.get(alert.id) ?? kept.get(alert.id)?.value;
-			last.set(alert.id, { ...documentOf(alert, before?.number ?? first + index), ...signatureOf(before?.acknowledgedBy ?? acknowledgedBy) });
+			last.set(alert.id, {
+				...documentOf(alert, before?.number ?? first + index),
+				...signatureOf(before?.acknowledgedBy ?? acknowledgedBy),
+			});
 		}
 		const count = { count: first + changes.length - 1 };
 		return [

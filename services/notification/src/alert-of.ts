@@ -16,7 +16,16 @@ export interface Finding {
 }
 
 /** The alert that a rule opens or resolves in a room. */
-export function alertOf({ id, state, building, room, rule: { kind, severity }, bound, value, observedAt }: Finding): Alert {
+export function alertOf({
+	id,
+	state,
+	building,
+	room,
+	rule: { kind, severity },
+	bound,
+	value,
+	observedAt,
+}: Finding): Alert {
 	return {
 		id,
 		domainNames: building.domains,
@@ -32,7 +41,12 @@ export function alertOf({ id, state, building, room, rule: { kind, severity }, b
 	};
 }
 
-function messageOf(kind: Rule['kind'], state: 'open' | 'resolved', bound: Finding['bound'], value: number | undefined): string {
+function messageOf(
+	kind: Rule['kind'],
+	state: 'open' | 'resolved',
+	bound: Finding['bound'],
+	value: number | undefined,
+): string {
 	const metric = metricOf(kind);
 	const people = metric === 'peopleCount';
 	const name = people ? '' : `${metricName(metric)} `;
@@ -41,7 +55,12 @@ function messageOf(kind: Rule['kind'], state: 'open' | 'resolved', bound: Findin
 	return [measured, told(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
 }
 
-function told(kind: Rule['kind'], state: 'open' | 'resolved', side: Side | undefined, limit: string | undefined): string {
+function told(
+	kind: Rule['kind'],
+	state: 'open' | 'resolved',
+	side: Side | undefined,
+	limit: string | undefined,
+): string {
 	if (limit === undefined) return 'no longer limited';
 	if (state === 'resolved') return `back within the limit of ${limit}`;
 	if (kind === 'occupancy') return `more than the ${limit} allowed`;

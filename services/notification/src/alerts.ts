@@ -44,7 +44,10 @@ export class Alerts {
 			found.map(({ value }) => value),
 			now,
 		);
-		return found.map(({ id, value: { alert } }) => ({ ...asOf(alert, visible), ...(suspended.has(id) && { suspended: true }) }));
+		return found.map(({ id, value: { alert } }) => ({
+			...asOf(alert, visible),
+			...(suspended.has(id) && { suspended: true }),
+		}));
 	}
 
 	/**
@@ -74,7 +77,8 @@ export class Alerts {
 		if (standing.length === 0) return new Set();
 		const rooms = await recallRooms(this.#rooms, standing);
 		const silent = standing.filter(
-			({ buildingId, roomId, kind }) => rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence)?.stale,
+			({ buildingId, roomId, kind }) =>
+				rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence)?.stale,
 		);
 		return new Set(silent.map(({ id }) => id));
 	}

@@ -47,8 +47,17 @@ const TTL_MS = 6000;
 
 /** Takes duty whenever no other replica has it, until closed. */
 export function standBy({ store, duty, metrics, logger, ttlMs = TTL_MS }: StandByParts): Subscription {
-	const onDuty = new Gauge({ name: 'notification_on_duty', help: '1 in the replica that reads the stream and announces', registers: [metrics] });
-	const lease = new Lease(store, { name: 'duty', holder: `${hostname()}-${randomBytes(4).toString('hex')}`, ttlMs, logger });
+	const onDuty = new Gauge({
+		name: 'notification_on_duty',
+		help: '1 in the replica that reads the stream and announces',
+		registers: [metrics],
+	});
+	const lease = new Lease(store, {
+		name: 'duty',
+		holder: `${hostname()}-${randomBytes(4).toString('hex')}`,
+		ttlMs,
+		logger,
+	});
 	return lease.hold(async (signal) => {
 		const links = new BusLinks(logger);
 		onDuty.set(1);

@@ -73,7 +73,10 @@ describe('P10 alerts', () => {
 				await waitFor('the whole stream', () => reached === end);
 				await tail.close();
 				const rooms = seen.collection<RoomDocument>('rooms');
-				await waitFor('everything to be looked at', async () => (await rooms.get(roomKey('museum-1', 'hall')))?.value.sensors[0]?.position === end);
+				await waitFor(
+					'everything to be looked at',
+					async () => (await rooms.get(roomKey('museum-1', 'hall')))?.value.sensors[0]?.position === end,
+				);
 				expect(counts.length).toBeGreaterThan(KILLS * 100);
 				const { number, open } = breaches(counts);
 				expect(number).toBeGreaterThan(20);
@@ -81,7 +84,10 @@ describe('P10 alerts', () => {
 				expect(alerts.map(({ value }) => value.alert.state)).toEqual(
 					Array.from({ length: number }, (_, n) => (open && n === number - 1 ? 'open' : 'resolved')),
 				);
-				await waitFor('everything to be announced', async () => (await seen.collection('outbox').find({ limit: 1 })).length === 0);
+				await waitFor(
+					'everything to be announced',
+					async () => (await seen.collection('outbox').find({ limit: 1 })).length === 0,
+				);
 			} finally {
 				await service.stop();
 				await bus.close();

@@ -40,7 +40,14 @@ const startReplica = async (): Promise<Running> => {
 };
 const tell = async (...values: number[]) => {
 	const readings = values.map((value) =>
-		readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value, observedAt: ++clock, sensorId: 'door' }),
+		readingOf({
+			buildingId: 'museum-1',
+			roomId: 'hall',
+			metric: 'peopleCount',
+			value,
+			observedAt: ++clock,
+			sensorId: 'door',
+		}),
 	);
 	await bus.append(
 		STREAMS.telemetry,
@@ -48,13 +55,20 @@ const tell = async (...values: number[]) => {
 	);
 };
 const alertsAt = async (replica: Running, path = '/alerts', method = 'GET'): Promise<{ alerts: Alert[] }> => {
-	const token = await new Tokens(SECRET).signAccount({ id: 'ada', name: 'Ada', memberships: [{ domainName: 'museum', role: 'business_staff' }] });
+	const token = await new Tokens(SECRET).signAccount({
+		id: 'ada',
+		name: 'Ada',
+		memberships: [{ domainName: 'museum', role: 'business_staff' }],
+	});
 	const response = await fetch(`${replica.ready[1]}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
 	expect(response.status).toBe(200);
 	return (await response.json()) as { alerts: Alert[] };
 };
 /** What was announced of each alert, in the order in which that was first said. */
-const stories = () => [...Map.groupBy(announced, ({ id }) => id).values()].map((events) => [...new Set(events.map(({ state }) => state))].join(' '));
+const stories = () =>
+	[...Map.groupBy(announced, ({ id }) => id).values()].map((events) =>
+		[...new Set(events.map(({ state }) => state))].join(' '),
+	);
 
 beforeEach(async () => {
 	dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-replicas-'));
@@ -99,7 +113,9 @@ describe('P10 two replicas', () => {
 			}
 			await standby.waitFor(ON_DUTY);
 			await waitFor('everything to be announced', () => stories().join() === whole(BREACHES).join());
-			expect((await alertsAt(standby)).alerts.map(({ state }) => state)).toEqual(Array.from({ length: BREACHES }, () => 'resolved'));
+			expect((await alertsAt(standby)).alerts.map(({ state }) => state)).toEqual(
+				Array.from({ length: BREACHES }, () => 'resolved'),
+			);
 
 			replicas = [standby, await startReplica()];
 			const back = replicas[1]!;

@@ -1,4 +1,11 @@
-import { type Alert, CHANNELS, FRESHNESS_MS, type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import {
+	type Alert,
+	CHANNELS,
+	FRESHNESS_MS,
+	type Membership,
+	type RetainedBuilding,
+	TABLES,
+} from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { NOTIFICATION_STORE, type OutboxDocument, outboxKey } from './documents.ts';
@@ -28,7 +35,9 @@ async function begin(building: RetainedBuilding | null = MUSEUM): Promise<void> 
 	if (building) await tellOf(building);
 	announced = [];
 	await listening?.close();
-	listening = await world.parts.bus.listen(CHANNELS.notifications, (message) => announced.push(JSON.parse(message) as Alert));
+	listening = await world.parts.bus.listen(CHANNELS.notifications, (message) =>
+		announced.push(JSON.parse(message) as Alert),
+	);
 	notification = await world.serve(createNotification);
 }
 
@@ -44,14 +53,21 @@ const count = (value: number, more: object = {}) =>
 	readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value, observedAt: tick(), ...more });
 const events = () => announced.map(({ kind, state }) => `${kind} ${state}`);
 const list = async (...memberships: Membership[]) =>
-	(await notification.call<{ alerts: Alert[] }>('GET', '/alerts', { token: await world.token(...memberships) })).body.alerts;
+	(await notification.call<{ alerts: Alert[] }>('GET', '/alerts', { token: await world.token(...memberships) })).body
+		.alerts;
 /** Tells a reading whose alert shows that everything before it was looked at, and takes that alert out again. */
 async function settle(): Promise<void> {
 	const at = Date.now();
-	await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'peopleCount', value: 99, observedAt: at }));
+	await world.tell(
+		readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'peopleCount', value: 99, observedAt: at }),
+	);
 	await until(() => expect(announced.some(({ roomId, state }) => roomId === 'attic' && state === 'open')).toBe(true));
-	await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'peopleCount', value: 0, observedAt: at + 1 }));
-	await until(() => expect(announced.some(({ roomId, state }) => roomId === 'attic' && state === 'resolved')).toBe(true));
+	await world.tell(
+		readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'peopleCount', value: 0, observedAt: at + 1 }),
+	);
+	await until(() =>
+		expect(announced.some(({ roomId, state }) => roomId === 'attic' && state === 'resolved')).toBe(true),
+	);
 	announced = announced.filter(({ roomId }) => roomId !== 'attic');
 }
 
@@ -84,7 +100,14 @@ describe('P10 alerts', () => {
 		expect(events()).toEqual([]);
 		const [alert, ...others] = (await list(STAFF)).filter(({ roomId }) => roomId === 'hall');
 		expect(others).toEqual([]);
-		expect(alert).toMatchObject({ state: 'resolved', kind: 'occupancy', severity: 'critical', value: 95, limit: 100, domainNames: ['museum'] });
+		expect(alert).toMatchObject({
+			state: 'resolved',
+			kind: 'occupancy',
+			severity: 'critical',
+			value: 95,
+			limit: 100,
+			domainNames: ['museum'],
+		});
 	});
 
 	it('say what happened, where, to whom', async () => {
@@ -138,7 +161,14 @@ describe('P10 alerts', () => {
 	it('judge a room by all of its sensors: two that differ around the limit are no storm of alerts', async () => {
 		await begin();
 		const degrees = (sensorId: string, value: number) =>
-			readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'temperature', value, sensorId, observedAt: tick() });
+			readingOf({
+				buildingId: 'museum-1',
+				roomId: 'attic',
+				metric: 'temperature',
+				value,
+				sensorId,
+				observedAt: tick(),
+			});
 		for (let n = 0; n < 50; n++) await world.tell(degrees('hot', 33), degrees('cool', 25));
 		await world.tell(count(101));
 		await until(() => expect(events()).toContain('occupancy open'));

@@ -59,7 +59,8 @@ export class BuildingReviews {
 				failures = 0;
 			} catch (error) {
 				this.#changed.add(buildingId!);
-				if (failures === 0) logger.warn({ err: error, buildingId }, 'a changed building could not be looked at: trying on');
+				if (failures === 0)
+					logger.warn({ err: error, buildingId }, 'a changed building could not be looked at: trying on');
 				await pause(backOff(failures++, 100, 5000), signal);
 			}
 		}

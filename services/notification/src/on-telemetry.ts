@@ -22,7 +22,9 @@ export function followTelemetry({ bus, watchman, turns, onAlerts }: TelemetryCon
 		const readings = entries.map(({ data, position }) => ({ reading: parse(data), position }));
 		onAlerts(await watchman.observe(readings, Date.now()));
 	};
-	return bus.consume(STREAMS.telemetry, 'notification', { member: MEMBER }, (entries) => turns.take(() => take(entries)));
+	return bus.consume(STREAMS.telemetry, 'notification', { member: MEMBER }, (entries) =>
+		turns.take(() => take(entries)),
+	);
 }
 
 /** @throws CrowdVisionError for what is no reading: the bus sets it aside. */

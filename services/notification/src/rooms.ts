@@ -90,7 +90,9 @@ export async function recallRooms(
 ): Promise<Map<string, RoomMemory>> {
 	const wanted = new Map(places.map(({ buildingId, roomId }) => [roomKey(buildingId, roomId), { buildingId, roomId }]));
 	const kept = new Map((await rooms.getAll([...wanted.keys()])).map((one) => [one.id, one]));
-	return new Map([...wanted].map(([key, { buildingId, roomId }]) => [key, new RoomMemory(buildingId, roomId, kept.get(key))]));
+	return new Map(
+		[...wanted].map(([key, { buildingId, roomId }]) => [key, new RoomMemory(buildingId, roomId, kept.get(key))]),
+	);
 }
 
 const PAGE = 100;
@@ -98,7 +100,11 @@ const PAGE = 100;
 /** Every room of a building that anything is remembered of, a page at a time. */
 export async function* roomsOf(rooms: Collection<RoomDocument>, buildingId: string): AsyncGenerator<string[]> {
 	for (let after = ''; ; ) {
-		const page = await rooms.find({ where: { buildingId, roomId: { gt: after } }, order: { by: 'roomId' }, limit: PAGE });
+		const page = await rooms.find({
+			where: { buildingId, roomId: { gt: after } },
+			order: { by: 'roomId' },
+			limit: PAGE,
+		});
 		if (page.length > 0) yield page.map(({ value }) => value.roomId);
 		if (page.length < PAGE) return;
 		after = page.at(-1)!.value.roomId;

@@ -5,7 +5,17 @@ import type { Outbox } from './outbox.ts';
 
 const MOST_LISTED = 500;
 
-export function notificationRoutes({ alerts, turns, outbox, tokens }: { alerts: Alerts; turns: Turns; outbox: Outbox; tokens: Tokens }): Router {
+export function notificationRoutes({
+	alerts,
+	turns,
+	outbox,
+	tokens,
+}: {
+	alerts: Alerts;
+	turns: Turns;
+	outbox: Outbox;
+	tokens: Tokens;
+}): Router {
 	const router = Router();
 	router.use('/alerts', requireAccount(tokens));
 
@@ -24,6 +34,7 @@ export function notificationRoutes({ alerts, turns, outbox, tokens }: { alerts: 
 function limitOf(request: Request): number {
 	const { limit = '100' } = request.query;
 	const number = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-	if (number < 1 || number > MOST_LISTED) throw invalid([{ path: '/limit', message: `must be a number from 1 to ${MOST_LISTED}` }]);
+	if (number < 1 || number > MOST_LISTED)
+		throw invalid([{ path: '/limit', message: `must be a number from 1 to ${MOST_LISTED}` }]);
 	return number;
 }

@@ -41,7 +41,10 @@ describe('P10 alert rules', () => {
 	});
 
 	it('give one open and one clear per real excursion, whatever the values', () => {
-		const around = fc.tuple(fc.integer({ min: 0, max: 200 }), fc.array(fc.integer({ min: 0, max: 250 }), { maxLength: 300 }));
+		const around = fc.tuple(
+			fc.integer({ min: 0, max: 200 }),
+			fc.array(fc.integer({ min: 0, max: 250 }), { maxLength: 300 }),
+		);
 		fc.assert(
 			fc.property(around, ([capacity, values]) => {
 				const rule = occupancyRule(capacity);
@@ -58,15 +61,24 @@ describe('P10 alert rules', () => {
 			{ phase: 'open', since: 4000, side: 'max', seenAt: 5000, alertId: 'a' },
 		];
 		fc.assert(
-			fc.property(fc.constantFrom(...phases), fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 4999 }), (condition, value, observedAt) => {
-				expect(decide(condition, { value, observedAt, stale: false }, rule)).toEqual({ condition });
-				expect(decide(condition, { value, observedAt: observedAt + 10_000, stale: true }, rule)).toEqual({ condition });
-			}),
+			fc.property(
+				fc.constantFrom(...phases),
+				fc.integer({ min: 0, max: 200 }),
+				fc.integer({ min: 0, max: 4999 }),
+				(condition, value, observedAt) => {
+					expect(decide(condition, { value, observedAt, stale: false }, rule)).toEqual({ condition });
+					expect(decide(condition, { value, observedAt: observedAt + 10_000, stale: true }, rule)).toEqual({
+						condition,
+					});
+				},
+			),
 		);
 	});
 
 	it('are the same however often each observation is repeated', () => {
-		const values = fc.array(fc.tuple(fc.integer({ min: 80, max: 110 }), fc.integer({ min: 1, max: 4 })), { maxLength: 200 });
+		const values = fc.array(fc.tuple(fc.integer({ min: 80, max: 110 }), fc.integer({ min: 1, max: 4 })), {
+			maxLength: 200,
+		});
 		fc.assert(
 			fc.property(values, (steps) => {
 				const rule = occupancyRule(100);
@@ -104,7 +116,10 @@ describe('P10 alert rules', () => {
 
 	it('watch what the limits of a room say, with their severity and dwell time', () => {
 		expect(rulesOf(ROOM, 7).map(({ kind }) => kind)).toEqual(['occupancy']);
-		const rules = rulesOf({ ...ROOM, limits: { co2: { max: 1000, severity: 'info', dwellSeconds: 60 }, temperature: { min: 18 } } }, 7);
+		const rules = rulesOf(
+			{ ...ROOM, limits: { co2: { max: 1000, severity: 'info', dwellSeconds: 60 }, temperature: { min: 18 } } },
+			7,
+		);
 		expect(rules).toMatchObject([
 			{ kind: 'occupancy', severity: 'critical', metric: 'peopleCount', dwellMs: 7 },
 			{ kind: 'temperature', severity: 'warning', metric: 'temperature', min: { limit: 18 }, dwellMs: 7 },
@@ -113,7 +128,15 @@ describe('P10 alert rules', () => {
 		expect(rules[1]).not.toHaveProperty('max');
 	});
 
-	it.each<[text: string, metric: 'temperature' | 'humidity' | 'co2' | 'pressure', limit: Limit, values: number[], at: number[]]>([
+	it.each<
+		[
+			text: string,
+			metric: 'temperature' | 'humidity' | 'co2' | 'pressure',
+			limit: Limit,
+			values: number[],
+			at: number[],
+		]
+	>([
 		['a maximum', 'temperature', { max: 20 }, [20, 20.1, 19.5, 19], [1, 3]],
 		['a maximum below zero', 'temperature', { max: -20 }, [-19, -20.5, -21], [0, 2]],
 		['a maximum of zero, where five per cent are nothing', 'temperature', { max: 0 }, [0.1, 0, -0.05, -0.1], [0, 3]],
@@ -125,7 +148,13 @@ describe('P10 alert rules', () => {
 		['a minimum that cannot be left further', 'humidity', { min: 98 }, [97, 99, 100], [0, 2]],
 		['a band', 'temperature', { min: 18, max: 26 }, [27, 25, 24.7, 17, 18.5, 18.9], [0, 2, 3, 5]],
 		['a band, crossed from above to below at once', 'temperature', { min: 18, max: 26 }, [27, 17, 18.5, 22], [0, 3]],
-		['a band narrower than five per cent of its limits', 'pressure', { min: 1000, max: 1020 }, [1021, 1016, 1015, 999, 1005], [0, 2, 3, 4]],
+		[
+			'a band narrower than five per cent of its limits',
+			'pressure',
+			{ min: 1000, max: 1020 },
+			[1021, 1016, 1015, 999, 1005],
+			[0, 2, 3, 4],
+		],
 	])('open beyond and clear 5 %% inside: %s', (_text, metric, limit, values, at) => {
 		const rule = rulesOf({ ...ROOM, limits: { [metric]: limit } }, 0)[1]!;
 		expect(run(values, rule).at).toEqual(at);

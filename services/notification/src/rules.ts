@@ -1,4 +1,13 @@
-import { type Alert, freshMs, type LatestValue, type Limit, METRIC_KEYS, METRICS, type MetricKey, type RetainedRoom } from '@crowdvision/contracts';
+import {
+	type Alert,
+	freshMs,
+	type LatestValue,
+	type Limit,
+	METRIC_KEYS,
+	METRICS,
+	type MetricKey,
+	type RetainedRoom,
+} from '@crowdvision/contracts';
 
 /** One side of a limit. */
 export interface Bound {
@@ -43,12 +52,26 @@ const MOST_OF_SPAN = 1 / 4;
 
 /** The rules of a room: never more people than its capacity, and what its limits say. `dwellMs` holds where a limit says nothing of it. */
 export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity' | 'limits'>, dwellMs: number): Rule[] {
-	const rules: Rule[] = [{ kind: 'occupancy', severity: 'critical', metric: 'peopleCount', ...boundsOf('peopleCount', { max: capacity }), dwellMs }];
+	const rules: Rule[] = [
+		{
+			kind: 'occupancy',
+			severity: 'critical',
+			metric: 'peopleCount',
+			...boundsOf('peopleCount', { max: capacity }),
+			dwellMs,
+		},
+	];
 	for (const metric of METRIC_KEYS) {
 		const limit = limits[metric];
 		if (!limit) continue;
 		const { severity = 'warning', dwellSeconds } = limit;
-		rules.push({ kind: metric, severity, metric, ...boundsOf(metric, limit), dwellMs: dwellSeconds === undefined ? dwellMs : dwellSeconds * 1000 });
+		rules.push({
+			kind: metric,
+			severity,
+			metric,
+			...boundsOf(metric, limit),
+			dwellMs: dwellSeconds === undefined ? dwellMs : dwellSeconds * 1000,
+		});
 	}
 	return rules;
 }
@@ -63,7 +86,8 @@ export const metricOf = (kind: Rule['kind']): MetricKey => (kind === 'occupancy'
 function boundsOf(metric: MetricKey, { max, min }: Pick<Limit, 'max' | 'min'>): Pick<Rule, 'max' | 'min'> {
 	const { decimals, min: lowest, max: highest } = METRICS[metric];
 	const span = max === undefined || min === undefined ? Number.POSITIVE_INFINITY : Math.max(0, max - min);
-	const margin = (limit: number) => Math.min(Math.max(Math.abs(limit) / CLEAR_DIVISOR, 10 ** -decimals), span * MOST_OF_SPAN);
+	const margin = (limit: number) =>
+		Math.min(Math.max(Math.abs(limit) / CLEAR_DIVISOR, 10 ** -decimals), span * MOST_OF_SPAN);
 	return {
 		...(max !== undefined && { max: { limit: max, clearAt: Math.max(max - margin(max), lowest) } }),
 		...(min !== undefined && { min: { limit: min, clearAt: Math.min(min + margin(min), highest) } }),
@@ -95,7 +119,8 @@ export function decide(
 	if (stale || observedAt < condition.seenAt) return { condition };
 	const side = crossed(rule, value);
 	if (condition.phase === 'open') {
-		if (isOver(rule, condition.side, value)) return { condition: { ...ALL_CLEAR, seenAt: observedAt }, event: 'resolve' };
+		if (isOver(rule, condition.side, value))
+			return { condition: { ...ALL_CLEAR, seenAt: observedAt }, event: 'resolve' };
 		return { condition: { ...condition, side: side ?? condition.side, seenAt: observedAt } };
 	}
 	if (!side) return { condition: { ...ALL_CLEAR, seenAt: observedAt } };

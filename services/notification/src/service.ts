@@ -1,6 +1,14 @@
 import type { Bus } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
-import { BuildingDirectory, BusLinks, Counter, isAfter, Presence, type Service, type ServiceContext } from '@crowdvision/service-kit';
+import {
+	BuildingDirectory,
+	BusLinks,
+	Counter,
+	isAfter,
+	Presence,
+	type Service,
+	type ServiceContext,
+} from '@crowdvision/service-kit';
 import { type Stores, Turns } from '@crowdvision/store';
 import { AlertBook } from './alert-book.ts';
 import { Alerts } from './alerts.ts';
@@ -35,7 +43,10 @@ const MOST_WAITING = 1000;
  *   POST /alerts/{id}/ack ─▶ { alerts, outbox } ──────────────────────┐           │
  *                                                                     └─▶ outbox ─▶ bus: notifications
  */
-export async function createNotification(context: NotificationContext, { dwellMs = 0, replica }: NotificationOptions = {}): Promise<Service> {
+export async function createNotification(
+	context: NotificationContext,
+	{ dwellMs = 0, replica }: NotificationOptions = {},
+): Promise<Service> {
 	const { bus, stores, tokens, metrics, logger } = context;
 	const store = await stores.open('notification', NOTIFICATION_STORE);
 	const book = new AlertBook(store);

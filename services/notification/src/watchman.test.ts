@@ -13,7 +13,9 @@ const MUSEUM: RetainedBuilding = {
 	id: 'museum-1',
 	name: 'Museum',
 	domains: ['museum'],
-	rooms: [{ id: 'hall', name: 'Hall', capacity: 100, limits: { temperature: { min: 18, max: 26 }, co2: { max: 1000 } } }],
+	rooms: [
+		{ id: 'hall', name: 'Hall', capacity: 100, limits: { temperature: { min: 18, max: 26 }, co2: { max: 1000 } } },
+	],
 };
 const ADA = { sub: 'ada', memberships: [{ domainName: 'museum', role: 'business_staff' as const }] };
 const T0 = 1_800_000_000_000;
@@ -27,10 +29,18 @@ let gone: Record<string, number>;
 const presence = { of: (sensorId: string) => (gone[sensorId] === undefined ? {} : { offlineAt: gone[sensorId] }) };
 
 const watchmanOn = (on: Store) =>
-	new Watchman({ store: on, book: new AlertBook(on), directory, presence, dwellMs: 0, after: (a, b) => isAfter(world.parts.bus, a, b) });
+	new Watchman({
+		store: on,
+		book: new AlertBook(on),
+		directory,
+		presence,
+		dwellMs: 0,
+		after: (a, b) => isAfter(world.parts.bus, a, b),
+	});
 const alertsOf = () => new Alerts({ store, book: new AlertBook(store), directory, presence });
 const list = (now: number) => alertsOf().list(ADA.memberships, 100, now);
-const outbox = async () => (await store.collection<OutboxDocument>('outbox').find({ limit: 1000 })).map(({ value }) => value.alert);
+const outbox = async () =>
+	(await store.collection<OutboxDocument>('outbox').find({ limit: 1000 })).map(({ value }) => value.alert);
 let position = 0;
 const said = (metric: 'peopleCount' | 'temperature' | 'co2', value: number, observedAt: number) => ({
 	reading: readingOf({ buildingId: 'museum-1', roomId: 'hall', metric, value, observedAt, sensorId: `hall-${metric}` }),
@@ -63,10 +73,14 @@ onEachEngine((mongoUrl) => {
 			expect(await watchman.observe([said('temperature', 20, T0 + 1000)], silent + FRESHNESS_MS)).toEqual([]);
 			expect(await list(silent + FRESHNESS_MS)).toEqual([{ ...opened, suspended: true }]);
 
-			expect(await watchman.observe([said('temperature', 29, silent + 2 * FRESHNESS_MS)], silent + 2 * FRESHNESS_MS)).toEqual([]);
+			expect(
+				await watchman.observe([said('temperature', 29, silent + 2 * FRESHNESS_MS)], silent + 2 * FRESHNESS_MS),
+			).toEqual([]);
 			expect(await list(silent + 2 * FRESHNESS_MS)).toEqual([opened]);
 			const over = silent + 2 * FRESHNESS_MS + MINUTE;
-			expect(await watchman.observe([said('temperature', 22, over)], over)).toMatchObject([{ id: opened!.id, state: 'resolved' }]);
+			expect(await watchman.observe([said('temperature', 22, over)], over)).toMatchObject([
+				{ id: opened!.id, state: 'resolved' },
+			]);
 			expect(await list(over + FRESHNESS_MS * 2)).toMatchObject([{ state: 'resolved' }]);
 			expect((await list(over + FRESHNESS_MS * 2))[0]).not.toHaveProperty('suspended');
 		});
@@ -76,7 +90,11 @@ onEachEngine((mongoUrl) => {
 			await watchman.observe([said('temperature', 30, T0), said('co2', 900, T0)], T0);
 			gone = { 'hall-temperature': T0 + 1000, 'hall-co2': T0 + 1000 };
 			const limits = { temperature: { max: 40 }, co2: { max: 800 } };
-			await world.parts.bus.retain(TABLES.buildings, MUSEUM.id, JSON.stringify({ ...MUSEUM, rooms: [{ ...MUSEUM.rooms[0], limits }] }));
+			await world.parts.bus.retain(
+				TABLES.buildings,
+				MUSEUM.id,
+				JSON.stringify({ ...MUSEUM, rooms: [{ ...MUSEUM.rooms[0], limits }] }),
+			);
 			expect(await watchman.review('museum-1', T0 + 2000)).toEqual([]);
 			expect(await list(T0 + 2000)).toMatchObject([{ state: 'open', suspended: true }]);
 			gone = {};
@@ -118,7 +136,9 @@ onEachEngine((mongoUrl) => {
 				commit: { value: () => Promise.reject(new CrowdVisionError('conflict', 'somebody was quicker')) },
 				collection: { value: store.collection.bind(store) },
 			});
-			await expect(watchmanOn(busy).observe([said('peopleCount', 130, T0)], T0)).rejects.toMatchObject({ code: 'unavailable' });
+			await expect(watchmanOn(busy).observe([said('peopleCount', 130, T0)], T0)).rejects.toMatchObject({
+				code: 'unavailable',
+			});
 			expect(await outbox()).toEqual([]);
 		});
 
@@ -128,20 +148,47 @@ onEachEngine((mongoUrl) => {
 			// As a store would be whose rooms were restored from an older backup than its alerts.
 			await store.commit([store.collection('rooms').remove('museum-1/hall')]);
 			expect(await watchman.observe([said('peopleCount', 131, T0 + 1)], T0 + 1)).toEqual([]);
-			expect(await watchman.observe([said('peopleCount', 10, T0 + 2)], T0 + 2)).toMatchObject([{ id: opened!.id, state: 'resolved' }]);
+			expect(await watchman.observe([said('peopleCount', 10, T0 + 2)], T0 + 2)).toMatchObject([
+				{ id: opened!.id, state: 'resolved' },
+			]);
 			expect(await list(T0 + 3)).toHaveLength(1);
 		});
 	});
 
 	describe('an alert', () => {
 		it.each([
-			['temperature', 30.25, 'Hall: temperature 30.3 °C, above the limit of 26 °C', 22, 'Hall: temperature 22 °C, back within the limit of 26 °C'],
-			['temperature', 3, 'Hall: temperature 3 °C, below the limit of 18 °C', 20, 'Hall: temperature 20 °C, back within the limit of 18 °C'],
-			['co2', 1250, 'Hall: CO₂ 1,250 ppm, above the limit of 1,000 ppm', 400, 'Hall: CO₂ 400 ppm, back within the limit of 1,000 ppm'],
-		] as const)('says what was measured, in its unit, and the limit: %s %d', async (metric, value, open, after, resolved) => {
-			const watchman = watchmanOn(store);
-			expect((await watchman.observe([said(metric, value, T0)], T0))[0]).toMatchObject({ kind: metric, severity: 'warning', message: open });
-			expect((await watchman.observe([said(metric, after, T0 + 1)], T0 + 1))[0]?.message).toBe(resolved);
-		});
+			[
+				'temperature',
+				30.25,
+				'Hall: temperature 30.3 °C, above the limit of 26 °C',
+				22,
+				'Hall: temperature 22 °C, back within the limit of 26 °C',
+			],
+			[
+				'temperature',
+				3,
+				'Hall: temperature 3 °C, below the limit of 18 °C',
+				20,
+				'Hall: temperature 20 °C, back within the limit of 18 °C',
+			],
+			[
+				'co2',
+				1250,
+				'Hall: CO₂ 1,250 ppm, above the limit of 1,000 ppm',
+				400,
+				'Hall: CO₂ 400 ppm, back within the limit of 1,000 ppm',
+			],
+		] as const)(
+			'says what was measured, in its unit, and the limit: %s %d',
+			async (metric, value, open, after, resolved) => {
+				const watchman = watchmanOn(store);
+				expect((await watchman.observe([said(metric, value, T0)], T0))[0]).toMatchObject({
+					kind: metric,
+					severity: 'warning',
+					message: open,
+				});
+				expect((await watchman.observe([said(metric, after, T0 + 1)], T0 + 1))[0]?.message).toBe(resolved);
+			},
+		);
 	});
 });

@@ -53,7 +53,8 @@ export class Watchman {
 			for (const { reading, position } of readings) {
 				const room = rooms.get(roomKey(reading.buildingId, reading.roomId))!;
 				const { metric, sensorId, value, observedAt } = reading;
-				if (room.observe({ metric, sensorId, value, observedAt, position }, this.#parts.after)) alerts.push(...this.#apply(room, now, metric));
+				if (room.observe({ metric, sensorId, value, observedAt, position }, this.#parts.after))
+					alerts.push(...this.#apply(room, now, metric));
 			}
 			return alerts;
 		});
@@ -74,7 +75,10 @@ export class Watchman {
 	}
 
 	/** Recalls rooms, decides, and keeps what came of it in one commit. */
-	#decideAnew(places: readonly { buildingId: string; roomId: string }[], look: (rooms: Map<string, RoomMemory>) => Alert[]): Promise<Alert[]> {
+	#decideAnew(
+		places: readonly { buildingId: string; roomId: string }[],
+		look: (rooms: Map<string, RoomMemory>) => Alert[],
+	): Promise<Alert[]> {
 		const { store, book } = this.#parts;
 		return anew(async (attempt) => {
 			const rooms = await recallRooms(this.#rooms, places);
@@ -88,7 +92,10 @@ export class Watchman {
 
 	/** An open alert that the room knows nothing of would keep it from ever opening another: it is the room's. */
 	async #adopt(room: RoomMemory): Promise<void> {
-		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.book.standing(room.buildingId, room.roomId)) {
+		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.book.standing(
+			room.buildingId,
+			room.roomId,
+		)) {
 			if (kind === 'manual' || room.condition(kind).alertId === id) continue;
 			const side = value < limit ? 'min' : 'max';
 			room.setCondition(kind, { phase: 'open', since: observedAt, side, seenAt: observedAt, alertId: id });
@@ -110,7 +117,8 @@ export class Watchman {
 			const after = event === 'open' ? { ...condition, alertId: randomUUID() } : condition;
 			room.setCondition(rule.kind, after);
 			if (!event) continue;
-			const [state, { alertId, side }] = event === 'open' ? (['open', after] as const) : (['resolved', before] as const);
+			const [state, { alertId, side }] =
+				event === 'open' ? (['open', after] as const) : (['resolved', before] as const);
 			alerts.push(
 				alertOf({
 					id: alertId!,

@@ -17,7 +17,8 @@ export class AppendedAgain {
 		const log = id.slice(0, dash);
 		const highest = this.#highest.get(log);
 		if (highest !== undefined && offset <= highest) return true;
-		if (highest === undefined && this.#highest.size >= MOST_LOGS) this.#highest.delete(this.#highest.keys().next().value!);
+		if (highest === undefined && this.#highest.size >= MOST_LOGS)
+			this.#highest.delete(this.#highest.keys().next().value!);
 		this.#highest.set(log, offset);
 		return false;
 	}

@@ -40,15 +40,18 @@ describe('who gets in', () => {
 		await expect(open(handMade({}, SECRET, 'none'))).rejects.toMatchObject(refused);
 		await expect(open(handMade({}, 'another secret of more than 32 characters'))).rejects.toMatchObject(refused);
 		await expect(open(handMade({ exp: Math.floor(Date.now() / 1000) - 1 }, SECRET))).rejects.toMatchObject(refused);
-		await expect(open(await world.parts.tokens.signDevice({ id: 'd1', domainName: 'museum' }))).rejects.toMatchObject(refused);
-		await expect(open(await new Tokens('x'.repeat(40)).signAccount({ id: 'eve', name: 'Eve', memberships: [MEMBER] }))).rejects.toMatchObject(
+		await expect(open(await world.parts.tokens.signDevice({ id: 'd1', domainName: 'museum' }))).rejects.toMatchObject(
 			refused,
 		);
+		await expect(
+			open(await new Tokens('x'.repeat(40)).signAccount({ id: 'eve', name: 'Eve', memberships: [MEMBER] })),
+		).rejects.toMatchObject(refused);
 	});
 
 	it("is a browser's session on its own site, and on no other", async () => {
 		const cookie = `other=1; ${SESSION_COOKIE}=${await world.token(MEMBER)}`;
-		const enter = (origin?: string) => connectDashboard(service.url, undefined, { extraHeaders: { cookie, ...(origin && { origin }) } });
+		const enter = (origin?: string) =>
+			connectDashboard(service.url, undefined, { extraHeaders: { cookie, ...(origin && { origin }) } });
 		for (const origin of [undefined, service.url]) (await enter(origin)).close();
 		await expect(enter('https://evil.example')).rejects.toMatchObject(refused);
 		await expect(enter('null')).rejects.toMatchObject(refused);

@@ -27,17 +27,29 @@ export function authenticate({ verify, limits, dashboardsHere, dashboardsElsewhe
 			const here = dashboardsHere(claims.sub);
 			const elsewhere = here >= askFrom && here < limits.perAccount ? await dashboardsElsewhere(claims.sub) : 0;
 			if (here + elsewhere >= limits.perAccount)
-				throw new CrowdVisionError('rate_limited', `An account may have ${limits.perAccount} dashboards open at most`, {}, 30);
+				throw new CrowdVisionError(
+					'rate_limited',
+					`An account may have ${limits.perAccount} dashboards open at most`,
+					{},
+					30,
+				);
 			socket.data.claims = claims;
 			next();
 		} catch (error) {
-			const refusal = error instanceof CrowdVisionError ? error : new CrowdVisionError('internal', 'Something went wrong here');
+			const refusal =
+				error instanceof CrowdVisionError ? error : new CrowdVisionError('internal', 'Something went wrong here');
 			next(Object.assign(new Error(refusal.message), { data: refusal.toBody() }));
 		}
 	};
 }
 
-function tokenOf({ handshake, request }: { handshake: DashboardSocket['handshake']; request: IncomingMessage }): string {
+function tokenOf({
+	handshake,
+	request,
+}: {
+	handshake: DashboardSocket['handshake'];
+	request: IncomingMessage;
+}): string {
 	const { token } = handshake.auth as { token?: unknown };
 	if (typeof token === 'string') return token;
 	const cookie = sessionToken(request);

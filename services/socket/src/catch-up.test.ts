@@ -24,33 +24,36 @@ describe('P12 live views catch up', () => {
 		expect(dashboard.superseded).toEqual([]);
 	});
 
-	it.each([20_000, 40])('across many cuts at any moment, at a steady rate, with %i readings held: everything, in order, once', async (entries) => {
-		await begin({ recent: { entries, bytes: 8 * 1024 * 1024 }, everyMs: 10 });
-		let writing = true;
-		const writer = (async () => {
-			while (writing) {
-				await world.tell(...next(4));
-				await new Promise((resolve) => setTimeout(resolve, 4));
+	it.each([20_000, 40])(
+		'across many cuts at any moment, at a steady rate, with %i readings held: everything, in order, once',
+		async (entries) => {
+			await begin({ recent: { entries, bytes: 8 * 1024 * 1024 }, everyMs: 10 });
+			let writing = true;
+			const writer = (async () => {
+				while (writing) {
+					await world.tell(...next(4));
+					await new Promise((resolve) => setTimeout(resolve, 4));
+				}
+			})();
+			const all: number[] = [];
+			let cursor = '0';
+			for (let cut = 0; cut < 15; cut++) {
+				const dashboard = await open();
+				expect(await dashboard.subscribe('museum-1', cursor)).toMatchObject({ ok: true });
+				await waitFor('a few readings', () => dashboard.readings.length > cut * 7);
+				dashboard.close();
+				all.push(...dashboard.values());
+				cursor = dashboard.readings.at(-1)?.cursor ?? cursor;
+				expect(dashboard.superseded).toEqual([]);
 			}
-		})();
-		const all: number[] = [];
-		let cursor = '0';
-		for (let cut = 0; cut < 15; cut++) {
-			const dashboard = await open();
-			expect(await dashboard.subscribe('museum-1', cursor)).toMatchObject({ ok: true });
-			await waitFor('a few readings', () => dashboard.readings.length > cut * 7);
-			dashboard.close();
-			all.push(...dashboard.values());
-			cursor = dashboard.readings.at(-1)?.cursor ?? cursor;
-			expect(dashboard.superseded).toEqual([]);
-		}
-		writing = false;
-		await writer;
-		const last = await open();
-		await last.subscribe('museum-1', cursor);
-		await waitFor('the rest', () => all.length + last.readings.length >= told);
-		expect([...all, ...last.values()]).toEqual(countUp(0, told));
-	});
+			writing = false;
+			await writer;
+			const last = await open();
+			await last.subscribe('museum-1', cursor);
+			await waitFor('the rest', () => all.length + last.readings.length >= told);
+			expect([...all, ...last.values()]).toEqual(countUp(0, told));
+		},
+	);
 
 	it('across a restart of the service, which dashboards come back from by themselves', async () => {
 		await begin();
@@ -86,7 +89,9 @@ describe('P12 live views catch up', () => {
 			const dashboard = await open();
 			expect(await dashboard.subscribe('museum-1', cursor)).toMatchObject({ ok: true });
 			await waitFor('the notice', () => dashboard.superseded.length > 0);
-			expect(dashboard.superseded).toEqual([{ buildingId: 'museum-1', reason: 'cursor_expired', from: cursor, cursor: expect.any(String) }]);
+			expect(dashboard.superseded).toEqual([
+				{ buildingId: 'museum-1', reason: 'cursor_expired', from: cursor, cursor: expect.any(String) },
+			]);
 			const from = told;
 			await world.tell(...next(2));
 			await waitFor('what is new', () => dashboard.readings.length >= 3);
@@ -129,7 +134,10 @@ describe('a slow dashboard', () => {
 		// Large enough to fill the kernel's buffers.
 		const large = { gatewayId: 'g'.repeat(4000) };
 		for (let n = 0; n < 150; n++) {
-			await world.tell(...next(20, large), readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'co2', value: n }));
+			await world.tell(
+				...next(20, large),
+				readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'co2', value: n }),
+			);
 			await waitFor('the quick one', () => quick.values().includes(told - 1));
 		}
 		expect(quick.readings).toHaveLength(10 + 150 * 21);
@@ -142,13 +150,16 @@ describe('a slow dashboard', () => {
 		expect(reason).toBe('slow');
 		const { compare } = world.parts.bus;
 		const within = slow.readings.filter(
-			(one) => compare.call(world.parts.bus, one.cursor, from!) > 0 && compare.call(world.parts.bus, one.cursor, cursor) <= 0,
+			(one) =>
+				compare.call(world.parts.bus, one.cursor, from!) > 0 && compare.call(world.parts.bus, one.cursor, cursor) <= 0,
 		);
 		expect(within.map(({ metric, value }) => [metric, value]).sort()).toEqual([
 			['co2', 149],
 			['illuminance', told - 1],
 		]);
-		const before = quick.readings.filter((one) => compare.call(world.parts.bus, one.cursor, from!) <= 0).map(({ id }) => id);
+		const before = quick.readings
+			.filter((one) => compare.call(world.parts.bus, one.cursor, from!) <= 0)
+			.map(({ id }) => id);
 		expect(slow.readings.slice(0, -within.length).map(({ id }) => id)).toEqual(before);
 		const now = told;
 		await world.tell(...next(30));

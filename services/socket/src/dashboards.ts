@@ -72,7 +72,8 @@ export class Dashboards implements FeedListener {
 	/** Subscriptions that get latest values only at this moment. */
 	get conflated(): number {
 		let slow = 0;
-		for (const subscriptions of this.#byBuilding.values()) for (const subscription of subscriptions) if (subscription.isSlow) slow++;
+		for (const subscriptions of this.#byBuilding.values())
+			for (const subscription of subscriptions) if (subscription.isSlow) slow++;
 		return slow;
 	}
 
@@ -103,19 +104,22 @@ export class Dashboards implements FeedListener {
 	}
 
 	onGap({ to }: TailGap): void {
-		for (const subscriptions of this.#byBuilding.values()) for (const subscription of subscriptions) subscription.noteGap(to);
+		for (const subscriptions of this.#byBuilding.values())
+			for (const subscription of subscriptions) subscription.noteGap(to);
 	}
 
 	/** Sends something to every dashboard here whose account may hear it. The other replicas hear of it themselves. */
 	tell(mayHear: (memberships: AccountClaims['memberships']) => boolean, send: (socket: DashboardSocket) => void): void {
 		for (const dashboard of this.#dashboards) {
-			if (mayHear(dashboard.claims.memberships) && !dashboard.cutIfHopeless(this.#parts.limits.stalledMs)) send(dashboard.socket);
+			if (mayHear(dashboard.claims.memberships) && !dashboard.cutIfHopeless(this.#parts.limits.stalledMs))
+				send(dashboard.socket);
 		}
 	}
 
 	/** Disconnects the dashboards of an account whose sessions were ended. */
 	endRevoked(accountId: string): void {
-		for (const { claims, socket } of this.#dashboards) if (claims.sub === accountId && this.#parts.isRevoked(claims)) socket.disconnect(true);
+		for (const { claims, socket } of this.#dashboards)
+			if (claims.sub === accountId && this.#parts.isRevoked(claims)) socket.disconnect(true);
 	}
 
 	close(): void {
@@ -128,7 +132,8 @@ export class Dashboards implements FeedListener {
 		const trouble = this.#parts.trouble();
 		if (trouble) throw new CrowdVisionError('unavailable', trouble);
 		const { socket, subscriptions } = dashboard;
-		if (dashboard.asking >= MOST_ASKING) throw new CrowdVisionError('rate_limited', 'Too many subscriptions are being asked for at once');
+		if (dashboard.asking >= MOST_ASKING)
+			throw new CrowdVisionError('rate_limited', 'Too many subscriptions are being asked for at once');
 		const { size } = subscriptions;
 		if (size + dashboard.asking >= limits.subscriptions && !subscriptions.has(buildingId))
 			throw new CrowdVisionError('rate_limited', `A dashboard may look at ${limits.subscriptions} buildings at most`);
@@ -200,7 +205,10 @@ export class Dashboards implements FeedListener {
 		const domains = this.#parts.directory.get(buildingId)?.domains ?? [];
 		if (!dashboard.subscriptions.has(buildingId) || weightIn(dashboard.claims.memberships, domains) > 0) return;
 		this.#end(dashboard, buildingId);
-		dashboard.socket.emit('ended', { buildingId, ...new CrowdVisionError('not_found', 'There is no such building').toBody() });
+		dashboard.socket.emit('ended', {
+			buildingId,
+			...new CrowdVisionError('not_found', 'There is no such building').toBody(),
+		});
 	}
 }
 

@@ -123,7 +123,10 @@ export class Feed {
 	#schedule(): void {
 		if (this.#waitingCount >= MOST_WAITING) this.flush();
 		else if (this.#waitingCount > 0)
-			this.#timer ??= setTimeout(() => this.flush(), Math.max(0, this.#flushedAt + this.#parts.everyMs - performance.now()));
+			this.#timer ??= setTimeout(
+				() => this.flush(),
+				Math.max(0, this.#flushedAt + this.#parts.everyMs - performance.now()),
+			);
 	}
 
 	#wake(): void {

@@ -36,9 +36,15 @@ export class LatestReadings {
 	}
 
 	/** Those of a building whose position is after `from` and not after `to`. */
-	between(buildingId: string, from: Position, to: Position, compare: (a: Position, b: Position) => number): ReadingWithCursor[] {
+	between(
+		buildingId: string,
+		from: Position,
+		to: Position,
+		compare: (a: Position, b: Position) => number,
+	): ReadingWithCursor[] {
 		return [...this.#readings.values()].filter(
-			(reading) => reading.buildingId === buildingId && compare(reading.cursor, from) > 0 && compare(reading.cursor, to) <= 0,
+			(reading) =>
+				reading.buildingId === buildingId && compare(reading.cursor, from) > 0 && compare(reading.cursor, to) <= 0,
 		);
 	}
 

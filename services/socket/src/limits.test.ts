@@ -34,8 +34,13 @@ describe('what one client may take', () => {
 		expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 		expect(await dashboard.subscribe('museum-2')).toMatchObject({ ok: false, error: { code: 'rate_limited' } });
 		expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
-		const unknown = await dashboard.socket.timeout(5000).emitWithAck('__proto__' as 'unsubscribe', { buildingId: 'museum-1' });
-		expect(unknown).toEqual({ ok: false, error: { code: 'bad_request', message: 'Events are subscribe, unsubscribe, renew' } });
+		const unknown = await dashboard.socket
+			.timeout(5000)
+			.emitWithAck('__proto__' as 'unsubscribe', { buildingId: 'museum-1' });
+		expect(unknown).toEqual({
+			ok: false,
+			error: { code: 'bad_request', message: 'Events are subscribe, unsubscribe, renew' },
+		});
 	});
 
 	it('is a message of so many bytes', async () => {
@@ -93,7 +98,12 @@ describe('a client that never reads', () => {
 		expect(quick.superseded).toEqual([]);
 		expect(await metric('socket_delay_seconds_count')).toBeGreaterThan(0);
 		deaf.terminate();
-		await within('its socket', new Promise<void>((resolve) => (deaf.readyState === deaf.CLOSED ? resolve() : deaf.once('close', () => resolve()))));
+		await within(
+			'its socket',
+			new Promise<void>((resolve) =>
+				deaf.readyState === deaf.CLOSED ? resolve() : deaf.once('close', () => resolve()),
+			),
+		);
 	});
 });
 
@@ -109,7 +119,8 @@ describe('the bounds themselves', () => {
 
 	it('forget of the latest values those silent for longest', () => {
 		const latest = new LatestReadings(2);
-		const reading = (roomId: string, cursor: string) => ({ buildingId: 'b', roomId, metric: 'co2', observedAt: 1, cursor }) as never;
+		const reading = (roomId: string, cursor: string) =>
+			({ buildingId: 'b', roomId, metric: 'co2', observedAt: 1, cursor }) as never;
 		for (const [roomId, cursor] of [
 			['a', '1'],
 			['b', '2'],

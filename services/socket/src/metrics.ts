@@ -26,8 +26,16 @@ export function socketMetrics(registry: Registry, now: { connected: () => number
 			labelNames: ['reason'],
 			registers,
 		}),
-		rejected: new Counter({ name: 'socket_rejected_total', help: 'Entries of the stream that are no readings', registers }),
-		repeated: new Counter({ name: 'socket_repeated_total', help: 'Readings that Redis had lost and was given again', registers }),
+		rejected: new Counter({
+			name: 'socket_rejected_total',
+			help: 'Entries of the stream that are no readings',
+			registers,
+		}),
+		repeated: new Counter({
+			name: 'socket_repeated_total',
+			help: 'Readings that Redis had lost and was given again',
+			registers,
+		}),
 		delay: new Histogram({
 			name: 'socket_delay_seconds',
 			help: 'From the receipt of a reading at the gateway to its way to the browsers; the oldest of those sent together',

@@ -1,5 +1,12 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
-import { CHANNELS, type DeviceEvent, type ReadingWithCursor, type RetainedSensor, TABLES, weightIn } from '@crowdvision/contracts';
+import {
+	CHANNELS,
+	type DeviceEvent,
+	type ReadingWithCursor,
+	type RetainedSensor,
+	TABLES,
+	weightIn,
+} from '@crowdvision/contracts';
 import type { BuildingDirectory, Logger } from '@crowdvision/service-kit';
 import type { Dashboards } from './dashboards.ts';
 

@@ -6,7 +6,12 @@ import type { Dashboards } from './dashboards.ts';
 const alert = validator(Alert);
 
 /** Hands what is announced on `notifications` to those it is meant for. */
-export function followNotifications(bus: Bus, dashboards: Dashboards, directory: BuildingDirectory, logger: Logger): Promise<Subscription> {
+export function followNotifications(
+	bus: Bus,
+	dashboards: Dashboards,
+	directory: BuildingDirectory,
+	logger: Logger,
+): Promise<Subscription> {
 	return bus.listen(CHANNELS.notifications, (message) => {
 		try {
 			const value: unknown = JSON.parse(message);
@@ -25,7 +30,11 @@ export function followNotifications(bus: Bus, dashboards: Dashboards, directory:
  * Members of the domains it names, who may also see the building as it is now: it may have changed hands since. What a person wrote to a domain
  * need not be about a building; any other alert of a building that is not there (any more) is nobody's.
  */
-function concerns({ domainNames, buildingId, kind }: Alert, memberships: AccountClaims['memberships'], directory: BuildingDirectory): boolean {
+function concerns(
+	{ domainNames, buildingId, kind }: Alert,
+	memberships: AccountClaims['memberships'],
+	directory: BuildingDirectory,
+): boolean {
 	if (weightIn(memberships, domainNames) === 0) return false;
 	const building = directory.get(buildingId);
 	return building ? weightIn(memberships, building.domains) > 0 : kind === 'manual';

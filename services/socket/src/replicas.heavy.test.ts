@@ -24,7 +24,11 @@ describe('two replicas on one Redis', () => {
 		bus = new RedisBus({ url: redis.url });
 		onTestFinished(() => bus.close());
 		await bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(building('museum-1', 'museum')));
-		await bus.retain(TABLES.sensors, 'door-1', JSON.stringify({ sensorId: 'door-1', buildingId: 'museum-1', roomId: 'hall' }));
+		await bus.retain(
+			TABLES.sensors,
+			'door-1',
+			JSON.stringify({ sensorId: 'door-1', buildingId: 'museum-1', roomId: 'hall' }),
+		);
 		const start = async () => {
 			const replica = await startSocketProcess({ redisUrl: redis.url, secret: SECRET });
 			onTestFinished(() => replica.close());
@@ -92,10 +96,12 @@ describe('two replicas on one Redis', () => {
 
 	it('count the dashboards of an account together, and go on counting alone while Redis is away', async () => {
 		// So many that they are asked at all, and fewer than the limit at each.
-		const fill = (replica: number, count: number) => Promise.all(Array.from({ length: count }, () => open(replica, 'ada')));
+		const fill = (replica: number, count: number) =>
+			Promise.all(Array.from({ length: count }, () => open(replica, 'ada')));
 		await fill(0, 100);
 		await fill(1, 100);
-		for (const replica of [0, 1]) await expect(open(replica, 'ada')).rejects.toMatchObject({ error: { code: 'rate_limited' } });
+		for (const replica of [0, 1])
+			await expect(open(replica, 'ada')).rejects.toMatchObject({ error: { code: 'rate_limited' } });
 		await open(0, 'eve');
 		expect(await replicas[0]!.metric('socket_dashboards')).toBe(101);
 		await redis.kill();

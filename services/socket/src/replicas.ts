@@ -75,7 +75,10 @@ export class Replicas {
 	/** Ends with the others, and lets nothing that fails by that be a failure nobody takes: the adapter does not look. */
 	#track(client: Redis): Redis {
 		client.on('error', () => undefined);
-		const { publish, subscribe, send_command } = client as unknown as Record<'publish' | 'subscribe' | 'send_command', Command>;
+		const { publish, subscribe, send_command } = client as unknown as Record<
+			'publish' | 'subscribe' | 'send_command',
+			Command
+		>;
 		const forgive =
 			(command: Command) =>
 			(...args: unknown[]) =>

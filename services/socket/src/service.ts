@@ -2,7 +2,14 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Duplex } from 'node:stream';
 import type { Bus } from '@crowdvision/bus';
 import { type AccountClaims, CrowdVisionError } from '@crowdvision/contracts';
-import { BuildingDirectory, BusLinks, pause, Router, type Service, type ServiceContext } from '@crowdvision/service-kit';
+import {
+	BuildingDirectory,
+	BusLinks,
+	pause,
+	Router,
+	type Service,
+	type ServiceContext,
+} from '@crowdvision/service-kit';
 import { Server } from 'socket.io';
 import { authenticate } from './authenticate.ts';
 import type { DashboardServer } from './dashboard.ts';
@@ -47,8 +54,16 @@ const GRACE_MS = 500;
  *
  * Every replica follows all of that and sends it to its own browsers only.
  */
-export async function createSocket({ bus, tokens, metrics, logger }: SocketContext, options: SocketOptions = {}): Promise<Service> {
-	const { ownsServer = false, recent = { entries: 20_000, bytes: 8 * 1024 * 1024 }, everyMs = 50, addressOf = ownAddress } = options;
+export async function createSocket(
+	{ bus, tokens, metrics, logger }: SocketContext,
+	options: SocketOptions = {},
+): Promise<Service> {
+	const {
+		ownsServer = false,
+		recent = { entries: 20_000, bytes: 8 * 1024 * 1024 },
+		everyMs = 50,
+		addressOf = ownAddress,
+	} = options;
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	let closing = false;
 	const replicas = options.replicasUrl === undefined ? undefined : new Replicas(options.replicasUrl, logger);
@@ -68,7 +83,18 @@ export async function createSocket({ bus, tokens, metrics, logger }: SocketConte
 	const feed = new Feed({ bus, recent, everyMs, ...measured });
 	const onSuperseded = (reason: string) => measured.superseded.inc({ reason });
 	const isRevoked = (claims: AccountClaims) => tokens.revocations.isRevoked(claims);
-	const dashboards = new Dashboards({ io, bus, feed, directory, limits, verify, isRevoked, onSuperseded, logger, trouble: () => links.trouble() });
+	const dashboards = new Dashboards({
+		io,
+		bus,
+		feed,
+		directory,
+		limits,
+		verify,
+		isRevoked,
+		onSuperseded,
+		logger,
+		trouble: () => links.trouble(),
+	});
 	tokens.revocations.onRevoked((accountId) => dashboards.endRevoked(accountId));
 	const listener: FeedListener = {
 		onReadings: (buildingId, readings) => {
@@ -79,7 +105,14 @@ export async function createSocket({ bus, tokens, metrics, logger }: SocketConte
 	};
 	const dashboardsHere = (accountId: string) => dashboards.ofAccount(accountId);
 	replicas?.join(io, dashboardsHere);
-	io.use(authenticate({ verify, limits, dashboardsHere, dashboardsElsewhere: async (accountId) => (await replicas?.dashboardsOf(accountId)) ?? 0 }));
+	io.use(
+		authenticate({
+			verify,
+			limits,
+			dashboardsHere,
+			dashboardsElsewhere: async (accountId) => (await replicas?.dashboardsOf(accountId)) ?? 0,
+		}),
+	);
 	io.on('connection', (socket) => dashboards.welcome(socket));
 	await links.open(
 		() => directory.follow(bus),
@@ -127,16 +160,26 @@ function ownAddress(request: IncomingMessage): string {
 /** No more connections from one address than that, also of clients that never say who they are. */
 function limitAddresses(io: DashboardServer, most: number, addressOf: (request: IncomingMessage) => string): void {
 	const open = new Tally();
-	io.engine.on('connection', (connection: { request: IncomingMessage; once(event: 'close', listener: () => void): void }) => {
-		const address = addressOf(connection.request);
-		open.add(address);
-		connection.once('close', () => open.remove(address));
-	});
-	io.engine.use((request: IncomingMessage & { _query?: { sid?: string } }, response: ServerResponse, next: () => void) => {
-		// A request of a connection that is there already names it.
-		if (request._query?.sid !== undefined || open.of(addressOf(request)) < most) return next();
-		const refusal = new CrowdVisionError('rate_limited', `There are ${most} connections from this address already`, {}, 30);
-		response.writeHead(refusal.status, { 'Content-Type': 'application/json', 'Retry-After': '30' });
-		response.end(JSON.stringify(refusal.toBody()));
-	});
+	io.engine.on(
+		'connection',
+		(connection: { request: IncomingMessage; once(event: 'close', listener: () => void): void }) => {
+			const address = addressOf(connection.request);
+			open.add(address);
+			connection.once('close', () => open.remove(address));
+		},
+	);
+	io.engine.use(
+		(request: IncomingMessage & { _query?: { sid?: string } }, response: ServerResponse, next: () => void) => {
+			// A request of a connection that is there already names it.
+			if (request._query?.sid !== undefined || open.of(addressOf(request)) < most) return next();
+			const refusal = new CrowdVisionError(
+				'rate_limited',
+				`There are ${most} connections from this address already`,
+				{},
+				30,
+			);
+			response.writeHead(refusal.status, { 'Content-Type': 'application/json', 'Retry-After': '30' });
+			response.end(JSON.stringify(refusal.toBody()));
+		},
+	);
 }

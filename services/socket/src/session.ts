@@ -38,7 +38,8 @@ export class Session {
 
 	/** @throws CrowdVisionError `forbidden` for the token of somebody else. */
 	renew(claims: AccountClaims): void {
-		if (claims.sub !== this.#claims.sub) throw new CrowdVisionError('forbidden', 'The token is of another account: connect anew with it');
+		if (claims.sub !== this.#claims.sub)
+			throw new CrowdVisionError('forbidden', 'The token is of another account: connect anew with it');
 		this.#claims = claims;
 		this.#watchExpiry();
 	}

@@ -23,13 +23,17 @@ async function shortToken(seconds: number, account: { id: string; memberships?: 
 describe('a session that is about to end', () => {
 	const id = 'ada';
 	beforeEach(() => begin());
-	const renew = (dashboard: Awaited<ReturnType<typeof open>>, token: string) => dashboard.socket.timeout(5000).emitWithAck('renew', { token });
+	const renew = (dashboard: Awaited<ReturnType<typeof open>>, token: string) =>
+		dashboard.socket.timeout(5000).emitWithAck('renew', { token });
 
 	it('says so in time, goes on with a fresh token without a break, and ends without one', async () => {
 		const [renewed, ending] = [await open(await shortToken(2, { id })), await open(await shortToken(2, { id }))];
-		for (const dashboard of [renewed, ending]) expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
+		for (const dashboard of [renewed, ending])
+			expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 		await waitFor('the notice', () => renewed.expiring.length > 0 && ending.expiring.length > 0);
-		expect(renewed.expiring).toEqual([{ expiresAt: expect.any(Number), error: { code: 'unauthenticated', message: expect.any(String) } }]);
+		expect(renewed.expiring).toEqual([
+			{ expiresAt: expect.any(Number), error: { code: 'unauthenticated', message: expect.any(String) } },
+		]);
 		expect(renewed.disconnected).toEqual([]);
 		const outcome = await renew(renewed, await shortToken(600, { id }));
 		expect(outcome).toMatchObject({ ok: true });
@@ -43,21 +47,32 @@ describe('a session that is about to end', () => {
 
 	it('takes no token of somebody else, of nobody, or of a device; and keeps the one it has', async () => {
 		const dashboard = await open(await shortToken(600, { id }));
-		expect(await renew(dashboard, await shortToken(600, { id: 'eve' }))).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+		expect(await renew(dashboard, await shortToken(600, { id: 'eve' }))).toMatchObject({
+			ok: false,
+			error: { code: 'forbidden' },
+		});
 		for (const token of ['garbage', await world.parts.tokens.signDevice({ id, domainName: 'museum' })])
 			expect(await renew(dashboard, token)).toMatchObject({ ok: false, error: { code: 'unauthenticated' } });
-		expect(await renew(dashboard, 7 as unknown as string)).toMatchObject({ ok: false, error: { code: 'bad_request', path: '/token' } });
+		expect(await renew(dashboard, 7 as unknown as string)).toMatchObject({
+			ok: false,
+			error: { code: 'bad_request', path: '/token' },
+		});
 		expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 	});
 
 	it('goes on with what the fresh token says: buildings it no longer covers are silent', async () => {
-		const dashboard = await open(await shortToken(600, { id, memberships: [MEMBER, { domainName: 'zoo', role: 'admin' }] }));
-		for (const buildingId of ['museum-1', 'zoo-1']) expect(await dashboard.subscribe(buildingId)).toMatchObject({ ok: true });
+		const dashboard = await open(
+			await shortToken(600, { id, memberships: [MEMBER, { domainName: 'zoo', role: 'admin' }] }),
+		);
+		for (const buildingId of ['museum-1', 'zoo-1'])
+			expect(await dashboard.subscribe(buildingId)).toMatchObject({ ok: true });
 		await world.tell(...next(1), ...next(1, { buildingId: 'zoo-1' }));
 		await waitFor('both', () => dashboard.readings.length === 2);
 		await renew(dashboard, await shortToken(600, { id }));
 		await waitFor('the notice', () => dashboard.ended.length > 0);
-		expect(dashboard.ended).toMatchObject([{ buildingId: 'zoo-1', ...new CrowdVisionError('not_found', 'There is no such building').toBody() }]);
+		expect(dashboard.ended).toMatchObject([
+			{ buildingId: 'zoo-1', ...new CrowdVisionError('not_found', 'There is no such building').toBody() },
+		]);
 		await world.tell(...next(1, { buildingId: 'zoo-1' }), ...next(1));
 		await waitFor('the own one', () => dashboard.readings.length === 3);
 		expect(dashboard.readings.map(({ buildingId }) => buildingId)).toEqual(['museum-1', 'zoo-1', 'museum-1']);

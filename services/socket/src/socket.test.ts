@@ -18,11 +18,20 @@ describe('subscribing', () => {
 		expect(await dashboard.subscribe('museum-1')).toEqual({ ok: true, cursor: '0' });
 		const positions: string[] = [];
 		for (let n = 0; n < 20; n++)
-			positions.push(...(await world.tell(...next(3), readingOf({ buildingId: 'zoo-1', roomId: 'hall', metric: 'co2', value: 1 }))).slice(0, 3));
+			positions.push(
+				...(
+					await world.tell(...next(3), readingOf({ buildingId: 'zoo-1', roomId: 'hall', metric: 'co2', value: 1 }))
+				).slice(0, 3),
+			);
 		await waitFor('all readings', () => dashboard.readings.length === 60);
 		expect(dashboard.values()).toEqual(countUp(0, 60));
 		expect(dashboard.readings.map(({ cursor }) => cursor)).toEqual(positions);
-		expect(dashboard.readings[0]).toMatchObject({ buildingId: 'museum-1', roomId: 'hall', unit: 'lx', transport: 'http' });
+		expect(dashboard.readings[0]).toMatchObject({
+			buildingId: 'museum-1',
+			roomId: 'hall',
+			unit: 'lx',
+			transport: 'http',
+		});
 	});
 
 	it('is refused for a foreign building exactly as for one that is not there', async () => {
@@ -31,7 +40,10 @@ describe('subscribing', () => {
 		const [foreign, unknown] = await Promise.all([dashboard.subscribe('zoo-1'), dashboard.subscribe('nowhere')]);
 		expect(foreign).toMatchObject({ ok: false, error: { code: 'not_found' } });
 		expect(foreign).toEqual(unknown);
-		const positions = await world.tell(readingOf({ buildingId: 'zoo-1', roomId: 'hall', metric: 'co2', value: 1 }), ...next(1));
+		const positions = await world.tell(
+			readingOf({ buildingId: 'zoo-1', roomId: 'hall', metric: 'co2', value: 1 }),
+			...next(1),
+		);
 		expect(await dashboard.subscribe('museum-1', positions[0])).toMatchObject({ ok: true });
 		await waitFor('the own reading', () => dashboard.readings.length > 0);
 		expect(dashboard.readings.map(({ buildingId }) => buildingId)).toEqual(['museum-1']);
@@ -40,8 +52,16 @@ describe('subscribing', () => {
 	it('is refused for what is no request', async () => {
 		await begin();
 		const dashboard = await open();
-		for (const request of [null, {}, { buildingId: 7 }, { buildingId: 'a/b' }, { buildingId: 'museum-1', cursor: 'x'.repeat(100) }]) {
-			expect(await dashboard.socket.timeout(5000).emitWithAck('subscribe', request as { buildingId: string })).toMatchObject({
+		for (const request of [
+			null,
+			{},
+			{ buildingId: 7 },
+			{ buildingId: 'a/b' },
+			{ buildingId: 'museum-1', cursor: 'x'.repeat(100) },
+		]) {
+			expect(
+				await dashboard.socket.timeout(5000).emitWithAck('subscribe', request as { buildingId: string }),
+			).toMatchObject({
 				ok: false,
 				error: { code: 'bad_request' },
 			});
@@ -66,7 +86,9 @@ describe('subscribing', () => {
 		for (const dashboard of [leaving, staying, both]) await dashboard.subscribe('museum-1');
 		await world.tell(...next(1));
 		await waitFor('the first reading', () => [leaving, staying, both].every(({ readings }) => readings.length === 1));
-		expect(await leaving.socket.timeout(5000).emitWithAck('unsubscribe', { buildingId: 'museum-1' })).toEqual({ ok: true });
+		expect(await leaving.socket.timeout(5000).emitWithAck('unsubscribe', { buildingId: 'museum-1' })).toEqual({
+			ok: true,
+		});
 		await world.tell(...next(1));
 		await waitFor('the second reading', () => [staying, both].every(({ readings }) => readings.length === 2));
 		await world.parts.bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(building('museum-1', 'zoo')));
@@ -118,7 +140,11 @@ describe('what else a dashboard hears', () => {
 	it('are the devices of its buildings: those registered, and those that were heard of', async () => {
 		await begin();
 		const [museum, zoo] = [await open(), await open(await world.token({ domainName: 'zoo', role: 'admin' }))];
-		await world.parts.bus.retain(TABLES.sensors, 'door-1', JSON.stringify({ sensorId: 'door-1', buildingId: 'museum-1', roomId: 'hall' }));
+		await world.parts.bus.retain(
+			TABLES.sensors,
+			'door-1',
+			JSON.stringify({ sensorId: 'door-1', buildingId: 'museum-1', roomId: 'hall' }),
+		);
 		await museum.subscribe('museum-1');
 		await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'co2', value: 1, sensorId: 'air-1' }));
 		await waitFor('the reading', () => museum.readings.length > 0);

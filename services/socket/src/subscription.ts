@@ -67,11 +67,15 @@ export class DashboardSubscription {
 	 */
 	async run(foreign?: string): Promise<void> {
 		try {
-			if (foreign !== undefined && !this.#closed.signal.aborted) this.#supersede('cursor_expired', this.#cursor, foreign);
+			if (foreign !== undefined && !this.#closed.signal.aborted)
+				this.#supersede('cursor_expired', this.#cursor, foreign);
 			await this.#catchUp();
 		} catch (error) {
 			if (this.#closed.signal.aborted) return;
-			this.#parts.logger.warn({ err: error, buildingId: this.buildingId }, 'a dashboard could not catch up and is disconnected');
+			this.#parts.logger.warn(
+				{ err: error, buildingId: this.buildingId },
+				'a dashboard could not catch up and is disconnected',
+			);
 			this.#parts.socket.conn.close(true);
 		}
 	}
@@ -202,6 +206,9 @@ export class DashboardSubscription {
 	}
 
 	#drained(): Promise<void> {
-		return this.#parts.backlog.drained(1, AbortSignal.any([this.#closed.signal, AbortSignal.timeout(DRAIN_TIMEOUT_MS)]));
+		return this.#parts.backlog.drained(
+			1,
+			AbortSignal.any([this.#closed.signal, AbortSignal.timeout(DRAIN_TIMEOUT_MS)]),
+		);
 	}
 }

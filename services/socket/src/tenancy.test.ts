@@ -16,8 +16,18 @@ const membership: fc.Arbitrary<Membership> = fc.record({
 	role: fc.constantFrom('admin', 'business_staff', 'standard_customer'),
 });
 const step = fc.oneof(
-	{ weight: 3, arbitrary: fc.record({ does: fc.constantFrom('reading', 'alert', 'device'), id: fc.constantFrom(...BUILDINGS) }) },
-	{ weight: 1, arbitrary: fc.record({ does: fc.constant('move'), id: fc.constantFrom(...BUILDINGS), to: fc.option(fc.constantFrom(...DOMAINS)) }) },
+	{
+		weight: 3,
+		arbitrary: fc.record({ does: fc.constantFrom('reading', 'alert', 'device'), id: fc.constantFrom(...BUILDINGS) }),
+	},
+	{
+		weight: 1,
+		arbitrary: fc.record({
+			does: fc.constant('move'),
+			id: fc.constantFrom(...BUILDINGS),
+			to: fc.option(fc.constantFrom(...DOMAINS)),
+		}),
+	},
 );
 
 describe('tenants', () => {
@@ -38,14 +48,20 @@ describe('tenants', () => {
 					const domains = new Map(BUILDINGS.map((id, index) => [id, owners[index] as string | undefined]));
 					const tellOwner = async (id: string) => {
 						const domain = domains.get(id);
-						await bus.retain(TABLES.buildings, idOf(id), domain === undefined ? null : JSON.stringify(building(idOf(id), domain)));
+						await bus.retain(
+							TABLES.buildings,
+							idOf(id),
+							domain === undefined ? null : JSON.stringify(building(idOf(id), domain)),
+						);
 					};
 					for (const id of BUILDINGS) {
 						await tellOwner(id);
 						const sensor = { sensorId: `${run}-${id}`, buildingId: idOf(id), roomId: 'hall' };
 						await bus.retain(TABLES.sensors, sensor.sensorId, JSON.stringify(sensor));
 					}
-					const dashboards = await Promise.all(accounts.map(async (memberships) => open(await world.token(...memberships))));
+					const dashboards = await Promise.all(
+						accounts.map(async (memberships) => open(await world.token(...memberships))),
+					);
 					await Promise.all(dashboards.flatMap((dashboard) => BUILDINGS.map((id) => dashboard.subscribe(idOf(id)))));
 					const may = (account: number, id: string) => {
 						const domain = domains.get(id);
@@ -59,7 +75,10 @@ describe('tenants', () => {
 						const place = { buildingId: idOf(id), roomId: 'hall' };
 						if (does === 'reading') await world.tell(readingOf({ ...place, metric: 'co2', value: 1, gatewayId: mark }));
 						else if (does === 'device')
-							await bus.announce(CHANNELS.devices, JSON.stringify({ sensorId: `${run}-${id}`, state: 'online', at: 1, gatewayId: mark }));
+							await bus.announce(
+								CHANNELS.devices,
+								JSON.stringify({ sensorId: `${run}-${id}`, state: 'online', at: 1, gatewayId: mark }),
+							);
 						else {
 							// What notification knows of the owner may be a moment old.
 							const alert: Alert = {
@@ -97,7 +116,8 @@ describe('tenants', () => {
 					await waitFor('what was sent before', () => onlooker.readings.length > length);
 					await bus.announce(CHANNELS.notifications, JSON.stringify(last));
 					for (const [index, dashboard] of dashboards.entries()) {
-						if (accounts[index]!.length > 0) await waitFor('the last', () => dashboard.alerts.some(({ id }) => id === last.id));
+						if (accounts[index]!.length > 0)
+							await waitFor('the last', () => dashboard.alerts.some(({ id }) => id === last.id));
 						const marks = [
 							...dashboard.readings.map(({ gatewayId }) => gatewayId),
 							...dashboard.devices.map(({ gatewayId }) => gatewayId),

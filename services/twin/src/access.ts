@@ -8,7 +8,9 @@ export type Memberships = AccountClaims['memberships'];
  * @throws CrowdVisionError `forbidden` without one, `invalid` with several.
  */
 export function onlyAdministered(memberships: Memberships): string {
-	const administered = memberships.filter(({ role }) => ROLES[role] >= ROLES.business_admin).map(({ domainName }) => domainName);
+	const administered = memberships
+		.filter(({ role }) => ROLES[role] >= ROLES.business_admin)
+		.map(({ domainName }) => domainName);
 	const [only] = administered;
 	if (only === undefined) throw new CrowdVisionError('forbidden', 'This needs the role business_admin in a domain');
 	if (administered.length === 1) return only;

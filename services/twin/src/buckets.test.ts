@@ -5,9 +5,11 @@ import { bucketsOf, parseBucketLength } from './buckets.ts';
 const HOUR = 3600_000;
 const DAY = 24 * HOUR;
 const at = (iso: string) => Date.parse(iso);
-const buckets = (length: string, zone: string, from: string, to: string) => bucketsOf(parseBucketLength(length)!, zone, at(from), at(to), 100_000)!;
+const buckets = (length: string, zone: string, from: string, to: string) =>
+	bucketsOf(parseBucketLength(length)!, zone, at(from), at(to), 100_000)!;
 const lengths = (...args: Parameters<typeof buckets>) => buckets(...args).map(({ start, end }) => (end - start) / HOUR);
-const starts = (...args: Parameters<typeof buckets>) => buckets(...args).map(({ start }) => new Date(start).toISOString());
+const starts = (...args: Parameters<typeof buckets>) =>
+	buckets(...args).map(({ start }) => new Date(start).toISOString());
 
 describe("P9 buckets follow the building's own time zone", () => {
 	it('a day has 23 hours where the clocks go forward, and 25 where they go back', () => {
@@ -29,9 +31,15 @@ describe("P9 buckets follow the building's own time zone", () => {
 	});
 
 	it('half an hour that happens twice is two buckets too', () => {
-		expect(lengths('1h', 'Australia/Lord_Howe', '2026-04-05T01:00+11:00', '2026-04-05T03:00+10:30')).toEqual([1, 0.5, 1]);
-		expect(lengths('1h', 'Australia/Lord_Howe', '2026-10-04T01:00+10:30', '2026-10-04T04:00+11:00')).toEqual([1, 0.5, 1]);
-		expect(lengths('6h', 'Australia/Lord_Howe', '2026-04-05T00:00+11:00', '2026-04-06T00:00+10:30')).toEqual([6.5, 6, 6, 6]);
+		expect(lengths('1h', 'Australia/Lord_Howe', '2026-04-05T01:00+11:00', '2026-04-05T03:00+10:30')).toEqual([
+			1, 0.5, 1,
+		]);
+		expect(lengths('1h', 'Australia/Lord_Howe', '2026-10-04T01:00+10:30', '2026-10-04T04:00+11:00')).toEqual([
+			1, 0.5, 1,
+		]);
+		expect(lengths('6h', 'Australia/Lord_Howe', '2026-04-05T00:00+11:00', '2026-04-06T00:00+10:30')).toEqual([
+			6.5, 6, 6, 6,
+		]);
 	});
 
 	it('hours begin on the hour of the wall', () => {
@@ -39,7 +47,9 @@ describe("P9 buckets follow the building's own time zone", () => {
 			'2026-11-19T18:15:00.000Z',
 			'2026-11-19T19:15:00.000Z',
 		]);
-		expect(starts('1d', 'Asia/Kathmandu', '2026-11-20T00:00+05:45', '2026-11-21T00:00+05:45')).toEqual(['2026-11-19T18:15:00.000Z']);
+		expect(starts('1d', 'Asia/Kathmandu', '2026-11-20T00:00+05:45', '2026-11-21T00:00+05:45')).toEqual([
+			'2026-11-19T18:15:00.000Z',
+		]);
 	});
 
 	it('a day begins at one where there was no midnight, and ends late where the last hour came twice', () => {
@@ -60,7 +70,10 @@ describe("P9 buckets follow the building's own time zone", () => {
 			'2026-02-28T23:00:00.000Z',
 			'2026-03-31T22:00:00.000Z',
 		]);
-		expect(starts('3mo', 'UTC', '2026-02-10T00:00Z', '2026-04-02T00:00Z')).toEqual(['2026-01-01T00:00:00.000Z', '2026-04-01T00:00:00.000Z']);
+		expect(starts('3mo', 'UTC', '2026-02-10T00:00Z', '2026-04-02T00:00Z')).toEqual([
+			'2026-01-01T00:00:00.000Z',
+			'2026-04-01T00:00:00.000Z',
+		]);
 	});
 
 	it('cover every moment of the range once, whatever zone, length and range', () => {

@@ -15,7 +15,10 @@ export interface Bucket {
 }
 
 /** How long buckets are on the wall's clock and calendar: so many ms (a day at most), days (counted from day `anchor` of the epoch) or months. */
-export type BucketLength = { unit: 'ms'; n: number } | { unit: 'day'; n: number; anchor: number } | { unit: 'month'; n: number };
+export type BucketLength =
+	| { unit: 'ms'; n: number }
+	| { unit: 'day'; n: number; anchor: number }
+	| { unit: 'month'; n: number };
 
 const UNITS_MS: Record<string, number> = { '': 1, ms: 1, s: 1000, m: 60_000, h: HOUR_MS };
 const SHORTEST_MS = 1000;
@@ -31,7 +34,8 @@ export function parseBucketLength(text: string): BucketLength | undefined {
 	if (unit === 'w') return n * 7 <= MOST_DAYS ? { unit: 'day', n: n * 7, anchor: A_MONDAY } : undefined;
 	if (unit === 'd') return n <= MOST_DAYS ? { unit: 'day', n, anchor: 0 } : undefined;
 	const ms = n * UNITS_MS[unit]!;
-	if (ms > DAY_MS) return ms % DAY_MS === 0 && ms / DAY_MS <= MOST_DAYS ? { unit: 'day', n: ms / DAY_MS, anchor: 0 } : undefined;
+	if (ms > DAY_MS)
+		return ms % DAY_MS === 0 && ms / DAY_MS <= MOST_DAYS ? { unit: 'day', n: ms / DAY_MS, anchor: 0 } : undefined;
 	return ms >= SHORTEST_MS ? { unit: 'ms', n: ms } : undefined;
 }
 
@@ -41,7 +45,13 @@ export function parseBucketLength(text: string): BucketLength | undefined {
  * clocks change: what happens twice on the wall is two buckets. A length that does not divide the day leaves a short bucket before midnight.
  * Undefined when there are more than `most`.
  */
-export function bucketsOf(length: BucketLength, zone: string, from: number, to: number, most: number): Bucket[] | undefined {
+export function bucketsOf(
+	length: BucketLength,
+	zone: string,
+	from: number,
+	to: number,
+	most: number,
+): Bucket[] | undefined {
 	const split = length.unit === 'ms' && length.n <= HOUR_MS;
 	const buckets: Bucket[] = [];
 	for (const bucket of split ? splitAtChanges(length, zone, from, to) : acrossChanges(length, zone, from, to)) {

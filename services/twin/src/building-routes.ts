@@ -1,4 +1,10 @@
-import { buildingChange, CrowdVisionError, newSensorRequest, roomChange, thresholdSetProblems } from '@crowdvision/contracts';
+import {
+	buildingChange,
+	CrowdVisionError,
+	newSensorRequest,
+	roomChange,
+	thresholdSetProblems,
+} from '@crowdvision/contracts';
 import { invalid, jsonBody, parseBody, type Router } from '@crowdvision/service-kit';
 import { roomSummary, summaryOf, validBuilding, withRooms } from './building-document.ts';
 import type { BuildingDocument } from './documents.ts';
@@ -50,7 +56,9 @@ export function addBuildingRoutes(router: Router, { buildings, told }: TwinParts
 
 	router.delete('/buildings/:id', async (request, response) => {
 		const id = idOf(request);
-		const unregistered = await buildings.remove(id, memberships(request), (building) => requireMatch(ifMatch(request), summaryOf(building)));
+		const unregistered = await buildings.remove(id, memberships(request), (building) =>
+			requireMatch(ifMatch(request), summaryOf(building)),
+		);
 		await Promise.all([told.buildings.changed(id), told.sensors.changed(...unregistered)]);
 		response.status(204).end();
 	});
@@ -77,7 +85,11 @@ export function addBuildingRoutes(router: Router, { buildings, told }: TwinParts
 				if (thresholds === undefined) return { ...before, rooms };
 				const others = Object.entries(before.thresholds.rooms).filter(([id]) => id !== roomId);
 				const own = thresholds === null ? [] : [[roomId, thresholds]];
-				return { ...before, rooms, thresholds: { ...before.thresholds, rooms: Object.fromEntries([...others, ...own]) } };
+				return {
+					...before,
+					rooms,
+					thresholds: { ...before.thresholds, rooms: Object.fromEntries([...others, ...own]) },
+				};
 			},
 		});
 		await told.buildings.changed(building.id);
@@ -105,7 +117,8 @@ export function addSensorRoutes(router: Router, { buildings, sensors, told }: Tw
 	router.delete('/buildings/:id/sensors{/:sensorId}', async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
 		const sensorId = request.params.sensorId ?? request.query.sensorId;
-		if (typeof sensorId !== 'string') throw new CrowdVisionError('bad_request', 'Say which sensor: DELETE …/sensors/{sensorId}');
+		if (typeof sensorId !== 'string')
+			throw new CrowdVisionError('bad_request', 'Say which sensor: DELETE …/sensors/{sensorId}');
 		await sensors.remove(building.id, sensorId);
 		await told.sensors.changed(sensorId);
 		response.status(204).end();

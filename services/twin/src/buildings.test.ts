@@ -3,7 +3,21 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readingOf } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import { COLLECTIONS } from './documents.ts';
-import { ADMIN, admin, HALL, history, MUSEUM, room, serveTwin, state, stateAt, twin, upload, useTwin, world } from './testing/museum.ts';
+import {
+	ADMIN,
+	admin,
+	HALL,
+	history,
+	MUSEUM,
+	room,
+	serveTwin,
+	state,
+	stateAt,
+	twin,
+	upload,
+	useTwin,
+	world,
+} from './testing/museum.ts';
 
 useTwin();
 
@@ -32,11 +46,16 @@ describe('buildings', () => {
 
 	it('go into domains the caller administers, and into no other', async () => {
 		expect((await upload({ ...MUSEUM, domains: ['another'] })).status).toBe(403);
-		expect((await upload(MUSEUM, await world.token({ domainName: 'museum', role: 'business_staff' }))).status).toBe(403);
+		expect((await upload(MUSEUM, await world.token({ domainName: 'museum', role: 'business_staff' }))).status).toBe(
+			403,
+		);
 		expect((await upload(MUSEUM, await world.token())).status).toBe(403);
 		const both = await world.token(ADMIN, { domainName: 'zoo', role: 'business_admin' });
 		expect(await upload(MUSEUM, both)).toMatchObject({ status: 422, body: { error: { path: '/domains' } } });
-		expect((await upload({ ...MUSEUM, domains: ['zoo', 'museum/east'] }, both)).body.domains).toEqual(['zoo', 'museum/east']);
+		expect((await upload({ ...MUSEUM, domains: ['zoo', 'museum/east'] }, both)).body.domains).toEqual([
+			'zoo',
+			'museum/east',
+		]);
 	});
 
 	it('have an id of their own', async () => {
@@ -93,7 +112,9 @@ describe('buildings', () => {
 			status: 422,
 			body: { error: { path: '/rooms' } },
 		});
-		expect((await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { domains: ['zoo'] } })).status).toBe(403);
+		expect((await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { domains: ['zoo'] } })).status).toBe(
+			403,
+		);
 	});
 
 	it('take their history with them when they go: whoever has the id next sees nothing of it', async () => {
@@ -112,7 +133,10 @@ describe('buildings', () => {
 		await upload();
 		expect((await twin.call('DELETE', '/buildings/museum-1', { token: admin })).status).toBe(204);
 		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
-		await waitFor('the reading', async () => world.parts.bus.compare((await twin.service.progress()) ?? '0', position!) >= 0);
+		await waitFor(
+			'the reading',
+			async () => world.parts.bus.compare((await twin.service.progress()) ?? '0', position!) >= 0,
+		);
 		expect((await upload()).status).toBe(201);
 		expect((await state()).rooms.hall).toEqual({ values: {} });
 	});
@@ -144,7 +168,9 @@ describe('buildings', () => {
 describe('what twin tells the others', () => {
 	const watched = async (table: (typeof TABLES)[keyof typeof TABLES]) => {
 		const values = new Map<string, unknown>();
-		await world.parts.bus.watch(table, (key, value) => (value === null ? values.delete(key) : values.set(key, JSON.parse(value))));
+		await world.parts.bus.watch(table, (key, value) =>
+			value === null ? values.delete(key) : values.set(key, JSON.parse(value)),
+		);
 		return values;
 	};
 
@@ -163,7 +189,10 @@ describe('what twin tells the others', () => {
 				],
 			}),
 		);
-		await twin.call('POST', '/buildings/museum-1/sensors', { token: admin, body: { sensorId: 'door-1', roomId: 'hall' } });
+		await twin.call('POST', '/buildings/museum-1/sensors', {
+			token: admin,
+			body: { sensorId: 'door-1', roomId: 'hall' },
+		});
 		await vi.waitFor(() => expect(sensors.get('door-1')).toEqual({ sensorId: 'door-1', ...HALL }));
 
 		await world.restart();
@@ -190,10 +219,14 @@ describe('what twin tells the others', () => {
 
 describe('sensors', () => {
 	beforeEach(() => upload());
-	const register = (body: object, token = admin, building = 'museum-1') => twin.call('POST', `/buildings/${building}/sensors`, { token, body });
+	const register = (body: object, token = admin, building = 'museum-1') =>
+		twin.call('POST', `/buildings/${building}/sensors`, { token, body });
 
 	it('stand in one room of one building', async () => {
-		expect(await register({ sensorId: 'door-1', roomId: 'hall' })).toMatchObject({ status: 201, body: { sensorId: 'door-1', ...HALL } });
+		expect(await register({ sensorId: 'door-1', roomId: 'hall' })).toMatchObject({
+			status: 201,
+			body: { sensorId: 'door-1', ...HALL },
+		});
 		expect((await register({ sensorId: 'door-1', roomId: 'attic' })).status).toBe(201);
 		expect((await twin.call('GET', '/buildings/museum-1/sensors', { token: admin })).body).toEqual({
 			sensors: [{ sensorId: 'door-1', roomId: 'attic' }],
@@ -209,7 +242,13 @@ describe('sensors', () => {
 	});
 
 	it('are refused in a room that is not there, and with an id that is none', async () => {
-		expect(await register({ sensorId: 'door-1', roomId: 'cellar' })).toMatchObject({ status: 422, body: { error: { path: '/roomId' } } });
-		expect(await register({ sensorId: 'door 1', roomId: 'hall' })).toMatchObject({ status: 422, body: { error: { path: '/sensorId' } } });
+		expect(await register({ sensorId: 'door-1', roomId: 'cellar' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/roomId' } },
+		});
+		expect(await register({ sensorId: 'door 1', roomId: 'hall' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/sensorId' } },
+		});
 	});
 });

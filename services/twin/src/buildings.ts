@@ -3,7 +3,13 @@ import { anew, type RetainedSource, requireRole } from '@crowdvision/service-kit
 import type { Collection, Kept, Store, Write } from '@crowdvision/store';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
 import { newDocument, retainedOf, validBuilding } from './building-document.ts';
-import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from './documents.ts';
+import type {
+	BuildingDocument,
+	OwnerDocument,
+	RegistryDocument,
+	RemovedDocument,
+	SensorDocument,
+} from './documents.ts';
 import { allDocuments } from './paging.ts';
 
 /** Most buildings one account is shown. */
@@ -61,7 +67,9 @@ export class Buildings implements RetainedSource {
 	async visibleTo(memberships: Memberships): Promise<BuildingDocument[]> {
 		const names = [...new Set(memberships.map(({ domainName }) => domainName))];
 		const conditions = [{ in: names }, ...names.map((name) => ({ gt: `${name}/`, lt: `${name}0` }))];
-		const found = await Promise.all(conditions.map((domain) => this.#owners.find({ where: { domain }, order: { by: 'domain' }, limit: MOST_SHOWN })));
+		const found = await Promise.all(
+			conditions.map((domain) => this.#owners.find({ where: { domain }, order: { by: 'domain' }, limit: MOST_SHOWN })),
+		);
 		const ids = new Set(found.flat().map(({ value }) => value.buildingId));
 		return (await this.#buildings.getAll([...ids].slice(0, MOST_SHOWN))).map(({ value }) => value);
 	}
@@ -71,7 +79,10 @@ export class Buildings implements RetainedSource {
 	 * @throws CrowdVisionError as `get` does, `invalid` for what would be no building, `forbidden` for domains the caller does not administer, and what
 	 * `apply` throws.
 	 */
-	change(id: string, { memberships, role, apply }: Change): Promise<{ building: BuildingDocument; unregistered: string[] }> {
+	change(
+		id: string,
+		{ memberships, role, apply }: Change,
+	): Promise<{ building: BuildingDocument; unregistered: string[] }> {
 		return anew(async () => {
 			const registry = await this.#registries.get(id);
 			const kept = await this.#find(id, memberships, role);
@@ -92,7 +103,11 @@ export class Buildings implements RetainedSource {
 	}
 
 	/** Removes the building with its sensors, limits, columns and history. Resolves with the sensors it had. */
-	async remove(id: string, memberships: Memberships, check: (building: BuildingDocument) => void = () => {}): Promise<string[]> {
+	async remove(
+		id: string,
+		memberships: Memberships,
+		check: (building: BuildingDocument) => void = () => {},
+	): Promise<string[]> {
 		const sensors = await anew(async () => {
 			const registry = await this.#registries.get(id);
 			const kept = await this.#find(id, memberships, 'business_admin');
@@ -147,7 +162,8 @@ export class Buildings implements RetainedSource {
 		await this.#store.readings.removeBuilding(id);
 		await anew(async () => {
 			const removed = await this.#removed.get(id);
-			if (removed?.value.unfinished) await this.#store.commit([this.#removed.replace(removed, { ...removed.value, unfinished: false })]);
+			if (removed?.value.unfinished)
+				await this.#store.commit([this.#removed.replace(removed, { ...removed.value, unfinished: false })]);
 		});
 	}
 
@@ -170,7 +186,9 @@ export class Buildings implements RetainedSource {
 		const key = (domain: string) => JSON.stringify([domain, buildingId]);
 		return [
 			...before.filter((domain) => !after.includes(domain)).map((domain) => this.#owners.remove(key(domain))),
-			...after.filter((domain) => !before.includes(domain)).map((domain) => this.#owners.put(key(domain), { domain, buildingId })),
+			...after
+				.filter((domain) => !before.includes(domain))
+				.map((domain) => this.#owners.put(key(domain), { domain, buildingId })),
 		];
 	}
 }

@@ -23,7 +23,8 @@ export function catalogBeforeProbes(): Router {
 	const router = Router();
 	router.get('/metrics', (request, response, next) => {
 		const proxied = request.headers['x-forwarded-for'] !== undefined;
-		const wantsJson = request.accepts(['text/plain', 'application/openmetrics-text', 'application/json']) === 'application/json';
+		const wantsJson =
+			request.accepts(['text/plain', 'application/openmetrics-text', 'application/json']) === 'application/json';
 		if (!proxied && !wantsJson) return next();
 		return catalog(request, response, next);
 	});

@@ -9,6 +9,12 @@ export const TWIN_SETTINGS = {
 	ROLL_UP_DAYS: integer('how many days quarter-hours of history are kept', '1825', 1, 36_500),
 };
 
-export function retentionOf({ HISTORY_DAYS, ROLL_UP_DAYS }: { HISTORY_DAYS: number; ROLL_UP_DAYS: number }): ReadingRetention {
+export function retentionOf({
+	HISTORY_DAYS,
+	ROLL_UP_DAYS,
+}: {
+	HISTORY_DAYS: number;
+	ROLL_UP_DAYS: number;
+}): ReadingRetention {
 	return { readingsMs: HISTORY_DAYS * DAY_MS, rollUpsMs: Math.max(ROLL_UP_DAYS, HISTORY_DAYS) * DAY_MS };
 }

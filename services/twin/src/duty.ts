@@ -27,8 +27,16 @@ export async function takeDuty(parts: DutyParts): Promise<Subscription> {
 }
 
 /** Takes duty whenever no other replica has it, until closed. */
-export function standBy(store: Store, duty: () => Promise<Subscription>, { metrics, logger }: { metrics: Registry; logger: Logger }): Subscription {
-	const onDuty = new Gauge({ name: 'twin_on_duty', help: '1 in the replica that takes readings in', registers: [metrics] });
+export function standBy(
+	store: Store,
+	duty: () => Promise<Subscription>,
+	{ metrics, logger }: { metrics: Registry; logger: Logger },
+): Subscription {
+	const onDuty = new Gauge({
+		name: 'twin_on_duty',
+		help: '1 in the replica that takes readings in',
+		registers: [metrics],
+	});
 	const lease = new Lease(store, { name: 'duty', holder: hostname(), ttlMs: TTL_MS, logger });
 	return lease.hold(async (signal) => {
 		const links = new BusLinks(logger);

@@ -20,5 +20,6 @@ export function requireMatch(ifMatch: string | undefined, representation: unknow
 			.replace(/^W\//, '')
 			.replace(/-(gzip|zstd|br)"$/, '"'),
 	);
-	if (!given.includes(present)) throw new CrowdVisionError('changed_meanwhile', 'It was changed by somebody else since you read it');
+	if (!given.includes(present))
+		throw new CrowdVisionError('changed_meanwhile', 'It was changed by somebody else since you read it');
 }

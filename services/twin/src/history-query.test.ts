@@ -27,12 +27,21 @@ it.each([
 	['room=hall&metric=co2&from=2026-01-01&bucket=1s', '/bucket'],
 	['room=hall&metric=co2&metric=noise', '/metric'],
 ])('refuses %s, naming %s', (query, path) => {
-	expect(() => parse(query)).toThrow(expect.objectContaining({ code: 'invalid', details: expect.objectContaining({ path }) }));
+	expect(() => parse(query)).toThrow(
+		expect.objectContaining({ code: 'invalid', details: expect.objectContaining({ path }) }),
+	);
 });
 
 it('asks for the last 24 hours as hourly averages of the whole building where nothing else is said', () => {
 	const { buckets, ...query } = parse('metric=co2');
-	expect(query).toEqual({ buildingId: 'museum-1', roomIds: ['hall', 'attic'], metric: 'co2', from: NOW - 24 * HOUR, to: NOW, aggregate: 'avg' });
+	expect(query).toEqual({
+		buildingId: 'museum-1',
+		roomIds: ['hall', 'attic'],
+		metric: 'co2',
+		from: NOW - 24 * HOUR,
+		to: NOW,
+		aggregate: 'avg',
+	});
 	expect(buckets).toHaveLength(25);
 });
 

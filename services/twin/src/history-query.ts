@@ -41,7 +41,8 @@ export function parseHistoryQuery(
 		throw refused(name, 'must be given once');
 	};
 	const room = text('room');
-	if (room !== undefined && !building.rooms.some(({ id }) => id === room)) throw refused('room', 'is not a room of this building');
+	if (room !== undefined && !building.rooms.some(({ id }) => id === room))
+		throw refused('room', 'is not a room of this building');
 	const metric = METRIC_KEYS.find((key) => key === text('metric'));
 	if (!metric) throw refused('metric', `must be one of ${METRIC_KEYS.join(', ')}`);
 	const aggregate = AGGREGATES.find((one) => one === (text('agg') ?? 'avg'));
@@ -51,12 +52,26 @@ export function parseHistoryQuery(
 	if (from >= to) throw refused('from', 'must be before to');
 	if (to - from > LONGEST_RANGE_MS) throw refused('from', 'must be at most ten years before to');
 	const length = parseBucketLength(text('bucket') ?? '1h');
-	if (!length) throw refused('bucket', 'must be a length of 1 s to 24 h, of days, weeks or months: 1m, 15m, 1h, 1d, 1w, 1mo, or a number of ms');
+	if (!length)
+		throw refused(
+			'bucket',
+			'must be a length of 1 s to 24 h, of days, weeks or months: 1m, 15m, 1h, 1d, 1w, 1mo, or a number of ms',
+		);
 	const buckets = bucketsOf(length, building.timeZone ?? 'UTC', from, to, MOST_POINTS);
-	if (!buckets) throw refused('bucket', `gives more than ${MOST_POINTS} points; ask for longer buckets or a shorter range`);
+	if (!buckets)
+		throw refused('bucket', `gives more than ${MOST_POINTS} points; ask for longer buckets or a shorter range`);
 	const sensorId = text('sensor');
 	const roomIds = room === undefined ? building.rooms.map(({ id }) => id) : [room];
-	return { buildingId: building.id, roomIds, metric, ...(sensorId !== undefined && { sensorId }), from, to, buckets, aggregate };
+	return {
+		buildingId: building.id,
+		roomIds,
+		metric,
+		...(sensorId !== undefined && { sensorId }),
+		from,
+		to,
+		buckets,
+		aggregate,
+	};
 }
 
 function parseTime(name: string, value: string | undefined): number | undefined {

@@ -41,13 +41,20 @@ function useReadings(mongoUrl?: () => string): void {
 /** A building of its own, with one hall. */
 const newBuilding = (timeZone = 'Europe/Rome') => {
 	const dimensions = { width: 1, height: 1, depth: 1 };
-	return { id: `b${++lastBuilding}`, timeZone, rooms: [{ id: 'hall', capacity: 1, position: { x: 0, y: 0, z: 0 }, dimensions }] };
+	return {
+		id: `b${++lastBuilding}`,
+		timeZone,
+		rooms: [{ id: 'hall', capacity: 1, position: { x: 0, y: 0, z: 0 }, dimensions }],
+	};
 };
 
 let position = 0;
 async function keep(buildingId: string, metric: MetricKey, samples: readonly Sample[]): Promise<void> {
 	if (samples.length === 0) return;
-	const batch = samples.map((sample) => ({ reading: readingOf({ ...sample, buildingId, roomId: 'hall', metric }), position: String(++position) }));
+	const batch = samples.map((sample) => ({
+		reading: readingOf({ ...sample, buildingId, roomId: 'hall', metric }),
+		position: String(++position),
+	}));
 	await readings.insert(
 		batch,
 		{ stream: 'telemetry', position: String(position) },
@@ -79,7 +86,10 @@ onEachEngine((mongoUrl) => {
 			value: fc.integer({ min: 0, max: 100 }),
 		});
 		// Of two samples of a sensor of the same moment either may be the last: none of these here.
-		const samples = fc.uniqueArray(sample, { maxLength: 60, selector: ({ sensorId, observedAt }) => `${sensorId} ${observedAt}` });
+		const samples = fc.uniqueArray(sample, {
+			maxLength: 60,
+			selector: ({ sensorId, observedAt }) => `${sensorId} ${observedAt}`,
+		});
 		const query = fc.record({
 			from: moment.map((at) => BEGIN + at - HOUR),
 			span: fc.integer({ min: 1, max: SPAN }),
@@ -101,7 +111,9 @@ onEachEngine((mongoUrl) => {
 					async (metric, early, late, rolledTo, queries) => {
 						const building = newBuilding();
 						const places = new Set(early.map(({ sensorId, observedAt }) => `${sensorId} ${observedAt}`));
-						const more = late.filter(({ sensorId, observedAt }) => !places.has(`${sensorId} ${observedAt}`)).slice(0, 10);
+						const more = late
+							.filter(({ sensorId, observedAt }) => !places.has(`${sensorId} ${observedAt}`))
+							.slice(0, 10);
 						const known = [...early];
 						const check = async () => {
 							known.sort((a, b) => a.observedAt - b.observedAt);
@@ -116,7 +128,9 @@ onEachEngine((mongoUrl) => {
 									const window = { start: Math.max(start, from), end: Math.min(end, from + span, now) };
 									const of = known.filter(({ sensorId }) => sensor === undefined || sensorId === sensor);
 									const { value, knownMs } =
-										window.start < window.end ? referenceValue(metric, of, window, agg) : { value: agg === 'count' ? 0 : null, knownMs: 0 };
+										window.start < window.end
+											? referenceValue(metric, of, window, agg)
+											: { value: agg === 'count' ? 0 : null, knownMs: 0 };
 									expect(points[n]!.at).toBe(start);
 									expect(points[n]!.coverage).toBeCloseTo(knownMs / (end - start), 9);
 									if (value === null) expect(points[n]!.value).toBeNull();
@@ -142,7 +156,10 @@ onEachEngine((mongoUrl) => {
 
 		it('reads from roll-ups what they tell, and not from samples', async () => {
 			const building = newBuilding();
-			const minutes = Array.from({ length: 8 * 60 }, (_, n): Sample => ({ sensorId: 'a', observedAt: BEGIN + n * MINUTE, value: n % 60 }));
+			const minutes = Array.from(
+				{ length: 8 * 60 },
+				(_, n): Sample => ({ sensorId: 'a', observedAt: BEGIN + n * MINUTE, value: n % 60 }),
+			);
 			await keep(building.id, 'co2', minutes);
 			await rollUpAll(BEGIN + SPAN + HOUR);
 			const read: number[] = [];
@@ -156,7 +173,11 @@ onEachEngine((mongoUrl) => {
 					};
 				},
 			});
-			const hours = parseHistoryQuery(building, { metric: 'co2', room: 'hall', from: String(BEGIN), to: String(BEGIN + SPAN) }, BEGIN + SPAN);
+			const hours = parseHistoryQuery(
+				building,
+				{ metric: 'co2', room: 'hall', from: String(BEGIN), to: String(BEGIN + SPAN) },
+				BEGIN + SPAN,
+			);
 			const points = await history(watched, hours, BEGIN + SPAN);
 			expect(points.map(({ value }) => value)).toEqual(Array.from({ length: 8 }, () => 29.5));
 			expect(read).toEqual([]);
@@ -173,7 +194,11 @@ onEachEngine((mongoUrl) => {
 			);
 			await keep(building.id, 'peopleIn', crossings);
 			const of = async (agg: string) => {
-				const query = parseHistoryQuery(building, { metric: 'peopleIn', agg, from: String(BEGIN), to: String(BEGIN + 3 * HOUR) }, BEGIN + 3 * HOUR);
+				const query = parseHistoryQuery(
+					building,
+					{ metric: 'peopleIn', agg, from: String(BEGIN), to: String(BEGIN + 3 * HOUR) },
+					BEGIN + 3 * HOUR,
+				);
 				return (await history(readings, query, BEGIN + 3 * HOUR)).map(({ value }) => value);
 			};
 			for (const rolled of [false, true]) {
@@ -190,7 +215,11 @@ onEachEngine((mongoUrl) => {
 			const building = newBuilding();
 			await keep(building.id, 'co2', [{ sensorId: 'a', observedAt: BEGIN, value: 500 }]);
 			const now = BEGIN + MINUTE;
-			const query = parseHistoryQuery(building, { metric: 'co2', bucket: '5m', from: String(BEGIN), to: String(BEGIN + 10 * MINUTE) }, now);
+			const query = parseHistoryQuery(
+				building,
+				{ metric: 'co2', bucket: '5m', from: String(BEGIN), to: String(BEGIN + 10 * MINUTE) },
+				now,
+			);
 			expect(await history(readings, query, now)).toEqual([
 				{ at: BEGIN, value: 500, coverage: 0.2 },
 				{ at: BEGIN + 5 * MINUTE, value: null, coverage: 0 },
@@ -200,12 +229,21 @@ onEachEngine((mongoUrl) => {
 		it('refuses what would keep everybody else waiting', async () => {
 			const building = newBuilding();
 			const rooms = Array.from({ length: 2000 }, (_, n) => ({ ...building.rooms[0]!, id: `room-${n}` }));
-			const some = rooms.map(({ id }) => readingOf({ buildingId: building.id, roomId: id, metric: 'co2', value: 1, observedAt: BEGIN }));
+			const some = rooms.map(({ id }) =>
+				readingOf({ buildingId: building.id, roomId: id, metric: 'co2', value: 1, observedAt: BEGIN }),
+			);
 			const batch = some.map((reading) => ({ reading, position: String(++position) }));
-			await readings.insert(batch, { stream: 'telemetry', position: String(position) }, { holdMs: freshMs('co2'), after: () => true });
+			await readings.insert(
+				batch,
+				{ stream: 'telemetry', position: String(position) },
+				{ holdMs: freshMs('co2'), after: () => true },
+			);
 			const query = { metric: 'co2', bucket: '1d', from: String(BEGIN - 365 * 24 * HOUR), to: String(BEGIN) };
 			const asked = parseHistoryQuery({ ...building, rooms }, query, BEGIN);
-			await expect(history(readings, asked, BEGIN)).rejects.toMatchObject({ code: 'invalid', details: { path: '/from' } });
+			await expect(history(readings, asked, BEGIN)).rejects.toMatchObject({
+				code: 'invalid',
+				details: { path: '/from' },
+			});
 		});
 	});
 });

@@ -31,10 +31,15 @@ interface Total extends Tally {
  */
 export async function history(readings: Readings, query: HistoryQuery, now: number): Promise<HistoryPoint[]> {
 	const { buildingId, metric, sensorId, buckets, aggregate } = query;
-	const windows = buckets.map(({ start, end }) => ({ start: Math.max(start, query.from), end: Math.min(end, query.to, now) }));
+	const windows = buckets.map(({ start, end }) => ({
+		start: Math.max(start, query.from),
+		end: Math.min(end, query.to, now),
+	}));
 	const { latest } = await readings.latest(STREAMS.telemetry, buildingId);
 	const measured = new Set(
-		latest.filter((one) => one.metric === metric && (sensorId === undefined || one.sensorId === sensorId)).map(({ roomId }) => roomId),
+		latest
+			.filter((one) => one.metric === metric && (sensorId === undefined || one.sensorId === sensorId))
+			.map(({ roomId }) => roomId),
 	);
 	const rooms = query.roomIds.filter((roomId) => measured.has(roomId));
 	requireBearable(rooms.length, windows);
@@ -68,8 +73,12 @@ async function roomTallies(
 	const range = { from: windows[0]!.start, to: windows.at(-1)!.end };
 	const usesRollUps = windows.some((window) => firstPeriod(window) + ROLL_UP_MS <= window.end);
 	// In this order: a period that is rolled up in between is then read from its samples, and not from nothing.
-	const stale = new Set(usesRollUps ? await readings.stalePeriods(of, { from: range.from - ROLL_UP_MS, to: range.to }) : []);
-	const rollUps = usesRollUps ? new Map((await readings.rollUps(of, range)).map((rollUp) => [rollUp.start, rollUp])) : new Map();
+	const stale = new Set(
+		usesRollUps ? await readings.stalePeriods(of, { from: range.from - ROLL_UP_MS, to: range.to }) : [],
+	);
+	const rollUps = usesRollUps
+		? new Map((await readings.rollUps(of, range)).map((rollUp) => [rollUp.start, rollUp]))
+		: new Map();
 
 	const rest: Window[] = [];
 	const restOf: number[] = [];

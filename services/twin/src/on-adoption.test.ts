@@ -6,7 +6,11 @@ import { admin, onEachEngine, serveTwin, twin, upload, useTwin, world } from './
 const HALL = { buildingId: 'museum-1', roomId: 'hall' };
 
 const sensors = async () =>
-	(await twin.call<{ sensors: { sensorId: string; roomId: string }[] }>('GET', '/buildings/museum-1/sensors', { token: admin })).body.sensors;
+	(
+		await twin.call<{ sensors: { sensorId: string; roomId: string }[] }>('GET', '/buildings/museum-1/sensors', {
+			token: admin,
+		})
+	).body.sensors;
 const register = (sensorId: string, roomId = 'hall') =>
 	twin.call('POST', '/buildings/museum-1/sensors', { token: admin, body: { sensorId, roomId } });
 
@@ -25,7 +29,10 @@ function adopt(sensorId: string, more: Partial<RetainedAdoption> = {}): Promise<
 	return world.parts.bus.retain(TABLES.adoptions, sensorId, JSON.stringify(adoption));
 }
 const refused = (sensorId: string) =>
-	waitFor(`the refusal of ${sensorId}`, async () => (await retained<RetainedAdoption>(TABLES.adoptions))[sensorId]?.refused);
+	waitFor(
+		`the refusal of ${sensorId}`,
+		async () => (await retained<RetainedAdoption>(TABLES.adoptions))[sensorId]?.refused,
+	);
 
 onEachEngine((mongoUrl) => {
 	useTwin(mongoUrl);
@@ -40,7 +47,9 @@ onEachEngine((mongoUrl) => {
 			await twin.close();
 			await adopt('door-10', { roomId: 'attic' });
 			await serveTwin();
-			await waitFor('the other', async () => (await sensors()).some(({ sensorId, roomId }) => sensorId === 'door-10' && roomId === 'attic'));
+			await waitFor('the other', async () =>
+				(await sensors()).some(({ sensorId, roomId }) => sensorId === 'door-10' && roomId === 'attic'),
+			);
 		});
 
 		it('stays where it is registered, however often the gateway tells it', async () => {

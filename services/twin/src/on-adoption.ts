@@ -29,6 +29,8 @@ export function followAdoptions({ bus, sensors, told, logger }: AdoptionParts): 
 		if (value === null) return;
 		const adoption = JSON.parse(value) as RetainedAdoption;
 		if (adoption.refused !== undefined) return;
-		take(adoption).catch((error: unknown) => logger.warn({ err: error, sensorId }, 'an adopted sensor could not be registered yet'));
+		take(adoption).catch((error: unknown) =>
+			logger.warn({ err: error, sensorId }, 'an adopted sensor could not be registered yet'),
+		);
 	});
 }

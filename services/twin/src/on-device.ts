@@ -30,7 +30,9 @@ export class OfflineDevices {
 			if (!event) return;
 			this.#turns
 				.take(() => this.heard(event))
-				.catch((error: unknown) => this.#logger.warn({ err: error, sensorId: event.sensorId }, 'that a device came or went could not be kept'));
+				.catch((error: unknown) =>
+					this.#logger.warn({ err: error, sensorId: event.sensorId }, 'that a device came or went could not be kept'),
+				);
 		});
 	}
 
@@ -39,7 +41,10 @@ export class OfflineDevices {
 		return anew(async () => {
 			const known = await this.#offline.get(sensorId);
 			if (known && known.value.at > at) return;
-			if (state === 'offline') await this.#store.commit([known ? this.#offline.replace(known, { at }) : this.#offline.insert(sensorId, { at })]);
+			if (state === 'offline')
+				await this.#store.commit([
+					known ? this.#offline.replace(known, { at }) : this.#offline.insert(sensorId, { at }),
+				]);
 			else if (known) await this.#store.commit([this.#offline.remove(known)]);
 		});
 	}
@@ -60,7 +65,8 @@ export class OfflineDevices {
 function parse(message: string): DeviceEvent | undefined {
 	try {
 		const { sensorId, state, at, gatewayId } = JSON.parse(message) as Partial<DeviceEvent>;
-		if (typeof sensorId !== 'string' || typeof at !== 'number' || (state !== 'online' && state !== 'offline')) return undefined;
+		if (typeof sensorId !== 'string' || typeof at !== 'number' || (state !== 'online' && state !== 'offline'))
+			return undefined;
 		return { sensorId, state, at, gatewayId: String(gatewayId) };
 	} catch {
 		return undefined;

@@ -30,20 +30,26 @@ export class TelemetryConsumer {
 	/** A store that was put back to a backup is given again what came after it, as far as the stream still holds it. */
 	async follow(): Promise<Subscription> {
 		const { bus, member } = this.#parts;
-		return bus.consume(STREAM, 'twin', { member, from: await this.#progress.current() }, (entries) => this.#take(entries));
+		return bus.consume(STREAM, 'twin', { member, from: await this.#progress.current() }, (entries) =>
+			this.#take(entries),
+		);
 	}
 
 	async #take(entries: BusEntry[]): Promise<void> {
 		const batch = entries.map((entry): PlacedReading => ({ reading: parse(entry.data), position: entry.position }));
 		for (const { gap, position } of entries) {
-			if (gap !== undefined) this.#parts.logger.warn({ gap, position }, 'readings are missing: their gateway could not keep them');
+			if (gap !== undefined)
+				this.#parts.logger.warn({ gap, position }, 'readings are missing: their gateway could not keep them');
 		}
 		// What is given again does not take the cursor back.
 		const progress = this.#progress.later(await this.#progress.current(), entries.at(-1)!.position);
 		await this.#parts.readings.insert(
 			batch,
 			{ stream: STREAM, position: progress },
-			{ holdMs: Math.max(...batch.map(({ reading: { metric } }) => freshMs(metric))), after: (a, b) => this.#progress.isAfter(a, b) },
+			{
+				holdMs: Math.max(...batch.map(({ reading: { metric } }) => freshMs(metric))),
+				after: (a, b) => this.#progress.isAfter(a, b),
+			},
 		);
 		this.#progress.moved(progress);
 		this.#parts.taken.inc(batch.length);

@@ -12,7 +12,11 @@ export async function allDocuments<T extends object>(
 	for (;;) {
 		const last = all.at(-1);
 		const beyond = last ? { [by]: { gt: String(last.value[by]) } } : {};
-		const page = await collection.find({ where: { ...where, ...beyond } as NonNullable<Query<T>['where']>, order: { by }, limit: PAGE });
+		const page = await collection.find({
+			where: { ...where, ...beyond } as NonNullable<Query<T>['where']>,
+			order: { by },
+			limit: PAGE,
+		});
 		all.push(...page);
 		if (page.length < PAGE) return all;
 	}

@@ -1,5 +1,13 @@
 import { freshMs } from '@crowdvision/contracts';
-import { type Readings, ROLL_UP_MS, type RollUp, type RoomMetric, type Sample, type StalePeriod, type TimeRange } from '@crowdvision/store';
+import {
+	type Readings,
+	ROLL_UP_MS,
+	type RollUp,
+	type RoomMetric,
+	type Sample,
+	type StalePeriod,
+	type TimeRange,
+} from '@crowdvision/store';
 import { StepFunction, type Window } from './step-function.ts';
 import { rollUpOf, type Tally } from './tally.ts';
 
@@ -7,7 +15,11 @@ import { rollUpOf, type Tally } from './tally.ts';
 const PAGE = 20_000;
 
 /** Every sample of a range, page by page; those of one moment come in one page. */
-export async function* everySample(readings: Readings, of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): AsyncGenerator<Sample[]> {
+export async function* everySample(
+	readings: Readings,
+	of: RoomMetric & { sensorId?: string },
+	{ from, to }: TimeRange,
+): AsyncGenerator<Sample[]> {
 	for (let limit = PAGE, start = from; ; ) {
 		const page = await readings.samples(of, { from: start, to }, limit);
 		if (page.length < limit) {
@@ -70,12 +82,20 @@ export async function rollUpsOf(readings: Readings, period: RoomMetric & { start
 	}
 	room.end();
 	for (const sensor of sensors.values()) sensor.end();
-	const all = [rollUpOf(room.tallies[0]!, start), ...[...sensors].map(([sensorId, { tallies }]) => rollUpOf(tallies[0]!, start, sensorId))];
+	const all = [
+		rollUpOf(room.tallies[0]!, start),
+		...[...sensors].map(([sensorId, { tallies }]) => rollUpOf(tallies[0]!, start, sensorId)),
+	];
 	return all.filter((one) => one !== undefined);
 }
 
 /** Rolls up what ended at or before `before`, at most `limit` periods. Resolves with how many there were. */
-export async function rollUpStale(readings: Readings, before: number, limit: number, signal?: AbortSignal): Promise<number> {
+export async function rollUpStale(
+	readings: Readings,
+	before: number,
+	limit: number,
+	signal?: AbortSignal,
+): Promise<number> {
 	const periods: StalePeriod[] = await readings.nextStale(before, limit);
 	for (const period of periods) {
 		if (signal?.aborted) break;

@@ -35,7 +35,8 @@ export class Sensors implements RetainedSource {
 	 */
 	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
 		const registered = await this.#turns.take(() => anew(() => this.#register({ sensorId, buildingId, roomId })));
-		if (!registered) throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
+		if (!registered)
+			throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
 	}
 
 	/**
@@ -78,7 +79,8 @@ export class Sensors implements RetainedSource {
 		const registry = await this.#registries.get(buildingId);
 		const building = await this.#buildings.get(buildingId);
 		if (!building || !registry) throw new CrowdVisionError('not_found', 'There is no such building');
-		if (!building.value.rooms.some((room) => room.id === roomId)) throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
+		if (!building.value.rooms.some((room) => room.id === roomId))
+			throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
 		const known = await this.#sensors.get(sensorId);
 		if (known && known.value.buildingId !== buildingId) return false;
 		const writes = leaving ? [this.#sensors.remove(leaving)] : [];

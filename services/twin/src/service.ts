@@ -54,7 +54,10 @@ const DEFAULT_RETENTION = retentionOf({
  *                  GET …/state { cursor, rooms } ◀──┘        │          upkeep: roll-ups
  *                                                            └─▶ GET …/history ◀─┘
  */
-export async function createTwin(context: TwinContext, { retention = DEFAULT_RETENTION, replicas = false }: TwinOptions = {}): Promise<Twin> {
+export async function createTwin(
+	context: TwinContext,
+	{ retention = DEFAULT_RETENTION, replicas = false }: TwinOptions = {},
+): Promise<Twin> {
 	const { bus, stores, tokens, metrics, logger } = context;
 	const store = await stores.open('twin', { collections: COLLECTIONS, readings: retention });
 	const { readings } = store;

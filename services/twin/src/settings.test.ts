@@ -1,4 +1,10 @@
-import { type BuildingColumns, METRIC_KEYS, type RetainedBuilding, TABLES, type Thresholds } from '@crowdvision/contracts';
+import {
+	type BuildingColumns,
+	METRIC_KEYS,
+	type RetainedBuilding,
+	TABLES,
+	type Thresholds,
+} from '@crowdvision/contracts';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { admin, MUSEUM, room, twin, upload, useTwin, world } from './testing/museum.ts';
 
@@ -19,13 +25,22 @@ const limits = async () => {
 };
 
 describe('thresholds', () => {
-	const SET: Thresholds = { building: { co2: { max: 1000 }, noise: { max: 80, dwellSeconds: 60 } }, rooms: { hall: { co2: { max: 1500 } } } };
+	const SET: Thresholds = {
+		building: { co2: { max: 1000 }, noise: { max: 80, dwellSeconds: 60 } },
+		rooms: { hall: { co2: { max: 1500 } } },
+	};
 
 	it('are one set for the building, replaced by a room that has its own, and told to the others as they hold', async () => {
 		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual({ building: {}, rooms: {} });
-		expect(await twin.call('PUT', `${B}/thresholds`, { token: await staff(), body: SET })).toMatchObject({ status: 200, body: SET });
+		expect(await twin.call('PUT', `${B}/thresholds`, { token: await staff(), body: SET })).toMatchObject({
+			status: 200,
+			body: SET,
+		});
 		expect((await twin.call('GET', `${B}/thresholds`, { token: await staff() })).body).toEqual(SET);
-		expect(await limits()).toEqual({ hall: { co2: { max: 1500 } }, attic: { ...SET.building, temperature: { max: 28 } } });
+		expect(await limits()).toEqual({
+			hall: { co2: { max: 1500 } },
+			attic: { ...SET.building, temperature: { max: 28 } },
+		});
 		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: { building: {}, rooms: {} } });
 		expect(await limits()).toEqual({ hall: {}, attic: { temperature: { max: 28 } } });
 	});
@@ -37,7 +52,10 @@ describe('thresholds', () => {
 		[{ building: {} }, '/rooms'],
 	])('are refused whole: %j at %s', async (body, path) => {
 		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: SET });
-		expect(await twin.call('PUT', `${B}/thresholds`, { token: admin, body })).toMatchObject({ status: 422, body: { error: { path } } });
+		expect(await twin.call('PUT', `${B}/thresholds`, { token: admin, body })).toMatchObject({
+			status: 422,
+			body: { error: { path } },
+		});
 		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual(SET);
 	});
 
@@ -58,12 +76,24 @@ describe('a room', () => {
 		twin.call('PATCH', `${B}/rooms/${id}`, { token: token ?? (await staff()), body });
 
 	it('is changed by staff: name, capacity, colour and limits, each by itself', async () => {
-		expect(await patch({ capacity: 12, color: '#00ff00' })).toMatchObject({ status: 200, body: { ...room('hall'), capacity: 12, color: '#00ff00' } });
+		expect(await patch({ capacity: 12, color: '#00ff00' })).toMatchObject({
+			status: 200,
+			body: { ...room('hall'), capacity: 12, color: '#00ff00' },
+		});
 		expect((await patch({ name: 'Great hall' })).body).toMatchObject({ name: 'Great hall', capacity: 12 });
-		expect((await patch({ thresholds: { co2: { max: 700 } } })).body).toMatchObject({ thresholds: { co2: { max: 700 } } });
+		expect((await patch({ thresholds: { co2: { max: 700 } } })).body).toMatchObject({
+			thresholds: { co2: { max: 700 } },
+		});
 		expect((await limits()).hall).toEqual({ co2: { max: 700 } });
-		expect((await twin.call<Thresholds>('GET', `${B}/thresholds`, { token: admin })).body.rooms).toEqual({ hall: { co2: { max: 700 } } });
-		expect((await patch({ thresholds: null })).body).toEqual({ ...room('hall'), name: 'Great hall', capacity: 12, color: '#00ff00' });
+		expect((await twin.call<Thresholds>('GET', `${B}/thresholds`, { token: admin })).body.rooms).toEqual({
+			hall: { co2: { max: 700 } },
+		});
+		expect((await patch({ thresholds: null })).body).toEqual({
+			...room('hall'),
+			name: 'Great hall',
+			capacity: 12,
+			color: '#00ff00',
+		});
 		expect((await limits()).hall).toEqual({});
 	});
 
@@ -76,7 +106,9 @@ describe('a room', () => {
 	])('is not changed by %j: %s', async (body, path) => {
 		const answer = await patch(body);
 		expect(answer.status).toBe(422);
-		expect((answer.body as { error: { problems: { path: string }[] } }).error.problems.map((problem) => problem.path)).toContain(path);
+		expect(
+			(answer.body as { error: { problems: { path: string }[] } }).error.problems.map((problem) => problem.path),
+		).toContain(path);
 	});
 
 	it('that is not there is not found, and members only look', async () => {
@@ -91,19 +123,29 @@ describe('columns', () => {
 		const before = (await twin.call<BuildingColumns>('GET', `${B}/columns`, { token: await member() })).body.columns;
 		expect(before).toEqual(METRIC_KEYS.filter((key) => key !== 'peopleIn' && key !== 'peopleOut'));
 		const columns = ['co2', 'peopleCount'];
-		expect(await twin.call('PUT', `${B}/columns`, { token: await staff(), body: { columns } })).toMatchObject({ status: 200, body: { columns } });
+		expect(await twin.call('PUT', `${B}/columns`, { token: await staff(), body: { columns } })).toMatchObject({
+			status: 200,
+			body: { columns },
+		});
 		expect((await twin.call('GET', `${B}/columns`, { token: await member() })).body).toEqual({ columns });
 		expect((await twin.call('PUT', `${B}/columns`, { token: await member(), body: { columns } })).status).toBe(403);
 	});
 
-	it.each([[{ columns: ['co2', 'co2'] }], [{ columns: ['radon'] }], [{ columns: 'co2' }], [{}]])('are not %j', async (body) => {
-		expect((await twin.call('PUT', `${B}/columns`, { token: admin, body })).status).toBe(422);
-	});
+	it.each([[{ columns: ['co2', 'co2'] }], [{ columns: ['radon'] }], [{ columns: 'co2' }], [{}]])(
+		'are not %j',
+		async (body) => {
+			expect((await twin.call('PUT', `${B}/columns`, { token: admin, body })).status).toBe(422);
+		},
+	);
 });
 
 describe('who changes what somebody else has changed', () => {
 	const tagOf = async (path: string) => (await twin.call('GET', path, { token: admin })).headers.get('etag')!;
-	const matching = (tag: string, body?: unknown) => ({ token: admin, headers: { 'if-match': tag }, ...(body !== undefined && { body }) });
+	const matching = (tag: string, body?: unknown) => ({
+		token: admin,
+		headers: { 'if-match': tag },
+		...(body !== undefined && { body }),
+	});
 
 	it.each([
 		['PATCH', B, B, { name: 'New' }],
@@ -114,7 +156,10 @@ describe('who changes what somebody else has changed', () => {
 		const first = await twin.call(method, path, matching(tag, body));
 		expect(first.status).toBe(200);
 		expect(first.headers.get('etag')).toBe(await tagOf(read));
-		expect(await twin.call(method, path, matching(tag, body))).toMatchObject({ status: 412, body: { error: { code: 'changed_meanwhile' } } });
+		expect(await twin.call(method, path, matching(tag, body))).toMatchObject({
+			status: 412,
+			body: { error: { code: 'changed_meanwhile' } },
+		});
 		expect((await twin.call(method, path, matching(await tagOf(read), body))).status).toBe(200);
 		expect((await twin.call(method, path, matching('*', body))).status).toBe(200);
 	});
@@ -136,12 +181,16 @@ describe('who changes what somebody else has changed', () => {
 			{ path: `${B}/columns`, method: 'PUT', body: { columns: ['noise'] } },
 			{ path: `${B}/rooms/hall`, method: 'PATCH', body: { thresholds: { co2: { max: 1 } } } },
 		];
-		const answers = await Promise.all(changes.map(({ path, method, body }) => twin.call(method, path, { token: admin, body })));
+		const answers = await Promise.all(
+			changes.map(({ path, method, body }) => twin.call(method, path, { token: admin, body })),
+		);
 		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
 		const hall = { ...MUSEUM.rooms[0], capacity: 77 };
 		const attic = { ...MUSEUM.rooms[1], color: '#123456' };
 		expect((await twin.call(`GET`, B, { token: admin })).body).toMatchObject({ name: 'New', rooms: [hall, attic] });
-		expect((await twin.call<Thresholds>('GET', `${B}/thresholds`, { token: admin })).body.rooms).toEqual({ hall: { co2: { max: 1 } } });
+		expect((await twin.call<Thresholds>('GET', `${B}/thresholds`, { token: admin })).body.rooms).toEqual({
+			hall: { co2: { max: 1 } },
+		});
 		expect((await twin.call('GET', `${B}/columns`, { token: admin })).body).toEqual({ columns: ['noise'] });
 	});
 
@@ -154,13 +203,18 @@ describe('who changes what somebody else has changed', () => {
 		expect(new Set(statuses).difference(new Set([201, 422]))).toEqual(new Set());
 		expect((await twin.call('GET', `${B}/sensors`, { token: admin })).body).toEqual({ sensors: [] });
 
-		const more = sensors.map(({ sensorId }) => twin.call('POST', `${B}/sensors`, { token: admin, body: { sensorId, roomId: 'attic' } }));
+		const more = sensors.map(({ sensorId }) =>
+			twin.call('POST', `${B}/sensors`, { token: admin, body: { sensorId, roomId: 'attic' } }),
+		);
 		const removal = twin.call('DELETE', B, { token: admin });
 		await Promise.all(more);
 		expect((await removal).status).toBe(204);
 		await upload({ ...MUSEUM, id: 'museum-2' });
 		for (const { sensorId } of sensors) {
-			expect((await twin.call('POST', '/buildings/museum-2/sensors', { token: admin, body: { sensorId, roomId: 'hall' } })).status).toBe(201);
+			expect(
+				(await twin.call('POST', '/buildings/museum-2/sensors', { token: admin, body: { sensorId, roomId: 'hall' } }))
+					.status,
+			).toBe(201);
 		}
 	});
 });

@@ -1,11 +1,23 @@
 import { START } from '@crowdvision/bus';
-import { type BuildingState, type MetricKey, occupancy, type RoomState, roomValue, STREAMS } from '@crowdvision/contracts';
+import {
+	type BuildingState,
+	type MetricKey,
+	occupancy,
+	type RoomState,
+	roomValue,
+	STREAMS,
+} from '@crowdvision/contracts';
 import type { Latest, Readings } from '@crowdvision/store';
 import type { BuildingDocument } from './documents.ts';
 import type { OfflineDevices } from './on-device.ts';
 
 /** What is known of each room now, and what that is worth. A metric nobody measured is absent. */
-export async function buildingState(readings: Readings, offline: OfflineDevices, building: BuildingDocument, now: number): Promise<BuildingState> {
+export async function buildingState(
+	readings: Readings,
+	offline: OfflineDevices,
+	building: BuildingDocument,
+	now: number,
+): Promise<BuildingState> {
 	const { position, latest } = await readings.latest(STREAMS.telemetry, building.id);
 	const gone = await offline.since([...new Set(latest.map(({ sensorId }) => sensorId))]);
 	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);

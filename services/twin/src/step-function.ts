@@ -1,4 +1,11 @@
-import { combineValues, freshMs, isToldBefore, METRICS, type MetricDefinition, type MetricKey } from '@crowdvision/contracts';
+import {
+	combineValues,
+	freshMs,
+	isToldBefore,
+	METRICS,
+	type MetricDefinition,
+	type MetricKey,
+} from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import { addValue, emptyTally, type Tally } from './tally.ts';
 

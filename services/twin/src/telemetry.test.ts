@@ -2,7 +2,19 @@ import { CHANNELS, FRESHNESS_MS, METRIC_KEYS, type MetricKey, type Reading } fro
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { readingOf } from '../../../test/support/service-world.ts';
 import { waitFor } from '../../../test/support/wait.ts';
-import { admin, HALL, history, onEachEngine, serveTwin, state, stateAt, twin, upload, useTwin, world } from './testing/museum.ts';
+import {
+	admin,
+	HALL,
+	history,
+	onEachEngine,
+	serveTwin,
+	state,
+	stateAt,
+	twin,
+	upload,
+	useTwin,
+	world,
+} from './testing/museum.ts';
 
 onEachEngine((mongoUrl) => {
 	useTwin(mongoUrl);
@@ -31,7 +43,8 @@ onEachEngine((mongoUrl) => {
 
 		it('keeps the newest by the time it was observed, and of the same moment what came last, however they are delivered', async () => {
 			const at = Date.now();
-			const count = (value: number, observedAt: number) => readingOf({ ...HALL, metric: 'peopleCount', value, observedAt });
+			const count = (value: number, observedAt: number) =>
+				readingOf({ ...HALL, metric: 'peopleCount', value, observedAt });
 			await world.tell(count(1, at - 2000), count(2, at), count(3, at - 1000));
 			const late = await world.tell(count(4, at - 500));
 			expect((await stateAt(late[0]!)).rooms.hall!.values.peopleCount).toMatchObject({ value: 2, observedAt: at });
@@ -51,13 +64,22 @@ onEachEngine((mongoUrl) => {
 				sensors: [{ low: 2 }, { high: 8 }],
 			});
 			const [corrected] = await world.tell(door('operator:a1', 7, 7, 7, at));
-			expect((await stateAt(corrected!)).rooms.hall!.values.peopleCount).toMatchObject({ value: 7, low: 7, high: 7, sensorId: 'operator:a1' });
-			const [camera] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', sensorId: 'camera', value: 6, observedAt: at + 1 }));
+			expect((await stateAt(corrected!)).rooms.hall!.values.peopleCount).toMatchObject({
+				value: 7,
+				low: 7,
+				high: 7,
+				sensorId: 'operator:a1',
+			});
+			const [camera] = await world.tell(
+				readingOf({ ...HALL, metric: 'peopleCount', sensorId: 'camera', value: 6, observedAt: at + 1 }),
+			);
 			expect((await stateAt(camera!)).rooms.hall!.values.peopleCount).not.toHaveProperty('low');
 		});
 
 		it('says that a value nobody renewed is stale, and does not count it as occupancy', async () => {
-			const [position] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: Date.now() - FRESHNESS_MS - 1000 }));
+			const [position] = await world.tell(
+				readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: Date.now() - FRESHNESS_MS - 1000 }),
+			);
 			const { hall } = (await stateAt(position!)).rooms;
 			expect(hall!.values.peopleCount).toMatchObject({ value: 5, stale: true });
 			expect(hall).not.toHaveProperty('occupancy');
@@ -67,13 +89,22 @@ onEachEngine((mongoUrl) => {
 			await world.parts.bus.append('telemetry', ['not JSON', JSON.stringify({ id: 'x' })]);
 			const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 650 }));
 			expect((await stateAt(position!)).rooms.hall!.values.co2).toMatchObject({ value: 650 });
-			await vi.waitFor(async () => expect(await world.parts.bus.deadLetters('telemetry')).toHaveLength(2), { timeout: 10_000 });
+			await vi.waitFor(async () => expect(await world.parts.bus.deadLetters('telemetry')).toHaveLength(2), {
+				timeout: 10_000,
+			});
 		});
 
 		it('begins anew where the stream is another one than before', async () => {
 			await twin.close();
-			const store = await world.parts.stores.open('twin', { collections: {}, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } });
-			await store.readings.insert([], { stream: 'telemetry', position: '1764000000000-7' }, { holdMs: 0, after: () => false });
+			const store = await world.parts.stores.open('twin', {
+				collections: {},
+				readings: { readingsMs: 1e12, rollUpsMs: 1e12 },
+			});
+			await store.readings.insert(
+				[],
+				{ stream: 'telemetry', position: '1764000000000-7' },
+				{ holdMs: 0, after: () => false },
+			);
 			await store.close();
 			await serveTwin();
 			const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 650 }));
@@ -97,7 +128,13 @@ onEachEngine((mongoUrl) => {
 			const co2 = (value: number, observedAt: number) => readingOf({ ...HALL, metric: 'co2', value, observedAt });
 			const positions = await world.tell(co2(500, at - 2000), co2(600, at - 1000), co2(600, at));
 			const value = await seen('co2', positions[2]!);
-			expect(value).toMatchObject({ value: 600, freshness: 'live', stale: false, freshUntil: at + FRESHNESS_MS, unchangedSince: at - 1000 });
+			expect(value).toMatchObject({
+				value: 600,
+				freshness: 'live',
+				stale: false,
+				freshUntil: at + FRESHNESS_MS,
+				unchangedSince: at - 1000,
+			});
 		});
 
 		it('says that a sensor is stuck which has said the same for too long, and that a room may well be empty for days', async () => {
@@ -109,7 +146,11 @@ onEachEngine((mongoUrl) => {
 				readings.push(readingOf({ ...HALL, metric: 'peopleCount', value: 0, observedAt }));
 			}
 			const positions = await world.tell(...readings);
-			expect(await seen('temperature', positions.at(-1)!)).toMatchObject({ value: 21, freshness: 'stuck', stale: false });
+			expect(await seen('temperature', positions.at(-1)!)).toMatchObject({
+				value: 21,
+				freshness: 'stuck',
+				stale: false,
+			});
 			expect(await seen('peopleCount', positions.at(-1)!)).toMatchObject({ value: 0, freshness: 'live' });
 			const [moved] = await world.tell(readingOf({ ...HALL, metric: 'temperature', value: 21.1 }));
 			expect(await seen('temperature', moved!)).toMatchObject({ freshness: 'live' });
@@ -117,14 +158,21 @@ onEachEngine((mongoUrl) => {
 
 		it('says that a device is offline once it said so, also after a restart, until it measures again', async () => {
 			const at = Date.now() - 10_000;
-			const [position] = await world.tell(readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: at, sensorId: 'door-1' }));
+			const [position] = await world.tell(
+				readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: at, sensorId: 'door-1' }),
+			);
 			expect(await stateAt(position!)).toMatchObject({ rooms: { hall: { occupancy: 'normal' } } });
 			await device('door-1', 'offline', at + 5000);
 			const gone = await waitFor('the device to be offline', async () => {
 				const { hall } = (await state()).rooms;
 				return hall!.values.peopleCount!.freshness === 'offline' ? hall : undefined;
 			});
-			expect(gone!.values.peopleCount).toMatchObject({ value: 5, stale: true, freshUntil: at + 5000, offlineAt: at + 5000 });
+			expect(gone!.values.peopleCount).toMatchObject({
+				value: 5,
+				stale: true,
+				freshUntil: at + 5000,
+				offlineAt: at + 5000,
+			});
 			expect(gone).not.toHaveProperty('occupancy');
 			await world.restart();
 			await serveTwin();
@@ -135,11 +183,14 @@ onEachEngine((mongoUrl) => {
 
 		it('forgets that a device was gone when it says that it is back, and believes no word older than the one it has', async () => {
 			const at = Date.now() - 10_000;
-			await stateAt((await world.tell(readingOf({ ...HALL, metric: 'noise', value: 40, observedAt: at, sensorId: 'n' })))[0]!);
+			await stateAt(
+				(await world.tell(readingOf({ ...HALL, metric: 'noise', value: 40, observedAt: at, sensorId: 'n' })))[0]!,
+			);
 			await device('n', 'offline', at + 3000);
 			await device('n', 'online', at + 2000);
 			await world.parts.bus.announce(CHANNELS.devices, 'not JSON');
-			const freshness = (wanted: string) => waitFor(wanted, async () => (await state()).rooms.hall!.values.noise!.freshness === wanted || undefined);
+			const freshness = (wanted: string) =>
+				waitFor(wanted, async () => (await state()).rooms.hall!.values.noise!.freshness === wanted || undefined);
 			await freshness('offline');
 			await device('n', 'online', at + 4000);
 			await freshness('live');
@@ -155,7 +206,13 @@ onEachEngine((mongoUrl) => {
 
 		beforeEach(async () => {
 			await upload();
-			const positions = await world.tell(at(0, 400), at(10, 500), at(59, 900), at(60, 1000), at(61, 600, { sensorId: 'other' }));
+			const positions = await world.tell(
+				at(0, 400),
+				at(10, 500),
+				at(59, 900),
+				at(60, 1000),
+				at(61, 600, { sensorId: 'other' }),
+			);
 			await stateAt(positions.at(-1)!);
 		});
 
@@ -175,7 +232,8 @@ onEachEngine((mongoUrl) => {
 		it('shows how much of a bucket anything is known of', async () => {
 			const { points } = (await history(`${range}&bucket=1h`)).body;
 			expect(points.map(({ coverage }) => coverage)).toEqual([11 / 60, 6 / 60, 0]);
-			const minutes = (await history(`room=hall&metric=co2&from=${START}&to=${START + 3 * 60_000}&bucket=60000`)).body.points;
+			const minutes = (await history(`room=hall&metric=co2&from=${START}&to=${START + 3 * 60_000}&bucket=60000`)).body
+				.points;
 			expect(minutes.map(({ coverage }) => coverage)).toEqual([1, 1, 1]);
 		});
 
@@ -187,9 +245,11 @@ onEachEngine((mongoUrl) => {
 		});
 
 		it('of the building is over its rooms: sum of their averages, average of all that is known, coverage of all rooms', async () => {
-			const attic = (minute: number, value: number) => readingOf({ ...at(minute, value), roomId: 'attic', sensorId: 'attic-co2' });
+			const attic = (minute: number, value: number) =>
+				readingOf({ ...at(minute, value), roomId: 'attic', sensorId: 'attic-co2' });
 			await stateAt((await world.tell(attic(0, 1000), attic(5, 800))).at(-1)!);
-			const of = async (agg: string) => (await history(`metric=co2&from=${START}&to=${START + HOUR}&bucket=1h&agg=${agg}`)).body.points[0]!;
+			const of = async (agg: string) =>
+				(await history(`metric=co2&from=${START}&to=${START + HOUR}&bucket=1h&agg=${agg}`)).body.points[0]!;
 			expect(await of('sum')).toEqual({ at: START, value: 5400 / 11 + 900, coverage: (11 + 10) / 120 });
 			expect((await of('avg')).value).toBeCloseTo((5400 + 9000) / 21);
 			expect((await of('count')).value).toBe(5);
@@ -204,8 +264,14 @@ onEachEngine((mongoUrl) => {
 		});
 
 		it('refuses a query that says nothing sensible, naming the parameter', async () => {
-			expect(await history('room=cellar&metric=co2')).toMatchObject({ status: 422, body: { error: { code: 'invalid', path: '/room' } } });
-			expect(await history('room=hall&metric=co2&metric=noise')).toMatchObject({ status: 422, body: { error: { path: '/metric' } } });
+			expect(await history('room=cellar&metric=co2')).toMatchObject({
+				status: 422,
+				body: { error: { code: 'invalid', path: '/room' } },
+			});
+			expect(await history('room=hall&metric=co2&metric=noise')).toMatchObject({
+				status: 422,
+				body: { error: { path: '/metric' } },
+			});
 		});
 
 		it('has a reading once, however often it is delivered', async () => {
@@ -222,12 +288,16 @@ describe('the metric catalog', () => {
 	useTwin();
 
 	it('is what GET /twin/metrics gives through a proxy, while Prometheus gets its numbers from /metrics directly', async () => {
-		const proxied = await twin.call<{ metrics: object }>('GET', '/metrics', { headers: { 'x-forwarded-for': '192.0.2.1', accept: '*/*' } });
+		const proxied = await twin.call<{ metrics: object }>('GET', '/metrics', {
+			headers: { 'x-forwarded-for': '192.0.2.1', accept: '*/*' },
+		});
 		expect(Object.keys(proxied.body.metrics)).toEqual(METRIC_KEYS);
 		expect(proxied.body.metrics).toMatchObject({ co2: { unit: 'ppm', min: 0, max: 40_000, label: { it: 'CO₂' } } });
 		expect(JSON.stringify(proxied.body)).not.toContain('combine');
 		const direct = await fetch(`${twin.url}/metrics`, { headers: { accept: '*/*' } });
 		expect(await direct.text()).toContain('# TYPE twin_readings_taken_total counter');
-		expect((await twin.call('GET', '/metrics', { headers: { accept: 'application/json' } })).body).toEqual(proxied.body);
+		expect((await twin.call('GET', '/metrics', { headers: { accept: 'application/json' } })).body).toEqual(
+			proxied.body,
+		);
 	});
 });

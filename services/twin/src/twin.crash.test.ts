@@ -48,7 +48,14 @@ async function killOnAndOn(kills: number, mongoUrl: string | undefined): Promise
 	const logger = createLogger('twin', 'silent');
 	const stores = await openStores({ dataDir, mongoUrl, logger });
 	try {
-		const twin = await createTwin({ bus, stores, dataDir, logger, metrics: new Registry(), tokens: new Tokens('x'.repeat(32)) });
+		const twin = await createTwin({
+			bus,
+			stores,
+			dataDir,
+			logger,
+			metrics: new Registry(),
+			tokens: new Tokens('x'.repeat(32)),
+		});
 		const end = await bus.position('telemetry');
 		const store = await takeOver(twin, stores, end);
 		const of = { buildingId: 'museum-1', roomId: 'hall', metric: 'co2' } as const;

@@ -26,12 +26,22 @@ let token: string;
 
 const startReplica = () =>
 	startNode('services/twin/src/main.ts', {
-		env: { DATA_DIR: dataDir, JWT_SECRET: SECRET, PORT: '0', LOG_LEVEL: 'info', REDIS_URL: redis.url, MONGO_URL: `${mongod.url}/twin` },
+		env: {
+			DATA_DIR: dataDir,
+			JWT_SECRET: SECRET,
+			PORT: '0',
+			LOG_LEVEL: 'info',
+			REDIS_URL: redis.url,
+			MONGO_URL: `${mongod.url}/twin`,
+		},
 		ready: /ready \w+ (http:\S+)\n/,
 	});
 async function ask<T>(replica: Running, path: string, body?: unknown): Promise<T> {
 	const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-	const response = await fetch(`${replica.ready[1]}${path}`, { headers, ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }) });
+	const response = await fetch(`${replica.ready[1]}${path}`, {
+		headers,
+		...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+	});
 	expect(response.ok, `${path}: ${response.status}`).toBe(true);
 	return (await response.json()) as T;
 }
@@ -42,7 +52,11 @@ describe.skipIf(noMongod)(`several twins on one MongoDB${noMongod ? `: ${noMongo
 		dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-twins-'));
 		[redis, mongod] = await Promise.all([startRedis(), startMongod()]);
 		bus = new RedisBus({ url: redis.url });
-		token = await new Tokens(SECRET).signAccount({ id: 'ada', name: 'Ada', memberships: [{ domainName: 'museum', role: 'business_admin' }] });
+		token = await new Tokens(SECRET).signAccount({
+			id: 'ada',
+			name: 'Ada',
+			memberships: [{ domainName: 'museum', role: 'business_admin' }],
+		});
 		replicas = [];
 	}, 120_000);
 	afterEach(async () => {
@@ -53,7 +67,9 @@ describe.skipIf(noMongod)(`several twins on one MongoDB${noMongod ? `: ${noMongo
 		await rm(dataDir, { recursive: true, force: true });
 	});
 
-	it('all answer the same, and take every reading in once, though the one on duty is killed -9 meanwhile', { timeout: 240_000 }, async () => {
+	it('all answer the same, and take every reading in once, though the one on duty is killed -9 meanwhile', {
+		timeout: 240_000,
+	}, async () => {
 		replicas = await Promise.all([startReplica(), startReplica()]);
 		const onDuty = await waitFor('one on duty', () => replicas.find((one) => ON_DUTY.test(one.stderr())), PATIENCE_MS);
 		const standby = replicas.find((one) => one !== onDuty)!;
@@ -83,7 +99,10 @@ describe.skipIf(noMongod)(`several twins on one MongoDB${noMongod ? `: ${noMongo
 			PATIENCE_MS,
 		);
 		expect(standby.stderr()).toMatch(ON_DUTY);
-		expect(state.rooms.hall!.values.co2).toMatchObject({ value: 400 + READINGS - 1, observedAt: begin + (READINGS - 1) * 1000 });
+		expect(state.rooms.hall!.values.co2).toMatchObject({
+			value: 400 + READINGS - 1,
+			observedAt: begin + (READINGS - 1) * 1000,
+		});
 		const query = `room=hall&metric=co2&agg=count&bucket=1h&from=${begin}&to=${begin + READINGS * 1000}`;
 		const { points } = await ask<{ points: HistoryPoint[] }>(standby, `/buildings/museum-1/history?${query}`);
 		expect(points.reduce((total, { value }) => total + value!, 0)).toBe(READINGS);

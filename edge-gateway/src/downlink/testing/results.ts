@@ -18,7 +18,10 @@ export async function resultsOn(bus: Bus): Promise<Results> {
 }
 
 /** Commands under ids of their own, all to one sensor unless told otherwise. */
-export function commandOf(id: string, given: { sensorId?: string; name?: string; args?: unknown; inMs?: number } = {}): string {
+export function commandOf(
+	id: string,
+	given: { sensorId?: string; name?: string; args?: unknown; inMs?: number } = {},
+): string {
 	const { sensorId = 'door', name = 'identify', args, inMs = 10_000 } = given;
 	return JSON.stringify({ id, sensorId, name, ...(args !== undefined && { args }), deadline: Date.now() + inMs });
 }

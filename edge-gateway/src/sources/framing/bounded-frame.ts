@@ -38,7 +38,8 @@ export class BoundedFrame {
 		this.#parts = [];
 		this.#length = 0;
 		this.#sample = undefined;
-		if (sample) return { sample: Buffer.from(sample), bytes, reason: `a frame of ${bytes} bytes is longer than ${this.#limit}` };
+		if (sample)
+			return { sample: Buffer.from(sample), bytes, reason: `a frame of ${bytes} bytes is longer than ${this.#limit}` };
 		return parts.length === 1 ? parts[0]! : Buffer.concat(parts, bytes);
 	}
 }

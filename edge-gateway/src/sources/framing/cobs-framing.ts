@@ -65,7 +65,8 @@ export class CobsFraming implements Framing {
 		if (!Buffer.isBuffer(frame)) return void this.#listener.discarded(frame);
 		const content = decodeCobs(frame);
 		if (!content) return void this.#discard(frame, 'the bytes between two zeros are not COBS');
-		if (content.length <= CRC_BYTES) return void this.#discard(frame, `a frame of ${content.length} bytes has no room for a payload and its CRC`);
+		if (content.length <= CRC_BYTES)
+			return void this.#discard(frame, `a frame of ${content.length} bytes has no room for a payload and its CRC`);
 		const payload = content.subarray(0, -CRC_BYTES);
 		const [told, found] = [content.readUInt16BE(payload.length), crc16(payload)];
 		if (told !== found) return void this.#discard(frame, `the CRC is ${hex(found)}, but the frame says ${hex(told)}`);

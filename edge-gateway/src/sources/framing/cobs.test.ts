@@ -9,7 +9,11 @@ const run = (from: number, to: number) => Buffer.from(Array.from({ length: to - 
 describe('COBS', () => {
 	it.each<[string, Buffer, Buffer]>([
 		// Cheshire and Baker 1999, section III: the beginning of an IP packet.
-		['the packet of the paper', bytes('45 00 00 2C 4C 79 00 00 40 06 4F 37'), bytes('02 45 01 04 2C 4C 79 01 05 40 06 4F 37')],
+		[
+			'the packet of the paper',
+			bytes('45 00 00 2C 4C 79 00 00 40 06 4F 37'),
+			bytes('02 45 01 04 2C 4C 79 01 05 40 06 4F 37'),
+		],
 		['nothing', bytes(''), bytes('01')],
 		['a zero', bytes('00'), bytes('01 01')],
 		['two zeros', bytes('00 00'), bytes('01 01 01')],
@@ -19,15 +23,26 @@ describe('COBS', () => {
 		['254 bytes without a zero', run(1, 254), Buffer.concat([bytes('FF'), run(1, 254)])],
 		['255 bytes, the first of them zero', run(0, 254), Buffer.concat([bytes('01 FF'), run(1, 254)])],
 		['255 bytes without a zero', run(1, 255), Buffer.concat([bytes('FF'), run(1, 254), bytes('02 FF')])],
-		['254 bytes and a zero', Buffer.concat([run(2, 255), bytes('00')]), Buffer.concat([bytes('FF'), run(2, 255), bytes('01 01')])],
-		['253 bytes, a zero and another', Buffer.concat([run(3, 255), bytes('00 01')]), Buffer.concat([bytes('FE'), run(3, 255), bytes('02 01')])],
+		[
+			'254 bytes and a zero',
+			Buffer.concat([run(2, 255), bytes('00')]),
+			Buffer.concat([bytes('FF'), run(2, 255), bytes('01 01')]),
+		],
+		[
+			'253 bytes, a zero and another',
+			Buffer.concat([run(3, 255), bytes('00 01')]),
+			Buffer.concat([bytes('FE'), run(3, 255), bytes('02 01')]),
+		],
 	])('is as published for %s', (_what, plain, encoded) => {
 		expect(encodeCobs(plain).toString('hex')).toBe(encoded.toString('hex'));
 		expect(decodeCobs(encoded)?.toString('hex')).toBe(plain.toString('hex'));
 	});
 
 	it('takes any bytes there and back, without a zero, at most one longer for each 254', () => {
-		const mostlyLong = fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ min: 1, minLength: 250, maxLength: 1100 }));
+		const mostlyLong = fc.oneof(
+			fc.uint8Array({ maxLength: 40 }),
+			fc.uint8Array({ min: 1, minLength: 250, maxLength: 1100 }),
+		);
 		fc.assert(
 			fc.property(mostlyLong, (plain) => {
 				const encoded = encodeCobs(plain);

@@ -34,7 +34,12 @@ export class CsvFraming implements Framing {
 	readonly #byPosition: readonly string[] | undefined;
 	#columns: readonly string[] | undefined;
 
-	constructor(limit: number, checksum: boolean, { columns, delimiter = ',', decimal = '.' }: CsvOptions, listener: FrameListener) {
+	constructor(
+		limit: number,
+		checksum: boolean,
+		{ columns, delimiter = ',', decimal = '.' }: CsvOptions,
+		listener: FrameListener,
+	) {
 		this.#lines = new LineFramer(limit, listener);
 		this.#checksum = checksum;
 		this.#delimiter = delimiter;
@@ -42,7 +47,9 @@ export class CsvFraming implements Framing {
 		this.#byPosition = Array.isArray(columns) ? columns : undefined;
 		this.#columns = this.#byPosition;
 		this.#mapped = columns !== undefined && !this.#byPosition;
-		this.#names = new Map(this.#mapped ? Object.entries(columns as Record<string, string>) : CSV_FIELDS.map((field) => [field, field]));
+		this.#names = new Map(
+			this.#mapped ? Object.entries(columns as Record<string, string>) : CSV_FIELDS.map((field) => [field, field]),
+		);
 	}
 
 	push(chunk: Buffer): void {
@@ -73,14 +80,18 @@ export class CsvFraming implements Framing {
 
 	/** A row of names: those that the columns were given by position with, all that are to be mapped, or at least two words of a reading. */
 	#isHeader(cells: string[]): boolean {
-		if (this.#byPosition) return cells.length === this.#byPosition.length && cells.every((cell, index) => cell === this.#byPosition![index]);
+		if (this.#byPosition)
+			return (
+				cells.length === this.#byPosition.length && cells.every((cell, index) => cell === this.#byPosition![index])
+			);
 		if (cells.some((cell) => cell === '' || NUMBER.test(cell))) return false;
 		const known = cells.filter((cell) => this.#names.has(cell)).length;
 		return this.#mapped ? known >= this.#names.size : known === cells.length || (known >= 2 && !this.#columns);
 	}
 
 	#reading(cells: string[], columns: readonly string[]): Record<string, unknown> {
-		if (cells.length !== columns.length) throw notARow(`has ${cells.length} cells, but there are ${columns.length} columns`);
+		if (cells.length !== columns.length)
+			throw notARow(`has ${cells.length} cells, but there are ${columns.length} columns`);
 		const reading: Record<string, unknown> = {};
 		for (const [index, cell] of cells.entries()) {
 			const column = columns[index]!;

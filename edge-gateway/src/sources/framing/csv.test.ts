@@ -21,11 +21,15 @@ describe('a row of CSV', () => {
 	it('gives back what was put into it', () => {
 		const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
 		fc.assert(
-			fc.property(fc.array(fc.tuple(fc.string(), fc.boolean()), { minLength: 1 }), fc.constantFrom(',', ';', '\t'), (cells, delimiter) => {
-				const plain = (cell: string) => cell === cell.trim() && !cell.includes('"') && !cell.includes(delimiter);
-				const row = cells.map(([cell, always]) => (always || !plain(cell) ? quoted(cell) : cell)).join(delimiter);
-				expect(parseRow(row, delimiter)).toEqual(cells.map(([cell]) => cell));
-			}),
+			fc.property(
+				fc.array(fc.tuple(fc.string(), fc.boolean()), { minLength: 1 }),
+				fc.constantFrom(',', ';', '\t'),
+				(cells, delimiter) => {
+					const plain = (cell: string) => cell === cell.trim() && !cell.includes('"') && !cell.includes(delimiter);
+					const row = cells.map(([cell, always]) => (always || !plain(cell) ? quoted(cell) : cell)).join(delimiter);
+					expect(parseRow(row, delimiter)).toEqual(cells.map(([cell]) => cell));
+				},
+			),
 		);
 	});
 });

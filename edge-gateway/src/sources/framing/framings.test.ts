@@ -28,7 +28,8 @@ const WIRES: Record<string, { config: Partial<SerialConfig>; write(row: Row): Bu
 	},
 	'csv with checksum': {
 		config: { framing: 'csv', checksum: true, csv: { columns: COLUMNS } },
-		write: ({ seq, sensorId, metric, value }) => Buffer.from(`\n${checked(`${seq},"${sensorId}",${metric},${value}`)}\n`),
+		write: ({ seq, sensorId, metric, value }) =>
+			Buffer.from(`\n${checked(`${seq},"${sensorId}",${metric},${value}`)}\n`),
 	},
 	cobs: {
 		config: { framing: 'cobs' },
@@ -42,7 +43,10 @@ const WIRES: Record<string, { config: Partial<SerialConfig>; write(row: Row): Bu
 };
 
 /** What comes out of a port that was read in these pieces, as a conversation reads it. */
-function read(config: Partial<SerialConfig>, chunks: Iterable<Buffer>): { rows: unknown[]; lost: number; reasons: string[] } {
+function read(
+	config: Partial<SerialConfig>,
+	chunks: Iterable<Buffer>,
+): { rows: unknown[]; lost: number; reasons: string[] } {
 	const rows: unknown[] = [];
 	const reasons: string[] = [];
 	const framing = createFraming(config, {
@@ -117,12 +121,18 @@ describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
 
 	it('loses at most the frame into which anything at all is inserted', () => {
 		fc.assert(
-			fc.property(someRows, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 60 }), someSizes, (rows, where, garbage, sizes) => {
-				const bytes = Buffer.concat(rows.map(write));
-				const at = where % (bytes.length + 1);
-				const mixed = Buffer.concat([bytes.subarray(0, at), garbage, bytes.subarray(at)]);
-				expectAtMostOneLost(read(config, cut(mixed, sizes)).rows, rows);
-			}),
+			fc.property(
+				someRows,
+				fc.nat(),
+				fc.uint8Array({ minLength: 1, maxLength: 60 }),
+				someSizes,
+				(rows, where, garbage, sizes) => {
+					const bytes = Buffer.concat(rows.map(write));
+					const at = where % (bytes.length + 1);
+					const mixed = Buffer.concat([bytes.subarray(0, at), garbage, bytes.subarray(at)]);
+					expectAtMostOneLost(read(config, cut(mixed, sizes)).rows, rows);
+				},
+			),
 			{ numRuns: 500 },
 		);
 	});
@@ -133,7 +143,10 @@ describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
 				const frames = rows.map(write);
 				const index = which % frames.length;
 				const frame = frames[index]!;
-				const [start, end] = [from % (frame.length + 1), to % (frame.length + 1)].sort((a, b) => a - b) as [number, number];
+				const [start, end] = [from % (frame.length + 1), to % (frame.length + 1)].sort((a, b) => a - b) as [
+					number,
+					number,
+				];
 				frames[index] = Buffer.concat([frame.subarray(0, start), frame.subarray(end)]);
 				expectAtMostOneLost(read(config, cut(Buffer.concat(frames), sizes)).rows, rows);
 			}),
@@ -175,9 +188,15 @@ describe('P6 lines of JSON', () => {
 	});
 
 	it('find no reading inside of a damaged one', () => {
-		const damaged = ['{"roomId":"lab"{"metric":"co2","value":5}', '{"x":{"metric":"co2","value":5}', '[{"metric":"co2","value":5}'];
+		const damaged = [
+			'{"roomId":"lab"{"metric":"co2","value":5}',
+			'{"x":{"metric":"co2","value":5}',
+			'[{"metric":"co2","value":5}',
+		];
 		for (const line of damaged) expect(read({}, [Buffer.from(`${line}\n`)]).rows).toEqual([]);
-		expect(read({}, [Buffer.from('\xff\x00~{"metric":"co2","value":5}\n', 'latin1')]).rows).toEqual([{ metric: 'co2', value: 5 }]);
+		expect(read({}, [Buffer.from('\xff\x00~{"metric":"co2","value":5}\n', 'latin1')]).rows).toEqual([
+			{ metric: 'co2', value: 5 },
+		]);
 	});
 });
 
@@ -202,7 +221,9 @@ describe('rows of CSV', () => {
 
 	it('are named by the header, in our words or in the device’s, which may come again', () => {
 		const plain = ['seq,sensorId,metric,value', '1,a,co2,400', 'seq,sensorId,metric,value', '2,a,co2,401'];
-		expect(rowsOf(undefined, ...plain).rows).toEqual([1, 2].map((seq) => ({ seq, sensorId: 'a', metric: 'co2', value: 399 + seq })));
+		expect(rowsOf(undefined, ...plain).rows).toEqual(
+			[1, 2].map((seq) => ({ seq, sensorId: 'a', metric: 'co2', value: 399 + seq })),
+		);
 		const mapped = { columns: { Nr: 'seq', Count: 'peopleCount', When: 'observedAt' } };
 		expect(rowsOf(mapped, 'When,Nr,Volt,Count', '2026-11-22T10:00:00Z,5,3.3,12').rows).toEqual([
 			{ seq: 5, peopleCount: 12, observedAt: '2026-11-22T10:00:00Z' },
@@ -210,7 +231,9 @@ describe('rows of CSV', () => {
 	});
 
 	it('before a header are refused, and so is what is not what its column is', () => {
-		expect(rowsOf(undefined, '1,a,co2,400').reasons).toEqual(['The line came before the header that says what its columns are']);
+		expect(rowsOf(undefined, '1,a,co2,400').reasons).toEqual([
+			'The line came before the header that says what its columns are',
+		]);
 		const columns = { columns: ['seq', 'sensorId', 'value'] };
 		expect(rowsOf(columns, '1,a', '1,a,2,3', '1,a,two', '1,"a,2', '1,a\u0001,2', '1,a,2').reasons).toEqual([
 			'The line has 2 cells, but there are 3 columns',
@@ -234,11 +257,21 @@ describe('a frame of COBS', () => {
 
 	it('says what is wrong with it', () => {
 		const payload = Buffer.from(encode({ seq: 1 }));
-		expect(read({ framing: 'cobs' }, [frame(payload, 0x1234)]).reasons).toEqual([`the CRC is ${hex(crc16(payload))}, but the frame says 1234`]);
-		expect(read({ framing: 'cobs' }, [Buffer.from([9, 1, 0])]).reasons).toEqual(['the bytes between two zeros are not COBS']);
-		expect(read({ framing: 'cobs' }, [Buffer.from([3, 1, 1, 0])]).reasons).toEqual(['a frame of 2 bytes has no room for a payload and its CRC']);
-		expect(read({ framing: 'cobs' }, [frame(Buffer.from([0xa1, 0x61]))]).reasons[0]).toMatch(/^The frame is not CBOR: /);
-		expect(read({ framing: 'cobs' }, [frame(Buffer.alloc(40_000, 0x81))]).reasons[0]).toMatch(/^The frame is not CBOR: /);
+		expect(read({ framing: 'cobs' }, [frame(payload, 0x1234)]).reasons).toEqual([
+			`the CRC is ${hex(crc16(payload))}, but the frame says 1234`,
+		]);
+		expect(read({ framing: 'cobs' }, [Buffer.from([9, 1, 0])]).reasons).toEqual([
+			'the bytes between two zeros are not COBS',
+		]);
+		expect(read({ framing: 'cobs' }, [Buffer.from([3, 1, 1, 0])]).reasons).toEqual([
+			'a frame of 2 bytes has no room for a payload and its CRC',
+		]);
+		expect(read({ framing: 'cobs' }, [frame(Buffer.from([0xa1, 0x61]))]).reasons[0]).toMatch(
+			/^The frame is not CBOR: /,
+		);
+		expect(read({ framing: 'cobs' }, [frame(Buffer.alloc(40_000, 0x81))]).reasons[0]).toMatch(
+			/^The frame is not CBOR: /,
+		);
 	});
 
 	it('is read as strictly as CBOR elsewhere: an id that is not UTF-8 does not become another id', () => {
@@ -251,8 +284,17 @@ describe('a frame of COBS', () => {
 
 	it('is a text where the device speaks rather than measures', () => {
 		const said: (string | undefined)[] = [];
-		const framing = createFraming({ framing: 'cobs' }, { frame: (raw) => said.push(framing.said(raw)), discarded: () => undefined });
-		framing.push(Buffer.concat([frame(Buffer.from(encode('HELLO a b'))), frame(Buffer.from(encode({ seq: 1 }))), frame(Buffer.from([0x7f]))]));
+		const framing = createFraming(
+			{ framing: 'cobs' },
+			{ frame: (raw) => said.push(framing.said(raw)), discarded: () => undefined },
+		);
+		framing.push(
+			Buffer.concat([
+				frame(Buffer.from(encode('HELLO a b'))),
+				frame(Buffer.from(encode({ seq: 1 }))),
+				frame(Buffer.from([0x7f])),
+			]),
+		);
 		expect(said).toEqual(['HELLO a b', undefined, undefined]);
 	});
 });

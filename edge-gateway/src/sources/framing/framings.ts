@@ -9,7 +9,10 @@ const LONGEST_FRAME = 64 * 1024;
 type FramingConfig = Pick<SerialConfig, 'framing' | 'checksum' | 'csv' | 'longestFrame'>;
 
 /** Each framing by the word gateway.yaml has for it. */
-const FRAMINGS: Record<NonNullable<SerialConfig['framing']>, (config: FramingConfig, limit: number, listener: FrameListener) => Framing> = {
+const FRAMINGS: Record<
+	NonNullable<SerialConfig['framing']>,
+	(config: FramingConfig, limit: number, listener: FrameListener) => Framing
+> = {
 	jsonl: ({ checksum = false }, limit, listener) => new JsonLineFraming(limit, checksum, listener),
 	csv: ({ checksum = false, csv = {} }, limit, listener) => new CsvFraming(limit, checksum, csv, listener),
 	cobs: (_config, limit, listener) => new CobsFraming(limit, listener),

@@ -33,7 +33,8 @@ export class JsonLineFraming implements Framing {
 	decode(line: Buffer): unknown {
 		if (!this.#checksum) return parseJson(line);
 		const content = withoutChecksum(line);
-		if (!content) throw new CrowdVisionError('not_json', 'The line does not end in * and the CRC-16 of what stands before it');
+		if (!content)
+			throw new CrowdVisionError('not_json', 'The line does not end in * and the CRC-16 of what stands before it');
 		return parseJson(content);
 	}
 

@@ -38,7 +38,11 @@ export class LineFramer {
 		const line = this.#line.finish();
 		if (!Buffer.isBuffer(line)) return void this.#listener.discarded(line);
 		const bytes = line.length;
-		this.#listener.discarded({ sample: line, bytes, reason: `the port closed in the middle of a line of ${bytes} bytes` });
+		this.#listener.discarded({
+			sample: line,
+			bytes,
+			reason: `the port closed in the middle of a line of ${bytes} bytes`,
+		});
 	}
 
 	#finish(): void {

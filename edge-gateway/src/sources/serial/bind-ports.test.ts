@@ -16,7 +16,10 @@ function port(socket: number, serialNumber?: string, productId = '7523'): PortIn
 
 /** An entry with the ports it fits, as they would be found. */
 function entry(config: SerialConfig, ...fits: PortInfo[]): Entry {
-	const candidates: Candidate[] = fits.map((one) => ({ ...one, name: config.glob === undefined ? entryName(config) : one.byPath! }));
+	const candidates: Candidate[] = fits.map((one) => ({
+		...one,
+		name: config.glob === undefined ? entryName(config) : one.byPath!,
+	}));
 	return { config, candidates, memory: {} };
 }
 
@@ -24,7 +27,9 @@ const at = (socket: number) => `/dev/serial/by-path/usb-${socket}`;
 /** Whose each bound port is. */
 function bound(entries: Entry[], ports: PortInfo[]): Record<string, string[]> {
 	const { bindings } = bindPorts(entries, ports);
-	return Object.fromEntries(bindings.map(({ candidate, entries: owners }) => [candidate.node, owners.map(({ config }) => entryName(config))]));
+	return Object.fromEntries(
+		bindings.map(({ candidate, entries: owners }) => [candidate.node, owners.map(({ config }) => entryName(config))]),
+	);
 }
 
 describe('a port', () => {
@@ -57,11 +62,23 @@ describe('a port', () => {
 	});
 
 	it.each<[string, Entry[], RegExp]>([
-		['two entries name it', [entry({ path: at(1) }, port(1)), entry({ usb: { path: '1-1.1' } }, port(1))], /^\S+usb-1 is meant by 2 entries/],
-		['there are two of its serial number', [entry({ usb: { serialNumber: 'A' } }, port(1, 'A'), port(2, 'A'))], /usb-1 and \S+usb-2;/],
+		[
+			'two entries name it',
+			[entry({ path: at(1) }, port(1)), entry({ usb: { path: '1-1.1' } }, port(1))],
+			/^\S+usb-1 is meant by 2 entries/,
+		],
+		[
+			'there are two of its serial number',
+			[entry({ usb: { serialNumber: 'A' } }, port(1, 'A'), port(2, 'A'))],
+			/usb-1 and \S+usb-2;/,
+		],
 		['there are two of its kind', [entry({ usb: { vendorId: '1a86' } }, port(1), port(2))], /usb-1 and \S+usb-2;/],
 		['its name may be of two', [entry({ path: '/dev/ttyUSB1' }, port(1))], /usb-1 and \S+usb-2;/],
-		['one sensor would be at two ports', [entry({ glob: '*', defaults: { sensorId: 's' } }, port(1), port(2))], /usb-1 and \S+usb-2;/],
+		[
+			'one sensor would be at two ports',
+			[entry({ glob: '*', defaults: { sensorId: 's' } }, port(1), port(2))],
+			/usb-1 and \S+usb-2;/,
+		],
 	])('is nobody’s where %s', (_why, entries, reason) => {
 		const { bindings, troubles } = bindPorts(entries, [port(1), port(2)]);
 		expect(bindings).toEqual([]);
@@ -75,7 +92,9 @@ describe('a port', () => {
 
 	it('has several interfaces, which are not alike', () => {
 		const [first, second] = [port(1, 'A'), { ...port(2, 'A'), usb: { ...port(1, 'A').usb!, interface: '01' } }];
-		expect(bound([entry({ path: '/dev/serial/by-id/x-if00' }, first)], [first, second])).toEqual({ '/dev/ttyUSB1': ['/dev/serial/by-id/x-if00'] });
+		expect(bound([entry({ path: '/dev/serial/by-id/x-if00' }, first)], [first, second])).toEqual({
+			'/dev/ttyUSB1': ['/dev/serial/by-id/x-if00'],
+		});
 	});
 
 	it('that was one of two that look alike is taken only where it was before', () => {
@@ -88,7 +107,9 @@ describe('a port', () => {
 		};
 		expect(see(port(1)).bindings).toHaveLength(1);
 		expect(see(port(1), port(2)).bindings).toEqual([]);
-		expect(see(port(2)).troubles.get(one)).toMatch(/^may be the wrong one of two that looked alike: it is now \S+usb-2;/);
+		expect(see(port(2)).troubles.get(one)).toMatch(
+			/^may be the wrong one of two that looked alike: it is now \S+usb-2;/,
+		);
 		expect(see().troubles.get(one)).toBe('not plugged in');
 		expect(see(port(1)).bindings).toHaveLength(1);
 	});
@@ -115,27 +136,34 @@ it('whatever is configured and plugged in: each port is one entry’s or is aske
 	const fits = ({ path, usb }: SerialConfig, one: PortInfo) =>
 		path !== undefined
 			? path === one.byPath || path === one.node
-			: Object.entries(usb ?? {}).every(([key, value]) => one.usb![key as keyof NonNullable<PortInfo['usb']>] === value);
+			: Object.entries(usb ?? {}).every(
+					([key, value]) => one.usb![key as keyof NonNullable<PortInfo['usb']>] === value,
+				);
 	fc.assert(
-		fc.property(fc.array(somePorts, { minLength: 1, maxLength: 4 }), fc.array(someConfig, { maxLength: 6 }), (moments, configs) => {
-			const entries = configs.map((config) => entry(config));
-			for (const moment of moments) {
-				const ports = moment.map(({ socket, serialNumber, productId }) => port(socket, serialNumber, productId));
-				for (const one of entries) one.candidates = entry(one.config, ...ports.filter((each) => fits(one.config, each))).candidates;
-				const { bindings, troubles } = bindPorts(entries, ports);
-				expect(new Set(bindings.map(({ candidate }) => candidate.node)).size).toBe(bindings.length);
-				for (const one of entries) {
-					const own = bindings.filter(({ entries: owners }) => owners.includes(one));
-					for (const { candidate, entries: owners } of own) {
-						expect(one.candidates.map(({ node }) => node)).toContain(candidate.node);
-						if (owners.length > 1) expect(one.config.identify).toBeDefined();
+		fc.property(
+			fc.array(somePorts, { minLength: 1, maxLength: 4 }),
+			fc.array(someConfig, { maxLength: 6 }),
+			(moments, configs) => {
+				const entries = configs.map((config) => entry(config));
+				for (const moment of moments) {
+					const ports = moment.map(({ socket, serialNumber, productId }) => port(socket, serialNumber, productId));
+					for (const one of entries)
+						one.candidates = entry(one.config, ...ports.filter((each) => fits(one.config, each))).candidates;
+					const { bindings, troubles } = bindPorts(entries, ports);
+					expect(new Set(bindings.map(({ candidate }) => candidate.node)).size).toBe(bindings.length);
+					for (const one of entries) {
+						const own = bindings.filter(({ entries: owners }) => owners.includes(one));
+						for (const { candidate, entries: owners } of own) {
+							expect(one.candidates.map(({ node }) => node)).toContain(candidate.node);
+							if (owners.length > 1) expect(one.config.identify).toBeDefined();
+						}
+						if (own.length > 1) expect(one.config.identify ?? (one.config.glob && !one.config.defaults)).toBeTruthy();
+						if (own.length > 0) expect(troubles.has(one)).toBe(false);
+						else if (!one.config.identify) expect(troubles.get(one)).toBeDefined();
 					}
-					if (own.length > 1) expect(one.config.identify ?? (one.config.glob && !one.config.defaults)).toBeTruthy();
-					if (own.length > 0) expect(troubles.has(one)).toBe(false);
-					else if (!one.config.identify) expect(troubles.get(one)).toBeDefined();
 				}
-			}
-		}),
+			},
+		),
 		{ numRuns: 500 },
 	);
 });

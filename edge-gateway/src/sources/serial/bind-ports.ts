@@ -54,7 +54,8 @@ export function bindPorts(entries: readonly Entry[], ports: readonly PortInfo[])
 		const before = new Set(taken);
 		for (const node of claimed.keys()) taken.add(node);
 		if (kind === 'identify') {
-			for (const claims of claimed.values()) bindings.push({ candidate: claims[0]!.candidate, entries: claims.map(({ entry }) => entry) });
+			for (const claims of claimed.values())
+				bindings.push({ candidate: claims[0]!.candidate, entries: claims.map(({ entry }) => entry) });
 			continue;
 		}
 		for (const [entry, candidates] of free) {
@@ -101,9 +102,15 @@ function doubt(
 	const [first] = candidates;
 	if (!first) return fitting.length === 0 ? 'not plugged in' : 'every port that fits is another entry’s';
 	const shared = candidates.find(({ node }) => claimed.get(node)!.length > 1);
-	if (shared) return `${shown(shared)} is meant by ${claimed.get(shared.node)!.length} entries of sources.serial; each must name a port of its own`;
+	if (shared)
+		return `${shown(shared)} is meant by ${claimed.get(shared.node)!.length} entries of sources.serial; each must name a port of its own`;
 	if (!isForOne(config)) return undefined;
-	const alike = new Map([...candidates, ...(kind === 'loose' && config.path ? twinsOf(first, ports, taken) : [])].map((port) => [port.node, port]));
+	const alike = new Map(
+		[...candidates, ...(kind === 'loose' && config.path ? twinsOf(first, ports, taken) : [])].map((port) => [
+			port.node,
+			port,
+		]),
+	);
 	if (alike.size > 1) {
 		memory.contested = true;
 		return `may be each of ${[...alike.values()].map(shown).join(' and ')}; name one by /dev/serial/by-path, by usb.path, or let the devices say who they are (identify)`;
@@ -117,6 +124,10 @@ function doubt(
 /** Ports whose adapters cannot be told from this one's but by where they are. */
 function twinsOf({ node, usb }: Candidate, ports: readonly PortInfo[], taken: ReadonlySet<string>): PortInfo[] {
 	const same = (other: PortInfo) =>
-		(['vendorId', 'productId', 'serialNumber', 'interface'] as const).every((attribute) => other.usb?.[attribute] === usb?.[attribute]);
-	return ports.filter((other) => other.node !== node && other.usb !== undefined && !taken.has(other.node) && same(other));
+		(['vendorId', 'productId', 'serialNumber', 'interface'] as const).every(
+			(attribute) => other.usb?.[attribute] === usb?.[attribute],
+		);
+	return ports.filter(
+		(other) => other.node !== node && other.usb !== undefined && !taken.has(other.node) && same(other),
+	);
 }

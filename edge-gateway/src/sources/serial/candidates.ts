@@ -35,10 +35,14 @@ interface Found {
  */
 export async function pathsOf({ path, glob: pattern }: SerialConfig, root: string): Promise<Found[]> {
 	const paths = path === undefined ? (pattern === undefined ? [] : await matchesOf(pattern, root)) : [path];
-	const found = await Promise.all(paths.map(async (one) => ({ path: one, node: await realpath(join(root, one)).catch(() => undefined) })));
+	const found = await Promise.all(
+		paths.map(async (one) => ({ path: one, node: await realpath(join(root, one)).catch(() => undefined) })),
+	);
 	// udev may give one port two names; it is one port all the same.
 	const nodes = new Set<string>();
-	return found.filter((one): one is Found => one.node !== undefined && !nodes.has(one.node) && nodes.add(one.node) !== undefined);
+	return found.filter(
+		(one): one is Found => one.node !== undefined && !nodes.has(one.node) && nodes.add(one.node) !== undefined,
+	);
 }
 
 /**
@@ -62,7 +66,16 @@ async function matchesOf(pattern: string, root: string): Promise<string[]> {
 	return matches.map((match) => match.slice(prefix)).sort();
 }
 
-function fits(device: UsbDevice, { vendorId, productId, serialNumber, path }: NonNullable<SerialConfig['usb']>): boolean {
-	const same = (told: string | undefined, wanted: string | undefined) => wanted === undefined || told?.toLowerCase() === wanted.toLowerCase();
-	return same(device.vendorId, vendorId) && same(device.productId, productId) && same(device.serialNumber, serialNumber) && same(device.path, path);
+function fits(
+	device: UsbDevice,
+	{ vendorId, productId, serialNumber, path }: NonNullable<SerialConfig['usb']>,
+): boolean {
+	const same = (told: string | undefined, wanted: string | undefined) =>
+		wanted === undefined || told?.toLowerCase() === wanted.toLowerCase();
+	return (
+		same(device.vendorId, vendorId) &&
+		same(device.productId, productId) &&
+		same(device.serialNumber, serialNumber) &&
+		same(device.path, path)
+	);
 }

@@ -125,7 +125,10 @@ export class Conversation {
 		else if (this.#sender && this.#config) await this.#take(raw, this.#sender, this.#config);
 		else {
 			this.#wire.write(UNAUTHENTICATED);
-			await this.#refuse(raw, new CrowdVisionError('unauthenticated', 'The device at this port has not said who it is'));
+			await this.#refuse(
+				raw,
+				new CrowdVisionError('unauthenticated', 'The device at this port has not said who it is'),
+			);
 		}
 	}
 
@@ -167,7 +170,12 @@ export class Conversation {
 			return;
 		}
 		if (this.#config && this.#config !== config)
-			this.#parts.devices.missing(this.name, undefined, 'serial', `the device at ${this.#wire.name} says that it is another`);
+			this.#parts.devices.missing(
+				this.name,
+				undefined,
+				'serial',
+				`the device at ${this.#wire.name} says that it is another`,
+			);
 		this.doubt();
 		if (!config) return;
 		this.#is(config);
@@ -212,7 +220,8 @@ export class Conversation {
 			if (this.#line) for (const sensorId of sensorsIn(frame.parsed)) this.#parts.lines.add(sensorId, this.#line);
 			for (const seq of seqsOf(frame.parsed)) this.#wire.write(`ACK ${seq}\n`);
 		} catch (error) {
-			if (!(error instanceof CrowdVisionError)) this.#parts.logger.error({ err: error, port: this.name }, 'serial: a frame failed');
+			if (!(error instanceof CrowdVisionError))
+				this.#parts.logger.error({ err: error, port: this.name }, 'serial: a frame failed');
 			const code = error instanceof CrowdVisionError ? error.code : 'internal';
 			for (const seq of seqsOf(frame.parsed)) this.#wire.write(`NAK ${seq} ${code}\n`);
 		}
@@ -230,9 +239,13 @@ export class Conversation {
 	async #refuse(raw: Buffer, error: CrowdVisionError): Promise<void> {
 		try {
 			const unlisted = !this.#mayList(performance.now());
-			await this.#parts.refuse({ transport: 'serial', source: this.name, port: this.name, sender: this.#sender, raw, unlisted }, error);
+			await this.#parts.refuse(
+				{ transport: 'serial', source: this.name, port: this.name, sender: this.#sender, raw, unlisted },
+				error,
+			);
 		} catch (reason) {
-			if (!(reason instanceof CrowdVisionError)) this.#parts.logger.error({ err: reason, port: this.name }, 'serial: a refusal could not be kept');
+			if (!(reason instanceof CrowdVisionError))
+				this.#parts.logger.error({ err: reason, port: this.name }, 'serial: a refusal could not be kept');
 		}
 	}
 }

@@ -19,7 +19,10 @@ export class FloodGuard {
 
 	/** Counts what came in. Returns the ms for which the port should not be read; 0: go on. */
 	spend(frames: number, bytes: number, now: number): number {
-		this.#left = Math.min(this.#perSecond, this.#left + ((now - this.#at) * this.#perSecond) / 1000) - frames - bytes / BYTES_PER_FRAME;
+		this.#left =
+			Math.min(this.#perSecond, this.#left + ((now - this.#at) * this.#perSecond) / 1000) -
+			frames -
+			bytes / BYTES_PER_FRAME;
 		this.#at = now;
 		if (this.#left >= 0) return 0;
 		this.#heldAt = now;

@@ -4,7 +4,10 @@ import type { SerialConfig } from './serial-config.ts';
 const OPEN_TIMEOUT_MS = 10_000;
 
 /** How a port is set up. */
-export type LineSettings = Pick<SerialConfig, 'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl' | 'resetOnOpen' | 'dtr' | 'rts'>;
+export type LineSettings = Pick<
+	SerialConfig,
+	'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl' | 'resetOnOpen' | 'dtr' | 'rts'
+>;
 
 /**
  * Opens a port, so that nobody else can. DTR and RTS are as the system leaves them, which is raised, and stay so when the port is closed again unless
@@ -12,7 +15,16 @@ export type LineSettings = Pick<SerialConfig, 'baudRate' | 'dataBits' | 'parity'
  * @throws Error when it cannot be opened within 10 s, with the reason for a person
  */
 export async function openPort(path: string, settings: LineSettings): Promise<SerialPort> {
-	const { baudRate = 115_200, dataBits = 8, parity = 'none', stopBits = 1, flowControl = 'none', resetOnOpen = false, dtr, rts } = settings;
+	const {
+		baudRate = 115_200,
+		dataBits = 8,
+		parity = 'none',
+		stopBits = 1,
+		flowControl = 'none',
+		resetOnOpen = false,
+		dtr,
+		rts,
+	} = settings;
 	const software = flowControl === 'xonxoff';
 	const port = new SerialPort({
 		path,
@@ -35,7 +47,8 @@ export async function openPort(path: string, settings: LineSettings): Promise<Se
 	const opening = called((done) => port.open(done));
 	try {
 		await Promise.race([opening, late]);
-		if (dtr !== undefined || rts !== undefined) await called((done) => port.set({ dtr: dtr ?? true, rts: rts ?? true }, done));
+		if (dtr !== undefined || rts !== undefined)
+			await called((done) => port.set({ dtr: dtr ?? true, rts: rts ?? true }, done));
 		return port;
 	} catch (error) {
 		// Also the one that opens after all.

@@ -9,7 +9,13 @@ export function senderOfPort(name: string, { defaults, sensorIds }: SerialConfig
 }
 
 /** What came at a port, with what its configuration says where it does not say so itself. */
-export function portFrame(name: string, raw: Buffer, value: unknown, sender: Sender, { defaults = {} }: SerialConfig): Frame {
+export function portFrame(
+	name: string,
+	raw: Buffer,
+	value: unknown,
+	sender: Sender,
+	{ defaults = {} }: SerialConfig,
+): Frame {
 	const { sensorId, buildingId, roomId } = defaults;
 	const parsed = withDefaults(value, { sensorId, buildingId, roomId });
 	return { transport: 'serial', source: name, port: name, sender, context: {}, raw, parsed };
@@ -23,6 +29,7 @@ function withDefaults(value: unknown, defaults: Record<string, string | undefine
 function mergedWith(value: unknown, defaults: Record<string, string | undefined>): unknown {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
 	const merged: Record<string, unknown> = { ...value };
-	for (const [key, told] of Object.entries(defaults)) if (merged[key] === undefined && told !== undefined) merged[key] = told;
+	for (const [key, told] of Object.entries(defaults))
+		if (merged[key] === undefined && told !== undefined) merged[key] = told;
 	return merged;
 }

@@ -175,10 +175,18 @@ export class SerialSource implements Source {
 		const news = this.#said.get(session) !== device;
 		this.#said.set(session, device);
 		const config = configs.find(({ identify }) => identify?.device === device);
-		if (!config && news) this.#parts.logger.warn({ port, device }, 'serial: the device says that it is one which no entry of gateway.yaml names');
+		if (!config && news)
+			this.#parts.logger.warn(
+				{ port, device },
+				'serial: the device says that it is one which no entry of gateway.yaml names',
+			);
 		const same = [...this.#said].filter(([other, said]) => other !== session && said === device);
 		if (!config || same.length === 0) return config;
-		if (news) this.#parts.logger.error({ port, device }, 'serial: two devices say that they are the same one; neither is believed');
+		if (news)
+			this.#parts.logger.error(
+				{ port, device },
+				'serial: two devices say that they are the same one; neither is believed',
+			);
 		for (const [other] of same) other.doubt();
 		return undefined;
 	}
@@ -197,7 +205,8 @@ export class SerialSource implements Source {
 const entryOf = (config: SerialConfig): Entry => ({ config, candidates: [], memory: {} });
 
 /** Sessions are as long as the port, its name and what it is for are the same. */
-const keyOf = ({ candidate, entries }: Binding) => JSON.stringify([candidate.name, candidate.node, entries.map(({ config }) => config)]);
+const keyOf = ({ candidate, entries }: Binding) =>
+	JSON.stringify([candidate.name, candidate.node, entries.map(({ config }) => config)]);
 
 /** Entries whose devices are spoken with in the same way can be told apart over one opening of the port. */
 function waysOf(configs: SerialConfig[]): (readonly [SerialConfig, ...SerialConfig[]])[] {

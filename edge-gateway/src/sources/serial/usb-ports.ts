@@ -32,7 +32,9 @@ const MOST_LEVELS = 6;
  */
 export async function usbPorts(root: string): Promise<PortInfo[]> {
 	// Consoles and the ports of the mainboard, of which there are dozens, are never USB.
-	const names = (await readdir(join(root, 'sys/class/tty')).catch(() => [])).filter((name) => /^tty(?!S?\d)/.test(name));
+	const names = (await readdir(join(root, 'sys/class/tty')).catch(() => [])).filter((name) =>
+		/^tty(?!S?\d)/.test(name),
+	);
 	const byPath = await linksIn(root, '/dev/serial/by-path');
 	const ports: PortInfo[] = [];
 	for (const name of names) {

@@ -26,7 +26,16 @@ afterEach(async () => {
 });
 
 const message = (topic: string, payload: Buffer | string, counter = 1): KeptPacket =>
-	({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain: false, dup: false, brokerId: 'b', brokerCounter: counter }) as KeptPacket;
+	({
+		cmd: 'publish',
+		topic,
+		payload: Buffer.from(payload),
+		qos: 1,
+		retain: false,
+		dup: false,
+		brokerId: 'b',
+		brokerCounter: counter,
+	}) as KeptPacket;
 
 const client = fc.constantFrom('d/a', 'd/b', '__proto__');
 const filter = fc.constantFrom('status/s', 'status/+', '#', 'command/x');
@@ -42,8 +51,14 @@ const anyChange: fc.Arbitrary<Change> = fc.oneof(
 	fc.tuple(fc.uniqueArray(client), packet).map(([clients, one]) => ({ do: 'enqueue' as const, clients, packet: one })),
 	fc
 		.tuple(client, fc.integer({ min: 1, max: 6 }))
-		.map(([id, brokerCounter]) => ({ do: 'clear' as const, client: id, packet: { messageId: undefined, brokerId: 'b', brokerCounter } })),
-	fc.tuple(client, packet, fc.nat(3)).map(([id, one, messageId]) => ({ do: 'receive' as const, client: id, packet: { ...one, messageId } })),
+		.map(([id, brokerCounter]) => ({
+			do: 'clear' as const,
+			client: id,
+			packet: { messageId: undefined, brokerId: 'b', brokerCounter },
+		})),
+	fc
+		.tuple(client, packet, fc.nat(3))
+		.map(([id, one, messageId]) => ({ do: 'receive' as const, client: id, packet: { ...one, messageId } })),
 	fc.tuple(client, fc.nat(3)).map(([id, messageId]) => ({ do: 'release' as const, client: id, messageId })),
 	client.map((id) => ({ do: 'end' as const, client: id })),
 	fc.tuple(client, fc.nat()).map(([id, at]) => ({ do: 'away' as const, client: id, at })),
@@ -61,7 +76,9 @@ describe('the state of sessions', () => {
 				expect(changesOf(again)).toEqual(changesOf(state));
 				expect([again.outgoingBytes, again.retainedBytes]).toEqual([state.outgoingBytes, state.retainedBytes]);
 				expect(again.outgoingMessages).toBe(state.outgoingMessages);
-				expect(state.outgoingMessages).toBe([...state.sessions.values()].reduce((sum, { outgoing }) => sum + outgoing.length, 0));
+				expect(state.outgoingMessages).toBe(
+					[...state.sessions.values()].reduce((sum, { outgoing }) => sum + outgoing.length, 0),
+				);
 				const empty = [...state.sessions.keys()];
 				for (const id of empty) state.apply({ do: 'end', client: id });
 				expect([state.outgoingBytes, state.outgoingMessages]).toEqual([0, 0]);
@@ -77,17 +94,39 @@ describe('what is kept of a message', () => {
 	const memoryOf = ({ payload }: { payload: unknown }) => (payload as Buffer).buffer.byteLength;
 
 	it('is its own bytes and not the chunk they came in, nor the pool they were copied to, when it came and when it was read back', () => {
-		for (const through of [(change: Change) => change, (change: Change) => decodeChange(Buffer.from(encodeChange(change)))]) {
+		for (const through of [
+			(change: Change) => change,
+			(change: Change) => decodeChange(Buffer.from(encodeChange(change))),
+		]) {
 			const state = new SessionState();
 			state.apply(through({ do: 'retain', packet: { ...message('status/s', ''), payload: piece } }));
-			state.apply(through({ do: 'enqueue', clients: ['d/a', 'd/b'], packet: { ...message('status/s', ''), payload: piece } }));
 			state.apply(
-				through({ do: 'enqueue', clients: ['d/a'], packet: { ...message('status/s', '', 2), brokerId: 'c', payload: piece, messageId: 7 } }),
+				through({ do: 'enqueue', clients: ['d/a', 'd/b'], packet: { ...message('status/s', ''), payload: piece } }),
 			);
-			state.apply(through({ do: 'update', client: 'd/a', packet: { ...message('x', '', 3), brokerId: 'e', payload: piece, messageId: 7 } }));
-			state.apply(through({ do: 'receive', client: 'd/a', packet: { ...message('status/s', ''), payload: piece, messageId: 1 } }));
+			state.apply(
+				through({
+					do: 'enqueue',
+					clients: ['d/a'],
+					packet: { ...message('status/s', '', 2), brokerId: 'c', payload: piece, messageId: 7 },
+				}),
+			);
+			state.apply(
+				through({
+					do: 'update',
+					client: 'd/a',
+					packet: { ...message('x', '', 3), brokerId: 'e', payload: piece, messageId: 7 },
+				}),
+			);
+			state.apply(
+				through({ do: 'receive', client: 'd/a', packet: { ...message('status/s', ''), payload: piece, messageId: 1 } }),
+			);
 			const { outgoing, incoming } = state.sessions.get('d/a')!;
-			const all = [...state.retained.values(), ...outgoing, ...state.sessions.get('d/b')!.outgoing, ...incoming.values()];
+			const all = [
+				...state.retained.values(),
+				...outgoing,
+				...state.sessions.get('d/b')!.outgoing,
+				...incoming.values(),
+			];
 			expect(all.map(({ payload }) => payload.toString())).toEqual(Array.from({ length: 5 }, () => 'chunk'));
 			expect(all.map(memoryOf)).toEqual(Array.from({ length: 5 }, () => piece.length));
 		}
@@ -98,8 +137,15 @@ describe('what is kept of a message', () => {
 		store.broker = { id: 'b' } as never;
 		const will = { ...message('status/s', ''), payload: piece };
 		await store.putWill({ id: 'd/a' }, will);
-		await store.incomingStorePacket({ id: 'd/a', clean: true }, { ...message('status/s', ''), payload: piece, messageId: 1 });
-		const all = [will, await store.getWill({ id: 'd/a' }), await store.incomingGetPacket({ id: 'd/a' }, { messageId: 1 })];
+		await store.incomingStorePacket(
+			{ id: 'd/a', clean: true },
+			{ ...message('status/s', ''), payload: piece, messageId: 1 },
+		);
+		const all = [
+			will,
+			await store.getWill({ id: 'd/a' }),
+			await store.incomingGetPacket({ id: 'd/a' }, { messageId: 1 }),
+		];
 		expect(all.map((one) => [one?.payload.toString(), memoryOf(one!)])).toEqual(all.map(() => ['chunk', piece.length]));
 		await store.destroy();
 	});
@@ -115,7 +161,12 @@ describe('the journal', () => {
 		};
 		for (let i = 0; i < 100; i++) {
 			await write({ do: 'enqueue', clients: ['d/a'], packet: message('status/s', payload, i) });
-			if (i >= 3) await write({ do: 'clear', client: 'd/a', packet: { messageId: undefined, brokerId: 'b', brokerCounter: i - 3 } });
+			if (i >= 3)
+				await write({
+					do: 'clear',
+					client: 'd/a',
+					packet: { messageId: undefined, brokerId: 'b', brokerCounter: i - 3 },
+				});
 		}
 		const before = changesOf(journal.state);
 		await journal.close();
@@ -129,7 +180,9 @@ describe('the journal', () => {
 		const journal = await SessionJournal.open(dir, worker, logger);
 		disk.breakDown();
 		const written: number[] = [];
-		const all = [1, 2, 3].map((n) => journal.write({ do: 'retain', packet: message(`t${n}`, 'x', n) }).then(() => written.push(n)));
+		const all = [1, 2, 3].map((n) =>
+			journal.write({ do: 'retain', packet: message(`t${n}`, 'x', n) }).then(() => written.push(n)),
+		);
 		await new Promise((resolve) => setImmediate(resolve));
 		expect(written).toEqual([]);
 		disk.mend();
@@ -143,17 +196,26 @@ describe('the store is bounded', () => {
 	const open = (bounds: Partial<SessionBounds>) => SessionStore.open(dir, { worker, logger, bounds });
 
 	it('by messages and bytes of a session and of all, by retained messages, and by the size of one; what was kept stays', async () => {
-		const store = await open({ messages: 3, bytes: 1000, totalBytes: 1500 + 6 * MESSAGE_COST, retained: 2, largestMessage: 500 });
+		const store = await open({
+			messages: 3,
+			bytes: 1000,
+			totalBytes: 1500 + 6 * MESSAGE_COST,
+			retained: 2,
+			largestMessage: 500,
+		});
 		for (let i = 0; i < 5; i++) await store.outgoingEnqueue({ clientId: 'few' }, message('t', `${i}`, i));
 		for (let i = 0; i < 5; i++) await store.outgoingEnqueue({ clientId: 'large' }, message('t', Buffer.alloc(400), i));
 		await store.outgoingEnqueue({ clientId: 'third' }, message('t', Buffer.alloc(490), 1));
 		await store.outgoingEnqueue({ clientId: 'third' }, message('t', Buffer.alloc(490), 2));
 		await store.outgoingEnqueue({ clientId: 'third' }, message('t', Buffer.alloc(501), 3));
-		const waiting = async (id: string) => (await store.outgoingStream({ id }).toArray()).map(({ brokerCounter }) => brokerCounter);
+		const waiting = async (id: string) =>
+			(await store.outgoingStream({ id }).toArray()).map(({ brokerCounter }) => brokerCounter);
 		expect([await waiting('few'), await waiting('large'), await waiting('third')]).toEqual([[0, 1, 2], [0, 1], [1]]);
 		for (const topic of ['a', 'b', 'c']) await store.storeRetained(message(topic, 'x'));
 		await store.storeRetained(message('a', 'y'));
-		expect((await store.createRetainedStream('#').toArray()).map(({ topic, payload }) => [topic, payload.toString()])).toEqual([
+		expect(
+			(await store.createRetainedStream('#').toArray()).map(({ topic, payload }) => [topic, payload.toString()]),
+		).toEqual([
 			['a', 'y'],
 			['b', 'x'],
 		]);
@@ -171,7 +233,8 @@ describe('the store is bounded', () => {
 	it('in time: a session away for too long ends, not one that is here, nor one that went before the clock was right', async () => {
 		const store = await open({ expireAfterMs: 1000 });
 		const now = Date.UTC(2026, 10, 28);
-		for (const id of ['here', 'gone', 'back', 'early']) await store.addSubscriptions({ id }, [{ topic: 'status/s', qos: 1 }]);
+		for (const id of ['here', 'gone', 'back', 'early'])
+			await store.addSubscriptions({ id }, [{ topic: 'status/s', qos: 1 }]);
 		await store.away('gone', now);
 		await store.away('early', 5000);
 		await store.away('back', now);

@@ -44,7 +44,14 @@ export class SessionJournal {
 
 	static async open(dir: string, worker: CommitWorker, logger: Logger): Promise<SessionJournal> {
 		const onIncident = (incident: Incident) => logger.error({ incident }, 'sessions: something is damaged or missing');
-		const log = await Log.open({ dir, worker, maxBytes: MAX_BYTES, maxAgeMs: FOREVER_MS, whenFull: 'refuse', onIncident });
+		const log = await Log.open({
+			dir,
+			worker,
+			maxBytes: MAX_BYTES,
+			maxAgeMs: FOREVER_MS,
+			whenFull: 'refuse',
+			onIncident,
+		});
 		const from = log.cursor('snapshot');
 		const replayed = await replay(log, from.position);
 		const journal = new SessionJournal(log, from, replayed, logger);
@@ -81,7 +88,8 @@ export class SessionJournal {
 	#take(): Waiting[] {
 		let bytes = 0;
 		let count = 0;
-		while (count < this.#queue.length && (count === 0 || bytes < BATCH_BYTES)) bytes += this.#queue[count++]!.record.length;
+		while (count < this.#queue.length && (count === 0 || bytes < BATCH_BYTES))
+			bytes += this.#queue[count++]!.record.length;
 		this.#sinceSnapshot += bytes;
 		return this.#queue.splice(0, count);
 	}
@@ -98,7 +106,9 @@ export class SessionJournal {
 	/** Writes the state as it is now. What waits to be written is part of it already. */
 	async #snapshot(): Promise<void> {
 		const waiting = this.#queue.splice(0);
-		const records = [{ do: 'snapshot-begin' } as const, ...this.state.changes(), { do: 'snapshot-end' } as const].map(encodeChange);
+		const records = [{ do: 'snapshot-begin' } as const, ...this.state.changes(), { do: 'snapshot-end' } as const].map(
+			encodeChange,
+		);
 		const begin = this.#log.nextOffset;
 		try {
 			for (let at = 0; at < records.length; ) {
@@ -124,7 +134,11 @@ export class SessionJournal {
 				return;
 			} catch (error) {
 				if (this.#closing.signal.aborted) throw error;
-				if (attempt === 0) this.#logger.error({ err: (error as Error).message }, 'sessions: the disk refuses what must be kept; tried again');
+				if (attempt === 0)
+					this.#logger.error(
+						{ err: (error as Error).message },
+						'sessions: the disk refuses what must be kept; tried again',
+					);
 				await pause(backOff(attempt, 50, 2000), this.#closing.signal);
 			}
 		}

@@ -93,7 +93,8 @@ export class SessionState {
 	/** Subscriptions with QoS 1 or 2 that match a topic; of a client with several, each. */
 	matching(topic: string): SessionSubscription[] {
 		const found: SessionSubscription[] = [];
-		for (const filter of this.#wild) if (matchesFilter(filter, topic)) found.push(...this.#byFilter.get(filter)!.values());
+		for (const filter of this.#wild)
+			if (matchesFilter(filter, topic)) found.push(...this.#byFilter.get(filter)!.values());
 		found.push(...(this.#byFilter.get(topic)?.values() ?? []));
 		return found;
 	}
@@ -180,11 +181,16 @@ export class SessionState {
 		throw new Error('no such packet');
 	}
 
-	#clear(client: string, { messageId, brokerId, brokerCounter }: Extract<Change, { do: 'clear' }>['packet']): KeptPacket | undefined {
+	#clear(
+		client: string,
+		{ messageId, brokerId, brokerCounter }: Extract<Change, { do: 'clear' }>['packet'],
+	): KeptPacket | undefined {
 		const session = this.#sessions.get(client);
 		if (!session) return undefined;
 		const at = session.outgoing.findIndex((waiting) =>
-			messageId === undefined ? waiting.brokerId === brokerId && waiting.brokerCounter === brokerCounter : waiting.messageId === messageId,
+			messageId === undefined
+				? waiting.brokerId === brokerId && waiting.brokerCounter === brokerCounter
+				: waiting.messageId === messageId,
 		);
 		if (at < 0) return undefined;
 		const [cleared] = session.outgoing.splice(at, 1);

@@ -9,7 +9,10 @@ import { expect, it } from 'vitest';
 import { SessionStore } from './session-store.ts';
 
 type Suite = (options: {
-	test: (name: string, run: (t: { plan(count: number): void; diagnostic(text: string): void; assert: typeof assert }) => Promise<void>) => void;
+	test: (
+		name: string,
+		run: (t: { plan(count: number): void; diagnostic(text: string): void; assert: typeof assert }) => Promise<void>,
+	) => void;
 	persistence: () => Promise<unknown>;
 	testAsync: true;
 }) => void;

@@ -131,7 +131,8 @@ export class SessionStore {
 		for (const [client, { awaySince }] of [...this.#state.sessions]) {
 			if (isConnected(client)) continue;
 			// Away since before the clock was right, or since a stop that nobody could write down: the time begins now.
-			if (awaySince === undefined || awaySince < CLOCK_IS_SET_AFTER || awaySince > now) await this.#change({ do: 'away', client, at: now });
+			if (awaySince === undefined || awaySince < CLOCK_IS_SET_AFTER || awaySince > now)
+				await this.#change({ do: 'away', client, at: now });
 			else if (now - awaySince > this.#bounds.expireAfterMs) {
 				this.expired++;
 				await this.#change({ do: 'end', client });
@@ -156,7 +157,11 @@ export class SessionStore {
 	}
 
 	createRetainedStreamCombi(patterns: string[]): Readable {
-		return Readable.from(patterns.flatMap((pattern) => [...this.#state.retained.values()].filter(({ topic }) => matchesFilter(pattern, topic))));
+		return Readable.from(
+			patterns.flatMap((pattern) =>
+				[...this.#state.retained.values()].filter(({ topic }) => matchesFilter(pattern, topic)),
+			),
+		);
 	}
 
 	async addSubscriptions({ id }: ClientId, subs: Subscription[]): Promise<void> {
@@ -198,8 +203,11 @@ export class SessionStore {
 
 	async outgoingEnqueueCombi(subs: { clientId: string }[], packet: KeptPacket): Promise<void> {
 		// Whoever has two filters for it is to get it once.
-		const clients = [...new Set(subs.map(({ clientId }) => clientId))].filter((client) => this.#hasRoom(client, packet));
-		if (clients.length > 0) await this.#change({ do: 'enqueue', clients, packet: { ...copyOf(packet), messageId: undefined } });
+		const clients = [...new Set(subs.map(({ clientId }) => clientId))].filter((client) =>
+			this.#hasRoom(client, packet),
+		);
+		if (clients.length > 0)
+			await this.#change({ do: 'enqueue', clients, packet: { ...copyOf(packet), messageId: undefined } });
 	}
 
 	/** @throws Error where no such message waits. */
@@ -207,7 +215,10 @@ export class SessionStore {
 		await this.#change({ do: 'update', client: id, packet: copyOf(packet) });
 	}
 
-	async outgoingClearMessageId({ id }: ClientId, { messageId, brokerId, brokerCounter }: KeptPacket): Promise<KeptPacket | undefined> {
+	async outgoingClearMessageId(
+		{ id }: ClientId,
+		{ messageId, brokerId, brokerCounter }: KeptPacket,
+	): Promise<KeptPacket | undefined> {
 		const change = { do: 'clear', client: id, packet: { messageId, brokerId, brokerCounter } } as const;
 		const cleared = this.#state.apply(change);
 		if (cleared) await this.#journal.write(change);
@@ -236,7 +247,8 @@ export class SessionStore {
 	/** @throws Error where there is none. */
 	async incomingDelPacket(client: ClientId, { messageId }: { messageId: number }): Promise<void> {
 		await this.incomingGetPacket(client, { messageId });
-		if (!this.#passing.get(client.id)?.delete(messageId)) await this.#change({ do: 'release', client: client.id, messageId });
+		if (!this.#passing.get(client.id)?.delete(messageId))
+			await this.#change({ do: 'release', client: client.id, messageId });
 	}
 
 	async cleanIncoming({ id }: ClientId): Promise<void> {
@@ -267,7 +279,9 @@ export class SessionStore {
 	}
 
 	getClientList(topic: string): Readable {
-		return Readable.from([...this.#state.sessions].filter(([, { subscriptions }]) => subscriptions.has(topic)).map(([client]) => client));
+		return Readable.from(
+			[...this.#state.sessions].filter(([, { subscriptions }]) => subscriptions.has(topic)).map(([client]) => client),
+		);
 	}
 
 	async destroy(): Promise<void> {
@@ -289,7 +303,11 @@ export class SessionStore {
 		const { outgoing = [], outgoingBytes = 0 } = this.#state.sessions.get(client) ?? {};
 		const size = sizeOf(packet);
 		const total = this.#state.outgoingBytes + this.#state.outgoingMessages * MESSAGE_COST;
-		const fits = size <= largestMessage && outgoing.length < messages && outgoingBytes + size <= bytes && total + size + MESSAGE_COST <= totalBytes;
+		const fits =
+			size <= largestMessage &&
+			outgoing.length < messages &&
+			outgoingBytes + size <= bytes &&
+			total + size + MESSAGE_COST <= totalBytes;
 		if (!fits) this.#drop(`a message for the session of ${client}`);
 		return fits;
 	}
@@ -297,7 +315,9 @@ export class SessionStore {
 	#drop(what: string): void {
 		this.dropped++;
 		if (!this.#told)
-			this.#logger.warn(`mqtt: ${what} was not kept, for its bound is reached; more like it are counted in gateway_mqtt_not_kept_total`);
+			this.#logger.warn(
+				`mqtt: ${what} was not kept, for its bound is reached; more like it are counted in gateway_mqtt_not_kept_total`,
+			);
 		this.#told = true;
 	}
 }
@@ -306,5 +326,15 @@ export class SessionStore {
 function copyOf(packet: KeptPacket): KeptPacket {
 	const { cmd, brokerId, brokerCounter, topic, payload, qos, retain, dup, messageId } = packet;
 	if (cmd !== 'publish') return { ...packet };
-	return { cmd, brokerId, brokerCounter, topic, payload: payload ?? EMPTY, qos, retain: retain ?? false, dup: dup ?? false, messageId } as KeptPacket;
+	return {
+		cmd,
+		brokerId,
+		brokerCounter,
+		topic,
+		payload: payload ?? EMPTY,
+		qos,
+		retain: retain ?? false,
+		dup: dup ?? false,
+		messageId,
+	} as KeptPacket;
 }

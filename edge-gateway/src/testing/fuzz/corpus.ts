@@ -33,9 +33,18 @@ const frame = (value: unknown): Buffer => {
 
 /** What a device writes to its serial port, by framing. */
 export const SERIAL: Record<'jsonl' | 'csv' | 'cobs', Buffer[]> = {
-	jsonl: [...READINGS.map((one) => Buffer.concat([one, Buffer.from('\n')])), Buffer.from('HELLO fuzz token\n'), Buffer.from('\r\n\n')],
+	jsonl: [
+		...READINGS.map((one) => Buffer.concat([one, Buffer.from('\n')])),
+		Buffer.from('HELLO fuzz token\n'),
+		Buffer.from('\r\n\n'),
+	],
 	csv: ['1,co2,414\n', '2,temperature,"21.5"\r\n', '# a remark\n', ',co2,\n'].map((line) => Buffer.from(line)),
-	cobs: [frame({ seq: 1, metric: 'co2', value: 415 }), frame({ metric: 'noise', value: 33.5 }), frame([1, 'x', null]), Buffer.from([0, 0])],
+	cobs: [
+		frame({ seq: 1, metric: 'co2', value: 415 }),
+		frame({ metric: 'noise', value: 33.5 }),
+		frame([1, 'x', null]),
+		Buffer.from([0, 0]),
+	],
 };
 
 /** Control packets of a device that has signed in. */
@@ -69,13 +78,28 @@ export function connects(token: string): Buffer[] {
 /** A Sparkplug payload: field 2, a metric with name (1), datatype Float (4) and its value (12). */
 const float = Buffer.alloc(4);
 float.writeFloatLE(417);
-const sparkplugMetric = Buffer.concat([Buffer.from([0x0a, 3]), Buffer.from('co2'), Buffer.from([0x20, 9, 0x65]), float]);
-const sparkplug = Buffer.concat([Buffer.from([0x08, 1, 0x12, sparkplugMetric.length]), sparkplugMetric, Buffer.from([0x18, 0])]);
+const sparkplugMetric = Buffer.concat([
+	Buffer.from([0x0a, 3]),
+	Buffer.from('co2'),
+	Buffer.from([0x20, 9, 0x65]),
+	float,
+]);
+const sparkplug = Buffer.concat([
+	Buffer.from([0x08, 1, 0x12, sparkplugMetric.length]),
+	sparkplugMetric,
+	Buffer.from([0x18, 0]),
+]);
 
 /** A topic and messages for each decoder. */
 export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffer[] }> = {
 	canonical: { topic: 'x', messages: READINGS },
-	cbor: { topic: 'x', messages: [Buffer.from(encode({ ...PLACE, metric: 'co2', value: 1 })), Buffer.from(encode([{ ...PLACE, temperature: 2 }]))] },
+	cbor: {
+		topic: 'x',
+		messages: [
+			Buffer.from(encode({ ...PLACE, metric: 'co2', value: 1 })),
+			Buffer.from(encode([{ ...PLACE, temperature: 2 }])),
+		],
+	},
 	senml: {
 		topic: 'x',
 		messages: [
@@ -87,22 +111,39 @@ export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffe
 		],
 	},
 	'sparkplug-b': { topic: 'spBv1.0/g/DDATA/e/d', messages: [sparkplug, Buffer.concat([sparkplug, sparkplug])] },
-	zigbee2mqtt: { topic: 'zigbee2mqtt/hall', messages: [json({ temperature: 21.5, humidity: 40, battery: 90, linkquality: 10 })] },
+	zigbee2mqtt: {
+		topic: 'zigbee2mqtt/hall',
+		messages: [json({ temperature: 21.5, humidity: 40, battery: 90, linkquality: 10 })],
+	},
 	tasmota: {
 		topic: 'tele/hall/SENSOR',
 		messages: [json({ Time: '2026-11-22T10:00:00', AM2301: { Temperature: 21.5, Humidity: 40 }, TempUnit: 'C' })],
 	},
 	shelly: {
 		topic: 'shelly/events/rpc',
-		messages: [json({ src: 'shelly', dst: 'x', method: 'NotifyStatus', params: { ts: 1.764e9, 'temperature:0': { id: 0, tC: 21.5, tF: 70.7 } } })],
+		messages: [
+			json({
+				src: 'shelly',
+				dst: 'x',
+				method: 'NotifyStatus',
+				params: { ts: 1.764e9, 'temperature:0': { id: 0, tC: 21.5, tF: 70.7 } },
+			}),
+		],
 	},
 	'the-things-stack': {
 		topic: 'v3/app/devices/dev/up',
-		messages: [json({ end_device_ids: { device_id: 'dev' }, uplink_message: { f_cnt: 1, decoded_payload: { temperature: 21.5, co2: 400 } } })],
+		messages: [
+			json({
+				end_device_ids: { device_id: 'dev' },
+				uplink_message: { f_cnt: 1, decoded_payload: { temperature: 21.5, co2: 400 } },
+			}),
+		],
 	},
 	chirpstack: {
 		topic: 'application/1/device/0102030405060708/event/up',
-		messages: [json({ deviceInfo: { devEui: '0102030405060708', deviceName: 'dev' }, fCnt: 1, object: { temperature: 21.5 } })],
+		messages: [
+			json({ deviceInfo: { devEui: '0102030405060708', deviceName: 'dev' }, fCnt: 1, object: { temperature: 21.5 } }),
+		],
 	},
 	jsonata: { topic: 'acme/1/uplink', messages: [json({ id: 'dev', n: 7 }), json([{ id: 'dev', n: 7 }])] },
 };

@@ -55,7 +55,8 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 	const inputs: Record<string, number> = {};
 	const last: Record<string, Buffer[]> = {};
 	const failures: string[] = [];
-	const fail = (error: unknown) => failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
+	const fail = (error: unknown) =>
+		failures.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
 	process.on('uncaughtException', fail);
 	process.on('unhandledRejection', fail);
 	const deadline = performance.now() + seconds * 1000;
@@ -100,7 +101,14 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 		const imbalance = await world.metric('gateway_ledger_imbalance');
 		if (imbalance !== 0) fail(`the ledger is out of balance by ${imbalance}`);
 		if (failures.length > 0) throw new Error(report(seed, failures, last));
-		return { seed, inputs, healthy: audit.healthy, taken: audit.taken, memory: { before: before ?? after, after }, remembered: told.size };
+		return {
+			seed,
+			inputs,
+			healthy: audit.healthy,
+			taken: audit.taken,
+			memory: { before: before ?? after, after },
+			remembered: told.size,
+		};
 	} finally {
 		process.off('uncaughtException', fail);
 		process.off('unhandledRejection', fail);
@@ -115,7 +123,12 @@ function report(seed: number, failures: string[], last: Record<string, Buffer[]>
 	const shown = Object.entries(last).map(
 		([lane, inputs]) => `${lane}:\n${inputs.map((one) => `  ${one.subarray(0, 2000).toString('hex')}`).join('\n')}`,
 	);
-	return [`fuzz: failed with seed ${seed}`, ...failures.slice(0, 3), 'the last inputs of each lane, in hex:', ...shown].join('\n');
+	return [
+		`fuzz: failed with seed ${seed}`,
+		...failures.slice(0, 3),
+		'the last inputs of each lane, in hex:',
+		...shown,
+	].join('\n');
 }
 
 /** Reads the log as it grows: nothing in it that nobody sent, and everything that a healthy client was told is stored. */
@@ -154,7 +167,8 @@ class Audit {
 		await this.look();
 		for (const [sensorId, values] of this.#acknowledged) {
 			const missing = [...values].filter((value) => !this.#stored.get(sensorId)?.has(value));
-			if (missing.length > 0) throw new Error(`${missing.length} acknowledged readings of ${sensorId} are not in the log`);
+			if (missing.length > 0)
+				throw new Error(`${missing.length} acknowledged readings of ${sensorId} are not in the log`);
 		}
 	}
 
@@ -165,7 +179,8 @@ class Audit {
 			return;
 		}
 		const stored = this.#of(this.#stored, sensorId);
-		if (!sensorId.startsWith('healthy-') || buildingId !== 'b1' || roomId !== 'hall') throw new Error(`a reading was invented: one of ${sensorId}`);
+		if (!sensorId.startsWith('healthy-') || buildingId !== 'b1' || roomId !== 'hall')
+			throw new Error(`a reading was invented: one of ${sensorId}`);
 		if (stored.has(value)) throw new Error(`a reading of ${sensorId} is in the log twice: ${value}`);
 		stored.add(value);
 	}
@@ -187,7 +202,11 @@ async function watch(audit: Audit, goesOn: () => boolean): Promise<void> {
 /** One reading after another, each acknowledged before the next. */
 async function healthyMqtt(world: GatewayWorld, audit: Audit, goesOn: () => boolean): Promise<void> {
 	const password = await tokenOf(world, 'healthy-mqtt', 'healthy-mqtt');
-	const client = await mqtt.connectAsync(world.mqttUrl, { username: 'healthy-mqtt', password, reconnectPeriod: 0 }, false);
+	const client = await mqtt.connectAsync(
+		world.mqttUrl,
+		{ username: 'healthy-mqtt', password, reconnectPeriod: 0 },
+		false,
+	);
 	try {
 		for (let value = 1; goesOn(); value++) {
 			await within(
@@ -207,7 +226,11 @@ async function healthyHttp(world: GatewayWorld, audit: Audit, goesOn: () => bool
 	const token = await tokenOf(world, 'healthy-http', 'healthy-http');
 	for (let value = 1; goesOn(); value++) {
 		const body = { sensorId: 'healthy-http', metric: 'illuminance', value, buildingId: 'b1', roomId: 'hall' };
-		const { status } = await within('an answer beside the attacks', world.call('POST', '/ingest', { token, body }), PATIENCE_MS);
+		const { status } = await within(
+			'an answer beside the attacks',
+			world.call('POST', '/ingest', { token, body }),
+			PATIENCE_MS,
+		);
 		if (status !== 202) throw new Error(`a healthy client was answered ${status}`);
 		audit.acknowledged('healthy-http', value);
 		await new Promise((resolve) => setTimeout(resolve, HEALTHY_EVERY_MS));

@@ -66,7 +66,11 @@ async function overTcp(port: number, pieces: Buffer[]): Promise<void> {
 	socket.destroy();
 }
 
-async function overWebSocket(url: string, protocols: string[], frames: { bytes: Buffer; binary: boolean }[]): Promise<void> {
+async function overWebSocket(
+	url: string,
+	protocols: string[],
+	frames: { bytes: Buffer; binary: boolean }[],
+): Promise<void> {
 	const socket = new WebSocket(url, protocols);
 	socket.on('error', () => undefined);
 	await new Promise<void>((resolve) => {
@@ -123,7 +127,9 @@ export function networkLanes(target: Target): Lane[] {
 		{
 			name: 'Socket.IO',
 			async attack(chance, sent) {
-				const events = READINGS.map((one, i) => Buffer.concat([Buffer.from(`42${i}["reading",`), one, Buffer.from(']')]));
+				const events = READINGS.map((one, i) =>
+					Buffer.concat([Buffer.from(`42${i}["reading",`), one, Buffer.from(']')]),
+				);
 				const hello = Buffer.from(`40${JSON.stringify({ token })}`);
 				const frames = [hello, ...Array.from({ length: 1 + chance.below(4) }, () => mutated(events, chance))];
 				sent(Buffer.concat(frames));
@@ -156,7 +162,10 @@ export async function serialLines(): Promise<{
 	}
 	const devices = framings.map((framing) => createWriteStream(join(dir, `${framing}-device`), { flags: 'r+' }));
 	return {
-		paths: Object.fromEntries(framings.map((framing) => [framing, join(dir, `${framing}-host`)])) as Record<keyof typeof SERIAL, string>,
+		paths: Object.fromEntries(framings.map((framing) => [framing, join(dir, `${framing}-host`)])) as Record<
+			keyof typeof SERIAL,
+			string
+		>,
 		lanes: (told) =>
 			framings.map((framing, i) => ({
 				name: `serial ${framing}`,
@@ -185,7 +194,10 @@ export async function serialLines(): Promise<{
 /** Each decoder by itself: readings, or a reason, or an error with a name; nothing else. */
 export function decoderLanes(): Lane[] {
 	return FORMAT_NAMES.map((name) => {
-		const decoder = FORMATS[name].open({ mapping: '{"sensorId": id, "metric": "peopleCount", "value": n}', publish: async () => undefined });
+		const decoder = FORMATS[name].open({
+			mapping: '{"sensorId": id, "metric": "peopleCount", "value": n}',
+			publish: async () => undefined,
+		});
 		const { topic, messages } = FORMATS_CORPUS[name];
 		return {
 			name: `decoder ${name}`,
@@ -193,7 +205,13 @@ export function decoderLanes(): Lane[] {
 				const raw = mutated(messages, chance);
 				sent(raw);
 				try {
-					const decoding = await decoder.decode({ raw, source: topic, sender: 'dev', name: 'dev', receivedAt: Date.UTC(2026, 10, 22) });
+					const decoding = await decoder.decode({
+						raw,
+						source: topic,
+						sender: 'dev',
+						name: 'dev',
+						receivedAt: Date.UTC(2026, 10, 22),
+					});
 					if (typeof decoding !== 'string' && !(Array.isArray(decoding) && decoding.length > 0))
 						throw new Error(`${name} decoded neither readings nor a reason`);
 				} catch (error) {

@@ -17,7 +17,10 @@ it('knows what a text may stand for once it is cut, also across two pieces of a 
 it('knows the numbers of COBS frames whose CRC is right, and not of others', () => {
 	const told = new ToldNumbers();
 	const body = Buffer.from(encode({ value: 9 }));
-	const wrong = Buffer.concat([encodeCobs(Buffer.concat([body, Buffer.from([(crc16(body) >> 8) ^ 1, crc16(body) & 255])])), Buffer.from([0])]);
+	const wrong = Buffer.concat([
+		encodeCobs(Buffer.concat([body, Buffer.from([(crc16(body) >> 8) ^ 1, crc16(body) & 255])])),
+		Buffer.from([0]),
+	]);
 	told.cobs(wrong, 'line');
 	for (const byte of SERIAL.cobs[0]!) told.cobs(Buffer.from([byte]), 'line');
 	expect([415, 9].map((number) => told.has(number))).toEqual([true, false]);

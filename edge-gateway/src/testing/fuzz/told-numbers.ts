@@ -45,7 +45,8 @@ export class ToldNumbers {
 		for (let end = frames.indexOf(0); end !== -1; end = frames.indexOf(0, start)) {
 			const body = decodeCobs(frames.subarray(start, end));
 			start = end + 1;
-			if (body && body.length > 2 && crc16(body.subarray(0, -2)) === body.readUInt16BE(body.length - 2)) this.#numbersIn(body.subarray(0, -2));
+			if (body && body.length > 2 && crc16(body.subarray(0, -2)) === body.readUInt16BE(body.length - 2))
+				this.#numbersIn(body.subarray(0, -2));
 		}
 		this.#tails.set(stream, frames.subarray(start).subarray(-70_000).toString('latin1'));
 	}

@@ -11,7 +11,9 @@ export function describeConsume(world: World): void {
 			const before = await world.bus.append(STREAM, numbered(100));
 			await world.bus.consume(STREAM, 'twin', member({ batch: 7 }), twin.take);
 			await world.bus.consume(STREAM, 'notification', member(), notification.take);
-			const after = (await Promise.all([...numbered(100, 100)].map((entry) => world.bus.append(STREAM, [entry])))).flat();
+			const after = (
+				await Promise.all([...numbered(100, 100)].map((entry) => world.bus.append(STREAM, [entry])))
+			).flat();
 			expect(await twin.holds(200)).toEqual(numbered(200));
 			expect(await notification.holds(200)).toEqual(numbered(200));
 			expect(twin.entries.map(({ position }) => position)).toEqual([...before, ...after]);

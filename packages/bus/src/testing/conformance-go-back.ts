@@ -19,7 +19,12 @@ export function describeGoBack(world: World): void {
 		it('goes back to where that is, gives what follows again in order, and goes on from there', async () => {
 			const positions = await taken(10);
 			const again = inbox();
-			const subscription = await world.bus.consume(STREAM, 'twin', member({ batch: 4, from: positions[3]! }), again.take);
+			const subscription = await world.bus.consume(
+				STREAM,
+				'twin',
+				member({ batch: 4, from: positions[3]! }),
+				again.take,
+			);
 			await appendLast(world);
 			expect(await again.holds(7)).toEqual([...numbered(6, 4), 'last']);
 			expect(again.entries.slice(0, 6).map(({ position }) => position)).toEqual(positions.slice(4));
@@ -110,6 +115,8 @@ export function describeGoBack(world: World): void {
 	});
 
 	it('refuses to consume from what is no position', async () => {
-		await expect(world.bus.consume(STREAM, 'twin', member({ from: 'yesterday' }), async () => {})).rejects.toMatchObject({ code: 'bad_request' });
+		await expect(
+			world.bus.consume(STREAM, 'twin', member({ from: 'yesterday' }), async () => {}),
+		).rejects.toMatchObject({ code: 'bad_request' });
 	});
 }

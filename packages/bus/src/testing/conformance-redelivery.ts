@@ -60,7 +60,14 @@ export function describeRedelivery(world: World): void {
 			expect(await done.holds(3)).toEqual(['good 1', 'good 2', 'last']);
 			const letters = await world.bus.deadLetters(STREAM);
 			expect(letters).toEqual([
-				{ position: positions[1], data: 'poison', group: 'twin', reason: 'cannot be read', attempts: 3, at: expect.any(Number) },
+				{
+					position: positions[1],
+					data: 'poison',
+					group: 'twin',
+					reason: 'cannot be read',
+					attempts: 3,
+					at: expect.any(Number),
+				},
 			]);
 			expect(letters[0]!.at).toBeGreaterThanOrEqual(begin);
 			await subscription.close();

@@ -87,7 +87,9 @@ export function describeTail(world: World): void {
 
 		it('refuses what is no position', async () => {
 			for (const position of ['', 'x', '-1', '1-', '1.5', `${'9'.repeat(21)}`, '0x10'] as Position[]) {
-				await expect(world.bus.tail(STREAM, position, () => undefined)).rejects.toEqual(expect.objectContaining({ code: 'bad_request' }));
+				await expect(world.bus.tail(STREAM, position, () => undefined)).rejects.toEqual(
+					expect.objectContaining({ code: 'bad_request' }),
+				);
 			}
 		});
 	});

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { waitFor, within } from '../../../../test/support/wait.ts';
 import { START } from '../bus.ts';
-import { appendLast, dataOf, inbox, member, numbered, restart, STREAM, unavailable, type World } from './conformance-world.ts';
+import {
+	appendLast,
+	dataOf,
+	inbox,
+	member,
+	numbered,
+	restart,
+	STREAM,
+	unavailable,
+	type World,
+} from './conformance-world.ts';
 
 /** Restarts and refusals of the backend. */
 export function describeTrouble(world: World): void {

@@ -12,10 +12,15 @@ export interface World {
 
 export const STREAM: StreamName = 'commands';
 
-export const numbered = (count: number, from = 0) => Array.from({ length: count }, (_, index) => `entry ${from + index}`);
+export const numbered = (count: number, from = 0) =>
+	Array.from({ length: count }, (_, index) => `entry ${from + index}`);
 export const dataOf = (entries: readonly BusEntry[]) => entries.map(({ data }) => data);
 export const unavailable = expect.objectContaining({ code: 'unavailable' });
-export const member = (options: Partial<ConsumeOptions> = {}): ConsumeOptions => ({ member: 'a', claimAfterMs: 1000, ...options });
+export const member = (options: Partial<ConsumeOptions> = {}): ConsumeOptions => ({
+	member: 'a',
+	claimAfterMs: 1000,
+	...options,
+});
 
 /** Appends a last entry: when it has come, everything before it has. */
 export const appendLast = ({ bus }: World) => bus.append(STREAM, ['last']);

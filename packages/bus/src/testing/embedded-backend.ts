@@ -16,8 +16,11 @@ const MAX_BYTES = 128 * 1024;
 /** `failing[0]` other than 0 makes every write fail. */
 export async function openEmbeddedBackend(dir: string, failing?: Int32Array): Promise<EmbeddedBackend> {
 	const worker: CommitWorker = startCommitWorker(failing ? { failing } : {});
-	const open = (name: string) => Log.open({ dir: join(dir, name), worker, segmentBytes: SEGMENT_BYTES, maxBytes: MAX_BYTES });
-	const opened = await Promise.all(Object.values(STREAMS).map(async (stream): Promise<[StreamName, Log]> => [stream, await open(stream)]));
+	const open = (name: string) =>
+		Log.open({ dir: join(dir, name), worker, segmentBytes: SEGMENT_BYTES, maxBytes: MAX_BYTES });
+	const opened = await Promise.all(
+		Object.values(STREAMS).map(async (stream): Promise<[StreamName, Log]> => [stream, await open(stream)]),
+	);
 	const logs = Object.fromEntries(opened) as Record<StreamName, Log>;
 	const deadLog = await open('dead-letters');
 	const bus = new EmbeddedBus({ logs, deadLog });

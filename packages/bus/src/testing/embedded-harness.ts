@@ -28,7 +28,12 @@ export async function embeddedHarness(): Promise<EmbeddedHarness> {
 		restart: async () => void (await reopen()),
 		killHolding: (stream, group, member) =>
 			reopen(() =>
-				heldBy(startNode('packages/bus/src/testing/hold-entries.ts', { args: ['embedded', dir, stream, group, member], ready: /holding (.*)\n/ })),
+				heldBy(
+					startNode('packages/bus/src/testing/hold-entries.ts', {
+						args: ['embedded', dir, stream, group, member],
+						ready: /holding (.*)\n/,
+					}),
+				),
 			),
 		refuseWrites: async () => void Atomics.store(failing, 0, 1),
 		acceptWrites: async () => void Atomics.store(failing, 0, 0),

@@ -8,7 +8,14 @@ import type { Bus } from '../bus.ts';
 import { RedisBus } from '../redis-bus.ts';
 import { openEmbeddedBackend } from './embedded-backend.ts';
 
-const [kind, place, stream, group, member, deadly] = process.argv.slice(2) as [string, string, StreamName, string, string, string?];
+const [kind, place, stream, group, member, deadly] = process.argv.slice(2) as [
+	string,
+	string,
+	StreamName,
+	string,
+	string,
+	string?,
+];
 const bus: Bus = kind === 'redis' ? new RedisBus({ url: place }) : (await openEmbeddedBackend(place)).bus;
 await bus.consume(stream, group, { member, claimAfterMs: 300, maxAttempts: 4 }, async (entries) => {
 	if (deadly !== undefined && entries.some(({ data }) => data === deadly)) process.kill(process.pid, 'SIGKILL');

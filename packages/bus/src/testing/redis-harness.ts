@@ -29,7 +29,12 @@ export async function redisHarness(): Promise<RedisHarness> {
 		},
 		restart: () => server.restart(),
 		killHolding: (stream, group, member) =>
-			heldBy(startNode('packages/bus/src/testing/hold-entries.ts', { args: ['redis', server.url, stream, group, member], ready: /holding (.*)\n/ })),
+			heldBy(
+				startNode('packages/bus/src/testing/hold-entries.ts', {
+					args: ['redis', server.url, stream, group, member],
+					ready: /holding (.*)\n/,
+				}),
+			),
 		refuseWrites: async () => {
 			await client.config('SET', 'maxmemory', '1');
 		},

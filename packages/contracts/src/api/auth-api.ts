@@ -36,14 +36,17 @@ const SESSIONS: readonly Operation[] = [
 		summary: 'Make an account, and sign in',
 		who: 'anyone',
 		request: { schema: RegisterRequest },
-		answers: { 201: { description: 'Signed in.', schema: Type.Object({ ...SessionResponse.properties, account: AccountView }) } },
+		answers: {
+			201: { description: 'Signed in.', schema: Type.Object({ ...SessionResponse.properties, account: AccountView }) },
+		},
 		errors: ['conflict'],
 	},
 	{
 		method: 'post',
 		path: '/auth/login',
 		summary: 'Sign in',
-		description: 'The token is good for three hours; it stands in the body for programs and in an httpOnly cookie for browsers.',
+		description:
+			'The token is good for three hours; it stands in the body for programs and in an httpOnly cookie for browsers.',
 		who: 'anyone',
 		request: { schema: LoginRequest },
 		answers: { 200: { description: 'Signed in.', schema: SessionResponse } },
@@ -56,8 +59,20 @@ const SESSIONS: readonly Operation[] = [
 		who: 'account',
 		answers: { 200: { description: 'Another three hours.', schema: SessionResponse } },
 	},
-	{ method: 'post', path: '/auth/logout', summary: 'Sign out', who: 'anyone', answers: { 204: { description: 'Signed out.' } } },
-	{ method: 'get', path: '/auth/me', summary: 'Who I am', who: 'account', answers: { 200: { description: 'You.', schema: MeResponse } } },
+	{
+		method: 'post',
+		path: '/auth/logout',
+		summary: 'Sign out',
+		who: 'anyone',
+		answers: { 204: { description: 'Signed out.' } },
+	},
+	{
+		method: 'get',
+		path: '/auth/me',
+		summary: 'Who I am',
+		who: 'account',
+		answers: { 200: { description: 'You.', schema: MeResponse } },
+	},
 	{
 		method: 'put',
 		path: '/auth/me/password',
@@ -87,7 +102,10 @@ const DOMAINS: readonly Operation[] = [
 		who: 'account',
 		query: Type.Object({ public: Type.Optional(Type.Enum(['1'])) }),
 		answers: {
-			200: { description: 'By name.', schema: Type.Object({ domains: Type.Array(Type.Union([DomainView, Type.Object({ name: Type.String() })])) }) },
+			200: {
+				description: 'By name.',
+				schema: Type.Object({ domains: Type.Array(Type.Union([DomainView, Type.Object({ name: Type.String() })])) }),
+			},
 		},
 	},
 	{
@@ -122,7 +140,12 @@ const DOMAINS: readonly Operation[] = [
 		path: '/auth/domains/{name}/invites',
 		summary: 'What an authenticator app needs to show invite codes, per role',
 		who: 'business_admin',
-		answers: { 200: { description: 'Secrets: whoever has one can let people in.', schema: Type.Object({ invites: Type.Array(InviteView) }) } },
+		answers: {
+			200: {
+				description: 'Secrets: whoever has one can let people in.',
+				schema: Type.Object({ invites: Type.Array(InviteView) }),
+			},
+		},
 	},
 	{
 		method: 'post',
@@ -222,7 +245,13 @@ const SIGN_IN_BY_PROVIDER: readonly Operation[] = [
 		answers: { 200: { description: 'As it is now.', schema: SsoView } },
 		errors: ['conflict'],
 	},
-	{ method: 'delete', path: '/auth/domains/{name}/sso', summary: 'End that', who: 'business_admin', answers: { 204: { description: 'Ended.' } } },
+	{
+		method: 'delete',
+		path: '/auth/domains/{name}/sso',
+		summary: 'End that',
+		who: 'business_admin',
+		answers: { 204: { description: 'Ended.' } },
+	},
 	{
 		method: 'get',
 		path: '/auth/sso/{domain}',
@@ -280,4 +309,10 @@ const KEYS: readonly Operation[] = [
 	},
 ];
 
-export const AUTH_OPERATIONS: readonly Operation[] = [...SESSIONS, ...DOMAINS, ...DEVICES, ...SIGN_IN_BY_PROVIDER, ...KEYS];
+export const AUTH_OPERATIONS: readonly Operation[] = [
+	...SESSIONS,
+	...DOMAINS,
+	...DEVICES,
+	...SIGN_IN_BY_PROVIDER,
+	...KEYS,
+];

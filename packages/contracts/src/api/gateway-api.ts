@@ -65,7 +65,10 @@ export const Rejection = Type.Object({
 	bytes: Type.Integer({ description: 'how many were sent' }),
 	whole: Type.Boolean({ description: 'all of them are kept, so that it can be replayed' }),
 	replayed: Type.Optional(
-		Type.Object({ at: EpochMs, accepted: Type.Integer() }, { description: 'it was taken in after all: when, and as how many readings' }),
+		Type.Object(
+			{ at: EpochMs, accepted: Type.Integer() },
+			{ description: 'it was taken in after all: when, and as how many readings' },
+		),
 	),
 });
 
@@ -75,7 +78,9 @@ export const ConfigurationStatus = Type.Object({
 	since: EpochMs,
 	until: Type.Optional(Type.Number({ description: 'end of the trial, epoch ms' })),
 	notInForce: Type.Optional(
-		Type.String({ description: 'why what stands in the file is not in force: its mistakes, a line each, or why it was taken back' }),
+		Type.String({
+			description: 'why what stands in the file is not in force: its mistakes, a line each, or why it was taken back',
+		}),
 	),
 	needsRestart: Type.Array(Type.String(), { description: 'options that were changed and count from the next start' }),
 });
@@ -97,13 +102,18 @@ const BridgeDirection = Type.Object(
 export const BridgeStatus = Type.Object({
 	name: Type.String(),
 	state: Type.Enum(['waiting', 'connecting', 'listening', 'connected', 'disconnected', 'stopped'], {
-		description: 'waiting: not wanted for now; listening: connected, and looking for loops before it passes messages; stopped: by start: once',
+		description:
+			'waiting: not wanted for now; listening: connected, and looking for loops before it passes messages; stopped: by start: once',
 	}),
 	since: EpochMs,
 	address: Type.Optional(Type.String({ description: 'in use, or being tried' })),
 	protocol: Type.Optional(Type.Enum(['3.1.1', '5'])),
-	lastFailure: Type.Optional(Type.Object({ at: EpochMs, reason: Type.String(), address: Type.Optional(Type.String()) })),
-	standbyFor: Type.Optional(Type.String({ description: 'the bridge that carries its messages, where both are part of a loop' })),
+	lastFailure: Type.Optional(
+		Type.Object({ at: EpochMs, reason: Type.String(), address: Type.Optional(Type.String()) }),
+	),
+	standbyFor: Type.Optional(
+		Type.String({ description: 'the bridge that carries its messages, where both are part of a loop' }),
+	),
 	queued: Type.Integer({ minimum: 0, description: 'records the remote does not have yet' }),
 	lag: Type.Number({ minimum: 0, description: 'age of the oldest of them, ms' }),
 	delivered: Type.Integer({ minimum: 0, description: 'to the remote' }),
@@ -143,7 +153,9 @@ export const Explanation = Type.Object({
 	verdict: VerdictName,
 	text: Type.String({ description: 'in plain words' }),
 	hint: Type.String({ description: 'what to do' }),
-	troubles: Type.Array(Type.String(), { description: "what is wrong with the gateway's connections at this moment; for admins" }),
+	troubles: Type.Array(Type.String(), {
+		description: "what is wrong with the gateway's connections at this moment; for admins",
+	}),
 	messages: Type.Array(
 		Type.Object({
 			at: Type.Number({ description: 'when it came in, epoch ms; 0 where nobody knows' }),
@@ -157,7 +169,16 @@ export const Explanation = Type.Object({
 			sample: Type.Optional(Type.String({ description: 'the beginning of what was sent; hex where it is not text' })),
 			stages: Type.Array(
 				Type.Object({
-					stage: Type.Enum(['received', 'decoded', 'normalized', 'judged', 'stored', 'relayed', 'bridged', 'delivered']),
+					stage: Type.Enum([
+						'received',
+						'decoded',
+						'normalized',
+						'judged',
+						'stored',
+						'relayed',
+						'bridged',
+						'delivered',
+					]),
 					outcome: Type.String({ description: 'ok, waiting, or why it went no further' }),
 					at: Type.Optional(EpochMs),
 					detail: Type.Optional(Type.String()),
@@ -186,12 +207,17 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/gateway/devices',
-		summary: 'What is connected, which sensors are there, when each was heard last, and which of them nobody knows the place of',
+		summary:
+			'What is connected, which sensors are there, when each was heard last, and which of them nobody knows the place of',
 		who: 'business_staff',
 		answers: {
 			200: {
 				description: 'Those of the domains you are staff of.',
-				schema: Type.Object({ devices: Type.Array(DeviceStatus), sensors: Type.Array(SensorStatus), quarantined: Type.Array(QuarantinedSensor) }),
+				schema: Type.Object({
+					devices: Type.Array(DeviceStatus),
+					sensors: Type.Array(SensorStatus),
+					quarantined: Type.Array(QuarantinedSensor),
+				}),
 			},
 		},
 	},
@@ -214,7 +240,9 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			"`by` takes its room and its registration, so the room's history goes on; the old one is offline at once, its readings are refused until it is adopted or registered again, and what it said stays in history.",
 		who: 'business_staff',
 		request: { schema: ReplaceRequest },
-		answers: { 200: { description: 'It is durable.', schema: Type.Object({ ...SensorPlace.properties, replaces: SensorId }) } },
+		answers: {
+			200: { description: 'It is durable.', schema: Type.Object({ ...SensorPlace.properties, replaces: SensorId }) },
+		},
 		errors: ['conflict'],
 	},
 	{
@@ -224,7 +252,9 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		description:
 			'It has exactly one outcome, on the stream `command-results`: `executed` or `failed`, as the device says, or `expired` when nobody executed it by its deadline. After that it is never executed. With `?wait` the answer is the outcome.',
 		who: 'business_staff',
-		query: Type.Object({ wait: Type.Optional(Type.String({ description: 'wait for the outcome; the value does not matter' })) }),
+		query: Type.Object({
+			wait: Type.Optional(Type.String({ description: 'wait for the outcome; the value does not matter' })),
+		}),
 		request: { schema: CommandRequest },
 		answers: {
 			202: { description: 'It is durable, and on its way.', schema: Type.Object({ id: Type.String() }) },
@@ -241,7 +271,8 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		query: RejectedListQuery,
 		answers: {
 			200: {
-				description: 'The newest first, of the domains you are staff of; `counts` by transport since the gateway started.',
+				description:
+					'The newest first, of the domains you are staff of; `counts` by transport since the gateway started.',
 				schema: Type.Object({
 					rejected: Type.Array(Rejection),
 					next: Type.Optional(Type.Integer({ description: '`before` of the next page' })),
@@ -277,7 +308,8 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		method: 'get',
 		path: '/gateway/bridges',
 		summary: 'How each MQTT bridge is',
-		description: 'Where buildings of several top-level domains share the gateway, all but its state is for admins of the platform.',
+		description:
+			'Where buildings of several top-level domains share the gateway, all but its state is for admins of the platform.',
 		who: 'business_staff',
 		answers: {
 			200: {
@@ -315,7 +347,12 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			'As from their sender, and at the time they came in. What is accepted counts as replayed and is not open any more; replayed once more it is left alone. What is refused again stays in the list as it is.',
 		who: 'business_staff',
 		request: { schema: ReplayRequest },
-		answers: { 200: { description: 'What became of each, in the order they had come in.', schema: Type.Object({ replayed: Type.Array(Replayed) }) } },
+		answers: {
+			200: {
+				description: 'What became of each, in the order they had come in.',
+				schema: Type.Object({ replayed: Type.Array(Replayed) }),
+			},
+		},
 	},
 	{
 		method: 'get',

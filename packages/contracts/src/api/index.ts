@@ -8,10 +8,11 @@ import { TWIN_OPERATIONS } from './twin-api.ts';
 export * from './operation.ts';
 
 /** Every request of the HTTP API, by service. */
-export const OPERATIONS: Readonly<Record<'auth' | 'twin' | 'notification' | 'llm' | 'gateway', readonly Operation[]>> = {
-	auth: AUTH_OPERATIONS,
-	twin: TWIN_OPERATIONS,
-	notification: NOTIFICATION_OPERATIONS,
-	llm: LLM_OPERATIONS,
-	gateway: GATEWAY_OPERATIONS,
-};
+export const OPERATIONS: Readonly<Record<'auth' | 'twin' | 'notification' | 'llm' | 'gateway', readonly Operation[]>> =
+	{
+		auth: AUTH_OPERATIONS,
+		twin: TWIN_OPERATIONS,
+		notification: NOTIFICATION_OPERATIONS,
+		llm: LLM_OPERATIONS,
+		gateway: GATEWAY_OPERATIONS,
+	};

@@ -22,7 +22,8 @@ export const LLM_OPERATIONS: readonly Operation[] = [
 		method: 'post',
 		path: '/llm/ask',
 		summary: 'Ask about your buildings in plain language',
-		description: 'English or Italian; answered in the language of the question, from what was measured in buildings you may see.',
+		description:
+			'English or Italian; answered in the language of the question, from what was measured in buildings you may see.',
 		who: 'account',
 		request: { schema: AskRequest },
 		answers: {
@@ -37,7 +38,8 @@ export const LLM_OPERATIONS: readonly Operation[] = [
 		method: 'get',
 		path: '/llm/conversations',
 		summary: 'What you asked and were told, newest conversation first',
-		description: 'The last 20 conversations, the last 50 turns of each; without what rests on a building you may no longer see.',
+		description:
+			'The last 20 conversations, the last 50 turns of each; without what rests on a building you may no longer see.',
 		who: 'account',
 		answers: { 200: { description: 'Yours only.', schema: Type.Object({ conversations: Type.Array(Conversation) }) } },
 	},

@@ -23,7 +23,9 @@ const RoomView = Type.Object({ ...Room.properties, thresholds: Type.Optional(Thr
 const SensorSaid = Type.Object({
 	sensorId: Type.String(),
 	value: Type.Number(),
-	low: Type.Optional(Type.Number({ description: 'between low and high lies the truth, where value is a count made of crossings' })),
+	low: Type.Optional(
+		Type.Number({ description: 'between low and high lies the truth, where value is a count made of crossings' }),
+	),
 	high: Type.Optional(Type.Number()),
 	observedAt: EpochMs,
 	unchangedSince: Type.Optional(EpochMs),
@@ -54,7 +56,8 @@ const BUILDINGS: readonly Operation[] = [
 		method: 'post',
 		path: '/twin/buildings',
 		summary: 'Add a building',
-		description: 'Taken whole or refused whole, with the path of each mistake. Without `domains` it belongs to the one domain you administer.',
+		description:
+			'Taken whole or refused whole, with the path of each mistake. Without `domains` it belongs to the one domain you administer.',
 		who: 'business_admin',
 		request: { schema: Type.Object({}, { description: 'a building JSON; see docs/building.schema.json' }) },
 		answers: { 201: { description: 'Added.', schema: BuildingView } },
@@ -101,14 +104,18 @@ const VALUES: readonly Operation[] = [
 		method: 'get',
 		path: '/twin/buildings/{id}/state',
 		summary: 'How things stand in every room',
-		description: 'A metric that nobody measured is absent: no data is not 0. Go on from `cursor` over Socket.IO, and nothing is missed.',
+		description:
+			'A metric that nobody measured is absent: no data is not 0. Go on from `cursor` over Socket.IO, and nothing is missed.',
 		who: 'member',
 		answers: {
 			200: {
 				description: 'True at `cursor`.',
 				schema: Type.Object({
 					cursor: Type.String(),
-					rooms: Type.Record(Type.String(), Type.Object({ values: Type.Object(PerMetric), occupancy: Type.Optional(Type.String()) })),
+					rooms: Type.Record(
+						Type.String(),
+						Type.Object({ values: Type.Object(PerMetric), occupancy: Type.Optional(Type.String()) }),
+					),
 				}),
 			},
 		},
@@ -124,7 +131,9 @@ const VALUES: readonly Operation[] = [
 			sensor: Type.Optional(Type.String()),
 			from: Type.Optional(Type.String({ description: 'epoch ms or ISO 8601; default: 24 hours before `to`' })),
 			to: Type.Optional(Type.String({ description: 'not included; default: now' })),
-			bucket: Type.Optional(Type.String({ description: "such as 1m, 1h, 1d; days are of the building's time zone", default: '1h' })),
+			bucket: Type.Optional(
+				Type.String({ description: "such as 1m, 1h, 1d; days are of the building's time zone", default: '1h' }),
+			),
 			agg: Type.Optional(Type.Enum(['avg', 'min', 'max', 'sum', 'last', 'count'], { default: 'avg' })),
 		}),
 		answers: {
@@ -132,7 +141,11 @@ const VALUES: readonly Operation[] = [
 				description: 'One point per bucket; null where nothing is known.',
 				schema: Type.Object({
 					points: Type.Array(
-						Type.Object({ at: EpochMs, value: Type.Union([Type.Number(), Type.Null()]), coverage: Type.Number({ minimum: 0, maximum: 1 }) }),
+						Type.Object({
+							at: EpochMs,
+							value: Type.Union([Type.Number(), Type.Null()]),
+							coverage: Type.Number({ minimum: 0, maximum: 1 }),
+						}),
 					),
 				}),
 			},

@@ -1,4 +1,13 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+	appendFileSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { SEGMENT_NAME, walkRecords } from '../segment.ts';
 
@@ -25,7 +34,8 @@ export function standsOf(dir: string): Map<number, Stand> {
 	const stands = new Map<number, Stand>();
 	for (const file of readdirSync(dir).filter((name) => SEGMENT_NAME.test(name))) {
 		const bytes = readFileSync(join(dir, file));
-		const note = (from: number, offset: number) => stands.set(offset, { file, from, to: from + bytes.readUInt32LE(from + 8) });
+		const note = (from: number, offset: number) =>
+			stands.set(offset, { file, from, to: from + bytes.readUInt32LE(from + 8) });
 		walkRecords(bytes, 64, -1, note, () => undefined);
 	}
 	return stands;
@@ -39,7 +49,20 @@ export interface Damage {
 	to: number;
 }
 
-const KINDS = ['flip', 'flip', 'flip', 'zero', 'cut', 'remove', 'garbage', 'insert', 'delete', 'blank', 'swap', 'folder'] as const;
+const KINDS = [
+	'flip',
+	'flip',
+	'flip',
+	'zero',
+	'cut',
+	'remove',
+	'garbage',
+	'insert',
+	'delete',
+	'blank',
+	'swap',
+	'folder',
+] as const;
 
 /** Does one thing, chosen by `random`, to one of a log's files, and says what. */
 export function damage(dir: string, random: () => number): Damage {
@@ -49,7 +72,9 @@ export function damage(dir: string, random: () => number): Damage {
 		.map(({ name }) => name)
 		.sort();
 	const segments = files.filter((name) => SEGMENT_NAME.test(name));
-	const file = pick([files, segments, segments.slice(-1), files.filter((name) => !SEGMENT_NAME.test(name))].map((some) => pick(some)));
+	const file = pick(
+		[files, segments, segments.slice(-1), files.filter((name) => !SEGMENT_NAME.test(name))].map((some) => pick(some)),
+	);
 	const path = join(dir, file);
 	const { size } = statSync(path);
 	// A third of the places is near the end, where the last that was acknowledged stands.
@@ -57,12 +82,17 @@ export function damage(dir: string, random: () => number): Damage {
 	const kind = pick(KINDS);
 	const from = place();
 	const to = Math.min(size, from + 1 + Math.floor(random() ** 2 * 3000));
-	const noise = () => Buffer.from(Array.from({ length: 1 + Math.floor(random() * 500) }, () => Math.floor(random() * 256)));
+	const noise = () =>
+		Buffer.from(Array.from({ length: 1 + Math.floor(random() * 500) }, () => Math.floor(random() * 256)));
 	const rewrite = (...parts: Buffer[]) => writeFileSync(path, Buffer.concat(parts));
 	const bytes = readFileSync(path);
 	switch (kind) {
 		case 'flip':
-			rewrite(bytes.subarray(0, from), Buffer.of((bytes[from] ?? 0) ^ (1 + Math.floor(random() * 255))), bytes.subarray(from + 1));
+			rewrite(
+				bytes.subarray(0, from),
+				Buffer.of((bytes[from] ?? 0) ^ (1 + Math.floor(random() * 255))),
+				bytes.subarray(from + 1),
+			);
 			return { kind, file, from, to: from + 1 };
 		case 'zero':
 			rewrite(bytes.subarray(0, from), Buffer.alloc(to - from), bytes.subarray(to));

@@ -39,7 +39,12 @@ export class LogWorld {
 	}
 
 	async open(dir = this.folders.make(), options: Partial<LogOptions> = {}): Promise<Log> {
-		const log = await Log.open({ dir, worker: this.worker, onIncident: (incident) => this.incidents.push(incident), ...options });
+		const log = await Log.open({
+			dir,
+			worker: this.worker,
+			onIncident: (incident) => this.incidents.push(incident),
+			...options,
+		});
 		this.#logs.push(log);
 		return log;
 	}

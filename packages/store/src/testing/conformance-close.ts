@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { DEFINITION, fulfilled, mistake, peopleOf, refusals, reopen, unavailable, type World } from './conformance-world.ts';
+import {
+	DEFINITION,
+	fulfilled,
+	mistake,
+	peopleOf,
+	refusals,
+	reopen,
+	unavailable,
+	type World,
+} from './conformance-world.ts';
 
 /** Trouble and the end. */
 export function describeClose(world: World): void {
@@ -13,14 +22,17 @@ export function describeClose(world: World): void {
 
 		it('keeps what it promised and settles every promise', async () => {
 			const people = peopleOf(world);
-			const commits = Promise.allSettled(Array.from({ length: 50 }, (_, n) => world.store.commit([people.insert(`p${n}`, { age: n })])));
+			const commits = Promise.allSettled(
+				Array.from({ length: 50 }, (_, n) => world.store.commit([people.insert(`p${n}`, { age: n })])),
+			);
 			await world.stores.close();
 			const outcomes = await commits;
 			for (const refusal of refusals(outcomes)) expect(refusal).toEqual(unavailable);
 			await reopen(world);
 			const kept = await peopleOf(world).getAll(outcomes.map((_, n) => `p${n}`));
 			expect(kept.length).toBeGreaterThanOrEqual(fulfilled(outcomes));
-			for (const [n, { status }] of outcomes.entries()) if (status === 'fulfilled') expect(kept.map(({ id }) => id)).toContain(`p${n}`);
+			for (const [n, { status }] of outcomes.entries())
+				if (status === 'fulfilled') expect(kept.map(({ id }) => id)).toContain(`p${n}`);
 		});
 
 		it('refuses everything afterwards as unavailable', async () => {

@@ -30,7 +30,12 @@ export function describeCommit(world: World): void {
 			await world.store.commit([people.insert('ada', { age: 1 }), people.insert('bob', { age: 1 })]);
 			const [ada, bob] = await people.getAll(['ada', 'bob']);
 			await world.store.commit([people.replace(ada!, { age: 2 }), people.remove(bob!)]);
-			for (const write of [people.replace(ada!, { age: 3 }), people.remove(ada!), people.replace(bob!, {}), people.remove(bob!)]) {
+			for (const write of [
+				people.replace(ada!, { age: 3 }),
+				people.remove(ada!),
+				people.replace(bob!, {}),
+				people.remove(bob!),
+			]) {
 				await expect(world.store.commit([write])).rejects.toEqual(conflict);
 			}
 			expect(await people.get('ada')).toMatchObject({ value: { age: 2 } });
@@ -41,19 +46,38 @@ export function describeCommit(world: World): void {
 		it('does all of the writes or none, in their order, in several collections', async () => {
 			const people = peopleOf(world);
 			const notes = world.store.collection<{ n: number }>('notes');
-			await world.store.commit([people.insert('ada', { email: 'a' }), people.insert('bob', { email: 'b' }), notes.insert('count', { n: 2 })]);
+			await world.store.commit([
+				people.insert('ada', { email: 'a' }),
+				people.insert('bob', { email: 'b' }),
+				notes.insert('count', { n: 2 }),
+			]);
 			const [ada, bob] = await people.getAll(['ada', 'bob']);
 			await expect(
-				world.store.commit([notes.put('count', { n: 3 }), people.remove('bob'), people.insert('cleo', { email: 'c' }), people.insert('ada', {})]),
+				world.store.commit([
+					notes.put('count', { n: 3 }),
+					people.remove('bob'),
+					people.insert('cleo', { email: 'c' }),
+					people.insert('ada', {}),
+				]),
 			).rejects.toEqual(conflict);
 			await expect(
-				world.store.commit([notes.put('other', { n: 1 }), people.replace({ id: 'ada', version: ada!.version + 1000 }, {})]),
+				world.store.commit([
+					notes.put('other', { n: 1 }),
+					people.replace({ id: 'ada', version: ada!.version + 1000 }, {}),
+				]),
 			).rejects.toEqual(conflict);
 			expect(await people.getAll(['ada', 'bob', 'cleo'])).toEqual([ada, bob]);
 			expect(await notes.getAll(['count', 'other'])).toMatchObject([{ id: 'count', value: { n: 2 } }]);
 			// An address becomes free before it is taken.
-			await world.store.commit([people.remove(bob!), people.replace(ada!, { email: 'b' }), people.insert('dan', { email: 'a' })]);
-			expect((await people.find({ where: { email: { in: ['a', 'b'] } }, limit: 9 })).map(({ id }) => id)).toEqual(['ada', 'dan']);
+			await world.store.commit([
+				people.remove(bob!),
+				people.replace(ada!, { email: 'b' }),
+				people.insert('dan', { email: 'a' }),
+			]);
+			expect((await people.find({ where: { email: { in: ['a', 'b'] } }, limit: 9 })).map(({ id }) => id)).toEqual([
+				'ada',
+				'dan',
+			]);
 			await world.store.commit([]);
 			await reopen(world);
 			expect((await peopleOf(world).getAll(['ada', 'bob', 'dan'])).map(({ id, value }) => [id, value.email])).toEqual([
@@ -82,7 +106,11 @@ export function describeCommit(world: World): void {
 
 		it('means by unique only documents that have the field, and only those the index is for', async () => {
 			const people = peopleOf(world);
-			await world.store.commit([people.insert('a', {}), people.insert('b', {}), people.insert('c', { badge: '7', active: false })]);
+			await world.store.commit([
+				people.insert('a', {}),
+				people.insert('b', {}),
+				people.insert('c', { badge: '7', active: false }),
+			]);
 			await world.store.commit([people.insert('d', { badge: '7', active: true }), people.insert('e', { badge: '7' })]);
 			const c = (await people.get('c'))!;
 			await expect(world.store.commit([people.replace(c, { badge: '7', active: true })])).rejects.toMatchObject({
@@ -94,15 +122,20 @@ export function describeCommit(world: World): void {
 
 		it('lets exactly one of fifty concurrent inserts have a unique value', async () => {
 			const people = peopleOf(world);
-			const all = await Promise.allSettled(Array.from({ length: 50 }, (_, n) => world.store.commit([people.insert(`p${n}`, { email: 'one' })])));
+			const all = await Promise.allSettled(
+				Array.from({ length: 50 }, (_, n) => world.store.commit([people.insert(`p${n}`, { email: 'one' })])),
+			);
 			expect(fulfilled(all)).toBe(1);
-			for (const refusal of refusals(all)) expect(refusal).toMatchObject({ code: 'conflict', details: { path: '/email' } });
+			for (const refusal of refusals(all))
+				expect(refusal).toMatchObject({ code: 'conflict', details: { path: '/email' } });
 			expect(await people.find({ where: { email: 'one' }, limit: 99 })).toHaveLength(1);
 		});
 
 		it('lets exactly one of many concurrent inserts have an id, and exactly one of many replaces win', async () => {
 			const people = peopleOf(world);
-			const inserts = await Promise.allSettled(Array.from({ length: 20 }, (_, age) => world.store.commit([people.insert('ada', { age })])));
+			const inserts = await Promise.allSettled(
+				Array.from({ length: 20 }, (_, age) => world.store.commit([people.insert('ada', { age })])),
+			);
 			expect(fulfilled(inserts)).toBe(1);
 			const ada = (await people.get('ada'))!;
 			const replaces = await Promise.allSettled(
@@ -110,7 +143,9 @@ export function describeCommit(world: World): void {
 			);
 			expect(fulfilled(replaces)).toBe(1);
 			for (const refusal of [...refusals(inserts), ...refusals(replaces)]) expect(refusal).toEqual(conflict);
-			expect((await people.get('ada'))!.value.age).toBe(100 + replaces.findIndex(({ status }) => status === 'fulfilled'));
+			expect((await people.get('ada'))!.value.age).toBe(
+				100 + replaces.findIndex(({ status }) => status === 'fulfilled'),
+			);
 		});
 
 		it('loses no change of those who read again and repeat', async () => {

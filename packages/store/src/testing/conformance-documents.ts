@@ -4,8 +4,10 @@ import { DEFINITION, mistake, type Person, peopleOf, reopen, type World } from '
 
 /** Documents, found by id and by what indexes declare. */
 export function describeDocuments(world: World): void {
-	const add = (people: Record<string, Person>) => world.store.commit(Object.entries(people).map(([id, value]) => peopleOf(world).insert(id, value)));
-	const found = async (where: { [Field in keyof Person]?: Condition }) => (await peopleOf(world).find({ where, limit: 100 })).map(({ id }) => id);
+	const add = (people: Record<string, Person>) =>
+		world.store.commit(Object.entries(people).map(([id, value]) => peopleOf(world).insert(id, value)));
+	const found = async (where: { [Field in keyof Person]?: Condition }) =>
+		(await peopleOf(world).find({ where, limit: 100 })).map(({ id }) => id);
 
 	describe('documents', () => {
 		it('gives back what was put in, and nothing for an id that is not there', async () => {
@@ -34,7 +36,9 @@ export function describeDocuments(world: World): void {
 
 		it('gives several by id in the order of their ids, those there are', async () => {
 			await add({ c: { age: 1 }, a: { age: 2 }, B: { age: 3 }, ä: { age: 4 } });
-			expect((await peopleOf(world).getAll(['ä', 'c', 'nobody', 'a', 'B', 'a'])).map(({ id, value }) => [id, value.age])).toEqual([
+			expect(
+				(await peopleOf(world).getAll(['ä', 'c', 'nobody', 'a', 'B', 'a'])).map(({ id, value }) => [id, value.age]),
+			).toEqual([
 				['B', 3],
 				['a', 2],
 				['c', 1],
@@ -101,7 +105,10 @@ export function describeDocuments(world: World): void {
 			expect(await found({ name: 'Bob' })).toEqual(['b']);
 			await expect(found({ email: 'bob' })).rejects.toEqual(mistake);
 			await add({ c: { name: 'Cleo', email: 'bob' } });
-			await expect(add({ d: { name: 'Cleo' } })).rejects.toMatchObject({ code: 'conflict', details: { path: '/name' } });
+			await expect(add({ d: { name: 'Cleo' } })).rejects.toMatchObject({
+				code: 'conflict',
+				details: { path: '/name' },
+			});
 			// Two have one address by now: it is told, not passed over, and nothing is lost.
 			await world.stores.close();
 			world.stores = await world.harness.open();

@@ -31,7 +31,11 @@ interface Modelled {
 }
 
 /** What a plain map would do of the same steps; undefined where they are refused. */
-function apply(model: ReadonlyMap<string, Modelled>, steps: readonly { step: Step; stamp: number | undefined }[], next: () => number) {
+function apply(
+	model: ReadonlyMap<string, Modelled>,
+	steps: readonly { step: Step; stamp: number | undefined }[],
+	next: () => number,
+) {
 	const changed = new Map(model);
 	for (const { step, stamp } of steps) {
 		const { op, id, value } = step;
@@ -56,41 +60,50 @@ export function describeModel(world: World): void {
 	describe('random commits', () => {
 		it('do what they would do to a map, and are refused where one of them would break it', async () => {
 			await fc.assert(
-				fc.asyncProperty(fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 }), async (commits) => {
-					const people = peopleOf(world);
-					await world.store.commit(IDS.map((id) => people.remove(id)));
-					let model: ReadonlyMap<string, Modelled> = new Map();
-					let stamps = 0;
-					const seen = new Map<string, { kept: Pick<Kept<Person>, 'id' | 'version'>; stamp: number }[]>(IDS.map((id) => [id, []]));
-					for (const steps of commits) {
-						const writes: Write[] = [];
-						const modelled: Parameters<typeof apply>[1][number][] = [];
-						for (const one of steps) {
-							const history = seen.get(one.id)!;
-							const read = one.outdated ? history[0] : history.at(-1);
-							const kept = read?.kept ?? { id: one.id, version: 0 };
-							modelled.push({ step: one, stamp: read?.stamp ?? -1 });
-							if (one.op === 'insert' || one.op === 'put') writes.push(people[one.op](one.id, one.value));
-							else if (one.op === 'replace') writes.push(people.replace(kept, one.value));
-							else writes.push(people.remove(one.op === 'remove' ? one.id : kept));
-						}
-						const after = apply(model, modelled, () => ++stamps);
-						if (after) await world.store.commit(writes);
-						else await expect(world.store.commit(writes)).rejects.toEqual(conflict);
-						model = after ?? model;
-						const kept = await people.getAll(IDS);
-						expect(Object.fromEntries(kept.map(({ id, value }) => [id, value]))).toEqual(
-							Object.fromEntries([...model].map(([id, { value }]) => [id, value])),
+				fc.asyncProperty(
+					fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 }),
+					async (commits) => {
+						const people = peopleOf(world);
+						await world.store.commit(IDS.map((id) => people.remove(id)));
+						let model: ReadonlyMap<string, Modelled> = new Map();
+						let stamps = 0;
+						const seen = new Map<string, { kept: Pick<Kept<Person>, 'id' | 'version'>; stamp: number }[]>(
+							IDS.map((id) => [id, []]),
 						);
-						for (const one of kept) seen.get(one.id)!.push({ kept: one, stamp: model.get(one.id)!.stamp });
-						const found = await people.find({ where: { age: { gte: 1 } }, order: { by: 'age', descending: true }, limit: 3 });
-						const wanted = [...model]
-							.filter(([, { value }]) => value.age! >= 1)
-							.sort(([idA, a], [idB, b]) => b.value.age! - a.value.age! || (idA < idB ? 1 : -1))
-							.slice(0, 3);
-						expect(found.map(({ id }) => id)).toEqual(wanted.map(([id]) => id));
-					}
-				}),
+						for (const steps of commits) {
+							const writes: Write[] = [];
+							const modelled: Parameters<typeof apply>[1][number][] = [];
+							for (const one of steps) {
+								const history = seen.get(one.id)!;
+								const read = one.outdated ? history[0] : history.at(-1);
+								const kept = read?.kept ?? { id: one.id, version: 0 };
+								modelled.push({ step: one, stamp: read?.stamp ?? -1 });
+								if (one.op === 'insert' || one.op === 'put') writes.push(people[one.op](one.id, one.value));
+								else if (one.op === 'replace') writes.push(people.replace(kept, one.value));
+								else writes.push(people.remove(one.op === 'remove' ? one.id : kept));
+							}
+							const after = apply(model, modelled, () => ++stamps);
+							if (after) await world.store.commit(writes);
+							else await expect(world.store.commit(writes)).rejects.toEqual(conflict);
+							model = after ?? model;
+							const kept = await people.getAll(IDS);
+							expect(Object.fromEntries(kept.map(({ id, value }) => [id, value]))).toEqual(
+								Object.fromEntries([...model].map(([id, { value }]) => [id, value])),
+							);
+							for (const one of kept) seen.get(one.id)!.push({ kept: one, stamp: model.get(one.id)!.stamp });
+							const found = await people.find({
+								where: { age: { gte: 1 } },
+								order: { by: 'age', descending: true },
+								limit: 3,
+							});
+							const wanted = [...model]
+								.filter(([, { value }]) => value.age! >= 1)
+								.sort(([idA, a], [idB, b]) => b.value.age! - a.value.age! || (idA < idB ? 1 : -1))
+								.slice(0, 3);
+							expect(found.map(({ id }) => id)).toEqual(wanted.map(([id]) => id));
+						}
+					},
+				),
 				{ numRuns: RUNS },
 			);
 		});

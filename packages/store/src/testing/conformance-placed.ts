@@ -32,8 +32,16 @@ export function placed(n: number, given: Partial<Reading> = {}): PlacedReading {
 }
 
 /** Inserts, with the progress at the last of them unless another is given. */
-export function insert({ store }: World, batch: readonly PlacedReading[], position = batch.at(-1)?.position ?? '0'): Promise<void> {
-	return store.readings.insert(batch, { stream: 'telemetry', position }, { holdMs: HOLD_MS, after: (a, b) => Number(a) > Number(b) });
+export function insert(
+	{ store }: World,
+	batch: readonly PlacedReading[],
+	position = batch.at(-1)?.position ?? '0',
+): Promise<void> {
+	return store.readings.insert(
+		batch,
+		{ stream: 'telemetry', position },
+		{ holdMs: HOLD_MS, after: (a, b) => Number(a) > Number(b) },
+	);
 }
 
 export const samplesOf = ({ store }: World, buildingId = 'museum'): Promise<Sample[]> =>

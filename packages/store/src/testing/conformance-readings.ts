@@ -47,7 +47,9 @@ export function describeReadings(world: World): void {
 			const { readings } = world.store;
 			const values = async (range: { from: number; to: number }, limit = 100, sensorId?: string) =>
 				(await readings.samples({ ...OF_HALL, ...(sensorId && { sensorId }) }, range, limit)).map(({ value }) => value);
-			expect(await readings.samples(OF_HALL, { from: BASE, to: BASE + 15 }, 9)).toEqual([{ sensorId: 'a', observedAt: BASE + 10, value: 3 }]);
+			expect(await readings.samples(OF_HALL, { from: BASE, to: BASE + 15 }, 9)).toEqual([
+				{ sensorId: 'a', observedAt: BASE + 10, value: 3 },
+			]);
 			expect(await values({ from: BASE, to: BASE + 100 })).toEqual([3, 2, 1, 4]);
 			expect(await values({ from: BASE + 10, to: BASE + 30 })).toEqual([3, 2, 1]);
 			expect(await values({ from: BASE, to: BASE + 100 }, 2)).toEqual([3, 2]);
@@ -56,7 +58,10 @@ export function describeReadings(world: World): void {
 		});
 
 		it('knows the latest of each sensor, room and metric; of one moment, what stands later in the stream', async () => {
-			await insert(world, [placed(1, { value: 1, observedAt: BASE + 1000 }), placed(3, { value: 3, observedAt: BASE + 1000 })]);
+			await insert(world, [
+				placed(1, { value: 1, observedAt: BASE + 1000 }),
+				placed(3, { value: 3, observedAt: BASE + 1000 }),
+			]);
 			await insert(world, [
 				placed(2, { value: 2, observedAt: BASE + 1000 }),
 				placed(4, { value: 4, observedAt: BASE }),
@@ -92,7 +97,8 @@ export function describeReadings(world: World): void {
 		});
 
 		it('knows since when a sensor has said the same', async () => {
-			const says = (n: number, value: number, second: number) => insert(world, [placed(n, { value, observedAt: BASE + second * 1000 })]);
+			const says = (n: number, value: number, second: number) =>
+				insert(world, [placed(n, { value, observedAt: BASE + second * 1000 })]);
 			const since = async () => ((await latest())[0]!.unchangedSince - BASE) / 1000;
 			await says(1, 20, 0);
 			await says(2, 20, 10);
@@ -104,7 +110,10 @@ export function describeReadings(world: World): void {
 			await says(2, 20, 10);
 			await says(5, 19, 15);
 			expect(await since()).toBe(20);
-			await insert(world, [placed(6, { value: 21, observedAt: BASE + 40_000 }), placed(7, { value: 21, observedAt: BASE + 50_000 })]);
+			await insert(world, [
+				placed(6, { value: 21, observedAt: BASE + 40_000 }),
+				placed(7, { value: 21, observedAt: BASE + 50_000 }),
+			]);
 			expect(await since()).toBe(20);
 			// It said another in between, as it turns out.
 			await says(8, 22, 45);
@@ -125,7 +134,12 @@ export function describeReadings(world: World): void {
 					async (arrivals, picks) => {
 						const buildingId = `run-${++run}`;
 						const of = (one: (typeof arrivals)[number]) =>
-							placed(one.n, { id: `${buildingId}-${one.n}`, buildingId, value: one.value, observedAt: BASE + one.second * ROLL_UP_MS });
+							placed(one.n, {
+								id: `${buildingId}-${one.n}`,
+								buildingId,
+								value: one.value,
+								observedAt: BASE + one.second * ROLL_UP_MS,
+							});
 						for (const pick of picks) {
 							await insert(
 								world,
@@ -133,13 +147,29 @@ export function describeReadings(world: World): void {
 							);
 						}
 						await insert(world, arrivals.map(of));
-						const best = arrivals.reduce((a, b) => (b.second > a.second || (b.second === a.second && b.n > a.n) ? b : a));
-						expect(await latest(buildingId)).toMatchObject([{ value: best.value, observedAt: BASE + best.second * ROLL_UP_MS }]);
-						const samples = await world.store.readings.samples({ ...OF_HALL, buildingId }, { from: 0, to: BASE + 20 * ROLL_UP_MS }, 1000);
-						const plain = (all: { second: number; value: number }[]) => all.map(({ second, value }) => `${second}:${value}`).sort();
-						expect(plain(samples.map(({ observedAt, value }) => ({ second: (observedAt - BASE) / ROLL_UP_MS, value })))).toEqual(plain(arrivals));
-						const stale = await world.store.readings.stalePeriods({ ...OF_HALL, buildingId }, { from: 0, to: BASE + 20 * ROLL_UP_MS });
-						expect(stale).toEqual([...new Set(arrivals.map(({ second }) => BASE + second * ROLL_UP_MS))].sort((a, b) => a - b));
+						const best = arrivals.reduce((a, b) =>
+							b.second > a.second || (b.second === a.second && b.n > a.n) ? b : a,
+						);
+						expect(await latest(buildingId)).toMatchObject([
+							{ value: best.value, observedAt: BASE + best.second * ROLL_UP_MS },
+						]);
+						const samples = await world.store.readings.samples(
+							{ ...OF_HALL, buildingId },
+							{ from: 0, to: BASE + 20 * ROLL_UP_MS },
+							1000,
+						);
+						const plain = (all: { second: number; value: number }[]) =>
+							all.map(({ second, value }) => `${second}:${value}`).sort();
+						expect(
+							plain(samples.map(({ observedAt, value }) => ({ second: (observedAt - BASE) / ROLL_UP_MS, value }))),
+						).toEqual(plain(arrivals));
+						const stale = await world.store.readings.stalePeriods(
+							{ ...OF_HALL, buildingId },
+							{ from: 0, to: BASE + 20 * ROLL_UP_MS },
+						);
+						expect(stale).toEqual(
+							[...new Set(arrivals.map(({ second }) => BASE + second * ROLL_UP_MS))].sort((a, b) => a - b),
+						);
 					},
 				),
 				{ numRuns: RUNS },
@@ -155,7 +185,9 @@ export function describeReadings(world: World): void {
 			expect(await world.store.readings.stalePeriods(OF_HALL, { from: 0, to: BASE * 2 })).toEqual([]);
 			expect(await latest('other')).toHaveLength(1);
 			expect(await samplesOf(world, 'other')).toHaveLength(1);
-			expect((await world.store.readings.nextStale(BASE * 2, 9)).map(({ buildingId }) => buildingId)).toEqual(['other']);
+			expect((await world.store.readings.nextStale(BASE * 2, 9)).map(({ buildingId }) => buildingId)).toEqual([
+				'other',
+			]);
 			expect(await world.store.readings.progress('telemetry')).toBe('3');
 			await insert(world, [placed(4)]);
 			expect(await samplesOf(world)).toHaveLength(1);

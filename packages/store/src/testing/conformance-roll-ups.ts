@@ -41,7 +41,8 @@ export function describeRollUps(world: World): void {
 			await at(1, 3 * ROLL_UP_MS);
 			await at(2, 0);
 			await at(3, 3 * ROLL_UP_MS + 1000);
-			const starts = async (before: number, limit = 9) => (await world.store.readings.nextStale(before, limit)).map(({ start }) => start);
+			const starts = async (before: number, limit = 9) =>
+				(await world.store.readings.nextStale(before, limit)).map(({ start }) => start);
 			expect(await starts(BASE + 9 * ROLL_UP_MS)).toEqual([BASE + 3 * ROLL_UP_MS, BASE]);
 			expect(await starts(BASE + 9 * ROLL_UP_MS, 1)).toEqual([BASE + 3 * ROLL_UP_MS]);
 			expect(await starts(BASE + ROLL_UP_MS)).toEqual([BASE]);
@@ -124,7 +125,9 @@ export function describeRollUps(world: World): void {
 			expect((await samplesOf(world)).map(({ observedAt }) => observedAt)).toEqual([now - DAY_MS]);
 			expect(await world.store.readings.rollUps(OF_HALL, EVER)).toHaveLength(2);
 			expect(await stale()).toEqual([]);
-			expect((await world.store.readings.latest('telemetry', 'museum')).latest).toMatchObject([{ observedAt: now - DAY_MS }]);
+			expect((await world.store.readings.latest('telemetry', 'museum')).latest).toMatchObject([
+				{ observedAt: now - DAY_MS },
+			]);
 			expect(await world.store.readings.progress('telemetry')).toBe('9');
 			// What is left of a period's samples would spoil the roll-up that was made of all of them.
 			await insert(world, [placed(10, { observedAt: now - 100 * DAY_MS + 1 })]);

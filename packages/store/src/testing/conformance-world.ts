@@ -50,7 +50,8 @@ export async function reopen(world: World, definition = DEFINITION): Promise<voi
 	world.store = await world.stores.open('things', definition);
 }
 
-export const fulfilled = (results: readonly PromiseSettledResult<unknown>[]): number => results.filter(({ status }) => status === 'fulfilled').length;
+export const fulfilled = (results: readonly PromiseSettledResult<unknown>[]): number =>
+	results.filter(({ status }) => status === 'fulfilled').length;
 
 export const refusals = (results: readonly PromiseSettledResult<unknown>[]): unknown[] =>
 	results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));

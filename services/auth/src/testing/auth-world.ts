@@ -1,5 +1,10 @@
 import type { SessionResponse } from '@crowdvision/contracts';
-import { type Answer, openServiceWorld, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
+import {
+	type Answer,
+	openServiceWorld,
+	type Served,
+	type ServiceWorld,
+} from '../../../../test/support/service-world.ts';
 import { type Auth, type AuthOptions, createAuth } from '../index.ts';
 
 export type Person = { id: string; token: string };
@@ -28,8 +33,12 @@ export async function openAuthWorld(options: AuthOptions = {}): Promise<AuthWorl
 			const answer = await auth.call<SessionResponse & { account: { id: string } }>('POST', '/register', { body });
 			return { id: answer.body.account.id, token: answer.body.token };
 		},
-		call: (as, method, path, body) => auth.call(method, path, { ...(as && { token: as.token }), ...(body !== undefined && { body }) }),
-		refreshed: async ({ id, token }) => ({ id, token: (await auth.call<SessionResponse>('POST', '/refresh', { token })).body.token }),
+		call: (as, method, path, body) =>
+			auth.call(method, path, { ...(as && { token: as.token }), ...(body !== undefined && { body }) }),
+		refreshed: async ({ id, token }) => ({
+			id,
+			token: (await auth.call<SessionResponse>('POST', '/refresh', { token })).body.token,
+		}),
 		stop: () => world.stop(),
 	};
 }

@@ -33,7 +33,10 @@ export async function startIdentityProvider(
 		cookies: { keys: ['only for tests'] },
 		conformIdTokenClaims: false,
 		claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
-		findAccount: (_context: unknown, id: string) => ({ accountId: id, claims: () => ({ sub: id, name: `${id} of the provider`, ...emails[id] }) }),
+		findAccount: (_context: unknown, id: string) => ({
+			accountId: id,
+			claims: () => ({ sub: id, name: `${id} of the provider`, ...emails[id] }),
+		}),
 	});
 	server.on('request', provider.callback());
 	return {
@@ -85,7 +88,8 @@ export class Browser {
 			else {
 				const action = /<form[^>]* action="([^"]+)"/.exec(answer.text)?.[1];
 				const prompt = /name="prompt" value="(\w+)"/.exec(answer.text)?.[1];
-				if (!action || !prompt) throw new Error(`the provider answered ${answer.status} without a form: ${answer.text.slice(0, 300)}`);
+				if (!action || !prompt)
+					throw new Error(`the provider answered ${answer.status} without a form: ${answer.text.slice(0, 300)}`);
 				answer = await this.request(new URL(action, url).href.replace(/&amp;/g, '&'), {
 					prompt,
 					...(prompt === 'login' && { login: name, password: 'x' }),

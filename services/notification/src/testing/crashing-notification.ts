@@ -20,7 +20,14 @@ let observedAt = 0;
 for (let n = 0; ; n++) {
 	observedAt = Math.max(observedAt + 1, Date.now());
 	const value = 90 + Math.floor(Math.random() * 16);
-	const reading = readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'peopleCount', value, id: `${run}-${n}`, observedAt });
+	const reading = readingOf({
+		buildingId: 'museum-1',
+		roomId: 'hall',
+		metric: 'peopleCount',
+		value,
+		id: `${run}-${n}`,
+		observedAt,
+	});
 	await bus.append('telemetry', [JSON.stringify(reading)]);
 	process.stdout.write(`${run} ${n}\n`);
 }

@@ -1,4 +1,11 @@
-import type { Alert, DashboardToServer, DeviceEvent, Outcome, ReadingWithCursor, ServerToDashboard } from '@crowdvision/contracts';
+import type {
+	Alert,
+	DashboardToServer,
+	DeviceEvent,
+	Outcome,
+	ReadingWithCursor,
+	ServerToDashboard,
+} from '@crowdvision/contracts';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 
 type Superseded = Parameters<ServerToDashboard['superseded']>[0];
@@ -42,7 +49,8 @@ export async function connectDashboard(
 		ended: [],
 		expiring: [],
 		disconnected: [],
-		subscribe: (buildingId, cursor) => socket.timeout(10_000).emitWithAck('subscribe', { buildingId, ...(cursor !== undefined && { cursor }) }),
+		subscribe: (buildingId, cursor) =>
+			socket.timeout(10_000).emitWithAck('subscribe', { buildingId, ...(cursor !== undefined && { cursor }) }),
 		values: () => dashboard.readings.map(({ value }) => value),
 		close: () => socket.close(),
 	};

@@ -42,7 +42,11 @@ export async function begin(options?: SocketOptions): Promise<void> {
 }
 
 /** A dashboard of a member of the museum, or of whose token it is. */
-export async function open(token?: string, url = service.url, options?: Parameters<typeof connectDashboard>[2]): Promise<Dashboard> {
+export async function open(
+	token?: string,
+	url = service.url,
+	options?: Parameters<typeof connectDashboard>[2],
+): Promise<Dashboard> {
 	const dashboard = await connectDashboard(url, token ?? (await world.token(MEMBER)), options);
 	dashboards.push(dashboard);
 	return dashboard;
@@ -50,5 +54,7 @@ export async function open(token?: string, url = service.url, options?: Paramete
 
 /** Readings of the museum, whose values count on over the whole test. */
 export const next = (count: number, more: object = {}) =>
-	Array.from({ length: count }, () => readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'illuminance', value: told++, ...more }));
+	Array.from({ length: count }, () =>
+		readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'illuminance', value: told++, ...more }),
+	);
 export const countUp = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);

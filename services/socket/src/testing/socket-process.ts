@@ -20,7 +20,11 @@ export interface SocketProcess {
 }
 
 /** @throws when it does not get ready, with what it said. */
-export async function startSocketProcess(options: { redisUrl: string; secret: string; env?: Record<string, string> }): Promise<SocketProcess> {
+export async function startSocketProcess(options: {
+	redisUrl: string;
+	secret: string;
+	env?: Record<string, string>;
+}): Promise<SocketProcess> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-socket-'));
 	const port = await freePort();
 	const url = `http://127.0.0.1:${port}`;

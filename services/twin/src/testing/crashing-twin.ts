@@ -9,7 +9,12 @@ import { createTwin } from '../index.ts';
  */
 const [dataDir = '', run = '', mongoUrl] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);
-const parts = { logger: createLogger('twin', 'silent'), tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
+const parts = {
+	logger: createLogger('twin', 'silent'),
+	tokens: new Tokens('x'.repeat(32)),
+	metrics: new Registry(),
+	dataDir,
+};
 await createTwin({ ...parts, bus, stores: await openStores({ dataDir, mongoUrl, logger: parts.logger }) });
 process.stdout.write('running\n');
 for (let n = 0; ; n++) {

@@ -20,7 +20,11 @@ export const room = (id: string, more: object = {}) => ({
 	dimensions: { width: 5, height: 3, depth: 5 },
 	...more,
 });
-export const MUSEUM = { id: 'museum-1', name: 'Museum', rooms: [room('hall'), room('attic', { name: 'Attic', maxTemperature: 28, floor: 2 })] };
+export const MUSEUM = {
+	id: 'museum-1',
+	name: 'Museum',
+	rooms: [room('hall'), room('attic', { name: 'Attic', maxTemperature: 28, floor: 2 })],
+};
 export const HALL = { buildingId: 'museum-1', roomId: 'hall' };
 
 /** Sets up a twin before each test, and ends it afterwards; with `mongoUrl` on that database. */
@@ -56,8 +60,10 @@ export async function serveTwin(): Promise<void> {
 	twin = await world.serve(createTwin);
 }
 
-export const upload = (body: unknown = MUSEUM, token = admin) => twin.call<BuildingSummary>('POST', '/buildings', { token, body });
-export const state = async (token = admin) => (await twin.call<BuildingState>('GET', '/buildings/museum-1/state', { token })).body;
+export const upload = (body: unknown = MUSEUM, token = admin) =>
+	twin.call<BuildingSummary>('POST', '/buildings', { token, body });
+export const state = async (token = admin) =>
+	(await twin.call<BuildingState>('GET', '/buildings/museum-1/state', { token })).body;
 /** The state once everything up to `position` is taken in. */
 export const stateAt = (position: string) =>
 	waitFor(`the state at ${position}`, async () => {

@@ -15,7 +15,8 @@ export function referenceValue(
 ): { value: number | null; knownMs: number } {
 	const hold = freshMs(metric);
 	const moments = new Set([start, end]);
-	for (const { observedAt } of samples) for (const at of [observedAt, observedAt + hold]) if (at > start && at < end) moments.add(at);
+	for (const { observedAt } of samples)
+		for (const at of [observedAt, observedAt + hold]) if (at > start && at < end) moments.add(at);
 	const edges = [...moments].sort((a, b) => a - b);
 	const pieces: { ms: number; value: number }[] = [];
 	for (const [n, from] of edges.slice(0, -1).entries()) {
@@ -28,7 +29,8 @@ export function referenceValue(
 	}
 	const knownMs = pieces.reduce((total, { ms }) => total + ms, 0);
 	const values = pieces.map(({ value }) => value);
-	if (aggregate === 'count') return { value: samples.filter(({ observedAt }) => observedAt >= start && observedAt < end).length, knownMs };
+	if (aggregate === 'count')
+		return { value: samples.filter(({ observedAt }) => observedAt >= start && observedAt < end).length, knownMs };
 	if (pieces.length === 0) return { value: null, knownMs };
 	switch (aggregate) {
 		case 'avg':
