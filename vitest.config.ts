@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** Suites that start processes, kill them or drive a browser: alone, one file at a time, after the others, so that two cores are enough. */
+/**
+ * Suites that start processes, kill them or drive a browser: alone, one file at a time, after the others, so that two
+ * cores are enough.
+ */
 const HEAVY = [
 	'test/**/*.test.ts',
 	'**/*.{crash,damage,faults,soak,heavy}.test.ts',

@@ -18,8 +18,9 @@ const BUILDING: RetainedBuilding = {
 };
 
 /**
- * From the receipt of a reading at the gateway to each of 100 browsers' sockets, at 200 readings/s: gateway, Redis and socket service as
- * processes; the browsers are Socket.IO clients in this one, so their own work counts against the service.
+ * From the receipt of a reading at the gateway to each of 100 browsers' sockets, at 200 readings/s: gateway, Redis and
+ * socket service as processes; the browsers are Socket.IO clients in this one, so their own work counts against the
+ * service.
  */
 export async function dashboards(seconds: number): Promise<string> {
 	const ends: (() => unknown)[] = [];

@@ -25,8 +25,8 @@ const BUILDING = { id: 'works', timeZone: 'Europe/Rome', rooms: [HALL] };
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /**
- * One room over 30 days at one reading every 10 s, asked for as hourly averages, on each engine: what the twin does for a request, but for HTTP. Taken
- * in and rolled up before, as the twin does while they come.
+ * One room over 30 days at one reading every 10 s, asked for as hourly averages, on each engine: what the twin does for
+ * a request, but for HTTP. Taken in and rolled up before, as the twin does while they come.
  */
 export async function histories(): Promise<string> {
 	const lines = [

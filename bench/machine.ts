@@ -10,7 +10,9 @@ export const SYSTEM_CORE = 1;
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 
-/** Keeps a process, with all its threads and what it starts later, on one core. Does nothing where that cannot be done. */
+/**
+ * Keeps a process, with all its threads and what it starts later, on one core. Does nothing where that cannot be done.
+ */
 export function pin(pid: number, core: number): void {
 	if (canPin) spawnSync('taskset', ['-apc', String(core), String(pid)]);
 }

@@ -1,9 +1,11 @@
 /**
- * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced,history --systems gateway,mosquitto --soak-seconds 90 --json FILE]
+ * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced,history --systems gateway,mosquitto --soak-seconds 90
+ * --json FILE]
  *
- * A load generator on one core pushes readings of about 150 bytes over 50 connections, with up to 100 unacknowledged on each (HTTP: one request
- * at a time); the system under test has the other core. All systems take turns within each round, because a machine's speed drifts: only
- * ratios inside one round mean anything, and what is printed are their medians. Every reading is looked up at the end.
+ * A load generator on one core pushes readings of about 150 bytes over 50 connections, with up to 100 unacknowledged on
+ * each (HTTP: one request at a time); the system under test has the other core. All systems take turns within each
+ * round, because a machine's speed drifts: only ratios inside one round mean anything, and what is printed are their
+ * medians. Every reading is looked up at the end.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';

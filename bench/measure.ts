@@ -33,7 +33,10 @@ export interface Measurement {
 	peakMiB: number;
 	/** Share of a core that the generator used: near 1 it was the limit, not the system. */
 	generatorCpu: number;
-	/** Of the acknowledged (QoS 0: sent) readings, those found nowhere, and those found twice; absent where nothing can be looked up. */
+	/**
+	 * Of the acknowledged (QoS 0: sent) readings, those found nowhere, and those found twice; absent where nothing can be
+	 * looked up.
+	 */
 	missing?: number;
 	duplicates?: number;
 	sent: number;

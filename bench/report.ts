@@ -79,7 +79,9 @@ export function table(title: string, systems: Record<string, readonly Measuremen
 	return [title, ...text].join('\n');
 }
 
-/** How memory stood in the second and in the last quarter of a long run, and how many readings went through meanwhile. */
+/**
+ * How memory stood in the second and in the last quarter of a long run, and how many readings went through meanwhile.
+ */
 export function flatness(run: Measurement): string {
 	const quarter = Math.floor(run.rss.length / 4);
 	const second = median(run.rss.slice(quarter, 2 * quarter));

@@ -12,7 +12,10 @@ export interface DiskUse {
 	readingsPerSecond: number;
 	/** Of readings, as they stand in the log. */
 	readings: number;
-	/** Bytes handed to the disk by the process (`write_bytes` of /proc/{pid}/io). The file system's own journal comes on top. */
+	/**
+	 * Bytes handed to the disk by the process (`write_bytes` of /proc/{pid}/io). The file system's own journal comes on
+	 * top.
+	 */
 	bytes: number;
 	seconds: number;
 }

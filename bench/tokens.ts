@@ -3,7 +3,10 @@ import { performance } from 'node:perf_hooks';
 import { type Membership, weightIn } from '@crowdvision/contracts';
 import { bearerToken, PublicKeys, Tokens } from '@crowdvision/service-kit';
 
-/** What the JWT decision costs: take the token from the request, verify it, then look what its memberships allow in a building's domain. Milliseconds. */
+/**
+ * What the JWT decision costs: take the token from the request, verify it, then look what its memberships allow in a
+ * building's domain. Milliseconds.
+ */
 export interface Decision {
 	signing: 'secret' | 'keypair';
 	/** `first`: a token not seen before, signature and all. `again`: one that comes with every request, as tokens do. */

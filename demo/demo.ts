@@ -48,8 +48,8 @@ export async function openDemoLines(dir: string, lifecycle: Lifecycle, logger: L
 }
 
 /**
- * Makes the demo's account, domain, building and device tokens where they are not there yet, switches the simulated sensors on, and
- * returns what to tell the person at the terminal.
+ * Makes the demo's account, domain, building and device tokens where they are not there yet, switches the simulated
+ * sensors on, and returns what to tell the person at the terminal.
  */
 export async function startDemo(parts: {
 	auth: Auth;

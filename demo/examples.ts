@@ -1,7 +1,10 @@
 import { join, relative } from 'node:path';
 import { VISITOR_ROOM } from './building.ts';
 
-/** A line for each way in, ready to paste into a shell in the project's folder. The token is read from its file, never printed. */
+/**
+ * A line for each way in, ready to paste into a shell in the project's folder. The token is read from its file, never
+ * printed.
+ */
 export function examples(where: {
 	http: string;
 	mqtt: string;

@@ -7,7 +7,8 @@
  *   /auth-secrets   auth-key              seals what auth keeps of others' secrets                0400
  *   /redis-secrets  users.acl             what that password may do; Redis' own user is of this one's group  0440
  *
- * `rotate` makes a new jwt-secret and keeps the old one as the previous; `forget` ends that. Whoever reads them is to be started again.
+ * `rotate` makes a new jwt-secret and keeps the old one as the previous; `forget` ends that. Whoever reads them is to
+ * be started again.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -41,7 +42,8 @@ if (!existsSync(previous) || wish === 'forget') write(previous, '', 0o400);
 if (!existsSync(authKey)) write(authKey, `${secret()}\n`, 0o400);
 if (!existsSync(redisUrl)) write(redisUrl, `redis://crowdvision:${secret()}@redis:6379\n`, 0o400);
 
-// Who has no password may ask whether Redis is alive. Who has it may do what the services do: not stop it, empty it, or set it up anew.
+// Who has no password may ask whether Redis is alive. Who has it may do what the services do: not stop it, empty it, or
+// set it up anew.
 const password = createHash('sha256')
 	.update(new URL(readFileSync(redisUrl, 'utf8').trim()).password)
 	.digest('hex');

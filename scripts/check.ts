@@ -1,4 +1,7 @@
-/** Format, lint, types and import rules, side by side:  npm run check. Prints a line per check, and everything that a failing one says. */
+/**
+ * Format, lint, types and import rules, side by side:  npm run check. Prints a line per check, and everything that a
+ * failing one says.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Runs docker-compose.yml for real and tests it:  npm run test:compose
- * Builds the images, brings them up as a project of its own on free ports, and removes it again, whatever happens. The last line is
+ * Builds the images, brings them up as a project of its own on free ports, and removes it again, whatever happens. The
+ * last line is
  * `N passed, N failed`; 1 is the exit code where anything failed, or where there is no Docker engine to run it on.
  */
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,5 +1,6 @@
 /**
- * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schema of gateway.yaml, and the API documents.
+ * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schema of gateway.yaml,
+ * and the API documents.
  * `node scripts/docs.ts --check` only says which of them are not up to date, and exits 1 if any is.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

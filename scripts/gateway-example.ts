@@ -55,7 +55,10 @@ const HEAD = `## gateway.yaml with every option there is. All are optional, and 
 ## Made by \`node scripts/docs.ts\` from the schema that validates (gateway.schema.json). Do not edit.
 `;
 
-/** A commented gateway.yaml with every option of `schema`. Options in `instead` (dotted paths) cannot stand beside others, and are only told of. */
+/**
+ * A commented gateway.yaml with every option of `schema`. Options in `instead` (dotted paths) cannot stand beside
+ * others, and are only told of.
+ */
 export function gatewayExample(schema: Schema, instead: ReadonlySet<string>): string {
 	return `${HEAD}${Object.entries(schema.properties ?? {})
 		.map(([key, option]) => `\n${lines(key, option, key, instead).join('\n')}\n`)

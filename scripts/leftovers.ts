@@ -58,7 +58,9 @@ export function leftovers(mark: string): Leftover[] {
 	return all.filter(({ pid, marked }) => pid !== process.pid && (marked || ours.has(pid)));
 }
 
-/** Gives what is still there `patienceMs` to end by itself, then ends it by force; resolves with what had to be forced. */
+/**
+ * Gives what is still there `patienceMs` to end by itself, then ends it by force; resolves with what had to be forced.
+ */
 export async function endLeftovers(mark: string, patienceMs: number): Promise<Leftover[]> {
 	const until = Date.now() + patienceMs;
 	let left = leftovers(mark);

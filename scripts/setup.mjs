@@ -1,4 +1,5 @@
-// Brings what a script of package.json needs and is missing; silent when nothing is:  node scripts/setup.mjs [deps] [web] [test]
+// Brings what a script of package.json needs and is missing; silent when nothing is:  node scripts/setup.mjs [deps]
+// [web] [test]
 //   deps  the npm packages of the lock file, and with them the Node that runs everything else
 //   web   the frontend, built
 //   test  programs that tests start, as Debian packages where this is root on Debian, and a MongoDB server
@@ -17,7 +18,10 @@ const OLDEST = [22, 18];
 
 // ---------------------------------------------------------------- deps
 
-/** Why the packages must be installed; undefined when what npm wrote down at the end of its last install is what the lock file asks for. */
+/**
+ * Why the packages must be installed; undefined when what npm wrote down at the end of its last install is what the
+ * lock file asks for.
+ */
 function whyInstall() {
 	const wanted = readJson(join(ROOT, 'package-lock.json'))?.packages;
 	if (!wanted) throw new Error('package-lock.json is missing or damaged');

@@ -1,6 +1,7 @@
 /**
  * Runs the tests:  npm test [-- <part of a path> …] [--kills N] [--cut SECONDS]
- * The last line is `N passed, N failed`, with `, N skipped` where there are any. Exits 1 when anything failed, also outside a test.
+ * The last line is `N passed, N failed`, with `, N skipped` where there are any. Exits 1 when anything failed, also
+ * outside a test.
  */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';

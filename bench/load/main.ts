@@ -1,6 +1,7 @@
 /**
  * The load generator, a process of its own:  node bench/load/main.ts '<Job as JSON>'
- * Connects, sends for a while, says when the measured time begins and ends, waits for what is still unacknowledged, and ends with its result.
+ * Connects, sends for a while, says when the measured time begins and ends, waits for what is still unacknowledged, and
+ * ends with its result.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Histogram } from './histogram.ts';

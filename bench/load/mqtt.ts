@@ -10,7 +10,10 @@ const PINGRESP = 13;
 const PINGREQ = Buffer.from([0xc0, 0]);
 const LAST_PACKET_ID = 65_535;
 
-/** Splits a stream into MQTT packets: calls `handle` with the type and flags, the whole buffer, and where the packet's body begins and ends. */
+/**
+ * Splits a stream into MQTT packets: calls `handle` with the type and flags, the whole buffer, and where the packet's
+ * body begins and ends.
+ */
 export function packetReader(
 	handle: (type: number, flags: number, data: Buffer, from: number, to: number) => void,
 ): (chunk: Buffer) => void {

@@ -1,4 +1,6 @@
-/** The first sequence number of every sensor; all of them have seven digits, so that every reading has the same length. */
+/**
+ * The first sequence number of every sensor; all of them have seven digits, so that every reading has the same length.
+ */
 export const FIRST_SEQ = 1_000_000;
 export const BUILDING = 'bench';
 export const ROOM = 'hall';

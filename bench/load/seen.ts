@@ -23,7 +23,9 @@ export class SeenReadings {
 		this.#received++;
 	}
 
-	/** What is missing of the first `sent` readings of a sensor, those in `except` left out, and what came more than once. */
+	/**
+	 * What is missing of the first `sent` readings of a sensor, those in `except` left out, and what came more than once.
+	 */
 	compare(sensor: number, sent: number, except: ReadonlySet<number>): { missing: number; duplicates: number } {
 		const counts = this.#sensors[sensor] ?? new Uint8Array(0);
 		let missing = 0;

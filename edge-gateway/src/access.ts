@@ -16,8 +16,9 @@ export function mayLookAt(request: Request, registry: Registry, domainName: stri
 }
 
 /**
- * Whether the caller has this role, or a higher one, on the machine itself: its ports, its bridges, its configuration. Where buildings of one top-level domain
- * only are known, or of none yet, the machine is that domain's. Where several share it, it is none of theirs, but the platform's admins'.
+ * Whether the caller has this role, or a higher one, on the machine itself: its ports, its bridges, its configuration.
+ * Where buildings of one top-level domain only are known, or of none yet, the machine is that domain's. Where several
+ * share it, it is none of theirs, but the platform's admins'.
  */
 export function isOfMachine(request: Request, registry: Registry, role: Role): boolean {
 	return hasRole(request, registry.isShared ? 'admin' : role);

@@ -1,9 +1,11 @@
 /**
  * What became of what came one way: readings of a source, messages of a bridge or of a decoder's rule.
  *
- *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped + decoding + pending + queued
+ *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped + decoding + pending +
+ * queued
  *
- * `received` is counted where something comes in, the rest where it is decided what becomes of it: never one from the other, or nothing could be missed.
+ * `received` is counted where something comes in, the rest where it is decided what becomes of it: never one from the
+ * other, or nothing could be missed.
  */
 export class Account {
 	received = 0;

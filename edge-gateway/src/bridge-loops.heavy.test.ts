@@ -36,7 +36,10 @@ const bridgedTo = (other: Mosquitto, name: string) =>
 		].join('\n'),
 	);
 
-/** One publish at each place in turn, with each QoS, retained and not, comes to each place exactly once, and then all is quiet. */
+/**
+ * One publish at each place in turn, with each QoS, retained and not, comes to each place exactly once, and then all is
+ * quiet.
+ */
 async function expectOneDeliveryEach(places: Record<string, Place>): Promise<void> {
 	const sent: string[] = [];
 	for (const [name, place] of Object.entries(places)) {

@@ -313,7 +313,9 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 	);
 }
 
-/** Where the value at these keys begins, or its key where that is what is wrong; what is around it where there is none. */
+/**
+ * Where the value at these keys begins, or its key where that is what is wrong; what is around it where there is none.
+ */
 function positionOf(document: Document, keys: string[], keyIsWrong: boolean): number {
 	for (let depth = keys.length; depth > 0; depth--) {
 		const around = document.getIn(keys.slice(0, depth - 1), true);

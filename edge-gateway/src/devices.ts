@@ -21,7 +21,10 @@ interface Entry {
 const MOST_DEVICES = 10_000;
 const FORGOTTEN_AT_ONCE = 1000;
 
-/** Who is connected, and when each was last heard. Bounded: beyond it those longest unheard are forgotten, if they are not connected. */
+/**
+ * Who is connected, and when each was last heard. Bounded: beyond it those longest unheard are forgotten, if they are
+ * not connected.
+ */
 export class Devices {
 	readonly #devices = new Map<string, Entry>();
 

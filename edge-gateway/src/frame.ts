@@ -19,7 +19,10 @@ export interface Frame {
 	parsed?: unknown;
 	/** The rule whose decoder reads them; undefined for the gateway's own format. */
 	decodeBy?: DecodeBy | undefined;
-	/** What it made of them, so that a frame that is delivered again is not decoded twice: a decoder may count what it sees. */
+	/**
+	 * What it made of them, so that a frame that is delivered again is not decoded twice: a decoder may count what it
+	 * sees.
+	 */
 	decoding?: Decoding;
 	/** Where the source names one. */
 	contentType?: string;

@@ -11,7 +11,10 @@ import { type RawMqtt, rawSignedIn } from './testing/mqtt-clients.ts';
 import { type SerialLine, serialLine } from './testing/serial-line.ts';
 import { type SensorSocket, sensorSocket, type Taken } from './testing/socketio-client.ts';
 
-/** A gateway and one device on each way in. A crossing a message, so that what is counted twice or forgotten shows in the count too. */
+/**
+ * A gateway and one device on each way in. A crossing a message, so that what is counted twice or forgotten shows in
+ * the count too.
+ */
 class Building {
 	readonly world: GatewayWorld;
 	readonly line: SerialLine;

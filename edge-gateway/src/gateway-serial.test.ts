@@ -321,7 +321,9 @@ it('a device that says HELLO where nobody asked is answered, and its token is sh
 	expect(await world.rejected()).toEqual([]);
 });
 
-/** What is sent to a port before it is opened is lost, as on a real wire: a device sends it again until it hears ACK. */
+/**
+ * What is sent to a port before it is opened is lost, as on a real wire: a device sends it again until it hears ACK.
+ */
 const opened = (world: GatewayWorld) =>
 	waitFor('the port to be open', async () => (await devices(world)).some(({ connected: there }) => there));
 

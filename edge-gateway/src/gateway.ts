@@ -98,7 +98,10 @@ const READ_AT_START: FixedOptions = {
 	'redis.url': ({ redisUrl }) => redisUrl,
 };
 
-/** Opens the log that everything else is a cursor on. What `clock` does not know the time of, nobody sees before it does. */
+/**
+ * Opens the log that everything else is a cursor on. What `clock` does not know the time of, nobody sees before it
+ * does.
+ */
 export async function openTelemetryLog(
 	config: GatewayConfig,
 	worker: CommitWorker,
@@ -433,7 +436,8 @@ export async function createGateway(parts: {
 		},
 		mqttPort: () => mqtt.port,
 		mqttsPort: () => mqtt.tlsPort,
-		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway from taking readings.
+		// A serial port that is not plugged in, or a Redis that is away, is worth a look, but does not keep the gateway
+		// from taking readings.
 		trouble: async () => mqtt.trouble() ?? log.stats().trouble ?? relay?.trouble(),
 		stopIntake,
 		async stop() {

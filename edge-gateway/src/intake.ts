@@ -36,9 +36,9 @@ const AS_IT_IS: readonly undefined[] = [undefined];
  *   raw ─▶ decode ─▶ validate ─▶ identify ─▶ units, clock ─▶ dedup ─▶ crossings to count ─▶ log ─▶ acknowledged
  *            └───────────┴────────────┴────────────┴─▶ rejected
  *
- * Up to dedup nothing is changed, so a batch is taken whole or refused whole. From validate to the log's append everything happens in
- * one turn of the event loop, so no other frame comes between a judgement and the write it led to. Decoding may take longer; what else its sender
- * sends waits for it.
+ * Up to dedup nothing is changed, so a batch is taken whole or refused whole. From validate to the log's append
+ * everything happens in one turn of the event loop, so no other frame comes between a judgement and the write it led
+ * to. Decoding may take longer; what else its sender sends waits for it.
  */
 export class Intake {
 	readonly #log: Log;
@@ -91,7 +91,8 @@ export class Intake {
 
 	/**
 	 * Resolves, with the number of readings, when all are durable (a duplicate: when its original is).
-	 * @throws CrowdVisionError `not_json`, `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` (refused, and kept in the rejected list);
+	 * @throws CrowdVisionError `not_json`, `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` (refused, and
+	 * kept in the rejected list);
 	 * `log_full`, `unavailable` (not refused: to be delivered again).
 	 */
 	deliver(frame: Frame): Promise<number> {
@@ -151,7 +152,10 @@ export class Intake {
 		}
 	}
 
-	/** When a message was received that has waited since: a time of an era in which the time was not known means nothing after it. */
+	/**
+	 * When a message was received that has waited since: a time of an era in which the time was not known means nothing
+	 * after it.
+	 */
 	#since(era: number | undefined, receivedAt: number): number {
 		return era === this.#clock.era ? receivedAt : this.#clock.now();
 	}
@@ -223,7 +227,10 @@ export class Intake {
 		settled(error, 0);
 	}
 
-	/** For a frame that its source does not even hand over: keeps it in the rejected list, counts it as one reading received and rejected, and rejects with `error`. */
+	/**
+	 * For a frame that its source does not even hand over: keeps it in the rejected list, counts it as one reading
+	 * received and rejected, and rejects with `error`.
+	 */
 	refuse(frame: Refused, error: CrowdVisionError): Promise<never> {
 		const account = this.#ledger.of(frame.transport, frame.port);
 		account.received += 1;
@@ -289,7 +296,8 @@ export class Intake {
 		for (const item of checked) {
 			const before = records.length;
 			for (const leg of legsFor(item)) {
-				// A door between two rooms makes a record for each: one that a crash cut off is made up for by itself when the reading comes again.
+				// A door between two rooms makes a record for each: one that a crash cut off is made up for by itself when the
+				// reading comes again.
 				const key =
 					leg && item.key && item.door?.between
 						? { ...item.key, source: `${item.key.source} ${leg.direction}` }

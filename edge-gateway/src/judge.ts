@@ -47,7 +47,10 @@ export interface JudgeParts {
 	clock: Pick<Clock, 'quality'>;
 }
 
-/** Says whether a decoded reading is one, and may be sent by who sends it: validate, identify, units, time. Changes nothing. */
+/**
+ * Says whether a decoded reading is one, and may be sent by who sends it: validate, identify, units, time. Changes
+ * nothing.
+ */
 export class Judge {
 	readonly #registry: Registry;
 	readonly #admission: Admission | undefined;
@@ -121,8 +124,8 @@ export class Judge {
 }
 
 /**
- * Undefined for what is no refusal, but a mistake of ours. A decoder meets what strangers send: whatever it stumbles over counts as the message's
- * fault, or the message would come again without end.
+ * Undefined for what is no refusal, but a mistake of ours. A decoder meets what strangers send: whatever it stumbles
+ * over counts as the message's fault, or the message would come again without end.
  */
 export function asRefusal(error: Error, decoded: boolean): CrowdVisionError | undefined {
 	if (error instanceof CrowdVisionError) return error;

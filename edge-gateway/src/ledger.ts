@@ -6,13 +6,17 @@ import { Account, type AccountSummary, together } from './account.ts';
 /** What of the log the ledger holds its own counts against. */
 export type CountedLog = Pick<Log, 'accounts' | 'appended' | 'stats'>;
 
-/** Ports, bridges and rules are few; a configuration that has more of them than this sees the rest together, as `others`. */
+/**
+ * Ports, bridges and rules are few; a configuration that has more of them than this sees the rest together, as
+ * `others`.
+ */
 const MOST_NAMED = 200;
 const OTHERS = 'others';
 
 /**
- * Where everything that came in is accounted for: by way in (transport, and port where it has several), by bridge and direction, by decoder rule, and by
- * cursor on the log. Counts on the hot path are plain numbers; Prometheus reads them when it asks.
+ * Where everything that came in is accounted for: by way in (transport, and port where it has several), by bridge and
+ * direction, by decoder rule, and by cursor on the log. Counts on the hot path are plain numbers; Prometheus reads them
+ * when it asks.
  *
  *   sources ─▶ Account each ─▶ log: Σ accepted = appended ─▶ cursors: appended = delivered + lost + queued
  */
@@ -22,7 +26,10 @@ export class Ledger {
 	readonly #ports = new Map<string, { transport: Transport; account: Account }>();
 	/** By `kind name`. */
 	readonly #parts = new Map<string, { kind: PartKind; name: string; account: Account }>();
-	/** Of the readings that the gateway makes itself: counts that are set, and the second of the two that a door between two rooms changes. */
+	/**
+	 * Of the readings that the gateway makes itself: counts that are set, and the second of the two that a door between
+	 * two rooms changes.
+	 */
 	readonly rooms = new Account();
 	readonly #log: CountedLog | undefined;
 

@@ -13,7 +13,10 @@ const NOW_SHARE = 0.95;
 const BETTER = 1.2;
 const CHECK_EVERY_MS = 10_000;
 
-/** Says in the gateway's own log, once, that the telemetry log will be full: a day before, an hour before, and when that is over. */
+/**
+ * Says in the gateway's own log, once, that the telemetry log will be full: a day before, an hour before, and when that
+ * is over.
+ */
 export class LogAlarm {
 	readonly #fullness: () => Fullness;
 	readonly #logger: Logger;

@@ -1,6 +1,7 @@
 /**
- * The same bytes in memory of their own. A Buffer is mostly a piece of something larger: of the chunk it was read in, or of the 64 KiB of Node's pool.
- * That is kept whole while any piece of it is, so whatever is kept for longer than its message takes must own what it keeps, or its bound says nothing.
+ * The same bytes in memory of their own. A Buffer is mostly a piece of something larger: of the chunk it was read in,
+ * or of the 64 KiB of Node's pool. That is kept whole while any piece of it is, so whatever is kept for longer than its
+ * message takes must own what it keeps, or its bound says nothing.
  */
 export function ownBytes(bytes: Buffer): Buffer {
 	if (bytes.length === bytes.buffer.byteLength) return bytes;
@@ -11,7 +12,10 @@ export function ownBytes(bytes: Buffer): Buffer {
 
 const BLOCK = 16 * 1024;
 
-/** The same for many small pieces that are kept together and go in their order: they share blocks that nobody else has a piece of. */
+/**
+ * The same for many small pieces that are kept together and go in their order: they share blocks that nobody else has a
+ * piece of.
+ */
 export class OwnBlocks {
 	#block: Buffer | undefined;
 	#used = 0;

@@ -4,7 +4,10 @@ import { StringDecoder } from 'node:string_decoder';
 const SAMPLE_BYTES = 256;
 /** Longer than a token that begins in a sample. */
 const LOOKED_AT_BYTES = 8192;
-/** What a device's token looks like, wherever it turns up: a line `HELLO <deviceId> <token>` that lost its end is a payload like any other. */
+/**
+ * What a device's token looks like, wherever it turns up: a line `HELLO <deviceId> <token>` that lost its end is a
+ * payload like any other.
+ */
 const TOKEN = /eyJ[\w-]{8,}\.[\w-]{8,}\.?[\w-]*/g;
 const CONTROL = /[^\P{Cc}\t\n\r]|\ufffd/u;
 
@@ -31,7 +34,10 @@ export function withoutTokens(bytes: Buffer): Buffer | undefined {
 	return without === text ? undefined : Buffer.from(without, 'latin1');
 }
 
-/** The beginning of a payload as a person can read it. What looks like a token is not shown, also where it goes on behind what is. */
+/**
+ * The beginning of a payload as a person can read it. What looks like a token is not shown, also where it goes on
+ * behind what is.
+ */
 export function sampleOf(bytes: Buffer): string {
 	const beginning = bytes.subarray(0, LOOKED_AT_BYTES);
 	const payload = withoutTokens(beginning) ?? beginning;

@@ -1,6 +1,9 @@
 import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
 
-/** Everything a canonical reading is made of but its id. Texts that are not named here as free need no escaping: their patterns see to it. */
+/**
+ * Everything a canonical reading is made of but its id. Texts that are not named here as free need no escaping: their
+ * patterns see to it.
+ */
 export interface EncodableReading {
 	sensorId: string;
 	metric: MetricKey;
@@ -46,8 +49,8 @@ interface Spelled {
 const MOST_SPELLED = 20_000;
 
 /**
- * Spells canonical readings as JSON. By hand and from parts that are kept, because every reading passes here: `JSON.stringify` of the whole
- * takes several times as long.
+ * Spells canonical readings as JSON. By hand and from parts that are kept, because every reading passes here:
+ * `JSON.stringify` of the whole takes several times as long.
  */
 export class ReadingEncoder {
 	readonly #idPrefix: string;

@@ -10,7 +10,9 @@ interface Kept {
 
 const SAVE_AFTER_MS = 1000;
 
-/** Buildings and registered sensors, as twin retains them on the bus; kept on disk for a start while the bus is away. */
+/**
+ * Buildings and registered sensors, as twin retains them on the bus; kept on disk for a start while the bus is away.
+ */
 export class Registry {
 	readonly #buildings = new Map<string, RetainedBuilding>();
 	readonly #sensors = new Map<string, RetainedSensor>();
@@ -54,7 +56,9 @@ export class Registry {
 		return revocation !== undefined && issuedAt <= revocation.before;
 	}
 
-	/** Follows the bus from now on; where it is away, from when it is back, and what was kept on disk counts until then. */
+	/**
+	 * Follows the bus from now on; where it is away, from when it is back, and what was kept on disk counts until then.
+	 */
 	async follow(bus: Bus): Promise<void> {
 		// All at once: each waits a few seconds for a bus that is away, and readings wait outside meanwhile.
 		this.#watches.push(

@@ -5,11 +5,11 @@ import { backOff, type Logger, pause, waitAtMost } from '@crowdvision/service-ki
 import { Redis } from 'ioredis';
 
 /**
- * One batch in one transaction: the readings, their announcements and the cursor. The cursor must stand where the batch begins, so a
- * batch that was sent twice, or runs late on a connection given up, does nothing the second time.
- * KEYS: stream, cursor. ARGV: where the cursor must stand ('' when there is none yet), where it stands after, readings separated by
- * newlines (JSON has none of its own), field, what is missing before the first ('' where nothing is) and the field of that. Returns the cursor as it
- * stands.
+ * One batch in one transaction: the readings, their announcements and the cursor. The cursor must stand where the batch
+ * begins, so a batch that was sent twice, or runs late on a connection given up, does nothing the second time. KEYS:
+ * stream, cursor. ARGV: where the cursor must stand ('' when there is none yet), where it stands after, readings
+ * separated by newlines (JSON has none of its own), field, what is missing before the first ('' where nothing is) and
+ * the field of that. Returns the cursor as it stands.
  */
 const APPEND = `
 local next = redis.call('GET', KEYS[2]) or ''
@@ -27,7 +27,9 @@ return ARGV[2]`;
 const BATCH_RECORDS = 1000;
 const BATCH_BYTES = 512 * 1024;
 const COMMAND_TIMEOUT_MS = 10_000;
-/** A batch under way when the relay is stopped may take so long; Redis then has it or not, and tells at the next start. */
+/**
+ * A batch under way when the relay is stopped may take so long; Redis then has it or not, and tells at the next start.
+ */
 const STOP_TIMEOUT_MS = 2_000;
 const NEWLINE = Buffer.from('\n');
 const TRIM_EVERY_RECORDS = 10_000;
@@ -44,8 +46,8 @@ export interface RelayParts {
 }
 
 /**
- * The cursor on the log that appends to Redis, each reading exactly once: where it stands is kept in Redis, moves in the same
- * transaction as the readings, and is asked for after every reconnect.
+ * The cursor on the log that appends to Redis, each reading exactly once: where it stands is kept in Redis, moves in
+ * the same transaction as the readings, and is asked for after every reconnect.
  */
 export class Relay {
 	readonly #parts: RelayParts;
@@ -62,8 +64,9 @@ export class Relay {
 		this.#parts = parts;
 		this.#cursor = parts.log.cursor('relay');
 		this.#cursor.account.begin(this.#cursor.position);
-		// The hash tag puts the cursor beside the stream in a Redis Cluster, where a transaction must stay on one node. The log's id keeps
-		// two gateways of the same name (every new Pi is called raspberrypi) from moving each other's cursor.
+		// The hash tag puts the cursor beside the stream in a Redis Cluster, where a transaction must stay on one node. The
+		// log's id keeps two gateways of the same name (every new Pi is called raspberrypi) from moving each other's
+		// cursor.
 		this.#cursorKey = `{${STREAMS.telemetry}}:cursor:${parts.gatewayId}:${parts.log.id}`;
 	}
 
@@ -91,7 +94,10 @@ export class Relay {
 		this.#trouble = { reason, since: this.#trouble?.since ?? Date.now() };
 	}
 
-	/** Readings in the log that Redis does not have yet, readings delivered, and readings it was told are lost from the log. */
+	/**
+	 * Readings in the log that Redis does not have yet, readings delivered, and readings it was told are lost from the
+	 * log.
+	 */
 	stats(): { lag: number; delivered: number; lost: number } {
 		return {
 			lag: Math.max(0, this.#parts.log.endOffset - this.#cursor.position),
@@ -190,8 +196,8 @@ export class Relay {
 	}
 
 	/**
-	 * Where Redis stands is where the cursor belongs, also when Redis has forgotten something. A Redis that holds no cursor gets everything
-	 * this log still holds: consumers know readings by their id.
+	 * Where Redis stands is where the cursor belongs, also when Redis has forgotten something. A Redis that holds no
+	 * cursor gets everything this log still holds: consumers know readings by their id.
 	 */
 	async #whereRedisIs(redis: Redis): Promise<{ next: number; expected: string }> {
 		const { log } = this.#parts;
@@ -214,7 +220,10 @@ export class Relay {
 		else logger.error(details, 'relay: readings are lost from the log');
 	}
 
-	/** True when the stream has room. While a group is too far behind, the readings wait in our log, whose bound the operator chose. */
+	/**
+	 * True when the stream has room. While a group is too far behind, the readings wait in our log, whose bound the
+	 * operator chose.
+	 */
 	async #makeRoom(redis: Redis): Promise<boolean> {
 		for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
 			const { blockedBy } = await this.#parts.trim(redis);

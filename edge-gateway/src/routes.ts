@@ -9,7 +9,10 @@ import { addCommandRoutes, type CommandRouteParts } from './downlink/command-rou
 import { addRejectedRoutes, type RejectedRouteParts } from './rejected/rejected-routes.ts';
 import { addTraceRoutes, type TraceRouteParts } from './trace/trace-routes.ts';
 
-/** What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; what is the machine's own, its admins' (access.ts). */
+/**
+ * What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; what is the machine's own,
+ * its admins' (access.ts).
+ */
 export function gatewayRoutes({
 	tokens,
 	configuration,

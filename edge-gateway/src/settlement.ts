@@ -12,8 +12,8 @@ const RETRY_AFTER_SECONDS = 5;
 const DISK_TROUBLE_SECONDS = 2;
 
 /**
- * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and not to the frame: with
- * thousands under way, that is what the garbage collector has to carry.
+ * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and
+ * not to the frame: with thousands under way, that is what the garbage collector has to carry.
  */
 export function settlement(
 	account: Account,

@@ -1,6 +1,7 @@
 /**
- * What becomes of readings when the log is nearly full (policy `thin`): of each sensor and minute the last, the lowest and the highest stay, and those that
- * stay of a door carry the crossings of those that do not. What is out of the ordinary (a correction, a counter that began again) stays as it is.
+ * What becomes of readings when the log is nearly full (policy `thin`): of each sensor and minute the last, the lowest
+ * and the highest stay, and those that stay of a door carry the crossings of those that do not. What is out of the
+ * ordinary (a correction, a counter that began again) stays as it is.
  */
 import type { Thin } from '@crowdvision/log';
 
@@ -60,7 +61,10 @@ export const thin: Thin = (payloads) => {
 	});
 };
 
-/** The crossings that those that stay take on: their own, and what came since the one before of the same door; the last also what came after it. */
+/**
+ * The crossings that those that stay take on: their own, and what came since the one before of the same door; the last
+ * also what came after it.
+ */
 function carriedCrossings(readings: readonly (Kept | undefined)[], stays: ReadonlySet<number>): Map<number, Crossings> {
 	const carried = new Map<number, Crossings>();
 	const open = new Map<string, Crossings>();

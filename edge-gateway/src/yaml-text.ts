@@ -3,8 +3,8 @@ import { isScalar } from 'yaml';
 const SPACE = /\s/;
 
 /**
- * How far into its spelling in the file the character `offset` of a text stands. Indents and folded lines change white space only, so it is the other
- * characters that are counted.
+ * How far into its spelling in the file the character `offset` of a text stands. Indents and folded lines change white
+ * space only, so it is the other characters that are counted.
  */
 export function offsetInSource(source: string, node: unknown, offset: number): number {
 	if (offset === 0 || !isScalar(node) || !node.range || typeof node.value !== 'string') return 0;

@@ -4,7 +4,9 @@ export interface Retry {
 	mostMs: number;
 }
 
-/** Doubles with each failure, with jitter in its upper half so that many devices do not come back at the same moment. */
+/**
+ * Doubles with each failure, with jitter in its upper half so that many devices do not come back at the same moment.
+ */
 export function backOff(failures: number, { firstMs, mostMs }: Retry): number {
 	const ceiling = Math.min(mostMs, firstMs * 2 ** Math.min(failures, 30));
 	return ceiling / 2 + (Math.random() * ceiling) / 2;

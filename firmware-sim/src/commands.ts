@@ -32,8 +32,9 @@ const SET = Date.UTC(2000, 0, 1);
 const MOST_REMEMBERED = 200;
 
 /**
- * A device's obedience: each command is executed once however often it comes, its answer is said again to whoever repeats it, and one that is late
- * is refused, by the device's clock if that is set, and by the time it has itself measured since the command came.
+ * A device's obedience: each command is executed once however often it comes, its answer is said again to whoever
+ * repeats it, and one that is late is refused, by the device's clock if that is set, and by the time it has itself
+ * measured since the command came.
  */
 export class Commands {
 	readonly #options: CommandsOptions;

@@ -2,8 +2,8 @@ import { createRandom, hash, type Random } from './random.ts';
 import type { DeviceReading } from './reading.ts';
 
 /**
- * What can go wrong between a sensor and the gateway, each by its name, with the share of messages it strikes and its own seed.
- * A fault does its work through whichever of these hooks it has.
+ * What can go wrong between a sensor and the gateway, each by its name, with the share of messages it strikes and its
+ * own seed. A fault does its work through whichever of these hooks it has.
  */
 export interface Fault {
 	readonly name: FaultName;
@@ -11,7 +11,10 @@ export interface Fault {
 	readonly rate: number;
 	/** How often it struck. */
 	injected: number;
-	/** Changes a reading before it is buffered; a resent reading is the same as the first time. `uptimeMs`: since the device was switched on. */
+	/**
+	 * Changes a reading before it is buffered; a resent reading is the same as the first time. `uptimeMs`: since the
+	 * device was switched on.
+	 */
 	onReading?(reading: DeviceReading, uptimeMs: number): DeviceReading;
 	/** How many times more the sensors are sampled at once. */
 	onSample?(): number;

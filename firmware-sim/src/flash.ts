@@ -6,8 +6,8 @@ import type { SimLogger } from './logger.ts';
 const SAVE_AFTER_MS = 1_000;
 
 /**
- * The flash memory of the door counters: the people each has told the gateway of, entered less left, as far as acknowledged. With it
- * a restarted counter goes on where it was, instead of bringing everybody in a second time.
+ * The flash memory of the door counters: the people each has told the gateway of, entered less left, as far as
+ * acknowledged. With it a restarted counter goes on where it was, instead of bringing everybody in a second time.
  */
 export class Flash {
 	readonly #file: string;

@@ -4,7 +4,10 @@ import type { KindName } from './kinds/index.ts';
 import { hash } from './random.ts';
 import type { BuildingPlan } from './world/building.ts';
 
-/** Which kinds of sensor a room has, and how each of them speaks. A room should have a door counter or a camera, not both: two sensors would disagree. */
+/**
+ * Which kinds of sensor a room has, and how each of them speaks. A room should have a door counter or a camera, not
+ * both: two sensors would disagree.
+ */
 export type Assign = (room: BuildingPlan['rooms'][number], roomIndex: number) => Partial<Record<KindName, Transport>>;
 
 /** A device and the sensors wired to it. */
@@ -15,8 +18,8 @@ export interface DevicePlan {
 }
 
 /**
- * Every room counts its people, by a door counter or by a camera in turn, and measures climate, CO2 and noise; the transports take
- * turns, shifted by one from room to room, so that each of them carries each kind of value.
+ * Every room counts its people, by a door counter or by a camera in turn, and measures climate, CO2 and noise; the
+ * transports take turns, shifted by one from room to room, so that each of them carries each kind of value.
  */
 export function inTurn(transports: readonly Transport[]): Assign {
 	return (_room, roomIndex) => {
@@ -26,8 +29,8 @@ export function inTurn(transports: readonly Transport[]): Assign {
 }
 
 /**
- * Wires sensors to devices: one device for a serial line, one for each MQTT sensor (an MQTT connection has one last will), one per
- * room over HTTP and over Socket.IO. A sensor's id is `{room}-{kind}`.
+ * Wires sensors to devices: one device for a serial line, one for each MQTT sensor (an MQTT connection has one last
+ * will), one per room over HTTP and over Socket.IO. A sensor's id is `{room}-{kind}`.
  * @throws RangeError when there is no transport at all
  */
 export function planDevices(
@@ -54,7 +57,9 @@ function deviceOf(transport: Transport, room: string, sensorId: string): string 
 	return `sim-${transport.replace('.', '')}-${transport === 'mqtt' ? sensorId : room}`;
 }
 
-/** A room's id may hold what a sensor's may not; one that had to be changed gets a mark, so that no two become the same. */
+/**
+ * A room's id may hold what a sensor's may not; one that had to be changed gets a mark, so that no two become the same.
+ */
 function idPart(roomId: string): string {
 	const clean = roomId.replace(/[^A-Za-z0-9._:-]/g, '_').slice(0, 100);
 	return clean === roomId ? clean : `${clean}_${hash(roomId).toString(36)}`;

@@ -58,7 +58,9 @@ export interface FleetOptions {
 	ackTimeoutMs?: number;
 	/** Default 250 ms to 10 s. */
 	retry?: Retry;
-	/** Where door counters keep their count through a restart. Default: nowhere; then everybody who is in enters again. */
+	/**
+	 * Where door counters keep their count through a restart. Default: nowhere; then everybody who is in enters again.
+	 */
 	flashFile?: string;
 	/** Default: a new one for each start. */
 	boot?: string;
@@ -84,7 +86,8 @@ export interface Fleet {
 	/** What is true in a room at this moment. */
 	room(roomId: string): Readonly<RoomState>;
 	/**
-	 * Puts exactly `count` people into a room, however few fit, and keeps them there; without `count`, they follow the day again.
+	 * Puts exactly `count` people into a room, however few fit, and keeps them there; without `count`, they follow the
+	 * day again.
 	 * @throws RangeError for a room there is not, or a count that is not a whole number from 0 up
 	 */
 	crowd(roomId: string, count?: number): void;
@@ -103,7 +106,8 @@ const DEFAULTS = { bufferSize: 1000, ackTimeoutMs: 5000, retry: { firstMs: 250, 
  *
  *   seed, clock ─▶ building ─▶ sensors ─▶ firmware: number, date ─▶ uplink: ring buffer, faults ─▶ link ─▶ gateway
  *
- * @throws RangeError for an unknown fault, or a room whose sensors have a transport without a link; whatever `credentials` rejects with
+ * @throws RangeError for an unknown fault, or a room whose sensors have a transport without a link; whatever
+ * `credentials` rejects with
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
 	const { seed, links, clock = Date.now, speed = 1, logger = SILENT } = options;
@@ -209,7 +213,10 @@ async function linkOf(
 	throw new RangeError(`${sensorIds.join(', ')} should speak ${transport}, but no link for it is given`);
 }
 
-/** Each device in its own moment of the interval, so that they do not all speak at once; the first sample is taken at once. */
+/**
+ * Each device in its own moment of the interval, so that they do not all speak at once; the first sample is taken at
+ * once.
+ */
 function sampleAtIntervals(devices: readonly Firmware[], intervalMs: number): void {
 	for (const [index, device] of devices.entries()) {
 		device.sample();

@@ -17,7 +17,10 @@ export interface Encoder {
 /** What the gateway answers on a serial line. */
 export type Reply = { kind: 'ack'; seq: number } | { kind: 'nak'; seq: number; reason: string };
 
-/** jsonl: one JSON document per line, as a microcontroller prints it. JSON escapes line ends, so the newline is never part of it. */
+/**
+ * jsonl: one JSON document per line, as a microcontroller prints it. JSON escapes line ends, so the newline is never
+ * part of it.
+ */
 export function encodeLine(reading: DeviceReading): Uint8Array {
 	return line(JSON.stringify(reading));
 }

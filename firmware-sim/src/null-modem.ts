@@ -17,7 +17,10 @@ export interface NullModem {
 	readonly a: string;
 	/** Path of the host's end; it stays the same through `unplug` and `replug`. */
 	readonly b: string;
-	/** Pulls the host's end out, as a USB adapter is: whoever has `b` open sees it vanish, and the path is gone. What is sent meanwhile is lost. */
+	/**
+	 * Pulls the host's end out, as a USB adapter is: whoever has `b` open sees it vanish, and the path is gone. What is
+	 * sent meanwhile is lost.
+	 */
 	unplug(): Promise<void>;
 	/** A new port under the old path. */
 	replug(): Promise<void>;
@@ -47,8 +50,9 @@ const START_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
 
 /**
- * Joins two new pseudo-terminals; both are raw, so every byte passes unchanged. What one end sends while nobody reads at the other
- * waits (from util-linux 2.37 on in the memory of `script`, without blocking the writer); a real wire would lose it.
+ * Joins two new pseudo-terminals; both are raw, so every byte passes unchanged. What one end sends while nobody reads
+ * at the other waits (from util-linux 2.37 on in the memory of `script`, without blocking the writer); a real wire
+ * would lose it.
  * @throws Error when `script` is missing, or a path is taken by something that is not a link
  */
 export async function createNullModem(options: NullModemOptions = {}): Promise<NullModem> {
@@ -127,8 +131,8 @@ async function link(target: string, path: string): Promise<void> {
 }
 
 /**
- * The shell inside tells the terminal's name on descriptor 3, then becomes a `cat` that holds the terminal open until descriptor 4
- * ends, which it does when we close it and also when we are killed: nothing outlives this process.
+ * The shell inside tells the terminal's name on descriptor 3, then becomes a `cat` that holds the terminal open until
+ * descriptor 4 ends, which it does when we close it and also when we are killed: nothing outlives this process.
  */
 const HOLD_OPEN = 'stty raw -echo && tty >&3 && exec cat <&4 >/dev/null';
 
@@ -162,7 +166,10 @@ function openTerminal(): Promise<Terminal> {
 	});
 }
 
-/** Lets `cat` end, so that `script` reaps it and goes by itself, in silence; SIGTERM would make it write "Session terminated" into the line. */
+/**
+ * Lets `cat` end, so that `script` reaps it and goes by itself, in silence; SIGTERM would make it write "Session
+ * terminated" into the line.
+ */
 async function endTerminal(child: ChildProcess, hold: Writable, exited: Promise<void>): Promise<void> {
 	hold.destroy();
 	const force = setTimeout(() => child.kill('SIGKILL'), END_TIMEOUT_MS);

@@ -1,6 +1,9 @@
 import type { IncomingReading } from '@crowdvision/contracts';
 
-/** A reading as these devices send it: always numbered, so that a redelivery is recognized. `observedAt` is epoch ms, or absent without a clock. */
+/**
+ * A reading as these devices send it: always numbered, so that a redelivery is recognized. `observedAt` is epoch ms, or
+ * absent without a clock.
+ */
 export interface DeviceReading extends IncomingReading {
 	unit: string;
 	buildingId: string;

@@ -134,7 +134,9 @@ async function connected(transport: keyof typeof PEERS, options: Partial<UplinkO
 const everythingArrived = (peer: Peer, count: number) =>
 	vi.waitFor(() => expect(new Set(peer.taken.map((reading) => reading.seq)).size).toBe(count), TIMEOUT);
 
-/** All were acknowledged to the device once, were taken by the gateway, and carried the same content whenever they came. */
+/**
+ * All were acknowledged to the device once, were taken by the gateway, and carried the same content whenever they came.
+ */
 function expectEffectivelyOnce(peer: Peer, acknowledged: DeviceReading[], count: number): void {
 	expect(acknowledged).toHaveLength(count);
 	const all = Array.from({ length: count }, (_, seq) => aReading(seq));

@@ -22,7 +22,10 @@ export interface UplinkOptions {
 export interface UplinkStats {
 	/** Readings handed over by the sensors. */
 	produced: number;
-	/** Messages put on the wire by this device's program, repetitions included; a fault may still have lost or doubled them. */
+	/**
+	 * Messages put on the wire by this device's program, repetitions included; a fault may still have lost or doubled
+	 * them.
+	 */
 	sent: number;
 	/** Of those, repetitions. */
 	resent: number;

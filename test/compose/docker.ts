@@ -20,7 +20,8 @@ export function docker(...args: string[]): Promise<string> {
 }
 
 /**
- * Runs a command of compose on the project that the environment names (scripts/compose.ts), whatever a file .env says: of the one given, every line is a comment.
+ * Runs a command of compose on the project that the environment names (scripts/compose.ts), whatever a file .env says:
+ * of the one given, every line is a comment.
  * @throws with everything it printed.
  */
 export function compose(args: readonly string[], timeoutMs = 120_000): Promise<string> {

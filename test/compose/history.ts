@@ -21,7 +21,10 @@ export function expected(acknowledged: ReadonlyMap<string, Acknowledged>): Expec
 	return series;
 }
 
-/** What twin's history says, second by second: how many readings there are, and where their number is another than the expected one. */
+/**
+ * What twin's history says, second by second: how many readings there are, and where their number is another than the
+ * expected one.
+ */
 export async function stored(
 	ask: <T>(method: string, path: string) => Promise<T>,
 	buildingId: string,

@@ -13,7 +13,10 @@ const BUILDING = {
 };
 const HALL = { buildingId: 'works', roomId: 'hall' };
 
-/** A gateway and twin in one process, with an empty building: strangers are adopted and broken sensors replaced through the API alone. */
+/**
+ * A gateway and twin in one process, with an empty building: strangers are adopted and broken sensors replaced through
+ * the API alone.
+ */
 describe('devices in the embedded whole', () => {
 	let dataDir: string;
 	let running: Running;

@@ -15,8 +15,9 @@ export interface Furnished {
 }
 
 /**
- * Makes the demo in a composition that starts empty, as its first user would: account, domain, building and device through the API, then
- * sensors that send. `serial`: the sensors' and the visitor's ends of two lines into the gateway, where it has some. `dir` gets the token.
+ * Makes the demo in a composition that starts empty, as its first user would: account, domain, building and device
+ * through the API, then sensors that send. `serial`: the sensors' and the visitor's ends of two lines into the gateway,
+ * where it has some. `dir` gets the token.
  */
 export async function furnish(site: {
 	http: string;

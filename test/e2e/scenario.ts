@@ -8,7 +8,8 @@ const SOON = { timeout: 20_000, interval: 100 };
 const STUDIO = 'studio';
 
 /**
- * What a visitor sees, from the wire of a sensor to the browser; the same for every composition. `start` is called once.
+ * What a visitor sees, from the wire of a sensor to the browser; the same for every composition. `start` is called
+ * once.
  */
 export function describeEndToEnd(name: string, start: () => Promise<World>): void {
 	describe(`from a sensor's wire to a browser: ${name}`, () => {

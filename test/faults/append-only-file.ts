@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { RedisServer } from '../support/redis-server.ts';
 
-/** Cuts the last `bytes` off the file Redis appends to: as a power cut does, it ends somewhere in the middle of a transaction. */
+/**
+ * Cuts the last `bytes` off the file Redis appends to: as a power cut does, it ends somewhere in the middle of a
+ * transaction.
+ */
 export async function cutAppendOnlyFile({ dir }: RedisServer, bytes: number): Promise<void> {
 	const folder = join(dir, 'appendonlydir');
 	const numberOf = (name: string) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1] ?? -1);

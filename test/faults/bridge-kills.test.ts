@@ -179,8 +179,9 @@ describe('a bridge under load', () => {
 				expect([found.readings.lost, found.raw.lost, found.far.lost]).toEqual([0, 0, 0]);
 				return;
 			}
-			// A Mosquitto writes its database when more than autosave_interval changes have gathered (mosquitto.conf(5)), so one that is killed forgets the
-			// last messages that it has acknowledged: what it has received is what it has logged, and what it had from elsewhere is only printed.
+			// A Mosquitto writes its database when more than autosave_interval changes have gathered (mosquitto.conf(5)), so
+			// one that is killed forgets the last messages that it has acknowledged: what it has received is what it has
+			// logged, and what it had from elsewhere is only printed.
 			const received = receivedIds(said);
 			expect(parsed.filter(({ sensorId, offset }) => sensorId === 'counter' && !received.has(16 + offset))).toEqual([]);
 			expect(queue.filter(({ offset }) => !received.has(32_768 + offset))).toEqual([]);

@@ -9,15 +9,17 @@ import { chanceOf, sleep } from './chance.ts';
 import { type GatewayProcess, prepareGateway } from './gateway-process.ts';
 import { BUILDING } from './load.ts';
 
-/** `npm run test:faults -- --kills 500` kills a tenth as often here: each life has to serve commands that take seconds. */
+/**
+ * `npm run test:faults -- --kills 500` kills a tenth as often here: each life has to serve commands that take seconds.
+ */
 const KILLS = Math.max(4, Math.round(Number(process.env.FAULT_KILLS ?? 50) / 10));
 const SEED = Number(process.env.FAULT_SEED ?? 1);
 const PER_LIFE = 12;
 const TIMEOUT_MS = 15_000;
 
 /**
- * Commands through everything: two gateways on one Redis, of which one has the devices and is killed -9 again and again; devices that are deaf, slow,
- * answer twice and lose their lines.
+ * Commands through everything: two gateways on one Redis, of which one has the devices and is killed -9 again and
+ * again; devices that are deaf, slow, answer twice and lose their lines.
  */
 describe('commands while the gateway is killed -9', () => {
 	let redis: RedisServer;

@@ -9,7 +9,9 @@ import { waitFor } from '../support/wait.ts';
 
 export const FAULT_SECRET = 'a secret for the fault suite only, of more than 32 characters';
 
-/** The gateway as its own process, on the same ports and folder through all its lives, with a real serial line to it. */
+/**
+ * The gateway as its own process, on the same ports and folder through all its lives, with a real serial line to it.
+ */
 export interface GatewayProcess {
 	readonly tokens: Tokens;
 	readonly links: Required<FleetLinks>;
@@ -34,7 +36,10 @@ export interface GatewayProcess {
 	close(): Promise<void>;
 }
 
-/** `entry`: what is started, relative to the repository. `env` is added to its environment, `config` to its gateway.yaml. */
+/**
+ * `entry`: what is started, relative to the repository. `env` is added to its environment, `config` to its
+ * gateway.yaml.
+ */
 export async function prepareGateway(
 	options: { entry?: string; env?: Record<string, string>; gatewayId?: string; config?: object } = {},
 ): Promise<GatewayProcess> {

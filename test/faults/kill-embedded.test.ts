@@ -173,7 +173,10 @@ function all<T>(file: string, query: string): T[] {
 /** The gateway makes a count of what a door tells. */
 const storedMetric = (metric: string) => (metric === 'peopleIn' || metric === 'peopleOut' ? 'peopleCount' : metric);
 
-/** Histories have no seq: a reading is known by sensor, metric, time and value; one of a door, whose value becomes the room's count, without the value. */
+/**
+ * Histories have no seq: a reading is known by sensor, metric, time and value; one of a door, whose value becomes the
+ * room's count, without the value.
+ */
 function compare(
 	acknowledged: ReadonlyMap<string, Acknowledged>,
 	history: readonly Row[],

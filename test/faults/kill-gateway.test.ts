@@ -61,7 +61,8 @@ describe('P1 Acked is durable, effectively once: the gateway killed -9 under loa
 				}
 			}
 			await load.flowing(before);
-			// What was stored but not acknowledged must have been sent again, and known again; devices lose their lines often enough.
+			// What was stored but not acknowledged must have been sent again, and known again; devices lose their lines often
+			// enough.
 			const duplicates = () => gateway.metric('gateway_readings_duplicate_total');
 			if (recognized === 0)
 				await waitFor('a redelivery to be recognized', async () => (await duplicates()) > 0, 60_000);

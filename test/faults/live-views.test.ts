@@ -91,7 +91,10 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 		feeder.pace(BEFORE_AND_AFTER);
 	}
 
-	/** Waits until all is quiet, and requires that every reading was shown, or is said to be superseded; in order; none twice. */
+	/**
+	 * Waits until all is quiet, and requires that every reading was shown, or is said to be superseded; in order; none
+	 * twice.
+	 */
 	async function settle(name: string): Promise<void> {
 		await sleep(500);
 		await feeder.stop();

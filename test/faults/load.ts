@@ -24,7 +24,10 @@ export interface Load {
 	readonly acknowledged: ReadonlyMap<string, Acknowledged>;
 	/** Acknowledgements so far. */
 	counts(): Record<Transport, number>;
-	/** Resolves when every transport that has devices has heard more acknowledgements than in `before`; rejects naming the silent ones. */
+	/**
+	 * Resolves when every transport that has devices has heard more acknowledgements than in `before`; rejects naming the
+	 * silent ones.
+	 */
 	flowing(before: Record<Transport, number>, timeoutMs?: number): Promise<void>;
 	/** Stops sampling and waits until everything sampled is acknowledged. */
 	drain(timeoutMs?: number): Promise<void>;
@@ -54,7 +57,8 @@ export async function startLoad(options: {
 		// A day of coming and going in a few minutes, begun in the morning, so that the doors have something to count.
 		speed: 200,
 		utcOffsetMinutes: 8 * 60 - new Date().getUTCHours() * 60,
-		// Every few seconds a device loses its line with readings under way, so that some acknowledgements are lost without a kill too.
+		// Every few seconds a device loses its line with readings under way, so that some acknowledgements are lost without
+		// a kill too.
 		faults: ['unplug:0.002'],
 		bufferSize: 100_000,
 		ackTimeoutMs: 300,

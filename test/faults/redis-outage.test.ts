@@ -39,7 +39,10 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		await load.flowing(load.counts());
 	}
 
-	/** Lets everything arrive, and requires that each acknowledged reading is in the stream, once, as it was sent and in order. */
+	/**
+	 * Lets everything arrive, and requires that each acknowledged reading is in the stream, once, as it was sent and in
+	 * order.
+	 */
 	async function settle(name: string): Promise<StreamAudit> {
 		await load.drain();
 		await relayed(gateway);

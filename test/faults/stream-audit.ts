@@ -5,7 +5,10 @@ import type { Acknowledged } from './load.ts';
 
 const PAGE = 5000;
 const MOST_EXAMPLES = 5;
-/** One connection that keeps its order; the other two may overtake themselves: several requests at once, bytes lost in a cut line. */
+/**
+ * One connection that keeps its order; the other two may overtake themselves: several requests at once, bytes lost in a
+ * cut line.
+ */
 const ORDERED: readonly Transport[] = ['mqtt', 'socket.io'];
 
 /** What a run came to. */

@@ -20,7 +20,8 @@ const validators = new Map<TSchema, ReturnType<typeof validator>>();
 
 /**
  * Holds an answer against the API document, so that every test of a service tests the document as well.
- * @throws Error for a status, an error code or a body that the document does not tell of. What no operation matches passes: probes, and 404s.
+ * @throws Error for a status, an error code or a body that the document does not tell of. What no operation matches
+ * passes: probes, and 404s.
  */
 export function checkAnswer(method: string, path: string, status: number, body: unknown): void {
 	const [bare] = path.split('?');

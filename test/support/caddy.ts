@@ -49,7 +49,8 @@ export interface Answer {
 export const findCaddy = () => process.env.CADDY || findProgram('caddy');
 
 /**
- * The repository's Caddyfile in a real Caddy, on free loopback ports, with an authority of its own. `env` names upstreams and folders.
+ * The repository's Caddyfile in a real Caddy, on free loopback ports, with an authority of its own. `env` names
+ * upstreams and folders.
  * @throws when caddy is not installed, or does not take its configuration; with what it said.
  */
 export async function startCaddy(env: Record<string, string> = {}): Promise<CaddyServer> {

@@ -28,8 +28,8 @@ export const findChromium = () =>
 	findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
 
 /**
- * Starts the installed Chromium, headless, with a profile of its own. `trusting`: a site whose certificate it takes, whoever signed it, where
- * this process does (trust.ts).
+ * Starts the installed Chromium, headless, with a profile of its own. `trusting`: a site whose certificate it takes,
+ * whoever signed it, where this process does (trust.ts).
  * @throws when none is installed.
  */
 export async function launchChromium(

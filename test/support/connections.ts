@@ -14,8 +14,8 @@ interface TcpSocket {
 }
 
 /**
- * Whom a process has called, at this moment: the port for one on this machine, else the kernel's spelling of address and port. Connections that
- * others opened to it do not count. Empty for a process that is gone.
+ * Whom a process has called, at this moment: the port for one on this machine, else the kernel's spelling of address
+ * and port. Connections that others opened to it do not count. Empty for a process that is gone.
  */
 export const calledBy = (pid: number): (number | string)[] => calledIn(openSockets(), pid);
 
@@ -74,7 +74,10 @@ export interface ConnectionWatch {
 	stop(): void;
 }
 
-/** `programs` is read anew each time, as a program's pid changes with its lives. Often enough not to miss a connection that is kept for a second. */
+/**
+ * `programs` is read anew each time, as a program's pid changes with its lives. Often enough not to miss a connection
+ * that is kept for a second.
+ */
 export function watchConnections(
 	programs: readonly { readonly name: string; readonly pid: number }[],
 ): ConnectionWatch {

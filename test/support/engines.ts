@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type MongoForTests, mongoForTests, whyNoMongo } from './mongod.ts';
 
-/** Runs a suite on either engine of the store; `mongoUrl` gives another empty database at every call. Skipped on MongoDB where there is none. */
+/**
+ * Runs a suite on either engine of the store; `mongoUrl` gives another empty database at every call. Skipped on MongoDB
+ * where there is none.
+ */
 export function onEachEngine(suite: (mongoUrl?: () => string) => void): void {
 	describe('on SQLite', () => suite());
 	const why = whyNoMongo();

@@ -25,7 +25,8 @@ function scriptOfVue(text: string): string {
 }
 
 /**
- * Everything a TypeScript, JavaScript or Vue file imports: statements, re-exports, types, `import()`, `require()` and worker files.
+ * Everything a TypeScript, JavaScript or Vue file imports: statements, re-exports, types, `import()`, `require()` and
+ * worker files.
  * @throws for a file that does not parse.
  */
 export function importsOf(path: string, text: string): Import[] {

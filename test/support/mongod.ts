@@ -23,7 +23,10 @@ export interface Mongod extends ServerInFolder {
 const CACHE = join(ROOT, '.cache', 'mongod');
 let found: string | undefined | null = null;
 
-/** The path of a mongod that runs on this system: installed, or fetched by scripts/setup.mjs. Undefined where there is none. */
+/**
+ * The path of a mongod that runs on this system: installed, or fetched by scripts/setup.mjs. Undefined where there is
+ * none.
+ */
 export function findMongod(): string | undefined {
 	if (found === null) {
 		const candidates = [findProgram('mongod'), join(CACHE, 'mongod')].filter(
@@ -36,7 +39,10 @@ export function findMongod(): string | undefined {
 	return found;
 }
 
-/** Why tests that start their own MongoDB server are skipped here, for `describe.skipIf` and for a person; undefined where they are not. */
+/**
+ * Why tests that start their own MongoDB server are skipped here, for `describe.skipIf` and for a person; undefined
+ * where they are not.
+ */
 export function whyNoMongod(): string | undefined {
 	if (findMongod()) return undefined;
 	const why = join(CACHE, 'why-not.txt');
@@ -47,7 +53,8 @@ export function whyNoMongod(): string | undefined {
 export const whyNoMongo = () => (process.env.MONGO_URL ? undefined : whyNoMongod());
 
 /**
- * A real mongod on a free loopback port, a replica set of one that whoever connects first must initiate (the store does).
+ * A real mongod on a free loopback port, a replica set of one that whoever connects first must initiate (the store
+ * does).
  * @throws when there is no mongod, or it ends before it is ready; with what it said.
  */
 export async function startMongod({

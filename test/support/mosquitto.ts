@@ -8,8 +8,8 @@ export interface Mosquitto extends ServerInFolder {
 }
 
 /**
- * A real Mosquitto on a free loopback port, open to everybody. `config` is appended to its mosquitto.conf; `{dir}` in it is a folder that
- * lives as long as the broker.
+ * A real Mosquitto on a free loopback port, open to everybody. `config` is appended to its mosquitto.conf; `{dir}` in
+ * it is a folder that lives as long as the broker.
  * @throws when mosquitto is not installed, or does not accept its configuration; with what it said.
  */
 export async function startMosquitto({ config = '' }: { config?: string } = {}): Promise<Mosquitto> {

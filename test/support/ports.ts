@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below the range Linux takes ports from by itself, so that no outgoing connection and no `listen(0)` can come between. */
+/**
+ * Below the range Linux takes ports from by itself, so that no outgoing connection and no `listen(0)` can come between.
+ */
 const FIRST = 20_000;
 const LAST = 32_000;
 const given = new Set<number>();

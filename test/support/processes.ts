@@ -38,7 +38,10 @@ export interface Running {
 	stop(): Promise<Exit>;
 	/** Sends a signal and does not wait, for SIGSTOP and SIGCONT. */
 	signal(signal: NodeJS.Signals): void;
-	/** Resolves with the match when its output, from the start on, matches; rejects after `timeoutMs` or when it ends first. */
+	/**
+	 * Resolves with the match when its output, from the start on, matches; rejects after `timeoutMs` or when it ends
+	 * first.
+	 */
 	waitFor(pattern: RegExp, timeoutMs?: number): Promise<string[]>;
 }
 

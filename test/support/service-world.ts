@@ -64,8 +64,8 @@ export interface ServiceWorld {
 const SECRET = 'a secret for tests only, of more than 32 characters';
 
 /**
- * A folder with a bus and a store, removed by `stop`. `bus` replaces the embedded one; it is closed with the rest. `log` bounds the
- * embedded one's logs. `mongoUrl` has MongoDB keep what services keep; nobody removes it from there.
+ * A folder with a bus and a store, removed by `stop`. `bus` replaces the embedded one; it is closed with the rest.
+ * `log` bounds the embedded one's logs. `mongoUrl` has MongoDB keep what services keep; nobody removes it from there.
  */
 export async function openServiceWorld(
 	options: { bus?: () => Bus; logger?: Logger; log?: LogBounds; mongoUrl?: string } = {},

@@ -2,7 +2,9 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';
 
-/** From here on this process believes what the authority in `caFile` (PEM) has signed, besides those it believed before. */
+/**
+ * From here on this process believes what the authority in `caFile` (PEM) has signed, besides those it believed before.
+ */
 export function trust(caFile: string): void {
 	setDefaultCACertificates([...getCACertificates('default'), readFileSync(caFile, 'utf8')]);
 }
@@ -13,7 +15,10 @@ export const trustIn = (caFile: string): Record<string, string> => ({
 	CURL_CA_BUNDLE: caFile,
 });
 
-/** SHA-256 of the public key that a site shows, as Chromium's --ignore-certificate-errors-spki-list takes it; the site must be one that is believed. */
+/**
+ * SHA-256 of the public key that a site shows, as Chromium's --ignore-certificate-errors-spki-list takes it; the site
+ * must be one that is believed.
+ */
 export function keyOf(url: string): Promise<string> {
 	const { hostname, port } = new URL(url);
 	return new Promise((resolve, reject) => {

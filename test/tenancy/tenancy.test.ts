@@ -6,7 +6,10 @@ import { connectDashboard } from '../../services/socket/src/testing/dashboard.ts
 import { waitFor } from '../support/wait.ts';
 import { BUILDINGS, type Campus, DOMAINS, type Marked, NOWHERE, openCampus, ROLES_OF_DOMAINS, sees } from './campus.ts';
 
-/** No account ever sees, changes or learns of a building outside of its domains: of random accounts and requests, on HTTP and on Socket.IO, in all services. */
+/**
+ * No account ever sees, changes or learns of a building outside of its domains: of random accounts and requests, on
+ * HTTP and on Socket.IO, in all services.
+ */
 
 const RUNS = 60;
 let campus: Campus;

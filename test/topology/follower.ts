@@ -1,7 +1,10 @@
 import type { DashboardToServer, ReadingWithCursor, ServerToDashboard } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
 
-/** A dashboard as the page has it: comes back by itself after every cut, with the cursor of the last thing it saw, and notes everything. */
+/**
+ * A dashboard as the page has it: comes back by itself after every cut, with the cursor of the last thing it saw, and
+ * notes everything.
+ */
 export interface Follower {
 	/** Ids of the readings, in the order they came. */
 	readonly ids: string[];

@@ -30,7 +30,8 @@ export function shownUrl(url: string): string {
 }
 
 /**
- * Opens a stream to a broker: TCP, TLS or WebSocket. Certificates are read anew each time, so a renewed one counts from the next connection on.
+ * Opens a stream to a broker: TCP, TLS or WebSocket. Certificates are read anew each time, so a renewed one counts from
+ * the next connection on.
  * @throws with the reason, also after `timeoutMs` or when `signal` aborts.
  */
 export async function dial({ url, tls, bindAddress, timeoutMs }: DialOptions, signal: AbortSignal): Promise<Duplex> {

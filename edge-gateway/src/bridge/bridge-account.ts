@@ -22,7 +22,10 @@ const DROP_REASONS = {
 	lost: 'dropped',
 } as const;
 
-/** What became of the messages of one direction of a bridge: its account in the ledger. received = delivered + pending + dropped. */
+/**
+ * What became of the messages of one direction of a bridge: its account in the ledger. received = delivered + pending +
+ * dropped.
+ */
 export class BridgeAccount {
 	readonly #account: Account;
 

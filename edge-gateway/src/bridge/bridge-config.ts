@@ -328,7 +328,10 @@ export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeS
 	};
 }
 
-/** What no schema can say about `bridges`: names that are taken, ways in that exclude each other, patterns that are none. `value` may be anything. */
+/**
+ * What no schema can say about `bridges`: names that are taken, ways in that exclude each other, patterns that are
+ * none. `value` may be anything.
+ */
 export function bridgeProblems(value: unknown): Problem[] {
 	if (!Array.isArray(value)) return [];
 	const names = new Set<unknown>();

@@ -47,8 +47,9 @@ export class Bridges {
 	}
 
 	/**
-	 * Makes the bridges what the configuration says. One whose topics and queue stay the same keeps its connection: other credentials or certificates, and
-	 * more addresses, count from its next connecting on. What waits for one that is gone stays in its folder.
+	 * Makes the bridges what the configuration says. One whose topics and queue stay the same keeps its connection: other
+	 * credentials or certificates, and more addresses, count from its next connecting on. What waits for one that is gone
+	 * stays in its folder.
 	 */
 	update(configs: readonly BridgeConfig[]): Promise<void> {
 		this.#updating = this.#updating
@@ -76,7 +77,10 @@ export class Bridges {
 		}
 	}
 
-	/** Lets the bridges connect, those of later configurations too. Until then they only queue: no message may find the local broker open and no bridge there. */
+	/**
+	 * Lets the bridges connect, those of later configurations too. Until then they only queue: no message may find the
+	 * local broker open and no bridge there.
+	 */
 	begin(): void {
 		this.#begun = true;
 		for (const { link } of this.#running.values()) link.start();
@@ -204,7 +208,10 @@ export class Bridges {
 		this.#running.set(settings.name, { link, rawLog, settings });
 	}
 
-	/** A new bridge begins with the readings of now; one that was there before, but whose place is lost, with all that the log holds. */
+	/**
+	 * A new bridge begins with the readings of now; one that was there before, but whose place is lost, with all that the
+	 * log holds.
+	 */
 	async #placeCursor(name: string, mark: string): Promise<void> {
 		const { log } = this.#parts;
 		await log.cursor(cursorName(name), existsSync(mark) ? log.startOffset : log.endOffset).flush();
@@ -227,7 +234,10 @@ export class Bridges {
 	}
 }
 
-/** Whether a bridge may go on as it is: only how it connects has changed, and the address it is at is still one of its own. */
+/**
+ * Whether a bridge may go on as it is: only how it connects has changed, and the address it is at is still one of its
+ * own.
+ */
 function withoutReconnecting(before: BridgeSettings, after: BridgeSettings): boolean {
 	const stays = ({
 		urls,

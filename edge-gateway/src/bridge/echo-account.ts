@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 const MOST = 50_000;
 
 /**
- * What was sent and is expected back, as a multiset: an echo is taken out once, so that the same message from somebody else passes. Bounded in
- * number and in time; time counts only while the connection is up, as an echo may wait at the remote for as long as it is not.
+ * What was sent and is expected back, as a multiset: an echo is taken out once, so that the same message from somebody
+ * else passes. Bounded in number and in time; time counts only while the connection is up, as an echo may wait at the
+ * remote for as long as it is not.
  */
 export class EchoAccount {
 	readonly #keepMs: number;

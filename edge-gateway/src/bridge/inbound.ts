@@ -31,7 +31,10 @@ export interface InboundParts {
 	isReturn: (fromLink: string, localTopic: string, payload: Buffer) => boolean;
 }
 
-/** What a message of the remote is for: a reading goes the way of all readings, anything else is published on the local broker. */
+/**
+ * What a message of the remote is for: a reading goes the way of all readings, anything else is published on the local
+ * broker.
+ */
 export class Inbound {
 	readonly #parts: InboundParts;
 
@@ -70,7 +73,10 @@ export class Inbound {
 		return undefined;
 	}
 
-	/** Whether a message that was sent on another bridge of late has come round, and is not the same one from somebody else: a probe finds out. */
+	/**
+	 * Whether a message that was sent on another bridge of late has come round, and is not the same one from somebody
+	 * else: a probe finds out.
+	 */
 	async #goesRound(topic: string, rule: number, payload: Buffer): Promise<boolean> {
 		const { link, guard, bound } = this.#parts;
 		if (!guard.concerns(link)) return false;
@@ -109,8 +115,9 @@ export class Inbound {
 	}
 
 	/**
-	 * A reading that another gateway has made canonical is known by its id, so where it has no number of its own it gets one from there: then the
-	 * dedup window recognizes it, by whatever way it comes again. True where it is this gateway's own.
+	 * A reading that another gateway has made canonical is known by its id, so where it has no number of its own it gets
+	 * one from there: then the dedup window recognizes it, by whatever way it comes again. True where it is this
+	 * gateway's own.
 	 */
 	#number(frame: Frame, logId: string): boolean {
 		try {

@@ -22,8 +22,9 @@ const MOST_WAITING = 1000;
 const MOST_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
- * Messages of the remote, taken in the order they came and acknowledged in that order, each only when what it did here is durable. Until then the
- * remote keeps it. Many are under way at once, so that they share a commit; what cannot be taken now holds up what is behind it.
+ * Messages of the remote, taken in the order they came and acknowledged in that order, each only when what it did here
+ * is durable. Until then the remote keeps it. Many are under way at once, so that they share a commit; what cannot be
+ * taken now holds up what is behind it.
  */
 export class Inbox {
 	readonly #account: BridgeAccount;
@@ -48,7 +49,10 @@ export class Inbox {
 		this.#logger = logger;
 	}
 
-	/** A new connection. What came on the last one and is not acknowledged is taken all the same: a remote that was killed may not have it any more. */
+	/**
+	 * A new connection. What came on the last one and is not acknowledged is taken all the same: a remote that was killed
+	 * may not have it any more.
+	 */
 	begin(sessionPresent: boolean): void {
 		this.#deafened = undefined;
 		if (!sessionPresent) this.#unreleased.clear();

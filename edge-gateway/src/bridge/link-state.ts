@@ -1,6 +1,9 @@
 import type { BridgeAccount } from './bridge-account.ts';
 
-/** `waiting`: not wanted for now (lazy, scheduled). `listening`: connected, and looking for loops. `stopped`: by `start: once` after a failure. */
+/**
+ * `waiting`: not wanted for now (lazy, scheduled). `listening`: connected, and looking for loops. `stopped`: by `start:
+ * once` after a failure.
+ */
 export type LinkPhase = 'waiting' | 'connecting' | 'listening' | 'connected' | 'disconnected' | 'stopped';
 
 /** A bridge as `GET /gateway/bridges` and its state topic tell of it. Times are epoch ms. */

@@ -20,7 +20,10 @@ export interface LinkStatusParts {
 	logger: Logger;
 }
 
-/** How a bridge is: its phase, since when, and why not connected. Tells changes on the state topics, at once where the phase changes, else every half minute. */
+/**
+ * How a bridge is: its phase, since when, and why not connected. Tells changes on the state topics, at once where the
+ * phase changes, else every half minute.
+ */
 export class LinkStatus {
 	readonly #parts: LinkStatusParts;
 	#phase: LinkPhase = 'disconnected';

@@ -352,7 +352,9 @@ export class Link implements GuardedLink {
 			await this.#subscribed.write({ url, filters });
 	}
 
-	/** Finds out whether the remote gives back what this bridge sends, where the protocol cannot keep it from doing so. */
+	/**
+	 * Finds out whether the remote gives back what this bridge sends, where the protocol cannot keep it from doing so.
+	 */
 	async #testEcho(connection: RemoteConnection, end: AbortSignal): Promise<void> {
 		const before = this.#isEchoed;
 		this.#isEchoed = false;

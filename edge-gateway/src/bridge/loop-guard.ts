@@ -45,11 +45,12 @@ const SUSPECT_MS = 60_000;
 const CONFIRM_MS = 1000;
 
 /**
- * Finds loops through brokers that know nothing of it, as Ethernet switches do. A probe is published on every bridge, on a topic below each pattern
- * that goes out; other gateways pass it on from bridge to bridge. If it comes back on another bridge, there is a second way between the two. Of the
- * gateways on that way the one with the lowest id, and only that one, puts the later of its two bridges on standby, for the rule in question. This
- * removes from each loop the highest edge in an order that all agree on, so what is left is a tree that reaches everything (Tarjan's red rule).
- * Probes pass a bridge on standby: when they stop coming back, it is needed again.
+ * Finds loops through brokers that know nothing of it, as Ethernet switches do. A probe is published on every bridge,
+ * on a topic below each pattern that goes out; other gateways pass it on from bridge to bridge. If it comes back on
+ * another bridge, there is a second way between the two. Of the gateways on that way the one with the lowest id, and
+ * only that one, puts the later of its two bridges on standby, for the rule in question. This removes from each loop
+ * the highest edge in an order that all agree on, so what is left is a tree that reaches everything (Tarjan's red
+ * rule). Probes pass a bridge on standby: when they stop coming back, it is needed again.
  */
 export class LoopGuard {
 	/** This gateway among others. */
@@ -60,7 +61,9 @@ export class LoopGuard {
 	/** In the order of the configuration: the earlier one is kept. */
 	#links: GuardedLink[] = [];
 	#blocks: Block[] = [];
-	/** What is sent on the one bridge comes in on the other, where standby would cut off whom only one of them reaches. */
+	/**
+	 * What is sent on the one bridge comes in on the other, where standby would cut off whom only one of them reaches.
+	 */
 	#oneWay = new Map<string, Map<string, number>>();
 	/** When a probe last came back on a bridge. */
 	readonly #returnedAt = new Map<string, number>();
@@ -115,7 +118,10 @@ export class LoopGuard {
 		return this.#blocks.find((block) => block.link === link)?.kept;
 	}
 
-	/** Whether messages that left by another bridge were seen to come back on this one, or nobody can tell, as a rule names a single topic. */
+	/**
+	 * Whether messages that left by another bridge were seen to come back on this one, or nobody can tell, as a rule
+	 * names a single topic.
+	 */
 	suspects(link: GuardedLink, rule: number): boolean {
 		if (!this.concerns(link)) return false;
 		return (

@@ -74,7 +74,10 @@ export class Outbound {
 		};
 	}
 
-	/** Only below `telemetry/{building}/{room}/{sensor}` are there readings; everything else is raw whatever the rule says. */
+	/**
+	 * Only below `telemetry/{building}/{room}/{sensor}` are there readings; everything else is raw whatever the rule
+	 * says.
+	 */
 	#content(topic: string, rule: number): 'readings' | 'raw' {
 		return topic.startsWith(TELEMETRY) && this.#parts.link.topics.rules[rule]!.content === 'readings'
 			? 'readings'

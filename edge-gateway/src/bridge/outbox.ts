@@ -36,12 +36,12 @@ const BATCH_BYTES = 1024 * 1024;
 const MOST_BYTES_IN_FLIGHT = 8 * 1024 * 1024;
 
 /**
- * A cursor on a log that publishes to a remote, in order, with a bounded number of messages in flight. The cursor moves past a message when the
- * remote has it: PUBACK, PUBREC, or, at QoS 0, when it is written.
+ * A cursor on a log that publishes to a remote, in order, with a bounded number of messages in flight. The cursor moves
+ * past a message when the remote has it: PUBACK, PUBREC, or, at QoS 0, when it is written.
  *
- * The packet id of a message is made of its offset, so that after a kill -9 it is sent again under the same id: a remote that kept the session then
- * knows a message of QoS 2 it already has (MQTT-4.3.3-2). For the same reason PUBREL is sent only when the cursor is on disk behind the message,
- * and, after a start, once more for those just before it.
+ * The packet id of a message is made of its offset, so that after a kill -9 it is sent again under the same id: a
+ * remote that kept the session then knows a message of QoS 2 it already has (MQTT-4.3.3-2). For the same reason PUBREL
+ * is sent only when the cursor is on disk behind the message, and, after a start, once more for those just before it.
  */
 export class Outbox {
 	readonly #parts: OutboxParts;
@@ -270,7 +270,10 @@ export class Outbox {
 		return this.#entries.find(({ stage }) => stage === 'sent')?.offset ?? this.#next;
 	}
 
-	/** Releases what the remote has taken once the cursor behind it is on disk. One write at a time; what comes meanwhile goes with the next. */
+	/**
+	 * Releases what the remote has taken once the cursor behind it is on disk. One write at a time; what comes meanwhile
+	 * goes with the next.
+	 */
 	#flushTaken(): void {
 		if (this.#flushing) return;
 		const until = this.#firstUntaken();
@@ -298,7 +301,9 @@ export class Outbox {
 		);
 	}
 
-	/** What was released before this process was killed may not have arrived. A PUBREL for what is not there does no harm. */
+	/**
+	 * What was released before this process was killed may not have arrived. A PUBREL for what is not there does no harm.
+	 */
 	#releaseAgain(connection: RemoteConnection): void {
 		if (this.#releaseBefore === undefined || !this.#parts.usesQos2) return;
 		const first = Math.max(0, this.#releaseBefore - this.#parts.maxInFlight);

@@ -7,7 +7,10 @@ import { RefusedError, RemoteConnection } from './remote-connection.ts';
 import { untilWanted } from './start-mode.ts';
 import { variantsOf } from './variants.ts';
 
-/** Works with a connection until it ends, and resolves with the reason. `onUp` when it carries messages; `isSecond`: it is not that of the first address. */
+/**
+ * Works with a connection until it ends, and resolves with the reason. `onUp` when it carries messages; `isSecond`: it
+ * is not that of the first address.
+ */
 export type Serve = (connection: RemoteConnection, url: string, isSecond: boolean, onUp: () => void) => Promise<string>;
 
 export interface ReconnectingParts {
@@ -24,8 +27,9 @@ const BACK_TO_FIRST = 'the first address is back';
 const PLANNED = new Set([BACK_TO_FIRST, 'idle', 'the window of the schedule is over']);
 
 /**
- * Connects whenever the start mode wants it, one address after the other, by the first variant of the protocol that the remote lets in, and has each
- * connection served. After a round of all addresses, or a connection that broke, it backs off. Resolves when stopped, or after the failure of `start: once`.
+ * Connects whenever the start mode wants it, one address after the other, by the first variant of the protocol that the
+ * remote lets in, and has each connection served. After a round of all addresses, or a connection that broke, it backs
+ * off. Resolves when stopped, or after the failure of `start: once`.
  */
 export async function keepConnected(
 	{ gatewayId, settings: inForce, queue, status, serve }: ReconnectingParts,
@@ -75,7 +79,10 @@ export async function keepConnected(
 	status.enter('disconnected');
 }
 
-/** Resolves with the reason to leave another address when the first one can be reached again; never once `end` is aborted. */
+/**
+ * Resolves with the reason to leave another address when the first one can be reached again; never once `end` is
+ * aborted.
+ */
 export async function untilFirstIsBack(settings: BridgeSettings, end: AbortSignal): Promise<string> {
 	while (!end.aborted) {
 		await pause(settings.returnAfterMs, end);

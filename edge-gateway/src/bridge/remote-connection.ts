@@ -51,7 +51,9 @@ const MOST_IN_FLIGHT = 65_535;
 const LONGEST_KEEP_ALIVE_S = 65_535;
 /** How often is looked whether an answer is overdue, until it is. */
 const LOOKS = 4;
-/** Of keepAlive: silence after which the connection counts as dead (as the server counts, MQTT 3.1.1 section 3.1.2.10). */
+/**
+ * Of keepAlive: silence after which the connection counts as dead (as the server counts, MQTT 3.1.1 section 3.1.2.10).
+ */
 const PATIENCE = 1.5;
 
 /** One MQTT connection to a remote broker, from CONNACK to its end. What packets mean is its owner's business. */
@@ -142,7 +144,10 @@ export class RemoteConnection {
 		return this.#version;
 	}
 
-	/** Must be called once; `onPacket` then gets everything but the answers to `subscribe`, `unsubscribe` and `ping`, from the first packet on. */
+	/**
+	 * Must be called once; `onPacket` then gets everything but the answers to `subscribe`, `unsubscribe` and `ping`, from
+	 * the first packet on.
+	 */
 	listen(onPacket: (packet: Packet) => void): void {
 		this.#onPacket = onPacket;
 		this.#reader.listen((packet) => this.#received(packet));
@@ -227,7 +232,8 @@ export class RemoteConnection {
 		const answered = new Promise<Packet>((resolve) => this.#answers.set(key, resolve));
 		this.send(packet);
 		let read = 0;
-		// A remote that answers pings would else be waited for for ever. Only the time counts in which it is listened to (see `hold`).
+		// A remote that answers pings would else be waited for for ever. Only the time counts in which it is listened to
+		// (see `hold`).
 		const patience = setInterval(() => {
 			if (!this.#stream.isPaused()) read++;
 			if (read >= LOOKS && answer !== 'pingresp') this.#end(`no ${answer.toUpperCase()} within ${this.#answerMs} ms`);

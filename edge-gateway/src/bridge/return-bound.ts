@@ -5,9 +5,9 @@ const MOST_REMEMBERED = 20_000;
 const REMEMBER_MS = 60_000;
 
 /**
- * What the bridges have sent of late, for the moment a message comes back by another one: then a loop may have been closed somewhere since the last
- * probe. And the last line of defence, where no probe can tell: a message that comes back more than sixteen times is given up, until it has not
- * been seen for a minute.
+ * What the bridges have sent of late, for the moment a message comes back by another one: then a loop may have been
+ * closed somewhere since the last probe. And the last line of defence, where no probe can tell: a message that comes
+ * back more than sixteen times is given up, until it has not been seen for a minute.
  */
 export class ReturnBound {
 	readonly #seen = new Map<string, { links: string[]; at: number; returns: number }>();

@@ -7,7 +7,10 @@ const LOOK_AGAIN_MS = 30_000;
 
 const minutesOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 
-/** Milliseconds until the window that `now` is in ends, or 0 where it is in none. Windows are by the clock of this machine, and may span midnight. */
+/**
+ * Milliseconds until the window that `now` is in ends, or 0 where it is in none. Windows are by the clock of this
+ * machine, and may span midnight.
+ */
 export function openFor(schedule: BridgeSettings['schedule'], now: Date): number {
 	const minute = now.getHours() * 60 + now.getMinutes() + now.getSeconds() / 60 + now.getMilliseconds() / MINUTE_MS;
 	let longest = 0;
@@ -19,7 +22,10 @@ export function openFor(schedule: BridgeSettings['schedule'], now: Date): number
 	return longest;
 }
 
-/** Resolves when the bridge is to connect: at once, when enough waits, or when a window begins. `once` is for its owner to remember. */
+/**
+ * Resolves when the bridge is to connect: at once, when enough waits, or when a window begins. `once` is for its owner
+ * to remember.
+ */
 export async function untilWanted(
 	settings: BridgeSettings,
 	queue: { lag(): number; grown(signal: AbortSignal): Promise<void> },

@@ -15,7 +15,10 @@ export class TopicMap {
 		this.rules = rules;
 	}
 
-	/** Where a local topic goes, or undefined where it stays. What this gateway tells of its bridges goes nowhere unless a rule names it. */
+	/**
+	 * Where a local topic goes, or undefined where it stays. What this gateway tells of its bridges goes nowhere unless a
+	 * rule names it.
+	 */
 	toRemote(topic: string): Mapped | undefined {
 		return this.#map(topic, 'in', 'localPrefix', 'remotePrefix');
 	}

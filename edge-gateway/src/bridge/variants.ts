@@ -1,6 +1,8 @@
 import type { BridgeSettings } from './bridge-config.ts';
 
-/** The ways a bridge may introduce itself, the best first: each next one is for a remote that refuses the one before. */
+/**
+ * The ways a bridge may introduce itself, the best first: each next one is for a remote that refuses the one before.
+ */
 export function variantsOf({
 	protocol,
 	bridgeBit,

@@ -34,14 +34,15 @@ const CHECK_EVERY_MS = 1000;
 const KEEP_EVERY_MS = 600_000;
 
 /**
- * The gateway's own time: the system's clock, as long as it can be believed, and the monotonic clock from where it could be. It never goes back by
- * itself, whatever is done to the system's clock.
+ * The gateway's own time: the system's clock, as long as it can be believed, and the monotonic clock from where it
+ * could be. It never goes back by itself, whatever is done to the system's clock.
  *
  *   unsynced ── the clock arrives: what was received meanwhile is corrected ──▶ synced ◀── caught up with ── slewing ◀─┐
  *                                                                                 └── set back, unproven ─▶ holdover ──┘ proven, or long enough
  *
- * Unsynced is: the system shows a time before the newest ever known here, or itself still waits for one. What is received then goes into an era
- * (eras.ts), and is held back in the log until the clock arrives, or `waitForMs` are over.
+ * Unsynced is: the system shows a time before the newest ever known here, or itself still waits for one. What is
+ * received then goes into an era (eras.ts), and is held back in the log until the clock arrives, or `waitForMs` are
+ * over.
  */
 export class Clock {
 	readonly #source: TimeSource;
@@ -142,7 +143,10 @@ export class Clock {
 		this.#eras.amend(record);
 	}
 
-	/** Begins to keep the time of what goes into `log`, before anything does. @throws when the clock's state cannot be written. */
+	/**
+	 * Begins to keep the time of what goes into `log`, before anything does. @throws when the clock's state cannot be
+	 * written.
+	 */
 	begin(log: Log): void {
 		this.#log = log;
 		this.#eras.forgetBefore(log.startOffset);
@@ -267,7 +271,10 @@ export class Clock {
 		this.#keep();
 	}
 
-	/** The time is known, and with it that of everything since the era began. Readers see that once it is certain that they will see the same after a crash. */
+	/**
+	 * The time is known, and with it that of everything since the era began. Readers see that once it is certain that
+	 * they will see the same after a crash.
+	 */
 	#arrive(era: Era, wall: number, monotonic: number): void {
 		era.delta = wall - monotonic - this.#offset;
 		era.to = this.#log?.nextOffset ?? era.from;

@@ -2,8 +2,8 @@ import type { LogRecord } from '@crowdvision/log';
 import { restamp } from './restamp.ts';
 
 /**
- * A stretch of the log whose readings were received while nobody knew the time. Each of them bears the number of its era; what is known of the era
- * tells what its times become on their way out.
+ * A stretch of the log whose readings were received while nobody knew the time. Each of them bears the number of its
+ * era; what is known of the era tells what its times become on their way out.
  */
 export interface Era {
 	number: number;
@@ -48,7 +48,10 @@ export class Eras {
 		return begun;
 	}
 
-	/** Forgets what lies before `start`, the first offset that the log holds; the newest stays, since numbers go on from it. */
+	/**
+	 * Forgets what lies before `start`, the first offset that the log holds; the newest stays, since numbers go on from
+	 * it.
+	 */
 	forgetBefore(start: number): void {
 		this.#eras = this.#eras.filter(
 			(era, index) => index === this.#eras.length - 1 || (era.to ?? Number.POSITIVE_INFINITY) > start,

@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
 
 /**
- * What the system says of its wall clock: `synchronized` as of `stamp`, which changes each time it is synchronized anew; `waiting` for it; or `silent`,
- * where nothing that a process may read tells (chrony and ntpd keep it to themselves, a container sees nothing of it).
+ * What the system says of its wall clock: `synchronized` as of `stamp`, which changes each time it is synchronized
+ * anew; `waiting` for it; or `silent`, where nothing that a process may read tells (chrony and ntpd keep it to
+ * themselves, a container sees nothing of it).
  */
 export type Evidence = { kind: 'synchronized'; stamp: number } | { kind: 'waiting' } | { kind: 'silent' };
 
@@ -17,7 +18,10 @@ export interface TimeSource {
 	evidence(): Evidence;
 }
 
-/** Kept by systemd-timesyncd: the folder while it runs, the file touched whenever it has synchronized the clock (systemd-timesyncd.service(8)). */
+/**
+ * Kept by systemd-timesyncd: the folder while it runs, the file touched whenever it has synchronized the clock
+ * (systemd-timesyncd.service(8)).
+ */
 const TIMESYNC = '/run/systemd/timesync';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 

@@ -4,7 +4,10 @@ import { isOfMachine } from '../access.ts';
 import type { Registry } from '../registry.ts';
 import type { ConfigurationStatus } from './live-configuration.ts';
 
-/** `GET /config`: what is in force, and why the file is not, where it is not. It is of the whole machine, and so its admin's. */
+/**
+ * `GET /config`: what is in force, and why the file is not, where it is not. It is of the whole machine, and so its
+ * admin's.
+ */
 export function addConfigurationRoutes(
 	router: Router,
 	registry: Registry,

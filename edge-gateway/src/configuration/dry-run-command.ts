@@ -5,8 +5,8 @@ import { askAtDoor, doorPath } from '../why/local-door.ts';
 import type { DryRunReport, Outcome } from './dry-run.ts';
 
 /**
- * `npm run gateway -- dry-run FILE`: has the gateway that runs on this data folder try another gateway.yaml on the messages it has recorded. Returns what
- * to print.
+ * `npm run gateway -- dry-run FILE`: has the gateway that runs on this data folder try another gateway.yaml on the
+ * messages it has recorded. Returns what to print.
  * @throws SettingsError for a file with mistakes, and where no gateway runs.
  */
 export async function dryRun(env: NodeJS.ProcessEnv, options: readonly string[]): Promise<string> {

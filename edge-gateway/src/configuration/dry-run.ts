@@ -63,8 +63,9 @@ export interface DryRunParts {
 const MOST_CHANGES = 50;
 
 /**
- * Has two configurations read the messages that came in last, and compares what they make of them: decoders, places, doors, lists of devices and what the
- * ports say. Nothing is stored, counted, acknowledged or sent, and of what the first has learnt nothing is touched.
+ * Has two configurations read the messages that came in last, and compares what they make of them: decoders, places,
+ * doors, lists of devices and what the ports say. Nothing is stored, counted, acknowledged or sent, and of what the
+ * first has learnt nothing is touched.
  */
 export class DryRun {
 	readonly #parts: DryRunParts;
@@ -153,7 +154,10 @@ async function decode(frame: Frame, receivedAt: number): Promise<Decoded[] | key
 	return decodeCanonical(frame.parsed ?? parseJson(raw), context);
 }
 
-/** A frame of a port as the entry that is for it in this configuration has it. @throws CrowdVisionError where no entry is */
+/**
+ * A frame of a port as the entry that is for it in this configuration has it. @throws CrowdVisionError where no entry
+ * is
+ */
 function serialFrame({ port = '', raw, sender }: RecordedFrame, { serial }: GatewayConfig): Frame {
 	const entry = serial.find(({ path }) => path === port) ?? (serial.length === 1 ? serial[0] : undefined);
 	if (!entry) throw new CrowdVisionError('not_found', `No entry of sources.serial is known to be for ${port}`);

@@ -20,8 +20,9 @@ export interface Choice {
 }
 
 /**
- * What is remembered of gateway.yaml, on disk: the text that works, the one on trial, and the one that was taken back. A text is only ever replaced by
- * one that has stood its trial, so whatever ends this process, the next start has something that works. Holds what gateway.yaml holds, and so is as secret.
+ * What is remembered of gateway.yaml, on disk: the text that works, the one on trial, and the one that was taken back.
+ * A text is only ever replaced by one that has stood its trial, so whatever ends this process, the next start has
+ * something that works. Holds what gateway.yaml holds, and so is as secret.
  */
 export class KeptConfiguration {
 	readonly #folder: string;

@@ -7,9 +7,10 @@ import { WatchedFiles } from './watched-files.ts';
 /** What a configuration is applied to. */
 export interface Configurable {
 	/**
-	 * Takes another configuration while everything goes on: parts that it changes are changed, no connection is dropped that it does not take away.
-	 * Also called with the same one, when a file that it names was changed. Resolves with the names of options that only count from the next start.
-	 * Rejects where a part cannot work with it; the caller then goes back.
+	 * Takes another configuration while everything goes on: parts that it changes are changed, no connection is dropped
+	 * that it does not take away. Also called with the same one, when a file that it names was changed. Resolves with the
+	 * names of options that only count from the next start. Rejects where a part cannot work with it; the caller then
+	 * goes back.
 	 */
 	update(config: GatewayConfig): Promise<string[]>;
 	health(): Health;
@@ -85,7 +86,9 @@ export class LiveConfiguration {
 	/** The disk did not take a confirmation, which was told. */
 	#refused = false;
 
-	/** Begins to follow the file. What the gateway was started with is on trial, unless it is known to work or nothing is. */
+	/**
+	 * Begins to follow the file. What the gateway was started with is on trial, unless it is known to work or nothing is.
+	 */
 	constructor(parts: LiveConfigurationParts) {
 		const { path, inForce, insteadOf, kept } = parts;
 		this.#parts = parts;

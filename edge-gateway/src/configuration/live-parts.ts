@@ -30,7 +30,10 @@ export class LiveParts {
 		this.#config = this.#started;
 	}
 
-	/** Resolves with the options that count from the next start. Rejects with the reason of the part that refused, when the others are as before. */
+	/**
+	 * Resolves with the options that count from the next start. Rejects with the reason of the part that refused, when
+	 * the others are as before.
+	 */
 	async update(config: GatewayConfig): Promise<string[]> {
 		const before = this.#config;
 		const changed: LivePart[] = [];

@@ -22,8 +22,8 @@ const MORE_REFUSED = 0.2;
 const IMBALANCED_LOOKS = 3;
 
 /**
- * Judges a new configuration by what the gateway did before it and does since: `look` is called once a second. Trouble that was there before is not its
- * fault, and neither is that of a part that did not work before or was not there.
+ * Judges a new configuration by what the gateway did before it and does since: `look` is called once a second. Trouble
+ * that was there before is not its fault, and neither is that of a part that did not work before or was not there.
  */
 export class Probation {
 	readonly #before: readonly Health[];

@@ -24,8 +24,8 @@ export interface StartedConfiguration {
 }
 
 /**
- * Reads the environment and gateway.yaml. A gateway that has worked before does not stay down for a gateway.yaml that has mistakes, or was taken back:
- * it starts with the text that worked, and says so.
+ * Reads the environment and gateway.yaml. A gateway that has worked before does not stay down for a gateway.yaml that
+ * has mistakes, or was taken back: it starts with the text that worked, and says so.
  * @throws SettingsError with every mistake, where there is nothing that worked.
  */
 export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration {

@@ -5,8 +5,8 @@ const SETTLED_MS = 150;
 const LOOK_EVERY_MS = 2000;
 
 /**
- * Tells when one of a few files was written, replaced, removed or made. Editors and `kubectl` replace files, and network file systems tell nobody: so
- * their folders are watched, and besides they are looked at every two seconds.
+ * Tells when one of a few files was written, replaced, removed or made. Editors and `kubectl` replace files, and
+ * network file systems tell nobody: so their folders are watched, and besides they are looked at every two seconds.
  */
 export class WatchedFiles {
 	readonly #onChange: () => void;

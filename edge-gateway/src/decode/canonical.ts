@@ -3,8 +3,8 @@ import { type Candidate, type Decoded, DecodeError, type FrameContext } from './
 import { sensorIdOf } from './sensor-id.ts';
 
 /**
- * The gateway's own format (spec section 3): a reading, an array of readings, the short form in which a metric's own name
- * carries the value, or, where the topic names the metric, a bare number.
+ * The gateway's own format (spec section 3): a reading, an array of readings, the short form in which a metric's own
+ * name carries the value, or, where the topic names the metric, a bare number.
  * @throws DecodeError
  */
 export function decodeCanonical(value: unknown, context: FrameContext): Decoded[] {
@@ -58,7 +58,10 @@ export function withContext(candidate: Candidate, context: FrameContext, index: 
 	return merged;
 }
 
-/** `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}` and the like, with any number of metrics. */
+/**
+ * `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}` and the like,
+ * with any number of metrics.
+ */
 function decodeShortForm(value: Candidate, context: FrameContext, index: number): Decoded[] {
 	const { type, timestamp, ...rest } = value;
 	const metrics = METRIC_KEYS.filter((key) => Object.hasOwn(rest, key));

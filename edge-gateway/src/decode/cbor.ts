@@ -15,7 +15,8 @@ const STRICT: DecodeOptions = {
 const REPLACEMENT = '\ufffd';
 
 /**
- * One CBOR data item (RFC 8949) with nothing behind it. Maps become objects, their keys must be texts; with `maps` they become Map, with any keys.
+ * One CBOR data item (RFC 8949) with nothing behind it. Maps become objects, their keys must be texts; with `maps` they
+ * become Map, with any keys.
  * @throws DecodeError `not_decoded`
  */
 export function readCbor(raw: Uint8Array, maps = false): unknown {

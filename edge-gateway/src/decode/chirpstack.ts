@@ -7,8 +7,9 @@ import { candidatesOf, jsonObject, member, textMember, type VendorTable } from '
 const STATUS: VendorTable = { batteryLevel: { metric: 'battery' } };
 
 /**
- * ChirpStack v4: `application/{id}/device/{devEui}/event/up`, decoded by the codec of its device profile, and `…/event/status` with the battery.
- * The DevEUI is the sensor: a device's name may be changed, and need not be the only one.
+ * ChirpStack v4: `application/{id}/device/{devEui}/event/up`, decoded by the codec of its device profile, and
+ * `…/event/status` with the battery. The DevEUI is the sensor: a device's name may be changed, and need not be the only
+ * one.
  */
 export function decodeChirpstack(message: Message): Decoding {
 	const event = message.source.split('/').at(-1);

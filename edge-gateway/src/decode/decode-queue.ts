@@ -5,8 +5,8 @@ const MOST_BYTES = 16 * 1024 * 1024;
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Keeps the order of each sender's frames where decoding one takes a while: those after it wait, whatever they are. Bounded: beyond it a frame is
- * to be delivered again, so that its sender waits.
+ * Keeps the order of each sender's frames where decoding one takes a while: those after it wait, whatever they are.
+ * Bounded: beyond it a frame is to be delivered again, so that its sender waits.
  */
 export class DecodeQueue {
 	readonly #lanes = new Map<string, Promise<void>>();
@@ -24,7 +24,8 @@ export class DecodeQueue {
 	}
 
 	/**
-	 * Calls `decode` in its turn, and `then` with what came of it, before anything that this sender sends later. At once, where nothing waits and
+	 * Calls `decode` in its turn, and `then` with what came of it, before anything that this sender sends later. At once,
+	 * where nothing waits and
 	 * `decode` does not answer later.
 	 * @throws CrowdVisionError `unavailable` at the bound, and what `decode` throws at once.
 	 */

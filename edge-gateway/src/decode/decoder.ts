@@ -27,8 +27,8 @@ export type NoReading = keyof typeof NO_READING;
 export type Decoding = Decoded[] | NoReading;
 
 /**
- * Makes readings of one vendor's messages. Called in the order the messages of each sender came in; it may keep state, and may answer later.
- * Throws, or rejects with, DecodeError or CrowdVisionError `not_json`.
+ * Makes readings of one vendor's messages. Called in the order the messages of each sender came in; it may keep state,
+ * and may answer later. Throws, or rejects with, DecodeError or CrowdVisionError `not_json`.
  */
 export interface Decoder {
 	decode(message: Message): Decoding | Promise<Decoding>;

@@ -125,7 +125,10 @@ function nameIn(filter: string, topic: string): string | undefined {
 	return wild ? name.join('/') : undefined;
 }
 
-/** A candidate with what its rule and its sender say where it says nothing. A sensor that is registered stays where it is. */
+/**
+ * A candidate with what its rule and its sender say where it says nothing. A sensor that is registered stays where it
+ * is.
+ */
 export function completed(
 	candidate: Candidate,
 	{ buildingId, roomId, sensorId }: OpenRule['defaults'],

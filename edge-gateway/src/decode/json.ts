@@ -2,7 +2,8 @@ import { isAscii, isUtf8 } from 'node:buffer';
 import { CrowdVisionError } from '@crowdvision/contracts';
 
 /**
- * The text of a payload. What is not UTF-8 is refused: with replacement characters for what cannot be read, a damaged id would become another id.
+ * The text of a payload. What is not UTF-8 is refused: with replacement characters for what cannot be read, a damaged
+ * id would become another id.
  * @throws CrowdVisionError `not_json`
  */
 export function textOf(raw: Buffer): string {

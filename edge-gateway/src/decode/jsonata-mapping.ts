@@ -20,7 +20,9 @@ export function mappingMistake(mapping: string): MappingMistake | undefined {
 	}
 }
 
-/** An error of JSONata, of parsing or of evaluating, as a mistake. Its position is the end of the token that is wrong. */
+/**
+ * An error of JSONata, of parsing or of evaluating, as a mistake. Its position is the end of the token that is wrong.
+ */
 export function asMistake(error: unknown, mapping: string): MappingMistake {
 	const { position, token, message } = error as { position?: unknown; token?: unknown; message?: unknown };
 	const end = typeof position === 'number' ? Math.min(position, mapping.length) : 0;

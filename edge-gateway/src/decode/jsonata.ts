@@ -17,10 +17,12 @@ const RESOURCES = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, sta
 const START_PATIENCE_MS = 30_000;
 
 /**
- * A mapping that a user wrote (https://docs.jsonata.org). Its input is the payload's JSON; `$topic` is the topic, `$levels` its levels, `$name` what
- * the wildcards of the filter stand for, `$receivedAt` epoch ms. It gives a reading, an array of readings, or nothing where there is nothing to say.
+ * A mapping that a user wrote (https://docs.jsonata.org). Its input is the payload's JSON; `$topic` is the topic,
+ * `$levels` its levels, `$name` what the wildcards of the filter stand for, `$receivedAt` epoch ms. It gives a reading,
+ * an array of readings, or nothing where there is nothing to say.
  *
- * Each mapping has a thread of its own, started with its first message and ended with what takes too long: a bad mapping costs its own messages only.
+ * Each mapping has a thread of its own, started with its first message and ended with what takes too long: a bad
+ * mapping costs its own messages only.
  */
 export class JsonataDecoder implements Decoder {
 	readonly #mapping: string;
@@ -45,7 +47,10 @@ export class JsonataDecoder implements Decoder {
 		return decoded;
 	}
 
-	/** Lets the thread go when the message under way is mapped. What was on its way here by the rule of before is mapped all the same. */
+	/**
+	 * Lets the thread go when the message under way is mapped. What was on its way here by the rule of before is mapped
+	 * all the same.
+	 */
 	async close(): Promise<void> {
 		this.#closed = true;
 		const patience = new AbortController();

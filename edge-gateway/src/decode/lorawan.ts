@@ -4,9 +4,10 @@ import { sensorIdOf } from './sensor-id.ts';
 import { candidatesOf, isObject, type VendorTable } from './vendor.ts';
 
 /**
- * Keys of decoded payloads, as the codecs of the vendors named here spell them. Not here: `battery` (percent with one vendor, volts with the
- * next; the network tells its own), `tvoc` (an index or µg/m³ by device), `motion`, `pir`, `occupancy` (whether, not how many), and running totals
- * (`line_1_total_in`), which are not crossings since the last message.
+ * Keys of decoded payloads, as the codecs of the vendors named here spell them. Not here: `battery` (percent with one
+ * vendor, volts with the next; the network tells its own), `tvoc` (an index or µg/m³ by device), `motion`, `pir`,
+ * `occupancy` (whether, not how many), and running totals (`line_1_total_in`), which are not crossings since the last
+ * message.
  */
 export const LORAWAN: VendorTable = {
 	temperature: { metric: 'temperature' },
@@ -52,7 +53,8 @@ export function lorawanReadings(payload: unknown, sensorId: string, shared: Cand
 }
 
 /**
- * The frame counter recognizes an uplink that is delivered again; it begins anew with each session. Both servers write their JSON without what is 0.
+ * The frame counter recognizes an uplink that is delivered again; it begins anew with each session. Both servers write
+ * their JSON without what is 0.
  */
 export function frameCounter(counter: unknown, session: string | undefined): Candidate {
 	const seq = counter ?? 0;

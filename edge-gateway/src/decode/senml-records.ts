@@ -86,7 +86,10 @@ function timeOf(seconds: number, now: number): number | undefined {
 	return Math.round(seconds < ABSOLUTE ? now + seconds * 1000 : seconds * 1000);
 }
 
-/** RFC 8428 section 4.4: what is not known is passed over, unless its label ends in `_`, which says that it must be understood. */
+/**
+ * RFC 8428 section 4.4: what is not known is passed over, unless its label ends in `_`, which says that it must be
+ * understood.
+ */
 function mayBeIgnored(record: SenmlRecord, wrong: (label: string, message: string) => DecodeError): void {
 	for (const label of Object.keys(record)) {
 		if (label.endsWith('_')) throw wrong(label, 'is not known here, and its name says that it must be understood');

@@ -44,9 +44,10 @@ const CBOR_LABELS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
 const isCbor = (raw: Buffer) => raw.length > 0 && raw[0]! >> 5 === 4;
 
 /**
- * SenML (RFC 8428), JSON or CBOR: which of them, the first byte tells. A record whose name ends in a metric's name (`…:temperature`) is that metric
- * of the sensor named before it; else its unit tells the metric, where only one is measured in it, and the whole name is the sensor. Texts, booleans
- * and data (`vs`, `vb`, `vd`) are no readings and are left out, and so are sums (`s`), which no metric of the catalog is.
+ * SenML (RFC 8428), JSON or CBOR: which of them, the first byte tells. A record whose name ends in a metric's name
+ * (`…:temperature`) is that metric of the sensor named before it; else its unit tells the metric, where only one is
+ * measured in it, and the whole name is the sensor. Texts, booleans and data (`vs`, `vb`, `vd`) are no readings and are
+ * left out, and so are sums (`s`), which no metric of the catalog is.
  */
 export function decodeSenml({ raw, receivedAt }: Message): Decoding {
 	const pack = isCbor(raw) ? fromCbor(readCbor(raw, true)) : parseJson(raw);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { candidatesIn, message } from '../testing/messages.ts';
 import { decodeShelly } from './shelly.ts';
 
-// shelly-api-docs.shelly.cloud, gen2, "Notifications" and the status of the components Temperature, Humidity, DevicePower, PresenceZone.
+// shelly-api-docs.shelly.cloud, gen2, "Notifications" and the status of the components Temperature, Humidity,
+// DevicePower, PresenceZone.
 const FULL_STATUS = {
 	src: 'shellyplusht-b8d61a8b17cc',
 	dst: 'shellyplusht-b8d61a8b17cc/events',

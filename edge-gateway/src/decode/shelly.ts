@@ -14,9 +14,9 @@ export const SHELLY: Readonly<Record<string, VendorTable>> = {
 const COMPONENT = /^([a-z]+):(\d{1,5})$/;
 
 /**
- * Shelly, second generation and later: `{prefix}/events/rpc` with NotifyStatus or NotifyFullStatus, and `{prefix}/status/{component}` with the
- * component's status. The device's own id (or, on a status topic, the topic's prefix) is the sensor; component 0 of each type is it itself, every
- * other is `{id}.{number}`.
+ * Shelly, second generation and later: `{prefix}/events/rpc` with NotifyStatus or NotifyFullStatus, and
+ * `{prefix}/status/{component}` with the component's status. The device's own id (or, on a status topic, the topic's
+ * prefix) is the sensor; component 0 of each type is it itself, every other is `{id}.{number}`.
  */
 export function decodeShelly(message: Message): Decoding {
 	const levels = message.source.split('/');

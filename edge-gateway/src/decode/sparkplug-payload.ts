@@ -99,7 +99,10 @@ function readProperty(raw: Uint8Array): string | number | undefined {
 	return value;
 }
 
-/** The fields of a message that are of use, each with its wire type. One of another type is not that field, and is skipped like an unknown one. */
+/**
+ * The fields of a message that are of use, each with its wire type. One of another type is not that field, and is
+ * skipped like an unknown one.
+ */
 type Fields = Readonly<Record<number, readonly [WireType, (reader: BinaryReader) => void]>>;
 
 function read(raw: Uint8Array, fields: Fields): void {

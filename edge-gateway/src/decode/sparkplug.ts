@@ -41,11 +41,13 @@ const GOOD = 192;
 const METRIC_OF_NAME = new Map<string, MetricKey>(METRIC_KEYS.map((key) => [key.toLowerCase(), key]));
 
 /**
- * Sparkplug B (Sparkplug 3.0): `spBv1.0/{group}/{type}/{edge node}[/{device}]`. Births tell names, datatypes and units; data may then name a
- * metric by its alias. A message that does not follow the one before, an alias nobody has heard of, or data before a birth mean that something was
- * missed: what can be read is taken, and the node is asked for its births.
+ * Sparkplug B (Sparkplug 3.0): `spBv1.0/{group}/{type}/{edge node}[/{device}]`. Births tell names, datatypes and units;
+ * data may then name a metric by its alias. A message that does not follow the one before, an alias nobody has heard
+ * of, or data before a birth mean that something was missed: what can be read is taken, and the node is asked for its
+ * births.
  *
- * A metric `…/temperature` is the catalog's of that name; the sensor is `{group}.{edge node}[.{device}][.{what stands before in the metric's name}]`.
+ * A metric `…/temperature` is the catalog's of that name; the sensor is `{group}.{edge node}[.{device}][.{what stands
+ * before in the metric's name}]`.
  */
 export class SparkplugDecoder implements Decoder {
 	readonly #publish: Publish;

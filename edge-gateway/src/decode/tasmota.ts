@@ -3,7 +3,10 @@ import { type Decoding, type Message, orNoMetric } from './decoder.ts';
 import { sensorIdFrom } from './sensor-id.ts';
 import { candidatesOf, isObject, jsonObject, textMember, type VendorTable } from './vendor.ts';
 
-/** Members of a sensor in SENSOR telemetry. Not here: `eCO2` (reckoned from VOC, not measured), `DewPoint`, `SeaPressure` (reckoned). */
+/**
+ * Members of a sensor in SENSOR telemetry. Not here: `eCO2` (reckoned from VOC, not measured), `DewPoint`,
+ * `SeaPressure` (reckoned).
+ */
 export const TASMOTA: VendorTable = {
 	Temperature: { metric: 'temperature' },
 	Humidity: { metric: 'humidity' },
@@ -22,7 +25,8 @@ const OF_THE_CHIP = /^ESP(32|8266)/;
 const ZONED = /(Z|[+-]\d\d:\d\d)$/;
 
 /**
- * Tasmota: `tele/{topic}/SENSOR` with `{"Time":…,"AM2301":{"Temperature":…},"TempUnit":"C"}`. Each sensor of the device is one of its own, named
+ * Tasmota: `tele/{topic}/SENSOR` with `{"Time":…,"AM2301":{"Temperature":…},"TempUnit":"C"}`. Each sensor of the device
+ * is one of its own, named
  * `{topic}.{its key}`, so that a second one plugged in later does not rename the first.
  */
 export function decodeTasmota(message: Message): Decoding {

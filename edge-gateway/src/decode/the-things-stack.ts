@@ -16,8 +16,9 @@ export const NORMALIZED_AIR: VendorTable = {
 const BATTERY: VendorTable = { value: { metric: 'battery' } };
 
 /**
- * The Things Stack v3: `v3/{application}@{tenant}/devices/{device}/up` with an uplink that a payload formatter has decoded. The device id is the
- * sensor. A normalized payload goes before the decoded one: its keys and units are the same for every vendor.
+ * The Things Stack v3: `v3/{application}@{tenant}/devices/{device}/up` with an uplink that a payload formatter has
+ * decoded. The device id is the sensor. A normalized payload goes before the decoded one: its keys and units are the
+ * same for every vendor.
  */
 export function decodeTheThingsStack(message: Message): Decoding {
 	const up = jsonObject(message);
@@ -56,7 +57,10 @@ function normalizedReadings(measurements: unknown[], sensorId: string, { seq, bo
 	});
 }
 
-/** The battery was read when it was read; the same value is told again with every later uplink, and is recognized by its own frame counter. */
+/**
+ * The battery was read when it was read; the same value is told again with every later uplink, and is recognized by its
+ * own frame counter.
+ */
 function batteryTime(uplink: unknown): Candidate {
 	const battery = member(uplink, 'last_battery_percentage');
 	const time = textMember(battery, 'received_at');

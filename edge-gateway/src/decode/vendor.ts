@@ -34,8 +34,8 @@ export function textMember(value: unknown, key: string): string | undefined {
 }
 
 /**
- * One candidate for each key of the table that `values` holds as a number. Everything else is left out: keys nobody knows, null (which vendors
- * send for "not measured"), texts, and booleans: that somebody is there is not how many are.
+ * One candidate for each key of the table that `values` holds as a number. Everything else is left out: keys nobody
+ * knows, null (which vendors send for "not measured"), texts, and booleans: that somebody is there is not how many are.
  */
 export function candidatesOf(values: unknown, table: VendorTable, shared: Candidate): Decoded[] {
 	const found: Decoded[] = [];
@@ -56,7 +56,10 @@ export function jsonObject({ raw }: Message): JsonObject {
 	return value;
 }
 
-/** The sensor of a device whose name stands in the topic: where the rule's filter has wildcards, what they stand for; else the whole topic. */
+/**
+ * The sensor of a device whose name stands in the topic: where the rule's filter has wildcards, what they stand for;
+ * else the whole topic.
+ */
 export function deviceName({ name, source }: Message): string {
 	return sensorIdFrom(name ?? source);
 }

@@ -2,8 +2,9 @@ import { type Decoding, type Message, orNoMetric } from './decoder.ts';
 import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from './vendor.ts';
 
 /**
- * Keys of a device's state, as their `exposes` name them. Not here: `linkquality` (radio), `occupancy` and `presence` (whether, not how
- * many), `voc` (µg/m³, ppb or ppm by device, and the message does not say which), `eco2` (reckoned from VOC, not measured).
+ * Keys of a device's state, as their `exposes` name them. Not here: `linkquality` (radio), `occupancy` and `presence`
+ * (whether, not how many), `voc` (µg/m³, ppb or ppm by device, and the message does not say which), `eco2` (reckoned
+ * from VOC, not measured).
  */
 export const ZIGBEE2MQTT: VendorTable = {
 	temperature: { metric: 'temperature' },

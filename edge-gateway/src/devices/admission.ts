@@ -23,7 +23,10 @@ export class Admission {
 		this.#refusals.clear();
 	}
 
-	/** Why a reading of this sensor, sent by this device, is not taken; undefined where it is. Costs nothing where nobody is kept out. */
+	/**
+	 * Why a reading of this sensor, sent by this device, is not taken; undefined where it is. Costs nothing where nobody
+	 * is kept out.
+	 */
 	refusal(sensorId: string, deviceId: string): string | undefined {
 		if (this.#adoptions.hasRetired) {
 			const by = this.#adoptions.replacedBy(sensorId);

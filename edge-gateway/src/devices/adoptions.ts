@@ -20,8 +20,9 @@ interface Kept {
 const TELL_AGAIN_MS = 30_000;
 
 /**
- * Sensors that staff gave a place at this gateway. The registry of sensors is twin's, so an adoption is durable here, counts here at once, and is
- * told on the bus until twin has taken it in, which its registry shows; from then on it is twin's to say. On its own, the gateway keeps it.
+ * Sensors that staff gave a place at this gateway. The registry of sensors is twin's, so an adoption is durable here,
+ * counts here at once, and is told on the bus until twin has taken it in, which its registry shows; from then on it is
+ * twin's to say. On its own, the gateway keeps it.
  */
 export class Adoptions {
 	readonly #file: CheckpointFile<Kept>;

@@ -4,7 +4,10 @@ import type { Logger } from '@crowdvision/service-kit';
 import type { LocalBroker } from '../sources/local-broker.ts';
 import type { OnChange } from './availability.ts';
 
-/** Tells on the bus that a sensor came or went; and on the local broker, as its retained `status/{sensorId}`, where its device has not said so there itself. */
+/**
+ * Tells on the bus that a sensor came or went; and on the local broker, as its retained `status/{sensorId}`, where its
+ * device has not said so there itself.
+ */
 export function announcing(bus: Bus | undefined, local: LocalBroker, logger: Logger): OnChange {
 	const failed = (error: Error) => logger.debug({ err: error.message }, 'that a device came or went was not announced');
 	return (event, said) => {

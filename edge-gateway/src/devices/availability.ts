@@ -36,11 +36,12 @@ const SWEEP_EVERY_MS = 1000;
 const SAVE_AFTER_MS = 5000;
 
 /**
- * Which sensors are there: by what their devices say (`status/{sensorId}`, connecting and going over Socket.IO), by being heard, and by silence.
- * A change is told once; at a start, what was known is told again, as whoever listens may have missed it. Kept over restarts, in which nobody could
- * be heard: silence counts from the start.
+ * Which sensors are there: by what their devices say (`status/{sensorId}`, connecting and going over Socket.IO), by
+ * being heard, and by silence. A change is told once; at a start, what was known is told again, as whoever listens may
+ * have missed it. Kept over restarts, in which nobody could be heard: silence counts from the start.
  *
- * Where several gateways share a bus, a sensor is with the one that heard it last: the others let go of it when they are told that it is online there.
+ * Where several gateways share a bus, a sensor is with the one that heard it last: the others let go of it when they
+ * are told that it is online there.
  */
 export class Availability {
 	readonly #file: CheckpointFile<SensorStatus[]>;

@@ -7,7 +7,10 @@ import type { Operator } from './placement.ts';
 /** Whoever may open the local door runs this gateway. */
 const OWNER: Operator = { mayLookAt: () => true, requireStaff: () => undefined };
 
-/** What the local door answers: `/devices`, and `/adopt?sensorId=…&buildingId=…&roomId=…`. They throw what the HTTP routes answer. */
+/**
+ * What the local door answers: `/devices`, and `/adopt?sensorId=…&buildingId=…&roomId=…`. They throw what the HTTP
+ * routes answer.
+ */
 export function deviceAnswers(parts: DeviceListParts): DoorAnswers {
 	return {
 		'/devices': async () => deviceList(parts, OWNER),

@@ -5,7 +5,10 @@ import type { DeviceList } from './device-list.ts';
 import type { Placed } from './placement.ts';
 import type { QuarantinedSensor } from './quarantine.ts';
 
-/** `npm run gateway -- devices`: what is connected, and which sensors wait to be adopted. Returns what to print. @throws SettingsError where no gateway runs. */
+/**
+ * `npm run gateway -- devices`: what is connected, and which sensors wait to be adopted. Returns what to print. @throws
+ * SettingsError where no gateway runs.
+ */
 export async function listDevices(dataDir: string, options: readonly string[]): Promise<string> {
 	if (options.length > 0) throw new SettingsError('usage: npm run gateway -- devices');
 	const { devices, quarantined } = (await ask(dataDir, '/devices')) as DeviceList;
@@ -24,7 +27,10 @@ export async function listDevices(dataDir: string, options: readonly string[]): 
 	]);
 }
 
-/** `npm run gateway -- adopt <sensor> <building> <room>`. Returns what to print. @throws SettingsError with what speaks against it, and where no gateway runs. */
+/**
+ * `npm run gateway -- adopt <sensor> <building> <room>`. Returns what to print. @throws SettingsError with what speaks
+ * against it, and where no gateway runs.
+ */
 export async function adoptSensor(dataDir: string, options: readonly string[]): Promise<string> {
 	const [sensorId, buildingId, roomId] = options;
 	if (!sensorId || !buildingId || !roomId || options.length > 3)

@@ -18,7 +18,10 @@ export interface PlacementParts {
 	quarantine: Quarantine;
 	adoptions: Adoptions;
 	registry: Registry;
-	/** Whether somebody else keeps the registry of buildings; on its own, the gateway takes the word of who may look at its ports. */
+	/**
+	 * Whether somebody else keeps the registry of buildings; on its own, the gateway takes the word of who may look at
+	 * its ports.
+	 */
 	hasBus: boolean;
 }
 
@@ -75,7 +78,10 @@ export class Placement {
 		return operator.mayLookAt(domainName) || (owners?.some((owner) => operator.mayLookAt(owner)) ?? false);
 	}
 
-	/** @throws CrowdVisionError `not_found`, `forbidden`, `invalid` unless the operator is staff of a building with this room. */
+	/**
+	 * @throws CrowdVisionError `not_found`, `forbidden`, `invalid` unless the operator is staff of a building with this
+	 * room.
+	 */
 	#requirePlace(operator: Operator, buildingId: string, roomId: string): void {
 		const { registry, hasBus } = this.#parts;
 		const building = registry.building(buildingId);
@@ -87,7 +93,10 @@ export class Placement {
 			throw new CrowdVisionError('not_found', 'There is no building of this id');
 	}
 
-	/** @throws CrowdVisionError `not_found` for a sensor that the operator cannot know of, `forbidden` for one whose device may not write for the building. */
+	/**
+	 * @throws CrowdVisionError `not_found` for a sensor that the operator cannot know of, `forbidden` for one whose
+	 * device may not write for the building.
+	 */
 	#requireStranger(operator: Operator, sensorId: string, buildingId: string, unheard = false): void {
 		const { quarantine, adoptions, registry } = this.#parts;
 		const heard = quarantine.of(sensorId).filter((sensor) => this.maySee(operator, sensor));

@@ -34,8 +34,8 @@ const MOST_SENSORS = 1000;
 const SAVE_AFTER_MS = 1000;
 
 /**
- * Sensors that wait to be adopted. Their readings are in the rejected list; here is one entry a sensor, kept across restarts. Bounded: beyond a
- * thousand the one goes that was silent the longest.
+ * Sensors that wait to be adopted. Their readings are in the rejected list; here is one entry a sensor, kept across
+ * restarts. Bounded: beyond a thousand the one goes that was silent the longest.
  */
 export class Quarantine {
 	/** By domain and id, as two tenants may have devices that call a sensor the same. Those heard last at the end. */

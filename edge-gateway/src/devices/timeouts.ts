@@ -2,7 +2,10 @@ import { FRESHNESS_MS, freshMs } from '@crowdvision/contracts';
 import { milliseconds } from '../measures.ts';
 import type { DevicesConfig } from './devices-config.ts';
 
-/** A value is stale after its metric's freshness; that its sensor is gone is said only when it has been silent for three times as long. */
+/**
+ * A value is stale after its metric's freshness; that its sensor is gone is said only when it has been silent for three
+ * times as long.
+ */
 const FRESHNESSES = 3;
 
 /** After how long a silence a sensor counts as offline, by what it measures. */

@@ -23,8 +23,9 @@ const REMEMBERED_MS = 60_000;
 const MOST_ENDED = 1000;
 
 /**
- * The commands under way and how far the stream of commands is read, as one durable value: whatever ends the process, after it every command is
- * still under way, or has ended. Commands are few and small, so all of it is written at each change.
+ * The commands under way and how far the stream of commands is read, as one durable value: whatever ends the process,
+ * after it every command is still under way, or has ended. Commands are few and small, so all of it is written at each
+ * change.
  */
 export class CommandBook {
 	readonly #file: CheckpointFile<Kept>;

@@ -31,7 +31,10 @@ export function addCommandRoutes(router: Router, { downlink, lines, registry, av
 		else response.status(202).json({ id });
 	});
 
-	/** @throws CrowdVisionError `not_found` for a sensor that nobody knows, or not the caller's to know of; `forbidden` for who is not staff of it. */
+	/**
+	 * @throws CrowdVisionError `not_found` for a sensor that nobody knows, or not the caller's to know of; `forbidden`
+	 * for who is not staff of it.
+	 */
 	function requireStaffOf(request: Request, sensorId: string): void {
 		const registered = registry.sensor(sensorId);
 		const owners = registered && registry.building(registered.buildingId)?.domains;

@@ -7,7 +7,10 @@ const ANSWER_GRACE_MS = 1000;
 const RESTART_GRACE_MS = 5000;
 /** How long after the deadline another gateway, to which the device is connected, has to say the outcome. */
 const OTHERS_GRACE_MS = 3000;
-/** How often a gateway that is not sure of the time looks whether it is now. After the longest deadline, whoever is sure has said what became of it. */
+/**
+ * How often a gateway that is not sure of the time looks whether it is now. After the longest deadline, whoever is sure
+ * has said what became of it.
+ */
 const LOOK_AGAIN_MS = 5000;
 
 interface Delivery {
@@ -33,7 +36,10 @@ export interface DeliveriesParts {
 	expired(command: Command, reason: string): void;
 }
 
-/** Commands on their way: each is sent to the device's line of now, again on the next one, and never late; after its deadline it expires. */
+/**
+ * Commands on their way: each is sent to the device's line of now, again on the next one, and never late; after its
+ * deadline it expires.
+ */
 export class Deliveries {
 	readonly #parts: DeliveriesParts;
 	readonly #deliveries = new Map<string, Delivery>();

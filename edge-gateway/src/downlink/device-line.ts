@@ -10,7 +10,10 @@ export function* sensorsIn(parsed: unknown): Iterable<string> {
 	}
 }
 
-/** What the callback of a Socket.IO device was given. What is no answer is none: the device is broken, and the command failed. */
+/**
+ * What the callback of a Socket.IO device was given. What is no answer is none: the device is broken, and the command
+ * failed.
+ */
 export function answerOf(value: unknown): Omit<CommandAnswer, 'id'> {
 	const { ok, outcome, detail } = (value ?? {}) as { ok?: unknown; outcome?: unknown; detail?: unknown };
 	const told = typeof detail === 'string' ? { detail: detail.slice(0, LONGEST_DETAIL) } : {};

@@ -38,7 +38,10 @@ beforeEach(async () => {
 	results = await resultsOn(bus);
 });
 
-/** A gateway on the bus that others are on too, whose clock is off by so many ms, and what a device connected to it hears. */
+/**
+ * A gateway on the bus that others are on too, whose clock is off by so many ms, and what a device connected to it
+ * hears.
+ */
 async function gateway(name: string, { off = 0, knowsTime = true, config = {}, to = bus as Bus } = {}) {
 	const lines = new Lines(() => false);
 	const heard: CommandToDevice[] = [];

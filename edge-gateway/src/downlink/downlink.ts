@@ -47,8 +47,9 @@ export interface DownlinkParts {
  *                                                       └─ expired: nobody answered by the deadline
  *   outcome ─▶ book (durable) ─▶ stream command-results, the first under the command's id only
  *
- * Every gateway on a bus reads every command, and sends it if the device is connected here, or comes before the deadline; after it nothing is
- * sent. A command that is sent again (the device came back, this process did) is the same to the device by its id.
+ * Every gateway on a bus reads every command, and sends it if the device is connected here, or comes before the
+ * deadline; after it nothing is sent. A command that is sent again (the device came back, this process did) is the same
+ * to the device by its id.
  */
 export class Downlink {
 	readonly #book: CommandBook;
@@ -56,7 +57,10 @@ export class Downlink {
 	readonly #bus: Bus | undefined;
 	readonly #outcomes: Outcomes | undefined;
 	readonly #now: () => number;
-	/** What a gateway says of a command counts for all on the bus: one whose clock may be wrong leaves those to the others that it has no line for. */
+	/**
+	 * What a gateway says of a command counts for all on the bus: one whose clock may be wrong leaves those to the others
+	 * that it has no line for.
+	 */
 	readonly #isSure: (sensorId: string) => boolean;
 	readonly #deliveries: Deliveries;
 	readonly #shares: Shares;
@@ -119,14 +123,17 @@ export class Downlink {
 		return this.#book.size;
 	}
 
-	/** Outcomes said, and what was no outcome: `late` answers, and those for which another gateway was first. Since the start. */
+	/**
+	 * Outcomes said, and what was no outcome: `late` answers, and those for which another gateway was first. Since the
+	 * start.
+	 */
 	get counts(): Readonly<Record<CommandOutcome | 'late' | 'superseded' | 'invalid', number>> {
 		return this.#counts;
 	}
 
 	/**
-	 * Takes a command that somebody asks for here. Resolves when it is durable: on the bus where the device is not on a line of this gateway, as it
-	 * may be on one of another.
+	 * Takes a command that somebody asks for here. Resolves when it is durable: on the bus where the device is not on a
+	 * line of this gateway, as it may be on one of another.
 	 * @throws CrowdVisionError `invalid`, `rate_limited`, `unavailable`
 	 */
 	async request(
@@ -184,8 +191,8 @@ export class Downlink {
 	}
 
 	/**
-	 * Takes a device's answer; who calls it knows that the device speaks for the sensor. Resolves when the outcome is durable. One that nobody waits
-	 * for any more, or for a command to another sensor, is counted and forgotten.
+	 * Takes a device's answer; who calls it knows that the device speaks for the sensor. Resolves when the outcome is
+	 * durable. One that nobody waits for any more, or for a command to another sensor, is counted and forgotten.
 	 */
 	async answered(sensorId: string, { id, outcome, detail }: CommandAnswer): Promise<void> {
 		const command = this.#book.get(id);
@@ -228,7 +235,10 @@ export class Downlink {
 		this.#deliveries.begin(command);
 	}
 
-	/** Only who sends it can judge how many are too many for a sensor; what waits for no device of another gateway, this one does. */
+	/**
+	 * Only who sends it can judge how many are too many for a sensor; what waits for no device of another gateway, this
+	 * one does.
+	 */
 	#tooMany(command: Command, now: number): string | undefined {
 		const { sensorId } = command;
 		const line = this.#lines.of(sensorId);

@@ -9,14 +9,20 @@ export interface Line {
 	readonly domainName: string | undefined;
 	/** For a line that may lose what goes over it: ms after which an unanswered command is sent again. */
 	readonly repeatMs?: number;
-	/** Sends a command, or drops it where the device does not read. `answered` is for answers that come back on the call itself. */
+	/**
+	 * Sends a command, or drops it where the device does not read. `answered` is for answers that come back on the call
+	 * itself.
+	 */
 	send(command: CommandToDevice, answered: (answer: Omit<CommandAnswer, 'id'>) => void): void;
 }
 
 /** A device that speaks for more sensors than this is told commands to the first of them only. */
 const MOST_SENSORS = 1000;
 
-/** On which line each sensor's device is told commands. There may be several: a connection that broke is often noticed after the next has come. */
+/**
+ * On which line each sensor's device is told commands. There may be several: a connection that broke is often noticed
+ * after the next has come.
+ */
 export class Lines {
 	readonly #bySensor = new Map<string, Line[]>();
 	readonly #sensors = new Map<Line, Set<string>>();

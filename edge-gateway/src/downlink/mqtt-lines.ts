@@ -6,8 +6,8 @@ import type { Line, Lines } from './lines.ts';
 const PREFIX = `${TOPICS.command}/`;
 
 /**
- * The lines of MQTT devices: whoever subscribes to `command/{sensorId}` is told commands to that sensor. Not through the broker's routing, which
- * would keep them for a session that is away, and give them to it after their deadline.
+ * The lines of MQTT devices: whoever subscribes to `command/{sensorId}` is told commands to that sensor. Not through
+ * the broker's routing, which would keep them for a session that is away, and give them to it after their deadline.
  */
 export class MqttLines {
 	readonly #lines: Lines;
@@ -58,8 +58,8 @@ export class MqttLines {
 }
 
 /**
- * Whether a message is a command whose deadline is over. Ours are not queued, but one that a bridge brings is, for a session that is away: it must
- * not be given out late.
+ * Whether a message is a command whose deadline is over. Ours are not queued, but one that a bridge brings is, for a
+ * session that is away: it must not be given out late.
  */
 export function isLateCommand(packet: { topic: string; payload: Buffer | string }, now: number): boolean {
 	if (!packet.topic.startsWith(PREFIX)) return false;
@@ -72,8 +72,8 @@ export function isLateCommand(packet: { topic: string; payload: Buffer | string 
 }
 
 /**
- * A session would keep what it has not acknowledged past its deadline, so it gets QoS 0: over one connection that loses nothing, and over the next
- * the command is sent again.
+ * A session would keep what it has not acknowledged past its deadline, so it gets QoS 0: over one connection that loses
+ * nothing, and over the next the command is sent again.
  */
 function send(client: Client, { sensorId, ...command }: CommandToDevice): void {
 	if (client.closed) return;

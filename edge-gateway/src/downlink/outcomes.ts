@@ -3,8 +3,8 @@ import { type CommandResult, commandResult, STREAMS } from '@crowdvision/contrac
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 
 /**
- * The stream of outcomes: each command has one, whoever of several gateways is first to say it (the bus takes the first under the command's id
- * and no other).
+ * The stream of outcomes: each command has one, whoever of several gateways is first to say it (the bus takes the first
+ * under the command's id and no other).
  */
 export class Outcomes {
 	readonly #bus: Bus;
@@ -28,7 +28,10 @@ export class Outcomes {
 		});
 	}
 
-	/** Says an outcome, for as long as it takes. Resolves with whether it was the first; undefined when the gateway stops before it is known. */
+	/**
+	 * Says an outcome, for as long as it takes. Resolves with whether it was the first; undefined when the gateway stops
+	 * before it is known.
+	 */
 	tell(result: CommandResult): Promise<boolean | undefined> {
 		const telling = this.#tell(result);
 		this.#telling.add(telling);

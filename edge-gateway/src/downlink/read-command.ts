@@ -10,7 +10,10 @@ export interface ReadCommand {
 	malformed: boolean;
 }
 
-/** Reads an entry of the stream of commands. `isSure`: whether this gateway may say how far ahead the deadline of a command to this sensor is. */
+/**
+ * Reads an entry of the stream of commands. `isSure`: whether this gateway may say how far ahead the deadline of a
+ * command to this sensor is.
+ */
 export function readCommand(
 	data: string,
 	now: number,

@@ -2,7 +2,10 @@ import type { Command } from '@crowdvision/contracts';
 import type { CommandBook } from './command-book.ts';
 import type { DownlinkConfig } from './downlink-config.ts';
 
-/** Of what may be under way at once, so much may be of one domain: whatever its staff ask for, there is room for the others. */
+/**
+ * Of what may be under way at once, so much may be of one domain: whatever its staff ask for, there is room for the
+ * others.
+ */
 const SHARE_OF_DOMAIN = 0.25;
 
 /** How much of what may be under way is one sensor's, and one domain's. */
@@ -21,7 +24,9 @@ export class Shares {
 		this.#domainOf = domainOf;
 	}
 
-	/** Why another command is too many beside those in the book, for a person. One that is late is not: it ends at once. */
+	/**
+	 * Why another command is too many beside those in the book, for a person. One that is late is not: it ends at once.
+	 */
 	problem(command: Command, book: CommandBook, now: number): string | undefined {
 		if (command.deadline <= now) return undefined;
 		const underWay = book.underWay();

@@ -22,8 +22,8 @@ interface Kind {
 }
 
 /**
- * Device class and unit of each metric, as https://www.home-assistant.io/integrations/sensor/#device-class names them. A metric that is not here is
- * shown with its own unit.
+ * Device class and unit of each metric, as https://www.home-assistant.io/integrations/sensor/#device-class names them.
+ * A metric that is not here is shown with its own unit.
  */
 const KINDS: Partial<Record<MetricKey, Kind>> = {
 	peopleCount: { icon: 'mdi:account-group' },

@@ -36,8 +36,9 @@ const MOST_ENTITIES = 10_000;
  *   registry: names, what is gone ─────────────────┘   {prefix}/sensor/{unique}/state, at most once a second
  *   {prefix}/status "online" ─▶ all of it again
  *
- * Values are not retained: they would be written to disk once a second for each sensor, to be told again when Home Assistant starts, as they are
- * anyhow. Taken from the log, they are the same whatever transport and format they came by.
+ * Values are not retained: they would be written to disk once a second for each sensor, to be told again when Home
+ * Assistant starts, as they are anyhow. Taken from the log, they are the same whatever transport and format they came
+ * by.
  */
 export class HomeAssistant {
 	readonly #parts: Parts;
@@ -100,7 +101,10 @@ export class HomeAssistant {
 		this.start();
 	}
 
-	/** Whether a sender may subscribe to this: who Home Assistant signs in as, below the prefix and to the status of a sensor it was told of. */
+	/**
+	 * Whether a sender may subscribe to this: who Home Assistant signs in as, below the prefix and to the status of a
+	 * sensor it was told of.
+	 */
 	mayHear(sender: Sender, filter: string): boolean {
 		if (!this.#isIt(sender)) return false;
 		if (filter.startsWith(`${this.#prefix}/`)) return true;
@@ -216,7 +220,10 @@ export class HomeAssistant {
 		if (this.#unsaved) await this.#save();
 	}
 
-	/** A registered sensor that is so no more; one of which nothing is heard any more; one of a building that is not to be told of. */
+	/**
+	 * A registered sensor that is so no more; one of which nothing is heard any more; one of a building that is not to be
+	 * told of.
+	 */
 	#isGone({ sensorId, registered, buildingId, heardAt }: Entity, now: number): boolean {
 		const { buildings, forgetAfter = '30d' } = this.#config;
 		if (buildings && !buildings.includes(buildingId)) return true;

@@ -2,8 +2,8 @@ import type { IncomingReading } from '@crowdvision/contracts';
 import type { DedupKey } from '@crowdvision/log';
 
 /**
- * What recognizes a reading that is delivered again, or undefined where it has no seq. The metric is part of the source, so that one
- * message with several metrics may use one seq.
+ * What recognizes a reading that is delivered again, or undefined where it has no seq. The metric is part of the
+ * source, so that one message with several metrics may use one seq.
  */
 export function dedupKey(reading: IncomingReading, buildingId: string, roomId: string): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
@@ -22,7 +22,10 @@ export function dedupKey(reading: IncomingReading, buildingId: string, roomId: s
 	};
 }
 
-/** As `dedupKey`, for a reading without a seq in a refused message that is taken in again: however often that is done, it is the same reading. */
+/**
+ * As `dedupKey`, for a reading without a seq in a refused message that is taken in again: however often that is done,
+ * it is the same reading.
+ */
 export function replayKey(reading: IncomingReading, refusal: number, index: number): DedupKey {
 	return {
 		source: `${reading.sensorId} ${reading.metric}`,
@@ -37,7 +40,10 @@ const PRIME = 0x01000193;
 const number = new Float64Array(1);
 const words = new Uint32Array(number.buffer);
 
-/** FNV-1a, 32 bits, over the two halves of a number. Not over its digits: spelling them costs more than everything else here. */
+/**
+ * FNV-1a, 32 bits, over the two halves of a number. Not over its digits: spelling them costs more than everything else
+ * here.
+ */
 function mixNumber(hash: number, value: number): number {
 	number[0] = value;
 	const mixed = Math.imul(Math.imul(hash ^ words[0]!, PRIME) ^ words[1]!, PRIME);

@@ -32,8 +32,9 @@ export interface Place {
 }
 
 /**
- * Where the reading is from: what it says, else where its sensor is registered, else the building of its sender's scope. What that scope leaves out
- * is for `notAllowed` to say: a sensor that is registered in another building is not taken into this one.
+ * Where the reading is from: what it says, else where its sensor is registered, else the building of its sender's
+ * scope. What that scope leaves out is for `notAllowed` to say: a sensor that is registered in another building is not
+ * taken into this one.
  */
 export function placeOf(
 	sensorId: string,
@@ -56,7 +57,10 @@ export function placeOf(
 	};
 }
 
-/** Why this sender may not speak for this sensor where the reading does not say where it stands, or undefined when it may. */
+/**
+ * Why this sender may not speak for this sensor where the reading does not say where it stands, or undefined when it
+ * may.
+ */
 export function outsideScope(sender: Sender, sensorId: string, registry: Registry): Problem | undefined {
 	const problem = { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return problem;
@@ -67,8 +71,9 @@ export function outsideScope(sender: Sender, sensorId: string, registry: Registr
 }
 
 /**
- * Whether this sensor is registered in a building that is not of this domain. Ids of sensors are the same for all, and whoever makes tokens may name any
- * in them: so nobody of another domain hears or speaks for it. A port of this machine (no domain) may.
+ * Whether this sensor is registered in a building that is not of this domain. Ids of sensors are the same for all, and
+ * whoever makes tokens may name any in them: so nobody of another domain hears or speaks for it. A port of this machine
+ * (no domain) may.
  */
 export function isForeign(domainName: string | undefined, sensorId: string, registry: Registry): boolean {
 	if (domainName === undefined) return false;
@@ -77,7 +82,10 @@ export function isForeign(domainName: string | undefined, sensorId: string, regi
 	return owners !== undefined && !owners.some((owner) => domainCovers(domainName, owner));
 }
 
-/** Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the building's owner is not known. */
+/**
+ * Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the
+ * building's owner is not known.
+ */
 export function notAllowed(
 	sender: Sender,
 	sensorId: string,

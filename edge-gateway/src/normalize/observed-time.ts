@@ -13,8 +13,9 @@ export interface ObservedTime {
 }
 
 /**
- * When a reading was taken. Without a time of its own it is the time of receipt, which is as good as `quality` says; a time before 2000 or more than
- * a day ahead cannot be true and is replaced by it. While the time of receipt is `unsynced` a device's time cannot be judged by it, and is kept as
+ * When a reading was taken. Without a time of its own it is the time of receipt, which is as good as `quality` says; a
+ * time before 2000 or more than a day ahead cannot be true and is replaced by it. While the time of receipt is
+ * `unsynced` a device's time cannot be judged by it, and is kept as
  * `deviceTime`. A text that is no time at all is a mistake.
  */
 export function observedTime(

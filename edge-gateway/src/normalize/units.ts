@@ -4,8 +4,8 @@ import type { MetricDefinition, Problem } from '@crowdvision/contracts';
 const CONVERTED_DECIMALS = 1e6;
 
 /**
- * The value in the catalog's unit, or what is wrong with it: a unit that this metric is not measured in, or a value outside
- * the hard range.
+ * The value in the catalog's unit, or what is wrong with it: a unit that this metric is not measured in, or a value
+ * outside the hard range.
  */
 export function toCatalogUnit(definition: MetricDefinition, value: number, unit: string | undefined): number | Problem {
 	let converted = value;

@@ -32,8 +32,9 @@ export interface Correction {
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Sets counts, each as a reading of its own through the log, so that whoever reads the log sees a `peopleCount` like any other. Such a reading says `http`: it
- * comes by no device's way in, and that is how a person reaches the gateway; what it is, `adjustment` says.
+ * Sets counts, each as a reading of its own through the log, so that whoever reads the log sees a `peopleCount` like
+ * any other. Such a reading says `http`: it comes by no device's way in, and that is how a person reaches the gateway;
+ * what it is, `adjustment` says.
  */
 export class Adjustments {
 	readonly #log: Log;
@@ -58,7 +59,10 @@ export class Adjustments {
 		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
 	}
 
-	/** The room was empty at `at`. `due`: the time of night it was to be zeroed. @throws CrowdVisionError `log_full`, `unavailable` */
+	/**
+	 * The room was empty at `at`. `due`: the time of night it was to be zeroed. @throws CrowdVisionError `log_full`,
+	 * `unavailable`
+	 */
 	zero(
 		room: RoomId,
 		{ reason, at, due }: { reason: 'nightly' | 'quiet'; at: number; due: number | undefined },

@@ -31,8 +31,8 @@ interface OfRoom {
 }
 
 /**
- * Why each room's count is what it is. Bounded, in rooms, per room and on disk: of crossings, the last since the start; of wraps, resets, zeroings and corrections, the
- * last on disk. It explains counts, they do not hang on it.
+ * Why each room's count is what it is. Bounded, in rooms, per room and on disk: of crossings, the last since the start;
+ * of wraps, resets, zeroings and corrections, the last on disk. It explains counts, they do not hang on it.
  */
 export class AuditTrail {
 	readonly #log: Log;

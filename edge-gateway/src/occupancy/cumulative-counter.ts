@@ -25,7 +25,10 @@ export interface Counted {
 
 /** Where counters of 8, 16 and 32 bits begin again. */
 const USUAL_WRAPS = [2 ** 8, 2 ** 16, 2 ** 32];
-/** Nobody said where the counter wraps: it must have come from this close below and gone this little beyond, in shares of the bound. */
+/**
+ * Nobody said where the counter wraps: it must have come from this close below and gone this little beyond, in shares
+ * of the bound.
+ */
 const NEAR = 0.1;
 /** A group that comes through at once is no mistake, however short the time. */
 const BURST = 50;
@@ -34,9 +37,10 @@ const MOST = METRICS.peopleIn.max;
 const MINUTE_MS = 60_000;
 
 /**
- * The crossings between two totals of one counter. A smaller total is a wrap where that makes a number of people that can have come through in
- * the time, else the device restarted and counts from 0; with another `boot` it restarted for sure. What cannot have come through is not counted:
- * the counter goes on from there. Never negative, and never more than `MOST`.
+ * The crossings between two totals of one counter. A smaller total is a wrap where that makes a number of people that
+ * can have come through in the time, else the device restarted and counts from 0; with another `boot` it restarted for
+ * sure. What cannot have come through is not counted: the counter goes on from there. Never negative, and never more
+ * than `MOST`.
  */
 export function countTotal(
 	before: Baseline | undefined,

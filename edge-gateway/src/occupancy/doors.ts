@@ -24,7 +24,10 @@ export const DEFAULT_MISS_RATE = 0.05;
 /** Two metres of open door let about this many through in a minute. */
 export const DEFAULT_PER_MINUTE = 200;
 
-/** The doors, by sensor. One that is not configured feeds the room its readings name with what crossed since its last message. */
+/**
+ * The doors, by sensor. One that is not configured feeds the room its readings name with what crossed since its last
+ * message.
+ */
 export class Doors {
 	#doors: ReadonlyMap<string, Door> = new Map();
 	#usual: DoorLimits = {

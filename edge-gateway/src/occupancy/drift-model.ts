@@ -2,7 +2,10 @@
 export interface DriftBelief {
 	/** A door and a direction each, in the order of `mean` after the two that all doors share. */
 	legs: string[];
-	/** Overcount as a share of what is counted: what all ways in have in common, all ways out, then what each leg has of its own. */
+	/**
+	 * Overcount as a share of what is counted: what all ways in have in common, all ways out, then what each leg has of
+	 * its own.
+	 */
 	mean: number[];
 	/** Covariance of these, row by row. */
 	covariance: number[];
@@ -30,13 +33,16 @@ export interface Drift {
 /** Standard deviations on either side of what is likely; of a normal distribution about 95 % lie within. */
 export const SPREADS = 2;
 /**
- * The spread of each part of a bias that nobody has learned of yet, in usual biases: with this, every door off by all of its bias, all ways in one way and all
- * ways out the other, is inside `SPREADS`, however many doors there are.
+ * The spread of each part of a bias that nobody has learned of yet, in usual biases: with this, every door off by all
+ * of its bias, all ways in one way and all ways out the other, is inside `SPREADS`, however many doors there are.
  */
 const UNLEARNED = Math.SQRT2 / SPREADS;
 /** Kept of what was learned from one time to the next: a door that was knocked is learned anew within weeks. */
 const MEMORY = 0.98;
-/** A drift that is this unlikely, in standard deviations, teaches no more than one that is this unlikely: the room may not have been empty. */
+/**
+ * A drift that is this unlikely, in standard deviations, teaches no more than one that is this unlikely: the room may
+ * not have been empty.
+ */
 const MOST_SURPRISE = 3;
 /** Nobody's error is as large as this many usual ones. */
 const MOST_BIAS = 2;
@@ -60,8 +66,8 @@ export function driftOver(belief: DriftBelief, traffic: readonly LegTraffic[]): 
 }
 
 /**
- * What is believed after the count turned out to be `drift` above the truth. One number a night tells little about one door and much about what they do
- * together (a Kalman filter's update, on biases that slowly return to what is usual).
+ * What is believed after the count turned out to be `drift` above the truth. One number a night tells little about one
+ * door and much about what they do together (a Kalman filter's update, on biases that slowly return to what is usual).
  */
 export function learn(belief: DriftBelief, traffic: readonly LegTraffic[], drift: number): DriftBelief {
 	const known = withLegs(belief, traffic);
@@ -97,7 +103,10 @@ export function withoutLegs({ legs, mean, covariance }: DriftBelief, gone: Reado
 
 const sharedBy = (sign: 1 | -1) => (sign === 1 ? 0 : 1);
 
-/** The belief with a place for every leg there is traffic of. What two directions share is first believed when the first leg of it is met. */
+/**
+ * The belief with a place for every leg there is traffic of. What two directions share is first believed when the first
+ * leg of it is met.
+ */
 function withLegs(belief: DriftBelief, traffic: readonly LegTraffic[]): DriftBelief {
 	const fresh = traffic.filter(({ leg }) => !belief.legs.includes(leg));
 	if (fresh.length === 0) return belief;
@@ -117,7 +126,9 @@ function withLegs(belief: DriftBelief, traffic: readonly LegTraffic[]): DriftBel
 	return { legs, mean: [...belief.mean, ...fresh.map(() => 0)], covariance };
 }
 
-/** Variances before anything was learned, of the parts of `belief`; those of a leg without traffic are left as they are. */
+/**
+ * Variances before anything was learned, of the parts of `belief`; those of a leg without traffic are left as they are.
+ */
 function priorVariances({ legs, mean, covariance }: DriftBelief, traffic: readonly LegTraffic[]): number[] {
 	const variances = mean.map((_, row) => covariance[row * mean.length + row]!);
 	for (const { leg, sign, bias } of traffic) {
@@ -138,8 +149,8 @@ function weightsOf({ legs, mean }: DriftBelief, traffic: readonly LegTraffic[]):
 }
 
 /**
- * Variance of what is missed or counted twice by chance, and a bias too is made of crossings that are or are not: it grows with the crossings, so the spread
- * with their square root.
+ * Variance of what is missed or counted twice by chance, and a bias too is made of crossings that are or are not: it
+ * grows with the crossings, so the spread with their square root.
  */
 function chance(traffic: readonly LegTraffic[]): number {
 	return traffic.reduce((sum, { crossings, missRate, bias }) => sum + crossings * (missRate + bias), 0);

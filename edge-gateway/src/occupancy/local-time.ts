@@ -2,8 +2,8 @@ const DAY_MS = 24 * 3600_000;
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 /**
- * The last moment, at or before `now`, when the clocks of an IANA zone showed `time` ("04:00"), once a day: where they show it twice, the first; where they
- * skip it, as if they had not been put forward yet. Epoch ms.
+ * The last moment, at or before `now`, when the clocks of an IANA zone showed `time` ("04:00"), once a day: where they
+ * show it twice, the first; where they skip it, as if they had not been put forward yet. Epoch ms.
  */
 export function lastAtLocalTime(zone: string, time: string, now: number): number {
 	const [hour = 0, minute = 0] = time.split(':').map(Number);

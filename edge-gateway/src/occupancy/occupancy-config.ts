@@ -99,7 +99,10 @@ export const OccupancyConfig = Type.Object(
 );
 export type OccupancyConfig = Static<typeof OccupancyConfig>;
 
-/** What a schema cannot say: a door is told of once, leads somewhere, and only a cumulative counter wraps. Paths begin at `occupancy`. */
+/**
+ * What a schema cannot say: a door is told of once, leads somewhere, and only a cumulative counter wraps. Paths begin
+ * at `occupancy`.
+ */
 export function occupancyProblems({ doors = [], timeZone }: OccupancyConfig): Problem[] {
 	const problems: Problem[] = [];
 	const first = new Map<string, number>();

@@ -20,8 +20,8 @@ const CROSSINGS = Buffer.from('"crossings":');
 const ADJUSTMENT = Buffer.from('"adjustment":');
 
 /**
- * Rooms across restarts: a checkpoint, and the readings that came after it, each of which says what it changed. They are counted again as they were counted
- * first, so a room is what it was to the last of its digits.
+ * Rooms across restarts: a checkpoint, and the readings that came after it, each of which says what it changed. They
+ * are counted again as they were counted first, so a room is what it was to the last of its digits.
  */
 export class OccupancyFile {
 	readonly #file: CheckpointFile<Kept>;

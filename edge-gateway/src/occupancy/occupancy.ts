@@ -28,9 +28,10 @@ export interface Applied extends Effect {
 const FORGOTTEN_AT_ONCE = MOST_ROOMS / 10;
 
 /**
- * How many people are in each room, made of what all its doors say, and how far that may have drifted. A change counts at once, for the next reading
- * must build on it; when it could not be stored it is as if it had never been, whatever came after it. Who restores and saves this is OccupancyFile.
- * Bounded: for a new room beyond ten thousand, others are forgotten, and counted from none when they are heard again.
+ * How many people are in each room, made of what all its doors say, and how far that may have drifted. A change counts
+ * at once, for the next reading must build on it; when it could not be stored it is as if it had never been, whatever
+ * came after it. Who restores and saves this is OccupancyFile. Bounded: for a new room beyond ten thousand, others are
+ * forgotten, and counted from none when they are heard again.
  */
 export class Occupancy {
 	readonly doors: Doors;
@@ -128,7 +129,10 @@ export class Occupancy {
 		return room;
 	}
 
-	/** Empty rooms first, as they lose nothing; then those of the building that names the most; of these, those that nobody crossed into for the longest. */
+	/**
+	 * Empty rooms first, as they lose nothing; then those of the building that names the most; of these, those that
+	 * nobody crossed into for the longest.
+	 */
 	#forgetSome(): void {
 		const ofBuilding = new Map<string, number>();
 		const rooms = [...this.#rooms].map(([at, { settled, pending }]) => {

@@ -37,7 +37,10 @@ export interface Effect {
 /** All that is known of one room's count. Plain, for the checkpoint. Who changes it is `step`, and nobody else. */
 export interface RoomCount {
 	count: number;
-	/** The count when it was known last, and since when. `spread`: how far it may have been off then, as a standard deviation. */
+	/**
+	 * The count when it was known last, and since when. `spread`: how far it may have been off then, as a standard
+	 * deviation.
+	 */
 	known: { count: number; at: number; why: 'begun' | Adjustment['kind']; spread: number };
 	/** Ins minus outs since then: what the count would be if it could be less than none. */
 	net: number;
@@ -59,7 +62,10 @@ const MOST_LEGS = 64;
 const OTHER_DOORS = '*';
 const MOST_PEOPLE = METRICS.peopleCount.max;
 
-/** A room that counting begins in at `at`: with nobody in it, as nobody knows better, or with what it was last said to hold. */
+/**
+ * A room that counting begins in at `at`: with nobody in it, as nobody knows better, or with what it was last said to
+ * hold.
+ */
 export function newRoomCount(at: number, count = 0, interval: Interval = { low: count, high: count }): RoomCount {
 	return {
 		count,

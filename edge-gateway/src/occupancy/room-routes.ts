@@ -16,7 +16,10 @@ import type { AuditTrail } from './audit-trail.ts';
 const USUAL_CHANGES = 50;
 const MOST_CHANGES = 200;
 
-/** `/rooms/{buildingId}/{roomId}`: why a room's count is what it is, and saying what it is. For staff of the building's domains. */
+/**
+ * `/rooms/{buildingId}/{roomId}`: why a room's count is what it is, and saying what it is. For staff of the building's
+ * domains.
+ */
 export function addRoomRoutes(
 	router: Router,
 	{
@@ -42,7 +45,10 @@ export function addRoomRoutes(
 	});
 }
 
-/** @throws CrowdVisionError `not_found` for a building that is unknown or foreign, and a room it does not have; `forbidden` for who is not of its staff. */
+/**
+ * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, and a room it does not have;
+ * `forbidden` for who is not of its staff.
+ */
 function roomOf(request: Request, registry: Registry): { buildingId: string; roomId: string } {
 	const { buildingId, roomId } = request.params as { buildingId: string; roomId: string };
 	const building = registry.building(buildingId);

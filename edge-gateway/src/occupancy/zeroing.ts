@@ -40,8 +40,9 @@ const MINUTE_MS = 60_000;
 const GRACE_MS = MINUTE_MS;
 
 /**
- * Zeroes rooms: every night at a local time of their building, and where nobody crossed for long and nobody need be there. Once a night, however often the
- * gateway is started, as whether it was done is in the count itself. A gateway that was away at the time makes up for it, unless somebody has crossed since.
+ * Zeroes rooms: every night at a local time of their building, and where nobody crossed for long and nobody need be
+ * there. Once a night, however often the gateway is started, as whether it was done is in the count itself. A gateway
+ * that was away at the time makes up for it, unless somebody has crossed since.
  */
 export class Zeroing {
 	readonly #parts: ZeroingParts;
@@ -104,7 +105,10 @@ export class Zeroing {
 		});
 	}
 
-	/** When the time becomes known it leaps, and with it what is long ago: who crossed a minute before seems to have crossed months before. */
+	/**
+	 * When the time becomes known it leaps, and with it what is long ago: who crossed a minute before seems to have
+	 * crossed months before.
+	 */
 	#mindTheClock(now: number): void {
 		const { occupancy, clock } = this.#parts;
 		const crossed = () =>

@@ -127,7 +127,9 @@ export class Rejected {
 		return list;
 	}
 
-	/** Keeps a refusal. Resolves when it is on disk, and also when it cannot be kept: a full list must not hold up intake. */
+	/**
+	 * Keeps a refusal. Resolves when it is on disk, and also when it cannot be kept: a full list must not hold up intake.
+	 */
 	async add(refusal: Refusal): Promise<void> {
 		const { kept, spelled } = spell(keptOf(refusal));
 		const { port, payload, scope, context, contentType, value, ...shown } = kept;

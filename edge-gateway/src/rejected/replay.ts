@@ -9,8 +9,10 @@ import type { Rejected, RejectedQuery, Rejection, WholeRejection } from './rejec
 export interface Replayed {
 	id: number;
 	/**
-	 * `accepted`: its readings are durable now. `refused`: for the reason given, as it stands. `already`: it was accepted by an earlier replay.
-	 * `deferred`: it cannot be taken for now; come again. `not_kept`: not all of its bytes are held, or it is not held at all.
+	 * `accepted`: its readings are durable now. `refused`: for the reason given, as it stands. `already`: it was accepted
+	 * by an earlier replay.
+	 * `deferred`: it cannot be taken for now; come again. `not_kept`: not all of its bytes are held, or it is not held at
+	 * all.
 	 */
 	outcome: 'accepted' | 'refused' | 'already' | 'deferred' | 'not_kept';
 	accepted?: number;
@@ -21,7 +23,10 @@ export interface Replayed {
 const MOST_AT_ONCE = 500;
 const NO_CONTEXT = {};
 
-/** Takes refused messages in again, after what they were refused for was mended: as from their sender, and at the time they came in. */
+/**
+ * Takes refused messages in again, after what they were refused for was mended: as from their sender, and at the time
+ * they came in.
+ */
 export class Replay {
 	readonly #rejected: Rejected;
 	readonly #deliver: (frame: Frame) => Promise<number>;
@@ -35,7 +40,10 @@ export class Replay {
 		this.#decoders = parts.decoders;
 	}
 
-	/** Those that are named, or those open ones that match, at most 500; in the order they came in. Others than `visible` ones do not exist. */
+	/**
+	 * Those that are named, or those open ones that match, at most 500; in the order they came in. Others than `visible`
+	 * ones do not exist.
+	 */
 	replay(
 		wanted: { ids: readonly number[] } | { filter: RejectedQuery },
 		visible: (rejection: Rejection) => boolean,
@@ -94,7 +102,10 @@ export class Replay {
 	}
 }
 
-/** A message that was kept as its source would hand it over today: what its topic or content type means is looked up again. @throws CrowdVisionError */
+/**
+ * A message that was kept as its source would hand it over today: what its topic or content type means is looked up
+ * again. @throws CrowdVisionError
+ */
 export function frameOf(
 	refusal: Omit<WholeRejection, 'id' | 'code' | 'message'>,
 	decoders: Pick<Decoders, 'forTopic' | 'forContentType'>,

@@ -32,7 +32,10 @@ function wrongFlags(flags: number): Rule | undefined {
 	return flags & PASSWORD && !(flags & USER) ? RULES.passwordWithoutUser : undefined;
 }
 
-/** Client identifier, will topic, will message, user name, password: each where its flag is set, in this order (section 3.1.3). */
+/**
+ * Client identifier, will topic, will message, user name, password: each where its flag is set, in this order (section
+ * 3.1.3).
+ */
 function wrongFields(fields: Fields, flags: number): Rule | undefined {
 	const { bytes } = fields;
 	fields.skip(4);

@@ -13,7 +13,10 @@ const MAX_BODY = 1024 * 1024;
 const JSON_TYPE = 'application/json';
 export const NDJSON_TYPE = 'application/x-ndjson';
 
-/** `POST /ingest`: a reading, an array of readings, one per line, or what a decoder reads. The whole batch is stored or none of it. */
+/**
+ * `POST /ingest`: a reading, an array of readings, one per line, or what a decoder reads. The whole batch is stored or
+ * none of it.
+ */
 export class HttpSource implements Source {
 	readonly name = 'http';
 	readonly router: Router;

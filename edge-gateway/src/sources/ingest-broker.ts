@@ -7,8 +7,8 @@ type Done = (error?: Error) => void;
 export const NOWHERE = '$nowhere';
 
 /**
- * aedes, without its search for subscribers where there can be none: what devices publish below `telemetry/` goes into the log, and hardly
- * anybody subscribes to it here. Routing a message to nobody is half of what it costs.
+ * aedes, without its search for subscribers where there can be none: what devices publish below `telemetry/` goes into
+ * the log, and hardly anybody subscribes to it here. Routing a message to nobody is half of what it costs.
  */
 export class IngestBroker extends Aedes {
 	/** Filters of connected clients that may match telemetry. Nothing of it waits for a session that is away. */

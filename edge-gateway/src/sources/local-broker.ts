@@ -7,16 +7,23 @@ export interface LocalMessage {
 	payload: Buffer;
 	qos: QoS;
 	retain: boolean;
-	/** Who brought it, where it was no client of this broker: the bridge it came by, so that it is not sent back there. */
+	/**
+	 * Who brought it, where it was no client of this broker: the bridge it came by, so that it is not sent back there.
+	 */
 	origin?: string;
 	/** Gateways it came through, where the bridge it came by could tell. */
 	path?: readonly string[];
 }
 
-/** Called for each message before it is acknowledged; the promise, where there is one, holds the acknowledgement back. */
+/**
+ * Called for each message before it is acknowledged; the promise, where there is one, holds the acknowledgement back.
+ */
 export type Tap = (message: LocalMessage) => Promise<void> | undefined;
 
-/** The local broker as the other parts of the gateway use it: they publish on it and listen in, and know nothing of its clients. */
+/**
+ * The local broker as the other parts of the gateway use it: they publish on it and listen in, and know nothing of its
+ * clients.
+ */
 export class LocalBroker {
 	readonly #toClients: (message: LocalMessage) => Promise<void>;
 	readonly #taps = new Set<{ filter: string; take: Tap }>();

@@ -33,7 +33,10 @@ export class MqttConnection {
 	readonly #guard: PacketGuard;
 	readonly #sent = new SentMessages();
 	readonly #waiting = new OwnBlocks();
-	/** Whether the session knows a message of this identifier from an earlier connection. Set when it is known whose it is. */
+	/**
+	 * Whether the session knows a message of this identifier from an earlier connection. Set when it is known whose it
+	 * is.
+	 */
 	isUnacknowledged: (packetId: number) => boolean = () => false;
 	readonly #write: (chunk: Buffer | string, ...rest: unknown[]) => boolean;
 	#cut = false;
@@ -72,7 +75,9 @@ export class MqttConnection {
 		}) as Duplex['write'];
 	}
 
-	/** What waits owns its memory: a few bytes would keep as much as they were cut from, and the bound would say nothing. */
+	/**
+	 * What waits owns its memory: a few bytes would keep as much as they were cut from, and the bound would say nothing.
+	 */
 	#toWait(chunk: Buffer): Buffer {
 		if (this.unread > LITTLE) return this.#waiting.keep(chunk);
 		this.#waiting.end();

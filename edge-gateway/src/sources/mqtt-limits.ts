@@ -7,7 +7,10 @@ export interface MqttLimits {
 	connectTimeoutMs: number;
 	/** From the first byte of a packet to its last. */
 	packetTimeoutMs: number;
-	/** Of what waits for a client to read it: above the first it gets nothing more of QoS 0, above the second its connection ends. */
+	/**
+	 * Of what waits for a client to read it: above the first it gets nothing more of QoS 0, above the second its
+	 * connection ends.
+	 */
 	dropAbove: number;
 	mostUnread: number;
 	/** Of what waits for all clients together: above it those that are furthest behind are ended. */

@@ -25,7 +25,10 @@ interface ListenerParts {
 	onConnection: (connection: MqttConnection) => void;
 }
 
-/** The ways to connect: TCP, TLS, and WebSocket at `/mqtt`. Counts connections, in total and by address, and cuts off those that the rules forbid. */
+/**
+ * The ways to connect: TCP, TLS, and WebSocket at `/mqtt`. Counts connections, in total and by address, and cuts off
+ * those that the rules forbid.
+ */
 export class MqttListener {
 	/** Connections that were cut off, by what for. */
 	readonly cuts = new Map<string, number>();
@@ -89,7 +92,10 @@ export class MqttListener {
 		});
 	}
 
-	/** @throws Error that names the port where it is taken, and SettingsError that names the file of a certificate where it cannot be used. */
+	/**
+	 * @throws Error that names the port where it is taken, and SettingsError that names the file of a certificate where
+	 * it cannot be used.
+	 */
 	async listen(): Promise<void> {
 		const { host, port, tls } = this.#parts;
 		if (tls && this.#tlsFiles) {

@@ -48,7 +48,8 @@ const NO_CONTEXT = {};
  *                  ├─ result ────▶ downlink ────────────────────────┤
  *                  └─ anything else, or not allowed ─▶ rejected ───┴─▶ PUBACK: MQTT 3.1.1 can only acknowledge it (MQTT-3.3.5-2)
  *
- * aedes reads on from a client only when all packets of its last chunk have called back: a slow disk slows the senders, and nothing piles up here.
+ * aedes reads on from a client only when all packets of its last chunk have called back: a slow disk slows the senders,
+ * and nothing piles up here.
  */
 export class MqttPublications {
 	readonly #parts: PublicationParts;
@@ -125,8 +126,9 @@ export class MqttPublications {
 	}
 
 	/**
-	 * Acknowledges a message of QoS 1 once whoever subscribed to it has it, on disk where its session is away. For aedes it is then one of QoS 0
-	 * that goes nowhere: aedes itself would acknowledge first, and take longer for it than everything before.
+	 * Acknowledges a message of QoS 1 once whoever subscribed to it has it, on disk where its session is away. For aedes
+	 * it is then one of QoS 0 that goes nowhere: aedes itself would acknowledge first, and take longer for it than
+	 * everything before.
 	 */
 	#settle(client: Client, peer: MqttPeer, packet: PublishPacket, done: Done): void {
 		const { messageId } = packet;
@@ -145,7 +147,8 @@ export class MqttPublications {
 		packet.qos = 0;
 		packet.topic = NOWHERE;
 		packet.retain = false;
-		// Who does not read its acknowledgements is not read on from either; aedes emits the event too when the connection closes.
+		// Who does not read its acknowledgements is not read on from either; aedes emits the event too when the connection
+		// closes.
 		const { stream } = pubacks.connection;
 		if (stream.writableNeedDrain && !stream.destroyed) stream.once('drain', () => done());
 		else done();
@@ -156,7 +159,10 @@ export class MqttPublications {
 		else settled(new Error('the gateway is stopping'), 0);
 	}
 
-	/** What was refused is acknowledged. What cannot be taken now is tried again: a full log makes the client wait, not fail. */
+	/**
+	 * What was refused is acknowledged. What cannot be taken now is tried again: a full log makes the client wait, not
+	 * fail.
+	 */
 	async #again(client: Client, packet: PublishPacket, frame: Frame, first: Error): Promise<void> {
 		let error: Error | undefined = first;
 		for (let attempt = 0; error; attempt++) {

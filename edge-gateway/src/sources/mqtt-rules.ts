@@ -12,8 +12,8 @@ export interface Rule {
 export const connack = (returnCode: number): Buffer => Buffer.from([0x20, 2, 0, returnCode]);
 
 /**
- * What a client of MQTT 5 is told, in its own words (MQTT 5 section 3.2, MQTT-3.1.2-2 there): reason code 0x84, unsupported protocol version, with
- * property 0x1F, the reason as a text.
+ * What a client of MQTT 5 is told, in its own words (MQTT 5 section 3.2, MQTT-3.1.2-2 there): reason code 0x84,
+ * unsupported protocol version, with property 0x1F, the reason as a text.
  */
 function connackOf5(reason: string): Buffer {
 	const text = Buffer.from(reason);

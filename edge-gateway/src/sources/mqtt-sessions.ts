@@ -5,8 +5,9 @@ import type { SessionStore } from './sessions/session-store.ts';
 const NOTHING = Buffer.alloc(0);
 
 /**
- * A subscription as a session may have it: readings do not wait for who is away or acknowledges nothing, for the log has them, and twice on disk is
- * once too often on an SD card. They go there with QoS 0, though aedes' SUBACK names the QoS that was asked for.
+ * A subscription as a session may have it: readings do not wait for who is away or acknowledges nothing, for the log
+ * has them, and twice on disk is once too often on an SD card. They go there with QoS 0, though aedes' SUBACK names the
+ * QoS that was asked for.
  */
 export function lowered(client: Client, subscription: Subscription): Subscription {
 	if (!client.clean && subscription.topic.startsWith(`${TOPICS.telemetry}/`)) subscription.qos = 0;
@@ -14,8 +15,9 @@ export function lowered(client: Client, subscription: Subscription): Subscriptio
 }
 
 /**
- * Keeps of a session only the subscriptions its client was granted: aedes stores all of a packet when one of them is granted, and gives what waited
- * to who comes back. And of a message of QoS 2 only that it came: it has gone on already.
+ * Keeps of a session only the subscriptions its client was granted: aedes stores all of a packet when one of them is
+ * granted, and gives what waited to who comes back. And of a message of QoS 2 only that it came: it has gone on
+ * already.
  */
 export function guardSessions(store: SessionStore, isGranted: (client: Client, filter: string) => boolean): void {
 	const add = store.addSubscriptions.bind(store);

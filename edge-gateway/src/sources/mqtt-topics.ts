@@ -19,7 +19,10 @@ export type Publication =
 const OURS = new Set<string>([...Object.values(TOPICS), 'bridge']);
 const UNKNOWN: Publication = { kind: 'unknown' };
 
-/** `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}`, `command/{sensorId}/result`, or what a decoder is configured for. */
+/**
+ * `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}`, `command/{sensorId}/result`, or what a
+ * decoder is configured for.
+ */
 export function publicationOf(topic: string, decodeBy?: DecodeBy): Publication {
 	const levels = topic.split('/');
 	if (levels[0] === TOPICS.status && levels.length === 2 && sensor.test(levels[1]!))
@@ -50,7 +53,10 @@ export function isOwn(sender: Sender, sensorId: string): boolean {
 	return sender.sensorIds ? sender.sensorIds.has(sensorId) : sensorId === sender.id;
 }
 
-/** Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how the bridges are, where all devices are of one domain. */
+/**
+ * Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how
+ * the bridges are, where all devices are of one domain.
+ */
 export function maySubscribe(sender: Sender, filter: string, registry: Registry): boolean {
 	const levels = filter.split('/');
 	const own = (sensorId: string | undefined) =>
@@ -72,7 +78,9 @@ export function maySubscribe(sender: Sender, filter: string, registry: Registry)
 
 const SPARKPLUG_COMMAND = /^spBv1\.0\/([^/+#]+)\/[ND]CMD\/([^/+#]+)(?:\/.*)?$/;
 
-/** Whether an edge node may hear the commands to it: its own sensors are named `{group}.{edge node}` and what follows. */
+/**
+ * Whether an edge node may hear the commands to it: its own sensors are named `{group}.{edge node}` and what follows.
+ */
 export function maySubscribeSparkplug(sender: Sender, filter: string): boolean {
 	const [, group, node] = SPARKPLUG_COMMAND.exec(filter) ?? [];
 	if (group === undefined || node === undefined) return false;

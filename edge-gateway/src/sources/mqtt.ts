@@ -50,7 +50,10 @@ interface MqttParts {
 	/** Where devices hear commands, and whom their answers are told. */
 	lines: Lines;
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
-	/** Somebody who is no device, and what it may hear and say beyond a device; what it may not say, a device may not either. */
+	/**
+	 * Somebody who is no device, and what it may hear and say beyond a device; what it may not say, a device may not
+	 * either.
+	 */
 	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
 	/** Epoch ms. */
 	now(): number;
@@ -217,7 +220,8 @@ export class MqttSource implements Source {
 			(sender) => {
 				peer.sender = sender;
 				peer.pace = new Pace([rateLimits.devices.of(sender.id), rateLimits.addresses.of(address)]);
-				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what waits for it.
+				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what
+				// waits for it.
 				(client as { id: string }).id = `${sender.id}/${client.id}`;
 				if (client.clean || this.#parts.sessions.hasRoomFor(client.id)) return done(null, true);
 				this.#sessionsRefused++;
@@ -245,7 +249,10 @@ export class MqttSource implements Source {
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
 	}
 
-	/** Whether a client gets a subscription, which then counts. What is allowed to a guest is not bounded: it listens to every sensor. */
+	/**
+	 * Whether a client gets a subscription, which then counts. What is allowed to a guest is not bounded: it listens to
+	 * every sensor.
+	 */
 	#grants(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || !this.#maySubscribe(client, filter)) return false;
@@ -265,7 +272,9 @@ export class MqttSource implements Source {
 		return this.#parts.registry.isRevoked(sender.id, sender.issuedAt);
 	}
 
-	/** One that is behind with reading gets no more of QoS 0; what it gets of QoS 1 and 2 ends its connection at a bound. */
+	/**
+	 * One that is behind with reading gets no more of QoS 0; what it gets of QoS 1 and 2 ends its connection at a bound.
+	 */
 	#mayGet(client: Client, packet: AedesPublishPacket): boolean {
 		if (!this.#maySubscribe(client, packet.topic) || isLateCommand(packet, this.#parts.now())) return false;
 		if (!this.#peers.get(client)!.connection.isBehind || (packet.qos > 0 && !hasOnlyQos0(client))) return true;
@@ -278,7 +287,8 @@ export class MqttSource implements Source {
 		const sender = peer?.sender;
 		if (!client || !peer || !sender) done(new Error('not signed in'));
 		else if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
-		// A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2), and is only acknowledged again.
+		// A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2), and is only
+		// acknowledged again.
 		else if (this.#parts.sessions.isUnreleased(client, packet.messageId!)) done();
 		else this.#publications.publish(client, peer, sender, packet, done);
 	}
@@ -291,7 +301,10 @@ export class MqttSource implements Source {
 	}
 }
 
-/** Whether everything goes to this client with QoS 0, whatever it was published with. aedes' types leave its subscriptions out. */
+/**
+ * Whether everything goes to this client with QoS 0, whatever it was published with. aedes' types leave its
+ * subscriptions out.
+ */
 function hasOnlyQos0(client: Client): boolean {
 	const { subscriptions } = client as Client & { subscriptions?: Record<string, { qos: number }> };
 	return Object.values(subscriptions ?? {}).every(({ qos }) => qos === 0);

@@ -1,8 +1,9 @@
 import type { Bucket } from './rate-limit.ts';
 
 /**
- * Holds the messages of one connection to the rate of its device and its address: what comes too fast waits here, in order and unacknowledged, and
- * its sender is not read meanwhile. So what waits is never more than what it had sent before.
+ * Holds the messages of one connection to the rate of its device and its address: what comes too fast waits here, in
+ * order and unacknowledged, and its sender is not read meanwhile. So what waits is never more than what it had sent
+ * before.
  */
 export class Pace {
 	readonly #buckets: readonly Bucket[];

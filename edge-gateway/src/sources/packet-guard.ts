@@ -28,8 +28,9 @@ export interface PacketLimits {
 export type MayAcknowledge = (type: number, packetId: number) => boolean;
 
 /**
- * Watches the packets of one MQTT connection go by, before the broker's parser gathers them: that takes what the standard calls malformed, and
- * would hold up to 256 MiB of a packet that is not complete, also from somebody who has not signed in. The rules are in mqtt-rules.ts.
+ * Watches the packets of one MQTT connection go by, before the broker's parser gathers them: that takes what the
+ * standard calls malformed, and would hold up to 256 MiB of a packet that is not complete, also from somebody who has
+ * not signed in. The rules are in mqtt-rules.ts.
  */
 export class PacketGuard implements PacketVisitor<Rule> {
 	readonly #limits: PacketLimits;

@@ -5,8 +5,8 @@ export interface PacketVisitor<Verdict> {
 	/** The fixed header is there. `length` is what follows. */
 	header(first: number, length: number): Verdict | undefined;
 	/**
-	 * What is behind it, `bytes` from `start` to `end`: of a PUBLISH the variable header (without its payload), of any other packet everything. Valid
-	 * during the call only.
+	 * What is behind it, `bytes` from `start` to `end`: of a PUBLISH the variable header (without its payload), of any
+	 * other packet everything. Valid during the call only.
 	 */
 	head(first: number, bytes: Uint8Array, start: number, end: number): Verdict | undefined;
 	/** The length goes on for more than four bytes. */
@@ -20,8 +20,8 @@ const REST = 3;
 const MOST_LENGTH_BYTES = 4;
 
 /**
- * Finds the packets in a stream of MQTT (3.1.1 section 2), whatever the chunks. Looks in place and allocates nothing, except for a packet whose
- * beginning lies across two chunks: of that it holds what has come.
+ * Finds the packets in a stream of MQTT (3.1.1 section 2), whatever the chunks. Looks in place and allocates nothing,
+ * except for a packet whose beginning lies across two chunks: of that it holds what has come.
  */
 export class PacketReader<Verdict> {
 	readonly #visitor: PacketVisitor<Verdict>;
@@ -98,7 +98,9 @@ export class PacketReader<Verdict> {
 		return Math.min(this.#length, 2 + topic + ((this.#first & 6) > 0 ? 2 : 0));
 	}
 
-	/** Adds what may belong to the head to what is held, which never takes more than twice the memory of what was sent. */
+	/**
+	 * Adds what may belong to the head to what is held, which never takes more than twice the memory of what was sent.
+	 */
 	#hold(chunk: Uint8Array, at: number): Buffer {
 		const more = Math.min(chunk.length - at, this.#length - this.#heldBytes);
 		let held = this.#held;

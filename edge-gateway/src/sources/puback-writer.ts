@@ -4,7 +4,10 @@ const PUBACK_BYTES = 4;
 /** Fixed header of a PUBACK: packet type 4, remaining length 2 (MQTT 3.1.1 section 3.4.1). */
 const PUBACK_HEADER = 0x4002;
 
-/** The PUBACKs of one connection, in the order in which the messages came (MQTT-4.6.0-2), whatever the order in which they are settled. */
+/**
+ * The PUBACKs of one connection, in the order in which the messages came (MQTT-4.6.0-2), whatever the order in which
+ * they are settled.
+ */
 export class Pubacks {
 	readonly connection: MqttConnection;
 	/** Identifiers in the order received; negative once settled. */
@@ -47,14 +50,17 @@ export class Pubacks {
 }
 
 /**
- * Writes PUBACKs. A commit acknowledges hundreds of messages of a connection at once; they go out as one piece instead of three writes and two
- * timers each.
+ * Writes PUBACKs. A commit acknowledges hundreds of messages of a connection at once; they go out as one piece instead
+ * of three writes and two timers each.
  */
 export class PubackWriter {
 	readonly #waiting = new Set<Pubacks>();
 	#scheduled = false;
 
-	/** Sends the acknowledgement of `packetId`, and of what waited for it, when this turn of the event loop is done with acknowledging. */
+	/**
+	 * Sends the acknowledgement of `packetId`, and of what waited for it, when this turn of the event loop is done with
+	 * acknowledging.
+	 */
 	settle(pubacks: Pubacks, packetId: number): void {
 		if (!pubacks.settled(packetId)) return;
 		this.#waiting.add(pubacks);

@@ -3,7 +3,10 @@ import { PUBACK, PUBLISH, PUBREL } from './packet-types.ts';
 
 const IDS = 65_536;
 
-/** Which packet identifiers a client was sent on this connection, so that it acknowledges none that it never got. One bit per identifier and QoS. */
+/**
+ * Which packet identifiers a client was sent on this connection, so that it acknowledges none that it never got. One
+ * bit per identifier and QoS.
+ */
 export class SentMessages implements PacketVisitor<never> {
 	readonly #reader = new PacketReader<never>(this);
 	#ofQos1: Uint8Array | undefined;

@@ -4,8 +4,9 @@ const PER_SECOND = 10;
 const LONGEST_MS = 5000;
 
 /**
- * Slows down whoever keeps failing to sign in, by address. Only failures wait: a device with a good token is let in at once, whoever shares its
- * address. Beyond twenty at once, they are answered ten a second, the latest after five seconds.
+ * Slows down whoever keeps failing to sign in, by address. Only failures wait: a device with a good token is let in at
+ * once, whoever shares its address. Beyond twenty at once, they are answered ten a second, the latest after five
+ * seconds.
  */
 export class SignInThrottle {
 	readonly #failures = new RateLimit(PER_SECOND);

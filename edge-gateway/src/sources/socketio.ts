@@ -66,7 +66,8 @@ export class SocketIoSource implements Source {
 			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(
 				(sender) => {
 					socket.data.sender = sender;
-					// The server listens before the sources take anything. Of a burst, the first readings would be sent back and the last taken: out of order.
+					// The server listens before the sources take anything. Of a burst, the first readings would be sent back and
+					// the last taken: out of order.
 					next(
 						this.#deliver
 							? undefined

@@ -6,10 +6,15 @@ import type { Frame, Settled } from '../frame.ts';
  */
 export type Deliver = (frame: Frame) => Promise<number>;
 
-/** The same without a promise: `settled` is called once. For MQTT, where it is done tens of thousands of times a second. */
+/**
+ * The same without a promise: `settled` is called once. For MQTT, where it is done tens of thousands of times a second.
+ */
 export type Take = (frame: Frame, settled: Settled) => void;
 
-/** A way in. `start` resolves when it takes messages (or keeps trying, where hardware may come later), `stop` when it has let go of everything. */
+/**
+ * A way in. `start` resolves when it takes messages (or keeps trying, where hardware may come later), `stop` when it
+ * has let go of everything.
+ */
 export interface Source {
 	readonly name: string;
 	start(deliver: Deliver, take: Take): Promise<void>;

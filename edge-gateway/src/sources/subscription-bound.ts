@@ -3,7 +3,10 @@ import type { Client } from 'aedes';
 /** What of a client is asked here; aedes' types leave `closed` out. */
 type Subscriber = Client & { closed?: boolean };
 
-/** How many topic filters each device has, over all its connections: every one of them costs memory, and a look with each message. */
+/**
+ * How many topic filters each device has, over all its connections: every one of them costs memory, and a look with
+ * each message.
+ */
 export class SubscriptionBound {
 	/** Filters that were one too many. */
 	refused = 0;

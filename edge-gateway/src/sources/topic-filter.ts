@@ -1,4 +1,7 @@
-/** Whether a topic matches an MQTT topic filter (MQTT 3.1.1 section 4.7); a wildcard in front does not match a topic that begins with `$`. */
+/**
+ * Whether a topic matches an MQTT topic filter (MQTT 3.1.1 section 4.7); a wildcard in front does not match a topic
+ * that begins with `$`.
+ */
 export function matchesFilter(filter: string, topic: string): boolean {
 	if (filter === topic) return true;
 	if (topic.charCodeAt(0) === DOLLAR && filter.charCodeAt(0) !== DOLLAR) return false;

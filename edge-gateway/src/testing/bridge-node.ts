@@ -10,7 +10,10 @@ import { Bridges } from '../bridge/bridges.ts';
 import { Ledger } from '../ledger.ts';
 import { LocalBroker, type LocalMessage } from '../sources/local-broker.ts';
 
-/** The bridges of a gateway with their logs, and in place of its broker a list of what its clients would have got, states of the bridges left out. */
+/**
+ * The bridges of a gateway with their logs, and in place of its broker a list of what its clients would have got,
+ * states of the bridges left out.
+ */
 export interface BridgeNode {
 	name: string;
 	bridges: Bridges;

@@ -1,4 +1,7 @@
-/** People who come into a room and leave it again, and the doors that count them, wrongly. Seeded: the same again for the same seed. */
+/**
+ * People who come into a room and leave it again, and the doors that count them, wrongly. Seeded: the same again for
+ * the same seed.
+ */
 
 export interface Crossing {
 	at: number;
@@ -36,8 +39,9 @@ export function seeded(seed: number): () => number {
 }
 
 /**
- * Who crossed which door when, in order of time, over `days` from a Monday on: some 1,500 visits on a working day, a tenth of that at weekends, with rushes
- * in the morning, at noon and in the early afternoon; the last are gone at 22:00. Which door is the busiest changes in the course of a day.
+ * Who crossed which door when, in order of time, over `days` from a Monday on: some 1,500 visits on a working day, a
+ * tenth of that at weekends, with rushes in the morning, at noon and in the early afternoon; the last are gone at
+ * 22:00. Which door is the busiest changes in the course of a day.
  */
 export function crossings(days: number, doors: number, random: () => number): Crossing[] {
 	const all: Crossing[] = [];
@@ -79,7 +83,10 @@ export function crossings(days: number, doors: number, random: () => number): Cr
 	return all.sort((a, b) => a.at - b.at);
 }
 
-/** What the doors say of these crossings, each every `everyMs` where there is something to say; and now and then one is missed or counted twice by chance. */
+/**
+ * What the doors say of these crossings, each every `everyMs` where there is something to say; and now and then one is
+ * missed or counted twice by chance.
+ */
 export function counted(
 	all: readonly Crossing[],
 	biases: readonly DoorBias[],

@@ -59,7 +59,10 @@ export interface Answer {
 	>;
 }
 
-/** A whole gateway in this process, on free ports and a folder of its own, with the buildings `b1` (of acme) and `foreign` (of other). */
+/**
+ * A whole gateway in this process, on free ports and a folder of its own, with the buildings `b1` (of acme) and
+ * `foreign` (of other).
+ */
 export interface GatewayWorld {
 	url: string;
 	/** `mqtt://host:port` */
@@ -104,7 +107,10 @@ export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promi
 	}
 }
 
-/** What is being written this moment may be gone the next, and a socket cannot be copied; a crash would leave both, and a start ignores them. */
+/**
+ * What is being written this moment may be gone the next, and a socket cannot be copied; a crash would leave both, and
+ * a start ignores them.
+ */
 export function isWorthCopying(path: string): boolean {
 	return !path.endsWith('.tmp') && !path.endsWith('.sock');
 }

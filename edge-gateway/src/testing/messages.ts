@@ -6,7 +6,10 @@ import { type Decoding, type Message, NO_READING } from '../decode/decoder.ts';
 /** When the messages of the tests arrive. */
 export const NOW = Date.UTC(2026, 10, 28, 12);
 
-/** A message on its way to a decoder; what is no text or bytes is sent as JSON. `name` is what the wildcards of its rule stand for. */
+/**
+ * A message on its way to a decoder; what is no text or bytes is sent as JSON. `name` is what the wildcards of its rule
+ * stand for.
+ */
 export function message(source: string, payload: unknown, name?: string): Message {
 	const raw = Buffer.isBuffer(payload)
 		? payload

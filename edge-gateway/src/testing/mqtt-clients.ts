@@ -6,7 +6,10 @@ import { onTestFinished } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { GatewayWorld } from './gateway-world.ts';
 
-/** A signed-in MQTT.js client that does not come back by itself; closed when the test ends. Rejects when it is not let in. */
+/**
+ * A signed-in MQTT.js client that does not come back by itself; closed when the test ends. Rejects when it is not let
+ * in.
+ */
 export async function mqttClient(
 	url: string,
 	username: string,

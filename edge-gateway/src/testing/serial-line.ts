@@ -22,7 +22,10 @@ export interface SerialLine {
 	plug(): Promise<void>;
 }
 
-/** Plugged in from the beginning unless told otherwise; gone when the test ends. To a `deaf` device nothing comes through, as to one that does not read. */
+/**
+ * Plugged in from the beginning unless told otherwise; gone when the test ends. To a `deaf` device nothing comes
+ * through, as to one that does not read.
+ */
 export async function serialLine(plugged = true, deaf = false): Promise<SerialLine> {
 	const socat = findProgram('socat');
 	if (!socat) throw new Error('socat is not installed');

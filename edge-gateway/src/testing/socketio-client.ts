@@ -6,7 +6,10 @@ import { within } from '../../../test/support/wait.ts';
 export type SensorSocket = Socket<GatewayToSensor, SensorToGateway>;
 export type Taken = Outcome<{ accepted: number }>;
 
-/** A sensor's Socket.IO client that does not come back by itself; closed when the test ends. Rejects with what it is not let in for. */
+/**
+ * A sensor's Socket.IO client that does not come back by itself; closed when the test ends. Rejects with what it is not
+ * let in for.
+ */
 export async function sensorSocket(
 	url: string,
 	auth: object,

@@ -25,8 +25,9 @@ export interface Plugged {
 }
 
 /**
- * Folders as /dev and /sys are on a machine with USB adapters, made of links onto real pseudo-terminals. Names are given as the kernel and udev give
- * them: ttyUSB0 to whoever comes first, by-path by socket, by-id by what the adapter says, to the last of several that say the same.
+ * Folders as /dev and /sys are on a machine with USB adapters, made of links onto real pseudo-terminals. Names are
+ * given as the kernel and udev give them: ttyUSB0 to whoever comes first, by-path by socket, by-id by what the adapter
+ * says, to the last of several that say the same.
  */
 export class UsbTree {
 	readonly root: string;

@@ -2,7 +2,9 @@ import { encode } from 'cborg';
 import type { FormatName } from '../decode/registry.ts';
 import { sparkplugPayload } from './sparkplug-node.ts';
 
-/** A good message of a format: where it comes, with what its rule's wildcards stand for, and how many readings it holds. */
+/**
+ * A good message of a format: where it comes, with what its rule's wildcards stand for, and how many readings it holds.
+ */
 export interface VendorMessage {
 	topic: string;
 	name?: string;

@@ -20,7 +20,10 @@ export interface RecordedFrame extends Recordable {
 	from: number;
 }
 
-/** The last frames of one way in. Their bytes are copied into one buffer, round and round, so that nothing is allocated for a frame. */
+/**
+ * The last frames of one way in. Their bytes are copied into one buffer, round and round, so that nothing is allocated
+ * for a frame.
+ */
 export class FrameRing {
 	readonly #bytes: Buffer;
 	readonly #most: number;

@@ -7,7 +7,10 @@ import type { RecorderOptions } from './recorder-config.ts';
 
 export type { RecordedFrame } from './frame-ring.ts';
 
-/** A line of the file: a frame, its bytes as text or base64, the scope of its sender spelled out. Tokens are never among it. */
+/**
+ * A line of the file: a frame, its bytes as text or base64, the scope of its sender spelled out. Tokens are never among
+ * it.
+ */
 type Line = Omit<RecordedFrame, 'raw' | 'sender'> &
 	Payload & { sender?: Omit<Sender, 'sensorIds'> & { sensorIds?: string[] } };
 
@@ -16,8 +19,9 @@ const SAVE_EVERY_MS = 60_000;
 const MOST_RINGS = 32;
 
 /**
- * The last raw messages of each way in, whatever became of them: so that `why` can answer about the past, and a new configuration be tried on what really
- * came in. In memory and bounded; by configuration also in a file, one JSON document a line, oldest first (`readRecorded`).
+ * The last raw messages of each way in, whatever became of them: so that `why` can answer about the past, and a new
+ * configuration be tried on what really came in. In memory and bounded; by configuration also in a file, one JSON
+ * document a line, oldest first (`readRecorded`).
  */
 export class Recorder {
 	readonly #options: RecorderOptions;

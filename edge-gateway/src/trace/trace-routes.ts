@@ -14,7 +14,10 @@ export interface TraceRouteParts {
 const USUAL_LIMIT = 20;
 const USUAL_MINUTES = 10;
 
-/** `GET /trace`, behind a guard that lets staff through: what became of a device's messages, and following them from now on. */
+/**
+ * `GET /trace`, behind a guard that lets staff through: what became of a device's messages, and following them from now
+ * on.
+ */
 export function addTraceRoutes(router: Router, { trace, explainer, registry }: TraceRouteParts): void {
 	router.get('/trace', async (request, response) => {
 		const { minutes, limit, ...question } = parseBody(traceQuery, request.query);

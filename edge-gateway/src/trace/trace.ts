@@ -62,7 +62,8 @@ const MOST_SPELLS = 100;
 const SPELL_GAP_MS = 5000;
 
 /**
- * What happened to messages. What went wrong is always noted, within a bound; each stage of those that go well only while somebody follows them: then
+ * What happened to messages. What went wrong is always noted, within a bound; each stage of those that go well only
+ * while somebody follows them: then
  * `watching` is true, and only then is anything else to be noted.
  */
 export class Trace {
@@ -75,7 +76,10 @@ export class Trace {
 		return this.#watches.length > 0;
 	}
 
-	/** Follows what matches until `until`, epoch ms; with a time that has passed, no more. Of too many the one that ends first is given up. */
+	/**
+	 * Follows what matches until `until`, epoch ms; with a time that has passed, no more. Of too many the one that ends
+	 * first is given up.
+	 */
 	watch(filter: TraceFilter, until: number, now: number): void {
 		const key = JSON.stringify([filter.sensor, filter.topic, filter.sender]);
 		const same = ({ filter: { sensor, topic, sender } }: Watch) => JSON.stringify([sensor, topic, sender]) === key;

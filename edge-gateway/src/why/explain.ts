@@ -83,10 +83,15 @@ export interface ExplainParts {
 /** How far back readings of a sensor are looked for in the log. */
 const LOOKED_THROUGH = 50_000;
 const PAGE = 2000;
-/** And how far behind where a frame's first reading may stand: between them are those that came while it was decoded. */
+/**
+ * And how far behind where a frame's first reading may stand: between them are those that came while it was decoded.
+ */
 const LOOKED_NEARBY = 200;
 
-/** Finds out what became of messages, from what the gateway keeps anyway: log, cursors, refusals, the recorded frames and what the trace has noted. */
+/**
+ * Finds out what became of messages, from what the gateway keeps anyway: log, cursors, refusals, the recorded frames
+ * and what the trace has noted.
+ */
 export class Explainer {
 	readonly #parts: ExplainParts;
 
@@ -265,7 +270,10 @@ export class Explainer {
 		};
 	}
 
-	/** A frame that nothing was found of by name, such as one of a device that is not called as its sensors: its readings, where there are any. */
+	/**
+	 * A frame that nothing was found of by name, such as one of a device that is not called as its sensors: its readings,
+	 * where there are any.
+	 */
 	async #ofFrame(frame: RecordedFrame): Promise<MessageReport[]> {
 		const { log, trace } = this.#parts;
 		const { records } = await log.read(frame.from, { maxRecords: LOOKED_NEARBY });
@@ -273,7 +281,8 @@ export class Explainer {
 			.map(({ offset, payload }) => ({ offset, reading: JSON.parse(payload.toString()) as Reading }))
 			.filter(({ reading }) => reading.receivedAt === frame.at && reading.transport === frame.transport);
 		const named = sameMoment.filter(({ reading }) => isAbout(frame, { sensor: reading.sensorId }));
-		// What a decoder makes of a frame need not be called as anything in it. Where frames were given up at that moment, it may be another's.
+		// What a decoder makes of a frame need not be called as anything in it. Where frames were given up at that moment,
+		// it may be another's.
 		const certain =
 			named.length > 0 || trace.spellAt(frame.at) !== undefined || (await this.#lost(frame.from)) !== undefined;
 		const readings = certain ? named : sameMoment;

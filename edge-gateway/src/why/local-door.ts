@@ -15,8 +15,8 @@ export function doorPath(dataDir: string): string {
 export type DoorAnswers = Record<string, (query: URLSearchParams) => Promise<unknown>>;
 
 /**
- * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may open (mode 0600). Who may open it
- * may do what the gateway's owner may, and nobody needs a token for it.
+ * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may
+ * open (mode 0600). Who may open it may do what the gateway's owner may, and nobody needs a token for it.
  */
 export class LocalDoor {
 	readonly #path: string;

@@ -9,7 +9,10 @@ import { type Explanation, lostAs, type MessageReport, type Question, refusalRep
 const MOST_MESSAGES = 20;
 const LOOKED_THROUGH = 50_000;
 
-/** The same answer as a running gateway gives, as far as its folder has it: what is stored and for whom, and what was refused. Changes nothing. */
+/**
+ * The same answer as a running gateway gives, as far as its folder has it: what is stored and for whom, and what was
+ * refused. Changes nothing.
+ */
 export async function whyFromFolder(dataDir: string, question: Question): Promise<Explanation> {
 	const dir = join(dataDir, 'gateway');
 	const stopped = existsSync(dir)

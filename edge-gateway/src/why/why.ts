@@ -9,7 +9,10 @@ export const WHY_USAGE =
 
 const READING_ID = /^[0-9a-f]{12}-\d+$/;
 
-/** `npm run gateway -- why …`: asks the gateway that runs on this data folder, or reads the folder where none does. Returns what to print. */
+/**
+ * `npm run gateway -- why …`: asks the gateway that runs on this data folder, or reads the folder where none does.
+ * Returns what to print.
+ */
 export async function why(dataDir: string, options: readonly string[]): Promise<string> {
 	const asked = options.filter((option) => option !== '--json');
 	const [about] = asked;

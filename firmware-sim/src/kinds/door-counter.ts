@@ -1,8 +1,8 @@
 import type { Measurement, SensorKind } from './kind.ts';
 
 /**
- * An infrared door counter: how many came in and went out since its last message. The first message after it was switched on tells
- * the difference between those who are in and those it has told of before.
+ * An infrared door counter: how many came in and went out since its last message. The first message after it was
+ * switched on tells the difference between those who are in and those it has told of before.
  */
 export const doorCounter: SensorKind = {
 	metrics: ['peopleIn', 'peopleOut'],
@@ -17,7 +17,8 @@ export const doorCounter: SensorKind = {
 			const peopleOut: Measurement = { metric: 'peopleOut', value: went };
 			if (went === 0) return [peopleIn];
 			if (came === 0) return [peopleOut];
-			// Told in an order in which the count in between was possible: never below 0, and not above what it was or becomes.
+			// Told in an order in which the count in between was possible: never below 0, and not above what it was or
+			// becomes.
 			return went <= before ? [peopleOut, peopleIn] : [peopleIn, peopleOut];
 		};
 	},

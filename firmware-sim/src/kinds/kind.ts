@@ -7,7 +7,9 @@ export interface Measurement {
 	value: number;
 }
 
-/** What a sensor's electronics add to the truth: 0 on average, `deviation` wide, the same for the same sensor and time. */
+/**
+ * What a sensor's electronics add to the truth: 0 on average, `deviation` wide, the same for the same sensor and time.
+ */
 export type Noise = (deviation: number) => number;
 
 /** A make of sensor. */
@@ -15,8 +17,8 @@ export interface SensorKind {
 	/** What it can measure. */
 	readonly metrics: readonly MetricKey[];
 	/**
-	 * Switches one on: the returned function measures the room now, and keeps what such a sensor remembers. `remembered` is what it
-	 * found in its flash memory: the people it has told of, entered less left.
+	 * Switches one on: the returned function measures the room now, and keeps what such a sensor remembers. `remembered`
+	 * is what it found in its flash memory: the people it has told of, entered less left.
 	 */
 	readonly switchOn: (remembered?: number) => (room: Readonly<RoomState>, noise: Noise) => Measurement[];
 }

@@ -59,7 +59,10 @@ export function ending(): { closed: Promise<string>; end: (reason: string) => vo
 	return { closed: promise, end: resolve };
 }
 
-/** The verdict on a reading that was refused with a code of the error table. A bad token is mended at the gateway, so the reading is kept. */
+/**
+ * The verdict on a reading that was refused with a code of the error table. A bad token is mended at the gateway, so
+ * the reading is kept.
+ */
 export function verdictOfError(code: string, message: string): Verdict {
 	const reason = message ? `${code}: ${message}` : code;
 	const final = Object.hasOwn(ERRORS, code) && !('retry' in ERRORS[code as ErrorCode]) && code !== 'unauthenticated';

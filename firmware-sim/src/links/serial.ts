@@ -44,8 +44,8 @@ const COMMAND = 'CMD ';
 const HELLO_EVERY_MS = 1_000;
 
 /**
- * One frame for each reading; the line `ACK <seq>` answers it. As an answer names only a number, all sensors of the device must draw their
- * numbers from one sequence.
+ * One frame for each reading; the line `ACK <seq>` answers it. As an answer names only a number, all sensors of the
+ * device must draw their numbers from one sequence.
  */
 export function serialLink(options: SerialLinkOptions): Link {
 	return { transport: 'serial', window: 32, open: () => open(options) };

@@ -18,7 +18,10 @@ export interface MqttPeer extends Peer {
 	readonly commands: [string, string][];
 }
 
-/** A real Mosquitto that asks for the password, and a listener whose session, like everything acknowledged, survives its restart. */
+/**
+ * A real Mosquitto that asks for the password, and a listener whose session, like everything acknowledged, survives its
+ * restart.
+ */
 export async function mqttPeer(): Promise<MqttPeer> {
 	const broker = await startMosquitto({
 		config: 'persistence true\npersistence_location {dir}/\nmax_queued_messages 0',

@@ -22,8 +22,8 @@ export function purposeOf(roomId: string, seed: number): Purpose {
 }
 
 /**
- * The share of the room's capacity that would like to be there, 0..1, at `hour` (0..24, local) of the `day`-th day. No two
- * days and no two rooms are alike; nights are empty.
+ * The share of the room's capacity that would like to be there, 0..1, at `hour` (0..24, local) of the `day`-th day. No
+ * two days and no two rooms are alike; nights are empty.
  */
 export function attendance(purpose: Purpose, base: number, day: number, hour: number): number {
 	const random = createRandom(hash(base, day));

@@ -23,8 +23,8 @@ const WARM_UP_TICKS = (6 * HOUR_MS) / TICK_MS;
 const MOST_TICKS = (48 * HOUR_MS) / TICK_MS;
 
 /**
- * The rooms of a building, moving in steps of five seconds. What a room is like depends on the seed and the time, and on nothing
- * else: neither on how often one asks nor on chance.
+ * The rooms of a building, moving in steps of five seconds. What a room is like depends on the seed and the time, and
+ * on nothing else: neither on how often one asks nor on chance.
  */
 export class SimulatedBuilding {
 	readonly id: string;
@@ -55,8 +55,8 @@ export class SimulatedBuilding {
 	}
 
 	/**
-	 * From now on exactly `count` people are in the room, however few fit; they come or go through its doors at once. `undefined` lets
-	 * them follow the day again.
+	 * From now on exactly `count` people are in the room, however few fit; they come or go through its doors at once.
+	 * `undefined` lets them follow the day again.
 	 * @throws RangeError for a room the building does not have, or a count that is not a whole number from 0 up
 	 */
 	crowd(roomId: string, count: number | undefined, now: number): void {

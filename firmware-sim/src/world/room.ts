@@ -82,8 +82,8 @@ export function settledRoom(nature: RoomNature, surroundings: Surroundings): Roo
 }
 
 /**
- * The room `hours` later. People come and go by chance towards what the hour calls for, never more than fit and never fewer than
- * none; with `held`, exactly so many are there, whatever fits. Air follows them with inertia.
+ * The room `hours` later. People come and go by chance towards what the hour calls for, never more than fit and never
+ * fewer than none; with `held`, exactly so many are there, whatever fits. Air follows them with inertia.
  */
 export function stepRoom(
 	nature: RoomNature,

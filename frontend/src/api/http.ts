@@ -81,7 +81,10 @@ function parse(text: string): unknown {
 	}
 }
 
-/** A refusal in the services' shape, or, where something between here and there answered, the code closest to its status. */
+/**
+ * A refusal in the services' shape, or, where something between here and there answered, the code closest to its
+ * status.
+ */
 function refusal(status: number, body: unknown): ApiError {
 	const told = typeof body === 'object' && body !== null ? (body as Partial<ErrorBody>).error : undefined;
 	if (told?.code)

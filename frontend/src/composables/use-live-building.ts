@@ -31,15 +31,17 @@ export interface LiveRoom {
 
 const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 30_000;
-/** A snapshot sooner than this after the last one was asked for by a service that cannot keep up: wait longer each time. */
+/**
+ * A snapshot sooner than this after the last one was asked for by a service that cannot keep up: wait longer each time.
+ */
 const CALM_MS = 30_000;
 const MOST_SEEN = 5000;
 /** Devices that came or went while a snapshot is on its way. */
 const MOST_TOLD = 1000;
 
 /**
- * The latest of every room of `building`: snapshot, then everything after its cursor. `follow` is told what to resume from.
- * Readings are applied in order, once per animation frame.
+ * The latest of every room of `building`: snapshot, then everything after its cursor. `follow` is told what to resume
+ * from. Readings are applied in order, once per animation frame.
  */
 export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, connection: () => LiveConnection) {
 	const rooms = shallowRef<ReadonlyMap<string, LiveRoom>>(new Map());

@@ -12,8 +12,8 @@ import { type Place, readPlace, writePlace } from '../lib/place.ts';
 const PLACE: InjectionKey<WritableComputedRef<Place>> = Symbol('place');
 
 /**
- * The address of the page as state, for everything below: Back and Forward work, what is on display can be linked to, and a wall screen keeps its
- * building through a restart. Call once, at the root.
+ * The address of the page as state, for everything below: Back and Forward work, what is on display can be linked to,
+ * and a wall screen keeps its building through a restart. Call once, at the root.
  */
 export function providePlace(): WritableComputedRef<Place> {
 	const place = shallowRef<Place>(readPlace(location.search));

@@ -8,7 +8,10 @@ export type Theme = (typeof THEMES)[number];
 
 const theme = ref<Theme>(kept('theme', THEMES) ?? 'auto');
 
-/** Light or dark, as chosen or as the system has it. Kept in this browser. Call once, at the root; others use `useTheme`. */
+/**
+ * Light or dark, as chosen or as the system has it. Kept in this browser. Call once, at the root; others use
+ * `useTheme`.
+ */
 export function useThemeOnPage(): void {
 	const dark = matchMedia('(prefers-color-scheme: dark)');
 	const systemIsDark = ref(dark.matches);

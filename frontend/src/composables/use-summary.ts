@@ -11,8 +11,8 @@ const SPEAK_MS = 30_000;
 const SPOKEN: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'offline', 'no-data'];
 
 /**
- * The building in one line, counted once a second and not with every reading; and the same as a sentence for screen readers, which
- * changes only when some room's status does, and not too often.
+ * The building in one line, counted once a second and not with every reading; and the same as a sentence for screen
+ * readers, which changes only when some room's status does, and not too often.
  */
 export function useSummary(
 	building: Ref<BuildingSummary | undefined>,

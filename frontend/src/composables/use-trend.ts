@@ -7,7 +7,10 @@ import { TREND_MS, type TrendPoint } from '../lib/trend.ts';
 /** A hundred cards coming into view at once must not become a hundred requests at once. */
 const inTurn = limiter(4);
 
-/** The last hours of one room's people, asked for when `wanted` turns true and again with each `generation`. Undefined until then. */
+/**
+ * The last hours of one room's people, asked for when `wanted` turns true and again with each `generation`. Undefined
+ * until then.
+ */
 export function useHistory(
 	buildingId: () => string,
 	roomId: () => string,

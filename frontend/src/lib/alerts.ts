@@ -4,8 +4,9 @@ import type { Alert } from '@crowdvision/contracts';
 export const MOST_ALERTS = 200;
 
 /**
- * Takes alerts in: one id is one entry, whatever is told of it, and its later states replace the earlier in place. What has been
- * resolved stays so, and an `open` that comes late undoes nothing. Returns the new list, and which ids were not known before.
+ * Takes alerts in: one id is one entry, whatever is told of it, and its later states replace the earlier in place. What
+ * has been resolved stays so, and an `open` that comes late undoes nothing. Returns the new list, and which ids were
+ * not known before.
  */
 export function applyAlerts(
 	held: readonly Alert[],

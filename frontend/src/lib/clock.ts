@@ -2,8 +2,9 @@
 const TOLERANCE_MS = 2000;
 
 /**
- * How far the service's clock is ahead of this device's, in ms, from one answer: its `Date` header, when the request left and when
- * the answer came. 0 where they agree within the header's precision, undefined where the header says nothing.
+ * How far the service's clock is ahead of this device's, in ms, from one answer: its `Date` header, when the request
+ * left and when the answer came. 0 where they agree within the header's precision, undefined where the header says
+ * nothing.
  */
 export function clockOffset(dateHeader: string | null, sentAt: number, receivedAt: number): number | undefined {
 	const served = Date.parse(dateHeader ?? '');
@@ -15,7 +16,10 @@ export function clockOffset(dateHeader: string | null, sentAt: number, receivedA
 
 let offset = 0;
 
-/** Takes the offset of the latest answer: ages are told by the services' clock, so a wrong clock here makes nothing look stale or fresh. */
+/**
+ * Takes the offset of the latest answer: ages are told by the services' clock, so a wrong clock here makes nothing look
+ * stale or fresh.
+ */
 export function keepClockOffset(latest: number | undefined): void {
 	if (latest !== undefined) offset = latest;
 }

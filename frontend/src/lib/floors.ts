@@ -6,7 +6,10 @@ export interface Floor {
 	rooms: Room[];
 }
 
-/** Rooms by floor: numbered floors upwards, then named ones, then those of none; inside a floor as the building lists them. */
+/**
+ * Rooms by floor: numbered floors upwards, then named ones, then those of none; inside a floor as the building lists
+ * them.
+ */
 export function byFloor(rooms: readonly Room[]): Floor[] {
 	const floors = new Map<string, Floor>();
 	for (const room of rooms) {

@@ -1,6 +1,9 @@
 import type { AgeUnit } from './freshness.ts';
 
-/** The reader's own region of a language where the browser names one ("en" -> "en-GB"): it decides how times and numbers look. */
+/**
+ * The reader's own region of a language where the browser names one ("en" -> "en-GB"): it decides how times and numbers
+ * look.
+ */
 export function regionOf(language: string, preferred: readonly string[]): string {
 	return preferred.find((tag) => tag.toLowerCase().split('-', 1)[0] === language) ?? language;
 }

@@ -23,7 +23,8 @@ export const nextFrame: Schedule = (run) => {
 };
 
 /**
- * Gathers items and hands them on once per `schedule`, in order. Bounded: at `most` waiting items they are handed on at once.
+ * Gathers items and hands them on once per `schedule`, in order. Bounded: at `most` waiting items they are handed on at
+ * once.
  * `drop` forgets what waits.
  */
 export class FrameBatch<T> {

@@ -1,6 +1,8 @@
 export type AgeUnit = 'second' | 'minute' | 'hour' | 'day';
 
-/** How long ago in the largest unit that fits, rounded down: "59 s", then "1 min". A time ahead of the clock is 0 s ago. */
+/**
+ * How long ago in the largest unit that fits, rounded down: "59 s", then "1 min". A time ahead of the clock is 0 s ago.
+ */
 export function age(observedAt: number, now: number): { amount: number; unit: AgeUnit } {
 	const seconds = Math.max(0, Math.floor((now - observedAt) / 1000));
 	if (seconds < 60) return { amount: seconds, unit: 'second' };

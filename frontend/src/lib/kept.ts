@@ -1,4 +1,7 @@
-/** A choice kept in this browser, if it is one of `allowed`. Where storage is forbidden nothing is kept, and nothing fails. */
+/**
+ * A choice kept in this browser, if it is one of `allowed`. Where storage is forbidden nothing is kept, and nothing
+ * fails.
+ */
 export function kept<T extends string>(name: string, allowed: readonly T[]): T | undefined {
 	try {
 		const value = localStorage.getItem(`crowdvision.${name}`);

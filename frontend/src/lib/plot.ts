@@ -38,7 +38,8 @@ export interface Plot {
 const WHOLE = 0.9;
 
 /**
- * Lays history out in `box`, `from` at the left and `to` at the right (epoch ms). Undefined where nothing at all is known: that is no line at 0.
+ * Lays history out in `box`, `from` at the left and `to` at the right (epoch ms). Undefined where nothing at all is
+ * known: that is no line at 0.
  * `zero`: the axis begins at 0.
  */
 export function layOut(

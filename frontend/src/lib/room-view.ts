@@ -47,7 +47,10 @@ export interface RoomView {
 
 const PEOPLE = 'peopleCount';
 
-/** What to show of a room at `now`: the columns that were chosen; else all that was heard, with metrics the columns do not name behind. */
+/**
+ * What to show of a room at `now`: the columns that were chosen; else all that was heard, with metrics the columns do
+ * not name behind.
+ */
 export function roomView(
 	room: Pick<Room, 'capacity'>,
 	samples: RoomSamples,
@@ -91,7 +94,9 @@ function statusOf(people: MetricView | undefined, capacity: number): RoomStatus 
 
 const BEST_FIRST = ['live', 'stuck', 'stale', 'offline'] as const;
 
-/** A building in one line. People are counted over rooms whose count is live; the others are told as unknown, not as 0. */
+/**
+ * A building in one line. People are counted over rooms whose count is live; the others are told as unknown, not as 0.
+ */
 export interface BuildingSummaryView {
 	people: number;
 	counted: number;

@@ -28,7 +28,10 @@ export function noSamples(roomIds: readonly string[]): BuildingSamples {
 	return new Map(roomIds.map((id) => [id, {}]));
 }
 
-/** A word of a sensor replaces its former one unless it was observed earlier: late readings belong to the history, not to now. */
+/**
+ * A word of a sensor replaces its former one unless it was observed earlier: late readings belong to the history, not
+ * to now.
+ */
 function withSample(metric: MetricSamples | undefined, unit: string, sample: SensorValue): MetricSamples | undefined {
 	const held = metric?.sensors.find((candidate) => candidate.sensorId === sample.sensorId);
 	if (held && held.observedAt > sample.observedAt) return undefined;
@@ -37,8 +40,8 @@ function withSample(metric: MetricSamples | undefined, unit: string, sample: Sen
 }
 
 /**
- * Takes a snapshot into `samples`. What is held and newer stays, so that a snapshot asked for while readings came in takes nothing back.
- * Returns the ids of the rooms that changed.
+ * Takes a snapshot into `samples`. What is held and newer stays, so that a snapshot asked for while readings came in
+ * takes nothing back. Returns the ids of the rooms that changed.
  */
 export function applySnapshot(samples: BuildingSamples, state: BuildingState): Set<string> {
 	const changed = new Set<string>();
@@ -99,7 +102,10 @@ export function applyReadings(samples: BuildingSamples, readings: readonly Readi
 	return changed;
 }
 
-/** The sample that a reading makes: how long its sensor has said the same, and whether its device is gone, follow from what is held. */
+/**
+ * The sample that a reading makes: how long its sensor has said the same, and whether its device is gone, follow from
+ * what is held.
+ */
 function withReading(
 	metric: MetricSamples | undefined,
 	{ sensorId, value, interval, observedAt, transport, unit }: Reading,
@@ -122,7 +128,10 @@ function withReading(
 	return withSample(metric, unit, held?.offlineAt === undefined ? sample : { ...sample, offlineAt: held.offlineAt });
 }
 
-/** Takes in that a device came or went, unless something later is known of it. Returns the ids of the rooms that changed. */
+/**
+ * Takes in that a device came or went, unless something later is known of it. Returns the ids of the rooms that
+ * changed.
+ */
 export function applyDevice(samples: BuildingSamples, { sensorId, state, at }: DeviceEvent): Set<string> {
 	const changed = new Set<string>();
 	for (const [roomId, room] of samples) {
@@ -155,8 +164,8 @@ export interface CombinedValue {
 }
 
 /**
- * One value of a room's sensors, by the rule that the services go by too. A metric that this page was not built with shows its last word.
- * Undefined where nothing was ever heard.
+ * One value of a room's sensors, by the rule that the services go by too. A metric that this page was not built with
+ * shows its last word. Undefined where nothing was ever heard.
  */
 export function combine(metric: string, samples: MetricSamples | undefined, now: number): CombinedValue | undefined {
 	if (!samples) return undefined;

@@ -1,4 +1,7 @@
-/** Remembers the last `limit` ids; `add` says whether an id is new. A guard behind the service's own promise to send nothing twice. */
+/**
+ * Remembers the last `limit` ids; `add` says whether an id is new. A guard behind the service's own promise to send
+ * nothing twice.
+ */
 export class Seen {
 	readonly #ids = new Set<string>();
 	readonly #limit: number;

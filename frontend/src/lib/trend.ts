@@ -44,7 +44,10 @@ export interface TrendShape {
 	last: number;
 }
 
-/** Lays points out from `now - TREND_MS` (left) to `now` (right). Undefined where fewer than two values are known: no trend yet. */
+/**
+ * Lays points out from `now - TREND_MS` (left) to `now` (right). Undefined where fewer than two values are known: no
+ * trend yet.
+ */
 export function shapeTrend(
 	points: readonly TrendPoint[],
 	now: number,

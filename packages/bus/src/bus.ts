@@ -29,9 +29,10 @@ export interface ConsumeOptions {
 	/** Another member's unacknowledged entries are taken over when it was silent for so long. Default 30 s. */
 	claimAfterMs?: number;
 	/**
-	 * How far whoever consumes has come by its own account, which may have been put back to an earlier state. Where the group has acknowledged
-	 * anything after this place it goes back to it, once, when it begins; never forward. From there on everything that is still held is
-	 * given again, in order, what failed before as if it was never tried. What is no longer held is told to the logger. For a group of one member at a time.
+	 * How far whoever consumes has come by its own account, which may have been put back to an earlier state. Where the
+	 * group has acknowledged anything after this place it goes back to it, once, when it begins; never forward. From
+	 * there on everything that is still held is given again, in order, what failed before as if it was never tried. What
+	 * is no longer held is told to the logger. For a group of one member at a time.
 	 */
 	from?: Position;
 }
@@ -55,30 +56,31 @@ export interface DeadLetter {
  * How the parts of the system talk. Durable: `append` to a stream, `consume` in a group, `tail` from a position.
  * Live: `announce` to whoever `listen`s now. Retained: the last value per key, for everybody who `watch`es.
  *
- * Every method rejects with CrowdVisionError `unavailable` when the transport stays away longer than its timeout; consumers,
- * tails, listeners and watches never reject for that, they reconnect with back-off.
+ * Every method rejects with CrowdVisionError `unavailable` when the transport stays away longer than its timeout;
+ * consumers, tails, listeners and watches never reject for that, they reconnect with back-off.
  */
 export interface Bus {
 	/**
-	 * Resolves with the entries' positions when all are durable; rejects when none is. Where the connection breaks in between it rejects too,
-	 * and then all of them may have been stored, or none: appending again may store them twice.
+	 * Resolves with the entries' positions when all are durable; rejects when none is. Where the connection breaks in
+	 * between it rejects too, and then all of them may have been stored, or none: appending again may store them twice.
 	 */
 	append(stream: StreamName, entries: readonly string[]): Promise<Position[]>;
 
 	/**
-	 * Appends an entry unless one was appended under this key (at most 200 bytes) before, by whomever: resolves with true when it was this one, else with
-	 * false. So it may be tried again after a rejection, and by several at once. A key is remembered for a week in Redis; embedded, for the
-	 * dedup window of the stream's log.
+	 * Appends an entry unless one was appended under this key (at most 200 bytes) before, by whomever: resolves with true
+	 * when it was this one, else with false. So it may be tried again after a rejection, and by several at once. A key is
+	 * remembered for a week in Redis; embedded, for the dedup window of the stream's log.
 	 */
 	appendOnce(stream: StreamName, key: string, entry: string): Promise<boolean>;
 
 	/**
-	 * At least once per group: the entries are acknowledged when `handle` resolves. When it rejects, they are given again with
-	 * back-off, then one by one, and one that fails `maxAttempts` times is set aside in the dead letters. What a member that died
-	 * held is given to another. In order, unless something had to be redelivered. A new group begins at the oldest entry held.
+	 * At least once per group: the entries are acknowledged when `handle` resolves. When it rejects, they are given again
+	 * with back-off, then one by one, and one that fails `maxAttempts` times is set aside in the dead letters. What a
+	 * member that died held is given to another. In order, unless something had to be redelivered. A new group begins at
+	 * the oldest entry held.
 	 *
-	 * A handler that rejects with CrowdVisionError `unavailable` says that something it needs is away: that is no fault of the entries, so
-	 * they are given again without limit, and none is set aside.
+	 * A handler that rejects with CrowdVisionError `unavailable` says that something it needs is away: that is no fault
+	 * of the entries, so they are given again without limit, and none is set aside.
 	 *
 	 * Rejects with `bad_request` when `options.from` is not a position of this bus.
 	 */
@@ -90,8 +92,8 @@ export interface Bus {
 	): Promise<Subscription>;
 
 	/**
-	 * Everything after `from`, in order, without a group; `onGap` first where some of it is no longer held. A handler that fails is logged,
-	 * and the tail goes on. Rejects with `bad_request` when `from` is not a position of this bus.
+	 * Everything after `from`, in order, without a group; `onGap` first where some of it is no longer held. A handler
+	 * that fails is logged, and the tail goes on. Rejects with `bad_request` when `from` is not a position of this bus.
 	 */
 	tail(
 		stream: StreamName,
@@ -115,7 +117,9 @@ export interface Bus {
 
 	/** Sets the retained value of a key, or removes it with null. */
 	retain(table: TableName, key: string, value: string | null): Promise<void>;
-	/** `handle` gets every key's present value, then each change (null: removed). Repeats are possible after a reconnect. */
+	/**
+	 * `handle` gets every key's present value, then each change (null: removed). Repeats are possible after a reconnect.
+	 */
 	watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<Subscription>;
 
 	/** Undefined when usable, else the reason for a person. Resolves within a second. */

@@ -9,7 +9,9 @@ export interface Candidate {
 	tries: number;
 }
 
-/** What a transport does for `deliver`. `acknowledge` and `setAside` are repeated until they succeed or `signal` aborts. */
+/**
+ * What a transport does for `deliver`. `acknowledge` and `setAside` are repeated until they succeed or `signal` aborts.
+ */
 export interface Delivery {
 	handle(entries: BusEntry[]): Promise<void>;
 	acknowledge(entries: BusEntry[]): Promise<void>;
@@ -27,11 +29,11 @@ const LONGEST_PAUSE_MS = 10_000;
 const LONGEST_REASON = 1000;
 
 /**
- * Hands entries to a consumer's handler until each is acknowledged or set aside; what is left when `signal` aborts stays
- * unacknowledged. All at once first; after a failure one by one, so that only what fails by itself is set aside.
+ * Hands entries to a consumer's handler until each is acknowledged or set aside; what is left when `signal` aborts
+ * stays unacknowledged. All at once first; after a failure one by one, so that only what fails by itself is set aside.
  *
- * A handler that rejects with CrowdVisionError `unavailable` blames its surroundings (a store that is away), not the entry: such
- * tries go on without limit, and set nothing aside.
+ * A handler that rejects with CrowdVisionError `unavailable` blames its surroundings (a store that is away), not the
+ * entry: such tries go on without limit, and set nothing aside.
  */
 export async function deliver(delivery: Delivery, candidates: readonly Candidate[]): Promise<void> {
 	let singles = candidates;

@@ -21,11 +21,13 @@ export interface EmbeddedBusOptions {
 }
 
 /**
- * The bus within one process, on the gateway's durable log: a stream is a log, a group a cursor on it. Positions are log offsets plus one
- * (embedded-positions.ts). What is live or retained is in memory: at the next start whoever retains does it again.
+ * The bus within one process, on the gateway's durable log: a stream is a log, a group a cursor on it. Positions are
+ * log offsets plus one (embedded-positions.ts). What is live or retained is in memory: at the next start whoever
+ * retains does it again.
  *
- * No member can die alone here, so `claimAfterMs` has no meaning; what a closed member held goes to the others at once. Group cursors are
- * written lazily: after kill -9 up to a second of acknowledged entries, or five where few come, is delivered again.
+ * No member can die alone here, so `claimAfterMs` has no meaning; what a closed member held goes to the others at once.
+ * Group cursors are written lazily: after kill -9 up to a second of acknowledged entries, or five where few come, is
+ * delivered again.
  */
 export class EmbeddedBus implements Bus {
 	readonly #gatewayId: string | undefined;

@@ -6,7 +6,10 @@ type Filed = DeadLetter & { stream: StreamName };
 
 const KEPT_IN_MEMORY = 1000;
 
-/** What consumers could not handle: in a log where one is given (its own bounds apply), else the last thousand in memory. */
+/**
+ * What consumers could not handle: in a log where one is given (its own bounds apply), else the last thousand in
+ * memory.
+ */
 export class EmbeddedDeadLetters {
 	readonly #log: Log | undefined;
 	#kept: Filed[] = [];

@@ -20,7 +20,10 @@ export class EmbeddedGroup {
 	readonly #log: Log;
 	readonly #cursor: Cursor;
 	readonly #logger: BusLogger;
-	/** What is missing before the next entry, and the offset up to which it is: the cursor stays before it until that entry is there to tell it with. */
+	/**
+	 * What is missing before the next entry, and the offset up to which it is: the cursor stays before it until that
+	 * entry is there to tell it with.
+	 */
 	readonly #missing: GapMarker;
 	#passed = 0;
 	/** Another one when the group goes back. */
@@ -105,7 +108,10 @@ export class EmbeddedGroup {
 		}
 	}
 
-	/** Tells what is missing with the first entry that follows. A crash before that is acknowledged has it told again, where the log still knows. */
+	/**
+	 * Tells what is missing with the first entry that follows. A crash before that is acknowledged has it told again,
+	 * where the log still knows.
+	 */
 	#mark([first]: HeldEntry[]): void {
 		if (!first || this.#missing.empty) return;
 		first.gap = this.#missing.toJson();

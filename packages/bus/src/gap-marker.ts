@@ -10,8 +10,8 @@ interface Missing {
 }
 
 /**
- * What is missing before a reading, on its way to whoever is given that reading: collected while a log is read, one marker for each reason. What every
- * consumer had passed before it was let go is not missing.
+ * What is missing before a reading, on its way to whoever is given that reading: collected while a log is read, one
+ * marker for each reason. What every consumer had passed before it was let go is not missing.
  */
 export class GapMarker {
 	readonly #gatewayId: string;

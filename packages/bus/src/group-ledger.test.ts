@@ -6,7 +6,10 @@ interface Entry {
 	offset: number;
 }
 
-/** What may happen to a group, in any order: entries are read, taken by one of three members, acknowledged or given back by it. */
+/**
+ * What may happen to a group, in any order: entries are read, taken by one of three members, acknowledged or given back
+ * by it.
+ */
 const happening = fc.oneof(
 	fc.record({ what: fc.constant('read' as const), holes: fc.array(fc.nat(3), { maxLength: 5 }), behind: fc.nat(3) }),
 	fc.record({ what: fc.constant('take' as const), member: fc.nat(2), most: fc.integer({ min: 1, max: 4 }) }),

@@ -1,6 +1,6 @@
 /**
- * Who holds what of a group's entries, for members that share one log and acknowledge in any order. Knows no I/O: it is told what was
- * read, and answers up to where everything is acknowledged.
+ * Who holds what of a group's entries, for members that share one log and acknowledge in any order. Knows no I/O: it is
+ * told what was read, and answers up to where everything is acknowledged.
  *
  *   read ─▶ waiting ─▶ held by a member ─▶ acknowledged (forgotten)
  *              ▲               │
@@ -55,7 +55,10 @@ export class GroupLedger<Entry extends { offset: number }> {
 		return closed;
 	}
 
-	/** Makes unacknowledged entries available to all again; the acknowledged among them stay acknowledged, and what this ledger did not hand out is left out. */
+	/**
+	 * Makes unacknowledged entries available to all again; the acknowledged among them stay acknowledged, and what this
+	 * ledger did not hand out is left out.
+	 */
 	giveBack(entries: readonly Entry[]): void {
 		const back = entries.filter((entry) => this.#open.get(entry.offset) === entry);
 		this.#waiting = [...this.#waiting, ...back].sort((a, b) => a.offset - b.offset);

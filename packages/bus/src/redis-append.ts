@@ -58,7 +58,10 @@ export class RedisAppender {
 		return id !== null;
 	}
 
-	/** While blocked every append looks again; else looking goes on beside the appends, which would otherwise overtake each other. */
+	/**
+	 * While blocked every append looks again; else looking goes on beside the appends, which would otherwise overtake
+	 * each other.
+	 */
 	async #room(): Promise<void> {
 		if (this.#blockedBy) await this.#look();
 		if (this.#blockedBy) {
@@ -87,7 +90,9 @@ export class RedisAppender {
 	}
 }
 
-/** The replies of a transaction. Commands that were accepted into it fail alike, if at all: for a key of another type. */
+/**
+ * The replies of a transaction. Commands that were accepted into it fail alike, if at all: for a key of another type.
+ */
 export function allOrNone(replies: [error: Error | null, reply: unknown][] | null): unknown[] {
 	if (!replies) throw new Error('the transaction was given up');
 	return replies.map(([error, reply]) => {

@@ -131,7 +131,8 @@ describe('members of a group', () => {
 		await waitFor('the work to begin', () => slow.seen.length === 1);
 		const before = await looks();
 		await other.consume(STREAM, 'twin', { member: 'idle', claimAfterMs: 1500 }, idle.take);
-		// Two looks at its start, then at least 600 ms between two: six span more than the 1500 ms after which it would take over.
+		// Two looks at its start, then at least 600 ms between two: six span more than the 1500 ms after which it would
+		// take over.
 		await waitFor('the idle one to have looked often', async () => (await looks()) >= before + 6);
 		expect(idle.seen).toEqual([]);
 		finish.resolve();

@@ -44,8 +44,9 @@ const TROUBLE_MS = 800;
  *   consume, tail                 ─▶ one each, since they block
  *   listen, watch                 ─▶ one for all subscriptions
  *
- * How durable an append is, is how durable Redis is: `appendfsync always` survives kill -9, the default `everysec` may lose a second.
- * When the connection breaks in the middle of an append it rejects, although Redis may have taken it: all of it or none.
+ * How durable an append is, is how durable Redis is: `appendfsync always` survives kill -9, the default `everysec` may
+ * lose a second. When the connection breaks in the middle of an append it rejects, although Redis may have taken it:
+ * all of it or none.
  */
 export class RedisBus implements Bus {
 	readonly #url: string;
@@ -191,7 +192,10 @@ export class RedisBus implements Bus {
 		return new RedisConnection({ url: this.#url, name, timeoutMs: this.#timeoutMs, blockMs, logger: this.#logger });
 	}
 
-	/** Waits for a subscription's beginning, but no longer than a command may take: where Redis is away it begins when that is back. */
+	/**
+	 * Waits for a subscription's beginning, but no longer than a command may take: where Redis is away it begins when
+	 * that is back.
+	 */
 	async #begin<T extends Subscription>(subscription: T, start: () => Promise<void>): Promise<Subscription> {
 		this.#assertOpen();
 		const tracked = this.#subscriptions.add(subscription);

@@ -41,8 +41,9 @@ const MEANINGS: [prefix: string, meaning: string][] = [
 ];
 
 /**
- * One connection that comes back by itself, with back-off, until it is closed. A command waits a few seconds for it and is never
- * sent twice; what was under way when the connection broke rejects at once, and nobody can tell whether it was done.
+ * One connection that comes back by itself, with back-off, until it is closed. A command waits a few seconds for it and
+ * is never sent twice; what was under way when the connection broke rejects at once, and nobody can tell whether it was
+ * done.
  */
 export class RedisConnection {
 	readonly #redis: Redis;
@@ -110,7 +111,8 @@ export class RedisConnection {
 		try {
 			return await commands(this.#redis);
 		} catch (error) {
-			// No answer in time: the server hangs, or the network swallows packets. A new connection is the only way to find out.
+			// No answer in time: the server hangs, or the network swallows packets. A new connection is the only way to find
+			// out.
 			if (error instanceof Error && error.message === 'Command timed out') this.drop();
 			throw this.#unavailable(error as Error);
 		}

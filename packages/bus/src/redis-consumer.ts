@@ -45,8 +45,9 @@ return gone
 `;
 
 /**
- * Leaving in order: what this member still holds looks long abandoned from now on, so that the others take it at once, and as if it
- * was never tried; it is no fault of the entries. One step, since an entry may still be on its way to the member that leaves.
+ * Leaving in order: what this member still holds looks long abandoned from now on, so that the others take it at once,
+ * and as if it was never tried; it is no fault of the entries. One step, since an entry may still be on its way to the
+ * member that leaves.
  */
 const LEAVE = `
 local held = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1000, ARGV[2])
@@ -61,8 +62,9 @@ return #held
 `;
 
 /**
- * A member of a group. First what it held before (its own restart, or a reply that was lost), then what is new; now and then what
- * silent members hold. While a handler runs, the entries in its hand are touched, so that slow is not taken for dead.
+ * A member of a group. First what it held before (its own restart, or a reply that was lost), then what is new; now and
+ * then what silent members hold. While a handler runs, the entries in its hand are touched, so that slow is not taken
+ * for dead.
  */
 export class RedisConsumer implements Subscription {
 	readonly #parts: RedisConsumerParts;
@@ -160,8 +162,9 @@ export class RedisConsumer implements Subscription {
 	}
 
 	/**
-	 * Delivers what was delivered before and never acknowledged: by this member (`own`), or by one that is silent. What only one delivery
-	 * is known of goes together; what was tried more often goes one by one, since it may be what ended those who tried it.
+	 * Delivers what was delivered before and never acknowledged: by this member (`own`), or by one that is silent. What
+	 * only one delivery is known of goes together; what was tried more often goes one by one, since it may be what ended
+	 * those who tried it.
 	 */
 	async #takeOver(whose: 'own' | 'silent'): Promise<void> {
 		const { commands, key, group, options } = this.#parts;
@@ -187,7 +190,10 @@ export class RedisConsumer implements Subscription {
 		}
 	}
 
-	/** The entries among `ids` that are this member's now: others may have been quicker, and what was trimmed is forgotten. */
+	/**
+	 * The entries among `ids` that are this member's now: others may have been quicker, and what was trimmed is
+	 * forgotten.
+	 */
 	async #claim(ids: string[], idle: number): Promise<BusEntry[]> {
 		const { commands, key, field, group, options } = this.#parts;
 		const claimed = (await commands.run((redis) =>
@@ -195,7 +201,8 @@ export class RedisConsumer implements Subscription {
 		)) as (RawEntry | null)[];
 		const entries = entriesOf(claimed, field);
 		const missing = ids.filter((id) => !entries.some(({ position }) => position === id));
-		// Idle 0 takes from everybody, so what is missing is no longer in the stream; before Redis 7 it would stay pending for ever.
+		// Idle 0 takes from everybody, so what is missing is no longer in the stream; before Redis 7 it would stay pending
+		// for ever.
 		if (idle === 0 && missing.length > 0) await commands.run((redis) => redis.xack(key, group, ...missing));
 		return entries;
 	}

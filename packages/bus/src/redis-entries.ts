@@ -4,7 +4,9 @@ import type { BusEntry, DeadLetter } from './bus.ts';
 /** An entry as Redis replies it: id, then names and values in turn. */
 export type RawEntry = [id: string, fields: string[] | null];
 
-/** Entries that still exist, with the value of `field`; where somebody else wrote another field, with the first value. */
+/**
+ * Entries that still exist, with the value of `field`; where somebody else wrote another field, with the first value.
+ */
 export function entriesOf(raw: readonly (RawEntry | null)[], field: string): BusEntry[] {
 	const entries: BusEntry[] = [];
 	for (const entry of raw) {

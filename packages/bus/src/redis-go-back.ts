@@ -10,9 +10,10 @@ export interface WentBack {
 }
 
 /**
- * The group goes back where it was given, and acknowledged, anything after a place: more entries follow it, up to the last that was given, than are
- * pending there. (What is pending alone is not, it is given again anyway, and how often it was tried must not be forgotten.) Then what is pending there is
- * acknowledged, to be read again at its place: delivered before what it follows it would bring the consumer forward over that.
+ * The group goes back where it was given, and acknowledged, anything after a place: more entries follow it, up to the
+ * last that was given, than are pending there. (What is pending alone is not, it is given again anyway, and how often
+ * it was tried must not be forgotten.) Then what is pending there is acknowledged, to be read again at its place:
+ * delivered before what it follows it would bring the consumer forward over that.
  */
 const SCRIPT = `
 local key, name, to = KEYS[1], ARGV[1], ARGV[2]

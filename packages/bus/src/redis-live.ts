@@ -8,8 +8,8 @@ const PING_EVERY_MS = 5000;
 const LONGEST_PAUSE_MS = 5000;
 
 /**
- * Everything heard over PUBLISH, on one subscriber connection. After a reconnect it subscribes again, then tells whoever must catch up on
- * what was missed.
+ * Everything heard over PUBLISH, on one subscriber connection. After a reconnect it subscribes again, then tells
+ * whoever must catch up on what was missed.
  */
 export class RedisLive {
 	readonly #connection: RedisConnection;
@@ -30,8 +30,8 @@ export class RedisLive {
 	}
 
 	/**
-	 * Resolves when Redis has taken the subscription, or when it stays away longer than the timeout: then it is made up for as soon as
-	 * Redis is back. `onReturn` is called after each such late or renewed subscription.
+	 * Resolves when Redis has taken the subscription, or when it stays away longer than the timeout: then it is made up
+	 * for as soon as Redis is back. `onReturn` is called after each such late or renewed subscription.
 	 */
 	async listen(channel: string, handle: (message: string) => void, onReturn?: () => void): Promise<Subscription> {
 		const remove = this.#listeners.add(channel, handle);

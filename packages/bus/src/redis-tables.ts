@@ -26,8 +26,8 @@ export async function retainInRedis(
 }
 
 /**
- * Follows one table: listens first, then reads all of it, so that no change falls in between. What is heard while it reads waits
- * until it has read: a change may then be told twice, but none is overtaken by an older value for good.
+ * Follows one table: listens first, then reads all of it, so that no change falls in between. What is heard while it
+ * reads waits until it has read: a change may then be told twice, but none is overtaken by an older value for good.
  */
 export class RedisTableWatch implements Subscription {
 	readonly #commands: RedisConnection;

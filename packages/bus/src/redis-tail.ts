@@ -46,8 +46,8 @@ export function streamInfoOf(reply: unknown): StreamInfo {
 }
 
 /**
- * Follows a stream from a position. While entries are waiting it reads them together with the stream's bounds, so that a cut made under a
- * slow reader does not go unseen; when there are none it blocks until the next.
+ * Follows a stream from a position. While entries are waiting it reads them together with the stream's bounds, so that
+ * a cut made under a slow reader does not go unseen; when there are none it blocks until the next.
  */
 export class RedisTail implements Subscription {
 	readonly #parts: RedisTailParts;

@@ -17,8 +17,8 @@ export interface Trimmed {
 }
 
 /**
- * In one step, so that nothing is delivered or appended between the look and the cut. MINID cuts nothing at or after its id, `~` whole
- * nodes only (a tenth of the work), and LIMIT is what keeps `keep` entries.
+ * In one step, so that nothing is delivered or appended between the look and the cut. MINID cuts nothing at or after
+ * its id, `~` whole nodes only (a tenth of the work), and LIMIT is what keeps `keep` entries.
  */
 const SCRIPT = `
 local function before(a, b)
@@ -49,8 +49,9 @@ return { length }
 `;
 
 /**
- * Removes the oldest entries of a stream, approximately down to `keep`, but never one that a group has not acknowledged: what
- * waits for a slow consumer is kept up to `most`, and beyond that told as `blockedBy`. `stream` is the whole key.
+ * Removes the oldest entries of a stream, approximately down to `keep`, but never one that a group has not
+ * acknowledged: what waits for a slow consumer is kept up to `most`, and beyond that told as `blockedBy`. `stream` is
+ * the whole key.
  */
 export async function trimStream(redis: Redis, stream: string, bounds: TrimBounds = DEFAULT_TRIM): Promise<Trimmed> {
 	const [length, blockedBy] = (await redis.call('eval', SCRIPT, 1, stream, bounds.keep, bounds.most)) as [

@@ -57,7 +57,10 @@ export const Building = Type.Object(
 export type Building = Static<typeof Building>;
 export const building = validator(Building);
 
-/** Every mistake in a building JSON, including what a schema cannot say: room ids are unique, the time zone is one. Empty when it is valid. */
+/**
+ * Every mistake in a building JSON, including what a schema cannot say: room ids are unique, the time zone is one.
+ * Empty when it is valid.
+ */
 export function buildingProblems(value: unknown): Problem[] {
 	const problems = building.problems(value);
 	if (problems.length > 0 || !building.check(value)) return problems;

@@ -37,9 +37,14 @@ export const TABLES = {
 	adoptions: 'registry:adoptions',
 	/** Key: device id. Value: RetainedRevocation. Kept by auth. */
 	revokedDevices: 'registry:revoked-devices',
-	/** Key: key id. Value: a public JWK of auth's, for as long as it verifies tokens. Kept by auth where it signs by key pair. */
+	/**
+	 * Key: key id. Value: a public JWK of auth's, for as long as it verifies tokens. Kept by auth where it signs by key
+	 * pair.
+	 */
 	signingKeys: 'registry:signing-keys',
-	/** Key: account id. Value: RetainedSessions. Kept by auth for as long as a token that is meant could still be good. */
+	/**
+	 * Key: account id. Value: RetainedSessions. Kept by auth for as long as a token that is meant could still be good.
+	 */
 	revokedSessions: 'registry:revoked-sessions',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
@@ -85,7 +90,10 @@ export interface RetainedRevocation {
 	before: number;
 }
 
-/** An account's tokens issued (`iat`) at or before `before`, in epoch seconds, are void, and so are those whose `jti` is among `sessions`. */
+/**
+ * An account's tokens issued (`iat`) at or before `before`, in epoch seconds, are void, and so are those whose `jti` is
+ * among `sessions`.
+ */
 export interface RetainedSessions {
 	before: number;
 	sessions: string[];

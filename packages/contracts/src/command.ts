@@ -29,7 +29,9 @@ export const Command = Type.Object({
 export type Command = Static<typeof Command>;
 export const command = validator(Command);
 
-/** A command on its way to the device. `ttlMs` is for one whose clock is not set: counted from when it gets the message. */
+/**
+ * A command on its way to the device. `ttlMs` is for one whose clock is not set: counted from when it gets the message.
+ */
 export const CommandToDevice = Type.Object({
 	...Command.properties,
 	ttlMs: Type.Integer({
@@ -60,7 +62,10 @@ export const CommandResult = Type.Object({
 export type CommandResult = Static<typeof CommandResult>;
 export const commandResult = validator(CommandResult);
 
-/** `POST /gateway/devices/{sensorId}/command`: `timeoutMs` from now, or `deadline`, or neither for the gateway's default. */
+/**
+ * `POST /gateway/devices/{sensorId}/command`: `timeoutMs` from now, or `deadline`, or neither for the gateway's
+ * default.
+ */
 export const CommandRequest = Type.Object(
 	{
 		name: CommandName,

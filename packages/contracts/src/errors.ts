@@ -98,7 +98,10 @@ export interface ErrorBody {
 	};
 }
 
-/** A refusal with a code of the table. `message` is for people and is sent to the client: never put a secret or a stack in it. */
+/**
+ * A refusal with a code of the table. `message` is for people and is sent to the client: never put a secret or a stack
+ * in it.
+ */
 export class CrowdVisionError extends Error {
 	readonly code: ErrorCode;
 	readonly details: Omit<ErrorBody['error'], 'code' | 'message'>;

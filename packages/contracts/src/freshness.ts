@@ -11,7 +11,10 @@ import { metricDefinition } from './metrics.ts';
 export const FRESHNESSES = ['live', 'stale', 'stuck', 'offline', 'no-data'] as const;
 export type Freshness = (typeof FRESHNESSES)[number];
 
-/** A value older than this is stale, unless its metric has a deadline of its own: it is greyed out, and no alert opens or closes on it. */
+/**
+ * A value older than this is stale, unless its metric has a deadline of its own: it is greyed out, and no alert opens
+ * or closes on it.
+ */
 export const FRESHNESS_MS = 5 * 60_000;
 
 /** How long a value of this metric holds, in ms: in the live view as in history. */
@@ -22,13 +25,18 @@ export function freshMs(metric: string): number {
 /** When something was heard, as far as it decides what that is worth. Times are epoch ms. */
 export interface Heard {
 	observedAt: number;
-	/** Since when the sensor has said this same value; where it is left out, nobody knows and the value is never stuck. */
+	/**
+	 * Since when the sensor has said this same value; where it is left out, nobody knows and the value is never stuck.
+	 */
 	unchangedSince?: number;
 	/** When the device last said that it is gone, if it did. */
 	offlineAt?: number;
 }
 
-/** What something heard then is worth at `now`. Undefined was never heard. A metric that is not of the catalog goes by the default deadline. */
+/**
+ * What something heard then is worth at `now`. Undefined was never heard. A metric that is not of the catalog goes by
+ * the default deadline.
+ */
 export function freshness(metric: string, heard: Heard, now: number): Exclude<Freshness, 'no-data'>;
 export function freshness(metric: string, heard: Heard | undefined, now: number): Freshness;
 export function freshness(metric: string, heard: Heard | undefined, now: number): Freshness {

@@ -1,6 +1,8 @@
 export type Occupancy = 'empty' | 'normal' | 'crowded' | 'full' | 'overcrowded';
 
-/** Status from count / capacity: empty 0, normal up to 50 %, crowded up to 95 %, full up to 100 %, overcrowded above. */
+/**
+ * Status from count / capacity: empty 0, normal up to 50 %, crowded up to 95 %, full up to 100 %, overcrowded above.
+ */
 export function occupancy(count: number, capacity: number): Occupancy {
 	if (count <= 0) return 'empty';
 	if (count > capacity) return 'overcrowded';

@@ -60,7 +60,9 @@ const Crossings = Type.Object(
 	{ description: 'what a door counter sent, as seen from this room, where `value` is the count made of it' },
 );
 
-/** Between which counts the truth lies, as far as the gateway can tell from what its doors usually miss. Whole people. */
+/**
+ * Between which counts the truth lies, as far as the gateway can tell from what its doors usually miss. Whole people.
+ */
 export const Interval = Type.Object(
 	{ low: Type.Number({ minimum: 0 }), high: Type.Number({ minimum: 0 }) },
 	{ description: 'how far a count made of crossings may have drifted: the truth lies between the two' },
@@ -110,9 +112,10 @@ export const reading = validator(Reading);
 export type ReadingWithCursor = Reading & { cursor: string };
 
 /**
- * Readings that are missing downstream, of one reason: what a gateway lost or gave up before it could send it on. It travels beside the first reading that
- * follows it (in the Redis stream `telemetry` the field `gap`, a JSON array of these), so that every entry is still a reading. The ids of the readings
- * of a gateway are its log's id, a hyphen and the offset in it.
+ * Readings that are missing downstream, of one reason: what a gateway lost or gave up before it could send it on. It
+ * travels beside the first reading that follows it (in the Redis stream `telemetry` the field `gap`, a JSON array of
+ * these), so that every entry is still a reading. The ids of the readings of a gateway are its log's id, a hyphen and
+ * the offset in it.
  */
 export const ReadingGap = Type.Object({
 	gatewayId: Type.String(),

@@ -16,7 +16,10 @@ type Memberships = readonly { domainName: string; role: Role }[];
 /** What memberships give, by domain, and what they give everywhere. */
 interface Weights {
 	everywhere: number;
-	/** An object, not a Map: property names are held once in a process, so that a look-up need not read the names that this token brought. */
+	/**
+	 * An object, not a Map: property names are held once in a process, so that a look-up need not read the names that
+	 * this token brought.
+	 */
 	byDomain: Readonly<Record<string, number>>;
 }
 

@@ -6,8 +6,9 @@ type Worth = Exclude<Freshness, 'no-data'>;
 type Judged = SensorValue & { freshness: Worth };
 
 /**
- * What a room's sensors together say of one metric, combined as the catalog has it. Sensors that are not heard from are left out while any
- * other is; when none is, the value is what they said last, and not current. Undefined for no sensor at all: unknown is not 0.
+ * What a room's sensors together say of one metric, combined as the catalog has it. Sensors that are not heard from are
+ * left out while any other is; when none is, the value is what they said last, and not current. Undefined for no sensor
+ * at all: unknown is not 0.
  *
  * It is worth what the sensor is that it quotes (`last`, `max`), or the best of those it is made of (`mean`, `sum`).
  */
@@ -41,7 +42,10 @@ export function roomValue(metric: MetricKey, sensors: readonly SensorValue[], no
 	};
 }
 
-/** Which of two sensors a room quotes: the worst for the air, else who spoke last; of the same moment the greater id, so that everybody quotes the same. */
+/**
+ * Which of two sensors a room quotes: the worst for the air, else who spoke last; of the same moment the greater id, so
+ * that everybody quotes the same.
+ */
 export function isToldBefore(
 	combine: MetricDefinition['combine'],
 	a: Pick<SensorValue, 'sensorId' | 'value' | 'observedAt'>,

@@ -8,8 +8,9 @@ import type { ReadingWithCursor } from './reading.ts';
 export type Outcome<T> = ({ ok: true } & T) | ({ ok: false } & ErrorBody);
 
 /**
- * Dashboards to the socket service, on `/socket.io`. `cursor`: of the snapshot, or of the last thing seen. `renew` takes a fresh token of the same
- * account in place of the one that expires; its answer says when that one does, epoch ms.
+ * Dashboards to the socket service, on `/socket.io`. `cursor`: of the snapshot, or of the last thing seen. `renew`
+ * takes a fresh token of the same account in place of the one that expires; its answer says when that one does, epoch
+ * ms.
  */
 export interface DashboardToServer {
 	subscribe(
@@ -22,7 +23,8 @@ export interface DashboardToServer {
 
 /**
  * The socket service to dashboards.
- * `superseded` tells a slow client, or one whose cursor is no longer held, that of what is after `from` up to `cursor` it gets latest values only.
+ * `superseded` tells a slow client, or one whose cursor is no longer held, that of what is after `from` up to `cursor`
+ * it gets latest values only.
  * `ended`: the building is gone, or no longer the account's to see; nothing more of it comes.
  * `expiring`: the connection ends at `expiresAt`, epoch ms, unless it is renewed before.
  */

@@ -46,7 +46,10 @@ export interface Thresholds {
 }
 export const thresholds = validator(Thresholds);
 
-/** Every mistake in a building's thresholds, `min` not below `max` and rooms that are not of `roomIds` included. Empty when they are valid. */
+/**
+ * Every mistake in a building's thresholds, `min` not below `max` and rooms that are not of `roomIds` included. Empty
+ * when they are valid.
+ */
 export function thresholdsProblems(value: unknown, roomIds: ReadonlySet<string>): Problem[] {
 	const problems = thresholds.problems(value);
 	if (problems.length > 0 || !thresholds.check(value)) return problems;
@@ -70,8 +73,8 @@ export function thresholdSetProblems(set: ThresholdSet, path: string): Problem[]
 }
 
 /**
- * The limits that hold in a room. Its own set replaces the building's; the `maxTemperature` of the building JSON counts where that set says
- * nothing of temperature.
+ * The limits that hold in a room. Its own set replaces the building's; the `maxTemperature` of the building JSON counts
+ * where that set says nothing of temperature.
  */
 export function limitsIn({ building, rooms }: Thresholds, room: Pick<Room, 'id' | 'maxTemperature'>): ThresholdSet {
 	const set = (Object.hasOwn(rooms, room.id) && rooms[room.id]) || building;

@@ -1,4 +1,6 @@
-/** What may have become of a message, as `why` and `GET /gateway/trace` name it: what it means, and what to do about it. */
+/**
+ * What may have become of a message, as `why` and `GET /gateway/trace` name it: what it means, and what to do about it.
+ */
 export const VERDICTS = {
 	not_received: {
 		means: 'Nothing of it has reached the gateway.',

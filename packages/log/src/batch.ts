@@ -51,7 +51,10 @@ export class Batch {
 		if (key) this.keys++;
 	}
 
-	/** Resolves with `answer` when the batch is on disk, rejects when it failed. Nobody need wait for it: it is never an unhandled rejection. */
+	/**
+	 * Resolves with `answer` when the batch is on disk, rejects when it failed. Nobody need wait for it: it is never an
+	 * unhandled rejection.
+	 */
 	settled<T>(answer: T): Promise<T> {
 		const promise = new Promise<T>((resolve, reject) => {
 			this.#waiters.push((error) => (error ? reject(error) : resolve(answer)));
@@ -65,7 +68,10 @@ export class Batch {
 		this.#waiters.push(settled);
 	}
 
-	/** Tells everybody. One who throws does not keep the others from being told; what he threw is the process's to deal with. */
+	/**
+	 * Tells everybody. One who throws does not keep the others from being told; what he threw is the process's to deal
+	 * with.
+	 */
 	settle(error?: Error): void {
 		for (const settled of this.#waiters) {
 			try {

@@ -3,8 +3,9 @@ import { type FileHandle, open, rename } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 
 /**
- * A small JSON value kept in two files that are replaced in turn, each with a checksum and a serial number: whatever happens to
- * one of them, the other still holds the value before. A write half way touches neither. Write errors are the caller's to report.
+ * A small JSON value kept in two files that are replaced in turn, each with a checksum and a serial number: whatever
+ * happens to one of them, the other still holds the value before. A write half way touches neither. Write errors are
+ * the caller's to report.
  */
 export class CheckpointFile<T> {
 	readonly #paths: readonly [string, string];
@@ -20,7 +21,10 @@ export class CheckpointFile<T> {
 		this.#unfinished = `${path}.tmp`;
 	}
 
-	/** The newest undamaged value, if there is one, and how many of the two files were damaged (present, but not readable as one). */
+	/**
+	 * The newest undamaged value, if there is one, and how many of the two files were damaged (present, but not readable
+	 * as one).
+	 */
 	read(): { value: T | undefined; damaged: number } {
 		let newest: { serial: number; value: T } | undefined;
 		let damaged = 0;
@@ -40,8 +44,8 @@ export class CheckpointFile<T> {
 	}
 
 	/**
-	 * Resolves when `value`, as it is now, or a later one is on disk. While one write runs only the last value given waits, so that a slow disk gathers no
-	 * queue. Nobody need wait for it: a failure is never an unhandled rejection.
+	 * Resolves when `value`, as it is now, or a later one is on disk. While one write runs only the last value given
+	 * waits, so that a slow disk gathers no queue. Nobody need wait for it: a failure is never an unhandled rejection.
 	 */
 	write(value: T): Promise<void> {
 		const json = JSON.stringify(value);
@@ -103,7 +107,10 @@ export class CheckpointFile<T> {
 	}
 }
 
-/** The text of a file, undefined when there is none. What is no file is moved out of the way, or nothing could ever be written here. */
+/**
+ * The text of a file, undefined when there is none. What is no file is moved out of the way, or nothing could ever be
+ * written here.
+ */
 function readText(path: string): string | undefined {
 	try {
 		return readFileSync(path, 'utf8');

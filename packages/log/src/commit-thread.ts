@@ -1,6 +1,6 @@
 /**
- * The thread that writes and waits for the disk, so that the thread with the sockets never does: an fsync takes 0.2 ms on a
- * good disk and 200 ms on an SD card. One thread serves every log of the process; each request is answered once.
+ * The thread that writes and waits for the disk, so that the thread with the sockets never does: an fsync takes 0.2 ms
+ * on a good disk and 200 ms on an SD card. One thread serves every log of the process; each request is answered once.
  */
 import {
 	closeSync,
@@ -40,8 +40,9 @@ export interface CommitAnswer {
 }
 
 /**
- * What a test makes of the disk. Each fsync takes so long. While `failing[0]` is 1 there is room for half of a write; while it is 2 bytes are
- * written but cannot be synced, nor cut off again; while it is 3 the thread itself dies of a write.
+ * What a test makes of the disk. Each fsync takes so long. While `failing[0]` is 1 there is room for half of a write;
+ * while it is 2 bytes are written but cannot be synced, nor cut off again; while it is 3 the thread itself dies of a
+ * write.
  */
 export interface DiskFaults {
 	fsyncDelayMs?: number;
@@ -127,5 +128,6 @@ port.on('message', (request: CommitRequest) => {
 	} else port.postMessage(answer);
 });
 
-// The thread may be ended from outside at any time, and what was compiled here never written: every start would need the type stripper again (15 MiB).
+// The thread may be ended from outside at any time, and what was compiled here never written: every start would need
+// the type stripper again (15 MiB).
 flushCompileCache();

@@ -11,7 +11,10 @@ export interface CommitWorker {
 	close(): Promise<void>;
 }
 
-/** Starts the thread; should it die, what it was at fails and the next request starts another. `faults` stand for a slow or a full disk, in tests. */
+/**
+ * Starts the thread; should it die, what it was at fails and the next request starts another. `faults` stand for a slow
+ * or a full disk, in tests.
+ */
 export function startCommitWorker(faults: DiskFaults = {}): CommitWorker {
 	let thread: Thread | undefined = new Thread(faults);
 	let closed = false;

@@ -16,7 +16,10 @@ export interface Countable {
 	due(from: number, to: number): Due;
 }
 
-/** What became of what a consumer was to get since it began. appended = delivered + lost + queued; `imbalance` is by how much it is not. */
+/**
+ * What became of what a consumer was to get since it began. appended = delivered + lost + queued; `imbalance` is by how
+ * much it is not.
+ */
 export interface CursorBalance {
 	/** What waited when it began, and what was appended since. */
 	appended: number;
@@ -29,8 +32,9 @@ export interface CursorBalance {
 const MOST_REMEMBERED = 512;
 
 /**
- * The books of one consumer of the log. What it delivers and what it is told is lost is counted as it happens; what there was to deliver comes from the
- * log's own count of what it stored, and what still waits from offsets and known gaps: three counts that know nothing of each other.
+ * The books of one consumer of the log. What it delivers and what it is told is lost is counted as it happens; what
+ * there was to deliver comes from the log's own count of what it stored, and what still waits from offsets and known
+ * gaps: three counts that know nothing of each other.
  */
 export class CursorAccount {
 	readonly #log: Countable;
@@ -57,8 +61,9 @@ export class CursorAccount {
 	}
 
 	/**
-	 * The consumer reads on at `position`: at its start, and whenever it is told that it stands elsewhere. What it has to deliver again counts as
-	 * appended again. `inHand` says how many records it has read and not yet dealt with, where it does not deal with them at once.
+	 * The consumer reads on at `position`: at its start, and whenever it is told that it stands elsewhere. What it has to
+	 * deliver again counts as appended again. `inHand` says how many records it has read and not yet dealt with, where it
+	 * does not deal with them at once.
 	 */
 	begin(position: number, inHand: () => number = () => 0): void {
 		this.#inHand = inHand;
@@ -67,7 +72,10 @@ export class CursorAccount {
 		this.#position = position;
 	}
 
-	/** The consumer has read up to before `next`, and was told of `gaps`. What it read it has in hand, or has dealt with before the next turn of the event loop. */
+	/**
+	 * The consumer has read up to before `next`, and was told of `gaps`. What it read it has in hand, or has dealt with
+	 * before the next turn of the event loop.
+	 */
 	read(next: number, gaps: readonly { from: number; to: number; reason: string }[]): void {
 		for (const { from, to, reason } of gaps)
 			if (isLoss(reason)) this.#lost[reason] = (this.#lost[reason] ?? 0) + to - from + 1;

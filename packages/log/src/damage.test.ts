@@ -148,7 +148,8 @@ async function survive(before: Populated, index: number, random: () => number): 
 	expect([...read.keys()].filter(isTold)).toEqual([]);
 	expect(after.records.map(({ text }) => text)).toEqual([...read.values(), 'after']);
 	for (const range of ranges) {
-		// Of a log that was closed in good order, nothing but what is missing is told; after a crash its end may have been further on than we know.
+		// Of a log that was closed in good order, nothing but what is missing is told; after a crash its end may have been
+		// further on than we know.
 		const sure = index === 0 ? before.given - 1 : Math.max(...before.kept.keys());
 		const more = { from: range.from, to: Math.min(range.to, sure) };
 		const really = missing.filter(covers([more])).length;

@@ -3,8 +3,9 @@ import { type DedupOptions, DedupWindow } from './dedup-window.ts';
 import { ENTRY_BYTES, SourceWindow } from './source-window.ts';
 
 /**
- * The dedup window as bytes, so that a start need not read back all the records it was made of: magic, CRC-32 of what follows, f64 log time in
- * seconds, f64 offset, then { u8 length, source, u32 generation, u32 count, count x f64 seq, count x u32 hash, … seconds, … boot }.
+ * The dedup window as bytes, so that a start need not read back all the records it was made of: magic, CRC-32 of what
+ * follows, f64 log time in seconds, f64 offset, then { u8 length, source, u32 generation, u32 count, count x f64 seq,
+ * count x u32 hash, … seconds, … boot }.
  */
 const MAGIC = 0x5ded0b02;
 const HEADER = 24;

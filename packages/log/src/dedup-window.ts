@@ -1,7 +1,10 @@
 import type { DedupKey } from './record.ts';
 import { SourceWindow } from './source-window.ts';
 
-/** `restart`: the same seq with other content from a sender that names no boot. `conflict`: the same with a boot. Both are taken. */
+/**
+ * `restart`: the same seq with other content from a sender that names no boot. `conflict`: the same with a boot. Both
+ * are taken.
+ */
 export type Verdict = 'new' | 'duplicate' | 'restart' | 'conflict';
 
 export interface DedupOptions {
@@ -26,9 +29,10 @@ export const DEDUP_DEFAULTS: DedupOptions = {
 const HEADROOM = 0.9;
 
 /**
- * Recognizes redeliveries. Keys come in through `remember` in the order of the log, and count as tentative until `confirm` says that their
- * records are on disk: only then do they push older ones out, so a write that fails takes nothing away. A window rebuilt from the records equals
- * the one that was lost with the process. `seconds` is the log's own time and must not fall from one call to the next.
+ * Recognizes redeliveries. Keys come in through `remember` in the order of the log, and count as tentative until
+ * `confirm` says that their records are on disk: only then do they push older ones out, so a write that fails takes
+ * nothing away. A window rebuilt from the records equals the one that was lost with the process. `seconds` is the log's
+ * own time and must not fall from one call to the next.
  */
 export class DedupWindow {
 	readonly #options: DedupOptions;

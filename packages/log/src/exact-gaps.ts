@@ -2,8 +2,9 @@ import type { LogRecord } from './record.ts';
 import type { Gap } from './types.ts';
 
 /**
- * The gaps between records that were read: of known ones those parts that no record stands in (several may have been made one, with what lay between),
- * and what was `thinned`. In order, each with the times of the records around it where nothing better is known.
+ * The gaps between records that were read: of known ones those parts that no record stands in (several may have been
+ * made one, with what lay between), and what was `thinned`. In order, each with the times of the records around it
+ * where nothing better is known.
  */
 export function exactGaps(
 	known: readonly Gap[],

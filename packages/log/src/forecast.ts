@@ -5,7 +5,10 @@ interface Sample {
 }
 
 const SAMPLE_EVERY_S = 10;
-/** Growth over each of these spans counts, and the fastest tells: a burst that has just begun fills the log as well as a slow rise does. */
+/**
+ * Growth over each of these spans counts, and the fastest tells: a burst that has just begun fills the log as well as a
+ * slow rise does.
+ */
 const SPANS_S = [300, 3600];
 const SHORTEST_S = 60;
 
@@ -31,7 +34,10 @@ export class Forecast {
 			this.#samples = this.#samples.filter((sample) => sample.at >= at - Math.max(...SPANS_S));
 	}
 
-	/** Hours from the last look until the bound is reached; 0 when it is, infinite where nothing grows or too little is known. */
+	/**
+	 * Hours from the last look until the bound is reached; 0 when it is, infinite where nothing grows or too little is
+	 * known.
+	 */
 	get hours(): number {
 		const newest = this.#samples.at(-1);
 		if (!newest) return Number.POSITIVE_INFINITY;

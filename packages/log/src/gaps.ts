@@ -1,7 +1,10 @@
 import { type Due, isLoss } from './cursor-account.ts';
 import type { Gap } from './types.ts';
 
-/** A gap, or offsets that were given out but never to a record on disk: nothing is missing there, whatever becomes of what stands around them. */
+/**
+ * A gap, or offsets that were given out but never to a record on disk: nothing is missing there, whatever becomes of
+ * what stands around them.
+ */
 export interface KnownGap {
 	from: number;
 	to: number;
@@ -61,7 +64,9 @@ export class Gaps {
 		return found;
 	}
 
-	/** How many of the offsets in [from, to) hold a record, as far as is known here, and how many did and do not any more. */
+	/**
+	 * How many of the offsets in [from, to) hold a record, as far as is known here, and how many did and do not any more.
+	 */
 	due(from: number, to: number): Due {
 		const due: Due = { records: Math.max(0, to - from), lost: {} };
 		for (let at = this.#after(from); at < this.#gaps.length; at++) {

@@ -171,7 +171,10 @@ export class GroupCommit {
 		later?.settle(error);
 	}
 
-	/** The segment the next batch goes into, begun anew where the last one is full, old or damaged, or offsets were left out. */
+	/**
+	 * The segment the next batch goes into, begun anew where the last one is full, old or damaged, or offsets were left
+	 * out.
+	 */
 	async #segmentFor(batch: Batch): Promise<Segment | LogWriteError> {
 		const { dir, logId, worker } = this.#options;
 		const active = this.#segments.active;

@@ -179,7 +179,8 @@ describe('P2 what damage is told, and when', () => {
 		};
 		const [small8, small8Killed] = await bytesToOpen(8);
 		const [large64, large64Killed] = await bytesToOpen(64);
-		// Closed in good order: the last segment, and a header of each of 56 more. Killed: also what was appended since the last snapshot, 32 MiB ago at most.
+		// Closed in good order: the last segment, and a header of each of 56 more. Killed: also what was appended since the
+		// last snapshot, 32 MiB ago at most.
 		expect(large64! - small8!).toBeLessThan(3 * 1024 * 1024);
 		expect(large64Killed! - small8Killed!).toBeLessThan(40 * 1024 * 1024);
 	});

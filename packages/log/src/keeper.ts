@@ -5,7 +5,10 @@ import type { LogMeta } from './meta.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 
 const EVERY_MS = 1000;
-/** Where less than so much was appended since the last write, the meta file is only written so often: an SD card wears out by each. */
+/**
+ * Where less than so much was appended since the last write, the meta file is only written so often: an SD card wears
+ * out by each.
+ */
 const LITTLE_BYTES = 64 * 1024;
 const LITTLE_EVERY = 5;
 const SNAPSHOT_EVERY_BYTES = 32 * 1024 * 1024;
@@ -27,7 +30,10 @@ interface Discarded {
 	release: () => Promise<unknown>;
 }
 
-/** Keeps on disk what stands beside the records: meta file and dedup snapshots; and removes files, once the meta file says that they are gone. */
+/**
+ * Keeps on disk what stands beside the records: meta file and dedup snapshots; and removes files, once the meta file
+ * says that they are gone.
+ */
 export class Keeper {
 	readonly #view: KeeperView;
 	readonly #metaFile: CheckpointFile<LogMeta>;
@@ -88,7 +94,10 @@ export class Keeper {
 		this.#removing ??= this.#removeDiscarded();
 	}
 
-	/** Writes everything a last time. @throws when it could not be written; the next start then finds a log as after a crash. */
+	/**
+	 * Writes everything a last time. @throws when it could not be written; the next start then finds a log as after a
+	 * crash.
+	 */
 	async close(): Promise<void> {
 		clearInterval(this.#timer);
 		await this.#removing;
@@ -117,8 +126,9 @@ export class Keeper {
 	}
 
 	/**
-	 * Its keys go into a snapshot first, if they are in none yet, and both copies of the meta file say that it was given up on purpose: a file that
-	 * is gone without that counts as lost. Where that cannot be written the disk may be full, and needs the room.
+	 * Its keys go into a snapshot first, if they are in none yet, and both copies of the meta file say that it was given
+	 * up on purpose: a file that is gone without that counts as lost. Where that cannot be written the disk may be full,
+	 * and needs the room.
 	 */
 	async #removeDiscarded(): Promise<void> {
 		while (this.#discarded.length > 0) {

@@ -149,8 +149,9 @@ export class Log {
 	}
 
 	/**
-	 * Opens or creates the log in `options.dir`, repairing what a crash or a bad disk left. Takes time in proportion to one
-	 * segment and the records since the last dedup snapshot, not to the log. One process at a time may have a log open.
+	 * Opens or creates the log in `options.dir`, repairing what a crash or a bad disk left. Takes time in proportion to
+	 * one segment and the records since the last dedup snapshot, not to the log. One process at a time may have a log
+	 * open.
 	 */
 	static async open(options: LogOptions): Promise<Log> {
 		const full = withDefaults(options);
@@ -195,8 +196,8 @@ export class Log {
 	}
 
 	/**
-	 * From now on readers see nothing from `offset` on: cursors stay before it, whatever is appended is stored and acknowledged as ever. Not kept
-	 * across a restart: whoever holds says so again when the log is opened.
+	 * From now on readers see nothing from `offset` on: cursors stay before it, whatever is appended is stored and
+	 * acknowledged as ever. Not kept across a restart: whoever holds says so again when the log is opened.
 	 */
 	holdFrom(offset: number): void {
 		this.#heldFrom = offset;
@@ -218,7 +219,10 @@ export class Log {
 		return this.#appended;
 	}
 
-	/** What is known of the offsets from `from` on and before `to`: how many records are held there, and how many are lost. */
+	/**
+	 * What is known of the offsets from `from` on and before `to`: how many records are held there, and how many are
+	 * lost.
+	 */
 	due(from: number, to: number): Due {
 		return this.#gaps.due(from, to);
 	}
@@ -235,7 +239,8 @@ export class Log {
 
 	/**
 	 * Appends in one go: all of them or none. Resolves when they are on disk.
-	 * @throws LogFullError, LogWriteError or, for a payload over 1 MiB or a source or boot over 255 bytes, RangeError, always as a rejection.
+	 * @throws LogFullError, LogWriteError or, for a payload over 1 MiB or a source or boot over 255 bytes, RangeError,
+	 * always as a rejection.
 	 */
 	append(records: readonly AppendRecord[]): Promise<Appended> {
 		if (this.#closed) return rejected(new LogWriteError('ECLOSED', 'the log is closed'));
@@ -263,8 +268,9 @@ export class Log {
 	}
 
 	/**
-	 * As `append`, of one record, for who does it tens of thousands of times a second: `settled` is called once, without an error when the
-	 * record is on disk (or was dropped by the policy, which it is told), and at once where it is refused.
+	 * As `append`, of one record, for who does it tens of thousands of times a second: `settled` is called once, without
+	 * an error when the record is on disk (or was dropped by the policy, which it is told), and at once where it is
+	 * refused.
 	 */
 	enqueue(payload: Buffer | string, at: number, key: DedupKey | undefined, settled: Settled): void {
 		const bound = encodedBound(payload, key);
@@ -398,7 +404,9 @@ export class Log {
 		return Promise.resolve({ first, count, dropped: true });
 	}
 
-	/** Bytes of the segments that some cursor has not passed; of the one that the slowest stands in, the part behind it. */
+	/**
+	 * Bytes of the segments that some cursor has not passed; of the one that the slowest stands in, the part behind it.
+	 */
 	#heldBytes(): number {
 		const slowest = this.#cursors.slowest();
 		if (slowest === Number.POSITIVE_INFINITY) return 0;

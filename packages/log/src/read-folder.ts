@@ -16,7 +16,9 @@ export interface LogFolder {
 	newestFirst(): Generator<LogRecord>;
 }
 
-/** Reads a log's folder and changes nothing in it: for who wants to look while no process, or another one, has it open. */
+/**
+ * Reads a log's folder and changes nothing in it: for who wants to look while no process, or another one, has it open.
+ */
 export function readLogFolder(dir: string): LogFolder {
 	const metas = ['a', 'b'].flatMap((name) => parseCheckpoint<LogMeta>(textOf(`${dir}/meta.${name}`)) ?? []);
 	const meta = metas.filter(({ value }) => isMeta(value)).sort((a, b) => b.serial - a.serial)[0]?.value;

@@ -42,7 +42,8 @@ export class LogReader {
 
 	/**
 	 * Reads what is before offset `until`.
-	 * @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost by that.
+	 * @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost
+	 * by that.
 	 */
 	async read(
 		from: number,
@@ -85,7 +86,10 @@ export class LogReader {
 		return this.#handles.closeAll();
 	}
 
-	/** Reads on in one segment, whose records end before offset `end`, as far as `until`, and moves `found.next` past what was read. Returns the payload bytes taken. */
+	/**
+	 * Reads on in one segment, whose records end before offset `end`, as far as `until`, and moves `found.next` past what
+	 * was read. Returns the payload bytes taken.
+	 */
 	async #readSegment(
 		segment: Segment,
 		following: Segment | undefined,
@@ -171,7 +175,10 @@ export class LogReader {
 	}
 }
 
-/** Position of the next place behind `at` where a record may begin. A magic that straddles the end must still be found when there is `more`. */
+/**
+ * Position of the next place behind `at` where a record may begin. A magic that straddles the end must still be found
+ * when there is `more`.
+ */
 function skipDamage(bytes: Buffer, at: number, more: boolean): number {
 	const next = nextMagic(bytes, at + 1);
 	if (next !== -1) return next;

@@ -124,7 +124,8 @@ describe('record', () => {
 				for (const [index, { offset }] of list.entries()) {
 					const begin = index === 0 ? 0 : ends[index - 1]!;
 					const touched = begin < to && ends[index]! > from;
-					// Inserting at a record's very beginning moves it and harms nothing; a copy put in the middle of one tears it.
+					// Inserting at a record's very beginning moves it and harms nothing; a copy put in the middle of one tears
+					// it.
 					if (!touched) expect(offsets).toContain(offset);
 				}
 			}),

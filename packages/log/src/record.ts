@@ -6,7 +6,8 @@ import { crc32 } from 'node:zlib';
  *   0  u32  magic            where the next whole record begins can be found again after damage
  *   4  u32  CRC-32 of everything after it (zlib's polynomial)
  *   8  u32  length of the whole record
- *  12  u32  low 10 bits: length of the key; high 22 bits: log time in seconds modulo 2^22, so that a dedup window rebuilt from the
+ *  12  u32  low 10 bits: length of the key; high 22 bits: log time in seconds modulo 2^22, so that a dedup window
+ * rebuilt from the
  *           records ages as the one before did
  *  16  f64  offset           so that a reader behind a damaged stretch knows exactly what is missing
  *  24  f64  at, epoch ms
@@ -65,7 +66,10 @@ export function encodedBound(payload: Buffer | string, key: DedupKey | undefined
 	return RECORD_HEADER + Buffer.byteLength(payload) + (key ? KEY_FIXED + (key.source.length + key.boot.length) * 3 : 0);
 }
 
-/** Writes a record that is not `tooLarge` at `position` of `target`, where `encodedBound` bytes are free, and returns the position after it. */
+/**
+ * Writes a record that is not `tooLarge` at `position` of `target`, where `encodedBound` bytes are free, and returns
+ * the position after it.
+ */
 export function encodeRecord(
 	target: Buffer,
 	position: number,

@@ -5,7 +5,9 @@ import { recordsStart, type Segment, walkRecords } from './segment.ts';
 import type { SnapshotFiles } from './snapshot-files.ts';
 import type { Incident } from './types.ts';
 
-/** A start reads back at most so many bytes of records: more than lies between a snapshot and the one after the next. */
+/**
+ * A start reads back at most so many bytes of records: more than lies between a snapshot and the one after the next.
+ */
 const REPLAY_BYTES = 96 * 1024 * 1024;
 /** A step that would go nearly once around is one backwards, which does not happen. */
 const LARGEST_STEP = SECONDS_WRAP - 3600;
@@ -38,7 +40,8 @@ export function recoverDedup(
 	if (!kept && first > 0 && damaged === 0)
 		incidents.push({ what: 'damaged-snapshot', file: segments[first - 1]!.path });
 
-	// The time in a record is told from its low bits, forwards from the snapshot or, without one, as the last such time before what is known.
+	// The time in a record is told from its low bits, forwards from the snapshot or, without one, as the last such time
+	// before what is known.
 	let seconds = kept && Math.floor(kept.seconds);
 	const latest =
 		Math.floor(segments.slice(first).find(({ header }) => header)?.header?.logTime ?? logTime) + LATER_SECONDS;

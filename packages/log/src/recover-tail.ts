@@ -18,8 +18,9 @@ export interface Tail {
 }
 
 /**
- * Reads the last segment, cuts off what is broken at its end, and takes away segments at the end that hold no record at all, so that the last
- * one left ends with a whole record. `segments` and their sizes are changed accordingly. `start` is the end of a log without any record.
+ * Reads the last segment, cuts off what is broken at its end, and takes away segments at the end that hold no record at
+ * all, so that the last one left ends with a whole record. `segments` and their sizes are changed accordingly. `start`
+ * is the end of a log without any record.
  */
 export function recoverTail(dir: string, segments: Segment[], start: number): Tail {
 	const tail: Tail = { end: start, knownEnd: 0, mayHaveHeld: 0, inside: [], incidents: [] };
@@ -54,7 +55,8 @@ function recoverSegment(dir: string, last: Segment, tail: Tail): number {
 			}
 			setAside(dir, `${basename(file, '.log')}-${position}.bin`, bytes.subarray(position));
 			tail.incidents.push({ what: torn ? 'torn-tail' : 'damaged-tail', file, bytes: length });
-			// A record that is all there but wrong was written whole, so it may have been acknowledged; one that breaks off was not.
+			// A record that is all there but wrong was written whole, so it may have been acknowledged; one that breaks off
+			// was not.
 			if (!torn) tail.mayHaveHeld = Math.max(tail.mayHaveHeld, highestOffsetIn(bytes, position, after) + 1);
 		},
 	);

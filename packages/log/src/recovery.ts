@@ -27,14 +27,14 @@ export interface Recovered {
 }
 
 /**
- * After a crash records may be gone that nothing here knows of any more, but a consumer elsewhere may have seen. So many offsets are left out, more
- * than can be written between two writes of the meta file.
+ * After a crash records may be gone that nothing here knows of any more, but a consumer elsewhere may have seen. So
+ * many offsets are left out, more than can be written between two writes of the meta file.
  */
 const LEFT_OUT_AFTER_CRASH = 2 ** 20;
 
 /**
- * Finds out what is there, in time that does not grow with the log: reads the headers, the last segment, and what was appended since
- * the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
+ * Finds out what is there, in time that does not grow with the log: reads the headers, the last segment, and what was
+ * appended since the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
  */
 export function recover(
 	dir: string,
@@ -70,7 +70,8 @@ export function recover(
 		snapshotOffset,
 	} = recoverDedup(snapshots, segments, end, logTime, dedupOptions, incidents);
 
-	// Between what was given up on purpose and the first segment, and between the last record and what is known to have been there.
+	// Between what was given up on purpose and the first segment, and between the last record and what is known to have
+	// been there.
 	const first = segments[0]?.previousEnd ?? end;
 	if (!meta && first > 0) gaps.add({ from: 0, to: first - 1, reason: 'consumed' });
 	lose({ what: 'missing-records', file: dir }, start, first - 1);

@@ -24,7 +24,10 @@ export class Retention {
 	readonly #gaps: Gaps;
 	readonly #discard: (segment: Segment, end: number) => void;
 
-	/** `discard` is given each segment that is no longer part of the log, and the offset it ended before, to remove its file. */
+	/**
+	 * `discard` is given each segment that is no longer part of the log, and the offset it ended before, to remove its
+	 * file.
+	 */
 	constructor(
 		options: RetentionOptions,
 		segments: Segments,
@@ -40,8 +43,8 @@ export class Retention {
 	}
 
 	/**
-	 * True when `bytes` more fit, after giving up what may be: what every cursor has passed and, by `drop-oldest` or where thinning does not help, also what not. `writing`: the
-	 * newest segment is being written to, and must stay.
+	 * True when `bytes` more fit, after giving up what may be: what every cursor has passed and, by `drop-oldest` or
+	 * where thinning does not help, also what not. `writing`: the newest segment is being written to, and must stay.
 	 */
 	makeRoom(bytes: number, writing: boolean): boolean {
 		const { maxBytes, whenFull } = this.#options;

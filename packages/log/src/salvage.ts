@@ -2,8 +2,8 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
 /**
- * Reads that get out of a bad disk what it still gives: an error costs one block, which comes back as zeros, and zeros are never a record. Only
- * what says nothing about the disk, such as too many open files, is thrown.
+ * Reads that get out of a bad disk what it still gives: an error costs one block, which comes back as zeros, and zeros
+ * are never a record. Only what says nothing about the disk, such as too many open files, is thrown.
  */
 const BLOCK = 4096;
 const NOT_THE_DISK = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);

@@ -4,8 +4,8 @@ const LIMITS: ReadLimits = { maxRecords: 2000, maxBytes: 512 * 1024, held: true 
 const PAUSE_MS = 20;
 
 /**
- * Reads once from `from` to `until`, at leisure, so that damage there is told soon and not only when somebody comes by. Ends early, and never rejects,
- * when a read fails or `signal` aborts.
+ * Reads once from `from` to `until`, at leisure, so that damage there is told soon and not only when somebody comes by.
+ * Ends early, and never rejects, when a read fails or `signal` aborts.
  */
 export async function scrub(
 	read: (from: number, limits: ReadLimits) => Promise<{ next: number }>,

@@ -4,9 +4,9 @@ import { crc32 } from 'node:zlib';
 import { claimedLength, lookAtRecord, nextMagic, offsetAt, RECORD_HEADER } from './record.ts';
 
 /**
- * A segment is a file named after the first offset it may hold and, where offsets were left out before it, after the end of the
- * segment before: `<first>.log` or `<first>-<previous end>.log`; `….thin.log` where it stands for one of that name that had more records. It begins
- * with a header, then come records:
+ * A segment is a file named after the first offset it may hold and, where offsets were left out before it, after the
+ * end of the segment before: `<first>.log` or `<first>-<previous end>.log`; `….thin.log` where it stands for one of
+ * that name that had more records. It begins with a header, then come records:
  *
  *   0  8 bytes magic   8 u32 CRC-32 of [12, 64)   12 u32 64   16 f64 first offset   24 f64 log time, seconds
  *  32  16 bytes id of the log (ASCII)             48 f64 records left out by thinning    56 f64 when its first record was appended, epoch ms
@@ -19,7 +19,10 @@ export const UNFINISHED_SEGMENT = /^\d{20}(?:-\d{20})?\.thin\.log\.tmp$/;
 
 export interface SegmentHeader {
 	firstOffset: number;
-	/** Seconds the log had been open, over all its runs, when the segment was begun. The wall clock may step; this does not. */
+	/**
+	 * Seconds the log had been open, over all its runs, when the segment was begun. The wall clock may step; this does
+	 * not.
+	 */
 	logTime: number;
 	logId: string;
 	/** How many records were left out of it when the log was full (policy `thin`). */
@@ -87,8 +90,8 @@ export function isThinned({ path }: Segment): boolean {
 }
 
 /**
- * The segments of a folder in order, with their headers. Files that are none are left alone. Where a rewrite was cut short, what it was to replace, or
- * has replaced, is `superseded`.
+ * The segments of a folder in order, with their headers. Files that are none are left alone. Where a rewrite was cut
+ * short, what it was to replace, or has replaced, is `superseded`.
  */
 export function listSegments(dir: string): { segments: Segment[]; superseded: string[] } {
 	const segments: Segment[] = [];
@@ -141,7 +144,8 @@ export interface DamagedStretch {
 }
 
 /**
- * Walks over all records from `position`, finding the next whole one behind any damage. Offsets rise: a whole record whose offset is not above
+ * Walks over all records from `position`, finding the next whole one behind any damage. Offsets rise: a whole record
+ * whose offset is not above
  * `after` and all before it is an old copy, and damage. Returns the position after the last record.
  */
 export function walkRecords(
@@ -179,8 +183,8 @@ export function walkRecords(
 }
 
 /**
- * The highest offset that may have stood in a broken end of a segment, from `position` on, behind the record `last`: exact where the headers in it
- * can still be believed, else as many as would fit.
+ * The highest offset that may have stood in a broken end of a segment, from `position` on, behind the record `last`:
+ * exact where the headers in it can still be believed, else as many as would fit.
  */
 export function highestOffsetIn(bytes: Buffer, position: number, last: number): number {
 	const fits = (from: number, to: number) => Math.floor((to - from) / RECORD_HEADER);

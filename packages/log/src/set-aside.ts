@@ -8,7 +8,10 @@ const MOST_FILES = 50;
 const MOST_BYTES = 32 * 1024 * 1024;
 const META_NAME = /^meta\.[ab]$/;
 
-/** Keeps what recovery cuts off, for whoever wants to look; bounded, the oldest go first. Failing at it is no reason not to start. */
+/**
+ * Keeps what recovery cuts off, for whoever wants to look; bounded, the oldest go first. Failing at it is no reason not
+ * to start.
+ */
 export function setAside(dir: string, name: string, bytes: Buffer): void {
 	try {
 		const folder = join(dir, FOLDER);
@@ -48,7 +51,10 @@ function stat(path: string): { size: number; mtimeMs: number } {
 	return { size, mtimeMs };
 }
 
-/** Moves away what bears the name of one of the log's files but is none, such as a folder. Returns the paths that stood in the way. */
+/**
+ * Moves away what bears the name of one of the log's files but is none, such as a folder. Returns the paths that stood
+ * in the way.
+ */
 export function removeObstacles(dir: string): string[] {
 	const obstacles: string[] = [];
 	for (const name of readdirSync(dir)) {

@@ -17,7 +17,9 @@ const KEPT = 2;
 export const SNAPSHOT_NAME = /^dedup-\d{20}\.snap$/;
 const UNFINISHED = /^dedup-\d{20}\.snap\.tmp$/;
 
-/** Snapshots of the dedup window in a log's folder, each named after the offset it is true at. The newest two are kept. */
+/**
+ * Snapshots of the dedup window in a log's folder, each named after the offset it is true at. The newest two are kept.
+ */
 export class SnapshotFiles {
 	readonly #dir: string;
 	#paths: string[] = [];

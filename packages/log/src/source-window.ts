@@ -5,7 +5,8 @@ export const ENTRY_BYTES = 20;
 type Column = Float64Array | Uint32Array;
 
 /**
- * The last records of one source, oldest first, as rings of plain numbers: 20 bytes a record. The newest `tentative` of them are not on disk yet.
+ * The last records of one source, oldest first, as rings of plain numbers: 20 bytes a record. The newest `tentative` of
+ * them are not on disk yet.
  * `generation` tells one boot from the next also where the sender does not name it and a restart was only inferred.
  */
 export class SourceWindow {

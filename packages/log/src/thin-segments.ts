@@ -31,7 +31,10 @@ interface Found {
 /** Less than this share saved is not worth a write. */
 const WORTH_WHILE = 0.1;
 
-/** What a thread that thins segments does, so that neither the sockets nor the commits wait for it: each request is answered once. */
+/**
+ * What a thread that thins segments does, so that neither the sockets nor the commits wait for it: each request is
+ * answered once.
+ */
 export function thinSegments(thin: Thin): void {
 	const port = parentPort!;
 	port.on('message', (request: ThinRequest) => {
@@ -96,7 +99,10 @@ function rewrite({ file, size, end, header, target }: ThinRequest, thin: Thin): 
 	return { thinned: { size: at, dropped } };
 }
 
-/** Under its own name only once it is whole on the disk: there is the old one or the new one, whatever happens in between. */
+/**
+ * Under its own name only once it is whole on the disk: there is the old one or the new one, whatever happens in
+ * between.
+ */
 function write(target: string, bytes: Buffer): void {
 	const unfinished = `${target}.tmp`;
 	try {

@@ -9,8 +9,8 @@ import type { ThinAnswer, ThinRequest } from './thin-segments.ts';
 const BEGIN_AT = 0.8;
 const END_AT = 0.7;
 /**
- * Records so near before a segment may be in a consumer's hands while it is rewritten; what it then reads on would stand for what it has already had.
- * More than any consumer takes at once.
+ * Records so near before a segment may be in a consumer's hands while it is rewritten; what it then reads on would
+ * stand for what it has already had. More than any consumer takes at once.
  */
 const NEAR = 2000;
 const THREAD_MEMORY_MIB = 96;

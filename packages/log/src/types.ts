@@ -4,8 +4,8 @@ import type { DedupOptions } from './dedup-window.ts';
 import type { DedupKey, LogRecord } from './record.ts';
 
 /**
- * `thin`: well before the log is full the oldest segments that no consumer is near are rewritten with fewer records; which ones, a policy says.
- * What is still too much then is dropped, the oldest first.
+ * `thin`: well before the log is full the oldest segments that no consumer is near are rewritten with fewer records;
+ * which ones, a policy says. What is still too much then is dropped, the oldest first.
  */
 export type WhenFull = 'refuse' | 'drop-oldest' | 'drop-newest' | 'thin';
 
@@ -23,16 +23,24 @@ export interface LogOptions {
 	whenFull?: WhenFull;
 	/** URL of a module that calls `thinSegments` with its policy, and is run as a thread; needed for `thin`. */
 	thin?: string | undefined;
-	/** A segment is closed at this size. Default 1/16 of maxBytes, 64 KiB to 8 MiB; never more than a quarter of maxBytes. */
+	/**
+	 * A segment is closed at this size. Default 1/16 of maxBytes, 64 KiB to 8 MiB; never more than a quarter of maxBytes.
+	 */
 	segmentBytes?: number;
 	/** How long a commit waits for company. Default 0: what comes in while one runs goes into the next. */
 	commitEveryMs?: number;
 	dedup?: Partial<DedupOptions>;
 	/** Readers see nothing from this offset on until `letGo`. See `Log.holdFrom`. */
 	heldFrom?: number | undefined;
-	/** Changes what readers are given of a record; what is on disk stays as it was written. Called for every record read, so it must be quick. */
+	/**
+	 * Changes what readers are given of a record; what is on disk stays as it was written. Called for every record read,
+	 * so it must be quick.
+	 */
 	amend?: (record: LogRecord) => void;
-	/** A clock that is never set, in ms; default this process's. The log's own time is what passes on it while the log is open. */
+	/**
+	 * A clock that is never set, in ms; default this process's. The log's own time is what passes on it while the log is
+	 * open.
+	 */
 	monotonic?: () => number;
 	/** Told of everything found damaged, at the start and later. */
 	onIncident?: (incident: Incident) => void;
@@ -96,7 +104,10 @@ export interface LogStats {
 	dropped: Record<'oldest' | 'newest' | 'expired' | 'thinned', number>;
 	/** Bytes that some consumer has still to read; the rest can be given up at any time. */
 	heldBytes: number;
-	/** When the log will be full of what must be held, as it has grown lately: hours from now; infinite where it does not grow. */
+	/**
+	 * When the log will be full of what must be held, as it has grown lately: hours from now; infinite where it does not
+	 * grow.
+	 */
 	hoursToFull: number;
 	/** Incidents since the log was opened. */
 	incidents: number;
@@ -111,7 +122,8 @@ export interface Gap {
 	from: number;
 	to: number;
 	/**
-	 * `damaged`: found broken on disk. `dropped-oldest`, `dropped-newest`, `expired`: given up by the policy or the age bound.
+	 * `damaged`: found broken on disk. `dropped-oldest`, `dropped-newest`, `expired`: given up by the policy or the age
+	 * bound.
 	 * `thinned`: left out to make room; what is there between such gaps stands for it.
 	 * `consumed`: let go after every cursor had passed them; only a reader that goes back further is told.
 	 */
@@ -124,9 +136,10 @@ export interface Gap {
 /** Something set aside or lost, in words for the log and the ledger. */
 export interface Incident {
 	/**
-	 * `torn-tail`: an interrupted write was cut off. `damaged-tail`: the end of the log was unreadable and was set aside. `damaged-record`: records
-	 * inside it are unreadable. `missing-records`: records that were there are gone. `damaged-header`: nothing lost by it. `damaged-meta`: cursors
-	 * begin anew. `damaged-snapshot`: the dedup window had to be rebuilt from the records. `obstacle`: something that is no file stood in the way.
+	 * `torn-tail`: an interrupted write was cut off. `damaged-tail`: the end of the log was unreadable and was set aside.
+	 * `damaged-record`: records inside it are unreadable. `missing-records`: records that were there are gone.
+	 * `damaged-header`: nothing lost by it. `damaged-meta`: cursors begin anew. `damaged-snapshot`: the dedup window had
+	 * to be rebuilt from the records. `obstacle`: something that is no file stood in the way.
 	 * `write-failed`: the state beside the records could not be written.
 	 */
 	what:

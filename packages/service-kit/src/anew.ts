@@ -6,8 +6,9 @@ const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
 
 /**
- * Runs `task`, which reads documents, decides and commits; and from its beginning again whenever the commit is refused with `conflict`, since
- * somebody else changed a document meanwhile. `attempt` counts from 0. Refuse a caller outside of the task: `conflict` is taken for the store's.
+ * Runs `task`, which reads documents, decides and commits; and from its beginning again whenever the commit is refused
+ * with `conflict`, since somebody else changed a document meanwhile. `attempt` counts from 0. Refuse a caller outside
+ * of the task: `conflict` is taken for the store's.
  * @throws CrowdVisionError `unavailable` after ten tries; else what the task throws.
  */
 export async function anew<T>(task: (attempt: number) => Promise<T>): Promise<T> {

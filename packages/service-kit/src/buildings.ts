@@ -16,8 +16,8 @@ interface Watchable {
 }
 
 /**
- * Every building there is, as twin tells it on the bus: how the other services know rooms, limits and owners without asking.
- * A building nobody has told of belongs to nobody.
+ * Every building there is, as twin tells it on the bus: how the other services know rooms, limits and owners without
+ * asking. A building nobody has told of belongs to nobody.
  */
 export class BuildingDirectory {
 	readonly #buildings = new Map<string, RetainedBuilding>();
@@ -47,7 +47,10 @@ export class BuildingDirectory {
 		return [...this.#buildings.values()].filter((building) => weightIn(memberships, building.domains) > 0);
 	}
 
-	/** @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too little weight. */
+	/**
+	 * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too
+	 * little weight.
+	 */
 	require(memberships: AccountClaims['memberships'], buildingId: string, role: Role): RetainedBuilding {
 		const building = this.#buildings.get(buildingId);
 		const weight = building ? weightIn(memberships, building.domains) : 0;

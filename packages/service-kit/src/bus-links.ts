@@ -9,8 +9,8 @@ interface Link {
 const PATIENCE_MS = 2000;
 
 /**
- * What a service follows on the bus. A bus that is away does not keep the service from starting: `/readyz` says so meanwhile, and the
- * links are made one after the other as soon as it is there.
+ * What a service follows on the bus. A bus that is away does not keep the service from starting: `/readyz` says so
+ * meanwhile, and the links are made one after the other as soon as it is there.
  */
 export class BusLinks {
 	readonly #logger: Logger;

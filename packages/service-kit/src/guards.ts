@@ -2,7 +2,10 @@ import { type AccountClaims, CrowdVisionError, ROLES, type Role, weightIn } from
 import type { Request, RequestHandler } from './http.ts';
 import type { Tokens } from './tokens.ts';
 
-/** The cookie a browser session is kept in. A browser takes no cookie of more than 4096 bytes: a longer token goes on in `<name>_1` and `<name>_2`. */
+/**
+ * The cookie a browser session is kept in. A browser takes no cookie of more than 4096 bytes: a longer token goes on in
+ * `<name>_1` and `<name>_2`.
+ */
 export const SESSION_COOKIE = 'crowdvision_session';
 export const SESSION_COOKIES = [
 	SESSION_COOKIE,
@@ -14,8 +17,9 @@ export const SESSION_COOKIES = [
 const BEARER = /^Bearer +/i;
 
 /**
- * The token of `Authorization: Bearer …` (RFC 6750, section 2.1), or undefined. Its characters are for who verifies it to judge: a look at each would
- * cost a request more than all the rest of the decision, and most tokens were verified before.
+ * The token of `Authorization: Bearer …` (RFC 6750, section 2.1), or undefined. Its characters are for who verifies it
+ * to judge: a look at each would cost a request more than all the rest of the decision, and most tokens were verified
+ * before.
  */
 export function bearerToken({
 	headers: { authorization },
@@ -44,7 +48,8 @@ export function sessionToken(request: { headers: { cookie?: string | undefined }
 const callers = new WeakMap<Request, AccountClaims>();
 
 /**
- * The account that a request comes from: Bearer first, else the session cookie (same-site only). `evenIfRevoked` as of `Tokens`.
+ * The account that a request comes from: Bearer first, else the session cookie (same-site only). `evenIfRevoked` as of
+ * `Tokens`.
  * @throws CrowdVisionError `unauthenticated`
  */
 export async function authenticate(
@@ -75,7 +80,8 @@ export function callerOf(request: Request): AccountClaims {
 }
 
 /**
- * @throws CrowdVisionError `not_found` for somebody who may not even know of the thing, `forbidden` for a member of too little weight.
+ * @throws CrowdVisionError `not_found` for somebody who may not even know of the thing, `forbidden` for a member of too
+ * little weight.
  */
 export function requireRole(
 	claims: Pick<AccountClaims, 'memberships'>,

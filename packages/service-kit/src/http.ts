@@ -24,7 +24,10 @@ export interface Probes {
 	about?(): Record<string, unknown>;
 }
 
-/** `GET /healthz` (alive), `GET /readyz` (503 with the reason while a dependency is away), `GET /metrics` (Prometheus text). */
+/**
+ * `GET /healthz` (alive), `GET /readyz` (503 with the reason while a dependency is away), `GET /metrics` (Prometheus
+ * text).
+ */
 export function probeRoutes(probes: Probes): Router {
 	const router = Router();
 	router.get('/healthz', (_request, response) => {
@@ -42,8 +45,8 @@ export function probeRoutes(probes: Probes): Router {
 }
 
 /**
- * An express app with the house's limits: JSON bodies up to 1 MiB, no fingerprint header. Finish it with `finishApp`. `trustProxy` lists whose
- * X-Forwarded-For and -Proto are believed (TRUST_PROXY); by default this machine's.
+ * An express app with the house's limits: JSON bodies up to 1 MiB, no fingerprint header. Finish it with `finishApp`.
+ * `trustProxy` lists whose X-Forwarded-For and -Proto are believed (TRUST_PROXY); by default this machine's.
  */
 export function createApp({ trustProxy = ['loopback'] }: { trustProxy?: readonly string[] } = {}): Express {
 	const app = express();

@@ -1,7 +1,10 @@
 import type { Logger } from './logger.ts';
 import { SettingsError } from './settings.ts';
 
-/** One step of stopping; steps run in the order they were added in reverse of starting: what was started last stops first. */
+/**
+ * One step of stopping; steps run in the order they were added in reverse of starting: what was started last stops
+ * first.
+ */
 interface StopStep {
 	name: string;
 	stop: () => Promise<void> | void;
@@ -10,8 +13,9 @@ interface StopStep {
 const DEADLINE_MS = 10_000;
 
 /**
- * Starting and stopping of a process. `onStop` registers a step right after the thing was started, so a failed start undoes
- * what was done, and SIGTERM or SIGINT stops everything in the opposite order: three quarters of the deadline gracefully, then by force.
+ * Starting and stopping of a process. `onStop` registers a step right after the thing was started, so a failed start
+ * undoes what was done, and SIGTERM or SIGINT stops everything in the opposite order: three quarters of the deadline
+ * gracefully, then by force.
  */
 export class Lifecycle {
 	readonly #steps: StopStep[] = [];
@@ -42,7 +46,10 @@ export class Lifecycle {
 		}
 	}
 
-	/** Stops and exits 0 on the first SIGTERM or SIGINT; a second one, or the deadline, exits at once and says what it means. */
+	/**
+	 * Stops and exits 0 on the first SIGTERM or SIGINT; a second one, or the deadline, exits at once and says what it
+	 * means.
+	 */
 	exitOnSignals(): void {
 		const onSignal = (signal: NodeJS.Signals) => {
 			if (this.#stopping) process.exit(130);
@@ -61,7 +68,10 @@ export class Lifecycle {
 	}
 }
 
-/** Runs a process's `main`: a mistake in the settings is told line by line and exits 1 before a port is open, anything else with its message. */
+/**
+ * Runs a process's `main`: a mistake in the settings is told line by line and exits 1 before a port is open, anything
+ * else with its message.
+ */
 export async function runMain(main: () => Promise<void>): Promise<void> {
 	try {
 		await main();

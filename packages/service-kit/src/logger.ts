@@ -2,7 +2,9 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/** Structured log to stderr, so that stdout stays for what a person or a script asked for. Secrets are cut out by key. */
+/**
+ * Structured log to stderr, so that stdout stays for what a person or a script asked for. Secrets are cut out by key.
+ */
 export function createLogger(name: string, level: string): Logger {
 	return pino(
 		{

@@ -8,8 +8,8 @@ interface Listenable {
 const MOST_REMEMBERED = 100_000;
 
 /**
- * Devices that said they are gone, as far as this process heard: it is told once, to whoever listens. Who missed it finds their values stale
- * soon after.
+ * Devices that said they are gone, as far as this process heard: it is told once, to whoever listens. Who missed it
+ * finds their values stale soon after.
  */
 export class Presence {
 	readonly #gone = new Map<string, number>();

@@ -5,8 +5,9 @@ import type { RequestHandler } from './http.ts';
 const WINDOW_MS = 60_000;
 
 /**
- * Refuses what goes beyond `perMinute` requests a minute of one client: an IPv4 address, or an IPv6 network of 56 bits, as a site is given.
- * Each process counts what it gets itself. 0 refuses nothing. Throws `rate_limited` with the seconds to wait.
+ * Refuses what goes beyond `perMinute` requests a minute of one client: an IPv4 address, or an IPv6 network of 56 bits,
+ * as a site is given. Each process counts what it gets itself. 0 refuses nothing. Throws `rate_limited` with the
+ * seconds to wait.
  */
 export function limitRequests(perMinute: number): RequestHandler {
 	if (perMinute === 0) return (_request, _response, next) => next();

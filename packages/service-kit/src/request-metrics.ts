@@ -5,14 +5,16 @@ const NAME = 'http_request_duration_seconds';
 /** Seconds: from what a person does not notice to what a proxy gives up on. */
 const BUCKETS = [0.005, 0.02, 0.1, 0.25, 1, 2.5, 10];
 
-/** Memory, event loop and garbage collection of this process, by the names every Node dashboard knows. Once a registry. */
+/**
+ * Memory, event loop and garbage collection of this process, by the names every Node dashboard knows. Once a registry.
+ */
 export function processMetrics(metrics: Registry): void {
 	collectDefaultMetrics({ register: metrics });
 }
 
 /**
- * Measures the requests of a service by method, route and status. The route is its pattern, never the path that was asked for: what
- * clients make up must not become series. Mount it in front of the service's router.
+ * Measures the requests of a service by method, route and status. The route is its pattern, never the path that was
+ * asked for: what clients make up must not become series. Mount it in front of the service's router.
  */
 export function requestMetrics(metrics: Registry, service: string): RequestHandler {
 	const durations = histogram(metrics);

@@ -22,8 +22,8 @@ const REPEAT_EVERY_MS = 5 * 60_000;
 const PATIENCE_MS = 1000;
 
 /**
- * Keeps a retained table of the bus equal to what its owner has: told whole at the start and now and then, key by key at each change, and
- * again where the bus lost it. What is retained but not the owner's any more is removed.
+ * Keeps a retained table of the bus equal to what its owner has: told whole at the start and now and then, key by key
+ * at each change, and again where the bus lost it. What is retained but not the owner's any more is removed.
  */
 export class RetainedTable {
 	readonly #bus: RetainingBus;
@@ -68,7 +68,10 @@ export class RetainedTable {
 		await this.#watch?.close();
 	}
 
-	/** Call it after the change is durable. Resolves when the bus knows, or after a second: then it is told as soon as the bus can be reached. */
+	/**
+	 * Call it after the change is durable. Resolves when the bus knows, or after a second: then it is told as soon as the
+	 * bus can be reached.
+	 */
 	async changed(...keys: string[]): Promise<void> {
 		for (const key of keys) this.#dirty.add(key);
 		await waitAtMost(PATIENCE_MS, this.#flush());

@@ -13,7 +13,10 @@ import type { Tokens } from './tokens.ts';
 export interface Service {
 	name: string;
 	router: Router;
-	/** Routes that share a path with the probes and decide themselves which requests they take; mounted before them, in the service's own process only. */
+	/**
+	 * Routes that share a path with the probes and decide themselves which requests they take; mounted before them, in
+	 * the service's own process only.
+	 */
 	beforeProbes?: Router;
 	/** Undefined when every dependency is reached, else the reason for a person. */
 	trouble(): Promise<string | undefined>;

@@ -10,7 +10,10 @@ export interface Setting<T> {
 	/** What is allowed, as it ends the sentence "… must be". */
 	allowed: string;
 	secret?: boolean;
-	/** May also be given as `NAME_FILE`, the path of a file that holds it: an environment is seen by whoever may inspect a container. */
+	/**
+	 * May also be given as `NAME_FILE`, the path of a file that holds it: an environment is seen by whoever may inspect a
+	 * container.
+	 */
 	inFile?: boolean;
 	/** Returns undefined for a value that is not allowed. */
 	parse: (text: string) => T | undefined;
@@ -32,7 +35,8 @@ export class SettingsError extends Error {}
 
 /**
  * Reads and validates the environment. An empty variable or file counts as absent.
- * @throws SettingsError naming every bad setting, what it was (never for a secret, nor for what stands in a file) and what is allowed.
+ * @throws SettingsError naming every bad setting, what it was (never for a secret, nor for what stands in a file) and
+ * what is allowed.
  */
 export function readSettings<S extends Record<string, Setting<unknown>>>(
 	settings: S,

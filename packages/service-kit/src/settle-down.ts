@@ -5,9 +5,10 @@ import { runInNewContext } from 'node:vm';
 const AFTER_MS = 1000;
 
 /**
- * Gives back what starting took; call it once, when the process is ready. A second later it collects all garbage, which V8 left to itself keeps
- * for as long as nobody asks for memory (28 MiB of the gateway's), and writes the compile cache, where NODE_COMPILE_CACHE names one: a
- * process that is killed would never write it, and would load the type stripper (35 MiB) at every start.
+ * Gives back what starting took; call it once, when the process is ready. A second later it collects all garbage, which
+ * V8 left to itself keeps for as long as nobody asks for memory (28 MiB of the gateway's), and writes the compile
+ * cache, where NODE_COMPILE_CACHE names one: a process that is killed would never write it, and would load the type
+ * stripper (35 MiB) at every start.
  */
 export function settleDown(): void {
 	setTimeout(() => {

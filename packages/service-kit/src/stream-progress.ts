@@ -7,7 +7,9 @@ interface Positions {
 	compare(a: string, b: string): number;
 }
 
-/** Whether position `a` lies behind `b`. False where one of them is of another kind of bus and they cannot be compared. */
+/**
+ * Whether position `a` lies behind `b`. False where one of them is of another kind of bus and they cannot be compared.
+ */
 export function isAfter(bus: Pick<Positions, 'compare'>, a: string, b: string): boolean {
 	try {
 		return bus.compare(a, b) > 0;
@@ -20,8 +22,8 @@ export function isAfter(bus: Pick<Positions, 'compare'>, a: string, b: string): 
 const START = '0';
 
 /**
- * How far a consumer has taken a stream in. The consumer keeps it beside its effects, in the same transaction; so what is given again
- * after a crash is known by its position.
+ * How far a consumer has taken a stream in. The consumer keeps it beside its effects, in the same transaction; so what
+ * is given again after a crash is known by its position.
  */
 export class StreamProgress {
 	readonly #bus: Positions;
@@ -37,7 +39,10 @@ export class StreamProgress {
 		this.#logger = logger;
 	}
 
-	/** Where it stands. What was kept may be of another stream (the bus was changed, or lost its data): that is found out the first time. */
+	/**
+	 * Where it stands. What was kept may be of another stream (the bus was changed, or lost its data): that is found out
+	 * the first time.
+	 */
 	async current(): Promise<string> {
 		this.#at ??= await this.#kept();
 		return this.#at;

@@ -1,7 +1,10 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { CrowdVisionError, type PublicSigningKey } from '@crowdvision/contracts';
 
-/** `HS256`: a shared secret signs and verifies. `EdDSA`: auth signs with a private Ed25519 key, and everybody verifies with the public one. */
+/**
+ * `HS256`: a shared secret signs and verifies. `EdDSA`: auth signs with a private Ed25519 key, and everybody verifies
+ * with the public one.
+ */
 export type TokenAlgorithm = 'HS256' | 'EdDSA';
 
 /** A key and the one algorithm it is used with: what a token's header says of that is never believed. */
@@ -14,7 +17,9 @@ export interface TokenKey {
 
 /** What tokens are verified with. */
 export interface VerificationKeys {
-	/** Keys that may have signed a token with this header; none for a foreign key or for an algorithm that is not ours. */
+	/**
+	 * Keys that may have signed a token with this header; none for a foreign key or for an algorithm that is not ours.
+	 */
 	candidates(header: { alg?: string | undefined; kid?: string | undefined }): Promise<readonly TokenKey[]>;
 	/** Whether what this key signed still counts. */
 	holds(key: TokenKey): boolean;
@@ -54,7 +59,10 @@ function hmacKey(secret: string): Promise<webcrypto.CryptoKey> {
 	]);
 }
 
-/** The public keys of auth, as told on the bus. A token that names none of them, or another algorithm than its key's, is foreign. */
+/**
+ * The public keys of auth, as told on the bus. A token that names none of them, or another algorithm than its key's, is
+ * foreign.
+ */
 export class PublicKeys implements VerificationKeys {
 	readonly #keys = new Map<string, { key: TokenKey; jwk: PublicSigningKey }>();
 

@@ -1,6 +1,8 @@
 import type { RetainedSessions } from '@crowdvision/contracts';
 
-/** Which accounts' tokens are void before their time, as auth tells on the bus. What nobody has told of is not revoked. */
+/**
+ * Which accounts' tokens are void before their time, as auth tells on the bus. What nobody has told of is not revoked.
+ */
 export class TokenRevocations {
 	readonly #accounts = new Map<string, { before: number; sessions: ReadonlySet<string> }>();
 	readonly #listeners = new Set<(accountId: string) => void>();

@@ -13,7 +13,10 @@ export interface TokenSettings {
 	DATA_DIR: string;
 }
 
-/** The tokens of a process, as its settings say. By key pair it can sign nothing until auth gives it a signer, nor verify until it follows the bus. */
+/**
+ * The tokens of a process, as its settings say. By key pair it can sign nothing until auth gives it a signer, nor
+ * verify until it follows the bus.
+ */
 export function openTokens({ JWT_SIGNING, JWT_SECRET, JWT_SECRET_PREVIOUS, DATA_DIR }: TokenSettings): Tokens {
 	return new Tokens(
 		JWT_SIGNING === 'keypair'
@@ -28,8 +31,9 @@ interface Watchable {
 }
 
 /**
- * Keeps what tokens are verified with as auth tells it: which sessions are void, and the public keys where they are signed by key pair.
- * Resolves when all was told, or after two seconds. `keepIn`: a file that holds the public keys for a start while the bus is away.
+ * Keeps what tokens are verified with as auth tells it: which sessions are void, and the public keys where they are
+ * signed by key pair. Resolves when all was told, or after two seconds. `keepIn`: a file that holds the public keys for
+ * a start while the bus is away.
  */
 export async function followTokens(
 	tokens: Tokens,

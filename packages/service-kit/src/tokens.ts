@@ -18,7 +18,10 @@ export const ACCOUNT_SECONDS = 3 * 3600;
 export const DEVICE_SECONDS = 5 * 365 * 24 * 3600;
 /** A token may seem to be from the future by this much: no two clocks agree. */
 const SKEW_SECONDS = 60;
-/** A clock that says less was not set yet (a Pi without a battery boots in the past): it cannot tell what is of the future. */
+/**
+ * A clock that says less was not set yet (a Pi without a battery boots in the past): it cannot tell what is of the
+ * future.
+ */
 const CLOCK_IS_SET_FROM = Date.UTC(2025, 0, 1) / 1000;
 
 interface Claims {
@@ -28,7 +31,9 @@ interface Claims {
 	jti: string;
 }
 
-/** One of the two kinds of tokens. A token of one is never taken for one of the other: the audience says which it is. */
+/**
+ * One of the two kinds of tokens. A token of one is never taken for one of the other: the audience says which it is.
+ */
 class TokenKind<T extends Claims> {
 	readonly audience: string;
 	readonly seconds: number;
@@ -69,7 +74,10 @@ export class Tokens {
 		this.#signer = signer;
 	}
 
-	/** A token for an account, good for three hours. `issuedAfter` (epoch seconds): later than this, even where the clock has not got there yet. */
+	/**
+	 * A token for an account, good for three hours. `issuedAfter` (epoch seconds): later than this, even where the clock
+	 * has not got there yet.
+	 */
 	async signAccount(
 		account: { id: string; name: string; memberships: readonly Membership[] },
 		issuedAfter?: number,
@@ -146,7 +154,10 @@ export class Tokens {
 		return payload;
 	}
 
-	/** Only the keys we hold count: `jwk`, `jku`, `x5u` and `x5c` of the header are never looked at, and an unknown `crit` is refused by jose. */
+	/**
+	 * Only the keys we hold count: `jwk`, `jku`, `x5u` and `x5c` of the header are never looked at, and an unknown `crit`
+	 * is refused by jose.
+	 */
 	async #verifySignature(token: string, audience: string): Promise<{ payload: unknown; key: TokenKey }> {
 		let refusal: unknown;
 		try {

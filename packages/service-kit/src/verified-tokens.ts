@@ -13,11 +13,15 @@ interface Verified<T> {
 }
 
 /**
- * Tokens that were verified, by their full text, so that a token that comes with every request is verified once. Bounded: the oldest go first, but one
- * that was used meanwhile gets a second chance. What can change afterwards, that is time, keys and revocations, is for the reader to look at each time.
+ * Tokens that were verified, by their full text, so that a token that comes with every request is verified once.
+ * Bounded: the oldest go first, but one that was used meanwhile gets a second chance. What can change afterwards, that
+ * is time, keys and revocations, is for the reader to look at each time.
  */
 export class VerifiedTokens<T> {
-	/** By a few bits of the signature, which a table finds without reading thousands of characters; the whole text is then compared, once. */
+	/**
+	 * By a few bits of the signature, which a table finds without reading thousands of characters; the whole text is then
+	 * compared, once.
+	 */
 	readonly #known = new Map<number, Verified<T>>();
 	#characters = 0;
 
@@ -65,7 +69,10 @@ export class VerifiedTokens<T> {
 	}
 }
 
-/** 30 bits of the signature, as good as random. Two tokens that have the same take each other's place: that costs a verification, and nothing else. */
+/**
+ * 30 bits of the signature, as good as random. Two tokens that have the same take each other's place: that costs a
+ * verification, and nothing else.
+ */
 function tagOf(token: string): number {
 	const signature = token.lastIndexOf('.') + 1;
 	let tag = 0;

@@ -12,8 +12,9 @@ export interface LeaseDocument {
 const MARGIN = 0.1;
 
 /**
- * One claimant of one lease, a step at a time. No two machines' clocks are compared: a holder counts from the START of its last successful
- * renewal; another takes over only what it has itself seen unchanged for the whole time to live, which therefore began later.
+ * One claimant of one lease, a step at a time. No two machines' clocks are compared: a holder counts from the START of
+ * its last successful renewal; another takes over only what it has itself seen unchanged for the whole time to live,
+ * which therefore began later.
  */
 export class LeaseClaim {
 	readonly #store: Store;
@@ -37,8 +38,8 @@ export class LeaseClaim {
 	}
 
 	/**
-	 * Takes or renews the lease: resolves with the moment, on the monotonic clock `now` (in ms), up to which it is held, or undefined where
-	 * another has it. After a rejection it is held no longer than was known before.
+	 * Takes or renews the lease: resolves with the moment, on the monotonic clock `now` (in ms), up to which it is held,
+	 * or undefined where another has it. After a rejection it is held no longer than was known before.
 	 */
 	async attempt(now: () => number): Promise<number | undefined> {
 		const started = now();

@@ -31,8 +31,9 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 10_000;
 
 /**
- * Of several replicas, one at a time: the others stand by. A process that stood still may work on for a moment after another has begun (it
- * cannot know yet), so the lease spares double work but is no fence: that is the version of every document that is changed (see Store.commit).
+ * Of several replicas, one at a time: the others stand by. A process that stood still may work on for a moment after
+ * another has begun (it cannot know yet), so the lease spares double work but is no fence: that is the version of every
+ * document that is changed (see Store.commit).
  */
 export class Lease {
 	readonly #options: Required<LeaseOptions>;
@@ -44,8 +45,8 @@ export class Lease {
 	}
 
 	/**
-	 * Runs `work` whenever this process holds the lease. It has to end when its signal aborts: the lease is lost then, or the holding is closed.
-	 * When it ends by itself or rejects, the lease is given back, and claimed again after a pause.
+	 * Runs `work` whenever this process holds the lease. It has to end when its signal aborts: the lease is lost then, or
+	 * the holding is closed. When it ends by itself or rejects, the lease is given back, and claimed again after a pause.
 	 */
 	hold(work: (signal: AbortSignal) => Promise<void>): Holding {
 		const { collection, name, holder, ttlMs } = this.#options;

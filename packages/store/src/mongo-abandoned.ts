@@ -7,9 +7,10 @@ const ABANDONED_MS = 2000;
 const HERE = { maxTimeMS: ABANDONED_MS, readConcern: { level: 'local' } } as const;
 
 /**
- * Ends transactions in which nothing was done for two seconds: their process was killed, or stands still. The server itself gives them up after a
- * minute and more, and until then nobody else can change what they wrote to. One that only stood still is told so, and does its transaction again.
- * Of other users, and of programs with another `appName`, none is touched. It takes no privileges.
+ * Ends transactions in which nothing was done for two seconds: their process was killed, or stands still. The server
+ * itself gives them up after a minute and more, and until then nobody else can change what they wrote to. One that only
+ * stood still is told so, and does its transaction again. Of other users, and of programs with another `appName`, none
+ * is touched. It takes no privileges.
  */
 export class AbandonedTransactions {
 	readonly #appName: string;

@@ -172,7 +172,10 @@ function operationOf({ op, id, version, value }: Write): Operation {
 
 let lastVersion = 0;
 
-/** Rises with the time, so that a document that is removed and inserted again does not get a version that somebody may still hold. */
+/**
+ * Rises with the time, so that a document that is removed and inserted again does not get a version that somebody may
+ * still hold.
+ */
 function freshVersion(): number {
 	lastVersion = Math.max(lastVersion + 1, Date.now() * 1024 + randomInt(1024));
 	return lastVersion;
@@ -191,7 +194,8 @@ function schemaOf({ indexes = {} }: CollectionDefinition): Schema {
 	);
 	for (const [name, definition] of Object.entries(indexes)) {
 		schema.index(keysOf(definition), optionsOf(name, definition));
-		// A unique index leaves out documents that lack a field, so it does not serve a query that names only some of the fields.
+		// A unique index leaves out documents that lack a field, so it does not serve a query that names only some of the
+		// fields.
 		if (definition.unique && definition.fields.length > 1)
 			schema.index({ ...keysOf(definition), _id: 1 }, { name: `${name}.all` });
 	}

@@ -1,7 +1,10 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { Error as MongooseErrors, mongo } from 'mongoose';
 
-/** Codes of the server that say: not now, or not on this server. What each means to a person, where that is more than being away. */
+/**
+ * Codes of the server that say: not now, or not on this server. What each means to a person, where that is more than
+ * being away.
+ */
 const NOT_NOW: Record<number, string> = {
 	6: '',
 	7: '',
@@ -54,7 +57,10 @@ function unwrapped(error: unknown): unknown {
 	return inner instanceof mongo.MongoError ? inner : error;
 }
 
-/** Why the server cannot do it just now, after "the database"; undefined where the request itself is at fault. Never a host or a password. */
+/**
+ * Why the server cannot do it just now, after "the database"; undefined where the request itself is at fault. Never a
+ * host or a password.
+ */
 export function notNow(thrown: unknown): string | undefined {
 	const error = unwrapped(thrown);
 	if (error instanceof mongo.MongoDriverError && error.name === 'MongoWaitQueueTimeoutError')
@@ -73,7 +79,10 @@ export const refusedUser = (error: unknown): string | undefined =>
 		? NOT_NOW[error.code as number]
 		: undefined;
 
-/** What a caller of the store gets for an error of the driver. What is no trouble of the server stays as it is: a mistake of ours. */
+/**
+ * What a caller of the store gets for an error of the driver. What is no trouble of the server stays as it is: a
+ * mistake of ours.
+ */
 export function storeError(error: unknown): unknown {
 	const trouble = notNow(error);
 	return trouble === undefined ? error : new CrowdVisionError('unavailable', `The database ${trouble}`, {}, 1);

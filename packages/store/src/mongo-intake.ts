@@ -15,8 +15,8 @@ import { type Intake, intakeOf, type KnownSeries, keyOf, momentOf, periodOf, pla
 import type { InsertOptions, PlacedReading, RoomMetric } from './store.ts';
 
 /**
- * A batch that was about to add samples to a period and has not said that it is done may still do so for so long: far longer than any request
- * to the server lasts.
+ * A batch that was about to add samples to a period and has not said that it is done may still do so for so long: far
+ * longer than any request to the server lasts.
  */
 export const UNSETTLED_MS = 10 * 60_000;
 /** Batches of a period that broke off, of which each leaves a trace until UNSETTLED_MS has passed. */
@@ -27,13 +27,14 @@ const WINDOW_MS = 60 * 60_000;
 const UNORDERED = { ...MAX_TIME, ordered: false };
 
 /**
- * Takes in one batch. Time series know neither transactions nor unique ids in MongoDB, so the steps are in such an order that a crash between any two is
- * mended by the same batch coming again, as it does until this has resolved:
+ * Takes in one batch. Time series know neither transactions nor unique ids in MongoDB, so the steps are in such an
+ * order that a crash between any two is mended by the same batch coming again, as it does until this has resolved:
  *
  *   mark its periods stale ─▶ add samples ─▶ latest ─▶ settle the marks ─▶ progress
  *
- * A sample newer than its series' latest is not there yet, unless a batch broke off in its period: then the mark is unsettled. Only where
- * one could be there it is looked for. Two processes that take in the same batch at the same time may both add a sample: readers see it once.
+ * A sample newer than its series' latest is not there yet, unless a batch broke off in its period: then the mark is
+ * unsettled. Only where one could be there it is looked for. Two processes that take in the same batch at the same time
+ * may both add a sample: readers see it once.
  */
 export async function takeIn(
 	collections: ReadingCollections,

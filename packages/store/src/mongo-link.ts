@@ -53,7 +53,10 @@ export interface MongoAccess {
 
 const closed = () => new CrowdVisionError('unavailable', 'The store is closed');
 
-/** A process's connections to MongoDB: they come back by themselves, every request has a bound on its time, and so has the number that waits. */
+/**
+ * A process's connections to MongoDB: they come back by themselves, every request has a bound on its time, and so has
+ * the number that waits.
+ */
 export class MongoLink implements MongoAccess {
 	readonly #options: MongoLinkOptions;
 	readonly #address: MongoAddress;
@@ -113,7 +116,8 @@ export class MongoLink implements MongoAccess {
 
 	/**
 	 * Does `work` on a connection of its own where requests may take minutes, when the server can be reached.
-	 * @throws CrowdVisionError `unavailable` when it stays away longer than the patience at the start; Error for one that will not do.
+	 * @throws CrowdVisionError `unavailable` when it stays away longer than the patience at the start; Error for one that
+	 * will not do.
 	 */
 	async prepare(work: (connection: Connection) => Promise<void>): Promise<void> {
 		const { url, logger, startPatienceMs } = this.#options;

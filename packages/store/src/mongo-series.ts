@@ -3,7 +3,10 @@ import type { Connection, mongo } from 'mongoose';
 import { Schema } from 'mongoose';
 import type { RollUp, RoomMetric } from './store.ts';
 
-/** A measurement of the time-series collection. MongoDB keeps no index of `_id`s there: the same one could stand in it twice. */
+/**
+ * A measurement of the time-series collection. MongoDB keeps no index of `_id`s there: the same one could stand in it
+ * twice.
+ */
 export interface Measurement {
 	/** Of the reading. */
 	_id: string;

@@ -23,8 +23,8 @@ export async function withConnection<T>(
 }
 
 /**
- * Transactions need a replica set, also of one. A server that was started as one and that nobody has initiated yet becomes one of itself, under
- * the name by which it was reached; several services may try that at once.
+ * Transactions need a replica set, also of one. A server that was started as one and that nobody has initiated yet
+ * becomes one of itself, under the name by which it was reached; several services may try that at once.
  * @throws CrowdVisionError `unavailable` while it has no primary; Error for a server that is no replica set.
  */
 export async function ensureReplicaSet(

@@ -11,7 +11,10 @@ import { DAY_MS, DEFINITION, peopleOf, type World } from './testing/conformance-
 
 const unavailable = { code: 'unavailable' };
 
-/** Does it again while the server is away, for a minute at most. Of an insert whose answer was lost, the second finds that it was done. */
+/**
+ * Does it again while the server is away, for a minute at most. Of an insert whose answer was lost, the second finds
+ * that it was done.
+ */
 async function untilDone(work: () => Promise<unknown>): Promise<void> {
 	const deadline = performance.now() + 60_000;
 	for (;;) {

@@ -9,7 +9,10 @@ const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 const COLLECTION = /^[A-Za-z][A-Za-z0-9_]{0,39}$/;
 
 export interface MongoStoresOptions {
-	/** A connection string; everything is kept in the database it names, `crowdvision` where it names none. May hold a password. */
+	/**
+	 * A connection string; everything is kept in the database it names, `crowdvision` where it names none. May hold a
+	 * password.
+	 */
 	url: string;
 	logger?: StoreLogger;
 	/** How long `open` waits for a server that is away. Default 30 s. */
@@ -17,7 +20,8 @@ export interface MongoStoresOptions {
 }
 
 /**
- * Stores in one MongoDB database, the collections of each named `<store>.<collection>`. Several processes may open the same.
+ * Stores in one MongoDB database, the collections of each named `<store>.<collection>`. Several processes may open the
+ * same.
  * @throws Error where the URL is no connection string of MongoDB.
  */
 export function mongoStores({ url, logger = SILENT, startPatienceMs = 30_000 }: MongoStoresOptions): Stores {

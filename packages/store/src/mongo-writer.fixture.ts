@@ -3,8 +3,8 @@ import { SILENT } from './logger.ts';
 import { MongoLink } from './mongo-link.ts';
 
 /**
- * Changes document `b` of the collection named by the second argument, in the database that the first one names, in a transaction; says `written`, and
- * commits when it is sent SIGUSR2. Says `committed <attempts>`, and ends.
+ * Changes document `b` of the collection named by the second argument, in the database that the first one names, in a
+ * transaction; says `written`, and commits when it is sent SIGUSR2. Says `committed <attempts>`, and ends.
  */
 const [url, collection] = process.argv.slice(2);
 const link = new MongoLink({ url: url!, logger: SILENT, startPatienceMs: 10_000 });

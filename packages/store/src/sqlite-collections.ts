@@ -16,7 +16,10 @@ interface Row {
 /** Of id and value: SQLite itself does not notice what changes within a text. */
 const crcOf = (id: string, value: string): number => crc32(value, crc32(id));
 
-/** The documents of one file: a table per collection, the value as JSON text. `onDamage` is told of one that is not what was written. */
+/**
+ * The documents of one file: a table per collection, the value as JSON text. `onDamage` is told of one that is not what
+ * was written.
+ */
 export class SqliteCollections {
 	readonly #database: SqliteDatabase;
 	readonly #definitions: Readonly<Record<string, CollectionDefinition>>;

@@ -14,7 +14,10 @@ export interface SqliteFileOptions {
 	prepare(database: SqliteDatabase): Promise<void>;
 }
 
-/** A database of ours that is found damaged while it is in use is set aside; its newest good backup takes its place, and it goes on. */
+/**
+ * A database of ours that is found damaged while it is in use is set aside; its newest good backup takes its place, and
+ * it goes on.
+ */
 export class SqliteFile implements SqliteDatabase {
 	readonly #options: SqliteFileOptions;
 	#database: SqliteDatabase | undefined;

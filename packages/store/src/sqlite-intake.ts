@@ -37,8 +37,8 @@ export const momentOf = ({ reading }: PlacedReading): number => Math.round(readi
 export const periodOf = (at: number): number => Math.floor(at / ROLL_UP_MS) * ROLL_UP_MS;
 
 /**
- * What a batch changes. `stored`: which of the batch, by index, are stored already. Of what was observed before `forgotten`, only that
- * it is the latest counts.
+ * What a batch changes. `stored`: which of the batch, by index, are stored already. Of what was observed before
+ * `forgotten`, only that it is the latest counts.
  */
 export function intakeOf(
 	batch: readonly PlacedReading[],
@@ -68,7 +68,10 @@ export function intakeOf(
 	return { series: [...series.values()], fresh, latest: latestOf(batch, known, after), stale: [...stale.values()] };
 }
 
-/** Per series the newest of the batch, by the time it was observed and then by its place in the stream, where it is newer than what is known. */
+/**
+ * Per series the newest of the batch, by the time it was observed and then by its place in the stream, where it is
+ * newer than what is known.
+ */
 function latestOf(
 	batch: readonly PlacedReading[],
 	known: ReadonlyMap<string, KnownSeries>,

@@ -7,8 +7,8 @@ import { isDamage } from './sqlite-open.ts';
 const PATIENCE_MS = 5000;
 
 /**
- * Makes a database file this process's alone, until what is returned is closed or the process ends, however it does: the lock is the
- * kernel's, on an empty database beside it, whose `user_version` is the holder's pid.
+ * Makes a database file this process's alone, until what is returned is closed or the process ends, however it does:
+ * the lock is the kernel's, on an empty database beside it, whose `user_version` is the holder's pid.
  * @throws Error naming the process that has it.
  */
 export function lockFile(path: string): DatabaseSync {

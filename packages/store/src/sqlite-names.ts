@@ -7,7 +7,10 @@ const FIELD = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
 /** What holds a collection's documents, as SQL. */
 export const tableOf = (collection: string): string => `"documents of ${checked(COLLECTION, collection)}"`;
 
-/** The value of a document's field, as SQL; spelled the same everywhere, as SQLite takes an index only for the same expression. */
+/**
+ * The value of a document's field, as SQL; spelled the same everywhere, as SQLite takes an index only for the same
+ * expression.
+ */
 export const fieldOf = (field: string): string => `(value ->> '$.${checked(FIELD, field)}')`;
 
 /** Begins the names of a collection's indexes. */

@@ -3,7 +3,10 @@ import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 const LOCK_TIMEOUT_MS = 5000;
-/** Up to this size a file is checked before it is used; a larger one in the background (sqlite-upkeep.ts), so that starting takes no longer. */
+/**
+ * Up to this size a file is checked before it is used; a larger one in the background (sqlite-upkeep.ts), so that
+ * starting takes no longer.
+ */
 export const CHECKED_AT_ONCE_BYTES = 64 * 1024 * 1024;
 
 /** The file is no whole database any more. */

@@ -35,8 +35,8 @@ export type WorkerTask =
 export type WorkerRequest = WorkerTask & { id: number };
 
 /**
- * `code` is absent for a mistake of ours, which is no refusal to show to anybody. `unique`: the index, or the table's columns, where
- * something stands already. `damaged`: the file is no whole database any more.
+ * `code` is absent for a mistake of ours, which is no refusal to show to anybody. `unique`: the index, or the table's
+ * columns, where something stands already. `damaged`: the file is no whole database any more.
  */
 export type WorkerReply =
 	| { id: number; ok: true; outcomes: StatementOutcome[] }

@@ -52,7 +52,10 @@ export function timeOf(backup: string): Date {
 	return new Date(`${y}-${mo}-${d}T${h}:${mi}:${s}`);
 }
 
-/** Sets a damaged database aside and puts its newest good backup in its place; undefined, with nothing changed, where there is none. */
+/**
+ * Sets a damaged database aside and puts its newest good backup in its place; undefined, with nothing changed, where
+ * there is none.
+ */
 export function restore(path: string): Restoration | undefined {
 	const backup = backupsOf(path).find(isGood);
 	if (!backup) return undefined;

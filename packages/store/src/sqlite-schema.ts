@@ -81,7 +81,8 @@ export const MIGRATIONS = [
 ];
 
 /**
- * Makes the tables and indexes of collections as they are defined, and drops indexes that are defined no more; all in one transaction.
+ * Makes the tables and indexes of collections as they are defined, and drops indexes that are defined no more; all in
+ * one transaction.
  * @throws Error where documents break what an index demands.
  */
 export async function applyDefinitions(

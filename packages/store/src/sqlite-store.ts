@@ -24,7 +24,8 @@ const BACKUPS = { keep: 3, everyMs: 24 * 3600_000, firstMs: 10_000 };
 const MOST_STORES = 100;
 
 /**
- * Stores as SQLite files, `<dir>/<name>.sqlite`, in one worker thread. The files are this process's alone. Each is backed up to
+ * Stores as SQLite files, `<dir>/<name>.sqlite`, in one worker thread. The files are this process's alone. Each is
+ * backed up to
  * `<dir>/backups` by itself, and one that is damaged is set aside for the newest good backup.
  */
 export function sqliteStores({ dir, logger = SILENT, backups }: SqliteStoresOptions): Stores {

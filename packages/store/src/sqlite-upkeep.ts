@@ -23,7 +23,10 @@ export interface UpkeepOptions {
 const HEAP = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 const RETRY_MS = 3600_000;
 
-/** Backs a database up soon after the first start and then once a day, and checks one that was too large to check at its opening. */
+/**
+ * Backs a database up soon after the first start and then once a day, and checks one that was too large to check at its
+ * opening.
+ */
 export class Upkeep {
 	readonly #options: UpkeepOptions;
 	#timer: NodeJS.Timeout;

@@ -1,6 +1,9 @@
 import { startSqlite } from './sqlite.ts';
 
-/** Writes one row after the other to the database named by the first argument, and prints the number of each that was acknowledged. */
+/**
+ * Writes one row after the other to the database named by the first argument, and prints the number of each that was
+ * acknowledged.
+ */
 const database = await startSqlite().open(process.argv[2]!, [
 	'CREATE TABLE kept (n INTEGER PRIMARY KEY, half INTEGER NOT NULL)',
 ]);

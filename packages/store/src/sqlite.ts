@@ -12,10 +12,11 @@ import type {
 import type { Restoration } from './sqlite-restore.ts';
 
 /**
- * One database. A promise resolves when the effect is on the disk (WAL with synchronous=FULL). Requests run in the order they were made.
+ * One database. A promise resolves when the effect is on the disk (WAL with synchronous=FULL). Requests run in the
+ * order they were made.
  *
- * @throws CrowdVisionError `conflict` where something unique exists already, `unavailable` where the disk, the file or the worker
- * fails or too much is waiting; a plain Error for a mistake in the SQL.
+ * @throws CrowdVisionError `conflict` where something unique exists already, `unavailable` where the disk, the file or
+ * the worker fails or too much is waiting; a plain Error for a mistake in the SQL.
  */
 export interface SqliteDatabase {
 	/** Resolves with the number of rows changed. */
@@ -51,12 +52,14 @@ export class DamagedFile extends CrowdVisionError {
 /** SQLite for a whole process: every database lives in one worker thread, so that a slow disk never stalls a socket. */
 export interface Sqlite {
 	/**
-	 * Opens or creates a database, readable by this user only. `migrations[n]` takes its schema from version n to n + 1; only ever add to them.
+	 * Opens or creates a database, readable by this user only. `migrations[n]` takes its schema from version n to n + 1;
+	 * only ever add to them.
 	 * @throws as the database does, and when a newer version of this program wrote it.
 	 */
 	open(path: string, migrations?: readonly string[]): Promise<SqliteDatabase>;
 	/**
-	 * Opens a file of this adapter's own: locked against other processes, checked, and restored from its newest good backup where it is damaged;
+	 * Opens a file of this adapter's own: locked against other processes, checked, and restored from its newest good
+	 * backup where it is damaged;
 	 * `suspect`: taken for damaged without a look.
 	 * @throws also Error naming the process that has it, DamagedFile where there is no good backup.
 	 */

@@ -1,8 +1,9 @@
 import type { MetricKey, Reading, SensorValue } from '@crowdvision/contracts';
 
 /**
- * What the services keep, on one of two engines: SQLite files or MongoDB. A promise resolves when the effect is durable there, and every
- * method rejects with CrowdVisionError `unavailable` when the engine fails, stays away longer than its timeout, or too much is waiting.
+ * What the services keep, on one of two engines: SQLite files or MongoDB. A promise resolves when the effect is durable
+ * there, and every method rejects with CrowdVisionError `unavailable` when the engine fails, stays away longer than its
+ * timeout, or too much is waiting.
  */
 export interface Stores {
 	/** Opens or creates what one service keeps. `name` is the service's; each opens its own. */
@@ -40,15 +41,24 @@ export type Condition =
 	| { gt?: FieldValue; gte?: FieldValue; lt?: FieldValue; lte?: FieldValue };
 
 export interface Query<T> {
-	/** Every field must stand in an index of the collection, and so must that of `order`. A condition that is undefined is refused (Error). */
+	/**
+	 * Every field must stand in an index of the collection, and so must that of `order`. A condition that is undefined is
+	 * refused (Error).
+	 */
 	where?: { readonly [Field in keyof T & string]?: Condition };
-	/** By id where it is left out. Documents that agree in the field come in the order of their ids, which `descending` turns round too. */
+	/**
+	 * By id where it is left out. Documents that agree in the field come in the order of their ids, which `descending`
+	 * turns round too.
+	 */
 	order?: { by: keyof T & string; descending?: boolean };
 	/** Most documents to return. */
 	limit: number;
 }
 
-/** A document as it stands. `version` rises with every write, and none comes back for an id that was removed and inserted again. */
+/**
+ * A document as it stands. `version` rises with every write, and none comes back for an id that was removed and
+ * inserted again.
+ */
 export interface Kept<T> {
 	id: string;
 	version: number;
@@ -78,7 +88,10 @@ export interface Collection<T> {
 	replace(kept: Pick<Kept<T>, 'id' | 'version'>, value: T): Write;
 	/** Inserts or overwrites, whatever stood there. */
 	put(id: string, value: T): Write;
-	/** Of what was read: refused with `conflict` when it was changed or removed since. Of an id: whatever stood there, if anything. */
+	/**
+	 * Of what was read: refused with `conflict` when it was changed or removed since. Of an id: whatever stood there, if
+	 * anything.
+	 */
 	remove(which: Pick<Kept<T>, 'id' | 'version'> | string): Write;
 }
 
@@ -87,7 +100,8 @@ export interface Store {
 	collection<T extends object>(name: string): Collection<T>;
 	/**
 	 * Does all of the writes or none, in their order.
-	 * @throws CrowdVisionError `conflict`, with `path` naming the first field of the unique index where one is the reason.
+	 * @throws CrowdVisionError `conflict`, with `path` naming the first field of the unique index where one is the
+	 * reason.
 	 */
 	commit(writes: readonly Write[]): Promise<void>;
 	/** @throws Error in a store that was opened without `readings`. */
@@ -115,7 +129,10 @@ export interface PlacedReading {
 export interface Latest extends SensorValue {
 	roomId: string;
 	metric: MetricKey;
-	/** Epoch ms: since when the sensor has said this same value. Where it turns out late that it said another in between: since it was said last. */
+	/**
+	 * Epoch ms: since when the sensor has said this same value. Where it turns out late that it said another in between:
+	 * since it was said last.
+	 */
 	unchangedSince: number;
 }
 
@@ -171,10 +188,10 @@ export interface StalePeriod extends RoomMetric {
 /** Readings as time series: each sensor of each room and metric is one. */
 export interface Readings {
 	/**
-	 * Stores readings, and that `stream` is taken in up to `position`. One that is stored already, by id, changes nothing. The periods they are observed
-	 * in, and those that their values reach into within `holdMs`, become stale. Of one older than what `forget` removed, only counts whether it
-	 * is the latest. `after(a, b)`: whether stream position `a` lies
-	 * behind `b`; it decides which of two readings of the same moment is the latest.
+	 * Stores readings, and that `stream` is taken in up to `position`. One that is stored already, by id, changes
+	 * nothing. The periods they are observed in, and those that their values reach into within `holdMs`, become stale. Of
+	 * one older than what `forget` removed, only counts whether it is the latest. `after(a, b)`: whether stream position
+	 * `a` lies behind `b`; it decides which of two readings of the same moment is the latest.
 	 */
 	insert(
 		batch: readonly PlacedReading[],
@@ -183,7 +200,9 @@ export interface Readings {
 	): Promise<void>;
 	/** How far the stream was taken in; undefined before anything was. */
 	progress(stream: string): Promise<string | undefined>;
-	/** The latest of each sensor of a building, and a position of `stream` which all of that holds at, or is newer than. */
+	/**
+	 * The latest of each sensor of a building, and a position of `stream` which all of that holds at, or is newer than.
+	 */
 	latest(stream: string, buildingId: string): Promise<{ position: string | undefined; latest: Latest[] }>;
 
 	/** In order of time, then sensor; at most `limit`, the earliest. */
@@ -194,7 +213,10 @@ export interface Readings {
 	stalePeriods(of: RoomMetric, range: TimeRange): Promise<number[]>;
 	/** Stale periods that end at or before `before`, the longest stale first, at most `limit`. */
 	nextStale(before: number, limit: number): Promise<StalePeriod[]>;
-	/** Puts the roll-ups of a period in the place of those it had; it is stale no more. Does nothing when its token is another by now, or it is not stale. */
+	/**
+	 * Puts the roll-ups of a period in the place of those it had; it is stale no more. Does nothing when its token is
+	 * another by now, or it is not stale.
+	 */
 	keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void>;
 
 	/** Removes what is older than the retention. */

@@ -51,7 +51,10 @@ export class Accounts {
 		return viewOf({ id, value });
 	}
 
-	/** @throws CrowdVisionError `wrong_credentials`, the same and after the same time for an unknown e-mail address and a wrong password. */
+	/**
+	 * @throws CrowdVisionError `wrong_credentials`, the same and after the same time for an unknown e-mail address and a
+	 * wrong password.
+	 */
 	async authenticate(email: string, password: string): Promise<AccountView> {
 		const kept = await this.#byEmail(email);
 		const right = await verifyPassword(password, kept?.value.password ?? this.#nobody);

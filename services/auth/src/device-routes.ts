@@ -34,7 +34,10 @@ export function addDeviceRoutes(router: Router, parts: AuthParts): void {
 	});
 }
 
-/** @throws CrowdVisionError `invalid` for a building that is not of this domain or one below it, or that nobody has told of. */
+/**
+ * @throws CrowdVisionError `invalid` for a building that is not of this domain or one below it, or that nobody has told
+ * of.
+ */
 async function requireBuilding(directory: BuildingDirectory, buildingId: string, domainName: string): Promise<void> {
 	for (let waited = 0; !directory.get(buildingId) && waited < PATIENCE_MS; waited += LOOK_EVERY_MS)
 		await pause(LOOK_EVERY_MS);

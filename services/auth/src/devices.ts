@@ -20,7 +20,10 @@ const MOST_SCOPE = 8000;
 
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
-/** Sensors and gateways that may send. Their tokens are shown once and not kept; what is kept is what they were good for. */
+/**
+ * Sensors and gateways that may send. Their tokens are shown once and not kept; what is kept is what they were good
+ * for.
+ */
 export class Devices implements RetainedSource {
 	readonly #store: Store;
 	readonly #devices: Collection<DeviceDocument>;
@@ -34,7 +37,8 @@ export class Devices implements RetainedSource {
 
 	/**
 	 * A token for a new device, or another for one that is known, with this scope.
-	 * @throws CrowdVisionError `conflict` when `deviceId` is a device of another domain, `invalid` for more sensors than a token can hold.
+	 * @throws CrowdVisionError `conflict` when `deviceId` is a device of another domain, `invalid` for more sensors than
+	 * a token can hold.
 	 */
 	async issue(
 		{ domainName, name, buildingId, sensorIds }: NewDevice,

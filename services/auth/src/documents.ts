@@ -4,7 +4,10 @@ import type { Sealed } from './sealed.ts';
 
 /** What auth keeps. Times are epoch ms unless they say otherwise. */
 
-/** Id: a random one. One that signs in by a provider only has neither `email` nor `password`; what the provider calls its address is `contact`. */
+/**
+ * Id: a random one. One that signs in by a provider only has neither `email` nor `password`; what the provider calls
+ * its address is `contact`.
+ */
 export interface AccountDocument {
 	email?: string;
 	contact?: string;
@@ -24,7 +27,10 @@ export interface IdentityDocument {
 	domains: string[];
 }
 
-/** Id: its name. A removed one keeps its name: device tokens and buildings go on naming it, and nobody else may come to own them. */
+/**
+ * Id: its name. A removed one keeps its name: device tokens and buildings go on naming it, and nobody else may come to
+ * own them.
+ */
 export interface DomainDocument {
 	name: string;
 	public: boolean;

@@ -19,7 +19,8 @@ export class Domains {
 	}
 
 	/**
-	 * Makes a domain whose creator is its business_admin. One below another is for the business_admins of that one to make.
+	 * Makes a domain whose creator is its business_admin. One below another is for the business_admins of that one to
+	 * make.
 	 * @throws CrowdVisionError `conflict` when the name is taken, `not_found` or `forbidden` for a parent.
 	 */
 	async create(name: string, isPublic: boolean, creatorId: string): Promise<DomainView> {
@@ -92,7 +93,8 @@ export class Domains {
 	}
 
 	/**
-	 * Removes a domain that nobody but `accountId` belongs to, with nothing below it and no device that may still send. Its name stays taken.
+	 * Removes a domain that nobody but `accountId` belongs to, with nothing below it and no device that may still send.
+	 * Its name stays taken.
 	 * @throws CrowdVisionError `conflict` for one that is not empty.
 	 */
 	async remove(name: string, accountId: string): Promise<void> {

@@ -15,8 +15,9 @@ export interface ProviderClaims {
 }
 
 /**
- * Accounts of people who sign in by a provider: one for each issuer and subject. A domain's admin chooses the provider, which can say what it likes: so it
- * never leads to an account that did not begin with it, whatever e-mail address it tells, and takes no address from anybody.
+ * Accounts of people who sign in by a provider: one for each issuer and subject. A domain's admin chooses the provider,
+ * which can say what it likes: so it never leads to an account that did not begin with it, whatever e-mail address it
+ * tells, and takes no address from anybody.
  */
 export class Identities {
 	readonly #store: Store;
@@ -31,7 +32,9 @@ export class Identities {
 		this.#memberships = memberships;
 	}
 
-	/** The account, made at the first sign-in; a member of the domain by which it came, unless it was removed from there. */
+	/**
+	 * The account, made at the first sign-in; a member of the domain by which it came, unless it was removed from there.
+	 */
 	signIn({ issuer, subject, name, email }: ProviderClaims, domainName: string, role: DomainRole): Promise<AccountView> {
 		const id = createHash('sha256').update(`${issuer}\n${subject}`).digest('base64url');
 		return anew(async () => {

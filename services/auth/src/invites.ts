@@ -11,12 +11,16 @@ const DIGITS = 6;
 /** Steps before and after the present one whose codes are taken too: clocks differ, and people type slowly. */
 const WINDOW = 1;
 /**
- * Wrong codes an invite stands, ever; then it is locked until it is rotated. Of a million codes a role takes three at a time, so all the guesses there are
- * get in with 250 x 3 / 1,000,000 = 0.075 % (docs/decisions/0007-invites-and-providers.md).
+ * Wrong codes an invite stands, ever; then it is locked until it is rotated. Of a million codes a role takes three at a
+ * time, so all the guesses there are get in with 250 x 3 / 1,000,000 = 0.075 %
+ * (docs/decisions/0007-invites-and-providers.md).
  */
 export const MOST_FAILURES = 250;
 
-/** Codes of six digits by which people join a domain in a role: TOTP (RFC 6238), so that what was read off a screen is worth nothing a minute later. */
+/**
+ * Codes of six digits by which people join a domain in a role: TOTP (RFC 6238), so that what was read off a screen is
+ * worth nothing a minute later.
+ */
 export class Invites {
 	readonly #store: Store;
 	readonly #invites: Collection<InvitesDocument>;
@@ -45,7 +49,10 @@ export class Invites {
 		});
 	}
 
-	/** The role that this code opens, the highest if by chance several; undefined for none. A wrong one counts against every invite of the domain. */
+	/**
+	 * The role that this code opens, the highest if by chance several; undefined for none. A wrong one counts against
+	 * every invite of the domain.
+	 */
 	async redeem(domainName: string, code: string, now: number): Promise<DomainRole | undefined> {
 		// One at a time here: a hall full of people who join at once need not be refused for each other's sake.
 		const turn = (this.#turns.get(domainName) ?? Promise.resolve()).then(() => this.#redeem(domainName, code, now));
@@ -71,7 +78,8 @@ export class Invites {
 					this.#codes(domainName, role, kept.value, now).filter((one) => timingSafeEqual(one, given)).length > 0,
 			);
 			if (fitting.length > 0) return fitting[0];
-			// The count is durable before the answer is known, and refused where another replica counted meanwhile: it is looked at again then.
+			// The count is durable before the answer is known, and refused where another replica counted meanwhile: it is
+			// looked at again then.
 			const counted = open.map((role) => [role, { ...roles[role], failures: roles[role].failures + 1 }] as const);
 			if (counted.length > 0)
 				await this.#store.commit([

@@ -49,7 +49,10 @@ export class Memberships {
 		];
 	}
 
-	/** @throws CrowdVisionError `not_found` for a domain that is unknown or foreign, `forbidden` for a member of too little weight. */
+	/**
+	 * @throws CrowdVisionError `not_found` for a domain that is unknown or foreign, `forbidden` for a member of too
+	 * little weight.
+	 */
 	async require(accountId: string, domainName: string, role: Role): Promise<number> {
 		const weight = weightIn(await this.of(accountId), [domainName]);
 		const domain = weight > 0 ? await this.#domains.get(domainName) : undefined;
@@ -96,8 +99,10 @@ export class Memberships {
 	}
 
 	/**
-	 * Gives somebody a role, or with undefined ends their membership. `weight` is the weight of who does it. What was taken away is void in tokens at once.
-	 * @throws CrowdVisionError `forbidden` for a role above one's own, `conflict` for the last business_admin, `not_found` to end what is none.
+	 * Gives somebody a role, or with undefined ends their membership. `weight` is the weight of who does it. What was
+	 * taken away is void in tokens at once.
+	 * @throws CrowdVisionError `forbidden` for a role above one's own, `conflict` for the last business_admin,
+	 * `not_found` to end what is none.
 	 */
 	async change(accountId: string, domainName: string, role: DomainRole | undefined, weight: number): Promise<void> {
 		const task = anew(async () => {
@@ -124,7 +129,8 @@ export class Memberships {
 	}
 
 	/**
-	 * The write that makes two admins who leave at once wait for each other: both replace the domain, so one of them is refused and looks again.
+	 * The write that makes two admins who leave at once wait for each other: both replace the domain, so one of them is
+	 * refused and looks again.
 	 */
 	async #notTheLast(domainName: string): Promise<Write> {
 		const domain = await this.#domains.get(domainName);

@@ -51,8 +51,8 @@ export async function tokenFor(
 }
 
 /**
- * The account that a request comes from. Auth looks at what it keeps itself: a session that was ended is refused at once, and one whose token tells of
- * memberships that are no more is not, since here none of those count.
+ * The account that a request comes from. Auth looks at what it keeps itself: a session that was ended is refused at
+ * once, and one whose token tells of memberships that are no more is not, since here none of those count.
  * @throws CrowdVisionError `unauthenticated`
  */
 async function accountOf({ tokens, sessions }: AuthParts, request: Request): Promise<string> {
@@ -70,8 +70,8 @@ export function requireSession(parts: AuthParts): RequestHandler {
 }
 
 /**
- * Lets through accounts of this role in the domain of the path. Within auth, what counts is the membership as kept, not as of the token: a new
- * domain's creator need not sign in again to go on.
+ * Lets through accounts of this role in the domain of the path. Within auth, what counts is the membership as kept, not
+ * as of the token: a new domain's creator need not sign in again to go on.
  */
 export function requireInDomain(parts: AuthParts, role: Role): RequestHandler {
 	return async (request, _response, next) => {

@@ -13,7 +13,10 @@ const MOST_WAITING = 50;
 let running = 0;
 const waiting: (() => void)[] = [];
 
-/** Hashes a password for keeping: `scrypt$N$r$p$salt$key`. @throws CrowdVisionError `unavailable` when too many are under way. */
+/**
+ * Hashes a password for keeping: `scrypt$N$r$p$salt$key`. @throws CrowdVisionError `unavailable` when too many are
+ * under way.
+ */
 export async function hashPassword(password: string): Promise<string> {
 	const salt = randomBytes(16);
 	const key = await derive(password, salt, COST);
@@ -29,7 +32,9 @@ export function impossiblePassword(): string {
 	return encode(randomBytes(16), randomBytes(KEY_BYTES));
 }
 
-/** Whether `kept` was made of this password; takes the same time for yes and no. @throws CrowdVisionError `unavailable` */
+/**
+ * Whether `kept` was made of this password; takes the same time for yes and no. @throws CrowdVisionError `unavailable`
+ */
 export async function verifyPassword(password: string, kept: string): Promise<boolean> {
 	const [scheme, N, r, p, salt, key] = kept.split('$');
 	if (scheme !== 'scrypt' || !salt || !key) throw new Error('a kept password is of an unknown scheme');

@@ -32,8 +32,9 @@ for (const [network, bits] of [
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
 
 /**
- * Why auth may not ask this URL, or undefined: a domain's admin chooses the provider, and the provider its own endpoints, so both are kept from
- * reaching what stands behind auth. (A name that resolves to another address a moment later still meets TLS, which no inner service would pass for it.)
+ * Why auth may not ask this URL, or undefined: a domain's admin chooses the provider, and the provider its own
+ * endpoints, so both are kept from reaching what stands behind auth. (A name that resolves to another address a moment
+ * later still meets TLS, which no inner service would pass for it.)
  */
 export async function unreachable(url: URL, reach: SsoReach): Promise<string | undefined> {
 	if (url.username || url.password) return 'must not hold a password';
@@ -57,7 +58,10 @@ function isInside(address: string): boolean {
 	return inside.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** `fetch` for a provider: only where `reach` allows, without following redirects, and with answers of half a MiB at most. */
+/**
+ * `fetch` for a provider: only where `reach` allows, without following redirects, and with answers of half a MiB at
+ * most.
+ */
 export function providerFetch(reach: SsoReach): (url: string, options: RequestInit) => Promise<Response> {
 	return async (url, options) => {
 		const reason = await unreachable(new URL(url), reach);

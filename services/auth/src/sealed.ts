@@ -7,8 +7,9 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * Seals what must be read again (TOTP secrets, client secrets, private keys) with AES-256-GCM before it is kept, so that a database or a backup of it
- * gives none of them away. `what` (kind and id) is bound in: a sealed secret cannot be put in another's place.
+ * Seals what must be read again (TOTP secrets, client secrets, private keys) with AES-256-GCM before it is kept, so
+ * that a database or a backup of it gives none of them away. `what` (kind and id) is bound in: a sealed secret cannot
+ * be put in another's place.
  */
 export class Seal {
 	readonly #key: Buffer;

@@ -50,7 +50,10 @@ export interface AuthOptions {
 
 /** The service, and what the embedded composition needs of it to set up the demo. */
 export interface Auth extends Service {
-	/** Makes the account if its e-mail address has none. The password of one that exists is changed only with `overwritePassword`. */
+	/**
+	 * Makes the account if its e-mail address has none. The password of one that exists is changed only with
+	 * `overwritePassword`.
+	 */
 	ensureAccount(account: NewAccount & { overwritePassword?: boolean }): Promise<AccountView & { created: boolean }>;
 	/** Makes sure that the domain exists and that the account is a business_admin of it. */
 	ensureDomain(name: string, ownerAccountId: string): Promise<void>;

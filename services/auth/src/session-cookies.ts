@@ -5,7 +5,10 @@ import { ACCOUNT_SECONDS, type Request, type Response, SESSION_COOKIES } from '@
 const MOST_IN_ONE = 3800;
 const SSO_COOKIE = 'crowdvision_sso_';
 
-/** Hands a token to the caller: in the body for programs, and in a cookie that scripts cannot read and other sites cannot make a browser send. */
+/**
+ * Hands a token to the caller: in the body for programs, and in a cookie that scripts cannot read and other sites
+ * cannot make a browser send.
+ */
 export function startSession(request: Request, response: Response, token: string): SessionResponse {
 	for (const [index, name] of SESSION_COOKIES.entries()) {
 		const part = token.slice(index * MOST_IN_ONE, (index + 1) * MOST_IN_ONE);
@@ -21,7 +24,10 @@ export function endSession(request: Request, response: Response): void {
 	}
 }
 
-/** Binds a sign-in by a provider to this browser; each has a cookie of its own, so that two tabs do not end each other's. */
+/**
+ * Binds a sign-in by a provider to this browser; each has a cookie of its own, so that two tabs do not end each
+ * other's.
+ */
 export function bindToBrowser(
 	request: Request,
 	response: Response,

@@ -3,13 +3,19 @@ import { ACCOUNT_SECONDS, anew, type RetainedSource } from '@crowdvision/service
 import type { Collection, Kept, Store, Write } from '@crowdvision/store';
 import type { SessionsDocument } from './documents.ts';
 
-/** Beyond so many sessions signed out of within three hours, all of the account's end: what is told to everybody stays small. */
+/**
+ * Beyond so many sessions signed out of within three hours, all of the account's end: what is told to everybody stays
+ * small.
+ */
 const MOST_ENDED = 20;
 const MOST_TOLD = 100_000;
 
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
-/** Which sessions were ended, or know memberships that are no more, before their tokens expire. One document an account, for three hours. */
+/**
+ * Which sessions were ended, or know memberships that are no more, before their tokens expire. One document an account,
+ * for three hours.
+ */
 export class Sessions implements RetainedSource {
 	readonly #store: Store;
 	readonly #sessions: Collection<SessionsDocument>;
@@ -60,7 +66,10 @@ export class Sessions implements RetainedSource {
 		});
 	}
 
-	/** The write that voids the memberships which an account's tokens tell of: it has to refresh. Commit it with what takes them away. */
+	/**
+	 * The write that voids the memberships which an account's tokens tell of: it has to refresh. Commit it with what
+	 * takes them away.
+	 */
 	async makeStale(accountId: string): Promise<Write> {
 		const kept = await this.#sessions.get(accountId);
 		const before = kept?.value ?? NOTHING;

@@ -1,6 +1,9 @@
 import { choice, integer, type Setting, text } from '@crowdvision/service-kit';
 
-/** Where a provider may stand that a domain's admin names: at public addresses, at private ones as well, or (for tests) on loopback without TLS too. */
+/**
+ * Where a provider may stand that a domain's admin names: at public addresses, at private ones as well, or (for tests)
+ * on loopback without TLS too.
+ */
 export const SSO_REACH = ['public', 'private', 'loopback'] as const;
 export type SsoReach = (typeof SSO_REACH)[number];
 

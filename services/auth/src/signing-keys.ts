@@ -19,8 +19,9 @@ const READ_EVERY_MS = 10_000;
 const SLACK_MS = 2 * 60_000;
 
 /**
- * The key pairs that tokens are signed with (Ed25519): one signs, those before it verify until the last token they signed has expired, or until they are
- * withdrawn. Private halves are kept sealed, and removed when their key signs no more.
+ * The key pairs that tokens are signed with (Ed25519): one signs, those before it verify until the last token they
+ * signed has expired, or until they are withdrawn. Private halves are kept sealed, and removed when their key signs no
+ * more.
  */
 export class SigningKeys implements TokenSigner, RetainedSource {
 	readonly #store: Store;
@@ -56,7 +57,10 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		return this.#make(Date.now() + LEAD_MS);
 	}
 
-	/** Has keys change by age, retires those that were followed, and removes those whose tokens have all expired. @returns keys to tell of. */
+	/**
+	 * Has keys change by age, retires those that were followed, and removes those whose tokens have all expired. @returns
+	 * keys to tell of.
+	 */
 	async tend(now = Date.now()): Promise<string[]> {
 		const changed: string[] = [];
 		const keys = await this.#read();
@@ -78,7 +82,10 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		return changed;
 	}
 
-	/** What this key signed is void from now on. @throws CrowdVisionError `conflict` for the only key that can sign, `not_found` */
+	/**
+	 * What this key signed is void from now on. @throws CrowdVisionError `conflict` for the only key that can sign,
+	 * `not_found`
+	 */
 	async withdraw(kid: string): Promise<void> {
 		const keys = await this.#read();
 		const kept = keys.find(({ id }) => id === kid);

@@ -17,8 +17,9 @@ const MOST_STATES = 100_000;
 const hash = (text: string) => createHash('sha256').update(text).digest('base64url');
 
 /**
- * Sign-in by a domain's own OpenID provider: authorization code with PKCE S256 and a nonce (OpenID Connect Core, RFC 7636, RFC 9700). What belongs to a
- * sign-in under way is kept here under the hash of a random state: it is used once, for ten minutes, by the browser that began it.
+ * Sign-in by a domain's own OpenID provider: authorization code with PKCE S256 and a nonce (OpenID Connect Core, RFC
+ * 7636, RFC 9700). What belongs to a sign-in under way is kept here under the hash of a random state: it is used once,
+ * for ten minutes, by the browser that began it.
  */
 export class Sso {
 	readonly #store: Store;
@@ -45,7 +46,10 @@ export class Sso {
 		return { ...rest, hasSecret: clientSecret !== undefined, redirectUri };
 	}
 
-	/** Without a client secret the one of before stays, as long as issuer and client do. @throws CrowdVisionError `invalid` for an issuer out of reach. */
+	/**
+	 * Without a client secret the one of before stays, as long as issuer and client do. @throws CrowdVisionError
+	 * `invalid` for an issuer out of reach.
+	 */
 	async configure(
 		domainName: string,
 		{ clientSecret, defaultRole = 'standard_customer', ...rest }: SsoRequest,
@@ -113,8 +117,9 @@ export class Sso {
 
 	/**
 	 * Ends a sign-in. `callback` is the URL that the provider sent the browser to, `browser` what its cookie holds.
-	 * @throws CrowdVisionError `bad_request` for a state that is unknown, used, too old or of another browser; `unauthenticated` for what the provider
-	 * refuses or does not prove; `forbidden` for an e-mail address of another domain than allowed.
+	 * @throws CrowdVisionError `bad_request` for a state that is unknown, used, too old or of another browser;
+	 * `unauthenticated` for what the provider refuses or does not prove; `forbidden` for an e-mail address of another
+	 * domain than allowed.
 	 */
 	async end(callback: URL, browser: string | undefined): Promise<{ account: AccountView; to: string }> {
 		const state = callback.searchParams.get('state') ?? '';

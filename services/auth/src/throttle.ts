@@ -12,8 +12,8 @@ interface Tries {
 }
 
 /**
- * Slows down guessing: after `free` failures with the same key each further try has to wait, twice as long every time, up to a quarter of an hour.
- * Bounded: the keys longest unused are forgotten first. Each process counts for itself.
+ * Slows down guessing: after `free` failures with the same key each further try has to wait, twice as long every time,
+ * up to a quarter of an hour. Bounded: the keys longest unused are forgotten first. Each process counts for itself.
  */
 export class Throttle {
 	readonly #free: number;
@@ -64,7 +64,9 @@ export class Throttle {
 	}
 }
 
-/** What auth slows down. Of an account, of a pair of account and address, and of an address alone, the strictest counts. */
+/**
+ * What auth slows down. Of an account, of a pair of account and address, and of an address alone, the strictest counts.
+ */
 export interface Throttles {
 	/** By account and address. */
 	login: Throttle;

@@ -91,7 +91,10 @@ const MOST_ALERTS = 5;
 /** The age of what is heard so lately is not spoken of. */
 const JUST_NOW_MS = 60_000;
 
-/** Answers from what was measured, and from nothing else. Rooms without a current value are left out, and that is said: unknown is not 0. */
+/**
+ * Answers from what was measured, and from nothing else. Rooms without a current value are left out, and that is said:
+ * unknown is not 0.
+ */
 export function answer(question: Question, text: string, facts: Facts): Answer {
 	const words = WORDS[question.language];
 	switch (question.intent) {
@@ -111,7 +114,10 @@ export function answer(question: Question, text: string, facts: Facts): Answer {
 	}
 }
 
-/** The asker's rooms whose value is current, those whose last value is not, and how many rooms nothing current is known of. */
+/**
+ * The asker's rooms whose value is current, those whose last value is not, and how many rooms nothing current is known
+ * of.
+ */
 function roomsWith(
 	metric: MetricKey,
 	{ buildings, now }: Facts,

@@ -17,8 +17,9 @@ export class AlertBook {
 	}
 
 	/**
-	 * The writes that keep these alerts, the last of each, and announce all of them in this order. They count the announcements up from what
-	 * is kept, so two that are made of the same count exclude each other: what is announced has one order, whoever decides it.
+	 * The writes that keep these alerts, the last of each, and announce all of them in this order. They count the
+	 * announcements up from what is kept, so two that are made of the same count exclude each other: what is announced
+	 * has one order, whoever decides it.
 	 */
 	async writesOf(changes: readonly Alert[]): Promise<Write[]> {
 		return changes.length === 0 ? [] : this.#write(changes, await this.#alerts.getAll(changes.map(({ id }) => id)));

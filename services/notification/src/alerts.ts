@@ -13,7 +13,10 @@ export interface AlertsParts {
 	presence: Pick<Presence, 'of'>;
 }
 
-/** The alerts there were and are. Who may see one follows from its building's domains as they are now; of no known domain: nobody. */
+/**
+ * The alerts there were and are. Who may see one follows from its building's domains as they are now; of no known
+ * domain: nobody.
+ */
 export class Alerts {
 	readonly #store: Store;
 	readonly #book: AlertBook;
@@ -31,7 +34,10 @@ export class Alerts {
 		this.#rooms = store.collection('rooms');
 	}
 
-	/** The newest `limit` of those the caller may see. One whose sensors are not heard from at `now` is marked as suspended. */
+	/**
+	 * The newest `limit` of those the caller may see. One whose sensors are not heard from at `now` is marked as
+	 * suspended.
+	 */
 	async list(memberships: AccountClaims['memberships'], limit: number, now: number): Promise<Alert[]> {
 		const visible = new Map(this.#directory.visibleTo(memberships).map((building) => [building.id, building]));
 		if (visible.size === 0) return [];

@@ -14,8 +14,8 @@ export interface DutyParts extends TelemetryConsumerParts {
 }
 
 /**
- * What one replica does for all of them: reads the stream in its order, reviews buildings, announces. It begins with what a crash left
- * undone, and ends when the subscription is closed. Rejects while the bus is away.
+ * What one replica does for all of them: reads the stream in its order, reviews buildings, announces. It begins with
+ * what a crash left undone, and ends when the subscription is closed. Rejects while the bus is away.
  */
 export async function takeDuty({ reviews, outbox, ...telemetry }: DutyParts): Promise<Subscription> {
 	const readings = await followTelemetry(telemetry);

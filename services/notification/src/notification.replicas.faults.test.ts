@@ -103,7 +103,8 @@ describe('P10 two replicas', () => {
 			for (let breach = 0; breach < BREACHES; breach++) {
 				const killing = breach === BREACHES / 2;
 				if (killing) {
-					// Whoever waits for readings and stands still takes a breach and its end into its hands, and dies with them there.
+					// Whoever waits for readings and stands still takes a breach and its end into its hands, and dies with them
+					// there.
 					await waitFor('what was told to be announced', () => stories().join() === whole(breach).join());
 					onDuty.signal('SIGSTOP');
 				}

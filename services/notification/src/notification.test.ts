@@ -172,7 +172,8 @@ describe('P10 alerts', () => {
 		for (let n = 0; n < 50; n++) await world.tell(degrees('hot', 33), degrees('cool', 25));
 		await world.tell(count(101));
 		await until(() => expect(events()).toContain('occupancy open'));
-		// Alone, the first sensor was above the limit; from the second one's first word on their mean, 29, never is, nor at the clear level.
+		// Alone, the first sensor was above the limit; from the second one's first word on their mean, 29, never is, nor at
+		// the clear level.
 		expect(events()).toEqual(['temperature open', 'occupancy open']);
 		await world.tell(degrees('hot', 30));
 		await until(() => expect(events()).toEqual(['temperature open', 'occupancy open', 'temperature resolved']));

@@ -12,8 +12,8 @@ export interface ReviewParts {
 }
 
 /**
- * Has the watchman look again at each building that appears or changes, while on duty; what changes meanwhile waits, one review a building
- * at most. Whoever takes over so looks at every building once.
+ * Has the watchman look again at each building that appears or changes, while on duty; what changes meanwhile waits,
+ * one review a building at most. Whoever takes over so looks at every building once.
  */
 export class BuildingReviews {
 	readonly #parts: ReviewParts;

@@ -11,8 +11,8 @@ export interface TelemetryConsumerParts {
 }
 
 /**
- * Whoever is on duty has this name in the group: there is one at a time, and one that takes over begins with what the one before had
- * in its hands. Under a name of its own it would get that much later, after what is newer.
+ * Whoever is on duty has this name in the group: there is one at a time, and one that takes over begins with what the
+ * one before had in its hands. Under a name of its own it would get that much later, after what is newer.
  */
 const MEMBER = 'on-duty';
 

@@ -10,8 +10,8 @@ const LOOK_EVERY_MS = 1000;
 const LONGEST_PAUSE_MS = 5000;
 
 /**
- * Announces what was written into the outbox, in that order, and removes it then. A crash in between announces it again, with the same
- * id and state; nothing that was decided stays untold. One announces at a time: who is on duty.
+ * Announces what was written into the outbox, in that order, and removes it then. A crash in between announces it
+ * again, with the same id and state; nothing that was decided stays untold. One announces at a time: who is on duty.
  */
 export class Outbox {
 	readonly #bus: Bus;

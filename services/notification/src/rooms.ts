@@ -26,8 +26,8 @@ export class RoomMemory {
 	}
 
 	/**
-	 * Takes in what a sensor says; false when that or something newer is known already. Of the same moment what stands later in the stream
-	 * is newer: `after(a, b)` compares positions.
+	 * Takes in what a sensor says; false when that or something newer is known already. Of the same moment what stands
+	 * later in the stream is newer: `after(a, b)` compares positions.
 	 */
 	observe(observation: Observation, after: (a: string, b: string) => boolean): boolean {
 		const key = keyOf(observation);
@@ -65,7 +65,10 @@ export class RoomMemory {
 		return [...this.#conditions].filter(([, { phase }]) => phase !== 'clear').map(([kind]) => kind);
 	}
 
-	/** The write that keeps what changed; undefined when nothing did. Refused when somebody else changed the room since it was read. */
+	/**
+	 * The write that keeps what changed; undefined when nothing did. Refused when somebody else changed the room since it
+	 * was read.
+	 */
 	write(rooms: Collection<RoomDocument>): Write | undefined {
 		if (!this.#changed) return undefined;
 		const { buildingId, roomId } = this;

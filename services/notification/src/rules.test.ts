@@ -18,7 +18,10 @@ function run(values: number[], rule: Rule, from: Condition = ALL_CLEAR) {
 	return { events: events.map(({ event }) => event), at: events.map(({ index }) => index), condition };
 }
 
-/** What should come of it, told another way: excursions above the limit, each ended by a value at or below the clear level. */
+/**
+ * What should come of it, told another way: excursions above the limit, each ended by a value at or below the clear
+ * level.
+ */
 function excursions(values: number[], { max }: Rule): ('open' | 'resolve')[] {
 	const { limit, clearAt } = max!;
 	const events: ('open' | 'resolve')[] = [];

@@ -50,7 +50,10 @@ const CLEAR_DIVISOR = 20;
 /** Between two limits at least half of the way is inside both clear levels. */
 const MOST_OF_SPAN = 1 / 4;
 
-/** The rules of a room: never more people than its capacity, and what its limits say. `dwellMs` holds where a limit says nothing of it. */
+/**
+ * The rules of a room: never more people than its capacity, and what its limits say. `dwellMs` holds where a limit says
+ * nothing of it.
+ */
 export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity' | 'limits'>, dwellMs: number): Rule[] {
 	const rules: Rule[] = [
 		{
@@ -80,8 +83,8 @@ export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity'
 export const metricOf = (kind: Rule['kind']): MetricKey => (kind === 'occupancy' ? 'peopleCount' : kind);
 
 /**
- * Limits with their clear levels: 5 % of the limit's magnitude inside, one step of the metric's last digit at least (near 0, five per cent
- * are nothing), and never where the metric cannot get to.
+ * Limits with their clear levels: 5 % of the limit's magnitude inside, one step of the metric's last digit at least
+ * (near 0, five per cent are nothing), and never where the metric cannot get to.
  */
 function boundsOf(metric: MetricKey, { max, min }: Pick<Limit, 'max' | 'min'>): Pick<Rule, 'max' | 'min'> {
 	const { decimals, min: lowest, max: highest } = METRICS[metric];
@@ -100,7 +103,10 @@ function crossed({ max, min }: Pick<Rule, 'max' | 'min'>, value: number): Side |
 	return min && value < min.limit ? 'min' : undefined;
 }
 
-/** Whether a breach on `side` is over: back at the clear level of that side, where it still has one, and not out on the other. */
+/**
+ * Whether a breach on `side` is over: back at the clear level of that side, where it still has one, and not out on the
+ * other.
+ */
 function isOver(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: number): boolean {
 	if (crossed(rule, value)) return false;
 	if (side === 'max') return !rule.max || value <= rule.max.clearAt;
@@ -108,8 +114,8 @@ function isOver(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: numbe
 }
 
 /**
- * One step of the state machine. What is stale, or older than what was seen already, changes nothing: an alert neither opens nor
- * clears on it.
+ * One step of the state machine. What is stale, or older than what was seen already, changes nothing: an alert neither
+ * opens nor clears on it.
  */
 export function decide(
 	condition: Condition,

@@ -27,7 +27,10 @@ export interface NotificationContext extends ServiceContext {
 export interface NotificationOptions {
 	/** How long a limit must be exceeded before there is an alert, where the limit says nothing of it. Default 0. */
 	dwellMs?: number;
-	/** Given where several processes share the store: one of them is on duty, the others stand by. Otherwise this one is, from the start. */
+	/**
+	 * Given where several processes share the store: one of them is on duty, the others stand by. Otherwise this one is,
+	 * from the start.
+	 */
 	replica?: ReplicaOptions;
 }
 
@@ -35,7 +38,8 @@ export interface NotificationOptions {
 const MOST_WAITING = 1000;
 
 /**
- * Calls people when a limit is crossed: one alert per breach, one end to it. Every replica answers requests; one of them is on duty.
+ * Calls people when a limit is crossed: one alert per breach, one end to it. Every replica answers requests; one of
+ * them is on duty.
  *
  *   bus: registry:buildings ─▶ directory ─▶ limits, owners ─┐
  *   bus: telemetry (group notification) ────────────────────┴─▶ watchman ─▶ one commit

@@ -26,9 +26,9 @@ export interface WatchmanParts {
 }
 
 /**
- * Applies the rules. What it decides and what it decided it from, with its place in the stream, are one commit; so a reading that is
- * delivered again is known, and neither that nor a crash can open or clear anything twice. Where somebody else changed one of these
- * documents meanwhile, all of it is decided anew.
+ * Applies the rules. What it decides and what it decided it from, with its place in the stream, are one commit; so a
+ * reading that is delivered again is known, and neither that nor a crash can open or clear anything twice. Where
+ * somebody else changed one of these documents meanwhile, all of it is decided anew.
  *
  *   reading ─▶ room memory (newest of each sensor) ─▶ room value ─▶ rules ─┬─▶ conditions
  *   building changed ─────────────────────────────────────────────▶ rules ─┴─▶ alerts, outbox
@@ -60,7 +60,9 @@ export class Watchman {
 		});
 	}
 
-	/** Looks at a building anew, whose rooms or limits changed. Resolves with the alerts that changed, when that is kept. */
+	/**
+	 * Looks at a building anew, whose rooms or limits changed. Resolves with the alerts that changed, when that is kept.
+	 */
 	async review(buildingId: string, now: number): Promise<Alert[]> {
 		const alerts: Alert[] = [];
 		for await (const roomIds of roomsOf(this.#rooms, buildingId)) {

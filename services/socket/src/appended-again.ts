@@ -2,9 +2,9 @@
 const MOST_LOGS = 10_000;
 
 /**
- * Knows readings that were there before. A Redis that lost the end of its stream, or all of it, is given that again by the gateways, under new
- * positions but with the same ids; an id is `{log}-{offset}` and offsets rise within a log, so one number per gateway tells. An id of
- * another form is taken as new.
+ * Knows readings that were there before. A Redis that lost the end of its stream, or all of it, is given that again by
+ * the gateways, under new positions but with the same ids; an id is `{log}-{offset}` and offsets rise within a log, so
+ * one number per gateway tells. An id of another form is taken as new.
  */
 export class AppendedAgain {
 	readonly #highest = new Map<string, number>();

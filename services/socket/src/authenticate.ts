@@ -15,9 +15,9 @@ export interface DoorParts {
 }
 
 /**
- * Socket.IO's guard: only who shows an account's token gets in, in `auth.token` or as the session cookie of the same site; and no account
- * with more dashboards than the limit. The other replicas are asked only when an account has some here already: most have one or two, and
- * after a restart all come back at once.
+ * Socket.IO's guard: only who shows an account's token gets in, in `auth.token` or as the session cookie of the same
+ * site; and no account with more dashboards than the limit. The other replicas are asked only when an account has some
+ * here already: most have one or two, and after a restart all come back at once.
  */
 export function authenticate({ verify, limits, dashboardsHere, dashboardsElsewhere }: DoorParts) {
 	const askFrom = Math.min(10, Math.ceil(limits.perAccount / 2));

@@ -65,7 +65,9 @@ export class Dashboard {
 		return this.session.claims;
 	}
 
-	/** Cuts off a client that lets too much wait, or that takes nothing for too long; it may come back with its cursor. */
+	/**
+	 * Cuts off a client that lets too much wait, or that takes nothing for too long; it may come back with its cursor.
+	 */
 	cutIfHopeless(stalledMs: number): boolean {
 		const { packets, bytes } = this.backlog;
 		if (

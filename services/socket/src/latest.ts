@@ -4,7 +4,9 @@ import type { ReadingWithCursor } from '@crowdvision/contracts';
 /** More rooms and metrics than any building has; a device may invent room ids. */
 const MOST_KEPT = 50_000;
 
-/** The latest reading of each room and metric, in the order of the stream. Bounded: of the longest silent it forgets. */
+/**
+ * The latest reading of each room and metric, in the order of the stream. Bounded: of the longest silent it forgets.
+ */
 export class LatestReadings {
 	readonly #readings = new Map<string, ReadingWithCursor>();
 	readonly #most: number;

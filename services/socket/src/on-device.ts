@@ -47,7 +47,9 @@ export interface DeviceParts {
 	logger: Logger;
 }
 
-/** Tells who may see its building that a device came or went. Of a device whose building nobody knows, nobody is told. */
+/**
+ * Tells who may see its building that a device came or went. Of a device whose building nobody knows, nobody is told.
+ */
 export function followDevices({ bus, dashboards, directory, places, logger }: DeviceParts): Promise<Subscription> {
 	return bus.listen(CHANNELS.devices, (message) => {
 		try {

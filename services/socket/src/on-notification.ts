@@ -27,8 +27,9 @@ export function followNotifications(
 }
 
 /**
- * Members of the domains it names, who may also see the building as it is now: it may have changed hands since. What a person wrote to a domain
- * need not be about a building; any other alert of a building that is not there (any more) is nobody's.
+ * Members of the domains it names, who may also see the building as it is now: it may have changed hands since. What a
+ * person wrote to a domain need not be about a building; any other alert of a building that is not there (any more) is
+ * nobody's.
  */
 function concerns(
 	{ domainNames, buildingId, kind }: Alert,

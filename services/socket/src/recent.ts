@@ -14,7 +14,10 @@ export interface RecentBounds {
 	bytes: number;
 }
 
-/** The last readings of all buildings, for whoever has to catch up a little. Bounded; it forgets the oldest, and says how far back it reaches. */
+/**
+ * The last readings of all buildings, for whoever has to catch up a little. Bounded; it forgets the oldest, and says
+ * how far back it reaches.
+ */
 export class RecentReadings {
 	readonly #compare: (a: Position, b: Position) => number;
 	readonly #bounds: RecentBounds;

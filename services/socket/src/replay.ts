@@ -14,12 +14,18 @@ export interface Replay {
 	/** Asked after each step; `read` entries were read so far. */
 	enough(read: number): boolean;
 	onGap(to: Position): void;
-	/** The bus says nothing although it can be reached: a stream that is another one now knows nothing of a cursor of the one before. */
+	/**
+	 * The bus says nothing although it can be reached: a stream that is another one now knows nothing of a cursor of the
+	 * one before.
+	 */
 	onSilence(): void;
 	signal: AbortSignal;
 }
 
-/** Reads the stream itself for one building, from a position on, until it is enough or the signal aborts. Rejects when `take` does. */
+/**
+ * Reads the stream itself for one building, from a position on, until it is enough or the signal aborts. Rejects when
+ * `take` does.
+ */
 export async function replay({ bus, from, buildingId, take, enough, onGap, onSilence, signal }: Replay): Promise<void> {
 	const ended = Promise.withResolvers<void>();
 	let done = false;

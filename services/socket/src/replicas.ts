@@ -6,15 +6,17 @@ import type { DashboardServer } from './dashboard.ts';
 /**
  * The other processes of this service, through Socket.IO's Redis streams adapter.
  *
- * What it is for: questions that only all replicas together can answer, here how many dashboards an account has open, and commands of Socket.IO
- * that reach a client wherever it is (`disconnectSockets`).
+ * What it is for: questions that only all replicas together can answer, here how many dashboards an account has open,
+ * and commands of Socket.IO that reach a client wherever it is (`disconnectSockets`).
  *
- * What it is not for: readings, alerts and device events. Every replica hears those on the bus itself and sends them to its own clients only;
- * through the adapter each would reach every client once per replica. Nor for resuming: a dashboard's cursor does that at any replica,
- * further back and also after this service's or Redis' restart, so Socket.IO's connection state recovery is off.
+ * What it is not for: readings, alerts and device events. Every replica hears those on the bus itself and sends them to
+ * its own clients only; through the adapter each would reach every client once per replica. Nor for resuming: a
+ * dashboard's cursor does that at any replica, further back and also after this service's or Redis' restart, so
+ * Socket.IO's connection state recovery is off.
  *
- * Nothing that must not be lost may go through it: until the adapter has read its first message it follows the stream from `$`, and misses
- * what is written between two reads. A client's token is part of what `fetchSockets` carries over Redis: it is not used.
+ * Nothing that must not be lost may go through it: until the adapter has read its first message it follows the stream
+ * from `$`, and misses what is written between two reads. A client's token is part of what `fetchSockets` carries over
+ * Redis: it is not used.
  */
 export class Replicas {
 	readonly #clients: Redis[] = [];
@@ -30,7 +32,8 @@ export class Replicas {
 			new Redis(url, {
 				connectionName: 'crowdvision:replicas',
 				protocol: 2,
-				// The adapter reads in a loop and does not wait after an error: it must never see one, but wait for the connection.
+				// The adapter reads in a loop and does not wait after an error: it must never see one, but wait for the
+				// connection.
 				maxRetriesPerRequest: null,
 				retryStrategy: (attempt) => backOff(attempt - 1, 50, 2000),
 				keepAlive: 10_000,
@@ -53,7 +56,9 @@ export class Replicas {
 		io.on('dashboardsOf', (accountId, answer) => answer(dashboardsOf(accountId)));
 	}
 
-	/** How many dashboards of an account are connected to the other replicas; 0 where they do not answer within a second. */
+	/**
+	 * How many dashboards of an account are connected to the other replicas; 0 where they do not answer within a second.
+	 */
 	async dashboardsOf(accountId: string): Promise<number> {
 		if (!this.#io || this.#main.status !== 'ready') return 0;
 		let elsewhere = 0;

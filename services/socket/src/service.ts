@@ -123,7 +123,9 @@ export async function createSocket(
 	);
 
 	const connections = new Set<Duplex>();
-	/** Closes every connection in a way that has dashboards come back, here or elsewhere; who does not hear it is cut off. */
+	/**
+	 * Closes every connection in a way that has dashboards come back, here or elsewhere; who does not hear it is cut off.
+	 */
 	const detach = async () => {
 		closing = true;
 		io.engine?.close();

@@ -1,6 +1,9 @@
 import { type AccountClaims, CrowdVisionError } from '@crowdvision/contracts';
 
-/** How long before its end a dashboard is told, so that it can send a fresh token; half of what is left where that is less. */
+/**
+ * How long before its end a dashboard is told, so that it can send a fresh token; half of what is left where that is
+ * less.
+ */
 const NOTICE_MS = 60_000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -10,7 +13,9 @@ export interface SessionEvents {
 	onExpired(): void;
 }
 
-/** Who a connection belongs to, and until when: its token's claims, which a fresh token of the same account may replace. */
+/**
+ * Who a connection belongs to, and until when: its token's claims, which a fresh token of the same account may replace.
+ */
 export class Session {
 	readonly #events: SessionEvents;
 	#claims: AccountClaims;

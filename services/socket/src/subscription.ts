@@ -62,8 +62,8 @@ export class DashboardSubscription {
 	}
 
 	/**
-	 * Catches up, then goes live; a dashboard that cannot be caught up with is disconnected, and comes back with its cursor. `foreign`: the cursor
-	 * it came with, where that is none of this bus.
+	 * Catches up, then goes live; a dashboard that cannot be caught up with is disconnected, and comes back with its
+	 * cursor. `foreign`: the cursor it came with, where that is none of this bus.
 	 */
 	async run(foreign?: string): Promise<void> {
 		try {
@@ -87,7 +87,10 @@ export class DashboardSubscription {
 		this.#latest.clear();
 	}
 
-	/** Told of readings before they are sent to the live room: notes them, and leaves the room where the dashboard has become slow. */
+	/**
+	 * Told of readings before they are sent to the live room: notes them, and leaves the room where the dashboard has
+	 * become slow.
+	 */
 	note(readings: readonly ReadingWithCursor[]): void {
 		if (this.#state === 'catching up') return;
 		const { backlog } = this.#parts;
@@ -101,7 +104,10 @@ export class DashboardSubscription {
 		for (const reading of readings) this.#latest.keep(reading);
 	}
 
-	/** The stream lost what was after the feed's end: whoever was live missed it; whoever is slow is told once it takes something again. */
+	/**
+	 * The stream lost what was after the feed's end: whoever was live missed it; whoever is slow is told once it takes
+	 * something again.
+	 */
 	noteGap(to: Position): void {
 		if (this.#state === 'live') this.#supersede('cursor_expired', to);
 	}
@@ -161,7 +167,10 @@ export class DashboardSubscription {
 		}
 	}
 
-	/** The snapshot was quicker than the feed; or the cursor is of another stream, and then nothing of this one was seen yet. */
+	/**
+	 * The snapshot was quicker than the feed; or the cursor is of another stream, and then nothing of this one was seen
+	 * yet.
+	 */
 	async #waitForFeed(): Promise<void> {
 		const { feed, bus } = this.#parts;
 		const end = await bus.position(STREAMS.telemetry);

@@ -14,7 +14,10 @@ export interface Bucket {
 	end: number;
 }
 
-/** How long buckets are on the wall's clock and calendar: so many ms (a day at most), days (counted from day `anchor` of the epoch) or months. */
+/**
+ * How long buckets are on the wall's clock and calendar: so many ms (a day at most), days (counted from day `anchor` of
+ * the epoch) or months.
+ */
 export type BucketLength =
 	| { unit: 'ms'; n: number }
 	| { unit: 'day'; n: number; anchor: number }
@@ -25,7 +28,9 @@ const SHORTEST_MS = 1000;
 const MOST_DAYS = 400;
 const MOST_MONTHS = 120;
 
-/** Reads `15m`, `1h`, `1d`, `1w`, `1mo` and the like, or plain ms. Undefined for what is no length, or out of bounds. */
+/**
+ * Reads `15m`, `1h`, `1d`, `1w`, `1mo` and the like, or plain ms. Undefined for what is no length, or out of bounds.
+ */
 export function parseBucketLength(text: string): BucketLength | undefined {
 	const [, digits, unit = ''] = /^(\d{1,12})(ms|s|m|h|d|w|mo)?$/.exec(text) ?? [];
 	const n = Number(digits);
@@ -40,10 +45,10 @@ export function parseBucketLength(text: string): BucketLength | undefined {
 }
 
 /**
- * The buckets that a range touches, as the clocks on the walls of `zone` have them: hours begin on the hour there, days at midnight, weeks on
- * Monday, months on the first. So a day on which the clocks change has 23 or 25 hours (or 23.5, or 24.5). Up to an hour a bucket ends where the
- * clocks change: what happens twice on the wall is two buckets. A length that does not divide the day leaves a short bucket before midnight.
- * Undefined when there are more than `most`.
+ * The buckets that a range touches, as the clocks on the walls of `zone` have them: hours begin on the hour there, days
+ * at midnight, weeks on Monday, months on the first. So a day on which the clocks change has 23 or 25 hours (or 23.5,
+ * or 24.5). Up to an hour a bucket ends where the clocks change: what happens twice on the wall is two buckets. A
+ * length that does not divide the day leaves a short bucket before midnight. Undefined when there are more than `most`.
  */
 export function bucketsOf(
 	length: BucketLength,

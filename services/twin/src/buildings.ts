@@ -15,14 +15,19 @@ import { allDocuments } from './paging.ts';
 /** Most buildings one account is shown. */
 const MOST_SHOWN = 10_000;
 
-/** Who changes what, and how: `apply` gets the building as it is and gives it as it is to be; it is called again when somebody else was faster. */
+/**
+ * Who changes what, and how: `apply` gets the building as it is and gives it as it is to be; it is called again when
+ * somebody else was faster.
+ */
 export interface Change {
 	memberships: Memberships;
 	role: Role;
 	apply(building: BuildingDocument): BuildingDocument;
 }
 
-/** The buildings. Each belongs to domains, and whoever is in none of them cannot tell it from one that does not exist. */
+/**
+ * The buildings. Each belongs to domains, and whoever is in none of them cannot tell it from one that does not exist.
+ */
 export class Buildings implements RetainedSource {
 	readonly #store: Store;
 	readonly #buildings: Collection<BuildingDocument>;
@@ -42,8 +47,9 @@ export class Buildings implements RetainedSource {
 
 	/**
 	 * Takes a building JSON, whole or not at all.
-	 * @throws CrowdVisionError `invalid` with the path of each mistake, `forbidden` for a domain the caller does not administer, `conflict` for an id in
-	 * use. That tells that somebody has the id, and no more: ids are the same for all, since topics and streams name buildings by them.
+	 * @throws CrowdVisionError `invalid` with the path of each mistake, `forbidden` for a domain the caller does not
+	 * administer, `conflict` for an id in use. That tells that somebody has the id, and no more: ids are the same for
+	 * all, since topics and streams name buildings by them.
 	 */
 	async create(value: unknown, memberships: Memberships): Promise<BuildingDocument> {
 		const given = validBuilding(value);
@@ -58,7 +64,10 @@ export class Buildings implements RetainedSource {
 		await this.#insert(newDocument(validBuilding(building), building.domains));
 	}
 
-	/** @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too little weight. */
+	/**
+	 * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too
+	 * little weight.
+	 */
 	async get(id: string, memberships: Memberships, role: Role = 'standard_customer'): Promise<BuildingDocument> {
 		return (await this.#find(id, memberships, role)).value;
 	}
@@ -75,8 +84,10 @@ export class Buildings implements RetainedSource {
 	}
 
 	/**
-	 * Changes a building; sensors of rooms that are no more are no longer registered. Resolves with the building and those sensors.
-	 * @throws CrowdVisionError as `get` does, `invalid` for what would be no building, `forbidden` for domains the caller does not administer, and what
+	 * Changes a building; sensors of rooms that are no more are no longer registered. Resolves with the building and
+	 * those sensors.
+	 * @throws CrowdVisionError as `get` does, `invalid` for what would be no building, `forbidden` for domains the caller
+	 * does not administer, and what
 	 * `apply` throws.
 	 */
 	change(
@@ -140,7 +151,10 @@ export class Buildings implements RetainedSource {
 		return kept ? JSON.stringify(retainedOf(kept.value)) : null;
 	}
 
-	/** False when the id is taken. Readings that came under the id of a building that was removed are not the new one's to see. */
+	/**
+	 * False when the id is taken. Readings that came under the id of a building that was removed are not the new one's to
+	 * see.
+	 */
 	#insert(building: BuildingDocument): Promise<boolean> {
 		return anew(async () => {
 			if (await this.#buildings.get(building.id)) return false;

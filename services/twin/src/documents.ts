@@ -32,8 +32,8 @@ export interface OwnerDocument {
 }
 
 /**
- * Beside each building, by the same id: written anew with every change of its rooms and of its sensors, so that of a room that is removed and
- * a sensor that is registered in it at the same time one must see the other.
+ * Beside each building, by the same id: written anew with every change of its rooms and of its sensors, so that of a
+ * room that is removed and a sensor that is registered in it at the same time one must see the other.
  */
 export type RegistryDocument = Record<string, never>;
 

@@ -12,8 +12,8 @@ const TTL_MS = 6000;
 export type DutyParts = TelemetryConsumerParts & UpkeepParts;
 
 /**
- * What one process does for all of twin: takes the stream in, in its order (a cursor that several move tells nothing), and keeps the
- * store small. Rejects while the bus is away.
+ * What one process does for all of twin: takes the stream in, in its order (a cursor that several move tells nothing),
+ * and keeps the store small. Rejects while the bus is away.
  */
 export async function takeDuty(parts: DutyParts): Promise<Subscription> {
 	const consuming = await new TelemetryConsumer(parts).follow();

@@ -7,8 +7,8 @@ export function tagOf(representation: unknown): string {
 }
 
 /**
- * Holds a request to its `If-Match` (RFC 9110 section 13.1.1); without one, anything goes. A proxy that compresses may have made the tag weak or
- * put the coding behind it, which says nothing about the content: both are overlooked.
+ * Holds a request to its `If-Match` (RFC 9110 section 13.1.1); without one, anything goes. A proxy that compresses may
+ * have made the tag weak or put the coding behind it, which says nothing about the content: both are overlooked.
  * @throws CrowdVisionError `changed_meanwhile`
  */
 export function requireMatch(ifMatch: string | undefined, representation: unknown): void {

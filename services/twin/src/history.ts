@@ -21,13 +21,14 @@ interface Total extends Tally {
 /**
  * One point per bucket. Averages are weighted by time; unknown is null, and a count of 0.
  *
- * Of one room (or one sensor of it), `sum` is its average. Of several rooms, `sum` adds up their averages: so many people were in the building;
- * `avg` is the average over all rooms and moments that are known, `min` and `max` are the extremes of any room, `last` is the mean of what the rooms
- * said last, `count` counts samples. A metric that counts events (`kind: 'flow'`) has no value in between: `sum` is the total of events, `avg` the
- * mean of the messages.
+ * Of one room (or one sensor of it), `sum` is its average. Of several rooms, `sum` adds up their averages: so many
+ * people were in the building;
+ * `avg` is the average over all rooms and moments that are known, `min` and `max` are the extremes of any room, `last`
+ * is the mean of what the rooms said last, `count` counts samples. A metric that counts events (`kind: 'flow'`) has no
+ * value in between: `sum` is the total of events, `avg` the mean of the messages.
  *
- * Coverage is the share of the bucket (and of the rooms asked for) of which a value was known; what is not in the range asked for,
- * or not past yet, is not known.
+ * Coverage is the share of the bucket (and of the rooms asked for) of which a value was known; what is not in the range
+ * asked for, or not past yet, is not known.
  */
 export async function history(readings: Readings, query: HistoryQuery, now: number): Promise<HistoryPoint[]> {
 	const { buildingId, metric, sensorId, buckets, aggregate } = query;
@@ -60,8 +61,8 @@ export async function history(readings: Readings, query: HistoryQuery, now: numb
 }
 
 /**
- * What a metric of a room was within each window: from roll-ups where a whole period lies in a window and its roll-ups tell all of it, from samples
- * elsewhere. The two give the same.
+ * What a metric of a room was within each window: from roll-ups where a whole period lies in a window and its roll-ups
+ * tell all of it, from samples elsewhere. The two give the same.
  */
 async function roomTallies(
 	readings: Readings,

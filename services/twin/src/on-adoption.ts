@@ -12,8 +12,9 @@ export interface AdoptionParts {
 }
 
 /**
- * Takes sensors that were adopted at a gateway into the registry. The gateway tells an adoption until it finds it there, so one that could not be
- * kept now comes again; one that cannot be kept at all is answered on the same table, and the gateway undoes it.
+ * Takes sensors that were adopted at a gateway into the registry. The gateway tells an adoption until it finds it
+ * there, so one that could not be kept now comes again; one that cannot be kept at all is answered on the same table,
+ * and the gateway undoes it.
  */
 export function followAdoptions({ bus, sensors, told, logger }: AdoptionParts): Promise<Subscription> {
 	const take = async (adoption: RetainedAdoption) => {

@@ -9,8 +9,8 @@ const FORGET_BATCH = 1000;
 const FORGET_AFTER_MS = 90 * 24 * 3600_000;
 
 /**
- * Devices that said they are gone, and when. Kept, so that a restart does not make their last words current again. Who misses such a word (it
- * is told once, to whoever listens) finds the value stale soon after.
+ * Devices that said they are gone, and when. Kept, so that a restart does not make their last words current again. Who
+ * misses such a word (it is told once, to whoever listens) finds the value stale soon after.
  */
 export class OfflineDevices {
 	readonly #store: Store;

@@ -15,8 +15,9 @@ export interface TelemetryConsumerParts {
 }
 
 /**
- * Takes readings in, also of buildings and rooms that nobody registered yet: they are there when somebody does. They are acknowledged when they are stored, so whatever ends this process in between has them given again, and
- * stored once.
+ * Takes readings in, also of buildings and rooms that nobody registered yet: they are there when somebody does. They
+ * are acknowledged when they are stored, so whatever ends this process in between has them given again, and stored
+ * once.
  */
 export class TelemetryConsumer {
 	readonly #parts: TelemetryConsumerParts;

@@ -2,7 +2,10 @@ import type { Collection, Kept, Query } from '@crowdvision/store';
 
 const PAGE = 1000;
 
-/** Every document that `where` names, in the order of `by`, an indexed text field that no two of them share; read page by page. */
+/**
+ * Every document that `where` names, in the order of `by`, an indexed text field that no two of them share; read page
+ * by page.
+ */
 export async function allDocuments<T extends object>(
 	collection: Collection<T>,
 	by: keyof T & string,

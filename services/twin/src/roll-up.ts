@@ -50,7 +50,10 @@ export async function tallySamples(
 	return steps.tallies;
 }
 
-/** What must be read for windows of which a value may have been said as long before as it holds. Windows close to each other are read as one. */
+/**
+ * What must be read for windows of which a value may have been said as long before as it holds. Windows close to each
+ * other are read as one.
+ */
 function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
 	const ranges: TimeRange[] = [];
 	for (const { start, end } of windows) {

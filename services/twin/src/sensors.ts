@@ -6,7 +6,10 @@ import { allDocuments } from './paging.ts';
 
 const MOST_WAITING = 1000;
 
-/** Which sensor stands in which room: what lets a reading leave its place out. A sensor stands in one room of one building. */
+/**
+ * Which sensor stands in which room: what lets a reading leave its place out. A sensor stands in one room of one
+ * building.
+ */
 export class Sensors implements RetainedSource {
 	readonly #store: Store;
 	readonly #buildings: Collection<BuildingDocument>;
@@ -30,8 +33,9 @@ export class Sensors implements RetainedSource {
 
 	/**
 	 * Registers a sensor, or moves it within its building.
-	 * @throws CrowdVisionError `not_found` for a building that is no more, `invalid` for a room that is not there, `conflict` for a sensor that stands
-	 * in another building. That tells that somebody has the id, and no more: devices name themselves by it on topics that all share.
+	 * @throws CrowdVisionError `not_found` for a building that is no more, `invalid` for a room that is not there,
+	 * `conflict` for a sensor that stands in another building. That tells that somebody has the id, and no more: devices
+	 * name themselves by it on topics that all share.
 	 */
 	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
 		const registered = await this.#turns.take(() => anew(() => this.#register({ sensorId, buildingId, roomId })));
@@ -40,8 +44,9 @@ export class Sensors implements RetainedSource {
 	}
 
 	/**
-	 * Registers a sensor that a gateway's staff gave a place; one that is registered stays where it is. With `replaces`, the one that stood there is
-	 * registered no more. Taken in again, it changes nothing. Resolves with the sensors that may have changed.
+	 * Registers a sensor that a gateway's staff gave a place; one that is registered stays where it is. With `replaces`,
+	 * the one that stood there is registered no more. Taken in again, it changes nothing. Resolves with the sensors that
+	 * may have changed.
 	 * @throws CrowdVisionError `not_found`, `invalid` as `register`
 	 */
 	async adopt({ sensorId, buildingId, roomId, replaces }: RetainedAdoption): Promise<string[]> {
@@ -73,7 +78,10 @@ export class Sensors implements RetainedSource {
 		return sensor ? JSON.stringify(sensor.value satisfies RetainedSensor) : null;
 	}
 
-	/** False when it stands in another building. `leaving` is unregistered with it; `keep`: one that is registered stays as it is. */
+	/**
+	 * False when it stands in another building. `leaving` is unregistered with it; `keep`: one that is registered stays
+	 * as it is.
+	 */
 	async #register(sensor: SensorDocument, leaving?: Kept<SensorDocument>, keep = false): Promise<boolean> {
 		const { sensorId, buildingId, roomId } = sensor;
 		const registry = await this.#registries.get(buildingId);

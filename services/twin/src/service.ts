@@ -20,7 +20,10 @@ export interface TwinContext extends ServiceContext {
 export interface TwinOptions {
 	/** How long history is kept; by default as the settings' defaults say. */
 	retention?: ReadingRetention;
-	/** Several processes share the store: each answers requests, one takes readings in. A store in files is one process's alone. */
+	/**
+	 * Several processes share the store: each answers requests, one takes readings in. A store in files is one process's
+	 * alone.
+	 */
 	replicas?: boolean;
 }
 

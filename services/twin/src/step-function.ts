@@ -16,9 +16,11 @@ export interface Window {
 }
 
 /**
- * A room's value as a function of time, made of its sensors' samples and summed up over windows. A sample holds until its sensor's next one, and
- * no longer than its metric stays fresh; what holds at the same time is combined as the catalog has it. That is what the live view shows, too:
- * `roomValue` at any moment is this function there (but for what a device says of itself, which history does not know: that it is offline).
+ * A room's value as a function of time, made of its sensors' samples and summed up over windows. A sample holds until
+ * its sensor's next one, and no longer than its metric stays fresh; what holds at the same time is combined as the
+ * catalog has it. That is what the live view shows, too:
+ * `roomValue` at any moment is this function there (but for what a device says of itself, which history does not know:
+ * that it is offline).
  *
  *   sensor a  ──20───┐     ┌─22──────┐        a flow metric is no such function: each sample counts
  *   sensor b     ──30──────────┐              what happened before it, so it is only added up
@@ -48,7 +50,10 @@ export class StepFunction {
 		this.tallies = windows.map(emptyTally);
 	}
 
-	/** Takes the next sample, in order of time, and from one holding time before the first window on. Of a sensor's samples of the same moment the last counts. */
+	/**
+	 * Takes the next sample, in order of time, and from one holding time before the first window on. Of a sensor's
+	 * samples of the same moment the last counts.
+	 */
 	take(sample: Sample): void {
 		this.#advance(sample.observedAt);
 		this.#holding.delete(sample.sensorId);

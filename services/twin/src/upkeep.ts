@@ -6,7 +6,9 @@ import { rollUpStale } from './roll-up.ts';
 
 const LOOK_EVERY_MS = 20_000;
 const FORGET_EVERY_MS = 3600_000;
-/** A period is rolled up so long after its end: most of what comes late is in by then, and it need not be done twice. */
+/**
+ * A period is rolled up so long after its end: most of what comes late is in by then, and it need not be done twice.
+ */
 const GRACE_MS = 60_000;
 const BATCH = 100;
 
@@ -17,7 +19,10 @@ export interface UpkeepParts {
 	logger: Logger;
 }
 
-/** Keeps the store small and quick: rolls up quarter-hours that have ended, forgets what is too old, ends removals that were cut short. */
+/**
+ * Keeps the store small and quick: rolls up quarter-hours that have ended, forgets what is too old, ends removals that
+ * were cut short.
+ */
 export class Upkeep {
 	readonly #parts: UpkeepParts;
 	readonly #stopped = new AbortController();

@@ -17,7 +17,10 @@ export function offsetAt(zone: string, at: number): number {
 	return Date.UTC(parts.year!, parts.month! - 1, parts.day, parts.hour, parts.minute, parts.second) - second;
 }
 
-/** The stretches of one offset that a range is made of; the first and the last are cut to it. Two changes within a day would not be seen. */
+/**
+ * The stretches of one offset that a range is made of; the first and the last are cut to it. Two changes within a day
+ * would not be seen.
+ */
 export function stretchesOf(zone: string, from: number, to: number): Stretch[] {
 	const stretches: Stretch[] = [];
 	let stretch: Stretch = { from, to, offset: offsetAt(zone, from) };

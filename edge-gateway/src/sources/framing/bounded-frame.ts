@@ -2,7 +2,9 @@ import type { Discarded } from './framing.ts';
 
 const SAMPLE_BYTES = 256;
 
-/** The bytes of one frame as they come in, up to a bound; of a longer one only its beginning and its length are kept. */
+/**
+ * The bytes of one frame as they come in, up to a bound; of a longer one only its beginning and its length are kept.
+ */
 export class BoundedFrame {
 	readonly #limit: number;
 	#parts: Buffer[] = [];

@@ -12,8 +12,9 @@ const CRC_BYTES = 2;
 const TEXT = 3;
 
 /**
- * Frames of COBS, each ended by a zero byte: CBOR (RFC 8949) and its CRC-16/CCITT-FALSE, high byte first. A zero before a frame is no frame; a
- * device that sends one loses nothing but what was damaged. After garbage the next zero is where frames begin again.
+ * Frames of COBS, each ended by a zero byte: CBOR (RFC 8949) and its CRC-16/CCITT-FALSE, high byte first. A zero before
+ * a frame is no frame; a device that sends one loses nothing but what was damaged. After garbage the next zero is where
+ * frames begin again.
  */
 export class CobsFraming implements Framing {
 	readonly #listener: FrameListener;

@@ -2,8 +2,9 @@
 const LONGEST_RUN = 0xfe;
 
 /**
- * Consistent Overhead Byte Stuffing (Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999): the same bytes without any zero
- * among them, at most one longer for each 254. The zero that ends a frame on the wire is not part of it.
+ * Consistent Overhead Byte Stuffing (Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999): the same
+ * bytes without any zero among them, at most one longer for each 254. The zero that ends a frame on the wire is not
+ * part of it.
  */
 export function encodeCobs(bytes: Uint8Array): Buffer {
 	const out = Buffer.alloc(bytes.length + Math.floor(bytes.length / LONGEST_RUN) + 1);

@@ -5,7 +5,10 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 	return crc & 0xffff;
 });
 
-/** CRC-16/CCITT-FALSE (also CRC-16/IBM-3740): polynomial 0x1021, begins with 0xFFFF, not reflected. "123456789" gives 0x29B1. */
+/**
+ * CRC-16/CCITT-FALSE (also CRC-16/IBM-3740): polynomial 0x1021, begins with 0xFFFF, not reflected. "123456789" gives
+ * 0x29B1.
+ */
 export function crc16(bytes: Uint8Array): number {
 	let crc = 0xffff;
 	for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ TABLE[(crc >> 8) ^ byte]!;

@@ -6,7 +6,10 @@ import type { FrameListener, Framing } from './framing.ts';
 import { LineFramer } from './line-framer.ts';
 
 export interface CsvOptions {
-	/** What each column is: by position, or by the name it has in the header. Without it, the header says it in the words of a reading. */
+	/**
+	 * What each column is: by position, or by the name it has in the header. Without it, the header says it in the words
+	 * of a reading.
+	 */
 	columns?: readonly string[] | Readonly<Record<string, string>>;
 	delimiter?: string;
 	decimal?: '.' | ',';
@@ -21,8 +24,8 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 const CONTROL = /\p{Cc}/u;
 
 /**
- * A line for each row, with or without a header, which may come again whenever the device restarts. A row of another number of cells, or with a cell
- * that is not what its column is, is refused whole.
+ * A line for each row, with or without a header, which may come again whenever the device restarts. A row of another
+ * number of cells, or with a cell that is not what its column is, is refused whole.
  */
 export class CsvFraming implements Framing {
 	readonly #lines: LineFramer;
@@ -78,7 +81,10 @@ export class CsvFraming implements Framing {
 		return this.#reading(cells, this.#columns);
 	}
 
-	/** A row of names: those that the columns were given by position with, all that are to be mapped, or at least two words of a reading. */
+	/**
+	 * A row of names: those that the columns were given by position with, all that are to be mapped, or at least two
+	 * words of a reading.
+	 */
 	#isHeader(cells: string[]): boolean {
 		if (this.#byPosition)
 			return (

@@ -1,6 +1,9 @@
 const QUOTE = '"';
 
-/** A row's cells (RFC 4180 section 2, within one line): a quoted cell may hold delimiters, and a quote doubled. Undefined for a row that is none. */
+/**
+ * A row's cells (RFC 4180 section 2, within one line): a quoted cell may hold delimiters, and a quote doubled.
+ * Undefined for a row that is none.
+ */
 export function parseRow(row: string, delimiter: string): string[] | undefined {
 	const cells: string[] = [];
 	for (let at = 0; ; at++) {

@@ -24,6 +24,8 @@ export interface Framing {
 	 * @throws CrowdVisionError `not_json` for what is none
 	 */
 	decode(frame: Buffer): unknown;
-	/** Of a frame that could not be decoded, the part that is a whole frame all the same. What stands before it is lost. */
+	/**
+	 * Of a frame that could not be decoded, the part that is a whole frame all the same. What stands before it is lost.
+	 */
 	salvage?(frame: Buffer): Buffer | undefined;
 }

@@ -20,7 +20,10 @@ const hex = (crc: number) => crc.toString(16).toUpperCase().padStart(4, '0');
 const checked = (line: string) => `${line}*${hex(crc16(Buffer.from(line)))}`;
 const COLUMNS = ['seq', 'sensorId', 'metric', 'value'];
 
-/** Each framing, and how a device writes a frame: with an end before it as well, so that what is before it cannot run into it. */
+/**
+ * Each framing, and how a device writes a frame: with an end before it as well, so that what is before it cannot run
+ * into it.
+ */
 const WIRES: Record<string, { config: Partial<SerialConfig>; write(row: Row): Buffer }> = {
 	'jsonl with checksum': {
 		config: { framing: 'jsonl', checksum: true },

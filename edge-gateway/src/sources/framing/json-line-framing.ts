@@ -39,8 +39,9 @@ export class JsonLineFraming implements Framing {
 	}
 
 	/**
-	 * A device that stops in mid-line and begins again leaves half a line and a whole one without a newline between them. The whole one is found
-	 * where it begins as the half does, or where nothing of a document stands before it: anything else could be part of a damaged document.
+	 * A device that stops in mid-line and begins again leaves half a line and a whole one without a newline between them.
+	 * The whole one is found where it begins as the half does, or where nothing of a document stands before it: anything
+	 * else could be part of a damaged document.
 	 */
 	salvage(line: Buffer): Buffer | undefined {
 		const text = line.toString('latin1');

@@ -5,8 +5,8 @@ const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Cuts a byte stream into lines, ended by LF or CR LF; empty ones are left out. A line longer than `limit` is thrown away up to its newline: a
- * device that sends garbage or never ends its line costs at most `limit` bytes of memory.
+ * Cuts a byte stream into lines, ended by LF or CR LF; empty ones are left out. A line longer than `limit` is thrown
+ * away up to its newline: a device that sends garbage or never ends its line costs at most `limit` bytes of memory.
  */
 export class LineFramer {
 	readonly #listener: FrameListener;

@@ -37,8 +37,8 @@ export interface Bindings {
  *   loose     vendor and product, a name below /dev/serial/by-id, /dev/ttyUSB0: while no other port looks like it
  *   glob      every port that nothing above has taken
  *
- * A port belongs to the first kind that fits it. Where two ports fit one entry, or two entries of a kind one port, none is opened, and
- * the reason names them: a guess would put a door's people into another room.
+ * A port belongs to the first kind that fits it. Where two ports fit one entry, or two entries of a kind one port, none
+ * is opened, and the reason names them: a guess would put a door's people into another room.
  */
 export function bindPorts(entries: readonly Entry[], ports: readonly PortInfo[]): Bindings {
 	const bindings: Binding[] = [];

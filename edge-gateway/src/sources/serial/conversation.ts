@@ -36,7 +36,10 @@ export interface Wire {
 	write(text: string): void;
 	/** The device said something that has a meaning. */
 	spoke(): void;
-	/** A device has said who it is. Returns what it is here, or undefined where it is nobody's, or somebody else says the same. */
+	/**
+	 * A device has said who it is. Returns what it is here, or undefined where it is nobody's, or somebody else says the
+	 * same.
+	 */
 	claim(device: string): SerialConfig | undefined;
 }
 
@@ -47,9 +50,10 @@ const HELLO = /^HELLO(?:\s|$)/;
 const UNAUTHENTICATED = 'NAK HELLO unauthenticated\n';
 
 /**
- * What is said over one opening of a port. For each reading with a `seq` the device hears `ACK <seq>` once it is durable, or `NAK <seq> <code>`
- * when it was refused (the code is final) or cannot be taken now (`log_full`, `unavailable`: send it again). Nothing is taken before it is
- * known whose the port is: by configuration, by the device's name (`identify`), by its token (`requireToken`).
+ * What is said over one opening of a port. For each reading with a `seq` the device hears `ACK <seq>` once it is
+ * durable, or `NAK <seq> <code>` when it was refused (the code is final) or cannot be taken now (`log_full`,
+ * `unavailable`: send it again). Nothing is taken before it is known whose the port is: by configuration, by the
+ * device's name (`identify`), by its token (`requireToken`).
  */
 export class Conversation {
 	readonly #wire: Wire;
@@ -138,8 +142,8 @@ export class Conversation {
 	}
 
 	/**
-	 * `HELLO <device> [<token>]`, the first line where the port asks for it, and again whenever the device has restarted. Where it does not ask, the
-	 * port stays what its configuration says.
+	 * `HELLO <device> [<token>]`, the first line where the port asks for it, and again whenever the device has restarted.
+	 * Where it does not ask, the port stays what its configuration says.
 	 */
 	async #hello(said: string): Promise<void> {
 		const [, device, token] = said.trim().split(/\s+/);

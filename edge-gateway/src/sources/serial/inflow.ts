@@ -4,8 +4,9 @@ import type { FloodGuard } from './flood-guard.ts';
 const MOST_IN_FLIGHT = 256;
 
 /**
- * How much is read of a port: nothing while too many frames are on their way to the disk, and no more a second than it may bring. What is not read
- * waits in the system's buffer; beyond that, flow control holds the device up, or bytes are lost, which costs the frames they are of.
+ * How much is read of a port: nothing while too many frames are on their way to the disk, and no more a second than it
+ * may bring. What is not read waits in the system's buffer; beyond that, flow control holds the device up, or bytes are
+ * lost, which costs the frames they are of.
  */
 export class Inflow {
 	readonly #port: SerialPort;

@@ -10,8 +10,10 @@ export type LineSettings = Pick<
 >;
 
 /**
- * Opens a port, so that nobody else can. DTR and RTS are as the system leaves them, which is raised, and stay so when the port is closed again unless
- * `resetOnOpen` says otherwise: a board that restarts when DTR falls and rises would lose what it counts with each reopening.
+ * Opens a port, so that nobody else can. DTR and RTS are as the system leaves them, which is raised, and stay so when
+ * the port is closed again unless
+ * `resetOnOpen` says otherwise: a board that restarts when DTR falls and rises would lose what it counts with each
+ * reopening.
  * @throws Error when it cannot be opened within 10 s, with the reason for a person
  */
 export async function openPort(path: string, settings: LineSettings): Promise<SerialPort> {

@@ -8,8 +8,9 @@ export interface Outlet {
 const MOST_WAITING = 64 * 1024;
 
 /**
- * What is written to a port: at once while its device reads, and what comes meanwhile in one piece behind it. A device that reads nothing costs two
- * buffers of a fixed size, whatever it is answered: were each answer left to the stream, ten bytes would hold the 64 KiB of Node's pool they lie in.
+ * What is written to a port: at once while its device reads, and what comes meanwhile in one piece behind it. A device
+ * that reads nothing costs two buffers of a fixed size, whatever it is answered: were each answer left to the stream,
+ * ten bytes would hold the 64 KiB of Node's pool they lie in.
  */
 export class Outflow {
 	readonly #port: Outlet;
@@ -25,7 +26,10 @@ export class Outflow {
 		this.#other = Buffer.allocUnsafeSlow(mostWaiting);
 	}
 
-	/** Writes ASCII, whole or not at all. False where it is not written, as the port is closed or too much waits for the device to read. */
+	/**
+	 * Writes ASCII, whole or not at all. False where it is not written, as the port is closed or too much waits for the
+	 * device to read.
+	 */
 	write(text: string): boolean {
 		if (!this.#port.isOpen || this.#waitingBytes + text.length > this.#waiting.length) return false;
 		this.#waitingBytes += this.#waiting.write(text, this.#waitingBytes, 'latin1');

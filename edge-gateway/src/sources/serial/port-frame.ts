@@ -21,7 +21,10 @@ export function portFrame(
 	return { transport: 'serial', source: name, port: name, sender, context: {}, raw, parsed };
 }
 
-/** A reading with its port's defaults, or each of an array of them. Deeper down is no reading, and how deep is up to the device. */
+/**
+ * A reading with its port's defaults, or each of an array of them. Deeper down is no reading, and how deep is up to the
+ * device.
+ */
 function withDefaults(value: unknown, defaults: Record<string, string | undefined>): unknown {
 	return Array.isArray(value) ? value.map((item) => mergedWith(item, defaults)) : mergedWith(value, defaults);
 }

@@ -38,7 +38,9 @@ export interface SessionOptions {
 	name: string;
 	/** Its file. */
 	node: string;
-	/** In what ways it may be spoken with, and for each the entries of gateway.yaml it may be then. Usually one of one. */
+	/**
+	 * In what ways it may be spoken with, and for each the entries of gateway.yaml it may be then. Usually one of one.
+	 */
 	ways: readonly (readonly [SerialConfig, ...SerialConfig[]])[];
 	counts: PortCounts;
 	deliver(): Deliver | undefined;
@@ -206,7 +208,10 @@ export class SerialSession {
 		else this.#parts.devices.connected(this.#name, undefined, 'serial');
 	}
 
-	/** Until the device has said who it is, it is asked again and again; where it may have to be asked in another way, that is tried next. */
+	/**
+	 * Until the device has said who it is, it is asked again and again; where it may have to be asked in another way,
+	 * that is tried next.
+	 */
 	#askWhoItIs(conversation: Conversation, everyMs: number, close: () => void): NodeJS.Timeout {
 		let asked = 0;
 		const ask = () => {

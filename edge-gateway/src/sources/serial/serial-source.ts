@@ -11,8 +11,8 @@ import { usbPorts } from './usb-ports.ts';
 const MOST_COUNTED = 256;
 
 /**
- * All serial ports. Whenever a port may have come or gone, they are matched with `sources.serial` of gateway.yaml anew, and each port that is
- * somebody's has a session:
+ * All serial ports. Whenever a port may have come or gone, they are matched with `sources.serial` of gateway.yaml anew,
+ * and each port that is somebody's has a session:
  *
  *   kernel's events ─▶ usbPorts, candidatesOf ─▶ bindPorts ─▶ sessions: open ▸ framing ▸ conversation ─▶ deliver
  */

@@ -4,8 +4,8 @@ import { backOff } from '@crowdvision/service-kit';
 const LONGEST_WAIT = 16;
 
 /**
- * When a device has been silent for too long. Its port is opened anew then, which helps where an adapter or its driver hangs; each time it
- * does not, the next try is later, with jitter, so that many ports do not do it at once.
+ * When a device has been silent for too long. Its port is opened anew then, which helps where an adapter or its driver
+ * hangs; each time it does not, the next try is later, with jitter, so that many ports do not do it at once.
  */
 export class Silence {
 	readonly #afterMs: number;

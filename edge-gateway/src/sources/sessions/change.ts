@@ -3,7 +3,10 @@ import type { AedesPublishPacket, Subscription } from 'aedes';
 /** A message or release as the broker hands it over and gets it back. */
 export type KeptPacket = AedesPublishPacket & { messageId?: number | undefined };
 
-/** One change of what the broker keeps: what is in memory is these, applied in order; what is on disk is these, one a record. */
+/**
+ * One change of what the broker keeps: what is in memory is these, applied in order; what is on disk is these, one a
+ * record.
+ */
 export type Change =
 	/** A retained message; an empty one removes it. */
 	| { do: 'retain'; packet: KeptPacket }

@@ -49,13 +49,11 @@ const anyChange: fc.Arbitrary<Change> = fc.oneof(
 		.map(([id, topic, qos]) => ({ do: 'subscribe' as const, client: id, subs: [{ topic, qos }] })),
 	fc.tuple(client, filter).map(([id, topic]) => ({ do: 'unsubscribe' as const, client: id, topics: [topic] })),
 	fc.tuple(fc.uniqueArray(client), packet).map(([clients, one]) => ({ do: 'enqueue' as const, clients, packet: one })),
-	fc
-		.tuple(client, fc.integer({ min: 1, max: 6 }))
-		.map(([id, brokerCounter]) => ({
-			do: 'clear' as const,
-			client: id,
-			packet: { messageId: undefined, brokerId: 'b', brokerCounter },
-		})),
+	fc.tuple(client, fc.integer({ min: 1, max: 6 })).map(([id, brokerCounter]) => ({
+		do: 'clear' as const,
+		client: id,
+		packet: { messageId: undefined, brokerId: 'b', brokerCounter },
+	})),
 	fc
 		.tuple(client, packet, fc.nat(3))
 		.map(([id, one, messageId]) => ({ do: 'receive' as const, client: id, packet: { ...one, messageId } })),

@@ -18,8 +18,9 @@ interface Waiting {
 }
 
 /**
- * The changes of a SessionState on disk, in order. What comes while one batch is being written goes into the next; while the disk fails, it is
- * tried again, and whoever made the change waits. Now and then the whole state is written down, and what came before is given up.
+ * The changes of a SessionState on disk, in order. What comes while one batch is being written goes into the next;
+ * while the disk fails, it is tried again, and whoever made the change waits. Now and then the whole state is written
+ * down, and what came before is given up.
  */
 export class SessionJournal {
 	readonly state: SessionState;

@@ -17,7 +17,9 @@ export interface SessionBounds {
 	/** Of one session. */
 	messages: number;
 	bytes: number;
-	/** Of all sessions, with what a message costs in memory beside its topic and payload; and of all retained messages. */
+	/**
+	 * Of all sessions, with what a message costs in memory beside its topic and payload; and of all retained messages.
+	 */
 	totalBytes: number;
 	sessions: number;
 	/** Of one device. */
@@ -29,7 +31,10 @@ export interface SessionBounds {
 
 const MIB = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
-/** Memory that a waiting message takes beside its topic and payload, as measured: many small ones must not come to ten times their bound. */
+/**
+ * Memory that a waiting message takes beside its topic and payload, as measured: many small ones must not come to ten
+ * times their bound.
+ */
 export const MESSAGE_COST = 400;
 /** Before this no session can have gone away: the clock was not set yet. */
 const CLOCK_IS_SET_AFTER = Date.UTC(2020, 0);
@@ -47,11 +52,13 @@ export const SESSION_BOUNDS: SessionBounds = {
 };
 
 /**
- * What aedes keeps of its clients (its persistence, as the package aedes-persistence specifies it), on disk: retained messages, and of sessions
- * their subscriptions, the messages they have not acknowledged, and those of QoS 2 they have not released. Each promise resolves when it would
- * survive a kill -9. Sessions that end with their connection, and last wills, are kept in memory only.
+ * What aedes keeps of its clients (its persistence, as the package aedes-persistence specifies it), on disk: retained
+ * messages, and of sessions their subscriptions, the messages they have not acknowledged, and those of QoS 2 they have
+ * not released. Each promise resolves when it would survive a kill -9. Sessions that end with their connection, and
+ * last wills, are kept in memory only.
  *
- * Bounded: what goes beyond a bound is not kept for the session (or not retained), and counted. What was kept stays, in order.
+ * Bounded: what goes beyond a bound is not kept for the session (or not retained), and counted. What was kept stays, in
+ * order.
  */
 export class SessionStore {
 	/** Messages that were not kept because of a bound. */
@@ -322,7 +329,10 @@ export class SessionStore {
 	}
 }
 
-/** Plain data, which the broker does not change afterwards. Of a message its own fields only: what the parser left on it is nobody's. */
+/**
+ * Plain data, which the broker does not change afterwards. Of a message its own fields only: what the parser left on it
+ * is nobody's.
+ */
 function copyOf(packet: KeptPacket): KeptPacket {
 	const { cmd, brokerId, brokerCounter, topic, payload, qos, retain, dup, messageId } = packet;
 	if (cmd !== 'publish') return { ...packet };

@@ -131,7 +131,9 @@ function report(seed: number, failures: string[], last: Record<string, Buffer[]>
 	].join('\n');
 }
 
-/** Reads the log as it grows: nothing in it that nobody sent, and everything that a healthy client was told is stored. */
+/**
+ * Reads the log as it grows: nothing in it that nobody sent, and everything that a healthy client was told is stored.
+ */
 class Audit {
 	healthy = 0;
 	taken = 0;

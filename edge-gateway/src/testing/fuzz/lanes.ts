@@ -145,7 +145,10 @@ export function networkLanes(target: Target): Lane[] {
 	];
 }
 
-/** A serial line for each framing, of real pseudo-terminals: what gateway.yaml names, and its lanes once a gateway has opened it. */
+/**
+ * A serial line for each framing, of real pseudo-terminals: what gateway.yaml names, and its lanes once a gateway has
+ * opened it.
+ */
 export async function serialLines(): Promise<{
 	paths: Record<keyof typeof SERIAL, string>;
 	lanes(told: ToldNumbers): Lane[];

@@ -7,8 +7,8 @@ const LONGEST = 20;
 const FURTHEST = 200_000;
 
 /**
- * Every number that what was sent may stand for, whatever was cut off it: the values of readings that a sender of text may have meant. A value in
- * the log that is not among them was invented.
+ * Every number that what was sent may stand for, whatever was cut off it: the values of readings that a sender of text
+ * may have meant. A value in the log that is not among them was invented.
  */
 export class ToldNumbers {
 	readonly #numbers = new Set<number>();

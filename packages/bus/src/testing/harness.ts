@@ -10,8 +10,8 @@ export interface BusHarness {
 	/** Ends the backend (kill -9 where it is a process) and brings it back with what it holds on disk. */
 	restart(): Promise<void>;
 	/**
-	 * Runs a consumer in a process of its own and kills that while it holds entries. Resolves with what it held. Buses that were open
-	 * before may be unusable after it.
+	 * Runs a consumer in a process of its own and kills that while it holds entries. Resolves with what it held. Buses
+	 * that were open before may be unusable after it.
 	 */
 	killHolding(stream: StreamName, group: string, member: string): Promise<string[]>;
 	/** From now on every write is refused, until `acceptWrites`. */

@@ -1,7 +1,8 @@
 /**
- * A consumer that takes entries and never acknowledges them, to be killed while it holds them. Arguments: `redis` and a URL or
- * `embedded` and a folder; then stream, group and member. Prints `holding <JSON array of their data>` for each batch. Where a sixth
- * argument is given it does acknowledge, but ends on the spot when it is given an entry with that data.
+ * A consumer that takes entries and never acknowledges them, to be killed while it holds them. Arguments: `redis` and a
+ * URL or
+ * `embedded` and a folder; then stream, group and member. Prints `holding <JSON array of their data>` for each batch.
+ * Where a sixth argument is given it does acknowledge, but ends on the spot when it is given an entry with that data.
  */
 import type { StreamName } from '@crowdvision/contracts';
 import type { Bus } from '../bus.ts';

@@ -4,7 +4,9 @@ import type { Role } from '../roles.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** Who may do it: anybody, somebody signed in, a device by its token, or a member of the domain with this role at least. */
+/**
+ * Who may do it: anybody, somebody signed in, a device by its token, or a member of the domain with this role at least.
+ */
 export type Who = 'anyone' | 'account' | 'device' | 'member' | Role;
 
 /** One request of the HTTP API: what docs/api tells of it, and what tests hold every answer against. */

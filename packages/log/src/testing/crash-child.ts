@@ -1,6 +1,7 @@
 /**
- * A process to be killed: appends the readings of several sources to a log, reports on stdout what is acknowledged, and reads it back by a cursor.
- * Arguments: folder, maxBytes, and as JSON the seq that each source sends next. It ends with its stdin. Lines it prints:
+ * A process to be killed: appends the readings of several sources to a log, reports on stdout what is acknowledged, and
+ * reads it back by a cursor. Arguments: folder, maxBytes, and as JSON the seq that each source sends next. It ends with
+ * its stdin. Lines it prints:
  *
  *   open <id> <next offset> <cursor>      a <source> <seq> <offset>  acknowledged        d <source> <seq>  a duplicate, acknowledged
  *   c <offset> <source> <seq>  consumed   r <next>  about to commit the cursor there     g <from> <to>  a gap        i <what>  an incident
@@ -16,7 +17,10 @@ process.stdin.on('end', () => process.exit(0)).resume();
 
 const idle = new Int32Array(new SharedArrayBuffer(4));
 
-/** When it returns the kernel has it, whatever becomes of this process: a stream would keep it here while the pipe is full. */
+/**
+ * When it returns the kernel has it, whatever becomes of this process: a stream would keep it here while the pipe is
+ * full.
+ */
 function say(lines: readonly string[]): void {
 	const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
 	for (let written = 0; written < bytes.length; ) {

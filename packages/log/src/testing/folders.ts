@@ -13,8 +13,8 @@ export class Folders {
 	}
 
 	/**
-	 * A folder as a kill -9 at this very moment would leave it: copied, again if need be, until nothing changed meanwhile. It blocks this thread, so
-	 * a log that is open in it gets no further than what is under way.
+	 * A folder as a kill -9 at this very moment would leave it: copied, again if need be, until nothing changed
+	 * meanwhile. It blocks this thread, so a log that is open in it gets no further than what is under way.
 	 */
 	asIfKilled(dir: string): string {
 		const copy = this.make();

@@ -10,7 +10,9 @@ if (BASE % ROLL_UP_MS !== 0) throw new Error('BASE must begin a period');
 export const HOLD_MS = 5 * 60_000;
 export const OF_HALL = { buildingId: 'museum', roomId: 'hall', metric: 'temperature' as const };
 
-/** Reading n at position n of the stream: temperature in the museum's hall, seconds after BASE unless said otherwise. */
+/**
+ * Reading n at position n of the stream: temperature in the museum's hall, seconds after BASE unless said otherwise.
+ */
 export function placed(n: number, given: Partial<Reading> = {}): PlacedReading {
 	const observedAt = BASE + n * 1000;
 	return {

@@ -79,7 +79,10 @@ export class Browser {
 		};
 	}
 
-	/** Follows redirects and the provider's forms, as `name`, until somebody is to be sent back to `until`. @returns that URL, not yet asked for. */
+	/**
+	 * Follows redirects and the provider's forms, as `name`, until somebody is to be sent back to `until`. @returns that
+	 * URL, not yet asked for.
+	 */
 	async signIn(url: string, name: string, until: string): Promise<string> {
 		let answer = await this.request(url);
 		for (let step = 0; step < 20; step++) {

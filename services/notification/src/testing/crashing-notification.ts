@@ -6,8 +6,8 @@ import { createNotification } from '../index.ts';
 import { HALL } from './hall.ts';
 
 /**
- * A notification service on the embedded bus in the folder given, and a room whose count swings around its limit, as fast as readings are
- * acknowledged; prints `<run> <n>` for each. To be killed at any moment.
+ * A notification service on the embedded bus in the folder given, and a room whose count swings around its limit, as
+ * fast as readings are acknowledged; prints `<run> <n>` for each. To be killed at any moment.
  */
 const [dataDir = '', run = ''] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);

@@ -2,8 +2,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { listen } from '@crowdvision/service-kit';
 
 /**
- * A proxy on loopback that can stop passing on what the server says, as a network that is too slow does; that can go away; and that can send
- * those who come back to another server, as what stands before several replicas does.
+ * A proxy on loopback that can stop passing on what the server says, as a network that is too slow does; that can go
+ * away; and that can send those who come back to another server, as what stands before several replicas does.
  */
 export interface StallingProxy {
 	readonly url: string;

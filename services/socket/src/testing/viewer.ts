@@ -1,7 +1,10 @@
 import type { DashboardToServer, ReadingWithCursor, ServerToDashboard } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
 
-/** A dashboard that comes back by itself with the cursor of the last thing it saw, as the browser's does, and that audits what it is shown. */
+/**
+ * A dashboard that comes back by itself with the cursor of the last thing it saw, as the browser's does, and that
+ * audits what it is shown.
+ */
 export interface Viewer {
 	/** What it was shown, in order. */
 	readonly shown: readonly ReadingWithCursor[];

@@ -4,8 +4,8 @@ import { openEmbeddedBus, readingOf } from '../../../../test/support/service-wor
 import { createTwin } from '../index.ts';
 
 /**
- * A twin on the embedded bus in the folder given, and on MongoDB where a URL is, with a sensor that writes as fast as it is acknowledged; prints `<run> <n>` for each
- * reading that was. To be killed at any moment.
+ * A twin on the embedded bus in the folder given, and on MongoDB where a URL is, with a sensor that writes as fast as
+ * it is acknowledged; prints `<run> <n>` for each reading that was. To be killed at any moment.
  */
 const [dataDir = '', run = '', mongoUrl] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);

@@ -4,8 +4,8 @@ import type { Aggregate } from '../history-query.ts';
 import type { Window } from '../step-function.ts';
 
 /**
- * What history must say of one room and one stretch of time, found the slow way: between any two moments at which something may change, the live
- * view is asked in the middle.
+ * What history must say of one room and one stretch of time, found the slow way: between any two moments at which
+ * something may change, the live view is asked in the middle.
  */
 export function referenceValue(
 	metric: MetricKey,
