@@ -1,11 +1,11 @@
 /**
- * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schema of gateway.yaml,
- * and the API documents.
+ * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schemas of gateway.yaml and
+ * of a building JSON, and the API documents.
  * `node scripts/docs.ts --check` only says which of them are not up to date, and exits 1 if any is.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ERRORS, METRICS } from '@crowdvision/contracts';
+import { Building, ERRORS, METRICS } from '@crowdvision/contracts';
 import { GatewayFile } from '@crowdvision/edge-gateway';
 import type { Setting } from '@crowdvision/service-kit';
 import { SETTINGS } from '../settings.ts';
@@ -58,6 +58,10 @@ const VERSION = (JSON.parse(readFileSync(join(DOCS, '..', 'package.json'), 'utf8
 /** As it is read back: what JSON does not know is gone. */
 const json = (document: unknown) => `${JSON.stringify(document, null, '\t')}\n`;
 
+/** A JSON Schema as a file of its own. */
+const schemaFile = (title: string, schema: object) =>
+	json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title, ...schema });
+
 /** Options of gateway.yaml that cannot stand beside the one before them. */
 const INSTEAD = new Set([
 	'sources.serial.glob',
@@ -70,11 +74,13 @@ const PAGES: Record<string, () => string> = {
 	'settings.md': settingsPage,
 	'errors.md': errorsPage,
 	'metrics.md': metricsPage,
-	'gateway.schema.json': () =>
-		json({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: 'gateway.yaml', ...GatewayFile }),
+	'gateway.schema.json': () => schemaFile('gateway.yaml', GatewayFile),
+	'building.schema.json': () => schemaFile('building JSON', Building),
 	'gateway.example.yaml': () => gatewayExample(JSON.parse(json(GatewayFile)), INSTEAD),
 	'api/openapi.json': () => json(openApi(VERSION)),
 	'api/asyncapi.json': () => json(asyncApi(VERSION)),
+	// Again among the files served below /docs, so that docs/building.schema.json is its path there too.
+	'api/building.schema.json': () => schemaFile('building JSON', Building),
 	'api/index.html': () => apiPage(JSON.parse(json(openApi(VERSION))), JSON.parse(json(asyncApi(VERSION)))),
 };
 

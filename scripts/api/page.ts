@@ -149,7 +149,7 @@ export function apiPage(openApi: OpenApi, asyncApi: AsyncApi): string {
 <title>${text(openApi.info.title)} API</title>
 <link rel="stylesheet" href="style.css">
 <header><h1>${text(openApi.info.title)} API</h1><p>${text(openApi.info.description)}</p>
-<p>For programs: <a href="openapi.json">openapi.json</a> · <a href="asyncapi.json">asyncapi.json</a></p>
+<p>For programs: <a href="openapi.json">openapi.json</a> · <a href="asyncapi.json">asyncapi.json</a> · <a href="building.schema.json">building.schema.json</a></p>
 <nav aria-label="Sections">${links.map(([id, name]) => `<a href="#${id}">${text(name)}</a>`).join(' ')}</nav></header>
 <main>
 ${sections.join('\n')}
