@@ -1,7 +1,7 @@
 import type { Transport } from '@crowdvision/contracts';
-import type { FrameContext } from './decode/candidate.ts';
-import type { Decoding } from './decode/decoder.ts';
 import type { DecodeBy } from './decode/decoders.ts';
+import type { FrameContext } from './decode/message/candidate.ts';
+import type { Decoding } from './decode/message/decoder.ts';
 import type { Sender } from './normalize/identify.ts';
 
 /** One message of a device, as it came in. */

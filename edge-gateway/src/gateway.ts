@@ -5,59 +5,59 @@ import { type Bus, trimStream } from '@crowdvision/bus';
 import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import type { Logger, Registry as Metrics, Router, Service, Tokens } from '@crowdvision/service-kit';
+import { Credentials } from './access/credentials.ts';
+import { deviceAnswers } from './api/device-answers.ts';
+import { addRoomRoutes } from './api/room-routes.ts';
+import { gatewayRoutes } from './api/routes.ts';
+import { answerWhy } from './api/why-answer.ts';
 import { Bridges } from './bridge/bridges.ts';
 import { Clock } from './clock/clock.ts';
 import { CLOCK_DEFAULTS } from './clock/clock-config.ts';
 import { systemTime, type TimeSource } from './clock/time-source.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './configuration/config.ts';
 import { DryRun } from './configuration/dry-run.ts';
 import { healthOf } from './configuration/health-of.ts';
 import type { Configurable, LiveConfiguration } from './configuration/live-configuration.ts';
 import { type FixedOptions, LiveParts } from './configuration/live-parts.ts';
 import type { StartedConfiguration } from './configuration/start.ts';
-import { Credentials } from './credentials.ts';
+import { doorPath, LocalDoor } from './control/control-socket.ts';
 import { Decoders } from './decode/decoders.ts';
 import { Admission } from './devices/admission.ts';
 import { Adoptions } from './devices/adoptions.ts';
-import { announcing } from './devices/announcing.ts';
 import { Availability } from './devices/availability.ts';
-import { deviceAnswers } from './devices/device-answers.ts';
+import { Devices } from './devices/devices.ts';
 import { Placement } from './devices/placement.ts';
 import { Quarantine } from './devices/quarantine.ts';
 import { Timeouts } from './devices/timeouts.ts';
-import { Devices } from './devices.ts';
 import { CommandBook } from './downlink/command-book.ts';
 import { Downlink } from './downlink/downlink.ts';
 import { Lines } from './downlink/lines.ts';
+import { announcing } from './home-assistant/announcing.ts';
 import { HomeAssistant } from './home-assistant/home-assistant.ts';
-import { Intake } from './intake.ts';
-import { Ledger } from './ledger.ts';
-import { LogAlarm } from './log-alarm.ts';
+import { Intake } from './intake/intake.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { RateLimits } from './limits/rate-limits.ts';
+import { LogAlarm } from './log/log-alarm.ts';
+import { Relay } from './log/relay.ts';
 import { registerMetrics } from './metrics.ts';
 import { isForeign } from './normalize/identify.ts';
 import { openOccupancy } from './occupancy/open-occupancy.ts';
-import { addRoomRoutes } from './occupancy/room-routes.ts';
 import { Registry } from './registry.ts';
 import { Rejected } from './rejected/rejected.ts';
-import { Replay } from './rejected/replay.ts';
-import { Relay } from './relay.ts';
-import { gatewayRoutes } from './routes.ts';
 import { clientAddress } from './sources/client-address.ts';
 import { HttpSource } from './sources/http.ts';
-import { MqttSource } from './sources/mqtt.ts';
-import { MQTT_LIMITS } from './sources/mqtt-limits.ts';
-import { RateLimits } from './sources/rate-limits.ts';
+import { MqttSource } from './sources/mqtt/broker/mqtt.ts';
+import { MQTT_LIMITS } from './sources/mqtt/connection/mqtt-limits.ts';
+import { SessionStore } from './sources/mqtt/sessions/session-store.ts';
+import { Replay } from './sources/replay/replay.ts';
 import { registerSerialMetrics } from './sources/serial/serial-metrics.ts';
 import { SerialSource } from './sources/serial/serial-source.ts';
-import { SessionStore } from './sources/sessions/session-store.ts';
 import { SocketIoSource } from './sources/socketio.ts';
 import { Recorder } from './trace/recorder.ts';
 import { recorderOptions } from './trace/recorder-config.ts';
 import { Trace } from './trace/trace.ts';
 import { Explainer } from './why/explain.ts';
 import { connectionsOf } from './why/explainer-parts.ts';
-import { doorPath, LocalDoor } from './why/local-door.ts';
-import { answerWhy } from './why/why-answer.ts';
 
 /** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
 export interface Gateway extends Service {
@@ -114,7 +114,7 @@ export async function openTelemetryLog(
 		dir,
 		worker,
 		...config.log,
-		thin: new URL('./thin-thread.ts', import.meta.url).href,
+		thin: new URL('./log/thin-thread.ts', import.meta.url).href,
 		dedup: config.dedup,
 		heldFrom: clock.heldFrom,
 		amend: (record) => clock.amend(record),

@@ -22,12 +22,12 @@ import {
 	settleDown,
 	type Tokens,
 } from '@crowdvision/service-kit';
-import { type GatewayConfig, readGatewayConfig } from './config.ts';
-import { dryRun } from './configuration/dry-run-command.ts';
+import { type GatewayConfig, readGatewayConfig } from './configuration/config.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
-import { adoptSensor, listDevices } from './devices/device-commands.ts';
+import { adoptSensor, listDevices } from './control/device-commands.ts';
+import { dryRun } from './control/dry-run-command.ts';
+import { why } from './control/why.ts';
 import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
-import { why } from './why/why.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- check            validate the environment and gateway.yaml, and exit

@@ -4,9 +4,9 @@ import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
 import type { Bridges } from './bridge/bridges.ts';
 import type { Clock } from './clock/clock.ts';
 import type { Downlink } from './downlink/downlink.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { Relay } from './log/relay.ts';
 import type { AuditTrail } from './occupancy/audit-trail.ts';
-import type { Relay } from './relay.ts';
 
 /** What Prometheus reads of the gateway. */
 export function registerMetrics(

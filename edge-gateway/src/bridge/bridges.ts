@@ -2,15 +2,15 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import { Counter, Gauge, type Logger, type Registry as Metrics } from '@crowdvision/service-kit';
-import type { Ledger } from '../ledger.ts';
-import type { LocalBroker } from '../sources/local-broker.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import type { Deliver } from '../sources/source.ts';
-import { type BridgeConfig, type BridgeSettings, bridgeSettings } from './bridge-config.ts';
-import type { InboundParts } from './inbound.ts';
-import { cursorName, Link, sendsReadings } from './link.ts';
-import type { BridgeReport } from './link-state.ts';
-import { LoopGuard } from './loop-guard.ts';
-import { ReturnBound } from './return-bound.ts';
+import { type BridgeConfig, type BridgeSettings, bridgeSettings } from './config/bridge-config.ts';
+import type { InboundParts } from './link/inbound.ts';
+import { cursorName, Link, sendsReadings } from './link/link.ts';
+import type { BridgeReport } from './link/link-state.ts';
+import { LoopGuard } from './loops/loop-guard.ts';
+import { ReturnBound } from './loops/return-bound.ts';
 
 export interface BridgesParts {
 	gatewayId: string;

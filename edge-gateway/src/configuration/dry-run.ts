@@ -1,23 +1,23 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Clock } from '../clock/clock.ts';
-import type { GatewayConfig } from '../config.ts';
-import type { Decoded } from '../decode/candidate.ts';
-import { decodeCanonical } from '../decode/canonical.ts';
-import { NO_READING } from '../decode/decoder.ts';
 import { Decoders } from '../decode/decoders.ts';
-import { parseJson } from '../decode/json.ts';
+import { decodeCanonical } from '../decode/formats/canonical.ts';
+import type { Decoded } from '../decode/message/candidate.ts';
+import { NO_READING } from '../decode/message/decoder.ts';
+import { parseJson } from '../decode/message/json.ts';
 import { Admission } from '../devices/admission.ts';
 import type { Adoptions } from '../devices/adoptions.ts';
 import type { Frame } from '../frame.ts';
-import { asRefusal, Judge } from '../judge.ts';
+import { asRefusal, Judge } from '../intake/reading-validator.ts';
 import { Doors } from '../occupancy/doors.ts';
 import { sampleOf } from '../payload.ts';
 import type { Registry } from '../registry.ts';
-import { frameOf } from '../rejected/replay.ts';
-import { createFraming } from '../sources/framing/framings.ts';
+import { frameOf } from '../sources/replay/replay.ts';
+import { createFraming } from '../sources/serial/framings.ts';
 import { portFrame, senderOfPort } from '../sources/serial/port-frame.ts';
 import type { RecordedFrame } from '../trace/recorder.ts';
+import type { GatewayConfig } from './config.ts';
 
 /** What would become of one message. */
 export interface Outcome {

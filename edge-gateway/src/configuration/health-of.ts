@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import type { Health } from './probation.ts';
 
 /** How the gateway does: by its ledger, and by what its parts say of themselves. */

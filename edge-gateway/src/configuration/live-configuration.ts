@@ -1,5 +1,5 @@
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
-import type { GatewayConfig } from '../config.ts';
+import type { GatewayConfig } from './config.ts';
 import type { KeptConfiguration } from './kept-configuration.ts';
 import { type Health, Probation } from './probation.ts';
 import { WatchedFiles } from './watched-files.ts';

@@ -1,6 +1,6 @@
 import { SettingsError } from '@crowdvision/service-kit';
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../config.ts';
+import { parseGatewayFile } from '../configuration/config.ts';
 
 /** What a gateway.yaml is refused with, line by line. */
 function mistakes(source: string): string[] {

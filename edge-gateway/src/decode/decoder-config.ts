@@ -1,7 +1,7 @@
 import { PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
-import { filterProblem } from '../sources/topic-filter.ts';
-import { mappingMistake } from './jsonata-mapping.ts';
+import { filterProblem } from '../topics/topic-filter.ts';
+import { mappingMistake } from './jsonata/jsonata-mapping.ts';
 import { FORMAT_NAMES } from './registry.ts';
 
 const closed = { additionalProperties: false };

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../config.ts';
-import { NO_READING } from './decoder.ts';
-import { LORAWAN } from './lorawan.ts';
+import { parseGatewayFile } from '../configuration/config.ts';
+import { LORAWAN } from './formats/lorawan.ts';
+import { SHELLY } from './formats/shelly.ts';
+import { TASMOTA } from './formats/tasmota.ts';
+import { NORMALIZED_AIR } from './formats/the-things-stack.ts';
+import { ZIGBEE2MQTT } from './formats/zigbee2mqtt.ts';
+import { NO_READING } from './message/decoder.ts';
 import { CONTENT_TYPES, FORMATS } from './registry.ts';
-import { SHELLY } from './shelly.ts';
-import { TASMOTA } from './tasmota.ts';
-import { NORMALIZED_AIR } from './the-things-stack.ts';
-import { ZIGBEE2MQTT } from './zigbee2mqtt.ts';
 
 const page = readFileSync(new URL('../../../docs/decoders.md', import.meta.url), 'utf8');
 /** What the page says of one format, from its point in the list on. */

@@ -1,9 +1,9 @@
-import { matchesFilter } from '../sources/topic-filter.ts';
-import type { Candidate } from './candidate.ts';
-import type { Decoder } from './decoder.ts';
+import { matchesFilter } from '../topics/topic-filter.ts';
 import type { DecoderRule } from './decoder-config.ts';
+import type { Publish } from './formats/sparkplug.ts';
+import type { Candidate } from './message/candidate.ts';
+import type { Decoder } from './message/decoder.ts';
 import { CONTENT_TYPES, FORMATS, type FormatName } from './registry.ts';
-import type { Publish } from './sparkplug.ts';
 
 /** A rule of the configuration at work. */
 export interface OpenRule {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { candidatesIn, expectDecoded, message } from '../testing/messages.ts';
 import { VENDOR_MESSAGES, type VendorMessage } from '../testing/vendor-messages.ts';
-import type { Decoder, Decoding } from './decoder.ts';
+import type { Decoder, Decoding } from './message/decoder.ts';
 import { FORMATS, type FormatName } from './registry.ts';
 
 const open = (format: FormatName): Decoder => FORMATS[format].open({ mapping: '', publish: async () => undefined });

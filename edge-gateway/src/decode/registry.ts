@@ -1,15 +1,15 @@
-import { decodeCanonical } from './canonical.ts';
-import { decodeCbor } from './cbor.ts';
-import { decodeChirpstack } from './chirpstack.ts';
-import { type Decoder, stateless } from './decoder.ts';
-import { parseJson } from './json.ts';
-import { JsonataDecoder } from './jsonata.ts';
-import { decodeSenml } from './senml.ts';
-import { decodeShelly } from './shelly.ts';
-import { type Publish, SparkplugDecoder } from './sparkplug.ts';
-import { decodeTasmota } from './tasmota.ts';
-import { decodeTheThingsStack } from './the-things-stack.ts';
-import { decodeZigbee2mqtt } from './zigbee2mqtt.ts';
+import { decodeCanonical } from './formats/canonical.ts';
+import { decodeCbor } from './formats/cbor.ts';
+import { decodeChirpstack } from './formats/chirpstack.ts';
+import { decodeSenml } from './formats/senml.ts';
+import { decodeShelly } from './formats/shelly.ts';
+import { type Publish, SparkplugDecoder } from './formats/sparkplug.ts';
+import { decodeTasmota } from './formats/tasmota.ts';
+import { decodeTheThingsStack } from './formats/the-things-stack.ts';
+import { decodeZigbee2mqtt } from './formats/zigbee2mqtt.ts';
+import { JsonataDecoder } from './jsonata/jsonata.ts';
+import { type Decoder, stateless } from './message/decoder.ts';
+import { parseJson } from './message/json.ts';
 
 /** What a decoder may be given when it is opened. */
 export interface OpenWith {

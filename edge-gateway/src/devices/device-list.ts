@@ -1,5 +1,5 @@
-import type { DeviceStatus, Devices } from '../devices.ts';
 import type { Availability, SensorStatus } from './availability.ts';
+import type { DeviceStatus, Devices } from './devices.ts';
 import type { Operator, Placement } from './placement.ts';
 import type { Quarantine, QuarantinedSensor } from './quarantine.ts';
 

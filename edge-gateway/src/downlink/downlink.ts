@@ -9,7 +9,7 @@ import {
 	STREAMS,
 } from '@crowdvision/contracts';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
-import { RateLimit } from '../sources/rate-limit.ts';
+import { RateLimit } from '../limits/rate-limit.ts';
 import type { CommandBook } from './command-book.ts';
 import { Deliveries } from './deliveries.ts';
 import type { DownlinkConfig } from './downlink-config.ts';

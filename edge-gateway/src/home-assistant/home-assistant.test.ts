@@ -5,7 +5,7 @@ import { CheckpointFile, type Log } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { expect, it, onTestFinished } from 'vitest';
 import type { Registry } from '../registry.ts';
-import { LocalBroker } from '../sources/local-broker.ts';
+import { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import type { Entity } from './discovery.ts';
 import { HomeAssistant } from './home-assistant.ts';
 

@@ -4,7 +4,7 @@ import { type Logger, pause } from '@crowdvision/service-kit';
 import { milliseconds } from '../measures.ts';
 import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
-import type { LocalBroker } from '../sources/local-broker.ts';
+import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import { configTopic, discoveryOf, type Entity, stateTopic, uniqueId } from './discovery.ts';
 import type { HomeAssistantConfig } from './home-assistant-config.ts';
 

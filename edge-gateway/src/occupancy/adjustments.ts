@@ -1,8 +1,8 @@
 import { type Adjustment, type Corrected, CrowdVisionError, METRICS } from '@crowdvision/contracts';
 import { type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
-import type { Ledger } from '../ledger.ts';
-import { ReadingEncoder } from '../reading-encoder.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { ReadingEncoder } from '../normalize/reading-encoder.ts';
 import type { Occupancy } from './occupancy.ts';
 
 /** A count that is known, on its way to the log. */

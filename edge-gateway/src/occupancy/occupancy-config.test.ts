@@ -1,6 +1,6 @@
 import { SettingsError } from '@crowdvision/service-kit';
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../config.ts';
+import { parseGatewayFile } from '../configuration/config.ts';
 
 /** The message a gateway.yaml with this `occupancy` is refused with; undefined for one that is taken. */
 function mistake(...lines: string[]): string | undefined {

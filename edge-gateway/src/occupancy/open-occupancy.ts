@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CommitWorker, Log } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
-import type { Ledger } from '../ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { Adjustments } from './adjustments.ts';
 import { AuditTrail } from './audit-trail.ts';
 import { Doors } from './doors.ts';

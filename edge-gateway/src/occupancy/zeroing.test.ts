@@ -5,7 +5,7 @@ import { type Reading, reading as readingSchema, type TimeQuality } from '@crowd
 import { Log, startCommitWorker } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Ledger } from '../ledger.ts';
+import { Ledger } from '../ledger/ledger.ts';
 import { breakableDisk } from '../testing/gateway-world.ts';
 import type { OccupancyConfig } from './occupancy-config.ts';
 import { openOccupancy } from './open-occupancy.ts';

@@ -1,5 +1,5 @@
 import type { CrowdVisionError } from '@crowdvision/contracts';
-import type { Candidate } from '../decode/candidate.ts';
+import type { Candidate } from '../decode/message/candidate.ts';
 import type { Refused } from '../frame.ts';
 import type { Refusal } from './rejected.ts';
 

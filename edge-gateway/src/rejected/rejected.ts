@@ -1,9 +1,9 @@
 import type { ErrorCode, Transport } from '@crowdvision/contracts';
 import { type CommitWorker, Log, type LogRecord } from '@crowdvision/log';
-import type { FrameContext } from '../decode/candidate.ts';
+import type { FrameContext } from '../decode/message/candidate.ts';
 import type { Sender } from '../normalize/identify.ts';
 import { decodePayload, encodePayload, type Payload, sampleOf, withoutTokens } from '../payload.ts';
-import { matchesFilter } from '../sources/topic-filter.ts';
+import { matchesFilter } from '../topics/topic-filter.ts';
 
 /** A refused frame as it is listed. */
 export interface Rejection {

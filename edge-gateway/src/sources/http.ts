@@ -1,12 +1,12 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { bearerToken, express, type RequestHandler, Router } from '@crowdvision/service-kit';
-import type { Credentials } from '../credentials.ts';
+import type { Credentials } from '../access/credentials.ts';
 import type { Decoders } from '../decode/decoders.ts';
-import { textOf } from '../decode/json.ts';
-import type { Devices } from '../devices.ts';
+import { textOf } from '../decode/message/json.ts';
+import type { Devices } from '../devices/devices.ts';
 import type { Frame } from '../frame.ts';
-import type { Intake } from '../intake.ts';
-import type { RateLimits } from './rate-limits.ts';
+import type { Intake } from '../intake/intake.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
 
 const MAX_BODY = 1024 * 1024;

@@ -2,15 +2,15 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGateway } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
-import type { Credentials } from '../credentials.ts';
+import type { Credentials } from '../access/credentials.ts';
 import type { Availability } from '../devices/availability.ts';
-import type { Devices } from '../devices.ts';
+import type { Devices } from '../devices/devices.ts';
 import { sensorsIn } from '../downlink/device-line.ts';
 import type { Line, Lines } from '../downlink/lines.ts';
 import { socketIoLine } from '../downlink/socketio-line.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
 import { isForeign, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
-import type { RateLimits } from './rate-limits.ts';
 import type { Deliver, Source } from './source.ts';
 
 type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;

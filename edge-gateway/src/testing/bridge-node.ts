@@ -5,10 +5,10 @@ import { Log, startCommitWorker } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { onTestFinished } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
-import type { BridgeConfig } from '../bridge/bridge-config.ts';
 import { Bridges } from '../bridge/bridges.ts';
-import { Ledger } from '../ledger.ts';
-import { LocalBroker, type LocalMessage } from '../sources/local-broker.ts';
+import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { LocalBroker, type LocalMessage } from '../sources/mqtt/broker/local-broker.ts';
 
 /**
  * The bridges of a gateway with their logs, and in place of its broker a list of what its clients would have got,

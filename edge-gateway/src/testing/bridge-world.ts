@@ -2,8 +2,8 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { onTestFinished } from 'vitest';
 import { type Mosquitto, startMosquitto } from '../../../test/support/mosquitto.ts';
 import { waitFor } from '../../../test/support/wait.ts';
-import type { BridgeConfig } from '../bridge/bridge-config.ts';
-import type { BridgeReport } from '../bridge/link-state.ts';
+import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
+import type { BridgeReport } from '../bridge/link/link-state.ts';
 import type { GatewayWorld } from './gateway-world.ts';
 
 /** A real Mosquitto that ends with the test. */

@@ -25,7 +25,7 @@ import {
 } from '@crowdvision/service-kit';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { TimeSource } from '../clock/time-source.ts';
-import type { GatewayConfig } from '../config.ts';
+import type { GatewayConfig } from '../configuration/config.ts';
 import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
 import { createGateway, type Gateway, openClock, openTelemetryLog } from '../gateway.ts';
 import type { Rejection } from '../rejected/rejected.ts';

@@ -1,7 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { expect } from 'vitest';
-import { type Candidate, DecodeError } from '../decode/candidate.ts';
-import { type Decoding, type Message, NO_READING } from '../decode/decoder.ts';
+import { type Candidate, DecodeError } from '../decode/message/candidate.ts';
+import { type Decoding, type Message, NO_READING } from '../decode/message/decoder.ts';
 
 /** When the messages of the tests arrive. */
 export const NOW = Date.UTC(2026, 10, 28, 12);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
 import { onTestFinished } from 'vitest';
 import { type Running, startNode } from '../../../test/support/processes.ts';
+import { why } from '../control/why.ts';
 import type { Explanation } from '../why/explain.ts';
-import { why } from '../why/why.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 

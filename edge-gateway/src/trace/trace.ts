@@ -1,5 +1,5 @@
 import type { Transport } from '@crowdvision/contracts';
-import { matchesFilter } from '../sources/topic-filter.ts';
+import { matchesFilter } from '../topics/topic-filter.ts';
 
 /** The way of a message, stage by stage. */
 export const STAGES = [

@@ -3,7 +3,7 @@ import type { Log } from '@crowdvision/log';
 import { sampleOf } from '../payload.ts';
 import type { Registry } from '../registry.ts';
 import { concerns, type Rejected, type Rejection } from '../rejected/rejected.ts';
-import { matchesFilter } from '../sources/topic-filter.ts';
+import { matchesFilter } from '../topics/topic-filter.ts';
 import type { RecordedFrame, Recorder } from '../trace/recorder.ts';
 import type { Stage, Trace, TraceEvent, TraceFilter } from '../trace/trace.ts';
 import { verdictOfRefusal } from './verdict-of.ts';

@@ -1,9 +1,9 @@
 import type { Log } from '@crowdvision/log';
 import type { Bridges } from '../bridge/bridges.ts';
-import { cursorName } from '../bridge/link.ts';
-import type { BridgeReport } from '../bridge/link-state.ts';
-import type { Devices } from '../devices.ts';
-import type { Relay } from '../relay.ts';
+import { cursorName } from '../bridge/link/link.ts';
+import type { BridgeReport } from '../bridge/link/link-state.ts';
+import type { Devices } from '../devices/devices.ts';
+import type { Relay } from '../log/relay.ts';
 import type { ConsumerState, ExplainParts } from './explain.ts';
 
 const GROUP = 'group:';

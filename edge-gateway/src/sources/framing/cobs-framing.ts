@@ -1,6 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { DecodeError } from '../../decode/candidate.ts';
-import { readCbor } from '../../decode/cbor.ts';
+import { readCbor } from '../../decode/formats/cbor.ts';
+import { DecodeError } from '../../decode/message/candidate.ts';
 import { BoundedFrame } from './bounded-frame.ts';
 import { decodeCobs } from './cobs.ts';
 import { crc16 } from './crc16.ts';

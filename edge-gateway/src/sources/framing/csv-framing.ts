@@ -1,5 +1,5 @@
 import { CrowdVisionError, METRIC_KEYS } from '@crowdvision/contracts';
-import { textOf } from '../../decode/json.ts';
+import { textOf } from '../../decode/message/json.ts';
 import { withoutChecksum } from './checksum.ts';
 import { parseRow } from './csv.ts';
 import type { FrameListener, Framing } from './framing.ts';

@@ -1,5 +1,5 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { parseJson } from '../../decode/json.ts';
+import { parseJson } from '../../decode/message/json.ts';
 import { withoutChecksum } from './checksum.ts';
 import type { FrameListener, Framing } from './framing.ts';
 import { LineFramer } from './line-framer.ts';

@@ -1,12 +1,12 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
-import type { Credentials } from '../../credentials.ts';
-import type { Devices } from '../../devices.ts';
+import type { Credentials } from '../../access/credentials.ts';
+import type { Devices } from '../../devices/devices.ts';
 import { sensorsIn } from '../../downlink/device-line.ts';
 import type { Lines } from '../../downlink/lines.ts';
 import { SerialLine } from '../../downlink/serial-line.ts';
 import type { Frame } from '../../frame.ts';
-import type { Intake } from '../../intake.ts';
+import type { Intake } from '../../intake/intake.ts';
 import type { Sender } from '../../normalize/identify.ts';
 import type { Discarded, Framing } from '../framing/framing.ts';
 import type { Deliver } from '../source.ts';

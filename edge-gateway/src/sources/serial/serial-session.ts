@@ -1,10 +1,10 @@
 import { backOff, pause } from '@crowdvision/service-kit';
 import type { SerialPort } from 'serialport';
 import { timerMilliseconds } from '../../measures.ts';
-import { createFraming } from '../framing/framings.ts';
 import type { Deliver } from '../source.ts';
 import { Conversation, type SerialParts } from './conversation.ts';
 import { FloodGuard } from './flood-guard.ts';
+import { createFraming } from './framings.ts';
 import { Inflow } from './inflow.ts';
 import { openPort } from './open-port.ts';
 import { Outflow } from './outflow.ts';

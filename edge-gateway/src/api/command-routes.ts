@@ -1,0 +1,50 @@
+import { CrowdVisionError, commandRequest } from '@crowdvision/contracts';
+import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
+import type { Availability } from '../devices/availability.ts';
+import type { Downlink } from '../downlink/downlink.ts';
+import type { Lines } from '../downlink/lines.ts';
+import type { Registry } from '../registry.ts';
+import { mayLookAt } from './access.ts';
+
+export interface CommandRouteParts {
+	downlink: Downlink;
+	lines: Lines;
+	registry: Registry;
+	availability: Availability;
+}
+
+/** What is waited beyond the deadline for an outcome that is on its way. */
+const PATIENCE_MS = 10_000;
+
+/** `POST /devices/{sensorId}/command`, behind a guard that lets staff through. */
+export function addCommandRoutes(router: Router, { downlink, lines, registry, availability }: CommandRouteParts): void {
+	router.post('/devices/:sensorId/command', jsonBody(), async (request, response) => {
+		const sensorId = String(request.params.sensorId);
+		requireStaffOf(request, sensorId);
+		const { id, deadline } = await downlink.request(sensorId, parseBody(commandRequest, request.body));
+		if (request.query.wait === undefined) return void response.status(202).json({ id });
+		const gone = new AbortController();
+		response.once('close', () => gone.abort());
+		const patience = AbortSignal.timeout(Math.max(0, deadline - Date.now()) + PATIENCE_MS);
+		const result = await downlink.outcome(id, AbortSignal.any([gone.signal, patience]));
+		if (result) response.json(result);
+		else response.status(202).json({ id });
+	});
+
+	/**
+	 * @throws CrowdVisionError `not_found` for a sensor that nobody knows, or not the caller's to know of; `forbidden`
+	 * for who is not staff of it.
+	 */
+	function requireStaffOf(request: Request, sensorId: string): void {
+		const registered = registry.sensor(sensorId);
+		const owners = registered && registry.building(registered.buildingId)?.domains;
+		if (owners) {
+			requireRole(callerOf(request), owners, 'business_staff', 'sensor');
+			return;
+		}
+		// On its own, or of a sensor that only tells its place itself, the gateway goes by the device.
+		const line = lines.of(sensorId) ?? availability.get(sensorId);
+		if (!line || registered || !mayLookAt(request, registry, line.domainName))
+			throw new CrowdVisionError('not_found', 'There is no such sensor');
+	}
+}

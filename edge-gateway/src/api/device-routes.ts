@@ -1,0 +1,27 @@
+import { adoptRequest, replaceRequest } from '@crowdvision/contracts';
+import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
+import { type DeviceListParts, deviceList } from '../devices/device-list.ts';
+import type { Operator } from '../devices/placement.ts';
+import type { Registry } from '../registry.ts';
+import { mayLookAt } from './access.ts';
+
+/** `/devices`, and what makes a stranger one of them. Behind a guard that lets staff through. */
+export function addDeviceRoutes(router: Router, parts: DeviceListParts & { registry: Registry }): void {
+	const { placement, registry } = parts;
+	const operatorOf = (request: Request): Operator => ({
+		mayLookAt: (domainName) => mayLookAt(request, registry, domainName),
+		requireStaff: (domains) => requireRole(callerOf(request), domains, 'business_staff', 'building'),
+	});
+
+	router.get('/devices', (request, response) => {
+		response.json(deviceList(parts, operatorOf(request)));
+	});
+	router.post('/devices/:sensorId/adopt', jsonBody(), async (request, response) => {
+		const place = parseBody(adoptRequest, request.body);
+		response.json(await placement.adopt({ sensorId: String(request.params.sensorId), ...place }, operatorOf(request)));
+	});
+	router.post('/devices/:sensorId/replace', jsonBody(), async (request, response) => {
+		const { by } = parseBody(replaceRequest, request.body);
+		response.json(await placement.replace(String(request.params.sensorId), by, operatorOf(request)));
+	});
+}

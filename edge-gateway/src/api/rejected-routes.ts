@@ -1,0 +1,51 @@
+import { CrowdVisionError, rejectedListQuery, replayRequest } from '@crowdvision/contracts';
+import { jsonBody, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Registry } from '../registry.ts';
+import type { Rejected, Rejection } from '../rejected/rejected.ts';
+import type { Replay } from '../sources/replay/replay.ts';
+import { mayLookAt } from './access.ts';
+
+export interface RejectedRouteParts {
+	rejected: Rejected;
+	replay: Replay;
+	ledger: Ledger;
+	registry: Registry;
+}
+
+const USUAL_PAGE = 200;
+
+/** `GET /rejected` and `POST /rejected/replay`, behind a guard that lets staff through. */
+export function addRejectedRoutes(router: Router, { rejected, replay, ledger, registry }: RejectedRouteParts): void {
+	router.get('/rejected', async (request, response) => {
+		const { since, state = 'open', before, limit, ...filter } = parseBody(rejectedListQuery, request.query);
+		const query = {
+			...filter,
+			state,
+			since: time(since, '/since'),
+			before: before === undefined ? undefined : Number(before),
+		};
+		const most = limit === undefined ? USUAL_PAGE : Number(limit);
+		const found = await rejected.list(query, most, visibleTo(request, registry));
+		const next = found.length === most ? { next: found.at(-1)!.id } : {};
+		response.json({ rejected: found, ...next, counts: ledger.summary() });
+	});
+	router.post('/rejected/replay', jsonBody(), async (request, response) => {
+		const wanted = parseBody(replayRequest, request.body);
+		const selection =
+			'ids' in wanted ? wanted : { filter: { ...wanted.filter, since: time(wanted.filter.since, '/filter/since') } };
+		response.json({ replayed: await replay.replay(selection, visibleTo(request, registry)) });
+	});
+}
+
+function visibleTo(request: Request, registry: Registry): (rejection: Rejection) => boolean {
+	return ({ domainName }) => mayLookAt(request, registry, domainName);
+}
+
+/** Epoch ms. @throws CrowdVisionError `invalid` */
+function time(told: string | number | undefined, path: string): number | undefined {
+	if (told === undefined || typeof told === 'number') return told;
+	const at = /^\d+$/.test(told) ? Number(told) : Date.parse(told);
+	if (Number.isNaN(at)) throw new CrowdVisionError('invalid', `${path} must be a time: epoch ms or ISO 8601`, { path });
+	return at;
+}

@@ -1,0 +1,70 @@
+import { CrowdVisionError, correctionRequest, ROLES, weightIn } from '@crowdvision/contracts';
+import {
+	callerOf,
+	invalid,
+	jsonBody,
+	parseBody,
+	type Request,
+	type Router,
+	requireAccount,
+	type Tokens,
+} from '@crowdvision/service-kit';
+import type { Adjustments } from '../occupancy/adjustments.ts';
+import type { AuditTrail } from '../occupancy/audit-trail.ts';
+import type { Registry } from '../registry.ts';
+
+const USUAL_CHANGES = 50;
+const MOST_CHANGES = 200;
+
+/**
+ * `/rooms/{buildingId}/{roomId}`: why a room's count is what it is, and saying what it is. For staff of the building's
+ * domains.
+ */
+export function addRoomRoutes(
+	router: Router,
+	{
+		tokens,
+		registry,
+		trail,
+		adjustments,
+	}: { tokens: Tokens; registry: Registry; trail: AuditTrail; adjustments: Adjustments },
+): void {
+	const guard = requireAccount(tokens);
+
+	router.post('/rooms/:buildingId/:roomId/correction', guard, jsonBody(), async (request, response) => {
+		const room = roomOf(request, registry);
+		const { count, note } = parseBody(correctionRequest, request.body);
+		const { sub, name } = callerOf(request);
+		const corrected = await adjustments.correct(room, { count, note, account: { id: sub, name } });
+		response.status(201).json(corrected);
+	});
+
+	router.get('/rooms/:buildingId/:roomId/audit', guard, (request, response) => {
+		const { buildingId, roomId } = roomOf(request, registry);
+		response.json({ changes: trail.of(buildingId, roomId, limitOf(request)) });
+	});
+}
+
+/**
+ * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, and a room it does not have;
+ * `forbidden` for who is not of its staff.
+ */
+function roomOf(request: Request, registry: Registry): { buildingId: string; roomId: string } {
+	const { buildingId, roomId } = request.params as { buildingId: string; roomId: string };
+	const building = registry.building(buildingId);
+	const weight = building ? weightIn(callerOf(request).memberships, building.domains) : 0;
+	if (!building || weight === 0) throw new CrowdVisionError('not_found', 'There is no such building');
+	if (weight < ROLES.business_staff)
+		throw new CrowdVisionError('forbidden', 'This needs the role business_staff or a higher one');
+	if (!building.rooms.some(({ id }) => id === roomId))
+		throw new CrowdVisionError('not_found', 'There is no such room in this building');
+	return { buildingId, roomId };
+}
+
+function limitOf({ query }: Request): number {
+	const { limit } = query;
+	if (limit === undefined) return USUAL_CHANGES;
+	const number = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
+	if (number >= 1 && number <= MOST_CHANGES) return number;
+	throw invalid([{ path: '/limit', message: `must be a whole number from 1 to ${MOST_CHANGES}` }]);
+}

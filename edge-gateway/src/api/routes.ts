@@ -1,0 +1,45 @@
+import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
+import type { Bridges } from '../bridge/bridges.ts';
+import type { ConfigurationStatus } from '../configuration/live-configuration.ts';
+import type { DeviceListParts } from '../devices/device-list.ts';
+import { mayLookAt, staffOnly } from './access.ts';
+import { addCommandRoutes, type CommandRouteParts } from './command-routes.ts';
+import { addConfigurationRoutes } from './configuration-routes.ts';
+import { addDeviceRoutes } from './device-routes.ts';
+import { addRejectedRoutes, type RejectedRouteParts } from './rejected-routes.ts';
+import { addTraceRoutes, type TraceRouteParts } from './trace-routes.ts';
+
+/**
+ * What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; what is the machine's own,
+ * its admins' (access.ts).
+ */
+export function gatewayRoutes({
+	tokens,
+	configuration,
+	bridges,
+	...parts
+}: CommandRouteParts &
+	DeviceListParts &
+	RejectedRouteParts &
+	TraceRouteParts & {
+		tokens: Tokens;
+		configuration: () => ConfigurationStatus | undefined;
+		bridges: Bridges;
+	}): Router {
+	const router = Router();
+	const guard = requireAccount(tokens);
+	router.use('/config', guard);
+	addConfigurationRoutes(router, parts.registry, configuration);
+	router.use(['/devices', '/rejected', '/trace'], guard, staffOnly);
+	addDeviceRoutes(router, parts);
+	addCommandRoutes(router, parts);
+	addRejectedRoutes(router, parts);
+	addTraceRoutes(router, parts);
+	router.get('/bridges', guard, staffOnly, (request, response) => {
+		const mayKnowAll = mayLookAt(request, parts.registry, undefined);
+		response.json({
+			bridges: mayKnowAll ? bridges.list() : bridges.list().map(({ name, state, since }) => ({ name, state, since })),
+		});
+	});
+	return router;
+}

@@ -1,0 +1,49 @@
+import { CrowdVisionError, ROLES, traceQuery, weightIn } from '@crowdvision/contracts';
+import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import type { Registry } from '../registry.ts';
+import type { Trace } from '../trace/trace.ts';
+import type { Explainer } from '../why/explain.ts';
+import { mayLookAt } from './access.ts';
+
+export interface TraceRouteParts {
+	trace: Trace;
+	explainer: Explainer;
+	registry: Registry;
+}
+
+const USUAL_LIMIT = 20;
+const USUAL_MINUTES = 10;
+
+/**
+ * `GET /trace`, behind a guard that lets staff through: what became of a device's messages, and following them from now
+ * on.
+ */
+export function addTraceRoutes(router: Router, { trace, explainer, registry }: TraceRouteParts): void {
+	router.get('/trace', async (request, response) => {
+		const { minutes, limit, ...question } = parseBody(traceQuery, request.query);
+		if (question.id !== undefined && Object.keys(question).length > 1)
+			throw new CrowdVisionError('invalid', '/id must be the only thing asked about', { path: '/id' });
+		const now = Date.now();
+		const { id, ...filter } = question;
+		if (id === undefined && Object.keys(filter).length > 0)
+			trace.watch(filter, now + (minutes === undefined ? USUAL_MINUTES : Number(minutes)) * 60_000, now);
+		const explained = await explainer.explain(
+			question,
+			limit === undefined ? USUAL_LIMIT : Number(limit),
+			visibleTo(request, registry),
+		);
+		const until = trace.watchedUntil(filter);
+		// Ports and bridges are this machine's own: what is wrong with them is not every tenant's to know.
+		const troubles = mayLookAt(request, registry, undefined) ? explained.troubles : [];
+		const messages = explained.messages.map(({ domains, ...message }) => message);
+		response.json({ ...explained, troubles, messages, ...(until !== undefined && { followedUntil: until }) });
+	});
+}
+
+function visibleTo(request: Request, registry: Registry): (domains: readonly string[]) => boolean {
+	const { memberships } = callerOf(request);
+	return (domains) =>
+		domains.length === 0
+			? mayLookAt(request, registry, undefined)
+			: weightIn(memberships, domains) >= ROLES.business_staff;
+}

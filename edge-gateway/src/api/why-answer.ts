@@ -1,0 +1,12 @@
+import type { Explainer, Explanation, Question } from '../why/explain.ts';
+
+const MOST_MESSAGES = 20;
+
+/**
+ * What the local door answers at `/why`: `sensor=…`, `topic=…` or `id=…`. Whoever may open the door may see everything.
+ */
+export async function answerWhy(explainer: Explainer, query: URLSearchParams): Promise<Explanation> {
+	const question: Question = {};
+	for (const key of ['sensor', 'topic', 'id'] as const) if (query.has(key)) question[key] = query.get(key)!;
+	return explainer.explain(question, MOST_MESSAGES, () => true);
+}

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect as connectTls, rootCertificates } from 'node:tls';
+import { createWebSocketStream, WebSocket } from 'ws';
+import type { TlsConfig } from '../config/bridge-config.ts';
+
+const PORTS: Record<string, number> = {
+	'mqtt:': 1883,
+	'tcp:': 1883,
+	'mqtts:': 8883,
+	'ssl:': 8883,
+	'ws:': 80,
+	'wss:': 443,
+};
+const ENCRYPTED = new Set(['mqtts:', 'ssl:', 'wss:']);
+
+/** How to reach a broker. */
+export interface DialOptions {
+	url: string;
+	tls: TlsConfig;
+	bindAddress: string | undefined;
+	timeoutMs: number;
+}
+
+/** The URL without what could be a secret in it. */
+export function shownUrl(url: string): string {
+	const { protocol, host, pathname } = new URL(url);
+	return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
+}
+
+/**
+ * Opens a stream to a broker: TCP, TLS or WebSocket. Certificates are read anew each time, so a renewed one counts from
+ * the next connection on.
+ * @throws with the reason, also after `timeoutMs` or when `signal` aborts.
+ */
+export async function dial({ url, tls, bindAddress, timeoutMs }: DialOptions, signal: AbortSignal): Promise<Duplex> {
+	const { protocol, hostname, port } = new URL(url);
+	const host = hostname.replace(/^\[|\]$/g, '');
+	const local = bindAddress === undefined ? {} : { localAddress: bindAddress };
+	const target = { host, port: Number(port) || PORTS[protocol]!, ...local };
+	const encryption = ENCRYPTED.has(protocol) ? encryptionOf(tls, host) : {};
+	const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+	const failed = () =>
+		signal.aborted
+			? new Error('stopped')
+			: new Error(`no connection to ${target.host}:${target.port} within ${timeoutMs} ms`);
+	if (protocol.startsWith('ws')) {
+		// A broker may send its CONNACK with the last bytes of the handshake: the stream must be there before.
+		const socket = new WebSocket(url, ['mqtt'], { ...encryption, ...local, handshakeTimeout: timeoutMs });
+		const stream = createWebSocketStream(socket);
+		await opened(socket, stream, 'open', patience, failed);
+		return stream;
+	}
+	const socket = ENCRYPTED.has(protocol) ? connectTls({ ...target, ...encryption }) : connectTcp(target);
+	socket.setNoDelay(true);
+	await opened(socket, socket, ENCRYPTED.has(protocol) ? 'secureConnect' : 'connect', patience, failed);
+	return socket;
+}
+
+function opened(
+	source: { once(event: string, listener: (error: Error) => void): unknown },
+	stream: Duplex,
+	event: string,
+	patience: AbortSignal,
+	failed: () => Error,
+): Promise<void> {
+	return new Promise((resolve, reject) => {
+		const give = (settle: () => void) => {
+			patience.removeEventListener('abort', late);
+			settle();
+		};
+		const late = () => {
+			stream.on('error', () => undefined);
+			stream.destroy();
+			give(() => reject(failed()));
+		};
+		if (patience.aborted) return late();
+		patience.addEventListener('abort', late, { once: true });
+		source.once(event, () => give(resolve));
+		stream.once('error', (error) => give(() => reject(error)));
+	});
+}
+
+function encryptionOf(tls: TlsConfig, host: string): ConnectionOptions {
+	const file = (path: string) => readFileSync(path);
+	const ca = tls.ca === undefined ? undefined : [file(tls.ca), ...(tls.systemRoots ? rootCertificates : [])];
+	const serverName = tls.serverName ?? (isIP(host) ? undefined : host);
+	return {
+		minVersion: tls.minVersion ?? 'TLSv1.2',
+		rejectUnauthorized: !tls.insecure,
+		...(ca && { ca }),
+		...(tls.cert !== undefined && { cert: file(tls.cert) }),
+		...(tls.key !== undefined && { key: file(tls.key) }),
+		...(tls.alpn !== undefined && { ALPNProtocols: [tls.alpn] }),
+		...(serverName !== undefined && { servername: serverName }),
+	};
+}

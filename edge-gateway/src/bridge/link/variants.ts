@@ -1,0 +1,17 @@
+import type { BridgeSettings } from '../config/bridge-config.ts';
+
+/**
+ * The ways a bridge may introduce itself, the best first: each next one is for a remote that refuses the one before.
+ */
+export function variantsOf({
+	protocol,
+	bridgeBit,
+}: Pick<BridgeSettings, 'protocol' | 'bridgeBit'>): { protocol: 4 | 5; bridgeBit: boolean }[] {
+	const v5 = { protocol: 5 as const, bridgeBit: false };
+	const asBridge = { protocol: 4 as const, bridgeBit: true };
+	const plain = { protocol: 4 as const, bridgeBit: false };
+	return [
+		...(protocol !== '3.1.1' ? [v5] : []),
+		...(protocol !== '5' ? [...(bridgeBit ? [asBridge] : []), plain] : []),
+	];
+}

@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
+import { type LogFolder, type LogRecord, readLogFolder } from '@crowdvision/log';
+import { concerns, rejectionOf } from '../rejected/rejected.ts';
+import { matchesFilter } from '../topics/topic-filter.ts';
+import { type Explanation, lostAs, type MessageReport, type Question, refusalReport } from '../why/explain.ts';
+
+const MOST_MESSAGES = 20;
+const LOOKED_THROUGH = 50_000;
+
+/**
+ * The same answer as a running gateway gives, as far as its folder has it: what is stored and for whom, and what was
+ * refused. Changes nothing.
+ */
+export async function whyFromFolder(dataDir: string, question: Question): Promise<Explanation> {
+	const dir = join(dataDir, 'gateway');
+	const stopped = existsSync(dir)
+		? 'the gateway does not run on this data folder'
+		: `there is no gateway's data folder at ${dir}`;
+	const log = readLogFolder(join(dir, 'log'));
+	const found = [...stored(log, question), ...(question.id === undefined ? refused(dir, question) : [])];
+	const messages = found.sort((a, b) => b.at - a.at).slice(0, MOST_MESSAGES);
+	const verdict: Verdict = messages[0]?.verdict ?? 'not_received';
+	const text = messages[0]?.text ?? 'Nothing of it is in the log or among the refused messages.';
+	return { question, verdict, text, hint: VERDICTS[verdict].todo, troubles: [stopped], messages };
+}
+
+function refused(dir: string, { sensor, topic }: Question): MessageReport[] {
+	const reports: MessageReport[] = [];
+	for (const record of readLogFolder(join(dir, 'rejected')).newestFirst()) {
+		if (reports.length >= MOST_MESSAGES) break;
+		const rejection = rejectionOf(record);
+		if (
+			!rejection ||
+			(sensor !== undefined && !concerns(rejection, sensor)) ||
+			(topic !== undefined && !matchesFilter(topic, rejection.source))
+		)
+			continue;
+		reports.push(refusalReport(rejection));
+	}
+	return reports;
+}
+
+function stored(log: LogFolder, { id, sensor, topic }: Question): MessageReport[] {
+	// What topic a reading came by is not kept; the gateway's own topics end in the sensor.
+	const levels = topic?.split('/');
+	const wanted = sensor ?? (levels?.[0] === 'telemetry' ? levels[3] : undefined);
+	const reports: MessageReport[] = [];
+	let looked = 0;
+	for (const record of log.newestFirst()) {
+		if (++looked > LOOKED_THROUGH || reports.length >= MOST_MESSAGES) break;
+		const reading = JSON.parse(record.payload.toString()) as Reading;
+		if (id === undefined ? wanted !== undefined && reading.sensorId === wanted : reading.id === id)
+			reports.push(reportOf(log, record, reading));
+	}
+	if (id === undefined || reports.length > 0 || !log.id || !id.startsWith(`${log.id}-`)) return reports;
+	const lost = lostAs(log.missing(Number(id.slice(log.id.length + 1))));
+	return lost ? [{ at: 0, id, ...lost, stages: [], domains: [] }] : [];
+}
+
+function reportOf(log: LogFolder, { offset }: LogRecord, reading: Reading): MessageReport {
+	const { id, sensorId, metric, value, unit, receivedAt, transport } = reading;
+	const consumers = Object.entries(log.cursors);
+	const waiting = consumers.filter(([, position]) => position <= offset).map(([name]) => name);
+	const verdict: Verdict = waiting.length === 0 ? 'delivered' : 'on_its_way';
+	const where =
+		waiting.length === 0 ? 'everybody has it' : `${waiting.join(', ')} did not have it when the gateway was stopped`;
+	return {
+		at: receivedAt,
+		transport,
+		sensorId,
+		id,
+		verdict,
+		text: `${metric} ${value} ${unit}, received ${new Date(receivedAt).toISOString()}: stored as ${id}; ${where}`,
+		stages: [
+			{ stage: 'received', outcome: 'ok', at: receivedAt },
+			{ stage: 'stored', outcome: 'ok', detail: `as ${id}` },
+			...consumers.map(([name, position]) => ({
+				stage: 'delivered' as const,
+				outcome: position > offset ? 'ok' : 'waiting',
+				detail: name,
+			})),
+		],
+		domains: [],
+	};
+}

@@ -1,0 +1,199 @@
+import { METRIC_KEYS } from '@crowdvision/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DecodeError, type FrameContext } from '../message/candidate.ts';
+import { decodeCanonical } from './canonical.ts';
+
+const READING = { sensorId: 'door-3', metric: 'peopleCount', value: 23, buildingId: 'b1', roomId: 'hall' };
+
+/** What is wrong with a frame: path, and the place in the batch. */
+function mistakeOf(value: unknown, context: FrameContext = {}): { path: string; index: number; message: string } {
+	try {
+		decodeCanonical(value, context);
+	} catch (error) {
+		if (error instanceof DecodeError)
+			return { path: error.problem.path, index: error.index, message: error.problem.message };
+		throw error;
+	}
+	throw new Error('nothing was wrong with it');
+}
+
+describe('a reading', () => {
+	it('is taken as it is, also with members nobody knows', () => {
+		expect(decodeCanonical({ ...READING, firmware: '1.2' }, {})).toEqual([
+			{ candidate: { ...READING, firmware: '1.2' }, index: 0 },
+		]);
+	});
+
+	it('is not changed in the hands of whoever sent it', () => {
+		const sent = { metric: 'co2', value: 1 };
+		decodeCanonical(sent, { sensorId: 's', buildingId: 'b', roomId: 'r' });
+		expect(sent).toEqual({ metric: 'co2', value: 1 });
+	});
+
+	it.each([null, true, 'x', 5])('is not %o', (value) => {
+		expect(mistakeOf(value)).toMatchObject({ path: '', index: 0, message: 'must be a reading: a JSON object' });
+	});
+
+	it('with one of metric and value is not taken for the short form', () => {
+		expect(decodeCanonical({ metric: 'co2', co2: 5 }, {})).toEqual([
+			{ candidate: { metric: 'co2', co2: 5 }, index: 0 },
+		]);
+		expect(decodeCanonical({ value: 1, co2: 5 }, {})).toEqual([{ candidate: { value: 1, co2: 5 }, index: 0 }]);
+	});
+});
+
+describe('an array', () => {
+	it('gives every reading its place, whatever form each has', () => {
+		const short = { sensorId: 's', buildingId: 'b1', roomId: 'hall', temperature: 20, humidity: 50 };
+		const decoded = decodeCanonical([READING, short, READING], {});
+		expect(decoded.map(({ index, candidate }) => [index, candidate.metric])).toEqual([
+			[0, 'peopleCount'],
+			[1, 'temperature'],
+			[1, 'humidity'],
+			[2, 'peopleCount'],
+		]);
+	});
+
+	it('names the place of what is wrong in it', () => {
+		expect(mistakeOf([READING, READING, 'no'])).toMatchObject({ index: 2, path: '' });
+		expect(mistakeOf([READING, [READING]])).toMatchObject({ index: 1, path: '' });
+	});
+
+	it('must not be empty', () => {
+		expect(mistakeOf([])).toMatchObject({ path: '', message: 'must hold at least one reading' });
+	});
+});
+
+describe('the short form', () => {
+	const SHORT = { type: 'temperature', buildingId: 'b1', roomId: 'hall', timestamp: 1764000000000, temperature: 21.5 };
+
+	it('carries the value under the name of its metric, and the time under timestamp', () => {
+		expect(decodeCanonical(SHORT, {})).toEqual([
+			{
+				candidate: {
+					sensorId: 'b1.hall',
+					metric: 'temperature',
+					value: 21.5,
+					buildingId: 'b1',
+					roomId: 'hall',
+					observedAt: 1764000000000,
+				},
+				index: 0,
+			},
+		]);
+	});
+
+	it('makes one reading of each metric it holds, each with the same seq, boot and time', () => {
+		fc.assert(
+			fc.property(fc.uniqueArray(fc.constantFrom(...METRIC_KEYS), { minLength: 1 }), (metrics) => {
+				const shared = {
+					sensorId: 's',
+					buildingId: 'b',
+					roomId: 'r',
+					observedAt: '2026-01-01T00:00:00Z',
+					seq: 7,
+					boot: 'x',
+				};
+				const values = Object.fromEntries(metrics.map((metric, index) => [metric, index]));
+				const decoded = decodeCanonical({ ...shared, ...values, timestamp: 1 }, {});
+				expect(decoded.map(({ candidate }) => candidate.metric).sort()).toEqual([...metrics].sort());
+				for (const { candidate } of decoded)
+					expect(candidate).toEqual({ ...shared, metric: candidate.metric, value: values[String(candidate.metric)] });
+			}),
+		);
+	});
+
+	it('stands for the only sensor its sender has, else for its room', () => {
+		const sensorOf = (value: object, context: FrameContext) => decodeCanonical(value, context)[0]!.candidate.sensorId;
+		const { type: _type, ...untyped } = SHORT;
+		expect(sensorOf(untyped, { onlySensorId: 'th-1' })).toBe('th-1');
+		expect(sensorOf({ ...untyped, sensorId: 'own' }, { onlySensorId: 'th-1' })).toBe('own');
+		expect(sensorOf({ ...untyped, roomId: 'großer saal' }, {})).toBe('b1.gro-er-saal');
+		expect(sensorOf({ temperature: 20 }, { sensorId: 'topic' })).toBe('topic');
+		expect(sensorOf({ temperature: 20 }, {})).toBeUndefined();
+		expect(sensorOf({ temperature: 20, buildingId: 'b'.repeat(100), roomId: 'r'.repeat(100) }, {})).toHaveLength(128);
+	});
+
+	it('must hold what its type names', () => {
+		expect(mistakeOf({ ...SHORT, type: 'humidity' })).toMatchObject({
+			path: '/humidity',
+			message: 'is required, as "type" names it',
+		});
+		expect(decodeCanonical({ ...SHORT, type: 'my own word' }, {})).toHaveLength(1);
+	});
+
+	it('must hold a metric', () => {
+		expect(mistakeOf({ buildingId: 'b1', roomId: 'hall' })).toMatchObject({ path: '/metric' });
+		expect(mistakeOf({})).toMatchObject({ path: '/metric' });
+	});
+
+	it('takes no inherited member for a metric or a value', () => {
+		expect(mistakeOf(JSON.parse('{"__proto__":{"temperature":20},"constructor":1}'))).toMatchObject({
+			path: '/metric',
+		});
+		expect(mistakeOf(JSON.parse('{"type":"constructor","toString":1}'))).toMatchObject({ path: '/metric' });
+	});
+});
+
+describe('what a topic or a port says', () => {
+	const context = { sensorId: 'door-3', buildingId: 'b1', roomId: 'hall' };
+
+	it('may be left out of the payload, or said again', () => {
+		for (const value of [{ metric: 'peopleCount', value: 23 }, READING]) {
+			expect(decodeCanonical(value, context)).toEqual([{ candidate: READING, index: 0 }]);
+		}
+		expect(decodeCanonical({ peopleCount: 23 }, context)).toEqual([{ candidate: READING, index: 0 }]);
+	});
+
+	it.each(['sensorId', 'buildingId', 'roomId', 'metric'])('must not be contradicted: %s', (key) => {
+		const told = { ...context, metric: 'peopleCount' };
+		expect(mistakeOf({ ...READING, [key]: 'another' }, told)).toMatchObject({ path: `/${key}`, index: 0 });
+		expect(mistakeOf([READING, { ...READING, [key]: 5 }], told)).toMatchObject({ path: `/${key}`, index: 1 });
+		expect(mistakeOf({ ...READING, [key]: null }, told)).toMatchObject({ path: `/${key}` });
+	});
+
+	it('may name the metric of a bare number', () => {
+		const told = { ...context, metric: 'temperature' };
+		expect(decodeCanonical(21.5, told)).toEqual([
+			{ candidate: { ...context, metric: 'temperature', value: 21.5 }, index: 0 },
+		]);
+		expect(decodeCanonical([1, 2], told).map(({ candidate }) => candidate.value)).toEqual([1, 2]);
+		expect(decodeCanonical({ value: 3, seq: 1 }, told)[0]!.candidate).toEqual({
+			...context,
+			metric: 'temperature',
+			value: 3,
+			seq: 1,
+		});
+		expect(mistakeOf('21.5', told)).toMatchObject({ path: '', message: 'must be a number or a reading' });
+		expect(mistakeOf(21.5, context)).toMatchObject({ path: '' });
+	});
+
+	it('makes of the short form only the metric it names', () => {
+		expect(mistakeOf({ temperature: 20, humidity: 40 }, { ...context, metric: 'temperature' })).toMatchObject({
+			path: '/metric',
+		});
+	});
+});
+
+it('takes any JSON at all with readings or a DecodeError, never another failure', () => {
+	const contexts = fc.constantFrom<FrameContext>(
+		{},
+		{ sensorId: 's', buildingId: 'b', roomId: 'r' },
+		{ metric: 'co2' },
+		{ onlySensorId: 'o' },
+	);
+	fc.assert(
+		fc.property(fc.jsonValue(), contexts, (value, context) => {
+			try {
+				for (const { candidate, index } of decodeCanonical(value, context)) {
+					expect(typeof candidate).toBe('object');
+					expect(index).toBeGreaterThanOrEqual(0);
+				}
+			} catch (error) {
+				expect(error).toBeInstanceOf(DecodeError);
+			}
+		}),
+		{ numRuns: 500 },
+	);
+});

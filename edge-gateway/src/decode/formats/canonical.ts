@@ -1,0 +1,93 @@
+import { METRIC_KEYS, metricDefinition } from '@crowdvision/contracts';
+import { type Candidate, type Decoded, DecodeError, type FrameContext } from '../message/candidate.ts';
+import { sensorIdOf } from './sensor-id.ts';
+
+/**
+ * The gateway's own format (spec section 3): a reading, an array of readings, the short form in which a metric's own
+ * name carries the value, or, where the topic names the metric, a bare number.
+ * @throws DecodeError
+ */
+export function decodeCanonical(value: unknown, context: FrameContext): Decoded[] {
+	if (!Array.isArray(value)) return decodeOne(value, context, 0);
+	if (value.length === 0) throw new DecodeError({ path: '', message: 'must hold at least one reading' }, 0);
+	return value.flatMap((item, index) => decodeOne(item, context, index));
+}
+
+/** The usual case by itself: one reading in full, or undefined when `value` is anything else. @throws DecodeError */
+export function decodeReading(value: unknown, context: FrameContext): Candidate | undefined {
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+	const candidate = value as Candidate;
+	return candidate.metric !== undefined || candidate.value !== undefined
+		? withContext(candidate, context, 0)
+		: undefined;
+}
+
+function decodeOne(value: unknown, context: FrameContext, index: number): Decoded[] {
+	if (typeof value === 'number' && context.metric !== undefined)
+		return [{ candidate: withContext({ value }, context, index), index }];
+	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+		throw new DecodeError(
+			{ path: '', message: context.metric ? 'must be a number or a reading' : 'must be a reading: a JSON object' },
+			index,
+		);
+	}
+	const candidate = value as Candidate;
+	if (candidate.metric !== undefined || candidate.value !== undefined)
+		return [{ candidate: withContext(candidate, context, index), index }];
+	return decodeShortForm(candidate, context, index);
+}
+
+const CONTEXT_KEYS = ['sensorId', 'metric', 'buildingId', 'roomId'] as const;
+
+/** Adds what the way in says. Says both something, they must agree. @throws DecodeError */
+export function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
+	let merged = candidate;
+	for (const key of CONTEXT_KEYS) {
+		const told = context[key];
+		if (told === undefined) continue;
+		if (candidate[key] === undefined) {
+			if (merged === candidate) merged = { ...candidate };
+			merged[key] = told;
+		} else if (candidate[key] !== told) {
+			throw new DecodeError(
+				{ path: `/${key}`, message: `says otherwise than its topic or port, which says "${told}"` },
+				index,
+			);
+		}
+	}
+	return merged;
+}
+
+/**
+ * `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}` and the like,
+ * with any number of metrics.
+ */
+function decodeShortForm(value: Candidate, context: FrameContext, index: number): Decoded[] {
+	const { type, timestamp, ...rest } = value;
+	const metrics = METRIC_KEYS.filter((key) => Object.hasOwn(rest, key));
+	if (typeof type === 'string' && metricDefinition(type) && !metrics.includes(type as (typeof METRIC_KEYS)[number])) {
+		throw new DecodeError({ path: `/${type}`, message: `is required, as "type" names it` }, index);
+	}
+	if (metrics.length === 0) {
+		throw new DecodeError(
+			{ path: '/metric', message: 'is required, with "value"; or a metric\'s own name with its value' },
+			index,
+		);
+	}
+	const shared: Candidate = {};
+	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot'])
+		if (rest[key] !== undefined) shared[key] = rest[key];
+	if (shared.observedAt === undefined && timestamp !== undefined) shared.observedAt = timestamp;
+	if (shared.sensorId === undefined && context.sensorId === undefined)
+		shared.sensorId = context.onlySensorId ?? roomAsSensor(shared);
+	return metrics.map((metric) => ({
+		candidate: withContext({ ...shared, metric, value: rest[metric] }, context, index),
+		index,
+	}));
+}
+
+/** The short form need not name a sensor; its room then stands for it. */
+function roomAsSensor({ buildingId, roomId }: Candidate): string | undefined {
+	if (typeof buildingId !== 'string' || typeof roomId !== 'string') return undefined;
+	return sensorIdOf(`${buildingId}.${roomId}`);
+}

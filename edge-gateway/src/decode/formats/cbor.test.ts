@@ -1,0 +1,76 @@
+import { encode } from 'cborg';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { candidatesIn, expectDecoded, message, refusalOf } from '../../testing/messages.ts';
+import { decodeCbor, readCbor } from './cbor.ts';
+
+const hex = (text: string) => Buffer.from(text, 'hex');
+
+describe('CBOR', () => {
+	it.each<[string, unknown]>([
+		['00', 0],
+		['1903e8', 1000],
+		['3903e7', -1000],
+		['f93c00', 1],
+		['fb3ff199999999999a', 1.1],
+		['f4', false],
+		['f6', null],
+		['6161', 'a'],
+		['62c3bc', 'ü'],
+		['83010203', [1, 2, 3]],
+		['a26161016162820203', { a: 1, b: [2, 3] }],
+		['9f018202039f0405ffff', [1, [2, 3], [4, 5]]],
+	])('RFC 8949 appendix A: %s', (bytes, value) => {
+		expect(readCbor(hex(bytes))).toEqual(value);
+	});
+
+	it('RFC 8949 section 3.4.4: a decimal fraction', () => {
+		expect(readCbor(hex('c48221196ab3'))).toBe(273.15);
+	});
+
+	it('holds readings as JSON does', () => {
+		const reading = { sensorId: 'door-3', metric: 'peopleCount', value: 23, seq: 1 };
+		expect(candidatesIn(decodeCbor(message('x', Buffer.from(encode(reading)))))).toEqual([reading]);
+		expect(
+			candidatesIn(decodeCbor(message('x', Buffer.from(encode([reading, { sensorId: 's', temperature: 20.5 }]))))),
+		).toHaveLength(2);
+	});
+
+	it.each([
+		['nothing', ''],
+		['a map with a number for a key', 'a10102'],
+		['a map that says a key twice', 'a2616101616102'],
+		['more after the end', '0000'],
+		['a number that no double holds', '1bffffffffffffffff'],
+		['NaN', 'f97e00'],
+		['undefined', 'f7'],
+		['a tag that means nothing here', 'c074323031332d30332d32315432303a30343a30305a'],
+		['text that is not UTF-8', '61ff'],
+		['a length that is not there', '9b7fffffffffffffff'],
+		['a text of four GiB', '7affffffff'],
+	])('refuses %s', (_what, bytes) => {
+		expect(refusalOf(() => decodeCbor(message('x', hex(bytes))))).toMatch(/^not_decoded 0: the payload is not CBOR: /);
+	});
+
+	it('refuses a megabyte of arrays within arrays', () => {
+		expect(refusalOf(() => decodeCbor(message('x', Buffer.alloc(1024 * 1024, 0x81))))).toMatch(/^not_decoded/);
+		expect(refusalOf(() => decodeCbor(message('x', Buffer.alloc(1024 * 1024, 0x9f))))).toMatch(/^not_decoded/);
+	});
+
+	it('gives an object no other prototype', () => {
+		const read = readCbor(Buffer.from(encode(new Map([['__proto__', { polluted: true }]])))) as object;
+		expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+		expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+	});
+
+	it('gives back any JSON, and reads or refuses any bytes', () => {
+		const safe = fc.jsonValue().filter((value) => !/__proto__/.test(JSON.stringify(value)));
+		fc.assert(fc.property(safe, (value) => void expect(readCbor(encode(value))).toEqual(value)));
+		fc.assert(
+			fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) =>
+				expectDecoded(() => decodeCbor(message('x', Buffer.from(bytes)))),
+			),
+			{ numRuns: 1000 },
+		);
+	});
+});

@@ -1,0 +1,130 @@
+import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { DecodeError } from '../message/candidate.ts';
+
+/** What of a Sparkplug B metric is of use here. Times are epoch ms. */
+export interface SparkplugMetric {
+	name: string | undefined;
+	alias: bigint | undefined;
+	timestamp: number | undefined;
+	datatype: number | undefined;
+	isNull: boolean;
+	/** What `asDatatype` makes a number of; undefined for what is no number. */
+	value: number | bigint | undefined;
+	/** Property `engUnit`. */
+	unit: string | undefined;
+	/** Property `Quality`: 192 is good. */
+	quality: number | undefined;
+}
+
+export interface SparkplugPayload {
+	timestamp: number | undefined;
+	seq: number | undefined;
+	metrics: SparkplugMetric[];
+}
+
+/** Datatypes (Sparkplug 3.0, "Data Types") whose bits are read as signed. */
+const SIGNED_BITS: Readonly<Record<number, number>> = { 1: 8, 2: 16, 3: 32, 4: 64 };
+const BOOLEAN = 11;
+
+/**
+ * A Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`). Fields nobody needs here are skipped.
+ * @throws DecodeError `not_decoded`
+ */
+export function readSparkplug(raw: Uint8Array): SparkplugPayload {
+	const payload: SparkplugPayload = { timestamp: undefined, seq: undefined, metrics: [] };
+	try {
+		read(raw, {
+			1: [WireType.Varint, (reader) => (payload.timestamp = Number(reader.uint64()))],
+			2: [WireType.LengthDelimited, (reader) => payload.metrics.push(readMetric(reader.bytes()))],
+			3: [WireType.Varint, (reader) => (payload.seq = Number(reader.uint64()))],
+		});
+	} catch (error) {
+		throw DecodeError.unreadable(`is not a Sparkplug B payload: ${(error as Error).message}`);
+	}
+	return payload;
+}
+
+function readMetric(raw: Uint8Array): SparkplugMetric {
+	const metric: SparkplugMetric = {
+		name: undefined,
+		alias: undefined,
+		timestamp: undefined,
+		datatype: undefined,
+		isNull: false,
+		value: undefined,
+		unit: undefined,
+		quality: undefined,
+	};
+	read(raw, {
+		1: [WireType.LengthDelimited, (reader) => (metric.name = reader.string(true))],
+		2: [WireType.Varint, (reader) => (metric.alias = BigInt(reader.uint64()))],
+		3: [WireType.Varint, (reader) => (metric.timestamp = Number(reader.uint64()))],
+		4: [WireType.Varint, (reader) => (metric.datatype = reader.uint32())],
+		7: [WireType.Varint, (reader) => (metric.isNull = reader.bool())],
+		9: [WireType.LengthDelimited, (reader) => readProperties(reader.bytes(), metric)],
+		10: [WireType.Varint, (reader) => (metric.value = BigInt(reader.uint32()))],
+		11: [WireType.Varint, (reader) => (metric.value = BigInt(reader.uint64()))],
+		12: [WireType.Bit32, (reader) => (metric.value = reader.float())],
+		13: [WireType.Bit64, (reader) => (metric.value = reader.double())],
+	});
+	return metric;
+}
+
+/** A value as its datatype means it: whole numbers travel unsigned. */
+export function asDatatype(value: number | bigint, datatype: number | undefined): number {
+	const bits = datatype === undefined ? undefined : SIGNED_BITS[datatype];
+	return Number(bits === undefined || typeof value === 'number' ? value : BigInt.asIntN(bits, value));
+}
+
+/** PropertySet: keys and values side by side. */
+function readProperties(raw: Uint8Array, metric: SparkplugMetric): void {
+	const keys: string[] = [];
+	const values: (string | number | undefined)[] = [];
+	read(raw, {
+		1: [WireType.LengthDelimited, (reader) => keys.push(reader.string(true))],
+		2: [WireType.LengthDelimited, (reader) => values.push(readProperty(reader.bytes()))],
+	});
+	const unit = values[keys.indexOf('engUnit')];
+	const quality = values[keys.indexOf('Quality')];
+	if (typeof unit === 'string' && unit !== '') metric.unit = unit;
+	if (typeof quality === 'number') metric.quality = quality;
+}
+
+function readProperty(raw: Uint8Array): string | number | undefined {
+	let value: string | number | undefined;
+	read(raw, {
+		3: [WireType.Varint, (reader) => (value = reader.uint32())],
+		8: [WireType.LengthDelimited, (reader) => (value = reader.string(true))],
+	});
+	return value;
+}
+
+/**
+ * The fields of a message that are of use, each with its wire type. One of another type is not that field, and is
+ * skipped like an unknown one.
+ */
+type Fields = Readonly<Record<number, readonly [WireType, (reader: BinaryReader) => void]>>;
+
+function read(raw: Uint8Array, fields: Fields): void {
+	const reader = new BinaryReader(raw);
+	while (reader.pos < reader.len) {
+		const [number, wireType] = reader.tag();
+		const field = fields[number];
+		if (field?.[0] === wireType) field[1](reader);
+		else reader.skip(wireType, number);
+	}
+	if (reader.pos > reader.len) throw new Error('it ends in the middle of a field');
+}
+
+/** The command by which an edge node is asked to send its births again (Sparkplug 3.0, "Node Control/Rebirth"). */
+export function rebirthCommand(now: number): Buffer {
+	const metric = new BinaryWriter();
+	metric.tag(1, WireType.LengthDelimited).string('Node Control/Rebirth');
+	metric.tag(3, WireType.Varint).uint64(BigInt(now));
+	metric.tag(4, WireType.Varint).uint32(BOOLEAN);
+	metric.tag(14, WireType.Varint).bool(true);
+	const payload = new BinaryWriter();
+	payload.tag(1, WireType.Varint).uint64(BigInt(now));
+	payload.tag(2, WireType.LengthDelimited).bytes(metric.finish());
+	return Buffer.from(payload.finish());
+}

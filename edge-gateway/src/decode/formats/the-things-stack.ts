@@ -1,0 +1,71 @@
+import type { Candidate, Decoded } from '../message/candidate.ts';
+import { DecodeError } from '../message/candidate.ts';
+import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
+import { frameCounter, lorawanReadings } from './lorawan.ts';
+import { sensorIdFrom } from './sensor-id.ts';
+import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from './vendor.ts';
+
+/** The `air` of a normalized measurement, by the schema of the LoRaWAN device repository. */
+export const NORMALIZED_AIR: VendorTable = {
+	temperature: { metric: 'temperature' },
+	relativeHumidity: { metric: 'humidity' },
+	pressure: { metric: 'pressure' },
+	co2: { metric: 'co2' },
+	lightIntensity: { metric: 'illuminance' },
+};
+const BATTERY: VendorTable = { value: { metric: 'battery' } };
+
+/**
+ * The Things Stack v3: `v3/{application}@{tenant}/devices/{device}/up` with an uplink that a payload formatter has
+ * decoded. The device id is the sensor. A normalized payload goes before the decoded one: its keys and units are the
+ * same for every vendor.
+ */
+export function decodeTheThingsStack(message: Message): Decoding {
+	const up = jsonObject(message);
+	const uplink = member(up, 'uplink_message');
+	if (!isObject(uplink)) return 'not_telemetry';
+	const device = textMember(member(up, 'end_device_ids'), 'device_id');
+	if (device === undefined) throw new DecodeError({ path: '/end_device_ids/device_id', message: 'is required' }, 0);
+	const sensorId = sensorIdFrom(device);
+	// The network server's time of receipt is nearer to the measurement than the application server's.
+	const time = textMember(uplink, 'received_at') ?? textMember(up, 'received_at');
+	const shared: Candidate = {
+		...(time !== undefined && { observedAt: time }),
+		...frameCounter(member(uplink, 'f_cnt'), textMember(uplink, 'session_key_id')),
+	};
+	const normalized = member(uplink, 'normalized_payload');
+	const fromPayload = Array.isArray(normalized) ? normalizedReadings(normalized, sensorId, shared) : [];
+	const readings =
+		fromPayload.length > 0 ? fromPayload : lorawanReadings(member(uplink, 'decoded_payload'), sensorId, shared);
+	return orNoMetric([
+		...readings,
+		...candidatesOf(member(uplink, 'last_battery_percentage'), BATTERY, { sensorId, ...batteryTime(uplink) }),
+	]);
+}
+
+/** Several measurements of one uplink share its frame counter, so it cannot tell them apart. */
+function normalizedReadings(measurements: unknown[], sensorId: string, { seq, boot, ...shared }: Candidate): Decoded[] {
+	const counter = measurements.length === 1 && seq !== undefined ? { seq, boot } : {};
+	return measurements.flatMap((measurement) => {
+		const time = textMember(measurement, 'time');
+		return candidatesOf(member(measurement, 'air'), NORMALIZED_AIR, {
+			sensorId,
+			...shared,
+			...counter,
+			...(time !== undefined && { observedAt: time }),
+		});
+	});
+}
+
+/**
+ * The battery was read when it was read; the same value is told again with every later uplink, and is recognized by its
+ * own frame counter.
+ */
+function batteryTime(uplink: unknown): Candidate {
+	const battery = member(uplink, 'last_battery_percentage');
+	const time = textMember(battery, 'received_at');
+	return {
+		...(time !== undefined && { observedAt: time }),
+		...frameCounter(member(battery, 'f_cnt'), textMember(uplink, 'session_key_id')),
+	};
+}

@@ -1,0 +1,33 @@
+import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
+import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from './vendor.ts';
+
+/**
+ * Keys of a device's state, as their `exposes` name them. Not here: `linkquality` (radio), `occupancy` and `presence`
+ * (whether, not how many), `voc` (µg/m³, ppb or ppm by device, and the message does not say which), `eco2` (reckoned
+ * from VOC, not measured).
+ */
+export const ZIGBEE2MQTT: VendorTable = {
+	temperature: { metric: 'temperature' },
+	humidity: { metric: 'humidity' },
+	pressure: { metric: 'pressure' },
+	illuminance_lux: { metric: 'illuminance' },
+	illuminance: { metric: 'illuminance' },
+	co2: { metric: 'co2' },
+	pm25: { metric: 'pm25' },
+	pm10: { metric: 'pm10' },
+	noise: { metric: 'noise' },
+	battery: { metric: 'battery' },
+};
+
+const NOT_A_DEVICE = /(^|\/)(bridge|availability|set|get)(\/|$)/;
+
+/** Zigbee2MQTT: `{base}/{friendly name}` with the device's state. The friendly name is the sensor. */
+export function decodeZigbee2mqtt(message: Message): Decoding {
+	if (NOT_A_DEVICE.test(message.name ?? message.source)) return 'not_telemetry';
+	const state = jsonObject(message);
+	// With `advanced.last_seen` configured: when the device was heard, in ms or as ISO 8601.
+	const lastSeen = member(state, 'last_seen');
+	const observedAt =
+		typeof lastSeen === 'number' || (typeof lastSeen === 'string' && lastSeen !== '') ? { observedAt: lastSeen } : {};
+	return orNoMetric(candidatesOf(state, ZIGBEE2MQTT, { sensorId: deviceName(message), ...observedAt }));
+}

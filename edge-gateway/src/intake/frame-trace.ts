@@ -1,0 +1,69 @@
+import type { Frame, Settled } from '../frame.ts';
+import type { Stage, Trace, TraceEvent } from '../trace/trace.ts';
+import type { Checked } from './reading-validator.ts';
+
+/** Tells the trace what becomes of frames, stage by stage. */
+export class FrameTrace {
+	readonly #trace: Trace | undefined;
+	readonly #logId: string;
+
+	/** `logId` goes into the ids of readings. */
+	constructor(trace: Trace | undefined, logId: string) {
+		this.#trace = trace;
+		this.#logId = logId;
+	}
+
+	/** Whether anybody follows anything: only then is what goes well worth telling. */
+	get watching(): boolean {
+		return this.#trace?.watching ?? false;
+	}
+
+	/** Notes a stage of a frame. What goes well is noted only while somebody follows it. */
+	note(frame: Frame, at: number, stage: Stage, { outcome = 'ok', ...more }: Partial<TraceEvent>): void {
+		const { transport, source, sender, context } = frame;
+		this.#trace?.note({
+			at,
+			stage,
+			outcome,
+			transport,
+			source,
+			sender: sender.id,
+			domainName: sender.domainName,
+			sensorId: context.sensorId,
+			...more,
+		});
+	}
+
+	duplicate(frame: Frame, { incoming: { sensorId, seq, boot } }: Checked, at: number): void {
+		const of = `seq ${seq}${boot === undefined ? '' : ` of boot ${boot}`}`;
+		this.note(frame, at, 'judged', {
+			outcome: 'duplicate',
+			sensorId,
+			detail: `${of} was here before, with the same content`,
+		});
+	}
+
+	/** For a reading that somebody follows: notes what it was made into, and whether it was stored. */
+	followed(
+		frame: Frame,
+		{ incoming, value, definition, buildingId, roomId, observedAt }: Checked,
+		at: number,
+		offset: number,
+		settled: Settled,
+	): Settled {
+		const { sensorId, metric } = incoming;
+		const id = `${this.#logId}-${offset}`;
+		this.note(frame, at, 'decoded', { sensorId, id, detail: JSON.stringify(incoming).slice(0, 500) });
+		const place = `${buildingId}/${roomId}`;
+		this.note(frame, at, 'normalized', {
+			sensorId,
+			id,
+			detail: `${metric} ${value} ${definition.unit} of ${place}, observed ${new Date(observedAt).toISOString()}`,
+		});
+		this.note(frame, at, 'judged', { sensorId, id, detail: 'new' });
+		return (error, accepted) => {
+			if (!error) this.note(frame, at, 'stored', { sensorId, id, detail: `at offset ${offset}` });
+			settled(error, accepted);
+		};
+	}
+}

@@ -1,0 +1,311 @@
+import type { EventEmitter } from 'node:events';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { CommandAnswer } from '@crowdvision/contracts';
+import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
+import type { AedesPublishPacket, AuthenticateError, Client, PublishPacket } from 'aedes';
+import type { Credentials } from '../../../access/credentials.ts';
+import type { Decoders } from '../../../decode/decoders.ts';
+import type { Availability } from '../../../devices/availability.ts';
+import type { Devices } from '../../../devices/devices.ts';
+import type { Lines } from '../../../downlink/lines.ts';
+import { isLateCommand, MqttLines } from '../../../downlink/mqtt-lines.ts';
+import type { Intake } from '../../../intake/intake.ts';
+import { Pace } from '../../../limits/pace.ts';
+import type { RateLimits } from '../../../limits/rate-limits.ts';
+import { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
+import type { Sender } from '../../../normalize/identify.ts';
+import type { Registry } from '../../../registry.ts';
+import type { Deliver, Source, Take } from '../../source.ts';
+import type { MqttConnection } from '../connection/mqtt-connection.ts';
+import type { MqttLimits } from '../connection/mqtt-limits.ts';
+import { MqttListener } from '../connection/mqtt-listener.ts';
+import type { MqttPeer } from '../connection/mqtt-peer.ts';
+import { Pubacks } from '../connection/puback-writer.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
+import { IngestBroker } from './ingest-broker.ts';
+import { LocalBroker, type LocalMessage } from './local-broker.ts';
+import type { MqttTls } from './mqtt-config.ts';
+import { registerMqttMetrics } from './mqtt-metrics.ts';
+import { guardSessions, lowered } from './mqtt-sessions.ts';
+import { maySubscribe, maySubscribeSparkplug } from './mqtt-topics.ts';
+import { type Done, MqttPublications } from './publications.ts';
+import { SubscriptionBound } from './subscription-bound.ts';
+
+/** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
+const BAD_CREDENTIALS = 4;
+/** CONNACK return code 3: the server is unavailable, to this client. */
+const UNAVAILABLE = 3;
+const EXPIRE_EVERY_MS = 60_000;
+
+interface MqttParts {
+	credentials: Credentials;
+	devices: Devices;
+	availability: Availability;
+	registry: Registry;
+	decoders: Decoders;
+	rateLimits: RateLimits;
+	/** What outlives connections and restarts; closed by who opened it. */
+	sessions: SessionStore;
+	refuse: Intake['refuse'];
+	/** Where devices hear commands, and whom their answers are told. */
+	lines: Lines;
+	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
+	/**
+	 * Somebody who is no device, and what it may hear and say beyond a device; what it may not say, a device may not
+	 * either.
+	 */
+	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
+	/** Epoch ms. */
+	now(): number;
+	logger: Logger;
+	host: string;
+	port: number;
+	tls?: MqttTls | undefined;
+	limits: MqttLimits;
+	/** Whose address counts for a WebSocket that may have come through a proxy. */
+	addressOf: (request: IncomingMessage) => string;
+}
+
+/**
+ * The embedded MQTT broker, over TCP, over TLS where it is configured, and over WebSocket at `/mqtt`.
+ *
+ *   MqttListener ─▶ MqttConnection ─▶ aedes ─▶ MqttPublications ─▶ intake
+ *   ways in, counts   what is not MQTT   sessions, subscriptions    what a message becomes, and its PUBACK
+ *
+ * A message is acknowledged only after `authorizePublish` called back, so that is where the reading is made durable.
+ */
+export class MqttSource implements Source {
+	readonly name = 'mqtt';
+	/** For the parts of the gateway that publish here or listen in. */
+	readonly local = new LocalBroker((message) => this.#toClients(message));
+	readonly #parts: MqttParts;
+	readonly #broker: IngestBroker;
+	readonly #listener: MqttListener;
+	readonly #publications: MqttPublications;
+	readonly #signIns = new SignInThrottle();
+	readonly #peers = new WeakMap<Client, MqttPeer>();
+	readonly #stopping = new AbortController();
+	readonly #filters: SubscriptionBound;
+	/** Clients whose device had too many sessions. */
+	#sessionsRefused = 0;
+	/** Messages of QoS 0 that a client which is behind with reading did not get. */
+	#withheld = 0;
+	#expiring: NodeJS.Timeout | undefined;
+
+	constructor(parts: MqttParts) {
+		const { devices, availability, registry, refuse, rateLimits, limits } = parts;
+		this.#parts = parts;
+		this.#filters = new SubscriptionBound(() => limits.filtersPerDevice);
+		this.#broker = new IngestBroker({
+			persistence: parts.sessions,
+			connectTimeout: limits.connectTimeoutMs,
+			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
+			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
+			authorizeSubscribe: (client, subscription, done) =>
+				done(null, this.#grants(client, subscription.topic) ? lowered(client, subscription) : null),
+			authorizeForward: (client, packet) => (this.#mayGet(client, packet) ? packet : null),
+		});
+		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
+		guardSessions(parts.sessions, (client, filter) => this.#isGranted(client, filter));
+		this.#broker.on('unsubscribe', (filters, client) => {
+			const sender = this.#peers.get(client)?.sender;
+			if (sender) this.#filters.leave(sender.id, client, filters);
+		});
+		(this.#broker as EventEmitter).on('error', (error: Error) =>
+			parts.logger.error({ err: error.message }, 'mqtt: the broker failed at something'),
+		);
+		this.#broker.on('clientReady', (client) => this.#onReady(client));
+		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
+		this.#listener = new MqttListener({ ...parts, onConnection: (connection) => this.#serve(connection) });
+		this.#publications = new MqttPublications({
+			broker: this.#broker,
+			local: this.local,
+			devices,
+			availability,
+			registry,
+			decoders: parts.decoders,
+			refuse,
+			answered: (sensorId, answer) => parts.answered(sensorId, answer),
+			guestMaySay: (sender, topic) => parts.guest.maySay(sender, topic),
+			onPaced: () => rateLimits.count('mqtt'),
+			stopping: this.#stopping.signal,
+		});
+	}
+
+	/** The port in use, once started. */
+	get port(): number {
+		return this.#listener.port;
+	}
+
+	/** The port of MQTT over TLS, where it is on. */
+	get tlsPort(): number | undefined {
+		return this.#listener.tlsPort;
+	}
+
+	/** Takes the path `/mqtt` of a server that others share. */
+	attach(server: HttpServer): void {
+		this.#listener.attach(server);
+	}
+
+	async start(_deliver: Deliver, take: Take): Promise<void> {
+		this.#publications.takeWith(take);
+		await this.#broker.listen();
+		this.#expiring = setInterval(() => this.#expire(), EXPIRE_EVERY_MS).unref();
+		await this.#listener.listen();
+	}
+
+	async stop(): Promise<void> {
+		this.#stopping.abort();
+		clearInterval(this.#expiring);
+		this.#publications.takeWith(undefined);
+		const refused = this.#listener.refuse();
+		await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
+		this.#listener.end();
+		await refused;
+	}
+
+	trouble(): string | undefined {
+		return this.#listener.listening ? undefined : 'MQTT: not listening';
+	}
+
+	register(metrics: Metrics): void {
+		registerMqttMetrics(metrics, this.#listener, this.#parts.sessions, {
+			withheld: () => this.#withheld,
+			overBound: () => this.#filters.refused + this.#sessionsRefused,
+		});
+	}
+
+	#serve(connection: MqttConnection): void {
+		const client = this.#broker.handle(connection.stream);
+		connection.isUnacknowledged = (packetId) => this.#parts.sessions.isUnacknowledged(client.id, packetId);
+		this.#peers.set(client, { connection, pubacks: new Pubacks(connection), sender: undefined, pace: undefined });
+	}
+
+	#onReady(client: Client): void {
+		const sender = this.#peers.get(client)?.sender;
+		if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
+		if (!client.clean) this.#parts.sessions.here(client.id).catch((error: Error) => this.#notKept(error));
+	}
+
+	#onGone(client: Client): void {
+		const sender = this.#peers.get(client)?.sender;
+		if (sender) {
+			this.#parts.devices.disconnected(sender.id, 'mqtt');
+			this.#filters.gone(sender.id, client);
+		}
+		if (!client.clean) this.#parts.sessions.away(client.id, Date.now()).catch((error: Error) => this.#notKept(error));
+	}
+
+	#expire(): void {
+		const { clients } = this.#broker as IngestBroker & { clients: Record<string, Client> };
+		this.#parts.sessions
+			.expire(Date.now(), (client) => clients[client] !== undefined)
+			.catch((error: Error) => this.#notKept(error));
+	}
+
+	#notKept(error: Error): void {
+		this.#parts.logger.warn({ err: error.message }, 'mqtt: when a session was last here is not on disk');
+	}
+
+	#authenticate(
+		client: Client,
+		username: string | undefined,
+		password: Buffer | undefined,
+		done: (error: AuthenticateError | null, success: boolean | null) => void,
+	): void {
+		const peer = this.#peers.get(client)!;
+		const { credentials, rateLimits } = this.#parts;
+		const { address } = peer.connection;
+		credentials.namedSender(username, password?.toString('utf8')).then(
+			(sender) => {
+				peer.sender = sender;
+				peer.pace = new Pace([rateLimits.devices.of(sender.id), rateLimits.addresses.of(address)]);
+				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what
+				// waits for it.
+				(client as { id: string }).id = `${sender.id}/${client.id}`;
+				if (client.clean || this.#parts.sessions.hasRoomFor(client.id)) return done(null, true);
+				this.#sessionsRefused++;
+				done(
+					Object.assign(new Error('its device has too many sessions'), {
+						returnCode: UNAVAILABLE,
+					}) as AuthenticateError,
+					null,
+				);
+			},
+			(error: Error) => {
+				const refusal = Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError;
+				const wait = this.#signIns.failed(address);
+				if (wait === 0) done(refusal, null);
+				else setTimeout(() => done(refusal, null), wait).unref();
+			},
+		);
+	}
+
+	#maySubscribe(client: Client, filter: string): boolean {
+		const sender = this.#peers.get(client)?.sender;
+		if (!sender || this.#isRevoked(sender)) return false;
+		if (maySubscribe(sender, filter, this.#parts.registry)) return true;
+		if (this.#parts.guest.mayHear(sender, filter)) return true;
+		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
+	}
+
+	/**
+	 * Whether a client gets a subscription, which then counts. What is allowed to a guest is not bounded: it listens to
+	 * every sensor.
+	 */
+	#grants(client: Client, filter: string): boolean {
+		const sender = this.#peers.get(client)?.sender;
+		if (!sender || !this.#maySubscribe(client, filter)) return false;
+		return this.#parts.guest.mayHear(sender, filter) || this.#filters.grant(sender.id, client, filter);
+	}
+
+	#isGranted(client: Client, filter: string): boolean {
+		const sender = this.#peers.get(client)?.sender;
+		return (
+			sender !== undefined &&
+			(this.#filters.has(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter))
+		);
+	}
+
+	/** A token may be revoked while its device is connected. */
+	#isRevoked(sender: Sender): boolean {
+		return this.#parts.registry.isRevoked(sender.id, sender.issuedAt);
+	}
+
+	/**
+	 * One that is behind with reading gets no more of QoS 0; what it gets of QoS 1 and 2 ends its connection at a bound.
+	 */
+	#mayGet(client: Client, packet: AedesPublishPacket): boolean {
+		if (!this.#maySubscribe(client, packet.topic) || isLateCommand(packet, this.#parts.now())) return false;
+		if (!this.#peers.get(client)!.connection.isBehind || (packet.qos > 0 && !hasOnlyQos0(client))) return true;
+		this.#withheld++;
+		return false;
+	}
+
+	#authorizePublish(client: Client | null, packet: PublishPacket, done: Done): void {
+		const peer = client ? this.#peers.get(client) : undefined;
+		const sender = peer?.sender;
+		if (!client || !peer || !sender) done(new Error('not signed in'));
+		else if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
+		// A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2), and is only
+		// acknowledged again.
+		else if (this.#parts.sessions.isUnreleased(client, packet.messageId!)) done();
+		else this.#publications.publish(client, peer, sender, packet, done);
+	}
+
+	#toClients({ topic, payload, qos, retain }: LocalMessage): Promise<void> {
+		const packet = { cmd: 'publish', topic, payload, qos, retain, dup: false } as AedesPublishPacket;
+		return new Promise((resolve, reject) =>
+			this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())),
+		);
+	}
+}
+
+/**
+ * Whether everything goes to this client with QoS 0, whatever it was published with. aedes' types leave its
+ * subscriptions out.
+ */
+function hasOnlyQos0(client: Client): boolean {
+	const { subscriptions } = client as Client & { subscriptions?: Record<string, { qos: number }> };
+	return Object.values(subscriptions ?? {}).every(({ qos }) => qos === 0);
+}

@@ -1,0 +1,53 @@
+import { PacketReader, type PacketVisitor } from '../packets/packet-reader.ts';
+import { PUBACK, PUBLISH, PUBREL } from '../packets/packet-types.ts';
+
+const IDS = 65_536;
+
+/**
+ * Which packet identifiers a client was sent on this connection, so that it acknowledges none that it never got. One
+ * bit per identifier and QoS.
+ */
+export class SentMessages implements PacketVisitor<never> {
+	readonly #reader = new PacketReader<never>(this);
+	#ofQos1: Uint8Array | undefined;
+	#ofQos2: Uint8Array | undefined;
+
+	/** Is shown what is written to the client. */
+	look(chunk: Uint8Array): void {
+		this.#reader.look(chunk);
+	}
+
+	/** Whether a PUBACK, or else a PUBREC or PUBCOMP, of this identifier answers something. */
+	has(type: number, packetId: number): boolean {
+		const sent = type === PUBACK ? this.#ofQos1 : this.#ofQos2;
+		return sent !== undefined && (sent[packetId >> 3]! & (1 << (packetId & 7))) !== 0;
+	}
+
+	header(): undefined {
+		return undefined;
+	}
+
+	head(first: number, bytes: Uint8Array, _start: number, end: number): undefined {
+		const type = first >> 4;
+		const qos = (first >> 1) & 3;
+		if (!(type === PUBLISH && qos > 0) && type !== PUBREL) return undefined;
+		const id = bytes[end - 2]! * 256 + bytes[end - 1]!;
+		// A session that goes on may begin with the PUBREL of a message that was sent on an earlier connection.
+		if (qos === 1 && type === PUBLISH) {
+			this.#ofQos1 ??= new Uint8Array(IDS / 8);
+			mark(this.#ofQos1, id);
+		} else {
+			this.#ofQos2 ??= new Uint8Array(IDS / 8);
+			mark(this.#ofQos2, id);
+		}
+		return undefined;
+	}
+
+	endless(): never {
+		throw new Error('the broker wrote a length without an end');
+	}
+}
+
+function mark(sent: Uint8Array, id: number): void {
+	sent[id >> 3]! |= 1 << (id & 7);
+}

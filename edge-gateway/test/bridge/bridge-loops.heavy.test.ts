@@ -1,0 +1,223 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Mosquitto } from '../../../test/support/mosquitto.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import type { BridgeConfig } from '../../src/bridge/config/bridge-config.ts';
+import { type BridgeNode, bridgeNode } from '../../src/testing/bridge-node.ts';
+import { bridgeTo, connected, mosquitto, type Peer, peer, reportOf, settled } from '../../src/testing/bridge-world.ts';
+import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
+
+/** Whoever can publish, and tell how often it has got a payload. */
+interface Place {
+	publish(topic: string, payload: string, options: { qos: 0 | 1 | 2; retain: boolean }): Promise<unknown>;
+	count(payload: string): number;
+	heard: unknown[];
+}
+
+const EVERY_QOS = [0, 1, 2] as const;
+const VARIANTS: [string, Partial<BridgeConfig>][] = [
+	['MQTT 5', { protocol: '5' }],
+	['MQTT 3.1.1, as a bridge', { protocol: '3.1.1' }],
+	['MQTT 3.1.1, as anybody', { protocol: '3.1.1', bridgeBit: false }],
+];
+
+const everything = (name: string, broker: Mosquitto, options: Partial<BridgeConfig> = {}): BridgeConfig =>
+	bridgeTo(broker, { name, topics: [{ pattern: '#', direction: 'both', qos: 2 }], ...options });
+
+/** A Mosquitto that shares everything with another, by a bridge of its own. */
+const bridgedTo = (other: Mosquitto, name: string) =>
+	mosquitto(
+		[
+			`connection ${name}`,
+			`address 127.0.0.1:${other.port}`,
+			'topic # both 2',
+			`remote_clientid ${name}`,
+			'notifications false',
+			'restart_timeout 1',
+		].join('\n'),
+	);
+
+/**
+ * One publish at each place in turn, with each QoS, retained and not, comes to each place exactly once, and then all is
+ * quiet.
+ */
+async function expectOneDeliveryEach(places: Record<string, Place>): Promise<void> {
+	const sent: string[] = [];
+	for (const [name, place] of Object.entries(places)) {
+		for (const qos of EVERY_QOS) {
+			for (const retain of [false, true]) {
+				const payload = `from ${name}, QoS ${qos}${retain ? ', retained' : ''}, ${sent.length}`;
+				sent.push(payload);
+				await place.publish(`acme/${name}/${qos}/${retain}`, payload, { qos, retain });
+			}
+		}
+	}
+	const all = Object.values(places);
+	await settled(() => all.reduce((sum, { heard }) => sum + heard.length, 0));
+	const wrong = sent.flatMap((payload) =>
+		Object.entries(places)
+			.filter(([, place]) => place.count(payload) !== 1)
+			.map(([name, place]) => `${name} got ${place.count(payload)} times: ${payload}`),
+	);
+	expect(wrong).toEqual([]);
+	for (const [name, { heard }] of Object.entries(places))
+		expect(`${name} ${heard.length}`).toBe(`${name} ${sent.length}`);
+}
+
+/** How many bridges of these nodes are on standby, once they agree. */
+async function standbys(nodes: BridgeNode[], wanted: number): Promise<void> {
+	const count = () =>
+		nodes.flatMap(({ bridges }) => bridges.list()).filter(({ standbyFor }) => standbyFor !== undefined).length;
+	await waitFor(`${wanted} bridges on standby`, () => count() === wanted);
+}
+
+function expectBalanced(...nodes: BridgeNode[]): void {
+	for (const { ledger } of nodes) expect(ledger.imbalances().filter(({ imbalance }) => imbalance !== 0)).toEqual([]);
+}
+
+describe('P4 the bridge cannot loop', () => {
+	it.each(VARIANTS)('a gateway and a Mosquitto that share everything, over %s', async (_, options) => {
+		const broker = await mosquitto();
+		const remote = await peer(broker);
+		const node = await bridgeNode('g1', [everything('m', broker, options)]);
+		await node.connected();
+		await expectOneDeliveryEach({ node, remote });
+		// The same again is not the same message.
+		for (let time = 0; time < 3; time++) {
+			await node.publish('acme/light', 'on');
+			await remote.publish('acme/light', 'on');
+		}
+		await settled(() => node.heard.length + remote.heard.length);
+		expect([node.count('on'), remote.count('on')]).toEqual([6, 6]);
+		expectBalanced(node);
+	});
+
+	it.each(VARIANTS)('a ring of a gateway and two Mosquittos that bridge to each other, over %s', async (_, options) => {
+		const first = await mosquitto();
+		const second = await bridgedTo(first, 'second');
+		const places = { first: await peer(first), second: await peer(second) };
+		const node = await bridgeNode('g1', [everything('a', first, options), everything('b', second, options)]);
+		await node.connected();
+		await standbys([node], 1);
+		await expectOneDeliveryEach({ node, ...places });
+		expectBalanced(node);
+	});
+
+	it('a ring of three gateways with a Mosquitto between each two', async () => {
+		const [one, two, three] = [await mosquitto(), await mosquitto(), await mosquitto()];
+		const places = { one: await peer(one), two: await peer(two), three: await peer(three) };
+		const nodes = [
+			await bridgeNode('g1', [everything('a', one), everything('b', two)]),
+			await bridgeNode('g2', [everything('a', two), everything('b', three)]),
+			await bridgeNode('g3', [everything('a', three), everything('b', one)]),
+		];
+		await Promise.all(nodes.map((node) => node.connected()));
+		await standbys(nodes, 1);
+		await expectOneDeliveryEach({ ...places, g1: nodes[0]!, g2: nodes[1]!, g3: nodes[2]! });
+		expectBalanced(...nodes);
+	});
+
+	it('a ring of two gateways and two Mosquittos, over MQTT 3.1.1', async () => {
+		const [one, two] = [await mosquitto(), await mosquitto()];
+		const places = { one: await peer(one), two: await peer(two) };
+		const old = { protocol: '3.1.1' as const };
+		const nodes = [
+			await bridgeNode('g1', [everything('a', one, old), everything('b', two, old)]),
+			await bridgeNode('g2', [everything('a', one, old), everything('b', two, old)]),
+		];
+		await Promise.all(nodes.map((node) => node.connected()));
+		await standbys(nodes, 1);
+		await expectOneDeliveryEach({ ...places, g1: nodes[0]!, g2: nodes[1]! });
+	});
+
+	it('readings of whole gateways in a ring: each is stored once by each, and comes to each Mosquitto once', async () => {
+		const [one, two] = [await mosquitto(), await mosquitto()];
+		const peers = [await peer(one), await peer(two)];
+		const bridges = [everything('a', one), everything('b', two)];
+		const worlds: GatewayWorld[] = [];
+		for (const gatewayId of ['g1', 'g2']) {
+			const world = await openGatewayWorld({ settings: { gatewayId, bridges } });
+			onTestFinished(() => world.stop());
+			worlds.push(world);
+		}
+		for (const world of worlds) await connected(world, 'a', 'b');
+		await waitFor('one bridge on standby', async () => {
+			const reports = await Promise.all(worlds.flatMap((world) => [reportOf(world, 'a'), reportOf(world, 'b')]));
+			return reports.filter(({ standbyFor }) => standbyFor !== undefined).length === 1;
+		});
+		const [first] = worlds as [GatewayWorld];
+		const posted = { sensorId: 'door', metric: 'temperature', value: 20, buildingId: 'b1', roomId: 'hall' };
+		for (let n = 0; n < 2; n++)
+			await first.call('POST', '/ingest', { token: await first.token('poster'), body: posted });
+		await peers[1]!.publish('telemetry/b1/hall/far', JSON.stringify({ metric: 'co2', value: 500 }), { qos: 2 });
+		let stored: string[][] = [];
+		const look = async () => {
+			stored = await Promise.all(
+				worlds.map(async (world) => (await world.stored()).map(({ sensorId }) => sensorId).sort()),
+			);
+			return (
+				stored.every((names) => names.length >= 3) &&
+				peers.every(({ heard }) => heard.filter(({ topic }) => topic.startsWith('telemetry/')).length >= 3)
+			);
+		};
+		await waitFor('all of them everywhere', look);
+		await settled(() => peers.reduce((sum, { heard }) => sum + heard.length, 0));
+		await look();
+		expect(stored).toEqual([
+			['door', 'door', 'far'],
+			['door', 'door', 'far'],
+		]);
+		// What each gateway says of the sensors it hears is its own word.
+		const readings = (peer: Peer) => peer.heard.filter(({ topic }) => topic.startsWith('telemetry/'));
+		for (const one of peers)
+			expect(
+				readings(one)
+					.map(({ topic }) => topic.split('/')[3])
+					.sort(),
+			).toEqual(['door', 'door', 'far']);
+	});
+
+	it('a star around a gateway, and around a Mosquitto', async () => {
+		const [one, two, three] = [await mosquitto(), await mosquitto(), await mosquitto()];
+		const places = { one: await peer(one), two: await peer(two), three: await peer(three) };
+		const centre = await bridgeNode('g1', [everything('a', one), everything('b', two), everything('c', three)]);
+		const others = [await bridgeNode('g2', [everything('a', one)]), await bridgeNode('g3', [everything('a', one)])];
+		await Promise.all([centre, ...others].map((node) => node.connected()));
+		await expectOneDeliveryEach({ ...places, centre, g2: others[0]!, g3: others[1]! });
+		expectBalanced(centre, ...others);
+	});
+
+	it('two bridges to one and the same Mosquitto, and three', async () => {
+		const broker = await mosquitto();
+		const remote = await peer(broker);
+		const node = await bridgeNode('g1', [everything('a', broker), everything('b', broker), everything('c', broker)]);
+		await node.connected();
+		await standbys([node], 2);
+		await expectOneDeliveryEach({ node, remote });
+	});
+
+	it('a bridge on standby goes on when the other way is gone, and goes back when it returns', async () => {
+		const first = await mosquitto();
+		const second = await bridgedTo(first, 'second');
+		const places = { first: await peer(first), second: await peer(second) };
+		const node = await bridgeNode('g1', [everything('a', first), everything('b', second)]);
+		await node.connected();
+		await standbys([node], 1);
+		await first.kill();
+		await standbys([node], 0);
+		await node.publish('acme/x', 'by b');
+		await places.second.hears('by b');
+		await first.restart();
+		await standbys([node], 1);
+		await node.connected();
+		await settled(() => node.heard.length + places.second.heard.length);
+		await node.publish('acme/x', 'after');
+		await places.second.hears('after');
+		await settled(() => node.heard.length + places.second.heard.length);
+		expect([
+			node.count('by b'),
+			places.second.count('by b'),
+			node.count('after'),
+			places.second.count('after'),
+		]).toEqual([1, 1, 1, 1]);
+	});
+});

@@ -1,0 +1,72 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Tokens } from '@crowdvision/service-kit';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { type Running, startNode } from '../../../test/support/processes.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import { mqttClient } from '../../src/testing/mqtt-clients.ts';
+
+const JWT_SECRET = 'a secret for tests only, of more than 32 characters';
+const tokens = new Tokens(JWT_SECRET);
+
+let dir: string;
+let running: Running | undefined;
+beforeEach(async () => {
+	dir = await mkdtemp(join(tmpdir(), 'crowdvision-decoders-'));
+});
+afterEach(async () => {
+	await running?.kill();
+	await rm(dir, { recursive: true, force: true });
+});
+
+/** gateway.yaml with a mapping of the vendor's `n`. */
+const write = (value: string) =>
+	writeFile(
+		join(dir, 'gateway.yaml'),
+		`decoders:\n  - {topic: "acme/+/uplink", use: jsonata, mapping: '{"sensorId": $name, "metric": "co2", "value": ${value}}', defaults: {roomId: hall}}\n`,
+	);
+
+async function count(metric: string): Promise<number> {
+	const lines = (await (await fetch(`${running!.ready[1]}/metrics`)).text()).split('\n');
+	return lines
+		.filter((line) => line.startsWith(`${metric}{`))
+		.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+it('a mapping is mended while the gateway runs: no connection is dropped, and the next message becomes a reading', async () => {
+	await write('n');
+	const env = {
+		PORT: '0',
+		MQTT_PORT: '0',
+		HOST: '127.0.0.1',
+		DATA_DIR: join(dir, 'data'),
+		JWT_SECRET,
+		LOG_LEVEL: 'warn',
+		REDIS_URL: undefined,
+		GATEWAY_CONFIG: undefined,
+	};
+	running = await startNode('edge-gateway/src/main.ts', { env, cwd: dir, ready: /^ready (http:\S+) (mqtt:\S+)$/m });
+	const client = await mqttClient(
+		running.ready[2]!,
+		'acme',
+		await tokens.signDevice({ id: 'acme', domainName: 'local', buildingId: 'b1' }),
+	);
+	const closed: string[] = [];
+	client.on('close', () => closed.push('closed'));
+	const send = () => client.publishAsync('acme/x/uplink', '{"n":"415 ppm"}', { qos: 1 });
+	await send();
+	expect(await count('gateway_readings_rejected_total')).toBe(1);
+
+	await write('$number($substringBefore(n, " "))');
+	await waitFor(
+		'a reading',
+		async () => {
+			await send();
+			return (await count('gateway_readings_accepted_total')) > 0;
+		},
+		30_000,
+	);
+	expect(closed).toEqual([]);
+	await client.endAsync();
+});

@@ -1,0 +1,264 @@
+import { type Membership, TABLES } from '@crowdvision/contracts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { waitFor } from '../../../test/support/wait.ts';
+import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
+import { heardOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
+import { sensorSocket, tell } from '../../src/testing/socketio-client.ts';
+
+let world: GatewayWorld;
+beforeAll(async () => {
+	world = await openGatewayWorld({ settings: { serial: [{ path: '/dev/null', defaults: { sensorId: 'x' } }] } });
+	// Each domain has a device that was heard, and one message that was refused.
+	for (const [id, domainName, buildingId] of [
+		['of-acme', 'acme', 'b1'],
+		['of-north', 'acme/north', 'north'],
+		['of-other', 'other', 'foreign'],
+	] as const) {
+		await world.bus.retain(
+			TABLES.buildings,
+			buildingId,
+			JSON.stringify({ id: buildingId, name: buildingId, domains: [domainName], rooms: [] }),
+		);
+		const token = await world.token(id, { domainName, buildingId });
+		const body = { sensorId: 's', metric: 'co2', value: 400, roomId: 'hall' };
+		await waitFor(
+			`${id} to be heard`,
+			async () => (await world.call('POST', '/ingest', { token, body })).status === 202,
+		);
+		expect((await world.call('POST', '/ingest', { token, body: { ...body, value: -1 } })).status).toBe(422);
+	}
+});
+afterAll(() => world.stop());
+
+async function seenBy(...memberships: Membership[]): Promise<{ devices: string[]; rejected: string[] }> {
+	const token = await world.account(...memberships);
+	const [devices, rejected] = [
+		await world.call('GET', '/devices', { token }),
+		await world.call('GET', '/rejected', { token }),
+	];
+	expect([devices.status, rejected.status]).toEqual([200, 200]);
+	return {
+		devices: (devices.body.devices as { id: string }[]).map(({ id }) => id).filter((id) => id.startsWith('of-')),
+		rejected: (rejected.body.rejected as { sender: string }[])
+			.map(({ sender }) => sender)
+			.filter((id) => id.startsWith('of-'))
+			.reverse(),
+	};
+}
+
+describe.each(['/devices', '/rejected'])('GET %s', (path) => {
+	it.each<[string, () => Promise<string | undefined>]>([
+		['nobody', async () => undefined],
+		['a device', () => world.token('of-acme')],
+		['a token that is none', async () => 'nonsense'],
+	])('is not for %s', async (_who, token) => {
+		expect(await world.call('GET', path, { token: await token() })).toMatchObject({
+			status: 401,
+			body: { error: { code: 'unauthenticated' } },
+		});
+	});
+
+	it.each<[string, Membership[]]>([
+		['customers', [{ domainName: 'acme', role: 'standard_customer' }]],
+		['accounts of no domain', []],
+	])('is not for %s', async (_who, memberships) => {
+		const answer = await world.call('GET', path, { token: await world.account(...memberships) });
+		expect(answer).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } });
+		expect(answer.text).not.toContain('of-');
+	});
+});
+
+describe('devices and refusals', () => {
+	it('are shown to the staff of their domain, and of the domains above it', async () => {
+		const all = { devices: ['of-acme', 'of-north'], rejected: ['of-acme', 'of-north'] };
+		expect(await seenBy({ domainName: 'acme', role: 'business_staff' })).toEqual(all);
+		expect(await seenBy({ domainName: 'acme/north', role: 'business_staff' })).toEqual({
+			devices: ['of-north'],
+			rejected: ['of-north'],
+		});
+		expect(
+			await seenBy({ domainName: 'other', role: 'admin' }, { domainName: 'acme', role: 'standard_customer' }),
+		).toEqual({
+			devices: ['of-other'],
+			rejected: ['of-other'],
+		});
+		expect(await seenBy({ domainName: 'acm', role: 'admin' })).toEqual({ devices: [], rejected: [] });
+	});
+
+	it('of a port of this machine that several tenants share are for admins of the platform', async () => {
+		const ports = async (role: Membership['role'], domainName = 'acme') => {
+			const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName, role }) });
+			return (body.devices as { id: string; transport: string }[]).filter(({ transport }) => transport === 'serial');
+		};
+		await waitFor('the port', async () => (await ports('admin', '*')).length === 1);
+		expect((await ports('admin', '*'))[0]).toMatchObject({
+			id: '/dev/null',
+			connected: false,
+			trouble: expect.any(String),
+		});
+		expect(await ports('business_admin')).toEqual([]);
+		expect(await ports('business_admin', 'other')).toEqual([]);
+	});
+});
+
+describe('what is of the machine itself', () => {
+	const bridge = {
+		name: 'campus',
+		url: 'mqtt://127.0.0.1:1',
+		topics: [{ pattern: 'telemetry/#', direction: 'out' as const }],
+	};
+	let shared: GatewayWorld;
+	const get = async (path: string, membership: Membership) =>
+		shared.call('GET', path, { token: await shared.account(membership) });
+	beforeAll(async () => {
+		shared = await openGatewayWorld({
+			settings: { serial: [{ path: '/dev/null', defaults: { sensorId: 'x' } }], bridges: [bridge] },
+		});
+	});
+	afterAll(() => shared.stop());
+
+	it("is the platform's admins' where several top-level domains share it", async () => {
+		for (const role of ['business_staff', 'business_admin'] as const) {
+			expect((await get('/config', { domainName: 'acme', role })).status).toBe(403);
+			const { body } = await get('/bridges', { domainName: 'acme', role });
+			expect(body.bridges).toEqual([{ name: 'campus', state: expect.any(String), since: expect.any(Number) }]);
+		}
+		// It is not followed in this test.
+		expect((await get('/config', { domainName: '*', role: 'admin' })).status).toBe(404);
+		expect((await get('/bridges', { domainName: '*', role: 'admin' })).body.bridges).toMatchObject([
+			{ name: 'campus', queued: expect.any(Number) },
+		]);
+		const spy = await rawSignedIn(shared, 'd1', await shared.token('d1'));
+		spy.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'bridge/+/state', qos: 1 }] });
+		expect(await spy.next('suback')).toMatchObject({ granted: [128] });
+	});
+
+	it("is its domain's where there is only one: staff see ports and bridges, admins the configuration too", async () => {
+		await shared.bus.retain(
+			TABLES.buildings,
+			'foreign',
+			JSON.stringify({ id: 'foreign', name: 'foreign', domains: ['acme/north'], rooms: [] }),
+		);
+		const staff = { domainName: 'acme', role: 'business_staff' } as const;
+		expect((await get('/bridges', staff)).body.bridges).toMatchObject([{ name: 'campus', queued: expect.any(Number) }]);
+		await waitFor('the port', async () => (await get('/devices', staff)).text.includes('/dev/null'));
+		expect((await get('/config', staff)).status).toBe(403);
+		expect((await get('/config', { domainName: 'acme', role: 'business_admin' })).status).toBe(404);
+		const client = await rawSignedIn(shared, 'd1', await shared.token('d1'));
+		client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'bridge/+/state', qos: 1 }] });
+		expect(await client.next('suback')).toMatchObject({ granted: [1] });
+	});
+});
+
+describe('a device whose token was revoked', () => {
+	/** A device that is connected in every way, and how to revoke its token. */
+	async function connectedDevice(id: string) {
+		const token = await world.token(id, { sensorIds: [id], buildingId: 'b1' });
+		const body = { sensorId: id, metric: 'co2', value: 400, roomId: 'hall' };
+		const post = () => world.call('POST', '/ingest', { token, body });
+		expect((await post()).status).toBe(202);
+		return {
+			token,
+			body,
+			post,
+			mqtt: await mqttClient(world.mqttUrl, id, token, { clientId: 'one' }),
+			socket: await sensorSocket(world.url, { token }),
+			async revoke() {
+				await world.bus.retain(TABLES.revokedDevices, id, JSON.stringify({ before: Math.floor(Date.now() / 1000) }));
+				await waitFor('the revocation', async () => (await post()).status === 401);
+			},
+		};
+	}
+
+	it('is let in on no way any more', async () => {
+		const { token, post, revoke } = await connectedDevice('gone-1');
+		await revoke();
+		expect(await post()).toMatchObject({
+			status: 401,
+			body: { error: { code: 'unauthenticated', message: 'The token was revoked' } },
+		});
+		for (const url of [world.mqttUrl, world.wsUrl])
+			await expect(mqttClient(url, 'gone-1', token)).rejects.toMatchObject({ code: 4 });
+		await expect(sensorSocket(world.url, { token })).rejects.toMatchObject({
+			data: { error: { code: 'unauthenticated' } },
+		});
+	});
+
+	it('is taken nothing from any more where it is connected still, and told nothing', async () => {
+		const { body, mqtt, socket, revoke } = await connectedDevice('gone-2');
+		const heard = await heardOn(mqtt, 'telemetry/+/+/gone-2');
+		await revoke();
+		const end = world.log.nextOffset;
+		await mqtt.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
+		expect(await tell(socket, body)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+		await mqtt.publishAsync('status/gone-2', 'online', { qos: 1, retain: true });
+		expect(world.log.nextOffset).toBe(end);
+		expect(heard).toEqual([]);
+		const mine = (await world.rejected()).filter(({ sender }) => sender === 'gone-2');
+		expect(mine.map(({ transport, code }) => `${transport} ${code}`)).toEqual([
+			'mqtt forbidden',
+			'socket.io forbidden',
+			'mqtt forbidden',
+		]);
+		await expect(mqtt.subscribeAsync('command/gone-2', { qos: 1 })).rejects.toThrow();
+		// Another device that may speak for the same sensor is heard by itself, and not by the revoked one.
+		const other = await mqttClient(
+			world.mqttUrl,
+			'still-here',
+			await world.token('still-here', { sensorIds: ['gone-2'], buildingId: 'b1' }),
+		);
+		const heardByOther = await heardOn(other, 'telemetry/+/+/gone-2');
+		await other.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
+		await waitFor('the other to hear it', () => heardByOther.length === 1);
+		expect(heard).toEqual([]);
+	});
+
+	it('is let in again with a token that was issued later', async () => {
+		const { body, revoke } = await connectedDevice('back');
+		await world.bus.retain(
+			TABLES.revokedDevices,
+			'back',
+			JSON.stringify({ before: Math.floor(Date.now() / 1000) - 100 }),
+		);
+		const token = await world.token('back', { sensorIds: ['back'], buildingId: 'b1' });
+		expect((await world.call('POST', '/ingest', { token, body })).status).toBe(202);
+		await revoke();
+		await world.bus.retain(TABLES.revokedDevices, 'back', null);
+		await waitFor(
+			'it to be taken back',
+			async () => (await world.call('POST', '/ingest', { token, body })).status === 202,
+		);
+	});
+
+	it('stays so after a restart, before anybody has told it again', async () => {
+		const { token, body, revoke } = await connectedDevice('gone-3');
+		await revoke();
+		const first = await openGatewayWorld();
+		await first.bus.retain(TABLES.revokedDevices, 'gone-3', JSON.stringify({ before: Math.floor(Date.now() / 1000) }));
+		await waitFor('the revocation', async () => (await first.call('POST', '/ingest', { token, body })).status === 401);
+		await first.gateway.stop();
+		const second = await openGatewayWorld({ copyOf: first.dataDir });
+		onTestFinished(() => second.stop());
+		await first.stop();
+		expect(await second.call('POST', '/ingest', { token, body })).toMatchObject({
+			status: 401,
+			body: { error: { message: 'The token was revoked' } },
+		});
+	});
+});
+
+it('subscribers of another device hear nothing of one', async () => {
+	const [mine, theirs] = [
+		await world.token('mine', { sensorIds: ['mine'] }),
+		await world.token('theirs', { sensorIds: ['theirs'] }),
+	];
+	const spy = await rawSignedIn(world, 'theirs', theirs);
+	spy.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'telemetry/+/+/theirs', qos: 1 }] });
+	expect(await spy.next('suback')).toMatchObject({ granted: [1] });
+	const client = await mqttClient(world.mqttUrl, 'mine', mine);
+	await client.publishAsync('telemetry/b1/hall/mine/co2', '400', { qos: 1 });
+	const other = await mqttClient(world.mqttUrl, 'theirs', theirs);
+	await other.publishAsync('telemetry/b1/hall/theirs', '{"metric":"co2","value":1}', { qos: 0 });
+	expect(await spy.next('publish')).toMatchObject({ topic: 'telemetry/b1/hall/theirs' });
+	expect(spy.received.filter(({ cmd }) => cmd === 'publish')).toEqual([]);
+});

@@ -1,0 +1,160 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { createLogger } from '@crowdvision/service-kit';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { findProgram } from '../../../test/support/processes.ts';
+import { waitFor } from '../../../test/support/wait.ts';
+import { TlsFiles } from '../../src/sources/mqtt/connection/tls-files.ts';
+import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
+import { mqttClient } from '../../src/testing/mqtt-clients.ts';
+
+const TOPIC = 'telemetry/b1/hall/s/co2';
+
+let dir: string;
+beforeAll(() => {
+	dir = mkdtempSync(join(tmpdir(), 'crowdvision-mqtts-'));
+	for (const ca of ['ca', 'other-ca'])
+		openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${ca}`, ...pair(ca));
+	certify('server', 'ca', 'one');
+	certify('client', 'ca', 'a client');
+	certify('stranger', 'other-ca', 'a stranger');
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const file = (name: string) => join(dir, name);
+const pair = (name: string) => ['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)];
+const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+
+/** A certificate for this machine, signed by an authority. */
+function certify(name: string, ca: string, organization: string): void {
+	openssl(
+		'req',
+		'-newkey',
+		'rsa:2048',
+		'-nodes',
+		'-subj',
+		`/O=${organization}/CN=localhost`,
+		'-keyout',
+		file(`${name}.key`),
+		'-out',
+		file('request'),
+	);
+	writeFileSync(file('extensions'), 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+	const signed = [
+		'-CA',
+		file(`${ca}.pem`),
+		'-CAkey',
+		file(`${ca}.key`),
+		'-CAcreateserial',
+		'-days',
+		'2',
+		'-extfile',
+		file('extensions'),
+	];
+	openssl('x509', '-req', '-in', file('request'), '-out', file(`${name}.pem`), ...signed);
+}
+
+async function gateway(tls: { ca?: string } = {}): Promise<{ world: GatewayWorld; token: string; port: number }> {
+	const world = await openGatewayWorld({
+		settings: { mqttTls: { port: 0, cert: file('server.pem'), key: file('server.key'), ...tls } },
+	});
+	onTestFinished(() => world.stop());
+	return { world, token: await world.token('d', { sensorIds: ['s'] }), port: world.gateway.mqttsPort()! };
+}
+
+/** Runs the real mosquitto_pub; resolves with what it said and how it ended. */
+function mosquittoPub(token: string, ...args: string[]): Promise<{ code: number; said: string }> {
+	const program = findProgram('mosquitto_pub');
+	if (!program) throw new Error('mosquitto_pub is not installed');
+	const message = ['-u', 'd', '-P', token, '-t', TOPIC, '-m', '417', '-q', '1', ...args];
+	return new Promise((resolve) => {
+		execFile(program, message, { timeout: 20_000 }, (error, stdout, stderr) => {
+			resolve({ code: error ? Number(error.code ?? -1) : 0, said: stdout + stderr });
+		});
+	});
+}
+
+/** Whom the certificate shown on a port was made out for. */
+async function shownOn(port: number): Promise<string> {
+	const socket = connect({
+		host: '127.0.0.1',
+		port,
+		servername: 'localhost',
+		ca: [execFileSync('cat', [file('ca.pem')])],
+	});
+	socket.on('error', () => undefined);
+	try {
+		return await waitFor('the certificate', () =>
+			socket.authorized ? (socket.getPeerCertificate().subject.O as string) : undefined,
+		);
+	} finally {
+		socket.destroy();
+	}
+}
+
+describe('MQTT over TLS', () => {
+	it('takes readings of a real client that believes the authority, and none of one that does not', async () => {
+		const { world, token, port } = await gateway();
+		const to = ['-h', 'localhost', '-p', String(port)];
+		expect(await mosquittoPub(token, ...to, '--cafile', file('ca.pem'))).toMatchObject({ code: 0 });
+		expect((await mosquittoPub(token, ...to, '--cafile', file('other-ca.pem'))).code).not.toBe(0);
+		expect((await mosquittoPub(token, ...to)).code).not.toBe(0);
+		expect((await world.stored()).map(({ value }) => value)).toEqual([417]);
+	});
+
+	it('with ca lets in only clients whose certificate it signed', async () => {
+		const { world, token, port } = await gateway({ ca: file('ca.pem') });
+		const to = ['-h', 'localhost', '-p', String(port), '--cafile', file('ca.pem')];
+		const as = (name: string) => ['--cert', file(`${name}.pem`), '--key', file(`${name}.key`)];
+		expect((await mosquittoPub(token, ...to)).code).not.toBe(0);
+		expect((await mosquittoPub(token, ...to, ...as('stranger'))).code).not.toBe(0);
+		expect(await world.stored()).toEqual([]);
+		expect(await mosquittoPub(token, ...to, ...as('client'))).toMatchObject({ code: 0 });
+		expect(await world.stored()).toHaveLength(1);
+	});
+
+	it('shows a renewed certificate to who comes, and ends no session; files that are wrong change nothing', async () => {
+		const { token, port } = await gateway();
+		const client = await mqttClient(`mqtts://localhost:${port}`, 'd', token, {
+			ca: execFileSync('cat', [file('ca.pem')]),
+		});
+		let ended = false;
+		client.on('close', () => {
+			ended = true;
+		});
+		expect(await shownOn(port)).toBe('one');
+		certify('server', 'ca', 'two');
+		await waitFor('the renewed certificate', async () => (await shownOn(port)) === 'two');
+		writeFileSync(file('server.pem'), 'no certificate');
+		await client.publishAsync(TOPIC, '1', { qos: 1 });
+		certify('server', 'ca', 'three');
+		await waitFor('the next one', async () => (await shownOn(port)) === 'three');
+		await client.publishAsync(TOPIC, '2', { qos: 1 });
+		expect(ended).toBe(false);
+	});
+
+	it('does not start without its files, and names the setting and the file', async () => {
+		const logger = createLogger('test', 'silent');
+		const read = (paths: { cert: string; key: string; ca?: string }) => new TlsFiles(paths, logger).read();
+		expect(() => read({ cert: file('none.pem'), key: file('server.key') })).toThrow(
+			/^sources\.mqtt\.tls\.cert is ".*none\.pem", which cannot be read: ENOENT/,
+		);
+		expect(() => read({ cert: file('server.pem'), key: file('none.key') })).toThrow(/^sources\.mqtt\.tls\.key is/);
+		expect(() => read({ cert: file('server.pem'), key: file('client.key') })).toThrow(/do not make a certificate/);
+		await expect(
+			openGatewayWorld({ settings: { mqttTls: { port: 0, cert: file('none.pem'), key: file('server.key') } } }),
+		).rejects.toThrow(/tls\.cert/);
+	});
+});
+
+it('a real client of MQTT 5 says that its version is not spoken here', async () => {
+	const world = await openGatewayWorld();
+	onTestFinished(() => world.stop());
+	const to = ['-h', '127.0.0.1', '-p', String(world.gateway.mqttPort())];
+	const { code, said } = await mosquittoPub(await world.token('d', { sensorIds: ['s'] }), ...to, '-V', '5');
+	expect(code).not.toBe(0);
+	expect(said).toMatch(/unsupported protocol version/i);
+});
