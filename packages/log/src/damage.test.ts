@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CheckpointFile } from './checkpoint-file.ts';
 import { Log } from './log.ts';
-import type { LogMeta } from './meta.ts';
-import type { DedupKey } from './record.ts';
+import { CheckpointFile } from './recovery/checkpoint-file.ts';
+import type { LogMeta } from './recovery/meta.ts';
+import type { DedupKey } from './segment/record.ts';
 import { type Damage, damage, type Stand, seeded, standsOf } from './testing/damage.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { covers, type Everything, readAll } from './testing/read-all.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type CommitWorker, startCommitWorker } from './commit-worker.ts';
+import { type CommitWorker, startCommitWorker } from './commit/commit-worker.ts';
 import { Log } from './log.ts';
 import { Folders } from './testing/folders.ts';
 import { covers, readAll } from './testing/read-all.ts';

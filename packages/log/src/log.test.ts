@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MAX_PAYLOAD } from './record.ts';
+import { MAX_PAYLOAD } from './segment/record.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
 import { LogFullError, LogWriteError } from './types.ts';

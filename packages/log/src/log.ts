@@ -1,22 +1,23 @@
 import { join } from 'node:path';
-import type { Settled } from './batch.ts';
-import { CheckpointFile } from './checkpoint-file.ts';
-import type { CursorAccount, Due } from './cursor-account.ts';
-import { Cursors } from './cursors.ts';
-import type { DedupWindow, Verdict } from './dedup-window.ts';
-import { exactGaps } from './exact-gaps.ts';
-import { Forecast } from './forecast.ts';
-import type { Gaps } from './gaps.ts';
-import { GroupCommit } from './group-commit.ts';
-import { Keeper } from './keeper.ts';
-import type { LogMeta } from './meta.ts';
-import { LogReader, type ReadLimits } from './reader.ts';
-import { type DedupKey, encodedBound, type LogRecord, tooLarge } from './record.ts';
-import { type Recovered, recover } from './recovery.ts';
-import { Retention } from './retention.ts';
-import { scrub } from './scrub.ts';
-import { Segments } from './segments.ts';
-import { Thinning } from './thinning.ts';
+import type { Settled } from './commit/batch.ts';
+import { GroupCommit } from './commit/group-commit.ts';
+import type { CursorAccount, Due } from './cursor/cursor-tally.ts';
+import { Cursors } from './cursor/cursors.ts';
+import { exactGaps } from './cursor/exact-gaps.ts';
+import type { Gaps } from './cursor/gaps.ts';
+import type { DedupWindow, Verdict } from './dedup/dedup-window.ts';
+import { CheckpointFile } from './recovery/checkpoint-file.ts';
+import { Keeper } from './recovery/checkpointer.ts';
+import type { LogMeta } from './recovery/meta.ts';
+import { type Recovered, recover } from './recovery/recovery.ts';
+import { scrub } from './recovery/scrub.ts';
+import { Forecast } from './retention/forecast.ts';
+import { Retention } from './retention/retention.ts';
+import { Thinning } from './retention/thinning.ts';
+import { LogReader, type ReadLimits } from './segment/reader.ts';
+import { type DedupKey, encodedBound, type LogRecord, tooLarge } from './segment/record.ts';
+import { Segments } from './segment/segments.ts';
+import { Waiters } from './segment/waiters.ts';
 import {
 	type Appended,
 	type AppendRecord,
@@ -28,7 +29,6 @@ import {
 	type LogStats,
 	LogWriteError,
 } from './types.ts';
-import { Waiters } from './waiters.ts';
 
 export interface ReadResult {
 	records: LogRecord[];

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { DedupKey } from './record.ts';
+import type { DedupKey } from './segment/record.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
 

@@ -1,7 +1,7 @@
-import type { CommitWorker } from './commit-worker.ts';
-import type { CursorAccount } from './cursor-account.ts';
-import type { DedupOptions } from './dedup-window.ts';
-import type { DedupKey, LogRecord } from './record.ts';
+import type { CommitWorker } from './commit/commit-worker.ts';
+import type { CursorAccount } from './cursor/cursor-tally.ts';
+import type { DedupOptions } from './dedup/dedup-window.ts';
+import type { DedupKey, LogRecord } from './segment/record.ts';
 
 /**
  * `thin`: well before the log is full the oldest segments that no consumer is near are rewritten with fewer records;

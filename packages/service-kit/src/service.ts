@@ -1,13 +1,13 @@
 import type { Server } from 'node:http';
 import { Registry } from 'prom-client';
-import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http.ts';
-import { Lifecycle } from './lifecycle.ts';
+import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http/http.ts';
+import { limitRequests } from './http/rate-limit.ts';
+import { processMetrics, requestMetrics } from './http/request-metrics.ts';
 import { createLogger, type Logger } from './logger.ts';
-import { limitRequests } from './rate-limit.ts';
-import { processMetrics, requestMetrics } from './request-metrics.ts';
-import { COMMON_SETTINGS, readSettings, SettingsError } from './settings.ts';
-import { openTokens } from './token-setup.ts';
-import type { Tokens } from './tokens.ts';
+import { Lifecycle } from './process/lifecycle.ts';
+import { COMMON_SETTINGS, readSettings, SettingsError } from './process/settings.ts';
+import { openTokens } from './tokens/token-setup.ts';
+import type { Tokens } from './tokens/tokens.ts';
 
 /** What a service is, once built: routes without its prefix (Caddy strips it), a readiness, a stop. */
 export interface Service {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../../../test/support/wait.ts';
 import { Lease } from './lease.ts';
 import { LeaseClaim, type LeaseDocument } from './lease-claim.ts';
-import { sqliteStores } from './sqlite-store.ts';
+import { sqliteStores } from './sqlite/sqlite-store.ts';
 import type { Store, Stores } from './store.ts';
 
 const TTL_MS = 400;

@@ -12,9 +12,9 @@ export interface OpenStoresOptions {
 /** The stores of a process, on the engine that its settings name. Only that engine's adapter is loaded. */
 export async function openStores({ dataDir, mongoUrl, logger }: OpenStoresOptions): Promise<Stores> {
 	if (mongoUrl) {
-		const { mongoStores } = await import('./mongo-store.ts');
+		const { mongoStores } = await import('./mongo/mongo-store.ts');
 		return mongoStores({ url: mongoUrl, logger });
 	}
-	const { sqliteStores } = await import('./sqlite-store.ts');
+	const { sqliteStores } = await import('./sqlite/sqlite-store.ts');
 	return sqliteStores({ dir: dataDir, logger });
 }

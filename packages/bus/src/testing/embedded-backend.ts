@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { STREAMS, type StreamName } from '@crowdvision/contracts';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
-import { EmbeddedBus } from '../embedded-bus.ts';
+import { EmbeddedBus } from '../embedded/embedded-bus.ts';
 
 /** The logs in a folder, small enough to fill, and the bus on them. */
 export interface EmbeddedBackend {

@@ -6,7 +6,7 @@
  */
 import type { StreamName } from '@crowdvision/contracts';
 import type { Bus } from '../bus.ts';
-import { RedisBus } from '../redis-bus.ts';
+import { RedisBus } from '../redis/redis-bus.ts';
 import { openEmbeddedBackend } from './embedded-backend.ts';
 
 const [kind, place, stream, group, member, deadly] = process.argv.slice(2) as [

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { startNode } from '../../../../test/support/processes.ts';
 import { startRedis } from '../../../../test/support/redis-server.ts';
-import { RedisBus, type RedisBusOptions } from '../redis-bus.ts';
+import { RedisBus, type RedisBusOptions } from '../redis/redis-bus.ts';
 import type { BusHarness } from './harness.ts';
 import { heldBy } from './held-by.ts';
 

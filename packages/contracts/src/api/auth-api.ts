@@ -19,7 +19,7 @@ import {
 	SigningKeyView,
 	SsoRequest,
 	SsoView,
-} from '../auth-requests.ts';
+} from '../account/auth-requests.ts';
 import type { Operation } from './operation.ts';
 
 const SESSIONS: readonly Operation[] = [

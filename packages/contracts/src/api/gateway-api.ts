@@ -1,12 +1,12 @@
 import Type from 'typebox';
-import { CommandRequest, CommandResult } from '../command.ts';
-import { Corrected, CorrectionRequest, CountChange } from '../count-change.ts';
+import { CommandRequest, CommandResult } from '../bus/command.ts';
 import { ERRORS } from '../errors.ts';
-import { RejectedListQuery, ReplayRequest, TraceQuery } from '../gateway-requests.ts';
-import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading.ts';
-import { AdoptRequest, ReplaceRequest } from '../requests.ts';
-import { VERDICTS } from '../verdicts.ts';
+import { Corrected, CorrectionRequest, CountChange } from '../reading/count-change.ts';
+import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading/reading.ts';
+import { RejectedListQuery, ReplayRequest, TraceQuery } from './gateway-requests.ts';
 import type { Operation } from './operation.ts';
+import { AdoptRequest, ReplaceRequest } from './requests.ts';
+import { VERDICTS } from './verdicts.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 const TransportName = Type.Enum([...TRANSPORTS]);

@@ -1,6 +1,6 @@
 import Type from 'typebox';
-import { AskRequest } from '../requests.ts';
 import type { Operation } from './operation.ts';
+import { AskRequest } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 

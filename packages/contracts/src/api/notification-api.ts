@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { Alert } from '../alert.ts';
+import { Alert } from '../alert/alert.ts';
 import type { Operation } from './operation.ts';
 
 export const NOTIFICATION_OPERATIONS: readonly Operation[] = [

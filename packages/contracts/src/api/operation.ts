@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
+import type { Role } from '../account/roles.ts';
 import type { ErrorCode } from '../errors.ts';
-import type { Role } from '../roles.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 

@@ -1,11 +1,11 @@
 import Type from 'typebox';
-import { Room } from '../building.ts';
-import { FRESHNESSES } from '../freshness.ts';
-import { METRIC_KEYS, METRICS } from '../metrics.ts';
-import { TRANSPORTS } from '../reading.ts';
-import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from '../requests.ts';
-import { ThresholdSet, Thresholds } from '../thresholds.ts';
+import { Room } from '../building/building.ts';
+import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
+import { FRESHNESSES } from '../reading/freshness.ts';
+import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
+import { TRANSPORTS } from '../reading/reading.ts';
 import type { Operation } from './operation.ts';
+import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 const Metric = Type.Enum(METRIC_KEYS);

@@ -7,7 +7,7 @@
  *   c <offset> <source> <seq>  consumed   r <next>  about to commit the cursor there     g <from> <to>  a gap        i <what>  an incident
  */
 import { writeSync } from 'node:fs';
-import { startCommitWorker } from '../commit-worker.ts';
+import { startCommitWorker } from '../commit/commit-worker.ts';
 import { Log } from '../log.ts';
 import { LogFullError } from '../types.ts';
 

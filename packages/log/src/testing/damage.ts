@@ -9,7 +9,7 @@ import {
 	writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { SEGMENT_NAME, walkRecords } from '../segment.ts';
+import { SEGMENT_NAME, walkRecords } from '../segment/segment.ts';
 
 /** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
 export function seeded(seed: number): () => number {

@@ -1,4 +1,4 @@
-import { thinSegments } from '../thin-segments.ts';
+import { thinSegments } from '../retention/thin-segments.ts';
 
 /** Keeps every tenth record, which then says how many it stands for, and the last. */
 thinSegments((payloads) =>

@@ -1,6 +1,6 @@
-import { type CommitWorker, startCommitWorker } from '../commit-worker.ts';
+import { type CommitWorker, startCommitWorker } from '../commit/commit-worker.ts';
 import { Log } from '../log.ts';
-import type { DedupKey } from '../record.ts';
+import type { DedupKey } from '../segment/record.ts';
 import type { Incident, LogOptions } from '../types.ts';
 import { Folders } from './folders.ts';
 

@@ -1,0 +1,29 @@
+import Type, { type Static } from 'typebox';
+import { METRIC_KEYS } from '../reading/metrics.ts';
+
+export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
+/** A metric out of its limits, more people than a room holds, or what a person had to say. */
+export const ALERT_KINDS = ['occupancy', ...METRIC_KEYS, 'manual'] as const;
+export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+
+/** What notification publishes on the channel `notifications`, and lists at `GET /notification/alerts`. */
+export const Alert = Type.Object({
+	id: Type.String(),
+	domainNames: Type.Array(Type.String()),
+	buildingId: Type.String(),
+	roomId: Type.Optional(Type.String()),
+	kind: Type.Enum([...ALERT_KINDS]),
+	severity: Type.Enum([...SEVERITIES]),
+	state: Type.Enum([...ALERT_STATES]),
+	value: Type.Optional(Type.Number({ description: "the value that crossed the limit, in the metric's unit" })),
+	limit: Type.Optional(Type.Number()),
+	observedAt: Type.Number({ description: 'epoch ms' }),
+	message: Type.String(),
+	suspended: Type.Optional(
+		Type.Boolean({
+			description: 'where listed: true while what its sensors said is stale, so that it is neither confirmed nor over',
+		}),
+	),
+});
+export type Alert = Static<typeof Alert>;
+export type AlertState = Alert['state'];

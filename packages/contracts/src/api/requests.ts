@@ -1,0 +1,91 @@
+import Type from 'typebox';
+import { Building, Room } from '../building/building.ts';
+import { ThresholdSet } from '../building/thresholds.ts';
+import { METRIC_KEYS } from '../reading/metrics.ts';
+import { PlaceId, SENSOR_ID, SensorId } from '../reading/reading.ts';
+import { validator } from '../validator.ts';
+
+/** Bodies of requests to the HTTP API. */
+
+/** `PATCH /twin/buildings/{id}`: what is left out stays as it is. */
+export const BuildingChange = Type.Object(
+	{
+		name: Type.Optional(Building.properties.name),
+		domains: Type.Optional(Building.properties.domains),
+		timeZone: Type.Optional(Building.properties.timeZone),
+		rooms: Type.Optional(Building.properties.rooms),
+	},
+	{ additionalProperties: false },
+);
+export const buildingChange = validator(BuildingChange);
+
+/** `PATCH /twin/buildings/{id}/rooms/{roomId}`: what is left out stays as it is. */
+export const RoomChange = Type.Object(
+	{
+		name: Type.Optional(Room.properties.name),
+		capacity: Type.Optional(Room.properties.capacity),
+		color: Type.Optional(Room.properties.color),
+		thresholds: Type.Optional(
+			Type.Union([ThresholdSet, Type.Null()], {
+				description: "in the place of the building's; null: the building's hold again",
+			}),
+		),
+	},
+	{ additionalProperties: false },
+);
+export const roomChange = validator(RoomChange);
+
+/** `PUT /twin/buildings/{id}/columns` */
+export const ColumnsRequest = Type.Object(
+	{ columns: Type.Array(Type.Enum(METRIC_KEYS), { uniqueItems: true, maxItems: METRIC_KEYS.length }) },
+	{ additionalProperties: false },
+);
+export const columnsRequest = validator(ColumnsRequest);
+
+/** `POST /twin/buildings/{id}/sensors` */
+export const NewSensorRequest = Type.Object({ sensorId: SensorId, roomId: PlaceId });
+export const newSensorRequest = validator(NewSensorRequest);
+
+/** `POST /gateway/devices/{sensorId}/adopt` */
+export const AdoptRequest = Type.Object({ buildingId: PlaceId, roomId: PlaceId }, { additionalProperties: false });
+export const adoptRequest = validator(AdoptRequest);
+
+/** `POST /gateway/devices/{sensorId}/replace` */
+export const ReplaceRequest = Type.Object(
+	{
+		by: Type.String({
+			pattern: SENSOR_ID,
+			description: 'the sensor that takes the place: 1..128 of A-Z a-z 0-9 . _ : -',
+		}),
+	},
+	{ additionalProperties: false },
+);
+export const replaceRequest = validator(ReplaceRequest);
+
+/** `POST /llm/ask` */
+export const AskRequest = Type.Object({
+	question: Type.String({ minLength: 1, maxLength: 2000, pattern: '\\S' }),
+	conversationId: Type.Optional(
+		Type.String({
+			minLength: 1,
+			maxLength: 64,
+			description: 'of your own, to go on with it; a new one begins without',
+		}),
+	),
+});
+export const askRequest = validator(AskRequest);
+
+/** `subscribe` of a dashboard. */
+export const SubscribeRequest = Type.Object({
+	buildingId: PlaceId,
+	cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});
+export const subscribeRequest = validator(SubscribeRequest);
+
+/** `unsubscribe` of a dashboard. */
+export const UnsubscribeRequest = Type.Object({ buildingId: PlaceId });
+export const unsubscribeRequest = validator(UnsubscribeRequest);
+
+/** `renew` of a dashboard: a fresh token of the same account. */
+export const RenewRequest = Type.Object({ token: Type.String({ minLength: 1, maxLength: 16_384 }) });
+export const renewRequest = validator(RenewRequest);

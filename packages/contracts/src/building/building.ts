@@ -1,0 +1,92 @@
+import Type, { type Static } from 'typebox';
+import { PlaceId } from '../reading/reading.ts';
+import { type Problem, validator } from '../validator.ts';
+
+/** What nobody knows here is refused: a mistyped key would be a limit that never holds. */
+const CLOSED = { additionalProperties: false } as const;
+
+const Vector = (keys: [string, string, string], positive: boolean) =>
+	Type.Object(
+		Object.fromEntries(
+			keys.map((key) => [
+				key,
+				positive
+					? Type.Number({ exclusiveMinimum: 0, maximum: 100_000 })
+					: Type.Number({ minimum: -100_000, maximum: 100_000 }),
+			]),
+		) as Record<string, ReturnType<typeof Type.Number>>,
+		CLOSED,
+	);
+
+export const MAX_ROOMS = 2000;
+export const DomainName = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}([./][a-z0-9][a-z0-9-]{0,62}){0,7}$' });
+
+/** A room: `position` is its centre in metres, `y` is up. */
+export const Room = Type.Object(
+	{
+		id: PlaceId,
+		name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+		capacity: Type.Integer({ minimum: 0, maximum: 100_000 }),
+		position: Vector(['x', 'y', 'z'], false),
+		dimensions: Vector(['width', 'height', 'depth'], true),
+		floor: Type.Optional(Type.Union([Type.Integer(), Type.String({ maxLength: 64 })])),
+		color: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: '#rrggbb' })),
+		maxTemperature: Type.Optional(Type.Number({ minimum: -60, maximum: 125 })),
+	},
+	CLOSED,
+);
+export type Room = Static<typeof Room>;
+
+/** The building JSON of spec section 7. */
+export const Building = Type.Object(
+	{
+		id: PlaceId,
+		name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+		domains: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 })),
+		timeZone: Type.Optional(
+			Type.String({
+				minLength: 1,
+				maxLength: 64,
+				description: 'IANA name, such as Europe/Rome; UTC where it is left out',
+			}),
+		),
+		rooms: Type.Array(Room, { minItems: 1, maxItems: MAX_ROOMS }),
+	},
+	CLOSED,
+);
+export type Building = Static<typeof Building>;
+export const building = validator(Building);
+
+/**
+ * Every mistake in a building JSON, including what a schema cannot say: room ids are unique, the time zone is one.
+ * Empty when it is valid.
+ */
+export function buildingProblems(value: unknown): Problem[] {
+	const problems = building.problems(value);
+	if (problems.length > 0 || !building.check(value)) return problems;
+	if (value.timeZone !== undefined && !isTimeZone(value.timeZone)) {
+		problems.push({ path: '/timeZone', message: 'must be the IANA name of a time zone, such as Europe/Rome' });
+	}
+	const first = new Map<string, number>();
+	for (const [index, room] of value.rooms.entries()) {
+		const earlier = first.get(room.id);
+		if (earlier === undefined) first.set(room.id, index);
+		else
+			problems.push({
+				path: `/rooms/${index}/id`,
+				message: `"${room.id}" is the id of /rooms/${earlier} too; room ids are unique`,
+			});
+	}
+	return problems;
+}
+
+/** Whether this runtime knows a time zone by that name. An offset such as +01:00 is none: it knows of no summer. */
+export function isTimeZone(name: string): boolean {
+	if (!/^[A-Za-z]/.test(name)) return false;
+	try {
+		new Intl.DateTimeFormat('en', { timeZone: name });
+		return true;
+	} catch {
+		return false;
+	}
+}

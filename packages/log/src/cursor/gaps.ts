@@ -1,0 +1,128 @@
+import type { Gap } from '../types.ts';
+import { type Due, isLoss } from './cursor-tally.ts';
+
+/**
+ * A gap, or offsets that were given out but never to a record on disk: nothing is missing there, whatever becomes of
+ * what stands around them.
+ */
+export interface KnownGap {
+	from: number;
+	to: number;
+	reason: Gap['reason'] | 'unwritten';
+	firstAt?: number | undefined;
+	lastAt?: number | undefined;
+}
+
+const MOST = 1000;
+const GRAVITY: Record<KnownGap['reason'], number> = {
+	damaged: 3,
+	'dropped-oldest': 2,
+	'dropped-newest': 2,
+	expired: 2,
+	thinned: 2,
+	consumed: 1,
+	unwritten: 0,
+};
+
+/** What is known not to be there: sorted, without overlap, and bounded. */
+export class Gaps {
+	#gaps: KnownGap[];
+
+	constructor(gaps: readonly KnownGap[] = []) {
+		this.#gaps = [];
+		for (const gap of gaps) this.add(gap);
+	}
+
+	/** Takes a gap in, and returns those parts of it that were not known yet. */
+	add(gap: KnownGap): KnownGap[] {
+		const fresh: KnownGap[] = [];
+		let from = gap.from;
+		let at = this.#after(from);
+		const begin = at;
+		for (; from <= gap.to; at++) {
+			const known = this.#gaps[at];
+			const to = known && known.from <= gap.to ? known.from - 1 : gap.to;
+			if (to >= from) fresh.push({ ...gap, from, to });
+			if (!known || known.from > gap.to) break;
+			from = known.to + 1;
+		}
+		for (const part of fresh) this.#insert(part, begin);
+		return fresh.map((part) => ({ ...part }));
+	}
+
+	/** What is missing in [from, next), cut to that. */
+	within(from: number, next: number): Gap[] {
+		const found: Gap[] = [];
+		for (let at = this.#after(from); at < this.#gaps.length; at++) {
+			const gap = this.#gaps[at]!;
+			if (gap.from >= next) break;
+			const { reason, firstAt, lastAt } = gap;
+			if (reason === 'unwritten') continue;
+			const times = { ...(firstAt !== undefined && { firstAt }), ...(lastAt !== undefined && { lastAt }) };
+			found.push({ from: Math.max(gap.from, from), to: Math.min(gap.to, next - 1), reason, ...times });
+		}
+		return found;
+	}
+
+	/**
+	 * How many of the offsets in [from, to) hold a record, as far as is known here, and how many did and do not any more.
+	 */
+	due(from: number, to: number): Due {
+		const due: Due = { records: Math.max(0, to - from), lost: {} };
+		for (let at = this.#after(from); at < this.#gaps.length; at++) {
+			const { from: first, to: last, reason } = this.#gaps[at]!;
+			if (first >= to) break;
+			const offsets = Math.min(last, to - 1) - Math.max(first, from) + 1;
+			due.records -= offsets;
+			if (reason !== 'unwritten' && isLoss(reason)) due.lost[reason] = (due.lost[reason] ?? 0) + offsets;
+		}
+		return due;
+	}
+
+	/** All of them, as they are now. */
+	all(): KnownGap[] {
+		return this.#gaps.map((gap) => ({ ...gap }));
+	}
+
+	/** Index of the first gap that ends at `offset` or later. */
+	#after(offset: number): number {
+		let low = 0;
+		let high = this.#gaps.length;
+		while (low < high) {
+			const middle = (low + high) >> 1;
+			if (this.#gaps[middle]!.to < offset) low = middle + 1;
+			else high = middle;
+		}
+		return low;
+	}
+
+	#insert(gap: KnownGap, hint: number): void {
+		let at = Math.max(0, hint - 1);
+		while (at < this.#gaps.length && this.#gaps[at]!.from < gap.from) at++;
+		const before = this.#gaps[at - 1];
+		const after = this.#gaps[at];
+		const joinsBefore = before?.reason === gap.reason && before.to + 1 === gap.from;
+		const joinsAfter = after?.reason === gap.reason && gap.to + 1 === after.from;
+		if (joinsBefore) spanTimes(before, gap);
+		if (joinsAfter) spanTimes(after, gap);
+		if (joinsBefore && joinsAfter) {
+			spanTimes(before, after);
+			before.to = after.to;
+			this.#gaps.splice(at, 1);
+		} else if (joinsBefore) before.to = gap.to;
+		else if (joinsAfter) after.from = gap.from;
+		else this.#gaps.splice(at, 0, gap);
+		if (this.#gaps.length <= MOST) return;
+		// The two oldest become one that covers both, under the graver name: rather told too much than not told.
+		const [first, second] = this.#gaps.splice(0, 2) as [KnownGap, KnownGap];
+		const reason = GRAVITY[first.reason] >= GRAVITY[second.reason] ? first.reason : second.reason;
+		spanTimes(first, second);
+		this.#gaps.unshift({ ...first, to: second.to, reason });
+	}
+}
+
+/** Makes the times of `gap` cover those of another. */
+function spanTimes(gap: KnownGap, other: KnownGap): void {
+	if (other.firstAt !== undefined) gap.firstAt = Math.min(gap.firstAt ?? other.firstAt, other.firstAt);
+	if (other.lastAt !== undefined) gap.lastAt = Math.max(gap.lastAt ?? other.lastAt, other.lastAt);
+}

@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { Gaps } from '../cursor/gaps.ts';
+import type { DedupOptions, DedupWindow } from '../dedup/dedup-window.ts';
+import { SnapshotFiles } from '../dedup/snapshot-files.ts';
+import { listSegments, type Segment } from '../segment/segment.ts';
+import type { Incident } from '../types.ts';
+import type { CheckpointFile } from './checkpoint-file.ts';
+import { isMeta, type LogMeta } from './meta.ts';
+import { recoverDedup } from './recover-dedup.ts';
+import { recoverTail } from './recover-tail.ts';
+import { removeFile, removeObstacles } from './set-aside.ts';
+
+export interface Recovered {
+	id: string;
+	segments: Segment[];
+	/** The offset after the last record that is there. */
+	end: number;
+	nextOffset: number;
+	/** Seconds the log was open so far; what stands in the records is never ahead of it. */
+	logTime: number;
+	cursors: Record<string, number>;
+	gaps: Gaps;
+	dedup: DedupWindow;
+	snapshots: SnapshotFiles;
+	incidents: Incident[];
+}
+
+/**
+ * After a crash records may be gone that nothing here knows of any more, but a consumer elsewhere may have seen. So
+ * many offsets are left out, more than can be written between two writes of the meta file.
+ */
+const LEFT_OUT_AFTER_CRASH = 2 ** 20;
+
+/**
+ * Finds out what is there, in time that does not grow with the log: reads the headers, the last segment, and what was
+ * appended since the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
+ */
+export function recover(
+	dir: string,
+	metaFile: CheckpointFile<LogMeta>,
+	dedupOptions: Partial<DedupOptions>,
+): Recovered {
+	mkdirSync(dir, { recursive: true, mode: 0o700 });
+	const incidents: Incident[] = removeObstacles(dir).map((file) => ({ what: 'obstacle', file }));
+	const meta = readMeta(metaFile);
+	const { segments, superseded } = listSegments(dir);
+	for (const path of superseded) removeFile(path);
+	const snapshots = new SnapshotFiles(dir);
+	if (!meta && (segments.length > 0 || !snapshots.empty)) incidents.push({ what: 'damaged-meta', file: dir });
+	const id = meta?.id ?? segments.find(({ header }) => header)?.header?.logId ?? randomBytes(6).toString('hex');
+	const gaps = new Gaps(meta?.gaps);
+	const lose = (incident: Incident, from: number, to: number) => {
+		for (const lost of gaps.add({ from, to, reason: 'damaged' }))
+			incidents.push({ ...incident, lost: { from: lost.from, to: lost.to } });
+	};
+
+	const given = Math.max(0, ...segments.map(({ firstOffset }) => firstOffset));
+	const start = meta?.start ?? segments[0]?.previousEnd ?? 0;
+	const tail = recoverTail(dir, segments, start);
+	const { end } = tail;
+	finishRemovals(segments, meta?.start ?? 0, end);
+	for (const { path, header } of segments) if (!header) incidents.push({ what: 'damaged-header', file: path });
+	incidents.push(...tail.incidents);
+
+	const logTime = Math.max(meta?.logTime ?? 0, ...segments.map(({ header }) => header?.logTime ?? 0));
+	const {
+		window: dedup,
+		seconds,
+		snapshotOffset,
+	} = recoverDedup(snapshots, segments, end, logTime, dedupOptions, incidents);
+
+	// Between what was given up on purpose and the first segment, and between the last record and what is known to have
+	// been there.
+	const first = segments[0]?.previousEnd ?? end;
+	if (!meta && first > 0) gaps.add({ from: 0, to: first - 1, reason: 'consumed' });
+	lose({ what: 'missing-records', file: dir }, start, first - 1);
+	for (const { from, to, file } of tail.inside) lose({ what: 'damaged-record', file }, from, to);
+	const endedInOrder = meta?.clean === true && end <= meta.end;
+	const maybe = endedInOrder ? 0 : tail.mayHaveHeld;
+	const known = Math.max(
+		end,
+		tail.knownEnd,
+		maybe,
+		meta?.end ?? 0,
+		snapshotOffset,
+		...Object.values(meta?.cursors ?? {}),
+	);
+	lose({ what: 'missing-records', file: dir }, end, known - 1);
+
+	const isNew = !meta && segments.length === 0 && snapshotOffset === 0;
+	const next = Math.max(known, given, meta?.next ?? 0);
+	const nextOffset = endedInOrder || isNew ? next : next + LEFT_OUT_AFTER_CRASH;
+	gaps.add({ from: known, to: nextOffset - 1, reason: 'unwritten' });
+	return {
+		id,
+		segments,
+		end,
+		nextOffset,
+		logTime: Math.max(logTime, seconds),
+		cursors: meta?.cursors ?? {},
+		gaps,
+		dedup,
+		snapshots,
+		incidents,
+	};
+}
+
+function readMeta(metaFile: CheckpointFile<LogMeta>): LogMeta | undefined {
+	const { value } = metaFile.read();
+	return isMeta(value) ? value : undefined;
+}
+
+/** Removes the files of what had been given up before the crash. */
+function finishRemovals(segments: Segment[], start: number, end: number): void {
+	for (;;) {
+		const oldest = segments[0];
+		if (!oldest || oldest.firstOffset >= start || (segments[1]?.previousEnd ?? end) > start) return;
+		removeFile(oldest.path);
+		segments.shift();
+	}
+}

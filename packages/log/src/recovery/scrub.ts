@@ -1,0 +1,26 @@
+import type { ReadLimits } from '../segment/reader.ts';
+
+const LIMITS: ReadLimits = { maxRecords: 2000, maxBytes: 512 * 1024, held: true };
+const PAUSE_MS = 20;
+
+/**
+ * Reads once from `from` to `until`, at leisure, so that damage there is told soon and not only when somebody comes by.
+ * Ends early, and never rejects, when a read fails or `signal` aborts.
+ */
+export async function scrub(
+	read: (from: number, limits: ReadLimits) => Promise<{ next: number }>,
+	from: number,
+	until: number,
+	signal: AbortSignal,
+): Promise<void> {
+	try {
+		for (let position = from; position < until && !signal.aborted; ) {
+			const { next } = await read(position, LIMITS);
+			if (next <= position) return;
+			position = next;
+			await new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref());
+		}
+	} catch {
+		// Closed meanwhile, or too many open files: whoever reads there is told then.
+	}
+}

@@ -1,0 +1,88 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { LogWriteError } from '../types.ts';
+import { isNotTheDisk, salvage } from './salvage.ts';
+
+const MOST_IDLE = 8;
+
+/** The file is not there, or cannot be opened at all. */
+export class SegmentGoneError extends Error {}
+
+interface OpenFile {
+	handle: Promise<FileHandle>;
+	/** Reads under way; it is never closed under one. */
+	readers: number;
+	/** To be closed with the last of them. */
+	unwanted: boolean;
+	closed: PromiseWithResolvers<void>;
+}
+
+/** The files that are open for reading: those being read, and a few more. */
+export class FileHandles {
+	/** Least recently used first. */
+	readonly #open = new Map<string, OpenFile>();
+	#closed = false;
+
+	/**
+	 * `length` bytes from `position` on; what the disk does not give back is zeros.
+	 * @throws SegmentGoneError; LogWriteError `ECLOSED` after `closeAll`; and what says nothing about the disk.
+	 */
+	async read(path: string, position: number, length: number): Promise<Buffer> {
+		if (this.#closed) throw new LogWriteError('ECLOSED', 'the log is closed');
+		const file = this.#open.get(path) ?? newFile(path);
+		this.#open.delete(path);
+		this.#open.set(path, file);
+		file.readers++;
+		try {
+			const bytes = Buffer.allocUnsafe(length);
+			await salvage(await file.handle, bytes, position);
+			return bytes;
+		} catch (error) {
+			this.close(path);
+			throw isNotTheDisk(error) ? error : new SegmentGoneError(path, { cause: error });
+		} finally {
+			file.readers--;
+			if (file.unwanted) closeUnread(file);
+			else this.#closeIdle();
+		}
+	}
+
+	/** Closes a file, as soon as nobody reads it. */
+	close(path: string): void {
+		const file = this.#open.get(path);
+		if (!file) return;
+		this.#open.delete(path);
+		file.unwanted = true;
+		closeUnread(file);
+	}
+
+	/** Resolves when everything is closed; reads under way are ended first, later ones refused. */
+	async closeAll(): Promise<void> {
+		this.#closed = true;
+		const files = [...this.#open];
+		for (const [path] of files) this.close(path);
+		await Promise.all(files.map(([, { closed }]) => closed.promise));
+	}
+
+	#closeIdle(): void {
+		let idle = 0;
+		for (const { readers } of this.#open.values()) if (readers === 0) idle++;
+		for (const [path, { readers }] of this.#open) {
+			if (idle <= MOST_IDLE) return;
+			if (readers > 0) continue;
+			this.close(path);
+			idle--;
+		}
+	}
+}
+
+function newFile(path: string): OpenFile {
+	return { handle: open(path, 'r'), readers: 0, unwanted: false, closed: Promise.withResolvers() };
+}
+
+function closeUnread({ handle, readers, closed }: OpenFile): void {
+	if (readers > 0) return;
+	handle
+		.then((opened) => opened.close())
+		.catch(() => undefined)
+		.then(closed.resolve);
+}

@@ -1,0 +1,230 @@
+import type { Connection, mongo } from 'mongoose';
+import { periodOf } from '../sqlite/sqlite-intake.ts';
+import {
+	type InsertOptions,
+	type Latest,
+	type PlacedReading,
+	type ReadingRetention,
+	type Readings,
+	ROLL_UP_MS,
+	type RollUp,
+	type RoomMetric,
+	type Sample,
+	type StalePeriod,
+	type TimeRange,
+} from '../store.ts';
+import { Turns } from '../turns.ts';
+import { takeIn, UNSETTLED_MS } from './mongo-intake.ts';
+import { MAX_TIME, type MongoAccess } from './mongo-link.ts';
+import {
+	type Measurement,
+	periodId,
+	prepareReadings,
+	type ReadingCollections,
+	type RollUpsDocument,
+	readingCollections,
+} from './mongo-series.ts';
+
+const MOST_WAITING = 100;
+/** Documents that come at once from a cursor. */
+const BATCH = 10_000;
+/** Beyond what a Date can hold there is nothing. */
+const LAST_MOMENT = 8.64e15;
+
+/** Readings in the collections of mongo-series.ts. */
+export class MongoReadings implements Readings {
+	readonly #access: MongoAccess;
+	readonly #store: string;
+	readonly #retention: ReadingRetention;
+	/** Two batches of this process never look for the same readings at once. */
+	readonly #turns = new Turns(MOST_WAITING);
+
+	constructor(access: MongoAccess, store: string, retention: ReadingRetention) {
+		this.#access = access;
+		this.#store = store;
+		this.#retention = retention;
+	}
+
+	/** The server's own removal comes after that of `forget`, whenever that runs: what it keeps of a period is whole. */
+	prepare(connection: Connection): Promise<void> {
+		return prepareReadings(connection, this.#store, Math.ceil((this.#retention.readingsMs + 2 * ROLL_UP_MS) / 1000));
+	}
+
+	insert(
+		batch: readonly PlacedReading[],
+		progress: { stream: string; position: string },
+		options: InsertOptions,
+	): Promise<void> {
+		return this.#turns.take(() => this.#in((collections) => takeIn(collections, batch, progress, options)));
+	}
+
+	progress(stream: string): Promise<string | undefined> {
+		return this.#in(async ({ state }) => (await state.findOne({ _id: `stream ${stream}` }, MAX_TIME))?.position);
+	}
+
+	async latest(stream: string, buildingId: string): Promise<{ position: string | undefined; latest: Latest[] }> {
+		// First the position: what is read after it is as new, or newer.
+		const position = await this.progress(stream);
+		const found = await this.#in(({ latest }) =>
+			latest
+				.find({ building: { $eq: buildingId } }, MAX_TIME)
+				.sort({ _id: 1 })
+				.toArray(),
+		);
+		return {
+			position,
+			latest: found.map(({ room, metric, sensor, value, low, high, observedAt, transport, unchangedSince }) => ({
+				...{ roomId: room, metric, sensorId: sensor, value, observedAt, unchangedSince },
+				...(low !== undefined && high !== undefined && { low, high }),
+				...(transport && { transport }),
+			})),
+		};
+	}
+
+	async samples(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange, limit: number): Promise<Sample[]> {
+		const [samples, forgotten] = await this.#in(({ measurements, state }) =>
+			Promise.all([firstSamples(measurements, of, { from, to }, limit), state.findOne({ _id: 'forgotten' }, MAX_TIME)]),
+		);
+		// What is forgotten and not removed yet lies at the beginning: without it there may be room for others at the end.
+		const oldest = (forgotten?.before ?? Number.NEGATIVE_INFINITY) - ROLL_UP_MS;
+		if (from >= oldest || samples.length === 0 || samples[0]!.observedAt >= oldest) return samples;
+		return to <= oldest
+			? []
+			: this.#in(({ measurements }) => firstSamples(measurements, of, { from: oldest, to }, limit));
+	}
+
+	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
+		const { sensorId } = of;
+		const found = await this.#in(({ rollUps }) =>
+			rollUps
+				.find(
+					{ ...roomOf(of), start: { $gte: from, $lt: to } },
+					{
+						...MAX_TIME,
+						batchSize: BATCH,
+						projection: {
+							_id: 0,
+							start: 1,
+							...(sensorId === undefined ? { ofRoom: 1 } : { ofSensors: { $elemMatch: { sensorId } } }),
+						},
+					},
+				)
+				.sort({ start: 1 })
+				.toArray(),
+		);
+		return found.flatMap(({ start, ofRoom, ofSensors }) => {
+			const one = sensorId === undefined ? ofRoom : ofSensors?.[0];
+			return one ? [{ start, ...one }] : [];
+		});
+	}
+
+	async stalePeriods(of: RoomMetric, { from, to }: TimeRange): Promise<number[]> {
+		const found = await this.#in(({ stale }) =>
+			stale
+				.find({ ...roomOf(of), start: { $gte: from, $lt: to } }, { ...MAX_TIME, projection: { _id: 0, start: 1 } })
+				.sort({ start: 1 })
+				.toArray(),
+		);
+		return found.map(({ start }) => start);
+	}
+
+	async nextStale(before: number, limit: number): Promise<StalePeriod[]> {
+		const found = await this.#in(({ stale }) =>
+			stale
+				.find({ start: { $lte: before - ROLL_UP_MS }, ...settled() }, MAX_TIME)
+				.sort({ since: 1 })
+				.limit(limit)
+				.toArray(),
+		);
+		return found.map(({ building, room, metric, start, token }) => ({
+			buildingId: building,
+			roomId: room,
+			metric,
+			start,
+			token,
+		}));
+	}
+
+	async keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
+		const _id = periodId(period, period.start);
+		const document: Omit<RollUpsDocument, '_id'> = { ...roomOf(period), start: period.start, ofSensors: [] };
+		for (const { start: _start, sensorId, ...kept } of rollUps) {
+			if (sensorId === undefined) document.ofRoom = kept;
+			else document.ofSensors.push({ sensorId, ...kept });
+		}
+		await this.#access.transaction(async (database, session) => {
+			const collections = readingCollections(database, this.#store);
+			const options = { ...MAX_TIME, session };
+			const { deletedCount } = await collections.stale.deleteOne(
+				{ _id, token: { $eq: period.token }, ...settled() },
+				options,
+			);
+			if (deletedCount === 0) return;
+			if (rollUps.length === 0) await collections.rollUps.deleteOne({ _id }, options);
+			else await collections.rollUps.replaceOne({ _id }, document, { ...options, upsert: true });
+		});
+	}
+
+	/** Measurements are removed by the server itself, once it gets to it; until then they are hidden. */
+	async forget(now: number): Promise<void> {
+		const before = Math.max(0, periodOf(now - this.#retention.readingsMs));
+		await this.#in(async ({ stale, rollUps, state }) => {
+			await state.updateOne({ _id: 'forgotten' }, { $max: { before } }, { ...MAX_TIME, upsert: true });
+			await stale.deleteMany({ start: { $lt: before } }, MAX_TIME);
+			await rollUps.deleteMany({ start: { $lt: now - this.#retention.rollUpsMs } }, MAX_TIME);
+		});
+	}
+
+	removeBuilding(buildingId: string): Promise<void> {
+		return this.#in(async ({ measurements, latest, stale, rollUps }) => {
+			const building = { $eq: buildingId };
+			await stale.deleteMany({ building }, MAX_TIME);
+			await latest.deleteMany({ building }, MAX_TIME);
+			await rollUps.deleteMany({ building }, MAX_TIME);
+			await measurements.deleteMany({ 'm.building': building }, MAX_TIME);
+		});
+	}
+
+	#in<T>(work: (collections: ReadingCollections) => Promise<T>): Promise<T> {
+		return this.#access.run((database) => work(readingCollections(database, this.#store)));
+	}
+}
+
+/** No batch is about to add samples, as far as anybody still knows. */
+const settled = () => ({ pending: { $not: { $elemMatch: { at: { $gt: new Date(Date.now() - UNSETTLED_MS) } } } } });
+
+const roomOf = ({ buildingId, roomId, metric }: RoomMetric) => ({ building: buildingId, room: roomId, metric });
+
+const momentAt = (at: number): Date => new Date(Math.ceil(Math.max(-LAST_MOMENT, Math.min(LAST_MOMENT, at))));
+
+/** The earliest, each once, however often it may stand there. */
+async function firstSamples(
+	measurements: mongo.Collection<Measurement>,
+	{ buildingId, roomId, metric, sensorId }: RoomMetric & { sensorId?: string },
+	{ from, to }: TimeRange,
+	limit: number,
+): Promise<Sample[]> {
+	for (let most = limit; ; most = limit * 2) {
+		const found = await measurements
+			.find(
+				{
+					'm.building': buildingId,
+					'm.room': roomId,
+					'm.metric': metric,
+					...(sensorId !== undefined && { 'm.sensor': sensorId }),
+					t: { $gte: momentAt(from), $lt: momentAt(to) },
+				},
+				{ ...MAX_TIME, batchSize: BATCH },
+			)
+			.sort({ t: 1, 'm.sensor': 1, _id: 1 })
+			.limit(most)
+			.toArray();
+		const once = found.filter(({ _id, m, t }, n) => {
+			const before = found[n - 1];
+			return _id !== before?._id || m.sensor !== before.m.sensor || t.getTime() !== before.t.getTime();
+		});
+		if (once.length >= limit || found.length < most || most > limit) {
+			return once.slice(0, limit).map(({ m, t, v }) => ({ sensorId: m.sensor, observedAt: t.getTime(), value: v }));
+		}
+	}
+}

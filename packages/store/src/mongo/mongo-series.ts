@@ -1,0 +1,130 @@
+import type { MetricKey, Transport } from '@crowdvision/contracts';
+import type { Connection, mongo } from 'mongoose';
+import { Schema } from 'mongoose';
+import type { RollUp, RoomMetric } from '../store.ts';
+
+/**
+ * A measurement of the time-series collection. MongoDB keeps no index of `_id`s there: the same one could stand in it
+ * twice.
+ */
+export interface Measurement {
+	/** Of the reading. */
+	_id: string;
+	t: Date;
+	m: { building: string; room: string; metric: string; sensor: string };
+	v: number;
+}
+
+/** What a sensor said last. `_id` is the place, with `/`, which no part of it may contain. */
+export interface LatestDocument {
+	_id: string;
+	building: string;
+	room: string;
+	metric: MetricKey;
+	sensor: string;
+	value: number;
+	/** Of a count made of crossings. */
+	low?: number;
+	high?: number;
+	observedAt: number;
+	transport: Transport;
+	position: string;
+	unchangedSince: number;
+	/** Another one with every change. */
+	change: string;
+}
+
+interface PeriodDocument {
+	/** Room, metric and start, with `/`. */
+	_id: string;
+	building: string;
+	room: string;
+	metric: MetricKey;
+	start: number;
+}
+
+/** A period whose roll-ups do not tell all of its samples yet. */
+export interface StaleDocument extends PeriodDocument {
+	/** When it became stale; rises also within a millisecond. */
+	since: mongo.BSON.ObjectId;
+	/** Changes whenever samples come. */
+	token: string;
+	/** Batches that were about to add samples, and have not said yet that they are done. */
+	pending: { batch: string; at: Date }[];
+}
+
+type Kept = Omit<RollUp, 'start' | 'sensorId'>;
+
+/** All roll-ups of a period in one document, so that they change as one. */
+export interface RollUpsDocument extends PeriodDocument {
+	ofRoom?: Kept;
+	ofSensors: (Kept & { sensorId: string })[];
+}
+
+/** `stream <name>`: how far it was taken in. `forgotten`: what was observed before that is not stored any more. */
+export interface StateDocument {
+	_id: string;
+	position?: string;
+	before?: number;
+}
+
+/** The collections of a store's readings. */
+export interface ReadingCollections {
+	measurements: mongo.Collection<Measurement>;
+	latest: mongo.Collection<LatestDocument>;
+	stale: mongo.Collection<StaleDocument>;
+	rollUps: mongo.Collection<RollUpsDocument>;
+	state: mongo.Collection<StateDocument>;
+}
+
+export function readingCollections(database: mongo.Db, store: string): ReadingCollections {
+	const name = `${store}.readings`;
+	return {
+		measurements: database.collection(name),
+		latest: database.collection(`${name}.latest`),
+		stale: database.collection(`${name}.stale`),
+		rollUps: database.collection(`${name}.rollUps`),
+		state: database.collection(`${name}.state`),
+	};
+}
+
+export const periodId = ({ buildingId, roomId, metric }: RoomMetric, start: number): string =>
+	[buildingId, roomId, metric, start].join('/');
+
+const OPTIONS = { versionKey: false, strict: false, autoIndex: false, autoCreate: false } as const;
+const ROOM = { building: 1, room: 1, metric: 1 } as const;
+
+/** Makes the collections and their indexes; MongoDB itself removes measurements older than `expireAfterSeconds`. */
+export async function prepareReadings(
+	connection: Connection,
+	store: string,
+	expireAfterSeconds: number,
+): Promise<void> {
+	const name = `${store}.readings`;
+	const measurements = new Schema(
+		{ _id: String, t: Date, m: Schema.Types.Mixed, v: Number },
+		{ ...OPTIONS, timeseries: { timeField: 't', metaField: 'm', granularity: 'seconds' }, expireAfterSeconds },
+	);
+	measurements.index({ 'm.building': 1, 'm.room': 1, 'm.metric': 1, 'm.sensor': 1, t: 1 }, { name: 'series' });
+	const model = connection.model(name, measurements, name);
+	await model.createCollection();
+	await model.createIndexes();
+	const [present] = await connection.db!.listCollections({ name }).toArray();
+	const options = (present as mongo.CollectionInfo).options as { expireAfterSeconds?: number } | undefined;
+	if (Number(options?.expireAfterSeconds) !== expireAfterSeconds)
+		await connection.db!.command({ collMod: name, expireAfterSeconds });
+
+	const indexes: Record<string, Record<string, 1>[]> = {
+		latest: [{ building: 1 }],
+		stale: [{ ...ROOM, start: 1 }, { since: 1 }, { start: 1 }],
+		rollUps: [{ ...ROOM, start: 1 }, { start: 1 }],
+		state: [],
+	};
+	for (const [part, keys] of Object.entries(indexes)) {
+		const schema = new Schema({ _id: String }, OPTIONS);
+		for (const key of keys) schema.index(key);
+		const one = connection.model(`${name}.${part}`, schema, `${name}.${part}`);
+		await one.createCollection();
+		await one.syncIndexes();
+	}
+}

@@ -1,0 +1,69 @@
+import { CrowdVisionError } from '@crowdvision/contracts';
+import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
+import type { StoreLogger } from '../logger.ts';
+import type { MongoAddress } from './mongo-url.ts';
+
+const ELECTION_TIMEOUT_MS = 20_000;
+const ALREADY = ['AlreadyInitialized', 'ConfigurationInProgress', 'NewReplicaSetConfigurationIncompatible'];
+
+/** Opens a connection for `work` alone. */
+export async function withConnection<T>(
+	url: string,
+	options: ConnectOptions,
+	work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+	const connection = createConnection();
+	connection.on('error', () => {});
+	try {
+		return await work(await connection.openUri(url, options));
+	} finally {
+		await connection.close().catch(() => {});
+	}
+}
+
+/**
+ * Transactions need a replica set, also of one. A server that was started as one and that nobody has initiated yet
+ * becomes one of itself, under the name by which it was reached; several services may try that at once.
+ * @throws CrowdVisionError `unavailable` while it has no primary; Error for a server that is no replica set.
+ */
+export async function ensureReplicaSet(
+	url: string,
+	address: MongoAddress,
+	options: ConnectOptions,
+	logger: StoreLogger,
+): Promise<void> {
+	if (!address.single) return;
+	await withConnection(url, { ...options, directConnection: true }, async (connection) => {
+		const admin = connection.getClient().db('admin');
+		const hello = () => admin.command({ hello: 1 });
+		const first = await hello();
+		if (first.msg === 'isdbgrid' || first.setName !== undefined) return;
+		if (!first.isreplicaset) {
+			throw new Error(
+				`the MongoDB server at ${address.hosts} runs alone, without transactions: start it with --replSet rs0 (or replication.replSetName in ` +
+					'mongod.conf); one server is enough, and the rest is done from here',
+			);
+		}
+		if (await initiate(admin, address.hosts))
+			logger.info({ host: address.hosts }, 'the MongoDB server is now a replica set of one');
+		const until = performance.now() + ELECTION_TIMEOUT_MS;
+		for (let attempt = 0; !(await hello()).isWritablePrimary; attempt++) {
+			if (performance.now() > until) throw new CrowdVisionError('unavailable', 'The database has no primary', {}, 1);
+			await pause(backOff(attempt, 20, 500));
+		}
+	});
+}
+
+/** Resolves with whether it was this call that did it. */
+async function initiate(admin: mongo.Db, host: string): Promise<boolean> {
+	const { parsed } = await admin.command({ getCmdLineOpts: 1 });
+	const name: string = parsed.replication.replSetName ?? parsed.replication.replSet;
+	try {
+		await admin.command({ replSetInitiate: { _id: name, members: [{ _id: 0, host }] } });
+		return true;
+	} catch (error) {
+		if (ALREADY.includes((error as { codeName?: string }).codeName ?? '')) return false;
+		throw error;
+	}
+}

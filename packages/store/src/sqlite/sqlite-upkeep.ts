@@ -1,0 +1,102 @@
+import { rmSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { StoreLogger } from '../logger.ts';
+import type { Turns } from '../turns.ts';
+import { CHECKED_AT_ONCE_BYTES } from './sqlite-open.ts';
+import { backupPath, backupsOf, timeOf } from './sqlite-restore.ts';
+import type { UpkeepOutcome, UpkeepTask } from './sqlite-upkeep-worker.ts';
+
+export interface UpkeepOptions {
+	path: string;
+	/** Newest backups to keep. */
+	keep: number;
+	everyMs: number;
+	/** How long to leave the start alone. */
+	firstMs: number;
+	logger: StoreLogger;
+	/** One copy at a time. */
+	turns: Turns;
+	onDamage: () => void;
+}
+
+const HEAP = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
+const RETRY_MS = 3600_000;
+
+/**
+ * Backs a database up soon after the first start and then once a day, and checks one that was too large to check at its
+ * opening.
+ */
+export class Upkeep {
+	readonly #options: UpkeepOptions;
+	#timer: NodeJS.Timeout;
+	#worker: Worker | undefined;
+	#closed = false;
+
+	constructor(options: UpkeepOptions) {
+		this.#options = options;
+		this.#timer = this.#after(options.firstMs, () => this.#first());
+	}
+
+	async close(): Promise<void> {
+		this.#closed = true;
+		clearTimeout(this.#timer);
+		await this.#worker?.terminate();
+	}
+
+	async #first(): Promise<void> {
+		const { path, everyMs } = this.#options;
+		const [newest] = backupsOf(path);
+		const age = newest ? Date.now() - timeOf(newest).getTime() : Number.POSITIVE_INFINITY;
+		// One of the future tells of a clock that was wrong.
+		if (age < 0 || age >= everyMs) return this.#backUp();
+		if (statSync(path).size > CHECKED_AT_ONCE_BYTES) await this.#run({ path });
+		this.#timer = this.#after(everyMs - age, () => this.#backUp());
+	}
+
+	async #backUp(): Promise<void> {
+		const { path, keep, everyMs, logger } = this.#options;
+		const target = backupPath(path, new Date());
+		const good = await this.#run({ path, target });
+		if (good) {
+			for (const old of backupsOf(path).slice(keep)) rmSync(old, { force: true });
+			logger.info({ backup: basename(target) }, 'store: backed up');
+		}
+		this.#timer = this.#after(good ? everyMs : Math.min(everyMs, RETRY_MS), () => this.#backUp());
+	}
+
+	/** Whether all was well. */
+	async #run(task: UpkeepTask): Promise<boolean> {
+		const { logger, onDamage, turns } = this.#options;
+		const outcome = await turns.take(() => this.#inThread(task));
+		if (this.#closed || outcome === 'good') return outcome === 'good';
+		if (outcome === 'damaged') onDamage();
+		else logger.error({ reason: outcome.failed }, 'store: could not be checked and backed up; it will be tried again');
+		return false;
+	}
+
+	#inThread(task: UpkeepTask): Promise<UpkeepOutcome> {
+		if (this.#closed) return Promise.resolve({ failed: 'closed' });
+		return new Promise((resolve) => {
+			const worker = new Worker(new URL('./sqlite-upkeep-worker.ts', import.meta.url), {
+				name: 'sqlite upkeep',
+				workerData: task,
+				resourceLimits: HEAP,
+			});
+			this.#worker = worker;
+			worker.once('message', resolve);
+			worker.once('error', (error) => resolve({ failed: String(error) }));
+			worker.once('exit', () => {
+				this.#worker = undefined;
+				resolve({ failed: 'the thread ended' });
+			});
+		});
+	}
+
+	#after(ms: number, task: () => Promise<void>): NodeJS.Timeout {
+		const { logger } = this.#options;
+		const run = () => void task().catch((error: unknown) => logger.error({ err: error }, 'store: upkeep failed'));
+		const timer = setTimeout(() => this.#closed || run(), Math.min(ms, 2 ** 31 - 1));
+		return timer.unref();
+	}
+}
