@@ -42,10 +42,11 @@ function madeUp(changed: Record<string, string>): Repository {
 		files: new Map(
 			Object.entries({
 				'standalone.ts': "import '@crowdvision/twin'; import '@crowdvision/edge-gateway';",
-				'packages/contracts/src/index.ts': "import Type from 'typebox'; export * from './reading.ts';",
+				'packages/contracts/src/index.ts': "import Type from 'typebox'; export * from './reading/reading.ts';",
 				'packages/contracts/src/reading/reading.ts': 'export const reading = 1;',
 				'packages/log/src/index.ts': "import { open } from 'node:fs/promises'; export { open };",
-				'packages/bus/src/index.ts': "export * from './redis-bus.ts'; export * from './embedded-bus.ts';",
+				'packages/bus/src/index.ts':
+					"export * from './redis/redis-bus.ts'; export * from './embedded/embedded-bus.ts';",
 				'packages/bus/src/redis/redis-bus.ts': "import { Redis } from 'ioredis'; export { Redis };",
 				'packages/bus/src/embedded/embedded-bus.ts': "export * from '@crowdvision/log';",
 				'services/twin/src/index.ts': "import { reading } from '@crowdvision/contracts'; export { reading };",
