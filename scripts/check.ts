@@ -1,28 +1,81 @@
 /**
- * Format, lint, types and import rules, side by side:  npm run check. Prints a line per check, and everything that a
- * failing one says.
+ * Everything that can be checked without running the product, side by side:  npm run check. Prints a line per check;
+ * a failing one adds what it found, by file and line, and what is allowed.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { LICENCES, LISTED_IN, OVERSIZE, WIDE_FOLDERS, WIDE_LINES } from './checks/exceptions.ts';
+import { repositoryFiles } from './checks/files.ts';
+import { licenceProblems } from './checks/licences.ts';
+import { widthProblems } from './checks/line-width.ts';
+import { sizeProblems } from './checks/sizes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BIN = join(ROOT, 'node_modules', '.bin');
 
-const CHECKS: Record<string, string[]> = {
-	'format and lint': ['biome', 'check', '--error-on-warnings', '.'],
-	// What it found out before is kept: a minute on a busy Pi becomes seconds.
-	types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/check.tsbuildinfo'],
+interface Check {
+	/** A command, or a function that returns the problems it found. */
+	run: string[] | (() => string[]);
+	/** What is allowed, and how to get there. */
+	allowed: string;
+}
+
+const files = repositoryFiles(ROOT);
+const lockText = files.find(({ path }) => path === 'package-lock.json')?.text ?? '{"packages":{}}';
+
+/** The slow ones first: those that are commands run side by side, and the functions meanwhile. */
+const CHECKS: Record<string, Check> = {
+	types: {
+		// What it found out before is kept: a minute on a busy Pi becomes seconds.
+		run: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', 'node_modules/.cache/check.tsbuildinfo'],
+		allowed: 'Code that TypeScript accepts with the options of tsconfig.json.',
+	},
 	...(existsSync(join(ROOT, 'frontend', 'tsconfig.json')) && {
-		'types of the frontend': ['node', 'scripts/vue-tsc.mjs', '--noEmit', '-p', 'frontend'],
+		'types of the frontend': {
+			run: ['node', 'scripts/vue-tsc.mjs', '--noEmit', '-p', 'frontend'],
+			allowed: 'Code that TypeScript accepts with the options of frontend/tsconfig.json.',
+		},
 	}),
-	'lock file': ['npm', 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund'],
-	'import rules': ['vitest', 'run', 'test/imports.test.ts'],
+	'import rules': {
+		run: ['vitest', 'run', 'test/imports.test.ts'],
+		allowed: 'Imports along the walls in test/support/import-rules.ts, and none in a circle.',
+	},
+	'format and lint': {
+		run: ['biome', 'check', '--error-on-warnings', '.'],
+		allowed: 'Code that meets biome.json; `npm run format` rewrites what can be rewritten.',
+	},
+	'generated documents': {
+		run: ['node', 'scripts/docs.ts', '--check'],
+		allowed: 'Documents as `node scripts/docs.ts` writes them from the code.',
+	},
+	'lock file': {
+		run: ['npm', 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund'],
+		allowed: 'A package-lock.json that agrees with every package.json; `npm install` writes it.',
+	},
+	'line width': {
+		run: () =>
+			widthProblems(
+				files.filter(({ path }) => !WIDE_FOLDERS.some((one) => path.startsWith(one))),
+				WIDE_LINES,
+				LISTED_IN,
+			),
+		allowed: `Lines of at most 120 columns, a tab counting 2; ${LISTED_IN} lists the few that cannot be broken.`,
+	},
+	sizes: {
+		run: () => sizeProblems(files, OVERSIZE, LISTED_IN),
+		allowed:
+			'Files of at most 350 lines (tests 400), functions of 100 (tests 120), folders of 20 source files (and 40 of tests).',
+	},
+	licences: {
+		run: () => licenceProblems(lockText, LICENCES, LISTED_IN),
+		allowed: `Dependencies under a permissive licence, and those that ${LISTED_IN} names.`,
+	},
 };
 
 /** Resolves with what the command printed, and whether it ended with 0. */
-function run([command, ...args]: string[]): Promise<{ ok: boolean; output: string }> {
+function runCommand([command, ...args]: string[]): Promise<{ ok: boolean; output: string }> {
 	return new Promise((resolve) => {
 		const child = spawn(command!, args, {
 			cwd: ROOT,
@@ -41,12 +94,22 @@ function run([command, ...args]: string[]): Promise<{ ok: boolean; output: strin
 	});
 }
 
+/** Calls the function once the commands are started. */
+async function runFunction(problems: () => string[]): Promise<{ ok: boolean; output: string }> {
+	await new Promise(setImmediate);
+	const found = problems();
+	return { ok: found.length === 0, output: found.join('\n') };
+}
+
 const results = await Promise.all(
-	Object.entries(CHECKS).map(async ([name, command]) => {
+	Object.entries(CHECKS).map(async ([name, { run, allowed }]) => {
 		const began = performance.now();
-		const { ok, output } = await run(command);
+		const { ok, output } = await (typeof run === 'function' ? runFunction(run) : runCommand(run));
+		const seconds = ((performance.now() - began) / 1000).toFixed(1);
 		process.stdout.write(
-			`${ok ? 'ok    ' : 'FAILED'} ${name} (${((performance.now() - began) / 1000).toFixed(1)} s)\n${ok ? '' : `${output}\n`}`,
+			ok
+				? `ok     ${name} (${seconds} s)\n`
+				: `FAILED ${name} (${seconds} s)\n${output.trimEnd()}\nAllowed: ${allowed}\n\n`,
 		);
 		return ok;
 	}),

@@ -24,13 +24,16 @@ function scriptOfVue(text: string): string {
 	return `${script}${blank(text.slice(end))}`;
 }
 
+/** The TypeScript or JavaScript of a file, on the lines where it stands. */
+export const scriptOf = (path: string, text: string) => (path.endsWith('.vue') ? scriptOfVue(text) : text);
+
 /**
  * Everything a TypeScript, JavaScript or Vue file imports: statements, re-exports, types, `import()`, `require()` and
  * worker files.
  * @throws for a file that does not parse.
  */
 export function importsOf(path: string, text: string): Import[] {
-	const source = path.endsWith('.vue') ? scriptOfVue(text) : text;
+	const source = scriptOf(path, text);
 	const { program, errors } = parseSync(path.replace(/\.vue$/, '.ts'), source);
 	if (errors.length > 0) throw new Error(`${path} does not parse: ${String(errors[0])}`);
 	const found: Import[] = [];
