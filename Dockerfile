@@ -30,6 +30,7 @@ COPY --from=manifests /app ./
 RUN npm ci --ignore-scripts -w frontend
 COPY packages/contracts packages/contracts
 COPY frontend frontend
+COPY THIRD-PARTY-NOTICES ./
 RUN npm run build -w frontend
 
 # The container's own user owns what it may write, and nothing of the program. /tmp is to be a tmpfs.
@@ -44,6 +45,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 
 FROM runtime AS service
 COPY --from=service-deps /app ./
+COPY LICENSE THIRD-PARTY-NOTICES ./
 COPY packages packages
 COPY services services
 COPY deploy deploy
@@ -52,6 +54,7 @@ FROM runtime AS gateway
 ENV MQTT_PORT=1883
 EXPOSE 1883
 COPY --from=gateway-deps /app ./
+COPY LICENSE THIRD-PARTY-NOTICES ./
 COPY packages packages
 COPY edge-gateway edge-gateway
 CMD ["node", "--max-semi-space-size=4", "edge-gateway/src/main.ts"]
@@ -61,6 +64,7 @@ FROM caddy:2 AS caddy
 ENV XDG_DATA_HOME=/var/lib XDG_CONFIG_HOME=/tmp DASHBOARD=/srv/dashboard API_DOCS=/srv/docs
 RUN mkdir -p /var/lib/caddy && chown 1000:1000 /var/lib/caddy && chmod 0700 /var/lib/caddy
 COPY Caddyfile /etc/caddy/Caddyfile
+# With its third-party notices, as /srv/dashboard/third-party-notices.txt.
 COPY --from=web /app/frontend/dist /srv/dashboard
 COPY docs/api /srv/docs
 USER 1000:1000

@@ -1,12 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import vue from '@vitejs/plugin-vue';
-import { defineConfig } from 'vite';
+import { defineConfig, type Plugin } from 'vite';
 
 /** Where `npm run dev` finds the services: the port that `npm start` opens. */
 const SERVICES = 'http://127.0.0.1:8080';
 const PREFIXES = ['/auth', '/twin', '/notification', '/llm', '/gateway', '/ingest'];
 
-export default defineConfig({
-	plugins: [vue()],
+/** Serves THIRD-PARTY-NOTICES as /third-party-notices.txt, built and while developing. */
+function thirdPartyNotices(): Plugin {
+	const fileName = 'third-party-notices.txt';
+	const read = () => readFileSync(join(import.meta.dirname, '..', 'THIRD-PARTY-NOTICES'), 'utf8');
+	return {
+		name: 'third-party-notices',
+		generateBundle() {
+			this.emitFile({ type: 'asset', fileName, source: read() });
+		},
+		configureServer({ middlewares }) {
+			middlewares.use(`/${fileName}`, (_request, response) => {
+				response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+				response.end(read());
+			});
+		},
+	};
+}
+
+export default defineConfig(({ mode }) => ({
+	// `scripts/notices.ts` builds in the mode `notices` to learn which packages are bundled: before there are notices.
+	plugins: [vue(), ...(mode === 'notices' ? [] : [thirdPartyNotices()])],
 	define: {
 		__VUE_OPTIONS_API__: 'false',
 		__VUE_PROD_DEVTOOLS__: 'false',
@@ -20,6 +41,7 @@ export default defineConfig({
 		assetsInlineLimit: 0,
 		modulePreload: { polyfill: false },
 		sourcemap: false,
+		license: mode === 'notices' && { fileName: 'bundled.json' },
 	},
 	server: {
 		proxy: {
@@ -27,4 +49,4 @@ export default defineConfig({
 			'/socket.io': { target: SERVICES, ws: true },
 		},
 	},
-});
+}));

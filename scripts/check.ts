@@ -54,6 +54,10 @@ const CHECKS: Record<string, Check> = {
 		run: ['npm', 'ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund'],
 		allowed: 'A package-lock.json that agrees with every package.json; `npm install` writes it.',
 	},
+	'third-party notices': {
+		run: ['node', 'scripts/notices.ts', '--check'],
+		allowed: 'THIRD-PARTY-NOTICES as `node scripts/notices.ts` writes it from the lock file.',
+	},
 	'line width': {
 		run: () =>
 			widthProblems(

@@ -68,7 +68,7 @@ function ensureDeps() {
 
 // ---------------------------------------------------------------- web
 
-const WEB_SOURCES = ['frontend', 'packages/contracts', 'package-lock.json'];
+const WEB_SOURCES = ['frontend', 'packages/contracts', 'package-lock.json', 'THIRD-PARTY-NOTICES'];
 const WEB_STAMP = join(CACHE, 'frontend.sha256');
 
 /** Every file below, without what was built or installed. */

@@ -73,6 +73,15 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 			await expect.poll(() => page.getByTestId('connection').getAttribute('data-state'), SOON).toBe('live');
 		});
 
+		it('leads from its menu to the licences of the packages it is made of', async () => {
+			await page.getByTestId('menu').click();
+			const link = await page.getByTestId('notices').getAttribute('href');
+			await page.keyboard.press('Escape');
+			const answer = await fetch(new URL(link!, world.http));
+			expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
+			expect(await answer.text()).toMatch(/^@vue\/runtime-core \S+ \(MIT\): page$/m);
+		});
+
 		it('shows a room without a sensor as unknown, not as empty', async () => {
 			expect(await studio('[data-testid="people"]').textContent()).toMatch(/no data/i);
 		});

@@ -9,6 +9,7 @@ export const en = {
 		signOut: 'Sign out',
 		addBuilding: 'Add a building',
 		pages: 'Pages',
+		notices: 'Third-party licences',
 		backToRooms: 'Back to the rooms',
 		building: 'Building',
 		unreachable: 'The server cannot be reached. Trying again…',

@@ -11,6 +11,7 @@ export const it: Messages = {
 		signOut: 'Esci',
 		addBuilding: 'Aggiungi un edificio',
 		pages: 'Pagine',
+		notices: 'Licenze di terze parti',
 		backToRooms: 'Torna alle stanze',
 		building: 'Edificio',
 		unreachable: 'Il server non è raggiungibile. Nuovo tentativo…',
