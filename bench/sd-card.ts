@@ -102,7 +102,7 @@ function writtenBy(pid: number): number {
 	return Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
 }
 
-export const bytesPerDay = ({ bytes, seconds }: DiskUse) => (bytes / seconds) * 86_400;
+const bytesPerDay = ({ bytes, seconds }: DiskUse) => (bytes / seconds) * 86_400;
 
 /** As a table of Markdown. */
 export function diskTable(uses: readonly DiskUse[]): string {

@@ -3,7 +3,7 @@
  */
 export const FIRST_SEQ = 1_000_000;
 export const BUILDING = 'bench';
-export const ROOM = 'hall';
+const ROOM = 'hall';
 
 /** Sensors have ids of equal length, too. */
 export const sensorId = (index: number) => `s-${String(index).padStart(3, '0')}`;

@@ -21,7 +21,7 @@ export interface DevicePlan {
  * Every room counts its people, by a door counter or by a camera in turn, and measures climate, CO2 and noise; the
  * transports take turns, shifted by one from room to room, so that each of them carries each kind of value.
  */
-export function inTurn(transports: readonly Transport[]): Assign {
+function inTurn(transports: readonly Transport[]): Assign {
 	return (_room, roomIndex) => {
 		const kinds: KindName[] = [roomIndex % 2 === 0 ? 'door' : 'camera', 'climate', 'co2', 'noise'];
 		return Object.fromEntries(kinds.map((kind, index) => [kind, transports[(roomIndex + index) % transports.length]]));

@@ -1,11 +1,3 @@
-export { createDevice, type Device, type Sample, type SensorPlan } from './device.ts';
-export { FAULT_NAMES, type FaultName } from './faults.ts';
-export type { DeviceStats, Firmware } from './firmware.ts';
-export { type Fleet, type FleetLinks, type FleetOptions, type FleetStats, startFleet } from './fleet.ts';
-export { type Assign, inTurn } from './fleet-plan.ts';
-export { KIND_NAMES, type KindName } from './kinds/index.ts';
-export type { Credentials } from './links/link.ts';
-export type { SimLogger } from './logger.ts';
-export { createNullModem, type NullModem, type NullModemOptions } from './null-modem.ts';
+export { type Fleet, type FleetLinks, startFleet } from './fleet.ts';
+export { createNullModem, type NullModem } from './null-modem.ts';
 export type { DeviceReading } from './reading.ts';
-export { type BuildingPlan, SimulatedBuilding } from './world/building.ts';

@@ -8,7 +8,7 @@ import { composeCommand } from './docker.ts';
 const run = promisify(execFile);
 
 /** The shell lines of the README's section "With Docker", one text. */
-export function readmeLines(): string {
+function readmeLines(): string {
 	const section = /^## With Docker$(.*?)^## /ms.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '';
 	return [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, lines]) => lines).join('');
 }

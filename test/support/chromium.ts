@@ -24,8 +24,7 @@ export interface Chromium {
 }
 
 /** The path of Debian's Chromium, or another one on PATH; undefined when there is none. */
-export const findChromium = () =>
-	findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
+const findChromium = () => findProgram('chromium') ?? findProgram('chromium-browser') ?? findProgram('google-chrome');
 
 /**
  * Starts the installed Chromium, headless, with a profile of its own. `trusting`: a site whose certificate it takes,

@@ -33,7 +33,7 @@ const ANYWHERE = /^/;
 const NONE = /$^/;
 
 /** The rules of ARCHITECTURE.md. */
-export const RULES: Rule[] = [
+const RULES: Rule[] = [
 	// Everybody's words, the browser's too: no input or output of any kind.
 	{ of: /^packages\/contracts$/, may: [], packages: { typebox: ANYWHERE }, builtins: NONE },
 	{ of: /^packages\/log$/, may: ['contracts'], packages: {} },

@@ -27,7 +27,7 @@ let found: string | undefined | null = null;
  * The path of a mongod that runs on this system: installed, or fetched by scripts/setup.mjs. Undefined where there is
  * none.
  */
-export function findMongod(): string | undefined {
+function findMongod(): string | undefined {
 	if (found === null) {
 		const candidates = [findProgram('mongod'), join(CACHE, 'mongod')].filter(
 			(path) => path !== undefined && existsSync(path),

@@ -13,7 +13,7 @@ export interface RedisServer extends ServerInFolder {
 }
 
 /** The path of redis-server; undefined when it is not installed. */
-export const findRedis = () => findProgram('redis-server');
+const findRedis = () => findProgram('redis-server');
 
 /**
  * A real redis-server on a free loopback port, ready when it has loaded what its folder holds.

@@ -63,7 +63,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 const FOR_TESTS = /\.(test|conformance|fixture)\.ts$|\/testing\//;
 
 /** The rooms under `root` that import another one: by room, each imported room with the places, as `file -> file`. */
-export function roomsOf(files: ReadonlyMap<string, string>, root: string): Map<string, Map<string, string[]>> {
+function roomsOf(files: ReadonlyMap<string, string>, root: string): Map<string, Map<string, string[]>> {
 	const rooms = new Map<string, Map<string, string[]>>();
 	const room = (path: string) => {
 		const folder = posix.relative(root, posix.dirname(path));

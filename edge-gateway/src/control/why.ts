@@ -4,7 +4,7 @@ import type { Explanation, Question } from '../why/explain.ts';
 import { askAtDoor, doorPath } from './control-socket.ts';
 import { whyFromFolder } from './why-from-folder.ts';
 
-export const WHY_USAGE =
+const WHY_USAGE =
 	'why <sensor | topic | id> [--json]    what became of the messages of a sensor or device, of a topic, or of one reading';
 
 const READING_ID = /^[0-9a-f]{12}-\d+$/;
@@ -30,7 +30,7 @@ export async function why(dataDir: string, options: readonly string[]): Promise<
 }
 
 /** An id has the form of one, a topic has levels, and everything else is a sensor or a device. */
-export function questionOf(about: string): Question {
+function questionOf(about: string): Question {
 	if (READING_ID.test(about)) return { id: about };
 	return about.includes('/') || about.includes('#') || about === '+' ? { topic: about } : { sensor: about };
 }

@@ -19,10 +19,10 @@ export interface Leg {
 }
 
 /** An infrared counter in daily use is off by less than this. */
-export const DEFAULT_BIAS = 0.1;
-export const DEFAULT_MISS_RATE = 0.05;
+const DEFAULT_BIAS = 0.1;
+const DEFAULT_MISS_RATE = 0.05;
 /** Two metres of open door let about this many through in a minute. */
-export const DEFAULT_PER_MINUTE = 200;
+const DEFAULT_PER_MINUTE = 200;
 
 /**
  * The doors, by sensor. One that is not configured feeds the room its readings name with what crossed since its last

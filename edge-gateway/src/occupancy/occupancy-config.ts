@@ -23,7 +23,7 @@ const zeroing = {
 	quietFor: Type.Optional(Quiet),
 };
 
-export const DoorConfig = Type.Object(
+const DoorConfig = Type.Object(
 	{
 		sensorId: SensorId,
 		between: Type.Optional(
@@ -63,7 +63,6 @@ export const DoorConfig = Type.Object(
 	},
 	closed,
 );
-export type DoorConfig = Static<typeof DoorConfig>;
 
 /** `occupancy` of gateway.yaml. */
 export const OccupancyConfig = Type.Object(

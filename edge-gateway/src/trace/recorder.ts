@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import type { Sender } from '../normalize/identify.ts';
-import { decodePayload, encodePayload, type Payload, withoutTokens } from '../payload.ts';
+import { encodePayload, type Payload, withoutTokens } from '../payload.ts';
 import { FrameRing, type Recordable, type RecordedFrame } from './frame-ring.ts';
 import type { RecorderOptions } from './recorder-config.ts';
 
@@ -21,7 +20,7 @@ const MOST_RINGS = 32;
 /**
  * The last raw messages of each way in, whatever became of them: so that `why` can answer about the past, and a new
  * configuration be tried on what really came in. In memory and bounded; by configuration also in a file, one JSON
- * document a line, oldest first (`readRecorded`).
+ * document a line, oldest first.
  */
 export class Recorder {
 	readonly #options: RecorderOptions;
@@ -73,23 +72,6 @@ export class Recorder {
 	}
 }
 
-/** What a recorder has written; nothing where there is no such file. Lines that are none are left out. */
-export function readRecorded(path: string): RecordedFrame[] {
-	let text: string;
-	try {
-		text = readFileSync(path, 'utf8');
-	} catch {
-		return [];
-	}
-	return text.split('\n').flatMap((line) => {
-		try {
-			return [frameIn(JSON.parse(line) as Line)];
-		} catch {
-			return [];
-		}
-	});
-}
-
 function lineOf({ raw, sender, ...frame }: RecordedFrame): Line {
 	const { sensorIds, ...rest } = sender ?? {};
 	return {
@@ -99,10 +81,4 @@ function lineOf({ raw, sender, ...frame }: RecordedFrame): Line {
 			sender: { ...(rest as Omit<Sender, 'sensorIds'>), ...(sensorIds && { sensorIds: [...sensorIds] }) },
 		}),
 	};
-}
-
-function frameIn({ raw, encoding, sender, ...frame }: Line): RecordedFrame {
-	const { sensorIds, ...rest } = sender ?? {};
-	const whole = sender && { ...(rest as Omit<Sender, 'sensorIds'>), sensorIds: sensorIds && new Set(sensorIds) };
-	return { ...frame, raw: decodePayload({ raw, encoding }), sender: whole };
 }

@@ -11,7 +11,7 @@ export function regionOf(language: string, preferred: readonly string[]): string
 /** How the catalog's units are written for people; one that is not here is written as it is. */
 const UNITS: Readonly<Record<string, string>> = { degC: '°C', 'ug/m3': 'µg/m³', person: '', index: '' };
 
-export function unitText(unit: string): string {
+function unitText(unit: string): string {
 	return Object.hasOwn(UNITS, unit) ? UNITS[unit]! : unit;
 }
 

@@ -2,7 +2,7 @@
 export type Schedule = (run: () => void) => () => void;
 
 /** At the next animation frame; in a hidden tab, where there are none, within a second. */
-export const nextFrame: Schedule = (run) => {
+const nextFrame: Schedule = (run) => {
 	if (document.hidden) {
 		const timer = setTimeout(run, 500);
 		return () => clearTimeout(timer);

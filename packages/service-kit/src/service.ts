@@ -47,9 +47,6 @@ export function requireRedis(settings: { REDIS_URL?: string | undefined }): stri
 	);
 }
 
-/** Settings of a service run as its own process; PORT has no default there that two services could share. */
-export const SERVICE_SETTINGS = COMMON_SETTINGS;
-
 /**
  * Runs one service as its own process: settings, logger, tokens, an HTTP server with probes, signals.
  * `build` gets the context and the settings, and registers on `lifecycle` what it opened.

@@ -1,2 +1,2 @@
-export { type Auth, type AuthContext, type AuthOptions, createAuth } from './service.ts';
+export { type Auth, type AuthOptions, createAuth } from './service.ts';
 export { AUTH_SETTINGS } from './settings.ts';

@@ -15,7 +15,7 @@ const WINDOW = 1;
  * time, so all the guesses there are get in with 250 x 3 / 1,000,000 = 0.075 %
  * (docs/decisions/0007-invites-and-providers.md).
  */
-export const MOST_FAILURES = 250;
+const MOST_FAILURES = 250;
 
 /**
  * Codes of six digits by which people join a domain in a role: TOTP (RFC 6238), so that what was read off a screen is

@@ -1,1 +1,1 @@
-export { createLlm, type LlmContext } from './service.ts';
+export { createLlm } from './service.ts';

@@ -1,1 +1,1 @@
-export { createNotification, type NotificationContext, type NotificationOptions } from './service.ts';
+export { createNotification } from './service.ts';

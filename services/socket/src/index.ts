@@ -1,1 +1,1 @@
-export { createSocket, type SocketContext, type SocketOptions } from './service.ts';
+export { createSocket, type SocketOptions } from './service.ts';

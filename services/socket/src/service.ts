@@ -40,7 +40,7 @@ export interface SocketOptions {
 	addressOf?: (request: IncomingMessage) => string;
 }
 
-export const SOCKET_PATH = '/socket.io';
+const SOCKET_PATH = '/socket.io';
 const GRACE_MS = 500;
 
 /**

@@ -9,7 +9,7 @@ import { replay } from './replay.ts';
 import type { Slots } from './slots.ts';
 
 /** A dashboard that lets so much wait is slow. */
-export const SLOW = { packets: 16, bytes: 512 * 1024 };
+const SLOW = { packets: 16, bytes: 512 * 1024 };
 /** Readings in one event while catching up; the next waits until this one is on its way. */
 const CHUNK = 500;
 /** More than so much of the stream is not read again for one dashboard: it had better take a new snapshot. */

@@ -20,7 +20,7 @@ export interface HistoryQuery {
 	aggregate: Aggregate;
 }
 
-export const MOST_POINTS = 5000;
+const MOST_POINTS = 5000;
 const DAY_MS = 24 * 3600_000;
 const LONGEST_RANGE_MS = 10 * 366 * DAY_MS;
 /** Times that Date.UTC and the calendars of all zones are good for. */

@@ -1,5 +1,5 @@
 export { retentionOf, TWIN_SETTINGS } from './config.ts';
 export { history } from './history.ts';
-export { type HistoryQuery, parseHistoryQuery } from './history-query.ts';
+export { parseHistoryQuery } from './history-query.ts';
 export { rollUpStale } from './roll-up.ts';
-export { createTwin, type Twin, type TwinContext, type TwinOptions } from './service.ts';
+export { createTwin, type Twin } from './service.ts';

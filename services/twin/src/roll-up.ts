@@ -15,7 +15,7 @@ import { rollUpOf, type Tally } from './tally.ts';
 const PAGE = 20_000;
 
 /** Every sample of a range, page by page; those of one moment come in one page. */
-export async function* everySample(
+async function* everySample(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
 	{ from, to }: TimeRange,
@@ -67,7 +67,7 @@ function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
 }
 
 /** The roll-ups of a period, of each sensor and of the room, from its samples and those that reach into it. */
-export async function rollUpsOf(readings: Readings, period: RoomMetric & { start: number }): Promise<RollUp[]> {
+async function rollUpsOf(readings: Readings, period: RoomMetric & { start: number }): Promise<RollUp[]> {
 	const { metric, start } = period;
 	const window = { start, end: start + ROLL_UP_MS };
 	const room = new StepFunction(metric, [window]);

@@ -10,7 +10,7 @@ export interface Stretch {
 }
 
 /** What to add to UTC for the time on the wall in an IANA zone, in ms. */
-export function offsetAt(zone: string, at: number): number {
+function offsetAt(zone: string, at: number): number {
 	const second = Math.floor(at / 1000) * 1000;
 	const parts: Record<string, number> = {};
 	for (const { type, value } of formatterOf(zone).formatToParts(second)) parts[type] = Number(value);

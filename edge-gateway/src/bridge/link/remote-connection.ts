@@ -45,7 +45,7 @@ export class RefusedError extends Error {
 }
 
 /** Messages of QoS 1 and 2 that the remote may send before it is acknowledged (MQTT 5 section 3.1.2.11.3). */
-export const RECEIVE_MAXIMUM = 200;
+const RECEIVE_MAXIMUM = 200;
 const MOST_IN_FLIGHT = 65_535;
 /** It has two bytes (MQTT 3.1.1 section 3.1.2.10). */
 const LONGEST_KEEP_ALIVE_S = 65_535;
@@ -268,7 +268,7 @@ export class RemoteConnection {
 }
 
 /** Packet ids below this one are for SUBSCRIBE and UNSUBSCRIBE. */
-export const RESERVED_IDS = 15;
+const RESERVED_IDS = 15;
 
 /** Bytes of a connection as packets. A packet that is larger than allowed, or none, ends it. */
 class Reader {

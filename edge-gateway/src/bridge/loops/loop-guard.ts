@@ -35,7 +35,7 @@ export interface LoopTimes {
 	/** A rule stays on standby so long after the last probe that came back. */
 	holdMs: number;
 }
-export const LOOP_TIMES: LoopTimes = { everyMs: 2000, listeningEveryMs: 500, listenMs: 3000, holdMs: 7000 };
+const LOOP_TIMES: LoopTimes = { everyMs: 2000, listeningEveryMs: 500, listenMs: 3000, holdMs: 7000 };
 
 /** A path of more gateways is not followed: nothing goes round for ever. */
 export const MOST_HOPS = 16;

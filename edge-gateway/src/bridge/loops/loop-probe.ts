@@ -2,7 +2,7 @@
  * The level of a topic that marks a probe of the loop detection. Below every pattern with a wildcard at its end, so
  * that a probe goes where messages go.
  */
-export const PROBE_LEVEL = 'crowdvision-probe';
+const PROBE_LEVEL = 'crowdvision-probe';
 
 /** What a gateway sends to find out whether what leaves it by one bridge comes back by another. */
 export interface Probe {

@@ -3,7 +3,7 @@ import { METRIC_KEYS } from '../reading/metrics.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
 /** A metric out of its limits, more people than a room holds, or what a person had to say. */
-export const ALERT_KINDS = ['occupancy', ...METRIC_KEYS, 'manual'] as const;
+const ALERT_KINDS = ['occupancy', ...METRIC_KEYS, 'manual'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
 /** What notification publishes on the channel `notifications`, and lists at `GET /notification/alerts`. */
@@ -26,4 +26,3 @@ export const Alert = Type.Object({
 	),
 });
 export type Alert = Static<typeof Alert>;
-export type AlertState = Alert['state'];

@@ -11,7 +11,7 @@ import { VERDICTS } from './verdicts.ts';
 const EpochMs = Type.Number({ description: 'epoch ms' });
 const TransportName = Type.Enum([...TRANSPORTS]);
 
-export const DeviceStatus = Type.Object({
+const DeviceStatus = Type.Object({
 	id: Type.String({ description: 'device id, or path of a port' }),
 	domainName: Type.Optional(Type.String()),
 	transport: TransportName,
@@ -21,7 +21,7 @@ export const DeviceStatus = Type.Object({
 	trouble: Type.Optional(Type.String({ description: 'what is wrong with it' })),
 });
 
-export const SensorStatus = Type.Object({
+const SensorStatus = Type.Object({
 	sensorId: SensorId,
 	state: Type.Enum(['online', 'offline']),
 	since: EpochMs,
@@ -34,7 +34,7 @@ export const SensorStatus = Type.Object({
 	domainName: Type.Optional(Type.String()),
 });
 
-export const QuarantinedSensor = Type.Object({
+const QuarantinedSensor = Type.Object({
 	sensorId: SensorId,
 	transport: TransportName,
 	source: Type.String({ description: 'topic, path or port' }),
@@ -50,7 +50,7 @@ export const QuarantinedSensor = Type.Object({
 
 const SensorPlace = Type.Object({ sensorId: SensorId, buildingId: PlaceId, roomId: PlaceId });
 
-export const Rejection = Type.Object({
+const Rejection = Type.Object({
 	id: Type.Integer({ minimum: 0 }),
 	at: EpochMs,
 	transport: TransportName,
@@ -72,7 +72,7 @@ export const Rejection = Type.Object({
 	),
 });
 
-export const ConfigurationStatus = Type.Object({
+const ConfigurationStatus = Type.Object({
 	path: Type.String({ description: 'of gateway.yaml' }),
 	state: Type.Enum(['confirmed', 'trial']),
 	since: EpochMs,
@@ -99,7 +99,7 @@ const BridgeDirection = Type.Object(
 	{ description: 'since the gateway started; received = delivered + pending + dropped' },
 );
 
-export const BridgeStatus = Type.Object({
+const BridgeStatus = Type.Object({
 	name: Type.String(),
 	state: Type.Enum(['waiting', 'connecting', 'listening', 'connected', 'disconnected', 'stopped'], {
 		description:
@@ -143,7 +143,7 @@ const VerdictName = Type.Enum(Object.keys(VERDICTS), {
 		.join(' '),
 });
 
-export const Explanation = Type.Object({
+const Explanation = Type.Object({
 	question: Type.Object({
 		sensor: Type.Optional(Type.String()),
 		topic: Type.Optional(Type.String()),

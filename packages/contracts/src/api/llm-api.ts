@@ -4,7 +4,7 @@ import { AskRequest } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 
-export const Answer = Type.Object({
+const Answer = Type.Object({
 	answer: Type.String(),
 	citations: Type.Array(Type.Object({ id: Type.String(), kind: Type.Enum(['room', 'alert']), label: Type.String() })),
 	grounded: Type.Boolean({ description: 'false when it rests on nothing that was measured' }),

@@ -18,7 +18,7 @@ const Vector = (keys: [string, string, string], positive: boolean) =>
 		CLOSED,
 	);
 
-export const MAX_ROOMS = 2000;
+const MAX_ROOMS = 2000;
 export const DomainName = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}([./][a-z0-9][a-z0-9-]{0,62}){0,7}$' });
 
 /** A room: `position` is its centre in metres, `y` is up. */
@@ -55,7 +55,7 @@ export const Building = Type.Object(
 	CLOSED,
 );
 export type Building = Static<typeof Building>;
-export const building = validator(Building);
+const building = validator(Building);
 
 /**
  * Every mistake in a building JSON, including what a schema cannot say: room ids are unique, the time zone is one.

@@ -44,7 +44,7 @@ export interface Thresholds {
 	/** By room id. Such a set stands in the place of the building's, and is not merged with it. */
 	rooms: Record<string, ThresholdSet>;
 }
-export const thresholds = validator(Thresholds);
+const thresholds = validator(Thresholds);
 
 /**
  * Every mistake in a building's thresholds, `min` not below `max` and rooms that are not of `roomIds` included. Empty

@@ -24,9 +24,6 @@ export const CHANNELS = {
 	devices: 'devices',
 } as const;
 
-/** Channel of one building's readings in Redis. */
-export const telemetryChannel = (buildingId: string) => `telemetry:${buildingId}`;
-
 /** Retained tables: the last value per key, told to every watcher at once and at each change. */
 export const TABLES = {
 	/** Key: building id. Value: RetainedBuilding. Kept by twin. */

@@ -18,7 +18,7 @@ export interface DedupOptions {
 	maxSources: number;
 }
 
-export const DEDUP_DEFAULTS: DedupOptions = {
+const DEDUP_DEFAULTS: DedupOptions = {
 	maxAgeSeconds: 600,
 	maxPerSource: 10_000,
 	maxEntries: 1_000_000,

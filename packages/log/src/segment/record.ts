@@ -19,7 +19,7 @@ import { crc32 } from 'node:zlib';
  *
  * The first byte of the magic never occurs in UTF-8: text inside a record is never taken for the beginning of one.
  */
-export const RECORD_MAGIC = 0x1d5ac3f5;
+const RECORD_MAGIC = 0x1d5ac3f5;
 export const RECORD_HEADER = 32;
 export const MAX_PAYLOAD = 1024 * 1024;
 const MAX_NAME = 255;

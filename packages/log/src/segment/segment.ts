@@ -15,7 +15,7 @@ export const SEGMENT_HEADER = 64;
 const MAGIC = Buffer.from('CVLOG1\r\n', 'latin1');
 export const SEGMENT_NAME = /^(\d{20})(?:-(\d{20}))?(\.thin)?\.log$/;
 /** What a rewrite that was cut short leaves. */
-export const UNFINISHED_SEGMENT = /^\d{20}(?:-\d{20})?\.thin\.log\.tmp$/;
+const UNFINISHED_SEGMENT = /^\d{20}(?:-\d{20})?\.thin\.log\.tmp$/;
 
 export interface SegmentHeader {
 	firstOffset: number;
@@ -62,7 +62,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
 }
 
 /** The header, or undefined when it is damaged. */
-export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
+function decodeSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
 	if (bytes.length < SEGMENT_HEADER || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
 	if (crc32(bytes.subarray(12, SEGMENT_HEADER)) !== bytes.readUInt32LE(8)) return undefined;
 	return {

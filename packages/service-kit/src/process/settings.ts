@@ -98,7 +98,7 @@ export function text<D extends string | undefined>(
 }
 
 /** Declares a URL with one of `protocols` (as in `redis:`). */
-export function url<D extends string | undefined>(
+function url<D extends string | undefined>(
 	means: string,
 	fallback: D,
 	protocols: readonly string[],
@@ -138,7 +138,7 @@ export function flag(means: string, fallback: '0' | '1'): Declared<boolean, stri
 const PROXY_RANGES = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** Declares a list of proxies: their addresses, networks, or a word for a range of them. */
-export function proxies(means: string, fallback: string): Declared<string[], string> {
+function proxies(means: string, fallback: string): Declared<string[], string> {
 	return {
 		means,
 		default: fallback,

@@ -23,7 +23,7 @@ export interface Restoration {
 	lostTo: string;
 }
 
-export const BACKUPS_FOLDER = 'backups';
+const BACKUPS_FOLDER = 'backups';
 
 const stamp = (time: Date) => time.toISOString().replaceAll(/[-:]/g, '');
 const nameOf = (path: string) => basename(path, '.sqlite');

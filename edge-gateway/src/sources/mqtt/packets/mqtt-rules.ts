@@ -9,7 +9,7 @@ export interface Rule {
 }
 
 /** CONNACK with a return code (MQTT 3.1.1 section 3.2). */
-export const connack = (returnCode: number): Buffer => Buffer.from([0x20, 2, 0, returnCode]);
+const connack = (returnCode: number): Buffer => Buffer.from([0x20, 2, 0, returnCode]);
 
 /**
  * What a client of MQTT 5 is told, in its own words (MQTT 5 section 3.2, MQTT-3.1.2-2 there): reason code 0x84,
