@@ -46,6 +46,12 @@ const CHECKS: Record<string, Check> = {
 		run: ['biome', 'check', '--error-on-warnings', '.'],
 		allowed: 'Code that meets biome.json; `npm run format` rewrites what can be rewritten.',
 	},
+	'dead code': {
+		run: ['knip', '--no-progress'],
+		allowed:
+			'Files, exports and dependencies that something uses; knip.config.ts tells what is started by its path. ' +
+			'An export that only its own file uses loses the word.',
+	},
 	'generated documents': {
 		run: ['node', 'scripts/docs.ts', '--check'],
 		allowed: 'Documents as `node scripts/docs.ts` writes them from the code.',
