@@ -1,5 +1,5 @@
 import type { ErrorBody, ErrorCode } from '@crowdvision/contracts';
-import { clockOffset, keepClockOffset } from '../lib/clock.ts';
+import { clockOffset, keepClockOffset } from '../lib/requests/service-clock.ts';
 
 /** A code of the services' error table, or why no answer of a service came at all. */
 export type FailureCode = ErrorCode | 'network' | 'timeout';

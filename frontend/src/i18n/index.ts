@@ -1,5 +1,5 @@
 import { createI18n } from 'vue-i18n';
-import { kept } from '../lib/kept.ts';
+import { kept } from '../lib/app/local-storage.ts';
 import { en } from './en.ts';
 import { it } from './it.ts';
 

@@ -1,7 +1,7 @@
 import { type Membership, ROLES, type Role, weightIn } from '@crowdvision/contracts';
 import { computed, onScopeDispose, shallowRef } from 'vue';
-import * as api from '../api/endpoints.ts';
-import { ApiError, whenUnauthenticated } from '../api/http.ts';
+import * as api from '../../api/endpoints.ts';
+import { ApiError, whenUnauthenticated } from '../../api/http.ts';
 
 export type SessionState =
 	| { is: 'starting' }

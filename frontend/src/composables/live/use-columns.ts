@@ -1,8 +1,8 @@
 import { type BuildingSummary, METRICS, type MetricDefinition } from '@crowdvision/contracts';
 import { onScopeDispose, type Ref, shallowRef, watch } from 'vue';
-import { getColumns } from '../api/endpoints.ts';
-import type { Columns } from '../lib/room-view.ts';
-import { useCatalog } from './use-catalog.ts';
+import { getColumns } from '../../api/endpoints.ts';
+import type { Columns } from '../../lib/rooms/room-view.ts';
+import { useCatalog } from '../app/use-catalog.ts';
 
 /** What the service answers where nobody chose: all but what only counts events. */
 const isDefault = (columns: readonly string[], catalog: readonly string[]) =>

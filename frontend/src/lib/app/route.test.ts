@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Place, readPlace, roomAnchor, writePlace } from './place.ts';
+import { type Place, readPlace, roomAnchor, writePlace } from './route.ts';
 
 describe('the address of the page', () => {
 	it.each<Place>([

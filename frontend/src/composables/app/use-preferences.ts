@@ -1,7 +1,7 @@
 import { computed, onScopeDispose, ref, watchEffect } from 'vue';
 import { useI18n } from 'vue-i18n';
-import { LOCALES, type Locale } from '../i18n/index.ts';
-import { keep, kept } from '../lib/kept.ts';
+import { LOCALES, type Locale } from '../../i18n/index.ts';
+import { keep, kept } from '../../lib/app/local-storage.ts';
 
 export const THEMES = ['auto', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];

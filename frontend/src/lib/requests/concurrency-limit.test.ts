@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limiter } from './limiter.ts';
+import { limiter } from './concurrency-limit.ts';
 
 describe('requests in turn', () => {
 	it('never run more at once than allowed, and all of them run in order', async () => {

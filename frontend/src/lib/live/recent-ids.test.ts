@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Seen } from './seen.ts';
+import { Seen } from './recent-ids.ts';
 
 describe('ids seen', () => {
 	it('are new once', () => {

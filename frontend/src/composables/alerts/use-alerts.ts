@@ -1,7 +1,7 @@
 import type { Alert } from '@crowdvision/contracts';
 import { shallowRef } from 'vue';
-import { acknowledgeAlert, getAlerts } from '../api/endpoints.ts';
-import { applyAlerts } from '../lib/alerts.ts';
+import { acknowledgeAlert, getAlerts } from '../../api/endpoints.ts';
+import { applyAlerts } from '../../lib/alerts/alert-list.ts';
 
 /** The alerts of the account. `onNew` is called for each that begins while the page is open, once per id. */
 export function useAlerts(onNew: (alert: Alert) => void) {

@@ -6,7 +6,7 @@ import {
 	type Room,
 	type Transport,
 } from '@crowdvision/contracts';
-import { combine, type RoomSamples } from './samples.ts';
+import { combine, type RoomSamples } from '../live/samples.ts';
 
 /** The word on a room: how full it is, or why that is not known. */
 export type RoomStatus = Occupancy | 'stale' | 'offline' | 'no-data';

@@ -1,7 +1,7 @@
 import { computed } from 'vue';
 import { useI18n } from 'vue-i18n';
-import { regionOf } from '../lib/format.ts';
-import type { Range } from '../lib/plot.ts';
+import type { Range } from '../../lib/history/plot.ts';
+import { regionOf } from '../../lib/text/format.ts';
 
 /** Times of a building in the reader's language, by the clocks on the building's walls. `zone` is an IANA name. */
 export function useMoments(zone: () => string) {

@@ -1,5 +1,5 @@
 import { onScopeDispose, readonly, ref } from 'vue';
-import { serviceNow } from '../lib/clock.ts';
+import { serviceNow } from '../../lib/requests/service-clock.ts';
 
 const now = ref(serviceNow());
 let users = 0;

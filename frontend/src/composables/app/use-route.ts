@@ -7,7 +7,7 @@ import {
 	shallowRef,
 	type WritableComputedRef,
 } from 'vue';
-import { type Place, readPlace, writePlace } from '../lib/place.ts';
+import { type Place, readPlace, writePlace } from '../../lib/app/route.ts';
 
 const PLACE: InjectionKey<WritableComputedRef<Place>> = Symbol('place');
 

@@ -1,10 +1,16 @@
 import type { BuildingSummary } from '@crowdvision/contracts';
 import { type Ref, shallowRef, toValue, watch } from 'vue';
 import { useI18n } from 'vue-i18n';
-import { type BuildingSummaryView, type Columns, type RoomStatus, roomView, summarize } from '../lib/room-view.ts';
+import {
+	type BuildingSummaryView,
+	type Columns,
+	type RoomStatus,
+	roomView,
+	summarize,
+} from '../../lib/rooms/room-view.ts';
+import { useWords } from '../text/use-words.ts';
 import type { LiveRoom } from './use-live-building.ts';
 import { useNow } from './use-now.ts';
-import { useWords } from './use-words.ts';
 
 /** Readers are told of changes at most so often. */
 const SPEAK_MS = 30_000;

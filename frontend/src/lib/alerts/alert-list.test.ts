@@ -1,7 +1,7 @@
 import type { Alert } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyAlerts, MOST_ALERTS, needsAttention } from './alerts.ts';
+import { applyAlerts, MOST_ALERTS, needsAttention } from './alert-list.ts';
 
 const alert = (id: string, over: Partial<Alert> = {}): Alert => ({
 	id,

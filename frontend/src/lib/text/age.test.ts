@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { age } from './freshness.ts';
+import { age } from './age.ts';
 
 const NOW = 1_764_000_000_000;
 

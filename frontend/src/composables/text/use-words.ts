@@ -1,10 +1,10 @@
 import type { Alert } from '@crowdvision/contracts';
 import { computed } from 'vue';
 import { useI18n } from 'vue-i18n';
-import { ApiError } from '../api/http.ts';
-import { ageText, momentText, numberText, quantityText, regionOf } from '../lib/format.ts';
-import { age } from '../lib/freshness.ts';
-import { useCatalog } from './use-catalog.ts';
+import { ApiError } from '../../api/http.ts';
+import { age } from '../../lib/text/age.ts';
+import { ageText, momentText, numberText, quantityText, regionOf } from '../../lib/text/format.ts';
+import { useCatalog } from '../app/use-catalog.ts';
 
 /** Codes whose general sentence needs the service's own particulars. */
 const PARTICULAR = new Set<string>(['bad_request', 'conflict', 'invalid']);

@@ -1,8 +1,8 @@
 import { onScopeDispose, type Ref, shallowRef, watch } from 'vue';
-import { getHistory } from '../api/endpoints.ts';
-import { serviceNow } from '../lib/clock.ts';
-import { limiter } from '../lib/limiter.ts';
-import { TREND_MS, type TrendPoint } from '../lib/trend.ts';
+import { getHistory } from '../../api/endpoints.ts';
+import { TREND_MS, type TrendPoint } from '../../lib/history/trend.ts';
+import { limiter } from '../../lib/requests/concurrency-limit.ts';
+import { serviceNow } from '../../lib/requests/service-clock.ts';
 
 /** A hundred cards coming into view at once must not become a hundred requests at once. */
 const inTurn = limiter(4);

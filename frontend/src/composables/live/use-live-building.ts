@@ -6,10 +6,11 @@ import {
 	type ReadingWithCursor,
 } from '@crowdvision/contracts';
 import { type Ref, type ShallowRef, shallowRef, watch } from 'vue';
-import { getBuildingState } from '../api/endpoints.ts';
-import type { LiveConnection } from '../api/live.ts';
-import { serviceNow } from '../lib/clock.ts';
-import { FrameBatch } from '../lib/frame-batch.ts';
+import { getBuildingState } from '../../api/endpoints.ts';
+import type { LiveConnection } from '../../api/live.ts';
+import { type TrendPoint, withPoint } from '../../lib/history/trend.ts';
+import { FrameBatch } from '../../lib/live/frame-batch.ts';
+import { Seen } from '../../lib/live/recent-ids.ts';
 import {
 	applyDevice,
 	applyReadings,
@@ -18,9 +19,8 @@ import {
 	combine,
 	noSamples,
 	type RoomSamples,
-} from '../lib/samples.ts';
-import { Seen } from '../lib/seen.ts';
-import { type TrendPoint, withPoint } from '../lib/trend.ts';
+} from '../../lib/live/samples.ts';
+import { serviceNow } from '../../lib/requests/service-clock.ts';
 
 /** One room of the building on display. Each is its own ref, so that a reading re-renders one card and no other. */
 export interface LiveRoom {

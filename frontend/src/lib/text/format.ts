@@ -1,4 +1,4 @@
-import type { AgeUnit } from './freshness.ts';
+import type { AgeUnit } from './age.ts';
 
 /**
  * The reader's own region of a language where the browser names one ("en" -> "en-GB"): it decides how times and numbers

@@ -1,5 +1,5 @@
 import { onScopeDispose, shallowRef } from 'vue';
-import { connectLive, type LiveHandlers, type LiveStatus } from '../api/live.ts';
+import { connectLive, type LiveHandlers, type LiveStatus } from '../../api/live.ts';
 
 /** The live connection of the page, closed with the scope that opened it. */
 export function useLive(handlers: Omit<LiveHandlers, 'status'>) {

@@ -1,6 +1,6 @@
 import { METRICS, type MetricsResponse } from '@crowdvision/contracts';
 import { computed, type InjectionKey, inject, provide, type ShallowRef, shallowRef } from 'vue';
-import { getMetrics } from '../api/endpoints.ts';
+import { getMetrics } from '../../api/endpoints.ts';
 
 type Catalog = MetricsResponse['metrics'];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clockOffset } from './clock.ts';
+import { clockOffset } from './service-clock.ts';
 
 const SERVED = Date.parse('Sun, 22 Nov 2026 10:00:00 GMT');
 

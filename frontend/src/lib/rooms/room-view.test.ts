@@ -1,7 +1,7 @@
 import { FRESHNESS_MS, METRIC_KEYS } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
+import type { MetricSamples, RoomSamples } from '../live/samples.ts';
 import { type Columns, roomView, summarize } from './room-view.ts';
-import type { MetricSamples, RoomSamples } from './samples.ts';
 
 const NOW = 1_764_000_000_000;
 const ALL: Columns = { keys: METRIC_KEYS, chosen: false };
