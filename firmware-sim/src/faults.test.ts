@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createFault, FAULT_NAMES, Faults } from './faults.ts';
-import { encodeLine } from './framing.ts';
+import { encodeLine } from './framing/framing.ts';
 import type { DeviceReading } from './reading.ts';
 
 const reading: DeviceReading = {

@@ -1,3 +1,3 @@
-export { type Fleet, type FleetLinks, startFleet } from './fleet.ts';
+export { type Fleet, type FleetLinks, startFleet } from './fleet/fleet.ts';
 export { createNullModem, type NullModem } from './null-modem.ts';
 export type { DeviceReading } from './reading.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Fleet, startFleet } from './fleet.ts';
+import { type Fleet, startFleet } from './fleet/fleet.ts';
 import { SILENT, type SimLogger } from './logger.ts';
 import { HELP, readOptions, type SimOptions, UsageError } from './options.ts';
 

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { PLACE_ID } from '@crowdvision/contracts';
 import { createFault, FAULTS_EXPLAINED } from './faults.ts';
-import type { FleetLinks } from './fleet.ts';
-import { FRAMINGS, type FramingName } from './framing.ts';
+import type { FleetLinks } from './fleet/fleet.ts';
+import { FRAMINGS, type FramingName } from './framing/framing.ts';
 import type { BuildingPlan } from './world/building.ts';
 
 /** What the command line asks for. */

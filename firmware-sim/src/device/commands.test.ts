@@ -1,8 +1,8 @@
 import type { CommandToDevice } from '@crowdvision/contracts';
 import { describe, expect, it, vi } from 'vitest';
+import { Faults } from '../faults.ts';
+import type { Answer } from '../links/link.ts';
 import { Commands } from './commands.ts';
-import { Faults } from './faults.ts';
-import type { Answer } from './links/link.ts';
 
 const NOW = Date.UTC(2026, 10, 28);
 

@@ -1,6 +1,6 @@
-import type { CommandAnswer, CommandToDevice } from '@crowdvision/contracts';
-import type { Faults } from './faults.ts';
-import type { Answer, OnCommand } from './links/link.ts';
+import type { CommandToDevice } from '@crowdvision/contracts';
+import type { Faults } from '../faults.ts';
+import { type Answer, type OnCommand, UNKNOWN_COMMAND } from '../links/link.ts';
 
 /** What a command makes the device do. Returns what it did, for a person; what it throws says why it could not. */
 export type Action = (args: unknown, sensorId: string) => string;
@@ -98,7 +98,7 @@ export class Commands {
 		const { name, args, sensorId } = command;
 		if (performance.now() >= dueAt) return { outcome: 'expired', detail: 'it came too late' };
 		const { actions } = this.#options;
-		if (!Object.hasOwn(actions, name)) return { outcome: 'failed', detail: 'this device knows no such command' };
+		if (!Object.hasOwn(actions, name)) return UNKNOWN_COMMAND;
 		try {
 			const detail = actions[name]!(args, sensorId);
 			this.#options.onExecuted?.(command);
@@ -112,6 +112,3 @@ export class Commands {
 		for (const one of this.#options.faults.onAnswer(told)) answer(one);
 	}
 }
-
-/** What a device that was not told what to do with commands answers. */
-export const KNOWS_NONE: Omit<CommandAnswer, 'id'> = { outcome: 'failed', detail: 'this device knows no such command' };

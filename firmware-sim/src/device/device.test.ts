@@ -1,8 +1,8 @@
 import { incomingReading, METRICS } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
+import { KIND_NAMES, KINDS } from '../kinds/index.ts';
+import { SimulatedBuilding } from '../world/building.ts';
 import { createDevice, type Sample, type SensorPlan } from './device.ts';
-import { KIND_NAMES, KINDS } from './kinds/index.ts';
-import { SimulatedBuilding } from './world/building.ts';
 
 const MORNING = Date.UTC(2026, 10, 23, 8);
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import { METRICS, type MetricKey } from '@crowdvision/contracts';
-import { KINDS, type KindName } from './kinds/index.ts';
-import { gaussian, hash, randomAt } from './random.ts';
-import type { SimulatedBuilding } from './world/building.ts';
+import { KINDS, type KindName } from '../kinds/index.ts';
+import { gaussian, hash, randomAt } from '../random.ts';
+import type { SimulatedBuilding } from '../world/building.ts';
 
 /** A sensor and where it hangs. */
 export interface SensorPlan {

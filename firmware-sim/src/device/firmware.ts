@@ -1,12 +1,12 @@
 import type { CommandToDevice } from '@crowdvision/contracts';
+import type { Faults } from '../faults.ts';
+import type { Link, OnCommand } from '../links/link.ts';
+import type { SimLogger } from '../logger.ts';
+import { hash } from '../random.ts';
+import type { DeviceReading } from '../reading.ts';
 import type { Retry } from './back-off.ts';
 import { type Action, type CommandStats, Commands } from './commands.ts';
 import type { Device, Sample } from './device.ts';
-import type { Faults } from './faults.ts';
-import type { Link, OnCommand } from './links/link.ts';
-import type { SimLogger } from './logger.ts';
-import { hash } from './random.ts';
-import type { DeviceReading } from './reading.ts';
 import { Uplink, type UplinkStats } from './uplink.ts';
 
 export interface FirmwareOptions {

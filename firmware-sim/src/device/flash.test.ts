@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
+import { SILENT } from '../logger.ts';
+import { tempDir } from '../testing/temp-dir.ts';
 import { Flash } from './flash.ts';
-import { SILENT } from './logger.ts';
-import { tempDir } from './testing/temp-dir.ts';
 
 describe('flash memory', () => {
 	it('keeps counts through a restart, in a folder it makes itself', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { SimLogger } from './logger.ts';
+import type { SimLogger } from '../logger.ts';
 
 const SAVE_AFTER_MS = 1_000;
 

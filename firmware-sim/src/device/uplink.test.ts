@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Faults } from './faults.ts';
-import { SILENT } from './logger.ts';
-import type { DeviceReading } from './reading.ts';
-import { httpPeer } from './testing/http-peer.ts';
-import { mqttPeer } from './testing/mqtt-peer.ts';
-import { aReading, type Peer } from './testing/peer.ts';
-import { serialPeer } from './testing/serial-peer.ts';
-import { socketioPeer } from './testing/socketio-peer.ts';
+import { Faults } from '../faults.ts';
+import { SILENT } from '../logger.ts';
+import type { DeviceReading } from '../reading.ts';
+import { httpPeer } from '../testing/http-peer.ts';
+import { mqttPeer } from '../testing/mqtt-peer.ts';
+import { aReading, type Peer } from '../testing/peer.ts';
+import { serialPeer } from '../testing/serial-peer.ts';
+import { socketioPeer } from '../testing/socketio-peer.ts';
 import { Uplink, type UplinkOptions } from './uplink.ts';
 
 const PEERS = { serial: serialPeer, mqtt: mqttPeer, http: httpPeer, 'socket.io': socketioPeer };

@@ -1,8 +1,8 @@
+import type { Faults } from '../faults.ts';
+import type { Connection, Link, Verdict } from '../links/link.ts';
+import type { SimLogger } from '../logger.ts';
+import type { DeviceReading } from '../reading.ts';
 import { backOff, pause, type Retry } from './back-off.ts';
-import type { Faults } from './faults.ts';
-import type { Connection, Link, Verdict } from './links/link.ts';
-import type { SimLogger } from './logger.ts';
-import type { DeviceReading } from './reading.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
 export interface UplinkOptions {

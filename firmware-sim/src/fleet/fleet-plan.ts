@@ -1,8 +1,8 @@
 import type { Transport } from '@crowdvision/contracts';
-import type { SensorPlan } from './device.ts';
-import type { KindName } from './kinds/index.ts';
-import { hash } from './random.ts';
-import type { BuildingPlan } from './world/building.ts';
+import type { SensorPlan } from '../device/device.ts';
+import type { KindName } from '../kinds/index.ts';
+import { hash } from '../random.ts';
+import type { BuildingPlan } from '../world/building.ts';
 
 /**
  * Which kinds of sensor a room has, and how each of them speaks. A room should have a door counter or a camera, not

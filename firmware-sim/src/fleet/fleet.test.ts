@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { DeviceReading } from '../reading.ts';
+import { type HttpPeer, httpPeer } from '../testing/http-peer.ts';
+import { mqttPeer } from '../testing/mqtt-peer.ts';
+import { CREDENTIALS, type Peer } from '../testing/peer.ts';
+import { serialPeer } from '../testing/serial-peer.ts';
+import { socketioPeer } from '../testing/socketio-peer.ts';
+import { tempDir } from '../testing/temp-dir.ts';
 import { type Fleet, type FleetOptions, startFleet } from './fleet.ts';
-import type { DeviceReading } from './reading.ts';
-import { type HttpPeer, httpPeer } from './testing/http-peer.ts';
-import { mqttPeer } from './testing/mqtt-peer.ts';
-import { CREDENTIALS, type Peer } from './testing/peer.ts';
-import { serialPeer } from './testing/serial-peer.ts';
-import { socketioPeer } from './testing/socketio-peer.ts';
-import { tempDir } from './testing/temp-dir.ts';
 
 const MORNING = Date.UTC(2026, 10, 23, 10);
 const building = {

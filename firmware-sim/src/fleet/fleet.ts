@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import type { CommandToDevice, Transport } from '@crowdvision/contracts';
-import type { Retry } from './back-off.ts';
-import type { CommandStats } from './commands.ts';
-import { createDevice } from './device.ts';
-import { Faults } from './faults.ts';
-import { Firmware } from './firmware.ts';
-import { Flash } from './flash.ts';
+import type { Retry } from '../device/back-off.ts';
+import type { CommandStats } from '../device/commands.ts';
+import { createDevice } from '../device/device.ts';
+import { Firmware } from '../device/firmware.ts';
+import { Flash } from '../device/flash.ts';
+import type { UplinkStats } from '../device/uplink.ts';
+import { Faults } from '../faults.ts';
+import { httpLink } from '../links/http.ts';
+import type { Credentials, Link, OnCommand } from '../links/link.ts';
+import { mqttLink } from '../links/mqtt.ts';
+import { type SerialLinkOptions, serialLink } from '../links/serial.ts';
+import { socketioLink } from '../links/socketio.ts';
+import { SILENT, type SimLogger } from '../logger.ts';
+import { hash } from '../random.ts';
+import type { DeviceReading } from '../reading.ts';
+import { type BuildingPlan, SimulatedBuilding } from '../world/building.ts';
+import type { RoomState } from '../world/room.ts';
 import { type Assign, type DevicePlan, planDevices } from './fleet-plan.ts';
-import { httpLink } from './links/http.ts';
-import type { Credentials, Link, OnCommand } from './links/link.ts';
-import { mqttLink } from './links/mqtt.ts';
-import { type SerialLinkOptions, serialLink } from './links/serial.ts';
-import { socketioLink } from './links/socketio.ts';
-import { SILENT, type SimLogger } from './logger.ts';
-import { hash } from './random.ts';
-import type { DeviceReading } from './reading.ts';
-import type { UplinkStats } from './uplink.ts';
-import { type BuildingPlan, SimulatedBuilding } from './world/building.ts';
-import type { RoomState } from './world/room.ts';
 
 /** Where the gateway is reached; a transport that is left out has no devices. */
 export interface FleetLinks {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { DeviceReading } from '../reading.ts';
 import { crc16, encodeCobs } from './cobs.ts';
 import { createEncoder, encodeLine, LineSplitter, parseReply } from './framing.ts';
-import type { DeviceReading } from './reading.ts';
 
 const reading: DeviceReading = {
 	sensorId: 'hall-door',

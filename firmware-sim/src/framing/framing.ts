@@ -1,6 +1,6 @@
 import { encode } from 'cborg';
+import type { DeviceReading } from '../reading.ts';
 import { crc16, encodeCobs } from './cobs.ts';
-import type { DeviceReading } from './reading.ts';
 
 /** How a device on a serial line writes: a JSON document a line, a row of CSV a line, or CBOR with its CRC in COBS. */
 export const FRAMINGS = ['jsonl', 'csv', 'cobs'] as const;

@@ -44,6 +44,9 @@ export type Answer = Omit<CommandAnswer, 'id'>;
 /** Called with each command that comes over a link; `answer` says something to it over the same link. */
 export type OnCommand = (command: CommandToDevice, answer: (answer: Answer) => void) => void;
 
+/** A device's answer to a command whose name it does not know. */
+export const UNKNOWN_COMMAND: Answer = { outcome: 'failed', detail: 'this device knows no such command' };
+
 /** What a device shows the gateway. */
 export interface Credentials {
 	deviceId: string;

@@ -1,5 +1,5 @@
 import { SerialPort } from 'serialport';
-import { createEncoder, type FramingName, LineSplitter, parseReply } from '../framing.ts';
+import { createEncoder, type FramingName, LineSplitter, parseReply } from '../framing/framing.ts';
 import type { DeviceReading } from '../reading.ts';
 import {
 	CLOSE_TIMEOUT_MS,

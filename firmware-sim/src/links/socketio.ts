@@ -1,6 +1,5 @@
 import type { GatewayToSensor, Outcome, SensorToGateway } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
-import { KNOWS_NONE } from '../commands.ts';
 import {
 	type Connection,
 	type Credentials,
@@ -8,6 +7,7 @@ import {
 	type Link,
 	type OnCommand,
 	OPEN_TIMEOUT_MS,
+	UNKNOWN_COMMAND,
 	type Verdict,
 	verdictOfError,
 	within,
@@ -17,7 +17,7 @@ import {
 export function socketioLink(
 	url: string,
 	credentials: Credentials,
-	onCommand: OnCommand = (_command, answer) => answer(KNOWS_NONE),
+	onCommand: OnCommand = (_command, answer) => answer(UNKNOWN_COMMAND),
 ): Link {
 	return { transport: 'socket.io', window: 32, open: (signal) => open(new URL(url), credentials, onCommand, signal) };
 }

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
+import { Uplink, type UplinkOptions } from '../device/uplink.ts';
 import { Faults } from '../faults.ts';
 import type { Link } from '../links/link.ts';
 import { SILENT } from '../logger.ts';
-import { Uplink, type UplinkOptions } from '../uplink.ts';
 
 /** A started uplink that tries again quickly; stopped after the running test. */
 export function anUplink(link: Link, options: Partial<UplinkOptions> = {}): Uplink {

@@ -1,5 +1,5 @@
 import { SerialPort } from 'serialport';
-import { LineSplitter } from '../framing.ts';
+import { LineSplitter } from '../framing/framing.ts';
 import { serialLink } from '../links/serial.ts';
 import { createNullModem, type NullModem } from '../null-modem.ts';
 import type { DeviceReading } from '../reading.ts';
