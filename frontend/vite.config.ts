@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import vue from '@vitejs/plugin-vue';
 import { defineConfig, type Plugin } from 'vite';
 
-/** Where `npm run dev` finds the services: the port that `npm start` opens. */
-const SERVICES = 'http://127.0.0.1:8080';
-const PREFIXES = ['/auth', '/twin', '/notification', '/llm', '/gateway', '/ingest'];
+/** Where the development server finds the services: `scripts/dev.ts` says so, else the port that `npm start` opens. */
+const SERVICES = process.env.SERVICES_URL ?? 'http://127.0.0.1:8080';
+const PATHS = ['/auth', '/twin', '/notification', '/llm', '/gateway', '/docs'];
+const PATHS_WITH_SOCKETS = ['/ingest', '/socket.io', '/mqtt'];
 
 /** Serves THIRD-PARTY-NOTICES as /third-party-notices.txt, built and while developing. */
 function thirdPartyNotices(): Plugin {
@@ -45,8 +46,8 @@ export default defineConfig(({ mode }) => ({
 	},
 	server: {
 		proxy: {
-			...Object.fromEntries(PREFIXES.map((prefix) => [prefix, { target: SERVICES }])),
-			'/socket.io': { target: SERVICES, ws: true },
+			...Object.fromEntries(PATHS.map((path) => [path, { target: SERVICES }])),
+			...Object.fromEntries(PATHS_WITH_SOCKETS.map((path) => [path, { target: SERVICES, ws: true }])),
 		},
 	},
 }));
