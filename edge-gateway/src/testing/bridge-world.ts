@@ -75,20 +75,3 @@ export function connected(world: GatewayWorld, ...names: string[]): Promise<unkn
 		return true;
 	});
 }
-
-/** Resolves with what `read` gives when it has given the same for `quietMs`. */
-export async function settled(read: () => number, quietMs = 1500, timeoutMs = 20_000): Promise<number> {
-	let last = read();
-	let since = performance.now();
-	await waitFor(
-		`${quietMs} ms of quiet`,
-		() => {
-			const now = read();
-			if (now !== last) since = performance.now();
-			last = now;
-			return performance.now() - since >= quietMs;
-		},
-		timeoutMs,
-	);
-	return last;
-}

@@ -3,8 +3,9 @@ import type { Mosquitto } from '../../../test/support/mosquitto.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import type { BridgeConfig } from '../../src/bridge/config/bridge-config.ts';
 import { type BridgeNode, bridgeNode } from '../../src/testing/bridge-node.ts';
-import { bridgeTo, connected, mosquitto, type Peer, peer, reportOf, settled } from '../../src/testing/bridge-world.ts';
+import { bridgeTo, connected, mosquitto, type Peer, peer, reportOf } from '../../src/testing/bridge-world.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
+import { whenStable } from '../../src/testing/when-stable.ts';
 
 /** Whoever can publish, and tell how often it has got a payload. */
 interface Place {
@@ -52,7 +53,7 @@ async function expectOneDeliveryEach(places: Record<string, Place>): Promise<voi
 		}
 	}
 	const all = Object.values(places);
-	await settled(() => all.reduce((sum, { heard }) => sum + heard.length, 0));
+	await whenStable(() => all.reduce((sum, { heard }) => sum + heard.length, 0));
 	const wrong = sent.flatMap((payload) =>
 		Object.entries(places)
 			.filter(([, place]) => place.count(payload) !== 1)
@@ -86,7 +87,7 @@ describe('P4 the bridge cannot loop', () => {
 			await node.publish('acme/light', 'on');
 			await remote.publish('acme/light', 'on');
 		}
-		await settled(() => node.heard.length + remote.heard.length);
+		await whenStable(() => node.heard.length + remote.heard.length);
 		expect([node.count('on'), remote.count('on')]).toEqual([6, 6]);
 		expectBalanced(node);
 	});
@@ -160,7 +161,7 @@ describe('P4 the bridge cannot loop', () => {
 			);
 		};
 		await waitFor('all of them everywhere', look);
-		await settled(() => peers.reduce((sum, { heard }) => sum + heard.length, 0));
+		await whenStable(() => peers.reduce((sum, { heard }) => sum + heard.length, 0));
 		await look();
 		expect(stored).toEqual([
 			['door', 'door', 'far'],
@@ -209,10 +210,10 @@ describe('P4 the bridge cannot loop', () => {
 		await first.restart();
 		await standbys([node], 1);
 		await node.connected();
-		await settled(() => node.heard.length + places.second.heard.length);
+		await whenStable(() => node.heard.length + places.second.heard.length);
 		await node.publish('acme/x', 'after');
 		await places.second.hears('after');
-		await settled(() => node.heard.length + places.second.heard.length);
+		await whenStable(() => node.heard.length + places.second.heard.length);
 		expect([
 			node.count('by b'),
 			places.second.count('by b'),

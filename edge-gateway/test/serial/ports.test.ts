@@ -9,11 +9,12 @@ import {
 	refusedAs,
 } from '../../src/testing/gateway-world.ts';
 import { type SerialLine, serialLine } from '../../src/testing/serial-line.ts';
+import { whenStable } from '../../src/testing/when-stable.ts';
 
 const DEFAULTS = { sensorId: 'door-3', buildingId: 'b1', roomId: 'hall' };
 const reading = (seq: number, change: object = {}) => ({ metric: 'co2', value: 400 + seq, seq, ...change });
 
-/** A gateway with one port, and the device at the other end of it. */
+/** A gateway with one open port, and the device at the other end of the line. */
 async function connected(
 	port: Partial<SerialConfig> = { defaults: DEFAULTS },
 	options: GatewayWorldOptions = {},
@@ -31,7 +32,7 @@ async function connected(
 const values = async (world: GatewayWorld) => (await world.stored()).map(({ value }) => value);
 
 describe('a device on a serial line', () => {
-	it('hears ACK for each reading with a seq once it is stored, also for a duplicate, and nothing for one without', async () => {
+	it('gets ACK for a reading with a seq once it is stored, also for a duplicate, and nothing without', async () => {
 		const { world, line } = await connected();
 		await line.send(
 			{ metric: 'co2', value: 1 },
@@ -53,7 +54,7 @@ describe('a device on a serial line', () => {
 		expect(await world.rejected()).toEqual([]);
 	});
 
-	it('hears ACK once for an array or a short form of one seq', async () => {
+	it('gets one ACK per seq for an array of readings, and for several metrics in one object', async () => {
 		const { world, line } = await connected();
 		await line.send([reading(1), reading(2)], { temperature: 20, humidity: 40, seq: 3 });
 		await line.answered('ACK 3');
@@ -61,7 +62,7 @@ describe('a device on a serial line', () => {
 		expect(await values(world)).toEqual([401, 402, 20, 40]);
 	});
 
-	it('hears NAK with the reason that is final, and the reading is listed', async () => {
+	it('gets NAK with the final reason for a refused reading, which is listed', async () => {
 		const { world, line } = await connected();
 		await line.send(
 			reading(1, { value: -1 }),
@@ -79,7 +80,7 @@ describe('a device on a serial line', () => {
 		});
 	});
 
-	it('that speaks for any sensor must say which, where and what', async () => {
+	it('that sends for several sensors must name the sensor, the place and the metric', async () => {
 		const { world, line } = await connected({ sensorIds: ['a', 'b'] });
 		const place = { buildingId: 'b1', roomId: 'hall' };
 		await line.send(
@@ -98,7 +99,7 @@ describe('a device on a serial line', () => {
 		expect(await values(world)).toEqual([401]);
 	});
 
-	it('hears NAK log_full while there is no room, and ACK when it comes again and there is', async () => {
+	it('gets NAK log_full while the log is full, and ACK when it sends again once there is room', async () => {
 		const { world, line } = await connected({ defaults: DEFAULTS }, { settings: { log: { maxBytes: 512 * 1024 } } });
 		const cursor = await world.fillLog();
 		await line.send(reading(1));
@@ -110,8 +111,8 @@ describe('a device on a serial line', () => {
 	});
 });
 
-describe('bytes that are no reading', () => {
-	it('cost the frame they are in, are counted and listed, and the one after is taken', async () => {
+describe('garbage on a serial line', () => {
+	it('costs the frame it is in, is counted and listed, and the next frame is stored', async () => {
 		const { world, line } = await connected();
 		const frame = Buffer.from(`${JSON.stringify(reading(2))}\n`);
 		const torn = frame.subarray(0, 20);
@@ -122,7 +123,7 @@ describe('bytes that are no reading', () => {
 		await line.sendBytes(Buffer.from([...noise, 10]));
 		await line.send('{}', 'null', '"x"', '5', reading(4));
 		await line.answered('ACK 4');
-		// Half a line and a whole one without a newline between them: the whole one is taken.
+		// Half a line and a whole one with no newline between them: the whole one is stored.
 		expect(line.answers.toSorted()).toEqual(['ACK 1', 'ACK 3', 'ACK 4']);
 		expect(await values(world)).toEqual([401, 403, 404]);
 		const refused = (await world.rejected()).reverse();
@@ -136,7 +137,7 @@ describe('bytes that are no reading', () => {
 		expect(await world.metric('gateway_readings_rejected_total', { transport: 'serial', reason: 'not_json' })).toBe(3);
 	});
 
-	it('that open more brackets than there is room on the stack for cost that line only', async () => {
+	it('with more nested brackets than the stack could hold costs that line only', async () => {
 		const { world, line } = await connected();
 		const nested = (open: string, close: string, depth: number) => `${open.repeat(depth)}1${close.repeat(depth)}`;
 		await line.send(nested('[', ']', 32_000), nested('{"a":', '}', 10_000), reading(1));
@@ -148,7 +149,7 @@ describe('bytes that are no reading', () => {
 		);
 	});
 
-	it('in an id do not make another id of it', async () => {
+	it('in an id never turns it into another id', async () => {
 		const { world, line } = await connected({});
 		const [before, after] = JSON.stringify(reading(1, { sensorId: 's', buildingId: 'b1', roomId: 'hXll' })).split(
 			'X',
@@ -158,19 +159,19 @@ describe('bytes that are no reading', () => {
 		expect(await world.stored()).toEqual([]);
 	});
 
-	it('in a line that does not end cost that line, in bounded memory', async () => {
+	it('without a newline costs one line, in bounded memory', async () => {
 		const { world, line } = await connected();
 		const junk = Buffer.alloc(16 * 1024, 'x');
 		for (let i = 0; i < 20; i++) await line.sendBytes(junk);
 		await line.send('', reading(1));
 		await line.answered('ACK 1');
 		expect(await refusedAs(world, 'not_json')).toMatchObject({
-			message: expect.stringMatching(/^a frame of 327680 bytes is longer than 65536$/),
+			message: expect.stringMatching(/^a frame of 327680 bytes is longer than the limit of 65536$/),
 		});
 		expect(await values(world)).toEqual([401]);
 	});
 
-	it('are not taken in without end while the disk is slow: the line waits, and nothing is lost', async () => {
+	it('or readings, however many, wait on the line while the disk is slow, and no reading is lost', async () => {
 		const disk = heldDisk();
 		const { world, line } = await connected({ defaults: DEFAULTS }, { worker: disk.worker });
 		const count = 5000;
@@ -180,16 +181,9 @@ describe('bytes that are no reading', () => {
 		disk.hold();
 		const sending = line.send(...sent);
 		const received = () => world.metric('gateway_readings_received_total', { transport: 'serial' });
-		let before = -1;
-		await waitFor('the line to stand still', async () => {
-			const now = await received();
-			const still = now > 0 && now === before;
-			before = now;
-			await new Promise((resolve) => setTimeout(resolve, 100));
-			return still;
-		});
-		// What may be under way, and what came in one read of the port.
-		expect(await received()).toBeLessThanOrEqual(256 + (64 * 1024) / sent[0]!.length);
+		await waitFor('more than may be in flight', async () => (await received()) >= 256);
+		// At most what may be in flight, and what a single read of the port yields.
+		expect(await whenStable(received, 100)).toBeLessThanOrEqual(256 + (64 * 1024) / sent[0]!.length);
 		expect(line.answers).toEqual([]);
 		disk.release();
 		await sending;
@@ -198,7 +192,7 @@ describe('bytes that are no reading', () => {
 		expect(await world.stored()).toHaveLength(count);
 	});
 
-	it('as a flood leave room for the readings among them', async () => {
+	it('in a flood leaves room for the readings in between', async () => {
 		const { world, line } = await connected();
 		const flood = Buffer.from('nonsense\n'.repeat(500));
 		for (let i = 1; i <= 10; i++) {
@@ -207,7 +201,7 @@ describe('bytes that are no reading', () => {
 		}
 		await line.answered('ACK 10');
 		await waitFor(
-			'all of it to be counted',
+			'every line to be counted',
 			async () => (await world.metric('gateway_readings_rejected_total', { transport: 'serial' })) === 5000,
 		);
 		expect(await values(world)).toEqual([401, 402, 403, 404, 405, 406, 407, 408, 409, 410]);
@@ -215,15 +209,18 @@ describe('bytes that are no reading', () => {
 	});
 });
 
-describe('a port', () => {
-	it('that is pulled out and plugged in again, also in the middle of a frame, goes on', async () => {
+describe('a serial port', () => {
+	it('goes on after it was unplugged in the middle of a frame and plugged in again', async () => {
 		const { world, line } = await connected();
 		await line.send(reading(1));
 		await line.answered('ACK 1');
 		for (let i = 2; i <= 3; i++) {
 			await line.sendBytes(Buffer.from('{"metric":"co2","va'));
 			await line.unplug();
-			await waitFor('the port to be listed as gone', async () => (await devices(world))[0]?.connected === false);
+			await waitFor(
+				'the port to be listed as disconnected',
+				async () => (await devices(world))[0]?.connected === false,
+			);
 			expect(await world.call('GET', '/healthz')).toMatchObject({ status: 200 });
 			await line.plug();
 			await opened(world);
@@ -233,7 +230,7 @@ describe('a port', () => {
 		expect(await values(world)).toEqual([401, 402, 403]);
 	});
 
-	it('that is not there yet is found when it comes, and found by a pattern as well', async () => {
+	it('that is plugged in later is found, also by a pattern', async () => {
 		const line = await serialLine(false);
 		const world = await openGatewayWorld({
 			settings: { serial: [{ glob: line.path.replace(/host$/, 'h?st'), defaults: DEFAULTS }] },
@@ -254,8 +251,8 @@ describe('a port', () => {
 	});
 });
 
-describe('a port that asks for a token', () => {
-	it('takes nothing before HELLO, then what the token is for', async () => {
+describe('a serial port that requires a token', () => {
+	it('takes nothing before HELLO, and then only what the token permits', async () => {
 		const { world, line } = await connected({ requireToken: true });
 		const token = await world.token('serial-1', { sensorIds: ['s'] });
 		const place = { buildingId: 'b1', roomId: 'hall' };
@@ -276,7 +273,7 @@ describe('a port that asks for a token', () => {
 		expect(JSON.stringify(await world.rejected())).not.toContain(token);
 	});
 
-	it('lets a device sign in again after it restarted, and a worse one not speak as the one before', async () => {
+	it('lets a device sign in again after a restart, and a failed sign-in ends the session before', async () => {
 		const { world, line } = await connected({ requireToken: true, defaults: { buildingId: 'b1', roomId: 'hall' } });
 		const hello = `HELLO serial-1 ${await world.token('serial-1', { sensorIds: ['s'] })}`;
 		for (let i = 1; i <= 2; i++) {
@@ -294,13 +291,13 @@ describe('a port that asks for a token', () => {
 		expect(await values(world)).toEqual([401, 402]);
 	});
 
-	it('forgets who was there when it is plugged in again', async () => {
+	it('forgets its sender when it is unplugged', async () => {
 		const { world, line } = await connected({ requireToken: true });
 		await line.send(`HELLO serial-1 ${await world.token('serial-1', { sensorIds: ['s'] })}`);
 		await line.answered('OK');
 		await line.unplug();
-		await waitFor('the port to be listed as gone', async () =>
-			(await devices(world)).every(({ connected: there }) => !there),
+		await waitFor('the port to be listed as disconnected', async () =>
+			(await devices(world)).every((device) => !device.connected),
 		);
 		await line.plug();
 		await opened(world);
@@ -310,7 +307,7 @@ describe('a port that asks for a token', () => {
 	});
 });
 
-it('a device that says HELLO where nobody asked is answered, and its token is shown to nobody', async () => {
+it('an unasked HELLO on a serial line is answered, and its token appears nowhere', async () => {
 	const { world, line } = await connected();
 	const token = await world.token('serial-1', { sensorIds: ['door-3'] });
 	await line.send(`HELLO serial-1 ${token}`, 'HELLO serial-1 nonsense');
@@ -321,11 +318,9 @@ it('a device that says HELLO where nobody asked is answered, and its token is sh
 	expect(await world.rejected()).toEqual([]);
 });
 
-/**
- * What is sent to a port before it is opened is lost, as on a real wire: a device sends it again until it hears ACK.
- */
+/** Waits for the port to open: what is sent to a port before that is lost, as on a real line. */
 const opened = (world: GatewayWorld) =>
-	waitFor('the port to be open', async () => (await devices(world)).some(({ connected: there }) => there));
+	waitFor('the port to be open', async () => (await devices(world)).some((device) => device.connected));
 
 async function devices(world: GatewayWorld): Promise<{ id: string; connected: boolean }[]> {
 	const token = await world.account({ domainName: 'acme', role: 'admin' });

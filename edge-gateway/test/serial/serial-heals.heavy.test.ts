@@ -14,9 +14,9 @@ import {
 import { type SerialLine, serialLine } from '../../src/testing/serial-line.ts';
 import { CH340, type Plugged, UsbTree } from '../../src/testing/usb-tree.ts';
 
-/** In which a device that was plugged in again must be heard. */
+/** Within this time a device that was plugged in again must be connected. */
 const REPLUG_MS = 3000;
-/** How often the counters are swapped. `SERIAL_SWAPS=200 npx vitest run …` for a long look. */
+/** How often the counters are swapped; `SERIAL_SWAPS=200 npx vitest run …` for a long run. */
 const SWAPS = Number(process.env.SERIAL_SWAPS ?? 8);
 const SWAPS_MS = 60_000 + 5000 * SWAPS;
 
@@ -49,17 +49,14 @@ const troubleOf = (world: GatewayWorld, id: string, pattern: RegExp) =>
 const connected = (world: GatewayWorld, id: string) =>
 	waitFor(`${id} to be connected`, async () => (await listed(world))[id]?.connected);
 
-/** What a device that counts does: it says a reading again and again until it hears that it is stored. */
-async function counts(line: SerialLine, value: number, seq: number, withinMs = REPLUG_MS): Promise<void> {
+/** Sends a reading as a counter does: again and again until it is acknowledged. */
+async function sendsUntilStored(line: SerialLine, value: number, seq: number, withinMs = REPLUG_MS): Promise<void> {
 	const from = line.answers.length;
 	await waitFor(
 		`ACK ${seq}`,
 		async () => {
 			await line.send({ metric: 'co2', value, seq });
-			const heard = await waitFor('an answer', () => line.answers.indexOf(`ACK ${seq}`, from) >= 0, 100).catch(
-				() => false,
-			);
-			return heard;
+			return waitFor('an answer', () => line.answers.indexOf(`ACK ${seq}`, from) >= 0, 100).catch(() => false);
 		},
 		withinMs,
 	);
@@ -69,7 +66,7 @@ const stored = async (world: GatewayWorld) =>
 
 describe('P6 two counters that look alike', () => {
 	it(
-		'are known by the sockets they are in, whatever the kernel calls them and however often they are swapped',
+		'keep their rooms by their USB sockets, whatever the kernel calls them and however often they are swapped',
 		async () => {
 			const usb = new UsbTree();
 			const entries = [
@@ -79,14 +76,14 @@ describe('P6 two counters that look alike', () => {
 			const world = await gateway(entries, usb.root);
 			const expected: string[] = [];
 			for (let swap = 0; swap < SWAPS; swap++) {
-				// Whoever comes first is ttyUSB0.
+				// The first to be plugged in becomes ttyUSB0.
 				const order = swap % 2 === 0 ? [0, 1] : [1, 0];
 				const plugged: Plugged[] = [];
 				for (const socket of order) plugged[socket] = await usb.plug(SOCKETS[socket]!);
 				expect(plugged[order[0]!]!.name).toBe('ttyUSB0');
 				for (const socket of [0, 1]) {
 					const value = 1000 * (socket + 1) + swap;
-					await counts(plugged[socket]!.line, value, 2 * swap + socket);
+					await sendsUntilStored(plugged[socket]!.line, value, 2 * swap + socket);
 					expected.push(`${socket === 0 ? 'hall-door in hall' : 'lab-door in lab'}: ${value}`);
 				}
 				await Promise.all(plugged.map((device) => device.unplug()));
@@ -96,8 +93,8 @@ describe('P6 two counters that look alike', () => {
 		SWAPS_MS,
 	);
 
-	it.each(['HELLO', 'a question'])(
-		'are known by what they say of themselves when asked with %s, and take their rooms along',
+	it.each(['HELLO', 'a question of its own'])(
+		'keep their rooms in any socket when they state their names, asked with %s',
 		async (way) => {
 			const usb = new UsbTree();
 			const probe = way === 'HELLO' ? {} : { probe: 'who?\n', answer: '^I am ([a-z]+)$' };
@@ -115,7 +112,7 @@ describe('P6 two counters that look alike', () => {
 					await waitFor('the question', () => line.answers.includes(way === 'HELLO' ? 'HELLO?' : 'who?'));
 					await line.send(way === 'HELLO' ? `HELLO ${name}` : `I am ${name}`);
 					const value = (name === 'alpha' ? 1000 : 2000) + swap;
-					await counts(line, value, 2 * swap + at);
+					await sendsUntilStored(line, value, 2 * swap + at);
 					expected.push(`${name === 'alpha' ? 'hall-door in hall' : 'lab-door in lab'}: ${value}`);
 				}
 				await Promise.all(plugged.map((device) => device.unplug()));
@@ -125,27 +122,31 @@ describe('P6 two counters that look alike', () => {
 		SWAPS_MS,
 	);
 
-	it('of which either may be meant are both refused, by name, and one alone later is not taken for the other', async () => {
+	it('are both refused if either could be meant, and one alone is not taken for the other later', async () => {
 		const usb = new UsbTree();
 		const world = await gateway([{ path: UsbTree.byId(CH340), defaults: HALL }], usb.root);
 		const first = await usb.plug(SOCKETS[0]);
-		await counts(first.line, 1, 1);
+		await sendsUntilStored(first.line, 1, 1);
 		// udev gives the name to the second.
 		const second = await usb.plug(SOCKETS[1]);
-		const [told] = await troubleOf(world, UsbTree.byId(CH340), /may be each of .* and .*;/);
-		for (const socket of SOCKETS) expect(told).toContain(UsbTree.byPath(socket));
+		const [reason] = await troubleOf(world, UsbTree.byId(CH340), /could be any of .* and .*;/);
+		for (const socket of SOCKETS) expect(reason).toContain(UsbTree.byPath(socket));
 		await first.unplug();
-		const [doubted] = await troubleOf(world, UsbTree.byId(CH340), /may be the wrong one of two that looked alike.*$/);
-		expect(doubted).toContain(UsbTree.byPath(SOCKETS[1]));
+		const [laterReason] = await troubleOf(
+			world,
+			UsbTree.byId(CH340),
+			/may be the wrong one of two devices that look alike.*$/,
+		);
+		expect(laterReason).toContain(UsbTree.byPath(SOCKETS[1]));
 		await second.line.send({ metric: 'co2', value: 2, seq: 2 });
 		await second.unplug();
-		// The first one, where it was.
+		// The first device again, in its former socket.
 		const again = await usb.plug(SOCKETS[0]);
-		await counts(again.line, 3, 3);
+		await sendsUntilStored(again.line, 3, 3);
 		expect(await stored(world)).toEqual(['hall-door in hall: 1', 'hall-door in hall: 3']);
 	});
 
-	it('that say they are the same one are both not believed', async () => {
+	it('that state the same name are both refused', async () => {
 		const usb = new UsbTree();
 		const world = await gateway(
 			[{ usb: { vendorId: CH340.vendorId }, identify: { device: 'alpha', every: '200ms' }, defaults: HALL }],
@@ -154,19 +155,19 @@ describe('P6 two counters that look alike', () => {
 		const [one, other] = [await usb.plug(SOCKETS[0]), await usb.plug(SOCKETS[1])];
 		for (const { line } of [one, other]) await line.answered('HELLO?');
 		await one.line.send('HELLO alpha');
-		await counts(one.line, 1, 1);
+		await sendsUntilStored(one.line, 1, 1);
 		await other.line.send('HELLO alpha');
 		await other.line.answered('NAK HELLO unauthenticated');
-		await waitFor('the first to be doubted', async () => (await listed(world)).alpha?.connected === false);
+		await waitFor('the first to be disputed', async () => (await listed(world)).alpha?.connected === false);
 		await one.line.send({ metric: 'co2', value: 2, seq: 2 });
 		await one.line.answered('NAK HELLO unauthenticated');
 		await other.unplug();
 		await one.line.send('HELLO alpha');
-		await counts(one.line, 3, 3);
+		await sendsUntilStored(one.line, 3, 3);
 		expect(await stored(world)).toEqual(['hall-door in hall: 1', 'hall-door in hall: 3']);
 	});
 
-	it('are told apart also when they are swapped behind one adapter, as soon as the other says who it is', async () => {
+	it('are told apart even when they are swapped behind one adapter, as soon as the other states its name', async () => {
 		const line = await serialLine();
 		const entry = (device: string, defaults: typeof HALL) => ({
 			path: line.path,
@@ -176,16 +177,16 @@ describe('P6 two counters that look alike', () => {
 		const world = await gateway([entry('alpha', HALL), entry('beta', LAB)]);
 		await line.answered('HELLO?');
 		await line.send('HELLO alpha');
-		await counts(line, 1, 1);
+		await sendsUntilStored(line, 1, 1);
 		await line.send('HELLO beta');
-		await counts(line, 2, 2);
+		await sendsUntilStored(line, 2, 2);
 		expect(await listed(world)).toMatchObject({ alpha: { connected: false }, beta: { connected: true } });
 		await line.send('HELLO gamma', { metric: 'co2', value: 3, seq: 3 });
 		await line.answered('NAK HELLO unauthenticated');
 		expect(await stored(world)).toEqual(['hall-door in hall: 1', 'lab-door in lab: 2']);
 	});
 
-	it('with serial numbers are found in whichever socket they are', async () => {
+	it('are found in whichever socket they are if they have serial numbers', async () => {
 		const usb = new UsbTree();
 		const ftdi = (serialNumber: string) => ({
 			vendorId: '0403',
@@ -203,8 +204,8 @@ describe('P6 two counters that look alike', () => {
 				await usb.plug(SOCKETS[swap % 2]!, ftdi('A1')),
 				await usb.plug(SOCKETS[1 - (swap % 2)]!, ftdi('B2')),
 			];
-			await counts(a.line, 1000 + swap, swap);
-			await counts(b.line, 2000 + swap, swap);
+			await sendsUntilStored(a.line, 1000 + swap, swap);
+			await sendsUntilStored(b.line, 2000 + swap, swap);
 			await Promise.all([a.unplug(), b.unplug()]);
 		}
 		expect(await stored(world)).toEqual(
@@ -213,9 +214,9 @@ describe('P6 two counters that look alike', () => {
 	});
 });
 
-describe('P6 a port', () => {
+describe('P6 a serial port', () => {
 	it.each(['jsonl', 'csv', 'cobs'] as const)(
-		'that is pulled out in mid-frame and plugged in again goes on within 3 s, with %s',
+		'works again within 3 s after it was unplugged in mid-frame and plugged in again, with %s',
 		async (framing) => {
 			const { world, line, write } = await wired(framing);
 			for (let i = 1; i <= 3; i++) {
@@ -224,39 +225,38 @@ describe('P6 a port', () => {
 				await line.answered(`ACK ${i}`);
 				await line.sendBytes(write({ metric: 'co2', value: 999, seq: 99 }).subarray(0, -4));
 				await line.unplug();
-				await waitFor('it to be listed as gone', async () => (await listed(world))[line.path]?.connected === false);
+				await waitFor(
+					'it to be listed as disconnected',
+					async () => (await listed(world))[line.path]?.connected === false,
+				);
 				await line.plug();
-				await waitFor('it to be heard again', async () => (await listed(world))[line.path]?.connected, REPLUG_MS);
+				await waitFor('it to be connected again', async () => (await listed(world))[line.path]?.connected, REPLUG_MS);
 			}
 			expect((await world.stored()).map(({ value }) => value)).toEqual([401, 402, 403]);
 		},
 	);
 
-	it('of which nothing is heard is opened anew, then listed as stuck, and works again when it speaks', async () => {
+	it('is reopened while its device is silent, then listed as stuck, and works again once it sends', async () => {
 		const line = await serialLine();
 		const world = await gateway([{ path: line.path, defaults: HALL, silentAfter: '100ms' }]);
-		await troubleOf(
-			world,
-			line.path,
-			/^stuck: nothing is heard of the device, although the port was opened anew \d+ times$/,
-		);
+		await troubleOf(world, line.path, /^stuck: the device sends nothing, although the port was reopened \d+ times$/);
 		expect(await world.metric('gateway_serial_silences_total', { port: line.path })).toBeGreaterThanOrEqual(2);
 		expect(await world.metric('gateway_serial_opened_total', { port: line.path })).toBeGreaterThanOrEqual(2);
-		// Again and again, as what comes while the port is closed is lost.
-		await waitFor('what comes to be told of', async () => {
+		// Again and again, because what is sent while the port is closed is lost.
+		await waitFor('the bytes to be reported', async () => {
 			await line.sendBytes(Buffer.from('?????'));
-			return /^stuck: \d+ bytes came, but none of it is a frame/.test((await listed(world))[line.path]?.trouble ?? '');
+			return /^stuck: \d+ bytes arrived, but no frame/.test((await listed(world))[line.path]?.trouble ?? '');
 		});
-		await counts(line, 400, 1, 15_000);
+		await sendsUntilStored(line, 400, 1, 15_000);
 		await connected(world, line.path);
 	});
 
-	it('that floods is read in portions, counted and listed, and loses nothing', async () => {
+	it('is read in portions when it floods, which is counted and listed, and loses nothing', async () => {
 		const line = await serialLine();
 		const world = await gateway([{ path: line.path, defaults: HALL, framesPerSecond: 200 }]);
 		await connected(world, line.path);
 		const sending = line.send(...Array.from({ length: 600 }, (_, seq) => ({ metric: 'co2', value: 1, seq })));
-		await troubleOf(world, line.path, /^floods: it brings more than 200 frames a second, and is read in portions$/);
+		await troubleOf(world, line.path, /^floods: the port sends more than 200 frames a second and is read in portions$/);
 		expect((await listed(world))[line.path]?.connected).toBe(true);
 		await sending;
 		await waitFor('every ACK', () => line.answers.length === 600);
@@ -264,7 +264,7 @@ describe('P6 a port', () => {
 		expect(await world.stored()).toHaveLength(600);
 	});
 
-	it('that brings nothing but garbage is counted to the last line, but not all of it is written to the disk', async () => {
+	it('that sends nothing but garbage has every line counted, but few of them written to disk', async () => {
 		const line = await serialLine();
 		const world = await gateway([{ path: line.path, defaults: HALL }]);
 		await connected(world, line.path);
@@ -274,10 +274,10 @@ describe('P6 a port', () => {
 		const listed = (await world.rejected()).length;
 		expect(listed).toBeGreaterThanOrEqual(100);
 		expect(listed).toBeLessThan(150);
-		await counts(line, 400, 1, 15_000);
+		await sendsUntilStored(line, 400, 1, 15_000);
 	});
 
-	it('whose device reads nothing is answered no more than fits, and what it sends is stored all the same', async () => {
+	it('drops answers that a device does not read, and still stores what it sends', async () => {
 		const line = await serialLine(true, true);
 		const world = await gateway([{ path: line.path, defaults: HALL, framesPerSecond: 100_000 }]);
 		await connected(world, line.path);
@@ -287,10 +287,10 @@ describe('P6 a port', () => {
 			await line.send(...Array.from({ length: 1000 }, () => ({ metric: 'co2', value: 1, seq: seq++ })));
 			expect(seq).toBeLessThan(100_000);
 		}
-		await waitFor('all of it', async () => (await world.stored()).length === seq);
+		await waitFor('all readings to be stored', async () => (await world.stored()).length === seq);
 	});
 
-	it('keeps DTR up when it is closed, so that no board restarts, unless it is to', async () => {
+	it('keeps DTR raised when it is closed, so that no board restarts, unless resetOnOpen is set', async () => {
 		for (const resetOnOpen of [false, true]) {
 			const line = await serialLine();
 			const world = await gateway([{ path: line.path, defaults: HALL, resetOnOpen }]);
@@ -300,7 +300,7 @@ describe('P6 a port', () => {
 		}
 	});
 
-	it('which another program holds is tried again until it is free', async () => {
+	it('that another program holds is tried again until it is free', async () => {
 		const line = await serialLine();
 		const holder = await openGatewayWorld({ settings: { serial: [{ path: line.path, defaults: HALL }] } });
 		onTestFinished(() => holder.stop());
@@ -308,13 +308,13 @@ describe('P6 a port', () => {
 		const world = await gateway([{ path: line.path, defaults: HALL }]);
 		await troubleOf(world, line.path, /lock/i);
 		await holder.stop();
-		await counts(line, 400, 1, 15_000);
+		await sendsUntilStored(line, 400, 1, 15_000);
 	});
 });
 
-describe('P6 a frame', () => {
+describe('P6 a serial frame', () => {
 	it.each(['csv', 'cobs'] as const)(
-		'of %s is acknowledged when it is on disk, and refused with its seq',
+		'in %s is acknowledged once it is on disk, and refused with its seq',
 		async (framing) => {
 			const disk = heldDisk();
 			const { world, line, write } = await wired(framing, { worker: disk.worker });
@@ -333,7 +333,7 @@ describe('P6 a frame', () => {
 	);
 
 	it.each(['jsonl', 'csv', 'cobs'] as const)(
-		'of %s that is damaged costs itself, is counted and listed in hex',
+		'in %s that is damaged costs no other frame, and is counted and listed in hex',
 		async (framing) => {
 			const { world, line, write } = await wired(framing);
 			await connected(world, line.path);
@@ -361,7 +361,7 @@ describe('P6 a frame', () => {
 
 type Written = { metric: string; value: number; seq: number };
 
-/** How a device writes a frame; each has an end before it as well. */
+/** How a device writes a frame, with an end in front of it where the framing allows. */
 const WRITERS: Record<'jsonl' | 'csv' | 'cobs', (reading: Written) => Buffer> = {
 	jsonl: (reading) => Buffer.from(`${JSON.stringify(reading)}\n`),
 	csv: ({ seq, metric, value }) => {

@@ -3,7 +3,7 @@ import type { Discarded } from './framing.ts';
 const SAMPLE_BYTES = 256;
 
 /**
- * The bytes of one frame as they come in, up to a bound; of a longer one only its beginning and its length are kept.
+ * Collects the bytes of one frame, up to a limit. Of a longer frame it keeps only the first 256 bytes and the length.
  */
 export class BoundedFrame {
 	readonly #limit: number;
@@ -19,7 +19,7 @@ export class BoundedFrame {
 		return this.#length;
 	}
 
-	/** Bytes that are kept of it. */
+	/** Bytes held in memory for the frame; 0 once it is too long, its sample aside. */
 	get held(): number {
 		return this.#sample ? 0 : this.#length;
 	}
@@ -34,14 +34,18 @@ export class BoundedFrame {
 		this.#parts = [];
 	}
 
-	/** The whole frame, or what is to be said of one that was too long. The next begins. */
+	/** Returns the frame, or a description of one that was too long, and begins the next. */
 	finish(): Buffer | Discarded {
 		const [parts, bytes, sample] = [this.#parts, this.#length, this.#sample];
 		this.#parts = [];
 		this.#length = 0;
 		this.#sample = undefined;
 		if (sample)
-			return { sample: Buffer.from(sample), bytes, reason: `a frame of ${bytes} bytes is longer than ${this.#limit}` };
+			return {
+				sample: Buffer.from(sample),
+				bytes,
+				reason: `a frame of ${bytes} bytes is longer than the limit of ${this.#limit}`,
+			};
 		return parts.length === 1 ? parts[0]! : Buffer.concat(parts, bytes);
 	}
 }

@@ -8,13 +8,13 @@ import type { FrameListener, Framing } from './framing.ts';
 
 const END = 0;
 const CRC_BYTES = 2;
-/** Major type 3 of CBOR, a text (RFC 8949 section 3.1). */
+/** Major type 3 of CBOR: a text string (RFC 8949 section 3.1). */
 const TEXT = 3;
 
 /**
- * Frames of COBS, each ended by a zero byte: CBOR (RFC 8949) and its CRC-16/CCITT-FALSE, high byte first. A zero before
- * a frame is no frame; a device that sends one loses nothing but what was damaged. After garbage the next zero is where
- * frames begin again.
+ * Framing `cobs`: each frame is COBS, ended by a zero byte, and holds CBOR (RFC 8949) followed by its
+ * CRC-16/CCITT-FALSE, high byte first. Empty frames are ignored, so a device may also send a zero before each frame;
+ * damage then costs the damaged frame only. After garbage, frames begin again at the next zero.
  */
 export class CobsFraming implements Framing {
 	readonly #listener: FrameListener;
@@ -42,7 +42,7 @@ export class CobsFraming implements Framing {
 		this.#discard(frame, `the port closed in the middle of a frame of ${frame.length} bytes`);
 	}
 
-	said(frame: Buffer): string | undefined {
+	textOf(frame: Buffer): string | undefined {
 		if (frame[0]! >> 5 !== TEXT) return undefined;
 		try {
 			const value = readCbor(frame);
@@ -69,8 +69,9 @@ export class CobsFraming implements Framing {
 		if (content.length <= CRC_BYTES)
 			return void this.#discard(frame, `a frame of ${content.length} bytes has no room for a payload and its CRC`);
 		const payload = content.subarray(0, -CRC_BYTES);
-		const [told, found] = [content.readUInt16BE(payload.length), crc16(payload)];
-		if (told !== found) return void this.#discard(frame, `the CRC is ${hex(found)}, but the frame says ${hex(told)}`);
+		const [stated, computed] = [content.readUInt16BE(payload.length), crc16(payload)];
+		if (stated !== computed)
+			return void this.#discard(frame, `the CRC is ${hex(computed)}, but the frame says ${hex(stated)}`);
 		this.#listener.frame(payload);
 	}
 

@@ -6,15 +6,15 @@ import { crc16 } from './crc16.ts';
 const bytes = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 const run = (from: number, to: number) => Buffer.from(Array.from({ length: to - from + 1 }, (_, i) => from + i));
 
-describe('COBS', () => {
+describe('COBS encoding', () => {
 	it.each<[string, Buffer, Buffer]>([
 		// Cheshire and Baker 1999, section III: the beginning of an IP packet.
 		[
-			'the packet of the paper',
+			'the packet in the paper',
 			bytes('45 00 00 2C 4C 79 00 00 40 06 4F 37'),
 			bytes('02 45 01 04 2C 4C 79 01 05 40 06 4F 37'),
 		],
-		['nothing', bytes(''), bytes('01')],
+		['no bytes', bytes(''), bytes('01')],
 		['a zero', bytes('00'), bytes('01 01')],
 		['two zeros', bytes('00 00'), bytes('01 01 01')],
 		['a zero in the middle', bytes('11 22 00 33'), bytes('03 11 22 02 33')],
@@ -33,12 +33,12 @@ describe('COBS', () => {
 			Buffer.concat([run(3, 255), bytes('00 01')]),
 			Buffer.concat([bytes('FE'), run(3, 255), bytes('02 01')]),
 		],
-	])('is as published for %s', (_what, plain, encoded) => {
+	])('matches the published encoding of %s, both ways', (_what, plain, encoded) => {
 		expect(encodeCobs(plain).toString('hex')).toBe(encoded.toString('hex'));
 		expect(decodeCobs(encoded)?.toString('hex')).toBe(plain.toString('hex'));
 	});
 
-	it('takes any bytes there and back, without a zero, at most one longer for each 254', () => {
+	it('round-trips any bytes, without a zero in between, at most one byte longer for each 254', () => {
 		const mostlyLong = fc.oneof(
 			fc.uint8Array({ maxLength: 40 }),
 			fc.uint8Array({ min: 1, minLength: 250, maxLength: 1100 }),
@@ -53,7 +53,7 @@ describe('COBS', () => {
 		);
 	});
 
-	it('of what is none gives undefined, never another failure', () => {
+	it('decodes bytes that are not COBS to undefined, and never throws', () => {
 		expect(decodeCobs(bytes('00'))).toBeUndefined();
 		expect(decodeCobs(bytes('05 11 22'))).toBeUndefined();
 		expect(decodeCobs(bytes('03 11 00'))).toBeUndefined();
@@ -62,13 +62,13 @@ describe('COBS', () => {
 });
 
 describe('CRC-16/CCITT-FALSE', () => {
-	it('has the check value of the catalogue of CRCs, and 0xFFFF of nothing', () => {
+	it('has the check value of the catalogue of CRCs, and 0xFFFF for no bytes', () => {
 		expect(crc16(Buffer.from('123456789'))).toBe(0x29b1);
 		expect(crc16(Buffer.alloc(0))).toBe(0xffff);
 		expect(crc16(Buffer.from('A'))).toBe(0xb915);
 	});
 
-	it('of anything with its own CRC behind it is 0', () => {
+	it('is 0 over any bytes followed by their own CRC', () => {
 		fc.assert(
 			fc.property(fc.uint8Array(), (any) => {
 				const crc = crc16(any);

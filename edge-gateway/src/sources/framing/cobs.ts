@@ -2,9 +2,9 @@
 const LONGEST_RUN = 0xfe;
 
 /**
- * Consistent Overhead Byte Stuffing (Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999): the same
- * bytes without any zero among them, at most one longer for each 254. The zero that ends a frame on the wire is not
- * part of it.
+ * Consistent Overhead Byte Stuffing (Cheshire and Baker, IEEE/ACM Transactions on Networking 7(2), 1999): encodes bytes
+ * so that no zero is among them, at the cost of at most one byte for each 254. The zero that ends a frame on the wire
+ * is not included.
  */
 export function encodeCobs(bytes: Uint8Array): Buffer {
 	const out = Buffer.alloc(bytes.length + Math.floor(bytes.length / LONGEST_RUN) + 1);
@@ -21,7 +21,7 @@ export function encodeCobs(bytes: Uint8Array): Buffer {
 	return out.subarray(0, end);
 }
 
-/** What was encoded; undefined for what cannot be such an encoding. */
+/** Decodes one frame, without the zero that ends it; undefined when the bytes are not COBS. */
 export function decodeCobs(frame: Uint8Array): Buffer | undefined {
 	const out = Buffer.allocUnsafe(frame.length);
 	let end = 0;

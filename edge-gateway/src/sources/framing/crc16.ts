@@ -6,8 +6,8 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * CRC-16/CCITT-FALSE (also CRC-16/IBM-3740): polynomial 0x1021, begins with 0xFFFF, not reflected. "123456789" gives
- * 0x29B1.
+ * CRC-16/CCITT-FALSE (also CRC-16/IBM-3740): polynomial 0x1021, initial value 0xFFFF, not reflected. Its check value,
+ * for "123456789", is 0x29B1.
  */
 export function crc16(bytes: Uint8Array): number {
 	let crc = 0xffff;

@@ -1,14 +1,14 @@
 import { CrowdVisionError, METRIC_KEYS } from '@crowdvision/contracts';
 import { textOf } from '../../decode/message/json.ts';
-import { withoutChecksum } from './checksum.ts';
+import { stripChecksum } from './checksum.ts';
 import { parseRow } from './csv.ts';
 import type { FrameListener, Framing } from './framing.ts';
 import { LineFramer } from './line-framer.ts';
 
 export interface CsvOptions {
 	/**
-	 * What each column is: by position, or by the name it has in the header. Without it, the header says it in the words
-	 * of a reading.
+	 * The field of a reading that each column holds, by position or by the column's name in the header. Default: the
+	 * header uses the names of the fields.
 	 */
 	columns?: readonly string[] | Readonly<Record<string, string>>;
 	delimiter?: string;
@@ -17,23 +17,25 @@ export interface CsvOptions {
 
 const TEXTS = new Set(['sensorId', 'metric', 'unit', 'buildingId', 'roomId', 'boot']);
 const NUMBERS = new Set<string>(['value', 'seq', ...METRIC_KEYS]);
-/** What a column may be. */
+/** Fields of a reading that a column may hold. */
 export const CSV_FIELDS = [...TEXTS, 'observedAt', ...NUMBERS];
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
-/** No text has them; where they are, the line is damaged. */
+/** Control characters: a line that contains one, apart from tabs, is damaged. */
 const CONTROL = /\p{Cc}/u;
 
 /**
- * A line for each row, with or without a header, which may come again whenever the device restarts. A row of another
- * number of cells, or with a cell that is not what its column is, is refused whole.
+ * Framing `csv`: one row per line. A header is optional, and may come again whenever the device restarts. A row with
+ * the wrong number of cells, or with text in a numeric column, is refused as a whole.
  */
 export class CsvFraming implements Framing {
 	readonly #lines: LineFramer;
 	readonly #checksum: boolean;
 	readonly #delimiter: string;
 	readonly #decimal: string;
-	readonly #names: ReadonlyMap<string, string>;
-	readonly #mapped: boolean;
+	/** Field by name in the header. */
+	readonly #fieldOf: ReadonlyMap<string, string>;
+	/** Whether the configuration maps names in the header to fields. */
+	readonly #isMapped: boolean;
 	readonly #byPosition: readonly string[] | undefined;
 	#columns: readonly string[] | undefined;
 
@@ -49,9 +51,9 @@ export class CsvFraming implements Framing {
 		this.#decimal = decimal;
 		this.#byPosition = Array.isArray(columns) ? columns : undefined;
 		this.#columns = this.#byPosition;
-		this.#mapped = columns !== undefined && !this.#byPosition;
-		this.#names = new Map(
-			this.#mapped ? Object.entries(columns as Record<string, string>) : CSV_FIELDS.map((field) => [field, field]),
+		this.#isMapped = columns !== undefined && !this.#byPosition;
+		this.#fieldOf = new Map(
+			this.#isMapped ? Object.entries(columns as Record<string, string>) : CSV_FIELDS.map((field) => [field, field]),
 		);
 	}
 
@@ -63,27 +65,27 @@ export class CsvFraming implements Framing {
 		this.#lines.end();
 	}
 
-	said(line: Buffer): string | undefined {
+	textOf(line: Buffer): string | undefined {
 		return line.toString('latin1');
 	}
 
 	decode(line: Buffer): unknown {
-		const content = this.#checksum ? withoutChecksum(line) : line;
-		if (!content) throw notARow('does not end in * and the CRC-16 of what stands before it');
+		const content = this.#checksum ? stripChecksum(line) : line;
+		if (!content) throw notARow('does not end in * and the CRC-16 of the bytes before it');
 		const text = textOf(content);
 		const cells = CONTROL.test(text.replaceAll('\t', ' ')) ? undefined : parseRow(text, this.#delimiter);
-		if (!cells) throw notARow('is no row of cells');
+		if (!cells) throw notARow('is not a row of CSV');
 		if (this.#isHeader(cells)) {
-			this.#columns = this.#byPosition ?? cells.map((cell) => this.#names.get(cell) ?? '');
+			this.#columns = this.#byPosition ?? cells.map((cell) => this.#fieldOf.get(cell) ?? '');
 			return undefined;
 		}
-		if (!this.#columns) throw notARow('came before the header that says what its columns are');
+		if (!this.#columns) throw notARow('came before the header that names its columns');
 		return this.#reading(cells, this.#columns);
 	}
 
 	/**
-	 * A row of names: those that the columns were given by position with, all that are to be mapped, or at least two
-	 * words of a reading.
+	 * Whether a row is a header. With columns by position: those very names. With mapped columns: all mapped names are in
+	 * it. Without columns: field names only, or before the first header at least two of them.
 	 */
 	#isHeader(cells: string[]): boolean {
 		if (this.#byPosition)
@@ -91,8 +93,8 @@ export class CsvFraming implements Framing {
 				cells.length === this.#byPosition.length && cells.every((cell, index) => cell === this.#byPosition![index])
 			);
 		if (cells.some((cell) => cell === '' || NUMBER.test(cell))) return false;
-		const known = cells.filter((cell) => this.#names.has(cell)).length;
-		return this.#mapped ? known >= this.#names.size : known === cells.length || (known >= 2 && !this.#columns);
+		const known = cells.filter((cell) => this.#fieldOf.has(cell)).length;
+		return this.#isMapped ? known >= this.#fieldOf.size : known === cells.length || (known >= 2 && !this.#columns);
 	}
 
 	#reading(cells: string[], columns: readonly string[]): Record<string, unknown> {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseRow } from './csv.ts';
 
-describe('a row of CSV', () => {
+describe('parsing a row of CSV', () => {
 	it.each<[string, string[] | undefined]>([
 		['a,b,c', ['a', 'b', 'c']],
 		['', ['']],
@@ -16,9 +16,9 @@ describe('a row of CSV', () => {
 		['"a"b,c', undefined],
 		['a"b,c', undefined],
 		['"a""', undefined],
-	])('%o', (row, cells) => expect(parseRow(row, ',')).toEqual(cells));
+	])('turns %o into %o', (row, cells) => expect(parseRow(row, ',')).toEqual(cells));
 
-	it('gives back what was put into it', () => {
+	it('returns the cells a row was made of, quoted or not, with any delimiter', () => {
 		const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
 		fc.assert(
 			fc.property(

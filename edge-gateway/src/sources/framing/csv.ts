@@ -1,8 +1,8 @@
 const QUOTE = '"';
 
 /**
- * A row's cells (RFC 4180 section 2, within one line): a quoted cell may hold delimiters, and a quote doubled.
- * Undefined for a row that is none.
+ * Splits one line of CSV into cells (RFC 4180 section 2): a quoted cell may hold delimiters, and quotes doubled.
+ * Unquoted cells are trimmed. Undefined when the quoting is broken.
  */
 export function parseRow(row: string, delimiter: string): string[] | undefined {
 	const cells: string[] = [];
@@ -20,7 +20,7 @@ export function parseRow(row: string, delimiter: string): string[] | undefined {
 		} else {
 			const end = row.indexOf(delimiter, at);
 			const cell = row.slice(at, end === -1 ? undefined : end);
-			// A quote in the middle of a plain cell is damage.
+			// A quote in the middle of an unquoted cell means that the line is damaged.
 			if (cell.includes(QUOTE)) return undefined;
 			cells.push(cell.trim());
 			at += end === -1 ? row.length : cell.length;

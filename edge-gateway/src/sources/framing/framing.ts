@@ -1,31 +1,32 @@
-/** What was thrown away: the beginning of it, how many bytes it had, and why, for a person. */
+/** A stretch of bytes that was thrown away because it is no frame. */
 export interface Discarded {
+	/** The first bytes of it. */
 	sample: Buffer;
+	/** Its whole length. */
 	bytes: number;
+	/** Why, for a person. */
 	reason: string;
 }
 
-/** Told of each frame as it is complete, and of each stretch of bytes that is none. */
+/** Called with each complete frame and each discarded stretch of bytes, in the order of the bytes. */
 export interface FrameListener {
 	frame(bytes: Buffer): void;
 	discarded(discarded: Discarded): void;
 }
 
-/** How the bytes of a serial line become values. One for each opening of a port. */
+/** Cuts the bytes of a serial line into frames and decodes them. Stateful: each opening of a port gets a new one. */
 export interface Framing {
-	/** Takes what was read, in whatever pieces. */
+	/** Takes the next bytes; chunks may end anywhere. */
 	push(chunk: Buffer): void;
-	/** Nothing more will come: what is not complete is discarded. */
+	/** Ends the stream: an incomplete frame is discarded. */
 	end(): void;
-	/** What the device said in words rather than sent as a reading, such as HELLO; undefined for everything else. */
-	said(frame: Buffer): string | undefined;
+	/** The text of a frame that is a message rather than a reading, such as HELLO; undefined for all other frames. */
+	textOf(frame: Buffer): string | undefined;
 	/**
-	 * The value a frame stands for; undefined where it only says how the next are to be read.
-	 * @throws CrowdVisionError `not_json` for what is none
+	 * The value a frame encodes; undefined for a frame that carries no value, such as the header of a CSV table.
+	 * @throws CrowdVisionError `not_json` when the frame cannot be decoded
 	 */
 	decode(frame: Buffer): unknown;
-	/**
-	 * Of a frame that could not be decoded, the part that is a whole frame all the same. What stands before it is lost.
-	 */
+	/** The tail of an undecodable frame that is a complete frame by itself. What stands before it is lost. */
 	salvage?(frame: Buffer): Buffer | undefined;
 }

@@ -19,7 +19,7 @@ function frame(chunks: Iterable<Buffer>): { lines: string[]; discarded: number[]
 	return { lines, discarded, framer };
 }
 
-/** Bytes cut into chunks at random, some of them empty. */
+/** Bytes, and the same cut into random chunks, some of them empty. */
 const chunked = (bytes: fc.Arbitrary<Buffer>) =>
 	fc.tuple(bytes, fc.array(fc.nat(40))).map(([whole, sizes]) => {
 		const chunks: Buffer[] = [];
@@ -31,13 +31,13 @@ const chunked = (bytes: fc.Arbitrary<Buffer>) =>
 		return { whole, chunks: [...chunks, whole.subarray(at)] };
 	});
 
-/** Mostly lines of a length around the limit, with every byte value in them. */
+/** Lines of lengths around the limit, with any byte value in them. */
 const anyStream = fc
 	.array(fc.tuple(fc.uint8Array({ maxLength: 2 * LIMIT }), fc.constantFrom('\n', '\n', '\r\n', '')))
 	.map((parts) => Buffer.concat(parts.flatMap(([bytes, end]) => [bytes, Buffer.from(end)])));
 
-describe('a stream of lines', () => {
-	it('gives the same lines and the same losses, however it is cut into chunks', () => {
+describe('cutting a stream into lines', () => {
+	it('yields the same lines and the same losses, whatever the chunks', () => {
 		fc.assert(
 			fc.property(chunked(anyStream), ({ whole, chunks }) => {
 				const expected = whole.toString('latin1').split('\n').slice(0, -1);
@@ -53,14 +53,14 @@ describe('a stream of lines', () => {
 		);
 	});
 
-	it('takes a line of just the limit, and not one of a byte more', () => {
+	it('accepts a line of exactly the limit, and discards one that is a byte longer', () => {
 		expect(frame([Buffer.from(`${'a'.repeat(LIMIT)}\n${'b'.repeat(LIMIT + 1)}\nc\n`)])).toMatchObject({
 			lines: ['a'.repeat(LIMIT), 'c'],
 			discarded: [LIMIT + 1],
 		});
 	});
 
-	it('gives no line that has not ended, and says so when the port closes', () => {
+	it('holds an unfinished line back, and discards it when the port closes', () => {
 		const { lines, discarded, framer } = frame([Buffer.from('one\ntw')]);
 		expect({ lines, discarded }).toEqual({ lines: ['one'], discarded: [] });
 		framer.end();
@@ -68,7 +68,7 @@ describe('a stream of lines', () => {
 		expect(discarded).toEqual([2]);
 	});
 
-	it('holds nothing of a line that is too long, also of one that never ends, and finds the line after it', () => {
+	it('holds no memory for a line that is too long, even if it never ends, and finds the line after it', () => {
 		const { lines, discarded, framer } = frame([]);
 		const chunk = Buffer.alloc(64 * 1024, 'x');
 		for (let i = 0; i < 1000; i++) {

@@ -5,8 +5,9 @@ const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
 
 /**
- * Cuts a byte stream into lines, ended by LF or CR LF; empty ones are left out. A line longer than `limit` is thrown
- * away up to its newline: a device that sends garbage or never ends its line costs at most `limit` bytes of memory.
+ * Cuts a byte stream into lines that end in LF or CR LF, and skips empty ones. A line longer than `limit` bytes is
+ * discarded up to its newline: a device that sends garbage or never ends its line costs at most `limit` bytes of
+ * memory.
  */
 export class LineFramer {
 	readonly #listener: FrameListener;
@@ -17,7 +18,7 @@ export class LineFramer {
 		this.#listener = listener;
 	}
 
-	/** Bytes kept of a line that has not ended. */
+	/** Bytes held in memory for the line that has not ended yet. */
 	get held(): number {
 		return this.#line.held;
 	}
@@ -32,7 +33,7 @@ export class LineFramer {
 		this.#line.add(chunk.subarray(start));
 	}
 
-	/** The port was closed; what stands in the middle of a line is thrown away. */
+	/** Ends the stream: an incomplete line is discarded. */
 	end(): void {
 		if (this.#line.length === 0) return;
 		const line = this.#line.finish();

@@ -5,7 +5,7 @@ import { type Candidate, entryName } from './candidates.ts';
 import type { SerialConfig } from './serial-config.ts';
 import type { PortInfo } from './usb-ports.ts';
 
-/** A port in a socket; without a serial number it can be told from others by that only. */
+/** A port in a USB socket. Without a serial number it differs from others by its socket only. */
 function port(socket: number, serialNumber?: string, productId = '7523'): PortInfo {
 	return {
 		node: `/dev/ttyUSB${socket}`,
@@ -14,7 +14,7 @@ function port(socket: number, serialNumber?: string, productId = '7523'): PortIn
 	};
 }
 
-/** An entry with the ports it fits, as they would be found. */
+/** An entry with the ports that fit it, as the scan would find them. */
 function entry(config: SerialConfig, ...fits: PortInfo[]): Entry {
 	const candidates: Candidate[] = fits.map((one) => ({
 		...one,
@@ -24,7 +24,7 @@ function entry(config: SerialConfig, ...fits: PortInfo[]): Entry {
 }
 
 const at = (socket: number) => `/dev/serial/by-path/usb-${socket}`;
-/** Whose each bound port is. */
+/** The entries each bound port is for. */
 function bound(entries: Entry[], ports: PortInfo[]): Record<string, string[]> {
 	const { bindings } = bindPorts(entries, ports);
 	return Object.fromEntries(
@@ -32,8 +32,8 @@ function bound(entries: Entry[], ports: PortInfo[]): Record<string, string[]> {
 	);
 }
 
-describe('a port', () => {
-	it('belongs to the entry that names it most exactly, and a pattern has the rest', () => {
+describe('a serial port', () => {
+	it('is bound to the entry that names it most exactly, and a pattern gets the ports that are left', () => {
 		const ports = [port(1), port(2, 'S2'), port(3, undefined, '0001'), port(4, 'S4')];
 		const [one, two, three, four] = ports as [PortInfo, PortInfo, PortInfo, PortInfo];
 		const entries = [
@@ -55,7 +55,7 @@ describe('a port', () => {
 		});
 	});
 
-	it('that several devices may be is asked for all of them', () => {
+	it('that several entries with identify fit is bound to all of them, to ask which device it is', () => {
 		const ports = [port(1), port(2)];
 		const entries = ['x', 'y'].map((device) => entry({ usb: { vendorId: '1a86' }, identify: { device } }, ...ports));
 		expect(bound(entries, ports)).toEqual({ '/dev/ttyUSB1': ['x', 'y'], '/dev/ttyUSB2': ['x', 'y'] });
@@ -65,57 +65,57 @@ describe('a port', () => {
 		[
 			'two entries name it',
 			[entry({ path: at(1) }, port(1)), entry({ usb: { path: '1-1.1' } }, port(1))],
-			/^\S+usb-1 is meant by 2 entries/,
+			/^\S+usb-1 fits 2 entries/,
 		],
 		[
-			'there are two of its serial number',
+			'two ports have its serial number',
 			[entry({ usb: { serialNumber: 'A' } }, port(1, 'A'), port(2, 'A'))],
 			/usb-1 and \S+usb-2;/,
 		],
-		['there are two of its kind', [entry({ usb: { vendorId: '1a86' } }, port(1), port(2))], /usb-1 and \S+usb-2;/],
-		['its name may be of two', [entry({ path: '/dev/ttyUSB1' }, port(1))], /usb-1 and \S+usb-2;/],
+		['two ports have its vendor id', [entry({ usb: { vendorId: '1a86' } }, port(1), port(2))], /usb-1 and \S+usb-2;/],
+		['another port looks the same', [entry({ path: '/dev/ttyUSB1' }, port(1))], /usb-1 and \S+usb-2;/],
 		[
 			'one sensor would be at two ports',
 			[entry({ glob: '*', defaults: { sensorId: 's' } }, port(1), port(2))],
 			/usb-1 and \S+usb-2;/,
 		],
-	])('is nobody’s where %s', (_why, entries, reason) => {
+	])('is not bound, and the reason names the ports, where %s', (_why, entries, reason) => {
 		const { bindings, troubles } = bindPorts(entries, [port(1), port(2)]);
 		expect(bindings).toEqual([]);
 		for (const one of entries) expect(troubles.get(one)).toMatch(reason);
 	});
 
-	it('by a name that may be of two is free as soon as the other is named by its socket', () => {
+	it('with an ambiguous name is bound as soon as another entry names the other port by its socket', () => {
 		const entries = [entry({ path: '/dev/ttyUSB1' }, port(1)), entry({ path: at(2) }, port(2))];
 		expect(bound(entries, [port(1), port(2)])).toEqual({ '/dev/ttyUSB1': ['/dev/ttyUSB1'], '/dev/ttyUSB2': [at(2)] });
 	});
 
-	it('has several interfaces, which are not alike', () => {
+	it('is told apart from the other interfaces of the same adapter', () => {
 		const [first, second] = [port(1, 'A'), { ...port(2, 'A'), usb: { ...port(1, 'A').usb!, interface: '01' } }];
 		expect(bound([entry({ path: '/dev/serial/by-id/x-if00' }, first)], [first, second])).toEqual({
 			'/dev/ttyUSB1': ['/dev/serial/by-id/x-if00'],
 		});
 	});
 
-	it('that was one of two that look alike is taken only where it was before', () => {
+	it('that was one of two that look alike is bound again in its former socket only', () => {
 		const one = entry({ usb: { vendorId: '1a86' } }, port(1));
-		const see = (...ports: PortInfo[]) => {
+		const scan = (...ports: PortInfo[]) => {
 			one.candidates = ports.map((each) => ({ ...each, name: 'it' }));
-			const found = bindPorts([one], ports);
-			for (const binding of found.bindings) remember(binding);
-			return found;
+			const result = bindPorts([one], ports);
+			for (const binding of result.bindings) remember(binding);
+			return result;
 		};
-		expect(see(port(1)).bindings).toHaveLength(1);
-		expect(see(port(1), port(2)).bindings).toEqual([]);
-		expect(see(port(2)).troubles.get(one)).toMatch(
-			/^may be the wrong one of two that looked alike: it is now \S+usb-2;/,
+		expect(scan(port(1)).bindings).toHaveLength(1);
+		expect(scan(port(1), port(2)).bindings).toEqual([]);
+		expect(scan(port(2)).troubles.get(one)).toMatch(
+			/^may be the wrong one of two devices that look alike: it is now \S+usb-2;/,
 		);
-		expect(see().troubles.get(one)).toBe('not plugged in');
-		expect(see(port(1)).bindings).toHaveLength(1);
+		expect(scan().troubles.get(one)).toBe('not plugged in');
+		expect(scan(port(1)).bindings).toHaveLength(1);
 	});
 });
 
-it('whatever is configured and plugged in: each port is one entry’s or is asked, each entry has its port or a reason, none has two', () => {
+it('each serial port has one entry or is asked, each entry has one port or a reason, whatever is plugged in', () => {
 	const somePorts = fc.uniqueArray(
 		fc.record({
 			socket: fc.integer({ min: 1, max: 5 }),

@@ -2,22 +2,22 @@ import type { Candidate } from './candidates.ts';
 import type { SerialConfig } from './serial-config.ts';
 import type { PortInfo } from './usb-ports.ts';
 
-/** An entry of gateway.yaml, the ports it fits, and what was seen of it before. */
+/** An entry of gateway.yaml, the ports that fit it now, and what earlier bindings showed. */
 export interface Entry {
 	config: SerialConfig;
 	candidates: Candidate[];
 	memory: EntryMemory;
 }
 
-/** What must be known of the past, lest the wrong one of two that look alike is taken when the other is away. */
+/** Of two devices that look alike, keeps the wrong one from being bound while the other is unplugged. */
 export interface EntryMemory {
-	/** Where its port was when it was opened without doubt. */
-	place?: string;
-	/** There were once two that it may have meant. */
+	/** Where the entry's port was when it was last bound without ambiguity. */
+	location?: string;
+	/** Whether two ports have fitted the entry at the same time. */
 	contested?: boolean;
 }
 
-/** A port to be opened, and the entries it is for: one, or several of which its device has to say which. */
+/** A port to open, and the entries it may be for. Where there are several, its device has to say which it is. */
 export interface Binding {
 	candidate: Candidate;
 	entries: Entry[];
@@ -30,15 +30,17 @@ export interface Bindings {
 }
 
 /**
- * Decides which port is whose. What binds what:
+ * Assigns ports to the entries of `sources.serial`. The kinds of entries, in order of precedence:
  *
- *   exact     a path (/dev/serial/by-path: the socket, whatever is in it), a serial number (the device, wherever it is), usb.path
- *   identify  the device, which is asked who it is
- *   loose     vendor and product, a name below /dev/serial/by-id, /dev/ttyUSB0: while no other port looks like it
- *   glob      every port that nothing above has taken
+ *   exact     a path below /dev/serial/by-path or usb.path (a USB socket, whatever is plugged in), or a serial number
+ *             (a device, in whichever socket)
+ *   identify  a device that is asked for its name
+ *   loose     vendor and product id, a path below /dev/serial/by-id, or /dev/ttyUSB0: as long as no other port looks
+ *             the same
+ *   glob      every port that no entry above has taken
  *
- * A port belongs to the first kind that fits it. Where two ports fit one entry, or two entries of a kind one port, none
- * is opened, and the reason names them: a guess would put a door's people into another room.
+ * A port goes to the first kind that fits it. Where two ports fit one entry, or two entries of one kind fit one port,
+ * none is opened and the reason names them: a guess would count a door's people in another room.
  */
 export function bindPorts(entries: readonly Entry[], ports: readonly PortInfo[]): Bindings {
 	const bindings: Binding[] = [];
@@ -59,7 +61,7 @@ export function bindPorts(entries: readonly Entry[], ports: readonly PortInfo[])
 			continue;
 		}
 		for (const [entry, candidates] of free) {
-			const trouble = doubt(kind, entry, candidates, claimed, ports, before);
+			const trouble = ambiguity(kind, entry, candidates, { claimed, ports, taken: before });
 			if (trouble !== undefined) troubles.set(entry, trouble);
 			else for (const candidate of candidates) bindings.push({ candidate, entries: [entry] });
 		}
@@ -67,9 +69,9 @@ export function bindPorts(entries: readonly Entry[], ports: readonly PortInfo[])
 	return { bindings, troubles };
 }
 
-/** Notes that a port was opened and was what it was taken for. */
+/** Records the port's location in its entry, once the port was opened and is still bound to it. */
 export function remember({ candidate, entries: [owner] }: Binding): void {
-	if (owner && isForOne(owner.config)) owner.memory.place = placeOf(candidate);
+	if (owner && isForOneDevice(owner.config)) owner.memory.location = locationOf(candidate);
 }
 
 const KINDS = ['exact', 'identify', 'loose', 'glob'] as const;
@@ -84,27 +86,35 @@ function kindOf({ identify, usb, path, glob }: SerialConfig, candidates: Candida
 	return path!.startsWith('/dev/') ? 'loose' : 'exact';
 }
 
-/** Whether an entry stands for one device: one whose sensors are named has no place for another. */
-const isForOne = ({ glob, defaults }: SerialConfig) => glob === undefined || defaults?.sensorId !== undefined;
+/** Whether an entry can stand for one device only: a pattern does not, unless all its readings are one sensor's. */
+const isForOneDevice = ({ glob, defaults }: SerialConfig) => glob === undefined || defaults?.sensorId !== undefined;
 
-const placeOf = ({ usb, byPath, name }: Candidate) => usb?.path ?? byPath ?? name;
-const shown = ({ usb, byPath, name, node }: Candidate | (PortInfo & { name?: string })) =>
+const locationOf = ({ usb, byPath, name }: Candidate) => usb?.path ?? byPath ?? name;
+const label = ({ usb, byPath, name, node }: Candidate | (PortInfo & { name?: string })) =>
 	byPath ?? (usb ? `${node} (usb ${usb.path})` : (name ?? node));
 
-function doubt(
+/**
+ * Why an entry cannot be bound, for a person; undefined when it can.
+ * @param candidates the ports that fit the entry and that no kind before has taken
+ */
+function ambiguity(
 	kind: Kind,
 	{ config, memory, candidates: fitting }: Entry,
 	candidates: Candidate[],
-	claimed: Map<string, { entry: Entry }[]>,
-	ports: readonly PortInfo[],
-	taken: ReadonlySet<string>,
+	{
+		claimed,
+		ports,
+		taken,
+	}: { claimed: Map<string, { entry: Entry }[]>; ports: readonly PortInfo[]; taken: ReadonlySet<string> },
 ): string | undefined {
 	const [first] = candidates;
-	if (!first) return fitting.length === 0 ? 'not plugged in' : 'every port that fits is another entry’s';
+	if (!first) return fitting.length === 0 ? 'not plugged in' : 'every port that fits belongs to another entry';
 	const shared = candidates.find(({ node }) => claimed.get(node)!.length > 1);
-	if (shared)
-		return `${shown(shared)} is meant by ${claimed.get(shared.node)!.length} entries of sources.serial; each must name a port of its own`;
-	if (!isForOne(config)) return undefined;
+	if (shared) {
+		const entries = claimed.get(shared.node)!.length;
+		return `${label(shared)} fits ${entries} entries of sources.serial; let each entry name a port of its own`;
+	}
+	if (!isForOneDevice(config)) return undefined;
 	const alike = new Map(
 		[...candidates, ...(kind === 'loose' && config.path ? twinsOf(first, ports, taken) : [])].map((port) => [
 			port.node,
@@ -113,15 +123,19 @@ function doubt(
 	);
 	if (alike.size > 1) {
 		memory.contested = true;
-		return `may be each of ${[...alike.values()].map(shown).join(' and ')}; name one by /dev/serial/by-path, by usb.path, or let the devices say who they are (identify)`;
+		const names = [...alike.values()].map(label).join(' and ');
+		return `could be any of ${names}; name one by /dev/serial/by-path or usb.path, or ask the devices with identify`;
 	}
-	if (memory.contested && memory.place !== placeOf(first)) {
-		return `may be the wrong one of two that looked alike: it is now ${shown(first)}; name it by /dev/serial/by-path or by usb.path, or restart the gateway`;
+	if (memory.contested && memory.location !== locationOf(first)) {
+		return (
+			`may be the wrong one of two devices that look alike: it is now ${label(first)}; ` +
+			'name it by /dev/serial/by-path or usb.path, or restart the gateway'
+		);
 	}
 	return undefined;
 }
 
-/** Ports whose adapters cannot be told from this one's but by where they are. */
+/** Ports of adapters that differ from this one's by their USB socket only. */
 function twinsOf({ node, usb }: Candidate, ports: readonly PortInfo[], taken: ReadonlySet<string>): PortInfo[] {
 	const same = (other: PortInfo) =>
 		(['vendorId', 'productId', 'serialNumber', 'interface'] as const).every(

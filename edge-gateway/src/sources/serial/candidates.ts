@@ -3,18 +3,18 @@ import { join } from 'node:path';
 import type { SerialConfig } from './serial-config.ts';
 import type { PortInfo, UsbDevice } from './usb-ports.ts';
 
-/** A port that an entry of gateway.yaml may mean. */
+/** A port that fits an entry of gateway.yaml. */
 export interface Candidate {
-	/** What it is called in lists and logs. */
+	/** Its name in lists and logs. */
 	name: string;
-	/** Its file, without links. */
+	/** The device file, with links resolved. */
 	node: string;
 	usb: UsbDevice | undefined;
-	/** Its name by socket, for a person who has to tell it from others. */
+	/** Its link below /dev/serial/by-path, by which a person can tell it from other ports. */
 	byPath: string | undefined;
 }
 
-/** What an entry is called in lists and logs. */
+/** The name of an entry in lists and logs. */
 export function entryName({ identify, path, glob: pattern, usb }: SerialConfig): string {
 	if (identify) return identify.device;
 	if (path !== undefined || pattern !== undefined) return (path ?? pattern)!;
@@ -23,34 +23,38 @@ export function entryName({ identify, path, glob: pattern, usb }: SerialConfig):
 	return ['usb', ...ids, ...[serialNumber, socket].filter((part) => part !== undefined)].join(' ');
 }
 
-/** A path, and the file it leads to without links. */
-interface Found {
+/** A path, and the device file it leads to with links resolved. */
+interface ResolvedPath {
 	path: string;
 	node: string;
 }
 
 /**
- * Where the path or the pattern of an entry leads now.
+ * Resolves the path or pattern of an entry to existing ports, each of them once.
  * @param root folder that stands for `/`
  */
-export async function pathsOf({ path, glob: pattern }: SerialConfig, root: string): Promise<Found[]> {
+export async function resolvePaths({ path, glob: pattern }: SerialConfig, root: string): Promise<ResolvedPath[]> {
 	const paths = path === undefined ? (pattern === undefined ? [] : await matchesOf(pattern, root)) : [path];
-	const found = await Promise.all(
+	const resolved = await Promise.all(
 		paths.map(async (one) => ({ path: one, node: await realpath(join(root, one)).catch(() => undefined) })),
 	);
-	// udev may give one port two names; it is one port all the same.
+	// udev may make two links to one port.
 	const nodes = new Set<string>();
-	return found.filter(
-		(one): one is Found => one.node !== undefined && !nodes.has(one.node) && nodes.add(one.node) !== undefined,
+	return resolved.filter(
+		(one): one is ResolvedPath => one.node !== undefined && !nodes.has(one.node) && nodes.add(one.node) !== undefined,
 	);
 }
 
 /**
- * The ports that an entry fits, whoever else they fit.
- * @param paths where its path or pattern leads
- * @param ports the USB ports there are
+ * The ports that fit an entry; the same port may fit other entries too.
+ * @param paths result of `resolvePaths` for the entry
+ * @param ports all USB ports that are plugged in
  */
-export function candidatesOf(config: SerialConfig, paths: readonly Found[], ports: readonly PortInfo[]): Candidate[] {
+export function candidatesOf(
+	config: SerialConfig,
+	paths: readonly ResolvedPath[],
+	ports: readonly PortInfo[],
+): Candidate[] {
 	const name = entryName(config);
 	if (config.usb) return ports.filter(({ usb }) => usb && fits(usb, config.usb!)).map((port) => ({ ...port, name }));
 	return paths.map(({ path, node }) => {
@@ -70,8 +74,8 @@ function fits(
 	device: UsbDevice,
 	{ vendorId, productId, serialNumber, path }: NonNullable<SerialConfig['usb']>,
 ): boolean {
-	const same = (told: string | undefined, wanted: string | undefined) =>
-		wanted === undefined || told?.toLowerCase() === wanted.toLowerCase();
+	const same = (actual: string | undefined, wanted: string | undefined) =>
+		wanted === undefined || actual?.toLowerCase() === wanted.toLowerCase();
 	return (
 		same(device.vendorId, vendorId) &&
 		same(device.productId, productId) &&

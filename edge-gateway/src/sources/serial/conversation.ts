@@ -19,65 +19,65 @@ export interface SerialParts {
 	credentials: Credentials;
 	devices: Devices;
 	refuse: Intake['refuse'];
-	/** Where devices hear commands. */
+	/** Where a port registers to receive commands for its sensors. */
 	lines: Lines;
 	logger: Logger;
 }
 
-/** The port as its conversation sees it. */
+/** The opened port, as its conversation uses it. */
 export interface Wire {
-	/** What the port is called while nothing is known of its device. */
+	/** The port's name while its device has not said its own. */
 	readonly name: string;
-	/** The entries it may be for: one, or those whose device has to say that it is theirs. */
+	/** The entries the port may be for. With more than one, the device has to say which it is. */
 	readonly entries: readonly SerialConfig[];
 	readonly framing: Framing;
-	/** Undefined once the gateway stops. */
+	/** Undefined once the gateway is stopping. */
 	deliver(): Deliver | undefined;
 	write(text: string): void;
-	/** The device said something that has a meaning. */
-	spoke(): void;
+	/** Called for each message or reading of the device that could be understood. */
+	onMessage(): void;
 	/**
-	 * A device has said who it is. Returns what it is here, or undefined where it is nobody's, or somebody else says the
-	 * same.
+	 * Called when the device states its name. Returns its entry; undefined when no entry has this name or another port's
+	 * device has stated the same.
 	 */
 	claim(device: string): SerialConfig | undefined;
 }
 
-/** What cannot be read is counted always, and listed at most so often. */
-const LISTED_AT_ONCE = 100;
+/** Undecodable frames are all counted, but only this many are listed: a burst, then one a second. */
+const LISTED_BURST = 100;
 const LISTED_PER_SECOND = 1;
 const HELLO = /^HELLO(?:\s|$)/;
 const UNAUTHENTICATED = 'NAK HELLO unauthenticated\n';
 
 /**
- * What is said over one opening of a port. For each reading with a `seq` the device hears `ACK <seq>` once it is
- * durable, or `NAK <seq> <code>` when it was refused (the code is final) or cannot be taken now (`log_full`,
- * `unavailable`: send it again). Nothing is taken before it is known whose the port is: by configuration, by the
- * device's name (`identify`), by its token (`requireToken`).
+ * The dialogue with a device over one opening of its port. Each reading with a `seq` is answered with `ACK <seq>` once
+ * it is durable, or with `NAK <seq> <code>`: the code is final, or `log_full` or `unavailable`, and then the device
+ * sends the reading again. Nothing is taken before the sender is known: by configuration, by the device's name
+ * (`identify`), or by its token (`requireToken`).
  */
 export class Conversation {
 	readonly #wire: Wire;
 	readonly #parts: SerialParts;
-	readonly #answer: RegExp | undefined;
+	readonly #nameInAnswer: RegExp | undefined;
 	#config: SerialConfig | undefined;
 	#sender: Sender | undefined;
-	/** On which the device hears commands, while it is known whose the port is. */
+	/** Delivers commands to the device, while the sender is known. */
 	#line: SerialLine | undefined;
-	/** A HELLO that is being looked at; what comes behind it waits. */
+	/** A HELLO whose token is being verified; frames behind it wait. */
 	#greeting: Promise<void> | undefined;
 
-	#listable = LISTED_AT_ONCE;
+	#listable = LISTED_BURST;
 	#listedAt = performance.now();
 
 	constructor(wire: Wire, parts: SerialParts) {
 		this.#wire = wire;
 		this.#parts = parts;
 		const [first] = wire.entries as [SerialConfig];
-		if (first.identify?.answer !== undefined) this.#answer = new RegExp(first.identify.answer);
-		if (!first.identify) this.#is(first);
+		if (first.identify?.answer !== undefined) this.#nameInAnswer = new RegExp(first.identify.answer);
+		if (!first.identify) this.#identify(first);
 	}
 
-	/** Whether it is known which entry of gateway.yaml this port is. */
+	/** Whether it is known to which entry of gateway.yaml the port belongs. */
 	get identified(): boolean {
 		return this.#config !== undefined;
 	}
@@ -86,24 +86,24 @@ export class Conversation {
 		return this.#config?.identify ? entryName(this.#config) : this.#wire.name;
 	}
 
-	/** Asks the device who it is. */
+	/** Asks the device for its name. */
 	ask(): void {
 		this.#wire.write(this.#wire.entries[0]!.identify?.probe ?? 'HELLO?\n');
 	}
 
-	/** Somebody else says the same of himself: nothing is taken until this is clear. */
-	doubt(): void {
+	/** Forgets who the device is: nothing is taken until it has stated its name again and the name is unique. */
+	forgetIdentity(): void {
 		this.#config = this.#sender = undefined;
 		this.end();
 	}
 
-	/** The port was closed: no commands any more. */
+	/** Ends the delivery of commands; call it when the port has closed. */
 	end(): void {
 		if (this.#line) this.#parts.lines.remove(this.#line);
 		this.#line = undefined;
 	}
 
-	/** Resolves when it is dealt with, whatever became of it: no frame ends the gateway. */
+	/** Handles one frame, up to its answer. Never rejects: no frame may end the gateway. */
 	async frame(raw: Buffer): Promise<void> {
 		try {
 			await this.#frame(raw);
@@ -114,17 +114,17 @@ export class Conversation {
 
 	async #frame(raw: Buffer): Promise<void> {
 		const { framing } = this.#wire;
-		const said = framing.said(raw);
-		if (said !== undefined && HELLO.test(said)) {
-			const greeting = this.#hello(said);
+		const text = framing.textOf(raw);
+		if (text !== undefined && HELLO.test(text)) {
+			const greeting = this.#hello(text);
 			this.#greeting = greeting;
 			await greeting;
 			if (this.#greeting === greeting) this.#greeting = undefined;
 			return;
 		}
 		if (this.#greeting) await this.#greeting;
-		const device = said === undefined ? undefined : this.#answer?.exec(said)?.[1];
-		if (said !== undefined && this.#line?.take(said)) return this.#wire.spoke();
+		const device = text === undefined ? undefined : this.#nameInAnswer?.exec(text)?.[1];
+		if (text !== undefined && this.#line?.take(text)) return this.#wire.onMessage();
 		if (device !== undefined) this.#claim(device);
 		else if (this.#sender && this.#config) await this.#take(raw, this.#sender, this.#config);
 		else {
@@ -136,30 +136,30 @@ export class Conversation {
 		}
 	}
 
-	/** Resolves when it is listed. */
+	/** Counts and lists bytes that were no frame. Never rejects. */
 	discarded({ sample, reason }: Discarded): Promise<void> {
 		return this.#refuse(sample, new CrowdVisionError('not_json', reason));
 	}
 
 	/**
-	 * `HELLO <device> [<token>]`, the first line where the port asks for it, and again whenever the device has restarted.
-	 * Where it does not ask, the port stays what its configuration says.
+	 * Handles `HELLO <device> [<token>]`: the first line on a port that requires it, and again whenever the device has
+	 * restarted. On other ports the token is verified and answered, but the sender stays the configured one.
 	 */
-	async #hello(said: string): Promise<void> {
-		const [, device, token] = said.trim().split(/\s+/);
+	async #hello(text: string): Promise<void> {
+		const [, device, token] = text.trim().split(/\s+/);
 		const [first] = this.#wire.entries as [SerialConfig];
 		if (first.identify && device !== undefined) this.#claim(device);
 		else if (first.requireToken) this.#sender = undefined;
 		const config = this.#config;
 		try {
-			if (!config) throw new CrowdVisionError('unauthenticated', 'The device is nobody that gateway.yaml names');
-			// A port whose device is trusted by its name alone does not look at a token.
+			if (!config) throw new CrowdVisionError('unauthenticated', 'No entry of gateway.yaml names this device');
+			// A device that is trusted by its name alone needs no token.
 			if (!config.identify || config.requireToken) {
 				const sender = await this.#parts.credentials.namedSender(device, token);
 				if (this.#config === config) this.#sender ??= sender;
-				this.#listens();
+				this.#acceptCommands();
 			}
-			this.#wire.spoke();
+			this.#wire.onMessage();
 			this.#wire.write('OK\n');
 			this.#parts.devices.connected(this.name, this.#sender?.domainName, 'serial');
 		} catch {
@@ -170,7 +170,7 @@ export class Conversation {
 	#claim(device: string): void {
 		const config = this.#wire.claim(device);
 		if (config === this.#config && !config?.requireToken) {
-			if (config) this.#wire.spoke();
+			if (config) this.#wire.onMessage();
 			return;
 		}
 		if (this.#config && this.#config !== config)
@@ -178,24 +178,24 @@ export class Conversation {
 				this.name,
 				undefined,
 				'serial',
-				`the device at ${this.#wire.name} says that it is another`,
+				`the device at ${this.#wire.name} now states another name`,
 			);
-		this.doubt();
+		this.forgetIdentity();
 		if (!config) return;
-		this.#is(config);
-		this.#wire.spoke();
+		this.#identify(config);
+		this.#wire.onMessage();
 		this.#parts.devices.connected(this.name, undefined, 'serial');
 	}
 
-	#is(config: SerialConfig): void {
+	#identify(config: SerialConfig): void {
 		this.#config = config;
 		if (config.requireToken) return;
 		this.#sender = senderOfPort(this.name, config);
-		this.#listens();
+		this.#acceptCommands();
 	}
 
-	/** Commands to its sensors may go here now; to those it does not name, once it has spoken for them. */
-	#listens(): void {
+	/** Registers for commands to the sender's sensors; sensors it does not list are added with their first reading. */
+	#acceptCommands(): void {
 		const sender = this.#sender;
 		if (!sender) return;
 		this.#line ??= new SerialLine(this.name, sender.domainName, (text) => this.#wire.write(text));
@@ -214,7 +214,7 @@ export class Conversation {
 			if (rest) await this.#take(rest, sender, config);
 			return lost;
 		}
-		this.#wire.spoke();
+		this.#wire.onMessage();
 		if (frame.parsed === undefined) return;
 		try {
 			const deliver = this.#wire.deliver();
@@ -231,9 +231,9 @@ export class Conversation {
 		}
 	}
 
-	/** A line that brings nothing but garbage would write it all to the disk, day and night. */
+	/** Limits what is listed: a line that sends nothing but garbage must not have all of it written to disk. */
 	#mayList(now: number): boolean {
-		this.#listable = Math.min(LISTED_AT_ONCE, this.#listable + ((now - this.#listedAt) * LISTED_PER_SECOND) / 1000);
+		this.#listable = Math.min(LISTED_BURST, this.#listable + ((now - this.#listedAt) * LISTED_PER_SECOND) / 1000);
 		this.#listedAt = now;
 		if (this.#listable < 1) return false;
 		this.#listable--;
@@ -249,7 +249,7 @@ export class Conversation {
 			);
 		} catch (reason) {
 			if (!(reason instanceof CrowdVisionError))
-				this.#parts.logger.error({ err: reason, port: this.name }, 'serial: a refusal could not be kept');
+				this.#parts.logger.error({ err: reason, port: this.name }, 'serial: a refused frame could not be listed');
 		}
 	}
 }

@@ -1,23 +1,23 @@
-/** Bytes that cost as much as a frame, so that a stream without any frame in it is a flood too. */
+/** This many bytes count as one more frame, so that a stream without any frame in it is a flood too. */
 const BYTES_PER_FRAME = 1024;
-/** A flood is over when the port was not held up for so long. */
+/** A flood is over when the port has not been paused for this long. */
 const OVER_AFTER_MS = 5000;
 
-/** Measures what a port brings against what it may, over a second: a burst of that much is no flood. */
+/** Limits the frames per second of one port (a token bucket): a burst of up to one second's worth is no flood. */
 export class FloodGuard {
 	readonly #perSecond: number;
 	#left: number;
 	#at: number;
 	#heldAt = Number.NEGATIVE_INFINITY;
 
-	/** @param now ms of a clock that only moves forward */
+	/** @param now ms of a monotonic clock */
 	constructor(perSecond: number, now: number) {
 		this.#perSecond = perSecond;
 		this.#left = perSecond;
 		this.#at = now;
 	}
 
-	/** Counts what came in. Returns the ms for which the port should not be read; 0: go on. */
+	/** Counts what was read. Returns for how many ms the port should not be read; 0 means go on. */
 	spend(frames: number, bytes: number, now: number): number {
 		this.#left =
 			Math.min(this.#perSecond, this.#left + ((now - this.#at) * this.#perSecond) / 1000) -

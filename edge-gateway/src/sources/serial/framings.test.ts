@@ -21,8 +21,8 @@ const checked = (line: string) => `${line}*${hex(crc16(Buffer.from(line)))}`;
 const COLUMNS = ['seq', 'sensorId', 'metric', 'value'];
 
 /**
- * Each framing, and how a device writes a frame: with an end before it as well, so that what is before it cannot run
- * into it.
+ * Each framing, and how a device writes a frame: with an end in front of it as well, so that earlier garbage cannot run
+ * into the frame.
  */
 const WIRES: Record<string, { config: Partial<SerialConfig>; write(row: Row): Buffer }> = {
 	'jsonl with checksum': {
@@ -45,7 +45,7 @@ const WIRES: Record<string, { config: Partial<SerialConfig>; write(row: Row): Bu
 	},
 };
 
-/** What comes out of a port that was read in these pieces, as a conversation reads it. */
+/** What a port yields whose bytes arrive in these chunks; decodes and salvages as a conversation does. */
 function read(
 	config: Partial<SerialConfig>,
 	chunks: Iterable<Buffer>,
@@ -95,14 +95,14 @@ function cut(bytes: Buffer, sizes: number[]): Buffer[] {
 }
 const someSizes = fc.array(fc.integer({ min: 0, max: 30 }), { maxLength: 30 });
 
-/** All rows but at most one, in order, and nothing else. */
+/** Expects the sent rows in order, with at most one missing, and nothing else. */
 function expectAtMostOneLost(found: unknown[], sent: Row[]): void {
 	expect(sent.length - found.length).toBeLessThanOrEqual(1);
 	expect(found).toEqual(sent.filter((row) => found.some((one) => (one as Row).seq === row.seq)));
 }
 
-describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
-	it('gives every frame, however its bytes are cut into pieces', () => {
+describe.each(Object.entries(WIRES))('P6 the framing %s', (_name, { config, write }) => {
+	it('yields every frame, however the bytes are cut into chunks', () => {
 		fc.assert(
 			fc.property(someRows, someSizes, (rows, sizes) => {
 				expect(read(config, cut(Buffer.concat(rows.map(write)), sizes))).toEqual({ rows, lost: 0, reasons: [] });
@@ -110,7 +110,7 @@ describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
 		);
 	});
 
-	it('loses at most the frame in which a byte is flipped, and invents none', () => {
+	it('loses at most the frame in which a byte is damaged, and invents none', () => {
 		fc.assert(
 			fc.property(someRows, fc.nat(), fc.integer({ min: 1, max: 255 }), someSizes, (rows, where, flip, sizes) => {
 				const bytes = Buffer.concat(rows.map(write));
@@ -122,7 +122,7 @@ describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
 		);
 	});
 
-	it('loses at most the frame into which anything at all is inserted', () => {
+	it('loses at most the frame into which garbage is inserted', () => {
 		fc.assert(
 			fc.property(
 				someRows,
@@ -140,7 +140,7 @@ describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
 		);
 	});
 
-	it('loses at most the frame out of which anything is cut', () => {
+	it('loses at most the frame from which bytes are missing', () => {
 		fc.assert(
 			fc.property(someRows, fc.nat(), fc.nat(), fc.nat(), someSizes, (rows, which, from, to, sizes) => {
 				const frames = rows.map(write);
@@ -157,23 +157,23 @@ describe.each(Object.entries(WIRES))('P6 %s', (_name, { config, write }) => {
 		);
 	});
 
-	it('throws away a frame that is too long, says so, and finds the next', () => {
+	it('discards a frame that is too long, gives the reason, and finds the next', () => {
 		const row = { seq: 1, sensorId: 'a', metric: 'co2', value: 1 };
 		const small = { ...config, longestFrame: 256 };
 		const { rows, reasons } = read(small, [write(row), Buffer.alloc(100_000, 'x'), write({ ...row, seq: 2 })]);
 		expect(rows).toEqual([row, { ...row, seq: 2 }]);
-		expect(reasons).toEqual(['a frame of 100000 bytes is longer than 256']);
+		expect(reasons).toEqual(['a frame of 100000 bytes is longer than the limit of 256']);
 	});
 
-	it('takes any bytes at all without another failure than saying what is wrong with them', () => {
+	it('never throws, whatever the bytes', () => {
 		const ends = fc.constantFrom('\n', '\0', '{', '*', ',', '"');
 		const stream = fc.array(fc.oneof(fc.uint8Array({ maxLength: 40 }), ends.map(Buffer.from)), { maxLength: 20 });
 		fc.assert(fc.property(stream, (chunks) => read(config, chunks.map(Buffer.from)).lost >= 0));
 	});
 });
 
-describe('P6 lines of JSON', () => {
-	it('lose only the frame in which a device stopped, though it begins the next without a newline', () => {
+describe('P6 the framing jsonl', () => {
+	it('loses only the frame in which a device restarted, although no newline precedes the next one', () => {
 		for (const checksum of [false, true]) {
 			const write = (row: Row) => Buffer.from(`${checksum ? checked(JSON.stringify(row)) : JSON.stringify(row)}\n`);
 			fc.assert(
@@ -190,7 +190,7 @@ describe('P6 lines of JSON', () => {
 		}
 	});
 
-	it('find no reading inside of a damaged one', () => {
+	it('finds no reading inside a damaged one', () => {
 		const damaged = [
 			'{"roomId":"lab"{"metric":"co2","value":5}',
 			'{"x":{"metric":"co2","value":5}',
@@ -203,15 +203,15 @@ describe('P6 lines of JSON', () => {
 	});
 });
 
-it('the example of the wire protocol has the right checksum', () => {
+it('the example line in docs/wire-protocol.md has the right checksum', () => {
 	expect(readFileSync(join(ROOT, 'docs/wire-protocol.md'), 'utf8')).toContain(`\`${checked('7,door-3,peopleIn,1')}\``);
 });
 
-describe('rows of CSV', () => {
+describe('the framing csv', () => {
 	const rowsOf = (csv: SerialConfig['csv'], ...lines: string[]) =>
 		read({ framing: 'csv', ...(csv && { csv }) }, [Buffer.from(`${lines.join('\n')}\n`)]);
 
-	it('are named by position, an empty name passes over', () => {
+	it('names columns by position, and skips those with an empty name', () => {
 		expect(rowsOf({ columns: ['seq', '', 'temperature', 'humidity'] }, '7,x,21.5,40', '8,,,41')).toEqual({
 			rows: [
 				{ seq: 7, temperature: 21.5, humidity: 40 },
@@ -222,7 +222,7 @@ describe('rows of CSV', () => {
 		});
 	});
 
-	it('are named by the header, in our words or in the device’s, which may come again', () => {
+	it('names columns by the header, in field names or the device’s own, and accepts the header again', () => {
 		const plain = ['seq,sensorId,metric,value', '1,a,co2,400', 'seq,sensorId,metric,value', '2,a,co2,401'];
 		expect(rowsOf(undefined, ...plain).rows).toEqual(
 			[1, 2].map((seq) => ({ seq, sensorId: 'a', metric: 'co2', value: 399 + seq })),
@@ -233,32 +233,32 @@ describe('rows of CSV', () => {
 		]);
 	});
 
-	it('before a header are refused, and so is what is not what its column is', () => {
+	it('refuses a row before the header, and a row that does not fit its columns', () => {
 		expect(rowsOf(undefined, '1,a,co2,400').reasons).toEqual([
-			'The line came before the header that says what its columns are',
+			'The line came before the header that names its columns',
 		]);
 		const columns = { columns: ['seq', 'sensorId', 'value'] };
 		expect(rowsOf(columns, '1,a', '1,a,2,3', '1,a,two', '1,"a,2', '1,a\u0001,2', '1,a,2').reasons).toEqual([
 			'The line has 2 cells, but there are 3 columns',
 			'The line has 4 cells, but there are 3 columns',
 			'The line has "two" in the column value, which must be a number',
-			'The line is no row of cells',
-			'The line is no row of cells',
+			'The line is not a row of CSV',
+			'The line is not a row of CSV',
 		]);
 	});
 
-	it('may have a semicolon between cells and a comma in numbers', () => {
+	it('reads rows with a semicolon between cells and a decimal comma', () => {
 		expect(rowsOf({ columns: ['temperature', 'boot'], delimiter: ';', decimal: ',' }, '21,5;"a;b"').rows).toEqual([
 			{ temperature: 21.5, boot: 'a;b' },
 		]);
 	});
 });
 
-describe('a frame of COBS', () => {
+describe('the framing cobs', () => {
 	const frame = (payload: Buffer, crc = crc16(payload)) =>
 		Buffer.concat([encodeCobs(Buffer.concat([payload, Buffer.from([crc >> 8, crc & 0xff])])), Buffer.from([0])]);
 
-	it('says what is wrong with it', () => {
+	it('gives the reason for which it refuses a frame', () => {
 		const payload = Buffer.from(encode({ seq: 1 }));
 		expect(read({ framing: 'cobs' }, [frame(payload, 0x1234)]).reasons).toEqual([
 			`the CRC is ${hex(crc16(payload))}, but the frame says 1234`,
@@ -277,7 +277,7 @@ describe('a frame of COBS', () => {
 		);
 	});
 
-	it('is read as strictly as CBOR elsewhere: an id that is not UTF-8 does not become another id', () => {
+	it('refuses a text that is not UTF-8, so that a damaged id never becomes another id', () => {
 		const damaged = Buffer.from(encode({ roomId: 'hXll', seq: 1 }));
 		damaged[damaged.indexOf('X')] = 0xe1;
 		expect(read({ framing: 'cobs' }, [frame(damaged)]).reasons).toEqual(['The frame is not CBOR: a text is not UTF-8']);
@@ -285,11 +285,11 @@ describe('a frame of COBS', () => {
 		expect(read({ framing: 'cobs' }, [exact]).reasons[0]).toMatch(/^The frame is not CBOR: /);
 	});
 
-	it('is a text where the device speaks rather than measures', () => {
-		const said: (string | undefined)[] = [];
+	it('recognizes a CBOR text as a message of the device rather than a reading', () => {
+		const texts: (string | undefined)[] = [];
 		const framing = createFraming(
 			{ framing: 'cobs' },
-			{ frame: (raw) => said.push(framing.said(raw)), discarded: () => undefined },
+			{ frame: (raw) => texts.push(framing.textOf(raw)), discarded: () => undefined },
 		);
 		framing.push(
 			Buffer.concat([
@@ -298,6 +298,6 @@ describe('a frame of COBS', () => {
 				frame(Buffer.from([0x7f])),
 			]),
 		);
-		expect(said).toEqual(['HELLO a b', undefined, undefined]);
+		expect(texts).toEqual(['HELLO a b', undefined, undefined]);
 	});
 });

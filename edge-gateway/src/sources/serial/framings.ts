@@ -4,11 +4,11 @@ import type { FrameListener, Framing } from '../framing/framing.ts';
 import { JsonLineFraming } from '../framing/json-line-framing.ts';
 import type { SerialConfig } from './serial-config.ts';
 
-const LONGEST_FRAME = 64 * 1024;
+const DEFAULT_LONGEST_FRAME = 64 * 1024;
 
 type FramingConfig = Pick<SerialConfig, 'framing' | 'checksum' | 'csv' | 'longestFrame'>;
 
-/** Each framing by the word gateway.yaml has for it. */
+/** The framings by their name in gateway.yaml. */
 const FRAMINGS: Record<
 	NonNullable<SerialConfig['framing']>,
 	(config: FramingConfig, limit: number, listener: FrameListener) => Framing
@@ -18,7 +18,7 @@ const FRAMINGS: Record<
 	cobs: (_config, limit, listener) => new CobsFraming(limit, listener),
 };
 
-/** The framing of a port, for one opening of it. */
+/** Creates the framing that `config` names, for one opening of a port. */
 export function createFraming(config: FramingConfig, listener: FrameListener): Framing {
-	return FRAMINGS[config.framing ?? 'jsonl'](config, config.longestFrame ?? LONGEST_FRAME, listener);
+	return FRAMINGS[config.framing ?? 'jsonl'](config, config.longestFrame ?? DEFAULT_LONGEST_FRAME, listener);
 }

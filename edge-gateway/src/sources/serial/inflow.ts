@@ -1,12 +1,12 @@
 import type { SerialPort } from 'serialport';
 import type { FloodGuard } from './flood-guard.ts';
 
-const MOST_IN_FLIGHT = 256;
+const MAX_IN_FLIGHT = 256;
 
 /**
- * How much is read of a port: nothing while too many frames are on their way to the disk, and no more a second than it
- * may bring. What is not read waits in the system's buffer; beyond that, flow control holds the device up, or bytes are
- * lost, which costs the frames they are of.
+ * Pauses reading from a port while too many of its frames are on their way to the disk, or while it floods. Unread
+ * bytes wait in the kernel's buffer; once that is full, flow control stops the device, or without it bytes are lost
+ * together with the frames they belong to.
  */
 export class Inflow {
 	readonly #port: SerialPort;
@@ -19,16 +19,16 @@ export class Inflow {
 		this.#guard = guard;
 	}
 
-	/** A frame is being dealt with until `work` is settled; it must not reject. */
+	/** Counts a frame as in flight until `work` settles. `work` must not reject. */
 	begun(work: Promise<void>): void {
-		if (++this.#inFlight > MOST_IN_FLIGHT) this.#hold('disk');
+		if (++this.#inFlight > MAX_IN_FLIGHT) this.#hold('disk');
 		void work.finally(() => {
-			if (--this.#inFlight < MOST_IN_FLIGHT / 2) this.#release('disk');
+			if (--this.#inFlight < MAX_IN_FLIGHT / 2) this.#release('disk');
 		});
 	}
 
-	/** Counts what came in; true when a flood of it has just begun to be held up. */
-	took(frames: number, bytes: number): boolean {
+	/** Counts what was read. True when this begins a pause because of a flood. */
+	read(frames: number, bytes: number): boolean {
 		const ms = this.#guard.spend(frames, bytes, performance.now());
 		if (ms === 0 || this.#holding.has('flood')) return false;
 		this.#hold('flood');

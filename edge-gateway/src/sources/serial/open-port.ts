@@ -3,18 +3,17 @@ import type { SerialConfig } from './serial-config.ts';
 
 const OPEN_TIMEOUT_MS = 10_000;
 
-/** How a port is set up. */
+/** The settings of the line itself. */
 export type LineSettings = Pick<
 	SerialConfig,
 	'baudRate' | 'dataBits' | 'parity' | 'stopBits' | 'flowControl' | 'resetOnOpen' | 'dtr' | 'rts'
 >;
 
 /**
- * Opens a port, so that nobody else can. DTR and RTS are as the system leaves them, which is raised, and stay so when
- * the port is closed again unless
- * `resetOnOpen` says otherwise: a board that restarts when DTR falls and rises would lose what it counts with each
+ * Opens a port exclusively. DTR and RTS stay as the kernel sets them, which is raised, also when the port is closed
+ * again, unless `resetOnOpen` is set: a board that restarts when DTR falls and rises would lose its counts with each
  * reopening.
- * @throws Error when it cannot be opened within 10 s, with the reason for a person
+ * @throws Error when the port cannot be opened within 10 s, with the reason for a person
  */
 export async function openPort(path: string, settings: LineSettings): Promise<SerialPort> {
 	const {
@@ -53,7 +52,7 @@ export async function openPort(path: string, settings: LineSettings): Promise<Se
 			await called((done) => port.set({ dtr: dtr ?? true, rts: rts ?? true }, done));
 		return port;
 	} catch (error) {
-		// Also the one that opens after all.
+		// A port that opens after the timeout is closed as well.
 		opening.then(() => port.isOpen && port.close(() => undefined)).catch(() => undefined);
 		throw error;
 	} finally {

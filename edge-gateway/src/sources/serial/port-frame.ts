@@ -2,13 +2,13 @@ import type { Frame } from '../../frame.ts';
 import type { Sender } from '../../normalize/identify.ts';
 import type { SerialConfig } from './serial-config.ts';
 
-/** Who speaks at a port that asks for no token: the port itself, as far as its configuration goes. */
+/** The sender of readings from a port without tokens: the port itself, limited to the sensors in its configuration. */
 export function senderOfPort(name: string, { defaults, sensorIds }: SerialConfig): Sender {
 	const ids = sensorIds ?? (defaults?.sensorId === undefined ? undefined : [defaults.sensorId]);
 	return { id: name, domainName: undefined, sensorIds: ids && new Set(ids), buildingId: defaults?.buildingId };
 }
 
-/** What came at a port, with what its configuration says where it does not say so itself. */
+/** The frame for a value that arrived at a port; fields the device left out are filled from the port's `defaults`. */
 export function portFrame(
 	name: string,
 	raw: Buffer,
@@ -21,10 +21,7 @@ export function portFrame(
 	return { transport: 'serial', source: name, port: name, sender, context: {}, raw, parsed };
 }
 
-/**
- * A reading with its port's defaults, or each of an array of them. Deeper down is no reading, and how deep is up to the
- * device.
- */
+/** Fills a reading, or each of an array. Arrays inside are not searched: the device could nest them without bound. */
 function withDefaults(value: unknown, defaults: Record<string, string | undefined>): unknown {
 	return Array.isArray(value) ? value.map((item) => mergedWith(item, defaults)) : mergedWith(value, defaults);
 }
@@ -32,7 +29,7 @@ function withDefaults(value: unknown, defaults: Record<string, string | undefine
 function mergedWith(value: unknown, defaults: Record<string, string | undefined>): unknown {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
 	const merged: Record<string, unknown> = { ...value };
-	for (const [key, told] of Object.entries(defaults))
-		if (merged[key] === undefined && told !== undefined) merged[key] = told;
+	for (const [key, fallback] of Object.entries(defaults))
+		if (merged[key] === undefined && fallback !== undefined) merged[key] = fallback;
 	return merged;
 }

@@ -2,28 +2,28 @@ import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** What comes at once, such as udev's links, is looked at together. */
+/** Events within this time, such as those of udev's links for one port, cause a single scan. */
 const SETTLE_MS = 20;
-/** Folders that are not there yet, and what no event tells of: a link that is gone with its folder. */
-const LOOK_EVERY_MS = 1000;
+/** Finds what no event reports: folders that are created later, and a link that vanishes together with its folder. */
+const SCAN_EVERY_MS = 1000;
 
-/** Tells when a port may have come or gone: at once by the kernel's events, and once a second whatever they say. */
+/** Calls `scan` whenever a serial port may have come or gone: at once after a kernel event, and once a second. */
 export class PortWatch {
 	readonly #folders: () => string[];
-	readonly #look: () => void;
+	readonly #scan: () => void;
 	readonly #watched = new Map<string, { watcher: FSWatcher; inode: bigint }>();
 	#settling: NodeJS.Timeout | undefined;
 	#ticking: NodeJS.Timeout | undefined;
 
-	/** @param folders those to watch at the time, whether or not they are there */
-	constructor(folders: () => string[], look: () => void) {
+	/** @param folders returns the folders to watch now, whether or not they exist */
+	constructor(folders: () => string[], scan: () => void) {
 		this.#folders = folders;
-		this.#look = look;
+		this.#scan = scan;
 	}
 
-	/** Called again, it changes nothing. */
+	/** Idempotent. */
 	start(): void {
-		this.#ticking ??= setInterval(() => void this.#tick(), LOOK_EVERY_MS).unref();
+		this.#ticking ??= setInterval(() => void this.#tick(), SCAN_EVERY_MS).unref();
 		void this.#tick();
 	}
 
@@ -38,10 +38,10 @@ export class PortWatch {
 		const folders = new Set(this.#folders());
 		for (const folder of this.#watched.keys()) if (!folders.has(folder)) this.#forget(folder);
 		for (const folder of folders) await this.#watch(folder);
-		if (this.#ticking) this.#look();
+		if (this.#ticking) this.#scan();
 	}
 
-	/** A folder that was removed and made again is another one, of which the old watch hears nothing. */
+	/** Compares inodes: a watch on a folder that was removed and created again reports nothing of the new one. */
 	async #watch(folder: string): Promise<void> {
 		const inode = (await stat(folder, { bigint: true }).catch(() => undefined))?.ino;
 		const watched = this.#watched.get(folder);
@@ -49,16 +49,16 @@ export class PortWatch {
 		this.#forget(folder);
 		if (inode === undefined) return;
 		try {
-			// Only what comes and goes: below /dev, every write is an event too.
-			const watcher = watch(folder, { persistent: false }, (event) => event === 'rename' && this.#soon());
+			// Only files that come and go: below /dev, every write is an event too.
+			const watcher = watch(folder, { persistent: false }, (event) => event === 'rename' && this.#tickSoon());
 			watcher.on('error', () => this.#forget(folder));
 			this.#watched.set(folder, { watcher, inode });
 		} catch {
-			// Out of watches, or gone meanwhile: it is looked at once a second all the same.
+			// The system has no watch left, or the folder is gone: it is still scanned once a second.
 		}
 	}
 
-	#soon(): void {
+	#tickSoon(): void {
 		this.#settling ??= setTimeout(() => {
 			this.#settling = undefined;
 			void this.#tick();
@@ -71,10 +71,10 @@ export class PortWatch {
 	}
 }
 
-/** The folders in which a port may appear that one of these paths and patterns names; and those of udev. */
+/** The folders in which a port of these paths and patterns may appear, and udev's. */
 export function foldersOf(paths: readonly string[], root: string): string[] {
 	const below = (path: string) => join(root, path);
-	// The whole of /dev is watched only through what udev makes in it: there are far more events than ports.
+	// /dev itself has far more events than ports, so it is watched only through the links that udev makes.
 	const named = paths.map((path) => dirname(path.replace(/[^/]*[*?[{].*$/, 'x'))).filter((folder) => folder !== '/dev');
 	return [...new Set(['/dev/serial', '/dev/serial/by-path', '/dev/serial/by-id', ...named])].map(below);
 }

@@ -6,14 +6,17 @@ import { CSV_FIELDS } from '../framing/csv-framing.ts';
 const closed = { additionalProperties: false };
 const Hex = (description: string) => Type.String({ pattern: '^[0-9A-Fa-f]{4}$', description });
 
-/** Where a port is found, what its bytes mean, and which sensors it speaks for. */
+/**
+ * An entry of `sources.serial`: where a port is found, how its bytes are decoded, and which sensors it may send for.
+ */
 export const SerialConfig = Type.Object(
 	{
 		path: Type.Optional(
 			Type.String({
 				minLength: 1,
 				description:
-					'stable path of the port. Below /dev/serial/by-path it names a USB socket, below /dev/serial/by-id a device that has a serial number',
+					'stable path of the port: below /dev/serial/by-path a USB socket, below /dev/serial/by-id a device ' +
+					'with a serial number',
 			}),
 		),
 		glob: Type.Optional(
@@ -28,19 +31,19 @@ export const SerialConfig = Type.Object(
 					vendorId: Type.Optional(Hex('four hex digits, as lsusb shows them')),
 					productId: Type.Optional(Hex('four hex digits')),
 					serialNumber: Type.Optional(
-						Type.String({ minLength: 1, description: 'of the adapter: it is found in whichever socket it is' }),
+						Type.String({ minLength: 1, description: 'of the adapter, which is then found in whichever socket it is' }),
 					),
 					path: Type.Optional(
 						Type.String({
 							pattern: '^\\d+-\\d+(\\.\\d+)*$',
-							description: 'a socket as /sys/bus/usb/devices names it, such as 1-1.2: whatever is in it',
+							description: 'a socket as named in /sys/bus/usb/devices, such as 1-1.2, whatever is plugged into it',
 						}),
 					),
 				},
 				{
 					...closed,
 					minProperties: 1,
-					description: 'the port whose adapter is all of this; two that are is a mistake, and neither is opened',
+					description: 'the port whose adapter has all of these attributes; if two ports do, neither is opened',
 				},
 			),
 		),
@@ -49,33 +52,34 @@ export const SerialConfig = Type.Object(
 				{
 					device: Type.String({
 						pattern: '^[\\x21-\\x7e]{1,128}$',
-						description: 'what the device at the other end calls itself: 1..128 characters, no space',
+						description: 'the name that the device states: 1..128 characters, no spaces',
 					}),
 					probe: Type.Optional(
 						Type.String({
 							minLength: 1,
 							maxLength: 256,
-							description: 'what it is asked; default HELLO? and a line end',
+							description: 'what is sent to ask for the name; default HELLO? and a line end',
 						}),
 					),
 					answer: Type.Optional(
 						Type.String({
 							maxLength: 256,
 							description:
-								'regular expression with one group: what it calls itself, in a line it answers; default: it says HELLO <device>',
+								'regular expression for the answer, with one group that matches the name; default: the answer is ' +
+								'HELLO <device>',
 						}),
 					),
 					every: Type.Optional(
 						Type.String({
 							...Duration,
-							description: 'a duration such as 5s: until it answers it is asked again so often; default 2s',
+							description: 'a duration such as 5s: how often the device is asked until it answers; default 2s',
 						}),
 					),
 				},
 				{
 					...closed,
 					description:
-						'the port is the one whose device says so; of those that path, glob or usb name, all that are free are asked',
+						'chooses the port by the name its device states; asks every free port that path, glob or usb matches',
 				},
 			),
 		),
@@ -85,31 +89,34 @@ export const SerialConfig = Type.Object(
 		stopBits: Type.Optional(Type.Enum([1, 2], { description: 'default 1' })),
 		flowControl: Type.Optional(
 			Type.Enum(['none', 'rtscts', 'xonxoff'], {
-				description: 'how a device is told to wait; default none. xonxoff does not go with cobs',
+				description: 'how the device is told to pause; default none. xonxoff cannot be used with cobs',
 			}),
 		),
 		resetOnOpen: Type.Optional(
 			Type.Boolean({
 				description:
-					'lets DTR fall when the port is closed, so that a board like an Arduino restarts when it is opened again; default false',
+					'lowers DTR when the port is closed, so that boards such as an Arduino restart when it is reopened; ' +
+					'default false',
 			}),
 		),
 		dtr: Type.Optional(
-			Type.Boolean({ description: 'level of DTR once the port is open; default: as the system leaves it' }),
+			Type.Boolean({ description: 'level of DTR once the port is open; default: as the system sets it' }),
 		),
 		rts: Type.Optional(
-			Type.Boolean({ description: 'level of RTS once the port is open; default: as the system leaves it' }),
+			Type.Boolean({ description: 'level of RTS once the port is open; default: as the system sets it' }),
 		),
 		framing: Type.Optional(
 			Type.Enum(['jsonl', 'csv', 'cobs'], {
 				description:
-					'jsonl: a JSON document a line; csv: a row a line; cobs: CBOR and its CRC-16 between zero bytes; default jsonl',
+					'jsonl: one JSON document per line; csv: one row per line; cobs: CBOR and its CRC-16 between zero ' +
+					'bytes; default jsonl',
 			}),
 		),
 		checksum: Type.Optional(
 			Type.Boolean({
 				description:
-					'of jsonl and csv: each line ends in * and the CRC-16/CCITT-FALSE of what stands before it, in four hex digits; default false',
+					'jsonl and csv only: each line ends in * and the CRC-16/CCITT-FALSE of the bytes before it, in four ' +
+					'hex digits; default false',
 			}),
 		),
 		csv: Type.Optional(
@@ -127,14 +134,17 @@ export const SerialConfig = Type.Object(
 							],
 							{
 								description:
-									'what each column is, by position (empty: nothing) or by its name in the header: sensorId, metric, value, unit, seq, boot, observedAt, buildingId, roomId, or a metric, whose value it then is; default: the header says it in these words',
+									'the field in each column, by position (empty: ignored) or by the name in the header: sensorId, ' +
+									'metric, value, unit, seq, boot, observedAt, buildingId, roomId, or a metric, whose value the ' +
+									'column then holds; ' +
+									'default: the header uses these field names',
 							},
 						),
 					),
 					delimiter: Type.Optional(
 						Type.String({
 							pattern: '^[^"\\r\\n0-9A-Za-z]$',
-							description: 'one character that is no letter, digit or quote; default a comma',
+							description: 'one character other than a letter, digit or quote; default a comma',
 						}),
 					),
 					decimal: Type.Optional(Type.Enum(['.', ','], { description: 'decimal mark; default a point' })),
@@ -146,34 +156,38 @@ export const SerialConfig = Type.Object(
 			Type.Integer({
 				minimum: 64,
 				maximum: 1_048_576,
-				description: 'bytes of a frame, beyond which it is thrown away; default 65536',
+				description: 'longest frame in bytes; longer ones are discarded; default 65536',
 			}),
 		),
 		defaults: Type.Optional(
 			Type.Object(
 				{ sensorId: Type.Optional(SensorId), buildingId: Type.Optional(PlaceId), roomId: Type.Optional(PlaceId) },
-				{ ...closed, description: 'what a reading of this port is from, where it does not say so itself' },
+				{ ...closed, description: 'fields for readings that do not have them' },
 			),
 		),
 		sensorIds: Type.Optional(
 			Type.Array(SensorId, {
 				minItems: 1,
-				description: 'sensors this port may speak for; default: only the one of defaults, if any',
+				description: 'sensors whose readings this port may send; default: the one in defaults, or any if there is none',
 			}),
 		),
-		requireToken: Type.Optional(Type.Boolean({ description: 'the device must begin with HELLO <deviceId> <token>' })),
+		requireToken: Type.Optional(
+			Type.Boolean({ description: 'whether the device must begin with HELLO <deviceId> <token>; default false' }),
+		),
 		silentAfter: Type.Optional(
 			Type.String({
 				...Duration,
 				description:
-					'a duration such as 10m: a device that says nothing for so long is taken for stuck, and its port opened anew; default: never',
+					'a duration such as 10m: a device that is silent for this long counts as stuck, and its port is ' +
+					'reopened; default: never',
 			}),
 		),
 		framesPerSecond: Type.Optional(
 			Type.Integer({
 				minimum: 1,
 				maximum: 1_000_000,
-				description: 'beyond it the port is read in portions, and listed as flooding; default 2000',
+				description:
+					'most frames per second; beyond it the port is read in portions and listed as flooding; default 2000',
 			}),
 		),
 	},
@@ -181,7 +195,7 @@ export const SerialConfig = Type.Object(
 );
 export type SerialConfig = Static<typeof SerialConfig>;
 
-/** What the schema alone cannot say of `sources.serial`; paths as JSON Pointers. */
+/** Finds the mistakes in `sources.serial` that its schema cannot express. Paths are JSON Pointers. */
 export function serialProblems(ports: unknown): Problem[] {
 	if (!Array.isArray(ports)) return [];
 	return ports.flatMap((port: unknown, index) => {
@@ -189,21 +203,21 @@ export function serialProblems(ports: unknown): Problem[] {
 		const at = `/sources/serial/${index}`;
 		const { framing = 'jsonl', checksum, csv, flowControl, identify } = port as SerialConfig;
 		const problems: Problem[] = [];
-		// In no way it is never found, in two they may not agree.
+		// Without any of them the port is never found; two could contradict each other.
 		if (['path', 'glob', 'usb'].filter((way) => Object.hasOwn(port, way)).length !== 1) {
 			problems.push({ path: at, message: 'must have one of path, glob, usb' });
 		}
 		if (csv !== undefined && framing !== 'csv') problems.push({ path: `${at}/csv`, message: 'needs framing: csv' });
 		if (checksum && framing === 'cobs')
-			problems.push({ path: `${at}/checksum`, message: 'is for jsonl and csv; cobs has one of its own' });
+			problems.push({ path: `${at}/checksum`, message: 'is for jsonl and csv; cobs always has a checksum' });
 		if (flowControl === 'xonxoff' && framing === 'cobs') {
 			problems.push({
 				path: `${at}/flowControl`,
-				message: 'must be none or rtscts: xonxoff takes two bytes away that cobs needs',
+				message: 'must be none or rtscts: xonxoff reserves two byte values that cobs needs',
 			});
 		}
 		if (csv?.delimiter !== undefined && csv.delimiter === (csv.decimal ?? '.')) {
-			problems.push({ path: `${at}/csv/decimal`, message: 'must be another than the delimiter' });
+			problems.push({ path: `${at}/csv/decimal`, message: 'must differ from the delimiter' });
 		}
 		for (const [key, field] of Object.entries(csv?.columns ?? {})) {
 			if (field === '' || CSV_FIELDS.includes(field)) continue;
@@ -218,9 +232,9 @@ export function serialProblems(ports: unknown): Problem[] {
 function answerProblem(answer: unknown): string | undefined {
 	if (typeof answer !== 'string') return undefined;
 	try {
-		// An alternative that is empty always matches, and so tells how many groups there are.
+		// The empty alternative always matches, so the match shows how many groups there are.
 		const groups = new RegExp(`${answer}|`).exec('')!.length - 1;
-		return groups === 1 ? undefined : `must have one group, which is what the device calls itself; it has ${groups}`;
+		return groups === 1 ? undefined : `must have one group, which matches the device's name; it has ${groups}`;
 	} catch (error) {
 		return `must be a regular expression: ${(error as Error).message}`;
 	}

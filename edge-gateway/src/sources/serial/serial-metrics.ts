@@ -1,18 +1,18 @@
 import { Counter, type Registry } from '@crowdvision/service-kit';
-import type { PortCounts } from './serial-session.ts';
+import type { PortCounts } from './port-session.ts';
 import type { SerialSource } from './serial-source.ts';
 
 const HELP: Record<keyof PortCounts, string> = {
 	opened: 'Times the port was opened',
-	bytes: 'Bytes that came',
-	frames: 'Frames that came, good or not',
-	discarded: 'Stretches of bytes that were no frame',
-	floods: 'Times the port was held up for bringing too much',
-	unwritten: 'Answers that were dropped as the device does not read',
-	silences: 'Times the port was opened anew as nothing was heard of its device',
+	bytes: 'Bytes received',
+	frames: 'Frames received, valid or not',
+	discarded: 'Stretches of bytes discarded because they were no frame',
+	floods: 'Times reading was paused because the port sent too much',
+	unwritten: 'Answers dropped because the device does not read',
+	silences: 'Times the port was reopened because its device was silent',
 };
 
-/** What Prometheus reads of the serial ports, each by its name. */
+/** Registers the Prometheus counters of the serial ports, labelled with the port's name. */
 export function registerSerialMetrics(metrics: Registry, serial: SerialSource): void {
 	for (const [count, help] of Object.entries(HELP) as [keyof PortCounts, string][]) {
 		new Counter({

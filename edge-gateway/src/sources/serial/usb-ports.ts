@@ -3,35 +3,36 @@ import { basename, dirname, join } from 'node:path';
 
 /** The USB device that a port belongs to. */
 export interface UsbDevice {
-	/** Four hex digits, in small letters. */
+	/** Four lower-case hex digits. */
 	vendorId: string;
+	/** Four lower-case hex digits. */
 	productId: string;
 	/** Many cheap adapters have none (CH340). */
 	serialNumber: string | undefined;
-	/** The socket it is in, as `1-1.2`. */
+	/** The USB socket it is plugged into, such as `1-1.2`. */
 	path: string;
-	/** Which port of an adapter that has several. */
+	/** Tells the ports of one adapter apart. */
 	interface: string | undefined;
 }
 
-/** A port as the system shows it. */
+/** A port as the kernel and udev show it. */
 export interface PortInfo {
-	/** Where its file is, without links: `/dev/ttyUSB0`. */
+	/** The device file, with links resolved: `/dev/ttyUSB0`. */
 	node: string;
 	usb: UsbDevice | undefined;
-	/** Its name below `/dev/serial/by-path`, if it has one. */
+	/** Its link below `/dev/serial/by-path`, if it has one. */
 	byPath: string | undefined;
 }
 
-/** Folders of a USB device are at most so far above the port's own. */
-const MOST_LEVELS = 6;
+/** How many folders above the port's own, at most, sysfs has the folder of its USB device. */
+const MAX_LEVELS_UP = 6;
 
 /**
- * The USB serial ports that are plugged in, as sysfs tells, with the names udev gave them.
+ * Lists the USB serial ports that are plugged in, from sysfs, with the links that udev made.
  * @param root folder that stands for `/`
  */
 export async function usbPorts(root: string): Promise<PortInfo[]> {
-	// Consoles and the ports of the mainboard, of which there are dozens, are never USB.
+	// Leaves out the dozens of consoles and mainboard ports, which are never USB.
 	const names = (await readdir(join(root, 'sys/class/tty')).catch(() => [])).filter((name) =>
 		/^tty(?!S?\d)/.test(name),
 	);
@@ -46,7 +47,7 @@ export async function usbPorts(root: string): Promise<PortInfo[]> {
 	return ports;
 }
 
-/** The links of a folder by what they lead to. Where several lead to one port, the first by name. */
+/** The links in a folder by their target. Where several lead to one port, the first by name. */
 async function linksIn(root: string, folder: string): Promise<Map<string, string>> {
 	const links = new Map<string, string>();
 	for (const name of (await readdir(join(root, folder)).catch(() => [])).sort().reverse()) {
@@ -59,7 +60,7 @@ async function linksIn(root: string, folder: string): Promise<Map<string, string
 async function usbDeviceOf(device: string): Promise<UsbDevice | undefined> {
 	let interfaceNumber: string | undefined;
 	let folder = device;
-	for (let level = 0; level < MOST_LEVELS; level++, folder = dirname(folder)) {
+	for (let level = 0; level < MAX_LEVELS_UP; level++, folder = dirname(folder)) {
 		interfaceNumber ??= await attribute(folder, 'bInterfaceNumber');
 		const vendorId = await attribute(folder, 'idVendor');
 		if (vendorId === undefined) continue;
