@@ -31,19 +31,20 @@ interface Rule {
 
 const ANYWHERE = /^/;
 const NONE = /$^/;
+/** Exports of the service kit that load none of its packages. */
+const LIGHT = ['service-kit/retry', 'service-kit/plain-logger'];
 
 /** The rules of ARCHITECTURE.md. */
 const RULES: Rule[] = [
 	// Everybody's words, the browser's too: no input or output of any kind.
 	{ of: /^packages\/contracts$/, may: [], packages: { typebox: ANYWHERE }, builtins: NONE },
 	{ of: /^packages\/log$/, may: ['contracts'], packages: {} },
-	// The waiting between two tries is the same everywhere, and nothing else of the kit comes with it.
 	{
 		of: /^packages\/bus$/,
-		may: ['contracts', 'service-kit/back-off', { workspace: 'log', only: /\/embedded-[^/]*\.ts$/ }],
+		may: ['contracts', ...LIGHT, { workspace: 'log', only: /\/embedded-[^/]*\.ts$/ }],
 		packages: { ioredis: /\/redis-[^/]*\.ts$/ },
 	},
-	{ of: /^packages\/store$/, may: ['contracts', 'service-kit/back-off'], packages: { mongoose: /\/mongo-[^/]*\.ts$/ } },
+	{ of: /^packages\/store$/, may: ['contracts', ...LIGHT], packages: { mongoose: /\/mongo-[^/]*\.ts$/ } },
 	{ of: /^packages\/service-kit$/, may: ['contracts'] },
 	{ of: /^edge-gateway$/, may: ['contracts', 'log', 'bus', 'service-kit'] },
 	{ of: /^services\/[^/]+$/, may: ['contracts', 'bus', 'store', 'service-kit'] },

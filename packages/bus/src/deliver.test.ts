@@ -1,9 +1,9 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
+import { NO_LOGGER } from '@crowdvision/service-kit/plain-logger';
 import { describe, expect, it } from 'vitest';
 import { within } from '../../../test/support/wait.ts';
 import type { BusEntry } from './bus.ts';
 import { type Candidate, type Delivery, deliver } from './deliver.ts';
-import { SILENT } from './logger.ts';
 
 const candidates = (...data: string[]): Candidate[] =>
 	data.map((text, index) => ({ entry: { position: String(index + 1), data: text }, tries: 0 }));
@@ -16,7 +16,7 @@ function record(parts: Partial<Delivery> = {}) {
 	const delivery: Delivery = {
 		maxAttempts: 2,
 		signal: new AbortController().signal,
-		logger: SILENT,
+		logger: NO_LOGGER,
 		acknowledge: async (entries) => void story.push(`ack ${list(entries)}`),
 		setAside: async (entry, reason, attempts) => void story.push(`aside ${entry.data}: ${reason} (${attempts})`),
 		trying: async (entry, attempt) => void story.push(`try ${attempt} ${entry.data}`),

@@ -1,7 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import type { BusEntry } from './bus.ts';
-import type { BusLogger } from './logger.ts';
 
 /** An entry about to be handled, and how often it was handed out before without being acknowledged. */
 export interface Candidate {
@@ -21,7 +21,7 @@ export interface Delivery {
 	maxAttempts: number;
 	/** Aborts when the consumer closes: nothing new is tried, what succeeded is still acknowledged. */
 	signal: AbortSignal;
-	logger: BusLogger;
+	logger: PlainLogger;
 }
 
 const FIRST_PAUSE_MS = 100;

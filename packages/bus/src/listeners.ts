@@ -1,11 +1,11 @@
-import type { BusLogger } from './logger.ts';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 
 /** Handlers by name. One that throws is logged, and does not keep the others from hearing. */
 export class Listeners<Args extends unknown[]> {
 	readonly #handlers = new Map<string, Set<(...args: Args) => void>>();
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 
-	constructor(logger: BusLogger) {
+	constructor(logger: PlainLogger) {
 		this.#logger = logger;
 	}
 

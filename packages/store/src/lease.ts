@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import { LeaseClaim } from './lease-claim.ts';
-import { SILENT, type StoreLogger } from './logger.ts';
 import type { Store } from './store.ts';
 
 export interface LeaseOptions {
@@ -13,7 +13,7 @@ export interface LeaseOptions {
 	holder: string;
 	/** How long a holder that is gone keeps the others waiting. Default 15 s. */
 	ttlMs?: number;
-	logger?: StoreLogger;
+	logger?: PlainLogger;
 }
 
 /** A wish to hold a lease, until it is closed. */
@@ -41,7 +41,7 @@ export class Lease {
 
 	constructor(store: Store, options: LeaseOptions) {
 		this.#store = store;
-		this.#options = { collection: 'leases', ttlMs: 15_000, logger: SILENT, ...options };
+		this.#options = { collection: 'leases', ttlMs: 15_000, logger: NO_LOGGER, ...options };
 	}
 
 	/**

@@ -1,4 +1,4 @@
-import type { StoreLogger } from './logger.ts';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Stores } from './store.ts';
 
 export interface OpenStoresOptions {
@@ -6,7 +6,7 @@ export interface OpenStoresOptions {
 	dataDir: string;
 	/** Where given, MongoDB keeps it all instead. May hold a password. */
 	mongoUrl?: string | undefined;
-	logger: StoreLogger;
+	logger: PlainLogger;
 }
 
 /** The stores of a process, on the engine that its settings name. Only that engine's adapter is loaded. */

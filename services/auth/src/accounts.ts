@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type AccountView, CrowdVisionError } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { AccountDocument } from './documents.ts';
 import { hashPassword, impossiblePassword, verifyPassword } from './passwords.ts';
@@ -90,7 +90,7 @@ export class Accounts {
 	/** `was`: refused if it is another one by now. */
 	async setPassword(id: string, password: string, was?: string): Promise<void> {
 		const hash = await hashPassword(password);
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const kept = await this.#require(id);
 			if (was !== undefined && kept.value.password !== was)
 				throw new CrowdVisionError('wrong_credentials', 'The password was changed meanwhile');

@@ -5,7 +5,7 @@ import {
 	type NewDeviceRequest,
 	type RetainedRevocation,
 } from '@crowdvision/contracts';
-import { anew, type RetainedSource, type Tokens } from '@crowdvision/service-kit';
+import { type RetainedSource, retryOnConflict, type Tokens } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { DeviceDocument } from './documents.ts';
 
@@ -50,7 +50,7 @@ export class Devices implements RetainedSource {
 			});
 		}
 		const scope = { ...(buildingId !== undefined && { buildingId }), ...(sensorIds && { sensorIds }) };
-		const issuedAfter = await anew(async () => {
+		const issuedAfter = await retryOnConflict(async () => {
 			const kept = await this.#devices.get(deviceId);
 			if (kept && kept.value.domainName !== domainName) return undefined;
 			const before = kept?.value.before ?? 0;
@@ -82,7 +82,7 @@ export class Devices implements RetainedSource {
 
 	/** Voids every token this device was given until now. @throws CrowdVisionError `not_found` */
 	revoke(domainName: string, deviceId: string): Promise<void> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#devices.get(deviceId);
 			if (kept?.value.domainName !== domainName) throw new CrowdVisionError('not_found', 'There is no such device');
 			const before = Math.max(nowSeconds(), kept.value.issuedAt);

@@ -1,5 +1,5 @@
 import { CrowdVisionError, type DomainView, type Membership, weightIn } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { DeviceDocument, DomainDocument, MembershipDocument } from './documents.ts';
 import type { Memberships } from './memberships.ts';
@@ -43,7 +43,7 @@ export class Domains {
 
 	/** Makes sure that the domain exists and that this account is a business_admin of it. */
 	async ensure(name: string, ownerId: string): Promise<void> {
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			if (await this.#domains.get(name)) return;
 			await this.#store.commit([this.#domains.insert(name, { name, public: false, createdAt: Date.now() })]);
 		});
@@ -85,7 +85,7 @@ export class Domains {
 	}
 
 	async setPublic(name: string, isPublic: boolean): Promise<void> {
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const kept = await this.#require(name);
 			if (kept.value.public !== isPublic)
 				await this.#store.commit([this.#domains.replace(kept, { ...kept.value, public: isPublic })]);

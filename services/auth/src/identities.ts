@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { AccountView, DomainRole } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { AccountDocument, IdentityDocument } from './documents.ts';
 import type { Memberships } from './memberships.ts';
@@ -37,7 +37,7 @@ export class Identities {
 	 */
 	signIn({ issuer, subject, name, email }: ProviderClaims, domainName: string, role: DomainRole): Promise<AccountView> {
 		const id = createHash('sha256').update(`${issuer}\n${subject}`).digest('base64url');
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#identities.get(id);
 			if (!kept) {
 				const accountId = randomUUID();

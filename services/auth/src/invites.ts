@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { CrowdVisionError, DOMAIN_ROLES, type DomainRole, type InviteView } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import { Secret, TOTP } from 'otpauth';
 import type { InvitesDocument } from './documents.ts';
@@ -41,7 +41,7 @@ export class Invites {
 
 	/** Voids the codes of a role; new ones come of a new secret. */
 	rotate(domainName: string, role: DomainRole): Promise<InviteView> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#ensure(domainName);
 			const value = { roles: { ...kept.value.roles, [role]: this.#make(domainName, role) } };
 			await this.#store.commit([this.#invites.replace(kept, value)]);
@@ -66,7 +66,7 @@ export class Invites {
 	}
 
 	#redeem(domainName: string, code: string, now: number): Promise<DomainRole | undefined> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#invites.get(domainName);
 			if (!kept) return undefined;
 			const { roles } = kept.value;
@@ -90,7 +90,7 @@ export class Invites {
 	}
 
 	async #ensure(domainName: string): Promise<Kept<InvitesDocument>> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#invites.get(domainName);
 			if (kept) return kept;
 			const roles = Object.fromEntries(

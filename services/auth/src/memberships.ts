@@ -7,7 +7,7 @@ import {
 	type Role,
 	weightIn,
 } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store, Write } from '@crowdvision/store';
 import type { DomainDocument, MembershipDocument } from './documents.ts';
 import type { Sessions } from './sessions.ts';
@@ -88,7 +88,7 @@ export class Memberships {
 
 	/** Makes somebody a member of this role, or lifts their role to it; never lowers one. @returns the role they have. */
 	join(accountId: string, domainName: string, role: DomainRole): Promise<DomainRole> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#memberships.get(idOf(accountId, domainName));
 			if (kept && ROLES[kept.value.role] >= ROLES[role]) return kept.value.role;
 			await this.#store.commit([
@@ -105,7 +105,7 @@ export class Memberships {
 	 * `not_found` to end what is none.
 	 */
 	async change(accountId: string, domainName: string, role: DomainRole | undefined, weight: number): Promise<void> {
-		const task = anew(async () => {
+		const task = retryOnConflict(async () => {
 			const kept = await this.#memberships.get(idOf(accountId, domainName));
 			if (!kept && role === undefined) throw new CrowdVisionError('not_found', 'There is no such member');
 			const had = kept ? ROLES[kept.value.role] : 0;

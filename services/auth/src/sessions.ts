@@ -1,5 +1,5 @@
 import { type AccountClaims, CrowdVisionError, type RetainedSessions } from '@crowdvision/contracts';
-import { ACCOUNT_SECONDS, anew, type RetainedSource } from '@crowdvision/service-kit';
+import { ACCOUNT_SECONDS, type RetainedSource, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store, Write } from '@crowdvision/store';
 import type { SessionsDocument } from './documents.ts';
 
@@ -42,7 +42,7 @@ export class Sessions implements RetainedSource {
 
 	/** Ends one session. */
 	async end({ sub, jti, exp }: AccountClaims): Promise<void> {
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const kept = await this.#sessions.get(sub);
 			const before = kept?.value ?? NOTHING;
 			const ended = before.ended.filter((one) => one.exp > nowSeconds() && one.jti !== jti);

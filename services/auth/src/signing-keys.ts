@@ -2,9 +2,9 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } fr
 import { CrowdVisionError, type PublicSigningKey, type SigningKeyView } from '@crowdvision/contracts';
 import {
 	ACCOUNT_SECONDS,
-	anew,
 	DEVICE_SECONDS,
 	type RetainedSource,
+	retryOnConflict,
 	type TokenKey,
 	type TokenSigner,
 } from '@crowdvision/service-kit';
@@ -149,7 +149,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	}
 
 	#markForDevices(kid: string): Promise<Kept<SigningKeyDocument>> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const kept = await this.#keys.get(kid);
 			if (!kept?.value.d) throw new CrowdVisionError('unavailable', 'The key that signs was changed just now', {}, 1);
 			if (!kept.value.devices) await this.#store.commit([this.#keys.replace(kept, { ...kept.value, devices: true })]);
@@ -159,7 +159,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	}
 
 	async #retire(kid: string, now: number): Promise<void> {
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const kept = await this.#keys.get(kid);
 			if (!kept || kept.value.retiredAt !== undefined) return;
 			const { d: _private, ...rest } = kept.value;

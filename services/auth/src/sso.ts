@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type AccountView, CrowdVisionError, type SsoRequest, type SsoView } from '@crowdvision/contracts';
-import { anew, type Logger } from '@crowdvision/service-kit';
+import { type Logger, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { Configuration } from 'openid-client';
 import type { SsoDocument, SsoStateDocument } from './documents.ts';
@@ -58,7 +58,7 @@ export class Sso {
 			? 'must be the issuer itself'
 			: await unreachable(new URL(rest.issuer), this.#reach);
 		if (reason) throw new CrowdVisionError('invalid', `/issuer ${reason}`, { path: '/issuer' });
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const kept = await this.#settings.get(domainName);
 			const same = kept?.value.issuer === rest.issuer && kept.value.clientId === rest.clientId;
 			const secret =

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { ConversationDocument, Turn } from './documents.ts';
 
@@ -51,7 +51,7 @@ export class Conversations {
 	 * @throws CrowdVisionError `not_found` for a conversation that is not this account's.
 	 */
 	add(accountId: string, id: string | undefined, turn: Turn): Promise<string> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			if (id === undefined) return this.#begin(accountId, turn);
 			const kept = await this.require(accountId, id);
 			const turns = [...kept.value.turns, turn].slice(-MOST_TURNS);

@@ -1,5 +1,5 @@
 import type { Reading } from '@crowdvision/contracts';
-import { anew } from '@crowdvision/service-kit';
+import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { AnomalyDocument, CounterDocument, LatestOfRoom, RoomDocument } from './documents.ts';
 
@@ -25,7 +25,7 @@ export class Knowledge {
 	/** Takes readings in; an older one never replaces a newer one, so repetitions change nothing. */
 	async learn(readings: readonly Reading[]): Promise<void> {
 		const byRoom = Map.groupBy(readings, ({ buildingId, roomId }) => `${buildingId}/${roomId}`);
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const known = new Map((await this.#rooms.getAll([...byRoom.keys()])).map((room) => [room.id, room]));
 			const writes = [...byRoom].map(([id, ofRoom]) => {
 				const room = known.get(id);
@@ -38,7 +38,7 @@ export class Knowledge {
 
 	/** Keeps an alert's present state; the oldest beyond ten thousand are forgotten. */
 	async record(anomaly: AnomalyDocument): Promise<void> {
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const known = await this.#anomalies.get(anomaly.id);
 			if (known) return this.#store.commit([this.#anomalies.replace(known, anomaly)]);
 			const counter = await this.#counters.get('anomalies');

@@ -1,5 +1,5 @@
 import { type AccountClaims, type Alert, CrowdVisionError, type RetainedBuilding } from '@crowdvision/contracts';
-import { anew, type BuildingDirectory, type Presence, requireRole } from '@crowdvision/service-kit';
+import { type BuildingDirectory, type Presence, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { AlertBook } from './alert-book.ts';
 import { type AlertDocument, type RoomDocument, roomKey } from './documents.ts';
@@ -61,7 +61,7 @@ export class Alerts {
 	 * @throws CrowdVisionError `not_found`, `forbidden` below business_staff, `conflict` when it is over.
 	 */
 	async acknowledge(id: string, { sub, memberships }: Pick<AccountClaims, 'sub' | 'memberships'>): Promise<Alert> {
-		const alert = await anew(async () => {
+		const alert = await retryOnConflict(async () => {
 			const kept = await this.#alerts.get(id);
 			const domains = (kept && this.#directory.get(kept.value.buildingId)?.domains) ?? [];
 			requireRole({ memberships }, domains, 'business_staff', 'such alert');

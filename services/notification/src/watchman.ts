@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Alert, MetricKey, Reading, RetainedBuilding } from '@crowdvision/contracts';
-import { anew, type BuildingDirectory, type Presence } from '@crowdvision/service-kit';
+import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { AlertBook } from './alert-book.ts';
 import { alertOf } from './alert-of.ts';
@@ -82,7 +82,7 @@ export class Watchman {
 		look: (rooms: Map<string, RoomMemory>) => Alert[],
 	): Promise<Alert[]> {
 		const { store, book } = this.#parts;
-		return anew(async (attempt) => {
+		return retryOnConflict(async (attempt) => {
 			const rooms = await recallRooms(this.#rooms, places);
 			if (attempt > 0) for (const room of rooms.values()) await this.#adopt(room);
 			const alerts = look(rooms);

@@ -1,5 +1,5 @@
 import { type Building, CrowdVisionError, type Role } from '@crowdvision/contracts';
-import { anew, type RetainedSource, requireRole } from '@crowdvision/service-kit';
+import { type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store, Write } from '@crowdvision/store';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
 import { newDocument, retainedOf, validBuilding } from './building-document.ts';
@@ -94,7 +94,7 @@ export class Buildings implements RetainedSource {
 		id: string,
 		{ memberships, role, apply }: Change,
 	): Promise<{ building: BuildingDocument; unregistered: string[] }> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const registry = await this.#registries.get(id);
 			const kept = await this.#find(id, memberships, role);
 			const before = kept.value;
@@ -119,7 +119,7 @@ export class Buildings implements RetainedSource {
 		memberships: Memberships,
 		check: (building: BuildingDocument) => void = () => {},
 	): Promise<string[]> {
-		const sensors = await anew(async () => {
+		const sensors = await retryOnConflict(async () => {
 			const registry = await this.#registries.get(id);
 			const kept = await this.#find(id, memberships, 'business_admin');
 			check(kept.value);
@@ -156,7 +156,7 @@ export class Buildings implements RetainedSource {
 	 * see.
 	 */
 	#insert(building: BuildingDocument): Promise<boolean> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			if (await this.#buildings.get(building.id)) return false;
 			const removed = await this.#removed.get(building.id);
 			if (removed) await this.#store.readings.removeBuilding(building.id);
@@ -174,7 +174,7 @@ export class Buildings implements RetainedSource {
 		// Whoever made a new building of this id meanwhile has done it.
 		if (!(await this.#removed.get(id))) return;
 		await this.#store.readings.removeBuilding(id);
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const removed = await this.#removed.get(id);
 			if (removed?.value.unfinished)
 				await this.#store.commit([this.#removed.replace(removed, { ...removed.value, unfinished: false })]);

@@ -1,6 +1,6 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
-import { anew, type Logger } from '@crowdvision/service-kit';
+import { type Logger, retryOnConflict } from '@crowdvision/service-kit';
 import { type Collection, type Store, Turns } from '@crowdvision/store';
 import type { OfflineDocument } from './documents.ts';
 
@@ -38,7 +38,7 @@ export class OfflineDevices {
 
 	/** Keeps what a device event says, unless something later is known. */
 	heard({ sensorId, state, at }: DeviceEvent): Promise<void> {
-		return anew(async () => {
+		return retryOnConflict(async () => {
 			const known = await this.#offline.get(sensorId);
 			if (known && known.value.at > at) return;
 			if (state === 'offline')

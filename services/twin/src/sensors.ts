@@ -1,5 +1,5 @@
 import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
-import { anew, invalid, type RetainedSource } from '@crowdvision/service-kit';
+import { invalid, type RetainedSource, retryOnConflict } from '@crowdvision/service-kit';
 import { type Collection, type Kept, type Store, Turns } from '@crowdvision/store';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from './documents.ts';
 import { allDocuments } from './paging.ts';
@@ -38,7 +38,9 @@ export class Sensors implements RetainedSource {
 	 * name themselves by it on topics that all share.
 	 */
 	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
-		const registered = await this.#turns.take(() => anew(() => this.#register({ sensorId, buildingId, roomId })));
+		const registered = await this.#turns.take(() =>
+			retryOnConflict(() => this.#register({ sensorId, buildingId, roomId })),
+		);
 		if (!registered)
 			throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
 	}
@@ -51,7 +53,7 @@ export class Sensors implements RetainedSource {
 	 */
 	async adopt({ sensorId, buildingId, roomId, replaces }: RetainedAdoption): Promise<string[]> {
 		await this.#turns.take(() =>
-			anew(async () => {
+			retryOnConflict(async () => {
 				const old = replaces === undefined ? undefined : await this.#sensors.get(replaces);
 				const leaves = old?.value.buildingId === buildingId && old.value.roomId === roomId;
 				await this.#register({ sensorId, buildingId, roomId }, leaves ? old : undefined, true);
@@ -62,7 +64,7 @@ export class Sensors implements RetainedSource {
 
 	/** @throws CrowdVisionError `not_found` */
 	async remove(buildingId: string, sensorId: string): Promise<void> {
-		await anew(async () => {
+		await retryOnConflict(async () => {
 			const sensor = await this.#sensors.get(sensorId);
 			if (sensor?.value.buildingId !== buildingId) throw new CrowdVisionError('not_found', 'There is no such sensor');
 			await this.#store.commit([this.#sensors.remove(sensor)]);

@@ -1,9 +1,9 @@
 import { CrowdVisionError, type StreamName, type TableName } from '@crowdvision/contracts';
 import { type AppendRecord, type Log, LogFullError, LogWriteError } from '@crowdvision/log';
+import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Bus, BusEntry, ConsumeOptions, DeadLetter, Position, Subscription, TailGap } from '../bus.ts';
 import { withDefaults } from '../consume-options.ts';
 import { Listeners } from '../listeners.ts';
-import { type BusLogger, SILENT } from '../logger.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { EmbeddedDeadLetters } from './embedded-dead-letters.ts';
 import { EmbeddedConsumer, EmbeddedGroup } from './embedded-group.ts';
@@ -17,7 +17,7 @@ export interface EmbeddedBusOptions {
 	logs: Record<StreamName, Log>;
 	/** Where dead letters are kept; let it drop its oldest. Without it the last thousand are kept in memory. */
 	deadLog?: Log;
-	logger?: BusLogger;
+	logger?: PlainLogger;
 }
 
 /**
@@ -32,7 +32,7 @@ export interface EmbeddedBusOptions {
 export class EmbeddedBus implements Bus {
 	readonly #gatewayId: string | undefined;
 	readonly #logs: Record<StreamName, Log>;
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 	readonly #deadLetters: EmbeddedDeadLetters;
 	readonly #groups = new Map<string, EmbeddedGroup>();
 	readonly #subscriptions = new Subscriptions();
@@ -40,7 +40,7 @@ export class EmbeddedBus implements Bus {
 	readonly #watchers: Listeners<[key: string, value: string | null]>;
 	readonly #tables = new Map<TableName, Map<string, string>>();
 
-	constructor({ gatewayId, logs, deadLog, logger = SILENT }: EmbeddedBusOptions) {
+	constructor({ gatewayId, logs, deadLog, logger = NO_LOGGER }: EmbeddedBusOptions) {
 		this.#gatewayId = gatewayId;
 		this.#logs = logs;
 		this.#logger = logger;

@@ -1,9 +1,9 @@
 import type { Cursor, Gap, Log } from '@crowdvision/log';
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import type { BusEntry, Position, Subscription } from '../bus.ts';
 import type { FullConsumeOptions } from '../consume-options.ts';
 import { type Delivery, deliver } from '../deliver.ts';
-import type { BusLogger } from '../logger.ts';
 import { isStart, offsetAfter, positionOf } from './embedded-positions.ts';
 import { GapMarker } from './gap-marker.ts';
 import { GroupLedger } from './group-ledger.ts';
@@ -19,7 +19,7 @@ const LONGEST_PAUSE_MS = 5000;
 export class EmbeddedGroup {
 	readonly #log: Log;
 	readonly #cursor: Cursor;
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 	/**
 	 * What is missing before the next entry, and the offset up to which it is: the cursor stays before it until that
 	 * entry is there to tell it with.
@@ -36,7 +36,7 @@ export class EmbeddedGroup {
 	#failures = 0;
 
 	/** A group whose name the log does not know begins at the oldest entry held. */
-	constructor(log: Log, name: string, gatewayId: string, logger: BusLogger) {
+	constructor(log: Log, name: string, gatewayId: string, logger: PlainLogger) {
 		this.#log = log;
 		this.#cursor = log.cursor(`group:${name}`);
 		this.#logger = logger;
@@ -161,7 +161,7 @@ export interface EmbeddedConsumerParts {
 	options: FullConsumeOptions;
 	handle: (entries: BusEntry[]) => Promise<void>;
 	setAside: (entry: BusEntry, reason: string, attempts: number) => Promise<void>;
-	logger: BusLogger;
+	logger: PlainLogger;
 }
 
 /** One member of a group. What it holds when it closes goes to the others, or waits for the next. */

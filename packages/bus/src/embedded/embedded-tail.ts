@@ -1,7 +1,7 @@
 import type { Log } from '@crowdvision/log';
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import { type BusEntry, type Position, START, type Subscription, type TailGap } from '../bus.ts';
-import type { BusLogger } from '../logger.ts';
 import { isStart, offsetAfter, positionOf } from './embedded-positions.ts';
 
 const READ = { maxRecords: 500, maxBytes: 1024 * 1024 };
@@ -12,7 +12,7 @@ export class EmbeddedTail implements Subscription {
 	readonly #log: Log;
 	readonly #handle: (entries: BusEntry[]) => void | Promise<void>;
 	readonly #onGap: ((gap: TailGap) => void) | undefined;
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 	readonly #closing = new AbortController();
 	#offset = 0;
 	#running: Promise<void> | undefined;
@@ -21,7 +21,7 @@ export class EmbeddedTail implements Subscription {
 		log: Log,
 		handle: (entries: BusEntry[]) => void | Promise<void>,
 		onGap: ((gap: TailGap) => void) | undefined,
-		logger: BusLogger,
+		logger: PlainLogger,
 	) {
 		this.#log = log;
 		this.#handle = handle;

@@ -1,4 +1,5 @@
 import { CrowdVisionError, STREAM_FIELDS, type StreamName, type TableName } from '@crowdvision/contracts';
+import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import {
 	type Bus,
 	type BusEntry,
@@ -10,7 +11,6 @@ import {
 	type TailGap,
 } from '../bus.ts';
 import { withDefaults } from '../consume-options.ts';
-import { type BusLogger, SILENT } from '../logger.ts';
 import { Subscriptions } from '../subscriptions.ts';
 import { RedisAppender } from './redis-append.ts';
 import { isRedisError, RedisConnection } from './redis-connection.ts';
@@ -25,7 +25,7 @@ import type { TrimBounds } from './redis-trim.ts';
 export interface RedisBusOptions {
 	/** `redis:` or `rediss:`. */
 	url: string;
-	logger?: BusLogger;
+	logger?: PlainLogger;
 	/** Put before every key and channel; default none, so that the names are those of the contract. */
 	keyPrefix?: string;
 	/** How long a command may wait for the connection, and then for its answer. Default 3 s. */
@@ -51,7 +51,7 @@ const TROUBLE_MS = 800;
 export class RedisBus implements Bus {
 	readonly #url: string;
 	readonly #prefix: string;
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 	readonly #timeoutMs: number;
 	readonly #trim: TrimBounds | undefined;
 	readonly #commands: RedisConnection;
@@ -59,7 +59,7 @@ export class RedisBus implements Bus {
 	readonly #appenders = new Map<StreamName, RedisAppender>();
 	readonly #subscriptions = new Subscriptions();
 
-	constructor({ url, logger = SILENT, keyPrefix = '', timeoutMs = TIMEOUT_MS, trim }: RedisBusOptions) {
+	constructor({ url, logger = NO_LOGGER, keyPrefix = '', timeoutMs = TIMEOUT_MS, trim }: RedisBusOptions) {
 		this.#url = url;
 		this.#prefix = keyPrefix;
 		this.#logger = logger;

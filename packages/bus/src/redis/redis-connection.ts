@@ -1,7 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { backOff } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff } from '@crowdvision/service-kit/retry';
 import { Redis } from 'ioredis';
-import type { BusLogger } from '../logger.ts';
 
 export interface RedisConnectionOptions {
 	url: string;
@@ -11,7 +11,7 @@ export interface RedisConnectionOptions {
 	timeoutMs: number;
 	/** How much longer than `timeoutMs` the server itself may take: for blocking reads. Default 0. */
 	blockMs?: number;
-	logger: BusLogger;
+	logger: PlainLogger;
 	/** Called each time it is connected and the server has loaded its data. */
 	onReady?: () => void;
 }

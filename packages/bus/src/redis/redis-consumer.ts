@@ -1,8 +1,8 @@
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import type { BusEntry, Subscription } from '../bus.ts';
 import type { FullConsumeOptions } from '../consume-options.ts';
 import { type Candidate, type Delivery, deliver } from '../deliver.ts';
-import type { BusLogger } from '../logger.ts';
 import { allOrNone } from './redis-append.ts';
 import { isRedisError, type RedisConnection } from './redis-connection.ts';
 import { deadKey, entriesOf, type RawEntry } from './redis-entries.ts';
@@ -20,7 +20,7 @@ export interface RedisConsumerParts {
 	group: string;
 	options: FullConsumeOptions;
 	handle: (entries: BusEntry[]) => Promise<void>;
-	logger: BusLogger;
+	logger: PlainLogger;
 }
 
 /** Id, member, milliseconds of silence, deliveries. */

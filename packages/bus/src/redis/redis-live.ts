@@ -1,7 +1,7 @@
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import type { Subscription } from '../bus.ts';
 import { Listeners } from '../listeners.ts';
-import type { BusLogger } from '../logger.ts';
 import { RedisConnection } from './redis-connection.ts';
 
 const PING_EVERY_MS = 5000;
@@ -17,12 +17,12 @@ export class RedisLive {
 	/** Channels whose first subscription was tried: from then on they are renewed here, and not by `listen`. */
 	readonly #renewed = new Set<string>();
 	readonly #returns = new Set<() => void>();
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 	readonly #closing = new AbortController();
 	#pings: NodeJS.Timeout | undefined;
 	#renewing: Promise<void> | undefined;
 
-	constructor(options: { url: string; timeoutMs: number; logger: BusLogger }) {
+	constructor(options: { url: string; timeoutMs: number; logger: PlainLogger }) {
 		this.#logger = options.logger;
 		this.#listeners = new Listeners(options.logger);
 		this.#connection = new RedisConnection({ ...options, name: 'subscriber', onReady: () => this.#renew() });

@@ -1,6 +1,6 @@
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import type { Subscription } from '../bus.ts';
-import type { BusLogger } from '../logger.ts';
 import { allOrNone } from './redis-append.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import type { RedisLive } from './redis-live.ts';
@@ -33,7 +33,7 @@ export class RedisTableWatch implements Subscription {
 	readonly #commands: RedisConnection;
 	readonly #table: string;
 	readonly #handle: (key: string, value: string | null) => void;
-	readonly #logger: BusLogger;
+	readonly #logger: PlainLogger;
 	readonly #closing = new AbortController();
 	readonly #first = Promise.withResolvers<void>();
 	readonly #known = new Set<string>();
@@ -46,7 +46,7 @@ export class RedisTableWatch implements Subscription {
 		commands: RedisConnection;
 		table: string;
 		handle: (key: string, value: string | null) => void;
-		logger: BusLogger;
+		logger: PlainLogger;
 	}) {
 		this.#commands = parts.commands;
 		this.#table = parts.table;

@@ -1,6 +1,6 @@
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import { type BusEntry, type Position, START, type Subscription, type TailGap } from '../bus.ts';
-import type { BusLogger } from '../logger.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { entriesOf, type RawEntry } from './redis-entries.ts';
 import { compareIds, idBefore } from './redis-ids.ts';
@@ -14,7 +14,7 @@ export interface RedisTailParts {
 	field: string;
 	handle: (entries: BusEntry[]) => void | Promise<void>;
 	onGap: ((gap: TailGap) => void) | undefined;
-	logger: BusLogger;
+	logger: PlainLogger;
 }
 
 type StreamReply = [[key: string, entries: RawEntry[]]] | null;

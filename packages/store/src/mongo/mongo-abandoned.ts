@@ -1,5 +1,5 @@
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { mongo } from 'mongoose';
-import type { StoreLogger } from '../logger.ts';
 
 /** Between two steps of a transaction of ours lie milliseconds. */
 const ABANDONED_MS = 2000;
@@ -14,11 +14,11 @@ const HERE = { maxTimeMS: ABANDONED_MS, readConcern: { level: 'local' } } as con
  */
 export class AbandonedTransactions {
 	readonly #appName: string;
-	readonly #logger: StoreLogger;
+	readonly #logger: PlainLogger;
 	#looking = false;
 	#refused = false;
 
-	constructor(appName: string, logger: StoreLogger) {
+	constructor(appName: string, logger: PlainLogger) {
 		this.#appName = appName;
 		this.#logger = logger;
 	}

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import { type mongo, Types } from 'mongoose';
 import {
 	type Intake,

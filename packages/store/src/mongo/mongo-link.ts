@@ -1,7 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { backOff, pause, waitAtMost } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause, waitAtMost } from '@crowdvision/service-kit/retry';
 import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
-import type { StoreLogger } from '../logger.ts';
 import { AbandonedTransactions } from './mongo-abandoned.ts';
 import { hasLabel, notNow, refusedUser, storeError } from './mongo-errors.ts';
 import { ensureReplicaSet, withConnection } from './mongo-server.ts';
@@ -38,7 +38,7 @@ const PREPARING: ConnectOptions = { ...OPTIONS, socketTimeoutMS: 10 * 60_000, ma
 
 export interface MongoLinkOptions {
 	url: string;
-	logger: StoreLogger;
+	logger: PlainLogger;
 	/** How long a server that is away is waited for at the start. */
 	startPatienceMs: number;
 }

@@ -1,7 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { backOff, pause } from '@crowdvision/service-kit/back-off';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { backOff, pause } from '@crowdvision/service-kit/retry';
 import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
-import type { StoreLogger } from '../logger.ts';
 import type { MongoAddress } from './mongo-url.ts';
 
 const ELECTION_TIMEOUT_MS = 20_000;
@@ -31,7 +31,7 @@ export async function ensureReplicaSet(
 	url: string,
 	address: MongoAddress,
 	options: ConnectOptions,
-	logger: StoreLogger,
+	logger: PlainLogger,
 ): Promise<void> {
 	if (!address.single) return;
 	await withConnection(url, { ...options, directConnection: true }, async (connection) => {

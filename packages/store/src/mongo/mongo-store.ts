@@ -1,5 +1,5 @@
+import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Connection } from 'mongoose';
-import { SILENT, type StoreLogger } from '../logger.ts';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from '../store.ts';
 import { MongoCollections } from './mongo-collections.ts';
 import { MongoLink } from './mongo-link.ts';
@@ -14,7 +14,7 @@ export interface MongoStoresOptions {
 	 * password.
 	 */
 	url: string;
-	logger?: StoreLogger;
+	logger?: PlainLogger;
 	/** How long `open` waits for a server that is away. Default 30 s. */
 	startPatienceMs?: number;
 }
@@ -24,7 +24,7 @@ export interface MongoStoresOptions {
  * same.
  * @throws Error where the URL is no connection string of MongoDB.
  */
-export function mongoStores({ url, logger = SILENT, startPatienceMs = 30_000 }: MongoStoresOptions): Stores {
+export function mongoStores({ url, logger = NO_LOGGER, startPatienceMs = 30_000 }: MongoStoresOptions): Stores {
 	const link = new MongoLink({ url, logger, startPatienceMs });
 	const open = new Set<string>();
 	return {

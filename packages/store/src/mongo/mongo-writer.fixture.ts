@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { SILENT } from '../logger.ts';
+import { NO_LOGGER } from '@crowdvision/service-kit/plain-logger';
 import { MongoLink } from './mongo-link.ts';
 
 /**
@@ -7,7 +7,7 @@ import { MongoLink } from './mongo-link.ts';
  * transaction; says `written`, and commits when it is sent SIGUSR2. Says `committed <attempts>`, and ends.
  */
 const [url, collection] = process.argv.slice(2);
-const link = new MongoLink({ url: url!, logger: SILENT, startPatienceMs: 10_000 });
+const link = new MongoLink({ url: url!, logger: NO_LOGGER, startPatienceMs: 10_000 });
 const goOn = once(process, 'SIGUSR2');
 let attempts = 0;
 await link.transaction(async (database, session) => {

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import type { StoreLogger } from '../logger.ts';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import { DamagedFile, type Sqlite, type SqliteDatabase } from './sqlite.ts';
 import type { SqlValue, Statement, StatementOutcome } from './sqlite-protocol.ts';
 import type { Restoration } from './sqlite-restore.ts';
@@ -9,7 +9,7 @@ import { APPLICATION_ID, MIGRATIONS } from './sqlite-schema.ts';
 export interface SqliteFileOptions {
 	engine: Sqlite;
 	path: string;
-	logger: StoreLogger;
+	logger: PlainLogger;
 	/** What has to be done to the file before it is used; again when a backup took its place. */
 	prepare(database: SqliteDatabase): Promise<void>;
 }

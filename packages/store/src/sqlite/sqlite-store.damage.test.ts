@@ -3,10 +3,10 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startNode } from '../../../../test/support/processes.ts';
 import { waitFor } from '../../../../test/support/wait.ts';
-import type { StoreLogger } from '../logger.ts';
 import type { Store, StoreDefinition, Stores } from '../store.ts';
 import { type SqliteStoresOptions, sqliteStores } from './sqlite-store.ts';
 
@@ -25,7 +25,7 @@ let dir: string;
 let opened: Stores[];
 let errors: { details: Record<string, unknown>; message: string }[];
 
-const logger: StoreLogger = {
+const logger: PlainLogger = {
 	info: () => {},
 	warn: () => {},
 	error: (details, message) => void errors.push({ details: details as Record<string, unknown>, message }),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { SILENT, type StoreLogger } from '../logger.ts';
+import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from '../store.ts';
 import { Turns } from '../turns.ts';
 import { startSqlite } from './sqlite.ts';
@@ -16,7 +16,7 @@ const TROUBLE_TIMEOUT_MS = 1900;
 export interface SqliteStoresOptions {
 	/** Folder of the files; made where it is not. */
 	dir: string;
-	logger?: StoreLogger;
+	logger?: PlainLogger;
 	backups?: Partial<Pick<UpkeepOptions, 'keep' | 'everyMs' | 'firstMs'>>;
 }
 
@@ -28,7 +28,7 @@ const MOST_STORES = 100;
  * backed up to
  * `<dir>/backups` by itself, and one that is damaged is set aside for the newest good backup.
  */
-export function sqliteStores({ dir, logger = SILENT, backups }: SqliteStoresOptions): Stores {
+export function sqliteStores({ dir, logger = NO_LOGGER, backups }: SqliteStoresOptions): Stores {
 	const engine = startSqlite();
 	const turns = new Turns(MOST_STORES);
 	const open = new Map<string, SqliteStore | undefined>();

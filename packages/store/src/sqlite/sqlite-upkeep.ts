@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { StoreLogger } from '../logger.ts';
+import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Turns } from '../turns.ts';
 import { CHECKED_AT_ONCE_BYTES } from './sqlite-open.ts';
 import { backupPath, backupsOf, timeOf } from './sqlite-restore.ts';
@@ -14,7 +14,7 @@ export interface UpkeepOptions {
 	everyMs: number;
 	/** How long to leave the start alone. */
 	firstMs: number;
-	logger: StoreLogger;
+	logger: PlainLogger;
 	/** One copy at a time. */
 	turns: Turns;
 	onDamage: () => void;
