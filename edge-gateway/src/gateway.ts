@@ -81,7 +81,7 @@ export interface Gateway extends Service {
 export function openClock(config: GatewayConfig, logger: Logger, source: TimeSource = systemTime()): Clock {
 	const dir = join(config.dataDir, 'gateway');
 	mkdirSync(dir, { recursive: true, mode: 0o700 });
-	return new Clock(dir, source, config.clock ?? CLOCK_DEFAULTS, logger);
+	return Clock.open(dir, source, config.clock ?? CLOCK_DEFAULTS, logger);
 }
 
 /** What another gateway.yaml does not change before the next start. */
@@ -149,20 +149,20 @@ export async function createGateway(parts: {
 	const { config, log, clock, worker, bus, tokens, logger, metrics } = parts;
 	const dir = join(config.dataDir, 'gateway');
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: something is damaged');
-
 	// A system clock that was set back must not make a device's token one of the future.
 	tokens.clock = { now: () => clock.now(), known: () => clock.quality !== 'unsynced' };
 	const ledger = new Ledger(log);
-	const adoptions = new Adoptions(join(dir, 'adoptions'), config.gatewayId, logger);
-	const registry = new Registry(join(dir, 'registry'), adoptions);
+	const quarantine = Quarantine.open(join(dir, 'quarantine'));
+	const { gatewayId } = config;
+	const placed = { gatewayId, onPlaced: (id: string) => quarantine.release(id), logger };
+	const adoptions = Adoptions.open(join(dir, 'adoptions'), placed);
+	const registry = Registry.open(join(dir, 'registry'), adoptions);
 	const admission = new Admission(config.devices, adoptions);
-	const quarantine = new Quarantine(join(dir, 'quarantine'));
-	adoptions.whenPlaced((sensorId) => quarantine.release(sensorId));
 	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus)]);
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
 	const rooms = await openOccupancy({
 		config: config.occupancy ?? {},
-		gatewayId: config.gatewayId,
+		gatewayId,
 		dir,
 		log,
 		worker,
@@ -173,9 +173,9 @@ export async function createGateway(parts: {
 	});
 	const devices = new Devices();
 	const timeouts = new Timeouts(config.devices);
-	const availability = new Availability({
+	const availability = Availability.open({
 		path: join(dir, 'availability'),
-		gatewayId: config.gatewayId,
+		gatewayId,
 		timeouts,
 		now: () => clock.now(),
 		logger,
@@ -204,7 +204,7 @@ export async function createGateway(parts: {
 		availability,
 		recorder,
 		trace,
-		gatewayId: config.gatewayId,
+		gatewayId,
 	});
 	const refuse: Intake['refuse'] = (frame, error) => intake.refuse(frame, error);
 	const rateLimits = new RateLimits(config, (transport, sender, detail) => {
@@ -216,7 +216,7 @@ export async function createGateway(parts: {
 	rateLimits.register(metrics);
 	const addressOf = clientAddress(config.trustProxy);
 	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
-	const book = new CommandBook(join(dir, 'commands'));
+	const book = CommandBook.open(join(dir, 'commands'));
 	const downlink = new Downlink({
 		book,
 		lines,
@@ -279,11 +279,11 @@ export async function createGateway(parts: {
 	});
 	mqtt.register(metrics);
 	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, lines, logger });
-	const homeAssistant = new HomeAssistant(config.homeAssistant ?? {}, {
+	const homeAssistant = HomeAssistant.open(config.homeAssistant ?? {}, {
 		log,
 		registry,
 		local: mqtt.local,
-		gatewayId: config.gatewayId,
+		gatewayId,
 		logger,
 		path: join(dir, 'home-assistant'),
 	});
@@ -293,14 +293,14 @@ export async function createGateway(parts: {
 		? new Relay({
 				log,
 				url: config.redisUrl,
-				gatewayId: config.gatewayId,
+				gatewayId,
 				field: STREAM_FIELDS.telemetry,
 				logger,
 				trim: (redis) => trimStream(redis, STREAMS.telemetry),
 			})
 		: undefined;
 	const bridges = new Bridges({
-		gatewayId: config.gatewayId,
+		gatewayId,
 		dir: join(dir, 'bridge'),
 		log,
 		worker,

@@ -29,7 +29,7 @@ const sensor = (sensorId: string) => JSON.stringify({ sensorId, buildingId: 'b1'
 describe('buildings, sensors and revocations', () => {
 	it('are those the bus retains, and follow its changes', async () => {
 		await bus.retain(TABLES.buildings, 'b1', building('b1', 'acme'));
-		const registry = new Registry(path);
+		const registry = Registry.open(path);
 		expect(registry.building('b1')).toBeUndefined();
 		await registry.follow(bus);
 		expect(registry.building('b1')?.domains).toEqual(['acme']);
@@ -42,14 +42,14 @@ describe('buildings, sensors and revocations', () => {
 	});
 
 	it('are there at a start without a bus, as they were when the gateway stopped', async () => {
-		const first = new Registry(path);
+		const first = Registry.open(path);
 		await first.follow(bus);
 		await bus.retain(TABLES.buildings, '__proto__', building('__proto__', 'acme'));
 		await bus.retain(TABLES.sensors, 's', sensor('s'));
 		await bus.retain(TABLES.revokedDevices, 'd', JSON.stringify({ before: 1000 }));
 		await waitFor('all of it', () => first.sensor('s') && first.isRevoked('d', 1000));
 		await first.close();
-		const second = new Registry(path);
+		const second = Registry.open(path);
 		expect(second.building('__proto__')?.domains).toEqual(['acme']);
 		expect(second.sensor('s')).toMatchObject({ buildingId: 'b1', roomId: 'hall' });
 		expect(second.sensor('__proto__')).toBeUndefined();
@@ -61,19 +61,19 @@ describe('buildings, sensors and revocations', () => {
 		const copies = await mkdtemp(join(tmpdir(), 'crowdvision-registry-copies-'));
 		onTestFinished(() => rm(copies, { recursive: true }));
 		let copy = 0;
-		const first = new Registry(path);
+		const first = Registry.open(path);
 		await first.follow(bus);
 		await bus.retain(TABLES.sensors, 's', sensor('s'));
 		// What a kill at this moment would leave: a copy, as two may not have the same files open.
 		await waitFor('it to be on disk', async () => {
 			await cp(dir, join(copies, `${++copy}`), { recursive: true, filter: (from) => !from.endsWith('.tmp') });
-			return new Registry(join(copies, `${copy}`, 'registry')).sensor('s');
+			return Registry.open(join(copies, `${copy}`, 'registry')).sensor('s');
 		});
 		await first.close();
 	});
 
 	it('are none where both files are damaged, and followed all the same', async () => {
-		const first = new Registry(path);
+		const first = Registry.open(path);
 		await first.follow(bus);
 		await bus.retain(TABLES.sensors, 's', sensor('s'));
 		await waitFor('the sensor', () => first.sensor('s'));
@@ -82,7 +82,7 @@ describe('buildings, sensors and revocations', () => {
 			const text = await readFile(file, 'utf8').catch(() => '');
 			await writeFile(file, text.replace('hall', 'hill'));
 		}
-		const second = new Registry(path);
+		const second = Registry.open(path);
 		expect(second.sensor('s')).toBeUndefined();
 		await second.follow(bus);
 		expect(second.sensor('s')).toMatchObject({ roomId: 'hall' });
@@ -90,7 +90,7 @@ describe('buildings, sensors and revocations', () => {
 	});
 
 	it('survive what is no JSON', async () => {
-		const registry = new Registry(path);
+		const registry = Registry.open(path);
 		await registry.follow(bus);
 		await bus.retain(TABLES.sensors, 'bad', '{');
 		await bus.retain(TABLES.sensors, 's', sensor('s'));
@@ -101,7 +101,7 @@ describe('buildings, sensors and revocations', () => {
 });
 
 it('voids tokens issued at or before the revocation, and those that do not say when', async () => {
-	const registry = new Registry(path);
+	const registry = Registry.open(path);
 	await registry.follow(bus);
 	await bus.retain(TABLES.revokedDevices, 'd', JSON.stringify({ before: 1000 }));
 	await waitFor('the revocation', () => registry.isRevoked('d'));

@@ -8,6 +8,9 @@ interface Kept {
 	revoked?: Record<string, RetainedRevocation>;
 }
 
+/** Where a sensor stands, by its id. */
+type SensorLookup = { sensor(id: string): RetainedSensor | undefined };
+
 const SAVE_AFTER_MS = 1000;
 
 /**
@@ -18,20 +21,28 @@ export class Registry {
 	readonly #sensors = new Map<string, RetainedSensor>();
 	readonly #revoked = new Map<string, RetainedRevocation>();
 	readonly #file: CheckpointFile<Kept>;
-	readonly #adopted: { sensor(id: string): RetainedSensor | undefined } | undefined;
+	readonly #adopted: SensorLookup | undefined;
 	readonly #watches: Subscription[] = [];
 	#saveTimer: NodeJS.Timeout | undefined;
 	/** Known until a building changes. */
 	#isShared: boolean | undefined;
 
-	/** `adopted`: sensors that were given a place here, for as long as twin does not say where they stand. */
-	constructor(path: string, adopted?: { sensor(id: string): RetainedSensor | undefined }) {
+	private constructor(file: CheckpointFile<Kept>, adopted: SensorLookup | undefined) {
+		this.#file = file;
 		this.#adopted = adopted;
-		this.#file = new CheckpointFile<Kept>(path);
-		const { value } = this.#file.read();
-		for (const [id, building] of Object.entries(value?.buildings ?? {})) this.#buildings.set(id, building);
-		for (const [id, sensor] of Object.entries(value?.sensors ?? {})) this.#sensors.set(id, sensor);
-		for (const [id, revocation] of Object.entries(value?.revoked ?? {})) this.#revoked.set(id, revocation);
+	}
+
+	/**
+	 * Reads the copy on disk.
+	 * @param adopted places given at this gateway; they count while twin does not say where a sensor stands
+	 */
+	static open(path: string, adopted?: SensorLookup): Registry {
+		const registry = new Registry(new CheckpointFile<Kept>(path), adopted);
+		const { value } = registry.#file.read();
+		for (const [id, building] of Object.entries(value?.buildings ?? {})) registry.#buildings.set(id, building);
+		for (const [id, sensor] of Object.entries(value?.sensors ?? {})) registry.#sensors.set(id, sensor);
+		for (const [id, revocation] of Object.entries(value?.revoked ?? {})) registry.#revoked.set(id, revocation);
+		return registry;
 	}
 
 	building(id: string): RetainedBuilding | undefined {

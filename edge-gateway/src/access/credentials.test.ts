@@ -14,7 +14,7 @@ let registry: Registry;
 let credentials: Credentials;
 beforeAll(async () => {
 	dir = await mkdtemp(join(tmpdir(), 'crowdvision-credentials-'));
-	registry = new Registry(join(dir, 'registry'));
+	registry = Registry.open(join(dir, 'registry'));
 	credentials = new Credentials(tokens, registry);
 });
 afterAll(async () => {

@@ -27,7 +27,7 @@ beforeEach(() => {
 
 /** A gateway's clock and log, in one folder through all its lives. */
 async function open(source: SetClock, options = OPTIONS) {
-	const clock = new Clock(dir, source, options, createLogger('test', 'silent'));
+	const clock = Clock.open(dir, source, options, createLogger('test', 'silent'));
 	const log = await Log.open({
 		dir: join(dir, 'log'),
 		worker,
@@ -167,7 +167,7 @@ describe("the gateway's clock", () => {
 				rmSync(join(dir, 'clock.a'), { force: true });
 				rmSync(join(dir, 'clock.b'), { force: true });
 				const source = new SetClock(NOW);
-				const clock = new Clock(dir, source, { ...OPTIONS, holdoverMs: HOUR }, createLogger('test', 'silent'));
+				const clock = Clock.open(dir, source, { ...OPTIONS, holdoverMs: HOUR }, createLogger('test', 'silent'));
 				let last = clock.now();
 				for (const [passes, step] of all) {
 					source.pass(passes);

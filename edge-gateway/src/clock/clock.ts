@@ -3,20 +3,9 @@ import type { TimeQuality } from '@crowdvision/contracts';
 import { CheckpointFile, type Log, type LogRecord } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { ClockOptions } from './clock-config.ts';
+import { type ClockState, validClockState } from './clock-state.ts';
 import { type Era, Eras } from './eras.ts';
 import type { TimeSource } from './time-source.ts';
-
-/** What is kept in the gateway's folder. */
-interface Kept {
-	/** The latest time ever known, epoch ms. */
-	newest: number;
-	boot: string | undefined;
-	/** Our time is the monotonic clock plus this, ms. */
-	offset: number;
-	/** Since when we go by our own clock alone, on the monotonic clock, ms. */
-	holdoverSince: number | undefined;
-	eras: readonly Era[];
-}
 
 /** No clock that is right shows less: this was written later. */
 const WRITTEN = Date.UTC(2026, 0, 1);
@@ -48,10 +37,10 @@ export class Clock {
 	readonly #source: TimeSource;
 	readonly #options: ClockOptions;
 	readonly #logger: Logger;
-	readonly #file: CheckpointFile<Kept>;
+	readonly #file: CheckpointFile<ClockState>;
 	readonly #eras: Eras;
-	#newest: number;
-	#offset: number;
+	#newest = 0;
+	#offset = 0;
 	#era: Era | undefined;
 	#holdoverSince: number | undefined;
 	#slewing = false;
@@ -60,22 +49,43 @@ export class Clock {
 	#aheadThen = 0;
 	/** Stamp of the system's last synchronization, as of the last look. */
 	#proof: number | undefined;
-	#waiting: boolean;
+	#waiting = false;
 	#last = 0;
 	#log: Log | undefined;
 	#holding = false;
 	#timer: NodeJS.Timeout | undefined;
 	#keptAt = 0;
 
-	/** `dir`: the gateway's folder, which must exist. Reads what was kept there. */
-	constructor(dir: string, source: TimeSource, options: ClockOptions, logger: Logger) {
+	private constructor(
+		source: TimeSource,
+		options: ClockOptions,
+		logger: Logger,
+		file: CheckpointFile<ClockState>,
+		eras: Eras,
+	) {
 		this.#source = source;
 		this.#options = options;
 		this.#logger = logger;
-		this.#file = new CheckpointFile<Kept>(join(dir, 'clock'));
-		const kept = keptOf(this.#file.read().value);
+		this.#file = file;
+		this.#eras = eras;
+	}
+
+	/**
+	 * Reads the clock's file in `dir` and looks at the system's clock.
+	 * @param dir the gateway's folder, which must exist
+	 */
+	static open(dir: string, source: TimeSource, options: ClockOptions, logger: Logger): Clock {
+		const file = new CheckpointFile<ClockState>(join(dir, 'clock'));
+		const kept = validClockState(file.read().value);
+		const clock = new Clock(source, options, logger, file, new Eras(kept?.eras ?? []));
+		clock.#goOn(kept);
+		return clock;
+	}
+
+	/** Decides where our time stands at the start, and whether it is known. */
+	#goOn(kept: ClockState | undefined): void {
+		const source = this.#source;
 		this.#newest = kept?.newest ?? 0;
-		this.#eras = new Eras(kept?.eras ?? []);
 		const evidence = source.evidence();
 		this.#waiting = evidence.kind === 'waiting';
 		this.#proof = evidence.kind === 'synchronized' ? evidence.stamp : undefined;
@@ -301,7 +311,7 @@ export class Clock {
 		return wall >= (this.#proof === undefined ? Math.max(WRITTEN, this.#newest - NEWEST_MAY_ERR_MS) : WRITTEN);
 	}
 
-	#kept(): Kept {
+	#kept(): ClockState {
 		if (!this.#era) this.#newest = Math.max(this.#newest, this.now());
 		const { boot } = this.#source;
 		return {
@@ -329,11 +339,4 @@ export class Clock {
 			monotonic = after;
 		}
 	}
-}
-
-/** A checksum alone does not tell who wrote it. */
-function keptOf(value: Kept | undefined): Kept | undefined {
-	return value && Number.isFinite(value.newest) && Number.isFinite(value.offset) && Array.isArray(value.eras)
-		? value
-		: undefined;
 }

@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 /** As a process finds it that has just started. */
-const kept = () => new KeptConfiguration(join(dir, 'a', 'kept'));
+const kept = () => KeptConfiguration.open(join(dir, 'a', 'kept'));
 const NOW = 1_764_000_000_000;
 
 describe('P11 what is kept of gateway.yaml', () => {

@@ -29,10 +29,16 @@ export class KeptConfiguration {
 	readonly #file: CheckpointFile<Kept>;
 	#kept: Kept;
 
-	constructor(path: string) {
-		this.#folder = dirname(path);
-		this.#file = new CheckpointFile<Kept>(path);
-		this.#kept = this.#file.read().value ?? {};
+	private constructor(folder: string, file: CheckpointFile<Kept>, kept: Kept) {
+		this.#folder = folder;
+		this.#file = file;
+		this.#kept = kept;
+	}
+
+	/** Reads what is on disk. */
+	static open(path: string): KeptConfiguration {
+		const file = new CheckpointFile<Kept>(path);
+		return new KeptConfiguration(dirname(path), file, file.read().value ?? {});
 	}
 
 	/** The text that works; undefined before there was one. */

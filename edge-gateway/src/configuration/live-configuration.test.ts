@@ -23,7 +23,7 @@ it('P11 a full disk at the end of a trial does not end the gateway: the trial go
 		if (full) throw new Error('ENOSPC');
 		confirmed.push(text);
 	};
-	const live = new LiveConfiguration({
+	const live = LiveConfiguration.follow({
 		path,
 		inForce: { text: 'new', config },
 		read: () => 'new',
@@ -49,11 +49,11 @@ it('P11 a trial that would be over while another text is being applied does not 
 	const path = join(dir, 'gateway.yaml');
 	await writeFile(path, 'new');
 	const config = { trialSeconds: 4 } as GatewayConfig;
-	const kept = new KeptConfiguration(join(dir, 'kept'));
+	const kept = KeptConfiguration.open(join(dir, 'kept'));
 	kept.confirm('old');
 	const applied = Promise.withResolvers<string[]>();
 	let applying = false;
-	const live = new LiveConfiguration({
+	const live = LiveConfiguration.follow({
 		path,
 		inForce: { text: 'new', config },
 		read: () => 'newest',

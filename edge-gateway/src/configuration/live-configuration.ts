@@ -70,8 +70,8 @@ const MOST_LOOKS = 60;
  */
 export class LiveConfiguration {
 	readonly #parts: LiveConfigurationParts;
-	readonly #files: WatchedFiles;
-	readonly #timer: NodeJS.Timeout;
+	#files: WatchedFiles | undefined;
+	#timer: NodeJS.Timeout | undefined;
 	/** The last minute's, oldest first. */
 	readonly #looks: Health[] = [];
 	#inForce: Configuration;
@@ -86,14 +86,11 @@ export class LiveConfiguration {
 	/** The disk did not take a confirmation, which was told. */
 	#refused = false;
 
-	/**
-	 * Begins to follow the file. What the gateway was started with is on trial, unless it is known to work or nothing is.
-	 */
-	constructor(parts: LiveConfigurationParts) {
-		const { path, inForce, insteadOf, kept } = parts;
+	private constructor(parts: LiveConfigurationParts) {
+		const { path, inForce, insteadOf } = parts;
 		this.#parts = parts;
 		this.#inForce = inForce;
-		this.#confirmed = this.#known() ?? inForce;
+		this.#confirmed = inForce;
 		this.#status = {
 			path,
 			state: 'confirmed',
@@ -101,9 +98,23 @@ export class LiveConfiguration {
 			needsRestart: [],
 			...(insteadOf !== undefined && { notInForce: insteadOf }),
 		};
+	}
+
+	/**
+	 * Begins to follow the file. What the gateway was started with is on trial, unless it is known to work or nothing is.
+	 */
+	static follow(parts: LiveConfigurationParts): LiveConfiguration {
+		const live = new LiveConfiguration(parts);
+		live.#begin();
+		return live;
+	}
+
+	#begin(): void {
+		const { inForce, kept } = this.#parts;
+		this.#confirmed = this.#known() ?? inForce;
 		if (kept.good === undefined) kept.confirm(inForce.text);
 		else if (kept.good !== inForce.text) this.#beginTrial([]);
-		this.#files = new WatchedFiles(this.#watched(), () => this.#soon(() => this.#onChange()));
+		this.#files = WatchedFiles.watch(this.#watched(), () => this.#soon(() => this.#onChange()));
 		this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
 	}
 
@@ -119,7 +130,7 @@ export class LiveConfiguration {
 	/** Resolves when what is under way is over; a trial begins anew at the next start. */
 	async close(): Promise<void> {
 		this.#closed = true;
-		this.#files.close();
+		this.#files?.close();
 		clearInterval(this.#timer);
 		await this.#running;
 		if (this.#probation) this.#parts.kept.suspendTrial();
@@ -180,7 +191,7 @@ export class LiveConfiguration {
 		}
 		this.#inForce = next;
 		this.#beginTrial(needsRestart);
-		this.#files.follow(this.#watched());
+		this.#files?.follow(this.#watched());
 		logger.info({ needsRestart }, 'configuration: gateway.yaml is in force, on trial');
 	}
 
@@ -253,7 +264,7 @@ export class LiveConfiguration {
 			notInForce: `it was tried and taken back: ${reason}`,
 			needsRestart,
 		};
-		this.#files.follow(this.#watched());
+		this.#files?.follow(this.#watched());
 	}
 
 	/** What is known to work, where it still means something. */

@@ -31,7 +31,7 @@ export interface StartedConfiguration {
 export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration {
 	const parse = (text: string) => gatewayConfigOf(env, text);
 	const dataDir = dataDirOf(env);
-	const kept = dataDir === undefined ? undefined : new KeptConfiguration(join(dataDir, 'gateway', 'configuration'));
+	const kept = dataDir === undefined ? undefined : KeptConfiguration.open(join(dataDir, 'gateway', 'configuration'));
 	const { inForce, insteadOf } = chosen(env, parse, kept);
 	return {
 		config: inForce.config,
@@ -42,7 +42,7 @@ export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration
 					{ reasons: insteadOf.split('\n') },
 					'configuration: gateway.yaml is not in force; the last that worked is',
 				);
-			return new LiveConfiguration({
+			return LiveConfiguration.follow({
 				path: resolve(gatewayFilePath(env)),
 				inForce,
 				insteadOf,

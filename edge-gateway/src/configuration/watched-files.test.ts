@@ -11,7 +11,7 @@ it('P11 a file that cannot even be looked at does not end the gateway, and is no
 	const path = join(dir, 'key.pem');
 	await symlink(path, path);
 	let changes = 0;
-	const files = new WatchedFiles([path], () => changes++);
+	const files = WatchedFiles.watch([path], () => changes++);
 	onTestFinished(() => files.close());
 	await writeFile(join(dir, 'new'), 'a key');
 	await rename(join(dir, 'new'), path);

@@ -11,16 +11,24 @@ const LOOK_EVERY_MS = 2000;
 export class WatchedFiles {
 	readonly #onChange: () => void;
 	readonly #watchers = new Map<string, FSWatcher>();
-	readonly #timer: NodeJS.Timeout;
+	#timer: NodeJS.Timeout | undefined;
 	#paths: readonly string[] = [];
 	#seen = '';
 	#settling: NodeJS.Timeout | undefined;
 
-	/** `onChange` is called when a change has been over for a moment: what is half written is not read. */
-	constructor(paths: readonly string[], onChange: () => void) {
+	private constructor(onChange: () => void) {
 		this.#onChange = onChange;
-		this.follow(paths);
-		this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+	}
+
+	/**
+	 * Begins to watch `paths`.
+	 * @param onChange called 150 ms after the last change, so that a half-written file is not read
+	 */
+	static watch(paths: readonly string[], onChange: () => void): WatchedFiles {
+		const files = new WatchedFiles(onChange);
+		files.follow(paths);
+		files.#timer = setInterval(() => files.#look(), LOOK_EVERY_MS).unref();
+		return files;
 	}
 
 	/** From now on these, as they are at this moment. */

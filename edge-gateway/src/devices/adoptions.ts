@@ -17,6 +17,13 @@ interface Kept {
 	retired: Record<string, Retired>;
 }
 
+export interface AdoptionsParts {
+	gatewayId: string;
+	/** Called when a sensor has a place, adopted or registered. */
+	onPlaced: (sensorId: string) => void;
+	logger: Logger;
+}
+
 const TELL_AGAIN_MS = 30_000;
 
 /**
@@ -27,6 +34,7 @@ const TELL_AGAIN_MS = 30_000;
 export class Adoptions {
 	readonly #file: CheckpointFile<Kept>;
 	readonly #gatewayId: string;
+	readonly #onPlaced: (sensorId: string) => void;
 	readonly #logger: Logger;
 	readonly #adopted: Map<string, RetainedAdoption>;
 	readonly #retired: Map<string, Retired>;
@@ -36,20 +44,20 @@ export class Adoptions {
 	readonly #links: Subscription[] = [];
 	#bus: Bus | undefined;
 	#telling: Promise<void> | undefined;
-	#onPlaced: (sensorId: string) => void = () => undefined;
 
-	constructor(path: string, gatewayId: string, logger: Logger) {
-		this.#file = new CheckpointFile<Kept>(path);
-		const { value } = this.#file.read();
-		this.#adopted = new Map(Object.entries(value?.adopted ?? {}));
-		this.#retired = new Map(Object.entries(value?.retired ?? {}));
-		this.#gatewayId = gatewayId;
-		this.#logger = logger;
+	private constructor(file: CheckpointFile<Kept>, kept: Kept | undefined, parts: AdoptionsParts) {
+		this.#file = file;
+		this.#adopted = new Map(Object.entries(kept?.adopted ?? {}));
+		this.#retired = new Map(Object.entries(kept?.retired ?? {}));
+		this.#gatewayId = parts.gatewayId;
+		this.#onPlaced = parts.onPlaced;
+		this.#logger = parts.logger;
 	}
 
-	/** Calls `onPlaced` when a sensor has a place, adopted or registered. */
-	whenPlaced(onPlaced: (sensorId: string) => void): void {
-		this.#onPlaced = onPlaced;
+	/** Reads the adoptions on disk. */
+	static open(path: string, parts: AdoptionsParts): Adoptions {
+		const file = new CheckpointFile<Kept>(path);
+		return new Adoptions(file, file.read().value, parts);
 	}
 
 	/** Where an adopted sensor stands while twin does not say so. */

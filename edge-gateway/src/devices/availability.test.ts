@@ -45,7 +45,7 @@ describe('who is there', () => {
 		bus?: Bus;
 	} = {}) {
 		const told: string[] = [];
-		const availability = new Availability({
+		const availability = Availability.open({
 			path: join(dir, gatewayId),
 			gatewayId,
 			timeouts: new Timeouts(config),

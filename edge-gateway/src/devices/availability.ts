@@ -30,6 +30,16 @@ export interface Hearing {
 /** Told of each change, once. `said`: the device said so itself. */
 export type OnChange = (event: DeviceEvent, said: boolean) => void;
 
+export interface AvailabilityParts {
+	/** Of the file that keeps the states over restarts. */
+	path: string;
+	gatewayId: string;
+	timeouts: Timeouts;
+	/** Epoch ms. */
+	now: () => number;
+	logger: Logger;
+}
+
 const MOST_SENSORS = 10_000;
 const FORGOTTEN_AT_ONCE = 1000;
 const SWEEP_EVERY_MS = 1000;
@@ -57,13 +67,19 @@ export class Availability {
 	#saveTimer: NodeJS.Timeout | undefined;
 	#listening: Subscription | undefined;
 
-	constructor(parts: { path: string; gatewayId: string; timeouts: Timeouts; now: () => number; logger: Logger }) {
+	private constructor(parts: AvailabilityParts) {
 		this.#file = new CheckpointFile<SensorStatus[]>(parts.path);
-		for (const sensor of this.#file.read().value ?? []) this.#sensors.set(sensor.sensorId, sensor);
 		this.#gatewayId = parts.gatewayId;
 		this.#timeouts = parts.timeouts;
 		this.#now = parts.now;
 		this.#logger = parts.logger;
+	}
+
+	/** Reads the states on disk. */
+	static open(parts: AvailabilityParts): Availability {
+		const availability = new Availability(parts);
+		for (const sensor of availability.#file.read().value ?? []) availability.#sensors.set(sensor.sensorId, sensor);
+		return availability;
 	}
 
 	/** Tells `onChange` what is known, and every change from now on. */

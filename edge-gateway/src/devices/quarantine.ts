@@ -43,9 +43,15 @@ export class Quarantine {
 	readonly #file: CheckpointFile<QuarantinedSensor[]>;
 	#saveTimer: NodeJS.Timeout | undefined;
 
-	constructor(path: string) {
-		this.#file = new CheckpointFile<QuarantinedSensor[]>(path);
-		for (const sensor of this.#file.read().value ?? []) this.#sensors.set(keyOf(sensor), sensor);
+	private constructor(file: CheckpointFile<QuarantinedSensor[]>) {
+		this.#file = file;
+	}
+
+	/** Reads the sensors on disk. */
+	static open(path: string): Quarantine {
+		const quarantine = new Quarantine(new CheckpointFile<QuarantinedSensor[]>(path));
+		for (const sensor of quarantine.#file.read().value ?? []) quarantine.#sensors.set(keyOf(sensor), sensor);
+		return quarantine;
 	}
 
 	see({ raw, at, ...sighting }: Sighting): void {

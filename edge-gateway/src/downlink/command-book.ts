@@ -33,12 +33,18 @@ export class CommandBook {
 	readonly #ended = new Map<string, Ended>();
 	#position: string | undefined;
 
-	constructor(path: string) {
-		this.#file = new CheckpointFile<Kept>(path);
-		const { value } = this.#file.read();
-		this.#position = value?.position;
-		for (const command of value?.underWay ?? []) this.#underWay.set(command.id, command);
-		for (const ended of value?.ended ?? []) this.#ended.set(ended.result.id, ended);
+	private constructor(file: CheckpointFile<Kept>) {
+		this.#file = file;
+	}
+
+	/** Reads the book on disk. */
+	static open(path: string): CommandBook {
+		const book = new CommandBook(new CheckpointFile<Kept>(path));
+		const { value } = book.#file.read();
+		book.#position = value?.position;
+		for (const command of value?.underWay ?? []) book.#underWay.set(command.id, command);
+		for (const ended of value?.ended ?? []) book.#ended.set(ended.result.id, ended);
+		return book;
 	}
 
 	get position(): string | undefined {

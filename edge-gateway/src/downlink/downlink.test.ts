@@ -46,7 +46,7 @@ async function gateway(name: string, { off = 0, knowsTime = true, config = {}, t
 	const lines = new Lines(() => false);
 	const heard: CommandToDevice[] = [];
 	const downlink = new Downlink({
-		book: new CommandBook(join(dir, name)),
+		book: CommandBook.open(join(dir, name)),
 		lines,
 		domainOf: () => 'acme',
 		bus: to,

@@ -57,12 +57,19 @@ export class HomeAssistant {
 	#unsaved = false;
 	#untap: (() => void)[] = [];
 
-	constructor(config: HomeAssistantConfig, parts: Parts) {
+	private constructor(config: HomeAssistantConfig, parts: Parts) {
 		this.#config = config;
 		this.#prefix = config.prefix ?? 'homeassistant';
 		this.#parts = parts;
 		this.#file = new CheckpointFile(parts.path);
-		for (const entity of this.#file.read().value ?? []) this.#entities.set(this.#keyOf(entity), entity);
+	}
+
+	/** Reads from disk which entities Home Assistant was told of. */
+	static open(config: HomeAssistantConfig, parts: Parts): HomeAssistant {
+		const homeAssistant = new HomeAssistant(config, parts);
+		for (const entity of homeAssistant.#file.read().value ?? [])
+			homeAssistant.#entities.set(homeAssistant.#keyOf(entity), entity);
+		return homeAssistant;
 	}
 
 	start(): void {

@@ -31,10 +31,10 @@ async function openIntake(maxBytes?: number) {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-intake-'));
 	const log = await Log.open({ dir: join(dir, 'log'), worker, ...(maxBytes === undefined ? {} : { maxBytes }) });
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, () => undefined);
-	const registry = new Registry(join(dir, 'registry'));
+	const registry = Registry.open(join(dir, 'registry'));
 	const occupancy = new Occupancy();
 	const ledger = new Ledger();
-	const clock = new Clock(dir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
+	const clock = Clock.open(dir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
 	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, gatewayId: 'a "gateway"' });
 	const close = async () => {
 		disk.mend();

@@ -24,7 +24,7 @@ beforeAll(async () => {
 	await building('nobodys');
 	await bus.retain(TABLES.sensors, 'door-3', JSON.stringify({ sensorId: 'door-3', buildingId: 'b1', roomId: 'hall' }));
 	await bus.retain(TABLES.revokedDevices, 'gone', JSON.stringify({ before: 1000 }));
-	registry = new Registry(join(dir, 'registry'));
+	registry = Registry.open(join(dir, 'registry'));
 	await registry.follow(bus);
 });
 

@@ -29,7 +29,7 @@ let clockDir: string;
 beforeAll(async () => {
 	worker = startCommitWorker();
 	clockDir = await mkdtemp(join(tmpdir(), 'crowdvision-clock-'));
-	clock = new Clock(clockDir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
+	clock = Clock.open(clockDir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
 });
 afterAll(async () => {
 	await worker.close();
@@ -76,7 +76,7 @@ const happenings = fc.array(fc.oneof({ weight: 6, arbitrary: doorSays }, { weigh
 describe('rooms across restarts', () => {
 	it('P9 are to the digit what they were, killed at any moment after any checkpoint', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-occupancy-'));
-		const registry = new Registry(join(dir, 'registry'));
+		const registry = Registry.open(join(dir, 'registry'));
 		const rejected = await Rejected.open(join(dir, 'rejected'), worker, () => undefined);
 		let run = 0;
 		const open = (folder: string, log: Log) =>

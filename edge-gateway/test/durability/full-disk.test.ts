@@ -22,7 +22,7 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 		'who is there',
 		async (path) => {
 			const logger = createLogger('test', 'silent');
-			const availability = new Availability({
+			const availability = Availability.open({
 				path,
 				gatewayId: 'pi',
 				timeouts: new Timeouts({}),
@@ -36,7 +36,7 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 	[
 		'the registry',
 		async (path) => {
-			const registry = new Registry(path);
+			const registry = Registry.open(path);
 			await registry.follow(bus);
 			return registry;
 		},
@@ -44,7 +44,7 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 	[
 		'the quarantine',
 		async (path) => {
-			const quarantine = new Quarantine(path);
+			const quarantine = Quarantine.open(path);
 			quarantine.see({ sensorId: 's', transport: 'http', source: '/', sender: 'd', raw: Buffer.from('x'), at: 1000 });
 			return quarantine;
 		},
