@@ -9,7 +9,7 @@ const HEAVY = [
 	'**/*.{crash,damage,faults,soak,heavy}.test.ts',
 	'**/{crash,damage,faults,soak,heavy}.test.ts',
 ];
-const LIGHT_IN_TEST = ['test/imports.test.ts', 'test/support/**/*.test.ts'];
+const LIGHT_IN_TEST = ['test/imports.test.ts', 'packages/testing/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**', '**/data/**', '**/.cache/**'];
 /** Only `npm run test:compose` sets this: those tests need a Docker engine, which is the user's own. */
 if (!process.env.COMPOSE_PROJECT) NEVER.push('test/compose/**');

@@ -1,11 +1,11 @@
 import { type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
+import { startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
 import { startFeeder } from '../test/faults/feeder.ts';
 import { FAULT_SECRET, prepareGateway } from '../test/faults/gateway-process.ts';
 import { connectDashboard, type Dashboard, startSocketProcess } from '../test/support/live-dashboards.ts';
-import { startRedis } from '../test/support/redis-server.ts';
-import { waitFor } from '../test/support/wait.ts';
 
 const DASHBOARDS = 100;
 const PER_SECOND = 200;

@@ -3,8 +3,8 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freshMs, type MetricKey } from '@crowdvision/contracts';
 import { openStores, type PlacedReading, type Readings } from '@crowdvision/store';
+import { mongoForTests, whyNoMongo } from '@crowdvision/testing/mongod';
 import { history, parseHistoryQuery, rollUpStale } from '@crowdvision/twin';
-import { mongoForTests, whyNoMongo } from '../test/support/mongod.ts';
 import { median } from './report.ts';
 
 const DAY_MS = 24 * 3600_000;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startNode } from '../test/support/processes.ts';
+import { startNode } from '@crowdvision/testing/processes';
 import { BEGIN, END, type Job, type LoadResult, RESULT } from './load/job.ts';
 import { cpuSeconds, LOAD_CORE, memory, pin } from './machine.ts';
 import { CONNECTIONS, type System, type SystemUnderTest } from './systems.ts';

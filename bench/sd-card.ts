@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
-import { freePort } from '../test/support/ports.ts';
-import { startNode } from '../test/support/processes.ts';
+import { freePort } from '@crowdvision/testing/ports';
+import { startNode } from '@crowdvision/testing/processes';
 
 /** What a gateway writes to its disk, by readings a second and how long a commit waits for company. */
 export interface DiskUse {

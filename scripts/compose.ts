@@ -8,8 +8,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { freePort } from '@crowdvision/testing/ports';
 import { compose, composeCommand } from '../test/compose/docker.ts';
-import { freePort } from '../test/support/ports.ts';
 
 /** What keeps it from running, for a person; undefined when nothing does. */
 function whyNot(): string | undefined {

@@ -7,8 +7,8 @@ import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
+import { whyNoMongo } from '@crowdvision/testing/mongod';
 import { createVitest, type TestModule } from 'vitest/node';
-import { whyNoMongo } from '../test/support/mongod.ts';
 import { endLeftovers, RUN_MARK } from './leftovers.ts';
 
 const { values: options, positionals: filters } = parseArgs({

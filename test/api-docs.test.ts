@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { ROOT } from '@crowdvision/testing/processes';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
 import { DEMO_BUILDING } from '../demo/building.ts';
-import { ROOT } from './support/processes.ts';
 
 const read = (name: string) =>
 	JSON.parse(readFileSync(join(ROOT, 'docs', 'api', name), 'utf8')) as Record<string, unknown>;

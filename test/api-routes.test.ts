@@ -2,10 +2,10 @@ import { createAuth } from '@crowdvision/auth';
 import { OPERATIONS } from '@crowdvision/contracts/api';
 import { createLlm } from '@crowdvision/llm';
 import { createNotification } from '@crowdvision/notification';
+import { openServiceWorld, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { createTwin } from '@crowdvision/twin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { routesOf } from './support/routes.ts';
-import { openServiceWorld, type ServiceWorld } from './support/service-world.ts';
 
 const SERVICES = { auth: createAuth, twin: createTwin, notification: createNotification, llm: createLlm } as const;
 

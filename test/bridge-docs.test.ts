@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { GatewayFile } from '@crowdvision/edge-gateway';
+import { ROOT } from '@crowdvision/testing/processes';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from './support/processes.ts';
 
 const MANUAL = '/usr/share/man/man5/mosquitto.conf.5.gz';
 const page = readFileSync(join(ROOT, 'docs', 'bridge.md'), 'utf8');

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { request } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, type CaddyServer, startCaddy } from '@crowdvision/testing/caddy';
+import { type Asked, startUpstream, type Upstream } from '@crowdvision/testing/upstream';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Answer, type CaddyServer, startCaddy } from './support/caddy.ts';
-import { type Asked, startUpstream, type Upstream } from './support/upstream.ts';
-import { waitFor, within } from './support/wait.ts';
 
 type Told = Asked & { name: string };
 

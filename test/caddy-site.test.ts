@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type CaddyServer, findCaddy, startCaddy } from '@crowdvision/testing/caddy';
+import { ROOT } from '@crowdvision/testing/processes';
+import { startUpstream, type Upstream } from '@crowdvision/testing/upstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CaddyServer, findCaddy, startCaddy } from './support/caddy.ts';
-import { ROOT } from './support/processes.ts';
-import { startUpstream, type Upstream } from './support/upstream.ts';
 
 const PAGE = '<!doctype html><title>CrowdVision</title>'.padEnd(2000, ' ');
 const PREFIXES = ['auth', 'twin', 'notification', 'llm', 'gateway'];

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@crowdvision/testing/ports';
+import { ROOT, type Running, startNode } from '@crowdvision/testing/processes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from './support/ports.ts';
-import { ROOT, type Running, startNode } from './support/processes.ts';
 
 describe('npm run dev', () => {
 	let dataDir: string;

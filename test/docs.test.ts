@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '@crowdvision/testing/processes';
 import { expect, it } from 'vitest';
 import { DEMO_BUILDING, VISITOR_ROOM } from '../demo/building.ts';
 import { examples } from '../demo/examples.ts';
-import { ROOT } from './support/processes.ts';
 
 it('the pages made from the code are up to date', () => {
 	const { status, stdout } = spawnSync(process.execPath, ['scripts/docs.ts', '--check'], {

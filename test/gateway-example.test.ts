@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayFile } from '@crowdvision/edge-gateway';
+import { ROOT } from '@crowdvision/testing/processes';
 import { expect, it, onTestFinished } from 'vitest';
-import { ROOT } from './support/processes.ts';
 
 const EXAMPLE = readFileSync(join(ROOT, 'docs', 'gateway.example.yaml'), 'utf8');
 

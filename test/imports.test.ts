@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { ROOT } from '@crowdvision/testing/processes';
 import { describe, expect, it } from 'vitest';
-import { importViolations, type Manifest, type Repository } from './support/import-rules.ts';
-import { ROOT } from './support/processes.ts';
-import { GATEWAY_WALLS, roomCycles, wallViolations } from './support/walls.ts';
+import { importViolations, type Manifest, type Repository } from './rules/import-rules.ts';
+import { GATEWAY_WALLS, roomCycles, wallViolations } from './rules/walls.ts';
 
 /** Workspaces whose folders still import each other in a circle. Only taken off, never added to. */
 const CYCLES_LEFT = new Set<string>(['packages/log/src']);
@@ -58,9 +58,9 @@ function madeUp(changed: Record<string, string>): Repository {
 				'edge-gateway/src/index.ts': "import '@crowdvision/log';",
 				'frontend/src/page.vue':
 					"<template><p>import 'fs'</p></template>\n<script setup lang=\"ts\">\nimport { ref } from 'vue';\nref(1);\n</script>",
-				'test/support/wait.ts': 'export const wait = 1;',
+				'packages/testing/src/wait.ts': 'export const wait = 1;',
 				'services/twin/src/index.test.ts':
-					"import { it } from 'vitest'; import { wait } from '../../../test/support/wait.ts'; it('', () => wait);",
+					"import { it } from 'vitest'; import { wait } from '@crowdvision/testing/wait'; it('', () => wait);",
 				...changed,
 			}),
 		),
@@ -69,6 +69,7 @@ function madeUp(changed: Record<string, string>): Repository {
 			['packages/contracts', workspace('contracts', { typebox: '1' })],
 			['packages/log', workspace('log', contracts)],
 			['packages/bus', workspace('bus', { ...contracts, '@crowdvision/log': '*', ioredis: '1', pino: '1' })],
+			['packages/testing', { name: '@crowdvision/testing', exports: { './wait': './src/wait.ts' } }],
 			['services/twin', workspace('twin', contracts, { mqtt: '1' })],
 			['services/auth', workspace('auth', { ...contracts, '@crowdvision/twin': '*' })],
 			['edge-gateway', workspace('edge-gateway', { ...contracts, '@crowdvision/log': '*' })],
@@ -169,8 +170,8 @@ describe('import rules', () => {
 		['a computed import', { 'services/twin/src/a.ts': "const name = 'x'; import(name);" }, 'computed'],
 		[
 			'test support outside of tests',
-			{ 'services/twin/src/a.ts': "import '../../../test/support/wait.ts';" },
-			'reaches out of',
+			{ 'services/twin/src/a.ts': "import '@crowdvision/testing/wait';" },
+			'may not know here',
 		],
 		['a file that is not there', { 'services/twin/src/a.ts': "import './b.ts';" }, 'is not there'],
 		[

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '@crowdvision/testing/processes';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { parser } from '@prometheus-io/lezer-promql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { type Standalone, startStandalone } from './e2e/standalone.ts';
-import { ROOT } from './support/processes.ts';
-import { type RedisServer, startRedis } from './support/redis-server.ts';
 
 interface Rule {
 	alert: string;

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProgram, ROOT } from '@crowdvision/testing/processes';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SETTINGS } from '../settings.ts';
-import { findProgram, ROOT } from './support/processes.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const GUIDE = read('docs/raspberry-pi.md');

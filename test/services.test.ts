@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RedisBus } from '@crowdvision/bus';
 import type { Alert, BuildingState, ReadingWithCursor } from '@crowdvision/contracts';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Running, startNode } from './support/processes.ts';
-import { type RedisServer, startRedis } from './support/redis-server.ts';
-import { readingOf } from './support/service-world.ts';
-import { waitFor } from './support/wait.ts';
 
 /** Every service by its own entry point, with nothing but Redis and the shared secret between them. */
 

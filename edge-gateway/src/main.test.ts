@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
+import { type Running, startNode } from '@crowdvision/testing/processes';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Running, startNode } from '../../test/support/processes.ts';
 
 const MAIN = 'edge-gateway/src/main.ts';
 const JWT_SECRET = 'a secret for tests only, of more than 32 characters';

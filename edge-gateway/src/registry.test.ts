@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import { TABLES } from '@crowdvision/contracts';
+import { openServiceWorld, type ServiceWorld } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { openServiceWorld, type ServiceWorld } from '../../test/support/service-world.ts';
-import { waitFor } from '../../test/support/wait.ts';
 import { Registry } from './registry.ts';
 
 let world: ServiceWorld;

@@ -1,5 +1,5 @@
+import { type Running, start, startNode } from '@crowdvision/testing/processes';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { type Running, start, startNode } from '../../test/support/processes.ts';
 import { httpPeer } from './testing/http-peer.ts';
 import { serialPeer } from './testing/serial-peer.ts';
 

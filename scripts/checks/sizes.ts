@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { type ESTree, parseSync, Visitor } from 'rolldown/utils';
-import { scriptOf } from '../../test/support/imports.ts';
+import { scriptOf } from '../../test/rules/imports.ts';
 import type { TextFile } from './files.ts';
 
 const MOST_LINES = 350;

@@ -17,7 +17,7 @@ import { aptInstall, canInstall } from './programs.mjs';
 import { CACHE, installed, NODE, run, say, step } from './tools.mjs';
 
 const HOME = join(CACHE, 'mongod');
-/** test/support/mongod.ts looks for both. */
+/** packages/testing/src/mongod.ts looks for both. */
 const MONGOD = join(HOME, 'mongod');
 const WHY_NOT = join(HOME, 'why-not.txt');
 

@@ -1,10 +1,10 @@
+import { launchChromium } from '@crowdvision/testing/chromium';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { furnish } from '../e2e/furnish.ts';
 import { describeEndToEnd } from '../e2e/scenario.ts';
 import { openWorld, request } from '../e2e/world.ts';
 import { BUILDING, type Load, startLoad } from '../faults/load.ts';
-import { launchChromium } from '../support/chromium.ts';
-import { waitFor } from '../support/wait.ts';
 import { type Follower, follow } from '../topology/follower.ts';
 import { type Composed, startComposed } from './composed.ts';
 import { expected, stored } from './history.ts';

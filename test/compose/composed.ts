@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
-import { trust } from '../support/trust.ts';
-import { waitFor } from '../support/wait.ts';
+import { trust } from '@crowdvision/testing/trust';
+import { waitFor } from '@crowdvision/testing/wait';
 import { compose, docker } from './docker.ts';
 
 /** One container of the composition, through all its lives. */

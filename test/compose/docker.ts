@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
-import { ROOT } from '../support/processes.ts';
+import { ROOT } from '@crowdvision/testing/processes';
 
 const execute = promisify(execFile);
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BuildingState, HistoryPoint } from '@crowdvision/contracts';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Running, startNode } from '../support/processes.ts';
-import { waitFor } from '../support/wait.ts';
 import { EMAIL, PASSWORD, request } from './world.ts';
 
 const BUILDING = {

@@ -1,6 +1,6 @@
+import { launchChromium } from '@crowdvision/testing/chromium';
+import { startNode } from '@crowdvision/testing/processes';
 import { afterAll, describe, expect, it } from 'vitest';
-import { launchChromium } from '../support/chromium.ts';
-import { startNode } from '../support/processes.ts';
 import { describeEndToEnd } from './scenario.ts';
 import { type Standalone, startStandalone } from './standalone.ts';
 

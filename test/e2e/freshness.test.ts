@@ -1,6 +1,6 @@
+import { type Chromium, launchChromium } from '@crowdvision/testing/chromium';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Chromium, launchChromium } from '../support/chromium.ts';
 import { type Standalone, startStandalone } from './standalone.ts';
 import { EMAIL, PASSWORD } from './world.ts';
 

@@ -1,7 +1,7 @@
 import { type Alert, reading } from '@crowdvision/contracts';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { Redis } from 'ioredis';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { describeEndToEnd } from './scenario.ts';
 import { type Standalone, startStandalone } from './standalone.ts';
 

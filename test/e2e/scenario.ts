@@ -1,7 +1,7 @@
 import type { ErrorBody } from '@crowdvision/contracts';
+import { type Chromium, launchChromium } from '@crowdvision/testing/chromium';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Chromium, launchChromium } from '../support/chromium.ts';
 import { EMAIL, PASSWORD, type World } from './world.ts';
 
 const SOON = { timeout: 20_000, interval: 100 };

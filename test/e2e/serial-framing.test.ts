@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { Reading } from '@crowdvision/contracts';
 import { createNullModem, type DeviceReading, type FleetLinks, startFleet } from '@crowdvision/firmware-sim';
 import { Log, startCommitWorker } from '@crowdvision/log';
+import { freePort } from '@crowdvision/testing/ports';
+import { startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../support/ports.ts';
-import { startNode } from '../support/processes.ts';
-import { waitFor } from '../support/wait.ts';
 
 const BUILDING = { id: 'works', rooms: [{ id: 'hall', capacity: 60 }] };
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TRANSPORTS } from '@crowdvision/contracts';
-import { type Running, startNode } from '../support/processes.ts';
+import { type Running, startNode } from '@crowdvision/testing/processes';
 import { openWorld, PASSWORD, type World } from './world.ts';
 
 /** The embedded whole, as `npm start` runs it, on free ports and a folder of its own. */

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Alert, BuildingState, Transport } from '@crowdvision/contracts';
-import { ROOT } from '../support/processes.ts';
-import { trust, trustIn } from '../support/trust.ts';
+import { ROOT } from '@crowdvision/testing/processes';
+import { trust, trustIn } from '@crowdvision/testing/trust';
 
 const run = promisify(execFile);
 

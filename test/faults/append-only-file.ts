@@ -1,7 +1,7 @@
 import { readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RedisServer } from '@crowdvision/testing/redis-server';
 import { expect } from 'vitest';
-import type { RedisServer } from '../support/redis-server.ts';
 
 /**
  * Cuts the last `bytes` off the file Redis appends to: as a power cut does, it ends somewhere in the middle of a

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { Log, type LogRecord, startCommitWorker } from '@crowdvision/log';
+import { startMosquitto } from '@crowdvision/testing/mosquitto';
+import { waitFor } from '@crowdvision/testing/wait';
 import mqtt, { type MqttClient } from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startMosquitto } from '../support/mosquitto.ts';
-import { waitFor } from '../support/wait.ts';
 import { chanceOf, sleep } from './chance.ts';
 import { startFeeder } from './feeder.ts';
 import { type GatewayProcess, prepareGateway } from './gateway-process.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type Command, type CommandResult, STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import { type Fleet, startFleet } from '@crowdvision/firmware-sim';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { waitFor } from '../support/wait.ts';
 import { chanceOf, sleep } from './chance.ts';
 import { type GatewayProcess, prepareGateway } from './gateway-process.ts';
 import { BUILDING } from './load.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNullModem, type FleetLinks } from '@crowdvision/firmware-sim';
 import { Tokens } from '@crowdvision/service-kit';
-import { freePort } from '../support/ports.ts';
-import { type Running, startNode } from '../support/processes.ts';
-import { waitFor } from '../support/wait.ts';
+import { freePort } from '@crowdvision/testing/ports';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 
 export const FAULT_SECRET = 'a secret for the fault suite only, of more than 32 characters';
 

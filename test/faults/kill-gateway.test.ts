@@ -1,7 +1,7 @@
 import { TRANSPORTS } from '@crowdvision/contracts';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { waitFor } from '../support/wait.ts';
 import { chanceOf, sleep } from './chance.ts';
 import { type GatewayProcess, prepareGateway, relayed } from './gateway-process.ts';
 import { type Load, startLoad } from './load.ts';

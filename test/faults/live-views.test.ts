@@ -1,13 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RetainedBuilding, STREAMS, TABLES } from '@crowdvision/contracts';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type SocketProcess, startSocketProcess } from '../../services/socket/src/testing/socket-process.ts';
 import { type StallingProxy, startStallingProxy } from '../../services/socket/src/testing/stalling-proxy.ts';
 import { openViewer, type Viewer } from '../../services/socket/src/testing/viewer.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { waitFor } from '../support/wait.ts';
 import { cutAppendOnlyFile } from './append-only-file.ts';
 import { sleep } from './chance.ts';
 import { type Feeder, startFeeder } from './feeder.ts';

@@ -1,6 +1,6 @@
 import { TRANSPORTS, type Transport } from '@crowdvision/contracts';
 import { type Fleet, type FleetLinks, startFleet } from '@crowdvision/firmware-sim';
-import { waitFor } from '../support/wait.ts';
+import { waitFor } from '@crowdvision/testing/wait';
 import type { GatewayProcess } from './gateway-process.ts';
 
 /** A reading whose device was told that it is durable. */

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TRANSPORTS } from '@crowdvision/contracts';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
-import { waitFor } from '../support/wait.ts';
 import { cutAppendOnlyFile } from './append-only-file.ts';
 import { sleep } from './chance.ts';
 import { type GatewayProcess, prepareGateway, relayed } from './gateway-process.ts';

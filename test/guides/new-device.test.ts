@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@crowdvision/testing/ports';
+import { ROOT, type Running, startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort } from '../support/ports.ts';
-import { ROOT, type Running, startNode } from '../support/processes.ts';
-import { waitFor } from '../support/wait.ts';
 import { type Block, blocksOf, type GuideShell, openShell } from './guide-shell.ts';
 
 let dir: string;

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createNullModem, type NullModem } from '@crowdvision/firmware-sim';
 import { Tokens } from '@crowdvision/service-kit';
-import { type CaddyServer, startCaddy } from './caddy.ts';
-import { type Mongod, startMongod } from './mongod.ts';
-import { freePort } from './ports.ts';
-import { type Running, startNode } from './processes.ts';
-import { type RedisServer, startRedis } from './redis-server.ts';
-import { waitFor } from './wait.ts';
+import { type CaddyServer, startCaddy } from '@crowdvision/testing/caddy';
+import { type Mongod, startMongod } from '@crowdvision/testing/mongod';
+import { freePort } from '@crowdvision/testing/ports';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 
 /** Replicas of each service; those with more than one are told apart by Caddy. */
 const REPLICAS = { auth: 1, twin: 1, notification: 2, llm: 1, socket: 2 };

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Membership, type Role, weightIn } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
-import { startNode } from '../support/processes.ts';
-import { waitFor } from '../support/wait.ts';
+import { startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 
 const run = promisify(execFile);
 

@@ -1,9 +1,9 @@
 import type { Membership } from '@crowdvision/contracts';
 import { OPERATIONS, type Operation } from '@crowdvision/contracts/api';
+import { waitFor } from '@crowdvision/testing/wait';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectDashboard } from '../../services/socket/src/testing/dashboard.ts';
-import { waitFor } from '../support/wait.ts';
 import { BUILDINGS, type Campus, DOMAINS, type Marked, NOWHERE, openCampus, ROLES_OF_DOMAINS, sees } from './campus.ts';
 
 /**

@@ -1,10 +1,10 @@
+import { whyNoMongod } from '@crowdvision/testing/mongod';
+import { trust } from '@crowdvision/testing/trust';
 import { describe } from 'vitest';
 import { furnish } from '../e2e/furnish.ts';
 import { describeEndToEnd } from '../e2e/scenario.ts';
 import { openWorld } from '../e2e/world.ts';
-import { whyNoMongod } from '../support/mongod.ts';
 import { startTopology } from '../support/topology.ts';
-import { trust } from '../support/trust.ts';
 
 const why = whyNoMongod();
 

@@ -1,13 +1,13 @@
 import { type Alert, TRANSPORTS } from '@crowdvision/contracts';
+import { type ConnectionWatch, watchConnections } from '@crowdvision/testing/connections';
+import { whyNoMongod } from '@crowdvision/testing/mongod';
+import { trust } from '@crowdvision/testing/trust';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { request } from '../e2e/world.ts';
 import { BUILDING, type Load, startLoad } from '../faults/load.ts';
 import { flawless, StreamAudit } from '../faults/stream-audit.ts';
-import { type ConnectionWatch, watchConnections } from '../support/connections.ts';
-import { whyNoMongod } from '../support/mongod.ts';
 import { startTopology, type Topology } from '../support/topology.ts';
-import { trust } from '../support/trust.ts';
-import { waitFor } from '../support/wait.ts';
 import { type Follower, follow } from './follower.ts';
 
 const why = whyNoMongod();

@@ -1,6 +1,6 @@
 import { type CommandToDevice, type Membership, TABLES } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
 import { commandOf, type Results, resultsOn } from '../downlink/testing/results.ts';
 import { type GatewayWorld, type GatewayWorldOptions, openGatewayWorld } from '../testing/gateway-world.ts';

@@ -1,8 +1,8 @@
 import { mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from '@crowdvision/testing/wait';
 import { expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { WatchedFiles } from './watched-files.ts';
 
 it('P11 a file that cannot even be looked at does not end the gateway, and is noticed when it can', async () => {

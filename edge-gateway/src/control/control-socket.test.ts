@@ -1,8 +1,8 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from '@crowdvision/testing/wait';
 import { expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { askAtDoor, LocalDoor } from './control-socket.ts';
 
 async function door(folder: string): Promise<{ path: string; door: LocalDoor }> {

@@ -1,6 +1,6 @@
 import { type CommandToDevice, STREAMS } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld } from '../testing/gateway-world.ts';
 import { type SerialLine, serialLine } from '../testing/serial-line.ts';
 import { sensorSocket, tell } from '../testing/socketio-client.ts';

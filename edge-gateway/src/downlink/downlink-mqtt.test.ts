@@ -1,7 +1,7 @@
 import { type CommandToDevice, STREAMS } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import type { MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../testing/gateway-world.ts';
 import { mqttClient } from '../testing/mqtt-clients.ts';
 import { sensorSocket } from '../testing/socketio-client.ts';

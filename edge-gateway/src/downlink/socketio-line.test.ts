@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { CommandToDevice } from '@crowdvision/contracts';
 import { listen } from '@crowdvision/service-kit';
+import { waitFor } from '@crowdvision/testing/wait';
 import { Server, type Socket } from 'socket.io';
 import { expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { sensorSocket } from '../testing/socketio-client.ts';
 import { socketIoLine } from './socketio-line.ts';
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { trimStream } from '@crowdvision/bus';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
+import { freePort } from '@crowdvision/testing/ports';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { freePort } from '../../../test/support/ports.ts';
-import { type RedisServer, startRedis } from '../../../test/support/redis-server.ts';
-import { waitFor, within } from '../../../test/support/wait.ts';
 import { Relay, type RelayParts } from './relay.ts';
 
 /** Where Redis keeps how far it has got with a log. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
 import { type DeviceClaims, TABLES } from '@crowdvision/contracts';
+import { openServiceWorld, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openServiceWorld, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { Registry } from '../registry.ts';
 import { notAllowed, placeOf, type Sender, senderOf } from './identify.ts';
 

@@ -1,7 +1,7 @@
+import { type Mosquitto, startMosquitto } from '@crowdvision/testing/mosquitto';
+import { waitFor } from '@crowdvision/testing/wait';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { onTestFinished } from 'vitest';
-import { type Mosquitto, startMosquitto } from '../../../test/support/mosquitto.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
 import type { BridgeReport } from '../bridge/link/link-state.ts';
 import type { GatewayWorld } from './gateway-world.ts';

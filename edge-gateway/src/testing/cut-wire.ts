@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net';
+import { freePort } from '@crowdvision/testing/ports';
 import { onTestFinished } from 'vitest';
-import { freePort } from '../../../test/support/ports.ts';
 
 /** A wire to a port that can be cut: both ends then find their connection broken, with what was on its way lost. */
 export interface CutWire {

@@ -23,7 +23,7 @@ import {
 	Registry,
 	Tokens,
 } from '@crowdvision/service-kit';
-import { waitFor } from '../../../test/support/wait.ts';
+import { waitFor } from '@crowdvision/testing/wait';
 import type { TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../configuration/config.ts';
 import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';

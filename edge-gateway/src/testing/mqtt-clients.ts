@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
+import { waitFor } from '@crowdvision/testing/wait';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { generate, type Packet, parser } from 'mqtt-packet';
 import { onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { GatewayWorld } from './gateway-world.ts';
 
 /**

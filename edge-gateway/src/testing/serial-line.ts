@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProgram, type Running, start } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 import { SerialPort } from 'serialport';
 import { onTestFinished } from 'vitest';
-import { findProgram, type Running, start } from '../../../test/support/processes.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 
 /** A cable of two real pseudo-terminals, and a device at one end. */
 export interface SerialLine {

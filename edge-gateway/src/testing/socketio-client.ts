@@ -1,7 +1,7 @@
 import type { GatewayToSensor, Outcome, SensorToGateway } from '@crowdvision/contracts';
+import { within } from '@crowdvision/testing/wait';
 import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket.io-client';
 import { onTestFinished } from 'vitest';
-import { within } from '../../../test/support/wait.ts';
 
 export type SensorSocket = Socket<GatewayToSensor, SensorToGateway>;
 export type Taken = Outcome<{ accepted: number }>;

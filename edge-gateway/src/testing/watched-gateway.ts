@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
+import { type Running, startNode } from '@crowdvision/testing/processes';
 import { onTestFinished } from 'vitest';
-import { type Running, startNode } from '../../../test/support/processes.ts';
 import { why } from '../control/why.ts';
 import type { Explanation } from '../why/explain.ts';
 

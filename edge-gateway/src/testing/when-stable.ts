@@ -1,4 +1,4 @@
-import { waitFor } from '../../../test/support/wait.ts';
+import { waitFor } from '@crowdvision/testing/wait';
 
 /**
  * Resolves with the number that `read` gives once it has not changed for `quietMs`. For tests that a thing no longer

@@ -1,6 +1,6 @@
+import type { Mosquitto } from '@crowdvision/testing/mosquitto';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Mosquitto } from '../../../test/support/mosquitto.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { BridgeConfig } from '../../src/bridge/config/bridge-config.ts';
 import { type BridgeNode, bridgeNode } from '../../src/testing/bridge-node.ts';
 import { bridgeTo, connected, mosquitto, type Peer, peer, reportOf } from '../../src/testing/bridge-world.ts';

@@ -1,8 +1,8 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { BridgeConfig } from '../../src/bridge/config/bridge-config.ts';
 import { bridgeTo, connected, mosquitto, peer, reportOf } from '../../src/testing/bridge-world.ts';
 import { type GatewayWorld, isWorthCopying, openGatewayWorld } from '../../src/testing/gateway-world.ts';

@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { bridgeTo, connected, mosquitto, peer } from '../../src/testing/bridge-world.ts';
 import { openGatewayWorld } from '../../src/testing/gateway-world.ts';
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { type Running, startNode } from '../../../test/support/processes.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 
 const JWT_SECRET = 'a secret for tests only, of more than 32 characters';

@@ -1,6 +1,6 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { encode } from 'cborg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
 import { heardOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 import { commandIn, sparkplugPayload } from '../../src/testing/sparkplug-node.ts';

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startNode } from '@crowdvision/testing/processes';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startNode } from '../../../test/support/processes.ts';
 import { adoptSensor, listDevices } from '../../src/control/device-commands.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 import { watchedGateway } from '../../src/testing/watched-gateway.ts';

@@ -1,6 +1,6 @@
 import { TABLES } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { HomeAssistantConfig } from '../../src/home-assistant/home-assistant-config.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
 import { heardOn, mqttClient } from '../../src/testing/mqtt-clients.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Reading, STREAMS } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import mqtt from 'mqtt';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, type GatewayWorldOptions, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { SetClock } from '../../src/testing/set-clock.ts';
 

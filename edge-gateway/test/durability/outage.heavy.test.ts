@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { Reading, ReadingGap } from '@crowdvision/contracts';
 import { type CommitWorker, Log, LogFullError, startCommitWorker, type WhenFull } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type RedisServer, startRedis } from '../../../test/support/redis-server.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import { Relay } from '../../src/log/relay.ts';
 
 /** `OUTAGE_HOURS`, `OUTAGE_SENSORS` and `OUTAGE_QUOTA_MIB` make it longer, larger and tighter. */

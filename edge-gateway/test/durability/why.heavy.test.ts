@@ -1,11 +1,11 @@
 import { RedisBus } from '@crowdvision/bus';
 import { TABLES, type Verdict } from '@crowdvision/contracts';
 import { createLogger } from '@crowdvision/service-kit';
+import { startMosquitto } from '@crowdvision/testing/mosquitto';
+import { startNode } from '@crowdvision/testing/processes';
+import { startRedis } from '@crowdvision/testing/redis-server';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { startMosquitto } from '../../../test/support/mosquitto.ts';
-import { startNode } from '../../../test/support/processes.ts';
-import { startRedis } from '../../../test/support/redis-server.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 import { serialLine } from '../../src/testing/serial-line.ts';
 import { type WatchedGateway, watchedGateway } from '../../src/testing/watched-gateway.ts';

@@ -1,6 +1,6 @@
 import { type Membership, TABLES } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { heardOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 import { sensorSocket, tell } from '../../src/testing/socketio-client.ts';

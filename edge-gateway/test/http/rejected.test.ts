@@ -1,6 +1,6 @@
 import { TABLES } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { Rejection } from '../../src/rejected/rejected.ts';
 import type { Replayed } from '../../src/sources/replay/replay.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';

@@ -1,6 +1,6 @@
 import type { CountChange, Reading } from '@crowdvision/contracts';
+import { checkAnswer } from '@crowdvision/testing/api-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { checkAnswer } from '../../../test/support/api-check.ts';
 import type { OccupancyConfig } from '../../src/occupancy/occupancy-config.ts';
 import {
 	breakableDisk,

@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
 import { sensorSocket, tell } from '../../src/testing/socketio-client.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { mqttClient, rawMqtt, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 

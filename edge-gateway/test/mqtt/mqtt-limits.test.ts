@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { MqttLimits } from '../../src/sources/mqtt/connection/mqtt-limits.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { connectOf, packetOf, str } from '../../src/testing/malformed-packets.ts';

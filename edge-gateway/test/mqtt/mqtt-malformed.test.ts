@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import {
 	connectOf,

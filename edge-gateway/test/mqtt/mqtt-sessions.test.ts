@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { packetOf, str } from '../../src/testing/malformed-packets.ts';
 import { heardOn, mqttClient, type RawMqtt, rawMqtt } from '../../src/testing/mqtt-clients.ts';

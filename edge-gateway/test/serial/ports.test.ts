@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { SerialConfig } from '../../src/sources/serial/serial-config.ts';
 import {
 	type GatewayWorld,

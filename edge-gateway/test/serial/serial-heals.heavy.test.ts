@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { waitFor } from '@crowdvision/testing/wait';
 import { encode } from 'cborg';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { encodeCobs } from '../../src/sources/framing/cobs.ts';
 import { crc16 } from '../../src/sources/framing/crc16.ts';
 import type { SerialConfig } from '../../src/sources/serial/serial-config.ts';

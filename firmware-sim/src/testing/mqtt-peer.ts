@@ -1,6 +1,6 @@
 import { TOPICS } from '@crowdvision/contracts';
+import { type Mosquitto, startMosquitto } from '@crowdvision/testing/mosquitto';
 import mqtt, { type MqttClient } from 'mqtt';
-import { type Mosquitto, startMosquitto } from '../../../test/support/mosquitto.ts';
 import { mqttLink } from '../links/mqtt.ts';
 import type { DeviceReading } from '../reading.ts';
 import { CREDENTIALS, type Peer } from './peer.ts';

@@ -1,7 +1,7 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { NO_LOGGER } from '@crowdvision/service-kit/plain-logger';
+import { within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { within } from '../../../test/support/wait.ts';
 import type { BusEntry } from './bus.ts';
 import { type Candidate, type Delivery, deliver } from './deliver.ts';
 

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LoginResponse, TABLES } from '@crowdvision/contracts';
 import { SESSION_COOKIE, Tokens } from '@crowdvision/service-kit';
+import { openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openServiceWorld, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { type Auth, createAuth } from './index.ts';
 
 let world: ServiceWorld;

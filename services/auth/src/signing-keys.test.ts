@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { followTokens, PublicKeys, Tokens } from '@crowdvision/service-kit';
+import { openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openServiceWorld, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { type Auth, createAuth } from './index.ts';
 
 let world: ServiceWorld;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { closeServer, createApp, finishApp, listen, sessionToken } from '@crowdvision/service-kit';
+import { openServiceWorld, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openServiceWorld, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { type Auth, createAuth } from './index.ts';
 import { Browser, CLIENT, type IdentityProvider, startIdentityProvider } from './testing/identity-provider.ts';
 

@@ -1,8 +1,8 @@
 import { type Alert, CHANNELS, type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import { onEachEngine } from '@crowdvision/testing/engines';
+import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { onEachEngine } from '../../../test/support/engines.ts';
-import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { Conversation } from './conversations.ts';
 import type { Answer } from './documents.ts';
 import { createLlm } from './index.ts';

@@ -6,8 +6,8 @@ import {
 	type RetainedBuilding,
 	TABLES,
 } from '@crowdvision/contracts';
+import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { NOTIFICATION_STORE, type OutboxDocument, outboxKey } from './documents.ts';
 import { createNotification } from './index.ts';
 

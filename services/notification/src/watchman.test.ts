@@ -1,9 +1,9 @@
 import { CrowdVisionError, FRESHNESS_MS, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import { BuildingDirectory, isAfter } from '@crowdvision/service-kit';
 import type { Store } from '@crowdvision/store';
+import { onEachEngine } from '@crowdvision/testing/engines';
+import { openServiceWorld, readingOf, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { onEachEngine } from '../../../test/support/engines.ts';
-import { openServiceWorld, readingOf, type ServiceWorld } from '../../../test/support/service-world.ts';
 import { AlertBook } from './alert-book.ts';
 import { Alerts } from './alerts.ts';
 import { NOTIFICATION_STORE, type OutboxDocument } from './documents.ts';

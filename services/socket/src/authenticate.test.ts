@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { SESSION_COOKIE, Tokens } from '@crowdvision/service-kit';
+import { waitFor } from '@crowdvision/testing/wait';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { connectDashboard } from './testing/dashboard.ts';
 import { begin, MEMBER, open, service, useMuseum, world } from './testing/museum.ts';
 

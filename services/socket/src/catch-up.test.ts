@@ -1,6 +1,6 @@
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { readingOf } from '../../../test/support/service-world.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import type { SocketOptions } from './index.ts';
 import type { Dashboard } from './testing/dashboard.ts';
 import { begin, countUp, next, open, openWorld, service, told, useMuseum, world } from './testing/museum.ts';

@@ -1,7 +1,7 @@
 import { TABLES } from '@crowdvision/contracts';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { waitFor, within } from '../../../test/support/wait.ts';
 import { AppendedAgain } from './appended-again.ts';
 import { LatestReadings } from './latest.ts';
 import { Pace } from './limits.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError, type Membership } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { SignJWT } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { begin, MEMBER, next, open, useMuseum, world } from './testing/museum.ts';
 
 useMuseum();

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type Alert, CHANNELS, TABLES } from '@crowdvision/contracts';
 import { closeServer, createServer, listen } from '@crowdvision/service-kit';
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { readingOf } from '../../../test/support/service-world.ts';
-import { waitFor, within } from '../../../test/support/wait.ts';
 import { begin, building, countUp, MEMBER, next, open, service, useMuseum, world } from './testing/museum.ts';
 import { startStallingProxy } from './testing/stalling-proxy.ts';
 

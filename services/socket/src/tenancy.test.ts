@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Alert, CHANNELS, type Membership, TABLES, weightIn } from '@crowdvision/contracts';
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readingOf } from '../../../test/support/service-world.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import { begin, building, next, open, useMuseum, world } from './testing/museum.ts';
 
 useMuseum();

@@ -1,6 +1,6 @@
 import { type RetainedAdoption, type RetainedSensor, TABLES } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../test/support/wait.ts';
 import { admin, onEachEngine, serveTwin, twin, upload, useTwin, world } from './testing/museum.ts';
 
 const HALL = { buildingId: 'museum-1', roomId: 'hall' };

@@ -1,7 +1,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readingOf } from '@crowdvision/testing/service-world';
 import { describe, expect, it } from 'vitest';
-import { readingOf } from '../../../test/support/service-world.ts';
 import { HALL, history, serveTwin, stateAt, twin, upload, useTwin, world } from './testing/museum.ts';
 
 useTwin();

@@ -1,7 +1,7 @@
 import { CHANNELS, FRESHNESS_MS, METRIC_KEYS, type MetricKey, type Reading } from '@crowdvision/contracts';
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { readingOf } from '../../../test/support/service-world.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import {
 	admin,
 	HALL,

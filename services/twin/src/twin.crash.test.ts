@@ -5,10 +5,10 @@ import { START } from '@crowdvision/bus';
 import type { Reading } from '@crowdvision/contracts';
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
 import { openStores, type Store, type Stores } from '@crowdvision/store';
+import { startNode } from '@crowdvision/testing/processes';
+import { openEmbeddedBus } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { startNode } from '../../../test/support/processes.ts';
-import { openEmbeddedBus } from '../../../test/support/service-world.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import { createTwin, type Twin } from './index.ts';
 import { onEachEngine } from './testing/museum.ts';
 

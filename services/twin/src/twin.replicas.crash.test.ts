@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { RedisBus } from '@crowdvision/bus';
 import { type BuildingState, type HistoryPoint, STREAMS } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
+import { type Mongod, startMongod, whyNoMongod } from '@crowdvision/testing/mongod';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Mongod, startMongod, whyNoMongod } from '../../../test/support/mongod.ts';
-import { type Running, startNode } from '../../../test/support/processes.ts';
-import { type RedisServer, startRedis } from '../../../test/support/redis-server.ts';
-import { readingOf } from '../../../test/support/service-world.ts';
-import { waitFor } from '../../../test/support/wait.ts';
 import { HALL, MUSEUM } from './testing/museum.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';

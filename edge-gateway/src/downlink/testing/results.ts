@@ -1,6 +1,6 @@
 import { type Bus, START } from '@crowdvision/bus';
 import { type CommandResult, STREAMS } from '@crowdvision/contracts';
-import { waitFor } from '../../../../test/support/wait.ts';
+import { waitFor } from '@crowdvision/testing/wait';
 
 /** Every outcome on the bus, as it comes. */
 export interface Results {

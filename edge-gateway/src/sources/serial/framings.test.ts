@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '@crowdvision/testing/processes';
 import { encode } from 'cborg';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from '../../../../test/support/processes.ts';
 import { encodeCobs } from '../framing/cobs.ts';
 import { crc16 } from '../framing/crc16.ts';
 import { createFraming } from './framings.ts';

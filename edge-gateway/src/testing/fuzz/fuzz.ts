@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Reading } from '@crowdvision/contracts';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import mqtt from 'mqtt';
-import { waitFor, within } from '../../../../test/support/wait.ts';
 import { type GatewayWorld, openGatewayWorld } from '../gateway-world.ts';
 import { FUZZ_SENSOR } from './corpus.ts';
 import { decoderLanes, type Lane, networkLanes, serialLines } from './lanes.ts';

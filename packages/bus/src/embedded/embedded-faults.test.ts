@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import { type EmbeddedHarness, embeddedHarness } from '../testing/embedded-harness.ts';
 import { EmbeddedBus } from './embedded-bus.ts';
 

@@ -1,7 +1,7 @@
 import type { StreamName } from '@crowdvision/contracts';
+import { startNode } from '@crowdvision/testing/processes';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startNode } from '../../../../test/support/processes.ts';
-import { waitFor, within } from '../../../../test/support/wait.ts';
 import { type BusEntry, START } from '../bus.ts';
 import { type RedisHarness, redisHarness } from '../testing/redis-harness.ts';
 import type { RedisBus } from './redis-bus.ts';

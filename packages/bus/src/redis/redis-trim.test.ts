@@ -1,6 +1,6 @@
 import type { StreamName } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import { type RedisHarness, redisHarness } from '../testing/redis-harness.ts';
 import { trimStream } from './redis-trim.ts';
 

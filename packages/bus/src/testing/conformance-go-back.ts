@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import { type Position, START } from '../bus.ts';
 import { appendLast, inbox, member, numbered, STREAM, type World } from './conformance-world.ts';
 

@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import type { World } from './conformance-world.ts';
 
 /** What is live or retained. */

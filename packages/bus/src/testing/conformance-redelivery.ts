@@ -1,6 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
+import { within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { within } from '../../../../test/support/wait.ts';
 import type { BusEntry } from '../bus.ts';
 import { appendLast, dataOf, inbox, member, numbered, restart, STREAM, type World } from './conformance-world.ts';
 

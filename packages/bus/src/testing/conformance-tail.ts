@@ -1,5 +1,5 @@
+import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import { type BusEntry, type Position, START, type TailGap } from '../bus.ts';
 import { appendLast, dataOf, inbox, numbered, restart, STREAM, type World } from './conformance-world.ts';
 

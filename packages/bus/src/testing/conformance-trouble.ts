@@ -1,5 +1,5 @@
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
-import { waitFor, within } from '../../../../test/support/wait.ts';
 import { START } from '../bus.ts';
 import {
 	appendLast,

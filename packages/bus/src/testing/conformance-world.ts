@@ -1,6 +1,6 @@
 import type { StreamName } from '@crowdvision/contracts';
+import { waitFor } from '@crowdvision/testing/wait';
 import { expect } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import type { Bus, BusEntry, ConsumeOptions } from '../bus.ts';
 import type { BusHarness } from './harness.ts';
 

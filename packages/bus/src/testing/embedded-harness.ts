@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startNode } from '../../../../test/support/processes.ts';
+import { startNode } from '@crowdvision/testing/processes';
 import { type EmbeddedBackend, openEmbeddedBackend } from './embedded-backend.ts';
 import type { BusHarness } from './harness.ts';
 import { heldBy } from './held-by.ts';

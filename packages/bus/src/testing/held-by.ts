@@ -1,4 +1,4 @@
-import type { Running } from '../../../../test/support/processes.ts';
+import type { Running } from '@crowdvision/testing/processes';
 
 /** Kills hold-entries.ts once it has said what it holds, and resolves with that. */
 export async function heldBy(starting: Promise<Running>): Promise<string[]> {

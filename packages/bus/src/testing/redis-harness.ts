@@ -1,6 +1,6 @@
+import { startNode } from '@crowdvision/testing/processes';
+import { startRedis } from '@crowdvision/testing/redis-server';
 import { Redis } from 'ioredis';
-import { startNode } from '../../../../test/support/processes.ts';
-import { startRedis } from '../../../../test/support/redis-server.ts';
 import { RedisBus, type RedisBusOptions } from '../redis/redis-bus.ts';
 import type { BusHarness } from './harness.ts';
 import { heldBy } from './held-by.ts';

@@ -1,8 +1,8 @@
 import { copyFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import type { Log } from '../log.ts';
 import { key, LogWorld } from '../testing/log-world.ts';
 import { covers, readAll } from '../testing/read-all.ts';

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { waitFor } from '../../../../test/support/wait.ts';
 import { Folders } from '../testing/folders.ts';
 import { FileHandles, SegmentGoneError } from './file-handles.ts';
 import { salvage, salvageSync } from './salvage.ts';

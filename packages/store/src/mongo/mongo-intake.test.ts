@@ -1,6 +1,6 @@
+import { type MongoForTests, mongoForTests, whyNoMongo } from '@crowdvision/testing/mongod';
 import { type Connection, createConnection } from 'mongoose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type MongoForTests, mongoForTests, whyNoMongo } from '../../../../test/support/mongod.ts';
 import { ROLL_UP_MS, type Store, type Stores } from '../store.ts';
 import { BASE, HOLD_MS, OF_HALL, placed, samplesOf } from '../testing/conformance-placed.ts';
 import { DEFINITION, type World } from '../testing/conformance-world.ts';

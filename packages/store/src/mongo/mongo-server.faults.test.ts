@@ -1,7 +1,7 @@
+import { type Mongod, type MongodOptions, startMongod, whyNoMongod } from '@crowdvision/testing/mongod';
+import { freePort } from '@crowdvision/testing/ports';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { type Mongod, type MongodOptions, startMongod, whyNoMongod } from '../../../../test/support/mongod.ts';
-import { freePort } from '../../../../test/support/ports.ts';
-import { waitFor, within } from '../../../../test/support/wait.ts';
 import type { Stores } from '../store.ts';
 import { DEFINITION } from '../testing/conformance-world.ts';
 import { mongoStores } from './mongo-store.ts';

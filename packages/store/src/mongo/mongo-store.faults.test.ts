@@ -1,8 +1,8 @@
+import { type Mongod, startMongod, whyNoMongod } from '@crowdvision/testing/mongod';
+import { startNode } from '@crowdvision/testing/processes';
+import { waitFor, within } from '@crowdvision/testing/wait';
 import { createConnection } from 'mongoose';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type Mongod, startMongod, whyNoMongod } from '../../../../test/support/mongod.ts';
-import { startNode } from '../../../../test/support/processes.ts';
-import { waitFor, within } from '../../../../test/support/wait.ts';
 import type { Store, Stores } from '../store.ts';
 import { BASE, insert, placed, samplesOf } from '../testing/conformance-placed.ts';
 import { DAY_MS, DEFINITION, peopleOf, type World } from '../testing/conformance-world.ts';

@@ -1,5 +1,5 @@
+import { type MongoForTests, mongoForTests, whyNoMongo } from '@crowdvision/testing/mongod';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type MongoForTests, mongoForTests, whyNoMongo } from '../../../../test/support/mongod.ts';
 import { describeStore } from '../store.conformance.ts';
 import { mongoStores } from './mongo-store.ts';
 

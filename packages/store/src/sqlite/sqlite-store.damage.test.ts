@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
+import { startNode } from '@crowdvision/testing/processes';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startNode } from '../../../../test/support/processes.ts';
-import { waitFor } from '../../../../test/support/wait.ts';
 import type { Store, StoreDefinition, Stores } from '../store.ts';
 import { type SqliteStoresOptions, sqliteStores } from './sqlite-store.ts';
 

@@ -1,10 +1,5 @@
 import type { SessionResponse } from '@crowdvision/contracts';
-import {
-	type Answer,
-	openServiceWorld,
-	type Served,
-	type ServiceWorld,
-} from '../../../../test/support/service-world.ts';
+import { type Answer, openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { type Auth, type AuthOptions, createAuth } from '../index.ts';
 
 export type Person = { id: string; token: string };

@@ -1,7 +1,7 @@
 import { TABLES } from '@crowdvision/contracts';
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
-import { openEmbeddedBus, readingOf } from '../../../../test/support/service-world.ts';
+import { openEmbeddedBus, readingOf } from '@crowdvision/testing/service-world';
 import { createNotification } from '../index.ts';
 import { HALL } from './hall.ts';
 

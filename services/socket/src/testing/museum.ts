@@ -1,7 +1,7 @@
 import { type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import type { Service } from '@crowdvision/service-kit';
+import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach } from 'vitest';
-import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
 import { createSocket, type SocketOptions } from '../index.ts';
 import { connectDashboard, type Dashboard } from './dashboard.ts';
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../../../test/support/ports.ts';
-import { type Running, startNode } from '../../../../test/support/processes.ts';
+import { freePort } from '@crowdvision/testing/ports';
+import { type Running, startNode } from '@crowdvision/testing/processes';
 
 /** The socket service as its own process, on the same port through all its lives. */
 export interface SocketProcess {

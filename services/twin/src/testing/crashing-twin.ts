@@ -1,6 +1,6 @@
 import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
-import { openEmbeddedBus, readingOf } from '../../../../test/support/service-world.ts';
+import { openEmbeddedBus, readingOf } from '@crowdvision/testing/service-world';
 import { createTwin } from '../index.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildingState, BuildingSummary, HistoryPoint, Membership } from '@crowdvision/contracts';
+import { type Mongod, startMongod, whyNoMongo } from '@crowdvision/testing/mongod';
+import { openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
-import { type Mongod, startMongod, whyNoMongo } from '../../../../test/support/mongod.ts';
-import { openServiceWorld, type Served, type ServiceWorld } from '../../../../test/support/service-world.ts';
-import { waitFor } from '../../../../test/support/wait.ts';
 import { createTwin, type Twin } from '../index.ts';
 
 /** For each test of a file: a twin served over HTTP. */

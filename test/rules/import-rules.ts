@@ -46,6 +46,7 @@ const RULES: Rule[] = [
 	},
 	{ of: /^packages\/store$/, may: ['contracts', ...LIGHT], packages: { mongoose: /\/mongo-[^/]*\.ts$/ } },
 	{ of: /^packages\/service-kit$/, may: ['contracts'] },
+	{ of: /^packages\/testing$/, may: ['contracts', 'log', 'bus', 'store', 'service-kit'] },
 	{ of: /^edge-gateway$/, may: ['contracts', 'log', 'bus', 'service-kit'] },
 	{ of: /^services\/[^/]+$/, may: ['contracts', 'bus', 'store', 'service-kit'] },
 	{ of: /^firmware-sim$/, may: ['contracts'] },
@@ -54,9 +55,9 @@ const RULES: Rule[] = [
 
 const SCOPE = '@crowdvision/';
 const BUILTINS = new Set(builtinModules);
-/** Files that only tests load; they may use the root's tools and test/support, but obey everything else. */
+/** Files that only tests load; they may use the root's tools and packages/testing, but obey everything else. */
 const FOR_TESTS = /\.(test|conformance)\.ts$|(^|\/)(test|tests|testing)\//;
-const SHARED_BY_TESTS = 'test/support/';
+const TESTING = `${SCOPE}testing`;
 
 const packageOf = (specifier: string) =>
 	specifier
@@ -88,8 +89,7 @@ export function importViolations({ files, manifests }: Repository, rules = RULES
 			} else if (specifier.startsWith('.')) {
 				const target = posix.join(posix.dirname(path), specifier.replace(/[?#].*$/, ''));
 				const there = folders.find((folder) => target.startsWith(`${folder}/`));
-				const shared = FOR_TESTS.test(path) && target.startsWith(SHARED_BY_TESTS);
-				if (home !== undefined && there !== home && !shared) wrong(`reaches out of ${home} by the path ${specifier}`);
+				if (home !== undefined && there !== home) wrong(`reaches out of ${home} by the path ${specifier}`);
 				else if (home === undefined && there !== undefined && !FOR_TESTS.test(path) && found.kind !== 'url')
 					wrong(`reaches into ${there} by path; import it by name`);
 				if (files.has(target)) {
@@ -131,9 +131,11 @@ function breach(
 		if (target === undefined) return `imports ${name}, which is no workspace`;
 		if (manifest !== undefined && manifest.name !== name) {
 			const is = (one: string) => `${SCOPE}${one}` === name || `${SCOPE}${one}` === specifier;
-			const allowed = rule?.may.some((one) =>
-				typeof one === 'string' ? is(one) : is(one.workspace) && (forTests || one.only.test(path)),
-			);
+			const allowed =
+				(name === TESTING && forTests) ||
+				rule?.may.some((one) =>
+					typeof one === 'string' ? is(one) : is(one.workspace) && (forTests || one.only.test(path)),
+				);
 			if (!allowed) return `imports ${specifier}, which ${home} may not know${forTests ? '' : ' here'}`;
 		}
 		const exported = `.${specifier.slice(name.length)}`;
@@ -151,7 +153,7 @@ function breach(
 	const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
 	if (lenient) Object.assign(declared, manifest.devDependencies);
 	if (!isSource) Object.assign(declared, manifests.get('')?.devDependencies);
-	return Object.hasOwn(declared, name)
+	return (name === TESTING && forTests) || Object.hasOwn(declared, name)
 		? undefined
 		: `imports ${name}, which ${home}/package.json does not declare${lenient ? '' : ' in its dependencies'}`;
 }
