@@ -40,7 +40,7 @@ const CHECKS: Record<string, Check> = {
 	}),
 	'import rules': {
 		run: ['vitest', 'run', 'test/imports.test.ts'],
-		allowed: 'Imports along the walls in test/support/import-rules.ts, and none in a circle.',
+		allowed: 'Imports along the walls in test/rules/import-rules.ts, and none in a circle.',
 	},
 	'format and lint': {
 		run: ['biome', 'check', '--error-on-warnings', '.'],
