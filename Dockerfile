@@ -4,20 +4,22 @@
 #              ├─▶ gateway-deps ─▶ gateway    the one that opens serial ports
 #              └─▶ web ──────────▶ caddy      Caddyfile, the built page, the API's documentation
 #
-# The services are one image, not five: they differ by a hundred kilobytes of source and share every package, so a host stores and
-# pulls it once, and all of them are upgraded at the same time. TypeScript runs as it is, so nothing here is compiled but the page.
-# Nothing names an architecture. Packages come from the lock file, without install scripts.
+# The services are one image, not five: they differ by a hundred kilobytes of source and share every package, so a host
+# stores and pulls it once, and all of them are upgraded at the same time. TypeScript runs as it is, so nothing here is
+# compiled but the page. Nothing names an architecture. Packages come from the lock file, without install scripts.
 
 # What npm needs of the sources, and nothing else: the steps after it are cached until one of these files changes.
 FROM node:24-bookworm-slim AS manifests
 WORKDIR /app
 COPY . .
-RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -delete && find . -type d -empty -delete
+RUN find . -type f ! -name package.json ! -name package-lock.json ! -name .npmrc -delete \
+	&& find . -type d -empty -delete
 
 FROM node:24-bookworm-slim AS service-deps
 WORKDIR /app
 COPY --from=manifests /app ./
-RUN npm ci --omit=dev --ignore-scripts -w services/auth -w services/twin -w services/notification -w services/socket -w services/llm
+RUN npm ci --omit=dev --ignore-scripts \
+	-w services/auth -w services/twin -w services/notification -w services/socket -w services/llm
 
 FROM node:24-bookworm-slim AS gateway-deps
 WORKDIR /app
@@ -41,7 +43,8 @@ RUN install -d -o node -g node -m 0700 /data /secrets /auth-secrets && install -
 USER 1000:1000
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-	CMD ["node", "-e", "fetch('http://127.0.0.1:8080/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+	CMD ["node", "-e", \
+		"fetch('http://127.0.0.1:8080/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 
 FROM runtime AS service
 COPY --from=service-deps /app ./

@@ -194,7 +194,8 @@ function forgetOtherMode(log: Log, withRedis: boolean): void {
 function securityHeaders(_request: Request, response: Response, next: () => void): void {
 	response.set({
 		'Content-Security-Policy':
-			"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+			"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; " +
+			"frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 		'X-Content-Type-Options': 'nosniff',
 		'Referrer-Policy': 'no-referrer',
 	});

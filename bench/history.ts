@@ -84,9 +84,11 @@ async function measured(name: string, engine: { dataDir: string; mongoUrl?: stri
 		later.sort((a, b) => a - b);
 		const p95 = later[Math.floor(later.length * 0.95)]!;
 		const verdict = p95 <= BOUND_MS ? 'within the bound' : 'OVER THE BOUND';
+		const perSecond = Math.round((stored / takenIn) * 1000);
 		return (
-			`${name}: first ${first.toFixed(0)} ms, then p50 ${median(later).toFixed(0)} ms, p95 ${p95.toFixed(0)} ms: ${verdict} (load average ${loadavg()[0]!.toFixed(1)}); ` +
-			`${stored.toLocaleString('en')} taken in at ${Math.round((stored / takenIn) * 1000).toLocaleString('en')}/s in batches of ${BATCH}, ` +
+			`${name}: first ${first.toFixed(0)} ms, then p50 ${median(later).toFixed(0)} ms, p95 ${p95.toFixed(0)} ms: ` +
+			`${verdict} (load average ${loadavg()[0]!.toFixed(1)}); ` +
+			`${stored.toLocaleString('en')} taken in at ${perSecond.toLocaleString('en')}/s in batches of ${BATCH}, ` +
 			`${periods.toLocaleString('en')} quarter-hours rolled up at ${Math.round((periods / rolledUp) * 1000)}/s`
 		);
 	} finally {

@@ -131,7 +131,8 @@ if (scenarios.includes(SD_CARD)) {
 }
 pin(process.pid, LOAD_CORE);
 print(
-	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
+	`${where.cpu}, ${where.cores} cores, ${where.memoryGiB} GiB, Node ${where.node}; ` +
+		`${where.pinned ? 'generator and system on a core each' : 'NOT PINNED to cores'}\n`,
 );
 
 for (const name of scenarios) {

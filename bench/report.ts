@@ -87,5 +87,8 @@ export function flatness(run: Measurement): string {
 	const second = median(run.rss.slice(quarter, 2 * quarter));
 	const last = median(run.rss.slice(-quarter));
 	const change = ((last - second) / second) * 100;
-	return `memory: ${second.toFixed(0)} MiB in the second quarter, ${last.toFixed(0)} MiB in the last (${change >= 0 ? '+' : ''}${change.toFixed(1)} %), ${run.sent.toLocaleString('en')} readings`;
+	return (
+		`memory: ${second.toFixed(0)} MiB in the second quarter, ${last.toFixed(0)} MiB in the last ` +
+		`(${change >= 0 ? '+' : ''}${change.toFixed(1)} %), ${run.sent.toLocaleString('en')} readings`
+	);
 }

@@ -108,7 +108,8 @@ const bytesPerDay = ({ bytes, seconds }: DiskUse) => (bytes / seconds) * 86_400;
 export function diskTable(uses: readonly DiskUse[]): string {
 	const rows = uses.map((use) => {
 		const perReading = use.readings > 0 ? `${Math.round(use.bytes / use.readings)} B` : '';
-		return `| ${use.readingsPerSecond} | ${use.commitEvery} | ${(bytesPerDay(use) / 1e6).toFixed(0)} MB | ${perReading} |`;
+		const perDay = `${(bytesPerDay(use) / 1e6).toFixed(0)} MB`;
+		return `| ${use.readingsPerSecond} | ${use.commitEvery} | ${perDay} | ${perReading} |`;
 	});
 	return ['| readings a second | `commitEvery` | written a day | a reading |', '|---|---|---|---|', ...rows].join('\n');
 }

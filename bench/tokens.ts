@@ -102,7 +102,9 @@ export function tokensTable(decisions: readonly Decision[]): string {
 		const alone = decisions[index - 1];
 		const ratio = one.memberships > 1 && alone ? `${(one.p95 / alone.p95).toFixed(2)} x` : '';
 		const micro = (ms: number) => `${(ms * 1000).toFixed(1)} us`.padStart(10);
-		return `${one.signing.padEnd(8)} ${one.seen.padEnd(6)} ${String(one.memberships).padStart(11)} ${micro(one.p50)} ${micro(one.p95)}  ${ratio}`;
+		const memberships = String(one.memberships).padStart(11);
+		const what = `${one.signing.padEnd(8)} ${one.seen.padEnd(6)} ${memberships}`;
+		return `${what} ${micro(one.p50)} ${micro(one.p95)}  ${ratio}`;
 	});
 	return ['The JWT decision, in process', 'signing  seen   memberships        p50        p95  to one', ...lines].join(
 		'\n',

@@ -14,21 +14,25 @@ export function examples(where: {
 }): string[] {
 	const token = `"$(cat ${join(where.dataDir, 'demo', 'token')})"`;
 	const { hostname, port } = new URL(where.mqtt);
+	const place = `"buildingId":"demo","roomId":"${VISITOR_ROOM}"`;
 	const reading = (sensorId: string, metric: string, value: number, more = '') =>
-		`{"sensorId":"${sensorId}","metric":"${metric}","value":${value},"buildingId":"demo","roomId":"${VISITOR_ROOM}"${more}}`;
+		`{"sensorId":"${sensorId}","metric":"${metric}","value":${value},${place}${more}}`;
 	const lines = [
 		'Send a reading over HTTP:',
-		`  curl -s ${where.http}/ingest -H "Authorization: Bearer $(cat ${join(where.dataDir, 'demo', 'token')})" -H 'Content-Type: application/json' -d '${reading('my-http', 'peopleCount', 4)}'`,
+		`  curl -s ${where.http}/ingest -H "Authorization: Bearer $(cat ${join(where.dataDir, 'demo', 'token')})" ` +
+			`-H 'Content-Type: application/json' -d '${reading('my-http', 'peopleCount', 4)}'`,
 		'over MQTT:',
-		`  mosquitto_pub -h ${hostname} -p ${port} -u ${where.deviceId} -P ${token} -q 1 -t telemetry/demo/${VISITOR_ROOM}/my-mqtt/temperature -m 21.5`,
+		`  mosquitto_pub -h ${hostname} -p ${port} -u ${where.deviceId} -P ${token} -q 1 ` +
+			`-t telemetry/demo/${VISITOR_ROOM}/my-mqtt/temperature -m 21.5`,
 		'over Socket.IO:',
-		`  TOKEN=${token} node --input-type=module -e "import { io } from 'socket.io-client'; const s = io('${where.http}', { path: '/ingest/socket.io', auth: { token: process.env.TOKEN } }); s.emit('reading', ${reading('my-socket', 'humidity', 45).replaceAll('"', "'")}, (answer) => { console.log(answer); s.close(); })"`,
+		`  TOKEN=${token} node --input-type=module -e "import { io } from 'socket.io-client'; ` +
+			`const s = io('${where.http}', { path: '/ingest/socket.io', auth: { token: process.env.TOKEN } }); ` +
+			`s.emit('reading', ${reading('my-socket', 'humidity', 45).replaceAll('"', "'")}, ` +
+			`(answer) => { console.log(answer); s.close(); })"`,
 	];
 	if (where.serial) {
-		lines.push(
-			'over a serial line:',
-			`  printf '%s\\n' '${reading('my-serial', 'co2', 640, ',"seq":1')}' > ${relative(process.cwd(), where.serial) || where.serial}`,
-		);
+		const port = relative(process.cwd(), where.serial) || where.serial;
+		lines.push('over a serial line:', `  printf '%s\\n' '${reading('my-serial', 'co2', 640, ',"seq":1')}' > ${port}`);
 	}
 	return lines;
 }

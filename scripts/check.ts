@@ -76,7 +76,8 @@ const CHECKS: Record<string, Check> = {
 	sizes: {
 		run: () => sizeProblems(files, OVERSIZE, LISTED_IN),
 		allowed:
-			'Files of at most 350 lines (tests 400), functions of 100 (tests 120), folders of 20 source files (and 40 of tests).',
+			'Files of at most 350 lines (tests 400), functions of 100 (tests 120), folders of 20 source files (and 40 of ' +
+			'tests).',
 	},
 	licences: {
 		run: () => licenceProblems(lockText, LICENCES, LISTED_IN),

@@ -25,8 +25,8 @@ const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopping.abort());
 
 /**
- * In a process group of its own, so that Ctrl-C reaches this process only, which then ends it with one SIGTERM: a second
- * signal would make the services exit without finishing.
+ * In a process group of its own, so that Ctrl-C reaches this process only, which then ends it with one SIGTERM: a
+ * second signal would make the services exit without finishing.
  */
 const start = (args: string[], env: NodeJS.ProcessEnv): ChildProcess =>
 	spawn(process.execPath, args, {

@@ -1,6 +1,6 @@
 /**
- * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schemas of gateway.yaml and
- * of a building JSON, and the API documents.
+ * Writes the pages of docs/ that are made from the code: settings, errors, metrics, the JSON Schemas of gateway.yaml
+ * and of a building JSON, and the API documents.
  * `node scripts/docs.ts --check` only says which of them are not up to date, and exits 1 if any is.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,6 +22,9 @@ function table(head: string[], rows: string[][]): string {
 	return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+const page = (title: string, introduction: string, body: string) =>
+	`# ${title}\n\n${NOTICE}\n${introduction}\n\n${body}\n`;
+
 function settingsPage(): string {
 	const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, setting]) => [
 		`\`${name}\``,
@@ -29,7 +32,12 @@ function settingsPage(): string {
 		setting.allowed,
 		`${setting.means}${setting.inFile ? `; or \`${name}_FILE\`: a file that holds it` : ''}`,
 	]);
-	return `# Settings\n\n${NOTICE}\nEach is an environment variable, checked at the start: a bad one names itself, what it was and what is allowed, and nothing is opened.\n\n${table(['name', 'default', 'must be', 'for'], rows)}\n`;
+	return page(
+		'Settings',
+		'Each is an environment variable, checked at the start: a bad one names itself, what it was and what is allowed, ' +
+			'and nothing is opened.',
+		table(['name', 'default', 'must be', 'for'], rows),
+	);
 }
 
 function errorsPage(): string {
@@ -39,7 +47,12 @@ function errorsPage(): string {
 		means,
 		todo,
 	]);
-	return `# Errors\n\n${NOTICE}\nEvery error of every service is \`{"error":{"code","message",…}}\`; where it helps, with \`path\` (JSON Pointer), \`index\` (place in the batch), \`problems\` and \`requestId\`.\n\n${table(['code', 'HTTP', 'means', 'what to do'], rows)}\n`;
+	return page(
+		'Errors',
+		'Every error of every service is `{"error":{"code","message",…}}`; where it helps, with `path` (JSON Pointer), ' +
+			'`index` (place in the batch), `problems` and `requestId`.',
+		table(['code', 'HTTP', 'means', 'what to do'], rows),
+	);
 }
 
 function metricsPage(): string {
@@ -51,7 +64,11 @@ function metricsPage(): string {
 		`${metric.min} to ${metric.max}`,
 		Object.keys(metric.accepts ?? {}).join(' '),
 	]);
-	return `# Metrics\n\n${NOTICE}\nA value outside the hard range is refused. Units in the last column are converted.\n\n${table(['key', 'unit', 'hard range', 'also accepted'], rows)}\n`;
+	return page(
+		'Metrics',
+		'A value outside the hard range is refused. Units in the last column are converted.',
+		table(['key', 'unit', 'hard range', 'also accepted'], rows),
+	);
 }
 
 const VERSION = (JSON.parse(readFileSync(join(DOCS, '..', 'package.json'), 'utf8')) as { version: string }).version;

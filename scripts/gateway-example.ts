@@ -16,6 +16,7 @@ interface Schema {
 }
 
 const WIDTH = 120;
+const INDENT = 2;
 /** What no default and no description tells, by path. */
 const EXAMPLES: Readonly<Record<string, unknown>> = {
 	gatewayId: 'pi-north-door',
@@ -48,7 +49,8 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
 	'bridges.topics.pattern': 'telemetry/#',
 	'bridges.topics.remotePrefix': 'site-a/',
 };
-const HEAD = `## gateway.yaml with every option there is. All are optional, and all are commented out here: take what you need.
+const HEAD = `\
+## gateway.yaml with every option there is. All are optional, and all are commented out here: take what you need.
 ## Lines that begin with ## say what an option is for; in the others the value is the default, or an example.
 ## The environment wins over this file. A change is taken while the gateway runs; check it first with
 ##     npm run gateway -- check
@@ -61,35 +63,35 @@ const HEAD = `## gateway.yaml with every option there is. All are optional, and 
  */
 export function gatewayExample(schema: Schema, instead: ReadonlySet<string>): string {
 	return `${HEAD}${Object.entries(schema.properties ?? {})
-		.map(([key, option]) => `\n${lines(key, option, key, instead).join('\n')}\n`)
+		.map(([key, option]) => `\n${lines(key, option, key, instead, WIDTH).join('\n')}\n`)
 		.join('')}`;
 }
 
-/** The lines of one option, without indentation. */
-function lines(key: string, schema: Schema, path: string, instead: ReadonlySet<string>): string[] {
+/** The lines of one option, without indentation, none wider than `width` columns where a blank can end it. */
+function lines(key: string, schema: Schema, path: string, instead: ReadonlySet<string>, width: number): string[] {
 	const told = prose(schema);
 	const inner = schema.anyOf?.[0] ?? schema;
 	const item = inner.items?.anyOf?.[0] ?? inner.items;
 	if (instead.has(path))
-		return [...wrap(`instead: ${key}: ${value({ ...schema, ...inner }, path)}${told && `   ${told}`}`)];
-	const head = told ? wrap(told) : [];
+		return [...wrap(`instead: ${key}: ${value({ ...schema, ...inner }, path)}${told && `   ${told}`}`, width)];
+	const head = told ? wrap(told, width) : [];
 	const options =
 		inner.properties ?? (inner.patternProperties && { example: Object.values(inner.patternProperties)[0]! });
 	if (options && Object.keys(options).length > 0 && inner.examples === undefined)
-		return [...head, `# ${key}:`, ...below(options, path, instead)];
+		return [...head, `# ${key}:`, ...below(options, path, instead, width - INDENT)];
 	if (item?.properties && inner.examples === undefined) {
-		return [...head, `# ${key}:`, ...asItem(below(item.properties, path, instead))];
+		return [...head, `# ${key}:`, ...asItem(below(item.properties, path, instead, width - 2 * INDENT))];
 	}
 	return [...head, `# ${key}: ${value({ ...schema, ...inner }, path)}`];
 }
 
-function below(options: Record<string, Schema>, path: string, instead: ReadonlySet<string>): string[] {
+function below(options: Record<string, Schema>, path: string, instead: ReadonlySet<string>, width: number): string[] {
 	return Object.entries(options).flatMap(([key, option]) =>
-		lines(key, option, `${path}.${key}`, instead).map(indented),
+		lines(key, option, `${path}.${key}`, instead, width).map(indented),
 	);
 }
 
-/** Two columns to the right, behind the sign of a comment. */
+/** `INDENT` columns to the right, behind the sign of a comment. */
 const indented = (line: string) => line.replace(/^(##? )/, '$1  ');
 
 /** The lines of an object as the one item of a list. */
@@ -135,11 +137,11 @@ function defaultIn({ description = '', type, enum: choices, pattern }: Schema): 
 	return pattern !== undefined && /^\d/.test(word) && new RegExp(pattern).test(word) ? word : undefined;
 }
 
-function wrap(text: string): string[] {
+function wrap(text: string, width: number): string[] {
 	const wrapped: string[] = [];
 	let line = '##';
 	for (const word of text.split(/\s+/)) {
-		if (line.length + word.length >= WIDTH) {
+		if (line.length + word.length >= width) {
 			wrapped.push(line);
 			line = '##';
 		}

@@ -11,7 +11,8 @@ describe.runIf(existsSync('/proc/self/environ'))('endLeftovers', () => {
 		const hold = ['-e', 'setInterval(() => {}, 1000)'];
 		const stranger = spawn(process.execPath, hold, { detached: true, stdio: 'ignore' });
 		onTestFinished(() => void stranger.kill('SIGKILL'));
-		const script = `require('node:child_process').spawn(process.execPath, ${JSON.stringify(hold)}, { detached: true, stdio: 'ignore' }).unref()`;
+		const spawned = `spawn(process.execPath, ${JSON.stringify(hold)}, { detached: true, stdio: 'ignore' })`;
+		const script = `require('node:child_process').${spawned}.unref()`;
 		const parent = spawn(process.execPath, ['-e', script], {
 			env: { ...process.env, [RUN_MARK]: mark },
 			stdio: 'ignore',

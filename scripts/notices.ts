@@ -1,6 +1,6 @@
 /**
- * Writes THIRD-PARTY-NOTICES: the npm packages that ship with CrowdVision, each with its licence text. They are what the
- * workspaces need at run time, by package-lock.json, and what Vite bundles into the page.
+ * Writes THIRD-PARTY-NOTICES: the npm packages that ship with CrowdVision, each with its licence text. They are what
+ * the workspaces need at run time, by package-lock.json, and what Vite bundles into the page.
  * `node scripts/notices.ts --check` writes nothing, and exits 1 if the file is not up to date. Both exit 1 if a package
  * has no licence text.
  */
@@ -15,7 +15,8 @@ const FILE = 'THIRD-PARTY-NOTICES';
 const PAGE = 'frontend';
 
 const RULE = '-'.repeat(80);
-const INTRODUCTION = `CrowdVision is licensed under the MIT licence; see LICENSE. The packages below are by others and come with it: in
+const INTRODUCTION = `\
+CrowdVision is licensed under the MIT licence; see LICENSE. The packages below are by others and come with it: in
 the page that browsers load ("page"), or in the processes of the gateway, the services and the simulator ("server").
 
 Made by \`node scripts/notices.ts\` from package-lock.json. Do not edit.`;

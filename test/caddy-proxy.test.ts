@@ -134,7 +134,8 @@ describe('what Caddy hands on to the services', () => {
 			upstream.server.once('upgrade', (asked, socket: Socket) => {
 				upgraded.push(socket);
 				socket.write(
-					`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Path: ${asked.url}\r\n\r\n`,
+					'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+						`X-Path: ${asked.url}\r\n\r\n`,
 				);
 				socket.on('data', (data) => socket.write(`echo ${data}`));
 			});

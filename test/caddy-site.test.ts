@@ -107,7 +107,8 @@ describe('the site that Caddy serves', () => {
 			const { headers } = await caddy.ask('GET', path);
 			expect(headers, path).toMatchObject({
 				'content-security-policy':
-					"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+					"default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; " +
+					"frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 				'x-content-type-options': 'nosniff',
 				'referrer-policy': 'no-referrer',
 				'strict-transport-security': 'max-age=300',

@@ -57,7 +57,8 @@ function madeUp(changed: Record<string, string>): Repository {
 				'services/auth/src/index.ts': 'export {};',
 				'edge-gateway/src/index.ts': "import '@crowdvision/log';",
 				'frontend/src/page.vue':
-					"<template><p>import 'fs'</p></template>\n<script setup lang=\"ts\">\nimport { ref } from 'vue';\nref(1);\n</script>",
+					"<template><p>import 'fs'</p></template>\n" +
+					'<script setup lang="ts">\nimport { ref } from \'vue\';\nref(1);\n</script>',
 				'packages/testing/src/wait.ts': 'export const wait = 1;',
 				'services/twin/src/index.test.ts':
 					"import { it } from 'vitest'; import { wait } from '@crowdvision/testing/wait'; it('', () => wait);",

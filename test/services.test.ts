@@ -172,7 +172,8 @@ describe('each service in its own process', () => {
 		const { body } = await call<{ points: { value: number }[] }>(
 			'twin',
 			'GET',
-			`/buildings/museum-1/history?room=hall&metric=peopleCount&agg=count&bucket=1d&from=${Date.now() - 86_400_000}&to=${Date.now() + 86_400_000}`,
+			'/buildings/museum-1/history?room=hall&metric=peopleCount&agg=count&bucket=1d' +
+				`&from=${Date.now() - 86_400_000}&to=${Date.now() + 86_400_000}`,
 			token,
 		);
 		expect(body.points.reduce((sum, { value }) => sum + value, 0)).toBe(8);

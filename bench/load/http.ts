@@ -31,7 +31,8 @@ export class HttpSender implements Sender {
 		this.#writer = new ReadingWriter(sensor);
 		const length = this.#batch === 1 ? this.#writer.length : this.#batch * (this.#writer.length + 1) + 1;
 		this.#head = Buffer.from(
-			`POST /ingest HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
+			`POST /ingest HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAuthorization: Bearer ${token}\r\n` +
+				`Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`,
 		);
 		this.#size = this.#head.length + length;
 		socket.on('data', (chunk: Buffer) => this.#onData(chunk));

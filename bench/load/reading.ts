@@ -30,7 +30,9 @@ export class ReadingWriter {
 	#next = FIRST_SEQ;
 
 	constructor(sensor: string) {
-		const text = `{"sensorId":"${sensor}","metric":"co2","value":400.5,"unit":"ppm","buildingId":"${BUILDING}","roomId":"${ROOM}","observedAt":1000000000000,"seq":${FIRST_SEQ},"boot":"a1f3"}`;
+		const text =
+			`{"sensorId":"${sensor}","metric":"co2","value":400.5,"unit":"ppm","buildingId":"${BUILDING}",` +
+			`"roomId":"${ROOM}","observedAt":1000000000000,"seq":${FIRST_SEQ},"boot":"a1f3"}`;
 		this.#template = Buffer.from(text);
 		this.#valueAt = text.indexOf('400.5');
 		this.#observedAt = text.indexOf('1000000000000');

@@ -90,7 +90,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'mqtt',
 		action: 'send',
 		description:
-			'A command, while the device is connected and the command not late; again when it comes back without having answered: look at `id`.',
+			'A command, while the device is connected and the command not late; again when it comes back without having ' +
+			'answered: look at `id`.',
 		parameters: { sensorId: 'the sensor' },
 		payload: CommandToDevice,
 	},
@@ -107,7 +108,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'sensors',
 		action: 'send',
 		description:
-			'A command; the callback takes `{ok, outcome?, detail?}`: `ok` for one that was executed, `outcome: expired` for one that came too late.',
+			'A command; the callback takes `{ok, outcome?, detail?}`: `ok` for one that was executed, `outcome: expired` ' +
+			'for one that came too late.',
 		payload: CommandToDevice,
 	},
 	sensorReading: {
@@ -115,7 +117,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'sensors',
 		action: 'receive',
 		description:
-			'One reading or an array; the callback gets `{ok: true, accepted}` when all are on disk, or `{ok: false, error}`.',
+			'One reading or an array; the callback gets `{ok: true, accepted}` when all are on disk, or ' +
+			'`{ok: false, error}`.',
 		payload: { anyOf: [IncomingReading, { type: 'array', items: IncomingReading }] },
 	},
 	dashboardSubscribe: {
@@ -123,7 +126,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'dashboards',
 		action: 'receive',
 		description:
-			'The callback gets `{ok: true, cursor}`. With the cursor of a snapshot, or of the last thing seen, nothing is missed and nothing comes twice.',
+			'The callback gets `{ok: true, cursor}`. With the cursor of a snapshot, or of the last thing seen, nothing is ' +
+			'missed and nothing comes twice.',
 		payload: SubscribeRequest,
 	},
 	dashboardUnsubscribe: {
@@ -167,7 +171,8 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'dashboards',
 		action: 'send',
 		description:
-			'Some readings are left out: a slow client, or a cursor that is no longer held, gets the latest value per room and metric.',
+			'Some readings are left out: a slow client, or a cursor that is no longer held, gets the latest value per room ' +
+			'and metric.',
 		payload: {
 			type: 'object',
 			required: ['buildingId', 'reason', 'cursor'],
@@ -198,7 +203,9 @@ const CHANNELS_OF: Record<string, Channel> = {
 		server: 'redis',
 		action: 'send',
 		description:
-			'Stream; field `reading`. Each reading exactly once. Where readings before it are missing, because its gateway could not keep them, the entry has a second field, `gap`: a JSON array of `{gatewayId, from, to, count, reason, firstAt, lastAt}`, from and to being ids of readings.',
+			'Stream; field `reading`. Each reading exactly once. Where readings before it are missing, because its gateway ' +
+			'could not keep them, the entry has a second field, `gap`: a JSON array of ' +
+			'`{gatewayId, from, to, count, reason, firstAt, lastAt}`, from and to being ids of readings.',
 		payload: Reading,
 	},
 	channelTelemetry: {
@@ -247,7 +254,9 @@ export function asyncApi(version: string): Json {
 		info: {
 			title: 'CrowdVision',
 			version,
-			description: `Readings, alerts and devices as they happen. Retained in Redis, for services only: ${Object.values(TABLES).join(', ')}.`,
+			description:
+				'Readings, alerts and devices as they happen. Retained in Redis, for services only: ' +
+				`${Object.values(TABLES).join(', ')}.`,
 			license: { name: 'MIT' },
 		},
 		servers: {

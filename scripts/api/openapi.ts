@@ -28,7 +28,8 @@ export function openApi(version: string): Json {
 			title: 'CrowdVision',
 			version,
 			description:
-				'How full, warm and stuffy every room is. Times are epoch ms. Live values come over Socket.IO: see asyncapi.json.',
+				'How full, warm and stuffy every room is. Times are epoch ms. Live values come over Socket.IO: see ' +
+				'asyncapi.json.',
 			license: { name: 'MIT', identifier: 'MIT' },
 		},
 		servers: [{ url: '/' }],

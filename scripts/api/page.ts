@@ -60,6 +60,9 @@ const paragraphs = (value: string) =>
 		.map((one) => `<p>${text(one)}</p>`)
 		.join('');
 
+/** What programs read of it, beside the page. */
+const DOCUMENTS = ['openapi.json', 'asyncapi.json', 'building.schema.json'];
+
 /** Deep enough for every schema there is; a bound all the same. */
 const DEEPEST = 6;
 
@@ -100,17 +103,19 @@ function bodyOf({ content }: Body): string {
 }
 
 function callOf(path: string, method: string, call: Call): string {
-	const parameters = (call.parameters ?? []).map(
-		({ name, in: where, required, schema }) =>
-			`<dt><code>${text(name)}</code> <small>${where}${required ? '' : ', optional'}</small></dt><dd>${shape(schema)}</dd>`,
-	);
+	const parameters = (call.parameters ?? []).map(({ name, in: where, required, schema }) => {
+		const note = `<small>${where}${required ? '' : ', optional'}</small>`;
+		return `<dt><code>${text(name)}</code> ${note}</dt><dd>${shape(schema)}</dd>`;
+	});
 	const answers = Object.entries(call.responses)
 		.sort(([a], [b]) => Number(a) - Number(b))
-		.map(
-			([status, answer]) =>
-				`<dt class="${Number(status) < 400 ? 'good' : 'bad'}">${status}</dt><dd>${paragraphs(answer.description ?? '')}${Number(status) < 400 ? bodyOf(answer) : ''}</dd>`,
-		);
-	return `<details id="${text(call.operationId)}"><summary><b class="${method}">${method.toUpperCase()}</b> <code>${text(path)}</code> <span>${text(call.summary)}</span></summary>
+		.map(([status, answer]) => {
+			const good = Number(status) < 400;
+			const means = `${paragraphs(answer.description ?? '')}${good ? bodyOf(answer) : ''}`;
+			return `<dt class="${good ? 'good' : 'bad'}">${status}</dt><dd>${means}</dd>`;
+		});
+	const head = `<b class="${method}">${method.toUpperCase()}</b> <code>${text(path)}</code>`;
+	return `<details id="${text(call.operationId)}"><summary>${head} <span>${text(call.summary)}</span></summary>
 ${paragraphs(call.description)}
 ${parameters.length > 0 ? `<h4>Parameters</h4><dl>${parameters.join('')}</dl>` : ''}
 ${call.requestBody ? `<h4>Body</h4>${bodyOf(call.requestBody)}` : ''}
@@ -124,18 +129,20 @@ export function apiPage(openApi: OpenApi, asyncApi: AsyncApi): string {
 	);
 	const sections = openApi.tags.map(({ name }) => {
 		const own = calls.filter(({ call }) => call.tags.includes(name));
-		return `<section id="${name}"><h2>${text(name)}</h2>${own.map(({ path, method, call }) => callOf(path, method, call)).join('\n')}</section>`;
+		const described = own.map(({ path, method, call }) => callOf(path, method, call));
+		return `<section id="${name}"><h2>${text(name)}</h2>${described.join('\n')}</section>`;
 	});
 	const live = Object.entries(asyncApi.servers).map(([server, { host, pathname = '', protocol, description }]) => {
 		const own = Object.values(asyncApi.channels).filter(({ servers }) =>
 			servers.some(({ $ref }) => $ref.endsWith(`/${server}`)),
 		);
-		return `<section id="live-${server}"><h2>${text(server)} <small>${text(protocol)}://${text(host)}${text(pathname)}</small></h2><p>${text(description)}</p>${own
-			.map(
-				({ address, description: means, messages }) =>
-					`<details><summary><code>${text(address)}</code> <span>${text(means)}</span></summary>${shape(messages.message.payload)}</details>`,
-			)
-			.join('\n')}</section>`;
+		const described = own.map(({ address, description: means, messages }) => {
+			const head = `<code>${text(address)}</code> <span>${text(means)}</span>`;
+			return `<details><summary>${head}</summary>${shape(messages.message.payload)}</details>`;
+		});
+		const at = `<small>${text(protocol)}://${text(host)}${text(pathname)}</small>`;
+		const head = `<h2>${text(server)} ${at}</h2><p>${text(description)}</p>`;
+		return `<section id="live-${server}">${head}${described.join('\n')}</section>`;
 	});
 	const links = [
 		...openApi.tags.map(({ name }) => [name, name]),
@@ -149,7 +156,7 @@ export function apiPage(openApi: OpenApi, asyncApi: AsyncApi): string {
 <title>${text(openApi.info.title)} API</title>
 <link rel="stylesheet" href="style.css">
 <header><h1>${text(openApi.info.title)} API</h1><p>${text(openApi.info.description)}</p>
-<p>For programs: <a href="openapi.json">openapi.json</a> · <a href="asyncapi.json">asyncapi.json</a> · <a href="building.schema.json">building.schema.json</a></p>
+<p>For programs: ${DOCUMENTS.map((name) => `<a href="${name}">${name}</a>`).join(' · ')}</p>
 <nav aria-label="Sections">${links.map(([id, name]) => `<a href="#${id}">${text(name)}</a>`).join(' ')}</nav></header>
 <main>
 ${sections.join('\n')}

@@ -8,27 +8,20 @@ export const LISTED_IN = 'scripts/checks/exceptions.ts';
 /** Beginnings of the paths below which lines are still too wide. Nothing is added here. */
 export const WIDE_FOLDERS: readonly string[] = [
 	'ARCHITECTURE.md',
-	'Caddyfile',
-	'Dockerfile',
 	'README.md',
-	'bench/',
-	'demo/',
-	'deploy/',
-	'docker-compose.yml',
 	'docs/',
 	'edge-gateway/',
 	'firmware-sim/',
 	'frontend/',
-	'package.json',
 	'packages/',
-	'scripts/',
 	'services/',
-	'standalone.ts',
-	'test/',
 ];
 
 /** Lines that cannot be broken, at most 50. */
-export const WIDE_LINES: readonly WideLine[] = [];
+export const WIDE_LINES: readonly WideLine[] = [
+	{ path: 'Caddyfile', begins: 'Content-Security-Policy', why: 'the value of a header stands on one line' },
+	{ path: 'Caddyfile', begins: '@private path_regexp', why: 'a regular expression stands on one line' },
+];
 
 /** What is still too large. Nothing is added here: an entry only shrinks, and goes when it is no longer needed. */
 export const OVERSIZE: Oversize = {

@@ -76,8 +76,9 @@ export function licenceProblems(lockText: string, exceptions: readonly LicenceEx
 			continue;
 		}
 		const line = lines.findIndex((text) => text.includes(`${JSON.stringify(path)}: {`)) + 1;
+		const licence = license ?? 'no licence that its package.json names';
 		problems.push(
-			`package-lock.json:${line}: ${name} ${version} is under ${license ?? 'no licence that its package.json names'}; ` +
+			`package-lock.json:${line}: ${name} ${version} is under ${licence}; ` +
 				`allowed are ${[...PERMISSIVE].join(', ')}, and the packages in ${listedIn}`,
 		);
 	}

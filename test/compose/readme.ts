@@ -24,7 +24,8 @@ export async function pasteReadme(where: {
 	const lines = readmeLines()
 		.replaceAll(
 			'docker compose ',
-			`${composeCommand()?.join(' ')} -f ${join(ROOT, 'docker-compose.yml')} --project-directory ${ROOT} -p ${process.env.COMPOSE_PROJECT} `,
+			`${composeCommand()?.join(' ')} -f ${join(ROOT, 'docker-compose.yml')} --project-directory ${ROOT} ` +
+				`-p ${process.env.COMPOSE_PROJECT} `,
 		)
 		.replaceAll('https://localhost', where.http)
 		.replace('you@example.org', where.email)

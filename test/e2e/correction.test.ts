@@ -41,7 +41,7 @@ describe('P9 a count on the page', () => {
 		await world?.stop();
 	});
 
-	it('that doors made is shown with how far it may be off, and corrected by the keyboard alone; what was done can be read there', async () => {
+	it('made by doors shows its error bound, is corrected by keyboard alone, and its audit says by whom', async () => {
 		await studio().waitFor();
 		expect(await studio().getByTestId('correct').count()).toBe(0);
 		await crosses('peopleIn', 40);

@@ -63,7 +63,7 @@ describe('devices in the embedded whole', () => {
 		await rm(dataDir, { recursive: true, force: true });
 	});
 
-	it('a stranger is adopted with one action: its readings are taken, and twin has it in its registry, also after a kill -9', async () => {
+	it('an unknown device is adopted with one action and stays in the registry of twin through a kill -9', async () => {
 		await expect(send('old-co2', 800)).rejects.toThrow(/unknown_sensor/);
 		const { quarantined } = await ask<{ quarantined: object[] }>('GET', '/gateway/devices');
 		expect(quarantined).toMatchObject([{ sensorId: 'old-co2', metric: 'co2', count: 1 }]);

@@ -125,7 +125,8 @@ export function describeEndToEnd(name: string, start: () => Promise<World>): voi
 			const ask = (agg: string) =>
 				world.call<{ points: { value: number | null }[] }>(
 					'GET',
-					`/twin/buildings/demo/history?room=${STUDIO}&metric=temperature&from=${from}&to=${Date.now() + 60_000}&bucket=1d&agg=${agg}`,
+					`/twin/buildings/demo/history?room=${STUDIO}&metric=temperature` +
+						`&from=${from}&to=${Date.now() + 60_000}&bucket=1d&agg=${agg}`,
 				);
 			const values = async (agg: string) =>
 				(await ask(agg)).points.map(({ value }) => value).filter((value) => value !== null);

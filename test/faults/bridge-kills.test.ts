@@ -76,7 +76,8 @@ describe('a bridge under load', () => {
 			const chance = chanceOf(SEED);
 			const broker = await startMosquitto({
 				config:
-					'persistence true\npersistence_location {dir}/\nautosave_on_changes true\nautosave_interval 1\nmax_inflight_messages 0\nmax_queued_messages 0' +
+					'persistence true\npersistence_location {dir}/\nautosave_on_changes true\nautosave_interval 1\n' +
+					'max_inflight_messages 0\nmax_queued_messages 0' +
 					(victim === 'the remote' ? '\nlog_type all' : ''),
 			});
 			onTestFinished(() => broker.stop());
@@ -171,7 +172,8 @@ describe('a bridge under load', () => {
 				far: tally(stored, far.sent()),
 			};
 			process.stdout.write(
-				`${KILLS} kills of ${victim}: ${feeder.told} readings, ${raw.sent()} raw, ${far.sent()} from the remote: ${JSON.stringify(found)}\n`,
+				`${KILLS} kills of ${victim}: ${feeder.told} readings, ${raw.sent()} raw, ${far.sent()} from the remote: ` +
+					`${JSON.stringify(found)}\n`,
 			);
 			// What came twice from the remote bears a number, and is known by it.
 			expect(found.far.twice).toBe(0);

@@ -111,7 +111,8 @@ describe('commands while the gateway is killed -9', () => {
 			);
 			const { heard, repeated } = fleet.stats().commands;
 			process.stdout.write(
-				`${KILLS} kills: ${commands.size} commands, ${JSON.stringify(byOutcome)}; devices heard ${heard}, ${repeated} of them again\n`,
+				`${KILLS} kills: ${commands.size} commands, ${JSON.stringify(byOutcome)}; ` +
+					`devices received ${heard}, ${repeated} of them again\n`,
 			);
 
 			expect(all.map(({ id }) => id).sort()).toEqual([...commands.keys()].sort());

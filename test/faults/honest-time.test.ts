@@ -62,7 +62,7 @@ describe('P7 honest time: the gateway as a process, killed -9 before, while and 
 		return { from, to: Date.now() };
 	};
 
-	it(`sends ${READINGS} readings of 1970 on once, each within 1 s of the truth, through ${2 * KILLS} kills`, async () => {
+	it(`relays ${READINGS} readings of 1970 once, each within 1 s of the truth, through ${2 * KILLS} kills`, async () => {
 		const chance = chanceOf(7);
 		const truth: { from: number; to: number }[] = [];
 		const die = async () => {

@@ -105,7 +105,8 @@ describe('P1 Acked is durable, effectively once: everything in one process, kill
 			const { produced, resent, refused, overwritten } = load.fleet.stats();
 			const alerts = alertsOf(all.dataDir);
 			process.stdout.write(
-				`${KILLS} kills of the whole: acknowledged ${JSON.stringify(load.counts())}, ${JSON.stringify(problems)}, sent again ${resent}, recognized ${recognized}, alerts ${alerts.length}\n`,
+				`${KILLS} kills of the whole: acknowledged ${JSON.stringify(load.counts())}, ${JSON.stringify(problems)}, ` +
+					`sent again ${resent}, recognized ${recognized}, alerts ${alerts.length}\n`,
 			);
 			expect(problems).toEqual({ lost: [], twice: [], foreign: [] });
 			expect({ wanted, refused, overwritten }).toEqual({ wanted: produced, refused: 0, overwritten: 0 });
@@ -157,7 +158,9 @@ function historyOf(dataDir: string): Row[] {
 
 function alertsOf(dataDir: string): { room: string; state: string }[] {
 	// As packages/store lays collections out: a table each, of JSON documents.
-	const query = `SELECT value ->> '$.roomId' AS room, value ->> '$.alert.state' AS state FROM "documents of alerts" ORDER BY value ->> '$.number'`;
+	const query =
+		`SELECT value ->> '$.roomId' AS room, value ->> '$.alert.state' AS state ` +
+		`FROM "documents of alerts" ORDER BY value ->> '$.number'`;
 	return all<{ room: string; state: string }>(join(dataDir, 'notification.sqlite'), query).map((row) => ({ ...row }));
 }
 

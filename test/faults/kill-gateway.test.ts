@@ -56,7 +56,8 @@ describe('P1 Acked is durable, effectively once: the gateway killed -9 under loa
 				if (kill % TELL_EVERY === 0) {
 					const { pending, resent } = load.fleet.stats();
 					process.stdout.write(
-						`${kill} kills: ${load.acknowledged.size} acknowledged, ${audit.entries} stored, ${pending} under way, ${resent} sent again, ${recognized} recognized\n`,
+						`${kill} kills: ${load.acknowledged.size} acknowledged, ${audit.entries} stored, ${pending} under way, ` +
+							`${resent} sent again, ${recognized} recognized\n`,
 					);
 				}
 			}
@@ -74,7 +75,8 @@ describe('P1 Acked is durable, effectively once: the gateway killed -9 under loa
 			const found = audit.findings(load.acknowledged);
 			const { produced, acknowledged, refused, overwritten, resent } = load.fleet.stats();
 			process.stdout.write(
-				`${KILLS} kills: acknowledged ${JSON.stringify(load.counts())}, stored ${found.stored}, lost ${found.lost}, twice ${found.duplicates}, sent again ${resent}, recognized ${recognized}\n`,
+				`${KILLS} kills: acknowledged ${JSON.stringify(load.counts())}, stored ${found.stored}, lost ${found.lost}, ` +
+					`twice ${found.duplicates}, sent again ${resent}, recognized ${recognized}\n`,
 			);
 			expect(found).toEqual(flawless(load.acknowledged.size));
 			// The devices' own books agree, and nothing of it came about because there was nothing to lose.

@@ -50,7 +50,8 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		await audit.catchUp();
 		const found = audit.findings(load.acknowledged);
 		process.stdout.write(
-			`${name}: acknowledged ${JSON.stringify(load.counts())}, stored ${found.stored}, lost ${found.lost}, twice ${found.duplicates}\n`,
+			`${name}: acknowledged ${JSON.stringify(load.counts())}, stored ${found.stored}, lost ${found.lost}, ` +
+				`twice ${found.duplicates}\n`,
 		);
 		expect(found).toEqual(flawless(load.acknowledged.size));
 		expect(load.fleet.stats()).toMatchObject({ acknowledged: load.fleet.stats().produced, refused: 0, overwritten: 0 });
@@ -61,7 +62,7 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 	}
 
 	it(
-		`goes on acknowledging while Redis hangs for ${OUTAGE_SECONDS} s and then is killed, and brings it everything exactly once`,
+		`keeps acknowledging while Redis hangs for ${OUTAGE_SECONDS} s and is killed, and then relays all exactly once`,
 		async () => {
 			await begin();
 			await redis.kill('SIGSTOP');

@@ -2,8 +2,9 @@ import { posix } from 'node:path';
 import { importsOf } from './imports.ts';
 
 /**
- * Which room of `edge-gateway/src` may import which, in the order data flows: a room only imports rooms above it. A room
- * is a folder, or a file of the root folder by its name. Every arrow that exists stands here, and no other may appear.
+ * Which room of `edge-gateway/src` may import which, in the order data flows: a room only imports rooms above it. A
+ * room is a folder, or a file of the root folder by its name. Every arrow that exists stands here, and no other may
+ * appear.
  */
 export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'measures.ts': '',

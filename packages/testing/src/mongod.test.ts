@@ -18,7 +18,7 @@ async function write(url: string, value: string): Promise<string[]> {
 }
 
 describe.skipIf(whyNoMongod())('startMongod', () => {
-	it('answers when it has resolved, keeps what it acknowledged through kill -9, and leaves nothing after a stop', async () => {
+	it('resolves once it answers, keeps what it acknowledged through kill -9, and leaves nothing behind', async () => {
 		const server = await startMongod({ replicaSet: false });
 		onTestFinished(() => server.stop());
 		expect(await write(server.url, 'one')).toEqual(['one']);

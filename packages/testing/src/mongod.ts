@@ -46,7 +46,8 @@ function findMongod(): string | undefined {
 export function whyNoMongod(): string | undefined {
 	if (findMongod()) return undefined;
 	const why = join(CACHE, 'why-not.txt');
-	return `there is no MongoDB server (${existsSync(why) ? readFileSync(why, 'utf8') : 'install mongod, or run: node scripts/setup.mjs test'})`;
+	const told = existsSync(why) ? readFileSync(why, 'utf8') : 'install mongod, or run: node scripts/setup.mjs test';
+	return `there is no MongoDB server (${told})`;
 }
 
 /** Why tests on MongoDB are skipped here; undefined where MONGO_URL names a server or one can be started. */

@@ -13,7 +13,7 @@ async function clientOf(url: string): Promise<Redis> {
 }
 
 describe('startRedis', () => {
-	it('answers when it has resolved, keeps what it acknowledged through kill -9, and leaves nothing after a stop', async () => {
+	it('resolves once it answers, keeps what it acknowledged through kill -9, and leaves nothing behind', async () => {
 		const server = await startRedis({ appendonly: 'always' });
 		onTestFinished(() => server.stop());
 		const first = await clientOf(server.url);
