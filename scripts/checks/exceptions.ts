@@ -41,10 +41,7 @@ export const OVERSIZE: Oversize = {
 		'frontend/src/composables/live/use-live-building.ts useLiveBuilding': 124,
 		'standalone.ts a function passed to runMain': 111,
 	},
-	folders: {
-		'services/auth/src': 26,
-		'services/twin/src': 29,
-	},
+	folders: {},
 };
 
 /** Dependencies under another licence than the permissive ones. */

@@ -3,36 +3,28 @@ import { type AccountView, TABLES } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
-	jsonBody,
 	keptSecret,
 	PublicKeys,
 	pause,
 	RetainedTable,
-	Router,
 	type Service,
 	type ServiceContext,
 } from '@crowdvision/service-kit';
 import type { Stores } from '@crowdvision/store';
-import { Accounts, type NewAccount } from './accounts.ts';
-import { addDeviceRoutes } from './device-routes.ts';
-import { Devices, type NewDevice } from './devices.ts';
-import { AUTH_STORE } from './documents.ts';
-import { addDomainRoutes } from './domain-routes.ts';
-import { Domains } from './domains.ts';
-import { Identities } from './identities.ts';
-import { Invites } from './invites.ts';
-import { addKeyRoutes } from './key-routes.ts';
-import { addMemberRoutes } from './member-routes.ts';
-import { Memberships } from './memberships.ts';
-import type { AuthParts } from './parts.ts';
-import { Seal } from './sealed.ts';
-import { addSessionRoutes } from './session-routes.ts';
-import { Sessions } from './sessions.ts';
+import { Accounts, type NewAccount } from './accounts/accounts.ts';
+import { Sessions } from './accounts/sessions.ts';
+import { createThrottles } from './accounts/throttle.ts';
+import { Devices, type NewDevice } from './devices/devices.ts';
+import { Domains } from './domains/domains.ts';
+import { Invites } from './domains/invites.ts';
+import { Memberships } from './domains/memberships.ts';
+import { SigningKeys } from './keys/signing-keys.ts';
+import { authRoutes } from './routes.ts';
+import { Seal } from './secrets/sealed.ts';
 import type { SsoReach } from './settings.ts';
-import { SigningKeys } from './signing-keys.ts';
-import { Sso } from './sso.ts';
-import { addSsoRoutes } from './sso-routes.ts';
-import { createThrottles } from './throttle.ts';
+import { Identities } from './sso/identities.ts';
+import { Sso } from './sso/sso.ts';
+import { AUTH_STORE } from './store.ts';
 
 export interface AuthContext extends ServiceContext {
 	bus: Bus;
@@ -120,7 +112,7 @@ export async function createAuth(
 	};
 	const tending = tend();
 
-	const parts: AuthParts = {
+	const router = authRoutes({
 		accounts,
 		sessions,
 		memberships,
@@ -136,18 +128,7 @@ export async function createAuth(
 		revokedSessions,
 		publicKeys,
 		publicUrl: PUBLIC_URL,
-	};
-	const router = Router();
-	router.use(jsonBody('64kb'));
-	for (const addRoutes of [
-		addSessionRoutes,
-		addDomainRoutes,
-		addMemberRoutes,
-		addDeviceRoutes,
-		addSsoRoutes,
-		addKeyRoutes,
-	])
-		addRoutes(router, parts);
+	});
 
 	return {
 		name: 'auth',

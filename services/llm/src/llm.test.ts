@@ -3,9 +3,9 @@ import { onEachEngine } from '@crowdvision/testing/engines';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Conversation } from './conversations.ts';
-import type { Answer } from './documents.ts';
+import type { Conversation } from './conversations/conversations.ts';
 import { createLlm } from './index.ts';
+import type { Answer } from './store.ts';
 
 let world: ServiceWorld;
 let llm: Served;

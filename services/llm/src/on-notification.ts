@@ -2,7 +2,7 @@ import type { Bus, Subscription } from '@crowdvision/bus';
 import { type Alert, CHANNELS } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import { Turns } from '@crowdvision/store';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './knowledge/knowledge.ts';
 
 const MOST_WAITING = 10_000;
 

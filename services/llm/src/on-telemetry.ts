@@ -1,6 +1,6 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { CrowdVisionError, reading, STREAMS } from '@crowdvision/contracts';
-import type { Knowledge } from './knowledge.ts';
+import type { Knowledge } from './knowledge/knowledge.ts';
 
 /** Learns the latest values from the stream. A reading that is none is an error, and the bus sets it aside. */
 export function followTelemetry(bus: Bus, member: string, knowledge: Knowledge): Promise<Subscription> {

@@ -10,10 +10,10 @@ import {
 	requireAccount,
 	type Tokens,
 } from '@crowdvision/service-kit';
-import { answer, buildingsOf } from './answer.ts';
-import type { Conversations } from './conversations.ts';
-import type { Knowledge } from './knowledge.ts';
-import { understand } from './question.ts';
+import { answer, buildingsOf } from './answers/answer.ts';
+import { understand } from './answers/question.ts';
+import type { Conversations } from './conversations/conversations.ts';
+import type { Knowledge } from './knowledge/knowledge.ts';
 
 const MOST_ANOMALIES = 20;
 

@@ -3,12 +3,12 @@ import { hostname } from 'node:os';
 import type { Bus } from '@crowdvision/bus';
 import { BuildingDirectory, BusLinks, Presence, type Service, type ServiceContext } from '@crowdvision/service-kit';
 import type { Stores } from '@crowdvision/store';
-import { Conversations } from './conversations.ts';
-import { LLM_STORE } from './documents.ts';
-import { Knowledge } from './knowledge.ts';
+import { Conversations } from './conversations/conversations.ts';
+import { Knowledge } from './knowledge/knowledge.ts';
 import { followNotifications } from './on-notification.ts';
 import { followTelemetry } from './on-telemetry.ts';
 import { llmRoutes } from './routes.ts';
+import { LLM_STORE } from './store.ts';
 
 export interface LlmContext extends ServiceContext {
 	bus: Bus;

@@ -4,9 +4,9 @@ import { hostname } from 'node:os';
 import type { Subscription } from '@crowdvision/bus';
 import { BusLinks, Gauge, type Logger, type Registry } from '@crowdvision/service-kit';
 import { Lease, type Store } from '@crowdvision/store';
+import type { Outbox } from './alerts/outbox.ts';
 import type { BuildingReviews } from './on-building.ts';
 import { followTelemetry, type TelemetryConsumerParts } from './on-telemetry.ts';
-import type { Outbox } from './outbox.ts';
 
 export interface DutyParts extends TelemetryConsumerParts {
 	reviews: BuildingReviews;

@@ -9,8 +9,8 @@ import { startNode } from '@crowdvision/testing/processes';
 import { openEmbeddedBus } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type AlertDocument, NOTIFICATION_STORE, type RoomDocument, roomKey } from './documents.ts';
 import { createNotification } from './index.ts';
+import { type AlertDocument, NOTIFICATION_STORE, type RoomDocument, roomKey } from './store.ts';
 import { HALL } from './testing/hall.ts';
 
 const KILLS = 10;

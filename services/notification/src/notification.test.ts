@@ -8,8 +8,8 @@ import {
 } from '@crowdvision/contracts';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { NOTIFICATION_STORE, type OutboxDocument, outboxKey } from './documents.ts';
 import { createNotification } from './index.ts';
+import { NOTIFICATION_STORE, type OutboxDocument, outboxKey } from './store.ts';
 
 let world: ServiceWorld;
 let notification: Served;

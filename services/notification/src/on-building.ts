@@ -1,7 +1,7 @@
 import type { Alert } from '@crowdvision/contracts';
 import { type BuildingDirectory, backOff, type Logger, pause } from '@crowdvision/service-kit';
 import type { Turns } from '@crowdvision/store';
-import type { Watchman } from './watchman.ts';
+import type { Watchman } from './evaluation/rule-evaluator.ts';
 
 export interface ReviewParts {
 	directory: BuildingDirectory;

@@ -1,7 +1,7 @@
 import type { Bus, BusEntry, Subscription } from '@crowdvision/bus';
 import { type Alert, CrowdVisionError, type Reading, reading, STREAMS } from '@crowdvision/contracts';
 import type { Turns } from '@crowdvision/store';
-import type { Watchman } from './watchman.ts';
+import type { Watchman } from './evaluation/rule-evaluator.ts';
 
 export interface TelemetryConsumerParts {
 	bus: Bus;

@@ -1,7 +1,7 @@
 import { callerOf, invalid, type Request, Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
 import type { Turns } from '@crowdvision/store';
-import type { Alerts } from './alerts.ts';
-import type { Outbox } from './outbox.ts';
+import type { Alerts } from './alerts/alerts.ts';
+import type { Outbox } from './alerts/outbox.ts';
 
 const MOST_LISTED = 500;
 

@@ -10,14 +10,14 @@ import {
 	type ServiceContext,
 } from '@crowdvision/service-kit';
 import { type Stores, Turns } from '@crowdvision/store';
-import { AlertBook } from './alert-book.ts';
-import { Alerts } from './alerts.ts';
-import { NOTIFICATION_STORE } from './documents.ts';
+import { AlertBook } from './alerts/alert-repository.ts';
+import { Alerts } from './alerts/alerts.ts';
+import { Outbox } from './alerts/outbox.ts';
 import { type ReplicaOptions, standBy, takeDuty } from './duty.ts';
+import { Watchman } from './evaluation/rule-evaluator.ts';
 import { BuildingReviews } from './on-building.ts';
-import { Outbox } from './outbox.ts';
 import { notificationRoutes } from './routes.ts';
-import { Watchman } from './watchman.ts';
+import { NOTIFICATION_STORE } from './store.ts';
 
 export interface NotificationContext extends ServiceContext {
 	bus: Bus;

@@ -8,7 +8,7 @@ import {
 	weightIn,
 } from '@crowdvision/contracts';
 import type { BuildingDirectory, Logger } from '@crowdvision/service-kit';
-import type { Dashboards } from './dashboards.ts';
+import type { Dashboards } from './dashboards/dashboards.ts';
 
 const MOST_LEARNED = 10_000;
 

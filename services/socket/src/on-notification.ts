@@ -1,7 +1,7 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { type AccountClaims, Alert, CHANNELS, validator, weightIn } from '@crowdvision/contracts';
 import type { BuildingDirectory, Logger } from '@crowdvision/service-kit';
-import type { Dashboards } from './dashboards.ts';
+import type { Dashboards } from './dashboards/dashboards.ts';
 
 const alert = validator(Alert);
 

@@ -11,16 +11,16 @@ import {
 	type ServiceContext,
 } from '@crowdvision/service-kit';
 import { Server } from 'socket.io';
-import { authenticate } from './authenticate.ts';
-import type { DashboardServer } from './dashboard.ts';
-import { Dashboards } from './dashboards.ts';
-import { Feed, type FeedListener } from './feed.ts';
-import { DEFAULT_LIMITS, type Limits, Tally } from './limits.ts';
+import { authenticate } from './connections/authenticate.ts';
+import { Replicas } from './connections/replicas.ts';
+import type { DashboardServer } from './dashboards/dashboard.ts';
+import { Dashboards } from './dashboards/dashboards.ts';
+import { Feed, type FeedListener } from './feed/feed.ts';
+import type { RecentBounds } from './feed/recent.ts';
+import { DEFAULT_LIMITS, type Limits, Tally } from './limits/limits.ts';
 import { socketMetrics } from './metrics.ts';
 import { followDevices, SensorPlaces } from './on-device.ts';
 import { followNotifications } from './on-notification.ts';
-import type { RecentBounds } from './recent.ts';
-import { Replicas } from './replicas.ts';
 
 export interface SocketContext extends ServiceContext {
 	bus: Bus;

@@ -1,8 +1,8 @@
 import { RedisBus } from '@crowdvision/bus';
 import { followTokens, readSettings, requireRedis, runMain, runService } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
-import { retentionOf, TWIN_SETTINGS } from './config.ts';
 import { createTwin } from './service.ts';
+import { retentionOf, TWIN_SETTINGS } from './settings.ts';
 
 await runMain(() => {
 	const retention = retentionOf(readSettings(TWIN_SETTINGS, process.env));

@@ -1,7 +1,7 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { CrowdVisionError, type RetainedAdoption, TABLES } from '@crowdvision/contracts';
 import type { Logger, RetainedTable } from '@crowdvision/service-kit';
-import type { Sensors } from './sensors.ts';
+import type { Sensors } from './sensors/sensors.ts';
 
 export interface AdoptionParts {
 	bus: Bus;

@@ -2,15 +2,16 @@ import type { Bus } from '@crowdvision/bus';
 import { type Building, STREAMS, TABLES } from '@crowdvision/contracts';
 import { BusLinks, Counter, RetainedTable, type Service, type ServiceContext } from '@crowdvision/service-kit';
 import type { ReadingRetention, Stores } from '@crowdvision/store';
-import { Buildings } from './buildings.ts';
+import { Buildings } from './buildings/buildings.ts';
 import { catalogBeforeProbes } from './catalog.ts';
-import { retentionOf, TWIN_SETTINGS } from './config.ts';
-import { COLLECTIONS } from './documents.ts';
 import { standBy, takeDuty } from './duty.ts';
 import { followAdoptions } from './on-adoption.ts';
-import { OfflineDevices } from './on-device.ts';
+import { followDevices } from './on-device.ts';
 import { twinRoutes } from './routes.ts';
-import { Sensors } from './sensors.ts';
+import { Sensors } from './sensors/sensors.ts';
+import { retentionOf, TWIN_SETTINGS } from './settings.ts';
+import { OfflineDevices } from './state/offline-devices.ts';
+import { COLLECTIONS } from './store.ts';
 
 export interface TwinContext extends ServiceContext {
 	bus: Bus;
@@ -66,8 +67,8 @@ export async function createTwin(
 	const { readings } = store;
 	const buildings = new Buildings(store);
 	const sensors = new Sensors(store);
-	const offline = new OfflineDevices(store, logger);
-	const told = {
+	const offline = new OfflineDevices(store);
+	const tables = {
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),
 	};
@@ -78,30 +79,30 @@ export async function createTwin(
 	});
 	const duty = () => takeDuty({ bus, readings, buildings, offline, logger, member: MEMBER, taken });
 	const links = new BusLinks(logger);
-	await Promise.all([told.buildings.start(), told.sensors.start()]);
+	await Promise.all([tables.buildings.start(), tables.sensors.start()]);
 	await links.open(
-		() => offline.follow(bus),
-		() => followAdoptions({ bus, sensors, told: told.sensors, logger }),
+		() => followDevices({ bus, offline, logger }),
+		() => followAdoptions({ bus, sensors, told: tables.sensors, logger }),
 		() => (replicas ? Promise.resolve(standBy(store, duty, { metrics, logger })) : duty()),
 	);
 
 	return {
 		name: 'twin',
-		router: twinRoutes({ buildings, sensors, readings, offline, tokens, told }),
+		router: twinRoutes({ buildings, sensors, readings, offline, tokens, tables }),
 		beforeProbes: catalogBeforeProbes(),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: async () => {
 			await links.close();
-			await Promise.all([told.buildings.stop(), told.sensors.stop()]);
+			await Promise.all([tables.buildings.stop(), tables.sensors.stop()]);
 			await store.close();
 		},
 		ensureBuilding: async (building) => {
 			await buildings.ensure(building);
-			await told.buildings.changed(building.id);
+			await tables.buildings.changed(building.id);
 		},
 		ensureSensor: async (sensor) => {
 			await sensors.register(sensor);
-			await told.sensors.changed(sensor.sensorId);
+			await tables.sensors.changed(sensor.sensorId);
 		},
 		progress: () => readings.progress(STREAMS.telemetry),
 	};

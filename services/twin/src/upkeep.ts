@@ -1,8 +1,8 @@
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import type { Readings } from '@crowdvision/store';
-import type { Buildings } from './buildings.ts';
-import type { OfflineDevices } from './on-device.ts';
-import { rollUpStale } from './roll-up.ts';
+import type { Buildings } from './buildings/buildings.ts';
+import { rollUpStale } from './history/roll-up.ts';
+import type { OfflineDevices } from './state/offline-devices.ts';
 
 const LOOK_EVERY_MS = 20_000;
 const FORGET_EVERY_MS = 3600_000;

@@ -1,7 +1,7 @@
 import { freshMs, type MetricKey, roomValue } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
-import type { Aggregate } from '../history-query.ts';
-import type { Window } from '../step-function.ts';
+import type { Aggregate } from '../history/history-query.ts';
+import type { Window } from '../history/step-function.ts';
 
 /**
  * What history must say of one room and one stretch of time, found the slow way: between any two moments at which

@@ -1,0 +1,62 @@
+import { CrowdVisionError, domainCovers, newDeviceRequest } from '@crowdvision/contracts';
+import {
+	type BuildingDirectory,
+	invalid,
+	parseBody,
+	pause,
+	type RetainedTable,
+	type Router,
+} from '@crowdvision/service-kit';
+import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
+import type { Devices } from './devices.ts';
+
+/** How long a building that was just made may take to be heard of. */
+const PATIENCE_MS = 2000;
+const LOOK_EVERY_MS = 50;
+
+export interface DeviceRouteParts extends DomainGuardParts {
+	devices: Devices;
+	directory: BuildingDirectory;
+	revokedDevices: RetainedTable;
+}
+
+/** `/domains/{name}/devices`. */
+export function addDeviceRoutes(router: Router, parts: DeviceRouteParts): void {
+	const { devices, directory, revokedDevices } = parts;
+	const administers = requireInDomain(parts, 'business_admin');
+
+	router.post('/domains/:name/devices', administers, async (request, response) => {
+		const device = parseBody(newDeviceRequest, request.body);
+		const domainName = domainOf(request);
+		if (device.buildingId !== undefined) await requireBuilding(directory, device.buildingId, domainName);
+		response
+			.status(201)
+			.set('Cache-Control', 'no-store')
+			.json(await devices.issue({ ...device, domainName }));
+	});
+
+	router.get('/domains/:name/devices', administers, async (request, response) => {
+		response.json({ devices: await devices.list(domainOf(request)) });
+	});
+
+	router.delete('/domains/:name/devices{/:deviceId}', administers, async (request, response) => {
+		const deviceId = request.params.deviceId ?? request.query.deviceId;
+		if (typeof deviceId !== 'string')
+			throw new CrowdVisionError('bad_request', 'Say which device: DELETE …/devices/{deviceId}');
+		await devices.revoke(domainOf(request), deviceId);
+		await revokedDevices.changed(deviceId);
+		response.status(204).end();
+	});
+}
+
+/**
+ * @throws CrowdVisionError `invalid` for a building that is not of this domain or one below it, or that nobody has told
+ * of.
+ */
+async function requireBuilding(directory: BuildingDirectory, buildingId: string, domainName: string): Promise<void> {
+	for (let waited = 0; !directory.get(buildingId) && waited < PATIENCE_MS; waited += LOOK_EVERY_MS)
+		await pause(LOOK_EVERY_MS);
+	const owners = directory.get(buildingId)?.domains ?? [];
+	if (owners.some((owner) => domainCovers(domainName, owner))) return;
+	throw invalid([{ path: '/buildingId', message: 'is no building of this domain' }]);
+}

@@ -1,0 +1,61 @@
+import { domainChange, newDomainRequest, newSubdomainRequest } from '@crowdvision/contracts';
+import { callerOf, invalid, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import type { Accounts } from '../accounts/accounts.ts';
+import { requireSession } from '../accounts/session-guards.ts';
+import { type DomainGuardParts, domainOf, requireInDomain } from './domain-guards.ts';
+import type { Domains } from './domains.ts';
+
+/** As `DomainName` of contracts allows; a subdomain's is made of two parts that are allowed each. */
+const MOST_PARTS = 8;
+
+export interface DomainRouteParts extends DomainGuardParts {
+	accounts: Accounts;
+	domains: Domains;
+}
+
+/** `/domains`, `/domains/{name}` and `/domains/{name}/subdomains`. */
+export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
+	const { accounts, domains } = parts;
+	const signedIn = requireSession(parts);
+	const administers = requireInDomain(parts, 'business_admin');
+	/** Whoever's account is no more must not make domains with a token that outlived it. */
+	const accountOf = (request: Request) => accounts.get(callerOf(request).sub);
+
+	router.post('/domains', signedIn, async (request, response) => {
+		const { name, public: isPublic = false } = parseBody(newDomainRequest, request.body);
+		response.status(201).json(await domains.create(name, isPublic, (await accountOf(request)).id));
+	});
+
+	router.get('/domains', signedIn, async (request, response) => {
+		const { public: publicOnly } = request.query;
+		if (publicOnly !== undefined && publicOnly !== '1')
+			throw invalid([{ path: '/public', message: 'must be 1, or left out' }]);
+		response.json({ domains: publicOnly ? await domains.listPublic() : await domains.of(callerOf(request).sub) });
+	});
+
+	router.post('/domains/:name/subdomains', administers, async (request, response) => {
+		const { name, public: isPublic = false } = parseBody(newSubdomainRequest, request.body);
+		const parent = domainOf(request);
+		if (parent.split(/[/.]/).length >= MOST_PARTS)
+			throw invalid([{ path: '/name', message: `would have more than ${MOST_PARTS} parts` }]);
+		response.status(201).json(await domains.create(`${parent}/${name}`, isPublic, (await accountOf(request)).id));
+	});
+
+	router.patch('/domains/:name', administers, async (request, response) => {
+		const name = domainOf(request);
+		await domains.setPublic(name, parseBody(domainChange, request.body).public);
+		response.json(
+			(await domains.of(callerOf(request).sub)).find((domain) => domain.name === name) ?? {
+				name,
+				role: 'admin',
+				public: request.body.public,
+			},
+		);
+	});
+
+	router.delete('/domains/:name', administers, async (request, response) => {
+		const { sub } = callerOf(request);
+		await domains.remove(domainOf(request), sub);
+		response.status(204).end();
+	});
+}

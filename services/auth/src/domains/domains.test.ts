@@ -1,0 +1,272 @@
+import type { InviteView } from '@crowdvision/contracts';
+import { followTokens } from '@crowdvision/service-kit';
+import { Secret, TOTP } from 'otpauth';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type AuthWorld, openAuthWorld, type Person } from '../testing/auth-world.ts';
+
+let world: AuthWorld;
+let ada: Person;
+let bob: Person;
+let eve: Person;
+let domain: string;
+let count = 0;
+
+beforeAll(async () => {
+	world = await openAuthWorld();
+	[ada, bob, eve] = (await Promise.all(['ada', 'bob', 'eve'].map((name) => world.person(name)))) as [
+		Person,
+		Person,
+		Person,
+	];
+	await followTokens(world.world.parts.tokens, world.world.parts.bus, world.world.parts.logger);
+});
+afterAll(() => world.stop());
+afterEach(() => {
+	vi.useRealTimers();
+});
+
+const call: AuthWorld['call'] = (...request) => world.call(...request);
+
+/** A new domain of Ada's. */
+async function found(body: object = {}): Promise<string> {
+	domain = `museum${++count}`;
+	expect(await call(ada, 'POST', '/domains', { name: domain, ...body })).toMatchObject({
+		status: 201,
+		body: { name: domain, role: 'business_admin' },
+	});
+	return domain;
+}
+
+const codeOf = ({ secret }: InviteView, at = Date.now()) =>
+	new TOTP({ secret: Secret.fromBase32(secret), digits: 6, period: 30 }).generate({ timestamp: at });
+
+async function invite(role: string): Promise<InviteView> {
+	const { body } = await call<{ invites: InviteView[] }>(ada, 'GET', `/domains/${domain}/invites`);
+	return body.invites.find((one) => one.role === role)!;
+}
+
+const put = (as: Person, whom: Person, role: string) =>
+	call(as, 'PUT', `/domains/${domain}/members/${whom.id}`, { role });
+
+describe('domains', () => {
+	it('have subdomains that their members are members of too, with names whose slash is %2F', async () => {
+		await found();
+		expect(await call(ada, 'POST', `/domains/${domain}/subdomains`, { name: 'east' })).toMatchObject({
+			status: 201,
+			body: { name: `${domain}/east` },
+		});
+		const path = encodeURIComponent(`${domain}/east`);
+		expect(path).toContain('%2F');
+		expect(await call(ada, 'POST', `/domains/${path}/subdomains`, { name: 'hall' })).toMatchObject({
+			status: 201,
+			body: { name: `${domain}/east/hall` },
+		});
+		await put(ada, bob, 'business_staff');
+		const { body } = await call<{ domains: { name: string }[] }>(bob, 'GET', '/domains');
+		expect(body.domains.filter(({ name }) => name.startsWith(domain))).toEqual([
+			{ name: domain, role: 'business_staff', public: false },
+			{ name: `${domain}/east`, role: 'business_staff', public: false, inherited: true },
+			{ name: `${domain}/east/hall`, role: 'business_staff', public: false, inherited: true },
+		]);
+		expect(await call(bob, 'POST', `/domains/${path}/subdomains`, { name: 'west' })).toMatchObject({ status: 403 });
+		expect(await call(eve, 'POST', `/domains/${path}/subdomains`, { name: 'west' })).toMatchObject({ status: 404 });
+		expect(await call(ada, 'POST', `/domains/${domain}/subdomains`, { name: 'a/b' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/name' } },
+		});
+		expect(await call(ada, 'POST', `/domains/${domain}/subdomains`, { name: 'east' })).toMatchObject({ status: 409 });
+	});
+
+	it('have one name each, also when two come at once', async () => {
+		const answers = await Promise.all(
+			[ada, bob, eve].map((who) => call(who, 'POST', '/domains', { name: 'contested' })),
+		);
+		expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
+	});
+
+	it('are listed to everybody and joined without a code where they are public, and neither where they are private', async () => {
+		await found();
+		const listed = async () => (await call<{ domains: object[] }>(eve, 'GET', '/domains?public=1')).body.domains;
+		expect(await listed()).not.toContainEqual({ name: domain });
+		const refusal = await call(eve, 'POST', `/domains/${domain}/join`, {});
+		expect(refusal).toMatchObject({ status: 404 });
+		expect((await call(eve, 'POST', '/domains/nowhere/join', {})).body).toEqual(refusal.body);
+		expect(await call(ada, 'PATCH', `/domains/${domain}`, { public: true })).toMatchObject({
+			status: 200,
+			body: { public: true },
+		});
+		expect(await listed()).toContainEqual({ name: domain });
+		expect(await call(eve, 'POST', `/domains/${domain}/join`, {})).toMatchObject({
+			status: 200,
+			body: { role: 'standard_customer' },
+		});
+		expect(await call(eve, 'PATCH', `/domains/${domain}`, { public: false })).toMatchObject({ status: 403 });
+		expect(await call(eve, 'GET', '/domains?public=yes')).toMatchObject({
+			status: 422,
+			body: { error: { path: '/public' } },
+		});
+		expect(await call(ada, 'PATCH', `/domains/${domain}`, { public: 'yes' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/public' } },
+		});
+	});
+
+	it('can be removed when they are empty, and their name stays taken', async () => {
+		await found({ public: true });
+		await put(ada, bob, 'standard_customer');
+		expect(await call(ada, 'DELETE', `/domains/${domain}`)).toMatchObject({ status: 409 });
+		await call(bob, 'DELETE', `/domains/${domain}/members/${bob.id}`);
+		expect(await call(ada, 'DELETE', `/domains/${domain}`)).toMatchObject({ status: 204 });
+		expect(await call(ada, 'GET', `/domains/${domain}/members`)).toMatchObject({ status: 404 });
+		expect(await call(bob, 'POST', `/domains/${domain}/join`, {})).toMatchObject({ status: 404 });
+		expect(await call(eve, 'POST', '/domains', { name: domain })).toMatchObject({ status: 409 });
+	});
+});
+
+describe('invites', () => {
+	it('are one TOTP per role, whose codes let in, one step early or late, and never lower a role', async () => {
+		await found();
+		// So that no step ends between making a code and trying it.
+		vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
+		const staff = await invite('business_staff');
+		expect(staff).toMatchObject({ period: 30, digits: 6, locked: false });
+		expect(staff.otpauthUrl).toMatch(new RegExp(`^otpauth://totp/.*secret=${staff.secret}`));
+		expect(
+			await call(bob, 'POST', `/domains/${domain}/join`, { code: codeOf(staff, Date.now() - 30_000) }),
+		).toMatchObject({
+			status: 200,
+			body: { role: 'business_staff' },
+		});
+		const customer = await invite('standard_customer');
+		expect(await call(bob, 'POST', `/domains/${domain}/join`, { code: codeOf(customer) })).toMatchObject({
+			body: { role: 'business_staff' },
+		});
+		expect(
+			await call(eve, 'POST', `/domains/${domain}/join`, { code: codeOf(customer, Date.now() - 120_000) }),
+		).toMatchObject({ status: 404 });
+		expect(await call(bob, 'GET', `/domains/${domain}/invites`)).toMatchObject({ status: 403 });
+		expect(await call(eve, 'GET', `/domains/${domain}/invites`)).toMatchObject({ status: 404 });
+	});
+
+	it('are void when they are rotated', async () => {
+		await found();
+		const before = await invite('standard_customer');
+		expect(await call(ada, 'POST', `/domains/${domain}/invites/standard_customer/rotate`)).toMatchObject({
+			status: 200,
+		});
+		expect((await invite('standard_customer')).secret).not.toBe(before.secret);
+		expect(await call(eve, 'POST', `/domains/${domain}/join`, { code: codeOf(before) })).toMatchObject({ status: 404 });
+		expect(await call(ada, 'POST', `/domains/${domain}/invites/admin/rotate`)).toMatchObject({ status: 404 });
+	});
+
+	it.each(['12345', '1234567', 'abcdef', '١٢٣٤٥٦'])('refuse %s as no code', async (code) => {
+		expect(await call(eve, 'POST', `/domains/x/join`, { code })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/code' } },
+		});
+	});
+
+	it('make who guesses wait', async () => {
+		await found();
+		await invite('business_admin');
+		const mallory = await world.person('mallory');
+		const answers = await Promise.all(
+			Array.from({ length: 8 }, () => call(mallory, 'POST', `/domains/${domain}/join`, { code: '000000' })),
+		);
+		expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
+		expect(Number(answers.find(({ status }) => status === 429)!.headers.get('retry-after'))).toBeGreaterThan(0);
+	});
+});
+
+describe('members', () => {
+	it('are listed and changed by business_admins only', async () => {
+		await found();
+		expect(await put(ada, bob, 'business_staff')).toMatchObject({
+			status: 200,
+			body: { accountId: bob.id, name: 'bob', role: 'business_staff' },
+		});
+		expect(await call(ada, 'GET', `/domains/${domain}/members`)).toMatchObject({
+			body: { members: [{ name: 'ada' }, { name: 'bob' }] },
+		});
+		expect(await call(bob, 'GET', `/domains/${domain}/members/${bob.id}`)).toMatchObject({ status: 403 });
+		expect(await put(bob, eve, 'standard_customer')).toMatchObject({ status: 403 });
+		expect(await put(eve, eve, 'business_admin')).toMatchObject({ status: 404 });
+		expect(await put(ada, bob, 'admin')).toMatchObject({ status: 422, body: { error: { path: '/role' } } });
+		expect(await put(ada, { id: 'nobody', token: '' }, 'business_staff')).toMatchObject({ status: 404 });
+		expect(await call(ada, 'DELETE', `/domains/${domain}/members/${eve.id}`)).toMatchObject({ status: 404 });
+	});
+
+	it('keep one business_admin among them, also when the last two leave at once', async () => {
+		await found();
+		expect(await call(ada, 'DELETE', `/domains/${domain}/members/${ada.id}`)).toMatchObject({ status: 409 });
+		expect(await put(ada, ada, 'business_staff')).toMatchObject({ status: 409 });
+		await put(ada, bob, 'business_admin');
+		const answers = await Promise.all([
+			call(ada, 'DELETE', `/domains/${domain}/members/${ada.id}`),
+			call(bob, 'DELETE', `/domains/${domain}/members/${bob.id}`),
+		]);
+		expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
+	});
+
+	it('who are removed lose their token at once, and may refresh it without that membership', async () => {
+		await found();
+		await put(ada, bob, 'business_staff');
+		const before = await world.refreshed(bob);
+		const { tokens } = world.world.parts;
+		expect((await tokens.verifyAccount(before.token)).memberships).toContainEqual({
+			domainName: domain,
+			role: 'business_staff',
+		});
+		await call(ada, 'DELETE', `/domains/${domain}/members/${bob.id}`);
+		await vi.waitFor(() =>
+			expect(tokens.verifyAccount(before.token)).rejects.toMatchObject({ code: 'unauthenticated' }),
+		);
+		bob = await world.refreshed(before);
+		expect((await tokens.verifyAccount(bob.token)).memberships.map(({ domainName }) => domainName)).not.toContain(
+			domain,
+		);
+	});
+});
+
+describe('sessions', () => {
+	it('are at an end everywhere after logout, and the account can sign in again', async () => {
+		const carl = await world.person('carl');
+		const second = await world.refreshed(carl);
+		expect((await call(carl, 'POST', '/logout')).status).toBe(204);
+		await vi.waitFor(async () => expect((await call(carl, 'GET', '/me')).status).toBe(401));
+		expect((await call(carl, 'POST', '/refresh')).status).toBe(401);
+		expect((await call(second, 'GET', '/me')).status).toBe(200);
+	});
+
+	it('end with a change of the password, which asks for the one of before', async () => {
+		const dora = await world.person('dora');
+		expect(await call(dora, 'PUT', '/me/password', { password: 'wrong', newPassword: 'another horse' })).toMatchObject({
+			status: 401,
+			body: { error: { code: 'wrong_credentials' } },
+		});
+		expect(await call(dora, 'PUT', '/me/password', { password: 'correct horse', newPassword: 'short' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/newPassword' } },
+		});
+		const changed = await call<{ token: string }>(dora, 'PUT', '/me/password', {
+			password: 'correct horse',
+			newPassword: 'another horse',
+		});
+		expect(changed.status).toBe(200);
+		await vi.waitFor(async () => expect((await call(dora, 'GET', '/me')).status).toBe(401));
+		expect((await call({ ...dora, token: changed.body.token }, 'GET', '/me')).status).toBe(200);
+	});
+
+	it('of many memberships are kept in several cookies, and come back whole', async () => {
+		const frank = await world.person('frank');
+		for (let n = 0; n < 50; n++) await world.auth.service.ensureDomain(`a-rather-long-name-of-a-domain-${n}`, frank.id);
+		const { headers } = await call(frank, 'POST', '/refresh');
+		const cookies = headers.getSetCookie().map((cookie) => cookie.split(';')[0]!);
+		expect(cookies.length).toBeGreaterThan(1);
+		for (const cookie of cookies) expect(cookie.length).toBeLessThan(4096);
+		const me = await world.auth.call<{ memberships: object[] }>('GET', '/me', {
+			headers: { cookie: cookies.join('; ') },
+		});
+		expect(me.body.memberships).toHaveLength(50);
+	});
+});

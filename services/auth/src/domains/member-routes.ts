@@ -1,0 +1,108 @@
+import { CrowdVisionError, type DomainRole, joinRequest, type MemberView, memberChange } from '@crowdvision/contracts';
+import { callerOf, parseBody, type Request, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import type { Accounts } from '../accounts/accounts.ts';
+import { requireSession } from '../accounts/session-guards.ts';
+import type { Throttles } from '../accounts/throttle.ts';
+import type { AccountDocument, MembershipDocument } from '../store.ts';
+import { type DomainGuardParts, domainOf, requireInDomain, weightOf } from './domain-guards.ts';
+import type { Domains } from './domains.ts';
+import { type Invites, inviteRole } from './invites.ts';
+
+export interface MemberRouteParts extends DomainGuardParts {
+	accounts: Accounts;
+	domains: Domains;
+	invites: Invites;
+	throttles: Pick<Throttles, 'join' | 'joinAddress'>;
+	revokedSessions: RetainedTable;
+}
+
+/** `/domains/{name}/invites`, `/domains/{name}/join` and `/domains/{name}/members`. */
+export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
+	const { accounts, domains, invites, memberships, throttles, revokedSessions } = parts;
+	const signedIn = requireSession(parts);
+	const administers = requireInDomain(parts, 'business_admin');
+	const accountOf = (request: Request) => String(request.params.accountId);
+	const viewOf = async (accountId: string, domainName: string): Promise<MemberView> => {
+		const membership = await memberships.member(accountId, domainName);
+		if (!membership) throw new CrowdVisionError('not_found', 'There is no such member');
+		return memberView(membership, (await accounts.getAll([accountId])).get(accountId));
+	};
+
+	router.get('/domains/:name/invites', administers, async (request, response) => {
+		response.set('Cache-Control', 'no-store').json({ invites: await invites.of(domainOf(request)) });
+	});
+
+	router.post('/domains/:name/invites/:role/rotate', administers, async (request, response) => {
+		response
+			.set('Cache-Control', 'no-store')
+			.json(await invites.rotate(domainOf(request), inviteRole(String(request.params.role))));
+	});
+
+	router.post('/domains/:name/join', signedIn, async (request, response) => {
+		const { code } = parseBody(joinRequest, request.body ?? {});
+		const account = await accounts.get(callerOf(request).sub);
+		const name = domainOf(request);
+		const domain = await domains.find(name);
+		let role: DomainRole | undefined = domain?.public && code === undefined ? 'standard_customer' : undefined;
+		if (code !== undefined) {
+			throttles.join.begin(account.id, Date.now());
+			throttles.joinAddress.begin(String(request.ip), Date.now());
+			role = domain ? await invites.redeem(name, code, Date.now()) : undefined;
+			if (role) {
+				throttles.join.succeeded(account.id);
+				throttles.joinAddress.takeBack(String(request.ip));
+			}
+		}
+		// The same for a domain that is not there: who has no code learns of no private one.
+		if (!domain || !role)
+			throw new CrowdVisionError('not_found', 'There is no such domain, or it does not take this code');
+		response.json({ name, role: await memberships.join(account.id, name, role), public: domain.public });
+	});
+
+	router.get('/domains/:name/members', administers, async (request, response) => {
+		const found = await memberships.members(domainOf(request));
+		const known = await accounts.getAll(found.map(({ accountId }) => accountId));
+		const members = found.map((one) => memberView(one, known.get(one.accountId)));
+		response.json({ members: members.sort((a, b) => a.name.localeCompare(b.name)) });
+	});
+
+	router.get('/domains/:name/members/:accountId', administers, async (request, response) => {
+		response.json(await viewOf(accountOf(request), domainOf(request)));
+	});
+
+	router.put('/domains/:name/members/:accountId', administers, async (request, response) => {
+		const { role } = parseBody(memberChange, request.body);
+		const accountId = accountOf(request);
+		if (!(await accounts.getAll([accountId])).has(accountId))
+			throw new CrowdVisionError('not_found', 'There is no such account');
+		await memberships.change(accountId, domainOf(request), role, weightOf(request));
+		await revokedSessions.changed(accountId);
+		response.json(await viewOf(accountId, domainOf(request)));
+	});
+
+	/** Anybody may leave; to put others out is for admins. */
+	router.delete('/domains/:name/members/:accountId', signedIn, async (request, response) => {
+		const accountId = accountOf(request);
+		const { sub } = callerOf(request);
+		const weight = await memberships.require(
+			sub,
+			domainOf(request),
+			accountId === sub ? 'standard_customer' : 'business_admin',
+		);
+		await memberships.change(accountId, domainOf(request), undefined, weight);
+		await revokedSessions.changed(accountId);
+		response.status(204).end();
+	});
+}
+
+function memberView({ accountId, role, since }: MembershipDocument, account: AccountDocument | undefined): MemberView {
+	const email = account?.email ?? account?.contact;
+	return {
+		accountId,
+		name: account?.name ?? '',
+		...(email !== undefined && { email }),
+		...(account?.provider !== undefined && { provider: account.provider }),
+		role,
+		since,
+	};
+}

@@ -1,0 +1,30 @@
+import { jsonBody, Router } from '@crowdvision/service-kit';
+import { type AccountRouteParts, addAccountRoutes } from './accounts/account-routes.ts';
+import { addSessionRoutes, type SessionRouteParts } from './accounts/session-routes.ts';
+import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
+import { addDomainRoutes, type DomainRouteParts } from './domains/domain-routes.ts';
+import { addMemberRoutes, type MemberRouteParts } from './domains/member-routes.ts';
+import { addKeyRoutes, type KeyRouteParts } from './keys/key-routes.ts';
+import { addSsoRoutes, type SsoRouteParts } from './sso/sso-routes.ts';
+
+export type AuthParts = AccountRouteParts &
+	SessionRouteParts &
+	DomainRouteParts &
+	MemberRouteParts &
+	DeviceRouteParts &
+	SsoRouteParts &
+	KeyRouteParts;
+
+/** Auth's paths, without the prefix `/auth`. Bodies are JSON of at most 64 KiB. */
+export function authRoutes(parts: AuthParts): Router {
+	const router = Router();
+	router.use(jsonBody('64kb'));
+	addAccountRoutes(router, parts);
+	addSessionRoutes(router, parts);
+	addDomainRoutes(router, parts);
+	addMemberRoutes(router, parts);
+	addDeviceRoutes(router, parts);
+	addSsoRoutes(router, parts);
+	addKeyRoutes(router, parts);
+	return router;
+}

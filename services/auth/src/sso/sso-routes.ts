@@ -1,0 +1,59 @@
+import { CrowdVisionError, ssoRequest } from '@crowdvision/contracts';
+import { invalid, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import { bindToBrowser, browserOf, startSession } from '../accounts/session-cookies.ts';
+import { type TokenParts, tokenFor } from '../accounts/session-guards.ts';
+import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
+import { SIGN_IN_MS, type Sso } from './sso.ts';
+
+const CALLBACK = '/auth/sso/callback';
+/** A path of this site and of no other: browsers take `//host` and `/\host` for another site's. */
+const OWN_PATH = /^\/(?![/\\])[^\\\s\p{Cc}]{0,1000}$/u;
+
+export interface SsoRouteParts extends TokenParts, DomainGuardParts {
+	memberships: DomainGuardParts['memberships'];
+	sso: Sso;
+	/** Where browsers find this site, as `https://host`; without it, the host that the request names. */
+	publicUrl: string | undefined;
+}
+
+/** `/domains/{name}/sso` and `/sso`. */
+export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
+	const { sso } = parts;
+	const administers = requireInDomain(parts, 'business_admin');
+	const redirectUri = (request: Request) =>
+		`${parts.publicUrl ?? `${request.protocol}://${request.get('host')}`}${CALLBACK}`;
+
+	router.get('/domains/:name/sso', administers, async (request, response) => {
+		response.json(await sso.settings(domainOf(request), redirectUri(request)));
+	});
+
+	router.put('/domains/:name/sso', administers, async (request, response) => {
+		await sso.configure(domainOf(request), parseBody(ssoRequest, request.body));
+		response.json(await sso.settings(domainOf(request), redirectUri(request)));
+	});
+
+	router.delete('/domains/:name/sso', administers, async (request, response) => {
+		await sso.remove(domainOf(request));
+		response.status(204).end();
+	});
+
+	router.get('/sso/callback', async (request, response) => {
+		const callback = new URL(redirectUri(request));
+		callback.search = new URL(request.originalUrl, callback).search;
+		const { state } = request.query;
+		if (typeof state !== 'string' || state === '')
+			throw new CrowdVisionError('bad_request', 'This sign-in was not begun here: begin anew');
+		const { account, to } = await sso.end(callback, browserOf(request, response, state));
+		startSession(request, response, await tokenFor(parts, account));
+		response.set('Cache-Control', 'no-store').redirect(302, to);
+	});
+
+	router.get('/sso/:domain', async (request, response) => {
+		const { to = '/' } = request.query;
+		if (typeof to !== 'string' || !OWN_PATH.test(to))
+			throw invalid([{ path: '/to', message: 'must be a path of this site' }]);
+		const { location, state, browser } = await sso.begin(String(request.params.domain), to, redirectUri(request));
+		bindToBrowser(request, response, { state, browser, maxAge: SIGN_IN_MS });
+		response.set('Cache-Control', 'no-store').redirect(302, location.href);
+	});
+}

@@ -1,0 +1,64 @@
+import { type Alert, metricName, quantity, type RetainedBuilding, type RetainedRoom } from '@crowdvision/contracts';
+import { metricOf, type Rule } from '../rules/rules.ts';
+import type { RuleKind, Side } from '../store.ts';
+
+/** What an alert says of its room and rule. Without a bound: the limit was taken away while the alert was open. */
+export interface Finding {
+	id: string;
+	state: 'open' | 'resolved';
+	building: Pick<RetainedBuilding, 'id' | 'domains'>;
+	room: Pick<RetainedRoom, 'id' | 'name'>;
+	rule: Pick<Rule, 'kind' | 'severity'>;
+	bound?: { limit: number; side: Side };
+	/** Undefined where nothing is known. */
+	value?: number;
+	/** Epoch ms. */
+	observedAt: number;
+}
+
+/** The alert that a rule opens or resolves in a room. */
+export function alertOf({
+	id,
+	state,
+	building,
+	room,
+	rule: { kind, severity },
+	bound,
+	value,
+	observedAt,
+}: Finding): Alert {
+	return {
+		id,
+		domainNames: building.domains,
+		buildingId: building.id,
+		roomId: room.id,
+		kind,
+		severity,
+		state,
+		...(value !== undefined && { value }),
+		...(bound && { limit: bound.limit }),
+		observedAt,
+		message: `${room.name}: ${messageOf(kind, state, bound, value)}`,
+	};
+}
+
+function messageOf(
+	kind: RuleKind,
+	state: 'open' | 'resolved',
+	bound: Finding['bound'],
+	value: number | undefined,
+): string {
+	const metric = metricOf(kind);
+	const people = metric === 'peopleCount';
+	const name = people ? '' : `${metricName(metric)} `;
+	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en')}`;
+	const limit = bound && (people ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en'));
+	return [measured, told(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
+}
+
+function told(kind: RuleKind, state: 'open' | 'resolved', side: Side | undefined, limit: string | undefined): string {
+	if (limit === undefined) return 'no longer limited';
+	if (state === 'resolved') return `back within the limit of ${limit}`;
+	if (kind === 'occupancy') return `more than the ${limit} allowed`;
+	return side === 'min' ? `below the limit of ${limit}` : `above the limit of ${limit}`;
+}

@@ -1,0 +1,99 @@
+import { buildingChange, CrowdVisionError, roomChange, thresholdSetProblems } from '@crowdvision/contracts';
+import { invalid, jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import type { BuildingDocument } from '../store.ts';
+import { roomSummary, summaryOf, validBuilding, withRooms } from './building-document.ts';
+import type { Buildings } from './buildings.ts';
+import { requireMatch, tagOf } from './etag.ts';
+import { idOf, ifMatch, memberships } from './requests.ts';
+
+export interface BuildingRouteParts {
+	buildings: Buildings;
+	tables: { buildings: RetainedTable; sensors: RetainedTable };
+}
+
+/** `/buildings`, `/buildings/{id}` and `/buildings/{id}/rooms/{roomId}`. */
+export function addBuildingRoutes(router: Router, { buildings, tables }: BuildingRouteParts): void {
+	router.get('/buildings', async (request, response) => {
+		response.json({ buildings: (await buildings.visibleTo(memberships(request))).map(summaryOf) });
+	});
+
+	router.post('/buildings', jsonBody(), async (request, response) => {
+		const building = await buildings.create(request.body, memberships(request));
+		await tables.buildings.changed(building.id);
+		response
+			.status(201)
+			.set('ETag', tagOf(summaryOf(building)))
+			.json(summaryOf(building));
+	});
+
+	router.get('/buildings/:id', async (request, response) => {
+		const summary = summaryOf(await buildings.get(idOf(request), memberships(request)));
+		response.set('ETag', tagOf(summary)).json(summary);
+	});
+
+	router.patch('/buildings/:id', jsonBody(), async (request, response) => {
+		await buildings.get(idOf(request), memberships(request), 'business_admin');
+		const { name, domains, timeZone, rooms } = parseBody(buildingChange, request.body);
+		const { building, unregistered } = await buildings.change(idOf(request), {
+			memberships: memberships(request),
+			role: 'business_admin',
+			apply: (before) => {
+				requireMatch(ifMatch(request), summaryOf(before));
+				const after: BuildingDocument = {
+					...before,
+					...(name !== undefined && { name }),
+					...(domains?.length && { domains: [...new Set(domains)] }),
+					...(timeZone !== undefined && { timeZone }),
+				};
+				const changed = rooms ? withRooms(after, rooms) : after;
+				validBuilding(summaryOf(changed));
+				return changed;
+			},
+		});
+		await Promise.all([tables.buildings.changed(building.id), tables.sensors.changed(...unregistered)]);
+		response.set('ETag', tagOf(summaryOf(building))).json(summaryOf(building));
+	});
+
+	router.delete('/buildings/:id', async (request, response) => {
+		const id = idOf(request);
+		const unregistered = await buildings.remove(id, memberships(request), (building) =>
+			requireMatch(ifMatch(request), summaryOf(building)),
+		);
+		await Promise.all([tables.buildings.changed(id), tables.sensors.changed(...unregistered)]);
+		response.status(204).end();
+	});
+
+	router.patch('/buildings/:id/rooms/:roomId', jsonBody(), async (request, response) => {
+		const roomId = String(request.params.roomId);
+		const room = (building: BuildingDocument) => {
+			const found = building.rooms.find(({ id }) => id === roomId);
+			if (!found) throw new CrowdVisionError('not_found', 'There is no such room');
+			return found;
+		};
+		room(await buildings.get(idOf(request), memberships(request), 'business_staff'));
+		const { thresholds, ...change } = parseBody(roomChange, request.body);
+		if (thresholds) {
+			const problems = thresholdSetProblems(thresholds, '/thresholds');
+			if (problems.length > 0) throw invalid(problems);
+		}
+		const { building } = await buildings.change(idOf(request), {
+			memberships: memberships(request),
+			role: 'business_staff',
+			apply: (before) => {
+				requireMatch(ifMatch(request), roomSummary(room(before), before));
+				const rooms = before.rooms.map((one) => (one.id === roomId ? { ...one, ...change } : one));
+				if (thresholds === undefined) return { ...before, rooms };
+				const others = Object.entries(before.thresholds.rooms).filter(([id]) => id !== roomId);
+				const own = thresholds === null ? [] : [[roomId, thresholds]];
+				return {
+					...before,
+					rooms,
+					thresholds: { ...before.thresholds, rooms: Object.fromEntries([...others, ...own]) },
+				};
+			},
+		});
+		await tables.buildings.changed(building.id);
+		const summary = roomSummary(room(building), building);
+		response.set('ETag', tagOf(summary)).json(summary);
+	});
+}

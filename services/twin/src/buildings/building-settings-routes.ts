@@ -1,0 +1,66 @@
+import {
+	type BuildingColumns,
+	columnsRequest,
+	METRIC_KEYS,
+	METRICS,
+	type MetricDefinition,
+	type Thresholds,
+	thresholdsProblems,
+} from '@crowdvision/contracts';
+import { invalid, jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import type { BuildingDocument } from '../store.ts';
+import type { Buildings } from './buildings.ts';
+import { requireMatch, tagOf } from './etag.ts';
+import { idOf, ifMatch, memberships } from './requests.ts';
+
+/** What a dashboard shows where nobody chose: everything but what only counts events. */
+const CATALOG_COLUMNS = METRIC_KEYS.filter((key) => (METRICS[key] as MetricDefinition).kind !== 'flow');
+
+export interface BuildingSettingsRouteParts {
+	buildings: Buildings;
+	tables: { buildings: RetainedTable };
+}
+
+/** `/buildings/{id}/thresholds` and `/buildings/{id}/columns`. */
+export function addBuildingSettingsRoutes(router: Router, { buildings, tables }: BuildingSettingsRouteParts): void {
+	router.get('/buildings/:id/thresholds', async (request, response) => {
+		const { thresholds } = await buildings.get(idOf(request), memberships(request), 'business_staff');
+		response.set('ETag', tagOf(thresholds)).json(thresholds);
+	});
+
+	router.put('/buildings/:id/thresholds', jsonBody(), async (request, response) => {
+		const { building } = await buildings.change(idOf(request), {
+			memberships: memberships(request),
+			role: 'business_staff',
+			apply: (before) => {
+				const problems = thresholdsProblems(request.body, new Set(before.rooms.map((room) => room.id)));
+				if (problems.length > 0) throw invalid(problems);
+				requireMatch(ifMatch(request), before.thresholds);
+				return { ...before, thresholds: request.body as Thresholds };
+			},
+		});
+		await tables.buildings.changed(building.id);
+		response.set('ETag', tagOf(building.thresholds)).json(building.thresholds);
+	});
+
+	router.get('/buildings/:id/columns', async (request, response) => {
+		const columns = columnsOf(await buildings.get(idOf(request), memberships(request)));
+		response.set('ETag', tagOf(columns)).json(columns);
+	});
+
+	router.put('/buildings/:id/columns', jsonBody(), async (request, response) => {
+		await buildings.get(idOf(request), memberships(request), 'business_staff');
+		const { columns } = parseBody(columnsRequest, request.body);
+		const { building } = await buildings.change(idOf(request), {
+			memberships: memberships(request),
+			role: 'business_staff',
+			apply: (before) => {
+				requireMatch(ifMatch(request), columnsOf(before));
+				return { ...before, columns };
+			},
+		});
+		response.set('ETag', tagOf(columnsOf(building))).json(columnsOf(building));
+	});
+}
+
+const columnsOf = ({ columns }: BuildingDocument): BuildingColumns => ({ columns: columns ?? CATALOG_COLUMNS });

@@ -1,0 +1,220 @@
+import {
+	type BuildingColumns,
+	METRIC_KEYS,
+	type RetainedBuilding,
+	TABLES,
+	type Thresholds,
+} from '@crowdvision/contracts';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { admin, MUSEUM, room, twin, upload, useTwin, world } from '../testing/museum.ts';
+
+useTwin();
+beforeEach(() => upload());
+
+const B = '/buildings/museum-1';
+const staff = () => world.token({ domainName: 'museum', role: 'business_staff' });
+const member = () => world.token({ domainName: 'museum', role: 'standard_customer' });
+const limits = async () => {
+	let told: RetainedBuilding | undefined;
+	const watch = await world.parts.bus.watch(TABLES.buildings, (_key, value) => {
+		told = value === null ? undefined : JSON.parse(value);
+	});
+	await vi.waitFor(() => expect(told).toBeDefined());
+	await watch.close();
+	return Object.fromEntries(told!.rooms.map((one) => [one.id, one.limits]));
+};
+
+describe('thresholds', () => {
+	const SET: Thresholds = {
+		building: { co2: { max: 1000 }, noise: { max: 80, dwellSeconds: 60 } },
+		rooms: { hall: { co2: { max: 1500 } } },
+	};
+
+	it('are one set for the building, replaced by a room that has its own, and told to the others as they hold', async () => {
+		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual({ building: {}, rooms: {} });
+		expect(await twin.call('PUT', `${B}/thresholds`, { token: await staff(), body: SET })).toMatchObject({
+			status: 200,
+			body: SET,
+		});
+		expect((await twin.call('GET', `${B}/thresholds`, { token: await staff() })).body).toEqual(SET);
+		expect(await limits()).toEqual({
+			hall: { co2: { max: 1500 } },
+			attic: { ...SET.building, temperature: { max: 28 } },
+		});
+		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: { building: {}, rooms: {} } });
+		expect(await limits()).toEqual({ hall: {}, attic: { temperature: { max: 28 } } });
+	});
+
+	it.each([
+		[{ building: {}, rooms: { cellar: {} } }, '/rooms/cellar'],
+		[{ building: { co2: { min: 9, max: 8 } }, rooms: {} }, '/building/co2/min'],
+		[{ building: { radon: { max: 8 } }, rooms: {} }, '/building/radon'],
+		[{ building: {} }, '/rooms'],
+	])('are refused whole: %j at %s', async (body, path) => {
+		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: SET });
+		expect(await twin.call('PUT', `${B}/thresholds`, { token: admin, body })).toMatchObject({
+			status: 422,
+			body: { error: { path } },
+		});
+		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual(SET);
+	});
+
+	it('are for staff', async () => {
+		expect((await twin.call('GET', `${B}/thresholds`, { token: await member() })).status).toBe(403);
+		expect((await twin.call('PUT', `${B}/thresholds`, { token: await member(), body: SET })).status).toBe(403);
+	});
+
+	it('of a room go with the room', async () => {
+		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: SET });
+		await twin.call('PATCH', B, { token: admin, body: { rooms: [room('attic')] } });
+		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual({ ...SET, rooms: {} });
+	});
+});
+
+describe('a room', () => {
+	const patch = async (body: unknown, token?: string, id = 'hall') =>
+		twin.call('PATCH', `${B}/rooms/${id}`, { token: token ?? (await staff()), body });
+
+	it('is changed by staff: name, capacity, colour and limits, each by itself', async () => {
+		expect(await patch({ capacity: 12, color: '#00ff00' })).toMatchObject({
+			status: 200,
+			body: { ...room('hall'), capacity: 12, color: '#00ff00' },
+		});
+		expect((await patch({ name: 'Great hall' })).body).toMatchObject({ name: 'Great hall', capacity: 12 });
+		expect((await patch({ thresholds: { co2: { max: 700 } } })).body).toMatchObject({
+			thresholds: { co2: { max: 700 } },
+		});
+		expect((await limits()).hall).toEqual({ co2: { max: 700 } });
+		expect((await twin.call<Thresholds>('GET', `${B}/thresholds`, { token: admin })).body.rooms).toEqual({
+			hall: { co2: { max: 700 } },
+		});
+		expect((await patch({ thresholds: null })).body).toEqual({
+			...room('hall'),
+			name: 'Great hall',
+			capacity: 12,
+			color: '#00ff00',
+		});
+		expect((await limits()).hall).toEqual({});
+	});
+
+	it.each([
+		[{ capacity: -1 }, '/capacity'],
+		[{ colour: 'red' }, '/colour'],
+		[{ color: 'red' }, '/color'],
+		[{ thresholds: { co2: { min: 5, max: 5 } } }, '/thresholds/co2/min'],
+		[{ id: 'other' }, '/id'],
+	])('is not changed by %j: %s', async (body, path) => {
+		const answer = await patch(body);
+		expect(answer.status).toBe(422);
+		expect(
+			(answer.body as { error: { problems: { path: string }[] } }).error.problems.map((problem) => problem.path),
+		).toContain(path);
+	});
+
+	it('that is not there is not found, and members only look', async () => {
+		expect((await patch({ capacity: 1 }, undefined, 'cellar')).status).toBe(404);
+		expect((await patch({ capacity: 1 }, await member())).status).toBe(403);
+		expect((await patch({ capacity: 1 }, await world.token({ domainName: 'zoo', role: 'admin' }))).status).toBe(404);
+	});
+});
+
+describe('columns', () => {
+	it("are the catalog's until staff chooses, and kept in their order", async () => {
+		const before = (await twin.call<BuildingColumns>('GET', `${B}/columns`, { token: await member() })).body.columns;
+		expect(before).toEqual(METRIC_KEYS.filter((key) => key !== 'peopleIn' && key !== 'peopleOut'));
+		const columns = ['co2', 'peopleCount'];
+		expect(await twin.call('PUT', `${B}/columns`, { token: await staff(), body: { columns } })).toMatchObject({
+			status: 200,
+			body: { columns },
+		});
+		expect((await twin.call('GET', `${B}/columns`, { token: await member() })).body).toEqual({ columns });
+		expect((await twin.call('PUT', `${B}/columns`, { token: await member(), body: { columns } })).status).toBe(403);
+	});
+
+	it.each([[{ columns: ['co2', 'co2'] }], [{ columns: ['radon'] }], [{ columns: 'co2' }], [{}]])(
+		'are not %j',
+		async (body) => {
+			expect((await twin.call('PUT', `${B}/columns`, { token: admin, body })).status).toBe(422);
+		},
+	);
+});
+
+describe('who changes what somebody else has changed', () => {
+	const tagOf = async (path: string) => (await twin.call('GET', path, { token: admin })).headers.get('etag')!;
+	const matching = (tag: string, body?: unknown) => ({
+		token: admin,
+		headers: { 'if-match': tag },
+		...(body !== undefined && { body }),
+	});
+
+	it.each([
+		['PATCH', B, B, { name: 'New' }],
+		['PUT', `${B}/thresholds`, `${B}/thresholds`, { building: { co2: { max: 900 } }, rooms: {} }],
+		['PUT', `${B}/columns`, `${B}/columns`, { columns: ['co2'] }],
+	])('is told so by %s %s with If-Match, and nothing is changed', async (method, path, read, body) => {
+		const tag = await tagOf(read);
+		const first = await twin.call(method, path, matching(tag, body));
+		expect(first.status).toBe(200);
+		expect(first.headers.get('etag')).toBe(await tagOf(read));
+		expect(await twin.call(method, path, matching(tag, body))).toMatchObject({
+			status: 412,
+			body: { error: { code: 'changed_meanwhile' } },
+		});
+		expect((await twin.call(method, path, matching(await tagOf(read), body))).status).toBe(200);
+		expect((await twin.call(method, path, matching('*', body))).status).toBe(200);
+	});
+
+	it('does not remove what is not as it was seen, and is not told of what is none of the representation', async () => {
+		const tag = await tagOf(B);
+		await twin.call('POST', `${B}/sensors`, { token: admin, body: { sensorId: 'door-1', roomId: 'hall' } });
+		expect(await tagOf(B)).toBe(tag);
+		await twin.call('PATCH', B, { token: admin, body: { name: 'New' } });
+		expect((await twin.call('DELETE', B, matching(tag))).status).toBe(412);
+		expect((await twin.call('DELETE', B, matching(`W/${await tagOf(B)}`))).status).toBe(204);
+	});
+
+	it('loses nothing when many change different things at once', async () => {
+		const changes = [
+			{ path: B, method: 'PATCH', body: { name: 'New' } },
+			{ path: `${B}/rooms/hall`, method: 'PATCH', body: { capacity: 77 } },
+			{ path: `${B}/rooms/attic`, method: 'PATCH', body: { color: '#123456' } },
+			{ path: `${B}/columns`, method: 'PUT', body: { columns: ['noise'] } },
+			{ path: `${B}/rooms/hall`, method: 'PATCH', body: { thresholds: { co2: { max: 1 } } } },
+		];
+		const answers = await Promise.all(
+			changes.map(({ path, method, body }) => twin.call(method, path, { token: admin, body })),
+		);
+		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+		const hall = { ...MUSEUM.rooms[0], capacity: 77 };
+		const attic = { ...MUSEUM.rooms[1], color: '#123456' };
+		expect((await twin.call(`GET`, B, { token: admin })).body).toMatchObject({ name: 'New', rooms: [hall, attic] });
+		expect((await twin.call<Thresholds>('GET', `${B}/thresholds`, { token: admin })).body.rooms).toEqual({
+			hall: { co2: { max: 1 } },
+		});
+		expect((await twin.call('GET', `${B}/columns`, { token: admin })).body).toEqual({ columns: ['noise'] });
+	});
+
+	it('leaves no sensor in a room or a building that went at the same time', async () => {
+		const sensors = Array.from({ length: 20 }, (_, n) => ({ sensorId: `s-${n}`, roomId: 'hall' }));
+		const register = sensors.map((body) => twin.call('POST', `${B}/sensors`, { token: admin, body }));
+		const shrink = twin.call('PATCH', B, { token: admin, body: { rooms: [room('attic')] } });
+		const statuses = (await Promise.all(register)).map(({ status }) => status);
+		expect((await shrink).status).toBe(200);
+		expect(new Set(statuses).difference(new Set([201, 422]))).toEqual(new Set());
+		expect((await twin.call('GET', `${B}/sensors`, { token: admin })).body).toEqual({ sensors: [] });
+
+		const more = sensors.map(({ sensorId }) =>
+			twin.call('POST', `${B}/sensors`, { token: admin, body: { sensorId, roomId: 'attic' } }),
+		);
+		const removal = twin.call('DELETE', B, { token: admin });
+		await Promise.all(more);
+		expect((await removal).status).toBe(204);
+		await upload({ ...MUSEUM, id: 'museum-2' });
+		for (const { sensorId } of sensors) {
+			expect(
+				(await twin.call('POST', '/buildings/museum-2/sensors', { token: admin, body: { sensorId, roomId: 'hall' } }))
+					.status,
+			).toBe(201);
+		}
+	});
+});

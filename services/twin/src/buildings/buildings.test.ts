@@ -1,0 +1,254 @@
+import { type BuildingSummary, TABLES } from '@crowdvision/contracts';
+import { readingOf } from '@crowdvision/testing/service-world';
+import { waitFor } from '@crowdvision/testing/wait';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { COLLECTIONS } from '../store.ts';
+import {
+	ADMIN,
+	admin,
+	HALL,
+	history,
+	MUSEUM,
+	room,
+	serveTwin,
+	state,
+	stateAt,
+	twin,
+	upload,
+	useTwin,
+	world,
+} from '../testing/museum.ts';
+
+useTwin();
+
+describe('buildings', () => {
+	it('are taken whole, kept through a restart, and listed', async () => {
+		expect(await upload()).toMatchObject({ status: 201, body: { id: 'museum-1', domains: ['museum'] } });
+		await world.restart();
+		await serveTwin();
+		const listed = await twin.call<{ buildings: BuildingSummary[] }>('GET', '/buildings', { token: admin });
+		expect(listed.body).toEqual({ buildings: [{ ...MUSEUM, domains: ['museum'] }] });
+		expect((await twin.call('GET', '/buildings/museum-1', { token: admin })).body).toEqual(listed.body.buildings[0]);
+	});
+
+	it.each([
+		[{ ...MUSEUM, rooms: [room('a'), room('b'), room('a')] }, '/rooms/2/id'],
+		[{ ...MUSEUM, rooms: [room('a', { capacity: -1 })] }, '/rooms/0/capacity'],
+		[{ ...MUSEUM, rooms: [] }, '/rooms'],
+		[{ rooms: MUSEUM.rooms }, '/id'],
+		[{ ...MUSEUM, id: 'a/b' }, '/id'],
+		[{ ...MUSEUM, timeZone: 'Europe/Atlantis' }, '/timeZone'],
+		[{ ...MUSEUM, rooms: [room('a', { maxTemprature: 28 })] }, '/rooms/0/maxTemprature'],
+	])('are refused whole, with the path of the mistake (%#)', async (body, path) => {
+		expect(await upload(body)).toMatchObject({ status: 422, body: { error: { code: 'invalid', path } } });
+		expect((await twin.call('GET', '/buildings', { token: admin })).body).toEqual({ buildings: [] });
+	});
+
+	it('go into domains the caller administers, and into no other', async () => {
+		expect((await upload({ ...MUSEUM, domains: ['another'] })).status).toBe(403);
+		expect((await upload(MUSEUM, await world.token({ domainName: 'museum', role: 'business_staff' }))).status).toBe(
+			403,
+		);
+		expect((await upload(MUSEUM, await world.token())).status).toBe(403);
+		const both = await world.token(ADMIN, { domainName: 'zoo', role: 'business_admin' });
+		expect(await upload(MUSEUM, both)).toMatchObject({ status: 422, body: { error: { path: '/domains' } } });
+		expect((await upload({ ...MUSEUM, domains: ['zoo', 'museum/east'] }, both)).body.domains).toEqual([
+			'zoo',
+			'museum/east',
+		]);
+	});
+
+	it('have an id of their own', async () => {
+		await upload();
+		expect(await upload()).toMatchObject({ status: 409, body: { error: { code: 'conflict', path: '/id' } } });
+	});
+
+	it('look to somebody of another domain exactly as if they were not there, on every path', async () => {
+		await upload();
+		const foreign = await world.token({ domainName: 'zoo', role: 'admin' });
+		const paths: [string, string, unknown?][] = [
+			['GET', ''],
+			['PATCH', '', { name: 'Mine' }],
+			['DELETE', ''],
+			['GET', '/state'],
+			['GET', '/history?room=hall&metric=co2'],
+			['GET', '/sensors'],
+			['POST', '/sensors', { sensorId: 'door-1', roomId: 'hall' }],
+			['DELETE', '/sensors/door-1'],
+			['PATCH', '/rooms/hall', { name: 'Mine' }],
+			['PATCH', '/rooms/hall', { name: 7 }],
+			['PATCH', '', { name: 7 }],
+			['GET', '/thresholds'],
+			['PUT', '/thresholds', { building: {}, rooms: {} }],
+			['PUT', '/thresholds', { building: 7 }],
+			['GET', '/columns'],
+			['PUT', '/columns', { columns: [] }],
+			['PUT', '/columns', { columns: 7 }],
+			['GET', '/history?metric=none'],
+		];
+		for (const [method, path, body] of paths) {
+			const options = { token: foreign, ...(body !== undefined && { body }) };
+			const existing = await twin.call(method, `/buildings/museum-1${path}`, options);
+			const unknown = await twin.call(method, `/buildings/nowhere${path}`, options);
+			expect(existing.status, `${method} ${path}`).toBe(404);
+			expect(existing.body, `${method} ${path}`).toEqual(unknown.body);
+		}
+		expect((await twin.call('GET', '/buildings', { token: foreign })).body).toEqual({ buildings: [] });
+		expect((await twin.call('GET', '/buildings')).status).toBe(401);
+	});
+
+	it('are seen by their members, changed by their admins', async () => {
+		await upload();
+		const visitor = await world.token({ domainName: 'museum', role: 'standard_customer' });
+		expect((await twin.call('GET', '/buildings/museum-1/state', { token: visitor })).status).toBe(200);
+		expect((await twin.call('DELETE', '/buildings/museum-1', { token: visitor })).status).toBe(403);
+		expect((await twin.call('GET', '/buildings/museum-1/sensors', { token: visitor })).status).toBe(403);
+		const rooms = [room('hall', { capacity: 99 })];
+		expect(await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { rooms } })).toMatchObject({
+			status: 200,
+			body: { name: 'Museum', rooms },
+		});
+		expect(await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { rooms: [] } })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/rooms' } },
+		});
+		expect((await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { domains: ['zoo'] } })).status).toBe(
+			403,
+		);
+	});
+
+	it('take their history with them when they go: whoever has the id next sees nothing of it', async () => {
+		await upload();
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		expect((await stateAt(position!)).rooms.hall!.values.co2).toBeDefined();
+		expect((await twin.call('DELETE', '/buildings/museum-1', { token: admin })).status).toBe(204);
+		const zoo = await world.token({ domainName: 'zoo', role: 'business_admin' });
+		expect((await upload(MUSEUM, zoo)).status).toBe(201);
+		expect((await state(zoo)).rooms.hall).toEqual({ values: {} });
+		const { points } = (await history('room=hall&metric=co2&agg=count', zoo)).body;
+		expect(points.every(({ value }) => value === 0)).toBe(true);
+	});
+
+	it('show nothing of what devices of a removed building said before the id was taken again', async () => {
+		await upload();
+		expect((await twin.call('DELETE', '/buildings/museum-1', { token: admin })).status).toBe(204);
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		await waitFor(
+			'the reading',
+			async () => world.parts.bus.compare((await twin.service.progress()) ?? '0', position!) >= 0,
+		);
+		expect((await upload()).status).toBe(201);
+		expect((await state()).rooms.hall).toEqual({ values: {} });
+	});
+
+	it('have what was measured there before anybody told of them', async () => {
+		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		await upload();
+		expect((await stateAt(position!)).rooms.hall!.values.co2).toMatchObject({ value: 700 });
+	});
+
+	it('end a removal that was cut short', async () => {
+		await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
+		await waitFor('the reading', async () => (await twin.service.progress()) !== undefined);
+		await twin.close();
+		const definition = { collections: COLLECTIONS, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } };
+		const cut = await world.parts.stores.open('twin', definition);
+		await cut.commit([cut.collection('removed').insert('museum-1', { unfinished: true, at: 0 })]);
+		await cut.close();
+		await serveTwin();
+		// Upkeep ends what it is at before it stops.
+		await twin.close();
+		const store = await world.parts.stores.open('twin', definition);
+		expect((await store.readings.latest('telemetry', 'museum-1')).latest).toEqual([]);
+		expect((await store.collection('removed').get('museum-1'))?.value).toMatchObject({ unfinished: false });
+		await store.close();
+	});
+});
+
+describe('what twin tells the others', () => {
+	const watched = async (table: (typeof TABLES)[keyof typeof TABLES]) => {
+		const values = new Map<string, unknown>();
+		await world.parts.bus.watch(table, (key, value) =>
+			value === null ? values.delete(key) : values.set(key, JSON.parse(value)),
+		);
+		return values;
+	};
+
+	it('are its buildings and sensors, at each change and again after a restart', async () => {
+		const buildings = await watched(TABLES.buildings);
+		const sensors = await watched(TABLES.sensors);
+		await upload();
+		await vi.waitFor(() =>
+			expect(buildings.get('museum-1')).toEqual({
+				id: 'museum-1',
+				name: 'Museum',
+				domains: ['museum'],
+				rooms: [
+					{ id: 'hall', name: 'hall', capacity: 10, limits: {} },
+					{ id: 'attic', name: 'Attic', capacity: 10, limits: { temperature: { max: 28 } }, floor: 2 },
+				],
+			}),
+		);
+		await twin.call('POST', '/buildings/museum-1/sensors', {
+			token: admin,
+			body: { sensorId: 'door-1', roomId: 'hall' },
+		});
+		await vi.waitFor(() => expect(sensors.get('door-1')).toEqual({ sensorId: 'door-1', ...HALL }));
+
+		await world.restart();
+		await serveTwin();
+		expect([...(await watched(TABLES.buildings)).keys()]).toEqual(['museum-1']);
+		const again = await watched(TABLES.sensors);
+		expect([...again.keys()]).toEqual(['door-1']);
+
+		await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { rooms: [room('attic')] } });
+		await vi.waitFor(() => expect(again.size).toBe(0));
+		await twin.call('DELETE', '/buildings/museum-1', { token: admin });
+		const left = await watched(TABLES.buildings);
+		await vi.waitFor(() => expect(left.size).toBe(0));
+	});
+
+	it('is told again where the bus lost it, and removed where twin has it no more', async () => {
+		await upload();
+		await world.parts.bus.retain(TABLES.buildings, 'museum-1', null);
+		await world.parts.bus.retain(TABLES.buildings, 'long-gone', '{}');
+		const buildings = await watched(TABLES.buildings);
+		await vi.waitFor(() => expect([...buildings.keys()]).toEqual(['museum-1']), { timeout: 10_000 });
+	});
+});
+
+describe('sensors', () => {
+	beforeEach(() => upload());
+	const register = (body: object, token = admin, building = 'museum-1') =>
+		twin.call('POST', `/buildings/${building}/sensors`, { token, body });
+
+	it('stand in one room of one building', async () => {
+		expect(await register({ sensorId: 'door-1', roomId: 'hall' })).toMatchObject({
+			status: 201,
+			body: { sensorId: 'door-1', ...HALL },
+		});
+		expect((await register({ sensorId: 'door-1', roomId: 'attic' })).status).toBe(201);
+		expect((await twin.call('GET', '/buildings/museum-1/sensors', { token: admin })).body).toEqual({
+			sensors: [{ sensorId: 'door-1', roomId: 'attic' }],
+		});
+		await upload({ ...MUSEUM, id: 'museum-2' });
+		expect(await register({ sensorId: 'door-1', roomId: 'hall' }, admin, 'museum-2')).toMatchObject({
+			status: 409,
+			body: { error: { path: '/sensorId' } },
+		});
+		expect((await twin.call('DELETE', '/buildings/museum-2/sensors/door-1', { token: admin })).status).toBe(404);
+		expect((await twin.call('DELETE', '/buildings/museum-1/sensors/door-1', { token: admin })).status).toBe(204);
+		expect((await register({ sensorId: 'door-1', roomId: 'hall' }, admin, 'museum-2')).status).toBe(201);
+	});
+
+	it('are refused in a room that is not there, and with an id that is none', async () => {
+		expect(await register({ sensorId: 'door-1', roomId: 'cellar' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/roomId' } },
+		});
+		expect(await register({ sensorId: 'door 1', roomId: 'hall' })).toMatchObject({
+			status: 422,
+			body: { error: { path: '/sensorId' } },
+		});
+	});
+});

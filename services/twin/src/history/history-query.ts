@@ -1,0 +1,84 @@
+import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
+import { invalid } from '@crowdvision/service-kit';
+import type { BuildingDocument } from '../store.ts';
+import { type Bucket, bucketsOf, parseBucketLength } from './buckets.ts';
+
+export const AGGREGATES = ['avg', 'count', 'min', 'max', 'sum', 'last'] as const;
+export type Aggregate = (typeof AGGREGATES)[number];
+
+export interface HistoryQuery {
+	buildingId: string;
+	/** Rooms of the building; of all of them where the query names none. */
+	roomIds: string[];
+	metric: MetricKey;
+	sensorId?: string;
+	/** Epoch ms; `to` is not included. */
+	from: number;
+	to: number;
+	/** Those that the range touches. */
+	buckets: Bucket[];
+	aggregate: Aggregate;
+}
+
+const MOST_POINTS = 5000;
+const DAY_MS = 24 * 3600_000;
+const LONGEST_RANGE_MS = 10 * 366 * DAY_MS;
+/** Times that Date.UTC and the calendars of all zones are good for. */
+const LATEST = Date.UTC(9000, 0);
+
+/**
+ * Reads the query of a request; by default the last 24 hours as hourly averages over the building.
+ * @throws CrowdVisionError `invalid` with the parameter as path.
+ */
+export function parseHistoryQuery(
+	building: Pick<BuildingDocument, 'id' | 'rooms' | 'timeZone'>,
+	query: Record<string, unknown>,
+	now: number,
+): HistoryQuery {
+	const text = (name: string): string | undefined => {
+		const value = query[name];
+		if (value === undefined || typeof value === 'string') return value || undefined;
+		throw refused(name, 'must be given once');
+	};
+	const room = text('room');
+	if (room !== undefined && !building.rooms.some(({ id }) => id === room))
+		throw refused('room', 'is not a room of this building');
+	const metric = METRIC_KEYS.find((key) => key === text('metric'));
+	if (!metric) throw refused('metric', `must be one of ${METRIC_KEYS.join(', ')}`);
+	const aggregate = AGGREGATES.find((one) => one === (text('agg') ?? 'avg'));
+	if (!aggregate) throw refused('agg', `must be one of ${AGGREGATES.join(', ')}`);
+	const to = parseTime('to', text('to')) ?? now;
+	const from = parseTime('from', text('from')) ?? Math.max(0, to - DAY_MS);
+	if (from >= to) throw refused('from', 'must be before to');
+	if (to - from > LONGEST_RANGE_MS) throw refused('from', 'must be at most ten years before to');
+	const length = parseBucketLength(text('bucket') ?? '1h');
+	if (!length)
+		throw refused(
+			'bucket',
+			'must be a length of 1 s to 24 h, of days, weeks or months: 1m, 15m, 1h, 1d, 1w, 1mo, or a number of ms',
+		);
+	const buckets = bucketsOf(length, building.timeZone ?? 'UTC', from, to, MOST_POINTS);
+	if (!buckets)
+		throw refused('bucket', `gives more than ${MOST_POINTS} points; ask for longer buckets or a shorter range`);
+	const sensorId = text('sensor');
+	const roomIds = room === undefined ? building.rooms.map(({ id }) => id) : [room];
+	return {
+		buildingId: building.id,
+		roomIds,
+		metric,
+		...(sensorId !== undefined && { sensorId }),
+		from,
+		to,
+		buckets,
+		aggregate,
+	};
+}
+
+function parseTime(name: string, value: string | undefined): number | undefined {
+	if (value === undefined) return undefined;
+	const time = /^\d{1,15}$/.test(value) ? Number(value) : Date.parse(value);
+	if (!(time >= 0 && time <= LATEST)) throw refused(name, 'must be epoch ms or ISO 8601');
+	return time;
+}
+
+export const refused = (name: string, message: string) => invalid([{ path: `/${name}`, message }]);

@@ -1,0 +1,20 @@
+import type { Router } from '@crowdvision/service-kit';
+import type { Readings } from '@crowdvision/store';
+import type { Buildings } from '../buildings/buildings.ts';
+import { idOf, memberships } from '../buildings/requests.ts';
+import { history } from './history.ts';
+import { parseHistoryQuery } from './history-query.ts';
+
+export interface HistoryRouteParts {
+	buildings: Buildings;
+	readings: Readings;
+}
+
+/** `/buildings/{id}/history`. */
+export function addHistoryRoutes(router: Router, { buildings, readings }: HistoryRouteParts): void {
+	router.get('/buildings/:id/history', async (request, response) => {
+		const building = await buildings.get(idOf(request), memberships(request));
+		const now = Date.now();
+		response.json({ points: await history(readings, parseHistoryQuery(building, request.query, now), now) });
+	});
+}

@@ -1,0 +1,249 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freshMs, type MetricKey } from '@crowdvision/contracts';
+import { createLogger } from '@crowdvision/service-kit';
+import { openStores, type Readings, ROLL_UP_MS, type Sample, type Store, type Stores } from '@crowdvision/store';
+import { readingOf } from '@crowdvision/testing/service-world';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onEachEngine } from '../testing/museum.ts';
+import { referenceValue } from '../testing/reference.ts';
+import { history } from './history.ts';
+import { AGGREGATES, parseHistoryQuery } from './history-query.ts';
+import { rollUpStale } from './roll-up.ts';
+
+const HOUR = 3600_000;
+const MINUTE = 60_000;
+/** The night in Rome in which the clocks go back. */
+const BEGIN = Date.parse('2026-10-24T22:00:00Z');
+const SPAN = 8 * HOUR;
+
+let dataDir: string;
+let stores: Stores;
+let store: Store;
+let readings: Readings;
+let lastBuilding = 0;
+
+function useReadings(mongoUrl?: () => string): void {
+	beforeAll(async () => {
+		dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-history-'));
+		stores = await openStores({ dataDir, mongoUrl: mongoUrl?.(), logger: createLogger('test', 'silent') });
+		store = await stores.open('twin', { collections: {}, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } });
+		readings = store.readings;
+	});
+	afterAll(async () => {
+		await stores.close();
+		await rm(dataDir, { recursive: true, force: true });
+	});
+}
+
+/** A building of its own, with one hall. */
+const newBuilding = (timeZone = 'Europe/Rome') => {
+	const dimensions = { width: 1, height: 1, depth: 1 };
+	return {
+		id: `b${++lastBuilding}`,
+		timeZone,
+		rooms: [{ id: 'hall', capacity: 1, position: { x: 0, y: 0, z: 0 }, dimensions }],
+	};
+};
+
+let position = 0;
+async function keep(buildingId: string, metric: MetricKey, samples: readonly Sample[]): Promise<void> {
+	if (samples.length === 0) return;
+	const batch = samples.map((sample) => ({
+		reading: readingOf({ ...sample, buildingId, roomId: 'hall', metric }),
+		position: String(++position),
+	}));
+	await readings.insert(
+		batch,
+		{ stream: 'telemetry', position: String(position) },
+		{ holdMs: freshMs(metric), after: (a, b) => Number(a) > Number(b) },
+	);
+}
+
+async function rollUpAll(before: number): Promise<void> {
+	while ((await rollUpStale(readings, before, 100)) > 0);
+}
+
+onEachEngine((mongoUrl) => {
+	useReadings(mongoUrl);
+
+	describe('P9 history', () => {
+		/** Moments that are often alike, so that sensors speak together and samples meet edges. */
+		const moment = fc.oneof(
+			fc.integer({ min: 0, max: SPAN / MINUTE }).map((n) => n * MINUTE),
+			fc.integer({ min: 0, max: SPAN }),
+		);
+		/** Close together, so that several hold at once. */
+		const spoken = fc.oneof(
+			moment,
+			fc.tuple(fc.nat(8), fc.nat(10)).map(([cluster, minute]) => (cluster * 25 + minute) * MINUTE),
+		);
+		const sample = fc.record({
+			sensorId: fc.constantFrom('a', 'b', 'c'),
+			observedAt: spoken.map((at) => BEGIN + at),
+			value: fc.integer({ min: 0, max: 100 }),
+		});
+		// Of two samples of a sensor of the same moment either may be the last: none of these here.
+		const samples = fc.uniqueArray(sample, {
+			maxLength: 60,
+			selector: ({ sensorId, observedAt }) => `${sensorId} ${observedAt}`,
+		});
+		const query = fc.record({
+			from: moment.map((at) => BEGIN + at - HOUR),
+			span: fc.integer({ min: 1, max: SPAN }),
+			bucket: fc.constantFrom('5m', '15m', '20m', '1h', '3h', '1d', '1w'),
+			agg: fc.constantFrom(...AGGREGATES),
+			sensor: fc.option(fc.constantFrom('a', 'b', 'c'), { nil: undefined }),
+			now: moment.map((at) => BEGIN + at),
+		});
+		const metric = fc.constantFrom<MetricKey>('peopleCount', 'temperature', 'co2', 'battery');
+
+		it('is what the live view showed, weighted by time; from roll-ups, from samples and from both, whatever comes late', async () => {
+			await fc.assert(
+				fc.asyncProperty(
+					metric,
+					samples,
+					samples,
+					moment,
+					fc.array(query, { minLength: 1, maxLength: 4 }),
+					async (metric, early, late, rolledTo, queries) => {
+						const building = newBuilding();
+						const places = new Set(early.map(({ sensorId, observedAt }) => `${sensorId} ${observedAt}`));
+						const more = late
+							.filter(({ sensorId, observedAt }) => !places.has(`${sensorId} ${observedAt}`))
+							.slice(0, 10);
+						const known = [...early];
+						const check = async () => {
+							known.sort((a, b) => a.observedAt - b.observedAt);
+							for (const { from, span, bucket, agg, sensor, now } of queries) {
+								const asked = parseHistoryQuery(
+									building,
+									{ room: 'hall', metric, agg, bucket, sensor, from: String(from), to: String(from + span) },
+									now,
+								);
+								const points = await history(readings, asked, now);
+								for (const [n, { start, end }] of asked.buckets.entries()) {
+									const window = { start: Math.max(start, from), end: Math.min(end, from + span, now) };
+									const of = known.filter(({ sensorId }) => sensor === undefined || sensorId === sensor);
+									const { value, knownMs } =
+										window.start < window.end
+											? referenceValue(metric, of, window, agg)
+											: { value: agg === 'count' ? 0 : null, knownMs: 0 };
+									expect(points[n]!.at).toBe(start);
+									expect(points[n]!.coverage).toBeCloseTo(knownMs / (end - start), 9);
+									if (value === null) expect(points[n]!.value).toBeNull();
+									else expect(points[n]!.value).toBeCloseTo(value, 6);
+								}
+							}
+						};
+						await keep(building.id, metric, early);
+						await check();
+						await rollUpAll(BEGIN + rolledTo);
+						await check();
+						await keep(building.id, metric, more);
+						known.push(...more);
+						await check();
+						await rollUpAll(BEGIN + SPAN + 2 * HOUR);
+						await check();
+						await readings.removeBuilding(building.id);
+					},
+				),
+				{ numRuns: mongoUrl ? 10 : 60 },
+			);
+		});
+
+		it('reads from roll-ups what they tell, and not from samples', async () => {
+			const building = newBuilding();
+			const minutes = Array.from(
+				{ length: 8 * 60 },
+				(_, n): Sample => ({ sensorId: 'a', observedAt: BEGIN + n * MINUTE, value: n % 60 }),
+			);
+			await keep(building.id, 'co2', minutes);
+			await rollUpAll(BEGIN + SPAN + HOUR);
+			const read: number[] = [];
+			const watched = new Proxy(readings, {
+				get: (target, name) => {
+					if (name !== 'samples') return Reflect.get(target, name).bind(target);
+					return async (...args: Parameters<Readings['samples']>) => {
+						const page = await target.samples(...args);
+						read.push(page.length);
+						return page;
+					};
+				},
+			});
+			const hours = parseHistoryQuery(
+				building,
+				{ metric: 'co2', room: 'hall', from: String(BEGIN), to: String(BEGIN + SPAN) },
+				BEGIN + SPAN,
+			);
+			const points = await history(watched, hours, BEGIN + SPAN);
+			expect(points.map(({ value }) => value)).toEqual(Array.from({ length: 8 }, () => 29.5));
+			expect(read).toEqual([]);
+			// A minute in from both edges: only the quarter-hours there are read.
+			const edges = { ...hours, from: BEGIN + MINUTE, to: BEGIN + SPAN - MINUTE };
+			await history(watched, edges, BEGIN + SPAN);
+			expect(read.reduce((total, n) => total + n, 0)).toBeLessThanOrEqual((2 * (ROLL_UP_MS + freshMs('co2'))) / MINUTE);
+		});
+
+		it('adds up what a flow metric counts, once, and knows how long its counters were heard', async () => {
+			const building = newBuilding('UTC');
+			const crossings = [0, 1, 14, 16, 59, 60].map(
+				(minute, n): Sample => ({ sensorId: n % 2 ? 'in' : 'out', observedAt: BEGIN + minute * MINUTE, value: n + 1 }),
+			);
+			await keep(building.id, 'peopleIn', crossings);
+			const of = async (agg: string) => {
+				const query = parseHistoryQuery(
+					building,
+					{ metric: 'peopleIn', agg, from: String(BEGIN), to: String(BEGIN + 3 * HOUR) },
+					BEGIN + 3 * HOUR,
+				);
+				return (await history(readings, query, BEGIN + 3 * HOUR)).map(({ value }) => value);
+			};
+			for (const rolled of [false, true]) {
+				if (rolled) await rollUpAll(BEGIN + 4 * HOUR);
+				expect(await of('sum')).toEqual([15, 6, null]);
+				expect(await of('avg')).toEqual([3, 6, null]);
+				expect(await of('max')).toEqual([5, 6, null]);
+				expect(await of('last')).toEqual([5, 6, null]);
+				expect(await of('count')).toEqual([5, 1, 0]);
+			}
+		});
+
+		it('does not hold a value into time that is not past yet', async () => {
+			const building = newBuilding();
+			await keep(building.id, 'co2', [{ sensorId: 'a', observedAt: BEGIN, value: 500 }]);
+			const now = BEGIN + MINUTE;
+			const query = parseHistoryQuery(
+				building,
+				{ metric: 'co2', bucket: '5m', from: String(BEGIN), to: String(BEGIN + 10 * MINUTE) },
+				now,
+			);
+			expect(await history(readings, query, now)).toEqual([
+				{ at: BEGIN, value: 500, coverage: 0.2 },
+				{ at: BEGIN + 5 * MINUTE, value: null, coverage: 0 },
+			]);
+		});
+
+		it('refuses what would keep everybody else waiting', async () => {
+			const building = newBuilding();
+			const rooms = Array.from({ length: 2000 }, (_, n) => ({ ...building.rooms[0]!, id: `room-${n}` }));
+			const some = rooms.map(({ id }) =>
+				readingOf({ buildingId: building.id, roomId: id, metric: 'co2', value: 1, observedAt: BEGIN }),
+			);
+			const batch = some.map((reading) => ({ reading, position: String(++position) }));
+			await readings.insert(
+				batch,
+				{ stream: 'telemetry', position: String(position) },
+				{ holdMs: freshMs('co2'), after: () => true },
+			);
+			const query = { metric: 'co2', bucket: '1d', from: String(BEGIN - 365 * 24 * HOUR), to: String(BEGIN) };
+			const asked = parseHistoryQuery({ ...building, rooms }, query, BEGIN);
+			await expect(history(readings, asked, BEGIN)).rejects.toMatchObject({
+				code: 'invalid',
+				details: { path: '/from' },
+			});
+		});
+	});
+});

@@ -1,0 +1,38 @@
+import { CrowdVisionError, newSensorRequest } from '@crowdvision/contracts';
+import { jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import type { Buildings } from '../buildings/buildings.ts';
+import { idOf, memberships } from '../buildings/requests.ts';
+import type { Sensors } from './sensors.ts';
+
+export interface SensorRouteParts {
+	buildings: Buildings;
+	sensors: Sensors;
+	tables: { sensors: RetainedTable };
+}
+
+/** `/buildings/{id}/sensors`. */
+export function addSensorRoutes(router: Router, { buildings, sensors, tables }: SensorRouteParts): void {
+	router.get('/buildings/:id/sensors', async (request, response) => {
+		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
+		response.json({ sensors: await sensors.list(building.id) });
+	});
+
+	router.post('/buildings/:id/sensors', jsonBody(), async (request, response) => {
+		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
+		const { sensorId, roomId } = parseBody(newSensorRequest, request.body);
+		const sensor = { sensorId, buildingId: building.id, roomId };
+		await sensors.register(sensor);
+		await tables.sensors.changed(sensorId);
+		response.status(201).json(sensor);
+	});
+
+	router.delete('/buildings/:id/sensors{/:sensorId}', async (request, response) => {
+		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
+		const sensorId = request.params.sensorId ?? request.query.sensorId;
+		if (typeof sensorId !== 'string')
+			throw new CrowdVisionError('bad_request', 'Say which sensor: DELETE …/sensors/{sensorId}');
+		await sensors.remove(building.id, sensorId);
+		await tables.sensors.changed(sensorId);
+		response.status(204).end();
+	});
+}

@@ -1,0 +1,50 @@
+import { START } from '@crowdvision/bus';
+import {
+	type BuildingState,
+	type MetricKey,
+	occupancy,
+	type RoomState,
+	roomValue,
+	STREAMS,
+} from '@crowdvision/contracts';
+import type { Latest, Readings } from '@crowdvision/store';
+import type { BuildingDocument } from '../store.ts';
+import type { OfflineDevices } from './offline-devices.ts';
+
+/** What is known of each room now, and what that is worth. A metric nobody measured is absent. */
+export async function buildingState(
+	readings: Readings,
+	offline: OfflineDevices,
+	building: BuildingDocument,
+	now: number,
+): Promise<BuildingState> {
+	const { position, latest } = await readings.latest(STREAMS.telemetry, building.id);
+	const gone = await offline.since([...new Set(latest.map(({ sensorId }) => sensorId))]);
+	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);
+	const rooms = building.rooms.map(({ id, capacity }) => [id, roomState(byRoom.get(id) ?? [], gone, capacity, now)]);
+	return { cursor: position ?? START, rooms: Object.fromEntries(rooms) };
+}
+
+function roomState(latest: Latest[], gone: ReadonlyMap<string, number>, capacity: number, now: number): RoomState {
+	const state: RoomState = { values: {} };
+	for (const [metric, ofMetric] of Map.groupBy(latest, (one) => one.metric) as Map<MetricKey, Latest[]>) {
+		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, unchangedSince, transport }) => {
+			const offlineAt = gone.get(sensorId);
+			const interval = low !== undefined && high !== undefined && { low, high };
+			return {
+				sensorId,
+				value,
+				...interval,
+				observedAt,
+				unchangedSince,
+				...(offlineAt !== undefined && { offlineAt }),
+				...(transport && { transport }),
+			};
+		});
+		const value = roomValue(metric, sensors, now);
+		if (value) state.values[metric] = value;
+	}
+	const count = state.values.peopleCount;
+	if (count && !count.stale) state.occupancy = occupancy(count.value, capacity);
+	return state;
+}
