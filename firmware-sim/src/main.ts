@@ -77,7 +77,10 @@ async function untilDone(
 function status(fleet: Fleet): string {
 	const { produced, acknowledged, refused, overwritten, pending, resent, connected, faults } = fleet.stats();
 	const struck = Object.entries(faults).map(([name, times]) => ` · ${name} ${times}`);
-	return `${produced} readings · acknowledged ${acknowledged} · waiting ${pending} · sent again ${resent} · refused ${refused} · overwritten ${overwritten} · connections ${connected}${struck.join('')}`;
+	return (
+		`${produced} readings · acknowledged ${acknowledged} · waiting ${pending} · sent again ${resent} · ` +
+		`refused ${refused} · overwritten ${overwritten} · connections ${connected}${struck.join('')}`
+	);
 }
 
 function summary(fleet: Fleet, seconds: number): string {

@@ -129,7 +129,11 @@ describe('null modem', () => {
 			const [device, host] = await Promise.all([modem.a, modem.b].map((path) => new Promise((resolve, reject) => {
 				const port = new SerialPort({ path, baudRate: 115200 }, (error) => error ? reject(error) : resolve(port));
 			})));
-			host.once('data', async (data) => { console.log(process.getuid(), String(data)); await modem.close(); process.exit(0); });
+			host.once('data', async (data) => {
+				console.log(process.getuid(), String(data));
+				await modem.close();
+				process.exit(0);
+			});
 			device.write('ok');`;
 		const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], {
 			uid: 65_534,

@@ -34,7 +34,9 @@ describe("the simulator's command line", () => {
 
 	it('takes everything that the help names', () => {
 		const line =
-			'--mqtt mqtt://127.0.0.1:1883 --socketio http://127.0.0.1:8080 --serial /dev/ttyUSB0 --framing cobs --checksum --name n1 --hello --device d1 --building b1 --rooms aula:5 --crowd aula:9 --seed 7 --hour 10.5 --speed 60 --interval 250 --buffer 10 --memory m.json --faults drop:0.1,duplicate --count 12 --for 1.5m --verbose';
+			'--mqtt mqtt://127.0.0.1:1883 --socketio http://127.0.0.1:8080 --serial /dev/ttyUSB0 --framing cobs --checksum ' +
+			'--name n1 --hello --device d1 --building b1 --rooms aula:5 --crowd aula:9 --seed 7 --hour 10.5 --speed 60 ' +
+			'--interval 250 --buffer 10 --memory m.json --faults drop:0.1,duplicate --count 12 --for 1.5m --verbose';
 		expect(read([...GOOD, ...line.split(' ')])).toEqual({
 			links: {
 				http: { url: 'http://127.0.0.1:8080' },

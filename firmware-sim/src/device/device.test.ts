@@ -32,7 +32,7 @@ describe('a device', () => {
 		}
 	});
 
-	it('counts crossings that add up to the people in the room, and that never go below zero or above what was true', () => {
+	it('counts crossings that add up to the people in the room, never below zero or above the true number', () => {
 		for (const seed of [1, 2, 3]) {
 			const building = new SimulatedBuilding(plan, seed);
 			const device = createDevice([{ sensorId: 'hall-door', roomId: 'hall', kind: 'door' }], building, seed);

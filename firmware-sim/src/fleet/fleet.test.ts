@@ -19,7 +19,7 @@ const building = {
 };
 
 describe('a fleet', () => {
-	it('carries live values over all four transports, each reading numbered without a gap and acknowledged once', async () => {
+	it('sends live values over all four transports, each numbered without a gap and acknowledged once', async () => {
 		const peers = {
 			serial: await serialPeer(),
 			mqtt: await mqttPeer(),
@@ -117,7 +117,7 @@ describe('a fleet', () => {
 		expect(() => fleet.crowd('attic', 3)).toThrow(/no room "attic"/);
 	});
 
-	it('goes on counting where it was after a restart, with a new boot id, and does not bring everybody in again', async () => {
+	it('keeps its counts through a restart, with a new boot id, and does not count everybody in again', async () => {
 		const flashFile = join(await tempDir(), 'flash.json');
 		const peer = await httpPeer();
 		onTestFinished(() => peer.close());
