@@ -21,7 +21,7 @@ import {
 	mqttTlsOf,
 	sessionBoundsOf,
 } from '../sources/mqtt/broker/mqtt-config.ts';
-import type { MqttLimits } from '../sources/mqtt/connection/mqtt-limits.ts';
+import type { MqttLimits } from '../sources/mqtt/connection/limits.ts';
 import type { SessionBounds } from '../sources/mqtt/sessions/session-store.ts';
 import { SerialConfig, serialProblems } from '../sources/serial/serial-config.ts';
 import { RecorderConfig } from '../trace/recorder-config.ts';

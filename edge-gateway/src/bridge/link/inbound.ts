@@ -4,7 +4,7 @@ import type { DecodeBy } from '../../decode/decoders.ts';
 import { parseJson } from '../../decode/message/json.ts';
 import type { Frame } from '../../frame.ts';
 import type { LocalBroker } from '../../sources/mqtt/broker/local-broker.ts';
-import { publicationOf } from '../../sources/mqtt/broker/mqtt-topics.ts';
+import { publicationOf } from '../../sources/mqtt/broker/topics.ts';
 import type { Deliver } from '../../sources/source.ts';
 import { type GuardedLink, type LoopGuard, MOST_HOPS } from '../loops/loop-guard.ts';
 import type { ReturnBound } from '../loops/return-bound.ts';

@@ -3,7 +3,7 @@ import type { Decoders } from '../../decode/decoders.ts';
 import type { Frame } from '../../frame.ts';
 import type { Rejected, RejectedQuery, Rejection, WholeRejection } from '../../rejected/rejected.ts';
 import { NDJSON_TYPE, parseLines } from '../http.ts';
-import { publicationOf } from '../mqtt/broker/mqtt-topics.ts';
+import { publicationOf } from '../mqtt/broker/topics.ts';
 
 /** What became of one refusal that was to be taken in again. */
 export interface Replayed {

@@ -1,7 +1,7 @@
 import { type Setting, SettingsError } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { bytes, Duration, milliseconds, Size } from '../../../measures.ts';
-import { MQTT_LIMITS, type MqttLimits } from '../connection/mqtt-limits.ts';
+import { MQTT_LIMITS, type MqttLimits } from '../connection/limits.ts';
 import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from '../sessions/session-store.ts';
 
 const closed = { additionalProperties: false };

@@ -10,11 +10,11 @@ import type { Intake } from '../../../intake/intake.ts';
 import { isForeign, notAllowed, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 import type { Take } from '../../source.ts';
-import type { MqttPeer } from '../connection/mqtt-peer.ts';
+import type { MqttPeer } from '../connection/peer.ts';
 import { PubackWriter } from '../connection/puback-writer.ts';
 import { type IngestBroker, NOWHERE } from './ingest-broker.ts';
 import type { LocalBroker } from './local-broker.ts';
-import { isForOthers, isOwn, type Publication, publicationOf } from './mqtt-topics.ts';
+import { isForOthers, isOwn, type Publication, publicationOf } from './topics.ts';
 
 /** Calls back when the packet may be acknowledged, with an error where the connection must be closed instead. */
 export type Done = (error?: Error | null) => void;
@@ -70,7 +70,7 @@ export class MqttPublications {
 
 	/** Calls `done` when the packet is acknowledged here or may be by the broker. */
 	publish(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
-		if (packet.qos === 1 && packet.messageId !== undefined) peer.pubacks.received(packet.messageId);
+		if (packet.qos === 1 && packet.messageId !== undefined) peer.pubacks.expect(packet.messageId);
 		const { pace } = peer;
 		if (!pace || pace.pass()) this.#judge(client, peer, sender, packet, done);
 		else {
@@ -143,7 +143,7 @@ export class MqttPublications {
 	}
 
 	#acknowledge({ pubacks }: MqttPeer, packet: PublishPacket, messageId: number, done: Done): void {
-		this.#pubacks.settle(pubacks, messageId);
+		this.#pubacks.acknowledge(pubacks, messageId);
 		packet.qos = 0;
 		packet.topic = NOWHERE;
 		packet.retain = false;

@@ -1,16 +1,16 @@
-import type { MqttConnection } from './mqtt-connection.ts';
+import type { MqttConnection } from './connection.ts';
 
 const PUBACK_BYTES = 4;
 /** Fixed header of a PUBACK: packet type 4, remaining length 2 (MQTT 3.1.1 section 3.4.1). */
 const PUBACK_HEADER = 0x4002;
 
 /**
- * The PUBACKs of one connection, in the order in which the messages came (MQTT-4.6.0-2), whatever the order in which
- * they are settled.
+ * The PUBACKs of one connection. Sends them in the order in which the messages arrived (MQTT-4.6.0-2), whatever the
+ * order in which the messages become durable.
  */
 export class Pubacks {
 	readonly connection: MqttConnection;
-	/** Identifiers in the order received; negative once settled. */
+	/** Packet identifiers in the order of arrival; negative once they may be acknowledged. */
 	#ids: number[] = [];
 	#written = 0;
 	#ready = 0;
@@ -19,12 +19,13 @@ export class Pubacks {
 		this.connection = connection;
 	}
 
-	received(packetId: number): void {
+	/** Notes a message that arrived. */
+	expect(packetId: number): void {
 		this.#ids.push(packetId);
 	}
 
-	/** True when there is something to write. */
-	settled(packetId: number): boolean {
+	/** Notes that a message may be acknowledged. True when there is something to write. */
+	complete(packetId: number): boolean {
 		const ids = this.#ids;
 		const at = ids[this.#ready] === packetId ? this.#ready : ids.indexOf(packetId, this.#ready);
 		if (at >= 0) ids[at] = -packetId;
@@ -32,7 +33,7 @@ export class Pubacks {
 		return this.#ready > this.#written;
 	}
 
-	/** Writes what is settled. */
+	/** Writes the PUBACKs that are due, as one piece. */
 	write(): void {
 		const count = this.#ready - this.#written;
 		if (count === 0) return;
@@ -50,19 +51,16 @@ export class Pubacks {
 }
 
 /**
- * Writes PUBACKs. A commit acknowledges hundreds of messages of a connection at once; they go out as one piece instead
- * of three writes and two timers each.
+ * Gathers the PUBACKs of all connections. One commit of the log acknowledges hundreds of messages of a connection at
+ * once; they are written as one piece, instead of with three writes and two timers each.
  */
 export class PubackWriter {
 	readonly #waiting = new Set<Pubacks>();
 	#scheduled = false;
 
-	/**
-	 * Sends the acknowledgement of `packetId`, and of what waited for it, when this turn of the event loop is done with
-	 * acknowledging.
-	 */
-	settle(pubacks: Pubacks, packetId: number): void {
-		if (!pubacks.settled(packetId)) return;
+	/** Sends the PUBACK for `packetId`, and those that waited behind it, at the end of this turn of the event loop. */
+	acknowledge(pubacks: Pubacks, packetId: number): void {
+		if (!pubacks.complete(packetId)) return;
 		this.#waiting.add(pubacks);
 		if (this.#scheduled) return;
 		this.#scheduled = true;

@@ -4,20 +4,20 @@ import { PUBACK, PUBLISH, PUBREL } from '../packets/packet-types.ts';
 const IDS = 65_536;
 
 /**
- * Which packet identifiers a client was sent on this connection, so that it acknowledges none that it never got. One
- * bit per identifier and QoS.
+ * Records which packet identifiers were sent to a client on this connection, so that acknowledgements of messages it
+ * never got are recognized. One bit per identifier and QoS.
  */
 export class SentMessages implements PacketVisitor<never> {
 	readonly #reader = new PacketReader<never>(this);
 	#ofQos1: Uint8Array | undefined;
 	#ofQos2: Uint8Array | undefined;
 
-	/** Is shown what is written to the client. */
-	look(chunk: Uint8Array): void {
-		this.#reader.look(chunk);
+	/** Reads the bytes that are written to the client. */
+	inspect(chunk: Uint8Array): void {
+		this.#reader.read(chunk);
 	}
 
-	/** Whether a PUBACK, or else a PUBREC or PUBCOMP, of this identifier answers something. */
+	/** Whether a PUBACK (or else a PUBREC or PUBCOMP) with this identifier answers a message that was sent. */
 	has(type: number, packetId: number): boolean {
 		const sent = type === PUBACK ? this.#ofQos1 : this.#ofQos2;
 		return sent !== undefined && (sent[packetId >> 3]! & (1 << (packetId & 7))) !== 0;
@@ -32,7 +32,7 @@ export class SentMessages implements PacketVisitor<never> {
 		const qos = (first >> 1) & 3;
 		if (!(type === PUBLISH && qos > 0) && type !== PUBREL) return undefined;
 		const id = bytes[end - 2]! * 256 + bytes[end - 1]!;
-		// A session that goes on may begin with the PUBREL of a message that was sent on an earlier connection.
+		// A resumed session may begin with the PUBREL of a message that was sent on an earlier connection.
 		if (qos === 1 && type === PUBLISH) {
 			this.#ofQos1 ??= new Uint8Array(IDS / 8);
 			mark(this.#ofQos1, id);
@@ -43,8 +43,8 @@ export class SentMessages implements PacketVisitor<never> {
 		return undefined;
 	}
 
-	endless(): never {
-		throw new Error('the broker wrote a length without an end');
+	lengthTooLong(): never {
+		throw new Error('the broker wrote a remaining length of more than four bytes');
 	}
 }
 

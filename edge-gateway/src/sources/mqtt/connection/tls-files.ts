@@ -2,21 +2,22 @@ import { readFileSync, statSync } from 'node:fs';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
 
-const LOOK_EVERY_MS = 2000;
+const POLL_EVERY_MS = 2000;
 
 /** Paths of PEM files. */
 export interface TlsPaths {
 	cert: string;
 	key: string;
-	/** Authorities that clients' certificates must be signed by; without it clients need none. */
+	/** The authorities that must have signed clients' certificates. Without it, clients need no certificate. */
 	ca?: string;
 }
 
-/** What a TLS server shows and believes, from files that may be renewed while it runs. */
+/** The certificate, key and authorities of a TLS server, read from files that may be renewed while it runs. */
 export class TlsFiles {
 	readonly #paths: TlsPaths;
 	readonly #logger: Logger;
-	#seen = '';
+	/** The state of the files when they were last read. */
+	#readState = '';
 	#timer: NodeJS.Timeout | undefined;
 
 	constructor({ cert, key, ca }: TlsPaths, logger: Logger) {
@@ -24,10 +25,10 @@ export class TlsFiles {
 		this.#logger = logger;
 	}
 
-	/** @throws SettingsError that names the setting, the file and what is wrong with it. */
+	/** @throws SettingsError when a file cannot be used; names the setting, the file and the reason */
 	read(): SecureContextOptions {
 		const { cert, key, ca } = this.#paths;
-		this.#seen = this.#look();
+		this.#readState = this.#state();
 		const options: SecureContextOptions = {
 			cert: contents('cert', cert),
 			key: contents('key', key),
@@ -37,41 +38,42 @@ export class TlsFiles {
 		try {
 			createSecureContext(options);
 		} catch (error) {
+			const files = Object.values(this.#paths).join(', ');
 			throw new SettingsError(
-				`sources.mqtt.tls: ${Object.values(this.#paths).join(', ')} do not make a certificate: ${(error as Error).message}`,
+				`sources.mqtt.tls: ${files} do not fit together as a certificate: ${(error as Error).message}`,
 			);
 		}
 		if (statSync(key).mode & 0o077)
-			this.#logger.warn({ file: key }, 'mqtt: the private key may be read by others than its owner; chmod 600 it');
+			this.#logger.warn({ file: key }, 'mqtt: not only its owner may read the private key; run chmod 600 on it');
 		return options;
 	}
 
-	/** Hands over what the files hold whenever they have changed. Files that are wrong change nothing, and are told. */
+	/** Calls `onChange` with the new contents whenever the files have changed. Unusable files are logged and ignored. */
 	follow(onChange: (options: SecureContextOptions) => void): void {
 		this.#timer = setInterval(() => {
-			if (this.#look() === this.#seen) return;
+			if (this.#state() === this.#readState) return;
 			try {
 				onChange(this.read());
 				this.#logger.info({ file: this.#paths.cert }, 'mqtt: the certificate was renewed');
 			} catch (error) {
 				this.#logger.error(
 					{ err: (error as Error).message },
-					'mqtt: the renewed certificate cannot be used; the one before stays',
+					'mqtt: the renewed certificate cannot be used; the previous one stays',
 				);
 			}
-		}, LOOK_EVERY_MS).unref();
+		}, POLL_EVERY_MS).unref();
 	}
 
 	stop(): void {
 		clearInterval(this.#timer);
 	}
 
-	/** When and how large the files were last written, also behind links. */
-	#look(): string {
+	/** Modification time, size and inode of each file, with links followed: renewals usually replace a link. */
+	#state(): string {
 		return Object.values(this.#paths)
 			.map((path: string) => {
-				const found = statSync(path, { throwIfNoEntry: false });
-				return found ? `${found.mtimeMs} ${found.size} ${found.ino}` : 'missing';
+				const stats = statSync(path, { throwIfNoEntry: false });
+				return stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino}` : 'missing';
 			})
 			.join(', ');
 	}

@@ -1,16 +1,16 @@
-import { RULES, type Rule } from './mqtt-rules.ts';
-import { wrongString, wrongTopic } from './mqtt-strings.ts';
+import { RULES, type Rule } from './rules.ts';
+import { stringViolation, topicViolation } from './strings.ts';
 
 const CLEAN = 0x02;
 const WILL = 0x04;
 const WILL_RETAIN = 0x20;
 const PASSWORD = 0x40;
 const USER = 0x80;
-/** Set by bridges in the protocol level, as Mosquitto's do; what they want by it is granted to them. */
+/** Set in the protocol level by bridges such as Mosquitto's. The broker supports what it asks for. */
 const BRIDGE = 0x80;
 
-/** What is wrong with the contents of a CONNECT (MQTT 3.1.1 section 3.1). */
-export function wrongConnect(bytes: Uint8Array, start: number, end: number): Rule | undefined {
+/** The rule that the contents of a CONNECT break (MQTT 3.1.1 section 3.1); undefined when they are valid. */
+export function connectViolation(bytes: Uint8Array, start: number, end: number): Rule | undefined {
 	const fields = new Fields(bytes, start, end);
 	if (!fields.next()) return RULES.connect;
 	const name = Buffer.from(bytes.buffer, bytes.byteOffset + fields.start, fields.end - fields.start).toString('latin1');
@@ -20,10 +20,10 @@ export function wrongConnect(bytes: Uint8Array, start: number, end: number): Rul
 	if (name !== 'MQTT' && name !== 'MQIsdp') return RULES.protocolName;
 	if ((level & ~BRIDGE) !== (name === 'MQTT' ? 4 : 3)) return RULES.protocolLevel;
 	if (flags === undefined || fields.end + 4 > end) return RULES.connect;
-	return wrongFlags(flags) ?? wrongFields(fields, flags);
+	return flagsViolation(flags) ?? fieldsViolation(fields, flags);
 }
 
-function wrongFlags(flags: number): Rule | undefined {
+function flagsViolation(flags: number): Rule | undefined {
 	if (flags & 1) return RULES.connectFlag;
 	const willQos = (flags >> 3) & 3;
 	if (!(flags & WILL) && willQos > 0) return RULES.willQosWithoutWill;
@@ -33,32 +33,32 @@ function wrongFlags(flags: number): Rule | undefined {
 }
 
 /**
- * Client identifier, will topic, will message, user name, password: each where its flag is set, in this order (section
- * 3.1.3).
+ * Checks the payload: client identifier, will topic, will message, user name and password, in this order, each present
+ * if its flag is set (section 3.1.3).
  */
-function wrongFields(fields: Fields, flags: number): Rule | undefined {
+function fieldsViolation(fields: Fields, flags: number): Rule | undefined {
 	const { bytes } = fields;
 	fields.skip(4);
 	if (!fields.next()) return RULES.connect;
 	if (fields.start === fields.end && !(flags & CLEAN)) return RULES.clientId;
-	const wrong = wrongString(bytes, fields.start, fields.end);
-	if (wrong) return wrong;
+	const inClientId = stringViolation(bytes, fields.start, fields.end);
+	if (inClientId) return inClientId;
 	if (flags & WILL) {
 		if (!fields.next()) return RULES.connect;
-		const wrongWill = wrongTopic(bytes, fields.start, fields.end);
-		if (wrongWill) return wrongWill;
+		const inWill = topicViolation(bytes, fields.start, fields.end);
+		if (inWill) return inWill;
 		if (!fields.next()) return RULES.connect;
 	}
 	if (flags & USER) {
 		if (!fields.next()) return RULES.connect;
-		const wrongUser = wrongString(bytes, fields.start, fields.end);
-		if (wrongUser) return wrongUser;
+		const inUser = stringViolation(bytes, fields.start, fields.end);
+		if (inUser) return inUser;
 	}
 	if (flags & PASSWORD && !fields.next()) return RULES.connect;
 	return fields.isAtEnd ? undefined : RULES.connect;
 }
 
-/** Walks over fields that each begin with their length. */
+/** Steps through length-prefixed fields; `start` and `end` are the bounds of the current one. */
 class Fields {
 	readonly bytes: Uint8Array;
 	start: number;
@@ -80,7 +80,7 @@ class Fields {
 		this.end += count;
 	}
 
-	/** False where the next field is not all there. */
+	/** Moves to the next field. False when it is incomplete. */
 	next(): boolean {
 		if (this.end + 2 > this.#limit) return false;
 		this.start = this.end + 2;

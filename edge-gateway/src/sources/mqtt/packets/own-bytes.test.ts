@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { OwnBlocks, ownBytes } from './own-bytes.ts';
 
-it('a piece is copied to memory of its size; what owns its memory already stays as it is', () => {
+it('ownBytes copies a slice into memory of its own size, and returns bytes that own their memory as they are', () => {
 	const whole = Buffer.alloc(65_536, 'x');
 	const piece = ownBytes(whole.subarray(10, 20));
 	expect([piece.toString(), piece.buffer.byteLength]).toEqual(['xxxxxxxxxx', 10]);
@@ -12,16 +12,16 @@ it('a piece is copied to memory of its size; what owns its memory already stays 
 	expect(ownBytes(whole.subarray(0, 0))).toHaveLength(0);
 });
 
-it('small pieces share blocks of their own, and keep what they were', () => {
+it('OwnBlocks copies small pieces into shared blocks of their own, unchanged', () => {
 	const blocks = new OwnBlocks();
 	const pool = Buffer.alloc(65_536);
-	const kept = Array.from({ length: 10_000 }, (_, n) => {
+	const copies = Array.from({ length: 10_000 }, (_, n) => {
 		pool.write(`${n}`.padEnd(10), 100);
-		return blocks.keep(pool.subarray(100, 110));
+		return blocks.copy(pool.subarray(100, 110));
 	});
-	expect(kept.every((piece, n) => piece.toString() === `${n}`.padEnd(10))).toBe(true);
-	const memories = new Set(kept.map(({ buffer }) => buffer));
+	expect(copies.every((piece, n) => piece.toString() === `${n}`.padEnd(10))).toBe(true);
+	const memories = new Set(copies.map(({ buffer }) => buffer));
 	expect(memories.has(pool.buffer)).toBe(false);
 	expect([...memories].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(2 * 100_000);
-	expect(blocks.keep(pool.subarray(0, 20_000)).buffer.byteLength).toBe(20_000);
+	expect(blocks.copy(pool.subarray(0, 20_000)).buffer.byteLength).toBe(20_000);
 });

@@ -1,7 +1,8 @@
 /**
- * The same bytes in memory of their own. A Buffer is mostly a piece of something larger: of the chunk it was read in,
- * or of the 64 KiB of Node's pool. That is kept whole while any piece of it is, so whatever is kept for longer than its
- * message takes must own what it keeps, or its bound says nothing.
+ * Returns the bytes in memory of exactly their size; copies them unless they already are. A Buffer is usually a slice
+ * of something larger: of the chunk it was read in, or of the 64 KiB of Node's pool. One slice keeps all of that alive,
+ * so whatever stores bytes for longer than it takes to handle a message must own them, or its bound in bytes bounds
+ * nothing.
  */
 export function ownBytes(bytes: Buffer): Buffer {
 	if (bytes.length === bytes.buffer.byteLength) return bytes;
@@ -10,20 +11,20 @@ export function ownBytes(bytes: Buffer): Buffer {
 	return own;
 }
 
-const BLOCK = 16 * 1024;
+const BLOCK_BYTES = 16 * 1024;
 
 /**
- * The same for many small pieces that are kept together and go in their order: they share blocks that nobody else has a
- * piece of.
+ * Copies many small pieces that are stored together and released in order, such as a queue, into shared blocks of
+ * 16 KiB that hold nothing else. A block is freed with the last of its pieces.
  */
 export class OwnBlocks {
 	#block: Buffer | undefined;
 	#used = 0;
 
-	keep(bytes: Buffer): Buffer {
-		if (bytes.length > BLOCK / 4) return ownBytes(bytes);
-		if (!this.#block || this.#used + bytes.length > BLOCK) {
-			this.#block = Buffer.allocUnsafeSlow(BLOCK);
+	copy(bytes: Buffer): Buffer {
+		if (bytes.length > BLOCK_BYTES / 4) return ownBytes(bytes);
+		if (!this.#block || this.#used + bytes.length > BLOCK_BYTES) {
+			this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
 			this.#used = 0;
 		}
 		const own = this.#block.subarray(this.#used, this.#used + bytes.length);
@@ -31,8 +32,8 @@ export class OwnBlocks {
 		return own;
 	}
 
-	/** Nothing more is kept for now: the block goes with the last of its pieces. */
-	end(): void {
+	/** Lets go of the current block, when the queue has become empty. */
+	release(): void {
 		this.#block = undefined;
 	}
 }

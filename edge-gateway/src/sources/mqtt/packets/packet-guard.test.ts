@@ -2,19 +2,19 @@ import fc from 'fast-check';
 import { generate, type Packet } from 'mqtt-packet';
 import { describe, expect, it } from 'vitest';
 import { connectOf, MALFORMED_CONNECTS, MALFORMED_PACKETS, packetOf, str } from '../../../testing/malformed-packets.ts';
-import type { Rule } from './mqtt-rules.ts';
 import { type MayAcknowledge, PacketGuard, type PacketLimits } from './packet-guard.ts';
+import type { Rule } from './rules.ts';
 
 const LIMITS: PacketLimits = { connect: 16 * 1024, publish: 1024 * 1024, other: 64 * 1024 };
 const guardOf = (limits: Partial<PacketLimits> = {}, mayAcknowledge: MayAcknowledge = () => false) =>
 	new PacketGuard({ ...LIMITS, ...limits }, mayAcknowledge);
 
-/** What a guard says to bytes cut into chunks of these sizes, again and again. */
+/** The verdict of a guard on bytes that arrive in chunks of these sizes, used in turn. */
 function verdict(guard: PacketGuard, bytes: Buffer, sizes: number[] = [bytes.length]): Rule | undefined {
 	for (let at = 0, i = 0; at < bytes.length; i++) {
 		const size = sizes[i % sizes.length]!;
-		const said = guard.look(bytes.subarray(at, at + size));
-		if (said) return said;
+		const rule = guard.inspect(bytes.subarray(at, at + size));
+		if (rule) return rule;
 		at += size;
 	}
 	return undefined;
@@ -58,8 +58,8 @@ const anyPacket: fc.Arbitrary<Packet> = fc.oneof(
 	fc.constant<Packet>({ cmd: 'pingreq' }),
 );
 
-describe('what the standard allows', () => {
-	it('goes by, however it is cut into chunks', () => {
+describe('the packet guard', () => {
+	it('accepts valid packets, however they are cut into chunks', () => {
 		fc.assert(
 			fc.property(fc.array(anyPacket), anySizes, (packets, sizes) => {
 				const guard = guardOf({}, () => true);
@@ -72,26 +72,24 @@ describe('what the standard allows', () => {
 
 	it.each<[string, Buffer]>([
 		['an empty client id with clean session 1', connectOf({ clientId: '' })],
-		['MQTT 3.1', connectOf({ name: 'MQIsdp', level: 3 })],
-		['a bridge, which sets the highest bit of the level', connectOf({ level: 0x84 })],
+		['the protocol of MQTT 3.1', connectOf({ name: 'MQIsdp', level: 3 })],
+		['the highest bit of the level set, as bridges do', connectOf({ level: 0x84 })],
 		['a will', connectOf({ flags: 0xf6, rest: [str('w'), Buffer.from([0, 0]), str('u'), str('p')] })],
 		['no user name', connectOf({ flags: 0x02, rest: [] })],
 		['characters beyond ASCII', connectOf({ clientId: 'Tür-😀\ufeff' })],
 		['a password of any bytes', connectOf({ rest: [str('u'), str(Buffer.from([0, 0xff, 0xed, 0xa0]))] })],
-	])('includes %s', (_what, connect) => {
+	])('accepts a CONNECT with %s', (_what, connect) => {
 		expect(verdict(guardOf(), connect)).toBeUndefined();
 	});
 
-	it('includes an empty message, and one of the largest size', () => {
+	it('accepts an empty message, and one of the largest size', () => {
 		const guard = guardOf({ publish: 303 });
 		expect(verdict(guard, connectOf())).toBeUndefined();
 		expect(verdict(guard, packetOf(0x30, str('t')))).toBeUndefined();
 		expect(verdict(guard, packetOf(0x30, str('t'), Buffer.alloc(300)))).toBeUndefined();
 	});
-});
 
-describe('what it forbids is named by its statement, however it is cut into chunks', () => {
-	it.each(MALFORMED_CONNECTS)('$statement: $what', ({ statement, bytes, answer }) => {
+	it.each(MALFORMED_CONNECTS)('refuses $what by $statement, in any chunks', ({ statement, bytes, answer }) => {
 		for (const size of [1, 2, 3, bytes.length]) {
 			const rule = verdict(guardOf(), bytes, [size]);
 			expect(rule?.statement).toBe(statement);
@@ -99,7 +97,7 @@ describe('what it forbids is named by its statement, however it is cut into chun
 		}
 	});
 
-	it.each(MALFORMED_PACKETS)('$statement: $what', ({ statement, bytes }) => {
+	it.each(MALFORMED_PACKETS)('refuses $what by $statement, in any chunks', ({ statement, bytes }) => {
 		for (const sizes of [[1], [2], [3], [100_000]]) {
 			const guard = guardOf();
 			expect(
@@ -109,18 +107,18 @@ describe('what it forbids is named by its statement, however it is cut into chun
 		}
 	});
 
-	it('a packet that is too large, as soon as its header is there', () => {
+	it('refuses a packet that is too large as soon as its header is complete', () => {
 		for (const sizes of [[1000], [1]]) {
 			const guard = guardOf({ publish: 303 });
 			expect(verdict(guard, connectOf(), sizes)).toBeUndefined();
 			expect(verdict(guard, packetOf(0x30, str('t'), Buffer.alloc(301)).subarray(0, 3), sizes)?.text).toMatch(
-				/larger than is allowed/,
+				/larger than the limit/,
 			);
 		}
 	});
 });
 
-it('says nothing to any bytes but what is in the rules, and never throws', () => {
+it('the packet guard never throws, and gives the same verdict whatever the chunks', () => {
 	fc.assert(
 		fc.property(fc.uint8Array({ maxLength: 200 }), anySizes, (bytes, sizes) => {
 			const whole = verdict(guardOf(), Buffer.from(bytes));

@@ -1,6 +1,4 @@
-import { wrongConnect } from './connect-rules.ts';
-import { RULES, type Rule } from './mqtt-rules.ts';
-import { wrongFilter, wrongTopic } from './mqtt-strings.ts';
+import { connectViolation } from './connect-rules.ts';
 import { PacketReader, type PacketVisitor } from './packet-reader.ts';
 import {
 	CONNECT,
@@ -14,23 +12,25 @@ import {
 	SUBSCRIBE,
 	UNSUBSCRIBE,
 } from './packet-types.ts';
+import { RULES, type Rule } from './rules.ts';
+import { filterViolation, topicViolation } from './strings.ts';
 
-/** Most bytes a packet may have behind its fixed header. */
+/** The longest packets a client may send: bytes after the fixed header. */
 export interface PacketLimits {
-	/** Of a CONNECT: client id, token and last will. */
+	/** Of a CONNECT, which holds client id, token and last will. */
 	connect: number;
 	publish: number;
 	/** Of every other packet. */
 	other: number;
 }
 
-/** Whether a packet of this type (PUBACK, PUBREC, PUBCOMP) may acknowledge the message of this identifier. */
+/** Whether a packet of this type (PUBACK, PUBREC or PUBCOMP) may acknowledge the message with this identifier. */
 export type MayAcknowledge = (type: number, packetId: number) => boolean;
 
 /**
- * Watches the packets of one MQTT connection go by, before the broker's parser gathers them: that takes what the
- * standard calls malformed, and would hold up to 256 MiB of a packet that is not complete, also from somebody who has
- * not signed in. The rules are in mqtt-rules.ts.
+ * Checks the packets of one MQTT connection before the broker's parser collects them. That parser accepts packets that
+ * the standard calls malformed, and would hold up to 256 MiB of an incomplete packet, even of a client that has not
+ * signed in. rules.ts lists the rules.
  */
 export class PacketGuard implements PacketVisitor<Rule> {
 	readonly #limits: PacketLimits;
@@ -48,9 +48,9 @@ export class PacketGuard implements PacketVisitor<Rule> {
 		return this.#reader.inPacket;
 	}
 
-	/** What the connection must be cut off for, or undefined while all is well. */
-	look(chunk: Uint8Array): Rule | undefined {
-		return this.#reader.look(chunk);
+	/** Checks the next bytes of the client. Returns the rule they break, for which the connection must end. */
+	inspect(chunk: Uint8Array): Rule | undefined {
+		return this.#reader.read(chunk);
 	}
 
 	header(first: number, length: number): Rule | undefined {
@@ -68,35 +68,35 @@ export class PacketGuard implements PacketVisitor<Rule> {
 		}
 		if (!this.#connected) return RULES.noConnect;
 		if (length > this.#limits.other) return RULES.tooLarge;
-		return wrongFlags(type, first & 15);
+		return flagsViolation(type, first & 15);
 	}
 
 	head(first: number, bytes: Uint8Array, start: number, end: number): Rule | undefined {
 		switch (first >> 4) {
 			case PUBLISH:
-				return wrongPublish(first, bytes, start, end);
+				return publishViolation(first, bytes, start, end);
 			case CONNECT:
-				return wrongConnect(bytes, start, end);
+				return connectViolation(bytes, start, end);
 			case SUBSCRIBE:
-				return wrongFilters(bytes, start, end, 1, RULES.noFilter);
+				return filtersViolation(bytes, start, end, 1, RULES.noFilter);
 			case UNSUBSCRIBE:
-				return wrongFilters(bytes, start, end, 0, RULES.noFilterToLeave);
+				return filtersViolation(bytes, start, end, 0, RULES.noUnsubscribeFilter);
 			case PUBACK:
 			case PUBREC:
 			case PUBREL:
 			case PUBCOMP:
-				return this.#wrongAcknowledgement(first >> 4, bytes, start, end);
+				return this.#acknowledgementViolation(first >> 4, bytes, start, end);
 			default:
 				return end > start ? RULES.malformed : undefined;
 		}
 	}
 
-	endless(): Rule {
+	lengthTooLong(): Rule {
 		return RULES.length;
 	}
 
-	/** A PUBREL of an unknown message is right: its PUBCOMP may have been lost, and is sent again (section 4.3.3). */
-	#wrongAcknowledgement(type: number, bytes: Uint8Array, start: number, end: number): Rule | undefined {
+	/** A PUBREL for an unknown message is allowed: its PUBCOMP may have been lost and is sent again (section 4.3.3). */
+	#acknowledgementViolation(type: number, bytes: Uint8Array, start: number, end: number): Rule | undefined {
 		if (end - start !== 2) return RULES.malformed;
 		const id = bytes[start]! * 256 + bytes[start + 1]!;
 		if (id === 0) return RULES.packetId;
@@ -104,8 +104,8 @@ export class PacketGuard implements PacketVisitor<Rule> {
 	}
 }
 
-/** Table 2.2: flags of every packet but PUBLISH. */
-function wrongFlags(type: number, flags: number): Rule | undefined {
+/** Checks the type, and the flags of table 2.2, of every packet but PUBLISH and CONNECT. */
+function flagsViolation(type: number, flags: number): Rule | undefined {
 	switch (type) {
 		case PUBREL:
 			return flags === 2 ? undefined : RULES.pubrelFlags;
@@ -125,17 +125,27 @@ function wrongFlags(type: number, flags: number): Rule | undefined {
 	}
 }
 
-function wrongPublish(first: number, bytes: Uint8Array, start: number, end: number): Rule | undefined {
+function publishViolation(first: number, bytes: Uint8Array, start: number, end: number): Rule | undefined {
 	if (end - start < 2) return RULES.malformed;
 	const topicEnd = start + 2 + bytes[start]! * 256 + bytes[start + 1]!;
 	const withId = (first & 6) > 0;
 	if (topicEnd + (withId ? 2 : 0) > end) return RULES.malformed;
 	if (withId && bytes[topicEnd] === 0 && bytes[topicEnd + 1] === 0) return RULES.packetId;
-	return wrongTopic(bytes, start + 2, topicEnd);
+	return topicViolation(bytes, start + 2, topicEnd);
 }
 
-/** Of SUBSCRIBE, where each filter is followed by a byte of options, and UNSUBSCRIBE. */
-function wrongFilters(bytes: Uint8Array, start: number, end: number, options: number, none: Rule): Rule | undefined {
+/**
+ * Checks the filters of a SUBSCRIBE or UNSUBSCRIBE.
+ * @param options bytes after each filter: 1 in a SUBSCRIBE, for the QoS; 0 in an UNSUBSCRIBE
+ * @param none the rule that a packet without any filter breaks
+ */
+function filtersViolation(
+	bytes: Uint8Array,
+	start: number,
+	end: number,
+	options: number,
+	none: Rule,
+): Rule | undefined {
 	if (end - start < 2) return RULES.malformed;
 	if (bytes[start] === 0 && bytes[start + 1] === 0) return RULES.packetId;
 	let at = start + 2;
@@ -144,8 +154,8 @@ function wrongFilters(bytes: Uint8Array, start: number, end: number, options: nu
 		if (at + 2 > end) return RULES.malformed;
 		const filterEnd = at + 2 + bytes[at]! * 256 + bytes[at + 1]!;
 		if (filterEnd + options > end) return RULES.malformed;
-		const wrong = wrongFilter(bytes, at + 2, filterEnd);
-		if (wrong) return wrong;
+		const violation = filterViolation(bytes, at + 2, filterEnd);
+		if (violation) return violation;
 		if (options && bytes[filterEnd]! > 2) return RULES.requestedQos;
 		at = filterEnd + options;
 	}

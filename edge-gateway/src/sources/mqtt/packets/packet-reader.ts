@@ -1,27 +1,27 @@
 import { PUBLISH } from './packet-types.ts';
 
-/** Is shown every packet of a stream. What it returns ends the reading. */
+/** Gets the parts of every packet in a stream. A verdict that one of its methods returns ends the reading. */
 export interface PacketVisitor<Verdict> {
-	/** The fixed header is there. `length` is what follows. */
+	/** The fixed header is complete. `first` is its first byte (type and flags), `length` the remaining length. */
 	header(first: number, length: number): Verdict | undefined;
 	/**
-	 * What is behind it, `bytes` from `start` to `end`: of a PUBLISH the variable header (without its payload), of any
-	 * other packet everything. Valid during the call only.
+	 * The head follows, in `bytes` from `start` to `end`: the variable header of a PUBLISH, without its payload; all of
+	 * any other packet. `bytes` is valid during the call only.
 	 */
 	head(first: number, bytes: Uint8Array, start: number, end: number): Verdict | undefined;
-	/** The length goes on for more than four bytes. */
-	endless(): Verdict;
+	/** The remaining length has more than four bytes. */
+	lengthTooLong(): Verdict;
 }
 
 const FIRST = 0;
 const LENGTH = 1;
 const HEAD = 2;
 const REST = 3;
-const MOST_LENGTH_BYTES = 4;
+const MAX_LENGTH_BYTES = 4;
 
 /**
- * Finds the packets in a stream of MQTT (3.1.1 section 2), whatever the chunks. Looks in place and allocates nothing,
- * except for a packet whose beginning lies across two chunks: of that it holds what has come.
+ * Finds the packets in a stream of MQTT (3.1.1 section 2), whatever the chunks. Reads in place and allocates nothing,
+ * except for a head that is split between two chunks: it copies the part that has arrived.
  */
 export class PacketReader<Verdict> {
 	readonly #visitor: PacketVisitor<Verdict>;
@@ -29,7 +29,7 @@ export class PacketReader<Verdict> {
 	#first = 0;
 	#length = 0;
 	#lengthBytes = 0;
-	/** Bytes of the present packet that nobody need look at. */
+	/** Bytes of the current packet that are still to be skipped. */
 	#rest = 0;
 	#held: Buffer | undefined;
 	#heldBytes = 0;
@@ -43,7 +43,8 @@ export class PacketReader<Verdict> {
 		return this.#state !== FIRST;
 	}
 
-	look(chunk: Uint8Array): Verdict | undefined {
+	/** Reads the next bytes. Returns the visitor's verdict, if it gave one. */
+	read(chunk: Uint8Array): Verdict | undefined {
 		for (let at = 0; at < chunk.length; ) {
 			if (this.#state === REST) {
 				const skipped = Math.min(this.#rest, chunk.length - at);
@@ -84,13 +85,13 @@ export class PacketReader<Verdict> {
 			return undefined;
 		}
 		this.#length += (byte & 127) * 128 ** this.#lengthBytes++;
-		if (byte > 127) return this.#lengthBytes === MOST_LENGTH_BYTES ? this.#visitor.endless() : undefined;
+		if (byte > 127) return this.#lengthBytes === MAX_LENGTH_BYTES ? this.#visitor.lengthTooLong() : undefined;
 		this.#state = this.#length > 0 ? HEAD : FIRST;
 		const verdict = this.#visitor.header(this.#first, this.#length);
 		return verdict === undefined && this.#length === 0 ? this.#visitor.head(this.#first, chunk, next, next) : verdict;
 	}
 
-	/** How many bytes the head has, or more than there are while that is not known. */
+	/** The length of the head in bytes; while it is not known, more than the bytes that have arrived. */
 	#needed(bytes: Uint8Array, start: number, end: number): number {
 		if (this.#first >> 4 !== PUBLISH || this.#length < 2) return this.#length;
 		if (end - start < 2) return 2;
@@ -98,9 +99,7 @@ export class PacketReader<Verdict> {
 		return Math.min(this.#length, 2 + topic + ((this.#first & 6) > 0 ? 2 : 0));
 	}
 
-	/**
-	 * Adds what may belong to the head to what is held, which never takes more than twice the memory of what was sent.
-	 */
+	/** Copies bytes that may belong to the head. Takes at most twice the memory of the bytes that were sent. */
 	#hold(chunk: Uint8Array, at: number): Buffer {
 		const more = Math.min(chunk.length - at, this.#length - this.#heldBytes);
 		let held = this.#held;

@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
-import type { MqttListener } from '../connection/mqtt-listener.ts';
+import type { MqttListener } from '../connection/listener.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 
 /** What Prometheus reads of the MQTT listener. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
-import { isOwn, maySubscribe, publicationOf } from './mqtt-topics.ts';
+import { isOwn, maySubscribe, publicationOf } from './topics.ts';
 
 describe('a topic that a device publishes to', () => {
 	it.each<[string, object]>([

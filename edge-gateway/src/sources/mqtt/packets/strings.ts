@@ -1,12 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { RULES, type Rule } from './mqtt-rules.ts';
+import { RULES, type Rule } from './rules.ts';
 
 const HASH = 0x23;
 const PLUS = 0x2b;
 const SLASH = 0x2f;
 
-/** What is wrong with a string (MQTT 3.1.1 section 1.5.3). */
-export function wrongString(bytes: Uint8Array, start: number, end: number): Rule | undefined {
+/** The rule that a string breaks (MQTT 3.1.1 section 1.5.3); undefined when it is valid. */
+export function stringViolation(bytes: Uint8Array, start: number, end: number): Rule | undefined {
 	let ascii = true;
 	for (let at = start; at < end; at++) {
 		const byte = bytes[at]!;
@@ -16,8 +16,8 @@ export function wrongString(bytes: Uint8Array, start: number, end: number): Rule
 	return ascii || isUtf8(bytes.subarray(start, end)) ? undefined : RULES.utf8;
 }
 
-/** What is wrong with the topic of a message. */
-export function wrongTopic(bytes: Uint8Array, start: number, end: number): Rule | undefined {
+/** The rule that the topic of a message breaks (sections 3.3.2.1 and 4.7.3). */
+export function topicViolation(bytes: Uint8Array, start: number, end: number): Rule | undefined {
 	if (start === end) return RULES.noTopic;
 	let ascii = true;
 	for (let at = start; at < end; at++) {
@@ -29,8 +29,8 @@ export function wrongTopic(bytes: Uint8Array, start: number, end: number): Rule 
 	return ascii || isUtf8(bytes.subarray(start, end)) ? undefined : RULES.utf8;
 }
 
-/** What is wrong with a topic filter (sections 4.7.1 and 4.7.3). */
-export function wrongFilter(bytes: Uint8Array, start: number, end: number): Rule | undefined {
+/** The rule that a topic filter breaks (sections 4.7.1 and 4.7.3). */
+export function filterViolation(bytes: Uint8Array, start: number, end: number): Rule | undefined {
 	if (start === end) return RULES.noTopic;
 	for (let at = start; at < end; at++) {
 		const byte = bytes[at];
@@ -39,5 +39,5 @@ export function wrongFilter(bytes: Uint8Array, start: number, end: number): Rule
 		if (byte === PLUS && !alone) return RULES.oneLevel;
 		if (byte === HASH && !(alone && at + 1 === end)) return RULES.manyLevels;
 	}
-	return wrongString(bytes, start, end);
+	return stringViolation(bytes, start, end);
 }

@@ -4,33 +4,33 @@ import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Logger } from '@crowdvision/service-kit';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { RULES, type Rule } from '../packets/mqtt-rules.ts';
-import { MqttConnection } from './mqtt-connection.ts';
-import type { MqttLimits } from './mqtt-limits.ts';
+import { RULES, type Rule } from '../packets/rules.ts';
+import { MqttConnection } from './connection.ts';
+import type { MqttLimits } from './limits.ts';
 import { TlsFiles, type TlsPaths } from './tls-files.ts';
 
-/** A client that vanished without a word is noticed by TCP itself, also where it promised no keep alive. */
-const PROBE_AFTER_MS = 60_000;
+/** TCP keep-alive finds clients that vanished, also those whose CONNECT asks for no keep alive. */
+const TCP_KEEP_ALIVE_MS = 60_000;
 const TICK_MS = 1000;
 
 interface ListenerParts {
 	host: string;
 	port: number;
-	/** MQTT over TLS beside it, where it is wanted. */
+	/** For MQTT over TLS, in addition to TCP. */
 	tls?: (TlsPaths & { port: number }) | undefined;
 	limits: MqttLimits;
 	logger: Logger;
-	/** Whose address counts for a request that may have come through a proxy. */
+	/** The client's address for a request that may have come through a proxy. */
 	addressOf: (request: IncomingMessage) => string;
 	onConnection: (connection: MqttConnection) => void;
 }
 
 /**
- * The ways to connect: TCP, TLS, and WebSocket at `/mqtt`. Counts connections, in total and by address, and cuts off
- * those that the rules forbid.
+ * Accepts MQTT connections over TCP, TLS, and WebSocket at `/mqtt`. Limits their number, in total and by address, and
+ * ends those that break a rule.
  */
 export class MqttListener {
-	/** Connections that were cut off, by what for. */
+	/** How many connections were ended, by the statement that was broken. */
 	readonly cuts = new Map<string, number>();
 	readonly #parts: ListenerParts;
 	readonly #server: Server;
@@ -40,13 +40,14 @@ export class MqttListener {
 	readonly #connections = new Set<MqttConnection>();
 	readonly #byAddress = new Map<string, number>();
 	#ticking: NodeJS.Timeout | undefined;
-	#stopped = false;
+	#isClosed = false;
 
 	constructor(parts: ListenerParts) {
 		this.#parts = parts;
-		// Without Nagle's delay, or PUBACKs wait for company that the sender in turn waits for.
-		this.#server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS }, (socket) =>
-			this.accept(socket, socket.remoteAddress ?? ''),
+		// With Nagle's algorithm a PUBACK would wait for more data, while the client waits for the PUBACK.
+		this.#server = createServer(
+			{ noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
+			(socket) => this.accept(socket, socket.remoteAddress ?? ''),
 		);
 		this.#tlsFiles = parts.tls && new TlsFiles(parts.tls, parts.logger);
 		this.#webSockets = new WebSocketServer({
@@ -56,12 +57,12 @@ export class MqttListener {
 		});
 	}
 
-	/** The port in use, once it listens. */
+	/** The port it listens on, once it does. */
 	get port(): number {
 		return (this.#server.address() as { port: number }).port;
 	}
 
-	/** The port of TLS in use, once it listens there. */
+	/** The port it listens on for TLS, once it does. */
 	get tlsPort(): number | undefined {
 		return (this.#tlsServer?.address() as { port: number } | null | undefined)?.port;
 	}
@@ -74,15 +75,15 @@ export class MqttListener {
 		return this.#connections;
 	}
 
-	/** Takes the path `/mqtt` of a server that others share. */
+	/** Serves the path `/mqtt` of an HTTP server that other parts share. */
 	attach(server: HttpServer): void {
 		server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
 			if (request.url?.split('?', 1)[0] !== '/mqtt') return;
 			const address = this.#parts.addressOf(request);
-			// That server may listen before this one does: until then nothing is taken.
+			// The HTTP server may listen before this listener does.
 			if (!this.listening || !this.#mayConnect(address)) return void socket.destroy();
 			socket.setNoDelay(true);
-			socket.setKeepAlive(true, PROBE_AFTER_MS);
+			socket.setKeepAlive(true, TCP_KEEP_ALIVE_MS);
 			this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
 				const connection = this.accept(createWebSocketStream(webSocket), address);
 				webSocket.on('message', (_bytes, isBinary) => {
@@ -93,8 +94,8 @@ export class MqttListener {
 	}
 
 	/**
-	 * @throws Error that names the port where it is taken, and SettingsError that names the file of a certificate where
-	 * it cannot be used.
+	 * @throws Error when a port is taken, which it names
+	 * @throws SettingsError when a certificate cannot be used; it names the file
 	 */
 	async listen(): Promise<void> {
 		const { host, port, tls } = this.#parts;
@@ -102,7 +103,7 @@ export class MqttListener {
 			const server = this.#createTlsServer(this.#tlsFiles, tls.ca !== undefined);
 			await listenOn(server, host, tls.port, 'MQTTS');
 			this.#tlsServer = server;
-			// Connections go on with what they began with; new ones get the new certificate.
+			// Open connections keep the certificate they began with; new ones get the new certificate.
 			this.#tlsFiles.follow((options) => server.setSecureContext(options));
 		}
 		await listenOn(this.#server, host, port, 'MQTT');
@@ -119,7 +120,7 @@ export class MqttListener {
 				handshakeTimeout: connectTimeoutMs,
 				noDelay: true,
 				keepAlive: true,
-				keepAliveInitialDelay: PROBE_AFTER_MS,
+				keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
 				ALPNProtocols: ['mqtt'],
 			},
 			(socket) => this.accept(socket, socket.remoteAddress ?? ''),
@@ -131,9 +132,9 @@ export class MqttListener {
 		return server;
 	}
 
-	/** Takes no more connections. */
-	refuse(): Promise<void> {
-		this.#stopped = true;
+	/** Accepts no more connections. Resolves when the ports are free, which is after the last connection has ended. */
+	close(): Promise<void> {
+		this.#isClosed = true;
 		clearInterval(this.#ticking);
 		this.#tlsFiles?.stop();
 		const closed = [this.#server, this.#tlsServer].map(
@@ -142,12 +143,12 @@ export class MqttListener {
 		return Promise.all(closed).then(() => undefined);
 	}
 
-	/** Ends those that are left. */
-	end(): void {
+	/** Ends the connections that are still open. */
+	endConnections(): void {
 		for (const { stream } of this.#connections) stream.destroy();
 	}
 
-	/** Gives a connection on, or ends it where there are too many. */
+	/** Passes a connection on, or ends it when there are too many. */
 	accept(stream: Duplex, address: string): MqttConnection | undefined {
 		stream.on('error', () => undefined);
 		if (!this.#mayConnect(address)) {
@@ -174,7 +175,7 @@ export class MqttListener {
 	}
 
 	#mayConnect(address: string): boolean {
-		if (this.#stopped) return false;
+		if (this.#isClosed) return false;
 		const { connections, connectionsPerAddress } = this.#parts.limits;
 		if (this.#connections.size < connections && (this.#byAddress.get(address) ?? 0) < connectionsPerAddress)
 			return true;
@@ -184,11 +185,11 @@ export class MqttListener {
 
 	#onCut({ address }: MqttConnection, { statement, text }: Rule): void {
 		this.#count(statement);
-		this.#parts.logger.info({ address, statement, wrong: text }, 'mqtt: a connection was cut off');
+		this.#parts.logger.info({ address, statement, reason: text }, 'mqtt: a connection was ended');
 	}
 
-	#count(what: string): void {
-		this.cuts.set(what, (this.cuts.get(what) ?? 0) + 1);
+	#count(statement: string): void {
+		this.cuts.set(statement, (this.cuts.get(statement) ?? 0) + 1);
 	}
 
 	#tick(): void {
@@ -198,19 +199,19 @@ export class MqttListener {
 			connection.tick(now);
 			unread += connection.unread;
 		}
-		if (unread > this.#parts.limits.mostUnreadInAll) this.#endFurthestBehind(unread);
+		if (unread > this.#parts.limits.maxTotalUnread) this.#endFurthestBehind(unread);
 	}
 
-	/** Until half of the bound is free again, so that the next message does not end another. */
+	/** Frees half of the limit, so that the next message does not end another connection. */
 	#endFurthestBehind(unread: number): void {
-		const { mostUnreadInAll } = this.#parts.limits;
+		const { maxTotalUnread } = this.#parts.limits;
 		this.#parts.logger.warn(
-			{ bytes: unread, allowed: mostUnreadInAll },
-			'mqtt: clients read too little; those that are furthest behind are ended',
+			{ bytes: unread, allowed: maxTotalUnread },
+			'mqtt: clients have too much unread data; the connections that are furthest behind are ended',
 		);
 		let left = unread;
 		for (const connection of [...this.#connections].sort((a, b) => b.unread - a.unread)) {
-			if (left <= mostUnreadInAll / 2) return;
+			if (left <= maxTotalUnread / 2) return;
 			left -= connection.unread;
 			connection.cut(RULES.unread);
 		}
@@ -220,7 +221,7 @@ export class MqttListener {
 function listenOn(server: Server, host: string, port: number, what: 'MQTT' | 'MQTTS'): Promise<void> {
 	return new Promise((resolve, reject) => {
 		server.once('error', (error: NodeJS.ErrnoException) => {
-			const taken = `${what} port ${port} on ${host} is taken; set ${what}_PORT to another`;
+			const taken = `${what} port ${port} on ${host} is taken; set ${what}_PORT to another port`;
 			reject(new Error(error.code === 'EADDRINUSE' ? taken : `cannot listen for ${what}: ${error.message}`));
 		});
 		server.listen(port, host, resolve);

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import WebSocket from 'ws';
-import type { MqttLimits } from '../../src/sources/mqtt/connection/mqtt-limits.ts';
+import type { MqttLimits } from '../../src/sources/mqtt/connection/limits.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { connectOf, packetOf, str } from '../../src/testing/malformed-packets.ts';
 import { heardOn, mqttClient, rawMqtt, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
@@ -124,13 +124,13 @@ describe('a subscriber that never reads', () => {
 		['of QoS 0 goes without what it does not read', 0, 'gateway_mqtt_withheld_total'],
 		['of QoS 1 is ended at the bound', 1, 'gateway_mqtt_cut_off_total'],
 	] as const)('%s, and holds up neither the publisher nor another subscriber', async (_what, qos, metric) => {
-		const { world, token } = await gateway({ dropAbove: 128 * KIB, mostUnread: 512 * KIB });
+		const { world, token } = await gateway({ dropQos0Above: 128 * KIB, maxUnread: 512 * KIB });
 		await deafOne(world, token, 'deaf', qos);
 		await publishUntil(world, token, metric);
 	});
 
 	it('is held to a bound with all others of its kind: those that are furthest behind are ended, and who reads is not', async () => {
-		const { world, token } = await gateway({ mostUnreadInAll: 512 * KIB });
+		const { world, token } = await gateway({ maxTotalUnread: 512 * KIB });
 		for (let n = 0; n < 4; n++) await deafOne(world, token, `deaf-${n}`, 0);
 		await publishUntil(world, token, 'gateway_mqtt_cut_off_total');
 	});

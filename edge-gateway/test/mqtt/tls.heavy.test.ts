@@ -143,7 +143,9 @@ describe('MQTT over TLS', () => {
 			/^sources\.mqtt\.tls\.cert is ".*none\.pem", which cannot be read: ENOENT/,
 		);
 		expect(() => read({ cert: file('server.pem'), key: file('none.key') })).toThrow(/^sources\.mqtt\.tls\.key is/);
-		expect(() => read({ cert: file('server.pem'), key: file('client.key') })).toThrow(/do not make a certificate/);
+		expect(() => read({ cert: file('server.pem'), key: file('client.key') })).toThrow(
+			/do not fit together as a certificate/,
+		);
 		await expect(
 			openGatewayWorld({ settings: { mqttTls: { port: 0, cert: file('none.pem'), key: file('server.key') } } }),
 		).rejects.toThrow(/tls\.cert/);

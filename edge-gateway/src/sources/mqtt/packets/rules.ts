@@ -1,10 +1,10 @@
-/** What a connection is cut off for. */
+/** A rule whose violation ends the connection. */
 export interface Rule {
-	/** The normative statement of MQTT 3.1.1, or the section where there is no numbered one. */
+	/** The normative statement of MQTT 3.1.1, or its section where no statement has a number. Label of the metric. */
 	statement: string;
 	/** What the client did, for the log. */
 	text: string;
-	/** What it is told before the connection closes, where the standard has an answer. */
+	/** Sent before the connection closes, where the standard has an answer. */
 	answer?: Buffer;
 }
 
@@ -12,8 +12,8 @@ export interface Rule {
 const connack = (returnCode: number): Buffer => Buffer.from([0x20, 2, 0, returnCode]);
 
 /**
- * What a client of MQTT 5 is told, in its own words (MQTT 5 section 3.2, MQTT-3.1.2-2 there): reason code 0x84,
- * unsupported protocol version, with property 0x1F, the reason as a text.
+ * CONNACK in the format of MQTT 5 (section 3.2, and MQTT-3.1.2-2 there): reason code 0x84, unsupported protocol
+ * version, with the reason string in property 0x1F.
  */
 function connackOf5(reason: string): Buffer {
 	const text = Buffer.from(reason);
@@ -21,25 +21,25 @@ function connackOf5(reason: string): Buffer {
 	return Buffer.concat([Buffer.from([0x20, 3 + properties, 0, 0x84, properties, 0x1f, 0, text.length]), text]);
 }
 
-/** Everything the listener closes a connection for because of what it reads, before the broker sees it. */
+/** All rules for which the listener ends a connection by itself; most are checked before the broker sees the bytes. */
 export const RULES = {
 	nul: { statement: 'MQTT-1.5.3-2', text: 'a string with the character NUL' },
 	utf8: { statement: 'MQTT-1.5.3-1', text: 'a string that is not well-formed UTF-8' },
-	flags: { statement: 'MQTT-2.2.2-2', text: 'reserved flags that are not as they must be' },
+	flags: { statement: 'MQTT-2.2.2-2', text: 'reserved flags with a wrong value' },
 	packetId: { statement: 'MQTT-2.3.1-1', text: 'packet identifier 0' },
-	acknowledgement: { statement: 'MQTT-2.3.1-6', text: 'an acknowledgement of what was never sent' },
-	reservedType: { statement: 'MQTT section 2.2.1', text: 'a packet that no client sends' },
-	length: { statement: 'MQTT section 2.2.3', text: 'a length that does not end' },
-	tooLarge: { statement: 'MQTT-4.8.0-1', text: 'a packet that is larger than is allowed here' },
-	malformed: { statement: 'MQTT-4.8.0-1', text: 'a packet whose length is not that of its contents' },
-	noConnect: { statement: 'MQTT-3.1.0-1', text: 'a first packet that is no CONNECT' },
+	acknowledgement: { statement: 'MQTT-2.3.1-6', text: 'an acknowledgement of a message that was never sent' },
+	reservedType: { statement: 'MQTT section 2.2.1', text: 'a packet type that clients may not send' },
+	length: { statement: 'MQTT section 2.2.3', text: 'a remaining length of more than four bytes' },
+	tooLarge: { statement: 'MQTT-4.8.0-1', text: 'a packet larger than the limit' },
+	malformed: { statement: 'MQTT-4.8.0-1', text: 'a packet whose length does not match its contents' },
+	noConnect: { statement: 'MQTT-3.1.0-1', text: 'a first packet other than CONNECT' },
 	secondConnect: { statement: 'MQTT-3.1.0-2', text: 'a second CONNECT' },
-	protocolName: { statement: 'MQTT-3.1.2-1', text: 'a protocol that is not MQTT', answer: connack(1) },
-	protocolLevel: { statement: 'MQTT-3.1.2-2', text: 'a protocol level that is not spoken here', answer: connack(1) },
+	protocolName: { statement: 'MQTT-3.1.2-1', text: 'a protocol other than MQTT', answer: connack(1) },
+	protocolLevel: { statement: 'MQTT-3.1.2-2', text: 'an unsupported protocol level', answer: connack(1) },
 	protocol5: {
 		statement: 'MQTT-3.1.2-2',
 		text: 'MQTT 5',
-		answer: connackOf5('MQTT 3.1.1 is spoken here (protocol level 4)'),
+		answer: connackOf5('This broker supports MQTT 3.1.1 (protocol level 4)'),
 	},
 	connectFlag: { statement: 'MQTT-3.1.2-3', text: 'the reserved flag of CONNECT' },
 	willQosWithoutWill: { statement: 'MQTT-3.1.2-13', text: 'a will QoS without a will' },
@@ -48,10 +48,10 @@ export const RULES = {
 	passwordWithoutUser: { statement: 'MQTT-3.1.2-22', text: 'a password without a user name' },
 	clientId: {
 		statement: 'MQTT-3.1.3-8',
-		text: 'no client identifier, though the session is to be kept',
+		text: 'an empty client identifier with clean session 0',
 		answer: connack(2),
 	},
-	connect: { statement: 'MQTT-3.1.4-1', text: 'a CONNECT whose fields do not add up' },
+	connect: { statement: 'MQTT-3.1.4-1', text: 'a CONNECT whose fields do not match its flags or length' },
 	dup: { statement: 'MQTT-3.3.1-2', text: 'DUP with QoS 0' },
 	qos: { statement: 'MQTT-3.3.1-4', text: 'QoS 3' },
 	noTopic: { statement: 'MQTT-4.7.3-1', text: 'an empty topic' },
@@ -59,13 +59,13 @@ export const RULES = {
 	pubrelFlags: { statement: 'MQTT-3.6.1-1', text: 'the reserved flags of PUBREL' },
 	subscribeFlags: { statement: 'MQTT-3.8.1-1', text: 'the reserved flags of SUBSCRIBE' },
 	noFilter: { statement: 'MQTT-3.8.3-3', text: 'a SUBSCRIBE without a filter' },
-	requestedQos: { statement: 'MQTT-3.8.3-4', text: 'a requested QoS that is not 0, 1 or 2' },
+	requestedQos: { statement: 'MQTT-3.8.3-4', text: 'a requested QoS other than 0, 1 or 2' },
 	unsubscribeFlags: { statement: 'MQTT-3.10.1-1', text: 'the reserved flags of UNSUBSCRIBE' },
-	noFilterToLeave: { statement: 'MQTT-3.10.3-2', text: 'an UNSUBSCRIBE without a filter' },
+	noUnsubscribeFilter: { statement: 'MQTT-3.10.3-2', text: 'an UNSUBSCRIBE without a filter' },
 	disconnectFlags: { statement: 'MQTT-3.14.1-1', text: 'the reserved flags of DISCONNECT' },
 	manyLevels: { statement: 'MQTT-4.7.1-2', text: 'a # that is not the last level of its filter' },
-	oneLevel: { statement: 'MQTT-4.7.1-3', text: 'a + that is not a level of its own' },
+	oneLevel: { statement: 'MQTT-4.7.1-3', text: 'a + that does not fill its level' },
 	textFrame: { statement: 'MQTT-6.0.0-1', text: 'a WebSocket frame that is not binary' },
-	slowPacket: { statement: 'MQTT-4.8.0-1', text: 'a packet that does not come to its end' },
-	unread: { statement: 'MQTT-4.8.0-1', text: 'not reading what it is sent' },
+	slowPacket: { statement: 'MQTT-4.8.0-1', text: 'a packet that was not completed in time' },
+	unread: { statement: 'MQTT-4.8.0-1', text: 'too much unread data' },
 } as const satisfies Record<string, Rule>;

@@ -16,20 +16,20 @@ import { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 import type { Deliver, Source, Take } from '../../source.ts';
-import type { MqttConnection } from '../connection/mqtt-connection.ts';
-import type { MqttLimits } from '../connection/mqtt-limits.ts';
-import { MqttListener } from '../connection/mqtt-listener.ts';
-import type { MqttPeer } from '../connection/mqtt-peer.ts';
+import type { MqttConnection } from '../connection/connection.ts';
+import type { MqttLimits } from '../connection/limits.ts';
+import { MqttListener } from '../connection/listener.ts';
+import type { MqttPeer } from '../connection/peer.ts';
 import { Pubacks } from '../connection/puback-writer.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { IngestBroker } from './ingest-broker.ts';
 import { LocalBroker, type LocalMessage } from './local-broker.ts';
+import { registerMqttMetrics } from './metrics.ts';
 import type { MqttTls } from './mqtt-config.ts';
-import { registerMqttMetrics } from './mqtt-metrics.ts';
-import { guardSessions, lowered } from './mqtt-sessions.ts';
-import { maySubscribe, maySubscribeSparkplug } from './mqtt-topics.ts';
 import { type Done, MqttPublications } from './publications.ts';
-import { SubscriptionBound } from './subscription-bound.ts';
+import { guardSessions, lowered } from './session-guard.ts';
+import { SubscriptionBound } from './subscription-limit.ts';
+import { maySubscribe, maySubscribeSparkplug } from './topics.ts';
 
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
@@ -158,10 +158,10 @@ export class MqttSource implements Source {
 		this.#stopping.abort();
 		clearInterval(this.#expiring);
 		this.#publications.takeWith(undefined);
-		const refused = this.#listener.refuse();
+		const closed = this.#listener.close();
 		await new Promise<void>((resolve) => this.#broker.close(() => resolve()));
-		this.#listener.end();
-		await refused;
+		this.#listener.endConnections();
+		await closed;
 	}
 
 	trouble(): string | undefined {

@@ -1,13 +1,14 @@
 import type { Pace } from '../../../limits/pace.ts';
 import type { Sender } from '../../../normalize/identify.ts';
-import type { MqttConnection } from './mqtt-connection.ts';
+import type { MqttConnection } from './connection.ts';
 import type { Pubacks } from './puback-writer.ts';
 
-/** One MQTT client, while it is connected. */
+/** What the gateway holds for one connected MQTT client. */
 export interface MqttPeer {
 	connection: MqttConnection;
 	pubacks: Pubacks;
-	/** Both once it has signed in. */
+	/** Undefined until the client has signed in. */
 	sender: Sender | undefined;
+	/** Undefined until the client has signed in. */
 	pace: Pace | undefined;
 }
