@@ -1,10 +1,6 @@
 import type { Logger } from '../logger.ts';
 import { SettingsError } from './settings.ts';
 
-/**
- * One step of stopping; steps run in the order they were added in reverse of starting: what was started last stops
- * first.
- */
 interface StopStep {
 	name: string;
 	stop: () => Promise<void> | void;
@@ -13,9 +9,8 @@ interface StopStep {
 const DEADLINE_MS = 10_000;
 
 /**
- * Starting and stopping of a process. `onStop` registers a step right after the thing was started, so a failed start
- * undoes what was done, and SIGTERM or SIGINT stops everything in the opposite order: three quarters of the deadline
- * gracefully, then by force.
+ * The parts of a process, or of one service in it, in the order in which they were opened. Each is registered right
+ * after it was opened; they are closed in reverse order, also when opening the next one fails.
  */
 export class Lifecycle {
 	readonly #steps: StopStep[] = [];
@@ -26,14 +21,52 @@ export class Lifecycle {
 		this.#logger = logger;
 	}
 
+	/** Registers a step of stopping. `name` appears in the log when the step fails. */
 	onStop(name: string, stop: () => Promise<void> | void): void {
 		this.#steps.push({ name, stop });
 	}
 
-	/** Runs every step, last first; a step that fails is logged and does not keep the others from running. */
+	/** Registers how to close a part that was just opened, and returns the part. */
+	own<T>(name: string, part: T, close: (part: T) => Promise<void> | void): T {
+		this.onStop(name, () => close(part));
+		return part;
+	}
+
+	/** Runs every step, the last registered first. A step that fails is logged and does not stop the others. */
 	stop(): Promise<void> {
 		this.#stopping ??= this.#runSteps();
 		return this.#stopping;
+	}
+
+	/** Resolves with the result of `open`. When it rejects, closes what it registered, then rejects with its error. */
+	async stopOnFailure<T>(open: () => Promise<T>): Promise<T> {
+		try {
+			return await open();
+		} catch (error) {
+			await this.stop();
+			throw error;
+		}
+	}
+
+	/**
+	 * Stops on the first SIGTERM or SIGINT. Exits with 0 when every step has run; with 1 after three quarters of the
+	 * deadline, logging what that means; with 130 at once on a second signal.
+	 */
+	exitOnSignals(deadlineMs = DEADLINE_MS): void {
+		const onSignal = (signal: NodeJS.Signals) => {
+			if (this.#stopping) process.exit(130);
+			this.#logger.info({ signal }, 'stopping');
+			const force = setTimeout(() => {
+				this.#logger.warn(
+					'stopping took too long: readings not yet acknowledged downstream will be redelivered at the next start',
+				);
+				process.exit(1);
+			}, deadlineMs * 0.75);
+			force.unref();
+			this.stop().then(() => process.exit(0));
+		};
+		process.on('SIGTERM', onSignal);
+		process.on('SIGINT', onSignal);
 	}
 
 	async #runSteps(): Promise<void> {
@@ -45,32 +78,11 @@ export class Lifecycle {
 			}
 		}
 	}
-
-	/**
-	 * Stops and exits 0 on the first SIGTERM or SIGINT; a second one, or the deadline, exits at once and says what it
-	 * means.
-	 */
-	exitOnSignals(): void {
-		const onSignal = (signal: NodeJS.Signals) => {
-			if (this.#stopping) process.exit(130);
-			this.#logger.info({ signal }, 'stopping');
-			const force = setTimeout(() => {
-				this.#logger.warn(
-					'stopping took too long: readings not yet acknowledged downstream will be redelivered at the next start',
-				);
-				process.exit(0);
-			}, DEADLINE_MS * 0.75);
-			force.unref();
-			this.stop().then(() => process.exit(0));
-		};
-		process.on('SIGTERM', onSignal);
-		process.on('SIGINT', onSignal);
-	}
 }
 
 /**
- * Runs a process's `main`: a mistake in the settings is told line by line and exits 1 before a port is open, anything
- * else with its message.
+ * Runs a process's `main`. When it rejects, prints why to stderr and exits with 1: one line per wrong setting, or the
+ * message of any other error, with its stack where LOG_LEVEL is `debug`.
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
 	try {
