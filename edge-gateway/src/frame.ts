@@ -40,5 +40,22 @@ export type Refused = Omit<Frame, 'sender' | 'context'> & {
 	unlisted?: boolean;
 };
 
-/** Told once what became of a frame. */
-export type Settled = (error: Error | undefined, accepted: number) => void;
+/** Called once: with the number of readings when all are durable, or with the error that kept them from it. */
+export type Completion = (error: Error | undefined, accepted: number) => void;
+
+/**
+ * Hands a frame over to be stored. The sender may be acknowledged only once `onDurable` is called without an error.
+ * The errors are those of `Intake.deliver`. MQTT hands over tens of thousands of frames a second, so this is no promise.
+ */
+export type Take = (frame: Frame, onDurable: Completion) => void;
+
+/** `Take` as a promise of the number of readings. */
+export type Deliver = (frame: Frame) => Promise<number>;
+
+/** For a source that can afford a promise for each frame. */
+export function deliverTo(take: Take): Deliver {
+	return (frame) =>
+		new Promise((resolve, reject) => {
+			take(frame, (error, accepted) => (error ? reject(error) : resolve(accepted)));
+		});
+}

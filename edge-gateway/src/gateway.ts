@@ -420,11 +420,7 @@ export async function createGateway(parts: {
 					),
 				);
 			await rooms.zeroing.start();
-			for (const source of sources)
-				await source.start(
-					(frame) => intake.deliver(frame),
-					(frame, settled) => intake.take(frame, settled),
-				);
+			for (const source of sources) await source.start((frame, onDurable) => intake.take(frame, onDurable));
 			await availability.start(bus, announcing(bus, mqtt.local, logger));
 			await downlink.start();
 			bridges.begin();

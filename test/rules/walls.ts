@@ -41,8 +41,8 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	log: '',
 	'bridge/config': 'measures.ts topics',
 	'bridge/loops': 'bridge/config',
-	'bridge/link': 'frame.ts bridge/config bridge/loops decode decode/message ledger sources sources/mqtt/broker topics',
-	bridge: 'bridge/config bridge/link bridge/loops ledger sources sources/mqtt/broker',
+	'bridge/link': 'frame.ts bridge/config bridge/loops decode decode/message ledger sources/mqtt/broker topics',
+	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
 	'home-assistant': 'measures.ts registry.ts devices normalize sources/mqtt/broker',
 	configuration:
 		'frame.ts measures.ts payload.ts registry.ts bridge/config clock decode decode/formats decode/message devices ' +

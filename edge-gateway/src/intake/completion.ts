@@ -1,6 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { LogFullError, LogWriteError } from '@crowdvision/log';
-import type { Settled } from '../frame.ts';
+import type { Completion } from '../frame.ts';
 import { type Account, count } from '../ledger/tally.ts';
 import type { Applied } from '../occupancy/occupancy.ts';
 
@@ -15,11 +15,11 @@ const DISK_TROUBLE_SECONDS = 2;
  * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and
  * not to the frame: with thousands under way, that is what the garbage collector has to carry.
  */
-export function settlement(
+export function completion(
 	account: Account,
 	{ taken, duplicates, restarts }: { taken: number; duplicates: number; restarts: number },
 	applied: Applied[],
-	settled: Settled,
+	onDurable: Completion,
 	onDeferred: OnDeferred,
 ): (error?: Error, dropped?: boolean) => void {
 	const changes = applied.length > 0 ? applied : undefined;
@@ -31,7 +31,7 @@ export function settlement(
 			account.deferred += taken + duplicates;
 			const deferral = asDeferral(error);
 			if (deferral instanceof CrowdVisionError) onDeferred(deferral, taken + duplicates);
-			settled(deferral, 0);
+			onDurable(deferral, 0);
 			return;
 		}
 		if (changes) for (const change of changes) change.stored();
@@ -40,7 +40,7 @@ export function settlement(
 		else account.accepted += taken;
 		account.duplicates += duplicates;
 		account.restarts += restarts;
-		settled(undefined, taken + duplicates);
+		onDurable(undefined, taken + duplicates);
 	};
 }
 

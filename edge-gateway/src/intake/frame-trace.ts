@@ -1,4 +1,4 @@
-import type { Frame, Settled } from '../frame.ts';
+import type { Completion, Frame } from '../frame.ts';
 import type { Stage, Trace, TraceEvent } from '../trace/trace.ts';
 import type { Checked } from './reading-validator.ts';
 
@@ -49,8 +49,8 @@ export class FrameTrace {
 		{ incoming, value, definition, buildingId, roomId, observedAt }: Checked,
 		at: number,
 		offset: number,
-		settled: Settled,
-	): Settled {
+		onDurable: Completion,
+	): Completion {
 		const { sensorId, metric } = incoming;
 		const id = `${this.#logId}-${offset}`;
 		this.note(frame, at, 'decoded', { sensorId, id, detail: JSON.stringify(incoming).slice(0, 500) });
@@ -63,7 +63,7 @@ export class FrameTrace {
 		this.note(frame, at, 'judged', { sensorId, id, detail: 'new' });
 		return (error, accepted) => {
 			if (!error) this.note(frame, at, 'stored', { sensorId, id, detail: `at offset ${offset}` });
-			settled(error, accepted);
+			onDurable(error, accepted);
 		};
 	}
 }

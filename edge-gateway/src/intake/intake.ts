@@ -11,7 +11,7 @@ import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Quarantine } from '../devices/quarantine.ts';
 import { sightingOf, UnknownSensor } from '../devices/unknown-sensor.ts';
-import type { Frame, Refused, Settled } from '../frame.ts';
+import { type Completion, type Deliver, deliverTo, type Frame, type Refused } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { type Account, count } from '../ledger/tally.ts';
 import { type CountedFields, ReadingEncoder } from '../normalize/reading-encoder.ts';
@@ -22,7 +22,7 @@ import { refusalOf } from '../rejected/refusal-of.ts';
 import type { Rejected } from '../rejected/rejected.ts';
 import type { Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
-import { NOT_TOLD, type OnDeferred, settlement } from './completion.ts';
+import { completion, NOT_TOLD, type OnDeferred } from './completion.ts';
 import { FrameTrace } from './frame-trace.ts';
 import { asRefusal, type Checked, Judge } from './reading-validator.ts';
 
@@ -54,6 +54,7 @@ export class Intake {
 	readonly #recorder: Recorder | undefined;
 	readonly #follow: FrameTrace;
 	readonly #onDeferred: OnDeferred;
+	readonly #deliver: Deliver = deliverTo((frame, onDurable) => this.take(frame, onDurable));
 
 	constructor(parts: {
 		log: Log;
@@ -96,23 +97,21 @@ export class Intake {
 	 * `log_full`, `unavailable` (not refused: to be delivered again).
 	 */
 	deliver(frame: Frame): Promise<number> {
-		return new Promise((resolve, reject) => {
-			this.take(frame, (error, accepted) => (error ? reject(error) : resolve(accepted)));
-		});
+		return this.#deliver(frame);
 	}
 
-	/** As `deliver`, for the source that does it thousands of times a second: `settled` is called once. */
-	take(frame: Frame, settled: Settled): void {
+	/** As `deliver`, for a source that does it thousands of times a second. */
+	take(frame: Frame, onDurable: Completion): void {
 		const receivedAt = frame.receivedAt ?? this.#clock.now();
 		if (frame.replayOf === undefined) this.#recorder?.record(frame, receivedAt, this.#log.nextOffset);
 		if (this.#follow.watching)
 			this.#follow.note(frame, receivedAt, 'received', { detail: `${frame.raw.length} bytes` });
-		if (frame.decodeBy !== undefined) this.#takeDecoded(frame, frame.decodeBy, receivedAt, settled);
-		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(frame, receivedAt, settled);
-		else this.#takeCanonical(frame, receivedAt, settled);
+		if (frame.decodeBy !== undefined) this.#takeDecoded(frame, frame.decodeBy, receivedAt, onDurable);
+		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(frame, receivedAt, onDurable);
+		else this.#takeCanonical(frame, receivedAt, onDurable);
 	}
 
-	#takeCanonical(frame: Frame, receivedAt: number, settled: Settled): void {
+	#takeCanonical(frame: Frame, receivedAt: number, onDurable: Completion): void {
 		const account = this.#ledger.of(frame.transport, frame.port);
 		let readings = 0;
 		try {
@@ -121,34 +120,34 @@ export class Intake {
 			if (reading) {
 				account.received += readings = 1;
 				const checked = this.#check(reading, 0, frame, receivedAt);
-				if (checked.door?.between) this.#storeAll(frame, [checked], receivedAt, account, settled);
-				else this.#storeOne(frame, checked, receivedAt, account, settled);
+				if (checked.door?.between) this.#storeAll(frame, [checked], receivedAt, account, onDurable);
+				else this.#storeOne(frame, checked, receivedAt, account, onDurable);
 			} else {
 				const decoded = decodeCanonical(frame.parsed, frame.context);
 				account.received += readings = decoded.length;
 				const checked = decoded.map(({ candidate, index }) => this.#check(candidate, index, frame, receivedAt));
-				this.#storeAll(frame, checked, receivedAt, account, settled);
+				this.#storeAll(frame, checked, receivedAt, account, onDurable);
 			}
 		} catch (error) {
 			if (readings === 0) account.received += readings = 1;
-			this.#settle(frame, error as Error, receivedAt, account, readings, settled);
+			this.#settle(frame, error as Error, receivedAt, account, readings, onDurable);
 		}
 	}
 
 	/** A frame in the gateway's own format, behind others of its sender that are still being decoded. */
-	#takeInTurn(frame: Frame, receivedAt: number, settled: Settled): void {
+	#takeInTurn(frame: Frame, receivedAt: number, onDurable: Completion): void {
 		const { era } = this.#clock;
 		try {
 			this.#queue.run(
 				frame.sender.id,
 				frame.raw.length,
 				() => undefined,
-				() => this.#takeCanonical(frame, this.#since(era, receivedAt), settled),
+				() => this.#takeCanonical(frame, this.#since(era, receivedAt), onDurable),
 			);
 		} catch (error) {
 			const account = this.#ledger.of(frame.transport, frame.port);
 			account.received += 1;
-			this.#settle(frame, error as Error, receivedAt, account, 1, settled);
+			this.#settle(frame, error as Error, receivedAt, account, 1, onDurable);
 		}
 	}
 
@@ -160,7 +159,7 @@ export class Intake {
 		return era === this.#clock.era ? receivedAt : this.#clock.now();
 	}
 
-	#takeDecoded(frame: Frame, { rule, name }: DecodeBy, receivedAt: number, settled: Settled): void {
+	#takeDecoded(frame: Frame, { rule, name }: DecodeBy, receivedAt: number, onDurable: Completion): void {
 		const { raw, source, sender } = frame;
 		const { era } = this.#clock;
 		const account = this.#ledger.of(frame.transport, frame.port);
@@ -173,7 +172,7 @@ export class Intake {
 			account.decoding -= 1;
 			ofRule.decoding -= 1;
 			countDecoded(ofRule, error ?? decoding!);
-			this.#storeDecoded(frame, error ?? decoding!, this.#since(era, receivedAt), account, settled);
+			this.#storeDecoded(frame, error ?? decoding!, this.#since(era, receivedAt), account, onDurable);
 		};
 		try {
 			this.#queue.run<Decoding>(
@@ -193,38 +192,45 @@ export class Intake {
 		decoding: Decoding | Error,
 		receivedAt: number,
 		account: Account,
-		settled: Settled,
+		onDurable: Completion,
 	): void {
-		if (decoding instanceof Error) return void this.#settle(frame, decoding, receivedAt, account, 1, settled);
+		if (decoding instanceof Error) return void this.#settle(frame, decoding, receivedAt, account, 1, onDurable);
 		frame.decoding = decoding;
 		if (typeof decoding === 'string') {
 			count(account.ignored, decoding);
 			this.#follow.note(frame, receivedAt, 'decoded', { outcome: 'ignored', detail: NO_READING[decoding] });
-			return void settled(undefined, 0);
+			return void onDurable(undefined, 0);
 		}
 		account.received += decoding.length - 1;
 		try {
 			const checked = decoding.map((decoded) =>
 				this.#check(this.#judge.complete(frame, decoded), decoded.index, frame, receivedAt),
 			);
-			this.#storeAll(frame, checked, receivedAt, account, settled);
+			this.#storeAll(frame, checked, receivedAt, account, onDurable);
 		} catch (error) {
-			this.#settle(frame, error as Error, receivedAt, account, decoding.length, settled);
+			this.#settle(frame, error as Error, receivedAt, account, decoding.length, onDurable);
 		}
 	}
 
 	/** Tells what became of a frame that is not on its way to the disk: refused for good, or to be delivered again. */
-	#settle(frame: Frame, error: Error, receivedAt: number, account: Account, readings: number, settled: Settled): void {
+	#settle(
+		frame: Frame,
+		error: Error,
+		receivedAt: number,
+		account: Account,
+		readings: number,
+		onDurable: Completion,
+	): void {
 		const refused = asRefusal(error, frame.decodeBy !== undefined);
 		if (refused && refused.status < 500) {
-			this.#refuse(frame, refused, receivedAt, account, readings).catch((reason: Error) => settled(reason, 0));
+			this.#refuse(frame, refused, receivedAt, account, readings).catch((reason: Error) => onDurable(reason, 0));
 			return;
 		}
 		if (refused) {
 			account.deferred += readings;
 			this.#onDeferred(refused, readings);
 		}
-		settled(error, 0);
+		onDurable(error, 0);
 	}
 
 	/**
@@ -263,15 +269,15 @@ export class Intake {
 		return checked;
 	}
 
-	#storeOne(frame: Frame, item: Checked, receivedAt: number, account: Account, settled: Settled): void {
+	#storeOne(frame: Frame, item: Checked, receivedAt: number, account: Account, onDurable: Completion): void {
 		const { key } = item;
 		const verdict = key ? this.#log.look(key) : 'new';
 		if (verdict === 'duplicate') {
-			const known = settlement(
+			const known = completion(
 				account,
 				{ taken: 0, duplicates: 1, restarts: 0 },
 				COUNTS_NOTHING,
-				settled,
+				onDurable,
 				this.#onDeferred,
 			);
 			this.#follow.duplicate(frame, item, receivedAt);
@@ -282,15 +288,15 @@ export class Intake {
 		const offset = this.#log.nextOffset;
 		const payload = this.#encode(item, legsFor(item)[0], offset, receivedAt, frame.transport, applied);
 		const counts = { taken: 1, duplicates: 0, restarts: verdict === 'restart' ? 1 : 0 };
-		const told = this.#follow.watching ? this.#follow.followed(frame, item, receivedAt, offset, settled) : settled;
-		this.#log.enqueue(payload, receivedAt, key, settlement(account, counts, applied, told, this.#onDeferred));
+		const told = this.#follow.watching ? this.#follow.followed(frame, item, receivedAt, offset, onDurable) : onDurable;
+		this.#log.enqueue(payload, receivedAt, key, completion(account, counts, applied, told, this.#onDeferred));
 	}
 
-	#storeAll(frame: Frame, checked: Checked[], receivedAt: number, account: Account, settled: Settled): void {
+	#storeAll(frame: Frame, checked: Checked[], receivedAt: number, account: Account, onDurable: Completion): void {
 		const records: AppendRecord[] = [];
 		const applied: Applied[] = [];
 		const inThisBatch = new Set<string>();
-		let told = settled;
+		let told = onDurable;
 		let offset = this.#log.nextOffset;
 		const counts = { taken: 0, duplicates: 0, restarts: 0 };
 		for (const item of checked) {
@@ -322,7 +328,7 @@ export class Intake {
 				this.#follow.duplicate(frame, item, receivedAt);
 			}
 		}
-		const ofRooms = settlement(
+		const ofRooms = completion(
 			this.#ledger.rooms,
 			{ taken: records.length - counts.taken, duplicates: 0, restarts: 0 },
 			COUNTS_NOTHING,
@@ -330,7 +336,7 @@ export class Intake {
 			NOT_TOLD,
 		);
 		this.#ledger.rooms.received += records.length - counts.taken;
-		const ofSource = settlement(account, counts, applied, told, this.#onDeferred);
+		const ofSource = completion(account, counts, applied, told, this.#onDeferred);
 		const stored = (error?: Error, dropped?: boolean) => {
 			ofRooms(error, dropped);
 			ofSource(error, dropped);

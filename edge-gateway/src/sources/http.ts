@@ -4,10 +4,10 @@ import type { Credentials } from '../access/credentials.ts';
 import type { Decoders } from '../decode/decoders.ts';
 import { textOf } from '../decode/message/json.ts';
 import type { Devices } from '../devices/devices.ts';
-import type { Frame } from '../frame.ts';
+import { type Deliver, deliverTo, type Frame, type Take } from '../frame.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
-import type { Deliver, Source } from './source.ts';
+import type { Source } from './source.ts';
 
 const MAX_BODY = 1024 * 1024;
 const JSON_TYPE = 'application/json';
@@ -18,7 +18,6 @@ export const NDJSON_TYPE = 'application/x-ndjson';
  * none of it.
  */
 export class HttpSource implements Source {
-	readonly name = 'http';
 	readonly router: Router;
 	#deliver: Deliver | undefined;
 
@@ -61,16 +60,12 @@ export class HttpSource implements Source {
 		});
 	}
 
-	async start(deliver: Deliver): Promise<void> {
-		this.#deliver = deliver;
+	async start(take: Take): Promise<void> {
+		this.#deliver = deliverTo(take);
 	}
 
 	async stop(): Promise<void> {
 		this.#deliver = undefined;
-	}
-
-	trouble(): string | undefined {
-		return undefined;
 	}
 }
 

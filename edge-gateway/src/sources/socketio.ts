@@ -8,10 +8,11 @@ import type { Devices } from '../devices/devices.ts';
 import { sensorsIn } from '../downlink/device-line.ts';
 import type { Line, Lines } from '../downlink/lines.ts';
 import { socketIoLine } from '../downlink/socketio-line.ts';
+import { type Deliver, deliverTo, type Take } from '../frame.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { isForeign, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
-import type { Deliver, Source } from './source.ts';
+import type { Source } from './source.ts';
 
 type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
 type Sensor = Socket<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
@@ -20,7 +21,6 @@ const MAX_MESSAGE = 1024 * 1024;
 
 /** Sensors over Socket.IO at `/ingest/socket.io`: its own path, so that a proxy can tell sensors from dashboards. */
 export class SocketIoSource implements Source {
-	readonly name = 'socket.io';
 	readonly #credentials: Credentials;
 	readonly #devices: Devices;
 	readonly #rateLimits: RateLimits;
@@ -81,8 +81,8 @@ export class SocketIoSource implements Source {
 		this.#io = io;
 	}
 
-	async start(deliver: Deliver): Promise<void> {
-		this.#deliver = deliver;
+	async start(take: Take): Promise<void> {
+		this.#deliver = deliverTo(take);
 	}
 
 	async stop(): Promise<void> {
@@ -92,10 +92,6 @@ export class SocketIoSource implements Source {
 		// Not io.close(): that would close the HTTP server too, which is not ours.
 		io?.disconnectSockets(true);
 		io?.engine.close();
-	}
-
-	trouble(): string | undefined {
-		return undefined;
 	}
 
 	#serve(socket: Sensor): void {

@@ -1,24 +1,9 @@
-import type { Frame, Settled } from '../frame.ts';
+import type { Take } from '../frame.ts';
 
-/**
- * Hands a frame over. Resolves with the number of readings when all are durable; only then may the source acknowledge.
- * Rejects with CrowdVisionError: see Intake.deliver.
- */
-export type Deliver = (frame: Frame) => Promise<number>;
-
-/**
- * The same without a promise: `settled` is called once. For MQTT, where it is done tens of thousands of times a second.
- */
-export type Take = (frame: Frame, settled: Settled) => void;
-
-/**
- * A way in. `start` resolves when it takes messages (or keeps trying, where hardware may come later), `stop` when it
- * has let go of everything.
- */
+/** A way in for messages: serial ports, MQTT, HTTP, Socket.IO. */
 export interface Source {
-	readonly name: string;
-	start(deliver: Deliver, take: Take): Promise<void>;
+	/** Resolves when messages are taken, or when they will be as soon as the hardware is there. */
+	start(take: Take): Promise<void>;
+	/** Takes no more messages; resolves when every port and connection is closed. Also for a source that never started. */
 	stop(): Promise<void>;
-	/** Undefined when it works, else the reason for a person. */
-	trouble(): string | undefined;
 }

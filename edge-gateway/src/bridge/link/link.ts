@@ -1,9 +1,9 @@
 import { CheckpointFile, type Log, LogFullError } from '@crowdvision/log';
 import { backOff, type Logger, pause } from '@crowdvision/service-kit';
 import type { ISubscription, Packet } from 'mqtt-packet';
+import type { Deliver } from '../../frame.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LocalBroker, LocalMessage } from '../../sources/mqtt/broker/local-broker.ts';
-import type { Deliver } from '../../sources/source.ts';
 import { overlapFilters } from '../../topics/topic-filter.ts';
 import type { BridgeSettings } from '../config/bridge-config.ts';
 import { untilUnwanted } from '../config/start-mode.ts';

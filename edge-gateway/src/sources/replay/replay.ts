@@ -1,6 +1,6 @@
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
 import type { Decoders } from '../../decode/decoders.ts';
-import type { Frame } from '../../frame.ts';
+import type { Deliver, Frame } from '../../frame.ts';
 import type { Rejected, RejectedQuery, Rejection, WholeRejection } from '../../rejected/rejected.ts';
 import { NDJSON_TYPE, parseLines } from '../http.ts';
 import { publicationOf } from '../mqtt/broker/topics.ts';
@@ -29,12 +29,12 @@ const NO_CONTEXT = {};
  */
 export class Replay {
 	readonly #rejected: Rejected;
-	readonly #deliver: (frame: Frame) => Promise<number>;
+	readonly #deliver: Deliver;
 	readonly #decoders: Decoders;
 	/** One replay at a time: of two of the same message the second finds it marked. */
 	#running: Promise<unknown> = Promise.resolve();
 
-	constructor(parts: { rejected: Rejected; decoders: Decoders; deliver: (frame: Frame) => Promise<number> }) {
+	constructor(parts: { rejected: Rejected; decoders: Decoders; deliver: Deliver }) {
 		this.#rejected = parts.rejected;
 		this.#deliver = parts.deliver;
 		this.#decoders = parts.decoders;

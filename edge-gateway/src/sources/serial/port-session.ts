@@ -1,7 +1,7 @@
 import { backOff, pause } from '@crowdvision/service-kit';
 import type { SerialPort } from 'serialport';
+import type { Deliver } from '../../frame.ts';
 import { timerMilliseconds } from '../../measures.ts';
-import type { Deliver } from '../source.ts';
 import { Conversation, type SerialParts } from './conversation.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { createFraming } from './framings.ts';

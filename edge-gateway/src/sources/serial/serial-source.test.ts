@@ -24,7 +24,7 @@ describe('updating the configuration of serial ports', () => {
 		const source = new SerialSource([entry(unchanged), entry(removed)], '/', parts);
 		onTestFinished(() => source.stop());
 		const values: unknown[] = [];
-		await source.start(async ({ parsed }) => values.push(parsed));
+		await source.start(({ parsed }, onDurable) => onDurable(undefined, values.push(parsed)));
 		await waitFor(
 			'both',
 			() => reports.includes(`connected ${unchanged.path}`) && reports.includes(`connected ${removed.path}`),

@@ -1,4 +1,5 @@
-import type { Deliver, Source } from '../source.ts';
+import { type Deliver, deliverTo, type Take } from '../../frame.ts';
+import type { Source } from '../source.ts';
 import { type Binding, bindPorts, type Entry, remember } from './bind-ports.ts';
 import { candidatesOf, entryName, resolvePaths } from './candidates.ts';
 import type { SerialParts } from './conversation.ts';
@@ -17,7 +18,6 @@ const MAX_COUNTED_PORTS = 256;
  *   kernel events ─▶ usbPorts, candidatesOf ─▶ bindPorts ─▶ sessions: open ▸ framing ▸ conversation ─▶ deliver
  */
 export class SerialSource implements Source {
-	readonly name = 'serial';
 	readonly #parts: SerialParts;
 	readonly #root: string;
 	readonly #watch: PortWatch;
@@ -47,8 +47,8 @@ export class SerialSource implements Source {
 		);
 	}
 
-	async start(deliver: Deliver): Promise<void> {
-		this.#deliver = deliver;
+	async start(take: Take): Promise<void> {
+		this.#deliver = deliverTo(take);
 		if (this.#entries.length === 0) return;
 		await this.#scan();
 		this.#watch.start();

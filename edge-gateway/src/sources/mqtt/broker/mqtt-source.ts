@@ -9,13 +9,14 @@ import type { Availability } from '../../../devices/availability.ts';
 import type { Devices } from '../../../devices/devices.ts';
 import type { Lines } from '../../../downlink/lines.ts';
 import { isLateCommand, MqttLines } from '../../../downlink/mqtt-lines.ts';
+import type { Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
 import { Pace } from '../../../limits/pace.ts';
 import type { RateLimits } from '../../../limits/rate-limits.ts';
 import { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
-import type { Deliver, Source, Take } from '../../source.ts';
+import type { Source } from '../../source.ts';
 import type { MqttConnection } from '../connection/connection.ts';
 import type { MqttLimits } from '../connection/limits.ts';
 import { MqttListener } from '../connection/listener.ts';
@@ -75,7 +76,6 @@ interface MqttParts {
  * A message is acknowledged only after `authorizePublish` called back, so that is where the reading is made durable.
  */
 export class MqttSource implements Source {
-	readonly name = 'mqtt';
 	/** For the parts of the gateway that publish here or listen in. */
 	readonly local = new LocalBroker((message) => this.#toClients(message));
 	readonly #parts: MqttParts;
@@ -147,7 +147,7 @@ export class MqttSource implements Source {
 		this.#listener.attach(server);
 	}
 
-	async start(_deliver: Deliver, take: Take): Promise<void> {
+	async start(take: Take): Promise<void> {
 		this.#publications.takeWith(take);
 		await this.#broker.listen();
 		this.#expiring = setInterval(() => this.#expire(), EXPIRE_EVERY_MS).unref();

@@ -5,11 +5,10 @@ import type { Decoders } from '../../../decode/decoders.ts';
 import { parseJson } from '../../../decode/message/json.ts';
 import type { Availability } from '../../../devices/availability.ts';
 import type { Devices } from '../../../devices/devices.ts';
-import type { Frame, Settled } from '../../../frame.ts';
+import type { Completion, Frame, Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
 import { isForeign, notAllowed, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
-import type { Take } from '../../source.ts';
 import type { MqttPeer } from '../connection/peer.ts';
 import { PubackWriter } from '../connection/puback-writer.ts';
 import { type IngestBroker, NOWHERE } from './ingest-broker.ts';
@@ -154,9 +153,9 @@ export class MqttPublications {
 		else done();
 	}
 
-	#take(frame: Frame, settled: Settled): void {
-		if (this.#taking) this.#taking(frame, settled);
-		else settled(new Error('the gateway is stopping'), 0);
+	#take(frame: Frame, onDurable: Completion): void {
+		if (this.#taking) this.#taking(frame, onDurable);
+		else onDurable(new Error('the gateway is stopping'), 0);
 	}
 
 	/**
