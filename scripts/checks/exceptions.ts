@@ -28,7 +28,6 @@ export const OVERSIZE: Oversize = {
 		'edge-gateway/src/bridge/config/bridge-config.ts': 406,
 		'edge-gateway/src/bridge/link/link.ts': 422,
 		'edge-gateway/src/gateway.ts': 464,
-		'edge-gateway/src/intake/intake.ts': 428,
 		'edge-gateway/src/why/explain.ts': 447,
 		'packages/contracts/src/api/gateway-api.ts': 367,
 		'packages/log/src/log.ts': 497,

@@ -9,7 +9,7 @@ import { parseJson } from '../decode/message/json.ts';
 import { Admission } from '../devices/admission.ts';
 import type { Adoptions } from '../devices/adoptions.ts';
 import type { Frame } from '../frame.ts';
-import { asRefusal, Judge } from '../intake/reading-validator.ts';
+import { ReadingValidator, toClientError } from '../intake/reading-validator.ts';
 import { Doors } from '../occupancy/doors.ts';
 import { sampleOf } from '../payload.ts';
 import type { Registry } from '../registry.ts';
@@ -108,13 +108,13 @@ export class DryRun {
 		const { registry, adoptions, clock } = this.#parts;
 		// What a decoder would ask its device for is not asked: the device is not there, only what it once said.
 		const decoders = new Decoders(config.decoders, async () => undefined);
-		const judge = new Judge({
+		const validator = new ReadingValidator({
 			registry,
 			clock,
 			admission: new Admission(config.devices, adoptions),
 			doors: new Doors(config.occupancy),
 		});
-		return { read: (frame) => outcomeOf(frame, config, decoders, judge), close: () => decoders.close() };
+		return { read: (frame) => outcomeOf(frame, config, decoders, validator), close: () => decoders.close() };
 	}
 }
 
@@ -122,7 +122,7 @@ async function outcomeOf(
 	recorded: RecordedFrame,
 	config: GatewayConfig,
 	decoders: Decoders,
-	judge: Judge,
+	validator: ReadingValidator,
 ): Promise<Outcome> {
 	let decoded = false;
 	try {
@@ -131,7 +131,7 @@ async function outcomeOf(
 		const decoding = await decode(frame, recorded.at);
 		if (typeof decoding === 'string') return { outcome: 'ignored', reason: NO_READING[decoding] };
 		const readings = decoding.map((one) =>
-			judge.check(decoded ? judge.complete(frame, one) : one.candidate, one.index, frame, recorded.at),
+			validator.check(decoded ? validator.complete(frame, one) : one.candidate, one.index, frame, recorded.at),
 		);
 		return {
 			outcome: 'readings',
@@ -141,7 +141,7 @@ async function outcomeOf(
 			),
 		};
 	} catch (error) {
-		const refusal = asRefusal(error as Error, decoded);
+		const refusal = toClientError(error as Error, decoded);
 		if (!refusal) throw error;
 		return { outcome: 'refused', reason: `${refusal.code}: ${refusal.message}` };
 	}

@@ -1,63 +1,66 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Completion } from '../frame.ts';
-import { type Account, count } from '../ledger/tally.ts';
+import { count, type Tally } from '../ledger/tally.ts';
 import type { Applied } from '../occupancy/occupancy.ts';
 
-/** Told of readings that cannot be taken for now. */
+/** Called for readings that cannot be taken now and must come again. */
 export type OnDeferred = (why: CrowdVisionError, readings: number) => void;
 
-export const NOT_TOLD: OnDeferred = () => undefined;
-const RETRY_AFTER_SECONDS = 5;
-const DISK_TROUBLE_SECONDS = 2;
+export const NOT_REPORTED: OnDeferred = () => undefined;
+/** When to come again after a refusal by a full log, or by the disk. */
+const FULL_RETRY_SECONDS = 5;
+const DISK_RETRY_SECONDS = 2;
 
 /**
- * What is done when the log has answered. A function of its own, so that what waits for the disk holds on to this and
- * not to the frame: with thousands under way, that is what the garbage collector has to carry.
+ * Counts readings as pending; returns what to call when the log has answered. A function of its own, so that what waits
+ * for the disk refers to these few values and not to the frame: with thousands under way, the garbage collector would
+ * have to carry the frames.
  */
 export function completion(
-	account: Account,
+	tally: Tally,
 	{ taken, duplicates, restarts }: { taken: number; duplicates: number; restarts: number },
 	applied: Applied[],
 	onDurable: Completion,
 	onDeferred: OnDeferred,
 ): (error?: Error, dropped?: boolean) => void {
 	const changes = applied.length > 0 ? applied : undefined;
-	account.pending += taken + duplicates;
+	tally.pending += taken + duplicates;
 	return (error, dropped) => {
-		account.pending -= taken + duplicates;
+		tally.pending -= taken + duplicates;
 		if (error) {
 			if (changes) for (const change of changes) change.undo();
-			account.deferred += taken + duplicates;
+			tally.deferred += taken + duplicates;
 			const deferral = asDeferral(error);
 			if (deferral instanceof CrowdVisionError) onDeferred(deferral, taken + duplicates);
 			onDurable(deferral, 0);
 			return;
 		}
 		if (changes) for (const change of changes) change.stored();
-		// By drop-newest: its sender is told that all is well, as it could do nothing about it.
-		if (dropped) count(account.dropped, 'dropped-newest', taken);
-		else account.accepted += taken;
-		account.duplicates += duplicates;
-		account.restarts += restarts;
+		// By the policy drop-newest. The sender is acknowledged, as it could do nothing about it.
+		if (dropped) count(tally.dropped, 'dropped-newest', taken);
+		else tally.accepted += taken;
+		tally.duplicates += duplicates;
+		tally.restarts += restarts;
 		onDurable(undefined, taken + duplicates);
 	};
 }
 
+/** The log's error as what a sender is told: `log_full` or `unavailable`, with the seconds after which to try again. */
 function asDeferral(error: Error): Error {
 	if (error instanceof LogFullError)
 		return new CrowdVisionError(
 			'log_full',
 			`The gateway cannot take more for now: ${error.message}`,
 			{},
-			RETRY_AFTER_SECONDS,
+			FULL_RETRY_SECONDS,
 		);
 	if (error instanceof LogWriteError)
 		return new CrowdVisionError(
 			'unavailable',
 			`The gateway's disk refused the write (${error.code})`,
 			{},
-			DISK_TROUBLE_SECONDS,
+			DISK_RETRY_SECONDS,
 		);
 	return error;
 }

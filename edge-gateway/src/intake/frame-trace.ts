@@ -2,23 +2,23 @@ import type { Completion, Frame } from '../frame.ts';
 import type { Stage, Trace, TraceEvent } from '../trace/trace.ts';
 import type { Checked } from './reading-validator.ts';
 
-/** Tells the trace what becomes of frames, stage by stage. */
+/** Notes in the trace what becomes of each frame, stage by stage. */
 export class FrameTrace {
 	readonly #trace: Trace | undefined;
 	readonly #logId: string;
 
-	/** `logId` goes into the ids of readings. */
+	/** @param logId the first part of the ids of readings */
 	constructor(trace: Trace | undefined, logId: string) {
 		this.#trace = trace;
 		this.#logId = logId;
 	}
 
-	/** Whether anybody follows anything: only then is what goes well worth telling. */
+	/** Whether anyone follows a sensor, topic or device: only then are successful stages noted. */
 	get watching(): boolean {
 		return this.#trace?.watching ?? false;
 	}
 
-	/** Notes a stage of a frame. What goes well is noted only while somebody follows it. */
+	/** Notes a stage of a frame. The trace keeps successful stages only while someone follows the frame. */
 	note(frame: Frame, at: number, stage: Stage, { outcome = 'ok', ...more }: Partial<TraceEvent>): void {
 		const { transport, source, sender, context } = frame;
 		this.#trace?.note({
@@ -34,16 +34,21 @@ export class FrameTrace {
 		});
 	}
 
+	/** Notes that a reading was stored before. */
 	duplicate(frame: Frame, { incoming: { sensorId, seq, boot } }: Checked, at: number): void {
 		const of = `seq ${seq}${boot === undefined ? '' : ` of boot ${boot}`}`;
 		this.note(frame, at, 'judged', {
 			outcome: 'duplicate',
 			sensorId,
-			detail: `${of} was here before, with the same content`,
+			detail: `${of} was received before, with the same content`,
 		});
 	}
 
-	/** For a reading that somebody follows: notes what it was made into, and whether it was stored. */
+	/**
+	 * Notes how a reading was decoded and normalized.
+	 * @param offset where its record will stand in the log
+	 * @returns `onDurable`, which first notes that the reading is stored
+	 */
 	followed(
 		frame: Frame,
 		{ incoming, value, definition, buildingId, roomId, observedAt }: Checked,
@@ -58,7 +63,7 @@ export class FrameTrace {
 		this.note(frame, at, 'normalized', {
 			sensorId,
 			id,
-			detail: `${metric} ${value} ${definition.unit} of ${place}, observed ${new Date(observedAt).toISOString()}`,
+			detail: `${metric} ${value} ${definition.unit} in ${place}, observed ${new Date(observedAt).toISOString()}`,
 		});
 		this.note(frame, at, 'judged', { sensorId, id, detail: 'new' });
 		return (error, accepted) => {

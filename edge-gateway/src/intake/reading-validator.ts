@@ -23,48 +23,53 @@ import { toCatalogUnit } from '../normalize/units.ts';
 import { type Door, type Doors, totalOf } from '../occupancy/doors.ts';
 import type { Registry } from '../registry.ts';
 
-/** A reading that passed every check that needs no state. */
+/** A reading that passed every check, with its place, its value in the catalog's unit, and its time. */
 export interface Checked {
+	/** As the device sent it. */
 	incoming: IncomingReading;
 	definition: MetricDefinition;
+	/** In the unit of `definition`; of a cumulative door: the total. */
 	value: number;
 	buildingId: string;
 	roomId: string;
+	/** Epoch ms. */
 	observedAt: number;
 	timeQuality: TimeQuality;
 	deviceTime: string | number | undefined;
+	/** Undefined for a reading without `seq`: its redelivery cannot be recognized. */
 	key: DedupKey | undefined;
+	/** Name of the bridge it came by. */
 	bridge: string | undefined;
-	/** What is configured of the door it is from. */
+	/** The configuration of the door it is from. */
 	door: Door | undefined;
 }
 
-export interface JudgeParts {
+export interface ReadingValidatorParts {
 	registry: Registry;
-	/** Which sensors are taken; all where it is left out. */
+	/** Which sensors may send; default: all. */
 	admission?: Admission | undefined;
 	doors: Pick<Doors, 'of'>;
 	clock: Pick<Clock, 'quality'>;
 }
 
 /**
- * Says whether a decoded reading is one, and may be sent by who sends it: validate, identify, units, time. Changes
+ * Checks that a decoded reading is valid and that its sender may send it, and finds its place, value and time. Changes
  * nothing.
  */
-export class Judge {
+export class ReadingValidator {
 	readonly #registry: Registry;
 	readonly #admission: Admission | undefined;
 	readonly #doors: Pick<Doors, 'of'>;
 	readonly #clock: Pick<Clock, 'quality'>;
 
-	constructor({ registry, admission, doors, clock }: JudgeParts) {
+	constructor({ registry, admission, doors, clock }: ReadingValidatorParts) {
 		this.#registry = registry;
 		this.#admission = admission;
 		this.#doors = doors;
 		this.#clock = clock;
 	}
 
-	/** A decoded reading with what its topic, its rule and its sender say of it. @throws DecodeError */
+	/** Fills in what a decoded reading leaves to its topic, its decoder's rule and its sender. @throws DecodeError */
 	complete({ context, decodeBy }: Frame, { candidate, index }: Decoded): Candidate {
 		const isRegistered = (sensorId: string) => this.#registry.sensor(sensorId) !== undefined;
 		return completed(
@@ -77,11 +82,12 @@ export class Judge {
 
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
 	check(candidate: Candidate, index: number, { sender, replayOf }: Frame, receivedAt: number): Checked {
-		if (!incomingReading.check(candidate)) throw refusal('invalid_reading', incomingReading.problem(candidate)!, index);
+		if (!incomingReading.check(candidate))
+			throw readingError('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = metricDefinition(candidate.metric)!;
-		const keptOut = this.#admission?.refusal(candidate.sensorId, sender.id);
-		if (keptOut !== undefined)
-			throw new CrowdVisionError('not_admitted', `reading ${index}: ${keptOut}`, { index, path: '/sensorId' });
+		const excluded = this.#admission?.refusal(candidate.sensorId, sender.id);
+		if (excluded !== undefined)
+			throw new CrowdVisionError('not_admitted', `reading ${index}: ${excluded}`, { index, path: '/sensorId' });
 		const door = definition.kind === 'flow' ? this.#doors.of(candidate.sensorId) : undefined;
 		const place = placeOf(
 			candidate.sensorId,
@@ -92,19 +98,19 @@ export class Judge {
 		);
 		if ('path' in place) {
 			const foreign = outsideScope(sender, candidate.sensorId, this.#registry);
-			if (foreign) throw refusal('forbidden', foreign, index);
-			// One that is registered, elsewhere, does not wait to be adopted.
-			if (this.#registry.sensor(candidate.sensorId)) throw refusal('invalid_reading', place, index);
+			if (foreign) throw readingError('forbidden', foreign, index);
+			// A sensor that is registered in another building does not wait to be adopted.
+			if (this.#registry.sensor(candidate.sensorId)) throw readingError('invalid_reading', place, index);
 			throw new UnknownSensor(candidate.sensorId, candidate.metric, place, index);
 		}
-		const denied = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
-		if (denied) throw refusal('forbidden', denied, index);
+		const forbidden = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
+		if (forbidden) throw readingError('forbidden', forbidden, index);
 		const value = door?.cumulative
 			? totalOf(door, candidate.value)
 			: toCatalogUnit(definition, candidate.value, candidate.unit);
-		if (typeof value !== 'number') throw refusal('invalid_reading', value, index);
+		if (typeof value !== 'number') throw readingError('invalid_reading', value, index);
 		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
-		if ('path' in time) throw refusal('invalid_reading', time, index);
+		if ('path' in time) throw readingError('invalid_reading', time, index);
 		return {
 			incoming: candidate,
 			definition,
@@ -124,18 +130,19 @@ export class Judge {
 }
 
 /**
- * Undefined for what is no refusal, but a mistake of ours. A decoder meets what strangers send: whatever it stumbles
- * over counts as the message's fault, or the message would come again without end.
+ * What the sender of a frame is told of an error; undefined for a mistake of this program. Whatever a decoder fails at
+ * counts as a fault of the message: else the message would come again without end.
+ * @param decoded whether a rule's decoder has read the frame
  */
-export function asRefusal(error: Error, decoded: boolean): CrowdVisionError | undefined {
+export function toClientError(error: Error, decoded: boolean): CrowdVisionError | undefined {
 	if (error instanceof CrowdVisionError) return error;
 	if (!(error instanceof DecodeError))
-		return decoded ? new CrowdVisionError('not_decoded', `The decoder stumbled: ${error.message}`) : undefined;
+		return decoded ? new CrowdVisionError('not_decoded', `The decoder failed: ${error.message}`) : undefined;
 	if (error.code === 'not_decoded') return new CrowdVisionError('not_decoded', `The payload ${error.problem.message}`);
-	return refusal('invalid_reading', error.problem, error.index);
+	return readingError('invalid_reading', error.problem, error.index);
 }
 
-function refusal(code: ErrorCode, problem: Problem, index: number): CrowdVisionError {
+function readingError(code: ErrorCode, problem: Problem, index: number): CrowdVisionError {
 	return new CrowdVisionError(code, `reading ${index}: ${problem.path || 'it'} ${problem.message}`, {
 		index,
 		path: problem.path,

@@ -1,13 +1,13 @@
 import type { Transport } from '@crowdvision/contracts';
 import type { CursorBalance, Log } from '@crowdvision/log';
 import { Counter, Gauge, type Registry as Metrics } from '@crowdvision/service-kit';
-import { Account, type AccountSummary, together } from './tally.ts';
+import { sumOf, Tally, type TallySummary } from './tally.ts';
 
 /** What of the log the ledger holds its own counts against. */
 export type CountedLog = Pick<Log, 'accounts' | 'appended' | 'stats'>;
 
 /**
- * Ports, bridges and rules are few; a configuration that has more of them than this sees the rest together, as
+ * Ports, bridges and rules are few; a configuration that has more of them than this sees the rest sumOf, as
  * `others`.
  */
 const MOST_NAMED = 200;
@@ -18,19 +18,19 @@ const OTHERS = 'others';
  * direction, by decoder rule, and by cursor on the log. Counts on the hot path are plain numbers; Prometheus reads them
  * when it asks.
  *
- *   sources ─▶ Account each ─▶ log: Σ accepted = appended ─▶ cursors: appended = delivered + lost + queued
+ *   sources ─▶ Tally each ─▶ log: Σ accepted = appended ─▶ cursors: appended = delivered + lost + queued
  */
 export class Ledger {
-	readonly #transports = new Map<Transport, Account>();
+	readonly #transports = new Map<Transport, Tally>();
 	/** By `transport port`. */
-	readonly #ports = new Map<string, { transport: Transport; account: Account }>();
+	readonly #ports = new Map<string, { transport: Transport; account: Tally }>();
 	/** By `kind name`. */
-	readonly #parts = new Map<string, { kind: PartKind; name: string; account: Account }>();
+	readonly #parts = new Map<string, { kind: PartKind; name: string; account: Tally }>();
 	/**
 	 * Of the readings that the gateway makes itself: counts that are set, and the second of the two that a door between
 	 * two rooms changes.
 	 */
-	readonly rooms = new Account();
+	readonly rooms = new Tally();
 	readonly #log: CountedLog | undefined;
 
 	constructor(log?: CountedLog) {
@@ -38,22 +38,22 @@ export class Ledger {
 	}
 
 	/** The account of a way in, in readings: of a transport or, where it has several, of one of its ports. */
-	of(transport: Transport, port?: string): Account {
+	of(transport: Transport, port?: string): Tally {
 		if (port !== undefined) return this.#port(transport, port);
 		let account = this.#transports.get(transport);
 		if (!account) {
-			account = new Account();
+			account = new Tally();
 			this.#transports.set(transport, account);
 		}
 		return account;
 	}
 
 	/** The account of one direction of a bridge, such as `campus out`, or of one rule of the decoders. In messages. */
-	part(kind: PartKind, name: string): Account {
+	part(kind: PartKind, name: string): Tally {
 		const known = this.#parts.get(`${kind} ${name}`);
 		if (known) return known.account;
 		if (this.#parts.size >= MOST_NAMED && name !== OTHERS) return this.part(kind, OTHERS);
-		const account = new Account();
+		const account = new Tally();
 		this.#parts.set(`${kind} ${name}`, { kind, name, account });
 		return account;
 	}
@@ -71,7 +71,7 @@ export class Ledger {
 			found.push({ ledger: kind, name, imbalance: account.imbalance() });
 		const log = this.#log;
 		if (!log) return found;
-		const sum = (read: (account: Account) => number) =>
+		const sum = (read: (account: Tally) => number) =>
 			this.#sources().reduce((total, { account }) => total + read(account), read(this.rooms));
 		// What sources call accepted is what the log has stored, by its own count.
 		found.push({ ledger: 'log', name: 'appended', imbalance: sum(({ accepted }) => accepted) - log.appended });
@@ -91,18 +91,18 @@ export class Ledger {
 		return this.imbalances().reduce((sum, { imbalance }) => sum + Math.abs(imbalance), 0);
 	}
 
-	/** By transport, its ports together. */
-	summary(): Record<string, AccountSummary> {
-		const summaries: Record<string, AccountSummary> = {};
+	/** By transport, its ports sumOf. */
+	summary(): Record<string, TallySummary> {
+		const summaries: Record<string, TallySummary> = {};
 		for (const { transport, account } of this.#sources()) {
 			const before = summaries[transport];
-			summaries[transport] = before ? together(before, account.summary()) : account.summary();
+			summaries[transport] = before ? sumOf(before, account.summary()) : account.summary();
 		}
 		return summaries;
 	}
 
 	/** By way in and part, such as `serial /dev/ttyUSB0` or `bridge campus out`. */
-	accounts(): Record<string, AccountSummary> {
+	accounts(): Record<string, TallySummary> {
 		const parts = [...this.#parts.values()].map(({ kind, name, account }) => ({ name: `${kind} ${name}`, account }));
 		return Object.fromEntries(
 			[...this.#sources(), ...this.#made(), ...parts].map(({ name, account }) => [name, account.summary()]),
@@ -115,21 +115,21 @@ export class Ledger {
 	}
 
 	/** Nothing, for a gateway that makes no readings. */
-	#made(): { name: string; account: Account }[] {
+	#made(): { name: string; account: Tally }[] {
 		return this.rooms.received > 0 ? [{ name: 'rooms', account: this.rooms }] : [];
 	}
 
-	#sources(): { name: string; transport: Transport; account: Account }[] {
+	#sources(): { name: string; transport: Transport; account: Tally }[] {
 		const transports = [...this.#transports].map(([transport, account]) => ({ name: transport, transport, account }));
 		const ports = [...this.#ports].map(([name, { transport, account }]) => ({ name, transport, account }));
 		return [...transports, ...ports];
 	}
 
-	#port(transport: Transport, port: string): Account {
+	#port(transport: Transport, port: string): Tally {
 		const known = this.#ports.get(`${transport} ${port}`);
 		if (known) return known.account;
 		if (this.#ports.size >= MOST_NAMED && port !== OTHERS) return this.#port(transport, OTHERS);
-		const account = new Account();
+		const account = new Tally();
 		this.#ports.set(`${transport} ${port}`, { transport, account });
 		return account;
 	}
@@ -154,7 +154,7 @@ export class Ledger {
 		const counter = (
 			name: string,
 			help: string,
-			read: (account: AccountSummary) => Iterable<[labels: Record<string, string>, value: number]>,
+			read: (account: TallySummary) => Iterable<[labels: Record<string, string>, value: number]>,
 		) => {
 			const summary = () => Object.entries(this.summary());
 			new Counter({

@@ -1,49 +1,50 @@
 /**
- * What became of what came one way: readings of a source, messages of a bridge or of a decoder's rule.
+ * Counts of what became of everything that came in one way: readings of a source, messages of a bridge or of a decoder's
+ * rule.
  *
- *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped + decoding + pending +
- * queued
+ *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped
+ *                        + decoding + pending + queued
  *
- * `received` is counted where something comes in, the rest where it is decided what becomes of it: never one from the
- * other, or nothing could be missed.
+ * `received` is counted at the entrance, the rest where the outcome is decided. Neither is computed from the other, or a
+ * loss would not show.
  */
-export class Account {
+export class Tally {
 	received = 0;
-	/** What waited already when this process began; for ways with a queue on disk. */
+	/** Waiting when this process started; only where there is a queue on disk. */
 	carried = 0;
 	/** Durable in the log; of a bridge: acknowledged by the other side. */
 	accepted = 0;
-	/** Redeliveries that were recognized. */
+	/** Recognized redeliveries. */
 	duplicates = 0;
-	/** Not taken for now (log full, disk, rate): the sender was told to come again. */
+	/** Not taken (log full, disk, rate): the sender was told to try again. */
 	deferred = 0;
-	/** Restarts inferred from a seq that began again; these are among the accepted. */
+	/** Device restarts, inferred from a `seq` that began again. Included in `accepted`. */
 	restarts = 0;
-	/** With a decoder. */
+	/** In a decoder. */
 	decoding = 0;
 	/** On their way to the disk. */
 	pending = 0;
-	/** How many wait in a queue that counts them itself. */
+	/** How many wait in a queue that keeps its own count. */
 	queued: () => number = () => 0;
 	readonly rejected = new Map<string, number>();
-	/** Left out on purpose: nothing is wrong with them, and nothing is to be done about them. */
+	/** Left out on purpose, by reason; nothing is wrong with them. */
 	readonly ignored = new Map<string, number>();
-	/** Given up: nothing was wrong with them, but there was no room or no time. */
+	/** Given up for want of room or time, by reason; nothing was wrong with them. */
 	readonly dropped = new Map<string, number>();
 
-	/** By how much the equation above does not hold: more than 0 went missing, less than 0 were counted twice. */
+	/** How far the equation above is off: positive when some are missing, negative when some are counted twice. */
 	imbalance(): number {
-		const settled =
+		const decided =
 			this.accepted +
 			this.duplicates +
 			this.deferred +
 			total(this.rejected) +
 			total(this.ignored) +
 			total(this.dropped);
-		return this.received + this.carried - settled - this.decoding - this.pending - this.queued();
+		return this.received + this.carried - decided - this.decoding - this.pending - this.queued();
 	}
 
-	summary(): AccountSummary {
+	summary(): TallySummary {
 		const { received, accepted, duplicates, deferred, restarts } = this;
 		return {
 			received: received + this.carried,
@@ -60,8 +61,8 @@ export class Account {
 	}
 }
 
-/** An account as it is shown. */
-export interface AccountSummary {
+/** A tally as the API shows it. */
+export interface TallySummary {
 	received: number;
 	accepted: number;
 	duplicates: number;
@@ -74,8 +75,8 @@ export interface AccountSummary {
 	imbalance: number;
 }
 
-/** Two accounts as one. */
-export function together(one: AccountSummary, other: AccountSummary): AccountSummary {
+/** The sum of two tallies. */
+export function sumOf(one: TallySummary, other: TallySummary): TallySummary {
 	const counts = (key: 'rejected' | 'ignored' | 'dropped') => {
 		const sum = { ...one[key] };
 		for (const [reason, times] of Object.entries(other[key])) sum[reason] = (sum[reason] ?? 0) + times;

@@ -13,7 +13,7 @@ export interface Door extends DoorLimits {
 }
 
 /** A room that a crossing changes. */
-export interface Leg {
+export interface RoomEffect {
 	roomId: string;
 	direction: Direction;
 }
@@ -78,7 +78,7 @@ export function totalOf({ wrapAt }: Door, value: number): number | Problem {
 }
 
 /** The rooms that a crossing changes, and how: the room it leads into first. */
-export function legsOf(metric: DoorMetric, roomId: string, door: Door | undefined): Leg[] {
+export function roomEffectsOf(metric: DoorMetric, roomId: string, door: Door | undefined): RoomEffect[] {
 	const into = (metric === 'peopleIn') !== (door?.swapped ?? false);
 	if (!door?.between) return [{ roomId, direction: into ? 'in' : 'out' }];
 	const { from, to } = door.between;

@@ -117,7 +117,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			// 10: a duplicate.
 			for (let i = 0; i < 2; i++)
 				expect((await gateway.post(token, reading('s10', { seq: 7, boot: 'x' }))).status).toBe(202);
-			await named(gateway, 's10', 'duplicate', /seq 7 of boot x was here before/);
+			await named(gateway, 's10', 'duplicate', /seq 7 of boot x was received before/);
 			// 11: a value that cannot be.
 			await publish('telemetry/b1/hall/s11', { metric: 'co2', value: -1 });
 			await named(gateway, 's11', 'invalid_reading', /\/value must be from 0 to 40000 ppm/);

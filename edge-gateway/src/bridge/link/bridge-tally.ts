@@ -1,4 +1,4 @@
-import { type Account, count } from '../../ledger/tally.ts';
+import { count, type Tally } from '../../ledger/tally.ts';
 
 /** Why a message was not passed on, or not taken. */
 export type DropReason = keyof typeof DROP_REASONS;
@@ -27,9 +27,9 @@ const DROP_REASONS = {
  * dropped.
  */
 export class BridgeAccount {
-	readonly #account: Account;
+	readonly #account: Tally;
 
-	constructor(account: Account) {
+	constructor(account: Tally) {
 		this.#account = account;
 	}
 

@@ -1,0 +1,180 @@
+import type { AppendRecord, DedupKey, Log } from '@crowdvision/log';
+import type { Clock } from '../clock/clock.ts';
+import type { Completion, Frame } from '../frame.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Tally } from '../ledger/tally.ts';
+import { type EncodableReading, ReadingEncoder } from '../normalize/reading-encoder.ts';
+import type { RoomEffect } from '../occupancy/doors.ts';
+import type { Applied, Occupancy } from '../occupancy/occupancy.ts';
+import { completion, NOT_REPORTED, type OnDeferred } from './completion.ts';
+import type { FrameTrace } from './frame-trace.ts';
+import type { Checked } from './reading-validator.ts';
+import { countPeople, effectsOf, type RoomChange } from './room-changes.ts';
+
+/** How a frame came in, and whom to tell what became of it. */
+export interface Arrival {
+	frame: Frame;
+	/** Epoch ms. */
+	receivedAt: number;
+	/** Of the frame's source. */
+	tally: Tally;
+	onDurable: Completion;
+}
+
+export interface ReadingWriterParts {
+	log: Log;
+	clock: Pick<Clock, 'era'>;
+	occupancy: Occupancy;
+	ledger: Ledger;
+	follow: FrameTrace;
+	onDeferred: OnDeferred;
+	gatewayId: string;
+}
+
+const NO_CHANGES: Applied[] = [];
+
+/**
+ * Checked readings on their way to the log:
+ *
+ *   dedup ─▶ count people ─▶ encode ─▶ append ─▶ completion: tally, room counts, onDurable
+ *
+ * Everything up to the append happens in one turn of the event loop: no other frame comes between a look into the dedup
+ * window or a change of a room's count, and the record that follows from it.
+ */
+export class ReadingWriter {
+	readonly #log: Log;
+	readonly #clock: Pick<Clock, 'era'>;
+	readonly #occupancy: Occupancy;
+	readonly #ledger: Ledger;
+	readonly #follow: FrameTrace;
+	readonly #onDeferred: OnDeferred;
+	readonly #encoder: ReadingEncoder;
+
+	constructor(parts: ReadingWriterParts) {
+		this.#log = parts.log;
+		this.#clock = parts.clock;
+		this.#occupancy = parts.occupancy;
+		this.#ledger = parts.ledger;
+		this.#follow = parts.follow;
+		this.#onDeferred = parts.onDeferred;
+		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
+	}
+
+	/** Writes the only reading of a frame. Most frames hold one, so this path avoids lists and promises. */
+	writeOne(item: Checked, { frame, receivedAt, tally, onDurable }: Arrival): void {
+		const [effect, other] = effectsOf(item);
+		if (other) return void this.writeAll([item], { frame, receivedAt, tally, onDurable });
+		const { key } = item;
+		const verdict = key ? this.#log.look(key) : 'new';
+		if (verdict === 'duplicate') {
+			const counts = { taken: 0, duplicates: 1, restarts: 0 };
+			const complete = completion(tally, counts, NO_CHANGES, onDurable, this.#onDeferred);
+			this.#follow.duplicate(frame, item, receivedAt);
+			// The original may still be on its way to the disk.
+			this.#log.durable().then(() => complete(), complete);
+			return;
+		}
+		const offset = this.#log.nextOffset;
+		const change = effect && countPeople(this.#occupancy, item, effect, offset, receivedAt);
+		const payload = this.#encode(item, effect, change, offset, frame, receivedAt);
+		const counts = { taken: 1, duplicates: 0, restarts: verdict === 'restart' ? 1 : 0 };
+		const followed = this.#follow.watching
+			? this.#follow.followed(frame, item, receivedAt, offset, onDurable)
+			: onDurable;
+		const changes = change ? [change.applied] : NO_CHANGES;
+		this.#log.enqueue(payload, receivedAt, key, completion(tally, counts, changes, followed, this.#onDeferred));
+	}
+
+	/** Writes the readings of a batch: all of them or none. */
+	writeAll(items: readonly Checked[], { frame, receivedAt, tally, onDurable }: Arrival): void {
+		const records: AppendRecord[] = [];
+		const changes: Applied[] = [];
+		const inThisBatch = new Set<string>();
+		let followed = onDurable;
+		let offset = this.#log.nextOffset;
+		const counts = { taken: 0, duplicates: 0, restarts: 0 };
+		for (const item of items) {
+			const before = records.length;
+			for (const effect of effectsOf(item)) {
+				const key = keyOf(item, effect);
+				if (key) {
+					const verdict = this.#log.look(key);
+					const text = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
+					if (verdict === 'duplicate' || inThisBatch.has(text)) continue;
+					inThisBatch.add(text);
+					if (verdict === 'restart' && records.length === before) counts.restarts++;
+				}
+				if (this.#follow.watching) followed = this.#follow.followed(frame, item, receivedAt, offset, followed);
+				const change = effect && countPeople(this.#occupancy, item, effect, offset, receivedAt);
+				if (change) changes.push(change.applied);
+				const payload = this.#encode(item, effect, change, offset++, frame, receivedAt);
+				records.push({ payload, at: receivedAt, key });
+			}
+			if (records.length > before) counts.taken++;
+			else {
+				counts.duplicates++;
+				this.#follow.duplicate(frame, item, receivedAt);
+			}
+		}
+		const ofSource = completion(tally, counts, changes, followed, this.#onDeferred);
+		this.#append(records, counts, ofSource);
+	}
+
+	/** A door between two rooms makes two records of one reading: the source's tally has the first, `rooms` the second. */
+	#append(
+		records: AppendRecord[],
+		{ taken, duplicates }: { taken: number; duplicates: number },
+		ofSource: ReturnType<typeof completion>,
+	): void {
+		const { rooms } = this.#ledger;
+		const second = { taken: records.length - taken, duplicates: 0, restarts: 0 };
+		const ofRooms = completion(rooms, second, NO_CHANGES, () => undefined, NOT_REPORTED);
+		rooms.received += second.taken;
+		const complete = (error?: Error, dropped?: boolean) => {
+			ofRooms(error, dropped);
+			ofSource(error, dropped);
+		};
+		const appended = records.length > 0 ? this.#log.append(records) : undefined;
+		// A duplicate's original may still be on its way to the disk.
+		const durable = duplicates > 0 ? this.#log.durable().then(() => appended) : appended!;
+		durable.then((result) => complete(undefined, result?.dropped), complete);
+	}
+
+	/** The record of a reading, as JSON. */
+	#encode(
+		item: Checked,
+		effect: RoomEffect | undefined,
+		change: RoomChange | undefined,
+		offset: number,
+		{ transport }: Frame,
+		receivedAt: number,
+	): string {
+		const reading: EncodableReading = {
+			sensorId: item.incoming.sensorId,
+			metric: change ? 'peopleCount' : item.incoming.metric,
+			value: change ? change.count : item.value,
+			unit: item.definition.unit,
+			buildingId: item.buildingId,
+			roomId: effect ? effect.roomId : item.roomId,
+			observedAt: item.observedAt,
+			receivedAt,
+			transport,
+			timeQuality: item.timeQuality,
+			seq: item.incoming.seq,
+			boot: item.incoming.boot,
+			deviceTime: item.deviceTime,
+			counted: change?.fields,
+			era: this.#clock.era,
+			bridge: item.bridge,
+		};
+		return this.#encoder.encode(reading, offset);
+	}
+}
+
+/**
+ * The dedup key of a record. A door between two rooms makes a record for each, under a key of its own: where a crash cut
+ * one off, it is written when the reading comes again.
+ */
+function keyOf({ key, door }: Checked, effect: RoomEffect | undefined): DedupKey | undefined {
+	return effect && key && door?.between ? { ...key, source: `${key.source} ${effect.direction}` } : key;
+}

@@ -1,0 +1,55 @@
+import type { CountedFields } from '../normalize/reading-encoder.ts';
+import { type DoorMetric, type RoomEffect, roomEffectsOf } from '../occupancy/doors.ts';
+import type { Applied, Occupancy } from '../occupancy/occupancy.ts';
+import type { Checked } from './reading-validator.ts';
+
+/** A door's reading as it changed the count of one room. */
+export interface RoomChange {
+	/** To be confirmed when its record is stored, or else undone. */
+	applied: Applied;
+	/** People in the room after it: the value of the record. */
+	count: number;
+	fields: CountedFields;
+}
+
+/** A reading that is no door's changes no room, and makes one record. */
+const NO_EFFECT: readonly undefined[] = [undefined];
+
+/** The rooms whose counts a reading changes: a record for each. Undefined for the only record of any other reading. */
+export function effectsOf({ definition, incoming, roomId, door }: Checked): readonly (RoomEffect | undefined)[] {
+	return definition.kind === 'flow' ? roomEffectsOf(incoming.metric as DoorMetric, roomId, door) : NO_EFFECT;
+}
+
+/**
+ * Counts a door's reading in one room. It counts at once, as the next reading builds on it.
+ * @param offset where its record will stand in the log
+ */
+export function countPeople(
+	occupancy: Occupancy,
+	item: Checked,
+	{ direction, roomId }: RoomEffect,
+	offset: number,
+	receivedAt: number,
+): RoomChange {
+	const { sensorId, boot } = item.incoming;
+	const isTotal = item.door?.cumulative;
+	// A device's clock may run ahead, but what it reports has happened all the same.
+	const crossing = { door: sensorId, direction, at: Math.min(item.observedAt, receivedAt) };
+	const applied = occupancy.apply(
+		item.buildingId,
+		roomId,
+		isTotal
+			? { ...crossing, kind: 'total', total: item.value, boot }
+			: { ...crossing, kind: 'crossings', count: item.value, receivedAt },
+		{ offset, receivedAt },
+	);
+	const { count, detected, clamped, interval } = applied;
+	const crossings = {
+		in: applied.in,
+		out: applied.out,
+		...(isTotal && (direction === 'in' ? { totalIn: item.value } : { totalOut: item.value })),
+		...(detected && { detected }),
+		...(clamped > 0 && { clamped }),
+	};
+	return { applied, count, fields: { interval, crossings } };
+}
