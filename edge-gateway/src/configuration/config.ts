@@ -22,7 +22,7 @@ import {
 	sessionBoundsOf,
 } from '../sources/mqtt/broker/mqtt-config.ts';
 import type { MqttLimits } from '../sources/mqtt/connection/limits.ts';
-import type { SessionBounds } from '../sources/mqtt/sessions/session-store.ts';
+import type { SessionBounds } from '../sources/mqtt/sessions/session-bounds.ts';
 import { SerialConfig, serialProblems } from '../sources/serial/serial-config.ts';
 import { RecorderConfig } from '../trace/recorder-config.ts';
 import { ConfigurationConfig } from './configuration-config.ts';

@@ -2,7 +2,7 @@ import { type Setting, SettingsError } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { bytes, Duration, milliseconds, Size } from '../../../measures.ts';
 import { MQTT_LIMITS, type MqttLimits } from '../connection/limits.ts';
-import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from '../sessions/session-store.ts';
+import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from '../sessions/session-bounds.ts';
 
 const closed = { additionalProperties: false };
 

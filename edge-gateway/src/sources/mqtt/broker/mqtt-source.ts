@@ -184,7 +184,7 @@ export class MqttSource implements Source {
 	#onReady(client: Client): void {
 		const sender = this.#peers.get(client)?.sender;
 		if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
-		if (!client.clean) this.#parts.sessions.here(client.id).catch((error: Error) => this.#notKept(error));
+		if (!client.clean) this.#parts.sessions.connected(client.id).catch((error: Error) => this.#notKept(error));
 	}
 
 	#onGone(client: Client): void {
@@ -193,7 +193,8 @@ export class MqttSource implements Source {
 			this.#parts.devices.disconnected(sender.id, 'mqtt');
 			this.#filters.gone(sender.id, client);
 		}
-		if (!client.clean) this.#parts.sessions.away(client.id, Date.now()).catch((error: Error) => this.#notKept(error));
+		if (!client.clean)
+			this.#parts.sessions.disconnected(client.id, Date.now()).catch((error: Error) => this.#notKept(error));
 	}
 
 	#expire(): void {

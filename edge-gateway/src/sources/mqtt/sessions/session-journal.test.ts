@@ -6,10 +6,11 @@ import { createLogger } from '@crowdvision/service-kit';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { breakableDisk } from '../../../testing/gateway-world.ts';
-import { type Change, decodeChange, encodeChange, type KeptPacket } from './change.ts';
+import { type Change, decodeChange, encodeChange, type StoredPacket } from './change.ts';
+import { MESSAGE_COST, type SessionBounds } from './session-bounds.ts';
 import { SessionJournal } from './session-journal.ts';
 import { SessionState } from './session-state.ts';
-import { MESSAGE_COST, type SessionBounds, SessionStore } from './session-store.ts';
+import { SessionStore } from './session-store.ts';
 
 const logger = createLogger('test', 'silent');
 const disk = breakableDisk();
@@ -25,7 +26,7 @@ afterEach(async () => {
 	rmSync(dir, { recursive: true, force: true });
 });
 
-const message = (topic: string, payload: Buffer | string, counter = 1): KeptPacket =>
+const message = (topic: string, payload: Buffer | string, counter = 1): StoredPacket =>
 	({
 		cmd: 'publish',
 		topic,
@@ -35,7 +36,7 @@ const message = (topic: string, payload: Buffer | string, counter = 1): KeptPack
 		dup: false,
 		brokerId: 'b',
 		brokerCounter: counter,
-	}) as KeptPacket;
+	}) as StoredPacket;
 
 const client = fc.constantFrom('d/a', 'd/b', '__proto__');
 const filter = fc.constantFrom('status/s', 'status/+', '#', 'command/x');
@@ -64,7 +65,7 @@ const anyChange: fc.Arbitrary<Change> = fc.oneof(
 const changesOf = (state: SessionState) => [...state.changes()].map((change) => JSON.parse(encodeChange(change)));
 
 describe('the state of sessions', () => {
-	it('is the same when its own changes are applied to nothing, and counts its bytes rightly', () => {
+	it('is restored by its own changes, with correct counts of messages and bytes', () => {
 		fc.assert(
 			fc.property(fc.array(anyChange, { maxLength: 40 }), (changes) => {
 				const state = new SessionState();
@@ -86,12 +87,12 @@ describe('the state of sessions', () => {
 	});
 });
 
-describe('what is kept of a message', () => {
+describe('a stored payload', () => {
 	const chunk = Buffer.from('a chunk that was read, with many messages in it');
 	const piece = chunk.subarray(2, 7);
 	const memoryOf = ({ payload }: { payload: unknown }) => (payload as Buffer).buffer.byteLength;
 
-	it('is its own bytes and not the chunk they came in, nor the pool they were copied to, when it came and when it was read back', () => {
+	it('owns its memory, and keeps neither the chunk it arrived in nor a pool, also after a restart', () => {
 		for (const through of [
 			(change: Change) => change,
 			(change: Change) => decodeChange(Buffer.from(encodeChange(change))),
@@ -130,7 +131,7 @@ describe('what is kept of a message', () => {
 		}
 	});
 
-	it('is so too of a last will, and of a message of QoS 2 for a session that ends with its connection', async () => {
+	it('owns its memory as a last will too, and as a message of QoS 2 in a clean session', async () => {
 		const store = await SessionStore.open(dir, { worker, logger });
 		store.broker = { id: 'b' } as never;
 		const will = { ...message('status/s', ''), payload: piece };
@@ -149,8 +150,8 @@ describe('what is kept of a message', () => {
 	});
 });
 
-describe('the journal', () => {
-	it('gives back what was written, also over snapshots, and stays small', async () => {
+describe('the session journal', () => {
+	it('restores what was written, across snapshots, and stays small', async () => {
 		const journal = await SessionJournal.open(dir, worker, logger);
 		const payload = Buffer.alloc(200_000, 'x');
 		const write = async (change: Change) => {
@@ -174,7 +175,7 @@ describe('the journal', () => {
 		await again.close();
 	});
 
-	it('makes who changes something wait while the disk refuses, and keeps the order', async () => {
+	it('holds changes back while the disk fails, and then writes them in order', async () => {
 		const journal = await SessionJournal.open(dir, worker, logger);
 		disk.breakDown();
 		const written: number[] = [];
@@ -190,10 +191,10 @@ describe('the journal', () => {
 	});
 });
 
-describe('the store is bounded', () => {
+describe('the session store is bounded', () => {
 	const open = (bounds: Partial<SessionBounds>) => SessionStore.open(dir, { worker, logger, bounds });
 
-	it('by messages and bytes of a session and of all, by retained messages, and by the size of one; what was kept stays', async () => {
+	it('in messages and bytes per session and in total, in retained messages, and in the size of one', async () => {
 		const store = await open({
 			messages: 3,
 			bytes: 1000,
@@ -221,22 +222,22 @@ describe('the store is bounded', () => {
 		await store.destroy();
 	});
 
-	it('by what many small messages cost, and not only by their bytes', async () => {
+	it('in the memory that many small messages cost, not only in their bytes', async () => {
 		const store = await open({ totalBytes: 10 * MESSAGE_COST });
 		for (let i = 0; i < 20; i++) await store.outgoingEnqueue({ clientId: `s${i % 3}` }, message('t', 'x', i));
 		expect([store.waitingMessages, store.dropped]).toEqual([9, 11]);
 		await store.destroy();
 	});
 
-	it('in time: a session away for too long ends, not one that is here, nor one that went before the clock was right', async () => {
+	it('in time: a session ends when its client is away for too long, measured by a clock that was right', async () => {
 		const store = await open({ expireAfterMs: 1000 });
 		const now = Date.UTC(2026, 10, 28);
 		for (const id of ['here', 'gone', 'back', 'early'])
 			await store.addSubscriptions({ id }, [{ topic: 'status/s', qos: 1 }]);
-		await store.away('gone', now);
-		await store.away('early', 5000);
-		await store.away('back', now);
-		await store.here('back');
+		await store.disconnected('gone', now);
+		await store.disconnected('early', 5000);
+		await store.disconnected('back', now);
+		await store.connected('back');
 		const isHere = (id: string) => id === 'here' || id === 'back';
 		await store.expire(now + 900, isHere);
 		expect(store.sessions).toBe(4);

@@ -1,14 +1,14 @@
 import { type CommitWorker, type Cursor, type Incident, Log } from '@crowdvision/log';
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import { keepTrying, type Logger } from '@crowdvision/service-kit';
 import { type Change, decodeChange, encodeChange } from './change.ts';
 import { SessionState } from './session-state.ts';
 
 const MIB = 1024 * 1024;
 const MAX_BYTES = 512 * MIB;
 const FOREVER_MS = 100 * 365 * 24 * 3600_000;
-/** As much goes to the log at once. */
+/** Size of an append to the log, which may be exceeded by one record. */
 const BATCH_BYTES = 2 * MIB;
-/** A snapshot is written when so much was appended since the last one, or twice its size. */
+/** A snapshot is due once this much has been appended since the last one, and twice that one's size. */
 const SNAPSHOT_AFTER_BYTES = 4 * MIB;
 
 interface Waiting {
@@ -18,16 +18,17 @@ interface Waiting {
 }
 
 /**
- * The changes of a SessionState on disk, in order. What comes while one batch is being written goes into the next;
- * while the disk fails, it is tried again, and whoever made the change waits. Now and then the whole state is written
- * down, and what came before is given up.
+ * Writes the changes of a SessionState to disk, in order. Changes that come while one batch is being written go into
+ * the next. While the disk fails, writing is retried and the changes' promises wait. From time to time a snapshot of
+ * the whole state is written, and the records before it are released.
  */
 export class SessionJournal {
 	readonly state: SessionState;
-	/** Records that were read at the start. */
+	/** Number of records read by `open`. */
 	readonly replayed: number;
 	readonly #log: Log;
-	readonly #from: Cursor;
+	/** Stands at the last complete snapshot. */
+	readonly #snapshotCursor: Cursor;
 	readonly #logger: Logger;
 	readonly #closing = new AbortController();
 	readonly #queue: Waiting[] = [];
@@ -35,16 +36,18 @@ export class SessionJournal {
 	#sinceSnapshot = 0;
 	#snapshotBytes = 0;
 
-	private constructor(log: Log, from: Cursor, { state, records }: Replayed, logger: Logger) {
+	private constructor(log: Log, snapshotCursor: Cursor, { state, records }: Replayed, logger: Logger) {
 		this.#log = log;
-		this.#from = from;
+		this.#snapshotCursor = snapshotCursor;
 		this.state = state;
 		this.replayed = records;
 		this.#logger = logger;
 	}
 
+	/** Opens the journal in `dir` and restores the state from it. */
 	static async open(dir: string, worker: CommitWorker, logger: Logger): Promise<SessionJournal> {
-		const onIncident = (incident: Incident) => logger.error({ incident }, 'sessions: something is damaged or missing');
+		const onIncident = (incident: Incident) =>
+			logger.error({ incident }, 'mqtt: records of the session journal are damaged or missing');
 		const log = await Log.open({
 			dir,
 			worker,
@@ -53,15 +56,15 @@ export class SessionJournal {
 			whenFull: 'refuse',
 			onIncident,
 		});
-		const from = log.cursor('snapshot');
-		const replayed = await replay(log, from.position);
-		const journal = new SessionJournal(log, from, replayed, logger);
-		// What is appended behind a snapshot that was not finished would count to it.
-		if (!replayed.complete) await journal.#snapshot();
+		const snapshotCursor = log.cursor('snapshot');
+		const replayed = await replay(log, snapshotCursor.position);
+		const journal = new SessionJournal(log, snapshotCursor, replayed, logger);
+		// Changes appended after an unfinished snapshot would be read as part of it.
+		if (!replayed.isComplete) await journal.#snapshot();
 		return journal;
 	}
 
-	/** Resolves when the change is on disk. Apply it to the state in the same turn. */
+	/** Resolves when the change is on disk. The caller applies it to `state` in the same turn of the event loop. */
 	write(change: Change): Promise<void> {
 		return new Promise((resolve, reject) => {
 			this.#queue.push({ record: encodeChange(change), resolve, reject });
@@ -104,7 +107,7 @@ export class SessionJournal {
 		}
 	}
 
-	/** Writes the state as it is now. What waits to be written is part of it already. */
+	/** Writes the current state, which includes the queued changes already. */
 	async #snapshot(): Promise<void> {
 		const waiting = this.#queue.splice(0);
 		const records = [{ do: 'snapshot-begin' } as const, ...this.state.changes(), { do: 'snapshot-end' } as const].map(
@@ -118,7 +121,7 @@ export class SessionJournal {
 				while (at < records.length && (at === first || bytes < BATCH_BYTES)) bytes += records[at++]!.length;
 				await this.#append(records.slice(first, at));
 			}
-			this.#from.commit(begin);
+			this.#snapshotCursor.commit(begin);
 			this.#snapshotBytes = records.reduce((sum, record) => sum + record.length, 0);
 			this.#sinceSnapshot = 0;
 			for (const { resolve } of waiting) resolve();
@@ -127,40 +130,34 @@ export class SessionJournal {
 		}
 	}
 
-	/** Tries until it is on disk. @throws the disk's error once the journal closes. */
+	/** Tries until the records are on disk. @throws the disk's error once the journal is being closed */
 	async #append(records: string[]): Promise<void> {
-		for (let attempt = 0; ; attempt++) {
-			try {
-				await this.#log.append(records.map((payload) => ({ payload })));
-				return;
-			} catch (error) {
-				if (this.#closing.signal.aborted) throw error;
-				if (attempt === 0)
-					this.#logger.error(
-						{ err: (error as Error).message },
-						'sessions: the disk refuses what must be kept; tried again',
-					);
-				await pause(backOff(attempt, 50, 2000), this.#closing.signal);
-			}
-		}
+		await keepTrying(() => this.#log.append(records.map((payload) => ({ payload }))), {
+			what: 'mqtt: writing sessions to disk',
+			firstMs: 50,
+			longestMs: 2000,
+			signal: this.#closing.signal,
+			logger: this.#logger,
+			level: 'error',
+		});
 	}
 }
 
 interface Replayed {
 	state: SessionState;
 	records: number;
-	/** Whether the last snapshot is whole. */
-	complete: boolean;
+	/** Whether the last snapshot was written to its end. */
+	isComplete: boolean;
 }
 
-/** The state that the records from `from` on lead to. */
+/** Restores the state from the records at offset `from` and after. */
 async function replay(log: Log, from: number): Promise<Replayed> {
 	let state = new SessionState();
 	let snapshot: SessionState | undefined;
 	let records = 0;
 	for (let next = from; ; ) {
 		const read = await log.read(next);
-		if (read.next === next) return { state, records, complete: snapshot === undefined };
+		if (read.next === next) return { state, records, isComplete: snapshot === undefined };
 		next = read.next;
 		records += read.records.length;
 		for (const { payload } of read.records) {
@@ -169,16 +166,16 @@ async function replay(log: Log, from: number): Promise<Replayed> {
 			else if (change.do === 'snapshot-end') {
 				state = snapshot ?? state;
 				snapshot = undefined;
-			} else attempt(() => (snapshot ?? state).apply(change));
+			} else applyIfPossible(snapshot ?? state, change);
 		}
 	}
 }
 
-/** A change of something that damage took away leads nowhere. */
-function attempt(apply: () => unknown): void {
+/** Skips an update of a message whose own record was damaged. */
+function applyIfPossible(state: SessionState, change: Change): void {
 	try {
-		apply();
+		state.apply(change);
 	} catch {
-		// Nothing to be changed.
+		// The message is lost already.
 	}
 }

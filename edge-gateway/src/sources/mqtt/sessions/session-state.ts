@@ -1,30 +1,31 @@
 import type { Subscription } from 'aedes';
 import { matchesFilter } from '../../../topics/topic-filter.ts';
 import { ownBytes } from '../packets/own-bytes.ts';
-import type { Change, KeptPacket } from './change.ts';
+import type { Change, StoredPacket } from './change.ts';
 
-/** What is kept for a client beyond its connection. */
+/** What outlives a client's connection (MQTT 3.1.1 section 3.1.2.4). */
 interface Session {
 	subscriptions: Map<string, Subscription>;
-	/** Messages and releases it has not acknowledged, oldest first. */
-	outgoing: KeptPacket[];
+	/** PUBLISH and PUBREL packets to the client that it has not acknowledged, oldest first. */
+	outgoing: StoredPacket[];
 	outgoingBytes: number;
-	/** Messages of QoS 2 it has not released, by identifier. */
-	incoming: Map<number, KeptPacket>;
-	/** Epoch ms; undefined while it is connected. */
+	/** Messages of QoS 2 from the client that it has not released, by packet identifier. */
+	incoming: Map<number, StoredPacket>;
+	/** When the client disconnected, epoch ms; undefined while it is connected. */
 	awaySince: number | undefined;
 }
 
-/** A subscription of a session, as the broker asks for it. */
+/** A subscription in the form that aedes asks for. */
 export type SessionSubscription = Subscription & { clientId: string };
 
-/** Sessions and retained messages in memory: a list of changes, applied. No I/O, no clock. */
+/** The sessions and retained messages in memory: the result of applying changes in order. No I/O, no clock. */
 export class SessionState {
-	readonly retained = new Map<string, KeptPacket>();
+	readonly retained = new Map<string, StoredPacket>();
 	readonly #sessions = new Map<string, Session>();
-	/** Sessions with QoS 1 or 2, by filter: the filters of devices are topics, mostly. */
+	/** Subscriptions with QoS 1 or 2, by filter and client. Most filters of devices are plain topics. */
 	readonly #byFilter = new Map<string, Map<string, SessionSubscription>>();
-	readonly #wild = new Set<string>();
+	/** The filters with wildcards among them. */
+	readonly #wildcardFilters = new Set<string>();
 	retainedBytes = 0;
 	outgoingBytes = 0;
 	/** Waiting messages of all sessions. */
@@ -34,11 +35,14 @@ export class SessionState {
 		return this.#sessions;
 	}
 
-	/** Returns the waiting message that a `clear` removed. */
-	apply(change: Change): KeptPacket | undefined {
+	/**
+	 * Applies one change. For a `clear`, returns the waiting message that was removed.
+	 * @throws Error when an `update` names a message that does not wait
+	 */
+	apply(change: Change): StoredPacket | undefined {
 		switch (change.do) {
 			case 'retain':
-				this.#retain(kept(change.packet));
+				this.#retain(withOwnPayload(change.packet));
 				break;
 			case 'subscribe':
 				for (const sub of change.subs) this.#subscribe(change.client, sub);
@@ -47,15 +51,15 @@ export class SessionState {
 				for (const topic of change.topics) this.#unsubscribe(change.client, topic);
 				break;
 			case 'enqueue':
-				this.#enqueue(change.clients, kept(change.packet));
+				this.#enqueue(change.clients, withOwnPayload(change.packet));
 				break;
 			case 'update':
-				this.#update(change.client, kept(change.packet));
+				this.#update(change.client, withOwnPayload(change.packet));
 				break;
 			case 'clear':
 				return this.#clear(change.client, change.packet);
 			case 'receive':
-				this.#open(change.client).incoming.set(change.packet.messageId!, kept(change.packet));
+				this.#sessionOf(change.client).incoming.set(change.packet.messageId!, withOwnPayload(change.packet));
 				break;
 			case 'release':
 				this.#sessions.get(change.client)?.incoming.delete(change.messageId);
@@ -64,10 +68,10 @@ export class SessionState {
 				this.#sessions.get(change.client)?.incoming.clear();
 				break;
 			case 'here':
-				this.#open(change.client).awaySince = undefined;
+				this.#sessionOf(change.client).awaySince = undefined;
 				break;
 			case 'away':
-				this.#open(change.client).awaySince = change.at;
+				this.#sessionOf(change.client).awaySince = change.at;
 				break;
 			case 'end':
 				this.#end(change.client);
@@ -79,7 +83,7 @@ export class SessionState {
 		return undefined;
 	}
 
-	/** Changes that lead from nothing to this state. */
+	/** Changes that, applied to an empty state, result in this one. */
 	*changes(): Generator<Change> {
 		for (const packet of this.retained.values()) yield { do: 'retain', packet };
 		for (const [client, { subscriptions, outgoing, incoming, awaySince }] of this.#sessions) {
@@ -90,21 +94,22 @@ export class SessionState {
 		}
 	}
 
-	/** Subscriptions with QoS 1 or 2 that match a topic; of a client with several, each. */
+	/** All subscriptions with QoS 1 or 2 that match a topic; a client may have several. */
 	matching(topic: string): SessionSubscription[] {
 		const found: SessionSubscription[] = [];
-		for (const filter of this.#wild)
+		for (const filter of this.#wildcardFilters)
 			if (matchesFilter(filter, topic)) found.push(...this.#byFilter.get(filter)!.values());
 		found.push(...(this.#byFilter.get(topic)?.values() ?? []));
 		return found;
 	}
 
-	/** Waiting messages of a client that were given an identifier: what it may acknowledge. */
+	/** Whether a message with this packet identifier waits for the client's acknowledgement. */
 	isUnacknowledged(client: string, messageId: number): boolean {
 		return this.#sessions.get(client)?.outgoing.some((packet) => packet.messageId === messageId) ?? false;
 	}
 
-	#open(client: string): Session {
+	/** The session of a client, which is created if there is none. */
+	#sessionOf(client: string): Session {
 		let session = this.#sessions.get(client);
 		if (!session) {
 			session = { subscriptions: new Map(), outgoing: [], outgoingBytes: 0, incoming: new Map(), awaySince: undefined };
@@ -113,7 +118,7 @@ export class SessionState {
 		return session;
 	}
 
-	#retain(packet: KeptPacket): void {
+	#retain(packet: StoredPacket): void {
 		this.retainedBytes -= sizeOf(this.retained.get(packet.topic));
 		if (packet.payload.length === 0) this.retained.delete(packet.topic);
 		else {
@@ -124,13 +129,13 @@ export class SessionState {
 
 	#subscribe(client: string, sub: Subscription): void {
 		this.#unindex(client, sub.topic);
-		this.#open(client).subscriptions.set(sub.topic, sub);
+		this.#sessionOf(client).subscriptions.set(sub.topic, sub);
 		if (sub.qos === 0) return;
 		let clients = this.#byFilter.get(sub.topic);
 		if (!clients) {
 			clients = new Map();
 			this.#byFilter.set(sub.topic, clients);
-			if (/[+#]/.test(sub.topic)) this.#wild.add(sub.topic);
+			if (/[+#]/.test(sub.topic)) this.#wildcardFilters.add(sub.topic);
 		}
 		clients.set(client, { clientId: client, ...sub });
 	}
@@ -145,37 +150,37 @@ export class SessionState {
 		clients?.delete(client);
 		if (clients?.size !== 0) return;
 		this.#byFilter.delete(topic);
-		this.#wild.delete(topic);
+		this.#wildcardFilters.delete(topic);
 	}
 
-	#enqueue(clients: string[], packet: KeptPacket): void {
+	#enqueue(clients: string[], packet: StoredPacket): void {
 		for (const client of clients) {
-			const session = this.#open(client);
+			const session = this.#sessionOf(client);
 			session.outgoing.push({ ...packet });
 			this.outgoingMessages++;
-			this.#grow(session, sizeOf(packet));
+			this.#addBytes(session, sizeOf(packet));
 		}
 	}
 
-	#grow(session: Session, bytes: number): void {
+	#addBytes(session: Session, bytes: number): void {
 		session.outgoingBytes += bytes;
 		this.outgoingBytes += bytes;
 	}
 
-	/** @throws Error where no such message waits. */
-	#update(client: string, packet: KeptPacket): void {
+	/** @throws Error when no such message waits */
+	#update(client: string, packet: StoredPacket): void {
 		const session = this.#sessions.get(client);
 		const { outgoing = [] } = session ?? {};
 		for (const [i, waiting] of outgoing.entries()) {
 			if (packet.brokerId !== undefined && waiting.brokerId === packet.brokerId) {
-				// Identifiers come again; the broker's own number does not.
+				// Packet identifiers are used again; the broker's counter is not.
 				if (waiting.brokerCounter !== packet.brokerCounter) continue;
 				waiting.messageId = packet.messageId;
 				return;
 			}
 			if (waiting.messageId !== packet.messageId) continue;
 			outgoing[i] = packet;
-			this.#grow(session!, sizeOf(packet) - sizeOf(waiting));
+			this.#addBytes(session!, sizeOf(packet) - sizeOf(waiting));
 			return;
 		}
 		throw new Error('no such packet');
@@ -184,7 +189,7 @@ export class SessionState {
 	#clear(
 		client: string,
 		{ messageId, brokerId, brokerCounter }: Extract<Change, { do: 'clear' }>['packet'],
-	): KeptPacket | undefined {
+	): StoredPacket | undefined {
 		const session = this.#sessions.get(client);
 		if (!session) return undefined;
 		const at = session.outgoing.findIndex((waiting) =>
@@ -195,7 +200,7 @@ export class SessionState {
 		if (at < 0) return undefined;
 		const [cleared] = session.outgoing.splice(at, 1);
 		this.outgoingMessages--;
-		this.#grow(session, -sizeOf(cleared));
+		this.#addBytes(session, -sizeOf(cleared));
 		return cleared;
 	}
 
@@ -203,19 +208,19 @@ export class SessionState {
 		const session = this.#sessions.get(client);
 		if (!session) return;
 		for (const topic of session.subscriptions.keys()) this.#unindex(client, topic);
-		this.#grow(session, -session.outgoingBytes);
+		this.#addBytes(session, -session.outgoingBytes);
 		this.outgoingMessages -= session.outgoing.length;
 		this.#sessions.delete(client);
 	}
 }
 
-/** Topic and payload, in bytes or so: what a bound is counted in. */
-export function sizeOf(packet: Partial<KeptPacket> | undefined): number {
+/** The size that counts for bounds: length of the topic in characters, plus the payload in bytes. */
+export function sizeOf(packet: Partial<StoredPacket> | undefined): number {
 	return packet ? (packet.topic?.length ?? 0) + (packet.payload?.length ?? 0) : 0;
 }
 
-/** A packet as it is kept: what it came in may go. */
-export function kept<P extends Partial<KeptPacket>>(packet: P): P {
+/** The packet with its payload in memory of its own, so that the chunk it arrived in can be freed. */
+export function withOwnPayload<P extends Partial<StoredPacket>>(packet: P): P {
 	const { payload } = packet;
 	return Buffer.isBuffer(payload) ? { ...packet, payload: ownBytes(payload) } : packet;
 }

@@ -32,7 +32,7 @@ async function emptyStore(): Promise<SessionStore> {
 	return store;
 }
 
-/** The package's own specification of a persistence, asked for by the tests of aedes' adapters. */
+/** The specification of a persistence: the test suite that aedes' own adapters run. */
 const suite = createRequire(import.meta.url)('aedes-persistence/abstract.js') as Suite;
 let cases = 0;
 suite({
@@ -40,13 +40,13 @@ suite({
 	persistence: emptyStore,
 	test(name, run) {
 		cases++;
-		it(`is a persistence as aedes-persistence specifies it: ${name}`, async () => {
-			// It compares as Node's own assertions do.
+		it(`the session store is a persistence as aedes-persistence specifies it: ${name}`, async () => {
+			// The suite compares with Node's own assertions.
 			await run({ plan: () => undefined, diagnostic: () => undefined, assert });
 		});
 	},
 });
 
-it('was asked every case of that specification', () => {
+it('every case of the specification by aedes-persistence was run', () => {
 	expect(cases).toBeGreaterThan(40);
 });

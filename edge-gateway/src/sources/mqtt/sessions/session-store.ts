@@ -4,64 +4,29 @@ import type { CommitWorker } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Aedes, Client, Subscription } from 'aedes';
 import { matchesFilter } from '../../../topics/topic-filter.ts';
-import type { KeptPacket } from './change.ts';
+import type { StoredPacket } from './change.ts';
+import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from './session-bounds.ts';
 import { SessionJournal } from './session-journal.ts';
-import { kept, type SessionState, type SessionSubscription, sizeOf } from './session-state.ts';
+import { type SessionState, type SessionSubscription, sizeOf, withOwnPayload } from './session-state.ts';
 
 type ClientId = Pick<Client, 'id'> & { clean?: boolean };
-type Will = KeptPacket & { clientId?: string };
+type Will = StoredPacket & { clientId?: string };
 
-/** How much is kept for clients that are away, and for how long. Sizes in bytes, times in ms. */
-export interface SessionBounds {
-	expireAfterMs: number;
-	/** Of one session. */
-	messages: number;
-	bytes: number;
-	/**
-	 * Of all sessions, with what a message costs in memory beside its topic and payload; and of all retained messages.
-	 */
-	totalBytes: number;
-	sessions: number;
-	/** Of one device. */
-	sessionsPerDevice: number;
-	retained: number;
-	retainedBytes: number;
-	largestMessage: number;
-}
-
-const MIB = 1024 * 1024;
 const EMPTY = Buffer.alloc(0);
-/**
- * Memory that a waiting message takes beside its topic and payload, as measured: many small ones must not come to ten
- * times their bound.
- */
-export const MESSAGE_COST = 400;
-/** Before this no session can have gone away: the clock was not set yet. */
+/** A disconnection before this time was recorded while the clock was not set yet. */
 const CLOCK_IS_SET_AFTER = Date.UTC(2020, 0);
 
-export const SESSION_BOUNDS: SessionBounds = {
-	expireAfterMs: 7 * 24 * 3600_000,
-	messages: 1000,
-	bytes: MIB,
-	totalBytes: 64 * MIB,
-	sessions: 10_000,
-	sessionsPerDevice: 32,
-	retained: 10_000,
-	retainedBytes: 16 * MIB,
-	largestMessage: 256 * 1024,
-};
-
 /**
- * What aedes keeps of its clients (its persistence, as the package aedes-persistence specifies it), on disk: retained
- * messages, and of sessions their subscriptions, the messages they have not acknowledged, and those of QoS 2 they have
- * not released. Each promise resolves when it would survive a kill -9. Sessions that end with their connection, and
- * last wills, are kept in memory only.
+ * The persistence of aedes, as the package aedes-persistence specifies it, on disk: retained messages, and for each
+ * session its subscriptions, the messages the client has not acknowledged, and the messages of QoS 2 it has not
+ * released. Each promise resolves when the change would survive a kill -9. Clean sessions and last wills are kept in
+ * memory only.
  *
- * Bounded: what goes beyond a bound is not kept for the session (or not retained), and counted. What was kept stays, in
+ * A message beyond a bound is not stored for the session (or not retained) and is counted. Stored messages stay, in
  * order.
  */
 export class SessionStore {
-	/** Messages that were not kept because of a bound. */
+	/** Messages that were not stored because of a bound. */
 	dropped = 0;
 	/** Sessions that ended because their client was away for too long. */
 	expired = 0;
@@ -70,10 +35,10 @@ export class SessionStore {
 	readonly #state: SessionState;
 	readonly #bounds: SessionBounds;
 	readonly #logger: Logger;
-	/** Messages of QoS 2 not yet released, of sessions that end with their connection. */
-	readonly #passing = new Map<string, Map<number, KeptPacket>>();
+	/** Unreleased messages of QoS 2 from clients with clean sessions, by client and packet identifier. */
+	readonly #cleanIncoming = new Map<string, Map<number, StoredPacket>>();
 	readonly #wills = new Map<string, Will>();
-	#told = false;
+	#hasWarned = false;
 
 	private constructor(journal: SessionJournal, bounds: SessionBounds, logger: Logger) {
 		this.#journal = journal;
@@ -82,6 +47,7 @@ export class SessionStore {
 		this.#logger = logger;
 	}
 
+	/** Opens the store in `dir`, which is created if it does not exist. */
 	static async open(
 		dir: string,
 		{ worker, logger, bounds = {} }: { worker: CommitWorker; logger: Logger; bounds?: Partial<SessionBounds> },
@@ -102,17 +68,17 @@ export class SessionStore {
 		this.broker = broker;
 	}
 
-	/** Whether a client may acknowledge a message of this identifier, sent on an earlier connection. */
+	/** Whether a message with this packet identifier, sent on an earlier connection, waits for acknowledgement. */
 	isUnacknowledged(client: string, messageId: number): boolean {
 		return this.#state.isUnacknowledged(client, messageId);
 	}
 
-	/** Whether a message of QoS 2 is the one that came before and was not released. */
+	/** Whether a message of QoS 2 with this packet identifier was received and not released yet. */
 	isUnreleased({ id }: ClientId, messageId: number): boolean {
 		return this.#incoming(id, messageId) !== undefined;
 	}
 
-	/** Whether a client has a session, or may begin one. What stands before the first slash of its id is its device. */
+	/** Whether a client has a session or may begin one. A client id begins with its device id and a slash. */
 	hasRoomFor(client: string): boolean {
 		const { sessions } = this.#state;
 		if (sessions.has(client)) return true;
@@ -122,22 +88,22 @@ export class SessionStore {
 		return sessions.size < this.#bounds.sessions && ofDevice < this.#bounds.sessionsPerDevice;
 	}
 
-	/** A client with a session came. */
-	async here(client: string): Promise<void> {
+	/** Records that a client with a session connected. */
+	async connected(client: string): Promise<void> {
 		if (!this.hasRoomFor(client)) return;
 		await this.#change({ do: 'here', client });
 	}
 
-	/** It went; `at` is epoch ms. */
-	async away(client: string, at: number): Promise<void> {
+	/** Records that a client disconnected; `at` is epoch ms. */
+	async disconnected(client: string, at: number): Promise<void> {
 		if (this.#state.sessions.has(client)) await this.#change({ do: 'away', client, at });
 	}
 
-	/** Ends the sessions whose clients have been away for too long. `isConnected` tells those that are not. */
+	/** Ends the sessions whose clients have been away for too long. `now` is epoch ms. */
 	async expire(now: number, isConnected: (client: string) => boolean): Promise<void> {
 		for (const [client, { awaySince }] of [...this.#state.sessions]) {
 			if (isConnected(client)) continue;
-			// Away since before the clock was right, or since a stop that nobody could write down: the time begins now.
+			// The time of the disconnection is unknown, after a crash, or wrong, because the clock was: it counts from now.
 			if (awaySince === undefined || awaySince < CLOCK_IS_SET_AFTER || awaySince > now)
 				await this.#change({ do: 'away', client, at: now });
 			else if (now - awaySince > this.#bounds.expireAfterMs) {
@@ -147,7 +113,7 @@ export class SessionStore {
 		}
 	}
 
-	async storeRetained(packet: KeptPacket): Promise<void> {
+	async storeRetained(packet: StoredPacket): Promise<void> {
 		const { retained, retainedBytes, largestMessage } = this.#bounds;
 		const size = sizeOf(packet);
 		const isNew = !this.#state.retained.has(packet.topic);
@@ -199,17 +165,17 @@ export class SessionStore {
 		return this.#state.matching(topic);
 	}
 
-	/** A client begins anew: what was kept for it is discarded (MQTT-3.1.2-6). */
+	/** Discards a session because its client begins a clean one (MQTT-3.1.2-6). */
 	async cleanSubscriptions({ id }: ClientId): Promise<void> {
 		if (this.#state.sessions.has(id)) await this.#change({ do: 'end', client: id });
 	}
 
-	async outgoingEnqueue({ clientId }: { clientId: string }, packet: KeptPacket): Promise<void> {
+	async outgoingEnqueue({ clientId }: { clientId: string }, packet: StoredPacket): Promise<void> {
 		await this.outgoingEnqueueCombi([{ clientId }], packet);
 	}
 
-	async outgoingEnqueueCombi(subs: { clientId: string }[], packet: KeptPacket): Promise<void> {
-		// Whoever has two filters for it is to get it once.
+	async outgoingEnqueueCombi(subs: { clientId: string }[], packet: StoredPacket): Promise<void> {
+		// A client with two matching filters gets the message once.
 		const clients = [...new Set(subs.map(({ clientId }) => clientId))].filter((client) =>
 			this.#hasRoom(client, packet),
 		);
@@ -217,15 +183,15 @@ export class SessionStore {
 			await this.#change({ do: 'enqueue', clients, packet: { ...copyOf(packet), messageId: undefined } });
 	}
 
-	/** @throws Error where no such message waits. */
-	async outgoingUpdate({ id }: ClientId, packet: KeptPacket): Promise<void> {
+	/** @throws Error when no such message waits */
+	async outgoingUpdate({ id }: ClientId, packet: StoredPacket): Promise<void> {
 		await this.#change({ do: 'update', client: id, packet: copyOf(packet) });
 	}
 
 	async outgoingClearMessageId(
 		{ id }: ClientId,
-		{ messageId, brokerId, brokerCounter }: KeptPacket,
-	): Promise<KeptPacket | undefined> {
+		{ messageId, brokerId, brokerCounter }: StoredPacket,
+	): Promise<StoredPacket | undefined> {
 		const change = { do: 'clear', client: id, packet: { messageId, brokerId, brokerCounter } } as const;
 		const cleared = this.#state.apply(change);
 		if (cleared) await this.#journal.write(change);
@@ -236,38 +202,38 @@ export class SessionStore {
 		return Readable.from([...(this.#state.sessions.get(id)?.outgoing ?? [])]);
 	}
 
-	async incomingStorePacket(client: ClientId, packet: KeptPacket): Promise<void> {
+	async incomingStorePacket(client: ClientId, packet: StoredPacket): Promise<void> {
 		const { id } = client;
 		if (client.clean || !this.hasRoomFor(id)) {
-			const passing = this.#passing.get(id) ?? new Map<number, KeptPacket>();
-			this.#passing.set(id, passing.set(packet.messageId!, kept(copyOf(packet))));
+			const incoming = this.#cleanIncoming.get(id) ?? new Map<number, StoredPacket>();
+			this.#cleanIncoming.set(id, incoming.set(packet.messageId!, withOwnPayload(copyOf(packet))));
 		} else await this.#change({ do: 'receive', client: id, packet: copyOf(packet) });
 	}
 
-	/** @throws Error where there is none. */
-	async incomingGetPacket({ id }: ClientId, { messageId }: { messageId: number }): Promise<KeptPacket> {
+	/** @throws Error when there is no such message */
+	async incomingGetPacket({ id }: ClientId, { messageId }: { messageId: number }): Promise<StoredPacket> {
 		const packet = this.#incoming(id, messageId);
 		if (!packet) throw new Error('no such packet');
 		return { ...packet };
 	}
 
-	/** @throws Error where there is none. */
+	/** @throws Error when there is no such message */
 	async incomingDelPacket(client: ClientId, { messageId }: { messageId: number }): Promise<void> {
 		await this.incomingGetPacket(client, { messageId });
-		if (!this.#passing.get(client.id)?.delete(messageId))
+		if (!this.#cleanIncoming.get(client.id)?.delete(messageId))
 			await this.#change({ do: 'release', client: client.id, messageId });
 	}
 
 	async cleanIncoming({ id }: ClientId): Promise<void> {
-		this.#passing.delete(id);
+		this.#cleanIncoming.delete(id);
 		if (this.#state.sessions.get(id)?.incoming.size) await this.#change({ do: 'release-all', client: id });
 	}
 
 	async putWill({ id }: ClientId, packet: Will): Promise<void> {
 		packet.brokerId = this.broker!.id;
 		packet.clientId = id;
-		// The broker holds the packet itself too.
-		packet.payload = kept(packet).payload;
+		// Changes the packet itself, because the broker holds it too.
+		packet.payload = withOwnPayload(packet).payload;
 		this.#wills.set(id, packet);
 	}
 
@@ -295,17 +261,17 @@ export class SessionStore {
 		await this.#journal.close();
 	}
 
-	#incoming(id: string, messageId: number): KeptPacket | undefined {
-		return this.#passing.get(id)?.get(messageId) ?? this.#state.sessions.get(id)?.incoming.get(messageId);
+	#incoming(id: string, messageId: number): StoredPacket | undefined {
+		return this.#cleanIncoming.get(id)?.get(messageId) ?? this.#state.sessions.get(id)?.incoming.get(messageId);
 	}
 
-	/** In memory at once, so that nobody sees it otherwise from here on; on disk when the promise resolves. */
+	/** Applies a change in memory at once; the promise resolves when it is on disk. */
 	#change(change: Parameters<SessionState['apply']>[0]): Promise<void> {
 		this.#state.apply(change);
 		return this.#journal.write(change);
 	}
 
-	#hasRoom(client: string, packet: KeptPacket): boolean {
+	#hasRoom(client: string, packet: StoredPacket): boolean {
 		const { messages, bytes, totalBytes, largestMessage } = this.#bounds;
 		const { outgoing = [], outgoingBytes = 0 } = this.#state.sessions.get(client) ?? {};
 		const size = sizeOf(packet);
@@ -321,19 +287,17 @@ export class SessionStore {
 
 	#drop(what: string): void {
 		this.dropped++;
-		if (!this.#told)
+		if (!this.#hasWarned)
 			this.#logger.warn(
-				`mqtt: ${what} was not kept, for its bound is reached; more like it are counted in gateway_mqtt_not_kept_total`,
+				{ counted: 'gateway_mqtt_not_kept_total' },
+				`mqtt: ${what} was not stored because its bound is reached; further ones are only counted`,
 			);
-		this.#told = true;
+		this.#hasWarned = true;
 	}
 }
 
-/**
- * Plain data, which the broker does not change afterwards. Of a message its own fields only: what the parser left on it
- * is nobody's.
- */
-function copyOf(packet: KeptPacket): KeptPacket {
+/** A copy that the broker does not change later. Of a message, its own fields only, without what the parser added. */
+function copyOf(packet: StoredPacket): StoredPacket {
 	const { cmd, brokerId, brokerCounter, topic, payload, qos, retain, dup, messageId } = packet;
 	if (cmd !== 'publish') return { ...packet };
 	return {
@@ -346,5 +310,5 @@ function copyOf(packet: KeptPacket): KeptPacket {
 		retain: retain ?? false,
 		dup: dup ?? false,
 		messageId,
-	} as KeptPacket;
+	} as StoredPacket;
 }
