@@ -6,7 +6,7 @@ import { Tokens } from '@crowdvision/service-kit';
 import { type CaddyServer, startCaddy } from '@crowdvision/testing/caddy';
 import { type Mongod, startMongod } from '@crowdvision/testing/mongod';
 import { freePort } from '@crowdvision/testing/ports';
-import { type Running, startNode } from '@crowdvision/testing/processes';
+import { type Exit, ROOT, type Running, startNode } from '@crowdvision/testing/processes';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 
@@ -40,20 +40,41 @@ export interface Part {
 	stop(): Promise<void>;
 }
 
+/** One of our own programs. */
+export interface Program extends Part {
+	/** SIGTERM; resolves when it has ended. */
+	terminate(): Promise<Exit>;
+}
+
+export interface TopologyOptions {
+	/** How many processes each service gets; default: two of notification and socket, one of the others. */
+	replicas?: Partial<typeof REPLICAS>;
+	/** Folder of the checkout whose programs run; default: this one. */
+	checkout?: string;
+	/** Added to the environment of every program. */
+	env?: Record<string, string>;
+	/** What gateway.yaml says; default: the gateway's id and its two serial lines. */
+	gateway?: object;
+	/** Called before any program starts: fills the databases, Redis and the programs' folders. */
+	restore?(servers: { dir: string; redis: RedisServer; databases: ReadonlyMap<string, string> }): Promise<void>;
+}
+
 /** Everything of docker-compose.yml as processes of this machine. */
 export interface Topology {
 	/** Through Caddy. */
 	readonly http: string;
 	readonly mqtt: string;
 	readonly caFile: string;
+	/** Each program has its DATA_DIR here, under its own name. */
 	readonly dir: string;
 	/** Sensors' ends of two lines into the gateway. */
 	readonly serial: { sensors: string; visitor: string };
 	readonly parts: readonly Part[];
 	/** Our own programs: the services and the gateway. */
-	readonly programs: readonly Part[];
-	readonly redisUrl: string;
-	readonly redisPort: number;
+	readonly programs: readonly Program[];
+	/** URLs of the services' databases, by service. */
+	readonly databases: ReadonlyMap<string, string>;
+	readonly redis: RedisServer;
 	readonly tokens: Tokens;
 	/** Resolves when every program reaches all it depends on. */
 	ready(timeoutMs?: number): Promise<void>;
@@ -65,7 +86,14 @@ export interface Topology {
  *   sensors over MQTT, serial ────────┼─▶ gateway ─▶ its log                  │
  *                                     └─▶ socket ×2                           └─▶ Redis, as all of them
  */
-export async function startTopology(): Promise<Topology> {
+export async function startTopology({
+	replicas: wanted = {},
+	checkout = ROOT,
+	env = {},
+	gateway: settings,
+	restore,
+}: TopologyOptions = {}): Promise<Topology> {
+	const replicas = { ...REPLICAS, ...wanted };
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-topology-'));
 	const open = { programs: [] as Stoppable[], servers: [] as Stoppable[] };
 	const stop = async () => {
@@ -93,18 +121,21 @@ export async function startTopology(): Promise<Topology> {
 			JWT_SECRET: SECRET,
 			LOG_LEVEL: 'warn',
 			NODE_COMPILE_CACHE: join(dir, 'compiled'),
+			...env,
 		};
+		const urls = new Map([...mongods].map(([name, { url }]) => [name as string, `${url}/${name}`]));
+		await restore?.({ dir, redis, databases: urls });
 
 		const services = await all(
 			SERVICES.flatMap((service) =>
-				Array.from({ length: REPLICAS[service] }, (_, index) => {
+				Array.from({ length: replicas[service] }, (_, index) => {
 					const mongod = mongods.get(service);
 					return startProgram(
-						REPLICAS[service] === 1 ? service : `${service}-${index + 1}`,
-						`services/${service}/src/main.ts`,
+						replicas[service] === 1 ? service : `${service}-${index + 1}`,
+						join(checkout, `services/${service}/src/main.ts`),
 						dir,
 						{
-							env: { ...environment, ...(mongod && { MONGO_URL: `${mongod.url}/${service}` }) },
+							env: { ...environment, ...(mongod && { MONGO_URL: urls.get(service)! }) },
 							mayCall: [redis.port, ...(mongod ? [mongod.port] : [])],
 						},
 					).then((part) => Object.assign(program(part), { service }));
@@ -114,9 +145,9 @@ export async function startTopology(): Promise<Topology> {
 		const mqttPort = await freePort();
 		const config = join(dir, 'gateway.yaml');
 		const serial = [lines.sensors.b, lines.visitor.b].map((path) => ({ path }));
-		await writeFile(config, JSON.stringify({ gatewayId: 'gateway', sources: { serial } }));
+		await writeFile(config, JSON.stringify(settings ?? { gatewayId: 'gateway', sources: { serial } }));
 		const gateway = program(
-			await startProgram('gateway', 'edge-gateway/src/main.ts', dir, {
+			await startProgram('gateway', join(checkout, 'edge-gateway/src/main.ts'), dir, {
 				env: { ...environment, MQTT_PORT: `${mqttPort}`, GATEWAY_CONFIG: config },
 				mayCall: [redis.port],
 			}),
@@ -140,14 +171,14 @@ export async function startTopology(): Promise<Topology> {
 			dir,
 			serial: { sensors: lines.sensors.a, visitor: lines.visitor.a },
 			programs,
+			databases: urls,
 			parts: [
 				...programs,
 				serverPart('redis', redis),
 				...[...mongods].map(([name, mongod]) => serverPart(`${name}-mongod`, mongod)),
 				caddyPart(caddy),
 			],
-			redisUrl: redis.url,
-			redisPort: redis.port,
+			redis,
 			tokens: new Tokens(SECRET),
 			ready: async (timeoutMs = PATIENCE_MS) =>
 				void (await Promise.all(programs.map((program) => isReady(program, timeoutMs)))),
@@ -179,7 +210,7 @@ async function startProgram(
 	entry: string,
 	dir: string,
 	options: { env: Record<string, string>; mayCall: number[] },
-): Promise<Part> {
+): Promise<Program> {
 	const port = await freePort();
 	const dataDir = join(dir, name);
 	await mkdir(dataDir, { recursive: true });
@@ -198,6 +229,7 @@ async function startProgram(
 			running = await launch();
 		},
 		said: () => `${running.stdout()}${running.stderr()}`,
+		terminate: () => running.stop(),
 		stop: async () => void (await running.kill()),
 	};
 }

@@ -89,7 +89,7 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 		await load.drain();
 
 		const { size } = load.acknowledged;
-		const audit = new StreamAudit(topology.redisUrl);
+		const audit = new StreamAudit(topology.redis.url);
 		await waitFor('the stream to have everything', async () => {
 			await audit.catchUp();
 			return audit.entries >= size;
@@ -116,7 +116,7 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 	it('all the while, no service called another: only Redis and its own database', () => {
 		for (const { name, mayCall } of topology.programs) {
 			const called = [...watch.seen.get(name)!];
-			expect(called, name).toContain(topology.redisPort);
+			expect(called, name).toContain(topology.redis.port);
 			expect(mayCall, name).toEqual(expect.arrayContaining(called));
 		}
 	});

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository's root. */
@@ -62,9 +62,9 @@ export function findProgram(name: string): string | undefined {
 /** The kernel ends such a child even when this process is killed -9. */
 const dieWithParent = process.platform === 'linux' ? findProgram('setpriv') : undefined;
 
-/** Starts one of our own entry points under the Node that runs this. `entry` is relative to the repository's root. */
+/** Starts an entry point under the Node that runs this. `entry` is a path, from the repository's root if relative. */
 export function startNode(entry: string, options: StartOptions = {}): Promise<Running> {
-	return start(process.execPath, { ...options, args: [join(ROOT, entry), ...(options.args ?? [])] });
+	return start(process.execPath, { ...options, args: [resolve(ROOT, entry), ...(options.args ?? [])] });
 }
 
 /**
