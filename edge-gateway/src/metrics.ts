@@ -1,6 +1,6 @@
 import { TIME_QUALITIES } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
-import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
+import { collectedMetrics, type Registry } from '@crowdvision/service-kit';
 import type { Bridges } from './bridge/bridges.ts';
 import type { Clock } from './clock/clock.ts';
 import type { Downlink } from './downlink/downlink.ts';
@@ -22,30 +22,18 @@ export function registerMetrics(
 	},
 ): void {
 	const { log, clock, ledger, relay, downlink, bridges, trail } = parts;
-	const gauge = (name: string, help: string, read: () => number) => {
-		new Gauge({
-			name,
-			help,
-			registers: [metrics],
-			collect() {
-				this.set(read());
-			},
-		});
-	};
+	const { gauge, counter } = collectedMetrics(metrics);
 	ledger.register(metrics);
 	bridges.register(metrics);
 	gauge('gateway_log_bytes', 'Bytes of the log on disk', () => log.stats().bytes);
 	gauge('gateway_log_max_bytes', 'Bound of the log on disk', () => log.stats().maxBytes);
 	gauge('gateway_log_end_offset', 'Offset after the newest durable reading', () => log.endOffset);
-	new Gauge({
-		name: 'gateway_log_dropped',
-		help: 'Readings given up before every consumer had them, since the start: oldest and newest by policy, thinned, or expired by age',
-		labelNames: ['reason'],
-		registers: [metrics],
-		collect() {
-			for (const [reason, count] of Object.entries(log.stats().dropped)) this.set({ reason }, count);
-		},
-	});
+	gauge(
+		'gateway_log_dropped',
+		'Readings given up before every consumer had them, since the start: oldest and newest by policy, thinned, or expired by age',
+		() => Object.entries(log.stats().dropped).map(([reason, count]) => [{ reason }, count] as const),
+		['reason'],
+	);
 	gauge('gateway_log_held_bytes', 'Bytes of the log that some consumer has still to read', () => log.stats().heldBytes);
 	gauge(
 		'gateway_log_hours_to_full',
@@ -54,16 +42,12 @@ export function registerMetrics(
 	);
 	gauge('gateway_log_incidents', 'Damage found in the log since the start', () => log.stats().incidents);
 	gauge('gateway_commands_under_way', 'Commands to devices that have no outcome yet', () => downlink.underWay);
-	new Counter({
-		name: 'gateway_commands_total',
-		help: 'Outcomes of commands said by this gateway; late: answers nobody waited for; superseded: another gateway was first; invalid: no command',
-		labelNames: ['outcome'],
-		registers: [metrics],
-		collect() {
-			this.reset();
-			for (const [outcome, count] of Object.entries(downlink.counts)) this.inc({ outcome }, count);
-		},
-	});
+	counter(
+		'gateway_commands_total',
+		'Outcomes of commands said by this gateway; late: answers nobody waited for; superseded: another gateway was first; invalid: no command',
+		() => Object.entries(downlink.counts).map(([outcome, count]) => [{ outcome }, count] as const),
+		['outcome'],
+	);
 	gauge(
 		'gateway_log_held_back',
 		'Offsets that readers do not see yet, because the time is not known',
@@ -71,16 +55,12 @@ export function registerMetrics(
 	);
 	gauge('gateway_clock_ahead_seconds', "How far the gateway's time is ahead of the system's", () => clock.ahead / 1000);
 	gauge('gateway_clock_quality', '0 synced, 1 holdover, 2 unsynced', () => TIME_QUALITIES.indexOf(clock.quality));
-	new Counter({
-		name: 'gateway_room_count_events_total',
-		help: 'What happened to the counts of rooms: crossings, first, wrap, reset, jump, late, clamped, zeroing, correction',
-		labelNames: ['cause'],
-		registers: [metrics],
-		collect() {
-			this.reset();
-			for (const [cause, count] of trail.counts()) this.inc({ cause }, count);
-		},
-	});
+	counter(
+		'gateway_room_count_events_total',
+		'What happened to the counts of rooms: crossings, first, wrap, reset, jump, late, clamped, zeroing, correction',
+		() => [...trail.counts()].map(([cause, count]) => [{ cause }, count] as const),
+		['cause'],
+	);
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);
 		gauge('gateway_relay_delivered', 'Readings appended to Redis since the start', () => relay.stats().delivered);

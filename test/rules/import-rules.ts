@@ -32,7 +32,7 @@ interface Rule {
 const ANYWHERE = /^/;
 const NONE = /$^/;
 /** Exports of the service kit that load none of its packages. */
-const LIGHT = ['service-kit/retry', 'service-kit/plain-logger'];
+const LIGHT = ['service-kit/retry', 'service-kit/concurrency', 'service-kit/plain-logger'];
 
 /** The rules of ARCHITECTURE.md. */
 const RULES: Rule[] = [

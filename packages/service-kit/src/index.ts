@@ -1,10 +1,13 @@
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+export * from './collected-metrics.ts';
+export * from './concurrency/index.ts';
 export * from './http/guards.ts';
 export * from './http/http.ts';
 export * from './http/rate-limit.ts';
 export * from './http/request-metrics.ts';
 export * from './links/buildings.ts';
 export * from './links/bus-links.ts';
+export * from './links/on-leading.ts';
 export * from './links/presence.ts';
 export * from './links/retained-table.ts';
 export * from './links/stream-progress.ts';

@@ -1,4 +1,3 @@
-export * from './lease.ts';
+export * from './leadership/elect-leader.ts';
 export * from './store.ts';
 export * from './stores.ts';
-export { Turns } from './turns.ts';

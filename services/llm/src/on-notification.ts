@@ -1,17 +1,16 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { type Alert, CHANNELS } from '@crowdvision/contracts';
-import type { Logger } from '@crowdvision/service-kit';
-import { Turns } from '@crowdvision/store';
+import { type Logger, SerialQueue } from '@crowdvision/service-kit';
 import type { Knowledge } from './knowledge/knowledge.ts';
 
 const MOST_WAITING = 10_000;
 
 /** Writes the anomaly log from what notification announces, in that order. */
 export function followNotifications(bus: Bus, knowledge: Knowledge, logger: Logger): Promise<Subscription> {
-	const turns = new Turns(MOST_WAITING);
+	const queue = new SerialQueue(MOST_WAITING);
 	return bus.listen(CHANNELS.notifications, (message) => {
-		turns
-			.take(() => record(message, knowledge))
+		queue
+			.run(() => record(message, knowledge))
 			.catch((error: unknown) => logger.error({ err: error }, 'an alert could not be kept in the anomaly log'));
 	});
 }

@@ -34,7 +34,7 @@ export async function createLlm({ bus, stores, tokens, logger }: LlmContext): Pr
 		() => directory.follow(bus),
 		() => presence.follow(bus),
 		() => followNotifications(bus, knowledge, logger),
-		() => followTelemetry(bus, member, knowledge),
+		() => followTelemetry({ bus, member, knowledge }),
 	);
 	return {
 		name: 'llm',

@@ -16,7 +16,7 @@ const SECRET = 'a secret for tests only, of more than 32 characters';
 const TTL_MS = 1500;
 const BREACHES = 10;
 const SWINGS = 100;
-const ON_DUTY = /lease: taken/;
+const ON_DUTY = /this replica is the leader now/;
 
 let dataDir: string;
 let redis: RedisServer;

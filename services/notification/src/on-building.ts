@@ -1,12 +1,11 @@
 import type { Alert } from '@crowdvision/contracts';
-import { type BuildingDirectory, backOff, type Logger, pause } from '@crowdvision/service-kit';
-import type { Turns } from '@crowdvision/store';
+import { type BuildingDirectory, backOff, type Logger, pause, type SerialQueue } from '@crowdvision/service-kit';
 import type { Watchman } from './evaluation/rule-evaluator.ts';
 
 export interface ReviewParts {
 	directory: BuildingDirectory;
 	watchman: Watchman;
-	turns: Turns;
+	queue: SerialQueue;
 	logger: Logger;
 	onAlerts: (alerts: Alert[]) => void;
 }
@@ -50,12 +49,12 @@ export class BuildingReviews {
 	}
 
 	async #run(signal: AbortSignal): Promise<void> {
-		const { watchman, turns, logger, onAlerts } = this.#parts;
+		const { watchman, queue, logger, onAlerts } = this.#parts;
 		for (let failures = 0; this.#changed.size > 0 && !signal.aborted; ) {
 			const [buildingId] = this.#changed as Set<string> & Iterable<string>;
 			this.#changed.delete(buildingId!);
 			try {
-				onAlerts(await turns.take(() => watchman.review(buildingId!, Date.now())));
+				onAlerts(await queue.run(() => watchman.review(buildingId!, Date.now())));
 				failures = 0;
 			} catch (error) {
 				this.#changed.add(buildingId!);

@@ -1,5 +1,12 @@
-import { callerOf, invalid, type Request, Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
-import type { Turns } from '@crowdvision/store';
+import {
+	callerOf,
+	invalid,
+	type Request,
+	Router,
+	requireAccount,
+	type SerialQueue,
+	type Tokens,
+} from '@crowdvision/service-kit';
 import type { Alerts } from './alerts/alerts.ts';
 import type { Outbox } from './alerts/outbox.ts';
 
@@ -7,12 +14,12 @@ const MOST_LISTED = 500;
 
 export function notificationRoutes({
 	alerts,
-	turns,
+	queue,
 	outbox,
 	tokens,
 }: {
 	alerts: Alerts;
-	turns: Turns;
+	queue: SerialQueue;
 	outbox: Outbox;
 	tokens: Tokens;
 }): Router {
@@ -24,7 +31,7 @@ export function notificationRoutes({
 	});
 
 	router.post('/alerts/:id/ack', async (request, response) => {
-		const alert = await turns.take(() => alerts.acknowledge(String(request.params.id), callerOf(request)));
+		const alert = await queue.run(() => alerts.acknowledge(String(request.params.id), callerOf(request)));
 		outbox.wake();
 		response.json(alert);
 	});

@@ -1,24 +1,11 @@
-import { Counter, Gauge, Histogram, type Registry } from '@crowdvision/service-kit';
+import { Counter, collectedMetrics, Histogram, type Registry } from '@crowdvision/service-kit';
 
 /** What `/metrics` says of the dashboards. */
 export function socketMetrics(registry: Registry, now: { connected: () => number; conflated: () => number }) {
 	const registers = [registry];
-	new Gauge({
-		name: 'socket_dashboards',
-		help: 'Dashboards connected',
-		registers,
-		collect() {
-			this.set(now.connected());
-		},
-	});
-	new Gauge({
-		name: 'socket_conflated',
-		help: 'Subscriptions of slow dashboards, which get latest values only for now',
-		registers,
-		collect() {
-			this.set(now.conflated());
-		},
-	});
+	const { gauge } = collectedMetrics(registry);
+	gauge('socket_dashboards', 'Dashboards connected', now.connected);
+	gauge('socket_conflated', 'Subscriptions of slow dashboards, which get latest values only for now', now.conflated);
 	return {
 		superseded: new Counter({
 			name: 'socket_superseded_total',

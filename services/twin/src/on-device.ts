@@ -1,7 +1,6 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
-import type { Logger } from '@crowdvision/service-kit';
-import { Turns } from '@crowdvision/store';
+import { type Logger, SerialQueue } from '@crowdvision/service-kit';
 import type { OfflineDevices } from './state/offline-devices.ts';
 
 const MOST_WAITING = 10_000;
@@ -14,12 +13,12 @@ export interface DeviceParts {
 
 /** Records when devices report that they go offline or come back, in the order of the reports. */
 export function followDevices({ bus, offline, logger }: DeviceParts): Promise<Subscription> {
-	const turns = new Turns(MOST_WAITING);
+	const queue = new SerialQueue(MOST_WAITING);
 	return bus.listen(CHANNELS.devices, (message) => {
 		const event = parse(message);
 		if (!event) return;
-		turns
-			.take(() => offline.record(event))
+		queue
+			.run(() => offline.record(event))
 			.catch((error: unknown) =>
 				logger.warn({ err: error, sensorId: event.sensorId }, 'that a device came or went could not be kept'),
 			);

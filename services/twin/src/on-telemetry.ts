@@ -1,66 +1,43 @@
-import type { Bus, BusEntry, Subscription } from '@crowdvision/bus';
-import { CrowdVisionError, freshMs, reading, STREAMS } from '@crowdvision/contracts';
+import { type Bus, consumeReadings, type StreamedReading, type Subscription } from '@crowdvision/bus';
+import { freshMs, STREAMS } from '@crowdvision/contracts';
 import { type Counter, type Logger, StreamProgress } from '@crowdvision/service-kit';
-import type { PlacedReading, Readings } from '@crowdvision/store';
+import type { Readings } from '@crowdvision/store';
 
 const STREAM = STREAMS.telemetry;
 
-export interface TelemetryConsumerParts {
+export interface TelemetryParts {
 	bus: Bus;
 	readings: Readings;
 	logger: Logger;
-	/** Name of this process among those of the group; the same after a restart. */
+	/** Name of this process in the group; the same after a restart. */
 	member: string;
+	/** Counts readings taken in, repetitions included. */
 	taken: Counter;
 }
 
 /**
- * Takes readings in, also of buildings and rooms that nobody registered yet: they are there when somebody does. They
- * are acknowledged when they are stored, so whatever ends this process in between has them given again, and stored
- * once.
+ * Stores readings, also those of buildings and rooms that are not registered yet: they show once somebody registers
+ * them. Readings are acknowledged when they are stored, so a process that dies in between gets them again, and stores
+ * them once. A store that was put back to a backup gets again what came after it, as far as the stream still holds it.
  */
-export class TelemetryConsumer {
-	readonly #parts: TelemetryConsumerParts;
-	readonly #progress: StreamProgress;
-
-	constructor(parts: TelemetryConsumerParts) {
-		this.#parts = parts;
-		this.#progress = new StreamProgress(parts.bus, STREAM, () => parts.readings.progress(STREAM), parts.logger);
-	}
-
-	/** A store that was put back to a backup is given again what came after it, as far as the stream still holds it. */
-	async follow(): Promise<Subscription> {
-		const { bus, member } = this.#parts;
-		return bus.consume(STREAM, 'twin', { member, from: await this.#progress.current() }, (entries) =>
-			this.#take(entries),
-		);
-	}
-
-	async #take(entries: BusEntry[]): Promise<void> {
-		const batch = entries.map((entry): PlacedReading => ({ reading: parse(entry.data), position: entry.position }));
-		for (const { gap, position } of entries) {
-			if (gap !== undefined)
-				this.#parts.logger.warn({ gap, position }, 'readings are missing: their gateway could not keep them');
+export async function followTelemetry({ bus, readings, logger, member, taken }: TelemetryParts): Promise<Subscription> {
+	const progress = new StreamProgress(bus, STREAM, () => readings.progress(STREAM), logger);
+	const take = async (batch: StreamedReading[]) => {
+		for (const { gap, position } of batch) {
+			if (gap !== undefined) logger.warn({ gap, position }, 'readings are missing: their gateway could not keep them');
 		}
-		// What is given again does not take the cursor back.
-		const progress = this.#progress.later(await this.#progress.current(), entries.at(-1)!.position);
-		await this.#parts.readings.insert(
+		// What is given again does not move the progress back.
+		const position = progress.later(await progress.current(), batch.at(-1)!.position);
+		await readings.insert(
 			batch,
-			{ stream: STREAM, position: progress },
+			{ stream: STREAM, position },
 			{
 				holdMs: Math.max(...batch.map(({ reading: { metric } }) => freshMs(metric))),
-				after: (a, b) => this.#progress.isAfter(a, b),
+				after: (a, b) => progress.isAfter(a, b),
 			},
 		);
-		this.#progress.moved(progress);
-		this.#parts.taken.inc(batch.length);
-	}
-}
-
-/** @throws CrowdVisionError for what is no reading: the bus sets it aside. */
-function parse(data: string): PlacedReading['reading'] {
-	const value: unknown = JSON.parse(data);
-	if (reading.check(value)) return value;
-	const problem = reading.problem(value);
-	throw new CrowdVisionError('invalid_reading', `${problem?.path} ${problem?.message}`);
+		progress.moved(position);
+		taken.inc(batch.length);
+	};
+	return consumeReadings(bus, 'twin', { member, from: await progress.current() }, take);
 }

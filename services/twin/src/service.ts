@@ -1,10 +1,17 @@
 import type { Bus } from '@crowdvision/bus';
 import { type Building, STREAMS, TABLES } from '@crowdvision/contracts';
-import { BusLinks, Counter, RetainedTable, type Service, type ServiceContext } from '@crowdvision/service-kit';
-import type { ReadingRetention, Stores } from '@crowdvision/store';
+import {
+	BusLinks,
+	Counter,
+	onLeading,
+	RetainedTable,
+	type Service,
+	type ServiceContext,
+} from '@crowdvision/service-kit';
+import { electLeader, type ReadingRetention, type Stores } from '@crowdvision/store';
 import { Buildings } from './buildings/buildings.ts';
 import { catalogBeforeProbes } from './catalog.ts';
-import { standBy, takeDuty } from './duty.ts';
+import { lead } from './leader.ts';
 import { followAdoptions } from './on-adoption.ts';
 import { followDevices } from './on-device.ts';
 import { twinRoutes } from './routes.ts';
@@ -28,7 +35,7 @@ export interface TwinOptions {
 	replicas?: boolean;
 }
 
-/** The same in every process, and after a restart: whoever is on duty takes up first what the one before held. */
+/** The same in every process and after a restart: a new leader first gets what the previous one had not acknowledged. */
 const MEMBER = 'twin-1';
 
 /** The service, and what the embedded composition needs of it to set up the demo. */
@@ -77,13 +84,15 @@ export async function createTwin(
 		help: 'Readings taken in from the stream, repetitions included',
 		registers: [metrics],
 	});
-	const duty = () => takeDuty({ bus, readings, buildings, offline, logger, member: MEMBER, taken });
+	const open = () => lead({ bus, readings, buildings, offline, logger, member: MEMBER, taken });
+	const leading = () =>
+		onLeading({ open, metrics, name: 'twin_on_duty', help: '1 in the replica that takes readings in', logger });
 	const links = new BusLinks(logger);
 	await Promise.all([tables.buildings.start(), tables.sensors.start()]);
 	await links.open(
 		() => followDevices({ bus, offline, logger }),
 		() => followAdoptions({ bus, sensors, told: tables.sensors, logger }),
-		() => (replicas ? Promise.resolve(standBy(store, duty, { metrics, logger })) : duty()),
+		replicas ? async () => electLeader(store, { name: 'duty', logger }, leading()) : open,
 	);
 
 	return {

@@ -15,7 +15,7 @@ import { HALL, MUSEUM } from './testing/museum.ts';
 const SECRET = 'a secret for tests only, of more than 32 characters';
 const READINGS = 600;
 const PATIENCE_MS = 60_000;
-const ON_DUTY = /lease: taken/;
+const ON_DUTY = /this replica is the leader now/;
 
 let dataDir: string;
 let redis: RedisServer;

@@ -1,4 +1,4 @@
-import { Counter, type Registry } from '@crowdvision/service-kit';
+import { collectedMetrics, type Registry } from '@crowdvision/service-kit';
 import type { PortCounts } from './port-session.ts';
 import type { SerialSource } from './serial-source.ts';
 
@@ -14,16 +14,9 @@ const HELP: Record<keyof PortCounts, string> = {
 
 /** Registers the Prometheus counters of the serial ports, labelled with the port's name. */
 export function registerSerialMetrics(metrics: Registry, serial: SerialSource): void {
+	const { counter } = collectedMetrics(metrics);
 	for (const [count, help] of Object.entries(HELP) as [keyof PortCounts, string][]) {
-		new Counter({
-			name: `gateway_serial_${count}_total`,
-			help,
-			labelNames: ['port'],
-			registers: [metrics],
-			collect() {
-				this.reset();
-				for (const [port, counts] of serial.counts()) this.inc({ port }, counts[count]);
-			},
-		});
+		const read = () => [...serial.counts()].map(([port, counts]) => [{ port }, counts[count]] as const);
+		counter(`gateway_serial_${count}_total`, help, read, ['port']);
 	}
 }

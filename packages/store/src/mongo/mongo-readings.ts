@@ -1,3 +1,4 @@
+import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import type { Connection, mongo } from 'mongoose';
 import { periodOf } from '../sqlite/sqlite-intake.ts';
 import {
@@ -13,7 +14,6 @@ import {
 	type StalePeriod,
 	type TimeRange,
 } from '../store.ts';
-import { Turns } from '../turns.ts';
 import { takeIn, UNSETTLED_MS } from './mongo-intake.ts';
 import { MAX_TIME, type MongoAccess } from './mongo-link.ts';
 import {
@@ -37,7 +37,7 @@ export class MongoReadings implements Readings {
 	readonly #store: string;
 	readonly #retention: ReadingRetention;
 	/** Two batches of this process never look for the same readings at once. */
-	readonly #turns = new Turns(MOST_WAITING);
+	readonly #queue = new SerialQueue(MOST_WAITING);
 
 	constructor(access: MongoAccess, store: string, retention: ReadingRetention) {
 		this.#access = access;
@@ -55,7 +55,7 @@ export class MongoReadings implements Readings {
 		progress: { stream: string; position: string },
 		options: InsertOptions,
 	): Promise<void> {
-		return this.#turns.take(() => this.#in((collections) => takeIn(collections, batch, progress, options)));
+		return this.#queue.run(() => this.#in((collections) => takeIn(collections, batch, progress, options)));
 	}
 
 	progress(stream: string): Promise<string | undefined> {

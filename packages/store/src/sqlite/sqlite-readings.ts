@@ -1,4 +1,5 @@
 import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
+import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import {
 	type InsertOptions,
 	type Latest,
@@ -12,7 +13,6 @@ import {
 	type StalePeriod,
 	type TimeRange,
 } from '../store.ts';
-import { Turns } from '../turns.ts';
 import type { SqliteDatabase } from './sqlite.ts';
 import { intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf, statementsOf } from './sqlite-intake.ts';
 import type { SqlValue } from './sqlite-protocol.ts';
@@ -36,7 +36,7 @@ export class SqliteReadings implements Readings {
 	readonly #database: SqliteDatabase;
 	readonly #retention: ReadingRetention;
 	/** What a batch changes is found before its transaction, so nobody may change the same in between. */
-	readonly #turns = new Turns(MOST_WAITING);
+	readonly #queue = new SerialQueue(MOST_WAITING);
 
 	constructor(database: SqliteDatabase, retention: ReadingRetention) {
 		this.#database = database;
@@ -48,7 +48,7 @@ export class SqliteReadings implements Readings {
 		progress: { stream: string; position: string },
 		options: InsertOptions,
 	): Promise<void> {
-		return this.#turns.take(async () => {
+		return this.#queue.run(async () => {
 			const { known, stored, forgotten } = await this.#before(batch);
 			await this.#database.transaction(statementsOf(intakeOf(batch, known, stored, forgotten, options), progress));
 		});
@@ -156,7 +156,7 @@ export class SqliteReadings implements Readings {
 	async forget(now: number): Promise<void> {
 		const before = periodOf(now - this.#retention.readingsMs);
 		const keep = Math.max(0, before);
-		await this.#turns.take(() =>
+		await this.#queue.run(() =>
 			this.#database.transaction([
 				{ sql: 'UPDATE forgotten SET before = max(before, ?)', params: [keep] },
 				{ sql: 'DELETE FROM stale WHERE start < ?', params: [keep] },
@@ -169,7 +169,7 @@ export class SqliteReadings implements Readings {
 	}
 
 	async removeBuilding(buildingId: string): Promise<void> {
-		await this.#turns.take(() =>
+		await this.#queue.run(() =>
 			this.#database.transaction([
 				{ sql: 'DELETE FROM stale WHERE series IN (SELECT key FROM series WHERE building = ?)', params: [buildingId] },
 				{ sql: 'UPDATE series SET building = NULL WHERE building = ?', params: [buildingId] },

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { CrowdVisionError } from '@crowdvision/contracts';
+import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from '../store.ts';
-import { Turns } from '../turns.ts';
 import { startSqlite } from './sqlite.ts';
 import { SqliteCollections } from './sqlite-collections.ts';
 import { SqliteFile } from './sqlite-file.ts';
@@ -30,7 +30,7 @@ const MOST_STORES = 100;
  */
 export function sqliteStores({ dir, logger = NO_LOGGER, backups }: SqliteStoresOptions): Stores {
 	const engine = startSqlite();
-	const turns = new Turns(MOST_STORES);
+	const queue = new SerialQueue(MOST_STORES);
 	const open = new Map<string, SqliteStore | undefined>();
 	return {
 		open: async (name, definition) => {
@@ -47,7 +47,7 @@ export function sqliteStores({ dir, logger = NO_LOGGER, backups }: SqliteStoresO
 					prepare: (database) => applyDefinitions(database, definition.collections),
 				});
 				await file.open();
-				const upkeep = new Upkeep({ path, logger, turns, onDamage: () => void file.recover(), ...BACKUPS, ...backups });
+				const upkeep = new Upkeep({ path, logger, queue, onDamage: () => void file.recover(), ...BACKUPS, ...backups });
 				const store = new SqliteStore(file, upkeep, definition, () => open.delete(name));
 				open.set(name, store);
 				return store;

@@ -1,8 +1,8 @@
 import { rmSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import type { Turns } from '../turns.ts';
 import { CHECKED_AT_ONCE_BYTES } from './sqlite-open.ts';
 import { backupPath, backupsOf, timeOf } from './sqlite-restore.ts';
 import type { UpkeepOutcome, UpkeepTask } from './sqlite-upkeep-worker.ts';
@@ -16,7 +16,7 @@ export interface UpkeepOptions {
 	firstMs: number;
 	logger: PlainLogger;
 	/** One copy at a time. */
-	turns: Turns;
+	queue: SerialQueue;
 	onDamage: () => void;
 }
 
@@ -67,8 +67,8 @@ export class Upkeep {
 
 	/** Whether all was well. */
 	async #run(task: UpkeepTask): Promise<boolean> {
-		const { logger, onDamage, turns } = this.#options;
-		const outcome = await turns.take(() => this.#inThread(task));
+		const { logger, onDamage, queue } = this.#options;
+		const outcome = await queue.run(() => this.#inThread(task));
 		if (this.#closed || outcome === 'good') return outcome === 'good';
 		if (outcome === 'damaged') onDamage();
 		else logger.error({ reason: outcome.failed }, 'store: could not be checked and backed up; it will be tried again');

@@ -25,7 +25,7 @@ export class Invites {
 	readonly #store: Store;
 	readonly #invites: Collection<InvitesDocument>;
 	readonly #seal: Seal;
-	readonly #turns = new Map<string, Promise<unknown>>();
+	readonly #queue = new Map<string, Promise<unknown>>();
 
 	constructor(store: Store, seal: Seal) {
 		this.#store = store;
@@ -55,13 +55,13 @@ export class Invites {
 	 */
 	async redeem(domainName: string, code: string, now: number): Promise<DomainRole | undefined> {
 		// One at a time here: a hall full of people who join at once need not be refused for each other's sake.
-		const turn = (this.#turns.get(domainName) ?? Promise.resolve()).then(() => this.#redeem(domainName, code, now));
+		const turn = (this.#queue.get(domainName) ?? Promise.resolve()).then(() => this.#redeem(domainName, code, now));
 		const settled = turn.catch(() => {});
-		this.#turns.set(domainName, settled);
+		this.#queue.set(domainName, settled);
 		try {
 			return await turn;
 		} finally {
-			if (this.#turns.get(domainName) === settled) this.#turns.delete(domainName);
+			if (this.#queue.get(domainName) === settled) this.#queue.delete(domainName);
 		}
 	}
 

@@ -9,10 +9,9 @@ import {
 	type Validator,
 	weightIn,
 } from '@crowdvision/contracts';
-import { type BuildingDirectory, type Logger, pause } from '@crowdvision/service-kit';
+import { type BuildingDirectory, type Logger, pause, Semaphore } from '@crowdvision/service-kit';
 import type { Feed, FeedListener } from '../feed/feed.ts';
 import { type Limits, Tally } from '../limits/limits.ts';
-import { Slots } from '../limits/slots.ts';
 import { Dashboard, type DashboardServer, type DashboardSocket, type Handlers } from './dashboard.ts';
 import { DashboardSubscription, liveRoom } from './subscription.ts';
 
@@ -44,7 +43,7 @@ export class Dashboards implements FeedListener {
 	readonly #dashboards = new Set<Dashboard>();
 	readonly #accounts = new Tally();
 	readonly #byBuilding = new Map<string, Set<DashboardSubscription>>();
-	readonly #slots = new Slots(READ_FROM_BUS_AT_ONCE);
+	readonly #busReads = new Semaphore(READ_FROM_BUS_AT_ONCE);
 	readonly #sweep: NodeJS.Timeout;
 	readonly #handlers: Handlers = {
 		subscribe: (dashboard, request) => this.#subscribe(dashboard, request),
@@ -166,7 +165,7 @@ export class Dashboards implements FeedListener {
 		this.#end(dashboard, buildingId);
 		const known = cursor !== undefined && isPosition(bus, cursor);
 		const from = known ? cursor : feed.recent.head;
-		const parts = { buildingId, socket, backlog, feed, bus, slots: this.#slots, onSuperseded, logger };
+		const parts = { buildingId, socket, backlog, feed, bus, busReads: this.#busReads, onSuperseded, logger };
 		const subscription = new DashboardSubscription(parts, from);
 		dashboard.subscriptions.set(buildingId, subscription);
 		const all = this.#byBuilding.get(buildingId) ?? new Set();

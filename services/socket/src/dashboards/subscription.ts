@@ -1,11 +1,10 @@
 import { type Bus, type Position, START } from '@crowdvision/bus';
 import { type ReadingWithCursor, type ServerToDashboard, STREAMS } from '@crowdvision/contracts';
-import { type Logger, pause } from '@crowdvision/service-kit';
+import { type Logger, pause, type Semaphore } from '@crowdvision/service-kit';
 import type { Socket } from 'socket.io';
 import type { Feed } from '../feed/feed.ts';
 import { LatestReadings } from '../feed/latest.ts';
 import { replay } from '../feed/replay.ts';
-import type { Slots } from '../limits/slots.ts';
 import type { Backlog } from './backlog.ts';
 
 /** A dashboard that lets so much wait is slow. */
@@ -25,7 +24,7 @@ export interface SubscriptionParts {
 	feed: Feed;
 	bus: Bus;
 	/** Bounds how many read the stream from the bus at once. */
-	slots: Slots;
+	busReads: Semaphore;
 	/** Told each time it is given latest values only. */
 	onSuperseded: (reason: 'slow' | 'cursor_expired') => void;
 	logger: Logger;
@@ -186,10 +185,10 @@ export class DashboardSubscription {
 
 	/** Reads the stream itself until what is recent reaches back to the cursor. */
 	async #catchUpFromBus(): Promise<void> {
-		const { bus, slots, feed, buildingId, socket } = this.#parts;
+		const { bus, busReads, feed, buildingId, socket } = this.#parts;
 		const { recent } = feed;
 		const { signal } = this.#closed;
-		const release = await slots.take(signal);
+		const release = await busReads.acquire(signal);
 		try {
 			await replay({
 				bus,

@@ -1,6 +1,6 @@
 import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
-import { invalid, type RetainedSource, retryOnConflict } from '@crowdvision/service-kit';
-import { type Collection, type Kept, type Store, Turns } from '@crowdvision/store';
+import { invalid, type RetainedSource, retryOnConflict, SerialQueue } from '@crowdvision/service-kit';
+import type { Collection, Kept, Store } from '@crowdvision/store';
 import { allDocuments } from '../paging.ts';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from '../store.ts';
 
@@ -16,7 +16,7 @@ export class Sensors implements RetainedSource {
 	readonly #registries: Collection<RegistryDocument>;
 	readonly #sensors: Collection<SensorDocument>;
 	/** Registrations in one building exclude each other: those of this process need not find that out at the store. */
-	readonly #turns = new Turns(MOST_WAITING);
+	readonly #queue = new SerialQueue(MOST_WAITING);
 
 	constructor(store: Store) {
 		this.#store = store;
@@ -38,7 +38,7 @@ export class Sensors implements RetainedSource {
 	 * name themselves by it on topics that all share.
 	 */
 	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
-		const registered = await this.#turns.take(() =>
+		const registered = await this.#queue.run(() =>
 			retryOnConflict(() => this.#register({ sensorId, buildingId, roomId })),
 		);
 		if (!registered)
@@ -52,7 +52,7 @@ export class Sensors implements RetainedSource {
 	 * @throws CrowdVisionError `not_found`, `invalid` as `register`
 	 */
 	async adopt({ sensorId, buildingId, roomId, replaces }: RetainedAdoption): Promise<string[]> {
-		await this.#turns.take(() =>
+		await this.#queue.run(() =>
 			retryOnConflict(async () => {
 				const old = replaces === undefined ? undefined : await this.#sensors.get(replaces);
 				const leaves = old?.value.buildingId === buildingId && old.value.roomId === roomId;

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from '@crowdvision/service-kit';
+import { collectedMetrics, type Registry } from '@crowdvision/service-kit';
 import type { MqttListener } from '../connection/listener.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 
@@ -9,26 +9,13 @@ export function registerMqttMetrics(
 	sessions: SessionStore,
 	told: { withheld: () => number; overBound: () => number },
 ): void {
-	new Counter({
-		name: 'gateway_mqtt_cut_off_total',
-		help: 'MQTT connections that were ended by the gateway, by the statement of the standard that was broken',
-		labelNames: ['statement'],
-		registers: [metrics],
-		collect() {
-			this.reset();
-			for (const [statement, count] of listener.cuts) this.inc({ statement }, count);
-		},
-	});
-	const gauge = (name: string, help: string, read: () => number) => {
-		new Gauge({
-			name,
-			help,
-			registers: [metrics],
-			collect() {
-				this.set(read());
-			},
-		});
-	};
+	const { gauge, counter } = collectedMetrics(metrics);
+	counter(
+		'gateway_mqtt_cut_off_total',
+		'MQTT connections that were ended by the gateway, by the statement of the standard that was broken',
+		() => [...listener.cuts].map(([statement, count]) => [{ statement }, count] as const),
+		['statement'],
+	);
 	gauge('gateway_mqtt_connections', 'MQTT connections that are open', () => listener.connections.size);
 	gauge(
 		'gateway_mqtt_sessions',
@@ -40,17 +27,6 @@ export function registerMqttMetrics(
 		'Messages on disk that MQTT sessions have not acknowledged',
 		() => sessions.waitingMessages,
 	);
-	const counter = (name: string, help: string, read: () => number) => {
-		new Counter({
-			name,
-			help,
-			registers: [metrics],
-			collect() {
-				this.reset();
-				this.inc(read());
-			},
-		});
-	};
 	counter(
 		'gateway_mqtt_not_kept_total',
 		'Messages not kept for a session, or not retained, because a bound was reached',

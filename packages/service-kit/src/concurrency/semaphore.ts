@@ -1,5 +1,5 @@
-/** Lets at most so many do something at once; the others wait in the order they came. */
-export class Slots {
+/** Lets at most `count` holders proceed at once; the others wait in the order they came. */
+export class Semaphore {
 	#free: number;
 	readonly #waiting = new Set<() => void>();
 
@@ -7,8 +7,8 @@ export class Slots {
 		this.#free = count;
 	}
 
-	/** Resolves with what gives the slot back; rejects when `signal` aborts first. */
-	async take(signal: AbortSignal): Promise<() => void> {
+	/** Resolves with the function that releases the place again. Rejects with the signal's reason when it aborts first. */
+	async acquire(signal: AbortSignal): Promise<() => void> {
 		signal.throwIfAborted();
 		if (this.#free > 0) this.#free--;
 		else await this.#turn(signal);
@@ -24,18 +24,13 @@ export class Slots {
 
 	#turn(signal: AbortSignal): Promise<void> {
 		return new Promise((resolve, reject) => {
-			const proceed = () => {
-				settle();
-				resolve();
-			};
-			const giveUp = () => {
-				settle();
-				reject(signal.reason);
-			};
-			const settle = () => {
+			const settle = (finish: () => void) => {
 				this.#waiting.delete(proceed);
 				signal.removeEventListener('abort', giveUp);
+				finish();
 			};
+			const proceed = () => settle(resolve);
+			const giveUp = () => settle(() => reject(signal.reason));
 			this.#waiting.add(proceed);
 			signal.addEventListener('abort', giveUp, { once: true });
 		});

@@ -5,10 +5,10 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Lease } from './lease.ts';
+import { sqliteStores } from '../sqlite/sqlite-store.ts';
+import type { Store, Stores } from '../store.ts';
+import { electLeader } from './elect-leader.ts';
 import { LeaseClaim, type LeaseDocument } from './lease-claim.ts';
-import { sqliteStores } from './sqlite/sqlite-store.ts';
-import type { Store, Stores } from './store.ts';
 
 const TTL_MS = 400;
 const RUNS = 60;
@@ -30,7 +30,7 @@ afterEach(async () => {
 
 const gone = () => new CrowdVisionError('unavailable', 'gone');
 
-/** A store as one replica sees it: `before` and `after` may fail or hold up its commits. */
+/** The store as one replica sees it: `before` and `after` run around its commits, and may fail or delay them. */
 function seenBy(fault: { before?: () => Promise<void> | void; after?: () => Promise<void> | void }): Store {
 	return {
 		...{ readings: undefined as never, trouble: () => store.trouble(), close: async () => {} },
@@ -48,21 +48,20 @@ const aborted = (signal: AbortSignal) =>
 		signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true }),
 	);
 
-/** A replica that says what it does. */
+/** A replica that records when its work begins and ends. */
 function replica(holder: string, log: string[], through: Store = store, ttlMs = TTL_MS) {
-	const lease = new Lease(through, { name: 'stream', holder, ttlMs });
-	return lease.hold(async (signal) => {
+	return electLeader(through, { name: 'stream', holder, ttlMs }, async (signal) => {
 		log.push(`${holder} begins`);
 		await aborted(signal);
 		log.push(`${holder} ends`);
 	});
 }
 
-describe('a lease', () => {
-	it('lets one work at a time, and the next begin when it is given back', async () => {
+describe('electLeader', () => {
+	it('lets one replica work at a time, and the next one begin when the lease is given back', async () => {
 		const log: string[] = [];
 		const one = replica('one', log);
-		await waitFor('the first', () => one.held);
+		await waitFor('the first', () => one.leading);
 		const two = replica('two', log);
 		// Longer than the time to live: it is renewed.
 		const { version } = (await store.collection('leases').get('stream'))!;
@@ -70,69 +69,69 @@ describe('a lease', () => {
 			'some renewals',
 			async () => (await store.collection('leases').get('stream'))!.version >= version + 4,
 		);
-		expect([one.held, two.held]).toEqual([true, false]);
+		expect([one.leading, two.leading]).toEqual([true, false]);
 		await one.close();
-		await waitFor('the second', () => two.held);
+		await waitFor('the second', () => two.leading);
 		await two.close();
 		expect(log).toEqual(['one begins', 'one ends', 'two begins', 'two ends']);
 		expect((await store.collection<LeaseDocument>('leases').get('stream'))!.value.holder).toBe('');
 	});
 
-	it('ends the work of who can renew no more before another begins, and goes on when it can again', async () => {
+	it('ends the work of a replica that cannot renew before another begins, and lets it lead again later', async () => {
 		const log: string[] = [];
 		let away = false;
 		const one = replica('one', log, seenBy({ before: () => (away ? Promise.reject(gone()) : undefined) }));
-		await waitFor('the first', () => one.held);
+		await waitFor('the first', () => one.leading);
 		const two = replica('two', log);
 		away = true;
-		await waitFor('the second', () => two.held);
-		expect(one.held).toBe(false);
+		await waitFor('the second', () => two.leading);
+		expect(one.leading).toBe(false);
 		expect(log).toEqual(['one begins', 'one ends', 'two begins']);
 		away = false;
 		await two.close();
-		await waitFor('the first again', () => one.held);
+		await waitFor('the first again', () => one.leading);
 		await one.close();
 	});
 
-	it('is held through renewals that fail now and then, and through answers that get lost', async () => {
+	it('keeps its leader through renewals that fail now and then and through answers that get lost', async () => {
 		const log: string[] = [];
 		let commits = 0;
 		const lost = seenBy({ after: () => (++commits % 2 === 0 ? Promise.reject(gone()) : undefined) });
-		// A machine that has other work must not be what it is lost by.
+		// A time to live long enough that a busy test machine does not lose the lease.
 		const one = replica('one', log, lost, 5 * TTL_MS);
 		await waitFor('many renewals', () => commits > 8);
 		await one.close();
 		expect(log).toEqual(['one begins', 'one ends']);
 	});
 
-	it('ends the work in time when the store does not answer at all', async () => {
+	it('ends the work before the lease expires when the store does not answer at all', async () => {
 		const log: string[] = [];
 		const stuck = Promise.withResolvers<void>();
 		let hangs = false;
 		const one = replica('one', log, seenBy({ before: () => (hangs ? stuck.promise : undefined) }));
-		await waitFor('the first', () => one.held);
+		await waitFor('the first', () => one.leading);
 		hangs = true;
 		await waitFor('its end', () => log.includes('one ends'));
-		expect(one.held).toBe(false);
+		expect(one.leading).toBe(false);
 		stuck.resolve();
 		await one.close();
 	});
 
-	it('is given back when the work fails, and claimed again', async () => {
+	it('gives the lease back when the work fails, and claims it again', async () => {
 		let tries = 0;
-		const holding = new Lease(store, { name: 'stream', holder: 'one', ttlMs: TTL_MS }).hold(async (signal) => {
+		const leadership = electLeader(store, { name: 'stream', holder: 'one', ttlMs: TTL_MS }, async (signal) => {
 			if (++tries < 3) throw new Error('the bus is away');
 			await aborted(signal);
 		});
-		await waitFor('the third try', () => tries === 3 && holding.held);
-		await holding.close();
-		expect(holding.held).toBe(false);
+		await waitFor('the third try', () => tries === 3 && leadership.leading);
+		await leadership.close();
+		expect(leadership.leading).toBe(false);
 	});
 
-	it('is never held by two at once, whatever their clocks say and whatever fails', async () => {
+	it('never has two leaders at once, whatever their clocks show and whatever fails', async () => {
 		const turn = fc.record({
 			who: fc.integer({ min: 0, max: 2 }),
-			/** Real time until it acts, in the attempt before its commit, and after it. */
+			/** Time that passes until the replica acts, then within its attempt before and after the commit. */
 			waits: fc.tuple(
 				fc.integer({ min: 0, max: 60 }),
 				fc.integer({ min: 0, max: 15 }),
@@ -158,7 +157,7 @@ describe('a lease', () => {
 							if (now.fault === 'answer lost') throw gone();
 						},
 					});
-					const claim = new LeaseClaim(through, 'leases', { name, token: `r${index}`, ttlMs: 100 });
+					const claim = new LeaseClaim(through, { name, token: `r${index}`, ttlMs: 100 });
 					return { now, claim, clock: () => time + offset, until: Number.NEGATIVE_INFINITY };
 				});
 				for (const { who, waits, fault } of turns) {

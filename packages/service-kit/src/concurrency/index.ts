@@ -1,0 +1,2 @@
+export * from './semaphore.ts';
+export * from './serial-queue.ts';
