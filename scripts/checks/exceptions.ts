@@ -35,8 +35,6 @@ export const OVERSIZE: Oversize = {
 	functions: {
 		'edge-gateway/src/gateway.ts createGateway': 328,
 		'edge-gateway/src/testing/gateway-world.ts open': 123,
-		'frontend/src/api/live.ts connectLive': 106,
-		'frontend/src/composables/live/use-live-building.ts useLiveBuilding': 124,
 		'standalone.ts a function passed to runMain': 111,
 	},
 	folders: {},

@@ -14,7 +14,7 @@ import type {
 } from '@crowdvision/contracts';
 import { request } from './http.ts';
 
-/** Every request the page makes, by service. All reject with ApiError. */
+/** Every request the page sends, grouped by service. All of them reject with ApiError. */
 
 export interface Account {
 	id: string;
@@ -32,12 +32,12 @@ export const register = (account: Credentials & { name: string }) =>
 	request<unknown>('POST', '/auth/register', { body: account });
 export const login = (credentials: Credentials) => request<LoginResponse>('POST', '/auth/login', { body: credentials });
 export const getAccount = () => request<Account>('GET', '/auth/me');
-/** A new session cookie with the memberships as they are now. */
+/** Renews the session cookie, with the account's current memberships in it. */
 export const refreshSession = () => request<LoginResponse>('POST', '/auth/refresh');
 export const logout = () => request<unknown>('POST', '/auth/logout');
 export const createDomain = (name: string) => request<unknown>('POST', '/auth/domains', { body: { name } });
 
-/** The token is told once, here. */
+/** Creates a device token. The service shows it only in this answer. */
 export const createDevice = (domain: string, device: { name: string; buildingId?: string; sensorIds?: string[] }) =>
 	request<{ deviceId: string; token: string }>('POST', `/auth/domains/${encodeURIComponent(domain)}/devices`, {
 		body: device,
@@ -61,7 +61,7 @@ export interface HistoryQuery {
 	/** Epoch ms. */
 	from: number;
 	to: number;
-	/** Such as `5m`. */
+	/** Length of a bucket, such as `5m`. */
 	bucket: string;
 	agg: 'avg' | 'min' | 'max' | 'sum' | 'last' | 'count';
 }
@@ -78,19 +78,19 @@ export function getHistory(
 const roomPath = (buildingId: string, roomId: string) =>
 	`/gateway/rooms/${encodeURIComponent(buildingId)}/${encodeURIComponent(roomId)}`;
 
-/** Says how many people are in a room. */
+/** Sets the count of a room to the people who are really in it. */
 export const correctCount = (buildingId: string, roomId: string, correction: CorrectionRequest) =>
 	request<Corrected>('POST', `${roomPath(buildingId, roomId)}/correction`, { body: correction });
-/** The last changes of a room's count, the newest first. */
+/** The last `limit` changes of a room's count, the newest first. */
 export const getCountAudit = (buildingId: string, roomId: string, limit: number, signal: AbortSignal) =>
 	request<{ changes: CountChange[] }>('GET', `${roomPath(buildingId, roomId)}/audit?limit=${limit}`, { signal });
 
 export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notification/alerts');
-/** Resolves with the alert as it is then. */
+/** Resolves with the acknowledged alert. */
 export const acknowledgeAlert = (id: string) =>
 	request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
 
-/** What an answer rests on. */
+/** A source of an answer. */
 export interface Citation {
 	id: string;
 	kind: string;
@@ -100,7 +100,7 @@ export interface Citation {
 export interface Answer {
 	answer: string;
 	citations: Citation[];
-	/** Whether the answer rests on what was measured. */
+	/** Whether the answer is based on measurements. */
 	grounded: boolean;
 }
 

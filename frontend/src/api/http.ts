@@ -1,10 +1,10 @@
 import type { ErrorBody, ErrorCode } from '@crowdvision/contracts';
-import { clockOffset, keepClockOffset } from '../lib/requests/service-clock.ts';
+import { clockOffset, setClockOffset } from '../lib/requests/service-clock.ts';
 
-/** A code of the services' error table, or why no answer of a service came at all. */
+/** A code of the services' error table, or the reason why no service answered. */
 export type FailureCode = ErrorCode | 'network' | 'timeout';
 
-/** A request that was refused or went unanswered. `message` is the service's own sentence, in English. */
+/** A request that was refused or not answered. `message` is the service's own sentence, in English. */
 export class ApiError extends Error {
 	readonly code: FailureCode;
 	readonly problems: readonly { path: string; message: string }[];
@@ -23,19 +23,20 @@ interface RequestOptions {
 	timeoutMs?: number;
 }
 
-let onUnauthenticated: (() => void) | undefined;
+let onSessionExpired: (() => void) | undefined;
 
-/** Calls `handler` whenever a service says that the session is over. Returns what takes it back. */
-export function whenUnauthenticated(handler: () => void): () => void {
-	onUnauthenticated = handler;
+/** Calls `handler` whenever a service answers that the session has ended. Returns a function that unregisters it. */
+export function whenSessionExpires(handler: () => void): () => void {
+	onSessionExpired = handler;
 	return () => {
-		if (onUnauthenticated === handler) onUnauthenticated = undefined;
+		if (onSessionExpired === handler) onSessionExpired = undefined;
 	};
 }
 
 /**
- * One request to a service, with the session cookie. Resolves with the parsed body (undefined for an empty one).
- * @throws ApiError; an abort through `signal` rejects with the signal's reason.
+ * Sends one request to a service, with the session cookie. Resolves with the parsed JSON body, undefined if it is
+ * empty.
+ * @throws ApiError if the service refuses or does not answer; an abort through `signal` rejects with its reason
  */
 export async function request<T>(
 	method: string,
@@ -55,18 +56,18 @@ export async function request<T>(
 			...(body !== undefined && { body: JSON.stringify(body) }),
 			signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
 		});
-		keepClockOffset(clockOffset(response.headers.get('date'), sentAt, Date.now()));
+		setClockOffset(clockOffset(response.headers.get('date'), sentAt, Date.now()));
 		text = await response.text();
 	} catch (error) {
 		if (signal?.aborted) throw error;
 		throw timeout.aborted
-			? new ApiError('timeout', 'No answer in time')
-			: new ApiError('network', 'The server cannot be reached');
+			? new ApiError('timeout', `${path}: no answer within ${timeoutMs} ms`)
+			: new ApiError('network', `${path}: the server cannot be reached`);
 	}
 	const parsed = parse(text);
 	if (response.ok && parsed !== NOT_JSON) return parsed as T;
-	const error = refusal(response.status, parsed);
-	if (error.code === 'unauthenticated') onUnauthenticated?.();
+	const error = errorOf(response.status, parsed);
+	if (error.code === 'unauthenticated') onSessionExpired?.();
 	throw error;
 }
 
@@ -82,17 +83,15 @@ function parse(text: string): unknown {
 }
 
 /**
- * A refusal in the services' shape, or, where something between here and there answered, the code closest to its
- * status.
+ * The error of a refused request. An answer that is not in the services' shape comes from a proxy on the way; it gets
+ * the code closest to its status.
  */
-function refusal(status: number, body: unknown): ApiError {
-	const told = typeof body === 'object' && body !== null ? (body as Partial<ErrorBody>).error : undefined;
-	if (told?.code)
-		return new ApiError(
-			told.code,
-			told.message ?? '',
-			told.problems ?? (told.path ? [{ path: told.path, message: told.message }] : []),
-		);
+function errorOf(status: number, body: unknown): ApiError {
+	const error = typeof body === 'object' && body !== null ? (body as Partial<ErrorBody>).error : undefined;
+	if (error?.code) {
+		const { code, message = '', path } = error;
+		return new ApiError(code, message, error.problems ?? (path ? [{ path, message }] : []));
+	}
 	const code: FailureCode =
 		status === 401 ? 'unauthenticated' : status === 404 ? 'not_found' : status === 413 ? 'too_large' : 'unavailable';
 	return new ApiError(code, `HTTP ${status}`);

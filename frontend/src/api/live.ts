@@ -1,136 +1,149 @@
 import type { DashboardToServer, ServerToDashboard } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
+import { RetryTimer } from '../lib/requests/retry-timer.ts';
 import { refreshSession } from './endpoints.ts';
 
-/** `since` is when it became so, epoch ms by this device's clock. */
+/** State of the live connection. `since`: when it began, epoch ms by this device's clock. */
 export interface LiveStatus {
 	state: 'connecting' | 'live' | 'reconnecting';
 	since: number;
 }
 
+/** The events of a live connection: those of the socket service, and those of the connection itself. */
 export interface LiveHandlers extends Omit<ServerToDashboard, 'ended' | 'expiring'> {
 	status(status: LiveStatus): void;
-	/** The session is over, or the building is not to be had: asking again changes nothing. */
+	/** The session has ended (`unauthenticated`), or the building cannot be seen: asking again does not help. */
 	refused(code: string): void;
-	/** Connected, for the first time or again: what is not resumed by cursor is to be asked for again. */
+	/** Connected, for the first time or again: reload whatever cannot be resumed from a cursor. */
 	connected(): void;
 }
 
+/** The dashboard's connection to the socket service. It follows at most one building at a time. */
 export interface LiveConnection {
-	/** Subscribes to a building from `cursor()` on, now and after each reconnect. Replaces the one followed before. */
+	/** Subscribes to a building, now and after each reconnect, from the cursor that `cursor` returns at that moment. */
 	follow(buildingId: string, cursor: () => string | undefined): void;
 	unfollow(): void;
 	close(): void;
 }
 
-const ANSWER_MS = 10_000;
-const FIRST_WAIT_MS = 500;
-const MOST_WAIT_MS = 15_000;
+type LiveSocket = Socket<ServerToDashboard, DashboardToServer>;
+type ConnectError = Error & { data?: { code?: string; error?: { code?: string } } };
 
-/** Opens the dashboard's Socket.IO connection, with the session cookie, and keeps it open until `close`. */
+const ANSWER_TIMEOUT_MS = 10_000;
+const RETRY = { firstMs: 500, maxMs: 15_000 };
+/** Refusals that no retry by itself resolves. */
+const FINAL = new Set(['unauthenticated', 'forbidden', 'not_found']);
+
+/** Opens the dashboard's Socket.IO connection with the session cookie, and reconnects until `close`. */
 export function connectLive(handlers: LiveHandlers): LiveConnection {
-	const socket: Socket<ServerToDashboard, DashboardToServer> = io({
-		path: '/socket.io',
-		transports: ['websocket', 'polling'],
-		tryAllTransports: true,
-		reconnectionDelay: FIRST_WAIT_MS,
-		reconnectionDelayMax: MOST_WAIT_MS,
-		randomizationFactor: 0.5,
-	});
+	const socket = openSocket();
+	const retry = new RetryTimer(RETRY);
 	let followed: { buildingId: string; cursor: () => string | undefined } | undefined;
 	let status: LiveStatus = { state: 'connecting', since: Date.now() };
-	let failures = 0;
-	let retry: ReturnType<typeof setTimeout> | undefined;
 
-	const become = (state: LiveStatus['state']) => {
+	const setState = (state: LiveStatus['state']) => {
 		if (state === status.state) return;
 		status = { state, since: Date.now() };
 		handlers.status(status);
 	};
-
-	const later = (run: () => void) => {
-		clearTimeout(retry);
-		const ceiling = Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10));
-		failures += 1;
-		retry = setTimeout(run, ceiling / 2 + (Math.random() * ceiling) / 2);
+	const setLive = () => {
+		retry.reset();
+		setState('live');
 	};
-
-	const subscribe = () => {
-		const wanted = followed;
+	const retrySubscribe = () => {
+		setState('reconnecting');
+		retry.schedule(subscribe);
+	};
+	const subscribe = async () => {
+		const requested = followed;
 		if (!socket.connected) return;
-		if (!wanted) return become('live');
-		const { buildingId } = wanted;
-		const cursor = wanted.cursor();
-		socket
-			.timeout(ANSWER_MS)
-			.emitWithAck('subscribe', cursor === undefined ? { buildingId } : { buildingId, cursor })
-			.then((outcome) => {
-				if (followed !== wanted) return;
-				if (outcome.ok) {
-					failures = 0;
-					return become('live');
-				}
-				const { code } = outcome.error;
-				if (code === 'unauthenticated' || code === 'forbidden' || code === 'not_found') handlers.refused(code);
-				become('reconnecting');
-				later(subscribe);
-			})
-			.catch(() => {
-				if (followed !== wanted || !socket.connected) return;
-				become('reconnecting');
-				later(subscribe);
-			});
+		if (!requested) return setLive();
+		const { buildingId } = requested;
+		const cursor = requested.cursor();
+		const request = cursor === undefined ? { buildingId } : { buildingId, cursor };
+		try {
+			const outcome = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck('subscribe', request);
+			if (followed !== requested) return;
+			if (outcome.ok) return setLive();
+			const { code } = outcome.error;
+			if (FINAL.has(code)) handlers.refused(code);
+			retrySubscribe();
+		} catch {
+			// No answer in time. A lost connection also ends up here; then the reconnect subscribes again.
+			if (followed === requested && socket.connected) retrySubscribe();
+		}
+	};
+	const onConnectionLost = () => {
+		if (status.state === 'live') setState('reconnecting');
+		// socket.io reconnects by itself, except after a disconnect or a refusal by the service.
+		if (!socket.active) retry.schedule(() => socket.connect());
 	};
 
 	socket.on('connect', () => {
-		clearTimeout(retry);
+		retry.cancel();
 		handlers.connected();
-		subscribe();
+		void subscribe();
 	});
-	socket.on('disconnect', () => {
-		if (status.state === 'live') become('reconnecting');
-		// After a disconnect that the service asked for, socket.io does not come back by itself.
-		if (!socket.active) later(() => socket.connect());
-	});
-	socket.on('connect_error', (error: Error & { data?: { code?: string; error?: { code?: string } } }) => {
-		if (status.state === 'live') become('reconnecting');
+	socket.on('disconnect', onConnectionLost);
+	socket.on('connect_error', (error: ConnectError) => {
 		const code = error.data?.code ?? error.data?.error?.code;
 		if (code === 'unauthenticated') handlers.refused(code);
-		if (!socket.active) later(() => socket.connect());
+		onConnectionLost();
 	});
-	socket.on('telemetry', (readings) => handlers.telemetry(readings));
-	socket.on('notification', (alert) => handlers.notification(alert));
-	socket.on('device', (event) => handlers.device(event));
-	socket.on('superseded', (event) => handlers.superseded(event));
-	// Asked for again: it may only have been lost for a moment, and else the refusal says so.
 	socket.on('ended', ({ buildingId }) => {
-		if (followed?.buildingId === buildingId) subscribe();
+		// Access may be back already; if it is not, the answer to this subscription says so.
+		if (followed?.buildingId === buildingId) void subscribe();
 	});
-	// Where that fails the connection ends with the session, and the reconnect says why.
-	socket.on('expiring', () => {
-		refreshSession()
-			.then(({ token }) => socket.timeout(ANSWER_MS).emitWithAck('renew', { token }))
-			.catch(() => {});
-	});
+	forwardEvents(socket, handlers);
+	renewSession(socket);
 
+	const unsubscribe = () => {
+		retry.cancel();
+		if (followed && socket.connected) socket.emit('unsubscribe', { buildingId: followed.buildingId }, () => {});
+	};
 	return {
 		follow(buildingId, cursor) {
-			clearTimeout(retry);
-			if (followed && followed.buildingId !== buildingId && socket.connected)
-				socket.emit('unsubscribe', { buildingId: followed.buildingId }, () => {});
+			if (followed?.buildingId === buildingId) retry.cancel();
+			else unsubscribe();
 			followed = { buildingId, cursor };
-			subscribe();
+			void subscribe();
 		},
 		unfollow() {
-			clearTimeout(retry);
-			if (followed && socket.connected) socket.emit('unsubscribe', { buildingId: followed.buildingId }, () => {});
+			unsubscribe();
 			followed = undefined;
 		},
 		close() {
-			clearTimeout(retry);
+			retry.cancel();
 			followed = undefined;
 			socket.off();
 			socket.disconnect();
 		},
 	};
+}
+
+function openSocket(): LiveSocket {
+	return io({
+		path: '/socket.io',
+		transports: ['websocket', 'polling'],
+		tryAllTransports: true,
+		reconnectionDelay: RETRY.firstMs,
+		reconnectionDelayMax: RETRY.maxMs,
+		randomizationFactor: 0.5,
+	});
+}
+
+function forwardEvents(socket: LiveSocket, handlers: LiveHandlers): void {
+	socket.on('telemetry', (readings) => handlers.telemetry(readings));
+	socket.on('notification', (alert) => handlers.notification(alert));
+	socket.on('device', (event) => handlers.device(event));
+	socket.on('superseded', (event) => handlers.superseded(event));
+}
+
+/** Renews the session before it expires. If that fails the service ends the connection, and the reconnect says why. */
+function renewSession(socket: LiveSocket): void {
+	socket.on('expiring', () => {
+		refreshSession()
+			.then(({ token }) => socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck('renew', { token }))
+			.catch(() => {});
+	});
 }

@@ -1,53 +1,57 @@
 import type { Alert } from '@crowdvision/contracts';
 import { shallowRef } from 'vue';
 import { acknowledgeAlert, getAlerts } from '../../api/endpoints.ts';
-import { applyAlerts } from '../../lib/alerts/alert-list.ts';
+import { mergeAlerts } from '../../lib/alerts/alert-list.ts';
 
-/** The alerts of the account. `onNew` is called for each that begins while the page is open, once per id. */
+/** The account's alerts. `onNew` is called once per id for each alert that opens while the page is open. */
 export function useAlerts(onNew: (alert: Alert) => void) {
 	const alerts = shallowRef<readonly Alert[]>([]);
-	const trouble = shallowRef<unknown>();
+	/** Why the list could not be loaded; undefined once it was. */
+	const error = shallowRef<unknown>();
+	/** Ids of the alerts whose acknowledgement is on its way. */
 	const acknowledging = shallowRef<ReadonlySet<string>>(new Set());
+	/** By id, why an acknowledgement failed. */
 	const refusals = shallowRef<ReadonlyMap<string, unknown>>(new Map());
-	let listed = false;
+	let loaded = false;
 
-	const take = (incoming: readonly Alert[], announce: boolean) => {
-		const { alerts: next, added } = applyAlerts(alerts.value, incoming);
+	const merge = (incoming: readonly Alert[], announce: boolean) => {
+		const { alerts: next, added } = mergeAlerts(alerts.value, incoming);
 		alerts.value = next;
 		if (announce) for (const alert of added) if (alert.state !== 'resolved') onNew(alert);
 	};
 
 	return {
 		alerts,
-		trouble,
+		error,
 		acknowledging,
 		refusals,
-		/** The service's `notification` event. */
-		take: (alert: Alert) => take([alert], true),
-		/** Asks for the list: at the start, and after each reconnect, for what was announced meanwhile. */
+		/** Handles the service's `notification` event. */
+		onNotification: (alert: Alert) => merge([alert], true),
+		/** Loads the list: at the start, and after each reconnect, to get the alerts that were announced meanwhile. */
 		async load(): Promise<void> {
 			try {
 				const { alerts: list } = await getAlerts();
-				take(list, listed);
-				listed = true;
-				trouble.value = undefined;
-			} catch (error) {
-				trouble.value = error;
+				merge(list, loaded);
+				loaded = true;
+				error.value = undefined;
+			} catch (reason) {
+				error.value = reason;
 			}
 		},
 		async acknowledge(id: string): Promise<void> {
 			acknowledging.value = new Set(acknowledging.value).add(id);
-			const told = new Map(refusals.value);
-			told.delete(id);
+			let refusal: unknown;
 			try {
-				take([await acknowledgeAlert(id)], false);
-			} catch (error) {
-				told.set(id, error);
+				merge([await acknowledgeAlert(id)], false);
+			} catch (reason) {
+				refusal = reason;
 			} finally {
-				refusals.value = told;
-				const left = new Set(acknowledging.value);
-				left.delete(id);
-				acknowledging.value = left;
+				const others = new Map(refusals.value);
+				others.delete(id);
+				refusals.value = refusal === undefined ? others : others.set(id, refusal);
+				const pending = new Set(acknowledging.value);
+				pending.delete(id);
+				acknowledging.value = pending;
 			}
 		},
 	};

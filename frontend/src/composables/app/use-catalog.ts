@@ -6,7 +6,10 @@ type Catalog = MetricsResponse['metrics'];
 
 const CATALOG: InjectionKey<ShallowRef<Catalog>> = Symbol('catalog');
 
-/** Provides the catalog of metrics: the one this page was built with, until the service has told the one it uses. */
+/**
+ * Provides the metric catalog to the components below: the one this page was built with, replaced by the service's own
+ * when it has answered.
+ */
 export function provideCatalog(): void {
 	const catalog = shallowRef<Catalog>(METRICS);
 	provide(CATALOG, catalog);
@@ -15,11 +18,12 @@ export function provideCatalog(): void {
 			catalog.value = metrics;
 		},
 		() => {
-			// The built-in one does.
+			// The built-in catalog stays in use.
 		},
 	);
 }
 
+/** The provided catalog and its keys in order; without a provider, the catalog this page was built with. */
 export function useCatalog() {
 	const catalog = inject(CATALOG, () => shallowRef<Catalog>(METRICS), true);
 	return { catalog, keys: computed(() => Object.keys(catalog.value)) };

@@ -1,18 +1,18 @@
 import { computed, onScopeDispose, ref, watchEffect } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { LOCALES, type Locale } from '../../i18n/index.ts';
-import { keep, kept } from '../../lib/app/local-storage.ts';
+import { readChoice, storeChoice } from '../../lib/app/local-storage.ts';
 
 export const THEMES = ['auto', 'light', 'dark'] as const;
 export type Theme = (typeof THEMES)[number];
 
-const theme = ref<Theme>(kept('theme', THEMES) ?? 'auto');
+const theme = ref<Theme>(readChoice('theme', THEMES) ?? 'auto');
 
 /**
- * Light or dark, as chosen or as the system has it. Kept in this browser. Call once, at the root; others use
+ * Applies the chosen theme to the page; `auto` follows the system's setting. Call once, at the root; others use
  * `useTheme`.
  */
-export function useThemeOnPage(): void {
+export function applyTheme(): void {
 	const dark = matchMedia('(prefers-color-scheme: dark)');
 	const systemIsDark = ref(dark.matches);
 	const onChange = () => {
@@ -21,22 +21,23 @@ export function useThemeOnPage(): void {
 	dark.addEventListener('change', onChange);
 	onScopeDispose(() => dark.removeEventListener('change', onChange));
 	watchEffect(() => {
-		const shown = theme.value === 'auto' ? (systemIsDark.value ? 'dark' : 'light') : theme.value;
-		document.documentElement.dataset.theme = shown;
+		const system = systemIsDark.value ? 'dark' : 'light';
+		document.documentElement.dataset.theme = theme.value === 'auto' ? system : theme.value;
 	});
 }
 
+/** The theme; a new one is stored in this browser. */
 export function useTheme() {
 	return computed({
 		get: () => theme.value,
 		set: (next: Theme) => {
 			theme.value = next;
-			keep('theme', next);
+			storeChoice('theme', next);
 		},
 	});
 }
 
-/** The language of the page. Kept in this browser. */
+/** The language of the page; a new one is stored in this browser. */
 export function useLocale() {
 	const { locale } = useI18n({ useScope: 'global' });
 	return computed({
@@ -44,7 +45,7 @@ export function useLocale() {
 		set: (next: Locale) => {
 			locale.value = next;
 			document.documentElement.lang = next;
-			keep('locale', next);
+			storeChoice('locale', next);
 		},
 	});
 }

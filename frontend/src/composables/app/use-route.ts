@@ -7,34 +7,36 @@ import {
 	shallowRef,
 	type WritableComputedRef,
 } from 'vue';
-import { type Place, readPlace, writePlace } from '../../lib/app/route.ts';
+import { parseRoute, type Route, routeHref } from '../../lib/app/route.ts';
 
-const PLACE: InjectionKey<WritableComputedRef<Place>> = Symbol('place');
+const ROUTE: InjectionKey<WritableComputedRef<Route>> = Symbol('route');
 
 /**
- * The address of the page as state, for everything below: Back and Forward work, what is on display can be linked to,
- * and a wall screen keeps its building through a restart. Call once, at the root.
+ * Provides the route in the page's address to the components below. Writing it adds a history entry, so Back and
+ * Forward work, every view can be linked to, and a wall screen keeps its building through a restart. Call once, at the
+ * root.
  */
-export function providePlace(): WritableComputedRef<Place> {
-	const place = shallowRef<Place>(readPlace(location.search));
-	const onPop = () => {
-		place.value = readPlace(location.search);
+export function provideRoute(): WritableComputedRef<Route> {
+	const current = shallowRef<Route>(parseRoute(location.search));
+	const onPopState = () => {
+		current.value = parseRoute(location.search);
 	};
-	addEventListener('popstate', onPop);
-	onScopeDispose(() => removeEventListener('popstate', onPop));
-	const writable = computed({
-		get: () => place.value,
-		set: (next: Place) => {
-			place.value = next;
-			history.pushState(null, '', writePlace(next));
+	addEventListener('popstate', onPopState);
+	onScopeDispose(() => removeEventListener('popstate', onPopState));
+	const route = computed({
+		get: () => current.value,
+		set: (next: Route) => {
+			current.value = next;
+			history.pushState(null, '', routeHref(next));
 		},
 	});
-	provide(PLACE, writable);
-	return writable;
+	provide(ROUTE, route);
+	return route;
 }
 
-export function usePlace(): WritableComputedRef<Place> {
-	const place = inject(PLACE);
-	if (!place) throw new Error('no place is provided');
-	return place;
+/** The provided route; writing it navigates. */
+export function useRoute(): WritableComputedRef<Route> {
+	const route = inject(ROUTE);
+	if (!route) throw new Error('useRoute() needs provideRoute() in a component above');
+	return route;
 }

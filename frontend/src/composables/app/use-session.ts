@@ -1,52 +1,55 @@
 import { type Membership, ROLES, type Role, weightIn } from '@crowdvision/contracts';
 import { computed, onScopeDispose, shallowRef } from 'vue';
 import * as api from '../../api/endpoints.ts';
-import { ApiError, whenUnauthenticated } from '../../api/http.ts';
+import { ApiError, whenSessionExpires } from '../../api/http.ts';
 
 export type SessionState =
 	| { is: 'starting' }
 	| { is: 'unreachable'; error: unknown }
+	/** No account exists yet. */
 	| { is: 'first-run' }
+	/** `expired`: the service ended the session. */
 	| { is: 'signed-out'; expired: boolean }
 	| { is: 'signed-in'; account: api.Account };
 
-const RETRY_MS = 3000;
-/** A session is renewed after this share of its life, so that a wall screen stays signed in. */
+const START_RETRY_MS = 3000;
+const RENEW_RETRY_MS = 60_000;
+/** A session is renewed after this share of its lifetime, so that a wall screen stays signed in. */
 const RENEW_AFTER = 0.6;
 
-/** Who is signed in. The token itself stays in the httpOnly cookie, out of reach of any script. */
+/** The session of this browser. The token itself stays in an httpOnly cookie, out of reach of scripts. */
 export function useSession() {
 	const state = shallowRef<SessionState>({ is: 'starting' });
 	let timer: ReturnType<typeof setTimeout> | undefined;
 	let disposed = false;
 
-	const later = (ms: number, run: () => void) => {
+	const schedule = (ms: number, run: () => void) => {
 		clearTimeout(timer);
 		if (!disposed) timer = setTimeout(run, ms);
 	};
 
-	const signedOut = (expired: boolean) => {
+	const setSignedOut = (expired: boolean) => {
 		clearTimeout(timer);
 		state.value = { is: 'signed-out', expired };
 	};
 
-	/** Takes the account and a fresh cookie, and sees to the next renewal. */
+	/** Renews the cookie, loads the account and schedules the next renewal. */
 	async function enter(): Promise<void> {
 		const { expiresIn } = await api.refreshSession();
 		state.value = { is: 'signed-in', account: await api.getAccount() };
-		later(expiresIn * 1000 * RENEW_AFTER, renew);
+		schedule(expiresIn * 1000 * RENEW_AFTER, renew);
 	}
 
 	async function renew(): Promise<void> {
 		try {
 			await enter();
 		} catch {
-			// 401 has signed out already; anything else passes.
-			if (state.value.is === 'signed-in') later(60_000, renew);
+			// A 401 has signed out already; any other failure is temporary.
+			if (state.value.is === 'signed-in') schedule(RENEW_RETRY_MS, renew);
 		}
 	}
 
-	/** Finds out where this browser stands. Comes back by itself while the server cannot be reached. */
+	/** Finds out whether this browser is signed in. Tries again while the server cannot be reached. */
 	async function start(): Promise<void> {
 		clearTimeout(timer);
 		try {
@@ -56,9 +59,9 @@ export function useSession() {
 			}
 			await enter();
 		} catch (error) {
-			if (error instanceof ApiError && error.code === 'unauthenticated') return signedOut(false);
+			if (error instanceof ApiError && error.code === 'unauthenticated') return setSignedOut(false);
 			state.value = { is: 'unreachable', error };
-			later(RETRY_MS, start);
+			schedule(START_RETRY_MS, start);
 		}
 	}
 
@@ -81,16 +84,16 @@ export function useSession() {
 		await api.logout().catch((error: unknown) => {
 			if (!(error instanceof ApiError && error.code === 'unauthenticated')) throw error;
 		});
-		signedOut(false);
+		setSignedOut(false);
 	}
 
-	const stopWatching = whenUnauthenticated(() => {
-		if (state.value.is === 'signed-in') signedOut(true);
+	const unregister = whenSessionExpires(() => {
+		if (state.value.is === 'signed-in') setSignedOut(true);
 	});
 	onScopeDispose(() => {
 		disposed = true;
 		clearTimeout(timer);
-		stopWatching();
+		unregister();
 	});
 	void start();
 
@@ -101,13 +104,13 @@ export function useSession() {
 		createFirstAccount,
 		createDomain,
 		signOut,
-		/** Asks whether the session still stands; signs out if it does not. */
+		/** Checks whether the session is still valid; signs out if it is not. */
 		renew,
 	};
 }
 export type Session = ReturnType<typeof useSession>;
 
-/** Whether these memberships give at least `role` in one of `domains`. */
+/** Whether the memberships give at least `role` in one of `domains`. */
 export function mayAct(memberships: readonly Membership[], domains: readonly string[], role: Role): boolean {
 	return weightIn(memberships, domains) >= ROLES[role];
 }

@@ -1,6 +1,6 @@
 import { onBeforeUnmount, onMounted, type Ref, ref, type ShallowRef } from 'vue';
 
-/** Turns true, and stays so, when `element` first comes near the screen. */
+/** Becomes true when `element` first comes within 200 px of the viewport, and stays true. */
 export function useVisible(element: Readonly<ShallowRef<Element | null>>): Ref<boolean> {
 	const visible = ref(false);
 	let observer: IntersectionObserver | undefined;

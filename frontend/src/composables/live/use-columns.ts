@@ -4,34 +4,37 @@ import { getColumns } from '../../api/endpoints.ts';
 import type { Columns } from '../../lib/rooms/room-view.ts';
 import { useCatalog } from '../app/use-catalog.ts';
 
-/** What the service answers where nobody chose: all but what only counts events. */
+/** Whether nobody chose columns: the service then answers with all metrics of the catalog except pure flows. */
 const isDefault = (columns: readonly string[], catalog: readonly string[]) =>
 	columns.join() ===
 	catalog.filter((key) => (METRICS as Record<string, MetricDefinition>)[key]?.kind !== 'flow').join();
 
-/** The columns of the building on display; all there are until they are known, and where they cannot be had. */
+/**
+ * The columns of the building on display. All metrics of the catalog until the service has answered, and if it does not
+ * answer.
+ */
 export function useColumns(building: Ref<BuildingSummary>): Ref<Columns> {
 	const { keys } = useCatalog();
 	const columns = shallowRef<Columns>({ keys: keys.value, chosen: false });
-	let asked: AbortController | undefined;
+	let request: AbortController | undefined;
 
 	watch(
 		[() => building.value.id, keys],
 		async ([id, catalog]) => {
-			asked?.abort();
-			const mine = new AbortController();
-			asked = mine;
+			request?.abort();
+			const current = new AbortController();
+			request = current;
 			columns.value = { keys: catalog, chosen: false };
 			try {
-				const answer = await getColumns(id, mine.signal);
-				if (!mine.signal.aborted)
-					columns.value = isDefault(answer.columns, catalog) ? columns.value : { keys: answer.columns, chosen: true };
+				const answer = await getColumns(id, current.signal);
+				if (current.signal.aborted || isDefault(answer.columns, catalog)) return;
+				columns.value = { keys: answer.columns, chosen: true };
 			} catch {
-				// Everything is shown: more than was chosen, and nothing that is wrong.
+				// All metrics stay on display: more than was chosen, but nothing wrong.
 			}
 		},
 		{ immediate: true },
 	);
-	onScopeDispose(() => asked?.abort());
+	onScopeDispose(() => request?.abort());
 	return columns;
 }

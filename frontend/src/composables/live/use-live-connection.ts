@@ -1,8 +1,8 @@
 import { onScopeDispose, shallowRef } from 'vue';
 import { connectLive, type LiveHandlers, type LiveStatus } from '../../api/live.ts';
 
-/** The live connection of the page, closed with the scope that opened it. */
-export function useLive(handlers: Omit<LiveHandlers, 'status'>) {
+/** The page's live connection and its status, closed with the scope that opened it. */
+export function useLiveConnection(handlers: Omit<LiveHandlers, 'status'>) {
 	const status = shallowRef<LiveStatus>({ state: 'connecting', since: Date.now() });
 	const connection = connectLive({
 		...handlers,

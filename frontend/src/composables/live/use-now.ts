@@ -6,8 +6,8 @@ let users = 0;
 let timer: ReturnType<typeof setInterval> | undefined;
 
 /**
- * The services' time (epoch ms), moved on once a second by a timer of its own: values age and grey out whether or not
- * anything arrives. One timer for everybody, stopped with the last user.
+ * The services' current time (epoch ms), updated once a second whether or not anything arrives, so that values age and
+ * grey out. All users share one timer, which stops with the last of them.
  */
 export function useNow() {
 	users += 1;

@@ -9,16 +9,16 @@ import {
 	summarize,
 } from '../../lib/rooms/room-view.ts';
 import { useWords } from '../text/use-words.ts';
-import type { LiveRoom } from './use-live-building.ts';
+import type { LiveRoom } from './live-rooms.ts';
 import { useNow } from './use-now.ts';
 
-/** Readers are told of changes at most so often. */
-const SPEAK_MS = 30_000;
-const SPOKEN: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'offline', 'no-data'];
+/** Shortest time between two announcements to screen readers. */
+const ANNOUNCE_INTERVAL_MS = 30_000;
+const ANNOUNCED: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'offline', 'no-data'];
 
 /**
- * The building in one line, counted once a second and not with every reading; and the same as a sentence for screen
- * readers, which changes only when some room's status does, and not too often.
+ * The totals of a building, computed once a second and not with every reading; and the same as a sentence for screen
+ * readers, which changes only when a room's status does, and at most every 30 seconds.
  */
 export function useSummary(
 	building: Ref<BuildingSummary | undefined>,
@@ -29,28 +29,25 @@ export function useSummary(
 	const words = useWords();
 	const now = useNow();
 	const summary = shallowRef<BuildingSummaryView>(summarize([]));
-	const spoken = shallowRef('');
-	let told = '';
-	let toldAt = Number.NEGATIVE_INFINITY;
+	const announcement = shallowRef('');
+	let announced = '';
+	let announcedAt = Number.NEGATIVE_INFINITY;
 
-	const say = (view: BuildingSummaryView) => {
-		const statuses = SPOKEN.filter((status) => view.statuses[status] > 0)
+	const announce = (view: BuildingSummaryView) => {
+		const statuses = JSON.stringify(view.statuses);
+		if (statuses === announced || Date.now() - announcedAt < ANNOUNCE_INTERVAL_MS) return;
+		// Before the first count there is nothing to announce; the loss of the last count must be announced.
+		if (view.counted === 0 && announced === '') return;
+		announced = statuses;
+		announcedAt = Date.now();
+		const list = ANNOUNCED.filter((status) => view.statuses[status] > 0)
 			.map((status) => `${t(`status.${status}`)}: ${view.statuses[status]}`)
 			.join(', ');
-		const makeup = JSON.stringify(view.statuses);
-		// Before the first count there is nothing to tell; that the last one is gone must be told.
-		if ((view.counted === 0 && told === '') || makeup === told || Date.now() - toldAt < SPEAK_MS) return;
-		told = makeup;
-		toldAt = Date.now();
-		spoken.value =
-			view.counted === 0
-				? `${t('summary.nothing')}. ${statuses}.`
-				: t('summary.spoken', {
-						people: words.number(view.people),
-						counted: view.counted,
-						rooms: view.rooms,
-						statuses,
-					});
+		const { counted, rooms: total } = view;
+		announcement.value =
+			counted === 0
+				? `${t('summary.nothing')}. ${list}.`
+				: t('summary.spoken', { people: words.number(view.people), counted, rooms: total, statuses: list });
 	};
 
 	watch(
@@ -62,9 +59,9 @@ export function useSummary(
 				return live ? [roomView(room, toValue(live.samples), columns.value, now.value)] : [];
 			});
 			summary.value = summarize(views);
-			say(summary.value);
+			announce(summary.value);
 		},
 		{ immediate: true },
 	);
-	return { summary, spoken };
+	return { summary, announcement };
 }

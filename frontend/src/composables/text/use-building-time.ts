@@ -3,8 +3,8 @@ import { useI18n } from 'vue-i18n';
 import type { Range } from '../../lib/history/plot.ts';
 import { regionOf } from '../../lib/text/format.ts';
 
-/** Times of a building in the reader's language, by the clocks on the building's walls. `zone` is an IANA name. */
-export function useMoments(zone: () => string) {
+/** Formats times (epoch ms) in the reader's language and the building's time zone. `zone` is an IANA name. */
+export function useBuildingTime(zone: () => string) {
 	const { locale } = useI18n({ useScope: 'global' });
 	const formats = computed(() => {
 		const region = regionOf(locale.value, navigator.languages);
@@ -19,7 +19,7 @@ export function useMoments(zone: () => string) {
 	});
 	return {
 		full: (at: number) => formats.value.full.format(at),
-		/** As it stands under a plot of that range. */
-		mark: (at: number, range: Range) => formats.value[range].format(at),
+		/** The label of a tick under a plot of `range`. */
+		tick: (at: number, range: Range) => formats.value[range].format(at),
 	};
 }

@@ -3,13 +3,13 @@ import { computed } from 'vue';
 import { useI18n } from 'vue-i18n';
 import { ApiError } from '../../api/http.ts';
 import { age } from '../../lib/text/age.ts';
-import { ageText, momentText, numberText, quantityText, regionOf } from '../../lib/text/format.ts';
+import { ageText, numberText, quantityText, regionOf, timeText } from '../../lib/text/format.ts';
 import { useCatalog } from '../app/use-catalog.ts';
 
-/** Codes whose general sentence needs the service's own particulars. */
-const PARTICULAR = new Set<string>(['bad_request', 'conflict', 'invalid']);
+/** Codes whose general sentence is completed by the service's own message. */
+const DETAILED = new Set<string>(['bad_request', 'conflict', 'invalid']);
 
-/** Numbers, times, metrics and mistakes in the reader's language. */
+/** Numbers, times, metrics, alerts and errors as text in the reader's language. */
 export function useWords() {
 	const { t, te, locale } = useI18n({ useScope: 'global' });
 	const { catalog } = useCatalog();
@@ -29,8 +29,8 @@ export function useWords() {
 			const { amount, unit } = age(observedAt, now);
 			return amount === 0 ? t('rooms.now') : ageText(region.value, amount, unit);
 		},
-		moment: (at: number, now: number) => momentText(region.value, at, now),
-		/** What an alert is about; its own message where its kind has no sentence here. */
+		time: (at: number, now: number) => timeText(region.value, at, now),
+		/** What an alert is about; its own message if its kind has no sentence here. */
 		alert({ kind, value, limit, message }: Alert, room: string): string {
 			if (value === undefined || limit === undefined) return message;
 			if (kind === 'occupancy')
@@ -39,11 +39,12 @@ export function useWords() {
 			const degrees = (amount: number) => words.quantity('temperature', amount, 'degC');
 			return t('alerts.temperature', { room, value: degrees(value), limit: degrees(limit) });
 		},
-		mistake(error: unknown): string {
+		/** What went wrong and what to do, for an error that was caught. */
+		error(error: unknown): string {
 			if (!(error instanceof ApiError)) return t('errors.unknown');
 			const key = `errors.${error.code}`;
 			const general = te(key) ? t(key) : error.message || t('errors.unknown');
-			return PARTICULAR.has(error.code) && error.message ? `${general} ${error.message}` : general;
+			return DETAILED.has(error.code) && error.message ? `${general} ${error.message}` : general;
 		},
 	};
 	return words;

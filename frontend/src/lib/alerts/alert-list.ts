@@ -1,29 +1,30 @@
 import type { Alert } from '@crowdvision/contracts';
 
-/** Most alerts kept on the page; resolved ones go first. */
-export const MOST_ALERTS = 200;
+/** The most alerts the page holds; resolved ones are dropped first. */
+export const MAX_ALERTS = 200;
 
 /**
- * Takes alerts in: one id is one entry, whatever is told of it, and its later states replace the earlier in place. What
- * has been resolved stays so, and an `open` that comes late undoes nothing. Returns the new list, and which ids were
- * not known before.
+ * Merges alerts into the list: one entry per id, in which later states replace earlier ones. A resolved alert stays
+ * resolved, and an `open` that arrives late changes nothing. Returns the new list, most urgent first, and the alerts
+ * whose ids were new.
  */
-export function applyAlerts(
-	held: readonly Alert[],
+export function mergeAlerts(
+	current: readonly Alert[],
 	incoming: readonly Alert[],
 ): { alerts: readonly Alert[]; added: Alert[] } {
-	const byId = new Map(held.map((alert) => [alert.id, alert]));
+	const byId = new Map(current.map((alert) => [alert.id, alert]));
 	const added: Alert[] = [];
 	for (const alert of incoming) {
 		const known = byId.get(alert.id);
-		if (known && !follows(known, alert)) continue;
+		if (known && !mayFollow(known, alert)) continue;
 		if (!known) added.push(alert);
 		byId.set(alert.id, alert);
 	}
-	return { alerts: [...byId.values()].sort(byUrgency).slice(0, MOST_ALERTS), added };
+	return { alerts: [...byId.values()].sort(byUrgency).slice(0, MAX_ALERTS), added };
 }
 
-function follows(known: Alert, next: Alert): boolean {
+/** Whether the state of `next` is a later one than that of `known`, or the same. */
+function mayFollow(known: Alert, next: Alert): boolean {
 	if (known.state === 'resolved') return next.state === 'resolved';
 	return next.state !== 'open' || known.state === 'open';
 }
@@ -34,5 +35,5 @@ function byUrgency(a: Alert, b: Alert): number {
 	return URGENCY[a.state] - URGENCY[b.state] || b.observedAt - a.observedAt || (a.id < b.id ? -1 : 1);
 }
 
-/** Nobody has taken it up yet. */
+/** Whether nobody has acknowledged the alert yet. */
 export const needsAttention = (alert: Alert) => alert.state === 'open' || alert.state === 'escalated';

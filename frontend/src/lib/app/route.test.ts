@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { type Place, readPlace, roomAnchor, writePlace } from './route.ts';
+import { parseRoute, type Route, roomAnchor, routeHref } from './route.ts';
 
 describe('the address of the page', () => {
-	it.each<Place>([
+	it.each<Route>([
 		{ view: 'rooms' },
 		{ building: 'b 1&x=ü', view: 'rooms' },
 		{ building: 'b', view: 'add' },
 		{ building: 'b', view: 'room', room: 'aula 1', metric: 'co2', range: 'week' },
-	])('says the same when it is read as when it was written: %o', (place) => {
-		expect(readPlace(writePlace(place))).toEqual(place);
+	])('parses to the route it was written from: %o', (route) => {
+		expect(parseRoute(routeHref(route))).toEqual(route);
 	});
 
-	it('shows the rooms where it says what there is not', () => {
-		expect(readPlace('?view=constructor')).toEqual({ view: 'rooms' });
+	it('shows the rooms when it names an unknown view', () => {
+		expect(parseRoute('?view=constructor')).toEqual({ view: 'rooms' });
 	});
 
 	it('has an anchor without spaces for every room', () => {

@@ -1,40 +1,43 @@
-/** What is on display: a building's rooms, one room's past, or a building being added. */
+/** The views of the page: the rooms of a building, the history of one room, the form that adds a building. */
 export const VIEWS = ['rooms', 'room', 'add'] as const;
 export type View = (typeof VIEWS)[number];
 
-/** What the address of the page says. */
-export interface Place {
+/** The address of the page as an object. */
+export interface Route {
+	/** Id of a building. */
 	building?: string | undefined;
 	view: View;
-	/** Of the view `room`. */
+	/** Id of a room, for the view `room`. */
 	room?: string | undefined;
-	/** What of that room's past is shown; what the page cannot make sense of it leaves to itself. */
+	/** For the view `room`: metric and time span on display. A value the view does not know means its default. */
 	metric?: string | undefined;
 	range?: string | undefined;
 }
 
-const DETAILS = ['building', 'room', 'metric', 'range'] as const;
+const PARAMETERS = ['building', 'room', 'metric', 'range'] as const;
 
-export function readPlace(search: string): Place {
-	const parameters = new URLSearchParams(search);
-	const view = VIEWS.find((candidate) => candidate === parameters.get('view')) ?? 'rooms';
-	const place: Place = { view };
-	for (const key of DETAILS) {
-		const value = parameters.get(key);
-		if (value !== null) place[key] = value;
+/** Parses the query string of an address; an unknown view means `rooms`. */
+export function parseRoute(search: string): Route {
+	const query = new URLSearchParams(search);
+	const view = VIEWS.find((candidate) => candidate === query.get('view')) ?? 'rooms';
+	const route: Route = { view };
+	for (const key of PARAMETERS) {
+		const value = query.get(key);
+		if (value !== null) route[key] = value;
 	}
-	return place;
+	return route;
 }
 
-export function writePlace(place: Place): string {
-	const parameters = new URLSearchParams();
-	for (const key of DETAILS) {
-		const value = place[key];
-		if (value !== undefined) parameters.set(key, value);
+/** The query string of a route, to be used as a link; the inverse of `parseRoute`. */
+export function routeHref(route: Route): string {
+	const query = new URLSearchParams();
+	for (const key of PARAMETERS) {
+		const value = route[key];
+		if (value !== undefined) query.set(key, value);
 	}
-	if (place.view !== 'rooms') parameters.set('view', place.view);
-	return `?${parameters.toString()}`;
+	if (route.view !== 'rooms') query.set('view', route.view);
+	return `?${query.toString()}`;
 }
 
-/** The id of a room's card in the page; `#` and this is a link to it. */
+/** The element id of a room's card; a link to `#` and this id leads to the card. */
 export const roomAnchor = (roomId: string) => `room-${encodeURIComponent(roomId)}`;

@@ -1,6 +1,6 @@
 import type { HistoryPoint } from '@crowdvision/contracts';
 
-/** How far back a plot looks, and the buckets its values come in: as many as a screen can tell apart. */
+/** The time spans of a plot, with buckets short enough for a screen to tell them apart. */
 export const RANGES = {
 	day: { ms: 24 * 3600_000, bucket: '15m', bucketMs: 15 * 60_000 },
 	week: { ms: 7 * 24 * 3600_000, bucket: '1h', bucketMs: 3600_000 },
@@ -8,39 +8,41 @@ export const RANGES = {
 } as const;
 export type Range = keyof typeof RANGES;
 
+/** The drawing area of a plot, in its own units. */
 export interface Box {
 	width: number;
 	height: number;
 }
 
-/** One bucket in the plot. `y` is null where nothing is known. */
+/** One bucket in the plot. `y` is null if its value is unknown. */
 export interface PlotPoint extends HistoryPoint {
 	x: number;
 	y: number | null;
 }
 
-/** A stretch of the line without a break; `partial`: its values were known for a part of their time only. */
+/** An unbroken part of the line. `partial`: its buckets were measured during a part of their time only. */
 export interface Run {
 	points: [number, number][];
 	partial: boolean;
 }
 
+/** History laid out for drawing. */
 export interface Plot {
 	points: PlotPoint[];
 	runs: Run[];
-	/** From and to, in x, where nothing is known. */
+	/** Begin and end, in x, of each stretch without a value. */
 	gaps: [number, number][];
-	/** Values along the axis, with their y. */
-	levels: { value: number; y: number }[];
+	/** Labelled values of the vertical axis, with their y. */
+	ticks: { value: number; y: number }[];
 }
 
-/** A bucket known for less of its time than this is drawn lighter. */
-const WHOLE = 0.9;
+/** A bucket with a coverage below this is partial. */
+const FULL_COVERAGE = 0.9;
 
 /**
- * Lays history out in `box`, `from` at the left and `to` at the right (epoch ms). Undefined where nothing at all is
- * known: that is no line at 0.
- * `zero`: the axis begins at 0.
+ * Draws history in `box`, from `from` (left) to `to` (right), both epoch ms. Undefined if no value is known at all:
+ * that must not look like a line at 0.
+ * @param zero whether the vertical axis begins at 0
  */
 export function layOut(
 	history: readonly HistoryPoint[],
@@ -52,9 +54,9 @@ export function layOut(
 ): Plot | undefined {
 	const known = history.flatMap(({ value }) => (value === null ? [] : [value]));
 	if (known.length === 0) return undefined;
-	const levels = levelsBetween(zero ? Math.min(0, ...known) : Math.min(...known), Math.max(...known));
-	const bottom = levels[0]!;
-	const top = levels.at(-1)!;
+	const values = valueTicks(zero ? Math.min(0, ...known) : Math.min(...known), Math.max(...known));
+	const bottom = values[0]!;
+	const top = values.at(-1)!;
 	const x = (at: number) => round(Math.min(1, Math.max(0, (at - from) / (to - from))) * box.width);
 	const y = (value: number) => round(box.height - ((value - bottom) / (top - bottom)) * box.height);
 	const points = history.map((point) => ({
@@ -65,42 +67,42 @@ export function layOut(
 	const gaps: [number, number][] = [];
 	for (const { at, value } of history) {
 		if (value !== null) continue;
-		const before = gaps.at(-1);
+		const previous = gaps.at(-1);
 		const begin = x(at);
-		if (before && before[1] >= begin - 0.1) before[1] = x(at + bucketMs);
+		if (previous && previous[1] >= begin - 0.1) previous[1] = x(at + bucketMs);
 		else gaps.push([begin, x(at + bucketMs)]);
 	}
-	return { points, runs: runsOf(points), gaps, levels: levels.map((value) => ({ value, y: y(value) })) };
+	return { points, runs: runsOf(points), gaps, ticks: values.map((value) => ({ value, y: y(value) })) };
 }
 
 function runsOf(points: readonly PlotPoint[]): Run[] {
 	const runs: Run[] = [];
-	let before: PlotPoint | undefined;
+	let previous: PlotPoint | undefined;
 	for (const point of points) {
 		if (point.y === null) {
-			before = undefined;
+			previous = undefined;
 			continue;
 		}
-		const partial = point.coverage < WHOLE;
+		const partial = point.coverage < FULL_COVERAGE;
 		const run = runs.at(-1);
-		if (before && run && run.partial === partial) run.points.push([point.x, point.y]);
+		if (previous && run && run.partial === partial) run.points.push([point.x, point.y]);
 		else
 			runs.push({
 				partial,
-				points: before
+				points: previous
 					? [
-							[before.x, before.y!],
+							[previous.x, previous.y!],
 							[point.x, point.y],
 						]
 					: [[point.x, point.y]],
 			});
-		before = point;
+		previous = point;
 	}
 	return runs;
 }
 
-/** Round values from at or below `low` to at or above `high`: three to six of them, never one. */
-export function levelsBetween(low: number, high: number): number[] {
+/** Round, evenly spaced values that enclose `low` and `high`: two to seven of them. */
+export function valueTicks(low: number, high: number): number[] {
 	const span = high - low || Math.max(1, Math.abs(high) * 0.1);
 	const raw = span / 4;
 	const magnitude = 10 ** Math.floor(Math.log10(raw));
@@ -110,21 +112,21 @@ export function levelsBetween(low: number, high: number): number[] {
 	return Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
 }
 
-const MARKS: Record<Range, { every: number; of: 'hour' | 'day' }> = {
+const TIME_TICKS: Record<Range, { every: number; of: 'hour' | 'day' }> = {
 	day: { every: 4, of: 'hour' },
 	week: { every: 1, of: 'day' },
 	month: { every: 5, of: 'day' },
 };
 
-/** The buckets to name under a plot: round hours of a day, or midnights, as the clocks of `zone` have them. */
-export function marksOf(points: readonly HistoryPoint[], range: Range, zone: string): number[] {
+/** The buckets to label under a plot: round hours of a day, or midnights, by the clock of the time zone `zone`. */
+export function timeTicks(points: readonly HistoryPoint[], range: Range, zone: string): number[] {
 	const clock = new Intl.DateTimeFormat('en-GB', {
 		timeZone: zone,
 		hour: '2-digit',
 		minute: '2-digit',
 		hourCycle: 'h23',
 	});
-	const { every, of } = MARKS[range];
+	const { every, of } = TIME_TICKS[range];
 	let days = 0;
 	return points.flatMap(({ at }) => {
 		const [hour, minute] = clock.format(at).split(':').map(Number);

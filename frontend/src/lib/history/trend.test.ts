@@ -6,7 +6,7 @@ const NOW = 1_764_000_000_000;
 const minutesAgo = (minutes: number, value: number | null = 1): TrendPoint => ({ at: NOW - minutes * 60_000, value });
 
 describe('live points of a trend', () => {
-	it('stay in order of time, bounded and within the trend, whatever order they come in', () => {
+	it('stay ordered by time, bounded and within the span, whatever order they arrive in', () => {
 		fc.assert(
 			fc.property(fc.array(fc.integer({ min: -TREND_MS * 2, max: 0 }), { maxLength: 600 }), (ages) => {
 				let points: readonly TrendPoint[] = [];
@@ -34,18 +34,18 @@ describe('live points of a trend', () => {
 });
 
 describe('a trend', () => {
-	it('joins the past to the live points without telling a moment twice', () => {
+	it('joins history to the live points without showing a moment twice', () => {
 		const history = [minutesAgo(20, 1), minutesAgo(15, 2), minutesAgo(10, 3), minutesAgo(5, 4)];
 		const joined = joinTrend(history, [minutesAgo(7, 9)]);
 		expect(joined.map(({ value }) => value)).toEqual([1, 2, 9]);
 		expect(joined[0]?.at).toBe(history[0]!.at + BUCKET_MS / 2);
 	});
 
-	it('is the whole past where nothing live was heard yet', () => {
+	it('is the whole history when there are no live points yet', () => {
 		expect(joinTrend([minutesAgo(10), minutesAgo(5)], [])).toHaveLength(2);
 	});
 
-	it('is broken where nothing is known, and never drawn as 0 there', () => {
+	it('has a gap where the value is unknown, and is not drawn as 0 there', () => {
 		const shape = shapeTrend(
 			[minutesAgo(30, 5), minutesAgo(25, 6), minutesAgo(20, null), minutesAgo(15, 7)],
 			NOW,
@@ -56,24 +56,24 @@ describe('a trend', () => {
 		expect(shape?.runs.flat().every(([, y]) => y < 10)).toBe(true);
 	});
 
-	it('is broken where points are too far apart to say what was between', () => {
+	it('has a gap between points that are too far apart', () => {
 		const shape = shapeTrend([minutesAgo(60, 5), minutesAgo(20, 6), minutesAgo(15, 6)], NOW, 100, 10);
 		expect(shape?.runs.map((run) => run.length)).toEqual([1, 2]);
 	});
 
-	it('does not exist of fewer than two known values', () => {
+	it('does not exist for fewer than two known values', () => {
 		expect(shapeTrend([], NOW, 100, 10)).toBeUndefined();
 		expect(shapeTrend([minutesAgo(5, 3), minutesAgo(1, null)], NOW, 100, 10)).toBeUndefined();
 	});
 
-	it('stands on 0, stays in its box and tells its highest and its last value', () => {
+	it('starts at 0, stays in its box, and gives its highest and its last value', () => {
 		const shape = shapeTrend([minutesAgo(180, 0), minutesAgo(175, 40), minutesAgo(0, 20)], NOW, 100, 10);
 		expect(shape).toMatchObject({ highest: 40, last: 20, first: 0 });
 		expect(shape?.runs[0]?.[0]).toEqual([0, 10]);
 		expect(shape?.runs.flat().every(([x, y]) => x >= 0 && x <= 100 && y >= 0 && y <= 10)).toBe(true);
 	});
 
-	it('is flat, and not a mistake, for a room that stayed empty', () => {
+	it('is a flat line for a room that stayed empty', () => {
 		expect(
 			shapeTrend([minutesAgo(10, 0), minutesAgo(5, 0)], NOW, 100, 10)
 				?.runs.flat()

@@ -1,43 +1,46 @@
 import { FRESHNESS_MS } from '@crowdvision/contracts';
 
-/** A value at a moment (epoch ms); null where none is known, which breaks the line. */
+/** A value at a moment (epoch ms); null if it is unknown, which breaks the line. */
 export interface TrendPoint {
 	at: number;
 	value: number | null;
 }
 
-/** How far back a trend looks, and the buckets its past comes in. */
+/** The time span of a trend, and the length of the history buckets it begins with. */
 export const TREND_MS = 3 * 3600_000;
 export const BUCKET_MS = 5 * 60_000;
-/** Live points closer together than this are one, the later. */
+/** At most one live point is kept per slot of this length: the latest. */
 const SLOT_MS = 30_000;
-/** Points further apart than this are not joined: nobody knows what was between them. */
+/** Points further apart than this are not connected: what was between them is unknown. */
 const GAP_MS = FRESHNESS_MS + BUCKET_MS;
 
-/** Adds a live point in its place by time, keeps one per slot and none older than the trend. */
+/** Inserts a live point in order of time; keeps the latest point of each slot and none older than the trend. */
 export function withPoint(points: readonly TrendPoint[], point: TrendPoint, now: number): readonly TrendPoint[] {
 	if (point.at < now - TREND_MS) return points;
 	const slot = Math.floor(point.at / SLOT_MS);
-	const kept = points.filter(({ at }) => at >= now - TREND_MS && (Math.floor(at / SLOT_MS) !== slot || at > point.at));
-	const later = kept.findIndex(({ at }) => at > point.at);
-	if (later === -1) return [...kept, point];
-	if (Math.floor(kept[later]!.at / SLOT_MS) === slot) return kept;
-	return [...kept.slice(0, later), point, ...kept.slice(later)];
+	const others = points.filter(
+		({ at }) => at >= now - TREND_MS && (Math.floor(at / SLOT_MS) !== slot || at > point.at),
+	);
+	const later = others.findIndex(({ at }) => at > point.at);
+	if (later === -1) return [...others, point];
+	if (Math.floor(others[later]!.at / SLOT_MS) === slot) return others;
+	return [...others.slice(0, later), point, ...others.slice(later)];
 }
 
-/** The past from history (`at`: start of a bucket), up to where the live points begin. */
+/** History (`at`: start of a bucket) up to the first live point, followed by the live points. */
 export function joinTrend(history: readonly TrendPoint[], live: readonly TrendPoint[]): TrendPoint[] {
-	const begin = live[0]?.at ?? Number.POSITIVE_INFINITY;
+	const liveFrom = live[0]?.at ?? Number.POSITIVE_INFINITY;
 	const past = history
-		.filter(({ at }) => at + BUCKET_MS <= begin)
+		.filter(({ at }) => at + BUCKET_MS <= liveFrom)
 		.map(({ at, value }) => ({ at: at + BUCKET_MS / 2, value }));
 	return [...past, ...live];
 }
 
-/** What a trend looks like in a box of `width` x `height`: one run of x,y pairs per unbroken stretch. */
+/** A trend drawn in a box of `width` x `height`. */
 export interface TrendShape {
+	/** The x,y pairs of each unbroken part of the line. */
 	runs: [number, number][][];
-	/** Value at the upper edge; the lower edge is 0. */
+	/** Value at the upper edge of the box; the lower edge is 0. */
 	top: number;
 	highest: number;
 	first: number;
@@ -45,8 +48,8 @@ export interface TrendShape {
 }
 
 /**
- * Lays points out from `now - TREND_MS` (left) to `now` (right). Undefined where fewer than two values are known: no
- * trend yet.
+ * Draws points from `now - TREND_MS` (left) to `now` (right). Undefined if fewer than two values are known: that is not
+ * a trend yet.
  */
 export function shapeTrend(
 	points: readonly TrendPoint[],
@@ -62,13 +65,13 @@ export function shapeTrend(
 	const top = Math.max(highest, 1) * 1.15;
 	const runs: [number, number][][] = [];
 	let run: [number, number][] = [];
-	let before: TrendPoint | undefined;
+	let previous: TrendPoint | undefined;
 	for (const point of shown) {
-		if (point.value === null || (before && point.at - before.at > GAP_MS)) {
+		if (point.value === null || (previous && point.at - previous.at > GAP_MS)) {
 			if (run.length > 0) runs.push(run);
 			run = [];
 		}
-		before = point.value === null ? undefined : point;
+		previous = point.value === null ? undefined : point;
 		if (point.value === null) continue;
 		const x = Math.min(width, ((point.at - from) / TREND_MS) * width);
 		run.push([round(x), round(height - (Math.max(0, point.value) / top) * height)]);

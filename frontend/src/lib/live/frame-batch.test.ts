@@ -1,7 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { FrameBatch } from './frame-batch.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FrameBatch, nextFrame } from './frame-batch.ts';
 
-function stage(most?: number) {
+function createBatch(max?: number) {
 	const applied: number[][] = [];
 	const frames: (() => void)[] = [];
 	const batch = new FrameBatch<number>(
@@ -12,14 +12,14 @@ function stage(most?: number) {
 				frames.splice(frames.indexOf(run), 1);
 			};
 		},
-		most,
+		max,
 	);
 	return { applied, batch, frame: () => frames.shift()?.(), frames };
 }
 
-describe('readings applied once per frame', () => {
-	it('hands on everything since the last frame at once and in order', () => {
-		const { applied, batch, frame, frames } = stage();
+describe('a batch per frame', () => {
+	it('passes on everything since the last frame at once and in order', () => {
+		const { applied, batch, frame, frames } = createBatch();
 		batch.add([1, 2]);
 		batch.add([3]);
 		expect(applied).toEqual([]);
@@ -30,14 +30,14 @@ describe('readings applied once per frame', () => {
 		expect(applied).toEqual([[1, 2, 3], [4]]);
 	});
 
-	it('asks for no frame while there is nothing to do', () => {
-		const { batch, frames } = stage();
+	it('requests no frame while nothing waits', () => {
+		const { batch, frames } = createBatch();
 		batch.add([]);
 		expect(frames).toEqual([]);
 	});
 
-	it('does not grow without bound when frames do not come', () => {
-		const { applied, batch, frames } = stage(4);
+	it('passes items on at its bound when frames do not come', () => {
+		const { applied, batch, frames } = createBatch(4);
 		for (let item = 0; item < 10; item++) batch.add([item]);
 		expect(applied).toEqual([
 			[0, 1, 2, 3],
@@ -46,12 +46,67 @@ describe('readings applied once per frame', () => {
 		expect(frames).toHaveLength(1);
 	});
 
-	it('forgets what waits when it is dropped', () => {
-		const { applied, batch, frames } = stage();
+	it('discards what waits when it is dropped', () => {
+		const { applied, batch, frames } = createBatch();
 		batch.add([1]);
 		batch.drop();
 		batch.flush();
 		expect(applied).toEqual([]);
 		expect(frames).toEqual([]);
+	});
+});
+
+describe('the next frame', () => {
+	let hidden: boolean;
+	let frames: Map<number, () => void>;
+	let ran: number;
+	const run = () => {
+		ran += 1;
+	};
+
+	beforeEach(() => {
+		vi.useFakeTimers();
+		hidden = false;
+		frames = new Map();
+		ran = 0;
+		vi.stubGlobal('document', {
+			get hidden() {
+				return hidden;
+			},
+		});
+		vi.stubGlobal('requestAnimationFrame', (callback: () => void) => frames.set(frames.size + 1, callback).size);
+		vi.stubGlobal('cancelAnimationFrame', (id: number) => frames.delete(id));
+	});
+	afterEach(() => {
+		vi.useRealTimers();
+		vi.unstubAllGlobals();
+	});
+
+	it('runs once, at the animation frame of a visible tab', () => {
+		nextFrame(run);
+		expect(ran).toBe(0);
+		frames.get(1)!();
+		vi.advanceTimersByTime(5000);
+		expect(ran).toBe(1);
+	});
+
+	it('runs within a second in a hidden tab, also if the tab was hidden before its frame came', () => {
+		nextFrame(run);
+		hidden = true;
+		nextFrame(run);
+		vi.advanceTimersByTime(1000);
+		expect(ran).toBe(2);
+		expect(frames.size).toBe(0);
+	});
+
+	it('does not run when it is cancelled', () => {
+		const cancelVisible = nextFrame(run);
+		hidden = true;
+		const cancelHidden = nextFrame(run);
+		cancelVisible();
+		cancelHidden();
+		vi.advanceTimersByTime(5000);
+		expect(ran).toBe(0);
+		expect(frames.size).toBe(0);
 	});
 });

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { Seen } from './recent-ids.ts';
+import { RecentIds } from './recent-ids.ts';
 
-describe('ids seen', () => {
-	it('are new once', () => {
-		const seen = new Seen(10);
-		expect([seen.add('a'), seen.add('a'), seen.add('b')]).toEqual([true, false, true]);
+describe('recent ids', () => {
+	it('report an id as new only the first time', () => {
+		const ids = new RecentIds(10);
+		expect([ids.add('a'), ids.add('a'), ids.add('b')]).toEqual([true, false, true]);
 	});
 
-	it('are forgotten oldest first, beyond the bound', () => {
-		const seen = new Seen(2);
-		for (const id of ['a', 'b', 'c']) seen.add(id);
-		expect([seen.add('c'), seen.add('b'), seen.add('a')]).toEqual([false, false, true]);
+	it('forget the oldest id beyond the limit', () => {
+		const ids = new RecentIds(2);
+		for (const id of ['a', 'b', 'c']) ids.add(id);
+		expect([ids.add('c'), ids.add('b'), ids.add('a')]).toEqual([false, false, true]);
 	});
 });

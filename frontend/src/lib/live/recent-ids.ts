@@ -1,8 +1,8 @@
 /**
- * Remembers the last `limit` ids; `add` says whether an id is new. A guard behind the service's own promise to send
- * nothing twice.
+ * Remembers the last `limit` ids, to drop duplicates. The socket service promises to send nothing twice; this guards
+ * the page should it do so all the same.
  */
-export class Seen {
+export class RecentIds {
 	readonly #ids = new Set<string>();
 	readonly #limit: number;
 
@@ -10,6 +10,7 @@ export class Seen {
 		this.#limit = limit;
 	}
 
+	/** Remembers `id`; true if it was not remembered before. Beyond the limit the oldest id is forgotten. */
 	add(id: string): boolean {
 		if (this.#ids.has(id)) return false;
 		this.#ids.add(id);

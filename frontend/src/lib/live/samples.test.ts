@@ -1,7 +1,7 @@
 import { type BuildingState, FRESHNESS_MS, type LatestValue, type Reading } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { applyDevice, applyReadings, applySnapshot, combine, noSamples } from './samples.ts';
+import { applyDevice, applyReadings, applySnapshot, combine, emptySamples } from './samples.ts';
 
 const NOW = 1_764_000_000_000;
 let count = 0;
@@ -47,9 +47,9 @@ function snapshot(latest: Partial<LatestValue> = {}): BuildingState {
 	};
 }
 
-describe('the latest of a building', () => {
-	it('ends at the last reading of each sensor when they are applied in order', () => {
-		const samples = noSamples(['hall']);
+describe('the latest values of a building', () => {
+	it('are the last readings of each sensor when they are applied in order', () => {
+		const samples = emptySamples(['hall']);
 		applyReadings(
 			samples,
 			[1, 2, 3].map((value) => reading({ value, observedAt: NOW + value })),
@@ -57,21 +57,21 @@ describe('the latest of a building', () => {
 		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(3);
 	});
 
-	it('keeps the later of two readings of the same moment', () => {
-		const samples = noSamples(['hall']);
+	it('hold the later of two readings of the same moment', () => {
+		const samples = emptySamples(['hall']);
 		applyReadings(samples, [reading({ value: 1 }), reading({ value: 2 })]);
 		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(2);
 	});
 
-	it('does not go back to a reading that was observed earlier and came late', () => {
-		const samples = noSamples(['hall']);
+	it('do not go back to a reading that was observed earlier and arrives late', () => {
+		const samples = emptySamples(['hall']);
 		applyReadings(samples, [reading({ value: 2 })]);
 		expect(applyReadings(samples, [reading({ value: 1, observedAt: NOW - 1 })])).toEqual(new Set());
 		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(2);
 	});
 
-	it('know how far a count made by doors may be off, from a snapshot as from a reading, as long as that is said', () => {
-		const samples = noSamples(['hall']);
+	it('have the bounds of a count made by doors, from a snapshot and from a reading, as long as it is sent', () => {
+		const samples = emptySamples(['hall']);
 		const people = (over: Partial<Reading>) => reading({ metric: 'peopleCount', unit: 'person', ...over });
 		const count = () => combine('peopleCount', samples.get('hall')?.peopleCount, NOW);
 		const { temperature } = snapshot({ value: 9, low: 7, high: 12 }).rooms.hall!.values;
@@ -83,8 +83,8 @@ describe('the latest of a building', () => {
 		expect(count()).not.toHaveProperty('low');
 	});
 
-	it('names only the rooms that changed, and leaves the others the same object', () => {
-		const samples = noSamples(['hall', 'lab']);
+	it('report only the rooms that changed, and keep the objects of all others', () => {
+		const samples = emptySamples(['hall', 'lab']);
 		applyReadings(samples, [reading({ roomId: 'lab' })]);
 		const lab = samples.get('lab');
 		expect(applyReadings(samples, [reading(), reading({ roomId: 'elsewhere' })])).toEqual(new Set(['hall']));
@@ -92,10 +92,10 @@ describe('the latest of a building', () => {
 		expect([...samples.keys()]).toEqual(['hall', 'lab']);
 	});
 
-	it('keeps the order of its rooms whatever is heard', () => {
+	it('keep the order of the rooms whatever arrives', () => {
 		fc.assert(
 			fc.property(fc.array(fc.constantFrom('a', 'b', 'c', 'd')), (roomIds) => {
-				const samples = noSamples(['c', 'a', 'd', 'b']);
+				const samples = emptySamples(['c', 'a', 'd', 'b']);
 				applyReadings(
 					samples,
 					roomIds.map((roomId) => reading({ roomId })),
@@ -105,7 +105,7 @@ describe('the latest of a building', () => {
 		);
 	});
 
-	it('ends the same when a part of what it has is delivered again', () => {
+	it('end the same when some of the readings are delivered again', () => {
 		const readings = fc.array(
 			fc.record({
 				sensorId: fc.constantFrom('s1', 's2'),
@@ -117,8 +117,8 @@ describe('the latest of a building', () => {
 		fc.assert(
 			fc.property(readings, fc.nat(30), (parts, from) => {
 				const all = parts.map((part, index) => reading({ ...part, observedAt: part.observedAt + index * 1000 }));
-				const once = noSamples(['hall']);
-				const twice = noSamples(['hall']);
+				const once = emptySamples(['hall']);
+				const twice = emptySamples(['hall']);
 				applyReadings(once, all);
 				applyReadings(twice, all);
 				applyReadings(twice, all.slice(from));
@@ -131,8 +131,8 @@ describe('the latest of a building', () => {
 		);
 	});
 
-	it('takes a snapshot, with what each sensor of a room said', () => {
-		const samples = noSamples(['hall']);
+	it('include every sensor of a snapshot', () => {
+		const samples = emptySamples(['hall']);
 		const sensors = [
 			{ sensorId: 's1', value: 20, observedAt: NOW },
 			{ sensorId: 's2', value: 24, observedAt: NOW - 1000 },
@@ -143,71 +143,71 @@ describe('the latest of a building', () => {
 		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(23);
 	});
 
-	it('lets a snapshot take nothing back that was heard after it', () => {
-		const samples = noSamples(['hall']);
+	it('keep what was observed after a snapshot', () => {
+		const samples = emptySamples(['hall']);
 		applyReadings(samples, [reading({ value: 25, observedAt: NOW + 1000 })]);
 		expect(applySnapshot(samples, snapshot())).toEqual(new Set());
 		expect(combine('temperature', samples.get('hall')?.temperature, NOW)?.value).toBe(25);
 	});
 
-	it('leaves a room that the snapshot does not know without data', () => {
-		const samples = noSamples(['hall', 'lab']);
+	it('leave a room that is not in the snapshot without data', () => {
+		const samples = emptySamples(['hall', 'lab']);
 		applySnapshot(samples, snapshot());
 		expect(samples.get('lab')).toEqual({});
 	});
 });
 
-describe('P8 what a live value is worth', () => {
-	const worth = (samples: ReturnType<typeof noSamples>, now: number) =>
+describe('P8 the freshness of a live value', () => {
+	const freshnessAt = (samples: ReturnType<typeof emptySamples>, now: number) =>
 		combine('temperature', samples.get('hall')?.temperature, now)?.freshness;
 	const HOUR = 3600_000;
 
 	it('is the same for a snapshot as for the readings that follow it', () => {
-		const samples = noSamples(['hall']);
+		const samples = emptySamples(['hall']);
 		applySnapshot(samples, snapshot({ unchangedSince: NOW - 13 * HOUR }));
-		expect(worth(samples, NOW)).toBe('stuck');
+		expect(freshnessAt(samples, NOW)).toBe('stuck');
 		applyReadings(samples, [reading({ observedAt: NOW + 1 })]);
-		expect(worth(samples, NOW + 1)).toBe('stuck');
+		expect(freshnessAt(samples, NOW + 1)).toBe('stuck');
 		applyReadings(samples, [reading({ observedAt: NOW + 2, value: 20.1 })]);
-		expect(worth(samples, NOW + 2)).toBe('live');
-		expect(worth(samples, NOW + 2 + FRESHNESS_MS)).toBe('live');
-		expect(worth(samples, NOW + 3 + FRESHNESS_MS)).toBe('stale');
+		expect(freshnessAt(samples, NOW + 2)).toBe('live');
+		expect(freshnessAt(samples, NOW + 2 + FRESHNESS_MS)).toBe('live');
+		expect(freshnessAt(samples, NOW + 3 + FRESHNESS_MS)).toBe('stale');
 	});
 
-	it('is not stuck when a reading that came late shows that it moved in between', () => {
-		const samples = noSamples(['hall']);
+	it('is not stuck when a late reading shows that the value changed in between', () => {
+		const samples = emptySamples(['hall']);
 		applySnapshot(samples, snapshot({ unchangedSince: NOW - 13 * HOUR }));
 		expect(applyReadings(samples, [reading({ observedAt: NOW - HOUR, value: 25 })])).toEqual(new Set(['hall']));
-		expect(worth(samples, NOW)).toBe('live');
+		expect(freshnessAt(samples, NOW)).toBe('live');
 	});
 
-	it('is offline from the moment its device said so until it is heard again or comes back', () => {
-		const samples = noSamples(['hall', 'lab']);
-		const told = (state: 'online' | 'offline', at: number) =>
+	it('is offline from the moment its device goes offline until it comes back or sends again', () => {
+		const samples = emptySamples(['hall', 'lab']);
+		const deviceIs = (state: 'online' | 'offline', at: number) =>
 			applyDevice(samples, { sensorId: 's1', state, at, gatewayId: 'g' });
 		applyReadings(samples, [reading()]);
-		expect(told('offline', NOW + 10)).toEqual(new Set(['hall']));
-		expect(worth(samples, NOW + 10)).toBe('offline');
-		expect(told('online', NOW + 5)).toEqual(new Set());
-		told('online', NOW + 20);
-		expect(worth(samples, NOW + 20)).toBe('live');
-		told('offline', NOW + 30);
+		expect(deviceIs('offline', NOW + 10)).toEqual(new Set(['hall']));
+		expect(freshnessAt(samples, NOW + 10)).toBe('offline');
+		expect(deviceIs('online', NOW + 5)).toEqual(new Set());
+		deviceIs('online', NOW + 20);
+		expect(freshnessAt(samples, NOW + 20)).toBe('live');
+		deviceIs('offline', NOW + 30);
 		applyReadings(samples, [reading({ observedAt: NOW + 29 })]);
-		expect(worth(samples, NOW + 31)).toBe('offline');
+		expect(freshnessAt(samples, NOW + 31)).toBe('offline');
 		applyReadings(samples, [reading({ observedAt: NOW + 40 })]);
-		expect(worth(samples, NOW + 40)).toBe('live');
+		expect(freshnessAt(samples, NOW + 40)).toBe('live');
 	});
 
-	it('is offline where a snapshot says so', () => {
-		const samples = noSamples(['hall']);
+	it('is offline when a snapshot says so', () => {
+		const samples = emptySamples(['hall']);
 		applySnapshot(samples, snapshot({ observedAt: NOW - 10, offlineAt: NOW - 5 }));
-		expect(worth(samples, NOW)).toBe('offline');
+		expect(freshnessAt(samples, NOW)).toBe('offline');
 	});
 });
 
-describe('several sensors in one room', () => {
+describe('the value of a room with several sensors', () => {
 	const of = (metric: Reading['metric'], values: [sensorId: string, value: number, ageMs: number][]) => {
-		const samples = noSamples(['hall']);
+		const samples = emptySamples(['hall']);
 		applyReadings(
 			samples,
 			values.map(([sensorId, value, ageMs]) => reading({ metric, sensorId, value, observedAt: NOW - ageMs })),
@@ -215,7 +215,7 @@ describe('several sensors in one room', () => {
 		return combine(metric, samples.get('hall')?.[metric], NOW);
 	};
 
-	it('follows the rule of the catalog: mean, max, last', () => {
+	it('follows the rule of the catalog: mean, max or last', () => {
 		const values: [string, number, number][] = [
 			['a', 10, 2000],
 			['b', 30, 1000],
@@ -226,7 +226,7 @@ describe('several sensors in one room', () => {
 		expect(of('peopleCount', values)?.value).toBe(20);
 	});
 
-	it('leaves out a sensor that has gone silent while another lives', () => {
+	it('leaves out a silent sensor while another one is live', () => {
 		const combined = of('temperature', [
 			['dead', 50, FRESHNESS_MS + 1],
 			['a', 20, 1000],
@@ -236,7 +236,7 @@ describe('several sensors in one room', () => {
 		expect(combined?.live.map(({ sensorId }) => sensorId)).toEqual(['a', 'b']);
 	});
 
-	it('is stale when all of them have gone silent', () => {
+	it('is stale when all sensors are silent', () => {
 		const combined = of('peopleCount', [
 			['a', 20, FRESHNESS_MS + 2000],
 			['b', 30, FRESHNESS_MS + 1000],
@@ -244,12 +244,12 @@ describe('several sensors in one room', () => {
 		expect(combined).toMatchObject({ value: 30, freshness: 'stale', live: [] });
 	});
 
-	it('has no value, rather than 0, where nothing was heard', () => {
+	it('is absent, not 0, when nothing was received', () => {
 		expect(combine('peopleCount', undefined, NOW)).toBeUndefined();
 		expect(combine('peopleCount', { unit: 'person', sensors: [] }, NOW)).toBeUndefined();
 	});
 
-	it('shows a metric that the page does not know by its last word', () => {
+	it('is the most recent one for a metric this page does not know', () => {
 		const sensors = [
 			{ sensorId: 'a', value: 1, observedAt: NOW - 1 },
 			{ sensorId: 'b', value: 2, observedAt: NOW },

@@ -11,71 +11,63 @@ import {
 	type SensorValue,
 } from '@crowdvision/contracts';
 
-/** What each sensor of a room said last of one metric; the one heard last is at the end. */
+/** The latest value of each sensor of a room for one metric, in `unit`; the sensor that sent last is at the end. */
 export interface MetricSamples {
 	unit: string;
 	sensors: readonly SensorValue[];
 }
 
-/** The last words about one room, by metric. Never changed in place: a new object means that something changed. */
+/** The latest values of one room, by metric. Never changed in place: a new object means that something changed. */
 export type RoomSamples = Readonly<Record<string, MetricSamples>>;
 
-/** Every room of the building on display. A reading of a room that is not here is not shown. */
+/** The latest values of every room of the building on display, by room id. Readings of other rooms are ignored. */
 export type BuildingSamples = Map<string, RoomSamples>;
 
-/** All rooms of a building before anything is known. */
-export function noSamples(roomIds: readonly string[]): BuildingSamples {
+/** A building of which nothing has been received yet. */
+export function emptySamples(roomIds: readonly string[]): BuildingSamples {
 	return new Map(roomIds.map((id) => [id, {}]));
 }
 
 /**
- * A word of a sensor replaces its former one unless it was observed earlier: late readings belong to the history, not
- * to now.
+ * Replaces the sensor's sample by `sample`. Undefined if `sample` was observed before the current one: a late reading
+ * belongs to the history, not to the present.
  */
 function withSample(metric: MetricSamples | undefined, unit: string, sample: SensorValue): MetricSamples | undefined {
-	const held = metric?.sensors.find((candidate) => candidate.sensorId === sample.sensorId);
-	if (held && held.observedAt > sample.observedAt) return undefined;
-	const others = metric?.sensors.filter((candidate) => candidate !== held) ?? [];
+	const current = metric?.sensors.find((candidate) => candidate.sensorId === sample.sensorId);
+	if (current && current.observedAt > sample.observedAt) return undefined;
+	const others = metric?.sensors.filter((candidate) => candidate !== current) ?? [];
 	return { unit, sensors: [...others, sample] };
 }
 
 /**
- * Takes a snapshot into `samples`. What is held and newer stays, so that a snapshot asked for while readings came in
- * takes nothing back. Returns the ids of the rooms that changed.
+ * Merges a snapshot into `samples`. Samples newer than the snapshot's stay, so a snapshot that was requested while
+ * readings arrived takes nothing back. Returns the ids of the rooms that changed.
  */
 export function applySnapshot(samples: BuildingSamples, state: BuildingState): Set<string> {
 	const changed = new Set<string>();
 	for (const [roomId, room] of Object.entries(state.rooms)) {
-		let held = samples.get(roomId);
-		if (!held) continue;
+		let merged = samples.get(roomId);
+		if (!merged) continue;
 		for (const [metric, latest] of Object.entries(room.values)) {
 			if (!latest) continue;
 			const { unit } = latest;
 			const sensors = latest.sensors ?? [sensorOf(latest)];
 			for (const sample of [...sensors].sort((a, b) => a.observedAt - b.observedAt)) {
-				const next = withSample(held[metric], unit, sample);
-				if (next) held = { ...held, [metric]: next };
+				const next = withSample(merged[metric], unit, sample);
+				if (next) merged = { ...merged, [metric]: next };
 			}
 		}
-		if (held !== samples.get(roomId)) {
-			samples.set(roomId, held);
+		if (merged !== samples.get(roomId)) {
+			samples.set(roomId, merged);
 			changed.add(roomId);
 		}
 	}
 	return changed;
 }
 
-/** What the one sensor of a room said. */
-function sensorOf({
-	sensorId,
-	value,
-	low,
-	high,
-	observedAt,
-	unchangedSince,
-	offlineAt,
-	transport,
-}: SensorValue): SensorValue {
+/** The sample behind the value of a room with a single sensor, without the fields that only a room's value has. */
+function sensorOf(latest: SensorValue): SensorValue {
+	const { sensorId, value, low, high, observedAt, unchangedSince, offlineAt, transport } = latest;
 	return {
 		sensorId,
 		value,
@@ -87,7 +79,7 @@ function sensorOf({
 	};
 }
 
-/** Takes readings into `samples`, in the order given. Returns the ids of the rooms that changed. */
+/** Applies readings to `samples` in the given order. Returns the ids of the rooms that changed. */
 export function applyReadings(samples: BuildingSamples, readings: readonly Reading[]): Set<string> {
 	const changed = new Set<string>();
 	for (const reading of readings) {
@@ -103,46 +95,47 @@ export function applyReadings(samples: BuildingSamples, readings: readonly Readi
 }
 
 /**
- * The sample that a reading makes: how long its sensor has said the same, and whether its device is gone, follow from
- * what is held.
+ * The metric's samples after `reading`; undefined if nothing changes. `unchangedSince` and `offlineAt` of the new
+ * sample follow from the current one.
  */
 function withReading(
 	metric: MetricSamples | undefined,
 	{ sensorId, value, interval, observedAt, transport, unit }: Reading,
 ): MetricSamples | undefined {
-	const held = metric?.sensors.find((candidate) => candidate.sensorId === sensorId);
-	if (metric && held && held.observedAt > observedAt) {
-		// It came late, and is of the past; but a value that was another in between has not been the same since.
-		const broken = held.value !== value && held.unchangedSince !== undefined && observedAt > held.unchangedSince;
-		return broken ? withSample(metric, metric.unit, { ...held, unchangedSince: held.observedAt }) : undefined;
+	const current = metric?.sensors.find((candidate) => candidate.sensorId === sensorId);
+	if (metric && current && current.observedAt > observedAt) {
+		// A late reading does not become the latest. With another value it proves that the value did change in between.
+		const interrupts =
+			current.value !== value && current.unchangedSince !== undefined && observedAt > current.unchangedSince;
+		return interrupts ? withSample(metric, metric.unit, { ...current, unchangedSince: current.observedAt }) : undefined;
 	}
-	const since = held?.value === value ? held.unchangedSince : observedAt;
-	const sample = {
+	const unchangedSince = current?.value === value ? current.unchangedSince : observedAt;
+	return withSample(metric, unit, {
 		sensorId,
 		value,
 		...interval,
 		observedAt,
-		...(since !== undefined && { unchangedSince: since }),
+		...(unchangedSince !== undefined && { unchangedSince }),
 		transport,
-	};
-	return withSample(metric, unit, held?.offlineAt === undefined ? sample : { ...sample, offlineAt: held.offlineAt });
+		...(current?.offlineAt !== undefined && { offlineAt: current.offlineAt }),
+	});
 }
 
 /**
- * Takes in that a device came or went, unless something later is known of it. Returns the ids of the rooms that
- * changed.
+ * Records that a device went offline or came back, for every value of its sensor, unless a later such event is known.
+ * Returns the ids of the rooms that changed.
  */
 export function applyDevice(samples: BuildingSamples, { sensorId, state, at }: DeviceEvent): Set<string> {
 	const changed = new Set<string>();
 	for (const [roomId, room] of samples) {
 		const next: Record<string, MetricSamples> = { ...room };
 		for (const [metric, { unit, sensors }] of Object.entries(room)) {
-			const held = sensors.find((candidate) => candidate.sensorId === sensorId);
-			if (!held || (held.offlineAt ?? Number.NEGATIVE_INFINITY) > at) continue;
-			if (state === 'online' && held.offlineAt === undefined) continue;
-			const { offlineAt: _former, ...sample } = held;
-			const told = state === 'offline' ? { ...sample, offlineAt: at } : sample;
-			next[metric] = { unit, sensors: sensors.map((candidate) => (candidate === held ? told : candidate)) };
+			const current = sensors.find((candidate) => candidate.sensorId === sensorId);
+			if (!current || (current.offlineAt ?? Number.NEGATIVE_INFINITY) > at) continue;
+			if (state === 'online' && current.offlineAt === undefined) continue;
+			const { offlineAt: _previous, ...online } = current;
+			const updated = state === 'offline' ? { ...online, offlineAt: at } : online;
+			next[metric] = { unit, sensors: sensors.map((candidate) => (candidate === current ? updated : candidate)) };
 			changed.add(roomId);
 		}
 		if (changed.has(roomId)) samples.set(roomId, next);
@@ -150,44 +143,44 @@ export function applyDevice(samples: BuildingSamples, { sensorId, state, at }: D
 	return changed;
 }
 
-/** One metric of one room as it is to be shown. */
+/** The value of one metric in one room, combined from all its sensors. */
 export interface CombinedValue {
 	value: number;
-	/** Between which the truth lies, where it is a count made of crossings. */
+	/** Bounds of the true value; only for a count derived from door crossings. */
 	low?: number;
 	high?: number;
 	unit: string;
 	observedAt: number;
 	freshness: Exclude<Freshness, 'no-data'>;
-	/** The sensors that are heard from at present. */
+	/** The sensors whose values are current. */
 	live: readonly SensorValue[];
 }
 
 /**
- * One value of a room's sensors, by the rule that the services go by too. A metric that this page was not built with
- * shows its last word. Undefined where nothing was ever heard.
+ * Combines the sensors of a room by the rule the services use (`roomValue`). A metric this page was not built with has
+ * no rule: its most recent value is shown. Undefined if no value was ever received.
  */
 export function combine(metric: string, samples: MetricSamples | undefined, now: number): CombinedValue | undefined {
 	if (!samples) return undefined;
 	const { unit, sensors } = samples;
 	const live = sensors.filter((sensor) => isCurrent(freshness(metric, sensor, now)));
-	if (isKnown(metric)) {
-		const said = roomValue(metric, sensors, now);
-		if (!said) return undefined;
-		const { value, low, high, observedAt, freshness: worth } = said;
-		return {
-			value,
-			...(low !== undefined && high !== undefined && { low, high }),
-			unit,
-			observedAt,
-			freshness: worth,
-			live,
-		};
+	if (!isKnown(metric)) {
+		const newest = newestOf(sensors);
+		if (!newest) return undefined;
+		const { value, observedAt } = newest;
+		return { value, unit, observedAt, freshness: freshness(metric, newest, now), live };
 	}
-	const said = newestOf(sensors);
-	return (
-		said && { value: said.value, unit, observedAt: said.observedAt, freshness: freshness(metric, said, now), live }
-	);
+	const combined = roomValue(metric, sensors, now);
+	if (!combined) return undefined;
+	const { value, low, high, observedAt } = combined;
+	return {
+		value,
+		...(low !== undefined && high !== undefined && { low, high }),
+		unit,
+		observedAt,
+		freshness: combined.freshness,
+		live,
+	};
 }
 
 const isKnown = (metric: string): metric is MetricKey => Object.hasOwn(METRICS, metric);

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { limiter } from './concurrency-limit.ts';
+import { limitConcurrency } from './concurrency-limit.ts';
 
-describe('requests in turn', () => {
-	it('never run more at once than allowed, and all of them run in order', async () => {
-		const inTurn = limiter(2);
-		const begun: number[] = [];
+describe('the concurrency limit', () => {
+	it('runs no more tasks at a time than allowed, and all of them in order', async () => {
+		const limited = limitConcurrency(2);
+		const started: number[] = [];
 		let running = 0;
 		let most = 0;
 		const results = await Promise.all(
 			[0, 1, 2, 3, 4, 5].map((task) =>
-				inTurn(async () => {
-					begun.push(task);
+				limited(async () => {
+					started.push(task);
 					running += 1;
 					most = Math.max(most, running);
 					await new Promise((done) => setImmediate(done));
@@ -20,14 +20,14 @@ describe('requests in turn', () => {
 			),
 		);
 		expect(results).toEqual([0, 1, 2, 3, 4, 5]);
-		expect(begun).toEqual([0, 1, 2, 3, 4, 5]);
+		expect(started).toEqual([0, 1, 2, 3, 4, 5]);
 		expect(most).toBe(2);
 	});
 
-	it('go on behind one that fails', async () => {
-		const inTurn = limiter(1);
-		const failing = inTurn(() => Promise.reject(new Error('no')));
-		const next = inTurn(() => Promise.resolve('yes'));
+	it('starts the next task after one that fails', async () => {
+		const limited = limitConcurrency(1);
+		const failing = limited(() => Promise.reject(new Error('no')));
+		const next = limited(() => Promise.resolve('yes'));
 		await expect(failing).rejects.toThrow('no');
 		await expect(next).resolves.toBe('yes');
 	});

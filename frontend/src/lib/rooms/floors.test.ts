@@ -11,7 +11,7 @@ const room = (id: string, floor?: Room['floor']): Room => ({
 });
 
 describe('rooms by floor', () => {
-	it('go from the lowest numbered floor up, then named ones, then those of none', () => {
+	it('start at the lowest numbered floor, then come named floors, then rooms without a floor', () => {
 		const floors = byFloor([
 			room('a', 'Roof'),
 			room('b', 2),
@@ -23,12 +23,12 @@ describe('rooms by floor', () => {
 		expect(floors.map(({ floor }) => floor)).toEqual([-1, 2, 10, 'Annex', 'Roof', undefined]);
 	});
 
-	it('stay inside a floor as the building lists them', () => {
+	it('keep the order of the building inside a floor', () => {
 		const floors = byFloor([room('z', 0), room('b', 1), room('a', 0), room('m', 0)]);
 		expect(floors[0]?.rooms.map(({ id }) => id)).toEqual(['z', 'a', 'm']);
 	});
 
-	it('keep a floor called "1" apart from floor 1', () => {
+	it('keep a floor named "1" apart from floor 1', () => {
 		expect(byFloor([room('a', 1), room('b', '1')])).toHaveLength(2);
 	});
 });

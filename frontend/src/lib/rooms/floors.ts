@@ -1,14 +1,15 @@
 import type { Room } from '@crowdvision/contracts';
 
+/** A floor of a building and its rooms. */
 export interface Floor {
-	/** Undefined for rooms that name no floor. */
+	/** Undefined for the rooms without a floor. */
 	floor: number | string | undefined;
 	rooms: Room[];
 }
 
 /**
- * Rooms by floor: numbered floors upwards, then named ones, then those of none; inside a floor as the building lists
- * them.
+ * Groups rooms by floor: numbered floors upwards, then named floors by name, then the rooms without a floor. Inside a
+ * floor the building's own order stays.
  */
 export function byFloor(rooms: readonly Room[]): Floor[] {
 	const floors = new Map<string, Floor>();

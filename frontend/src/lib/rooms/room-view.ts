@@ -8,13 +8,14 @@ import {
 } from '@crowdvision/contracts';
 import { combine, type RoomSamples } from '../live/samples.ts';
 
-/** The word on a room: how full it is, or why that is not known. */
+/** The status of a room: how full it is, or why that is unknown. */
 export type RoomStatus = Occupancy | 'stale' | 'offline' | 'no-data';
 
+/** One metric of a room at one moment. */
 export interface MetricView {
 	key: string;
 	value: number;
-	/** Between which the truth lies, where it is a count made of crossings. */
+	/** Bounds of the true value; only for a count derived from door crossings. */
 	low?: number;
 	high?: number;
 	unit: string;
@@ -22,34 +23,36 @@ export interface MetricView {
 	freshness: Exclude<Freshness, 'no-data'>;
 }
 
-/** What the dashboard shows of every room, in this order; `chosen`: by somebody, and not just all there is. */
+/** The metrics that the dashboard shows of every room. */
 export interface Columns {
+	/** In the order shown. */
 	keys: readonly string[];
+	/** True if somebody chose them; false if they are all metrics of the catalog. */
 	chosen: boolean;
 }
 
-/** A room as it is to be shown at one moment. */
+/** Everything a room's card shows, at one moment. */
 export interface RoomView {
 	status: RoomStatus;
-	/** Absent while no count was ever heard: unknown is not 0. */
+	/** Undefined while no count was ever received: unknown is not 0. */
 	people: MetricView | undefined;
-	/** What the people's count is worth; where nobody counts, the best that anything else of the room is. */
+	/** Freshness of the people count; in a room without a count, the best freshness among its other metrics. */
 	freshness: Freshness;
-	/** Everything else that was heard, in the order of the columns. */
+	/** All other metrics with a value, in the order of the columns. */
 	metrics: MetricView[];
-	/** Columns that somebody chose, and of which nothing was ever heard here. */
-	unheard: string[];
-	/** The ways the live values came in. */
+	/** Chosen columns without any value in this room. */
+	missing: string[];
+	/** The transports over which the live values arrived. */
 	transports: Transport[];
-	/** When the newest of all values was observed. */
-	heardAt: number | undefined;
+	/** When the newest of all values was observed, epoch ms. */
+	latestAt: number | undefined;
 }
 
 const PEOPLE = 'peopleCount';
 
 /**
- * What to show of a room at `now`: the columns that were chosen; else all that was heard, with metrics the columns do
- * not name behind.
+ * The view of a room at `now` (epoch ms): its chosen columns, or, without a choice, every metric with a value; those
+ * not among the columns come last.
  */
 export function roomView(
 	room: Pick<Room, 'capacity'>,
@@ -61,28 +64,28 @@ export function roomView(
 	const metrics: MetricView[] = [];
 	const transports = new Set<Transport>();
 	let people: MetricView | undefined;
-	let heardAt: number | undefined;
-	// How full a room is, is what it is about: people are shown whatever the columns are.
+	let latestAt: number | undefined;
+	// The people count is always shown, whatever the columns are.
 	for (const key of new Set([PEOPLE, ...keys, ...others.sort()])) {
 		const combined = combine(key, samples[key], now);
 		if (!combined) continue;
 		const { live, ...value } = combined;
 		for (const { transport } of live) if (transport) transports.add(transport);
-		heardAt = Math.max(heardAt ?? 0, value.observedAt);
+		latestAt = Math.max(latestAt ?? 0, value.observedAt);
 		if (key === PEOPLE) people = { key, ...value };
 		else metrics.push({ key, ...value });
 	}
-	const worths = people ? [people.freshness] : metrics.map((metric) => metric.freshness);
-	const freshness = BEST_FIRST.find((candidate) => worths.includes(candidate)) ?? 'no-data';
-	const unheard = chosen ? keys.filter((key) => key !== PEOPLE && !samples[key]) : [];
+	const freshnesses = people ? [people.freshness] : metrics.map((metric) => metric.freshness);
+	const freshness = BEST_FIRST.find((candidate) => freshnesses.includes(candidate)) ?? 'no-data';
+	const missing = chosen ? keys.filter((key) => key !== PEOPLE && !samples[key]) : [];
 	return {
 		status: statusOf(people, room.capacity),
 		freshness,
 		people,
 		metrics,
-		unheard,
+		missing,
 		transports: [...transports].sort(),
-		heardAt,
+		latestAt,
 	};
 }
 
@@ -95,18 +98,19 @@ function statusOf(people: MetricView | undefined, capacity: number): RoomStatus 
 const BEST_FIRST = ['live', 'stuck', 'stale', 'offline'] as const;
 
 /**
- * A building in one line. People are counted over rooms whose count is live; the others are told as unknown, not as 0.
+ * The totals of a building. Only rooms with a current count add to `people` and `counted`; a room without one is
+ * unknown, not 0.
  */
 export interface BuildingSummaryView {
 	people: number;
 	counted: number;
 	rooms: number;
 	statuses: Readonly<Record<RoomStatus, number>>;
-	/** Rooms with a value that has been the same for too long to be believed. */
+	/** Rooms with a stuck value: one that has stayed the same for longer than its metric ever does. */
 	stuck: number;
 }
 
-/** Sums the rooms' views up. */
+/** Adds up the views of a building's rooms. */
 export function summarize(views: Iterable<RoomView>): BuildingSummaryView {
 	const statuses: Record<RoomStatus, number> = {
 		empty: 0,

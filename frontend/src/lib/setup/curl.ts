@@ -1,9 +1,9 @@
-/** `text` as one word of a POSIX shell. */
+/** Quotes `text` as one word of a POSIX shell. */
 function shellQuote(text: string): string {
 	return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A paste-ready line that sends the first reading of a room. */
+/** A command, ready to paste into a shell, that sends a first reading of the room to the gateway at `origin`. */
 export function firstReadingCurl(origin: string, token: string, buildingId: string, roomId: string): string {
 	const reading = JSON.stringify({ sensorId: 'door-1', metric: 'peopleCount', value: 23, buildingId, roomId });
 	return [

@@ -1,6 +1,6 @@
 import type { Building } from '@crowdvision/contracts';
 
-/** A small building to begin with; `position` is a room's centre in metres, `y` is up. */
+/** A small building that fills the form as an example. `position` is the centre of a room in metres, `y` is up. */
 export function exampleBuilding(domain: string | undefined): Building {
 	return {
 		id: 'my-building',

@@ -14,7 +14,7 @@ describe('P8 the age of a value', () => {
 		[47 * 3_600_000, 47, 'hour'],
 		[48 * 3_600_000, 2, 'day'],
 		[-5000, 0, 'second'],
-	] as const)('tells an age of %i ms as %i %s', (ms, amount, unit) => {
+	] as const)('shows %i ms as %i %s', (ms, amount, unit) => {
 		expect(age(NOW - ms, NOW)).toEqual({ amount, unit });
 	});
 });

@@ -1,7 +1,8 @@
 export type AgeUnit = 'second' | 'minute' | 'hour' | 'day';
 
 /**
- * How long ago in the largest unit that fits, rounded down: "59 s", then "1 min". A time ahead of the clock is 0 s ago.
+ * The age of a value observed at `observedAt` (epoch ms), in the largest unit that fits, rounded down: 59 seconds, then
+ * 1 minute; hours up to 47, then days. A time ahead of `now` has an age of 0 seconds.
  */
 export function age(observedAt: number, now: number): { amount: number; unit: AgeUnit } {
 	const seconds = Math.max(0, Math.floor((now - observedAt) / 1000));
