@@ -11,7 +11,6 @@ export const WIDE_FOLDERS: readonly string[] = [
 	'README.md',
 	'docs/',
 	'edge-gateway/',
-	'frontend/',
 	'packages/',
 	'services/',
 ];

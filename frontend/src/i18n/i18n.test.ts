@@ -22,28 +22,28 @@ function sources(): string {
 		.join('\n');
 }
 
-describe('the languages', () => {
-	it('say the same things with the same placeholders and the same plurals', () => {
+describe('the texts of the page', () => {
+	it('have the same keys, placeholders and plural forms in every language', () => {
 		const other = flatten(italian);
 		expect([...other.keys()]).toEqual([...english.keys()]);
 		const shape = (text: string) => text.split('|').map((form) => (form.match(/\{\w+\}/g) ?? []).sort());
 		for (const [key, text] of english) expect(shape(other.get(key) ?? ''), key).toEqual(shape(text));
 	});
 
-	it('have every key that the page asks for', () => {
-		const asked = [...sources().matchAll(/\bt\(\s*'([\w.-]+)'/g)].map(([, key]) => key!);
-		expect(asked.length).toBeGreaterThan(30);
-		for (const key of asked) expect(english.has(key), key).toBe(true);
+	it('include every key that the page uses', () => {
+		const used = [...sources().matchAll(/\bt\(\s*'([\w.-]+)'/g)].map(([, key]) => key!);
+		expect(used.length).toBeGreaterThan(30);
+		for (const key of used) expect(english.has(key), key).toBe(true);
 	});
 
-	it('hold no key that the page never asks for', () => {
+	it('include no key that the page does not use', () => {
 		const text = sources();
 		const families = [...text.matchAll(/`([\w.]+)\.\$\{/g)].map(([, family]) => `${family}.`);
 		for (const key of english.keys())
 			expect(text.includes(`'${key}'`) || families.some((family) => key.startsWith(family)), key).toBe(true);
 	});
 
-	it('have a word for every state, severity and refusal a page can meet', () => {
+	it('name every alert state, severity and error that a page can receive', () => {
 		for (const state of ALERT_STATES) expect(english.has(`alerts.state.${state}`), state).toBe(true);
 		for (const severity of SEVERITIES) expect(english.has(`alerts.severity.${severity}`), severity).toBe(true);
 		const forDevices = [
@@ -58,7 +58,7 @@ describe('the languages', () => {
 			expect(english.has(`errors.${code}`) || forDevices.includes(code), code).toBe(true);
 	});
 
-	it('are chosen by the first one of the browser’s that the page speaks', () => {
+	it('are in the first language of the browser that the page has, else in English', () => {
 		expect(chooseLocale(['de-DE', 'it-CH', 'en'])).toBe('it');
 		expect(chooseLocale(['en-US', 'it'])).toBe('en');
 		expect(chooseLocale(['fr'])).toBe('en');
