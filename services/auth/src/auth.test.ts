@@ -25,14 +25,14 @@ const register = async (who = ADA) =>
 	(await auth.call<LoginResponse & { account: { id: string } }>('POST', '/register', { body: who })).body;
 const login = (body: { email: string; password: string }) => auth.call<LoginResponse>('POST', '/login', { body });
 
-describe('accounts', () => {
-	it('offers the first account to be made, and only that one', async () => {
+describe('registration and sign-in', () => {
+	it('reports a first run until the first account exists', async () => {
 		expect((await auth.call('GET', '/first-run')).body).toEqual({ empty: true });
 		await register();
 		expect((await auth.call('GET', '/first-run')).body).toEqual({ empty: false });
 	});
 
-	it('signs in who registered, whatever the case of the e-mail address, also after a restart', async () => {
+	it('signs in a registered account whatever the case of its e-mail address, also after a restart', async () => {
 		const { account } = await register();
 		await world.restart();
 		auth = await world.serve(createAuth);
@@ -43,7 +43,7 @@ describe('accounts', () => {
 		expect(claims.exp - claims.iat).toBe(10_800);
 	});
 
-	it('keeps the session in a cookie that scripts cannot read and other sites cannot use, secure behind TLS', async () => {
+	it('sets a session cookie that is HttpOnly, SameSite=Lax, and Secure behind TLS', async () => {
 		await register();
 		const cookieOf = async (headers: Record<string, string>) =>
 			(await auth.call('POST', '/login', { body: { email: ADA.email, password: ADA.password }, headers })).headers.get(
@@ -60,7 +60,7 @@ describe('accounts', () => {
 		expect(bye.headers.get('set-cookie')).toMatch(new RegExp(`^${SESSION_COOKIE}=; .*Expires=Thu, 01 Jan 1970`));
 	});
 
-	it('refuses a second account of the same e-mail address, also when both come at once', async () => {
+	it('refuses a second account with the same e-mail address, also when both are created at once', async () => {
 		const answers = await Promise.all(
 			[1, 2].map(() => auth.call('POST', '/register', { body: { ...ADA, email: ADA.email.toUpperCase() } })),
 		);
@@ -77,14 +77,14 @@ describe('accounts', () => {
 		[{ ...ADA, password: 'x'.repeat(1025) }, '/password'],
 		[{ ...ADA, name: ' ' }, '/name'],
 		[{ email: ADA.email, password: ADA.password }, '/name'],
-	])('refuses to register %o', async (body, path) => {
+	])('refuses to register %o and names the wrong field', async (body, path) => {
 		expect(await auth.call('POST', '/register', { body })).toMatchObject({
 			status: 422,
 			body: { error: { code: 'invalid', path } },
 		});
 	});
 
-	it('answers an unknown e-mail address as it answers a wrong password, and after hashing as well', async () => {
+	it('gives the same answer for an unknown e-mail address as for a wrong password', async () => {
 		await register();
 		const unknown = await login({ email: 'nobody@example.org', password: ADA.password });
 		const wrong = await login({ email: ADA.email, password: 'wrong horse' });
@@ -92,7 +92,7 @@ describe('accounts', () => {
 		expect(unknown.body).toEqual(wrong.body);
 	});
 
-	it('makes who keeps guessing wait, does not let many guesses at once through, and nobody else wait', async () => {
+	it('blocks an account after five wrong passwords, also parallel ones, and no other account', async () => {
 		await register();
 		await register({ ...ADA, email: 'bob@example.org' });
 		const guesses = await Promise.all(
@@ -109,21 +109,21 @@ describe('accounts', () => {
 		expect((await login({ ...ADA, password: 'wrong again' })).status).toBe(401);
 	});
 
-	it('keeps passwords hashed, in a file for its own eyes', async () => {
+	it('stores passwords as scrypt hashes, in a file that only its user can read', async () => {
 		await register();
 		const path = join(world.parts.dataDir, 'auth.sqlite');
 		expect(statSync(path).mode & 0o077).toBe(0);
 		await auth.close();
-		const kept = Buffer.concat(
-			[path, `${path}-wal`].filter((one) => existsSync(one)).map((one) => readFileSync(one)),
+		const stored = Buffer.concat(
+			[path, `${path}-wal`].filter((file) => existsSync(file)).map((file) => readFileSync(file)),
 		).toString('latin1');
-		expect(kept).toMatch(/scrypt\$16384\$8\$5\$/);
-		expect(kept).not.toContain(ADA.password);
+		expect(stored).toMatch(/scrypt\$16384\$8\$5\$/);
+		expect(stored).not.toContain(ADA.password);
 	});
 });
 
-describe('domains', () => {
-	it('makes their creator business_admin, at once here and with the next token elsewhere', async () => {
+describe('domain creation', () => {
+	it('makes the creator business_admin, at once within auth and elsewhere with the next token', async () => {
 		const { token } = await register();
 		expect(await auth.call('POST', '/domains', { token, body: { name: 'museum' } })).toMatchObject({ status: 201 });
 		expect((await auth.call('GET', '/domains', { token })).body).toEqual({
@@ -135,7 +135,7 @@ describe('domains', () => {
 		]);
 	});
 
-	it('have one name each, and are unseen by others', async () => {
+	it('refuses a name that is taken and hides the domain from others', async () => {
 		const { token } = await register();
 		const other = (await register({ ...ADA, email: 'bob@example.org' })).token;
 		await auth.call('POST', '/domains', { token, body: { name: 'museum' } });
@@ -143,7 +143,7 @@ describe('domains', () => {
 		expect((await auth.call('GET', '/domains', { token: other })).body).toEqual({ domains: [] });
 	});
 
-	it('lie below another only where its admin puts them', async () => {
+	it('lets only a business_admin of the parent create a subdomain', async () => {
 		const { token } = await register();
 		const other = (await register({ ...ADA, email: 'bob@example.org' })).token;
 		await auth.call('POST', '/domains', { token, body: { name: 'museum' } });
@@ -154,7 +154,7 @@ describe('domains', () => {
 	});
 });
 
-describe('devices', () => {
+describe('device registration', () => {
 	let token: string;
 
 	beforeEach(async () => {
@@ -170,7 +170,7 @@ describe('devices', () => {
 	const issue = (body: object, as = token) =>
 		auth.call<{ deviceId: string; token: string }>('POST', '/domains/museum/devices', { token: as, body });
 
-	it('get a token with their scope for five years, which is shown once', async () => {
+	it('issues a token with the scope of the device for five years and shows it once', async () => {
 		const { status, body } = await issue({ name: 'door', buildingId: 'b1', sensorIds: ['door-1'] });
 		expect(status).toBe(201);
 		const claims = await world.parts.tokens.verifyDevice(body.token);
@@ -194,22 +194,22 @@ describe('devices', () => {
 		]);
 	});
 
-	it('are revoked for every gateway, also one that comes later', async () => {
+	it('announces a revoked device to every gateway, also to one that starts later', async () => {
 		const { body } = await issue({ name: 'door' });
-		const heard = new Map<string, string | null>();
-		await world.parts.bus.watch(TABLES.revokedDevices, (key, value) => heard.set(key, value));
+		const announced = new Map<string, string | null>();
+		await world.parts.bus.watch(TABLES.revokedDevices, (key, value) => announced.set(key, value));
 		expect((await auth.call('DELETE', `/domains/museum/devices/${body.deviceId}`, { token })).status).toBe(204);
-		await vi.waitFor(() => expect(heard.has(body.deviceId)).toBe(true));
+		await vi.waitFor(() => expect(announced.has(body.deviceId)).toBe(true));
 		const { iat } = await world.parts.tokens.verifyDevice(body.token);
-		expect(JSON.parse(heard.get(body.deviceId)!).before).toBeGreaterThanOrEqual(iat);
+		expect(JSON.parse(announced.get(body.deviceId)!).before).toBeGreaterThanOrEqual(iat);
 		await world.restart();
 		auth = await world.serve(createAuth);
 		const later = new Map<string, string | null>();
 		await world.parts.bus.watch(TABLES.revokedDevices, (key, value) => later.set(key, value));
-		expect(later.get(body.deviceId)).toBe(heard.get(body.deviceId));
+		expect(later.get(body.deviceId)).toBe(announced.get(body.deviceId));
 	});
 
-	it('are out of reach for everybody else', async () => {
+	it('hides the devices of a domain from everybody else', async () => {
 		const { body } = await issue({ name: 'door' });
 		const other = (await register({ ...ADA, email: 'bob@example.org' })).token;
 		expect((await issue({ name: 'evil' }, other)).status).toBe(404);
@@ -222,7 +222,7 @@ describe('devices', () => {
 		).rejects.toMatchObject({ code: 'conflict' });
 	});
 
-	it('refuses a bad scope with its path, and a building of somebody else', async () => {
+	it('refuses an invalid scope with its path, and a building of another domain', async () => {
 		for (const buildingId of ['b2', 'nowhere']) {
 			expect(await issue({ name: 'door', buildingId })).toMatchObject({
 				status: 422,
@@ -236,8 +236,8 @@ describe('devices', () => {
 	});
 });
 
-describe('what the embedded composition sets up', () => {
-	it('is the same however often it is asked for, and leaves a password alone unless told', async () => {
+describe('the set-up of the demo', () => {
+	it('creates account, domain and device once, and overwrites the password only when asked to', async () => {
 		const demo = { email: 'demo@crowdvision.local', name: 'Demo', password: 'first password' };
 		const first = await auth.service.ensureAccount(demo);
 		const second = await auth.service.ensureAccount({ ...demo, password: 'second password' });
@@ -262,7 +262,7 @@ describe('what the embedded composition sets up', () => {
 	});
 });
 
-describe('token attacks, through the service', () => {
+describe('the sign-in guard', () => {
 	const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 	const claims = (changed: object = {}) => {
 		const now = Math.floor(Date.now() / 1000);
@@ -297,17 +297,17 @@ describe('token attacks, through the service', () => {
 	};
 	const SECRET = 'a secret for tests only, of more than 32 characters';
 
-	it('made by hand with the right secret pass, so that the refusals below are for the right reason', async () => {
+	it('accepts a handmade token with the right secret, which proves the refusals below', async () => {
 		expect((await auth.call('GET', '/domains', { token: signed(claims(), SECRET) })).status).toBe(200);
 	});
 
-	it('are refused without a signature (alg none), with or without a trailing dot', async () => {
+	it('refuses a token without a signature (alg none), with or without a trailing dot', async () => {
 		const none = `${encode({ alg: 'none', typ: 'JWT' })}.${encode(claims())}`;
 		await refused(`${none}.`);
 		await refused(none);
 	});
 
-	it('are refused when signed with another secret, or with another algorithm than HS256', async () => {
+	it('refuses a token signed with another secret or another algorithm than HS256', async () => {
 		await refused(
 			await new Tokens('another secret of more than thirty-two characters').signAccount({
 				id: 'eve',
@@ -319,7 +319,7 @@ describe('token attacks, through the service', () => {
 		await refused(signed(claims(), SECRET, { alg: 'RS256', typ: 'JWT' }));
 	});
 
-	it('are refused when expired, not yet valid, or for another audience or issuer', async () => {
+	it('refuses a token that is expired, not yet valid, or for another audience or issuer', async () => {
 		const now = Math.floor(Date.now() / 1000);
 		await refused(signed(claims({ exp: now - 1 }), SECRET));
 		await refused(signed(claims({ nbf: now + 600 }), SECRET));
@@ -328,13 +328,13 @@ describe('token attacks, through the service', () => {
 		await refused(signed(claims({ exp: undefined }), SECRET));
 	});
 
-	it('are refused with memberships changed after signing, or of no known role', async () => {
+	it('refuses a token whose memberships were altered or have an unknown role', async () => {
 		const [header, , signature] = signed(claims({ memberships: [] }), SECRET).split('.');
 		await refused(`${header}.${encode(claims())}.${signature}`);
 		await refused(signed(claims({ memberships: [{ domainName: 'museum', role: 'root' }] }), SECRET));
 	});
 
-	it("are refused when a device's is used as an account's, and the reverse", async () => {
+	it("refuses a device's token where an account's is needed, and the reverse", async () => {
 		const device = await world.parts.tokens.signDevice({ id: 'd1', domainName: 'museum' });
 		await refused(device);
 		const account = await world.token({ domainName: 'museum', role: 'admin' });
@@ -342,7 +342,7 @@ describe('token attacks, through the service', () => {
 		await expect(world.parts.tokens.verifyDevice(device)).resolves.toMatchObject({ sub: 'device:d1' });
 	});
 
-	it('are refused when they are missing or no token at all', async () => {
+	it('refuses a request without a token, or with a malformed one', async () => {
 		expect((await auth.call('GET', '/domains')).status).toBe(401);
 		await refused('x');
 		await refused('a.b.c');

@@ -4,13 +4,16 @@ import {
 	BuildingDirectory,
 	BusLinks,
 	keptSecret,
+	Lifecycle,
 	PublicKeys,
-	pause,
+	type RetainedSource,
 	RetainedTable,
+	readSettings,
 	type Service,
 	type ServiceContext,
+	type Tokens,
 } from '@crowdvision/service-kit';
-import type { Stores } from '@crowdvision/store';
+import type { Store, Stores } from '@crowdvision/store';
 import { Accounts, type NewAccount } from './accounts/accounts.ts';
 import { Sessions } from './accounts/sessions.ts';
 import { createThrottles } from './accounts/throttle.ts';
@@ -19,9 +22,10 @@ import { Domains } from './domains/domains.ts';
 import { Invites } from './domains/invites.ts';
 import { Memberships } from './domains/memberships.ts';
 import { SigningKeys } from './keys/signing-keys.ts';
+import { startMaintenance } from './maintenance.ts';
 import { authRoutes } from './routes.ts';
 import { Seal } from './secrets/sealed.ts';
-import type { SsoReach } from './settings.ts';
+import { AUTH_SETTINGS, type AuthSettings } from './settings.ts';
 import { Identities } from './sso/identities.ts';
 import { Sso } from './sso/sso.ts';
 import { AUTH_STORE } from './store.ts';
@@ -31,48 +35,45 @@ export interface AuthContext extends ServiceContext {
 	stores: Stores;
 }
 
-/** As AUTH_SETTINGS declares them. */
-export interface AuthOptions {
-	AUTH_KEY?: string | undefined;
-	ADMINS?: readonly string[] | undefined;
-	PUBLIC_URL?: string | undefined;
-	SSO_REACH?: SsoReach;
-	JWT_KEY_DAYS?: number;
-}
+/** Any of AUTH_SETTINGS; the defaults are declared there. */
+export type AuthOptions = Partial<AuthSettings>;
 
-/** The service, and what the embedded composition needs of it to set up the demo. */
+/** The service, with the operations that the embedded composition uses to set up the demo. */
 export interface Auth extends Service {
-	/**
-	 * Makes the account if its e-mail address has none. The password of one that exists is changed only with
-	 * `overwritePassword`.
-	 */
+	/** As `Accounts.ensure`. */
 	ensureAccount(account: NewAccount & { overwritePassword?: boolean }): Promise<AccountView & { created: boolean }>;
-	/** Makes sure that the domain exists and that the account is a business_admin of it. */
+	/** Creates the domain unless it exists, and makes the account a business_admin of it. */
 	ensureDomain(name: string, ownerAccountId: string): Promise<void>;
-	/** A token for a device; for one known by `deviceId`, another token with this scope. */
+	/** Issues a token for a new device; with the `deviceId` of a known one, another token with this scope. */
 	issueDevice(device: NewDevice & { deviceId?: string }): Promise<{ deviceId: string; token: string }>;
 }
 
-const TEND_EVERY_MS = 30_000;
 const DAY_MS = 24 * 3600_000;
 
 /**
- * Who people and devices are. Tokens carry what the others need to know, so nobody asks here.
+ * Accounts, domains, devices and their tokens. A token carries everything that the other services need to know of its
+ * account, so none of them asks auth.
  *
  *   register, login ─▶ accounts ────┐
  *   provider ─▶ sso ─▶ identities ──┼─▶ memberships ─▶ token ─▶ body and cookie
  *   join ─▶ invites ────────────────┘        │
- *                                            └─ taken away, or signed out ─▶ bus: registry:revoked-sessions ─▶ everybody
+ *                                            └─ taken away, or signed out ─▶ bus: registry:revoked-sessions ─▶ services
  *   domain's admin ─▶ devices ─▶ device token, shown once
  *                        └─ revoked ─▶ bus: registry:revoked-devices ─▶ gateways
- *   signing keys (JWT_SIGNING=keypair) ─▶ bus: registry:signing-keys ─▶ everybody
+ *   signing keys (JWT_SIGNING=keypair) ─▶ bus: registry:signing-keys ─▶ services
  */
-export async function createAuth(
+export function createAuth(context: AuthContext, options: AuthOptions = {}): Promise<Auth> {
+	const lifecycle = new Lifecycle(context.logger);
+	const settings = { ...readSettings(AUTH_SETTINGS, {}), ...options };
+	return lifecycle.stopOnFailure(() => openAuth(context, settings, lifecycle));
+}
+
+async function openAuth(
 	{ bus, stores, tokens, logger, dataDir }: AuthContext,
-	options: AuthOptions = {},
+	{ AUTH_KEY, ADMINS, PUBLIC_URL, SSO_REACH, JWT_KEY_DAYS }: AuthSettings,
+	lifecycle: Lifecycle,
 ): Promise<Auth> {
-	const { AUTH_KEY, ADMINS = [], PUBLIC_URL, SSO_REACH = 'public', JWT_KEY_DAYS = 90 } = options;
-	const store = await stores.open('auth', AUTH_STORE);
+	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE), (opened) => opened.close());
 	const seal = new Seal(AUTH_KEY ?? keptSecret(dataDir, 'auth-key'));
 	const sessions = new Sessions(store);
 	const accounts = new Accounts(store, sessions);
@@ -80,37 +81,21 @@ export async function createAuth(
 	const domains = new Domains(store, memberships);
 	const devices = new Devices(store, tokens);
 	const sso = new Sso({ store, identities: new Identities(store, memberships), seal, reach: SSO_REACH, logger });
-	const signingKeys =
-		tokens.keys instanceof PublicKeys ? new SigningKeys(store, seal, JWT_KEY_DAYS * DAY_MS) : undefined;
-	if (signingKeys) {
-		await signingKeys.start();
-		tokens.signWith(signingKeys);
-	}
+	const signingKeys = await openSigningKeys(tokens, store, seal, JWT_KEY_DAYS * DAY_MS);
 
-	const revokedDevices = new RetainedTable(bus, TABLES.revokedDevices, devices, logger);
-	const revokedSessions = new RetainedTable(bus, TABLES.revokedSessions, sessions, logger);
-	const publicKeys = signingKeys && new RetainedTable(bus, TABLES.signingKeys, signingKeys, logger);
-	const tables = [publicKeys, revokedSessions, revokedDevices].filter((table) => table !== undefined);
-	await Promise.all(tables.map((table) => table.start()));
+	const announce = (table: (typeof TABLES)[keyof typeof TABLES], source: RetainedSource) =>
+		openTable(new RetainedTable(bus, table, source, logger), table, lifecycle);
+	const [publicKeys, revokedSessions, revokedDevices] = await Promise.all([
+		signingKeys && announce(TABLES.signingKeys, signingKeys),
+		announce(TABLES.revokedSessions, sessions),
+		announce(TABLES.revokedDevices, devices),
+	]);
 	const directory = new BuildingDirectory(logger);
-	const links = new BusLinks(logger);
+	const links = lifecycle.own('links to the bus', new BusLinks(logger), (opened) => opened.close());
 	await links.open(() => directory.follow(bus));
-
-	const stopped = new AbortController();
-	const tend = async () => {
-		for (;;) {
-			await pause(TEND_EVERY_MS, stopped.signal);
-			if (stopped.signal.aborted) return;
-			try {
-				await revokedSessions.changed(...(await sessions.forget()));
-				await sso.forget();
-				if (signingKeys) await publicKeys?.changed(...(await signingKeys.tend()));
-			} catch (error) {
-				logger.warn({ err: error }, 'what is over could not be removed: trying on');
-			}
-		}
-	};
-	const tending = tend();
+	const signing = signingKeys && publicKeys && { keys: signingKeys, table: publicKeys };
+	const maintenance = startMaintenance({ sessions, revokedSessions, sso, signing, logger });
+	lifecycle.onStop('maintenance', () => maintenance.stop());
 
 	const router = authRoutes({
 		accounts,
@@ -129,25 +114,32 @@ export async function createAuth(
 		publicKeys,
 		publicUrl: PUBLIC_URL,
 	});
-
 	return {
 		name: 'auth',
 		router,
 		trouble: async () => (await store.trouble()) ?? links.trouble() ?? bus.trouble(),
-		stop: async () => {
-			stopped.abort();
-			await tending;
-			await links.close();
-			for (const table of tables) await table.stop();
-			await store.close();
-		},
-		ensureAccount: async ({ overwritePassword, ...account }) => {
-			const existing = await accounts.find(account.email);
-			if (!existing) return { ...(await accounts.create(account)), created: true };
-			if (overwritePassword) await accounts.setPassword(existing.id, account.password);
-			return { ...existing, created: false };
-		},
+		stop: () => lifecycle.stop(),
+		ensureAccount: (account) => accounts.ensure(account),
 		ensureDomain: (name, ownerAccountId) => domains.ensure(name, ownerAccountId),
 		issueDevice: ({ deviceId, ...device }) => devices.issue(device, deviceId),
 	};
+}
+
+/** The keys that sign tokens from now on, where JWT_SIGNING is `keypair`; undefined otherwise. */
+async function openSigningKeys(
+	tokens: Tokens,
+	store: Store,
+	seal: Seal,
+	maxAgeMs: number,
+): Promise<SigningKeys | undefined> {
+	if (!(tokens.keys instanceof PublicKeys)) return undefined;
+	const keys = new SigningKeys(store, seal, maxAgeMs);
+	await keys.start();
+	tokens.signWith(keys);
+	return keys;
+}
+
+async function openTable(table: RetainedTable, name: string, lifecycle: Lifecycle): Promise<RetainedTable> {
+	await table.start();
+	return lifecycle.own(`table ${name}`, table, (opened) => opened.stop());
 }

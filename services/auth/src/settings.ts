@@ -1,17 +1,17 @@
-import { choice, integer, type Setting, text } from '@crowdvision/service-kit';
+import { choice, integer, type readSettings, type Setting, text } from '@crowdvision/service-kit';
 
 /**
- * Where a provider may stand that a domain's admin names: at public addresses, at private ones as well, or (for tests)
- * on loopback without TLS too.
+ * Where the identity provider that a domain's admin names may be: at public addresses, also at private ones, or (for
+ * tests) also on loopback without TLS.
  */
-export const SSO_REACH = ['public', 'private', 'loopback'] as const;
+const SSO_REACH = ['public', 'private', 'loopback'] as const;
 export type SsoReach = (typeof SSO_REACH)[number];
 
-/** Settings of auth alone. */
+/** The settings of auth, beside those that every process has. */
 export const AUTH_SETTINGS = {
 	AUTH_KEY: {
 		...text(
-			'secret that auth seals kept secrets with, the same in all of its replicas; generated into DATA_DIR if absent',
+			'secret that encrypts the secrets auth stores, the same in all its replicas; generated into DATA_DIR if absent',
 			undefined,
 			'at least 32 characters',
 			/^.{32,}$/s,
@@ -20,24 +20,26 @@ export const AUTH_SETTINGS = {
 		inFile: true,
 	},
 	ADMINS: {
-		means: 'accounts that are admins of the whole platform: their ids, as GET /auth/me tells them',
+		means: 'accounts that administer the whole platform: their ids, as GET /auth/me returns them',
 		default: undefined,
-		allowed: 'account ids with commas between',
+		allowed: 'account ids separated by commas',
 		parse: (value: string) => {
 			const ids = value.split(',').map((id) => id.trim());
 			return ids.every((id) => /^[0-9a-f-]{36}$/.test(id)) ? ids : undefined;
 		},
 	} satisfies Setting<string[]> & { default: undefined },
 	PUBLIC_URL: text(
-		'where browsers find this site; identity providers send them back there. By default what the request says',
+		'where browsers find this site, for the way back from identity providers; by default the host of the request',
 		undefined,
 		'a URL such as https://crowd.example, without a path',
 		/^https?:\/\/[^\s/?#@]+$/,
 	),
 	SSO_REACH: choice(
-		'where identity providers may stand: https at public addresses; private: at any; loopback: http on this machine too, for tests',
+		'where identity providers may be: public (https, public addresses), private (https, any address), loopback (tests)',
 		'public',
 		SSO_REACH,
 	),
-	JWT_KEY_DAYS: integer('with JWT_SIGNING=keypair: days after which another key signs', '90', 1, 3650),
+	JWT_KEY_DAYS: integer('with JWT_SIGNING=keypair: days after which a new key signs', '90', 1, 3650),
 } as const;
+
+export type AuthSettings = ReturnType<typeof readSettings<typeof AUTH_SETTINGS>>;

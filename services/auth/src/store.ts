@@ -2,19 +2,20 @@ import type { DomainRole } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 import type { Sealed } from './secrets/sealed.ts';
 
-/** What auth keeps. Times are epoch ms unless they say otherwise. */
+/** The documents that auth stores. Times are epoch ms unless stated otherwise. */
 
 /**
- * Id: a random one. One that signs in by a provider only has neither `email` nor `password`; what the provider calls
- * its address is `contact`.
+ * Id: a random UUID. An account that signs in only through an identity provider has neither `email` nor `password`; the
+ * e-mail address that the provider states is `contact`.
  */
 export interface AccountDocument {
 	email?: string;
 	contact?: string;
 	name: string;
+	/** A hash as of `hashPassword`. */
 	password?: string;
 	createdAt: number;
-	/** Issuer of the provider it signs in by. */
+	/** Issuer of the provider that it signs in through. */
 	provider?: string;
 }
 
@@ -23,13 +24,13 @@ export interface IdentityDocument {
 	issuer: string;
 	subject: string;
 	accountId: string;
-	/** Domains it came in by: who was removed from one is not let in again by signing in. */
+	/** Domains it has signed in to: whoever is removed from one of them does not become a member by signing in again. */
 	domains: string[];
 }
 
 /**
- * Id: its name. A removed one keeps its name: device tokens and buildings go on naming it, and nobody else may come to
- * own them.
+ * Id: its name. The document stays when the domain is removed, so that nobody can take the name over: device tokens and
+ * buildings still refer to it.
  */
 export interface DomainDocument {
 	name: string;
@@ -51,7 +52,7 @@ export interface InvitesDocument {
 	roles: Record<DomainRole, { secret: Sealed; failures: number; madeAt: number }>;
 }
 
-/** Id: the device's. */
+/** Id: the device's id. */
 export interface DeviceDocument {
 	domainName: string;
 	name: string;
@@ -62,7 +63,7 @@ export interface DeviceDocument {
 	issuedAt: number;
 	revoked: boolean;
 	revokedAt?: number;
-	/** Epoch seconds: tokens of then and before are void. */
+	/** Epoch seconds: tokens issued then or earlier are void. */
 	before?: number;
 }
 
@@ -75,45 +76,46 @@ export interface SsoDocument {
 	emailDomains?: string[];
 }
 
-/** Id: hash of the state. A sign-in under way at a provider; used once. */
+/** A sign-in under way at a provider, which can be completed once. Id: hash of its state. */
 export interface SsoStateDocument {
 	domainName: string;
-	/** With another issuer or client since, the sign-in is void. */
+	/** The sign-in is void when the domain's issuer or client has changed since. */
 	issuer: string;
 	clientId: string;
 	nonce: string;
 	codeVerifier: string;
-	/** Hash of what the browser was given in a cookie. */
+	/** Hash of the browser's cookie. */
 	browser: string;
+	/** Path of this site to return to. */
 	to: string;
 	expiresAt: number;
 }
 
-/** Id: the account's. What of its sessions is void. */
+/** Revocations of an account's tokens. Id: the account's id. */
 export interface SessionsDocument {
-	/** Epoch seconds: sessions of then and before are at an end. */
+	/** Epoch seconds: sessions begun then or earlier have ended. */
 	endedBefore: number;
-	/** Epoch seconds: tokens of then and before tell of memberships that are no more; they may still be refreshed. */
+	/** Epoch seconds: tokens issued then or earlier carry outdated memberships; they can still be refreshed. */
 	staleBefore: number;
-	/** Those that were signed out of. */
+	/** Sessions that were signed out, with the expiry of their tokens in epoch seconds. */
 	ended: { jti: string; exp: number }[];
-	/** From when on nothing of this matters any more. */
+	/** When all tokens it concerns have expired, so that it can be removed. */
 	until: number;
 }
 
-/** Id: the key's. */
+/** Id: the key's id (`kid`). */
 export interface SigningKeyDocument {
 	/** Public half of an Ed25519 key, base64url. */
 	x: string;
-	/** Private half; removed with the end of signing. */
+	/** Private half; absent once the key is retired. */
 	d?: Sealed;
 	createdAt: number;
-	/** Told to verifiers before it is used. */
+	/** Later than `createdAt`, so that verifiers know the key before it is used. */
 	signsFrom: number;
 	retiredAt?: number;
-	/** By when every token it signed has expired. */
+	/** When every token it signed has expired. */
 	verifiesUntil?: number;
-	/** Whether it signed a device's token, which lasts for years. */
+	/** Whether it has signed a device token, which lasts for years. */
 	devices: boolean;
 }
 

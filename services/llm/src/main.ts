@@ -5,12 +5,15 @@ import { createLlm } from './service.ts';
 
 await runMain(() =>
 	runService('llm', async (context, settings, lifecycle) => {
-		const bus = new RedisBus({ url: requireRedis(settings), logger: context.logger });
-		lifecycle.onStop('bus', () => bus.close());
-		const links = await followTokens(context.tokens, bus, context.logger);
-		lifecycle.onStop('tokens', () => links.close());
-		const stores = await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger });
-		lifecycle.onStop('stores', () => stores.close());
+		const bus = lifecycle.own('bus', new RedisBus({ url: requireRedis(settings), logger: context.logger }), (opened) =>
+			opened.close(),
+		);
+		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger), (links) => links.close());
+		const stores = lifecycle.own(
+			'stores',
+			await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger }),
+			(opened) => opened.close(),
+		);
 		return createLlm({ ...context, bus, stores });
 	}),
 );

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type AccountView, CrowdVisionError } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Kept, Store } from '@crowdvision/store';
-import { hashPassword, impossiblePassword, verifyPassword } from '../secrets/passwords.ts';
+import { hashPassword, unmatchablePassword, verifyPassword } from '../secrets/passwords.ts';
 import type { AccountDocument } from '../store.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -12,16 +12,16 @@ export interface NewAccount {
 	password: string;
 }
 
-/** E-mail addresses are told apart without regard to case and surrounding space. */
+/** E-mail addresses are compared without regard to case and surrounding white space. */
 const canonical = (email: string) => email.trim().toLowerCase();
 
-/** People who can sign in. */
+/** The accounts of people: creation, look-up, and sign-in by e-mail address and password. */
 export class Accounts {
 	readonly #store: Store;
 	readonly #accounts: Collection<AccountDocument>;
 	readonly #sessions: Sessions;
-	/** Verified against where there is no account, so that the answer takes as long as for one. */
-	readonly #nobody = impossiblePassword();
+	/** Verified where no account matches, so that the answer takes as long as for a wrong password. */
+	readonly #unmatchable = unmatchablePassword();
 
 	constructor(store: Store, sessions: Sessions) {
 		this.#store = store;
@@ -29,7 +29,21 @@ export class Accounts {
 		this.#sessions = sessions;
 	}
 
-	/** @throws CrowdVisionError `conflict` when the e-mail address has an account. */
+	/**
+	 * Creates the account unless its e-mail address has one. The password of an existing account changes only with
+	 * `overwritePassword`. `created` tells which was the case.
+	 */
+	async ensure({
+		overwritePassword = false,
+		...account
+	}: NewAccount & { overwritePassword?: boolean }): Promise<AccountView & { created: boolean }> {
+		const existing = await this.find(account.email);
+		if (!existing) return { ...(await this.create(account)), created: true };
+		if (overwritePassword) await this.setPassword(existing.id, account.password);
+		return { ...existing, created: false };
+	}
+
+	/** @throws CrowdVisionError `conflict` when the e-mail address already has an account. */
 	async create({ email, name, password }: NewAccount): Promise<AccountView> {
 		const id = randomUUID();
 		const value = {
@@ -42,7 +56,7 @@ export class Accounts {
 			await this.#store.commit([this.#accounts.insert(id, value)]);
 		} catch (error) {
 			if (error instanceof CrowdVisionError && error.code === 'conflict') {
-				throw new CrowdVisionError('conflict', 'There is an account with this e-mail address already', {
+				throw new CrowdVisionError('conflict', 'An account with this e-mail address already exists', {
 					path: '/email',
 				});
 			}
@@ -52,55 +66,60 @@ export class Accounts {
 	}
 
 	/**
-	 * @throws CrowdVisionError `wrong_credentials`, the same and after the same time for an unknown e-mail address and a
-	 * wrong password.
+	 * @throws CrowdVisionError `wrong_credentials`: the same error after the same time for an unknown e-mail address and
+	 * for a wrong password.
 	 */
 	async authenticate(email: string, password: string): Promise<AccountView> {
-		const kept = await this.#byEmail(email);
-		const right = await verifyPassword(password, kept?.value.password ?? this.#nobody);
-		if (!kept?.value.password || !right)
+		const stored = await this.#byEmail(email);
+		const matches = await verifyPassword(password, stored?.value.password ?? this.#unmatchable);
+		if (!stored?.value.password || !matches)
 			throw new CrowdVisionError('wrong_credentials', 'The e-mail address or the password is wrong');
-		return viewOf(kept);
+		return viewOf(stored);
 	}
 
-	/** @throws CrowdVisionError `unauthenticated` for an account that is no more. */
+	/** @throws CrowdVisionError `unauthenticated` when the account no longer exists. */
 	async get(id: string): Promise<AccountView> {
 		return viewOf(await this.#require(id));
 	}
 
-	/** Those there are, by id. */
+	/** The accounts that exist among these ids, by id. */
 	async getAll(ids: readonly string[]): Promise<Map<string, AccountDocument>> {
 		return new Map((await this.#accounts.getAll(ids)).map(({ id, value }) => [id, value]));
 	}
 
 	async find(email: string): Promise<AccountView | undefined> {
-		const kept = await this.#byEmail(email);
-		return kept && viewOf(kept);
+		const stored = await this.#byEmail(email);
+		return stored && viewOf(stored);
 	}
 
-	/** Sets another password and ends every session of the account. @throws CrowdVisionError `wrong_credentials` */
-	async changePassword(id: string, password: string, next: string): Promise<void> {
+	/** Replaces the password and ends every session of the account. @throws CrowdVisionError `wrong_credentials` */
+	async changePassword(id: string, password: string, newPassword: string): Promise<void> {
 		const { value } = await this.#require(id);
-		const right = await verifyPassword(password, value.password ?? this.#nobody);
-		if (!value.password || !right)
+		const matches = await verifyPassword(password, value.password ?? this.#unmatchable);
+		if (!value.password || !matches)
 			throw new CrowdVisionError('wrong_credentials', 'The password is wrong', { path: '/password' });
-		await this.setPassword(id, next, value.password);
+		await this.setPassword(id, newPassword, value.password);
 	}
 
-	/** `was`: refused if it is another one by now. */
-	async setPassword(id: string, password: string, was?: string): Promise<void> {
+	/**
+	 * Sets the password and ends every session of the account.
+	 * @param expectedHash where given, the stored hash must still equal it
+	 * @throws CrowdVisionError `wrong_credentials` when the stored hash has changed
+	 */
+	async setPassword(id: string, password: string, expectedHash?: string): Promise<void> {
 		const hash = await hashPassword(password);
 		await retryOnConflict(async () => {
-			const kept = await this.#require(id);
-			if (was !== undefined && kept.value.password !== was)
-				throw new CrowdVisionError('wrong_credentials', 'The password was changed meanwhile');
+			const stored = await this.#require(id);
+			if (expectedHash !== undefined && stored.value.password !== expectedHash)
+				throw new CrowdVisionError('wrong_credentials', 'The password was changed in the meantime');
 			await this.#store.commit([
-				this.#accounts.replace(kept, { ...kept.value, password: hash }),
+				this.#accounts.replace(stored, { ...stored.value, password: hash }),
 				await this.#sessions.endAll(id),
 			]);
 		});
 	}
 
+	/** Whether there is no account at all, as on the first start. */
 	async isEmpty(): Promise<boolean> {
 		return (await this.#accounts.find({ limit: 1 })).length === 0;
 	}
@@ -110,9 +129,9 @@ export class Accounts {
 	}
 
 	async #require(id: string): Promise<Kept<AccountDocument>> {
-		const kept = await this.#accounts.get(id);
-		if (!kept) throw new CrowdVisionError('unauthenticated', 'This account is no more');
-		return kept;
+		const stored = await this.#accounts.get(id);
+		if (!stored) throw new CrowdVisionError('unauthenticated', 'This account no longer exists');
+		return stored;
 	}
 }
 

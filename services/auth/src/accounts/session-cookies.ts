@@ -1,23 +1,24 @@
 import type { SessionResponse } from '@crowdvision/contracts';
 import { ACCOUNT_SECONDS, type Request, type Response, SESSION_COOKIES } from '@crowdvision/service-kit';
 
-/** What of a cookie's 4096 bytes is left for its value. */
-const MOST_IN_ONE = 3800;
+/** Characters of the token per cookie; browsers accept 4096 bytes with name and attributes. */
+const VALUE_CHARACTERS = 3800;
 const SSO_COOKIE = 'crowdvision_sso_';
 
 /**
- * Hands a token to the caller: in the body for programs, and in a cookie that scripts cannot read and other sites
+ * Sends a token to the caller: in the body for programs, and in cookies that scripts cannot read and that other sites
  * cannot make a browser send.
  */
 export function startSession(request: Request, response: Response, token: string): SessionResponse {
 	for (const [index, name] of SESSION_COOKIES.entries()) {
-		const part = token.slice(index * MOST_IN_ONE, (index + 1) * MOST_IN_ONE);
+		const part = token.slice(index * VALUE_CHARACTERS, (index + 1) * VALUE_CHARACTERS);
 		if (part) response.cookie(name, part, { ...cookieOptions(request), maxAge: ACCOUNT_SECONDS * 1000 });
 		else if (request.headers.cookie?.includes(`${name}=`)) response.clearCookie(name, cookieOptions(request));
 	}
 	return { token, expiresIn: ACCOUNT_SECONDS };
 }
 
+/** Clears the session cookies in the caller's browser. */
 export function endSession(request: Request, response: Response): void {
 	for (const [index, name] of SESSION_COOKIES.entries()) {
 		if (index === 0 || request.headers.cookie?.includes(`${name}=`)) response.clearCookie(name, cookieOptions(request));
@@ -25,8 +26,8 @@ export function endSession(request: Request, response: Response): void {
 }
 
 /**
- * Binds a sign-in by a provider to this browser; each has a cookie of its own, so that two tabs do not end each
- * other's.
+ * Binds a sign-in through a provider to this browser for `maxAge` ms. Each sign-in has its own cookie, so two tabs do
+ * not end each other's.
  */
 export function bindToBrowser(
 	request: Request,
@@ -36,7 +37,7 @@ export function bindToBrowser(
 	response.cookie(nameFor(state), browser, { ...cookieOptions(request), maxAge });
 }
 
-/** What `bindToBrowser` gave this browser; it is taken back. */
+/** Reads and clears the cookie that `bindToBrowser` set; undefined when this browser does not have it. */
 export function browserOf(request: Request, response: Response, state: string): string | undefined {
 	const name = nameFor(state);
 	response.clearCookie(name, cookieOptions(request));

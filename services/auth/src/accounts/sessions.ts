@@ -4,17 +4,17 @@ import type { Collection, Kept, Store, Write } from '@crowdvision/store';
 import type { SessionsDocument } from '../store.ts';
 
 /**
- * Beyond so many sessions signed out of within three hours, all of the account's end: what is told to everybody stays
- * small.
+ * Sessions of one account that are listed as signed out, within the three hours a token lives. With one more, all of
+ * its sessions end, so that the list announced to every service stays short.
  */
-const MOST_ENDED = 20;
-const MOST_TOLD = 100_000;
+const MAX_ENDED = 20;
+const MAX_ANNOUNCED = 100_000;
 
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 /**
- * Which sessions were ended, or know memberships that are no more, before their tokens expire. One document an account,
- * for three hours.
+ * Revocations of account tokens before they expire: sessions that ended, and tokens whose memberships are outdated. One
+ * document per account, kept as long as a token lives (three hours).
  */
 export class Sessions implements RetainedSource {
 	readonly #store: Store;
@@ -25,41 +25,41 @@ export class Sessions implements RetainedSource {
 		this.#sessions = store.collection('sessions');
 	}
 
-	/** A token of this account counts only if it was issued later than this (epoch seconds). */
+	/** Epoch seconds: only tokens of this account issued later than this are valid. */
 	async issuedAfter(accountId: string): Promise<number> {
-		const kept = await this.#sessions.get(accountId);
-		return kept ? Math.max(kept.value.endedBefore, kept.value.staleBefore) : 0;
+		const stored = await this.#sessions.get(accountId);
+		return stored ? Math.max(stored.value.endedBefore, stored.value.staleBefore) : 0;
 	}
 
-	/** @throws CrowdVisionError `unauthenticated` for a session that was ended. One that is only stale passes. */
+	/** @throws CrowdVisionError `unauthenticated` for a session that ended. Outdated memberships alone pass. */
 	async requireOpen({ sub, iat, jti }: AccountClaims): Promise<void> {
-		const kept = await this.#sessions.get(sub);
-		if (!kept) return;
-		if (iat <= kept.value.endedBefore || kept.value.ended.some((one) => one.jti === jti)) {
-			throw new CrowdVisionError('unauthenticated', 'The session was ended: sign in again');
+		const stored = await this.#sessions.get(sub);
+		if (!stored) return;
+		if (iat <= stored.value.endedBefore || stored.value.ended.some((session) => session.jti === jti)) {
+			throw new CrowdVisionError('unauthenticated', 'This session has ended: sign in again');
 		}
 	}
 
 	/** Ends one session. */
 	async end({ sub, jti, exp }: AccountClaims): Promise<void> {
 		await retryOnConflict(async () => {
-			const kept = await this.#sessions.get(sub);
-			const before = kept?.value ?? NOTHING;
-			const ended = before.ended.filter((one) => one.exp > nowSeconds() && one.jti !== jti);
+			const stored = await this.#sessions.get(sub);
+			const before = stored?.value ?? NOTHING;
+			const ended = before.ended.filter((session) => session.exp > nowSeconds() && session.jti !== jti);
 			ended.push({ jti, exp });
 			const next =
-				ended.length > MOST_ENDED
+				ended.length > MAX_ENDED
 					? { ...before, endedBefore: this.#later(before.endedBefore), ended: [] }
 					: { ...before, ended };
-			await this.#store.commit([this.#write(sub, kept, next)]);
+			await this.#store.commit([this.#write(sub, stored, next)]);
 		});
 	}
 
-	/** The write that ends all sessions of an account; commit it with what makes that necessary. */
+	/** The write that ends all sessions of an account. Commit it together with the change that requires it. */
 	async endAll(accountId: string): Promise<Write> {
-		const kept = await this.#sessions.get(accountId);
-		const before = kept?.value ?? NOTHING;
-		return this.#write(accountId, kept, {
+		const stored = await this.#sessions.get(accountId);
+		const before = stored?.value ?? NOTHING;
+		return this.#write(accountId, stored, {
 			...before,
 			endedBefore: this.#later(Math.max(before.endedBefore, before.staleBefore)),
 			ended: [],
@@ -67,50 +67,51 @@ export class Sessions implements RetainedSource {
 	}
 
 	/**
-	 * The write that voids the memberships which an account's tokens tell of: it has to refresh. Commit it with what
-	 * takes them away.
+	 * The write that marks the memberships in an account's tokens as outdated, so that it has to refresh. Commit it
+	 * together with the change that takes a membership away.
 	 */
 	async makeStale(accountId: string): Promise<Write> {
-		const kept = await this.#sessions.get(accountId);
-		const before = kept?.value ?? NOTHING;
-		return this.#write(accountId, kept, {
+		const stored = await this.#sessions.get(accountId);
+		const before = stored?.value ?? NOTHING;
+		return this.#write(accountId, stored, {
 			...before,
 			staleBefore: this.#later(Math.max(before.endedBefore, before.staleBefore)),
 		});
 	}
 
-	/** Removes what no longer matters. @returns the accounts it was about. */
-	async forget(): Promise<string[]> {
-		const old = await this.#sessions.find({ where: { until: { lt: Date.now() } }, limit: 1000 });
-		for (const kept of old) await this.#store.commit([this.#sessions.remove(kept)]).catch(() => {});
-		return old.map(({ id }) => id);
+	/** Removes revocations of tokens that have expired, at most 1000. Resolves with their accounts. */
+	async removeExpired(): Promise<string[]> {
+		const expired = await this.#sessions.find({ where: { until: { lt: Date.now() } }, limit: 1000 });
+		for (const stored of expired) await this.#store.commit([this.#sessions.remove(stored)]).catch(() => {});
+		return expired.map(({ id }) => id);
 	}
 
 	async keys(): Promise<string[]> {
-		return (await this.#sessions.find({ where: { until: { gt: Date.now() } }, limit: MOST_TOLD })).map(({ id }) => id);
+		const current = await this.#sessions.find({ where: { until: { gt: Date.now() } }, limit: MAX_ANNOUNCED });
+		return current.map(({ id }) => id);
 	}
 
 	async read(accountId: string): Promise<string | null> {
-		const kept = await this.#sessions.get(accountId);
-		if (!kept || kept.value.until <= Date.now()) return null;
-		const { endedBefore, staleBefore, ended } = kept.value;
+		const stored = await this.#sessions.get(accountId);
+		if (!stored || stored.value.until <= Date.now()) return null;
+		const { endedBefore, staleBefore, ended } = stored.value;
 		return JSON.stringify({
 			before: Math.max(endedBefore, staleBefore),
 			sessions: ended.map(({ jti }) => jti),
 		} satisfies RetainedSessions);
 	}
 
-	/** Now, or a second after the time before: tokens were given that are later than that one. */
+	/** Now, but at least a second after `before`: tokens issued since then carry that later second. */
 	#later(before: number): number {
 		return Math.max(nowSeconds(), before + 1);
 	}
 
-	#write(accountId: string, kept: Kept<SessionsDocument> | undefined, value: Omit<SessionsDocument, 'until'>): Write {
+	#write(accountId: string, stored: Kept<SessionsDocument> | undefined, value: Omit<SessionsDocument, 'until'>): Write {
 		const next = {
 			...value,
 			until: (Math.max(nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000,
 		};
-		return kept ? this.#sessions.replace(kept, next) : this.#sessions.insert(accountId, next);
+		return stored ? this.#sessions.replace(stored, next) : this.#sessions.insert(accountId, next);
 	}
 }
 

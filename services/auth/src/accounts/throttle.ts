@@ -3,80 +3,79 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 const FIRST_WAIT_MS = 15_000;
 const LONGEST_WAIT_MS = 15 * 60_000;
 const FORGET_AFTER_MS = 30 * 60_000;
-const MOST_KEPT = 10_000;
+const MAX_KEYS = 10_000;
 
-interface Tries {
+interface Attempts {
 	failed: number;
+	/** Epoch ms. */
 	last: number;
 	blockedUntil: number;
 }
 
 /**
- * Slows down guessing: after `free` failures with the same key each further try has to wait, twice as long every time,
- * up to a quarter of an hour. Bounded: the keys longest unused are forgotten first. Each process counts for itself.
+ * Slows down guessing. After `free` failures with the same key, each further attempt has to wait: 15 s, then twice as
+ * long every time, up to 15 minutes. Holds 10,000 keys and forgets the least recently used. Each process counts alone.
  */
 export class Throttle {
 	readonly #free: number;
-	readonly #what: string;
-	readonly #tries = new Map<string, Tries>();
+	readonly #subject: string;
+	readonly #attempts = new Map<string, Attempts>();
 
-	/** `what` ends the sentence "Too many …". */
-	constructor(free: number, what: string) {
+	/** @param subject completes the error message "Too many …" */
+	constructor(free: number, subject: string) {
 		this.#free = free;
-		this.#what = what;
+		this.#subject = subject;
 	}
 
 	/**
-	 * Counts a try before it is made, so that many at once do not all pass; `succeeded` takes it back.
-	 * @throws CrowdVisionError `rate_limited` with the seconds to wait.
+	 * Counts an attempt as failed before it is made, so that parallel attempts cannot all pass; `succeeded` takes it
+	 * back.
+	 * @param now epoch ms
+	 * @throws CrowdVisionError `rate_limited` with the seconds to wait
 	 */
 	begin(key: string, now: number): void {
-		let tries = this.#tries.get(key);
-		if (!tries || now - tries.last > FORGET_AFTER_MS) tries = { failed: 0, last: now, blockedUntil: 0 };
-		if (now < tries.blockedUntil) {
-			throw new CrowdVisionError(
-				'rate_limited',
-				`Too many ${this.#what}`,
-				{},
-				Math.ceil((tries.blockedUntil - now) / 1000),
-			);
+		let attempts = this.#attempts.get(key);
+		if (!attempts || now - attempts.last > FORGET_AFTER_MS) attempts = { failed: 0, last: now, blockedUntil: 0 };
+		if (now < attempts.blockedUntil) {
+			const waitSeconds = Math.ceil((attempts.blockedUntil - now) / 1000);
+			throw new CrowdVisionError('rate_limited', `Too many ${this.#subject}`, {}, waitSeconds);
 		}
-		tries.failed++;
-		tries.last = now;
-		if (tries.failed >= this.#free)
-			tries.blockedUntil = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries.failed - this.#free));
-		this.#tries.delete(key);
-		this.#tries.set(key, tries);
-		if (this.#tries.size > MOST_KEPT) this.#tries.delete(this.#tries.keys().next().value!);
+		attempts.failed++;
+		attempts.last = now;
+		if (attempts.failed >= this.#free)
+			attempts.blockedUntil = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts.failed - this.#free));
+		this.#attempts.delete(key);
+		this.#attempts.set(key, attempts);
+		if (this.#attempts.size > MAX_KEYS) this.#attempts.delete(this.#attempts.keys().next().value!);
 	}
 
-	/** Takes one try back, and leaves the failures. */
+	/** Takes one attempt back; earlier failures still count. */
 	takeBack(key: string): void {
-		const tries = this.#tries.get(key);
-		if (!tries) return;
-		tries.failed--;
-		if (tries.failed < this.#free) tries.blockedUntil = 0;
+		const attempts = this.#attempts.get(key);
+		if (!attempts) return;
+		attempts.failed--;
+		if (attempts.failed < this.#free) attempts.blockedUntil = 0;
 	}
 
-	/** Forgets the failures. */
+	/** Forgets the failures of this key. */
 	succeeded(key: string): void {
-		this.#tries.delete(key);
+		this.#attempts.delete(key);
 	}
 }
 
-/**
- * What auth slows down. Of an account, of a pair of account and address, and of an address alone, the strictest counts.
- */
+/** Everything that auth slows down. Where several throttles apply to one request, the strictest decides. */
 export interface Throttles {
-	/** By account and address. */
+	/** Sign-in, by account and address. */
 	login: Throttle;
-	/** By account, from wherever: many machines that guess one password. */
+	/** Sign-in, by account from any address: many machines that guess one password. */
 	loginAccount: Throttle;
-	/** By address: one machine that tries many accounts. */
+	/** Sign-in, by address: one machine that tries many accounts. */
 	loginAddress: Throttle;
+	/** New accounts, by address. */
 	registration: Throttle;
-	/** By account, and by address. */
+	/** Invite codes, by account. */
 	join: Throttle;
+	/** Invite codes, by address. */
 	joinAddress: Throttle;
 }
 

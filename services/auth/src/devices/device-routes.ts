@@ -10,9 +10,9 @@ import {
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import type { Devices } from './devices.ts';
 
-/** How long a building that was just made may take to be heard of. */
-const PATIENCE_MS = 2000;
-const LOOK_EVERY_MS = 50;
+/** How long a building created a moment ago may take to be announced by twin. */
+const ANNOUNCED_WITHIN_MS = 2000;
+const POLL_EVERY_MS = 50;
 
 export interface DeviceRouteParts extends DomainGuardParts {
 	devices: Devices;
@@ -42,21 +42,18 @@ export function addDeviceRoutes(router: Router, parts: DeviceRouteParts): void {
 	router.delete('/domains/:name/devices{/:deviceId}', administers, async (request, response) => {
 		const deviceId = request.params.deviceId ?? request.query.deviceId;
 		if (typeof deviceId !== 'string')
-			throw new CrowdVisionError('bad_request', 'Say which device: DELETE …/devices/{deviceId}');
+			throw new CrowdVisionError('bad_request', 'Name the device: DELETE …/devices/{deviceId}');
 		await devices.revoke(domainOf(request), deviceId);
 		await revokedDevices.changed(deviceId);
 		response.status(204).end();
 	});
 }
 
-/**
- * @throws CrowdVisionError `invalid` for a building that is not of this domain or one below it, or that nobody has told
- * of.
- */
+/** @throws CrowdVisionError `invalid` unless the building is known and belongs to this domain or a subdomain. */
 async function requireBuilding(directory: BuildingDirectory, buildingId: string, domainName: string): Promise<void> {
-	for (let waited = 0; !directory.get(buildingId) && waited < PATIENCE_MS; waited += LOOK_EVERY_MS)
-		await pause(LOOK_EVERY_MS);
+	for (let waited = 0; !directory.get(buildingId) && waited < ANNOUNCED_WITHIN_MS; waited += POLL_EVERY_MS)
+		await pause(POLL_EVERY_MS);
 	const owners = directory.get(buildingId)?.domains ?? [];
 	if (owners.some((owner) => domainCovers(domainName, owner))) return;
-	throw invalid([{ path: '/buildingId', message: 'is no building of this domain' }]);
+	throw invalid([{ path: '/buildingId', message: 'must be a building of this domain' }]);
 }

@@ -5,20 +5,20 @@ import { requireSession } from '../accounts/session-guards.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from './domain-guards.ts';
 import type { Domains } from './domains.ts';
 
-/** As `DomainName` of contracts allows; a subdomain's is made of two parts that are allowed each. */
-const MOST_PARTS = 8;
-
 export interface DomainRouteParts extends DomainGuardParts {
 	accounts: Accounts;
 	domains: Domains;
 }
+
+/** Parts of a domain name, separated by `.` or `/`, that `DomainName` of contracts allows. */
+const MAX_PARTS = 8;
 
 /** `/domains`, `/domains/{name}` and `/domains/{name}/subdomains`. */
 export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 	const { accounts, domains } = parts;
 	const signedIn = requireSession(parts);
 	const administers = requireInDomain(parts, 'business_admin');
-	/** Whoever's account is no more must not make domains with a token that outlived it. */
+	/** Looks the account up: a token may outlive its account, which must not create domains then. */
 	const accountOf = (request: Request) => accounts.get(callerOf(request).sub);
 
 	router.post('/domains', signedIn, async (request, response) => {
@@ -36,21 +36,17 @@ export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 	router.post('/domains/:name/subdomains', administers, async (request, response) => {
 		const { name, public: isPublic = false } = parseBody(newSubdomainRequest, request.body);
 		const parent = domainOf(request);
-		if (parent.split(/[/.]/).length >= MOST_PARTS)
-			throw invalid([{ path: '/name', message: `would have more than ${MOST_PARTS} parts` }]);
+		if (parent.split(/[/.]/).length >= MAX_PARTS)
+			throw invalid([{ path: '/name', message: `would give the domain more than ${MAX_PARTS} parts` }]);
 		response.status(201).json(await domains.create(`${parent}/${name}`, isPublic, (await accountOf(request)).id));
 	});
 
 	router.patch('/domains/:name', administers, async (request, response) => {
 		const name = domainOf(request);
-		await domains.setPublic(name, parseBody(domainChange, request.body).public);
-		response.json(
-			(await domains.of(callerOf(request).sub)).find((domain) => domain.name === name) ?? {
-				name,
-				role: 'admin',
-				public: request.body.public,
-			},
-		);
+		const { public: isPublic } = parseBody(domainChange, request.body);
+		await domains.setPublic(name, isPublic);
+		const own = (await domains.of(callerOf(request).sub)).find((domain) => domain.name === name);
+		response.json(own ?? { name, role: 'admin', public: isPublic });
 	});
 
 	router.delete('/domains/:name', administers, async (request, response) => {

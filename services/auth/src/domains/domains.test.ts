@@ -27,8 +27,8 @@ afterEach(() => {
 
 const call: AuthWorld['call'] = (...request) => world.call(...request);
 
-/** A new domain of Ada's. */
-async function found(body: object = {}): Promise<string> {
+/** Creates a new domain as Ada and makes it the current one. */
+async function createDomain(body: object = {}): Promise<string> {
 	domain = `museum${++count}`;
 	expect(await call(ada, 'POST', '/domains', { name: domain, ...body })).toMatchObject({
 		status: 201,
@@ -48,9 +48,9 @@ async function invite(role: string): Promise<InviteView> {
 const put = (as: Person, whom: Person, role: string) =>
 	call(as, 'PUT', `/domains/${domain}/members/${whom.id}`, { role });
 
-describe('domains', () => {
-	it('have subdomains that their members are members of too, with names whose slash is %2F', async () => {
-		await found();
+describe('a domain', () => {
+	it('gives its members the same role in its subdomains, whose slash is sent as %2F', async () => {
+		await createDomain();
 		expect(await call(ada, 'POST', `/domains/${domain}/subdomains`, { name: 'east' })).toMatchObject({
 			status: 201,
 			body: { name: `${domain}/east` },
@@ -77,15 +77,15 @@ describe('domains', () => {
 		expect(await call(ada, 'POST', `/domains/${domain}/subdomains`, { name: 'east' })).toMatchObject({ status: 409 });
 	});
 
-	it('have one name each, also when two come at once', async () => {
+	it('is created once when three accounts ask for the same name at once', async () => {
 		const answers = await Promise.all(
 			[ada, bob, eve].map((who) => call(who, 'POST', '/domains', { name: 'contested' })),
 		);
 		expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
 	});
 
-	it('are listed to everybody and joined without a code where they are public, and neither where they are private', async () => {
-		await found();
+	it('is listed and open to everybody while public, and neither while private', async () => {
+		await createDomain();
 		const listed = async () => (await call<{ domains: object[] }>(eve, 'GET', '/domains?public=1')).body.domains;
 		expect(await listed()).not.toContainEqual({ name: domain });
 		const refusal = await call(eve, 'POST', `/domains/${domain}/join`, {});
@@ -111,8 +111,8 @@ describe('domains', () => {
 		});
 	});
 
-	it('can be removed when they are empty, and their name stays taken', async () => {
-		await found({ public: true });
+	it('can be removed when it is empty, and its name stays taken', async () => {
+		await createDomain({ public: true });
 		await put(ada, bob, 'standard_customer');
 		expect(await call(ada, 'DELETE', `/domains/${domain}`)).toMatchObject({ status: 409 });
 		await call(bob, 'DELETE', `/domains/${domain}/members/${bob.id}`);
@@ -123,10 +123,10 @@ describe('domains', () => {
 	});
 });
 
-describe('invites', () => {
-	it('are one TOTP per role, whose codes let in, one step early or late, and never lower a role', async () => {
-		await found();
-		// So that no step ends between making a code and trying it.
+describe('an invite', () => {
+	it('accepts the TOTP codes of its role, also of the step before, and never lowers a role', async () => {
+		await createDomain();
+		// A fixed time, so that no TOTP step ends between computing a code and using it.
 		vi.useFakeTimers({ toFake: ['Date'], now: Date.now() });
 		const staff = await invite('business_staff');
 		expect(staff).toMatchObject({ period: 30, digits: 6, locked: false });
@@ -148,8 +148,8 @@ describe('invites', () => {
 		expect(await call(eve, 'GET', `/domains/${domain}/invites`)).toMatchObject({ status: 404 });
 	});
 
-	it('are void when they are rotated', async () => {
-		await found();
+	it('is void after it was rotated', async () => {
+		await createDomain();
 		const before = await invite('standard_customer');
 		expect(await call(ada, 'POST', `/domains/${domain}/invites/standard_customer/rotate`)).toMatchObject({
 			status: 200,
@@ -159,15 +159,15 @@ describe('invites', () => {
 		expect(await call(ada, 'POST', `/domains/${domain}/invites/admin/rotate`)).toMatchObject({ status: 404 });
 	});
 
-	it.each(['12345', '1234567', 'abcdef', '١٢٣٤٥٦'])('refuse %s as no code', async (code) => {
+	it.each(['12345', '1234567', 'abcdef', '١٢٣٤٥٦'])('refuses %s, which is not a code of six digits', async (code) => {
 		expect(await call(eve, 'POST', `/domains/x/join`, { code })).toMatchObject({
 			status: 422,
 			body: { error: { path: '/code' } },
 		});
 	});
 
-	it('make who guesses wait', async () => {
-		await found();
+	it('blocks an account after five wrong codes', async () => {
+		await createDomain();
 		await invite('business_admin');
 		const mallory = await world.person('mallory');
 		const answers = await Promise.all(
@@ -178,9 +178,9 @@ describe('invites', () => {
 	});
 });
 
-describe('members', () => {
-	it('are listed and changed by business_admins only', async () => {
-		await found();
+describe('membership', () => {
+	it('is listed and changed by business_admins only', async () => {
+		await createDomain();
 		expect(await put(ada, bob, 'business_staff')).toMatchObject({
 			status: 200,
 			body: { accountId: bob.id, name: 'bob', role: 'business_staff' },
@@ -196,8 +196,8 @@ describe('members', () => {
 		expect(await call(ada, 'DELETE', `/domains/${domain}/members/${eve.id}`)).toMatchObject({ status: 404 });
 	});
 
-	it('keep one business_admin among them, also when the last two leave at once', async () => {
-		await found();
+	it('keeps one business_admin per domain, also when the last two leave at once', async () => {
+		await createDomain();
 		expect(await call(ada, 'DELETE', `/domains/${domain}/members/${ada.id}`)).toMatchObject({ status: 409 });
 		expect(await put(ada, ada, 'business_staff')).toMatchObject({ status: 409 });
 		await put(ada, bob, 'business_admin');
@@ -208,8 +208,8 @@ describe('members', () => {
 		expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
 	});
 
-	it('who are removed lose their token at once, and may refresh it without that membership', async () => {
-		await found();
+	it('is void in issued tokens at once when it ends; the account can refresh its token', async () => {
+		await createDomain();
 		await put(ada, bob, 'business_staff');
 		const before = await world.refreshed(bob);
 		const { tokens } = world.world.parts;
@@ -228,8 +228,8 @@ describe('members', () => {
 	});
 });
 
-describe('sessions', () => {
-	it('are at an end everywhere after logout, and the account can sign in again', async () => {
+describe('a session', () => {
+	it('ends everywhere at logout, while other sessions of the account go on', async () => {
 		const carl = await world.person('carl');
 		const second = await world.refreshed(carl);
 		expect((await call(carl, 'POST', '/logout')).status).toBe(204);
@@ -238,7 +238,7 @@ describe('sessions', () => {
 		expect((await call(second, 'GET', '/me')).status).toBe(200);
 	});
 
-	it('end with a change of the password, which asks for the one of before', async () => {
+	it('ends when the password is changed, which requires the current password', async () => {
 		const dora = await world.person('dora');
 		expect(await call(dora, 'PUT', '/me/password', { password: 'wrong', newPassword: 'another horse' })).toMatchObject({
 			status: 401,
@@ -257,7 +257,7 @@ describe('sessions', () => {
 		expect((await call({ ...dora, token: changed.body.token }, 'GET', '/me')).status).toBe(200);
 	});
 
-	it('of many memberships are kept in several cookies, and come back whole', async () => {
+	it('with many memberships is split over several cookies and read back whole', async () => {
 		const frank = await world.person('frank');
 		for (let n = 0; n < 50; n++) await world.auth.service.ensureDomain(`a-rather-long-name-of-a-domain-${n}`, frank.id);
 		const { headers } = await call(frank, 'POST', '/refresh');

@@ -4,9 +4,12 @@ import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { DeviceDocument, DomainDocument, MembershipDocument } from '../store.ts';
 import type { Memberships } from './memberships.ts';
 
-const MOST_LISTED = 1000;
+const MAX_LISTED = 1000;
 
-/** Organizations. A name is unique for good; `a/b` lies below `a`, and who is a member of `a` is one of `a/b` too. */
+/**
+ * Domains: the organizations that own buildings and devices. A name is unique for good, also after the domain is
+ * removed. `a/b` is a subdomain of `a`, and every member of `a` is a member of `a/b`.
+ */
 export class Domains {
 	readonly #store: Store;
 	readonly #domains: Collection<DomainDocument>;
@@ -19,9 +22,9 @@ export class Domains {
 	}
 
 	/**
-	 * Makes a domain whose creator is its business_admin. One below another is for the business_admins of that one to
-	 * make.
-	 * @throws CrowdVisionError `conflict` when the name is taken, `not_found` or `forbidden` for a parent.
+	 * Creates a domain and makes its creator a business_admin of it. Only a business_admin of the parent can create a
+	 * subdomain.
+	 * @throws CrowdVisionError `conflict` when the name is taken; `not_found` or `forbidden` about the parent
 	 */
 	async create(name: string, isPublic: boolean, creatorId: string): Promise<DomainView> {
 		const parent = name.includes('/') ? name.slice(0, name.lastIndexOf('/')) : undefined;
@@ -41,7 +44,7 @@ export class Domains {
 		return { name, role: 'business_admin', public: isPublic };
 	}
 
-	/** Makes sure that the domain exists and that this account is a business_admin of it. */
+	/** Creates the domain unless it exists, and makes this account a business_admin of it. */
 	async ensure(name: string, ownerId: string): Promise<void> {
 		await retryOnConflict(async () => {
 			if (await this.#domains.get(name)) return;
@@ -50,86 +53,90 @@ export class Domains {
 		await this.#memberships.join(ownerId, name, 'business_admin');
 	}
 
-	/** The domain, where it is there. */
+	/** The domain, or undefined when there is none of this name or it was removed. */
 	async find(name: string): Promise<DomainDocument | undefined> {
-		const kept = await this.#domains.get(name);
-		return kept?.value.removedAt === undefined ? kept?.value : undefined;
+		const stored = await this.#domains.get(name);
+		return stored?.value.removedAt === undefined ? stored?.value : undefined;
 	}
 
-	/** The account's domains and those below them, by name. */
+	/** The domains that the account is a member of and their subdomains, sorted by name. */
 	async of(accountId: string): Promise<DomainView[]> {
 		const memberships = (await this.#memberships.of(accountId)).filter(({ role }) => role !== 'admin');
 		const own = new Map(memberships.map(({ domainName, role }) => [domainName, role]));
-		const found = new Map((await this.#domains.getAll([...own.keys()])).map((kept) => [kept.id, kept.value]));
-		// '0' is what follows '/': everything below a name lies between the two.
-		for (const name of own.keys()) {
-			const below = await this.#domains.find({
-				where: { name: { gt: `${name}/`, lt: `${name}0` } },
-				limit: MOST_LISTED,
-			});
-			for (const { id, value } of below) if (value.removedAt === undefined) found.set(id, value);
-		}
+		const found = new Map((await this.#domains.getAll([...own.keys()])).map(({ id, value }) => [id, value]));
+		for (const name of own.keys())
+			for (const { id, value } of await this.#subdomains(name)) if (value.removedAt === undefined) found.set(id, value);
 		return [...found.values()]
 			.sort((a, b) => (a.name < b.name ? -1 : 1))
 			.map(({ name, public: isPublic }) => {
 				const role = own.get(name);
 				return role
 					? { name, role, public: isPublic }
-					: { name, role: inherited(memberships, name), public: isPublic, inherited: true };
+					: { name, role: inheritedRole(memberships, name), public: isPublic, inherited: true };
 			});
 	}
 
+	/** The names of public domains, sorted; at most 1000. */
 	async listPublic(): Promise<{ name: string }[]> {
-		const found = await this.#domains.find({ where: { public: true }, order: { by: 'name' }, limit: MOST_LISTED });
+		const found = await this.#domains.find({ where: { public: true }, order: { by: 'name' }, limit: MAX_LISTED });
 		return found.map(({ id }) => ({ name: id }));
 	}
 
+	/** @throws CrowdVisionError `not_found` */
 	async setPublic(name: string, isPublic: boolean): Promise<void> {
 		await retryOnConflict(async () => {
-			const kept = await this.#require(name);
-			if (kept.value.public !== isPublic)
-				await this.#store.commit([this.#domains.replace(kept, { ...kept.value, public: isPublic })]);
+			const stored = await this.#require(name);
+			if (stored.value.public !== isPublic)
+				await this.#store.commit([this.#domains.replace(stored, { ...stored.value, public: isPublic })]);
 		});
 	}
 
 	/**
-	 * Removes a domain that nobody but `accountId` belongs to, with nothing below it and no device that may still send.
-	 * Its name stays taken.
-	 * @throws CrowdVisionError `conflict` for one that is not empty.
+	 * Removes a domain. It must have no member but `accountId`, no subdomain, and no device that is not revoked. Its name
+	 * stays taken.
+	 * @throws CrowdVisionError `conflict` when it is not empty, `not_found`
 	 */
 	async remove(name: string, accountId: string): Promise<void> {
 		const devices = this.#store.collection<DeviceDocument>('devices');
 		const memberships = this.#store.collection<MembershipDocument>('memberships');
-		const kept = await this.#require(name);
+		const stored = await this.#require(name);
 		const [members, below, active] = await Promise.all([
 			memberships.find({ where: { domainName: name }, limit: 2 }),
-			this.#domains.find({ where: { name: { gt: `${name}/`, lt: `${name}0` } }, limit: MOST_LISTED }),
-			devices.find({ where: { domainName: name }, limit: MOST_LISTED }),
+			this.#subdomains(name),
+			devices.find({ where: { domainName: name }, limit: MAX_LISTED }),
 		]);
 		if (members.some(({ value }) => value.accountId !== accountId))
 			throw new CrowdVisionError('conflict', 'The domain has other members');
 		if (below.some(({ value }) => value.removedAt === undefined))
-			throw new CrowdVisionError('conflict', 'There are domains below it');
+			throw new CrowdVisionError('conflict', 'The domain has subdomains');
 		if (active.some(({ value }) => value.revokedAt === undefined))
 			throw new CrowdVisionError('conflict', 'The domain has devices: revoke them first');
 		await this.#store.commit([
-			this.#domains.replace(kept, { ...kept.value, public: false, removedAt: Date.now() }),
+			this.#domains.replace(stored, { ...stored.value, public: false, removedAt: Date.now() }),
 			...members.map((member) => memberships.remove(member)),
 			this.#store.collection('invites').remove(name),
 			this.#store.collection('sso').remove(name),
 		]);
 	}
 
+	/** Removed ones included; at most 1000. */
+	#subdomains(name: string): Promise<Kept<DomainDocument>[]> {
+		// '0' is the character after '/', so every name that begins with `name/` lies between the two.
+		return this.#domains.find({ where: { name: { gt: `${name}/`, lt: `${name}0` } }, limit: MAX_LISTED });
+	}
+
 	async #require(name: string): Promise<Kept<DomainDocument>> {
-		const kept = await this.#domains.get(name);
-		if (!kept || kept.value.removedAt !== undefined) throw new CrowdVisionError('not_found', 'There is no such domain');
-		return kept;
+		const stored = await this.#domains.get(name);
+		if (!stored || stored.value.removedAt !== undefined)
+			throw new CrowdVisionError('not_found', 'There is no such domain');
+		return stored;
 	}
 }
 
-function inherited(memberships: readonly Membership[], name: string): Membership['role'] {
+/** The highest role that memberships in the domains above give in a subdomain. */
+function inheritedRole(memberships: readonly Membership[], name: string): Membership['role'] {
 	const [highest] = memberships
-		.filter((one) => weightIn([one], [name]) > 0)
+		.filter((membership) => weightIn([membership], [name]) > 0)
 		.sort((a, b) => weightIn([b], [name]) - weightIn([a], [name]));
 	return highest!.role;
 }

@@ -8,24 +8,25 @@ import type { InvitesDocument } from '../store.ts';
 
 const PERIOD_SECONDS = 30;
 const DIGITS = 6;
-/** Steps before and after the present one whose codes are taken too: clocks differ, and people type slowly. */
+/** Time steps before and after the current one whose codes also pass: clocks differ, and people type slowly. */
 const WINDOW = 1;
 /**
- * Wrong codes an invite stands, ever; then it is locked until it is rotated. Of a million codes a role takes three at a
- * time, so all the guesses there are get in with 250 x 3 / 1,000,000 = 0.075 %
+ * Wrong codes until an invite is locked; only rotating it unlocks it. Three of a million codes are valid at a time, so
+ * all guesses together succeed with a probability of 250 x 3 / 1,000,000 = 0.075 %
  * (docs/decisions/0007-invites-and-providers.md).
  */
-const MOST_FAILURES = 250;
+const MAX_FAILURES = 250;
 
 /**
- * Codes of six digits by which people join a domain in a role: TOTP (RFC 6238), so that what was read off a screen is
- * worth nothing a minute later.
+ * Invites: six-digit codes with which people join a domain in a role. They are TOTP codes (RFC 6238), so a code read
+ * off a screen is worthless a minute later.
  */
 export class Invites {
 	readonly #store: Store;
 	readonly #invites: Collection<InvitesDocument>;
 	readonly #seal: Seal;
-	readonly #queue = new Map<string, Promise<unknown>>();
+	/** The last redemption under way in this process, by domain. */
+	readonly #redeeming = new Map<string, Promise<unknown>>();
 
 	constructor(store: Store, seal: Seal) {
 		this.#store = store;
@@ -33,57 +34,59 @@ export class Invites {
 		this.#seal = seal;
 	}
 
-	/** One per role, made at the first look. */
+	/** The invite of each role; they are created on the first call. */
 	async of(domainName: string): Promise<InviteView[]> {
 		const { value } = await this.#ensure(domainName);
 		return DOMAIN_ROLES.map((role) => this.#viewOf(domainName, role, value));
 	}
 
-	/** Voids the codes of a role; new ones come of a new secret. */
+	/** Replaces the secret of a role, which voids its codes and unlocks it. */
 	rotate(domainName: string, role: DomainRole): Promise<InviteView> {
 		return retryOnConflict(async () => {
-			const kept = await this.#ensure(domainName);
-			const value = { roles: { ...kept.value.roles, [role]: this.#make(domainName, role) } };
-			await this.#store.commit([this.#invites.replace(kept, value)]);
+			const stored = await this.#ensure(domainName);
+			const value = { roles: { ...stored.value.roles, [role]: this.#newInvite(domainName, role) } };
+			await this.#store.commit([this.#invites.replace(stored, value)]);
 			return this.#viewOf(domainName, role, value);
 		});
 	}
 
 	/**
-	 * The role that this code opens, the highest if by chance several; undefined for none. A wrong one counts against
-	 * every invite of the domain.
+	 * The role that a code gives: the highest where it matches several by chance, undefined where it matches none. A
+	 * wrong code counts as a failure of every invite of the domain.
+	 * @param now epoch ms
 	 */
 	async redeem(domainName: string, code: string, now: number): Promise<DomainRole | undefined> {
-		// One at a time here: a hall full of people who join at once need not be refused for each other's sake.
-		const turn = (this.#queue.get(domainName) ?? Promise.resolve()).then(() => this.#redeem(domainName, code, now));
-		const settled = turn.catch(() => {});
-		this.#queue.set(domainName, settled);
+		// One redemption of a domain at a time: parallel ones would conflict, and some would run out of retries.
+		const before = this.#redeeming.get(domainName) ?? Promise.resolve();
+		const redemption = before.then(() => this.#redeem(domainName, code, now));
+		const ended = redemption.catch(() => {});
+		this.#redeeming.set(domainName, ended);
 		try {
-			return await turn;
+			return await redemption;
 		} finally {
-			if (this.#queue.get(domainName) === settled) this.#queue.delete(domainName);
+			if (this.#redeeming.get(domainName) === ended) this.#redeeming.delete(domainName);
 		}
 	}
 
 	#redeem(domainName: string, code: string, now: number): Promise<DomainRole | undefined> {
 		return retryOnConflict(async () => {
-			const kept = await this.#invites.get(domainName);
-			if (!kept) return undefined;
-			const { roles } = kept.value;
+			const stored = await this.#invites.get(domainName);
+			if (!stored) return undefined;
+			const { roles } = stored.value;
 			const given = Buffer.from(code);
-			const open = DOMAIN_ROLES.filter((role) => roles[role].failures < MOST_FAILURES);
-			// All of them are compared, whichever fits: the time tells nothing.
-			const fitting = open.filter(
+			const open = DOMAIN_ROLES.filter((role) => roles[role].failures < MAX_FAILURES);
+			// Every code is compared, also after a match, so that the time reveals nothing.
+			const matching = open.filter(
 				(role) =>
-					this.#codes(domainName, role, kept.value, now).filter((one) => timingSafeEqual(one, given)).length > 0,
+					this.#codes(domainName, role, stored.value, now).filter((valid) => timingSafeEqual(valid, given)).length > 0,
 			);
-			if (fitting.length > 0) return fitting[0];
-			// The count is durable before the answer is known, and refused where another replica counted meanwhile: it is
-			// looked at again then.
+			if (matching.length > 0) return matching[0];
+			// The failure is stored before the caller learns of it. The commit is refused when another replica has counted
+			// one in the meantime; then the code is checked again.
 			const counted = open.map((role) => [role, { ...roles[role], failures: roles[role].failures + 1 }] as const);
 			if (counted.length > 0)
 				await this.#store.commit([
-					this.#invites.replace(kept, { roles: { ...roles, ...Object.fromEntries(counted) } }),
+					this.#invites.replace(stored, { roles: { ...roles, ...Object.fromEntries(counted) } }),
 				]);
 			return undefined;
 		});
@@ -91,17 +94,17 @@ export class Invites {
 
 	async #ensure(domainName: string): Promise<Kept<InvitesDocument>> {
 		return retryOnConflict(async () => {
-			const kept = await this.#invites.get(domainName);
-			if (kept) return kept;
+			const stored = await this.#invites.get(domainName);
+			if (stored) return stored;
 			const roles = Object.fromEntries(
-				DOMAIN_ROLES.map((role) => [role, this.#make(domainName, role)]),
+				DOMAIN_ROLES.map((role) => [role, this.#newInvite(domainName, role)]),
 			) as InvitesDocument['roles'];
 			await this.#store.commit([this.#invites.insert(domainName, { roles })]);
 			return (await this.#invites.get(domainName))!;
 		});
 	}
 
-	#make(domainName: string, role: DomainRole) {
+	#newInvite(domainName: string, role: DomainRole) {
 		const secret = new Secret({ size: 20 }).base32;
 		return { secret: this.#seal.seal(`invite ${domainName} ${role}`, secret), failures: 0, madeAt: Date.now() };
 	}
@@ -128,7 +131,7 @@ export class Invites {
 
 	#viewOf(domainName: string, role: DomainRole, invites: InvitesDocument): InviteView {
 		const totp = this.#totp(domainName, role, invites);
-		const locked = invites.roles[role].failures >= MOST_FAILURES;
+		const locked = invites.roles[role].failures >= MAX_FAILURES;
 		return {
 			role,
 			secret: totp.secret.base32,
@@ -140,13 +143,13 @@ export class Invites {
 	}
 }
 
-/** @throws CrowdVisionError `not_found` for what is no role with an invite. */
+/** Reads a role from a path. @throws CrowdVisionError `not_found` for a role that has no invite */
 export function inviteRole(text: string): DomainRole {
 	const role = DOMAIN_ROLES.find((one) => one === text);
 	if (!role)
 		throw new CrowdVisionError(
 			'not_found',
-			`There is no invite for ${text.slice(0, 40)}: there are ${DOMAIN_ROLES.join(', ')}`,
+			`There is no invite for the role "${text.slice(0, 40)}"; roles are ${DOMAIN_ROLES.join(', ')}`,
 		);
 	return role;
 }

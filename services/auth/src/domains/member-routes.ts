@@ -53,16 +53,15 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 				throttles.joinAddress.takeBack(String(request.ip));
 			}
 		}
-		// The same for a domain that is not there: who has no code learns of no private one.
-		if (!domain || !role)
-			throw new CrowdVisionError('not_found', 'There is no such domain, or it does not take this code');
+		// The same answer for a domain that does not exist: without a code, nobody learns that a private domain exists.
+		if (!domain || !role) throw new CrowdVisionError('not_found', 'There is no such domain, or the code is wrong');
 		response.json({ name, role: await memberships.join(account.id, name, role), public: domain.public });
 	});
 
 	router.get('/domains/:name/members', administers, async (request, response) => {
 		const found = await memberships.members(domainOf(request));
 		const known = await accounts.getAll(found.map(({ accountId }) => accountId));
-		const members = found.map((one) => memberView(one, known.get(one.accountId)));
+		const members = found.map((membership) => memberView(membership, known.get(membership.accountId)));
 		response.json({ members: members.sort((a, b) => a.name.localeCompare(b.name)) });
 	});
 
@@ -80,7 +79,7 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 		response.json(await viewOf(accountId, domainOf(request)));
 	});
 
-	/** Anybody may leave; to put others out is for admins. */
+	// Every member may leave; only a business_admin may remove somebody else.
 	router.delete('/domains/:name/members/:accountId', signedIn, async (request, response) => {
 		const accountId = accountOf(request);
 		const { sub } = callerOf(request);

@@ -12,14 +12,14 @@ import type { Collection, Store, Write } from '@crowdvision/store';
 import type { Sessions } from '../accounts/sessions.ts';
 import type { DomainDocument, MembershipDocument } from '../store.ts';
 
-/** Memberships stand in the token, and a token in the headers of every request: 16 KiB of those are taken. */
-const MOST_MEMBERSHIPS = 100;
-const MOST_BYTES = 8000;
-const MOST_MEMBERS = 10_000;
+/** A token carries its account's memberships in the headers of every request, and servers accept 16 KiB of headers. */
+const MAX_MEMBERSHIPS = 100;
+const MAX_BYTES = 8000;
+const MAX_MEMBERS = 10_000;
 
 const idOf = (accountId: string, domainName: string) => `${accountId} ${domainName}`;
 
-/** Who belongs where, and as what. */
+/** Which account has which role in which domain. */
 export class Memberships {
 	readonly #store: Store;
 	readonly #memberships: Collection<MembershipDocument>;
@@ -27,6 +27,7 @@ export class Memberships {
 	readonly #sessions: Sessions;
 	readonly #admins: ReadonlySet<string>;
 
+	/** @param admins ids of the accounts that are admins of the whole platform */
 	constructor(store: Store, sessions: Sessions, admins: readonly string[] = []) {
 		this.#store = store;
 		this.#memberships = store.collection('memberships');
@@ -35,23 +36,24 @@ export class Memberships {
 		this.#admins = new Set(admins);
 	}
 
-	/** What a token of this account tells, as of now. Those of removed domains are not among them. */
+	/** The memberships that a token of this account carries. Removed domains are left out. */
 	async of(accountId: string): Promise<Membership[]> {
-		const found = await this.#memberships.find({ where: { accountId }, limit: MOST_MEMBERSHIPS });
+		const found = await this.#memberships.find({ where: { accountId }, limit: MAX_MEMBERSHIPS });
 		const domains = await this.#domains.getAll(found.map(({ value }) => value.domainName));
-		const there = new Set(domains.filter(({ value }) => value.removedAt === undefined).map(({ id }) => id));
-		const own: Membership[] = this.#admins.has(accountId) ? [{ domainName: PLATFORM, role: 'admin' }] : [];
+		const existing = new Set(domains.filter(({ value }) => value.removedAt === undefined).map(({ id }) => id));
+		const platform: Membership[] = this.#admins.has(accountId) ? [{ domainName: PLATFORM, role: 'admin' }] : [];
 		return [
-			...own,
+			...platform,
 			...found
-				.filter(({ value }) => there.has(value.domainName))
+				.filter(({ value }) => existing.has(value.domainName))
 				.map(({ value: { domainName, role } }) => ({ domainName, role })),
 		];
 	}
 
 	/**
-	 * @throws CrowdVisionError `not_found` for a domain that is unknown or foreign, `forbidden` for a member of too
-	 * little weight.
+	 * Resolves with the account's weight in a domain, which is at least that of `role`.
+	 * @throws CrowdVisionError `not_found` when the domain does not exist or the account is no member of it, `forbidden`
+	 * when its role is too low
 	 */
 	async require(accountId: string, domainName: string, role: Role): Promise<number> {
 		const weight = weightIn(await this.of(accountId), [domainName]);
@@ -62,9 +64,9 @@ export class Memberships {
 		return weight;
 	}
 
-	/** Of one domain, by account. Those of domains above it are not among them. */
+	/** The members of one domain, sorted by account id; at most 10,000. Members of its parents are left out. */
 	async members(domainName: string): Promise<MembershipDocument[]> {
-		return (await this.#memberships.find({ where: { domainName }, limit: MOST_MEMBERS })).map(({ value }) => value);
+		return (await this.#memberships.find({ where: { domainName }, limit: MAX_MEMBERS })).map(({ value }) => value);
 	}
 
 	async member(accountId: string, domainName: string): Promise<MembershipDocument | undefined> {
@@ -72,12 +74,12 @@ export class Memberships {
 	}
 
 	/**
-	 * The write that makes somebody a member who is none.
-	 * @throws CrowdVisionError `forbidden` for somebody who is a member of as many domains as a token can tell of.
+	 * The write that makes an account a member of a domain.
+	 * @throws CrowdVisionError `forbidden` when its token could not carry another membership
 	 */
 	async add(accountId: string, domainName: string, role: DomainRole): Promise<Write> {
-		const present = await this.of(accountId);
-		if (present.length >= MOST_MEMBERSHIPS || JSON.stringify(present).length + domainName.length + 50 > MOST_BYTES) {
+		const current = await this.of(accountId);
+		if (current.length >= MAX_MEMBERSHIPS || JSON.stringify(current).length + domainName.length + 50 > MAX_BYTES) {
 			throw new CrowdVisionError(
 				'forbidden',
 				'This account is a member of as many domains as a session can hold: leave one first',
@@ -86,53 +88,56 @@ export class Memberships {
 		return this.#memberships.insert(idOf(accountId, domainName), { accountId, domainName, role, since: Date.now() });
 	}
 
-	/** Makes somebody a member of this role, or lifts their role to it; never lowers one. @returns the role they have. */
+	/** Makes an account a member with this role, or raises its role to it; never lowers one. @returns its role then */
 	join(accountId: string, domainName: string, role: DomainRole): Promise<DomainRole> {
 		return retryOnConflict(async () => {
-			const kept = await this.#memberships.get(idOf(accountId, domainName));
-			if (kept && ROLES[kept.value.role] >= ROLES[role]) return kept.value.role;
+			const stored = await this.#memberships.get(idOf(accountId, domainName));
+			if (stored && ROLES[stored.value.role] >= ROLES[role]) return stored.value.role;
 			await this.#store.commit([
-				kept ? this.#memberships.replace(kept, { ...kept.value, role }) : await this.add(accountId, domainName, role),
+				stored
+					? this.#memberships.replace(stored, { ...stored.value, role })
+					: await this.add(accountId, domainName, role),
 			]);
 			return role;
 		});
 	}
 
 	/**
-	 * Gives somebody a role, or with undefined ends their membership. `weight` is the weight of who does it. What was
-	 * taken away is void in tokens at once.
+	 * Sets an account's role in a domain, or ends its membership when `role` is undefined. A lower role applies to issued
+	 * tokens at once.
+	 * @param weight the weight of the account that makes the change
 	 * @throws CrowdVisionError `forbidden` for a role above one's own, `conflict` for the last business_admin,
-	 * `not_found` to end what is none.
+	 * `not_found` when there is no membership to end
 	 */
 	async change(accountId: string, domainName: string, role: DomainRole | undefined, weight: number): Promise<void> {
 		const task = retryOnConflict(async () => {
-			const kept = await this.#memberships.get(idOf(accountId, domainName));
-			if (!kept && role === undefined) throw new CrowdVisionError('not_found', 'There is no such member');
-			const had = kept ? ROLES[kept.value.role] : 0;
-			const has = role ? ROLES[role] : 0;
-			if (Math.max(had, has) > weight)
+			const stored = await this.#memberships.get(idOf(accountId, domainName));
+			if (!stored && role === undefined) throw new CrowdVisionError('not_found', 'There is no such member');
+			const before = stored ? ROLES[stored.value.role] : 0;
+			const after = role ? ROLES[role] : 0;
+			if (Math.max(before, after) > weight)
 				throw new CrowdVisionError('forbidden', 'Nobody gives or takes a role above their own');
-			if (!kept) return this.#store.commit([await this.add(accountId, domainName, role!)]);
-			if (kept.value.role === role) return;
-			const writes = [role ? this.#memberships.replace(kept, { ...kept.value, role }) : this.#memberships.remove(kept)];
-			if (kept.value.role === 'business_admin') writes.push(await this.#notTheLast(domainName));
-			if (has < had) writes.push(await this.#sessions.makeStale(accountId));
+			if (!stored) return this.#store.commit([await this.add(accountId, domainName, role!)]);
+			if (stored.value.role === role) return;
+			const writes = [
+				role ? this.#memberships.replace(stored, { ...stored.value, role }) : this.#memberships.remove(stored),
+			];
+			if (stored.value.role === 'business_admin') writes.push(await this.#requireAnotherAdmin(domainName));
+			if (after < before) writes.push(await this.#sessions.makeStale(accountId));
 			await this.#store.commit(writes);
 		});
 		await task.catch((error: unknown) => {
 			if (!(error instanceof LastAdmin)) throw error;
-			throw new CrowdVisionError(
-				'conflict',
-				'A domain keeps at least one business_admin: make somebody else one first',
-			);
+			throw new CrowdVisionError('conflict', 'A domain needs a business_admin: make another member one first');
 		});
 	}
 
 	/**
-	 * The write that makes two admins who leave at once wait for each other: both replace the domain, so one of them is
-	 * refused and looks again.
+	 * The write that keeps two admins from leaving at once: both replace the domain, so one commit is refused and is
+	 * decided again.
+	 * @throws LastAdmin when the domain has one business_admin
 	 */
-	async #notTheLast(domainName: string): Promise<Write> {
+	async #requireAnotherAdmin(domainName: string): Promise<Write> {
 		const domain = await this.#domains.get(domainName);
 		const admins = await this.#memberships.find({ where: { domainName, role: 'business_admin' }, limit: 2 });
 		if (!domain || admins.length < 2) throw new LastAdmin();
@@ -140,5 +145,5 @@ export class Memberships {
 	}
 }
 
-/** Not a `conflict` before it leaves `retryOnConflict`, which would try again what cannot succeed. */
+/** Not a CrowdVisionError `conflict`, because `retryOnConflict` would retry that. */
 class LastAdmin extends Error {}

@@ -15,13 +15,16 @@ export function addKeyRoutes(router: Router, parts: KeyRouteParts): void {
 	const signedIn = requireSession(parts);
 	const platformAdmin: RequestHandler = async (request, _response, next) => {
 		if (weightIn(await memberships.of(callerOf(request).sub), [PLATFORM]) === 0) {
-			throw new CrowdVisionError('forbidden', 'This is for admins of the platform (ADMINS)');
+			throw new CrowdVisionError('forbidden', 'Only admins of the platform (ADMINS) may do this');
 		}
 		next();
 	};
 	const required = () => {
 		if (signingKeys) return signingKeys;
-		throw new CrowdVisionError('not_found', 'Tokens are signed by the shared secret here (JWT_SIGNING)');
+		throw new CrowdVisionError(
+			'not_found',
+			'Tokens are signed with the shared secret here, not with keys (JWT_SIGNING)',
+		);
 	};
 
 	router.get('/.well-known/jwks.json', async (_request, response) => {

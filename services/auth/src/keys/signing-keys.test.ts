@@ -6,7 +6,7 @@ import { type Auth, createAuth } from '../index.ts';
 
 let world: ServiceWorld;
 let auth: Served & { service: Auth };
-/** Of auth's process, and of another's, which has nothing but the bus. */
+/** The tokens of auth's process, and of another process that is connected to it only by the bus. */
 let signer: Tokens;
 let verifier: Tokens;
 const ADMIN = randomUUID();
@@ -30,7 +30,7 @@ const kidOf = (token: string) =>
 const later = (ms: number) => vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + ms });
 
 describe('signing by key pair', () => {
-	it('lets everybody verify what auth alone can sign, by public keys that are told on the bus and over HTTP', async () => {
+	it('lets only auth sign and every process verify, with public keys from the bus and over HTTP', async () => {
 		const token = await someone();
 		await expect(verifier.verifyAccount(token)).resolves.toMatchObject({ name: 'Ada' });
 		await expect(verifier.signAccount({ id: 'x', name: 'X', memberships: [] })).rejects.toMatchObject({
@@ -42,7 +42,7 @@ describe('signing by key pair', () => {
 		]);
 	});
 
-	it('changes keys: the new one is known before it signs, the one of before verifies on, and is void once withdrawn', async () => {
+	it('rotates keys: a new key signs after a minute, the old one verifies until it is withdrawn', async () => {
 		const [before, device] = [await someone(), await auth.service.issueDevice({ domainName: 'museum', name: 'door' })];
 		const { status, body } = await auth.call<{ kid: string }>('POST', '/keys/rotate', { token: await admin() });
 		expect(status).toBe(201);
@@ -58,7 +58,7 @@ describe('signing by key pair', () => {
 		await expect(verifier.verifyAccount(after)).resolves.toBeDefined();
 	});
 
-	it('is for admins of the platform to change', async () => {
+	it('lets only admins of the platform list, rotate and withdraw keys', async () => {
 		for (const [method, path] of [
 			['GET', '/keys'],
 			['POST', '/keys/rotate'],
@@ -73,7 +73,7 @@ describe('signing by key pair', () => {
 		});
 	});
 
-	it('signs on after a restart with the key it had', async () => {
+	it('signs with the same key after a restart', async () => {
 		const kid = kidOf(await someone());
 		await auth.close();
 		const again = new Tokens(new PublicKeys());

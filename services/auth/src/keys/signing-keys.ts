@@ -12,16 +12,16 @@ import type { Collection, Kept, Store } from '@crowdvision/store';
 import type { Seal } from '../secrets/sealed.ts';
 import type { SigningKeyDocument } from '../store.ts';
 
-/** A key is told to verifiers for so long before it signs: none of them meets a token of a key it has not heard of. */
+/** How long a key is announced before it signs, so that no service sees a token of a key it does not know. */
 const LEAD_MS = 60_000;
-const MOST_KEYS = 1000;
+const MAX_KEYS = 1000;
 const READ_EVERY_MS = 10_000;
+/** Added to the lifetime of a retired key's last token, for clocks that differ. */
 const SLACK_MS = 2 * 60_000;
 
 /**
- * The key pairs that tokens are signed with (Ed25519): one signs, those before it verify until the last token they
- * signed has expired, or until they are withdrawn. Private halves are kept sealed, and removed when their key signs no
- * more.
+ * The Ed25519 key pairs that sign tokens. One key signs at a time; older keys verify until the last token they signed
+ * has expired, or until they are withdrawn. Private keys are stored sealed and are removed when their key is retired.
  */
 export class SigningKeys implements TokenSigner, RetainedSource {
 	readonly #store: Store;
@@ -39,29 +39,30 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		this.#maxAgeMs = maxAgeMs;
 	}
 
-	/** Makes the first key where there is none. */
+	/** Creates the first key if there is none. */
 	async start(): Promise<void> {
-		if (!this.#signing(await this.#read())) await this.#make(Date.now());
+		if (!this.#signing(await this.#read())) await this.#create(Date.now());
 	}
 
+	/** @throws CrowdVisionError `unavailable` when no key can sign */
 	async keyFor(use: 'account' | 'device'): Promise<TokenKey> {
 		if (Date.now() - this.#readAt > READ_EVERY_MS) await this.#read();
-		let kept = this.#signing(this.#known);
-		if (!kept) throw new CrowdVisionError('unavailable', 'There is no key to sign with', {}, 2);
-		if (use === 'device' && !kept.value.devices) kept = await this.#markForDevices(kept.id);
-		return { alg: 'EdDSA', kid: kept.id, key: this.#privateKey(kept) };
+		let stored = this.#signing(this.#known);
+		if (!stored) throw new CrowdVisionError('unavailable', 'No key can sign tokens at the moment', {}, 2);
+		if (use === 'device' && !stored.value.devices) stored = await this.#markForDevices(stored.id);
+		return { alg: 'EdDSA', kid: stored.id, key: this.#privateKey(stored) };
 	}
 
-	/** Makes another key, which signs a minute later; the one of now then verifies only. @returns the new key's id. */
+	/** Creates a key that signs from a minute later on; the current key only verifies then. @returns the new key's id */
 	async rotate(): Promise<string> {
-		return this.#make(Date.now() + LEAD_MS);
+		return this.#create(Date.now() + LEAD_MS);
 	}
 
 	/**
-	 * Has keys change by age, retires those that were followed, and removes those whose tokens have all expired. @returns
-	 * keys to tell of.
+	 * Creates a new key when the signing key is too old, retires keys with a successor, and removes keys whose tokens
+	 * have all expired. @returns the ids of created and removed keys
 	 */
-	async tend(now = Date.now()): Promise<string[]> {
+	async maintain(now = Date.now()): Promise<string[]> {
 		const changed: string[] = [];
 		const keys = await this.#read();
 		const signing = this.#signing(keys, now);
@@ -69,35 +70,38 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 			!signing ||
 			(now - signing.value.createdAt > this.#maxAgeMs && !keys.some(({ value }) => value.signsFrom > now))
 		) {
-			changed.push(signing ? await this.rotate() : await this.#make(now));
+			changed.push(signing ? await this.rotate() : await this.#create(now));
 		}
-		for (const kept of keys) {
-			if (kept.value.verifiesUntil !== undefined && kept.value.verifiesUntil < now) {
-				await this.#store.commit([this.#keys.remove(kept)]);
-				changed.push(kept.id);
-			} else if (signing && kept.value.signsFrom < signing.value.signsFrom && kept.value.retiredAt === undefined)
-				await this.#retire(kept.id, now);
+		for (const stored of keys) {
+			if (stored.value.verifiesUntil !== undefined && stored.value.verifiesUntil < now) {
+				await this.#store.commit([this.#keys.remove(stored)]);
+				changed.push(stored.id);
+			} else if (signing && stored.value.signsFrom < signing.value.signsFrom && stored.value.retiredAt === undefined)
+				await this.#retire(stored.id, now);
 		}
 		if (changed.length > 0) await this.#read();
 		return changed;
 	}
 
 	/**
-	 * What this key signed is void from now on. @throws CrowdVisionError `conflict` for the only key that can sign,
-	 * `not_found`
+	 * Removes a key, which voids every token it signed.
+	 * @throws CrowdVisionError `conflict` for the key that signs, `not_found`
 	 */
 	async withdraw(kid: string): Promise<void> {
 		const keys = await this.#read();
-		const kept = keys.find(({ id }) => id === kid);
-		if (!kept) throw new CrowdVisionError('not_found', 'There is no such key');
+		const stored = keys.find(({ id }) => id === kid);
+		if (!stored) throw new CrowdVisionError('not_found', 'There is no such key');
 		if (this.#signing(keys)?.id === kid)
-			throw new CrowdVisionError('conflict', 'This key signs: rotate first, and withdraw it a minute later');
-		await this.#store.commit([this.#keys.remove(kept)]);
+			throw new CrowdVisionError(
+				'conflict',
+				'This key signs at the moment: rotate first, and withdraw it a minute later',
+			);
+		await this.#store.commit([this.#keys.remove(stored)]);
 		this.#private.delete(kid);
 		await this.#read();
 	}
 
-	/** The newest first. */
+	/** Newest first. */
 	async list(now = Date.now()): Promise<SigningKeyView[]> {
 		const keys = await this.#read();
 		const signing = this.#signing(keys, now)?.id;
@@ -111,7 +115,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 			}));
 	}
 
-	/** As a JSON Web Key Set (RFC 7517). */
+	/** The public keys as a JSON Web Key Set (RFC 7517 section 5). */
 	async jwks(): Promise<{ keys: PublicSigningKey[] }> {
 		return { keys: (await this.#read()).map(publicKeyOf) };
 	}
@@ -121,24 +125,24 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	}
 
 	async read(kid: string): Promise<string | null> {
-		const kept = await this.#keys.get(kid);
-		return kept ? JSON.stringify(publicKeyOf(kept)) : null;
+		const stored = await this.#keys.get(kid);
+		return stored ? JSON.stringify(publicKeyOf(stored)) : null;
 	}
 
 	async #read(): Promise<Kept<SigningKeyDocument>[]> {
-		this.#known = await this.#keys.find({ limit: MOST_KEYS });
+		this.#known = await this.#keys.find({ limit: MAX_KEYS });
 		this.#readAt = Date.now();
 		return [...this.#known];
 	}
 
-	/** The youngest that has begun to sign. */
+	/** The newest key whose time to sign has come. */
 	#signing(keys: readonly Kept<SigningKeyDocument>[], now = Date.now()): Kept<SigningKeyDocument> | undefined {
 		return keys
 			.filter(({ value }) => value.d !== undefined && value.signsFrom <= now)
 			.sort((a, b) => b.value.signsFrom - a.value.signsFrom || (a.id < b.id ? -1 : 1))[0];
 	}
 
-	async #make(signsFrom: number): Promise<string> {
+	async #create(signsFrom: number): Promise<string> {
 		const { privateKey } = generateKeyPairSync('ed25519');
 		const { x, d } = privateKey.export({ format: 'jwk' }) as { x: string; d: string };
 		const kid = randomBytes(9).toString('base64url');
@@ -150,21 +154,23 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 
 	#markForDevices(kid: string): Promise<Kept<SigningKeyDocument>> {
 		return retryOnConflict(async () => {
-			const kept = await this.#keys.get(kid);
-			if (!kept?.value.d) throw new CrowdVisionError('unavailable', 'The key that signs was changed just now', {}, 1);
-			if (!kept.value.devices) await this.#store.commit([this.#keys.replace(kept, { ...kept.value, devices: true })]);
+			const stored = await this.#keys.get(kid);
+			if (!stored?.value.d)
+				throw new CrowdVisionError('unavailable', 'The signing key changed just now: try again', {}, 1);
+			if (!stored.value.devices)
+				await this.#store.commit([this.#keys.replace(stored, { ...stored.value, devices: true })]);
 			await this.#read();
-			return kept;
+			return stored;
 		});
 	}
 
 	async #retire(kid: string, now: number): Promise<void> {
 		await retryOnConflict(async () => {
-			const kept = await this.#keys.get(kid);
-			if (!kept || kept.value.retiredAt !== undefined) return;
-			const { d: _private, ...rest } = kept.value;
+			const stored = await this.#keys.get(kid);
+			if (!stored || stored.value.retiredAt !== undefined) return;
+			const { d: _private, ...rest } = stored.value;
 			const verifiesUntil = now + SLACK_MS + (rest.devices ? DEVICE_SECONDS : ACCOUNT_SECONDS) * 1000;
-			await this.#store.commit([this.#keys.replace(kept, { ...rest, retiredAt: now, verifiesUntil })]);
+			await this.#store.commit([this.#keys.replace(stored, { ...rest, retiredAt: now, verifiesUntil })]);
 		});
 		this.#private.delete(kid);
 	}

@@ -1,21 +1,21 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { CrowdVisionError } from '@crowdvision/contracts';
 
-/** OWASP's parameters for scrypt at 16 MiB; each hash names its own, so that they can be raised. */
+/** OWASP's scrypt parameters for 16 MiB. Each hash names its own parameters, so these can be raised later. */
 const COST = { N: 2 ** 14, r: 8, p: 5 };
 const KEY_BYTES = 32;
-const MOST_MEMORY = 64 * 1024 * 1024;
+const MAX_MEMORY = 64 * 1024 * 1024;
 
-/** Each hash keeps a thread of the pool busy for a good while: two leave the others to the rest of the process. */
-const AT_ONCE = 2;
-const MOST_WAITING = 50;
+/** Each hash occupies a thread of Node's pool of four for about 0.1 s; the rest of the process needs the other two. */
+const MAX_RUNNING = 2;
+const MAX_WAITING = 50;
 
 let running = 0;
 const waiting: (() => void)[] = [];
 
 /**
- * Hashes a password for keeping: `scrypt$N$r$p$salt$key`. @throws CrowdVisionError `unavailable` when too many are
- * under way.
+ * Hashes a password as `scrypt$N$r$p$salt$key`. Two hashes run at once in a process, and 50 wait.
+ * @throws CrowdVisionError `unavailable` when more are waiting
  */
 export async function hashPassword(password: string): Promise<string> {
 	const salt = randomBytes(16);
@@ -27,17 +27,18 @@ function encode(salt: Buffer, key: Buffer): string {
 	return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join('$');
 }
 
-/** A kept password that no password fits, and that takes as long as any to find out. */
-export function impossiblePassword(): string {
+/** A hash that no password matches and that takes as long to verify as any other. */
+export function unmatchablePassword(): string {
 	return encode(randomBytes(16), randomBytes(KEY_BYTES));
 }
 
 /**
- * Whether `kept` was made of this password; takes the same time for yes and no. @throws CrowdVisionError `unavailable`
+ * Whether `hash` was made from this password. Takes the same time for yes and for no.
+ * @throws CrowdVisionError `unavailable` when too many hashes are waiting
  */
-export async function verifyPassword(password: string, kept: string): Promise<boolean> {
-	const [scheme, N, r, p, salt, key] = kept.split('$');
-	if (scheme !== 'scrypt' || !salt || !key) throw new Error('a kept password is of an unknown scheme');
+export async function verifyPassword(password: string, hash: string): Promise<boolean> {
+	const [scheme, N, r, p, salt, key] = hash.split('$');
+	if (scheme !== 'scrypt' || !salt || !key) throw new Error('a stored password hash has an unknown scheme');
 	const expected = Buffer.from(key, 'base64url');
 	const given = await derive(password, Buffer.from(salt, 'base64url'), { N: Number(N), r: Number(r), p: Number(p) });
 	return given.length === expected.length && timingSafeEqual(given, expected);
@@ -47,7 +48,7 @@ async function derive(password: string, salt: Buffer, cost: ScryptOptions): Prom
 	await takeTurn();
 	try {
 		return await new Promise((resolve, reject) => {
-			scrypt(password.normalize('NFKC'), salt, KEY_BYTES, { ...cost, maxmem: MOST_MEMORY }, (error, key) =>
+			scrypt(password.normalize('NFKC'), salt, KEY_BYTES, { ...cost, maxmem: MAX_MEMORY }, (error, key) =>
 				error ? reject(error) : resolve(key),
 			);
 		});
@@ -59,11 +60,11 @@ async function derive(password: string, salt: Buffer, cost: ScryptOptions): Prom
 }
 
 async function takeTurn(): Promise<void> {
-	if (running < AT_ONCE) {
+	if (running < MAX_RUNNING) {
 		running++;
 		return;
 	}
-	if (waiting.length >= MOST_WAITING)
-		throw new CrowdVisionError('unavailable', 'Too many people are signing in at once', {}, 2);
+	if (waiting.length >= MAX_WAITING)
+		throw new CrowdVisionError('unavailable', 'Too many people are signing in at once: try again', {}, 2);
 	await new Promise<void>((resolve) => waiting.push(resolve));
 }

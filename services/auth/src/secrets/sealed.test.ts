@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Seal } from './sealed.ts';
 
-it('a sealed secret opens for what it was sealed for, by the same key, unchanged, and says nothing else', () => {
+it('opens a sealed secret only with the same key and label, and only unaltered', () => {
 	const seal = new Seal('a secret of more than thirty-two characters');
 	const sealed = seal.seal('invite museum business_staff', 'GEZDGNBVGY3TQOJQ');
 	expect(sealed).not.toContain('GEZDGNBVGY3TQOJQ');

@@ -5,19 +5,19 @@ import type { Collection, Store } from '@crowdvision/store';
 import type { Memberships } from '../domains/memberships.ts';
 import type { AccountDocument, IdentityDocument } from '../store.ts';
 
-/** What a provider said of somebody, its signature checked. */
+/** A person as described by an identity provider in a token whose signature was verified. */
 export interface ProviderClaims {
 	issuer: string;
 	subject: string;
 	name: string;
-	/** As the provider says; nobody has checked it here. */
+	/** As stated by the provider; auth has not verified it. */
 	email?: string;
 }
 
 /**
- * Accounts of people who sign in by a provider: one for each issuer and subject. A domain's admin chooses the provider,
- * which can say what it likes: so it never leads to an account that did not begin with it, whatever e-mail address it
- * tells, and takes no address from anybody.
+ * Accounts of people who sign in through an identity provider: one account per issuer and subject. A domain's admin
+ * chooses the provider, which can state any e-mail address; so it never gives access to an account that was created in
+ * another way, and reserves no e-mail address.
  */
 export class Identities {
 	readonly #store: Store;
@@ -33,13 +33,14 @@ export class Identities {
 	}
 
 	/**
-	 * The account, made at the first sign-in; a member of the domain by which it came, unless it was removed from there.
+	 * Resolves with the person's account, which is created on the first sign-in. It becomes a member of this domain on
+	 * its first sign-in there; whoever was removed from the domain afterwards is not added again.
 	 */
 	signIn({ issuer, subject, name, email }: ProviderClaims, domainName: string, role: DomainRole): Promise<AccountView> {
 		const id = createHash('sha256').update(`${issuer}\n${subject}`).digest('base64url');
 		return retryOnConflict(async () => {
-			const kept = await this.#identities.get(id);
-			if (!kept) {
+			const stored = await this.#identities.get(id);
+			if (!stored) {
 				const accountId = randomUUID();
 				const account: AccountDocument = {
 					name,
@@ -54,12 +55,12 @@ export class Identities {
 				]);
 				return { id: accountId, name };
 			}
-			const { accountId, domains } = kept.value;
+			const { accountId, domains } = stored.value;
 			const account = await this.#accounts.get(accountId);
 			if (!domains.includes(domainName)) {
 				const already = await this.#memberships.member(accountId, domainName);
 				await this.#store.commit([
-					this.#identities.replace(kept, { ...kept.value, domains: [...domains, domainName] }),
+					this.#identities.replace(stored, { ...stored.value, domains: [...domains, domainName] }),
 					...(already ? [] : [await this.#memberships.add(accountId, domainName, role)]),
 				]);
 			}

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { unreachable } from './provider-fetch.ts';
+import { refusalReason } from './provider-fetch.ts';
 
-describe('where a provider may stand', () => {
+describe('the address of a provider', () => {
 	const refused = async (url: string, reach: 'public' | 'private' | 'loopback') =>
-		expect(await unreachable(new URL(url), reach)).toBeDefined();
+		expect(await refusalReason(new URL(url), reach)).toBeDefined();
 
 	it.each([
 		'https://127.0.0.1',
@@ -17,12 +17,12 @@ describe('where a provider may stand', () => {
 		'https://localhost',
 		'http://1.1.1.1',
 		'https://user:secret@1.1.1.1',
-	])('is not at %s unless told', (url) => refused(url, 'public'));
+	])('is refused when it is %s and only public ones are allowed', (url) => refused(url, 'public'));
 
-	it('is at public addresses, at private ones where that is set, and without TLS on loopback only', async () => {
-		expect(await unreachable(new URL('https://1.1.1.1'), 'public')).toBeUndefined();
-		expect(await unreachable(new URL('https://10.1.2.3'), 'private')).toBeUndefined();
-		expect(await unreachable(new URL('http://127.0.0.1:1'), 'loopback')).toBeUndefined();
+	it('may be public, private where that is allowed, and without TLS only on loopback', async () => {
+		expect(await refusalReason(new URL('https://1.1.1.1'), 'public')).toBeUndefined();
+		expect(await refusalReason(new URL('https://10.1.2.3'), 'private')).toBeUndefined();
+		expect(await refusalReason(new URL('http://127.0.0.1:1'), 'loopback')).toBeUndefined();
 		await refused('http://10.1.2.3', 'private');
 		await refused('http://10.1.2.3', 'loopback');
 	});

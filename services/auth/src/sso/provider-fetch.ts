@@ -3,10 +3,11 @@ import { BlockList, isIP } from 'node:net';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { SsoReach } from '../settings.ts';
 
-const MOST_BYTES = 512 * 1024;
+/** Size of an answer. */
+const MAX_BYTES = 512 * 1024;
 
-/** Addresses that are not of the public internet (RFC 6890). */
-const inside = new BlockList();
+/** Addresses outside the public internet (RFC 6890). */
+const nonPublic = new BlockList();
 for (const [network, bits] of [
 	['0.0.0.0', 8],
 	['10.0.0.0', 8],
@@ -19,7 +20,7 @@ for (const [network, bits] of [
 	['198.18.0.0', 15],
 	['224.0.0.0', 3],
 ] as const)
-	inside.addSubnet(network, bits, 'ipv4');
+	nonPublic.addSubnet(network, bits, 'ipv4');
 for (const [network, bits] of [
 	['::', 96],
 	['64:ff9b::', 96],
@@ -27,52 +28,52 @@ for (const [network, bits] of [
 	['fe80::', 10],
 	['ff00::', 8],
 ] as const)
-	inside.addSubnet(network, bits, 'ipv6');
+	nonPublic.addSubnet(network, bits, 'ipv6');
 
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
 
 /**
- * Why auth may not ask this URL, or undefined: a domain's admin chooses the provider, and the provider its own
- * endpoints, so both are kept from reaching what stands behind auth. (A name that resolves to another address a moment
- * later still meets TLS, which no inner service would pass for it.)
+ * Why auth must not request this URL, as the predicate of a sentence; undefined where it may. A domain's admin chooses
+ * the provider, and the provider its endpoints, so neither must reach services inside auth's network. A name that
+ * resolves to another address a moment later still has to pass TLS, which no internal service could do in its name.
  */
-export async function unreachable(url: URL, reach: SsoReach): Promise<string | undefined> {
-	if (url.username || url.password) return 'must not hold a password';
+export async function refusalReason(url: URL, reach: SsoReach): Promise<string | undefined> {
+	if (url.username || url.password) return 'must not contain a password';
 	if (reach === 'loopback' && LOOPBACK.includes(url.hostname)) return undefined;
 	if (url.protocol !== 'https:') return 'must begin with https://';
 	if (reach !== 'public') return undefined;
 	const host = url.hostname.replace(/^\[|\]$/g, '');
 	try {
 		const addresses = isIP(host) ? [{ address: host }] : await lookup(host, { all: true });
-		return addresses.some(({ address }) => isInside(address))
-			? 'must not stand at a private address (SSO_REACH)'
+		return addresses.some(({ address }) => isNonPublic(address))
+			? 'must not resolve to a private address (SSO_REACH)'
 			: undefined;
 	} catch {
-		return 'cannot be found by its name';
+		return 'has a host name that cannot be resolved';
 	}
 }
 
-function isInside(address: string): boolean {
+function isNonPublic(address: string): boolean {
 	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
 	const plain = mapped ?? address;
-	return inside.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+	return nonPublic.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
 }
 
 /**
- * `fetch` for a provider: only where `reach` allows, without following redirects, and with answers of half a MiB at
- * most.
+ * A `fetch` for identity providers: requests only URLs that `reach` allows, follows no redirect, and accepts answers of
+ * at most 512 KiB. It throws CrowdVisionError `unavailable` otherwise.
  */
 export function providerFetch(reach: SsoReach): (url: string, options: RequestInit) => Promise<Response> {
 	return async (url, options) => {
-		const reason = await unreachable(new URL(url), reach);
-		if (reason) throw new CrowdVisionError('unavailable', `The provider names a URL that ${reason}`);
+		const reason = await refusalReason(new URL(url), reach);
+		if (reason) throw new CrowdVisionError('unavailable', `The URL of the provider ${reason}`);
 		const response = await fetch(url, { ...options, redirect: 'manual' });
 		const chunks: Uint8Array[] = [];
 		let bytes = 0;
 		for await (const chunk of response.body ?? []) {
 			bytes += chunk.byteLength;
-			if (bytes > MOST_BYTES)
-				throw new CrowdVisionError('unavailable', 'The provider answered with more than is sensible');
+			if (bytes > MAX_BYTES)
+				throw new CrowdVisionError('unavailable', 'The answer of the provider is larger than 512 KiB');
 			chunks.push(chunk);
 		}
 		const bare = [101, 204, 205, 304].includes(response.status);

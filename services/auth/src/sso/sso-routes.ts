@@ -6,7 +6,7 @@ import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/dom
 import { SIGN_IN_MS, type Sso } from './sso.ts';
 
 const CALLBACK = '/auth/sso/callback';
-/** A path of this site and of no other: browsers take `//host` and `/\host` for another site's. */
+/** A path of this site. Browsers read `//host` and `/\host` as another site. */
 const OWN_PATH = /^\/(?![/\\])[^\\\s\p{Cc}]{0,1000}$/u;
 
 export interface SsoRouteParts extends TokenParts, DomainGuardParts {
@@ -42,7 +42,7 @@ export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
 		callback.search = new URL(request.originalUrl, callback).search;
 		const { state } = request.query;
 		if (typeof state !== 'string' || state === '')
-			throw new CrowdVisionError('bad_request', 'This sign-in was not begun here: begin anew');
+			throw new CrowdVisionError('bad_request', 'This sign-in was not started here: start again');
 		const { account, to } = await sso.end(callback, browserOf(request, response, state));
 		startSession(request, response, await tokenFor(parts, account));
 		response.set('Cache-Control', 'no-store').redirect(302, to);

@@ -17,7 +17,7 @@ const close: (() => Promise<void>)[] = [];
 beforeAll(async () => {
 	world = await openServiceWorld();
 	auth = await createAuth(world.parts, { SSO_REACH: 'loopback' });
-	// As Caddy serves it: below /auth.
+	// Below /auth, as Caddy serves it.
 	const app = createApp();
 	app.use('/auth', auth.router);
 	finishApp(app, world.parts.logger);
@@ -44,7 +44,7 @@ beforeAll(async () => {
 	await configure({});
 });
 afterAll(async () => {
-	for (const one of close) await one();
+	for (const closePart of close) await closePart();
 });
 beforeEach(() => {
 	browser = new Browser();
@@ -64,17 +64,17 @@ const configure = (changed: object) =>
 const begin = (to = '/rooms?floor=1') => `${site}/auth/sso/museum?to=${encodeURIComponent(to)}`;
 const codeOf = (answer: { text: string }) => (JSON.parse(answer.text) as { error: { code: string } }).error.code;
 
-/** The account of the session that this answer begins. */
+/** The claims of the session that this answer starts. */
 async function sessionOf(answer: { headers: Headers }) {
 	const cookie = answer.headers
 		.getSetCookie()
-		.map((one) => one.split(';')[0])
+		.map((text) => text.split(';')[0])
 		.join('; ');
 	return world.parts.tokens.verifyAccount(sessionToken({ headers: { cookie } })!);
 }
 
-describe('sign-in by a provider', () => {
-	it('asks with PKCE S256, a nonce and a state that says nothing', async () => {
+describe('sign-in through a provider', () => {
+	it('sends PKCE S256, a nonce and a state of random characters to the provider', async () => {
 		const { status, location } = await browser.request(begin());
 		expect(status).toBe(302);
 		const { searchParams } = new URL(location!);
@@ -87,7 +87,7 @@ describe('sign-in by a provider', () => {
 		for (const name of ['state', 'nonce']) expect(searchParams.get(name)).toMatch(/^[\w-]{43}$/);
 	});
 
-	it('makes an account and a member at the first time, finds it again, and comes back to the page it began from', async () => {
+	it('creates account and membership on the first sign-in, and returns to the page it started from', async () => {
 		const first = await browser.request(await browser.signIn(begin(), 'grace', callback));
 		expect([first.status, first.location]).toEqual([302, `${site}/rooms?floor=1`]);
 		const claims = await sessionOf(first);
@@ -96,20 +96,20 @@ describe('sign-in by a provider', () => {
 		expect(again).toBeDefined();
 		const second = await browser.request(await browser.signIn(begin(), 'grace', callback));
 		expect((await sessionOf(second)).sub).toBe(claims.sub);
-		// Who was removed is not let in again by signing in.
+		// A removed member does not become one again by signing in.
 		expect(await call('DELETE', `/domains/museum/members/${claims.sub}`)).toMatchObject({ status: 204 });
 		const third = await browser.request(await browser.signIn(begin(), 'grace', callback));
 		expect(await sessionOf(third)).toMatchObject({ sub: claims.sub, memberships: [] });
 	});
 
-	it('never leads to the account of somebody who registered, whatever verified address the provider tells', async () => {
+	it('never gives access to a registered account, whatever verified address the provider states', async () => {
 		const me = (await call('GET', '/me')) as { id: string };
 		const claims = await sessionOf(await browser.request(await browser.signIn(begin(), 'ada', callback)));
 		expect(claims.sub).not.toBe(me.id);
 		expect(claims.memberships).toEqual([{ domainName: 'museum', role: 'standard_customer' }]);
 	});
 
-	it('takes addresses of certain domains only where the domain says so, and verified ones only', async () => {
+	it('accepts only verified addresses of the allowed e-mail domains where the domain lists some', async () => {
 		await configure({ emailDomains: ['example.org'], clientSecret: undefined });
 		expect((await browser.request(await browser.signIn(begin(), 'grace', callback))).status).toBe(302);
 		const liar = new Browser();
@@ -118,7 +118,7 @@ describe('sign-in by a provider', () => {
 		await configure({});
 	});
 
-	it('refuses a state that it never gave, or none', async () => {
+	it('refuses an unknown state and a missing one', async () => {
 		const back = new URL(await browser.signIn(begin(), 'grace', callback));
 		back.searchParams.set('state', 'x'.repeat(43));
 		expect(codeOf(await browser.request(back.href))).toBe('bad_request');
@@ -126,14 +126,14 @@ describe('sign-in by a provider', () => {
 		expect(codeOf(await browser.request(back.href))).toBe('bad_request');
 	});
 
-	it('refuses a state a second time', async () => {
+	it('refuses a state that was used before', async () => {
 		const back = await browser.signIn(begin(), 'grace', callback);
 		const cookies = await browser.request(back);
 		expect(cookies.status).toBe(302);
 		expect(codeOf(await browser.request(back))).toBe('bad_request');
 	});
 
-	it("refuses another browser's state, which stays good for its own", async () => {
+	it("refuses another browser's state, which that browser can still use", async () => {
 		const back = await browser.signIn(begin(), 'grace', callback);
 		const other = new Browser();
 		await other.request(begin());
@@ -141,13 +141,13 @@ describe('sign-in by a provider', () => {
 		expect((await browser.request(back)).status).toBe(302);
 	});
 
-	it('refuses a code that was tampered with', async () => {
+	it('refuses an altered code', async () => {
 		const back = new URL(await browser.signIn(begin(), 'grace', callback));
 		back.searchParams.set('code', `${back.searchParams.get('code')}x`);
 		expect(codeOf(await browser.request(back.href))).toBe('unauthenticated');
 	});
 
-	it('refuses a code of another sign-in: nonce and PKCE are bound to the state', async () => {
+	it('refuses the code of another sign-in, because nonce and PKCE are bound to the state', async () => {
 		const other = new Browser();
 		const stolen = new URL(await other.signIn(begin(), 'ada', callback)).searchParams.get('code')!;
 		const back = new URL(await browser.signIn(begin(), 'grace', callback));
@@ -161,13 +161,13 @@ describe('sign-in by a provider', () => {
 		expect(codeOf(await browser.request(await browser.signIn(asked.href, 'grace', callback)))).toBe('unauthenticated');
 	});
 
-	it('refuses an answer in the name of another issuer', async () => {
+	it('refuses an answer that names another issuer', async () => {
 		const back = new URL(await browser.signIn(begin(), 'grace', callback));
 		back.searchParams.set('iss', 'https://evil.example');
 		expect(codeOf(await browser.request(back.href))).toBe('unauthenticated');
 	});
 
-	it("tells of the provider's own refusal", async () => {
+	it('answers `unauthenticated` when the provider refuses', async () => {
 		const { state } = Object.fromEntries(new URL((await browser.request(begin())).location!).searchParams);
 		const answer = await browser.request(
 			`${callback}?error=access_denied&state=${state}&iss=${encodeURIComponent(provider.issuer)}`,
@@ -176,15 +176,15 @@ describe('sign-in by a provider', () => {
 	});
 
 	it.each(['https://evil.example', '//evil.example', '/\\evil.example', 'rooms', '/a\nb'])(
-		'does not come back to %j',
+		'refuses to return to %j, which is no path of this site',
 		async (to) => {
 			expect((await browser.request(begin(to))).status).toBe(422);
 		},
 	);
 });
 
-describe('settings of a provider', () => {
-	it('do not show the secret, and keep it where it is left out', async () => {
+describe('the provider settings of a domain', () => {
+	it('hide the client secret, and keep it when it is left out and issuer and client stay', async () => {
 		const shown = await call('GET', '/domains/museum/sso');
 		expect(shown).toMatchObject({ issuer: provider.issuer, hasSecret: true, redirectUri: callback });
 		expect(JSON.stringify(shown)).not.toContain(CLIENT.clientSecret);
@@ -201,11 +201,11 @@ describe('settings of a provider', () => {
 		[{ defaultRole: 'business_admin' }, '/defaultRole'],
 		[{ clientId: '' }, '/clientId'],
 		[{ emailDomains: ['@x'] }, '/emailDomains/0'],
-	])('refuse %j', async (changed, path) => {
+	])('refuse %j and name the wrong field', async (changed, path) => {
 		expect(await configure(changed)).toMatchObject({ status: 422, error: { path } });
 	});
 
-	it('say that a provider does not answer, or is none', async () => {
+	it('report at sign-in that the provider does not answer', async () => {
 		await configure({ issuer: 'http://127.0.0.1:1' });
 		const answer = await browser.request(begin());
 		expect([answer.status, codeOf(answer)]).toEqual([503, 'unavailable']);

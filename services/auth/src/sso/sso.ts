@@ -7,19 +7,20 @@ import type { Seal } from '../secrets/sealed.ts';
 import type { SsoReach } from '../settings.ts';
 import type { SsoDocument, SsoStateDocument } from '../store.ts';
 import type { Identities } from './identities.ts';
-import { providerFetch, unreachable } from './provider-fetch.ts';
+import { providerFetch, refusalReason } from './provider-fetch.ts';
 
-/** From the first redirect to the return. */
+/** How long a sign-in may take, from the redirect to the provider to the return. */
 export const SIGN_IN_MS = 10 * 60_000;
+/** How long the provider may take to answer a request. */
 const TIMEOUT_SECONDS = 5;
-const MOST_STATES = 100_000;
+const MAX_REMOVED = 100_000;
 
 const hash = (text: string) => createHash('sha256').update(text).digest('base64url');
 
 /**
- * Sign-in by a domain's own OpenID provider: authorization code with PKCE S256 and a nonce (OpenID Connect Core, RFC
- * 7636, RFC 9700). What belongs to a sign-in under way is kept here under the hash of a random state: it is used once,
- * for ten minutes, by the browser that began it.
+ * Sign-in through a domain's own OpenID provider: authorization code flow with PKCE S256 and a nonce (OpenID Connect
+ * Core 1.0, RFC 7636, RFC 9700). A sign-in under way is stored under the hash of a random state. It can be completed
+ * once, within ten minutes, by the browser that started it.
  */
 export class Sso {
 	readonly #store: Store;
@@ -40,35 +41,33 @@ export class Sso {
 		this.#logger = parts.logger;
 	}
 
-	/** @throws CrowdVisionError `not_found` */
+	/** The provider settings of a domain, without the secret. @throws CrowdVisionError `not_found` */
 	async settings(domainName: string, redirectUri: string): Promise<SsoView> {
 		const { clientSecret, ...rest } = await this.#require(domainName);
 		return { ...rest, hasSecret: clientSecret !== undefined, redirectUri };
 	}
 
 	/**
-	 * Without a client secret the one of before stays, as long as issuer and client do. @throws CrowdVisionError
-	 * `invalid` for an issuer out of reach.
+	 * Sets the provider of a domain. Without a client secret, the current one is kept if issuer and client stay the same.
+	 * @throws CrowdVisionError `invalid` for an issuer that SSO_REACH does not allow
 	 */
 	async configure(
 		domainName: string,
 		{ clientSecret, defaultRole = 'standard_customer', ...rest }: SsoRequest,
 	): Promise<void> {
-		const reason = rest.issuer.includes('/.well-known/')
-			? 'must be the issuer itself'
-			: await unreachable(new URL(rest.issuer), this.#reach);
-		if (reason) throw new CrowdVisionError('invalid', `/issuer ${reason}`, { path: '/issuer' });
+		const refusal = rest.issuer.includes('/.well-known/')
+			? 'must be the issuer, without /.well-known/…'
+			: await refusalReason(new URL(rest.issuer), this.#reach);
+		if (refusal) throw new CrowdVisionError('invalid', `/issuer ${refusal}`, { path: '/issuer' });
 		await retryOnConflict(async () => {
-			const kept = await this.#settings.get(domainName);
-			const same = kept?.value.issuer === rest.issuer && kept.value.clientId === rest.clientId;
-			const secret =
-				clientSecret === undefined
-					? same
-						? kept.value.clientSecret
-						: undefined
-					: this.#seal.seal(`sso ${domainName}`, clientSecret);
-			const value = { ...rest, defaultRole, ...(secret !== undefined && { clientSecret: secret }) };
-			await this.#store.commit([kept ? this.#settings.replace(kept, value) : this.#settings.insert(domainName, value)]);
+			const stored = await this.#settings.get(domainName);
+			const same = stored?.value.issuer === rest.issuer && stored.value.clientId === rest.clientId;
+			const current = same ? stored.value.clientSecret : undefined;
+			const sealed = clientSecret === undefined ? current : this.#seal.seal(`sso ${domainName}`, clientSecret);
+			const value = { ...rest, defaultRole, ...(sealed !== undefined && { clientSecret: sealed }) };
+			await this.#store.commit([
+				stored ? this.#settings.replace(stored, value) : this.#settings.insert(domainName, value),
+			]);
 		});
 	}
 
@@ -78,7 +77,11 @@ export class Sso {
 		await this.#store.commit([this.#settings.remove(domainName)]);
 	}
 
-	/** Begins a sign-in: where to send the browser, and what to give it in a cookie. `to`: a path of this site. */
+	/**
+	 * Starts a sign-in. Send the browser to `location`, with `browser` in a cookie named after `state`.
+	 * @param to path of this site to return to
+	 * @throws CrowdVisionError `not_found` for a domain without a provider, `unavailable` when it does not answer
+	 */
 	async begin(
 		domainName: string,
 		to: string,
@@ -116,24 +119,29 @@ export class Sso {
 	}
 
 	/**
-	 * Ends a sign-in. `callback` is the URL that the provider sent the browser to, `browser` what its cookie holds.
-	 * @throws CrowdVisionError `bad_request` for a state that is unknown, used, too old or of another browser;
-	 * `unauthenticated` for what the provider refuses or does not prove; `forbidden` for an e-mail address of another
-	 * domain than allowed.
+	 * Completes a sign-in.
+	 * @param callback the URL that the provider sent the browser to
+	 * @param browser the value of the browser's cookie
+	 * @throws CrowdVisionError `bad_request` for a state that is unknown, used, too old, or of another browser;
+	 * `unauthenticated` when the provider refuses or its answer is not valid; `forbidden` for an e-mail address that is
+	 * not verified or not of an allowed domain
 	 */
 	async end(callback: URL, browser: string | undefined): Promise<{ account: AccountView; to: string }> {
 		const state = callback.searchParams.get('state') ?? '';
-		const kept = await this.#states.get(hash(state));
-		const refusal = new CrowdVisionError('bad_request', 'This sign-in was not begun here, or too long ago: begin anew');
-		if (!kept || kept.value.expiresAt <= Date.now()) throw refusal;
-		// Before it is used up: who only got hold of the URL must not be able to end somebody's sign-in.
-		if (!timingSafeEqual(Buffer.from(hash(browser ?? '')), Buffer.from(kept.value.browser))) throw refusal;
+		const stored = await this.#states.get(hash(state));
+		const refusal = new CrowdVisionError(
+			'bad_request',
+			'This sign-in was not started here, or too long ago: start again',
+		);
+		if (!stored || stored.value.expiresAt <= Date.now()) throw refusal;
+		// Checked before the state is used up: somebody who only has the URL must not be able to end this sign-in.
+		if (!timingSafeEqual(Buffer.from(hash(browser ?? '')), Buffer.from(stored.value.browser))) throw refusal;
 		try {
-			await this.#store.commit([this.#states.remove(kept)]);
+			await this.#store.commit([this.#states.remove(stored)]);
 		} catch (error) {
 			throw error instanceof CrowdVisionError && error.code === 'conflict' ? refusal : error;
 		}
-		const { domainName, nonce, codeVerifier, issuer, clientId, to } = kept.value;
+		const { domainName, nonce, codeVerifier, issuer, clientId, to } = stored.value;
 		const settings = await this.#require(domainName);
 		if (settings.issuer !== issuer || settings.clientId !== clientId) throw refusal;
 		const claims = await this.#redeem(domainName, settings, callback, { state, nonce, codeVerifier });
@@ -143,13 +151,13 @@ export class Sso {
 			if (claims.email_verified !== true || !settings.emailDomains.includes(domain)) {
 				throw new CrowdVisionError(
 					'forbidden',
-					'This domain lets in verified e-mail addresses of certain domains only',
+					'Only verified e-mail addresses of certain domains may sign in to this domain',
 				);
 			}
 		}
 		const name =
-			[claims.name, claims.preferred_username, email].find((one) => typeof one === 'string' && /\S/.test(one)) ??
-			'somebody';
+			[claims.name, claims.preferred_username, email].find((text) => typeof text === 'string' && /\S/.test(text)) ??
+			'Unnamed';
 		const person = {
 			issuer,
 			subject: claims.sub,
@@ -159,11 +167,11 @@ export class Sso {
 		return { account: await this.#identities.signIn(person, domainName, settings.defaultRole), to };
 	}
 
-	/** Removes sign-ins that nobody came back from. */
-	async forget(): Promise<void> {
-		const old = await this.#states.find({ where: { expiresAt: { lt: Date.now() } }, limit: MOST_STATES });
-		for (let i = 0; i < old.length; i += 100)
-			await this.#store.commit(old.slice(i, i + 100).map(({ id }) => this.#states.remove(id)));
+	/** Removes sign-ins that were not completed in time. */
+	async removeExpired(): Promise<void> {
+		const expired = await this.#states.find({ where: { expiresAt: { lt: Date.now() } }, limit: MAX_REMOVED });
+		for (let i = 0; i < expired.length; i += 100)
+			await this.#store.commit(expired.slice(i, i + 100).map(({ id }) => this.#states.remove(id)));
 	}
 
 	async #redeem(
@@ -184,13 +192,13 @@ export class Sso {
 			return tokens.claims()!;
 		} catch (error) {
 			if (error instanceof CrowdVisionError) throw error;
-			const { code, error: told } = error as { code?: string; error?: string };
-			this.#logger.info({ domainName, code, told }, 'a sign-in by a provider was refused');
-			throw new CrowdVisionError('unauthenticated', 'The provider did not confirm who you are: begin anew');
+			const { code, error: reported } = error as { code?: string; error?: string };
+			this.#logger.info({ domainName, code, reported }, 'a sign-in through an identity provider was refused');
+			throw new CrowdVisionError('unauthenticated', 'The identity provider did not confirm who you are: start again');
 		}
 	}
 
-	/** @throws CrowdVisionError `unavailable` when the provider does not answer as one within five seconds. */
+	/** @throws CrowdVisionError `unavailable` when the provider does not answer within 5 s, or not as OpenID defines */
 	async #discover(domainName: string, { issuer, clientId, clientSecret }: SsoDocument): Promise<Configuration> {
 		const client = await import('openid-client');
 		const secret = clientSecret === undefined ? undefined : this.#seal.open(`sso ${domainName}`, clientSecret);
@@ -207,14 +215,22 @@ export class Sso {
 				},
 			);
 		} catch (error) {
-			this.#logger.warn({ domainName, err: (error as Error).message }, 'an identity provider could not be asked');
-			throw new CrowdVisionError('unavailable', "The domain's identity provider cannot be reached, or is none", {}, 10);
+			this.#logger.warn(
+				{ domainName, err: (error as Error).message },
+				'the configuration of an identity provider could not be fetched',
+			);
+			throw new CrowdVisionError(
+				'unavailable',
+				"The domain's identity provider cannot be reached, or is no OpenID provider",
+				{},
+				10,
+			);
 		}
 	}
 
 	async #require(domainName: string): Promise<SsoDocument> {
-		const kept = await this.#settings.get(domainName);
-		if (!kept) throw new CrowdVisionError('not_found', 'There is no sign-in by a provider for this domain');
-		return kept.value;
+		const stored = await this.#settings.get(domainName);
+		if (!stored) throw new CrowdVisionError('not_found', 'This domain has no identity provider');
+		return stored.value;
 	}
 }

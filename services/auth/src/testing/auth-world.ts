@@ -4,15 +4,15 @@ import { type Auth, type AuthOptions, createAuth } from '../index.ts';
 
 export type Person = { id: string; token: string };
 
-/** Auth on its own, with people who are registered. */
+/** Auth served alone, with registered people. */
 export interface AuthWorld {
 	readonly world: ServiceWorld;
 	readonly auth: Served & { service: Auth };
-	/** Registers somebody called so. */
+	/** Registers a person with this name. */
 	person(name: string): Promise<Person>;
-	/** Calls as this person; with `as` undefined as nobody. */
+	/** Sends a request as this person; without a token where `as` is undefined. */
 	call<T = unknown>(as: Person | undefined, method: string, path: string, body?: unknown): Promise<Answer<T>>;
-	/** The person's token of now, with the memberships of now. */
+	/** The person with a refreshed token, which carries the current memberships. */
 	refreshed(person: Person): Promise<Person>;
 	stop(): Promise<void>;
 }

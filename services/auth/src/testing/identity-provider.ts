@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
 import Provider from 'oidc-provider';
 
-/** A real OpenID provider on loopback, with a login form that takes any name; `sub` is that name. */
+/** A real OpenID provider on loopback. Its login form accepts any name, which becomes the `sub` claim. */
 export interface IdentityProvider {
 	issuer: string;
 	close(): Promise<void>;
@@ -10,7 +10,7 @@ export interface IdentityProvider {
 
 export const CLIENT = { clientId: 'crowdvision', clientSecret: 'a client secret of the tests' };
 
-/** `emails`: what is told of an account, by its name. */
+/** @param emails the e-mail claims of each account, by name */
 export async function startIdentityProvider(
 	redirectUri: string,
 	emails: Record<string, { email: string; email_verified: boolean }> = {},
@@ -49,7 +49,7 @@ export async function startIdentityProvider(
 	};
 }
 
-/** Cookies by site, and redirects one by one: what a person's browser does, and a test must look at. */
+/** Keeps cookies per site and follows redirects one by one, so that a test can inspect each step. */
 export class Browser {
 	readonly #cookies = new Map<string, Map<string, string>>();
 
@@ -80,8 +80,8 @@ export class Browser {
 	}
 
 	/**
-	 * Follows redirects and the provider's forms, as `name`, until somebody is to be sent back to `until`. @returns that
-	 * URL, not yet asked for.
+	 * Signs in at the provider as `name`: follows redirects and fills in forms until a redirect leads to `until`.
+	 * @returns the URL of that redirect, which was not requested
 	 */
 	async signIn(url: string, name: string, until: string): Promise<string> {
 		let answer = await this.request(url);
