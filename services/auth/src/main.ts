@@ -7,14 +7,11 @@ import { AUTH_SETTINGS } from './settings.ts';
 await runMain(() => {
 	const options = readSettings(AUTH_SETTINGS, process.env);
 	return runService('auth', async (context, settings, lifecycle) => {
-		const bus = lifecycle.own('bus', new RedisBus({ url: requireRedis(settings), logger: context.logger }), (opened) =>
-			opened.close(),
-		);
-		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger), (links) => links.close());
+		const bus = lifecycle.own('bus', new RedisBus({ url: requireRedis(settings), logger: context.logger }));
+		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger));
 		const stores = lifecycle.own(
 			'stores',
 			await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger }),
-			(opened) => opened.close(),
 		);
 		return createAuth({ ...context, bus, stores }, options);
 	});

@@ -73,7 +73,7 @@ async function openAuth(
 	{ AUTH_KEY, ADMINS, PUBLIC_URL, SSO_REACH, JWT_KEY_DAYS }: AuthSettings,
 	lifecycle: Lifecycle,
 ): Promise<Auth> {
-	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE), (opened) => opened.close());
+	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE));
 	const seal = new Seal(AUTH_KEY ?? keptSecret(dataDir, 'auth-key'));
 	const sessions = new Sessions(store);
 	const accounts = new Accounts(store, sessions);
@@ -91,7 +91,7 @@ async function openAuth(
 		announce(TABLES.revokedDevices, devices),
 	]);
 	const directory = new BuildingDirectory(logger);
-	const links = lifecycle.own('links to the bus', new BusLinks(logger), (opened) => opened.close());
+	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(() => directory.follow(bus));
 	const signing = signingKeys && publicKeys && { keys: signingKeys, table: publicKeys };
 	const maintenance = startMaintenance({ sessions, revokedSessions, sso, signing, logger });

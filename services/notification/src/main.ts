@@ -5,14 +5,11 @@ import { createNotification } from './service.ts';
 
 await runMain(() =>
 	runService('notification', async (context, settings, lifecycle) => {
-		const bus = lifecycle.own('bus', new RedisBus({ url: requireRedis(settings), logger: context.logger }), (opened) =>
-			opened.close(),
-		);
-		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger), (links) => links.close());
+		const bus = lifecycle.own('bus', new RedisBus({ url: requireRedis(settings), logger: context.logger }));
+		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger));
 		const stores = lifecycle.own(
 			'stores',
 			await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger }),
-			(opened) => opened.close(),
 		);
 		// A file is one process's alone; what is in MongoDB may be shared.
 		return createNotification({ ...context, bus, stores }, settings.MONGO_URL ? { replica: {} } : {});

@@ -7,10 +7,8 @@ import { createSocket } from './service.ts';
 await runMain(() =>
 	runService('socket', async (context, settings, lifecycle) => {
 		const redisUrl = requireRedis(settings);
-		const bus = lifecycle.own('bus', new RedisBus({ url: redisUrl, logger: context.logger }), (opened) =>
-			opened.close(),
-		);
-		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger), (links) => links.close());
+		const bus = lifecycle.own('bus', new RedisBus({ url: redisUrl, logger: context.logger }));
+		lifecycle.own('tokens', await followTokens(context.tokens, bus, context.logger));
 		const trusted = proxyAddress.compile([...settings.TRUST_PROXY]);
 		const addressOf = (request: IncomingMessage) => proxyAddress(request, trusted);
 		return createSocket({ ...context, bus }, { ownsServer: true, replicasUrl: redisUrl, addressOf });

@@ -13,7 +13,8 @@ describe('Lifecycle', () => {
 			closed.push(part);
 			if (part === 'bus') throw new Error('cannot close');
 		};
-		for (const part of ['log', 'bus', 'http']) expect(lifecycle.own(part, part, close)).toBe(part);
+		for (const part of ['log', 'bus']) expect(lifecycle.own(part, part, close)).toBe(part);
+		lifecycle.own('http', { close: () => close('http') });
 		await Promise.all([lifecycle.stop(), lifecycle.stop()]);
 		expect(closed).toEqual(['http', 'bus', 'log']);
 	});

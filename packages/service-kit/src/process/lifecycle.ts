@@ -26,8 +26,14 @@ export class Lifecycle {
 		this.#steps.push({ name, stop });
 	}
 
-	/** Registers how to close a part that was just opened, and returns the part. */
-	own<T>(name: string, part: T, close: (part: T) => Promise<void> | void): T {
+	/** Registers a part that was just opened, with how to close it (by default its `close`), and returns the part. */
+	own<T extends { close(): Promise<void> | void }>(name: string, part: T): T;
+	own<T>(name: string, part: T, close: (part: T) => Promise<void> | void): T;
+	own<T extends { close?(): Promise<void> | void }>(
+		name: string,
+		part: T,
+		close: (part: T) => Promise<void> | void = () => part.close?.(),
+	): T {
 		this.onStop(name, () => close(part));
 		return part;
 	}
