@@ -8,8 +8,8 @@ import { openServiceWorld } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../testing/gateway-world.ts';
-import { heardOn, mqttClient } from '../testing/mqtt-clients.ts';
-import { sensorSocket, tell } from '../testing/socketio-client.ts';
+import { messagesOn, mqttClient } from '../testing/mqtt-clients.ts';
+import { sendReadings, sensorSocket } from '../testing/socketio-client.ts';
 import { Availability, type SensorStatus } from './availability.ts';
 import type { DevicesConfig } from './devices-config.ts';
 import { Timeouts } from './timeouts.ts';
@@ -186,7 +186,7 @@ describe('devices on the wire', () => {
 		});
 		await client.publishAsync('telemetry/b1/hall/s/co2', '420', { qos: 1 });
 		await waitFor('it to be online', () => statesOf('s').length === 1);
-		const seen = await heardOn(client, 'status/s');
+		const seen = await messagesOn(client, 'status/s');
 		await waitFor('the retained status', () => seen[0]?.payload === 'online' && seen[0].retain);
 		expect(await listed()).toMatchObject([
 			{ sensorId: 's', state: 'online', transport: 'mqtt', metric: 'co2', ...HALL },
@@ -202,11 +202,11 @@ describe('devices on the wire', () => {
 	it('over Socket.IO: gone with its last connection', async () => {
 		const token = await world.token('d1', { sensorIds: ['s'] });
 		const [first, second] = [await sensorSocket(world.url, { token }), await sensorSocket(world.url, { token })];
-		await tell(second, { sensorId: 's', metric: 'co2', value: 420, ...HALL });
+		await sendReadings(second, { sensorId: 's', metric: 'co2', value: 420, ...HALL });
 		first.disconnect();
 		await waitFor(
 			'it to be noticed',
-			async () => (await tell(second, { sensorId: 's', metric: 'co2', value: 421, ...HALL })).ok,
+			async () => (await sendReadings(second, { sensorId: 's', metric: 'co2', value: 421, ...HALL })).ok,
 		);
 		second.disconnect();
 		await waitFor('it to be offline', () => statesOf('s').includes('offline'));

@@ -3,7 +3,7 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../testing/gateway-world.ts';
 import { type SerialLine, serialLine } from '../testing/serial-line.ts';
-import { sensorSocket, tell } from '../testing/socketio-client.ts';
+import { sendReadings, sensorSocket } from '../testing/socketio-client.ts';
 import { commandOf, type Results, resultsOn } from './testing/results.ts';
 
 let world: GatewayWorld;
@@ -50,7 +50,7 @@ describe('a command to a Socket.IO device', () => {
 		await send(commandOf('c1'));
 		await waitFor('it to be under way', async () => (await world.metric('gateway_commands_under_way')) === 1);
 		expect(ids).toEqual([]);
-		await tell(socket, [reading('window'), reading('door')]);
+		await sendReadings(socket, [reading('window'), reading('door')]);
 		expect(await results.of('c1')).toMatchObject({ outcome: 'failed' });
 		expect(ids).toEqual(['c1']);
 	});

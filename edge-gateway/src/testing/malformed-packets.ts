@@ -1,8 +1,9 @@
-/** MQTT as bytes, for what no library would write. */
+/** Packets as bytes, valid or not: libraries write valid ones only. `str` is a string with its length in front. */
 export const str = (text: string | Buffer): Buffer => {
 	const bytes = Buffer.from(text);
 	return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
 };
+/** A packet with this first byte (type and flags), and the remaining length that its parts have. */
 export const packetOf = (first: number, ...parts: (Buffer | number[])[]): Buffer => {
 	const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
 	const length: number[] = [];
@@ -19,11 +20,11 @@ interface ConnectFields {
 	level?: number;
 	flags?: number;
 	clientId?: string | Buffer;
-	/** Will topic, will message, user name and password, as far as the flags name them. */
+	/** Will topic, will message, user name and password, as far as their flags are set. */
 	rest?: Buffer[];
 }
 
-/** A CONNECT with user name `u` and password `p`, unless told otherwise. */
+/** A CONNECT, by default with user name `u` and password `p`. */
 export function connectOf({
 	name = 'MQTT',
 	level = 4,
@@ -34,12 +35,13 @@ export function connectOf({
 	return packetOf(0x10, str(name), [level, flags, 0, 60], str(clientId), ...rest);
 }
 
+/** Bytes for which the connection must end. */
 export interface Malformed {
-	/** Of MQTT 3.1.1. */
+	/** The statement of MQTT 3.1.1 that they break. */
 	statement: string;
 	what: string;
 	bytes: Buffer;
-	/** What the client is told before the end. */
+	/** What the client gets before the connection ends, if anything. */
 	answer?: Buffer;
 }
 
@@ -57,7 +59,7 @@ const row = (statement: string, what: string, bytes: Buffer, answer?: Buffer): M
 	...(answer && { answer }),
 });
 
-/** A first packet for which a connection ends. */
+/** Invalid first packets. */
 export const MALFORMED_CONNECTS: Malformed[] = [
 	row('MQTT-1.5.3-1', 'a lone surrogate in the client id', connectOf({ clientId: SURROGATE })),
 	row('MQTT-1.5.3-1', 'an overlong character in the user name', connectOf({ rest: [str(OVERLONG), str('p')] })),
@@ -95,14 +97,14 @@ export const MALFORMED_CONNECTS: Malformed[] = [
 	),
 	row('MQTT-4.7.3-1', 'an empty will topic', connectOf({ flags: 0xc6, rest: [str(''), str('m'), str('u'), str('p')] })),
 	row('MQTT-4.8.0-1', 'a CONNECT of more than 16 KiB', packetOf(0x10, Buffer.alloc(16 * 1024 + 1))),
-	row('MQTT section 2.2.3', 'a length that does not end', Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0x7f])),
+	row('MQTT section 2.2.3', 'a remaining length of five bytes', Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0x7f])),
 ];
 
-/** Packets for which the connection of a client that has signed in ends. */
+/** Invalid packets from a client that has signed in. */
 export const MALFORMED_PACKETS: Malformed[] = [
 	row('MQTT-1.5.3-1', 'a lone surrogate in a topic', packetOf(0x30, str(SURROGATE))),
 	row('MQTT-1.5.3-1', 'ill-formed UTF-8 in a filter', packetOf(0x82, ID, str(OVERLONG), [0])),
-	row('MQTT-1.5.3-1', 'ill-formed UTF-8 in a filter to leave', packetOf(0xa2, ID, str(OVERLONG))),
+	row('MQTT-1.5.3-1', 'ill-formed UTF-8 in a filter of UNSUBSCRIBE', packetOf(0xa2, ID, str(OVERLONG))),
 	row('MQTT-1.5.3-2', 'NUL in a topic', packetOf(0x30, str('a/\0'))),
 	row('MQTT-1.5.3-2', 'NUL in a filter', packetOf(0x82, ID, str('a\0b'), [0])),
 	row('MQTT-2.2.2-2', 'flags of PUBACK', packetOf(0x42, ID)),
@@ -111,9 +113,9 @@ export const MALFORMED_PACKETS: Malformed[] = [
 	row('MQTT-2.3.1-1', 'packet id 0 in a SUBSCRIBE', packetOf(0x82, ID_0, str('t'), [0])),
 	row('MQTT-2.3.1-1', 'packet id 0 in an UNSUBSCRIBE', packetOf(0xa2, ID_0, str('t'))),
 	row('MQTT-2.3.1-1', 'packet id 0 in a PUBREL', packetOf(0x62, ID_0)),
-	row('MQTT-2.3.1-6', 'PUBACK of what was never sent', packetOf(0x40, ID)),
-	row('MQTT-2.3.1-6', 'PUBREC of what was never sent', packetOf(0x50, ID)),
-	row('MQTT-2.3.1-6', 'PUBCOMP of what was never sent', packetOf(0x70, ID)),
+	row('MQTT-2.3.1-6', 'PUBACK of a message never sent', packetOf(0x40, ID)),
+	row('MQTT-2.3.1-6', 'PUBREC of a message never sent', packetOf(0x50, ID)),
+	row('MQTT-2.3.1-6', 'PUBCOMP of a message never sent', packetOf(0x70, ID)),
 	row('MQTT-3.1.0-2', 'a second CONNECT', connectOf()),
 	row('MQTT-3.3.1-2', 'DUP with QoS 0', packetOf(0x38, str('t'))),
 	row('MQTT-3.3.1-4', 'QoS 3', packetOf(0x36, str('t'), ID)),

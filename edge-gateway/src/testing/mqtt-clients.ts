@@ -7,8 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { GatewayWorld } from './gateway-world.ts';
 
 /**
- * A signed-in MQTT.js client that does not come back by itself; closed when the test ends. Rejects when it is not let
- * in.
+ * A signed-in MQTT.js client that does not reconnect; closed when the test ends. @throws when the sign-in is refused
  */
 export async function mqttClient(
 	url: string,
@@ -26,32 +25,32 @@ export async function mqttClient(
 	return client;
 }
 
-/** Remembers what it gets of a topic, once the subscription is granted. */
-export async function heardOn(
+/** Subscribes to a filter; resolves once it is granted, with the list to which the client's messages are added. */
+export async function messagesOn(
 	client: MqttClient,
-	topic: string,
+	filter: string,
 ): Promise<{ topic: string; payload: string; retain: boolean }[]> {
-	const heard: { topic: string; payload: string; retain: boolean }[] = [];
-	client.on('message', (got, payload, { retain }) => heard.push({ topic: got, payload: payload.toString(), retain }));
-	await client.subscribeAsync(topic, { qos: 1 });
-	return heard;
+	const messages: { topic: string; payload: string; retain: boolean }[] = [];
+	client.on('message', (topic, payload, { retain }) => messages.push({ topic, payload: payload.toString(), retain }));
+	await client.subscribeAsync(filter, { qos: 1 });
+	return messages;
 }
 
-/** An MQTT client without any manners: it sends what it is told to, packet by packet or byte by byte. */
+/** An MQTT client that sends any packets or bytes, valid or not, and does nothing by itself. */
 export interface RawMqtt {
-	/** Everything received so far. */
+	/** The packets received so far, without those that `next` has taken. */
 	received: Packet[];
-	/** The same as bytes. */
+	/** All bytes received so far. */
 	bytes(): Buffer;
 	send(packet: Packet): void;
 	sendBytes(bytes: Buffer): void;
-	/** Takes the oldest packet of this kind out of `received`, waiting for it if need be. */
+	/** Waits for a packet of this kind, and takes the oldest out of `received`. */
 	next<C extends Packet['cmd']>(cmd: C): Promise<Packet & { cmd: C }>;
-	/** Resolves when the other side has closed. */
+	/** Resolves when the connection is closed. */
 	closed: Promise<void>;
 	isClosed(): boolean;
 	end(): void;
-	/** Reads no more. */
+	/** Stops reading. */
 	pause(): void;
 }
 
@@ -61,7 +60,7 @@ export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 	const chunks: Buffer[] = [];
 	const packets = parser();
 	packets.on('packet', (packet: Packet) => received.push(packet));
-	// What is no MQTT 3.1.1 is looked at as bytes.
+	// Tests look at the bytes of answers that are no MQTT 3.1.1.
 	packets.on('error', () => undefined);
 	socket.on('data', (bytes) => {
 		chunks.push(bytes);
@@ -88,7 +87,7 @@ export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 	};
 }
 
-/** A raw client that was let in. */
+/** A raw client that has signed in with a clean session. @throws when the sign-in is refused */
 export async function rawSignedIn(
 	world: GatewayWorld,
 	username: string,
@@ -107,6 +106,6 @@ export async function rawSignedIn(
 		password: Buffer.from(password),
 	});
 	const { returnCode } = await client.next('connack');
-	if (returnCode !== 0) throw new Error(`not let in: ${returnCode}`);
+	if (returnCode !== 0) throw new Error(`CONNACK with return code ${returnCode}`);
 	return client;
 }

@@ -4,11 +4,12 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket
 import { onTestFinished } from 'vitest';
 
 export type SensorSocket = Socket<GatewayToSensor, SensorToGateway>;
+/** The gateway's answer to an event `reading`. */
 export type Taken = Outcome<{ accepted: number }>;
 
 /**
- * A sensor's Socket.IO client that does not come back by itself; closed when the test ends. Rejects with what it is not
- * let in for.
+ * A sensor's Socket.IO client that does not reconnect; closed when the test ends.
+ * @throws the reason with which the connection is refused
  */
 export async function sensorSocket(
 	url: string,
@@ -31,7 +32,7 @@ export async function sensorSocket(
 	return socket;
 }
 
-/** Sends readings and resolves with what the gateway says to them. */
-export function tell(socket: SensorSocket, readings: unknown): Promise<Taken> {
+/** Sends readings; resolves with the gateway's answer. */
+export function sendReadings(socket: SensorSocket, readings: unknown): Promise<Taken> {
 	return within('the answer', new Promise((resolve) => socket.emit('reading', readings, resolve)));
 }

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { BridgeConfig } from '../../src/bridge/config/bridge-config.ts';
 import { bridgeTo, connected, mosquitto, peer, reportOf } from '../../src/testing/bridge-world.ts';
 import { type GatewayWorld, isWorthCopying, openGatewayWorld } from '../../src/testing/gateway-world.ts';
-import { heardOn, mqttClient } from '../../src/testing/mqtt-clients.ts';
+import { messagesOn, mqttClient } from '../../src/testing/mqtt-clients.ts';
 
 async function gatewayWith(...bridges: BridgeConfig[]): Promise<GatewayWorld> {
 	const world = await openGatewayWorld({ settings: { bridges } });
@@ -123,7 +123,7 @@ describe('messages from a remote', () => {
 		);
 		const remote = await peer(broker);
 		await connected(world);
-		const commands = await heardOn(await device(world, 's1'), 'command/s1');
+		const commands = await messagesOn(await device(world, 's1'), 'command/s1');
 		await remote.publish('site-a/command/s1', 'blink');
 		await waitFor('the command', () => commands.length === 1);
 		expect(commands[0]).toMatchObject({ topic: 'command/s1', payload: 'blink' });

@@ -2,7 +2,7 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { encode } from 'cborg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
-import { heardOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
+import { messagesOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 import { commandIn, sparkplugPayload } from '../../src/testing/sparkplug-node.ts';
 
 let world: GatewayWorld;
@@ -167,7 +167,7 @@ describe('Sparkplug B', () => {
 
 	it('lets no device command another', async () => {
 		const node = await connect('pi-2');
-		const heard = await heardOn(node, 'spBv1.0/hq/NCMD/pi-2');
+		const heard = await messagesOn(node, 'spBv1.0/hq/NCMD/pi-2');
 		const other = await connect('pi-3');
 		await other.publishAsync(
 			'spBv1.0/hq/NCMD/pi-2',

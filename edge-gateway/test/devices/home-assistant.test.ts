@@ -3,7 +3,7 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { HomeAssistantConfig } from '../../src/home-assistant/home-assistant-config.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
-import { heardOn, mqttClient } from '../../src/testing/mqtt-clients.ts';
+import { messagesOn, mqttClient } from '../../src/testing/mqtt-clients.ts';
 
 const PLACE = { buildingId: 'b1', roomId: 'hall' };
 
@@ -16,7 +16,7 @@ async function gateway(homeAssistant: HomeAssistantConfig = { enabled: true, use
 /** Home Assistant: signed in with a device token that is for no sensor at all. */
 async function homeAssistant(world: GatewayWorld, id = 'ha') {
 	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { sensorIds: ['none'] }));
-	const heard = await heardOn(client, 'homeassistant/#');
+	const heard = await messagesOn(client, 'homeassistant/#');
 	const last = (topic: string) => heard.findLast((message) => message.topic === topic);
 	return {
 		client,
@@ -98,7 +98,7 @@ describe('Home Assistant', () => {
 			return message && (JSON.parse(message.payload) as { availability?: { topic: string }[] }).availability;
 		});
 		expect(told).toEqual([{ topic: 'status/d1' }]);
-		const statuses = await heardOn(ha.client, 'status/d1');
+		const statuses = await messagesOn(ha.client, 'status/d1');
 		await waitFor('its status', () =>
 			statuses.some(({ topic, payload }) => topic === 'status/d1' && payload === 'online'),
 		);

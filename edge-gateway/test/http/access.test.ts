@@ -2,8 +2,8 @@ import { type Membership, TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
-import { heardOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
-import { sensorSocket, tell } from '../../src/testing/socketio-client.ts';
+import { messagesOn, mqttClient, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
+import { sendReadings, sensorSocket } from '../../src/testing/socketio-client.ts';
 
 let world: GatewayWorld;
 beforeAll(async () => {
@@ -186,11 +186,11 @@ describe('a device whose token was revoked', () => {
 
 	it('is taken nothing from any more where it is connected still, and told nothing', async () => {
 		const { body, mqtt, socket, revoke } = await connectedDevice('gone-2');
-		const heard = await heardOn(mqtt, 'telemetry/+/+/gone-2');
+		const heard = await messagesOn(mqtt, 'telemetry/+/+/gone-2');
 		await revoke();
 		const end = world.log.nextOffset;
 		await mqtt.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
-		expect(await tell(socket, body)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
+		expect(await sendReadings(socket, body)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
 		await mqtt.publishAsync('status/gone-2', 'online', { qos: 1, retain: true });
 		expect(world.log.nextOffset).toBe(end);
 		expect(heard).toEqual([]);
@@ -207,7 +207,7 @@ describe('a device whose token was revoked', () => {
 			'still-here',
 			await world.token('still-here', { sensorIds: ['gone-2'], buildingId: 'b1' }),
 		);
-		const heardByOther = await heardOn(other, 'telemetry/+/+/gone-2');
+		const heardByOther = await messagesOn(other, 'telemetry/+/+/gone-2');
 		await other.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
 		await waitFor('the other to hear it', () => heardByOther.length === 1);
 		expect(heard).toEqual([]);

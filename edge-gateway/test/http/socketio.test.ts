@@ -1,7 +1,7 @@
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
-import { sensorSocket, tell } from '../../src/testing/socketio-client.ts';
+import { sendReadings, sensorSocket } from '../../src/testing/socketio-client.ts';
 
 let world: GatewayWorld;
 let token: string;
@@ -29,12 +29,18 @@ describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
 		const socket = await sensorSocket(world.url, { token }, { transports: [transport] });
 		const one = reading({ seq: 1 });
 		for (let i = 0; i < 2; i++) {
-			expect(await tell(socket, one)).toEqual({ ok: true, accepted: 1 });
+			expect(await sendReadings(socket, one)).toEqual({ ok: true, accepted: 1 });
 			expect(await storedOf(one.sensorId)).toMatchObject([{ value: 500, buildingId: 'b1', transport: 'socket.io' }]);
 		}
-		expect(await tell(socket, [reading(), reading()])).toEqual({ ok: true, accepted: 2 });
+		expect(await sendReadings(socket, [reading(), reading()])).toEqual({ ok: true, accepted: 2 });
 		expect(
-			await tell(socket, { sensorId: 'short', buildingId: 'b1', roomId: 'hall', temperature: 20, humidity: 40 }),
+			await sendReadings(socket, {
+				sensorId: 'short',
+				buildingId: 'b1',
+				roomId: 'hall',
+				temperature: 20,
+				humidity: 40,
+			}),
 		).toEqual({
 			ok: true,
 			accepted: 2,
@@ -82,7 +88,7 @@ describe('what is refused', () => {
 		const socket = await sensorSocket(world.url, { token });
 		const before = await world.metric('gateway_readings_rejected_total', { transport: 'socket.io' });
 		const end = world.log.nextOffset;
-		expect(await tell(socket, sent)).toMatchObject({
+		expect(await sendReadings(socket, sent)).toMatchObject({
 			ok: false,
 			error: { code, message: expect.any(String), ...details },
 		});
@@ -102,7 +108,7 @@ describe('what is refused', () => {
 		engine.write(`27["reading",${'['.repeat(200_000)}${']'.repeat(200_000)}]`);
 		const answer = await waitFor('the answer', () => answers.find((data) => data.startsWith('37')));
 		expect(JSON.parse(answer.slice(2))).toMatchObject([{ ok: false, error: { code: 'invalid_reading' } }]);
-		expect(await tell(socket, reading())).toMatchObject({ ok: true });
+		expect(await sendReadings(socket, reading())).toMatchObject({ ok: true });
 	});
 
 	it('is a message over 1 MiB, with the connection; the gateway goes on', async () => {
@@ -110,14 +116,14 @@ describe('what is refused', () => {
 		const gone = new Promise<string>((resolve) => socket.once('disconnect', resolve));
 		socket.emit('reading', reading({ note: 'x'.repeat(2 * 1024 * 1024) }), () => undefined);
 		expect(await gone).toMatch(/transport/);
-		expect(await tell(await sensorSocket(world.url, { token }), reading())).toMatchObject({ ok: true });
+		expect(await sendReadings(await sensorSocket(world.url, { token }), reading())).toMatchObject({ ok: true });
 	});
 
 	it('is more than the limit, with the code that says so', async () => {
 		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
 		onTestFinished(() => slow.stop());
 		const socket = await sensorSocket(slow.url, { token });
-		const answers = await Promise.all(Array.from({ length: 6 }, () => tell(socket, reading())));
+		const answers = await Promise.all(Array.from({ length: 6 }, () => sendReadings(socket, reading())));
 		expect(answers.filter(({ ok }) => ok).length).toBeGreaterThanOrEqual(2);
 		expect(answers.at(-1)).toMatchObject({ ok: false, error: { code: 'rate_limited' } });
 	});
@@ -130,7 +136,7 @@ describe('what is refused', () => {
 		const starting = await openGatewayWorld({ beforeStart });
 		onTestFinished(() => starting.stop());
 		expect(early).toMatchObject({ data: { error: { code: 'unavailable' } } });
-		expect(await tell(await sensorSocket(starting.url, { token }), reading())).toMatchObject({ ok: true });
+		expect(await sendReadings(await sensorSocket(starting.url, { token }), reading())).toMatchObject({ ok: true });
 	});
 
 	it('is everything while the log is full, until there is room', async () => {
@@ -139,9 +145,9 @@ describe('what is refused', () => {
 		const cursor = await full.fillLog();
 		const socket = await sensorSocket(full.url, { token });
 		const sent = reading({ seq: 1 });
-		expect(await tell(socket, sent)).toMatchObject({ ok: false, error: { code: 'log_full' } });
+		expect(await sendReadings(socket, sent)).toMatchObject({ ok: false, error: { code: 'log_full' } });
 		cursor.commit(full.log.endOffset);
-		expect(await tell(socket, sent)).toEqual({ ok: true, accepted: 1 });
+		expect(await sendReadings(socket, sent)).toEqual({ ok: true, accepted: 1 });
 		expect(await full.stored()).toHaveLength(1);
 	});
 });
@@ -155,7 +161,7 @@ it('takes a reading also from who wants no answer, and is not harmed by other ev
 	anything.emit('__proto__', 1);
 	anything.emit('reading', sent, 'not a function');
 	await waitFor('the reading', async () => (await storedOf(sent.sensorId)).length === 1);
-	expect(await tell(socket, reading())).toMatchObject({ ok: true });
+	expect(await sendReadings(socket, reading())).toMatchObject({ ok: true });
 });
 
 it('tells whoever listens when a sensor comes and goes', async () => {

@@ -1,7 +1,7 @@
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
-import { heardOn, mqttClient, rawMqtt, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
+import { messagesOn, mqttClient, rawMqtt, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 
 let world: GatewayWorld;
 beforeAll(async () => {
@@ -25,8 +25,8 @@ const storedOf = async (sensorId: string) => (await world.stored()).filter((one)
 describe.each([
 	['TCP', () => world.mqttUrl],
 	['WebSocket', () => world.wsUrl],
-] as const)('over %s', (_name, urlOf) => {
-	it('takes readings of every QoS, acknowledged when they are stored', async () => {
+] as const)('MQTT over %s', (_name, urlOf) => {
+	it('stores readings of every QoS, and acknowledges them once they are stored', async () => {
 		const { id, sensorId, token, topic } = await newDevice();
 		const client = await mqttClient(urlOf(), id, token);
 		for (const qos of [1, 2] as const) {
@@ -42,7 +42,7 @@ describe.each([
 		expect(stored[0]).toMatchObject({ buildingId: 'b1', roomId: 'hall', transport: 'mqtt', seq: 1 });
 	});
 
-	it('takes an array, the short form, and a bare number where the topic names the metric', async () => {
+	it('accepts an array, several metrics in one object, and a bare number if the topic names the metric', async () => {
 		const { id, sensorId, token, topic } = await newDevice();
 		const client = await mqttClient(urlOf(), id, token);
 		await client.publishAsync(
@@ -65,7 +65,7 @@ describe.each([
 	it.each<[string, (id: string, token: string) => Promise<[string | undefined, string | undefined]>]>([
 		['a wrong password', async (id) => [id, 'wrong']],
 		['no password', async (id) => [id, undefined]],
-		['nothing at all', async () => [undefined, undefined]],
+		['no credentials', async () => [undefined, undefined]],
 		["another device's token", async (id) => [id, await world.token('somebody-else')]],
 		["an account's token", async (id) => [id, await world.account({ domainName: 'acme', role: 'admin' })]],
 		['a device id that begins like its own', async (id, token) => [`${id}0`, token]],
@@ -80,9 +80,9 @@ describe.each([
 	});
 });
 
-describe('what is refused', () => {
+describe('over MQTT,', () => {
 	it.each<[string, string, string, string, RegExp]>([
-		['no JSON', '', '{', 'not_json', /not valid JSON/],
+		['broken JSON', '', '{', 'not_json', /not valid JSON/],
 		['an empty payload', '', '', 'not_json', /not valid JSON/],
 		[
 			'a value outside the hard range',
@@ -91,23 +91,23 @@ describe('what is refused', () => {
 			'invalid_reading',
 			/^reading 0: \/value must be from 0/,
 		],
-		['a metric that nobody knows', '/mood', '5', 'invalid_reading', /\/metric/],
+		['an unknown metric', '/mood', '5', 'invalid_reading', /\/metric/],
 		['an empty metric', '/', '5', 'invalid_reading', /\/metric/],
-		['a text where the topic names the metric', '/co2', '"5"', 'invalid_reading', /must be a number or a reading/],
+		['a text although the topic names the metric', '/co2', '"5"', 'invalid_reading', /must be a number or a reading/],
 		[
-			'another sensor than its topic says',
+			'another sensor than its topic names',
 			'',
 			'{"metric":"co2","value":1,"sensorId":"other"}',
 			'invalid_reading',
 			/\/sensorId says otherwise/,
 		],
-		['a topic that says too much', '/co2/x', '5', 'bad_request', /The topic must be/],
+		['a topic with too many levels', '/co2/x', '5', 'bad_request', /The topic must be/],
 	])(
-		'is acknowledged, listed with its reason, counted and told to nobody: %s',
+		'%s is acknowledged, listed with the reason, counted, and sent to no subscriber',
 		async (_what, below, payload, code, reason) => {
 			const { id, sensorId, token, topic } = await newDevice();
 			const client = await mqttClient(world.mqttUrl, id, token);
-			const heard = await heardOn(client, `telemetry/+/+/${sensorId}/#`);
+			const messages = await messagesOn(client, `telemetry/+/+/${sensorId}/#`);
 			const before = await world.metric('gateway_readings_rejected_total', { transport: 'mqtt', reason: code });
 			await client.publishAsync(topic + below, payload, { qos: 1, retain: true });
 			expect(await refusedAs(world, code, topic + below)).toMatchObject({
@@ -120,15 +120,15 @@ describe('what is refused', () => {
 			expect(await world.metric('gateway_readings_rejected_total', { transport: 'mqtt', reason: code })).toBe(
 				before + 1,
 			);
-			// The good one comes behind the bad one, so once it was heard, the bad one will not be.
+			// The valid reading was sent after the refused one: once it arrives, the refused one will not.
 			await client.publishAsync(topic, '{"metric":"co2","value":1}', { qos: 1 });
-			await waitFor('the good reading', () => heard.length > 0);
-			expect(heard).toEqual([{ topic, payload: '{"metric":"co2","value":1}', retain: false }]);
+			await waitFor('the valid reading', () => messages.length > 0);
+			expect(messages).toEqual([{ topic, payload: '{"metric":"co2","value":1}', retain: false }]);
 			expect(await storedOf(sensorId)).toHaveLength(1);
 		},
 	);
 
-	it('is also what is of another: its topics, its building, its status', async () => {
+	it('messages on topics of another device, building or status are refused', async () => {
 		const { id, token, sensorId } = await newDevice();
 		const client = await mqttClient(world.mqttUrl, id, token);
 		await client.publishAsync('telemetry/b1/hall/not-mine/co2', '1', { qos: 1 });
@@ -136,8 +136,8 @@ describe('what is refused', () => {
 		await client.publishAsync('status/not-mine', 'online', { qos: 1, retain: true });
 		await client.publishAsync(`status/${sensorId}`, 'sleepy', { qos: 1, retain: true });
 		await client.publishAsync('command/not-mine', '{}', { qos: 1 });
-		const mine = (await world.rejected()).filter(({ sender }) => sender === id).reverse();
-		expect(mine.map(({ code, source }) => [code, source])).toEqual([
+		const refused = (await world.rejected()).filter(({ sender }) => sender === id).reverse();
+		expect(refused.map(({ code, source }) => [code, source])).toEqual([
 			['forbidden', 'telemetry/b1/hall/not-mine/co2'],
 			['forbidden', `telemetry/foreign/hall/${sensorId}/co2`],
 			['forbidden', 'status/not-mine'],
@@ -146,7 +146,7 @@ describe('what is refused', () => {
 		]);
 	});
 
-	it('is a subscription to what is of another, with 0x80; its own in the same packet is granted', async () => {
+	it('subscriptions to topics of another device get 0x80, while own ones in the same packet are granted', async () => {
 		const { id, token, sensorId } = await newDevice();
 		const client = await rawSignedIn(world, id, token);
 		const filters = [
@@ -169,8 +169,8 @@ describe('what is refused', () => {
 	});
 });
 
-describe('a status', () => {
-	it('is retained for whoever may listen, and the last will says offline', async () => {
+describe('a status over MQTT', () => {
+	it('is retained for those who may subscribe, and set to offline by the last will', async () => {
 		const { id, token, sensorId } = await newDevice();
 		const events: string[] = [];
 		const listening = await world.bus.listen('devices', (message) => events.push(message));
@@ -179,15 +179,15 @@ describe('a status', () => {
 		const client = await mqttClient(world.mqttUrl, id, token, { clientId: 'one', will });
 		await client.publishAsync(`status/${sensorId}`, 'online', { qos: 1, retain: true });
 		const watcher = await mqttClient(world.mqttUrl, id, token, { clientId: 'two' });
-		const heard = await heardOn(watcher, `status/${sensorId}`);
-		await waitFor('online', () => heard.length === 1);
+		const messages = await messagesOn(watcher, `status/${sensorId}`);
+		await waitFor('online', () => messages.length === 1);
 		client.stream.destroy();
-		await waitFor('offline', () => heard.length === 2);
-		expect(heard.map(({ payload, retain }) => [payload, retain])).toEqual([
+		await waitFor('offline', () => messages.length === 2);
+		expect(messages.map(({ payload, retain }) => [payload, retain])).toEqual([
 			['online', true],
 			['offline', false],
 		]);
-		const later = await heardOn(await mqttClient(world.mqttUrl, id, token), `status/${sensorId}`);
+		const later = await messagesOn(await mqttClient(world.mqttUrl, id, token), `status/${sensorId}`);
 		await waitFor('the retained status', () => later.length === 1);
 		expect(later[0]).toMatchObject({ payload: 'offline', retain: true });
 		expect(events.map((event) => JSON.parse(event))).toMatchObject([
@@ -196,7 +196,7 @@ describe('a status', () => {
 		]);
 	});
 
-	it('of another is not told by a last will either', async () => {
+	it('of another device cannot be set by a last will either', async () => {
 		const { id, token } = await newDevice();
 		const will = { topic: 'status/not-mine', payload: Buffer.from('offline'), qos: 1 as const, retain: true };
 		const client = await mqttClient(world.mqttUrl, id, token, { will });
@@ -207,18 +207,18 @@ describe('a status', () => {
 	});
 });
 
-describe('two devices', () => {
-	it('of the same client id live side by side, and neither gets the session of the other', async () => {
+describe('two MQTT connections', () => {
+	it('of different devices may have the same client id, and neither gets the session of the other', async () => {
 		const [one, two] = [await newDevice(), await newDevice()];
 		const options = { clientId: 'esp32', clean: false };
 		const first = await mqttClient(world.mqttUrl, one.id, one.token, options);
-		const heard = await heardOn(first, `telemetry/+/+/${one.sensorId}`);
+		const messages = await messagesOn(first, `telemetry/+/+/${one.sensorId}`);
 		const second = await mqttClient(world.mqttUrl, two.id, two.token, options);
 		await second.publishAsync(two.topic, '{"metric":"co2","value":2}', { qos: 1 });
 		await first.publishAsync(one.topic, '{"metric":"co2","value":1}', { qos: 1 });
-		await waitFor('its own reading', () => heard.length === 1);
+		await waitFor('its own reading', () => messages.length === 1);
 		expect([first.connected, second.connected]).toEqual([true, true]);
-		// What waits for the first is not given to who comes with its client id.
+		// What waits for the first device is not given to another one with its client id.
 		await first.endAsync(true);
 		const third = await mqttClient(world.mqttUrl, one.id, one.token);
 		await third.publishAsync(one.topic, '{"metric":"co2","value":3}', { qos: 1 });
@@ -240,7 +240,7 @@ describe('two devices', () => {
 		expect(thief.received).toEqual([]);
 	});
 
-	it('of which one takes its own client id again: the newer connection stays', async () => {
+	it('of one device with the same client id cannot coexist: the newer one stays', async () => {
 		const { id, token, topic, sensorId } = await newDevice();
 		const first = await mqttClient(world.mqttUrl, id, token, { clientId: 'same' });
 		const gone = new Promise<void>((resolve) => first.once('close', () => resolve()));
@@ -251,7 +251,7 @@ describe('two devices', () => {
 	});
 });
 
-it('keeps no readings in memory for a subscriber that is away', async () => {
+it('the broker stores no readings for an MQTT subscriber that is away', async () => {
 	const { id, token, topic, sensorId } = await newDevice();
 	const subscriber = await mqttClient(world.mqttUrl, id, token, { clientId: 'away', clean: false });
 	await subscriber.subscribeAsync([`telemetry/+/+/${sensorId}`, `command/${sensorId}`], { qos: 1 });
@@ -259,17 +259,17 @@ it('keeps no readings in memory for a subscriber that is away', async () => {
 	const publisher = await mqttClient(world.mqttUrl, id, token, { clientId: 'here' });
 	await publisher.publishAsync(topic, '{"metric":"co2","value":1}', { qos: 1 });
 	const back = await mqttClient(world.mqttUrl, id, token, { clientId: 'away', clean: false });
-	const heard: string[] = [];
-	back.on('message', (_topic, payload) => heard.push(payload.toString()));
+	const messages: string[] = [];
+	back.on('message', (_topic, payload) => messages.push(payload.toString()));
 	await publisher.publishAsync(topic, '{"metric":"co2","value":2}', { qos: 1 });
-	await waitFor('what is published now', () => heard.length > 0);
-	expect(heard).toEqual(['{"metric":"co2","value":2}']);
+	await waitFor('the reading published after its return', () => messages.length > 0);
+	expect(messages).toEqual(['{"metric":"co2","value":2}']);
 });
 
-it('keeps nothing for a subscriber that is away of what it was refused, though it asked in one packet for what it may have', async () => {
+it('a refused filter stores nothing in an MQTT session, even next to a granted one in the same packet', async () => {
 	const { id, token, sensorId } = await newDevice();
 	const other = await newDevice();
-	const comes = async () => {
+	const connectSly = async () => {
 		const client = await rawMqtt(world);
 		client.send({
 			cmd: 'connect',
@@ -284,7 +284,7 @@ it('keeps nothing for a subscriber that is away of what it was refused, though i
 		await client.next('connack');
 		return client;
 	};
-	const first = await comes();
+	const first = await connectSly();
 	first.send({
 		cmd: 'subscribe',
 		messageId: 1,
@@ -295,7 +295,7 @@ it('keeps nothing for a subscriber that is away of what it was refused, though i
 	const publisher = await mqttClient(world.mqttUrl, other.id, other.token);
 	await publisher.publishAsync(`status/${other.sensorId}`, 'online', { qos: 1, retain: true });
 	await publisher.publishAsync(other.topic, '{"metric":"co2","value":1}', { qos: 1 });
-	const second = await comes();
+	const second = await connectSly();
 	for (let i = 0; i < 3; i++) {
 		second.send({ cmd: 'pingreq' });
 		await second.next('pingresp');
@@ -303,7 +303,7 @@ it('keeps nothing for a subscriber that is away of what it was refused, though i
 	expect(second.received).toEqual([]);
 });
 
-it('stores a message of QoS 2 once, however often it is sent before it is released', async () => {
+it('an MQTT message of QoS 2 is stored once, however often it is sent before its release', async () => {
 	const { id, token, topic, sensorId } = await newDevice();
 	const client = await rawSignedIn(world, id, token);
 	const publish = {

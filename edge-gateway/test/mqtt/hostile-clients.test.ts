@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** A PUBLISH of QoS 0 with a payload of so many bytes, or the beginning of one. */
+/** A PUBLISH of QoS 0 whose header announces `payloadBytes`, with the first `sent` bytes of the payload. */
 function publishOf(payloadBytes: number, sent = payloadBytes): Buffer {
 	const topic = Buffer.from(TOPIC);
 	let length = 2 + topic.length + payloadBytes;
@@ -31,7 +31,7 @@ function publishOf(payloadBytes: number, sent = payloadBytes): Buffer {
 }
 
 describe('a full log', () => {
-	it('makes an MQTT client wait: no PUBACK, the connection stays, and a PUBACK when there is room', async () => {
+	it('holds the PUBACK of an MQTT client back until there is room, and keeps the connection', async () => {
 		const full = await openGatewayWorld({ settings: { log: { maxBytes: 512 * 1024 } } });
 		onTestFinished(() => full.stop());
 		const cursor = await full.fillLog();
@@ -51,7 +51,7 @@ describe('a full log', () => {
 		expect(await full.metric('gateway_ledger_imbalance', { ledger: 'source' })).toBe(0);
 	});
 
-	it('does not keep the pings of a waiting client from being answered', async () => {
+	it('does not delay the answers to pings of an MQTT client that waits', async () => {
 		const full = await openGatewayWorld({ settings: { log: { maxBytes: 512 * 1024 } } });
 		onTestFinished(() => full.stop());
 		const cursor = await full.fillLog();
@@ -67,8 +67,8 @@ describe('a full log', () => {
 	});
 });
 
-describe('a client without manners', () => {
-	it('is cut off when it sends more than a message may hold, before it is held in memory', async () => {
+describe('the connection of a hostile MQTT client', () => {
+	it('ends when it announces a message that is too large, before the message is held in memory', async () => {
 		const client = await rawSignedIn(world, 'd', token);
 		client.sendBytes(publishOf(200 * MIB, 10));
 		await client.closed;
@@ -78,7 +78,7 @@ describe('a client without manners', () => {
 		await within.next('pingresp');
 	});
 
-	it('is cut off when it sends much before it signs in', async () => {
+	it('ends when it sends a message before it signs in', async () => {
 		const client = await rawMqtt(world);
 		client.sendBytes(publishOf(64 * 1024, 10));
 		await client.closed;
@@ -89,14 +89,14 @@ describe('a client without manners', () => {
 		['zeros', Buffer.alloc(100)],
 		['a length that never ends', Buffer.from([0x10, 0xff, 0xff, 0xff, 0xff, 0xff])],
 		['a PUBLISH before CONNECT', publishOf(10)],
-	])('is cut off for %s', async (_what, bytes) => {
+	])('ends when it sends %s', async (_what, bytes) => {
 		const client = await rawMqtt(world);
 		client.sendBytes(bytes);
 		await client.closed;
 	});
 
 	it.each(['telemetry/#/s', 'telemetry/+/hall/s', 'a/'.repeat(2000), '$SYS/x', 'telemetry/b1/ha\u0000ll/s'])(
-		'reaches nothing by publishing to %o, and others go on',
+		'stores nothing when it publishes to %o, and other clients go on',
 		async (topic) => {
 			const client = await rawSignedIn(world, 'd', token);
 			const before = world.log.nextOffset;
@@ -108,7 +108,7 @@ describe('a client without manners', () => {
 		},
 	);
 
-	it('that upgrades to nowhere does not harm the gateway', async () => {
+	it('does no harm when it asks for an upgrade of a strange path', async () => {
 		for (const path of ['//', '/mqtt?x=1', '/mqttx', '/%', '*', 'http://[', '/socket.io/']) {
 			const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
 			socket.on('error', () => undefined);
@@ -120,7 +120,7 @@ describe('a client without manners', () => {
 		expect(await world.call('GET', '/healthz')).toMatchObject({ status: 200 });
 	});
 
-	it('is cut off when it upgrades to a path nobody serves', async () => {
+	it('ends when it asks for an upgrade of a path that is not served', async () => {
 		const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
 		socket.on('error', () => undefined);
 		socket.write('GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
@@ -128,7 +128,7 @@ describe('a client without manners', () => {
 		await once(socket, 'close');
 	});
 
-	it('is refused over WebSocket without the subprotocol, and cut off for a frame that is too large', async () => {
+	it('over WebSocket is refused without the subprotocol mqtt, and ends for a frame that is too large', async () => {
 		const plain = new WebSocket(world.wsUrl, ['something']);
 		await once(plain, 'error');
 		const large = new WebSocket(world.wsUrl, ['mqtt']);

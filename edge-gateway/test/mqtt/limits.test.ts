@@ -6,11 +6,11 @@ import WebSocket from 'ws';
 import type { MqttLimits } from '../../src/sources/mqtt/connection/limits.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { connectOf, packetOf, str } from '../../src/testing/malformed-packets.ts';
-import { heardOn, mqttClient, rawMqtt, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
+import { messagesOn, mqttClient, rawMqtt, rawSignedIn } from '../../src/testing/mqtt-clients.ts';
 
 const KIB = 1024;
 const TOPIC = 'telemetry/b1/hall/s';
-/** A reading with much space around it. */
+/** A reading padded to 60 KiB. */
 const large = (value: number) => `{"metric":"co2","value":${value}}`.padEnd(60 * KIB);
 
 async function gateway(
@@ -22,13 +22,13 @@ async function gateway(
 	return { world, token: await world.token('d', { sensorIds: ['s'] }) };
 }
 
-describe('a connection that', () => {
-	it('says nothing is ended', async () => {
+describe('an MQTT connection ends', () => {
+	it('when it does not send a CONNECT in time', async () => {
 		const { world } = await gateway({ connectTimeoutMs: 200 });
 		await (await rawMqtt(world)).closed;
 	});
 
-	it('begins a packet and does not end it is ended, before signing in and after', async () => {
+	it('when it does not complete a packet in time, before signing in and after', async () => {
 		const { world, token } = await gateway({ packetTimeoutMs: 100 });
 		const [unknown, known, neighbour] = [
 			await rawMqtt(world),
@@ -42,20 +42,20 @@ describe('a connection that', () => {
 		await neighbour.next('pingresp');
 	});
 
-	it('is silent for one and a half times its keep alive is ended, and its last will told (MQTT-3.1.2-24)', async () => {
+	it('after 1.5 times its keep alive of silence, and its last will is published (MQTT-3.1.2-24)', async () => {
 		const { world, token } = await gateway({});
 		const watcher = await mqttClient(world.mqttUrl, 'd', token);
-		const heard = await heardOn(watcher, 'status/s');
+		const statuses = await messagesOn(watcher, 'status/s');
 		const client = await rawMqtt(world);
 		const fields = [str('half open'), str('status/s'), str('offline'), str('d'), str(token)];
 		client.sendBytes(packetOf(0x10, str('MQTT'), [4, 0xc6, 0, 1], ...fields));
 		await client.next('connack');
 		await client.closed;
-		await waitFor('the will', () => heard.length > 0);
-		expect(heard[0]).toMatchObject({ payload: 'offline' });
+		await waitFor('the will', () => statuses.length > 0);
+		expect(statuses[0]).toMatchObject({ payload: 'offline' });
 	});
 
-	it('is one too many from its address is ended, over TCP and WebSocket; another that goes makes room', async () => {
+	it('when its address has too many, over TCP and WebSocket, until another one closes', async () => {
 		const { world, token } = await gateway({ connectionsPerAddress: 2 });
 		const first = await rawSignedIn(world, 'd', token, 'one');
 		await rawSignedIn(world, 'd', token, 'two');
@@ -70,7 +70,7 @@ describe('a connection that', () => {
 		await rawSignedIn(world, 'd', token, 'three');
 	});
 
-	it('sends text frames over WebSocket is ended (MQTT-6.0.0-1)', async () => {
+	it('when it sends text frames over WebSocket (MQTT-6.0.0-1)', async () => {
 		const { world } = await gateway({});
 		const webSocket = new WebSocket(world.wsUrl, ['mqtt']);
 		webSocket.on('error', () => undefined);
@@ -80,7 +80,7 @@ describe('a connection that', () => {
 		expect(await world.metric('gateway_mqtt_cut_off_total', { statement: 'MQTT-6.0.0-1' })).toBe(1);
 	});
 
-	it('is malformed over WebSocket is ended as over TCP', async () => {
+	it('for a malformed packet over WebSocket as over TCP', async () => {
 		const { world } = await gateway({});
 		const webSocket = new WebSocket(world.wsUrl, ['mqtt']);
 		webSocket.on('error', () => undefined);
@@ -91,53 +91,53 @@ describe('a connection that', () => {
 	});
 });
 
-describe('a subscriber that never reads', () => {
+describe('an MQTT subscriber that never reads', () => {
 	const FILTER = 'telemetry/+/+/s';
-	const deafOne = async (world: GatewayWorld, token: string, clientId: string, qos: 0 | 1) => {
+	const openDeafClient = async (world: GatewayWorld, token: string, clientId: string, qos: 0 | 1) => {
 		const deaf = await rawSignedIn(world, 'd', token, clientId);
 		deaf.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: FILTER, qos }] });
 		await deaf.next('suback');
 		deaf.pause();
 	};
-	/** Publishes until the metric counts something; expects that another subscriber has all of it, in order. */
+	/** Publishes until the metric counts something; expects that another subscriber gets all messages, in order. */
 	const publishUntil = async (world: GatewayWorld, token: string, metric: string) => {
-		const hears = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'hears' });
-		const heard = await heardOn(hears, FILTER);
-		const publisher = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'speaks' });
+		const subscriber = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'subscriber' });
+		const messages = await messagesOn(subscriber, FILTER);
+		const publisher = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'publisher' });
 		let published = 0;
 		await waitFor(
-			'the bound',
+			'the limit to be reached',
 			async () => {
 				for (let i = 0; i < 20; i++) await publisher.publishAsync(TOPIC, large(published++), { qos: 1 });
 				return (await world.metric(metric)) > 0;
 			},
 			40_000,
 		);
-		await waitFor('everything', () => heard.length === published);
-		expect(heard.map(({ payload }) => JSON.parse(payload).value)).toEqual(
+		await waitFor('every message', () => messages.length === published);
+		expect(messages.map(({ payload }) => JSON.parse(payload).value)).toEqual(
 			Array.from({ length: published }, (_, i) => i),
 		);
-		expect(hears.connected).toBe(true);
+		expect(subscriber.connected).toBe(true);
 	};
 
 	it.each([
-		['of QoS 0 goes without what it does not read', 0, 'gateway_mqtt_withheld_total'],
-		['of QoS 1 is ended at the bound', 1, 'gateway_mqtt_cut_off_total'],
-	] as const)('%s, and holds up neither the publisher nor another subscriber', async (_what, qos, metric) => {
+		['misses messages of QoS 0', 0, 'gateway_mqtt_withheld_total'],
+		['with QoS 1 is disconnected at the limit', 1, 'gateway_mqtt_cut_off_total'],
+	] as const)('%s, and delays neither the publisher nor another subscriber', async (_what, qos, metric) => {
 		const { world, token } = await gateway({ dropQos0Above: 128 * KIB, maxUnread: 512 * KIB });
-		await deafOne(world, token, 'deaf', qos);
+		await openDeafClient(world, token, 'deaf', qos);
 		await publishUntil(world, token, metric);
 	});
 
-	it('is held to a bound with all others of its kind: those that are furthest behind are ended, and who reads is not', async () => {
+	it('counts to a limit for all of them, at which those furthest behind are disconnected', async () => {
 		const { world, token } = await gateway({ maxTotalUnread: 512 * KIB });
-		for (let n = 0; n < 4; n++) await deafOne(world, token, `deaf-${n}`, 0);
+		for (let n = 0; n < 4; n++) await openDeafClient(world, token, `deaf-${n}`, 0);
 		await publishUntil(world, token, 'gateway_mqtt_cut_off_total');
 	});
 });
 
-describe('a device that sends faster than it may', () => {
-	it('over MQTT is made to wait, in order, and loses nothing; another is served', async () => {
+describe('a device that sends faster than its limit', () => {
+	it('over MQTT has to wait, keeps its order and loses nothing, while another device is served', async () => {
 		const { world, token } = await gateway({}, { messagesPerSecond: 50 });
 		const other = await world.token('other', { sensorIds: ['o'] });
 		const client = await rawSignedIn(world, 'd', token);
@@ -147,7 +147,7 @@ describe('a device that sends faster than it may', () => {
 		);
 		client.sendBytes(Buffer.concat(readings));
 		await waitFor(
-			'the first to be made to wait',
+			'the first message to wait',
 			async () => (await world.metric('gateway_rate_limited_total', { transport: 'mqtt' })) > 0,
 		);
 		neighbour.send({
@@ -161,11 +161,11 @@ describe('a device that sends faster than it may', () => {
 		});
 		await neighbour.next('puback');
 		await waitFor('every acknowledgement', () => client.received.length === 150);
-		const mine = (await world.stored()).filter(({ sensorId }) => sensorId === 's').map(({ value }) => value);
-		expect(mine).toEqual(Array.from({ length: 150 }, (_, i) => i));
+		const values = (await world.stored()).filter(({ sensorId }) => sensorId === 's').map(({ value }) => value);
+		expect(values).toEqual(Array.from({ length: 150 }, (_, i) => i));
 	});
 
-	it('over HTTP and Socket.IO is refused and told when to come again, also by address', async () => {
+	it('over HTTP is refused with the time to wait, also by network address', async () => {
 		const { world, token } = await gateway({}, { messagesPerSecondPerAddress: 1 });
 		const send = (as: string) =>
 			world.call('POST', '/ingest', {
@@ -181,8 +181,8 @@ describe('a device that sends faster than it may', () => {
 	});
 });
 
-describe('a device that', () => {
-	it('has too many sessions begins no more of them, and goes on with those it has', async () => {
+describe('an MQTT device', () => {
+	it('with too many sessions cannot begin another, and can resume those it has', async () => {
 		const { world, token } = await gateway({}, { sessions: { sessionsPerDevice: 2 } });
 		const connect = (clientId: string, username = 'd', password = token) =>
 			mqttClient(world.mqttUrl, username, password, { clientId, clean: false });
@@ -196,7 +196,7 @@ describe('a device that', () => {
 	});
 
 	it.each([true, false])(
-		'has too many subscriptions is granted no more, over all its connections and in one packet (clean session %s)',
+		'with too many subscriptions is granted no more, over all its connections (clean session %s)',
 		async (clean) => {
 			const { world, token } = await gateway({ filtersPerDevice: 3 });
 			const filter = (number: number) => `telemetry/any/${number}/s`;

@@ -20,8 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** A client that keeps to the rules goes on as if nothing had happened. */
-async function isServed(neighbour: RawMqtt) {
+/** Expects that another client is served as before. */
+async function expectServed(neighbour: RawMqtt) {
 	neighbour.send({
 		cmd: 'publish',
 		topic: TOPIC,
@@ -34,23 +34,23 @@ async function isServed(neighbour: RawMqtt) {
 	expect(await neighbour.next('puback')).toMatchObject({ messageId: 1 });
 	expect(neighbour.isClosed()).toBe(false);
 }
-const comesNeighbour = () => rawSignedIn(world, 'd', token, 'neighbour');
+const openNeighbour = () => rawSignedIn(world, 'd', token, 'neighbour');
 const cutsOf = (statement: string) => world.metric('gateway_mqtt_cut_off_total', { statement });
 
-describe('a connection ends for', () => {
-	it.each(MALFORMED_CONNECTS)('[$statement] $what', async ({ statement, bytes, answer }) => {
-		const neighbour = await comesNeighbour();
+describe('an MQTT connection ends, and no other client is harmed', () => {
+	it.each(MALFORMED_CONNECTS)('for $what [$statement]', async ({ statement, bytes, answer }) => {
+		const neighbour = await openNeighbour();
 		const before = await cutsOf(statement);
 		const client = await rawMqtt(world);
 		client.sendBytes(bytes);
 		await client.closed;
 		expect(client.bytes()).toEqual(answer ?? Buffer.alloc(0));
 		expect(await cutsOf(statement)).toBe(before + 1);
-		await isServed(neighbour);
+		await expectServed(neighbour);
 	});
 
-	it.each(MALFORMED_PACKETS)('[$statement] $what', async ({ statement, bytes }) => {
-		const neighbour = await comesNeighbour();
+	it.each(MALFORMED_PACKETS)('for $what [$statement]', async ({ statement, bytes }) => {
+		const neighbour = await openNeighbour();
 		const before = await cutsOf(statement);
 		const offset = world.log.nextOffset;
 		const client = await rawSignedIn(world, 'd', token);
@@ -58,16 +58,16 @@ describe('a connection ends for', () => {
 		await client.closed;
 		expect(world.log.nextOffset).toBe(offset);
 		expect(await cutsOf(statement)).toBe(before + 1);
-		await isServed(neighbour);
+		await expectServed(neighbour);
 	});
 });
 
-describe('an acknowledgement', () => {
-	it('of what was sent is right, also a second time; a PUBREC of QoS 1 is not (MQTT-2.3.1-6)', async () => {
+describe('an MQTT acknowledgement', () => {
+	it('is accepted for a message that was sent, also twice, but not a PUBREC for QoS 1 (MQTT-2.3.1-6)', async () => {
 		const client = await rawSignedIn(world, 'd', token, 'acknowledges');
 		client.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'status/s', qos: 1 }] });
 		await client.next('suback');
-		const neighbour = await comesNeighbour();
+		const neighbour = await openNeighbour();
 		neighbour.send({
 			cmd: 'publish',
 			topic: 'status/s',
@@ -86,7 +86,7 @@ describe('an acknowledgement', () => {
 		await client.closed;
 	});
 
-	it('of a release whose message is unknown is given again: its PUBCOMP may have been lost', async () => {
+	it('answers a PUBREL of an unknown message, because its PUBCOMP may have been lost', async () => {
 		const client = await rawSignedIn(world, 'd', token);
 		client.send({ cmd: 'pubrel', messageId: 99 });
 		expect(await client.next('pubcomp')).toMatchObject({ messageId: 99 });
@@ -94,7 +94,7 @@ describe('an acknowledgement', () => {
 });
 
 describe('a client of MQTT 5', () => {
-	it('is told in its own words that 3.1.1 is spoken (CONNACK 0x84 and a reason)', async () => {
+	it('gets a CONNACK in the format of MQTT 5 that names the supported version (0x84 and a reason)', async () => {
 		const client = await rawMqtt(world);
 		client.sendBytes(packetOf(0x10, str('MQTT'), [5, 0xc2, 0, 60, 0], str('c'), str('d'), str(token)));
 		await client.closed;
@@ -106,7 +106,7 @@ describe('a client of MQTT 5', () => {
 });
 
 describe('PUBACKs', () => {
-	it('come in the order of the messages, whatever each had to wait for (MQTT-4.6.0-2)', async () => {
+	it('are sent in the order of the messages, whatever each had to wait for (MQTT-4.6.0-2)', async () => {
 		const client = await rawSignedIn(world, 'd', token);
 		const publish = (topic: string, payload: string, messageId: number) =>
 			packetOf(0x32, str(topic), [messageId >> 8, messageId & 255], Buffer.from(payload));
@@ -128,7 +128,7 @@ describe('PUBACKs', () => {
 	});
 });
 
-it('a bridge of Mosquitto, which marks its protocol level, is let in', async () => {
+it('a Mosquitto bridge, which sets the highest bit of the protocol level, may connect', async () => {
 	const client = await rawMqtt(world);
 	client.sendBytes(connectOf({ level: 0x84, rest: [str('d'), str(token)] }));
 	expect(await client.next('connack')).toMatchObject({ returnCode: 0 });

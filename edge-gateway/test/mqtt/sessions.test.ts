@@ -2,7 +2,7 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { packetOf, str } from '../../src/testing/malformed-packets.ts';
-import { heardOn, mqttClient, type RawMqtt, rawMqtt } from '../../src/testing/mqtt-clients.ts';
+import { messagesOn, mqttClient, type RawMqtt, rawMqtt } from '../../src/testing/mqtt-clients.ts';
 
 async function gateway(copyOf?: GatewayWorld): Promise<GatewayWorld> {
 	const world = await openGatewayWorld(copyOf ? { copyOf: copyOf.dataDir } : {});
@@ -10,8 +10,8 @@ async function gateway(copyOf?: GatewayWorld): Promise<GatewayWorld> {
 	return world;
 }
 
-/** A client with a session that is kept. */
-async function returning(
+/** Connects with clean session 0. */
+async function connectWithSession(
 	world: GatewayWorld,
 	token: string,
 	clientId: string,
@@ -25,37 +25,37 @@ async function returning(
 const status = (payload: string, messageId: number) =>
 	({ cmd: 'publish', topic: 'status/s', payload, qos: 1, messageId, retain: true, dup: false }) as const;
 
-describe('a kill -9, as a copy of the folder at that moment', () => {
-	it('costs no retained message, no subscription, and no message that waits for a session', async () => {
+describe('a kill -9 of the broker (a copy of its folder at that moment)', () => {
+	it('loses no retained message, no subscription, and no message that waits for a session', async () => {
 		const before = await gateway();
 		const token = await before.token('d', { sensorIds: ['s'] });
-		const away = await returning(before, token, 'away');
+		const away = await connectWithSession(before, token, 'away');
 		away.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'status/s', qos: 1 }] });
 		await away.next('suback');
 		away.end();
-		await waitFor('its end', async () => (await before.metric('gateway_mqtt_connections')) === 0);
-		const publisher = await returning(before, token, 'publisher');
+		await waitFor('its disconnection', async () => (await before.metric('gateway_mqtt_connections')) === 0);
+		const publisher = await connectWithSession(before, token, 'publisher');
 		for (const [i, state] of ['online', 'offline', 'online'].entries()) {
 			publisher.send(status(state, i + 1));
 			await publisher.next('puback');
 		}
 		const after = await gateway(before);
-		const back = await returning(after, token, 'away');
+		const back = await connectWithSession(after, token, 'away');
 		expect(back.sessionPresent).toBe(true);
 		const got = [await back.next('publish'), await back.next('publish'), await back.next('publish')];
 		expect(got.map(({ payload }) => payload.toString())).toEqual(['online', 'offline', 'online']);
-		const heard = await heardOn(await mqttClient(after.mqttUrl, 'd', token), 'status/s');
-		await waitFor('the retained status', () => heard.length === 1);
-		expect(heard[0]).toMatchObject({ payload: 'online', retain: true });
+		const messages = await messagesOn(await mqttClient(after.mqttUrl, 'd', token), 'status/s');
+		await waitFor('the retained status', () => messages.length === 1);
+		expect(messages[0]).toMatchObject({ payload: 'online', retain: true });
 		for (const { messageId } of got) back.send({ cmd: 'puback', messageId });
-		await waitFor('nothing that waits', async () => (await after.metric('gateway_mqtt_waiting')) === 0);
-		const last = await returning(await gateway(after), token, 'away');
+		await waitFor('no message to be waiting', async () => (await after.metric('gateway_mqtt_waiting')) === 0);
+		const last = await connectWithSession(await gateway(after), token, 'away');
 		last.send({ cmd: 'pingreq' });
 		await last.next('pingresp');
 		expect(last.received).toEqual([]);
 	});
 
-	it('does not make a message of QoS 2 that was not released come a second time', async () => {
+	it('does not store a message of QoS 2 a second time that was not released before', async () => {
 		const before = await gateway();
 		const token = await before.token('d', { sensorIds: ['s'] });
 		const publish = {
@@ -66,11 +66,11 @@ describe('a kill -9, as a copy of the folder at that moment', () => {
 			messageId: 7,
 			retain: false,
 		} as const;
-		const client = await returning(before, token, 'exact');
+		const client = await connectWithSession(before, token, 'exact');
 		client.send({ ...publish, dup: false });
 		await client.next('pubrec');
 		const after = await gateway(before);
-		const back = await returning(after, token, 'exact');
+		const back = await connectWithSession(after, token, 'exact');
 		back.send({ ...publish, dup: true });
 		await back.next('pubrec');
 		expect(await after.stored()).toHaveLength(1);
@@ -81,22 +81,22 @@ describe('a kill -9, as a copy of the folder at that moment', () => {
 		expect(await after.stored()).toHaveLength(2);
 	});
 
-	it('leaves a message of QoS 2 to a subscriber with the identifier it was sent with', async () => {
+	it('preserves the packet identifier of a message of QoS 2 to a subscriber', async () => {
 		const before = await gateway();
 		const token = await before.token('d', { sensorIds: ['s'] });
-		const listener = await returning(before, token, 'listener');
+		const listener = await connectWithSession(before, token, 'listener');
 		listener.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'status/s', qos: 2 }] });
 		await listener.next('suback');
-		const publisher = await returning(before, token, 'publisher');
+		const publisher = await connectWithSession(before, token, 'publisher');
 		publisher.send({ ...status('online', 1), qos: 2 });
 		await publisher.next('pubrec');
 		const { messageId } = await listener.next('publish');
 		const after = await gateway(before);
-		const back = await returning(after, token, 'listener');
+		const back = await connectWithSession(after, token, 'listener');
 		expect(await back.next('publish')).toMatchObject({ messageId, qos: 2 });
 		back.send({ cmd: 'pubrec', messageId: messageId! });
 		await back.next('pubrel');
-		const again = await returning(await gateway(after), token, 'listener');
+		const again = await connectWithSession(await gateway(after), token, 'listener');
 		expect(await again.next('pubrel')).toMatchObject({ messageId });
 		again.send({ cmd: 'pubcomp', messageId: messageId! });
 		again.send({ cmd: 'pingreq' });
@@ -104,17 +104,17 @@ describe('a kill -9, as a copy of the folder at that moment', () => {
 	});
 });
 
-it('a session that its client begins anew is forgotten, with all that waited (MQTT-3.1.2-6)', async () => {
+it('a clean MQTT session discards the previous session, with all that waited in it (MQTT-3.1.2-6)', async () => {
 	const world = await gateway();
 	const token = await world.token('d', { sensorIds: ['s'] });
-	const first = await returning(world, token, 'anew');
+	const first = await connectWithSession(world, token, 'same');
 	first.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'status/s', qos: 1 }] });
 	await first.next('suback');
 	first.end();
 	const publisher = await mqttClient(world.mqttUrl, 'd', token, { clientId: 'publisher' });
 	await publisher.publishAsync('status/s', 'online', { qos: 1 });
 	const clean = await rawMqtt(world);
-	clean.sendBytes(packetOf(0x10, str('MQTT'), [4, 0xc2, 0, 60], str('anew'), str('d'), str(token)));
+	clean.sendBytes(packetOf(0x10, str('MQTT'), [4, 0xc2, 0, 60], str('same'), str('d'), str(token)));
 	expect(await clean.next('connack')).toMatchObject({ sessionPresent: false });
 	clean.send({ cmd: 'pingreq' });
 	await clean.next('pingresp');

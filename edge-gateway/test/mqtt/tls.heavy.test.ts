@@ -65,20 +65,20 @@ async function gateway(tls: { ca?: string } = {}): Promise<{ world: GatewayWorld
 	return { world, token: await world.token('d', { sensorIds: ['s'] }), port: world.gateway.mqttsPort()! };
 }
 
-/** Runs the real mosquitto_pub; resolves with what it said and how it ended. */
-function mosquittoPub(token: string, ...args: string[]): Promise<{ code: number; said: string }> {
+/** Runs the real mosquitto_pub; resolves with its exit code and output. */
+function mosquittoPub(token: string, ...args: string[]): Promise<{ code: number; output: string }> {
 	const program = findProgram('mosquitto_pub');
 	if (!program) throw new Error('mosquitto_pub is not installed');
 	const message = ['-u', 'd', '-P', token, '-t', TOPIC, '-m', '417', '-q', '1', ...args];
 	return new Promise((resolve) => {
 		execFile(program, message, { timeout: 20_000 }, (error, stdout, stderr) => {
-			resolve({ code: error ? Number(error.code ?? -1) : 0, said: stdout + stderr });
+			resolve({ code: error ? Number(error.code ?? -1) : 0, output: stdout + stderr });
 		});
 	});
 }
 
-/** Whom the certificate shown on a port was made out for. */
-async function shownOn(port: number): Promise<string> {
+/** The organization in the certificate that a port presents. */
+async function certificateOn(port: number): Promise<string> {
 	const socket = connect({
 		host: '127.0.0.1',
 		port,
@@ -96,7 +96,7 @@ async function shownOn(port: number): Promise<string> {
 }
 
 describe('MQTT over TLS', () => {
-	it('takes readings of a real client that believes the authority, and none of one that does not', async () => {
+	it('stores readings from a real client that trusts the authority, and none from one that does not', async () => {
 		const { world, token, port } = await gateway();
 		const to = ['-h', 'localhost', '-p', String(port)];
 		expect(await mosquittoPub(token, ...to, '--cafile', file('ca.pem'))).toMatchObject({ code: 0 });
@@ -105,7 +105,7 @@ describe('MQTT over TLS', () => {
 		expect((await world.stored()).map(({ value }) => value)).toEqual([417]);
 	});
 
-	it('with ca lets in only clients whose certificate it signed', async () => {
+	it('with ca set admits only clients with a certificate that this authority signed', async () => {
 		const { world, token, port } = await gateway({ ca: file('ca.pem') });
 		const to = ['-h', 'localhost', '-p', String(port), '--cafile', file('ca.pem')];
 		const as = (name: string) => ['--cert', file(`${name}.pem`), '--key', file(`${name}.key`)];
@@ -116,7 +116,7 @@ describe('MQTT over TLS', () => {
 		expect(await world.stored()).toHaveLength(1);
 	});
 
-	it('shows a renewed certificate to who comes, and ends no session; files that are wrong change nothing', async () => {
+	it('presents a renewed certificate to new clients, ends no connection, and ignores unusable files', async () => {
 		const { token, port } = await gateway();
 		const client = await mqttClient(`mqtts://localhost:${port}`, 'd', token, {
 			ca: execFileSync('cat', [file('ca.pem')]),
@@ -125,18 +125,18 @@ describe('MQTT over TLS', () => {
 		client.on('close', () => {
 			ended = true;
 		});
-		expect(await shownOn(port)).toBe('one');
+		expect(await certificateOn(port)).toBe('one');
 		certify('server', 'ca', 'two');
-		await waitFor('the renewed certificate', async () => (await shownOn(port)) === 'two');
+		await waitFor('the renewed certificate', async () => (await certificateOn(port)) === 'two');
 		writeFileSync(file('server.pem'), 'no certificate');
 		await client.publishAsync(TOPIC, '1', { qos: 1 });
 		certify('server', 'ca', 'three');
-		await waitFor('the next one', async () => (await shownOn(port)) === 'three');
+		await waitFor('the next one', async () => (await certificateOn(port)) === 'three');
 		await client.publishAsync(TOPIC, '2', { qos: 1 });
 		expect(ended).toBe(false);
 	});
 
-	it('does not start without its files, and names the setting and the file', async () => {
+	it('does not start without its files; the error names the setting and the file', async () => {
 		const logger = createLogger('test', 'silent');
 		const read = (paths: { cert: string; key: string; ca?: string }) => new TlsFiles(paths, logger).read();
 		expect(() => read({ cert: file('none.pem'), key: file('server.key') })).toThrow(
@@ -152,11 +152,11 @@ describe('MQTT over TLS', () => {
 	});
 });
 
-it('a real client of MQTT 5 says that its version is not spoken here', async () => {
+it('a real client of MQTT 5 reports that its protocol version is not supported', async () => {
 	const world = await openGatewayWorld();
 	onTestFinished(() => world.stop());
 	const to = ['-h', '127.0.0.1', '-p', String(world.gateway.mqttPort())];
-	const { code, said } = await mosquittoPub(await world.token('d', { sensorIds: ['s'] }), ...to, '-V', '5');
+	const { code, output } = await mosquittoPub(await world.token('d', { sensorIds: ['s'] }), ...to, '-V', '5');
 	expect(code).not.toBe(0);
-	expect(said).toMatch(/unsupported protocol version/i);
+	expect(output).toMatch(/unsupported protocol version/i);
 });

@@ -3,60 +3,60 @@ import { Aedes, type AedesOptions, type AedesPublishPacket, type Client, type Su
 
 type Done = (error?: Error) => void;
 
-/** Where a message goes that nobody is to get: what was refused, or has been to everybody already. */
+/** Topic of a message that no subscriber is to get: it was refused, or every subscriber has it already. */
 export const NOWHERE = '$nowhere';
 
 /**
- * aedes, without its search for subscribers where there can be none: what devices publish below `telemetry/` goes into
- * the log, and hardly anybody subscribes to it here. Routing a message to nobody is half of what it costs.
+ * aedes without the search for subscribers where there can be none. What devices publish below `telemetry/` goes into
+ * the log, and hardly any client subscribes to it; routing it all the same would be half of its cost.
  */
 export class IngestBroker extends Aedes {
-	/** Filters of connected clients that may match telemetry. Nothing of it waits for a session that is away. */
-	readonly #interested = new Map<string, Set<string>>();
+	/** Filters that may match telemetry, by connected client. Sessions that are away get no telemetry. */
+	readonly #telemetryFilters = new Map<string, Set<string>>();
 
 	constructor(options: AedesOptions) {
 		super(options);
-		this.on('subscribe', (subscriptions, client) => this.#subscribed(client.id, subscriptions));
-		this.on('unsubscribe', (filters, client) => this.#unsubscribed(client.id, filters));
-		// A session brings its subscriptions along, and does not say them again.
+		this.on('subscribe', (subscriptions, client) => this.#addFilters(client.id, subscriptions));
+		this.on('unsubscribe', (filters, client) => this.#removeFilters(client.id, filters));
+		// aedes restores the subscriptions of a resumed session without a `subscribe` event.
 		this.on('clientReady', (client) => {
 			const { subscriptions } = client as Client & { subscriptions: object };
-			this.#subscribed(
+			this.#addFilters(
 				client.id,
 				Object.keys(subscriptions).map((topic) => ({ topic })),
 			);
 		});
-		this.on('clientDisconnect', (client) => this.#interested.delete(client.id));
+		this.on('clientDisconnect', (client) => this.#telemetryFilters.delete(client.id));
 	}
 
-	/** Whether a message must be routed: somebody may want it, or it is no reading. */
+	/** Whether a message must be routed to subscribers: it may have some, or it is no telemetry. */
 	isRouted(packet: { topic: string; retain: boolean }): boolean {
 		if (packet.topic === NOWHERE) return false;
-		return this.#interested.size > 0 || packet.retain || !packet.topic.startsWith(TELEMETRY);
+		return this.#telemetryFilters.size > 0 || packet.retain || !packet.topic.startsWith(TELEMETRY);
 	}
 
 	override publish(packet: AedesPublishPacket, clientOrDone?: Client | Done, done?: Done): void {
-		const settled = typeof clientOrDone === 'function' ? clientOrDone : done;
+		const onDone = typeof clientOrDone === 'function' ? clientOrDone : done;
 		if (!this.isRouted(packet)) {
-			settled?.();
+			onDone?.();
 			return;
 		}
-		// aedes takes (packet, done) and (packet, client, done); its types know the first only.
+		// aedes accepts (packet, done) and (packet, client, done); its types declare only the first.
 		(super.publish as (...all: unknown[]) => void).call(this, packet, clientOrDone, done);
 	}
 
-	#subscribed(clientId: string, subscriptions: Pick<Subscription, 'topic'>[]): void {
+	#addFilters(clientId: string, subscriptions: Pick<Subscription, 'topic'>[]): void {
 		for (const { topic } of subscriptions) {
 			if (!mayMatchTelemetry(topic)) continue;
-			const filters = this.#interested.get(clientId) ?? new Set();
-			this.#interested.set(clientId, filters.add(topic));
+			const filters = this.#telemetryFilters.get(clientId) ?? new Set();
+			this.#telemetryFilters.set(clientId, filters.add(topic));
 		}
 	}
 
-	#unsubscribed(clientId: string, filters: string[]): void {
-		const kept = this.#interested.get(clientId);
-		for (const filter of filters) kept?.delete(filter);
-		if (kept?.size === 0) this.#interested.delete(clientId);
+	#removeFilters(clientId: string, removed: string[]): void {
+		const filters = this.#telemetryFilters.get(clientId);
+		for (const filter of removed) filters?.delete(filter);
+		if (filters?.size === 0) this.#telemetryFilters.delete(clientId);
 	}
 }
 

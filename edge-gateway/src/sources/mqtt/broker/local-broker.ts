@@ -7,62 +7,63 @@ export interface LocalMessage {
 	payload: Buffer;
 	qos: QoS;
 	retain: boolean;
-	/**
-	 * Who brought it, where it was no client of this broker: the bridge it came by, so that it is not sent back there.
-	 */
+	/** The bridge that the message came from, so that it is not sent back; undefined for messages of clients. */
 	origin?: string;
-	/** Gateways it came through, where the bridge it came by could tell. */
+	/** Ids of the gateways the message came through, as far as the bridge knows. */
 	path?: readonly string[];
 }
 
-/**
- * Called for each message before it is acknowledged; the promise, where there is one, holds the acknowledgement back.
- */
+/** Called with each message before it is acknowledged. The acknowledgement waits for the promise, if there is one. */
 export type Tap = (message: LocalMessage) => Promise<void> | undefined;
 
 /**
- * The local broker as the other parts of the gateway use it: they publish on it and listen in, and know nothing of its
- * clients.
+ * The local broker as other parts of the gateway see it: they publish messages and tap into those of others, without
+ * knowing about clients and connections.
  */
 export class LocalBroker {
 	readonly #toClients: (message: LocalMessage) => Promise<void>;
 	readonly #taps = new Set<{ filter: string; take: Tap }>();
 
-	/** `toClients` resolves when the broker has the message for everybody who subscribed. */
+	/**
+	 * @param toClients publishes to the broker's clients; resolves when the broker has the message for all subscribers
+	 */
 	constructor(toClients: (message: LocalMessage) => Promise<void>) {
 		this.#toClients = toClients;
 	}
 
 	/**
-	 * Resolves when every tap and the broker have it.
-	 * @throws what a tap throws; then the clients did not get it.
+	 * Publishes a message to the taps and then to the clients; resolves when all of them have it.
+	 * @throws what a tap throws; the clients then did not get the message
 	 */
 	async publish(message: LocalMessage): Promise<void> {
 		await this.offer(message);
 		await this.#toClients(message);
 	}
 
-	/** Hears every message whose topic matches an MQTT filter, from clients and from `publish`. Returns how to end it. */
+	/**
+	 * Calls `take` with every message whose topic matches an MQTT filter, whether a client or `publish` sent it. Returns
+	 * a function that ends the tap.
+	 */
 	tap(filter: string, take: Tap): () => void {
 		const tap = { filter, take };
 		this.#taps.add(tap);
 		return () => void this.#taps.delete(tap);
 	}
 
-	/** Whether anybody listens in on this topic. */
+	/** Whether there is a tap on this topic. */
 	isTapped(topic: string): boolean {
 		for (const { filter } of this.#taps) if (matchesFilter(filter, topic)) return true;
 		return false;
 	}
 
-	/** Gives a client's message to the taps. Undefined when nothing has to be waited for. */
+	/** Gives a client's message to the taps. Undefined when there is nothing to wait for. */
 	offer(message: LocalMessage): Promise<unknown> | undefined {
 		if (this.#taps.size === 0) return undefined;
-		const waits: Promise<void>[] = [];
+		const pending: Promise<void>[] = [];
 		for (const { filter, take } of this.#taps) {
 			const taken = matchesFilter(filter, message.topic) ? take(message) : undefined;
-			if (taken) waits.push(taken);
+			if (taken) pending.push(taken);
 		}
-		return waits.length > 0 ? Promise.all(waits) : undefined;
+		return pending.length > 0 ? Promise.all(pending) : undefined;
 	}
 }

@@ -3,7 +3,7 @@ import { MQTTS_PORT, mqttLimitsOf, mqttTlsOf, sessionBoundsOf } from './mqtt-con
 
 const tls = { cert: 'server.pem', key: 'server.key' };
 
-it('TLS is where the file has a certificate, on the port that the environment says, or the file, or 8883', () => {
+it('MQTT over TLS needs a certificate in the file; its port is that of the environment, of the file, or 8883', () => {
 	expect(mqttTlsOf(undefined, undefined)).toBeUndefined();
 	expect(mqttTlsOf({ tls }, undefined)).toEqual({ ...tls, port: 8883 });
 	expect(mqttTlsOf({ tls: { ...tls, port: 8884 } }, undefined)).toMatchObject({ port: 8884 });
@@ -14,7 +14,7 @@ it('TLS is where the file has a certificate, on the port that the environment sa
 	);
 });
 
-it('MQTTS_PORT is off or a port', () => {
+it('MQTTS_PORT accepts off or a port number only', () => {
 	expect(['off', '0', '8883', '65536', '-1', 'on', ''].map((text) => MQTTS_PORT.parse(text))).toEqual([
 		'off',
 		0,
@@ -26,7 +26,7 @@ it('MQTTS_PORT is off or a port', () => {
 	]);
 });
 
-it('what the file does not say stays as it is in the house; sessions never get more than the journal has room for', () => {
+it('limits that sources.mqtt does not set keep their defaults, and sessions never exceed the journal', () => {
 	expect(mqttLimitsOf()).toEqual({});
 	expect(mqttLimitsOf({ connectionsPerAddress: 7 })).toEqual({ connectionsPerAddress: 7 });
 	expect(sessionBoundsOf()).toEqual({});

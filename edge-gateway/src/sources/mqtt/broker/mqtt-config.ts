@@ -6,9 +6,9 @@ import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from '../sessions/se
 
 const closed = { additionalProperties: false };
 
-/** `MQTTS_PORT`. */
+/** The environment variable `MQTTS_PORT`. */
 export const MQTTS_PORT: Setting<number | 'off'> & { default: 'off' } = {
-	means: 'port of MQTT over TLS, with the certificate of sources.mqtt.tls in gateway.yaml; 0 takes a free one',
+	means: 'port of MQTT over TLS, with the certificate of sources.mqtt.tls in gateway.yaml; 0 chooses a free port',
 	default: 'off',
 	allowed: 'off or a whole number from 0 to 65535',
 	parse: (text) =>
@@ -22,7 +22,7 @@ export const MqttConfig = Type.Object(
 			Type.Integer({
 				minimum: 0,
 				maximum: 65_535,
-				description: 'port of MQTT over TCP; 0 takes a free one; default 1883',
+				description: 'port of MQTT over TCP; 0 chooses a free port; default 1883',
 			}),
 		),
 		tls: Type.Optional(
@@ -32,7 +32,7 @@ export const MqttConfig = Type.Object(
 						Type.Integer({
 							minimum: 0,
 							maximum: 65_535,
-							description: 'port of MQTT over TLS; 0 takes a free one; default 8883',
+							description: 'port of MQTT over TLS; 0 chooses a free port; default 8883',
 						}),
 					),
 					cert: Type.String({
@@ -41,17 +41,17 @@ export const MqttConfig = Type.Object(
 					}),
 					key: Type.String({
 						minLength: 1,
-						description: 'file with the private key (PEM) of cert; readable by its owner only',
+						description: 'file with the private key of cert (PEM); only its owner should be able to read it',
 					}),
 					ca: Type.Optional(
 						Type.String({
 							minLength: 1,
 							description:
-								'file with the authorities (PEM) that must have signed the certificate that each client then needs',
+								'file with certificate authorities (PEM); each client then needs a certificate signed by one of them',
 						}),
 					),
 				},
-				{ ...closed, description: 'MQTT over TLS, beside MQTT over TCP' },
+				{ ...closed, description: 'MQTT over TLS, in addition to MQTT over TCP' },
 			),
 		),
 		sessions: Type.Optional(
@@ -59,22 +59,24 @@ export const MqttConfig = Type.Object(
 				{
 					expireAfter: Type.Optional({
 						...Duration,
-						description: 'how long a session is kept while its client is away; default 7d',
+						description: 'how long a session lasts while its client is away; default 7d',
 					}),
 					messages: Type.Optional(
 						Type.Integer({
 							minimum: 1,
 							maximum: 1_000_000,
-							description: `most messages that wait for one session; default ${SESSION_BOUNDS.messages}`,
+							description: `most messages that wait in one session; default ${SESSION_BOUNDS.messages}`,
 						}),
 					),
-					maxBytes: Type.Optional({ ...Size, description: 'most that waits for one session; default 1MiB' }),
+					maxBytes: Type.Optional({ ...Size, description: 'most bytes that wait in one session; default 1MiB' }),
 					maxTotalBytes: Type.Optional({
 						...Size,
-						description: `most that waits for all sessions together, each message with ${MESSAGE_COST} bytes on top, up to 64MiB; default 64MiB`,
+						description:
+							'most bytes that wait in all sessions together, at most 64MiB; each message counts ' +
+							`${MESSAGE_COST} bytes more than its content; default 64MiB`,
 					}),
 				},
-				{ ...closed, description: 'what is kept, on disk, for clients with clean session 0' },
+				{ ...closed, description: 'limits of sessions, which are stored for clients with clean session 0' },
 			),
 		),
 		connections: Type.Optional(
@@ -96,12 +98,12 @@ export const MqttConfig = Type.Object(
 );
 export type MqttConfig = Static<typeof MqttConfig>;
 
-/** MQTT over TLS, ready to be listened for. */
+/** Settings of MQTT over TLS, with its port. */
 export type MqttTls = NonNullable<MqttConfig['tls']> & { port: number };
 
 /**
- * TLS as the file and `MQTTS_PORT` (a port, `off`, or undefined where it is not set) say together.
- * @throws SettingsError for a port without a certificate.
+ * Combines `sources.mqtt.tls` with `MQTTS_PORT`, which is undefined when it is not set. Undefined when TLS is off.
+ * @throws SettingsError for a port without a certificate
  */
 export function mqttTlsOf({ tls }: MqttConfig = {}, port: number | 'off' | undefined): MqttTls | undefined {
 	if (port === 'off') return undefined;
@@ -110,7 +112,7 @@ export function mqttTlsOf({ tls }: MqttConfig = {}, port: number | 'off' | undef
 	return tls && { ...tls, port: port ?? tls.port ?? 8883 };
 }
 
-/** What the file says otherwise than the house. */
+/** The limits in `sources.mqtt` that replace those of MQTT_LIMITS. */
 export function mqttLimitsOf({ connections, connectionsPerAddress }: MqttConfig = {}): Partial<MqttLimits> {
 	return {
 		...(connections !== undefined && { connections }),
@@ -118,13 +120,14 @@ export function mqttLimitsOf({ connections, connectionsPerAddress }: MqttConfig 
 	};
 }
 
+/** The bounds in `sources.mqtt.sessions` that replace those of SESSION_BOUNDS. */
 export function sessionBoundsOf({ sessions = {} }: MqttConfig = {}): Partial<SessionBounds> {
 	const { expireAfter, messages, maxBytes, maxTotalBytes } = sessions;
 	return {
 		...(expireAfter !== undefined && { expireAfterMs: milliseconds(expireAfter) }),
 		...(messages !== undefined && { messages }),
 		...(maxBytes !== undefined && { bytes: bytes(maxBytes) }),
-		// The journal has room for so much.
+		// The journal on disk has no room for more.
 		...(maxTotalBytes !== undefined && { totalBytes: Math.min(bytes(maxTotalBytes), SESSION_BOUNDS.totalBytes) }),
 	};
 }

@@ -28,13 +28,13 @@ import { LocalBroker, type LocalMessage } from './local-broker.ts';
 import { registerMqttMetrics } from './metrics.ts';
 import type { MqttTls } from './mqtt-config.ts';
 import { type Done, MqttPublications } from './publications.ts';
-import { guardSessions, lowered } from './session-guard.ts';
-import { SubscriptionBound } from './subscription-limit.ts';
+import { guardSessions, lowerQosOfTelemetry } from './session-guard.ts';
+import { SubscriptionLimit } from './subscription-limit.ts';
 import { maySubscribe, maySubscribeSparkplug } from './topics.ts';
 
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
 const BAD_CREDENTIALS = 4;
-/** CONNACK return code 3: the server is unavailable, to this client. */
+/** CONNACK return code 3: server unavailable. */
 const UNAVAILABLE = 3;
 const EXPIRE_EVERY_MS = 60_000;
 
@@ -45,15 +45,16 @@ interface MqttParts {
 	registry: Registry;
 	decoders: Decoders;
 	rateLimits: RateLimits;
-	/** What outlives connections and restarts; closed by who opened it. */
+	/** Sessions and retained messages. Not closed by the source. */
 	sessions: SessionStore;
 	refuse: Intake['refuse'];
-	/** Where devices hear commands, and whom their answers are told. */
+	/** Where connected devices register to receive commands. */
 	lines: Lines;
+	/** Takes a device's answer to a command; resolves when it is stored. */
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
 	/**
-	 * Somebody who is no device, and what it may hear and say beyond a device; what it may not say, a device may not
-	 * either.
+	 * A client that is no device, such as Home Assistant. `mayHear`: whether the sender is one and may subscribe to the
+	 * filter. `maySay`: false for topics that only the guest may publish to, unless the sender is the guest.
 	 */
 	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
 	/** Epoch ms. */
@@ -63,20 +64,20 @@ interface MqttParts {
 	port: number;
 	tls?: MqttTls | undefined;
 	limits: MqttLimits;
-	/** Whose address counts for a WebSocket that may have come through a proxy. */
+	/** The client's address for a WebSocket that may have come through a proxy. */
 	addressOf: (request: IncomingMessage) => string;
 }
 
 /**
  * The embedded MQTT broker, over TCP, over TLS where it is configured, and over WebSocket at `/mqtt`.
  *
- *   MqttListener ─▶ MqttConnection ─▶ aedes ─▶ MqttPublications ─▶ intake
- *   ways in, counts   what is not MQTT   sessions, subscriptions    what a message becomes, and its PUBACK
+ *   MqttListener ─▶ MqttConnection ─▶ aedes ──────────────────▶ MqttPublications ─▶ intake
+ *   accepts, limits   checks packets   sessions, subscriptions   stores readings, sends PUBACKs
  *
- * A message is acknowledged only after `authorizePublish` called back, so that is where the reading is made durable.
+ * aedes goes on with a message only after `authorizePublish` has called back, so readings are made durable there.
  */
 export class MqttSource implements Source {
-	/** For the parts of the gateway that publish here or listen in. */
+	/** For other parts of the gateway, which publish messages here and tap into those of clients. */
 	readonly local = new LocalBroker((message) => this.#toClients(message));
 	readonly #parts: MqttParts;
 	readonly #broker: IngestBroker;
@@ -85,37 +86,37 @@ export class MqttSource implements Source {
 	readonly #signIns = new SignInThrottle();
 	readonly #peers = new WeakMap<Client, MqttPeer>();
 	readonly #stopping = new AbortController();
-	readonly #filters: SubscriptionBound;
-	/** Clients whose device had too many sessions. */
+	readonly #filters: SubscriptionLimit;
+	/** Clients that were refused because their device had too many sessions. */
 	#sessionsRefused = 0;
-	/** Messages of QoS 0 that a client which is behind with reading did not get. */
+	/** Messages of QoS 0 that were not sent to clients that are behind with reading. */
 	#withheld = 0;
 	#expiring: NodeJS.Timeout | undefined;
 
 	constructor(parts: MqttParts) {
 		const { devices, availability, registry, refuse, rateLimits, limits } = parts;
 		this.#parts = parts;
-		this.#filters = new SubscriptionBound(() => limits.filtersPerDevice);
+		this.#filters = new SubscriptionLimit(() => limits.filtersPerDevice);
 		this.#broker = new IngestBroker({
 			persistence: parts.sessions,
 			connectTimeout: limits.connectTimeoutMs,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
 			authorizeSubscribe: (client, subscription, done) =>
-				done(null, this.#grants(client, subscription.topic) ? lowered(client, subscription) : null),
-			authorizeForward: (client, packet) => (this.#mayGet(client, packet) ? packet : null),
+				done(null, this.#grant(client, subscription.topic) ? lowerQosOfTelemetry(client, subscription) : null),
+			authorizeForward: (client, packet) => (this.#mayForward(client, packet) ? packet : null),
 		});
 		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
 		guardSessions(parts.sessions, (client, filter) => this.#isGranted(client, filter));
 		this.#broker.on('unsubscribe', (filters, client) => {
 			const sender = this.#peers.get(client)?.sender;
-			if (sender) this.#filters.leave(sender.id, client, filters);
+			if (sender) this.#filters.unsubscribe(sender.id, client, filters);
 		});
 		(this.#broker as EventEmitter).on('error', (error: Error) =>
-			parts.logger.error({ err: error.message }, 'mqtt: the broker failed at something'),
+			parts.logger.error({ err: error.message }, 'mqtt: an operation of the broker failed'),
 		);
 		this.#broker.on('clientReady', (client) => this.#onReady(client));
-		this.#broker.on('clientDisconnect', (client) => this.#onGone(client));
+		this.#broker.on('clientDisconnect', (client) => this.#onDisconnect(client));
 		this.#listener = new MqttListener({ ...parts, onConnection: (connection) => this.#serve(connection) });
 		this.#publications = new MqttPublications({
 			broker: this.#broker,
@@ -132,17 +133,17 @@ export class MqttSource implements Source {
 		});
 	}
 
-	/** The port in use, once started. */
+	/** The port of MQTT over TCP, once started. */
 	get port(): number {
 		return this.#listener.port;
 	}
 
-	/** The port of MQTT over TLS, where it is on. */
+	/** The port of MQTT over TLS, once started with TLS. */
 	get tlsPort(): number | undefined {
 		return this.#listener.tlsPort;
 	}
 
-	/** Takes the path `/mqtt` of a server that others share. */
+	/** Serves the path `/mqtt` of an HTTP server that other parts share. */
 	attach(server: HttpServer): void {
 		this.#listener.attach(server);
 	}
@@ -184,28 +185,28 @@ export class MqttSource implements Source {
 	#onReady(client: Client): void {
 		const sender = this.#peers.get(client)?.sender;
 		if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
-		if (!client.clean) this.#parts.sessions.connected(client.id).catch((error: Error) => this.#notKept(error));
+		if (!client.clean) this.#parts.sessions.connected(client.id).catch((error: Error) => this.#logUnrecorded(error));
 	}
 
-	#onGone(client: Client): void {
+	#onDisconnect(client: Client): void {
 		const sender = this.#peers.get(client)?.sender;
 		if (sender) {
 			this.#parts.devices.disconnected(sender.id, 'mqtt');
-			this.#filters.gone(sender.id, client);
+			this.#filters.remove(sender.id, client);
 		}
 		if (!client.clean)
-			this.#parts.sessions.disconnected(client.id, Date.now()).catch((error: Error) => this.#notKept(error));
+			this.#parts.sessions.disconnected(client.id, Date.now()).catch((error: Error) => this.#logUnrecorded(error));
 	}
 
 	#expire(): void {
 		const { clients } = this.#broker as IngestBroker & { clients: Record<string, Client> };
 		this.#parts.sessions
 			.expire(Date.now(), (client) => clients[client] !== undefined)
-			.catch((error: Error) => this.#notKept(error));
+			.catch((error: Error) => this.#logUnrecorded(error));
 	}
 
-	#notKept(error: Error): void {
-		this.#parts.logger.warn({ err: error.message }, 'mqtt: when a session was last here is not on disk');
+	#logUnrecorded(error: Error): void {
+		this.#parts.logger.warn({ err: error.message }, 'mqtt: the connection time of a session could not be stored');
 	}
 
 	#authenticate(
@@ -221,13 +222,13 @@ export class MqttSource implements Source {
 			(sender) => {
 				peer.sender = sender;
 				peer.pace = new Pace([rateLimits.devices.of(sender.id), rateLimits.addresses.of(address)]);
-				// Sessions belong to devices: whoever comes with another's client id neither ends its connection nor gets what
-				// waits for it.
+				// Client ids are prefixed with the device id. A device that uses another's client id can then neither end the
+				// other's connection nor get its session.
 				(client as { id: string }).id = `${sender.id}/${client.id}`;
 				if (client.clean || this.#parts.sessions.hasRoomFor(client.id)) return done(null, true);
 				this.#sessionsRefused++;
 				done(
-					Object.assign(new Error('its device has too many sessions'), {
+					Object.assign(new Error('the device has too many sessions'), {
 						returnCode: UNAVAILABLE,
 					}) as AuthenticateError,
 					null,
@@ -251,10 +252,9 @@ export class MqttSource implements Source {
 	}
 
 	/**
-	 * Whether a client gets a subscription, which then counts. What is allowed to a guest is not bounded: it listens to
-	 * every sensor.
+	 * Grants a subscription if it is allowed, within the device's limit. A guest has no limit: it follows every sensor.
 	 */
-	#grants(client: Client, filter: string): boolean {
+	#grant(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || !this.#maySubscribe(client, filter)) return false;
 		return this.#parts.guest.mayHear(sender, filter) || this.#filters.grant(sender.id, client, filter);
@@ -264,19 +264,20 @@ export class MqttSource implements Source {
 		const sender = this.#peers.get(client)?.sender;
 		return (
 			sender !== undefined &&
-			(this.#filters.has(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter))
+			(this.#filters.isGranted(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter))
 		);
 	}
 
-	/** A token may be revoked while its device is connected. */
+	/** Checked with each message, because a token may be revoked while its device is connected. */
 	#isRevoked(sender: Sender): boolean {
 		return this.#parts.registry.isRevoked(sender.id, sender.issuedAt);
 	}
 
 	/**
-	 * One that is behind with reading gets no more of QoS 0; what it gets of QoS 1 and 2 ends its connection at a bound.
+	 * Whether a message may go to a subscriber. One that is behind with reading gets no messages of QoS 0; those of QoS 1
+	 * and 2 pile up until its connection ends at `maxUnread`.
 	 */
-	#mayGet(client: Client, packet: AedesPublishPacket): boolean {
+	#mayForward(client: Client, packet: AedesPublishPacket): boolean {
 		if (!this.#maySubscribe(client, packet.topic) || isLateCommand(packet, this.#parts.now())) return false;
 		if (!this.#peers.get(client)!.connection.isBehind || (packet.qos > 0 && !hasOnlyQos0(client))) return true;
 		this.#withheld++;
@@ -288,8 +289,8 @@ export class MqttSource implements Source {
 		const sender = peer?.sender;
 		if (!client || !peer || !sender) done(new Error('not signed in'));
 		else if (packet.qos < 2) this.#publications.publish(client, peer, sender, packet, done);
-		// A message of QoS 2 that comes again before it was released is the same one (MQTT-4.3.3-2), and is only
-		// acknowledged again.
+		// A message of QoS 2 that is sent again before its release is the same message (MQTT-4.3.3-2): it is acknowledged
+		// and not stored again.
 		else if (this.#parts.sessions.isUnreleased(client, packet.messageId!)) done();
 		else this.#publications.publish(client, peer, sender, packet, done);
 	}
@@ -302,11 +303,9 @@ export class MqttSource implements Source {
 	}
 }
 
-/**
- * Whether everything goes to this client with QoS 0, whatever it was published with. aedes' types leave its
- * subscriptions out.
- */
+/** Whether all subscriptions of a client have QoS 0, so that it gets every message with QoS 0. */
 function hasOnlyQos0(client: Client): boolean {
+	// Not in the types of aedes.
 	const { subscriptions } = client as Client & { subscriptions?: Record<string, { qos: number }> };
 	return Object.values(subscriptions ?? {}).every(({ qos }) => qos === 0);
 }

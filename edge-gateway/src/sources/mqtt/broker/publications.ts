@@ -1,11 +1,11 @@
 import { type CommandAnswer, CrowdVisionError, commandAnswer } from '@crowdvision/contracts';
-import { backOff, pause } from '@crowdvision/service-kit';
+import { keepTrying } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, Client, PublishPacket } from 'aedes';
 import type { Decoders } from '../../../decode/decoders.ts';
 import { parseJson } from '../../../decode/message/json.ts';
 import type { Availability } from '../../../devices/availability.ts';
 import type { Devices } from '../../../devices/devices.ts';
-import type { Completion, Frame, Take } from '../../../frame.ts';
+import { type Completion, deliverTo, type Frame, type Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
 import { isForeign, notAllowed, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
@@ -13,72 +13,73 @@ import type { MqttPeer } from '../connection/peer.ts';
 import { PubackWriter } from '../connection/puback-writer.ts';
 import { type IngestBroker, NOWHERE } from './ingest-broker.ts';
 import type { LocalBroker } from './local-broker.ts';
-import { isForOthers, isOwn, type Publication, publicationOf } from './topics.ts';
+import { isForeignTopic, isOwn, type Publication, publicationOf } from './topics.ts';
 
-/** Calls back when the packet may be acknowledged, with an error where the connection must be closed instead. */
+/** Called when the packet may be acknowledged; with an error, the connection is closed instead. */
 export type Done = (error?: Error | null) => void;
 
 interface PublicationParts {
 	broker: IngestBroker;
 	local: LocalBroker;
 	devices: Devices;
-	/** Told what devices say of themselves. */
+	/** Gets the status messages of devices. */
 	availability: Availability;
 	registry: Registry;
 	decoders: Decoders;
 	refuse: Intake['refuse'];
-	/** Told a device's answer to a command; resolves when it is kept. */
+	/** Takes a device's answer to a command; resolves when it is stored. */
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
-	/** What one who is no device may say, and so nobody else may. */
+	/** False for topics reserved for a guest (see MqttParts.guest), unless the sender is that guest. */
 	guestMaySay(sender: Sender, topic: string): boolean;
-	/** Told of a message that must wait because its sender is too fast. */
+	/** Called for each message that has to wait because its sender is too fast. */
 	onPaced: () => void;
 	stopping: AbortSignal;
 }
 
-const MOST_TOPICS_REMEMBERED = 4096;
+const MAX_CACHED_TOPICS = 4096;
 const NO_CONTEXT = {};
 
 /**
- * What becomes of a message that a device publishes:
+ * Handles the messages that devices publish:
  *
- *   rate ─▶ topic ─┬─ telemetry ─▶ intake, log ─▶ who listens in ─┬─▶ subscribers ─▶ PUBACK
- *                  ├─ status ────▶ availability ────────────────────┤
- *                  ├─ result ────▶ downlink ────────────────────────┤
- *                  └─ anything else, or not allowed ─▶ rejected ───┴─▶ PUBACK: MQTT 3.1.1 can only acknowledge it (MQTT-3.3.5-2)
+ *   rate ─▶ topic ─┬─ telemetry ─▶ intake, log ─▶ taps ─┬─▶ subscribers ─▶ PUBACK
+ *                  ├─ status ────▶ availability ────────┤
+ *                  ├─ result ────▶ downlink ────────────┤
+ *                  └─ else, or not allowed ─▶ rejected ─┴─▶ PUBACK: MQTT 3.1.1 has no refusal (MQTT-3.3.5-2)
  *
- * aedes reads on from a client only when all packets of its last chunk have called back: a slow disk slows the senders,
- * and nothing piles up here.
+ * aedes reads on from a client only when all packets of the last chunk have called back. So a slow disk slows the
+ * senders down, and no messages pile up here.
  */
 export class MqttPublications {
 	readonly #parts: PublicationParts;
 	readonly #pubacks = new PubackWriter();
 	readonly #topics = new Map<string, Publication>();
-	/** Of the decoders that `#topics` was made by. */
+	/** Generation of the decoders for which `#topics` is valid. */
 	#generation = 0;
 	#taking: Take | undefined;
+	readonly #deliver = deliverTo((frame, onDurable) => this.#take(frame, onDurable));
 
 	constructor(parts: PublicationParts) {
 		this.#parts = parts;
 	}
 
-	/** Where readings go; undefined: nowhere any more. */
+	/** Sets where readings go; undefined once the gateway is stopping. */
 	takeWith(take: Take | undefined): void {
 		this.#taking = take;
 	}
 
-	/** Calls `done` when the packet is acknowledged here or may be by the broker. */
+	/** Handles a message. Calls `done` when the packet was acknowledged here or may be acknowledged by the broker. */
 	publish(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
 		if (packet.qos === 1 && packet.messageId !== undefined) peer.pubacks.expect(packet.messageId);
 		const { pace } = peer;
-		if (!pace || pace.pass()) this.#judge(client, peer, sender, packet, done);
+		if (!pace || pace.pass()) this.#dispatch(client, peer, sender, packet, done);
 		else {
 			this.#parts.onPaced();
-			pace.hold(() => this.#judge(client, peer, sender, packet, done));
+			pace.hold(() => this.#dispatch(client, peer, sender, packet, done));
 		}
 	}
 
-	#judge(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
+	#dispatch(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
 		const publication = this.#publicationOf(packet.topic);
 		const raw = Buffer.isBuffer(packet.payload) ? packet.payload : Buffer.from(packet.payload);
 		const frame: Frame = {
@@ -91,45 +92,45 @@ export class MqttPublications {
 		};
 		if (publication.kind === 'status') {
 			return void this.#status(frame, packet, publication.sensorId).then(
-				() => this.#settle(client, peer, packet, done),
+				() => this.#complete(client, peer, packet, done),
 				done,
 			);
 		}
 		const { retain } = packet;
-		// Readings are not kept as retained messages: the log has them, and one per topic would be an unbounded store.
+		// Readings are never retained: the log has them, and one message per topic would be an unbounded store.
 		packet.retain = false;
 		if (publication.kind === 'result') {
 			return void this.#result(frame, packet, publication.sensorId).then(
-				() => this.#settle(client, peer, packet, done),
+				() => this.#complete(client, peer, packet, done),
 				done,
 			);
 		}
 		if (publication.kind === 'unknown') {
-			return void this.#unknown(frame, packet, retain).then(() => this.#settle(client, peer, packet, done), done);
+			return void this.#unknown(frame, packet, retain).then(() => this.#complete(client, peer, packet, done), done);
 		}
 		frame.context = publication.context;
 		frame.decodeBy = publication.decodeBy;
 		this.#take(frame, (error, accepted) => {
 			if (error)
-				return void this.#again(client, packet, frame, error).then(
-					() => this.#settle(client, peer, packet, done),
+				return void this.#retry(client, packet, frame, error).then(
+					() => this.#complete(client, peer, packet, done),
 					done,
 				);
 			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
 			const offered = this.#offer(frame, packet, retain);
-			// What a vendor's device publishes is for the gateway, and for who listens in: never for another device.
-			if (publication.decodeBy !== undefined && isForOthers(packet.topic)) packet.topic = NOWHERE;
-			if (offered) return void offered.then(() => this.#settle(client, peer, packet, done), done);
-			this.#settle(client, peer, packet, done);
+			// Messages that a decoder reads are for the gateway and its taps, never for other devices.
+			if (publication.decodeBy !== undefined && isForeignTopic(packet.topic)) packet.topic = NOWHERE;
+			if (offered) return void offered.then(() => this.#complete(client, peer, packet, done), done);
+			this.#complete(client, peer, packet, done);
 		});
 	}
 
 	/**
-	 * Acknowledges a message of QoS 1 once whoever subscribed to it has it, on disk where its session is away. For aedes
-	 * it is then one of QoS 0 that goes nowhere: aedes itself would acknowledge first, and take longer for it than
-	 * everything before.
+	 * Acknowledges a message of QoS 1 once all subscribers have it, on disk for sessions that are away. aedes then sees a
+	 * message of QoS 0 to nowhere: it would itself acknowledge before that, and spend more time on it than everything
+	 * above.
 	 */
-	#settle(client: Client, peer: MqttPeer, packet: PublishPacket, done: Done): void {
+	#complete(client: Client, peer: MqttPeer, packet: PublishPacket, done: Done): void {
 		const { messageId } = packet;
 		if (packet.qos !== 1 || messageId === undefined) done();
 		else if (!this.#parts.broker.isRouted(packet)) this.#acknowledge(peer, packet, messageId, done);
@@ -146,8 +147,8 @@ export class MqttPublications {
 		packet.qos = 0;
 		packet.topic = NOWHERE;
 		packet.retain = false;
-		// Who does not read its acknowledgements is not read on from either; aedes emits the event too when the connection
-		// closes.
+		// Reads no further messages from a client that does not read its acknowledgements. aedes emits `drain` also when
+		// the connection closes.
 		const { stream } = pubacks.connection;
 		if (stream.writableNeedDrain && !stream.destroyed) stream.once('drain', () => done());
 		else done();
@@ -159,27 +160,36 @@ export class MqttPublications {
 	}
 
 	/**
-	 * What was refused is acknowledged. What cannot be taken now is tried again: a full log makes the client wait, not
-	 * fail.
+	 * Handles a reading that was not taken. A refused one is acknowledged. One that cannot be taken now is tried again: a
+	 * full log makes the client wait for its PUBACK, and not fail.
+	 * @throws when the client has disconnected or the gateway is stopping
 	 */
-	async #again(client: Client, packet: PublishPacket, frame: Frame, first: Error): Promise<void> {
-		let error: Error | undefined = first;
-		for (let attempt = 0; error; attempt++) {
-			if (!(error instanceof CrowdVisionError)) throw error;
-			if (error.status < 500) {
-				packet.topic = NOWHERE;
-				return;
-			}
-			await pause(backOff(attempt, 50, 2000), this.#parts.stopping);
-			if (client.closed) throw error;
-			error = await new Promise((resolve) => this.#take(frame, resolve));
+	async #retry(client: Client, packet: PublishPacket, frame: Frame, first: Error): Promise<void> {
+		try {
+			await keepTrying(
+				async (attempt) => {
+					if (attempt === 0) throw first;
+					if (client.closed) throw new Error('the client has disconnected');
+					await this.#deliver(frame);
+				},
+				{
+					what: 'mqtt: storing a message',
+					firstMs: 50,
+					longestMs: 2000,
+					signal: this.#parts.stopping,
+					retryIf: (error) => error instanceof CrowdVisionError && error.status >= 500,
+				},
+			);
+		} catch (error) {
+			if (!(error instanceof CrowdVisionError) || error.status >= 500) throw error;
+			packet.topic = NOWHERE;
 		}
 	}
 
-	/** A topic that has no meaning here may go to who listens in, such as a bridge. */
+	/** Handles a topic without a meaning here: a tap such as a bridge may take the message; otherwise it is refused. */
 	async #unknown(frame: Frame, packet: PublishPacket, retain: boolean): Promise<void> {
 		if (
-			isForOthers(packet.topic) &&
+			isForeignTopic(packet.topic) &&
 			this.#parts.local.isTapped(packet.topic) &&
 			this.#parts.guestMaySay(frame.sender, packet.topic)
 		) {
@@ -188,14 +198,15 @@ export class MqttPublications {
 			return;
 		}
 		const message =
-			'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or command/{sensorId}/result';
+			'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or ' +
+			'command/{sensorId}/result';
 		await this.#refuse(frame, packet, 'bad_request', message);
 	}
 
-	/** A device's answer to a command: acknowledged when it is kept. */
+	/** Handles a device's answer to a command; resolves when it is stored. */
 	async #result(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
-		if (!this.#maySpeakFor(frame.sender, sensorId))
-			return this.#refuse(frame, packet, 'forbidden', `${frame.source} is not of ${frame.sender.id}`);
+		if (!this.#mayPublishFor(frame.sender, sensorId))
+			return this.#refuse(frame, packet, 'forbidden', `${frame.sender.id} may not publish to ${frame.source}`);
 		const answer = parsed(frame.raw);
 		if (!commandAnswer.check(answer)) {
 			const { path, message } = commandAnswer.problem(answer)!;
@@ -205,7 +216,7 @@ export class MqttPublications {
 		await this.#parts.answered(sensorId, answer);
 	}
 
-	#maySpeakFor(sender: Sender, sensorId: string): boolean {
+	#mayPublishFor(sender: Sender, sensorId: string): boolean {
 		const { registry } = this.#parts;
 		if (registry.isRevoked(sender.id, sender.issuedAt) || isForeign(sender.domainName, sensorId, registry))
 			return false;
@@ -216,8 +227,8 @@ export class MqttPublications {
 
 	async #status(frame: Frame, packet: PublishPacket, sensorId: string): Promise<void> {
 		const { sender } = frame;
-		if (!this.#maySpeakFor(sender, sensorId))
-			return this.#refuse(frame, packet, 'forbidden', `status/${sensorId} is not of ${sender.id}`);
+		if (!this.#mayPublishFor(sender, sensorId))
+			return this.#refuse(frame, packet, 'forbidden', `${sender.id} may not publish to status/${sensorId}`);
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline')
 			return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
@@ -225,12 +236,12 @@ export class MqttPublications {
 		this.#parts.availability.said(sensorId, state, sender.domainName);
 	}
 
-	/** Lets who listens in have it. Undefined when nobody does, or nothing has to be waited for. */
+	/** Gives the message to the taps. Undefined when there is nothing to wait for. */
 	#offer({ source, raw }: Frame, { qos }: PublishPacket, retain: boolean): Promise<unknown> | undefined {
 		return this.#parts.local.offer({ topic: source, payload: raw, qos, retain });
 	}
 
-	/** Keeps the refusal, and keeps the message from subscribers. It is acknowledged all the same. */
+	/** Lists the message as rejected and withholds it from subscribers. It is still acknowledged. */
 	async #refuse(
 		frame: Frame,
 		packet: PublishPacket,
@@ -244,7 +255,7 @@ export class MqttPublications {
 		});
 	}
 
-	/** Topics are few and come again and again; their meaning is remembered, within a bound. */
+	/** The meaning of a topic, from a bounded cache: devices use few topics, again and again. */
 	#publicationOf(topic: string): Publication {
 		const { decoders } = this.#parts;
 		if (this.#generation !== decoders.generation) {
@@ -254,7 +265,7 @@ export class MqttPublications {
 		let publication = this.#topics.get(topic);
 		if (!publication) {
 			publication = publicationOf(topic, decoders.forTopic(topic));
-			if (this.#topics.size >= MOST_TOPICS_REMEMBERED) this.#topics.clear();
+			if (this.#topics.size >= MAX_CACHED_TOPICS) this.#topics.clear();
 			this.#topics.set(topic, publication);
 		}
 		return publication;

@@ -2,32 +2,31 @@ import { TOPICS } from '@crowdvision/contracts';
 import type { Client, Subscription } from 'aedes';
 import type { SessionStore } from '../sessions/session-store.ts';
 
-const NOTHING = Buffer.alloc(0);
+const EMPTY = Buffer.alloc(0);
 
 /**
- * A subscription as a session may have it: readings do not wait for who is away or acknowledges nothing, for the log
- * has them, and twice on disk is once too often on an SD card. They go there with QoS 0, though aedes' SUBACK names the
- * QoS that was asked for.
+ * Lowers a session's subscription to telemetry to QoS 0, so that readings never wait in a session: the log has them
+ * already, and an SD card should not store them twice. aedes' SUBACK still names the requested QoS.
  */
-export function lowered(client: Client, subscription: Subscription): Subscription {
+export function lowerQosOfTelemetry(client: Client, subscription: Subscription): Subscription {
 	if (!client.clean && subscription.topic.startsWith(`${TOPICS.telemetry}/`)) subscription.qos = 0;
 	return subscription;
 }
 
 /**
- * Keeps of a session only the subscriptions its client was granted: aedes stores all of a packet when one of them is
- * granted, and gives what waited to who comes back. And of a message of QoS 2 only that it came: it has gone on
- * already.
+ * Limits what aedes stores in a session. Of the subscriptions in one packet, only the granted ones: aedes would store
+ * all of them if one is granted, and deliver their messages when the client returns. Of a received message of QoS 2,
+ * only its identifier: the message itself has been handled already.
  */
 export function guardSessions(store: SessionStore, isGranted: (client: Client, filter: string) => boolean): void {
 	const add = store.addSubscriptions.bind(store);
 	store.addSubscriptions = (client, subscriptions) => {
-		const kept = subscriptions.filter(({ topic }) => isGranted(client as Client, topic));
+		const granted = subscriptions.filter(({ topic }) => isGranted(client as Client, topic));
 		return add(
 			client,
-			kept.map((one) => lowered(client as Client, one)),
+			granted.map((one) => lowerQosOfTelemetry(client as Client, one)),
 		);
 	};
 	const receive = store.incomingStorePacket.bind(store);
-	store.incomingStorePacket = (client, packet) => receive(client, { ...packet, payload: NOTHING });
+	store.incomingStorePacket = (client, packet) => receive(client, { ...packet, payload: EMPTY });
 }

@@ -1,34 +1,35 @@
 import type { Client } from 'aedes';
 
-/** What of a client is asked here; aedes' types leave `closed` out. */
+/** An aedes client; its types leave `closed` out. */
 type Subscriber = Client & { closed?: boolean };
 
 /**
- * How many topic filters each device has, over all its connections: every one of them costs memory, and a look with
- * each message.
+ * Limits the topic filters of each device, over all its connections: each filter costs memory, and time with every
+ * message.
  */
-export class SubscriptionBound {
-	/** Filters that were one too many. */
+export class SubscriptionLimit {
+	/** Filters that were refused. */
 	refused = 0;
-	readonly #most: () => number;
+	readonly #max: () => number;
 	readonly #devices = new Map<string, Map<Subscriber, Set<string>>>();
 
-	constructor(most: () => number) {
-		this.#most = most;
+	/** @param max returns the most filters that a device may have */
+	constructor(max: () => number) {
+		this.#max = max;
 	}
 
-	/** Counts a filter of a client, and says whether it may have it. */
+	/** Grants a client's filter, or returns false when its device has too many. */
 	grant(device: string, client: Subscriber, filter: string): boolean {
 		const clients = this.#devices.get(device) ?? new Map<Subscriber, Set<string>>();
 		const filters = clients.get(client) ?? new Set();
 		if (filters.has(filter)) return true;
 		let count = 0;
 		for (const [one, { size }] of clients) {
-			// It went before it was quite here, and nobody told of it.
+			// A client that disconnects while it is signing in causes no `clientDisconnect` event.
 			if (one.closed) clients.delete(one);
 			else count += size;
 		}
-		if (count >= this.#most()) {
+		if (count >= this.#max()) {
 			this.refused++;
 			return false;
 		}
@@ -36,15 +37,16 @@ export class SubscriptionBound {
 		return true;
 	}
 
-	has(device: string, client: Subscriber, filter: string): boolean {
+	isGranted(device: string, client: Subscriber, filter: string): boolean {
 		return this.#devices.get(device)?.get(client)?.has(filter) ?? false;
 	}
 
-	leave(device: string, client: Subscriber, filters: string[]): void {
+	unsubscribe(device: string, client: Subscriber, filters: string[]): void {
 		for (const filter of filters) this.#devices.get(device)?.get(client)?.delete(filter);
 	}
 
-	gone(device: string, client: Subscriber): void {
+	/** Forgets a client that has disconnected. */
+	remove(device: string, client: Subscriber): void {
 		const clients = this.#devices.get(device);
 		clients?.delete(client);
 		if (clients?.size === 0) this.#devices.delete(device);

@@ -18,7 +18,7 @@ describe('a topic that a device publishes to', () => {
 			},
 		],
 		['status/door-3', { kind: 'status', sensorId: 'door-3' }],
-	])('%s', (topic, expected) => {
+	])('has the documented meaning as %s', (topic, expected) => {
 		expect(publicationOf(topic)).toEqual(expected);
 	});
 
@@ -44,14 +44,14 @@ describe('a topic that a device publishes to', () => {
 		'status/door-3/x',
 		'command/door-3',
 		'$SYS/x',
-	])('is refused as %o', (topic) => {
-		// An empty metric is left to the decoder, which refuses it by the catalog.
+	])('has no meaning as %o', (topic) => {
+		// An empty metric is left to the decoder, which refuses it because the catalog does not have it.
 		const publication = publicationOf(topic);
 		if (topic.endsWith('door-3/')) expect(publication).toMatchObject({ context: { metric: '' } });
 		else expect(publication).toEqual({ kind: 'unknown' });
 	});
 
-	it('that is made of valid ids says just those', () => {
+	it('made of valid ids yields exactly these ids', () => {
 		const place = fc.string({ minLength: 1, maxLength: 128 }).filter((text) => !/[/+#"\\\p{Cc}]/u.test(text));
 		fc.assert(
 			fc.property(place, place, fc.stringMatching(/^[A-Za-z0-9._:-]{1,128}$/), (buildingId, roomId, sensorId) => {
@@ -64,7 +64,7 @@ describe('a topic that a device publishes to', () => {
 	});
 });
 
-describe('what a device may listen to', () => {
+describe('subscribing to a topic filter', () => {
 	const scoped: Sender = {
 		id: 'd1',
 		domainName: 'acme',
@@ -88,7 +88,7 @@ describe('what a device may listen to', () => {
 		[ofBuilding, 'command/door-3'],
 		[ofBuilding, 'command/d2'],
 		[unscoped, 'command/d3'],
-	])('%o may %s', (sender, filter) => {
+	])('is allowed to %o for %s', (sender, filter) => {
 		expect(maySubscribe(sender, filter, registry)).toBe(true);
 	});
 
@@ -111,11 +111,11 @@ describe('what a device may listen to', () => {
 		[ofBuilding, 'command/door-9'],
 		[ofBuilding, 'command/unknown'],
 		[unscoped, 'command/door-3'],
-	])('%o may not %s', (sender, filter) => {
+	])('is refused to %o for %s', (sender, filter) => {
 		expect(maySubscribe(sender, filter, registry)).toBe(false);
 	});
 
-	it('is never a filter that also matches what is of another', () => {
+	it('is never allowed for a filter that also matches topics of another device', () => {
 		const level = fc.constantFrom(
 			'telemetry',
 			'status',
@@ -140,7 +140,7 @@ describe('what a device may listen to', () => {
 		);
 	});
 
-	it('speaks and listens as the sensors of its scope, else as the one named like itself', () => {
+	it('is allowed for the sensors in the token, or without a list for the one with the device’s own id', () => {
 		expect([isOwn(scoped, 'door-3'), isOwn(scoped, 'd1'), isOwn(unscoped, 'd3'), isOwn(unscoped, 'door-3')]).toEqual([
 			true,
 			false,

@@ -8,20 +8,20 @@ import type { Registry } from '../../../registry.ts';
 const place = new RegExp(PLACE_ID);
 const sensor = new RegExp(SENSOR_ID);
 
-/** What a topic that a device publishes to stands for. */
+/** The meaning of a topic that a device publishes to. */
 export type Publication =
 	| { kind: 'telemetry'; context: FrameContext; decodeBy?: DecodeBy | undefined }
 	| { kind: 'status'; sensorId: string }
 	| { kind: 'result'; sensorId: string }
 	| { kind: 'unknown' };
 
-/** First levels that have a meaning here. */
-const OURS = new Set<string>([...Object.values(TOPICS), 'bridge']);
+/** First topic levels that the gateway itself uses. */
+const RESERVED_LEVELS = new Set<string>([...Object.values(TOPICS), 'bridge']);
 const UNKNOWN: Publication = { kind: 'unknown' };
 
 /**
- * `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}`, `command/{sensorId}/result`, or what a
- * decoder is configured for.
+ * Finds the meaning of a topic: `telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}]`, `status/{sensorId}`,
+ * `command/{sensorId}/result`, or a topic that a decoder is configured for (`decodeBy`).
  */
 export function publicationOf(topic: string, decodeBy?: DecodeBy): Publication {
 	const levels = topic.split('/');
@@ -42,20 +42,24 @@ function contextOf(levels: string[]): FrameContext | undefined {
 	return metric === undefined ? { buildingId, roomId, sensorId } : { buildingId, roomId, sensorId, metric };
 }
 
-/** Whether a topic belongs to nobody here: what a device publishes there may go to who listens in, such as a bridge. */
-export function isForOthers(topic: string): boolean {
+/** Whether a topic has no meaning to the gateway itself, so that messages on it may go to taps such as a bridge. */
+export function isForeignTopic(topic: string): boolean {
 	const [first] = topic.split('/', 1) as [string];
-	return !first.startsWith('$') && !OURS.has(first);
+	return !first.startsWith('$') && !RESERVED_LEVELS.has(first);
 }
 
-/** Whether a sender may speak and listen as this sensor: one of its scope, else only the one named like itself. */
+/**
+ * Whether a sender may publish and subscribe as this sensor: one in its token's list, or without a list, the sensor
+ * that has the device's own id.
+ */
 export function isOwn(sender: Sender, sensorId: string): boolean {
 	return sender.sensorIds ? sender.sensorIds.has(sensorId) : sensorId === sender.id;
 }
 
 /**
- * Whether a device may subscribe to `filter`: `command/{own}`, `status/{own}`, `telemetry/+/+/{own}` and below; and how
- * the bridges are, where all devices are of one domain.
+ * Whether a device may subscribe to `filter`. Allowed are, for its own sensors, `command/{sensorId}`,
+ * `status/{sensorId}` and `telemetry/+/+/{sensorId}` with what is below; and the state of bridges, unless the gateway
+ * has sensors of several domains.
  */
 export function maySubscribe(sender: Sender, filter: string, registry: Registry): boolean {
 	const levels = filter.split('/');
@@ -79,7 +83,8 @@ export function maySubscribe(sender: Sender, filter: string, registry: Registry)
 const SPARKPLUG_COMMAND = /^spBv1\.0\/([^/+#]+)\/[ND]CMD\/([^/+#]+)(?:\/.*)?$/;
 
 /**
- * Whether an edge node may hear the commands to it: its own sensors are named `{group}.{edge node}` and what follows.
+ * Whether a Sparkplug edge node may subscribe to its commands (`filter`): the token's sensors must be named
+ * `{group}.{edge node}`, or begin with that and a dot.
  */
 export function maySubscribeSparkplug(sender: Sender, filter: string): boolean {
 	const [, group, node] = SPARKPLUG_COMMAND.exec(filter) ?? [];
