@@ -1,48 +1,52 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Suites that start processes, kill them or drive a browser: alone, one file at a time, after the others, so that two
- * cores are enough.
+ * The tiers of the tests, by file name and folder; `test/rules/tiers.test.ts` checks that a file is in the right one.
+ *
+ *   unit         `*.test.ts` beside the source                  no server, no process, no port
+ *   integration  `*.integration.test.ts`, `test/`               real servers, processes and ports
+ *   browser      `*.browser.test.ts`                            drives a real Chromium
+ *   faults       `*.faults.test.ts`, `test/faults/`             kills processes, damages files, cuts connections
+ *
+ * All run with two workers, each file in a process of its own, so a file must bear another one beside it. Units go first.
  */
-const HEAVY = [
-	'test/**/*.test.ts',
-	'**/*.{crash,damage,faults,soak,heavy}.test.ts',
-	'**/{crash,damage,faults,soak,heavy}.test.ts',
-];
-const LIGHT_IN_TEST = ['test/imports.test.ts', 'packages/testing/**/*.test.ts'];
 const NEVER = ['**/node_modules/**', '**/dist/**', '**/data/**', '**/.cache/**'];
 /** Only `npm run test:compose` sets this: those tests need a Docker engine, which is the user's own. */
 if (!process.env.COMPOSE_PROJECT) NEVER.push('test/compose/**');
 
+const BROWSER = ['**/*.browser.test.ts'];
+const FAULTS = ['**/*.faults.test.ts', 'test/faults/**/*.test.ts'];
+const INTEGRATION = ['**/*.integration.test.ts', 'edge-gateway/test/**/*.test.ts', 'test/**/*.test.ts'];
+const UNIT_IN_TEST = ['test/rules/*.test.ts', 'test/docs/*.test.ts'];
+
 const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000, teardownTimeout: 15_000 } as const;
+
+/** One server of each kind that no test kills, and the built page. */
+const globalSetup = ['packages/testing/src/run-setup.ts'];
+
+function tier(name: string, groupOrder: number, include: string[], exclude: string[]) {
+	const setup = name === 'unit' ? {} : { globalSetup };
+	return { test: { ...common, ...setup, name, include, exclude: [...NEVER, ...exclude], sequence: { groupOrder } } };
+}
 
 export default defineConfig({
 	test: {
+		maxWorkers: 2,
 		teardownTimeout: common.teardownTimeout,
 		projects: [
-			{
-				test: {
-					...common,
-					name: 'unit',
-					include: [
-						'{packages,edge-gateway,services,firmware-sim,frontend,scripts,bench}/**/*.test.ts',
-						...LIGHT_IN_TEST,
-					],
-					exclude: [...NEVER, ...HEAVY.slice(1)],
-					maxWorkers: 2,
-					sequence: { groupOrder: 0 },
-				},
-			},
-			{
-				test: {
-					...common,
-					name: 'heavy',
-					include: HEAVY,
-					exclude: [...NEVER, ...LIGHT_IN_TEST],
-					fileParallelism: false,
-					sequence: { groupOrder: 1 },
-				},
-			},
+			tier(
+				'unit',
+				0,
+				['**/src/**/*.test.ts', '{scripts,bench}/**/*.test.ts', ...UNIT_IN_TEST],
+				[...INTEGRATION.slice(0, 2), ...BROWSER, ...FAULTS],
+			),
+			tier('integration', 1, INTEGRATION, [
+				...UNIT_IN_TEST.map((glob) => glob.replace('*.', '!(*.integration).')),
+				...BROWSER,
+				...FAULTS,
+			]),
+			tier('browser', 2, BROWSER, []),
+			tier('faults', 3, FAULTS, []),
 		],
 	},
 });

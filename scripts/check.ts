@@ -39,7 +39,7 @@ const CHECKS: Record<string, Check> = {
 		},
 	}),
 	'import rules': {
-		run: ['vitest', 'run', 'test/imports.test.ts'],
+		run: ['vitest', 'run', 'test/rules/imports.test.ts'],
 		allowed: 'Imports along the walls in test/rules/import-rules.ts, and none in a circle.',
 	},
 	'format and lint': {

@@ -1,9 +1,10 @@
 /**
- * Runs the tests:  npm test [-- <part of a path> …] [--kills N] [--cut SECONDS]
+ * Runs the tests:  npm test [-- <part of a path> …] [--tier unit] [--kills N] [--cut S] [--outage S] [--seed N]
+ * `--tier` runs one of the tiers of vitest.config.ts; the others are the parameters of the fault tests, in kills and in
+ * seconds (packages/testing/src/fault-parameters.ts).
  * The last line is `N passed, N failed`, with `, N skipped` where there are any. Exits 1 when anything failed, also
  * outside a test.
  */
-import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,22 +12,27 @@ import { whyNoMongo } from '@crowdvision/testing/mongod';
 import { createVitest, type TestModule } from 'vitest/node';
 import { endLeftovers, RUN_MARK } from './leftovers.ts';
 
+/** The parameters of the fault tests, and the variable that hands each on. */
+const PARAMETERS = {
+	kills: 'FAULT_KILLS',
+	cut: 'FAULT_CUT_SECONDS',
+	outage: 'FAULT_OUTAGE_SECONDS',
+	seed: 'FAULT_SEED',
+};
+const text = { type: 'string' } as const;
 const { values: options, positionals: filters } = parseArgs({
 	allowPositionals: true,
-	options: { kills: { type: 'string' }, cut: { type: 'string' } },
+	options: { tier: text, kills: text, cut: text, outage: text, seed: text },
 });
-/** Hands an option on to the tests as a variable. */
-function handOn(option: 'kills' | 'cut', variable: string): void {
-	const value = options[option];
-	if (value === undefined) return;
+for (const [option, variable] of Object.entries(PARAMETERS)) {
+	const value = options[option as keyof typeof PARAMETERS];
+	if (value === undefined) continue;
 	if (!/^[1-9]\d{0,5}$/.test(value)) {
 		process.stderr.write(`--${option} is "${value}", but must be a whole number from 1 to 999999\n`);
 		process.exit(2);
 	}
 	process.env[variable] = value;
 }
-handOn('kills', 'FAULT_KILLS');
-handOn('cut', 'FAULT_CUT_SECONDS');
 
 const run = randomUUID();
 process.env[RUN_MARK] = run;
@@ -38,14 +44,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const failures: string[] = [];
-if (spawnSync(process.execPath, ['scripts/setup.mjs', 'web'], { stdio: 'inherit' }).status !== 0)
-	failures.push('the frontend does not build');
-
 /** What is missing, and what is not tested for it; said before the tests and again after them. */
 const missing = [whyNoMongo()].filter((why) => why !== undefined).map((why) => `*** MONGODB IS NOT TESTED: ${why}\n`);
 process.stdout.write(missing.join(''));
 
-const vitest = await createVitest({ watch: false, reporters: [['default', { summary: false }]] });
+const vitest = await createVitest({
+	watch: false,
+	reporters: [['default', { summary: false }]],
+	...(options.tier && { project: options.tier }),
+});
 const notes: string[] = [];
 let passed = 0;
 let skipped = 0;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Log, type LogRecord, startCommitWorker } from '@crowdvision/log';
+import { killsOf, seedOf } from '@crowdvision/testing/fault-parameters';
 import { startMosquitto } from '@crowdvision/testing/mosquitto';
 import { waitFor } from '@crowdvision/testing/wait';
 import mqtt, { type MqttClient } from 'mqtt';
@@ -9,8 +10,8 @@ import { startFeeder } from './feeder.ts';
 import { type GatewayProcess, prepareGateway } from './gateway-process.ts';
 
 /** `npm run test:faults -- bridge --kills 100` runs more. */
-const KILLS = Number(process.env.FAULT_KILLS ?? 4);
-const SEED = Number(process.env.FAULT_SEED ?? 1);
+const KILLS = killsOf(1, 3);
+const SEED = seedOf(1);
 const PER_SECOND = 50;
 const AGAIN_MS = 15_000;
 /** After a reconnect MQTT.js sends what waits one by one. */

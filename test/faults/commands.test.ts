@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Command, type CommandResult, STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import { type Fleet, startFleet } from '@crowdvision/firmware-sim';
+import { killsOf, seedOf } from '@crowdvision/testing/fault-parameters';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
@@ -12,8 +13,8 @@ import { BUILDING } from './load.ts';
 /**
  * `npm run test:faults -- --kills 500` kills a tenth as often here: each life has to serve commands that take seconds.
  */
-const KILLS = Math.max(4, Math.round(Number(process.env.FAULT_KILLS ?? 50) / 10));
-const SEED = Number(process.env.FAULT_SEED ?? 1);
+const KILLS = killsOf(0.1, 4);
+const SEED = seedOf(1);
 const PER_LIFE = 12;
 const TIMEOUT_MS = 15_000;
 

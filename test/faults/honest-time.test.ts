@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Reading } from '@crowdvision/contracts';
+import { killsOf } from '@crowdvision/testing/fault-parameters';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
@@ -10,7 +11,7 @@ import { chanceOf, sleep } from './chance.ts';
 import { type GatewayProcess, prepareGateway } from './gateway-process.ts';
 
 const READINGS = 200;
-const KILLS = Number(process.env.TIME_KILLS ?? 3);
+const KILLS = killsOf(0.02, 3);
 /** A millisecond: no error at all would look like a file that is just being written. */
 const RIGHT = 1;
 const SET_BACK = -3600_000;

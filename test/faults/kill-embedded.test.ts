@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Alert } from '@crowdvision/contracts';
 import { TRANSPORTS } from '@crowdvision/contracts';
+import { killsOf, seedOf } from '@crowdvision/testing/fault-parameters';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chanceOf, sleep } from './chance.ts';
@@ -9,8 +10,8 @@ import { type GatewayProcess, prepareGateway } from './gateway-process.ts';
 import { type Acknowledged, BUILDING, type Load, startLoad } from './load.ts';
 
 /** Two in five of what the gateway alone has to stand, and enough for a breach in each room. */
-const KILLS = Math.max(5, Math.ceil(Number(process.env.FAULT_KILLS ?? 50) * 0.4));
-const SEED = Number(process.env.FAULT_SEED ?? 3);
+const KILLS = killsOf(0.4, 8);
+const SEED = seedOf(3);
 const TELL_EVERY = 25;
 /** One with a door counter on the serial line, one with a camera over MQTT. */
 const CROWDED = ['hall', 'lab'];

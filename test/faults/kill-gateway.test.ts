@@ -1,4 +1,5 @@
 import { TRANSPORTS } from '@crowdvision/contracts';
+import { killsOf, seedOf } from '@crowdvision/testing/fault-parameters';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,8 +9,8 @@ import { type Load, startLoad } from './load.ts';
 import { flawless, StreamAudit } from './stream-audit.ts';
 
 /** `npm run test:faults -- --kills 500` runs the whole of P1. */
-const KILLS = Number(process.env.FAULT_KILLS ?? 50);
-const SEED = Number(process.env.FAULT_SEED ?? 1);
+const KILLS = killsOf(1, 20);
+const SEED = seedOf(1);
 /** Under load, and then once more while it is starting. */
 const KILL_THE_START_EVERY = 5;
 const TELL_EVERY = 25;

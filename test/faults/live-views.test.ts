@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RetainedBuilding, STREAMS, TABLES } from '@crowdvision/contracts';
+import { faultParameter } from '@crowdvision/testing/fault-parameters';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
@@ -14,7 +15,7 @@ import { type Feeder, startFeeder } from './feeder.ts';
 import { FAULT_SECRET, type GatewayProcess, prepareGateway, relayed } from './gateway-process.ts';
 
 /** How long something is cut. */
-const CUT_SECONDS = Number(process.env.FAULT_CUT_SECONDS ?? 6);
+const CUT_SECONDS = faultParameter('FAULT_CUT_SECONDS', 4);
 /** However short the cut: as many readings as 60 s of 200 a second. */
 const DURING = (60 * 200) / CUT_SECONDS;
 const BEFORE_AND_AFTER = 200;

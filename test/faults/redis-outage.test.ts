@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TRANSPORTS } from '@crowdvision/contracts';
+import { faultParameter, seedOf } from '@crowdvision/testing/fault-parameters';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 import { Redis } from 'ioredis';
@@ -12,8 +13,8 @@ import { type Load, startLoad } from './load.ts';
 import { flawless, StreamAudit } from './stream-audit.ts';
 
 /** How long Redis is stopped. */
-const OUTAGE_SECONDS = Number(process.env.FAULT_REDIS_SECONDS ?? 20);
-const SEED = Number(process.env.FAULT_SEED ?? 2);
+const OUTAGE_SECONDS = faultParameter('FAULT_OUTAGE_SECONDS', 6);
+const SEED = seedOf(2);
 const TIMEOUT_MS = 180_000 + OUTAGE_SECONDS * 1000;
 
 describe('P1 Acked is durable, effectively once: Redis away under load', () => {

@@ -20,6 +20,9 @@ export interface Mongod extends ServerInFolder {
 	readonly url: string;
 }
 
+/** Where the run's set-up names the server that the files of a run share. */
+export const SHARED_MONGO = 'CROWDVISION_TEST_MONGO';
+
 const CACHE = join(ROOT, '.cache', 'mongod');
 let found: string | undefined | null = null;
 
@@ -99,9 +102,12 @@ export interface MongoForTests {
 	stop(): Promise<void>;
 }
 
-/** The server that MONGO_URL names, else one of its own. @throws as startMongod. */
+/**
+ * The server that MONGO_URL names, else the one that the run's set-up started for all files, else one of its own.
+ * @throws as startMongod.
+ */
 export async function mongoForTests(): Promise<MongoForTests> {
-	const named = process.env.MONGO_URL;
+	const named = process.env.MONGO_URL || process.env[SHARED_MONGO];
 	const own = named ? undefined : await startMongod();
 	const urls = new Set<string>();
 	const drop = async (url: string) => {

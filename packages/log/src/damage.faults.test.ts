@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { faultParameter, seedOf } from '@crowdvision/testing/fault-parameters';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Log } from './log.ts';
 import { CheckpointFile } from './recovery/checkpoint-file.ts';
@@ -9,7 +10,7 @@ import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { covers, type Everything, readAll } from './testing/read-all.ts';
 import type { Gap, Incident, LogOptions } from './types.ts';
 
-const DAMAGES = Number(process.env.FAULT_DAMAGES_LOG ?? 360);
+const DAMAGES = faultParameter('FAULT_DAMAGES', 360);
 const options: Partial<LogOptions> = { maxBytes: 96 * 1024, segmentBytes: 8 * 1024, whenFull: 'drop-oldest' };
 
 /** What comes after the damage must not push anything out. */
@@ -211,7 +212,7 @@ describe('P2 a damaged disk does not stop the log', () => {
 		`serves what no damage touched and says exactly what is lost: a log %s, ${Math.ceil(DAMAGES / 3)} damages`,
 		{ timeout: 600_000 },
 		async (_name, index) => {
-			const seed = Number(process.env.FAULT_SEED ?? 20261122) + index * 1e6;
+			const seed = seedOf(20261122) + index * 1e6;
 			for (let run = 0; run < DAMAGES / 3; run++) {
 				const random = seeded(seed + run);
 				await survive(populated[index]!, index, random).catch((error: Error) => {

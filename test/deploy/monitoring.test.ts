@@ -5,7 +5,7 @@ import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server'
 import { parser } from '@prometheus-io/lezer-promql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type Standalone, startStandalone } from './e2e/standalone.ts';
+import { type Standalone, startStandalone } from '../e2e/standalone.ts';
 
 interface Rule {
 	alert: string;

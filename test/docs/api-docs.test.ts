@@ -6,7 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
-import { DEMO_BUILDING } from '../demo/building.ts';
+import { DEMO_BUILDING } from '../../demo/building.ts';
 
 const read = (name: string) =>
 	JSON.parse(readFileSync(join(ROOT, 'docs', 'api', name), 'utf8')) as Record<string, unknown>;

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '@crowdvision/testing/processes';
 import { expect, it } from 'vitest';
-import { DEMO_BUILDING, VISITOR_ROOM } from '../demo/building.ts';
-import { examples } from '../demo/examples.ts';
+import { DEMO_BUILDING, VISITOR_ROOM } from '../../demo/building.ts';
+import { examples } from '../../demo/examples.ts';
 
 it('the pages made from the code are up to date', () => {
 	const { status, stdout } = spawnSync(process.execPath, ['scripts/docs.ts', '--check'], {

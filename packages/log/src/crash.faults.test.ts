@@ -1,12 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { killsOf } from '@crowdvision/testing/fault-parameters';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seeded } from './testing/damage.ts';
 import { LogWorld } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
 
-const KILLS = Number(process.env.FAULT_KILLS_LOG ?? 200);
+const KILLS = killsOf(2, 60);
 const CHILD = fileURLToPath(new URL('./testing/crash-child.ts', import.meta.url));
 const MIB = 1024 * 1024;
 

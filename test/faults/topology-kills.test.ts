@@ -5,10 +5,10 @@ import { trust } from '@crowdvision/testing/trust';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { request } from '../e2e/world.ts';
-import { BUILDING, type Load, startLoad } from '../faults/load.ts';
-import { flawless, StreamAudit } from '../faults/stream-audit.ts';
 import { startTopology, type Topology } from '../support/topology.ts';
-import { type Follower, follow } from './follower.ts';
+import { type Follower, follow } from '../topology/follower.ts';
+import { BUILDING, type Load, startLoad } from './load.ts';
+import { flawless, StreamAudit } from './stream-audit.ts';
 
 const why = whyNoMongod();
 const DASHBOARDS = 4;

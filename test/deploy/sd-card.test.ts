@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { diskUse } from '../bench/sd-card.ts';
+import { diskUse } from '../../bench/sd-card.ts';
 
 const RATE = 20;
 const SECONDS = 8;

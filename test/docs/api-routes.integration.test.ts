@@ -5,7 +5,7 @@ import { createNotification } from '@crowdvision/notification';
 import { openServiceWorld, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { createTwin } from '@crowdvision/twin';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { routesOf } from './support/routes.ts';
+import { routesOf } from '../support/routes.ts';
 
 const SERVICES = { auth: createAuth, twin: createTwin, notification: createNotification, llm: createLlm } as const;
 

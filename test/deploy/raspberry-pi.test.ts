@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, ROOT } from '@crowdvision/testing/processes';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { SETTINGS } from '../settings.ts';
+import { SETTINGS } from '../../settings.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const GUIDE = read('docs/raspberry-pi.md');
