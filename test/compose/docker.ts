@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 
 const execute = promisify(execFile);
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { composeCommand } from './docker.ts';
 
 const run = promisify(execFile);

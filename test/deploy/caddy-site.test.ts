@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CaddyServer, findCaddy, startCaddy } from '@crowdvision/testing/caddy';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { startUpstream, type Upstream } from '@crowdvision/testing/upstream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 

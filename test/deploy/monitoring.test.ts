@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@crowdvision/testing/processes';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { ROOT } from '@crowdvision/testing/root';
 import { parser } from '@prometheus-io/lezer-promql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';

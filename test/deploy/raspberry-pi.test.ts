@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, ROOT } from '@crowdvision/testing/processes';
+import { findProgram } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { SETTINGS } from '../../settings.ts';
 

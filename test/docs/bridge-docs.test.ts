@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { GatewayFile } from '@crowdvision/edge-gateway';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { describe, expect, it } from 'vitest';
 
 const MANUAL = '/usr/share/man/man5/mosquitto.conf.5.gz';

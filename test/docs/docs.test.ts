@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { expect, it } from 'vitest';
 import { DEMO_BUILDING, VISITOR_ROOM } from '../../demo/building.ts';
 import { examples } from '../../demo/examples.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayFile } from '@crowdvision/edge-gateway';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { expect, it, onTestFinished } from 'vitest';
 
 const EXAMPLE = readFileSync(join(ROOT, 'docs', 'gateway.example.yaml'), 'utf8');

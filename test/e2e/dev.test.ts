@@ -2,7 +2,8 @@ import { mkdtemp, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@crowdvision/testing/ports';
-import { ROOT, type Running, startNode } from '@crowdvision/testing/processes';
+import { type Running, startNode } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 describe('npm run dev', () => {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Alert, BuildingState, Transport } from '@crowdvision/contracts';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { trust, trustIn } from '@crowdvision/testing/trust';
 
 const run = promisify(execFile);

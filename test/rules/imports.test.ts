@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { ROOT } from '@crowdvision/testing/processes';
+import { ROOT } from '@crowdvision/testing/root';
 import { describe, expect, it } from 'vitest';
 import { importViolations, type Manifest, type Repository } from './import-rules.ts';
 import { GATEWAY_WALLS, roomCycles, wallViolations } from './walls.ts';

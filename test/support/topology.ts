@@ -6,8 +6,9 @@ import { Tokens } from '@crowdvision/service-kit';
 import { type CaddyServer, startCaddy } from '@crowdvision/testing/caddy';
 import { type Mongod, startMongod } from '@crowdvision/testing/mongod';
 import { freePort } from '@crowdvision/testing/ports';
-import { type Exit, ROOT, type Running, startNode } from '@crowdvision/testing/processes';
+import { type Exit, type Running, startNode } from '@crowdvision/testing/processes';
 import { type RedisServer, startRedis } from '@crowdvision/testing/redis-server';
+import { ROOT } from '@crowdvision/testing/root';
 import { waitFor } from '@crowdvision/testing/wait';
 
 /** Replicas of each service; those with more than one are told apart by Caddy. */

@@ -4,7 +4,8 @@ import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
-import { findProgram, ROOT, type Running, start } from './processes.ts';
+import { findProgram, type Running, start } from './processes.ts';
+import { ROOT } from './root.ts';
 import { waitFor } from './wait.ts';
 
 export interface CaddyServer {

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createConnection } from 'mongoose';
-import { findProgram, ROOT } from './processes.ts';
+import { findProgram } from './processes.ts';
+import { ROOT } from './root.ts';
 import { type ServerInFolder, startInFolder, withUrl } from './server-in-folder.ts';
 
 export interface MongodOptions {

@@ -1,10 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-/** The repository's root. */
-export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+import { ROOT } from './root.ts';
 
 export interface StartOptions {
 	args?: string[];

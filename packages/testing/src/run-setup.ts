@@ -1,7 +1,7 @@
 /** Runs once before the integration, browser and fault tests: what all of them share is there before the first. */
 import { spawnSync } from 'node:child_process';
 import { SHARED_MONGO, startMongod, whyNoMongo } from './mongod.ts';
-import { ROOT } from './processes.ts';
+import { ROOT } from './root.ts';
 
 /**
  * Builds the page where its sources changed, and starts one MongoDB server for all files that do not kill theirs.
