@@ -37,7 +37,8 @@ const FINAL = new Set(['unauthenticated', 'forbidden', 'not_found']);
 /** Opens the dashboard's Socket.IO connection with the session cookie, and reconnects until `close`. */
 export function connectLive(handlers: LiveHandlers): LiveConnection {
 	const socket = openSocket();
-	const retry = new RetryTimer(RETRY);
+	const reconnect = new RetryTimer(RETRY);
+	const resubscribe = new RetryTimer(RETRY);
 	let followed: { buildingId: string; cursor: () => string | undefined } | undefined;
 	let status: LiveStatus = { state: 'connecting', since: Date.now() };
 
@@ -47,12 +48,13 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 		handlers.status(status);
 	};
 	const setLive = () => {
-		retry.reset();
+		reconnect.reset();
+		resubscribe.reset();
 		setState('live');
 	};
 	const retrySubscribe = () => {
 		setState('reconnecting');
-		retry.schedule(subscribe);
+		resubscribe.schedule(subscribe);
 	};
 	const subscribe = async () => {
 		const requested = followed;
@@ -76,11 +78,12 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	const onConnectionLost = () => {
 		if (status.state === 'live') setState('reconnecting');
 		// socket.io reconnects by itself, except after a disconnect or a refusal by the service.
-		if (!socket.active) retry.schedule(() => socket.connect());
+		if (!socket.active) reconnect.schedule(() => socket.connect());
 	};
 
 	socket.on('connect', () => {
-		retry.cancel();
+		reconnect.cancel();
+		resubscribe.cancel();
 		handlers.connected();
 		void subscribe();
 	});
@@ -98,12 +101,12 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	renewSession(socket);
 
 	const unsubscribe = () => {
-		retry.cancel();
+		resubscribe.cancel();
 		if (followed && socket.connected) socket.emit('unsubscribe', { buildingId: followed.buildingId }, () => {});
 	};
 	return {
 		follow(buildingId, cursor) {
-			if (followed?.buildingId === buildingId) retry.cancel();
+			if (followed?.buildingId === buildingId) resubscribe.cancel();
 			else unsubscribe();
 			followed = { buildingId, cursor };
 			void subscribe();
@@ -113,7 +116,8 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 			followed = undefined;
 		},
 		close() {
-			retry.cancel();
+			reconnect.cancel();
+			resubscribe.cancel();
 			followed = undefined;
 			socket.off();
 			socket.disconnect();
