@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import proxyAddress from 'proxy-addr';
 
 /**
- * Whose address counts for a request: the one that a proxy names, where the proxy is among those believed
- * (TRUST_PROXY).
+ * Returns a function that finds the network address of a request's client: the one that a proxy forwarded, if the proxy
+ * is among the trusted ones (TRUST_PROXY), else the address of the connection.
  */
 export function clientAddress(trustProxy: readonly string[]): (request: IncomingMessage) => string {
 	const trusted = proxyAddress.compile([...trustProxy]);

@@ -17,9 +17,12 @@ import type { Source } from './source.ts';
 type Sensors = Server<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
 type Sensor = Socket<SensorToGateway, GatewayToSensor, DefaultEventsMap, { sender: Sender }>;
 
-const MAX_MESSAGE = 1024 * 1024;
+const MAX_MESSAGE_BYTES = 1024 * 1024;
 
-/** Sensors over Socket.IO at `/ingest/socket.io`: its own path, so that a proxy can tell sensors from dashboards. */
+/**
+ * Readings over Socket.IO at `/ingest/socket.io`, as events `reading` whose acknowledgement says what became of them.
+ * The path differs from that of dashboards so that a proxy can tell sensors apart.
+ */
 export class SocketIoSource implements Source {
 	readonly #credentials: Credentials;
 	readonly #devices: Devices;
@@ -52,13 +55,14 @@ export class SocketIoSource implements Source {
 		this.#logger = parts.logger;
 	}
 
-	/** Takes its path on a server that others share. Call it before the server listens. */
+	/** Serves the path on an HTTP server that other parts share. Call it before the server listens. */
 	attach(server: HttpServer): void {
-		// destroyUpgrade closes what nobody has answered within a second; other paths of this server answer at once.
+		// destroyUpgrade closes upgrades that nothing has answered within a second; other paths of this server answer at
+		// once.
 		const io: Sensors = new Server(server, {
 			path: '/ingest/socket.io',
 			serveClient: false,
-			maxHttpBufferSize: MAX_MESSAGE,
+			maxHttpBufferSize: MAX_MESSAGE_BYTES,
 			destroyUpgrade: true,
 		});
 		io.use((socket, next) => {
@@ -66,15 +70,15 @@ export class SocketIoSource implements Source {
 			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(
 				(sender) => {
 					socket.data.sender = sender;
-					// The server listens before the sources take anything. Of a burst, the first readings would be sent back and
-					// the last taken: out of order.
+					// The HTTP server listens before the source takes readings. Of a burst at that moment the first readings
+					// would be refused and the last ones taken, out of order.
 					next(
 						this.#deliver
 							? undefined
-							: refused(new CrowdVisionError('unavailable', 'The gateway is starting or stopping', {}, 1)),
+							: connectError(new CrowdVisionError('unavailable', 'The gateway is starting or stopping', {}, 1)),
 					);
 				},
-				(error: CrowdVisionError) => next(refused(error)),
+				(error: CrowdVisionError) => next(connectError(error)),
 			);
 		});
 		io.on('connection', (socket) => this.#serve(socket));
@@ -89,7 +93,7 @@ export class SocketIoSource implements Source {
 		this.#deliver = undefined;
 		const io = this.#io;
 		this.#io = undefined;
-		// Not io.close(): that would close the HTTP server too, which is not ours.
+		// io.close() would also close the HTTP server, which other parts share.
 		io?.disconnectSockets(true);
 		io?.engine.close();
 	}
@@ -100,24 +104,24 @@ export class SocketIoSource implements Source {
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
 		const line = socketIoLine(socket, sender);
 		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#lines.add(sensorId, line);
-		for (const sensorId of sender.sensorIds ?? []) this.#said(sender, sensorId, 'online');
+		for (const sensorId of sender.sensorIds ?? []) this.#reportState(sender, sensorId, 'online');
 		socket.on('disconnect', () => {
 			this.#lines.remove(line);
 			this.#devices.disconnected(sender.id, 'socket.io');
-			// It may be back on another line already.
+			// The device may have connected again already.
 			for (const sensorId of sender.sensorIds ?? [])
-				if (!this.#lines.of(sensorId)) this.#said(sender, sensorId, 'offline');
+				if (!this.#lines.of(sensorId)) this.#reportState(sender, sensorId, 'offline');
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;
 			this.#take(sender, address, readings, line).then(answer, (error) => {
-				this.#logger.error({ err: error }, 'socket.io: a message failed');
-				answer({ ok: false, error: { code: 'internal', message: 'Something went wrong here' } });
+				this.#logger.error({ err: error }, 'socket.io: handling a message failed');
+				answer({ ok: false, error: { code: 'internal', message: 'Internal error; the gateway has logged it' } });
 			});
 		});
 	}
 
-	#said(sender: Sender, sensorId: string, state: 'online' | 'offline'): void {
+	#reportState(sender: Sender, sensorId: string, state: 'online' | 'offline'): void {
 		if (!isForeign(sender.domainName, sensorId, this.#registry))
 			this.#availability.said(sensorId, state, sender.domainName);
 	}
@@ -131,9 +135,9 @@ export class SocketIoSource implements Source {
 				source: 'reading',
 				sender,
 				context: {},
-				// Spelled again only for the rejected list.
+				// Socket.IO has parsed the message already; the bytes are needed for the rejected list only.
 				get raw() {
-					return asSent(readings);
+					return encoded(readings);
 				},
 				parsed: readings ?? null,
 			});
@@ -147,13 +151,13 @@ export class SocketIoSource implements Source {
 	}
 }
 
-/** What Socket.IO hands on to the client as `connect_error`. */
-const refused = (error: CrowdVisionError) => Object.assign(new Error(error.message), { data: error.toBody() });
+/** The error that a refused client gets with its event `connect_error`. */
+const connectError = (error: CrowdVisionError) => Object.assign(new Error(error.message), { data: error.toBody() });
 
-function asSent(readings: unknown): Buffer {
+function encoded(readings: unknown): Buffer {
 	try {
 		return Buffer.from(JSON.stringify(readings) ?? '');
 	} catch {
-		return Buffer.from('(nested too deep to be shown)');
+		return Buffer.from('(too deeply nested to be shown)');
 	}
 }

@@ -1,9 +1,11 @@
 import type { Take } from '../frame.ts';
 
-/** A way in for messages: serial ports, MQTT, HTTP, Socket.IO. */
+/** A transport by which devices send messages: serial ports, MQTT, HTTP, Socket.IO. */
 export interface Source {
 	/** Resolves when messages are taken, or when they will be as soon as the hardware is there. */
 	start(take: Take): Promise<void>;
-	/** Takes no more messages; resolves when every port and connection is closed. Also for a source that never started. */
+	/**
+	 * Takes no more messages; resolves when every port and connection is closed. Also for a source that never started.
+	 */
 	stop(): Promise<void>;
 }

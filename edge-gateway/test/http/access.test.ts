@@ -8,7 +8,7 @@ import { sendReadings, sensorSocket } from '../../src/testing/socketio-client.ts
 let world: GatewayWorld;
 beforeAll(async () => {
 	world = await openGatewayWorld({ settings: { serial: [{ path: '/dev/null', defaults: { sensorId: 'x' } }] } });
-	// Each domain has a device that was heard, and one message that was refused.
+	// Each domain has a device with one stored and one refused message.
 	for (const [id, domainName, buildingId] of [
 		['of-acme', 'acme', 'b1'],
 		['of-north', 'acme/north', 'north'],
@@ -22,7 +22,7 @@ beforeAll(async () => {
 		const token = await world.token(id, { domainName, buildingId });
 		const body = { sensorId: 's', metric: 'co2', value: 400, roomId: 'hall' };
 		await waitFor(
-			`${id} to be heard`,
+			`a reading of ${id} to be accepted`,
 			async () => (await world.call('POST', '/ingest', { token, body })).status === 202,
 		);
 		expect((await world.call('POST', '/ingest', { token, body: { ...body, value: -1 } })).status).toBe(422);
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-async function seenBy(...memberships: Membership[]): Promise<{ devices: string[]; rejected: string[] }> {
+async function visibleTo(...memberships: Membership[]): Promise<{ devices: string[]; rejected: string[] }> {
 	const token = await world.account(...memberships);
 	const [devices, rejected] = [
 		await world.call('GET', '/devices', { token }),
@@ -48,10 +48,10 @@ async function seenBy(...memberships: Membership[]): Promise<{ devices: string[]
 
 describe.each(['/devices', '/rejected'])('GET %s', (path) => {
 	it.each<[string, () => Promise<string | undefined>]>([
-		['nobody', async () => undefined],
+		['a request without a token', async () => undefined],
 		['a device', () => world.token('of-acme')],
-		['a token that is none', async () => 'nonsense'],
-	])('is not for %s', async (_who, token) => {
+		['an invalid token', async () => 'nonsense'],
+	])('is refused to %s', async (_who, token) => {
 		expect(await world.call('GET', path, { token: await token() })).toMatchObject({
 			status: 401,
 			body: { error: { code: 'unauthenticated' } },
@@ -60,32 +60,32 @@ describe.each(['/devices', '/rejected'])('GET %s', (path) => {
 
 	it.each<[string, Membership[]]>([
 		['customers', [{ domainName: 'acme', role: 'standard_customer' }]],
-		['accounts of no domain', []],
-	])('is not for %s', async (_who, memberships) => {
+		['accounts without a domain', []],
+	])('is refused to %s', async (_who, memberships) => {
 		const answer = await world.call('GET', path, { token: await world.account(...memberships) });
 		expect(answer).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } });
 		expect(answer.text).not.toContain('of-');
 	});
 });
 
-describe('devices and refusals', () => {
-	it('are shown to the staff of their domain, and of the domains above it', async () => {
+describe('devices and rejected messages', () => {
+	it('are visible to the staff of their domain, and of the domains above it', async () => {
 		const all = { devices: ['of-acme', 'of-north'], rejected: ['of-acme', 'of-north'] };
-		expect(await seenBy({ domainName: 'acme', role: 'business_staff' })).toEqual(all);
-		expect(await seenBy({ domainName: 'acme/north', role: 'business_staff' })).toEqual({
+		expect(await visibleTo({ domainName: 'acme', role: 'business_staff' })).toEqual(all);
+		expect(await visibleTo({ domainName: 'acme/north', role: 'business_staff' })).toEqual({
 			devices: ['of-north'],
 			rejected: ['of-north'],
 		});
 		expect(
-			await seenBy({ domainName: 'other', role: 'admin' }, { domainName: 'acme', role: 'standard_customer' }),
+			await visibleTo({ domainName: 'other', role: 'admin' }, { domainName: 'acme', role: 'standard_customer' }),
 		).toEqual({
 			devices: ['of-other'],
 			rejected: ['of-other'],
 		});
-		expect(await seenBy({ domainName: 'acm', role: 'admin' })).toEqual({ devices: [], rejected: [] });
+		expect(await visibleTo({ domainName: 'acm', role: 'admin' })).toEqual({ devices: [], rejected: [] });
 	});
 
-	it('of a port of this machine that several tenants share are for admins of the platform', async () => {
+	it('of a serial port of a machine that several tenants share are visible to platform admins only', async () => {
 		const ports = async (role: Membership['role'], domainName = 'acme') => {
 			const { body } = await world.call('GET', '/devices', { token: await world.account({ domainName, role }) });
 			return (body.devices as { id: string; transport: string }[]).filter(({ transport }) => transport === 'serial');
@@ -101,7 +101,7 @@ describe('devices and refusals', () => {
 	});
 });
 
-describe('what is of the machine itself', () => {
+describe('the configuration and bridges of the machine', () => {
 	const bridge = {
 		name: 'campus',
 		url: 'mqtt://127.0.0.1:1',
@@ -117,13 +117,13 @@ describe('what is of the machine itself', () => {
 	});
 	afterAll(() => shared.stop());
 
-	it("is the platform's admins' where several top-level domains share it", async () => {
+	it('are visible to platform admins only, where several top-level domains share the machine', async () => {
 		for (const role of ['business_staff', 'business_admin'] as const) {
 			expect((await get('/config', { domainName: 'acme', role })).status).toBe(403);
 			const { body } = await get('/bridges', { domainName: 'acme', role });
 			expect(body.bridges).toEqual([{ name: 'campus', state: expect.any(String), since: expect.any(Number) }]);
 		}
-		// It is not followed in this test.
+		// This test does not follow a configuration file.
 		expect((await get('/config', { domainName: '*', role: 'admin' })).status).toBe(404);
 		expect((await get('/bridges', { domainName: '*', role: 'admin' })).body.bridges).toMatchObject([
 			{ name: 'campus', queued: expect.any(Number) },
@@ -133,7 +133,7 @@ describe('what is of the machine itself', () => {
 		expect(await spy.next('suback')).toMatchObject({ granted: [128] });
 	});
 
-	it("is its domain's where there is only one: staff see ports and bridges, admins the configuration too", async () => {
+	it('belong to the domain where there is only one: staff see the bridges, admins the configuration too', async () => {
 		await shared.bus.retain(
 			TABLES.buildings,
 			'foreign',
@@ -151,7 +151,7 @@ describe('what is of the machine itself', () => {
 });
 
 describe('a device whose token was revoked', () => {
-	/** A device that is connected in every way, and how to revoke its token. */
+	/** A device that is connected over every transport, and how to revoke its token. */
 	async function connectedDevice(id: string) {
 		const token = await world.token(id, { sensorIds: [id], buildingId: 'b1' });
 		const body = { sensorId: id, metric: 'co2', value: 400, roomId: 'hall' };
@@ -170,7 +170,7 @@ describe('a device whose token was revoked', () => {
 		};
 	}
 
-	it('is let in on no way any more', async () => {
+	it('can no longer connect over any transport', async () => {
 		const { token, post, revoke } = await connectedDevice('gone-1');
 		await revoke();
 		expect(await post()).toMatchObject({
@@ -184,36 +184,36 @@ describe('a device whose token was revoked', () => {
 		});
 	});
 
-	it('is taken nothing from any more where it is connected still, and told nothing', async () => {
+	it('can neither send nor receive on the connections it still has', async () => {
 		const { body, mqtt, socket, revoke } = await connectedDevice('gone-2');
-		const heard = await messagesOn(mqtt, 'telemetry/+/+/gone-2');
+		const messages = await messagesOn(mqtt, 'telemetry/+/+/gone-2');
 		await revoke();
 		const end = world.log.nextOffset;
 		await mqtt.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
 		expect(await sendReadings(socket, body)).toMatchObject({ ok: false, error: { code: 'forbidden' } });
 		await mqtt.publishAsync('status/gone-2', 'online', { qos: 1, retain: true });
 		expect(world.log.nextOffset).toBe(end);
-		expect(heard).toEqual([]);
-		const mine = (await world.rejected()).filter(({ sender }) => sender === 'gone-2');
-		expect(mine.map(({ transport, code }) => `${transport} ${code}`)).toEqual([
+		expect(messages).toEqual([]);
+		const refused = (await world.rejected()).filter(({ sender }) => sender === 'gone-2');
+		expect(refused.map(({ transport, code }) => `${transport} ${code}`)).toEqual([
 			'mqtt forbidden',
 			'socket.io forbidden',
 			'mqtt forbidden',
 		]);
 		await expect(mqtt.subscribeAsync('command/gone-2', { qos: 1 })).rejects.toThrow();
-		// Another device that may speak for the same sensor is heard by itself, and not by the revoked one.
+		// Another device with the same sensor gets its own readings; the revoked one does not.
 		const other = await mqttClient(
 			world.mqttUrl,
 			'still-here',
 			await world.token('still-here', { sensorIds: ['gone-2'], buildingId: 'b1' }),
 		);
-		const heardByOther = await messagesOn(other, 'telemetry/+/+/gone-2');
+		const messagesOfOther = await messagesOn(other, 'telemetry/+/+/gone-2');
 		await other.publishAsync('telemetry/b1/hall/gone-2', JSON.stringify(body), { qos: 1 });
-		await waitFor('the other to hear it', () => heardByOther.length === 1);
-		expect(heard).toEqual([]);
+		await waitFor('the other device to get it', () => messagesOfOther.length === 1);
+		expect(messages).toEqual([]);
 	});
 
-	it('is let in again with a token that was issued later', async () => {
+	it('can connect again with a token that was issued later', async () => {
 		const { body, revoke } = await connectedDevice('back');
 		await world.bus.retain(
 			TABLES.revokedDevices,
@@ -225,12 +225,12 @@ describe('a device whose token was revoked', () => {
 		await revoke();
 		await world.bus.retain(TABLES.revokedDevices, 'back', null);
 		await waitFor(
-			'it to be taken back',
+			'the revocation to be withdrawn',
 			async () => (await world.call('POST', '/ingest', { token, body })).status === 202,
 		);
 	});
 
-	it('stays so after a restart, before anybody has told it again', async () => {
+	it('stays revoked after a restart of the gateway, before the bus has repeated it', async () => {
 		const { token, body, revoke } = await connectedDevice('gone-3');
 		await revoke();
 		const first = await openGatewayWorld();
@@ -247,7 +247,7 @@ describe('a device whose token was revoked', () => {
 	});
 });
 
-it('subscribers of another device hear nothing of one', async () => {
+it('an MQTT subscriber gets no readings of another device', async () => {
 	const [mine, theirs] = [
 		await world.token('mine', { sensorIds: ['mine'] }),
 		await world.token('theirs', { sensorIds: ['theirs'] }),

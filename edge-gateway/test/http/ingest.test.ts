@@ -10,13 +10,13 @@ beforeAll(async () => {
 	token = await world.token('poster');
 });
 afterAll(async () => {
-	// Whatever was thrown at it: nothing went missing.
+	// Nothing went missing, whatever the tests have sent.
 	expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
 	await world.stop();
 });
 
 let last = 0;
-/** A reading of a sensor of its own, so that no test sees another's. */
+/** A reading of a new sensor, so that no test sees another's. */
 const reading = (change: object = {}) => ({
 	sensorId: `s-${++last}`,
 	metric: 'temperature',
@@ -28,8 +28,8 @@ const post = (body: unknown, options: { token?: string | undefined; headers?: Re
 	world.call('POST', '/ingest', { token, body, ...options });
 const storedOf = async (sensorId: string) => (await world.stored()).filter((one) => one.sensorId === sensorId);
 
-describe('POST /ingest takes', () => {
-	it('a reading, and stores it with everything the gateway knows of it', async () => {
+describe('POST /ingest', () => {
+	it('stores a reading together with everything the gateway knows about it', async () => {
 		const before = Date.now();
 		const sent = reading({
 			unit: 'degF',
@@ -62,7 +62,7 @@ describe('POST /ingest takes', () => {
 		expect(stored!.receivedAt).toBeGreaterThanOrEqual(before);
 	});
 
-	it('an array, NDJSON with empty lines, and the short form', async () => {
+	it('stores an array, NDJSON with empty lines, and several metrics in one object', async () => {
 		const batch = [reading(), reading(), reading()];
 		expect(await post(batch)).toMatchObject({ status: 202, body: { accepted: 3 } });
 		const lines = `${batch.map((one) => JSON.stringify({ ...one, value: 22 })).join('\r\n\n')}\n`;
@@ -79,7 +79,7 @@ describe('POST /ingest takes', () => {
 		]);
 	});
 
-	it('the short form of a device with one sensor as of that sensor, and a registered sensor without its room', async () => {
+	it('fills in the only sensor of a token, and the room of a registered sensor', async () => {
 		const one = await world.token('th', { sensorIds: ['th-1'] });
 		expect(await post({ co2: 500, buildingId: 'b1', roomId: 'hall' }, { token: one })).toMatchObject({ status: 202 });
 		expect(await storedOf('th-1')).toMatchObject([{ metric: 'co2', value: 500 }]);
@@ -89,7 +89,7 @@ describe('POST /ingest takes', () => {
 		expect(await storedOf('registered')).toMatchObject([{ buildingId: 'b1', roomId: 'hall' }]);
 	});
 
-	it('a compressed body, with and without a charset in its type', async () => {
+	it('accepts a compressed body, and a Content-Type with a charset', async () => {
 		const sent = reading();
 		const answer = await post(gzipSync(JSON.stringify(sent)), {
 			headers: { 'content-encoding': 'gzip', 'content-type': 'Application/JSON; charset=utf-8' },
@@ -98,7 +98,7 @@ describe('POST /ingest takes', () => {
 		expect(await storedOf(sent.sensorId)).toHaveLength(1);
 	});
 
-	it('a body without a type as JSON', async () => {
+	it('reads a body without a Content-Type as JSON', async () => {
 		const sent = reading();
 		const response = await fetch(`${world.url}/ingest`, {
 			method: 'POST',
@@ -108,7 +108,7 @@ describe('POST /ingest takes', () => {
 		expect(response.status).toBe(202);
 	});
 
-	it('a time that cannot be true, replaced by the time of receipt and kept', async () => {
+	it('replaces an impossible time by the time of receipt, and stores the device’s time beside it', async () => {
 		for (const observedAt of [0, 1e300, '1970-01-01T00:00:20Z', Date.now() + 2 * 24 * 3600_000]) {
 			const sent = reading({ observedAt });
 			expect((await post(sent)).status).toBe(202);
@@ -117,7 +117,7 @@ describe('POST /ingest takes', () => {
 		}
 	});
 
-	it('a duplicate like its original, and stores it once', async () => {
+	it('answers a duplicate like its original, and stores it once', async () => {
 		const [first, second] = [reading({ seq: 1 }), reading({ seq: 1, boot: 'b' })];
 		for (let i = 0; i < 3; i++)
 			expect(await post([first, second])).toMatchObject({ status: 202, body: { accepted: 2 } });
@@ -129,7 +129,7 @@ describe('POST /ingest takes', () => {
 		expect(await storedOf(twice.sensorId)).toHaveLength(1);
 	});
 
-	it('the same seq with other content and no boot, and counts a restart', async () => {
+	it('stores the same seq with other content and no boot as a new reading, and counts a restart', async () => {
 		const before = await world.metric('gateway_device_restarts_total', { transport: 'http' });
 		const sent = reading({ seq: 1 });
 		for (const value of [20, 21, 21]) expect((await post({ ...sent, value })).status).toBe(202);
@@ -137,7 +137,7 @@ describe('POST /ingest takes', () => {
 		expect(await world.metric('gateway_device_restarts_total', { transport: 'http' })).toBe(before + 1);
 	});
 
-	it('crossings of a door as the count of its room, never below 0, each once', async () => {
+	it('turns crossings of a door into the count of its room, never below 0, each once', async () => {
 		const door = { sensorId: 'door', buildingId: 'b1', roomId: 'doors' };
 		const crossings: [string, number][] = [
 			['peopleIn', 3],
@@ -148,9 +148,7 @@ describe('POST /ingest takes', () => {
 		for (const [seq, [metric, value]] of crossings.entries()) {
 			for (let times = 0; times < 2; times++) expect((await post({ ...door, metric, value, seq })).status).toBe(202);
 		}
-		expect(
-			(await storedOf('door')).map(({ metric, value, unit, crossings: told }) => [metric, value, unit, told]),
-		).toEqual([
+		expect((await storedOf('door')).map((one) => [one.metric, one.value, one.unit, one.crossings])).toEqual([
 			['peopleCount', 3, 'person', { in: 3, out: 0 }],
 			['peopleCount', 2, 'person', { in: 0, out: 1 }],
 			['peopleCount', 0, 'person', { in: 0, out: 7, clamped: 5 }],

@@ -11,13 +11,13 @@ beforeAll(async () => {
 	token = await world.token('poster');
 });
 afterAll(async () => {
-	// Whatever was thrown at it: nothing went missing.
+	// Nothing went missing, whatever the tests have sent.
 	expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
 	await world.stop();
 });
 
 let last = 0;
-/** A reading of a sensor of its own, so that no test sees another's. */
+/** A reading of a new sensor, so that no test sees another's. */
 const reading = (change: object = {}) => ({
 	sensorId: `s-${++last}`,
 	metric: 'temperature',
@@ -29,7 +29,8 @@ const post = (body: unknown, options: { token?: string | undefined; headers?: Re
 	world.call('POST', '/ingest', { token, body, ...options });
 
 describe('POST /ingest refuses', () => {
-	/** Refuses, in the one shape of all errors, and stores nothing. */
+	const base64url = (text: string) => Buffer.from(text).toString('base64url');
+	/** Expects a refusal in the common format of errors, and that nothing is stored. */
 	async function refused(body: unknown, status: number, error: object, options: Parameters<typeof post>[1] = {}) {
 		const before = world.log.nextOffset;
 		const answer = await post(body, options);
@@ -41,9 +42,9 @@ describe('POST /ingest refuses', () => {
 	}
 
 	it.each<[string, string | Buffer]>([
-		['no JSON', '{"sensorId":'],
-		['nothing at all', ''],
-		['a value JSON does not have', '{"sensorId":"s","metric":"co2","value":NaN,"roomId":"hall"}'],
+		['broken JSON', '{"sensorId":'],
+		['an empty body', ''],
+		['a value that JSON does not have', '{"sensorId":"s","metric":"co2","value":NaN,"roomId":"hall"}'],
 		[
 			'text that is not UTF-8',
 			Buffer.concat([
@@ -62,7 +63,7 @@ describe('POST /ingest refuses', () => {
 		await refused(undefined, 400, { code: 'not_json' });
 	});
 
-	it('a line of NDJSON that is no JSON with 400 and its number', async () => {
+	it('an invalid line of NDJSON with 400 and its number', async () => {
 		const headers = { 'content-type': 'application/x-ndjson' };
 		const answer = await refused(
 			`${JSON.stringify(reading())}\n\nnonsense\n`,
@@ -75,13 +76,10 @@ describe('POST /ingest refuses', () => {
 
 	it.each<[string, string | undefined]>([
 		['no token', undefined],
-		['a token that is none', 'nonsense'],
-		['a token signed by somebody else', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkZXZpY2U6eCJ9.c2lnbmF0dXJl'],
-		[
-			'an unsigned token',
-			`${Buffer.from('{"alg":"none"}').toString('base64url')}.${Buffer.from('{"sub":"device:x"}').toString('base64url')}.`,
-		],
-	])('%s with 401', async (_what, bad) => {
+		['an invalid token', 'nonsense'],
+		['a token with another signature', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkZXZpY2U6eCJ9.c2lnbmF0dXJl'],
+		['an unsigned token', `${base64url('{"alg":"none"}')}.${base64url('{"sub":"device:x"}')}.`],
+	])('a request with %s with 401', async (_what, bad) => {
 		const answer = await refused(reading(), 401, { code: 'unauthenticated' }, { token: bad });
 		expect(answer.headers.get('www-authenticate')).toBe('Bearer');
 	});
@@ -100,7 +98,7 @@ describe('POST /ingest refuses', () => {
 		['another sensor than the token is for', { sensorIds: ['mine'] }, { buildingId: 'b1' }, '/sensorId'],
 		["another domain's building", {}, { buildingId: 'foreign' }, '/buildingId'],
 		["another domain's building that the token names", { buildingId: 'foreign' }, {}, '/buildingId'],
-		['a building nobody knows', {}, { buildingId: 'nowhere' }, '/buildingId'],
+		['an unknown building', {}, { buildingId: 'nowhere' }, '/buildingId'],
 	])('%s with 403', async (_what, scope, change, path) => {
 		const answer = await refused(
 			[{ sensorId: 'mine', metric: 'co2', value: 1, buildingId: 'b1', roomId: 'r' }, reading(change)].slice(
@@ -115,7 +113,7 @@ describe('POST /ingest refuses', () => {
 		expect(answer.body.error!.index).toBe('sensorIds' in scope ? 1 : 0);
 	});
 
-	it('a body over 1 MiB with 413, also one that only unpacked is', async () => {
+	it('a body over 1 MiB with 413, also if it is larger only when unpacked', async () => {
 		const large = JSON.stringify([reading({ note: 'x'.repeat(1024 * 1024) })]);
 		await refused(large, 413, { code: 'too_large' });
 		await refused(gzipSync(large), 413, { code: 'too_large' }, { headers: { 'content-encoding': 'gzip' } });
@@ -128,17 +126,17 @@ describe('POST /ingest refuses', () => {
 		await refused('{}', 415, { code: 'unsupported_media_type' }, { headers: { 'content-encoding': 'rot13' } });
 	});
 
-	it('a body that is not what its encoding says with 400', async () => {
+	it('a body that does not match its Content-Encoding with 400', async () => {
 		await refused('not gzip', 400, { code: 'bad_request' }, { headers: { 'content-encoding': 'gzip' } });
 	});
 
 	it.each<[string, object, string]>([
-		['a metric nobody knows', { metric: 'mood' }, '/metric'],
-		['an inherited member for a metric', { metric: 'constructor' }, '/metric'],
+		['an unknown metric', { metric: 'mood' }, '/metric'],
+		['an inherited property as a metric', { metric: 'constructor' }, '/metric'],
 		['no value', { value: undefined }, '/value'],
-		['a text for a value', { value: '21.5' }, '/value'],
-		['"NaN" for a value', { value: 'NaN' }, '/value'],
-		['null for a value', { value: null }, '/value'],
+		['a text as a value', { value: '21.5' }, '/value'],
+		['"NaN" as a value', { value: 'NaN' }, '/value'],
+		['null as a value', { value: null }, '/value'],
 		['a value outside the hard range', { value: 126 }, '/value'],
 		['a value outside the hard range once converted', { value: 1000, unit: 'degF' }, '/value'],
 		['a unit the metric is not measured in', { unit: 'lx' }, '/unit'],
@@ -148,37 +146,33 @@ describe('POST /ingest refuses', () => {
 		['a building id with a slash', { buildingId: 'b/1' }, '/buildingId'],
 		['a room id with a control character', { roomId: 'a\u0000' }, '/roomId'],
 		['a room id that would break out of the JSON', { roomId: 'hall","value":1,"x":"' }, '/roomId'],
-		['a time that is none', { observedAt: 'yesterday' }, '/observedAt'],
+		['an invalid time', { observedAt: 'yesterday' }, '/observedAt'],
 		['a seq below 0', { seq: -1 }, '/seq'],
 		['a seq that is no whole number', { seq: 1.5 }, '/seq'],
-		['a seq beyond what is exact', { seq: 2 ** 53 }, '/seq'],
+		['a seq that is no safe integer', { seq: 2 ** 53 }, '/seq'],
 		['a boot that is no text', { boot: 5 }, '/boot'],
-	])('%s with 422, the index and the path, and the whole batch with it', async (_what, change, path) => {
+	])('%s with 422, its index and path, and the whole batch with it', async (_what, change, path) => {
 		await refused([reading(), reading(), reading(change), reading()], 422, { code: 'invalid_reading', index: 2, path });
 		await refused(reading(change), 422, { code: 'invalid_reading', index: 0, path });
 	});
 
 	it.each<[string, string, string]>([
-		['a number larger than any', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1e999}', '/value'],
-		['a seq larger than any', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1,"seq":1e999}', '/seq'],
+		['an infinite number', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1e999}', '/value'],
+		['an infinite seq', '{"sensorId":"s","metric":"co2","roomId":"hall","value":1,"seq":1e999}', '/seq'],
 		[
-			'a time larger than any',
+			'an infinite time',
 			'{"sensorId":"s","metric":"co2","roomId":"hall","value":1,"observedAt":-1e999}',
 			'/observedAt',
 		],
-		[
-			'a prototype instead of members',
-			'{"__proto__":{"sensorId":"s","metric":"co2","value":1,"roomId":"hall"}}',
-			'/metric',
-		],
-		['a prototype for a value', '{"sensorId":"s","metric":"co2","roomId":"hall","value":{"__proto__":1}}', '/value'],
+		['members in a prototype', '{"__proto__":{"sensorId":"s","metric":"co2","value":1,"roomId":"hall"}}', '/metric'],
+		['a value in a prototype', '{"sensorId":"s","metric":"co2","roomId":"hall","value":{"__proto__":1}}', '/value'],
 		['an array in an array', '[[]]', ''],
 		[
 			'deep nesting',
 			`{"sensorId":${'['.repeat(100_000)}${']'.repeat(100_000)},"metric":"co2","value":1,"roomId":"hall"}`,
 			'/sensorId',
 		],
-		['very deep nesting around nothing', `${'['.repeat(400_000)}${']'.repeat(400_000)}`, ''],
+		['very deep nesting of empty arrays', `${'['.repeat(400_000)}${']'.repeat(400_000)}`, ''],
 		['an empty array', '[]', ''],
 		['null', 'null', ''],
 		['a bare number', '5', ''],
@@ -186,11 +180,11 @@ describe('POST /ingest refuses', () => {
 		await refused(body, 422, { code: 'invalid_reading', index: 0, path });
 	});
 
-	it('a sensor that is not registered and does not say its room with 422', async () => {
+	it('a reading of an unregistered sensor without its room with 422', async () => {
 		await refused([reading({ roomId: undefined })], 422, { code: 'unknown_sensor', index: 0, path: '/roomId' });
 	});
 
-	it('what would put a sensor that is registered in one building into another: as outside the scope of a token for that one, else as incomplete', async () => {
+	it('a reading that would move a registered sensor into another building', async () => {
 		const scoped = await world.token('scoped', { buildingId: 'b2' });
 		const bare = { sensorId: 'registered', metric: 'co2', value: 420 };
 		for (const [body, path] of [
@@ -215,7 +209,7 @@ describe('POST /ingest refuses', () => {
 		expect(body.quarantined).not.toContainEqual(expect.objectContaining({ sensorId: 'registered' }));
 	});
 
-	it('what another method asks for with 405, and what is not there with 404', async () => {
+	it('other methods with 405, and unknown paths with 404', async () => {
 		for (const method of ['GET', 'PUT', 'DELETE']) {
 			const answer = await world.call(method, '/ingest', { token });
 			expect(answer).toMatchObject({ status: 405, body: { error: { code: 'method_not_allowed' } } });
@@ -226,7 +220,7 @@ describe('POST /ingest refuses', () => {
 		}
 	});
 
-	it('what is too fast before it is read and listed, also lines that are no JSON', async () => {
+	it('requests beyond the rate limit before their body is parsed or listed', async () => {
 		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
 		onTestFinished(() => slow.stop());
 		const options = {
@@ -240,7 +234,7 @@ describe('POST /ingest refuses', () => {
 		expect(await slow.rejected()).toHaveLength(read);
 	});
 
-	it('more messages than the limit with 429 and the time to wait', async () => {
+	it('requests beyond the rate limit with 429 and the time to wait', async () => {
 		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
 		onTestFinished(() => slow.stop());
 		const options = { token: await slow.token('eager'), body: reading() };
@@ -255,7 +249,7 @@ describe('POST /ingest refuses', () => {
 		expect((await slow.call('POST', '/ingest', { ...options, token: await slow.token('calm') })).status).toBe(202);
 	});
 
-	it('everything with 503 and the time to wait while the log is full, and takes it again when there is room', async () => {
+	it('readings with 503 and the time to wait while the log is full, and stores them once there is room', async () => {
 		const full = await openGatewayWorld({ settings: { log: { maxBytes: 512 * 1024 } } });
 		onTestFinished(() => full.stop());
 		const cursor = await full.fillLog();
@@ -280,7 +274,7 @@ describe('POST /ingest refuses', () => {
 	});
 });
 
-it('keeps what it refused, with the reason and the beginning of it, and counts every reading of it', async () => {
+it('a body refused over HTTP is listed with the reason and its beginning, and all its readings count', async () => {
 	const before = await world.metric('gateway_readings_rejected_total', {
 		transport: 'http',
 		reason: 'invalid_reading',
@@ -301,7 +295,7 @@ it('keeps what it refused, with the reason and the beginning of it, and counts e
 	);
 });
 
-it('goes on after a request that breaks off in the middle', async () => {
+it('a request that breaks off in the middle harms no other', async () => {
 	const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
 	socket.on('error', () => undefined);
 	socket.write(

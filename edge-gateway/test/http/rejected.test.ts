@@ -17,8 +17,8 @@ afterEach(async () => {
 	await world.stop();
 });
 
-/** A reading that does not say where it is from. */
-const homeless = (change: object = {}) => ({ sensorId: 'newcomer', metric: 'co2', value: 500, ...change });
+/** A reading without a room, of a sensor that is not registered. */
+const withoutRoom = (change: object = {}) => ({ sensorId: 'newcomer', metric: 'co2', value: 500, ...change });
 
 async function refuse(
 	body: unknown,
@@ -43,8 +43,8 @@ const register = (sensorId: string) =>
 	world.bus.retain(TABLES.sensors, sensorId, JSON.stringify({ sensorId, buildingId: 'b1', roomId: 'hall' }));
 
 describe('POST /rejected/replay', () => {
-	it('takes a message in again when what it was refused for is mended: as of when it came, once, however often it is asked to', async () => {
-		const refusal = await refuse(homeless());
+	it('stores a message once its cause is mended, with its time of receipt, and once only', async () => {
+		const refusal = await refuse(withoutRoom());
 		expect(refusal).toMatchObject({ code: 'unknown_sensor', sensorId: 'newcomer', whole: true });
 		expect(await replay({ ids: [refusal.id] })).toEqual([
 			{ id: refusal.id, outcome: 'refused', code: 'unknown_sensor', message: refusal.message },
@@ -65,12 +65,12 @@ describe('POST /rejected/replay', () => {
 		expect(await listed('?state=replayed')).toMatchObject([{ id: refusal.id, replayed: { accepted: 1 } }]);
 	});
 
-	it('replays in the order of receipt what matches a filter, batches and NDJSON as such', async () => {
-		await refuse([homeless({ value: 1 }), homeless({ value: 2 })]);
-		await refuse(`${JSON.stringify(homeless({ value: 3 }))}\n${JSON.stringify(homeless({ value: 4 }))}\n`, {
+	it('replays the messages that match a filter in the order of receipt, batches and NDJSON included', async () => {
+		await refuse([withoutRoom({ value: 1 }), withoutRoom({ value: 2 })]);
+		await refuse(`${JSON.stringify(withoutRoom({ value: 3 }))}\n${JSON.stringify(withoutRoom({ value: 4 }))}\n`, {
 			headers: { 'content-type': 'application/x-ndjson' },
 		});
-		await refuse(homeless({ sensorId: 'another' }));
+		await refuse(withoutRoom({ sensorId: 'another' }));
 		await register('newcomer');
 		expect(await replay({ filter: { sensor: 'newcomer', code: 'unknown_sensor' } })).toMatchObject([
 			{ outcome: 'accepted', accepted: 2 },
@@ -80,7 +80,7 @@ describe('POST /rejected/replay', () => {
 		expect(await listed('')).toMatchObject([{ sensorId: 'another' }]);
 	});
 
-	it('reads a message of a topic that nobody knew by the mapping that has been written since, also after a restart', async () => {
+	it('reads a message on a formerly unknown topic with a mapping added since, also after a restart', async () => {
 		const client = await mqttClient(world.mqttUrl, 'poster', await world.token('poster'));
 		await client.publishAsync('acme/cam-7/uplink', JSON.stringify({ count: 4 }), { qos: 1 });
 		const [refusal] = await listed('?topic=acme/%2B/uplink');
@@ -103,8 +103,8 @@ describe('POST /rejected/replay', () => {
 		expect(await listed('')).toEqual([]);
 	});
 
-	it('lets a message through no further than its sender could: of a revoked token it stays refused', async () => {
-		const refusal = await refuse(homeless());
+	it('gives a message no more rights than its sender: with a revoked token it stays refused', async () => {
+		const refusal = await refuse(withoutRoom());
 		await register('newcomer');
 		await world.bus.retain(
 			TABLES.revokedDevices,
@@ -119,8 +119,8 @@ describe('POST /rejected/replay', () => {
 		expect(await world.stored()).toEqual([]);
 	});
 
-	it("is of one's own domains only, and says of others what it says of none", async () => {
-		const refusal = await refuse(homeless());
+	it('covers the caller’s domains only, and treats other messages as if they did not exist', async () => {
+		const refusal = await refuse(withoutRoom());
 		const stranger = await world.account({ domainName: 'other', role: 'business_admin' });
 		await register('newcomer');
 		expect(await listed('', stranger)).toEqual([]);
@@ -132,7 +132,7 @@ describe('POST /rejected/replay', () => {
 		expect(await world.stored()).toEqual([]);
 	});
 
-	it('is for staff, and names what is wrong with a request', async () => {
+	it('is for staff, and names the mistake in a request', async () => {
 		const customer = await world.account({ domainName: 'acme', role: 'standard_customer' });
 		expect(await world.call('POST', '/rejected/replay', { token: customer, body: { ids: [1] } })).toMatchObject({
 			status: 403,
@@ -163,7 +163,7 @@ describe('POST /rejected/replay', () => {
 });
 
 describe('GET /rejected', () => {
-	it('says of which sensor a refused message was as its mapping says it, and finds it by sensor, device and topic', async () => {
+	it('names the sensor that a mapping finds in a refused message, found by sensor, device and topic', async () => {
 		await world.stop();
 		const mapping = '{"sensorId": "cam-" & no, "metric": "peopleCount", "value": count}';
 		world = await openGatewayWorld({ settings: { decoders: [{ topic: 'acme/+/uplink', use: 'jsonata', mapping }] } });
@@ -181,7 +181,7 @@ describe('GET /rejected', () => {
 			expect([query, body.verdict]).toEqual([query, 'unknown_device']);
 			expect(body.messages).toHaveLength(1);
 		}
-		// And of what is taken since, as each of them is called.
+		// Messages stored since are found by the same names.
 		await register('cam-7');
 		await client.publishAsync('acme/no-7/uplink', JSON.stringify({ no: 7, count: 5 }), { qos: 1 });
 		const newest = async (query: string) => (await world.call('GET', `/trace?${query}`, { token: staff })).body;
@@ -199,8 +199,8 @@ describe('GET /rejected', () => {
 		]);
 	});
 
-	it('pages through what is refused, newest first', async () => {
-		for (let value = 1; value <= 5; value++) await refuse(homeless({ value }));
+	it('pages through the rejected messages, newest first', async () => {
+		for (let value = 1; value <= 5; value++) await refuse(withoutRoom({ value }));
 		const pages: number[][] = [];
 		for (let query = '?limit=2'; ; ) {
 			const { body } = await world.call('GET', `/rejected${query}`, { token: staff });

@@ -15,8 +15,8 @@ async function openWorld(occupancy: OccupancyConfig = {}, options: GatewayWorldO
 	return world;
 }
 
-/** What a door of building b1 says. */
-async function says(world: GatewayWorld, body: object, path = '/ingest') {
+/** Sends a reading of a door in building b1. */
+async function send(world: GatewayWorld, body: object, path = '/ingest') {
 	const token = await world.token('doors');
 	return world.call('POST', path, { token, body: { buildingId: 'b1', roomId: 'hall', sensorId: 'door', ...body } });
 }
@@ -44,11 +44,11 @@ async function audit(world: GatewayWorld, query = '') {
 describe('P9 a door between two rooms', () => {
 	const between = { sensorId: 'door', between: { from: 'hall', to: 'lab' } };
 
-	it('moves both counts, each told by a reading of its own', async () => {
+	it('changes both counts, each with a reading of its own', async () => {
 		const world = await openWorld({ doors: [between] });
-		await says(world, { sensorId: 'front', metric: 'peopleIn', value: 10 });
-		expect((await says(world, { metric: 'peopleIn', value: 4 })).body).toEqual({ accepted: 1 });
-		expect((await says(world, { metric: 'peopleOut', value: 1 })).body).toEqual({ accepted: 1 });
+		await send(world, { sensorId: 'front', metric: 'peopleIn', value: 10 });
+		expect((await send(world, { metric: 'peopleIn', value: 4 })).body).toEqual({ accepted: 1 });
+		expect((await send(world, { metric: 'peopleOut', value: 1 })).body).toEqual({ accepted: 1 });
 		const readings = await world.stored();
 		expect([of(readings, 'hall'), of(readings, 'lab')]).toEqual([
 			[10, 6, 7],
@@ -61,11 +61,11 @@ describe('P9 a door between two rooms', () => {
 		expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
 	});
 
-	it('needs no room in its readings, and counts a redelivery in neither room', async () => {
+	it('needs no room in its readings, and counts a duplicate in neither room', async () => {
 		const world = await openWorld({ doors: [between] });
 		const message = { roomId: undefined, metric: 'peopleIn', value: 2, seq: 1, boot: 'a' };
-		expect((await says(world, message)).body).toEqual({ accepted: 1 });
-		expect((await says(world, message)).body).toEqual({ accepted: 1 });
+		expect((await send(world, message)).body).toEqual({ accepted: 1 });
+		expect((await send(world, message)).body).toEqual({ accepted: 1 });
 		const token = await world.token('doors');
 		const batch = [message, { ...message, seq: 2, value: 1 }].map((one) => ({
 			...one,
@@ -82,35 +82,35 @@ describe('P9 a door between two rooms', () => {
 		expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
 	});
 
-	it('changes neither room when the disk refuses', async () => {
+	it('changes neither count when the disk fails', async () => {
 		const disk = breakableDisk();
 		const world = await openWorld({ doors: [between] }, { faults: disk.faults });
-		await says(world, { metric: 'peopleIn', value: 2 });
+		await send(world, { metric: 'peopleIn', value: 2 });
 		disk.breakDown();
-		expect((await says(world, { metric: 'peopleIn', value: 5 })).status).toBe(503);
+		expect((await send(world, { metric: 'peopleIn', value: 5 })).status).toBe(503);
 		disk.mend();
-		await says(world, { metric: 'peopleIn', value: 1 });
+		await send(world, { metric: 'peopleIn', value: 1 });
 		expect(of(await world.stored(), 'lab')).toEqual([2, 3]);
 	});
 
-	it('may be mounted the wrong way round, as any door may', async () => {
+	it('may be mounted the wrong way round (swapped), as any door may', async () => {
 		const world = await openWorld({
 			doors: [
 				{ ...between, swapped: true },
 				{ sensorId: 'side', swapped: true },
 			],
 		});
-		await says(world, { metric: 'peopleOut', value: 3 });
-		await says(world, { sensorId: 'side', metric: 'peopleOut', value: 5 });
+		await send(world, { metric: 'peopleOut', value: 3 });
+		await send(world, { sensorId: 'side', metric: 'peopleOut', value: 5 });
 		const readings = await world.stored();
 		expect([of(readings, 'hall'), of(readings, 'lab')]).toEqual([[0, 5], [3]]);
 	});
 });
 
-describe('P9 a counter that counts from its start', () => {
+describe('P9 a door with cumulative counters', () => {
 	const cumulative: OccupancyConfig = { doors: [{ sensorId: 'door', counter: 'cumulative', wrapAt: 65_536 }] };
 
-	it('makes crossings of totals, through a wrap and a reset, never negative and never a crowd; what was detected is counted and visible', async () => {
+	it('turns totals into crossings, and counts and audits wraps, resets and jumps', async () => {
 		const world = await openWorld(cumulative);
 		const totals = [
 			{ metric: 'peopleIn', value: 65_530, boot: 'a' },
@@ -121,7 +121,7 @@ describe('P9 a counter that counts from its start', () => {
 			{ metric: 'peopleOut', value: 1, boot: 'b' },
 			{ metric: 'peopleIn', value: 65_000, boot: 'b' },
 		];
-		for (const one of totals) expect((await says(world, one)).status).toBe(202);
+		for (const one of totals) expect((await send(world, one)).status).toBe(202);
 		const readings = await world.stored();
 		expect(of(readings, 'hall')).toEqual([0, 0, 10, 7, 9, 8, 8]);
 		expect(readings.map(({ crossings }) => crossings?.detected)).toEqual([
@@ -142,32 +142,32 @@ describe('P9 a counter that counts from its start', () => {
 		]);
 	});
 
-	it('is refused what no counter of its size says', async () => {
+	it('is refused totals that its counter cannot have', async () => {
 		const world = await openWorld(cumulative);
 		for (const value of [65_536, -1, 1.5]) {
-			expect(await says(world, { metric: 'peopleIn', value })).toMatchObject({
+			expect(await send(world, { metric: 'peopleIn', value })).toMatchObject({
 				status: 422,
 				body: { error: { path: '/value', code: 'invalid_reading' } },
 			});
 		}
-		expect((await says(world, { sensorId: 'other', metric: 'peopleIn', value: 20_000 })).status).toBe(422);
+		expect((await send(world, { sensorId: 'other', metric: 'peopleIn', value: 20_000 })).status).toBe(422);
 	});
 
-	it('goes on from its last total after a kill -9, as does all that is known of the room', async () => {
+	it('goes on from its last total after a kill -9, as do the count, its interval and the audit trail', async () => {
 		const world = await openWorld({
 			...cumulative,
 			doors: [...cumulative.doors!, { sensorId: 'mid', between: { from: 'hall', to: 'lab' } }],
 		});
-		await says(world, { metric: 'peopleIn', value: 100 });
-		await says(world, { metric: 'peopleIn', value: 140 });
-		await says(world, { sensorId: 'mid', metric: 'peopleIn', value: 15 });
+		await send(world, { metric: 'peopleIn', value: 100 });
+		await send(world, { metric: 'peopleIn', value: 140 });
+		await send(world, { sensorId: 'mid', metric: 'peopleIn', value: 15 });
 		await correct(world, { count: 30, note: 'counted by hand' });
-		await says(world, { metric: 'peopleIn', value: 150 });
+		await send(world, { metric: 'peopleIn', value: 150 });
 		const before = await world.stored();
 
 		const again = await openWorld(cumulative, { copyOf: world.dataDir });
-		await says(again, { metric: 'peopleIn', value: 155 });
-		await says(world, { metric: 'peopleIn', value: 155 });
+		await send(again, { metric: 'peopleIn', value: 155 });
+		await send(world, { metric: 'peopleIn', value: 155 });
 		const [first] = (await again.stored()).slice(before.length);
 		expect(first).toMatchObject({ value: 45, crossings: { in: 5 } });
 		expect(first!.interval).toEqual((await world.stored()).at(-1)!.interval);
@@ -180,11 +180,11 @@ describe('P9 a counter that counts from its start', () => {
 	});
 });
 
-describe('P9 a correction', () => {
-	it('is a reading of its own that says what the count is; the doors go on from there', async () => {
+describe('P9 a correction of a count', () => {
+	it('is a reading of its own with the new count, from which the doors go on', async () => {
 		const world = await openWorld();
-		await says(world, { metric: 'peopleIn', value: 1000 });
-		await says(world, { metric: 'peopleOut', value: 980 });
+		await send(world, { metric: 'peopleIn', value: 1000 });
+		await send(world, { metric: 'peopleOut', value: 980 });
 		const drifted = (await world.stored()).at(-1)!;
 		expect(drifted.interval!.high - drifted.interval!.low).toBeGreaterThan(20);
 
@@ -199,9 +199,9 @@ describe('P9 a correction', () => {
 			interval: { low: 12, high: 12 },
 			adjustment: { kind: 'correction', before: 20 },
 		});
-		// What a person notes down is for the staff, and every member sees readings.
+		// The note is for staff only, and every member sees readings.
 		expect(JSON.stringify(reading)).not.toContain('classes');
-		await says(world, { metric: 'peopleIn', value: 1 });
+		await send(world, { metric: 'peopleIn', value: 1 });
 		expect((await world.stored()).at(-1)).toMatchObject({ value: 13 });
 		expect(await audit(world, '?limit=2')).toMatchObject([
 			{ cause: 'crossings', sensorId: 'door', in: 1, before: 12, after: 13 },
@@ -210,9 +210,9 @@ describe('P9 a correction', () => {
 		expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
 	});
 
-	it("is for staff of the building's domains, of rooms there are", async () => {
+	it('is for staff of the building’s domains, and for existing rooms', async () => {
 		const world = await openWorld();
-		await says(world, { metric: 'peopleIn', value: 3 });
+		await send(world, { metric: 'peopleIn', value: 3 });
 		const outcome = async (body: unknown, who: { token?: string; room?: string } = {}) => {
 			const { status, body: answer } = await correct(world, body, who);
 			return [status, answer.error?.code];
@@ -237,9 +237,9 @@ describe('P9 a correction', () => {
 		expect((await world.call('GET', '/rooms/b1/hall/audit?limit=0', { token: await staff(world) })).status).toBe(422);
 	});
 
-	it('is refused where a camera says how many there are, and says why', async () => {
+	it('is refused, with the reason, in a room whose count comes from a camera', async () => {
 		const world = await openWorld();
-		await says(world, { sensorId: 'camera', metric: 'peopleCount', value: 9 });
+		await send(world, { sensorId: 'camera', metric: 'peopleCount', value: 9 });
 		const { status, body } = await correct(world, { count: 3 });
 		expect([status, body.error?.code, body.error?.message]).toEqual([
 			404,
@@ -249,23 +249,23 @@ describe('P9 a correction', () => {
 		expect(await world.stored()).toHaveLength(1);
 	});
 
-	it('leaves the count as it was when the disk refuses it, and is not there after', async () => {
+	it('changes nothing when the disk fails', async () => {
 		const disk = breakableDisk();
 		const world = await openWorld({}, { faults: disk.faults });
-		await says(world, { metric: 'peopleIn', value: 3 });
+		await send(world, { metric: 'peopleIn', value: 3 });
 		disk.breakDown();
 		expect((await correct(world, { count: 8 })).body.error?.code).toBe('unavailable');
 		disk.mend();
-		await says(world, { metric: 'peopleIn', value: 1 });
+		await send(world, { metric: 'peopleIn', value: 1 });
 		expect((await world.stored()).at(-1)).toMatchObject({ value: 4 });
 		expect((await audit(world)).map(({ cause }) => cause)).toEqual(['crossings', 'crossings']);
 	});
 });
 
-it('P9 a room whose count would fall below 0 stays at 0, and says by how much', async () => {
+it('P9 a count that would fall below 0 stays at 0, and its reading says by how much', async () => {
 	const world = await openWorld();
-	await says(world, { metric: 'peopleIn', value: 2 });
-	await says(world, { metric: 'peopleOut', value: 5 });
+	await send(world, { metric: 'peopleIn', value: 2 });
+	await send(world, { metric: 'peopleOut', value: 5 });
 	expect((await world.stored()).at(-1)).toMatchObject({ value: 0, crossings: { in: 0, out: 5, clamped: 3 } });
 	expect(await audit(world, '?limit=1')).toMatchObject([{ cause: 'crossings', clamped: 3, after: 0 }]);
 	expect(await world.metric('gateway_room_count_events_total', { cause: 'clamped' })).toBe(1);

@@ -24,8 +24,8 @@ const reading = (change: object = {}) => ({
 });
 const storedOf = async (sensorId: string) => (await world.stored()).filter((one) => one.sensorId === sensorId);
 
-describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
-	it('a reading, an array, the short form and a duplicate are answered with how many were taken, once they are stored', async () => {
+describe.each(['websocket', 'polling'] as const)('Socket.IO over %s', (transport) => {
+	it('answers readings in every form, duplicates included, with their number once they are stored', async () => {
 		const socket = await sensorSocket(world.url, { token }, { transports: [transport] });
 		const one = reading({ seq: 1 });
 		for (let i = 0; i < 2; i++) {
@@ -49,14 +49,14 @@ describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
 
 	it.each<[string, () => Promise<object>, RegExp]>([
 		['without a token', async () => ({}), /No device token/],
-		['with a token that is none', async () => ({ token: 'nonsense' }), /not valid/],
+		['with an invalid token', async () => ({ token: 'nonsense' }), /not valid/],
 		['with a token that is no text', async () => ({ token: { sub: 'device:x' } }), /No device token/],
 		[
 			"with an account's token",
 			async () => ({ token: await world.account({ domainName: 'acme', role: 'admin' }) }),
 			/not valid/,
 		],
-	])('nobody is let in %s', async (_what, auth, message) => {
+	])('refuses a connection %s', async (_what, auth, message) => {
 		await expect(sensorSocket(world.url, await auth(), { transports: [transport] })).rejects.toMatchObject({
 			message: expect.stringMatching(message),
 			data: { error: { code: 'unauthenticated', message: expect.stringMatching(message) } },
@@ -64,17 +64,17 @@ describe.each(['websocket', 'polling'] as const)('over %s', (transport) => {
 	});
 });
 
-describe('what is refused', () => {
+describe('over Socket.IO,', () => {
 	it.each<[string, unknown, string, object]>([
 		[
-			'a value outside the hard range, and the batch with it',
+			'a batch with a value outside the hard range',
 			[reading(), reading({ value: -1 })],
 			'invalid_reading',
 			{ index: 1, path: '/value' },
 		],
 		["another domain's building", reading({ buildingId: 'foreign' }), 'forbidden', { index: 0, path: '/buildingId' }],
 		[
-			'a sensor nobody registered, without its room',
+			'an unregistered sensor without its room',
 			reading({ roomId: undefined }),
 			'unknown_sensor',
 			{ index: 0, path: '/roomId' },
@@ -84,7 +84,7 @@ describe('what is refused', () => {
 		['null', null, 'invalid_reading', { path: '' }],
 		['bytes', Buffer.alloc(100_000), 'invalid_reading', {}],
 		['bytes within a reading', reading({ value: Buffer.from('5') }), 'invalid_reading', { path: '/value' }],
-	])('is answered with the reason, listed and counted, and not stored: %s', async (_what, sent, code, details) => {
+	])('%s is answered with the reason, listed, counted and not stored', async (_what, sent, code, details) => {
 		const socket = await sensorSocket(world.url, { token });
 		const before = await world.metric('gateway_readings_rejected_total', { transport: 'socket.io' });
 		const end = world.log.nextOffset;
@@ -99,19 +99,19 @@ describe('what is refused', () => {
 		expect(await refusedAs(world, code)).toMatchObject({ transport: 'socket.io', source: 'reading', sender: 'sio' });
 	});
 
-	it('is also a message too deep for anybody to read, and the next one is taken', async () => {
+	it('a message too deeply nested for any parser is refused, and the next one is stored', async () => {
 		const socket = await sensorSocket(world.url, { token });
 		const { engine } = socket.io;
 		const answers: string[] = [];
 		engine.on('data', (data: string) => answers.push(data));
-		// By hand, as no client library spells such a thing: an event with the acknowledgement id 7.
+		// Written by hand, because no client library can encode it: an event with the acknowledgement id 7.
 		engine.write(`27["reading",${'['.repeat(200_000)}${']'.repeat(200_000)}]`);
 		const answer = await waitFor('the answer', () => answers.find((data) => data.startsWith('37')));
 		expect(JSON.parse(answer.slice(2))).toMatchObject([{ ok: false, error: { code: 'invalid_reading' } }]);
 		expect(await sendReadings(socket, reading())).toMatchObject({ ok: true });
 	});
 
-	it('is a message over 1 MiB, with the connection; the gateway goes on', async () => {
+	it('a message over 1 MiB ends its connection, and the gateway goes on', async () => {
 		const socket = await sensorSocket(world.url, { token }, { transports: ['websocket'] });
 		const gone = new Promise<string>((resolve) => socket.once('disconnect', resolve));
 		socket.emit('reading', reading({ note: 'x'.repeat(2 * 1024 * 1024) }), () => undefined);
@@ -119,7 +119,7 @@ describe('what is refused', () => {
 		expect(await sendReadings(await sensorSocket(world.url, { token }), reading())).toMatchObject({ ok: true });
 	});
 
-	it('is more than the limit, with the code that says so', async () => {
+	it('messages beyond the rate limit are refused with rate_limited', async () => {
 		const slow = await openGatewayWorld({ settings: { messagesPerSecond: 1 } });
 		onTestFinished(() => slow.stop());
 		const socket = await sensorSocket(slow.url, { token });
@@ -128,7 +128,7 @@ describe('what is refused', () => {
 		expect(answers.at(-1)).toMatchObject({ ok: false, error: { code: 'rate_limited' } });
 	});
 
-	it('is a connection before the gateway takes anything: of a burst the first would be sent back and the last taken', async () => {
+	it('connections are refused before the gateway takes readings, so that no burst is stored out of order', async () => {
 		let early: unknown;
 		const beforeStart = async (port: number) => {
 			early = await sensorSocket(`http://127.0.0.1:${port}`, { token }).catch((error: unknown) => error);
@@ -139,7 +139,7 @@ describe('what is refused', () => {
 		expect(await sendReadings(await sensorSocket(starting.url, { token }), reading())).toMatchObject({ ok: true });
 	});
 
-	it('is everything while the log is full, until there is room', async () => {
+	it('readings are refused with log_full while the log is full, and taken once there is room', async () => {
 		const full = await openGatewayWorld({ settings: { log: { maxBytes: 512 * 1024 } } });
 		onTestFinished(() => full.stop());
 		const cursor = await full.fillLog();
@@ -152,7 +152,7 @@ describe('what is refused', () => {
 	});
 });
 
-it('takes a reading also from who wants no answer, and is not harmed by other events', async () => {
+it('the Socket.IO source stores a reading without an acknowledgement, and ignores unknown events', async () => {
 	const socket = await sensorSocket(world.url, { token });
 	const sent = reading();
 	const anything = socket as unknown as { emit(event: string, ...args: unknown[]): void };
@@ -164,14 +164,14 @@ it('takes a reading also from who wants no answer, and is not harmed by other ev
 	expect(await sendReadings(socket, reading())).toMatchObject({ ok: true });
 });
 
-it('tells whoever listens when a sensor comes and goes', async () => {
+it('the Socket.IO source announces when a sensor connects and disconnects', async () => {
 	const events: { sensorId: string; state: string }[] = [];
 	const listening = await world.bus.listen('devices', (message) => events.push(JSON.parse(message)));
 	onTestFinished(() => listening.close());
 	const socket = await sensorSocket(world.url, { token: await world.token('two', { sensorIds: ['x', 'y'] }) });
-	await waitFor('both to come', () => events.length === 2);
+	await waitFor('both to be online', () => events.length === 2);
 	socket.disconnect();
-	await waitFor('both to go', () => events.length === 4);
+	await waitFor('both to be offline', () => events.length === 4);
 	expect(events.map(({ sensorId, state }) => `${sensorId} ${state}`)).toEqual([
 		'x online',
 		'y online',

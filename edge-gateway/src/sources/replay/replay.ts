@@ -2,17 +2,16 @@ import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
 import type { Decoders } from '../../decode/decoders.ts';
 import type { Deliver, Frame } from '../../frame.ts';
 import type { Rejected, RejectedQuery, Rejection, WholeRejection } from '../../rejected/rejected.ts';
-import { NDJSON_TYPE, parseLines } from '../http.ts';
 import { publicationOf } from '../mqtt/broker/topics.ts';
+import { NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
 
-/** What became of one refusal that was to be taken in again. */
+/** The result of replaying one rejected message. */
 export interface Replayed {
 	id: number;
 	/**
-	 * `accepted`: its readings are durable now. `refused`: for the reason given, as it stands. `already`: it was accepted
-	 * by an earlier replay.
-	 * `deferred`: it cannot be taken for now; come again. `not_kept`: not all of its bytes are held, or it is not held at
-	 * all.
+	 * `accepted`: its readings are durable now. `refused`: it is refused again, for the reason given. `already`: an
+	 * earlier replay was accepted. `deferred`: it cannot be taken now; try again later. `not_kept`: the message is not in
+	 * the list any more, or not with all of its bytes.
 	 */
 	outcome: 'accepted' | 'refused' | 'already' | 'deferred' | 'not_kept';
 	accepted?: number;
@@ -20,18 +19,18 @@ export interface Replayed {
 	message?: string;
 }
 
-const MOST_AT_ONCE = 500;
+const MAX_REPLAYED_AT_ONCE = 500;
 const NO_CONTEXT = {};
 
 /**
- * Takes refused messages in again, after what they were refused for was mended: as from their sender, and at the time
- * they came in.
+ * Delivers rejected messages again, once their cause is mended: as if from their sender, with the time at which they
+ * were received first.
  */
 export class Replay {
 	readonly #rejected: Rejected;
 	readonly #deliver: Deliver;
 	readonly #decoders: Decoders;
-	/** One replay at a time: of two of the same message the second finds it marked. */
+	/** Replays run one at a time, so that the second of two for the same message finds it marked. */
 	#running: Promise<unknown> = Promise.resolve();
 
 	constructor(parts: { rejected: Rejected; decoders: Decoders; deliver: Deliver }) {
@@ -41,8 +40,8 @@ export class Replay {
 	}
 
 	/**
-	 * Those that are named, or those open ones that match, at most 500; in the order they came in. Others than `visible`
-	 * ones do not exist.
+	 * Replays the named messages, or up to 500 open ones that match a filter, in the order of their receipt. Messages
+	 * that are not `visible` to the caller are treated as if they did not exist.
 	 */
 	replay(
 		wanted: { ids: readonly number[] } | { filter: RejectedQuery },
@@ -61,8 +60,8 @@ export class Replay {
 			'ids' in wanted ? await this.#visibleIds(wanted.ids, visible) : await this.#matching(wanted.filter, visible);
 		const results: Replayed[] = [];
 		for (const id of ids.sort((a, b) => a - b)) results.push(await this.#one(id));
-		const unseen = 'ids' in wanted ? wanted.ids.filter((id) => !ids.includes(id)) : [];
-		return [...results, ...unseen.map((id): Replayed => ({ id, outcome: 'not_kept' }))];
+		const missing = 'ids' in wanted ? wanted.ids.filter((id) => !ids.includes(id)) : [];
+		return [...results, ...missing.map((id): Replayed => ({ id, outcome: 'not_kept' }))];
 	}
 
 	async #visibleIds(ids: readonly number[], visible: (rejection: Rejection) => boolean): Promise<number[]> {
@@ -77,7 +76,7 @@ export class Replay {
 	async #matching(filter: RejectedQuery, visible: (rejection: Rejection) => boolean): Promise<number[]> {
 		const open = await this.#rejected.list(
 			{ ...filter, state: 'open' },
-			MOST_AT_ONCE,
+			MAX_REPLAYED_AT_ONCE,
 			(rejection) => rejection.whole && visible(rejection),
 		);
 		return open.map(({ id }) => id);
@@ -103,24 +102,25 @@ export class Replay {
 }
 
 /**
- * A message that was kept as its source would hand it over today: what its topic or content type means is looked up
- * again. @throws CrowdVisionError
+ * The frame that the source of a rejected message would deliver today: the meaning of its topic or content type is
+ * looked up again.
+ * @throws CrowdVisionError when the message still cannot be delivered
  */
 export function frameOf(
 	refusal: Omit<WholeRejection, 'id' | 'code' | 'message'>,
 	decoders: Pick<Decoders, 'forTopic' | 'forContentType'>,
 ): Frame {
 	const { transport, source, port, sender, raw, contentType, value } = refusal;
-	if (!sender) throw new CrowdVisionError('unauthenticated', 'It is not known who sent it');
+	if (!sender) throw new CrowdVisionError('unauthenticated', 'The sender of this message is not known');
 	const frame: Frame = { transport, source, sender, raw, context: refusal.context ?? NO_CONTEXT };
 	if (port !== undefined) frame.port = port;
 	if (contentType !== undefined) frame.contentType = contentType;
 	if (value !== undefined) frame.parsed = value;
 	if (contentType !== undefined) frame.decodeBy = decoders.forContentType(contentType);
-	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseLines(raw);
+	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseNdjson(raw);
 	if (transport !== 'mqtt') return frame;
 	const publication = publicationOf(source, decoders.forTopic(source));
 	if (publication.kind !== 'telemetry')
-		throw new CrowdVisionError('bad_request', `The topic ${source} is still none that readings come by`);
+		throw new CrowdVisionError('bad_request', `The topic ${source} still has no meaning for readings`);
 	return { ...frame, context: publication.context, decodeBy: publication.decodeBy };
 }
