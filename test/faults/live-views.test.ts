@@ -92,12 +92,18 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 		feeder.pace(BEFORE_AND_AFTER);
 	}
 
+	/** Resolves when so many more readings have been acknowledged. */
+	async function fed(readings: number): Promise<void> {
+		const until = feeder.told + readings;
+		await waitFor('more readings to be fed', () => feeder.told >= until, 30_000);
+	}
+
 	/**
 	 * Waits until all is quiet, and requires that every reading was shown, or is said to be superseded; in order; none
 	 * twice.
 	 */
 	async function settle(name: string): Promise<void> {
-		await sleep(500);
+		await fed(100);
 		await feeder.stop();
 		await relayed(gateway);
 		const last = feeder.told - 1;
@@ -168,7 +174,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 	])(
 		'Redis is killed, and comes back without %s',
 		async (what, lose) => {
-			await sleep(1000);
+			await fed(200);
 			await redis.kill();
 			await lose(redis);
 			await during();
@@ -205,7 +211,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 			proxy.lead(other.url);
 			proxy.restore();
 			await waitFor('the dashboard at the other replica', () => viewers[0]!.connections > 1);
-			await sleep(500);
+			await fed(100);
 			await socket.start();
 			await settle('replica killed');
 			expect(viewers.map(({ superseded }) => superseded)).toEqual([[], [], []]);

@@ -40,6 +40,11 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		await load.flowing(load.counts());
 	}
 
+	/** Resolves when the stream holds so many entries. */
+	async function stored(entries: number): Promise<void> {
+		await waitFor(`${entries} entries in the stream`, async () => (await entriesOf(redis)) >= entries, 30_000);
+	}
+
 	/**
 	 * Lets everything arrive, and requires that each acknowledged reading is in the stream, once, as it was sent and in
 	 * order.
@@ -100,7 +105,7 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		'appends again exactly what Redis forgot when it lost the end of its file, %s',
 		async (name, killed, bytes) => {
 			await begin();
-			await sleep(2000);
+			await stored(400);
 			await redis.kill('SIGKILL');
 			// As much as a second of everysec may cost.
 			await cutAppendOnlyFile(redis, bytes);
@@ -121,7 +126,7 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 		'gives a Redis that comes back empty all that the log holds, under the same ids',
 		async () => {
 			await begin();
-			await sleep(2000);
+			await stored(400);
 			await relayed(gateway);
 			const before = new StreamAudit(redis.url);
 			await before.catchUp();
@@ -144,8 +149,7 @@ describe('P1 Acked is durable, effectively once: Redis away under load', () => {
 			await redis.kill('SIGKILL');
 			await begin();
 			expect(await gateway.trouble()).toMatch(/^Redis: /);
-			await sleep(1000);
-			await load.flowing(load.counts());
+			for (let round = 0; round < 3; round++) await load.flowing(load.counts());
 			await redis.restart();
 			await settle('away at the start');
 		},
