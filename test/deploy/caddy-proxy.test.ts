@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 
 type Told = Asked & { name: string };
 
-describe('what Caddy hands on to the services', () => {
+describe('a request through Caddy', () => {
 	const NAMES = ['auth', 'twin', 'notification', 'llm', 'gateway', 'socket'];
 	const MIB = 1024 * 1024;
 	/** Long enough to be worth compressing. */
@@ -63,11 +63,11 @@ describe('what Caddy hands on to the services', () => {
 		['/ingest', 'gateway', '/ingest'],
 		['/ingest/socket.io/?EIO=4', 'gateway', '/ingest/socket.io/?EIO=4'],
 		['/mqtt', 'gateway', '/mqtt'],
-	])('is %s to %s, as %s', async (path, name, inside) => {
+	])('goes from %s to %s as %s', async (path, name, inside) => {
 		expect(told(await ask('GET', path))).toMatchObject({ name, path: inside, method: 'GET' });
 	});
 
-	it('is what the client sent: method, body, host, cookies, authorization', async () => {
+	it('keeps the method, body, host, cookies and authorization that the client sent', async () => {
 		const headers = { authorization: 'Bearer x', cookie: 'a=b', 'content-type': 'application/json' };
 		const answer = told(await ask('PUT', '/twin/buildings/1/columns', { headers, body: '{"columns":[]}' }));
 		expect(answer).toMatchObject({
@@ -77,7 +77,7 @@ describe('what Caddy hands on to the services', () => {
 		});
 	});
 
-	it("says the client's own address, whatever the client says", async () => {
+	it("carries the client's real address, whatever the client claims", async () => {
 		const { headers } = told(
 			await ask('GET', '/auth/me', {
 				headers: { 'x-forwarded-for': '192.0.2.1, 10.0.0.1', 'x-forwarded-proto': 'http' },
@@ -86,20 +86,20 @@ describe('what Caddy hands on to the services', () => {
 		expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': 'https' });
 	});
 
-	it("brings the services' refusals back as they are", async () => {
+	it("gets the services' refusals back unchanged", async () => {
 		expect(await ask('GET', '/twin/refused')).toMatchObject({
 			status: 422,
 			json: { error: { code: 'invalid', message: 'no' } },
 		});
 	});
 
-	it('is compressed on its way back, but not where tokens are', async () => {
+	it('is answered compressed, except where the answer holds a token', async () => {
 		const headers = { 'accept-encoding': 'gzip' };
 		expect((await ask('GET', '/twin/buildings', { headers })).headers['content-encoding']).toBe('gzip');
 		expect((await ask('GET', '/auth/me', { headers })).headers['content-encoding']).toBeUndefined();
 	});
 
-	it('is a stream of events that arrive one by one', async () => {
+	it('gets a stream of events one by one', async () => {
 		const pieces: string[] = [];
 		const whole = ask('GET', '/llm/stream', {
 			headers: { 'accept-encoding': 'zstd, gzip' },
@@ -114,7 +114,7 @@ describe('what Caddy hands on to the services', () => {
 		});
 	});
 
-	it('is a body of at most 1 MiB, with its length said before or not', async () => {
+	it('may carry at most 1 MiB, with or without a declared length', async () => {
 		const gateway = upstreams.get('gateway')!;
 		for (const chunked of [false, true]) {
 			const whole = await ask('POST', '/ingest', { body: Buffer.alloc(MIB, 'a'), chunked });
@@ -127,7 +127,7 @@ describe('what Caddy hands on to the services', () => {
 	});
 
 	it.each(['/socket.io/?EIO=4&transport=websocket', '/ingest/socket.io/?EIO=4&transport=websocket', '/mqtt'])(
-		'is a WebSocket at %s',
+		'becomes a WebSocket at %s',
 		async (path) => {
 			const upstream = upstreams.get(path.startsWith('/socket.io') ? 'socket' : 'gateway')!;
 			const upgraded: Socket[] = [];
@@ -159,7 +159,7 @@ describe('what Caddy hands on to the services', () => {
 		},
 	);
 
-	it('is refused with 503 and Retry-After while the service is away, and goes on when it is back', async () => {
+	it('gets 503 with Retry-After while the service is away, and an answer when it is back', async () => {
 		const twin = upstreams.get('twin')!;
 		await twin.kill();
 		expect(await ask('POST', '/twin/buildings', { body: '{}' })).toMatchObject({
@@ -174,7 +174,7 @@ describe('what Caddy hands on to the services', () => {
 		expect((await patient).status).toBe(200);
 	});
 
-	it('is not sent a second time when the service broke off after it had it', async () => {
+	it('is not repeated after the service broke off with it in hand', async () => {
 		const notification = upstreams.get('notification')!;
 		const before = notification.asked.length;
 		expect(await ask('POST', '/notification/broken', { body: '{}' })).toMatchObject({
@@ -235,7 +235,7 @@ describe('replicas behind Caddy', () => {
 		await waitFor('the one that is back to be used', async () => nameOf(await post()) === 'one');
 	});
 
-	it('keep a session of polling on the replica that holds it, and give it another when that dies', async () => {
+	it('keep a polling session on its replica, and move it when that replica dies', async () => {
 		const first = await caddy.ask('GET', '/socket.io/?EIO=4&transport=polling');
 		const cookie = first.headers['set-cookie']!.map((one) => one.split(';', 1)[0]).join('; ');
 		const poll = () => caddy.ask('GET', '/socket.io/?EIO=4&transport=polling&sid=x', { headers: { cookie } });
@@ -245,11 +245,11 @@ describe('replicas behind Caddy', () => {
 		expect(elsewhere).not.toBe(nameOf(first));
 	});
 
-	it('spread new sessions of dashboards', async () => {
+	it('spread new dashboard sessions', async () => {
 		expect((await names(60, () => caddy.ask('GET', '/socket.io/?EIO=4&transport=polling'))).size).toBe(3);
 	});
 
-	it('keep a sensor with the gateway that knows what it sent before', async () => {
+	it('keep a sensor with the gateway that knows its earlier readings', async () => {
 		expect((await names(30, () => caddy.ask('POST', '/ingest', { body: '{}' }))).size).toBe(1);
 	});
 });

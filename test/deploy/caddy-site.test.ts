@@ -48,14 +48,14 @@ describe('the site that Caddy serves', () => {
 		});
 	});
 
-	it('is spoken to over TLS only: plain HTTP is sent there, with its path', async () => {
+	it('speaks TLS only, and redirects plain HTTP to it with the path', async () => {
 		const answer = await fetch(`${caddy.httpUrl}/twin/buildings?a=b`, { redirect: 'manual' });
 		expect(answer.status).toBe(308);
 		expect(answer.headers.get('location')).toBe(`${caddy.url}/twin/buildings?a=b`);
 		expect(upstream.asked).toEqual([]);
 	});
 
-	it('has the page, which is asked for anew each time, and its files, which never change', async () => {
+	it('serves the page uncached and its versioned files cached for good', async () => {
 		const page = await caddy.ask('GET', '/');
 		expect(page).toMatchObject({
 			status: 200,
@@ -68,7 +68,7 @@ describe('the site that Caddy serves', () => {
 		expect(script).toMatchObject({ status: 200, headers: { 'cache-control': 'public, max-age=31536000, immutable' } });
 	});
 
-	it('compresses what is text', async () => {
+	it('compresses text', async () => {
 		for (const encoding of ['zstd', 'gzip']) {
 			const { headers } = await caddy.ask('GET', '/assets/index-B4sH_x-9.js', {
 				headers: { 'accept-encoding': encoding },
@@ -77,7 +77,7 @@ describe('the site that Caddy serves', () => {
 		}
 	});
 
-	it('says not found for what is no file of the page, in the shape of every error, and nobody keeps that', async () => {
+	it('answers 404 in the shape of every error for a missing file, uncached', async () => {
 		for (const path of [
 			'/rooms/hall',
 			'/assets/',
@@ -102,7 +102,7 @@ describe('the site that Caddy serves', () => {
 		});
 	});
 
-	it('tells browsers what a page of ours may do, on every answer, and nothing of what serves it', async () => {
+	it("sends the security headers with every answer, and hides the server's name", async () => {
 		for (const path of ['/', '/no-such-file', '/twin/buildings', '/docs/']) {
 			const { headers } = await caddy.ask('GET', path);
 			expect(headers, path).toMatchObject({
@@ -117,14 +117,14 @@ describe('the site that Caddy serves', () => {
 		}
 	});
 
-	it('has the documents of the API below /docs', async () => {
+	it('serves the API documents below /docs', async () => {
 		expect(await caddy.ask('GET', '/docs')).toMatchObject({ status: 308, headers: { location: '/docs/' } });
 		expect((await caddy.ask('GET', '/docs/')).text).toContain('<title>API</title>');
 		expect((await caddy.ask('GET', '/docs/openapi.json')).json).toEqual({ openapi: '3.1.0' });
 		expect((await caddy.ask('GET', '/docs/no')).json).toMatchObject({ error: { code: 'not_found' } });
 	});
 
-	it('keeps probes and numbers of the services from the outside, however they are spelled', async () => {
+	it("hides the services' probes and metrics from outside, in any spelling", async () => {
 		const before = upstream.asked.length;
 		for (const prefix of PREFIXES) {
 			for (const probe of ['healthz', 'readyz', ...(prefix === 'twin' ? [] : ['metrics'])]) {

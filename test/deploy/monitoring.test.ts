@@ -52,13 +52,13 @@ afterAll(async () => {
 	await redis?.stop();
 });
 
-describe('what Prometheus and Grafana are given', () => {
-	it('is PromQL, and says what is none', () => {
+describe('the Prometheus rules and the Grafana dashboard', () => {
+	it('contain valid PromQL, and the test finds an invalid expression', () => {
 		for (const { expr } of expressions) expect(metricsIn(expr)).not.toEqual([]);
 		expect(() => metricsIn('sum(rate(x[5m])')).toThrow('no PromQL');
 	});
 
-	it('asks for metrics only that the product has', async () => {
+	it('ask only for metrics that the product has', async () => {
 		// A series of its own appears with the first request.
 		await fetch(`${product.http}/twin/metrics`);
 		const text = await (await fetch(`${product.http}/metrics`)).text();
@@ -71,7 +71,7 @@ describe('what Prometheus and Grafana are given', () => {
 		expect(missing).toEqual([]);
 	});
 
-	it('tells what to do for each alert, and lays no panel over another', () => {
+	it('say what to do for each alert, and overlap no panels', () => {
 		for (const { alert, annotations } of rules)
 			expect(annotations, alert).toEqual({ summary: expect.any(String), todo: expect.any(String) });
 		expect(new Set(rules.map(({ alert }) => alert)).size).toBe(rules.length);

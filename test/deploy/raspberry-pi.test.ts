@@ -22,14 +22,14 @@ function folder(): string {
 /** Each value of a key of the unit, in order. */
 const unit = (key: string) => [...UNIT.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value]) => value!);
 
-describe('the guides for a gateway at a door', () => {
+describe('the guide for a gateway at a door', () => {
 	const blocks = ['docs/raspberry-pi.md', 'docs/home-assistant.md'].flatMap((page) =>
 		[...read(page).matchAll(/^```yaml\n(.*?)^```/gms)].map(
 			([, text], index) => [`${page}, ${index + 1}`, text!] as const,
 		),
 	);
 
-	it.each(blocks)('has a gateway.yaml that is valid: %s', (_where, text) => {
+	it.each(blocks)('shows a valid gateway.yaml: %s', (_where, text) => {
 		const path = join(folder(), 'gateway.yaml');
 		writeFileSync(path, text);
 		const { stdout, stderr, status } = spawnSync(process.execPath, ['edge-gateway/src/main.ts', 'check'], {
@@ -44,7 +44,7 @@ describe('the guides for a gateway at a door', () => {
 		});
 	});
 
-	it('names files that are there, and scripts that there are', () => {
+	it('names only files and scripts that exist', () => {
 		const scripts = (JSON.parse(read('package.json')) as { scripts: Record<string, string> }).scripts;
 		for (const [, script] of GUIDE.matchAll(/npm run ([a-z:]+)/g)) expect(scripts).toHaveProperty(script!);
 		for (const [path] of GUIDE.matchAll(/\b(?:scripts|deploy)\/[\w./-]+\.(?:mjs|service)/g))
@@ -54,7 +54,7 @@ describe('the guides for a gateway at a door', () => {
 });
 
 describe('the systemd unit', () => {
-	it('starts what there is, with settings that there are', () => {
+	it('starts an existing program with existing settings', () => {
 		const [program, ...args] = unit('ExecStart')[0]!.replaceAll(INSTALLED_AT, ROOT.replace(/\/$/, '')).split(' ');
 		expect(existsSync(program!)).toBe(true);
 		const entry = args.find((arg) => !arg.startsWith('-'))!;
@@ -67,7 +67,7 @@ describe('the systemd unit', () => {
 		expect(scripts.gateway).toContain(args.join(' '));
 	});
 
-	it('can open serial ports, and write nothing but its state', () => {
+	it('may open serial ports, and write only its own state', () => {
 		expect(unit('SupplementaryGroups')).toEqual(['dialout']);
 		expect({ system: unit('ProtectSystem'), state: unit('StateDirectory'), user: unit('DynamicUser') }).toEqual({
 			system: ['strict'],
@@ -83,7 +83,7 @@ describe('the systemd unit', () => {
 	});
 
 	const analyze = findProgram('systemd-analyze');
-	it.runIf(analyze)('is what systemd understands, and leaves little open', () => {
+	it.runIf(analyze)('passes systemd-analyze verify with a low exposure', () => {
 		const path = join(folder(), 'crowdvision-gateway.service');
 		writeFileSync(path, UNIT.replaceAll(INSTALLED_AT, ROOT.replace(/\/$/, '')));
 		const verified = spawnSync(analyze!, ['verify', path], { encoding: 'utf8' });
@@ -98,7 +98,7 @@ describe('the systemd unit', () => {
 	});
 });
 
-describe('on arm64', () => {
+describe('production packages on arm64', () => {
 	interface Locked {
 		dev?: boolean;
 		devOptional?: boolean;
@@ -113,7 +113,7 @@ describe('on arm64', () => {
 		([path, { dev, devOptional, link }]) => path.includes('node_modules/') && !dev && !devOptional && !link,
 	);
 
-	it('no package of production is for other machines only', () => {
+	it('run there, every one', () => {
 		expect(inProduction.length).toBeGreaterThan(50);
 		const allows = (list: string[] | undefined, wanted: string) =>
 			!list || list.includes(wanted) || (list[0]!.startsWith('!') && !list.includes(`!${wanted}`));
@@ -123,7 +123,7 @@ describe('on arm64', () => {
 		expect(missing.map(([path]) => path)).toEqual([]);
 	});
 
-	it('every package of production that has native code ships it built', () => {
+	it('ship their native code built', () => {
 		const native = inProduction.filter(
 			([path]) => existsSync(join(ROOT, path, 'binding.gyp')) || existsSync(join(ROOT, path, 'prebuilds')),
 		);
@@ -137,7 +137,7 @@ describe('on arm64', () => {
 		}
 	});
 
-	it('nothing is run when a package of production is installed', () => {
+	it('run no script when they are installed', () => {
 		const { allowScripts } = JSON.parse(read('package.json')) as { allowScripts: Record<string, boolean> };
 		const scripted = inProduction
 			.filter(([, { hasInstallScript }]) => hasInstallScript)

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 
 it.each(Object.keys(SERVICES) as (keyof typeof SERVICES)[])(
-	'the API document tells of every route of %s, and of none that is not there',
+	'the API document lists every route of %s, and no other',
 	async (name) => {
 		const { service } = await world.serve<Awaited<ReturnType<(typeof SERVICES)[typeof name]>>>(SERVICES[name] as never);
 		const documented = OPERATIONS[name].map(({ method, path }) => `${method.toUpperCase()} ${path}`);

@@ -14,7 +14,7 @@ const rows = [...page.matchAll(/^\| `([a-z_]+)` \|(.*?)\| (.+) \|$/gm)].map(([, 
 }));
 
 describe('the table of bridge options', () => {
-	it('says of each whether we have it', () => {
+	it('says for each option whether we have it', () => {
 		expect(rows.length).toBeGreaterThan(30);
 		for (const { theirs, ours, verdict } of rows) {
 			expect(verdict, theirs).toMatch(/^(have|differently: |deliberately not: )/);
@@ -22,7 +22,7 @@ describe('the table of bridge options', () => {
 		}
 	});
 
-	it('names options of ours that there are', () => {
+	it('names only options of ours that exist', () => {
 		const { bridges } = GatewayFile.properties as unknown as {
 			bridges: { items: { properties: Record<string, { properties?: Record<string, unknown> }> } };
 		};

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { DEMO_BUILDING, VISITOR_ROOM } from '../../demo/building.ts';
 import { examples } from '../../demo/examples.ts';
 
-it('the pages made from the code are up to date', () => {
+it('the generated pages are up to date', () => {
 	const { status, stdout } = spawnSync(process.execPath, ['scripts/docs.ts', '--check'], {
 		cwd: ROOT,
 		encoding: 'utf8',
@@ -15,7 +15,7 @@ it('the pages made from the code are up to date', () => {
 	expect(status).toBe(0);
 });
 
-it('the README has the same example for each way in as npm start prints', () => {
+it('the README shows the same example for each way in as npm start prints', () => {
 	const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 	const lines = examples({
 		http: 'http://127.0.0.1:8080',

@@ -38,11 +38,11 @@ function check(yaml: string): { status: number | null; output: string } {
 	return { status, output: `${stdout}${stderr}`.replaceAll(dir, '') };
 }
 
-it('the example of gateway.yaml names every option there is', () => {
+it('the example gateway.yaml names every option', () => {
 	for (const name of namesOf(GatewayFile as Schema)) expect(EXAMPLE).toMatch(new RegExp(`\\b${name}:( |$)`, 'm'));
 });
 
-it('the example of gateway.yaml is valid as it is, and with every option in force', () => {
+it('the example gateway.yaml is valid as it stands, and with every option uncommented', () => {
 	expect(check(EXAMPLE)).toEqual({ status: 0, output: 'the configuration is valid\n' });
 	const everything = EXAMPLE.replace(/^# /gm, '');
 	expect(everything).toMatch(/^sources:$/m);

@@ -41,7 +41,7 @@ describe('P9 a count on the page', () => {
 		await world?.stop();
 	});
 
-	it('made by doors shows its error bound, is corrected by keyboard alone, and its audit says by whom', async () => {
+	it('made of door crossings shows its error bound, and a correction by keyboard names its author', async () => {
 		await studio().waitFor();
 		expect(await studio().getByTestId('correct').count()).toBe(0);
 		await crosses('peopleIn', 40);

@@ -37,7 +37,7 @@ describe('npm run dev', () => {
 		expect(await get('/src/App.vue')).toEqual([200, expect.stringContaining('import.meta.hot')]);
 	});
 
-	it('hands on to the services what is not of the page', async () => {
+	it('proxies everything else to the services', async () => {
 		expect(await get('/twin/metrics')).toEqual([200, expect.stringContaining('peopleCount')]);
 		expect(await get('/socket.io/?EIO=4&transport=polling')).toEqual([200, expect.stringContaining('"sid"')]);
 	});

@@ -17,7 +17,7 @@ const HALL = { buildingId: 'works', roomId: 'hall' };
  * A gateway and twin in one process, with an empty building: strangers are adopted and broken sensors replaced through
  * the API alone.
  */
-describe('devices in the embedded whole', () => {
+describe('the embedded whole', () => {
 	let dataDir: string;
 	let running: Running;
 	let http: string;
@@ -63,7 +63,7 @@ describe('devices in the embedded whole', () => {
 		await rm(dataDir, { recursive: true, force: true });
 	});
 
-	it('an unknown device is adopted with one action and stays in the registry of twin through a kill -9', async () => {
+	it("adopts an unknown device with one action, and keeps it in twin's registry through a kill -9", async () => {
 		await expect(send('old-co2', 800)).rejects.toThrow(/unknown_sensor/);
 		const { quarantined } = await ask<{ quarantined: object[] }>('GET', '/gateway/devices');
 		expect(quarantined).toMatchObject([{ sensorId: 'old-co2', metric: 'co2', count: 1 }]);
@@ -76,7 +76,7 @@ describe('devices in the embedded whole', () => {
 		await waitFor('its value', async () => (await co2())?.value === 800);
 	});
 
-	it('a broken sensor is replaced: the room goes by the new one at once, and keeps its history', async () => {
+	it('replaces a broken sensor: the room follows the new one at once and keeps its history', async () => {
 		const brokenAt = Date.now() - 3 * 60_000;
 		await send('old-co2', 900, brokenAt);
 		await send('old-co2', 950, Date.now() - 1000);

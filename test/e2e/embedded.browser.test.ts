@@ -26,7 +26,7 @@ describe('starting and stopping', () => {
 		expect(await world!.process.kill('SIGTERM')).toEqual({ code: 0, signal: null });
 	});
 
-	it('names every bad setting, what it was and what is allowed, and exits 1 before a port is open', async () => {
+	it('names every bad setting, its value and what is allowed, and exits 1 before a port is open', async () => {
 		const process = await startNode('standalone.ts', {
 			env: { PORT: '99999', LOG_LEVEL: 'loud', JWT_SECRET: 'short' },
 		});

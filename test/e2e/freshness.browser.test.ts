@@ -7,7 +7,7 @@ import { EMAIL, PASSWORD } from './world.ts';
 const SOON = { timeout: 20_000, interval: 100 };
 const MINUTE = 60_000;
 
-describe('P8 the page, with nothing left to talk to', () => {
+describe('P8 the page, cut off from everything', () => {
 	let world: Standalone;
 	let chromium: Chromium;
 	let page: Page;
@@ -37,7 +37,7 @@ describe('P8 the page, with nothing left to talk to', () => {
 		await world?.stop();
 	});
 
-	it('greys every value out at its deadline, by itself, and never shows what is unknown as 0', async () => {
+	it('greys out every value at its deadline, and never shows an unknown value as 0', async () => {
 		await expect.poll(async () => (await ofStatus((status) => !unknown(status))).length, SOON).toBeGreaterThan(2);
 		await expect.poll(() => page.getByTestId('connection').getAttribute('data-state'), SOON).toBe('live');
 		const never = await ofStatus((status) => status === 'no-data');

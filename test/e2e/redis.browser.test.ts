@@ -27,8 +27,8 @@ describeEndToEnd('with a real Redis between', async () => {
 	return world;
 });
 
-describe('what Redis shows', () => {
-	it('has one entry per reading in the stream telemetry, each a canonical reading, none twice', async () => {
+describe('Redis', () => {
+	it('holds one entry per reading in the stream telemetry, each canonical, none twice', async () => {
 		const entries = await client.xrange('telemetry', '-', '+');
 		const readings = entries.map(([, fields]) => {
 			expect(fields[0]).toBe('reading');
@@ -39,7 +39,7 @@ describe('what Redis shows', () => {
 		expect(new Set(readings.map((value) => (value as { id: string }).id)).size).toBe(readings.length);
 	});
 
-	it('announced the alert of the overcrowded room once, and its end once', () => {
+	it('gets the alert of the overcrowded room once, and its end once', () => {
 		const studio = notifications.filter(({ roomId }) => roomId === 'studio');
 		expect(studio.map(({ state }) => state)).toEqual(['open', 'resolved']);
 	});

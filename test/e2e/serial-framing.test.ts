@@ -20,7 +20,7 @@ describe('P6 a device that speaks over a bad line', () => {
 			{ framing: 'cobs', name: 'alpha' },
 			{ framing: 'cobs', identify: { device: 'alpha' } },
 		],
-	])('has every reading stored once, as it measured it: %s', async (_name, link, port) => {
+	])('gets every reading stored once, as measured: %s', async (_name, link, port) => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-framing-'));
 		onTestFinished(() => rm(dir, { recursive: true, force: true }));
 		const modem = await createNullModem({ dir: join(dir, 'line') });

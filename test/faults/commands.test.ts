@@ -74,7 +74,7 @@ describe('commands while the gateway is killed -9', () => {
 	}
 
 	it(
-		`each has exactly one outcome through ${KILLS} kills, is executed once at most, and never late`,
+		`have exactly one outcome each through ${KILLS} kills, are executed at most once, and never late`,
 		async () => {
 			const chance = chanceOf(SEED);
 			const sensors = fleet.devices.flatMap(({ sensorIds }) => sensorIds);

@@ -96,7 +96,7 @@ describe('P7 honest time: the gateway as a process, killed -9 before, while and 
 		}
 	}, 240_000);
 
-	it('set back an hour and killed, goes on as before: in order, nothing twice', async () => {
+	it('keeps the order and sends nothing twice when the clock is set back an hour and it is killed', async () => {
 		const before = await redis.xlen('telemetry');
 		beWrongBy(SET_BACK);
 		await waitFor('the clock to be set back', () => readFileSync(`${file}.seen`, 'utf8') === String(SET_BACK));

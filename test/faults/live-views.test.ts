@@ -132,7 +132,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 	}
 
 	it(
-		"the browser's line is cut",
+		"shows every reading in order and once after the browser's line was cut",
 		async () => {
 			proxy.cut();
 			await during();
@@ -145,7 +145,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 	);
 
 	it(
-		"the browser's line carries nothing, and does not say so",
+		"shows or supersedes every reading after the browser's line stalled silently",
 		async () => {
 			proxy.stall();
 			await during();
@@ -156,7 +156,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 	);
 
 	it(
-		'Redis is killed, and comes back with what it had',
+		'shows every reading in order and once after Redis was killed and came back whole',
 		async () => {
 			await redis.kill();
 			await during();
@@ -172,7 +172,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 		['the last it had shown', (server: RedisServer) => cutAppendOnlyFile(server, 20_000)],
 		['anything', ({ dir }: RedisServer) => rm(join(dir, 'appendonlydir'), { recursive: true })],
 	])(
-		'Redis is killed, and comes back without %s',
+		'shows every reading in order and once after Redis came back without %s',
 		async (what, lose) => {
 			await fed(200);
 			await redis.kill();
@@ -189,7 +189,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 	);
 
 	it(
-		'the socket service is killed',
+		'shows every reading in order and once after the socket service was killed',
 		async () => {
 			await socket.kill();
 			await during();
@@ -201,7 +201,7 @@ describe(`P12 live views catch up: ${CUT_SECONDS} s, ${CUT_SECONDS * DURING} rea
 	);
 
 	it(
-		'one of two replicas is killed, and its dashboards go on at the other',
+		'moves the dashboards of a killed replica to the other, with every reading in order and once',
 		async () => {
 			const other = await startReplica();
 			viewers.push(await view(other.url));

@@ -17,7 +17,7 @@ const INTERVAL_MS = 250;
 const FEW = 5;
 const CROWDED = 'hall';
 
-describe.skipIf(why)(`each process of the topology is killed -9 under load${why ? `: ${why}` : ''}`, () => {
+describe.skipIf(why)(`the topology, each of its processes killed -9 under load${why ? `: ${why}` : ''}`, () => {
 	let topology: Topology;
 	let watch: ConnectionWatch;
 	let load: Load;
@@ -113,7 +113,7 @@ describe.skipIf(why)(`each process of the topology is killed -9 under load${why 
 		);
 	}, 400_000);
 
-	it('all the while, no service called another: only Redis and its own database', () => {
+	it('keeps every service from calling another: each only calls Redis and its own database', () => {
 		for (const { name, mayCall } of topology.programs) {
 			const called = [...watch.seen.get(name)!];
 			expect(called, name).toContain(topology.redis.port);

@@ -40,7 +40,7 @@ const here = ({ commands }: Block) =>
 	commands.replaceAll('127.0.0.1:8080', `127.0.0.1:${ports.http}`).replaceAll('-p 1883', `-p ${ports.mqtt}`);
 
 describe('docs/new-device.md', () => {
-	it('leads from a mapping to a device that is adopted and seen in its room', async () => {
+	it('leads from a mapping to an adopted device whose values show in its room', async () => {
 		const blocks = blocksOf('new-device.md');
 		const next = () => blocks.shift()!;
 		expect(await shell.run(here(next()))).toBe('the configuration is valid');

@@ -84,7 +84,7 @@ describe('import rules', () => {
 		expect(importViolations(thisRepository())).toEqual([]);
 	});
 
-	it('look at all of it', () => {
+	it('cover the whole repository', () => {
 		const { files, manifests } = thisRepository();
 		expect([...manifests.keys()]).toEqual(
 			expect.arrayContaining(['', 'packages/contracts', 'edge-gateway', 'frontend', 'services/twin']),
@@ -94,7 +94,7 @@ describe('import rules', () => {
 		);
 	});
 
-	it('are not broken by a repository in which all is well', () => {
+	it('accept a repository that keeps them', () => {
 		expect(importViolations(madeUp({}))).toEqual([]);
 	});
 
@@ -180,13 +180,13 @@ describe('import rules', () => {
 			{ 'packages/log/src/a.ts': "import './b.ts';", 'packages/log/src/b.ts': "import './a.ts';" },
 			'circle: packages/log/src/a.ts -> packages/log/src/b.ts',
 		],
-	])('are broken by %s', (_what, changed, says) => {
+	])('reject %s', (_what, changed, says) => {
 		const violations = importViolations(madeUp(changed));
 		expect(violations).toHaveLength(1);
 		expect(violations[0]).toContain(says);
 	});
 
-	it('are broken by a workspace that has no rule', () => {
+	it('reject a workspace without a rule', () => {
 		const repository = madeUp({});
 		const manifests = new Map([...repository.manifests, ['packages/more', workspace('more')] as const]);
 		expect(importViolations({ ...repository, manifests })).toEqual([
@@ -194,7 +194,7 @@ describe('import rules', () => {
 		]);
 	});
 
-	it('come with one exact version of every package, so that a clone of today installs the same tomorrow', () => {
+	it('pin every package to one exact version', () => {
 		const loose = [...thisRepository().manifests].flatMap(([folder, { dependencies, devDependencies }]) =>
 			Object.entries({ ...dependencies, ...devDependencies })
 				.filter(
@@ -214,7 +214,7 @@ describe('import rules', () => {
 		expect(wallViolations(files, 'edge-gateway/src', GATEWAY_WALLS)).toEqual([]);
 	});
 
-	it('find a new arrow between rooms, one that is gone, a room nobody listed, and a cycle of rooms', () => {
+	it('report a new arrow between rooms, a gone one, an unlisted room and a cycle of rooms', () => {
 		const files = new Map([
 			['g/src/main.ts', "import './a/one.ts';"],
 			['g/src/a/one.ts', "import '../b/two.ts';"],

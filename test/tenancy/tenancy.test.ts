@@ -88,7 +88,7 @@ const secretsIn = (text: string, building: Marked, request: string) =>
 	building.secrets.filter((secret) => text.includes(secret) && !request.includes(secret));
 
 describe('tenancy', () => {
-	it('no account ever sees or learns of a building outside its domains over HTTP, nor changes one', async () => {
+	it('shows no account a building outside its domains over HTTP, and lets none change it', async () => {
 		const request = fc.record({ operation: fc.constantFrom(...REQUESTS), target: fc.constantFrom(...BUILDINGS) });
 		let asked = 0;
 		await fc.assert(
@@ -121,7 +121,7 @@ describe('tenancy', () => {
 		for (const building of BUILDINGS) expect(await campus.snapshot(building)).toBe(before.get(building.id));
 	});
 
-	it('every request of the API is refused for a foreign building in the same words as for none', async () => {
+	it('answers every request for a foreign building in the same words as for one that does not exist', async () => {
 		const token = await campus.token([{ domainName: 'north', role: 'business_admin' }]);
 		const target = BUILDINGS.find(({ id }) => id === 'b-cedar')!;
 		for (const operation of REQUESTS.filter(({ path }) => path.includes('{id}'))) {
@@ -134,7 +134,7 @@ describe('tenancy', () => {
 		}
 	});
 
-	it('lists, questions and devices show the buildings of the account, and so the test above could fail', async () => {
+	it('shows each account its own buildings in lists, answers and devices, so the tests above can fail', async () => {
 		for (const building of BUILDINGS) {
 			const owner = await campus.ownerOf(building);
 			const seen = await Promise.all(
@@ -153,7 +153,7 @@ describe('tenancy', () => {
 		}
 	});
 
-	it('a building id in use is the one thing its owner cannot keep to itself, and nothing comes with it', async () => {
+	it('tells a stranger only that a building id is taken, and nothing else of that building', async () => {
 		const token = await campus.token([{ domainName: 'north', role: 'business_admin' }]);
 		const make = (id: string) =>
 			campus.ask(token, 'POST', '/twin/buildings', { id, domains: ['north'], rooms: [roomOf('hall')] });
@@ -162,7 +162,7 @@ describe('tenancy', () => {
 		expect(replies[0]!.status).toBe(409);
 	});
 
-	it('no account ever hears of a building outside its domains over Socket.IO', async () => {
+	it('sends no account anything of a building outside its domains over Socket.IO', async () => {
 		const everybody = await campus.token(DOMAINS.map((domainName) => ({ domainName, role: 'business_admin' })));
 		let value = 11;
 		await fc.assert(
@@ -183,7 +183,7 @@ describe('tenancy', () => {
 					const ids = (list: { buildingId: string }[]) => new Set(list.map(({ buildingId }) => buildingId));
 					const all = new Set(BUILDINGS.map(({ id }) => id));
 					await waitFor(
-						'everything to be told to who may see it',
+						'every event to reach the accounts that may see it',
 						() => ids(control.readings).isSupersetOf(all) && ids(control.alerts).isSupersetOf(all),
 					);
 					// Not before: what a device said that has gone since opens and ends no alert.

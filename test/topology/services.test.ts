@@ -88,7 +88,7 @@ describe('each service in its own process', () => {
 	const alerts: Alert[] = [];
 	const readings: ReadingWithCursor[] = [];
 
-	it('is alive, ready and measured', async () => {
+	it('answers /healthz, /readyz and /metrics', async () => {
 		for (const name of SERVICES) {
 			expect((await call(name, 'GET', '/healthz')).body, name).toEqual({ status: 'ok' });
 			await waitFor(`${name} to be ready`, async () => (await call(name, 'GET', '/readyz')).status === 200);
@@ -144,7 +144,7 @@ describe('each service in its own process', () => {
 		expect(told.body).toMatchObject({ grounded: true, answer: expect.stringContaining('11') });
 	});
 
-	it('is killed -9 while more comes in, and has lost and doubled nothing when it is back', async () => {
+	it('loses and doubles nothing when it is killed -9 while readings come in', async () => {
 		for (const name of ['twin', 'notification', 'socket'] as const) {
 			const before = readings.length;
 			const { process } = running.get(name)!;
@@ -185,7 +185,7 @@ describe('each service in its own process', () => {
 		expect(await alertsOf()).toHaveLength(1);
 	});
 
-	it('says what is wrong while Redis is away, and is ready again by itself, with its registry told anew', async () => {
+	it('reports what is wrong while Redis is away, and recovers by itself with its registry refilled', async () => {
 		await redis.kill();
 		for (const name of SERVICES) {
 			const { body } = await waitFor(`${name} to say so`, async () => {
@@ -218,7 +218,7 @@ describe('each service in its own process', () => {
 });
 
 describe('a service alone', () => {
-	it.each(SERVICES)('%s says that it needs Redis, and exits 1', async (name) => {
+	it.each(SERVICES)('%s exits 1 and says that it needs Redis', async (name) => {
 		const process = await startNode(`services/${name}/src/main.ts`, { env: environment(`${name}-alone`, undefined) });
 		expect(await process.exited).toEqual({ code: 1, signal: null });
 		expect(process.stderr()).toContain('REDIS_URL is not set');

@@ -16,7 +16,7 @@ async function listening(host: string): Promise<number> {
 	return (server.address() as { port: number }).port;
 }
 
-it('sees whom a process has called, and not who has called it', async () => {
+it('the connection watch reports whom a process called, not who called it', async () => {
 	const port = await listening('127.0.0.1');
 	const before = calledBy(process.pid);
 	const socket = connect(port, '127.0.0.1');
@@ -26,7 +26,7 @@ it('sees whom a process has called, and not who has called it', async () => {
 	expect(called).toEqual([port]);
 });
 
-it('remembers a connection that is over', async () => {
+it('the connection watch remembers a connection that ended', async () => {
 	const port = await listening('127.0.0.1');
 	const watch = watchConnections([{ name: 'this', pid: process.pid }]);
 	const socket = connect(port, '127.0.0.1');
@@ -38,6 +38,6 @@ it('remembers a connection that is over', async () => {
 	expect(watch.seen.get('this')).toContain(port);
 });
 
-it('says nothing of a process that is not there', () => {
+it('the connection watch reports nothing for a process that does not exist', () => {
 	expect(calledBy(2 ** 22 + 1)).toEqual([]);
 });

@@ -33,7 +33,7 @@ describe.skipIf(whyNoMongod())('startMongod', () => {
 		expect(existsSync(`/proc/${server.pid}`)).toBe(false);
 	});
 
-	it('rejects with what MongoDB says of a bad argument', async () => {
+	it("rejects with MongoDB's own words for a bad argument", async () => {
 		await expect(startMongod({ extra: ['--no-such-option'] })).rejects.toThrow(/no-such-option/);
 	});
 });

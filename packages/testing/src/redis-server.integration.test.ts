@@ -41,13 +41,13 @@ describe('startRedis', () => {
 		expect(await within('the answer', answer)).toBe('PONG');
 	});
 
-	it('rejects with what Redis says of a bad argument', async () => {
+	it("rejects with Redis's own words for a bad argument", async () => {
 		await expect(startRedis({ extra: ['--no-such-option', '1'] })).rejects.toThrow(/no-such-option/);
 	});
 });
 
 describe('waitFor', () => {
-	it('resolves with what the probe finds, through its errors', async () => {
+	it('resolves with what the probe finds, also after errors', async () => {
 		let calls = 0;
 		const found = await waitFor('the third call', () => {
 			if (++calls === 1) throw new Error('not yet');
@@ -56,7 +56,7 @@ describe('waitFor', () => {
 		expect(found).toEqual({ calls: 3 });
 	});
 
-	it('says what it waited for, and why the probe failed last', async () => {
+	it("rejects naming what it waited for, and the probe's last error", async () => {
 		const waiting = waitFor(
 			'rain',
 			() => {
@@ -70,7 +70,7 @@ describe('waitFor', () => {
 });
 
 describe('within', () => {
-	it('says what hung', async () => {
+	it('rejects naming what hung', async () => {
 		await expect(within('the river', new Promise(() => undefined), 20)).rejects.toThrow('the river');
 		expect(await within('the stone', Promise.resolve(1))).toBe(1);
 		await expect(within('the cliff', Promise.reject(new Error('fell')))).rejects.toThrow('fell');

@@ -26,7 +26,7 @@ describe('freePort', () => {
 });
 
 describe('start', () => {
-	it('resolves with what the ready line says, and stops gently', async () => {
+	it('resolves with the match of the ready line, and stops on SIGTERM', async () => {
 		const script =
 			"process.on('SIGTERM', () => process.exit(7)); console.log('ready on 17'); setInterval(() => {}, 1000)";
 		const child = await start(process.execPath, { args: ['-e', script], ready: /ready on (\d+)/ });
@@ -34,7 +34,7 @@ describe('start', () => {
 		expect(await child.stop()).toEqual({ code: 7, signal: null });
 	});
 
-	it('says what a process printed that ended before it was ready', async () => {
+	it('rejects with the output of a process that ended before it was ready', async () => {
 		const script = "console.error('no such disk'); process.exit(3)";
 		await expect(start(process.execPath, { args: ['-e', script], ready: /ready/ })).rejects.toThrow(
 			/ended \(3\)[\s\S]*no such disk/,
@@ -73,7 +73,7 @@ describe('start', () => {
 });
 
 describe('startMosquitto', () => {
-	it('accepts connections when it has resolved, again after a restart, and never after a stop', async () => {
+	it('accepts connections once it resolves, again after a restart, and never after a stop', async () => {
 		const broker = await startMosquitto({ config: 'persistence true\npersistence_location {dir}/' });
 		onTestFinished(() => broker.stop());
 		expect(await accepts(broker.port)).toBe(true);
@@ -85,7 +85,7 @@ describe('startMosquitto', () => {
 		expect(await accepts(broker.port)).toBe(false);
 	});
 
-	it('rejects with what Mosquitto says of a bad configuration', async () => {
+	it("rejects with Mosquitto's own words for a bad configuration", async () => {
 		await expect(startMosquitto({ config: 'no_such_option 1' })).rejects.toThrow(/no_such_option/);
 	});
 });
