@@ -7,8 +7,6 @@ export const LISTED_IN = 'scripts/checks/exceptions.ts';
 
 /** Beginnings of the paths below which lines are still too wide. Nothing is added here. */
 export const WIDE_FOLDERS: readonly string[] = [
-	'ARCHITECTURE.md',
-	'README.md',
 	'edge-gateway/',
 	'packages/',
 	'services/llm/',
@@ -18,23 +16,21 @@ export const WIDE_FOLDERS: readonly string[] = [
 ];
 
 const TABLE = 'a row of a Markdown table stands on one line';
+const COMMAND = 'a command to paste, as npm start prints it';
 
 /** Lines that cannot be broken, at most 50; a Markdown table counts as one. */
 export const WIDE_LINES: readonly WideLine[] = [
 	{ path: 'Caddyfile', begins: 'Content-Security-Policy', why: 'the value of a header stands on one line' },
 	{ path: 'Caddyfile', begins: '@private path_regexp', why: 'a regular expression stands on one line' },
-	{ path: 'docs/bridge.md', begins: '| | |', why: TABLE },
-	{ path: 'docs/bridge.md', begins: '| mosquitto.conf | here |', why: TABLE },
-	{ path: 'docs/operations.md', begins: '| part | embedded', why: TABLE },
-	{ path: 'docs/operations.md', begins: '| secret | how to change it |', why: TABLE },
+	{ path: 'README.md', begins: 'curl -s http', why: COMMAND },
+	{ path: 'README.md', begins: 'mosquitto_pub', why: COMMAND },
+	{ path: 'README.md', begins: 'TOKEN="$(cat', why: COMMAND },
+	{ path: 'README.md', begins: "printf '%s", why: COMMAND },
+	{ path: 'docs/bridge.md', begins: '| mosquitto.conf |', why: TABLE },
 	{ path: 'docs/operations.md', begins: '| part | scales by |', why: TABLE },
-	{ path: 'docs/operations.md', begins: '| you see | look at |', why: TABLE },
-	{ path: 'docs/raspberry-pi.md', begins: '| you see | cause |', why: TABLE },
-	{ path: 'docs/wire-protocol.md', begins: '| field | meaning |', why: TABLE },
-	{ path: 'docs/wire-protocol.md', begins: '| `framing` | a frame is |', why: TABLE },
-	{ path: 'docs/wire-protocol.md', begins: '| line | meaning |', why: TABLE },
+	{ path: 'docs/operations.md', begins: '| you see |', why: TABLE },
+	{ path: 'docs/raspberry-pi.md', begins: '| you see |', why: TABLE },
 	{ path: 'docs/wire-protocol.md', begins: '| port named by |', why: TABLE },
-	{ path: 'docs/wire-protocol.md', begins: '| transport | the command |', why: TABLE },
 ];
 
 /** What is still too large. Nothing is added here: an entry only shrinks, and goes when it is no longer needed. */
