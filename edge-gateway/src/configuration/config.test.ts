@@ -151,7 +151,7 @@ redis: {url: "redis://example:6379"}
 		[
 			'two checksums',
 			'sources: {serial: [{path: /a, framing: cobs, checksum: true}]}',
-			/^gateway\.yaml:1:56: sources\.serial\.0\.checksum is for jsonl and csv; cobs has one of its own$/,
+			/^gateway\.yaml:1:56: sources\.serial\.0\.checksum is for jsonl and csv; cobs always has a checksum$/,
 		],
 		[
 			'flow control that takes bytes away',
@@ -161,7 +161,7 @@ redis: {url: "redis://example:6379"}
 		[
 			'an answer that names nobody',
 			'sources: {serial: [{path: /a, identify: {device: x, answer: "ID .*"}}]}',
-			/^gateway\.yaml:1:61: sources\.serial\.0\.identify\.answer must have one group, which is what the device calls itself; it has 0$/,
+			/^gateway\.yaml:1:61: sources\.serial\.0\.identify\.answer must have one group, which matches the device's name; it has 0$/,
 		],
 		[
 			'an answer that is no expression',
