@@ -41,8 +41,8 @@ const RULES: Rule[] = [
 	{ of: /^packages\/log$/, may: ['contracts'], packages: {} },
 	{
 		of: /^packages\/bus$/,
-		may: ['contracts', ...LIGHT, { workspace: 'log', only: /\/embedded-[^/]*\.ts$/ }],
-		packages: { ioredis: /\/redis-[^/]*\.ts$/ },
+		may: ['contracts', ...LIGHT, { workspace: 'log', only: /^packages\/bus\/src\/embedded\// }],
+		packages: { ioredis: /^packages\/bus\/src\/redis\// },
 	},
 	{ of: /^packages\/store$/, may: ['contracts', ...LIGHT], packages: { mongoose: /\/mongo-[^/]*\.ts$/ } },
 	{ of: /^packages\/service-kit$/, may: ['contracts'] },

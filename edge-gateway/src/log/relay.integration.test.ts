@@ -275,7 +275,7 @@ describe('the relay and a Redis that is in trouble', () => {
 		await redis.xgroup('CREATE', 'telemetry', 'slow', '$', 'MKSTREAM');
 		for (let entry = 0; entry < 60; entry++) await redis.xadd('telemetry', '*', 'reading', readingIn('b1'));
 		const readings = await fill(log, 10);
-		const relay = startRelay(log, { trim: (client) => trimStream(client, 'telemetry', { keep: 10, most: 50 }) });
+		const relay = startRelay(log, { trim: (client) => trimStream(client, 'telemetry', { keep: 10, max: 50 }) });
 		await waitFor(
 			'the relay to say what is wrong',
 			() => relay.trouble() === 'Redis: the stream is full, group slow is behind',

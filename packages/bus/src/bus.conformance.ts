@@ -10,7 +10,7 @@ import { describeTrouble } from './testing/conformance-trouble.ts';
 import type { World } from './testing/conformance-world.ts';
 import type { BusHarness } from './testing/harness.ts';
 
-/** What every bus guarantees, whatever it is made of. Call it at the top level of a test file of the adapter. */
+/** The guarantees of every bus. Call it at the top level of an adapter's test file. */
 export function describeBus(name: string, makeHarness: () => Promise<BusHarness>): void {
 	describe(`the bus on ${name}`, () => {
 		const world = {} as World;

@@ -1,8 +1,8 @@
 import type { StreamName, TableName } from '@crowdvision/contracts';
 
 /**
- * A place in a stream. Opaque to everybody but the adapter; entries appended later compare greater there.
- * `START` is before the first entry that is still held.
+ * A place in a stream. Opaque to everybody but the adapter, whose `compare` orders positions: a later entry compares
+ * greater. `START` is before the first entry that is still held.
  */
 export type Position = string;
 export const START: Position = '0';
@@ -10,7 +10,7 @@ export const START: Position = '0';
 export interface BusEntry {
 	position: Position;
 	data: string;
-	/** What is missing before it, of the stream `telemetry`: a JSON array of `ReadingGap`. */
+	/** What is missing before it, in the stream `telemetry` only: a JSON array of `ReadingGap`. */
 	gap?: string;
 }
 
@@ -22,22 +22,22 @@ export interface Subscription {
 export interface ConsumeOptions {
 	/** Name of this member in its group; unique among live members. */
 	member: string;
-	/** Most entries a handler is given at once. Default 256. */
+	/** Maximum number of entries per call of the handler. Default 256. */
 	batch?: number;
 	/** Tries before an entry is set aside in `<stream>.dead` with the reason. Default 5. */
 	maxAttempts?: number;
-	/** Another member's unacknowledged entries are taken over when it was silent for so long. Default 30 s. */
+	/** Silence after which a member's unacknowledged entries are taken over by another, in ms. Default 30 s. */
 	claimAfterMs?: number;
 	/**
-	 * How far whoever consumes has come by its own account, which may have been put back to an earlier state. Where the
-	 * group has acknowledged anything after this place it goes back to it, once, when it begins; never forward. From
-	 * there on everything that is still held is given again, in order, what failed before as if it was never tried. What
-	 * is no longer held is told to the logger. For a group of one member at a time.
+	 * The consumer's own record of its progress, which may have been restored from an older backup. A group that has
+	 * acknowledged anything after this position goes back to it, once, when the consumer begins; it never goes forward.
+	 * From there everything that is still held is delivered again, in order, as if it had never been tried. A gap is
+	 * logged. Only for groups with one member at a time.
 	 */
 	from?: Position;
 }
 
-/** What a tail, whose position is no longer held, has missed: everything after `from`, up to `to`. */
+/** What a tail has missed because its position is no longer held: everything after `from`, up to and including `to`. */
 export interface TailGap {
 	from: Position;
 	to: Position;
@@ -54,33 +54,34 @@ export interface DeadLetter {
 
 /**
  * How the parts of the system talk. Durable: `append` to a stream, `consume` in a group, `tail` from a position.
- * Live: `announce` to whoever `listen`s now. Retained: the last value per key, for everybody who `watch`es.
+ * Live: `announce` to the present listeners. Retained: the last value per key, for every watcher.
  *
  * Every method rejects with CrowdVisionError `unavailable` when the transport stays away longer than its timeout;
- * consumers, tails, listeners and watches never reject for that, they reconnect with back-off.
+ * running consumers, tails, listeners and watches never reject for that, they reconnect with back-off.
  */
 export interface Bus {
 	/**
-	 * Resolves with the entries' positions when all are durable; rejects when none is. Where the connection breaks in
-	 * between it rejects too, and then all of them may have been stored, or none: appending again may store them twice.
+	 * Resolves with the entries' positions once all are durable. Rejects when none is. Where the connection breaks in
+	 * between it rejects too, and then either all of them are stored or none: appending again may store them twice.
 	 */
 	append(stream: StreamName, entries: readonly string[]): Promise<Position[]>;
 
 	/**
-	 * Appends an entry unless one was appended under this key (at most 200 bytes) before, by whomever: resolves with true
-	 * when it was this one, else with false. So it may be tried again after a rejection, and by several at once. A key is
-	 * remembered for a week in Redis; embedded, for the dedup window of the stream's log.
+	 * Appends an entry unless one was appended under the same key (at most 200 bytes) before, by any process. Resolves
+	 * with true when this call appended it, else with false. It may be retried after a rejection, and called by several
+	 * processes at once. A key is remembered for a week in Redis, and for the dedup window of the stream's log when
+	 * embedded.
 	 */
 	appendOnce(stream: StreamName, key: string, entry: string): Promise<boolean>;
 
 	/**
-	 * At least once per group: the entries are acknowledged when `handle` resolves. When it rejects, they are given again
-	 * with back-off, then one by one, and one that fails `maxAttempts` times is set aside in the dead letters. What a
-	 * member that died held is given to another. In order, unless something had to be redelivered. A new group begins at
-	 * the oldest entry held.
+	 * Delivers at least once per group: entries are acknowledged when `handle` resolves. When it rejects they are
+	 * delivered again with back-off, then one by one, and an entry that fails `maxAttempts` times goes to the dead
+	 * letters. Entries held by a member that died go to another member. Order is kept except where entries are
+	 * redelivered. A new group begins at the oldest entry held.
 	 *
-	 * A handler that rejects with CrowdVisionError `unavailable` says that something it needs is away: that is no fault
-	 * of the entries, so they are given again without limit, and none is set aside.
+	 * A handler that rejects with CrowdVisionError `unavailable` reports that something it needs is down: the entries are
+	 * not to blame, so they are delivered again without limit and none is set aside.
 	 *
 	 * Rejects with `bad_request` when `options.from` is not a position of this bus.
 	 */
@@ -92,8 +93,9 @@ export interface Bus {
 	): Promise<Subscription>;
 
 	/**
-	 * Everything after `from`, in order, without a group; `onGap` first where some of it is no longer held. A handler
-	 * that fails is logged, and the tail goes on. Rejects with `bad_request` when `from` is not a position of this bus.
+	 * Delivers everything after `from`, in order, without a group; calls `onGap` first where some of it is no longer
+	 * held. A handler's error is logged, and the tail goes on. Rejects with `bad_request` when `from` is not a position
+	 * of this bus.
 	 */
 	tail(
 		stream: StreamName,
@@ -102,7 +104,7 @@ export interface Bus {
 		onGap?: (gap: TailGap) => void,
 	): Promise<Subscription>;
 
-	/** Position of the newest entry, or START: a tail from here sees exactly what is appended after this call. */
+	/** Position of the newest entry, or START: a tail from here gets exactly what is appended after this call. */
 	position(stream: StreamName): Promise<Position>;
 
 	/** Negative when `a` is before `b`, 0 when they are the same place. */
@@ -117,14 +119,12 @@ export interface Bus {
 
 	/** Sets the retained value of a key, or removes it with null. */
 	retain(table: TableName, key: string, value: string | null): Promise<void>;
-	/**
-	 * `handle` gets every key's present value, then each change (null: removed). Repeats are possible after a reconnect.
-	 */
+	/** `handle` gets each key's present value, then every change (null: removed). May repeat values after a reconnect. */
 	watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<Subscription>;
 
 	/** Undefined when usable, else the reason for a person. Resolves within a second. */
 	trouble(): Promise<string | undefined>;
 
-	/** Ends all subscriptions, lets handlers return, then disconnects. */
+	/** Ends all subscriptions, waits for their handlers to return, then disconnects. */
 	close(): Promise<void>;
 }

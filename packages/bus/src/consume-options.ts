@@ -2,7 +2,7 @@ import type { ConsumeOptions } from './bus.ts';
 
 export type FullConsumeOptions = Required<Omit<ConsumeOptions, 'from'>> & Pick<ConsumeOptions, 'from'>;
 
-/** The defaults of bus.ts filled in. */
+/** Fills in the defaults that bus.ts documents. */
 export function withDefaults(options: ConsumeOptions): FullConsumeOptions {
 	return {
 		...options,

@@ -10,8 +10,8 @@ export interface StreamedReading {
 }
 
 /**
- * Consumes the stream `telemetry` in a group, as Bus.consume does: `handle` gets a batch of valid readings, in order, and
- * they are acknowledged when it resolves. An entry that is not a valid reading ends in the dead letters.
+ * Consumes the stream `telemetry` in a group, as Bus.consume does: `handle` gets a batch of valid readings, in order,
+ * and they are acknowledged when it resolves. An entry that is not a valid reading ends in the dead letters.
  */
 export function consumeReadings(
 	bus: Bus,

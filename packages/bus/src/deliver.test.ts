@@ -8,7 +8,7 @@ import { type Candidate, type Delivery, deliver } from './deliver.ts';
 const candidates = (...data: string[]): Candidate[] =>
 	data.map((text, index) => ({ entry: { position: String(index + 1), data: text }, tries: 0 }));
 
-/** A delivery that writes down what happens. */
+/** A delivery that records what happens. */
 function record(parts: Partial<Delivery> = {}) {
 	const story: string[] = [];
 	const list = (entries: BusEntry[]) => entries.map(({ data }) => data).join(' ');
@@ -36,37 +36,37 @@ const failFor =
 	};
 
 describe('deliver', () => {
-	it('acknowledges what was handled together, together', async () => {
+	it('acknowledges a batch that was handled together in one step', async () => {
 		const { story, delivery } = record();
 		await deliver(delivery, candidates('a', 'b'));
 		expect(story).toEqual(['handle a b', 'ack a b']);
 	});
 
-	it('finds the bad one among good ones, one by one, and gives even the first failure a try of its own', async () => {
+	it('finds the bad entry in a batch by trying one by one, and gives each entry a try of its own', async () => {
 		const { story, delivery } = record({ handle: failFor('b'), maxAttempts: 1 });
 		await deliver(delivery, candidates('a', 'b', 'c'));
 		expect(story).toEqual(['handle a b c', 'handle a', 'ack a', 'handle b', 'aside b: bad (1)', 'handle c', 'ack c']);
 	});
 
-	it('sets aside at once, unhandled, what too many had in hand when they ended', async () => {
+	it('sets aside without a try an entry that too many members held when they died', async () => {
 		const { story, delivery } = record();
 		await deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 2 }]);
 		expect(story).toEqual([expect.stringMatching(/^aside a: .*ended/)]);
 	});
 
-	it('counts each try of a single entry where it may be remembered', async () => {
+	it('records each try of a single entry before it begins', async () => {
 		const { story, delivery } = record({ handle: failFor('a'), maxAttempts: 3, acknowledge: async () => undefined });
 		await deliver(delivery, [{ entry: { position: '1', data: 'a' }, tries: 1 }]);
 		expect(story).toEqual(['handle a', 'try 3 a', 'handle a', 'aside a: bad (3)']);
 	});
 
-	it('takes what is thrown for a reason, whatever it is', async () => {
+	it('uses whatever a handler throws as the reason', async () => {
 		const { story, delivery } = record({ handle: failFor('a', 'just a text'), maxAttempts: 1 });
 		await deliver(delivery, candidates('a'));
 		expect(story.at(-1)).toBe('aside a: just a text (1)');
 	});
 
-	it('does not count tries that failed because something was away', async () => {
+	it('does not count tries that fail as unavailable', async () => {
 		let away = 3;
 		const { story, delivery } = record({
 			maxAttempts: 1,
@@ -79,7 +79,7 @@ describe('deliver', () => {
 		expect(story.filter((line) => line.startsWith('handle'))).toHaveLength(4);
 	});
 
-	it('repeats an acknowledgement that failed, and does not handle again', async () => {
+	it('repeats a failed acknowledgement without handling the entries again', async () => {
 		let failures = 2;
 		const { story, delivery } = record({
 			acknowledge: async () => {
@@ -91,7 +91,7 @@ describe('deliver', () => {
 		expect(story).toEqual(['handle a b', 'acknowledged']);
 	});
 
-	it('stops trying when it is told to close, even amid a pause, and still acknowledges what was handled', async () => {
+	it('stops trying when the consumer closes, also during a pause, and acknowledges what was handled', async () => {
 		const closing = new AbortController();
 		const { story, delivery } = record({
 			signal: closing.signal,

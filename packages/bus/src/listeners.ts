@@ -1,6 +1,6 @@
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 
-/** Handlers by name. One that throws is logged, and does not keep the others from hearing. */
+/** Handlers by name. A handler that throws is logged, and the others are still called. */
 export class Listeners<Args extends unknown[]> {
 	readonly #handlers = new Map<string, Set<(...args: Args) => void>>();
 	readonly #logger: PlainLogger;
@@ -9,7 +9,7 @@ export class Listeners<Args extends unknown[]> {
 		this.#logger = logger;
 	}
 
-	/** Returns how to take it away again. The same function may be added several times. */
+	/** Returns the function that removes the handler. The same function may be added several times. */
 	add(name: string, handle: (...args: Args) => void): () => void {
 		const own = (...args: Args) => handle(...args);
 		const handlers = this.#handlers.get(name) ?? new Set();
@@ -24,16 +24,12 @@ export class Listeners<Args extends unknown[]> {
 		return this.#handlers.has(name);
 	}
 
-	names(): string[] {
-		return [...this.#handlers.keys()];
-	}
-
-	tell(name: string, ...args: Args): void {
+	notify(name: string, ...args: Args): void {
 		for (const handle of this.#handlers.get(name) ?? []) {
 			try {
 				handle(...args);
 			} catch (error) {
-				this.#logger.error({ err: error, channel: name }, 'a listener failed');
+				this.#logger.error({ err: error, channel: name }, 'a listener threw an error');
 			}
 		}
 	}

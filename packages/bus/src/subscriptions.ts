@@ -1,6 +1,6 @@
 import type { Subscription } from './bus.ts';
 
-/** What a bus has given out and must close with itself. */
+/** The open subscriptions of a bus, which end when the bus closes. */
 export class Subscriptions {
 	readonly #open = new Set<Subscription>();
 	#closed = false;
@@ -9,7 +9,7 @@ export class Subscriptions {
 		return this.#closed;
 	}
 
-	/** The same subscription, closed at most once however often it is asked to. */
+	/** Returns the subscription to hand out: it closes at most once, however often `close` is called. */
 	add(subscription: Subscription): Subscription {
 		let closing: Promise<void> | undefined;
 		const tracked: Subscription = {

@@ -5,29 +5,30 @@ import type { Bus, BusEntry, ConsumeOptions, DeadLetter, Position, Subscription,
 import { withDefaults } from '../consume-options.ts';
 import { Listeners } from '../listeners.ts';
 import { Subscriptions } from '../subscriptions.ts';
-import { EmbeddedDeadLetters } from './embedded-dead-letters.ts';
-import { EmbeddedConsumer, EmbeddedGroup } from './embedded-group.ts';
-import { offsetAfter, positionOf } from './embedded-positions.ts';
-import { EmbeddedTail } from './embedded-tail.ts';
+import { EmbeddedConsumer } from './consumer.ts';
+import { EmbeddedDeadLetters } from './dead-letters.ts';
+import { EmbeddedGroup } from './group.ts';
+import { offsetAfter, positionOf } from './positions.ts';
+import { EmbeddedTail } from './tail.ts';
 
 export interface EmbeddedBusOptions {
-	/** Whose readings the stream `telemetry` holds; told with what is missing of them. Default the log's id. */
+	/** The gateway whose readings the stream `telemetry` holds; part of each gap. Default: the log's id. */
 	gatewayId?: string;
-	/** One log a stream. Whoever opened them closes them, after the bus. */
+	/** One log per stream. The caller opens them, and closes them after the bus. */
 	logs: Record<StreamName, Log>;
-	/** Where dead letters are kept; let it drop its oldest. Without it the last thousand are kept in memory. */
+	/** Holds dead letters; should drop its oldest when full. Without it the last 1000 are kept in memory. */
 	deadLog?: Log;
 	logger?: PlainLogger;
 }
 
 /**
- * The bus within one process, on the gateway's durable log: a stream is a log, a group a cursor on it. Positions are
- * log offsets plus one (embedded-positions.ts). What is live or retained is in memory: at the next start whoever
- * retains does it again.
+ * The bus within one process, on the gateway's durable log: a stream is a log, a group is a cursor on it. Positions are
+ * log offsets plus one (positions.ts). Live messages and retained values are in memory only: after a restart their
+ * owners retain them again.
  *
- * No member can die alone here, so `claimAfterMs` has no meaning; what a closed member held goes to the others at once.
- * Group cursors are written lazily: after kill -9 up to a second of acknowledged entries, or five where few come, is
- * delivered again.
+ * A member cannot die alone here, so `claimAfterMs` has no meaning; entries held by a member that closes go to the
+ * other members at once. Group cursors are written lazily: after kill -9 the entries acknowledged in the last second
+ * are delivered again, or in the last five seconds where few come.
  */
 export class EmbeddedBus implements Bus {
 	readonly #gatewayId: string | undefined;
@@ -62,7 +63,7 @@ export class EmbeddedBus implements Bus {
 		this.#assertOpen();
 		const once = { source: key, boot: '', seq: 0, hash: 0 };
 		if (this.#logs[stream].look(once) === 'duplicate') {
-			// It may still be on its way to the disk, and not arrive there.
+			// The first one may still be on its way to the disk, and fail: wait until it is durable.
 			await this.#append(stream, []);
 			return false;
 		}
@@ -70,7 +71,7 @@ export class EmbeddedBus implements Bus {
 		return true;
 	}
 
-	/** Appends in one go, and resolves with the first offset when everything appended so far is durable. */
+	/** Appends as one batch. Resolves with the first offset once everything appended so far is durable. */
 	async #append(stream: StreamName, records: AppendRecord[]): Promise<number> {
 		this.#assertOpen();
 		try {
@@ -134,8 +135,8 @@ export class EmbeddedBus implements Bus {
 
 	async announce(channel: string, message: string): Promise<void> {
 		this.#assertOpen();
-		// Not within this call: a listener that announces something must not be heard before what it answers.
-		queueMicrotask(() => this.#channels.tell(channel, message));
+		// Not within this call: a message that a listener sends in answer must not overtake the one it answers.
+		queueMicrotask(() => this.#channels.notify(channel, message));
 	}
 
 	async listen(channel: string, handle: (message: string) => void): Promise<Subscription> {
@@ -148,7 +149,7 @@ export class EmbeddedBus implements Bus {
 		this.#assertOpen();
 		if (value === null) this.#table(table).delete(key);
 		else this.#table(table).set(key, value);
-		queueMicrotask(() => this.#watchers.tell(table, key, value));
+		queueMicrotask(() => this.#watchers.notify(table, key, value));
 	}
 
 	async watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<Subscription> {
@@ -158,7 +159,7 @@ export class EmbeddedBus implements Bus {
 			try {
 				handle(key, value);
 			} catch (error) {
-				this.#logger.error({ err: error, table, key }, 'a watcher failed');
+				this.#logger.error({ err: error, table, key }, 'a watcher threw an error');
 			}
 		}
 		return this.#subscriptions.add({ close: async () => remove() });

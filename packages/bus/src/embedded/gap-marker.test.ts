@@ -6,12 +6,12 @@ import { Log, startCommitWorker } from '@crowdvision/log';
 import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { BusEntry } from '../bus.ts';
-import { entriesOf } from '../redis/redis-entries.ts';
+import { entriesOf } from '../redis/entries.ts';
 import { EmbeddedBus } from './embedded-bus.ts';
 import { GapMarker } from './gap-marker.ts';
 
-describe('what is missing before a reading', () => {
-	it('is told as one marker for each reason, from the first to the last that is missing, with how many and when', () => {
+describe('the gap before a reading', () => {
+	it('is one marker per reason, from the first to the last missing offset, with count and times', () => {
 		const marker = new GapMarker('pi', 'log');
 		expect(marker.empty).toBe(true);
 		marker.add([
@@ -28,7 +28,7 @@ describe('what is missing before a reading', () => {
 		expect(marker.empty).toBe(true);
 	});
 
-	it('travels in Redis beside the reading, which is found whatever stands before it', () => {
+	it('travels in Redis in a field beside the reading, in any order of the fields', () => {
 		const raw: [string, string[]][] = [
 			['1-0', ['reading', '{}']],
 			['2-0', ['reading', '{"a":1}', 'gap', '[1]']],
@@ -41,7 +41,7 @@ describe('what is missing before a reading', () => {
 		]);
 	});
 
-	it('is given to a group of the embedded bus with the first entry after it, again until that is acknowledged', async () => {
+	it('reaches an embedded group with the first entry after it, until that entry is acknowledged', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-gaps-'));
 		const worker = startCommitWorker();
 		const log = await Log.open({ dir, worker, maxBytes: 128 * 1024, whenFull: 'drop-oldest' });

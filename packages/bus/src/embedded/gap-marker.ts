@@ -1,6 +1,6 @@
 import type { ReadingGap } from '@crowdvision/contracts';
 
-/** A gap as the log tells of it. */
+/** A gap as the log reports it. Offsets from `from` to `to`, both included; times in epoch ms. */
 interface Missing {
 	from: number;
 	to: number;
@@ -10,8 +10,8 @@ interface Missing {
 }
 
 /**
- * What is missing before a reading, on its way to whoever is given that reading: collected while a log is read, one
- * marker for each reason. What every consumer had passed before it was let go is not missing.
+ * Collects the gaps before the next reading while a log is read, one marker per reason, so that they can travel with
+ * that reading. What every consumer had read before it was removed (`consumed`) is not missing.
  */
 export class GapMarker {
 	readonly #gatewayId: string;

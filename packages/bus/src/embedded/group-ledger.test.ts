@@ -6,13 +6,10 @@ interface Entry {
 	offset: number;
 }
 
-/**
- * What may happen to a group, in any order: entries are read, taken by one of three members, acknowledged or given back
- * by it.
- */
-const happening = fc.oneof(
+/** An event of a group: entries are read, taken by one of three members, or acknowledged or given back by it. */
+const event = fc.oneof(
 	fc.record({ what: fc.constant('read' as const), holes: fc.array(fc.nat(3), { maxLength: 5 }), behind: fc.nat(3) }),
-	fc.record({ what: fc.constant('take' as const), member: fc.nat(2), most: fc.integer({ min: 1, max: 4 }) }),
+	fc.record({ what: fc.constant('take' as const), member: fc.nat(2), max: fc.integer({ min: 1, max: 4 }) }),
 	fc.record({
 		what: fc.constant('acknowledge' as const),
 		member: fc.nat(2),
@@ -22,15 +19,15 @@ const happening = fc.oneof(
 );
 
 describe('GroupLedger', () => {
-	it('loses nothing, gives nothing to two, and is done exactly up to the lowest unacknowledged entry', () => {
+	it('loses nothing, gives no entry to two members, and is done up to the lowest unacknowledged entry', () => {
 		fc.assert(
-			fc.property(fc.nat(50), fc.array(happening, { maxLength: 60 }), (start, happenings) => {
+			fc.property(fc.nat(50), fc.array(event, { maxLength: 60 }), (start, events) => {
 				const ledger = new GroupLedger<Entry>(start);
 				const hands = [new Map<number, Entry>(), new Map<number, Entry>(), new Map<number, Entry>()];
 				const unacknowledged = new Set<number>();
 				let end = start;
 				let done = start;
-				for (const one of happenings) {
+				for (const one of events) {
 					if (one.what === 'read') {
 						const entries: Entry[] = [];
 						for (const hole of one.holes) {
@@ -43,8 +40,8 @@ describe('GroupLedger', () => {
 					} else if (one.what === 'take') {
 						const held = new Set(hands.flatMap((hand) => [...hand.keys()]));
 						const free = [...unacknowledged].filter((offset) => !held.has(offset)).sort((a, b) => a - b);
-						const taken = ledger.take(one.most);
-						expect(taken.map(({ offset }) => offset)).toEqual(free.slice(0, one.most));
+						const taken = ledger.take(one.max);
+						expect(taken.map(({ offset }) => offset)).toEqual(free.slice(0, one.max));
 						for (const entry of taken) hands[one.member]!.set(entry.offset, entry);
 					} else if (one.what === 'acknowledge') {
 						const hand = hands[one.member]!;
@@ -69,7 +66,7 @@ describe('GroupLedger', () => {
 		);
 	});
 
-	it('does not bring back what was acknowledged before it was given back', () => {
+	it('does not hand out again what was acknowledged before it was given back', () => {
 		const ledger = new GroupLedger<Entry>(0);
 		ledger.add([{ offset: 0 }, { offset: 1 }], 2);
 		const held = ledger.take(2);

@@ -1,19 +1,19 @@
 /**
- * Who holds what of a group's entries, for members that share one log and acknowledge in any order. Knows no I/O: it is
- * told what was read, and answers up to where everything is acknowledged.
+ * Tracks which member holds which entries of a group, for members that share one log and acknowledge in any order. Does
+ * no I/O: it is given what was read, and knows up to which offset everything is acknowledged.
  *
  *   read ─▶ waiting ─▶ held by a member ─▶ acknowledged (forgotten)
  *              ▲               │
  *              └── given back ─┘
  */
 export class GroupLedger<Entry extends { offset: number }> {
-	/** Neither acknowledged nor forgotten, in the order of their offsets, since they were read in that order. */
+	/** Unacknowledged entries, in the order of their offsets, since they were read in that order. */
 	readonly #open = new Map<number, Entry>();
-	/** Those of `#open` that nobody holds, lowest offset first. */
+	/** The entries of `#open` that nobody holds, lowest offset first. */
 	#waiting: Entry[] = [];
 	#next: number;
 
-	/** `start`: the offset to read from, everything before it is acknowledged. */
+	/** `start`: the offset to read from; everything before it is acknowledged. */
 	constructor(start: number) {
 		this.#next = start;
 	}
@@ -29,12 +29,12 @@ export class GroupLedger<Entry extends { offset: number }> {
 		return this.#next;
 	}
 
-	/** How many entries are read and not acknowledged. */
+	/** Number of entries that are read but not acknowledged. */
 	get open(): number {
 		return this.#open.size;
 	}
 
-	/** Takes in what was read from `next` on, in order, and where to read on. */
+	/** Adds what was read from `next` on, in order; `next` is where to read on. */
 	add(entries: readonly Entry[], next: number): void {
 		for (const entry of entries) {
 			this.#open.set(entry.offset, entry);
@@ -43,12 +43,12 @@ export class GroupLedger<Entry extends { offset: number }> {
 		this.#next = next;
 	}
 
-	/** Hands out at most `most` entries that nobody holds, the oldest first. */
-	take(most: number): Entry[] {
-		return this.#waiting.splice(0, most);
+	/** Hands out at most `max` entries that nobody holds, the oldest first. */
+	take(max: number): Entry[] {
+		return this.#waiting.splice(0, max);
 	}
 
-	/** Returns how many of them were open until now. */
+	/** Returns the number of entries that were open until now. */
 	acknowledge(offsets: Iterable<number>): number {
 		let closed = 0;
 		for (const offset of offsets) if (this.#open.delete(offset)) closed++;
@@ -56,8 +56,8 @@ export class GroupLedger<Entry extends { offset: number }> {
 	}
 
 	/**
-	 * Makes unacknowledged entries available to all again; the acknowledged among them stay acknowledged, and what this
-	 * ledger did not hand out is left out.
+	 * Makes unacknowledged entries available to all members again. Acknowledged ones stay acknowledged, and entries that
+	 * this ledger did not hand out are ignored.
 	 */
 	giveBack(entries: readonly Entry[]): void {
 		const back = entries.filter((entry) => this.#open.get(entry.offset) === entry);

@@ -24,10 +24,10 @@ function collect() {
 }
 
 describe('the bus while Redis is away', () => {
-	it('rejects as unavailable within its timeouts, says so of itself within a second, and comes back by itself', async () => {
+	it('rejects as unavailable within its timeouts, reports it within a second, and recovers by itself', async () => {
 		await bus.append(STREAM, ['before']);
 		await harness.server.kill('SIGSTOP');
-		// The bound is the contract's own.
+		// Bus.trouble promises to resolve within a second.
 		const trouble = await within('the answer', bus.trouble(), 1000);
 		expect(trouble).toMatch(/^Redis at 127\.0\.0\.1:\d+/);
 		await expect(within('the append', bus.append(STREAM, ['lost in the network']))).rejects.toEqual(unavailable);
@@ -40,17 +40,17 @@ describe('the bus while Redis is away', () => {
 		expect(everything.seen[0]).toBe('before');
 	});
 
-	it('begins consumers, tails, listeners and watches that were asked for meanwhile when it is there', async () => {
+	it('begins the consumers, tails, listeners and watches requested meanwhile once Redis is there', async () => {
 		await harness.server.kill();
 		const [consumed, tailed] = [collect(), collect()];
-		const heard: string[] = [];
+		const received: string[] = [];
 		const known = new Map<string, string | null>();
 		await within(
 			'asking',
 			Promise.all([
 				bus.consume(STREAM, 'twin', { member: 'a' }, consumed.take),
 				bus.tail(STREAM, START, tailed.take),
-				bus.listen('notifications', (message) => heard.push(message)),
+				bus.listen('notifications', (message) => received.push(message)),
 				bus.watch('registry:sensors', (key, value) => void known.set(key, value)),
 			]),
 		);
@@ -63,30 +63,30 @@ describe('the bus while Redis is away', () => {
 		await waitFor('the watch', () => known.get('s1') === 'here');
 		await waitFor('the listener', async () => {
 			await bus.announce('notifications', 'hello');
-			return heard.length > 0;
+			return received.length > 0;
 		});
 		expect(consumed.seen).toEqual(['now']);
 		expect(tailed.seen).toEqual(['now']);
 	});
 
-	it('tells a watcher after a restart what changed and what vanished meanwhile, and a listener hears again', async () => {
+	it('reports to a watcher what changed and vanished during a restart, and reaches listeners again', async () => {
 		const known = new Map<string, string | null>();
-		const heard: string[] = [];
+		const received: string[] = [];
 		for (const key of ['kept', 'changed', 'vanished']) await bus.retain('registry:sensors', key, 'old');
 		await bus.watch('registry:sensors', (key, value) => void known.set(key, value));
-		await bus.listen('notifications', (message) => heard.push(message));
-		// Done where the bus cannot hear it: no PUBLISH comes with it.
+		await bus.listen('notifications', (message) => received.push(message));
+		// Without PUBLISH, so that the bus cannot notice it.
 		await harness.client.multi().hset('registry:sensors', 'changed', 'new').hdel('registry:sensors', 'vanished').exec();
 		await harness.server.restart();
 		await waitFor('what it missed', () => known.get('changed') === 'new');
 		expect(Object.fromEntries(known)).toEqual({ kept: 'old', changed: 'new', vanished: null });
 		await waitFor('the listener', async () => {
 			await bus.announce('notifications', 'hello').catch(() => undefined);
-			return heard.length > 0;
+			return received.length > 0;
 		});
 	});
 
-	it('begins its groups anew where Redis lost its data, and goes on', async () => {
+	it('creates its groups again when Redis lost its data, and goes on', async () => {
 		const [consumed, tailed] = [collect(), collect()];
 		await bus.consume(STREAM, 'twin', { member: 'a' }, consumed.take);
 		await bus.tail(STREAM, START, tailed.take);
@@ -99,7 +99,7 @@ describe('the bus while Redis is away', () => {
 		expect(tailed.seen).toEqual(['one', 'two']);
 	});
 
-	it('tries on when Redis refuses the acknowledgement, instead of handling again', async () => {
+	it('retries an acknowledgement that Redis refuses instead of handling the entries again', async () => {
 		const consumed = collect();
 		await bus.append(STREAM, ['one']);
 		await bus.consume(STREAM, 'twin', { member: 'a', claimAfterMs: 600_000 }, async (entries) => {
@@ -117,7 +117,7 @@ describe('the bus while Redis is away', () => {
 });
 
 describe('members of a group', () => {
-	it('do not take over from one whose handler is slow but alive', async () => {
+	it('do not take over from a member whose handler is slow but alive', async () => {
 		const other = await harness.open();
 		const finish = Promise.withResolvers<void>();
 		const [slow, idle] = [collect(), collect()];
@@ -131,8 +131,8 @@ describe('members of a group', () => {
 		await waitFor('the work to begin', () => slow.seen.length === 1);
 		const before = await looks();
 		await other.consume(STREAM, 'twin', { member: 'idle', claimAfterMs: 1500 }, idle.take);
-		// Two looks at its start, then at least 600 ms between two: six span more than the 1500 ms after which it would
-		// take over.
+		// Two looks at its start, then at least 600 ms between looks: six looks span more than the 1500 ms after which it
+		// would take over.
 		await waitFor('the idle one to have looked often', async () => (await looks()) >= before + 6);
 		expect(idle.seen).toEqual([]);
 		finish.resolve();
@@ -143,7 +143,7 @@ describe('members of a group', () => {
 		expect(slow.seen).toEqual(['long work']);
 	});
 
-	it('set aside an entry that ends whoever handles it, after as many deaths as it may fail, and lose nothing else', async () => {
+	it('set aside an entry that killed as many members as it may fail, and lose nothing else', async () => {
 		await bus.append(STREAM, ['good 1', 'deadly', 'good 2']);
 		let deaths = 0;
 		const handled: string[] = [];
@@ -171,7 +171,7 @@ describe('members of a group', () => {
 		expect(handled.sort()).toEqual(['good 1', 'good 2']);
 	});
 
-	it('leave nothing behind when they close with empty hands', async () => {
+	it('leave nothing behind in Redis when they close while holding nothing', async () => {
 		const guest = collect();
 		const subscription = await bus.consume(STREAM, 'twin', { member: 'guest' }, guest.take);
 		await bus.append(STREAM, ['one']);
@@ -185,8 +185,8 @@ describe('members of a group', () => {
 	});
 });
 
-describe('what others see in Redis', () => {
-	it('is one entry an item, with the field of the contract, and plain hashes and channels', async () => {
+describe('the data in Redis', () => {
+	it('is one entry per item, with the field name of the contract, and plain hashes and channels', async () => {
 		const [position] = await bus.append(STREAM, ['{"value":1}']);
 		await bus.append('commands', ['{"name":"beep"}']);
 		expect(await harness.client.xrange(STREAM, '-', '+')).toEqual([[position, ['reading', '{"value":1}']]]);
@@ -195,20 +195,20 @@ describe('what others see in Redis', () => {
 		expect(await harness.client.hgetall('registry:buildings')).toEqual({ b1: '{"id":"b1"}' });
 	});
 
-	it('stands under the prefix where one is set, apart from everything else', async () => {
+	it('is kept apart under the key prefix where one is set', async () => {
 		const apart = await harness.open({ keyPrefix: 'site-a:' });
-		const heard: string[] = [];
-		await bus.listen('notifications', (message) => heard.push(`plain ${message}`));
-		await apart.listen('notifications', (message) => heard.push(`apart ${message}`));
+		const received: string[] = [];
+		await bus.listen('notifications', (message) => received.push(`plain ${message}`));
+		await apart.listen('notifications', (message) => received.push(`apart ${message}`));
 		await apart.append(STREAM, ['one']);
 		await apart.announce('notifications', '1');
 		await apart.retain('registry:sensors', 's1', 'here');
-		await waitFor('the message', () => heard.length > 0);
-		expect(heard).toEqual(['apart 1']);
+		await waitFor('the message', () => received.length > 0);
+		expect(received).toEqual(['apart 1']);
 		expect((await harness.client.keys('*')).sort()).toEqual(['site-a:registry:sensors', 'site-a:telemetry']);
 	});
 
-	it('is told to be of another type where somebody uses the key', async () => {
+	it('is refused, with the reason, where the key is in use by another type', async () => {
 		await harness.client.set(STREAM, 'a string');
 		const refused = bus.append(STREAM, ['one', 'two']);
 		await expect(refused).rejects.toEqual(unavailable);

@@ -12,23 +12,23 @@ import {
 } from '../bus.ts';
 import { withDefaults } from '../consume-options.ts';
 import { Subscriptions } from '../subscriptions.ts';
-import { RedisAppender } from './redis-append.ts';
-import { isRedisError, RedisConnection } from './redis-connection.ts';
-import { RedisConsumer } from './redis-consumer.ts';
-import { deadKey, deadLetterOf, type RawEntry } from './redis-entries.ts';
-import { compareIds } from './redis-ids.ts';
-import { RedisLive } from './redis-live.ts';
-import { RedisTableWatch, retainInRedis } from './redis-tables.ts';
-import { RedisTail, streamInfoOf } from './redis-tail.ts';
-import type { TrimBounds } from './redis-trim.ts';
+import { RedisAppender } from './append.ts';
+import { isRedisError, RedisConnection } from './connection.ts';
+import { RedisConsumer } from './consumer.ts';
+import { deadKey, deadLetterOf, type RawEntry } from './entries.ts';
+import { compareIds } from './ids.ts';
+import { RedisLive } from './live.ts';
+import { RedisTableWatch, retainInRedis } from './tables.ts';
+import { RedisTail, streamInfoOf } from './tail.ts';
+import type { TrimBounds } from './trim.ts';
 
 export interface RedisBusOptions {
 	/** `redis:` or `rediss:`. */
 	url: string;
 	logger?: PlainLogger;
-	/** Put before every key and channel; default none, so that the names are those of the contract. */
+	/** Prefix of every key and channel. Default none, so that the names are those of the contract. */
 	keyPrefix?: string;
-	/** How long a command may wait for the connection, and then for its answer. Default 3 s. */
+	/** How long a command may wait for the connection, and then for its reply, in ms. Default 3 s. */
 	timeoutMs?: number;
 	trim?: TrimBounds;
 }
@@ -41,12 +41,11 @@ const TROUBLE_MS = 800;
  * The bus on Redis 6.2 or newer: streams and consumer groups, PUBLISH, hashes. Positions are stream ids.
  *
  *   append, ack, retain, announce ─▶ one connection for commands
- *   consume, tail                 ─▶ one each, since they block
- *   listen, watch                 ─▶ one for all subscriptions
+ *   consume, tail                 ─▶ one connection each, since they block
+ *   listen, watch                 ─▶ one connection for all subscriptions
  *
- * How durable an append is, is how durable Redis is: `appendfsync always` survives kill -9, the default `everysec` may
- * lose a second. When the connection breaks in the middle of an append it rejects, although Redis may have taken it:
- * all of it or none.
+ * An append is as durable as Redis: `appendfsync always` survives kill -9, the default `everysec` may lose a second. An
+ * append whose connection breaks rejects, although Redis may have stored it: either all of it or none.
  */
 export class RedisBus implements Bus {
 	readonly #url: string;
@@ -193,8 +192,8 @@ export class RedisBus implements Bus {
 	}
 
 	/**
-	 * Waits for a subscription's beginning, but no longer than a command may take: where Redis is away it begins when
-	 * that is back.
+	 * Waits until a subscription has begun, but no longer than a command may take: if Redis is away the subscription
+	 * begins once it is back.
 	 */
 	async #begin<T extends Subscription>(subscription: T, start: () => Promise<void>): Promise<Subscription> {
 		this.#assertOpen();

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { START } from '../bus.ts';
 import { inbox, restart, STREAM, type World } from './conformance-world.ts';
 
-/** What several may try to append, and try again, and is there once. */
+/** Guarantees of appendOnce: several may try and retry, and the entry is stored once. */
 export function describeAppendOnce(world: World): void {
-	describe('append once', () => {
-		it('takes the first entry under a key and no other, however many try at once', async () => {
+	describe('appendOnce', () => {
+		it('stores one entry per key, however many callers try at once', async () => {
 			const tries = ['a', 'b', 'c', 'd'].map((who) => world.bus.appendOnce(STREAM, 'key', `of ${who}`));
 			const taken = await Promise.all(tries);
 			expect(taken.filter(Boolean)).toHaveLength(1);
@@ -16,7 +16,7 @@ export function describeAppendOnce(world: World): void {
 			expect(await seen.holds(2)).toEqual([`of ${'abcd'[taken.indexOf(true)]}`, 'the last']);
 		});
 
-		it('knows its keys after a restart, and does not confuse them with what is appended without one', async () => {
+		it('remembers its keys across a restart, apart from entries appended without a key', async () => {
 			await world.bus.append(STREAM, ['plain']);
 			expect(await world.bus.appendOnce(STREAM, 'key', 'one')).toBe(true);
 			await restart(world);

@@ -2,10 +2,10 @@ import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
 import { appendLast, dataOf, inbox, member, numbered, STREAM, unavailable, type World } from './conformance-world.ts';
 
-/** The end of a bus. */
+/** Guarantees of closing a bus. */
 export function describeClose(world: World): void {
 	describe('close', () => {
-		it('lets a handler return and acknowledges its entries, then settles every promise', async () => {
+		it('waits for running handlers and acknowledges their entries, then settles every promise', async () => {
 			const given = Promise.withResolvers<void>();
 			const finish = Promise.withResolvers<void>();
 			let returned = false;

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { START } from '../bus.ts';
 import { dataOf, inbox, member, numbered, STREAM, type World } from './conformance-world.ts';
 
-/** Groups and their members, while all is well. */
+/** Guarantees of groups and their members while nothing fails. */
 export function describeConsume(world: World): void {
 	describe('append and consume', () => {
-		it('gives every group every entry once, in the order of the positions', async () => {
+		it('delivers every entry once to every group, in the order of the positions', async () => {
 			const [twin, notification] = [inbox(), inbox()];
 			const before = await world.bus.append(STREAM, numbered(100));
 			await world.bus.consume(STREAM, 'twin', member({ batch: 7 }), twin.take);
@@ -23,7 +23,7 @@ export function describeConsume(world: World): void {
 			}
 		});
 
-		it('keeps streams apart, and takes an empty append for what it is', async () => {
+		it('keeps streams apart, and accepts an empty append', async () => {
 			const commands = inbox();
 			await world.bus.consume('commands', 'gateway', member(), commands.take);
 			expect(await world.bus.append('commands', [])).toEqual([]);
@@ -41,7 +41,7 @@ export function describeConsume(world: World): void {
 			expect(await late.holds(3)).toEqual(numbered(3));
 		});
 
-		it('goes on where a group was when its only member comes back', async () => {
+		it('goes on where a group stopped when its only member comes back', async () => {
 			const [first, second] = [inbox(), inbox()];
 			const subscription = await world.bus.consume(STREAM, 'twin', member(), first.take);
 			await world.bus.append(STREAM, numbered(5));
@@ -52,10 +52,10 @@ export function describeConsume(world: World): void {
 			expect(await second.holds(1)).toEqual(['while nobody listened']);
 		});
 
-		it('gives each entry to one of two members, and both have a share', async () => {
+		it('delivers each entry to one of two members, and gives both a share', async () => {
 			const other = await world.harness.open();
 			const [one, two] = [inbox(), inbox()];
-			// The first waits with its first batch until the second has something: neither can take everything.
+			// The first member holds its first batch until the second has some entries, so neither can take everything.
 			const secondHasSome = Promise.withResolvers<void>();
 			await world.bus.consume(STREAM, 'twin', member({ batch: 5, claimAfterMs: 20_000 }), async (entries) => {
 				await secondHasSome.promise;

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { type Position, START } from '../bus.ts';
 import { appendLast, inbox, member, numbered, STREAM, type World } from './conformance-world.ts';
 
-/** Consumers that were put back to an earlier state, and their groups. */
+/** Guarantees for consumers that were restored to an earlier state, and for their groups. */
 export function describeGoBack(world: World): void {
-	/** Has the group acknowledge so many entries, as a consumer that is then gone. */
+	/** Appends entries and lets a consumer of the group acknowledge them and close. Resolves with their positions. */
 	async function taken(count: number, group = 'twin'): Promise<Position[]> {
 		const positions = await world.bus.append(STREAM, numbered(count));
 		const seen = inbox();
@@ -15,8 +15,8 @@ export function describeGoBack(world: World): void {
 		return positions;
 	}
 
-	describe('a group that is further on than its consumer', () => {
-		it('goes back to where that is, gives what follows again in order, and goes on from there', async () => {
+	describe('a group that is ahead of its consumer', () => {
+		it('goes back to the position of its consumer, delivers what follows again in order, and goes on', async () => {
 			const positions = await taken(10);
 			const again = inbox();
 			const subscription = await world.bus.consume(
@@ -35,14 +35,14 @@ export function describeGoBack(world: World): void {
 			expect(await next.holds(1)).toEqual(['after']);
 		});
 
-		it('goes back to the oldest entry held where its consumer has nothing', async () => {
+		it('goes back to the oldest entry held when its consumer has nothing', async () => {
 			await taken(10);
 			const again = inbox();
 			await world.bus.consume(STREAM, 'twin', member({ from: START }), again.take);
 			expect(await again.holds(10)).toEqual(numbered(10));
 		});
 
-		it('goes back alone', async () => {
+		it('goes back without moving other groups', async () => {
 			const positions = await taken(10);
 			const other = inbox();
 			const subscription = await world.bus.consume(STREAM, 'notification', member(), other.take);
@@ -56,7 +56,7 @@ export function describeGoBack(world: World): void {
 			expect(await next.holds(1)).toEqual(['last']);
 		});
 
-		it('gives what a killed member held at its place, not before what it follows', async () => {
+		it('delivers what a killed member held in its order, not before earlier entries', async () => {
 			const positions = await taken(5);
 			await world.bus.append(STREAM, numbered(5, 5));
 			expect(await world.harness.killHolding(STREAM, 'twin', 'phoenix')).toEqual(numbered(5, 5));
@@ -67,12 +67,12 @@ export function describeGoBack(world: World): void {
 			expect(await again.holds(9)).toEqual([...numbered(8, 2), 'last']);
 		});
 
-		it('gives what is still held where the rest was given up', async () => {
+		it('delivers what is still held when older entries were dropped', async () => {
 			const positions = await world.bus.append(STREAM, numbered(10));
 			const [first, again, held] = [inbox(), inbox(), inbox()];
 			const subscription = await world.bus.consume(STREAM, 'twin', member(), first.take);
 			await first.holds(10);
-			await world.harness.giveUpOldest(STREAM);
+			await world.harness.dropOldest(STREAM);
 			const [last] = await appendLast(world);
 			await waitFor('the last', () => first.entries.at(-1)?.position === last);
 			await subscription.close();
@@ -84,7 +84,7 @@ export function describeGoBack(world: World): void {
 		});
 	});
 
-	describe('a group that is not further on than its consumer', () => {
+	describe('a group that is not ahead of its consumer', () => {
 		it('stays where it is', async () => {
 			const positions = await taken(5);
 			const next = inbox();
@@ -94,7 +94,7 @@ export function describeGoBack(world: World): void {
 			await subscription.close();
 		});
 
-		it('is never taken forward', async () => {
+		it('never moves forward', async () => {
 			await taken(5);
 			const later = await world.bus.append(STREAM, numbered(5, 5));
 			const next = inbox();
@@ -102,7 +102,7 @@ export function describeGoBack(world: World): void {
 			expect(await next.holds(5)).toEqual(numbered(5, 5));
 		});
 
-		it('gives what a killed member held once', async () => {
+		it('delivers what a killed member held once', async () => {
 			const positions = await taken(5);
 			await world.bus.append(STREAM, numbered(5, 5));
 			await world.harness.killHolding(STREAM, 'twin', 'phoenix');
@@ -114,7 +114,7 @@ export function describeGoBack(world: World): void {
 		});
 	});
 
-	it('refuses to consume from what is no position', async () => {
+	it('refuses to consume from something that is not a position', async () => {
 		await expect(
 			world.bus.consume(STREAM, 'twin', member({ from: 'yesterday' }), async () => {}),
 		).rejects.toMatchObject({ code: 'bad_request' });

@@ -2,42 +2,42 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
 import type { World } from './conformance-world.ts';
 
-/** What is live or retained. */
+/** Guarantees of live messages and retained values. */
 export function describeLive(world: World): void {
 	describe('announce and listen', () => {
-		it('reaches those who listen now, on every bus, in order, and nobody else', async () => {
+		it('reaches the present listeners on every bus, in order, and nobody else', async () => {
 			const other = await world.harness.open();
-			const heard: string[] = [];
+			const received: string[] = [];
 			const late: string[] = [];
 			await world.bus.announce('notifications', 'too early');
-			const here = await world.bus.listen('notifications', (message) => heard.push(`here ${message}`));
-			await other.listen('notifications', (message) => heard.push(`there ${message}`));
-			await other.listen('devices', (message) => heard.push(`wrong ${message}`));
+			const here = await world.bus.listen('notifications', (message) => received.push(`here ${message}`));
+			await other.listen('notifications', (message) => received.push(`there ${message}`));
+			await other.listen('devices', (message) => received.push(`wrong ${message}`));
 			await world.bus.announce('notifications', '1');
-			await waitFor('both', () => heard.length === 2);
+			await waitFor('both', () => received.length === 2);
 			await here.close();
 			await world.bus.listen('notifications', (message) => late.push(message));
 			await other.announce('notifications', '2');
-			await waitFor('the rest', () => heard.length === 3 && late.length === 1);
-			expect([...heard].sort()).toEqual(['here 1', 'there 1', 'there 2']);
+			await waitFor('the rest', () => received.length === 3 && late.length === 1);
+			expect([...received].sort()).toEqual(['here 1', 'there 1', 'there 2']);
 			expect(late).toEqual(['2']);
 		});
 
-		it('is not stopped by a listener that throws', async () => {
-			const heard: string[] = [];
+		it('goes on to the other listeners when one throws', async () => {
+			const received: string[] = [];
 			await world.bus.listen('notifications', () => {
 				throw new Error('a bad listener');
 			});
-			await world.bus.listen('notifications', (message) => heard.push(message));
+			await world.bus.listen('notifications', (message) => received.push(message));
 			await world.bus.announce('notifications', '1');
 			await world.bus.announce('notifications', '2');
-			await waitFor('both', () => heard.length === 2);
-			expect(heard).toEqual(['1', '2']);
+			await waitFor('both', () => received.length === 2);
+			expect(received).toEqual(['1', '2']);
 		});
 	});
 
 	describe('retain and watch', () => {
-		it('tells what is there, then each change, to every watcher until it is closed', async () => {
+		it('report the present values, then each change, to every watcher until it is closed', async () => {
 			const other = await world.harness.open();
 			await world.bus.retain('registry:buildings', 'b1', 'one');
 			await world.bus.retain('registry:buildings', 'b2', 'two');

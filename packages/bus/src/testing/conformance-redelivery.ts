@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { BusEntry } from '../bus.ts';
 import { appendLast, dataOf, inbox, member, numbered, restart, STREAM, type World } from './conformance-world.ts';
 
-/** What becomes of entries that were not acknowledged. */
+/** Guarantees for entries that were not acknowledged. */
 export function describeRedelivery(world: World): void {
-	describe('at least once', () => {
-		it('gives another member what a consumer held that was killed before it acknowledged', async () => {
+	describe('delivery at least once', () => {
+		it('gives another member the entries of a consumer that was killed before it acknowledged them', async () => {
 			await world.bus.append(STREAM, numbered(5));
 			expect(await world.harness.killHolding(STREAM, 'twin', 'doomed')).toEqual(numbered(5));
 			world.bus = await world.harness.open();
@@ -26,7 +26,7 @@ export function describeRedelivery(world: World): void {
 			expect(await again.holds(7)).toEqual(numbered(7));
 		});
 
-		it('gives a failed batch again, and acknowledges it then', async () => {
+		it('delivers a failed batch again, and acknowledges it then', async () => {
 			const done = inbox();
 			const failedWith: string[][] = [];
 			const handle = async (entries: BusEntry[]) => {
@@ -48,7 +48,7 @@ export function describeRedelivery(world: World): void {
 			expect(await world.bus.deadLetters(STREAM)).toEqual([]);
 		});
 
-		it('sets aside what fails too often, with the reason, and the rest flows on', async () => {
+		it('sets aside an entry that fails too often, with the reason, and goes on with the rest', async () => {
 			const done = inbox();
 			const positions = await world.bus.append(STREAM, ['good 1', 'poison', 'good 2']);
 			const begin = Date.now();
@@ -77,7 +77,7 @@ export function describeRedelivery(world: World): void {
 			expect(await next.holds(1)).toEqual(['after']);
 		});
 
-		it('keeps the dead letters through a restart, newest first', async () => {
+		it('keeps dead letters across a restart, and lists them newest first', async () => {
 			const seen = inbox();
 			await world.bus.append(STREAM, ['poison 1', 'poison 2', 'good']);
 			await world.bus.consume(STREAM, 'twin', member({ maxAttempts: 1 }), async (entries) => {
@@ -91,7 +91,7 @@ export function describeRedelivery(world: World): void {
 			expect(await world.bus.deadLetters('command-results')).toEqual([]);
 		});
 
-		it('sets nothing aside while a handler says that what it needs is away', async () => {
+		it('sets nothing aside while a handler rejects as unavailable', async () => {
 			const done = inbox();
 			let away = 3;
 			await world.bus.append(STREAM, numbered(2));
@@ -103,7 +103,7 @@ export function describeRedelivery(world: World): void {
 			expect(await world.bus.deadLetters(STREAM)).toEqual([]);
 		});
 
-		it('hands what a member had not acknowledged when it was closed to the others', async () => {
+		it('gives what a member had not acknowledged when it closed to the other members', async () => {
 			const given = Promise.withResolvers<void>();
 			const finish = Promise.withResolvers<void>();
 			const leaving = await world.bus.consume(STREAM, 'twin', member({ claimAfterMs: 2000 }), async () => {

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { type BusEntry, type Position, START, type TailGap } from '../bus.ts';
 import { appendLast, dataOf, inbox, numbered, restart, STREAM, type World } from './conformance-world.ts';
 
-/** Following a stream from a position. */
+/** Guarantees of following a stream from a position. */
 export function describeTail(world: World): void {
-	describe('tail', () => {
-		it('sees exactly what follows a position, across a restart', async () => {
+	describe('a tail', () => {
+		it('gets exactly what follows a position, across a restart', async () => {
 			const positions = await world.bus.append(STREAM, numbered(10));
 			const first = inbox();
 			const tail = await world.bus.tail(STREAM, positions[3]!, first.take);
@@ -23,7 +23,7 @@ export function describeTail(world: World): void {
 			expect(await second.holds(4)).toEqual(numbered(4, 12));
 		});
 
-		it('sees everything from START, and only what is new from the position of now and from the end', async () => {
+		it('gets everything from START, and only new entries from the present position and from the end', async () => {
 			expect(await world.bus.position(STREAM)).toBe(START);
 			const [fromEmpty, fromStart, fromNow, fromEnd] = [inbox(), inbox(), inbox(), inbox()];
 			await world.bus.tail(STREAM, await world.bus.position(STREAM), fromEmpty.take);
@@ -39,27 +39,27 @@ export function describeTail(world: World): void {
 			expect(await fromEnd.holds(1)).toEqual(['last']);
 		});
 
-		it('is told what it missed when its position is no longer held, once, before what is held', async () => {
+		it('gets one gap when its position is no longer held, before the entries that are held', async () => {
 			const positions = await world.bus.append(STREAM, numbered(11));
-			await world.harness.giveUpOldest(STREAM);
-			const told: (TailGap | BusEntry)[] = [];
+			await world.harness.dropOldest(STREAM);
+			const received: (TailGap | BusEntry)[] = [];
 			await world.bus.tail(
 				STREAM,
 				positions[0]!,
-				(entries) => void told.push(...entries),
-				(gap) => void told.push(gap),
+				(entries) => void received.push(...entries),
+				(gap) => void received.push(gap),
 			);
 			await appendLast(world);
-			await waitFor('the last entry', () => told.some((one) => 'data' in one && one.data === 'last'));
-			const [gap, ...rest] = told;
+			await waitFor('the last entry', () => received.some((one) => 'data' in one && one.data === 'last'));
+			const [gap, ...rest] = received;
 			expect(gap).toEqual({ from: positions[0], to: expect.any(String) });
 			expect(rest.every((one) => 'data' in one)).toBe(true);
 			expect(world.bus.compare((gap as TailGap).to, (rest[0] as BusEntry).position)).toBeLessThan(0);
 		});
 
-		it('is told of no gap from START, nor from a position that is held', async () => {
+		it('gets no gap from START, nor from a position that is held', async () => {
 			await world.bus.append(STREAM, numbered(11));
-			await world.harness.giveUpOldest(STREAM);
+			await world.harness.dropOldest(STREAM);
 			const gaps: TailGap[] = [];
 			const everything = inbox();
 			await world.bus.tail(STREAM, START, everything.take, (gap) => void gaps.push(gap));
@@ -72,7 +72,7 @@ export function describeTail(world: World): void {
 			expect(gaps).toEqual([]);
 		});
 
-		it('goes on after its handler failed', async () => {
+		it('goes on after its handler threw an error', async () => {
 			const seen: string[] = [];
 			await world.bus.tail(STREAM, START, (entries) => {
 				seen.push(...dataOf(entries));
@@ -85,7 +85,7 @@ export function describeTail(world: World): void {
 			expect(seen).toEqual(['one', 'two']);
 		});
 
-		it('refuses what is no position', async () => {
+		it('refuses something that is not a position', async () => {
 			for (const position of ['', 'x', '-1', '1-', '1.5', `${'9'.repeat(21)}`, '0x10'] as Position[]) {
 				await expect(world.bus.tail(STREAM, position, () => undefined)).rejects.toEqual(
 					expect.objectContaining({ code: 'bad_request' }),

@@ -13,10 +13,10 @@ import {
 	type World,
 } from './conformance-world.ts';
 
-/** Restarts and refusals of the backend. */
+/** Guarantees when the backend restarts or refuses writes. */
 export function describeTrouble(world: World): void {
-	describe('a backend in trouble', () => {
-		it('loses nothing it took, through a restart under appends; consumers and tails go on and the tail repeats nothing', async () => {
+	describe('when its backend fails', () => {
+		it('loses nothing it accepted through a restart, and its consumers and tails go on', async () => {
 			const taken: string[] = [];
 			const consumed = inbox();
 			const tailed = inbox();
@@ -57,7 +57,7 @@ export function describeTrouble(world: World): void {
 			}
 		});
 
-		it('rejects a refused append as unavailable with the reason, stores none of it, and goes on when it may', async () => {
+		it('rejects a refused append as unavailable with the reason, stores none of it, and goes on later', async () => {
 			const [consumed, tailed] = [inbox(), inbox()];
 			await world.bus.consume(STREAM, 'twin', member(), consumed.take);
 			await world.bus.tail(STREAM, START, tailed.take);
@@ -75,7 +75,7 @@ export function describeTrouble(world: World): void {
 			expect(await tailed.holds(2)).toEqual(['before', 'after']);
 		});
 
-		it('has nothing to say of itself when all is well', async () => {
+		it('reports no trouble when all is well', async () => {
 			expect(await world.bus.trouble()).toBeUndefined();
 		});
 	});

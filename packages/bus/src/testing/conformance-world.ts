@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { Bus, BusEntry, ConsumeOptions } from '../bus.ts';
 import type { BusHarness } from './harness.ts';
 
-/** What each test of the conformance suite finds: an empty backend and a bus on it. */
+/** The fixture of each conformance test: an empty backend and a bus on it. */
 export interface World {
 	harness: BusHarness;
 	bus: Bus;
@@ -22,23 +22,23 @@ export const member = (options: Partial<ConsumeOptions> = {}): ConsumeOptions =>
 	...options,
 });
 
-/** Appends a last entry: when it has come, everything before it has. */
+/** Appends a last entry: once it arrives, everything before it has arrived. */
 export const appendLast = ({ bus }: World) => bus.append(STREAM, ['last']);
 
-/** Restarts the backend, and opens another bus where the present one does not survive that. */
+/** Restarts the backend, and opens a new bus if the present one does not survive that. */
 export async function restart(world: World): Promise<void> {
 	await world.harness.restart();
 	if (!world.harness.reconnects) world.bus = await world.harness.open();
 	await waitFor('the backend', async () => (await world.bus.trouble()) === undefined);
 }
 
-/** Collects what a handler is given. */
+/** A handler that collects its entries. */
 export function inbox() {
 	const entries: BusEntry[] = [];
 	return {
 		entries,
 		take: async (given: BusEntry[]) => void entries.push(...given),
-		/** Resolves with the data when as many have come; fails when there are more. */
+		/** Resolves with the data once that many entries have arrived; fails when there are more. */
 		async holds(count: number): Promise<string[]> {
 			await waitFor(`${count} entries`, () => entries.length >= count);
 			expect(entries).toHaveLength(count);

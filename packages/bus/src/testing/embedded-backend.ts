@@ -3,7 +3,7 @@ import { STREAMS, type StreamName } from '@crowdvision/contracts';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { EmbeddedBus } from '../embedded/embedded-bus.ts';
 
-/** The logs in a folder, small enough to fill, and the bus on them. */
+/** Logs in a folder, small enough to fill in a test, and the bus on them. */
 export interface EmbeddedBackend {
 	readonly bus: EmbeddedBus;
 	readonly logs: Record<StreamName, Log>;
@@ -13,7 +13,7 @@ export interface EmbeddedBackend {
 const SEGMENT_BYTES = 16 * 1024;
 const MAX_BYTES = 128 * 1024;
 
-/** `failing[0]` other than 0 makes every write fail. */
+/** A `failing[0]` other than 0 makes every write fail. */
 export async function openEmbeddedBackend(dir: string, failing?: Int32Array): Promise<EmbeddedBackend> {
 	const worker: CommitWorker = startCommitWorker(failing ? { failing } : {});
 	const open = (name: string) =>

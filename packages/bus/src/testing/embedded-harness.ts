@@ -10,7 +10,7 @@ export interface EmbeddedHarness extends BusHarness {
 	backend(): EmbeddedBackend;
 }
 
-/** Logs in a folder of their own. All buses are one, as in the process this adapter is for. */
+/** Logs in a temporary folder. `open` always returns the same bus, as in the process that this adapter is for. */
 export async function embeddedHarness(): Promise<EmbeddedHarness> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-bus-'));
 	const failing = new Int32Array(new SharedArrayBuffer(4));
@@ -37,7 +37,7 @@ export async function embeddedHarness(): Promise<EmbeddedHarness> {
 			),
 		refuseWrites: async () => void Atomics.store(failing, 0, 1),
 		acceptWrites: async () => void Atomics.store(failing, 0, 0),
-		giveUpOldest: async (stream) => {
+		dropOldest: async (stream) => {
 			const log = backend.logs[stream];
 			const wanted = log.startOffset + 10;
 			while (log.startOffset < wanted) await log.append([{ payload: 'x'.repeat(4096) }]);

@@ -1,6 +1,6 @@
 import type { Running } from '@crowdvision/testing/processes';
 
-/** Kills hold-entries.ts once it has said what it holds, and resolves with that. */
+/** Kills hold-entries.ts once it has printed what it holds, and resolves with that. */
 export async function heldBy(starting: Promise<Running>): Promise<string[]> {
 	const holder = await starting;
 	await holder.kill('SIGKILL');

@@ -1,8 +1,7 @@
 /**
  * A consumer that takes entries and never acknowledges them, to be killed while it holds them. Arguments: `redis` and a
- * URL or
- * `embedded` and a folder; then stream, group and member. Prints `holding <JSON array of their data>` for each batch.
- * Where a sixth argument is given it does acknowledge, but ends on the spot when it is given an entry with that data.
+ * URL, or `embedded` and a folder; then stream, group and member. Prints `holding <JSON array of their data>` per
+ * batch. With a sixth argument it acknowledges, but kills itself when it gets an entry with that data.
  */
 import type { StreamName } from '@crowdvision/contracts';
 import type { Bus } from '../bus.ts';

@@ -7,12 +7,12 @@ import { heldBy } from './held-by.ts';
 
 export interface RedisHarness extends BusHarness {
 	open(options?: Partial<RedisBusOptions>): Promise<RedisBus>;
-	/** A plain client, to look behind the bus. */
+	/** A plain client, to inspect the data without the bus. */
 	readonly client: Redis;
 	readonly server: Awaited<ReturnType<typeof startRedis>>;
 }
 
-/** A real redis-server that writes through to its disk, and buses on it. */
+/** A real redis-server that writes every command to disk, and buses on it. */
 export async function redisHarness(): Promise<RedisHarness> {
 	const server = await startRedis({ appendonly: 'always' });
 	const client = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
@@ -41,7 +41,7 @@ export async function redisHarness(): Promise<RedisHarness> {
 		acceptWrites: async () => {
 			await client.config('SET', 'maxmemory', '0');
 		},
-		giveUpOldest: async (stream) => {
+		dropOldest: async (stream) => {
 			await client.xtrim(stream, 'MAXLEN', 5);
 		},
 		stop: async () => {

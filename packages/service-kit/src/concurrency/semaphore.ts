@@ -7,7 +7,9 @@ export class Semaphore {
 		this.#free = count;
 	}
 
-	/** Resolves with the function that releases the place again. Rejects with the signal's reason when it aborts first. */
+	/**
+	 * Resolves with the function that releases the place again. Rejects with the signal's reason when it aborts first.
+	 */
 	async acquire(signal: AbortSignal): Promise<() => void> {
 		signal.throwIfAborted();
 		if (this.#free > 0) this.#free--;

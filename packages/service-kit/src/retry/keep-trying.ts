@@ -11,8 +11,8 @@ export interface RetryBounds {
 }
 
 /**
- * Runs `task` until it succeeds, with a growing pause after each failure, and resolves with its result. `attempt` counts
- * from 0. The task runs at least once, also when the signal is aborted already.
+ * Runs `task` until it succeeds, with a growing pause after each failure, and resolves with its result. `attempt`
+ * counts from 0. The task runs at least once, also when the signal is aborted already.
  * @throws the task's last error once the signal aborts or a bound is reached, or at once where `retryIf` says no.
  */
 export async function keepTrying<T>(

@@ -7,8 +7,8 @@ const isConflict = (error: unknown) => error instanceof CrowdVisionError && erro
 
 /**
  * Runs `task`, which reads documents, decides and commits, and runs it again from the beginning each time the commit is
- * refused with `conflict` because another writer changed a document meanwhile. `attempt` counts from 0. A `conflict` that
- * is meant for the caller must be thrown outside the task: inside it would be retried.
+ * refused with `conflict` because another writer changed a document meanwhile. `attempt` counts from 0. A `conflict`
+ * that is meant for the caller must be thrown outside the task: inside it would be retried.
  * @throws CrowdVisionError `unavailable` after ten tries; otherwise what the task throws.
  */
 export async function retryOnConflict<T>(task: (attempt: number) => Promise<T>): Promise<T> {

@@ -82,11 +82,11 @@ export class Retry {
 	}
 
 	/**
-	 * Resolves when it is time for the next try: after the pause, or at once when the signal aborts or `tryNow` is called.
-	 * Never rejects.
+	 * Resolves when it is time for the next try: after the pause, or at once when the signal aborts or `tryNow` is
+	 * called. Never rejects.
 	 */
-	async failed(error: unknown, range: BackOffRange = {}): Promise<void> {
-		const { signal, firstMs, longestMs } = { ...this.#options, ...range };
+	async failed(error: unknown, overrides: BackOffRange & { signal?: AbortSignal } = {}): Promise<void> {
+		const { signal, firstMs, longestMs } = { ...this.#options, ...overrides };
 		const ms = backOff(this.#failures, firstMs, longestMs);
 		const now = performance.now();
 		this.#error = error;

@@ -11,8 +11,8 @@ export interface ElectionOptions {
 	/** Names this replica to people who read the document. Default: the host's name. */
 	holder?: string;
 	/**
-	 * How long a leader that vanished keeps the other replicas waiting, in ms. Default 6 s: longer than a read of a stream
-	 * blocks, so a replica that was suspended has no read under way when the next leader begins.
+	 * How long a leader that vanished keeps the other replicas waiting, in ms. Default 6 s: longer than a read of a
+	 * stream blocks, so a replica that was suspended has no read under way when the next leader begins.
 	 */
 	ttlMs?: number;
 	logger?: PlainLogger;

@@ -14,8 +14,8 @@ const MARGIN = 0.1;
 
 /**
  * One claimant of one lease, a step at a time. Clocks of two machines are never compared: a holder counts from the
- * START of its last successful renewal, and a claimant takes over only a lease that it has itself seen unchanged for the
- * whole time to live, which therefore began later.
+ * START of its last successful renewal, and a claimant takes over only a lease that it has itself seen unchanged for
+ * the whole time to live, which therefore began later.
  */
 export class LeaseClaim {
 	readonly #store: Store;

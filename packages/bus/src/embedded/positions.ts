@@ -2,15 +2,15 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import { type Position, START } from '../bus.ts';
 
 /**
- * An entry's position is its offset in the log plus one, in decimal: the first offset is 0, and START ('0') must be
- * before it. So a position is also the offset to read on from for what follows it, and the log's end offset is the
- * position of its newest entry.
+ * The position of the entry at `offset`: the offset plus one, in decimal, since the first offset is 0 and START ('0')
+ * is before it. So a position is also the offset to read from for what follows the entry, and the log's end offset is
+ * the position of its newest entry.
  */
 export const positionOf = (offset: number): Position => String(offset + 1);
 
 /**
- * The offset to read from for everything after `position`. @throws CrowdVisionError `bad_request` for what is not a
- * position.
+ * The offset to read from for everything after `position`.
+ * @throws CrowdVisionError `bad_request` if `position` is not a position.
  */
 export function offsetAfter(position: Position): number {
 	const offset = /^\d{1,16}$/.test(position) ? Number(position) : Number.NaN;
@@ -19,5 +19,5 @@ export function offsetAfter(position: Position): number {
 	return offset;
 }
 
-/** Whether `position` is before everything, rather than after an entry. */
+/** Whether `position` is before all entries rather than after one. */
 export const isStart = (position: Position) => offsetAfter(position) === offsetAfter(START);

@@ -1,15 +1,13 @@
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { backOff, pause } from '@crowdvision/service-kit/retry';
+import { keepTrying } from '@crowdvision/service-kit/retry';
 import type { Subscription } from '../bus.ts';
-import { allOrNone } from './redis-append.ts';
-import type { RedisConnection } from './redis-connection.ts';
-import type { RedisLive } from './redis-live.ts';
+import { allOrNone } from './append.ts';
+import type { RedisConnection } from './connection.ts';
+import type { RedisLive } from './live.ts';
 
 type Change = [key: string, value: string | null];
 
-const LONGEST_PAUSE_MS = 2000;
-
-/** Sets the value of a key in the hash `table` and tells it on the channel of the same name, in one transaction. */
+/** Sets a key of the hash `table` and publishes the change on the channel of the same name, in one transaction. */
 export async function retainInRedis(
 	redis: RedisConnection,
 	table: string,
@@ -26,8 +24,9 @@ export async function retainInRedis(
 }
 
 /**
- * Follows one table: listens first, then reads all of it, so that no change falls in between. What is heard while it
- * reads waits until it has read: a change may then be told twice, but none is overtaken by an older value for good.
+ * Watches one table: subscribes first, then reads the whole hash, so that no change is missed in between. Changes
+ * received while it reads wait until it has read: a change may be reported twice, but an older value never has the last
+ * word.
  */
 export class RedisTableWatch implements Subscription {
 	readonly #commands: RedisConnection;
@@ -40,7 +39,8 @@ export class RedisTableWatch implements Subscription {
 	#listening: Promise<Subscription> | undefined;
 	#reading: Promise<void> | undefined;
 	#readAgain = false;
-	#heard: Change[] = [];
+	/** Changes received while the hash is being read. */
+	#received: Change[] = [];
 
 	constructor(parts: {
 		commands: RedisConnection;
@@ -54,9 +54,9 @@ export class RedisTableWatch implements Subscription {
 		this.#logger = parts.logger;
 	}
 
-	/** Resolves when every present value was told. */
+	/** Resolves when every present value was reported. */
 	async start(live: RedisLive): Promise<void> {
-		const onMessage = (message: string) => this.#hear(message);
+		const onMessage = (message: string) => this.#onMessage(message);
 		this.#listening = live.listen(this.#table, onMessage, () => this.#readAll());
 		await this.#listening;
 		this.#readAll();
@@ -70,11 +70,11 @@ export class RedisTableWatch implements Subscription {
 		await this.#reading;
 	}
 
-	#hear(message: string): void {
+	#onMessage(message: string): void {
 		if (this.#closing.signal.aborted) return;
 		const change = JSON.parse(message) as Change;
-		if (this.#reading) this.#heard.push(change);
-		else this.#tell(change);
+		if (this.#reading) this.#received.push(change);
+		else this.#report(change);
 	}
 
 	#readAll(): void {
@@ -85,32 +85,36 @@ export class RedisTableWatch implements Subscription {
 	}
 
 	async #readUntilCurrent(): Promise<void> {
-		for (let failures = 0; this.#readAgain && !this.#closing.signal.aborted; ) {
+		const { signal } = this.#closing;
+		const read = async () => {
 			this.#readAgain = false;
-			this.#heard = [];
-			try {
-				const values = await this.#commands.run((redis) => redis.hgetall(this.#table));
-				for (const key of [...this.#known]) if (!Object.hasOwn(values, key)) this.#tell([key, null]);
-				for (const change of Object.entries(values)) this.#tell(change);
-				this.#first.resolve();
-			} catch (error) {
-				this.#readAgain = true;
-				if (failures === 0)
-					this.#logger.warn({ err: error, table: this.#table }, 'a table could not be read: trying on');
-				await pause(backOff(failures++, 50, LONGEST_PAUSE_MS), this.#closing.signal);
-			}
-		}
-		for (const change of this.#heard.splice(0)) this.#tell(change);
+			this.#received = [];
+			const values = await this.#commands.run((redis) => redis.hgetall(this.#table));
+			for (const key of [...this.#known]) if (!Object.hasOwn(values, key)) this.#report([key, null]);
+			for (const change of Object.entries(values)) this.#report(change);
+			this.#first.resolve();
+		};
+		const options = {
+			what: 'reading the table',
+			signal,
+			firstMs: 50,
+			longestMs: 2000,
+			logger: this.#logger,
+			details: { table: this.#table },
+		};
+		// It rejects only when the watch closes.
+		while (this.#readAgain && !signal.aborted) await keepTrying(read, options).catch(() => undefined);
+		for (const change of this.#received.splice(0)) this.#report(change);
 	}
 
-	#tell([key, value]: Change): void {
+	#report([key, value]: Change): void {
 		if (this.#closing.signal.aborted) return;
 		if (value === null) this.#known.delete(key);
 		else this.#known.add(key);
 		try {
 			this.#handle(key, value);
 		} catch (error) {
-			this.#logger.error({ err: error, table: this.#table, key }, 'a watcher failed');
+			this.#logger.error({ err: error, table: this.#table, key }, 'a watcher threw an error');
 		}
 	}
 }

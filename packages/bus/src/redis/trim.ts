@@ -1,24 +1,24 @@
 import type { Redis } from 'ioredis';
 
 export interface TrimBounds {
-	/** At least so many entries stay. */
+	/** Number of entries that a trim leaves at least. */
 	keep: number;
-	/** More than so many are held only if a trim cannot help it; appends should then be refused. */
-	most: number;
+	/** A stream that holds this many entries, because a group has not acknowledged them, should take no more. */
+	max: number;
 }
 
-export const DEFAULT_TRIM: TrimBounds = { keep: 100_000, most: 1_000_000 };
+export const DEFAULT_TRIM: TrimBounds = { keep: 100_000, max: 1_000_000 };
 
 export interface Trimmed {
-	/** Entries held now. */
+	/** Number of entries held now. */
 	length: number;
-	/** Set when `most` or more are held because this group has not acknowledged them. */
+	/** The group whose unacknowledged entries keep the stream at `max` entries or more. */
 	blockedBy?: string;
 }
 
 /**
- * In one step, so that nothing is delivered or appended between the look and the cut. MINID cuts nothing at or after
- * its id, `~` whole nodes only (a tenth of the work), and LIMIT is what keeps `keep` entries.
+ * One step, so that nothing is delivered or appended between checking and trimming. MINID removes nothing at or after
+ * its id, `~` removes whole nodes only (a tenth of the work), and LIMIT leaves `keep` entries.
  */
 const SCRIPT = `
 local function before(a, b)
@@ -49,12 +49,11 @@ return { length }
 `;
 
 /**
- * Removes the oldest entries of a stream, approximately down to `keep`, but never one that a group has not
- * acknowledged: what waits for a slow consumer is kept up to `most`, and beyond that told as `blockedBy`. `stream` is
- * the whole key.
+ * Removes the oldest entries of a stream, down to about `keep`, but never one that a group has not acknowledged. When a
+ * slow group makes the stream reach `max` entries, the result names it as `blockedBy`. `stream` is the whole key.
  */
 export async function trimStream(redis: Redis, stream: string, bounds: TrimBounds = DEFAULT_TRIM): Promise<Trimmed> {
-	const [length, blockedBy] = (await redis.call('eval', SCRIPT, 1, stream, bounds.keep, bounds.most)) as [
+	const [length, blockedBy] = (await redis.call('eval', SCRIPT, 1, stream, bounds.keep, bounds.max)) as [
 		number,
 		string?,
 	];

@@ -2,16 +2,16 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 
 /** Stream ids are `<milliseconds>-<sequence>`, both unsigned 64-bit numbers; a missing sequence is 0. */
 const ID = /^(\d{1,20})(?:-(\d{1,20}))?$/;
-const MOST = 2n ** 64n - 1n;
+const MAX_PART = 2n ** 64n - 1n;
 
 function parse(id: string): [milliseconds: bigint, sequence: bigint] | undefined {
 	const match = ID.exec(id);
 	if (!match) return undefined;
 	const parts: [bigint, bigint] = [BigInt(match[1]!), BigInt(match[2] ?? 0)];
-	return parts.some((part) => part > MOST) ? undefined : parts;
+	return parts.some((part) => part > MAX_PART) ? undefined : parts;
 }
 
-/** @throws CrowdVisionError `bad_request` for what is not a stream id. */
+/** @throws CrowdVisionError `bad_request` if `id` is not a stream id. */
 function parsed(id: string): [bigint, bigint] {
 	const parts = parse(id);
 	if (!parts) throw new CrowdVisionError('bad_request', `"${id.slice(0, 50)}" is not a position of a stream`);
@@ -27,9 +27,9 @@ export function compareIds(a: string, b: string): number {
 	return 0;
 }
 
-/** The id right before `id`; `0-0` has none and stays. */
+/** The id right before `id`; for `0-0` itself. */
 export function idBefore(id: string): string {
 	const [ms, seq] = parsed(id);
 	if (seq > 0n) return `${ms}-${seq - 1n}`;
-	return ms > 0n ? `${ms - 1n}-${MOST}` : '0-0';
+	return ms > 0n ? `${ms - 1n}-${MAX_PART}` : '0-0';
 }

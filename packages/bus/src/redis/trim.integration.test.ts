@@ -2,11 +2,11 @@ import type { StreamName } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type RedisHarness, redisHarness } from '../testing/redis-harness.ts';
-import { trimStream } from './redis-trim.ts';
+import { trimStream } from './trim.ts';
 
 const STREAM: StreamName = 'telemetry';
-const BOUNDS = { keep: 1000, most: 3000 };
-/** XTRIM ~ removes whole nodes of the stream only: so much more than `keep` may stay. */
+const BOUNDS = { keep: 1000, max: 3000 };
+/** XTRIM ~ removes whole nodes of the stream only, so a trim may leave this many entries more than `keep`. */
 const NODE = 100;
 
 let harness: RedisHarness;
@@ -44,13 +44,13 @@ async function read(group: string, delivered: number, acknowledged: number): Pro
 const oldest = async () => (await harness.client.xrange(STREAM, '-', '+', 'COUNT', 1))[0]![0];
 
 describe('trimStream', () => {
-	it('leaves a stream alone that is no longer than it may be, or not there', async () => {
+	it('leaves a stream alone that is short enough or does not exist', async () => {
 		expect(await trimStream(harness.client, STREAM, BOUNDS)).toEqual({ length: 0 });
 		await fill(BOUNDS.keep);
 		expect(await trimStream(harness.client, STREAM, BOUNDS)).toEqual({ length: BOUNDS.keep });
 	});
 
-	it('cuts what nobody needs down to about what is kept, and never below', async () => {
+	it('cuts a stream without groups down to about `keep` entries, and never below', async () => {
 		await fill(2500);
 		const { length, blockedBy } = await trimStream(harness.client, STREAM, BOUNDS);
 		expect(blockedBy).toBeUndefined();
@@ -59,14 +59,14 @@ describe('trimStream', () => {
 		expect(await harness.client.xlen(STREAM)).toBe(length);
 	});
 
-	it('cuts down to what is kept when every group has acknowledged everything', async () => {
+	it('cuts down to about `keep` entries when every group has acknowledged everything', async () => {
 		await fill(2500);
 		await read('twin', 2500, 2500);
 		await read('notification', 2500, 2500);
 		expect((await trimStream(harness.client, STREAM, BOUNDS)).length).toBeLessThanOrEqual(BOUNDS.keep + NODE);
 	});
 
-	it('keeps the oldest entry that a group was given and has not acknowledged', async () => {
+	it('keeps the oldest entry that was delivered to a group and not acknowledged', async () => {
 		const ids = await fill(2500);
 		await read('twin', 2500, 2500);
 		await read('notification', 2500, 700);
@@ -77,14 +77,14 @@ describe('trimStream', () => {
 		expect(first).toBeGreaterThan(700 - NODE);
 	});
 
-	it('keeps what a group was not given yet', async () => {
+	it('keeps what was not delivered to a group yet', async () => {
 		const ids = await fill(2500);
 		await read('twin', 300, 300);
 		await trimStream(harness.client, STREAM, BOUNDS);
 		expect(ids.indexOf(await oldest())).toBeLessThanOrEqual(300);
 	});
 
-	it('names the group that holds it back when more is held than may be', async () => {
+	it('names the group furthest behind when the stream is longer than its bound', async () => {
 		await fill(3500);
 		await read('twin', 3500, 3500);
 		await read('slow', 10, 2);
@@ -95,23 +95,23 @@ describe('trimStream', () => {
 	});
 });
 
-describe('append to a full stream', () => {
-	it('is refused with the name of the group that is behind, until that has caught up', async () => {
-		const trim = { keep: 50, most: 500 };
+describe('an append to a full stream', () => {
+	it('is refused with the name of the group that is behind, until that group has caught up', async () => {
+		const trim = { keep: 50, max: 500 };
 		const bus = await harness.open({ trim });
 		await harness.client.xgroup('CREATE', STREAM, 'asleep', '0', 'MKSTREAM');
 		let taken = 0;
 		let refusal: unknown;
-		for (; refusal === undefined && taken < 2 * trim.most; taken++) {
+		for (; refusal === undefined && taken < 2 * trim.max; taken++) {
 			await bus.append(STREAM, ['x'.repeat(100)]).catch((error) => {
 				refusal = error;
 				taken--;
 			});
 		}
 		expect(refusal).toMatchObject({ code: 'unavailable', message: expect.stringContaining('asleep') });
-		expect(taken).toBeGreaterThanOrEqual(trim.most);
-		// Looked at every (most - keep) / 10 appends at the least.
-		expect(taken).toBeLessThanOrEqual(trim.most + (trim.most - trim.keep) / 10 + 1);
+		expect(taken).toBeGreaterThanOrEqual(trim.max);
+		// Trimmed every (max - keep) / 10 appends at the least.
+		expect(taken).toBeLessThanOrEqual(trim.max + (trim.max - trim.keep) / 10 + 1);
 		expect(await harness.client.xlen(STREAM)).toBe(taken);
 
 		const seen: string[] = [];

@@ -1,14 +1,14 @@
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { backOff, pause } from '@crowdvision/service-kit/retry';
+import { keepRunning } from '@crowdvision/service-kit/retry';
 import { type BusEntry, type Position, START, type Subscription, type TailGap } from '../bus.ts';
-import type { RedisConnection } from './redis-connection.ts';
-import { entriesOf, type RawEntry } from './redis-entries.ts';
-import { compareIds, idBefore } from './redis-ids.ts';
+import type { RedisConnection } from './connection.ts';
+import { entriesOf, type RawEntry } from './entries.ts';
+import { compareIds, idBefore } from './ids.ts';
 
 export interface RedisTailParts {
-	/** Its own: for blocking reads. */
+	/** This tail's own, for blocking reads. */
 	reads: RedisConnection;
-	/** Milliseconds a read may block; `reads` must allow for it. */
+	/** How long a read may block, in ms; the timeout of `reads` must allow for it. */
 	blockMs: number;
 	key: string;
 	field: string;
@@ -19,20 +19,19 @@ export interface RedisTailParts {
 
 type StreamReply = [[key: string, entries: RawEntry[]]] | null;
 
-/** What `XINFO STREAM` says that a tail needs. */
+/** What a tail needs of `XINFO STREAM`. */
 export interface StreamInfo {
-	/** Id of the newest entry ever, held or not. */
+	/** Id of the newest entry ever appended, whether still held or not. */
 	last: Position;
 	/** Id of the oldest entry held. */
 	first: Position | undefined;
-	/** Whether entries were ever removed. */
+	/** Whether any entry was ever removed. */
 	trimmed: boolean;
 }
 
 const BATCH = 500;
-const LONGEST_PAUSE_MS = 2000;
 
-/** Reads `XINFO STREAM`. */
+/** Parses the reply of `XINFO STREAM`. */
 export function streamInfoOf(reply: unknown): StreamInfo {
 	const fields = reply as unknown[];
 	const value = (name: string) => fields[fields.indexOf(name) + 1];
@@ -40,14 +39,14 @@ export function streamInfoOf(reply: unknown): StreamInfo {
 	return {
 		last: String(value('last-generated-id')),
 		first: first?.[0],
-		// Before Redis 7 nothing is counted; what is older than the first entry then counts as trimmed.
+		// Redis before version 7 does not count: a stream then passes for trimmed.
 		trimmed: !fields.includes('entries-added') || Number(value('entries-added')) > Number(value('length')),
 	};
 }
 
 /**
  * Follows a stream from a position. While entries are waiting it reads them together with the stream's bounds, so that
- * a cut made under a slow reader does not go unseen; when there are none it blocks until the next.
+ * it notices when the stream was trimmed past a slow reader; when none are waiting it blocks until the next one.
  */
 export class RedisTail implements Subscription {
 	readonly #parts: RedisTailParts;
@@ -60,7 +59,7 @@ export class RedisTail implements Subscription {
 		this.#parts = parts;
 	}
 
-	/** Begins after `from`. The promise resolves when the stream was reached for the first time. */
+	/** Begins after `from`. Resolves when the stream was read for the first time. */
 	start(from: Position | 'end'): Promise<void> {
 		if (from !== 'end') this.#position = from;
 		this.#running ??= this.#run();
@@ -74,26 +73,23 @@ export class RedisTail implements Subscription {
 	}
 
 	async #run(): Promise<void> {
-		let failures = 0;
-		while (!this.#closing.signal.aborted) {
-			try {
-				const caughtUp = (await this.#readWaiting()) === 0;
-				if (caughtUp) await this.#readNext();
-				failures = 0;
-			} catch (error) {
-				if (this.#closing.signal.aborted) break;
-				if (failures === 0)
-					this.#parts.logger.warn(
-						{ err: error, stream: this.#parts.key },
-						'following a stream was interrupted: trying on',
-					);
-				await pause(backOff(failures++, 50, LONGEST_PAUSE_MS), this.#closing.signal);
-			}
-		}
+		const { logger, key } = this.#parts;
+		const step = async () => {
+			const caughtUp = (await this.#readWaiting()) === 0;
+			if (caughtUp) await this.#readNext();
+		};
+		await keepRunning(step, {
+			what: 'following the stream',
+			signal: this.#closing.signal,
+			firstMs: 50,
+			longestMs: 2000,
+			logger,
+			details: { stream: key },
+		});
 		this.#started.resolve();
 	}
 
-	/** Reads what is there already, and how many that were. */
+	/** Delivers the entries that are there already. Resolves with their number. */
 	async #readWaiting(): Promise<number> {
 		const { reads, key } = this.#parts;
 		const replies = await reads.run((redis) =>
@@ -105,7 +101,7 @@ export class RedisTail implements Subscription {
 		);
 		const [info, entries] = replies ?? [];
 		if (entries?.[0]) throw entries[0];
-		// An error of XINFO means that there is no such stream yet.
+		// XINFO fails while the stream does not exist yet.
 		const stream = info && !info[0] ? streamInfoOf(info[1]) : undefined;
 		const begins = this.#position === undefined;
 		this.#position ??= stream?.last ?? START;
@@ -119,7 +115,7 @@ export class RedisTail implements Subscription {
 			this.#position = stream.last;
 			return 0;
 		}
-		if (stream) this.#tellGap(stream);
+		if (stream) this.#reportGap(stream);
 		return this.#deliver(entries?.[1] as StreamReply);
 	}
 
@@ -129,7 +125,7 @@ export class RedisTail implements Subscription {
 		await this.#deliver((await reads.run((redis) => redis.call('xread', ...args))) as StreamReply);
 	}
 
-	#tellGap({ first, last, trimmed }: StreamInfo): void {
+	#reportGap({ first, last, trimmed }: StreamInfo): void {
 		const from = this.#position!;
 		const to = first === undefined ? last : idBefore(first);
 		if (!trimmed || compareIds(from, START) === 0 || compareIds(from, to) >= 0) return;
@@ -137,7 +133,7 @@ export class RedisTail implements Subscription {
 		try {
 			this.#parts.onGap?.({ from, to });
 		} catch (error) {
-			this.#parts.logger.error({ err: error, stream: this.#parts.key }, 'a tail failed to take a gap');
+			this.#parts.logger.error({ err: error, stream: this.#parts.key }, 'the gap handler of a tail failed');
 		}
 	}
 
@@ -148,8 +144,8 @@ export class RedisTail implements Subscription {
 		try {
 			await this.#parts.handle(entriesOf(raw, this.#parts.field));
 		} catch (error) {
-			// A tail has nobody to give it to instead: it goes on, and the handler has the position to come back to.
-			this.#parts.logger.error({ err: error, stream: this.#parts.key }, 'a tail failed to take entries');
+			// There is no other member to deliver to: the tail goes on, and its handler knows the position to return to.
+			this.#parts.logger.error({ err: error, stream: this.#parts.key }, 'the handler of a tail failed');
 		}
 		this.#position = newest[0];
 		return raw.length;

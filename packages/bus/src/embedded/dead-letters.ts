@@ -2,17 +2,15 @@ import type { StreamName } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import type { DeadLetter } from '../bus.ts';
 
+/** A dead letter as it is stored. */
 type Filed = DeadLetter & { stream: StreamName };
 
-const KEPT_IN_MEMORY = 1000;
+const MAX_IN_MEMORY = 1000;
 
-/**
- * What consumers could not handle: in a log where one is given (its own bounds apply), else the last thousand in
- * memory.
- */
+/** Entries that consumers could not handle: kept in a log if one is given (its bounds apply), else the last 1000. */
 export class EmbeddedDeadLetters {
 	readonly #log: Log | undefined;
-	#kept: Filed[] = [];
+	#inMemory: Filed[] = [];
 
 	constructor(log: Log | undefined) {
 		this.#log = log;
@@ -22,10 +20,10 @@ export class EmbeddedDeadLetters {
 	async add(stream: StreamName, letter: DeadLetter): Promise<void> {
 		const filed: Filed = { stream, ...letter };
 		if (this.#log) await this.#log.append([{ payload: JSON.stringify(filed) }]);
-		else this.#kept = [...this.#kept.slice(1 - KEPT_IN_MEMORY), filed];
+		else this.#inMemory = [...this.#inMemory.slice(1 - MAX_IN_MEMORY), filed];
 	}
 
-	/** Newest first. Reads all of them: there are few, or something is very wrong. */
+	/** Newest first. Reads all of them: dead letters are few, or something is very wrong. */
 	async list(stream: StreamName, limit: number): Promise<DeadLetter[]> {
 		let found: DeadLetter[] = [];
 		for await (const { stream: filedUnder, ...letter } of this.#all()) {
@@ -38,7 +36,7 @@ export class EmbeddedDeadLetters {
 
 	async *#all(): AsyncGenerator<Filed> {
 		if (!this.#log) {
-			yield* this.#kept;
+			yield* this.#inMemory;
 			return;
 		}
 		for (let from = this.#log.startOffset; ; ) {

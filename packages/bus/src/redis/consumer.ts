@@ -1,19 +1,19 @@
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { backOff, pause } from '@crowdvision/service-kit/retry';
+import { Retry } from '@crowdvision/service-kit/retry';
 import type { BusEntry, Subscription } from '../bus.ts';
 import type { FullConsumeOptions } from '../consume-options.ts';
 import { type Candidate, type Delivery, deliver } from '../deliver.ts';
-import { allOrNone } from './redis-append.ts';
-import { isRedisError, type RedisConnection } from './redis-connection.ts';
-import { deadKey, entriesOf, type RawEntry } from './redis-entries.ts';
-import { goBack } from './redis-go-back.ts';
+import { allOrNone } from './append.ts';
+import { isRedisError, type RedisConnection } from './connection.ts';
+import { deadKey, entriesOf, type RawEntry } from './entries.ts';
+import { goBack } from './go-back.ts';
 
 export interface RedisConsumerParts {
-	/** Shared: for everything that does not block. */
+	/** Shared, for commands that do not block. */
 	commands: RedisConnection;
-	/** Its own: for blocking reads. */
+	/** This consumer's own, for blocking reads. */
 	reads: RedisConnection;
-	/** Milliseconds a read may block; `reads` must allow for it. */
+	/** How long a read may block, in ms; the timeout of `reads` must allow for it. */
 	blockMs: number;
 	key: string;
 	field: string;
@@ -23,14 +23,13 @@ export interface RedisConsumerParts {
 	logger: PlainLogger;
 }
 
-/** Id, member, milliseconds of silence, deliveries. */
+/** One row of XPENDING; `idle` in ms. */
 type Pending = [id: string, member: string, idle: number, deliveries: number];
 
-const LONGEST_PAUSE_MS = 5000;
 const DEAD_LETTERS_KEPT = 10_000;
 const FORGET_AFTER_MS = 24 * 3600_000;
 
-/** Members that hold nothing and were not heard of for a day would otherwise pile up, one per name ever used. */
+/** Removes members that hold nothing and were silent for a day: they would pile up, one per name ever used. */
 const FORGET_MEMBERS = `
 local gone = 0
 for _, fields in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
@@ -45,9 +44,9 @@ return gone
 `;
 
 /**
- * Leaving in order: what this member still holds looks long abandoned from now on, so that the others take it at once,
- * and as if it was never tried; it is no fault of the entries. One step, since an entry may still be on its way to the
- * member that leaves.
+ * Makes a member leave: what it still holds looks long abandoned from now on, so that other members take it at once,
+ * and looks never tried, since the entries are not to blame. In one step, as an entry may still be on its way to the
+ * member.
  */
 const LEAVE = `
 local held = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1000, ARGV[2])
@@ -62,23 +61,32 @@ return #held
 `;
 
 /**
- * A member of a group. First what it held before (its own restart, or a reply that was lost), then what is new; now and
- * then what silent members hold. While a handler runs, the entries in its hand are touched, so that slow is not taken
- * for dead.
+ * A member of a group. It first delivers what it held before (after its own restart, or a lost reply), then new
+ * entries, and from time to time what silent members hold. While a handler runs its entries are claimed again and
+ * again, so that a slow handler is not taken for a dead one.
  */
 export class RedisConsumer implements Subscription {
 	readonly #parts: RedisConsumerParts;
 	readonly #closing = new AbortController();
 	readonly #started = Promise.withResolvers<void>();
 	#running: Promise<void> | undefined;
-	#failures = 0;
+	readonly #retry: Retry;
 	#wentBack = false;
 
 	constructor(parts: RedisConsumerParts) {
 		this.#parts = parts;
+		const { key, group, logger } = parts;
+		this.#retry = new Retry({
+			what: 'consuming the stream',
+			signal: this.#closing.signal,
+			firstMs: 50,
+			longestMs: 5000,
+			logger,
+			details: { stream: key, group },
+		});
 	}
 
-	/** Begins. The promise resolves when the group exists; it may take as long as Redis is away. */
+	/** Resolves when the group exists, which may take as long as Redis is away. */
 	start(): Promise<void> {
 		this.#running ??= this.#run();
 		return this.#started.promise;
@@ -104,10 +112,8 @@ export class RedisConsumer implements Subscription {
 			} catch (error) {
 				if (this.#closing.signal.aborted) break;
 				if (isRedisError(error, 'NOGROUP'))
-					logger.warn({ stream: key, group }, 'the group is gone: Redis lost its data; beginning again');
-				else if (this.#failures === 0)
-					logger.warn({ err: error, stream: key, group }, 'consuming was interrupted: trying on');
-				await pause(backOff(this.#failures++, 50, LONGEST_PAUSE_MS), this.#closing.signal);
+					logger.warn({ stream: key, group }, 'the group is gone because Redis lost its data: creating it again');
+				await this.#retry.failed(error);
 			}
 		}
 		this.#started.resolve();
@@ -120,11 +126,11 @@ export class RedisConsumer implements Subscription {
 		while (!this.#closing.signal.aborted) {
 			if (performance.now() >= nextLook) {
 				await this.#takeOver('silent');
-				// Not all members at the same moment.
+				// With jitter, so that members do not look at the same moment.
 				nextLook = performance.now() + claimAfterMs * (0.4 + Math.random() * 0.2);
 			}
 			const entries = await this.#read();
-			this.#failures = 0;
+			this.#retry.succeeded();
 			if (entries.length > 0) await this.#deliver(entries.map((entry) => ({ entry, tries: 0 })));
 		}
 	}
@@ -139,17 +145,16 @@ export class RedisConsumer implements Subscription {
 		await commands.run((redis) => redis.call('eval', FORGET_MEMBERS, 1, key, group, FORGET_AFTER_MS));
 	}
 
-	/** Only the first time: later on the group is where this consumer has brought it. */
+	/** Only once: later the group is where this consumer has brought it. */
 	async #goBack(): Promise<void> {
 		const { commands, key, group, options, logger } = this.#parts;
 		if (options.from === undefined || this.#wentBack) return;
 		const { went, gap } = await goBack(commands, key, group, options.from);
-		if (went)
-			logger.warn({ stream: key, group, to: options.from }, 'the group is further on than its consumer: going back');
+		if (went) logger.warn({ stream: key, group, to: options.from }, 'the group is ahead of its consumer: going back');
 		if (gap)
 			logger.error(
 				{ stream: key, group, ...gap },
-				'going back, the group may find a gap: the stream holds nothing as old any more',
+				'the group goes back to a position that the stream no longer holds: entries may be missing',
 			);
 		this.#wentBack = true;
 	}
@@ -162,9 +167,9 @@ export class RedisConsumer implements Subscription {
 	}
 
 	/**
-	 * Delivers what was delivered before and never acknowledged: by this member (`own`), or by one that is silent. What
-	 * only one delivery is known of goes together; what was tried more often goes one by one, since it may be what ended
-	 * those who tried it.
+	 * Delivers again what was delivered to this member (`own`) or to a silent one and never acknowledged. Entries with
+	 * one delivery go as a batch; entries with more go one by one, since such an entry may have killed the members that
+	 * held it.
 	 */
 	async #takeOver(whose: 'own' | 'silent'): Promise<void> {
 		const { commands, key, group, options } = this.#parts;
@@ -174,7 +179,7 @@ export class RedisConsumer implements Subscription {
 		for (let from = '-'; !this.#closing.signal.aborted; ) {
 			const args = [key, group, ...filter, from, '+', options.batch, ...owner];
 			const found = (await commands.run((redis) => redis.call('xpending', ...args))) as Pending[];
-			this.#failures = 0;
+			this.#retry.succeeded();
 			const tries = new Map(found.map(([id, , , deliveries]) => [id, deliveries]));
 			const once = [...tries.keys()].filter((id) => tries.get(id)! < 2);
 			const often = [...tries.keys()].filter((id) => tries.get(id)! >= 2);
@@ -191,8 +196,7 @@ export class RedisConsumer implements Subscription {
 	}
 
 	/**
-	 * The entries among `ids` that are this member's now: others may have been quicker, and what was trimmed is
-	 * forgotten.
+	 * Resolves with the entries among `ids` that are this member's now: another may have been faster, or one was trimmed.
 	 */
 	async #claim(ids: string[], idle: number): Promise<BusEntry[]> {
 		const { commands, key, field, group, options } = this.#parts;
@@ -201,8 +205,8 @@ export class RedisConsumer implements Subscription {
 		)) as (RawEntry | null)[];
 		const entries = entriesOf(claimed, field);
 		const missing = ids.filter((id) => !entries.some(({ position }) => position === id));
-		// Idle 0 takes from everybody, so what is missing is no longer in the stream; before Redis 7 it would stay pending
-		// for ever.
+		// With idle 0 every entry can be claimed, so one that is missing is no longer in the stream. Before Redis 7 it
+		// would stay pending forever.
 		if (idle === 0 && missing.length > 0) await commands.run((redis) => redis.xack(key, group, ...missing));
 		return entries;
 	}
@@ -213,7 +217,7 @@ export class RedisConsumer implements Subscription {
 		const held = new Set(candidates.map(({ entry }) => entry.position));
 		const touch = setInterval(() => {
 			const args = [key, group, options.member, 0, ...held, 'justid'];
-			// Late or not at all: then somebody else may take the entries too, which is allowed.
+			// When this fails another member may take the entries too: delivery is at least once.
 			if (held.size > 0) commands.run((redis) => redis.call('xclaim', ...args)).catch(() => undefined);
 		}, options.claimAfterMs / 3);
 		const delivery: Delivery = {
@@ -258,7 +262,7 @@ export class RedisConsumer implements Subscription {
 
 	async #leave(): Promise<void> {
 		const { commands, key, group, options } = this.#parts;
-		// Where Redis is away this is left to `claimAfterMs`.
+		// If Redis is away, the other members take over after `claimAfterMs`.
 		await commands.run((redis) => redis.call('eval', LEAVE, 1, key, group, options.member), 0).catch(() => undefined);
 	}
 }

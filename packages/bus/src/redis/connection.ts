@@ -5,24 +5,24 @@ import { Redis } from 'ioredis';
 
 export interface RedisConnectionOptions {
 	url: string;
-	/** What `CLIENT LIST` calls it, and the log. */
+	/** Name in `CLIENT LIST` and in log lines. */
 	name: string;
-	/** How long a command may wait for the connection, and then for its answer. */
+	/** How long a command may wait for the connection, and then for its reply, in ms. */
 	timeoutMs: number;
-	/** How much longer than `timeoutMs` the server itself may take: for blocking reads. Default 0. */
+	/** Added to `timeoutMs` for the reply, in ms, for blocking reads. Default 0. */
 	blockMs?: number;
 	logger: PlainLogger;
-	/** Called each time it is connected and the server has loaded its data. */
+	/** Called each time the connection is up and the server has loaded its data. */
 	onReady?: () => void;
 }
 
 const LONGEST_PAUSE_MS = 2000;
 
 const CUT = 'the connection was lost';
-/** Commands that wait for the connection at once; more are refused right away. */
-const MOST_WAITING = 10_000;
+/** Commands that may wait for the connection at once; more are rejected at once. */
+const MAX_WAITING = 10_000;
 
-/** How errors begin in the words of Redis or of its client, and what they mean to a person. */
+/** Beginnings of error messages of Redis and its client, and what they mean for a person. */
 const MEANINGS: [prefix: string, meaning: string][] = [
 	['Reached the max retries', CUT],
 	['Connection is closed', CUT],
@@ -41,9 +41,9 @@ const MEANINGS: [prefix: string, meaning: string][] = [
 ];
 
 /**
- * One connection that comes back by itself, with back-off, until it is closed. A command waits a few seconds for it and
- * is never sent twice; what was under way when the connection broke rejects at once, and nobody can tell whether it was
- * done.
+ * One connection that reconnects by itself, with back-off, until it is closed. A command waits up to `timeoutMs` for it
+ * and is never sent twice. A command that was under way when the connection broke rejects at once; whether Redis
+ * executed it is unknown.
  */
 export class RedisConnection {
 	readonly #redis: Redis;
@@ -55,14 +55,14 @@ export class RedisConnection {
 
 	constructor({ url, name, timeoutMs, blockMs = 0, logger, onReady }: RedisConnectionOptions) {
 		this.#timeoutMs = timeoutMs;
-		// Never the whole URL: it may hold a password.
+		// Never the whole URL: it may contain a password.
 		this.#address = new URL(url).host;
 		this.#redis = new Redis(url, {
 			connectionName: `crowdvision:${name}`,
 			protocol: 2,
 			lazyConnect: true,
 			enableOfflineQueue: false,
-			// These two together: a command whose connection broke rejects at once instead of being sent again.
+			// Together these two reject a command whose connection broke instead of sending it again.
 			autoResendUnfulfilledCommands: false,
 			maxRetriesPerRequest: 0,
 			autoResubscribe: false,
@@ -72,21 +72,21 @@ export class RedisConnection {
 			// After a failover the address may lead to the new primary.
 			reconnectOnError: (error) => error.message.startsWith('READONLY'),
 		});
-		let told = false;
+		let reported = false;
 		this.#redis.on('error', (error: Error) => {
 			this.#trouble = describe(error);
 		});
 		this.#redis.on('close', () => {
-			if (this.#closed || told) return;
-			told = true;
+			if (this.#closed || reported) return;
+			reported = true;
 			logger.warn(
 				{ redis: this.#address, connection: name, reason: this.#trouble },
-				'Redis cannot be reached: trying on',
+				'Redis cannot be reached; trying again',
 			);
 		});
 		this.#redis.on('ready', () => {
-			if (told) logger.info({ redis: this.#address, connection: name }, 'Redis is back');
-			told = false;
+			if (reported) logger.info({ redis: this.#address, connection: name }, 'Redis is back');
+			reported = false;
 			this.#trouble = CUT;
 			for (const { proceed } of [...this.#waiting]) proceed();
 			onReady?.();
@@ -97,13 +97,13 @@ export class RedisConnection {
 		return this.#redis.status === 'ready';
 	}
 
-	/** The client below, for events only; commands go through `run`. */
+	/** The underlying client, for its events only: commands go through `run`. */
 	get client(): Redis {
 		return this.#redis;
 	}
 
 	/**
-	 * Sends commands when the connection is ready, waiting at most `waitMs` for it.
+	 * Sends commands once the connection is ready, waiting at most `waitMs` for it.
 	 * @throws CrowdVisionError `unavailable`, with the reason in words and Redis' own error as `cause`.
 	 */
 	async run<T>(commands: (redis: Redis) => Promise<T>, waitMs = this.#timeoutMs): Promise<T> {
@@ -111,14 +111,13 @@ export class RedisConnection {
 		try {
 			return await commands(this.#redis);
 		} catch (error) {
-			// No answer in time: the server hangs, or the network swallows packets. A new connection is the only way to find
-			// out.
+			// No reply in time: the server hangs, or the network drops packets. Only a new connection can tell.
 			if (error instanceof Error && error.message === 'Command timed out') this.drop();
 			throw this.#unavailable(error as Error);
 		}
 	}
 
-	/** Undefined when Redis answers within `patienceMs`, else the reason for a person. */
+	/** Undefined when Redis replies within `patienceMs`, else the reason for a person. */
 	async trouble(patienceMs: number): Promise<string | undefined> {
 		let timer: NodeJS.Timeout | undefined;
 		const late = new Promise<string>((resolve) => {
@@ -133,12 +132,12 @@ export class RedisConnection {
 		return outcome;
 	}
 
-	/** Gives up the present connection; the next one follows by itself. */
+	/** Drops the present connection; the client reconnects by itself. */
 	drop(): void {
 		this.#redis.stream?.destroy();
 	}
 
-	/** Ends it for good: whatever waits rejects at once. */
+	/** Disconnects for good; waiting commands reject at once. */
 	close(): void {
 		if (this.#closed) return;
 		this.#closed = true;
@@ -151,7 +150,7 @@ export class RedisConnection {
 	#ready(waitMs: number): Promise<void> {
 		if (this.#closed) return Promise.reject(this.#unavailable(new Error('the bus was closed')));
 		if (this.#redis.status === 'ready') return Promise.resolve();
-		if (this.#waiting.size >= MOST_WAITING) return Promise.reject(this.#unavailable(new Error(this.#trouble)));
+		if (this.#waiting.size >= MAX_WAITING) return Promise.reject(this.#unavailable(new Error(this.#trouble)));
 		if (this.#redis.status === 'wait') this.#redis.connect().catch(() => undefined);
 		return new Promise((resolve, reject) => {
 			const settle = (finish: () => void) => {
@@ -173,14 +172,14 @@ export class RedisConnection {
 	}
 }
 
-/** In words for a person. A refused transaction says what refused it, not that it was refused. */
+/** The error in words for a person. For a rejected transaction: the command error that caused it. */
 function describe(error: Error & { previousErrors?: Error[]; code?: string }): string {
 	const { message } = error.previousErrors?.[0] ?? error;
 	const known = MEANINGS.find(([prefix]) => message.startsWith(prefix));
 	return known?.[1] ?? (message || error.code || CUT);
 }
 
-/** Whether Redis said, in a command that `error` came from, an error of this kind, as in `NOGROUP …`. */
+/** Whether `error`, thrown by `run`, was caused by a Redis error of this kind, such as `NOGROUP …`. */
 export function isRedisError(error: unknown, kind: string): boolean {
 	const { cause } = error as { cause?: unknown };
 	return cause instanceof Error && cause.message.startsWith(kind);

@@ -1,12 +1,10 @@
 import { GAP_FIELD } from '@crowdvision/contracts';
 import type { BusEntry, DeadLetter } from '../bus.ts';
 
-/** An entry as Redis replies it: id, then names and values in turn. */
+/** An entry in a reply of Redis: its id, then field names and values in turn; null where it was deleted. */
 export type RawEntry = [id: string, fields: string[] | null];
 
-/**
- * Entries that still exist, with the value of `field`; where somebody else wrote another field, with the first value.
- */
+/** The entries that still exist, with the value of `field`, or with the first value where that field is missing. */
 export function entriesOf(raw: readonly (RawEntry | null)[], field: string): BusEntry[] {
 	const entries: BusEntry[] = [];
 	for (const entry of raw) {
@@ -23,10 +21,10 @@ function fieldOf(fields: readonly string[], name: string): string | undefined {
 	return undefined;
 }
 
-/** Where what a group could not handle is set aside. */
+/** Key of the stream that holds the dead letters. */
 export const deadKey = (key: string) => `${key}.dead`;
 
-/** The opposite of what a consumer writes when it sets an entry aside. */
+/** Parses what a consumer writes when it sets an entry aside. */
 export function deadLetterOf([, fields]: RawEntry): DeadLetter {
 	const text = (name: keyof DeadLetter) => fieldOf(fields ?? [], name) ?? '';
 	return {

@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => harness.stop());
 
 describe('the embedded bus', () => {
-	it('refuses appends as unavailable while its log is full of what a group has not acknowledged, and takes them again after', async () => {
+	it('refuses appends while its log is full of unacknowledged entries, and accepts them again afterwards', async () => {
 		const bus = await harness.open();
 		const finish = Promise.withResolvers<void>();
 		const seen: string[] = [];
@@ -36,7 +36,7 @@ describe('the embedded bus', () => {
 		);
 	});
 
-	it('says in which stream the disk does not take its writes, until it does', async () => {
+	it('names the stream whose writes the disk refuses, until it accepts them', async () => {
 		const bus = await harness.open();
 		await harness.refuseWrites();
 		await expect(bus.append('command-results', ['x'])).rejects.toMatchObject({ code: 'unavailable' });

@@ -1,20 +1,19 @@
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { backOff, pause } from '@crowdvision/service-kit/retry';
+import { keepTrying } from '@crowdvision/service-kit/retry';
 import type { Subscription } from '../bus.ts';
 import { Listeners } from '../listeners.ts';
-import { RedisConnection } from './redis-connection.ts';
+import { RedisConnection } from './connection.ts';
 
 const PING_EVERY_MS = 5000;
-const LONGEST_PAUSE_MS = 5000;
 
 /**
- * Everything heard over PUBLISH, on one subscriber connection. After a reconnect it subscribes again, then tells
- * whoever must catch up on what was missed.
+ * All subscriptions to channels, on one subscriber connection. After a reconnect it subscribes again, then calls back
+ * those who must catch up on what they missed.
  */
 export class RedisLive {
 	readonly #connection: RedisConnection;
 	readonly #listeners: Listeners<[message: string]>;
-	/** Channels whose first subscription was tried: from then on they are renewed here, and not by `listen`. */
+	/** Channels whose first subscription was tried: from then on they are renewed after a reconnect. */
 	readonly #renewed = new Set<string>();
 	readonly #returns = new Set<() => void>();
 	readonly #logger: PlainLogger;
@@ -26,16 +25,18 @@ export class RedisLive {
 		this.#logger = options.logger;
 		this.#listeners = new Listeners(options.logger);
 		this.#connection = new RedisConnection({ ...options, name: 'subscriber', onReady: () => this.#renew() });
-		this.#connection.client.on('message', (channel: string, message: string) => this.#listeners.tell(channel, message));
+		this.#connection.client.on('message', (channel: string, message: string) =>
+			this.#listeners.notify(channel, message),
+		);
 	}
 
 	/**
-	 * Resolves when Redis has taken the subscription, or when it stays away longer than the timeout: then it is made up
-	 * for as soon as Redis is back. `onReturn` is called after each such late or renewed subscription.
+	 * Resolves when Redis has accepted the subscription, or after the timeout if Redis stays away; then the subscription
+	 * follows as soon as Redis is back. `onReturn` is called after each such late or renewed subscription.
 	 */
 	async listen(channel: string, handle: (message: string) => void, onReturn?: () => void): Promise<Subscription> {
 		const remove = this.#listeners.add(channel, handle);
-		// A subscriber that only waits would not notice that the network swallows everything.
+		// Without pings a subscriber that only waits would not notice a network that drops everything.
 		this.#pings ??= setInterval(
 			() => void this.#connection.run((redis) => redis.ping(), 0).catch(() => undefined),
 			PING_EVERY_MS,
@@ -44,7 +45,7 @@ export class RedisLive {
 			await this.#connection.run((redis) => redis.subscribe(channel));
 			this.#renewed.add(channel);
 		} catch (error) {
-			this.#logger.warn({ err: error, channel }, 'not listening yet: it is made up for');
+			this.#logger.warn({ err: error, channel }, 'subscribing failed; it follows when Redis is back');
 			this.#renewed.add(channel);
 			if (this.#connection.isReady) this.#renew();
 		}
@@ -67,7 +68,7 @@ export class RedisLive {
 	async #unsubscribe(channel: string): Promise<void> {
 		this.#renewed.delete(channel);
 		await this.#connection.run((redis) => redis.unsubscribe(channel), 0).catch(() => undefined);
-		// Somebody may have begun to listen while that was on its way.
+		// Another listener may have come meanwhile.
 		if (this.#listeners.has(channel))
 			await this.#connection.run((redis) => redis.subscribe(channel), 0).catch(() => undefined);
 	}
@@ -79,15 +80,14 @@ export class RedisLive {
 	}
 
 	async #subscribeAll(): Promise<void> {
-		for (let failures = 0; this.#renewed.size > 0 && !this.#closing.signal.aborted; failures++) {
-			try {
-				await this.#connection.run((redis) => redis.subscribe(...this.#renewed));
-				for (const tell of this.#returns) tell();
-				return;
-			} catch (error) {
-				if (failures === 0) this.#logger.warn({ err: error }, 'Redis did not take the subscriptions: trying on');
-				await pause(backOff(failures, 50, LONGEST_PAUSE_MS), this.#closing.signal);
-			}
-		}
+		const { signal } = this.#closing;
+		const subscribe = async () => {
+			if (this.#renewed.size === 0 || signal.aborted) return;
+			await this.#connection.run((redis) => redis.subscribe(...this.#renewed));
+			for (const onReturn of this.#returns) onReturn();
+		};
+		const options = { what: 'renewing the subscriptions', signal, firstMs: 50, longestMs: 5000, logger: this.#logger };
+		// It rejects only when the bus closes.
+		await keepTrying(subscribe, options).catch(() => undefined);
 	}
 }

@@ -1,19 +1,19 @@
 import { type Position, START, type TailGap } from '../bus.ts';
-import type { RedisConnection } from './redis-connection.ts';
-import { compareIds, idBefore } from './redis-ids.ts';
+import type { RedisConnection } from './connection.ts';
+import { compareIds, idBefore } from './ids.ts';
 
 export interface WentBack {
-	/** Whether the group had to. */
+	/** Whether the group had to go back. */
 	went: boolean;
-	/** What the group may miss there: everything after `from`, up to `to`, is no longer held. */
+	/** What the group may miss there: entries after `from`, up to `to`, are no longer held. */
 	gap?: TailGap;
 }
 
 /**
- * The group goes back where it was given, and acknowledged, anything after a place: more entries follow it, up to the
- * last that was given, than are pending there. (What is pending alone is not, it is given again anyway, and how often
- * it was tried must not be forgotten.) Then what is pending there is acknowledged, to be read again at its place:
- * delivered before what it follows it would bring the consumer forward over that.
+ * The group has to go back if it acknowledged anything after the position `to`: then more entries stand between `to`
+ * and the last delivered one than are pending there. (If all of them are pending the group stays: they are delivered
+ * again anyway, and their delivery counts must survive.) Going back acknowledges the pending ones, so that they are
+ * read again in order: delivered first, they would move the consumer past entries that come before them.
  */
 const SCRIPT = `
 local key, name, to = KEYS[1], ARGV[1], ARGV[2]
@@ -32,14 +32,14 @@ redis.call('XGROUP', 'SETID', key, name, to)
 return { 1, redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1][1] }
 `;
 
-/** Has a group begin again after `to` where it stands further on; `to` is a stream id. */
+/** Makes a group begin again after the stream id `to`, if it has acknowledged anything later. */
 export async function goBack(commands: RedisConnection, key: string, group: string, to: Position): Promise<WentBack> {
 	const [went, oldest] = (await commands.run((redis) => redis.call('eval', SCRIPT, 1, key, group, to))) as [
 		number,
 		Position?,
 	];
 	if (!went || oldest === undefined) return { went: false };
-	// What stood at `to` is gone, so what followed it may be gone too.
+	// The entry at `to` is gone, so the ones that followed it may be gone too.
 	const isGap = compareIds(to, START) !== 0 && compareIds(to, oldest) < 0;
 	return isGap ? { went: true, gap: { from: to, to: idBefore(oldest) } } : { went: true };
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compareIds, idBefore } from './redis-ids.ts';
+import { compareIds, idBefore } from './ids.ts';
 
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const id = fc.tuple(u64, u64);
 const text = ([ms, seq]: [bigint, bigint]) => `${ms}-${seq}`;
 
 describe('stream ids', () => {
-	it('compare as pairs of numbers, not as texts', () => {
+	it('compare as pairs of numbers, not as strings', () => {
 		expect(compareIds('9-0', '10-0')).toBeLessThan(0);
 		expect(compareIds('1-9', '1-10')).toBeLessThan(0);
 		expect(compareIds('0', '0-0')).toBe(0);
@@ -20,7 +20,7 @@ describe('stream ids', () => {
 		);
 	});
 
-	it('have nothing between the id before and the id', () => {
+	it('are directly preceded by what idBefore returns', () => {
 		expect(idBefore('0-0')).toBe('0-0');
 		expect(idBefore('5-0')).toBe(`4-${2n ** 64n - 1n}`);
 		fc.assert(
@@ -35,7 +35,7 @@ describe('stream ids', () => {
 	});
 
 	it.each(['', '-', '1-', '-1', 'a-b', '1-2-3', ' 1-1', '18446744073709551616-0', '1-18446744073709551616'])(
-		'are not %j',
+		'are never %j: such a position is refused',
 		(position) => {
 			expect(() => compareIds(position, '0')).toThrow(expect.objectContaining({ code: 'bad_request' }));
 		},
