@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createAuth } from '@crowdvision/auth';
 import { type Bus, EmbeddedBus, RedisBus } from '@crowdvision/bus';
 import { CrowdVisionError, STREAMS } from '@crowdvision/contracts';
-import { createGateway, openClock, openTelemetryLog, startConfiguration } from '@crowdvision/edge-gateway';
+import { createGateway, openTelemetryLog, startConfiguration } from '@crowdvision/edge-gateway';
 import { createLlm } from '@crowdvision/llm';
 import { type CommitWorker, Log, startCommitWorker } from '@crowdvision/log';
 import { createNotification } from '@crowdvision/notification';
@@ -59,9 +59,7 @@ await runMain(async () => {
 		processMetrics(metrics);
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
-		const clock = openClock(config, logger);
-		const log = await openTelemetryLog(config, worker, logger, clock);
-		lifecycle.onStop('log', () => log.close());
+		const { log, clock } = await openTelemetryLog({ config, worker, logger, lifecycle });
 		const bus = config.redisUrl
 			? new RedisBus({ url: config.redisUrl, logger })
 			: await embeddedBus(log, config.gatewayId, config.dataDir, worker, lifecycle, logger);

@@ -1,3 +1,4 @@
 export { GATEWAY_SETTINGS, GatewayFile } from './configuration/config.ts';
 export { startConfiguration } from './configuration/start.ts';
-export { createGateway, openClock, openTelemetryLog } from './gateway.ts';
+export { openTelemetryLog } from './gateway/storage.ts';
+export { createGateway } from './gateway.ts';

@@ -27,7 +27,8 @@ import { type StartedConfiguration, startConfiguration } from './configuration/s
 import { adoptSensor, listDevices } from './control/device-commands.ts';
 import { dryRun } from './control/dry-run-command.ts';
 import { why } from './control/why.ts';
-import { createGateway, openClock, openTelemetryLog } from './gateway.ts';
+import { openTelemetryLog } from './gateway/storage.ts';
+import { createGateway } from './gateway.ts';
 
 const USAGE = `usage: npm run gateway                     run the gateway alone
        npm run gateway -- check            validate the environment and gateway.yaml, and exit
@@ -46,15 +47,13 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 	const logger = createLogger('gateway', config.logLevel);
 	const lifecycle = new Lifecycle(logger);
 	lifecycle.exitOnSignals();
-	try {
+	await lifecycle.stopOnFailure(async () => {
 		const tokens = tokensOf(config);
 		const metrics = new Registry();
 		processMetrics(metrics);
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
-		const clock = openClock(config, logger);
-		const log = await openTelemetryLog(config, worker, logger, clock);
-		lifecycle.onStop('log', () => log.close());
+		const { log, clock } = await openTelemetryLog({ config, worker, logger, lifecycle });
 		const bus = config.redisUrl ? new RedisBus({ url: config.redisUrl, logger }) : undefined;
 		if (bus) {
 			lifecycle.onStop('bus', () => bus.close());
@@ -78,10 +77,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		gateway.follow(configuration);
 		settleDown();
 		process.stdout.write(`ready http://${config.host}:${port} mqtt://${config.host}:${gateway.mqttPort()}\n`);
-	} catch (error) {
-		await lifecycle.stop();
-		throw error;
-	}
+	});
 }
 
 function tokensOf({ jwtSigning = 'secret', jwtSecret, jwtSecretPrevious, dataDir }: GatewayConfig): Tokens {

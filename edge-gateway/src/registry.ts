@@ -22,7 +22,7 @@ export class Registry {
 	readonly #revoked = new Map<string, RetainedRevocation>();
 	readonly #file: CheckpointFile<Kept>;
 	readonly #adopted: SensorLookup | undefined;
-	readonly #watches: Subscription[] = [];
+	#watches: Promise<Subscription>[] = [];
 	#saveTimer: NodeJS.Timeout | undefined;
 	/** Known until a building changes. */
 	#isShared: boolean | undefined;
@@ -72,13 +72,12 @@ export class Registry {
 	 */
 	async follow(bus: Bus): Promise<void> {
 		// All at once: each waits a few seconds for a bus that is away, and readings wait outside meanwhile.
-		this.#watches.push(
-			...(await Promise.all([
-				bus.watch(TABLES.buildings, (id, value) => this.#take(this.#buildings, id, value)),
-				bus.watch(TABLES.sensors, (id, value) => this.#take(this.#sensors, id, value)),
-				bus.watch(TABLES.revokedDevices, (id, value) => this.#take(this.#revoked, id, value)),
-			])),
-		);
+		this.#watches = [
+			bus.watch(TABLES.buildings, (id, value) => this.#take(this.#buildings, id, value)),
+			bus.watch(TABLES.sensors, (id, value) => this.#take(this.#sensors, id, value)),
+			bus.watch(TABLES.revokedDevices, (id, value) => this.#take(this.#revoked, id, value)),
+		];
+		await Promise.all(this.#watches);
 	}
 
 	#take<T>(table: Map<string, T>, id: string, value: string | null): void {
@@ -106,7 +105,8 @@ export class Registry {
 	}
 
 	async close(): Promise<void> {
-		await Promise.all(this.#watches.map((watch) => watch.close()));
+		for (const watch of await Promise.allSettled(this.#watches))
+			if (watch.status === 'fulfilled') await watch.value.close();
 		clearTimeout(this.#saveTimer);
 		// What the disk does not take, twin retains: nothing that is closed after this waits for it.
 		if (this.#saveTimer) this.#save();

@@ -52,12 +52,13 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	control: 'configuration devices rejected topics why',
 	api: 'registry.ts bridge configuration control devices downlink ledger occupancy rejected sources/replay trace why',
 	'metrics.ts': 'bridge clock downlink ledger log occupancy',
-	'gateway.ts':
-		'metrics.ts registry.ts access api bridge clock configuration control decode devices downlink home-assistant ' +
-		'intake ledger limits log normalize occupancy rejected sources sources/mqtt/broker sources/mqtt/connection ' +
-		'sources/mqtt/sessions sources/replay sources/serial trace why',
-	'index.ts': 'gateway.ts configuration',
-	'main.ts': 'gateway.ts configuration control',
+	gateway:
+		'frame.ts metrics.ts registry.ts access api bridge clock configuration control decode devices downlink ' +
+		'home-assistant intake ledger limits log normalize occupancy rejected sources sources/mqtt/broker ' +
+		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace why',
+	'gateway.ts': 'configuration gateway',
+	'index.ts': 'configuration gateway gateway.ts',
+	'main.ts': 'configuration control gateway gateway.ts',
 };
 
 /** Files that only tests load: they look into every room. */

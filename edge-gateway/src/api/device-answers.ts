@@ -1,6 +1,6 @@
 import { adoptRequest } from '@crowdvision/contracts';
 import { parseBody } from '@crowdvision/service-kit';
-import type { DoorAnswers } from '../control/control-socket.ts';
+import type { ControlAnswers } from '../control/control-socket.ts';
 import { type DeviceListParts, deviceList } from '../devices/device-list.ts';
 import type { Operator } from '../devices/placement.ts';
 
@@ -11,7 +11,7 @@ const OWNER: Operator = { mayLookAt: () => true, requireStaff: () => undefined }
  * What the local door answers: `/devices`, and `/adopt?sensorId=…&buildingId=…&roomId=…`. They throw what the HTTP
  * routes answer.
  */
-export function deviceAnswers(parts: DeviceListParts): DoorAnswers {
+export function deviceAnswers(parts: DeviceListParts): ControlAnswers {
 	return {
 		'/devices': async () => deviceList(parts, OWNER),
 		'/adopt': async (query) => {

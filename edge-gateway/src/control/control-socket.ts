@@ -7,23 +7,23 @@ import { SettingsError } from '@crowdvision/service-kit';
 const LONGEST_PATH = 100;
 
 /** Where the local door of a gateway is. */
-export function doorPath(dataDir: string): string {
+export function controlSocketPath(dataDir: string): string {
 	return join(dataDir, 'gateway', 'why.sock');
 }
 
 /** What is answered at each path, from the query of what is asked. What they throw is told to who asks. */
-export type DoorAnswers = Record<string, (query: URLSearchParams) => Promise<unknown>>;
+export type ControlAnswers = Record<string, (query: URLSearchParams) => Promise<unknown>>;
 
 /**
  * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may
  * open (mode 0600). Who may open it may do what the gateway's owner may, and nobody needs a token for it.
  */
-export class LocalDoor {
+export class ControlSocket {
 	readonly #path: string;
-	readonly #answers: ReadonlyMap<string, DoorAnswers[string]>;
+	readonly #answers: ReadonlyMap<string, ControlAnswers[string]>;
 	#server: Server | undefined;
 
-	constructor(path: string, answers: DoorAnswers) {
+	constructor(path: string, answers: ControlAnswers) {
 		this.#path = path;
 		this.#answers = new Map(Object.entries(answers));
 	}
@@ -84,7 +84,7 @@ export class LocalDoor {
  * Asks the gateway whose door this is. Undefined where there is none, or nobody answers at it.
  * @throws SettingsError with what the gateway says against it.
  */
-export function askAtDoor(path: string, asked: string): Promise<unknown> {
+export function askGateway(path: string, asked: string): Promise<unknown> {
 	return new Promise((resolve, reject) => {
 		const way = reachable(path);
 		const call = request({ socketPath: way.path, path: asked, timeout: 30_000 }, (response) => {

@@ -3,7 +3,7 @@ import type { DeviceList } from '../devices/device-list.ts';
 import type { DeviceStatus } from '../devices/devices.ts';
 import type { Placed } from '../devices/placement.ts';
 import type { QuarantinedSensor } from '../devices/quarantine.ts';
-import { askAtDoor, doorPath } from './control-socket.ts';
+import { askGateway, controlSocketPath } from './control-socket.ts';
 
 /**
  * `npm run gateway -- devices`: what is connected, and which sensors wait to be adopted. Returns what to print. @throws
@@ -43,7 +43,7 @@ export async function adoptSensor(dataDir: string, options: readonly string[]): 
 }
 
 async function ask(dataDir: string, asked: string): Promise<unknown> {
-	const answer = await askAtDoor(doorPath(dataDir), asked);
+	const answer = await askGateway(controlSocketPath(dataDir), asked);
 	if (answer === undefined) throw new SettingsError(`no gateway runs on ${dataDir}; start it first: npm run gateway`);
 	return answer;
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { SettingsError } from '@crowdvision/service-kit';
 import { readGatewayConfig } from '../configuration/config.ts';
 import type { DryRunReport, Outcome } from '../configuration/dry-run.ts';
-import { askAtDoor, doorPath } from './control-socket.ts';
+import { askGateway, controlSocketPath } from './control-socket.ts';
 
 /**
  * `npm run gateway -- dry-run FILE`: has the gateway that runs on this data folder try another gateway.yaml on the
@@ -13,7 +13,10 @@ export async function dryRun(env: NodeJS.ProcessEnv, options: readonly string[])
 	const [file] = options;
 	if (file === undefined || options.length > 1) throw new SettingsError('usage: npm run gateway -- dry-run FILE');
 	const { dataDir } = readGatewayConfig({ ...env, GATEWAY_CONFIG: file });
-	const report = await askAtDoor(doorPath(dataDir), `/dry-run?${new URLSearchParams({ file: resolve(file) })}`);
+	const report = await askGateway(
+		controlSocketPath(dataDir),
+		`/dry-run?${new URLSearchParams({ file: resolve(file) })}`,
+	);
 	if (report === undefined) {
 		throw new SettingsError(
 			`${file} is valid, but no gateway runs on ${dataDir} that could try it on the messages it has recorded`,

@@ -1,7 +1,7 @@
 import { VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { SettingsError } from '@crowdvision/service-kit';
 import type { Explanation, Question } from '../why/explain.ts';
-import { askAtDoor, doorPath } from './control-socket.ts';
+import { askGateway, controlSocketPath } from './control-socket.ts';
 import { whyFromFolder } from './why-from-folder.ts';
 
 const WHY_USAGE =
@@ -19,8 +19,8 @@ export async function why(dataDir: string, options: readonly string[]): Promise<
 	if (about === undefined || about === '' || asked.length > 1)
 		throw new SettingsError(`usage: npm run gateway -- ${WHY_USAGE}`);
 	const question = questionOf(about);
-	const answer = (await askAtDoor(
-		doorPath(dataDir),
+	const answer = (await askGateway(
+		controlSocketPath(dataDir),
 		`/why?${new URLSearchParams(question as Record<string, string>)}`,
 	)) as Explanation | undefined;
 	const explained = answer ?? (await whyFromFolder(dataDir, question));

@@ -104,10 +104,8 @@ export class Adoptions {
 	/** Follows the bus from now on, and tells it what it may not know. */
 	async follow(bus: Bus): Promise<void> {
 		this.#bus = bus;
-		this.#links.push(
-			await bus.watch(TABLES.sensors, (sensorId, value) => this.#registeredAs(sensorId, value)),
-			await bus.watch(TABLES.adoptions, (sensorId, value) => this.#answered(sensorId, value)),
-		);
+		this.#links.push(await bus.watch(TABLES.sensors, (sensorId, value) => this.#registeredAs(sensorId, value)));
+		this.#links.push(await bus.watch(TABLES.adoptions, (sensorId, value) => this.#answered(sensorId, value)));
 		this.#telling = this.#tellAgain(this.#stopping.signal);
 	}
 

@@ -30,9 +30,11 @@ it('a broker that takes nothing when Home Assistant is to be told of the end doe
 	const told: string[] = [];
 	const logger = createLogger('test', 'silent');
 	const start = async (toClients: (message: { topic: string }) => Promise<void>) => {
+		const local = new LocalBroker();
+		local.connect(toClients);
 		const one = HomeAssistant.open(
 			{ enabled: false },
-			{ log: {} as Log, registry: {} as Registry, local: new LocalBroker(toClients), gatewayId: 'g', logger, path },
+			{ log: {} as Log, registry: {} as Registry, local, gatewayId: 'g', logger, path },
 		);
 		one.start();
 		await new Promise((resolve) => setImmediate(resolve));

@@ -70,16 +70,26 @@ export class AuditTrail {
 			onIncident,
 		});
 		const trail = new AuditTrail(log, logId, onNotable);
+		try {
+			await trail.#read();
+		} catch (error) {
+			await log.close();
+			throw error;
+		}
+		return trail;
+	}
+
+	async #read(): Promise<void> {
+		const log = this.#log;
 		for (let next = log.startOffset; ; ) {
 			const read = await log.read(next);
 			if (read.next === next) break;
 			next = read.next;
 			for (const { payload } of read.records) {
 				const { buildingId, roomId, change } = JSON.parse(payload.toString()) as Kept;
-				push(trail.#room(buildingId, roomId).notable, change, MOST_NOTABLE);
+				push(this.#room(buildingId, roomId).notable, change, MOST_NOTABLE);
 			}
 		}
-		return trail;
 	}
 
 	/** Notes a change that is stored; one that was noted before, and is read again after a crash, once. */

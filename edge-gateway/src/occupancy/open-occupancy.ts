@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { CommitWorker, Log } from '@crowdvision/log';
-import type { Logger } from '@crowdvision/service-kit';
+import { Lifecycle, type Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { Adjustments } from './adjustments.ts';
@@ -23,7 +23,7 @@ export interface OpenOccupancy {
 }
 
 /** Rooms as they were when the gateway was stopped or killed, and what keeps and changes them. */
-export async function openOccupancy(parts: {
+export function openOccupancy(parts: {
 	config: OccupancyConfig;
 	gatewayId: string;
 	dir: string;
@@ -35,30 +35,32 @@ export async function openOccupancy(parts: {
 	logger: Logger;
 }): Promise<OpenOccupancy> {
 	const { config, gatewayId, dir, log, worker, clock, ledger, zoneOf, logger } = parts;
-	const trail = await AuditTrail.open({
-		dir: join(dir, 'room-audit'),
-		worker,
-		logId: log.id,
-		onNotable: (buildingId, roomId, change) => logger.info({ buildingId, roomId, change }, 'a room is counted anew'),
-		onIncident: (incident) => logger.error({ incident }, 'audit of rooms: something is damaged'),
+	const lifecycle = new Lifecycle(logger);
+	return lifecycle.stopOnFailure(async () => {
+		const trail = await AuditTrail.open({
+			dir: join(dir, 'room-audit'),
+			worker,
+			logId: log.id,
+			onNotable: (buildingId, roomId, change) => logger.info({ buildingId, roomId, change }, 'a room is counted anew'),
+			onIncident: (incident) => logger.error({ incident }, 'audit of rooms: something is damaged'),
+		});
+		lifecycle.onStop('audit of rooms', () => trail.close());
+		const occupancy = new Occupancy(new Doors(config), trail);
+		const file = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
+		lifecycle.onStop('rooms', () => file.close());
+		const adjustments = new Adjustments({ log, clock, occupancy, ledger, gatewayId });
+		const zeroing = new Zeroing({ config, occupancy, adjustments, zoneOf, clock, logger });
+		lifecycle.onStop('zeroing', () => zeroing.stop());
+		return {
+			occupancy,
+			trail,
+			adjustments,
+			zeroing,
+			update(next) {
+				occupancy.doors.update(next);
+				zeroing.update(next);
+			},
+			close: () => lifecycle.stop(),
+		};
 	});
-	const occupancy = new Occupancy(new Doors(config), trail);
-	const file = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
-	const adjustments = new Adjustments({ log, clock, occupancy, ledger, gatewayId });
-	const zeroing = new Zeroing({ config, occupancy, adjustments, zoneOf, clock, logger });
-	return {
-		occupancy,
-		trail,
-		adjustments,
-		zeroing,
-		update(next) {
-			occupancy.doors.update(next);
-			zeroing.update(next);
-		},
-		async close() {
-			await zeroing.stop();
-			await file.close();
-			await trail.close();
-		},
-	};
 }

@@ -112,6 +112,18 @@ export class Rejected {
 	static async open(dir: string, worker: CommitWorker, onIncident: (incident: object) => void): Promise<Rejected> {
 		const log = await Log.open({ dir, worker, maxBytes: MAX_BYTES, whenFull: 'drop-oldest', onIncident });
 		const list = new Rejected(log);
+		try {
+			await list.#read();
+		} catch (error) {
+			await log.close();
+			throw error;
+		}
+		return list;
+	}
+
+	/** Finds the newest refusals, and which ones were replayed. */
+	async #read(): Promise<void> {
+		const log = this.#log;
 		let newest: LogRecord[] = [];
 		for (let next = log.startOffset; ; ) {
 			const read = await log.read(next);
@@ -119,12 +131,11 @@ export class Rejected {
 			next = read.next;
 			for (const record of read.records) {
 				if (!isMark(record)) newest.push(record);
-				else list.#mark(JSON.parse(record.payload.toString()) as Mark);
+				else this.#mark(JSON.parse(record.payload.toString()) as Mark);
 			}
 			newest = newest.slice(-MOST_ON_HAND);
 		}
-		for (const record of newest) list.#remember(rejectionOf(record)!);
-		return list;
+		for (const record of newest) this.#remember(rejectionOf(record)!);
 	}
 
 	/**

@@ -35,7 +35,8 @@ export async function bridgeNode(name: string, configs: BridgeConfig[], dir?: st
 	await mkdir(join(folder, 'log'), { recursive: true });
 	const log = await Log.open({ dir: join(folder, 'log'), worker, maxBytes: 8 * 1024 * 1024 });
 	const heard: LocalMessage[] = [];
-	const local = new LocalBroker(async (message) => {
+	const local = new LocalBroker();
+	local.connect(async (message) => {
 		if (!message.topic.startsWith('bridge/')) heard.push(message);
 	});
 	const ledger = new Ledger(log);

@@ -17,6 +17,7 @@ import {
 	createLogger,
 	createServer,
 	finishApp,
+	Lifecycle,
 	type Logger,
 	listen,
 	probeRoutes,
@@ -27,7 +28,8 @@ import { waitFor } from '@crowdvision/testing/wait';
 import type { TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../configuration/config.ts';
 import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
-import { createGateway, type Gateway, openClock, openTelemetryLog } from '../gateway.ts';
+import { openTelemetryLog } from '../gateway/storage.ts';
+import { createGateway, type Gateway } from '../gateway.ts';
 import type { Rejection } from '../rejected/rejected.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
@@ -93,18 +95,26 @@ export interface GatewayWorld {
 	stop(): Promise<void>;
 }
 
-/** @throws whatever the gateway does not start for, with everything undone. */
+/** @throws whatever the gateway does not start for, with everything closed. */
 export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promise<GatewayWorld> {
-	const undo: (() => Promise<void>)[] = [];
+	const { logger = createLogger('test', 'silent') } = options;
+	const failures: unknown[] = [];
+	const watched = noticing(logger, failures);
+	const lifecycle = new Lifecycle(watched);
 	const stop = async () => {
-		for (const step of undo.splice(0).reverse()) await step();
+		await lifecycle.stop();
+		if (failures.length > 0) throw new AggregateError(failures, 'the gateway could not stop cleanly');
 	};
-	try {
-		return await open(options, undo, stop);
-	} catch (error) {
-		await stop();
-		throw error;
-	}
+	return lifecycle.stopOnFailure(() => open({ ...options, logger: watched }, lifecycle, stop));
+}
+
+/** The same logger; what fails while a gateway stops, which is only logged, goes into `failures`. */
+function noticing(logger: Logger, failures: unknown[]): Logger {
+	const error = ((details: object, message?: string) => {
+		if (message === 'stopping: a step failed' && 'err' in details) failures.push(details.err);
+		logger.error(details, message);
+	}) as Logger['error'];
+	return Object.create(logger, { error: { value: error } }) as Logger;
 }
 
 /**
@@ -115,25 +125,9 @@ export function isWorthCopying(path: string): boolean {
 	return !path.endsWith('.tmp') && !path.endsWith('.sock');
 }
 
-async function open(
-	{
-		settings = {},
-		faults,
-		logger = createLogger('test', 'silent'),
-		copyOf,
-		time,
-		worker: between = (real) => real,
-		beforeStart,
-	}: GatewayWorldOptions,
-	undo: (() => Promise<void>)[],
-	stop: () => Promise<void>,
-): Promise<GatewayWorld> {
-	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
-	undo.push(() => rm(dataDir, { recursive: true, force: true }));
-	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: isWorthCopying });
-	const worker = between(startCommitWorker(faults));
-	undo.push(() => worker.close());
-	const config: GatewayConfig = {
+/** A configuration for a gateway on free ports. */
+function configOf(dataDir: string, settings: Settings): GatewayConfig {
+	return {
 		gatewayId: 'test',
 		host: '127.0.0.1',
 		port: 0,
@@ -155,18 +149,29 @@ async function open(
 		...settings,
 		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },
 	};
-	const clock = openClock(config, logger, time);
-	const log = await openTelemetryLog(config, worker, logger, clock);
-	undo.push(() => log.close());
-	const small = await startLogs(dataDir, undo);
-	const bus = new EmbeddedBus({ gatewayId: config.gatewayId, logs: { [STREAMS.telemetry]: log, ...small } });
-	undo.push(() => bus.close());
+}
+
+async function open(
+	options: GatewayWorldOptions & { logger: Logger },
+	lifecycle: Lifecycle,
+	stop: () => Promise<void>,
+): Promise<GatewayWorld> {
+	const { settings = {}, faults, logger, copyOf, time, worker: between = (real) => real, beforeStart } = options;
+	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-gateway-'));
+	lifecycle.onStop('folder', () => rm(dataDir, { recursive: true, force: true }));
+	if (copyOf !== undefined) await cp(copyOf, dataDir, { recursive: true, filter: isWorthCopying });
+	const worker = lifecycle.own('commit thread', between(startCommitWorker(faults)), (part) => part.close());
+	const config = configOf(dataDir, settings);
+	const { log, clock } = await openTelemetryLog({ config, worker, logger, lifecycle, time });
+	const small = await startLogs(dataDir, lifecycle);
+	const logs = { [STREAMS.telemetry]: log, ...small };
+	const bus = lifecycle.own('bus', new EmbeddedBus({ gatewayId: config.gatewayId, logs }), (part) => part.close());
 	await retainBuildings(bus);
 
 	const tokens = new Tokens(SECRET);
 	const metrics = new Registry();
 	const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger, metrics });
-	undo.push(() => gateway.stop());
+	lifecycle.onStop('gateway', () => gateway.stop());
 	const app = createApp();
 	app.use(probeRoutes({ metrics, trouble: () => gateway.trouble(), about: () => gateway.about() }));
 	app.use(gateway.ingest);
@@ -174,11 +179,11 @@ async function open(
 	finishApp(app, logger);
 	const server = createServer(app);
 	gateway.attach(server);
-	undo.push(() => closeServer(server, 500));
+	lifecycle.onStop('http', () => closeServer(server, 500));
 	const port = await listen(server, 0, '127.0.0.1');
 	await beforeStart?.(port);
 	await gateway.start();
-	undo.push(() => gateway.stopIntake());
+	lifecycle.onStop('intake', () => gateway.stopIntake());
 
 	const url = `http://127.0.0.1:${port}`;
 	const call: GatewayWorld['call'] = async (method, path, { token, body, headers = {} } = {}) => {
@@ -254,13 +259,11 @@ async function readAll(log: Log): Promise<Reading[]> {
 }
 
 /** The bus's other streams, which have a disk of their own. */
-async function startLogs(dataDir: string, undo: (() => Promise<void>)[]) {
-	const worker = startCommitWorker();
-	undo.push(() => worker.close());
+async function startLogs(dataDir: string, lifecycle: Lifecycle) {
+	const worker = lifecycle.own('commit thread of the bus', startCommitWorker(), (part) => part.close());
 	const open = async (name: string) => {
 		const log = await Log.open({ dir: join(dataDir, 'bus', name), worker, maxBytes: 1024 * 1024 });
-		undo.push(() => log.close());
-		return log;
+		return lifecycle.own(`log ${name}`, log, (part) => part.close());
 	};
 	return {
 		[STREAMS.commands]: await open(STREAMS.commands),

@@ -4,7 +4,7 @@ import { LocalBroker, type LocalMessage } from './local-broker.ts';
 const message = (topic: string): LocalMessage => ({ topic, payload: Buffer.from('x'), qos: 1, retain: false });
 
 it('the local broker gives a message to every tap whose filter matches, and makes no promise otherwise', async () => {
-	const local = new LocalBroker(async () => undefined);
+	const local = new LocalBroker();
 	expect(local.offer(message('a/b'))).toBeUndefined();
 	const tapped: string[] = [];
 	const end = local.tap('a/#', async ({ topic }) => void tapped.push(topic));
@@ -17,7 +17,8 @@ it('the local broker gives a message to every tap whose filter matches, and make
 
 it('the local broker publishes to clients only after every tap has taken the message', async () => {
 	const order: string[] = [];
-	const local = new LocalBroker(async ({ topic }) => void order.push(`clients ${topic}`));
+	const local = new LocalBroker();
+	local.connect(async ({ topic }) => void order.push(`clients ${topic}`));
 	const gate = Promise.withResolvers<void>();
 	local.tap('#', () => gate.promise.then(() => void order.push('tap')));
 	const published = local.publish(message('t'));

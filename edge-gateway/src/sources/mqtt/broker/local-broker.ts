@@ -16,18 +16,19 @@ export interface LocalMessage {
 /** Called with each message before it is acknowledged. The acknowledgement waits for the promise, if there is one. */
 export type Tap = (message: LocalMessage) => Promise<void> | undefined;
 
+/** Resolves when the broker has the message for every client that subscribed. */
+export type ToClients = (message: LocalMessage) => Promise<void>;
+
 /**
  * The local broker as other parts of the gateway see it: they publish messages and tap into those of others, without
  * knowing about clients and connections.
  */
 export class LocalBroker {
-	readonly #toClients: (message: LocalMessage) => Promise<void>;
+	#toClients: ToClients | undefined;
 	readonly #taps = new Set<{ filter: string; take: Tap }>();
 
-	/**
-	 * @param toClients publishes to the broker's clients; resolves when the broker has the message for all subscribers
-	 */
-	constructor(toClients: (message: LocalMessage) => Promise<void>) {
+	/** Has messages sent to the broker's clients from now on; before, only taps get them. */
+	connect(toClients: ToClients): void {
 		this.#toClients = toClients;
 	}
 
@@ -37,7 +38,7 @@ export class LocalBroker {
 	 */
 	async publish(message: LocalMessage): Promise<void> {
 		await this.offer(message);
-		await this.#toClients(message);
+		await this.#toClients?.(message);
 	}
 
 	/**

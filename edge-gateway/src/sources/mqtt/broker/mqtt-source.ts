@@ -24,7 +24,7 @@ import type { MqttPeer } from '../connection/peer.ts';
 import { Pubacks } from '../connection/puback-writer.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
 import { IngestBroker } from './ingest-broker.ts';
-import { LocalBroker, type LocalMessage } from './local-broker.ts';
+import type { LocalBroker, LocalMessage } from './local-broker.ts';
 import { registerMqttMetrics } from './metrics.ts';
 import type { MqttTls } from './mqtt-config.ts';
 import { type Done, MqttPublications } from './publications.ts';
@@ -51,12 +51,14 @@ interface MqttParts {
 	/** Where connected devices register to receive commands. */
 	lines: Lines;
 	/** Takes a device's answer to a command; resolves when it is stored. */
-	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
+	commands: { answered(sensorId: string, answer: CommandAnswer): Promise<void> };
 	/**
 	 * A client that is no device, such as Home Assistant. `mayHear`: whether the sender is one and may subscribe to the
 	 * filter. `maySay`: false for topics that only the guest may publish to, unless the sender is the guest.
 	 */
 	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
+	/** For other parts of the gateway, which publish messages here and tap into those of clients. */
+	local: LocalBroker;
 	/** Epoch ms. */
 	now(): number;
 	logger: Logger;
@@ -77,8 +79,6 @@ interface MqttParts {
  * aedes goes on with a message only after `authorizePublish` has called back, so readings are made durable there.
  */
 export class MqttSource implements Source {
-	/** For other parts of the gateway, which publish messages here and tap into those of clients. */
-	readonly local = new LocalBroker((message) => this.#toClients(message));
 	readonly #parts: MqttParts;
 	readonly #broker: IngestBroker;
 	readonly #listener: MqttListener;
@@ -118,15 +118,16 @@ export class MqttSource implements Source {
 		this.#broker.on('clientReady', (client) => this.#onReady(client));
 		this.#broker.on('clientDisconnect', (client) => this.#onDisconnect(client));
 		this.#listener = new MqttListener({ ...parts, onConnection: (connection) => this.#serve(connection) });
+		parts.local.connect((message) => this.#toClients(message));
 		this.#publications = new MqttPublications({
 			broker: this.#broker,
-			local: this.local,
+			local: parts.local,
 			devices,
 			availability,
 			registry,
 			decoders: parts.decoders,
 			refuse,
-			answered: (sensorId, answer) => parts.answered(sensorId, answer),
+			answered: (sensorId, answer) => parts.commands.answered(sensorId, answer),
 			guestMaySay: (sender, topic) => parts.guest.maySay(sender, topic),
 			onPaced: () => rateLimits.count('mqtt'),
 			stopping: this.#stopping.signal,

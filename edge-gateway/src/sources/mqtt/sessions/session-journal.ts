@@ -56,12 +56,17 @@ export class SessionJournal {
 			whenFull: 'refuse',
 			onIncident,
 		});
-		const snapshotCursor = log.cursor('snapshot');
-		const replayed = await replay(log, snapshotCursor.position);
-		const journal = new SessionJournal(log, snapshotCursor, replayed, logger);
-		// Changes appended after an unfinished snapshot would be read as part of it.
-		if (!replayed.isComplete) await journal.#snapshot();
-		return journal;
+		try {
+			const snapshotCursor = log.cursor('snapshot');
+			const replayed = await replay(log, snapshotCursor.position);
+			const journal = new SessionJournal(log, snapshotCursor, replayed, logger);
+			// Changes appended after an unfinished snapshot would be read as part of it.
+			if (!replayed.isComplete) await journal.#snapshot();
+			return journal;
+		} catch (error) {
+			await log.close();
+			throw error;
+		}
 	}
 
 	/** Resolves when the change is on disk. The caller applies it to `state` in the same turn of the event loop. */

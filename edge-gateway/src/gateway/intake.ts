@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import type { Lifecycle } from '@crowdvision/service-kit';
+import { Decoders } from '../decode/decoders.ts';
+import { Admission } from '../devices/admission.ts';
+import { deliverTo, type Take } from '../frame.ts';
+import { Intake } from '../intake/intake.ts';
+import { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
+import { Replay } from '../sources/replay/replay.ts';
+import { Recorder } from '../trace/recorder.ts';
+import { recorderOptions } from '../trace/recorder-config.ts';
+import { Trace } from '../trace/trace.ts';
+import type { GatewayParts } from './parts.ts';
+import { gatewayFolder, type Storage } from './storage.ts';
+
+/** The one way into the log, and what watches it. */
+export interface OpenIntake {
+	/** Stores a frame, or puts it into the rejected list. */
+	take: Take;
+	refuse: Intake['refuse'];
+	/** Takes refused frames in again. */
+	replay: Replay;
+	/** Which sensors may send. */
+	admission: Admission;
+	decoders: Decoders;
+	/** Messages between the parts of the gateway and the MQTT clients. */
+	local: LocalBroker;
+	recorder: Recorder;
+	trace: Trace;
+}
+
+export function openIntake(
+	{ config, log, clock }: GatewayParts,
+	{ registry, adoptions, quarantine, availability, rejected, rooms, ledger }: Storage,
+	lifecycle: Lifecycle,
+): OpenIntake {
+	const local = new LocalBroker();
+	const publish = (message: Parameters<LocalBroker['publish']>[0]) => local.publish(message);
+	const decoders = lifecycle.own('decoders', new Decoders(config.decoders, publish), (part) => part.close());
+	const file = join(gatewayFolder(config), 'recorded.ndjson');
+	const recorder = lifecycle.own('recorder', new Recorder(recorderOptions(config.recorder), file), (part) =>
+		part.close(),
+	);
+	const trace = new Trace();
+	const admission = new Admission(config.devices, adoptions);
+	const intake = new Intake({
+		log,
+		clock,
+		registry,
+		occupancy: rooms.occupancy,
+		rejected,
+		ledger,
+		admission,
+		quarantine,
+		availability,
+		recorder,
+		trace,
+		gatewayId: config.gatewayId,
+	});
+	const take: Take = (frame, onDurable) => intake.take(frame, onDurable);
+	return {
+		take,
+		refuse: (frame, error) => intake.refuse(frame, error),
+		replay: new Replay({ rejected, decoders, deliver: deliverTo(take) }),
+		admission,
+		decoders,
+		local,
+		recorder,
+		trace,
+	};
+}

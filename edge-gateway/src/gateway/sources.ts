@@ -1,0 +1,132 @@
+import type { Server } from 'node:http';
+import type { Transport } from '@crowdvision/contracts';
+import type { Router } from '@crowdvision/service-kit';
+import { Credentials } from '../access/credentials.ts';
+import type { GatewayConfig } from '../configuration/config.ts';
+import { Devices } from '../devices/devices.ts';
+import { RateLimits } from '../limits/rate-limits.ts';
+import { clientAddress } from '../sources/client-address.ts';
+import { HttpSource } from '../sources/http.ts';
+import { MqttSource } from '../sources/mqtt/broker/mqtt-source.ts';
+import { MQTT_LIMITS } from '../sources/mqtt/connection/limits.ts';
+import { registerSerialMetrics } from '../sources/serial/serial-metrics.ts';
+import { SerialSource } from '../sources/serial/serial-source.ts';
+import { SocketIoSource } from '../sources/socketio.ts';
+import type { Trace } from '../trace/trace.ts';
+import type { OpenIntake } from './intake.ts';
+import type { GatewayParts } from './parts.ts';
+import type { Storage } from './storage.ts';
+import type { Uplinks } from './uplinks.ts';
+
+/** The four ways in, and what they share. */
+export interface Sources {
+	serial: SerialSource;
+	mqtt: MqttSource;
+	/** `POST /ingest`, with its own path. */
+	router: Router;
+	/** Devices that are connected, or were. */
+	devices: Devices;
+	rateLimits: RateLimits;
+	/** Takes Socket.IO and MQTT over WebSocket on a server that is not listening yet. */
+	attach(server: Server): void;
+	/** Applies the bounds of `sources.mqtt` in gateway.yaml to clients that are connected, too. */
+	updateMqttLimits(limits: GatewayConfig['mqttLimits']): void;
+	/** Begins to take messages, one way in after the other. */
+	start(): Promise<void>;
+	/** Stops all ways in at once, also those that were not started. */
+	stop(): Promise<void>;
+}
+
+export function openSources(
+	parts: GatewayParts,
+	{ registry, availability, sessions, ledger }: Storage,
+	{ take, refuse, decoders, local, trace }: OpenIntake,
+	{ lines, downlink, homeAssistant }: Uplinks,
+): Sources {
+	const { config, clock, tokens, logger, metrics } = parts;
+	const credentials = new Credentials(tokens, registry, noteUnauthenticated(parts, trace));
+	const devices = new Devices();
+	const rateLimits = new RateLimits(config, countRefused(parts, ledger, trace));
+	rateLimits.register(metrics);
+	const addressOf = clientAddress(config.trustProxy);
+	const limits = { ...MQTT_LIMITS, ...config.mqttLimits };
+
+	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, lines, logger });
+	registerSerialMetrics(metrics, serial);
+	const mqtt = new MqttSource({
+		credentials,
+		devices,
+		registry,
+		decoders,
+		rateLimits,
+		refuse,
+		lines,
+		availability,
+		now: () => clock.now(),
+		commands: downlink,
+		guest: homeAssistant,
+		local,
+		logger,
+		host: config.host,
+		port: config.mqttPort,
+		sessions,
+		tls: config.mqttTls,
+		limits,
+		addressOf,
+	});
+	mqtt.register(metrics);
+	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
+	const socketIo = new SocketIoSource({
+		credentials,
+		devices,
+		rateLimits,
+		addressOf,
+		lines,
+		availability,
+		registry,
+		logger,
+	});
+	const sources = [serial, mqtt, http, socketIo];
+
+	return {
+		serial,
+		mqtt,
+		router: http.router,
+		devices,
+		rateLimits,
+		attach(server) {
+			socketIo.attach(server);
+			mqtt.attach(server);
+		},
+		updateMqttLimits: (next) => void Object.assign(limits, MQTT_LIMITS, next),
+		async start() {
+			for (const source of sources) await source.start(take);
+		},
+		async stop() {
+			await Promise.all(sources.map((source) => source.stop()));
+		},
+	};
+}
+
+/** Notes a device that could not sign in. */
+function noteUnauthenticated({ clock }: GatewayParts, trace: Trace): ConstructorParameters<typeof Credentials>[2] {
+	return ({ id, domainName, reason }) =>
+		trace.note({
+			at: clock.now(),
+			stage: 'received',
+			outcome: 'unauthenticated',
+			sender: id,
+			domainName,
+			detail: reason,
+		});
+}
+
+/** Counts and notes a message whose sender is too fast: it is told to send it again later. */
+function countRefused({ clock }: GatewayParts, ledger: Storage['ledger'], trace: Trace) {
+	return (transport: Transport, sender: string, detail: string) => {
+		const tally = ledger.of(transport);
+		tally.received += 1;
+		tally.deferred += 1;
+		trace.note({ at: clock.now(), stage: 'received', outcome: 'rate_limited', transport, sender, detail });
+	};
+}

@@ -1,0 +1,123 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CommitWorker, Log } from '@crowdvision/log';
+import type { Lifecycle, Logger } from '@crowdvision/service-kit';
+import { Clock } from '../clock/clock.ts';
+import { CLOCK_DEFAULTS } from '../clock/clock-config.ts';
+import { systemTime, type TimeSource } from '../clock/time-source.ts';
+import type { GatewayConfig } from '../configuration/config.ts';
+import { Adoptions } from '../devices/adoptions.ts';
+import { Availability } from '../devices/availability.ts';
+import { Quarantine } from '../devices/quarantine.ts';
+import { Timeouts } from '../devices/timeouts.ts';
+import { CommandBook } from '../downlink/command-book.ts';
+import { Ledger } from '../ledger/ledger.ts';
+import { type OpenOccupancy, openOccupancy } from '../occupancy/open-occupancy.ts';
+import { Registry } from '../registry.ts';
+import { Rejected } from '../rejected/rejected.ts';
+import { SessionStore } from '../sources/mqtt/sessions/session-store.ts';
+import type { GatewayParts } from './parts.ts';
+
+/** The gateway's folder below DATA_DIR. */
+export function gatewayFolder({ dataDir }: Pick<GatewayConfig, 'dataDir'>): string {
+	return join(dataDir, 'gateway');
+}
+
+/**
+ * Opens the log that everything else is a cursor on, and the gateway's clock. Readings that were received while the time
+ * was not known are held back in the log until the clock can correct them.
+ * @param parts.time default: this machine
+ */
+export async function openTelemetryLog(parts: {
+	config: GatewayConfig;
+	worker: CommitWorker;
+	logger: Logger;
+	lifecycle: Lifecycle;
+	time?: TimeSource | undefined;
+}): Promise<{ log: Log; clock: Clock }> {
+	const { config, worker, logger, lifecycle, time = systemTime() } = parts;
+	const dir = gatewayFolder(config);
+	mkdirSync(join(dir, 'log'), { recursive: true, mode: 0o700 });
+	const clock = Clock.open(dir, time, config.clock ?? CLOCK_DEFAULTS, logger);
+	const opened = await Log.open({
+		dir: join(dir, 'log'),
+		worker,
+		...config.log,
+		thin: new URL('../log/thin-thread.ts', import.meta.url).href,
+		dedup: config.dedup,
+		heldFrom: clock.heldFrom,
+		amend: (record) => clock.amend(record),
+		onIncident: (incident) => logger.error({ incident }, 'log: records are damaged or missing'),
+	});
+	const log = lifecycle.own('log', opened, (part) => part.close());
+	lifecycle.onStop('clock', () => clock.close());
+	clock.begin(log);
+	return { log, clock };
+}
+
+/** Everything else the gateway keeps on disk. */
+export interface Storage {
+	/** Which sensors exist, and where they stand. */
+	registry: Registry;
+	adoptions: Adoptions;
+	quarantine: Quarantine;
+	availability: Availability;
+	timeouts: Timeouts;
+	rejected: Rejected;
+	rooms: OpenOccupancy;
+	sessions: SessionStore;
+	commands: CommandBook;
+	/** Kept in memory; it checks its counts against the log's. */
+	ledger: Ledger;
+}
+
+/** Reads what the folder holds, and follows the bus for buildings, sensors and adoptions. */
+export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Promise<Storage> {
+	const { config, log, clock, worker, bus, logger } = parts;
+	const { gatewayId } = config;
+	const dir = gatewayFolder(config);
+	const now = () => clock.now();
+	const ledger = new Ledger(log);
+
+	const quarantine = lifecycle.own('quarantine', Quarantine.open(join(dir, 'quarantine')), (part) => part.close());
+	const placed = { gatewayId, onPlaced: (sensorId: string) => quarantine.release(sensorId), logger };
+	const adoptions = lifecycle.own('adoptions', Adoptions.open(join(dir, 'adoptions'), placed), (part) => part.close());
+	const registry = lifecycle.own('registry', Registry.open(join(dir, 'registry'), adoptions), (part) => part.close());
+	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus)]);
+
+	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: entries are damaged');
+	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
+	lifecycle.onStop('rejected list', () => rejected.close());
+	const rooms = await openOccupancy({
+		config: config.occupancy ?? {},
+		gatewayId,
+		dir,
+		log,
+		worker,
+		ledger,
+		clock,
+		zoneOf: (buildingId) => registry.building(buildingId)?.timeZone,
+		logger,
+	});
+	lifecycle.onStop('rooms', () => rooms.close());
+	const bounds = config.sessions && { bounds: config.sessions };
+	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, ...bounds });
+	lifecycle.onStop('MQTT sessions', () => sessions.destroy());
+	const timeouts = new Timeouts(config.devices);
+	const availability = Availability.open({ path: join(dir, 'availability'), gatewayId, timeouts, now, logger });
+	lifecycle.onStop('availability', () => availability.close());
+	const commands = CommandBook.open(join(dir, 'commands'));
+
+	return {
+		registry,
+		adoptions,
+		quarantine,
+		availability,
+		timeouts,
+		rejected,
+		rooms,
+		sessions,
+		commands,
+		ledger,
+	};
+}

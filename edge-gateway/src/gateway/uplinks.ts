@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { trimStream } from '@crowdvision/bus';
+import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
+import type { Lifecycle } from '@crowdvision/service-kit';
+import { Bridges } from '../bridge/bridges.ts';
+import { Downlink } from '../downlink/downlink.ts';
+import { Lines } from '../downlink/lines.ts';
+import { deliverTo } from '../frame.ts';
+import { announcing } from '../home-assistant/announcing.ts';
+import { HomeAssistant } from '../home-assistant/home-assistant.ts';
+import { Relay } from '../log/relay.ts';
+import { isForeign } from '../normalize/identify.ts';
+import type { OpenIntake } from './intake.ts';
+import type { GatewayParts } from './parts.ts';
+import { gatewayFolder, type Storage } from './storage.ts';
+
+/** Everything that connects the gateway with the outside: readings go out, commands come in. */
+export interface Uplinks {
+	/** Undefined without Redis: the services then read the log themselves. */
+	relay: Relay | undefined;
+	bridges: Bridges;
+	downlink: Downlink;
+	/** On which connections the sensors' devices receive commands. */
+	lines: Lines;
+	homeAssistant: HomeAssistant;
+	/** Begins to queue and to relay. Must be over before a source starts, so that no message finds a bridge missing. */
+	queue(): Promise<void>;
+	/** Begins to connect, to announce devices and to take commands. Call it when the sources have started. */
+	connect(): Promise<void>;
+}
+
+export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenIntake, lifecycle: Lifecycle): Uplinks {
+	const { config, log, worker, bus, logger } = parts;
+	const { gatewayId } = config;
+	const { registry, availability, ledger } = storage;
+	const { local, decoders, take } = intake;
+	const dir = gatewayFolder(config);
+
+	const relay = openRelay(parts, lifecycle);
+	const bridges = new Bridges({
+		gatewayId,
+		dir: join(dir, 'bridge'),
+		log,
+		worker,
+		local,
+		deliver: deliverTo(take),
+		decodeBy: (topic) => decoders.forTopic(topic),
+		ledger,
+		logger,
+	});
+	lifecycle.onStop('bridges', () => bridges.stop());
+	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
+	const downlink = openDownlink(parts, storage, lines, lifecycle);
+	const path = join(dir, 'home-assistant');
+	const homeAssistant = HomeAssistant.open(config.homeAssistant ?? {}, {
+		log,
+		registry,
+		local,
+		gatewayId,
+		logger,
+		path,
+	});
+	lifecycle.onStop('Home Assistant', () => homeAssistant.stop());
+
+	return {
+		relay,
+		bridges,
+		downlink,
+		lines,
+		homeAssistant,
+		async queue() {
+			relay?.start();
+			await bridges.update(config.bridges ?? []);
+		},
+		async connect() {
+			await availability.start(bus, announcing(bus, local, logger));
+			await downlink.start();
+			bridges.begin();
+			homeAssistant.start();
+		},
+	};
+}
+
+function openRelay({ config, log, logger }: GatewayParts, lifecycle: Lifecycle): Relay | undefined {
+	if (config.redisUrl === undefined) return undefined;
+	const relay = new Relay({
+		log,
+		url: config.redisUrl,
+		gatewayId: config.gatewayId,
+		field: STREAM_FIELDS.telemetry,
+		logger,
+		trim: (redis) => trimStream(redis, STREAMS.telemetry),
+	});
+	return lifecycle.own('relay', relay, (part) => part.stop());
+}
+
+function openDownlink(
+	{ config, clock, bus, logger }: GatewayParts,
+	{ registry, availability, commands }: Storage,
+	lines: Lines,
+	lifecycle: Lifecycle,
+): Downlink {
+	const domainOf = (sensorId: string) => {
+		const registered = registry.sensor(sensorId);
+		if (registered) return registry.building(registered.buildingId)?.domains[0];
+		return (lines.of(sensorId) ?? availability.get(sensorId))?.domainName;
+	};
+	const downlink = new Downlink({
+		book: commands,
+		lines,
+		domainOf,
+		bus,
+		shared: config.redisUrl !== undefined,
+		config: config.downlink,
+		now: () => clock.now(),
+		knowsTime: () => clock.quality !== 'unsynced',
+		logger,
+	});
+	return lifecycle.own('downlink', downlink, (part) => part.stop());
+}
