@@ -16,9 +16,9 @@ export const catalog: RequestHandler = (_request, response) => {
 };
 
 /**
- * In twin's own process `GET /metrics` is two things: the catalog, once a proxy has stripped `/twin` from it, and the
- * process's numbers for Prometheus, which asks it directly. What came through a proxy says so (X-Forwarded-For); who
- * asks for JSON wants the catalog too.
+ * In twin's own process `GET /metrics` has two meanings: the metric catalog, after a proxy has stripped `/twin` from
+ * the path, and the metrics of the process for Prometheus, which asks directly. Requests through a proxy
+ * (X-Forwarded-For) and requests for JSON get the catalog; all others go on to the probes.
  */
 export function catalogBeforeProbes(): Router {
 	const router = Router();

@@ -1,18 +1,18 @@
 import type { Subscription } from '@crowdvision/bus';
+import { type MaintenanceParts, startMaintenance } from './maintenance.ts';
 import { followTelemetry, type TelemetryParts } from './on-telemetry.ts';
-import { Upkeep, type UpkeepParts } from './upkeep.ts';
 
 /**
- * The work that one process does for all of twin: takes the stream in, in its order (a cursor that several processes
- * move would say nothing), and keeps the store small. Rejects while the bus is away.
+ * The work that one replica does for all: stores the readings of the stream in order (progress that several processes
+ * move would mean nothing), and maintains the store. Rejects while the bus is away.
  */
-export async function lead(parts: TelemetryParts & UpkeepParts): Promise<Subscription> {
+export async function lead(parts: TelemetryParts & MaintenanceParts): Promise<Subscription> {
 	const telemetry = await followTelemetry(parts);
-	const upkeep = Upkeep.start(parts);
+	const maintenance = startMaintenance(parts);
 	return {
 		close: async () => {
 			await telemetry.close();
-			await upkeep.stop();
+			await maintenance.stop();
 		},
 	};
 }

@@ -14,7 +14,7 @@ const sensors = async () =>
 const register = (sensorId: string, roomId = 'hall') =>
 	twin.call('POST', '/buildings/museum-1/sensors', { token: admin, body: { sensorId, roomId } });
 
-/** What the bus retains of a table. */
+/** The entries of a table on the bus, by key. */
 async function retained<T>(table: typeof TABLES.adoptions | typeof TABLES.sensors): Promise<Record<string, T>> {
 	const found: Record<string, T> = {};
 	const watch = await world.parts.bus.watch(table, (key, value) => {
@@ -40,30 +40,32 @@ onEachEngine((mongoUrl) => {
 	describe('a sensor that was adopted at a gateway', () => {
 		beforeEach(() => upload());
 
-		it('is registered, and told to everybody: also when twin was away at the time', async () => {
+		it('is registered and announced, also when twin was not running at the time', async () => {
 			await adopt('door-9');
-			await waitFor('it', async () => (await sensors()).some(({ sensorId }) => sensorId === 'door-9'));
+			await waitFor('the registration of door-9', async () =>
+				(await sensors()).some(({ sensorId }) => sensorId === 'door-9'),
+			);
 			expect((await retained<RetainedSensor>(TABLES.sensors))['door-9']).toEqual({ sensorId: 'door-9', ...HALL });
 			await twin.close();
 			await adopt('door-10', { roomId: 'attic' });
 			await serveTwin();
-			await waitFor('the other', async () =>
+			await waitFor('the registration of door-10', async () =>
 				(await sensors()).some(({ sensorId, roomId }) => sensorId === 'door-10' && roomId === 'attic'),
 			);
 		});
 
-		it('stays where it is registered, however often the gateway tells it', async () => {
+		it('stays in the room where it is registered, however often its gateway repeats the adoption', async () => {
 			await register('door-9', 'attic');
 			await adopt('door-9');
 			await adopt('door-10');
-			await waitFor('what was told last', async () => (await sensors()).length === 2);
+			await waitFor('the last adoption', async () => (await sensors()).length === 2);
 			expect(await sensors()).toEqual([
 				{ sensorId: 'door-10', roomId: 'hall' },
 				{ sensorId: 'door-9', roomId: 'attic' },
 			]);
 		});
 
-		it('is refused, with the reason, where there is no such building or room', async () => {
+		it('is refused with the reason when its building or room does not exist', async () => {
 			await adopt('door-9', { roomId: 'cellar' });
 			expect(await refused('door-9')).toContain('/roomId');
 			await adopt('door-10', { buildingId: 'nowhere' });
@@ -71,16 +73,16 @@ onEachEngine((mongoUrl) => {
 			expect(await sensors()).toEqual([]);
 		});
 
-		it('takes the place of another, which is registered no more: once, and only from where it stood', async () => {
+		it('replaces another sensor once, and only in the room of the adoption', async () => {
 			await register('old');
 			await adopt('new', { replaces: 'old' });
 			await waitFor('the exchange', async () => (await retained<RetainedSensor>(TABLES.sensors)).old === undefined);
 			expect(await sensors()).toEqual([{ sensorId: 'new', roomId: 'hall' }]);
-			// Repaired, and put up in another room before the gateway tells it once more.
+			// The old sensor is repaired and registered in another room before the gateway repeats the adoption.
 			await register('old', 'attic');
 			await adopt('new', { replaces: 'old' });
 			await adopt('last');
-			await waitFor('what was told last', async () => (await sensors()).length === 3);
+			await waitFor('the last adoption', async () => (await sensors()).length === 3);
 			expect(await sensors()).toEqual(expect.arrayContaining([{ sensorId: 'old', roomId: 'attic' }]));
 		});
 	});

@@ -6,20 +6,20 @@ import type { Sensors } from './sensors/sensors.ts';
 export interface AdoptionParts {
 	bus: Bus;
 	sensors: Sensors;
-	/** What the others know of sensors. */
-	told: RetainedTable;
+	/** The table that announces registered sensors. */
+	registered: RetainedTable;
 	logger: Logger;
 }
 
 /**
- * Takes sensors that were adopted at a gateway into the registry. The gateway tells an adoption until it finds it
- * there, so one that could not be kept now comes again; one that cannot be kept at all is answered on the same table,
- * and the gateway undoes it.
+ * Registers sensors that were adopted at a gateway. The gateway repeats an adoption until the sensor is registered, so
+ * one that fails because the store is away comes again. An adoption that is not valid is refused on the same table,
+ * with the reason, and the gateway undoes it.
  */
-export function followAdoptions({ bus, sensors, told, logger }: AdoptionParts): Promise<Subscription> {
-	const take = async (adoption: RetainedAdoption) => {
+export function followAdoptions({ bus, sensors, registered, logger }: AdoptionParts): Promise<Subscription> {
+	const adopt = async (adoption: RetainedAdoption) => {
 		try {
-			await told.changed(...(await sensors.adopt(adoption)));
+			await registered.changed(...(await sensors.adopt(adoption)));
 		} catch (error) {
 			if (error instanceof CrowdVisionError && error.status < 500) {
 				await bus.retain(TABLES.adoptions, adoption.sensorId, JSON.stringify({ ...adoption, refused: error.message }));
@@ -30,8 +30,8 @@ export function followAdoptions({ bus, sensors, told, logger }: AdoptionParts): 
 		if (value === null) return;
 		const adoption = JSON.parse(value) as RetainedAdoption;
 		if (adoption.refused !== undefined) return;
-		take(adoption).catch((error: unknown) =>
-			logger.warn({ err: error, sensorId }, 'an adopted sensor could not be registered yet'),
+		adopt(adoption).catch((error: unknown) =>
+			logger.warn({ err: error, sensorId }, 'an adopted sensor could not be registered; its gateway will ask again'),
 		);
 	});
 }

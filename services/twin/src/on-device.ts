@@ -3,7 +3,8 @@ import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
 import { type Logger, SerialQueue } from '@crowdvision/service-kit';
 import type { OfflineDevices } from './state/offline-devices.ts';
 
-const MOST_WAITING = 10_000;
+/** Reports waiting to be stored. */
+const MAX_WAITING = 10_000;
 
 export interface DeviceParts {
 	bus: Bus;
@@ -13,14 +14,17 @@ export interface DeviceParts {
 
 /** Records when devices report that they go offline or come back, in the order of the reports. */
 export function followDevices({ bus, offline, logger }: DeviceParts): Promise<Subscription> {
-	const queue = new SerialQueue(MOST_WAITING);
+	const queue = new SerialQueue(MAX_WAITING);
 	return bus.listen(CHANNELS.devices, (message) => {
 		const event = parse(message);
 		if (!event) return;
 		queue
 			.run(() => offline.record(event))
 			.catch((error: unknown) =>
-				logger.warn({ err: error, sensorId: event.sensorId }, 'that a device came or went could not be kept'),
+				logger.warn(
+					{ err: error, sensorId: event.sensorId },
+					'a report that a device is online or offline could not be stored',
+				),
 			);
 	});
 }

@@ -4,29 +4,32 @@ import { type Counter, type Logger, StreamProgress } from '@crowdvision/service-
 import type { Readings } from '@crowdvision/store';
 
 const STREAM = STREAMS.telemetry;
+/**
+ * Name of this process in the group: the same in every replica and after a restart, so that a new leader first gets
+ * what the previous one had not acknowledged.
+ */
+const MEMBER = 'twin-1';
 
 export interface TelemetryParts {
 	bus: Bus;
 	readings: Readings;
 	logger: Logger;
-	/** Name of this process in the group; the same after a restart. */
-	member: string;
-	/** Counts readings taken in, repetitions included. */
-	taken: Counter;
+	/** Counts stored readings, repetitions included. */
+	stored: Counter;
 }
 
 /**
- * Stores readings, also those of buildings and rooms that are not registered yet: they show once somebody registers
- * them. Readings are acknowledged when they are stored, so a process that dies in between gets them again, and stores
- * them once. A store that was put back to a backup gets again what came after it, as far as the stream still holds it.
+ * Stores readings, also those of buildings and rooms that do not exist yet: they show once the building is created.
+ * Readings are acknowledged when they are stored, so a process that dies in between gets them again, and stores them
+ * once. A store restored from a backup gets the readings since then again, as far as the stream still holds them.
  */
-export async function followTelemetry({ bus, readings, logger, member, taken }: TelemetryParts): Promise<Subscription> {
+export async function followTelemetry({ bus, readings, logger, stored }: TelemetryParts): Promise<Subscription> {
 	const progress = new StreamProgress(bus, STREAM, () => readings.progress(STREAM), logger);
 	const take = async (batch: StreamedReading[]) => {
 		for (const { gap, position } of batch) {
-			if (gap !== undefined) logger.warn({ gap, position }, 'readings are missing: their gateway could not keep them');
+			if (gap !== undefined) logger.warn({ gap, position }, 'readings are missing: their gateway had to drop them');
 		}
-		// What is given again does not move the progress back.
+		// A redelivered batch must not move the progress back.
 		const position = progress.later(await progress.current(), batch.at(-1)!.position);
 		await readings.insert(
 			batch,
@@ -37,7 +40,7 @@ export async function followTelemetry({ bus, readings, logger, member, taken }: 
 			},
 		);
 		progress.moved(position);
-		taken.inc(batch.length);
+		stored.inc(batch.length);
 	};
-	return consumeReadings(bus, 'twin', { member, from: await progress.current() }, take);
+	return consumeReadings(bus, 'twin', { member: MEMBER, from: await progress.current() }, take);
 }

@@ -8,8 +8,8 @@ useTwin();
 
 const co2 = (value: number) => readingOf({ ...HALL, metric: 'co2', value });
 
-/** Tells readings and waits until they are taken in. */
-async function taken(...values: number[]): Promise<string> {
+/** Sends readings and waits until they are stored. */
+async function store(...values: number[]): Promise<string> {
 	const position = (await world.tell(...values.map(co2))).at(-1)!;
 	await stateAt(position);
 	return position;
@@ -20,22 +20,23 @@ async function countOf(metric: string): Promise<number> {
 	return points.reduce((sum, { value }) => sum + (value ?? 0), 0);
 }
 
-describe('P2 a store that was put back to a backup', () => {
+describe('P2 a store that was restored from a backup', () => {
 	const file = () => join(world.parts.dataDir, 'twin.sqlite');
 	const parts = ['', '-wal', '-shm'];
 
-	it('is given again what the stream still holds of the time since, once', async () => {
+	it('gets the readings since the backup again from the stream, each once', async () => {
 		await upload();
-		await taken(500, 510);
+		await store(500, 510);
 		await twin.close();
-		for (const part of parts) await cp(file() + part, `${file()}.kept${part}`, { force: true }).catch(() => undefined);
+		for (const part of parts)
+			await cp(file() + part, `${file()}.backup${part}`, { force: true }).catch(() => undefined);
 		await serveTwin();
-		const last = await taken(520, 530, 540);
+		const last = await store(520, 530, 540);
 		expect(await countOf('co2')).toBe(5);
 		await twin.close();
 		for (const part of parts) {
 			await rm(file() + part, { force: true });
-			await cp(`${file()}.kept${part}`, file() + part).catch(() => undefined);
+			await cp(`${file()}.backup${part}`, file() + part).catch(() => undefined);
 		}
 		await serveTwin();
 		expect((await stateAt(last)).rooms.hall!.values.co2).toMatchObject({ value: 540 });

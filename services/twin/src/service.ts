@@ -1,8 +1,8 @@
-import type { Bus } from '@crowdvision/bus';
-import { type Building, STREAMS, TABLES } from '@crowdvision/contracts';
+import type { Bus, Subscription } from '@crowdvision/bus';
+import { type Building, type RetainedSensor, STREAMS, TABLES } from '@crowdvision/contracts';
 import {
 	BusLinks,
-	Counter,
+	Lifecycle,
 	onLeading,
 	RetainedTable,
 	type Service,
@@ -12,13 +12,14 @@ import { electLeader, type ReadingRetention, type Stores } from '@crowdvision/st
 import { Buildings } from './buildings/buildings.ts';
 import { catalogBeforeProbes } from './catalog.ts';
 import { lead } from './leader.ts';
+import { LEADER_GAUGE, twinMetrics } from './metrics.ts';
 import { followAdoptions } from './on-adoption.ts';
 import { followDevices } from './on-device.ts';
 import { twinRoutes } from './routes.ts';
 import { Sensors } from './sensors/sensors.ts';
-import { retentionOf, TWIN_SETTINGS } from './settings.ts';
+import { DEFAULT_RETENTION } from './settings.ts';
 import { OfflineDevices } from './state/offline-devices.ts';
-import { COLLECTIONS } from './store.ts';
+import { twinStore } from './store.ts';
 
 export interface TwinContext extends ServiceContext {
 	bus: Bus;
@@ -26,52 +27,53 @@ export interface TwinContext extends ServiceContext {
 }
 
 export interface TwinOptions {
-	/** How long history is kept; by default as the settings' defaults say. */
+	/** Default: by the defaults of TWIN_SETTINGS. */
 	retention?: ReadingRetention;
 	/**
-	 * Several processes share the store: each answers requests, one takes readings in. A store in files is one process's
-	 * alone.
+	 * Whether several processes share the store: all answer requests, and they elect a leader, which stores readings. A
+	 * store in files belongs to one process, which leads from the start. Default false.
 	 */
 	replicas?: boolean;
 }
 
-/** The same in every process and after a restart: a new leader first gets what the previous one had not acknowledged. */
-const MEMBER = 'twin-1';
-
-/** The service, and what the embedded composition needs of it to set up the demo. */
+/** The service, with the operations that the embedded composition uses to set up the demo. */
 export interface Twin extends Service {
-	/** Makes sure that there is a building with this id; one that exists stays as it is. */
+	/** Creates the building unless one with its id exists; that one stays unchanged. */
 	ensureBuilding(building: Building & { domains: string[] }): Promise<void>;
-	/** Registers a sensor where it is not; throws `conflict` when it stands in another building. */
-	ensureSensor(sensor: { sensorId: string; buildingId: string; roomId: string }): Promise<void>;
-	/** How far the telemetry is taken in, as a position of the bus; undefined before anything was. */
+	/**
+	 * Registers a sensor, or moves it within its building.
+	 * @throws CrowdVisionError `conflict` when it is registered in another building
+	 */
+	ensureSensor(sensor: RetainedSensor): Promise<void>;
+	/** The position of the bus up to which readings are stored; undefined before the first one. */
 	progress(): Promise<string | undefined>;
 }
 
-const DEFAULT_RETENTION = retentionOf({
-	HISTORY_DAYS: Number(TWIN_SETTINGS.HISTORY_DAYS.default),
-	ROLL_UP_DAYS: Number(TWIN_SETTINGS.ROLL_UP_DAYS.default),
-});
-
 /**
- * What the buildings look like, and how things stand in them, now and over time.
+ * The buildings, the current state of their rooms, and its history.
  *
- *   POST /buildings ─▶ buildings ─┬─▶ bus: registry:buildings ─▶ everybody who must know rooms, limits and owners
+ *   POST /buildings ─▶ buildings ─┬─▶ bus: registry:buildings ─▶ services that need rooms, limits and owners
  *   POST …/sensors ──▶ sensors ───┴─▶ bus: registry:sensors ───▶ gateways
  *   bus: registry:adoptions ─▶ sensors
  *
- *   bus: telemetry (group twin) ─▶ one transaction { readings, latest of each sensor, stale periods, progress } ─▶ acknowledged
+ *   bus: telemetry (group twin) ─▶ one transaction: readings, latest of each sensor, stale periods, progress
  *   bus: devices ─▶ offline ───────────────────┐ │        │                   │
- *                  GET …/state { cursor, rooms } ◀──┘        │          upkeep: roll-ups
+ *                  GET …/state { cursor, rooms } ◀──┘        │          maintenance: roll-ups
  *                                                            └─▶ GET …/history ◀─┘
  */
-export async function createTwin(
-	context: TwinContext,
-	{ retention = DEFAULT_RETENTION, replicas = false }: TwinOptions = {},
+export function createTwin(context: TwinContext, options: TwinOptions = {}): Promise<Twin> {
+	const lifecycle = new Lifecycle(context.logger);
+	return lifecycle.stopOnFailure(() => openTwin(context, options, lifecycle));
+}
+
+async function openTwin(
+	{ bus, stores, tokens, metrics, logger }: TwinContext,
+	{ retention = DEFAULT_RETENTION, replicas = false }: TwinOptions,
+	lifecycle: Lifecycle,
 ): Promise<Twin> {
-	const { bus, stores, tokens, metrics, logger } = context;
-	const store = await stores.open('twin', { collections: COLLECTIONS, readings: retention });
+	const store = lifecycle.own('store', await stores.open('twin', twinStore(retention)));
 	const { readings } = store;
+	const { stored } = twinMetrics(metrics);
 	const buildings = new Buildings(store);
 	const sensors = new Sensors(store);
 	const offline = new OfflineDevices(store);
@@ -79,20 +81,17 @@ export async function createTwin(
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),
 	};
-	const taken = new Counter({
-		name: 'twin_readings_taken_total',
-		help: 'Readings taken in from the stream, repetitions included',
-		registers: [metrics],
-	});
-	const open = () => lead({ bus, readings, buildings, offline, logger, member: MEMBER, taken });
-	const leading = () =>
-		onLeading({ open, metrics, name: 'twin_on_duty', help: '1 in the replica that takes readings in', logger });
-	const links = new BusLinks(logger);
+	for (const [name, table] of Object.entries(tables)) lifecycle.onStop(`table of ${name}`, () => table.stop());
 	await Promise.all([tables.buildings.start(), tables.sensors.start()]);
+
+	const links = lifecycle.own('links to the bus', new BusLinks(logger));
+	const open = () => lead({ bus, readings, buildings, offline, logger, stored });
+	const elect = async (): Promise<Subscription> =>
+		electLeader(store, { name: 'duty', logger }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
 		() => followDevices({ bus, offline, logger }),
-		() => followAdoptions({ bus, sensors, told: tables.sensors, logger }),
-		replicas ? async () => electLeader(store, { name: 'duty', logger }, leading()) : open,
+		() => followAdoptions({ bus, sensors, registered: tables.sensors, logger }),
+		replicas ? elect : open,
 	);
 
 	return {
@@ -100,11 +99,7 @@ export async function createTwin(
 		router: twinRoutes({ buildings, sensors, readings, offline, tokens, tables }),
 		beforeProbes: catalogBeforeProbes(),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
-		stop: async () => {
-			await links.close();
-			await Promise.all([tables.buildings.stop(), tables.sensors.stop()]);
-			await store.close();
-		},
+		stop: () => lifecycle.stop(),
 		ensureBuilding: async (building) => {
 			await buildings.ensure(building);
 			await tables.buildings.changed(building.id);

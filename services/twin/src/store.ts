@@ -1,57 +1,63 @@
 import type { MetricKey, Room, Thresholds } from '@crowdvision/contracts';
-import type { CollectionDefinition } from '@crowdvision/store';
+import type { ReadingRetention, StoreDefinition } from '@crowdvision/store';
 
-/** What twin keeps beside the readings. */
-export const COLLECTIONS: Record<string, CollectionDefinition> = {
-	buildings: { indexes: { byId: { fields: ['id'] } } },
-	owners: { indexes: { byDomain: { fields: ['domain'] } } },
-	registries: {},
-	sensors: { indexes: { byId: { fields: ['sensorId'] }, byBuilding: { fields: ['buildingId', 'sensorId'] } } },
-	removed: { indexes: { unfinished: { fields: ['unfinished'] } } },
-	offline: { indexes: { byTime: { fields: ['at'] } } },
-	leases: {},
-};
+/** What twin stores: buildings, sensors, and readings with this retention. */
+export const twinStore = (readings: ReadingRetention): StoreDefinition => ({
+	collections: {
+		buildings: { indexes: { byId: { fields: ['id'] } } },
+		owners: { indexes: { byDomain: { fields: ['domain'] } } },
+		registries: {},
+		sensors: { indexes: { byId: { fields: ['sensorId'] }, byBuilding: { fields: ['buildingId', 'sensorId'] } } },
+		removed: { indexes: { unfinished: { fields: ['unfinished'] } } },
+		offline: { indexes: { byTime: { fields: ['at'] } } },
+		leases: {},
+	},
+	readings,
+});
 
-/** A building with all that is decided for it: one document, changed as one. By its id. */
+/** A building with all its settings, changed as one document. Id: the building's id. */
 export interface BuildingDocument {
 	id: string;
 	name: string;
-	/** At least one. */
+	/** The domains that own it, at least one. */
 	domains: string[];
+	/** IANA name; UTC where absent. */
 	timeZone?: string;
 	rooms: Room[];
 	thresholds: Thresholds;
-	/** Absent: those of the catalog. */
+	/** Metrics that the dashboard shows, in this order; those of the catalog where absent. */
 	columns?: MetricKey[];
 }
 
-/** That a building is of a domain, so that a domain's buildings are found. By both. */
+/** That a domain owns a building, to find the buildings of a domain. Id: both, as a JSON array. */
 export interface OwnerDocument {
 	domain: string;
 	buildingId: string;
 }
 
 /**
- * Beside each building, by the same id: written anew with every change of its rooms and of its sensors, so that of a
- * room that is removed and a sensor that is registered in it at the same time one must see the other.
+ * Replaced with every change of a building's rooms or sensors: of two parallel changes, one that removes a room and one
+ * that registers a sensor in it, one commit is refused. Id: the building's id.
  */
 export type RegistryDocument = Record<string, never>;
 
-/** Where a sensor stands. By its id. */
+/** The room in which a sensor is registered. Id: the sensor's id. */
 export interface SensorDocument {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
 }
 
-/** That a building of this id was removed. `unfinished`: its readings may be there still. By the building's id. */
+/** That a building with this id was removed. Id: the building's id. */
 export interface RemovedDocument {
+	/** Whether readings of it may still be stored. */
 	unfinished: boolean;
 	/** Epoch ms. */
 	at: number;
 }
 
-/** That a device said it is gone, and when. By the sensor's id. */
+/** That a sensor's device has reported itself offline. Id: the sensor's id. */
 export interface OfflineDocument {
+	/** Epoch ms. */
 	at: number;
 }

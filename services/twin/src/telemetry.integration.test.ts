@@ -22,7 +22,7 @@ onEachEngine((mongoUrl) => {
 	describe('the state of a building', () => {
 		beforeEach(() => upload());
 
-		it('is every room, with what is known, true at its cursor; unknown is absent', async () => {
+		it('has every room with its known values, true at its cursor; unknown values are absent', async () => {
 			expect(await state()).toEqual({ cursor: '0', rooms: { hall: { values: {} }, attic: { values: {} } } });
 			const positions = await world.tell(
 				readingOf({ ...HALL, metric: 'peopleCount', value: 9, transport: 'serial' }),
@@ -41,7 +41,7 @@ onEachEngine((mongoUrl) => {
 			expect(rooms.attic).toEqual({ values: {} });
 		});
 
-		it('keeps the newest by the time it was observed, and of the same moment what came last, however they are delivered', async () => {
+		it('shows the reading observed last, and of one moment the one delivered last', async () => {
 			const at = Date.now();
 			const count = (value: number, observedAt: number) =>
 				readingOf({ ...HALL, metric: 'peopleCount', value, observedAt });
@@ -52,7 +52,7 @@ onEachEngine((mongoUrl) => {
 			expect((await stateAt(same[1]!)).rooms.hall!.values.peopleCount).toMatchObject({ value: 6 });
 		});
 
-		it('says how far a count made by doors may be off, until somebody says how many there are; two doors of a room are one count', async () => {
+		it('combines two doors into one count with its interval, which a correction replaces', async () => {
 			const at = Date.now();
 			const door = (sensorId: string, value: number, low: number, high: number, observedAt: number) =>
 				readingOf({ ...HALL, metric: 'peopleCount', sensorId, value, interval: { low, high }, observedAt });
@@ -76,7 +76,7 @@ onEachEngine((mongoUrl) => {
 			expect((await stateAt(camera!)).rooms.hall!.values.peopleCount).not.toHaveProperty('low');
 		});
 
-		it('says that a value nobody renewed is stale, and does not count it as occupancy', async () => {
+		it('marks an outdated value as stale and leaves it out of the occupancy', async () => {
 			const [position] = await world.tell(
 				readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: Date.now() - FRESHNESS_MS - 1000 }),
 			);
@@ -85,7 +85,7 @@ onEachEngine((mongoUrl) => {
 			expect(hall).not.toHaveProperty('occupancy');
 		});
 
-		it('sets a message that is no reading aside and takes in what came with it', async () => {
+		it('sets an invalid message aside and stores the readings beside it', async () => {
 			await world.parts.bus.append('telemetry', ['not JSON', JSON.stringify({ id: 'x' })]);
 			const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 650 }));
 			expect((await stateAt(position!)).rooms.hall!.values.co2).toMatchObject({ value: 650 });
@@ -94,7 +94,7 @@ onEachEngine((mongoUrl) => {
 			});
 		});
 
-		it('begins anew where the stream is another one than before', async () => {
+		it('starts from the beginning when the stream was replaced by another one', async () => {
 			await twin.close();
 			const store = await world.parts.stores.open('twin', {
 				collections: {},
@@ -123,7 +123,7 @@ onEachEngine((mongoUrl) => {
 		const device = async (sensorId: string, state: 'online' | 'offline', at: number) =>
 			world.parts.bus.announce(CHANNELS.devices, JSON.stringify({ sensorId, state, at, gatewayId: 'test' }));
 
-		it('says of each value until when it is current, and since when it is the same', async () => {
+		it('tells of each value until when it is current and since when it is unchanged', async () => {
 			const at = Date.now();
 			const co2 = (value: number, observedAt: number) => readingOf({ ...HALL, metric: 'co2', value, observedAt });
 			const positions = await world.tell(co2(500, at - 2000), co2(600, at - 1000), co2(600, at));
@@ -137,7 +137,7 @@ onEachEngine((mongoUrl) => {
 			});
 		});
 
-		it('says that a sensor is stuck which has said the same for too long, and that a room may well be empty for days', async () => {
+		it('marks a sensor as stuck when its value is unchanged for too long, except a count of people', async () => {
 			const now = Date.now();
 			const readings: Reading[] = [];
 			for (let hour = 0; hour <= 30; hour++) {
@@ -156,7 +156,7 @@ onEachEngine((mongoUrl) => {
 			expect(await seen('temperature', moved!)).toMatchObject({ freshness: 'live' });
 		});
 
-		it('says that a device is offline once it said so, also after a restart, until it measures again', async () => {
+		it('marks a device as offline after its report, also after a restart, until it sends again', async () => {
 			const at = Date.now() - 10_000;
 			const [position] = await world.tell(
 				readingOf({ ...HALL, metric: 'peopleCount', value: 5, observedAt: at, sensorId: 'door-1' }),
@@ -181,7 +181,7 @@ onEachEngine((mongoUrl) => {
 			expect(await seen('peopleCount', again!)).toMatchObject({ value: 6, freshness: 'live', stale: false });
 		});
 
-		it('forgets that a device was gone when it says that it is back, and believes no word older than the one it has', async () => {
+		it('ends the offline mark when the device reports back, and ignores older reports', async () => {
 			const at = Date.now() - 10_000;
 			await stateAt(
 				(await world.tell(readingOf({ ...HALL, metric: 'noise', value: 40, observedAt: at, sensorId: 'n' })))[0]!,
@@ -197,7 +197,7 @@ onEachEngine((mongoUrl) => {
 		});
 	});
 
-	describe('history', () => {
+	describe('the history of a building', () => {
 		const HOUR = 3600_000;
 		const START = Date.UTC(2026, 10, 20, 10);
 		const at = (minute: number, value: number, more: object = {}) =>
@@ -223,13 +223,13 @@ onEachEngine((mongoUrl) => {
 			['max', [900, 1000, null]],
 			['sum', [5400 / 11, 5600 / 6, null]],
 			['last', [900, 600, null]],
-		])('gives the %s per bucket, and of an empty one that it is unknown', async (agg, values) => {
+		])('gives the %s per bucket, and null or 0 for a bucket without readings', async (agg, values) => {
 			const { body } = await history(`${range}&bucket=1h&agg=${agg}`);
 			expect(body.points.map(({ value }) => value)).toEqual(values);
 			expect(body.points.map((point) => point.at)).toEqual([START, START + HOUR, START + 2 * HOUR]);
 		});
 
-		it('shows how much of a bucket anything is known of', async () => {
+		it('tells for which share of a bucket a value is known', async () => {
 			const { points } = (await history(`${range}&bucket=1h`)).body;
 			expect(points.map(({ coverage }) => coverage)).toEqual([11 / 60, 6 / 60, 0]);
 			const minutes = (await history(`room=hall&metric=co2&from=${START}&to=${START + 3 * 60_000}&bucket=60000`)).body
@@ -237,14 +237,15 @@ onEachEngine((mongoUrl) => {
 			expect(minutes.map(({ coverage }) => coverage)).toEqual([1, 1, 1]);
 		});
 
-		it('is of one sensor where one is asked for, and takes times as ISO 8601 too', async () => {
-			const query = `room=hall&metric=co2&sensor=other&agg=count&bucket=1h&from=2026-11-20T10:00:00Z&to=2026-11-20T13:00:00Z`;
+		it('can be of one sensor, and accepts times in ISO 8601', async () => {
+			const times = 'from=2026-11-20T10:00:00Z&to=2026-11-20T13:00:00Z';
+			const query = `room=hall&metric=co2&sensor=other&agg=count&bucket=1h&${times}`;
 			expect((await history(query)).body.points.map(({ value }) => value)).toEqual([0, 1, 0]);
 			const average = await history(query.replace('count', 'avg'));
 			expect(average.body.points.map(({ value }) => value)).toEqual([null, 600, null]);
 		});
 
-		it('of the building is over its rooms: sum of their averages, average of all that is known, coverage of all rooms', async () => {
+		it('combines all rooms: sum of their averages, average of all values, coverage of all rooms', async () => {
 			const attic = (minute: number, value: number) =>
 				readingOf({ ...at(minute, value), roomId: 'attic', sensorId: 'attic-co2' });
 			await stateAt((await world.tell(attic(0, 1000), attic(5, 800))).at(-1)!);
@@ -257,13 +258,13 @@ onEachEngine((mongoUrl) => {
 			expect((await of('last')).value).toBe((900 + 800) / 2);
 		});
 
-		it('has its days where the building stands', async () => {
+		it('has days in the time zone of the building', async () => {
 			await twin.call('PATCH', '/buildings/museum-1', { token: admin, body: { timeZone: 'Asia/Kathmandu' } });
 			const { points } = (await history(`${range}&bucket=1d`)).body;
 			expect(points.map((point) => new Date(point.at).toISOString())).toEqual(['2026-11-19T18:15:00.000Z']);
 		});
 
-		it('refuses a query that says nothing sensible, naming the parameter', async () => {
+		it('refuses an invalid query and names the parameter', async () => {
 			expect(await history('room=cellar&metric=co2')).toMatchObject({
 				status: 422,
 				body: { error: { code: 'invalid', path: '/room' } },
@@ -274,7 +275,7 @@ onEachEngine((mongoUrl) => {
 			});
 		});
 
-		it('has a reading once, however often it is delivered', async () => {
+		it('counts a reading once, however often it is delivered', async () => {
 			const again = await world.tell(at(0, 400, { id: 'same' }), at(0, 400, { id: 'same' }));
 			await stateAt(again[1]!);
 			const third = await world.tell(at(0, 400, { id: 'same' }));
@@ -287,7 +288,7 @@ onEachEngine((mongoUrl) => {
 describe('the metric catalog', () => {
 	useTwin();
 
-	it('is what GET /twin/metrics gives through a proxy, while Prometheus gets its numbers from /metrics directly', async () => {
+	it('is served at /metrics through a proxy, while Prometheus gets the metrics of the process directly', async () => {
 		const proxied = await twin.call<{ metrics: object }>('GET', '/metrics', {
 			headers: { 'x-forwarded-for': '192.0.2.1', accept: '*/*' },
 		});

@@ -12,7 +12,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createTwin, type Twin } from './index.ts';
 import { onEachEngine } from './testing/museum.ts';
 
-/** Each life begins with starting a process, which takes a busy machine seconds. */
+/** Starting a process takes seconds on a busy machine, and every kill needs a new one. */
 const KILLING_MS = 300_000;
 const LIFE_MS = 60_000;
 let dataDir: string;
@@ -24,13 +24,13 @@ afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
 onEachEngine((databaseUrl) => {
 	it(
-		'stores every reading exactly once, and the newest as the state, however often it is killed -9 while it takes them in',
-		() => killOnAndOn(databaseUrl ? 5 : 10, databaseUrl?.()),
+		'stores every reading once and shows the newest, however often it is killed -9',
+		() => killRepeatedly(databaseUrl ? 5 : 10, databaseUrl?.()),
 		KILLING_MS,
 	);
 });
 
-async function killOnAndOn(kills: number, mongoUrl: string | undefined): Promise<void> {
+async function killRepeatedly(kills: number, mongoUrl: string | undefined): Promise<void> {
 	const acknowledged: string[] = [];
 	for (let run = 0; run < kills; run++) {
 		const child = await startNode('services/twin/src/testing/crashing-twin.ts', {
@@ -60,7 +60,7 @@ async function killOnAndOn(kills: number, mongoUrl: string | undefined): Promise
 		const store = await takeOver(twin, stores, end);
 		const of = { buildingId: 'museum-1', roomId: 'hall', metric: 'co2' } as const;
 		const stored = await store.readings.samples(of, { from: 0, to: Number.MAX_SAFE_INTEGER }, 1_000_000);
-		// What was durable but not yet acknowledged is in the stream too.
+		// Readings that were durable but not acknowledged before a kill are in the stream too.
 		const streamed = new Map<string, Reading>();
 		const tail = await bus.tail('telemetry', START, (entries) => {
 			for (const { data } of entries) {
@@ -85,10 +85,10 @@ async function killOnAndOn(kills: number, mongoUrl: string | undefined): Promise
 	}
 }
 
-/** Lets a twin take in everything up to `end`, stops it, and opens its store in its place. */
+/** Waits until twin has stored everything up to `end`, stops it, and opens its store. */
 async function takeOver(twin: Twin, stores: Stores, end: string): Promise<Store> {
 	const definition = { collections: {}, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } };
-	await waitFor('everything to be taken in', async () => (await twin.progress()) === end);
+	await waitFor('everything to be stored', async () => (await twin.progress()) === end);
 	await twin.stop();
 	return stores.open('twin', definition);
 }

@@ -83,6 +83,10 @@ export interface BuildingColumns {
 /** `PATCH /twin/buildings/{id}/rooms/{roomId}`: the room as it is now; `thresholds` where it has its own. */
 export type RoomSummary = Room & { thresholds?: ThresholdSet };
 
+/** How `GET /twin/buildings/{id}/history` summarizes the values of a bucket. */
+export const AGGREGATES = ['avg', 'min', 'max', 'sum', 'last', 'count'] as const;
+export type Aggregate = (typeof AGGREGATES)[number];
+
 export interface HistoryPoint {
 	/** Start of the bucket. */
 	at: number;

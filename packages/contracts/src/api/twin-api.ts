@@ -4,6 +4,7 @@ import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
 import { FRESHNESSES } from '../reading/freshness.ts';
 import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
 import { TRANSPORTS } from '../reading/reading.ts';
+import { AGGREGATES } from './http.ts';
 import type { Operation } from './operation.ts';
 import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
 
@@ -134,7 +135,7 @@ const VALUES: readonly Operation[] = [
 			bucket: Type.Optional(
 				Type.String({ description: "such as 1m, 1h, 1d; days are of the building's time zone", default: '1h' }),
 			),
-			agg: Type.Optional(Type.Enum(['avg', 'min', 'max', 'sum', 'last', 'count'], { default: 'avg' })),
+			agg: Type.Optional(Type.Enum([...AGGREGATES], { default: 'avg' })),
 		}),
 		answers: {
 			200: {

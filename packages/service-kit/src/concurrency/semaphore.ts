@@ -10,8 +10,8 @@ export class Semaphore {
 	/**
 	 * Resolves with the function that releases the place again. Rejects with the signal's reason when it aborts first.
 	 */
-	async acquire(signal: AbortSignal): Promise<() => void> {
-		signal.throwIfAborted();
+	async acquire(signal?: AbortSignal): Promise<() => void> {
+		signal?.throwIfAborted();
 		if (this.#free > 0) this.#free--;
 		else await this.#turn(signal);
 		let released = false;
@@ -24,17 +24,17 @@ export class Semaphore {
 		};
 	}
 
-	#turn(signal: AbortSignal): Promise<void> {
+	#turn(signal: AbortSignal | undefined): Promise<void> {
 		return new Promise((resolve, reject) => {
 			const settle = (finish: () => void) => {
 				this.#waiting.delete(proceed);
-				signal.removeEventListener('abort', giveUp);
+				signal?.removeEventListener('abort', giveUp);
 				finish();
 			};
 			const proceed = () => settle(resolve);
-			const giveUp = () => settle(() => reject(signal.reason));
+			const giveUp = () => settle(() => reject(signal?.reason));
 			this.#waiting.add(proceed);
-			signal.addEventListener('abort', giveUp, { once: true });
+			signal?.addEventListener('abort', giveUp, { once: true });
 		});
 	}
 }

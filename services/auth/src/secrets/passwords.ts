@@ -1,17 +1,18 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { CrowdVisionError } from '@crowdvision/contracts';
+import { Semaphore } from '@crowdvision/service-kit';
 
 /** OWASP's scrypt parameters for 16 MiB. Each hash names its own parameters, so these can be raised later. */
 const COST = { N: 2 ** 14, r: 8, p: 5 };
 const KEY_BYTES = 32;
 const MAX_MEMORY = 64 * 1024 * 1024;
 
-/** Each hash occupies a thread of Node's pool of four for about 0.1 s; the rest of the process needs the other two. */
+/** Each hash occupies a thread of Node's pool of four for long; the rest of the process needs the other two. */
 const MAX_RUNNING = 2;
 const MAX_WAITING = 50;
 
-let running = 0;
-const waiting: (() => void)[] = [];
+const hashing = new Semaphore(MAX_RUNNING);
+let unfinished = 0;
 
 /**
  * Hashes a password as `scrypt$N$r$p$salt$key`. Two hashes run at once in a process, and 50 wait.
@@ -45,7 +46,10 @@ export async function verifyPassword(password: string, hash: string): Promise<bo
 }
 
 async function derive(password: string, salt: Buffer, cost: ScryptOptions): Promise<Buffer> {
-	await takeTurn();
+	if (unfinished >= MAX_RUNNING + MAX_WAITING)
+		throw new CrowdVisionError('unavailable', 'Too many people are signing in at once: try again', {}, 2);
+	unfinished++;
+	const release = await hashing.acquire();
 	try {
 		return await new Promise((resolve, reject) => {
 			scrypt(password.normalize('NFKC'), salt, KEY_BYTES, { ...cost, maxmem: MAX_MEMORY }, (error, key) =>
@@ -53,18 +57,7 @@ async function derive(password: string, salt: Buffer, cost: ScryptOptions): Prom
 			);
 		});
 	} finally {
-		const next = waiting.shift();
-		if (next) next();
-		else running--;
+		release();
+		unfinished--;
 	}
-}
-
-async function takeTurn(): Promise<void> {
-	if (running < MAX_RUNNING) {
-		running++;
-		return;
-	}
-	if (waiting.length >= MAX_WAITING)
-		throw new CrowdVisionError('unavailable', 'Too many people are signing in at once: try again', {}, 2);
-	await new Promise<void>((resolve) => waiting.push(resolve));
 }

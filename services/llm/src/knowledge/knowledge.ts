@@ -1,12 +1,11 @@
 import type { Reading } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import { allDocuments, type Collection, type Kept, type Store } from '@crowdvision/store';
 import type { AnomalyDocument, CounterDocument, LatestOfRoom, RoomDocument } from '../store.ts';
 
 const MOST_ANOMALIES = 10_000;
 /** Of a room with more, those that were silent for longest are forgotten. */
 const MOST_SENSORS = 1000;
-const PAGE = 500;
 
 /** What the service knows by itself of the rooms: the latest values and the anomaly log. */
 export class Knowledge {
@@ -55,18 +54,8 @@ export class Knowledge {
 
 	/** What the sensors of a building's rooms said last. */
 	async latest(buildingId: string): Promise<LatestOfRoom[]> {
-		const latest: LatestOfRoom[] = [];
-		for (let after = ''; ; ) {
-			const page = await this.#rooms.find({
-				where: { buildingId, roomId: { gt: after } },
-				order: { by: 'roomId' },
-				limit: PAGE,
-			});
-			for (const { value } of page)
-				latest.push(...value.sensors.map((sensor) => ({ ...sensor, roomId: value.roomId })));
-			if (page.length < PAGE) return latest;
-			after = page.at(-1)!.value.roomId;
-		}
+		const rooms = await allDocuments(this.#rooms, { where: { buildingId }, by: 'roomId' });
+		return rooms.flatMap(({ value: { roomId, sensors } }) => sensors.map((sensor) => ({ ...sensor, roomId })));
 	}
 
 	/** Newest first. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type LatestValue, type MetricKey, roomValue } from '@crowdvision/contracts';
 import type { Presence } from '@crowdvision/service-kit';
-import type { Collection, Kept, Write } from '@crowdvision/store';
+import { type Collection, documentPages, type Kept, type Write } from '@crowdvision/store';
 import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
 import { ALL_CLEAR } from './rules.ts';
 
@@ -98,18 +98,10 @@ export async function recallRooms(
 	);
 }
 
-const PAGE = 100;
+const PAGE_SIZE = 100;
 
-/** Every room of a building that anything is remembered of, a page at a time. */
+/** The ids of every room of a building of which anything is remembered, a page at a time. */
 export async function* roomsOf(rooms: Collection<RoomDocument>, buildingId: string): AsyncGenerator<string[]> {
-	for (let after = ''; ; ) {
-		const page = await rooms.find({
-			where: { buildingId, roomId: { gt: after } },
-			order: { by: 'roomId' },
-			limit: PAGE,
-		});
-		if (page.length > 0) yield page.map(({ value }) => value.roomId);
-		if (page.length < PAGE) return;
-		after = page.at(-1)!.value.roomId;
-	}
+	for await (const page of documentPages(rooms, { where: { buildingId }, by: 'roomId', pageSize: PAGE_SIZE }))
+		yield page.map(({ value }) => value.roomId);
 }

@@ -4,8 +4,8 @@ import { invalid } from '@crowdvision/service-kit';
 export type Memberships = AccountClaims['memberships'];
 
 /**
- * The one domain the caller administers.
- * @throws CrowdVisionError `forbidden` without one, `invalid` with several.
+ * The only domain that the caller administers, as the owner of a building that names none.
+ * @throws CrowdVisionError `forbidden` without one, `invalid` with several
  */
 export function onlyAdministered(memberships: Memberships): string {
 	const administered = memberships
@@ -17,7 +17,7 @@ export function onlyAdministered(memberships: Memberships): string {
 	throw invalid([{ path: '/domains', message: 'is required: you administer more than one domain' }]);
 }
 
-/** @throws CrowdVisionError `forbidden` unless the caller administers all of these domains. */
+/** @throws CrowdVisionError `forbidden` unless the caller administers all of these domains */
 export function requireAdministered(memberships: Memberships, domains: readonly string[]): void {
 	for (const domain of domains) {
 		if (weightIn(memberships, [domain]) < ROLES.business_admin) {

@@ -10,14 +10,14 @@ import {
 import { invalid } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 
-/** @throws CrowdVisionError `invalid` with the path of each mistake. */
+/** Checks a building JSON. @throws CrowdVisionError `invalid` with the path of each mistake */
 export function validBuilding(value: unknown): Building {
 	const problems = buildingProblems(value);
 	if (problems.length > 0) throw invalid(problems);
 	return value as Building;
 }
 
-/** What is kept of a new building JSON. */
+/** The document to store for a new building. */
 export function newDocument({ id, name, timeZone, rooms }: Building, domains: readonly string[]): BuildingDocument {
 	return {
 		id,
@@ -29,17 +29,18 @@ export function newDocument({ id, name, timeZone, rooms }: Building, domains: re
 	};
 }
 
-/** The building JSON, as it is given back. */
+/** The building as the API returns it. */
 export function summaryOf({ id, name, domains, timeZone, rooms }: BuildingDocument): BuildingSummary {
 	return { id, name, domains, ...(timeZone !== undefined && { timeZone }), rooms };
 }
 
+/** The room as the API returns it, with its own thresholds if it has some. */
 export function roomSummary(room: Room, { thresholds }: BuildingDocument): RoomSummary {
 	const own = Object.hasOwn(thresholds.rooms, room.id) ? thresholds.rooms[room.id] : undefined;
 	return { ...room, ...(own && { thresholds: own }) };
 }
 
-/** What every service may know of the building. */
+/** The building as announced to the other services. */
 export function retainedOf({ id, name, domains, timeZone, rooms, thresholds }: BuildingDocument): RetainedBuilding {
 	return {
 		id,
@@ -56,7 +57,7 @@ export function retainedOf({ id, name, domains, timeZone, rooms, thresholds }: B
 	};
 }
 
-/** The document with other rooms; limits of rooms that are no more go with them. */
+/** The document with these rooms instead; the thresholds of removed rooms are removed too. */
 export function withRooms(document: BuildingDocument, rooms: Room[]): BuildingDocument {
 	const ids = new Set(rooms.map((room) => room.id));
 	const overrides = Object.entries(document.thresholds.rooms).filter(([roomId]) => ids.has(roomId));

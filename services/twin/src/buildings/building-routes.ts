@@ -65,12 +65,12 @@ export function addBuildingRoutes(router: Router, { buildings, tables }: Buildin
 
 	router.patch('/buildings/:id/rooms/:roomId', jsonBody(), async (request, response) => {
 		const roomId = String(request.params.roomId);
-		const room = (building: BuildingDocument) => {
+		const roomOf = (building: BuildingDocument) => {
 			const found = building.rooms.find(({ id }) => id === roomId);
 			if (!found) throw new CrowdVisionError('not_found', 'There is no such room');
 			return found;
 		};
-		room(await buildings.get(idOf(request), memberships(request), 'business_staff'));
+		roomOf(await buildings.get(idOf(request), memberships(request), 'business_staff'));
 		const { thresholds, ...change } = parseBody(roomChange, request.body);
 		if (thresholds) {
 			const problems = thresholdSetProblems(thresholds, '/thresholds');
@@ -80,8 +80,8 @@ export function addBuildingRoutes(router: Router, { buildings, tables }: Buildin
 			memberships: memberships(request),
 			role: 'business_staff',
 			apply: (before) => {
-				requireMatch(ifMatch(request), roomSummary(room(before), before));
-				const rooms = before.rooms.map((one) => (one.id === roomId ? { ...one, ...change } : one));
+				requireMatch(ifMatch(request), roomSummary(roomOf(before), before));
+				const rooms = before.rooms.map((room) => (room.id === roomId ? { ...room, ...change } : room));
 				if (thresholds === undefined) return { ...before, rooms };
 				const others = Object.entries(before.thresholds.rooms).filter(([id]) => id !== roomId);
 				const own = thresholds === null ? [] : [[roomId, thresholds]];
@@ -93,7 +93,7 @@ export function addBuildingRoutes(router: Router, { buildings, tables }: Buildin
 			},
 		});
 		await tables.buildings.changed(building.id);
-		const summary = roomSummary(room(building), building);
+		const summary = roomSummary(roomOf(building), building);
 		response.set('ETag', tagOf(summary)).json(summary);
 	});
 }

@@ -13,7 +13,7 @@ import type { Buildings } from './buildings.ts';
 import { requireMatch, tagOf } from './etag.ts';
 import { idOf, ifMatch, memberships } from './requests.ts';
 
-/** What a dashboard shows where nobody chose: everything but what only counts events. */
+/** The default columns of a dashboard: all metrics except those that count events. */
 const CATALOG_COLUMNS = METRIC_KEYS.filter((key) => (METRICS[key] as MetricDefinition).kind !== 'flow');
 
 export interface BuildingSettingsRouteParts {

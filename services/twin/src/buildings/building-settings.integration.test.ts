@@ -14,23 +14,24 @@ beforeEach(() => upload());
 const B = '/buildings/museum-1';
 const staff = () => world.token({ domainName: 'museum', role: 'business_staff' });
 const member = () => world.token({ domainName: 'museum', role: 'standard_customer' });
+/** The limits of each room as announced on the bus. */
 const limits = async () => {
-	let told: RetainedBuilding | undefined;
+	let announced: RetainedBuilding | undefined;
 	const watch = await world.parts.bus.watch(TABLES.buildings, (_key, value) => {
-		told = value === null ? undefined : JSON.parse(value);
+		announced = value === null ? undefined : JSON.parse(value);
 	});
-	await vi.waitFor(() => expect(told).toBeDefined());
+	await vi.waitFor(() => expect(announced).toBeDefined());
 	await watch.close();
-	return Object.fromEntries(told!.rooms.map((one) => [one.id, one.limits]));
+	return Object.fromEntries(announced!.rooms.map(({ id, limits }) => [id, limits]));
 };
 
-describe('thresholds', () => {
+describe('the thresholds of a building', () => {
 	const SET: Thresholds = {
 		building: { co2: { max: 1000 }, noise: { max: 80, dwellSeconds: 60 } },
 		rooms: { hall: { co2: { max: 1500 } } },
 	};
 
-	it('are one set for the building, replaced by a room that has its own, and told to the others as they hold', async () => {
+	it('apply to every room without its own, and are announced as the limits of each room', async () => {
 		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual({ building: {}, rooms: {} });
 		expect(await twin.call('PUT', `${B}/thresholds`, { token: await staff(), body: SET })).toMatchObject({
 			status: 200,
@@ -50,7 +51,7 @@ describe('thresholds', () => {
 		[{ building: { co2: { min: 9, max: 8 } }, rooms: {} }, '/building/co2/min'],
 		[{ building: { radon: { max: 8 } }, rooms: {} }, '/building/radon'],
 		[{ building: {} }, '/rooms'],
-	])('are refused whole: %j at %s', async (body, path) => {
+	])('are refused as a whole: %j has a mistake at %s', async (body, path) => {
 		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: SET });
 		expect(await twin.call('PUT', `${B}/thresholds`, { token: admin, body })).toMatchObject({
 			status: 422,
@@ -59,12 +60,12 @@ describe('thresholds', () => {
 		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual(SET);
 	});
 
-	it('are for staff', async () => {
+	it('are hidden from members below business_staff', async () => {
 		expect((await twin.call('GET', `${B}/thresholds`, { token: await member() })).status).toBe(403);
 		expect((await twin.call('PUT', `${B}/thresholds`, { token: await member(), body: SET })).status).toBe(403);
 	});
 
-	it('of a room go with the room', async () => {
+	it('lose the set of a room that is removed', async () => {
 		await twin.call('PUT', `${B}/thresholds`, { token: admin, body: SET });
 		await twin.call('PATCH', B, { token: admin, body: { rooms: [room('attic')] } });
 		expect((await twin.call('GET', `${B}/thresholds`, { token: admin })).body).toEqual({ ...SET, rooms: {} });
@@ -75,7 +76,7 @@ describe('a room', () => {
 	const patch = async (body: unknown, token?: string, id = 'hall') =>
 		twin.call('PATCH', `${B}/rooms/${id}`, { token: token ?? (await staff()), body });
 
-	it('is changed by staff: name, capacity, colour and limits, each by itself', async () => {
+	it('has a name, a capacity, a colour and limits that staff can change one by one', async () => {
 		expect(await patch({ capacity: 12, color: '#00ff00' })).toMatchObject({
 			status: 200,
 			body: { ...room('hall'), capacity: 12, color: '#00ff00' },
@@ -103,7 +104,7 @@ describe('a room', () => {
 		[{ color: 'red' }, '/color'],
 		[{ thresholds: { co2: { min: 5, max: 5 } } }, '/thresholds/co2/min'],
 		[{ id: 'other' }, '/id'],
-	])('is not changed by %j: %s', async (body, path) => {
+	])('is not changed by %j, whose mistake is at %s', async (body, path) => {
 		const answer = await patch(body);
 		expect(answer.status).toBe(422);
 		expect(
@@ -111,15 +112,15 @@ describe('a room', () => {
 		).toContain(path);
 	});
 
-	it('that is not there is not found, and members only look', async () => {
+	it('is changed by staff of its building only, and not found when it does not exist', async () => {
 		expect((await patch({ capacity: 1 }, undefined, 'cellar')).status).toBe(404);
 		expect((await patch({ capacity: 1 }, await member())).status).toBe(403);
 		expect((await patch({ capacity: 1 }, await world.token({ domainName: 'zoo', role: 'admin' }))).status).toBe(404);
 	});
 });
 
-describe('columns', () => {
-	it("are the catalog's until staff chooses, and kept in their order", async () => {
+describe('the columns of a building', () => {
+	it("are the catalog's until staff chooses others, whose order is kept", async () => {
 		const before = (await twin.call<BuildingColumns>('GET', `${B}/columns`, { token: await member() })).body.columns;
 		expect(before).toEqual(METRIC_KEYS.filter((key) => key !== 'peopleIn' && key !== 'peopleOut'));
 		const columns = ['co2', 'peopleCount'];
@@ -132,14 +133,14 @@ describe('columns', () => {
 	});
 
 	it.each([[{ columns: ['co2', 'co2'] }], [{ columns: ['radon'] }], [{ columns: 'co2' }], [{}]])(
-		'are not %j',
+		'are refused as %j',
 		async (body) => {
 			expect((await twin.call('PUT', `${B}/columns`, { token: admin, body })).status).toBe(422);
 		},
 	);
 });
 
-describe('who changes what somebody else has changed', () => {
+describe('parallel changes of a building', () => {
 	const tagOf = async (path: string) => (await twin.call('GET', path, { token: admin })).headers.get('etag')!;
 	const matching = (tag: string, body?: unknown) => ({
 		token: admin,
@@ -151,7 +152,7 @@ describe('who changes what somebody else has changed', () => {
 		['PATCH', B, B, { name: 'New' }],
 		['PUT', `${B}/thresholds`, `${B}/thresholds`, { building: { co2: { max: 900 } }, rooms: {} }],
 		['PUT', `${B}/columns`, `${B}/columns`, { columns: ['co2'] }],
-	])('is told so by %s %s with If-Match, and nothing is changed', async (method, path, read, body) => {
+	])('are refused by %s %s with an outdated If-Match', async (method, path, read, body) => {
 		const tag = await tagOf(read);
 		const first = await twin.call(method, path, matching(tag, body));
 		expect(first.status).toBe(200);
@@ -164,7 +165,7 @@ describe('who changes what somebody else has changed', () => {
 		expect((await twin.call(method, path, matching('*', body))).status).toBe(200);
 	});
 
-	it('does not remove what is not as it was seen, and is not told of what is none of the representation', async () => {
+	it('refuse a removal with an outdated If-Match, which sensors do not affect', async () => {
 		const tag = await tagOf(B);
 		await twin.call('POST', `${B}/sensors`, { token: admin, body: { sensorId: 'door-1', roomId: 'hall' } });
 		expect(await tagOf(B)).toBe(tag);
@@ -173,7 +174,7 @@ describe('who changes what somebody else has changed', () => {
 		expect((await twin.call('DELETE', B, matching(`W/${await tagOf(B)}`))).status).toBe(204);
 	});
 
-	it('loses nothing when many change different things at once', async () => {
+	it('all take effect when they change different things at once', async () => {
 		const changes = [
 			{ path: B, method: 'PATCH', body: { name: 'New' } },
 			{ path: `${B}/rooms/hall`, method: 'PATCH', body: { capacity: 77 } },
@@ -194,7 +195,7 @@ describe('who changes what somebody else has changed', () => {
 		expect((await twin.call('GET', `${B}/columns`, { token: admin })).body).toEqual({ columns: ['noise'] });
 	});
 
-	it('leaves no sensor in a room or a building that went at the same time', async () => {
+	it('leave no sensor in a room or building that is removed at the same time', async () => {
 		const sensors = Array.from({ length: 20 }, (_, n) => ({ sensorId: `s-${n}`, roomId: 'hall' }));
 		const register = sensors.map((body) => twin.call('POST', `${B}/sensors`, { token: admin, body }));
 		const shrink = twin.call('PATCH', B, { token: admin, body: { rooms: [room('attic')] } });

@@ -2,7 +2,7 @@ import { type BuildingSummary, TABLES } from '@crowdvision/contracts';
 import { readingOf } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { COLLECTIONS } from '../store.ts';
+import { twinStore } from '../store.ts';
 import {
 	ADMIN,
 	admin,
@@ -21,8 +21,8 @@ import {
 
 useTwin();
 
-describe('buildings', () => {
-	it('are taken whole, kept through a restart, and listed', async () => {
+describe('a building', () => {
+	it('is stored as it was given, listed, and still there after a restart', async () => {
 		expect(await upload()).toMatchObject({ status: 201, body: { id: 'museum-1', domains: ['museum'] } });
 		await world.restart();
 		await serveTwin();
@@ -39,12 +39,12 @@ describe('buildings', () => {
 		[{ ...MUSEUM, id: 'a/b' }, '/id'],
 		[{ ...MUSEUM, timeZone: 'Europe/Atlantis' }, '/timeZone'],
 		[{ ...MUSEUM, rooms: [room('a', { maxTemprature: 28 })] }, '/rooms/0/maxTemprature'],
-	])('are refused whole, with the path of the mistake (%#)', async (body, path) => {
+	])('is refused as a whole with the path of its mistake (%#)', async (body, path) => {
 		expect(await upload(body)).toMatchObject({ status: 422, body: { error: { code: 'invalid', path } } });
 		expect((await twin.call('GET', '/buildings', { token: admin })).body).toEqual({ buildings: [] });
 	});
 
-	it('go into domains the caller administers, and into no other', async () => {
+	it('is owned by domains that the caller administers, and by no other', async () => {
 		expect((await upload({ ...MUSEUM, domains: ['another'] })).status).toBe(403);
 		expect((await upload(MUSEUM, await world.token({ domainName: 'museum', role: 'business_staff' }))).status).toBe(
 			403,
@@ -58,12 +58,12 @@ describe('buildings', () => {
 		]);
 	});
 
-	it('have an id of their own', async () => {
+	it('is refused when its id is in use', async () => {
 		await upload();
 		expect(await upload()).toMatchObject({ status: 409, body: { error: { code: 'conflict', path: '/id' } } });
 	});
 
-	it('look to somebody of another domain exactly as if they were not there, on every path', async () => {
+	it('looks to accounts of other domains as if it did not exist, on every path', async () => {
 		await upload();
 		const foreign = await world.token({ domainName: 'zoo', role: 'admin' });
 		const paths: [string, string, unknown?][] = [
@@ -97,7 +97,7 @@ describe('buildings', () => {
 		expect((await twin.call('GET', '/buildings')).status).toBe(401);
 	});
 
-	it('are seen by their members, changed by their admins', async () => {
+	it('is seen by every member of its domains and changed by admins only', async () => {
 		await upload();
 		const visitor = await world.token({ domainName: 'museum', role: 'standard_customer' });
 		expect((await twin.call('GET', '/buildings/museum-1/state', { token: visitor })).status).toBe(200);
@@ -117,7 +117,7 @@ describe('buildings', () => {
 		);
 	});
 
-	it('take their history with them when they go: whoever has the id next sees nothing of it', async () => {
+	it('loses its history when it is removed: the next building with its id shows none of it', async () => {
 		await upload();
 		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
 		expect((await stateAt(position!)).rooms.hall!.values.co2).toBeDefined();
@@ -129,7 +129,7 @@ describe('buildings', () => {
 		expect(points.every(({ value }) => value === 0)).toBe(true);
 	});
 
-	it('show nothing of what devices of a removed building said before the id was taken again', async () => {
+	it('does not show readings that came between its removal and the reuse of its id', async () => {
 		await upload();
 		expect((await twin.call('DELETE', '/buildings/museum-1', { token: admin })).status).toBe(204);
 		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
@@ -141,22 +141,22 @@ describe('buildings', () => {
 		expect((await state()).rooms.hall).toEqual({ values: {} });
 	});
 
-	it('have what was measured there before anybody told of them', async () => {
+	it('shows readings that came before it was created', async () => {
 		const [position] = await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
 		await upload();
 		expect((await stateAt(position!)).rooms.hall!.values.co2).toMatchObject({ value: 700 });
 	});
 
-	it('end a removal that was cut short', async () => {
+	it('has its interrupted removal completed after the next start', async () => {
 		await world.tell(readingOf({ ...HALL, metric: 'co2', value: 700 }));
 		await waitFor('the reading', async () => (await twin.service.progress()) !== undefined);
 		await twin.close();
-		const definition = { collections: COLLECTIONS, readings: { readingsMs: 1e12, rollUpsMs: 1e12 } };
-		const cut = await world.parts.stores.open('twin', definition);
-		await cut.commit([cut.collection('removed').insert('museum-1', { unfinished: true, at: 0 })]);
-		await cut.close();
+		const definition = twinStore({ readingsMs: 1e12, rollUpsMs: 1e12 });
+		const interrupted = await world.parts.stores.open('twin', definition);
+		await interrupted.commit([interrupted.collection('removed').insert('museum-1', { unfinished: true, at: 0 })]);
+		await interrupted.close();
 		await serveTwin();
-		// Upkeep ends what it is at before it stops.
+		// Maintenance completes its step before it stops.
 		await twin.close();
 		const store = await world.parts.stores.open('twin', definition);
 		expect((await store.readings.latest('telemetry', 'museum-1')).latest).toEqual([]);
@@ -165,7 +165,7 @@ describe('buildings', () => {
 	});
 });
 
-describe('what twin tells the others', () => {
+describe('the tables that twin announces', () => {
 	const watched = async (table: (typeof TABLES)[keyof typeof TABLES]) => {
 		const values = new Map<string, unknown>();
 		await world.parts.bus.watch(table, (key, value) =>
@@ -174,7 +174,7 @@ describe('what twin tells the others', () => {
 		return values;
 	};
 
-	it('are its buildings and sensors, at each change and again after a restart', async () => {
+	it('hold its buildings and sensors, after each change and after a restart', async () => {
 		const buildings = await watched(TABLES.buildings);
 		const sensors = await watched(TABLES.sensors);
 		await upload();
@@ -208,7 +208,7 @@ describe('what twin tells the others', () => {
 		await vi.waitFor(() => expect(left.size).toBe(0));
 	});
 
-	it('is told again where the bus lost it, and removed where twin has it no more', async () => {
+	it('get back an entry that the bus lost, and lose one that twin does not have', async () => {
 		await upload();
 		await world.parts.bus.retain(TABLES.buildings, 'museum-1', null);
 		await world.parts.bus.retain(TABLES.buildings, 'long-gone', '{}');
@@ -217,12 +217,12 @@ describe('what twin tells the others', () => {
 	});
 });
 
-describe('sensors', () => {
+describe('a sensor', () => {
 	beforeEach(() => upload());
 	const register = (body: object, token = admin, building = 'museum-1') =>
 		twin.call('POST', `/buildings/${building}/sensors`, { token, body });
 
-	it('stand in one room of one building', async () => {
+	it('is registered in one room of one building', async () => {
 		expect(await register({ sensorId: 'door-1', roomId: 'hall' })).toMatchObject({
 			status: 201,
 			body: { sensorId: 'door-1', ...HALL },
@@ -241,7 +241,7 @@ describe('sensors', () => {
 		expect((await register({ sensorId: 'door-1', roomId: 'hall' }, admin, 'museum-2')).status).toBe(201);
 	});
 
-	it('are refused in a room that is not there, and with an id that is none', async () => {
+	it('is refused in a room that does not exist, and with an invalid id', async () => {
 		expect(await register({ sensorId: 'door-1', roomId: 'cellar' })).toMatchObject({
 			status: 422,
 			body: { error: { path: '/roomId' } },

@@ -1,26 +1,23 @@
 import { type Building, CrowdVisionError, type Role } from '@crowdvision/contracts';
 import { type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store, Write } from '@crowdvision/store';
-import { allDocuments } from '../paging.ts';
+import { allDocuments, type Collection, type Kept, type Store, type Write } from '@crowdvision/store';
 import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from '../store.ts';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
 import { newDocument, retainedOf, validBuilding } from './building-document.ts';
 
-/** Most buildings one account is shown. */
-const MOST_SHOWN = 10_000;
+/** Buildings that one account can list. */
+const MAX_LISTED = 10_000;
 
-/**
- * Who changes what, and how: `apply` gets the building as it is and gives it as it is to be; it is called again when
- * somebody else was faster.
- */
+/** A change to a building by the owner of `memberships`, which must give at least `role` in it. */
 export interface Change {
 	memberships: Memberships;
 	role: Role;
+	/** Returns the changed building. Called again, with the building as it is then, when a parallel change came first. */
 	apply(building: BuildingDocument): BuildingDocument;
 }
 
 /**
- * The buildings. Each belongs to domains, and whoever is in none of them cannot tell it from one that does not exist.
+ * The buildings. Each is owned by domains; to accounts outside of them it looks exactly like one that does not exist.
  */
 export class Buildings implements RetainedSource {
 	readonly #store: Store;
@@ -40,49 +37,48 @@ export class Buildings implements RetainedSource {
 	}
 
 	/**
-	 * Takes a building JSON, whole or not at all.
-	 * @throws CrowdVisionError `invalid` with the path of each mistake, `forbidden` for a domain the caller does not
-	 * administer, `conflict` for an id in use. That tells that somebody has the id, and no more: ids are the same for
-	 * all, since topics and streams name buildings by them.
+	 * Stores a building JSON, whole or not at all.
+	 * @throws CrowdVisionError `invalid` with the path of each mistake; `forbidden` for a domain that the caller does not
+	 * administer; `conflict` for an id in use, also by a building the caller may not see: topics and streams name
+	 * buildings by id, so ids are shared by all domains
 	 */
 	async create(value: unknown, memberships: Memberships): Promise<BuildingDocument> {
 		const given = validBuilding(value);
 		const building = newDocument(given, given.domains?.length ? given.domains : [onlyAdministered(memberships)]);
 		requireAdministered(memberships, building.domains);
 		if (await this.#insert(building)) return building;
-		throw new CrowdVisionError('conflict', 'There is a building with this id already', { path: '/id' });
+		throw new CrowdVisionError('conflict', 'A building with this id already exists', { path: '/id' });
 	}
 
-	/** Makes sure that there is a building with this id; one that exists stays as it is. */
+	/** Creates the building unless one with its id exists; that one stays unchanged. */
 	async ensure(building: Building & { domains: string[] }): Promise<void> {
 		await this.#insert(newDocument(validBuilding(building), building.domains));
 	}
 
 	/**
-	 * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too
-	 * little weight.
+	 * @throws CrowdVisionError `not_found` for a building that does not exist or is not the caller's, `forbidden` when
+	 * the caller's role is too low
 	 */
 	async get(id: string, memberships: Memberships, role: Role = 'standard_customer'): Promise<BuildingDocument> {
 		return (await this.#find(id, memberships, role)).value;
 	}
 
-	/** Those the caller may see, by id. */
+	/** The buildings that the caller may see, sorted by id. */
 	async visibleTo(memberships: Memberships): Promise<BuildingDocument[]> {
 		const names = [...new Set(memberships.map(({ domainName }) => domainName))];
 		const conditions = [{ in: names }, ...names.map((name) => ({ gt: `${name}/`, lt: `${name}0` }))];
 		const found = await Promise.all(
-			conditions.map((domain) => this.#owners.find({ where: { domain }, order: { by: 'domain' }, limit: MOST_SHOWN })),
+			conditions.map((domain) => this.#owners.find({ where: { domain }, order: { by: 'domain' }, limit: MAX_LISTED })),
 		);
 		const ids = new Set(found.flat().map(({ value }) => value.buildingId));
-		return (await this.#buildings.getAll([...ids].slice(0, MOST_SHOWN))).map(({ value }) => value);
+		return (await this.#buildings.getAll([...ids].slice(0, MAX_LISTED))).map(({ value }) => value);
 	}
 
 	/**
-	 * Changes a building; sensors of rooms that are no more are no longer registered. Resolves with the building and
-	 * those sensors.
-	 * @throws CrowdVisionError as `get` does, `invalid` for what would be no building, `forbidden` for domains the caller
-	 * does not administer, and what
-	 * `apply` throws.
+	 * Changes a building, and unregisters the sensors of rooms that it no longer has. Resolves with the building and with
+	 * the ids of those sensors.
+	 * @throws CrowdVisionError as `get`; `forbidden` for adding or removing a domain that the caller does not administer;
+	 * and what `apply` throws
 	 */
 	change(
 		id: string,
@@ -90,16 +86,18 @@ export class Buildings implements RetainedSource {
 	): Promise<{ building: BuildingDocument; unregistered: string[] }> {
 		return retryOnConflict(async () => {
 			const registry = await this.#registries.get(id);
-			const kept = await this.#find(id, memberships, role);
-			const before = kept.value;
+			const stored = await this.#find(id, memberships, role);
+			const before = stored.value;
 			const building = apply(before);
 			requireAdministered(memberships, difference(before.domains, building.domains));
 			const rooms = new Set(building.rooms.map((room) => room.id));
-			const roomsWent = before.rooms.some((room) => !rooms.has(room.id));
-			const unregistered = roomsWent ? (await this.#sensorsOf(id)).filter(({ value }) => !rooms.has(value.roomId)) : [];
+			const losesRooms = before.rooms.some((room) => !rooms.has(room.id));
+			const unregistered = losesRooms
+				? (await this.#sensorsOf(id)).filter(({ value }) => !rooms.has(value.roomId))
+				: [];
 			await this.#store.commit([
-				this.#buildings.replace(kept, building),
-				...(roomsWent ? [this.#touch(id, registry)] : []),
+				this.#buildings.replace(stored, building),
+				...(losesRooms ? [this.#touch(id, registry)] : []),
 				...this.#owned(id, before.domains, building.domains),
 				...unregistered.map((sensor) => this.#sensors.remove(sensor)),
 			]);
@@ -107,7 +105,10 @@ export class Buildings implements RetainedSource {
 		});
 	}
 
-	/** Removes the building with its sensors, limits, columns and history. Resolves with the sensors it had. */
+	/**
+	 * Removes a building with its sensors, thresholds, columns and history. Resolves with the ids of its sensors.
+	 * @param check may throw to refuse the removal
+	 */
 	async remove(
 		id: string,
 		memberships: Memberships,
@@ -115,39 +116,40 @@ export class Buildings implements RetainedSource {
 	): Promise<string[]> {
 		const sensors = await retryOnConflict(async () => {
 			const registry = await this.#registries.get(id);
-			const kept = await this.#find(id, memberships, 'business_admin');
-			check(kept.value);
+			const stored = await this.#find(id, memberships, 'business_admin');
+			check(stored.value);
 			const registered = await this.#sensorsOf(id);
 			await this.#store.commit([
-				this.#buildings.remove(kept),
+				this.#buildings.remove(stored),
 				...(registry ? [this.#registries.remove(registry)] : []),
-				...this.#owned(id, kept.value.domains, []),
+				...this.#owned(id, stored.value.domains, []),
 				...registered.map((sensor) => this.#sensors.remove(sensor)),
 				this.#removed.put(id, { unfinished: true, at: Date.now() }),
 			]);
 			return registered.map((sensor) => sensor.id);
 		});
-		await this.#forget(id);
+		await this.#removeReadings(id);
 		return sensors;
 	}
 
-	/** Ends removals that were cut short before all readings were gone. */
+	/** Completes removals that were interrupted before all readings were removed; at most 1000. */
 	async finishRemovals(): Promise<void> {
-		for (const { id } of await this.#removed.find({ where: { unfinished: true }, limit: 1000 })) await this.#forget(id);
+		for (const { id } of await this.#removed.find({ where: { unfinished: true }, limit: 1000 }))
+			await this.#removeReadings(id);
 	}
 
 	async keys(): Promise<string[]> {
-		return (await allDocuments(this.#buildings, 'id')).map(({ id }) => id);
+		return (await allDocuments(this.#buildings, { by: 'id' })).map(({ id }) => id);
 	}
 
 	async read(id: string): Promise<string | null> {
-		const kept = await this.#buildings.get(id);
-		return kept ? JSON.stringify(retainedOf(kept.value)) : null;
+		const stored = await this.#buildings.get(id);
+		return stored ? JSON.stringify(retainedOf(stored.value)) : null;
 	}
 
 	/**
-	 * False when the id is taken. Readings that came under the id of a building that was removed are not the new one's to
-	 * see.
+	 * Resolves with false when the id is in use. Readings of an earlier building with this id are removed first, so that
+	 * the new one does not show them.
 	 */
 	#insert(building: BuildingDocument): Promise<boolean> {
 		return retryOnConflict(async () => {
@@ -164,8 +166,8 @@ export class Buildings implements RetainedSource {
 		});
 	}
 
-	async #forget(id: string): Promise<void> {
-		// Whoever made a new building of this id meanwhile has done it.
+	async #removeReadings(id: string): Promise<void> {
+		// Creating a new building with this id in the meantime has removed the readings.
 		if (!(await this.#removed.get(id))) return;
 		await this.#store.readings.removeBuilding(id);
 		await retryOnConflict(async () => {
@@ -176,20 +178,22 @@ export class Buildings implements RetainedSource {
 	}
 
 	async #find(id: string, memberships: Memberships, role: Role): Promise<Kept<BuildingDocument>> {
-		const kept = await this.#buildings.get(id);
-		requireRole({ memberships }, kept?.value.domains ?? [], role, 'such building');
-		if (!kept) throw new Error('a building without domains passed the guard');
-		return kept;
+		const stored = await this.#buildings.get(id);
+		requireRole({ memberships }, stored?.value.domains ?? [], role, 'such building');
+		if (!stored) throw new Error('a building without domains passed the guard');
+		return stored;
 	}
 
 	#sensorsOf(buildingId: string): Promise<Kept<SensorDocument>[]> {
-		return allDocuments(this.#sensors, 'sensorId', { buildingId });
+		return allDocuments(this.#sensors, { where: { buildingId }, by: 'sensorId' });
 	}
 
+	/** Makes parallel changes of the building's rooms and sensors conflict: see RegistryDocument. */
 	#touch(id: string, registry: Kept<RegistryDocument> | undefined): Write {
 		return registry ? this.#registries.replace(registry, {}) : this.#registries.insert(id, {});
 	}
 
+	/** The writes that turn the owners `before` into `after`. */
 	#owned(buildingId: string, before: readonly string[], after: readonly string[]): Write[] {
 		const key = (domain: string) => JSON.stringify([domain, buildingId]);
 		return [
@@ -201,7 +205,7 @@ export class Buildings implements RetainedSource {
 	}
 }
 
-/** What is in one of the two only. */
+/** The elements of exactly one of the two lists. */
 function difference(a: readonly string[], b: readonly string[]): string[] {
-	return [...a.filter((one) => !b.includes(one)), ...b.filter((one) => !a.includes(one))];
+	return [...a.filter((text) => !b.includes(text)), ...b.filter((text) => !a.includes(text))];
 }

@@ -11,15 +11,15 @@ const lengths = (...args: Parameters<typeof buckets>) => buckets(...args).map(({
 const starts = (...args: Parameters<typeof buckets>) =>
 	buckets(...args).map(({ start }) => new Date(start).toISOString());
 
-describe("P9 buckets follow the building's own time zone", () => {
-	it('a day has 23 hours where the clocks go forward, and 25 where they go back', () => {
+describe('P9 bucketsOf, in the time zone of the building,', () => {
+	it('gives a day 23 hours when the clocks go forward and 25 when they go back', () => {
 		expect(lengths('1d', 'Europe/Rome', '2026-03-28T00:00+01:00', '2026-03-31T00:00+02:00')).toEqual([24, 23, 24]);
 		expect(lengths('1d', 'Europe/Rome', '2026-10-24T00:00+02:00', '2026-10-27T00:00+01:00')).toEqual([24, 25, 24]);
 		expect(lengths('1d', 'Australia/Lord_Howe', '2026-04-05T00:00+11:00', '2026-04-06T00:00+10:30')).toEqual([24.5]);
 		expect(lengths('1d', 'Australia/Lord_Howe', '2026-10-04T00:00+10:30', '2026-10-05T00:00+11:00')).toEqual([23.5]);
 	});
 
-	it('the hour that happens twice is two buckets, and the one that does not happen is none', () => {
+	it('gives two buckets for the repeated hour and none for the skipped one', () => {
 		expect(starts('1h', 'Europe/Rome', '2026-10-25T01:00+02:00', '2026-10-25T04:00+01:00')).toEqual([
 			'2026-10-24T23:00:00.000Z',
 			'2026-10-25T00:00:00.000Z',
@@ -30,7 +30,7 @@ describe("P9 buckets follow the building's own time zone", () => {
 		expect(buckets('1h', 'Europe/Rome', '2026-03-29T00:00+01:00', '2026-03-30T00:00+02:00')).toHaveLength(23);
 	});
 
-	it('half an hour that happens twice is two buckets too', () => {
+	it('gives two buckets for a repeated half hour', () => {
 		expect(lengths('1h', 'Australia/Lord_Howe', '2026-04-05T01:00+11:00', '2026-04-05T03:00+10:30')).toEqual([
 			1, 0.5, 1,
 		]);
@@ -42,7 +42,7 @@ describe("P9 buckets follow the building's own time zone", () => {
 		]);
 	});
 
-	it('hours begin on the hour of the wall', () => {
+	it('begins hours on the hour of local time', () => {
 		expect(starts('1h', 'Asia/Kathmandu', '2026-11-20T00:00+05:45', '2026-11-20T02:00+05:45')).toEqual([
 			'2026-11-19T18:15:00.000Z',
 			'2026-11-19T19:15:00.000Z',
@@ -52,7 +52,7 @@ describe("P9 buckets follow the building's own time zone", () => {
 		]);
 	});
 
-	it('a day begins at one where there was no midnight, and ends late where the last hour came twice', () => {
+	it("begins a day at one o'clock when midnight is skipped, and ends it after a repeated last hour", () => {
 		expect(buckets('1d', 'America/Sao_Paulo', '2018-11-04T03:00Z', '2018-11-05T02:00Z')).toEqual([
 			{ start: at('2018-11-04T03:00Z'), end: at('2018-11-05T02:00Z') },
 		]);
@@ -60,7 +60,7 @@ describe("P9 buckets follow the building's own time zone", () => {
 		expect(buckets('1h', 'America/Sao_Paulo', '2018-02-17T02:00Z', '2018-02-18T03:00Z')).toHaveLength(25);
 	});
 
-	it('weeks begin on Monday, months on the first', () => {
+	it('begins weeks on Monday and months on the first', () => {
 		expect(starts('1w', 'Europe/Rome', '2026-11-25T12:00+01:00', '2026-11-30T12:00+01:00')).toEqual([
 			'2026-11-22T23:00:00.000Z',
 			'2026-11-29T23:00:00.000Z',
@@ -76,7 +76,7 @@ describe("P9 buckets follow the building's own time zone", () => {
 		]);
 	});
 
-	it('cover every moment of the range once, whatever zone, length and range', () => {
+	it('covers every moment of the range once, for any zone, length and range', () => {
 		const zone = fc.constantFrom(
 			...[
 				'UTC',
@@ -106,7 +106,7 @@ describe("P9 buckets follow the building's own time zone", () => {
 		);
 	});
 
-	it('are the same wherever the range begins within one', () => {
+	it('gives the same bucket wherever in it the range begins', () => {
 		fc.assert(
 			fc.property(fc.constantFrom('15m', '1h', '1d', '1w'), fc.integer({ min: 0, max: 400 * DAY }), (length, shift) => {
 				const from = at('2026-01-01T00:00Z') + shift;
@@ -117,12 +117,12 @@ describe("P9 buckets follow the building's own time zone", () => {
 	});
 });
 
-describe('the length of a bucket', () => {
-	it.each(['', '0', '0h', '999', '1y', '-1h', '1.5h', '36h', '401d', '60w', '121mo', 'h'])('is not %j', (text) => {
+describe('parseBucketLength', () => {
+	it.each(['', '0', '0h', '999', '1y', '-1h', '1.5h', '36h', '401d', '60w', '121mo', 'h'])('refuses %j', (text) => {
 		expect(parseBucketLength(text)).toBeUndefined();
 	});
 
-	it('may be told in several ways', () => {
+	it('reads the same length in several units', () => {
 		expect(parseBucketLength('60000')).toEqual(parseBucketLength('1m'));
 		expect(parseBucketLength('48h')).toEqual(parseBucketLength('2d'));
 	});

@@ -3,20 +3,20 @@ import { stretchesOf } from './zones.ts';
 const HOUR_MS = 3600_000;
 const DAY_MS = 24 * HOUR_MS;
 const LONGEST_MONTH_MS = 31 * DAY_MS;
-/** No zone has changed its clocks by more than this at once (a day, across the date line). */
+/** The largest change of clocks in any time zone: a day, across the date line. */
 const LONGEST_CHANGE_MS = DAY_MS;
-/** 1969-12-29, the Monday before the epoch, in days. */
+/** 1969-12-29, the Monday before the epoch, in days since the epoch. */
 const A_MONDAY = -3;
 
-/** Epoch ms; `end` is not included. */
+/** A span of time in epoch ms; `end` is not included. */
 export interface Bucket {
 	start: number;
 	end: number;
 }
 
 /**
- * How long buckets are on the wall's clock and calendar: so many ms (a day at most), days (counted from day `anchor` of
- * the epoch) or months.
+ * The length of buckets in local time: milliseconds (a day at most), days (counted from day `anchor` since the epoch),
+ * or months.
  */
 export type BucketLength =
 	| { unit: 'ms'; n: number }
@@ -24,51 +24,55 @@ export type BucketLength =
 	| { unit: 'month'; n: number };
 
 const UNITS_MS: Record<string, number> = { '': 1, ms: 1, s: 1000, m: 60_000, h: HOUR_MS };
-const SHORTEST_MS = 1000;
-const MOST_DAYS = 400;
-const MOST_MONTHS = 120;
+const MIN_MS = 1000;
+const MAX_DAYS = 400;
+const MAX_MONTHS = 120;
 
 /**
- * Reads `15m`, `1h`, `1d`, `1w`, `1mo` and the like, or plain ms. Undefined for what is no length, or out of bounds.
+ * Parses a length such as `15m`, `1h`, `1d`, `1w` or `1mo`, or a number of ms. Undefined for anything else and for a
+ * length outside 1 s to 400 days or 120 months.
  */
 export function parseBucketLength(text: string): BucketLength | undefined {
 	const [, digits, unit = ''] = /^(\d{1,12})(ms|s|m|h|d|w|mo)?$/.exec(text) ?? [];
 	const n = Number(digits);
 	if (!(n >= 1)) return undefined;
-	if (unit === 'mo') return n <= MOST_MONTHS ? { unit: 'month', n } : undefined;
-	if (unit === 'w') return n * 7 <= MOST_DAYS ? { unit: 'day', n: n * 7, anchor: A_MONDAY } : undefined;
-	if (unit === 'd') return n <= MOST_DAYS ? { unit: 'day', n, anchor: 0 } : undefined;
+	if (unit === 'mo') return n <= MAX_MONTHS ? { unit: 'month', n } : undefined;
+	if (unit === 'w') return n * 7 <= MAX_DAYS ? { unit: 'day', n: n * 7, anchor: A_MONDAY } : undefined;
+	if (unit === 'd') return n <= MAX_DAYS ? { unit: 'day', n, anchor: 0 } : undefined;
 	const ms = n * UNITS_MS[unit]!;
 	if (ms > DAY_MS)
-		return ms % DAY_MS === 0 && ms / DAY_MS <= MOST_DAYS ? { unit: 'day', n: ms / DAY_MS, anchor: 0 } : undefined;
-	return ms >= SHORTEST_MS ? { unit: 'ms', n: ms } : undefined;
+		return ms % DAY_MS === 0 && ms / DAY_MS <= MAX_DAYS ? { unit: 'day', n: ms / DAY_MS, anchor: 0 } : undefined;
+	return ms >= MIN_MS ? { unit: 'ms', n: ms } : undefined;
 }
 
 /**
- * The buckets that a range touches, as the clocks on the walls of `zone` have them: hours begin on the hour there, days
- * at midnight, weeks on Monday, months on the first. So a day on which the clocks change has 23 or 25 hours (or 23.5,
- * or 24.5). Up to an hour a bucket ends where the clocks change: what happens twice on the wall is two buckets. A
- * length that does not divide the day leaves a short bucket before midnight. Undefined when there are more than `most`.
+ * The buckets that overlap a range, aligned to local time in `zone`: hours begin on the hour, days at midnight, weeks
+ * on Monday, months on the first. So a day on which the clocks change has 23 or 25 hours (or 23.5, or 24.5). A bucket
+ * of at most an hour ends where the clocks change: a repeated hour gives two buckets. A length that does not divide the
+ * day gives a short bucket before midnight. Undefined when there are more than `maxBuckets`.
+ * @param zone IANA name
+ * @param from epoch ms
+ * @param to epoch ms, not included
  */
 export function bucketsOf(
 	length: BucketLength,
 	zone: string,
 	from: number,
 	to: number,
-	most: number,
+	maxBuckets: number,
 ): Bucket[] | undefined {
 	const split = length.unit === 'ms' && length.n <= HOUR_MS;
 	const buckets: Bucket[] = [];
 	for (const bucket of split ? splitAtChanges(length, zone, from, to) : acrossChanges(length, zone, from, to)) {
 		if (bucket.end <= from || bucket.end <= bucket.start) continue;
-		if (buckets.length === most) return undefined;
+		if (buckets.length === maxBuckets) return undefined;
 		buckets.push(bucket);
 	}
 	return buckets;
 }
 
 function* splitAtChanges(length: BucketLength, zone: string, from: number, to: number): Generator<Bucket> {
-	// Far enough around the range that a bucket at its edge is whole.
+	// A day more on both sides, so that buckets at the edges of the range are whole.
 	for (const stretch of stretchesOf(zone, from - DAY_MS, to + DAY_MS)) {
 		if (stretch.to <= from || stretch.from >= to) continue;
 		let wall = floorWall(length, Math.max(stretch.from, from) + stretch.offset);
@@ -85,13 +89,13 @@ function* splitAtChanges(length: BucketLength, zone: string, from: number, to: n
 function* acrossChanges(length: BucketLength, zone: string, from: number, to: number): Generator<Bucket> {
 	const reach = longestMs(length) + 2 * LONGEST_CHANGE_MS;
 	const stretches = stretchesOf(zone, from - reach, to + reach);
-	/** The first moment at which the wall shows this time or a later one. */
+	/** The first moment at which local time is `wall` or later. */
 	const reached = (wall: number): number => {
 		for (const [index, stretch] of stretches.entries()) {
 			if (index > 0 && wall <= stretch.from + stretch.offset) return stretch.from;
 			if (wall < stretch.to + stretch.offset || index === stretches.length - 1) return wall - stretch.offset;
 		}
-		throw new Error('a range of time is never without a stretch');
+		throw new Error('a range of time always has an offset');
 	};
 	const here = stretches.find((stretch) => stretch.from <= from && from < stretch.to)!;
 	let wall = floorWall(length, from + here.offset);
@@ -104,7 +108,7 @@ function* acrossChanges(length: BucketLength, zone: string, from: number, to: nu
 	}
 }
 
-/** The beginning of the bucket that a time on the wall lies in, as if the wall's clock were UTC. */
+/** The beginning of the bucket that contains `wall`. Both are local times, as epoch ms as if they were UTC. */
 function floorWall(length: BucketLength, wall: number): number {
 	const day = Math.floor(wall / DAY_MS);
 	switch (length.unit) {
@@ -117,7 +121,7 @@ function floorWall(length: BucketLength, wall: number): number {
 	}
 }
 
-/** The beginning of the bucket after the one that begins at `wall`. */
+/** The beginning of the bucket after the one that begins at the local time `wall`. */
 function nextWall(length: BucketLength, wall: number): number {
 	switch (length.unit) {
 		case 'ms':
@@ -129,7 +133,7 @@ function nextWall(length: BucketLength, wall: number): number {
 	}
 }
 
-/** Months since January 1970. */
+/** Months since January 1970, in local time. */
 function monthOf(wall: number): number {
 	const date = new Date(wall);
 	return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth();

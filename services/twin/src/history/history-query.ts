@@ -1,34 +1,32 @@
-import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
+import { AGGREGATES, type Aggregate, METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import { type Bucket, bucketsOf, parseBucketLength } from './buckets.ts';
 
-export const AGGREGATES = ['avg', 'count', 'min', 'max', 'sum', 'last'] as const;
-export type Aggregate = (typeof AGGREGATES)[number];
-
 export interface HistoryQuery {
 	buildingId: string;
-	/** Rooms of the building; of all of them where the query names none. */
+	/** Rooms of the building: one, or all of them where the query names none. */
 	roomIds: string[];
 	metric: MetricKey;
 	sensorId?: string;
 	/** Epoch ms; `to` is not included. */
 	from: number;
 	to: number;
-	/** Those that the range touches. */
+	/** The buckets that overlap the range. */
 	buckets: Bucket[];
 	aggregate: Aggregate;
 }
 
-const MOST_POINTS = 5000;
+const MAX_POINTS = 5000;
 const DAY_MS = 24 * 3600_000;
 const LONGEST_RANGE_MS = 10 * 366 * DAY_MS;
-/** Times that Date.UTC and the calendars of all zones are good for. */
+/** Later times exceed what Date.UTC and the time zones can represent. */
 const LATEST = Date.UTC(9000, 0);
 
 /**
- * Reads the query of a request; by default the last 24 hours as hourly averages over the building.
- * @throws CrowdVisionError `invalid` with the parameter as path.
+ * Parses the query of a request. The default is the last 24 hours as hourly averages of the whole building.
+ * @param now epoch ms
+ * @throws CrowdVisionError `invalid` with the parameter as path
  */
 export function parseHistoryQuery(
 	building: Pick<BuildingDocument, 'id' | 'rooms' | 'timeZone'>,
@@ -45,7 +43,7 @@ export function parseHistoryQuery(
 		throw refused('room', 'is not a room of this building');
 	const metric = METRIC_KEYS.find((key) => key === text('metric'));
 	if (!metric) throw refused('metric', `must be one of ${METRIC_KEYS.join(', ')}`);
-	const aggregate = AGGREGATES.find((one) => one === (text('agg') ?? 'avg'));
+	const aggregate = AGGREGATES.find((name) => name === (text('agg') ?? 'avg'));
 	if (!aggregate) throw refused('agg', `must be one of ${AGGREGATES.join(', ')}`);
 	const to = parseTime('to', text('to')) ?? now;
 	const from = parseTime('from', text('from')) ?? Math.max(0, to - DAY_MS);
@@ -55,11 +53,11 @@ export function parseHistoryQuery(
 	if (!length)
 		throw refused(
 			'bucket',
-			'must be a length of 1 s to 24 h, of days, weeks or months: 1m, 15m, 1h, 1d, 1w, 1mo, or a number of ms',
+			'must be 1 s to 24 h, or a number of days, weeks or months: 1m, 15m, 1h, 1d, 1w, 1mo, or a number of ms',
 		);
-	const buckets = bucketsOf(length, building.timeZone ?? 'UTC', from, to, MOST_POINTS);
+	const buckets = bucketsOf(length, building.timeZone ?? 'UTC', from, to, MAX_POINTS);
 	if (!buckets)
-		throw refused('bucket', `gives more than ${MOST_POINTS} points; ask for longer buckets or a shorter range`);
+		throw refused('bucket', `gives more than ${MAX_POINTS} points: ask for longer buckets or a shorter range`);
 	const sensorId = text('sensor');
 	const roomIds = room === undefined ? building.rooms.map(({ id }) => id) : [room];
 	return {
@@ -81,4 +79,5 @@ function parseTime(name: string, value: string | undefined): number | undefined 
 	return time;
 }
 
+/** The refusal of one parameter of the query. */
 export const refused = (name: string, message: string) => invalid([{ path: `/${name}`, message }]);

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freshMs, type MetricKey } from '@crowdvision/contracts';
+import { AGGREGATES, freshMs, type MetricKey } from '@crowdvision/contracts';
 import { createLogger } from '@crowdvision/service-kit';
 import { openStores, type Readings, ROLL_UP_MS, type Sample, type Store, type Stores } from '@crowdvision/store';
 import { readingOf } from '@crowdvision/testing/service-world';
@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { onEachEngine } from '../testing/museum.ts';
 import { referenceValue } from '../testing/reference.ts';
 import { history } from './history.ts';
-import { AGGREGATES, parseHistoryQuery } from './history-query.ts';
+import { parseHistoryQuery } from './history-query.ts';
 import { rollUpStale } from './roll-up.ts';
 
 const HOUR = 3600_000;
@@ -38,7 +38,7 @@ function useReadings(mongoUrl?: () => string): void {
 	});
 }
 
-/** A building of its own, with one hall. */
+/** A new building with one hall. */
 const newBuilding = (timeZone = 'Europe/Rome') => {
 	const dimensions = { width: 1, height: 1, depth: 1 };
 	return {
@@ -49,7 +49,7 @@ const newBuilding = (timeZone = 'Europe/Rome') => {
 };
 
 let position = 0;
-async function keep(buildingId: string, metric: MetricKey, samples: readonly Sample[]): Promise<void> {
+async function insert(buildingId: string, metric: MetricKey, samples: readonly Sample[]): Promise<void> {
 	if (samples.length === 0) return;
 	const batch = samples.map((sample) => ({
 		reading: readingOf({ ...sample, buildingId, roomId: 'hall', metric }),
@@ -70,22 +70,22 @@ onEachEngine((mongoUrl) => {
 	useReadings(mongoUrl);
 
 	describe('P9 history', () => {
-		/** Moments that are often alike, so that sensors speak together and samples meet edges. */
+		/** Moments that often coincide, so that sensors report together and samples fall on bucket edges. */
 		const moment = fc.oneof(
 			fc.integer({ min: 0, max: SPAN / MINUTE }).map((n) => n * MINUTE),
 			fc.integer({ min: 0, max: SPAN }),
 		);
-		/** Close together, so that several hold at once. */
-		const spoken = fc.oneof(
+		/** Moments close together, so that several samples apply at once. */
+		const sampled = fc.oneof(
 			moment,
 			fc.tuple(fc.nat(8), fc.nat(10)).map(([cluster, minute]) => (cluster * 25 + minute) * MINUTE),
 		);
 		const sample = fc.record({
 			sensorId: fc.constantFrom('a', 'b', 'c'),
-			observedAt: spoken.map((at) => BEGIN + at),
+			observedAt: sampled.map((at) => BEGIN + at),
 			value: fc.integer({ min: 0, max: 100 }),
 		});
-		// Of two samples of a sensor of the same moment either may be the last: none of these here.
+		// Without two samples of a sensor at the same moment: either may be the last one.
 		const samples = fc.uniqueArray(sample, {
 			maxLength: 60,
 			selector: ({ sensorId, observedAt }) => `${sensorId} ${observedAt}`,
@@ -100,7 +100,7 @@ onEachEngine((mongoUrl) => {
 		});
 		const metric = fc.constantFrom<MetricKey>('peopleCount', 'temperature', 'co2', 'battery');
 
-		it('is what the live view showed, weighted by time; from roll-ups, from samples and from both, whatever comes late', async () => {
+		it('equals the time-weighted live view, from roll-ups, samples or both, also after late readings', async () => {
 			await fc.assert(
 				fc.asyncProperty(
 					metric,
@@ -110,9 +110,9 @@ onEachEngine((mongoUrl) => {
 					fc.array(query, { minLength: 1, maxLength: 4 }),
 					async (metric, early, late, rolledTo, queries) => {
 						const building = newBuilding();
-						const places = new Set(early.map(({ sensorId, observedAt }) => `${sensorId} ${observedAt}`));
+						const present = new Set(early.map(({ sensorId, observedAt }) => `${sensorId} ${observedAt}`));
 						const more = late
-							.filter(({ sensorId, observedAt }) => !places.has(`${sensorId} ${observedAt}`))
+							.filter(({ sensorId, observedAt }) => !present.has(`${sensorId} ${observedAt}`))
 							.slice(0, 10);
 						const known = [...early];
 						const check = async () => {
@@ -138,11 +138,11 @@ onEachEngine((mongoUrl) => {
 								}
 							}
 						};
-						await keep(building.id, metric, early);
+						await insert(building.id, metric, early);
 						await check();
 						await rollUpAll(BEGIN + rolledTo);
 						await check();
-						await keep(building.id, metric, more);
+						await insert(building.id, metric, more);
 						known.push(...more);
 						await check();
 						await rollUpAll(BEGIN + SPAN + 2 * HOUR);
@@ -154,13 +154,13 @@ onEachEngine((mongoUrl) => {
 			);
 		});
 
-		it('reads from roll-ups what they tell, and not from samples', async () => {
+		it('reads samples only where no roll-up covers the time', async () => {
 			const building = newBuilding();
 			const minutes = Array.from(
 				{ length: 8 * 60 },
 				(_, n): Sample => ({ sensorId: 'a', observedAt: BEGIN + n * MINUTE, value: n % 60 }),
 			);
-			await keep(building.id, 'co2', minutes);
+			await insert(building.id, 'co2', minutes);
 			await rollUpAll(BEGIN + SPAN + HOUR);
 			const read: number[] = [];
 			const watched = new Proxy(readings, {
@@ -181,18 +181,18 @@ onEachEngine((mongoUrl) => {
 			const points = await history(watched, hours, BEGIN + SPAN);
 			expect(points.map(({ value }) => value)).toEqual(Array.from({ length: 8 }, () => 29.5));
 			expect(read).toEqual([]);
-			// A minute in from both edges: only the quarter-hours there are read.
+			// A range that ends a minute from both edges reads the samples of those two quarter-hours only.
 			const edges = { ...hours, from: BEGIN + MINUTE, to: BEGIN + SPAN - MINUTE };
 			await history(watched, edges, BEGIN + SPAN);
 			expect(read.reduce((total, n) => total + n, 0)).toBeLessThanOrEqual((2 * (ROLL_UP_MS + freshMs('co2'))) / MINUTE);
 		});
 
-		it('adds up what a flow metric counts, once, and knows how long its counters were heard', async () => {
+		it('adds up each event of a flow metric once, from samples and from roll-ups', async () => {
 			const building = newBuilding('UTC');
 			const crossings = [0, 1, 14, 16, 59, 60].map(
 				(minute, n): Sample => ({ sensorId: n % 2 ? 'in' : 'out', observedAt: BEGIN + minute * MINUTE, value: n + 1 }),
 			);
-			await keep(building.id, 'peopleIn', crossings);
+			await insert(building.id, 'peopleIn', crossings);
 			const of = async (agg: string) => {
 				const query = parseHistoryQuery(
 					building,
@@ -211,9 +211,9 @@ onEachEngine((mongoUrl) => {
 			}
 		});
 
-		it('does not hold a value into time that is not past yet', async () => {
+		it('does not extend a value into the future', async () => {
 			const building = newBuilding();
-			await keep(building.id, 'co2', [{ sensorId: 'a', observedAt: BEGIN, value: 500 }]);
+			await insert(building.id, 'co2', [{ sensorId: 'a', observedAt: BEGIN, value: 500 }]);
 			const now = BEGIN + MINUTE;
 			const query = parseHistoryQuery(
 				building,
@@ -226,7 +226,7 @@ onEachEngine((mongoUrl) => {
 			]);
 		});
 
-		it('refuses what would keep everybody else waiting', async () => {
+		it('refuses a query that would read too much, naming the parameter', async () => {
 			const building = newBuilding();
 			const rooms = Array.from({ length: 2000 }, (_, n) => ({ ...building.rooms[0]!, id: `room-${n}` }));
 			const some = rooms.map(({ id }) =>

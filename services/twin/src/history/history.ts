@@ -1,34 +1,35 @@
-import { type HistoryPoint, METRICS, type MetricDefinition, STREAMS } from '@crowdvision/contracts';
+import { type Aggregate, type HistoryPoint, METRICS, type MetricDefinition, STREAMS } from '@crowdvision/contracts';
 import { type Readings, ROLL_UP_MS, type RoomMetric } from '@crowdvision/store';
-import { type Aggregate, type HistoryQuery, refused } from './history-query.ts';
+import { type HistoryQuery, refused } from './history-query.ts';
 import { tallySamples } from './roll-up.ts';
 import type { Window } from './step-function.ts';
-import { addTally, emptyTally, saysSomething, type Tally, tallyOf } from './tally.ts';
+import { addTally, emptyTally, hasValue, type Tally, tallyOf } from './tally.ts';
 
-/** Periods that one request may have summed up; one read from samples counts as many. */
-const MOST_WORK = 1_000_000;
+/** Quarter-hours of rooms that one request may read; one that is read from samples counts 100-fold. */
+const MAX_WORK = 1_000_000;
 const SAMPLES_WORK = 100;
 
-/** Of one bucket, over rooms. */
+/** One bucket over all rooms. */
 interface Total extends Tally {
-	/** Rooms of which a value is known. */
+	/** Number of rooms with a value. */
 	rooms: number;
-	/** Sums over those rooms: of each room's average, and of what each said last. */
+	/** Sums over those rooms: of their averages, and of their last values. */
 	averages: number;
 	lasts: number;
 }
 
 /**
- * One point per bucket. Averages are weighted by time; unknown is null, and a count of 0.
+ * Computes one point per bucket. Averages are weighted by time. An unknown value is null; `count` is 0 then.
  *
- * Of one room (or one sensor of it), `sum` is its average. Of several rooms, `sum` adds up their averages: so many
- * people were in the building;
- * `avg` is the average over all rooms and moments that are known, `min` and `max` are the extremes of any room, `last`
- * is the mean of what the rooms said last, `count` counts samples. A metric that counts events (`kind: 'flow'`) has no
- * value in between: `sum` is the total of events, `avg` the mean of the messages.
+ * `avg` is the average over all rooms and moments with a value; `sum` adds up the averages of the rooms, as in the
+ * number of people in a building (for one room it equals its average); `min` and `max` are the extremes of any room;
+ * `last` is the mean of the rooms' last values; `count` is the number of samples. A flow metric counts events and has
+ * no value between samples: `sum` is the total of events, and `avg` the mean of the samples.
  *
- * Coverage is the share of the bucket (and of the rooms asked for) of which a value was known; what is not in the range
- * asked for, or not past yet, is not known.
+ * Coverage is the share of the bucket, over all rooms asked for, for which a value was known. Time outside the range
+ * asked for and time in the future count as unknown.
+ * @param now epoch ms
+ * @throws CrowdVisionError `invalid` when the query would read too much
  */
 export async function history(readings: Readings, query: HistoryQuery, now: number): Promise<HistoryPoint[]> {
 	const { buildingId, metric, sensorId, buckets, aggregate } = query;
@@ -43,7 +44,7 @@ export async function history(readings: Readings, query: HistoryQuery, now: numb
 			.map(({ roomId }) => roomId),
 	);
 	const rooms = query.roomIds.filter((roomId) => measured.has(roomId));
-	requireBearable(rooms.length, windows);
+	requireAffordable(rooms.length, windows);
 
 	const isFlow = (METRICS[metric] as MetricDefinition).kind === 'flow';
 	const totals = buckets.map((): Total => ({ ...emptyTally(), rooms: 0, averages: 0, lasts: 0 }));
@@ -61,8 +62,8 @@ export async function history(readings: Readings, query: HistoryQuery, now: numb
 }
 
 /**
- * What a metric of a room was within each window: from roll-ups where a whole period lies in a window and its roll-ups
- * tell all of it, from samples elsewhere. The two give the same.
+ * Summarizes a metric of a room per window: from roll-ups for periods that lie in a window and are up to date, from
+ * samples elsewhere. Both give the same result.
  */
 async function roomTallies(
 	readings: Readings,
@@ -73,7 +74,7 @@ async function roomTallies(
 	const tallies = windows.map(emptyTally);
 	const range = { from: windows[0]!.start, to: windows.at(-1)!.end };
 	const usesRollUps = windows.some((window) => firstPeriod(window) + ROLL_UP_MS <= window.end);
-	// In this order: a period that is rolled up in between is then read from its samples, and not from nothing.
+	// Stale periods first: one that is rolled up between the two reads is then read from samples, not missed.
 	const stale = new Set(
 		usesRollUps ? await readings.stalePeriods(of, { from: range.from - ROLL_UP_MS, to: range.to }) : [],
 	);
@@ -103,23 +104,24 @@ async function roomTallies(
 	return tallies;
 }
 
-/** Start of the first period that does not begin before the window. */
+/** Start of the first period that begins in the window. */
 const firstPeriod = ({ start }: Window): number => Math.ceil(start / ROLL_UP_MS) * ROLL_UP_MS;
 
-/** @throws CrowdVisionError `invalid` for what would keep everybody else waiting. */
-function requireBearable(rooms: number, windows: readonly Window[]): void {
+/** @throws CrowdVisionError `invalid` for a query that would keep other requests waiting */
+function requireAffordable(rooms: number, windows: readonly Window[]): void {
 	const periods = (windows.at(-1)!.end - windows[0]!.start) / ROLL_UP_MS;
 	const short = windows.some(({ start, end }) => end - start >= ROLL_UP_MS) ? 1 : SAMPLES_WORK;
-	if (rooms * periods * short <= MOST_WORK) return;
+	if (rooms * periods * short <= MAX_WORK) return;
 	throw refused(
 		'from',
-		`is too long ago for ${rooms} ${rooms === 1 ? 'room' : 'rooms'} at once; ask for a shorter range, longer buckets or one room`,
+		`is too early for ${rooms} ${rooms === 1 ? 'room' : 'rooms'}: ` +
+			'ask for a shorter range, longer buckets or one room',
 	);
 }
 
 function addRoom(total: Total, tally: Tally): void {
 	addTally(total, tally);
-	if (!saysSomething(tally)) return;
+	if (!hasValue(tally)) return;
 	total.rooms++;
 	total.lasts += tally.last;
 	if (tally.knownMs > 0) total.averages += tally.weighted / tally.knownMs;
@@ -128,7 +130,7 @@ function addRoom(total: Total, tally: Tally): void {
 function pointValue(aggregate: Aggregate, total: Total, isFlow: boolean): number | null {
 	if (aggregate === 'count') return total.count;
 	if (isFlow && aggregate === 'sum') return total.knownMs > 0 || total.count > 0 ? total.weighted : null;
-	if (!saysSomething(total)) return null;
+	if (!hasValue(total)) return null;
 	switch (aggregate) {
 		case 'avg':
 			return total.weighted / (isFlow ? total.count : total.knownMs);

@@ -14,7 +14,7 @@ import { rollUpOf, type Tally } from './tally.ts';
 /** Samples read at once. */
 const PAGE = 20_000;
 
-/** Every sample of a range, page by page; those of one moment come in one page. */
+/** All samples of a range in order of time, page by page. Samples of the same moment are in the same page. */
 async function* everySample(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
@@ -36,7 +36,7 @@ async function* everySample(
 	}
 }
 
-/** What a metric of a room, or one sensor of it, was within each of some windows, read from its samples. */
+/** Summarizes a metric of a room, or of one of its sensors, per window, from its samples. */
 export async function tallySamples(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
@@ -44,20 +44,20 @@ export async function tallySamples(
 ): Promise<readonly Tally[]> {
 	const steps = new StepFunction(of.metric, windows);
 	for (const range of rangesOf(windows, freshMs(of.metric))) {
-		for await (const page of everySample(readings, of, range)) for (const sample of page) steps.take(sample);
+		for await (const page of everySample(readings, of, range)) for (const sample of page) steps.add(sample);
 	}
 	steps.end();
 	return steps.tallies;
 }
 
 /**
- * What must be read for windows of which a value may have been said as long before as it holds. Windows close to each
- * other are read as one.
+ * The ranges of samples to read for these windows: each from `holdMs` before its window, because such a sample still
+ * applies at its start. Ranges that overlap are joined.
  */
 function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
 	const ranges: TimeRange[] = [];
 	for (const { start, end } of windows) {
-		// What was said at the very moment from which it holds too long holds no more.
+		// A sample exactly `holdMs` old does not apply any more.
 		const from = start - holdMs;
 		const before = ranges.at(-1);
 		if (before && from <= before.to) before.to = end;
@@ -66,7 +66,7 @@ function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
 	return ranges;
 }
 
-/** The roll-ups of a period, of each sensor and of the room, from its samples and those that reach into it. */
+/** Computes the roll-ups of a period, for the room and for each sensor, from all samples that apply in it. */
 async function rollUpsOf(readings: Readings, period: RoomMetric & { start: number }): Promise<RollUp[]> {
 	const { metric, start } = period;
 	const window = { start, end: start + ROLL_UP_MS };
@@ -79,8 +79,8 @@ async function rollUpsOf(readings: Readings, period: RoomMetric & { start: numbe
 				sensor = new StepFunction(metric, [window]);
 				sensors.set(sample.sensorId, sensor);
 			}
-			sensor.take(sample);
-			room.take(sample);
+			sensor.add(sample);
+			room.add(sample);
 		}
 	}
 	room.end();
@@ -92,7 +92,10 @@ async function rollUpsOf(readings: Readings, period: RoomMetric & { start: numbe
 	return all.filter((one) => one !== undefined);
 }
 
-/** Rolls up what ended at or before `before`, at most `limit` periods. Resolves with how many there were. */
+/**
+ * Computes and stores the roll-ups of at most `limit` stale periods that ended by `before` (epoch ms). Resolves with
+ * their number.
+ */
 export async function rollUpStale(
 	readings: Readings,
 	before: number,

@@ -9,21 +9,20 @@ import {
 import type { Sample } from '@crowdvision/store';
 import { addValue, emptyTally, type Tally } from './tally.ts';
 
-/** Epoch ms; `end` is not included. */
+/** A span of time in epoch ms; `end` is not included. */
 export interface Window {
 	start: number;
 	end: number;
 }
 
 /**
- * A room's value as a function of time, made of its sensors' samples and summed up over windows. A sample holds until
- * its sensor's next one, and no longer than its metric stays fresh; what holds at the same time is combined as the
- * catalog has it. That is what the live view shows, too:
- * `roomValue` at any moment is this function there (but for what a device says of itself, which history does not know:
- * that it is offline).
+ * A room's value as a function of time, built from its sensors' samples and summarized per window. A sample applies
+ * until the next sample of its sensor, but no longer than its metric stays fresh. Samples that apply at the same time
+ * are combined as the catalog defines. The live view shows the same: `roomValue` at a moment equals this function,
+ * except that history does not know when a device reported itself offline.
  *
- *   sensor a  ──20───┐     ┌─22──────┐        a flow metric is no such function: each sample counts
- *   sensor b     ──30──────────┐              what happened before it, so it is only added up
+ *   sensor a  ──20───┐     ┌─22──────┐        A flow metric is no such function: each of its samples counts
+ *   sensor b     ──30──────────┐              events before it, so samples are only added up.
  *   mean      ─20─25─30────26──22────
  */
 export class StepFunction {
@@ -32,15 +31,15 @@ export class StepFunction {
 	readonly #holdMs: number;
 	readonly #combine: MetricDefinition['combine'];
 	readonly #isFlow: boolean;
-	/** Whoever spoke last is at the end, so that whoever falls silent first is at the front. */
-	readonly #holding = new Map<string, Sample>();
+	/** Samples that apply, by sensor, the oldest first: the first one is the next to expire. */
+	readonly #current = new Map<string, Sample>();
 	#value = 0;
-	/** Up to here everything is summed up. */
+	/** Everything before this moment is summarized. */
 	#at = Number.NEGATIVE_INFINITY;
-	/** The first window that does not end before `#at`. */
+	/** Index of the first window that does not end before `#at`. */
 	#next = 0;
 
-	/** `windows` in order, and apart from each other. */
+	/** @param windows in order of time, without overlaps */
 	constructor(metric: MetricKey, windows: readonly Window[]) {
 		const { combine, kind }: MetricDefinition = METRICS[metric];
 		this.#combine = combine;
@@ -51,13 +50,13 @@ export class StepFunction {
 	}
 
 	/**
-	 * Takes the next sample, in order of time, and from one holding time before the first window on. Of a sensor's
-	 * samples of the same moment the last counts.
+	 * Adds the next sample in order of time, beginning with those that still apply at the start of the first window. Of
+	 * several samples of one sensor at the same moment, the last counts.
 	 */
-	take(sample: Sample): void {
+	add(sample: Sample): void {
 		this.#advance(sample.observedAt);
-		this.#holding.delete(sample.sensorId);
-		this.#holding.set(sample.sensorId, sample);
+		this.#current.delete(sample.sensorId);
+		this.#current.set(sample.sensorId, sample);
 		this.#value = this.#combined();
 		const window = this.#windows[this.#next];
 		if (!window || sample.observedAt < window.start) return;
@@ -68,30 +67,30 @@ export class StepFunction {
 		addValue(tally, sample.value, sample.observedAt);
 	}
 
-	/** Call it when there are no more samples before the end of the last window. */
+	/** Call it after the last sample before the end of the last window. */
 	end(): void {
 		this.#advance(this.#windows.at(-1)?.end ?? 0);
 	}
 
 	#advance(to: number): void {
 		while (this.#at < to) {
-			const [first] = this.#holding.values();
+			const [first] = this.#current.values();
 			if (!first) this.#at = to;
 			else {
-				const silent = first.observedAt + this.#holdMs;
-				const until = Math.min(silent, to);
-				if (until > this.#at) this.#add(this.#at, until);
+				const expiry = first.observedAt + this.#holdMs;
+				const until = Math.min(expiry, to);
+				if (until > this.#at) this.#addValue(this.#at, until);
 				this.#at = until;
-				if (silent > to) break;
-				this.#holding.delete(first.sensorId);
+				if (expiry > to) break;
+				this.#current.delete(first.sensorId);
 				this.#value = this.#combined();
 			}
 		}
 		while (this.#next < this.#windows.length && this.#windows[this.#next]!.end <= to) this.#next++;
 	}
 
-	/** The value holds from `from` to `to`. */
-	#add(from: number, to: number): void {
+	/** The present value applied from `from` to `to`. */
+	#addValue(from: number, to: number): void {
 		for (let n = this.#next; n < this.#windows.length; n++) {
 			const window = this.#windows[n]!;
 			if (window.start >= to) break;
@@ -107,15 +106,12 @@ export class StepFunction {
 	}
 
 	#combined(): number {
-		let told: Sample | undefined;
-		for (const sample of this.#holding.values()) if (!told || isToldBefore(this.#combine, sample, told)) told = sample;
-		if (!told) return 0;
-		return this.#holding.size === 1
-			? told.value
-			: combineValues(
-					this.#combine,
-					[...this.#holding.values()].map(({ value }) => value),
-					told.value,
-				);
+		let leading: Sample | undefined;
+		for (const sample of this.#current.values())
+			if (!leading || isToldBefore(this.#combine, sample, leading)) leading = sample;
+		if (!leading) return 0;
+		if (this.#current.size === 1) return leading.value;
+		const values = [...this.#current.values()].map(({ value }) => value);
+		return combineValues(this.#combine, values, leading.value);
 	}
 }

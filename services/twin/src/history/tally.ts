@@ -1,17 +1,17 @@
 import type { RollUp } from '@crowdvision/store';
 
-/** What is known of a value over some time. Of nothing known: `knownMs` and `count` 0, and the rest means nothing. */
+/** A summary of a value over a span of time. If the value is unknown there, only `knownMs` and `count` (0) count. */
 export interface Tally {
-	/** For how long a value was known, in ms. */
+	/** How long a value was known, in ms. */
 	knownMs: number;
-	/** Integral of the value over that time, in value x ms; of a flow metric the total of its samples. */
+	/** Integral of the value over that time, in value x ms; for a flow metric, the sum of its samples. */
 	weighted: number;
-	/** Samples observed within the time. */
+	/** Number of samples observed in the span. */
 	count: number;
 	min: number;
 	max: number;
 	last: number;
-	/** Since when `last` held, epoch ms. */
+	/** Since when `last` applied, epoch ms. */
 	lastAt: number;
 }
 
@@ -27,7 +27,7 @@ export function emptyTally(): Tally {
 	};
 }
 
-/** Takes in a value among those that were there. */
+/** Adds a value that applied from `at` on to minimum, maximum and last value. */
 export function addValue(tally: Tally, value: number, at: number): void {
 	if (value < tally.min) tally.min = value;
 	if (value > tally.max) tally.max = value;
@@ -37,28 +37,28 @@ export function addValue(tally: Tally, value: number, at: number): void {
 	}
 }
 
-/** Whether anything is to be said: some value held, or of a flow metric some sample came. */
-export const saysSomething = ({ min }: Tally): boolean => min !== Number.POSITIVE_INFINITY;
+/** Whether the tally has a value: one was known, or a sample of a flow metric was observed. */
+export const hasValue = ({ min }: Tally): boolean => min !== Number.POSITIVE_INFINITY;
 
-/** A roll-up as a tally: of a flow metric, a period without samples has no value. */
+/** Reads a roll-up as a tally. For a flow metric, a period without samples has no value. */
 export function tallyOf({ knownMs, weighted, count, min, max, last, lastAt }: RollUp, isFlow: boolean): Tally {
 	if (isFlow && count === 0) return { ...emptyTally(), knownMs };
 	return { knownMs, weighted, count, min, max, last, lastAt };
 }
 
-/** A tally as the roll-up of a period, or undefined where nothing is known. */
+/** The roll-up of a period that begins at `start`, or undefined when nothing is known about it. */
 export function rollUpOf(tally: Tally, start: number, sensorId?: string): RollUp | undefined {
 	if (tally.knownMs === 0 && tally.count === 0) return undefined;
-	const said = saysSomething(tally) ? tally : { ...tally, min: 0, max: 0, last: 0, lastAt: start };
-	return { start, ...(sensorId !== undefined && { sensorId }), ...said };
+	const values = hasValue(tally) ? tally : { ...tally, min: 0, max: 0, last: 0, lastAt: start };
+	return { start, ...(sensorId !== undefined && { sensorId }), ...values };
 }
 
-/** Adds what is known of other times to `tally`. */
+/** Adds a tally of another span of time to `tally`. */
 export function addTally(tally: Tally, other: Tally): void {
 	tally.knownMs += other.knownMs;
 	tally.weighted += other.weighted;
 	tally.count += other.count;
-	if (!saysSomething(other)) return;
+	if (!hasValue(other)) return;
 	if (other.min < tally.min) tally.min = other.min;
 	if (other.max > tally.max) tally.max = other.max;
 	if (other.lastAt >= tally.lastAt) {

@@ -1,15 +1,15 @@
 const DAY_MS = 24 * 3600_000;
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
-/** A stretch of time with one offset; `from` is included, `to` is not. Epoch ms. */
+/** A stretch of time with one UTC offset, in epoch ms; `to` is not included. */
 export interface Stretch {
 	from: number;
 	to: number;
-	/** What to add to UTC for the time on the wall, in ms. */
+	/** Local time minus UTC, in ms. */
 	offset: number;
 }
 
-/** What to add to UTC for the time on the wall in an IANA zone, in ms. */
+/** Local time minus UTC in an IANA zone at a moment in epoch ms, in ms. */
 function offsetAt(zone: string, at: number): number {
 	const second = Math.floor(at / 1000) * 1000;
 	const parts: Record<string, number> = {};
@@ -18,8 +18,7 @@ function offsetAt(zone: string, at: number): number {
 }
 
 /**
- * The stretches of one offset that a range is made of; the first and the last are cut to it. Two changes within a day
- * would not be seen.
+ * Splits a range where the UTC offset of a zone changes. Of two changes within 24 hours, at most one is found.
  */
 export function stretchesOf(zone: string, from: number, to: number): Stretch[] {
 	const stretches: Stretch[] = [];
@@ -36,7 +35,7 @@ export function stretchesOf(zone: string, from: number, to: number): Stretch[] {
 	return stretches;
 }
 
-/** The first moment of `offset`, which holds at `to` and not at `from`. */
+/** The first moment with this offset, by bisection; it applies at `to` and not at `from`. */
 function changeIn(zone: string, from: number, to: number, offset: number): number {
 	let before = from;
 	let after = to;

@@ -30,7 +30,7 @@ export function addSensorRoutes(router: Router, { buildings, sensors, tables }: 
 		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
 		const sensorId = request.params.sensorId ?? request.query.sensorId;
 		if (typeof sensorId !== 'string')
-			throw new CrowdVisionError('bad_request', 'Say which sensor: DELETE …/sensors/{sensorId}');
+			throw new CrowdVisionError('bad_request', 'Name the sensor: DELETE …/sensors/{sensorId}');
 		await sensors.remove(building.id, sensorId);
 		await tables.sensors.changed(sensorId);
 		response.status(204).end();

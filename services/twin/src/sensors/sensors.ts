@@ -1,22 +1,22 @@
 import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
 import { invalid, type RetainedSource, retryOnConflict, SerialQueue } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
-import { allDocuments } from '../paging.ts';
+import { allDocuments, type Collection, type Kept, type Store } from '@crowdvision/store';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from '../store.ts';
 
-const MOST_WAITING = 1000;
+/** Registrations waiting in this process. */
+const MAX_WAITING = 1000;
 
 /**
- * Which sensor stands in which room: what lets a reading leave its place out. A sensor stands in one room of one
- * building.
+ * The registry of sensors: which sensor measures in which room. Readings of a registered sensor may leave building and
+ * room out. A sensor is registered in one room of one building.
  */
 export class Sensors implements RetainedSource {
 	readonly #store: Store;
 	readonly #buildings: Collection<BuildingDocument>;
 	readonly #registries: Collection<RegistryDocument>;
 	readonly #sensors: Collection<SensorDocument>;
-	/** Registrations in one building exclude each other: those of this process need not find that out at the store. */
-	readonly #queue = new SerialQueue(MOST_WAITING);
+	/** Parallel registrations in one building conflict in the store; running them in turn spares retries. */
+	readonly #queue = new SerialQueue(MAX_WAITING);
 
 	constructor(store: Store) {
 		this.#store = store;
@@ -25,17 +25,17 @@ export class Sensors implements RetainedSource {
 		this.#sensors = store.collection('sensors');
 	}
 
-	/** By id. */
+	/** The sensors of a building, sorted by id. */
 	async list(buildingId: string): Promise<{ sensorId: string; roomId: string }[]> {
-		const sensors = await allDocuments(this.#sensors, 'sensorId', { buildingId });
+		const sensors = await allDocuments(this.#sensors, { where: { buildingId }, by: 'sensorId' });
 		return sensors.map(({ value: { sensorId, roomId } }) => ({ sensorId, roomId }));
 	}
 
 	/**
 	 * Registers a sensor, or moves it within its building.
-	 * @throws CrowdVisionError `not_found` for a building that is no more, `invalid` for a room that is not there,
-	 * `conflict` for a sensor that stands in another building. That tells that somebody has the id, and no more: devices
-	 * name themselves by it on topics that all share.
+	 * @throws CrowdVisionError `not_found` when the building does not exist; `invalid` for a room it does not have;
+	 * `conflict` for a sensor registered in another building, also one the caller may not see: all devices name
+	 * themselves by sensor id on shared topics
 	 */
 	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
 		const registered = await this.#queue.run(() =>
@@ -46,10 +46,10 @@ export class Sensors implements RetainedSource {
 	}
 
 	/**
-	 * Registers a sensor that a gateway's staff gave a place; one that is registered stays where it is. With `replaces`,
-	 * the one that stood there is registered no more. Taken in again, it changes nothing. Resolves with the sensors that
-	 * may have changed.
-	 * @throws CrowdVisionError `not_found`, `invalid` as `register`
+	 * Registers a sensor that was adopted at a gateway, unless it is registered already. The sensor that it `replaces` is
+	 * unregistered if it is registered in the same room. Repeating an adoption changes nothing. Resolves with the ids of
+	 * the sensors that may have changed.
+	 * @throws CrowdVisionError `not_found` and `invalid` as `register`
 	 */
 	async adopt({ sensorId, buildingId, roomId, replaces }: RetainedAdoption): Promise<string[]> {
 		await this.#queue.run(() =>
@@ -72,7 +72,7 @@ export class Sensors implements RetainedSource {
 	}
 
 	async keys(): Promise<string[]> {
-		return (await allDocuments(this.#sensors, 'sensorId')).map(({ id }) => id);
+		return (await allDocuments(this.#sensors, { by: 'sensorId' })).map(({ id }) => id);
 	}
 
 	async read(sensorId: string): Promise<string | null> {
@@ -81,8 +81,9 @@ export class Sensors implements RetainedSource {
 	}
 
 	/**
-	 * False when it stands in another building. `leaving` is unregistered with it; `keep`: one that is registered stays
-	 * as it is.
+	 * Resolves with false when the sensor is registered in another building.
+	 * @param leaving a sensor to unregister in the same commit
+	 * @param keep leave the sensor in its room if it is registered
 	 */
 	async #register(sensor: SensorDocument, leaving?: Kept<SensorDocument>, keep = false): Promise<boolean> {
 		const { sensorId, buildingId, roomId } = sensor;

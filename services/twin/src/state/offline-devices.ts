@@ -3,12 +3,13 @@ import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { OfflineDocument } from '../store.ts';
 
-const FORGET_BATCH = 1000;
-const FORGET_AFTER_MS = 90 * 24 * 3600_000;
+const REMOVE_BATCH = 1000;
+const REMOVE_AFTER_MS = 90 * 24 * 3600_000;
 
 /**
- * Devices that said they are gone, and when. Kept, so that a restart does not make their last words current again. Who
- * misses such a word (it is told once, to whoever listens) finds the value stale soon after.
+ * Which devices reported themselves offline, and when. Stored, so that a restart does not make their last values
+ * current again. A report is announced once, to whoever listens; if twin misses it, the value becomes stale a little
+ * later.
  */
 export class OfflineDevices {
 	readonly #store: Store;
@@ -19,7 +20,7 @@ export class OfflineDevices {
 		this.#offline = store.collection('offline');
 	}
 
-	/** Keeps what a device event says, unless something later is known. */
+	/** Records a report, unless a later one of the same sensor is recorded. */
 	record({ sensorId, state, at }: DeviceEvent): Promise<void> {
 		return retryOnConflict(async () => {
 			const known = await this.#offline.get(sensorId);
@@ -32,15 +33,15 @@ export class OfflineDevices {
 		});
 	}
 
-	/** When each of these said that it is gone; those that did not are not in it. */
+	/** When each of these sensors reported itself offline, in epoch ms; sensors that did not are absent. */
 	async since(sensorIds: readonly string[]): Promise<Map<string, number>> {
 		if (sensorIds.length === 0) return new Map();
 		return new Map((await this.#offline.getAll(sensorIds)).map(({ id, value }) => [id, value.at]));
 	}
 
-	/** Forgets devices that went long ago: what they measured is stale whoever says so. */
-	async forget(now: number): Promise<void> {
-		const old = await this.#offline.find({ where: { at: { lt: now - FORGET_AFTER_MS } }, limit: FORGET_BATCH });
+	/** Removes reports older than 90 days, at most 1000: such old values are stale anyway. */
+	async removeOld(now: number): Promise<void> {
+		const old = await this.#offline.find({ where: { at: { lt: now - REMOVE_AFTER_MS } }, limit: REMOVE_BATCH });
 		await this.#store.commit(old.map(({ id }) => this.#offline.remove(id)));
 	}
 }

@@ -11,7 +11,10 @@ import type { Latest, Readings } from '@crowdvision/store';
 import type { BuildingDocument } from '../store.ts';
 import type { OfflineDevices } from './offline-devices.ts';
 
-/** What is known of each room now, and what that is worth. A metric nobody measured is absent. */
+/**
+ * The latest values of each room at `now` (epoch ms), with their freshness. A metric without readings is absent. The
+ * state is true at its `cursor`, a position of the telemetry stream.
+ */
 export async function buildingState(
 	readings: Readings,
 	offline: OfflineDevices,
@@ -27,7 +30,7 @@ export async function buildingState(
 
 function roomState(latest: Latest[], gone: ReadonlyMap<string, number>, capacity: number, now: number): RoomState {
 	const state: RoomState = { values: {} };
-	for (const [metric, ofMetric] of Map.groupBy(latest, (one) => one.metric) as Map<MetricKey, Latest[]>) {
+	for (const [metric, ofMetric] of Map.groupBy(latest, ({ metric }) => metric) as Map<MetricKey, Latest[]>) {
 		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, unchangedSince, transport }) => {
 			const offlineAt = gone.get(sensorId);
 			const interval = low !== undefined && high !== undefined && { low, high };

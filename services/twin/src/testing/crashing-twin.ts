@@ -4,8 +4,8 @@ import { openEmbeddedBus, readingOf } from '@crowdvision/testing/service-world';
 import { createTwin } from '../index.ts';
 
 /**
- * A twin on the embedded bus in the folder given, and on MongoDB where a URL is, with a sensor that writes as fast as
- * it is acknowledged; prints `<run> <n>` for each reading that was. To be killed at any moment.
+ * A process to be killed at any moment: a twin on the embedded bus in the given folder, on MongoDB where a URL is
+ * given, and a sensor that sends as fast as it is acknowledged. Prints `<run> <n>` for each acknowledged reading.
  */
 const [dataDir = '', run = '', mongoUrl] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);

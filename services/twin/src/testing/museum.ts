@@ -6,10 +6,10 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { createTwin, type Twin } from '../index.ts';
 
-/** For each test of a file: a twin served over HTTP. */
+/** A twin served over HTTP, new for each test of a file. */
 export let world: ServiceWorld;
 export let twin: Served & { service: Twin };
-/** Token of a business_admin of the museum's domain. */
+/** The token of a business_admin of the museum's domain. */
 export let admin: string;
 
 export const ADMIN: Membership = { domainName: 'museum', role: 'business_admin' };
@@ -27,7 +27,7 @@ export const MUSEUM = {
 };
 export const HALL = { buildingId: 'museum-1', roomId: 'hall' };
 
-/** Sets up a twin before each test, and ends it afterwards; with `mongoUrl` on that database. */
+/** Starts a twin before each test and stops it afterwards; on MongoDB where `mongoUrl` is given. */
 export function useTwin(mongoUrl?: () => string): void {
 	beforeEach(async () => {
 		world = await openServiceWorld(mongoUrl ? { mongoUrl: mongoUrl() } : {});
@@ -37,7 +37,7 @@ export function useTwin(mongoUrl?: () => string): void {
 	afterEach(() => world.stop());
 }
 
-/** Runs a suite on either engine; `mongoUrl` gives another empty database at every call. */
+/** Runs a suite on SQLite and on MongoDB; each call of `mongoUrl` returns a new empty database. */
 export function onEachEngine(suite: (mongoUrl?: () => string) => void): void {
 	describe('on SQLite', () => suite());
 	const why = whyNoMongo();
@@ -55,7 +55,7 @@ export function onEachEngine(suite: (mongoUrl?: () => string) => void): void {
 	});
 }
 
-/** Serves a twin again, on what the one before has kept. */
+/** Starts a twin on the data of the one before. */
 export async function serveTwin(): Promise<void> {
 	twin = await world.serve(createTwin);
 }
@@ -64,7 +64,7 @@ export const upload = (body: unknown = MUSEUM, token = admin) =>
 	twin.call<BuildingSummary>('POST', '/buildings', { token, body });
 export const state = async (token = admin) =>
 	(await twin.call<BuildingState>('GET', '/buildings/museum-1/state', { token })).body;
-/** The state once everything up to `position` is taken in. */
+/** The state once everything up to `position` is stored. */
 export const stateAt = (position: string) =>
 	waitFor(`the state at ${position}`, async () => {
 		const now = await state();

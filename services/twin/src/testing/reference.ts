@@ -1,11 +1,10 @@
-import { freshMs, type MetricKey, roomValue } from '@crowdvision/contracts';
+import { type Aggregate, freshMs, type MetricKey, roomValue } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
-import type { Aggregate } from '../history/history-query.ts';
 import type { Window } from '../history/step-function.ts';
 
 /**
- * What history must say of one room and one stretch of time, found the slow way: between any two moments at which
- * something may change, the live view is asked in the middle.
+ * The expected history of one room in one window, computed the slow way: it asks the live view in the middle between
+ * any two moments at which the value may change.
  */
 export function referenceValue(
 	metric: MetricKey,
@@ -22,9 +21,9 @@ export function referenceValue(
 	for (const [n, from] of edges.slice(0, -1).entries()) {
 		const to = edges[n + 1]!;
 		const middle = (from + to) / 2;
-		const said = new Map<string, Sample>();
-		for (const sample of samples) if (sample.observedAt <= middle) said.set(sample.sensorId, sample);
-		const now = roomValue(metric, [...said.values()], middle);
+		const latest = new Map<string, Sample>();
+		for (const sample of samples) if (sample.observedAt <= middle) latest.set(sample.sensorId, sample);
+		const now = roomValue(metric, [...latest.values()], middle);
 		if (now && !now.stale) pieces.push({ ms: to - from, value: now.value });
 	}
 	const knownMs = pieces.reduce((total, { ms }) => total + ms, 0);
