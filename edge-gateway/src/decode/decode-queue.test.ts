@@ -1,47 +1,47 @@
 import { describe, expect, it } from 'vitest';
 import { DecodeQueue } from './decode-queue.ts';
 
-/** Something that is decoded when it is told to. */
-function later<T>() {
+/** A frame whose decoding ends when the test says so. */
+function pending<T>() {
 	const { promise, resolve, reject } = Promise.withResolvers<T>();
 	return { decode: () => promise, resolve, reject };
 }
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('frames that wait to be decoded', () => {
-	it('come out in the order of their sender, whatever takes how long', async () => {
+describe('DecodeQueue', () => {
+	it('delivers the frames of each sender in their order, however long each takes', async () => {
 		const queue = new DecodeQueue();
 		const out: unknown[] = [];
 		const then = (_error: Error | undefined, decoded?: unknown) => out.push(decoded);
-		const [slow, quick] = [later<string>(), later<string>()];
+		const [slow, quick] = [pending<string>(), pending<string>()];
 		queue.run('a', 1, slow.decode, then);
 		queue.run('a', 1, quick.decode, then);
 		queue.run('a', 1, () => 'at once', then);
-		queue.run('b', 1, () => 'of another', then);
-		expect(out).toEqual(['of another']);
+		queue.run('b', 1, () => 'of another sender', then);
+		expect(out).toEqual(['of another sender']);
 		quick.resolve('second');
 		await settle();
-		expect(out).toEqual(['of another']);
+		expect(out).toEqual(['of another sender']);
 		slow.resolve('first');
 		await settle();
-		expect(out).toEqual(['of another', 'first', 'second', 'at once']);
+		expect(out).toEqual(['of another sender', 'first', 'second', 'at once']);
 	});
 
-	it('hold back what comes after them, until they are through', async () => {
+	it('says that a sender is waiting until its last frame is decoded', async () => {
 		const queue = new DecodeQueue();
-		expect(queue.holds('a')).toBe(false);
-		const slow = later<string>();
+		expect(queue.isWaiting('a')).toBe(false);
+		const slow = pending<string>();
 		queue.run('a', 1, slow.decode, () => undefined);
-		expect([queue.holds('a'), queue.holds('b')]).toEqual([true, false]);
+		expect([queue.isWaiting('a'), queue.isWaiting('b')]).toEqual([true, false]);
 		slow.resolve('x');
 		await settle();
-		expect(queue.holds('a')).toBe(false);
+		expect(queue.isWaiting('a')).toBe(false);
 	});
 
-	it('are not held up by one that fails', async () => {
+	it('delivers the next frame after one that fails', async () => {
 		const queue = new DecodeQueue();
 		const out: unknown[] = [];
-		const slow = later<string>();
+		const slow = pending<string>();
 		queue.run('a', 1, slow.decode, (error) => out.push(error?.message));
 		queue.run(
 			'a',
@@ -54,9 +54,9 @@ describe('frames that wait to be decoded', () => {
 		expect(out).toEqual(['broken', 'next']);
 	});
 
-	it('are a bound number and a bound size; beyond it the sender is told to come again', async () => {
+	it('refuses frames above its bounds of frames and of bytes, to be sent again after a second', async () => {
 		const queue = new DecodeQueue({ frames: 3, bytes: 100 });
-		const waiting = [later<string>(), later<string>(), later<string>()];
+		const waiting = [pending<string>(), pending<string>(), pending<string>()];
 		for (const [index, { decode }] of waiting.entries()) queue.run(`s${index}`, 10, decode, () => undefined);
 		expect(() =>
 			queue.run(

@@ -1,65 +1,64 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 
-const MOST_FRAMES = 4096;
-const MOST_BYTES = 16 * 1024 * 1024;
+const MAX_FRAMES = 4096;
+const MAX_BYTES = 16 * 1024 * 1024;
 const RETRY_AFTER_SECONDS = 1;
 
 /**
- * Keeps the order of each sender's frames where decoding one takes a while: those after it wait, whatever they are.
- * Bounded: beyond it a frame is to be delivered again, so that its sender waits.
+ * Keeps each sender's frames in order while one of them is decoded asynchronously: later frames of that sender wait,
+ * also those that need no decoding. Bounded by frames and bytes; above the bound the sender must deliver again.
  */
 export class DecodeQueue {
 	readonly #lanes = new Map<string, Promise<void>>();
-	readonly #most: { frames: number; bytes: number };
+	readonly #bounds: { frames: number; bytes: number };
 	#frames = 0;
 	#bytes = 0;
 
-	constructor(most = { frames: MOST_FRAMES, bytes: MOST_BYTES }) {
-		this.#most = most;
+	constructor(bounds = { frames: MAX_FRAMES, bytes: MAX_BYTES }) {
+		this.#bounds = bounds;
 	}
 
-	/** Whether something of this sender waits, so that what comes after it must wait too. */
-	holds(sender: string): boolean {
+	/** Whether a frame of this sender waits, so that its next frames must wait too. */
+	isWaiting(sender: string): boolean {
 		return this.#lanes.size > 0 && this.#lanes.has(sender);
 	}
 
 	/**
-	 * Calls `decode` in its turn, and `then` with what came of it, before anything that this sender sends later. At once,
-	 * where nothing waits and
-	 * `decode` does not answer later.
-	 * @throws CrowdVisionError `unavailable` at the bound, and what `decode` throws at once.
+	 * Calls `decode` after the sender's earlier frames, then `done` with the result or the error. Both run synchronously
+	 * if no frame of the sender waits and `decode` returns no promise.
+	 * @throws CrowdVisionError `unavailable` at the bound, and any error that `decode` throws synchronously.
 	 */
 	run<T>(
 		sender: string,
 		bytes: number,
 		decode: () => T | Promise<T>,
-		then: (error: Error | undefined, decoded?: T) => void,
+		done: (error: Error | undefined, decoded?: T) => void,
 	): void {
-		if (this.#frames >= this.#most.frames || this.#bytes + bytes > this.#most.bytes) {
-			throw new CrowdVisionError('unavailable', 'Too many messages wait to be decoded', {}, RETRY_AFTER_SECONDS);
+		if (this.#frames >= this.#bounds.frames || this.#bytes + bytes > this.#bounds.bytes) {
+			throw new CrowdVisionError('unavailable', 'Too many messages are waiting to be decoded', {}, RETRY_AFTER_SECONDS);
 		}
 		const before = this.#lanes.get(sender);
 		if (!before) {
 			const decoded = decode();
-			if (decoded instanceof Promise) this.#wait(sender, bytes, decoded, then);
-			else then(undefined, decoded);
+			if (decoded instanceof Promise) this.#wait(sender, bytes, decoded, done);
+			else done(undefined, decoded);
 			return;
 		}
-		this.#wait(sender, bytes, before.then(decode), then);
+		this.#wait(sender, bytes, before.then(decode), done);
 	}
 
 	#wait<T>(
 		sender: string,
 		bytes: number,
 		decoded: Promise<T>,
-		then: (error: Error | undefined, decoded?: T) => void,
+		done: (error: Error | undefined, decoded?: T) => void,
 	): void {
 		this.#frames++;
 		this.#bytes += bytes;
 		const lane = decoded
 			.then(
-				(value) => then(undefined, value),
-				(error: Error) => then(error),
+				(value) => done(undefined, value),
+				(error: Error) => done(error),
 			)
 			.finally(() => {
 				this.#frames--;

@@ -2,7 +2,7 @@ import { SettingsError } from '@crowdvision/service-kit';
 import { describe, expect, it } from 'vitest';
 import { parseGatewayFile } from '../configuration/config.ts';
 
-/** What a gateway.yaml is refused with, line by line. */
+/** The lines of the error that a gateway.yaml is refused with. */
 function mistakes(source: string): string[] {
 	try {
 		parseGatewayFile('gateway.yaml', source);
@@ -10,11 +10,11 @@ function mistakes(source: string): string[] {
 		if (error instanceof SettingsError) return error.message.split('\n');
 		throw error;
 	}
-	throw new Error('it was taken');
+	throw new Error('the file was accepted');
 }
 
 describe('decoders in gateway.yaml', () => {
-	it('may be of every format, by topic or by content type', () => {
+	it('are accepted for every format, by topic or by content type', () => {
 		const { decoders } = parseGatewayFile(
 			'gateway.yaml',
 			`
@@ -43,15 +43,15 @@ decoders:
 		[
 			'neither topic nor content type',
 			'{use: senml}',
-			/^gateway\.yaml:2:5: decoders\.0 must have one of topic, contentType$/,
+			/^gateway\.yaml:2:5: decoders\.0 must have either topic or contentType$/,
 		],
 		[
 			'both',
 			'{topic: a, contentType: a/b, use: senml}',
-			/^gateway\.yaml:2:5: decoders\.0 must have one of topic, contentType$/,
+			/^gateway\.yaml:2:5: decoders\.0 must have either topic or contentType$/,
 		],
 		[
-			'# in the middle',
+			'# in the middle of a topic',
 			'{topic: "a/#/b", use: senml}',
 			/^gateway\.yaml:2:13: decoders\.0\.topic has # elsewhere than at its end$/,
 		],
@@ -61,9 +61,9 @@ decoders:
 			/^gateway\.yaml:2:13: decoders\.0\.topic has a wildcard inside the level "a\+"/,
 		],
 		[
-			'a topic that means something else',
+			'a reserved topic',
 			'{topic: "status/+", use: senml}',
-			/^gateway\.yaml:2:13: decoders\.0\.topic must not begin with status\/, which has a meaning/,
+			/^gateway\.yaml:2:13: decoders\.0\.topic must not begin with status\/, which is reserved$/,
 		],
 		[
 			'a content type with a parameter',
@@ -73,15 +73,15 @@ decoders:
 		[
 			'jsonata without a mapping',
 			'{topic: a, use: jsonata}',
-			/^gateway\.yaml:2:5: decoders\.0\.mapping is required, as use is jsonata$/,
+			/^gateway\.yaml:2:5: decoders\.0\.mapping is required with use: jsonata$/,
 		],
 		[
 			'a mapping for another format',
 			"{topic: a, use: senml, mapping: 'x'}",
-			/^gateway\.yaml:2:37: decoders\.0\.mapping is only for use: jsonata$/,
+			/^gateway\.yaml:2:37: decoders\.0\.mapping is only allowed with use: jsonata$/,
 		],
 		[
-			'a room that is none',
+			'an invalid room id',
 			'{topic: a, use: senml, defaults: {roomId: "a/b"}}',
 			/^gateway\.yaml:2:47: decoders\.0\.defaults\.roomId must be /,
 		],
@@ -94,7 +94,7 @@ decoders:
 		expect(mistakes(`decoders:\n  - ${rule}\n`)[0]).toMatch(expected);
 	});
 
-	/** `@` stands where the mistake is; it is taken out, and the line and column it stood at are expected. */
+	/** `source` without its `@`, which marks the mistake, and the expected beginning of the message: line and column. */
 	const marked = (source: string) => {
 		const before = source.slice(0, source.indexOf('@')).split('\n');
 		return { source: source.replace('@', ''), place: `gateway.yaml:${before.length}:${before.at(-1)!.length + 1}: ` };
@@ -117,16 +117,16 @@ decoders:
 			'as a folded block',
 			'decoders:\n  - topic: a\n    use: jsonata\n    mapping: >-\n      {\n      "value":\n      n +@}\n',
 		],
-	])('with a mistake in a mapping %s name its line and column', (_how, spelled) => {
+	])('are refused for a mistake in a mapping %s, with its line and column', (_how, spelled) => {
 		const { source, place } = marked(spelled);
 		const [line] = mistakes(source);
 		expect(line).toContain(place);
-		expect(line).toMatch(/: decoders\.0\.mapping is not JSONata: /);
+		expect(line).toMatch(/: decoders\.0\.mapping is not valid JSONata: /);
 	});
 
-	it('with a mapping that ends too early name its end', () => {
+	it('are refused for a mapping that ends too early, with the place where it ends', () => {
 		expect(mistakes('decoders:\n  - {topic: a, use: jsonata, mapping: \'{"value": n\'}\n')[0]).toMatch(
-			/^gateway\.yaml:2:51: decoders\.0\.mapping is not JSONata: Expected "}" before end of expression$/,
+			/^gateway\.yaml:2:51: decoders\.0\.mapping is not valid JSONata: Expected "}" before end of expression$/,
 		);
 	});
 });

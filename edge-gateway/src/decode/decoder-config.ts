@@ -1,8 +1,8 @@
 import { PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { filterProblem } from '../topics/topic-filter.ts';
+import { FORMAT_NAMES } from './format-table.ts';
 import { mappingMistake } from './jsonata/jsonata-mapping.ts';
-import { FORMAT_NAMES } from './registry.ts';
 
 const closed = { additionalProperties: false };
 
@@ -13,14 +13,14 @@ export const DecoderRule = Type.Object(
 			Type.String({
 				minLength: 1,
 				maxLength: 1024,
-				description: 'MQTT topic filter of the messages it is for; + and # are wildcards',
+				description: 'MQTT topic filter of the messages to decode; + and # are wildcards',
 			}),
 		),
 		contentType: Type.Optional(
 			Type.String({
 				pattern: '^[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+$',
 				description:
-					'a content type of POST /ingest in small letters, without parameters, such as application/vnd.acme+json',
+					'a content type of POST /ingest in lower case, without parameters, such as application/vnd.acme+json',
 			}),
 		),
 		use: Type.Enum(FORMAT_NAMES, { description: 'the format of these messages' }),
@@ -29,7 +29,8 @@ export const DecoderRule = Type.Object(
 				minLength: 1,
 				maxLength: 65_536,
 				description:
-					'for use: jsonata. A JSONata expression that makes a reading, an array of readings, or nothing of the payload',
+					'for use: jsonata. A JSONata expression that turns the payload into a reading, an array of readings, or ' +
+					'nothing',
 			}),
 		),
 		defaults: Type.Optional(
@@ -41,7 +42,7 @@ export const DecoderRule = Type.Object(
 				},
 				{
 					...closed,
-					description: 'what counts where a message does not say it; a registered sensor stays in its room',
+					description: 'used where a message does not name them; a registered sensor stays in its room',
 				},
 			),
 		),
@@ -50,12 +51,12 @@ export const DecoderRule = Type.Object(
 );
 export type DecoderRule = Static<typeof DecoderRule>;
 
-/** A mistake, `offset` characters into the text at `path` where it is one of a mapping. */
+/** A mistake. For one inside a mapping, `offset` is its position in characters from the start of the text at `path`. */
 export interface DecoderProblem extends Problem {
 	offset?: number;
 }
 
-/** What the schema cannot say of `decoders`. `value` is not validated yet. */
+/** Mistakes in `decoders` that the schema cannot express. `value` need not be valid against the schema. */
 export function decoderProblems(value: unknown): DecoderProblem[] {
 	if (!Array.isArray(value)) return [];
 	return value.flatMap((rule: unknown, index) =>
@@ -67,21 +68,21 @@ function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: s
 	const problems: DecoderProblem[] = [];
 	const { topic, contentType, use, mapping } = rule;
 	if ((topic === undefined) === (contentType === undefined))
-		problems.push({ path, message: 'must have one of topic, contentType' });
+		problems.push({ path, message: 'must have either topic or contentType' });
 	if (typeof topic === 'string') {
-		const wrong = topicProblem(topic);
-		if (wrong) problems.push({ path: `${path}/topic`, message: wrong });
+		const problem = topicProblem(topic);
+		if (problem) problems.push({ path: `${path}/topic`, message: problem });
 	}
 	if (use === 'jsonata' && mapping === undefined)
-		problems.push({ path: `${path}/mapping`, message: 'is required, as use is jsonata' });
+		problems.push({ path: `${path}/mapping`, message: 'is required with use: jsonata' });
 	if (use !== 'jsonata' && mapping !== undefined)
-		problems.push({ path: `${path}/mapping`, message: 'is only for use: jsonata' });
+		problems.push({ path: `${path}/mapping`, message: 'is only allowed with use: jsonata' });
 	if (typeof mapping === 'string' && mapping !== '') {
 		const mistake = mappingMistake(mapping);
 		if (mistake)
 			problems.push({
 				path: `${path}/mapping`,
-				message: `is not JSONata: ${mistake.message}`,
+				message: `is not valid JSONata: ${mistake.message}`,
 				offset: mistake.position,
 			});
 	}
@@ -91,6 +92,6 @@ function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: s
 function topicProblem(topic: string): string | undefined {
 	const [first] = topic.split('/', 1);
 	if (first === 'status' || first === 'command' || first?.startsWith('$'))
-		return `must not begin with ${first}/, which has a meaning of its own here`;
+		return `must not begin with ${first}/, which is reserved`;
 	return filterProblem(topic);
 }

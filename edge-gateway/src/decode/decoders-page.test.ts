@@ -1,27 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseGatewayFile } from '../configuration/config.ts';
+import { CONTENT_TYPES, FORMATS } from './format-table.ts';
 import { LORAWAN } from './formats/lorawan.ts';
 import { SHELLY } from './formats/shelly.ts';
 import { TASMOTA } from './formats/tasmota.ts';
 import { NORMALIZED_AIR } from './formats/the-things-stack.ts';
 import { ZIGBEE2MQTT } from './formats/zigbee2mqtt.ts';
 import { NO_READING } from './message/decoder.ts';
-import { CONTENT_TYPES, FORMATS } from './registry.ts';
 
 const page = readFileSync(new URL('../../../docs/decoders.md', import.meta.url), 'utf8');
-/** What the page says of one format, from its point in the list on. */
-const said = (format: string) => page.slice(page.indexOf(`- \`${format}\`:`)).split(/\n- |\n## /, 2)[0]!;
+/** The list item of the page that describes one format. */
+const sectionOf = (format: string) => page.slice(page.indexOf(`- \`${format}\`:`)).split(/\n- |\n## /, 2)[0]!;
 
 describe('docs/decoders.md', () => {
-	it('lists the formats that there are, and no others', () => {
+	it('lists exactly the formats that exist', () => {
 		const rows = Object.entries(FORMATS).map(
-			([use, format]) => `| \`${use}\` | ${format.is} | ${'topic' in format ? `\`${format.topic}\` |` : '|'}`,
+			([use, format]) => `| \`${use}\` | ${format.description} | ${'topic' in format ? `\`${format.topic}\` |` : '|'}`,
 		);
 		expect(page.split('\n').filter((line) => line.startsWith('| `') && !line.startsWith('| `use`'))).toEqual(rows);
 	});
 
-	it('has rules that the gateway takes', () => {
+	it('shows rules that the gateway accepts', () => {
 		const [, rules] = /```yaml\n([\s\S]*?)```/.exec(page)!;
 		expect(parseGatewayFile('decoders.md', rules!).decoders).toHaveLength(3);
 	});
@@ -31,11 +31,11 @@ describe('docs/decoders.md', () => {
 		['tasmota', Object.keys(TASMOTA)],
 		['shelly', Object.entries(SHELLY).flatMap(([type, table]) => [type, ...Object.keys(table)])],
 		['the-things-stack', Object.keys(NORMALIZED_AIR)],
-	])('names every key of %s that is read', (format, keys) => {
-		for (const key of keys) expect(said(format)).toContain(`\`${key}\``);
+	])('names every key of %s that the decoder reads', (format, keys) => {
+		for (const key of keys) expect(sectionOf(format)).toContain(`\`${key}\``);
 	});
 
-	it('names the keys of LoRaWAN payloads, the reasons for no reading, and the content types', () => {
+	it('names every key of LoRaWAN payloads, every reason for no reading and every content type', () => {
 		for (const word of [...Object.keys(LORAWAN), ...Object.keys(NO_READING), ...Object.keys(CONTENT_TYPES)])
 			expect(page).toContain(`\`${word}\``);
 	});

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DecoderRule } from './decoder-config.ts';
-import { completed, Decoders } from './decoders.ts';
+import { Decoders, withDefaults } from './decoders.ts';
 
 const open: Decoders[] = [];
 afterEach(async () => {
@@ -12,8 +12,8 @@ function decodersOf(...rules: DecoderRule[]): Decoders {
 	return decoders;
 }
 
-describe('which decoder reads a message', () => {
-	it('the first rule that matches says', () => {
+describe('Decoders', () => {
+	it('chooses the first rule whose topic filter matches', () => {
 		const decoders = decodersOf(
 			{ topic: 'a/+/x', use: 'tasmota' },
 			{ topic: 'a/#', use: 'shelly' },
@@ -30,11 +30,11 @@ describe('which decoder reads a message', () => {
 		['zigbee2mqtt/#', 'zigbee2mqtt/floor1/hall', 'floor1/hall'],
 		['+/site/+/up', 'acme/site/7/up', 'acme/7'],
 		['acme/uplink', 'acme/uplink', undefined],
-	])('what %s stands for in %s is %s', (topic, published, name) => {
+	])('gives for the filter %s and the topic %s the name %s', (topic, published, name) => {
 		expect(decodersOf({ topic, use: 'canonical' }).forTopic(published)).toMatchObject({ name });
 	});
 
-	it("leaves the gateway's own topics alone, unless they are named", () => {
+	it("matches the gateway's own topics only if the filter names their first level", () => {
 		const wild = decodersOf({ topic: '#', use: 'canonical' }, { topic: '+/+/+/+', use: 'canonical' });
 		for (const topic of ['telemetry/b/r/s', 'status/s', 'command/s/result', 'bridge/x/state', '$SYS/x'])
 			expect(wild.forTopic(topic)).toBeUndefined();
@@ -42,7 +42,7 @@ describe('which decoder reads a message', () => {
 		expect(decodersOf({ topic: 'telemetry/+/+/+', use: 'senml' }).forTopic('telemetry/b/r/s')?.rule.use).toBe('senml');
 	});
 
-	it('a content type says, and SenML needs no rule', () => {
+	it('chooses the rule of a content type, and decodes SenML without a rule', () => {
 		const decoders = decodersOf({ contentType: 'application/vnd.acme+json', use: 'jsonata', mapping: 'x' });
 		expect(decoders.forContentType('application/vnd.acme+json')?.rule.use).toBe('jsonata');
 		expect(decoders.forContentType('application/senml+json')?.rule.use).toBe('senml');
@@ -54,38 +54,38 @@ describe('which decoder reads a message', () => {
 		).toBe('canonical');
 	});
 
-	it('changes with the rules; one that stays goes on with what its decoder has learnt', async () => {
-		const kept: DecoderRule = { topic: 'spBv1.0/#', use: 'sparkplug-b' };
-		const decoders = decodersOf(kept, { topic: 'a', use: 'tasmota' });
+	it('keeps the state of a decoder whose rule stays when the rules change', async () => {
+		const unchanged: DecoderRule = { topic: 'spBv1.0/#', use: 'sparkplug-b' };
+		const decoders = decodersOf(unchanged, { topic: 'a', use: 'tasmota' });
 		const before = [decoders.forTopic('spBv1.0/x'), decoders.generation] as const;
-		await decoders.update([{ topic: 'b', use: 'tasmota' }, kept]);
+		await decoders.update([{ topic: 'b', use: 'tasmota' }, unchanged]);
 		expect(decoders.forTopic('spBv1.0/x')?.rule).toBe(before[0]?.rule);
 		expect(decoders.generation).toBeGreaterThan(before[1]);
 		expect([decoders.forTopic('a'), decoders.forTopic('b')?.rule.use]).toEqual([undefined, 'tasmota']);
 	});
 });
 
-describe('what a reading does not say', () => {
+describe('withDefaults', () => {
 	const defaults = { buildingId: 'b', roomId: 'r', sensorId: 'default' };
 	const unregistered = () => false;
 
-	it('its rule says, then its sender', () => {
-		expect(completed({ value: 1 }, defaults, 'only', unregistered)).toEqual({
+	it("takes what a reading does not name from the rule, then from the sender's only sensor", () => {
+		expect(withDefaults({ value: 1 }, defaults, 'only', unregistered)).toEqual({
 			value: 1,
 			sensorId: 'default',
 			buildingId: 'b',
 			roomId: 'r',
 		});
-		expect(completed({ value: 1 }, {}, 'only', unregistered)).toEqual({ value: 1, sensorId: 'only' });
-		expect(completed({ sensorId: 's', roomId: 'own' }, defaults, 'only', unregistered)).toEqual({
+		expect(withDefaults({ value: 1 }, {}, 'only', unregistered)).toEqual({ value: 1, sensorId: 'only' });
+		expect(withDefaults({ sensorId: 's', roomId: 'own' }, defaults, 'only', unregistered)).toEqual({
 			sensorId: 's',
 			buildingId: 'b',
 			roomId: 'own',
 		});
 	});
 
-	it('its registration says before its rule', () => {
-		expect(completed({ sensorId: 's' }, defaults, undefined, (sensorId) => sensorId === 's')).toEqual({
+	it("leaves a registered sensor without the rule's place", () => {
+		expect(withDefaults({ sensorId: 's' }, defaults, undefined, (sensorId) => sensorId === 's')).toEqual({
 			sensorId: 's',
 		});
 	});

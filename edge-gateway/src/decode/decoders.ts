@@ -1,37 +1,37 @@
 import { matchesFilter } from '../topics/topic-filter.ts';
 import type { DecoderRule } from './decoder-config.ts';
+import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';
 import type { Publish } from './formats/sparkplug.ts';
 import type { Candidate } from './message/candidate.ts';
 import type { Decoder } from './message/decoder.ts';
-import { CONTENT_TYPES, FORMATS, type FormatName } from './registry.ts';
 
-/** A rule of the configuration at work. */
-export interface OpenRule {
-	/** Its topic filter or content type, for the ledger. */
+/** A rule of the configuration with its open decoder. */
+export interface ActiveRule {
+	/** The topic filter or content type, as the ledger names the rule. */
 	name: string;
 	use: FormatName;
 	decoder: Decoder;
 	defaults: { buildingId?: string; roomId?: string; sensorId?: string };
 }
 
-/** How one frame is to be decoded. */
+/** The rule that decodes a frame. */
 export interface DecodeBy {
-	rule: OpenRule;
-	/** See Message.name. */
+	rule: ActiveRule;
+	/** See `Message.name`. */
 	name: string | undefined;
 }
 
 const NO_DEFAULTS = {};
-/** First levels that a wildcard does not stand for: what they mean is laid down. */
-const OURS = new Set(['telemetry', 'status', 'command', 'bridge']);
+/** First topic levels that a wildcard does not match: the gateway defines their meaning. */
+const RESERVED_LEVELS = new Set(['telemetry', 'status', 'command', 'bridge']);
 
-/** The decoders in use, and which message is for which. */
+/** Opens the decoders of the configured rules and finds the one for a topic or a content type. */
 export class Decoders {
 	readonly #publish: Publish;
-	/** By the rule as text, so that one that stays keeps what its decoder has learnt. */
-	#open = new Map<string, OpenRule>();
-	#byTopic: { filter: string; rule: OpenRule }[] = [];
-	#byContentType = new Map<string, OpenRule>();
+	/** Keyed by the rule as JSON, so that a rule that stays keeps the state of its decoder. */
+	#open = new Map<string, ActiveRule>();
+	#byTopic: { filter: string; rule: ActiveRule }[] = [];
+	#byContentType = new Map<string, ActiveRule>();
 	#generation = 0;
 
 	constructor(rules: readonly DecoderRule[], publish: Publish) {
@@ -39,12 +39,12 @@ export class Decoders {
 		this.#use(rules);
 	}
 
-	/** Rises with each `update`: what was found before it may be found otherwise. */
+	/** Rises with each `update`: matches found earlier may be out of date. */
 	get generation(): number {
 		return this.#generation;
 	}
 
-	/** Goes on with other rules. Resolves when the decoders that are not needed any more have let go. */
+	/** Replaces the rules. Resolves when the decoders that are no longer used are closed. */
 	async update(rules: readonly DecoderRule[]): Promise<void> {
 		const before = this.#open;
 		this.#use(rules);
@@ -52,18 +52,18 @@ export class Decoders {
 		await Promise.all([...before].filter(([key]) => !this.#open.has(key)).map(([, { decoder }]) => decoder.close?.()));
 	}
 
-	/** The first rule whose filter matches; undefined where there is none. */
+	/** The first rule whose filter matches, or undefined. */
 	forTopic(topic: string): DecodeBy | undefined {
 		const [first] = topic.split('/', 1) as [string];
 		for (const { filter, rule } of this.#byTopic) {
 			if (!matchesFilter(filter, topic)) continue;
-			if (OURS.has(first) && filter.split('/', 1)[0] !== first) continue;
+			if (RESERVED_LEVELS.has(first) && filter.split('/', 1)[0] !== first) continue;
 			return { rule, name: nameIn(filter, topic) };
 		}
 		return undefined;
 	}
 
-	/** The rule of a content type in small letters. */
+	/** The rule of a content type, which must be in lower case. */
 	forContentType(type: string): DecodeBy | undefined {
 		const rule = this.#byContentType.get(type);
 		return rule && { rule, name: undefined };
@@ -73,7 +73,7 @@ export class Decoders {
 		return [...this.#byContentType.keys()];
 	}
 
-	/** Whether topics of this format are decoded here, by whatever rule. */
+	/** Whether a topic rule uses this format. */
 	uses(format: FormatName): boolean {
 		return this.#byTopic.some(({ rule }) => rule.use === format);
 	}
@@ -83,10 +83,10 @@ export class Decoders {
 	}
 
 	#use(rules: readonly DecoderRule[]): void {
-		const open = new Map<string, OpenRule>();
-		const get = (rule: DecoderRule): OpenRule => {
+		const open = new Map<string, ActiveRule>();
+		const get = (rule: DecoderRule): ActiveRule => {
 			const key = JSON.stringify(rule);
-			const opened = open.get(key) ?? this.#open.get(key) ?? this.#opened(rule);
+			const opened = open.get(key) ?? this.#open.get(key) ?? this.#activate(rule);
 			open.set(key, opened);
 			return opened;
 		};
@@ -102,7 +102,7 @@ export class Decoders {
 		this.#open = open;
 	}
 
-	#opened({ topic, contentType, use, mapping = '', defaults = NO_DEFAULTS }: DecoderRule): OpenRule {
+	#activate({ topic, contentType, use, mapping = '', defaults = NO_DEFAULTS }: DecoderRule): ActiveRule {
 		return {
 			name: topic ?? contentType ?? use,
 			use,
@@ -112,7 +112,7 @@ export class Decoders {
 	}
 }
 
-/** What the wildcards of a filter stand for in a topic that matches it, joined by `/`. */
+/** The levels of a topic that the wildcards of `filter` match, joined by `/`; undefined if it has no wildcard. */
 function nameIn(filter: string, topic: string): string | undefined {
 	const levels = topic.split('/');
 	const name: string[] = [];
@@ -126,21 +126,21 @@ function nameIn(filter: string, topic: string): string | undefined {
 }
 
 /**
- * A candidate with what its rule and its sender say where it says nothing. A sensor that is registered stays where it
- * is.
+ * Fills what the candidate does not name: the sensor from the rule, else the sender's only sensor; the place from the
+ * rule, unless the sensor is registered, as a registered sensor stays in its room.
  */
-export function completed(
+export function withDefaults(
 	candidate: Candidate,
-	{ buildingId, roomId, sensorId }: OpenRule['defaults'],
+	{ buildingId, roomId, sensorId }: ActiveRule['defaults'],
 	onlySensorId: string | undefined,
 	isRegistered: (sensorId: string) => boolean,
 ): Candidate {
 	const sensor = candidate.sensorId ?? sensorId ?? onlySensorId;
-	const placed =
-		buildingId === undefined && roomId === undefined ? true : typeof sensor === 'string' && isRegistered(sensor);
+	const keepsPlace =
+		(buildingId === undefined && roomId === undefined) || (typeof sensor === 'string' && isRegistered(sensor));
 	const whole = { ...candidate };
 	if (sensor !== undefined) whole.sensorId = sensor;
-	if (placed) return whole;
+	if (keepsPlace) return whole;
 	if (whole.buildingId === undefined && buildingId !== undefined) whole.buildingId = buildingId;
 	if (whole.roomId === undefined && roomId !== undefined) whole.roomId = roomId;
 	return whole;

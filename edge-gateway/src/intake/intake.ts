@@ -101,7 +101,7 @@ export class Intake {
 			this.#follow.note(frame, receivedAt, 'received', { detail: `${frame.raw.length} bytes` });
 		const arrival = { frame, receivedAt, tally: this.#ledger.of(frame.transport, frame.port), onDurable };
 		if (frame.decodeBy !== undefined) this.#takeDecoded(arrival, frame.decodeBy);
-		else if (this.#queue.holds(frame.sender.id)) this.#takeInTurn(arrival);
+		else if (this.#queue.isWaiting(frame.sender.id)) this.#takeInTurn(arrival);
 		else this.#takeCanonical(arrival);
 	}
 

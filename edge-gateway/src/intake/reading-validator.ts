@@ -10,7 +10,7 @@ import {
 } from '@crowdvision/contracts';
 import type { DedupKey } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
-import { completed } from '../decode/decoders.ts';
+import { withDefaults } from '../decode/decoders.ts';
 import { withContext } from '../decode/formats/canonical.ts';
 import { type Candidate, type Decoded, DecodeError } from '../decode/message/candidate.ts';
 import type { Admission } from '../devices/admission.ts';
@@ -72,7 +72,7 @@ export class ReadingValidator {
 	/** Fills in what a decoded reading leaves to its topic, its decoder's rule and its sender. @throws DecodeError */
 	complete({ context, decodeBy }: Frame, { candidate, index }: Decoded): Candidate {
 		const isRegistered = (sensorId: string) => this.#registry.sensor(sensorId) !== undefined;
-		return completed(
+		return withDefaults(
 			withContext(candidate, context, index),
 			decodeBy!.rule.defaults,
 			context.onlySensorId,

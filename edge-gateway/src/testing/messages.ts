@@ -3,12 +3,12 @@ import { expect } from 'vitest';
 import { type Candidate, DecodeError } from '../decode/message/candidate.ts';
 import { type Decoding, type Message, NO_READING } from '../decode/message/decoder.ts';
 
-/** When the messages of the tests arrive. */
+/** When the messages of the tests arrive, epoch ms. */
 export const NOW = Date.UTC(2026, 10, 28, 12);
 
 /**
- * A message on its way to a decoder; what is no text or bytes is sent as JSON. `name` is what the wildcards of its rule
- * stand for.
+ * A message for a decoder. A payload that is neither text nor bytes is encoded as JSON. `name` is the part of the topic
+ * that the rule's wildcards match.
  */
 export function message(source: string, payload: unknown, name?: string): Message {
 	const raw = Buffer.isBuffer(payload)
@@ -19,11 +19,11 @@ export function message(source: string, payload: unknown, name?: string): Messag
 
 /** The candidates of a message that holds readings. */
 export function candidatesIn(decoding: Decoding): Candidate[] {
-	if (typeof decoding === 'string') throw new Error(`it holds no reading: ${decoding}`);
+	if (typeof decoding === 'string') throw new Error(`the message holds no reading: ${decoding}`);
 	return decoding.map(({ candidate }) => candidate);
 }
 
-/** What a message is refused for. */
+/** The refusal of a message, as `code index: message`. */
 export function refusalOf(decode: () => unknown): string {
 	try {
 		decode();
@@ -31,10 +31,10 @@ export function refusalOf(decode: () => unknown): string {
 		if (error instanceof DecodeError) return `${error.code} ${error.index}: ${error.message}`;
 		throw error;
 	}
-	throw new Error('it was not refused');
+	throw new Error('the message was not refused');
 }
 
-/** Holds a decoder to its contract, whatever it was given: readings, a reason for there being none, or a refusal. */
+/** Expects the outcome that a decoder must have for any input: readings, a reason for none, or a refusal. */
 export function expectDecoded(decode: () => Decoding): void {
 	let decoding: Decoding;
 	try {

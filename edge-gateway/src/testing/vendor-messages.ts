@@ -1,9 +1,9 @@
 import { encode } from 'cborg';
-import type { FormatName } from '../decode/registry.ts';
+import type { FormatName } from '../decode/format-table.ts';
 import { sparkplugPayload } from './sparkplug-node.ts';
 
 /**
- * A good message of a format: where it comes, with what its rule's wildcards stand for, and how many readings it holds.
+ * A valid message of a format: its topic, the part that the rule's wildcards match, and how many readings it holds.
  */
 export interface VendorMessage {
 	topic: string;
@@ -15,7 +15,7 @@ export interface VendorMessage {
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const READING = { sensorId: 'door-3', metric: 'peopleCount', value: 23 };
 
-/** One good message of each format that needs no mapping. */
+/** One valid message of each format that needs no mapping. */
 export const VENDOR_MESSAGES: Record<Exclude<FormatName, 'jsonata'>, VendorMessage> = {
 	canonical: { topic: 'x', payload: json([READING, { sensorId: 's', temperature: 20 }]), readings: 2 },
 	cbor: { topic: 'x', payload: Buffer.from(encode([READING, { sensorId: 's', temperature: 20 }])), readings: 2 },

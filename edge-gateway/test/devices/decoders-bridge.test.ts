@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { bridgeTo, connected, mosquitto, peer } from '../../src/testing/bridge-world.ts';
 import { openGatewayWorld } from '../../src/testing/gateway-world.ts';
 
-it("a vendor's messages that come by a bridge are decoded like those of this broker", async () => {
+it("decodes a vendor's messages from a bridge like those of the local broker", async () => {
 	const broker = await mosquitto();
 	const world = await openGatewayWorld({
 		settings: {

@@ -20,11 +20,16 @@ afterEach(async () => {
 	await rm(dir, { recursive: true, force: true });
 });
 
-/** gateway.yaml with a mapping of the vendor's `n`. */
-const write = (value: string) =>
+/** Writes gateway.yaml with a mapping that reads the value by the JSONata expression `value`. */
+const writeConfiguration = (value: string) =>
 	writeFile(
 		join(dir, 'gateway.yaml'),
-		`decoders:\n  - {topic: "acme/+/uplink", use: jsonata, mapping: '{"sensorId": $name, "metric": "co2", "value": ${value}}', defaults: {roomId: hall}}\n`,
+		`decoders:
+  - topic: "acme/+/uplink"
+    use: jsonata
+    mapping: '{"sensorId": $name, "metric": "co2", "value": ${value}}'
+    defaults: {roomId: hall}
+`,
 	);
 
 async function count(metric: string): Promise<number> {
@@ -34,8 +39,8 @@ async function count(metric: string): Promise<number> {
 		.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 
-it('a mapping is mended while the gateway runs: no connection is dropped, and the next message becomes a reading', async () => {
-	await write('n');
+it('applies a corrected mapping while the gateway runs, without dropping a connection', async () => {
+	await writeConfiguration('n');
 	const env = {
 		PORT: '0',
 		MQTT_PORT: '0',
@@ -58,7 +63,7 @@ it('a mapping is mended while the gateway runs: no connection is dropped, and th
 	await send();
 	expect(await count('gateway_readings_rejected_total')).toBe(1);
 
-	await write('$number($substringBefore(n, " "))');
+	await writeConfiguration('$number($substringBefore(n, " "))');
 	await waitFor(
 		'a reading',
 		async () => {

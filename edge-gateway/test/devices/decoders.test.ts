@@ -40,8 +40,8 @@ async function connect(id: string) {
 	return mqttClient(world.mqttUrl, id, await world.token(id));
 }
 
-describe('over MQTT, a topic that a rule matches', () => {
-	it("may be published to by any device; the vendor's words become readings, in the room the rule says", async () => {
+describe('an MQTT topic that a decoder rule matches', () => {
+	it("accepts messages of any device and turns them into readings in the rule's room", async () => {
 		const client = await connect('z2m');
 		await client.publishAsync(
 			'zigbee2mqtt/hall_climate',
@@ -60,7 +60,7 @@ describe('over MQTT, a topic that a rule matches', () => {
 		expect(await storedOf('registered')).toMatchObject([{ buildingId: 'b1', roomId: 'hall' }]);
 	});
 
-	it('is acknowledged and counted where its message holds no reading', async () => {
+	it('acknowledges and counts a message without a reading', async () => {
 		const client = await connect('z2m-3');
 		const ignored = () => world.metric('gateway_readings_ignored_total', { transport: 'mqtt' });
 		const before = await ignored();
@@ -70,7 +70,7 @@ describe('over MQTT, a topic that a rule matches', () => {
 		expect(await world.metric('gateway_readings_ignored_total', { reason: 'no_metric' })).toBeGreaterThanOrEqual(1);
 	});
 
-	it('gives what is outside of the scope of its sender to nobody', async () => {
+	it("refuses a reading outside the sender's scope", async () => {
 		const token = await world.token('narrow', { sensorIds: ['mine'] });
 		const client = await mqttClient(world.mqttUrl, 'narrow', token);
 		await client.publishAsync('zigbee2mqtt/yours', '{"temperature":1}', { qos: 1 });
@@ -78,13 +78,13 @@ describe('over MQTT, a topic that a rule matches', () => {
 		expect(await storedOf('yours')).toEqual([]);
 	});
 
-	it('needs a place: a sensor that nobody placed is unknown', async () => {
+	it('refuses a sensor without a room as unknown', async () => {
 		const client = await connect('tasmota');
 		await client.publishAsync('tele/TH16/SENSOR', '{"AM2301":{"Temperature":24.6},"TempUnit":"C"}', { qos: 1 });
 		expect(await refusedAs(world, 'unknown_sensor', 'tele/TH16/SENSOR')).toMatchObject({ path: '/roomId' });
 	});
 
-	it('has what cannot be read refused, with the reason', async () => {
+	it('refuses a malformed message with the reason', async () => {
 		const client = await connect('spb-garbage');
 		await client.publishAsync('spBv1.0/hq/NDATA/n9', Buffer.from([0x12, 0xff]), { qos: 1 });
 		expect((await refusedAs(world, 'not_decoded', 'spBv1.0/hq/NDATA/n9')).message).toMatch(
@@ -92,7 +92,7 @@ describe('over MQTT, a topic that a rule matches', () => {
 		);
 	});
 
-	it('may be below telemetry/, whose levels then count too', async () => {
+	it('may lie below telemetry/, whose levels name building and room', async () => {
 		const client = await connect('senml-1');
 		await client.publishAsync('telemetry/b1/attic/senml', JSON.stringify([{ n: 'temperature', u: 'K', v: 300 }]), {
 			qos: 1,
@@ -101,15 +101,15 @@ describe('over MQTT, a topic that a rule matches', () => {
 	});
 });
 
-describe('a mapping', () => {
-	it('makes readings of any JSON, and redeliveries are recognized', async () => {
+describe('a JSONata rule', () => {
+	it('turns any JSON into readings, and recognizes redeliveries', async () => {
 		const client = await connect('acme');
 		for (const seq of [1, 2, 2])
 			await client.publishAsync('acme/door-7/uplink', JSON.stringify({ n: seq * 10, seq }), { qos: 1 });
 		expect((await storedOf('door-7')).map(({ value }) => value)).toEqual([10, 20]);
 	});
 
-	it('keeps the order of a sender, also towards messages that need no mapping', async () => {
+	it('keeps the order of a sender, also relative to messages without a mapping', async () => {
 		const client = await rawSignedIn(world, 'ordered', await world.token('ordered'));
 		const publish = (messageId: number, topic: string, payload: object) =>
 			client.send({
@@ -131,7 +131,7 @@ describe('a mapping', () => {
 		expect([...acknowledged].sort((a, b) => a - b)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
 	});
 
-	it('that fails on a message has it refused, with the place in the mapping', async () => {
+	it('has a message refused that is no JSON or that it maps to an invalid reading', async () => {
 		const client = await connect('acme-2');
 		await client.publishAsync('acme/door-8/uplink', '{', { qos: 1 });
 		expect(await refusedAs(world, 'not_json', 'acme/door-8/uplink')).toBeDefined();
@@ -140,8 +140,8 @@ describe('a mapping', () => {
 	});
 });
 
-describe('Sparkplug B', () => {
-	it('understands aliases, and asks a node that it missed for a rebirth', async () => {
+describe('a Sparkplug B rule', () => {
+	it('resolves aliases, and requests a rebirth after a gap in the sequence', async () => {
 		const node = await connect('pi-1');
 		const commands: [string, boolean][] = [];
 		node.on('message', (_topic, payload) => commands.push(...commandIn(payload)));
@@ -165,9 +165,9 @@ describe('Sparkplug B', () => {
 		expect(commands).toEqual([['Node Control/Rebirth', true]]);
 	});
 
-	it('lets no device command another', async () => {
+	it('lets no device send a command to another', async () => {
 		const node = await connect('pi-2');
-		const heard = await messagesOn(node, 'spBv1.0/hq/NCMD/pi-2');
+		const received = await messagesOn(node, 'spBv1.0/hq/NCMD/pi-2');
 		const other = await connect('pi-3');
 		await other.publishAsync(
 			'spBv1.0/hq/NCMD/pi-2',
@@ -175,10 +175,10 @@ describe('Sparkplug B', () => {
 			{ qos: 1 },
 		);
 		await refusedAs(world, 'invalid_reading', 'spBv1.0/hq/NCMD/pi-2');
-		// What is published later to the same client has come: what was published before it would have.
+		// A message published later has arrived, so one published before it would have arrived too.
 		await node.publishAsync('spBv1.0/hq/NDATA/pi-2', sparkplugPayload({ seq: 1, metrics: [{ alias: 9 }] }), { qos: 1 });
-		await waitFor('the request for a birth', () => heard.length > 0);
-		expect(heard).toHaveLength(1);
+		await waitFor('the request for a birth', () => received.length > 0);
+		expect(received).toHaveLength(1);
 		const narrow = await mqttClient(world.mqttUrl, 'pi-4', await world.token('pi-4', { sensorIds: ['hq.pi-4.press'] }));
 		await narrow.subscribeAsync('spBv1.0/hq/NCMD/pi-4', { qos: 1 });
 		await expect(narrow.subscribeAsync('spBv1.0/hq/NCMD/pi-2', { qos: 1 })).rejects.toThrow();
@@ -186,7 +186,7 @@ describe('Sparkplug B', () => {
 	});
 });
 
-describe('over HTTP', () => {
+describe('POST /ingest', () => {
 	const post = async (contentType: string, body: unknown, sensorIds?: string[]) =>
 		world.call('POST', '/ingest', {
 			token: await world.token('poster', sensorIds ? { sensorIds, buildingId: 'b1' } : undefined),
@@ -194,7 +194,7 @@ describe('over HTTP', () => {
 			headers: { 'content-type': contentType },
 		});
 
-	it('SenML needs no rule, as JSON and as CBOR', async () => {
+	it('accepts SenML as JSON and as CBOR without a rule', async () => {
 		const pack = [
 			{ bn: 'th-1:', n: 'temperature', u: 'Cel', v: 21 },
 			{ n: 'humidity', u: '%RH', v: 40 },
@@ -221,7 +221,7 @@ describe('over HTTP', () => {
 		);
 	});
 
-	it('a content type with a rule is mapped; a message with nothing to say is accepted as none', async () => {
+	it('maps a content type that has a rule, and accepts no reading from a message that maps to nothing', async () => {
 		expect(await post('application/vnd.acme+json', { n: 415 }, ['lab-1'])).toMatchObject({
 			status: 202,
 			body: { accepted: 1 },
@@ -239,7 +239,7 @@ describe('over HTTP', () => {
 		['application/senml+cbor', Buffer.from([0x9f]), 400, 'not_decoded'],
 		['application/senml+json', [{ n: 'a', u: 'Cel', v: 'warm' }], 422, 'invalid_reading'],
 		['application/vnd.other+json', {}, 415, 'unsupported_media_type'],
-	])('%s with %o is refused with %i', async (contentType, body, status, code) => {
+	])('refuses %s with the body %o with status %i', async (contentType, body, status, code) => {
 		const answer = await post(contentType, body);
 		expect(answer).toMatchObject({ status, body: { error: { code } } });
 		if (status === 415) expect(answer.body.error!.message).toContain('application/senml+cbor');

@@ -6,7 +6,7 @@ import { decodeCanonical } from './canonical.ts';
 
 const READING = { sensorId: 'door-3', metric: 'peopleCount', value: 23, buildingId: 'b1', roomId: 'hall' };
 
-/** What is wrong with a frame: path, and the place in the batch. */
+/** The mistake a frame is refused for, with its index in the batch. */
 function mistakeOf(value: unknown, context: FrameContext = {}): { path: string; index: number; message: string } {
 	try {
 		decodeCanonical(value, context);
@@ -15,27 +15,27 @@ function mistakeOf(value: unknown, context: FrameContext = {}): { path: string; 
 			return { path: error.problem.path, index: error.index, message: error.problem.message };
 		throw error;
 	}
-	throw new Error('nothing was wrong with it');
+	throw new Error('the frame was decoded');
 }
 
-describe('a reading', () => {
-	it('is taken as it is, also with members nobody knows', () => {
+describe('decodeCanonical', () => {
+	it('returns a reading unchanged, also with unknown members', () => {
 		expect(decodeCanonical({ ...READING, firmware: '1.2' }, {})).toEqual([
 			{ candidate: { ...READING, firmware: '1.2' }, index: 0 },
 		]);
 	});
 
-	it('is not changed in the hands of whoever sent it', () => {
+	it('does not change the value it is given', () => {
 		const sent = { metric: 'co2', value: 1 };
 		decodeCanonical(sent, { sensorId: 's', buildingId: 'b', roomId: 'r' });
 		expect(sent).toEqual({ metric: 'co2', value: 1 });
 	});
 
-	it.each([null, true, 'x', 5])('is not %o', (value) => {
+	it.each([null, true, 'x', 5])('refuses %o as a reading', (value) => {
 		expect(mistakeOf(value)).toMatchObject({ path: '', index: 0, message: 'must be a reading: a JSON object' });
 	});
 
-	it('with one of metric and value is not taken for the short form', () => {
+	it('does not treat an object with only metric or only value as the short form', () => {
 		expect(decodeCanonical({ metric: 'co2', co2: 5 }, {})).toEqual([
 			{ candidate: { metric: 'co2', co2: 5 }, index: 0 },
 		]);
@@ -43,8 +43,8 @@ describe('a reading', () => {
 	});
 });
 
-describe('an array', () => {
-	it('gives every reading its place, whatever form each has', () => {
+describe('decodeCanonical, of an array,', () => {
+	it('gives every reading its index, whatever its form', () => {
 		const short = { sensorId: 's', buildingId: 'b1', roomId: 'hall', temperature: 20, humidity: 50 };
 		const decoded = decodeCanonical([READING, short, READING], {});
 		expect(decoded.map(({ index, candidate }) => [index, candidate.metric])).toEqual([
@@ -55,20 +55,20 @@ describe('an array', () => {
 		]);
 	});
 
-	it('names the place of what is wrong in it', () => {
+	it('names the index of the reading that is wrong', () => {
 		expect(mistakeOf([READING, READING, 'no'])).toMatchObject({ index: 2, path: '' });
 		expect(mistakeOf([READING, [READING]])).toMatchObject({ index: 1, path: '' });
 	});
 
-	it('must not be empty', () => {
+	it('refuses an empty array', () => {
 		expect(mistakeOf([])).toMatchObject({ path: '', message: 'must hold at least one reading' });
 	});
 });
 
-describe('the short form', () => {
+describe('decodeCanonical, of the short form,', () => {
 	const SHORT = { type: 'temperature', buildingId: 'b1', roomId: 'hall', timestamp: 1764000000000, temperature: 21.5 };
 
-	it('carries the value under the name of its metric, and the time under timestamp', () => {
+	it('reads the value from the key of its metric and the time from timestamp', () => {
 		expect(decodeCanonical(SHORT, {})).toEqual([
 			{
 				candidate: {
@@ -84,7 +84,7 @@ describe('the short form', () => {
 		]);
 	});
 
-	it('makes one reading of each metric it holds, each with the same seq, boot and time', () => {
+	it('makes one reading of each metric, all with the same seq, boot and time', () => {
 		fc.assert(
 			fc.property(fc.uniqueArray(fc.constantFrom(...METRIC_KEYS), { minLength: 1 }), (metrics) => {
 				const shared = {
@@ -104,7 +104,7 @@ describe('the short form', () => {
 		);
 	});
 
-	it('stands for the only sensor its sender has, else for its room', () => {
+	it("names the sender's only sensor, else one sensor for the room", () => {
 		const sensorOf = (value: object, context: FrameContext) => decodeCanonical(value, context)[0]!.candidate.sensorId;
 		const { type: _type, ...untyped } = SHORT;
 		expect(sensorOf(untyped, { onlySensorId: 'th-1' })).toBe('th-1');
@@ -115,20 +115,20 @@ describe('the short form', () => {
 		expect(sensorOf({ temperature: 20, buildingId: 'b'.repeat(100), roomId: 'r'.repeat(100) }, {})).toHaveLength(128);
 	});
 
-	it('must hold what its type names', () => {
+	it('requires the metric that its type names', () => {
 		expect(mistakeOf({ ...SHORT, type: 'humidity' })).toMatchObject({
 			path: '/humidity',
-			message: 'is required, as "type" names it',
+			message: 'is required because "type" names it',
 		});
 		expect(decodeCanonical({ ...SHORT, type: 'my own word' }, {})).toHaveLength(1);
 	});
 
-	it('must hold a metric', () => {
+	it('requires a metric', () => {
 		expect(mistakeOf({ buildingId: 'b1', roomId: 'hall' })).toMatchObject({ path: '/metric' });
 		expect(mistakeOf({})).toMatchObject({ path: '/metric' });
 	});
 
-	it('takes no inherited member for a metric or a value', () => {
+	it('reads no inherited member as a metric or a value', () => {
 		expect(mistakeOf(JSON.parse('{"__proto__":{"temperature":20},"constructor":1}'))).toMatchObject({
 			path: '/metric',
 		});
@@ -136,24 +136,27 @@ describe('the short form', () => {
 	});
 });
 
-describe('what a topic or a port says', () => {
+describe('decodeCanonical, with the context of a topic or a port,', () => {
 	const context = { sensorId: 'door-3', buildingId: 'b1', roomId: 'hall' };
 
-	it('may be left out of the payload, or said again', () => {
+	it('accepts a payload that leaves out or repeats what the context names', () => {
 		for (const value of [{ metric: 'peopleCount', value: 23 }, READING]) {
 			expect(decodeCanonical(value, context)).toEqual([{ candidate: READING, index: 0 }]);
 		}
 		expect(decodeCanonical({ peopleCount: 23 }, context)).toEqual([{ candidate: READING, index: 0 }]);
 	});
 
-	it.each(['sensorId', 'buildingId', 'roomId', 'metric'])('must not be contradicted: %s', (key) => {
-		const told = { ...context, metric: 'peopleCount' };
-		expect(mistakeOf({ ...READING, [key]: 'another' }, told)).toMatchObject({ path: `/${key}`, index: 0 });
-		expect(mistakeOf([READING, { ...READING, [key]: 5 }], told)).toMatchObject({ path: `/${key}`, index: 1 });
-		expect(mistakeOf({ ...READING, [key]: null }, told)).toMatchObject({ path: `/${key}` });
-	});
+	it.each(['sensorId', 'buildingId', 'roomId', 'metric'])(
+		'refuses a payload that contradicts the context: %s',
+		(key) => {
+			const told = { ...context, metric: 'peopleCount' };
+			expect(mistakeOf({ ...READING, [key]: 'another' }, told)).toMatchObject({ path: `/${key}`, index: 0 });
+			expect(mistakeOf([READING, { ...READING, [key]: 5 }], told)).toMatchObject({ path: `/${key}`, index: 1 });
+			expect(mistakeOf({ ...READING, [key]: null }, told)).toMatchObject({ path: `/${key}` });
+		},
+	);
 
-	it('may name the metric of a bare number', () => {
+	it('accepts a bare number if the context names the metric', () => {
 		const told = { ...context, metric: 'temperature' };
 		expect(decodeCanonical(21.5, told)).toEqual([
 			{ candidate: { ...context, metric: 'temperature', value: 21.5 }, index: 0 },
@@ -169,14 +172,14 @@ describe('what a topic or a port says', () => {
 		expect(mistakeOf(21.5, context)).toMatchObject({ path: '' });
 	});
 
-	it('makes of the short form only the metric it names', () => {
+	it('refuses a short form with another metric than the context names', () => {
 		expect(mistakeOf({ temperature: 20, humidity: 40 }, { ...context, metric: 'temperature' })).toMatchObject({
 			path: '/metric',
 		});
 	});
 });
 
-it('takes any JSON at all with readings or a DecodeError, never another failure', () => {
+it('decodeCanonical returns readings or throws a DecodeError for any JSON', () => {
 	const contexts = fc.constantFrom<FrameContext>(
 		{},
 		{ sensorId: 's', buildingId: 'b', roomId: 'r' },

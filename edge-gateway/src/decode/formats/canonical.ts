@@ -3,8 +3,8 @@ import { type Candidate, type Decoded, DecodeError, type FrameContext } from '..
 import { sensorIdOf } from './sensor-id.ts';
 
 /**
- * The gateway's own format (spec section 3): a reading, an array of readings, the short form in which a metric's own
- * name carries the value, or, where the topic names the metric, a bare number.
+ * Decodes the gateway's own format (docs/wire-protocol.md): a reading, an array of readings, the short form in which
+ * the metric's key holds the value, or a bare number if the topic names the metric.
  * @throws DecodeError
  */
 export function decodeCanonical(value: unknown, context: FrameContext): Decoded[] {
@@ -13,7 +13,7 @@ export function decodeCanonical(value: unknown, context: FrameContext): Decoded[
 	return value.flatMap((item, index) => decodeOne(item, context, index));
 }
 
-/** The usual case by itself: one reading in full, or undefined when `value` is anything else. @throws DecodeError */
+/** Fast path for one reading in full; undefined if `value` is anything else. @throws DecodeError */
 export function decodeReading(value: unknown, context: FrameContext): Candidate | undefined {
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
 	const candidate = value as Candidate;
@@ -39,18 +39,18 @@ function decodeOne(value: unknown, context: FrameContext, index: number): Decode
 
 const CONTEXT_KEYS = ['sensorId', 'metric', 'buildingId', 'roomId'] as const;
 
-/** Adds what the way in says. Says both something, they must agree. @throws DecodeError */
+/** Adds what the topic or port names. @throws DecodeError if the candidate contradicts it. */
 export function withContext(candidate: Candidate, context: FrameContext, index: number): Candidate {
 	let merged = candidate;
 	for (const key of CONTEXT_KEYS) {
-		const told = context[key];
-		if (told === undefined) continue;
+		const given = context[key];
+		if (given === undefined) continue;
 		if (candidate[key] === undefined) {
 			if (merged === candidate) merged = { ...candidate };
-			merged[key] = told;
-		} else if (candidate[key] !== told) {
+			merged[key] = given;
+		} else if (candidate[key] !== given) {
 			throw new DecodeError(
-				{ path: `/${key}`, message: `says otherwise than its topic or port, which says "${told}"` },
+				{ path: `/${key}`, message: `contradicts the topic or port, which says "${given}"` },
 				index,
 			);
 		}
@@ -59,18 +59,18 @@ export function withContext(candidate: Candidate, context: FrameContext, index: 
 }
 
 /**
- * `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}` and the like,
- * with any number of metrics.
+ * Decodes the short form, with any number of metrics, such as
+ * `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}`.
  */
 function decodeShortForm(value: Candidate, context: FrameContext, index: number): Decoded[] {
 	const { type, timestamp, ...rest } = value;
 	const metrics = METRIC_KEYS.filter((key) => Object.hasOwn(rest, key));
 	if (typeof type === 'string' && metricDefinition(type) && !metrics.includes(type as (typeof METRIC_KEYS)[number])) {
-		throw new DecodeError({ path: `/${type}`, message: `is required, as "type" names it` }, index);
+		throw new DecodeError({ path: `/${type}`, message: 'is required because "type" names it' }, index);
 	}
 	if (metrics.length === 0) {
 		throw new DecodeError(
-			{ path: '/metric', message: 'is required, with "value"; or a metric\'s own name with its value' },
+			{ path: '/metric', message: 'is required with "value", or a metric\'s key with its value' },
 			index,
 		);
 	}
@@ -86,7 +86,7 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number)
 	}));
 }
 
-/** The short form need not name a sensor; its room then stands for it. */
+/** The sensor id of a short form that names no sensor: its building and room. */
 function roomAsSensor({ buildingId, roomId }: Candidate): string | undefined {
 	if (typeof buildingId !== 'string' || typeof roomId !== 'string') return undefined;
 	return sensorIdOf(`${buildingId}.${roomId}`);

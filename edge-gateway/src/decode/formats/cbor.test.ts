@@ -6,7 +6,7 @@ import { decodeCbor, readCbor } from './cbor.ts';
 
 const hex = (text: string) => Buffer.from(text, 'hex');
 
-describe('CBOR', () => {
+describe('readCbor', () => {
 	it.each<[string, unknown]>([
 		['00', 0],
 		['1903e8', 1000],
@@ -20,15 +20,15 @@ describe('CBOR', () => {
 		['83010203', [1, 2, 3]],
 		['a26161016162820203', { a: 1, b: [2, 3] }],
 		['9f018202039f0405ffff', [1, [2, 3], [4, 5]]],
-	])('RFC 8949 appendix A: %s', (bytes, value) => {
+	])('decodes the example %s of RFC 8949 appendix A', (bytes, value) => {
 		expect(readCbor(hex(bytes))).toEqual(value);
 	});
 
-	it('RFC 8949 section 3.4.4: a decimal fraction', () => {
+	it('decodes a decimal fraction exactly (RFC 8949 section 3.4.4)', () => {
 		expect(readCbor(hex('c48221196ab3'))).toBe(273.15);
 	});
 
-	it('holds readings as JSON does', () => {
+	it('gives decodeCbor the same readings as JSON', () => {
 		const reading = { sensorId: 'door-3', metric: 'peopleCount', value: 23, seq: 1 };
 		expect(candidatesIn(decodeCbor(message('x', Buffer.from(encode(reading)))))).toEqual([reading]);
 		expect(
@@ -37,33 +37,33 @@ describe('CBOR', () => {
 	});
 
 	it.each([
-		['nothing', ''],
-		['a map with a number for a key', 'a10102'],
-		['a map that says a key twice', 'a2616101616102'],
-		['more after the end', '0000'],
-		['a number that no double holds', '1bffffffffffffffff'],
+		['an empty payload', ''],
+		['a map with a number as a key', 'a10102'],
+		['a map with a key twice', 'a2616101616102'],
+		['bytes after the end', '0000'],
+		['a number that does not fit a double', '1bffffffffffffffff'],
 		['NaN', 'f97e00'],
 		['undefined', 'f7'],
-		['a tag that means nothing here', 'c074323031332d30332d32315432303a30343a30305a'],
-		['text that is not UTF-8', '61ff'],
-		['a length that is not there', '9b7fffffffffffffff'],
+		['an unsupported tag', 'c074323031332d30332d32315432303a30343a30305a'],
+		['a text that is not UTF-8', '61ff'],
+		['a length beyond the payload', '9b7fffffffffffffff'],
 		['a text of four GiB', '7affffffff'],
 	])('refuses %s', (_what, bytes) => {
 		expect(refusalOf(() => decodeCbor(message('x', hex(bytes))))).toMatch(/^not_decoded 0: the payload is not CBOR: /);
 	});
 
-	it('refuses a megabyte of arrays within arrays', () => {
+	it('refuses a megabyte of nested arrays', () => {
 		expect(refusalOf(() => decodeCbor(message('x', Buffer.alloc(1024 * 1024, 0x81))))).toMatch(/^not_decoded/);
 		expect(refusalOf(() => decodeCbor(message('x', Buffer.alloc(1024 * 1024, 0x9f))))).toMatch(/^not_decoded/);
 	});
 
-	it('gives an object no other prototype', () => {
+	it('never changes a prototype', () => {
 		const read = readCbor(Buffer.from(encode(new Map([['__proto__', { polluted: true }]])))) as object;
 		expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
 		expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
 	});
 
-	it('gives back any JSON, and reads or refuses any bytes', () => {
+	it('returns any encoded JSON unchanged, and either reads or refuses any bytes', () => {
 		const safe = fc.jsonValue().filter((value) => !/__proto__/.test(JSON.stringify(value)));
 		fc.assert(fc.property(safe, (value) => void expect(readCbor(encode(value))).toEqual(value)));
 		fc.assert(

@@ -4,7 +4,9 @@ import { DecodeError } from '../message/candidate.ts';
 import type { Message } from '../message/decoder.ts';
 import { decodeCanonical } from './canonical.ts';
 
-/** Exact numbers only: what a number cannot hold must not become another number. NaN and undefined say nothing. */
+/**
+ * Only exact numbers: a value that a double cannot hold must not become another one. NaN and undefined are no values.
+ */
 const STRICT: DecodeOptions = {
 	allowBigInt: false,
 	allowNaN: false,
@@ -15,8 +17,8 @@ const STRICT: DecodeOptions = {
 const REPLACEMENT = '\ufffd';
 
 /**
- * One CBOR data item (RFC 8949) with nothing behind it. Maps become objects, their keys must be texts; with `maps` they
- * become Map, with any keys.
+ * Decodes one CBOR data item (RFC 8949) with no bytes after it. Maps become objects and their keys must be texts; with
+ * `maps` they become `Map` with any keys.
  * @throws DecodeError `not_decoded`
  */
 export function readCbor(raw: Uint8Array, maps = false): unknown {
@@ -26,34 +28,34 @@ export function readCbor(raw: Uint8Array, maps = false): unknown {
 			useMaps: maps,
 			tags: { 4: (content) => decimalFraction(content()) },
 		});
-		if (isMended(value) && !Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).includes(REPLACEMENT))
+		if (hasReplacement(value) && !Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).includes(REPLACEMENT))
 			throw new Error('a text is not UTF-8');
 		return value;
 	} catch (error) {
-		// Also a RangeError, where items are nested deeper than the stack.
+		// Also a RangeError for items nested deeper than the stack allows.
 		throw DecodeError.unreadable(`is not CBOR: ${(error as Error).message.replace(/^CBOR decode error: /, '')}`);
 	}
 }
 
-/** The library reads what is not UTF-8 with replacement characters; a damaged id would become another id. */
-function isMended(value: unknown): boolean {
+/** Whether a text holds a replacement character, as the library puts one for invalid UTF-8: an id would change. */
+function hasReplacement(value: unknown): boolean {
 	if (typeof value === 'string') return value.includes(REPLACEMENT);
 	if (typeof value !== 'object' || value === null) return false;
 	return value instanceof Map
-		? [...value].some(([key, one]) => isMended(key) || isMended(one))
-		: Object.entries(value).flat().some(isMended);
+		? [...value].some(([key, one]) => hasReplacement(key) || hasReplacement(one))
+		: Object.entries(value).flat().some(hasReplacement);
 }
 
-/** RFC 8949 section 3.4.4: [exponent, mantissa], which RFC 8428 section 6 allows for times and values. */
+/** A decimal fraction, [exponent, mantissa] (RFC 8949 section 3.4.4). RFC 8428 section 6 allows it in SenML. */
 function decimalFraction(content: unknown): number {
 	const [exponent, mantissa] = Array.isArray(content) && content.length === 2 ? content : [];
 	if (!Number.isInteger(exponent) || !Number.isInteger(mantissa))
-		throw new Error('a decimal fraction must be two whole numbers');
-	// Spelled and read, so that 273 and -2 become 2.73 and not 2.7300000000000004.
+		throw new Error('a decimal fraction must be two integers');
+	// Parsed from text, so that 273 and -2 become 2.73 and not 2.7300000000000004.
 	return Number(`${mantissa}e${exponent}`);
 }
 
-/** The gateway's own format with CBOR in place of JSON. @throws DecodeError */
+/** Decodes the gateway's own format as CBOR. @throws DecodeError */
 export function decodeCbor({ raw }: Message): Decoded[] {
 	return decodeCanonical(readCbor(raw), {});
 }

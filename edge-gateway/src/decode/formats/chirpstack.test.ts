@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { candidatesIn, message, refusalOf } from '../../testing/messages.ts';
 import { decodeChirpstack } from './chirpstack.ts';
 
-/** chirpstack.io/docs, "Event types", `up`: its JSON example, here with a frame counter and an object. */
+/** The JSON example of chirpstack.io/docs, "Event types", `up`; `change` adds a frame counter and an object. */
 const up = (change: object) => ({
 	deduplicationId: '3ac7e3c4-4401-4b8d-9386-a5c902f9202d',
 	time: '2022-07-18T09:34:15.775023242+00:00',
@@ -23,12 +23,12 @@ const decode = (event: string, payload: unknown) =>
 	decodeChirpstack(message(`application/17c82e96/device/0101010101010101/event/${event}`, payload));
 const SHARED = { sensorId: '0101010101010101', observedAt: '2022-07-18T09:34:15.775023242+00:00' };
 
-describe('ChirpStack', () => {
-	it('its documentation: an uplink whose device profile has no codec holds no reading', () => {
+describe('decodeChirpstack', () => {
+	it('finds no reading in an uplink whose device profile has no codec (example of the documentation)', () => {
 		expect(decode('up', up({}))).toBe('no_metric');
 	});
 
-	it('an uplink that was decoded', () => {
+	it('reads the metrics it knows from a decoded uplink', () => {
 		const object = {
 			temperature: 21.4,
 			humidity: 63.5,
@@ -51,14 +51,14 @@ describe('ChirpStack', () => {
 		);
 	});
 
-	it('the first frame, whose counter of 0 is left out of the JSON', () => {
+	it('takes a missing frame counter as 0, which ChirpStack leaves out of its JSON', () => {
 		expect(candidatesIn(decode('up', up({ object: { periodic_counter_in: 2 } })))).toEqual([
 			{ ...SHARED, metric: 'peopleIn', value: 2, seq: 0, boot: '00189440' },
 		]);
 	});
 
 	// The same page, `status`.
-	it('its documentation: the battery, unless it is fed from elsewhere or not known', () => {
+	it('reads the battery unless it is unknown or the device has external power (example of the documentation)', () => {
 		const status = {
 			...up({}),
 			margin: 10,
@@ -71,11 +71,11 @@ describe('ChirpStack', () => {
 		expect(decode('status', { ...status, batteryLevelUnavailable: true })).toBe('no_metric');
 	});
 
-	it.each(['join', 'ack', 'txack', 'log', 'location', 'integration'])('an event %s holds no readings', (event) => {
+	it.each(['join', 'ack', 'txack', 'log', 'location', 'integration'])('finds no reading in the event %s', (event) => {
 		expect(decode(event, up({}))).toBe('not_telemetry');
 	});
 
-	it('is refused without a DevEUI', () => {
+	it('refuses an event without a DevEUI', () => {
 		expect(refusalOf(() => decode('up', { object: { co2: 1 } }))).toBe(
 			'invalid_reading 0: /deviceInfo/devEui is required',
 		);

@@ -7,9 +7,10 @@ import { candidatesOf, jsonObject, member, textMember, type VendorTable } from '
 const STATUS: VendorTable = { batteryLevel: { metric: 'battery' } };
 
 /**
- * ChirpStack v4: `application/{id}/device/{devEui}/event/up`, decoded by the codec of its device profile, and
- * `…/event/status` with the battery. The DevEUI is the sensor: a device's name may be changed, and need not be the only
- * one.
+ * Decodes ChirpStack v4: `application/{id}/device/{devEui}/event/up`, with the object that the codec of the device
+ * profile decoded, and `…/event/status` with the battery. The DevEUI is the sensor id, as a device's name may change
+ * and need not be unique.
+ * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeChirpstack(message: Message): Decoding {
 	const event = message.source.split('/').at(-1);
@@ -28,7 +29,7 @@ export function decodeChirpstack(message: Message): Decoding {
 			}),
 		);
 	}
-	// Mains-powered, or not told: then the level means nothing.
+	// The level means nothing if the device is mains-powered or does not report it.
 	if (member(body, 'batteryLevelUnavailable') === true || member(body, 'externalPowerSource') === true)
 		return 'no_metric';
 	return orNoMetric(candidatesOf(body, STATUS, { sensorId, ...observedAt }));

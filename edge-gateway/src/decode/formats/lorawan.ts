@@ -4,10 +4,10 @@ import { sensorIdOf } from './sensor-id.ts';
 import { candidatesOf, isObject, type VendorTable } from './vendor.ts';
 
 /**
- * Keys of decoded payloads, as the codecs of the vendors named here spell them. Not here: `battery` (percent with one
- * vendor, volts with the next; the network tells its own), `tvoc` (an index or µg/m³ by device), `motion`, `pir`,
- * `occupancy` (whether, not how many), and running totals (`line_1_total_in`), which are not crossings since the last
- * message.
+ * Keys of decoded payloads, as the codecs of the vendors named here spell them. Left out: `battery` (percent with one
+ * vendor, volts with another; the network server reports its own), `tvoc` (an index or µg/m³, by device), `motion`,
+ * `pir`, `occupancy` (they say whether somebody is there, not how many), and running totals (`line_1_total_in`), which
+ * are not crossings since the last message.
  */
 export const LORAWAN: VendorTable = {
 	temperature: { metric: 'temperature' },
@@ -28,23 +28,23 @@ export const LORAWAN: VendorTable = {
 	periodic_counter_out: { metric: 'peopleOut' },
 };
 
-/** Milesight VS13x: one counting line or region of several. Each is a sensor of its own. */
+/** Milesight VS13x: a device counts at several lines and regions. Each of them is a sensor of its own. */
 const PARTS: readonly [RegExp, Readonly<Record<string, MetricKey>>][] = [
 	[/^(line_\d{1,2})_period_(in|out)$/, { in: 'peopleIn', out: 'peopleOut' }],
 	[/^(region_\d{1,2})_(count)$/, { count: 'peopleCount' }],
 ];
 
-/** The readings of a payload that the network server has decoded. */
+/** The readings in a payload that the network server has decoded, each with the members of `shared`. */
 export function lorawanReadings(payload: unknown, sensorId: string, shared: Candidate): Decoded[] {
 	const readings = candidatesOf(payload, LORAWAN, { sensorId, ...shared });
 	if (!isObject(payload)) return readings;
 	for (const [key, value] of Object.entries(payload)) {
 		if (typeof value !== 'number') continue;
 		for (const [pattern, metrics] of PARTS) {
-			const [, part, what] = pattern.exec(key) ?? [];
+			const [, part, kind] = pattern.exec(key) ?? [];
 			if (part === undefined) continue;
 			readings.push({
-				candidate: { sensorId: sensorIdOf(`${sensorId}.${part}`), ...shared, metric: metrics[what!], value },
+				candidate: { sensorId: sensorIdOf(`${sensorId}.${part}`), ...shared, metric: metrics[kind!], value },
 				index: 0,
 			});
 		}
@@ -53,8 +53,8 @@ export function lorawanReadings(payload: unknown, sensorId: string, shared: Cand
 }
 
 /**
- * The frame counter recognizes an uplink that is delivered again; it begins anew with each session. Both servers write
- * their JSON without what is 0.
+ * `seq` and `boot` from the frame counter and the LoRaWAN session, by which a redelivered uplink is recognized; the
+ * counter starts at 0 with each session. Both network servers leave a 0 out of their JSON.
  */
 export function frameCounter(counter: unknown, session: string | undefined): Candidate {
 	const seq = counter ?? 0;

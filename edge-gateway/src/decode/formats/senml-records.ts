@@ -1,19 +1,19 @@
 import { DecodeError } from '../message/candidate.ts';
 
-/** A record by its JSON labels, as it came. */
+/** A SenML record under its JSON labels, as received. */
 export type SenmlRecord = Record<string, unknown>;
 
-/** A record that stands for itself (RFC 8428 section 4.6). */
-export interface Resolved {
+/** A resolved record, which no longer depends on base fields (RFC 8428 section 4.6). */
+export interface ResolvedRecord {
 	name: string;
 	unit: string | undefined;
-	/** Undefined for a record that holds something else than a number. */
+	/** Undefined if the record holds no number. */
 	value: number | undefined;
-	/** Epoch ms; undefined where no time is told, or 0: that is now. */
+	/** Epoch ms; undefined for no time or time 0, which both mean now. */
 	time: number | undefined;
 }
 
-/** What base fields hold for the records that follow. */
+/** The base fields in force for the following records. */
 interface Base {
 	bn: string;
 	bt: number;
@@ -21,18 +21,18 @@ interface Base {
 	bv: number;
 }
 
-/** RFC 8428 section 4.1: the version of the format this is. A pack of a later one may mean something else. */
+/** The SenML version implemented here (RFC 8428 section 4.1). A pack of a later version may mean something else. */
 const VERSION = 10;
-/** RFC 8428 section 4.5.3: from here on a time is one since 1970, below it is one from now. */
+/** Seconds from which a time counts from 1970; a smaller one is relative to now (RFC 8428 section 4.5.3). */
 const ABSOLUTE = 2 ** 28;
-/** RFC 8428 section 4.5.1. */
+/** Allowed names (RFC 8428 section 4.5.1). */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9\-:./_]*$/;
 
 /**
- * Applies the base fields and time rules of RFC 8428 sections 4.1 to 4.5.
- * @throws DecodeError with the record's place in the pack.
+ * Applies the base fields and time rules of RFC 8428 sections 4.1 to 4.5. `now` is in epoch ms.
+ * @throws DecodeError with the record's index in the pack.
  */
-export function resolveSenml(pack: unknown[], now: number): Resolved[] {
+export function resolveSenml(pack: unknown[], now: number): ResolvedRecord[] {
 	const base: Base = { bn: '', bt: 0, bu: undefined, bv: 0 };
 	return pack.map((record, index) => {
 		if (typeof record !== 'object' || record === null || Array.isArray(record)) {
@@ -42,7 +42,7 @@ export function resolveSenml(pack: unknown[], now: number): Resolved[] {
 	});
 }
 
-function resolve(record: SenmlRecord, base: Base, now: number, index: number): Resolved {
+function resolve(record: SenmlRecord, base: Base, now: number, index: number): ResolvedRecord {
 	const wrong = (label: string, message: string) => new DecodeError({ path: `/${label}`, message }, index);
 	const number = (label: string) => {
 		const value = own(record, label);
@@ -55,10 +55,10 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 		if (value !== undefined && typeof value !== 'string') throw wrong(label, 'must be a text');
 		return value;
 	};
-	mayBeIgnored(record, wrong);
+	refuseMustUnderstand(record, wrong);
 	const version = number('bver');
 	if (version !== undefined && version > VERSION)
-		throw wrong('bver', `must be ${VERSION} or less: the pack is of a later SenML`);
+		throw wrong('bver', `must be at most ${VERSION}: the pack uses a later version of SenML`);
 	base.bn = text('bn') ?? base.bn;
 	base.bt = number('bt') ?? base.bt;
 	base.bu = text('bu') ?? base.bu;
@@ -66,7 +66,7 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 	number('bs');
 	const name = base.bn + (text('n') ?? '');
 	if (name !== '' && !NAME.test(name))
-		throw wrong('n', 'must, after bn, begin with A-Z a-z 0-9 and hold nothing but these and - : . / _');
+		throw wrong('n', 'with bn before it must start with A-Z a-z 0-9 and hold only these and - : . / _');
 	const value = number('v');
 	const others =
 		['vs', 'vb', 'vd'].filter((label) => own(record, label) !== undefined).length + (value === undefined ? 0 : 1);
@@ -80,19 +80,19 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 	};
 }
 
-/** Seconds of a record as epoch ms. */
+/** Converts the seconds of a record to epoch ms. */
 function timeOf(seconds: number, now: number): number | undefined {
 	if (seconds === 0) return undefined;
 	return Math.round(seconds < ABSOLUTE ? now + seconds * 1000 : seconds * 1000);
 }
 
 /**
- * RFC 8428 section 4.4: what is not known is passed over, unless its label ends in `_`, which says that it must be
- * understood.
+ * Throws for a label that ends in `_`: such a field must be understood. Other unknown fields are ignored (RFC 8428
+ * section 4.4).
  */
-function mayBeIgnored(record: SenmlRecord, wrong: (label: string, message: string) => DecodeError): void {
+function refuseMustUnderstand(record: SenmlRecord, wrong: (label: string, message: string) => DecodeError): void {
 	for (const label of Object.keys(record)) {
-		if (label.endsWith('_')) throw wrong(label, 'is not known here, and its name says that it must be understood');
+		if (label.endsWith('_')) throw wrong(label, 'is not supported, and a label that ends in _ must be understood');
 	}
 }
 

@@ -3,21 +3,21 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { candidatesIn, expectDecoded, message, NOW, refusalOf } from '../../testing/messages.ts';
 import { decodeSenml } from './senml.ts';
-import { type Resolved, resolveSenml } from './senml-records.ts';
+import { type ResolvedRecord, resolveSenml } from './senml-records.ts';
 
 const DEVICE = 'urn:dev:ow:10e2073a01080063';
-const resolved = (pack: unknown[], now = NOW): Resolved[] => resolveSenml(pack, now);
+const resolved = (pack: unknown[], now = NOW): ResolvedRecord[] => resolveSenml(pack, now);
 const readings = (pack: unknown) => candidatesIn(decodeSenml(message('senml', pack)));
 const refused = (pack: unknown) => refusalOf(() => decodeSenml(message('senml', pack)));
 
-describe('RFC 8428', () => {
-	it('section 5.1.1: a single data point', () => {
+describe('decodeSenml', () => {
+	it('reads a single data point (RFC 8428 section 5.1.1)', () => {
 		expect(readings([{ n: DEVICE, u: 'Cel', v: 23.1 }])).toEqual([
 			{ sensorId: DEVICE, metric: 'temperature', value: 23.1, unit: 'Cel' },
 		]);
 	});
 
-	it('section 5.1.2: a base name before the names', () => {
+	it('puts the base name before the names (RFC 8428 section 5.1.2)', () => {
 		const pack = [
 			{ bn: `${DEVICE}:`, n: 'voltage', u: 'V', v: 120.1 },
 			{ n: 'current', u: 'A', v: 1.2 },
@@ -54,11 +54,11 @@ describe('RFC 8428', () => {
 		time: 1_276_020_076_001 + Number(seconds) * 1000,
 	}));
 
-	it('section 5.1.2: base time, base unit and times before it', () => {
+	it('applies base time and base unit (RFC 8428 section 5.1.2)', () => {
 		expect(resolved(OVER_TIME)).toEqual(OVER_TIME_RESOLVED);
 	});
 
-	it('section 5.1.3: several measurements of one device, only one of which the catalog knows', () => {
+	it('reads only the measurements whose unit the catalog knows (RFC 8428 section 5.1.3)', () => {
 		const pack = [
 			{ bn: DEVICE, bt: 1.320067464e9, bu: '%RH', v: 20 },
 			{ u: 'lon', v: 24.30621 },
@@ -85,7 +85,7 @@ describe('RFC 8428', () => {
 		]);
 	});
 
-	it('section 5.1.4: texts, booleans and data are no readings', () => {
+	it('leaves out texts, booleans and data (RFC 8428 section 5.1.4)', () => {
 		const pack = [
 			{ bn: `${DEVICE}:`, n: 'temp', u: 'Cel', v: 23.1 },
 			{ n: 'label', vs: 'Machine Room' },
@@ -95,12 +95,13 @@ describe('RFC 8428', () => {
 		expect(readings(pack)).toEqual([{ sensorId: `${DEVICE}:temp`, metric: 'temperature', value: 23.1, unit: 'Cel' }]);
 	});
 
-	it('section 6: the pack of 5.1.2 as CBOR', () => {
+	it('reads a pack as CBOR (RFC 8428 section 6)', () => {
 		const hex =
-			'87a721781b75726e3a6465763a6f773a3130653230373361303130383030363a22fb41d303a15b00106223614120050067766f6c7461676501615602fb405e06666666' +
-			'6666a3006763757272656e74062402fb3ff3333333333333a3006763757272656e74062302fb3ff4cccccccccccda3006763757272656e74062202fb3ff666666666' +
-			'6666a3006763757272656e74062102f93e00a3006763757272656e74062002fb3ff999999999999aa3006763757272656e74060002fb3ffb333333333333';
-		// Nothing of it is in the catalog, so it is asked for with other names and units of the same length.
+			'87a721781b75726e3a6465763a6f773a3130653230373361303130383030363a22fb41d303a15b00106223614120050067766f6c7461' +
+			'676501615602fb405e066666666666a3006763757272656e74062402fb3ff3333333333333a3006763757272656e74062302fb3ff4cc' +
+			'cccccccccda3006763757272656e74062202fb3ff6666666666666a3006763757272656e74062102f93e00a3006763757272656e7406' +
+			'2002fb3ff999999999999aa3006763757272656e74060002fb3ffb333333333333';
+		// The catalog has none of these metrics, so names and units are replaced by known ones of the same length.
 		const known = Buffer.from(hex, 'hex').toString('latin1').replaceAll('current', 'tempera').replaceAll('aA', 'aK');
 		expect(decodeSenml(message('senml', Buffer.from(hex, 'hex')))).toBe('no_metric');
 		expect(readings(Buffer.from(known, 'latin1'))).toEqual(
@@ -114,7 +115,7 @@ describe('RFC 8428', () => {
 		);
 	});
 
-	it('section 4.5.3: times from 2**28 on are since 1970, those below it are from now', () => {
+	it('counts times from 2**28 s on since 1970 and smaller ones from now (RFC 8428 section 4.5.3)', () => {
 		const timeOf = (t: number, bt?: number) =>
 			resolved([{ n: 'a', v: 1, t, ...(bt !== undefined && { bt }) }])[0]!.time;
 		expect(timeOf(0)).toBeUndefined();
@@ -126,7 +127,7 @@ describe('RFC 8428', () => {
 		expect(timeOf(5, -15)).toBe(NOW - 10_000);
 	});
 
-	it('section 4.1: base values are added, and hold until the next', () => {
+	it('adds base values until the next one (RFC 8428 section 4.1)', () => {
 		const pack = [
 			{ bn: 'a', bv: 20, u: 'Cel', v: 1.5 },
 			{ u: 'Cel', v: -1 },
@@ -141,7 +142,7 @@ describe('RFC 8428', () => {
 		]);
 	});
 
-	it('section 4.2: a sum stands for no metric of the catalog', () => {
+	it('leaves out sums, as no metric of the catalog is one (RFC 8428 section 4.2)', () => {
 		expect(decodeSenml(message('senml', [{ n: 'meter', u: 'Cel', bs: 2, s: 5 }]))).toBe('no_metric');
 		expect(readings([{ n: 'meter', u: 'Cel', v: 4, s: 5 }])).toMatchObject([{ value: 4 }]);
 	});
@@ -150,7 +151,7 @@ describe('RFC 8428', () => {
 		[
 			'section 4.1: a later version',
 			[{ bver: 11, n: 'a', v: 1 }],
-			'invalid_reading 0: /bver must be 10 or less: the pack is of a later SenML',
+			'invalid_reading 0: /bver must be at most 10: the pack uses a later version of SenML',
 		],
 		[
 			'section 4.2: no value',
@@ -165,49 +166,49 @@ describe('RFC 8428', () => {
 		[
 			'section 4.4: a label that must be understood',
 			[{ n: 'a', v: 1, lock_: 1 }],
-			'invalid_reading 0: /lock_ is not known here, and its name says that it must be understood',
+			'invalid_reading 0: /lock_ is not supported, and a label that ends in _ must be understood',
 		],
 		[
-			'section 4.5.1: a name that is none',
+			'section 4.5.1: an invalid name',
 			[{ n: 'großer Saal', v: 1 }],
-			'invalid_reading 0: /n must, after bn, begin with A-Z a-z 0-9 and hold nothing but these and - : . / _',
+			'invalid_reading 0: /n with bn before it must start with A-Z a-z 0-9 and hold only these and - : . / _',
 		],
 		['a value that is a text', [{ n: 'a', v: '1' }], 'invalid_reading 0: /v must be a finite number'],
 		['a time that is a text', [{ n: 'a', v: 1, t: 'now' }], 'invalid_reading 0: /t must be a finite number'],
 		[
-			'a record that is none',
+			'a record that is no object',
 			[{ n: 'a', v: 1 }, 5],
 			'invalid_reading 1: the payload must be a SenML record: an object',
 		],
 		['an object', { n: 'a', v: 1 }, 'not_decoded 0: the payload must be a SenML pack: an array of records'],
 		['an empty pack', [], 'not_decoded 0: the payload must hold at least one record'],
 		['CBOR of another kind', Buffer.from([0x81, 0x01]), 'invalid_reading 0: the payload must be a SenML record: a map'],
-	])('refuses, with the place: %s', (_what, pack, expected) => {
+	])('refuses with the index of the record: %s', (_what, pack, expected) => {
 		expect(refused(pack)).toBe(expected);
 	});
 
-	it('section 4.4: what is not known and need not be is passed over', () => {
+	it('ignores unknown fields that need not be understood (RFC 8428 section 4.4)', () => {
 		expect(readings([{ n: 'a', u: 'Cel', v: 1, ut: 60, note: 'x', __proto__: null }])).toHaveLength(1);
 	});
 });
 
-describe('names', () => {
+describe('decodeSenml, for the name of a record,', () => {
 	it.each([
 		['door-3/peopleCount', 'count', { sensorId: 'door-3', metric: 'peopleCount', unit: 'person' }],
 		['room1:TEMPERATURE', 'Cel', { sensorId: 'room1', metric: 'temperature', unit: 'Cel' }],
 		['room1_co2', 'ppm', { sensorId: 'room1', metric: 'co2', unit: 'ppm' }],
 		['building/floor-1/th.humidity', '%RH', { sensorId: 'building-floor-1-th', metric: 'humidity', unit: '%' }],
 		['room1/temp', 'K', { sensorId: 'room1-temp', metric: 'temperature', unit: 'K' }],
-	])('%s in %s', (n, u, expected) => {
+	])('reads sensor and metric from %s in %s', (n, u, expected) => {
 		expect(readings([{ n, u, v: 1 }])).toEqual([{ ...expected, value: 1 }]);
 	});
 
-	it('that are a metric only leave the sensor to the rule and the sender', () => {
+	it('names no sensor if the name is only a metric', () => {
 		expect(readings([{ n: 'temperature', v: 1 }])).toEqual([{ metric: 'temperature', value: 1 }]);
 	});
 });
 
-/** A record as a sender means it; the encoder below spells packs of them in as few bytes as base fields allow. */
+/** A record without base fields; `packOf` below encodes records with base fields. */
 const record = fc.record({
 	name: fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/),
 	value: fc.integer({ min: -1_000_000, max: 1_000_000 }).map((cents) => cents / 64),
@@ -233,8 +234,8 @@ const LABELS: Record<string, number> = { bn: -2, bt: -3, bu: -4, bv: -5, n: 0, u
 const asCbor = (pack: Record<string, unknown>[]) =>
 	Buffer.from(encode(pack.map((one) => new Map(Object.entries(one).map(([label, value]) => [LABELS[label]!, value])))));
 
-describe('whatever comes', () => {
-	it('gives back what was packed, as JSON and as CBOR', () => {
+describe('decodeSenml, for any pack,', () => {
+	it('returns the records that were packed, as JSON and as CBOR', () => {
 		const base = fc.record({
 			name: fc.constantFrom('', 'urn:dev:x:'),
 			seconds: fc.integer({ min: 0, max: 2 ** 31 }),
@@ -242,10 +243,10 @@ describe('whatever comes', () => {
 			unit: fc.constantFrom('Cel', 'V'),
 		});
 		fc.assert(
-			fc.property(fc.array(record, { minLength: 1 }), base, (records, told) => {
-				const pack = packOf(records, told);
+			fc.property(fc.array(record, { minLength: 1 }), base, (records, baseFields) => {
+				const pack = packOf(records, baseFields);
 				const expected = records.map(({ name, value, seconds, unit }) => ({
-					name: told.name + name,
+					name: baseFields.name + name,
 					unit,
 					value,
 					time: seconds * 1000,
@@ -257,7 +258,7 @@ describe('whatever comes', () => {
 		);
 	});
 
-	it('is read or refused, cut anywhere and with any byte changed', () => {
+	it('either reads or refuses a pack that is cut anywhere or has any bit changed', () => {
 		const pack = [
 			{ bn: 'urn:dev:a:', bt: 1.7e9, bu: 'Cel', n: 'temperature', v: 21.5 },
 			{ n: 'co2', u: 'ppm', v: 415, t: -5 },
@@ -275,7 +276,7 @@ describe('whatever comes', () => {
 		}
 	});
 
-	it('holds a hundred thousand records', () => {
+	it('reads a pack of a hundred thousand records', () => {
 		const many = Array.from({ length: 100_000 }, (_, index) => ({ n: 'a', u: 'Cel', v: index % 100, t: -index }));
 		expect(readings(many)).toHaveLength(100_000);
 		expect(readings(asCbor(many))).toHaveLength(100_000);

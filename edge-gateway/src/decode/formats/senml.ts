@@ -3,10 +3,10 @@ import { type Candidate, type Decoded, DecodeError } from '../message/candidate.
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
 import { readCbor } from './cbor.ts';
-import { type Resolved, resolveSenml, type SenmlRecord } from './senml-records.ts';
+import { type ResolvedRecord, resolveSenml, type SenmlRecord } from './senml-records.ts';
 import { sensorIdOf } from './sensor-id.ts';
 
-/** Units (RFC 8428 section 12.1, RFC 8798) that only one metric of the catalog is measured in. */
+/** Units (RFC 8428 section 12.1, RFC 8798) in which only one metric of the catalog is measured. */
 const METRIC_OF_UNIT: Readonly<Record<string, MetricKey>> = {
 	Cel: 'temperature',
 	K: 'temperature',
@@ -16,13 +16,13 @@ const METRIC_OF_UNIT: Readonly<Record<string, MetricKey>> = {
 	Pa: 'pressure',
 	hPa: 'pressure',
 };
-/** What the catalog calls the units that SenML has another word for. */
+/** The catalog's name for units that SenML names differently. */
 const CATALOG_UNITS: Readonly<Record<string, string>> = { '%RH': '%', '%EL': '%', count: 'person' };
 const METRIC_OF_NAME = new Map(METRIC_KEYS.map((key) => [key.toLowerCase(), key]));
-/** The last part of a name, and what separates it. */
+/** Splits a name before its last part. */
 const LAST_PART = /^(?:(.*)[/:._-])?([^/:._-]+)$/;
 
-/** Labels of CBOR maps (RFC 8428 section 4.3, table 1). */
+/** The JSON label of each label in a CBOR map (RFC 8428 section 4.3, table 1). */
 const CBOR_LABELS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
 	[-1, 'bver'],
 	[-2, 'bn'],
@@ -40,14 +40,15 @@ const CBOR_LABELS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
 	[7, 'ut'],
 	[8, 'vd'],
 ]);
-/** An array of CBOR (major type 4). JSON cannot begin so. */
+/** Whether the payload is a CBOR array (major type 4). No JSON text starts with such a byte. */
 const isCbor = (raw: Buffer) => raw.length > 0 && raw[0]! >> 5 === 4;
 
 /**
- * SenML (RFC 8428), JSON or CBOR: which of them, the first byte tells. A record whose name ends in a metric's name
- * (`…:temperature`) is that metric of the sensor named before it; else its unit tells the metric, where only one is
- * measured in it, and the whole name is the sensor. Texts, booleans and data (`vs`, `vb`, `vd`) are no readings and are
- * left out, and so are sums (`s`), which no metric of the catalog is.
+ * Decodes SenML (RFC 8428) as JSON or CBOR, recognized by the first byte. If a record's name ends in a metric's key
+ * (`…:temperature`), that is its metric and the rest of the name is the sensor. Otherwise the unit decides the metric,
+ * if only one is measured in it, and the whole name is the sensor. Texts, booleans, data (`vs`, `vb`, `vd`) and sums
+ * (`s`) are left out, as no metric of the catalog is one.
+ * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeSenml({ raw, receivedAt }: Message): Decoding {
 	const pack = isCbor(raw) ? fromCbor(readCbor(raw, true)) : parseJson(raw);
@@ -56,7 +57,7 @@ export function decodeSenml({ raw, receivedAt }: Message): Decoding {
 	return orNoMetric(resolveSenml(pack, receivedAt).flatMap((record, index) => readingOf(record, index)));
 }
 
-function readingOf(record: Resolved, index: number): Decoded[] {
+function readingOf(record: ResolvedRecord, index: number): Decoded[] {
 	const { name, unit, value, time } = record;
 	if (value === undefined) return [];
 	const [, before, last] = LAST_PART.exec(name) ?? [];
@@ -71,7 +72,7 @@ function readingOf(record: Resolved, index: number): Decoded[] {
 	return [{ candidate, index }];
 }
 
-/** The same records with the labels of JSON. */
+/** The records of a CBOR pack under their JSON labels. */
 function fromCbor(pack: unknown): unknown {
 	if (!Array.isArray(pack)) return pack;
 	return pack.map((record, index): SenmlRecord => {

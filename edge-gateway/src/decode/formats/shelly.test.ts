@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { candidatesIn, message } from '../../testing/messages.ts';
 import { decodeShelly } from './shelly.ts';
 
-// shelly-api-docs.shelly.cloud, gen2, "Notifications" and the status of the components Temperature, Humidity,
-// DevicePower, PresenceZone.
+// From shelly-api-docs.shelly.cloud, gen2: "Notifications" and the status of the components Temperature, Humidity,
+// DevicePower and PresenceZone.
 const FULL_STATUS = {
 	src: 'shellyplusht-b8d61a8b17cc',
 	dst: 'shellyplusht-b8d61a8b17cc/events',
@@ -22,8 +22,8 @@ const FULL_STATUS = {
 };
 const shelly = (topic: string, payload: unknown) => decodeShelly(message(topic, payload));
 
-describe('Shelly', () => {
-	it('a full status: component 0 is the device itself, others are its own sensors', () => {
+describe('decodeShelly', () => {
+	it('reads a full status: component 0 as the device, each other component as a sensor of its own', () => {
 		const observedAt = 1_680_962_879_620;
 		expect(candidatesIn(shelly('hall/events/rpc', FULL_STATUS))).toEqual([
 			{ sensorId: 'shellyplusht-b8d61a8b17cc', metric: 'battery', value: 71, observedAt },
@@ -33,7 +33,7 @@ describe('Shelly', () => {
 		]);
 	});
 
-	it('a change of one component, and people in a zone', () => {
+	it('reads a change of one component, and the people in a zone', () => {
 		const notify = (params: object) =>
 			shelly('x/events/rpc', { src: 'shellypresence-1', method: 'NotifyStatus', params: { ts: null, ...params } });
 		expect(candidatesIn(notify({ 'illuminance:0': { id: 0, lux: 12.5, illumination: 'dark' } }))).toEqual([
@@ -45,11 +45,11 @@ describe('Shelly', () => {
 		expect(notify({ 'temperature:0': { id: 0, tC: null, errors: ['read'] } })).toBe('no_metric');
 	});
 
-	it('the status topic of a component', () => {
+	it('reads the status topic of a component, but not the temperature of a relay', () => {
 		expect(candidatesIn(shelly('floor1/hall-ht/status/temperature:0', { id: 0, tC: 21, tF: 69.8 }))).toEqual([
 			{ sensorId: 'floor1-hall-ht', metric: 'temperature', value: 21 },
 		]);
-		// The temperature of a relay is that of the relay.
+		// A relay reports its own temperature, not that of the room.
 		expect(shelly('plug/status/switch:0', { id: 0, output: true, temperature: { tC: 50 } })).toBe('no_metric');
 	});
 
@@ -58,7 +58,7 @@ describe('Shelly', () => {
 		['plug/status/sys', { uptime: 3 }],
 		['plug/events/rpc', { src: 'plug', method: 'NotifyEvent', params: { ts: 1, events: [] } }],
 		['plug/rpc', { id: 1, src: 'x', method: 'Switch.Set' }],
-	])('%s holds no readings', (topic, payload) => {
+	])('finds no reading in %s', (topic, payload) => {
 		expect(shelly(topic, payload)).toBe('not_telemetry');
 	});
 });

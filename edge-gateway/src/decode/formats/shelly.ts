@@ -3,7 +3,7 @@ import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { sensorIdFrom } from './sensor-id.ts';
 import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from './vendor.ts';
 
-/** Status of a component by its type. A `switch` has a temperature too: its own, not the room's. */
+/** The keys of a component's status, by component type. A `switch` also has a temperature, but its own. */
 export const SHELLY: Readonly<Record<string, VendorTable>> = {
 	temperature: { tC: { metric: 'temperature' } },
 	humidity: { rh: { metric: 'humidity' } },
@@ -14,15 +14,16 @@ export const SHELLY: Readonly<Record<string, VendorTable>> = {
 const COMPONENT = /^([a-z]+):(\d{1,5})$/;
 
 /**
- * Shelly, second generation and later: `{prefix}/events/rpc` with NotifyStatus or NotifyFullStatus, and
- * `{prefix}/status/{component}` with the component's status. The device's own id (or, on a status topic, the topic's
- * prefix) is the sensor; component 0 of each type is it itself, every other is `{id}.{number}`.
+ * Decodes Shelly, second generation and later: `{prefix}/events/rpc` with NotifyStatus or NotifyFullStatus, and
+ * `{prefix}/status/{component}` with the component's status. The sensor id is the device's own id, or the topic's
+ * prefix on a status topic; components other than number 0 add `.{number}`.
+ * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeShelly(message: Message): Decoding {
 	const levels = message.source.split('/');
 	const component = levels.at(-1)!;
 	if (levels.at(-2) === 'status' && COMPONENT.test(component)) {
-		return orNoMetric(ofComponent(component, jsonObject(message), levels.slice(0, -2).join('/'), {}));
+		return orNoMetric(readingsOf(component, jsonObject(message), levels.slice(0, -2).join('/'), {}));
 	}
 	if (levels.at(-2) !== 'events' || component !== 'rpc') return 'not_telemetry';
 	const notification = jsonObject(message);
@@ -30,13 +31,13 @@ export function decodeShelly(message: Message): Decoding {
 	const params = member(notification, 'params');
 	if ((method !== 'NotifyStatus' && method !== 'NotifyFullStatus') || !isObject(params)) return 'not_telemetry';
 	const device = textMember(notification, 'src') ?? levels.slice(0, -2).join('/');
-	// Seconds since 1970, with a fraction.
+	// Seconds since 1970 with a fraction.
 	const ts = member(params, 'ts');
 	const observedAt = typeof ts === 'number' ? { observedAt: Math.round(ts * 1000) } : {};
-	return orNoMetric(Object.entries(params).flatMap(([key, status]) => ofComponent(key, status, device, observedAt)));
+	return orNoMetric(Object.entries(params).flatMap(([key, status]) => readingsOf(key, status, device, observedAt)));
 }
 
-function ofComponent(key: string, status: unknown, device: string, shared: Candidate): Decoded[] {
+function readingsOf(key: string, status: unknown, device: string, shared: Candidate): Decoded[] {
 	const [, type, number] = COMPONENT.exec(key) ?? [];
 	if (type === undefined || !Object.hasOwn(SHELLY, type)) return [];
 	const values = type === 'devicepower' ? member(status, 'battery') : status;

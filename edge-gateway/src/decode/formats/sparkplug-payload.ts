@@ -1,18 +1,18 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { DecodeError } from '../message/candidate.ts';
 
-/** What of a Sparkplug B metric is of use here. Times are epoch ms. */
+/** The fields of a Sparkplug B metric that the decoder uses. Times are epoch ms. */
 export interface SparkplugMetric {
 	name: string | undefined;
 	alias: bigint | undefined;
 	timestamp: number | undefined;
 	datatype: number | undefined;
 	isNull: boolean;
-	/** What `asDatatype` makes a number of; undefined for what is no number. */
+	/** As sent, for `asDatatype`; undefined if the value is no number. */
 	value: number | bigint | undefined;
 	/** Property `engUnit`. */
 	unit: string | undefined;
-	/** Property `Quality`: 192 is good. */
+	/** Property `Quality`; 192 is good. */
 	quality: number | undefined;
 }
 
@@ -22,12 +22,12 @@ export interface SparkplugPayload {
 	metrics: SparkplugMetric[];
 }
 
-/** Datatypes (Sparkplug 3.0, "Data Types") whose bits are read as signed. */
+/** Width in bits of the signed datatypes (Sparkplug 3.0, "Data Types"). */
 const SIGNED_BITS: Readonly<Record<number, number>> = { 1: 8, 2: 16, 3: 32, 4: 64 };
 const BOOLEAN = 11;
 
 /**
- * A Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`). Fields nobody needs here are skipped.
+ * Reads a Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`). Fields that are not used are skipped.
  * @throws DecodeError `not_decoded`
  */
 export function readSparkplug(raw: Uint8Array): SparkplugPayload {
@@ -70,13 +70,13 @@ function readMetric(raw: Uint8Array): SparkplugMetric {
 	return metric;
 }
 
-/** A value as its datatype means it: whole numbers travel unsigned. */
+/** Converts a sent value by its datatype; integers are sent unsigned. */
 export function asDatatype(value: number | bigint, datatype: number | undefined): number {
 	const bits = datatype === undefined ? undefined : SIGNED_BITS[datatype];
 	return Number(bits === undefined || typeof value === 'number' ? value : BigInt.asIntN(bits, value));
 }
 
-/** PropertySet: keys and values side by side. */
+/** Reads unit and quality from a PropertySet, which has its keys and its values in two parallel lists. */
 function readProperties(raw: Uint8Array, metric: SparkplugMetric): void {
 	const keys: string[] = [];
 	const values: (string | number | undefined)[] = [];
@@ -100,8 +100,8 @@ function readProperty(raw: Uint8Array): string | number | undefined {
 }
 
 /**
- * The fields of a message that are of use, each with its wire type. One of another type is not that field, and is
- * skipped like an unknown one.
+ * The used fields of a message, by number, with their wire type. A field of another wire type is skipped like an
+ * unknown one.
  */
 type Fields = Readonly<Record<number, readonly [WireType, (reader: BinaryReader) => void]>>;
 
@@ -113,10 +113,10 @@ function read(raw: Uint8Array, fields: Fields): void {
 		if (field?.[0] === wireType) field[1](reader);
 		else reader.skip(wireType, number);
 	}
-	if (reader.pos > reader.len) throw new Error('it ends in the middle of a field');
+	if (reader.pos > reader.len) throw new Error('it ends inside a field');
 }
 
-/** The command by which an edge node is asked to send its births again (Sparkplug 3.0, "Node Control/Rebirth"). */
+/** The command that asks an edge node to send its births again (Sparkplug 3.0, "Node Control/Rebirth"). */
 export function rebirthCommand(now: number): Buffer {
 	const metric = new BinaryWriter();
 	metric.tag(1, WireType.LengthDelimited).string('Node Control/Rebirth');

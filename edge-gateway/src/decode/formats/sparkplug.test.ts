@@ -15,11 +15,11 @@ const FLOAT = 9;
 const DOUBLE = 10;
 const BOOLEAN = 11;
 
-let asked: { topic: string; payload: Buffer; qos: number; retain: boolean }[];
+let requests: { topic: string; payload: Buffer; qos: number; retain: boolean }[];
 let decoder: SparkplugDecoder;
 beforeEach(() => {
-	asked = [];
-	decoder = new SparkplugDecoder(async (command) => void asked.push(command));
+	requests = [];
+	decoder = new SparkplugDecoder(async (command) => void requests.push(command));
 });
 
 type Sent = { timestamp?: number; seq?: number; metrics?: SentMetric[] };
@@ -45,17 +45,17 @@ const CLIMATE: SentMetric[] = [
 	{ name: 'Firmware', alias: 3, datatype: 12, string: '1.2' },
 ];
 
-describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
-	it('hold values, with their own times and units', () => {
+describe('SparkplugDecoder, of births (Sparkplug 3.0, NBIRTH and DBIRTH),', () => {
+	it('reads their values with the times and units they name', () => {
 		expect(take('hq/NBIRTH/pi-1', nodeBirth())).toBe('no_metric');
 		expect(candidatesIn(take('hq/DBIRTH/pi-1/hall', { timestamp: NOW, seq: 1, metrics: CLIMATE }))).toEqual([
 			{ sensorId: 'hq.pi-1.hall.Climate', metric: 'temperature', value: 21.5, unit: '°C', observedAt: NOW - 1000 },
 			{ sensorId: 'hq.pi-1.hall.Climate', metric: 'humidity', value: 45, observedAt: NOW },
 		]);
-		expect(asked).toEqual([]);
+		expect(requests).toEqual([]);
 	});
 
-	it('name what data then call by an alias, with its datatype and unit', () => {
+	it('takes name, datatype and unit for data that use an alias', () => {
 		take('hq/NBIRTH/pi-1', nodeBirth());
 		take('hq/DBIRTH/pi-1/hall', {
 			seq: 1,
@@ -66,19 +66,19 @@ describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
 		).toEqual([{ sensorId: 'hq.pi-1.hall', metric: 'temperature', value: -5, unit: 'degF', observedAt: NOW }]);
 	});
 
-	it('of somebody else by the same topic change nothing of what the aliases of this node mean, nor does their death', () => {
+	it('keeps the aliases of a node when another client sends births and deaths for the same topic', () => {
 		take('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'co2', alias: 1, datatype: INT32, int: 400 }]));
 		const spoof = (topic: string, payload: Sent) =>
-			decoder.decode({ ...message(`spBv1.0/${topic}`, sparkplugPayload(payload)), sender: 'somebody else' });
+			decoder.decode({ ...message(`spBv1.0/${topic}`, sparkplugPayload(payload)), sender: 'another client' });
 		spoof('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'peopleCount', alias: 1, datatype: INT32, int: 0 }]));
 		spoof('hq/NDEATH/pi-1', { metrics: [{ name: 'bdSeq', datatype: UINT64, long: 1n }] });
 		expect(values(take('hq/NDATA/pi-1', { seq: 1, metrics: [{ alias: 1, int: 420 }] }))).toEqual([
 			['hq.pi-1', 'co2', 420],
 		]);
-		expect(asked).toEqual([]);
+		expect(requests).toEqual([]);
 	});
 
-	it('of a device leave the aliases of others as they are, and of a node begin anew', () => {
+	it('replaces the aliases of one device by its birth, and all aliases by the birth of the node', () => {
 		take('hq/NBIRTH/pi-1', nodeBirth(0, 1n, [{ name: 'co2', alias: 1, datatype: INT32, int: 400 }]));
 		take('hq/DBIRTH/pi-1/a', { seq: 1, metrics: [{ name: 'noise', alias: 2, datatype: INT32, int: 40 }] });
 		take('hq/DBIRTH/pi-1/a', { seq: 2, metrics: [{ name: 'co2', alias: 3, datatype: INT32, int: 500 }] });
@@ -91,7 +91,7 @@ describe('births (Sparkplug 3.0, NBIRTH and DBIRTH)', () => {
 	});
 });
 
-describe('values', () => {
+describe('SparkplugDecoder, of values,', () => {
 	it.each<[string, SentMetric, number]>([
 		['Int8', { datatype: INT8, int: 0xfb }, -5],
 		['Int8, sign extended', { datatype: INT8, int: -5 }, -5],
@@ -101,7 +101,7 @@ describe('values', () => {
 		['Float', { datatype: FLOAT, float: 1.5 }, 1.5],
 		['Double', { datatype: DOUBLE, double: 0.1 }, 0.1],
 		['no datatype', { int: 7 }, 7],
-	])('of %s are read', (_what, metric, expected) => {
+	])('reads %s', (_what, metric, expected) => {
 		expect(values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', ...metric }] }))).toEqual([
 			['hq.n', 'temperature', expected],
 		]);
@@ -111,77 +111,77 @@ describe('values', () => {
 		['null', { datatype: DOUBLE, isNull: true, double: 1 }],
 		['a boolean', { datatype: BOOLEAN, boolean: true }],
 		['a text', { datatype: 12, string: '21.5' }],
-		['bad (Quality 0)', { datatype: DOUBLE, double: 1, properties: { Quality: 0 } }],
-		['stale (Quality 500)', { datatype: DOUBLE, double: 1, properties: { Quality: 500 } }],
-	])('that are %s are left out', (_what, metric) => {
+		['a bad value (Quality 0)', { datatype: DOUBLE, double: 1, properties: { Quality: 0 } }],
+		['a stale value (Quality 500)', { datatype: DOUBLE, double: 1, properties: { Quality: 500 } }],
+	])('leaves out %s', (_what, metric) => {
 		take('hq/NBIRTH/n', nodeBirth());
 		expect(take('hq/NDATA/n', { seq: 1, metrics: [{ name: 'temperature', ...metric }] })).toBe('no_metric');
 	});
 
-	it('of good quality are taken', () => {
+	it('reads a value of good quality (192)', () => {
 		expect(
 			values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', double: 1, properties: { Quality: 192 } }] })),
 		).toEqual([['hq.n', 'temperature', 1]]);
 	});
 });
 
-describe('sequence numbers (Sparkplug 3.0, seq of the payload)', () => {
+describe('SparkplugDecoder, of sequence numbers (Sparkplug 3.0, seq of the payload),', () => {
 	const data = (seq: number): Sent => ({ seq, metrics: [{ name: 'co2', datatype: INT32, int: 400 }] });
 
-	it('run from 0 to 255 and begin again', () => {
+	it('accepts 0 after 255', () => {
 		take('hq/NBIRTH/n', nodeBirth());
 		for (let i = 1; i < 600; i++) expect(take('hq/NDATA/n', data(i % 256))).toHaveLength(1);
-		expect(asked).toEqual([]);
+		expect(requests).toEqual([]);
 	});
 
-	it('that leave one out make the gateway ask for a rebirth, once in ten seconds, and cost no reading', () => {
+	it('requests a rebirth after a gap, at most once in ten seconds, and still reads the message', () => {
 		take('hq/NBIRTH/n', nodeBirth());
 		expect(take('hq/NDATA/n', data(2))).toHaveLength(1);
 		expect(take('hq/NDATA/n', data(9))).toHaveLength(1);
-		expect(asked.map(({ topic, qos, retain }) => ({ topic, qos, retain }))).toEqual([
+		expect(requests.map(({ topic, qos, retain }) => ({ topic, qos, retain }))).toEqual([
 			{ topic: 'spBv1.0/hq/NCMD/n', qos: 0, retain: false },
 		]);
-		expect(commandIn(asked[0]!.payload)).toEqual([['Node Control/Rebirth', true]]);
+		expect(commandIn(requests[0]!.payload)).toEqual([['Node Control/Rebirth', true]]);
 		take('hq/NDATA/n', data(100), NOW + 10_000);
-		expect(asked).toHaveLength(2);
+		expect(requests).toHaveLength(2);
 	});
 
-	it('are not needed before a birth, which is asked for', () => {
+	it('reads data that arrive before a birth, and requests the birth', () => {
 		expect(take('hq/NDATA/n', data(77))).toHaveLength(1);
-		expect(asked).toHaveLength(1);
+		expect(requests).toHaveLength(1);
 		take('hq/NBIRTH/n', nodeBirth(0));
 		expect(take('hq/NDATA/n', data(1), NOW + 60_000)).toHaveLength(1);
-		expect(asked).toHaveLength(1);
+		expect(requests).toHaveLength(1);
 	});
 
-	it('are of each edge node by itself', () => {
+	it('counts for each edge node separately', () => {
 		take('hq/NBIRTH/a', nodeBirth());
 		take('hq/NBIRTH/b', nodeBirth());
 		take('lab/NBIRTH/a', nodeBirth());
 		for (const node of ['hq/NDATA/a', 'hq/NDATA/b', 'lab/NDATA/a']) take(node, data(1));
-		expect(asked).toEqual([]);
+		expect(requests).toEqual([]);
 	});
 });
 
-describe('deaths', () => {
+describe('SparkplugDecoder, of deaths,', () => {
 	const data = (seq: number): Sent => ({ seq, metrics: [{ alias: 1, int: 400 }] });
 	const born = [{ name: 'co2', alias: 1, datatype: INT32, int: 400 }];
 
-	it('of a node end its session; what comes then is not understood until it is born again', () => {
+	it('forgets the aliases of a node at its death, until its next birth', () => {
 		take('hq/NBIRTH/n', nodeBirth(0, 4n, born));
 		expect(take('hq/NDEATH/n', { metrics: [{ name: 'bdSeq', long: 4n }] })).toBe('not_telemetry');
 		expect(take('hq/NDATA/n', data(1))).toBe('unknown_alias');
-		expect(asked).toHaveLength(1);
+		expect(requests).toHaveLength(1);
 	});
 
-	it('of an earlier session say nothing of this one (bdSeq)', () => {
+	it('ignores the death of an earlier session (bdSeq)', () => {
 		take('hq/NBIRTH/n', nodeBirth(0, 5n, born));
 		take('hq/NDEATH/n', { metrics: [{ name: 'bdSeq', long: 4n }] });
 		expect(values(take('hq/NDATA/n', data(1)))).toEqual([['hq.n', 'co2', 400]]);
-		expect(asked).toEqual([]);
+		expect(requests).toEqual([]);
 	});
 
-	it('of a device count in the sequence', () => {
+	it('counts the death of a device in the sequence, and forgets its aliases', () => {
 		take('hq/NBIRTH/n', nodeBirth());
 		take('hq/DBIRTH/n/d', { seq: 1, metrics: born });
 		expect(take('hq/DDEATH/n/d', { seq: 2 })).toBe('not_telemetry');
@@ -189,20 +189,20 @@ describe('deaths', () => {
 	});
 });
 
-describe('topics', () => {
+describe('SparkplugDecoder, of topics,', () => {
 	it.each(['hq/NCMD/n', 'hq/DCMD/n/d', 'hq/NDATA', 'hq/DDATA/n', 'hq/NDATA/n/d', 'hq/OTHER/n'])(
-		'spBv1.0/%s is refused',
+		'refuses spBv1.0/%s',
 		(topic) => {
-			expect(refusalOf(() => take(topic, {}))).toMatch(/^invalid_reading 0: the payload must come by spBv1\.0/);
+			expect(refusalOf(() => take(topic, {}))).toMatch(/^invalid_reading 0: the payload must have the topic spBv1\.0/);
 		},
 	);
 
-	it.each(['STATE/scada', 'hq/STATE/scada'])('spBv1.0/%s is of another application', (topic) => {
+	it.each(['STATE/scada', 'hq/STATE/scada'])('finds no reading in spBv1.0/%s, the state of an application', (topic) => {
 		expect(take(topic, {})).toBe('not_telemetry');
 	});
 });
 
-describe('whatever comes', () => {
+describe('SparkplugDecoder, for any message,', () => {
 	const metric: fc.Arbitrary<SentMetric> = fc.record(
 		{
 			name: fc.constantFrom('temperature', 'Hall/co2', 'x', '__proto__', 'constructor'),
@@ -225,7 +225,7 @@ describe('whatever comes', () => {
 		'hq/DDEATH/n/d',
 	);
 
-	it('gives back what was sent, whatever the order of births and deaths before it', () => {
+	it('reads the value that was sent, whatever births and deaths came before', () => {
 		fc.assert(
 			fc.property(
 				fc.array(fc.tuple(topic, fc.array(metric), fc.nat(255))),
@@ -242,7 +242,7 @@ describe('whatever comes', () => {
 		);
 	});
 
-	it('is read or refused, cut anywhere and with any byte changed', () => {
+	it('either reads or refuses a message that is cut anywhere or has any bit changed', () => {
 		const bytes = sparkplugPayload({ timestamp: NOW, seq: 1, metrics: CLIMATE });
 		const decode = (raw: Buffer) => expectDecoded(() => decoder.decode(message('spBv1.0/hq/DBIRTH/n/d', raw)));
 		for (let cut = 0; cut < bytes.length; cut++) decode(bytes.subarray(0, cut));
@@ -260,7 +260,7 @@ describe('whatever comes', () => {
 		decode(Buffer.alloc(1024 * 1024, 0x13));
 	});
 
-	it('remembers a bound number of nodes', () => {
+	it('keeps the state of a bounded number of nodes', () => {
 		for (let i = 0; i < 3000; i++) take(`hq/NBIRTH/n${i}`, nodeBirth(0, 1n, [{ name: 'co2', alias: 1, int: 1 }]));
 		expect(take('hq/NDATA/n0', { seq: 1, metrics: [{ alias: 1, int: 1 }] })).toBe('unknown_alias');
 		expect(take('hq/NDATA/n2999', { seq: 1, metrics: [{ alias: 1, int: 1 }] })).toHaveLength(1);

@@ -10,44 +10,44 @@ import {
 	type SparkplugPayload,
 } from './sparkplug-payload.ts';
 
-/** Puts a message on the local broker. */
+/** Publishes a message on the local broker. */
 export type Publish = (message: { topic: string; payload: Buffer; qos: 0 | 1; retain: boolean }) => Promise<void>;
 
-/** What a birth says of a metric that data then name by its alias. */
-interface Born {
+/** A metric as declared by a birth; data may then name it by its alias. */
+interface DeclaredMetric {
 	name: string;
 	device: string | undefined;
 	datatype: number | undefined;
 	unit: string | undefined;
 }
 
-/** What is known of an edge node from its births on. */
+/** State of an edge node, from its births on. */
 interface EdgeNode {
 	born: boolean;
 	bdSeq: number | undefined;
-	/** The next message's sequence number, where one was seen. */
-	next: number | undefined;
-	aliases: Map<bigint, Born>;
-	/** By device and name, for data that repeat names instead. */
-	names: Map<string, Born>;
-	askedAt: number;
+	/** The sequence number expected next; undefined before the first. */
+	nextSeq: number | undefined;
+	aliases: Map<bigint, DeclaredMetric>;
+	/** By device and name, for data that repeat the name. */
+	names: Map<string, DeclaredMetric>;
+	rebirthRequestedAt: number;
 }
 
-const MOST_NODES = 1000;
-const MOST_METRICS = 10_000;
-/** A node that is asked again and again would do nothing but be born. */
-const ASK_AGAIN_MS = 10_000;
+const MAX_NODES = 1000;
+const MAX_METRICS = 10_000;
+/** Shortest time between two requests: a node that is asked too often would only send births. */
+const REBIRTH_INTERVAL_MS = 10_000;
+/** Quality code of a good value. */
 const GOOD = 192;
 const METRIC_OF_NAME = new Map<string, MetricKey>(METRIC_KEYS.map((key) => [key.toLowerCase(), key]));
 
 /**
- * Sparkplug B (Sparkplug 3.0): `spBv1.0/{group}/{type}/{edge node}[/{device}]`. Births tell names, datatypes and units;
- * data may then name a metric by its alias. A message that does not follow the one before, an alias nobody has heard
- * of, or data before a birth mean that something was missed: what can be read is taken, and the node is asked for its
- * births.
+ * Decodes Sparkplug B (Sparkplug 3.0): `spBv1.0/{group}/{type}/{edge node}[/{device}]`. Births declare names, datatypes
+ * and units; data may then name a metric by its alias. A gap in the sequence numbers, an unknown alias, or data before
+ * a birth mean that messages were missed: the decoder reads what it can and requests a rebirth of the node.
  *
- * A metric `…/temperature` is the catalog's of that name; the sensor is `{group}.{edge node}[.{device}][.{what stands
- * before in the metric's name}]`.
+ * The last level of a metric's name is the key of the catalog (`…/temperature`). The sensor id is `{group}.{edge
+ * node}[.{device}][.{the levels before it}]`.
  */
 export class SparkplugDecoder implements Decoder {
 	readonly #publish: Publish;
@@ -57,7 +57,7 @@ export class SparkplugDecoder implements Decoder {
 		this.#publish = publish;
 	}
 
-	/** @throws DecodeError */
+	/** Decodes one message. @throws DecodeError */
 	decode(message: Message): Decoding {
 		const levels = message.source.split('/');
 		const at = levels.indexOf('spBv1.0');
@@ -74,20 +74,22 @@ export class SparkplugDecoder implements Decoder {
 				{
 					path: '',
 					message:
-						'must come by spBv1.0/{group}/{NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH}/{edge node}[/{device}]',
+						'must have the topic spBv1.0/{group}/{type}/{edge node}[/{device}], ' +
+						'where type is NBIRTH, NDATA, NDEATH, DBIRTH, DDATA or DDEATH',
 				},
 				0,
 			);
 		}
 		const payload = readSparkplug(message.raw);
-		// By sender too: anybody may publish a birth, and it must not change what the aliases of another's node mean.
+		// Keyed by sender too: any client may publish a birth, and it must not change the aliases of another client's node.
 		const node = this.#node(`${message.sender} ${group}/${nodeId}`);
-		if (type === 'NDEATH') return died(node, payload);
-		const missed = follow(node, type, payload.seq);
-		if (type === 'DDEATH') forget(node, device);
-		else if (type.endsWith('BIRTH')) learn(node, type, device, payload);
+		if (type === 'NDEATH') return applyDeath(node, payload);
+		const missed = advanceSequence(node, type, payload.seq);
+		if (type === 'DDEATH') forgetDevice(node, device);
+		else if (type.endsWith('BIRTH')) applyBirth(node, type, device, payload);
 		const { readings, unknown } = readingsOf(node, payload, device, [group, nodeId, device], message.receivedAt);
-		if (missed || unknown || !node.born) this.#askForBirth(node, `spBv1.0/${group}/NCMD/${nodeId}`, message.receivedAt);
+		if (missed || unknown || !node.born)
+			this.#requestRebirth(node, `spBv1.0/${group}/NCMD/${nodeId}`, message.receivedAt);
 		if (readings.length > 0) return readings;
 		if (type === 'DDEATH') return 'not_telemetry';
 		return unknown ? 'unknown_alias' : 'no_metric';
@@ -96,61 +98,62 @@ export class SparkplugDecoder implements Decoder {
 	#node(key: string): EdgeNode {
 		let node = this.#nodes.get(key);
 		if (node) return node;
-		if (this.#nodes.size >= MOST_NODES) this.#nodes.delete(this.#nodes.keys().next().value!);
+		if (this.#nodes.size >= MAX_NODES) this.#nodes.delete(this.#nodes.keys().next().value!);
 		node = {
 			born: false,
 			bdSeq: undefined,
-			next: undefined,
+			nextSeq: undefined,
 			aliases: new Map(),
 			names: new Map(),
-			askedAt: Number.NEGATIVE_INFINITY,
+			rebirthRequestedAt: Number.NEGATIVE_INFINITY,
 		};
 		this.#nodes.set(key, node);
 		return node;
 	}
 
-	#askForBirth(node: EdgeNode, topic: string, now: number): void {
-		if (now - node.askedAt < ASK_AGAIN_MS) return;
-		node.askedAt = now;
-		// A node that is away is born when it comes back, without being asked.
+	#requestRebirth(node: EdgeNode, topic: string, now: number): void {
+		if (now - node.rebirthRequestedAt < REBIRTH_INTERVAL_MS) return;
+		node.rebirthRequestedAt = now;
+		// A node that is offline sends its births anyway when it reconnects.
 		this.#publish({ topic, payload: rebirthCommand(now), qos: 0, retain: false }).catch(() => undefined);
 	}
 }
 
-/** Takes the sequence number (0 to 255, then 0 again). Returns whether messages are missing before this one. */
-function follow(node: EdgeNode, type: string, seq: number | undefined): boolean {
+/** Checks the sequence number (0 to 255, then 0 again). Returns whether messages before this one are missing. */
+function advanceSequence(node: EdgeNode, type: string, seq: number | undefined): boolean {
 	if (seq === undefined) return false;
-	const missed = type !== 'NBIRTH' && node.next !== undefined && seq !== node.next;
-	node.next = (seq + 1) % 256;
+	const missed = type !== 'NBIRTH' && node.nextSeq !== undefined && seq !== node.nextSeq;
+	node.nextSeq = (seq + 1) % 256;
 	return missed;
 }
 
-function learn(node: EdgeNode, type: string, device: string | undefined, payload: SparkplugPayload): void {
+/** Takes over the metrics that a birth declares. A birth of the node replaces all of them. */
+function applyBirth(node: EdgeNode, type: string, device: string | undefined, payload: SparkplugPayload): void {
 	if (type === 'NBIRTH') {
 		node.born = true;
 		node.aliases.clear();
 		node.names.clear();
 		node.bdSeq = bdSeqOf(payload);
-	} else forget(node, device);
+	} else forgetDevice(node, device);
 	for (const { name, alias, datatype, unit } of payload.metrics) {
-		if (name === undefined || node.names.size >= MOST_METRICS) continue;
-		const born: Born = { name, device, datatype, unit };
-		node.names.set(`${device ?? ''}/${name}`, born);
-		if (alias !== undefined) node.aliases.set(alias, born);
+		if (name === undefined || node.names.size >= MAX_METRICS) continue;
+		const metric: DeclaredMetric = { name, device, datatype, unit };
+		node.names.set(`${device ?? ''}/${name}`, metric);
+		if (alias !== undefined) node.aliases.set(alias, metric);
 	}
 }
 
-function forget(node: EdgeNode, device: string | undefined): void {
-	for (const [alias, born] of node.aliases) if (born.device === device) node.aliases.delete(alias);
-	for (const [key, born] of node.names) if (born.device === device) node.names.delete(key);
+function forgetDevice(node: EdgeNode, device: string | undefined): void {
+	for (const [alias, metric] of node.aliases) if (metric.device === device) node.aliases.delete(alias);
+	for (const [key, metric] of node.names) if (metric.device === device) node.names.delete(key);
 }
 
-/** The last will of a session before this one says nothing of this one. */
-function died(node: EdgeNode, payload: SparkplugPayload): NoReading {
+/** Ends the node's session, unless the last will is that of an earlier session (another `bdSeq`). */
+function applyDeath(node: EdgeNode, payload: SparkplugPayload): NoReading {
 	const bdSeq = bdSeqOf(payload);
 	if (node.bdSeq === undefined || bdSeq === undefined || bdSeq === node.bdSeq) {
 		node.born = false;
-		node.next = undefined;
+		node.nextSeq = undefined;
 		node.aliases.clear();
 		node.names.clear();
 	}
@@ -172,36 +175,40 @@ function readingsOf(
 	const readings: Decoded[] = [];
 	let unknown = false;
 	for (const [index, metric] of payload.metrics.entries()) {
-		const born = bornAs(node, metric, device);
-		const name = metric.name ?? born?.name;
+		const declared = declaredMetric(node, metric, device);
+		const name = metric.name ?? declared?.name;
 		if (name === undefined) {
 			unknown = true;
 			continue;
 		}
-		const candidate = readingOf(name, metric, born, owner, payload.timestamp ?? receivedAt);
+		const candidate = readingOf(name, metric, declared, owner, payload.timestamp ?? receivedAt);
 		if (candidate) readings.push({ candidate, index });
 	}
 	return { readings, unknown };
 }
 
-function bornAs(node: EdgeNode, { name, alias }: SparkplugMetric, device: string | undefined): Born | undefined {
-	const born = name === undefined ? node.aliases.get(alias ?? -1n) : node.names.get(`${device ?? ''}/${name}`);
-	return born?.device === device ? born : undefined;
+function declaredMetric(
+	node: EdgeNode,
+	{ name, alias }: SparkplugMetric,
+	device: string | undefined,
+): DeclaredMetric | undefined {
+	const declared = name === undefined ? node.aliases.get(alias ?? -1n) : node.names.get(`${device ?? ''}/${name}`);
+	return declared?.device === device ? declared : undefined;
 }
 
 function readingOf(
 	name: string,
 	metric: SparkplugMetric,
-	born: Born | undefined,
+	declared: DeclaredMetric | undefined,
 	owner: (string | undefined)[],
 	time: number,
 ): Candidate | undefined {
 	const slash = name.lastIndexOf('/');
 	const key = METRIC_OF_NAME.get(name.slice(slash + 1).toLowerCase());
-	const bad = metric.quality !== undefined && metric.quality !== GOOD;
-	if (key === undefined || metric.value === undefined || metric.isNull || bad) return undefined;
-	const value = asDatatype(metric.value, metric.datatype ?? born?.datatype);
-	const unit = metric.unit ?? born?.unit;
+	const isBad = metric.quality !== undefined && metric.quality !== GOOD;
+	if (key === undefined || metric.value === undefined || metric.isNull || isBad) return undefined;
+	const value = asDatatype(metric.value, metric.datatype ?? declared?.datatype);
+	const unit = metric.unit ?? declared?.unit;
 	const sensorId = sensorIdFrom(...owner, slash === -1 ? undefined : name.slice(0, slash));
 	return { sensorId, metric: key, value, observedAt: metric.timestamp ?? time, ...(unit !== undefined && { unit }) };
 }

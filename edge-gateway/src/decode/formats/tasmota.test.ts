@@ -5,9 +5,9 @@ import { decodeTasmota } from './tasmota.ts';
 const sensor = (payload: unknown, topic = 'tele/TH16/SENSOR', name = 'TH16') =>
 	decodeTasmota(message(topic, payload, name));
 
-describe('Tasmota', () => {
+describe('decodeTasmota', () => {
 	// tasmota.github.io/docs/AM2301, "Sensor sends a tele/%topic%/SENSOR JSON response".
-	it('its documentation: AM2301', () => {
+	it('reads an AM2301 as in the documentation', () => {
 		expect(
 			candidatesIn(
 				sensor({ Time: '2019-01-01T00:00:00', AM2301: { Temperature: 24.6, Humidity: 58.2 }, TempUnit: 'C' }),
@@ -18,8 +18,8 @@ describe('Tasmota', () => {
 		]);
 	});
 
-	// Tasmota's release notes, "Rewrite JSON resulting in shorter message": several sensors of one kind.
-	it('its release notes: DS18B20-1 and DS18B20-2 are two sensors', () => {
+	// Tasmota's release notes, "Rewrite JSON resulting in shorter message".
+	it('reads several sensors of one kind as sensors of their own', () => {
 		const payload = {
 			Time: '2020-01-26T17:45:30',
 			'DS18B20-1': { Id: '00000483C23A', Temperature: 19.5 },
@@ -32,7 +32,7 @@ describe('Tasmota', () => {
 		]);
 	});
 
-	it('takes the units it says', () => {
+	it('applies the units that the message names', () => {
 		const payload = { BME280: { Temperature: 70, Humidity: 40, Pressure: 753.3 }, TempUnit: 'F', PressureUnit: 'mmHg' };
 		const [temperature, , pressure] = candidatesIn(sensor(payload));
 		expect(temperature).toMatchObject({ value: 70, unit: 'F' });
@@ -44,7 +44,7 @@ describe('Tasmota', () => {
 		});
 	});
 
-	it('takes air quality, and neither what is reckoned from it nor what is null', () => {
+	it('reads air quality, but neither calculated values nor null', () => {
 		const payload = {
 			MHZ19B: { Model: 'B', CarbonDioxide: 424, Temperature: null },
 			SGP30: { eCO2: 450, TVOC: 125 },
@@ -60,27 +60,27 @@ describe('Tasmota', () => {
 		]);
 	});
 
-	it('takes its time only with an offset: without one it is local time, and nobody says of where', () => {
+	it('reads the time only with an offset, as the zone of a local time is unknown', () => {
 		const timed = (Time: string) => candidatesIn(sensor({ Time, AM2301: { Humidity: 50 } }))[0]!.observedAt;
 		expect(timed('2026-11-28T13:00:00+01:00')).toBe('2026-11-28T13:00:00+01:00');
 		expect(timed('2026-11-28T13:00:00')).toBeUndefined();
 	});
 
-	it('leaves out the chip, energy meters and switches', () => {
+	it('leaves out the chip temperature, energy meters and switches', () => {
 		expect(sensor({ ESP32: { Temperature: 51.1 }, ENERGY: { Power: 5 }, Switch1: 'ON', ANALOG: { A0: 5 } })).toBe(
 			'no_metric',
 		);
 		expect(sensor({ 'ESP32-1': { Temperature: 51.1 }, TempUnit: 'C' })).toBe('no_metric');
 	});
 
-	it('knows the device under any FullTopic', () => {
+	it('finds the device name under any FullTopic', () => {
 		const sensorOf = (topic: string, name: string) =>
 			candidatesIn(sensor({ AM2301: { Humidity: 50 } }, topic, name))[0]!.sensorId;
 		expect(sensorOf('hall/th/tele/SENSOR', 'hall/th')).toBe('hall-th.AM2301');
 		expect(sensorOf('tele/th/SENSOR', 'th/SENSOR')).toBe('th.AM2301');
 	});
 
-	it.each(['tele/TH16/STATE', 'tele/TH16/LWT', 'tele/TH16/INFO1'])('%s holds no readings', (topic) => {
+	it.each(['tele/TH16/STATE', 'tele/TH16/LWT', 'tele/TH16/INFO1'])('finds no reading in %s', (topic) => {
 		expect(sensor('Online', topic)).toBe('not_telemetry');
 	});
 });

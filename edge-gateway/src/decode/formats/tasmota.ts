@@ -4,8 +4,8 @@ import { sensorIdFrom } from './sensor-id.ts';
 import { candidatesOf, isObject, jsonObject, textMember, type VendorTable } from './vendor.ts';
 
 /**
- * Members of a sensor in SENSOR telemetry. Not here: `eCO2` (reckoned from VOC, not measured), `DewPoint`,
- * `SeaPressure` (reckoned).
+ * Members of a sensor in SENSOR telemetry. Left out as calculated rather than measured: `eCO2` (from VOC), `DewPoint`
+ * and `SeaPressure`.
  */
 export const TASMOTA: VendorTable = {
 	Temperature: { metric: 'temperature' },
@@ -18,16 +18,16 @@ export const TASMOTA: VendorTable = {
 	TVOC: { metric: 'voc' },
 };
 
-/** hPa of what `PressureUnit` may say beside hPa. */
+/** hPa per unit, for the values of `PressureUnit` other than hPa. */
 const PRESSURE_UNITS: Readonly<Record<string, number>> = { mmHg: 1.333224, inHg: 33.86389 };
-/** The chip's own temperature, which says nothing about the room. */
-const OF_THE_CHIP = /^ESP(32|8266)/;
+/** The chip's own temperature, not that of the room. */
+const CHIP = /^ESP(32|8266)/;
 const ZONED = /(Z|[+-]\d\d:\d\d)$/;
 
 /**
- * Tasmota: `tele/{topic}/SENSOR` with `{"Time":…,"AM2301":{"Temperature":…},"TempUnit":"C"}`. Each sensor of the device
- * is one of its own, named
- * `{topic}.{its key}`, so that a second one plugged in later does not rename the first.
+ * Decodes Tasmota: `tele/{topic}/SENSOR` with `{"Time":…,"AM2301":{"Temperature":…},"TempUnit":"C"}`. Each sensor of
+ * the device gets the id `{topic}.{key}`, so that one that is plugged in later does not rename the first.
+ * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeTasmota(message: Message): Decoding {
 	const levels = message.source.split('/');
@@ -36,16 +36,16 @@ export function decodeTasmota(message: Message): Decoding {
 	const device = message.name?.replace(/(^|\/)SENSOR$/, '') || levels.slice(-2, -1)[0];
 	const time = textMember(telemetry, 'Time');
 	const readings = Object.entries(telemetry).flatMap(([key, sensor]) => {
-		if (!isObject(sensor) || OF_THE_CHIP.test(key)) return [];
-		// Without an offset it is the device's local time, and nobody says which that is.
+		if (!isObject(sensor) || CHIP.test(key)) return [];
+		// Without an offset the time is the device's local time, whose zone the message does not name.
 		const shared = { sensorId: sensorIdFrom(device, key), ...(time && ZONED.test(time) && { observedAt: time }) };
-		return candidatesOf(sensor, TASMOTA, shared).map((decoded) => inItsUnit(decoded, telemetry));
+		return candidatesOf(sensor, TASMOTA, shared).map((decoded) => withUnit(decoded, telemetry));
 	});
 	return orNoMetric(readings);
 }
 
-/** With the unit that the message says its temperatures and pressures are in. */
-function inItsUnit(decoded: Decoded, telemetry: object): Decoded {
+/** Applies the message's units of temperature and pressure to a reading. */
+function withUnit(decoded: Decoded, telemetry: object): Decoded {
 	const { candidate } = decoded;
 	if (candidate.metric === 'temperature') candidate.unit = textMember(telemetry, 'TempUnit') ?? 'C';
 	if (candidate.metric !== 'pressure') return decoded;

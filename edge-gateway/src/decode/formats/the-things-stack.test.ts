@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { candidatesIn, message, refusalOf } from '../../testing/messages.ts';
 import { decodeTheThingsStack } from './the-things-stack.ts';
 
-/** thethingsindustries.com/docs, "Data Formats", uplink messages: the members it lists, as far as they count here. */
+/** An uplink with the relevant members from thethingsindustries.com/docs, "Data Formats", uplink messages. */
 const uplink = (message_: object) => ({
 	end_device_ids: {
 		device_id: 'dev1',
@@ -24,9 +24,9 @@ const uplink = (message_: object) => ({
 const decode = (payload: unknown) => decodeTheThingsStack(message('v3/app1@tenant1/devices/dev1/up', payload));
 const SHARED = { observedAt: '2020-02-12T15:15:45.787Z', seq: 7, boot: 'AXA50' };
 
-describe('The Things Stack', () => {
+describe('decodeTheThingsStack', () => {
 	// TheThingsNetwork/lorawan-devices, vendor/milesight-iot/am103-codec.yaml, example 1.
-	it('a climate sensor (Milesight AM103), by what its codec decodes', () => {
+	it('reads the decoded payload of a climate sensor (Milesight AM103)', () => {
 		const decoded_payload = { battery: 92, temperature: 30.8, humidity: 50.5, co2: 1255 };
 		expect(candidatesIn(decode(uplink({ decoded_payload })))).toEqual([
 			{ ...SHARED, sensorId: 'dev1', metric: 'temperature', value: 30.8 },
@@ -36,7 +36,7 @@ describe('The Things Stack', () => {
 	});
 
 	// The same, vs121-codec.yaml, example 1.
-	it('a people counter (Milesight VS121)', () => {
+	it('reads the decoded payload of a people counter (Milesight VS121)', () => {
 		const decoded_payload = {
 			people_counter_all: 3,
 			region_count: 3,
@@ -51,7 +51,7 @@ describe('The Things Stack', () => {
 	});
 
 	// Milesight's SensorDecoders, VS133, README: line and region counts. Totals are not crossings since the last message.
-	it('a people counter with several lines and regions (Milesight VS133)', () => {
+	it('reads each line and region of a people counter as a sensor of its own (Milesight VS133)', () => {
 		const decoded_payload = {
 			line_1_total_in: 72,
 			line_1_total_out: 200,
@@ -71,7 +71,7 @@ describe('The Things Stack', () => {
 	});
 
 	// TheThingsNetwork/lorawan-devices, lib/payload.json: the schema of normalized payloads.
-	it('a normalized payload before the decoded one', () => {
+	it('prefers a normalized payload to the decoded one', () => {
 		const normalized_payload = [
 			{
 				air: { temperature: 20.1, relativeHumidity: 41, pressure: 1003, co2: 500, lightIntensity: 80 },
@@ -91,7 +91,7 @@ describe('The Things Stack', () => {
 		]);
 	});
 
-	it('several measurements of one uplink each at its own time, without the frame counter they share', () => {
+	it('reads several measurements of one uplink at their own times, without the shared frame counter', () => {
 		const normalized_payload = [
 			{ time: '2020-02-12T15:05:00Z', air: { temperature: 1 } },
 			{ time: '2020-02-12T15:10:00Z', air: { temperature: 2 } },
@@ -102,7 +102,7 @@ describe('The Things Stack', () => {
 		]);
 	});
 
-	it('the battery as the network knows it, at the time it was read', () => {
+	it('reads the battery from the network server, at the time of the battery reading', () => {
 		const last_battery_percentage = { f_cnt: 4, value: 52.5, received_at: '2020-02-12T07:09:14.353301178Z' };
 		expect(candidatesIn(decode(uplink({ last_battery_percentage })))).toEqual([
 			{
@@ -116,7 +116,7 @@ describe('The Things Stack', () => {
 		]);
 	});
 
-	it('the first frame, whose counter of 0 is left out of the JSON', () => {
+	it('takes a missing frame counter as 0, which the server leaves out of its JSON', () => {
 		const { f_cnt: _zero, ...first } = uplink({ decoded_payload: { co2: 1 } }).uplink_message as Record<
 			string,
 			unknown
@@ -127,11 +127,11 @@ describe('The Things Stack', () => {
 	it.each<[string, unknown]>([
 		['a join', { end_device_ids: { device_id: 'dev1' }, join_accept: { session_key_id: 'x' } }],
 		['a downlink that was sent', { end_device_ids: { device_id: 'dev1' }, downlink_sent: {} }],
-	])('%s holds no readings', (_what, payload) => {
+	])('finds no reading in %s', (_what, payload) => {
 		expect(decode(payload)).toBe('not_telemetry');
 	});
 
-	it('without a decoded payload there is no reading, without a device id it is refused', () => {
+	it('finds no reading without a decoded payload, and refuses an uplink without a device id', () => {
 		expect(decode(uplink({}))).toBe('no_metric');
 		expect(refusalOf(() => decode({ uplink_message: {} }))).toBe(
 			'invalid_reading 0: /end_device_ids/device_id is required',

@@ -5,7 +5,7 @@ import { frameCounter, lorawanReadings } from './lorawan.ts';
 import { sensorIdFrom } from './sensor-id.ts';
 import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from './vendor.ts';
 
-/** The `air` of a normalized measurement, by the schema of the LoRaWAN device repository. */
+/** Keys of `air` in a normalized measurement (schema of the LoRaWAN device repository). */
 export const NORMALIZED_AIR: VendorTable = {
 	temperature: { metric: 'temperature' },
 	relativeHumidity: { metric: 'humidity' },
@@ -16,9 +16,10 @@ export const NORMALIZED_AIR: VendorTable = {
 const BATTERY: VendorTable = { value: { metric: 'battery' } };
 
 /**
- * The Things Stack v3: `v3/{application}@{tenant}/devices/{device}/up` with an uplink that a payload formatter has
- * decoded. The device id is the sensor. A normalized payload goes before the decoded one: its keys and units are the
- * same for every vendor.
+ * Decodes The Things Stack v3: `v3/{application}@{tenant}/devices/{device}/up` with an uplink that a payload formatter
+ * has decoded. The device id is the sensor id. A normalized payload is preferred to the decoded one, as its keys and
+ * units are the same for every vendor.
+ * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeTheThingsStack(message: Message): Decoding {
 	const up = jsonObject(message);
@@ -27,7 +28,7 @@ export function decodeTheThingsStack(message: Message): Decoding {
 	const device = textMember(member(up, 'end_device_ids'), 'device_id');
 	if (device === undefined) throw new DecodeError({ path: '/end_device_ids/device_id', message: 'is required' }, 0);
 	const sensorId = sensorIdFrom(device);
-	// The network server's time of receipt is nearer to the measurement than the application server's.
+	// The network server's time of receipt is closer to the measurement than the application server's.
 	const time = textMember(uplink, 'received_at') ?? textMember(up, 'received_at');
 	const shared: Candidate = {
 		...(time !== undefined && { observedAt: time }),
@@ -43,7 +44,7 @@ export function decodeTheThingsStack(message: Message): Decoding {
 	]);
 }
 
-/** Several measurements of one uplink share its frame counter, so it cannot tell them apart. */
+/** Several measurements of one uplink share its frame counter, which then cannot identify them and is left out. */
 function normalizedReadings(measurements: unknown[], sensorId: string, { seq, boot, ...shared }: Candidate): Decoded[] {
 	const counter = measurements.length === 1 && seq !== undefined ? { seq, boot } : {};
 	return measurements.flatMap((measurement) => {
@@ -58,8 +59,8 @@ function normalizedReadings(measurements: unknown[], sensorId: string, { seq, bo
 }
 
 /**
- * The battery was read when it was read; the same value is told again with every later uplink, and is recognized by its
- * own frame counter.
+ * The time and frame counter of the battery reading. Every later uplink repeats that reading; its own frame counter
+ * makes the repetition a duplicate.
  */
 function batteryTime(uplink: unknown): Candidate {
 	const battery = member(uplink, 'last_battery_percentage');

@@ -4,19 +4,21 @@ import type { Message } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
 import { sensorIdFrom } from './sensor-id.ts';
 
-/** What a vendor's key means. */
+/** The metric that a vendor's key holds. */
 export interface VendorMetric {
 	metric: MetricKey;
-	/** The unit the vendor measures in, where it is not the catalog's. */
+	/** The vendor's unit, if it is not the catalog's. */
 	unit?: string;
 }
 
-/** A vendor's keys and what they mean. Of several keys for one metric, the first that is there counts. */
+/**
+ * The metric of each of a vendor's keys. If a message has several keys for one metric, the first in the table counts.
+ */
 export type VendorTable = Readonly<Record<string, VendorMetric>>;
 
 export type JsonObject = Record<string, unknown>;
 
-/** A member of an object that came from outside, never an inherited one. */
+/** An own member of a received object; never an inherited one. */
 export function member(value: unknown, key: string): unknown {
 	return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
 		? (value as JsonObject)[key]
@@ -27,15 +29,16 @@ export function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A member that is a text and not empty. */
+/** A member that is a non-empty text, else undefined. */
 export function textMember(value: unknown, key: string): string | undefined {
 	const text = member(value, key);
 	return typeof text === 'string' && text !== '' ? text : undefined;
 }
 
 /**
- * One candidate for each key of the table that `values` holds as a number. Everything else is left out: keys nobody
- * knows, null (which vendors send for "not measured"), texts, and booleans: that somebody is there is not how many are.
+ * One candidate for each key of the table for which `values` holds a number, with the members of `shared`. Everything
+ * else is left out: unknown keys, null (which vendors send for "not measured"), texts and booleans, which say whether
+ * somebody is there but not how many.
  */
 export function candidatesOf(values: unknown, table: VendorTable, shared: Candidate): Decoded[] {
 	const found: Decoded[] = [];
@@ -49,7 +52,7 @@ export function candidatesOf(values: unknown, table: VendorTable, shared: Candid
 	return found;
 }
 
-/** A payload that must be a JSON object. @throws DecodeError, CrowdVisionError `not_json` */
+/** Parses a payload that must be a JSON object. @throws DecodeError, CrowdVisionError `not_json` */
 export function jsonObject({ raw }: Message): JsonObject {
 	const value = parseJson(raw);
 	if (!isObject(value)) throw DecodeError.unreadable('must be a JSON object');
@@ -57,8 +60,9 @@ export function jsonObject({ raw }: Message): JsonObject {
 }
 
 /**
- * The sensor of a device whose name stands in the topic: where the rule's filter has wildcards, what they stand for;
- * else the whole topic.
+ * The sensor id of a device that is named by its topic: the levels that the wildcards of the rule's filter match, else
+ * the whole topic.
+ * @throws DecodeError
  */
 export function deviceName({ name, source }: Message): string {
 	return sensorIdFrom(name ?? source);

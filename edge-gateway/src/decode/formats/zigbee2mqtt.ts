@@ -2,9 +2,9 @@ import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from './vendor.ts';
 
 /**
- * Keys of a device's state, as their `exposes` name them. Not here: `linkquality` (radio), `occupancy` and `presence`
- * (whether, not how many), `voc` (µg/m³, ppb or ppm by device, and the message does not say which), `eco2` (reckoned
- * from VOC, not measured).
+ * Keys of a device's state, as its `exposes` name them. Left out: `linkquality` (radio), `occupancy` and `presence`
+ * (whether somebody is there, not how many), `voc` (µg/m³, ppb or ppm by device; the message does not say which),
+ * `eco2` (calculated from VOC, not measured).
  */
 export const ZIGBEE2MQTT: VendorTable = {
 	temperature: { metric: 'temperature' },
@@ -21,11 +21,14 @@ export const ZIGBEE2MQTT: VendorTable = {
 
 const NOT_A_DEVICE = /(^|\/)(bridge|availability|set|get)(\/|$)/;
 
-/** Zigbee2MQTT: `{base}/{friendly name}` with the device's state. The friendly name is the sensor. */
+/**
+ * Decodes Zigbee2MQTT: `{base}/{friendly name}` with the device's state. The friendly name is the sensor id.
+ * @throws DecodeError, CrowdVisionError `not_json`
+ */
 export function decodeZigbee2mqtt(message: Message): Decoding {
 	if (NOT_A_DEVICE.test(message.name ?? message.source)) return 'not_telemetry';
 	const state = jsonObject(message);
-	// With `advanced.last_seen` configured: when the device was heard, in ms or as ISO 8601.
+	// With `advanced.last_seen` configured: when the device was last heard, in epoch ms or as ISO 8601.
 	const lastSeen = member(state, 'last_seen');
 	const observedAt =
 		typeof lastSeen === 'number' || (typeof lastSeen === 'string' && lastSeen !== '') ? { observedAt: lastSeen } : {};

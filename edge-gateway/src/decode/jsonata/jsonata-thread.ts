@@ -1,19 +1,21 @@
-/** The thread in which a mapping is evaluated: whatever it does, the sockets are elsewhere. */
+/** Worker thread that evaluates one mapping, so that a slow mapping does not stall the sockets. */
 import { parentPort, workerData } from 'node:worker_threads';
 import jsonata from 'jsonata';
-import { asMistake, type MappingMistake } from './jsonata-mapping.ts';
+import { type MappingMistake, toMistake } from './jsonata-mapping.ts';
 
 export interface MappingData {
 	mapping: string;
-	/** Bounds within which JSONata itself stops, with a reason. */
+	/** Limits at which JSONata itself stops, with a reason: ms, calls deep, items of an array. */
 	options: { timeout: number; stack: number; sequence: number };
 }
-/** A message to map: its payload as JSON, and what the mapping knows as variables. */
+
+/** A message to map: its payload as JSON text, and the variables of the mapping. */
 export interface MappingTask {
 	payload: string;
 	variables: Record<string, unknown>;
 }
-/** The result as JSON, undefined where there is none; or what went wrong. */
+
+/** The result as JSON text, undefined if there is none; or why there is no result. */
 export type MappingAnswer = { json: string | undefined } | { mistake: MappingMistake } | { notJson: true };
 
 const { mapping, options } = workerData as MappingData;
@@ -35,11 +37,11 @@ async function map(payload: string, variables: Record<string, unknown>): Promise
 	try {
 		return { json: JSON.stringify(await expression.evaluate(input, variables), withoutFunctions) };
 	} catch (error) {
-		return { mistake: asMistake(error, mapping) };
+		return { mistake: toMistake(error, mapping) };
 	}
 }
 
-/** What JSONata makes of `function($x){…}` is an object that leads back to itself. */
+/** Leaves out functions, `function($x){…}`, which JSONata represents as circular objects. */
 function withoutFunctions(_key: string, value: unknown): unknown {
 	const isFunction =
 		typeof value === 'object' && value !== null && ('_jsonata_lambda' in value || '_jsonata_function' in value);

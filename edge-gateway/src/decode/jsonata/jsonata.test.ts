@@ -10,8 +10,8 @@ const open: JsonataDecoder[] = [];
 afterEach(async () => {
 	for (const decoder of open.splice(0)) await decoder.close();
 });
-function mapping(text: string, patienceMs?: number): JsonataDecoder {
-	const decoder = new JsonataDecoder(text, patienceMs);
+function mapping(text: string, timeoutMs?: number): JsonataDecoder {
+	const decoder = new JsonataDecoder(text, timeoutMs);
 	open.push(decoder);
 	return decoder;
 }
@@ -23,15 +23,15 @@ const refusal = (decoded: Promise<unknown>) =>
 			error instanceof DecodeError || error instanceof CrowdVisionError ? `${error.code}: ${error.message}` : error,
 	);
 
-describe('a mapping', () => {
-	it('of the specification: one reading', async () => {
+describe('a JSONata mapping', () => {
+	it('returns one reading, as in the example of the documentation', async () => {
 		const text = '{"sensorId": id, "metric": "peopleCount", "value": n}';
 		expect(candidatesIn(await map(text, { id: 'door-7', n: 23 }))).toEqual([
 			{ sensorId: 'door-7', metric: 'peopleCount', value: 23 },
 		]);
 	});
 
-	it('may give an array, the short form, or what the topic says', async () => {
+	it('returns an array, the short form, or parts of the topic', async () => {
 		expect(
 			candidatesIn(
 				await map('sensors.{"sensorId": $levels[1] & "." & id, "metric": "co2", "value": ppm}', {
@@ -61,11 +61,11 @@ describe('a mapping', () => {
 		'[]',
 		'null',
 		'sensors[ppm > 9].{"value": ppm}',
-	])('may have nothing to say: %s', async (text) => {
+	])('that returns nothing yields no reading: %s', async (text) => {
 		expect(await map(text, { kind: 'status', sensors: [] })).toBe('nothing_mapped');
 	});
 
-	it('gives no functions and no prototype away', async () => {
+	it('cannot return functions or change a prototype', async () => {
 		expect(
 			candidatesIn(await map('{"metric": "co2", "value": 1, "f": function($x){$x}, "__proto__": {"polluted": 1}}', {})),
 		).toMatchObject([{ metric: 'co2', value: 1 }]);
@@ -73,42 +73,46 @@ describe('a mapping', () => {
 	});
 });
 
-describe('what goes wrong is refused, with the place in the mapping', () => {
+/** The refusal of a message for which the mapping fails in `line`. */
+const failedAt = (line: number, reason: string) =>
+	new RegExp(`^not_decoded: the payload made the mapping fail at line ${line}, column \\d: ${reason}$`);
+
+describe('a JSONata mapping that fails', () => {
 	it.each<[string, string, unknown, RegExp]>([
 		[
-			'a sum of a text',
+			'an addition to a text',
 			'{"value":\n  n + 1}',
 			{ n: 'x' },
-			/^not_decoded: the payload made the mapping fail at line 2, column \d: The left side of the "\+" operator must evaluate to a number$/,
+			failedAt(2, 'The left side of the "\\+" operator must evaluate to a number'),
 		],
-		[
-			'a function that is none',
-			'$nope(1)',
-			{},
-			/^not_decoded: the payload made the mapping fail at line 1, column \d: Attempted to invoke a non-function$/,
-		],
-		['an error of its own', '$error("no serial number")', {}, /^not_decoded: .*no serial number$/],
-		['a result that is no reading', '"text"', {}, /^invalid_reading: the payload must be a reading/],
-		['no JSON', 'a', '{', /^not_json: /],
-		['no UTF-8', 'a', Buffer.from([0x22, 0xff, 0x22]), /^not_json: /],
-	])('%s', async (_what, text, payload, expected) => {
-		expect(await refusal(map(text, payload))).toMatch(expected);
-	});
+		['a call of something that is no function', '$nope(1)', {}, failedAt(1, 'Attempted to invoke a non-function')],
+		['an error that the mapping raises', '$error("no serial number")', {}, /^not_decoded: .*no serial number$/],
+		['a result that is not a reading', '"text"', {}, /^invalid_reading: the payload must be a reading/],
+		['invalid JSON', 'a', '{', /^not_json: /],
+		['invalid UTF-8', 'a', Buffer.from([0x22, 0xff, 0x22]), /^not_json: /],
+	])(
+		'has the message refused with the reason and the place in the mapping: %s',
+		async (_what, text, payload, expected) => {
+			expect(await refusal(map(text, payload))).toMatch(expected);
+		},
+	);
 
 	it.each<[string, string]>([
-		['a loop without end', '($f := function($x){$f($x + 1)}; $f(1))'],
-		['recursion without end', '($f := function($x){1 + $f($x)}; $f(1))'],
-		['an array without end', '[1..9999999].{"value": $}'],
-		['memory without end', '($f := function($x){$f($x & $x)}; $f("aaaaaaaaaaaaaaaa"))'],
-		['a regular expression that runs away', '$match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", /^(a+)+$/)'],
-	])('%s, and the next message is mapped all the same', async (_what, runaway) => {
+		['an endless loop', '($f := function($x){$f($x + 1)}; $f(1))'],
+		['endless recursion', '($f := function($x){1 + $f($x)}; $f(1))'],
+		['an endless array', '[1..9999999].{"value": $}'],
+		['endless memory', '($f := function($x){$f($x & $x)}; $f("aaaaaaaaaaaaaaaa"))'],
+		['a runaway regular expression', '$match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", /^(a+)+$/)'],
+	])('does not keep the next message from being mapped: %s', async (_what, runaway) => {
 		const decoder = mapping(`bad ? ${runaway} : {"metric": "co2", "value": n}`, 1500);
 		const [first, second] = [decoder.decode(message('t', { bad: true })), decoder.decode(message('t', { n: 7 }))];
 		expect(await refusal(first)).toMatch(/^not_decoded: /);
 		expect(candidatesIn(await second)).toEqual([{ metric: 'co2', value: 7 }]);
 	});
+});
 
-	it('in a text that is no mapping is found before it is used', () => {
+describe('mappingMistake', () => {
+	it('finds the mistake for which a mapping does not parse', () => {
 		expect(mappingMistake('{"a": b}')).toBeUndefined();
 		expect(mappingMistake('{"value": n +}')).toEqual({ position: 13, message: expect.stringContaining('"}"') });
 		expect(mappingMistake('a[')).toMatchObject({ message: expect.any(String) });
@@ -119,8 +123,10 @@ describe('what goes wrong is refused, with the place in the mapping', () => {
 			}),
 		);
 	});
+});
 
-	it('when it is not in use any more does not cost the messages that are under way, and leaves no thread behind', async () => {
+describe('JsonataDecoder', () => {
+	it('maps the messages that are under way when it is closed, and leaves no thread behind', async () => {
 		const decoder = mapping('{"metric": "co2", "value": $}');
 		const underWay = decoder.decode(message('t', 1));
 		const [, mapped] = await Promise.all([decoder.close(), underWay]);
@@ -128,15 +134,15 @@ describe('what goes wrong is refused, with the place in the mapping', () => {
 		expect(candidatesIn(await decoder.decode(message('t', 2)))).toMatchObject([{ value: 2 }]);
 		await decoder.close();
 	});
-});
 
-it('takes any JSON, one after the other in the order they came', async () => {
-	const decoder = mapping('{"metric": "co2", "value": $}');
-	await fc.assert(
-		fc.asyncProperty(fc.array(fc.integer(), { minLength: 1, maxLength: 20 }), async (numbers) => {
-			const decoded = await Promise.all(numbers.map((number) => decoder.decode(message('t', number))));
-			expect(decoded.map((one) => candidatesIn(one)[0]!.value)).toEqual(numbers);
-		}),
-		{ numRuns: 20 },
-	);
+	it('maps messages one at a time, in the order in which they arrive', async () => {
+		const decoder = mapping('{"metric": "co2", "value": $}');
+		await fc.assert(
+			fc.asyncProperty(fc.array(fc.integer(), { minLength: 1, maxLength: 20 }), async (numbers) => {
+				const decoded = await Promise.all(numbers.map((number) => decoder.decode(message('t', number))));
+				expect(decoded.map((one) => candidatesIn(one)[0]!.value)).toEqual(numbers);
+			}),
+			{ numRuns: 20 },
+		);
+	});
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { pause } from '@crowdvision/service-kit';
+import { waitAtMost } from '@crowdvision/service-kit';
 import { decodeCanonical } from '../formats/canonical.ts';
 import { DecodeError } from '../message/candidate.ts';
 import type { Decoder, Decoding, Message } from '../message/decoder.ts';
@@ -9,57 +9,55 @@ import { textOf } from '../message/json.ts';
 import { placeIn } from './jsonata-mapping.ts';
 import type { MappingAnswer, MappingData, MappingTask } from './jsonata-thread.ts';
 
-/** Beyond it JSONata stops by itself. Depth is that of functions calling themselves, sequence the items of an array. */
+/** Limits at which JSONata stops by itself: ms, depth of recursion, items of an array. */
 const OPTIONS = { timeout: 500, stack: 500, sequence: 100_000 };
-/** Beyond it the thread is ended: a regular expression that runs away hears nothing. */
-const PATIENCE_MS = 3000;
+/** After this time the thread is terminated: a runaway regular expression does not notice JSONata's own limits. */
+const MESSAGE_TIMEOUT_MS = 3000;
 const RESOURCES = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
-const START_PATIENCE_MS = 30_000;
+const START_TIMEOUT_MS = 30_000;
 
 /**
- * A mapping that a user wrote (https://docs.jsonata.org). Its input is the payload's JSON; `$topic` is the topic,
- * `$levels` its levels, `$name` what the wildcards of the filter stand for, `$receivedAt` epoch ms. It gives a reading,
- * an array of readings, or nothing where there is nothing to say.
+ * Decodes messages with a JSONata mapping of the user (https://docs.jsonata.org). Its input is the payload as JSON;
+ * `$topic` is the topic, `$levels` its levels, `$name` the levels that the filter's wildcards match, `$receivedAt`
+ * epoch ms. It returns a reading, an array of readings, or nothing.
  *
- * Each mapping has a thread of its own, started with its first message and ended with what takes too long: a bad
- * mapping costs its own messages only.
+ * Each mapping has a thread of its own, started with the first message and terminated by a message that takes too long,
+ * so that a bad mapping affects only its own messages.
  */
 export class JsonataDecoder implements Decoder {
 	readonly #mapping: string;
-	readonly #patienceMs: number;
+	readonly #timeoutMs: number;
 	#thread: Promise<Worker> | undefined;
-	/** One message at a time, so that each has its own patience. */
+	/** One message is mapped at a time, so that each has its own timeout. */
 	#last: Promise<unknown> = Promise.resolve();
 	#closed = false;
 
-	constructor(mapping: string, patienceMs = PATIENCE_MS) {
+	constructor(mapping: string, timeoutMs = MESSAGE_TIMEOUT_MS) {
 		this.#mapping = mapping;
-		this.#patienceMs = patienceMs;
+		this.#timeoutMs = timeoutMs;
 	}
 
-	/** @throws DecodeError, CrowdVisionError `not_json`, `unavailable` */
+	/** Maps one message. @throws DecodeError, CrowdVisionError `not_json`, `unavailable` */
 	decode(message: Message): Promise<Decoding> {
 		const decoded = this.#last.then(() => this.#map(message));
 		this.#last = decoded.then(
-			() => this.#afterwards(),
-			() => this.#afterwards(),
+			() => this.#endIfClosed(),
+			() => this.#endIfClosed(),
 		);
 		return decoded;
 	}
 
 	/**
-	 * Lets the thread go when the message under way is mapped. What was on its way here by the rule of before is mapped
-	 * all the same.
+	 * Ends the thread once the messages given so far are mapped, or after the timeout. A message that still arrives by
+	 * the old rule is mapped as well.
 	 */
 	async close(): Promise<void> {
 		this.#closed = true;
-		const patience = new AbortController();
-		await Promise.race([this.#last, pause(this.#patienceMs, patience.signal)]).catch(() => undefined);
-		patience.abort();
+		await waitAtMost(this.#timeoutMs, this.#last);
 		await this.#end();
 	}
 
-	async #afterwards(): Promise<void> {
+	async #endIfClosed(): Promise<void> {
 		if (this.#closed) await this.#end();
 	}
 
@@ -86,20 +84,23 @@ export class JsonataDecoder implements Decoder {
 			this.#thread = undefined;
 			throw new CrowdVisionError(
 				'unavailable',
-				`The thread of the mapping did not start: ${(error as Error).message}`,
+				`The mapping's thread did not start: ${(error as Error).message}`,
 				{},
 				1,
 			);
 		}
 		thread.postMessage(task);
 		try {
-			const [answer] = await once(thread, 'message', { signal: AbortSignal.timeout(this.#patienceMs) });
+			const [answer] = await once(thread, 'message', { signal: AbortSignal.timeout(this.#timeoutMs) });
 			return answer as MappingAnswer;
 		} catch (error) {
 			await this.#end();
-			const why =
-				(error as Error).name === 'AbortError' ? `took longer than ${this.#patienceMs} ms` : (error as Error).message;
-			throw DecodeError.unreadable(`was not mapped: the mapping was stopped: ${why}`);
+			const { name, message } = error as Error;
+			throw DecodeError.unreadable(
+				name === 'AbortError'
+					? `was not mapped: the mapping took longer than ${this.#timeoutMs} ms`
+					: `was not mapped: the mapping's thread failed: ${message}`,
+			);
 		}
 	}
 
@@ -118,12 +119,12 @@ async function startThread(data: MappingData): Promise<Worker> {
 		name: 'jsonata',
 		workerData: data,
 		resourceLimits: RESOURCES,
-		// Nothing of the environment: a mapping has no business with it.
+		// A mapping must not see the environment, which holds secrets.
 		env: {},
 	});
 	worker.unref();
-	// Without a listener an error of a thread, such as one of memory, would end the process.
+	// Without a listener an error of the thread, such as running out of memory, would end the process.
 	worker.on('error', () => undefined);
-	await once(worker, 'message', { signal: AbortSignal.timeout(START_PATIENCE_MS) });
+	await once(worker, 'message', { signal: AbortSignal.timeout(START_TIMEOUT_MS) });
 	return worker;
 }

@@ -1,29 +1,29 @@
 import type { Problem } from '@crowdvision/contracts';
 
-/** What a decoder makes of a frame: a reading as the device means it, not yet checked. */
+/** A decoded reading with the names of the contract, not yet validated. */
 export type Candidate = Record<string, unknown>;
 
-/** A candidate and its place in the batch it came in; one that came alone has index 0. */
+/** A candidate and its index in the batch; 0 for a single reading. */
 export interface Decoded {
 	candidate: Candidate;
 	index: number;
 }
 
-/** What the frame's way in already says: a topic, a port's configuration. A payload that says otherwise is refused. */
+/** What the topic or the port's configuration already names. A payload that contradicts it is refused. */
 export interface FrameContext {
 	sensorId?: string;
 	metric?: string;
 	buildingId?: string;
 	roomId?: string;
-	/** For formats that need not name a sensor: the only one this sender has. */
+	/** The sender's only sensor, for formats that need not name one. */
 	onlySensorId?: string;
 }
 
-/** A frame that is not what its format says. `index` is the reading's place in a batch. */
+/** A frame that violates its format. `index` is the reading's index in a batch. */
 export class DecodeError extends Error {
 	readonly problem: Problem;
 	readonly index: number;
-	/** `not_decoded`: not even the form is right, so that nothing could be read. */
+	/** `not_decoded`: the payload is malformed as a whole. `invalid_reading`: one reading of it is wrong. */
 	readonly code: 'invalid_reading' | 'not_decoded';
 
 	constructor(problem: Problem, index: number, code: DecodeError['code'] = 'invalid_reading') {
@@ -33,7 +33,7 @@ export class DecodeError extends Error {
 		this.code = code;
 	}
 
-	/** For a payload of which nothing can be read. */
+	/** For a malformed payload, of which no reading can be decoded. */
 	static unreadable(message: string): DecodeError {
 		return new DecodeError({ path: '', message }, 0, 'not_decoded');
 	}

@@ -1,46 +1,46 @@
 import type { Decoded } from './candidate.ts';
 
-/** A message as its decoder sees it. */
+/** A message as the decoder gets it. */
 export interface Message {
-	/** The bytes as they came. */
+	/** The payload as received. */
 	raw: Buffer;
-	/** The MQTT topic, or the path or port it came by. */
+	/** The MQTT topic, path or port by which it was received. */
 	source: string;
-	/** The id of who sent it: what a decoder learns of one sender must not change what another's messages mean. */
+	/** The sender's id. Decoder state learned from one sender must not change how another's messages are read. */
 	sender: string;
-	/** What the wildcards of the rule's filter stand for in this topic, joined by `/`; undefined where it has none. */
+	/** The topic levels that the wildcards of the rule's filter match, joined by `/`; undefined without wildcards. */
 	name: string | undefined;
 	/** Epoch ms. */
 	receivedAt: number;
 }
 
-/** Why a message that is all right holds no reading. */
+/** Why a valid message holds no reading. */
 export const NO_READING = {
-	no_metric: 'it holds no value of a metric of the catalog',
-	not_telemetry: 'it is of a kind that never holds readings: a state, a join, a log line',
-	nothing_mapped: 'its mapping says nothing of it',
-	unknown_alias: 'it names its metrics by aliases whose birth was not heard; a rebirth was asked for',
+	no_metric: 'it holds no value of a metric in the catalog',
+	not_telemetry: 'its kind never holds readings: a state, a join, a log line',
+	nothing_mapped: 'its mapping returns nothing for it',
+	unknown_alias: 'it names its metrics by aliases whose birth was not received; a rebirth was requested',
 } as const;
 export type NoReading = keyof typeof NO_READING;
 
-/** The readings of a message, at least one; or why there is none. */
+/** The readings of a message, at least one; or why it holds none. */
 export type Decoding = Decoded[] | NoReading;
 
 /**
- * Makes readings of one vendor's messages. Called in the order the messages of each sender came in; it may keep state,
- * and may answer later. Throws, or rejects with, DecodeError or CrowdVisionError `not_json`.
+ * Decodes messages of one format. Called in the order in which each sender's messages arrive; may keep state and may
+ * return a promise. Throws, or rejects with, DecodeError or CrowdVisionError `not_json` or `unavailable`.
  */
 export interface Decoder {
 	decode(message: Message): Decoding | Promise<Decoding>;
 	close?(): Promise<void>;
 }
 
-/** A decoder that is nothing but a function. */
+/** A decoder that keeps no state. */
 export function stateless(decode: (message: Message) => Decoding): Decoder {
 	return { decode };
 }
 
-/** The readings, or that there is none. */
+/** The readings, or `no_metric` if there are none. */
 export function orNoMetric(readings: Decoded[]): Decoding {
 	return readings.length > 0 ? readings : 'no_metric';
 }

@@ -1,5 +1,5 @@
 import { encode } from 'cborg';
-import type { FormatName } from '../../decode/registry.ts';
+import type { FormatName } from '../../decode/format-table.ts';
 import { encodeCobs } from '../../sources/framing/cobs.ts';
 import { crc16 } from '../../sources/framing/crc16.ts';
 import { connectOf, packetOf, str } from '../malformed-packets.ts';

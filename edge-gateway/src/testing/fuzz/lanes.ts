@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, type Running, start } from '@crowdvision/testing/processes';
 import WebSocket from 'ws';
-import { FORMAT_NAMES, FORMATS } from '../../decode/registry.ts';
+import { FORMAT_NAMES, FORMATS } from '../../decode/format-table.ts';
 import { connects, FORMATS_CORPUS, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
 import { type Chance, inPieces, mutated } from './mutations.ts';
 import type { ToldNumbers } from './told-numbers.ts';

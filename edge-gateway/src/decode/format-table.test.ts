@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { candidatesIn, expectDecoded, message } from '../testing/messages.ts';
 import { VENDOR_MESSAGES, type VendorMessage } from '../testing/vendor-messages.ts';
+import { FORMATS, type FormatName } from './format-table.ts';
 import type { Decoder, Decoding } from './message/decoder.ts';
-import { FORMATS, type FormatName } from './registry.ts';
 
 const open = (format: FormatName): Decoder => FORMATS[format].open({ mapping: '', publish: async () => undefined });
 const formats = Object.entries(VENDOR_MESSAGES) as [Exclude<FormatName, 'jsonata'>, VendorMessage][];
@@ -13,7 +13,7 @@ describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {
 	const decoder = open(format);
 	const decode = (raw: Buffer) => decoder.decode(message(topic, raw, name)) as Decoding;
 
-	it('makes of a good message what the contract of readings takes', () => {
+	it('turns a valid message into readings that satisfy the contract', () => {
 		const candidates = candidatesIn(decode(payload));
 		expect(candidates).toHaveLength(readings);
 		for (const candidate of candidates) {
@@ -22,7 +22,7 @@ describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {
 		}
 	});
 
-	it('reads or refuses it cut anywhere, and with any bit changed', () => {
+	it('either reads or refuses a message that is cut anywhere or has any bit changed', () => {
 		for (let cut = 0; cut < payload.length; cut++) expectDecoded(() => decode(payload.subarray(0, cut)));
 		for (let at = 0; at < payload.length * 8; at++) {
 			const flipped = Buffer.from(payload);
@@ -31,7 +31,7 @@ describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {
 		}
 	});
 
-	it('reads or refuses any bytes, and any JSON with its own words in it', () => {
+	it('either reads or refuses any bytes, and any JSON that uses its keys', () => {
 		const words = [...payload.toString('latin1').matchAll(/"([\w:.]+)":/g)].map(([, word]) => word!);
 		const key = fc.constantFrom(...words, '__proto__', 'constructor', 'toString');
 		const { value } = fc.letrec((tie) => ({
@@ -56,7 +56,7 @@ describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {
 		);
 	});
 
-	it('reads or refuses a megabyte of brackets, and of braces', () => {
+	it('either reads or refuses a megabyte of nested arrays or objects', () => {
 		for (const bytes of ['[', '{"a":', '\x81', '\xa1\x61a', '\x12\x00'])
 			expectDecoded(() => decode(Buffer.from(bytes.repeat(Math.floor((1024 * 1024) / bytes.length)), 'latin1')));
 	});

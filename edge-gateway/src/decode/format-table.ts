@@ -1,0 +1,73 @@
+import { decodeCanonical } from './formats/canonical.ts';
+import { decodeCbor } from './formats/cbor.ts';
+import { decodeChirpstack } from './formats/chirpstack.ts';
+import { decodeSenml } from './formats/senml.ts';
+import { decodeShelly } from './formats/shelly.ts';
+import { type Publish, SparkplugDecoder } from './formats/sparkplug.ts';
+import { decodeTasmota } from './formats/tasmota.ts';
+import { decodeTheThingsStack } from './formats/the-things-stack.ts';
+import { decodeZigbee2mqtt } from './formats/zigbee2mqtt.ts';
+import { JsonataDecoder } from './jsonata/jsonata.ts';
+import { type Decoder, stateless } from './message/decoder.ts';
+import { parseJson } from './message/json.ts';
+
+/** What a decoder may need when it is opened. */
+export interface DecoderParts {
+	/** The JSONata mapping of the rule; empty if it has none. */
+	mapping: string;
+	publish: Publish;
+}
+
+/** A format as docs/decoders.md lists it. */
+interface Format {
+	/** The standard or product. */
+	description: string;
+	/** The usual topic filter, if there is one. */
+	topic?: string;
+	open(parts: DecoderParts): Decoder;
+}
+
+/** Every format, by the name that a rule uses. A new format is a file in `formats/` and an entry here. */
+export const FORMATS = {
+	canonical: {
+		description: "the gateway's own JSON",
+		open: () => stateless(({ raw }) => decodeCanonical(parseJson(raw), {})),
+	},
+	cbor: { description: "the gateway's own format as CBOR (RFC 8949)", open: () => stateless(decodeCbor) },
+	senml: { description: 'SenML (RFC 8428), JSON or CBOR', open: () => stateless(decodeSenml) },
+	'sparkplug-b': {
+		description: 'Sparkplug B 3.0',
+		topic: 'spBv1.0/#',
+		open: ({ publish }) => new SparkplugDecoder(publish),
+	},
+	zigbee2mqtt: { description: 'Zigbee2MQTT', topic: 'zigbee2mqtt/#', open: () => stateless(decodeZigbee2mqtt) },
+	tasmota: { description: 'Tasmota, SENSOR telemetry', topic: 'tele/+/SENSOR', open: () => stateless(decodeTasmota) },
+	shelly: {
+		description: 'Shelly, second generation and later',
+		topic: '+/events/rpc',
+		open: () => stateless(decodeShelly),
+	},
+	'the-things-stack': {
+		description: 'The Things Stack v3, uplinks',
+		topic: 'v3/+/devices/+/up',
+		open: () => stateless(decodeTheThingsStack),
+	},
+	chirpstack: {
+		description: 'ChirpStack v4, uplinks and battery',
+		topic: 'application/+/device/+/event/+',
+		open: () => stateless(decodeChirpstack),
+	},
+	jsonata: {
+		description: 'any JSON, by a JSONata mapping of your own',
+		open: ({ mapping }) => new JsonataDecoder(mapping),
+	},
+} as const satisfies Record<string, Format>;
+
+export type FormatName = keyof typeof FORMATS;
+export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[];
+
+/** Content types of `POST /ingest` that need no rule. */
+export const CONTENT_TYPES: Readonly<Record<string, FormatName>> = {
+	'application/senml+json': 'senml',
+	'application/senml+cbor': 'senml',
+};
