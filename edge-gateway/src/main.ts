@@ -16,10 +16,10 @@ import {
 	probeRoutes,
 	processMetrics,
 	Registry,
+	releaseStartupMemory,
 	requestMetrics,
 	runMain,
 	SettingsError,
-	settleDown,
 	type Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './configuration/config.ts';
@@ -75,7 +75,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		const port = await listen(server, config.port, config.host);
 		await gateway.start();
 		gateway.follow(configuration);
-		settleDown();
+		releaseStartupMemory();
 		process.stdout.write(`ready http://${config.host}:${port} mqtt://${config.host}:${gateway.mqttPort()}\n`);
 	});
 }

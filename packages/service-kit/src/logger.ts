@@ -2,9 +2,7 @@ import { type Logger, pino } from 'pino';
 
 export type { Logger };
 
-/**
- * Structured log to stderr, so that stdout stays for what a person or a script asked for. Secrets are cut out by key.
- */
+/** A structured log on stderr; stdout is for the output that a person or a script asked for. Redacts secrets by key. */
 export function createLogger(name: string, level: string): Logger {
 	return pino(
 		{

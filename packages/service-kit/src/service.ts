@@ -1,55 +1,59 @@
 import type { Server } from 'node:http';
 import { Registry } from 'prom-client';
-import { closeServer, createApp, createServer, finishApp, listen, probeRoutes, type Router } from './http/http.ts';
+import { createApp, finishApp, type Router } from './http/app.ts';
+import { probeRoutes } from './http/probes.ts';
 import { limitRequests } from './http/rate-limit.ts';
 import { processMetrics, requestMetrics } from './http/request-metrics.ts';
+import { closeServer, createServer, listen } from './http/server.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { Lifecycle } from './process/lifecycle.ts';
 import { COMMON_SETTINGS, readSettings, SettingsError } from './process/settings.ts';
-import { openTokens } from './tokens/token-setup.ts';
+import { openTokens } from './tokens/open-tokens.ts';
 import type { Tokens } from './tokens/tokens.ts';
 
-/** What a service is, once built: routes without its prefix (Caddy strips it), a readiness, a stop. */
+/** A running service: its routes without the path prefix (Caddy strips it), its readiness, how to stop it. */
 export interface Service {
 	name: string;
 	router: Router;
 	/**
-	 * Routes that share a path with the probes and decide themselves which requests they take; mounted before them, in
-	 * the service's own process only.
+	 * Routes that share a path with the probes and pass on the requests that are not theirs. Mounted before the probes,
+	 * only where the service has a process of its own.
 	 */
 	beforeProbes?: Router;
 	/** Undefined when every dependency is reached, else the reason for a person. */
 	trouble(): Promise<string | undefined>;
 	stop(): Promise<void>;
-	/** For services that speak more than requests, such as Socket.IO. Called before the server listens. */
+	/** For services that use more of the server than requests, such as Socket.IO. Called before the server listens. */
 	attach?(server: Server): void;
-	/** Ends the connections of `attach`, which closing the HTTP server would wait for. */
+	/** Ends the connections of `attach`; closing the HTTP server would wait for them. */
 	detach?(): Promise<void>;
 }
 
-/** What every service is given, in both compositions. */
+/** What every service gets, in its own process and in the standalone process. */
 export interface ServiceContext {
 	logger: Logger;
 	tokens: Tokens;
 	metrics: Registry;
-	/** Folder for this process's files. */
+	/** Folder for the files of this process. */
 	dataDir: string;
 }
 
 /**
- * Where a service in its own process finds the bus.
- * @throws SettingsError without REDIS_URL: alone in its process, a service would talk to nobody.
+ * The URL of the bus, for a service in its own process.
+ * @throws SettingsError without REDIS_URL: the service could not reach the others.
  */
 export function requireRedis(settings: { REDIS_URL?: string | undefined }): string {
 	if (settings.REDIS_URL) return settings.REDIS_URL;
 	throw new SettingsError(
-		'REDIS_URL is not set, but a service in its own process needs Redis to talk to the others (without Redis, run them all with npm start)',
+		'REDIS_URL is not set: a service in its own process needs Redis to reach the others. ' +
+			'Without Redis, run all of them in one process with npm start',
 	);
 }
 
 /**
- * Runs one service as its own process: settings, logger, tokens, an HTTP server with probes, signals.
- * `build` gets the context and the settings, and registers on `lifecycle` what it opened.
+ * Runs one service in its own process, with settings, logger, tokens, an HTTP server with probes, and signal handling.
+ * `build` gets the context and the settings, and registers what it opens on `lifecycle`. Prints `ready <name> <url>` to
+ * stdout once the service listens.
  */
 export async function runService(
 	name: string,

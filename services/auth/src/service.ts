@@ -3,7 +3,6 @@ import { type AccountView, TABLES } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
-	keptSecret,
 	Lifecycle,
 	PublicKeys,
 	type RetainedSource,
@@ -11,6 +10,7 @@ import {
 	readSettings,
 	type Service,
 	type ServiceContext,
+	storedSecret,
 	type Tokens,
 } from '@crowdvision/service-kit';
 import type { Store, Stores } from '@crowdvision/store';
@@ -74,7 +74,7 @@ async function openAuth(
 	lifecycle: Lifecycle,
 ): Promise<Auth> {
 	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE));
-	const seal = new Seal(AUTH_KEY ?? keptSecret(dataDir, 'auth-key'));
+	const seal = new Seal(AUTH_KEY ?? storedSecret(dataDir, 'auth-key'));
 	const sessions = new Sessions(store);
 	const accounts = new Accounts(store, sessions);
 	const memberships = new Memberships(store, sessions, ADMINS);

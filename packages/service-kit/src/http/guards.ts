@@ -1,10 +1,9 @@
 import { type AccountClaims, CrowdVisionError, ROLES, type Role, weightIn } from '@crowdvision/contracts';
 import type { Tokens } from '../tokens/tokens.ts';
-import type { Request, RequestHandler } from './http.ts';
+import type { Request, RequestHandler } from './app.ts';
 
 /**
- * The cookie a browser session is kept in. A browser takes no cookie of more than 4096 bytes: a longer token goes on in
- * `<name>_1` and `<name>_2`.
+ * The cookie of a browser session. A browser takes at most 4096 bytes per cookie: a longer token goes on in the next.
  */
 export const SESSION_COOKIE = 'crowdvision_session';
 export const SESSION_COOKIES = [
@@ -17,9 +16,9 @@ export const SESSION_COOKIES = [
 const BEARER = /^Bearer +/i;
 
 /**
- * The token of `Authorization: Bearer …` (RFC 6750, section 2.1), or undefined. Its characters are for who verifies it
- * to judge: a look at each would cost a request more than all the rest of the decision, and most tokens were verified
- * before.
+ * The token of `Authorization: Bearer …` (RFC 6750, section 2.1), or undefined. Its characters are checked when it is
+ * verified: checking them here would cost a request more than the rest of its authentication, since most tokens are
+ * known.
  */
 export function bearerToken({
 	headers: { authorization },
@@ -31,7 +30,7 @@ export function bearerToken({
 	return authorization.slice(scheme.length).trimEnd() || undefined;
 }
 
-/** The token of a browser's session cookie, or undefined. */
+/** The token of a browser's session cookies, or undefined. */
 export function sessionToken(request: { headers: { cookie?: string | undefined } }): string | undefined {
 	const { cookie } = request.headers;
 	if (cookie === undefined) return undefined;
@@ -48,8 +47,8 @@ export function sessionToken(request: { headers: { cookie?: string | undefined }
 const callers = new WeakMap<Request, AccountClaims>();
 
 /**
- * The account that a request comes from: Bearer first, else the session cookie (same-site only). `evenIfRevoked` as of
- * `Tokens`.
+ * The account that sent a request, by its bearer token or else by its session cookie (same-site only). `evenIfRevoked`
+ * as in `Tokens.verifyAccount`.
  * @throws CrowdVisionError `unauthenticated`
  */
 export async function authenticate(
@@ -64,7 +63,7 @@ export async function authenticate(
 	return claims;
 }
 
-/** Lets only accounts through; the claims are then `callerOf(request)`. */
+/** Lets only requests of accounts pass; `callerOf(request)` then returns the claims. */
 export function requireAccount(tokens: Tokens): RequestHandler {
 	return async (request, _response, next) => {
 		await authenticate(tokens, request);
@@ -72,7 +71,7 @@ export function requireAccount(tokens: Tokens): RequestHandler {
 	};
 }
 
-/** The account behind a request that passed `authenticate`. */
+/** The claims of a request that passed `authenticate`. */
 export function callerOf(request: Request): AccountClaims {
 	const claims = callers.get(request);
 	if (!claims) throw new Error('callerOf needs authenticate before it');
@@ -80,8 +79,9 @@ export function callerOf(request: Request): AccountClaims {
 }
 
 /**
- * @throws CrowdVisionError `not_found` for somebody who may not even know of the thing, `forbidden` for a member of too
- * little weight.
+ * Checks that the account has at least `role` in one of the domains that own a thing; `what` names the thing.
+ * @throws CrowdVisionError `not_found` for an account outside these domains, `forbidden` for a member with a lower
+ * role.
  */
 export function requireRole(
 	claims: Pick<AccountClaims, 'memberships'>,

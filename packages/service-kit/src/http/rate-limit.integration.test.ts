@@ -3,14 +3,17 @@ import type { ErrorBody } from '@crowdvision/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../logger.ts';
 import { COMMON_SETTINGS, readSettings } from '../process/settings.ts';
-import { closeServer, createApp, finishApp, listen } from './http.ts';
+import { createApp, finishApp } from './app.ts';
 import { limitRequests } from './rate-limit.ts';
+import { closeServer, listen } from './server.ts';
 
-describe('requests of one client', () => {
+describe('the requests of one client', () => {
 	let close: (() => Promise<void>) | undefined;
 	afterEach(() => close?.());
 
-	/** A server that answers with the client's address; resolves with how it is asked on behalf of one. */
+	/**
+	 * Starts a server that answers with the client's address. Resolves with a function that sends a request for a client.
+	 */
 	async function serve(options: {
 		perMinute: number;
 		TRUST_PROXY?: string;
@@ -27,7 +30,7 @@ describe('requests of one client', () => {
 			fetch(`http://127.0.0.1:${port}`, { headers: forwardedFor ? { 'x-forwarded-for': forwardedFor } : {} });
 	}
 
-	it('are refused beyond the limit, with the seconds to wait, and nobody else is', async () => {
+	it('are refused beyond the limit, with the seconds to wait, while other clients are served', async () => {
 		const ask = await serve({ perMinute: 3 });
 		for (let i = 0; i < 3; i++) expect((await ask('192.0.2.1')).status).toBe(200);
 		const refused = await ask('192.0.2.1');
@@ -39,7 +42,7 @@ describe('requests of one client', () => {
 		expect((await ask('192.0.2.2')).status).toBe(200);
 	});
 
-	it('are those of a network of IPv6, of whose addresses a client has as many as it likes', async () => {
+	it('are those of a whole IPv6 network, since a client can use any of its addresses', async () => {
 		const ask = await serve({ perMinute: 2 });
 		const statuses = [];
 		for (const host of ['1', '2', '3']) statuses.push((await ask(`2001:db8:0:1::${host}`)).status);
@@ -47,25 +50,25 @@ describe('requests of one client', () => {
 		expect((await ask('2001:db8:1:1::1')).status).toBe(200);
 	});
 
-	it('are any number where the limit is 0', async () => {
+	it('are unlimited where the limit is 0', async () => {
 		const ask = await serve({ perMinute: 0 });
 		for (let i = 0; i < 20; i++) expect((await ask()).status).toBe(200);
 	});
 
 	it.each([
-		['loopback, the default', undefined, '192.0.2.1', '192.0.2.1'],
-		['only what the trusted proxy added', 'loopback', '10.9.9.9, 192.0.2.1', '192.0.2.1'],
-		['through several that are trusted', 'loopback,uniquelocal', '192.0.2.1, 10.0.0.7', '192.0.2.1'],
-		['through a network', '127.0.0.0/8, 192.0.2.0/24', '198.51.100.1, 192.0.2.1', '198.51.100.1'],
-		['nobody', 'none', '192.0.2.1', '127.0.0.1'],
-		['somebody else', '10.0.0.0/8', '192.0.2.1', '127.0.0.1'],
-	])('are told apart by what a proxy says, if it is trusted: %s', async (_what, TRUST_PROXY, header, address) => {
+		['loopback, by default', undefined, '192.0.2.1', '192.0.2.1'],
+		['only the part that the trusted proxy added', 'loopback', '10.9.9.9, 192.0.2.1', '192.0.2.1'],
+		['through several trusted proxies', 'loopback,uniquelocal', '192.0.2.1, 10.0.0.7', '192.0.2.1'],
+		['through trusted networks', '127.0.0.0/8, 192.0.2.0/24', '198.51.100.1, 192.0.2.1', '198.51.100.1'],
+		['no proxy is trusted', 'none', '192.0.2.1', '127.0.0.1'],
+		['another proxy is trusted', '10.0.0.0/8', '192.0.2.1', '127.0.0.1'],
+	])('are recognized by the address that a trusted proxy reports: %s', async (_what, TRUST_PROXY, header, address) => {
 		const ask = await serve({ perMinute: 0, ...(TRUST_PROXY && { TRUST_PROXY }) });
 		expect(await (await ask(header)).text()).toBe(address);
 	});
 
 	it.each(['everyone', '10.0.0.0/33', '10.0.0', 'loopback,', '::1/129', '10.0.0.0/8/8', '*'])(
-		'come through no proxy named %s',
+		'cannot be attributed by a TRUST_PROXY of %s, which is refused',
 		(TRUST_PROXY) => {
 			expect(() => readSettings(COMMON_SETTINGS, { TRUST_PROXY })).toThrow(/TRUST_PROXY is ".*", but must be none, or/);
 		},

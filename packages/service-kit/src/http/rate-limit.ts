@@ -1,13 +1,12 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { rateLimit } from 'express-rate-limit';
-import type { RequestHandler } from './http.ts';
+import type { RequestHandler } from './app.ts';
 
 const WINDOW_MS = 60_000;
 
 /**
- * Refuses what goes beyond `perMinute` requests a minute of one client: an IPv4 address, or an IPv6 network of 56 bits,
- * as a site is given. Each process counts what it gets itself. 0 refuses nothing. Throws `rate_limited` with the
- * seconds to wait.
+ * Refuses requests beyond `perMinute` per client with `rate_limited` and the seconds to wait. A client is an IPv4
+ * address, or an IPv6 network of 56 bits, as one site gets. Each process counts its own requests. 0 sets no limit.
  */
 export function limitRequests(perMinute: number): RequestHandler {
 	if (perMinute === 0) return (_request, _response, next) => next();
@@ -16,7 +15,7 @@ export function limitRequests(perMinute: number): RequestHandler {
 		limit: perMinute,
 		legacyHeaders: false,
 		standardHeaders: false,
-		// Its checks are for who sets it up, and write to the console.
+		// These checks of the set-up would write to the console.
 		validate: false,
 		handler: (request, _response, next) => {
 			const { resetTime } = (request as { rateLimit?: { resetTime?: Date } }).rateLimit ?? {};

@@ -1,20 +1,20 @@
 import { collectDefaultMetrics, Histogram, type Registry } from 'prom-client';
-import type { RequestHandler } from './http.ts';
+import type { RequestHandler } from './app.ts';
 
 const NAME = 'http_request_duration_seconds';
-/** Seconds: from what a person does not notice to what a proxy gives up on. */
+/** In seconds, from unnoticeable to the time-out of a proxy. */
 const BUCKETS = [0.005, 0.02, 0.1, 0.25, 1, 2.5, 10];
 
 /**
- * Memory, event loop and garbage collection of this process, by the names every Node dashboard knows. Once a registry.
+ * Registers memory, event loop and garbage collection of this process under prom-client's usual names. Call it once.
  */
 export function processMetrics(metrics: Registry): void {
 	collectDefaultMetrics({ register: metrics });
 }
 
 /**
- * Measures the requests of a service by method, route and status. The route is its pattern, never the path that was
- * asked for: what clients make up must not become series. Mount it in front of the service's router.
+ * Measures the requests of a service by method, route pattern and status. It never uses the requested path, since a
+ * client could create any number of series with it. Mount it before the service's router.
  */
 export function requestMetrics(metrics: Registry, service: string): RequestHandler {
 	const durations = histogram(metrics);
@@ -29,7 +29,7 @@ export function requestMetrics(metrics: Registry, service: string): RequestHandl
 	};
 }
 
-/** One for all services of a process. */
+/** One histogram for all services of a process. */
 function histogram(metrics: Registry): Histogram {
 	const known = metrics.getSingleMetric(NAME);
 	if (known) return known as Histogram;

@@ -1,30 +1,30 @@
 import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
 
-/** The one thing this needs of the bus. */
+/** The part of the bus that this needs. */
 interface Listenable {
 	listen(channel: string, handle: (message: string) => void): Promise<{ close(): Promise<void> }>;
 }
 
-const MOST_REMEMBERED = 100_000;
+const MAX_REMEMBERED = 100_000;
 
 /**
- * Devices that said they are gone, as far as this process heard: it is told once, to whoever listens. Who missed it
- * finds their values stale soon after.
+ * Devices that went offline while this process was listening: the event is announced once. A process that missed it
+ * sees the device's values turn stale soon after.
  */
 export class Presence {
-	readonly #gone = new Map<string, number>();
+	readonly #offline = new Map<string, number>();
 
 	follow(bus: Listenable): Promise<{ close(): Promise<void> }> {
-		return bus.listen(CHANNELS.devices, (message) => this.#hear(message));
+		return bus.listen(CHANNELS.devices, (message) => this.#onMessage(message));
 	}
 
-	/** When a sensor's device said that it is gone, in epoch ms, as a field to lay over what the sensor said. */
+	/** When a sensor's device went offline, in epoch ms, as a field to merge into the sensor's state; else `{}`. */
 	of(sensorId: string): { offlineAt?: number } {
-		const offlineAt = this.#gone.get(sensorId);
+		const offlineAt = this.#offline.get(sensorId);
 		return offlineAt === undefined ? {} : { offlineAt };
 	}
 
-	#hear(message: string): void {
+	#onMessage(message: string): void {
 		let event: Partial<DeviceEvent>;
 		try {
 			event = JSON.parse(message) as Partial<DeviceEvent>;
@@ -33,8 +33,8 @@ export class Presence {
 		}
 		const { sensorId, state, at } = event;
 		if (typeof sensorId !== 'string' || typeof at !== 'number') return;
-		this.#gone.delete(sensorId);
-		if (state === 'offline') this.#gone.set(sensorId, at);
-		if (this.#gone.size > MOST_REMEMBERED) this.#gone.delete(this.#gone.keys().next().value!);
+		this.#offline.delete(sensorId);
+		if (state === 'offline') this.#offline.set(sensorId, at);
+		if (this.#offline.size > MAX_REMEMBERED) this.#offline.delete(this.#offline.keys().next().value!);
 	}
 }

@@ -2,38 +2,40 @@ import type { TableName } from '@crowdvision/contracts';
 import type { Logger } from '../logger.ts';
 import { pause, waitAtMost } from '../retry/back-off.ts';
 
-/** What this needs of the bus. */
+/** The part of the bus that this needs. */
 interface RetainingBus {
 	retain(table: TableName, key: string, value: string | null): Promise<void>;
 	watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<{ close(): Promise<void> }>;
 }
 
-/** The owner's truth, read at the moment it is told. */
+/** The owner's values, read at the moment they are published. */
 export interface RetainedSource {
-	/** Every key there is. */
+	/** All present keys. */
 	keys(): Promise<string[]>;
 	/** The present value of a key, or null when there is none. */
 	read(key: string): Promise<string | null>;
 }
 
-const LOOK_EVERY_MS = 1000;
+/** How often failed keys are retried. */
+const RETRY_EVERY_MS = 1000;
+/** How often the whole table is published again. */
 const REPEAT_EVERY_MS = 5 * 60_000;
-/** How long a change waits to be told before its request goes on without that; it is told later then. */
+/** How long a caller waits for its change to be on the bus; after that the change is published later. */
 const PATIENCE_MS = 1000;
 
 /**
- * Keeps a retained table of the bus equal to what its owner has: told whole at the start and now and then, key by key
- * at each change, and again where the bus lost it. What is retained but not the owner's any more is removed.
+ * Keeps a retained table of the bus equal to its owner's values: publishes all of them at the start and every five
+ * minutes, single keys when they change, and keys that the bus lost. Removes keys that the owner no longer has.
  */
 export class RetainedTable {
 	readonly #bus: RetainingBus;
 	readonly #table: TableName;
 	readonly #source: RetainedSource;
 	readonly #logger: Logger;
-	/** Keys whose value on the bus may not be the owner's. */
+	/** Keys whose value on the bus may differ from the owner's. */
 	readonly #dirty = new Set<string>();
-	/** Keys that were given a value and should be there. */
-	readonly #told = new Set<string>();
+	/** Keys that were published with a value, so the bus should have them. */
+	readonly #published = new Set<string>();
 	readonly #stopped = new AbortController();
 	#flushing: Promise<void> | undefined;
 	#loop: Promise<void> | undefined;
@@ -48,12 +50,12 @@ export class RetainedTable {
 		this.#logger = logger;
 	}
 
-	/** Resolves when everything is told, or after a second: then it is told as soon as the bus can be reached. */
+	/** Resolves when all values are published, or after a second; they follow as soon as the bus is reachable. */
 	async start(): Promise<void> {
-		await waitAtMost(PATIENCE_MS, this.#tellAll());
-		this.#loop = this.#look();
+		await waitAtMost(PATIENCE_MS, this.#publishAll());
+		this.#loop = this.#repeat();
 		const watching = this.#bus
-			.watch(this.#table, (key, value) => this.#heard(key, value))
+			.watch(this.#table, (key, value) => this.#onValue(key, value))
 			.then((watch) => {
 				this.#watch = watch;
 				if (this.#stopped.signal.aborted) return watch.close();
@@ -69,62 +71,65 @@ export class RetainedTable {
 	}
 
 	/**
-	 * Call it after the change is durable. Resolves when the bus knows, or after a second: then it is told as soon as the
-	 * bus can be reached.
+	 * Publishes keys whose change is durable by now. Resolves when they are on the bus, or after a second; they follow as
+	 * soon as the bus is reachable.
 	 */
 	async changed(...keys: string[]): Promise<void> {
 		for (const key of keys) this.#dirty.add(key);
 		await waitAtMost(PATIENCE_MS, this.#flush());
 	}
 
-	#heard(key: string, value: string | null): void {
-		// Lost by the bus, or left there by an owner that was stopped before it could remove it.
-		if ((value !== null) !== this.#told.has(key)) this.#dirty.add(key);
+	#onValue(key: string, value: string | null): void {
+		// The bus lost the key, or an owner stopped before it could remove it.
+		if ((value !== null) !== this.#published.has(key)) this.#dirty.add(key);
 	}
 
-	async #look(): Promise<void> {
+	async #repeat(): Promise<void> {
 		const { signal } = this.#stopped;
 		for (;;) {
-			await pause(LOOK_EVERY_MS, signal);
+			await pause(RETRY_EVERY_MS, signal);
 			if (signal.aborted) return;
-			if (Date.now() >= this.#repeatAt) await this.#tellAll();
+			if (Date.now() >= this.#repeatAt) await this.#publishAll();
 			else if (this.#dirty.size > 0) await this.#flush();
 		}
 	}
 
-	async #tellAll(): Promise<void> {
+	async #publishAll(): Promise<void> {
 		this.#repeatAt = Date.now() + REPEAT_EVERY_MS;
 		try {
 			for (const key of await this.#source.keys()) this.#dirty.add(key);
 		} catch (error) {
 			this.#repeatAt = 0;
-			this.#logger.warn({ err: error, table: this.#table }, 'what to retain could not be read: trying on');
+			this.#logger.warn({ err: error, table: this.#table }, 'the values to retain could not be read; trying again');
 		}
 		await this.#flush();
 	}
 
-	/** One pass at a time; a key that changes meanwhile is read anew by the pass under way. */
+	/** One pass at a time; a key that changes during a pass is read again in the same pass. */
 	#flush(): Promise<void> {
-		this.#flushing ??= this.#tellDirty().finally(() => {
+		this.#flushing ??= this.#publishDirty().finally(() => {
 			this.#flushing = undefined;
 		});
 		return this.#flushing;
 	}
 
-	async #tellDirty(): Promise<void> {
+	async #publishDirty(): Promise<void> {
 		for (const key of this.#dirty) {
 			if (this.#stopped.signal.aborted) return;
 			this.#dirty.delete(key);
 			try {
 				const value = await this.#source.read(key);
-				if (value === null) this.#told.delete(key);
-				else this.#told.add(key);
+				if (value === null) this.#published.delete(key);
+				else this.#published.add(key);
 				await this.#bus.retain(this.#table, key, value);
 				this.#failing = false;
 			} catch (error) {
 				this.#dirty.add(key);
 				if (!this.#failing)
-					this.#logger.warn({ err: error, table: this.#table, key }, 'not told to the bus yet: trying on');
+					this.#logger.warn(
+						{ err: error, table: this.#table, key },
+						'a retained value could not be published; trying again',
+					);
 				this.#failing = true;
 				return;
 			}

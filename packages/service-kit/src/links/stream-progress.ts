@@ -1,14 +1,14 @@
 import type { StreamName } from '@crowdvision/contracts';
 import type { Logger } from '../logger.ts';
 
-/** What this needs of the bus. */
+/** The part of the bus that this needs. */
 interface Positions {
 	position(stream: StreamName): Promise<string>;
 	compare(a: string, b: string): number;
 }
 
 /**
- * Whether position `a` lies behind `b`. False where one of them is of another kind of bus and they cannot be compared.
+ * Whether position `a` comes after `b`. False if they cannot be compared, being positions of different kinds of bus.
  */
 export function isAfter(bus: Pick<Positions, 'compare'>, a: string, b: string): boolean {
 	try {
@@ -22,33 +22,33 @@ export function isAfter(bus: Pick<Positions, 'compare'>, a: string, b: string): 
 const START = '0';
 
 /**
- * How far a consumer has taken a stream in. The consumer keeps it beside its effects, in the same transaction; so what
- * is given again after a crash is known by its position.
+ * How far a consumer has processed a stream. The consumer stores it with its effects, in the same transaction, so that
+ * it recognizes by position what is delivered again after a crash.
  */
 export class StreamProgress {
 	readonly #bus: Positions;
 	readonly #stream: StreamName;
-	readonly #readKept: () => Promise<string | undefined>;
+	readonly #readStored: () => Promise<string | undefined>;
 	readonly #logger: Logger;
 	#at: string | undefined;
 
-	constructor(bus: Positions, stream: StreamName, readKept: () => Promise<string | undefined>, logger: Logger) {
+	constructor(bus: Positions, stream: StreamName, readStored: () => Promise<string | undefined>, logger: Logger) {
 		this.#bus = bus;
 		this.#stream = stream;
-		this.#readKept = readKept;
+		this.#readStored = readStored;
 		this.#logger = logger;
 	}
 
 	/**
-	 * Where it stands. What was kept may be of another stream (the bus was changed, or lost its data): that is found out
-	 * the first time.
+	 * The position up to which the stream is processed. On the first call the stored position is checked: it may belong
+	 * to another stream, if the bus was replaced or lost its data; then processing starts over.
 	 */
 	async current(): Promise<string> {
-		this.#at ??= await this.#kept();
+		this.#at ??= await this.#stored();
 		return this.#at;
 	}
 
-	/** Call it when the transaction is done. */
+	/** Call it once the transaction is committed. */
 	moved(to: string): void {
 		this.#at = to;
 	}
@@ -62,14 +62,14 @@ export class StreamProgress {
 		return isAfter(this.#bus, a, b);
 	}
 
-	async #kept(): Promise<string> {
-		const kept = await this.#readKept();
-		if (kept === undefined) return START;
+	async #stored(): Promise<string> {
+		const stored = await this.#readStored();
+		if (stored === undefined) return START;
 		const end = await this.#bus.position(this.#stream);
-		if (this.#comparable(kept, end) && !this.isAfter(kept, end)) return kept;
+		if (this.#comparable(stored, end) && !this.isAfter(stored, end)) return stored;
 		this.#logger.warn(
-			{ kept, end, stream: this.#stream },
-			'the stream does not reach to what was taken in already: it is another one, beginning anew',
+			{ stored, end, stream: this.#stream },
+			'the stream ends before the stored position, so it is another stream: starting over',
 		);
 		return START;
 	}

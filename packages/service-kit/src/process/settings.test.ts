@@ -15,12 +15,12 @@ const file = (name: string, content: string) => {
 };
 afterAll(() => rmSync(dir, { recursive: true }));
 
-describe('a setting that may stand in a file', () => {
-	it('is read from there, without the line end that editors add', () => {
+describe('a setting that may be given in a file', () => {
+	it('is read from the file, without the line end that editors add', () => {
 		expect(readSettings(SETTINGS, { SECRET_FILE: file('good', 'long enough\n') })).toEqual({ SECRET: 'long enough' });
 	});
 
-	it('is not told when what the file holds is wrong', () => {
+	it('is not shown in the error when the file holds a wrong value', () => {
 		const path = file('short', 'short');
 		expect(() => readSettings(SETTINGS, { SECRET_FILE: path })).toThrow(
 			`SECRET is in "${path}", but must be at least 8 characters`,
@@ -31,19 +31,19 @@ describe('a setting that may stand in a file', () => {
 		expect(readSettings(SETTINGS, { SECRET_FILE: file('empty', '\n') })).toEqual({});
 	});
 
-	it('says which file cannot be read', () => {
+	it('reports which file cannot be read', () => {
 		expect(() => readSettings(SETTINGS, { SECRET_FILE: join(dir, 'none') })).toThrow(
 			`SECRET_FILE is "${join(dir, 'none')}", which cannot be read`,
 		);
 	});
 
-	it('is refused when it is given in both ways', () => {
+	it('is refused when it is given both ways', () => {
 		expect(() =>
 			readSettings(SETTINGS, { SECRET: 'long enough', SECRET_FILE: file('other', 'also long enough') }),
 		).toThrow('both set');
 	});
 
-	it('is only that one: no other setting is read from a file', () => {
+	it('has to be declared so: no other setting is read from a file', () => {
 		expect(readSettings(SETTINGS, { PLAIN_FILE: file('plain', 'text') })).toEqual({});
 	});
 });

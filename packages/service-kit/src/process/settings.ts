@@ -1,25 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 
-/** One declaration per setting: its environment name gives the key; default, meaning and parser stand beside it. */
+/** The declaration of one setting; its key in the record of settings is the name of the environment variable. */
 export interface Setting<T> {
-	/** What it is for, in one line of docs/settings.md. */
+	/** Its purpose, as one line of docs/settings.md. */
 	means: string;
-	/** As a person would write it; undefined: there is none. */
+	/** The default as text; undefined: none. */
 	default: string | undefined;
-	/** What is allowed, as it ends the sentence "… must be". */
+	/** The allowed values, as the end of the sentence "… must be". */
 	allowed: string;
 	secret?: boolean;
 	/**
-	 * May also be given as `NAME_FILE`, the path of a file that holds it: an environment is seen by whoever may inspect a
-	 * container.
+	 * May also be given as `NAME_FILE`, the path of a file that holds it: everybody who may inspect a container can read
+	 * its environment.
 	 */
 	inFile?: boolean;
 	/** Returns undefined for a value that is not allowed. */
 	parse: (text: string) => T | undefined;
 }
 
-/** A setting that keeps, in its type, whether it has a default. */
+/** A setting whose type tells whether it has a default. */
 export type Declared<T, D> = Setting<T> & { default: D };
 
 type Values<S extends Record<string, Setting<unknown>>> = {
@@ -30,13 +30,13 @@ type Values<S extends Record<string, Setting<unknown>>> = {
 		: never;
 };
 
-/** Everything that is wrong with the environment, one line a setting. */
+/** All mistakes in the environment, one line per setting. */
 export class SettingsError extends Error {}
 
 /**
  * Reads and validates the environment. An empty variable or file counts as absent.
- * @throws SettingsError naming every bad setting, what it was (never for a secret, nor for what stands in a file) and
- * what is allowed.
+ * @throws SettingsError with every invalid setting, its value (never that of a secret, nor the contents of a file) and
+ * the allowed values.
  */
 export function readSettings<S extends Record<string, Setting<unknown>>>(
 	settings: S,
@@ -82,7 +82,7 @@ export function integer<D extends string | undefined>(
 	};
 }
 
-/** Declares any text of 1 to 4096 characters that satisfies `test`. */
+/** Declares a text of 1 to 4096 characters that matches `test`. */
 export function text<D extends string | undefined>(
 	means: string,
 	fallback: D,
@@ -111,7 +111,7 @@ function url<D extends string | undefined>(
 	};
 }
 
-/** Declares one of a few words. */
+/** Declares one of several words. */
 export function choice<T extends string, D extends T | undefined>(
 	means: string,
 	fallback: D,
@@ -137,13 +137,14 @@ export function flag(means: string, fallback: '0' | '1'): Declared<boolean, stri
 
 const PROXY_RANGES = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** Declares a list of proxies: their addresses, networks, or a word for a range of them. */
+/** Declares a list of proxies: addresses, networks, or words for ranges. */
 function proxies(means: string, fallback: string): Declared<string[], string> {
 	return {
 		means,
 		default: fallback,
 		allowed:
-			'none, or with commas between: loopback, linklocal, uniquelocal (private networks), an address, a network such as 10.0.0.0/8',
+			'none, or a comma-separated list of loopback, linklocal, uniquelocal (private networks), addresses and ' +
+			'networks such as 10.0.0.0/8',
 		parse: (value: string) => {
 			const parts = value.split(',').map((part) => part.trim());
 			if (value === 'none') return [];
@@ -152,7 +153,7 @@ function proxies(means: string, fallback: string): Declared<string[], string> {
 	};
 }
 
-/** An IP address, or one with the length of its network's prefix. */
+/** Whether the text is an IP address, or a network as `address/prefix length`. */
 function isNetwork(text: string): boolean {
 	const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
 	const version = isIP(address);
@@ -161,21 +162,21 @@ function isNetwork(text: string): boolean {
 
 /** Settings that every process shares; a service adds its own. */
 export const COMMON_SETTINGS = {
-	PORT: integer('HTTP port; 0 takes a free one', '8080', 0, 65_535),
+	PORT: integer('HTTP port; 0 chooses a free one', '8080', 0, 65_535),
 	HOST: text(
-		'address to listen on; loopback unless you say otherwise',
+		'address to listen on; the default accepts connections from this machine only',
 		'127.0.0.1',
 		'an IP address or a host name',
 		/^[A-Za-z0-9.:_-]+$/,
 	),
-	DATA_DIR: text('folder for everything that is kept', './data'),
+	DATA_DIR: text('folder for all stored data', './data'),
 	REDIS_URL: {
-		...url('Redis, for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),
+		...url('Redis for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),
 		inFile: true,
 	},
 	MONGO_URL: {
 		...url(
-			'MongoDB (a replica set, of one member at least), for what is kept; without it that is SQLite in DATA_DIR',
+			'MongoDB (a replica set of at least one member) for stored data; without it: SQLite in DATA_DIR',
 			undefined,
 			['mongodb:', 'mongodb+srv:'],
 		),
@@ -193,7 +194,7 @@ export const COMMON_SETTINGS = {
 	},
 	JWT_SECRET_PREVIOUS: {
 		...text(
-			'the shared secret of before, which still verifies while JWT_SECRET is being changed',
+			'the previous shared secret, which still verifies tokens while JWT_SECRET is being changed',
 			undefined,
 			'at least 32 characters',
 			/^.{32,}$/s,
@@ -207,11 +208,11 @@ export const COMMON_SETTINGS = {
 		['secret', 'keypair'],
 	),
 	TRUST_PROXY: proxies(
-		'whose X-Forwarded-For is believed: the proxies in front and nobody else, or a client could pass for another',
+		'proxies whose X-Forwarded-For is believed; list only your own, or a client can pass for another one',
 		'loopback',
 	),
 	RATE_LIMIT: integer(
-		'requests a minute that one client address may make to one process; 0 sets no limit',
+		'requests per minute that one client address may send to one process; 0 sets no limit',
 		'12000',
 		0,
 		10_000_000,

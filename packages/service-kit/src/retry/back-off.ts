@@ -1,9 +1,9 @@
 /**
- * Milliseconds to wait before the try after `attempt` failures: doubles from `first` to `most`, with full jitter in its
- * upper half so that many clients do not come back at the same moment.
+ * The pause in ms before the next try after `failures` earlier ones: doubles from `first` to `longest`, with full
+ * jitter in its upper half, so that many clients do not return at the same moment.
  */
-export function backOff(attempt: number, first = 100, most = 30_000): number {
-	const ceiling = Math.min(most, first * 2 ** Math.min(attempt, 30));
+export function backOff(failures: number, first = 100, longest = 30_000): number {
+	const ceiling = Math.min(longest, first * 2 ** Math.min(failures, 30));
 	return ceiling / 2 + (Math.random() * ceiling) / 2;
 }
 
@@ -22,14 +22,14 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Resolves with true when `task` has, or with false after `ms`; the task goes on then. Rejects when the task does
- * within that time.
+ * Resolves with true once `task` has resolved, or with false after `ms`, while the task goes on. Rejects if the task
+ * rejects within that time.
  */
 export async function waitAtMost(ms: number, task: Promise<unknown>): Promise<boolean> {
 	const patience = new AbortController();
 	const done = await Promise.race([task.then(() => true), pause(ms, patience.signal).then(() => false)]);
 	patience.abort();
-	// Whoever started the task has gone on: its failure is told by the task itself.
+	// Nobody waits for the task any more: it reports its failure itself.
 	if (!done) task.catch(() => {});
 	return done;
 }

@@ -1,7 +1,7 @@
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import type { PublicSigningKey } from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { PublicKeys, SharedSecret } from './token-keys.ts';
+import { PublicKeys, SharedSecret } from './keys.ts';
 import { ACCOUNT_SECONDS, Tokens } from './tokens.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
@@ -36,7 +36,7 @@ function eddsa(payload: object, key: KeyObject, header: object): string {
 	return `${body}.${sign(null, Buffer.from(body), key).toString('base64url')}`;
 }
 
-/** A key pair of auth's, as its owner and as its verifiers have it. */
+/** A key pair of auth: the private key, and the public key as its verifiers get it. */
 function keyPair(kid: string) {
 	const { privateKey, publicKey } = generateKeyPairSync('ed25519');
 	const { x } = publicKey.export({ format: 'jwk' }) as { x: string };
@@ -57,17 +57,17 @@ const FOREIGN = keyPair('k9');
 interface Mode {
 	tokens(): Tokens;
 	make(payload: object, header?: object): string;
-	/** As `make`, but by somebody else's key. */
+	/** As `make`, but signed with a foreign key. */
 	forge(payload: object, header?: object): string;
 }
 
 const MODES: Record<string, Mode> = {
-	'by shared secret': {
+	'by a shared secret': {
 		tokens: () => new Tokens(SECRET),
 		make: (payload, header) => hmac(payload, SECRET, header),
 		forge: (payload, header) => hmac(payload, 'another secret of more than thirty-two characters', header),
 	},
-	'by key pair': {
+	'by a key pair': {
 		tokens: () => {
 			const keys = new PublicKeys();
 			keys.set(PAIR.jwk);
@@ -78,22 +78,22 @@ const MODES: Record<string, Mode> = {
 	},
 };
 
-describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { tokens: open, make, forge }) => {
+describe.each(Object.entries(MODES))('an account token signed %s', (_name, { tokens: open, make, forge }) => {
 	let tokens: Tokens;
 	beforeEach(() => {
 		tokens = open();
 	});
 	const isRefused = async (token: string) => {
-		// Twice: nothing that was refused may be remembered as good.
+		// Twice: a refused token must not be remembered as valid.
 		for (let n = 0; n < 2; n++) await expect(tokens.verifyAccount(token)).rejects.toMatchObject(refused);
 	};
 
-	it('made by hand with the right key pass, so that the refusals below are for the right reason', async () => {
+	it('is accepted when made by hand with the right key, so the refusals below have the right reason', async () => {
 		const payload = claims();
 		expect(await tokens.verifyAccount(make(payload))).toEqual(payload);
 	});
 
-	it('alg none', async () => {
+	it('is refused with alg none', async () => {
 		for (const alg of ['none', 'None', 'NONE', '']) {
 			const bare = `${encode({ alg, typ: 'JWT', kid: 'k1' })}.${encode(claims())}`;
 			await isRefused(bare);
@@ -102,9 +102,9 @@ describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { token
 		}
 	});
 
-	it('foreign key', () => isRefused(forge(claims())));
+	it('is refused when signed with a foreign key', () => isRefused(forge(claims())));
 
-	it('expired, also one that was good before', async () => {
+	it('is refused once it has expired, even if it was accepted before', async () => {
 		await isRefused(make(claims({ exp: Math.floor(Date.now() / 1000) - 1 })));
 		await isRefused(make(claims({ exp: undefined })));
 		const token = make(claims());
@@ -113,47 +113,47 @@ describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { token
 		await isRefused(token);
 	});
 
-	it('not yet valid', async () => {
+	it('is refused while it is not yet valid', async () => {
 		const later = Math.floor(Date.now() / 1000) + 300;
 		await isRefused(make(claims({ nbf: later })));
 		await isRefused(make(claims({ iat: later })));
 		await expect(tokens.verifyAccount(make(claims({ iat: later - 290 })))).resolves.toBeDefined();
 	});
 
-	it('is not taken for not yet valid by a clock that was never set', async () => {
+	it('is not refused as not yet valid by a clock that was never set', async () => {
 		const token = make(claims());
 		vi.useFakeTimers({ toFake: ['Date'], now: 60_000 });
 		await expect(tokens.verifyAccount(token)).resolves.toBeDefined();
 	});
 
-	it('wrong audience and wrong issuer', async () => {
+	it('is refused with a wrong audience or a wrong issuer', async () => {
 		await isRefused(make(claims({ aud: 'another' })));
 		await isRefused(make(claims({ aud: undefined })));
 		await isRefused(make(claims({ iss: 'another' })));
 	});
 
-	it('tampered memberships', async () => {
+	it('is refused with tampered memberships', async () => {
 		const [header, , signature] = make(claims({ memberships: [] })).split('.');
 		await isRefused(`${header}.${encode(claims())}.${signature}`);
 		await isRefused(make(claims({ memberships: [{ domainName: 'museum', role: 'root' }] })));
 		await isRefused(make(claims({ memberships: 'admin' })));
 	});
 
-	it('tampered, with the signature of one that was verified before', async () => {
+	it('is refused when tampered with, even with the signature of a token that was accepted before', async () => {
 		const good = make(claims({ memberships: [] }));
 		await tokens.verifyAccount(good);
 		const [header, , signature] = good.split('.');
 		await isRefused(`${header}.${encode(claims())}.${signature}`);
 	});
 
-	it('truncated at any place', async () => {
+	it('is refused when truncated at any place', async () => {
 		const token = make(claims());
 		for (let length = 0; length < token.length; length += 7) await isRefused(token.slice(0, length));
 		await isRefused(token.slice(0, -1));
 		await isRefused('a.b.c');
 	});
 
-	it("a device's used as an account's, and the reverse", async () => {
+	it('is refused as a device token, as a device token is refused as an account token', async () => {
 		const device = make(claims({ sub: 'device:d1', aud: 'device', domainName: 'museum' }));
 		await expect(tokens.verifyDevice(device)).resolves.toMatchObject({ sub: 'device:d1' });
 		await isRefused(device);
@@ -162,7 +162,7 @@ describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { token
 		await expect(tokens.verifyDevice(account)).rejects.toMatchObject(refused);
 	});
 
-	it('keys that the token brings itself: jwk, jku, x5u, x5c', async () => {
+	it('is never verified with keys it brings itself: jwk, jku, x5u, x5c', async () => {
 		const brought = {
 			jwk: FOREIGN.jwk,
 			jku: 'http://127.0.0.1:1/jwks.json',
@@ -173,16 +173,17 @@ describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { token
 		await isRefused(eddsa(claims(), FOREIGN.privateKey, { kid: 'k9', ...brought }));
 	});
 
-	it('an extension it says must be understood (crit)', () => isRefused(make(claims(), { crit: ['exp'], exp: 1 })));
+	it('is refused with an extension that it requires to be understood (crit)', () =>
+		isRefused(make(claims(), { crit: ['exp'], exp: 1 })));
 
-	it('are not verified anew each time, and stay what they were whatever a reader does to them', async () => {
+	it('is verified once, and its claims cannot be changed by a reader', async () => {
 		const token = make(claims());
 		const first = await tokens.verifyAccount(token);
 		expect(await tokens.verifyAccount(token)).toBe(first);
 		expect(() => first.memberships.push({ domainName: 'evil', role: 'admin' })).toThrow();
 	});
 
-	it('are void when the account was signed out, and when its memberships changed', async () => {
+	it('is refused once its session was ended or its memberships were changed', async () => {
 		const mine = claims();
 		const [token, other] = [make(mine), make(claims({ sub: mine.sub }))];
 		await tokens.verifyAccount(token);
@@ -196,8 +197,8 @@ describe.each(Object.entries(MODES))('token attacks, signed %s', (_name, { token
 	});
 });
 
-describe('token attacks between the two ways of signing', () => {
-	it('key confusion: the public key as the secret of an HMAC', async () => {
+describe('token attacks across the two ways of signing', () => {
+	it('fail by key confusion, with the public key as the secret of an HMAC', async () => {
 		const keys = new PublicKeys();
 		keys.set(PAIR.jwk);
 		const tokens = new Tokens(keys);
@@ -215,14 +216,14 @@ describe('token attacks between the two ways of signing', () => {
 		await expect(tokens.verifyAccount(hmac(claims(), SECRET))).rejects.toMatchObject(refused);
 	});
 
-	it('a key pair where the secret signs', async () => {
+	it('fail with a key pair where the secret signs', async () => {
 		const tokens = new Tokens(SECRET);
 		await expect(tokens.verifyAccount(eddsa(claims(), PAIR.privateKey, { kid: 'k1' }))).rejects.toMatchObject(refused);
 		const derived = createPrivateKey({ key: PAIR.privateKey.export({ type: 'pkcs8', format: 'pem' }) });
 		await expect(tokens.verifyAccount(eddsa(claims(), derived, { alg: 'HS256' }))).rejects.toMatchObject(refused);
 	});
 
-	it('foreign kid, and none', async () => {
+	it('fail with a foreign kid and without one', async () => {
 		const keys = new PublicKeys();
 		keys.set(PAIR.jwk);
 		const tokens = new Tokens(keys);
@@ -231,7 +232,7 @@ describe('token attacks between the two ways of signing', () => {
 		}
 	});
 
-	it('a token of a removed key, also one that was verified before', async () => {
+	it('fail with a token of a removed key, even if it was accepted before', async () => {
 		const keys = new PublicKeys();
 		keys.set(PAIR.jwk);
 		keys.set(FOREIGN.jwk);
@@ -244,20 +245,20 @@ describe('token attacks between the two ways of signing', () => {
 });
 
 describe('tokens', () => {
-	it('of the secret of before pass while it is being changed, and are not signed with it any more', async () => {
-		const before = await new Tokens('the secret of before, of more than 32 characters').signAccount({
+	it('of the previous secret are accepted during a change, and new ones are not signed with it', async () => {
+		const before = await new Tokens('the previous secret, of more than 32 characters').signAccount({
 			id: 'a',
 			name: 'A',
 			memberships: [],
 		});
-		const tokens = new Tokens(new SharedSecret(SECRET, 'the secret of before, of more than 32 characters'));
+		const tokens = new Tokens(new SharedSecret(SECRET, 'the previous secret, of more than 32 characters'));
 		await expect(tokens.verifyAccount(before)).resolves.toMatchObject({ sub: 'a' });
 		const now = await tokens.signAccount({ id: 'a', name: 'A', memberships: [] });
 		await expect(new Tokens(SECRET).verifyAccount(now)).resolves.toMatchObject({ sub: 'a' });
 		await expect(new Tokens(SECRET).verifyAccount(before)).rejects.toMatchObject(refused);
 	});
 
-	it('are no reason to sign in anew while the keys are not known yet', async () => {
+	it('are unavailable, not refused, while the keys are not known yet', async () => {
 		await expect(
 			new Tokens(new PublicKeys()).verifyAccount(eddsa(claims(), PAIR.privateKey, { kid: 'k1' })),
 		).rejects.toMatchObject({
@@ -265,7 +266,7 @@ describe('tokens', () => {
 		});
 	});
 
-	it('can be issued later than a revocation of the same second', async () => {
+	it('can be issued later than a revocation in the same second', async () => {
 		const now = Math.floor(Date.now() / 1000);
 		const { iat, exp } = await new Tokens(SECRET).verifyAccount(
 			await new Tokens(SECRET).signAccount({ id: 'a', name: 'A', memberships: [] }, now + 5),

@@ -9,17 +9,17 @@ import {
 	type Validator,
 } from '@crowdvision/contracts';
 import { decodeProtectedHeader, jwtVerify, SignJWT } from 'jose';
-import { SharedSecret, type TokenKey, type TokenSigner, type VerificationKeys } from './token-keys.ts';
-import { TokenRevocations } from './token-revocations.ts';
+import { SharedSecret, type TokenKey, type TokenSigner, type VerificationKeys } from './keys.ts';
+import { TokenRevocations } from './revocations.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 const ISSUER = 'crowdvision';
 export const ACCOUNT_SECONDS = 3 * 3600;
 export const DEVICE_SECONDS = 5 * 365 * 24 * 3600;
-/** A token may seem to be from the future by this much: no two clocks agree. */
+/** How far `iat` may be in the future, as clocks of two machines differ. */
 const SKEW_SECONDS = 60;
 /**
- * A clock that says less was not set yet (a Pi without a battery boots in the past): it cannot tell what is of the
+ * A clock before this was never set (a Pi without a battery boots in the past), so it cannot tell what is in the
  * future.
  */
 const CLOCK_IS_SET_FROM = Date.UTC(2025, 0, 1) / 1000;
@@ -31,9 +31,7 @@ interface Claims {
 	jti: string;
 }
 
-/**
- * One of the two kinds of tokens. A token of one is never taken for one of the other: the audience says which it is.
- */
+/** One of the two kinds of tokens. The audience distinguishes them, so that one never passes for the other. */
 class TokenKind<T extends Claims> {
 	readonly audience: string;
 	readonly seconds: number;
@@ -47,36 +45,38 @@ class TokenKind<T extends Claims> {
 	}
 }
 
-/** The time that tokens are judged by, epoch ms. */
+/** The clock that tokens are verified by. */
 export interface TokenClock {
+	/** Epoch ms. */
 	now(): number;
+	/** Whether the time can be relied on. */
 	known(): boolean;
 }
 
-/** Signs and verifies tokens (JWT, RFC 7519) in this process, without asking anybody. */
+/** Signs and verifies tokens (JWT, RFC 7519) within this process. */
 export class Tokens {
 	readonly keys: VerificationKeys;
-	/** What time it is, for judging tokens, and whether that is known; default the system's clock. */
+	/** Default: the system's clock. */
 	clock: TokenClock = { now: () => Date.now(), known: () => Date.now() / 1000 >= CLOCK_IS_SET_FROM };
 	readonly revocations = new TokenRevocations();
 	readonly #accounts = new TokenKind<AccountClaims>('account', ACCOUNT_SECONDS, accountClaims);
 	readonly #devices = new TokenKind<DeviceClaims>('device', DEVICE_SECONDS, deviceClaims);
 	#signer: TokenSigner | undefined;
 
-	/** With a shared secret, or with keys that others sign with. */
+	/** `keys`: a shared secret, or the keys of another signer. */
 	constructor(keys: string | VerificationKeys) {
 		this.keys = typeof keys === 'string' ? new SharedSecret(keys) : keys;
 		if (this.keys instanceof SharedSecret) this.#signer = this.keys;
 	}
 
-	/** From now on signs with what `signer` gives; for the one process that has private keys. */
+	/** Signs with the keys of `signer` from now on; for the one process that has private keys. */
 	signWith(signer: TokenSigner): void {
 		this.#signer = signer;
 	}
 
 	/**
-	 * A token for an account, good for three hours. `issuedAfter` (epoch seconds): later than this, even where the clock
-	 * has not got there yet.
+	 * A token for an account, valid for three hours. Its `iat` is later than `issuedAfter` (epoch seconds), even if the
+	 * clock is not there yet.
 	 */
 	async signAccount(
 		account: { id: string; name: string; memberships: readonly Membership[] },
@@ -86,7 +86,7 @@ export class Tokens {
 		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter);
 	}
 
-	/** A token for a device, good for five years. `issuedAfter` as for accounts. */
+	/** A token for a device, valid for five years. `issuedAfter` as for accounts. */
 	async signDevice(
 		device: { id: string; domainName: string; sensorIds?: readonly string[]; buildingId?: string },
 		issuedAfter?: number,
@@ -95,15 +95,15 @@ export class Tokens {
 		return this.#sign(scope, `device:${id}`, 'device', this.#devices, issuedAfter);
 	}
 
-	/** `evenIfRevoked`: for who looks at revocations itself. @throws CrowdVisionError `unauthenticated` */
+	/** `evenIfRevoked`: for a caller that checks revocations itself. @throws CrowdVisionError `unauthenticated` */
 	async verifyAccount(token: string, { evenIfRevoked = false } = {}): Promise<AccountClaims> {
 		const claims = this.#known(token, this.#accounts) ?? (await this.#verify(token, this.#accounts));
 		if (!evenIfRevoked && this.revocations.isRevoked(claims))
-			throw new CrowdVisionError('unauthenticated', 'The session was ended: sign in again');
+			throw new CrowdVisionError('unauthenticated', 'The session has ended: sign in again');
 		return claims;
 	}
 
-	/** Whether a device's token was revoked is for the gateway to know. @throws CrowdVisionError `unauthenticated` */
+	/** Does not check revocation: only the gateway knows it for devices. @throws CrowdVisionError `unauthenticated` */
 	async verifyDevice(token: string): Promise<DeviceClaims> {
 		return this.#known(token, this.#devices) ?? this.#verify(token, this.#devices);
 	}
@@ -133,7 +133,7 @@ export class Tokens {
 			.sign(key);
 	}
 
-	/** The claims of a token that was verified before, if it still counts. */
+	/** The claims of a token that was verified before and is still valid. */
 	#known<T extends Claims>(token: string, kind: TokenKind<T>): T | undefined {
 		const known = kind.verified.get(token);
 		if (!known) return undefined;
@@ -143,11 +143,11 @@ export class Tokens {
 	}
 
 	async #verify<T extends Claims>(token: string, kind: TokenKind<T>): Promise<T> {
-		// Decoders pass over white space.
+		// Base64 decoders skip white space.
 		if (/\s/.test(token)) throw new CrowdVisionError('unauthenticated', 'The token is not valid here');
 		const { payload, key } = await this.#verifySignature(token, kind.audience);
 		if (!kind.claims.check(payload))
-			throw new CrowdVisionError('unauthenticated', `The token is not of the kind ${kind.audience}`);
+			throw new CrowdVisionError('unauthenticated', `The token is not a token of the kind ${kind.audience}`);
 		if (this.clock.known() && payload.iat > this.clock.now() / 1000 + SKEW_SECONDS)
 			throw new CrowdVisionError('unauthenticated', 'The token is not valid yet');
 		kind.verified.add(token, frozen(payload), key);
@@ -155,11 +155,11 @@ export class Tokens {
 	}
 
 	/**
-	 * Only the keys we hold count: `jwk`, `jku`, `x5u` and `x5c` of the header are never looked at, and an unknown `crit`
-	 * is refused by jose.
+	 * Uses only the keys held here: `jwk`, `jku`, `x5u` and `x5c` in the header are ignored, and jose refuses an unknown
+	 * `crit`.
 	 */
 	async #verifySignature(token: string, audience: string): Promise<{ payload: unknown; key: TokenKey }> {
-		let refusal: unknown;
+		let failure: unknown;
 		try {
 			for (const key of await this.keys.candidates(decodeProtectedHeader(token))) {
 				try {
@@ -171,24 +171,24 @@ export class Tokens {
 					});
 					return { payload, key };
 				} catch (error) {
-					refusal = error;
+					failure = error;
 					if (codeOf(error) !== 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED') break;
 				}
 			}
 		} catch (error) {
 			if (error instanceof CrowdVisionError) throw error;
-			refusal = error;
+			failure = error;
 		}
 		throw new CrowdVisionError(
 			'unauthenticated',
-			codeOf(refusal) === 'ERR_JWT_EXPIRED' ? 'The token has expired' : 'The token is not valid here',
+			codeOf(failure) === 'ERR_JWT_EXPIRED' ? 'The token has expired' : 'The token is not valid here',
 		);
 	}
 }
 
 const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;
 
-/** Several requests are given the same claims: none of them may change them for the others. */
+/** Freezes claims, since several requests share them. */
 function frozen<T extends object>(claims: T): T {
 	for (const value of Object.values(claims))
 		if (Array.isArray(value)) for (const item of Object.freeze(value)) Object.freeze(item);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TokenKey } from './token-keys.ts';
+import type { TokenKey } from './keys.ts';
 import { VerifiedTokens } from './verified-tokens.ts';
 
 const KEY: TokenKey = {
@@ -7,12 +7,12 @@ const KEY: TokenKey = {
 	key: await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['verify']),
 };
 const LONG = 'x'.repeat(300_000);
-/** Of 4,000,000 characters, as many as there is room for. */
+/** How many long tokens fit into 4,000,000 characters. */
 const FIT = 13;
 const longToken = (n: number) => `e30.${LONG}.${String(n).padStart(5, 'A')}`;
 
-describe('tokens that were verified', () => {
-	it('are known by their whole text: what differs in one place only is another token', () => {
+describe('VerifiedTokens', () => {
+	it('finds a token by its whole text: a difference in one character is another token', () => {
 		const verified = new VerifiedTokens<string>();
 		const token = 'e30.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl';
 		verified.add(token, 'claims', KEY);
@@ -30,7 +30,7 @@ describe('tokens that were verified', () => {
 		expect(verified.get(token)).toBeUndefined();
 	});
 
-	it('take each other’s place where the beginnings of their signatures are the same', () => {
+	it('keeps only the latest of two tokens whose signatures begin alike', () => {
 		const verified = new VerifiedTokens<number>();
 		const [one, other] = ['a.b.sameAAAA', 'c.d.sameABBB'];
 		verified.add(one, 1, KEY);
@@ -38,7 +38,7 @@ describe('tokens that were verified', () => {
 		expect([verified.get(one)?.claims, verified.get(other)?.claims]).toEqual([undefined, 2]);
 	});
 
-	it('are bounded by their text; the oldest go first, but not one that is in use', () => {
+	it('is bounded by the length of the tokens and evicts the oldest, but not one that is in use', () => {
 		const verified = new VerifiedTokens<number>();
 		for (let n = 0; n < 5 * FIT; n++) {
 			verified.add(longToken(n), n, KEY);
@@ -48,7 +48,7 @@ describe('tokens that were verified', () => {
 		expect(known).toEqual([0, ...Array.from({ length: FIT - 1 }, (_, n) => 4 * FIT + 1 + n)]);
 	});
 
-	it('make room for another even if all of them are in use', () => {
+	it('makes room for another token even if all are in use', () => {
 		const verified = new VerifiedTokens<number>();
 		for (let n = 0; n < FIT; n++) verified.add(longToken(n), n, KEY);
 		for (let n = 0; n < FIT; n++) verified.get(longToken(n));
@@ -56,7 +56,7 @@ describe('tokens that were verified', () => {
 		expect(Array.from({ length: FIT + 1 }, (_, n) => n).filter((n) => !verified.get(longToken(n)))).toEqual([0]);
 	});
 
-	it('are counted once however often they are added, and not kept at all when they are absurdly long', () => {
+	it('counts a token once however often it is added, and does not store an absurdly long one', () => {
 		const verified = new VerifiedTokens<number>();
 		verified.add(longToken(0), 0, KEY);
 		for (let n = 0; n < 3 * FIT; n++) verified.add(longToken(1), n, KEY);
@@ -67,7 +67,7 @@ describe('tokens that were verified', () => {
 		expect(verified.get(longToken(0))).toBeDefined();
 	});
 
-	it('are at most 10,000', () => {
+	it('holds at most 10,000 tokens', () => {
 		const verified = new VerifiedTokens<number>();
 		const short = (n: number) => `.${String(n).padStart(5, '0')}`;
 		for (let n = 0; n < 10_500; n++) verified.add(short(n), n, KEY);

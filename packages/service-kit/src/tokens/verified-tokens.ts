@@ -1,26 +1,26 @@
-import type { TokenKey } from './token-keys.ts';
+import type { TokenKey } from './keys.ts';
 
-const MOST_TOKENS = 10_000;
-/** About 4 MiB of text: 8,000 tokens of few memberships, 1,000 of fifty. */
-const MOST_CHARACTERS = 4_000_000;
+const MAX_TOKENS = 10_000;
+/** About 4 MiB of text: 8,000 tokens with few memberships, or 1,000 with fifty. */
+const MAX_CHARACTERS = 4_000_000;
 
 interface Verified<T> {
 	token: string;
 	claims: T;
 	key: TokenKey;
-	/** Since its turn to go was last looked at. */
+	/** Whether it was used since it was last considered for eviction. */
 	used: boolean;
 }
 
 /**
- * Tokens that were verified, by their full text, so that a token that comes with every request is verified once.
- * Bounded: the oldest go first, but one that was used meanwhile gets a second chance. What can change afterwards, that
- * is time, keys and revocations, is for the reader to look at each time.
+ * Cache of verified tokens by their full text, so that a token sent with every request is verified once. Bounded:
+ * evicts the oldest, but gives one that was used meanwhile a second chance. Its user must check time, keys and
+ * revocations each time, as these can change.
  */
 export class VerifiedTokens<T> {
 	/**
-	 * By a few bits of the signature, which a table finds without reading thousands of characters; the whole text is then
-	 * compared, once.
+	 * Keyed by some bits of the signature, so that a lookup does not hash thousands of characters; the full text is
+	 * compared afterwards.
 	 */
 	readonly #known = new Map<number, Verified<T>>();
 	#characters = 0;
@@ -33,7 +33,7 @@ export class VerifiedTokens<T> {
 	}
 
 	add(token: string, claims: T, key: TokenKey): void {
-		if (token.length > MOST_CHARACTERS / 10) return;
+		if (token.length > MAX_CHARACTERS / 10) return;
 		const tag = tagOf(token);
 		this.#forget(tag);
 		this.#makeRoomFor(token.length);
@@ -48,7 +48,7 @@ export class VerifiedTokens<T> {
 
 	#makeRoomFor(characters: number): void {
 		for (const [tag, known] of this.#known) {
-			if (this.#known.size < MOST_TOKENS && this.#characters + characters <= MOST_CHARACTERS) return;
+			if (this.#known.size < MAX_TOKENS && this.#characters + characters <= MAX_CHARACTERS) return;
 			this.#forget(tag);
 			if (known.used) this.#keepLonger(tag, known);
 		}
@@ -61,7 +61,7 @@ export class VerifiedTokens<T> {
 		this.#characters -= known.token.length;
 	}
 
-	/** At the end of the row, where its turn comes again. */
+	/** Moves an entry to the end of the eviction order. */
 	#keepLonger(tag: number, known: Verified<T>): void {
 		known.used = false;
 		this.#known.set(tag, known);
@@ -70,8 +70,8 @@ export class VerifiedTokens<T> {
 }
 
 /**
- * 30 bits of the signature, as good as random. Two tokens that have the same take each other's place: that costs a
- * verification, and nothing else.
+ * 30 bits of the signature, practically random. Two tokens with the same tag evict each other, which costs a
+ * verification.
  */
 function tagOf(token: string): number {
 	const signature = token.lastIndexOf('.') + 1;

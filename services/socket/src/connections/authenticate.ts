@@ -37,7 +37,9 @@ export function authenticate({ verify, limits, dashboardsHere, dashboardsElsewhe
 			next();
 		} catch (error) {
 			const refusal =
-				error instanceof CrowdVisionError ? error : new CrowdVisionError('internal', 'Something went wrong here');
+				error instanceof CrowdVisionError
+					? error
+					: new CrowdVisionError('internal', 'Something went wrong on the server: try again later');
 			next(Object.assign(new Error(refusal.message), { data: refusal.toBody() }));
 		}
 	};

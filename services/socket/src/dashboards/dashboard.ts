@@ -93,7 +93,9 @@ export class Dashboard {
 			done({ ok: true, ...(await handlers[event as keyof Handlers](this, args[0])) });
 		} catch (error) {
 			const refusal =
-				error instanceof CrowdVisionError ? error : new CrowdVisionError('internal', 'Something went wrong here');
+				error instanceof CrowdVisionError
+					? error
+					: new CrowdVisionError('internal', 'Something went wrong on the server: try again later');
 			done({ ok: false, ...refusal.toBody() });
 			this.cutIfHopeless(Number.POSITIVE_INFINITY);
 		}

@@ -1,19 +1,17 @@
 import type { RetainedSessions } from '@crowdvision/contracts';
 
-/**
- * Which accounts' tokens are void before their time, as auth tells on the bus. What nobody has told of is not revoked.
- */
+/** Account tokens that are void before they expire, as auth publishes on the bus. All other tokens are not revoked. */
 export class TokenRevocations {
 	readonly #accounts = new Map<string, { before: number; sessions: ReadonlySet<string> }>();
 	readonly #listeners = new Set<(accountId: string) => void>();
 
-	/** Whether an account's token of that time (epoch seconds) and id is void. */
+	/** Whether the account token issued at `iat` (epoch seconds) with the id `jti` is void. */
 	isRevoked({ sub, iat, jti }: { sub: string; iat: number; jti: string }): boolean {
-		const told = this.#accounts.get(sub);
-		return told !== undefined && (iat <= told.before || told.sessions.has(jti));
+		const revoked = this.#accounts.get(sub);
+		return revoked !== undefined && (iat <= revoked.before || revoked.sessions.has(jti));
 	}
 
-	/** @throws SyntaxError for what is not of auth's. */
+	/** Sets the retained value of an account. @throws SyntaxError if it is not JSON. */
 	set(accountId: string, value: string | null): void {
 		if (value === null) {
 			this.#accounts.delete(accountId);

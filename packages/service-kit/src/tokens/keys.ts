@@ -2,35 +2,33 @@ import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { CrowdVisionError, type PublicSigningKey } from '@crowdvision/contracts';
 
 /**
- * `HS256`: a shared secret signs and verifies. `EdDSA`: auth signs with a private Ed25519 key, and everybody verifies
- * with the public one.
+ * `HS256`: one shared secret signs and verifies. `EdDSA`: auth signs with a private Ed25519 key, all verify with its
+ * public key.
  */
 export type TokenAlgorithm = 'HS256' | 'EdDSA';
 
-/** A key and the one algorithm it is used with: what a token's header says of that is never believed. */
+/** A key and the only algorithm it may be used with, whatever a token's header claims. */
 export interface TokenKey {
 	alg: TokenAlgorithm;
 	key: webcrypto.CryptoKey | KeyObject;
-	/** Told in the header of what it signs, so that verifiers find their half of it. A shared secret has none. */
+	/** Key id in the header of tokens it signs, by which verifiers find the public key. A shared secret has none. */
 	kid?: string;
 }
 
-/** What tokens are verified with. */
+/** The keys that tokens are verified with. */
 export interface VerificationKeys {
-	/**
-	 * Keys that may have signed a token with this header; none for a foreign key or for an algorithm that is not ours.
-	 */
+	/** The keys that may have signed a token with this header; none for a foreign key or algorithm. */
 	candidates(header: { alg?: string | undefined; kid?: string | undefined }): Promise<readonly TokenKey[]>;
-	/** Whether what this key signed still counts. */
+	/** Whether tokens signed by this key are still accepted. */
 	holds(key: TokenKey): boolean;
 }
 
-/** Who signs. `use` tells how long what is signed must be verifiable. */
+/** Chooses the signing key. `use` decides how long the key's tokens must stay verifiable. */
 export interface TokenSigner {
 	keyFor(use: 'account' | 'device'): Promise<TokenKey>;
 }
 
-/** The shared secret of the platform. While it is being changed, the one before still verifies, but signs nothing. */
+/** The shared secret of the platform. During a change the previous secret still verifies but no longer signs. */
 export class SharedSecret implements VerificationKeys, TokenSigner {
 	readonly #keys: Promise<readonly TokenKey[]>;
 
@@ -59,17 +57,14 @@ function hmacKey(secret: string): Promise<webcrypto.CryptoKey> {
 	]);
 }
 
-/**
- * The public keys of auth, as told on the bus. A token that names none of them, or another algorithm than its key's, is
- * foreign.
- */
+/** The public keys of auth, as published on the bus. Refuses a token that names none of them, or another algorithm. */
 export class PublicKeys implements VerificationKeys {
 	readonly #keys = new Map<string, { key: TokenKey; jwk: PublicSigningKey }>();
 
-	/** @throws CrowdVisionError `unavailable` while no key was told of yet: nobody need sign in anew for that. */
+	/** @throws CrowdVisionError `unavailable` while no key is known yet, which is no reason to sign in again. */
 	async candidates({ alg, kid }: { alg?: string; kid?: string }): Promise<readonly TokenKey[]> {
 		if (this.#keys.size === 0)
-			throw new CrowdVisionError('unavailable', 'The keys that tokens are verified with are not known yet', {}, 2);
+			throw new CrowdVisionError('unavailable', 'The keys for verifying tokens are not known yet: try again', {}, 2);
 		const known = kid === undefined ? undefined : this.#keys.get(kid)?.key;
 		return known && known.alg === alg ? [known] : [];
 	}

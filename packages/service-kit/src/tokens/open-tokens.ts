@@ -2,8 +2,8 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { publicSigningKey, TABLES, type TableName } from '@crowdvision/contracts';
 import { BusLinks } from '../links/bus-links.ts';
 import type { Logger } from '../logger.ts';
-import { loadSecret } from './jwt-secret.ts';
-import { PublicKeys, SharedSecret } from './token-keys.ts';
+import { PublicKeys, SharedSecret } from './keys.ts';
+import { loadSecret } from './secrets.ts';
 import { Tokens } from './tokens.ts';
 
 export interface TokenSettings {
@@ -14,8 +14,8 @@ export interface TokenSettings {
 }
 
 /**
- * The tokens of a process, as its settings say. By key pair it can sign nothing until auth gives it a signer, nor
- * verify until it follows the bus.
+ * The tokens of a process, by its settings. With key pairs it cannot sign until auth gives it a signer, nor verify
+ * until it follows the bus.
  */
 export function openTokens({ JWT_SIGNING, JWT_SECRET, JWT_SECRET_PREVIOUS, DATA_DIR }: TokenSettings): Tokens {
 	return new Tokens(
@@ -25,47 +25,46 @@ export function openTokens({ JWT_SIGNING, JWT_SECRET, JWT_SECRET_PREVIOUS, DATA_
 	);
 }
 
-/** What this needs of the bus. */
+/** The part of the bus that this needs. */
 interface Watchable {
 	watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<{ close(): Promise<void> }>;
 }
 
 /**
- * Keeps what tokens are verified with as auth tells it: which sessions are void, and the public keys where they are
- * signed by key pair. Resolves when all was told, or after two seconds. `keepIn`: a file that holds the public keys for
- * a start while the bus is away.
+ * Follows what auth publishes about tokens: void sessions, and the public keys where tokens are signed by key pair.
+ * Resolves when all of it is known, or after two seconds. `keyFile` stores the public keys for a start without the bus.
  */
 export async function followTokens(
 	tokens: Tokens,
 	bus: Watchable,
 	logger: Logger,
-	keepIn?: string,
+	keyFile?: string,
 ): Promise<{ close(): Promise<void> }> {
 	const { keys, revocations } = tokens;
 	const links = new BusLinks(logger);
-	const understood =
+	const logErrors =
 		(table: string, take: (key: string, value: string | null) => void) => (key: string, value: string | null) => {
 			try {
 				take(key, value);
 			} catch (error) {
-				logger.error({ err: error, table, key }, 'what auth told of tokens could not be read');
+				logger.error({ err: error, table, key }, 'a value about tokens could not be read');
 			}
 		};
 	const steps = [
 		() =>
 			bus.watch(
 				TABLES.revokedSessions,
-				understood(TABLES.revokedSessions, (key, value) => revocations.set(key, value)),
+				logErrors(TABLES.revokedSessions, (key, value) => revocations.set(key, value)),
 			),
 	];
 	if (keys instanceof PublicKeys) {
-		if (keepIn !== undefined) readKept(keys, keepIn, logger);
+		if (keyFile !== undefined) readKeyFile(keys, keyFile, logger);
 		const onKey = (kid: string, value: string | null) => {
 			if (value === null) keys.delete(kid);
 			else keys.set(parsed(JSON.parse(value), kid));
-			if (keepIn !== undefined) keep(keys, keepIn, logger);
+			if (keyFile !== undefined) writeKeyFile(keys, keyFile, logger);
 		};
-		steps.unshift(() => bus.watch(TABLES.signingKeys, understood(TABLES.signingKeys, onKey)));
+		steps.unshift(() => bus.watch(TABLES.signingKeys, logErrors(TABLES.signingKeys, onKey)));
 	}
 	await links.open(...steps);
 	return links;
@@ -73,24 +72,27 @@ export async function followTokens(
 
 function parsed(jwk: unknown, kid?: string) {
 	if (!publicSigningKey.check(jwk) || (kid !== undefined && jwk.kid !== kid))
-		throw new Error('this is no public key of auth');
+		throw new Error('not a public key of auth');
 	return jwk;
 }
 
-function readKept(keys: PublicKeys, path: string, logger: Logger): void {
+function readKeyFile(keys: PublicKeys, path: string, logger: Logger): void {
 	try {
 		for (const jwk of JSON.parse(readFileSync(path, 'utf8')) as unknown[]) keys.set(parsed(jwk));
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
-			logger.warn({ err: error, path }, 'the kept public keys could not be read');
+			logger.warn({ err: error, path }, 'the stored public keys could not be read');
 	}
 }
 
-function keep(keys: PublicKeys, path: string, logger: Logger): void {
+function writeKeyFile(keys: PublicKeys, path: string, logger: Logger): void {
 	try {
 		writeFileSync(`${path}.tmp`, JSON.stringify(keys.all()), { mode: 0o600, flush: true });
 		renameSync(`${path}.tmp`, path);
 	} catch (error) {
-		logger.warn({ err: error, path }, 'the public keys could not be kept for a start without the bus');
+		logger.warn(
+			{ err: error, path },
+			'the public keys could not be stored: a start without the bus will not know them',
+		);
 	}
 }

@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The JWT secret of the environment, or the one kept in `dataDir`. */
+/** The JWT secret from the environment, or else the one stored in `dataDir`. */
 export function loadSecret(fromEnvironment: string | undefined, dataDir: string): string {
-	return fromEnvironment ?? keptSecret(dataDir, 'jwt-secret');
+	return fromEnvironment ?? storedSecret(dataDir, 'jwt-secret');
 }
 
-/** The secret in this file of `dataDir` (mode 0600), made at the first start: 64 random characters. */
-export function keptSecret(dataDir: string, name: string): string {
+/** The secret in the file `name` of `dataDir` (mode 0600). Created at the first start: 64 random characters. */
+export function storedSecret(dataDir: string, name: string): string {
 	const path = join(dataDir, name);
 	try {
-		const kept = readFileSync(path, 'utf8').trim();
-		if (kept.length >= 32) return kept;
+		const stored = readFileSync(path, 'utf8').trim();
+		if (stored.length >= 32) return stored;
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 	}

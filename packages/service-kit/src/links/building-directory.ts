@@ -10,14 +10,14 @@ import {
 } from '@crowdvision/contracts';
 import type { Logger } from '../logger.ts';
 
-/** The one thing this needs of the bus. */
+/** The part of the bus that a directory needs. */
 interface Watchable {
 	watch(table: TableName, handle: (key: string, value: string | null) => void): Promise<{ close(): Promise<void> }>;
 }
 
 /**
- * Every building there is, as twin tells it on the bus: how the other services know rooms, limits and owners without
- * asking. A building nobody has told of belongs to nobody.
+ * All buildings, as twin retains them on the bus: from here the other services know rooms, limits and owners. A
+ * building that is not on the bus belongs to nobody.
  */
 export class BuildingDirectory {
 	readonly #buildings = new Map<string, RetainedBuilding>();
@@ -28,7 +28,7 @@ export class BuildingDirectory {
 		this.#logger = logger;
 	}
 
-	/** Follows the bus until closed; resolves when every building there is was told. */
+	/** Follows the bus until closed; resolves once every present building is known. */
 	follow(bus: Watchable): Promise<{ close(): Promise<void> }> {
 		return bus.watch(TABLES.buildings, (key, value) => this.#apply(key, value));
 	}
@@ -37,19 +37,19 @@ export class BuildingDirectory {
 		return this.#buildings.get(buildingId);
 	}
 
-	/** Calls `listener` whenever a building appears, changes or goes. */
+	/** Calls `listener` whenever a building is added, changed or removed. */
 	onChange(listener: (buildingId: string) => void): void {
 		this.#listeners.add(listener);
 	}
 
-	/** The buildings these memberships let somebody see. */
+	/** The buildings that an account with these memberships may see. */
 	visibleTo(memberships: AccountClaims['memberships']): RetainedBuilding[] {
 		return [...this.#buildings.values()].filter((building) => weightIn(memberships, building.domains) > 0);
 	}
 
 	/**
-	 * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a member of too
-	 * little weight.
+	 * The building, for a member with at least `role`.
+	 * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, `forbidden` for a lower role.
 	 */
 	require(memberships: AccountClaims['memberships'], buildingId: string, role: Role): RetainedBuilding {
 		const building = this.#buildings.get(buildingId);
@@ -61,7 +61,7 @@ export class BuildingDirectory {
 
 	#apply(key: string, value: string | null): void {
 		const known = this.#buildings.get(key);
-		// Told again, as it is now and then: nobody need do anything about it.
+		// The owner repeats its values from time to time.
 		if (known ? JSON.stringify(known) === value : value === null) return;
 		if (value === null) this.#buildings.delete(key);
 		else {

@@ -1,0 +1,45 @@
+import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+
+export { createServer };
+
+/** Upgraded connections, which the HTTP server waits for but cannot close itself. */
+const socketsOf = new WeakMap<Server, Set<Socket>>();
+
+/** Opens `server` and resolves with its port. Rejects with a sentence for a person when it cannot. */
+export function listen(server: Server, port: number, host: string): Promise<number> {
+	return new Promise((resolve, reject) => {
+		server.once('error', (error: NodeJS.ErrnoException) => {
+			reject(
+				new Error(
+					error.code === 'EADDRINUSE'
+						? `port ${port} on ${host} is in use; set another one`
+						: `cannot listen on ${host}:${port}: ${error.message}`,
+				),
+			);
+		});
+		const sockets = new Set<Socket>();
+		socketsOf.set(server, sockets);
+		server.on('connection', (socket: Socket) => {
+			sockets.add(socket);
+			socket.once('close', () => sockets.delete(socket));
+		});
+		server.listen(port, host, () => resolve((server.address() as { port: number }).port));
+	});
+}
+
+/** Stops accepting, lets requests under way finish, and cuts the remaining connections after `graceMs`. */
+export function closeServer(server: Server, graceMs = 3000): Promise<void> {
+	return new Promise((resolve) => {
+		if (!server.listening) return resolve();
+		const force = setTimeout(() => {
+			server.closeAllConnections();
+			for (const socket of socketsOf.get(server) ?? []) socket.destroy();
+		}, graceMs);
+		server.close(() => {
+			clearTimeout(force);
+			resolve();
+		});
+		server.closeIdleConnections();
+	});
+}
