@@ -8,7 +8,8 @@ import { defineConfig } from 'vitest/config';
  *   browser      `*.browser.test.ts`                            drives a real Chromium
  *   faults       `*.faults.test.ts`, `test/faults/`             kills processes, damages files, cuts connections
  *
- * All run with two workers, each file in a process of its own, so a file must bear another one beside it. Units go first.
+ * All run with two workers, each file in a process of its own, so a file must bear another one beside it. Units go
+ * first.
  */
 const NEVER = ['**/node_modules/**', '**/dist/**', '**/data/**', '**/.cache/**'];
 /** Only `npm run test:compose` sets this: those tests need a Docker engine, which is the user's own. */

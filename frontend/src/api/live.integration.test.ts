@@ -123,7 +123,7 @@ describe('P12 the live connection', () => {
 		expect(page.connections).toBe(2);
 	});
 
-	it('tries again after each refused connection, after 250 ms, 500 ms, up to 7.5 s with the shortest draws', async () => {
+	it('tries again after each refused connection, in 250 ms, 500 ms, up to 7.5 s with the shortest draws', async () => {
 		service.refuse = 'unauthenticated';
 		const page = openPage();
 		page.live.follow('b', () => 'c1');
