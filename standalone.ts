@@ -102,26 +102,13 @@ await runMain(async () => {
 		lifecycle.onStop('gateway', () => gateway.stop());
 
 		const services = [auth, twin, notification, socket, llm, gateway];
-		const trouble = async () => {
-			for (const service of services) {
-				const reason = await service.trouble();
-				if (reason) return `${service.name}: ${reason}`;
-			}
-			return undefined;
-		};
 		const app = createApp({ trustProxy: settings.TRUST_PROXY });
-		app.use(probeRoutes({ metrics, trouble, about: () => gateway.about() }));
+		app.use(probeRoutes({ metrics, trouble: () => firstTrouble(services), about: () => gateway.about() }));
 		app.use(gateway.ingest);
 		const limited = limitRequests(settings.RATE_LIMIT);
 		for (const service of services)
 			app.use(`/${service.name}`, requestMetrics(metrics, service.name), limited, service.router);
-		app.use('/docs', securityHeaders, express.static(API_DOCS));
-		app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
-		if (!existsSync(DASHBOARD)) {
-			app.get('/', () => {
-				throw new CrowdVisionError('unavailable', 'The dashboard is not built; npm start builds it');
-			});
-		}
+		servePages(app);
 		finishApp(app, logger);
 
 		const server = createServer(app);
@@ -154,6 +141,31 @@ await runMain(async () => {
 		throw error;
 	}
 });
+
+interface HasTrouble {
+	name: string;
+	trouble(): Promise<string | undefined>;
+}
+
+/** Why the first service that cannot work cannot; undefined if all can. */
+async function firstTrouble(services: readonly HasTrouble[]): Promise<string | undefined> {
+	for (const service of services) {
+		const reason = await service.trouble();
+		if (reason) return `${service.name}: ${reason}`;
+	}
+	return undefined;
+}
+
+/** The dashboard at the root, and the API documents. */
+function servePages(app: ReturnType<typeof createApp>): void {
+	app.use('/docs', securityHeaders, express.static(API_DOCS));
+	app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
+	if (!existsSync(DASHBOARD)) {
+		app.get('/', () => {
+			throw new CrowdVisionError('unavailable', 'The dashboard is not built; npm start builds it');
+		});
+	}
+}
 
 /** The bus on the gateway's own log, with small logs for the other streams. */
 async function embeddedBus(

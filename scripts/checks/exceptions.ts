@@ -42,9 +42,7 @@ export const OVERSIZE: Oversize = {
 		'packages/contracts/src/api/gateway-api.ts': 367,
 		'packages/log/src/log.ts': 497,
 	},
-	functions: {
-		'standalone.ts a function passed to runMain': 109,
-	},
+	functions: {},
 	folders: {},
 };
 
