@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bridgeSettings } from './bridge/config/bridge-config.ts';
+import { bridgeSettings } from './bridge/config/bridge-settings.ts';
 import { milliseconds, timerMilliseconds } from './measures.ts';
 
 const LONGEST = 2 ** 31 - 1;

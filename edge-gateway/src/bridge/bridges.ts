@@ -5,7 +5,8 @@ import { Counter, Gauge, type Logger, type Registry as Metrics } from '@crowdvis
 import type { Deliver } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
-import { type BridgeConfig, type BridgeSettings, bridgeSettings } from './config/bridge-config.ts';
+import type { BridgeConfig } from './config/bridge-config.ts';
+import { type BridgeSettings, bridgeSettings } from './config/bridge-settings.ts';
 import type { InboundParts } from './link/inbound.ts';
 import { cursorName, Link, sendsReadings } from './link/link.ts';
 import type { BridgeReport } from './link/link-state.ts';

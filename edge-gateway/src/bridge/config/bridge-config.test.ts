@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { parseGatewayFile } from '../../configuration/config.ts';
-import { bridgeSettings } from './bridge-config.ts';
+import { bridgeSettings } from './bridge-settings.ts';
 
 const parse = (bridge: string) => parseGatewayFile('gateway.yaml', `bridges:\n  - ${bridge}\n`);
 const TOPICS = 'topics: [{pattern: "#"}]';
 
 describe('bridges in gateway.yaml', () => {
-	it('takes the example of the specification', () => {
+	it('are read with their defaults', () => {
 		const { bridges } = parseGatewayFile(
 			'gateway.yaml',
 			`bridges:
@@ -42,7 +42,7 @@ describe('bridges in gateway.yaml', () => {
 	it.each([
 		['{name: a, url: "mqtt://h", protocol: 3.1.1, topics: [{pattern: "#"}]}', '3.1.1'],
 		['{name: a, url: "mqtt://h", protocol: 5, topics: [{pattern: "#"}]}', '5'],
-	])('understands the protocol as YAML spells it: %s', (bridge, protocol) => {
+	])('may name the protocol as a number or a text: %s', (bridge, protocol) => {
 		expect(bridgeSettings(parse(bridge).bridges![0]!, 'pi').protocol).toBe(protocol);
 	});
 
@@ -55,7 +55,7 @@ describe('bridges in gateway.yaml', () => {
 			'must be a URL such as mqtts://broker.example:8883, with a port up to 65535',
 		],
 		[`{name: a, urls: ["mqtt://h", "mqtt://h:port"], ${TOPICS}}`, 'bridges.0.urls.1 must be a URL such as'],
-		[`{name: a, url: "mqtt://u:p@h", ${TOPICS}}`, 'must be without user and password'],
+		[`{name: a, url: "mqtt://u:p@h", ${TOPICS}}`, 'must not contain user and password'],
 		[`{name: a b, url: "mqtt://h", ${TOPICS}}`, 'must be 1..64 of'],
 		[
 			`{name: a, url: "mqtt://h", password: x, tokenFile: y, ${TOPICS}}`,
@@ -66,24 +66,24 @@ describe('bridges in gateway.yaml', () => {
 		[`{name: a, url: "mqtts://h", tls: {cert: x}, ${TOPICS}}`, 'must have cert and key together'],
 		['{name: a, url: "mqtt://h", topics: []}', 'topics'],
 		['{name: a, url: "mqtt://h", topics: [{pattern: "a/#/b"}]}', 'has # elsewhere than at its end'],
-		['{name: a, url: "mqtt://h", topics: [{pattern: "a", localPrefix: "x/#"}]}', 'must be without + and #'],
+		['{name: a, url: "mqtt://h", topics: [{pattern: "a", localPrefix: "x/#"}]}', 'must not contain + or #'],
 		[
 			'{name: a, url: "mqtt://h", topics: [{localPrefix: "x"}]}',
 			'must have a pattern, or both localPrefix and remotePrefix',
 		],
 		[
 			'{name: a, url: "mqtt://h", topics: [{pattern: "a/+", direction: in}, {pattern: "+/b", direction: both}]}',
-			'overlaps topics.0 in part',
+			'partly overlaps topics.0',
 		],
-	])('says what is wrong with %s', (bridge, message) => {
+	])('are refused with place and reason: %s', (bridge, message) => {
 		expect(() => parse(bridge)).toThrow(message);
 		expect(() => parse(bridge)).toThrow(/^gateway\.yaml:\d+:\d+: /);
 	});
 
-	it('does not take one name twice', () => {
+	it('must have different names', () => {
 		const one = `{name: a, url: "mqtt://h", ${TOPICS}}`;
 		expect(() => parseGatewayFile('gateway.yaml', `bridges:\n  - ${one}\n  - ${one}\n`)).toThrow(
-			'gateway.yaml:3:12: bridges.1.name is the name of another bridge',
+			'gateway.yaml:3:12: bridges.1.name is already the name of another bridge',
 		);
 	});
 });

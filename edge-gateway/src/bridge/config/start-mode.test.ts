@@ -20,6 +20,6 @@ it.each([
 		120,
 	],
 	['12:00:00', [{ from: '12:00', to: '12:00' }], 1440],
-])('at %s the windows %j are open for %i minutes', (time, schedule, minutes) => {
+])('at %s, a bridge scheduled for %j stays connected for %i minutes', (time, schedule, minutes) => {
 	expect(openFor(schedule, at(time))).toBe(minutes * MINUTE);
 });

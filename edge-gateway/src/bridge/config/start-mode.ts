@@ -1,15 +1,16 @@
 import { pause } from '@crowdvision/service-kit';
-import type { BridgeSettings } from './bridge-config.ts';
+import type { BridgeSettings } from './bridge-settings.ts';
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
-const LOOK_AGAIN_MS = 30_000;
+/** A pause that follows the clock of the machine, which may be set meanwhile, is checked this often. */
+const CHECK_CLOCK_MS = 30_000;
 
 const minutesOf = (time: string) => Number(time.slice(0, 2)) * 60 + Number(time.slice(3));
 
 /**
- * Milliseconds until the window that `now` is in ends, or 0 where it is in none. Windows are by the clock of this
- * machine, and may span midnight.
+ * Milliseconds until the end of the window that contains `now`; 0 when there is none. Windows are in local time and may
+ * span midnight.
  */
 export function openFor(schedule: BridgeSettings['schedule'], now: Date): number {
 	const minute = now.getHours() * 60 + now.getMinutes() + now.getSeconds() / 60 + now.getMilliseconds() / MINUTE_MS;
@@ -23,8 +24,8 @@ export function openFor(schedule: BridgeSettings['schedule'], now: Date): number
 }
 
 /**
- * Resolves when the bridge is to connect: at once, when enough waits, or when a window begins. `once` is for its owner
- * to remember.
+ * Resolves when the bridge should connect: with `lazy` once enough messages wait, with `scheduled` once a window
+ * begins, otherwise at once. The caller has to stop a bridge with `once` after its first connection.
  */
 export async function untilWanted(
 	settings: BridgeSettings,
@@ -34,10 +35,10 @@ export async function untilWanted(
 	if (settings.start === 'lazy')
 		while (!signal.aborted && queue.lag() < settings.lazy.messages) await queue.grown(signal);
 	if (settings.start === 'scheduled')
-		while (!signal.aborted && openFor(settings.schedule, new Date()) === 0) await pause(LOOK_AGAIN_MS, signal);
+		while (!signal.aborted && openFor(settings.schedule, new Date()) === 0) await pause(CHECK_CLOCK_MS, signal);
 }
 
-/** Resolves with the reason when a connection is no longer wanted; never where it always is. */
+/** Resolves with the reason when the bridge should disconnect; never for `automatic` and `once`. */
 export async function untilUnwanted(
 	settings: BridgeSettings,
 	idleMs: () => number,
@@ -53,7 +54,7 @@ export async function untilUnwanted(
 			left > 0 && !signal.aborted;
 			left = openFor(settings.schedule, new Date())
 		)
-			await pause(Math.min(left, LOOK_AGAIN_MS), signal);
+			await pause(Math.min(left, CHECK_CLOCK_MS), signal);
 		return 'the window of the schedule is over';
 	}
 	return new Promise(() => undefined);

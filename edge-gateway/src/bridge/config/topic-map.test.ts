@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TopicRule } from './bridge-config.ts';
+import type { TopicRule } from './bridge-settings.ts';
 import { TopicMap } from './topic-map.ts';
 
 const rule = (given: Partial<TopicRule>): TopicRule => ({
@@ -13,8 +13,8 @@ const rule = (given: Partial<TopicRule>): TopicRule => ({
 	...given,
 });
 
-describe('topics of a bridge', () => {
-	// The table of mosquitto.conf(5), topic.
+describe('the topics of a bridge', () => {
+	// The table in mosquitto.conf(5), option topic.
 	it.each([
 		[{ pattern: 'pattern', localPrefix: 'L/', remotePrefix: 'R/' }, 'L/pattern', 'R/pattern'],
 		[{ pattern: 'pattern', localPrefix: 'L/' }, 'L/pattern', 'pattern'],
@@ -27,13 +27,13 @@ describe('topics of a bridge', () => {
 			'remote/topic/a/b',
 		],
 		[{ pattern: '+/state', localPrefix: 'L/' }, 'L/x/state', 'x/state'],
-	])('%j leads from %s to %s and back', (given, local, remote) => {
+	])('are mapped by %j from %s to %s and back', (given, local, remote) => {
 		const map = new TopicMap([rule(given)]);
 		expect(map.toRemote(local)).toEqual({ topic: remote, rule: 0 });
 		expect(map.toLocal(remote)).toEqual({ topic: local, rule: 0 });
 	});
 
-	it('the first rule that fits counts, each in its direction', () => {
+	it('are mapped by the first rule that matches, in the direction of the rule', () => {
 		const map = new TopicMap([
 			rule({ pattern: 'a/b', direction: 'out', remotePrefix: 'one/' }),
 			rule({ pattern: '#', direction: 'out', remotePrefix: 'two/' }),
@@ -45,7 +45,7 @@ describe('topics of a bridge', () => {
 		expect(map.toLocal('c/d')?.topic).toBe('far/c/d');
 	});
 
-	it('asks the remote for each topic once, with the highest QoS', () => {
+	it('are subscribed to once each, with the highest QoS of their rules', () => {
 		const map = new TopicMap([
 			rule({ pattern: 'a/b', qos: 2 }),
 			rule({ pattern: 'a/#', qos: 0, direction: 'in' }),
@@ -58,7 +58,7 @@ describe('topics of a bridge', () => {
 		]);
 	});
 
-	it('# does not mean the state of bridges, nor what begins with $', () => {
+	it('do not include the state of bridges, nor topics that begin with $, for the pattern #', () => {
 		const map = new TopicMap([rule({ pattern: '#' })]);
 		expect(map.toRemote('bridge/campus/state')).toBeUndefined();
 		expect(map.toLocal('$SYS/uptime')).toBeUndefined();

@@ -1,13 +1,13 @@
 import { coversFilter, matchesFilter } from '../../topics/topic-filter.ts';
-import type { TopicRule } from './bridge-config.ts';
+import type { TopicRule } from './bridge-settings.ts';
 
-/** A topic on the other side, and the index of the rule that leads there. */
+/** A topic on the other side, and the index of the rule that maps to it. */
 export interface Mapped {
 	topic: string;
 	rule: number;
 }
 
-/** Who tells local and remote topics of one bridge from each other. Of the rules that fit, the first counts. */
+/** Maps between the local and remote topics of one bridge. The first rule that matches a topic counts. */
 export class TopicMap {
 	readonly rules: readonly TopicRule[];
 
@@ -16,26 +16,29 @@ export class TopicMap {
 	}
 
 	/**
-	 * Where a local topic goes, or undefined where it stays. What this gateway tells of its bridges goes nowhere unless a
-	 * rule names it.
+	 * The remote topic for a local one; undefined when it is not bridged. The state of bridges is not bridged unless a
+	 * rule names it explicitly.
 	 */
 	toRemote(topic: string): Mapped | undefined {
 		return this.#map(topic, 'in', 'localPrefix', 'remotePrefix');
 	}
 
-	/** Where a remote topic belongs here, or undefined where nobody asked for it. */
+	/** The local topic for a remote one; undefined when it is not bridged. */
 	toLocal(topic: string): Mapped | undefined {
 		return this.#map(topic, 'out', 'remotePrefix', 'localPrefix');
 	}
 
-	/** Filters of local messages that go out. */
+	/** Filters for the local messages to send. */
 	localFilters(): string[] {
 		return widest(
 			this.rules.filter(({ direction }) => direction !== 'in').map(({ localPrefix, pattern }) => localPrefix + pattern),
 		);
 	}
 
-	/** Filters to subscribe to at the remote, with their QoS: those that no other covers, so that nothing comes twice. */
+	/**
+	 * Filters to subscribe to at the remote, with their QoS. Leaves out filters that another one covers, so that no
+	 * message is delivered twice.
+	 */
 	remoteFilters(): Map<string, 0 | 1 | 2> {
 		const incoming = this.rules
 			.filter(({ direction }) => direction !== 'out')
@@ -44,13 +47,6 @@ export class TopicMap {
 		const highest = (filter: string) =>
 			Math.max(...incoming.filter((one) => coversFilter(filter, one.filter)).map(({ qos }) => qos)) as 0 | 1 | 2;
 		return new Map(filters.map((filter) => [filter, highest(filter)]));
-	}
-
-	/** Filters that went out only, which an earlier configuration may have subscribed to. */
-	outgoingFilters(): string[] {
-		return this.rules
-			.filter(({ direction }) => direction === 'out')
-			.map(({ remotePrefix, pattern }) => remotePrefix + pattern);
 	}
 
 	#map(
@@ -72,10 +68,10 @@ export class TopicMap {
 }
 
 const STATE = 'bridge/';
-/** `bridge/{name}/state` tells of a gateway's own connections: `#` does not mean it. */
+/** `bridge/{name}/state` is about a gateway's own connections, so a pattern such as `#` does not include it. */
 const isBridgeState = (topic: string) => topic.startsWith(STATE) && topic.endsWith('/state');
 
-/** Those that no other covers. */
+/** The filters that no other one covers. */
 function widest(filters: readonly string[]): string[] {
 	const different = [...new Set(filters)];
 	return different.filter((filter) => !different.some((other) => other !== filter && coversFilter(other, filter)));

@@ -1,6 +1,6 @@
 import type { Logger } from '@crowdvision/service-kit';
 import type { LocalBroker } from '../../sources/mqtt/broker/local-broker.ts';
-import type { BridgeSettings } from '../config/bridge-config.ts';
+import type { BridgeSettings } from '../config/bridge-settings.ts';
 import type { BridgeReport, LinkPhase } from './link-state.ts';
 
 const REPORT_EVERY_MS = 30_000;

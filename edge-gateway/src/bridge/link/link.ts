@@ -5,7 +5,7 @@ import type { Deliver } from '../../frame.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { LocalBroker, LocalMessage } from '../../sources/mqtt/broker/local-broker.ts';
 import { overlapFilters } from '../../topics/topic-filter.ts';
-import type { BridgeSettings } from '../config/bridge-config.ts';
+import type { BridgeSettings } from '../config/bridge-settings.ts';
 import { untilUnwanted } from '../config/start-mode.ts';
 import { TopicMap } from '../config/topic-map.ts';
 import { EchoAccount } from '../loops/echo-account.ts';

@@ -1,7 +1,7 @@
 import { TOPICS } from '@crowdvision/contracts';
 import type { LogRecord } from '@crowdvision/log';
 import type { LocalMessage } from '../../sources/mqtt/broker/local-broker.ts';
-import type { BridgeSettings } from '../config/bridge-config.ts';
+import type { BridgeSettings } from '../config/bridge-settings.ts';
 import type { GuardedLink, LoopGuard } from '../loops/loop-guard.ts';
 import type { DropReason } from './bridge-tally.ts';
 import { PATH_PROPERTY } from './inbound.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { backOff, pause } from '@crowdvision/service-kit';
-import type { BridgeSettings } from '../config/bridge-config.ts';
+import type { BridgeSettings } from '../config/bridge-settings.ts';
 import { untilWanted } from '../config/start-mode.ts';
 import { dial, shownUrl } from './address.ts';
 import type { LinkStatus } from './link-status.ts';

@@ -1,4 +1,4 @@
-import type { BridgeSettings } from '../config/bridge-config.ts';
+import type { BridgeSettings } from '../config/bridge-settings.ts';
 
 /**
  * The ways a bridge may introduce itself, the best first: each next one is for a remote that refuses the one before.
