@@ -1,6 +1,6 @@
 import type { Subscription } from '@crowdvision/bus';
 import type { Outbox } from './alerts/outbox.ts';
-import type { BuildingReviews } from './on-building.ts';
+import type { BuildingReviews } from './evaluation/building-reviews.ts';
 import { followTelemetry, type TelemetryParts } from './on-telemetry.ts';
 
 export interface LeaderParts extends TelemetryParts {
@@ -9,8 +9,8 @@ export interface LeaderParts extends TelemetryParts {
 }
 
 /**
- * The work that one replica does for all of them: reads the stream in its order, reviews buildings, announces alerts. It
- * begins with what a crash left undone, and ends when the subscription is closed. Rejects while the bus is away.
+ * The work that one replica does for all: evaluates the rules for the readings of the stream, in order, and for changed
+ * buildings, and announces alerts. It starts with what the previous leader left undone. Rejects while the bus is away.
  */
 export async function lead({ reviews, outbox, ...telemetry }: LeaderParts): Promise<Subscription> {
 	const readings = await followTelemetry(telemetry);

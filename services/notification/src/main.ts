@@ -11,7 +11,7 @@ await runMain(() =>
 			'stores',
 			await openStores({ dataDir: context.dataDir, mongoUrl: settings.MONGO_URL, logger: context.logger }),
 		);
-		// A file is one process's alone; what is in MongoDB may be shared.
+		// A store in files belongs to one process; one in MongoDB may be shared.
 		return createNotification({ ...context, bus, stores }, settings.MONGO_URL ? { replica: {} } : {});
 	}),
 );

@@ -36,9 +36,9 @@ function breaches(counts: number[]): { number: number; open: boolean } {
 	return { number, open };
 }
 
-describe('P10 alerts', () => {
+describe('P10 the notification service', () => {
 	it(
-		'are exactly one per breach, however often the service is killed -9 while it watches',
+		'opens exactly one alert per breach, however often it is killed -9',
 		async () => {
 			for (let run = 0; run < KILLS; run++) {
 				const child = await startNode('services/notification/src/testing/crashing-notification.ts', {
@@ -52,11 +52,11 @@ describe('P10 alerts', () => {
 			await bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(HALL));
 			const logger = createLogger('notification', 'silent');
 			const stores = await openStores({ dataDir, logger });
-			const seen = await stores.open('notification', NOTIFICATION_STORE);
-			// A file is open once: the service looks at the same as the test.
+			const store = await stores.open('notification', NOTIFICATION_STORE);
+			// A store in files can be opened once: the service uses the one that the test reads.
 			const service = await createNotification({
 				bus,
-				stores: { ...stores, open: async () => seen },
+				stores: { ...stores, open: async () => store },
 				dataDir,
 				logger,
 				metrics: new Registry(),
@@ -72,21 +72,23 @@ describe('P10 alerts', () => {
 				});
 				await waitFor('the whole stream', () => reached === end);
 				await tail.close();
-				const rooms = seen.collection<RoomDocument>('rooms');
+				const rooms = store.collection<RoomDocument>('rooms');
 				await waitFor(
-					'everything to be looked at',
+					'every reading to be evaluated',
 					async () => (await rooms.get(roomKey('museum-1', 'hall')))?.value.sensors[0]?.position === end,
 				);
 				expect(counts.length).toBeGreaterThan(KILLS * 100);
 				const { number, open } = breaches(counts);
 				expect(number).toBeGreaterThan(20);
-				const alerts = await seen.collection<AlertDocument>('alerts').find({ order: { by: 'number' }, limit: 100_000 });
+				const alerts = await store
+					.collection<AlertDocument>('alerts')
+					.find({ order: { by: 'number' }, limit: 100_000 });
 				expect(alerts.map(({ value }) => value.alert.state)).toEqual(
 					Array.from({ length: number }, (_, n) => (open && n === number - 1 ? 'open' : 'resolved')),
 				);
 				await waitFor(
 					'everything to be announced',
-					async () => (await seen.collection('outbox').find({ limit: 1 })).length === 0,
+					async () => (await store.collection('outbox').find({ limit: 1 })).length === 0,
 				);
 			} finally {
 				await service.stop();

@@ -13,7 +13,7 @@ import { NOTIFICATION_STORE, type OutboxDocument, outboxKey } from './store.ts';
 
 let world: ServiceWorld;
 let notification: Served;
-/** Everything announced since the last `begin`. */
+/** The alerts announced since the last `begin`. */
 let announced: Alert[];
 let listening: { close(): Promise<void> } | undefined;
 
@@ -28,11 +28,11 @@ const MUSEUM: RetainedBuilding = {
 };
 const STAFF: Membership = { domainName: 'museum', role: 'business_staff' };
 
-const tellOf = (building: RetainedBuilding | null, id = 'museum-1') =>
+const announce = (building: RetainedBuilding | null, id = 'museum-1') =>
 	world.parts.bus.retain(TABLES.buildings, id, building && JSON.stringify(building));
 
 async function begin(building: RetainedBuilding | null = MUSEUM): Promise<void> {
-	if (building) await tellOf(building);
+	if (building) await announce(building);
 	announced = [];
 	await listening?.close();
 	listening = await world.parts.bus.listen(CHANNELS.notifications, (message) =>
@@ -41,10 +41,10 @@ async function begin(building: RetainedBuilding | null = MUSEUM): Promise<void> 
 	notification = await world.serve(createNotification);
 }
 
-/** Waits longer than vi.waitFor does by itself: other tests may have the machine. */
+/** Waits longer than vi.waitFor does by default, for a busy machine. */
 const until = (check: () => unknown) => vi.waitFor(check, { timeout: 15_000 });
 let clock: number;
-/** The time of the next reading: each a tenth of a second after the one before, all of them in the last minutes. */
+/** The time of the next reading: 0.1 s after the previous one, and all of them in the last minutes. */
 const tick = () => {
 	clock += 100;
 	return clock;
@@ -55,7 +55,7 @@ const events = () => announced.map(({ kind, state }) => `${kind} ${state}`);
 const list = async (...memberships: Membership[]) =>
 	(await notification.call<{ alerts: Alert[] }>('GET', '/alerts', { token: await world.token(...memberships) })).body
 		.alerts;
-/** Tells a reading whose alert shows that everything before it was looked at, and takes that alert out again. */
+/** Waits until every reading sent before is evaluated: opens and resolves an alert in another room. */
 async function settle(): Promise<void> {
 	const at = Date.now();
 	await world.tell(
@@ -77,8 +77,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
-describe('P10 alerts', () => {
-	it('open once and resolve once per excursion, through 1,000 oscillations, repetitions and restarts', async () => {
+describe('P10 an alert', () => {
+	it('opens and resolves once per excursion, through 1,000 oscillations, repetitions and restarts', async () => {
 		await begin();
 		const readings = Array.from({ length: 1000 }, (_, n) => count(n % 2 === 0 ? 101 : 99));
 		await world.tell(...readings.slice(0, 500));
@@ -94,7 +94,7 @@ describe('P10 alerts', () => {
 		expect(events()).toEqual(['occupancy resolved']);
 		await world.restart();
 		await begin();
-		// All of it again, from the beginning: nothing of it is news.
+		// Every reading again, from the beginning: none of them is new.
 		await world.tell(...readings);
 		await settle();
 		expect(events()).toEqual([]);
@@ -110,7 +110,7 @@ describe('P10 alerts', () => {
 		});
 	});
 
-	it('say what happened, where, to whom', async () => {
+	it('tells what happened, where, and which domains it concerns', async () => {
 		await begin();
 		await world.tell(count(130));
 		await until(() => expect(announced).toHaveLength(1));
@@ -137,7 +137,7 @@ describe('P10 alerts', () => {
 		});
 	});
 
-	it('neither open nor clear on stale data, nor on what is older than what was seen', async () => {
+	it('neither opens nor resolves on a reading that is stale or older than the last one', async () => {
 		await begin();
 		await world.tell(count(150, { observedAt: Date.now() - FRESHNESS_MS - 60_000 }));
 		await settle();
@@ -150,7 +150,7 @@ describe('P10 alerts', () => {
 		expect(events()).toEqual(['occupancy open']);
 	});
 
-	it('of the same moment believe what came last', async () => {
+	it('follows the last of several readings of the same moment', async () => {
 		await begin();
 		const [full, empty] = [count(150, { observedAt: clock }), count(0, { observedAt: clock })];
 		await world.tell(full, empty);
@@ -158,7 +158,7 @@ describe('P10 alerts', () => {
 		expect(events()).toEqual(['occupancy open', 'occupancy resolved']);
 	});
 
-	it('judge a room by all of its sensors: two that differ around the limit are no storm of alerts', async () => {
+	it('depends on all sensors of the room: two that differ around the limit open it once', async () => {
 		await begin();
 		const degrees = (sensorId: string, value: number) =>
 			readingOf({
@@ -172,44 +172,43 @@ describe('P10 alerts', () => {
 		for (let n = 0; n < 50; n++) await world.tell(degrees('hot', 33), degrees('cool', 25));
 		await world.tell(count(101));
 		await until(() => expect(events()).toContain('occupancy open'));
-		// Alone, the first sensor was above the limit; from the second one's first word on their mean, 29, never is, nor at
-		// the clear level.
+		// The first sensor alone was above the limit. The mean of both, 29, is neither above it nor at the clear level.
 		expect(events()).toEqual(['temperature open', 'occupancy open']);
 		await world.tell(degrees('hot', 30));
 		await until(() => expect(events()).toEqual(['temperature open', 'occupancy open', 'temperature resolved']));
 	});
 
-	it('open when a building is told of after its readings, and end when their limit is no more', async () => {
+	it('opens when its building is announced after the readings, and ends with its limit', async () => {
 		await begin(null);
 		await world.tell(count(101));
 		await world.tell(readingOf({ buildingId: 'museum-1', roomId: 'attic', metric: 'temperature', value: 40 }));
-		await tellOf(MUSEUM);
+		await announce(MUSEUM);
 		await until(() => expect(events().sort()).toEqual(['occupancy open', 'temperature open']));
-		await tellOf({ ...MUSEUM, rooms: [{ id: 'hall', name: 'Hall', capacity: 120 }] });
+		await announce({ ...MUSEUM, rooms: [{ id: 'hall', name: 'Hall', capacity: 120 }] });
 		await until(() => expect(events()).toContain('temperature resolved'));
-		await tellOf({ ...MUSEUM, rooms: [{ id: 'hall', name: 'Hall', capacity: 200 }] });
+		await announce({ ...MUSEUM, rooms: [{ id: 'hall', name: 'Hall', capacity: 200 }] });
 		await until(() => expect(events()).toEqual(expect.arrayContaining(['occupancy resolved'])));
 		expect(events()).toHaveLength(4);
 	});
 
-	it('are announced after a crash between the decision and the announcement, as the same alert', async () => {
+	it('is announced after a crash between decision and announcement, with the same id', async () => {
 		await begin();
 		await world.tell(count(150));
 		await until(() => expect(announced).toHaveLength(1));
-		const [told] = announced;
+		const [alert] = announced;
 		await notification.close();
 		const store = await world.parts.stores.open('notification', NOTIFICATION_STORE);
 		const outbox = store.collection<OutboxDocument>('outbox');
 		expect(await outbox.find({ limit: 10 })).toEqual([]);
-		// As a crash before the removal would have left it.
-		await store.commit([outbox.insert(outboxKey(1), { alert: told! })]);
+		// The state that a crash before the removal would have left.
+		await store.commit([outbox.insert(outboxKey(1), { alert: alert! })]);
 		await store.close();
 		await begin();
-		await until(() => expect(announced).toEqual([told]));
+		await until(() => expect(announced).toEqual([alert]));
 	});
 });
 
-describe('who sees an alert', () => {
+describe('access to an alert', () => {
 	beforeEach(async () => {
 		await begin();
 		await world.tell(count(150));
@@ -219,20 +218,20 @@ describe('who sees an alert', () => {
 	const ack = async (id: string, ...memberships: Membership[]) =>
 		notification.call<Alert>('POST', `/alerts/${id}/ack`, { token: await world.token(...memberships) });
 
-	it('is in a domain of its building', async () => {
+	it('is limited to members of the domains of its building', async () => {
 		expect(await list({ domainName: 'museum', role: 'standard_customer' })).toEqual(announced);
 		expect(await list({ domainName: 'zoo', role: 'admin' })).toEqual([]);
 		expect(await list()).toEqual([]);
 		expect((await notification.call('GET', '/alerts')).status).toBe(401);
 	});
 
-	it('is nobody while nobody has told whose building it is', async () => {
-		await tellOf(null);
+	it('is denied to everybody while its building is unknown', async () => {
+		await announce(null);
 		await until(async () => expect(await list({ domainName: 'museum', role: 'admin' })).toEqual([]));
 		expect((await ack(announced[0]!.id, { domainName: 'museum', role: 'admin' })).status).toBe(404);
 	});
 
-	it('may take care of it from business_staff on, once and for all', async () => {
+	it('allows business_staff to acknowledge it, once', async () => {
 		const [{ id }] = announced as [Alert];
 		expect((await ack(id, { domainName: 'zoo', role: 'admin' })).status).toBe(404);
 		expect((await ack('no-such-alert', STAFF)).status).toBe(404);
@@ -246,7 +245,7 @@ describe('who sees an alert', () => {
 		expect((await ack(id, STAFF)).status).toBe(409);
 	});
 
-	it('gets the newest first, and as many as asked for', async () => {
+	it('lists the newest first, at most as many as requested', async () => {
 		await world.tell(count(10), count(200), count(10), count(300));
 		await until(() => expect(announced).toHaveLength(5));
 		const token = await world.token(STAFF);

@@ -16,7 +16,7 @@ const SECRET = 'a secret for tests only, of more than 32 characters';
 const TTL_MS = 1500;
 const BREACHES = 10;
 const SWINGS = 100;
-const ON_DUTY = /this replica is the leader now/;
+const LEADS = /this replica is the leader now/;
 
 let dataDir: string;
 let redis: RedisServer;
@@ -38,7 +38,7 @@ const startReplica = async (): Promise<Running> => {
 	const ready = /ready \w+ (http:\S+)\n/;
 	return startNode('services/notification/src/testing/replica.ts', { args: [`${TTL_MS}`], env, ready });
 };
-const tell = async (...values: number[]) => {
+const send = async (...values: number[]) => {
 	const readings = values.map((value) =>
 		readingOf({
 			buildingId: 'museum-1',
@@ -51,7 +51,7 @@ const tell = async (...values: number[]) => {
 	);
 	await bus.append(
 		STREAMS.telemetry,
-		readings.map((one) => JSON.stringify(one)),
+		readings.map((reading) => JSON.stringify(reading)),
 	);
 };
 const alertsAt = async (replica: Running, path = '/alerts', method = 'GET'): Promise<{ alerts: Alert[] }> => {
@@ -64,8 +64,8 @@ const alertsAt = async (replica: Running, path = '/alerts', method = 'GET'): Pro
 	expect(response.status).toBe(200);
 	return (await response.json()) as { alerts: Alert[] };
 };
-/** What was announced of each alert, in the order in which that was first said. */
-const stories = () =>
+/** The states announced of each alert, each once, in the order of the announcements. */
+const histories = () =>
 	[...Map.groupBy(announced, ({ id }) => id).values()].map((events) =>
 		[...new Set(events.map(({ state }) => state))].join(' '),
 	);
@@ -81,7 +81,7 @@ beforeEach(async () => {
 	await bus.listen(CHANNELS.notifications, (message) => announced.push(JSON.parse(message) as Alert));
 });
 afterEach(async () => {
-	await Promise.all(replicas.map((one) => one.stop()));
+	await Promise.all(replicas.map((replica) => replica.stop()));
 	await bus.close();
 	await redis.stop();
 	await mongod?.stop();
@@ -91,44 +91,45 @@ afterEach(async () => {
 
 describe('P10 two replicas', () => {
 	it.skipIf(whyNoMongod())(
-		'give one open and one clear per breach through 1,000 oscillations, though the one on duty is killed -9 among them',
+		'open and resolve once per breach through 1,000 oscillations, although the leader is killed -9',
 		async () => {
 			mongod = await startMongod();
 			replicas = await Promise.all([startReplica(), startReplica()]);
-			const onDuty = await waitFor('one on duty', () => replicas.find((one) => ON_DUTY.test(one.stderr())));
-			const [standby] = replicas.filter((one) => one !== onDuty) as [Running];
-			expect(ON_DUTY.test(standby.stderr())).toBe(false);
+			const leader = await waitFor('a leader', () => replicas.find((replica) => LEADS.test(replica.stderr())));
+			const [standby] = replicas.filter((replica) => replica !== leader) as [Running];
+			expect(LEADS.test(standby.stderr())).toBe(false);
 
 			const whole = (breaches: number) => Array.from({ length: breaches }, () => 'open resolved');
 			for (let breach = 0; breach < BREACHES; breach++) {
 				const killing = breach === BREACHES / 2;
 				if (killing) {
-					// Whoever waits for readings and stands still takes a breach and its end into its hands, and dies with them
-					// there.
-					await waitFor('what was told to be announced', () => stories().join() === whole(breach).join());
-					onDuty.signal('SIGSTOP');
+					// A suspended leader that waits for readings is delivered a breach and its end, and is killed with them.
+					await waitFor('every alert so far to be announced', () => histories().join() === whole(breach).join());
+					leader.signal('SIGSTOP');
 				}
 				const swings = Array.from({ length: SWINGS }, () => [101 + (breach % 3), 96 + (breach % 4)]).flat();
-				await tell(...swings, 95);
-				if (killing) await onDuty.kill();
+				await send(...swings, 95);
+				if (killing) await leader.kill();
 			}
-			await standby.waitFor(ON_DUTY);
-			await waitFor('everything to be announced', () => stories().join() === whole(BREACHES).join());
+			await standby.waitFor(LEADS);
+			await waitFor('everything to be announced', () => histories().join() === whole(BREACHES).join());
 			expect((await alertsAt(standby)).alerts.map(({ state }) => state)).toEqual(
 				Array.from({ length: BREACHES }, () => 'resolved'),
 			);
 
 			replicas = [standby, await startReplica()];
 			const back = replicas[1]!;
-			await tell(130);
+			await send(130);
 			const open = await waitFor('another alert', () => announced.find(({ value }) => value === 130));
 			await alertsAt(back, `/alerts/${open.id}/ack`, 'POST');
-			await waitFor('who is not on duty to be heard', () => announced.find(({ state }) => state === 'acknowledged'));
-			await tell(10);
+			await waitFor('the acknowledgement by the other replica', () =>
+				announced.find(({ state }) => state === 'acknowledged'),
+			);
+			await send(10);
 			await waitFor('its end', () => announced.find(({ id, state }) => id === open.id && state === 'resolved'));
-			expect(stories()).toEqual([...whole(BREACHES), 'open acknowledged resolved']);
+			expect(histories()).toEqual([...whole(BREACHES), 'open acknowledged resolved']);
 			expect(await alertsAt(back)).toEqual(await alertsAt(standby));
-			expect(ON_DUTY.test(back.stderr())).toBe(false);
+			expect(LEADS.test(back.stderr())).toBe(false);
 		},
 	);
 });

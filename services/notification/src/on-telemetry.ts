@@ -1,11 +1,11 @@
 import { type Bus, consumeReadings, type Subscription } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
 import type { SerialQueue } from '@crowdvision/service-kit';
-import type { Watchman } from './evaluation/rule-evaluator.ts';
+import type { RuleEvaluator } from './evaluation/rule-evaluator.ts';
 
 export interface TelemetryParts {
 	bus: Bus;
-	watchman: Watchman;
+	evaluator: RuleEvaluator;
 	queue: SerialQueue;
 	onAlerts: (alerts: Alert[]) => void;
 }
@@ -17,8 +17,8 @@ export interface TelemetryParts {
 const MEMBER = 'on-duty';
 
 /** Evaluates the rules for each batch of readings. The batch is acknowledged once its effects are stored. */
-export function followTelemetry({ bus, watchman, queue, onAlerts }: TelemetryParts): Promise<Subscription> {
+export function followTelemetry({ bus, evaluator, queue, onAlerts }: TelemetryParts): Promise<Subscription> {
 	return consumeReadings(bus, 'notification', { member: MEMBER }, (readings) =>
-		queue.run(async () => onAlerts(await watchman.observe(readings, Date.now()))),
+		queue.run(async () => onAlerts(await evaluator.observe(readings, Date.now()))),
 	);
 }

@@ -1,3 +1,4 @@
+import { ALERT_LIST_LIMIT } from '@crowdvision/contracts';
 import {
 	callerOf,
 	invalid,
@@ -10,19 +11,16 @@ import {
 import type { Alerts } from './alerts/alerts.ts';
 import type { Outbox } from './alerts/outbox.ts';
 
-const MOST_LISTED = 500;
-
-export function notificationRoutes({
-	alerts,
-	queue,
-	outbox,
-	tokens,
-}: {
+export interface NotificationParts {
 	alerts: Alerts;
+	/** Runs acknowledgements in turn with evaluations. */
 	queue: SerialQueue;
 	outbox: Outbox;
 	tokens: Tokens;
-}): Router {
+}
+
+/** Notification's paths, without the prefix `/notification`. */
+export function notificationRoutes({ alerts, queue, outbox, tokens }: NotificationParts): Router {
 	const router = Router();
 	router.use('/alerts', requireAccount(tokens));
 
@@ -39,9 +37,10 @@ export function notificationRoutes({
 }
 
 function limitOf(request: Request): number {
-	const { limit = '100' } = request.query;
+	const { minimum, maximum } = ALERT_LIST_LIMIT;
+	const { limit = String(ALERT_LIST_LIMIT.default) } = request.query;
 	const number = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-	if (number < 1 || number > MOST_LISTED)
-		throw invalid([{ path: '/limit', message: `must be a number from 1 to ${MOST_LISTED}` }]);
+	if (number < minimum || number > maximum)
+		throw invalid([{ path: '/limit', message: `must be a number from ${minimum} to ${maximum}` }]);
 	return number;
 }

@@ -1,10 +1,10 @@
-import type { Bus } from '@crowdvision/bus';
+import type { Bus, Subscription } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
-	Counter,
 	isAfter,
+	Lifecycle,
 	onLeading,
 	Presence,
 	SerialQueue,
@@ -12,12 +12,14 @@ import {
 	type ServiceContext,
 } from '@crowdvision/service-kit';
 import { electLeader, type Stores } from '@crowdvision/store';
-import { AlertBook } from './alerts/alert-repository.ts';
+import { AlertRepository } from './alerts/alert-repository.ts';
 import { Alerts } from './alerts/alerts.ts';
 import { Outbox } from './alerts/outbox.ts';
-import { Watchman } from './evaluation/rule-evaluator.ts';
+import { BuildingReviews } from './evaluation/building-reviews.ts';
+import { RuleEvaluator } from './evaluation/rule-evaluator.ts';
 import { lead } from './leader.ts';
-import { BuildingReviews } from './on-building.ts';
+import { LEADER_GAUGE, notificationMetrics } from './metrics.ts';
+import { followBuildings } from './on-building.ts';
 import { notificationRoutes } from './routes.ts';
 import { NOTIFICATION_STORE } from './store.ts';
 
@@ -27,75 +29,74 @@ export interface NotificationContext extends ServiceContext {
 }
 
 export interface NotificationOptions {
-	/** How long a limit must be exceeded before there is an alert, where the limit says nothing of it. Default 0. */
+	/** Dwell time of limits that do not set one: how long a breach must last before an alert opens, in ms. Default 0. */
 	dwellMs?: number;
 	/** Set where several processes share the store: they elect a leader. Otherwise this process leads from the start. */
 	replica?: {
-		/** How long a leader that vanished keeps the others waiting, in ms. */
+		/** How long a leader that vanished keeps the others waiting, in ms. Default as of `electLeader`. */
 		ttlMs?: number;
 	};
 }
 
 /** Batches, reviews and acknowledgements that wait for each other. */
-const MOST_WAITING = 1000;
+const MAX_WAITING = 1000;
 
 /**
- * Calls people when a limit is crossed: one alert per breach, one end to it. Every replica answers requests; one of
- * them, the leader, evaluates the rules.
+ * Alerts people when a limit is exceeded: one alert per breach, resolved once. Every replica answers requests; one of
+ * them, the leader, evaluates the rules and announces.
  *
  *   bus: registry:buildings ─▶ directory ─▶ limits, owners ─┐
- *   bus: telemetry (group notification) ────────────────────┴─▶ watchman ─▶ one commit
+ *   bus: telemetry (group notification) ────────────────────┴─▶ rule evaluator ─▶ one commit
  *                                                             { rooms, alerts, outbox }
  *   POST /alerts/{id}/ack ─▶ { alerts, outbox } ──────────────────────┐           │
  *                                                                     └─▶ outbox ─▶ bus: notifications
  */
-export async function createNotification(
-	context: NotificationContext,
-	{ dwellMs = 0, replica }: NotificationOptions = {},
+export function createNotification(context: NotificationContext, options: NotificationOptions = {}): Promise<Service> {
+	const lifecycle = new Lifecycle(context.logger);
+	return lifecycle.stopOnFailure(() => openNotification(context, options, lifecycle));
+}
+
+async function openNotification(
+	{ bus, stores, tokens, metrics, logger }: NotificationContext,
+	{ dwellMs = 0, replica }: NotificationOptions,
+	lifecycle: Lifecycle,
 ): Promise<Service> {
-	const { bus, stores, tokens, metrics, logger } = context;
-	const store = await stores.open('notification', NOTIFICATION_STORE);
-	const book = new AlertBook(store);
+	const store = lifecycle.own('store', await stores.open('notification', NOTIFICATION_STORE));
+	const { count } = notificationMetrics(metrics);
+	const repository = new AlertRepository(store);
 	const directory = new BuildingDirectory(logger);
 	const presence = new Presence();
-	const queue = new SerialQueue(MOST_WAITING);
+	const queue = new SerialQueue(MAX_WAITING);
 	const outbox = new Outbox(bus, store, logger);
-	const watchman = new Watchman({ store, book, directory, presence, dwellMs, after: (a, b) => isAfter(bus, a, b) });
-	const changes = new Counter({
-		name: 'notification_alerts_total',
-		help: 'Alerts opened and resolved',
-		labelNames: ['kind', 'state'],
-		registers: [metrics],
-	});
 	const onAlerts = (alerts: Alert[]) => {
-		for (const { kind, state } of alerts) changes.inc({ kind, state });
+		count(alerts);
 		if (alerts.length > 0) outbox.wake();
 	};
-	const reviews = new BuildingReviews({ directory, watchman, queue, logger, onAlerts });
-	const links = new BusLinks(logger);
-	// Limits before readings, or the first readings would be looked at without.
-	const open = () => lead({ bus, watchman, queue, reviews, outbox, onAlerts });
-	const leading = () =>
-		onLeading({
-			open,
-			metrics,
-			name: 'notification_on_duty',
-			help: '1 in the replica that evaluates the rules and announces alerts',
-			logger,
-		});
+	const after = (a: string, b: string) => isAfter(bus, a, b);
+	const evaluator = new RuleEvaluator({ store, repository, directory, presence, dwellMs, after });
+	const reviews = new BuildingReviews({ evaluator, queue, logger, onAlerts });
+	followBuildings(directory, reviews);
+
+	const links = lifecycle.own('links to the bus', new BusLinks(logger));
+	const open = () => lead({ bus, evaluator, queue, reviews, outbox, onAlerts });
+	const elect = async (): Promise<Subscription> =>
+		electLeader(store, { name: 'duty', logger, ...replica }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
+		// The limits come first: without them the first readings would be evaluated against no rule.
 		() => directory.follow(bus),
 		() => presence.follow(bus),
-		replica ? async () => electLeader(store, { name: 'duty', logger, ...replica }, leading()) : open,
+		replica ? elect : open,
 	);
 
 	return {
 		name: 'notification',
-		router: notificationRoutes({ alerts: new Alerts({ store, book, directory, presence }), queue, outbox, tokens }),
+		router: notificationRoutes({
+			alerts: new Alerts({ store, repository, directory, presence }),
+			queue,
+			outbox,
+			tokens,
+		}),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
-		stop: async () => {
-			await links.close();
-			await store.close();
-		},
+		stop: () => lifecycle.stop(),
 	};
 }

@@ -1,7 +1,7 @@
 import type { Alert, MetricKey, SensorValue } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 
-/** What notification keeps. A batch of readings is one commit: { rooms, alerts, outbox }. */
+/** What notification stores. The effects of a batch of readings are one commit: rooms, alerts, outbox. */
 export const NOTIFICATION_STORE: StoreDefinition = {
 	collections: {
 		/** RoomDocument, by `roomKey`. */
@@ -10,20 +10,20 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 		alerts: {
 			indexes: {
 				ofBuilding: { fields: ['buildingId', 'number'] },
-				// Should two ever decide the same: the second one's commit is refused.
+				// If two processes ever open the same alert, the second commit is refused.
 				onePerBreach: { fields: ['buildingId', 'roomId', 'kind'], unique: true, where: { standing: true } },
 			},
 		},
-		/** OutboxDocument, by `outboxKey`: written with the change it tells of, removed when it was announced. */
+		/** OutboxDocument, by `outboxKey`: written with the change that it announces, removed afterwards. */
 		outbox: {},
 		/** CounterDocument. */
 		counters: {},
-		/** Who of the replicas is on duty. */
+		/** The lease of the leader. */
 		leases: {},
 	},
 };
 
-/** What a sensor said, and where in the stream. */
+/** The latest value of one metric from one sensor, and the position of its reading in the stream. */
 export interface Observation extends SensorValue {
 	metric: MetricKey;
 	position: string;
@@ -34,20 +34,23 @@ export type RuleKind = Exclude<Alert['kind'], 'manual'>;
 
 export type Side = 'max' | 'min';
 
-/** Where a rule stands in a room: all is well; outside its limits, but not for long enough yet; an alert is open. */
+/**
+ * The state of a rule in a room: `clear` within its limits; `breach` beyond them, but not for long enough yet; `open`
+ * while there is an alert. Times are epoch ms.
+ */
 export interface Condition {
 	phase: 'clear' | 'breach' | 'open';
-	/** When the breach began. */
+	/** When the breach began; null when clear. */
 	since: number | null;
-	/** The side it was last seen on. */
+	/** The limit that was last exceeded; null when clear. */
 	side: Side | null;
-	/** Time of the newest observation that was looked at. */
+	/** The time of the newest observation that was evaluated. */
 	seenAt: number;
-	/** The alert, while one is open. */
+	/** The alert, while `phase` is `open`. */
 	alertId: string | null;
 }
 
-/** What the sensors of a room said last, and where its rules stand. */
+/** The latest values of a room's sensors, and the conditions of its rules. */
 export interface RoomDocument {
 	buildingId: string;
 	roomId: string;
@@ -56,16 +59,16 @@ export interface RoomDocument {
 }
 
 export interface AlertDocument {
-	/** Alerts are counted in the order they came to be. */
+	/** Rises in the order in which alerts opened. */
 	number: number;
 	buildingId: string;
 	roomId?: string;
 	kind: Alert['kind'];
-	/** True from the opening of a breach to its end. */
+	/** True for an unresolved alert that is not manual. */
 	standing: boolean;
-	/** As announced last. */
+	/** Its last state. */
 	alert: Alert;
-	/** Account id. */
+	/** The id of an account. */
 	acknowledgedBy?: string;
 }
 
@@ -73,13 +76,13 @@ export interface OutboxDocument {
 	alert: Alert;
 }
 
-/** How many there have been. */
+/** The number of announcements so far. */
 export interface CounterDocument {
 	count: number;
 }
 
-/** No id of a place has a slash. */
+/** Ids of buildings and rooms contain no slash. */
 export const roomKey = (buildingId: string, roomId: string) => `${buildingId}/${roomId}`;
 
-/** Announcements are in the order of their ids, and so of their numbers. */
+/** The outbox is read in the order of its ids, which is the order of these numbers. */
 export const outboxKey = (number: number) => String(number).padStart(16, '0');

@@ -83,9 +83,14 @@ export interface BuildingColumns {
 /** `PATCH /twin/buildings/{id}/rooms/{roomId}`: the room as it is now; `thresholds` where it has its own. */
 export type RoomSummary = Room & { thresholds?: ThresholdSet };
 
+/** How many alerts `GET /notification/alerts` returns. */
+export const ALERT_LIST_LIMIT = { minimum: 1, maximum: 500, default: 100 };
+
 /** How `GET /twin/buildings/{id}/history` summarizes the values of a bucket. */
 export const AGGREGATES = ['avg', 'min', 'max', 'sum', 'last', 'count'] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
+/** The query of the history where it leaves these out. */
+export const HISTORY_DEFAULTS = { agg: 'avg', bucket: '1h' } as const;
 
 export interface HistoryPoint {
 	/** Start of the bucket. */

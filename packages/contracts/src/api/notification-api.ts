@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { Alert } from '../alert/alert.ts';
+import { ALERT_LIST_LIMIT } from './http.ts';
 import type { Operation } from './operation.ts';
 
 export const NOTIFICATION_OPERATIONS: readonly Operation[] = [
@@ -8,7 +9,7 @@ export const NOTIFICATION_OPERATIONS: readonly Operation[] = [
 		path: '/notification/alerts',
 		summary: 'The alerts of your buildings, newest first',
 		who: 'member',
-		query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 100 })) }),
+		query: Type.Object({ limit: Type.Optional(Type.Integer(ALERT_LIST_LIMIT)) }),
 		answers: { 200: { description: 'As each stands now.', schema: Type.Object({ alerts: Type.Array(Alert) }) } },
 	},
 	{

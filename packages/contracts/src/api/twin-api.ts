@@ -4,7 +4,7 @@ import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
 import { FRESHNESSES } from '../reading/freshness.ts';
 import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
 import { TRANSPORTS } from '../reading/reading.ts';
-import { AGGREGATES } from './http.ts';
+import { AGGREGATES, HISTORY_DEFAULTS } from './http.ts';
 import type { Operation } from './operation.ts';
 import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
 
@@ -133,9 +133,12 @@ const VALUES: readonly Operation[] = [
 			from: Type.Optional(Type.String({ description: 'epoch ms or ISO 8601; default: 24 hours before `to`' })),
 			to: Type.Optional(Type.String({ description: 'not included; default: now' })),
 			bucket: Type.Optional(
-				Type.String({ description: "such as 1m, 1h, 1d; days are of the building's time zone", default: '1h' }),
+				Type.String({
+					description: "such as 1m, 1h, 1d; days are of the building's time zone",
+					default: HISTORY_DEFAULTS.bucket,
+				}),
 			),
-			agg: Type.Optional(Type.Enum([...AGGREGATES], { default: 'avg' })),
+			agg: Type.Optional(Type.Enum([...AGGREGATES], { default: HISTORY_DEFAULTS.agg })),
 		}),
 		answers: {
 			200: {

@@ -2,21 +2,22 @@ import { type Alert, metricName, quantity, type RetainedBuilding, type RetainedR
 import { metricOf, type Rule } from '../rules/rules.ts';
 import type { RuleKind, Side } from '../store.ts';
 
-/** What an alert says of its room and rule. Without a bound: the limit was taken away while the alert was open. */
+/** The content of an alert. */
 export interface Finding {
 	id: string;
 	state: 'open' | 'resolved';
 	building: Pick<RetainedBuilding, 'id' | 'domains'>;
 	room: Pick<RetainedRoom, 'id' | 'name'>;
 	rule: Pick<Rule, 'kind' | 'severity'>;
+	/** Absent when the limit was removed while the alert was open. */
 	bound?: { limit: number; side: Side };
-	/** Undefined where nothing is known. */
+	/** Absent when the room has no value. */
 	value?: number;
 	/** Epoch ms. */
 	observedAt: number;
 }
 
-/** The alert that a rule opens or resolves in a room. */
+/** The alert that a rule opens or resolves in a room, with an English message for people. */
 export function alertOf({
 	id,
 	state,
@@ -53,10 +54,15 @@ function messageOf(
 	const name = people ? '' : `${metricName(metric)} `;
 	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en')}`;
 	const limit = bound && (people ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en'));
-	return [measured, told(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
+	return [measured, outcomeOf(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
 }
 
-function told(kind: RuleKind, state: 'open' | 'resolved', side: Side | undefined, limit: string | undefined): string {
+function outcomeOf(
+	kind: RuleKind,
+	state: 'open' | 'resolved',
+	side: Side | undefined,
+	limit: string | undefined,
+): string {
 	if (limit === undefined) return 'no longer limited';
 	if (state === 'resolved') return `back within the limit of ${limit}`;
 	if (kind === 'occupancy') return `more than the ${limit} allowed`;

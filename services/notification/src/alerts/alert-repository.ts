@@ -4,8 +4,8 @@ import { type AlertDocument, type CounterDocument, type OutboxDocument, outboxKe
 
 const ANNOUNCED = 'announced';
 
-/** The alerts as they are kept, and what is to be announced of them. */
-export class AlertBook {
+/** The stored alerts, and the outbox of their announcements. */
+export class AlertRepository {
 	readonly #alerts: Collection<AlertDocument>;
 	readonly #outbox: Collection<OutboxDocument>;
 	readonly #counters: Collection<CounterDocument>;
@@ -17,21 +17,21 @@ export class AlertBook {
 	}
 
 	/**
-	 * The writes that keep these alerts, the last of each, and announce all of them in this order. They count the
-	 * announcements up from what is kept, so two that are made of the same count exclude each other: what is announced
-	 * has one order, whoever decides it.
+	 * The writes that store the last state of each alert and put every change into the outbox, in this order. They
+	 * increment a counter of announcements, so of two parallel sets of changes one is refused: announcements have one
+	 * order across all replicas.
 	 */
 	async writesOf(changes: readonly Alert[]): Promise<Write[]> {
 		return changes.length === 0 ? [] : this.#write(changes, await this.#alerts.getAll(changes.map(({ id }) => id)));
 	}
 
-	/** The same of an alert that is acknowledged as it was read. */
+	/** The same writes for an acknowledged alert. They are refused if the alert has changed since `read` was read. */
 	acknowledgement(read: Kept<AlertDocument>, acknowledged: Alert, accountId: string): Promise<Write[]> {
 		return this.#write([acknowledged], [read], accountId);
 	}
 
-	/** The unresolved alerts of a room, of breaches. */
-	async standing(buildingId: string, roomId: string): Promise<Alert[]> {
+	/** The unresolved alerts of a room, except manual ones. */
+	async unresolved(buildingId: string, roomId: string): Promise<Alert[]> {
 		const found = await this.#alerts.find({ where: { buildingId, roomId, standing: true }, limit: 100 });
 		return found.map(({ value }) => value.alert);
 	}
@@ -42,12 +42,12 @@ export class AlertBook {
 		acknowledgedBy?: string,
 	): Promise<Write[]> {
 		const counter = await this.#counters.get(ANNOUNCED);
-		const kept = new Map(read.map((one) => [one.id, one]));
+		const stored = new Map(read.map((document) => [document.id, document]));
 		const first = (counter?.value.count ?? 0) + 1;
-		const last = new Map<string, AlertDocument>();
+		const next = new Map<string, AlertDocument>();
 		for (const [index, alert] of changes.entries()) {
-			const before = last.get(alert.id) ?? kept.get(alert.id)?.value;
-			last.set(alert.id, {
+			const before = next.get(alert.id) ?? stored.get(alert.id)?.value;
+			next.set(alert.id, {
 				...documentOf(alert, before?.number ?? first + index),
 				...signatureOf(before?.acknowledgedBy ?? acknowledgedBy),
 			});
@@ -55,9 +55,9 @@ export class AlertBook {
 		const count = { count: first + changes.length - 1 };
 		return [
 			counter ? this.#counters.replace(counter, count) : this.#counters.insert(ANNOUNCED, count),
-			...[...last].map(([id, document]) => {
-				const known = kept.get(id);
-				return known ? this.#alerts.replace(known, document) : this.#alerts.insert(id, document);
+			...[...next].map(([id, document]) => {
+				const before = stored.get(id);
+				return before ? this.#alerts.replace(before, document) : this.#alerts.insert(id, document);
 			}),
 			...changes.map((alert, index) => this.#outbox.insert(outboxKey(first + index), { alert })),
 		];

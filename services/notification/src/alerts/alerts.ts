@@ -4,30 +4,30 @@ import type { Collection, Store } from '@crowdvision/store';
 import { recallRooms } from '../rules/room-memory.ts';
 import { metricOf } from '../rules/rules.ts';
 import { type AlertDocument, type RoomDocument, roomKey } from '../store.ts';
-import type { AlertBook } from './alert-repository.ts';
+import type { AlertRepository } from './alert-repository.ts';
 
 export interface AlertsParts {
 	store: Store;
-	book: AlertBook;
+	repository: AlertRepository;
 	directory: BuildingDirectory;
 	presence: Pick<Presence, 'of'>;
 }
 
 /**
- * The alerts there were and are. Who may see one follows from its building's domains as they are now; of no known
- * domain: nobody.
+ * Lists and acknowledges alerts on behalf of accounts. An alert is visible to the current domains of its building; the
+ * alerts of an unknown building are visible to nobody.
  */
 export class Alerts {
 	readonly #store: Store;
-	readonly #book: AlertBook;
+	readonly #repository: AlertRepository;
 	readonly #directory: BuildingDirectory;
 	readonly #presence: Pick<Presence, 'of'>;
 	readonly #alerts: Collection<AlertDocument>;
 	readonly #rooms: Collection<RoomDocument>;
 
-	constructor({ store, book, directory, presence }: AlertsParts) {
+	constructor({ store, repository, directory, presence }: AlertsParts) {
 		this.#store = store;
-		this.#book = book;
+		this.#repository = repository;
 		this.#directory = directory;
 		this.#presence = presence;
 		this.#alerts = store.collection('alerts');
@@ -35,8 +35,9 @@ export class Alerts {
 	}
 
 	/**
-	 * The newest `limit` of those the caller may see. One whose sensors are not heard from at `now` is marked as
-	 * suspended.
+	 * The newest alerts that the caller may see, newest first. Unresolved ones whose sensors are not current are marked
+	 * as suspended.
+	 * @param now epoch ms
 	 */
 	async list(memberships: AccountClaims['memberships'], limit: number, now: number): Promise<Alert[]> {
 		const visible = new Map(this.#directory.visibleTo(memberships).map((building) => [building.id, building]));
@@ -51,46 +52,46 @@ export class Alerts {
 			now,
 		);
 		return found.map(({ id, value: { alert } }) => ({
-			...asOf(alert, visible),
+			...withCurrentOwners(alert, visible),
 			...(suspended.has(id) && { suspended: true }),
 		}));
 	}
 
 	/**
-	 * Notes who takes care of an alert; done once, however often it is asked for.
-	 * @throws CrowdVisionError `not_found`, `forbidden` below business_staff, `conflict` when it is over.
+	 * Records that an account takes care of an alert. Acknowledging it again changes nothing.
+	 * @throws CrowdVisionError `not_found`; `forbidden` below business_staff; `conflict` when it is resolved
 	 */
 	async acknowledge(id: string, { sub, memberships }: Pick<AccountClaims, 'sub' | 'memberships'>): Promise<Alert> {
 		const alert = await retryOnConflict(async () => {
-			const kept = await this.#alerts.get(id);
-			const domains = (kept && this.#directory.get(kept.value.buildingId)?.domains) ?? [];
+			const stored = await this.#alerts.get(id);
+			const domains = (stored && this.#directory.get(stored.value.buildingId)?.domains) ?? [];
 			requireRole({ memberships }, domains, 'business_staff', 'such alert');
-			const present = kept!.value.alert;
-			if (present.state === 'resolved' || present.state === 'acknowledged') return present;
-			const acknowledged: Alert = { ...present, state: 'acknowledged' };
-			await this.#store.commit(await this.#book.acknowledgement(kept!, acknowledged, sub));
+			const current = stored!.value.alert;
+			if (current.state === 'resolved' || current.state === 'acknowledged') return current;
+			const acknowledged: Alert = { ...current, state: 'acknowledged' };
+			await this.#store.commit(await this.#repository.acknowledgement(stored!, acknowledged, sub));
 			return acknowledged;
 		});
-		if (alert.state === 'resolved') throw new CrowdVisionError('conflict', 'This alert is over');
+		if (alert.state === 'resolved') throw new CrowdVisionError('conflict', 'This alert is already resolved');
 		return alert;
 	}
 
-	/** Ids of the alerts that are not over, in rooms whose sensors' last word on it is stale. */
+	/** The ids of the unresolved alerts in rooms whose value of the alert's metric is stale. */
 	async #suspended(documents: readonly AlertDocument[], now: number): Promise<Set<string>> {
-		const standing = documents.flatMap(({ standing, alert: { id, buildingId, roomId, kind } }) =>
+		const unresolved = documents.flatMap(({ standing, alert: { id, buildingId, roomId, kind } }) =>
 			standing && roomId !== undefined && kind !== 'manual' ? [{ id, buildingId, roomId, kind }] : [],
 		);
-		if (standing.length === 0) return new Set();
-		const rooms = await recallRooms(this.#rooms, standing);
-		const silent = standing.filter(
+		if (unresolved.length === 0) return new Set();
+		const rooms = await recallRooms(this.#rooms, unresolved);
+		const stale = unresolved.filter(
 			({ buildingId, roomId, kind }) =>
 				rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence)?.stale,
 		);
-		return new Set(silent.map(({ id }) => id));
+		return new Set(stale.map(({ id }) => id));
 	}
 }
 
-/** An alert belongs to whom its building belongs to now. */
-function asOf(alert: Alert, buildings: ReadonlyMap<string, RetainedBuilding>): Alert {
+/** The alert with the current domains of its building, which may have changed since it opened. */
+function withCurrentOwners(alert: Alert, buildings: ReadonlyMap<string, RetainedBuilding>): Alert {
 	return { ...alert, domainNames: buildings.get(alert.buildingId)?.domains ?? [] };
 }

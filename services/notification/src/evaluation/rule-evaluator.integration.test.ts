@@ -4,10 +4,10 @@ import type { Store } from '@crowdvision/store';
 import { onEachEngine } from '@crowdvision/testing/engines';
 import { openServiceWorld, readingOf, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AlertBook } from '../alerts/alert-repository.ts';
+import { AlertRepository } from '../alerts/alert-repository.ts';
 import { Alerts } from '../alerts/alerts.ts';
 import { NOTIFICATION_STORE, type OutboxDocument } from '../store.ts';
-import { Watchman } from './rule-evaluator.ts';
+import { RuleEvaluator } from './rule-evaluator.ts';
 
 const MUSEUM: RetainedBuilding = {
 	id: 'museum-1',
@@ -24,25 +24,27 @@ const MINUTE = 60_000;
 let world: ServiceWorld;
 let store: Store;
 let directory: BuildingDirectory;
-/** When the sensor went offline. */
-let gone: Record<string, number>;
-const presence = { of: (sensorId: string) => (gone[sensorId] === undefined ? {} : { offlineAt: gone[sensorId] }) };
+/** When each offline sensor went offline, in epoch ms. */
+let offlineSince: Record<string, number>;
+const presence = {
+	of: (sensorId: string) => (offlineSince[sensorId] === undefined ? {} : { offlineAt: offlineSince[sensorId] }),
+};
 
-const watchmanOn = (on: Store) =>
-	new Watchman({
+const evaluatorOn = (on: Store) =>
+	new RuleEvaluator({
 		store: on,
-		book: new AlertBook(on),
+		repository: new AlertRepository(on),
 		directory,
 		presence,
 		dwellMs: 0,
 		after: (a, b) => isAfter(world.parts.bus, a, b),
 	});
-const alertsOf = () => new Alerts({ store, book: new AlertBook(store), directory, presence });
+const alertsOf = () => new Alerts({ store, repository: new AlertRepository(store), directory, presence });
 const list = (now: number) => alertsOf().list(ADA.memberships, 100, now);
 const outbox = async () =>
 	(await store.collection<OutboxDocument>('outbox').find({ limit: 1000 })).map(({ value }) => value.alert);
 let position = 0;
-const said = (metric: 'peopleCount' | 'temperature' | 'co2', value: number, observedAt: number) => ({
+const observed = (metric: 'peopleCount' | 'temperature' | 'co2', value: number, observedAt: number) => ({
 	reading: readingOf({ buildingId: 'museum-1', roomId: 'hall', metric, value, observedAt, sensorId: `hall-${metric}` }),
 	position: String(++position),
 });
@@ -52,78 +54,77 @@ onEachEngine((mongoUrl) => {
 		world = await openServiceWorld(mongoUrl ? { mongoUrl: mongoUrl() } : {});
 		store = await world.parts.stores.open('notification', NOTIFICATION_STORE);
 		directory = new BuildingDirectory(world.parts.logger);
-		gone = {};
+		offlineSince = {};
 		await world.parts.bus.retain(TABLES.buildings, MUSEUM.id, JSON.stringify(MUSEUM));
 		await directory.follow(world.parts.bus);
 	});
 	afterEach(() => world.stop());
 
-	describe('P8 alerts', () => {
-		it('suspend, not clear, while their sensor is silent, and go on when it is heard again', async () => {
-			const watchman = watchmanOn(store);
-			await watchman.observe([said('temperature', 30, T0)], T0);
+	describe('P8 an open alert', () => {
+		it('is suspended, not resolved, while its sensor sends nothing, and goes on when it sends again', async () => {
+			const evaluator = evaluatorOn(store);
+			await evaluator.observe([observed('temperature', 30, T0)], T0);
 			const [opened] = await list(T0);
 			expect(opened).toMatchObject({ kind: 'temperature', state: 'open' });
 			expect(opened).not.toHaveProperty('suspended');
 
 			const silent = T0 + FRESHNESS_MS + 1;
 			expect(await list(silent)).toEqual([{ ...opened, suspended: true }]);
-			expect(await watchman.review('museum-1', silent)).toEqual([]);
-			// It comes from the past, and is no word on how things are.
-			expect(await watchman.observe([said('temperature', 20, T0 + 1000)], silent + FRESHNESS_MS)).toEqual([]);
+			expect(await evaluator.review('museum-1', silent)).toEqual([]);
+			// An outdated reading says nothing about the present.
+			expect(await evaluator.observe([observed('temperature', 20, T0 + 1000)], silent + FRESHNESS_MS)).toEqual([]);
 			expect(await list(silent + FRESHNESS_MS)).toEqual([{ ...opened, suspended: true }]);
 
 			expect(
-				await watchman.observe([said('temperature', 29, silent + 2 * FRESHNESS_MS)], silent + 2 * FRESHNESS_MS),
+				await evaluator.observe([observed('temperature', 29, silent + 2 * FRESHNESS_MS)], silent + 2 * FRESHNESS_MS),
 			).toEqual([]);
 			expect(await list(silent + 2 * FRESHNESS_MS)).toEqual([opened]);
 			const over = silent + 2 * FRESHNESS_MS + MINUTE;
-			expect(await watchman.observe([said('temperature', 22, over)], over)).toMatchObject([
+			expect(await evaluator.observe([observed('temperature', 22, over)], over)).toMatchObject([
 				{ id: opened!.id, state: 'resolved' },
 			]);
 			expect(await list(over + FRESHNESS_MS * 2)).toMatchObject([{ state: 'resolved' }]);
 			expect((await list(over + FRESHNESS_MS * 2))[0]).not.toHaveProperty('suspended');
 		});
 
-		it('suspend while their sensor is offline: a new limit neither opens nor clears on what it said', async () => {
-			const watchman = watchmanOn(store);
-			await watchman.observe([said('temperature', 30, T0), said('co2', 900, T0)], T0);
-			gone = { 'hall-temperature': T0 + 1000, 'hall-co2': T0 + 1000 };
+		it('is suspended while its sensor is offline: a new limit is not evaluated for its last value', async () => {
+			const evaluator = evaluatorOn(store);
+			await evaluator.observe([observed('temperature', 30, T0), observed('co2', 900, T0)], T0);
+			offlineSince = { 'hall-temperature': T0 + 1000, 'hall-co2': T0 + 1000 };
 			const limits = { temperature: { max: 40 }, co2: { max: 800 } };
 			await world.parts.bus.retain(
 				TABLES.buildings,
 				MUSEUM.id,
 				JSON.stringify({ ...MUSEUM, rooms: [{ ...MUSEUM.rooms[0], limits }] }),
 			);
-			expect(await watchman.review('museum-1', T0 + 2000)).toEqual([]);
+			expect(await evaluator.review('museum-1', T0 + 2000)).toEqual([]);
 			expect(await list(T0 + 2000)).toMatchObject([{ state: 'open', suspended: true }]);
-			gone = {};
-			expect(await watchman.review('museum-1', T0 + 3000)).toMatchObject([
+			offlineSince = {};
+			expect(await evaluator.review('museum-1', T0 + 3000)).toMatchObject([
 				{ kind: 'temperature', state: 'resolved' },
 				{ kind: 'co2', state: 'open' },
 			]);
 		});
 	});
 
-	describe('P10 a batch of readings', () => {
-		it('is decided anew, never twice, when others decide the same or acknowledge meanwhile', async () => {
+	describe('P10 the evaluation of a batch of readings', () => {
+		it('opens and resolves each alert once when replicas evaluate and acknowledge in parallel', async () => {
 			const rounds = mongoUrl ? 10 : 30;
-			const watchmen = [watchmanOn(store), watchmanOn(store), watchmanOn(store)];
+			const evaluators = [evaluatorOn(store), evaluatorOn(store), evaluatorOn(store)];
 			let now = T0;
 			for (let n = 0; n < rounds; n++) {
-				const batch = [said('peopleCount', 130, ++now), said('peopleCount', 131, ++now)];
-				const opened = (await Promise.all(watchmen.map((one) => one.observe(batch, now)))).flat();
+				const batch = [observed('peopleCount', 130, ++now), observed('peopleCount', 131, ++now)];
+				const opened = (await Promise.all(evaluators.map((evaluator) => evaluator.observe(batch, now)))).flat();
 				expect(opened).toHaveLength(1);
-				const end = [said('peopleCount', 10, ++now)];
+				const end = [observed('peopleCount', 10, ++now)];
 				await Promise.all([
 					alertsOf()
 						.acknowledge(opened[0]!.id, ADA)
 						.catch(() => {}),
-					...watchmen.map((one) => one.observe(end, now)),
+					...evaluators.map((evaluator) => evaluator.observe(end, now)),
 				]);
 			}
-			const told = await outbox();
-			const byAlert = Map.groupBy(told, ({ id }) => id);
+			const byAlert = Map.groupBy(await outbox(), ({ id }) => id);
 			expect(byAlert.size).toBe(rounds);
 			for (const states of [...byAlert.values()].map((events) => events.map(({ state }) => state))) {
 				expect([states[0], states.at(-1), new Set(states).size]).toEqual(['open', 'resolved', states.length]);
@@ -131,24 +132,24 @@ onEachEngine((mongoUrl) => {
 			expect((await list(now)).map(({ state }) => state)).toEqual(Array.from({ length: rounds }, () => 'resolved'));
 		});
 
-		it('waits when others never stop changing the same: it is unavailable, and no fault of the readings', async () => {
+		it('is unavailable when parallel changes never end, so that the readings are delivered again', async () => {
 			const busy: Store = Object.create(store, {
-				commit: { value: () => Promise.reject(new CrowdVisionError('conflict', 'somebody was quicker')) },
+				commit: { value: () => Promise.reject(new CrowdVisionError('conflict', 'a parallel change came first')) },
 				collection: { value: store.collection.bind(store) },
 			});
-			await expect(watchmanOn(busy).observe([said('peopleCount', 130, T0)], T0)).rejects.toMatchObject({
+			await expect(evaluatorOn(busy).observe([observed('peopleCount', 130, T0)], T0)).rejects.toMatchObject({
 				code: 'unavailable',
 			});
 			expect(await outbox()).toEqual([]);
 		});
 
-		it('takes an open alert for the room’s own that the room has forgotten, and ends that', async () => {
-			const watchman = watchmanOn(store);
-			const [opened] = await watchman.observe([said('peopleCount', 130, T0)], T0);
-			// As a store would be whose rooms were restored from an older backup than its alerts.
+		it('resolves an open alert that the stored room does not know of', async () => {
+			const evaluator = evaluatorOn(store);
+			const [opened] = await evaluator.observe([observed('peopleCount', 130, T0)], T0);
+			// The state of a store whose rooms were restored from an older backup than its alerts.
 			await store.commit([store.collection('rooms').remove('museum-1/hall')]);
-			expect(await watchman.observe([said('peopleCount', 131, T0 + 1)], T0 + 1)).toEqual([]);
-			expect(await watchman.observe([said('peopleCount', 10, T0 + 2)], T0 + 2)).toMatchObject([
+			expect(await evaluator.observe([observed('peopleCount', 131, T0 + 1)], T0 + 1)).toEqual([]);
+			expect(await evaluator.observe([observed('peopleCount', 10, T0 + 2)], T0 + 2)).toMatchObject([
 				{ id: opened!.id, state: 'resolved' },
 			]);
 			expect(await list(T0 + 3)).toHaveLength(1);
@@ -179,15 +180,15 @@ onEachEngine((mongoUrl) => {
 				'Hall: CO₂ 400 ppm, back within the limit of 1,000 ppm',
 			],
 		] as const)(
-			'says what was measured, in its unit, and the limit: %s %d',
+			'states the measured value in its unit and the limit: %s %d',
 			async (metric, value, open, after, resolved) => {
-				const watchman = watchmanOn(store);
-				expect((await watchman.observe([said(metric, value, T0)], T0))[0]).toMatchObject({
+				const evaluator = evaluatorOn(store);
+				expect((await evaluator.observe([observed(metric, value, T0)], T0))[0]).toMatchObject({
 					kind: metric,
 					severity: 'warning',
 					message: open,
 				});
-				expect((await watchman.observe([said(metric, after, T0 + 1)], T0 + 1))[0]?.message).toBe(resolved);
+				expect((await evaluator.observe([observed(metric, after, T0 + 1)], T0 + 1))[0]?.message).toBe(resolved);
 			},
 		);
 	});

@@ -3,52 +3,53 @@ import type { Alert, MetricKey, Reading, RetainedBuilding } from '@crowdvision/c
 import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { alertOf } from '../alerts/alert-of.ts';
-import type { AlertBook } from '../alerts/alert-repository.ts';
+import type { AlertRepository } from '../alerts/alert-repository.ts';
 import { type RoomMemory, recallRooms, roomsOf } from '../rules/room-memory.ts';
 import { ALL_CLEAR, decide, metricOf, type Rule, rulesOf } from '../rules/rules.ts';
 import { type Condition, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
 
-/** A reading at its place in the stream. */
+/** A reading and its position in the stream. */
 export interface PlacedReading {
 	reading: Reading;
 	position: string;
 }
 
-export interface WatchmanParts {
+export interface RuleEvaluatorParts {
 	store: Store;
-	book: AlertBook;
+	repository: AlertRepository;
 	directory: BuildingDirectory;
 	presence: Pick<Presence, 'of'>;
-	/** Dwell time where a limit says nothing of it. */
+	/** Dwell time of limits that do not set one, in ms. */
 	dwellMs: number;
-	/** Whether position `a` of the stream lies behind `b`. */
+	/** Whether position `a` of the stream comes after `b`. */
 	after: (a: string, b: string) => boolean;
 }
 
 /**
- * Applies the rules. What it decides and what it decided it from, with its place in the stream, are one commit; so a
- * reading that is delivered again is known, and neither that nor a crash can open or clear anything twice. Where
- * somebody else changed one of these documents meanwhile, all of it is decided anew.
+ * Evaluates the rules of rooms. Its decisions and the readings they rest on, with their positions in the stream, are
+ * one commit; so neither a redelivered reading nor a crash opens or resolves an alert twice. When a parallel change has
+ * touched one of these documents, the commit is refused and everything is decided again.
  *
  *   reading ─▶ room memory (newest of each sensor) ─▶ room value ─▶ rules ─┬─▶ conditions
  *   building changed ─────────────────────────────────────────────▶ rules ─┴─▶ alerts, outbox
  */
-export class Watchman {
-	readonly #parts: WatchmanParts;
+export class RuleEvaluator {
+	readonly #parts: RuleEvaluatorParts;
 	readonly #rooms: Collection<RoomDocument>;
 
-	constructor(parts: WatchmanParts) {
+	constructor(parts: RuleEvaluatorParts) {
 		this.#parts = parts;
 		this.#rooms = parts.store.collection('rooms');
 	}
 
 	/**
-	 * Takes readings in, in this order. Resolves with the alerts that changed, when all of it is kept.
-	 * @throws CrowdVisionError `unavailable` when the store is, or others kept changing the same.
+	 * Evaluates the rules for readings, in this order. Resolves with the changed alerts once they are stored.
+	 * @param now epoch ms
+	 * @throws CrowdVisionError `unavailable` when the store is, or when parallel changes keep conflicting
 	 */
 	observe(readings: readonly PlacedReading[], now: number): Promise<Alert[]> {
 		const places = readings.map(({ reading }) => reading);
-		return this.#decideAnew(places, (rooms) => {
+		return this.#decide(places, (rooms) => {
 			const alerts: Alert[] = [];
 			for (const { reading, position } of readings) {
 				const room = rooms.get(roomKey(reading.buildingId, reading.roomId))!;
@@ -61,14 +62,15 @@ export class Watchman {
 	}
 
 	/**
-	 * Looks at a building anew, whose rooms or limits changed. Resolves with the alerts that changed, when that is kept.
+	 * Evaluates all rules of a building whose rooms or limits changed. Resolves with the changed alerts once they are
+	 * stored.
 	 */
 	async review(buildingId: string, now: number): Promise<Alert[]> {
 		const alerts: Alert[] = [];
 		for await (const roomIds of roomsOf(this.#rooms, buildingId)) {
 			const places = roomIds.map((roomId) => ({ buildingId, roomId }));
 			alerts.push(
-				...(await this.#decideAnew(places, (rooms) =>
+				...(await this.#decide(places, (rooms) =>
 					[...rooms.values()].flatMap((room) => [...this.#apply(room, now), ...this.#endUnruled(room, now)]),
 				)),
 			);
@@ -76,25 +78,28 @@ export class Watchman {
 		return alerts;
 	}
 
-	/** Recalls rooms, decides, and keeps what came of it in one commit. */
-	#decideAnew(
+	/** Reads the rooms, lets `evaluate` change them, and stores rooms and alerts in one commit. */
+	#decide(
 		places: readonly { buildingId: string; roomId: string }[],
-		look: (rooms: Map<string, RoomMemory>) => Alert[],
+		evaluate: (rooms: Map<string, RoomMemory>) => Alert[],
 	): Promise<Alert[]> {
-		const { store, book } = this.#parts;
+		const { store, repository } = this.#parts;
 		return retryOnConflict(async (attempt) => {
 			const rooms = await recallRooms(this.#rooms, places);
 			if (attempt > 0) for (const room of rooms.values()) await this.#adopt(room);
-			const alerts = look(rooms);
+			const alerts = evaluate(rooms);
 			const changed = [...rooms.values()].flatMap((room) => room.write(this.#rooms) ?? []);
-			await store.commit([...changed, ...(await book.writesOf(alerts))]);
+			await store.commit([...changed, ...(await repository.writesOf(alerts))]);
 			return alerts;
 		});
 	}
 
-	/** An open alert that the room knows nothing of would keep it from ever opening another: it is the room's. */
+	/**
+	 * Restores the conditions of open alerts that the room does not know of. Otherwise the store would refuse every new
+	 * alert of that kind, since there is one unresolved alert per room and kind.
+	 */
 	async #adopt(room: RoomMemory): Promise<void> {
-		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.book.standing(
+		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.repository.unresolved(
 			room.buildingId,
 			room.roomId,
 		)) {
@@ -104,7 +109,7 @@ export class Watchman {
 		}
 	}
 
-	/** A room of a building that nobody has told of yet has no rules: it is looked at when somebody does. */
+	/** Rooms of an unknown building have no rules yet: they are reviewed when the building is announced. */
 	#apply(room: RoomMemory, now: number, metric?: MetricKey): Alert[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		const retained = building?.rooms.find(({ id }) => id === room.roomId);
@@ -137,14 +142,14 @@ export class Watchman {
 		return alerts;
 	}
 
-	/** Ends the breaches and alerts of a room whose limit, or which itself, is no more. */
+	/** Ends the breaches and alerts of a room for which there is no rule any more, also of a removed room. */
 	#endUnruled(room: RoomMemory, now: number): Alert[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		if (!building) return [];
 		const retained = building.rooms.find(({ id }) => id === room.roomId);
 		const ruled = retained ? rulesOf(retained, this.#parts.dwellMs).map(({ kind }) => kind) : [];
-		const gone = room.unclearKinds().filter((kind) => !ruled.includes(kind));
-		return gone.flatMap((kind) => {
+		const unruled = room.unclearKinds().filter((kind) => !ruled.includes(kind));
+		return unruled.flatMap((kind) => {
 			const condition = room.condition(kind);
 			room.setCondition(kind, { ...ALL_CLEAR, seenAt: condition.seenAt });
 			return condition.alertId === null ? [] : [this.#endOf(room, building, kind, condition.alertId, now)];
@@ -157,7 +162,7 @@ export class Watchman {
 			id,
 			state: 'resolved',
 			building,
-			room: building.rooms.find((one) => one.id === room.roomId) ?? { id: room.roomId, name: room.roomId },
+			room: building.rooms.find(({ id: roomId }) => roomId === room.roomId) ?? { id: room.roomId, name: room.roomId },
 			rule: { kind, severity: 'info' },
 			...(value !== undefined && { value }),
 			observedAt: now,
@@ -165,9 +170,9 @@ export class Watchman {
 	}
 }
 
-/** The limit that was crossed; of a rule that has lost that side, the other. */
+/** The limit that was crossed, or the other one if the rule no longer has that side. */
 function boundOf(rule: Rule, side: Condition['side']): { bound?: { limit: number; side: 'max' | 'min' } } {
-	const told = side && rule[side] ? side : rule.max ? 'max' : 'min';
-	const bound = rule[told];
-	return bound ? { bound: { limit: bound.limit, side: told } } : {};
+	const present = side && rule[side] ? side : rule.max ? 'max' : 'min';
+	const bound = rule[present];
+	return bound ? { bound: { limit: bound.limit, side: present } } : {};
 }

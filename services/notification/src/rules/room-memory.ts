@@ -5,29 +5,30 @@ import { type Collection, documentPages, type Kept, type Write } from '@crowdvis
 import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
 import { ALL_CLEAR } from './rules.ts';
 
-/** A room remembers so many sensors and metrics; of more, those that were silent for longest are forgotten. */
-const MOST_SENSORS = 1000;
+/** Sensors and metrics that a room remembers; beyond that it forgets the one that was observed longest ago. */
+const MAX_SENSORS = 1000;
 
-/** One room while it is looked at. `write` gives what it takes to keep what became of it. */
+/** The latest values and conditions of one room while its rules are evaluated. `write` stores what changed. */
 export class RoomMemory {
 	readonly buildingId: string;
 	readonly roomId: string;
-	readonly #kept: Kept<RoomDocument> | undefined;
+	readonly #stored: Kept<RoomDocument> | undefined;
 	readonly #sensors: Map<string, Observation>;
 	readonly #conditions: Map<RuleKind, Condition>;
 	#changed = false;
 
-	constructor(buildingId: string, roomId: string, kept?: Kept<RoomDocument>) {
+	constructor(buildingId: string, roomId: string, stored?: Kept<RoomDocument>) {
 		this.buildingId = buildingId;
 		this.roomId = roomId;
-		this.#kept = kept;
-		this.#sensors = new Map(kept?.value.sensors.map((sensor) => [keyOf(sensor), sensor]));
-		this.#conditions = new Map(kept?.value.conditions.map(({ kind, ...condition }) => [kind, condition]));
+		this.#stored = stored;
+		this.#sensors = new Map(stored?.value.sensors.map((sensor) => [keyOf(sensor), sensor]));
+		this.#conditions = new Map(stored?.value.conditions.map(({ kind, ...condition }) => [kind, condition]));
 	}
 
 	/**
-	 * Takes in what a sensor says; false when that or something newer is known already. Of the same moment what stands
-	 * later in the stream is newer: `after(a, b)` compares positions.
+	 * Adds an observation. Returns false when it, or a newer one of its sensor and metric, is known already. Of two at
+	 * the same moment, the one later in the stream is newer.
+	 * @param after whether position `a` comes after `b`
 	 */
 	observe(observation: Observation, after: (a: string, b: string) => boolean): boolean {
 		const key = keyOf(observation);
@@ -36,16 +37,16 @@ export class RoomMemory {
 		if (known?.observedAt === observation.observedAt && !after(observation.position, known.position)) return false;
 		this.#sensors.set(key, observation);
 		this.#changed = true;
-		if (this.#sensors.size > MOST_SENSORS) this.#forgetOne();
+		if (this.#sensors.size > MAX_SENSORS) this.#forgetOldest();
 		return true;
 	}
 
-	/** What the room's sensors together say of a metric; what one said that is offline is not current. */
+	/** The room's value of a metric at `now` (epoch ms); values of offline sensors are not current. */
 	value(metric: MetricKey, now: number, presence: Pick<Presence, 'of'>): LatestValue | undefined {
-		const sensors = [...this.#sensors.values()].filter((one) => one.metric === metric);
+		const sensors = [...this.#sensors.values()].filter((sensor) => sensor.metric === metric);
 		return roomValue(
 			metric,
-			sensors.map((one) => ({ ...one, ...presence.of(one.sensorId) })),
+			sensors.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId) })),
 			now,
 		);
 	}
@@ -60,13 +61,13 @@ export class RoomMemory {
 		this.#changed = true;
 	}
 
-	/** The rules that have something to say: a breach, or an open alert. */
+	/** The kinds of rules that are in breach or have an open alert. */
 	unclearKinds(): RuleKind[] {
 		return [...this.#conditions].filter(([, { phase }]) => phase !== 'clear').map(([kind]) => kind);
 	}
 
 	/**
-	 * The write that keeps what changed; undefined when nothing did. Refused when somebody else changed the room since it
+	 * The write that stores the changes; undefined when there are none. It is refused if the room was changed since it
 	 * was read.
 	 */
 	write(rooms: Collection<RoomDocument>): Write | undefined {
@@ -74,33 +75,33 @@ export class RoomMemory {
 		const { buildingId, roomId } = this;
 		const conditions = [...this.#conditions].map(([kind, condition]) => ({ kind, ...condition }));
 		const document: RoomDocument = { buildingId, roomId, sensors: [...this.#sensors.values()], conditions };
-		return this.#kept ? rooms.replace(this.#kept, document) : rooms.insert(roomKey(buildingId, roomId), document);
+		return this.#stored ? rooms.replace(this.#stored, document) : rooms.insert(roomKey(buildingId, roomId), document);
 	}
 
-	#forgetOne(): void {
-		let [silent] = this.#sensors as Iterable<[string, Observation]>;
-		for (const entry of this.#sensors) if (entry[1].observedAt < silent![1].observedAt) silent = entry;
-		this.#sensors.delete(silent![0]);
+	#forgetOldest(): void {
+		let [oldest] = this.#sensors as Iterable<[string, Observation]>;
+		for (const entry of this.#sensors) if (entry[1].observedAt < oldest![1].observedAt) oldest = entry;
+		this.#sensors.delete(oldest![0]);
 	}
 }
 
 const keyOf = ({ metric, sensorId }: Observation) => `${metric} ${sensorId}`;
 
-/** Recalls these rooms, by `roomKey`; one of which nothing is known yet is there too. */
+/** Reads these rooms, by `roomKey`. A room that is not stored yet is included, empty. */
 export async function recallRooms(
 	rooms: Collection<RoomDocument>,
 	places: readonly { buildingId: string; roomId: string }[],
 ): Promise<Map<string, RoomMemory>> {
 	const wanted = new Map(places.map(({ buildingId, roomId }) => [roomKey(buildingId, roomId), { buildingId, roomId }]));
-	const kept = new Map((await rooms.getAll([...wanted.keys()])).map((one) => [one.id, one]));
+	const stored = new Map((await rooms.getAll([...wanted.keys()])).map((room) => [room.id, room]));
 	return new Map(
-		[...wanted].map(([key, { buildingId, roomId }]) => [key, new RoomMemory(buildingId, roomId, kept.get(key))]),
+		[...wanted].map(([key, { buildingId, roomId }]) => [key, new RoomMemory(buildingId, roomId, stored.get(key))]),
 	);
 }
 
 const PAGE_SIZE = 100;
 
-/** The ids of every room of a building of which anything is remembered, a page at a time. */
+/** The ids of all stored rooms of a building, a page at a time. */
 export async function* roomsOf(rooms: Collection<RoomDocument>, buildingId: string): AsyncGenerator<string[]> {
 	for await (const page of documentPages(rooms, { where: { buildingId }, by: 'roomId', pageSize: PAGE_SIZE }))
 		yield page.map(({ value }) => value.roomId);

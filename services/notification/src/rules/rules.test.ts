@@ -7,7 +7,7 @@ import { ALL_CLEAR, decide, type Rule, rulesOf } from './rules.ts';
 const ROOM = { id: 'hall', name: 'Hall', capacity: 100 };
 const occupancyRule = (capacity: number, dwellMs = 0): Rule => rulesOf({ ...ROOM, capacity }, dwellMs)[0]!;
 
-/** Runs counts, one a second, through the rule; the events with the index at which they came. */
+/** Evaluates one value per second; returns the events and the indexes of their values. */
 function run(values: number[], rule: Rule, from: Condition = ALL_CLEAR) {
 	let condition = from;
 	const events: { event: 'open' | 'resolve'; index: number }[] = [];
@@ -20,7 +20,7 @@ function run(values: number[], rule: Rule, from: Condition = ALL_CLEAR) {
 }
 
 /**
- * What should come of it, told another way: excursions above the limit, each ended by a value at or below the clear
+ * The expected events, computed in another way: excursions above the limit, each ended by a value at or below the clear
  * level.
  */
 function excursions(values: number[], { max }: Rule): ('open' | 'resolve')[] {
@@ -37,14 +37,14 @@ function excursions(values: number[], { max }: Rule): ('open' | 'resolve')[] {
 	}
 }
 
-describe('P10 alert rules', () => {
-	it('give one open and one clear for 1,000 oscillations around the limit', () => {
+describe('P10 a rule', () => {
+	it('opens once and resolves once for 1,000 oscillations around the limit', () => {
 		const values = Array.from({ length: 1000 }, (_, n) => (n % 2 === 0 ? 101 : 99));
 		expect(run([...values, 95], occupancyRule(100)).events).toEqual(['open', 'resolve']);
 		expect(run(values, occupancyRule(100)).events).toEqual(['open']);
 	});
 
-	it('give one open and one clear per real excursion, whatever the values', () => {
+	it('opens once and resolves once per excursion, for any values', () => {
 		const around = fc.tuple(
 			fc.integer({ min: 0, max: 200 }),
 			fc.array(fc.integer({ min: 0, max: 250 }), { maxLength: 300 }),
@@ -57,7 +57,7 @@ describe('P10 alert rules', () => {
 		);
 	});
 
-	it('change nothing on what is stale, repeated or older than what was seen', () => {
+	it('ignores a value that is stale, repeated or older than the last one', () => {
 		const rule = occupancyRule(100);
 		const phases: Condition[] = [
 			{ ...ALL_CLEAR, seenAt: 5000 },
@@ -79,7 +79,7 @@ describe('P10 alert rules', () => {
 		);
 	});
 
-	it('are the same however often each observation is repeated', () => {
+	it('gives the same events however often each observation is repeated', () => {
 		const values = fc.array(fc.tuple(fc.integer({ min: 80, max: 110 }), fc.integer({ min: 1, max: 4 })), {
 			maxLength: 200,
 		});
@@ -104,7 +104,7 @@ describe('P10 alert rules', () => {
 		);
 	});
 
-	it('open at the first value above the capacity, and clear 5 % inside of it', () => {
+	it('opens at the first value above the capacity and clears 5 % below it', () => {
 		expect(run([100, 101], occupancyRule(100)).at).toEqual([1]);
 		expect(run([101, 96, 95], occupancyRule(100)).at).toEqual([0, 2]);
 		expect(run([11, 10, 9], occupancyRule(10)).at).toEqual([0, 2]);
@@ -112,13 +112,13 @@ describe('P10 alert rules', () => {
 		expect(run([2, 1, 0], occupancyRule(1)).at).toEqual([0, 2]);
 	});
 
-	it('wait for the dwell time, and begin again when the breach ends before it', () => {
+	it('waits for the dwell time, and starts over when the breach ends before that', () => {
 		const rule = occupancyRule(100, 3000);
 		expect(run([101, 102, 103, 104, 50], rule).at).toEqual([3, 4]);
 		expect(run([101, 102, 100, 101, 102, 103, 104], rule).at).toEqual([6]);
 	});
 
-	it('watch what the limits of a room say, with their severity and dwell time', () => {
+	it('exists for each limit of a room, with its severity and dwell time', () => {
 		expect(rulesOf(ROOM, 7).map(({ kind }) => kind)).toEqual(['occupancy']);
 		const rules = rulesOf(
 			{ ...ROOM, limits: { co2: { max: 1000, severity: 'info', dwellSeconds: 60 }, temperature: { min: 18 } } },
@@ -143,28 +143,28 @@ describe('P10 alert rules', () => {
 	>([
 		['a maximum', 'temperature', { max: 20 }, [20, 20.1, 19.5, 19], [1, 3]],
 		['a maximum below zero', 'temperature', { max: -20 }, [-19, -20.5, -21], [0, 2]],
-		['a maximum of zero, where five per cent are nothing', 'temperature', { max: 0 }, [0.1, 0, -0.05, -0.1], [0, 3]],
-		['a maximum that cannot be left further', 'co2', { max: 0 }, [1, 0], [0, 1]],
-		['a maximum whose share is no round number', 'co2', { max: 140 }, [141, 134, 133], [0, 2]],
+		['a maximum of zero, of which 5 % is nothing', 'temperature', { max: 0 }, [0.1, 0, -0.05, -0.1], [0, 3]],
+		['a maximum at the lower end of the range', 'co2', { max: 0 }, [1, 0], [0, 1]],
+		['a maximum whose 5 % is no round number', 'co2', { max: 140 }, [141, 134, 133], [0, 2]],
 		['a minimum', 'temperature', { min: 20 }, [20, 19.9, 20.5, 21], [1, 3]],
 		['a minimum below zero', 'temperature', { min: -20 }, [-20, -21, -19.5, -19], [1, 3]],
 		['a minimum of zero', 'temperature', { min: 0 }, [-0.1, 0, 0.05, 0.1], [0, 3]],
-		['a minimum that cannot be left further', 'humidity', { min: 98 }, [97, 99, 100], [0, 2]],
+		['a minimum near the upper end of the range', 'humidity', { min: 98 }, [97, 99, 100], [0, 2]],
 		['a band', 'temperature', { min: 18, max: 26 }, [27, 25, 24.7, 17, 18.5, 18.9], [0, 2, 3, 5]],
 		['a band, crossed from above to below at once', 'temperature', { min: 18, max: 26 }, [27, 17, 18.5, 22], [0, 3]],
 		[
-			'a band narrower than five per cent of its limits',
+			'a band narrower than 5 % of its limits',
 			'pressure',
 			{ min: 1000, max: 1020 },
 			[1021, 1016, 1015, 999, 1005],
 			[0, 2, 3, 4],
 		],
-	])('open beyond and clear 5 %% inside: %s', (_text, metric, limit, values, at) => {
+	])('opens beyond its limit and clears 5 %% inside: %s', (_text, metric, limit, values, at) => {
 		const rule = rulesOf({ ...ROOM, limits: { [metric]: limit } }, 0)[1]!;
 		expect(run(values, rule).at).toEqual(at);
 	});
 
-	it('do not count time in which nothing was heard as a breach', () => {
+	it('does not count time without a current value as breach', () => {
 		const rule = occupancyRule(100, 60_000);
 		const at = [0, FRESHNESS_MS + 1, FRESHNESS_MS + 60_001];
 		let condition = ALL_CLEAR;

@@ -12,33 +12,33 @@ import type { Condition, RuleKind, Side } from '../store.ts';
 
 /** One side of a limit. */
 export interface Bound {
-	/** Beyond it is a breach. */
+	/** A value beyond it is a breach. */
 	limit: number;
-	/** At it, or further inside, the breach is over; in between everything stays as it is. */
+	/** A value at it, or further inside, ends a breach; values between the two change nothing. */
 	clearAt: number;
 }
 
-/** What one metric of one room may be. */
+/** The limits of one metric in one room. */
 export interface Rule {
 	kind: RuleKind;
 	severity: Alert['severity'];
 	metric: MetricKey;
 	max?: Bound;
 	min?: Bound;
-	/** How long a breach must last before there is an alert. */
+	/** How long a breach must last before an alert opens, in ms. */
 	dwellMs: number;
 }
 
 export const ALL_CLEAR: Condition = { phase: 'clear', since: null, side: null, seenAt: 0, alertId: null };
 
-/** The clear level is 5 % inside the limit. */
+/** The clear level is 1/20 (5 %) of the limit's magnitude inside the limit. */
 const CLEAR_DIVISOR = 20;
-/** Between two limits at least half of the way is inside both clear levels. */
-const MOST_OF_SPAN = 1 / 4;
+/** Share of the span between two limits that each clear level takes at most, so that half of it is clear. */
+const MAX_SPAN_SHARE = 1 / 4;
 
 /**
- * The rules of a room: never more people than its capacity, and what its limits say. `dwellMs` holds where a limit says
- * nothing of it.
+ * The rules of a room: at most as many people as its capacity, and its limits.
+ * @param dwellMs dwell time of limits that do not set one
  */
 export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity' | 'limits'>, dwellMs: number): Rule[] {
 	const rules: Rule[] = [
@@ -65,43 +65,43 @@ export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity'
 	return rules;
 }
 
-/** The metric that alerts of a kind are about. */
+/** The metric that rules and alerts of a kind concern. */
 export const metricOf = (kind: RuleKind): MetricKey => (kind === 'occupancy' ? 'peopleCount' : kind);
 
 /**
- * Limits with their clear levels: 5 % of the limit's magnitude inside, one step of the metric's last digit at least
- * (near 0, five per cent are nothing), and never where the metric cannot get to.
+ * Limits with their clear levels: 5 % of the limit's magnitude inside, but at least one step of the metric's last digit
+ * (near 0, 5 % is nothing) and never outside the metric's range.
  */
 function boundsOf(metric: MetricKey, { max, min }: Pick<Limit, 'max' | 'min'>): Pick<Rule, 'max' | 'min'> {
 	const { decimals, min: lowest, max: highest } = METRICS[metric];
 	const span = max === undefined || min === undefined ? Number.POSITIVE_INFINITY : Math.max(0, max - min);
 	const margin = (limit: number) =>
-		Math.min(Math.max(Math.abs(limit) / CLEAR_DIVISOR, 10 ** -decimals), span * MOST_OF_SPAN);
+		Math.min(Math.max(Math.abs(limit) / CLEAR_DIVISOR, 10 ** -decimals), span * MAX_SPAN_SHARE);
 	return {
 		...(max !== undefined && { max: { limit: max, clearAt: Math.max(max - margin(max), lowest) } }),
 		...(min !== undefined && { min: { limit: min, clearAt: Math.min(min + margin(min), highest) } }),
 	};
 }
 
-/** The side on which a value is outside its limits. */
+/** The limit that a value is beyond; undefined within the limits. */
 function crossed({ max, min }: Pick<Rule, 'max' | 'min'>, value: number): Side | undefined {
 	if (max && value > max.limit) return 'max';
 	return min && value < min.limit ? 'min' : undefined;
 }
 
 /**
- * Whether a breach on `side` is over: back at the clear level of that side, where it still has one, and not out on the
- * other.
+ * Whether a breach on `side` has ended: the value is back at the clear level of that side, if the rule still has it,
+ * and not beyond the other limit.
  */
-function isOver(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: number): boolean {
+function hasEnded(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: number): boolean {
 	if (crossed(rule, value)) return false;
 	if (side === 'max') return !rule.max || value <= rule.max.clearAt;
 	return !rule.min || value >= rule.min.clearAt;
 }
 
 /**
- * One step of the state machine. What is stale, or older than what was seen already, changes nothing: an alert neither
- * opens nor clears on it.
+ * One step of the state machine of a rule in a room: from its condition and a value to the next condition, and whether
+ * an alert opens or is resolved. A value that is stale, or older than one already evaluated, changes nothing.
  */
 export function decide(
 	condition: Condition,
@@ -111,12 +111,12 @@ export function decide(
 	if (stale || observedAt < condition.seenAt) return { condition };
 	const side = crossed(rule, value);
 	if (condition.phase === 'open') {
-		if (isOver(rule, condition.side, value))
+		if (hasEnded(rule, condition.side, value))
 			return { condition: { ...ALL_CLEAR, seenAt: observedAt }, event: 'resolve' };
 		return { condition: { ...condition, side: side ?? condition.side, seenAt: observedAt } };
 	}
 	if (!side) return { condition: { ...ALL_CLEAR, seenAt: observedAt } };
-	// Of a time in which nothing current was known, nobody can say that it was a breach.
+	// A time without a current value cannot count as breach.
 	const unbroken = condition.since !== null && observedAt - condition.seenAt <= freshMs(rule.metric);
 	const since = unbroken ? condition.since! : observedAt;
 	const breach = { ...condition, side, since, seenAt: observedAt };

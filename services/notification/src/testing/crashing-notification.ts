@@ -6,8 +6,8 @@ import { createNotification } from '../index.ts';
 import { HALL } from './hall.ts';
 
 /**
- * A notification service on the embedded bus in the folder given, and a room whose count swings around its limit, as
- * fast as readings are acknowledged; prints `<run> <n>` for each. To be killed at any moment.
+ * A process to be killed at any moment: the notification service on the embedded bus in the given folder, and a room
+ * whose count swings around its limit as fast as readings are acknowledged. Prints `<run> <n>` for each reading.
  */
 const [dataDir = '', run = ''] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);

@@ -1,6 +1,6 @@
 import type { RetainedBuilding } from '@crowdvision/contracts';
 
-/** A building with one room for a hundred people. */
+/** A building with one room for 100 people. */
 export const HALL: RetainedBuilding = {
 	id: 'museum-1',
 	name: 'Museum',

@@ -3,7 +3,7 @@ import { requireRedis, runMain, runService } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
 import { createNotification } from '../index.ts';
 
-/** One of several, as main.ts runs it, but quick to notice that another is gone: after so many milliseconds. */
+/** One of several replicas, as main.ts runs it, but with a given time to live of the leader's lease, in ms. */
 const [ttlMs = ''] = process.argv.slice(2);
 
 await runMain(() =>

@@ -1,4 +1,4 @@
-import { AGGREGATES, type Aggregate, METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
+import { AGGREGATES, type Aggregate, HISTORY_DEFAULTS, METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import { type Bucket, bucketsOf, parseBucketLength } from './buckets.ts';
@@ -43,13 +43,13 @@ export function parseHistoryQuery(
 		throw refused('room', 'is not a room of this building');
 	const metric = METRIC_KEYS.find((key) => key === text('metric'));
 	if (!metric) throw refused('metric', `must be one of ${METRIC_KEYS.join(', ')}`);
-	const aggregate = AGGREGATES.find((name) => name === (text('agg') ?? 'avg'));
+	const aggregate = AGGREGATES.find((name) => name === (text('agg') ?? HISTORY_DEFAULTS.agg));
 	if (!aggregate) throw refused('agg', `must be one of ${AGGREGATES.join(', ')}`);
 	const to = parseTime('to', text('to')) ?? now;
 	const from = parseTime('from', text('from')) ?? Math.max(0, to - DAY_MS);
 	if (from >= to) throw refused('from', 'must be before to');
 	if (to - from > LONGEST_RANGE_MS) throw refused('from', 'must be at most ten years before to');
-	const length = parseBucketLength(text('bucket') ?? '1h');
+	const length = parseBucketLength(text('bucket') ?? HISTORY_DEFAULTS.bucket);
 	if (!length)
 		throw refused(
 			'bucket',
