@@ -28,19 +28,23 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
 	'sources.serial.framing': 'csv',
 	'sources.serial.csv.delimiter': ';',
 	'sources.serial.csv.columns': ['sensorId', 'peopleCount', 'seq'],
-	'sources.mqtt.port': 1883,
 	'decoders.topic': 'acme/+/uplink',
 	'decoders.use': 'jsonata',
 	'decoders.mapping': '{"sensorId": id, "metric": "peopleCount", "value": n}',
 	'devices.allow': ['door-*'],
 	'devices.deny': ['door-99'],
-	'dedup.window': '10m',
-	'dedup.readings': 10_000,
-	'limits.messagesPerSecond': 20_000,
 	'redis.url': 'redis://localhost:6379',
 	'bridges.name': 'campus',
 	'bridges.url': 'mqtts://broker.example:8883',
 	'bridges.urls': ['mqtts://broker.example:8883', 'mqtts://broker-2.example:8883'],
+	'sources.serial.silentAfter': '10m',
+	'occupancy.nightlyReset': '04:00',
+	'occupancy.quietFor': '6h',
+	'occupancy.timeZone': 'Europe/Rome',
+	'occupancy.rooms.nightlyReset': '02:00',
+	'occupancy.rooms.quietFor': '3h',
+	'occupancy.doors.bias': 0.05,
+	'occupancy.doors.missRate': 0.02,
 	'occupancy.doors.between.from': 'hall',
 	'occupancy.doors.between.to': 'lab',
 	'occupancy.doors.counter': 'cumulative',
@@ -103,14 +107,25 @@ function asItem(options: string[]): string[] {
 function prose({ title, description, default: fallback, enum: choices, anyOf }: Schema): string {
 	const parts = [title, description ?? anyOf?.map((one) => one.description).find((one) => one !== undefined)];
 	if (choices) parts.push(`one of ${choices.join(', ')}`);
-	if (fallback !== undefined && typeof fallback !== 'object') parts.push(`default ${fallback}`);
+	if (fallback !== undefined && typeof fallback !== 'object') parts.push(`default ${literal(fallback)}`);
 	return parts.filter((part) => part !== undefined).join('; ');
+}
+
+/** A default as text; quoted where it holds more than letters, digits and a few signs. */
+function literal(fallback: unknown): string {
+	return typeof fallback === 'string' && !/^[\w.+-]+$/.test(fallback) ? JSON.stringify(fallback) : String(fallback);
 }
 
 function value(schema: Schema, path: string): string {
 	const inner = schema.anyOf?.[0] ?? schema;
 	const known =
-		EXAMPLES[path] ?? inner.examples?.[0] ?? inner.default ?? inner.const ?? defaultIn(schema) ?? inner.enum?.[0];
+		EXAMPLES[path] ??
+		inner.examples?.[0] ??
+		schema.default ??
+		inner.default ??
+		inner.const ??
+		defaultIn(schema) ??
+		inner.enum?.[0];
 	if (known !== undefined) return JSON.stringify(known);
 	if (inner.type === 'array') return inner.items ? `[${value(inner.items, `${path}.*`)}]` : '[]';
 	if (inner.type === 'object') {

@@ -1,4 +1,5 @@
-export { GATEWAY_SETTINGS, GatewayFile } from './configuration/config.ts';
+export { GATEWAY_SETTINGS } from './configuration/gateway-config.ts';
+export { GatewayFile } from './configuration/gateway-file.ts';
 export { startConfiguration } from './configuration/start.ts';
 export { openTelemetryLog } from './gateway/storage.ts';
 export { createGateway } from './gateway.ts';

@@ -22,7 +22,7 @@ import {
 	SettingsError,
 	type Tokens,
 } from '@crowdvision/service-kit';
-import { type GatewayConfig, readGatewayConfig } from './configuration/config.ts';
+import { type GatewayConfig, readGatewayConfig } from './configuration/gateway-config.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
 import { adoptSensor, listDevices } from './control/device-commands.ts';
 import { dryRun } from './control/dry-run-command.ts';
@@ -80,7 +80,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 	});
 }
 
-function tokensOf({ jwtSigning = 'secret', jwtSecret, jwtSecretPrevious, dataDir }: GatewayConfig): Tokens {
+function tokensOf({ jwtSigning, jwtSecret, jwtSecretPrevious, dataDir }: GatewayConfig): Tokens {
 	return openTokens({
 		JWT_SIGNING: jwtSigning,
 		JWT_SECRET: jwtSecret,

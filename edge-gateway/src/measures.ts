@@ -22,10 +22,10 @@ export function milliseconds(text: string): number {
 	return measure(text, MILLISECONDS);
 }
 
-/** What setTimeout and setInterval take; of more they make 1 ms. */
+/** The longest time of setTimeout and setInterval, 24.8 days; they take a longer one as 1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** A `Duration` in ms, for a timer: more than the 24.8 days that it can be are as long as that. */
+/** A `Duration` in ms for a timer: at most 24.8 days. */
 export function timerMilliseconds(text: string): number {
 	return Math.min(milliseconds(text), LONGEST_TIMER_MS);
 }
@@ -33,4 +33,19 @@ export function timerMilliseconds(text: string): number {
 function measure(text: string, units: Record<string, number>): number {
 	const [, number, unit] = /^(\d+) ?(\w+)$/.exec(text) ?? [];
 	return Number(number) * (units[unit ?? ''] ?? Number.NaN);
+}
+
+/** Bytes as a `Size`, in the largest unit that leaves a whole number. */
+export function sizeText(size: number): string {
+	return text(size, BYTES);
+}
+
+/** Milliseconds as a `Duration`, in the largest unit that leaves a whole number. */
+export function durationText(ms: number): string {
+	return text(ms, MILLISECONDS);
+}
+
+function text(value: number, units: Record<string, number>): string {
+	const [unit, size] = Object.entries(units).findLast(([, one]) => value % one === 0 && value >= one)!;
+	return `${value / size}${unit}`;
 }

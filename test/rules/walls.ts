@@ -8,6 +8,7 @@ import { importsOf } from './imports.ts';
  */
 export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'measures.ts': '',
+	'options.ts': '',
 	'payload.ts': '',
 	'registry.ts': '',
 	topics: '',
@@ -16,15 +17,15 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	normalize: 'registry.ts',
 	access: 'registry.ts normalize',
 	devices: 'measures.ts payload.ts registry.ts normalize',
-	downlink: 'limits normalize',
-	clock: 'measures.ts normalize',
+	downlink: 'options.ts limits normalize',
+	clock: 'measures.ts options.ts normalize',
 	'decode/message': '',
 	'decode/formats': 'decode/message',
 	'decode/jsonata': 'decode/formats decode/message',
 	decode: 'decode/formats decode/jsonata decode/message topics',
 	'frame.ts': 'decode decode/message normalize',
-	occupancy: 'measures.ts clock ledger normalize',
-	trace: 'measures.ts payload.ts normalize topics',
+	occupancy: 'measures.ts options.ts clock ledger normalize',
+	trace: 'measures.ts options.ts payload.ts normalize topics',
 	rejected: 'frame.ts payload.ts decode/message normalize topics',
 	intake:
 		'frame.ts registry.ts clock decode decode/formats decode/message devices ledger normalize occupancy rejected trace',
@@ -33,20 +34,20 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'sources/mqtt/sessions': 'sources/mqtt/packets topics',
 	sources: 'frame.ts registry.ts access decode decode/message devices downlink intake limits normalize',
 	'sources/mqtt/broker':
-		'frame.ts measures.ts registry.ts access decode decode/formats decode/message devices downlink intake limits ' +
-		'normalize sources sources/mqtt/connection sources/mqtt/sessions topics',
+		'frame.ts measures.ts options.ts registry.ts access decode decode/formats decode/message devices downlink intake ' +
+		'limits normalize sources sources/mqtt/connection sources/mqtt/sessions topics',
 	'sources/framing': 'decode/formats decode/message',
-	'sources/serial': 'frame.ts measures.ts access devices downlink intake normalize sources sources/framing',
+	'sources/serial': 'frame.ts measures.ts options.ts access devices downlink intake normalize sources sources/framing',
 	'sources/replay': 'frame.ts decode rejected sources sources/mqtt/broker',
 	log: '',
 	'bridge/config': 'measures.ts topics',
 	'bridge/loops': 'bridge/config',
 	'bridge/link': 'frame.ts bridge/config bridge/loops decode decode/message ledger sources/mqtt/broker topics',
 	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
-	'home-assistant': 'measures.ts registry.ts devices normalize sources/mqtt/broker',
+	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker',
 	configuration:
-		'frame.ts measures.ts payload.ts registry.ts bridge/config clock decode decode/formats decode/message devices ' +
-		'downlink home-assistant intake ledger occupancy sources/mqtt/broker sources/mqtt/connection ' +
+		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config clock decode decode/formats decode/message ' +
+		'devices downlink home-assistant intake ledger occupancy sources/mqtt/broker sources/mqtt/connection ' +
 		'sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log rejected topics trace',
 	control: 'configuration devices rejected topics why',

@@ -1,20 +1,24 @@
 import Type, { type Static } from 'typebox';
-import { Duration as AnyDuration } from '../measures.ts';
-
-const Duration = (description: string) => Type.Optional({ ...AnyDuration, description });
+import { Duration, milliseconds } from '../measures.ts';
+import { filled, option } from '../options.ts';
 
 /** `clock` in gateway.yaml. */
 export const ClockConfig = Type.Object(
 	{
-		waitFor: Duration(
-			'how long readings are held back at most while the time is not known (started in 1970, waiting for NTP), so that they leave with the right one; ' +
-				'they are stored and acknowledged at once all the same. Default 10m; 0s holds nothing back',
+		waitFor: option(
+			Duration,
+			'10m',
+			'how long readings are held back at most while the time is not known (started in 1970, waiting for NTP), so that ' +
+				'they leave with the right time; they are stored and acknowledged at once all the same; 0s holds nothing back',
 		),
-		holdover: Duration(
-			'how long the gateway goes by its own clock after the system clock was set back and nothing says that this was right; then it believes it. Default 24h',
+		holdover: option(
+			Duration,
+			'24h',
+			'how long the gateway keeps its own time after the system clock was set back without a proof that this was right; ' +
+				'then it follows the system clock',
 		),
 	},
-	{ additionalProperties: false },
+	{ additionalProperties: false, description: "the gateway's own clock" },
 );
 export type ClockConfig = Static<typeof ClockConfig>;
 
@@ -24,4 +28,7 @@ export interface ClockOptions {
 	holdoverMs: number;
 }
 
-export const CLOCK_DEFAULTS: ClockOptions = { waitForMs: 600_000, holdoverMs: 24 * 3600_000 };
+export function clockOptions(config?: ClockConfig): ClockOptions {
+	const { waitFor, holdover } = filled(ClockConfig, config);
+	return { waitForMs: milliseconds(waitFor), holdoverMs: milliseconds(holdover) };
+}

@@ -17,7 +17,7 @@ import { frameOf } from '../sources/replay/replay.ts';
 import { createFraming } from '../sources/serial/framings.ts';
 import { portFrame, senderOfPort } from '../sources/serial/port-frame.ts';
 import type { RecordedFrame } from '../trace/recorder.ts';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 
 /** What would become of one message. */
 export interface Outcome {

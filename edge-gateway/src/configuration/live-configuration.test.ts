@@ -5,7 +5,7 @@ import { CheckpointFile } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { waitFor } from '@crowdvision/testing/wait';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 import { KeptConfiguration } from './kept-configuration.ts';
 import { LiveConfiguration } from './live-configuration.ts';
 

@@ -1,5 +1,5 @@
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 import type { KeptConfiguration } from './kept-configuration.ts';
 import { type Health, Probation } from './probation.ts';
 import { WatchedFiles } from './watched-files.ts';
@@ -55,7 +55,6 @@ export interface ConfigurationStatus {
 }
 
 const LOOK_EVERY_MS = 1000;
-const TRIAL_SECONDS = 60;
 /** Of the time before a change. */
 const MOST_LOOKS = 60;
 
@@ -198,7 +197,7 @@ export class LiveConfiguration {
 	#beginTrial(needsRestart: string[]): void {
 		const { path, kept } = this.#parts;
 		const since = Date.now();
-		const { trialSeconds = TRIAL_SECONDS } = this.#inForce.config;
+		const { trialSeconds } = this.#inForce.config;
 		this.#status = { path, state: 'trial', since, until: since + trialSeconds * 1000, needsRestart };
 		kept.beginTrial(this.#inForce.text, since);
 		if (trialSeconds === 0) this.#confirm();

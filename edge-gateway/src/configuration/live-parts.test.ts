@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 import { type LivePart, LiveParts } from './live-parts.ts';
 
 const config = (more: Partial<GatewayConfig>) =>

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 
 /** A part of the gateway that can be changed while it runs. */
 export interface LivePart {

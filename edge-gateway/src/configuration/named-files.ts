@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { GatewayConfig } from './config.ts';
+import type { GatewayConfig } from './gateway-config.ts';
 
 /** Keys of gateway.yaml whose value is the path of a file. */
 const FILE_KEYS = new Set([

@@ -7,7 +7,7 @@ import {
 	gatewayFilePath,
 	readGatewayConfig,
 	readGatewayFile,
-} from './config.ts';
+} from './gateway-config.ts';
 import { KeptConfiguration } from './kept-configuration.ts';
 import { type Configurable, type Configuration, LiveConfiguration } from './live-configuration.ts';
 import { filesOf } from './named-files.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { SettingsError } from '@crowdvision/service-kit';
-import { readGatewayConfig } from '../configuration/config.ts';
 import type { DryRunReport, Outcome } from '../configuration/dry-run.ts';
+import { readGatewayConfig } from '../configuration/gateway-config.ts';
 import { askGateway, controlSocketPath } from './control-socket.ts';
 
 /**

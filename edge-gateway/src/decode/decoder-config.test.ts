@@ -1,6 +1,6 @@
 import { SettingsError } from '@crowdvision/service-kit';
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../configuration/config.ts';
+import { parseGatewayFile } from '../configuration/gateway-file.ts';
 
 /** The lines of the error that a gateway.yaml is refused with. */
 function mistakes(source: string): string[] {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../configuration/config.ts';
+import { parseGatewayFile } from '../configuration/gateway-file.ts';
 import { CONTENT_TYPES, FORMATS } from './format-table.ts';
 import { LORAWAN } from './formats/lorawan.ts';
 import { SHELLY } from './formats/shelly.ts';

@@ -1,41 +1,28 @@
 import Type, { type Static } from 'typebox';
+import { filled, option } from '../options.ts';
 
-/** `downlink:` of gateway.yaml: bounds of commands to devices. */
+/** `downlink` in gateway.yaml: limits of commands to devices. */
 export const DownlinkConfig = Type.Object(
 	{
-		timeoutMs: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 24 * 3600_000,
-				description: 'ms until the deadline of a command that names none; default 30000',
-			}),
+		timeoutMs: option(
+			Type.Integer({ minimum: 1, maximum: 24 * 3600_000 }),
+			30_000,
+			'ms until the deadline of a command that names none',
 		),
-		mostUnderWay: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 10_000,
-				description:
-					'commands without an outcome at once, over all devices, a quarter of them in one domain; default 1024',
-			}),
+		mostUnderWay: option(
+			Type.Integer({ minimum: 1, maximum: 10_000 }),
+			1024,
+			'most commands without an outcome, to all devices; one domain may have a quarter of them',
 		),
-		mostPerSensor: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 10_000,
-				description: 'commands without an outcome at once to one sensor; default 16',
-			}),
+		mostPerSensor: option(
+			Type.Integer({ minimum: 1, maximum: 10_000 }),
+			16,
+			'most commands without an outcome, to one sensor',
 		),
-		perSecond: Type.Optional(
-			Type.Integer({ minimum: 1, maximum: 1000, description: 'commands a second to one sensor; default 5' }),
-		),
+		perSecond: option(Type.Integer({ minimum: 1, maximum: 1000 }), 5, 'most commands a second to one sensor'),
 	},
 	{ additionalProperties: false, description: 'commands to devices' },
 );
 export type DownlinkConfig = Static<typeof DownlinkConfig>;
 
-export const DOWNLINK_DEFAULTS: Required<DownlinkConfig> = {
-	timeoutMs: 30_000,
-	mostUnderWay: 1024,
-	mostPerSensor: 16,
-	perSecond: 5,
-};
+export const DOWNLINK_DEFAULTS: Required<DownlinkConfig> = filled(DownlinkConfig, {});

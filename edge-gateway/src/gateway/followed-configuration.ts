@@ -1,6 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
-import type { GatewayConfig } from '../configuration/config.ts';
+import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import type { Configurable, ConfigurationStatus, LiveConfiguration } from '../configuration/live-configuration.ts';
 import type { StartedConfiguration } from '../configuration/start.ts';
 

@@ -33,13 +33,13 @@ export function livePartsOf(
 			update: (next) => rateLimits.update(next),
 		},
 		{ of: (next) => next.mqttLimits, update: (next) => updateMqttLimits(next.mqttLimits) },
-		{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges ?? []), readsFiles: true },
+		{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges), readsFiles: true },
 		{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
 		{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
 		{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
 		{ of: (next) => next.devices.timeouts, update: (next) => timeouts.update(next.devices) },
-		{ of: (next) => next.occupancy, update: (next) => rooms.update(next.occupancy ?? {}) },
-		{ of: (next) => next.homeAssistant, update: (next) => homeAssistant.update(next.homeAssistant ?? {}) },
+		{ of: (next) => next.occupancy, update: (next) => rooms.update(next.occupancy) },
+		{ of: (next) => next.homeAssistant, update: (next) => homeAssistant.update(next.homeAssistant) },
 	];
 	return new LiveParts(config, parts, READ_AT_START);
 }

@@ -2,7 +2,7 @@ import type { Bus } from '@crowdvision/bus';
 import type { CommitWorker, Log } from '@crowdvision/log';
 import type { Logger, Registry as Metrics, Tokens } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
-import type { GatewayConfig } from '../configuration/config.ts';
+import type { GatewayConfig } from '../configuration/gateway-config.ts';
 
 /** What a composition opens before the gateway, and closes after it. */
 export interface GatewayParts {

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { Transport } from '@crowdvision/contracts';
 import type { Router } from '@crowdvision/service-kit';
 import { Credentials } from '../access/credentials.ts';
-import type { GatewayConfig } from '../configuration/config.ts';
+import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Devices } from '../devices/devices.ts';
 import { RateLimits } from '../limits/rate-limits.ts';
 import { clientAddress } from '../sources/client-address.ts';

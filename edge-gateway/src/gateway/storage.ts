@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import type { Lifecycle, Logger } from '@crowdvision/service-kit';
 import { Clock } from '../clock/clock.ts';
-import { CLOCK_DEFAULTS } from '../clock/clock-config.ts';
 import { systemTime, type TimeSource } from '../clock/time-source.ts';
-import type { GatewayConfig } from '../configuration/config.ts';
+import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Adoptions } from '../devices/adoptions.ts';
 import { Availability } from '../devices/availability.ts';
 import { Quarantine } from '../devices/quarantine.ts';
@@ -38,7 +37,7 @@ export async function openTelemetryLog(parts: {
 	const { config, worker, logger, lifecycle, time = systemTime() } = parts;
 	const dir = gatewayFolder(config);
 	mkdirSync(join(dir, 'log'), { recursive: true, mode: 0o700 });
-	const clock = Clock.open(dir, time, config.clock ?? CLOCK_DEFAULTS, logger);
+	const clock = Clock.open(dir, time, config.clock, logger);
 	const opened = await Log.open({
 		dir: join(dir, 'log'),
 		worker,
@@ -89,7 +88,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
 	lifecycle.onStop('rejected list', () => rejected.close());
 	const rooms = await openOccupancy({
-		config: config.occupancy ?? {},
+		config: config.occupancy,
 		gatewayId,
 		dir,
 		log,
@@ -100,8 +99,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		logger,
 	});
 	lifecycle.onStop('rooms', () => rooms.close());
-	const bounds = config.sessions && { bounds: config.sessions };
-	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, ...bounds });
+	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, bounds: config.sessions });
 	lifecycle.onStop('MQTT sessions', () => sessions.destroy());
 	const timeouts = new Timeouts(config.devices);
 	const availability = Availability.open({ path: join(dir, 'availability'), gatewayId, timeouts, now, logger });

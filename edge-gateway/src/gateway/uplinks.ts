@@ -52,7 +52,7 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
 	const downlink = openDownlink(parts, storage, lines, lifecycle);
 	const path = join(dir, 'home-assistant');
-	const homeAssistant = HomeAssistant.open(config.homeAssistant ?? {}, {
+	const homeAssistant = HomeAssistant.open(config.homeAssistant, {
 		log,
 		registry,
 		local,
@@ -70,7 +70,7 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 		homeAssistant,
 		async queue() {
 			relay?.start();
-			await bridges.update(config.bridges ?? []);
+			await bridges.update(config.bridges);
 		},
 		async connect() {
 			await availability.start(bus, announcing(bus, local, logger));

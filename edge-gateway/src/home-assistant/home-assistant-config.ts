@@ -1,38 +1,43 @@
 import { PlaceId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
-import { Duration } from '../measures.ts';
+import { Duration, milliseconds } from '../measures.ts';
+import { filled, option, withoutDefault } from '../options.ts';
 
-/** `homeAssistant:` of gateway.yaml: telling Home Assistant of every known sensor. */
+/** `homeAssistant` in gateway.yaml: announcing every known sensor to Home Assistant. */
 export const HomeAssistantConfig = Type.Object(
 	{
-		enabled: Type.Optional(Type.Boolean({ description: 'default false' })),
-		prefix: Type.Optional(
-			Type.String({
-				pattern: '^[A-Za-z0-9_-]{1,64}$',
-				description: '1..64 of A-Z a-z 0-9 _ -; as in Home Assistant; default homeassistant',
-			}),
+		enabled: option(Type.Boolean(), false, 'announce sensors to Home Assistant'),
+		prefix: option(
+			Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$', description: '1..64 of A-Z a-z 0-9 _ -' }),
+			'homeassistant',
+			'the discovery prefix, as it is set in Home Assistant',
 		),
-		user: Type.Optional(
-			Type.String({
-				minLength: 1,
-				maxLength: 128,
-				description:
-					'device id that Home Assistant signs in with: it alone may listen below the prefix and to the status of these sensors, and say that it has started; without it nobody here may, and a bridge has to carry it',
-			}),
+		user: withoutDefault(
+			Type.String({ minLength: 1, maxLength: 128 }),
+			'device id that Home Assistant signs in with: only it may subscribe below the prefix and to the status of these ' +
+				'sensors, and report that it has started; without it no client may, and a bridge has to carry the messages',
 		),
-		buildings: Type.Optional(
-			Type.Array(PlaceId, {
-				description: 'only sensors of these buildings; default: of all that this gateway has heard of',
-			}),
+		buildings: withoutDefault(
+			Type.Array(PlaceId),
+			'only announce sensors of these buildings; default: of all that have sent to this gateway',
 		),
-		forgetAfter: Type.Optional(
-			Type.String({
-				...Duration,
-				description:
-					'a duration such as 30d: a sensor of which nothing was heard for so long is removed there; default 30d',
-			}),
-		),
+		forgetAfter: option(Duration, '30d', 'silence after which a sensor is removed from Home Assistant'),
 	},
-	{ additionalProperties: false, description: 'telling Home Assistant of every known sensor (MQTT discovery)' },
+	{ additionalProperties: false, description: 'announcing every known sensor to Home Assistant (MQTT discovery)' },
 );
 export type HomeAssistantConfig = Static<typeof HomeAssistantConfig>;
+
+export interface HomeAssistantOptions {
+	enabled: boolean;
+	prefix: string;
+	/** Device id of Home Assistant. */
+	user: string | undefined;
+	/** Undefined: all. */
+	buildings: readonly string[] | undefined;
+	forgetAfterMs: number;
+}
+
+export function homeAssistantOptions(config?: HomeAssistantConfig): HomeAssistantOptions {
+	const { enabled, prefix, user, buildings, forgetAfter } = filled(HomeAssistantConfig, config);
+	return { enabled, prefix, user, buildings, forgetAfterMs: milliseconds(forgetAfter) };
+}

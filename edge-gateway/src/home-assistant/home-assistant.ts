@@ -1,12 +1,11 @@
 import type { Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log } from '@crowdvision/log';
 import { type Logger, pause } from '@crowdvision/service-kit';
-import { milliseconds } from '../measures.ts';
 import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import { configTopic, discoveryOf, type Entity, stateTopic, uniqueId } from './discovery.ts';
-import type { HomeAssistantConfig } from './home-assistant-config.ts';
+import { type HomeAssistantConfig, type HomeAssistantOptions, homeAssistantOptions } from './home-assistant-config.ts';
 
 interface Parts {
 	log: Log;
@@ -49,8 +48,7 @@ export class HomeAssistant {
 	readonly #latest = new Map<string, Reading>();
 	readonly #changed = new Set<string>();
 	readonly #statuses = new Set<string>();
-	#config: HomeAssistantConfig;
-	#prefix: string;
+	#options: HomeAssistantOptions;
 	#stopping = new AbortController();
 	#running: Promise<void> = Promise.resolve();
 	#bornAt: number | undefined;
@@ -58,8 +56,7 @@ export class HomeAssistant {
 	#untap: (() => void)[] = [];
 
 	private constructor(config: HomeAssistantConfig, parts: Parts) {
-		this.#config = config;
-		this.#prefix = config.prefix ?? 'homeassistant';
+		this.#options = homeAssistantOptions(config);
 		this.#parts = parts;
 		this.#file = new CheckpointFile(parts.path);
 	}
@@ -74,7 +71,7 @@ export class HomeAssistant {
 
 	start(): void {
 		const { local } = this.#parts;
-		if (!this.#config.enabled) {
+		if (!this.#options.enabled) {
 			// Switched off since: Home Assistant is told of the end.
 			this.#running = this.#end().catch((error: unknown) => {
 				// It is tried again at the next start: what it was told of is still known.
@@ -84,7 +81,7 @@ export class HomeAssistant {
 		}
 		this.#stopping = new AbortController();
 		this.#untap = [
-			local.tap(`${this.#prefix}/status`, ({ payload }) => this.#heardOfHomeAssistant(payload.toString())),
+			local.tap(`${this.#options.prefix}/status`, ({ payload }) => this.#heardOfHomeAssistant(payload.toString())),
 			local.tap('status/+', ({ topic }) => this.#heardStatus(topic.slice('status/'.length))),
 		];
 		this.#running = this.#run(this.#stopping.signal);
@@ -101,10 +98,9 @@ export class HomeAssistant {
 	/** Goes on with another configuration. What it no longer covers is removed from Home Assistant. */
 	async update(config: HomeAssistantConfig): Promise<void> {
 		await this.stop();
-		const prefix = config.prefix ?? 'homeassistant';
-		if (prefix !== this.#prefix) await this.#end();
-		this.#prefix = prefix;
-		this.#config = config;
+		const options = homeAssistantOptions(config);
+		if (options.prefix !== this.#options.prefix) await this.#end();
+		this.#options = options;
 		this.start();
 	}
 
@@ -114,19 +110,19 @@ export class HomeAssistant {
 	 */
 	mayHear(sender: Sender, filter: string): boolean {
 		if (!this.#isIt(sender)) return false;
-		if (filter.startsWith(`${this.#prefix}/`)) return true;
+		if (filter.startsWith(`${this.#options.prefix}/`)) return true;
 		const sensorId = filter.startsWith('status/') ? filter.slice('status/'.length) : undefined;
 		return sensorId !== undefined && [...this.#entities.values()].some((entity) => entity.sensorId === sensorId);
 	}
 
 	/** Whether a sender may publish this, as far as it is below the prefix: a device must not make up sensors. */
 	maySay(sender: Sender, topic: string): boolean {
-		if (!this.#config.enabled || !topic.startsWith(`${this.#prefix}/`)) return true;
-		return this.#isIt(sender) && topic === `${this.#prefix}/status`;
+		if (!this.#options.enabled || !topic.startsWith(`${this.#options.prefix}/`)) return true;
+		return this.#isIt(sender) && topic === `${this.#options.prefix}/status`;
 	}
 
 	#isIt({ id, domainName }: Sender): boolean {
-		return this.#config.enabled === true && domainName !== undefined && id === this.#config.user;
+		return this.#options.enabled && domainName !== undefined && id === this.#options.user;
 	}
 
 	#keyOf(entity: Pick<Entity, 'sensorId' | 'metric'>): string {
@@ -159,7 +155,7 @@ export class HomeAssistant {
 
 	#heard(reading: Reading): void {
 		const { sensorId, metric, buildingId, roomId, receivedAt } = reading;
-		const { buildings } = this.#config;
+		const { buildings } = this.#options;
 		if (sensorId === undefined || (buildings && !buildings.includes(buildingId))) return;
 		const key = this.#keyOf(reading);
 		const known = this.#entities.get(key);
@@ -206,10 +202,10 @@ export class HomeAssistant {
 			if (this.#isGone(entity, now)) await this.#remove(key);
 			else {
 				const message = JSON.stringify(
-					discoveryOf(entity, gatewayId, this.#prefix, registry.building(entity.buildingId)),
+					discoveryOf(entity, gatewayId, this.#options.prefix, registry.building(entity.buildingId)),
 				);
 				if (this.#told.get(key) === message) continue;
-				await this.#publish(configTopic(this.#prefix, key), message, true);
+				await this.#publish(configTopic(this.#options.prefix, key), message, true);
 				this.#told.set(key, message);
 				// Whoever was told of it first listens to its values from now on.
 				if (this.#latest.has(key)) this.#changed.add(key);
@@ -222,7 +218,7 @@ export class HomeAssistant {
 		for (const key of this.#changed) {
 			this.#changed.delete(key);
 			const reading = this.#latest.get(key);
-			if (reading) await this.#publish(stateTopic(this.#prefix, key), stateOf(reading), false);
+			if (reading) await this.#publish(stateTopic(this.#options.prefix, key), stateOf(reading), false);
 		}
 		if (this.#unsaved) await this.#save();
 	}
@@ -232,14 +228,14 @@ export class HomeAssistant {
 	 * told of.
 	 */
 	#isGone({ sensorId, registered, buildingId, heardAt }: Entity, now: number): boolean {
-		const { buildings, forgetAfter = '30d' } = this.#config;
+		const { buildings, forgetAfterMs } = this.#options;
 		if (buildings && !buildings.includes(buildingId)) return true;
-		return (registered && !this.#parts.registry.sensor(sensorId)) || now - heardAt > milliseconds(forgetAfter) + DAY_MS;
+		return (registered && !this.#parts.registry.sensor(sensorId)) || now - heardAt > forgetAfterMs + DAY_MS;
 	}
 
 	/** An empty retained message is the end of an entity. */
 	async #remove(key: string): Promise<void> {
-		await this.#publish(configTopic(this.#prefix, key), '', true);
+		await this.#publish(configTopic(this.#options.prefix, key), '', true);
 		for (const map of [this.#entities, this.#told, this.#latest, this.#changed]) map.delete(key);
 		this.#unsaved = true;
 	}

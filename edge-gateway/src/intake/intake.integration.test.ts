@@ -7,7 +7,7 @@ import { createLogger } from '@crowdvision/service-kit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Clock } from '../clock/clock.ts';
-import { CLOCK_DEFAULTS } from '../clock/clock-config.ts';
+import { clockOptions } from '../clock/clock-config.ts';
 import { systemTime } from '../clock/time-source.ts';
 import { DecodeError } from '../decode/message/candidate.ts';
 import type { Decoder, Decoding } from '../decode/message/decoder.ts';
@@ -34,7 +34,7 @@ async function openIntake(maxBytes?: number) {
 	const registry = Registry.open(join(dir, 'registry'));
 	const occupancy = new Occupancy();
 	const ledger = new Ledger();
-	const clock = Clock.open(dir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
+	const clock = Clock.open(dir, systemTime(), clockOptions(), createLogger('test', 'silent'));
 	const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger, gatewayId: 'a "gateway"' });
 	const close = async () => {
 		disk.mend();

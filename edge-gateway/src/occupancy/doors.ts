@@ -1,5 +1,6 @@
 import type { Problem } from '@crowdvision/contracts';
-import type { OccupancyConfig } from './occupancy-config.ts';
+import { filled } from '../options.ts';
+import { DoorConfig, OccupancyConfig } from './occupancy-config.ts';
 import type { Direction, DoorLimits } from './room-count.ts';
 
 /** A door that the configuration tells something of. */
@@ -18,45 +19,34 @@ export interface RoomEffect {
 	direction: Direction;
 }
 
-/** An infrared counter in daily use is off by less than this. */
-const DEFAULT_BIAS = 0.1;
-const DEFAULT_MISS_RATE = 0.05;
-/** Two metres of open door let about this many through in a minute. */
-const DEFAULT_PER_MINUTE = 200;
-
 /**
  * The doors, by sensor. One that is not configured feeds the room its readings name with what crossed since its last
  * message.
  */
 export class Doors {
 	#doors: ReadonlyMap<string, Door> = new Map();
-	#usual: DoorLimits = {
-		bias: DEFAULT_BIAS,
-		missRate: DEFAULT_MISS_RATE,
-		perMinute: DEFAULT_PER_MINUTE,
-		wrapAt: undefined,
-	};
+	#usual: DoorLimits;
 
 	constructor(config: OccupancyConfig = {}) {
+		this.#usual = usualLimits(config);
 		this.update(config);
 	}
 
 	/** What is known of a door stays as it is; what it says from now on is taken by the new rules. */
-	update({ bias = DEFAULT_BIAS, missRate = DEFAULT_MISS_RATE, doors = [] }: OccupancyConfig): void {
-		this.#usual = { bias, missRate, perMinute: DEFAULT_PER_MINUTE, wrapAt: undefined };
+	update(config: OccupancyConfig): void {
+		this.#usual = usualLimits(config);
+		const { doors = [] } = config;
 		this.#doors = new Map(
-			doors.map((door) => [
-				door.sensorId,
-				{
-					bias: door.bias ?? bias,
-					missRate: door.missRate ?? missRate,
-					perMinute: door.perMinute ?? DEFAULT_PER_MINUTE,
+			doors.map((door) => {
+				const { perMinute, swapped, counter } = filled(DoorConfig, door);
+				const limits = {
+					bias: door.bias ?? this.#usual.bias,
+					missRate: door.missRate ?? this.#usual.missRate,
+					perMinute,
 					wrapAt: door.wrapAt,
-					cumulative: door.counter === 'cumulative',
-					swapped: door.swapped ?? false,
-					between: door.between,
-				},
-			]),
+				};
+				return [door.sensorId, { ...limits, cumulative: counter === 'cumulative', swapped, between: door.between }];
+			}),
 		);
 	}
 
@@ -65,6 +55,12 @@ export class Doors {
 	}
 
 	readonly limits = (sensorId: string): DoorLimits => this.#doors.get(sensorId) ?? this.#usual;
+}
+
+/** The limits of a door that has no entry of its own. */
+function usualLimits(config: OccupancyConfig): DoorLimits {
+	const { bias, missRate } = filled(OccupancyConfig, config);
+	return { bias, missRate, perMinute: DoorConfig.properties.perMinute.default, wrapAt: undefined };
 }
 
 /** The metrics a door counter sends. */

@@ -1,6 +1,6 @@
 import { SettingsError } from '@crowdvision/service-kit';
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../configuration/config.ts';
+import { parseGatewayFile } from '../configuration/gateway-file.ts';
 
 /** The message a gateway.yaml with this `occupancy` is refused with; undefined for one that is taken. */
 function mistake(...lines: string[]): string | undefined {
@@ -42,7 +42,7 @@ describe('occupancy in gateway.yaml', () => {
 		[
 			['doors:', '  - {sensorId: d}', '  - {sensorId: d, swapped: true}'],
 			'gateway.yaml:4:18',
-			'told of in occupancy.doors.0 already',
+			'listed in occupancy.doors.0 already',
 		],
 		[['doors:', '  - {sensorId: d, counter: total}'], 'gateway.yaml:3:30', 'since-last, cumulative'],
 	])('names what is wrong in %j, and where', (lines, place, words) => {

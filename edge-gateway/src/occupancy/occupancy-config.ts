@@ -1,106 +1,89 @@
 import { isTimeZone, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
+import { option, withoutDefault } from '../options.ts';
 
 const closed = { additionalProperties: false };
 const LocalTime = Type.String({
 	pattern: '^(([01]\\d|2[0-3]):[0-5]\\d|off)$',
-	description: 'a time of day such as "04:00", in the time zone of the building, or "off"',
+	description: 'a time of day such as "04:00", or "off"',
 });
-const Quiet = Type.String({ pattern: '^(\\d{1,9} ?(s|m|h|d)|off)$', description: 'a duration such as 6h, or "off"' });
-const Bias = Type.Number({
-	minimum: 0,
-	maximum: 0.5,
-	description: 'how far a door is usually off, at most, as a share of what it counts; default 0.1',
+const QuietTime = Type.String({
+	pattern: '^(\\d{1,9} ?(s|m|h|d)|off)$',
+	description: 'a duration such as 6h, or "off"',
 });
-const MissRate = Type.Number({
-	minimum: 0,
-	maximum: 0.5,
-	description: 'share of crossings missed or counted twice by chance; default 0.05',
-});
+const Bias = Type.Number({ minimum: 0, maximum: 0.5 });
+const MissRate = Type.Number({ minimum: 0, maximum: 0.5 });
+const NIGHTLY_RESET = 'when rooms count as empty every night, in the time zone of the building';
+const QUIET_FOR = 'a room that may be empty counts as empty when nobody has come through its doors for this long';
 
-const zeroing = {
-	nightlyReset: Type.Optional(LocalTime),
-	quietFor: Type.Optional(Quiet),
-};
-
-const DoorConfig = Type.Object(
+const RoomConfig = Type.Object(
 	{
-		sensorId: SensorId,
-		between: Type.Optional(
-			Type.Object(
-				{ from: PlaceId, to: PlaceId },
-				{
-					...closed,
-					description:
-						'a door between two rooms of one building: in is from `from` into `to`; both counts move together',
-				},
-			),
-		),
-		swapped: Type.Optional(Type.Boolean({ description: 'mounted the wrong way round: in is out; default false' })),
-		counter: Type.Optional(
-			Type.Enum(['since-last', 'cumulative'], {
-				description:
-					'peopleIn and peopleOut count since the last message (default), or cumulative: since the device was switched on',
-			}),
-		),
-		wrapAt: Type.Optional(
-			Type.Integer({
-				minimum: 2,
-				maximum: Number.MAX_SAFE_INTEGER,
-				description:
-					'a cumulative counter goes on from 0 instead of reaching this; default: 256, 65536 or 4294967296, whichever it came close to',
-			}),
-		),
-		perMinute: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 10_000,
-				description: 'more people a minute do not get through this door; default 200',
-			}),
-		),
-		bias: Type.Optional(Bias),
-		missRate: Type.Optional(MissRate),
+		buildingId: PlaceId,
+		roomId: Type.Optional(PlaceId),
+		nightlyReset: withoutDefault(LocalTime, NIGHTLY_RESET),
+		quietFor: withoutDefault(QuietTime, QUIET_FOR),
 	},
 	closed,
 );
 
-/** `occupancy` of gateway.yaml. */
+/** One entry of `occupancy.doors`. */
+export const DoorConfig = Type.Object(
+	{
+		sensorId: SensorId,
+		between: withoutDefault(
+			Type.Object({ from: PlaceId, to: PlaceId }, closed),
+			'a door between two rooms of one building: people counted in go from `from` to `to`, and both counts change',
+		),
+		swapped: option(Type.Boolean(), false, 'the sensor is mounted the wrong way round: its ins are outs'),
+		counter: option(
+			Type.Enum(['since-last', 'cumulative']),
+			'since-last',
+			'what peopleIn and peopleOut count: since-last: people since the last message; cumulative: since the device was ' +
+				'switched on',
+		),
+		wrapAt: withoutDefault(
+			Type.Integer({ minimum: 2, maximum: Number.MAX_SAFE_INTEGER }),
+			'a cumulative counter continues from 0 instead of reaching this; default: 256, 65536 or 4294967296, whichever the ' +
+				'counter came close to',
+		),
+		// Two metres of open door let about this many through.
+		perMinute: option(
+			Type.Integer({ minimum: 1, maximum: 10_000 }),
+			200,
+			'most people a minute through this door; a cumulative counter that rises faster is not believed',
+		),
+		bias: withoutDefault(Bias, 'occupancy.bias for this door'),
+		missRate: withoutDefault(MissRate, 'occupancy.missRate for this door'),
+	},
+	closed,
+);
+
+/** `occupancy` in gateway.yaml. */
 export const OccupancyConfig = Type.Object(
 	{
-		nightlyReset: Type.Optional(LocalTime),
-		quietFor: Type.Optional(
-			Type.Unsafe<string>({
-				...Quiet,
-				description:
-					'a duration such as 6h: a room through whose doors nobody came for so long, and that may be empty, is; or "off" (default)',
-			}),
+		nightlyReset: option(LocalTime, 'off', NIGHTLY_RESET),
+		quietFor: option(QuietTime, 'off', QUIET_FOR),
+		timeZone: option(
+			Type.String({ minLength: 1, maxLength: 64 }),
+			'UTC',
+			'IANA name, such as Europe/Rome, for buildings that have none of their own',
 		),
-		timeZone: Type.Optional(
-			Type.String({
-				minLength: 1,
-				maxLength: 64,
-				description: 'IANA name, such as Europe/Rome, for buildings that have none of their own; default UTC',
-			}),
+		// An infrared counter in daily use is off by less than this.
+		bias: option(Bias, 0.1, 'largest systematic error of a door, as a share of what it counts'),
+		missRate: option(MissRate, 0.05, 'share of crossings that are missed or counted twice by chance'),
+		rooms: withoutDefault(
+			Type.Array(RoomConfig, { maxItems: 10_000 }),
+			'exceptions for one building, or one of its rooms',
 		),
-		bias: Type.Optional(Bias),
-		missRate: Type.Optional(MissRate),
-		rooms: Type.Optional(
-			Type.Array(Type.Object({ buildingId: PlaceId, roomId: Type.Optional(PlaceId), ...zeroing }, closed), {
-				maxItems: 10_000,
-				description: 'what is otherwise for one building, or one room of it',
-			}),
-		),
-		doors: Type.Optional(
-			Type.Array(DoorConfig, { maxItems: 10_000, description: 'doors that there is something to say of' }),
-		),
+		doors: withoutDefault(Type.Array(DoorConfig, { maxItems: 10_000 }), 'doors that need settings of their own'),
 	},
-	{ ...closed, description: "how a room's count is made of what its doors say" },
+	{ ...closed, description: 'how people are counted in rooms from what their doors report' },
 );
 export type OccupancyConfig = Static<typeof OccupancyConfig>;
 
 /**
- * What a schema cannot say: a door is told of once, leads somewhere, and only a cumulative counter wraps. Paths begin
- * at `occupancy`.
+ * Finds the mistakes in `occupancy` that its schema cannot express: a door is listed once, leads into another room, and
+ * only a cumulative counter wraps. Paths are JSON Pointers.
  */
 export function occupancyProblems({ doors = [], timeZone }: OccupancyConfig): Problem[] {
 	const problems: Problem[] = [];
@@ -112,7 +95,7 @@ export function occupancyProblems({ doors = [], timeZone }: OccupancyConfig): Pr
 		else
 			problems.push({
 				path: `${path}/sensorId`,
-				message: `"${sensorId}" is told of in occupancy.doors.${earlier} already`,
+				message: `"${sensorId}" is listed in occupancy.doors.${earlier} already`,
 			});
 		if (between && between.from === between.to)
 			problems.push({ path: `${path}/between`, message: 'must lead from one room into another' });

@@ -6,7 +6,7 @@ import { createLogger } from '@crowdvision/service-kit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Clock } from '../clock/clock.ts';
-import { CLOCK_DEFAULTS } from '../clock/clock-config.ts';
+import { clockOptions } from '../clock/clock-config.ts';
 import { systemTime } from '../clock/time-source.ts';
 import { Intake } from '../intake/intake.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -29,7 +29,7 @@ let clockDir: string;
 beforeAll(async () => {
 	worker = startCommitWorker();
 	clockDir = await mkdtemp(join(tmpdir(), 'crowdvision-clock-'));
-	clock = Clock.open(clockDir, systemTime(), CLOCK_DEFAULTS, createLogger('test', 'silent'));
+	clock = Clock.open(clockDir, systemTime(), clockOptions(), createLogger('test', 'silent'));
 });
 afterAll(async () => {
 	await worker.close();

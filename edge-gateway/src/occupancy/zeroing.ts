@@ -1,10 +1,11 @@
 import type { Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
 import { milliseconds } from '../measures.ts';
+import { filled } from '../options.ts';
 import type { Adjustments } from './adjustments.ts';
 import { lastAtLocalTime } from './local-time.ts';
 import type { Occupancy } from './occupancy.ts';
-import type { OccupancyConfig } from './occupancy-config.ts';
+import { OccupancyConfig } from './occupancy-config.ts';
 import type { RoomCount } from './room-count.ts';
 
 /** When a room is taken to be empty; undefined is never. */
@@ -164,7 +165,8 @@ class Rules {
 	readonly #usual: Rule;
 	readonly #special = new Map<string, Rule>();
 
-	constructor({ nightlyReset, quietFor, timeZone = 'UTC', rooms = [] }: OccupancyConfig) {
+	constructor(config: OccupancyConfig) {
+		const { nightlyReset, quietFor, timeZone, rooms = [] } = filled(OccupancyConfig, config);
 		this.zone = timeZone;
 		this.#usual = ruleOf({ nightlyReset, quietFor }, { nightlyReset: undefined, quietForMs: undefined });
 		for (const one of rooms) if (one.roomId === undefined) this.#special.set(one.buildingId, ruleOf(one, this.#usual));

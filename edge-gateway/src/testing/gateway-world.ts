@@ -26,8 +26,7 @@ import {
 } from '@crowdvision/service-kit';
 import { waitFor } from '@crowdvision/testing/wait';
 import type { TimeSource } from '../clock/time-source.ts';
-import type { GatewayConfig } from '../configuration/config.ts';
-import { DOWNLINK_DEFAULTS } from '../downlink/downlink-config.ts';
+import { type GatewayConfig, gatewayConfigOf } from '../configuration/gateway-config.ts';
 import { openTelemetryLog } from '../gateway/storage.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
 import type { Rejection } from '../rejected/rejected.ts';
@@ -127,28 +126,17 @@ export function isWorthCopying(path: string): boolean {
 
 /** A configuration for a gateway on free ports. */
 function configOf(dataDir: string, settings: Settings): GatewayConfig {
-	return {
-		gatewayId: 'test',
-		host: '127.0.0.1',
-		port: 0,
-		mqttPort: 0,
-		dataDir,
-		redisUrl: undefined,
-		jwtSecret: SECRET,
-		logLevel: 'silent',
-		trustProxy: [],
-		requestsPerMinute: 0,
-		serial: [],
-		serialRoot: '/',
-		decoders: [],
-		dedup: { maxAgeSeconds: 600, maxPerSource: 10_000 },
-		messagesPerSecond: 20_000,
-		devices: {},
-		downlink: DOWNLINK_DEFAULTS,
-		messagesPerSecondPerAddress: 100_000,
-		...settings,
-		log: { maxBytes: 64 * 1024 * 1024, maxAgeMs: 24 * 3600_000, whenFull: 'refuse', commitEveryMs: 0, ...settings.log },
+	const environment = {
+		HOST: '127.0.0.1',
+		PORT: '0',
+		MQTT_PORT: '0',
+		DATA_DIR: dataDir,
+		JWT_SECRET: SECRET,
+		LOG_LEVEL: 'silent',
+		RATE_LIMIT: '0',
 	};
+	const config = gatewayConfigOf(environment, 'gatewayId: test\nlog: {maxBytes: 64MiB, maxAge: 1d}');
+	return { ...config, ...settings, log: { ...config.log, ...settings.log } };
 }
 
 async function open(

@@ -1,22 +1,17 @@
 import Type, { type Static } from 'typebox';
 import { bytes, Size } from '../measures.ts';
+import { filled, option } from '../options.ts';
 
 /** `recorder` in gateway.yaml. */
 export const RecorderConfig = Type.Object(
 	{
-		frames: Type.Optional(
-			Type.Integer({
-				minimum: 0,
-				maximum: 100_000,
-				description: 'how many of the last messages of each way in are kept in memory; 0: none. Default 500',
-			}),
+		frames: option(
+			Type.Integer({ minimum: 0, maximum: 100_000 }),
+			500,
+			'how many of the last messages of each way in are kept in memory; 0: none',
 		),
-		maxBytes: Type.Optional({ ...Size, title: 'how many bytes of them, for each way in', default: '256KiB' }),
-		disk: Type.Optional(
-			Type.Boolean({
-				description: 'whether they are written to DATA_DIR too, once a minute and at the end. Default false',
-			}),
-		),
+		maxBytes: option(Size, '256KiB', 'how much memory they may take, for each way in'),
+		disk: option(Type.Boolean(), false, 'also write them to DATA_DIR, once a minute and when the gateway stops'),
 	},
 	{ additionalProperties: false, description: 'The last raw messages, for `why` and for trying out a configuration' },
 );
@@ -28,10 +23,7 @@ export interface RecorderOptions {
 	disk: boolean;
 }
 
-export function recorderOptions({
-	frames = 500,
-	maxBytes = '256KiB',
-	disk = false,
-}: RecorderConfig = {}): RecorderOptions {
+export function recorderOptions(config?: RecorderConfig): RecorderOptions {
+	const { frames, maxBytes, disk } = filled(RecorderConfig, config);
 	return { frames, maxBytes: bytes(maxBytes), disk };
 }

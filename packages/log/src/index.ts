@@ -1,6 +1,7 @@
 export type { DiskFaults } from './commit/commit-thread.ts';
 export { type CommitWorker, startCommitWorker } from './commit/commit-worker.ts';
 export type { CursorBalance } from './cursor/cursor-tally.ts';
+export { DEDUP_DEFAULTS } from './dedup/dedup-window.ts';
 export { Log } from './log.ts';
 export { CheckpointFile } from './recovery/checkpoint-file.ts';
 export { type LogFolder, readLogFolder } from './recovery/read-folder.ts';

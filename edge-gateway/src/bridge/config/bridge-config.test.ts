@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseGatewayFile } from '../../configuration/config.ts';
+import { parseGatewayFile } from '../../configuration/gateway-file.ts';
 import { bridgeSettings } from './bridge-settings.ts';
 
 const parse = (bridge: string) => parseGatewayFile('gateway.yaml', `bridges:\n  - ${bridge}\n`);

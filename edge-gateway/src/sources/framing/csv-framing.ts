@@ -11,8 +11,8 @@ export interface CsvOptions {
 	 * header uses the names of the fields.
 	 */
 	columns?: readonly string[] | Readonly<Record<string, string>>;
-	delimiter?: string;
-	decimal?: '.' | ',';
+	delimiter: string;
+	decimal: '.' | ',';
 }
 
 const TEXTS = new Set(['sensorId', 'metric', 'unit', 'buildingId', 'roomId', 'boot']);
@@ -39,12 +39,7 @@ export class CsvFraming implements Framing {
 	readonly #byPosition: readonly string[] | undefined;
 	#columns: readonly string[] | undefined;
 
-	constructor(
-		limit: number,
-		checksum: boolean,
-		{ columns, delimiter = ',', decimal = '.' }: CsvOptions,
-		listener: FrameListener,
-	) {
+	constructor(limit: number, checksum: boolean, { columns, delimiter, decimal }: CsvOptions, listener: FrameListener) {
 		this.#lines = new LineFramer(limit, listener);
 		this.#checksum = checksum;
 		this.#delimiter = delimiter;

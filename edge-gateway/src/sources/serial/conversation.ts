@@ -8,10 +8,11 @@ import { SerialLine } from '../../downlink/serial-line.ts';
 import type { Deliver, Frame } from '../../frame.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { Sender } from '../../normalize/identify.ts';
+import { filled } from '../../options.ts';
 import type { Discarded, Framing } from '../framing/framing.ts';
 import { entryName } from './candidates.ts';
 import { portFrame, senderOfPort } from './port-frame.ts';
-import type { SerialConfig } from './serial-config.ts';
+import { IdentifyConfig, type SerialConfig } from './serial-config.ts';
 
 /** What every port needs of the gateway. */
 export interface SerialParts {
@@ -87,7 +88,8 @@ export class Conversation {
 
 	/** Asks the device for its name. */
 	ask(): void {
-		this.#wire.write(this.#wire.entries[0]!.identify?.probe ?? 'HELLO?\n');
+		const { identify } = this.#wire.entries[0]!;
+		if (identify) this.#wire.write(filled(IdentifyConfig, identify).probe);
 	}
 
 	/** Forgets who the device is: nothing is taken until it has stated its name again and the name is unique. */

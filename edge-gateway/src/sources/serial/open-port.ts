@@ -1,5 +1,6 @@
 import { SerialPort } from 'serialport';
-import type { SerialConfig } from './serial-config.ts';
+import { filled } from '../../options.ts';
+import { SerialConfig } from './serial-config.ts';
 
 const OPEN_TIMEOUT_MS = 10_000;
 
@@ -16,16 +17,7 @@ export type LineSettings = Pick<
  * @throws Error when the port cannot be opened within 10 s, with the reason for a person
  */
 export async function openPort(path: string, settings: LineSettings): Promise<SerialPort> {
-	const {
-		baudRate = 115_200,
-		dataBits = 8,
-		parity = 'none',
-		stopBits = 1,
-		flowControl = 'none',
-		resetOnOpen = false,
-		dtr,
-		rts,
-	} = settings;
+	const { baudRate, dataBits, parity, stopBits, flowControl, resetOnOpen, dtr, rts } = filled(SerialConfig, settings);
 	const software = flowControl === 'xonxoff';
 	const port = new SerialPort({
 		path,

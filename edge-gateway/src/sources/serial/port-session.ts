@@ -2,19 +2,18 @@ import { backOff, pause } from '@crowdvision/service-kit';
 import type { SerialPort } from 'serialport';
 import type { Deliver } from '../../frame.ts';
 import { timerMilliseconds } from '../../measures.ts';
+import { filled } from '../../options.ts';
 import { Conversation, type SerialParts } from './conversation.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { createFraming } from './framings.ts';
 import { Inflow } from './inflow.ts';
 import { openPort } from './open-port.ts';
 import { Outflow } from './outflow.ts';
-import type { SerialConfig } from './serial-config.ts';
+import { IdentifyConfig, SerialConfig } from './serial-config.ts';
 import { SilenceWatch } from './silence-watch.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
-const DEFAULT_FRAMES_PER_SECOND = 2000;
-const DEFAULT_ASK_EVERY = '2s';
 /** How often a device is asked for its name with one set of line settings before the next set is tried. */
 const ASKS_PER_VARIANT = 3;
 
@@ -147,7 +146,7 @@ export class PortSession {
 	async #converse(port: SerialPort, close: () => void, closed: Promise<void>): Promise<boolean> {
 		const { counts, name, deliver, claim } = this.#options;
 		const entries = this.#entries;
-		const { framesPerSecond = DEFAULT_FRAMES_PER_SECOND, silentAfter, identify } = entries[0];
+		const { framesPerSecond, silentAfter, identify } = filled(SerialConfig, entries[0]);
 		const outflow = new Outflow(port);
 		const inflow = new Inflow(port, new FloodGuard(framesPerSecond, performance.now()));
 		let wasUnderstood = false;
@@ -195,7 +194,7 @@ export class PortSession {
 			this.#setTrouble(`floods: the port sends more than ${framesPerSecond} frames a second and is read in portions`);
 		});
 		const timers = [
-			identify && this.#askForName(conversation, timerMilliseconds(identify.every ?? DEFAULT_ASK_EVERY), close),
+			identify && this.#askForName(conversation, timerMilliseconds(filled(IdentifyConfig, identify).every), close),
 			silentAfter !== undefined && this.#watchSilence(timerMilliseconds(silentAfter), close),
 		];
 		await closed;

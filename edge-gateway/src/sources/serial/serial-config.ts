@@ -1,10 +1,72 @@
 import { PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { Duration } from '../../measures.ts';
-import { CSV_FIELDS } from '../framing/csv-framing.ts';
+import { filled, option, withoutDefault } from '../../options.ts';
+import { CSV_FIELDS, type CsvOptions } from '../framing/csv-framing.ts';
 
 const closed = { additionalProperties: false };
 const Hex = (description: string) => Type.String({ pattern: '^[0-9A-Fa-f]{4}$', description });
+
+/** `identify` of a port: asking the device for its name. */
+export const IdentifyConfig = Type.Object(
+	{
+		device: Type.String({
+			pattern: '^[\\x21-\\x7e]{1,128}$',
+			description: 'the name that the device states: 1..128 characters, no spaces',
+		}),
+		probe: option(Type.String({ minLength: 1, maxLength: 256 }), 'HELLO?\n', 'what is sent to ask for the name'),
+		answer: Type.Optional(
+			Type.String({
+				maxLength: 256,
+				description:
+					'regular expression for the answer, with one group that matches the name; default: the answer is ' +
+					'HELLO <device>',
+			}),
+		),
+		every: option(Duration, '2s', 'how often the device is asked until it answers'),
+	},
+	{
+		...closed,
+		description: 'chooses the port by the name its device states; asks every free port that path, glob or usb matches',
+	},
+);
+
+const CsvConfig = Type.Object(
+	{
+		columns: Type.Optional(
+			Type.Union(
+				[
+					Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 64 }),
+					Type.Record(Type.String({ minLength: 1, maxLength: 64 }), Type.String({ minLength: 1, maxLength: 64 }), {
+						maxProperties: 64,
+					}),
+				],
+				{
+					description:
+						'the field in each column, by position (empty: ignored) or by the name in the header: sensorId, ' +
+						'metric, value, unit, seq, boot, observedAt, buildingId, roomId, or a metric, whose value the ' +
+						'column then holds; ' +
+						'default: the header uses these field names',
+				},
+			),
+		),
+		delimiter: option(
+			Type.String({
+				pattern: '^[^"\\r\\n0-9A-Za-z]$',
+				description: 'one character other than a letter, digit or quote',
+			}),
+			',',
+			'what separates the columns',
+		),
+		decimal: option(Type.Enum(['.', ',']), '.', 'decimal mark'),
+	},
+	closed,
+);
+
+/** The options of the framing `csv` with their defaults. */
+export function csvOptions(config?: Static<typeof CsvConfig>): CsvOptions {
+	return filled(CsvConfig, config);
+}
 
 /**
  * An entry of `sources.serial`: where a port is found, how its bytes are decoded, and which sensors it may send for.
@@ -47,57 +109,20 @@ export const SerialConfig = Type.Object(
 				},
 			),
 		),
-		identify: Type.Optional(
-			Type.Object(
-				{
-					device: Type.String({
-						pattern: '^[\\x21-\\x7e]{1,128}$',
-						description: 'the name that the device states: 1..128 characters, no spaces',
-					}),
-					probe: Type.Optional(
-						Type.String({
-							minLength: 1,
-							maxLength: 256,
-							description: 'what is sent to ask for the name; default HELLO? and a line end',
-						}),
-					),
-					answer: Type.Optional(
-						Type.String({
-							maxLength: 256,
-							description:
-								'regular expression for the answer, with one group that matches the name; default: the answer is ' +
-								'HELLO <device>',
-						}),
-					),
-					every: Type.Optional(
-						Type.String({
-							...Duration,
-							description: 'a duration such as 5s: how often the device is asked until it answers; default 2s',
-						}),
-					),
-				},
-				{
-					...closed,
-					description:
-						'chooses the port by the name its device states; asks every free port that path, glob or usb matches',
-				},
-			),
+		identify: Type.Optional(IdentifyConfig),
+		baudRate: option(Type.Integer({ minimum: 50, maximum: 4_000_000 }), 115_200),
+		dataBits: option(Type.Enum([5, 6, 7, 8]), 8),
+		parity: option(Type.Enum(['none', 'even', 'odd']), 'none'),
+		stopBits: option(Type.Enum([1, 2]), 1),
+		flowControl: option(
+			Type.Enum(['none', 'rtscts', 'xonxoff']),
+			'none',
+			'how the device is told to pause; xonxoff cannot be used with cobs',
 		),
-		baudRate: Type.Optional(Type.Integer({ minimum: 50, maximum: 4_000_000, description: 'default 115200' })),
-		dataBits: Type.Optional(Type.Enum([5, 6, 7, 8], { description: 'default 8' })),
-		parity: Type.Optional(Type.Enum(['none', 'even', 'odd'], { description: 'default none' })),
-		stopBits: Type.Optional(Type.Enum([1, 2], { description: 'default 1' })),
-		flowControl: Type.Optional(
-			Type.Enum(['none', 'rtscts', 'xonxoff'], {
-				description: 'how the device is told to pause; default none. xonxoff cannot be used with cobs',
-			}),
-		),
-		resetOnOpen: Type.Optional(
-			Type.Boolean({
-				description:
-					'lowers DTR when the port is closed, so that boards such as an Arduino restart when it is reopened; ' +
-					'default false',
-			}),
+		resetOnOpen: option(
+			Type.Boolean(),
+			false,
+			'lowers DTR when the port is closed, so that boards such as an Arduino restart when it is reopened',
 		),
 		dtr: Type.Optional(
 			Type.Boolean({ description: 'level of DTR once the port is open; default: as the system sets it' }),
@@ -105,59 +130,21 @@ export const SerialConfig = Type.Object(
 		rts: Type.Optional(
 			Type.Boolean({ description: 'level of RTS once the port is open; default: as the system sets it' }),
 		),
-		framing: Type.Optional(
-			Type.Enum(['jsonl', 'csv', 'cobs'], {
-				description:
-					'jsonl: one JSON document per line; csv: one row per line; cobs: CBOR and its CRC-16 between zero ' +
-					'bytes; default jsonl',
-			}),
+		framing: option(
+			Type.Enum(['jsonl', 'csv', 'cobs']),
+			'jsonl',
+			'jsonl: one JSON document per line; csv: one row per line; cobs: CBOR and its CRC-16 between zero bytes',
 		),
-		checksum: Type.Optional(
-			Type.Boolean({
-				description:
-					'jsonl and csv only: each line ends in * and the CRC-16/CCITT-FALSE of the bytes before it, in four ' +
-					'hex digits; default false',
-			}),
+		checksum: option(
+			Type.Boolean(),
+			false,
+			'jsonl and csv only: each line ends in * and the CRC-16/CCITT-FALSE of the bytes before it, in four hex digits',
 		),
-		csv: Type.Optional(
-			Type.Object(
-				{
-					columns: Type.Optional(
-						Type.Union(
-							[
-								Type.Array(Type.String({ maxLength: 64 }), { minItems: 1, maxItems: 64 }),
-								Type.Record(
-									Type.String({ minLength: 1, maxLength: 64 }),
-									Type.String({ minLength: 1, maxLength: 64 }),
-									{ maxProperties: 64 },
-								),
-							],
-							{
-								description:
-									'the field in each column, by position (empty: ignored) or by the name in the header: sensorId, ' +
-									'metric, value, unit, seq, boot, observedAt, buildingId, roomId, or a metric, whose value the ' +
-									'column then holds; ' +
-									'default: the header uses these field names',
-							},
-						),
-					),
-					delimiter: Type.Optional(
-						Type.String({
-							pattern: '^[^"\\r\\n0-9A-Za-z]$',
-							description: 'one character other than a letter, digit or quote; default a comma',
-						}),
-					),
-					decimal: Type.Optional(Type.Enum(['.', ','], { description: 'decimal mark; default a point' })),
-				},
-				closed,
-			),
-		),
-		longestFrame: Type.Optional(
-			Type.Integer({
-				minimum: 64,
-				maximum: 1_048_576,
-				description: 'longest frame in bytes; longer ones are discarded; default 65536',
-			}),
+		csv: Type.Optional(CsvConfig),
+		longestFrame: option(
+			Type.Integer({ minimum: 64, maximum: 1_048_576 }),
+			65_536,
+			'longest frame in bytes; longer ones are discarded',
 		),
 		defaults: Type.Optional(
 			Type.Object(
@@ -171,24 +158,15 @@ export const SerialConfig = Type.Object(
 				description: 'sensors whose readings this port may send; default: the one in defaults, or any if there is none',
 			}),
 		),
-		requireToken: Type.Optional(
-			Type.Boolean({ description: 'whether the device must begin with HELLO <deviceId> <token>; default false' }),
+		requireToken: option(Type.Boolean(), false, 'whether the device must begin with HELLO <deviceId> <token>'),
+		silentAfter: withoutDefault(
+			Duration,
+			'a device that is silent for this long counts as stuck, and its port is reopened; default: never',
 		),
-		silentAfter: Type.Optional(
-			Type.String({
-				...Duration,
-				description:
-					'a duration such as 10m: a device that is silent for this long counts as stuck, and its port is ' +
-					'reopened; default: never',
-			}),
-		),
-		framesPerSecond: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 1_000_000,
-				description:
-					'most frames per second; beyond it the port is read in portions and listed as flooding; default 2000',
-			}),
+		framesPerSecond: option(
+			Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+			2000,
+			'most frames per second; beyond it the port is read in portions and listed as flooding',
 		),
 	},
 	closed,
@@ -201,7 +179,7 @@ export function serialProblems(ports: unknown): Problem[] {
 	return ports.flatMap((port: unknown, index) => {
 		if (typeof port !== 'object' || port === null) return [];
 		const at = `/sources/serial/${index}`;
-		const { framing = 'jsonl', checksum, csv, flowControl, identify } = port as SerialConfig;
+		const { framing, checksum, csv, flowControl, identify } = filled(SerialConfig, port as SerialConfig);
 		const problems: Problem[] = [];
 		// Without any of them the port is never found; two could contradict each other.
 		if (['path', 'glob', 'usb'].filter((way) => Object.hasOwn(port, way)).length !== 1) {
@@ -216,7 +194,7 @@ export function serialProblems(ports: unknown): Problem[] {
 				message: 'must be none or rtscts: xonxoff reserves two byte values that cobs needs',
 			});
 		}
-		if (csv?.delimiter !== undefined && csv.delimiter === (csv.decimal ?? '.')) {
+		if (csv !== undefined && csvOptions(csv).delimiter === csvOptions(csv).decimal) {
 			problems.push({ path: `${at}/csv/decimal`, message: 'must differ from the delimiter' });
 		}
 		for (const [key, field] of Object.entries(csv?.columns ?? {})) {

@@ -18,7 +18,7 @@ export interface DedupOptions {
 	maxSources: number;
 }
 
-const DEDUP_DEFAULTS: DedupOptions = {
+export const DEDUP_DEFAULTS: DedupOptions = {
 	maxAgeSeconds: 600,
 	maxPerSource: 10_000,
 	maxEntries: 1_000_000,

@@ -1,6 +1,7 @@
 import { type Setting, SettingsError } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
-import { bytes, Duration, milliseconds, Size } from '../../../measures.ts';
+import { bytes, Duration, durationText, milliseconds, Size, sizeText } from '../../../measures.ts';
+import { filled, option } from '../../../options.ts';
 import { MQTT_LIMITS, type MqttLimits } from '../connection/limits.ts';
 import { MESSAGE_COST, SESSION_BOUNDS, type SessionBounds } from '../sessions/session-bounds.ts';
 
@@ -15,83 +16,66 @@ export const MQTTS_PORT: Setting<number | 'off'> & { default: 'off' } = {
 		text === 'off' ? text : /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined,
 };
 
+const TlsConfig = Type.Object(
+	{
+		port: option(Type.Integer({ minimum: 0, maximum: 65_535 }), 8883, 'port of MQTT over TLS; 0 chooses a free port'),
+		cert: Type.String({
+			minLength: 1,
+			description: 'file with the certificate and its chain (PEM); read again when it changes',
+		}),
+		key: Type.String({
+			minLength: 1,
+			description: 'file with the private key of cert (PEM); only its owner should be able to read it',
+		}),
+		ca: Type.Optional(
+			Type.String({
+				minLength: 1,
+				description:
+					'file with certificate authorities (PEM); each client then needs a certificate signed by one of them',
+			}),
+		),
+	},
+	{ ...closed, description: 'MQTT over TLS, in addition to MQTT over TCP' },
+);
+
 /** `sources.mqtt` of gateway.yaml. */
 export const MqttConfig = Type.Object(
 	{
-		port: Type.Optional(
-			Type.Integer({
-				minimum: 0,
-				maximum: 65_535,
-				description: 'port of MQTT over TCP; 0 chooses a free port; default 1883',
-			}),
-		),
-		tls: Type.Optional(
-			Type.Object(
-				{
-					port: Type.Optional(
-						Type.Integer({
-							minimum: 0,
-							maximum: 65_535,
-							description: 'port of MQTT over TLS; 0 chooses a free port; default 8883',
-						}),
-					),
-					cert: Type.String({
-						minLength: 1,
-						description: 'file with the certificate and its chain (PEM); read again when it changes',
-					}),
-					key: Type.String({
-						minLength: 1,
-						description: 'file with the private key of cert (PEM); only its owner should be able to read it',
-					}),
-					ca: Type.Optional(
-						Type.String({
-							minLength: 1,
-							description:
-								'file with certificate authorities (PEM); each client then needs a certificate signed by one of them',
-						}),
-					),
-				},
-				{ ...closed, description: 'MQTT over TLS, in addition to MQTT over TCP' },
-			),
-		),
+		port: option(Type.Integer({ minimum: 0, maximum: 65_535 }), 1883, 'port of MQTT over TCP; 0 chooses a free port'),
+		tls: Type.Optional(TlsConfig),
 		sessions: Type.Optional(
 			Type.Object(
 				{
-					expireAfter: Type.Optional({
-						...Duration,
-						description: 'how long a session lasts while its client is away; default 7d',
-					}),
-					messages: Type.Optional(
-						Type.Integer({
-							minimum: 1,
-							maximum: 1_000_000,
-							description: `most messages that wait in one session; default ${SESSION_BOUNDS.messages}`,
-						}),
+					expireAfter: option(
+						Duration,
+						durationText(SESSION_BOUNDS.expireAfterMs),
+						'how long a session lasts while its client is away',
 					),
-					maxBytes: Type.Optional({ ...Size, description: 'most bytes that wait in one session; default 1MiB' }),
-					maxTotalBytes: Type.Optional({
-						...Size,
-						description:
-							'most bytes that wait in all sessions together, at most 64MiB; each message counts ' +
-							`${MESSAGE_COST} bytes more than its content; default 64MiB`,
-					}),
+					messages: option(
+						Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+						SESSION_BOUNDS.messages,
+						'most messages that wait in one session',
+					),
+					maxBytes: option(Size, sizeText(SESSION_BOUNDS.bytes), 'most bytes that wait in one session'),
+					maxTotalBytes: option(
+						Size,
+						sizeText(SESSION_BOUNDS.totalBytes),
+						`most bytes that wait in all sessions together, at most ${sizeText(SESSION_BOUNDS.totalBytes)}; each ` +
+							`message counts ${MESSAGE_COST} bytes more than its content`,
+					),
 				},
 				{ ...closed, description: 'limits of sessions, which are stored for clients with clean session 0' },
 			),
 		),
-		connections: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 100_000,
-				description: `most connections at once; default ${MQTT_LIMITS.connections}`,
-			}),
+		connections: option(
+			Type.Integer({ minimum: 1, maximum: 100_000 }),
+			MQTT_LIMITS.connections,
+			'most connections at once',
 		),
-		connectionsPerAddress: Type.Optional(
-			Type.Integer({
-				minimum: 1,
-				maximum: 100_000,
-				description: `most connections at once from one network address; default ${MQTT_LIMITS.connectionsPerAddress}`,
-			}),
+		connectionsPerAddress: option(
+			Type.Integer({ minimum: 1, maximum: 100_000 }),
+			MQTT_LIMITS.connectionsPerAddress,
+			'most connections at once from one network address',
 		),
 	},
 	closed,
@@ -109,7 +93,7 @@ export function mqttTlsOf({ tls }: MqttConfig = {}, port: number | 'off' | undef
 	if (port === 'off') return undefined;
 	if (!tls && port !== undefined)
 		throw new SettingsError(`MQTTS_PORT is ${port}, but gateway.yaml has no sources.mqtt.tls with cert and key`);
-	return tls && { ...tls, port: port ?? tls.port ?? 8883 };
+	return tls && { ...tls, port: port ?? filled(TlsConfig, tls).port };
 }
 
 /** The limits in `sources.mqtt` that replace those of MQTT_LIMITS. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SettingsError } from '@crowdvision/service-kit';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseGatewayFile, readGatewayConfig } from './config.ts';
+import { readGatewayConfig } from './gateway-config.ts';
+import { parseGatewayFile } from './gateway-file.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'crowdvision-config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
