@@ -7,9 +7,10 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LICENCES, LISTED_IN, OVERSIZE, WIDE_FOLDERS, WIDE_LINES } from './checks/exceptions.ts';
-import { repositoryFiles } from './checks/files.ts';
+import { repositoryFiles, repositoryPaths } from './checks/files.ts';
 import { licenceProblems } from './checks/licences.ts';
 import { widthProblems } from './checks/line-width.ts';
+import { pageProblems } from './checks/pages.ts';
 import { sizeProblems } from './checks/sizes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -25,7 +26,8 @@ interface Check {
 	allowed: string;
 }
 
-const files = repositoryFiles(ROOT);
+const paths = repositoryPaths(ROOT);
+const files = repositoryFiles(ROOT, paths);
 const lockText = files.find(({ path }) => path === 'package-lock.json')?.text ?? '{"packages":{}}';
 
 /** The slow ones first: those that are commands run side by side, and the functions meanwhile. */
@@ -80,6 +82,10 @@ const CHECKS: Record<string, Check> = {
 		allowed:
 			'Files of at most 350 lines (tests 400), functions of 100 (tests 120), folders of 20 source files (and 40 of ' +
 			'tests).',
+	},
+	pages: {
+		run: () => pageProblems(files, paths),
+		allowed: 'Markdown pages that name files, folders, headings and scripts that exist.',
 	},
 	licences: {
 		run: () => licenceProblems(lockText, LICENCES, LISTED_IN),
