@@ -19,7 +19,7 @@ const numbers = Array.from({ length: 2000 }, (_, index) => index);
 const sendAll = (faults: Faults) => numbers.flatMap((number) => faults.onSend(number));
 
 describe('faults', () => {
-	it('strike the same messages for the same seed, others for another, and about as many as their rate says', () => {
+	it('strike the same messages for the same seed, others for another seed, about as often as their rate says', () => {
 		for (const name of ['drop', 'duplicate', 'reorder'] as const) {
 			expect(sendAll(new Faults([`${name}:0.2`], 1))).toEqual(sendAll(new Faults([`${name}:0.2`], 1)));
 			expect(sendAll(new Faults([`${name}:0.2`], 1))).not.toEqual(sendAll(new Faults([`${name}:0.2`], 2)));
@@ -30,7 +30,7 @@ describe('faults', () => {
 		}
 	});
 
-	it('never strike at rate 0, always at rate 1', () => {
+	it('never strike at rate 0 and always at rate 1', () => {
 		expect(sendAll(new Faults(FAULT_NAMES.map((name) => `${name}:0`)))).toEqual(numbers);
 		expect(sendAll(new Faults(['drop:1']))).toEqual([]);
 		expect(sendAll(new Faults(['duplicate:1']))).toEqual(numbers.flatMap((number) => [number, number]));
@@ -39,7 +39,7 @@ describe('faults', () => {
 		expect(new Faults(['flood:1']).onSample()).toBeGreaterThan(1);
 	});
 
-	it('reorder and duplicate lose nothing but what is still held back', () => {
+	it('lose nothing by reorder and duplicate except a message that is still delayed', () => {
 		fc.assert(
 			fc.property(fc.integer(), (seed) => {
 				const sent = sendAll(new Faults(['reorder:0.3', 'duplicate:0.1'], seed));
@@ -51,7 +51,7 @@ describe('faults', () => {
 		);
 	});
 
-	it('corrupt and torn frames are never a reading, alone or run into the next', () => {
+	it('corrupt and tear frames so that they are never a reading, alone or joined to the next one', () => {
 		const frame = encodeLine(reading);
 		const decode = (bytes: Uint8Array) => JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
 		fc.assert(
@@ -71,7 +71,7 @@ describe('faults', () => {
 		);
 	});
 
-	it('an unset clock gives a time of 1970 or none, and changes nothing else', () => {
+	it('change nothing but the time, to one in 1970 or none, when the clock is not set', () => {
 		const faults = new Faults(['clock-1970'], 1);
 		const times = new Set<number | undefined>();
 		for (let index = 0; index < 20; index++) {
@@ -84,7 +84,7 @@ describe('faults', () => {
 		expect(Object.hasOwn(reading, 'observedAt')).toBe(true);
 	});
 
-	it('that do not exist are refused, saying what is allowed', () => {
+	it('are rejected, with the allowed names, if they do not exist', () => {
 		for (const spec of [
 			'',
 			'Drop',

@@ -2,84 +2,84 @@ import { createRandom, hash, type Random } from './random.ts';
 import type { DeviceReading } from './reading.ts';
 
 /**
- * What can go wrong between a sensor and the gateway, each by its name, with the share of messages it strikes and its
- * own seed. A fault does its work through whichever of these hooks it has.
+ * A named fault between a sensor and the gateway. It strikes a share of the events it can strike, drawn from its own
+ * seed, through the hooks that it implements.
  */
 export interface Fault {
 	readonly name: FaultName;
-	/** Of what it could strike, 0..1. */
+	/** Share of events that it strikes, 0..1. */
 	readonly rate: number;
-	/** How often it struck. */
+	/** How often it has struck. */
 	injected: number;
 	/**
-	 * Changes a reading before it is buffered; a resent reading is the same as the first time. `uptimeMs`: since the
+	 * Changes a reading before it is buffered, so a resent reading equals the first one. `uptimeMs`: time since the
 	 * device was switched on.
 	 */
 	onReading?(reading: DeviceReading, uptimeMs: number): DeviceReading;
-	/** How many times more the sensors are sampled at once. */
+	/** Returns how many extra times the sensors are sampled at once. */
 	onSample?(): number;
-	/** What is sent instead of one message. */
+	/** Returns the messages to send in place of one. */
 	onSend?<T>(message: T): T[];
-	/** What goes over a serial line instead of one frame. */
+	/** Returns the bytes to write to a serial line in place of one frame. */
 	onFrame?(frame: Uint8Array): Uint8Array;
-	/** Whether the connection is cut after this message. */
+	/** Returns whether the connection is cut after this message. */
 	onSent?(): boolean;
-	/** Whether a command is not heard. */
-	isDeaf?(): boolean;
-	/** How much later than it could a command is executed, ms. */
+	/** Returns whether a command is ignored as if it had not arrived. */
+	ignoresCommand?(): boolean;
+	/** Returns by how many ms the execution of a command is delayed. */
 	commandDelayMs?(): number;
-	/** What is said instead of one answer to a command. */
+	/** Returns the answers to send in place of one answer to a command. */
 	onAnswer?<T>(answer: T): T[];
 }
 
 type Hooks = Omit<Fault, 'name' | 'rate' | 'injected'>;
 
-interface FaultMaker {
-	/** For people who ask which faults there are. */
-	means: string;
+interface FaultDefinition {
+	/** Shown by --help. */
+	description: string;
 	defaultRate: number;
-	/** `strikes()` draws whether the fault strikes now, and counts it. */
+	/** `strikes()` draws whether the fault strikes now, and counts it if it does. */
 	create(strikes: () => boolean, random: Random): Hooks;
 }
 
 const FLOOD = 50;
 const SLOW_MS = 2000;
 
-/** Bytes that no JSON document holds, as a line with a framing error or a glitch in its clock delivers them. */
+/** Bytes that cannot occur in JSON, as a line with a framing or clock error delivers them. */
 const GARBAGE = [0x00, 0x01, 0x80, 0xc0, 0xfe, 0xff];
 
-const MAKERS = {
+const DEFINITIONS = {
 	drop: {
-		means: 'a message is lost before it is sent',
+		description: 'a message is lost before it is sent',
 		defaultRate: 0.05,
 		create: (strikes) => ({ onSend: (message) => (strikes() ? [] : [message]) }),
 	},
 	duplicate: {
-		means: 'a message is sent twice',
+		description: 'a message is sent twice',
 		defaultRate: 0.05,
 		create: (strikes) => ({ onSend: (message) => (strikes() ? [message, message] : [message]) }),
 	},
 	reorder: {
-		means: 'a message is sent after the one that follows it',
+		description: 'a message is sent after the one that follows it',
 		defaultRate: 0.05,
 		create: (strikes) => {
-			let held: { message: unknown } | undefined;
+			let delayed: { message: unknown } | undefined;
 			return {
 				onSend: <T>(message: T) => {
-					if (held) {
-						const earlier = held.message as T;
-						held = undefined;
+					if (delayed) {
+						const earlier = delayed.message as T;
+						delayed = undefined;
 						return [message, earlier];
 					}
 					if (!strikes()) return [message];
-					held = { message };
+					delayed = { message };
 					return [];
 				},
 			};
 		},
 	},
 	'corrupt-byte': {
-		means: 'serial: one byte of a frame becomes one that JSON does not know',
+		description: 'serial: one byte of a frame becomes one that JSON does not allow',
 		defaultRate: 0.05,
 		create: (strikes, random) => ({
 			onFrame: (frame) => {
@@ -91,7 +91,7 @@ const MAKERS = {
 		}),
 	},
 	'torn-frame': {
-		means: 'serial: a frame ends early, with or without its line end',
+		description: 'serial: a frame is cut short, with or without a newline at its end',
 		defaultRate: 0.05,
 		create: (strikes, random) => ({
 			onFrame: (frame) => {
@@ -102,32 +102,32 @@ const MAKERS = {
 		}),
 	},
 	flood: {
-		means: `the sensors are sampled ${FLOOD} times more at once`,
+		description: `the sensors are sampled ${FLOOD} extra times at once`,
 		defaultRate: 0.01,
 		create: (strikes) => ({ onSample: () => (strikes() ? FLOOD : 0) }),
 	},
 	unplug: {
-		means: 'the connection is cut after a message',
+		description: 'the connection is cut after a message',
 		defaultRate: 0.01,
 		create: (strikes) => ({ onSent: strikes }),
 	},
 	deaf: {
-		means: 'a command is not heard',
+		description: 'a command is ignored',
 		defaultRate: 0.2,
-		create: (strikes) => ({ isDeaf: strikes }),
+		create: (strikes) => ({ ignoresCommand: strikes }),
 	},
 	slow: {
-		means: `a command is executed ${SLOW_MS / 1000} s after it came, if it is not late then`,
+		description: `a command is executed ${SLOW_MS / 1000} s after it arrived, unless it has expired by then`,
 		defaultRate: 0.2,
 		create: (strikes) => ({ commandDelayMs: () => (strikes() ? SLOW_MS : 0) }),
 	},
 	'answers-twice': {
-		means: 'a command is answered twice',
+		description: 'a command is answered twice',
 		defaultRate: 0.2,
 		create: (strikes) => ({ onAnswer: (answer) => (strikes() ? [answer, answer] : [answer]) }),
 	},
 	'clock-1970': {
-		means: 'the clock is not set: readings carry a time of 1970, or none',
+		description: 'the clock is not set: readings have a time in 1970, or none',
 		defaultRate: 1,
 		create: (strikes, random) => ({
 			onReading: (reading, uptimeMs) => {
@@ -138,26 +138,26 @@ const MAKERS = {
 			},
 		}),
 	},
-} as const satisfies Record<string, FaultMaker>;
+} as const satisfies Record<string, FaultDefinition>;
 
-export type FaultName = keyof typeof MAKERS;
-export const FAULT_NAMES = Object.keys(MAKERS) as FaultName[];
+export type FaultName = keyof typeof DEFINITIONS;
+export const FAULT_NAMES = Object.keys(DEFINITIONS) as FaultName[];
 
-/** One line for each fault: name, default rate and what it does. */
-export const FAULTS_EXPLAINED = FAULT_NAMES.map(
-	(name) => `${name}:${MAKERS[name].defaultRate} (${MAKERS[name].means})`,
+/** One line per fault, for --help: name, default rate and description. */
+export const FAULT_HELP = FAULT_NAMES.map(
+	(name) => `${name}:${DEFINITIONS[name].defaultRate} (${DEFINITIONS[name].description})`,
 );
 
 /**
- * Makes a fault of its name with its rate, as in `drop:0.05`; without a rate it has its own.
- * @throws RangeError that says what is allowed
+ * Creates a fault from its name and rate, such as `drop:0.05`; without a rate, its default rate applies.
+ * @throws RangeError that names what is allowed
  */
 export function createFault(spec: string, seed: number): Fault {
 	const [, name, rateText] = /^([a-z0-9-]+)(?::(\d*\.?\d+))?$/.exec(spec) ?? [];
 	if (!isFaultName(name))
 		throw new RangeError(`fault "${spec}" must be one of ${FAULT_NAMES.join(', ')}, with a rate as in drop:0.05`);
-	const maker: FaultMaker = MAKERS[name];
-	const rate = rateText === undefined ? maker.defaultRate : Number(rateText);
+	const definition: FaultDefinition = DEFINITIONS[name];
+	const rate = rateText === undefined ? definition.defaultRate : Number(rateText);
 	if (!(rate >= 0 && rate <= 1)) throw new RangeError(`the rate of fault "${spec}" must be a number from 0 to 1`);
 	const random = createRandom(hash(seed, name));
 	const fault: Fault = { name, rate, injected: 0 };
@@ -166,12 +166,12 @@ export function createFault(spec: string, seed: number): Fault {
 		fault.injected++;
 		return true;
 	};
-	return Object.assign(fault, maker.create(strikes, random));
+	return Object.assign(fault, definition.create(strikes, random));
 }
 
 const isFaultName = (name: string | undefined): name is FaultName => FAULT_NAMES.some((known) => known === name);
 
-/** The faults of one device, in the order they were named. */
+/** The faults of one device, applied in the given order. */
 export class Faults {
 	readonly all: readonly Fault[];
 
@@ -196,8 +196,8 @@ export class Faults {
 		return this.all.reduce((changed, fault) => fault.onFrame?.(changed) ?? changed, frame);
 	}
 
-	isDeaf(): boolean {
-		return this.all.reduce((deaf, fault) => (fault.isDeaf?.() ?? false) || deaf, false);
+	ignoresCommand(): boolean {
+		return this.all.reduce((ignored, fault) => (fault.ignoresCommand?.() ?? false) || ignored, false);
 	}
 
 	commandDelayMs(): number {

@@ -33,7 +33,7 @@ async function peers() {
 }
 
 describe('npm run sim', () => {
-	it('sends as many readings as asked for, through faults, and exits 0 with a summary', async () => {
+	it('sends the requested number of readings, through faults, and exits with 0 and a summary', async () => {
 		const { http, serial, args } = await peers();
 		const running = await sim([
 			...args,
@@ -50,15 +50,15 @@ describe('npm run sim', () => {
 		expect(running.stdout()).toMatch(
 			/^60 readings · acknowledged 60 · waiting 0 .* duplicate \d+\n\d+ devices over serial, http, [\d.]+ s\n$/,
 		);
-		const numbers = [...http.taken, ...serial.taken].map(({ sensorId, seq }) => `${sensorId} ${seq}`);
+		const numbers = [...http.accepted, ...serial.accepted].map(({ sensorId, seq }) => `${sensorId} ${seq}`);
 		expect(new Set(numbers).size).toBe(60);
 		expect(
-			Math.max(...serial.taken.filter(({ metric }) => metric === 'peopleIn').map(({ value }) => value)),
+			Math.max(...serial.accepted.filter(({ metric }) => metric === 'peopleIn').map(({ value }) => value)),
 		).toBeGreaterThan(30);
 		expect(running.stdout() + running.stderr()).not.toContain('a-token');
 	});
 
-	it('ends after the time asked for, and says why readings were refused', async () => {
+	it('ends after the requested time and says why readings were refused', async () => {
 		const { http, args } = await peers();
 		http.answer = () => ({ status: 422, body: '{"error":{"code":"unknown_sensor"}}' });
 		const running = await sim([...args, '--for', '400ms']);
@@ -67,27 +67,27 @@ describe('npm run sim', () => {
 		expect(running.stdout()).toMatch(/refused [1-9]/);
 	});
 
-	it('stops on SIGINT with a summary and exit code 0', async () => {
+	it('stops on SIGINT with a summary and exits with 0', async () => {
 		const { http, args } = await peers();
 		const running = await sim(args);
-		await vi.waitFor(() => expect(http.taken.length).toBeGreaterThan(5), { timeout: 20_000 });
+		await vi.waitFor(() => expect(http.accepted.length).toBeGreaterThan(5), { timeout: 20_000 });
 		expect(await running.kill('SIGINT')).toEqual({ code: 0, signal: null });
 		expect(running.stdout()).toMatch(/\d+ devices over serial, http/);
 	});
 
-	it('explains itself, and exits 2 for a mistake', async () => {
+	it('shows its help, and exits with 2 for a mistake', async () => {
 		const help = await sim(['--help']);
 		expect(await help.exited).toEqual({ code: 0, signal: null });
 		for (const word of ['--http', '--faults', 'torn-frame', '--for']) expect(help.stdout()).toContain(word);
 		const mistake = await sim(['--http', 'nonsense', '--token', 'x']);
 		expect(await mistake.exited).toEqual({ code: 2, signal: null });
 		expect(mistake.stderr()).toBe(
-			'sim: --http is "nonsense", but must be a URL that begins with http:// or https://; --help tells more\n',
+			'sim: --http is "nonsense", but must be a URL that begins with http:// or https://; see --help\n',
 		);
 		expect(mistake.stdout()).toBe('');
 	});
 
-	it('shows its state on one line of a terminal', async () => {
+	it('updates its status on one line of a terminal', async () => {
 		const { args } = await peers();
 		const line = [process.execPath, MAIN, ...args, '--count', '20'].join(' ');
 		const running = await start('script', { args: ['-qefc', line, '/dev/null'] });

@@ -4,13 +4,13 @@ import { SILENT, type SimLogger } from './logger.ts';
 import { HELP, readOptions, type SimOptions, UsageError } from './options.ts';
 
 const DRAIN_MS = 15_000;
-const LOOK_MS = 100;
-/** Between two status lines where they cannot be written over each other. */
+const POLL_MS = 100;
+/** Time between two status lines where one cannot overwrite the other. */
 const STATUS_MS = 10_000;
 
-const stderrLogger: SimLogger = { ...SILENT, debug: say, info: say, warn: say };
+const stderrLogger: SimLogger = { ...SILENT, debug: log, info: log, warn: log };
 
-function say(details: object, message: string): void {
+function log(details: object, message: string): void {
 	process.stderr.write(`${message} ${JSON.stringify(details)}\n`);
 }
 
@@ -22,7 +22,7 @@ async function main(): Promise<number> {
 	}
 	const interrupted = new AbortController();
 	const interrupt = () => {
-		// The second time at once.
+		// The second signal ends the process at once.
 		if (interrupted.signal.aborted) process.exit(130);
 		interrupted.abort();
 	};
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
 	return fleet.stats().pending > 0 && !interrupted.signal.aborted ? 1 : 0;
 }
 
-/** Leaves out what is undefined, as the fleet's options have no such values. */
+/** Leaves out undefined values, which the fleet's options do not allow. */
 function definedOf({ count, flashFile, ...rest }: Omit<SimOptions, 'deviceId' | 'token' | 'crowds' | 'verbose'>) {
 	return { ...rest, ...(count !== undefined && { count }), ...(flashFile !== undefined && { flashFile }) };
 }
@@ -59,47 +59,47 @@ async function untilDone(
 	signal: AbortSignal,
 ): Promise<void> {
 	const live = process.stderr.isTTY;
-	let saidAt = 0;
+	let reportedAt = 0;
 	while (!signal.aborted) {
 		const now = performance.now();
 		const done =
 			(count !== undefined && fleet.stats().produced >= count) || (forMs !== undefined && now - startedAt >= forMs);
-		if (live || now - saidAt >= STATUS_MS) {
+		if (live || now - reportedAt >= STATUS_MS) {
 			process.stderr.write(live ? `\r\u001b[K${status(fleet)}` : `${status(fleet)}\n`);
-			saidAt = now;
+			reportedAt = now;
 		}
 		if (done) break;
-		await sleep(LOOK_MS, undefined, { signal }).catch(() => {});
+		await sleep(POLL_MS, undefined, { signal }).catch(() => {});
 	}
 	if (live) process.stderr.write('\n');
 }
 
 function status(fleet: Fleet): string {
 	const { produced, acknowledged, refused, overwritten, pending, resent, connected, faults } = fleet.stats();
-	const struck = Object.entries(faults).map(([name, times]) => ` · ${name} ${times}`);
+	const faultCounts = Object.entries(faults).map(([name, times]) => ` · ${name} ${times}`);
 	return (
 		`${produced} readings · acknowledged ${acknowledged} · waiting ${pending} · sent again ${resent} · ` +
-		`refused ${refused} · overwritten ${overwritten} · connections ${connected}${struck.join('')}`
+		`refused ${refused} · overwritten ${overwritten} · connections ${connected}${faultCounts.join('')}`
 	);
 }
 
 function summary(fleet: Fleet, seconds: number): string {
 	const transports = [...new Set(fleet.devices.map((device) => device.transport))].join(', ');
 	const { pending } = fleet.stats();
-	const left = pending > 0 ? `${pending} readings are not acknowledged\n` : '';
+	const left = pending > 0 ? `${pending} readings were not acknowledged\n` : '';
 	return `${status(fleet)}\n${fleet.devices.length} devices over ${transports}, ${seconds.toFixed(1)} s\n${left}`;
 }
 
-/** Without --verbose: what was refused for good, each reason once. */
+/** The logger without --verbose: each reason for which readings were refused, once. */
 function refusalsOnly(): SimLogger {
-	const told = new Set<string>();
+	const logged = new Set<string>();
 	return {
 		...SILENT,
 		warn: (details, message) => {
 			const reason = String((details as { reason?: unknown }).reason);
-			if (told.has(reason) || told.size >= 20) return;
-			told.add(reason);
-			say(details, message);
+			if (logged.has(reason) || logged.size >= 20) return;
+			logged.add(reason);
+			log(details, message);
 		},
 	};
 }
@@ -108,6 +108,6 @@ try {
 	process.exitCode = await main();
 } catch (error) {
 	const usage = error instanceof UsageError;
-	process.stderr.write(`sim: ${(error as Error).message}${usage ? '; --help tells more' : ''}\n`);
+	process.stderr.write(`sim: ${(error as Error).message}${usage ? '; see --help' : ''}\n`);
 	process.exitCode = usage || error instanceof RangeError ? 2 : 1;
 }

@@ -14,8 +14,8 @@ import { tempDir } from './testing/temp-dir.ts';
 
 const MIB = 1024 * 1024;
 
-describe('null modem', () => {
-	it('carries 1 MiB of random bytes each way at the same time, unchanged', async () => {
+describe('a null modem', () => {
+	it('carries 1 MiB of random bytes in both directions at once, unchanged', async () => {
 		const modem = await aModem();
 		const [device, host] = [await open(modem.a), await open(modem.b)];
 		const [there, back] = [randomBytes(MIB), randomBytes(MIB)];
@@ -43,7 +43,7 @@ describe('null modem', () => {
 		expect(Buffer.concat(echoed)).toEqual(Buffer.from([1, 2, 3]));
 	});
 
-	it('keeps what nobody reads yet, and loses nothing of it', async () => {
+	it('keeps bytes that nobody reads yet, and loses none of them', async () => {
 		const modem = await aModem();
 		const [device, host] = [await open(modem.a), await open(modem.b)];
 		const data = randomBytes(8 * MIB);
@@ -55,7 +55,7 @@ describe('null modem', () => {
 		expect((await read(host, data.length)).equals(data)).toBe(true);
 	});
 
-	it('vanishes for the host when unplugged, and comes back under the same path', async () => {
+	it('hangs up for the host when it is unplugged, and returns under the same path', async () => {
 		const modem = await aModem();
 		const [device, host] = [await open(modem.a), await open(modem.b)];
 		const seen: Buffer[] = [];
@@ -80,7 +80,7 @@ describe('null modem', () => {
 		expect(Buffer.concat(seen).length).toBe(0);
 	});
 
-	it('ends without writing a word into the line, without a process and without its paths', async () => {
+	it('ends without writing into the line, and leaves no process and no path', async () => {
 		const before = await childrenOf(process.pid);
 		const modem = await createNullModem();
 		const device = await open(modem.a);
@@ -96,7 +96,7 @@ describe('null modem', () => {
 		await modem.close();
 	});
 
-	it('takes over a link that a killed process left, but nothing that is not a link', async () => {
+	it('replaces a link that a killed process left, and nothing that is not a link', async () => {
 		const dir = await tempDir();
 		await symlink('/dev/null', join(dir, 'door'));
 		const modem = await aModem({ dir, names: ['door', 'gateway'] });
@@ -111,7 +111,7 @@ describe('null modem', () => {
 		expect(await childrenOf(process.pid)).toEqual(before);
 	});
 
-	it('leaves no process behind when its parent is killed', async () => {
+	it('leaves no process when its parent is killed', async () => {
 		const dir = await tempDir();
 		const parent = await aParent(dir);
 		const helpers = await descendantsOf(parent.pid as number);

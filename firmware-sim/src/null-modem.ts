@@ -13,36 +13,36 @@ import type { Readable, Writable } from 'node:stream';
  * Node cannot open a pseudo-terminal by itself; `script` of util-linux can, and is on every Debian.
  */
 export interface NullModem {
-	/** Path of the device's end; it stays the same for the modem's life. */
+	/** Path of the device's end; it stays the same until `close`. */
 	readonly a: string;
 	/** Path of the host's end; it stays the same through `unplug` and `replug`. */
 	readonly b: string;
 	/**
-	 * Pulls the host's end out, as a USB adapter is: whoever has `b` open sees it vanish, and the path is gone. What is
-	 * sent meanwhile is lost.
+	 * Pulls the host's end out, like a USB adapter: a process that has `b` open sees it hang up, and the path is removed.
+	 * What is sent meanwhile is lost.
 	 */
 	unplug(): Promise<void>;
-	/** A new port under the old path. */
+	/** Creates a new port under the old path. */
 	replug(): Promise<void>;
-	/** Ends both sides; resolves when their processes are gone and the paths are removed. */
+	/** Ends both sides. Resolves when their processes have exited and the paths are removed. */
 	close(): Promise<void>;
 }
 
 export interface NullModemOptions {
-	/** Folder for the two paths; created if absent. Default: a new temporary one, removed by `close`. */
+	/** Folder for the two paths, created if absent. Default: a new temporary folder, removed by `close`. */
 	dir?: string;
 	/** Names of the two paths in it. Default `['device', 'host']`. */
 	names?: readonly [string, string];
 }
 
 interface Terminal {
-	/** The pseudo-terminal itself, as `/dev/pts/7`. */
+	/** The pseudo-terminal itself, such as `/dev/pts/7`. */
 	path: string;
-	/** What is written to the terminal by whoever opened it. */
+	/** The bytes that the process at the terminal writes. */
 	out: Readable;
-	/** What whoever opened it reads. */
+	/** The bytes that the process at the terminal reads. */
 	in: Writable;
-	/** Hangs the line up. */
+	/** Hangs up the line. */
 	end(): Promise<void>;
 }
 
@@ -50,10 +50,10 @@ const START_TIMEOUT_MS = 10_000;
 const END_TIMEOUT_MS = 2_000;
 
 /**
- * Joins two new pseudo-terminals; both are raw, so every byte passes unchanged. What one end sends while nobody reads
- * at the other waits (from util-linux 2.37 on in the memory of `script`, without blocking the writer); a real wire
- * would lose it.
- * @throws Error when `script` is missing, or a path is taken by something that is not a link
+ * Joins two new pseudo-terminals. Both are raw, so every byte passes unchanged. Bytes that nobody reads at the other
+ * end wait (from util-linux 2.37 on in the memory of `script`, without blocking the writer); a real wire would lose
+ * them.
+ * @throws Error if `script` is missing, or if something other than a link exists at one of the paths
  */
 export async function createNullModem(options: NullModemOptions = {}): Promise<NullModem> {
 	const ownDir = options.dir === undefined;
@@ -89,7 +89,7 @@ export async function createNullModem(options: NullModemOptions = {}): Promise<N
 		host = undefined;
 		if (!gone) return;
 		disconnect(device, gone);
-		// A line with nobody at its other end takes bytes and loses them; it does not block.
+		// A line without a reader loses what is written to it; it does not block the writer.
 		device.out.resume();
 		await rm(b, { force: true });
 		await gone.end();
@@ -112,7 +112,7 @@ export async function createNullModem(options: NullModemOptions = {}): Promise<N
 }
 
 function connect(one: Terminal, other: Terminal): void {
-	// `end: false`: an ended stdin makes `script` type Ctrl-D into the line.
+	// `end: false`: when its stdin ends, `script` writes Ctrl-D into the line.
 	one.out.pipe(other.in, { end: false });
 	other.out.pipe(one.in, { end: false });
 }
@@ -124,26 +124,27 @@ function disconnect(one: Terminal, other: Terminal): void {
 }
 
 async function link(target: string, path: string): Promise<void> {
-	const there = await lstat(path).catch(() => undefined);
-	// Left behind by a process that was killed: where it points to may be somebody else's terminal by now.
-	if (there?.isSymbolicLink()) await unlink(path);
+	const existing = await lstat(path).catch(() => undefined);
+	// A link left by a killed process: the terminal it points to may belong to another program by now.
+	if (existing?.isSymbolicLink()) await unlink(path);
 	await symlink(target, path);
 }
 
 /**
- * The shell inside tells the terminal's name on descriptor 3, then becomes a `cat` that holds the terminal open until
- * descriptor 4 ends, which it does when we close it and also when we are killed: nothing outlives this process.
+ * The shell in the terminal writes the terminal's name to descriptor 3, then becomes a `cat` that keeps the terminal
+ * open until descriptor 4 ends. That happens when we close it and also when we are killed, so nothing outlives this
+ * process.
  */
 const HOLD_OPEN = 'stty raw -echo && tty >&3 && exec cat <&4 >/dev/null';
 
 function openTerminal(): Promise<Terminal> {
 	const child = spawn('script', ['-qefc', HOLD_OPEN, '/dev/null'], {
 		stdio: ['pipe', 'pipe', 'ignore', 'pipe', 'pipe'],
-		// `script -c` runs the user's shell, which may not be one that reads the line above.
+		// `script -c` runs the user's shell, which may not understand the command above.
 		env: { PATH: process.env.PATH, SHELL: '/bin/sh' },
 	});
 	const [input, out, , name, hold] = child.stdio as unknown as [Writable, Readable, null, Readable, Writable];
-	// The line just goes quiet when its process goes: whoever has the terminal open is told by the terminal.
+	// When the process exits these streams fail; the terminal itself reports the hang-up to whoever has it open.
 	for (const stream of [input, out, name, hold]) stream.on('error', () => {});
 	return new Promise((resolve, reject) => {
 		const exited = new Promise<void>((done) => child.once('exit', () => done()));
@@ -152,13 +153,13 @@ function openTerminal(): Promise<Terminal> {
 			child.kill('SIGKILL');
 			reject(new Error(`no pseudo-terminal: ${reason}`));
 		};
-		const timer = setTimeout(() => fail('`script` did not answer in time'), START_TIMEOUT_MS);
+		const timer = setTimeout(() => fail('`script` did not start in time'), START_TIMEOUT_MS);
 		child.once('error', (error) => fail(`cannot run \`script\` of util-linux (${error.message})`));
 		exited.then(() => fail('`script` ended before it was ready'));
-		let told = '';
+		let announced = '';
 		name.setEncoding('utf8').on('data', (chunk: string) => {
-			told += chunk;
-			const path = /^(\/\S+)\n/.exec(told)?.[1];
+			announced += chunk;
+			const path = /^(\/\S+)\n/.exec(announced)?.[1];
 			if (!path) return;
 			clearTimeout(timer);
 			resolve({ path, out, in: input, end: () => endTerminal(child, hold, exited) });
@@ -167,8 +168,8 @@ function openTerminal(): Promise<Terminal> {
 }
 
 /**
- * Lets `cat` end, so that `script` reaps it and goes by itself, in silence; SIGTERM would make it write "Session
- * terminated" into the line.
+ * Lets `cat` end, so that `script` exits by itself without writing to the line; on SIGTERM it would write "Session
+ * terminated" into it.
  */
 async function endTerminal(child: ChildProcess, hold: Writable, exited: Promise<void>): Promise<void> {
 	hold.destroy();

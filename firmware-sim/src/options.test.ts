@@ -6,7 +6,7 @@ const GOOD = ['--http', 'http://127.0.0.1:8080', '--token', 'secret-token'];
 const read = (args: string[], env: NodeJS.ProcessEnv = {}) => readOptions(args, env, NOW) as SimOptions;
 
 describe("the simulator's command line", () => {
-	it('has a default for everything but where to send, and as whom', () => {
+	it('has a default for everything except where to send and the credentials', () => {
 		expect(read(GOOD)).toEqual({
 			links: { http: { url: 'http://127.0.0.1:8080' } },
 			building: {
@@ -32,7 +32,7 @@ describe("the simulator's command line", () => {
 		});
 	});
 
-	it('takes everything that the help names', () => {
+	it('accepts every option of the help', () => {
 		const line =
 			'--mqtt mqtt://127.0.0.1:1883 --socketio http://127.0.0.1:8080 --serial /dev/ttyUSB0 --framing cobs --checksum ' +
 			'--name n1 --hello --device d1 --building b1 --rooms aula:5 --crowd aula:9 --seed 7 --hour 10.5 --speed 60 ' +
@@ -88,11 +88,11 @@ describe("the simulator's command line", () => {
 			['--http', 'mqtt://x', '--token', 't'],
 			/--http is "mqtt:\/\/x", but must be a URL that begins with http:\/\/ or https:\/\//,
 		],
-	])('refuses %j, saying what is allowed', (args, message) => {
+	])('rejects %j and says what is allowed', (args, message) => {
 		expect(() => read(args as string[])).toThrow(message as RegExp);
 	});
 
-	it('never repeats a token', () => {
+	it('never shows a token in an error', () => {
 		try {
 			read(['--token', 'secret-token', '--http', 'nonsense']);
 			expect.unreachable();

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { PLACE_ID } from '@crowdvision/contracts';
-import { createFault, FAULTS_EXPLAINED } from './faults.ts';
+import { createFault, FAULT_HELP } from './faults.ts';
 import type { FleetLinks } from './fleet/fleet.ts';
 import { FRAMINGS, type FramingName } from './framing/framing.ts';
 import type { BuildingPlan } from './world/building.ts';
 
-/** What the command line asks for. */
+/** The options of the command line. */
 export interface SimOptions {
 	links: FleetLinks;
 	building: BuildingPlan;
@@ -19,52 +19,52 @@ export interface SimOptions {
 	faults: string[];
 	bufferSize: number;
 	flashFile: string | undefined;
-	/** Readings after which it ends. */
+	/** Number of readings after which the simulator ends. */
 	count: number | undefined;
-	/** Time after which it ends. */
+	/** Time after which the simulator ends. */
 	forMs: number | undefined;
 	verbose: boolean;
 }
 
-/** A mistake on the command line, told as what was written and what is allowed. */
+/** A mistake on the command line; the message says what was given and what is allowed. */
 export class UsageError extends Error {}
 
-export const HELP = `Simulated sensors of a building, speaking to a gateway.
+export const HELP = `Simulates the sensors of a building, which send to a gateway.
 
   npm run sim -- --http http://127.0.0.1:8080 --device <id> --token <token>
 
-Where to (at least one; the sensors are dealt out over them):
+Where to send (at least one; the sensors are spread over them):
   --http <url>          POST <url>/ingest
   --mqtt <url>          mqtt:// mqtts:// ws:// or wss://
   --socketio <url>      Socket.IO at <url>/ingest/socket.io
   --serial <path>       the device's end of a serial line
-  --framing <name>      how readings are written to it: ${FRAMINGS.join(', ')}; default jsonl
-  --checksum            each line of jsonl or csv ends in its CRC
-  --name <name>         what the device at the serial port says it is when it is asked
-  --hello               the serial port asks for a token
-As whom:
+  --framing <name>      format on the serial line: ${FRAMINGS.join(', ')}; default jsonl
+  --checksum            end each line of jsonl or csv in its CRC
+  --name <name>         name with which the serial device identifies itself when asked
+  --hello               the serial port requires a token
+Credentials:
   --device <id>         device id; MQTT user name
-  --token <token>       device token; or the environment variable SIM_TOKEN, which others on this machine cannot see
-What:
+  --token <token>       device token; better in the environment variable SIM_TOKEN, which other users cannot see
+Building:
   --building <id>       default demo
   --rooms <id:capacity,…>  default hall:60,lab:30
-  --crowd <id:people,…> put so many people into a room, however few fit, and keep them there
-  --seed <n>            same seed, same building; default 1
+  --crowd <id:people,…> put this many people into a room, also beyond its capacity, and keep them there
+  --seed <n>            the same seed gives the same building; default 1
   --hour <h>            time of day in the building, 0 to 24; default: the local time
-  --speed <n>           how many times faster than the clock the building lives; default 1
-How:
-  --interval <ms>       between two samples of a sensor; default 1000
-  --buffer <n>          readings a device keeps until they are acknowledged; default 1000
-  --memory <file>       where door counters keep their count through a restart
+  --speed <n>           how many times faster than real time the building lives; default 1
+Devices:
+  --interval <ms>       time between two samples of a sensor; default 1000
+  --buffer <n>          readings that a device keeps until they are acknowledged; default 1000
+  --memory <file>       where door counters store their count for the next start
   --faults <name:rate,…>
-${FAULTS_EXPLAINED.map((line) => `                          ${line}`).join('\n')}
-Until when (default: Ctrl-C):
-  --count <n>           ends after so many readings
-  --for <time>          ends after a time such as 500ms, 60s, 5m or 2h
-  --verbose             say what happens
-  --help                this
+${FAULT_HELP.map((line) => `                          ${line}`).join('\n')}
+End (default: Ctrl-C):
+  --count <n>           end after this many readings
+  --for <time>          end after a time such as 500ms, 60s, 5m or 2h
+  --verbose             log what happens
+  --help                show this text
 
-Exits 0 with a summary; 1 when readings are left that were not acknowledged at the end; 2 for a mistake on this line.
+Exits with 0 and a summary; with 1 if unacknowledged readings are left; with 2 for a mistake on the command line.
 `;
 
 const FLAGS = {
@@ -95,8 +95,8 @@ const FLAGS = {
 } as const;
 
 /**
- * Reads the command line; undefined when it asks for help.
- * @throws UsageError naming the option, what it was (never for a token) and what is allowed
+ * Parses the command line; undefined if it asks for help.
+ * @throws UsageError that names the option, its value (never a token) and what is allowed
  */
 export function readOptions(args: string[], env: NodeJS.ProcessEnv, now: Date): SimOptions | undefined {
 	const flags = parse(args);
@@ -105,12 +105,12 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv, now: Date): 
 	const token = flags.token ?? env.SIM_TOKEN ?? '';
 	const needsToken = links.http ?? links.mqtt ?? links.socketio ?? links.serial?.hello;
 	if (needsToken && token === '')
-		throw new UsageError('--token is missing; it must be the token of a device (or set SIM_TOKEN)');
-	if (links.mqtt && !flags.device) throw new UsageError('--device is missing; --mqtt needs it, as the user name');
+		throw new UsageError('--token is missing; give the token of a device, or set SIM_TOKEN');
+	if (links.mqtt && !flags.device) throw new UsageError('--device is missing; --mqtt needs it as the user name');
 	return {
 		links,
 		building: {
-			id: place('--building', flags.building),
+			id: placeId('--building', flags.building),
 			rooms: pairs('--rooms', flags.rooms, 'capacity').map(({ roomId, count }) => ({ id: roomId, capacity: count })),
 		},
 		crowds: flags.crowd === undefined ? [] : pairs('--crowd', flags.crowd, 'people'),
@@ -153,41 +153,41 @@ function linksOf(flags: ReturnType<typeof parse>): FleetLinks {
 		links.serial = { path, hello, framing: framing(flags.framing), checksum, ...(name !== undefined && { name }) };
 	}
 	if (Object.keys(links).length === 0)
-		throw new UsageError('nowhere to send to; give at least one of --http, --mqtt, --socketio, --serial');
+		throw new UsageError('there is nowhere to send to; give at least one of --http, --mqtt, --socketio, --serial');
 	return links;
 }
 
 function framing(text: string): FramingName {
 	const found = FRAMINGS.find((name) => name === text);
-	if (!found) throw wrong('--framing', text, `one of ${FRAMINGS.join(', ')}`);
+	if (!found) throw invalid('--framing', text, `one of ${FRAMINGS.join(', ')}`);
 	return found;
 }
 
 function url(option: string, text: string, protocols: readonly string[]): string {
 	if (URL.canParse(text) && protocols.includes(new URL(text).protocol)) return text;
-	throw wrong(option, text, `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+	throw invalid(option, text, `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
 }
 
 function number(option: string, text: string, min: number, max: number, whole: boolean): number {
 	const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
 	if (value >= min && value <= max && (!whole || Number.isSafeInteger(value))) return value;
-	throw wrong(option, text, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+	throw invalid(option, text, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
 }
 
-function place(option: string, text: string): string {
+function placeId(option: string, text: string): string {
 	if (new RegExp(PLACE_ID).test(text)) return text;
-	throw wrong(option, text, '1 to 128 characters without / + # and control characters');
+	throw invalid(option, text, '1 to 128 characters without /, +, # and control characters');
 }
 
 function pairs(option: string, text: string, what: string): { roomId: string; count: number }[] {
 	const found = text.split(',').map((pair) => {
 		const [, roomId = '', count = ''] = /^(.*):(\d{1,6})$/.exec(pair.trim()) ?? [];
 		if (!new RegExp(PLACE_ID).test(roomId))
-			throw wrong(option, text, `room:${what} pairs with commas between, such as hall:60,lab:30`);
+			throw invalid(option, text, `room:${what} pairs separated by commas, such as hall:60,lab:30`);
 		return { roomId, count: Number(count) };
 	});
 	if (new Set(found.map(({ roomId }) => roomId)).size < found.length)
-		throw wrong(option, text, 'rooms with different names');
+		throw invalid(option, text, 'rooms with different names');
 	return found;
 }
 
@@ -207,14 +207,14 @@ function duration(option: string, text: string): number {
 	const [, amount, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
 	const factor = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit ?? ''];
 	if (amount === undefined || factor === undefined || Number(amount) * factor > 2 ** 31 - 1)
-		throw wrong(option, text, 'a time such as 500ms, 60s, 5m or 2h');
+		throw invalid(option, text, 'a time such as 500ms, 60s, 5m or 2h');
 	return Number(amount) * factor;
 }
 
-/** The minutes that make it `hour` o'clock now. */
+/** The UTC offset, in minutes, with which it is `hour` o'clock now. */
 function offsetFor(hour: number, now: Date): number {
 	return Math.round(hour * 60 - (now.getUTCHours() * 60 + now.getUTCMinutes()));
 }
 
-const wrong = (option: string, text: string, allowed: string) =>
+const invalid = (option: string, text: string, allowed: string) =>
 	new UsageError(`${option} is ${JSON.stringify(text)}, but must be ${allowed}`);

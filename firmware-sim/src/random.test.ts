@@ -8,14 +8,14 @@ const draw = (seed: number, count: number) => {
 };
 
 describe('seeded random numbers', () => {
-	it('are the same for the same seed, and others for another', () => {
+	it('are the same for the same seed, and different for another seed', () => {
 		expect(draw(7, 100)).toEqual(draw(7, 100));
 		expect(draw(7, 100)).not.toEqual(draw(8, 100));
 		expect(hash('a', 1)).toBe(hash('a', 1));
 		expect(new Set([hash('a', 1), hash('a1'), hash('a', '1 '), hash(1, 'a'), hash('a', 2)]).size).toBe(5);
 	});
 
-	it('are spread evenly over [0, 1), also over neighbouring moments', () => {
+	it('are spread evenly over [0, 1), also across neighbouring moments', () => {
 		for (const numbers of [draw(1, 20_000), Array.from({ length: 20_000 }, (_, index) => randomAt(5, index)())]) {
 			const tenths = new Array<number>(10).fill(0);
 			for (const number of numbers) tenths[Math.floor(number * 10)]!++;
@@ -24,7 +24,7 @@ describe('seeded random numbers', () => {
 		}
 	});
 
-	it('give a bell with mean 0 and deviation 1, and counts with the mean asked for', () => {
+	it('give a normal distribution with mean 0 and deviation 1, and counts with the requested mean', () => {
 		const random = createRandom(3);
 		const bell = Array.from({ length: 20_000 }, () => gaussian(random));
 		expect(mean(bell)).toBeCloseTo(0, 1);
@@ -35,7 +35,7 @@ describe('seeded random numbers', () => {
 		}
 	});
 
-	it('never count below zero', () => {
+	it('give no negative counts', () => {
 		fc.assert(
 			fc.property(fc.integer(), fc.double({ min: -10, max: 1000, noNaN: true }), (seed, expected) => {
 				const count = poisson(createRandom(seed), expected);

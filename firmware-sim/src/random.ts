@@ -1,7 +1,7 @@
-/** Numbers in [0, 1), one at each call, that depend on the seed alone. */
+/** Returns a number in [0, 1) at each call; the sequence depends on the seed only. */
 export type Random = () => number;
 
-/** A 32-bit hash of text and numbers (FNV-1a, then mixed), for seeds that depend on names. */
+/** A 32-bit hash of text and numbers (FNV-1a with a final mix), for seeds derived from names. */
 export function hash(...parts: readonly (string | number)[]): number {
 	let state = 0x811c9dc5;
 	for (const part of parts) {
@@ -10,7 +10,7 @@ export function hash(...parts: readonly (string | number)[]): number {
 	return mix(state);
 }
 
-/** A generator for `seed` (mulberry32): small, fast and even enough for people and noise; not for secrets. */
+/** A generator for `seed` (mulberry32): small, fast and uniform enough for people and noise; not for secrets. */
 export function createRandom(seed: number): Random {
 	let state = seed | 0;
 	return () => {
@@ -19,18 +19,18 @@ export function createRandom(seed: number): Random {
 	};
 }
 
-/** The generator of one moment of one thing: the same for the same `base` and `index`, whatever was drawn before. */
+/** The generator of one moment: the same for the same `base` and `index`, whatever was drawn before. */
 export function randomAt(base: number, index: number): Random {
 	return createRandom(mix(base ^ mix(Math.trunc(index) ^ Math.imul(Math.trunc(index / 2 ** 32), 0x9e3779b1))));
 }
 
-/** A draw from the normal distribution with mean 0 and deviation 1, cut at ±4. */
+/** A draw from the standard normal distribution, cut off at ±4. */
 export function gaussian(random: Random): number {
 	const radius = Math.sqrt(-2 * Math.log(1 - random()));
 	return Math.max(-4, Math.min(4, radius * Math.cos(2 * Math.PI * random())));
 }
 
-/** How many of many independent events, `mean` of which are expected, happen. */
+/** A draw from the Poisson distribution: how many independent events happen if `mean` are expected. */
 export function poisson(random: Random, mean: number): number {
 	if (mean <= 0) return 0;
 	if (mean > 30) return Math.max(0, Math.round(mean + Math.sqrt(mean) * gaussian(random)));

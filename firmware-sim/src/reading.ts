@@ -1,8 +1,8 @@
 import type { IncomingReading } from '@crowdvision/contracts';
 
 /**
- * A reading as these devices send it: always numbered, so that a redelivery is recognized. `observedAt` is epoch ms, or
- * absent without a clock.
+ * A reading as these devices send it: always numbered, so that a redelivery is recognized. `observedAt`: epoch ms, or
+ * absent if the device has no clock.
  */
 export interface DeviceReading extends IncomingReading {
 	unit: string;

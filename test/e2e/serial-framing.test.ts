@@ -52,7 +52,7 @@ describe('P6 a device that speaks over a bad line', () => {
 			speed: 300,
 			faults: ['corrupt-byte:0.05', 'torn-frame:0.05', 'drop:0.02', 'duplicate:0.02'],
 			ackTimeoutMs: 300,
-			retry: { firstMs: 20, mostMs: 200 },
+			retry: { firstMs: 20, longestMs: 200 },
 			onAcknowledged: (reading) => measured.set(`${reading.boot} ${reading.seq}`, reading),
 		});
 		onTestFinished(() => fleet.stop());

@@ -50,7 +50,7 @@ describe('commands while the gateway is killed -9', () => {
 			}),
 			faults: ['deaf:0.1', 'slow:0.1', 'answers-twice:0.2', 'unplug:0.02'],
 			ackTimeoutMs: 500,
-			retry: { firstMs: 50, mostMs: 500 },
+			retry: { firstMs: 50, longestMs: 500 },
 			onExecuted: ({ id }) => executed.push({ id, at: Date.now() }),
 		});
 	});
@@ -110,10 +110,10 @@ describe('commands while the gateway is killed -9', () => {
 			const byOutcome = Object.fromEntries(
 				[...Map.groupBy(all, ({ outcome }) => outcome)].map(([outcome, found]) => [outcome, found.length]),
 			);
-			const { heard, repeated } = fleet.stats().commands;
+			const { received, repeated } = fleet.stats().commands;
 			process.stdout.write(
 				`${KILLS} kills: ${commands.size} commands, ${JSON.stringify(byOutcome)}; ` +
-					`devices received ${heard}, ${repeated} of them again\n`,
+					`devices received ${received}, ${repeated} of them again\n`,
 			);
 
 			expect(all.map(({ id }) => id).sort()).toEqual([...commands.keys()].sort());

@@ -62,7 +62,7 @@ export async function startLoad(options: {
 		faults: ['unplug:0.002'],
 		bufferSize: 100_000,
 		ackTimeoutMs: 300,
-		retry: { firstMs: 30, mostMs: 300 },
+		retry: { firstMs: 30, longestMs: 300 },
 		onAcknowledged: ({ sensorId, boot, seq, metric, value, observedAt = 0 }) => {
 			const transport = transports.get(sensorId)!;
 			counts[transport]++;

@@ -1,15 +1,16 @@
-/** How long to wait after failures, ms. */
+/** Bounds of the delay after failures, ms. */
 export interface Retry {
 	firstMs: number;
-	mostMs: number;
+	longestMs: number;
 }
 
 /**
- * Doubles with each failure, with jitter in its upper half so that many devices do not come back at the same moment.
+ * The delay before the next try, ms. Its upper bound doubles with each failure up to `longestMs`; the delay is random
+ * in the upper half of the bound, so that many devices do not come back at the same moment.
  */
-export function backOff(failures: number, { firstMs, mostMs }: Retry): number {
-	const ceiling = Math.min(mostMs, firstMs * 2 ** Math.min(failures, 30));
-	return ceiling / 2 + (Math.random() * ceiling) / 2;
+export function backOff(failures: number, { firstMs, longestMs }: Retry): number {
+	const bound = Math.min(longestMs, firstMs * 2 ** Math.min(failures, 30));
+	return bound / 2 + (Math.random() * bound) / 2;
 }
 
 /** Resolves after `ms`, or at once when `signal` aborts. */

@@ -2,65 +2,65 @@ import type { CommandToDevice } from '@crowdvision/contracts';
 import type { Faults } from '../faults.ts';
 import { type Answer, type OnCommand, UNKNOWN_COMMAND } from '../links/link.ts';
 
-/** What a command makes the device do. Returns what it did, for a person; what it throws says why it could not. */
+/** Executes a command. Returns what was done, as text for people; throws an error whose message says why it failed. */
 export type Action = (args: unknown, sensorId: string) => string;
 
 export interface CommandsOptions {
-	/** By the command's name. */
+	/** By name of the command. */
 	actions: Readonly<Record<string, Action>>;
 	/** Epoch ms, as the device's own clock shows it. */
 	clock: () => number;
 	faults: Faults;
-	/** Called for each command that was executed, when it was. */
+	/** Called for each command right after it was executed. */
 	onExecuted?: ((command: CommandToDevice) => void) | undefined;
 }
 
 export interface CommandStats {
-	/** Commands that came, repetitions included. */
-	heard: number;
-	/** Of those, repetitions. */
+	/** Commands received, repetitions included. */
+	received: number;
+	/** Repetitions among them. */
 	repeated: number;
-	/** What was done, once for each id, by id; and how often it came to each outcome. */
+	/** How many commands had each outcome; repetitions do not count. */
 	executed: number;
 	failed: number;
 	expired: number;
 }
 
-/** A clock that shows less was never set. */
-const SET = Date.UTC(2000, 0, 1);
-/** Ids that a device's memory has room for. */
-const MOST_REMEMBERED = 200;
+/** A clock that shows an earlier time was never set. */
+const CLOCK_IS_SET = Date.UTC(2000, 0, 1);
+/** The most command ids that the device remembers. */
+const MAX_REMEMBERED = 200;
 
 /**
- * A device's obedience: each command is executed once however often it comes, its answer is said again to whoever
- * repeats it, and one that is late is refused, by the device's clock if that is set, and by the time it has itself
- * measured since the command came.
+ * Executes the commands a device receives: each one once, however often it arrives; a repetition gets the same answer
+ * again. An expired command is not executed: by the deadline if the device's clock is set, and always by the time
+ * passed since the command arrived.
  */
 export class Commands {
 	readonly #options: CommandsOptions;
-	/** In flash memory: it survives a reboot. Undefined while one is being executed. */
+	/** By command id; undefined while the command is being executed. Survives a reboot, as in flash memory. */
 	readonly #answers = new Map<string, Answer | undefined>();
 	readonly #timers = new Set<NodeJS.Timeout>();
-	readonly #stats: CommandStats = { heard: 0, repeated: 0, executed: 0, failed: 0, expired: 0 };
+	readonly #stats: CommandStats = { received: 0, repeated: 0, executed: 0, failed: 0, expired: 0 };
 
 	constructor(options: CommandsOptions) {
 		this.#options = options;
 	}
 
-	readonly take: OnCommand = (command, answer) => {
+	readonly onCommand: OnCommand = (command, answer) => {
 		const { faults } = this.#options;
-		if (faults.isDeaf()) return;
-		this.#stats.heard++;
+		if (faults.ignoresCommand()) return;
+		this.#stats.received++;
 		if (this.#answers.has(command.id)) {
 			this.#stats.repeated++;
-			const before = this.#answers.get(command.id);
-			if (before) this.#say(before, answer);
+			const previous = this.#answers.get(command.id);
+			if (previous) this.#answer(previous, answer);
 			return;
 		}
 		const dueAt = this.#dueAt(command);
 		this.#answers.set(command.id, undefined);
-		if (this.#answers.size > MOST_REMEMBERED) this.#answers.delete(this.#answers.keys().next().value!);
-		const execute = () => this.#say(this.#execute(command, dueAt), answer);
+		if (this.#answers.size > MAX_REMEMBERED) this.#answers.delete(this.#answers.keys().next().value!);
+		const execute = () => this.#answer(this.#execute(command, dueAt), answer);
 		const delayMs = faults.commandDelayMs();
 		if (delayMs === 0) return execute();
 		const timer = setTimeout(() => {
@@ -74,16 +74,16 @@ export class Commands {
 		return { ...this.#stats };
 	}
 
-	/** What is being executed slowly is not executed any more. */
+	/** Drops the commands whose execution is delayed. */
 	stop(): void {
 		for (const timer of this.#timers) clearTimeout(timer);
 		this.#timers.clear();
 	}
 
-	/** On the device's own stopwatch, when the command will be late. */
+	/** When the command expires, on the device's monotonic clock (`performance.now`). */
 	#dueAt({ deadline, ttlMs }: CommandToDevice): number {
 		const now = this.#options.clock();
-		const leftMs = now >= SET ? Math.min(ttlMs, deadline - now) : ttlMs;
+		const leftMs = now >= CLOCK_IS_SET ? Math.min(ttlMs, deadline - now) : ttlMs;
 		return performance.now() + leftMs;
 	}
 
@@ -96,7 +96,7 @@ export class Commands {
 
 	#outcomeOf(command: CommandToDevice, dueAt: number): Answer {
 		const { name, args, sensorId } = command;
-		if (performance.now() >= dueAt) return { outcome: 'expired', detail: 'it came too late' };
+		if (performance.now() >= dueAt) return { outcome: 'expired', detail: 'the command arrived too late' };
 		const { actions } = this.#options;
 		if (!Object.hasOwn(actions, name)) return UNKNOWN_COMMAND;
 		try {
@@ -108,7 +108,7 @@ export class Commands {
 		}
 	}
 
-	#say(told: Answer, answer: (answer: Answer) => void): void {
-		for (const one of this.#options.faults.onAnswer(told)) answer(one);
+	#answer(result: Answer, send: (answer: Answer) => void): void {
+		for (const one of this.#options.faults.onAnswer(result)) send(one);
 	}
 }

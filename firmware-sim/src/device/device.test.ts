@@ -20,7 +20,7 @@ describe('a device', () => {
 		expect(samples(7, 300)).not.toEqual(samples(8, 300));
 	});
 
-	it('sends what the contract takes, in the metric of its kind and within its hard range', () => {
+	it('produces samples that the contract accepts, in the metrics of its kind and within their hard ranges', () => {
 		for (const sample of samples(7, 12 * 60)) {
 			expect(incomingReading.problem(sample)).toBeUndefined();
 			const { min, max, unit } = METRICS[sample.metric];
@@ -54,11 +54,11 @@ describe('a device', () => {
 		}
 	});
 
-	it('is heard of even when nothing happens', () => {
+	it('sends something from every sensor even when nothing happens', () => {
 		const device = createDevice(sensors, new SimulatedBuilding(plan, 7), 7);
 		const night = MORNING + 18 * 60 * MINUTE;
 		device.sample(night);
-		const heard = new Set(device.sample(night + 1000).map((sample) => sample.sensorId));
-		expect([...heard]).toEqual(sensors.map((sensor) => sensor.sensorId));
+		const senders = new Set(device.sample(night + 1000).map((sample) => sample.sensorId));
+		expect([...senders]).toEqual(sensors.map((sensor) => sensor.sensorId));
 	});
 });

@@ -3,14 +3,14 @@ import { KINDS, type KindName } from '../kinds/index.ts';
 import { gaussian, hash, randomAt } from '../random.ts';
 import type { SimulatedBuilding } from '../world/building.ts';
 
-/** A sensor and where it hangs. */
+/** A sensor and its room. */
 export interface SensorPlan {
 	sensorId: string;
 	roomId: string;
 	kind: KindName;
 }
 
-/** One measurement, before the device numbers and dates it. `value` is in `unit`, the catalog's unit of `metric`. */
+/** One measurement before the device adds number and time. `value` is in `unit`, the catalog's unit of `metric`. */
 export interface Sample {
 	sensorId: string;
 	metric: MetricKey;
@@ -20,17 +20,18 @@ export interface Sample {
 	roomId: string;
 }
 
-/** The sensors of one device. `sample(now)` measures with each of them; `now` is epoch ms in the building's time. */
+/** The sensors of one device. `now` is epoch ms in the building's time. */
 export interface Device {
 	readonly sensors: readonly SensorPlan[];
+	/** Measures with every sensor. */
 	sample(now: number): Sample[];
-	/** Makes a sensor count from `now` on: what it has not told yet is forgotten. */
+	/** Makes a sensor count from `now` on; crossings that it has not reported yet are dropped. */
 	zero(sensorId: string, now: number): void;
 }
 
 /**
- * Seed and clock in, samples out, and no other effect: the same seed and the same times give the same samples.
- * @param remembered per sensor, what it finds in its flash memory
+ * Creates the sensors of a device. The samples depend on the seed and the sampling times only.
+ * @param remembered by sensor id, the people count in the sensor's flash memory
  */
 export function createDevice(
 	sensors: readonly SensorPlan[],

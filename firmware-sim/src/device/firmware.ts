@@ -13,14 +13,14 @@ export interface FirmwareOptions {
 	/** The device's name, for people. */
 	name: string;
 	device: Device;
-	/** Its link, over which it hears commands. */
+	/** Creates its link, over which it also receives commands. */
 	link: (onCommand: OnCommand) => Link;
 	faults: Faults;
-	/** Tells this start of the device from every other. */
+	/** Distinguishes this start of the device from every other. */
 	boot: string;
-	/** Epoch ms, as the device's own clock shows it. */
+	/** The device's own clock, epoch ms. */
 	clock: () => number;
-	/** Epoch ms of the simulated building, at which the sensors measure. */
+	/** The time in the simulated building at which the sensors measure, epoch ms. */
 	buildingClock: () => number;
 	bufferSize: number;
 	ackTimeoutMs: number;
@@ -28,17 +28,17 @@ export interface FirmwareOptions {
 	logger: SimLogger;
 	onAcknowledged: (reading: DeviceReading) => void;
 	onExecuted?: ((command: CommandToDevice) => void) | undefined;
-	/** Asked before each reading; false: no more. */
+	/** Called before each reading; false means no more readings. */
 	mayProduce: () => boolean;
 }
 
 export interface DeviceStats extends UplinkStats {
-	/** How often each fault struck. */
+	/** How often each fault has struck. */
 	faults: Record<string, number>;
 	commands: CommandStats;
 }
 
-/** The program of one device: it samples its sensors, numbers and dates what they say, and hands it to the uplink. */
+/** The program of one device: samples its sensors, adds number and time, and passes the readings to the uplink. */
 export class Firmware {
 	readonly name: string;
 	readonly transport: Link['transport'];
@@ -59,7 +59,7 @@ export class Firmware {
 			faults: options.faults,
 			onExecuted: options.onExecuted,
 		});
-		const link = options.link(this.#commands.take);
+		const link = options.link(this.#commands.onCommand);
 		this.transport = link.transport;
 		this.sensorIds = options.device.sensors.map((sensor) => sensor.sensorId);
 		this.#options = options;
@@ -72,11 +72,11 @@ export class Firmware {
 		this.#uplink.start();
 	}
 
-	/** Measures with every sensor now, and sends; returns the number of readings. */
+	/** Measures with every sensor now and sends the readings; returns their number. */
 	sample(): number {
 		const { device, faults, buildingClock } = this.#options;
 		let readings = 0;
-		for (let more = faults.onSample(); more >= 0; more--) {
+		for (let extra = faults.onSample(); extra >= 0; extra--) {
 			for (const sample of device.sample(buildingClock())) {
 				if (!this.#options.mayProduce()) return readings;
 				this.#uplink.put(this.#read(sample));
@@ -86,7 +86,7 @@ export class Firmware {
 		return readings;
 	}
 
-	/** Measures every so many ms, for the first time `afterMs` from now, until `pause`. */
+	/** Measures every `intervalMs`, first after `afterMs`, until `pause`. */
 	sampleEvery(intervalMs: number, afterMs: number): void {
 		this.pause();
 		this.#sampling = setTimeout(() => {
@@ -95,7 +95,7 @@ export class Firmware {
 		}, afterMs);
 	}
 
-	/** Measures no more by itself. */
+	/** Stops measuring at intervals. */
 	pause(): void {
 		clearTimeout(this.#sampling);
 		this.#sampling = undefined;
@@ -106,7 +106,7 @@ export class Firmware {
 		return { ...this.#uplink.stats(), faults, commands: this.#commands.stats() };
 	}
 
-	/** Resolves when nothing waits to be acknowledged, or `signal` aborts. */
+	/** Resolves when no reading waits for its acknowledgement, or when `signal` aborts. */
 	drained(signal: AbortSignal): Promise<void> {
 		return this.#uplink.drained(signal);
 	}
@@ -119,7 +119,7 @@ export class Firmware {
 
 	#read(sample: Sample): DeviceReading {
 		const { clock, faults } = this.#options;
-		// An ACK on a serial line names the number only, so there all sensors count together.
+		// An ACK on a serial line names the number only, so there all sensors share one sequence.
 		const counter = this.transport === 'serial' ? '' : sample.sensorId;
 		const seq = this.#seq.get(counter) ?? 0;
 		this.#seq.set(counter, seq + 1);
@@ -139,22 +139,22 @@ export class Firmware {
 			setInterval: (args) => {
 				const ms = wholeNumber('ms', (args as { ms?: unknown } | undefined)?.ms, 1, 86_400_000);
 				this.sampleEvery(ms, ms);
-				return `measures every ${ms} ms`;
+				return `measuring every ${ms} ms`;
 			},
 			zero: (_args, sensorId) => {
-				if (!this.sensorIds.includes(sensorId)) throw new RangeError(`there is no ${sensorId} at this device`);
+				if (!this.sensorIds.includes(sensorId)) throw new RangeError(`this device has no sensor ${sensorId}`);
 				this.#options.device.zero(sensorId, this.#options.buildingClock());
-				return 'counts from here';
+				return 'counting from here';
 			},
 			reboot: () => {
-				// After the answer is on its way.
+				// After the answer has been sent.
 				setImmediate(() => this.#reboot());
-				return 'restarts';
+				return 'restarting';
 			},
 		};
 	}
 
-	/** What is buffered survives, in flash memory; numbers begin again, under another boot. */
+	/** The buffer survives, as in flash memory; the numbers start again at 0 with a new boot id. */
 	#reboot(): void {
 		this.#boot = hash(this.name, this.#boot).toString(36);
 		this.#seq.clear();
@@ -163,7 +163,7 @@ export class Firmware {
 	}
 }
 
-/** @throws RangeError that names what is allowed */
+/** @throws RangeError that says what is allowed */
 function wholeNumber(name: string, value: unknown, min: number, max: number): number {
 	if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;
 	throw new RangeError(`${name} must be a whole number from ${min} to ${max}`);

@@ -6,7 +6,7 @@ import { tempDir } from '../testing/temp-dir.ts';
 import { Flash } from './flash.ts';
 
 describe('flash memory', () => {
-	it('keeps counts through a restart, in a folder it makes itself', async () => {
+	it('keeps counts through a restart, in a folder that it creates', async () => {
 		const file = join(await tempDir(), 'deep', 'flash.json');
 		const flash = new Flash(file, SILENT);
 		expect(flash.counts).toEqual({});
@@ -17,7 +17,7 @@ describe('flash memory', () => {
 		expect(new Flash(file, SILENT).counts).toEqual({ 'hall-door': 26, 'lab-door': 0 });
 	});
 
-	it('writes by itself a moment after a change', async () => {
+	it('is written by itself shortly after a change', async () => {
 		const file = join(await tempDir(), 'flash.json');
 		new Flash(file, SILENT).add('hall-door', 3);
 		await vi.waitFor(async () => expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ 'hall-door': 3 }), {
@@ -26,7 +26,7 @@ describe('flash memory', () => {
 	});
 
 	it.each(['', '{', 'null', '[1,2', '{"hall-door":-1}', '{"hall-door":"3"}', '{"hall-door":1.5}'])(
-		'is erased by damage: %j',
+		'is empty when its file is damaged: %j',
 		async (text) => {
 			const file = join(await tempDir(), 'flash.json');
 			await writeFile(file, text);
@@ -34,7 +34,7 @@ describe('flash memory', () => {
 		},
 	);
 
-	it('says that it cannot be written, and goes on', async () => {
+	it('logs that it cannot be written, and continues', async () => {
 		const dir = await tempDir();
 		await mkdir(join(dir, 'flash.json', 'in-the-way'), { recursive: true });
 		const warn = vi.fn();

@@ -6,8 +6,9 @@ import type { SimLogger } from '../logger.ts';
 const SAVE_AFTER_MS = 1_000;
 
 /**
- * The flash memory of the door counters: the people each has told the gateway of, entered less left, as far as
- * acknowledged. With it a restarted counter goes on where it was, instead of bringing everybody in a second time.
+ * The flash memory of the door counters, as a file: per counter the people entered minus the people left, as far as the
+ * gateway has acknowledged them. With it a restarted counter continues instead of reporting everybody as entering
+ * again.
  */
 export class Flash {
 	readonly #file: string;
@@ -22,7 +23,7 @@ export class Flash {
 		this.#counts = load(file);
 	}
 
-	/** Per sensor id. */
+	/** By sensor id. */
 	get counts(): Readonly<Record<string, number>> {
 		return this.#counts;
 	}
@@ -32,7 +33,7 @@ export class Flash {
 		this.#timer ??= setTimeout(() => this.save(), SAVE_AFTER_MS);
 	}
 
-	/** Resolves when the file holds what is known now, or could not be written, which is logged. */
+	/** Resolves when the file holds the current counts. If it cannot be written, that is logged. */
 	save(): Promise<void> {
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
@@ -48,13 +49,13 @@ export class Flash {
 		} catch (error) {
 			this.#logger.warn(
 				{ file: this.#file, reason: (error as Error).message },
-				'the door counters cannot save what they counted',
+				'the counts of the door counters could not be saved',
 			);
 		}
 	}
 }
 
-/** An absent or damaged file is an erased memory. */
+/** The counts in the file; empty if the file is absent or damaged. */
 function load(file: string): Record<string, number> {
 	try {
 		const entries = Object.entries(JSON.parse(readFileSync(file, 'utf8')) as object);

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RingBuffer } from './ring-buffer.ts';
 
-describe('ring buffer', () => {
-	it('behaves as a bounded list that drops its oldest, whatever is pushed and deleted', () => {
+describe('a ring buffer', () => {
+	it('behaves like a bounded list that drops its oldest value, whatever is pushed and deleted', () => {
 		const step = fc.oneof(fc.record({ push: fc.integer() }), fc.record({ delete: fc.nat(60) }));
 		fc.assert(
 			fc.property(fc.integer({ min: 1, max: 12 }), fc.array(step, { maxLength: 200 }), (capacity, steps) => {
@@ -31,7 +31,7 @@ describe('ring buffer', () => {
 		);
 	});
 
-	it('never gives a number twice', () => {
+	it('never assigns an id twice', () => {
 		const buffer = new RingBuffer<string>(2);
 		const ids = Array.from({ length: 100 }, (_, index) => {
 			const { id } = buffer.push('x');
@@ -41,7 +41,7 @@ describe('ring buffer', () => {
 		expect(new Set(ids).size).toBe(100);
 	});
 
-	it('needs room for one', () => {
+	it('rejects a capacity below 1', () => {
 		for (const capacity of [0, -1, 1.5, Number.NaN]) expect(() => new RingBuffer(capacity)).toThrow(RangeError);
 	});
 });

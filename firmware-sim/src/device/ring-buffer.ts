@@ -1,4 +1,4 @@
-/** Keeps the newest `capacity` values; each stays until it is deleted, or until a newer one needs its place. */
+/** Keeps the newest `capacity` values. A value stays until it is deleted or overwritten by a newer one. */
 export class RingBuffer<T> {
 	readonly capacity: number;
 	readonly #values = new Map<number, T>();
@@ -8,7 +8,7 @@ export class RingBuffer<T> {
 	/** @throws RangeError unless `capacity` is a whole number from 1 up */
 	constructor(capacity: number) {
 		if (!Number.isSafeInteger(capacity) || capacity < 1)
-			throw new RangeError(`a buffer holds 1 value or more, not ${capacity}`);
+			throw new RangeError(`the capacity of a buffer must be a whole number from 1, not ${capacity}`);
 		this.capacity = capacity;
 	}
 
@@ -16,12 +16,12 @@ export class RingBuffer<T> {
 		return this.#values.size;
 	}
 
-	/** How many were lost to newer ones. */
+	/** How many values were overwritten. */
 	get overwritten(): number {
 		return this.#overwritten;
 	}
 
-	/** Returns the value's number, and the oldest value where it had to give way. */
+	/** Returns the id of the new value, and the oldest value if it was overwritten. */
 	push(value: T): { id: number; overwritten?: T } {
 		const id = this.#next++;
 		this.#values.set(id, value);
@@ -32,12 +32,12 @@ export class RingBuffer<T> {
 		return { id, overwritten };
 	}
 
-	/** Undefined when it was deleted or overwritten. */
+	/** Undefined if the value was deleted or overwritten. */
 	get(id: number): T | undefined {
 		return this.#values.get(id);
 	}
 
-	/** Returns false when it was not there any more. */
+	/** Returns false if the value was already deleted or overwritten. */
 	delete(id: number): boolean {
 		return this.#values.delete(id);
 	}

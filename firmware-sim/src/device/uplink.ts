@@ -6,11 +6,11 @@ import { backOff, pause, type Retry } from './back-off.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
 export interface UplinkOptions {
-	/** Readings kept until they are acknowledged; the oldest gives way to the newest. */
+	/** The most readings kept until they are acknowledged; beyond it the newest overwrites the oldest. */
 	bufferSize: number;
-	/** How long to wait for an answer before sending again; up to four times as long after several tries. */
+	/** How long to wait for an answer before resending, ms; doubles with each try, up to four times as long. */
 	ackTimeoutMs: number;
-	/** Pauses before reconnecting, and before sending again what the gateway could not take. */
+	/** Delays before reconnecting, and before resending a reading that the gateway could not accept. */
 	retry: Retry;
 	faults: Faults;
 	logger: SimLogger;
@@ -20,31 +20,28 @@ export interface UplinkOptions {
 
 /** `produced` = `acknowledged` + `refused` + `overwritten` + `pending`, always. */
 export interface UplinkStats {
-	/** Readings handed over by the sensors. */
+	/** Readings produced by the sensors. */
 	produced: number;
-	/**
-	 * Messages put on the wire by this device's program, repetitions included; a fault may still have lost or doubled
-	 * them.
-	 */
+	/** Messages sent, repetitions included. Faults act after this count: they may lose or duplicate a message. */
 	sent: number;
-	/** Of those, repetitions. */
+	/** Repetitions among them. */
 	resent: number;
-	/** The gateway said that it has them. */
+	/** Readings that the gateway acknowledged. */
 	acknowledged: number;
-	/** The gateway said that it will never take them. */
+	/** Readings that the gateway will never accept. */
 	refused: number;
-	/** Gave way to newer ones before an answer came; the gateway may have them all the same. */
+	/** Readings overwritten by newer ones before an answer arrived; the gateway may have them nevertheless. */
 	overwritten: number;
-	/** In the buffer, without an answer so far. */
+	/** Readings in the buffer, not answered yet. */
 	pending: number;
-	/** How often a connection was made. */
+	/** How often a connection was established. */
 	connected: number;
 }
 
 interface Entry {
 	reading: DeviceReading;
 	attempts: number;
-	/** Runs while an answer is awaited. */
+	/** Set while an answer is awaited. */
 	timer?: NodeJS.Timeout | undefined;
 }
 
@@ -55,17 +52,17 @@ interface Attempt {
 	reading: DeviceReading;
 }
 
-/** A connection on which nothing was answered for so many ack timeouts is dead. */
-const SILENCE = 3;
+/** A connection without any answer for this many ack timeouts is considered dead. */
+const DEAD_AFTER_TIMEOUTS = 3;
 
 /**
- * The part of a device's program that gets readings through:
+ * Delivers a device's readings to the gateway:
  *
  *   put ─▶ ring buffer ─▶ window ─▶ faults ─▶ link
  *              ▲             │                  │
  *              └── later, no answer, line cut ──┘      acknowledged, refused: out of the buffer
  *
- * Nothing leaves the buffer before the gateway has answered for it.
+ * A reading leaves the buffer only when the gateway has answered it, or when a newer one overwrites it.
  */
 export class Uplink {
 	readonly #link: Link;
@@ -78,8 +75,8 @@ export class Uplink {
 	#inFlight = 0;
 	#connectFailures = 0;
 	#sendFailures = 0;
-	/** When the first message was sent after which nothing was heard. */
-	#askedAt: number | undefined;
+	/** When the oldest message without any answer since was sent (`performance.now`). */
+	#unansweredSince: number | undefined;
 	#pausedUntil = 0;
 	#wake: NodeJS.Timeout | undefined;
 	#onEmpty: (() => void)[] = [];
@@ -101,11 +98,11 @@ export class Uplink {
 	put(reading: DeviceReading): void {
 		this.#counts.produced++;
 		const { overwritten } = this.#buffer.push({ reading, attempts: 0 });
-		if (overwritten) this.#release(overwritten);
+		if (overwritten) this.#stopWaiting(overwritten);
 		this.#pump();
 	}
 
-	/** Resolves when the buffer is empty, or `signal` aborts. */
+	/** Resolves when the buffer is empty, or when `signal` aborts. */
 	drained(signal: AbortSignal): Promise<void> {
 		return new Promise((resolve) => {
 			if (this.#buffer.size === 0 || signal.aborted) return resolve();
@@ -114,16 +111,16 @@ export class Uplink {
 		});
 	}
 
-	/** Ends the connection, as a device that restarts does; it comes back by itself. */
+	/** Cuts the connection, as a restarting device does; the uplink reconnects by itself. */
 	reconnect(): void {
 		this.#connection?.cut('restarting');
 	}
 
-	/** Switches off; what is not acknowledged yet stays in the buffer, and counts as pending. */
+	/** Switches off. Unacknowledged readings stay in the buffer and count as pending. */
 	async stop(): Promise<void> {
 		this.#stopping.abort();
 		clearTimeout(this.#wake);
-		for (const [, entry] of this.#buffer.entries()) this.#release(entry);
+		for (const [, entry] of this.#buffer.entries()) this.#stopWaiting(entry);
 		await this.#connection?.close();
 		await this.#running;
 	}
@@ -134,12 +131,15 @@ export class Uplink {
 			const reason = await this.#session(signal);
 			if (signal.aborted) return;
 			const ms = backOff(this.#connectFailures++, this.#options.retry);
-			this.#options.logger.debug({ transport: this.#link.transport, reason, ms }, 'not connected; trying again');
+			this.#options.logger.debug(
+				{ transport: this.#link.transport, reason, ms },
+				'no connection to the gateway; trying again',
+			);
 			await pause(ms, signal);
 		}
 	}
 
-	/** One connection, from opening to its end; resolves with the reason it ended for, or did not come about. */
+	/** One connection from opening to end. Resolves with the reason why it ended or could not be opened. */
 	async #session(signal: AbortSignal): Promise<string> {
 		let connection: Connection;
 		try {
@@ -152,16 +152,16 @@ export class Uplink {
 			return 'switched off';
 		}
 		this.#counts.connected++;
-		this.#askedAt = undefined;
+		this.#unansweredSince = undefined;
 		this.#connection = connection;
 		this.#pump();
 		const reason = await connection.closed;
 		this.#connection = undefined;
-		for (const [, entry] of this.#buffer.entries()) this.#release(entry);
+		for (const [, entry] of this.#buffer.entries()) this.#stopWaiting(entry);
 		return reason;
 	}
 
-	/** Sends what may be sent now: oldest first, no more at once than the link takes, and nothing during a pause. */
+	/** Sends waiting readings, oldest first, up to the link's window; sends nothing during a pause. */
 	#pump(): void {
 		const wait = this.#pausedUntil - performance.now();
 		if (wait > 0) {
@@ -185,31 +185,31 @@ export class Uplink {
 		entry.attempts++;
 		this.#inFlight++;
 		this.#counts.sent++;
-		this.#askedAt ??= performance.now();
+		this.#unansweredSince ??= performance.now();
 		if (entry.attempts > 1) this.#counts.resent++;
 		const { ackTimeoutMs, faults } = this.#options;
 		entry.timer = setTimeout(() => this.#onTimeout(entry), ackTimeoutMs * Math.min(4, 2 ** (entry.attempts - 1)));
 		const attempt: Attempt = { id, number: entry.attempts, reading: entry.reading };
 		for (const message of faults.onSend(attempt)) {
 			connection.send(message.reading).then(
-				(verdict) => this.#settle(message, verdict),
-				(error: Error) => this.#settle(message, { outcome: 'later', reason: error.message }),
+				(verdict) => this.#onVerdict(message, verdict),
+				(error: Error) => this.#onVerdict(message, { outcome: 'later', reason: error.message }),
 			);
 		}
 		if (faults.onSent()) connection.cut('unplugged');
 	}
 
-	#settle({ id, number }: Attempt, verdict: Verdict): void {
+	#onVerdict({ id, number }: Attempt, verdict: Verdict): void {
 		const entry = this.#buffer.get(id);
 		if (!entry || this.#stopping.signal.aborted) return;
-		this.#askedAt = undefined;
+		this.#unansweredSince = undefined;
 		if (verdict.outcome === 'later') {
-			// The answer to an earlier try says nothing about the one that is under way.
+			// An answer to an earlier try says nothing about the current one.
 			if (entry.attempts !== number || !entry.timer) return;
-			this.#release(entry);
+			this.#stopWaiting(entry);
 			this.#pauseFor(verdict);
 		} else {
-			this.#release(entry);
+			this.#stopWaiting(entry);
 			this.#buffer.delete(id);
 			this.#counts[verdict.outcome]++;
 			if (verdict.outcome === 'acknowledged') {
@@ -219,7 +219,7 @@ export class Uplink {
 			} else {
 				this.#options.logger.warn(
 					{ sensorId: entry.reading.sensorId, seq: entry.reading.seq, reason: verdict.reason },
-					'refused for good',
+					'the gateway refused a reading for good',
 				);
 			}
 			if (this.#buffer.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
@@ -229,21 +229,21 @@ export class Uplink {
 
 	#pauseFor({ reason, afterMs = 0 }: { reason: string; afterMs?: number }): void {
 		const now = performance.now();
-		// All that was in flight is sent back at once; that is one failure.
+		// All readings in flight are refused at the same time; together they count as one failure.
 		const ms = Math.max(afterMs, now < this.#pausedUntil ? 0 : backOff(this.#sendFailures++, this.#options.retry));
 		this.#pausedUntil = Math.max(this.#pausedUntil, now + ms);
-		this.#options.logger.debug({ reason, ms }, 'not taken; sending again later');
+		this.#options.logger.debug({ reason, ms }, 'the gateway cannot accept readings now; sending again later');
 	}
 
 	#onTimeout(entry: Entry): void {
-		this.#release(entry);
-		const silentMs = performance.now() - (this.#askedAt ?? Number.POSITIVE_INFINITY);
-		if (silentMs >= SILENCE * this.#options.ackTimeoutMs) this.#connection?.cut('no answer');
+		this.#stopWaiting(entry);
+		const silentMs = performance.now() - (this.#unansweredSince ?? Number.POSITIVE_INFINITY);
+		if (silentMs >= DEAD_AFTER_TIMEOUTS * this.#options.ackTimeoutMs) this.#connection?.cut('no answer');
 		this.#pump();
 	}
 
-	/** No longer awaits an answer to this entry. */
-	#release(entry: Entry): void {
+	/** Stops waiting for an answer to this entry. */
+	#stopWaiting(entry: Entry): void {
 		if (!entry.timer) return;
 		clearTimeout(entry.timer);
 		entry.timer = undefined;

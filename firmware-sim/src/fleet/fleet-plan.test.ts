@@ -6,7 +6,7 @@ const ALL: Transport[] = ['serial', 'mqtt', 'http', 'socket.io'];
 const rooms = ['hall', 'lab', 'foyer', 'canteen'].map((id) => ({ id, capacity: 50 }));
 
 describe('the plan of a fleet', () => {
-	it('gives every transport sensors already in the first room, and every kind of value within four', () => {
+	it('gives every transport a sensor in the first room, and every kind of value within four rooms', () => {
 		const sensors = (count: number) =>
 			planDevices({ id: 'b', rooms: rooms.slice(0, count) }, ALL).flatMap(({ transport, sensors }) =>
 				sensors.map(({ kind }) => ({ transport, kind })),
@@ -20,7 +20,7 @@ describe('the plan of a fleet', () => {
 		}
 	});
 
-	it('counts the people of each room once: by a door counter, the first on the serial line, or by a camera', () => {
+	it('has one people counter per room: a door counter, the first on the serial line, or a camera', () => {
 		const devices = planDevices({ id: 'b', rooms }, ALL);
 		const counters = devices.flatMap((device) =>
 			device.sensors.filter(({ kind }) => kind === 'door' || kind === 'camera'),
@@ -34,21 +34,21 @@ describe('the plan of a fleet', () => {
 		});
 	});
 
-	it('wires one device to a serial line, and one to each MQTT sensor', () => {
+	it('has one device for a serial line, and one per MQTT sensor', () => {
 		const devices = planDevices({ id: 'b', rooms }, ALL);
 		expect(devices.filter(({ transport }) => transport === 'serial')).toHaveLength(1);
 		for (const { transport, sensors } of devices) if (transport === 'mqtt') expect(sensors).toHaveLength(1);
 		expect(new Set(devices.map(({ deviceId }) => deviceId)).size).toBe(devices.length);
 	});
 
-	it('uses what there is, and what it is told', () => {
+	it('uses the given transports and the given assignment', () => {
 		expect(new Set(planDevices({ id: 'b', rooms }, ['http']).map(({ transport }) => transport))).toEqual(
 			new Set(['http']),
 		);
-		const told = planDevices({ id: 'b', rooms: rooms.slice(0, 2) }, ALL, ({ id }) =>
+		const assigned = planDevices({ id: 'b', rooms: rooms.slice(0, 2) }, ALL, ({ id }) =>
 			id === 'hall' ? { camera: 'mqtt' } : {},
 		);
-		expect(told).toEqual([
+		expect(assigned).toEqual([
 			{
 				deviceId: 'sim-mqtt-hall-camera',
 				transport: 'mqtt',
@@ -58,7 +58,7 @@ describe('the plan of a fleet', () => {
 		expect(() => planDevices({ id: 'b', rooms }, [])).toThrow(/at least one link/);
 	});
 
-	it('makes valid and different sensor ids of rooms with any name', () => {
+	it('derives valid and distinct sensor ids from rooms with any name', () => {
 		const odd = ['a b', 'a_b', 'a+b', 'Küche', 'x'.repeat(128), `${'x'.repeat(127)}y`].map((id) => ({
 			id,
 			capacity: 5,

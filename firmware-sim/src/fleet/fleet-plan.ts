@@ -5,8 +5,8 @@ import { hash } from '../random.ts';
 import type { BuildingPlan } from '../world/building.ts';
 
 /**
- * Which kinds of sensor a room has, and how each of them speaks. A room should have a door counter or a camera, not
- * both: two sensors would disagree.
+ * Returns the kinds of sensors in a room, each with its transport. A room should have a door counter or a camera, not
+ * both: their counts would disagree.
  */
 export type Assign = (room: BuildingPlan['rooms'][number], roomIndex: number) => Partial<Record<KindName, Transport>>;
 
@@ -18,8 +18,8 @@ export interface DevicePlan {
 }
 
 /**
- * Every room counts its people, by a door counter or by a camera in turn, and measures climate, CO2 and noise; the
- * transports take turns, shifted by one from room to room, so that each of them carries each kind of value.
+ * Gives every room a door counter or, in turn, a camera, and sensors for climate, CO2 and noise. The transports take
+ * turns, shifted by one from room to room, so that each of them carries each kind of value.
  */
 function inTurn(transports: readonly Transport[]): Assign {
 	return (_room, roomIndex) => {
@@ -29,9 +29,9 @@ function inTurn(transports: readonly Transport[]): Assign {
 }
 
 /**
- * Wires sensors to devices: one device for a serial line, one for each MQTT sensor (an MQTT connection has one last
+ * Assigns sensors to devices: one device for the serial line, one per MQTT sensor (an MQTT connection has one last
  * will), one per room over HTTP and over Socket.IO. A sensor's id is `{room}-{kind}`.
- * @throws RangeError when there is no transport at all
+ * @throws RangeError if there is no transport
  */
 export function planDevices(
 	building: BuildingPlan,
@@ -58,7 +58,8 @@ function deviceOf(transport: Transport, room: string, sensorId: string): string 
 }
 
 /**
- * A room's id may hold what a sensor's may not; one that had to be changed gets a mark, so that no two become the same.
+ * A room's id as a part of a sensor's id, which allows fewer characters. A changed id gets a hash, so that no two
+ * become equal.
  */
 function idPart(roomId: string): string {
 	const clean = roomId.replace(/[^A-Za-z0-9._:-]/g, '_').slice(0, 100);

@@ -27,7 +27,7 @@ describe('a fleet', () => {
 			socketio: await socketioPeer(),
 		};
 		for (const peer of Object.values(peers)) onTestFinished(() => peer.close());
-		const asked: string[][] = [];
+		const requested: string[][] = [];
 		const acknowledged: DeviceReading[] = [];
 		const fleet = await aFleet({
 			links: {
@@ -37,7 +37,7 @@ describe('a fleet', () => {
 				socketio: { url: peers.socketio.url },
 			},
 			credentials: (deviceId, sensorIds) => {
-				asked.push([deviceId, ...sensorIds]);
+				requested.push([deviceId, ...sensorIds]);
 				return { ...CREDENTIALS, deviceId };
 			},
 			intervalMs: 40,
@@ -56,11 +56,11 @@ describe('a fleet', () => {
 		expect(acknowledged).toHaveLength(produced);
 
 		for (const peer of Object.values<Peer>(peers))
-			await vi.waitFor(() => expect(peer.taken.length).toBeGreaterThan(10), { timeout: 10_000 });
-		expect(asked.map(([deviceId]) => deviceId).sort()).toEqual(
+			await vi.waitFor(() => expect(peer.accepted.length).toBeGreaterThan(10), { timeout: 10_000 });
+		expect(requested.map(([deviceId]) => deviceId).sort()).toEqual(
 			fleet.devices.flatMap(({ name, transport }) => (transport === 'serial' ? [] : [name])).sort(),
 		);
-		expect(asked).toContainEqual(['sim-mqtt-hall-climate', 'hall-climate']);
+		expect(requested).toContainEqual(['sim-mqtt-hall-climate', 'hall-climate']);
 
 		const numbers = Map.groupBy(acknowledged, (reading) =>
 			reading.sensorId.endsWith('door') || reading.sensorId === 'lab-noise' ? 'line' : reading.sensorId,
@@ -72,17 +72,17 @@ describe('a fleet', () => {
 		expect(new Set(acknowledged.map(({ boot }) => boot)).size).toBe(1);
 	});
 
-	it('numbers all sensors of a serial line in one sequence, as an ACK there names only the number', async () => {
+	it('numbers all sensors of a serial line in one sequence, because an ACK there names only the number', async () => {
 		const peer = await serialPeer();
 		onTestFinished(() => peer.close());
 		const fleet = await aFleet({ links: { serial: { path: peer.modem.a } } });
 		for (let turn = 0; turn < 5; turn++) fleet.sample();
 		expect(await fleet.drained(20_000)).toBe(true);
-		expect(peer.taken.map(({ seq }) => seq)).toEqual(peer.taken.map((_, index) => index));
-		expect(new Set(peer.taken.map(({ sensorId }) => sensorId)).size).toBe(8);
+		expect(peer.accepted.map(({ seq }) => seq)).toEqual(peer.accepted.map((_, index) => index));
+		expect(new Set(peer.accepted.map(({ sensorId }) => sensorId)).size).toBe(8);
 	});
 
-	it('sends the same for the same seed and clock', async () => {
+	it('sends the same readings for the same seed and clock', async () => {
 		const runs: DeviceReading[][] = [];
 		for (const seed of [7, 7, 8]) {
 			const { fleet, peer, tick } = await overHttp({ seed, boot: 'b' });
@@ -91,13 +91,13 @@ describe('a fleet', () => {
 				tick(60_000);
 			}
 			expect(await fleet.drained(20_000)).toBe(true);
-			runs.push(peer.taken.toSorted((a, b) => a.sensorId.localeCompare(b.sensorId) || a.seq - b.seq));
+			runs.push(peer.accepted.toSorted((a, b) => a.sensorId.localeCompare(b.sensorId) || a.seq - b.seq));
 		}
 		expect(runs[0]).toEqual(runs[1]);
 		expect(runs[0]).not.toEqual(runs[2]);
 	});
 
-	it('crowds a room over its capacity, whichever way its people are counted', async () => {
+	it('crowds a room beyond its capacity, whether doors or a camera count its people', async () => {
 		const { fleet, peer, tick } = await overHttp({});
 		fleet.sample();
 		fleet.crowd('hall', 75);
@@ -133,10 +133,10 @@ describe('a fleet', () => {
 			await fleet.stop();
 			expect(counted(peer, 'hall-door')).toBe(people);
 		}
-		expect(new Set(peer.taken.map(({ boot }) => boot)).size).toBe(3);
+		expect(new Set(peer.accepted.map(({ boot }) => boot)).size).toBe(3);
 	});
 
-	it('lives faster than its clock with speed, while its readings are dated by the clock', async () => {
+	it('lets the building live faster with speed, while the readings have the time of the clock', async () => {
 		const { fleet, peer, tick } = await overHttp({ speed: 3600 });
 		fleet.sample();
 		tick(11_000);
@@ -148,30 +148,30 @@ describe('a fleet', () => {
 		expect(lastOf(peer, 'hall-co2')?.value).toBeLessThan(460);
 	});
 
-	it('floods, and tells times of 1970, when told to', async () => {
+	it('floods, and sends times in 1970, with those faults', async () => {
 		const { fleet, peer } = await overHttp({ faults: ['flood:1', 'clock-1970:1'], rooms: 1 });
 		const produced = fleet.sample();
 		expect(produced).toBeGreaterThan(200);
 		expect(await fleet.drained(30_000)).toBe(true);
-		expect(peer.taken).toHaveLength(produced);
-		for (const { observedAt } of peer.taken) expect(observedAt ?? 0).toBeLessThan(Date.UTC(1971, 0));
+		expect(peer.accepted).toHaveLength(produced);
+		for (const { observedAt } of peer.accepted) expect(observedAt ?? 0).toBeLessThan(Date.UTC(1971, 0));
 		expect(fleet.stats().faults).toEqual({ flood: 1, 'clock-1970': produced });
 	});
 
-	it('ends after exactly as many readings as it was asked for', async () => {
+	it('ends after exactly the requested number of readings', async () => {
 		const { fleet, peer } = await overHttp({ count: 17, intervalMs: 5 });
 		await vi.waitFor(() => expect(fleet.stats().produced).toBe(17), { timeout: 10_000 });
 		expect(fleet.sample()).toBe(0);
 		expect(await fleet.drained(20_000)).toBe(true);
-		expect(peer.taken).toHaveLength(17);
+		expect(peer.accepted).toHaveLength(17);
 	});
 
-	it('refuses what it cannot do, saying what is allowed', async () => {
+	it('rejects options that it cannot fulfil, and says what is allowed', async () => {
 		const links = { http: { url: 'http://127.0.0.1:1' } };
 		await expect(aFleet({ links: {} })).rejects.toThrow(/at least one link/);
 		await expect(aFleet({ links, faults: ['gremlins'] })).rejects.toThrow(/must be one of drop/);
 		await expect(aFleet({ links, assign: () => ({ co2: 'mqtt' }) })).rejects.toThrow(
-			'hall-co2 should speak mqtt, but no link for it is given',
+			'hall-co2 should use mqtt, but there is no link for it',
 		);
 	});
 });
@@ -182,7 +182,7 @@ async function aFleet(options: Partial<FleetOptions> & Pick<FleetOptions, 'links
 		building,
 		credentials: () => CREDENTIALS,
 		intervalMs: 0,
-		retry: { firstMs: 20, mostMs: 200 },
+		retry: { firstMs: 20, longestMs: 200 },
 		...options,
 	});
 	onTestFinished(() => fleet.stop());
@@ -204,12 +204,12 @@ async function overHttp({ rooms = 2, ...options }: Partial<FleetOptions> & { roo
 }
 
 const lastOf = (peer: HttpPeer, sensorId: string) =>
-	peer.taken
+	peer.accepted
 		.filter((reading) => reading.sensorId === sensorId)
 		.reduce<DeviceReading | undefined>((last, one) => (last && last.seq > one.seq ? last : one), undefined);
 
 /** What a gateway makes of a door counter's crossings. */
 const counted = (peer: HttpPeer, sensorId: string) =>
-	peer.taken
+	peer.accepted
 		.filter((reading) => reading.sensorId === sensorId)
 		.reduce((count, { metric, value }) => count + (metric === 'peopleIn' ? value : -value), 0);

@@ -19,94 +19,95 @@ import { type BuildingPlan, SimulatedBuilding } from '../world/building.ts';
 import type { RoomState } from '../world/room.ts';
 import { type Assign, type DevicePlan, planDevices } from './fleet-plan.ts';
 
-/** Where the gateway is reached; a transport that is left out has no devices. */
+/** The gateway's address per transport; a transport that is left out has no devices. */
 export interface FleetLinks {
-	/** As `mqtt://127.0.0.1:1883`. */
+	/** Such as `mqtt://127.0.0.1:1883`. */
 	mqtt?: { url: string };
-	/** As `http://127.0.0.1:8080`; readings go to `/ingest` below it. */
+	/** Such as `http://127.0.0.1:8080`; readings are posted to `/ingest` below it. */
 	http?: { url: string };
-	/** As `http://127.0.0.1:8080`; the path is `/ingest/socket.io` below it. */
+	/** Such as `http://127.0.0.1:8080`; the path is `/ingest/socket.io` below it. */
 	socketio?: { url: string };
-	/** The device's end of a line. `hello`: the port asks for a token. `name`: what the device says it is. */
+	/** The device's end of a line. `hello`: the port requires a token. `name`: how the device identifies itself. */
 	serial?: Omit<SerialLinkOptions, 'credentials' | 'onFrame'> & { hello?: boolean };
 }
 
 export interface FleetOptions {
-	/** Of the building, the sensors and the faults. */
+	/** Seed of the building, the sensors and the faults. */
 	seed: number;
 	building: BuildingPlan;
 	links: FleetLinks;
-	/** Asked once for each device, before it connects; not for a serial one, unless its port asks for a token. */
+	/** Called once per device before it connects; for a serial device only if its port requires a token. */
 	credentials: (deviceId: string, sensorIds: readonly string[]) => Credentials | Promise<Credentials>;
-	/** Between two samples of a sensor; 0: only when `sample` is called. */
+	/** Time between two samples of a sensor; 0: sensors are sampled by `sample` only. */
 	intervalMs: number;
-	/** Readings after which no sensor is sampled any more. Default: no end. */
+	/** Number of readings after which sampling ends. Default: no end. */
 	count?: number;
-	/** Which sensors a room has, and the transport of each. Default: all kinds, in turn over the transports. */
+	/** The sensors of each room and their transports. Default: `inTurn`. */
 	assign?: Assign;
-	/** Epoch ms; default: this machine's. */
+	/** The devices' clock, epoch ms. Default: this machine's. */
 	clock?: () => number;
-	/** How many times faster than the clock the building lives. Default 1. */
+	/** How many times faster than the devices' clock the building lives. Default 1. */
 	speed?: number;
-	/** What the building's wall clocks show, against UTC. Default 0. */
+	/** UTC offset of the building's local time. Default 0. */
 	utcOffsetMinutes?: number;
-	/** As `drop:0.05`; see faults.ts. They strike every device, each by its own seed. */
+	/** Such as `drop:0.05`; see faults.ts. They strike every device, each with a seed of its own. */
 	faults?: readonly string[];
-	/** Readings that a device keeps until they are acknowledged. Default 1000. */
+	/** The most readings that a device keeps until they are acknowledged. Default 1000. */
 	bufferSize?: number;
 	/** Default 5000. */
 	ackTimeoutMs?: number;
 	/** Default 250 ms to 10 s. */
 	retry?: Retry;
 	/**
-	 * Where door counters keep their count through a restart. Default: nowhere; then everybody who is in enters again.
+	 * Where door counters store their count for the next start. Default: nowhere; a restarted counter then reports
+	 * everybody inside as entering.
 	 */
 	flashFile?: string;
-	/** Default: a new one for each start. */
+	/** Boot id of the devices. Default: a new one for each start. */
 	boot?: string;
 	logger?: SimLogger;
-	/** Called once for each reading whose acknowledgement arrived at its device. */
+	/** Called once per reading when its acknowledgement arrives at the device. */
 	onAcknowledged?: (reading: DeviceReading) => void;
-	/** Called for each command that a device has executed. */
+	/** Called for each command that a device executed. */
 	onExecuted?: (command: CommandToDevice) => void;
 }
 
 export interface FleetStats extends UplinkStats {
-	/** How often each fault struck. */
+	/** How often each fault has struck. */
 	faults: Record<string, number>;
 	commands: CommandStats;
 }
 
 export interface Fleet {
 	readonly devices: readonly Firmware[];
-	/** Sums over all devices. */
+	/** Totals over all devices. */
 	stats(): FleetStats;
 	/** Samples every sensor now; returns the number of readings. */
 	sample(): number;
-	/** What is true in a room at this moment. */
+	/** The true state of a room now. */
 	room(roomId: string): Readonly<RoomState>;
 	/**
-	 * Puts exactly `count` people into a room, however few fit, and keeps them there; without `count`, they follow the
-	 * day again.
-	 * @throws RangeError for a room there is not, or a count that is not a whole number from 0 up
+	 * Puts exactly `count` people into a room, also beyond its capacity, and keeps them there; without `count`, the room
+	 * follows the time of day again.
+	 * @throws RangeError for an unknown room, or a count that is not a whole number from 0
 	 */
 	crowd(roomId: string, count?: number): void;
-	/** No more samples at intervals; what was sampled is still sent. */
+	/** Stops sampling at intervals; readings that were produced are still sent. */
 	pause(): void;
-	/** Waits until everything is acknowledged, `timeoutMs` at most; false when something still waits. */
+	/** Waits until every reading is acknowledged, at most `timeoutMs`; resolves with false if some still wait. */
 	drained(timeoutMs: number): Promise<boolean>;
 	/** Switches every device off; resolves within a few seconds. */
 	stop(): Promise<void>;
 }
 
-const DEFAULTS = { bufferSize: 1000, ackTimeoutMs: 5000, retry: { firstMs: 250, mostMs: 10_000 } };
+const DEFAULTS = { bufferSize: 1000, ackTimeoutMs: 5000, retry: { firstMs: 250, longestMs: 10_000 } };
 
 /**
  * Switches on the devices of a building:
  *
  *   seed, clock ─▶ building ─▶ sensors ─▶ firmware: number, date ─▶ uplink: ring buffer, faults ─▶ link ─▶ gateway
  *
- * @throws RangeError for an unknown fault, or a room whose sensors have a transport without a link; whatever
+ * @throws RangeError for an unknown fault, or for a sensor whose transport has no link; rejects with whatever
  * `credentials` rejects with
  */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
@@ -180,15 +181,15 @@ function definedOf({ bufferSize, ackTimeoutMs, retry }: FleetOptions) {
 	};
 }
 
-/** In the order in which kinds are dealt to them: a room's door counter comes first, and belongs on a serial line. */
+/** The transports with a link, in the order in which sensors are assigned: a door counter goes to the serial line. */
 function transportsOf(links: FleetLinks): Transport[] {
-	const has: Record<Transport, unknown> = {
+	const linkOfTransport: Record<Transport, unknown> = {
 		serial: links.serial,
 		mqtt: links.mqtt,
 		http: links.http,
 		'socket.io': links.socketio,
 	};
-	return (Object.keys(has) as Transport[]).filter((transport) => has[transport] !== undefined);
+	return (Object.keys(linkOfTransport) as Transport[]).filter((transport) => linkOfTransport[transport] !== undefined);
 }
 
 async function linkOf(
@@ -198,25 +199,22 @@ async function linkOf(
 ): Promise<(onCommand: OnCommand) => Link> {
 	const sensorIds = sensors.map((sensor) => sensor.sensorId);
 	const { serial, mqtt, http, socketio } = links;
-	const asked = transport === 'serial' && !serial?.hello ? undefined : await credentials(deviceId, sensorIds);
+	const signIn = transport === 'serial' && !serial?.hello ? undefined : await credentials(deviceId, sensorIds);
 	if (transport === 'serial' && serial) {
-		const { hello: _asked, ...line } = serial;
+		const { hello: _hello, ...line } = serial;
 		const onFrame = (frame: Uint8Array) => faults.onFrame(frame);
-		return (onCommand) => serialLink({ ...line, onFrame, onCommand, ...(asked && { credentials: asked }) });
+		return (onCommand) => serialLink({ ...line, onFrame, onCommand, ...(signIn && { credentials: signIn }) });
 	}
-	if (asked && transport === 'mqtt' && mqtt) {
-		return (onCommand) => mqttLink({ url: mqtt.url, clientId: deviceId, credentials: asked, sensorIds, onCommand });
+	if (signIn && transport === 'mqtt' && mqtt) {
+		return (onCommand) => mqttLink({ url: mqtt.url, clientId: deviceId, credentials: signIn, sensorIds, onCommand });
 	}
-	if (asked && transport === 'http' && http) return () => httpLink(http.url, asked);
-	if (asked && transport === 'socket.io' && socketio)
-		return (onCommand) => socketioLink(socketio.url, asked, onCommand);
-	throw new RangeError(`${sensorIds.join(', ')} should speak ${transport}, but no link for it is given`);
+	if (signIn && transport === 'http' && http) return () => httpLink(http.url, signIn);
+	if (signIn && transport === 'socket.io' && socketio)
+		return (onCommand) => socketioLink(socketio.url, signIn, onCommand);
+	throw new RangeError(`${sensorIds.join(', ')} should use ${transport}, but there is no link for it`);
 }
 
-/**
- * Each device in its own moment of the interval, so that they do not all speak at once; the first sample is taken at
- * once.
- */
+/** Samples every device now, and then at intervals, spread over the interval so that they do not all send at once. */
 function sampleAtIntervals(devices: readonly Firmware[], intervalMs: number): void {
 	for (const [index, device] of devices.entries()) {
 		device.sample();
@@ -235,7 +233,7 @@ function sum(devices: readonly Firmware[]): FleetStats {
 		pending: 0,
 		connected: 0,
 		faults: {},
-		commands: { heard: 0, repeated: 0, executed: 0, failed: 0, expired: 0 },
+		commands: { received: 0, repeated: 0, executed: 0, failed: 0, expired: 0 },
 	};
 	for (const device of devices) {
 		const { faults, commands, ...counts } = device.stats();

@@ -1,4 +1,4 @@
-/** CRC-16/CCITT-FALSE, bit by bit as a microcontroller without room for a table does it. */
+/** CRC-16/CCITT-FALSE, computed bit by bit, as on a microcontroller without memory for a table. */
 export function crc16(bytes: Iterable<number>): number {
 	let crc = 0xffff;
 	for (const byte of bytes) {
@@ -8,7 +8,7 @@ export function crc16(bytes: Iterable<number>): number {
 	return crc;
 }
 
-/** Consistent Overhead Byte Stuffing (Cheshire and Baker 1999), run by run, without the zero that ends a frame. */
+/** Consistent Overhead Byte Stuffing (Cheshire and Baker 1999), without the zero that ends a frame. */
 export function encodeCobs(bytes: Iterable<number>): number[] {
 	const out: number[] = [];
 	let run: number[] = [];

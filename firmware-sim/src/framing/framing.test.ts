@@ -16,14 +16,14 @@ const reading: DeviceReading = {
 	boot: '7f3a',
 };
 
-describe('jsonl framing', () => {
+describe('the jsonl framing', () => {
 	it('puts one reading on one line', () => {
 		const text = Buffer.from(encodeLine(reading)).toString();
 		expect(text.indexOf('\n')).toBe(text.length - 1);
 		expect(JSON.parse(text)).toEqual(reading);
 	});
 
-	it('finds the same lines however the bytes are cut', () => {
+	it('yields the same lines however the bytes are cut', () => {
 		const line = fc.string().filter((text) => !text.includes('\n'));
 		fc.assert(
 			fc.property(fc.array(line), fc.array(fc.integer({ min: 1, max: 20 })), (lines, sizes) => {
@@ -40,7 +40,7 @@ describe('jsonl framing', () => {
 		);
 	});
 
-	it('throws away an endless line, counts it, and goes on with the next', () => {
+	it('discards and counts a line that is too long, and continues with the next', () => {
 		const splitter = new LineSplitter(16);
 		expect(splitter.push(Buffer.from('x'.repeat(10)))).toEqual([]);
 		expect(splitter.push(Buffer.from('y'.repeat(1000)))).toEqual([]);
@@ -49,7 +49,7 @@ describe('jsonl framing', () => {
 		expect(splitter.discarded).toBe(1);
 	});
 
-	it('understands ACK and NAK, and nothing else', () => {
+	it('parses ACK and NAK, and nothing else', () => {
 		expect(parseReply('ACK 17')).toEqual({ kind: 'ack', seq: 17 });
 		expect(parseReply('ACK 17\r')).toEqual({ kind: 'ack', seq: 17 });
 		expect(parseReply('NAK 3 log_full try later')).toEqual({ kind: 'nak', seq: 3, reason: 'log_full try later' });
@@ -70,10 +70,10 @@ describe('jsonl framing', () => {
 	});
 });
 
-describe('checksummed and binary framing', () => {
+describe('the checksummed and binary framings', () => {
 	const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 
-	it('has the CRC-16/CCITT-FALSE and the COBS that are published', () => {
+	it('match the published examples of CRC-16/CCITT-FALSE and COBS', () => {
 		expect(crc16(Buffer.from('123456789'))).toBe(0x29b1);
 		const packet = Buffer.from('4500002C4C79000040064F37', 'hex');
 		expect(Buffer.from(encodeCobs(packet)).toString('hex').toUpperCase()).toBe('02450104' + '2C4C7901' + '0540064F37');
@@ -83,7 +83,7 @@ describe('checksummed and binary framing', () => {
 		expect(encodeCobs([...long, 0])).toEqual([255, ...long, 1, 1]);
 	});
 
-	it('writes rows below a header, quoted where they must be', () => {
+	it('write CSV rows below a header, quoted where necessary', () => {
 		const encoder = createEncoder('csv');
 		expect(text(encoder.preamble)).toBe('seq,boot,sensorId,metric,value,unit,buildingId,roomId,observedAt\n');
 		expect(text(encoder.reading({ ...reading, buildingId: 'b "1", x' }))).toBe(
@@ -91,14 +91,14 @@ describe('checksummed and binary framing', () => {
 		);
 	});
 
-	it('ends lines in their CRC where it is to', () => {
+	it('end lines in their CRC with checksum', () => {
 		const [, line = '', crc = ''] =
 			/^(.*)\*([0-9A-F]{4})\n$/.exec(text(createEncoder('jsonl', true).reading(reading))) ?? [];
 		expect(JSON.parse(line)).toEqual(reading);
 		expect(Number.parseInt(crc, 16)).toBe(crc16(Buffer.from(line)));
 	});
 
-	it('puts CBOR and its CRC between zeros, and has no other', () => {
+	it('put CBOR and its CRC between zeros, without a zero inside', () => {
 		const frame = createEncoder('cobs').reading(reading);
 		expect([frame[0], frame.at(-1)]).toEqual([0, 0]);
 		expect(frame.subarray(1, -1)).not.toContain(0);

@@ -2,47 +2,45 @@ import { encode } from 'cborg';
 import type { DeviceReading } from '../reading.ts';
 import { crc16, encodeCobs } from './cobs.ts';
 
-/** How a device on a serial line writes: a JSON document a line, a row of CSV a line, or CBOR with its CRC in COBS. */
+/** How a device writes readings to a serial line: JSON per line, CSV per line, or CBOR with a CRC in COBS frames. */
 export const FRAMINGS = ['jsonl', 'csv', 'cobs'] as const;
 export type FramingName = (typeof FRAMINGS)[number];
 
+/** Encodes what a device writes to a serial line. */
 export interface Encoder {
-	/** What is written first after switching on. */
+	/** Written first, when the device is switched on. */
 	readonly preamble: Uint8Array;
 	reading(reading: DeviceReading): Uint8Array;
-	/** A word to the gateway, such as HELLO. */
-	word(text: string): Uint8Array;
+	/** A message other than a reading, such as HELLO. */
+	message(text: string): Uint8Array;
 }
 
-/** What the gateway answers on a serial line. */
+/** The gateway's answer to a reading on a serial line. */
 export type Reply = { kind: 'ack'; seq: number } | { kind: 'nak'; seq: number; reason: string };
 
-/**
- * jsonl: one JSON document per line, as a microcontroller prints it. JSON escapes line ends, so the newline is never
- * part of it.
- */
+/** Encodes a reading as one line of JSON. JSON escapes line ends, so the only newline is the one at the end. */
 export function encodeLine(reading: DeviceReading): Uint8Array {
 	return line(JSON.stringify(reading));
 }
 
-/** With `checksum`, lines end in `*` and the CRC of what stands before it. COBS has a CRC anyhow. */
+/** With `checksum`, each line ends in `*` and the CRC of what precedes it. COBS frames always contain a CRC. */
 export function createEncoder(framing: FramingName, checksum = false): Encoder {
 	const sealed = checksum
 		? (text: string) => `${text}*${crc16(Buffer.from(text)).toString(16).toUpperCase().padStart(4, '0')}`
 		: (text: string) => text;
-	const word = (text: string) => line(text);
+	const message = (text: string) => line(text);
 	switch (framing) {
 		case 'jsonl':
-			return { preamble: NOTHING, word, reading: (reading) => line(sealed(JSON.stringify(reading))) };
+			return { preamble: NOTHING, message, reading: (reading) => line(sealed(JSON.stringify(reading))) };
 		case 'csv':
-			// The newline before it keeps what was cut off from running into it.
+			// The leading newline ends a row that was cut off, so that it does not run into this one.
 			return {
 				preamble: line(sealed(COLUMNS.join(','))),
-				word,
+				message,
 				reading: (reading) => line(`\n${sealed(COLUMNS.map((column) => cell(reading[column])).join(','))}`),
 			};
 		case 'cobs':
-			return { preamble: NOTHING, word: frame, reading: frame };
+			return { preamble: NOTHING, message: frame, reading: frame };
 	}
 }
 
@@ -56,14 +54,14 @@ function cell(value: string | number | undefined): string {
 	return /^[\w.:-]*$/.test(text) ? text : `"${text.replaceAll('"', '""')}"`;
 }
 
-/** Zero, COBS of CBOR and CRC, zero. */
+/** A zero, the COBS encoding of CBOR and CRC, a zero. */
 function frame(value: unknown): Uint8Array {
 	const payload = encode(value, { ignoreUndefinedProperties: true });
 	const crc = crc16(payload);
 	return Buffer.from([0, ...encodeCobs([...payload, crc >> 8, crc & 0xff]), 0]);
 }
 
-/** `ACK <seq>` or `NAK <seq> <reason>`; undefined for anything else, such as a command or half a line. */
+/** Parses `ACK <seq>` or `NAK <seq> <reason>`; undefined for anything else, such as a command or half a line. */
 export function parseReply(line: string): Reply | undefined {
 	const match = /^(ACK|NAK) (\d{1,16})(?: (.*))?$/.exec(line.trimEnd());
 	if (!match) return undefined;
@@ -71,7 +69,7 @@ export function parseReply(line: string): Reply | undefined {
 	return match[1] === 'ACK' ? { kind: 'ack', seq } : { kind: 'nak', seq, reason: match[3] ?? '' };
 }
 
-/** Cuts bytes into lines; one that grows longer than `maxBytes` is thrown away up to its end, and counted. */
+/** Splits bytes into lines. A line longer than `maxBytes` is discarded to its end and counted in `discarded`. */
 export class LineSplitter {
 	readonly #maxBytes: number;
 	#rest: Uint8Array[] = [];
@@ -87,17 +85,17 @@ export class LineSplitter {
 		const lines: string[] = [];
 		let from = 0;
 		for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, from)) {
-			this.#keep(chunk.subarray(from, end));
+			this.#append(chunk.subarray(from, end));
 			if (!this.#skipping) lines.push(Buffer.concat(this.#rest).toString('utf8'));
 			this.#clear();
 			this.#skipping = false;
 			from = end + 1;
 		}
-		this.#keep(chunk.subarray(from));
+		this.#append(chunk.subarray(from));
 		return lines;
 	}
 
-	#keep(bytes: Uint8Array): void {
+	#append(bytes: Uint8Array): void {
 		if (this.#skipping || bytes.length === 0) return;
 		if (this.#length + bytes.length > this.#maxBytes) {
 			this.#clear();

@@ -7,23 +7,21 @@ export interface Measurement {
 	value: number;
 }
 
-/**
- * What a sensor's electronics add to the truth: 0 on average, `deviation` wide, the same for the same sensor and time.
- */
+/** A sensor's measuring error: normal with mean 0 and the given standard deviation, the same for a sensor and time. */
 export type Noise = (deviation: number) => number;
 
-/** A make of sensor. */
+/** A kind of sensor. */
 export interface SensorKind {
-	/** What it can measure. */
+	/** The metrics it measures. */
 	readonly metrics: readonly MetricKey[];
 	/**
-	 * Switches one on: the returned function measures the room now, and keeps what such a sensor remembers. `remembered`
-	 * is what it found in its flash memory: the people it has told of, entered less left.
+	 * Switches on one sensor. The returned function measures the room and holds the sensor's state. `remembered`: the
+	 * count in its flash memory, people entered minus people left as far as reported.
 	 */
 	readonly switchOn: (remembered?: number) => (room: Readonly<RoomState>, noise: Noise) => Measurement[];
 }
 
-/** As the sensor's display would show it: within the metric's hard range, with `decimals` digits. */
+/** A value as a sensor sends it: within the metric's hard range, rounded to `decimals` digits. */
 export function measured(metric: MetricKey, value: number, decimals: number): Measurement {
 	const { min, max } = METRICS[metric];
 	const factor = 10 ** decimals;

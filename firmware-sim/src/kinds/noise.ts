@@ -1,6 +1,6 @@
 import { measured, type SensorKind } from './kind.ts';
 
-/** Sound level: the ventilation, and ten times as many voices are ten decibels louder. */
+/** Sound level from ventilation and voices; ten times as many voices are ten decibels louder. */
 export const noise: SensorKind = {
 	metrics: ['noise'],
 	switchOn: () => (room, spread) => [

@@ -1,36 +1,41 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { anUplink } from '../testing/an-uplink.ts';
 import { httpPeer } from '../testing/http-peer.ts';
-import { aReading } from '../testing/peer.ts';
+import { readingOf } from '../testing/peer.ts';
+import { startUplink } from '../testing/start-uplink.ts';
 import { httpLink, retryAfter } from './http.ts';
 
-describe('HTTP link', () => {
-	it.each([429, 503])('waits as long as Retry-After says on %i, then sends the same again', async (status) => {
-		const peer = await aPeer();
-		let busy = 2;
-		peer.answer = () =>
-			busy-- > 0 ? { status, headers: { 'retry-after': '1' }, body: '{"error":{"code":"log_full"}}' } : { status: 202 };
-		const uplink = anUplink(peer.link());
-		uplink.put(aReading(1));
-		await vi.waitFor(() => expect(peer.taken).toEqual([aReading(1)]), 10_000);
-		expect(peer.askedAt).toHaveLength(3);
-		for (const turn of [1, 2]) expect(peer.askedAt[turn]! - peer.askedAt[turn - 1]!).toBeGreaterThan(950);
-		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, pending: 0 }));
-	});
+describe('the HTTP link', () => {
+	it.each([429, 503])(
+		'waits as long as Retry-After says after a %i, then sends the same reading again',
+		async (status) => {
+			const peer = await aPeer();
+			let busy = 2;
+			peer.answer = () =>
+				busy-- > 0
+					? { status, headers: { 'retry-after': '1' }, body: '{"error":{"code":"log_full"}}' }
+					: { status: 202 };
+			const uplink = startUplink(peer.link());
+			uplink.put(readingOf(1));
+			await vi.waitFor(() => expect(peer.accepted).toEqual([readingOf(1)]), 10_000);
+			expect(peer.requestedAt).toHaveLength(3);
+			for (const turn of [1, 2]) expect(peer.requestedAt[turn]! - peer.requestedAt[turn - 1]!).toBeGreaterThan(950);
+			await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, pending: 0 }));
+		},
+	);
 
 	it.each([400, 404, 413, 415, 422])(
-		'drops and counts a reading that is refused with %i, and goes on with the next',
+		'drops and counts a reading that is refused with %i, and sends the next',
 		async (status) => {
 			const peer = await aPeer();
 			peer.answer = ({ seq }) =>
 				seq === 1 ? { status, body: '{"error":{"code":"invalid_reading"}}' } : { status: 202 };
-			const uplink = anUplink(peer.link());
-			for (const seq of [0, 1, 2]) uplink.put(aReading(seq));
+			const uplink = startUplink(peer.link());
+			for (const seq of [0, 1, 2]) uplink.put(readingOf(seq));
 			await vi.waitFor(
 				() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, refused: 1, pending: 0, resent: 0 }),
 				10_000,
 			);
-			expect(peer.taken.map((reading) => reading.seq).sort()).toEqual([0, 2]);
+			expect(peer.accepted.map((reading) => reading.seq).sort()).toEqual([0, 2]);
 		},
 	);
 
@@ -42,26 +47,26 @@ describe('HTTP link', () => {
 			first = false;
 			return answer;
 		};
-		const uplink = anUplink(peer.link());
-		uplink.put(aReading(1));
+		const uplink = startUplink(peer.link());
+		uplink.put(readingOf(1));
 		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, resent: 1 }), 10_000);
 	});
 
-	it('keeps what it posts with a wrong token, or to nobody', async () => {
+	it('keeps a reading while its token is wrong or the gateway is away', async () => {
 		const peer = await aPeer();
 		for (const link of [
 			httpLink(peer.url, { deviceId: 'sim-1', token: 'wrong' }),
 			httpLink('http://127.0.0.1:1', { deviceId: 'sim-1', token: 'x' }),
 		]) {
-			const uplink = anUplink(link);
-			uplink.put(aReading(1));
+			const uplink = startUplink(link);
+			uplink.put(readingOf(1));
 			await vi.waitFor(() => expect(uplink.stats().resent).toBeGreaterThan(1), 10_000);
 			expect(uplink.stats()).toMatchObject({ acknowledged: 0, refused: 0, pending: 1 });
 		}
-		expect(peer.taken).toEqual([]);
+		expect(peer.accepted).toEqual([]);
 	});
 
-	it('reads Retry-After as seconds or as a date, within an hour, and nothing else', () => {
+	it('parses Retry-After as seconds or as a date, up to an hour, and nothing else', () => {
 		const now = Date.UTC(2026, 10, 22, 10);
 		expect(retryAfter('5', now)).toBe(5000);
 		expect(retryAfter('Sun, 22 Nov 2026 10:00:30 GMT', now)).toBe(30_000);

@@ -1,12 +1,12 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { DeviceReading } from '../reading.ts';
-import { type Connection, type Credentials, ending, type Link, OPEN_TIMEOUT_MS, type Verdict } from './link.ts';
+import { type Connection, type Credentials, connectionEnd, type Link, OPEN_TIMEOUT_MS, type Verdict } from './link.ts';
 
-const MOST_ANSWER_BYTES = 64 * 1024;
-const MOST_RETRY_AFTER_MS = 3_600_000;
+const MAX_ANSWER_BYTES = 64 * 1024;
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** Posts one reading at a time to `<url>/ingest`, over connections that are kept open. */
+/** Posts each reading to `<url>/ingest`, over connections that are kept open. */
 export function httpLink(url: string, credentials: Credentials): Link {
 	const target = new URL(`${url.replace(/\/+$/, '')}/ingest`);
 	return {
@@ -20,7 +20,7 @@ function connection(target: URL, credentials: Credentials): Connection {
 	const secure = target.protocol === 'https:';
 	const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
 	const request = secure ? httpsRequest : httpRequest;
-	const { closed, end } = ending();
+	const { closed, end } = connectionEnd();
 	const cut = (reason: string) => {
 		agent.destroy();
 		end(reason);
@@ -51,7 +51,7 @@ async function readAnswer(response: IncomingMessage): Promise<string> {
 	let length = 0;
 	for await (const chunk of response as AsyncIterable<Buffer>) {
 		length += chunk.length;
-		if (length > MOST_ANSWER_BYTES) throw new Error('the answer is too long');
+		if (length > MAX_ANSWER_BYTES) throw new Error(`the answer is longer than ${MAX_ANSWER_BYTES} bytes`);
 		chunks.push(chunk);
 	}
 	return Buffer.concat(chunks).toString();
@@ -76,9 +76,9 @@ function codeOf(answer: string): string {
 	}
 }
 
-/** Seconds or a date (RFC 9110, 10.2.3), as ms from now; undefined when it is neither. */
+/** Parses Retry-After, seconds or a date (RFC 9110, 10.2.3), to ms from `now`; undefined if it is neither. */
 export function retryAfter(header: string | undefined, now = Date.now()): number | undefined {
 	if (header === undefined) return undefined;
 	const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - now;
-	return Number.isFinite(ms) ? Math.min(MOST_RETRY_AFTER_MS, Math.max(0, ms)) : undefined;
+	return Number.isFinite(ms) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, ms)) : undefined;
 }

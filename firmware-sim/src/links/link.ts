@@ -8,46 +8,46 @@ import {
 } from '@crowdvision/contracts';
 import type { DeviceReading } from '../reading.ts';
 
-/** What became of a reading that was sent. */
+/** The gateway's answer to a reading. */
 export type Verdict =
-	/** The gateway has it on disk. */
+	/** The reading is on the gateway's disk. */
 	| { outcome: 'acknowledged' }
-	/** The gateway will never take it. */
+	/** The gateway will never accept the reading. */
 	| { outcome: 'refused'; reason: string }
-	/** Not now: keep it and send it again, after `afterMs` where the gateway said so. */
+	/** The gateway cannot accept it now: keep it and send it again, not before `afterMs` if that is given. */
 	| { outcome: 'later'; reason: string; afterMs?: number };
 
-/** A link that is up. */
+/** An open connection of a link. */
 export interface Connection {
-	/** Resolves with the gateway's answer; never, where none comes. Rejects when the reading could not be sent. */
+	/** Resolves with the gateway's answer, or never if none arrives. Rejects if the reading could not be sent. */
 	send(reading: DeviceReading): Promise<Verdict>;
-	/** Resolves, with the reason, when the connection is over, whoever ended it. */
+	/** Resolves with the reason when the connection ends, whichever side ended it. */
 	readonly closed: Promise<string>;
-	/** Ends it as a device that is switched off in order; resolves within a few seconds, whatever the gateway does. */
+	/** Ends it in order, as a device that is switched off. Resolves within a few seconds, whatever the gateway does. */
 	close(): Promise<void>;
-	/** Ends it as a cable that is pulled. */
+	/** Ends it at once, as a cable that is pulled. */
 	cut(reason: string): void;
 }
 
-/** A device's side of one way in to the gateway. Coming back after a failure is its user's part. */
+/** A device's side of one transport. It opens connections; reconnecting is up to its user, the uplink. */
 export interface Link {
 	readonly transport: Transport;
-	/** How many readings may be unanswered at once. */
+	/** The most readings that may be unanswered at a time. */
 	readonly window: number;
-	/** Rejects when there is no connection within a few seconds, or `signal` aborts. */
+	/** Rejects if there is no connection within a few seconds, or when `signal` aborts. */
 	open(signal: AbortSignal): Promise<Connection>;
 }
 
-/** What a device says of a command; its id is the command's. */
+/** A device's answer to a command; the command's id is added by the link. */
 export type Answer = Omit<CommandAnswer, 'id'>;
 
-/** Called with each command that comes over a link; `answer` says something to it over the same link. */
+/** Called with each command that arrives over a link; `answer` answers it over the same link. */
 export type OnCommand = (command: CommandToDevice, answer: (answer: Answer) => void) => void;
 
 /** A device's answer to a command whose name it does not know. */
 export const UNKNOWN_COMMAND: Answer = { outcome: 'failed', detail: 'this device knows no such command' };
 
-/** What a device shows the gateway. */
+/** What a device authenticates with. */
 export interface Credentials {
 	deviceId: string;
 	token: string;
@@ -56,24 +56,24 @@ export interface Credentials {
 export const OPEN_TIMEOUT_MS = 10_000;
 export const CLOSE_TIMEOUT_MS = 2_000;
 
-/** A connection's end, told once. */
-export function ending(): { closed: Promise<string>; end: (reason: string) => void } {
+/** A promise of a connection's end, and the function that resolves it. */
+export function connectionEnd(): { closed: Promise<string>; end: (reason: string) => void } {
 	const { promise, resolve } = Promise.withResolvers<string>();
 	return { closed: promise, end: resolve };
 }
 
 /**
- * The verdict on a reading that was refused with a code of the error table. A bad token is mended at the gateway, so
- * the reading is kept.
+ * The verdict for a code of the gateway's error table. A bad token is no reason to drop a reading: the gateway's
+ * operator can correct it.
  */
-export function verdictOfError(code: string, message: string): Verdict {
+export function verdictForError(code: string, message: string): Verdict {
 	const reason = message ? `${code}: ${message}` : code;
 	const final = Object.hasOwn(ERRORS, code) && !('retry' in ERRORS[code as ErrorCode]) && code !== 'unauthenticated';
 	return { outcome: final ? 'refused' : 'later', reason };
 }
 
-/** Rejects with `what` when `promise` is not settled in time. */
-export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+/** Rejects with a message that names `what` if `promise` does not settle within `ms`. */
+export async function withTimeout<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
 	let timer: NodeJS.Timeout | undefined;
 	const late = new Promise<never>((_, reject) => {
 		timer = setTimeout(() => reject(new Error(`${what}: no answer within ${ms} ms`)), ms);
@@ -85,8 +85,8 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
 	}
 }
 
-/** A command as JSON; undefined for what is none, such as one that was damaged on its way. */
-export function commandIn(text: string, sensorId?: string): CommandToDevice | undefined {
+/** Parses a command from JSON; undefined if it is not a valid one, such as one that was damaged on the line. */
+export function parseCommand(text: string, sensorId?: string): CommandToDevice | undefined {
 	try {
 		const value = { ...(sensorId !== undefined && { sensorId }), ...(JSON.parse(text) as object) };
 		return commandToDevice.check(value) ? value : undefined;

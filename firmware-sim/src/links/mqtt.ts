@@ -5,27 +5,27 @@ import {
 	CLOSE_TIMEOUT_MS,
 	type Connection,
 	type Credentials,
-	commandIn,
-	ending,
+	connectionEnd,
 	type Link,
 	type OnCommand,
 	OPEN_TIMEOUT_MS,
+	parseCommand,
 	type Verdict,
-	within,
+	withTimeout,
 } from './link.ts';
 
 export interface MqttLinkOptions {
-	/** As `mqtt://127.0.0.1:1883`; `mqtts:`, `ws:` and `wss:` too. */
+	/** Such as `mqtt://127.0.0.1:1883`; also `mqtts:`, `ws:` and `wss:`. */
 	url: string;
-	/** Unique among the connections to this broker. */
+	/** Must be unique among the broker's clients. */
 	clientId: string;
 	credentials: Credentials;
-	/** Those whose state this device tells and whose commands it hears. The last will speaks for the first. */
+	/** The sensors whose state it publishes and whose commands it receives. The last will is that of the first. */
 	sensorIds: readonly string[];
 	onCommand?: OnCommand;
 }
 
-/** MQTT 3.1.1, QoS 1: a reading is acknowledged by its PUBACK. What the topic says is left out of the payload. */
+/** MQTT 3.1.1, QoS 1: PUBACK acknowledges a reading. The payload leaves out the ids that are in the topic. */
 export function mqttLink(options: MqttLinkOptions): Link {
 	return { transport: 'mqtt', window: 32, open: (signal) => open(options, signal) };
 }
@@ -41,7 +41,7 @@ async function open(
 		password: credentials.token,
 		protocolVersion: 4,
 		clean: true,
-		// Coming back, and sending again, is done by the uplink, which knows what is still unacknowledged.
+		// The uplink reconnects and resends: it knows which readings are unacknowledged.
 		reconnectPeriod: 0,
 		connectTimeout: OPEN_TIMEOUT_MS,
 		keepalive: 30,
@@ -49,7 +49,7 @@ async function open(
 			will: { topic: `${TOPICS.status}/${first}`, payload: Buffer.from('offline'), qos: 1 as const, retain: true },
 		}),
 	});
-	const { closed, end } = ending();
+	const { closed, end } = connectionEnd();
 	let lastError = 'the broker closed the connection';
 	client.on('error', (error) => {
 		lastError = error.message;
@@ -58,23 +58,23 @@ async function open(
 
 	await connected(client, closed, signal);
 	client.on('message', (topic, payload) => {
-		const command = commandIn(payload.toString(), topic.slice(TOPICS.command.length + 1));
+		const command = parseCommand(payload.toString(), topic.slice(TOPICS.command.length + 1));
 		if (!command) return;
-		// Without a PUBACK it is lost; then the gateway asks again.
+		// A lost answer needs no care here: the gateway then repeats the command.
 		onCommand?.(command, (answer) =>
 			client.publish(`${topic}/result`, JSON.stringify({ id: command.id, ...answer }), { qos: 1 }, () => {}),
 		);
 	});
 	for (const sensorId of sensorIds) {
 		client.publish(`${TOPICS.status}/${sensorId}`, 'online', { qos: 1, retain: true });
-		// A refused subscription costs the commands, not the readings.
+		// If the subscription is refused the device gets no commands; its readings still go through.
 		client.subscribe(`${TOPICS.command}/${sensorId}`, { qos: 1 }, () => {});
 	}
 
 	const cut = (reason: string) => {
 		lastError = reason;
 		client.stream.destroy();
-		// An ended client lets go of what it has not delivered; the uplink still holds it.
+		// An ended client drops undelivered messages; the uplink still has their readings.
 		client.end(true);
 		end(reason);
 	};
@@ -89,11 +89,11 @@ async function open(
 			}),
 		async close() {
 			try {
-				const farewell = sensorIds.map((sensorId) =>
+				const offline = sensorIds.map((sensorId) =>
 					client.publishAsync(`${TOPICS.status}/${sensorId}`, 'offline', { qos: 1, retain: true }),
 				);
-				await within(CLOSE_TIMEOUT_MS, 'saying goodbye', Promise.all(farewell));
-				await within(CLOSE_TIMEOUT_MS, 'disconnecting', client.endAsync());
+				await withTimeout(CLOSE_TIMEOUT_MS, 'publishing the offline state', Promise.all(offline));
+				await withTimeout(CLOSE_TIMEOUT_MS, 'disconnecting', client.endAsync());
 				end('switched off');
 			} catch {
 				cut('switched off');
@@ -109,7 +109,7 @@ async function connected(client: MqttClient, closed: Promise<string>, signal: Ab
 	try {
 		const refused = closed.then((reason) => Promise.reject(new Error(reason)));
 		const accepted = new Promise<void>((resolve) => client.once('connect', () => resolve()));
-		await within(OPEN_TIMEOUT_MS, 'connecting', Promise.race([accepted, refused, aborted.promise]));
+		await withTimeout(OPEN_TIMEOUT_MS, 'connecting', Promise.race([accepted, refused, aborted.promise]));
 	} catch (error) {
 		client.end(true);
 		throw error;

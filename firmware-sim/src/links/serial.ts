@@ -5,14 +5,14 @@ import {
 	CLOSE_TIMEOUT_MS,
 	type Connection,
 	type Credentials,
-	commandIn,
-	ending,
+	connectionEnd,
 	type Link,
 	type OnCommand,
 	OPEN_TIMEOUT_MS,
+	parseCommand,
 	type Verdict,
-	verdictOfError,
-	within,
+	verdictForError,
+	withTimeout,
 } from './link.ts';
 
 export interface SerialLinkOptions {
@@ -21,31 +21,31 @@ export interface SerialLinkOptions {
 	baudRate?: number;
 	/** Default jsonl. */
 	framing?: FramingName;
-	/** Of jsonl and csv: each line ends in its CRC. Default false. */
+	/** For jsonl and csv: each line ends in its CRC. Default false. */
 	checksum?: boolean;
-	/** What the device says it is when it is asked. */
+	/** The name with which the device identifies itself when asked. */
 	name?: string;
-	/** For a port that asks for a token: the line `HELLO <deviceId> <token>` comes first. */
+	/** For a port that requires a token: the line `HELLO <deviceId> <token>` is sent first. */
 	credentials?: Credentials;
 	onCommand?: OnCommand;
-	/** What goes over the wire instead of a frame. */
+	/** Returns the bytes to send in place of a frame, for faults. */
 	onFrame?: (frame: Uint8Array) => Uint8Array;
 }
 
-/** Bytes that may wait in the port while nobody takes them. */
-const MOST_WAITING_BYTES = 16 * 1024;
-/** Readings whose answer may still come; older ones were overwritten in the device's buffer. */
-const MOST_UNANSWERED = 1024;
-/** The line may have damaged a reading that the gateway then found wrong; so often it must say so. */
-const REFUSALS_BELIEVED = 3;
-/** Of the gateway: the longest is a command. */
-const LONGEST_LINE = 32 * 1024;
+/** The most bytes that may wait in the port while nobody reads the line. */
+const MAX_BUFFERED_BYTES = 16 * 1024;
+/** The most readings whose answers may be outstanding; older ones have been overwritten in the device's buffer. */
+const MAX_UNANSWERED = 1024;
+/** A refused reading may have been damaged on the line: only after this many refusals it counts as refused. */
+const FINAL_REFUSALS = 3;
+/** The longest line of the gateway is a command. */
+const MAX_LINE_BYTES = 32 * 1024;
 const COMMAND = 'CMD ';
 const HELLO_EVERY_MS = 1_000;
 
 /**
- * One frame for each reading; the line `ACK <seq>` answers it. As an answer names only a number, all sensors of the
- * device must draw their numbers from one sequence.
+ * Sends one frame per reading; the line `ACK <seq>` acknowledges it. An answer names only the number, so all sensors of
+ * the device must share one sequence of numbers.
  */
 export function serialLink(options: SerialLinkOptions): Link {
 	return { transport: 'serial', window: 32, open: () => open(options) };
@@ -63,53 +63,53 @@ async function open(options: SerialLinkOptions): Promise<Connection> {
 		onFrame = (frame) => frame,
 	} = options;
 	const encoder = createEncoder(framing, checksum);
-	const port = new SerialPort({ path, baudRate, autoOpen: false, highWaterMark: MOST_WAITING_BYTES });
-	const { closed, end } = ending();
+	const port = new SerialPort({ path, baudRate, autoOpen: false, highWaterMark: MAX_BUFFERED_BYTES });
+	const { closed, end } = connectionEnd();
 	port.on('error', (error) => end(error.message));
 	port.on('close', (error?: Error | null) => end(error?.message ?? 'the port was closed'));
 	const opening = new Promise<void>((resolve, reject) => port.open((error) => (error ? reject(error) : resolve())));
-	await within(OPEN_TIMEOUT_MS, `opening ${path}`, opening);
+	await withTimeout(OPEN_TIMEOUT_MS, `opening ${path}`, opening);
 
 	const answers = new Answers();
-	const lines = new LineSplitter(LONGEST_LINE);
-	let saidHello = Number.NEGATIVE_INFINITY;
-	const sayHello = () => {
+	const lines = new LineSplitter(MAX_LINE_BYTES);
+	let helloSentAt = Number.NEGATIVE_INFINITY;
+	const sendHello = () => {
 		const hello = credentials
 			? `HELLO ${credentials.deviceId} ${credentials.token}`
 			: name === undefined
 				? undefined
 				: `HELLO ${name}`;
-		if (hello === undefined || performance.now() - saidHello < HELLO_EVERY_MS) return;
-		saidHello = performance.now();
-		port.write(Buffer.from(encoder.word(hello)));
+		if (hello === undefined || performance.now() - helloSentAt < HELLO_EVERY_MS) return;
+		helloSentAt = performance.now();
+		port.write(Buffer.from(encoder.message(hello)));
 	};
-	const obey = (text: string) => {
-		const command = commandIn(text);
+	const onCommandLine = (text: string) => {
+		const command = parseCommand(text);
 		if (command)
 			onCommand?.(command, ({ outcome, detail = '' }) =>
-				port.write(Buffer.from(encoder.word(`RESULT ${command.id} ${outcome} ${detail}`.trimEnd()))),
+				port.write(Buffer.from(encoder.message(`RESULT ${command.id} ${outcome} ${detail}`.trimEnd()))),
 			);
 	};
 	port.on('data', (chunk: Buffer) => {
 		for (const line of lines.push(chunk)) {
-			// The gateway was restarted, and does not know us any more.
-			if (line.startsWith('NAK HELLO') || line === 'HELLO?') sayHello();
-			else if (line.startsWith(COMMAND)) obey(line.slice(COMMAND.length));
-			else answers.take(line);
+			// The gateway was restarted and no longer knows this device.
+			if (line.startsWith('NAK HELLO') || line === 'HELLO?') sendHello();
+			else if (line.startsWith(COMMAND)) onCommandLine(line.slice(COMMAND.length));
+			else answers.onLine(line);
 		}
 	});
 	if (encoder.preamble.length > 0) port.write(Buffer.from(encoder.preamble));
-	sayHello();
+	sendHello();
 
 	const close = async (reason: string) => {
 		const done = new Promise<void>((resolve) => (port.isOpen ? port.close(() => resolve()) : resolve()));
-		await within(CLOSE_TIMEOUT_MS, `closing ${path}`, done).catch(() => {});
+		await withTimeout(CLOSE_TIMEOUT_MS, `closing ${path}`, done).catch(() => {});
 		end(reason);
 	};
 	return {
 		closed,
 		send: (reading) => {
-			if (port.writableLength > MOST_WAITING_BYTES)
+			if (port.writableLength > MAX_BUFFERED_BYTES)
 				return Promise.resolve({ outcome: 'later', reason: 'nobody reads the line' });
 			const frame = onFrame(encoder.reading(reading));
 			return new Promise((resolve, reject) => {
@@ -124,7 +124,7 @@ async function open(options: SerialLinkOptions): Promise<Connection> {
 	};
 }
 
-/** The readings that wait for an answer, by their number. */
+/** The readings that wait for an answer, by their sequence number. */
 class Answers {
 	readonly #waiting = new Map<number, ((verdict: Verdict) => void)[]>();
 	readonly #refusals = new Map<number, number>();
@@ -133,11 +133,11 @@ class Answers {
 		this.#waiting.set(seq, [...(this.#waiting.get(seq) ?? []), resolve]);
 		for (const map of [this.#waiting, this.#refusals]) {
 			const [oldest] = map.keys();
-			if (map.size > MOST_UNANSWERED && oldest !== undefined) map.delete(oldest);
+			if (map.size > MAX_UNANSWERED && oldest !== undefined) map.delete(oldest);
 		}
 	}
 
-	take(line: string): void {
+	onLine(line: string): void {
 		const reply = parseReply(line);
 		if (!reply) return;
 		const waiting = this.#waiting.get(reply.seq) ?? [];
@@ -153,11 +153,11 @@ class Answers {
 
 	#refused(seq: number, text: string): Verdict {
 		const [code = '', ...message] = text.split(/[ :]+/);
-		const verdict = verdictOfError(code, message.join(' '));
+		const verdict = verdictForError(code, message.join(' '));
 		if (verdict.outcome !== 'refused') return verdict;
 		const refusals = (this.#refusals.get(seq) ?? 0) + 1;
 		this.#refusals.set(seq, refusals);
-		if (refusals < REFUSALS_BELIEVED) return { outcome: 'later', reason: verdict.reason };
+		if (refusals < FINAL_REFUSALS) return { outcome: 'later', reason: verdict.reason };
 		this.#refusals.delete(seq);
 		return verdict;
 	}

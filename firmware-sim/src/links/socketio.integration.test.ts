@@ -1,25 +1,25 @@
 import type { ErrorCode } from '@crowdvision/contracts';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { anUplink } from '../testing/an-uplink.ts';
-import { aReading } from '../testing/peer.ts';
+import { readingOf } from '../testing/peer.ts';
 import { socketioPeer } from '../testing/socketio-peer.ts';
+import { startUplink } from '../testing/start-uplink.ts';
 
 const WITHIN = { timeout: 10_000 };
 
-describe('Socket.IO link', () => {
+describe('the Socket.IO link', () => {
 	it.each<ErrorCode>(['log_full', 'unavailable', 'rate_limited', 'internal', 'unauthenticated'])(
 		'keeps a reading that is answered with %s',
 		async (code) => {
 			const peer = await aPeer();
 			let busy = 2;
 			peer.answer = () => (busy-- > 0 ? { ok: false, error: { code, message: 'not now' } } : { ok: true, accepted: 1 });
-			const uplink = anUplink(peer.link());
-			uplink.put(aReading(1));
+			const uplink = startUplink(peer.link());
+			uplink.put(readingOf(1));
 			await vi.waitFor(
 				() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, refused: 0, pending: 0, resent: 2 }),
 				WITHIN,
 			);
-			expect(peer.taken).toEqual([aReading(1)]);
+			expect(peer.accepted).toEqual([readingOf(1)]);
 		},
 	);
 
@@ -29,8 +29,8 @@ describe('Socket.IO link', () => {
 			const peer = await aPeer();
 			peer.answer = ({ seq }) =>
 				seq === 1 ? { ok: false, error: { code, message: 'never' } } : { ok: true, accepted: 1 };
-			const uplink = anUplink(peer.link());
-			for (const seq of [0, 1, 2]) uplink.put(aReading(seq));
+			const uplink = startUplink(peer.link());
+			for (const seq of [0, 1, 2]) uplink.put(readingOf(seq));
 			await vi.waitFor(
 				() => expect(uplink.stats()).toMatchObject({ acknowledged: 2, refused: 1, pending: 0, resent: 0 }),
 				WITHIN,
@@ -38,32 +38,32 @@ describe('Socket.IO link', () => {
 		},
 	);
 
-	it('sends again what was never answered, over a new connection when nothing is', async () => {
+	it('sends unanswered readings again, over a new connection when nothing is answered', async () => {
 		const peer = await aPeer();
 		let silent = true;
 		peer.answer = () => (silent ? undefined : { ok: true, accepted: 1 });
-		const uplink = anUplink(peer.link(), { ackTimeoutMs: 50 });
-		uplink.put(aReading(1));
+		const uplink = startUplink(peer.link(), { ackTimeoutMs: 50 });
+		uplink.put(readingOf(1));
 		await vi.waitFor(() => expect(uplink.stats().connected).toBeGreaterThan(1), WITHIN);
 		silent = false;
 		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ acknowledged: 1, pending: 0 }), WITHIN);
 	});
 
-	it('keeps everything while its token is not accepted, and tries on', async () => {
+	it('keeps its readings and tries again while its token is not accepted', async () => {
 		const peer = await aPeer();
 		peer.token = 'another';
-		const uplink = anUplink(peer.link());
-		uplink.put(aReading(1));
-		await expect(peer.link().open(AbortSignal.timeout(10_000))).rejects.toThrow('No good token');
+		const uplink = startUplink(peer.link());
+		uplink.put(readingOf(1));
+		await expect(peer.link().open(AbortSignal.timeout(10_000))).rejects.toThrow('the token is not valid');
 		expect(uplink.stats()).toMatchObject({ connected: 0, pending: 1 });
 		peer.token = 'a-token';
 		await vi.waitFor(() => expect(uplink.stats()).toMatchObject({ connected: 1, acknowledged: 1 }), WITHIN);
 	});
 
-	it('answers a command it does not know with a no', async () => {
+	it('answers a command it does not know with a failure', async () => {
 		const peer = await aPeer();
-		const uplink = anUplink(peer.link());
-		uplink.put(aReading(1));
+		const uplink = startUplink(peer.link());
+		uplink.put(readingOf(1));
 		await vi.waitFor(() => expect(uplink.stats().acknowledged).toBe(1), WITHIN);
 		expect(await peer.command('self-destruct')).toEqual([
 			{ ok: false, outcome: 'failed', detail: 'this device knows no such command' },

@@ -3,17 +3,17 @@ import { io, type Socket } from 'socket.io-client';
 import {
 	type Connection,
 	type Credentials,
-	ending,
+	connectionEnd,
 	type Link,
 	type OnCommand,
 	OPEN_TIMEOUT_MS,
 	UNKNOWN_COMMAND,
 	type Verdict,
-	verdictOfError,
-	within,
+	verdictForError,
+	withTimeout,
 } from './link.ts';
 
-/** Emits `reading` at `<url>/ingest/socket.io`; the callback is the acknowledgement. */
+/** Emits `reading` to `<url>/ingest/socket.io`; the event's callback is the acknowledgement. */
 export function socketioLink(
 	url: string,
 	credentials: Credentials,
@@ -37,7 +37,7 @@ async function open(
 		autoConnect: false,
 		timeout: OPEN_TIMEOUT_MS,
 	});
-	const { closed, end } = ending();
+	const { closed, end } = connectionEnd();
 	socket.on('disconnect', (reason) => end(reason));
 	socket.on('connect_error', (error) => end(error.message));
 	socket.on('command', (command, done) =>
@@ -51,7 +51,7 @@ async function open(
 		const accepted = new Promise<void>((resolve) => socket.once('connect', () => resolve()));
 		const refused = closed.then((reason) => Promise.reject(new Error(reason)));
 		socket.connect();
-		await within(OPEN_TIMEOUT_MS, 'connecting', Promise.race([accepted, refused]));
+		await withTimeout(OPEN_TIMEOUT_MS, 'connecting', Promise.race([accepted, refused]));
 	} catch (error) {
 		socket.disconnect();
 		throw error;
@@ -67,7 +67,7 @@ async function open(
 			end('switched off');
 		},
 		cut(reason) {
-			// Below Socket.IO, so that it has no chance to say goodbye.
+			// Cut below Socket.IO, which would otherwise announce the disconnect.
 			const transport = socket.io.engine.transport as unknown as { ws?: { terminate?: () => void } };
 			if (transport.ws?.terminate) transport.ws.terminate();
 			else socket.io.engine.close();
@@ -79,5 +79,5 @@ async function open(
 
 function verdict(outcome: Outcome<{ accepted: number }> | undefined): Verdict {
 	if (outcome?.ok === true) return { outcome: 'acknowledged' };
-	return verdictOfError(outcome?.error?.code ?? 'no answer', outcome?.error?.message ?? '');
+	return verdictForError(outcome?.error?.code ?? 'no answer', outcome?.error?.message ?? '');
 }

@@ -13,32 +13,32 @@ export interface HttpAnswer {
 export interface HttpPeer extends Peer {
 	readonly url: string;
 	/** Times of the requests, ms. */
-	readonly askedAt: number[];
-	/** Replaces the answer to a reading; undefined: never answers. Only what is answered 202 is taken. */
+	readonly requestedAt: number[];
+	/** Decides the answer to a reading; undefined means no answer. Only a 202 counts as accepted. */
 	answer: (reading: DeviceReading) => HttpAnswer | undefined;
 }
 
-const TAKEN: HttpAnswer = { status: 202, body: '{"accepted":1}' };
+const ACCEPTED: HttpAnswer = { status: 202, body: '{"accepted":1}' };
 
 /** `POST /ingest` with a bearer token, on a node:http server. */
 export async function httpPeer(): Promise<HttpPeer> {
 	let server: Server | undefined;
 	let port = 0;
 	const peer: HttpPeer = {
-		taken: [],
-		askedAt: [],
-		answer: () => TAKEN,
+		accepted: [],
+		requestedAt: [],
+		answer: () => ACCEPTED,
 		get url() {
 			return `http://127.0.0.1:${port}`;
 		},
 		link: () => httpLink(peer.url, CREDENTIALS),
-		async arrive() {
-			const started = createServer((request, response) => void take(peer, request, response));
+		async start() {
+			const started = createServer((request, response) => void handle(peer, request, response));
 			await new Promise<void>((resolve, reject) => started.once('error', reject).listen(port, '127.0.0.1', resolve));
 			port = (started.address() as AddressInfo).port;
 			server = started;
 		},
-		async leave() {
+		async stop() {
 			const stopped = server;
 			server = undefined;
 			if (!stopped) return;
@@ -46,14 +46,14 @@ export async function httpPeer(): Promise<HttpPeer> {
 			stopped.closeAllConnections();
 			await closed;
 		},
-		close: () => peer.leave(),
+		close: () => peer.stop(),
 	};
-	await peer.arrive();
+	await peer.start();
 	return peer;
 }
 
-async function take(peer: HttpPeer, request: IncomingMessage, response: ServerResponse): Promise<void> {
-	peer.askedAt.push(performance.now());
+async function handle(peer: HttpPeer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+	peer.requestedAt.push(performance.now());
 	if (
 		request.method !== 'POST' ||
 		request.url !== '/ingest' ||
@@ -67,6 +67,6 @@ async function take(peer: HttpPeer, request: IncomingMessage, response: ServerRe
 	const reading = JSON.parse(Buffer.concat(body as Buffer[]).toString()) as DeviceReading;
 	const answer = peer.answer(reading);
 	if (!answer) return;
-	if (answer.status === 202) peer.taken.push(reading);
+	if (answer.status === 202) peer.accepted.push(reading);
 	response.writeHead(answer.status, answer.headers).end(answer.body);
 }

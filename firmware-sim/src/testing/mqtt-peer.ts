@@ -7,20 +7,20 @@ import { CREDENTIALS, type Peer } from './peer.ts';
 
 export interface MqttPeer extends Peer {
 	readonly broker: Mosquitto;
-	/** Another client of the broker, which hears everything. */
+	/** Another client of the broker, which receives everything. */
 	readonly listener: MqttClient;
 	/** Every message but telemetry, as [topic, payload, retained]. */
 	readonly others: [string, string, boolean][];
-	/** Payloads of telemetry as they came. */
+	/** Payloads of telemetry as they arrived. */
 	readonly payloads: string[];
 	link(): ReturnType<typeof mqttLink>;
-	/** Commands that the device heard, as [sensor, name]. */
+	/** Commands that the device received, as [sensor, name]. */
 	readonly commands: [string, string][];
 }
 
 /**
- * A real Mosquitto that asks for the password, and a listener whose session, like everything acknowledged, survives its
- * restart.
+ * A real Mosquitto and a listener. The listener's session and everything that was acknowledged survive a restart of the
+ * broker.
  */
 export async function mqttPeer(): Promise<MqttPeer> {
 	const broker = await startMosquitto({
@@ -35,7 +35,7 @@ export async function mqttPeer(): Promise<MqttPeer> {
 	const peer: MqttPeer = {
 		broker,
 		listener,
-		taken: [],
+		accepted: [],
 		others: [],
 		payloads: [],
 		commands: [],
@@ -47,17 +47,17 @@ export async function mqttPeer(): Promise<MqttPeer> {
 				sensorIds: ['hall-co2', 'hall-noise'],
 				onCommand: ({ sensorId, name }) => peer.commands.push([sensorId, name]),
 			}),
-		async leave() {
+		async stop() {
 			const noticed = listener.connected
 				? new Promise<void>((resolve) => listener.once('close', resolve))
 				: Promise.resolve();
-			// With SIGTERM it keeps what it acknowledged; Mosquitto promises nothing about SIGKILL.
+			// After SIGTERM Mosquitto keeps what it acknowledged; after SIGKILL it guarantees nothing.
 			await broker.kill('SIGTERM');
 			await noticed;
 		},
-		async arrive() {
+		async start() {
 			await broker.restart();
-			// Only now does it heed SIGTERM: what comes between "running" and its main loop is forgotten.
+			// Mosquitto ignores a SIGTERM between "running" and its main loop; once it serves a client it does not.
 			if (!listener.connected) await new Promise<void>((resolve) => listener.once('connect', () => resolve()));
 		},
 		async close() {
@@ -70,7 +70,7 @@ export async function mqttPeer(): Promise<MqttPeer> {
 		const [first, buildingId, roomId, sensorId] = topic.split('/');
 		if (first !== TOPICS.telemetry) return void peer.others.push([topic, payload.toString(), retain]);
 		peer.payloads.push(payload.toString());
-		peer.taken.push({ ...JSON.parse(payload.toString()), buildingId, roomId, sensorId } as DeviceReading);
+		peer.accepted.push({ ...JSON.parse(payload.toString()), buildingId, roomId, sensorId } as DeviceReading);
 	});
 	await listener.subscribeAsync('#', { qos: 1 });
 	return peer;

@@ -1,23 +1,23 @@
 import type { Link } from '../links/link.ts';
 import type { DeviceReading } from '../reading.ts';
 
-/** A small real gateway at the other end of a link. */
+/** A small gateway at the other end of a link: a real server of the link's transport. */
 export interface Peer {
-	/** Every reading it has acknowledged, or tried to, in the order of arrival, repetitions included. */
-	readonly taken: DeviceReading[];
-	/** A device's link to it. */
+	/** Every reading it acknowledged, in the order of arrival, repetitions included. */
+	readonly accepted: DeviceReading[];
+	/** Creates a device's link to it. */
 	link(onFrame?: (frame: Uint8Array) => Uint8Array): Link;
-	/** Goes away at once; `arrive` brings it back at the same address. */
-	leave(): Promise<void>;
-	arrive(): Promise<void>;
-	/** For good. */
+	/** Stops at once; `start` brings it back at the same address. */
+	stop(): Promise<void>;
+	start(): Promise<void>;
+	/** Ends it for good. */
 	close(): Promise<void>;
 }
 
 export const CREDENTIALS = { deviceId: 'sim-1', token: 'a-token' };
 
-/** The `seq`-th reading of a sensor; all of it follows from the number. */
-export function aReading(seq: number, sensorId = 'hall-co2'): DeviceReading {
+/** The reading of a sensor with number `seq`, from which all its fields follow. */
+export function readingOf(seq: number, sensorId = 'hall-co2'): DeviceReading {
 	return {
 		sensorId,
 		metric: 'co2',

@@ -7,54 +7,56 @@ import type { Peer } from './peer.ts';
 
 export interface SerialPeer extends Peer {
 	readonly modem: NullModem;
-	/** Lines that were no reading. */
+	/** Lines that were not a reading. */
 	readonly garbage: string[];
-	/** Replaces the answer to a reading; undefined: never answers. Only what is answered `ACK …` is taken. */
+	/** Decides the answer to a reading; undefined means no answer. Only an `ACK …` counts as accepted. */
 	answer: (reading: DeviceReading) => string | undefined;
-	/** Where set, lines that are no reading are given here, and its result is written. */
+	/** Called with each line that is not a reading; its result is written as the answer. */
 	onOther?: (line: string) => string | undefined;
 }
 
-/** Reads lines at the host's end of a null modem, and writes `ACK <seq>`. Away means that nobody has the port open. */
+/**
+ * Reads lines at the host's end of a null modem and writes `ACK <seq>`. While it is stopped nobody has the port open.
+ */
 export async function serialPeer(): Promise<SerialPeer> {
 	const modem = await createNullModem();
 	let port: SerialPort | undefined;
 	const peer: SerialPeer = {
 		modem,
-		taken: [],
+		accepted: [],
 		garbage: [],
 		answer: ({ seq }) => `ACK ${seq}`,
 		link: (onFrame) => serialLink({ path: modem.a, ...(onFrame && { onFrame }) }),
-		async arrive() {
+		async start() {
 			const opened = await open(modem.b);
 			const lines = new LineSplitter(64 * 1024);
-			const say = (text: string | undefined) => text !== undefined && opened.isOpen && opened.write(`${text}\n`);
+			const write = (text: string | undefined) => text !== undefined && opened.isOpen && opened.write(`${text}\n`);
 			opened.on('data', (chunk: Buffer) => {
 				for (const line of lines.push(chunk)) {
 					const reading = parse(line);
 					if (!reading) {
 						peer.garbage.push(line);
-						say(peer.onOther?.(line));
+						write(peer.onOther?.(line));
 						continue;
 					}
 					const answer = peer.answer(reading);
-					if (answer?.startsWith('ACK')) peer.taken.push(reading);
-					say(answer);
+					if (answer?.startsWith('ACK')) peer.accepted.push(reading);
+					write(answer);
 				}
 			});
 			port = opened;
 		},
-		async leave() {
+		async stop() {
 			const closed = port;
 			port = undefined;
 			if (closed?.isOpen) await new Promise<void>((resolve) => closed.close(() => resolve()));
 		},
 		async close() {
-			await peer.leave();
+			await peer.stop();
 			await modem.close();
 		},
 	};
-	await peer.arrive();
+	await peer.start();
 	return peer;
 }
 
@@ -66,7 +68,7 @@ function open(path: string): Promise<SerialPort> {
 }
 
 function parse(line: string): DeviceReading | undefined {
-	// U+FFFD stands where the bytes were not UTF-8; no reading of these tests has it.
+	// U+FFFD replaces bytes that are not UTF-8; no reading of these tests contains it.
 	if (line.includes('\uFFFD')) return undefined;
 	try {
 		const value = JSON.parse(line) as DeviceReading;

@@ -8,9 +8,9 @@ import { CREDENTIALS, type Peer } from './peer.ts';
 
 export interface SocketioPeer extends Peer {
 	readonly url: string;
-	/** Who may come in. */
+	/** The token that it accepts. */
 	token: string;
-	/** Replaces the answer to a reading; undefined: never answers. Only what is answered `ok` is taken. */
+	/** Decides the answer to a reading; undefined means no answer. Only an `ok` counts as accepted. */
 	answer: (reading: DeviceReading) => Outcome<{ accepted: number }> | undefined;
 	/** Sends a command to every device, and resolves with their answers. */
 	command(name: string): Promise<unknown[]>;
@@ -18,12 +18,12 @@ export interface SocketioPeer extends Peer {
 
 type Io = Server<SensorToGateway, GatewayToSensor>;
 
-/** The event `reading` at /ingest/socket.io, on a Socket.IO server. */
+/** A Socket.IO server that accepts the event `reading` at /ingest/socket.io. */
 export async function socketioPeer(): Promise<SocketioPeer> {
 	let running: { http: HttpServer; io: Io } | undefined;
 	let port = 0;
 	const peer: SocketioPeer = {
-		taken: [],
+		accepted: [],
 		token: CREDENTIALS.token,
 		answer: () => ({ ok: true, accepted: 1 }),
 		get url() {
@@ -35,17 +35,17 @@ export async function socketioPeer(): Promise<SocketioPeer> {
 			const command = { id: 'c1', sensorId: 'hall-co2', name, deadline: Date.now() + 10_000, ttlMs: 10_000 };
 			return Promise.all(sockets.map((socket) => new Promise((resolve) => socket.emit('command', command, resolve))));
 		},
-		async arrive() {
+		async start() {
 			const http = createServer();
 			const io: Io = new Server(http, { path: '/ingest/socket.io', serveClient: false });
 			io.use((socket, next) =>
-				next(socket.handshake.auth.token === peer.token ? undefined : new Error('No good token')),
+				next(socket.handshake.auth.token === peer.token ? undefined : new Error('the token is not valid')),
 			);
 			io.on('connection', (socket) => {
 				socket.on('reading', (reading, done) => {
 					const answer = peer.answer(reading as DeviceReading);
 					if (!answer) return;
-					if (answer.ok) peer.taken.push(reading as DeviceReading);
+					if (answer.ok) peer.accepted.push(reading as DeviceReading);
 					done(answer);
 				});
 			});
@@ -53,7 +53,7 @@ export async function socketioPeer(): Promise<SocketioPeer> {
 			port = (http.address() as AddressInfo).port;
 			running = { http, io };
 		},
-		async leave() {
+		async stop() {
 			const stopped = running;
 			running = undefined;
 			if (!stopped) return;
@@ -61,8 +61,8 @@ export async function socketioPeer(): Promise<SocketioPeer> {
 			stopped.http.closeAllConnections();
 			await closed;
 		},
-		close: () => peer.leave(),
+		close: () => peer.stop(),
 	};
-	await peer.arrive();
+	await peer.start();
 	return peer;
 }

@@ -1,6 +1,6 @@
 import { createRandom, hash } from '../random.ts';
 
-/** What a room is for decides when people are in it. */
+/** The purpose of a room, which decides when people are in it. */
 export const PURPOSES = ['lecture', 'office', 'canteen', 'foyer'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
@@ -12,7 +12,7 @@ const SLOTS = [
 	[15.5, 17.25],
 ] as const;
 
-/** Guesses from the room's id, and where it says nothing leaves it to the seed. */
+/** The purpose suggested by the room's id; if the id suggests none, the seed decides. */
 export function purposeOf(roomId: string, seed: number): Purpose {
 	if (/hall|lecture|aula|class|auditorium/i.test(roomId)) return 'lecture';
 	if (/lab|office|ufficio|study|library/i.test(roomId)) return 'office';
@@ -22,8 +22,8 @@ export function purposeOf(roomId: string, seed: number): Purpose {
 }
 
 /**
- * The share of the room's capacity that would like to be there, 0..1, at `hour` (0..24, local) of the `day`-th day. No
- * two days and no two rooms are alike; nights are empty.
+ * The share of the room's capacity, 0..1, that wants to be there at `hour` (0..24, local) of day number `day`. Every
+ * day and every room differs; nights are empty.
  */
 export function attendance(purpose: Purpose, base: number, day: number, hour: number): number {
 	const random = createRandom(hash(base, day));

@@ -21,7 +21,7 @@ function aDay(seed: number): Map<string, RoomState[]> {
 }
 
 describe('a simulated building', () => {
-	it('is the same for the same seed and clock, however often one asks', () => {
+	it('is the same for the same seed and clock, however often it is read', () => {
 		fc.assert(
 			fc.property(
 				fc.integer(),
@@ -44,7 +44,7 @@ describe('a simulated building', () => {
 		expect(aDay(1).get('hall')).not.toEqual(aDay(2).get('hall'));
 	});
 
-	it('stays plausible through 24 hours: counts whole and within capacity, air within what people breathe', () => {
+	it('stays plausible through 24 hours: whole counts within capacity, and breathable air', () => {
 		for (const seed of [1, 2, 3, 4, 5]) {
 			const day = aDay(seed);
 			for (const { id, capacity } of rooms) {
@@ -100,7 +100,7 @@ describe('a simulated building', () => {
 		expect(after.temperature).toBeLessThan(levels.at(-1)!.temperature - 1);
 	});
 
-	it('can be crowded over its capacity at once, through its doors, and stays so until let go', () => {
+	it('can be crowded beyond its capacity at once, through its doors, until it is released', () => {
 		const building = new SimulatedBuilding({ id: 'b', rooms }, 3);
 		const noon = MIDNIGHT + 12 * HOUR;
 		const before = { ...building.room('hall', noon) };
@@ -116,7 +116,7 @@ describe('a simulated building', () => {
 		expect(building.room('hall', noon + 2 * HOUR).people).toBeLessThanOrEqual(120);
 	});
 
-	it('goes on where it was when the clock is set back, and catches up after a long sleep', () => {
+	it('continues where it was when the clock is set back, and catches up after a long pause', () => {
 		const building = new SimulatedBuilding({ id: 'b', rooms }, 3);
 		const noon = MIDNIGHT + 12 * HOUR;
 		const before = { ...building.room('lab', noon) };
@@ -127,9 +127,11 @@ describe('a simulated building', () => {
 		expect(building.room('lab', noon + 400 * 24 * HOUR - 9 * HOUR).people).toBe(0);
 	});
 
-	it('names what it was asked for and does not have', () => {
+	it('names its rooms when it is asked for an unknown one', () => {
 		const building = new SimulatedBuilding({ id: 'b', rooms }, 3);
-		expect(() => building.room('attic', MIDNIGHT)).toThrow(/no room "attic" in b; there are hall, lab, canteen, foyer/);
+		expect(() => building.room('attic', MIDNIGHT)).toThrow(
+			/b has no room "attic"; its rooms are hall, lab, canteen, foyer/,
+		);
 		for (const count of [-1, 1.5, Number.NaN])
 			expect(() => building.crowd('hall', count, MIDNIGHT)).toThrow(RangeError);
 	});

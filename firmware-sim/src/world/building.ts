@@ -1,11 +1,11 @@
 import { hash, randomAt } from '../random.ts';
 import {
 	crossingsTo,
-	type RoomNature,
 	type RoomState,
-	roomNature,
+	type RoomTraits,
+	roomTraits,
 	type Surroundings,
-	settledRoom,
+	steadyRoom,
 	stepRoom,
 } from './room.ts';
 
@@ -17,36 +17,36 @@ export interface BuildingPlan {
 const TICK_MS = 5_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Longer than any inertia in a room, so that how it began no longer shows. */
+/** Longer than every time constant of a room, so that its initial state no longer shows. */
 const WARM_UP_TICKS = (6 * HOUR_MS) / TICK_MS;
-/** Most that is lived through at once; of a longer sleep, only its end. */
-const MOST_TICKS = (48 * HOUR_MS) / TICK_MS;
+/** The most ticks simulated at once; of a longer pause only the end is simulated. */
+const MAX_TICKS = (48 * HOUR_MS) / TICK_MS;
 
 /**
- * The rooms of a building, moving in steps of five seconds. What a room is like depends on the seed and the time, and
- * on nothing else: neither on how often one asks nor on chance.
+ * The rooms of a building, simulated in steps of five seconds. The state of a room depends on the seed and the time
+ * only, not on how often it is read.
  */
 export class SimulatedBuilding {
 	readonly id: string;
-	readonly #natures: Map<string, RoomNature>;
+	readonly #traits: Map<string, RoomTraits>;
 	readonly #states = new Map<string, RoomState>();
-	readonly #held = new Map<string, number>();
+	readonly #fixedCounts = new Map<string, number>();
 	readonly #weather: number;
 	readonly #utcOffsetMs: number;
 	#tick: number | undefined;
-	/** Added to a clock that was set back, because people do not live backwards. */
+	/** Added to the time after the clock was set back: the simulation never goes backwards. */
 	#shiftMs = 0;
 
-	/** @param utcOffsetMinutes what the building's own wall clocks show, against UTC */
+	/** @param utcOffsetMinutes UTC offset of the building's local time */
 	constructor(plan: BuildingPlan, seed: number, utcOffsetMinutes = 0) {
 		this.id = plan.id;
-		this.#natures = new Map(plan.rooms.map((room) => [room.id, roomNature(room, seed)]));
+		this.#traits = new Map(plan.rooms.map((room) => [room.id, roomTraits(room, seed)]));
 		this.#weather = (hash(seed, 'weather') / 2 ** 32) * 2 * Math.PI;
 		this.#utcOffsetMs = utcOffsetMinutes * 60_000;
 	}
 
 	/**
-	 * The room at `now` (epoch ms).
+	 * The state of a room at `now` (epoch ms).
 	 * @throws RangeError for a room the building does not have
 	 */
 	room(roomId: string, now: number): Readonly<RoomState> {
@@ -55,19 +55,20 @@ export class SimulatedBuilding {
 	}
 
 	/**
-	 * From now on exactly `count` people are in the room, however few fit; they come or go through its doors at once.
-	 * `undefined` lets them follow the day again.
-	 * @throws RangeError for a room the building does not have, or a count that is not a whole number from 0 up
+	 * From `now` on exactly `count` people are in the room, also beyond its capacity; they come or go through its doors
+	 * at once. With `undefined` the room follows the time of day again.
+	 * @throws RangeError for a room the building does not have, or a count that is not a whole number from 0
 	 */
 	crowd(roomId: string, count: number | undefined, now: number): void {
 		this.#advance(now);
 		const state = this.#state(roomId);
 		if (count === undefined) {
-			this.#held.delete(roomId);
+			this.#fixedCounts.delete(roomId);
 			return;
 		}
-		if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`a room holds 0 people or more, not ${count}`);
-		this.#held.set(roomId, count);
+		if (!Number.isSafeInteger(count) || count < 0)
+			throw new RangeError(`the people in a room must be a whole number from 0, not ${count}`);
+		this.#fixedCounts.set(roomId, count);
 		const { arrivals, departures } = crossingsTo(state.people, count);
 		this.#states.set(roomId, {
 			...state,
@@ -80,7 +81,7 @@ export class SimulatedBuilding {
 	#state(roomId: string): RoomState {
 		const state = this.#states.get(roomId);
 		if (!state)
-			throw new RangeError(`no room "${roomId}" in ${this.id}; there are ${[...this.#natures.keys()].join(', ')}`);
+			throw new RangeError(`${this.id} has no room "${roomId}"; its rooms are ${[...this.#traits.keys()].join(', ')}`);
 		return state;
 	}
 
@@ -88,23 +89,23 @@ export class SimulatedBuilding {
 		let to = Math.floor((now + this.#shiftMs) / TICK_MS);
 		if (this.#tick === undefined) {
 			this.#tick = to - WARM_UP_TICKS;
-			const around = this.#surroundings(this.#tick);
-			for (const [id, nature] of this.#natures) this.#states.set(id, settledRoom(nature, around));
+			const surroundings = this.#surroundings(this.#tick);
+			for (const [id, traits] of this.#traits) this.#states.set(id, steadyRoom(traits, surroundings));
 		}
 		if (to < this.#tick) {
 			this.#shiftMs += (this.#tick - to) * TICK_MS;
 			to = this.#tick;
 		}
-		for (let tick = Math.max(this.#tick, to - MOST_TICKS) + 1; tick <= to; tick++) {
-			const around = this.#surroundings(tick);
-			for (const [id, nature] of this.#natures) {
+		for (let tick = Math.max(this.#tick, to - MAX_TICKS) + 1; tick <= to; tick++) {
+			const surroundings = this.#surroundings(tick);
+			for (const [id, traits] of this.#traits) {
 				const next = stepRoom(
-					nature,
+					traits,
 					this.#states.get(id) as RoomState,
-					around,
+					surroundings,
 					TICK_MS / HOUR_MS,
-					randomAt(nature.base, tick),
-					this.#held.get(id),
+					randomAt(traits.base, tick),
+					this.#fixedCounts.get(id),
 				);
 				this.#states.set(id, next);
 			}

@@ -30,7 +30,7 @@ type LiveSocket = Socket<ServerToDashboard, DashboardToServer>;
 type ConnectError = Error & { data?: { code?: string; error?: { code?: string } } };
 
 const ANSWER_TIMEOUT_MS = 10_000;
-const RETRY = { firstMs: 500, maxMs: 15_000 };
+const RETRY = { firstMs: 500, longestMs: 15_000 };
 /** Refusals that no retry by itself resolves. */
 const FINAL = new Set(['unauthenticated', 'forbidden', 'not_found']);
 
@@ -131,7 +131,7 @@ function openSocket(): LiveSocket {
 		transports: ['websocket', 'polling'],
 		tryAllTransports: true,
 		reconnectionDelay: RETRY.firstMs,
-		reconnectionDelayMax: RETRY.maxMs,
+		reconnectionDelayMax: RETRY.longestMs,
 		randomizationFactor: 0.5,
 	});
 }

@@ -7,7 +7,7 @@ import { RecentIds } from '../../lib/live/recent-ids.ts';
 import { RetryTimer } from '../../lib/requests/retry-timer.ts';
 import { LiveRooms } from './live-rooms.ts';
 
-const SNAPSHOT_RETRY = { firstMs: 1000, maxMs: 30_000 };
+const SNAPSHOT_RETRY = { firstMs: 1000, longestMs: 30_000 };
 /**
  * If the service asks for a new snapshot within this time after the last one, it cannot keep up: the next snapshot
  * waits longer each time.

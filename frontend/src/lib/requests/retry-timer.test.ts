@@ -27,12 +27,12 @@ describe('the retry timer', () => {
 		[0.999, [99, 199, 399, 799, 999, 999]],
 	])('doubles its delay up to the bound, spread over the upper half (random draw %d)', (draw, expected) => {
 		vi.spyOn(Math, 'random').mockReturnValue(draw);
-		expect(delays(new RetryTimer({ firstMs: 100, maxMs: 1000 }), 6)).toEqual(expected);
+		expect(delays(new RetryTimer({ firstMs: 100, longestMs: 1000 }), 6)).toEqual(expected);
 	});
 
 	it('waits briefly again after a reset', () => {
 		vi.spyOn(Math, 'random').mockReturnValue(0);
-		const timer = new RetryTimer({ firstMs: 100, maxMs: 1000 });
+		const timer = new RetryTimer({ firstMs: 100, longestMs: 1000 });
 		delays(timer, 4);
 		timer.reset();
 		expect(delays(timer, 2)).toEqual([50, 100]);
@@ -40,7 +40,7 @@ describe('the retry timer', () => {
 
 	it('runs the last scheduled retry only, and none that was cancelled', () => {
 		const ran: string[] = [];
-		const timer = new RetryTimer({ firstMs: 100, maxMs: 1000 });
+		const timer = new RetryTimer({ firstMs: 100, longestMs: 1000 });
 		timer.schedule(() => ran.push('replaced'));
 		timer.schedule(() => ran.push('last'));
 		vi.runAllTimers();

@@ -2,7 +2,7 @@ export interface RetryDelays {
 	/** Upper bound of the delay after the first failure, ms. */
 	firstMs: number;
 	/** Upper bound of every delay, ms. */
-	maxMs: number;
+	longestMs: number;
 }
 
 /**
@@ -21,8 +21,8 @@ export class RetryTimer {
 	/** Runs `retry` after the delay. Replaces a retry that is still pending. */
 	schedule(retry: () => void): void {
 		this.cancel();
-		const { firstMs, maxMs } = this.#delays;
-		const bound = Math.min(maxMs, firstMs * 2 ** Math.min(this.#failures, 30));
+		const { firstMs, longestMs } = this.#delays;
+		const bound = Math.min(longestMs, firstMs * 2 ** Math.min(this.#failures, 30));
 		this.#failures += 1;
 		this.#timer = setTimeout(retry, bound / 2 + (Math.random() * bound) / 2);
 	}

@@ -4,12 +4,12 @@ import { Faults } from '../faults.ts';
 import type { Link } from '../links/link.ts';
 import { SILENT } from '../logger.ts';
 
-/** A started uplink that tries again quickly; stopped after the running test. */
-export function anUplink(link: Link, options: Partial<UplinkOptions> = {}): Uplink {
+/** Starts an uplink with short retries; it is stopped after the running test. */
+export function startUplink(link: Link, options: Partial<UplinkOptions> = {}): Uplink {
 	const uplink = new Uplink(link, {
 		bufferSize: 1000,
 		ackTimeoutMs: 5_000,
-		retry: { firstMs: 20, mostMs: 200 },
+		retry: { firstMs: 20, longestMs: 200 },
 		faults: new Faults(),
 		logger: SILENT,
 		onAcknowledged: () => {},
