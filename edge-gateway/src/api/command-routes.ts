@@ -1,14 +1,14 @@
 import { CrowdVisionError, commandRequest } from '@crowdvision/contracts';
 import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import type { Availability } from '../devices/availability.ts';
+import type { CommandChannels } from '../downlink/command-channels.ts';
 import type { Downlink } from '../downlink/downlink.ts';
-import type { Lines } from '../downlink/lines.ts';
 import type { Registry } from '../registry.ts';
 import { mayLookAt } from './access.ts';
 
 export interface CommandRouteParts {
 	downlink: Downlink;
-	lines: Lines;
+	channels: CommandChannels;
 	registry: Registry;
 	availability: Availability;
 }
@@ -17,7 +17,10 @@ export interface CommandRouteParts {
 const PATIENCE_MS = 10_000;
 
 /** `POST /devices/{sensorId}/command`, behind a guard that lets staff through. */
-export function addCommandRoutes(router: Router, { downlink, lines, registry, availability }: CommandRouteParts): void {
+export function addCommandRoutes(
+	router: Router,
+	{ downlink, channels, registry, availability }: CommandRouteParts,
+): void {
 	router.post('/devices/:sensorId/command', jsonBody(), async (request, response) => {
 		const sensorId = String(request.params.sensorId);
 		requireStaffOf(request, sensorId);
@@ -43,8 +46,8 @@ export function addCommandRoutes(router: Router, { downlink, lines, registry, av
 			return;
 		}
 		// On its own, or of a sensor that only tells its place itself, the gateway goes by the device.
-		const line = lines.of(sensorId) ?? availability.get(sensorId);
-		if (!line || registered || !mayLookAt(request, registry, line.domainName))
+		const channel = channels.of(sensorId) ?? availability.get(sensorId);
+		if (!channel || registered || !mayLookAt(request, registry, channel.domainName))
 			throw new CrowdVisionError('not_found', 'There is no such sensor');
 	}
 }

@@ -17,32 +17,32 @@ afterEach(() => world.stop());
 
 const send = (...commands: string[]) => world.bus.append(STREAMS.commands, commands);
 
-/** A device that listens to the commands of its sensors and says what it is told to, or nothing. */
+/** A device that subscribes to the commands of its sensors, and sends `answer` to each if there is one. */
 async function device(id: string, options: { clean?: boolean; answer?: object; sensors?: string[] } = {}) {
 	const { clean = true, answer, sensors = ['door'] } = options;
-	const heard: { command: CommandToDevice; qos: number; retain: boolean }[] = [];
+	const received: { command: CommandToDevice; qos: number; retain: boolean }[] = [];
 	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { sensorIds: sensors }), {
 		clientId: id,
 		clean,
 	});
 	client.on('message', (topic, payload, { qos, retain }) => {
 		const command = JSON.parse(payload.toString()) as CommandToDevice;
-		heard.push({ command, qos, retain });
+		received.push({ command, qos, retain });
 		if (answer) client.publish(`${topic}/result`, JSON.stringify({ id: command.id, ...answer }), { qos: 1 });
 	});
 	await client.subscribeAsync(
 		sensors.map((sensorId) => `command/${sensorId}`),
 		{ qos: 1 },
 	);
-	return { client, heard, ids: () => heard.map(({ command }) => command.id) };
+	return { client, received, ids: () => received.map(({ command }) => command.id) };
 }
 
 const answer = (client: MqttClient, id: string, outcome: string, sensorId = 'door') =>
 	client.publishAsync(`command/${sensorId}/result`, JSON.stringify({ id, outcome }), { qos: 1 });
 
 describe('a command to an MQTT device', () => {
-	it('is delivered with its deadline, and ends as the device says: once', async () => {
-		const { heard } = await device('d1', { answer: { outcome: 'executed', detail: 'blinked' } });
+	it('is delivered with its deadline, and has exactly one outcome, the one the device answers', async () => {
+		const { received } = await device('d1', { answer: { outcome: 'executed', detail: 'blinked' } });
 		await send(commandOf('c1', { args: { times: 3 } }));
 		expect(await results.of('c1')).toEqual({
 			id: 'c1',
@@ -51,7 +51,7 @@ describe('a command to an MQTT device', () => {
 			detail: 'blinked',
 			at: expect.any(Number),
 		});
-		const [{ command, qos, retain } = {}] = heard as [(typeof heard)[number]?];
+		const [{ command, qos, retain } = {}] = received as [(typeof received)[number]?];
 		expect({ qos, retain }).toEqual({ qos: 1, retain: false });
 		expect(command).toEqual({
 			id: 'c1',
@@ -62,36 +62,36 @@ describe('a command to an MQTT device', () => {
 		});
 		expect(command!.ttlMs).toBeGreaterThan(0);
 		expect(command!.ttlMs).toBeLessThanOrEqual(10_000);
-		// The same command again, as a stream may bring it, is no second one.
+		// A stream may deliver the same command twice.
 		await send(commandOf('c1'), commandOf('c2'));
 		await results.of('c2');
-		expect(heard.map((one) => one.command.id)).toEqual(['c1', 'c2']);
+		expect(received.map((one) => one.command.id)).toEqual(['c1', 'c2']);
 		expect(results.all.map(({ id }) => id)).toEqual(['c1', 'c2']);
 	});
 
-	it('has failed where the device says so', async () => {
+	it('fails if the device answers that it failed', async () => {
 		await device('d1', { answer: { outcome: 'failed', detail: 'no such LED' } });
 		await send(commandOf('c1'));
 		expect(await results.of('c1')).toMatchObject({ outcome: 'failed', detail: 'no such LED' });
 	});
 
-	it('expires without an answer, and an answer after that is counted and changes nothing', async () => {
+	it('expires without an answer, and a later answer is only counted', async () => {
 		const { client, ids } = await device('d1');
 		await send(commandOf('c1', { inMs: 3000 }));
 		await waitFor('the command', () => ids().includes('c1'));
 		expect(await results.of('c1')).toMatchObject({ outcome: 'expired', detail: 'd1 did not answer in time' });
 		await answer(client, 'c1', 'executed');
 		await waitFor(
-			'it to be counted',
+			'the late answer to be counted',
 			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
 		);
 		expect(results.all).toHaveLength(1);
 		expect(await world.metric('gateway_commands_under_way')).toBe(0);
 	});
 
-	it('waits for a device that is away, is given it when it comes, and again when it comes back without having answered', async () => {
+	it('waits for a device to connect, and is sent again if the device reconnects without having answered', async () => {
 		await send(commandOf('c1'));
-		await waitFor('it to be under way', async () => (await world.metric('gateway_commands_under_way')) === 1);
+		await waitFor('the command to be under way', async () => (await world.metric('gateway_commands_under_way')) === 1);
 		const first = await device('d1');
 		await waitFor('the command', () => first.ids().includes('c1'));
 		await first.client.endAsync(true);
@@ -100,44 +100,44 @@ describe('a command to an MQTT device', () => {
 		expect(second.ids()).toEqual(['c1']);
 	});
 
-	it('is never delivered late: not to who comes after the deadline, and not to a session that slept', async () => {
-		const sleeper = await device('d1', { clean: false });
-		await sleeper.client.endAsync();
+	it('is never delivered after its deadline, also not to a stored session', async () => {
+		const offline = await device('d1', { clean: false });
+		await offline.client.endAsync();
 		await send(commandOf('c1', { inMs: 150 }), commandOf('past', { inMs: -5000 }));
 		expect(await results.of('c1')).toMatchObject({ outcome: 'expired', detail: 'the device was not connected' });
 		expect(await results.of('past')).toMatchObject({ outcome: 'expired' });
-		const awake = await device('d1', { clean: false, answer: { outcome: 'executed' } });
+		const online = await device('d1', { clean: false, answer: { outcome: 'executed' } });
 		await send(commandOf('c2'));
 		expect(await results.of('c2')).toMatchObject({ outcome: 'executed' });
-		expect(awake.ids()).toEqual(['c2']);
+		expect(online.ids()).toEqual(['c2']);
 	});
 
-	it('reaches a session that comes back without subscribing again', async () => {
+	it('reaches a stored session whose client reconnects without subscribing again', async () => {
 		const before = await device('d1', { clean: false });
 		await before.client.endAsync();
-		const heard: string[] = [];
+		const ids: string[] = [];
 		const client = await mqttClient(world.mqttUrl, 'd1', await world.token('d1', { sensorIds: ['door'] }), {
 			clientId: 'd1',
 			clean: false,
 		});
-		client.on('message', (_topic, payload) => heard.push((JSON.parse(payload.toString()) as CommandToDevice).id));
+		client.on('message', (_topic, payload) => ids.push((JSON.parse(payload.toString()) as CommandToDevice).id));
 		await send(commandOf('c1'));
-		await waitFor('the command', () => heard.includes('c1'));
+		await waitFor('the command', () => ids.includes('c1'));
 		await answer(client, 'c1', 'executed');
 		expect(await results.of('c1')).toMatchObject({ outcome: 'executed' });
 	});
 
-	it('is answered only by who speaks for its sensor', async () => {
+	it('can only be answered by a device that may send for its sensor', async () => {
 		const { ids } = await device('d1');
 		const other = await device('d2', { sensors: ['window'] });
 		await send(commandOf('c1'));
 		await waitFor('the command', () => ids().includes('c1'));
-		// As another's sensor it is refused; as its own it is no answer to this command.
+		// For another device's sensor the answer is refused; for its own sensor it does not match this command.
 		await answer(other.client, 'c1', 'executed', 'door');
 		expect(await refusedAs(world, 'forbidden')).toMatchObject({ source: 'command/door/result', sender: 'd2' });
 		await answer(other.client, 'c1', 'executed', 'window');
 		await waitFor(
-			'it to be counted',
+			'the late answer to be counted',
 			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
 		);
 		await other.client.publishAsync('command/window/result', '{"id":"c1"}', { qos: 1 });
@@ -147,18 +147,18 @@ describe('a command to an MQTT device', () => {
 });
 
 describe('a device of another domain whose token names the same sensor', () => {
-	it('hears no commands to it, answers none, and says nothing of it', async () => {
+	it('receives no commands of the sensor, cannot answer them, and cannot set its status', async () => {
 		const foreign = await world.token('spy', { domainName: 'other', sensorIds: ['registered'] });
 		const { ids } = await device('d1', { sensors: ['registered'], answer: { outcome: 'executed' } });
-		// The last line counts, but not this one.
+		// The newest channel of a sensor is used, but not one of another domain.
 		const overMqtt = await mqttClient(world.mqttUrl, 'spy', foreign);
-		const heard: string[] = [];
-		overMqtt.on('message', (topic) => heard.push(topic));
+		const received: string[] = [];
+		overMqtt.on('message', (topic) => received.push(topic));
 		for (const topic of ['command/registered', 'status/registered', 'telemetry/+/+/registered']) {
 			await expect(overMqtt.subscribeAsync(topic, { qos: 1 })).rejects.toThrow();
 		}
 		const socket = await sensorSocket(world.url, { token: foreign });
-		socket.on('command', () => heard.push('command over Socket.IO'));
+		socket.on('command', () => received.push('command over Socket.IO'));
 		await overMqtt.publishAsync('status/registered', 'offline', { qos: 1, retain: true });
 		expect(await refusedAs(world, 'forbidden', 'status/registered')).toMatchObject({ sender: 'spy' });
 		await send(commandOf('c1', { sensorId: 'registered' }));
@@ -168,12 +168,12 @@ describe('a device of another domain whose token names the same sensor', () => {
 		expect(await refusedAs(world, 'forbidden', 'command/registered/result')).toMatchObject({ sender: 'spy' });
 		const staff = await world.account({ domainName: 'other', role: 'business_admin' });
 		expect((await world.call('GET', '/devices', { token: staff })).body.sensors).toEqual([]);
-		expect(heard).toEqual([]);
+		expect(received).toEqual([]);
 	});
 });
 
-describe('what is no command', () => {
-	it('has failed where it can be named, and is passed over where it cannot', async () => {
+describe('an invalid command on the bus', () => {
+	it('fails if it names a command and a sensor, and is ignored otherwise', async () => {
 		await device('d1', { answer: { outcome: 'executed' } });
 		await send(
 			'not JSON',
@@ -186,7 +186,7 @@ describe('what is no command', () => {
 		expect(await world.metric('gateway_commands_total', { outcome: 'invalid' })).toBe(3);
 	});
 
-	it('has failed with too much to carry, or a deadline too far ahead to be meant', async () => {
+	it('fails if its arguments are too large or its deadline is too far ahead', async () => {
 		await send(commandOf('large', { args: 'x'.repeat(5000) }), commandOf('far', { inMs: 25 * 3600_000 }));
 		expect(await results.of('large')).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('/args') });
 		expect(await results.of('far')).toMatchObject({ outcome: 'failed', detail: expect.stringContaining('/deadline') });

@@ -8,132 +8,137 @@ import {
 	CrowdVisionError,
 	STREAMS,
 } from '@crowdvision/contracts';
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import { keepTrying, type Logger } from '@crowdvision/service-kit';
 import { RateLimit } from '../limits/rate-limit.ts';
-import type { CommandBook } from './command-book.ts';
+import type { CommandChannels } from './command-channels.ts';
+import { CommandQuotas } from './command-quotas.ts';
+import type { CommandStore } from './command-store.ts';
 import { Deliveries } from './deliveries.ts';
+import { MAX_DETAIL } from './device-messages.ts';
 import type { DownlinkConfig } from './downlink-config.ts';
-import type { Lines } from './lines.ts';
 import { Outcomes } from './outcomes.ts';
 import { problemOf, readCommand } from './read-command.ts';
-import { Shares } from './shares.ts';
 
-/** Older commands were decided when they were due; the bus does not know any more by whom. Less than it remembers. */
-const OLDEST_MS = 6 * 24 * 3600_000;
-const LONGEST_DETAIL = 1024;
+/**
+ * Commands whose deadline was longer ago are ignored: their outcome was decided at that time. Shorter than the bus
+ * remembers outcomes.
+ */
+const MAX_AGE_MS = 6 * 24 * 3600_000;
 
 export interface DownlinkParts {
-	book: CommandBook;
-	lines: Lines;
-	/** Whose sensor it is: top-level domains share what may be under way. Undefined where nobody knows. */
+	store: CommandStore;
+	channels: CommandChannels;
+	/** The domain of a sensor, for the quota of its top-level domain; undefined if it is unknown. */
 	domainOf(sensorId: string): string | undefined;
-	/** Without it, commands come over HTTP only, and their outcomes stay here. */
+	/** Undefined: commands come over HTTP only, and their outcomes stay in the store. */
 	bus: Bus | undefined;
-	/** Whether other gateways may be on the same bus. */
+	/** Whether other gateways may use the same bus. */
 	shared: boolean;
 	config: Required<DownlinkConfig>;
 	/** Epoch ms. */
 	now(): number;
-	/** Whether that is the time, as far as anybody can tell. */
+	/** Whether `now` is believed to be right. */
 	knowsTime(): boolean;
 	logger: Logger;
 }
 
 /**
- * Commands to devices, each with exactly one outcome:
+ * Delivers commands to devices. Each command gets exactly one outcome:
  *
- *   stream commands ─┐                                  ┌─ executed | failed: the device's answer
- *   HTTP ────────────┴▶ book (durable) ─▶ line ─▶ device┤
- *                                                       └─ expired: nobody answered by the deadline
- *   outcome ─▶ book (durable) ─▶ stream command-results, the first under the command's id only
+ *   stream commands ─┐                                      ┌─ executed | failed: the device's answer
+ *   HTTP ────────────┴▶ store (durable) ─▶ channel ─▶ device┤
+ *                                                           └─ expired: no answer by the deadline
+ *   outcome ─▶ store (durable) ─▶ stream command-results, which accepts the first outcome of each command id
  *
- * Every gateway on a bus reads every command, and sends it if the device is connected here, or comes before the
- * deadline; after it nothing is sent. A command that is sent again (the device came back, this process did) is the same
- * to the device by its id.
+ * Every gateway on a bus reads every command, and sends it if the device is connected to it or connects before the
+ * deadline; nothing is sent after the deadline. A command may be sent again when the device or this process comes back;
+ * the device recognizes it by its id.
  */
 export class Downlink {
-	readonly #book: CommandBook;
-	readonly #lines: Lines;
+	readonly #store: CommandStore;
+	readonly #channels: CommandChannels;
 	readonly #bus: Bus | undefined;
 	readonly #outcomes: Outcomes | undefined;
 	readonly #now: () => number;
 	/**
-	 * What a gateway says of a command counts for all on the bus: one whose clock may be wrong leaves those to the others
-	 * that it has no line for.
+	 * Whether this gateway may decide about a sensor's commands by the time. Its decision counts for all gateways on the
+	 * bus, so one whose clock may be wrong decides only if the device is connected to it.
 	 */
 	readonly #isSure: (sensorId: string) => boolean;
 	readonly #deliveries: Deliveries;
-	readonly #shares: Shares;
+	readonly #quotas: CommandQuotas;
 	readonly #config: Required<DownlinkConfig>;
 	readonly #shared: boolean;
 	readonly #logger: Logger;
 	readonly #rate: RateLimit;
+	/** Callers that wait for an outcome, by command id. */
 	readonly #waiting = new Map<string, ((result: CommandResult) => void)[]>();
 	readonly #stopping = new AbortController();
 	readonly #counts = { executed: 0, failed: 0, expired: 0, late: 0, superseded: 0, invalid: 0 };
+	/** Called when there may be room for another command. */
 	#onRoom: (() => void)[] = [];
 	#tail: Subscription | undefined;
 
 	constructor(parts: DownlinkParts) {
-		this.#book = parts.book;
-		this.#lines = parts.lines;
+		this.#store = parts.store;
+		this.#channels = parts.channels;
 		this.#bus = parts.bus;
 		this.#now = parts.now;
-		this.#isSure = (sensorId) => !parts.shared || parts.knowsTime() || parts.lines.of(sensorId) !== undefined;
+		this.#isSure = (sensorId) => !parts.shared || parts.knowsTime() || parts.channels.of(sensorId) !== undefined;
 		this.#deliveries = new Deliveries({
 			...parts,
 			isSure: this.#isSure,
-			answered: (sensorId, answer) => void this.answered(sensorId, answer),
-			expired: (command, reason) => void this.#end(command, 'expired', reason),
+			onAnswer: (sensorId, answer) => void this.answered(sensorId, answer),
+			onExpired: (command, reason) => void this.#end(command, 'expired', reason),
 		});
 		this.#config = parts.config;
 		this.#shared = parts.shared;
-		this.#shares = new Shares(parts.config, parts.domainOf);
+		this.#quotas = new CommandQuotas(parts.config, parts.domainOf);
 		this.#logger = parts.logger;
 		this.#rate = new RateLimit(parts.config.perSecond);
 		this.#outcomes = parts.bus && new Outcomes(parts.bus, parts.logger);
 	}
 
-	/** Takes up what was under way, and follows the bus. Devices may be on their lines already. */
+	/** Resumes the commands under way and follows the bus. Devices may have connected before. */
 	async start(): Promise<void> {
-		await this.#outcomes?.follow((result) => this.#heard(result));
-		for (const result of this.#book.untold()) this.#tell(result);
-		for (const command of this.#book.underWay()) this.#deliveries.begin(command, true);
-		this.#lines.follow((sensorId) => this.#deliveries.resume(sensorId));
+		await this.#outcomes?.follow((result) => this.#onOutcome(result));
+		for (const result of this.#store.unpublished()) this.#publish(result);
+		for (const command of this.#store.underWay()) this.#deliveries.start(command, true);
+		this.#channels.follow((sensorId) => this.#deliveries.resume(sensorId));
 		this.#tail = await this.#bus?.tail(
 			STREAMS.commands,
-			this.#book.position ?? START,
+			this.#store.position ?? START,
 			(entries) => this.#takeAll(entries),
-			(gap) => this.#logger.warn({ gap }, 'commands were given up by the bus before this gateway saw them'),
+			(gap) => this.#logger.warn({ gap }, 'the bus dropped commands before this gateway read them'),
 		);
 	}
 
-	/** What is under way stays so; the next start takes it up. */
+	/** Stops. Commands under way stay so; the next start resumes them. */
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#roomAgain();
+		this.#notifyRoom();
 		await this.#tail?.close();
 		await this.#outcomes?.close();
 		this.#deliveries.stop();
-		await this.#book.settled();
+		await this.#store.settled();
 	}
 
-	/** Commands without an outcome here. */
+	/** Number of commands without an outcome. */
 	get underWay(): number {
-		return this.#book.size;
+		return this.#store.size;
 	}
 
 	/**
-	 * Outcomes said, and what was no outcome: `late` answers, and those for which another gateway was first. Since the
-	 * start.
+	 * Counts since the start: outcomes decided here, `late` answers that no command was waiting for, outcomes
+	 * `superseded` by another gateway's, and `invalid` entries of the stream of commands.
 	 */
 	get counts(): Readonly<Record<CommandOutcome | 'late' | 'superseded' | 'invalid', number>> {
 		return this.#counts;
 	}
 
 	/**
-	 * Takes a command that somebody asks for here. Resolves when it is durable: on the bus where the device is not on a
-	 * line of this gateway, as it may be on one of another.
+	 * Accepts a command that was requested over HTTP. Resolves when it is durable: in the store if the device is
+	 * connected to this gateway, else on the bus, as it may be connected to another one.
 	 * @throws CrowdVisionError `invalid`, `rate_limited`, `unavailable`
 	 */
 	async request(
@@ -143,22 +148,22 @@ export class Downlink {
 		const now = this.#now();
 		const { name, args, timeoutMs = this.#config.timeoutMs, deadline = now + timeoutMs } = wanted;
 		const command: Command = { id: randomUUID(), sensorId, name, ...(args !== undefined && { args }), deadline };
-		const wrong = problemOf(command, now);
-		if (wrong) throw new CrowdVisionError('invalid', wrong);
+		const problem = problemOf(command, now);
+		if (problem) throw new CrowdVisionError('invalid', problem);
 		if (deadline <= now)
 			throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
 		this.#rate.take(sensorId);
 		const tooMany = this.#isFull
-			? `${this.#config.mostUnderWay} commands are under way, or wait for their outcome to be told`
-			: this.#shares.problem(command, this.#book, now);
+			? `${this.#config.mostUnderWay} commands are under way or their outcome is not yet published`
+			: this.#quotas.problem(command, this.#store, now);
 		if (tooMany !== undefined) throw new CrowdVisionError('rate_limited', tooMany, {}, 1);
-		if (this.#bus && !this.#lines.of(sensorId)) {
+		if (this.#bus && !this.#channels.of(sensorId)) {
 			await this.#bus.append(STREAMS.commands, [JSON.stringify(command)]);
 			return command;
 		}
-		this.#book.add(command);
+		this.#store.add(command);
 		try {
-			await this.#book.save();
+			await this.#store.save();
 		} catch (error) {
 			throw new CrowdVisionError(
 				'unavailable',
@@ -167,13 +172,13 @@ export class Downlink {
 				2,
 			);
 		}
-		this.#deliveries.begin(command);
+		this.#deliveries.start(command);
 		return command;
 	}
 
-	/** Resolves with the outcome of a command when it is known; undefined when `signal` aborts before. */
+	/** Resolves with the outcome of a command once it is known, or with undefined if `signal` aborts before. */
 	outcome(id: string, signal: AbortSignal): Promise<CommandResult | undefined> {
-		const known = this.#book.result(id);
+		const known = this.#store.result(id);
 		if (known) return Promise.resolve(known);
 		return new Promise((resolve) => {
 			const done = (result?: CommandResult) => {
@@ -191,11 +196,11 @@ export class Downlink {
 	}
 
 	/**
-	 * Takes a device's answer; who calls it knows that the device speaks for the sensor. Resolves when the outcome is
-	 * durable. One that nobody waits for any more, or for a command to another sensor, is counted and forgotten.
+	 * Handles a device's answer. The caller has checked that the device may send for this sensor. Resolves when the
+	 * outcome is durable. An answer to a command that has ended, or that was for another sensor, is only counted.
 	 */
 	async answered(sensorId: string, { id, outcome, detail }: CommandAnswer): Promise<void> {
-		const command = this.#book.get(id);
+		const command = this.#store.get(id);
 		if (command?.sensorId !== sensorId) {
 			this.#counts.late++;
 			return;
@@ -203,12 +208,12 @@ export class Downlink {
 		await this.#end(command, outcome, detail);
 	}
 
-	/** Outcomes that the bus does not have yet, for it is away, are in the book as commands under way are. */
+	/** Outcomes that the bus does not have yet count like commands under way, as the store holds both. */
 	get #isFull(): boolean {
-		return this.#book.size + this.#book.untold().length >= this.#config.mostUnderWay;
+		return this.#store.size + this.#store.unpublished().length >= this.#config.mostUnderWay;
 	}
 
-	/** Commands from the bus. Each is durable here, or has ended, before the place in the stream moves on. */
+	/** Handles commands from the bus. Each is durable here, or has ended, before the position in the stream moves on. */
 	async #takeAll(entries: BusEntry[]): Promise<void> {
 		for (const { data } of entries) {
 			while (this.#isFull && !this.#stopping.signal.aborted)
@@ -216,7 +221,7 @@ export class Downlink {
 			if (this.#stopping.signal.aborted) return;
 			await this.#take(data, this.#now());
 		}
-		this.#book.position = entries.at(-1)!.position;
+		this.#store.position = entries.at(-1)!.position;
 		await this.#save();
 	}
 
@@ -224,71 +229,72 @@ export class Downlink {
 		const { command, problem, malformed } = readCommand(data, now, this.#isSure);
 		if (malformed) this.#counts.invalid++;
 		if (!command) {
-			this.#logger.warn({ problem }, 'an entry of the stream of commands is no command');
+			this.#logger.warn({ problem }, 'an entry of the stream of commands is not a command');
 			return;
 		}
-		if (this.#book.has(command.id) || command.deadline < now - OLDEST_MS) return;
+		if (this.#store.has(command.id) || command.deadline < now - MAX_AGE_MS) return;
 		const failed = problem ?? this.#tooMany(command, now);
-		this.#book.add(command);
+		this.#store.add(command);
 		if (failed !== undefined) return this.#end(command, 'failed', failed);
 		if (command.deadline > now) await this.#save();
-		this.#deliveries.begin(command);
+		this.#deliveries.start(command);
 	}
 
 	/**
-	 * Only who sends it can judge how many are too many for a sensor; what waits for no device of another gateway, this
-	 * one does.
+	 * Why a command is one too many, or undefined. If other gateways share the bus, only the one with the device's
+	 * channel decides.
 	 */
 	#tooMany(command: Command, now: number): string | undefined {
 		const { sensorId } = command;
-		const line = this.#lines.of(sensorId);
-		if (this.#shared && !line) return undefined;
+		const channel = this.#channels.of(sensorId);
+		if (this.#shared && !channel) return undefined;
 		try {
-			// One that was asked for here, before the device came, was counted then.
-			if (line) this.#rate.take(sensorId);
+			// A command that was requested here before the device connected was counted at the request.
+			if (channel) this.#rate.take(sensorId);
 		} catch (error) {
 			return (error as Error).message;
 		}
-		return this.#shares.problem(command, this.#book, now);
+		return this.#quotas.problem(command, this.#store, now);
 	}
 
 	async #end({ id, sensorId, deadline }: Command, outcome: CommandOutcome, detail: string | undefined): Promise<void> {
-		if (!this.#book.get(id)) return;
+		if (!this.#store.get(id)) return;
 		const now = this.#now();
 		const result: CommandResult = {
 			id,
 			sensorId,
 			outcome,
-			...(detail !== undefined && { detail: detail.slice(0, LONGEST_DETAIL) }),
+			...(detail !== undefined && { detail: detail.slice(0, MAX_DETAIL) }),
 			at: now,
 		};
-		this.#book.end(result, deadline, this.#bus === undefined, now);
-		this.#ended(id);
+		this.#store.end(result, deadline, this.#bus === undefined, now);
+		this.#stopDelivering(id);
 		await this.#save();
-		if (this.#bus) this.#tell(result);
-		else this.#settled(result);
+		if (this.#bus) this.#publish(result);
+		else this.#complete(result);
 	}
 
-	#ended(id: string): void {
+	#stopDelivering(id: string): void {
 		this.#deliveries.end(id);
-		this.#roomAgain();
+		this.#notifyRoom();
 	}
 
-	#roomAgain(): void {
+	#notifyRoom(): void {
 		for (const wake of this.#onRoom.splice(0)) wake();
 	}
 
-	#tell(result: CommandResult): void {
-		void this.#outcomes?.tell(result).then((first) => {
-			if (first === undefined) return;
-			this.#book.told(result.id);
-			this.#roomAgain();
-			if (first) this.#settled(result);
+	#publish(result: CommandResult): void {
+		void this.#outcomes?.publish(result).then((isFirst) => {
+			if (isFirst === undefined) return;
+			this.#store.setPublished(result.id);
+			this.#notifyRoom();
+			if (isFirst) this.#complete(result);
 			else this.#counts.superseded++;
 		});
 	}
 
-	#settled(result: CommandResult): void {
+	/** Counts an outcome of this gateway and resolves those who wait for it. */
+	#complete(result: CommandResult): void {
 		this.#counts[result.outcome]++;
 		this.#wake(result);
 	}
@@ -297,27 +303,26 @@ export class Downlink {
 		for (const resolve of this.#waiting.get(result.id) ?? []) resolve(result);
 	}
 
-	/** An outcome on the bus, which is what counts: where another gateway said it, the command has ended here too. */
-	#heard(result: CommandResult): void {
-		const command = this.#book.get(result.id);
-		this.#book.end(result, command?.deadline ?? result.at, true, this.#now());
+	/** Takes over an outcome from the bus, which is the one that counts, also if it is another gateway's. */
+	#onOutcome(result: CommandResult): void {
+		const command = this.#store.get(result.id);
+		this.#store.end(result, command?.deadline ?? result.at, true, this.#now());
 		if (command) {
-			this.#ended(result.id);
+			this.#stopDelivering(result.id);
 			void this.#save();
 		}
 		this.#wake(result);
 	}
 
-	/** Resolves when the book is on disk, for as long as that takes, or the gateway stops. */
+	/** Resolves when the store is on disk, or when the gateway stops after a failed write. Never rejects. */
 	async #save(): Promise<void> {
-		for (let failures = 0; ; failures++) {
-			try {
-				return await this.#book.save();
-			} catch (error) {
-				if (failures === 0) this.#logger.error({ err: error }, 'the commands under way cannot be written: trying on');
-				if (this.#stopping.signal.aborted) return;
-				await pause(backOff(failures, 100, 5000), this.#stopping.signal);
-			}
-		}
+		const { signal } = this.#stopping;
+		await keepTrying(() => this.#store.save(), {
+			what: 'writing the commands under way',
+			level: 'error',
+			longestMs: 5000,
+			signal,
+			logger: this.#logger,
+		}).catch(() => undefined);
 	}
 }

@@ -1,16 +1,16 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { type CommandResult, commandResult, STREAMS } from '@crowdvision/contracts';
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import { keepTrying, type Logger } from '@crowdvision/service-kit';
 
 /**
- * The stream of outcomes: each command has one, whoever of several gateways is first to say it (the bus takes the first
- * under the command's id and no other).
+ * The stream of command outcomes. Each command has one outcome, also with several gateways: the bus accepts only the
+ * first one under the command's id.
  */
 export class Outcomes {
 	readonly #bus: Bus;
 	readonly #logger: Logger;
 	readonly #stopping = new AbortController();
-	readonly #telling = new Set<Promise<unknown>>();
+	readonly #publishing = new Set<Promise<unknown>>();
 	#tail: Subscription | undefined;
 
 	constructor(bus: Bus, logger: Logger) {
@@ -18,49 +18,41 @@ export class Outcomes {
 		this.#logger = logger;
 	}
 
-	/** Calls `heard` with every outcome from now on, of this gateway and of others. */
-	async follow(heard: (result: CommandResult) => void): Promise<void> {
+	/** Calls `onOutcome` with every outcome from now on, of this gateway and of others. */
+	async follow(onOutcome: (result: CommandResult) => void): Promise<void> {
 		this.#tail = await this.#bus.tail(STREAMS.commandResults, 'end', (entries) => {
 			for (const { data } of entries) {
 				const result = parse(data);
-				if (result) heard(result);
+				if (result) onOutcome(result);
 			}
 		});
 	}
 
 	/**
-	 * Says an outcome, for as long as it takes. Resolves with whether it was the first; undefined when the gateway stops
-	 * before it is known.
+	 * Publishes an outcome, and keeps trying until the bus has it. Resolves with whether it was the first outcome of the
+	 * command, or with undefined if the gateway stops before that is known.
 	 */
-	tell(result: CommandResult): Promise<boolean | undefined> {
-		const telling = this.#tell(result);
-		this.#telling.add(telling);
-		void telling.finally(() => this.#telling.delete(telling));
-		return telling;
+	publish(result: CommandResult): Promise<boolean | undefined> {
+		const published = keepTrying(
+			() => this.#bus.appendOnce(STREAMS.commandResults, result.id, JSON.stringify(result)),
+			{
+				what: 'publishing the outcome of a command',
+				details: { id: result.id },
+				firstMs: 200,
+				longestMs: 10_000,
+				signal: this.#stopping.signal,
+				logger: this.#logger,
+			},
+		).catch(() => undefined);
+		this.#publishing.add(published);
+		void published.finally(() => this.#publishing.delete(published));
+		return published;
 	}
 
 	async close(): Promise<void> {
 		this.#stopping.abort();
 		await this.#tail?.close();
-		await Promise.all(this.#telling);
-	}
-
-	async #tell(result: CommandResult): Promise<boolean | undefined> {
-		const { signal } = this.#stopping;
-		for (let failures = 0; ; failures++) {
-			try {
-				return await this.#bus.appendOnce(STREAMS.commandResults, result.id, JSON.stringify(result));
-			} catch (error) {
-				if (signal.aborted) return undefined;
-				if (failures === 0)
-					this.#logger.warn(
-						{ err: (error as Error).message, id: result.id },
-						'the outcome of a command is not told yet: trying on',
-					);
-				await pause(backOff(failures, 200, 10_000), signal);
-				if (signal.aborted) return undefined;
-			}
-		}
+		await Promise.all(this.#publishing);
 	}
 }
 

@@ -1,18 +1,18 @@
 import { type Command, command as commandOf, LARGEST_ARGS, LONGEST_DEADLINE_MS } from '@crowdvision/contracts';
 
-/** What an entry of the stream of commands is. */
+/** An entry of the stream of commands, as read. */
 export interface ReadCommand {
-	/** Undefined where it cannot even be named. */
+	/** Undefined if the entry does not even name a command. */
 	command: Command | undefined;
-	/** Why it has failed before anybody was told it. */
+	/** Why the command fails without being sent. */
 	problem?: string;
-	/** It is not what a command is made of. */
+	/** The entry is not a valid command. */
 	malformed: boolean;
 }
 
 /**
- * Reads an entry of the stream of commands. `isSure`: whether this gateway may say how far ahead the deadline of a
- * command to this sensor is.
+ * Reads an entry of the stream of commands. `now` is in epoch ms. `isSure`: whether this gateway may judge how far
+ * ahead the deadline of a command to this sensor is.
  */
 export function readCommand(
 	data: string,
@@ -36,7 +36,7 @@ export function readCommand(
 	};
 }
 
-/** What the schema of a command does not say. */
+/** The mistake in a command that its schema cannot express, or undefined. */
 export function problemOf({ args, deadline }: Command, now: number): string | undefined {
 	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS)
 		return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;

@@ -46,7 +46,7 @@ export function openOperations(
 	const { config, log, clock, bus, tokens, logger, metrics } = parts;
 	const { registry, adoptions, quarantine, availability, rejected, rooms, ledger } = storage;
 	const { recorder, trace, replay } = intake;
-	const { relay, bridges, downlink, lines } = uplinks;
+	const { relay, bridges, downlink, channels } = uplinks;
 	const { devices } = sources;
 
 	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges, trail: rooms.trail });
@@ -82,7 +82,7 @@ export function openOperations(
 		explainer,
 		ledger,
 		downlink,
-		lines,
+		channels,
 		registry,
 		configuration: () => configuration.status,
 		bridges,

@@ -41,7 +41,7 @@ export function openSources(
 	parts: GatewayParts,
 	{ registry, availability, sessions, ledger }: Storage,
 	{ take, refuse, decoders, local, trace }: OpenIntake,
-	{ lines, downlink, homeAssistant }: Uplinks,
+	{ channels, downlink, homeAssistant }: Uplinks,
 ): Sources {
 	const { config, clock, tokens, logger, metrics } = parts;
 	const credentials = new Credentials(tokens, registry, noteUnauthenticated(parts, trace));
@@ -51,7 +51,7 @@ export function openSources(
 	const addressOf = clientAddress(config.trustProxy);
 	const limits = { ...MQTT_LIMITS, ...config.mqttLimits };
 
-	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, lines, logger });
+	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, channels, logger });
 	registerSerialMetrics(metrics, serial);
 	const mqtt = new MqttSource({
 		credentials,
@@ -60,7 +60,7 @@ export function openSources(
 		decoders,
 		rateLimits,
 		refuse,
-		lines,
+		channels,
 		availability,
 		now: () => clock.now(),
 		commands: downlink,
@@ -81,7 +81,7 @@ export function openSources(
 		devices,
 		rateLimits,
 		addressOf,
-		lines,
+		channels,
 		availability,
 		registry,
 		logger,

@@ -9,7 +9,7 @@ import { Adoptions } from '../devices/adoptions.ts';
 import { Availability } from '../devices/availability.ts';
 import { Quarantine } from '../devices/quarantine.ts';
 import { Timeouts } from '../devices/timeouts.ts';
-import { CommandBook } from '../downlink/command-book.ts';
+import { CommandStore } from '../downlink/command-store.ts';
 import { Ledger } from '../ledger/ledger.ts';
 import { type OpenOccupancy, openOccupancy } from '../occupancy/open-occupancy.ts';
 import { Registry } from '../registry.ts';
@@ -65,7 +65,7 @@ export interface Storage {
 	rejected: Rejected;
 	rooms: OpenOccupancy;
 	sessions: SessionStore;
-	commands: CommandBook;
+	commands: CommandStore;
 	/** Kept in memory; it checks its counts against the log's. */
 	ledger: Ledger;
 }
@@ -104,7 +104,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const timeouts = new Timeouts(config.devices);
 	const availability = Availability.open({ path: join(dir, 'availability'), gatewayId, timeouts, now, logger });
 	lifecycle.onStop('availability', () => availability.close());
-	const commands = CommandBook.open(join(dir, 'commands'));
+	const commands = CommandStore.open(join(dir, 'commands'));
 
 	return {
 		registry,

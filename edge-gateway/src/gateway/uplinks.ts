@@ -3,8 +3,8 @@ import { trimStream } from '@crowdvision/bus';
 import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import type { Lifecycle } from '@crowdvision/service-kit';
 import { Bridges } from '../bridge/bridges.ts';
+import { CommandChannels } from '../downlink/command-channels.ts';
 import { Downlink } from '../downlink/downlink.ts';
-import { Lines } from '../downlink/lines.ts';
 import { deliverTo } from '../frame.ts';
 import { announcing } from '../home-assistant/announcing.ts';
 import { HomeAssistant } from '../home-assistant/home-assistant.ts';
@@ -21,7 +21,7 @@ export interface Uplinks {
 	bridges: Bridges;
 	downlink: Downlink;
 	/** On which connections the sensors' devices receive commands. */
-	lines: Lines;
+	channels: CommandChannels;
 	homeAssistant: HomeAssistant;
 	/** Begins to queue and to relay. Must be over before a source starts, so that no message finds a bridge missing. */
 	queue(): Promise<void>;
@@ -49,8 +49,8 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 		logger,
 	});
 	lifecycle.onStop('bridges', () => bridges.stop());
-	const lines = new Lines((domainName, sensorId) => isForeign(domainName, sensorId, registry));
-	const downlink = openDownlink(parts, storage, lines, lifecycle);
+	const channels = new CommandChannels((domainName, sensorId) => isForeign(domainName, sensorId, registry));
+	const downlink = openDownlink(parts, storage, channels, lifecycle);
 	const path = join(dir, 'home-assistant');
 	const homeAssistant = HomeAssistant.open(config.homeAssistant, {
 		log,
@@ -66,7 +66,7 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 		relay,
 		bridges,
 		downlink,
-		lines,
+		channels,
 		homeAssistant,
 		async queue() {
 			relay?.start();
@@ -97,17 +97,17 @@ function openRelay({ config, log, logger }: GatewayParts, lifecycle: Lifecycle):
 function openDownlink(
 	{ config, clock, bus, logger }: GatewayParts,
 	{ registry, availability, commands }: Storage,
-	lines: Lines,
+	channels: CommandChannels,
 	lifecycle: Lifecycle,
 ): Downlink {
 	const domainOf = (sensorId: string) => {
 		const registered = registry.sensor(sensorId);
 		if (registered) return registry.building(registered.buildingId)?.domains[0];
-		return (lines.of(sensorId) ?? availability.get(sensorId))?.domainName;
+		return (channels.of(sensorId) ?? availability.get(sensorId))?.domainName;
 	};
 	const downlink = new Downlink({
-		book: commands,
-		lines,
+		store: commands,
+		channels,
 		domainOf,
 		bus,
 		shared: config.redisUrl !== undefined,

@@ -5,9 +5,9 @@ import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { Credentials } from '../access/credentials.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices/devices.ts';
-import { sensorsIn } from '../downlink/device-line.ts';
-import type { Line, Lines } from '../downlink/lines.ts';
-import { socketIoLine } from '../downlink/socketio-line.ts';
+import type { CommandChannel, CommandChannels } from '../downlink/command-channels.ts';
+import { sensorsIn } from '../downlink/device-messages.ts';
+import { socketIoChannel } from '../downlink/socketio-channel.ts';
 import { type Deliver, deliverTo, type Take } from '../frame.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { isForeign, type Sender } from '../normalize/identify.ts';
@@ -28,7 +28,7 @@ export class SocketIoSource implements Source {
 	readonly #devices: Devices;
 	readonly #rateLimits: RateLimits;
 	readonly #addressOf: (request: IncomingMessage) => string;
-	readonly #lines: Lines;
+	readonly #channels: CommandChannels;
 	readonly #availability: Availability;
 	readonly #registry: Registry;
 	readonly #logger: Logger;
@@ -40,7 +40,7 @@ export class SocketIoSource implements Source {
 		devices: Devices;
 		rateLimits: RateLimits;
 		addressOf: (request: IncomingMessage) => string;
-		lines: Lines;
+		channels: CommandChannels;
 		availability: Availability;
 		registry: Registry;
 		logger: Logger;
@@ -49,7 +49,7 @@ export class SocketIoSource implements Source {
 		this.#devices = parts.devices;
 		this.#rateLimits = parts.rateLimits;
 		this.#addressOf = parts.addressOf;
-		this.#lines = parts.lines;
+		this.#channels = parts.channels;
 		this.#availability = parts.availability;
 		this.#registry = parts.registry;
 		this.#logger = parts.logger;
@@ -102,19 +102,19 @@ export class SocketIoSource implements Source {
 		const { sender } = socket.data;
 		const address = this.#addressOf(socket.request);
 		this.#devices.connected(sender.id, sender.domainName, 'socket.io');
-		const line = socketIoLine(socket, sender);
-		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#lines.add(sensorId, line);
+		const channel = socketIoChannel(socket, sender);
+		for (const sensorId of sender.sensorIds ?? [sender.id]) this.#channels.add(sensorId, channel);
 		for (const sensorId of sender.sensorIds ?? []) this.#reportState(sender, sensorId, 'online');
 		socket.on('disconnect', () => {
-			this.#lines.remove(line);
+			this.#channels.remove(channel);
 			this.#devices.disconnected(sender.id, 'socket.io');
 			// The device may have connected again already.
 			for (const sensorId of sender.sensorIds ?? [])
-				if (!this.#lines.of(sensorId)) this.#reportState(sender, sensorId, 'offline');
+				if (!this.#channels.of(sensorId)) this.#reportState(sender, sensorId, 'offline');
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;
-			this.#take(sender, address, readings, line).then(answer, (error) => {
+			this.#take(sender, address, readings, channel).then(answer, (error) => {
 				this.#logger.error({ err: error }, 'socket.io: handling a message failed');
 				answer({ ok: false, error: { code: 'internal', message: 'Internal error; the gateway has logged it' } });
 			});
@@ -126,7 +126,12 @@ export class SocketIoSource implements Source {
 			this.#availability.said(sensorId, state, sender.domainName);
 	}
 
-	async #take(sender: Sender, address: string, readings: unknown, line: Line): Promise<Outcome<{ accepted: number }>> {
+	async #take(
+		sender: Sender,
+		address: string,
+		readings: unknown,
+		channel: CommandChannel,
+	): Promise<Outcome<{ accepted: number }>> {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 			this.#rateLimits.take('socket.io', sender.id, address);
@@ -142,7 +147,7 @@ export class SocketIoSource implements Source {
 				parsed: readings ?? null,
 			});
 			this.#devices.heard(sender.id, sender.domainName, 'socket.io', accepted);
-			for (const sensorId of sensorsIn(readings)) this.#lines.add(sensorId, line);
+			for (const sensorId of sensorsIn(readings)) this.#channels.add(sensorId, channel);
 			return { ok: true, accepted };
 		} catch (error) {
 			if (error instanceof CrowdVisionError) return { ok: false, ...error.toBody() };

@@ -2,13 +2,14 @@ import { type Bus, START } from '@crowdvision/bus';
 import { type CommandResult, STREAMS } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 
-/** Every outcome on the bus, as it comes. */
+/** The outcomes on the bus, collected as they arrive. */
 export interface Results {
 	readonly all: CommandResult[];
-	/** Resolves with the outcome of a command. */
+	/** Resolves with the outcome of a command once it is there. */
 	of(id: string): Promise<CommandResult>;
 }
 
+/** Collects the outcomes on a bus, from its start. */
 export async function resultsOn(bus: Bus): Promise<Results> {
 	const all: CommandResult[] = [];
 	await bus.tail(STREAMS.commandResults, START, (entries) => {
@@ -17,7 +18,7 @@ export async function resultsOn(bus: Bus): Promise<Results> {
 	return { all, of: (id) => waitFor(`the outcome of ${id}`, () => all.find((result) => result.id === id)) };
 }
 
-/** Commands under ids of their own, all to one sensor unless told otherwise. */
+/** A command as JSON, by default to the sensor `door` with a deadline in ten seconds. */
 export function commandOf(
 	id: string,
 	given: { sensorId?: string; name?: string; args?: unknown; inMs?: number } = {},

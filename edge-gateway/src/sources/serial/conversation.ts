@@ -2,9 +2,9 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Credentials } from '../../access/credentials.ts';
 import type { Devices } from '../../devices/devices.ts';
-import { sensorsIn } from '../../downlink/device-line.ts';
-import type { Lines } from '../../downlink/lines.ts';
-import { SerialLine } from '../../downlink/serial-line.ts';
+import type { CommandChannels } from '../../downlink/command-channels.ts';
+import { sensorsIn } from '../../downlink/device-messages.ts';
+import { SerialChannel } from '../../downlink/serial-channel.ts';
 import type { Deliver, Frame } from '../../frame.ts';
 import type { Intake } from '../../intake/intake.ts';
 import type { Sender } from '../../normalize/identify.ts';
@@ -20,7 +20,7 @@ export interface SerialParts {
 	devices: Devices;
 	refuse: Intake['refuse'];
 	/** Where a port registers to receive commands for its sensors. */
-	lines: Lines;
+	channels: CommandChannels;
 	logger: Logger;
 }
 
@@ -62,7 +62,7 @@ export class Conversation {
 	#config: SerialConfig | undefined;
 	#sender: Sender | undefined;
 	/** Delivers commands to the device, while the sender is known. */
-	#line: SerialLine | undefined;
+	#channel: SerialChannel | undefined;
 	/** A HELLO whose token is being verified; frames behind it wait. */
 	#greeting: Promise<void> | undefined;
 
@@ -100,8 +100,8 @@ export class Conversation {
 
 	/** Ends the delivery of commands; call it when the port has closed. */
 	end(): void {
-		if (this.#line) this.#parts.lines.remove(this.#line);
-		this.#line = undefined;
+		if (this.#channel) this.#parts.channels.remove(this.#channel);
+		this.#channel = undefined;
 	}
 
 	/** Handles one frame, up to its answer. Never rejects: no frame may end the gateway. */
@@ -125,7 +125,7 @@ export class Conversation {
 		}
 		if (this.#greeting) await this.#greeting;
 		const device = text === undefined ? undefined : this.#nameInAnswer?.exec(text)?.[1];
-		if (text !== undefined && this.#line?.take(text)) return this.#wire.onMessage();
+		if (text !== undefined && this.#channel?.take(text)) return this.#wire.onMessage();
 		if (device !== undefined) this.#claim(device);
 		else if (this.#sender && this.#config) await this.#take(raw, this.#sender, this.#config);
 		else {
@@ -199,8 +199,8 @@ export class Conversation {
 	#acceptCommands(): void {
 		const sender = this.#sender;
 		if (!sender) return;
-		this.#line ??= new SerialLine(this.name, sender.domainName, (text) => this.#wire.write(text));
-		for (const sensorId of sender.sensorIds ?? []) this.#parts.lines.add(sensorId, this.#line);
+		this.#channel ??= new SerialChannel(this.name, sender.domainName, (text) => this.#wire.write(text));
+		for (const sensorId of sender.sensorIds ?? []) this.#parts.channels.add(sensorId, this.#channel);
 	}
 
 	async #take(raw: Buffer, sender: Sender, config: SerialConfig): Promise<void> {
@@ -222,7 +222,8 @@ export class Conversation {
 			if (!deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
 			const accepted = await deliver(frame);
 			this.#parts.devices.heard(this.name, sender.domainName, 'serial', accepted);
-			if (this.#line) for (const sensorId of sensorsIn(frame.parsed)) this.#parts.lines.add(sensorId, this.#line);
+			if (this.#channel)
+				for (const sensorId of sensorsIn(frame.parsed)) this.#parts.channels.add(sensorId, this.#channel);
 			for (const seq of seqsOf(frame.parsed)) this.#wire.write(`ACK ${seq}\n`);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError))

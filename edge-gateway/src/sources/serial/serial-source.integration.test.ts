@@ -16,7 +16,7 @@ describe('updating the configuration of serial ports', () => {
 				heard: () => undefined,
 				troubled: () => undefined,
 			} as never,
-			lines: { add: () => undefined, remove: () => undefined } as never,
+			channels: { add: () => undefined, remove: () => undefined } as never,
 			refuse: (() => Promise.resolve()) as never,
 			logger: { info: () => undefined, warn: () => undefined, error: () => undefined } as never,
 		} as ConstructorParameters<typeof SerialSource>[2];

@@ -7,8 +7,8 @@ import type { Credentials } from '../../../access/credentials.ts';
 import type { Decoders } from '../../../decode/decoders.ts';
 import type { Availability } from '../../../devices/availability.ts';
 import type { Devices } from '../../../devices/devices.ts';
-import type { Lines } from '../../../downlink/lines.ts';
-import { isLateCommand, MqttLines } from '../../../downlink/mqtt-lines.ts';
+import type { CommandChannels } from '../../../downlink/command-channels.ts';
+import { isLateCommand, MqttChannels } from '../../../downlink/mqtt-channels.ts';
 import type { Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
 import { Pace } from '../../../limits/pace.ts';
@@ -49,7 +49,7 @@ interface MqttParts {
 	sessions: SessionStore;
 	refuse: Intake['refuse'];
 	/** Where connected devices register to receive commands. */
-	lines: Lines;
+	channels: CommandChannels;
 	/** Takes a device's answer to a command; resolves when it is stored. */
 	commands: { answered(sensorId: string, answer: CommandAnswer): Promise<void> };
 	/**
@@ -106,7 +106,7 @@ export class MqttSource implements Source {
 				done(null, this.#grant(client, subscription.topic) ? lowerQosOfTelemetry(client, subscription) : null),
 			authorizeForward: (client, packet) => (this.#mayForward(client, packet) ? packet : null),
 		});
-		new MqttLines(this.#broker, parts.lines, (client) => this.#peers.get(client)?.sender);
+		new MqttChannels(this.#broker, parts.channels, (client) => this.#peers.get(client)?.sender);
 		guardSessions(parts.sessions, (client, filter) => this.#isGranted(client, filter));
 		this.#broker.on('unsubscribe', (filters, client) => {
 			const sender = this.#peers.get(client)?.sender;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { isLateCommand } from './mqtt-lines.ts';
+import { isLateCommand } from './mqtt-channels.ts';
 
-it('knows a command that is late, and nothing else, by its deadline', () => {
+it('isLateCommand recognizes a command by its topic, and that it is late by its deadline', () => {
 	const at = (deadline: unknown) => ({
 		topic: 'command/door',
 		payload: Buffer.from(JSON.stringify({ id: 'c1', name: 'identify', deadline })),

@@ -19,19 +19,19 @@ describe('a command to a Socket.IO device', () => {
 		results = await resultsOn(world.bus);
 	});
 
-	it('is an event, and its callback the answer: executed, failed or expired', async () => {
+	it('is sent as an event and gets its outcome from the callback: executed, failed or expired', async () => {
 		const socket = await sensorSocket(world.url, { token: await world.token('d1', { sensorIds: ['door'] }) });
-		const heard: CommandToDevice[] = [];
+		const received: CommandToDevice[] = [];
 		socket.on('command', (command, done) => {
-			heard.push(command);
+			received.push(command);
 			if (command.name === 'late') done?.({ ok: false, outcome: 'expired', detail: 'too late' });
-			else done?.({ ok: command.name === 'identify', detail: 'as told' });
+			else done?.({ ok: command.name === 'identify', detail: 'done' });
 		});
 		await send(commandOf('c1'), commandOf('c2', { name: 'dance' }), commandOf('c3', { name: 'late' }));
-		expect(await results.of('c1')).toMatchObject({ outcome: 'executed', detail: 'as told' });
+		expect(await results.of('c1')).toMatchObject({ outcome: 'executed', detail: 'done' });
 		expect(await results.of('c2')).toMatchObject({ outcome: 'failed' });
 		expect(await results.of('c3')).toMatchObject({ outcome: 'expired', detail: 'too late' });
-		expect(heard[0]).toEqual({
+		expect(received[0]).toEqual({
 			id: 'c1',
 			sensorId: 'door',
 			name: 'identify',
@@ -40,7 +40,7 @@ describe('a command to a Socket.IO device', () => {
 		});
 	});
 
-	it('finds a device that names no sensors once it has spoken for one, and fails where the answer is none', async () => {
+	it('reaches a device without listed sensors once it has sent for one, and fails for a malformed answer', async () => {
 		const socket = await sensorSocket(world.url, { token: await world.token('d1') });
 		const ids: string[] = [];
 		socket.on('command', (command, done) => {
@@ -48,14 +48,14 @@ describe('a command to a Socket.IO device', () => {
 			(done as ((answer: unknown) => void) | undefined)?.('what?');
 		});
 		await send(commandOf('c1'));
-		await waitFor('it to be under way', async () => (await world.metric('gateway_commands_under_way')) === 1);
+		await waitFor('the command to be under way', async () => (await world.metric('gateway_commands_under_way')) === 1);
 		expect(ids).toEqual([]);
 		await sendReadings(socket, [reading('window'), reading('door')]);
 		expect(await results.of('c1')).toMatchObject({ outcome: 'failed' });
 		expect(ids).toEqual(['c1']);
 	});
 
-	it('is sent again while the callback is not called, and under the same id', async () => {
+	it('is sent again with the same id until the callback is called', async () => {
 		const socket = await sensorSocket(world.url, { token: await world.token('d1', { sensorIds: ['door'] }) });
 		const ids: string[] = [];
 		socket.on('command', (command, done) => {
@@ -81,9 +81,9 @@ describe('a command to a serial device', () => {
 	});
 
 	const commands = () =>
-		line.answers.filter((said) => said.startsWith('CMD ')).map((said) => JSON.parse(said.slice(4)) as CommandToDevice);
+		line.answers.filter((text) => text.startsWith('CMD ')).map((text) => JSON.parse(text.slice(4)) as CommandToDevice);
 
-	it('is a line, and a line the answer', async () => {
+	it('is sent as a line of text and answered by one', async () => {
 		await send(commandOf('c1', { args: { text: 'Grüße 🚪' } }));
 		const command = await waitFor('the command', () => commands()[0]);
 		expect(command).toMatchObject({ id: 'c1', sensorId: 'door', name: 'identify', args: { text: 'Grüße 🚪' } });
@@ -91,22 +91,22 @@ describe('a command to a serial device', () => {
 		expect(await results.of('c1')).toMatchObject({ outcome: 'executed', detail: 'blinked 3 times' });
 		await line.send('RESULT c1 failed');
 		await waitFor(
-			'it to be counted',
+			'the late answer to be counted',
 			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
 		);
 		expect(results.all).toHaveLength(1);
 	});
 
-	it('is said again until it is answered, also after the cable was pulled; what is no answer is refused', async () => {
+	it('is sent again until it is answered, also after unplugging the cable; a malformed answer is refused', async () => {
 		await send(commandOf('c1', { inMs: 60_000 }));
 		await waitFor('the command twice', () => commands().length === 2);
 		await line.send('RESULT c1 maybe');
-		await waitFor('its refusal', async () => (await world.rejected()).length === 1);
+		await waitFor('the refusal of the answer', async () => (await world.rejected()).length === 1);
 		await line.unplug();
 		await line.plug();
 		const before = commands().length;
 		await waitFor('the command again', async () => {
-			// What is sent before the gateway has opened the port is lost.
+			// A line that is sent before the gateway has opened the port is lost.
 			await line.send({ seq: 2, sensorId: 'door', metric: 'co2', value: 420 });
 			return commands().length > before;
 		});

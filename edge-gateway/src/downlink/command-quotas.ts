@@ -1,0 +1,46 @@
+import type { Command } from '@crowdvision/contracts';
+import type { CommandStore } from './command-store.ts';
+import type { DownlinkConfig } from './downlink-config.ts';
+
+/** Share of the commands under way that one domain may have, so that there is room for the other domains. */
+const DOMAIN_SHARE = 0.25;
+
+/** Limits how many of the commands under way one sensor and one domain may have. */
+export class CommandQuotas {
+	readonly #perSensor: number;
+	readonly #perDomain: number;
+	readonly #domainOf: (sensorId: string) => string | undefined;
+
+	/** `domainOf`: the domain of a sensor. All sensors of an unknown domain share one quota. */
+	constructor(
+		{ mostUnderWay, mostPerSensor }: Required<DownlinkConfig>,
+		domainOf: (sensorId: string) => string | undefined,
+	) {
+		this.#perSensor = mostPerSensor;
+		this.#perDomain = Math.ceil(mostUnderWay * DOMAIN_SHARE);
+		this.#domainOf = domainOf;
+	}
+
+	/**
+	 * Why another command would exceed a quota, as a text for users; undefined if it would not. A command past its
+	 * deadline never does, as it ends at once. `now` is in epoch ms.
+	 */
+	problem(command: Command, store: CommandStore, now: number): string | undefined {
+		if (command.deadline <= now) return undefined;
+		const underWay = store.underWay();
+		const ofSensor = underWay.filter(({ sensorId }) => sensorId === command.sensorId).length;
+		if (ofSensor >= this.#perSensor) return `${ofSensor} commands to ${command.sensorId} are under way`;
+		const all = [...underWay, ...store.unpublished()];
+		if (all.length < this.#perDomain) return undefined;
+		const domain = this.#topLevelDomainOf(command.sensorId);
+		const ofDomain = all.filter(({ sensorId }) => this.#topLevelDomainOf(sensorId) === domain).length;
+		return ofDomain >= this.#perDomain
+			? `${ofDomain} commands to sensors of ${domain ?? 'an unknown domain'} are under way`
+			: undefined;
+	}
+
+	/** Subdomains share the quota of their top-level domain, as its staff can create any number of them. */
+	#topLevelDomainOf(sensorId: string): string | undefined {
+		return this.#domainOf(sensorId)?.split('/', 1)[0];
+	}
+}

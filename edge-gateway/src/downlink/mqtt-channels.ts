@@ -1,0 +1,98 @@
+import { type CommandToDevice, TOPICS } from '@crowdvision/contracts';
+import type { Aedes, Client } from 'aedes';
+import type { Sender } from '../normalize/identify.ts';
+import type { CommandChannel, CommandChannels } from './command-channels.ts';
+
+const PREFIX = `${TOPICS.command}/`;
+
+/**
+ * Keeps a channel for each MQTT client that subscribes to `command/{sensorId}`. Commands do not go through the broker's
+ * routing, which would store them for a session whose client is offline and deliver them after their deadline.
+ */
+export class MqttChannels {
+	readonly #channels: CommandChannels;
+	readonly #senderOf: (client: Client) => Sender | undefined;
+	readonly #byClient = new Map<Client, CommandChannel>();
+
+	constructor(broker: Aedes, channels: CommandChannels, senderOf: (client: Client) => Sender | undefined) {
+		this.#channels = channels;
+		this.#senderOf = senderOf;
+		broker.on('subscribe', (_subscriptions, client) => this.#addSubscriptions(client));
+		// A stored session has its subscriptions already: its client does not subscribe again.
+		broker.on('clientReady', (client) => this.#addSubscriptions(client));
+		broker.on('unsubscribe', (filters, client) => {
+			const channel = this.#byClient.get(client);
+			if (channel)
+				for (const filter of filters)
+					if (filter.startsWith(PREFIX)) this.#channels.removeSensor(filter.slice(PREFIX.length), channel);
+		});
+		broker.on('clientDisconnect', (client) => {
+			const channel = this.#byClient.get(client);
+			this.#byClient.delete(client);
+			if (channel) this.#channels.remove(channel);
+		});
+	}
+
+	/** Reads the client's granted subscriptions; a refused one is not among them. */
+	#addSubscriptions(client: Client): void {
+		const sender = this.#senderOf(client);
+		if (!sender || client.closed) return;
+		for (const filter of Object.keys((client as unknown as { subscriptions: object }).subscriptions)) {
+			if (filter.startsWith(PREFIX)) this.#channels.add(filter.slice(PREFIX.length), this.#channelOf(client, sender));
+		}
+	}
+
+	#channelOf(client: Client, sender: Sender): CommandChannel {
+		let channel = this.#byClient.get(client);
+		if (!channel) {
+			channel = {
+				transport: 'mqtt',
+				name: sender.id,
+				domainName: sender.domainName,
+				send: (command) => send(client, command),
+			};
+			this.#byClient.set(client, channel);
+		}
+		return channel;
+	}
+}
+
+/**
+ * Whether a message is a command whose deadline has passed. The gateway's own commands are never queued, but one from a
+ * bridge is queued for a session whose client is offline, and must not be delivered late. `now` is in epoch ms.
+ */
+export function isLateCommand(packet: { topic: string; payload: Buffer | string }, now: number): boolean {
+	if (!packet.topic.startsWith(PREFIX)) return false;
+	try {
+		const { deadline } = (JSON.parse(packet.payload.toString()) ?? {}) as { deadline?: unknown };
+		return typeof deadline === 'number' && deadline <= now;
+	} catch {
+		return false;
+	}
+}
+
+/**
+ * Uses QoS 0 for a stored session, which would keep an unacknowledged message beyond its deadline. Nothing is lost: one
+ * connection delivers reliably, and on the next connection the command is sent again.
+ */
+function send(client: Client, { sensorId, ...command }: CommandToDevice): void {
+	if (client.closed) return;
+	const message = {
+		id: command.id,
+		name: command.name,
+		args: command.args,
+		deadline: command.deadline,
+		ttlMs: command.ttlMs,
+	};
+	client.publish(
+		{
+			cmd: 'publish',
+			topic: `${PREFIX}${sensorId}`,
+			payload: Buffer.from(JSON.stringify(message)),
+			qos: client.clean ? 1 : 0,
+			retain: false,
+			dup: false,
+		},
+		() => undefined,
+	);
+}
