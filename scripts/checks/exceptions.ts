@@ -36,7 +36,6 @@ export const WIDE_LINES: readonly WideLine[] = [
 /** What is still too large. Nothing is added here: an entry only shrinks, and goes when it is no longer needed. */
 export const OVERSIZE: Oversize = {
 	files: {
-		'edge-gateway/src/bridge/config/bridge-config.ts': 406,
 		'edge-gateway/src/bridge/link/link.ts': 422,
 		'edge-gateway/src/why/explain.ts': 447,
 		'packages/contracts/src/api/gateway-api.ts': 367,
