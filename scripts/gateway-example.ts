@@ -48,6 +48,8 @@ const EXAMPLES: Readonly<Record<string, unknown>> = {
 	'occupancy.doors.between.from': 'hall',
 	'occupancy.doors.between.to': 'lab',
 	'occupancy.doors.counter': 'cumulative',
+	'occupancy.doors.wrapAt': 65_536,
+	'bridges.clientId': 'pi-north-door.campus',
 	'bridges.schedule.from': '22:30',
 	'bridges.schedule.to': '05:00',
 	'bridges.topics.pattern': 'telemetry/#',
@@ -119,13 +121,7 @@ function literal(fallback: unknown): string {
 function value(schema: Schema, path: string): string {
 	const inner = schema.anyOf?.[0] ?? schema;
 	const known =
-		EXAMPLES[path] ??
-		inner.examples?.[0] ??
-		schema.default ??
-		inner.default ??
-		inner.const ??
-		defaultIn(schema) ??
-		inner.enum?.[0];
+		EXAMPLES[path] ?? inner.examples?.[0] ?? schema.default ?? inner.default ?? inner.const ?? inner.enum?.[0];
 	if (known !== undefined) return JSON.stringify(known);
 	if (inner.type === 'array') return inner.items ? `[${value(inner.items, `${path}.*`)}]` : '[]';
 	if (inner.type === 'object') {
@@ -139,17 +135,6 @@ function value(schema: Schema, path: string): string {
 	return JSON.stringify(
 		/such as ([^\s,;]+?)[:.]?(?:[\s,;]|$)/.exec(schema.description ?? '')?.[1]?.replace(/^"|"$/g, '') ?? 'name',
 	);
-}
-
-/** What the description calls the default, where that is a value. */
-function defaultIn({ description = '', type, enum: choices, pattern }: Schema): unknown {
-	const told = /(\S+) \(default\)|[Dd]efault:? ([A-Za-z0-9.]*[A-Za-z0-9])/.exec(description);
-	const word = told?.[1] ?? told?.[2];
-	if (word === undefined) return undefined;
-	if (type === 'boolean') return word === 'true' ? true : word === 'false' ? false : undefined;
-	if (type === 'integer' || type === 'number') return /^[\d.]+$/.test(word) ? Number(word) : undefined;
-	if (choices) return choices.find((choice) => String(choice) === word);
-	return pattern !== undefined && /^\d/.test(word) && new RegExp(pattern).test(word) ? word : undefined;
 }
 
 function wrap(text: string, width: number): string[] {

@@ -40,9 +40,10 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'sources/serial': 'frame.ts measures.ts options.ts access devices downlink intake normalize sources sources/framing',
 	'sources/replay': 'frame.ts decode rejected sources sources/mqtt/broker',
 	log: '',
-	'bridge/config': 'measures.ts topics',
+	'bridge/config': 'measures.ts options.ts topics',
 	'bridge/loops': 'bridge/config',
-	'bridge/link': 'frame.ts bridge/config bridge/loops decode decode/message ledger sources/mqtt/broker topics',
+	'bridge/link':
+		'frame.ts options.ts bridge/config bridge/loops decode decode/message ledger sources/mqtt/broker topics',
 	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
 	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker',
 	configuration:

@@ -1,5 +1,15 @@
+import type { Static } from 'typebox';
 import { bytes, milliseconds, timerMilliseconds } from '../../measures.ts';
-import type { BridgeConfig, TlsConfig } from './bridge-config.ts';
+import { filled } from '../../options.ts';
+import {
+	BackOffConfig,
+	BridgeConfig,
+	LazyConfig,
+	QueueConfig,
+	StateConfig,
+	type TlsConfig,
+	TopicConfig,
+} from './bridge-config.ts';
 
 /** One entry of a bridge's `topics`, with defaults filled in. */
 export interface TopicRule {
@@ -46,71 +56,47 @@ export interface BridgeSettings {
 
 /** The settings of a valid entry of `bridges`. */
 export function bridgeSettings(config: BridgeConfig, gatewayId: string): BridgeSettings {
-	const {
-		name,
-		url,
-		urls = url === undefined ? [] : [url],
-		password,
-		passwordFile,
-		token,
-		tokenFile,
-		protocol = 'auto',
-		queue = {},
-	} = config;
-	const text = token ?? password;
-	const file = tokenFile ?? passwordFile;
+	const whole = filled(BridgeConfig, config);
+	const { name, url, urls = url === undefined ? [] : [url] } = whole;
+	const text = whole.token ?? whole.password;
+	const file = whole.tokenFile ?? whole.passwordFile;
+	const backOff = filled(BackOffConfig, whole.backOff);
+	const lazy = filled(LazyConfig, whole.lazy);
+	const queue = filled(QueueConfig, whole.queue);
+	const state = filled(StateConfig, whole.state);
 	return {
 		name,
 		urls,
-		roundRobin: config.roundRobin ?? false,
-		returnAfterMs: timerMilliseconds(config.returnAfter ?? '60s'),
-		username: config.username,
+		roundRobin: whole.roundRobin,
+		returnAfterMs: timerMilliseconds(whole.returnAfter),
+		username: whole.username,
 		secret: text !== undefined ? { text } : file !== undefined ? { file } : undefined,
-		clientId: config.clientId ?? `${gatewayId}.${name}`,
-		protocol: String(protocol) as BridgeSettings['protocol'],
-		bridgeBit: config.bridgeBit ?? true,
-		cleanSession: config.cleanSession ?? false,
-		sessionExpiryMs: milliseconds(config.sessionExpiry ?? '7d'),
-		unsubscribe: config.unsubscribe ?? true,
-		keepAliveMs: timerMilliseconds(config.keepAlive ?? '60s'),
-		connectTimeoutMs: timerMilliseconds(config.connectTimeout ?? '10s'),
-		backOff: {
-			minMs: timerMilliseconds(config.backOff?.min ?? '1s'),
-			maxMs: timerMilliseconds(config.backOff?.max ?? '30s'),
-		},
-		bindAddress: config.bindAddress,
-		start: config.start ?? 'automatic',
-		lazy: { messages: config.lazy?.messages ?? 10, idleMs: timerMilliseconds(config.lazy?.idle ?? '60s') },
-		schedule: config.schedule ?? [],
-		maxPacketSize: bytes(config.maxPacketSize ?? '1MiB'),
-		maxInFlight: config.maxInFlight ?? 100,
-		messagesPerSecond: config.messagesPerSecond ?? 0,
-		retain: config.retain ?? true,
-		queue: {
-			maxBytes: bytes(queue.maxBytes ?? '64MiB'),
-			maxAgeMs: milliseconds(queue.maxAge ?? '7d'),
-			whenFull: queue.whenFull ?? 'refuse',
-		},
-		state: { local: config.state?.local ?? true, remoteTopic: config.state?.remoteTopic },
-		tls: config.tls ?? {},
-		rules: config.topics.map(
-			({
-				pattern = '',
-				direction = 'out',
-				qos = 1,
-				localPrefix = '',
-				remotePrefix = '',
-				retain = 'keep',
-				content = 'readings',
-			}) => ({
-				pattern,
-				direction,
-				qos: qos as TopicRule['qos'],
-				localPrefix,
-				remotePrefix,
-				keepRetain: retain === 'keep' || retain === true,
-				content,
-			}),
-		),
+		clientId: whole.clientId ?? `${gatewayId}.${name}`,
+		protocol: String(whole.protocol) as BridgeSettings['protocol'],
+		bridgeBit: whole.bridgeBit,
+		cleanSession: whole.cleanSession,
+		sessionExpiryMs: milliseconds(whole.sessionExpiry),
+		unsubscribe: whole.unsubscribe,
+		keepAliveMs: timerMilliseconds(whole.keepAlive),
+		connectTimeoutMs: timerMilliseconds(whole.connectTimeout),
+		backOff: { minMs: timerMilliseconds(backOff.min), maxMs: timerMilliseconds(backOff.max) },
+		bindAddress: whole.bindAddress,
+		start: whole.start,
+		lazy: { messages: lazy.messages, idleMs: timerMilliseconds(lazy.idle) },
+		schedule: whole.schedule ?? [],
+		maxPacketSize: bytes(whole.maxPacketSize),
+		maxInFlight: whole.maxInFlight,
+		messagesPerSecond: whole.messagesPerSecond,
+		retain: whole.retain,
+		queue: { maxBytes: bytes(queue.maxBytes), maxAgeMs: milliseconds(queue.maxAge), whenFull: queue.whenFull },
+		state: { local: state.local, remoteTopic: state.remoteTopic },
+		tls: whole.tls ?? {},
+		rules: whole.topics.map(topicRule),
 	};
+}
+
+function topicRule(topic: Static<typeof TopicConfig>): TopicRule {
+	const { pattern, direction, qos, localPrefix, remotePrefix, retain, content } = filled(TopicConfig, topic);
+	const keepRetain = retain === 'keep' || retain === true;
+	return { pattern, direction, qos: qos as TopicRule['qos'], localPrefix, remotePrefix, keepRetain, content };
 }

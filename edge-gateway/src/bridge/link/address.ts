@@ -3,7 +3,8 @@ import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls, rootCertificates } from 'node:tls';
 import { createWebSocketStream, WebSocket } from 'ws';
-import type { TlsConfig } from '../config/bridge-config.ts';
+import { filled } from '../../options.ts';
+import { TlsConfig } from '../config/bridge-config.ts';
 
 const PORTS: Record<string, number> = {
 	'mqtt:': 1883,
@@ -85,10 +86,11 @@ function opened(
 function encryptionOf(tls: TlsConfig, host: string): ConnectionOptions {
 	const file = (path: string) => readFileSync(path);
 	const ca = tls.ca === undefined ? undefined : [file(tls.ca), ...(tls.systemRoots ? rootCertificates : [])];
+	const { minVersion, insecure } = filled(TlsConfig, tls);
 	const serverName = tls.serverName ?? (isIP(host) ? undefined : host);
 	return {
-		minVersion: tls.minVersion ?? 'TLSv1.2',
-		rejectUnauthorized: !tls.insecure,
+		minVersion,
+		rejectUnauthorized: !insecure,
 		...(ca && { ca }),
 		...(tls.cert !== undefined && { cert: file(tls.cert) }),
 		...(tls.key !== undefined && { key: file(tls.key) }),
