@@ -1,4 +1,4 @@
-import type { Collection, Kept, Query } from './store.ts';
+import type { Collection, Query, Versioned } from './store.ts';
 
 const PAGE_SIZE = 1000;
 
@@ -16,10 +16,10 @@ export interface PagesQuery<T> {
 export async function* documentPages<T extends object>(
 	collection: Collection<T>,
 	{ where = {}, by, pageSize = PAGE_SIZE }: PagesQuery<T>,
-): AsyncGenerator<Kept<T>[]> {
-	for (let last: Kept<T> | undefined; ; ) {
+): AsyncGenerator<Versioned<T>[]> {
+	for (let last: Versioned<T> | undefined; ; ) {
 		const beyond = last ? { [by]: { gt: String(last.value[by]) } } : {};
-		const page: Kept<T>[] = await collection.find({
+		const page: Versioned<T>[] = await collection.find({
 			where: { ...where, ...beyond } as NonNullable<Query<T>['where']>,
 			order: { by },
 			limit: pageSize,
@@ -34,8 +34,8 @@ export async function* documentPages<T extends object>(
 export async function allDocuments<T extends object>(
 	collection: Collection<T>,
 	query: PagesQuery<T>,
-): Promise<Kept<T>[]> {
-	const all: Kept<T>[] = [];
+): Promise<Versioned<T>[]> {
+	const all: Versioned<T>[] = [];
 	for await (const page of documentPages(collection, query)) all.push(...page);
 	return all;
 }

@@ -8,7 +8,7 @@ import { describeRollUps } from './testing/conformance-roll-ups.ts';
 import { DEFINITION, type World } from './testing/conformance-world.ts';
 import type { StoreHarness } from './testing/harness.ts';
 
-/** What every store guarantees, whatever it is made of. Call it at the top level of a test file of the adapter. */
+/** The guarantees of every store. Call it at the top level of an adapter's test file. */
 export function describeStore(name: string, makeHarness: () => Promise<StoreHarness>): void {
 	describe(`the store on ${name}`, () => {
 		const world = {} as World;

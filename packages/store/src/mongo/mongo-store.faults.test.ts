@@ -6,15 +6,12 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import type { Store, Stores } from '../store.ts';
 import { BASE, insert, placed, samplesOf } from '../testing/conformance-placed.ts';
 import { DAY_MS, DEFINITION, peopleOf, type World } from '../testing/conformance-world.ts';
-import { readingCollections } from './mongo-series.ts';
 import { mongoStores } from './mongo-store.ts';
+import { readingCollections } from './series.ts';
 
 const unavailable = { code: 'unavailable' };
 
-/**
- * Does it again while the server is away, for a minute at most. Of an insert whose answer was lost, the second finds
- * that it was done.
- */
+/** Repeats work while the server is away, for at most a minute. A conflict means that a lost answer was a success. */
 async function untilDone(work: () => Promise<unknown>): Promise<void> {
 	const deadline = performance.now() + 60_000;
 	for (;;) {
@@ -29,7 +26,7 @@ async function untilDone(work: () => Promise<unknown>): Promise<void> {
 	}
 }
 
-describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () => {
+describe.skipIf(whyNoMongod())('the store on a failing MongoDB server', () => {
 	let server: Mongod;
 	let stores: Stores;
 	let store: Store;
@@ -73,8 +70,8 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		over = true;
 		await within('the writers', Promise.all([...writers, intake]), 60_000);
 
-		const kept = new Set((await people.getAll(committed)).map(({ id }) => id));
-		expect(committed.filter((id) => !kept.has(id))).toEqual([]);
+		const stored = new Set((await people.getAll(committed)).map(({ id }) => id));
+		expect(committed.filter((id) => !stored.has(id))).toEqual([]);
 		const everybody = await people.find({ where: { age: { gte: 0 } }, limit: 100_000 });
 		expect(
 			everybody.filter(
@@ -91,7 +88,7 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		expect(await readingCollections(connection.db!, 'things').measurements.countDocuments()).toBe(taken);
 	});
 
-	it('refuses as unavailable while it is away, says so, and comes back by itself', async () => {
+	it('refuses as unavailable while the server is away, reports it, and recovers by itself', async () => {
 		const people = peopleOf({ store } as World);
 		await store.commit([people.insert('before', { age: 1 })]);
 		await server.kill();
@@ -106,7 +103,7 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		await store.commit([people.insert('after', { age: 1 })]);
 	});
 
-	it('tells within two seconds of a server that hangs, refuses what is too much to wait, and goes on when it answers', async () => {
+	it('reports a server that hangs within two seconds, bounds the waiting requests, and goes on later', async () => {
 		const people = peopleOf({ store } as World);
 		await server.kill('SIGSTOP');
 		try {
@@ -122,10 +119,10 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		}
 	});
 
-	it('need not wait for the transaction of a process that was killed, for which the server keeps a minute', async () => {
+	it('does not wait the minute for which the server keeps the transaction of a killed process', async () => {
 		const people = peopleOf({ store } as World);
 		await store.commit([people.put('a', { age: 1 }), people.put('b', { age: 1 })]);
-		const writer = await startNode('packages/store/src/mongo/mongo-writer.fixture.ts', {
+		const writer = await startNode('packages/store/src/mongo/writer.fixture.ts', {
 			args: [`${server.url}/faults`, 'things.people'],
 			ready: /written/,
 		});
@@ -135,10 +132,10 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		expect(await people.get('b')).toMatchObject({ value: { age: 2 } });
 	});
 
-	it('nor for one that stands still, which does its transaction again when it goes on', async () => {
+	it('does not wait for a suspended process, which repeats its transaction when it goes on', async () => {
 		const people = peopleOf({ store } as World);
 		await store.commit([people.put('a', { age: 1 }), people.put('b', { age: 1 })]);
-		const writer = await startNode('packages/store/src/mongo/mongo-writer.fixture.ts', {
+		const writer = await startNode('packages/store/src/mongo/writer.fixture.ts', {
 			args: [`${server.url}/faults`, 'things.people'],
 			ready: /written/,
 		});
@@ -153,7 +150,7 @@ describe.skipIf(whyNoMongod())('the store on a MongoDB server that fails', () =>
 		expect(await people.get('b')).toMatchObject({ value: { age: 202 } });
 	});
 
-	it('lets the server remove what is older than the retention, also when that changes', async () => {
+	it('lets the server remove what is older than the retention, also after the retention changes', async () => {
 		await stores.close();
 		await server.stop();
 		server = await startMongod({ expires: true });

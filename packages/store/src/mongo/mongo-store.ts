@@ -1,28 +1,28 @@
 import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Connection } from 'mongoose';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from '../store.ts';
-import { MongoCollections } from './mongo-collections.ts';
-import { MongoLink } from './mongo-link.ts';
-import { MongoReadings } from './mongo-readings.ts';
+import { MongoCollections } from './collections.ts';
+import { MongoLink } from './link.ts';
+import { MongoReadings } from './readings.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 const COLLECTION = /^[A-Za-z][A-Za-z0-9_]{0,39}$/;
 
 export interface MongoStoresOptions {
 	/**
-	 * A connection string; everything is kept in the database it names, `crowdvision` where it names none. May hold a
-	 * password.
+	 * A connection string. Everything is stored in the database it names, or in `crowdvision` if it names none. May
+	 * contain a password.
 	 */
 	url: string;
 	logger?: PlainLogger;
-	/** How long `open` waits for a server that is away. Default 30 s. */
+	/** How long `open` waits for a server that cannot be reached, in ms. Default 30 s. */
 	startPatienceMs?: number;
 }
 
 /**
- * Stores in one MongoDB database, the collections of each named `<store>.<collection>`. Several processes may open the
- * same.
- * @throws Error where the URL is no connection string of MongoDB.
+ * Stores in one MongoDB database, whose collections are named `<store>.<collection>`. Several processes may open the
+ * same store.
+ * @throws Error if the URL is not a MongoDB connection string.
  */
 export function mongoStores({ url, logger = NO_LOGGER, startPatienceMs = 30_000 }: MongoStoresOptions): Stores {
 	const link = new MongoLink({ url, logger, startPatienceMs });
@@ -30,10 +30,10 @@ export function mongoStores({ url, logger = NO_LOGGER, startPatienceMs = 30_000 
 	return {
 		open: async (name, definition) => {
 			if (!NAME.test(name))
-				throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
+				throw new Error(`${JSON.stringify(name)} is not a valid name of a store: it must match ${NAME.source}`);
 			for (const collection of Object.keys(definition.collections)) {
 				if (!COLLECTION.test(collection) || collection === 'readings')
-					throw new Error(`${JSON.stringify(collection)} is no name for a collection`);
+					throw new Error(`${JSON.stringify(collection)} is not a valid name of a collection`);
 			}
 			if (open.has(name)) throw new Error(`the store ${name} is open already`);
 			open.add(name);

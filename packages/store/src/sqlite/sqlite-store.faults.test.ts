@@ -60,7 +60,7 @@ async function write(store: Store, from: number, to: number): Promise<void> {
 	await store.commit(numbers.map((n) => notes.insert(`note ${n}`, { n, text: `${n} `.repeat(100) })));
 }
 
-/** Half of the notes stand in a backup, all in the file, which is closed. */
+/** Leaves a closed file with all notes, and a backup with the first half of them. */
 async function prepare(): Promise<void> {
 	const first = await open();
 	await write(first.store, 0, NOTES / 2);
@@ -73,7 +73,7 @@ async function prepare(): Promise<void> {
 
 const count = async (store: Store) => (await store.collection<Note>('notes').find({ limit: NOTES * 2 })).length;
 
-/** Numbers that look random, the same in every run. */
+/** Pseudo-random numbers, the same in every run. */
 function random(seed: number): (below: number) => number {
 	let state = seed;
 	return (below) => {
@@ -83,7 +83,7 @@ function random(seed: number): (below: number) => number {
 }
 
 describe('P2 a damaged store', () => {
-	it('is backed up by itself: at the first start, whole, for this user only, the newest few', async () => {
+	it('has automatic backups: from the first start, complete, private, and only the newest', async () => {
 		await prepare();
 		const [name] = backups();
 		expect(backups()).toHaveLength(1);
@@ -92,7 +92,7 @@ describe('P2 a damaged store', () => {
 		const copy = new DatabaseSync(join(dir, 'backups', name!), { readOnly: true });
 		expect(copy.prepare('SELECT count(*) AS n FROM "documents of notes"').get()).toEqual({ n: NOTES / 2 });
 		copy.close();
-		// Nothing is due at the next start; where it is, the oldest go.
+		// With a short interval more backups follow, and the oldest are removed.
 		const { stores } = await open({ firstMs: 0, everyMs: 20, keep: 2 });
 		const seen = new Set<string>();
 		await waitFor('several backups', () => {
@@ -104,7 +104,7 @@ describe('P2 a damaged store', () => {
 		expect(errors).toEqual([]);
 	});
 
-	it('is set aside, its newest good backup restored, and both said with what is lost', async () => {
+	it('is set aside and its newest good backup restored, with a log of what is lost', async () => {
 		await prepare();
 		const good = backups()[0]!;
 		mkdirSync(join(dir, 'backups'), { recursive: true });
@@ -134,7 +134,7 @@ describe('P2 a damaged store', () => {
 		expect(Date.parse(lostTo)).toBeGreaterThanOrEqual(Date.parse(lostFrom));
 	});
 
-	it('opens whatever byte is flipped, zeroed or cut off: all that is there, or all of the backup, or a refusal that says why', async () => {
+	it('opens whatever bytes are damaged: with all data, with the backup, or with a refusal that says why', async () => {
 		await prepare();
 		const below = random(SEED);
 		const outcomes = { whole: 0, restored: 0, refused: 0 };
@@ -149,16 +149,16 @@ describe('P2 a damaged store', () => {
 			errors = [];
 			try {
 				const { stores, store } = await open({ firstMs: NEVER }, folder);
-				const kept = await Promise.resolve(count(store)).catch((error: { code?: string }) => {
+				const stored = await Promise.resolve(count(store)).catch((error: { code?: string }) => {
 					expect(error).toMatchObject({ code: 'unavailable' });
 					return waitFor('the backup', () => count(store));
 				});
-				expect([NOTES, NOTES / 2], `round ${round}`).toContain(kept);
-				if (kept === NOTES / 2) expect(errors, `round ${round}`).toHaveLength(1);
-				outcomes[kept === NOTES ? 'whole' : 'restored']++;
+				expect([NOTES, NOTES / 2], `round ${round}`).toContain(stored);
+				if (stored === NOTES / 2) expect(errors, `round ${round}`).toHaveLength(1);
+				outcomes[stored === NOTES ? 'whole' : 'restored']++;
 				await stores.close();
 			} catch (error) {
-				// The eight bytes that say whose file it is and of which version.
+				// Damage in the eight bytes that hold the application id and the version.
 				expect(String(error), `round ${round}`).toMatch(/was not written by this version|newer version/);
 				outcomes.refused++;
 			}
@@ -168,12 +168,12 @@ describe('P2 a damaged store', () => {
 		expect(outcomes.refused).toBeLessThan(ROUNDS / 6);
 	});
 
-	it('goes on with its backup also when the damage is found in the middle of its work', async () => {
+	it('goes on with its backup when the damage is found while in use', async () => {
 		await prepare();
 		const { stores, store } = await open();
 		await stores.close();
 		void store;
-		// Larger than what is checked before a start: the damage shows when somebody reads there.
+		// Larger than what is checked at the start: the damage shows when it is read.
 		const file = new DatabaseSync(path());
 		file.exec(
 			'CREATE TABLE ballast (x BLOB); INSERT INTO ballast VALUES (zeroblob(70000000)); PRAGMA wal_checkpoint(TRUNCATE)',
@@ -193,7 +193,7 @@ describe('P2 a damaged store', () => {
 		expect(errors).toHaveLength(1);
 	});
 
-	it('is noticed also where only a letter of a document changed', async () => {
+	it('is noticed even if only one character of a document changed', async () => {
 		await prepare();
 		const bytes = readFileSync(path());
 		const at = bytes.indexOf('"text":"17 17');
@@ -207,7 +207,7 @@ describe('P2 a damaged store', () => {
 		expect(errors).toHaveLength(1);
 	});
 
-	it('without any backup stays as it is, and says so: to begin anew is for a person to decide', async () => {
+	it('stays as it is without a backup, and is refused: starting over is for a person to decide', async () => {
 		const { store, stores } = await open();
 		await write(store, 0, NOTES);
 		await stores.close();
@@ -220,7 +220,7 @@ describe('P2 a damaged store', () => {
 		expect(readFileSync(path())).toEqual(bytes);
 	});
 
-	it('is never made by two processes: the second names the first, and a killed one is in nobody’s way', async () => {
+	it('cannot come from two processes: the second one is refused, and a killed one holds no lock', async () => {
 		const holder = await startNode('packages/store/src/testing/hold-store.ts', { args: [dir], ready: /holding/ });
 		try {
 			await expect(open()).rejects.toThrow(`things.sqlite is in use by process ${holder.pid}`);
@@ -231,7 +231,7 @@ describe('P2 a damaged store', () => {
 		await write(store, 0, 1);
 	});
 
-	it('of a layout of before is refused, told how to go on, and left as it is', async () => {
+	it('of an earlier layout is refused with instructions, and left as it is', async () => {
 		const old = new DatabaseSync(path());
 		old.exec('CREATE TABLE buildings (id TEXT PRIMARY KEY); PRAGMA user_version = 1');
 		old.close();

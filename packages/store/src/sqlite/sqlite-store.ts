@@ -3,39 +3,38 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { Collection, Readings, Store, StoreDefinition, Stores, Write } from '../store.ts';
-import { startSqlite } from './sqlite.ts';
-import { SqliteCollections } from './sqlite-collections.ts';
-import { SqliteFile } from './sqlite-file.ts';
-import { SqliteReadings } from './sqlite-readings.ts';
-import { applyDefinitions } from './sqlite-schema.ts';
-import { Upkeep, type UpkeepOptions } from './sqlite-upkeep.ts';
+import { SqliteCollections } from './collections.ts';
+import { startSqlite } from './engine.ts';
+import { SqliteFile } from './file.ts';
+import { SqliteReadings } from './readings.ts';
+import { applyDefinitions } from './schema.ts';
+import { Upkeep, type UpkeepOptions } from './upkeep.ts';
 
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 const TROUBLE_TIMEOUT_MS = 1900;
 
 export interface SqliteStoresOptions {
-	/** Folder of the files; made where it is not. */
+	/** Folder of the files; created if missing. */
 	dir: string;
 	logger?: PlainLogger;
 	backups?: Partial<Pick<UpkeepOptions, 'keep' | 'everyMs' | 'firstMs'>>;
 }
 
 const BACKUPS = { keep: 3, everyMs: 24 * 3600_000, firstMs: 10_000 };
-const MOST_STORES = 100;
+const MAX_STORES = 100;
 
 /**
- * Stores as SQLite files, `<dir>/<name>.sqlite`, in one worker thread. The files are this process's alone. Each is
- * backed up to
- * `<dir>/backups` by itself, and one that is damaged is set aside for the newest good backup.
+ * Stores as SQLite files, `<dir>/<name>.sqlite`, in one worker thread. A file belongs to one process at a time. Each
+ * file is backed up to `<dir>/backups`, and a damaged one is replaced by its newest good backup.
  */
 export function sqliteStores({ dir, logger = NO_LOGGER, backups }: SqliteStoresOptions): Stores {
 	const engine = startSqlite();
-	const queue = new SerialQueue(MOST_STORES);
+	const queue = new SerialQueue(MAX_STORES);
 	const open = new Map<string, SqliteStore | undefined>();
 	return {
 		open: async (name, definition) => {
 			if (!NAME.test(name))
-				throw new Error(`${JSON.stringify(name)} is no name of a store: it must match ${NAME.source}`);
+				throw new Error(`${JSON.stringify(name)} is not a valid name of a store: it must match ${NAME.source}`);
 			if (open.has(name)) throw new Error(`the store ${name} is open already`);
 			open.set(name, undefined);
 			try {
@@ -103,7 +102,7 @@ class SqliteStore implements Store {
 		return reason;
 	}
 
-	/** Ends copies that are under way. */
+	/** Aborts a backup that is under way. */
 	async stopUpkeep(): Promise<void> {
 		await this.#upkeep.close();
 	}

@@ -10,17 +10,17 @@ import {
 	type World,
 } from './conformance-world.ts';
 
-/** Trouble and the end. */
+/** Guarantees of reporting trouble and of closing. */
 export function describeClose(world: World): void {
-	describe('closing', () => {
-		it('is of no trouble while it works, and tells when it is closed', async () => {
+	describe('when it closes', () => {
+		it('reports no trouble while it works, and a reason once it is closed', async () => {
 			expect(await world.store.trouble()).toBeUndefined();
 			await world.store.close();
 			expect(await world.store.trouble()).toEqual(expect.any(String));
 			await world.store.close();
 		});
 
-		it('keeps what it promised and settles every promise', async () => {
+		it('keeps what it acknowledged and settles every promise', async () => {
 			const people = peopleOf(world);
 			const commits = Promise.allSettled(
 				Array.from({ length: 50 }, (_, n) => world.store.commit([people.insert(`p${n}`, { age: n })])),
@@ -29,10 +29,10 @@ export function describeClose(world: World): void {
 			const outcomes = await commits;
 			for (const refusal of refusals(outcomes)) expect(refusal).toEqual(unavailable);
 			await reopen(world);
-			const kept = await peopleOf(world).getAll(outcomes.map((_, n) => `p${n}`));
-			expect(kept.length).toBeGreaterThanOrEqual(fulfilled(outcomes));
+			const stored = await peopleOf(world).getAll(outcomes.map((_, n) => `p${n}`));
+			expect(stored.length).toBeGreaterThanOrEqual(fulfilled(outcomes));
 			for (const [n, { status }] of outcomes.entries())
-				if (status === 'fulfilled') expect(kept.map(({ id }) => id)).toContain(`p${n}`);
+				if (status === 'fulfilled') expect(stored.map(({ id }) => id)).toContain(`p${n}`);
 		});
 
 		it('refuses everything afterwards as unavailable', async () => {
@@ -58,7 +58,7 @@ export function describeClose(world: World): void {
 			await expect(world.stores.open('others', DEFINITION)).rejects.toEqual(unavailable);
 		});
 
-		it('has readings only where they were asked for', async () => {
+		it('has readings only if it was opened with them', async () => {
 			const plain = await world.stores.open('plain', { collections: {} });
 			expect(() => plain.readings).toThrow(mistake);
 		});

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { conflict, fulfilled, type Person, peopleOf, refusals, reopen, type World } from './conformance-world.ts';
 
-/** Changes: all or none, and none that overlooks another's. */
+/** Guarantees of commits: all or none, and no lost update. */
 export function describeCommit(world: World): void {
-	describe('commits', () => {
-		it('gives another version with every write, and none again after a removal', async () => {
+	describe('a commit', () => {
+		it('gives a document a new version with every write, and never repeats one after a removal', async () => {
 			const people = peopleOf(world);
 			const versions: number[] = [];
 			const see = async () => void versions.push((await people.get('ada'))!.version);
@@ -25,7 +25,7 @@ export function describeCommit(world: World): void {
 			expect((await people.get('ada'))!.value).toEqual({ age: 4 });
 		});
 
-		it('refuses a change of what was changed or removed since it was read', async () => {
+		it('is refused when the document was changed or removed since it was read', async () => {
 			const people = peopleOf(world);
 			await world.store.commit([people.insert('ada', { age: 1 }), people.insert('bob', { age: 1 })]);
 			const [ada, bob] = await people.getAll(['ada', 'bob']);
@@ -43,7 +43,7 @@ export function describeCommit(world: World): void {
 			expect(await people.getAll(['ada', 'bob'])).toEqual([]);
 		});
 
-		it('does all of the writes or none, in their order, in several collections', async () => {
+		it('applies all of its writes or none, in their order, across collections', async () => {
 			const people = peopleOf(world);
 			const notes = world.store.collection<{ n: number }>('notes');
 			await world.store.commit([
@@ -68,7 +68,7 @@ export function describeCommit(world: World): void {
 			).rejects.toEqual(conflict);
 			expect(await people.getAll(['ada', 'bob', 'cleo'])).toEqual([ada, bob]);
 			expect(await notes.getAll(['count', 'other'])).toMatchObject([{ id: 'count', value: { n: 2 } }]);
-			// An address becomes free before it is taken.
+			// The address is released before it is taken.
 			await world.store.commit([
 				people.remove(bob!),
 				people.replace(ada!, { email: 'b' }),
@@ -86,7 +86,7 @@ export function describeCommit(world: World): void {
 			]);
 		});
 
-		it('says which field another has already, and no more', async () => {
+		it('names the field of a violated unique index, and nothing else', async () => {
 			const people = peopleOf(world);
 			await world.store.commit([people.insert('ada', { email: 'secret@example.org' }), people.insert('bob', {})]);
 			const bob = (await people.get('bob'))!;
@@ -104,7 +104,7 @@ export function describeCommit(world: World): void {
 			expect(taken).not.toHaveProperty('details.path');
 		});
 
-		it('means by unique only documents that have the field, and only those the index is for', async () => {
+		it('applies a unique index only to documents that have the field and match its condition', async () => {
 			const people = peopleOf(world);
 			await world.store.commit([
 				people.insert('a', {}),
@@ -120,7 +120,7 @@ export function describeCommit(world: World): void {
 			expect((await people.find({ where: { badge: '7', active: true }, limit: 9 })).map(({ id }) => id)).toEqual(['d']);
 		});
 
-		it('lets exactly one of fifty concurrent inserts have a unique value', async () => {
+		it('lets exactly one of fifty concurrent inserts take a unique value', async () => {
 			const people = peopleOf(world);
 			const all = await Promise.allSettled(
 				Array.from({ length: 50 }, (_, n) => world.store.commit([people.insert(`p${n}`, { email: 'one' })])),
@@ -131,7 +131,7 @@ export function describeCommit(world: World): void {
 			expect(await people.find({ where: { email: 'one' }, limit: 99 })).toHaveLength(1);
 		});
 
-		it('lets exactly one of many concurrent inserts have an id, and exactly one of many replaces win', async () => {
+		it('lets exactly one of many concurrent inserts take an id, and exactly one of many replaces win', async () => {
 			const people = peopleOf(world);
 			const inserts = await Promise.allSettled(
 				Array.from({ length: 20 }, (_, age) => world.store.commit([people.insert('ada', { age })])),
@@ -148,12 +148,12 @@ export function describeCommit(world: World): void {
 			);
 		});
 
-		it('loses no change of those who read again and repeat', async () => {
+		it('loses no change when its caller reads again and repeats after a conflict', async () => {
 			const people = peopleOf(world);
 			await world.store.commit([people.insert('left', { age: 0 }), people.insert('right', { age: 0 })]);
 			const move = async (): Promise<void> => {
 				const [left, right] = await people.getAll(['left', 'right']);
-				const change = (kept: typeof left, by: number): Person => ({ age: kept!.value.age! + by });
+				const change = (read: typeof left, by: number): Person => ({ age: read!.value.age! + by });
 				try {
 					await world.store.commit([people.replace(left!, change(left, -1)), people.replace(right!, change(right, 1))]);
 				} catch (error) {

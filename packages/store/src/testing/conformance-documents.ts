@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Condition } from '../store.ts';
 import { DEFINITION, mistake, type Person, peopleOf, reopen, type World } from './conformance-world.ts';
 
-/** Documents, found by id and by what indexes declare. */
+/** Guarantees of reading documents, by id and by index. */
 export function describeDocuments(world: World): void {
 	const add = (people: Record<string, Person>) =>
 		world.store.commit(Object.entries(people).map(([id, value]) => peopleOf(world).insert(id, value)));
@@ -10,7 +10,7 @@ export function describeDocuments(world: World): void {
 		(await peopleOf(world).find({ where, limit: 100 })).map(({ id }) => id);
 
 	describe('documents', () => {
-		it('gives back what was put in, and nothing for an id that is not there', async () => {
+		it('are read back as they were written; an unknown id gives undefined', async () => {
 			const value = {
 				text: 'Zoë 🏛 "quoted" \'single\' \\ \n \u0001',
 				nothing: null,
@@ -28,13 +28,13 @@ export function describeDocuments(world: World): void {
 			expect((await world.store.collection('notes').get('an id / with # anything ü'))?.value).toEqual(value);
 		});
 
-		it('leaves out what is undefined, as JSON does', async () => {
+		it('lose undefined fields, as in JSON', async () => {
 			await world.store.commit([peopleOf(world).insert('ada', { name: 'Ada', team: undefined } as Person)]);
-			const kept = await peopleOf(world).get('ada');
-			expect(Object.keys(kept!.value)).toEqual(['name']);
+			const ada = await peopleOf(world).get('ada');
+			expect(Object.keys(ada!.value)).toEqual(['name']);
 		});
 
-		it('gives several by id in the order of their ids, those there are', async () => {
+		it('are read by several ids in the order of the ids, without the missing ones', async () => {
 			await add({ c: { age: 1 }, a: { age: 2 }, B: { age: 3 }, ä: { age: 4 } });
 			expect(
 				(await peopleOf(world).getAll(['ä', 'c', 'nobody', 'a', 'B', 'a'])).map(({ id, value }) => [id, value.age]),
@@ -47,14 +47,14 @@ export function describeDocuments(world: World): void {
 			expect(await peopleOf(world).getAll([])).toEqual([]);
 		});
 
-		it('keeps collections and stores apart', async () => {
+		it('are separate for each collection and store', async () => {
 			await add({ ada: { name: 'Ada' } });
 			expect(await world.store.collection('notes').get('ada')).toBeUndefined();
 			const other = await world.stores.open('others', DEFINITION);
 			expect(await other.collection('people').get('ada')).toBeUndefined();
 		});
 
-		it('finds by equality, one of several, and ranges; a document without the field never', async () => {
+		it('are found by equality, by one of several values and by range, never without the field', async () => {
 			await add({
 				a: { team: 'red', age: 30, active: true },
 				b: { team: 'red', age: 40, active: false },
@@ -74,7 +74,7 @@ export function describeDocuments(world: World): void {
 			expect(await found({ age: 40.5 })).toEqual([]);
 		});
 
-		it('orders by a field either way, ties by id, up to the limit', async () => {
+		it('are ordered by a field in either direction, then by id, up to the limit', async () => {
 			await add({ a: { age: 3 }, b: { age: 1 }, c: { age: 2 }, d: { age: 2 }, e: { age: 10 } });
 			const ids = async (descending: boolean, limit: number) =>
 				(await peopleOf(world).find({ order: { by: 'age', descending }, limit })).map(({ id }) => id);
@@ -86,7 +86,7 @@ export function describeDocuments(world: World): void {
 			expect(texts.map(({ id }) => id)).toEqual(['c', 'd', 'a']);
 		});
 
-		it('refuses what no index declares, and conditions that are none: nothing ever means everything', async () => {
+		it('are not searched by a field without an index or by an invalid condition', async () => {
 			const people = peopleOf(world);
 			await add({ a: { name: 'Ada' } });
 			await expect(people.find({ where: { name: 'Ada' }, limit: 1 })).rejects.toEqual(mistake);
@@ -98,7 +98,7 @@ export function describeDocuments(world: World): void {
 			expect(() => world.store.collection('nothing')).toThrow(mistake);
 		});
 
-		it('makes and drops indexes as they are defined, over what is there', async () => {
+		it('are indexed as defined at opening, which creates and drops indexes over existing documents', async () => {
 			await add({ a: { name: 'Ada', email: 'ada' }, b: { name: 'Bob', email: 'bob' } });
 			const byName = { collections: { people: { indexes: { name: { fields: ['name'], unique: true } } } } };
 			await reopen(world, byName);
@@ -109,7 +109,7 @@ export function describeDocuments(world: World): void {
 				code: 'conflict',
 				details: { path: '/name' },
 			});
-			// Two have one address by now: it is told, not passed over, and nothing is lost.
+			// Two documents have the same address by now: opening fails, and nothing is lost.
 			await world.stores.close();
 			world.stores = await world.harness.open();
 			await expect(world.stores.open('things', DEFINITION)).rejects.toThrow();
@@ -117,7 +117,7 @@ export function describeDocuments(world: World): void {
 			expect(await found({ name: { in: ['Ada', 'Bob', 'Cleo'] } })).toEqual(['a', 'b', 'c']);
 		});
 
-		it('opens a store once at a time', async () => {
+		it('belong to a store that can be open once at a time', async () => {
 			await expect(world.stores.open('things', DEFINITION)).rejects.toEqual(mistake);
 			await world.store.close();
 			world.store = await world.stores.open('things', DEFINITION);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Kept, Write } from '../store.ts';
+import type { Versioned, Write } from '../store.ts';
 import { conflict, type Person, peopleOf, type World } from './conformance-world.ts';
 
 const RUNS = 25;
@@ -19,18 +19,18 @@ const step = fc.record({
 	op: fc.constantFrom('insert', 'replace', 'put', 'remove', 'removeRead'),
 	id: fc.constantFrom(...IDS),
 	value: person,
-	/** Writes to what was read at some time before, not last. */
+	/** Uses a document as it was read some time before, not the latest. */
 	outdated: fc.boolean(),
 });
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** A document as the model has it; `stamp` is another with every write. */
+/** A document in the model; `stamp` changes with every write. */
 interface Modelled {
 	value: Person;
 	stamp: number;
 }
 
-/** What a plain map would do of the same steps; undefined where they are refused. */
+/** The outcome of the same steps on a plain map; undefined where they are refused. */
 function apply(
 	model: ReadonlyMap<string, Modelled>,
 	steps: readonly { step: Step; stamp: number | undefined }[],
@@ -55,10 +55,10 @@ function apply(
 	return changed;
 }
 
-/** Whatever is committed, what stands there is what a plain map would hold. */
+/** Guarantee: after any commits the store holds what a plain map would hold. */
 export function describeModel(world: World): void {
 	describe('random commits', () => {
-		it('do what they would do to a map, and are refused where one of them would break it', async () => {
+		it('have the effect that they would have on a map, and are refused where the map refuses a step', async () => {
 			await fc.assert(
 				fc.asyncProperty(
 					fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 12 }),
@@ -67,7 +67,7 @@ export function describeModel(world: World): void {
 						await world.store.commit(IDS.map((id) => people.remove(id)));
 						let model: ReadonlyMap<string, Modelled> = new Map();
 						let stamps = 0;
-						const seen = new Map<string, { kept: Pick<Kept<Person>, 'id' | 'version'>; stamp: number }[]>(
+						const seen = new Map<string, { document: Pick<Versioned<Person>, 'id' | 'version'>; stamp: number }[]>(
 							IDS.map((id) => [id, []]),
 						);
 						for (const steps of commits) {
@@ -76,21 +76,21 @@ export function describeModel(world: World): void {
 							for (const one of steps) {
 								const history = seen.get(one.id)!;
 								const read = one.outdated ? history[0] : history.at(-1);
-								const kept = read?.kept ?? { id: one.id, version: 0 };
+								const document = read?.document ?? { id: one.id, version: 0 };
 								modelled.push({ step: one, stamp: read?.stamp ?? -1 });
 								if (one.op === 'insert' || one.op === 'put') writes.push(people[one.op](one.id, one.value));
-								else if (one.op === 'replace') writes.push(people.replace(kept, one.value));
-								else writes.push(people.remove(one.op === 'remove' ? one.id : kept));
+								else if (one.op === 'replace') writes.push(people.replace(document, one.value));
+								else writes.push(people.remove(one.op === 'remove' ? one.id : document));
 							}
 							const after = apply(model, modelled, () => ++stamps);
 							if (after) await world.store.commit(writes);
 							else await expect(world.store.commit(writes)).rejects.toEqual(conflict);
 							model = after ?? model;
-							const kept = await people.getAll(IDS);
-							expect(Object.fromEntries(kept.map(({ id, value }) => [id, value]))).toEqual(
+							const stored = await people.getAll(IDS);
+							expect(Object.fromEntries(stored.map(({ id, value }) => [id, value]))).toEqual(
 								Object.fromEntries([...model].map(([id, { value }]) => [id, value])),
 							);
-							for (const one of kept) seen.get(one.id)!.push({ kept: one, stamp: model.get(one.id)!.stamp });
+							for (const one of stored) seen.get(one.id)!.push({ document: one, stamp: model.get(one.id)!.stamp });
 							const found = await people.find({
 								where: { age: { gte: 1 } },
 								order: { by: 'age', descending: true },

@@ -3,16 +3,14 @@ import type { PlacedReading, Sample } from '../store.ts';
 import { ROLL_UP_MS } from '../store.ts';
 import type { World } from './conformance-world.ts';
 
-/** Begin of a period. */
+/** Start of a period, epoch ms. */
 export const BASE = 1_764_000_000_000;
 if (BASE % ROLL_UP_MS !== 0) throw new Error('BASE must begin a period');
 
 export const HOLD_MS = 5 * 60_000;
 export const OF_HALL = { buildingId: 'museum', roomId: 'hall', metric: 'temperature' as const };
 
-/**
- * Reading n at position n of the stream: temperature in the museum's hall, seconds after BASE unless said otherwise.
- */
+/** Reading n at position n of the stream: by default a temperature in the museum's hall, n seconds after BASE. */
 export function placed(n: number, given: Partial<Reading> = {}): PlacedReading {
 	const observedAt = BASE + n * 1000;
 	return {
@@ -33,7 +31,7 @@ export function placed(n: number, given: Partial<Reading> = {}): PlacedReading {
 	};
 }
 
-/** Inserts, with the progress at the last of them unless another is given. */
+/** Inserts a batch, with the progress at its last reading unless another is given. */
 export function insert(
 	{ store }: World,
 	batch: readonly PlacedReading[],

@@ -7,12 +7,12 @@ import { reopen, type World } from './conformance-world.ts';
 
 const RUNS = 20;
 
-/** Readings as samples, and the latest of each sensor. */
+/** Guarantees of readings: samples, and the latest value of each sensor. */
 export function describeReadings(world: World): void {
 	const latest = async (buildingId = 'museum') => (await world.store.readings.latest('telemetry', buildingId)).latest;
 
 	describe('readings', () => {
-		it('moves its progress with them, also with none, stream by stream', async () => {
+		it('move the progress of their stream, even when the batch is empty', async () => {
 			expect(await world.store.readings.progress('telemetry')).toBeUndefined();
 			expect(await world.store.readings.latest('telemetry', 'museum')).toEqual({ position: undefined, latest: [] });
 			await insert(world, [placed(1), placed(2)]);
@@ -25,7 +25,7 @@ export function describeReadings(world: World): void {
 			expect((await world.store.readings.latest('telemetry', 'museum')).position).toBe('9');
 		});
 
-		it('stores each once by its id: in one batch, in concurrent ones, and after reopening', async () => {
+		it('are stored once per id: within a batch, in concurrent batches and after reopening', async () => {
 			const batch = Array.from({ length: 100 }, (_, n) => placed(n + 1));
 			await insert(world, [...batch, ...batch]);
 			await Promise.all(Array.from({ length: 5 }, () => insert(world, [...batch, placed(101)])));
@@ -34,7 +34,7 @@ export function describeReadings(world: World): void {
 			expect(await samplesOf(world)).toHaveLength(101);
 		});
 
-		it('gives samples in order of time and then sensor, of one sensor or of all, up to the limit', async () => {
+		it('are read as samples by time and then sensor, of one sensor or of all, up to the limit', async () => {
 			await insert(world, [
 				placed(1, { sensorId: 'b', observedAt: BASE + 20, value: 1 }),
 				placed(2, { sensorId: 'a', observedAt: BASE + 20, value: 2 }),
@@ -57,7 +57,7 @@ export function describeReadings(world: World): void {
 			expect(await values({ from: BASE, to: BASE + 100 }, 100, 'nobody')).toEqual([]);
 		});
 
-		it('knows the latest of each sensor, room and metric; of one moment, what stands later in the stream', async () => {
+		it('give the latest value per sensor, room and metric; at the same time the later position wins', async () => {
 			await insert(world, [
 				placed(1, { value: 1, observedAt: BASE + 1000 }),
 				placed(3, { value: 3, observedAt: BASE + 1000 }),
@@ -84,7 +84,7 @@ export function describeReadings(world: World): void {
 			expect(await latest('nowhere')).toEqual([]);
 		});
 
-		it('knows how far the latest count may be off, as long as that is said', async () => {
+		it('give the bounds of the latest count, while they are reported', async () => {
 			const count = { metric: 'peopleCount', unit: 'person' } as const;
 			await insert(world, [placed(1, { ...count, value: 23, interval: { low: 19, high: 28 } })]);
 			expect(await latest()).toMatchObject([{ value: 23, low: 19, high: 28 }]);
@@ -96,7 +96,7 @@ export function describeReadings(world: World): void {
 			expect(last).not.toHaveProperty('low');
 		});
 
-		it('knows since when a sensor has said the same', async () => {
+		it('tell since when a sensor has reported the same value', async () => {
 			const says = (n: number, value: number, second: number) =>
 				insert(world, [placed(n, { value, observedAt: BASE + second * 1000 })]);
 			const since = async () => ((await latest())[0]!.unchangedSince - BASE) / 1000;
@@ -115,12 +115,12 @@ export function describeReadings(world: World): void {
 				placed(7, { value: 21, observedAt: BASE + 50_000 }),
 			]);
 			expect(await since()).toBe(20);
-			// It said another in between, as it turns out.
+			// A late reading shows another value in between.
 			await says(8, 22, 45);
 			expect(await since()).toBe(50);
 		});
 
-		it('comes to the same whatever the order, the batches and the repetitions', async () => {
+		it('lead to the same state in any order, in any batches and with any repetitions', async () => {
 			const arrival = fc.record({
 				n: fc.integer({ min: 1, max: 30 }),
 				second: fc.integer({ min: 0, max: 9 }),
@@ -176,7 +176,7 @@ export function describeReadings(world: World): void {
 			);
 		});
 
-		it('removes a building with everything of it, and nothing of others', async () => {
+		it('are removed with their building, and no others', async () => {
 			const other: Partial<Reading> = { buildingId: 'other' };
 			await insert(world, [placed(1), placed(2), placed(3, other)]);
 			await world.store.readings.removeBuilding('museum');

@@ -17,14 +17,14 @@ const rollUp = (start: number, last: number, sensorId?: string): RollUp => ({
 	lastAt: start + 1234,
 });
 
-/** Roll-ups, and the periods that lack them. */
+/** Guarantees of roll-ups and of stale periods. */
 export function describeRollUps(world: World): void {
 	const stale = () => world.store.readings.stalePeriods(OF_HALL, EVER);
 	const next = (limit = 100) => world.store.readings.nextStale(BASE * 2, limit);
 	const at = (n: number, ms: number) => insert(world, [placed(n, { observedAt: BASE + ms })]);
 
 	describe('roll-ups', () => {
-		it('are stale where a sample is, and where its value reaches into', async () => {
+		it('become stale in the periods of a sample and in those that its value reaches into', async () => {
 			await at(1, 60_000);
 			expect(await stale()).toEqual([BASE]);
 			await at(2, 2 * ROLL_UP_MS - HOLD_MS / 2);
@@ -37,7 +37,7 @@ export function describeRollUps(world: World): void {
 			expect(await stale()).toHaveLength(4);
 		});
 
-		it('come up when their period is over, the longest stale first', async () => {
+		it('are due when their period is over, the longest stale first', async () => {
 			await at(1, 3 * ROLL_UP_MS);
 			await at(2, 0);
 			await at(3, 3 * ROLL_UP_MS + 1000);
@@ -50,10 +50,10 @@ export function describeRollUps(world: World): void {
 			expect(await next(1)).toEqual([{ ...OF_HALL, start: BASE + 3 * ROLL_UP_MS, token: expect.any(String) }]);
 		});
 
-		it('take the place of those their period had, and give back what they are', async () => {
+		it('replace those of their period, and are read back as they were written', async () => {
 			await insert(world, [placed(1), placed(2, { sensorId: 't-2' })]);
-			const keep = async (...rollUps: RollUp[]) => world.store.readings.keepRollUps((await next(1))[0]!, rollUps);
-			await keep(rollUp(BASE, 20), rollUp(BASE, 21, 't-1'), rollUp(BASE, 22, 't-2'));
+			const replace = async (...rollUps: RollUp[]) => world.store.readings.replaceRollUps((await next(1))[0]!, rollUps);
+			await replace(rollUp(BASE, 20), rollUp(BASE, 21, 't-1'), rollUp(BASE, 22, 't-2'));
 			expect(await stale()).toEqual([]);
 			expect(await next()).toEqual([]);
 			const { readings } = world.store;
@@ -62,43 +62,43 @@ export function describeRollUps(world: World): void {
 			expect(await readings.rollUps(OF_HALL, { from: BASE + 1, to: BASE * 2 })).toEqual([]);
 			expect(await readings.rollUps(OF_HALL, { from: BASE, to: BASE })).toEqual([]);
 			await at(3, 5000);
-			await keep(rollUp(BASE, 30), rollUp(BASE, 31, 't-1'));
+			await replace(rollUp(BASE, 30), rollUp(BASE, 31, 't-1'));
 			await reopen(world);
 			expect(await world.store.readings.rollUps(OF_HALL, EVER)).toEqual([rollUp(BASE, 30)]);
 			expect(await world.store.readings.rollUps({ ...OF_HALL, sensorId: 't-2' }, EVER)).toEqual([]);
 		});
 
-		it('stay stale when a sample came meanwhile, and are not put back by who comes late', async () => {
+		it('stay stale when a sample arrived meanwhile, and are not overwritten by a late writer', async () => {
 			await at(1, 1000);
 			const before = (await next(1))[0]!;
 			await at(2, 2000);
 			const after = (await next(1))[0]!;
 			expect(after.token).not.toBe(before.token);
-			await world.store.readings.keepRollUps(before, [rollUp(BASE, 1)]);
+			await world.store.readings.replaceRollUps(before, [rollUp(BASE, 1)]);
 			expect(await stale()).toEqual([BASE]);
-			await world.store.readings.keepRollUps(after, [rollUp(BASE, 2)]);
+			await world.store.readings.replaceRollUps(after, [rollUp(BASE, 2)]);
 			expect(await stale()).toEqual([]);
-			await world.store.readings.keepRollUps(before, [rollUp(BASE, 1)]);
-			await world.store.readings.keepRollUps(after, [rollUp(BASE, 3)]);
+			await world.store.readings.replaceRollUps(before, [rollUp(BASE, 1)]);
+			await world.store.readings.replaceRollUps(after, [rollUp(BASE, 3)]);
 			expect(await world.store.readings.rollUps(OF_HALL, EVER)).toEqual([rollUp(BASE, 2)]);
 		});
 
-		it('are as good as before when only what is stored already comes again', async () => {
+		it('do not become stale when a stored reading arrives again', async () => {
 			await at(1, 1000);
 			const period = (await next(1))[0]!;
 			await at(1, 1000);
 			expect((await next(1))[0]).toEqual(period);
-			await world.store.readings.keepRollUps(period, [rollUp(BASE, 1)]);
+			await world.store.readings.replaceRollUps(period, [rollUp(BASE, 1)]);
 			await at(1, 1000);
 			expect(await stale()).toEqual([]);
 		});
 
-		it('never lose a sample to a race between taking in and rolling up', async () => {
+		it('never miss a sample in a race between inserting and rolling up', async () => {
 			const counted = new Map<number, number>();
 			const roll = async (period: StalePeriod) => {
 				const range = { from: period.start, to: period.start + ROLL_UP_MS };
 				const { length } = await world.store.readings.samples(OF_HALL, range, 1000);
-				await world.store.readings.keepRollUps(period, [{ ...rollUp(period.start, 1), count: length }]);
+				await world.store.readings.replaceRollUps(period, [{ ...rollUp(period.start, 1), count: length }]);
 			};
 			const inserting = (async () => {
 				for (let n = 1; n <= 40; n++) await at(n, (n % 4) * ROLL_UP_MS + n);
@@ -115,11 +115,11 @@ export function describeRollUps(world: World): void {
 			expect(await stale()).toEqual([]);
 		});
 
-		it('outlive the samples they were made of, as long as they are kept', async () => {
+		it('outlive their samples, up to their own retention', async () => {
 			const now = BASE + 500 * DAY_MS;
 			const ages = [450, 100, 1];
 			for (const [n, days] of ages.entries()) await insert(world, [placed(n + 1, { observedAt: now - days * DAY_MS })]);
-			for (const period of await next()) await world.store.readings.keepRollUps(period, [rollUp(period.start, 1)]);
+			for (const period of await next()) await world.store.readings.replaceRollUps(period, [rollUp(period.start, 1)]);
 			await at(9, 0);
 			await world.store.readings.forget(now);
 			expect((await samplesOf(world)).map(({ observedAt }) => observedAt)).toEqual([now - DAY_MS]);
@@ -129,7 +129,7 @@ export function describeRollUps(world: World): void {
 				{ observedAt: now - DAY_MS },
 			]);
 			expect(await world.store.readings.progress('telemetry')).toBe('9');
-			// What is left of a period's samples would spoil the roll-up that was made of all of them.
+			// An incomplete set of samples would spoil the roll-up that was made of all of them.
 			await insert(world, [placed(10, { observedAt: now - 100 * DAY_MS + 1 })]);
 			expect(await stale()).toEqual([]);
 			expect(await samplesOf(world)).toHaveLength(1);

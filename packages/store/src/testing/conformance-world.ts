@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { Collection, Store, StoreDefinition, Stores } from '../store.ts';
 import type { StoreHarness } from './harness.ts';
 
-/** What each test of the conformance suite finds: an empty engine and a store on it. */
+/** The fixture of each conformance test: an empty engine and a store on it. */
 export interface World {
 	harness: StoreHarness;
 	stores: Stores;
@@ -14,7 +14,7 @@ export interface Person {
 	email?: string;
 	team?: string;
 	age?: number;
-	/** Unique among those who are active. */
+	/** Unique among active people. */
 	badge?: string;
 	active?: boolean;
 }
@@ -38,12 +38,12 @@ export const DEFINITION: StoreDefinition = {
 
 export const conflict = expect.objectContaining({ code: 'conflict' });
 export const unavailable = expect.objectContaining({ code: 'unavailable' });
-/** A mistake in the program, which is no refusal to tell to a client. */
+/** A mistake in the program, which has no code for a client. */
 export const mistake = expect.not.objectContaining({ code: expect.anything() });
 
 export const peopleOf = ({ store }: World): Collection<Person> => store.collection<Person>('people');
 
-/** Closes what is open, and opens the same again. */
+/** Closes the stores and opens the same store again. */
 export async function reopen(world: World, definition = DEFINITION): Promise<void> {
 	await world.stores.close();
 	world.stores = await world.harness.open();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type AccountView, CrowdVisionError } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { Collection, Store, Versioned } from '@crowdvision/store';
 import { hashPassword, unmatchablePassword, verifyPassword } from '../secrets/passwords.ts';
 import type { AccountDocument } from '../store.ts';
 import type { Sessions } from './sessions.ts';
@@ -124,11 +124,11 @@ export class Accounts {
 		return (await this.#accounts.find({ limit: 1 })).length === 0;
 	}
 
-	async #byEmail(email: string): Promise<Kept<AccountDocument> | undefined> {
+	async #byEmail(email: string): Promise<Versioned<AccountDocument> | undefined> {
 		return (await this.#accounts.find({ where: { email: canonical(email) }, limit: 1 }))[0];
 	}
 
-	async #require(id: string): Promise<Kept<AccountDocument>> {
+	async #require(id: string): Promise<Versioned<AccountDocument>> {
 		const stored = await this.#accounts.get(id);
 		if (!stored) throw new CrowdVisionError('unauthenticated', 'This account no longer exists');
 		return stored;

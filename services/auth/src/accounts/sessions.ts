@@ -1,6 +1,6 @@
 import { type AccountClaims, CrowdVisionError, type RetainedSessions } from '@crowdvision/contracts';
 import { ACCOUNT_SECONDS, type RetainedSource, retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store, Write } from '@crowdvision/store';
+import type { Collection, Store, Versioned, Write } from '@crowdvision/store';
 import type { SessionsDocument } from '../store.ts';
 
 /**
@@ -106,7 +106,11 @@ export class Sessions implements RetainedSource {
 		return Math.max(nowSeconds(), before + 1);
 	}
 
-	#write(accountId: string, stored: Kept<SessionsDocument> | undefined, value: Omit<SessionsDocument, 'until'>): Write {
+	#write(
+		accountId: string,
+		stored: Versioned<SessionsDocument> | undefined,
+		value: Omit<SessionsDocument, 'until'>,
+	): Write {
 		const next = {
 			...value,
 			until: (Math.max(nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000,

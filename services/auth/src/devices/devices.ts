@@ -6,7 +6,7 @@ import {
 	type RetainedRevocation,
 } from '@crowdvision/contracts';
 import { type RetainedSource, retryOnConflict, type Tokens } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { Collection, Store, Versioned } from '@crowdvision/store';
 import type { DeviceDocument } from '../store.ts';
 
 export interface NewDevice extends NewDeviceRequest {
@@ -104,7 +104,7 @@ export class Devices implements RetainedSource {
 function viewOf({
 	id,
 	value: { domainName, name, buildingId, sensorIds, createdAt, revokedAt },
-}: Kept<DeviceDocument>): DeviceView {
+}: Versioned<DeviceDocument>): DeviceView {
 	return {
 		deviceId: id,
 		domainName,

@@ -1,6 +1,6 @@
 import { CrowdVisionError, type DomainView, type Membership, weightIn } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { Collection, Store, Versioned } from '@crowdvision/store';
 import type { DeviceDocument, DomainDocument, MembershipDocument } from '../store.ts';
 import type { Memberships } from './memberships.ts';
 
@@ -120,12 +120,12 @@ export class Domains {
 	}
 
 	/** Removed ones included; at most 1000. */
-	#subdomains(name: string): Promise<Kept<DomainDocument>[]> {
+	#subdomains(name: string): Promise<Versioned<DomainDocument>[]> {
 		// '0' is the character after '/', so every name that begins with `name/` lies between the two.
 		return this.#domains.find({ where: { name: { gt: `${name}/`, lt: `${name}0` } }, limit: MAX_LISTED });
 	}
 
-	async #require(name: string): Promise<Kept<DomainDocument>> {
+	async #require(name: string): Promise<Versioned<DomainDocument>> {
 		const stored = await this.#domains.get(name);
 		if (!stored || stored.value.removedAt !== undefined)
 			throw new CrowdVisionError('not_found', 'There is no such domain');

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { CrowdVisionError, DOMAIN_ROLES, type DomainRole, type InviteView } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { Collection, Store, Versioned } from '@crowdvision/store';
 import { Secret, TOTP } from 'otpauth';
 import type { Seal } from '../secrets/sealed.ts';
 import type { InvitesDocument } from '../store.ts';
@@ -92,7 +92,7 @@ export class Invites {
 		});
 	}
 
-	async #ensure(domainName: string): Promise<Kept<InvitesDocument>> {
+	async #ensure(domainName: string): Promise<Versioned<InvitesDocument>> {
 		return retryOnConflict(async () => {
 			const stored = await this.#invites.get(domainName);
 			if (stored) return stored;

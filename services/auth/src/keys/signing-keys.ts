@@ -8,7 +8,7 @@ import {
 	type TokenKey,
 	type TokenSigner,
 } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { Collection, Store, Versioned } from '@crowdvision/store';
 import type { Seal } from '../secrets/sealed.ts';
 import type { SigningKeyDocument } from '../store.ts';
 
@@ -29,7 +29,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	readonly #seal: Seal;
 	readonly #maxAgeMs: number;
 	readonly #private = new Map<string, KeyObject>();
-	#known: Kept<SigningKeyDocument>[] = [];
+	#known: Versioned<SigningKeyDocument>[] = [];
 	#readAt = 0;
 
 	constructor(store: Store, seal: Seal, maxAgeMs: number) {
@@ -129,14 +129,17 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		return stored ? JSON.stringify(publicKeyOf(stored)) : null;
 	}
 
-	async #read(): Promise<Kept<SigningKeyDocument>[]> {
+	async #read(): Promise<Versioned<SigningKeyDocument>[]> {
 		this.#known = await this.#keys.find({ limit: MAX_KEYS });
 		this.#readAt = Date.now();
 		return [...this.#known];
 	}
 
 	/** The newest key whose time to sign has come. */
-	#signing(keys: readonly Kept<SigningKeyDocument>[], now = Date.now()): Kept<SigningKeyDocument> | undefined {
+	#signing(
+		keys: readonly Versioned<SigningKeyDocument>[],
+		now = Date.now(),
+	): Versioned<SigningKeyDocument> | undefined {
 		return keys
 			.filter(({ value }) => value.d !== undefined && value.signsFrom <= now)
 			.sort((a, b) => b.value.signsFrom - a.value.signsFrom || (a.id < b.id ? -1 : 1))[0];
@@ -152,7 +155,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		return kid;
 	}
 
-	#markForDevices(kid: string): Promise<Kept<SigningKeyDocument>> {
+	#markForDevices(kid: string): Promise<Versioned<SigningKeyDocument>> {
 		return retryOnConflict(async () => {
 			const stored = await this.#keys.get(kid);
 			if (!stored?.value.d)
@@ -175,7 +178,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 		this.#private.delete(kid);
 	}
 
-	#privateKey({ id, value: { x, d } }: Kept<SigningKeyDocument>): KeyObject {
+	#privateKey({ id, value: { x, d } }: Versioned<SigningKeyDocument>): KeyObject {
 		let key = this.#private.get(id);
 		if (!key) {
 			key = createPrivateKey({
@@ -188,6 +191,6 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	}
 }
 
-function publicKeyOf({ id, value }: Kept<SigningKeyDocument>): PublicSigningKey {
+function publicKeyOf({ id, value }: Versioned<SigningKeyDocument>): PublicSigningKey {
 	return { kty: 'OKP', crv: 'Ed25519', x: value.x, kid: id, alg: 'EdDSA', use: 'sig' };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Kept, Store } from '@crowdvision/store';
+import type { Collection, Store, Versioned } from '@crowdvision/store';
 import type { ConversationDocument, Turn } from '../store.ts';
 
 /** An account keeps so many conversations of so many turns; of more, the oldest are forgotten. */
@@ -40,7 +40,7 @@ export class Conversations {
 	}
 
 	/** @throws CrowdVisionError `not_found` for a conversation that is not this account's. */
-	async require(accountId: string, id: string): Promise<Kept<ConversationDocument>> {
+	async require(accountId: string, id: string): Promise<Versioned<ConversationDocument>> {
 		const kept = await this.#conversations.get(id);
 		if (kept?.value.accountId === accountId) return kept;
 		throw new CrowdVisionError('not_found', 'There is no such conversation');
@@ -84,7 +84,7 @@ export class Conversations {
 		return id;
 	}
 
-	#of(accountId: string, limit: number): Promise<Kept<ConversationDocument>[]> {
+	#of(accountId: string, limit: number): Promise<Versioned<ConversationDocument>[]> {
 		return this.#conversations.find({ where: { accountId }, order: { by: 'updatedAt', descending: true }, limit });
 	}
 }

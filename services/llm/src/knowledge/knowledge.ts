@@ -1,6 +1,6 @@
 import type { Reading } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import { allDocuments, type Collection, type Kept, type Store } from '@crowdvision/store';
+import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
 import type { AnomalyDocument, CounterDocument, LatestOfRoom, RoomDocument } from '../store.ts';
 
 const MOST_ANOMALIES = 10_000;
@@ -71,7 +71,7 @@ export class Knowledge {
 }
 
 /** A room with the newest of each sensor and metric. */
-function learned(known: Kept<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
+function learned(known: Versioned<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
 	const { buildingId, roomId } = readings[0]!;
 	const sensors = new Map(known?.value.sensors.map((sensor) => [`${sensor.metric} ${sensor.sensorId}`, sensor]));
 	for (const { metric, sensorId, value, observedAt, interval } of readings) {

@@ -1,5 +1,5 @@
 import type { Alert } from '@crowdvision/contracts';
-import type { Collection, Kept, Store, Write } from '@crowdvision/store';
+import type { Collection, Store, Versioned, Write } from '@crowdvision/store';
 import { type AlertDocument, type CounterDocument, type OutboxDocument, outboxKey } from '../store.ts';
 
 const ANNOUNCED = 'announced';
@@ -26,7 +26,7 @@ export class AlertRepository {
 	}
 
 	/** The same writes for an acknowledged alert. They are refused if the alert has changed since `read` was read. */
-	acknowledgement(read: Kept<AlertDocument>, acknowledged: Alert, accountId: string): Promise<Write[]> {
+	acknowledgement(read: Versioned<AlertDocument>, acknowledged: Alert, accountId: string): Promise<Write[]> {
 		return this.#write([acknowledged], [read], accountId);
 	}
 
@@ -38,7 +38,7 @@ export class AlertRepository {
 
 	async #write(
 		changes: readonly Alert[],
-		read: readonly Kept<AlertDocument>[],
+		read: readonly Versioned<AlertDocument>[],
 		acknowledgedBy?: string,
 	): Promise<Write[]> {
 		const counter = await this.#counters.get(ANNOUNCED);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type LatestValue, type MetricKey, roomValue } from '@crowdvision/contracts';
 import type { Presence } from '@crowdvision/service-kit';
-import { type Collection, documentPages, type Kept, type Write } from '@crowdvision/store';
+import { type Collection, documentPages, type Versioned, type Write } from '@crowdvision/store';
 import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
 import { ALL_CLEAR } from './rules.ts';
 
@@ -12,12 +12,12 @@ const MAX_SENSORS = 1000;
 export class RoomMemory {
 	readonly buildingId: string;
 	readonly roomId: string;
-	readonly #stored: Kept<RoomDocument> | undefined;
+	readonly #stored: Versioned<RoomDocument> | undefined;
 	readonly #sensors: Map<string, Observation>;
 	readonly #conditions: Map<RuleKind, Condition>;
 	#changed = false;
 
-	constructor(buildingId: string, roomId: string, stored?: Kept<RoomDocument>) {
+	constructor(buildingId: string, roomId: string, stored?: Versioned<RoomDocument>) {
 		this.buildingId = buildingId;
 		this.roomId = roomId;
 		this.#stored = stored;

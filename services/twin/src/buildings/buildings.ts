@@ -1,6 +1,6 @@
 import { type Building, CrowdVisionError, type Role } from '@crowdvision/contracts';
 import { type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
-import { allDocuments, type Collection, type Kept, type Store, type Write } from '@crowdvision/store';
+import { allDocuments, type Collection, type Store, type Versioned, type Write } from '@crowdvision/store';
 import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from '../store.ts';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
 import { newDocument, retainedOf, validBuilding } from './building-document.ts';
@@ -177,19 +177,19 @@ export class Buildings implements RetainedSource {
 		});
 	}
 
-	async #find(id: string, memberships: Memberships, role: Role): Promise<Kept<BuildingDocument>> {
+	async #find(id: string, memberships: Memberships, role: Role): Promise<Versioned<BuildingDocument>> {
 		const stored = await this.#buildings.get(id);
 		requireRole({ memberships }, stored?.value.domains ?? [], role, 'such building');
 		if (!stored) throw new Error('a building without domains passed the guard');
 		return stored;
 	}
 
-	#sensorsOf(buildingId: string): Promise<Kept<SensorDocument>[]> {
+	#sensorsOf(buildingId: string): Promise<Versioned<SensorDocument>[]> {
 		return allDocuments(this.#sensors, { where: { buildingId }, by: 'sensorId' });
 	}
 
 	/** Makes parallel changes of the building's rooms and sensors conflict: see RegistryDocument. */
-	#touch(id: string, registry: Kept<RegistryDocument> | undefined): Write {
+	#touch(id: string, registry: Versioned<RegistryDocument> | undefined): Write {
 		return registry ? this.#registries.replace(registry, {}) : this.#registries.insert(id, {});
 	}
 

@@ -105,7 +105,7 @@ export async function rollUpStale(
 	const periods: StalePeriod[] = await readings.nextStale(before, limit);
 	for (const period of periods) {
 		if (signal?.aborted) break;
-		await readings.keepRollUps(period, await rollUpsOf(readings, period));
+		await readings.replaceRollUps(period, await rollUpsOf(readings, period));
 	}
 	return periods.length;
 }

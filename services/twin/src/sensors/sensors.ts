@@ -1,6 +1,6 @@
 import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
 import { invalid, type RetainedSource, retryOnConflict, SerialQueue } from '@crowdvision/service-kit';
-import { allDocuments, type Collection, type Kept, type Store } from '@crowdvision/store';
+import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from '../store.ts';
 
 /** Registrations waiting in this process. */
@@ -85,7 +85,7 @@ export class Sensors implements RetainedSource {
 	 * @param leaving a sensor to unregister in the same commit
 	 * @param keep leave the sensor in its room if it is registered
 	 */
-	async #register(sensor: SensorDocument, leaving?: Kept<SensorDocument>, keep = false): Promise<boolean> {
+	async #register(sensor: SensorDocument, leaving?: Versioned<SensorDocument>, keep = false): Promise<boolean> {
 		const { sensorId, buildingId, roomId } = sensor;
 		const registry = await this.#registries.get(buildingId);
 		const building = await this.#buildings.get(buildingId);

@@ -1,15 +1,15 @@
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { isDamage } from './sqlite-open.ts';
+import { isDamage } from './open.ts';
 
-/** The one before may still be stopping. */
+/** How long to wait for a previous process that is still stopping, in ms. */
 const PATIENCE_MS = 5000;
 
 /**
- * Makes a database file this process's alone, until what is returned is closed or the process ends, however it does:
- * the lock is the kernel's, on an empty database beside it, whose `user_version` is the holder's pid.
- * @throws Error naming the process that has it.
+ * Locks a database file for this process, until the returned database is closed or the process ends in any way: the
+ * kernel holds the lock, on an empty database beside the file, whose `user_version` is the pid of the holder.
+ * @throws Error that names the process holding the lock.
  */
 export function lockFile(path: string): DatabaseSync {
 	const lock = `${path}.lock`;
@@ -31,7 +31,7 @@ function take(lock: string): DatabaseSync {
 	closeSync(openSync(lock, 'a', 0o600));
 	const database = new DatabaseSync(lock, { timeout: PATIENCE_MS });
 	try {
-		// Whoever holds it has begun to write, which shuts out other writers and lets them read the pid.
+		// The holder keeps a write transaction open, which shuts out other writers but lets them read the pid.
 		database.exec(
 			`PRAGMA synchronous = OFF; BEGIN IMMEDIATE; PRAGMA user_version = ${process.pid}; COMMIT; BEGIN IMMEDIATE`,
 		);

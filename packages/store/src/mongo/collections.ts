@@ -1,15 +1,15 @@
 import { randomInt } from 'node:crypto';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { type Connection, type IndexOptions, type mongo, Schema } from 'mongoose';
-import type { Collection, CollectionDefinition, IndexDefinition, Kept, Query, Write } from '../store.ts';
-import { indexOf, isDuplicate } from './mongo-errors.ts';
-import { MAX_TIME, type MongoAccess } from './mongo-link.ts';
-import { fieldValue, mongoQuery, type StoredDocument } from './mongo-query.ts';
+import type { Collection, CollectionDefinition, IndexDefinition, Query, Versioned, Write } from '../store.ts';
+import { indexOf, isDuplicate } from './errors.ts';
+import { MAX_TIME, type MongoAccess } from './link.ts';
+import { fieldValue, mongoQuery, type StoredDocument } from './query.ts';
 
-const keptOf = <T>({ _id, v, d }: StoredDocument): Kept<T> => ({ id: _id, version: v, value: d as T });
-const MOST_TRIES = 5;
+const versioned = <T>({ _id, v, d }: StoredDocument): Versioned<T> => ({ id: _id, version: v, value: d as T });
+const MAX_TRIES = 5;
 
-/** The documents of one store: a MongoDB collection for each of its own, `<store>.<name>`. */
+/** The documents of one store; its collection `name` is the MongoDB collection `<store>.<name>`. */
 export class MongoCollections {
 	readonly #access: MongoAccess;
 	readonly #store: string;
@@ -22,8 +22,8 @@ export class MongoCollections {
 	}
 
 	/**
-	 * Makes the collections and indexes as they are defined, and drops indexes that are defined no more.
-	 * @throws Error where documents break what an index demands.
+	 * Creates the collections and indexes as defined, and drops indexes that are no longer defined.
+	 * @throws Error if documents violate a new unique index.
 	 */
 	async prepare(connection: Connection): Promise<void> {
 		for (const [name, definition] of Object.entries(this.#definitions)) {
@@ -33,10 +33,9 @@ export class MongoCollections {
 				await model.syncIndexes();
 			} catch (error) {
 				if (!isDuplicate(error)) throw error;
-				throw new Error(
-					'documents agree in what a new index wants unique: mend them with the version that wrote them',
-					{ cause: error },
-				);
+				throw new Error('documents violate a new unique index: correct them with the version that wrote them', {
+					cause: error,
+				});
 			}
 		}
 	}
@@ -46,7 +45,7 @@ export class MongoCollections {
 		const all = (filter: mongo.Filter<StoredDocument>, sort: Record<string, 1 | -1>, limit = 0) =>
 			this.#access.run(async (database) => {
 				const found = await this.#in(database, name).find(filter, MAX_TIME).sort(sort).limit(limit).toArray();
-				return found.map((document) => keptOf<T>(document));
+				return found.map((document) => versioned<T>(document));
 			});
 		return {
 			get: async (id) => (await all({ _id: { $eq: id } }, { _id: 1 }, 1))[0],
@@ -97,13 +96,13 @@ export class MongoCollections {
 						: op === 'remove' && version !== undefined
 							? done.deletedCount
 							: run.length;
-				if (matched < run.length) throw new CrowdVisionError('conflict', 'It was changed by somebody else meanwhile');
+				if (matched < run.length) throw new CrowdVisionError('conflict', 'Somebody else changed it meanwhile');
 				return;
 			} catch (error) {
 				if (!isDuplicate(error)) throw error;
 				const index = indexOf(error);
-				// Two that put the same new document at once: MongoDB lets one of them try again.
-				if (op === 'put' && index === '_id_' && !session && attempt < MOST_TRIES) continue;
+				// Of two that put the same new document at once, MongoDB makes one try again.
+				if (op === 'put' && index === '_id_' && !session && attempt < MAX_TRIES) continue;
 				throw this.#taken(collection, index);
 			}
 		}
@@ -131,7 +130,7 @@ export class MongoCollections {
 
 type Operation = mongo.AnyBulkWriteOperation<StoredDocument>;
 
-/** Writes of the same kind that follow each other go to the server as one. */
+/** Groups consecutive writes of the same kind, which go to the server in one request. */
 function runsOf(writes: readonly Write[]): Write[][] {
 	const kind = ({ collection, op, version }: Write) => `${collection} ${op} ${version !== undefined}`;
 	const runs: Write[][] = [];
@@ -173,15 +172,15 @@ function operationOf({ op, id, version, value }: Write): Operation {
 let lastVersion = 0;
 
 /**
- * Rises with the time, so that a document that is removed and inserted again does not get a version that somebody may
- * still hold.
+ * A version from the clock, so that a document inserted again after its removal gets no version that a caller still
+ * holds.
  */
 function freshVersion(): number {
 	lastVersion = Math.max(lastVersion + 1, Date.now() * 1024 + randomInt(1024));
 	return lastVersion;
 }
 
-/** What JSON keeps of a value, as the other engine does; nothing in it means something to the driver. */
+/** The value as JSON preserves it, as in the other engine, and without anything that has a meaning for the driver. */
 function plain(value: unknown): Record<string, unknown> {
 	if (typeof value !== 'object' || value === null) throw new Error('a document must be an object');
 	return JSON.parse(JSON.stringify(value));
@@ -194,15 +193,15 @@ function schemaOf({ indexes = {} }: CollectionDefinition): Schema {
 	);
 	for (const [name, definition] of Object.entries(indexes)) {
 		schema.index(keysOf(definition), optionsOf(name, definition));
-		// A unique index leaves out documents that lack a field, so it does not serve a query that names only some of the
-		// fields.
+		// A unique index leaves out documents that lack a field, so a query that names only some of the fields needs
+		// another index.
 		if (definition.unique && definition.fields.length > 1)
 			schema.index({ ...keysOf(definition), _id: 1 }, { name: `${name}.all` });
 	}
 	return schema;
 }
 
-/** The id breaks ties, so that the order of a query comes from the index alone. */
+/** Includes the id, which breaks ties, so that the index alone gives the order of a query. */
 const keysOf = ({ fields, unique }: IndexDefinition): Record<string, 1> =>
 	Object.fromEntries([...fields.map((field) => `d.${field}`), ...(unique ? [] : ['_id'])].map((field) => [field, 1]));
 

@@ -1,24 +1,24 @@
 import type { ErrorCode } from '@crowdvision/contracts';
 
-/** What SQLite keeps in a column. A boolean is 0 or 1, a time is epoch ms. */
+/** A value in a column of SQLite. A boolean is 0 or 1, a time is epoch ms. */
 export type SqlValue = null | number | bigint | string | Uint8Array;
 
-/** One statement, run once with `params`, or once for each of `many` (prepared once). */
+/** One statement, run once with `params`, or once per element of `many`. */
 export interface Statement {
 	sql: string;
 	params?: readonly SqlValue[];
 	many?: readonly (readonly SqlValue[])[];
-	/** Where given, a transaction in which another number of rows changes is rolled back, and refused with `conflict`. */
+	/** If another number of rows changes, the transaction is rolled back and refused with `conflict`. */
 	expect?: number;
 }
 
-/** What a statement did: rows changed (summed over `many`), and the rows it returned (SELECT or RETURNING). */
+/** The outcome of a statement: rows changed (summed over `many`), and rows returned (SELECT or RETURNING). */
 export interface StatementOutcome {
 	changes: number;
 	rows: unknown[];
 }
 
-/** What the engine asks of its worker. `db` is a number the engine gave the database. */
+/** A task for the worker. `db` is the number that the engine gave the database. */
 export type WorkerTask =
 	| {
 			op: 'open';
@@ -35,8 +35,8 @@ export type WorkerTask =
 export type WorkerRequest = WorkerTask & { id: number };
 
 /**
- * `code` is absent for a mistake of ours, which is no refusal to show to anybody. `unique`: the index, or the table's
- * columns, where something stands already. `damaged`: the file is no whole database any more.
+ * `code` is absent for a mistake in the program, which no client is shown. `unique`: the violated unique index, or the
+ * columns of the table. `damaged`: the file is not an intact database.
  */
 export type WorkerReply =
 	| { id: number; ok: true; outcomes: StatementOutcome[] }

@@ -4,31 +4,31 @@ import { DatabaseSync } from 'node:sqlite';
 
 const LOCK_TIMEOUT_MS = 5000;
 /**
- * Up to this size a file is checked before it is used; a larger one in the background (sqlite-upkeep.ts), so that
- * starting takes no longer.
+ * Files up to this size are checked before they are used; larger ones in the background (upkeep.ts), so that the start
+ * takes no longer.
  */
 export const CHECKED_AT_ONCE_BYTES = 64 * 1024 * 1024;
 
-/** The file is no whole database any more. */
+/** The file is not an intact database. */
 export class Damage extends Error {}
 
 export interface FileSchema {
 	migrations: readonly string[];
-	/** `application_id` of files that are ours. */
+	/** The `application_id` of the store's own files. */
 	application?: number | undefined;
 }
 
 /**
  * Opens or creates a database, readable by this user only, and brings its schema up to date.
- * @throws Damage, and what SQLite throws; Error for a file that is not ours, or of a newer version.
+ * @throws Damage, and what SQLite throws; Error for a foreign file or one of a newer version.
  */
 export function openDatabase(path: string, { migrations, application }: FileSchema): DatabaseSync {
 	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-	// SQLite gives its journal the mode of the database: with this one nobody else reads what is kept.
+	// SQLite gives its journal the mode of the database, so nobody else can read either.
 	closeSync(openSync(path, 'a', 0o600));
 	const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: LOCK_TIMEOUT_MS });
 	try {
-		if (application !== undefined) refuseOthers(database, application, basename(path));
+		if (application !== undefined) refuseForeign(database, application, basename(path));
 		database.exec(`
 			PRAGMA journal_mode = WAL;
 			PRAGMA synchronous = FULL;
@@ -45,7 +45,7 @@ export function openDatabase(path: string, { migrations, application }: FileSche
 	}
 }
 
-/** Reads everything of a database. @throws Damage, and what SQLite throws. */
+/** Reads and checks a whole database. @throws Damage, and what SQLite throws. */
 export function check(database: DatabaseSync): void {
 	const { quick_check: verdict } = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
 	if (verdict !== 'ok') throw new Damage(verdict);
@@ -57,24 +57,25 @@ export function isDamage(error: unknown): boolean {
 	return error instanceof Damage || (errcode !== undefined && [11, 26].includes(errcode & 0xff));
 }
 
-/** A file with somebody else's tables stays as it is. */
-function refuseOthers(database: DatabaseSync, application: number, name: string): void {
+/** @throws Error for a file with tables of another program, which stays as it is. */
+function refuseForeign(database: DatabaseSync, application: number, name: string): void {
 	const { application_id: found } = database.prepare('PRAGMA application_id').get() as { application_id: number };
 	if (found === application) return;
 	const { tables } = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get() as { tables: number };
 	if (found === 0 && tables === 0) return;
 	throw new Error(
-		`${name} was not written by this version: its layout is that of a version before, or another program's. ` +
-			'Move it away (with its -wal and -shm files) to begin anew, or go on with the version that wrote it',
+		`${name} was not written by this version: it has the layout of an earlier version or of another program. ` +
+			'Move it away (with its -wal and -shm files) to start over, or use the version that wrote it',
 	);
 }
 
-/** Migration n takes the schema from version n to n + 1; each is one transaction with the version. */
+/** Migration n takes the schema from version n to n + 1; each runs in one transaction together with the version. */
 function migrate(database: DatabaseSync, migrations: readonly string[], name: string): void {
 	const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
 	if (version > migrations.length) {
 		throw new Error(
-			`${name} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length})`,
+			`${name} was written by a newer version of this program ` +
+				`(its schema is ${version}, this version knows ${migrations.length})`,
 		);
 	}
 	for (let next = version; next < migrations.length; next++) {
@@ -85,7 +86,7 @@ function migrate(database: DatabaseSync, migrations: readonly string[], name: st
 	}
 }
 
-/** Does it all or not at all. */
+/** Runs `work` in a transaction: all of it or nothing. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 	database.exec('BEGIN IMMEDIATE');
 	try {
@@ -93,7 +94,7 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
 		database.exec('COMMIT');
 		return result;
 	} catch (error) {
-		// Some errors (a full disk) have rolled back already.
+		// Some errors, such as a full disk, have already rolled back.
 		if (database.isTransaction) database.exec('ROLLBACK');
 		throw error;
 	}

@@ -3,19 +3,16 @@ import type { Connection, mongo } from 'mongoose';
 import { Schema } from 'mongoose';
 import type { RollUp, RoomMetric } from '../store.ts';
 
-/**
- * A measurement of the time-series collection. MongoDB keeps no index of `_id`s there: the same one could stand in it
- * twice.
- */
+/** A measurement in the time-series collection. Its `_id` is not unique there, so it may be stored twice. */
 export interface Measurement {
-	/** Of the reading. */
+	/** Id of the reading. */
 	_id: string;
 	t: Date;
 	m: { building: string; room: string; metric: string; sensor: string };
 	v: number;
 }
 
-/** What a sensor said last. `_id` is the place, with `/`, which no part of it may contain. */
+/** The latest value of a sensor. `_id` is its place, joined by `/`, which no part may contain. */
 export interface LatestDocument {
 	_id: string;
 	building: string;
@@ -23,19 +20,19 @@ export interface LatestDocument {
 	metric: MetricKey;
 	sensor: string;
 	value: number;
-	/** Of a count made of crossings. */
+	/** Bounds of a count that is made of crossings. */
 	low?: number;
 	high?: number;
 	observedAt: number;
 	transport: Transport;
 	position: string;
 	unchangedSince: number;
-	/** Another one with every change. */
+	/** Changes with every write. */
 	change: string;
 }
 
 interface PeriodDocument {
-	/** Room, metric and start, with `/`. */
+	/** Building, room, metric and start, joined by `/`. */
 	_id: string;
 	building: string;
 	room: string;
@@ -43,25 +40,25 @@ interface PeriodDocument {
 	start: number;
 }
 
-/** A period whose roll-ups do not tell all of its samples yet. */
+/** A period whose roll-ups do not include all of its samples yet. */
 export interface StaleDocument extends PeriodDocument {
-	/** When it became stale; rises also within a millisecond. */
+	/** When it became stale; increases also within a millisecond. */
 	since: mongo.BSON.ObjectId;
-	/** Changes whenever samples come. */
+	/** Changes whenever samples arrive. */
 	token: string;
-	/** Batches that were about to add samples, and have not said yet that they are done. */
+	/** Batches that began to add samples and have not reported that they finished. */
 	pending: { batch: string; at: Date }[];
 }
 
-type Kept = Omit<RollUp, 'start' | 'sensorId'>;
+type StoredRollUp = Omit<RollUp, 'start' | 'sensorId'>;
 
 /** All roll-ups of a period in one document, so that they change as one. */
 export interface RollUpsDocument extends PeriodDocument {
-	ofRoom?: Kept;
-	ofSensors: (Kept & { sensorId: string })[];
+	ofRoom?: StoredRollUp;
+	ofSensors: (StoredRollUp & { sensorId: string })[];
 }
 
-/** `stream <name>`: how far it was taken in. `forgotten`: what was observed before that is not stored any more. */
+/** `stream <name>`: its progress as `position`. `forgotten`: readings observed before `before` are not stored. */
 export interface StateDocument {
 	_id: string;
 	position?: string;
@@ -94,7 +91,7 @@ export const periodId = ({ buildingId, roomId, metric }: RoomMetric, start: numb
 const OPTIONS = { versionKey: false, strict: false, autoIndex: false, autoCreate: false } as const;
 const ROOM = { building: 1, room: 1, metric: 1 } as const;
 
-/** Makes the collections and their indexes; MongoDB itself removes measurements older than `expireAfterSeconds`. */
+/** Creates the collections and indexes; MongoDB removes measurements older than `expireAfterSeconds` by itself. */
 export async function prepareReadings(
 	connection: Connection,
 	store: string,

@@ -1,6 +1,6 @@
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import type { Connection, mongo } from 'mongoose';
-import { periodOf } from '../sqlite/sqlite-intake.ts';
+import { periodOf } from '../intake.ts';
 import {
 	type InsertOptions,
 	type Latest,
@@ -14,8 +14,8 @@ import {
 	type StalePeriod,
 	type TimeRange,
 } from '../store.ts';
-import { takeIn, UNSETTLED_MS } from './mongo-intake.ts';
-import { MAX_TIME, type MongoAccess } from './mongo-link.ts';
+import { takeIn, UNSETTLED_MS } from './intake.ts';
+import { MAX_TIME, type MongoAccess } from './link.ts';
 import {
 	type Measurement,
 	periodId,
@@ -23,21 +23,21 @@ import {
 	type ReadingCollections,
 	type RollUpsDocument,
 	readingCollections,
-} from './mongo-series.ts';
+} from './series.ts';
 
-const MOST_WAITING = 100;
-/** Documents that come at once from a cursor. */
+const MAX_WAITING = 100;
+/** Documents per batch of a cursor. */
 const BATCH = 10_000;
-/** Beyond what a Date can hold there is nothing. */
+/** The last moment that a Date can hold, in epoch ms. */
 const LAST_MOMENT = 8.64e15;
 
-/** Readings in the collections of mongo-series.ts. */
+/** Readings in the collections of series.ts. */
 export class MongoReadings implements Readings {
 	readonly #access: MongoAccess;
 	readonly #store: string;
 	readonly #retention: ReadingRetention;
-	/** Two batches of this process never look for the same readings at once. */
-	readonly #queue = new SerialQueue(MOST_WAITING);
+	/** One batch at a time, so that two batches of this process never search for the same readings at once. */
+	readonly #queue = new SerialQueue(MAX_WAITING);
 
 	constructor(access: MongoAccess, store: string, retention: ReadingRetention) {
 		this.#access = access;
@@ -45,7 +45,7 @@ export class MongoReadings implements Readings {
 		this.#retention = retention;
 	}
 
-	/** The server's own removal comes after that of `forget`, whenever that runs: what it keeps of a period is whole. */
+	/** The server removes measurements later than `forget` hides them, so a period that is shown is complete. */
 	prepare(connection: Connection): Promise<void> {
 		return prepareReadings(connection, this.#store, Math.ceil((this.#retention.readingsMs + 2 * ROLL_UP_MS) / 1000));
 	}
@@ -63,7 +63,7 @@ export class MongoReadings implements Readings {
 	}
 
 	async latest(stream: string, buildingId: string): Promise<{ position: string | undefined; latest: Latest[] }> {
-		// First the position: what is read after it is as new, or newer.
+		// The position first: what is read after it is as new or newer.
 		const position = await this.progress(stream);
 		const found = await this.#in(({ latest }) =>
 			latest
@@ -85,7 +85,7 @@ export class MongoReadings implements Readings {
 		const [samples, forgotten] = await this.#in(({ measurements, state }) =>
 			Promise.all([firstSamples(measurements, of, { from, to }, limit), state.findOne({ _id: 'forgotten' }, MAX_TIME)]),
 		);
-		// What is forgotten and not removed yet lies at the beginning: without it there may be room for others at the end.
+		// Forgotten measurements that are not removed yet come first: without them there is room for later ones.
 		const oldest = (forgotten?.before ?? Number.NEGATIVE_INFINITY) - ROLL_UP_MS;
 		if (from >= oldest || samples.length === 0 || samples[0]!.observedAt >= oldest) return samples;
 		return to <= oldest
@@ -145,12 +145,12 @@ export class MongoReadings implements Readings {
 		}));
 	}
 
-	async keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
+	async replaceRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
 		const _id = periodId(period, period.start);
 		const document: Omit<RollUpsDocument, '_id'> = { ...roomOf(period), start: period.start, ofSensors: [] };
-		for (const { start: _start, sensorId, ...kept } of rollUps) {
-			if (sensorId === undefined) document.ofRoom = kept;
-			else document.ofSensors.push({ sensorId, ...kept });
+		for (const { start: _start, sensorId, ...rollUp } of rollUps) {
+			if (sensorId === undefined) document.ofRoom = rollUp;
+			else document.ofSensors.push({ sensorId, ...rollUp });
 		}
 		await this.#access.transaction(async (database, session) => {
 			const collections = readingCollections(database, this.#store);
@@ -165,7 +165,7 @@ export class MongoReadings implements Readings {
 		});
 	}
 
-	/** Measurements are removed by the server itself, once it gets to it; until then they are hidden. */
+	/** Hides forgotten measurements; the server removes them by itself at some later time. */
 	async forget(now: number): Promise<void> {
 		const before = Math.max(0, periodOf(now - this.#retention.readingsMs));
 		await this.#in(async ({ stale, rollUps, state }) => {
@@ -190,21 +190,21 @@ export class MongoReadings implements Readings {
 	}
 }
 
-/** No batch is about to add samples, as far as anybody still knows. */
+/** Matches periods to which no batch may still be adding samples. */
 const settled = () => ({ pending: { $not: { $elemMatch: { at: { $gt: new Date(Date.now() - UNSETTLED_MS) } } } } });
 
 const roomOf = ({ buildingId, roomId, metric }: RoomMetric) => ({ building: buildingId, room: roomId, metric });
 
 const momentAt = (at: number): Date => new Date(Math.ceil(Math.max(-LAST_MOMENT, Math.min(LAST_MOMENT, at))));
 
-/** The earliest, each once, however often it may stand there. */
+/** The earliest samples, each once, however often it is stored. */
 async function firstSamples(
 	measurements: mongo.Collection<Measurement>,
 	{ buildingId, roomId, metric, sensorId }: RoomMetric & { sensorId?: string },
 	{ from, to }: TimeRange,
 	limit: number,
 ): Promise<Sample[]> {
-	for (let most = limit; ; most = limit * 2) {
+	for (let max = limit; ; max = limit * 2) {
 		const found = await measurements
 			.find(
 				{
@@ -217,13 +217,13 @@ async function firstSamples(
 				{ ...MAX_TIME, batchSize: BATCH },
 			)
 			.sort({ t: 1, 'm.sensor': 1, _id: 1 })
-			.limit(most)
+			.limit(max)
 			.toArray();
 		const once = found.filter(({ _id, m, t }, n) => {
 			const before = found[n - 1];
 			return _id !== before?._id || m.sensor !== before.m.sensor || t.getTime() !== before.t.getTime();
 		});
-		if (once.length >= limit || found.length < most || most > limit) {
+		if (once.length >= limit || found.length < max || max > limit) {
 			return once.slice(0, limit).map(({ m, t, v }) => ({ sensorId: m.sensor, observedAt: t.getTime(), value: v }));
 		}
 	}

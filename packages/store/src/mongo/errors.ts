@@ -2,26 +2,26 @@ import { CrowdVisionError } from '@crowdvision/contracts';
 import { Error as MongooseErrors, mongo } from 'mongoose';
 
 /**
- * Codes of the server that say: not now, or not on this server. What each means to a person, where that is more than
- * being away.
+ * Error codes of a server that cannot serve the request now, with their meaning for a person where that is more than
+ * being unreachable.
  */
 const NOT_NOW: Record<number, string> = {
 	6: '',
 	7: '',
 	11: '',
 	13: 'does not let this user do that',
-	18: 'does not take this user or password',
+	18: 'does not accept this user or password',
 	24: '',
 	50: 'did not answer in time',
 	64: 'did not confirm in time',
 	89: '',
 	91: '',
-	112: 'has too many changes of the same thing',
+	112: 'has too many changes of the same document',
 	189: '',
 	251: '',
 	262: 'did not answer in time',
 	365: '',
-	8000: 'does not take this user or password',
+	8000: 'does not accept this user or password',
 	9001: '',
 	10107: '',
 	11600: '',
@@ -31,7 +31,7 @@ const NOT_NOW: Record<number, string> = {
 	13436: '',
 	14031: 'has no room left on its disk',
 };
-/** Those of them that no waiting mends. */
+/** The codes among them that waiting does not help against. */
 const REFUSED_USER = [13, 18, 8000];
 const LABELS = [
 	'RetryableWriteError',
@@ -51,20 +51,20 @@ const AWAY = [
 	mongo.MongoOperationTimeoutError,
 ];
 
-/** A bulk write wraps what broke it, a lost connection too, and leaves its labels behind. */
+/** The error that broke a bulk write, such as a lost connection: the wrapping error lacks its labels. */
 function unwrapped(error: unknown): unknown {
 	const inner = error instanceof mongo.MongoBulkWriteError ? (error.errorResponse as unknown) : undefined;
 	return inner instanceof mongo.MongoError ? inner : error;
 }
 
 /**
- * Why the server cannot do it just now, after "the database"; undefined where the request itself is at fault. Never a
- * host or a password.
+ * Why the server cannot serve a request now, as the rest of a sentence that begins with "the database"; undefined where
+ * the request itself is at fault. Never contains a host or a password.
  */
 export function notNow(thrown: unknown): string | undefined {
 	const error = unwrapped(thrown);
 	if (error instanceof mongo.MongoDriverError && error.name === 'MongoWaitQueueTimeoutError')
-		return 'has too much to do just now';
+		return 'has too many requests waiting';
 	if (error instanceof mongo.MongoServerError) {
 		const meaning = NOT_NOW[error.code as number];
 		if (meaning) return meaning;
@@ -73,15 +73,15 @@ export function notNow(thrown: unknown): string | undefined {
 	return AWAY.some((kind) => error instanceof kind) ? 'cannot be reached' : undefined;
 }
 
-/** Why the server does not serve this user, after "MongoDB at <host>"; undefined where that is not the trouble. */
+/** Why the server refuses this user, after "MongoDB at <host>"; undefined if it does not. */
 export const refusedUser = (error: unknown): string | undefined =>
 	error instanceof mongo.MongoServerError && REFUSED_USER.includes(error.code as number)
 		? NOT_NOW[error.code as number]
 		: undefined;
 
 /**
- * What a caller of the store gets for an error of the driver. What is no trouble of the server stays as it is: a
- * mistake of ours.
+ * The error that a caller of the store gets for an error of the driver: `unavailable` where the server is the reason.
+ * Any other error is returned as it is, since it is a mistake in the program.
  */
 export function storeError(error: unknown): unknown {
 	const trouble = notNow(error);

@@ -1,38 +1,31 @@
 import { Worker } from 'node:worker_threads';
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
-import type { FileSchema } from './sqlite-open.ts';
-import type {
-	SqlValue,
-	Statement,
-	StatementOutcome,
-	WorkerReply,
-	WorkerRequest,
-	WorkerTask,
-} from './sqlite-protocol.ts';
-import type { Restoration } from './sqlite-restore.ts';
+import type { FileSchema } from './open.ts';
+import type { SqlValue, Statement, StatementOutcome, WorkerReply, WorkerRequest, WorkerTask } from './protocol.ts';
+import type { Restoration } from './restore.ts';
 
 /**
- * One database. A promise resolves when the effect is on the disk (WAL with synchronous=FULL). Requests run in the
- * order they were made.
+ * One database. A promise resolves when its effect is on disk (WAL with synchronous=FULL). Requests run in the order in
+ * which they were made.
  *
- * @throws CrowdVisionError `conflict` where something unique exists already, `unavailable` where the disk, the file or
- * the worker fails or too much is waiting; a plain Error for a mistake in the SQL.
+ * @throws CrowdVisionError `conflict` for a violated unique constraint, `unavailable` when the disk, the file or the
+ * worker fails or too many requests are waiting; a plain Error for a mistake in the SQL.
  */
 export interface SqliteDatabase {
 	/** Resolves with the number of rows changed. */
 	run(sql: string, params?: readonly SqlValue[]): Promise<number>;
-	/** Every row; bound the number in the SQL. */
+	/** All rows; limit their number in the SQL. */
 	all<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
 	/** The first row, or undefined. */
 	get<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row | undefined>;
-	/** All or none, in one fsync; what each did, in their order. */
+	/** Runs all statements or none, with one fsync. Resolves with their outcomes in order. */
 	transaction(statements: readonly Statement[]): Promise<StatementOutcome[]>;
-	/** SQL without parameters, several statements if need be; in no transaction of its own. */
+	/** Runs SQL without parameters, also several statements; not in a transaction. */
 	exec(sql: string): Promise<void>;
 	close(): Promise<void>;
 }
 
-/** A `conflict` in which an index, or columns as `table.column`, say what stands already. */
+/** A `conflict` that names the violated unique index, or its columns as `table.column`. */
 export class UniqueViolation extends CrowdVisionError {
 	readonly constraint: string;
 
@@ -42,26 +35,27 @@ export class UniqueViolation extends CrowdVisionError {
 	}
 }
 
-/** `unavailable`: the file is no whole database any more. */
+/** An `unavailable` whose reason is that the file is not an intact database. */
 export class DamagedFile extends CrowdVisionError {
 	constructor(message: string) {
 		super('unavailable', message);
 	}
 }
 
-/** SQLite for a whole process: every database lives in one worker thread, so that a slow disk never stalls a socket. */
+/**
+ * SQLite for a whole process: all databases are used in one worker thread, so that a slow disk never stalls a socket.
+ */
 export interface Sqlite {
 	/**
 	 * Opens or creates a database, readable by this user only. `migrations[n]` takes its schema from version n to n + 1;
 	 * only ever add to them.
-	 * @throws as the database does, and when a newer version of this program wrote it.
+	 * @throws as the database does; Error if a newer version of this program wrote it.
 	 */
 	open(path: string, migrations?: readonly string[]): Promise<SqliteDatabase>;
 	/**
-	 * Opens a file of this adapter's own: locked against other processes, checked, and restored from its newest good
-	 * backup where it is damaged;
-	 * `suspect`: taken for damaged without a look.
-	 * @throws also Error naming the process that has it, DamagedFile where there is no good backup.
+	 * Opens a file of the store: locks it against other processes, checks it, and restores it from its newest good backup
+	 * if it is damaged. `suspect`: treat it as damaged without a check.
+	 * @throws also Error naming the process that holds it, and DamagedFile without a good backup.
 	 */
 	openOwn(
 		path: string,
@@ -73,12 +67,12 @@ export interface Sqlite {
 }
 
 /** Requests that may wait at once. */
-const MOST_WAITING = 1000;
+const MAX_WAITING = 1000;
 const ANSWER_TIMEOUT_MS = 30_000;
-/** A backup is copied in that time, where it has to be. */
+/** Long enough to copy a backup, which opening may have to do. */
 const OPEN_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 5000;
-/** SQLite keeps its pages outside of this heap. */
+/** SQLite's pages are outside this heap. */
 const HEAP = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 1 };
 
 interface Waiting {
@@ -94,7 +88,7 @@ export function startSqlite(): Sqlite {
 
 class Engine implements Sqlite {
 	readonly #waiting = new Map<number, Waiting>();
-	/** What was opened, to open it again in the next worker should this one die. */
+	/** The open databases, to open them again in the next worker if this one dies. */
 	readonly #opened = new Map<number, WorkerTask>();
 	#worker: Worker | undefined = this.#start();
 	#lastId = 0;
@@ -150,7 +144,7 @@ class Engine implements Sqlite {
 		if (!worker) return;
 		const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 		const force = setTimeout(() => void worker.terminate(), CLOSE_TIMEOUT_MS);
-		// A worker that died meanwhile has nothing left to close.
+		// A worker that has died meanwhile has nothing to close.
 		await this.#send(worker, { op: 'stop' }).catch(() => {});
 		await exited;
 		clearTimeout(force);
@@ -158,8 +152,8 @@ class Engine implements Sqlite {
 
 	#ask(task: WorkerTask, timeoutMs = ANSWER_TIMEOUT_MS): Promise<StatementOutcome[]> {
 		if (this.#closing) return Promise.reject(new CrowdVisionError('unavailable', 'The store is closing'));
-		if (this.#waiting.size >= MOST_WAITING) {
-			return Promise.reject(new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1));
+		if (this.#waiting.size >= MAX_WAITING) {
+			return Promise.reject(new CrowdVisionError('unavailable', 'The store has too many requests waiting', {}, 1));
 		}
 		this.#worker ??= this.#restart();
 		return this.#send(this.#worker, task, timeoutMs);
@@ -179,9 +173,9 @@ class Engine implements Sqlite {
 	}
 
 	#start(): Worker {
-		const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { name: 'sqlite', resourceLimits: HEAP });
+		const worker = new Worker(new URL('./worker.ts', import.meta.url), { name: 'sqlite', resourceLimits: HEAP });
 		worker.on('message', (reply: WorkerReply) => this.#settle(reply));
-		// Without a listener, the worker's failure would end the process; `exit` follows and says it to those who wait.
+		// Without a listener the worker's error would end the process; `exit` follows and rejects the waiting requests.
 		worker.on('error', () => {});
 		worker.once('exit', () => {
 			if (this.#worker === worker) this.#worker = undefined;
@@ -208,9 +202,7 @@ class Engine implements Sqlite {
 	#abandon(): void {
 		for (const { reject, timer } of this.#waiting.values()) {
 			clearTimeout(timer);
-			reject(
-				new CrowdVisionError('unavailable', "The store's worker ended; whether the last change was kept is not known"),
-			);
+			reject(new CrowdVisionError('unavailable', "The store's worker ended: the last change may or may not be stored"));
 		}
 		this.#waiting.clear();
 	}

@@ -1,5 +1,6 @@
 import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';
+import { intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from '../intake.ts';
 import {
 	type InsertOptions,
 	type Latest,
@@ -13,15 +14,18 @@ import {
 	type StalePeriod,
 	type TimeRange,
 } from '../store.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import { intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf, statementsOf } from './sqlite-intake.ts';
-import type { SqlValue } from './sqlite-protocol.ts';
+import type { SqliteDatabase } from './engine.ts';
+import { insertStatements } from './insert-statements.ts';
+import type { SqlValue } from './protocol.ts';
 
-const MOST_WAITING = 100;
-/** Rows deleted at once, so that others get their turn in between. */
+const MAX_WAITING = 100;
+/** Rows deleted per statement, so that other requests run in between. */
 const CHUNK = 5000;
 
 const OF_ROOM = 'building = ? AND room = ? AND metric = ?';
+/** Joins series with a JSON array of places. */
+const IS_WANTED = `building = wanted.value ->> 0 AND room = wanted.value ->> 1
+	AND metric = wanted.value ->> 2 AND sensor = wanted.value ->> 3`;
 const PROGRESS = 'SELECT position FROM progress WHERE stream = ?';
 
 type SeriesRow = KnownSeries & { building: string; room: string; metric: string; sensor: string };
@@ -31,12 +35,12 @@ type LatestRow = Omit<Latest, 'transport' | 'low' | 'high'> & {
 	high: number | null;
 };
 
-/** Readings in the tables of sqlite-schema.ts. */
+/** Readings in the tables of schema.ts. */
 export class SqliteReadings implements Readings {
 	readonly #database: SqliteDatabase;
 	readonly #retention: ReadingRetention;
-	/** What a batch changes is found before its transaction, so nobody may change the same in between. */
-	readonly #queue = new SerialQueue(MOST_WAITING);
+	/** One batch at a time: its changes are computed before its transaction, and nothing may change them in between. */
+	readonly #queue = new SerialQueue(MAX_WAITING);
 
 	constructor(database: SqliteDatabase, retention: ReadingRetention) {
 		this.#database = database;
@@ -50,7 +54,7 @@ export class SqliteReadings implements Readings {
 	): Promise<void> {
 		return this.#queue.run(async () => {
 			const { known, stored, forgotten } = await this.#before(batch);
-			await this.#database.transaction(statementsOf(intakeOf(batch, known, stored, forgotten, options), progress));
+			await this.#database.transaction(insertStatements(intakeOf(batch, known, stored, forgotten, options), progress));
 		});
 	}
 
@@ -62,8 +66,8 @@ export class SqliteReadings implements Readings {
 		const [progress, series] = await this.#database.transaction([
 			{ sql: PROGRESS, params: [stream] },
 			{
-				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, low, high, observed_at AS observedAt, transport, unchanged_since AS unchangedSince
-					FROM series WHERE building = ? AND observed_at IS NOT NULL ORDER BY key`,
+				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, low, high, observed_at AS observedAt, transport,
+					unchanged_since AS unchangedSince FROM series WHERE building = ? AND observed_at IS NOT NULL ORDER BY key`,
 				params: [buildingId],
 			},
 		]);
@@ -82,7 +86,8 @@ export class SqliteReadings implements Readings {
 		return this.#database.all(
 			`SELECT sensor AS sensorId, readings.observed_at AS observedAt, readings.value AS value
 				FROM series CROSS JOIN readings ON readings.series = key
-				WHERE ${OF_ROOM}${sensorId === undefined ? '' : ' AND sensor = ?'} AND readings.observed_at >= ? AND readings.observed_at < ?
+				WHERE ${OF_ROOM}${sensorId === undefined ? '' : ' AND sensor = ?'}
+				AND readings.observed_at >= ? AND readings.observed_at < ?
 				ORDER BY readings.observed_at, sensor, readings.id LIMIT ?`,
 			[...roomOf(of), ...(sensorId === undefined ? [] : [sensorId]), from, to, limit],
 		);
@@ -90,7 +95,8 @@ export class SqliteReadings implements Readings {
 
 	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
 		const rows = await this.#database.all<Omit<RollUp, 'sensorId'>>(
-			`SELECT start, known_ms AS knownMs, weighted, count, min, max, last, last_at AS lastAt FROM series CROSS JOIN roll_ups ON series = key
+			`SELECT start, known_ms AS knownMs, weighted, count, min, max, last, last_at AS lastAt
+				FROM series CROSS JOIN roll_ups ON series = key
 				WHERE ${OF_ROOM} AND sensor = ? AND start >= ? AND start < ? ORDER BY start`,
 			[...roomOf(of), of.sensorId ?? '', from, to],
 		);
@@ -99,7 +105,8 @@ export class SqliteReadings implements Readings {
 
 	async stalePeriods(of: RoomMetric, { from, to }: TimeRange): Promise<number[]> {
 		const rows = await this.#database.all<{ start: number }>(
-			`SELECT start FROM series CROSS JOIN stale ON series = key WHERE ${OF_ROOM} AND sensor = '' AND start >= ? AND start < ? ORDER BY start`,
+			`SELECT start FROM series CROSS JOIN stale ON series = key
+				WHERE ${OF_ROOM} AND sensor = '' AND start >= ? AND start < ? ORDER BY start`,
 			[...roomOf(of), from, to],
 		);
 		return rows.map(({ start }) => start);
@@ -126,12 +133,13 @@ export class SqliteReadings implements Readings {
 		}));
 	}
 
-	async keepRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
+	async replaceRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void> {
 		const room = roomOf(period);
 		try {
 			await this.#database.transaction([
 				{
-					sql: `DELETE FROM stale WHERE series = (SELECT key FROM series WHERE ${OF_ROOM} AND sensor = '') AND start = ? AND token = ?`,
+					sql: `DELETE FROM stale WHERE series = (SELECT key FROM series WHERE ${OF_ROOM} AND sensor = '')
+						AND start = ? AND token = ?`,
 					params: [...room, period.start, Number(period.token)],
 					expect: 1,
 				},
@@ -162,7 +170,7 @@ export class SqliteReadings implements Readings {
 				{ sql: 'DELETE FROM stale WHERE start < ?', params: [keep] },
 			]),
 		);
-		// What holds at the start of the first period that is kept was observed in the one before it.
+		// The value that holds at the start of the first remaining period was observed in the period before it.
 		await this.#deleteBefore('readings', 'observed_at', before - ROLL_UP_MS);
 		await this.#deleteBefore('roll_ups', 'start', now - this.#retention.rollUpsMs);
 		await this.#purge();
@@ -178,23 +186,22 @@ export class SqliteReadings implements Readings {
 		await this.#purge();
 	}
 
-	/** How things stand before a batch is taken in; `stored` are those of it, by index, that are. */
+	/** The state before a batch is stored; `stored` holds the indexes of its readings that are stored already. */
 	async #before(
 		batch: readonly PlacedReading[],
 	): Promise<{ known: Map<string, KnownSeries>; stored: Set<number>; forgotten: number }> {
 		const places = new Map(batch.map((placed) => [keyOf(placeOf(placed)), placeOf(placed)]));
 		const [series, stored, forgotten] = await this.#database.transaction([
 			{
-				sql: `SELECT building, room, metric, sensor, series.value, low, high, observed_at AS observedAt, position, transport, unchanged_since AS unchangedSince
-					FROM json_each(?) AS wanted CROSS JOIN series
-					ON building = wanted.value ->> 0 AND room = wanted.value ->> 1 AND metric = wanted.value ->> 2 AND sensor = wanted.value ->> 3
+				sql: `SELECT building, room, metric, sensor, series.value, low, high, observed_at AS observedAt, position,
+					transport, unchanged_since AS unchangedSince FROM json_each(?) AS wanted CROSS JOIN series ON ${IS_WANTED}
 					WHERE observed_at IS NOT NULL`,
 				params: [JSON.stringify([...places.values()])],
 			},
 			{
-				sql: `SELECT wanted.key AS n FROM json_each(?) AS wanted CROSS JOIN series
-					ON building = wanted.value ->> 0 AND room = wanted.value ->> 1 AND metric = wanted.value ->> 2 AND sensor = wanted.value ->> 3
-					CROSS JOIN readings ON series = series.key AND readings.observed_at = wanted.value ->> 4 AND readings.id = wanted.value ->> 5`,
+				sql: `SELECT wanted.key AS n FROM json_each(?) AS wanted CROSS JOIN series ON ${IS_WANTED}
+					CROSS JOIN readings ON series = series.key
+					AND readings.observed_at = wanted.value ->> 4 AND readings.id = wanted.value ->> 5`,
 				params: [JSON.stringify(batch.map((placed) => [...placeOf(placed), momentOf(placed), placed.reading.id]))],
 			},
 			{ sql: 'SELECT before FROM forgotten' },
@@ -230,7 +237,8 @@ export class SqliteReadings implements Readings {
 	}
 
 	async #deleteChunks(table: string, columns: string, where: string, params: SqlValue[]): Promise<void> {
-		const sql = `DELETE FROM ${table} WHERE (series, ${columns}) IN (SELECT series, ${columns} FROM ${table} WHERE ${where} LIMIT ${CHUNK})`;
+		const sql = `DELETE FROM ${table} WHERE (series, ${columns}) IN
+			(SELECT series, ${columns} FROM ${table} WHERE ${where} LIMIT ${CHUNK})`;
 		while ((await this.#database.run(sql, params)) === CHUNK);
 	}
 }

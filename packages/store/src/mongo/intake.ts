@@ -1,48 +1,40 @@
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
-import { backOff, pause } from '@crowdvision/service-kit/retry';
+import { keepTrying } from '@crowdvision/service-kit/retry';
 import { type mongo, Types } from 'mongoose';
-import {
-	type Intake,
-	intakeOf,
-	type KnownSeries,
-	keyOf,
-	momentOf,
-	periodOf,
-	placeOf,
-} from '../sqlite/sqlite-intake.ts';
+import { type Intake, intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from '../intake.ts';
 import type { InsertOptions, PlacedReading, RoomMetric } from '../store.ts';
-import { isDuplicate } from './mongo-errors.ts';
-import { MAX_TIME } from './mongo-link.ts';
+import { isDuplicate } from './errors.ts';
+import { MAX_TIME } from './link.ts';
 import {
 	type LatestDocument,
 	type Measurement,
 	periodId,
 	type ReadingCollections,
 	type StaleDocument,
-} from './mongo-series.ts';
+} from './series.ts';
 
 /**
- * A batch that was about to add samples to a period and has not said that it is done may still do so for so long: far
- * longer than any request to the server lasts.
+ * How long a batch that began to add samples to a period, and has not reported that it finished, may still do so; far
+ * longer than any request to the server takes.
  */
 export const UNSETTLED_MS = 10 * 60_000;
-/** Batches of a period that broke off, of which each leaves a trace until UNSETTLED_MS has passed. */
-const MOST_PENDING = 16;
-const MOST_TRIES = 8;
-/** Stored readings are looked for within so long at once. */
+/** Interrupted batches that a period remembers, each until UNSETTLED_MS has passed. */
+const MAX_PENDING = 16;
+const MAX_TRIES = 8;
+/** The longest time range searched for stored readings in one request. */
 const WINDOW_MS = 60 * 60_000;
 const UNORDERED = { ...MAX_TIME, ordered: false };
 
 /**
- * Takes in one batch. Time series know neither transactions nor unique ids in MongoDB, so the steps are in such an
- * order that a crash between any two is mended by the same batch coming again, as it does until this has resolved:
+ * Stores one batch. Time-series collections have neither transactions nor unique ids, so the steps are ordered such
+ * that after a crash between any two of them the same batch, which comes again until this has resolved, completes them:
  *
  *   mark its periods stale ─▶ add samples ─▶ latest ─▶ settle the marks ─▶ progress
  *
- * A sample newer than its series' latest is not there yet, unless a batch broke off in its period: then the mark is
- * unsettled. Only where one could be there it is looked for. Two processes that take in the same batch at the same time
- * may both add a sample: readers see it once.
+ * A sample newer than the latest of its series cannot be stored yet, unless a batch was interrupted in its period,
+ * which the unsettled mark shows. Only samples that may be stored are searched for. Two processes that store the same
+ * batch at the same time may both add a sample: readers see it once.
  */
 export async function takeIn(
 	collections: ReadingCollections,
@@ -60,7 +52,7 @@ export async function takeIn(
 	const { fresh, latest, stale: periods } = intakeOf(batch, known, stored, forgotten?.before ?? 0, options);
 	const mark = { batch: randomUUID(), at: new Date() };
 	if (fresh.length > 0) {
-		await markStale(collections, periods, { $push: { pending: { $each: [mark], $slice: -MOST_PENDING } } });
+		await markStale(collections, periods, { $push: { pending: { $each: [mark], $slice: -MAX_PENDING } } });
 		await measurements.insertMany(fresh.map(measurementOf), UNORDERED);
 	}
 	await keepLatest(collections, batch, latest, known, options);
@@ -104,15 +96,15 @@ async function markStale(
 		};
 		return { updateOne: { filter: { _id: periodId(roomOf(place), start) }, update, upsert: true } };
 	});
-	for (let attempt = 1; ; attempt++) {
-		try {
-			await stale.bulkWrite(operations, UNORDERED);
-			return;
-		} catch (error) {
-			// Two that mark the same new period at once: MongoDB lets one of them try again, which does no harm.
-			if (!isDuplicate(error) || attempt === MOST_TRIES) throw error;
-		}
-	}
+	// Of two batches that mark the same new period at once, MongoDB makes one try again.
+	const write = () => stale.bulkWrite(operations, UNORDERED);
+	await keepTrying(write, {
+		what: 'marking stale periods',
+		firstMs: 1,
+		longestMs: 50,
+		maxTries: MAX_TRIES,
+		retryIf: isDuplicate,
+	});
 }
 
 async function knownOf(
@@ -128,7 +120,7 @@ async function knownOf(
 
 const ownPeriod = (placed: PlacedReading) => periodId(placed.reading, periodOf(momentOf(placed)));
 
-/** Of the periods that the batch is observed in, those in which another has not said yet that it is done. */
+/** The periods of this batch to which another batch may still be adding samples. */
 async function unsettledOf({ stale }: ReadingCollections, batch: readonly PlacedReading[]): Promise<Set<string>> {
 	const ids = [...new Set(batch.map(ownPeriod))];
 	const found = await stale
@@ -137,7 +129,7 @@ async function unsettledOf({ stale }: ReadingCollections, batch: readonly Placed
 	return new Set(found.map(({ _id }) => _id));
 }
 
-/** Which of the batch, by index, are stored. */
+/** The indexes of the readings of this batch that are stored. */
 async function storedOf(
 	{ measurements }: ReadingCollections,
 	batch: readonly PlacedReading[],
@@ -183,7 +175,9 @@ async function storedOf(
 	return stored;
 }
 
-/** Writes what changed since it was `known`, and finds it anew where somebody else was faster. */
+/**
+ * Writes the latest values that changed since they were `known`; computes them again where another process was faster.
+ */
 async function keepLatest(
 	collections: ReadingCollections,
 	batch: readonly PlacedReading[],
@@ -192,29 +186,35 @@ async function keepLatest(
 	options: InsertOptions,
 ): Promise<void> {
 	const all = new Set(batch.keys());
-	let changes = found;
-	let before = known;
-	for (let attempt = 0; changes.length > 0 && !(await writeLatest(collections, changes, before)); attempt++) {
-		if (attempt === MOST_TRIES)
-			throw new CrowdVisionError('unavailable', 'The database has too many changes of the same thing', {}, 1);
-		await pause(backOff(attempt, 5, 200));
-		before = await knownOf(collections, batch);
-		changes = intakeOf(batch, before, all, 0, options).latest;
-	}
+	const outrun = new CrowdVisionError('unavailable', 'The database has too many changes of the same document', {}, 1);
+	const write = async (attempt: number) => {
+		const before = attempt === 0 ? known : await knownOf(collections, batch);
+		const changes = attempt === 0 ? found : intakeOf(batch, before, all, 0, options).latest;
+		if (changes.length > 0 && !(await writeLatest(collections, changes, before))) throw outrun;
+	};
+	await keepTrying(write, {
+		what: 'writing the latest values',
+		firstMs: 5,
+		longestMs: 200,
+		maxTries: MAX_TRIES + 1,
+		retryIf: (error) => error === outrun,
+	});
 }
 
-/** False where one of them was changed by somebody else since it was read. */
+/** Resolves with false where another process changed one of them since it was read. */
 async function writeLatest(
 	{ latest }: ReadingCollections,
 	changes: Intake['latest'],
 	known: ReadonlyMap<string, LatestDocument>,
 ): Promise<boolean> {
-	const operations = changes.map(({ place, says }): mongo.AnyBulkWriteOperation<LatestDocument> => {
+	const operations = changes.map(({ place, value: latestValue }): mongo.AnyBulkWriteOperation<LatestDocument> => {
 		const [building, room, metric, sensor] = place as [string, string, MetricKey, string];
-		const { value, observedAt, position, unchangedSince } = says;
+		const { value, observedAt, position, unchangedSince } = latestValue;
 		const interval =
-			typeof says.low === 'number' && typeof says.high === 'number' ? { low: says.low, high: says.high } : {};
-		const transport = says.transport as Transport;
+			typeof latestValue.low === 'number' && typeof latestValue.high === 'number'
+				? { low: latestValue.low, high: latestValue.high }
+				: {};
+		const transport = latestValue.transport as Transport;
 		const document = {
 			building,
 			room,

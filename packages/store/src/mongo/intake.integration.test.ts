@@ -4,15 +4,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { ROLL_UP_MS, type Store, type Stores } from '../store.ts';
 import { BASE, HOLD_MS, OF_HALL, placed, samplesOf } from '../testing/conformance-placed.ts';
 import { DEFINITION, type World } from '../testing/conformance-world.ts';
-import { takeIn } from './mongo-intake.ts';
-import { type ReadingCollections, readingCollections } from './mongo-series.ts';
+import { takeIn } from './intake.ts';
 import { mongoStores } from './mongo-store.ts';
+import { type ReadingCollections, readingCollections } from './series.ts';
 
 const OPTIONS = { holdMs: HOLD_MS, after: (a: string, b: string) => Number(a) > Number(b) };
 const EVER = { from: 0, to: BASE * 2 };
 const WRITES = ['insertMany', 'bulkWrite', 'updateOne'];
 
-/** The same collections, until the process "ends" before or after its n-th write. */
+/**
+ * Collections whose n-th write fails, before or after it was done, and all later ones, as in a process that crashed.
+ */
 function crashing(collections: ReadingCollections, n: number, when: 'before' | 'after'): ReadingCollections {
 	let writes = 0;
 	const wrapped = Object.entries(collections).map(([name, collection]) => [
@@ -35,7 +37,7 @@ function crashing(collections: ReadingCollections, n: number, when: 'before' | '
 	return Object.fromEntries(wrapped);
 }
 
-describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
+describe.skipIf(whyNoMongo())('storing readings in MongoDB', () => {
 	let mongo: MongoForTests;
 	let url: string;
 	let stores: Stores;
@@ -61,8 +63,8 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 	const collections = () => readingCollections(connection.db!, 'things');
 	const stored = () => collections().measurements.countDocuments();
 
-	/** What a period's roll-ups tell is all of its samples, or the period is stale. */
-	async function nothingForgotten() {
+	/** Expects every period to be stale or to have roll-ups that include all of its samples. */
+	async function expectComplete() {
 		const stale = await store.readings.stalePeriods(OF_HALL, EVER);
 		const counted = new Map((await store.readings.rollUps(OF_HALL, EVER)).map(({ start, count }) => [start, count]));
 		const starts = new Set(
@@ -82,41 +84,44 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 				1000,
 			);
 			const { start } = period;
-			await store.readings.keepRollUps(period, [
+			await store.readings.replaceRollUps(period, [
 				{ start, knownMs: 1, weighted: 1, count: length, min: 1, max: 1, last: 1, lastAt: start },
 			]);
 		}
 	}
 
-	it.each(['before', 'after'] as const)('repeats without harm when it ended %s any of its writes', async (when) => {
-		let position = 0;
-		let expected = 0;
-		for (let writes = 1; ; writes++) {
-			const batch = Array.from({ length: 5 }, () => placed(++position, { observedAt: BASE + position * 60_000 }));
-			const progress = { stream: 'telemetry', position: String(position) };
-			const outcome = await takeIn(crashing(collections(), writes, when), batch, progress, OPTIONS).then(
-				() => 'done',
-				(error: Error) => error.message,
-			);
-			await rollUp();
-			await nothingForgotten();
-			await takeIn(collections(), batch, progress, OPTIONS);
-			expected += batch.length;
-			await rollUp();
-			await nothingForgotten();
-			expect(await samplesOf({ store } as World)).toHaveLength(expected);
-			expect(await stored()).toBe(expected);
-			const { position: told, latest } = await store.readings.latest('telemetry', 'museum');
-			expect({ told, value: latest[0]!.value }).toEqual({ told: String(position), value: position });
-			if (outcome === 'done') {
-				expect(writes).toBeGreaterThan(4);
-				return;
+	it.each(['before', 'after'] as const)(
+		'can be repeated without harm after a crash %s any of its writes',
+		async (when) => {
+			let position = 0;
+			let expected = 0;
+			for (let writes = 1; ; writes++) {
+				const batch = Array.from({ length: 5 }, () => placed(++position, { observedAt: BASE + position * 60_000 }));
+				const progress = { stream: 'telemetry', position: String(position) };
+				const outcome = await takeIn(crashing(collections(), writes, when), batch, progress, OPTIONS).then(
+					() => 'done',
+					(error: Error) => error.message,
+				);
+				await rollUp();
+				await expectComplete();
+				await takeIn(collections(), batch, progress, OPTIONS);
+				expected += batch.length;
+				await rollUp();
+				await expectComplete();
+				expect(await samplesOf({ store } as World)).toHaveLength(expected);
+				expect(await stored()).toBe(expected);
+				const { position: read, latest } = await store.readings.latest('telemetry', 'museum');
+				expect({ read, value: latest[0]!.value }).toEqual({ read: String(position), value: position });
+				if (outcome === 'done') {
+					expect(writes).toBeGreaterThan(4);
+					return;
+				}
+				expect(outcome).toBe('crashed');
 			}
-			expect(outcome).toBe('crashed');
-		}
-	});
+		},
+	);
 
-	it('does not take a period for told while a batch may still be adding to it', async () => {
+	it('keeps a period stale while a batch may still be adding to it', async () => {
 		const batch = [placed(1)];
 		const progress = { stream: 'telemetry', position: '1' };
 		await takeIn(crashing(collections(), 1, 'after'), batch, progress, OPTIONS).catch(() => {});
@@ -126,7 +131,7 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 		expect(await store.readings.stalePeriods(OF_HALL, EVER)).toEqual([BASE]);
 	});
 
-	it('shows a sample once that two processes added at the same time', async () => {
+	it('shows a sample once if two processes added it at the same time', async () => {
 		const same = {
 			_id: 'r-1',
 			t: new Date(BASE + 1000),
@@ -140,7 +145,7 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 		expect((await samples(1)).map(({ value }) => value)).toEqual([1]);
 	});
 
-	it('agrees with another process on the same batches at the same time', async () => {
+	it('ends in the same state when two processes store the same batches at the same time', async () => {
 		const others = mongoStores({ url });
 		const other = await others.open('things', DEFINITION);
 		for (let round = 0; round < 20; round++) {
@@ -157,6 +162,6 @@ describe.skipIf(whyNoMongo())('taking readings into MongoDB', () => {
 		expect(position).toBe('1000');
 		expect(latest.map(({ value }) => value).sort()).toEqual([1000, 994, 995, 996, 997, 998, 999].sort());
 		await rollUp();
-		await nothingForgotten();
+		await expectComplete();
 	});
 });

@@ -1,7 +1,7 @@
 import type { mongo } from 'mongoose';
 import type { CollectionDefinition, Condition, FieldValue, Query } from '../store.ts';
 
-/** A document as MongoDB keeps it. */
+/** A document as it is stored: `v` is its version, `d` its value. */
 export interface StoredDocument {
 	_id: string;
 	v: number;
@@ -11,8 +11,9 @@ export interface StoredDocument {
 const OPERATORS = new Set(['in', 'gt', 'gte', 'lt', 'lte']);
 
 /**
- * A query in MongoDB's words. Every value goes under an operator that is named here, so that none is taken for one.
- * @throws Error for what no index declares, and for a condition that is none: undefined never means everything.
+ * Translates a query for MongoDB. Every value is placed under an operator named here, so that no value passes for an
+ * operator.
+ * @throws Error for a field that no index declares, and for an invalid condition: undefined never means everything.
  */
 export function mongoQuery(
 	collection: string,
@@ -52,8 +53,8 @@ function operations(
 	);
 }
 
-/** @throws Error for what is no text, number or boolean. */
+/** @throws Error unless the value is a text, a finite number or a boolean. */
 export function fieldValue(value: FieldValue): FieldValue {
 	if (typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return value;
-	throw new Error(`${String(value)} is no value of a field`);
+	throw new Error(`${String(value)} is not a value that a field may have`);
 }

@@ -1,21 +1,21 @@
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import type { mongo } from 'mongoose';
 
-/** Between two steps of a transaction of ours lie milliseconds. */
+/** A transaction counts as abandoned after this time without a step; ours have milliseconds between steps. */
 const ABANDONED_MS = 2000;
-/** What runs is no document: a majority has not seen it. */
-const HERE = { maxTimeMS: ABANDONED_MS, readConcern: { level: 'local' } } as const;
+/** Running operations are not replicated, so they are read locally. */
+const LOCAL = { maxTimeMS: ABANDONED_MS, readConcern: { level: 'local' } } as const;
 
 /**
- * Ends transactions in which nothing was done for two seconds: their process was killed, or stands still. The server
- * itself gives them up after a minute and more, and until then nobody else can change what they wrote to. One that only
- * stood still is told so, and does its transaction again. Of other users, and of programs with another `appName`, none
- * is touched. It takes no privileges.
+ * Ends transactions without a step for two seconds, since their process was killed or suspended. The server itself ends
+ * them only after more than a minute, and until then nobody else can change what they wrote. A process that was only
+ * suspended gets an error and repeats its transaction. Transactions of other users, or of programs with another
+ * `appName`, stay untouched. Needs no privileges.
  */
 export class AbandonedTransactions {
 	readonly #appName: string;
 	readonly #logger: PlainLogger;
-	#looking = false;
+	#searching = false;
 	#refused = false;
 
 	constructor(appName: string, logger: PlainLogger) {
@@ -23,28 +23,28 @@ export class AbandonedTransactions {
 		this.#logger = logger;
 	}
 
-	/** Looks for them, unless it is looking already. Never rejects. */
+	/** Finds and ends them, unless a search is under way. Never rejects. */
 	async end(client: mongo.MongoClient): Promise<void> {
-		if (this.#looking) return;
-		this.#looking = true;
+		if (this.#searching) return;
+		this.#searching = true;
 		try {
 			const admin = client.db('admin');
-			const abandoned = await admin.aggregate<{ lsid: { id: mongo.UUID } }>(this.#query(), HERE).toArray();
+			const abandoned = await admin.aggregate<{ lsid: { id: mongo.UUID } }>(this.#query(), LOCAL).toArray();
 			if (abandoned.length === 0) return;
 			await admin.command({ killSessions: abandoned.map(({ lsid: { id } }) => ({ id })), maxTimeMS: ABANDONED_MS });
 			this.#logger.warn(
 				{ transactions: abandoned.length },
-				'MongoDB: transactions that nobody went on with were ended; a process was killed or stood still',
+				'MongoDB: abandoned transactions were ended; a process was killed or suspended',
 			);
 		} catch (error) {
 			if (!this.#refused)
 				this.#logger.warn(
 					{ err: error },
-					'MongoDB: abandoned transactions cannot be ended from here; the server ends them after a minute',
+					'MongoDB: abandoned transactions could not be ended; the server ends them after a minute',
 				);
 			this.#refused = true;
 		} finally {
-			this.#looking = false;
+			this.#searching = false;
 		}
 	}
 

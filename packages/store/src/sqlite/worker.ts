@@ -3,14 +3,14 @@ import { basename, dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { ErrorCode } from '@crowdvision/contracts';
-import { lockFile } from './sqlite-lock.ts';
-import { Damage, type FileSchema, inTransaction, isDamage, openDatabase } from './sqlite-open.ts';
-import type { Statement, StatementOutcome, WorkerReply, WorkerRequest } from './sqlite-protocol.ts';
-import { backupsOf, type Restoration, restore } from './sqlite-restore.ts';
+import { lockFile } from './lock.ts';
+import { Damage, type FileSchema, inTransaction, isDamage, openDatabase } from './open.ts';
+import type { Statement, StatementOutcome, WorkerReply, WorkerRequest } from './protocol.ts';
+import { backupsOf, type Restoration, restore } from './restore.ts';
 
-/** The worker's side: every database of the process, one request after the other. */
+/** The worker thread of the engine: holds every database of the process and serves one request after the other. */
 
-const MOST_PREPARED = 100;
+const MAX_PREPARED = 100;
 
 interface Prepared {
 	statement: StatementSync;
@@ -19,7 +19,7 @@ interface Prepared {
 
 interface Open {
 	database: DatabaseSync;
-	/** The last used stands last. */
+	/** Ordered by use, the most recent last. */
 	prepared: Map<string, Prepared>;
 	name: string;
 	lock?: DatabaseSync;
@@ -78,7 +78,7 @@ class Closed extends Error {
 	readonly code = 'unavailable';
 }
 
-/** Opens a file; one of the adapter's own (with `application`) is locked before, and restored where it is damaged. */
+/** Opens a file. A file of the store (with `application`) is locked first, and restored if it is damaged. */
 function open({ path, migrations, application, suspect }: Extract<WorkerRequest, { op: 'open' }>): {
 	open: Open;
 	restored: Restoration | undefined;
@@ -103,8 +103,8 @@ function openOrRestore(
 	suspect: boolean,
 ): { database: DatabaseSync; restored: Restoration | undefined } {
 	try {
-		if (suspect) throw new Damage('it was found damaged while it was in use');
-		// To SQLite, a file that was cut to nothing is a new one.
+		if (suspect) throw new Damage('it was found damaged while in use');
+		// SQLite takes a file that was truncated to nothing for a new one.
 		if (existsSync(path) && statSync(path).size === 0 && backupsOf(path).length > 0) throw new Damage('it is empty');
 		return { database: openDatabase(path, schema), restored: undefined };
 	} catch (error) {
@@ -137,7 +137,8 @@ function runOne(target: Open, { sql, params, many, expect }: Statement): Stateme
 		else outcome.changes += Number(statement.run(...values).changes);
 	}
 	if (returnsRows) outcome.changes = outcome.rows.length;
-	if (expect !== undefined && outcome.changes !== expect) throw new Unexpected('It was changed or removed meanwhile');
+	if (expect !== undefined && outcome.changes !== expect)
+		throw new Unexpected('Somebody else changed or removed it meanwhile');
 	return outcome;
 }
 
@@ -147,13 +148,13 @@ function prepare({ database, prepared }: Open, sql: string): Prepared {
 	else {
 		const statement = database.prepare(sql);
 		found = { statement, returnsRows: statement.columns().length > 0 };
-		if (prepared.size >= MOST_PREPARED) prepared.delete(prepared.keys().next().value!);
+		if (prepared.size >= MAX_PREPARED) prepared.delete(prepared.keys().next().value!);
 	}
 	prepared.set(sql, found);
 	return found;
 }
 
-/** Primary result codes (the low byte of what SQLite reports) that mean: the disk or the file, not the request. */
+/** Primary result codes (the low byte of SQLite's code) that blame the disk or the file, not the request. */
 const TROUBLE: Record<number, string> = {
 	5: 'is locked by another process',
 	8: 'cannot be written',

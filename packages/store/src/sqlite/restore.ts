@@ -11,14 +11,15 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { check } from './sqlite-open.ts';
+import { check } from './open.ts';
 
-/** What became of a damaged file. Times are ISO 8601. */
+/** How a damaged file was restored. Times are ISO 8601. */
 export interface Restoration {
-	/** Names of files: what is damaged, as it is now, and what took its place. */
+	/** Name that the damaged file has now. */
 	setAside: string;
+	/** Name of the backup that replaced it. */
 	backup: string;
-	/** What was written in between is lost. */
+	/** What was written between these times is lost. */
 	lostFrom: string;
 	lostTo: string;
 }
@@ -28,12 +29,12 @@ const BACKUPS_FOLDER = 'backups';
 const stamp = (time: Date) => time.toISOString().replaceAll(/[-:]/g, '');
 const nameOf = (path: string) => basename(path, '.sqlite');
 
-/** Where a backup begun at `time` goes. */
+/** The path of a backup that begins at `time`. */
 export function backupPath(path: string, time: Date): string {
 	return join(dirname(path), BACKUPS_FOLDER, `${nameOf(path)}-${stamp(time)}.sqlite`);
 }
 
-/** Paths of the backups of a database, the newest first. */
+/** The paths of a database's backups, newest first. */
 export function backupsOf(path: string): string[] {
 	const folder = join(dirname(path), BACKUPS_FOLDER);
 	const pattern = /^(.+)-(\d{8}T\d{6}\.\d{3}Z)\.sqlite$/;
@@ -46,16 +47,13 @@ export function backupsOf(path: string): string[] {
 		.map((name) => join(folder, name));
 }
 
-/** When a backup was begun. */
+/** The time at which a backup began. */
 export function timeOf(backup: string): Date {
 	const [, y, mo, d, h, mi, s] = /(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)([\d.]+Z)\.sqlite$/.exec(backup)!;
 	return new Date(`${y}-${mo}-${d}T${h}:${mi}:${s}`);
 }
 
-/**
- * Sets a damaged database aside and puts its newest good backup in its place; undefined, with nothing changed, where
- * there is none.
- */
+/** Sets a damaged database aside and replaces it by its newest good backup. Without one: undefined, and no change. */
 export function restore(path: string): Restoration | undefined {
 	const backup = backupsOf(path).find(isGood);
 	if (!backup) return undefined;
@@ -66,7 +64,7 @@ export function restore(path: string): Restoration | undefined {
 	copyFileSync(backup, restored);
 	sync(restored);
 	const aside = `${path}.damaged-${stamp(new Date())}`;
-	// The journal first: it must never be taken for the backup's.
+	// The journal first: it must never pass for the journal of the backup.
 	for (const suffix of ['-wal', '-shm', '']) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
 	renameSync(restored, path);
 	sync(dirname(path));
@@ -88,7 +86,7 @@ function isGood(backup: string): boolean {
 	}
 }
 
-/** Waits for the disk: what was written to a file, or which files a folder has. */
+/** Flushes to disk: the contents of a file, or the entries of a folder. */
 export function sync(path: string): void {
 	const file = openSync(path, 'r');
 	try {

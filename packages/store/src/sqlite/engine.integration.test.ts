@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Sqlite, startSqlite } from './sqlite.ts';
+import { type Sqlite, startSqlite } from './engine.ts';
 
 let folder: string;
 let sqlite: Sqlite;
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 const NAMES = ['CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)'];
-const KEPT = ['-- the schema of sqlite-writer.fixture.ts, which has made it by now'];
+const WRITTEN = ['-- the schema of writer.fixture.ts, which has created it by now'];
 const open = () => sqlite.open(join(folder, 'names.sqlite'), NAMES);
 const count = async (database: Awaited<ReturnType<typeof open>>) =>
 	(await database.get<{ n: number }>('SELECT count(*) AS n FROM names'))!.n;
@@ -30,7 +30,7 @@ describe('SQLite in one worker', () => {
 		const path = join(folder, 'killed.sqlite');
 		let acknowledged = 0;
 		for (let round = 0; round < 5; round++) {
-			const child = spawn(process.execPath, [new URL('./sqlite-writer.fixture.ts', import.meta.url).pathname, path], {
+			const child = spawn(process.execPath, [new URL('./writer.fixture.ts', import.meta.url).pathname, path], {
 				stdio: ['ignore', 'pipe', 'inherit'],
 			});
 			const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -40,18 +40,18 @@ describe('SQLite in one worker', () => {
 				if (acknowledged >= stopAt) child.kill('SIGKILL');
 			}
 			await exited;
-			const database = await sqlite.open(path, KEPT);
-			const kept = await database.get<{ n: number; last: number; torn: number }>(
+			const database = await sqlite.open(path, WRITTEN);
+			const stored = await database.get<{ n: number; last: number; torn: number }>(
 				'SELECT count(*) AS n, max(n) AS last, count(*) FILTER (WHERE half = 1) AS torn FROM kept',
 			);
 			await database.close();
-			expect(kept!.last).toBeGreaterThanOrEqual(acknowledged);
-			expect(kept).toMatchObject({ n: kept!.last, torn: 0 });
+			expect(stored!.last).toBeGreaterThanOrEqual(acknowledged);
+			expect(stored).toMatchObject({ n: stored!.last, torn: 0 });
 		}
 		expect(acknowledged).toBeGreaterThanOrEqual(100);
 	});
 
-	it('says conflict where something unique exists already, without telling what', async () => {
+	it('reports a conflict for a violated unique constraint, without the value', async () => {
 		const database = await open();
 		await database.run('INSERT INTO names (name) VALUES (?)', ['ada']);
 		await expect(database.run('INSERT INTO names (name) VALUES (?)', ['ada'])).rejects.toMatchObject({
@@ -84,7 +84,7 @@ describe('SQLite in one worker', () => {
 		expect(listed!.rows).toEqual([{ name: 'a' }, { name: 'b' }]);
 	});
 
-	it('rolls back what only one statement with many parameters had begun', async () => {
+	it('rolls back a single statement with many parameter sets', async () => {
 		const database = await open();
 		await expect(
 			database.transaction([{ sql: 'INSERT INTO names (name) VALUES (?)', many: [['a'], ['a']] }]),
@@ -111,23 +111,24 @@ describe('SQLite in one worker', () => {
 		expect(await count(await sqlite.open(path, NAMES))).toBe(0);
 	});
 
-	it('keeps foreign keys, as a mistake of ours rather than a refusal', async () => {
+	it('enforces foreign keys, as a mistake in the program rather than a conflict', async () => {
 		const database = await sqlite.open(join(folder, 'keys.sqlite'), [
-			'CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children (parent INTEGER NOT NULL REFERENCES parents(id))',
+			'CREATE TABLE parents (id INTEGER PRIMARY KEY); ' +
+				'CREATE TABLE children (parent INTEGER NOT NULL REFERENCES parents(id))',
 		]);
 		const refused = database.run('INSERT INTO children (parent) VALUES (1)');
 		await expect(refused).rejects.toThrow(/FOREIGN KEY/);
 		await expect(refused).rejects.not.toHaveProperty('code');
 	});
 
-	it('is readable by its owner only, journal included', async () => {
+	it('makes files that only their owner can read, journal included', async () => {
 		const database = await open();
 		await database.run('INSERT INTO names (name) VALUES (?)', ['ada']);
 		for (const file of ['names.sqlite', 'names.sqlite-wal'])
 			expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
 	});
 
-	it('refuses what is more than may wait, and serves the rest', async () => {
+	it('refuses requests beyond the number that may wait, and serves the others', async () => {
 		const database = await open();
 		const outcomes = await Promise.allSettled(
 			Array.from({ length: 1500 }, (_, n) => database.run('INSERT INTO names (name) VALUES (?)', [`n${n}`])),
@@ -138,26 +139,27 @@ describe('SQLite in one worker', () => {
 		expect(await count(database)).toBe(1000);
 	});
 
-	it('survives a worker that ran out of memory: what waits is refused, the next request finds its database', async () => {
+	it('survives a worker that ran out of memory: waiting requests are refused, the next one works', async () => {
 		const database = await open();
 		await database.run('INSERT INTO names (name) VALUES (?)', ['kept']);
 		const greedy = database.all(
-			`WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many LIMIT 4000) SELECT hex(zeroblob(50000)) || n FROM many`,
+			`WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many LIMIT 4000)
+				SELECT hex(zeroblob(50000)) || n FROM many`,
 		);
 		await expect(greedy).rejects.toMatchObject({ code: 'unavailable' });
 		expect(await count(database)).toBe(1);
 	});
 
-	it('says that a file is no database, without its path', async () => {
+	it('reports a file that is not a database, without its path', async () => {
 		const path = join(folder, 'torn.sqlite');
-		writeFileSync(path, 'this is no database, and long enough to show it'.repeat(100));
+		writeFileSync(path, 'this is not a database, and long enough to show it'.repeat(100));
 		await expect(sqlite.open(path)).rejects.toMatchObject({
 			code: 'unavailable',
 			message: 'torn.sqlite is not a database, or is damaged',
 		});
 	});
 
-	it('ends what is under way when it closes, and refuses what comes later', async () => {
+	it('finishes the requests under way when it closes, and refuses later ones', async () => {
 		const database = await open();
 		const last = database.run('INSERT INTO names (name) VALUES (?)', ['last']);
 		await sqlite.close();

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { NO_LOGGER } from '@crowdvision/service-kit/plain-logger';
-import { MongoLink } from './mongo-link.ts';
+import { MongoLink } from './link.ts';
 
 /**
- * Changes document `b` of the collection named by the second argument, in the database that the first one names, in a
- * transaction; says `written`, and commits when it is sent SIGUSR2. Says `committed <attempts>`, and ends.
+ * Changes the document `b` in a transaction. Arguments: the URL of the database, and the collection. Prints `written`,
+ * commits on SIGUSR2, prints `committed <attempts>`, and ends.
  */
 const [url, collection] = process.argv.slice(2);
 const link = new MongoLink({ url: url!, logger: NO_LOGGER, startPatienceMs: 10_000 });

@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import type { Collection, CollectionDefinition, Kept, Query, Write } from '../store.ts';
-import { type SqliteDatabase, UniqueViolation } from './sqlite.ts';
-import { indexesOf, indexName, tableOf } from './sqlite-names.ts';
-import type { Statement } from './sqlite-protocol.ts';
-import { queryOf } from './sqlite-query.ts';
+import type { Collection, CollectionDefinition, Query, Versioned, Write } from '../store.ts';
+import { type SqliteDatabase, UniqueViolation } from './engine.ts';
+import { indexesOf, indexName, tableOf } from './names.ts';
+import type { Statement } from './protocol.ts';
+import { queryOf } from './query.ts';
 
 interface Row {
 	id: string;
@@ -13,17 +13,16 @@ interface Row {
 	crc: number;
 }
 
-/** Of id and value: SQLite itself does not notice what changes within a text. */
+/** Checksum of id and value, since SQLite does not detect a changed character within a text. */
 const crcOf = (id: string, value: string): number => crc32(value, crc32(id));
 
 /**
- * The documents of one file: a table per collection, the value as JSON text. `onDamage` is told of one that is not what
- * was written.
+ * The documents of one file: a table per collection, with the value as JSON text. Calls `onDamage` when a document does
+ * not match its checksum.
  */
 export class SqliteCollections {
 	readonly #database: SqliteDatabase;
 	readonly #definitions: Readonly<Record<string, CollectionDefinition>>;
-
 	readonly #onDamage: () => void;
 
 	constructor(
@@ -40,7 +39,7 @@ export class SqliteCollections {
 		const definition = this.#definition(name);
 		const table = tableOf(name);
 		const all = async (sql: string, params: Statement['params']) =>
-			(await this.#database.all<Row>(sql, params)).map((row) => this.#kept<T>(row));
+			(await this.#database.all<Row>(sql, params)).map((row) => this.#checked<T>(row));
 		return {
 			get: async (id) => (await all(`SELECT id, version, value, crc FROM ${table} WHERE id = ?`, [id]))[0],
 			getAll: (ids) =>
@@ -71,10 +70,10 @@ export class SqliteCollections {
 		}
 	}
 
-	#kept<T>({ id, version, value, crc }: Row): Kept<T> {
+	#checked<T>({ id, version, value, crc }: Row): Versioned<T> {
 		if (crc === crcOf(id, value)) return { id, version, value: JSON.parse(value) as T };
 		this.#onDamage();
-		throw new CrowdVisionError('unavailable', 'What is stored is damaged', {}, 1);
+		throw new CrowdVisionError('unavailable', 'A stored document is damaged', {}, 1);
 	}
 
 	#statement({ collection, op, id, version, value }: Write): Statement {
@@ -87,7 +86,8 @@ export class SqliteCollections {
 				return { sql: insert, params: [id, ...written(id, value)] };
 			case 'put':
 				return {
-					sql: `${insert} ON CONFLICT (id) DO UPDATE SET version = excluded.version, value = excluded.value, crc = excluded.crc`,
+					sql: `${insert}
+						ON CONFLICT (id) DO UPDATE SET version = excluded.version, value = excluded.value, crc = excluded.crc`,
 					params: [id, ...written(id, value)],
 				};
 			case 'replace':
@@ -103,7 +103,7 @@ export class SqliteCollections {
 		}
 	}
 
-	/** The refusal that a broken unique constraint is for whoever wrote; of a table's own it is the id. */
+	/** The error for a violated unique constraint; a constraint that is no index is the id's. */
 	#taken(constraint: string): CrowdVisionError {
 		for (const [collection, { indexes = {} }] of Object.entries(this.#definitions)) {
 			if (!constraint.startsWith(indexesOf(collection))) continue;
@@ -123,7 +123,7 @@ export class SqliteCollections {
 	}
 }
 
-/** A document as it is kept: its text, and what tells that it is still the same. */
+/** A document as it is stored: its JSON text and its checksum. */
 function written(id: string, value: unknown): [value: string, crc: number] {
 	if (typeof value !== 'object' || value === null) throw new Error('a document must be an object');
 	const text = JSON.stringify(value);

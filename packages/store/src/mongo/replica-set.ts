@@ -1,13 +1,13 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { backOff, pause } from '@crowdvision/service-kit/retry';
+import { keepTrying } from '@crowdvision/service-kit/retry';
 import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
-import type { MongoAddress } from './mongo-url.ts';
+import type { MongoAddress } from './address.ts';
 
 const ELECTION_TIMEOUT_MS = 20_000;
 const ALREADY = ['AlreadyInitialized', 'ConfigurationInProgress', 'NewReplicaSetConfigurationIncompatible'];
 
-/** Opens a connection for `work` alone. */
+/** Runs `work` on a connection of its own. */
 export async function withConnection<T>(
 	url: string,
 	options: ConnectOptions,
@@ -23,9 +23,9 @@ export async function withConnection<T>(
 }
 
 /**
- * Transactions need a replica set, also of one. A server that was started as one and that nobody has initiated yet
- * becomes one of itself, under the name by which it was reached; several services may try that at once.
- * @throws CrowdVisionError `unavailable` while it has no primary; Error for a server that is no replica set.
+ * Transactions need a replica set, even of one member. A single server that was started as a replica set but not
+ * initiated is initiated here, under the host name by which it was reached; several services may try that at once.
+ * @throws CrowdVisionError `unavailable` while it has no primary; Error if the server is not a replica set.
  */
 export async function ensureReplicaSet(
 	url: string,
@@ -41,21 +41,27 @@ export async function ensureReplicaSet(
 		if (first.msg === 'isdbgrid' || first.setName !== undefined) return;
 		if (!first.isreplicaset) {
 			throw new Error(
-				`the MongoDB server at ${address.hosts} runs alone, without transactions: start it with --replSet rs0 (or replication.replSetName in ` +
-					'mongod.conf); one server is enough, and the rest is done from here',
+				`the MongoDB server at ${address.hosts} runs as a standalone, without transactions: start it with ` +
+					'--replSet rs0 (or replication.replSetName in mongod.conf); one server is enough, the rest is set up for you',
 			);
 		}
 		if (await initiate(admin, address.hosts))
 			logger.info({ host: address.hosts }, 'the MongoDB server is now a replica set of one');
-		const until = performance.now() + ELECTION_TIMEOUT_MS;
-		for (let attempt = 0; !(await hello()).isWritablePrimary; attempt++) {
-			if (performance.now() > until) throw new CrowdVisionError('unavailable', 'The database has no primary', {}, 1);
-			await pause(backOff(attempt, 20, 500));
-		}
+		const noPrimary = new CrowdVisionError('unavailable', 'The database has no primary', {}, 1);
+		const assertPrimary = async () => {
+			if (!(await hello()).isWritablePrimary) throw noPrimary;
+		};
+		await keepTrying(assertPrimary, {
+			what: 'waiting for a primary',
+			firstMs: 20,
+			longestMs: 500,
+			withinMs: ELECTION_TIMEOUT_MS,
+			retryIf: (error) => error === noPrimary,
+		});
 	});
 }
 
-/** Resolves with whether it was this call that did it. */
+/** Resolves with whether this call initiated it. */
 async function initiate(admin: mongo.Db, host: string): Promise<boolean> {
 	const { parsed } = await admin.command({ getCmdLineOpts: 1 });
 	const name: string = parsed.replication.replSetName ?? parsed.replication.replSet;

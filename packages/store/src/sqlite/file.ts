@@ -1,22 +1,22 @@
 import { basename } from 'node:path';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { DamagedFile, type Sqlite, type SqliteDatabase } from './sqlite.ts';
-import type { SqlValue, Statement, StatementOutcome } from './sqlite-protocol.ts';
-import type { Restoration } from './sqlite-restore.ts';
-import { APPLICATION_ID, MIGRATIONS } from './sqlite-schema.ts';
+import { DamagedFile, type Sqlite, type SqliteDatabase } from './engine.ts';
+import type { SqlValue, Statement, StatementOutcome } from './protocol.ts';
+import type { Restoration } from './restore.ts';
+import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 
 export interface SqliteFileOptions {
 	engine: Sqlite;
 	path: string;
 	logger: PlainLogger;
-	/** What has to be done to the file before it is used; again when a backup took its place. */
+	/** Prepares the database before it is used, and again when a backup has replaced it. */
 	prepare(database: SqliteDatabase): Promise<void>;
 }
 
 /**
- * A database of ours that is found damaged while it is in use is set aside; its newest good backup takes its place, and
- * it goes on.
+ * A database file of the store. When it is found damaged while in use it is set aside, replaced by its newest good
+ * backup, and used again.
  */
 export class SqliteFile implements SqliteDatabase {
 	readonly #options: SqliteFileOptions;
@@ -36,7 +36,7 @@ export class SqliteFile implements SqliteDatabase {
 			{ migrations: MIGRATIONS, application: APPLICATION_ID },
 			suspect,
 		);
-		if (restored) this.#tell(restored);
+		if (restored) this.#logRestored(restored);
 		try {
 			await prepare(database);
 		} catch (error) {
@@ -51,7 +51,7 @@ export class SqliteFile implements SqliteDatabase {
 		return this.#trouble;
 	}
 
-	/** Says that the file is damaged: until a backup has taken its place, every request is refused. */
+	/** Call it when the file is found damaged: every request is refused until a backup has replaced it. */
 	recover(): Promise<void> {
 		this.#recovering ??= this.#recover().finally(() => {
 			this.#recovering = undefined;
@@ -104,7 +104,7 @@ export class SqliteFile implements SqliteDatabase {
 			this.#trouble = undefined;
 		} catch (error) {
 			this.#trouble = `${this.#damaged()}, and cannot be restored: ${(error as Error).message}`;
-			logger.error({ err: error, file: basename(this.#options.path) }, 'store: is damaged and cannot be restored');
+			logger.error({ err: error, file: basename(this.#options.path) }, 'store: DAMAGED and cannot be restored');
 		}
 	}
 
@@ -112,10 +112,10 @@ export class SqliteFile implements SqliteDatabase {
 		return `${basename(this.#options.path)} is damaged`;
 	}
 
-	#tell(restored: Restoration): void {
+	#logRestored(restored: Restoration): void {
 		this.#options.logger.error(
 			{ ...restored, file: basename(this.#options.path) },
-			'store: DAMAGED, set aside; its newest good backup took its place, and what was written since is lost',
+			'store: DAMAGED and set aside; its newest good backup replaced it, and what was written since is lost',
 		);
 	}
 }

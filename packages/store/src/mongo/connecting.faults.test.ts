@@ -14,12 +14,12 @@ async function serverOf(options?: MongodOptions): Promise<Mongod> {
 	return server;
 }
 
-function storesAt(url: string, startPatienceMs = 0): { stores: Stores; said: unknown[] } {
-	const said: unknown[] = [];
-	const say = (...args: unknown[]) => void said.push(args);
-	const stores = mongoStores({ url, logger: { info: say, warn: say, error: say }, startPatienceMs });
+function storesAt(url: string, startPatienceMs = 0): { stores: Stores; logged: unknown[] } {
+	const logged: unknown[] = [];
+	const log = (...args: unknown[]) => void logged.push(args);
+	const stores = mongoStores({ url, logger: { info: log, warn: log, error: log }, startPatienceMs });
 	onTestFinished(() => stores.close());
-	return { stores, said };
+	return { stores, logged };
 }
 
 describe('a MONGO_URL', () => {
@@ -30,55 +30,55 @@ describe('a MONGO_URL', () => {
 		`mongodb:/u:${PASSWORD}@h`,
 		`mongodb://u:${PASSWORD}@h/a b`,
 		`mongodb://u:${PASSWORD}@`,
-	])('that is none is refused without repeating it: %s', (url) => {
+	])('that is invalid is refused without being repeated: %s', (url) => {
 		expect(() => mongoStores({ url })).toThrow(/MONGO_URL/);
 		expect(() => mongoStores({ url })).not.toThrow(PASSWORD);
 	});
 
 	it('that only the driver refuses is not repeated either', async () => {
-		const { stores, said } = storesAt(`mongodb://u:${PASSWORD}@127.0.0.1/x?noSuchOption=1`);
+		const { stores, logged } = storesAt(`mongodb://u:${PASSWORD}@127.0.0.1/x?noSuchOption=1`);
 		const refused = await stores.open('things', DEFINITION).catch((error: Error) => error);
 		expect(refused).toMatchObject({ message: expect.stringContaining('MONGO_URL') });
-		expect(JSON.stringify([refused, (refused as Error).message, said])).not.toContain(PASSWORD);
+		expect(JSON.stringify([refused, (refused as Error).message, logged])).not.toContain(PASSWORD);
 	});
 });
 
 describe.skipIf(whyNoMongod())('a MongoDB server at the start', () => {
-	it('becomes a replica set of one, also when several services come at once', async () => {
+	it('is initiated as a replica set of one, even when several services start at once', async () => {
 		const server = await serverOf();
 		const several = Array.from({ length: 4 }, () => storesAt(`${server.url}/together`));
 		const opened = await Promise.all(several.map(({ stores }) => stores.open('things', DEFINITION)));
 		await opened[0]!.commit([opened[0]!.collection('notes').insert('a', { n: 1 })]);
 		for (const store of opened) expect(await store.collection('notes').get('a')).toMatchObject({ value: { n: 1 } });
 		expect(
-			several.flatMap(({ said }) => said).filter((line) => JSON.stringify(line).includes('replica set of one')),
+			several.flatMap(({ logged }) => logged).filter((line) => JSON.stringify(line).includes('replica set of one')),
 		).toHaveLength(1);
 	});
 
-	it('that runs alone is refused with what to do', async () => {
+	it('is refused as a standalone, with instructions', async () => {
 		const server = await serverOf({ replicaSet: false });
 		await expect(storesAt(server.url).stores.open('things', DEFINITION)).rejects.toThrow(/--replSet/);
 	});
 
-	it('that is away is waited for', async () => {
+	it('is waited for while it is away', async () => {
 		const server = await serverOf();
 		await server.kill();
-		const { stores, said } = storesAt(server.url, 60_000);
+		const { stores, logged } = storesAt(server.url, 60_000);
 		const opening = stores.open('things', DEFINITION);
-		await waitFor('the warning', () => said.length > 0);
+		await waitFor('the warning', () => logged.length > 0);
 		await server.restart();
 		await (await within('the store', opening, 30_000)).close();
 	});
 
-	it('that stays away is told without the password', async () => {
+	it('is reported without the password when it stays away', async () => {
 		const port = await freePort();
-		const { stores, said } = storesAt(`mongodb://somebody:${PASSWORD}@127.0.0.1:${port}/x`);
+		const { stores, logged } = storesAt(`mongodb://somebody:${PASSWORD}@127.0.0.1:${port}/x`);
 		const refused = await stores.open('things', DEFINITION).catch((error: Error) => error);
 		expect(refused).toMatchObject({ code: 'unavailable', message: `MongoDB at 127.0.0.1:${port} cannot be reached` });
-		expect(JSON.stringify(said)).not.toContain(PASSWORD);
+		expect(JSON.stringify(logged)).not.toContain(PASSWORD);
 	});
 
-	it('that does not know the user says so at once', async () => {
+	it('is reported at once when it refuses the user', async () => {
 		const server = await serverOf();
 		const url = `${server.url.replace('//', `//somebody:${PASSWORD}@`)}/x`;
 		const refused = await within(
@@ -89,7 +89,7 @@ describe.skipIf(whyNoMongod())('a MongoDB server at the start', () => {
 			20_000,
 		);
 		expect(refused).toMatchObject({
-			message: `MongoDB at 127.0.0.1:${server.port} does not take this user or password`,
+			message: `MongoDB at 127.0.0.1:${server.port} does not accept this user or password`,
 		});
 	});
 });

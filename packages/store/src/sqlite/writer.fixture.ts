@@ -1,9 +1,6 @@
-import { startSqlite } from './sqlite.ts';
+import { startSqlite } from './engine.ts';
 
-/**
- * Writes one row after the other to the database named by the first argument, and prints the number of each that was
- * acknowledged.
- */
+/** Writes one row after the other to the database at the path given, and prints the number of each acknowledged row. */
 const database = await startSqlite().open(process.argv[2]!, [
 	'CREATE TABLE kept (n INTEGER PRIMARY KEY, half INTEGER NOT NULL)',
 ]);

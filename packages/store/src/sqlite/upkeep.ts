@@ -3,19 +3,20 @@ import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { CHECKED_AT_ONCE_BYTES } from './sqlite-open.ts';
-import { backupPath, backupsOf, timeOf } from './sqlite-restore.ts';
-import type { UpkeepOutcome, UpkeepTask } from './sqlite-upkeep-worker.ts';
+import { CHECKED_AT_ONCE_BYTES } from './open.ts';
+import { backupPath, backupsOf, timeOf } from './restore.ts';
+import type { UpkeepOutcome, UpkeepTask } from './upkeep-worker.ts';
 
 export interface UpkeepOptions {
 	path: string;
-	/** Newest backups to keep. */
+	/** Number of backups to keep, the newest ones. */
 	keep: number;
+	/** Time between two backups, in ms. */
 	everyMs: number;
-	/** How long to leave the start alone. */
+	/** Delay after the start before the first check or backup, in ms. */
 	firstMs: number;
 	logger: PlainLogger;
-	/** One copy at a time. */
+	/** Shared by the stores of a process: one copy at a time. */
 	queue: SerialQueue;
 	onDamage: () => void;
 }
@@ -24,8 +25,8 @@ const HEAP = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 };
 const RETRY_MS = 3600_000;
 
 /**
- * Backs a database up soon after the first start and then once a day, and checks one that was too large to check at its
- * opening.
+ * Backs up a database soon after its first start and then regularly, and checks one that was too large to be checked
+ * when it was opened.
  */
 export class Upkeep {
 	readonly #options: UpkeepOptions;
@@ -48,7 +49,7 @@ export class Upkeep {
 		const { path, everyMs } = this.#options;
 		const [newest] = backupsOf(path);
 		const age = newest ? Date.now() - timeOf(newest).getTime() : Number.POSITIVE_INFINITY;
-		// One of the future tells of a clock that was wrong.
+		// A backup from the future shows that the clock was wrong.
 		if (age < 0 || age >= everyMs) return this.#backUp();
 		if (statSync(path).size > CHECKED_AT_ONCE_BYTES) await this.#run({ path });
 		this.#timer = this.#after(everyMs - age, () => this.#backUp());
@@ -65,20 +66,20 @@ export class Upkeep {
 		this.#timer = this.#after(good ? everyMs : Math.min(everyMs, RETRY_MS), () => this.#backUp());
 	}
 
-	/** Whether all was well. */
+	/** Resolves with whether the check, and the copy, succeeded. */
 	async #run(task: UpkeepTask): Promise<boolean> {
 		const { logger, onDamage, queue } = this.#options;
 		const outcome = await queue.run(() => this.#inThread(task));
 		if (this.#closed || outcome === 'good') return outcome === 'good';
 		if (outcome === 'damaged') onDamage();
-		else logger.error({ reason: outcome.failed }, 'store: could not be checked and backed up; it will be tried again');
+		else logger.error({ reason: outcome.failed }, 'store: the check or the backup failed; it is repeated later');
 		return false;
 	}
 
 	#inThread(task: UpkeepTask): Promise<UpkeepOutcome> {
 		if (this.#closed) return Promise.resolve({ failed: 'closed' });
 		return new Promise((resolve) => {
-			const worker = new Worker(new URL('./sqlite-upkeep-worker.ts', import.meta.url), {
+			const worker = new Worker(new URL('./upkeep-worker.ts', import.meta.url), {
 				name: 'sqlite upkeep',
 				workerData: task,
 				resourceLimits: HEAP,

@@ -1,20 +1,20 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
-import { backOff, pause, waitAtMost } from '@crowdvision/service-kit/retry';
+import { keepTrying, waitAtMost } from '@crowdvision/service-kit/retry';
 import { type Connection, type ConnectOptions, createConnection, type mongo } from 'mongoose';
-import { AbandonedTransactions } from './mongo-abandoned.ts';
-import { hasLabel, notNow, refusedUser, storeError } from './mongo-errors.ts';
-import { ensureReplicaSet, withConnection } from './mongo-server.ts';
-import { addressOf, type MongoAddress } from './mongo-url.ts';
+import { AbandonedTransactions } from './abandoned-transactions.ts';
+import { addressOf, type MongoAddress } from './address.ts';
+import { hasLabel, notNow, refusedUser, storeError } from './errors.ts';
+import { ensureReplicaSet, withConnection } from './replica-set.ts';
 
-/** Longest that the server may work on one request; with every request. */
+/** Sent with every request: how long the server may work on it. */
 export const MAX_TIME = { maxTimeMS: 10_000 };
-const MOST_WAITING = 1000;
+const MAX_WAITING = 1000;
 const CLOSE_TIMEOUT_MS = 5000;
 const TROUBLE_TIMEOUT_MS = 1500;
 const TRANSACTION_TIMEOUT_MS = 10_000;
-/** What takes longer than this may be waiting for a transaction that nobody goes on with. */
-const LOOK_EVERY_MS = 1000;
+/** A request that takes longer than this may be waiting for an abandoned transaction. */
+const SEARCH_EVERY_MS = 1000;
 
 const APP_NAME = 'crowdvision';
 const OPTIONS: ConnectOptions = {
@@ -27,35 +27,35 @@ const OPTIONS: ConnectOptions = {
 	writeConcern: { w: 'majority', j: true, wtimeoutMS: 10_000 },
 	readConcern: { level: 'majority' },
 	readPreference: 'primary',
-	// Reading what was written needs the very values back.
+	// Undefined fields are left out, as JSON does.
 	ignoreUndefined: true,
 	autoIndex: false,
 	autoCreate: false,
 	bufferCommands: false,
 };
-/** To make indexes, which takes as long as it takes. */
+/** For creating indexes, which may take minutes. */
 const PREPARING: ConnectOptions = { ...OPTIONS, socketTimeoutMS: 10 * 60_000, maxPoolSize: 2 };
 
 export interface MongoLinkOptions {
 	url: string;
 	logger: PlainLogger;
-	/** How long a server that is away is waited for at the start. */
+	/** How long the start waits for a server that cannot be reached, in ms. */
 	startPatienceMs: number;
 }
 
-/** What one store needs of the connections; it may be closed while others go on. */
+/** The use of the connections by one store; it may be closed while other stores go on. */
 export interface MongoAccess {
-	/** Does one piece of work. @throws CrowdVisionError `unavailable` where the server is away or too much is waiting. */
+	/** Runs `work`. @throws CrowdVisionError `unavailable` when the server is away or too many requests are waiting. */
 	run<T>(work: (database: mongo.Db) => Promise<T>): Promise<T>;
-	/** Does `work` in one transaction, again where another one came in between, within a bound. */
+	/** Runs `work` in one transaction, and repeats it within a bound when it collides with another transaction. */
 	transaction<T>(work: (database: mongo.Db, session: mongo.ClientSession) => Promise<T>): Promise<T>;
 }
 
 const closed = () => new CrowdVisionError('unavailable', 'The store is closed');
 
 /**
- * A process's connections to MongoDB: they come back by themselves, every request has a bound on its time, and so has
- * the number that waits.
+ * The connections of a process to MongoDB. They reconnect by themselves; the time of every request and the number of
+ * waiting requests are bounded.
  */
 export class MongoLink implements MongoAccess {
 	readonly #options: MongoLinkOptions;
@@ -66,7 +66,7 @@ export class MongoLink implements MongoAccess {
 	readonly #abandoned: AbandonedTransactions;
 	#connection: Promise<Connection> | undefined;
 
-	/** @throws Error where the URL is none, without it. */
+	/** @throws Error if the URL is invalid; the message does not contain it. */
 	constructor(options: MongoLinkOptions) {
 		this.#options = options;
 		this.#address = addressOf(options.url);
@@ -76,8 +76,8 @@ export class MongoLink implements MongoAccess {
 
 	async run<T>(work: (database: mongo.Db) => Promise<T>): Promise<T> {
 		if (this.#closing.signal.aborted) throw closed();
-		if (this.#pending.size >= MOST_WAITING)
-			throw new CrowdVisionError('unavailable', 'The store has too much to do just now', {}, 1);
+		if (this.#pending.size >= MAX_WAITING)
+			throw new CrowdVisionError('unavailable', 'The store has too many requests waiting', {}, 1);
 		const task = this.#connect().then((connection) => this.#watched(connection, work));
 		this.#pending.add(task);
 		try {
@@ -90,62 +90,49 @@ export class MongoLink implements MongoAccess {
 	}
 
 	transaction<T>(work: (database: mongo.Db, session: mongo.ClientSession) => Promise<T>): Promise<T> {
-		return this.run(async (database) => {
-			const until = performance.now() + TRANSACTION_TIMEOUT_MS;
-			for (let attempt = 0; ; attempt++) {
-				const session = database.client.startSession();
-				try {
-					session.startTransaction({
-						readConcern: { level: 'snapshot' },
-						writeConcern: OPTIONS.writeConcern!,
-						maxCommitTimeMS: MAX_TIME.maxTimeMS,
-					});
-					const result = await work(database, session);
-					await commit(session, until);
-					return result;
-				} catch (error) {
-					await session.abortTransaction().catch(() => {});
-					if (!hasLabel(error, 'TransientTransactionError') || performance.now() > until) throw error;
-				} finally {
-					await session.endSession();
-				}
-				await pause(backOff(attempt, 5, 200));
-			}
-		});
+		return this.run((database) =>
+			keepTrying(() => tryTransaction(database, work), {
+				what: 'a transaction',
+				firstMs: 5,
+				longestMs: 200,
+				withinMs: TRANSACTION_TIMEOUT_MS,
+				retryIf: (error) => hasLabel(error, 'TransientTransactionError'),
+			}),
+		);
 	}
 
 	/**
-	 * Does `work` on a connection of its own where requests may take minutes, when the server can be reached.
-	 * @throws CrowdVisionError `unavailable` when it stays away longer than the patience at the start; Error for one that
-	 * will not do.
+	 * Runs `work` on a separate connection whose requests may take minutes, once the server can be reached.
+	 * @throws CrowdVisionError `unavailable` when the server stays away longer than the patience at the start; Error when
+	 * it cannot be used at all.
 	 */
 	async prepare(work: (connection: Connection) => Promise<void>): Promise<void> {
 		const { url, logger, startPatienceMs } = this.#options;
-		const { hosts, database } = this.#address;
-		const until = performance.now() + startPatienceMs;
-		if (this.#closing.signal.aborted) throw closed();
-		for (let attempt = 0; ; attempt++) {
+		const { hosts: host, database } = this.#address;
+		const { signal } = this.#closing;
+		if (signal.aborted) throw closed();
+		const tryOnce = async () => {
 			try {
 				await ensureReplicaSet(url, this.#address, OPTIONS, logger);
 				await withConnection(url, { ...PREPARING, dbName: database }, work);
 				await this.#connect();
-				return;
 			} catch (error) {
-				const refused = refusedUser(error);
-				if (refused) throw new Error(`MongoDB at ${hosts} ${refused}`);
-				const trouble = notNow(error) ?? (error instanceof CrowdVisionError ? 'has no primary' : undefined);
-				if (trouble === undefined) throw sayable(error);
-				const why = `MongoDB at ${hosts} ${trouble}`;
-				if (this.#closing.signal.aborted || performance.now() > until)
-					throw new CrowdVisionError('unavailable', why, {}, 1);
-				if (attempt === 0)
-					logger.warn({ host: hosts }, `${why}; trying again for ${Math.round(startPatienceMs / 1000)} s`);
-				await pause(backOff(attempt, 100, 2000), this.#closing.signal);
+				throw startError(error, host);
 			}
-		}
+		};
+		await keepTrying(tryOnce, {
+			what: 'connecting to MongoDB',
+			signal,
+			firstMs: 100,
+			longestMs: 2000,
+			withinMs: startPatienceMs,
+			retryIf: (error) => error instanceof CrowdVisionError,
+			logger,
+			details: { host, patienceMs: startPatienceMs },
+		});
 	}
 
-	/** The same for one of several stores, with an end of its own. */
+	/** The same access for one of several stores, which can be closed by itself. */
 	share(): MongoAccess & { close(): Promise<void> } {
 		let isClosed = false;
 		const pending = new Set<Promise<unknown>>();
@@ -169,7 +156,7 @@ export class MongoLink implements MongoAccess {
 		};
 	}
 
-	/** Undefined when it answers, else the reason. */
+	/** Undefined when the server answers, else the reason for a person. */
 	async trouble(): Promise<string | undefined> {
 		const { hosts } = this.#address;
 		let reason: string | undefined;
@@ -181,7 +168,7 @@ export class MongoLink implements MongoAccess {
 		return (await waitAtMost(TROUBLE_TIMEOUT_MS, ping)) ? reason : `MongoDB at ${hosts} does not answer`;
 	}
 
-	/** Lets what is under way end, within a bound, then disconnects. */
+	/** Waits a bounded time for the requests under way, then disconnects. */
 	async close(): Promise<void> {
 		this.#closing.abort();
 		await waitAtMost(CLOSE_TIMEOUT_MS, Promise.allSettled([...this.#pending]));
@@ -190,11 +177,11 @@ export class MongoLink implements MongoAccess {
 	}
 
 	async #watched<T>(connection: Connection, work: (database: mongo.Db) => Promise<T>): Promise<T> {
-		const look = setInterval(() => this.#abandoned.end(connection.getClient()), LOOK_EVERY_MS);
+		const search = setInterval(() => this.#abandoned.end(connection.getClient()), SEARCH_EVERY_MS);
 		try {
 			return await work(connection.db!);
 		} finally {
-			clearInterval(look);
+			clearInterval(search);
 		}
 	}
 
@@ -214,7 +201,7 @@ export class MongoLink implements MongoAccess {
 		connection.on('disconnected', () => {
 			if (this.#closing.signal.aborted || away) return;
 			away = true;
-			logger.warn({ host }, 'MongoDB cannot be reached; trying on');
+			logger.warn({ host }, 'MongoDB cannot be reached; trying again');
 		});
 		connection.on('connected', () => {
 			if (away) logger.info({ host }, 'MongoDB is back');
@@ -230,22 +217,47 @@ export class MongoLink implements MongoAccess {
 	}
 }
 
-async function commit(session: mongo.ClientSession, until: number): Promise<void> {
-	for (let attempt = 0; ; attempt++) {
-		try {
-			await session.commitTransaction();
-			return;
-		} catch (error) {
-			if (!hasLabel(error, 'UnknownTransactionCommitResult') || performance.now() > until) throw error;
-		}
-		await pause(backOff(attempt, 20, 500));
+async function tryTransaction<T>(
+	database: mongo.Db,
+	work: (database: mongo.Db, session: mongo.ClientSession) => Promise<T>,
+): Promise<T> {
+	const session = database.client.startSession();
+	try {
+		session.startTransaction({
+			readConcern: { level: 'snapshot' },
+			writeConcern: OPTIONS.writeConcern!,
+			maxCommitTimeMS: MAX_TIME.maxTimeMS,
+		});
+		const result = await work(database, session);
+		await keepTrying(() => session.commitTransaction(), {
+			what: 'a commit',
+			firstMs: 20,
+			longestMs: 500,
+			withinMs: TRANSACTION_TIMEOUT_MS,
+			retryIf: (error) => hasLabel(error, 'UnknownTransactionCommitResult'),
+		});
+		return result;
+	} catch (error) {
+		await session.abortTransaction().catch(() => {});
+		throw error;
+	} finally {
+		await session.endSession();
 	}
 }
 
-/** What the driver says of a connection string may hold all of it. */
-function sayable(error: unknown): unknown {
+/** The error of a failed start: CrowdVisionError `unavailable` when trying again may help, else Error. */
+function startError(error: unknown, hosts: string): unknown {
+	const refused = refusedUser(error);
+	if (refused) return new Error(`MongoDB at ${hosts} ${refused}`);
+	const trouble = notNow(error) ?? (error instanceof CrowdVisionError ? 'has no primary' : undefined);
+	if (trouble === undefined) return withoutUrl(error);
+	return new CrowdVisionError('unavailable', `MongoDB at ${hosts} ${trouble}`, {}, 1);
+}
+
+/** The error without a message of the driver that may contain the connection string. */
+function withoutUrl(error: unknown): unknown {
 	const name = (error as Error)?.name ?? '';
 	return /Parse|InvalidArgument|URI/.test(name)
-		? new Error('MONGO_URL is not a connection string of MongoDB that its driver takes')
+		? new Error('MONGO_URL is not a connection string that the MongoDB driver accepts')
 		: error;
 }

@@ -1,26 +1,26 @@
-/** What of a connection string may be shown and is needed beside the driver. */
+/** The parts of a connection string that may be shown, and that are needed besides the driver. */
 export interface MongoAddress {
-	/** `host:port`, several with a comma; never user or password. */
+	/** `host:port`, several joined by commas; never user or password. */
 	hosts: string;
 	database: string;
-	/** One server named by itself, which may be a replica set that nobody has initiated yet. */
+	/** Names one server only, which may be a replica set that is not initiated yet. */
 	single: boolean;
 }
 
 const FORM =
 	/^mongodb(?<srv>\+srv)?:\/\/(?:[^/?]*@)?(?<hosts>[^/?@\s]+)(?:\/(?<database>[^?/]*))?(?:\?(?<options>.*))?$/;
-/** What MongoDB takes for a name everywhere (its own documentation, Naming Restrictions), and `$` nowhere. */
+/** Database names that are valid on every platform (MongoDB manual, Naming Restrictions), without `$`. */
 const DATABASE = /^[^/\\. "$*<>:|?\0]{1,63}$/;
 
 /**
- * Reads a MongoDB connection string; its database is `crowdvision` where it names none.
- * @throws Error that says what is wrong, without the string: it may hold a password.
+ * Parses a MongoDB connection string; the database is `crowdvision` if it names none.
+ * @throws Error that describes the mistake without repeating the string, which may contain a password.
  */
 export function addressOf(url: string): MongoAddress {
 	const { srv, hosts = '', database = '', options = '' } = FORM.exec(url)?.groups ?? {};
 	if (!hosts) throw new Error('MONGO_URL must look like mongodb://host:27017/database');
 	const name = decodeURIComponent(database) || 'crowdvision';
-	if (!DATABASE.test(name)) throw new Error('the database that MONGO_URL names is no name for one');
+	if (!DATABASE.test(name)) throw new Error('the database name in MONGO_URL is not valid');
 	const single = !srv && !hosts.includes(',') && !/(^|&)(replicaSet|loadBalanced)=/i.test(options);
 	return { hosts: single && !/:\d+$/.test(hosts) ? `${hosts}:27017` : hosts, database: name, single };
 }

@@ -2,10 +2,10 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { check, isDamage } from './sqlite-open.ts';
-import { sync } from './sqlite-restore.ts';
+import { check, isDamage } from './open.ts';
+import { sync } from './restore.ts';
 
-/** Checks a database, and copies it to `target` where that is given, while others go on writing to it. */
+/** Checks a database, and copies it to `target` if given, while other threads go on writing to it. */
 export interface UpkeepTask {
 	path: string;
 	target?: string;
@@ -31,7 +31,7 @@ function upkeep(): UpkeepOutcome {
 	}
 }
 
-/** A copy counts from the moment it bears its name: whole, checked, and on the disk. */
+/** Copies the database. The copy gets its name only when it is complete, checked and on disk. */
 function copy(database: DatabaseSync, to: string): void {
 	const unfinished = `${to}.unfinished`;
 	mkdirSync(dirname(to), { recursive: true, mode: 0o700 });

@@ -1,22 +1,22 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { CollectionDefinition, IndexDefinition } from '../store.ts';
-import type { SqliteDatabase } from './sqlite.ts';
-import { fieldOf, indexesOf, indexName, literal, tableOf } from './sqlite-names.ts';
-import type { Statement } from './sqlite-protocol.ts';
+import type { SqliteDatabase } from './engine.ts';
+import { fieldOf, indexesOf, indexName, literal, tableOf } from './names.ts';
+import type { Statement } from './protocol.ts';
 
-/** Marks a file as one of this adapter: `PRAGMA application_id`, the bytes CVst. */
+/** `PRAGMA application_id` of this adapter's files: the bytes CVst. */
 export const APPLICATION_ID = 0x43567374;
 
-/** What every file has; only ever add to the end. */
+/** The schema of every file. Only ever add at the end. */
 export const MIGRATIONS = [
 	`
 	PRAGMA application_id = ${APPLICATION_ID};
-	-- Counts the commits. A document's version is that of the commit that wrote it, so that none ever comes back.
+	-- Counts the commits. A document's version is the number of the commit that wrote it, so that it never repeats.
 	CREATE TABLE commits (n INTEGER NOT NULL);
 	INSERT INTO commits VALUES (0);
 
-	-- What one sensor says of one metric in one room, and what it said last. The sensor '' is the room: all its sensors combined.
-	-- One without a building belongs to one that was removed, and waits for its readings to be deleted.
+	-- One sensor's series of one metric in one room, with its latest value. The sensor '' is the room, with all its
+	-- sensors combined. A series without a building belongs to a removed one: its readings are still to be deleted.
 	CREATE TABLE series (
 		key INTEGER PRIMARY KEY,
 		building TEXT,
@@ -31,7 +31,7 @@ export const MIGRATIONS = [
 		UNIQUE (building, room, metric, sensor)
 	);
 
-	-- In the order of reading it back, and no more than that: years of it have to fit on a card.
+	-- Stored in the order in which it is read, and nothing else: years of readings must fit on an SD card.
 	CREATE TABLE readings (
 		series INTEGER NOT NULL,
 		observed_at INTEGER NOT NULL,
@@ -53,7 +53,7 @@ export const MIGRATIONS = [
 		PRIMARY KEY (series, start)
 	) WITHOUT ROWID;
 
-	-- Periods of rooms whose roll-ups do not tell all samples. Both numbers are of a commit: of the first sample, and of the last.
+	-- Periods whose roll-ups do not include all samples. Both numbers are commits: of the first and last new sample.
 	CREATE TABLE stale (
 		series INTEGER NOT NULL,
 		start INTEGER NOT NULL,
@@ -63,27 +63,30 @@ export const MIGRATIONS = [
 	) WITHOUT ROWID;
 	CREATE INDEX stale_queue ON stale (queued);
 
-	-- How far a stream is taken in; moves in the transaction that stores the readings.
+	-- The progress of a stream; moves in the transaction that stores the readings.
 	CREATE TABLE progress (
 		stream TEXT PRIMARY KEY,
 		position TEXT NOT NULL
 	) WITHOUT ROWID;
 
-	-- What was observed before is not stored any more, so that no roll-up is made of what retention left of a period.
+	-- Readings observed before this are not stored, so that no roll-up is computed from an incomplete period.
 	CREATE TABLE forgotten (before INTEGER NOT NULL);
 	INSERT INTO forgotten VALUES (0);
 	`,
 	`
-	-- Of a count made of crossings: how far it may have drifted.
+	-- Bounds of a count that is made of crossings.
 	ALTER TABLE series ADD COLUMN low REAL;
 	ALTER TABLE series ADD COLUMN high REAL;
 	`,
 ];
 
+const DOCUMENT_COLUMNS =
+	'id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, crc INTEGER NOT NULL';
+
 /**
- * Makes the tables and indexes of collections as they are defined, and drops indexes that are defined no more; all in
+ * Creates the tables and indexes of the collections as defined, and drops indexes that are no longer defined, all in
  * one transaction.
- * @throws Error where documents break what an index demands.
+ * @throws Error if documents violate a new unique index.
  */
 export async function applyDefinitions(
 	database: SqliteDatabase,
@@ -97,7 +100,7 @@ export async function applyDefinitions(
 	for (const [collection, { indexes = {} }] of Object.entries(collections)) {
 		const table = tableOf(collection);
 		statements.push({
-			sql: `CREATE TABLE IF NOT EXISTS ${table} (id TEXT PRIMARY KEY NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL, crc INTEGER NOT NULL)`,
+			sql: `CREATE TABLE IF NOT EXISTS ${table} (${DOCUMENT_COLUMNS})`,
 		});
 		const wanted = new Map(
 			Object.entries(indexes).map(([name, definition]) => [indexName(collection, name, definition), definition]),
@@ -112,15 +115,16 @@ export async function applyDefinitions(
 		await database.transaction(statements);
 	} catch (error) {
 		if (!(error instanceof CrowdVisionError && error.code === 'conflict')) throw error;
-		throw new Error('documents agree in what a new index wants unique: mend them with the version that wrote them', {
+		throw new Error('documents violate a new unique index: correct them with the version that wrote them', {
 			cause: error,
 		});
 	}
 }
 
 function createIndex(name: string, table: string, { fields, unique = false, where = {} }: IndexDefinition): string {
-	// The id breaks ties, so that the order of a query comes from the index alone.
+	// The id breaks ties, so that the index alone gives the order of a query.
 	const columns = [...fields.map(fieldOf), ...(unique ? [] : ['id'])].join(', ');
 	const only = Object.entries(where).map(([field, value]) => `${fieldOf(field)} = ${literal(value)}`);
-	return `CREATE ${unique ? 'UNIQUE ' : ''}INDEX "${name}" ON ${table} (${columns})${only.length > 0 ? ` WHERE ${only.join(' AND ')}` : ''}`;
+	const filter = only.length > 0 ? ` WHERE ${only.join(' AND ')}` : '';
+	return `CREATE ${unique ? 'UNIQUE ' : ''}INDEX "${name}" ON ${table} (${columns})${filter}`;
 }

@@ -1,12 +1,12 @@
 import type { CollectionDefinition, Condition, FieldValue, Query } from '../store.ts';
-import { bound, fieldOf, literal, tableOf } from './sqlite-names.ts';
-import type { SqlValue } from './sqlite-protocol.ts';
+import { bound, fieldOf, literal, tableOf } from './names.ts';
+import type { SqlValue } from './protocol.ts';
 
 const COMPARISONS: Record<string, string> = { gt: '>', gte: '>=', lt: '<', lte: '<=' };
 
 /**
- * The SQL of a query.
- * @throws Error for what no index declares, and for a condition that is none: undefined never means everything.
+ * Translates a query into SQL.
+ * @throws Error for a field that no index declares, and for an invalid condition: undefined never means everything.
  */
 export function queryOf(
 	collection: string,
@@ -16,7 +16,7 @@ export function queryOf(
 	const { where = {}, order, limit } = query as Query<Record<string, FieldValue>>;
 	const definitions = Object.values(indexes);
 	const declared = new Set(definitions.flatMap(({ fields, where: only = {} }) => [...fields, ...Object.keys(only)]));
-	// SQLite takes an index with a WHERE only for a query that says the same in so many words, not as a parameter.
+	// SQLite uses an index with a WHERE only if the query repeats that condition literally, not as a parameter.
 	const spelled = new Set(definitions.flatMap(({ where: only = {} }) => Object.keys(only)));
 	const indexed = (field: string) => {
 		if (declared.has(field)) return fieldOf(field);

@@ -1,0 +1,102 @@
+import { type InsertOptions, type PlacedReading, ROLL_UP_MS } from './store.ts';
+
+/** The latest value of a series before a batch. */
+export interface KnownSeries {
+	observedAt: number;
+	position: string;
+	value: number;
+	unchangedSince: number;
+	transport: string;
+	/** Bounds of a count that is made of crossings. */
+	low?: number | null;
+	high?: number | null;
+}
+
+/** The changes that a batch causes, computed in memory. */
+export interface Intake {
+	/** Series that must exist, as building, room, metric and sensor; an empty sensor is the room's own series. */
+	series: string[][];
+	/** Readings that are not stored yet. */
+	fresh: PlacedReading[];
+	/** The latest value of each series where the batch changes it. */
+	latest: { place: string[]; value: KnownSeries }[];
+	/** Periods that the fresh readings make stale. */
+	stale: { room: string[]; start: number }[];
+}
+
+export const placeOf = ({ reading }: PlacedReading): string[] => [
+	reading.buildingId,
+	reading.roomId,
+	reading.metric,
+	reading.sensorId,
+];
+/** The parts of a place, joined by a character that none of them may contain. */
+export const keyOf = (place: readonly string[]): string => place.join('\n');
+export const momentOf = ({ reading }: PlacedReading): number => Math.round(reading.observedAt);
+export const periodOf = (at: number): number => Math.floor(at / ROLL_UP_MS) * ROLL_UP_MS;
+
+/**
+ * Computes what a batch changes. `stored` holds the indexes of the readings that are stored already. Readings observed
+ * before `forgotten` are not stored; they only count for the latest value.
+ */
+export function intakeOf(
+	batch: readonly PlacedReading[],
+	known: ReadonlyMap<string, KnownSeries>,
+	stored: ReadonlySet<number>,
+	forgotten: number,
+	{ holdMs, after }: InsertOptions,
+): Intake {
+	const series = new Map<string, string[]>();
+	const ids = new Set<string>();
+	const fresh: PlacedReading[] = [];
+	const stale = new Map<string, { room: string[]; start: number }>();
+	for (const [index, placed] of batch.entries()) {
+		const place = placeOf(placed);
+		const room = [...place.slice(0, 3), ''];
+		const at = momentOf(placed);
+		if (!known.has(keyOf(place))) for (const one of [place, room]) series.set(keyOf(one), one);
+		const id = keyOf([...place, String(at), placed.reading.id]);
+		if (stored.has(index) || ids.has(id) || at < forgotten) continue;
+		ids.add(id);
+		fresh.push(placed);
+		// A value holds up to the end of its time, which is excluded.
+		for (let start = periodOf(at); start === periodOf(at) || start < at + holdMs; start += ROLL_UP_MS) {
+			stale.set(keyOf([...room, String(start)]), { room, start });
+		}
+	}
+	return { series: [...series.values()], fresh, latest: latestOf(batch, known, after), stale: [...stale.values()] };
+}
+
+/**
+ * Per series the newest reading of the batch, by time of observation and then by position in the stream, where it is
+ * newer than the known one.
+ */
+function latestOf(
+	batch: readonly PlacedReading[],
+	known: ReadonlyMap<string, KnownSeries>,
+	after: InsertOptions['after'],
+): Intake['latest'] {
+	const changed: Intake['latest'] = [];
+	for (const [key, ofSeries] of Map.groupBy(batch, (placed) => keyOf(placeOf(placed)))) {
+		const before = known.get(key);
+		let latest = before;
+		for (const placed of inOrder(ofSeries, after)) {
+			const at = momentOf(placed);
+			const { value, transport, interval } = placed.reading;
+			if (!latest || at > latest.observedAt || (at === latest.observedAt && after(placed.position, latest.position))) {
+				const unchangedSince = latest?.value === value ? latest.unchangedSince : at;
+				latest = { observedAt: at, position: placed.position, value, ...interval, transport, unchangedSince };
+			} else if (value !== latest.value && at > latest.unchangedSince) {
+				// A late reading with another value in between. The time of the change back to this value is not looked up.
+				latest = { ...latest, unchangedSince: latest.observedAt };
+			}
+		}
+		if (latest && latest !== before) changed.push({ place: placeOf(ofSeries[0]!), value: latest });
+	}
+	return changed;
+}
+
+function inOrder(batch: readonly PlacedReading[], after: InsertOptions['after']): PlacedReading[] {
+	const byPosition = (a: string, b: string) => (a === b ? 0 : after(a, b) ? 1 : -1);
+	return [...batch].sort((a, b) => momentOf(a) - momentOf(b) || byPosition(a.position, b.position));
+}

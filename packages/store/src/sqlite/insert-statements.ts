@@ -1,0 +1,42 @@
+import { type Intake, momentOf, placeOf } from '../intake.ts';
+import type { SqlValue, Statement } from './protocol.ts';
+
+const THIS_SERIES = 'building = ? AND room = ? AND metric = ? AND sensor = ?';
+
+/** The statements of one transaction that stores a batch and the stream's progress. */
+export function insertStatements(
+	{ series, fresh, latest, stale }: Intake,
+	progress: { stream: string; position: string },
+): Statement[] {
+	const many = (sql: string, values: SqlValue[][]): Statement[] => (values.length > 0 ? [{ sql, many: values }] : []);
+	return [
+		{ sql: 'UPDATE commits SET n = n + 1' },
+		...many('INSERT OR IGNORE INTO series (building, room, metric, sensor) VALUES (?, ?, ?, ?)', series),
+		...many(
+			`INSERT OR IGNORE INTO readings (series, observed_at, id, value)
+				SELECT key, ?, ?, ? FROM series WHERE ${THIS_SERIES}`,
+			fresh.map((placed) => [momentOf(placed), placed.reading.id, placed.reading.value, ...placeOf(placed)]),
+		),
+		...many(
+			`UPDATE series SET value = ?, low = ?, high = ?, observed_at = ?, transport = ?, position = ?, unchanged_since = ?
+				WHERE ${THIS_SERIES}`,
+			latest.map(({ place, value }) => [
+				value.value,
+				value.low ?? null,
+				value.high ?? null,
+				...[value.observedAt, value.transport, value.position, value.unchangedSince],
+				...place,
+			]),
+		),
+		...many(
+			`INSERT INTO stale (series, start, queued, token) SELECT key, ?, n, n FROM series, commits WHERE ${THIS_SERIES}
+				ON CONFLICT (series, start) DO UPDATE SET token = excluded.token`,
+			stale.map(({ room, start }) => [start, ...room]),
+		),
+		{
+			sql: `INSERT INTO progress (stream, position) VALUES (?, ?)
+				ON CONFLICT (stream) DO UPDATE SET position = excluded.position`,
+			params: [progress.stream, progress.position],
+		},
+	];
+}
