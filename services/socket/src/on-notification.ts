@@ -5,33 +5,35 @@ import type { Dashboards } from './dashboards/dashboards.ts';
 
 const alert = validator(Alert);
 
-/** Hands what is announced on `notifications` to those it is meant for. */
-export function followNotifications(
-	bus: Bus,
-	dashboards: Dashboards,
-	directory: BuildingDirectory,
-	logger: Logger,
-): Promise<Subscription> {
+export interface NotificationParts {
+	bus: Bus;
+	dashboards: Dashboards;
+	directory: BuildingDirectory;
+	logger: Logger;
+}
+
+/** Sends announced alerts to the dashboards that may see them. */
+export function followNotifications({ bus, dashboards, directory, logger }: NotificationParts): Promise<Subscription> {
 	return bus.listen(CHANNELS.notifications, (message) => {
 		try {
 			const value: unknown = JSON.parse(message);
 			if (!alert.check(value)) throw new Error(`${alert.problem(value)?.path} ${alert.problem(value)?.message}`);
-			dashboards.tell(
-				(memberships) => concerns(value, memberships, directory),
+			dashboards.send(
+				(memberships) => maySee(value, memberships, directory),
 				(socket) => socket.emit('notification', value),
 			);
 		} catch (error) {
-			logger.warn({ err: error }, 'what was announced is no alert');
+			logger.warn({ err: error }, 'an invalid alert was announced');
 		}
 	});
 }
 
 /**
- * Members of the domains it names, who may also see the building as it is now: it may have changed hands since. What a
- * person wrote to a domain need not be about a building; any other alert of a building that is not there (any more) is
- * nobody's.
+ * Whether an account may see an alert: it is a member of a domain that the alert names, and it may see the building,
+ * whose owners may have changed since. A manual alert may concern no known building; any other alert of an unknown
+ * building is visible to nobody.
  */
-function concerns(
+function maySee(
 	{ domainNames, buildingId, kind }: Alert,
 	memberships: AccountClaims['memberships'],
 	directory: BuildingDirectory,

@@ -1,88 +1,96 @@
-import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Bus } from '@crowdvision/bus';
-import { type AccountClaims, CrowdVisionError } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
-	pause,
+	Lifecycle,
 	Router,
 	type Service,
 	type ServiceContext,
 } from '@crowdvision/service-kit';
 import { Server } from 'socket.io';
 import { authenticate } from './connections/authenticate.ts';
+import { limitAddresses } from './connections/limit-addresses.ts';
 import { Replicas } from './connections/replicas.ts';
+import { Upgrades } from './connections/upgrades.ts';
 import type { DashboardServer } from './dashboards/dashboard.ts';
 import { Dashboards } from './dashboards/dashboards.ts';
-import { Feed, type FeedListener } from './feed/feed.ts';
-import type { RecentBounds } from './feed/recent.ts';
-import { DEFAULT_LIMITS, type Limits, Tally } from './limits/limits.ts';
-import { socketMetrics } from './metrics.ts';
-import { followDevices, SensorPlaces } from './on-device.ts';
+import { SensorPlaces } from './dashboards/sensor-places.ts';
+import { Feed } from './feed/feed.ts';
+import { DEFAULT_RECENT, type RecentBounds } from './feed/recent.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits/limits.ts';
+import { dashboardGauges, socketMetrics } from './metrics.ts';
+import { followDevices } from './on-device.ts';
 import { followNotifications } from './on-notification.ts';
+import { followTelemetry } from './on-telemetry.ts';
 
 export interface SocketContext extends ServiceContext {
 	bus: Bus;
 }
 
 export interface SocketOptions {
-	/** Nobody else takes upgrades on this HTTP server: those for other paths are refused. Default false. */
+	/** Whether upgrades for other paths are refused, because nothing else serves them on this server. Default false. */
 	ownsServer?: boolean;
-	/** How much of the stream is held for those who catch up. Default 20,000 readings, 8 MiB. */
+	/** How much of the stream is held for dashboards that catch up. Default DEFAULT_RECENT. */
 	recent?: RecentBounds;
-	/** Readings are sent at most once in so many milliseconds, together. Default 50. */
+	/** The shortest time between two events with readings, which are sent together, in ms. Default 50. */
 	everyMs?: number;
+	/** Default DEFAULT_LIMITS. */
 	limits?: Partial<Limits>;
-	/** Redis, where several processes of this service share the dashboards. Without it this one is alone. */
+	/** The URL of Redis, where several processes of this service share an account's limit. Default: this one is alone. */
 	replicasUrl?: string;
-	/** Who is connected, where a proxy stands in front. Default the connection's own address. */
+	/** The address of a client, for use behind a proxy. Default: the address of the connection. */
 	addressOf?: (request: IncomingMessage) => string;
 }
 
 const SOCKET_PATH = '/socket.io';
+const DEFAULT_EVERY_MS = 50;
+/** How long dashboards may take to close their connections when the service stops. */
 const GRACE_MS = 500;
 
 /**
- * Live dashboards.
+ * Live dashboards over Socket.IO.
  *
- *   bus: telemetry ─▶ feed (one tail for all) ─┬─▶ recent, for who catches up ─┐
- *                                              └─▶ live rooms, one a building ─┴─▶ browsers
- *   bus: notifications ─▶ members of its domains ────────────────────────────────▶ browsers
- *   bus: devices ─▶ members of its building's domains ───────────────────────────▶ browsers
- *   bus: registry:buildings ─▶ directory ─▶ who may see which building
+ *   bus: telemetry ─▶ feed (one tail for all) ─┬─▶ recent readings, to catch up ──┐
+ *                                              └─▶ live rooms, one per building ──┴─▶ browsers
+ *   bus: notifications ─▶ members of the alert's domains ────────────────────────────▶ browsers
+ *   bus: devices ─▶ members of the domains of the device's building ─────────────────▶ browsers
+ *   bus: registry:buildings ─▶ directory ─▶ which account may see which building
  *
  * Every replica follows all of that and sends it to its own browsers only.
  */
-export async function createSocket(
+export function createSocket(context: SocketContext, options: SocketOptions = {}): Promise<Service> {
+	const lifecycle = new Lifecycle(context.logger);
+	return lifecycle.stopOnFailure(() => openSocket(context, options, lifecycle));
+}
+
+async function openSocket(
 	{ bus, tokens, metrics, logger }: SocketContext,
-	options: SocketOptions = {},
+	options: SocketOptions,
+	lifecycle: Lifecycle,
 ): Promise<Service> {
-	const {
-		ownsServer = false,
-		recent = { entries: 20_000, bytes: 8 * 1024 * 1024 },
-		everyMs = 50,
-		addressOf = ownAddress,
-	} = options;
+	const { ownsServer = false, recent = DEFAULT_RECENT, everyMs = DEFAULT_EVERY_MS, addressOf = ownAddress } = options;
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
-	let closing = false;
-	const replicas = options.replicasUrl === undefined ? undefined : new Replicas(options.replicasUrl, logger);
+	const replicas =
+		options.replicasUrl === undefined
+			? undefined
+			: lifecycle.own('replicas', Replicas.connect(options.replicasUrl, logger));
+	const links = lifecycle.own('links to the bus', new BusLinks(logger));
+
+	const door = { isClosing: false };
 	const io: DashboardServer = new Server({
 		path: SOCKET_PATH,
 		serveClient: false,
 		connectTimeout: 10_000,
 		maxHttpBufferSize: limits.messageBytes,
-		allowRequest: (_request, decide) => decide(closing ? 'closing' : null, !closing),
+		allowRequest: (_request, decide) => decide(door.isClosing ? 'closing' : null, !door.isClosing),
 		...(replicas && { adapter: replicas.adapter }),
 	});
-	const verify = (token: string) => tokens.verifyAccount(token);
-	const measured = socketMetrics(metrics, { connected: () => dashboards.count, conflated: () => dashboards.conflated });
+	const { superseded, ...feedMetrics } = socketMetrics(metrics);
 	const directory = new BuildingDirectory(logger);
 	const places = new SensorPlaces();
-	const links = new BusLinks(logger);
-	const feed = new Feed({ bus, recent, everyMs, ...measured });
-	const onSuperseded = (reason: string) => measured.superseded.inc({ reason });
-	const isRevoked = (claims: AccountClaims) => tokens.revocations.isRevoked(claims);
+	const feed = new Feed({ bus, recent, everyMs, ...feedMetrics });
+	const verify = (token: string) => tokens.verifyAccount(token);
 	const dashboards = new Dashboards({
 		io,
 		bus,
@@ -90,98 +98,48 @@ export async function createSocket(
 		directory,
 		limits,
 		verify,
-		isRevoked,
-		onSuperseded,
+		isRevoked: (claims) => tokens.revocations.isRevoked(claims),
+		onSuperseded: (reason) => superseded.inc({ reason }),
 		logger,
 		trouble: () => links.trouble(),
 	});
-	tokens.revocations.onRevoked((accountId) => dashboards.endRevoked(accountId));
-	const listener: FeedListener = {
-		onReadings: (buildingId, readings) => {
-			places.learn(readings);
-			dashboards.onReadings(buildingId, readings);
-		},
-		onGap: (gap) => dashboards.onGap(gap),
-	};
-	const dashboardsHere = (accountId: string) => dashboards.ofAccount(accountId);
-	replicas?.join(io, dashboardsHere);
-	io.use(
-		authenticate({
-			verify,
-			limits,
-			dashboardsHere,
-			dashboardsElsewhere: async (accountId) => (await replicas?.dashboardsOf(accountId)) ?? 0,
-		}),
-	);
-	io.on('connection', (socket) => dashboards.welcome(socket));
+	dashboardGauges(metrics, dashboards);
+	dashboards.start();
+	lifecycle.own('dashboards', dashboards);
+	tokens.revocations.onRevoked((accountId) => dashboards.disconnectRevoked(accountId));
+	replicas?.join(io, dashboards);
+	io.use(authenticate({ verify, limits, dashboards, replicas }));
+	io.on('connection', (socket) => dashboards.add(socket));
 	await links.open(
 		() => directory.follow(bus),
 		() => places.follow(bus),
-		() => feed.follow(listener),
-		() => followNotifications(bus, dashboards, directory, logger),
+		() => followTelemetry({ feed, dashboards, places }),
+		() => followNotifications({ bus, dashboards, directory, logger }),
 		() => followDevices({ bus, dashboards, directory, places, logger }),
 	);
 
-	const connections = new Set<Duplex>();
-	/**
-	 * Closes every connection in a way that has dashboards come back, here or elsewhere; who does not hear it is cut off.
-	 */
+	const upgrades = new Upgrades();
+	/** Closes every connection in a way that dashboards come back, to any replica. */
 	const detach = async () => {
-		closing = true;
+		door.isClosing = true;
 		io.engine?.close();
-		for (let waited = 0; connections.size > 0 && waited < GRACE_MS; waited += 20) await pause(20);
-		for (const connection of connections) connection.destroy();
+		await upgrades.closed(GRACE_MS);
 	};
+	lifecycle.onStop('connections', detach);
 	return {
 		name: 'socket',
 		router: Router(),
 		trouble: async () => links.trouble() ?? bus.trouble(),
 		attach: (server: HttpServer) => {
-			server.on('upgrade', (request, connection) => {
-				if (!request.url?.startsWith(`${SOCKET_PATH}/`)) return;
-				connections.add(connection);
-				connection.once('close', () => connections.delete(connection));
-			});
+			upgrades.track(server, SOCKET_PATH);
 			io.attach(server, { destroyUpgrade: ownsServer });
 			limitAddresses(io, limits.perAddress, addressOf);
 		},
 		detach,
-		stop: async () => {
-			await detach();
-			dashboards.close();
-			await links.close();
-			replicas?.close();
-		},
+		stop: () => lifecycle.stop(),
 	};
 }
 
 function ownAddress(request: IncomingMessage): string {
 	return request.socket.remoteAddress ?? '';
-}
-
-/** No more connections from one address than that, also of clients that never say who they are. */
-function limitAddresses(io: DashboardServer, most: number, addressOf: (request: IncomingMessage) => string): void {
-	const open = new Tally();
-	io.engine.on(
-		'connection',
-		(connection: { request: IncomingMessage; once(event: 'close', listener: () => void): void }) => {
-			const address = addressOf(connection.request);
-			open.add(address);
-			connection.once('close', () => open.remove(address));
-		},
-	);
-	io.engine.use(
-		(request: IncomingMessage & { _query?: { sid?: string } }, response: ServerResponse, next: () => void) => {
-			// A request of a connection that is there already names it.
-			if (request._query?.sid !== undefined || open.of(addressOf(request)) < most) return next();
-			const refusal = new CrowdVisionError(
-				'rate_limited',
-				`There are ${most} connections from this address already`,
-				{},
-				30,
-			);
-			response.writeHead(refusal.status, { 'Content-Type': 'application/json', 'Retry-After': '30' });
-			response.end(JSON.stringify(refusal.toBody()));
-		},
-	);
 }

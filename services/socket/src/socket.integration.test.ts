@@ -11,8 +11,8 @@ import { startStallingProxy } from './testing/stalling-proxy.ts';
 
 useMuseum();
 
-describe('subscribing', () => {
-	it('gives the readings of that building as they come, in order, each with its cursor', async () => {
+describe('a subscription', () => {
+	it('gets the readings of its building as they come, in order, each with its cursor', async () => {
 		await begin();
 		const dashboard = await open();
 		expect(await dashboard.subscribe('museum-1')).toEqual({ ok: true, cursor: '0' });
@@ -34,7 +34,7 @@ describe('subscribing', () => {
 		});
 	});
 
-	it('is refused for a foreign building exactly as for one that is not there', async () => {
+	it('is refused for a building of another domain as for one that does not exist', async () => {
 		await begin();
 		const dashboard = await open();
 		const [foreign, unknown] = await Promise.all([dashboard.subscribe('zoo-1'), dashboard.subscribe('nowhere')]);
@@ -49,7 +49,7 @@ describe('subscribing', () => {
 		expect(dashboard.readings.map(({ buildingId }) => buildingId)).toEqual(['museum-1']);
 	});
 
-	it('is refused for what is no request', async () => {
+	it('is refused for an invalid request', async () => {
 		await begin();
 		const dashboard = await open();
 		for (const request of [
@@ -66,12 +66,12 @@ describe('subscribing', () => {
 				error: { code: 'bad_request' },
 			});
 		}
-		// Without a callback, and with something else in its place.
+		// With something else in place of the callback.
 		dashboard.socket.emit('subscribe', { buildingId: 'museum-1' }, 'no function' as never);
 		expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 	});
 
-	it('waits a moment for a building just made', async () => {
+	it('waits a moment for a building that was just created', async () => {
 		await begin();
 		const dashboard = await open();
 		const outcome = dashboard.subscribe('museum-2');
@@ -79,7 +79,7 @@ describe('subscribing', () => {
 		expect(await outcome).toMatchObject({ ok: true });
 	});
 
-	it('ends when the building goes to another domain, or is unsubscribed from', async () => {
+	it('ends when the building moves to another domain, or on request', async () => {
 		await begin();
 		const [leaving, staying] = [await open(), await open()];
 		const both = await open(await world.token(MEMBER, { domainName: 'zoo', role: 'admin' }));
@@ -103,7 +103,7 @@ describe('subscribing', () => {
 	});
 });
 
-describe('what else a dashboard hears', () => {
+describe('a dashboard', () => {
 	const alert = (domainNames: string[], more: Partial<Alert> = {}): Alert => ({
 		id: randomUUID(),
 		domainNames,
@@ -117,27 +117,28 @@ describe('what else a dashboard hears', () => {
 		...more,
 	});
 
-	it("are its domains' alerts, and no others: fails closed by tenant", async () => {
+	it('gets the alerts of its domains and no others', async () => {
 		await begin();
 		const [museum, zoo, nobody] = [
 			await open(),
 			await open(await world.token({ domainName: 'zoo', role: 'admin' })),
 			await open(await world.token()),
 		];
-		const announce = (one: Alert) => world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(one));
+		const announce = (announced: Alert) => world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(announced));
 		const mine = alert(['museum/east']);
 		const foreign = alert(['museum', 'zoo'], { buildingId: 'zoo-1' });
-		const said = alert(['museum', 'zoo'], { buildingId: 'everywhere', kind: 'manual' });
-		for (const one of [alert([]), alert(['museum', 'zoo'], { buildingId: 'gone' }), mine, foreign]) await announce(one);
+		const manual = alert(['museum', 'zoo'], { buildingId: 'everywhere', kind: 'manual' });
+		const unseen = [alert([]), alert(['museum', 'zoo'], { buildingId: 'gone' })];
+		for (const announced of [...unseen, mine, foreign]) await announce(announced);
 		await world.parts.bus.announce(CHANNELS.notifications, 'no alert');
-		await announce(said);
+		await announce(manual);
 		await waitFor('the last alert', () => museum.alerts.length > 1 && zoo.alerts.length > 1);
-		expect(museum.alerts).toEqual([mine, said]);
-		expect(zoo.alerts).toEqual([foreign, said]);
+		expect(museum.alerts).toEqual([mine, manual]);
+		expect(zoo.alerts).toEqual([foreign, manual]);
 		expect(nobody.alerts).toEqual([]);
 	});
 
-	it('are the devices of its buildings: those registered, and those that were heard of', async () => {
+	it('gets the reports of devices of its buildings, registered or known from a reading', async () => {
 		await begin();
 		const [museum, zoo] = [await open(), await open(await world.token({ domainName: 'zoo', role: 'admin' }))];
 		await world.parts.bus.retain(
@@ -150,20 +151,20 @@ describe('what else a dashboard hears', () => {
 		await waitFor('the reading', () => museum.readings.length > 0);
 		const event = (sensorId: string) => ({ sensorId, state: 'online' as const, at: Date.now(), gatewayId: 'pi' });
 		const events = ['unknown', 'door-1', 'air-1'].map(event);
-		for (const one of events) await world.parts.bus.announce(CHANNELS.devices, JSON.stringify(one));
+		for (const report of events) await world.parts.bus.announce(CHANNELS.devices, JSON.stringify(report));
 		await waitFor('the devices', () => museum.devices.length === 2);
 		expect(museum.devices).toEqual(events.slice(1));
 		expect(zoo.devices).toEqual([]);
 	});
 });
 
-describe('sharing and leaving the HTTP server', () => {
-	it('leaves upgrades of other paths to others, however long they take', async () => {
+describe('the socket service on an HTTP server', () => {
+	it('leaves upgrades of other paths alone, however long they take', async () => {
 		await begin();
 		const shared = createServer();
 		service.service.attach?.(shared);
 		shared.on('upgrade', (request, socket) => {
-			// Engine.IO would have ended it after a second.
+			// By default, Engine.IO ends the connection after a second.
 			if (request.url === '/mqtt') setTimeout(() => socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n'), 1300);
 		});
 		const port = await listen(shared, 0, '127.0.0.1');
@@ -175,7 +176,7 @@ describe('sharing and leaving the HTTP server', () => {
 		await closeServer(shared, 100);
 	});
 
-	it('stops promptly, with dashboards connected that do not hear of it', async () => {
+	it('stops promptly although connected dashboards do not react', async () => {
 		await begin();
 		const proxy = await startStallingProxy(service.url);
 		const stalled = await open(undefined, proxy.url);

@@ -30,8 +30,8 @@ const step = fc.oneof(
 	},
 );
 
-describe('tenants', () => {
-	it('never receive a reading, an alert or a device event of a building outside of their domains, also just after it changed hands', async () => {
+describe('a dashboard', () => {
+	it('never gets anything of a building outside its domains, also just after the owner changed', async () => {
 		await begin();
 		const { bus } = world.parts;
 		const onlooker = await open();
@@ -46,7 +46,7 @@ describe('tenants', () => {
 					const run = randomUUID().slice(0, 8);
 					const idOf = (id: string) => `${run}-${id}`;
 					const domains = new Map(BUILDINGS.map((id, index) => [id, owners[index] as string | undefined]));
-					const tellOwner = async (id: string) => {
+					const announceOwner = async (id: string) => {
 						const domain = domains.get(id);
 						await bus.retain(
 							TABLES.buildings,
@@ -55,7 +55,7 @@ describe('tenants', () => {
 						);
 					};
 					for (const id of BUILDINGS) {
-						await tellOwner(id);
+						await announceOwner(id);
 						const sensor = { sensorId: `${run}-${id}`, buildingId: idOf(id), roomId: 'hall' };
 						await bus.retain(TABLES.sensors, sensor.sensorId, JSON.stringify(sensor));
 					}
@@ -67,7 +67,7 @@ describe('tenants', () => {
 						const domain = domains.get(id);
 						return domain !== undefined && weightIn(accounts[account]!, [domain]) > 0;
 					};
-					/** By what was sent: who might have it. */
+					/** The accounts that may get each message, by its mark. */
 					const allowed = new Map<string, Set<number>>();
 					const send = async (does: string, id: string) => {
 						const mark = randomUUID();
@@ -80,7 +80,7 @@ describe('tenants', () => {
 								JSON.stringify({ sensorId: `${run}-${id}`, state: 'online', at: 1, gatewayId: mark }),
 							);
 						else {
-							// What notification knows of the owner may be a moment old.
+							// The owners that notification names may be outdated.
 							const alert: Alert = {
 								...place,
 								id: mark,
@@ -94,13 +94,13 @@ describe('tenants', () => {
 							await bus.announce(CHANNELS.notifications, JSON.stringify(alert));
 						}
 					};
-					for (const one of steps) {
-						if (one.does === 'move') {
-							domains.set(one.id, ('to' in one ? one.to : null) ?? undefined);
-							await tellOwner(one.id);
-						} else await send(one.does, one.id);
+					for (const step of steps) {
+						if (step.does === 'move') {
+							domains.set(step.id, ('to' in step ? step.to : null) ?? undefined);
+							await announceOwner(step.id);
+						} else await send(step.does, step.id);
 					}
-					// Everything is through when what was sent last is: to everybody, about a building of everybody's.
+					// Everything has arrived when the last alert has, which concerns every domain.
 					const last: Alert = {
 						id: randomUUID(),
 						buildingId: 'none',
@@ -131,7 +131,7 @@ describe('tenants', () => {
 			),
 			{ numRuns: 10, endOnFailure: true },
 		);
-		// By chance few of them may see much, but never nobody anything.
+		// The accounts are random, but all of them together always may see something.
 		expect(received).toBeGreaterThan(10);
 	});
 });

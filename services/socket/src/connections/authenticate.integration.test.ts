@@ -7,7 +7,7 @@ import { begin, MEMBER, open, service, useMuseum, world } from '../testing/museu
 
 useMuseum();
 
-describe('who gets in', () => {
+describe('the sign-in of a dashboard', () => {
 	const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
 	const handMade = (changed: object, secret: string, alg = 'HS256') => {
 		const now = Math.floor(Date.now() / 1000);
@@ -30,11 +30,11 @@ describe('who gets in', () => {
 
 	beforeEach(() => begin());
 
-	it('is an account with a valid token', async () => {
+	it('accepts a valid token of an account', async () => {
 		expect((await open(handMade({}, SECRET))).socket.connected).toBe(true);
 	});
 
-	it('is nobody without one, nor with one of alg none, of another secret, expired, or of a device', async () => {
+	it('refuses no token, and one with alg none, of another secret, expired, or of a device', async () => {
 		await expect(connectDashboard(service.url, undefined)).rejects.toMatchObject(refused);
 		await expect(open('garbage')).rejects.toMatchObject(refused);
 		await expect(open(handMade({}, SECRET, 'none'))).rejects.toMatchObject(refused);
@@ -48,7 +48,7 @@ describe('who gets in', () => {
 		).rejects.toMatchObject(refused);
 	});
 
-	it("is a browser's session on its own site, and on no other", async () => {
+	it('accepts the session cookie of its own site, and from no other site', async () => {
 		const cookie = `other=1; ${SESSION_COOKIE}=${await world.token(MEMBER)}`;
 		const enter = (origin?: string) =>
 			connectDashboard(service.url, undefined, { extraHeaders: { cookie, ...(origin && { origin }) } });
@@ -57,7 +57,7 @@ describe('who gets in', () => {
 		await expect(enter('null')).rejects.toMatchObject(refused);
 	});
 
-	it('is put out when the token expires', async () => {
+	it('ends when the token expires', async () => {
 		const dashboard = await open(handMade({ exp: Math.floor(Date.now() / 1000) + 2 }, SECRET));
 		expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 		await waitFor('the end of the session', () => dashboard.disconnected.length > 0);

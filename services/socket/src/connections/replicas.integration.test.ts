@@ -43,14 +43,14 @@ describe('two replicas on one Redis', () => {
 		onTestFinished(() => dashboard.close());
 		return dashboard;
 	}
-	const tell = (...readings: Reading[]) =>
+	const send = (...readings: Reading[]) =>
 		bus.append(
 			STREAMS.telemetry,
-			readings.map((one) => JSON.stringify(one)),
+			readings.map((reading) => JSON.stringify(reading)),
 		);
 	const reading = (value: number) => readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'co2', value });
 
-	it('tell every dashboard each reading, alert and device event exactly once, whichever it is on', async () => {
+	it('send each reading, alert and device event to every dashboard exactly once', async () => {
 		const dashboards = [await open(0), await open(1), await open(0), await open(1)];
 		for (const dashboard of dashboards) expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 		const alert = (message: string): Alert => ({
@@ -65,10 +65,10 @@ describe('two replicas on one Redis', () => {
 		});
 		const alerts = [alert('first'), alert('last')];
 		const device = { sensorId: 'door-1', state: 'online', at: Date.now(), gatewayId: 'pi' };
-		await tell(reading(1), reading(2));
+		await send(reading(1), reading(2));
 		await bus.announce(CHANNELS.notifications, JSON.stringify(alerts[0]));
 		await bus.announce(CHANNELS.devices, JSON.stringify(device));
-		await tell(reading(3));
+		await send(reading(3));
 		const all = (done: (dashboard: Dashboard) => boolean) => waitFor('everybody', () => dashboards.every(done));
 		await all(({ readings, devices }) => readings.length >= 3 && devices.length > 0);
 		await bus.announce(CHANNELS.notifications, JSON.stringify(alerts[1]));
@@ -80,22 +80,22 @@ describe('two replicas on one Redis', () => {
 		}
 	});
 
-	it('let a dashboard go on at the other with its cursor, when one is killed', async () => {
+	it('let a dashboard resume with its cursor at the other replica after one is killed', async () => {
 		const [here, there] = [await open(0), await open(1)];
 		for (const dashboard of [here, there]) await dashboard.subscribe('museum-1');
-		await tell(reading(1), reading(2));
+		await send(reading(1), reading(2));
 		await waitFor('both', () => [here, there].every(({ readings }) => readings.length === 2));
 		await replicas[0]!.kill();
-		await tell(reading(3));
+		await send(reading(3));
 		const again = await open(1);
 		await again.subscribe('museum-1', here.readings.at(-1)!.cursor);
-		await tell(reading(4));
+		await send(reading(4));
 		await waitFor('the rest', () => again.readings.length >= 2);
 		expect([...here.values(), ...again.values()]).toEqual([1, 2, 3, 4]);
 	});
 
-	it('count the dashboards of an account together, and go on counting alone while Redis is away', async () => {
-		// So many that they are asked at all, and fewer than the limit at each.
+	it('count the dashboards of an account together, and each alone while Redis is away', async () => {
+		// Enough that the other replica is asked, and fewer than the limit at each.
 		const fill = (replica: number, count: number) =>
 			Promise.all(Array.from({ length: count }, () => open(replica, 'ada')));
 		await fill(0, 100);

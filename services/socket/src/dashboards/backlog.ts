@@ -3,25 +3,31 @@ import type { Socket } from 'socket.io';
 
 type Connection = Socket['conn'];
 
-/** What is written to a connection while its transport is still busy with what came before: it waits in memory. */
+/** The packets that wait in memory because the transport of a connection is busy. */
 export class Backlog {
 	readonly #connection: Connection;
 	#packets = 0;
 	#bytes = 0;
-	/** When the oldest of what waits began to, by the monotonic clock. */
+	/** Since when the oldest packet waits, on the monotonic clock. */
 	#since = 0;
 
-	constructor(connection: Connection) {
+	private constructor(connection: Connection) {
 		this.#connection = connection;
+	}
+
+	/** Watches a connection until it closes. */
+	static watch(connection: Connection): Backlog {
+		const backlog = new Backlog(connection);
 		connection.on('packetCreate', (packet: { data?: unknown }) => {
-			if (this.#packets === 0) this.#since = performance.now();
-			this.#packets++;
-			if (typeof packet.data === 'string') this.#bytes += packet.data.length;
+			if (backlog.#packets === 0) backlog.#since = performance.now();
+			backlog.#packets++;
+			if (typeof packet.data === 'string') backlog.#bytes += packet.data.length;
 		});
 		connection.on('drain', () => {
-			this.#packets = 0;
-			this.#bytes = 0;
+			backlog.#packets = 0;
+			backlog.#bytes = 0;
 		});
+		return backlog;
 	}
 
 	get packets(): number {
@@ -32,12 +38,12 @@ export class Backlog {
 		return this.#bytes;
 	}
 
-	/** For how many milliseconds the transport has taken nothing although something waits. */
+	/** How long the transport has accepted nothing while packets wait, in ms. */
 	get stalledMs(): number {
 		return this.#packets === 0 ? 0 : performance.now() - this.#since;
 	}
 
-	/** Calls back once, when the transport takes what waits. */
+	/** Calls back once, when the transport has accepted what waits. */
 	onDrain(callback: () => void): void {
 		this.#connection.once('drain', callback);
 	}

@@ -3,16 +3,16 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
 import type { SocketOptions } from '../index.ts';
 import type { Dashboard } from '../testing/dashboard.ts';
-import { begin, countUp, next, open, openWorld, service, told, useMuseum, world } from '../testing/museum.ts';
+import { begin, countUp, next, open, openWorld, sent, service, useMuseum, world } from '../testing/museum.ts';
 import { startStallingProxy } from '../testing/stalling-proxy.ts';
 
 useMuseum();
 
-describe('P12 live views catch up', () => {
+describe('P12 a dashboard that comes back', () => {
 	it.each<[string, SocketOptions | undefined]>([
-		['from what is recent', undefined],
-		['from the bus, where that does not reach back far enough', { recent: { entries: 50, bytes: 1024 * 1024 } }],
-	])('after a cursor, %s, while more comes in: all of it, in order, once', async (_how, options) => {
+		['from recent readings', undefined],
+		['from the bus, if the cursor is older', { recent: { entries: 50, bytes: 1024 * 1024 } }],
+	])('catches up %s while more comes in: every reading, in order, once', async (_how, options) => {
 		await begin(options);
 		const [cursor] = await world.tell(...next(1));
 		await world.tell(...next(1500));
@@ -25,7 +25,7 @@ describe('P12 live views catch up', () => {
 	});
 
 	it.each([20_000, 40])(
-		'across many cuts at any moment, at a steady rate, with %i readings held: everything, in order, once',
+		'gets every reading in order, once, through many disconnections, with %i readings held',
 		async (entries) => {
 			await begin({ recent: { entries, bytes: 8 * 1024 * 1024 }, everyMs: 10 });
 			let writing = true;
@@ -50,12 +50,12 @@ describe('P12 live views catch up', () => {
 			await writer;
 			const last = await open();
 			await last.subscribe('museum-1', cursor);
-			await waitFor('the rest', () => all.length + last.readings.length >= told);
-			expect([...all, ...last.values()]).toEqual(countUp(0, told));
+			await waitFor('the rest', () => all.length + last.readings.length >= sent);
+			expect([...all, ...last.values()]).toEqual(countUp(0, sent));
 		},
 	);
 
-	it('across a restart of the service, which dashboards come back from by themselves', async () => {
+	it('is sent to come back when the service restarts, and misses nothing', async () => {
 		await begin();
 		const dashboard = await open();
 		await dashboard.subscribe('museum-1');
@@ -72,7 +72,7 @@ describe('P12 live views catch up', () => {
 		expect([...dashboard.values(), ...again.values()]).toEqual(countUp(0, 315));
 	});
 
-	it('from a cursor that is a moment ahead of this service, as a snapshot may be: nothing before it comes', async () => {
+	it('gets nothing before a cursor that is ahead of the feed, as a snapshot can be', async () => {
 		await begin({ everyMs: 200 });
 		const dashboard = await open();
 		const positions = await world.tell(...next(5));
@@ -82,7 +82,7 @@ describe('P12 live views catch up', () => {
 		expect(dashboard.values()).toEqual(countUp(5, 10));
 	});
 
-	it('is told where its cursor is of another stream, or of none, and gets the latest value and what follows', async () => {
+	it('is informed that its cursor is unknown, and gets the latest value and what follows', async () => {
 		await begin();
 		await world.tell(...next(3));
 		for (const cursor of ['99999999', '1764000000000-7']) {
@@ -92,7 +92,7 @@ describe('P12 live views catch up', () => {
 			expect(dashboard.superseded).toEqual([
 				{ buildingId: 'museum-1', reason: 'cursor_expired', from: cursor, cursor: expect.any(String) },
 			]);
-			const from = told;
+			const from = sent;
 			await world.tell(...next(2));
 			await waitFor('what is new', () => dashboard.readings.length >= 3);
 			expect(dashboard.values()).toEqual(countUp(from - 1, from + 2));
@@ -100,8 +100,8 @@ describe('P12 live views catch up', () => {
 	});
 });
 
-describe('a cursor no longer held', () => {
-	it('is said to be superseded, with what is missing; what is held follows, in order, once', async () => {
+describe('a cursor older than the stream', () => {
+	it('is superseded, which names the gap; the readings still held follow in order, once', async () => {
 		await world.stop();
 		await openWorld({ log: { maxBytes: 128 * 1024, segmentBytes: 16 * 1024, whenFull: 'drop-oldest' } });
 		const [cursor] = await world.tell(...next(1));
@@ -110,19 +110,19 @@ describe('a cursor no longer held', () => {
 		const dashboard = await open();
 		expect(await dashboard.subscribe('museum-1', cursor)).toMatchObject({ ok: true });
 		await world.tell(...next(1));
-		await waitFor('the newest', () => dashboard.values().at(-1) === told - 1);
+		await waitFor('the newest', () => dashboard.values().at(-1) === sent - 1);
 		expect(dashboard.superseded).toHaveLength(1);
 		const [gap] = dashboard.superseded;
 		expect(gap).toMatchObject({ buildingId: 'museum-1', reason: 'cursor_expired', from: cursor });
 		const first = dashboard.readings[0]!;
 		expect(world.parts.bus.compare(first.cursor, gap!.cursor)).toBeGreaterThan(0);
 		expect(first.value).toBeGreaterThan(1);
-		expect(dashboard.values()).toEqual(countUp(first.value, told));
+		expect(dashboard.values()).toEqual(countUp(first.value, sent));
 	});
 });
 
 describe('a slow dashboard', () => {
-	it('gets the latest of each room and metric instead of a growing queue, is told so, then everything again', async () => {
+	it('gets the latest of each room and metric, is informed of it, then gets everything again', async () => {
 		await begin({ everyMs: 5 });
 		const proxy = await startStallingProxy(service.url);
 		const slow = await open(undefined, proxy.url);
@@ -131,40 +131,41 @@ describe('a slow dashboard', () => {
 		await world.tell(...next(10));
 		await waitFor('both live', () => [slow, quick].every(({ readings }) => readings.length === 10));
 		proxy.stall();
-		// Large enough to fill the kernel's buffers.
+		// Large enough to fill the buffers of the kernel.
 		const large = { gatewayId: 'g'.repeat(4000) };
 		for (let n = 0; n < 150; n++) {
 			await world.tell(
 				...next(20, large),
 				readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'co2', value: n }),
 			);
-			await waitFor('the quick one', () => quick.values().includes(told - 1));
+			await waitFor('the quick one', () => quick.values().includes(sent - 1));
 		}
 		expect(quick.readings).toHaveLength(10 + 150 * 21);
 		expect(quick.superseded).toEqual([]);
 		expect(slow.readings.length).toBeLessThan(quick.readings.length);
 		proxy.resume();
 		await waitFor('the notice', () => slow.superseded.length > 0);
-		await waitFor('the latest', () => slow.values().at(-1) === 149 || slow.values().at(-1) === told - 1);
+		await waitFor('the latest', () => slow.values().at(-1) === 149 || slow.values().at(-1) === sent - 1);
 		const [{ from, cursor, reason }] = slow.superseded as [Dashboard['superseded'][number]];
 		expect(reason).toBe('slow');
 		const { compare } = world.parts.bus;
 		const within = slow.readings.filter(
-			(one) =>
-				compare.call(world.parts.bus, one.cursor, from!) > 0 && compare.call(world.parts.bus, one.cursor, cursor) <= 0,
+			(reading) =>
+				compare.call(world.parts.bus, reading.cursor, from!) > 0 &&
+				compare.call(world.parts.bus, reading.cursor, cursor) <= 0,
 		);
 		expect(within.map(({ metric, value }) => [metric, value]).sort()).toEqual([
 			['co2', 149],
-			['illuminance', told - 1],
+			['illuminance', sent - 1],
 		]);
 		const before = quick.readings
-			.filter((one) => compare.call(world.parts.bus, one.cursor, from!) <= 0)
+			.filter((reading) => compare.call(world.parts.bus, reading.cursor, from!) <= 0)
 			.map(({ id }) => id);
 		expect(slow.readings.slice(0, -within.length).map(({ id }) => id)).toEqual(before);
-		const now = told;
+		const now = sent;
 		await world.tell(...next(30));
-		await waitFor('everything again', () => slow.values().at(-1) === told - 1);
-		expect(slow.values().slice(-30)).toEqual(countUp(now, told));
+		await waitFor('everything again', () => slow.values().at(-1) === sent - 1);
+		expect(slow.values().slice(-30)).toEqual(countUp(now, sent));
 		expect(slow.superseded).toHaveLength(1);
 		await proxy.close();
 	});

@@ -6,17 +6,17 @@ import {
 	type ServerToDashboard,
 } from '@crowdvision/contracts';
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
-import { type Limits, Pace } from '../limits/limits.ts';
+import { EventLimiter, type Limits } from '../limits/limits.ts';
 import { Backlog } from './backlog.ts';
 import { Session } from './session.ts';
 import type { DashboardSubscription } from './subscription.ts';
 
-/** What is known of a connection that was let in. */
+/** The data of a connection that was let in. */
 export interface DashboardData {
 	claims: AccountClaims;
 }
 
-/** Between replicas. */
+/** Events between replicas. */
 export interface ReplicaEvents {
 	dashboardsOf(accountId: string, answer: (count: number) => void): void;
 }
@@ -28,28 +28,28 @@ export type DashboardSocket = Socket<
 	DashboardData
 >;
 
-/** What an event of a dashboard does; resolves with its answer, throws its refusal. */
+/** Handles each event of a dashboard: resolves with its answer, or rejects with its refusal. */
 export type Handlers = {
 	[E in keyof DashboardToServer]: (dashboard: Dashboard, request: unknown) => Promise<object> | object;
 };
 
-/** A dashboard that lets so much wait is beyond help: it is disconnected, and comes back with its cursor. */
-const HOPELESS = { packets: 2000, bytes: 8 * 1024 * 1024 };
+/** A dashboard with more than this waiting is disconnected; it comes back with its cursor. */
+const MAX_BACKLOG = { packets: 2000, bytes: 8 * 1024 * 1024 };
 
-/** One connected dashboard: whose it is, what it looks at, and what waits for it. */
+/** One connected dashboard: its session, its subscriptions, and the data that waits for it. */
 export class Dashboard {
 	readonly socket: DashboardSocket;
 	readonly backlog: Backlog;
 	readonly session: Session;
 	readonly subscriptions = new Map<string, DashboardSubscription>();
-	/** Subscriptions being granted just now. */
-	asking = 0;
-	readonly #pace: Pace;
+	/** Subscriptions that are being authorized. */
+	authorizing = 0;
+	readonly #limiter: EventLimiter;
 
-	constructor(socket: DashboardSocket, limits: Limits, handlers: Handlers) {
+	constructor(socket: DashboardSocket, limits: Limits) {
 		this.socket = socket;
-		this.backlog = new Backlog(socket.conn);
-		this.#pace = new Pace(limits.events);
+		this.backlog = Backlog.watch(socket.conn);
+		this.#limiter = new EventLimiter(limits.events);
 		this.session = new Session(socket.data.claims, {
 			onExpiring: (expiresAt) =>
 				socket.emit('expiring', {
@@ -58,46 +58,51 @@ export class Dashboard {
 				}),
 			onExpired: () => socket.disconnect(true),
 		});
-		socket.onAny((event: string, ...args: unknown[]) => void this.#take(event, args, handlers));
 	}
 
 	get claims(): AccountClaims {
 		return this.session.claims;
 	}
 
-	/**
-	 * Cuts off a client that lets too much wait, or that takes nothing for too long; it may come back with its cursor.
-	 */
-	cutIfHopeless(stalledMs: number): boolean {
-		const { packets, bytes } = this.backlog;
-		if (
-			packets <= HOPELESS.packets &&
-			bytes <= HOPELESS.bytes &&
-			this.backlog.stalledMs <= stalledMs &&
-			!this.#pace.hopeless
-		)
-			return false;
-		this.socket.conn.close(true);
-		return true;
+	/** Handles the events of this dashboard until it disconnects, and ends it when its session expires. */
+	start(handlers: Handlers): void {
+		this.session.start();
+		this.socket.onAny((event: string, ...args: unknown[]) => void this.#handle(event, args, handlers));
 	}
 
-	async #take(event: string, args: unknown[], handlers: Handlers): Promise<void> {
+	/**
+	 * Disconnects a dashboard that has too much waiting, accepts nothing for `stalledMs`, or keeps sending too many
+	 * events. Returns whether it did. The dashboard may come back with its cursor.
+	 */
+	disconnectIfOverloaded(stalledMs: number): boolean {
+		const { packets, bytes } = this.backlog;
+		const isOverloaded =
+			packets > MAX_BACKLOG.packets ||
+			bytes > MAX_BACKLOG.bytes ||
+			this.backlog.stalledMs > stalledMs ||
+			this.#limiter.exhausted;
+		if (isOverloaded) this.socket.conn.close(true);
+		return isOverloaded;
+	}
+
+	async #handle(event: string, args: unknown[], handlers: Handlers): Promise<void> {
 		const last = args.at(-1);
-		// A client that wants no answer gets none.
-		const done = typeof last === 'function' ? (outcome: Outcome<object>) => last(outcome) : () => undefined;
+		// A client that passes no callback gets no answer.
+		const answer = typeof last === 'function' ? (outcome: Outcome<object>) => last(outcome) : () => undefined;
 		try {
-			this.#pace.take();
+			this.#limiter.take();
 			this.session.requireLive();
 			if (!Object.hasOwn(handlers, event))
 				throw new CrowdVisionError('bad_request', `Events are ${Object.keys(handlers).join(', ')}`);
-			done({ ok: true, ...(await handlers[event as keyof Handlers](this, args[0])) });
+			answer({ ok: true, ...(await handlers[event as keyof Handlers](this, args[0])) });
 		} catch (error) {
-			const refusal =
-				error instanceof CrowdVisionError
-					? error
-					: new CrowdVisionError('internal', 'Something went wrong on the server: try again later');
-			done({ ok: false, ...refusal.toBody() });
-			this.cutIfHopeless(Number.POSITIVE_INFINITY);
+			answer({ ok: false, ...toClientError(error).toBody() });
+			this.disconnectIfOverloaded(Number.POSITIVE_INFINITY);
 		}
 	}
+}
+
+/** The error as the client gets it: details of an unexpected one stay here. */
+export function toClientError(error: unknown): CrowdVisionError {
+	return error instanceof CrowdVisionError ? error : new CrowdVisionError('internal', 'Something went wrong here');
 }

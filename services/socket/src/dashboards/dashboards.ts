@@ -11,15 +11,17 @@ import {
 } from '@crowdvision/contracts';
 import { type BuildingDirectory, type Logger, pause, Semaphore } from '@crowdvision/service-kit';
 import type { Feed, FeedListener } from '../feed/feed.ts';
-import { type Limits, Tally } from '../limits/limits.ts';
+import { CountByKey, type Limits } from '../limits/limits.ts';
 import { Dashboard, type DashboardServer, type DashboardSocket, type Handlers } from './dashboard.ts';
 import { DashboardSubscription, liveRoom } from './subscription.ts';
 
-const MOST_ASKING = 10;
-const READ_FROM_BUS_AT_ONCE = 8;
-/** A building just made is told of a moment later: whoever is quicker waits for it. */
-const PATIENCE_MS = 1000;
-const LOOK_EVERY_MS = 50;
+/** Subscriptions of one dashboard that may be authorized at once. */
+const MAX_AUTHORIZING = 10;
+/** Dashboards that may read the stream from the bus at once. */
+const MAX_BUS_READS = 8;
+/** How long a subscription waits for its building to be announced, as for one that was created a moment ago. */
+const ANNOUNCED_WITHIN_MS = 1000;
+const POLL_EVERY_MS = 50;
 
 export interface DashboardsParts {
 	io: DashboardServer;
@@ -27,24 +29,25 @@ export interface DashboardsParts {
 	feed: Feed;
 	directory: BuildingDirectory;
 	limits: Limits;
-	/** The claims of an account's token; rejects with `unauthenticated`. */
+	/** Resolves with the claims of an account's token; rejects with `unauthenticated`. */
 	verify: (token: string) => Promise<AccountClaims>;
-	/** Whether a session was ended before its time. */
+	/** Whether a session was ended before its token expires. */
 	isRevoked: (claims: AccountClaims) => boolean;
+	/** Called when a dashboard gets the latest values only. */
 	onSuperseded: (reason: 'slow' | 'cursor_expired') => void;
 	logger: Logger;
-	/** The reason for a person while the stream is not followed yet. */
+	/** Why subscriptions cannot be served yet, for a person; undefined when they can. */
 	trouble: () => string | undefined;
 }
 
-/** Everybody who looks at a dashboard, and what they look at. */
+/** All dashboards connected to this process, and their subscriptions. */
 export class Dashboards implements FeedListener {
 	readonly #parts: DashboardsParts;
 	readonly #dashboards = new Set<Dashboard>();
-	readonly #accounts = new Tally();
+	readonly #accounts = new CountByKey();
 	readonly #byBuilding = new Map<string, Set<DashboardSubscription>>();
-	readonly #busReads = new Semaphore(READ_FROM_BUS_AT_ONCE);
-	readonly #sweep: NodeJS.Timeout;
+	readonly #busReads = new Semaphore(MAX_BUS_READS);
+	#sweep: NodeJS.Timeout | undefined;
 	readonly #handlers: Handlers = {
 		subscribe: (dashboard, request) => this.#subscribe(dashboard, request),
 		unsubscribe: (dashboard, request) => {
@@ -56,11 +59,15 @@ export class Dashboards implements FeedListener {
 
 	constructor(parts: DashboardsParts) {
 		this.#parts = parts;
-		parts.directory.onChange((buildingId) => this.#reconsider(buildingId));
-		const { stalledMs } = parts.limits;
+	}
+
+	/** Checks access again when a building changes, and disconnects overloaded dashboards, until `close`. */
+	start(): void {
+		const { directory, limits } = this.#parts;
+		directory.onChange((buildingId) => this.#checkAccess(buildingId));
 		this.#sweep = setInterval(() => {
-			for (const dashboard of this.#dashboards) dashboard.cutIfHopeless(stalledMs);
-		}, stalledMs / 10);
+			for (const dashboard of this.#dashboards) dashboard.disconnectIfOverloaded(limits.stalledMs);
+		}, limits.stalledMs / 10);
 		this.#sweep.unref();
 	}
 
@@ -68,7 +75,7 @@ export class Dashboards implements FeedListener {
 		return this.#dashboards.size;
 	}
 
-	/** Subscriptions that get latest values only at this moment. */
+	/** Number of subscriptions that get the latest values only at this moment. */
 	get conflated(): number {
 		let slow = 0;
 		for (const subscriptions of this.#byBuilding.values())
@@ -76,14 +83,14 @@ export class Dashboards implements FeedListener {
 		return slow;
 	}
 
-	/** How many dashboards of an account are connected to this process. */
-	ofAccount(accountId: string): number {
+	/** Number of dashboards of an account that are connected to this process. */
+	countOf(accountId: string): number {
 		return this.#accounts.of(accountId);
 	}
 
-	/** Takes a connection in whose token was verified. */
-	welcome(socket: DashboardSocket): void {
-		const dashboard = new Dashboard(socket, this.#parts.limits, this.#handlers);
+	/** Adds a connection whose token was verified, until it disconnects. */
+	add(socket: DashboardSocket): void {
+		const dashboard = new Dashboard(socket, this.#parts.limits);
 		const { sub } = dashboard.claims;
 		this.#dashboards.add(dashboard);
 		this.#accounts.add(sub);
@@ -93,6 +100,7 @@ export class Dashboards implements FeedListener {
 			this.#accounts.remove(sub);
 			for (const buildingId of [...dashboard.subscriptions.keys()]) this.#end(dashboard, buildingId);
 		});
+		dashboard.start(this.#handlers);
 	}
 
 	onReadings(buildingId: string, readings: ReadingWithCursor[]): void {
@@ -107,16 +115,19 @@ export class Dashboards implements FeedListener {
 			for (const subscription of subscriptions) subscription.noteGap(to);
 	}
 
-	/** Sends something to every dashboard here whose account may hear it. The other replicas hear of it themselves. */
-	tell(mayHear: (memberships: AccountClaims['memberships']) => boolean, send: (socket: DashboardSocket) => void): void {
+	/**
+	 * Sends something to the dashboards of this process whose account may see it. Every replica does so for its own
+	 * dashboards.
+	 */
+	send(maySee: (memberships: AccountClaims['memberships']) => boolean, emit: (socket: DashboardSocket) => void): void {
 		for (const dashboard of this.#dashboards) {
-			if (mayHear(dashboard.claims.memberships) && !dashboard.cutIfHopeless(this.#parts.limits.stalledMs))
-				send(dashboard.socket);
+			if (maySee(dashboard.claims.memberships) && !dashboard.disconnectIfOverloaded(this.#parts.limits.stalledMs))
+				emit(dashboard.socket);
 		}
 	}
 
-	/** Disconnects the dashboards of an account whose sessions were ended. */
-	endRevoked(accountId: string): void {
+	/** Disconnects the dashboards of an account whose sessions have ended. */
+	disconnectRevoked(accountId: string): void {
 		for (const { claims, socket } of this.#dashboards)
 			if (claims.sub === accountId && this.#parts.isRevoked(claims)) socket.disconnect(true);
 	}
@@ -125,31 +136,36 @@ export class Dashboards implements FeedListener {
 		clearInterval(this.#sweep);
 	}
 
-	async #subscribe(dashboard: Dashboard, given: unknown): Promise<{ cursor: string }> {
-		const { buildingId, cursor } = parse(subscribeRequest, given, 'subscribe takes {buildingId, cursor?}');
+	async #subscribe(dashboard: Dashboard, request: unknown): Promise<{ cursor: string }> {
+		const { buildingId, cursor } = parse(subscribeRequest, request, 'subscribe takes {buildingId, cursor?}');
 		const { limits, directory } = this.#parts;
 		const trouble = this.#parts.trouble();
 		if (trouble) throw new CrowdVisionError('unavailable', trouble);
 		const { socket, subscriptions } = dashboard;
-		if (dashboard.asking >= MOST_ASKING)
-			throw new CrowdVisionError('rate_limited', 'Too many subscriptions are being asked for at once');
+		if (dashboard.authorizing >= MAX_AUTHORIZING)
+			throw new CrowdVisionError('rate_limited', 'Too many subscriptions are requested at once');
 		const { size } = subscriptions;
-		if (size + dashboard.asking >= limits.subscriptions && !subscriptions.has(buildingId))
-			throw new CrowdVisionError('rate_limited', `A dashboard may look at ${limits.subscriptions} buildings at most`);
-		dashboard.asking++;
+		if (size + dashboard.authorizing >= limits.subscriptions && !subscriptions.has(buildingId))
+			throw new CrowdVisionError(
+				'rate_limited',
+				`A dashboard may subscribe to ${limits.subscriptions} buildings at most`,
+			);
+		dashboard.authorizing++;
 		try {
 			await this.#authorize(dashboard, buildingId);
 		} finally {
-			dashboard.asking--;
+			dashboard.authorizing--;
 		}
 		if (!socket.connected) throw new CrowdVisionError('unavailable', 'The connection is closed');
 		directory.require(dashboard.claims.memberships, buildingId, 'standard_customer');
 		return { cursor: this.#begin(dashboard, buildingId, cursor) };
 	}
 
-	/** The same wait for a building that is foreign as for one that is not there. */
+	/**
+	 * Waits as long for a building of another domain as for one that does not exist, so that the time reveals nothing.
+	 */
 	async #authorize(dashboard: Dashboard, buildingId: string): Promise<void> {
-		for (const until = performance.now() + PATIENCE_MS; ; await pause(LOOK_EVERY_MS)) {
+		for (const until = performance.now() + ANNOUNCED_WITHIN_MS; ; await pause(POLL_EVERY_MS)) {
 			try {
 				this.#parts.directory.require(dashboard.claims.memberships, buildingId, 'standard_customer');
 				return;
@@ -163,23 +179,23 @@ export class Dashboards implements FeedListener {
 		const { bus, feed, logger, onSuperseded } = this.#parts;
 		const { socket, backlog } = dashboard;
 		this.#end(dashboard, buildingId);
-		const known = cursor !== undefined && isPosition(bus, cursor);
-		const from = known ? cursor : feed.recent.head;
+		const isKnown = cursor !== undefined && isPosition(bus, cursor);
+		const from = isKnown ? cursor : feed.recent.head;
 		const parts = { buildingId, socket, backlog, feed, bus, busReads: this.#busReads, onSuperseded, logger };
 		const subscription = new DashboardSubscription(parts, from);
 		dashboard.subscriptions.set(buildingId, subscription);
 		const all = this.#byBuilding.get(buildingId) ?? new Set();
 		this.#byBuilding.set(buildingId, all.add(subscription));
-		// After the answer, so that a client knows what the first readings belong to.
-		setImmediate(() => void subscription.run(known ? undefined : cursor));
+		// After the answer, so that a client knows which subscription the first readings belong to.
+		setImmediate(() => void subscription.run(isKnown ? undefined : cursor));
 		return from;
 	}
 
-	async #renew(dashboard: Dashboard, given: unknown): Promise<{ expiresAt: number }> {
-		const { token } = parse(renewRequest, given, 'renew takes {token}');
+	async #renew(dashboard: Dashboard, request: unknown): Promise<{ expiresAt: number }> {
+		const { token } = parse(renewRequest, request, 'renew takes {token}');
 		dashboard.session.renew(await this.#parts.verify(token));
-		// A fresh token may say less than the one before.
-		for (const buildingId of [...dashboard.subscriptions.keys()]) this.#endIfForeign(dashboard, buildingId);
+		// The new token may carry fewer memberships.
+		for (const buildingId of [...dashboard.subscriptions.keys()]) this.#endIfDenied(dashboard, buildingId);
 		if (!dashboard.socket.connected) dashboard.session.end();
 		return { expiresAt: dashboard.session.expiresAt };
 	}
@@ -194,13 +210,13 @@ export class Dashboards implements FeedListener {
 		if (all?.size === 0) this.#byBuilding.delete(buildingId);
 	}
 
-	/** A building changed hands, or is no more: whoever may no longer see it does not. */
-	#reconsider(buildingId: string): void {
+	/** Ends the subscriptions of accounts that may no longer see a building, which has changed owners or was removed. */
+	#checkAccess(buildingId: string): void {
 		if (!this.#byBuilding.has(buildingId)) return;
-		for (const dashboard of this.#dashboards) this.#endIfForeign(dashboard, buildingId);
+		for (const dashboard of this.#dashboards) this.#endIfDenied(dashboard, buildingId);
 	}
 
-	#endIfForeign(dashboard: Dashboard, buildingId: string): void {
+	#endIfDenied(dashboard: Dashboard, buildingId: string): void {
 		const domains = this.#parts.directory.get(buildingId)?.domains ?? [];
 		if (!dashboard.subscriptions.has(buildingId) || weightIn(dashboard.claims.memberships, domains) > 0) return;
 		this.#end(dashboard, buildingId);
@@ -211,11 +227,11 @@ export class Dashboards implements FeedListener {
 	}
 }
 
-/** @throws CrowdVisionError `bad_request` saying what is taken, and where the mistake is. */
-function parse<T>(validator: Validator<T>, given: unknown, takes: string): T {
-	if (validator.check(given)) return given;
-	const problem = validator.problem(given);
-	throw new CrowdVisionError('bad_request', takes, problem ? { path: problem.path } : {});
+/** @throws CrowdVisionError `bad_request` with the expected format and the path of the mistake */
+function parse<T>(validator: Validator<T>, request: unknown, format: string): T {
+	if (validator.check(request)) return request;
+	const problem = validator.problem(request);
+	throw new CrowdVisionError('bad_request', format, problem ? { path: problem.path } : {});
 }
 
 function isPosition(bus: Bus, cursor: string): boolean {

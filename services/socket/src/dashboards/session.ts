@@ -1,20 +1,18 @@
 import { type AccountClaims, CrowdVisionError } from '@crowdvision/contracts';
 
-/**
- * How long before its end a dashboard is told, so that it can send a fresh token; half of what is left where that is
- * less.
- */
+/** How long before its end a session is announced to expire; half of the remaining time where that is shorter. */
 const NOTICE_MS = 60_000;
+/** The longest time that a timer accepts, about 24 days. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 export interface SessionEvents {
-	/** It ends at `expiresAt` (epoch ms) unless it is renewed. */
+	/** The session ends at `expiresAt` (epoch ms) unless it is renewed. */
 	onExpiring(expiresAt: number): void;
 	onExpired(): void;
 }
 
 /**
- * Who a connection belongs to, and until when: its token's claims, which a fresh token of the same account may replace.
+ * The account of a connection, and until when: the claims of its token, which another token of the account can renew.
  */
 export class Session {
 	readonly #events: SessionEvents;
@@ -24,7 +22,6 @@ export class Session {
 	constructor(claims: AccountClaims, events: SessionEvents) {
 		this.#claims = claims;
 		this.#events = events;
-		this.#watchExpiry();
 	}
 
 	get claims(): AccountClaims {
@@ -36,36 +33,40 @@ export class Session {
 		return this.#claims.exp * 1000;
 	}
 
-	/** @throws CrowdVisionError `unauthenticated` once it is over: a timer may be late, or the clock was set. */
+	/** Watches for the end of the session until `end`. */
+	start(): void {
+		const remaining = this.expiresAt - Date.now();
+		this.#callAt(this.expiresAt - Math.min(NOTICE_MS, remaining / 2), () => {
+			this.#events.onExpiring(this.expiresAt);
+			this.#callAt(this.expiresAt, () => this.#events.onExpired());
+		});
+	}
+
+	/**
+	 * Checks the time itself, since a timer may be late and the clock may have been set.
+	 * @throws CrowdVisionError `unauthenticated` once the session has expired
+	 */
 	requireLive(): void {
 		if (Date.now() >= this.expiresAt) throw new CrowdVisionError('unauthenticated', 'The token has expired');
 	}
 
-	/** @throws CrowdVisionError `forbidden` for the token of somebody else. */
+	/** @throws CrowdVisionError `forbidden` for a token of another account */
 	renew(claims: AccountClaims): void {
 		if (claims.sub !== this.#claims.sub)
-			throw new CrowdVisionError('forbidden', 'The token is of another account: connect anew with it');
+			throw new CrowdVisionError('forbidden', 'The token belongs to another account: connect again with it');
 		this.#claims = claims;
-		this.#watchExpiry();
+		this.start();
 	}
 
 	end(): void {
 		clearTimeout(this.#timer);
 	}
 
-	#watchExpiry(): void {
-		const left = this.expiresAt - Date.now();
-		this.#at(this.expiresAt - Math.min(NOTICE_MS, left / 2), () => {
-			this.#events.onExpiring(this.expiresAt);
-			this.#at(this.expiresAt, () => this.#events.onExpired());
-		});
-	}
-
-	/** A timer reaches 24 days far, a token may be good for longer. */
-	#at(time: number, act: () => void): void {
+	/** Calls `callback` at a time in epoch ms, which may be later than a timer can wait. */
+	#callAt(time: number, callback: () => void): void {
 		clearTimeout(this.#timer);
-		const left = time - Date.now();
-		if (left <= 0) act();
-		else this.#timer = setTimeout(() => this.#at(time, act), Math.min(left, LONGEST_TIMEOUT_MS));
+		const remaining = time - Date.now();
+		if (remaining <= 0) callback();
+		else this.#timer = setTimeout(() => this.#callAt(time, callback), Math.min(remaining, LONGEST_TIMEOUT_MS));
 	}
 }

@@ -7,7 +7,7 @@ import { begin, MEMBER, next, open, useMuseum, world } from '../testing/museum.t
 
 useMuseum();
 
-/** A token that is good for so many seconds only. */
+/** A token that expires after a few seconds. */
 async function shortToken(seconds: number, account: { id: string; memberships?: Membership[] }): Promise<string> {
 	return new SignJWT({ name: 'Ada', memberships: account.memberships ?? [MEMBER] })
 		.setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
@@ -20,13 +20,13 @@ async function shortToken(seconds: number, account: { id: string; memberships?: 
 		.sign(new TextEncoder().encode('a secret for tests only, of more than 32 characters'));
 }
 
-describe('a session that is about to end', () => {
+describe('the session of a dashboard', () => {
 	const id = 'ada';
 	beforeEach(() => begin());
 	const renew = (dashboard: Awaited<ReturnType<typeof open>>, token: string) =>
 		dashboard.socket.timeout(5000).emitWithAck('renew', { token });
 
-	it('says so in time, goes on with a fresh token without a break, and ends without one', async () => {
+	it('is announced to expire, goes on with a new token, and ends without one', async () => {
 		const [renewed, ending] = [await open(await shortToken(2, { id })), await open(await shortToken(2, { id }))];
 		for (const dashboard of [renewed, ending])
 			expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
@@ -45,7 +45,7 @@ describe('a session that is about to end', () => {
 		expect(ending.readings).toEqual([]);
 	});
 
-	it('takes no token of somebody else, of nobody, or of a device; and keeps the one it has', async () => {
+	it('refuses a token of another account or of a device, and keeps its own', async () => {
 		const dashboard = await open(await shortToken(600, { id }));
 		expect(await renew(dashboard, await shortToken(600, { id: 'eve' }))).toMatchObject({
 			ok: false,
@@ -60,7 +60,7 @@ describe('a session that is about to end', () => {
 		expect(await dashboard.subscribe('museum-1')).toMatchObject({ ok: true });
 	});
 
-	it('goes on with what the fresh token says: buildings it no longer covers are silent', async () => {
+	it('ends the subscriptions that a new token does not cover', async () => {
 		const dashboard = await open(
 			await shortToken(600, { id, memberships: [MEMBER, { domainName: 'zoo', role: 'admin' }] }),
 		);
@@ -78,7 +78,7 @@ describe('a session that is about to end', () => {
 		expect(dashboard.readings.map(({ buildingId }) => buildingId)).toEqual(['museum-1', 'zoo-1', 'museum-1']);
 	});
 
-	it('ends at once where it is revoked, and nobody else does', async () => {
+	it('ends at once when it is revoked, and no other session does', async () => {
 		const [ada, eve] = [await open(await shortToken(600, { id })), await open(await shortToken(600, { id: 'eve' }))];
 		world.parts.tokens.revocations.set(id, JSON.stringify({ before: Math.floor(Date.now() / 1000), sessions: [] }));
 		await waitFor('the end', () => ada.disconnected.length > 0);

@@ -7,14 +7,15 @@ import { LatestReadings } from '../feed/latest.ts';
 import { replay } from '../feed/replay.ts';
 import type { Backlog } from './backlog.ts';
 
-/** A dashboard that lets so much wait is slow. */
+/** A dashboard with more than this waiting is slow. */
 const SLOW = { packets: 16, bytes: 512 * 1024 };
-/** Readings in one event while catching up; the next waits until this one is on its way. */
+/** Readings in one event while catching up; the next event waits until this one is sent. */
 const CHUNK = 500;
-/** More than so much of the stream is not read again for one dashboard: it had better take a new snapshot. */
-const MOST_CAUGHT_UP = 200_000;
+/** Entries that are read from the bus for one dashboard; beyond that it gets the latest values instead. */
+const MAX_CAUGHT_UP = 200_000;
+/** How long a dashboard that catches up may take to accept an event. */
 const DRAIN_TIMEOUT_MS = 30_000;
-/** How long a cursor that is ahead of the feed may stay so. */
+/** How long a cursor may be ahead of the feed. */
 const AHEAD_TIMEOUT_MS = 5000;
 
 export interface SubscriptionParts {
@@ -25,24 +26,24 @@ export interface SubscriptionParts {
 	bus: Bus;
 	/** Bounds how many read the stream from the bus at once. */
 	busReads: Semaphore;
-	/** Told each time it is given latest values only. */
+	/** Called each time the dashboard gets the latest values only. */
 	onSuperseded: (reason: 'slow' | 'cursor_expired') => void;
 	logger: Logger;
 }
 
-/** The Socket.IO room of those who get everything of a building as it comes. */
+/** The Socket.IO room of the dashboards that get all readings of a building as they come. */
 export const liveRoom = (buildingId: string) => `live:${buildingId}`;
 
 /**
- * One building on one dashboard.
+ * The subscription of one dashboard to one building.
  *
- *   subscribe {cursor} ─▶ catching up ─▶ live ◀──▶ slow: only the latest of each room and metric is kept for it
- *                            │  from what is recent, or from the bus where that does not reach back far enough
+ *   subscribe {cursor} ─▶ catching up ─▶ live ◀──▶ slow: only the latest of each room and metric waits for it
+ *                            │  from recent readings, or from the bus if the cursor is older
  */
 export class DashboardSubscription {
 	readonly #parts: SubscriptionParts;
 	readonly #closed = new AbortController();
-	/** Everything up to it was sent, or is said to be superseded. */
+	/** Every reading up to this position was sent or superseded. */
 	#cursor: Position;
 	#state: 'catching up' | 'live' | 'slow' = 'catching up';
 	readonly #latest = new LatestReadings();
@@ -61,25 +62,25 @@ export class DashboardSubscription {
 	}
 
 	/**
-	 * Catches up, then goes live; a dashboard that cannot be caught up with is disconnected, and comes back with its
-	 * cursor. `foreign`: the cursor it came with, where that is none of this bus.
+	 * Catches up, then goes live. If catching up fails, disconnects the dashboard, which comes back with its cursor.
+	 * @param foreignCursor the cursor that the dashboard sent, if it is no position of this bus
 	 */
-	async run(foreign?: string): Promise<void> {
+	async run(foreignCursor?: string): Promise<void> {
 		try {
-			if (foreign !== undefined && !this.#closed.signal.aborted)
-				this.#supersede('cursor_expired', this.#cursor, foreign);
+			if (foreignCursor !== undefined && !this.#closed.signal.aborted)
+				this.#supersede('cursor_expired', this.#cursor, foreignCursor);
 			await this.#catchUp();
 		} catch (error) {
 			if (this.#closed.signal.aborted) return;
 			this.#parts.logger.warn(
 				{ err: error, buildingId: this.buildingId },
-				'a dashboard could not catch up and is disconnected',
+				'a dashboard could not catch up and is disconnected; it comes back with its cursor',
 			);
 			this.#parts.socket.conn.close(true);
 		}
 	}
 
-	/** Nothing is sent for it any more once this returns. */
+	/** Nothing more is sent for this subscription once this returns. */
 	close(): void {
 		this.#closed.abort();
 		this.#parts.socket.leave(liveRoom(this.buildingId));
@@ -87,8 +88,8 @@ export class DashboardSubscription {
 	}
 
 	/**
-	 * Told of readings before they are sent to the live room: notes them, and leaves the room where the dashboard has
-	 * become slow.
+	 * Called with readings before they are sent to the live room: moves the cursor, or leaves the room if the dashboard
+	 * has become slow.
 	 */
 	note(readings: readonly ReadingWithCursor[]): void {
 		if (this.#state === 'catching up') return;
@@ -100,12 +101,12 @@ export class DashboardSubscription {
 			}
 			this.#becomeSlow();
 		}
-		for (const reading of readings) this.#latest.keep(reading);
+		for (const reading of readings) this.#latest.add(reading);
 	}
 
 	/**
-	 * The stream lost what was after the feed's end: whoever was live missed it; whoever is slow is told once it takes
-	 * something again.
+	 * Called when the stream lost entries after the end of the feed. A live dashboard has missed them; a slow one is
+	 * informed once it accepts data again.
 	 */
 	noteGap(to: Position): void {
 		if (this.#state === 'live') this.#supersede('cursor_expired', to);
@@ -119,7 +120,7 @@ export class DashboardSubscription {
 		});
 	}
 
-	/** Its connection takes something again: what was kept for it, and from now on everything. */
+	/** The connection accepts data again: sends the latest values that wait, then everything. */
 	#recover(): void {
 		this.#parts.feed.flush();
 		this.#supersede('slow', this.#parts.feed.recent.head);
@@ -131,12 +132,12 @@ export class DashboardSubscription {
 		this.#parts.socket.join(liveRoom(this.buildingId));
 	}
 
-	/** Says that of what is up to `to` there are only the latest values, and sends those that are known. */
+	/** Informs the dashboard that it gets only the latest values up to `to`, and sends those that are known. */
 	#supersede(reason: 'slow' | 'cursor_expired', to: Position, from: string = this.#cursor): void {
 		const { socket, feed, bus, buildingId, onSuperseded } = this.#parts;
 		socket.emit('superseded', { buildingId, reason, from, cursor: to });
 		const compare = (a: Position, b: Position) => bus.compare(a, b);
-		// A cursor beyond the end is of another stream: of this one nothing was seen yet.
+		// A cursor beyond the end belongs to another stream: the dashboard has seen nothing of this one.
 		const seen = from !== this.#cursor || compare(from, to) > 0 ? START : from;
 		const latest = reason === 'slow' ? this.#latest.takeAll() : feed.latest.between(buildingId, seen, to, compare);
 		for (let sent = 0; sent < latest.length; sent += CHUNK) socket.emit('telemetry', latest.slice(sent, sent + CHUNK));
@@ -152,13 +153,13 @@ export class DashboardSubscription {
 			signal.throwIfAborted();
 			if (bus.compare(this.#cursor, recent.head) > 0) await this.#waitForFeed();
 			if (!recent.holds(this.#cursor)) await this.#catchUpFromBus();
-			// Closed meanwhile, perhaps because the building is no longer this account's to see.
+			// It may have been closed in the meantime because the account may no longer see the building.
 			signal.throwIfAborted();
 			const { readings, upTo } = recent.after(this.#cursor, buildingId, CHUNK);
 			if (readings.length > 0) socket.emit('telemetry', readings);
 			this.#cursor = upTo;
 			if (bus.compare(upTo, recent.head) === 0) {
-				// The others get what waits before this one joins them; it has it from `recent`.
+				// Sends what is collected to the live room before joining it: this dashboard has it from `recent`.
 				feed.flush();
 				return this.#goLive();
 			}
@@ -167,23 +168,23 @@ export class DashboardSubscription {
 	}
 
 	/**
-	 * The snapshot was quicker than the feed; or the cursor is of another stream, and then nothing of this one was seen
-	 * yet.
+	 * Waits until the feed reaches a cursor that is ahead of it, as a snapshot can be. A cursor beyond the end of the
+	 * stream belongs to another stream and is superseded.
 	 */
 	async #waitForFeed(): Promise<void> {
 		const { feed, bus } = this.#parts;
 		const end = await bus.position(STREAMS.telemetry);
 		this.#closed.signal.throwIfAborted();
 		if (bus.compare(this.#cursor, end) > 0) return this.#supersede('cursor_expired', feed.recent.head);
-		const late = AbortSignal.timeout(AHEAD_TIMEOUT_MS);
+		const timeout = AbortSignal.timeout(AHEAD_TIMEOUT_MS);
 		while (bus.compare(this.#cursor, feed.recent.head) > 0) {
-			if (late.aborted) return this.#supersede('cursor_expired', feed.recent.head);
-			await Promise.race([feed.news(), pause(AHEAD_TIMEOUT_MS, AbortSignal.any([late, this.#closed.signal]))]);
+			if (timeout.aborted) return this.#supersede('cursor_expired', feed.recent.head);
+			await Promise.race([feed.next(), pause(AHEAD_TIMEOUT_MS, AbortSignal.any([timeout, this.#closed.signal]))]);
 			this.#closed.signal.throwIfAborted();
 		}
 	}
 
-	/** Reads the stream itself until what is recent reaches back to the cursor. */
+	/** Reads from the bus until the recent readings reach back to the cursor. */
 	async #catchUpFromBus(): Promise<void> {
 		const { bus, busReads, feed, buildingId, socket } = this.#parts;
 		const { recent } = feed;
@@ -202,8 +203,8 @@ export class DashboardSubscription {
 				},
 				enough: (read) => {
 					if (recent.holds(this.#cursor)) return true;
-					if (read > MOST_CAUGHT_UP) this.#supersede('cursor_expired', recent.head);
-					return read > MOST_CAUGHT_UP;
+					if (read > MAX_CAUGHT_UP) this.#supersede('cursor_expired', recent.head);
+					return read > MAX_CAUGHT_UP;
 				},
 				onGap: (to) => this.#supersede('cursor_expired', to),
 				onSilence: () => this.#supersede('cursor_expired', recent.head),

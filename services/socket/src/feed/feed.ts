@@ -1,54 +1,55 @@
 import type { Bus, BusEntry, Subscription, TailGap } from '@crowdvision/bus';
 import { type Reading, type ReadingWithCursor, reading, STREAMS } from '@crowdvision/contracts';
 import type { Counter, Histogram } from '@crowdvision/service-kit';
-import { AppendedAgain } from './appended-again.ts';
 import { LatestReadings } from './latest.ts';
 import { type RecentBounds, type RecentEntry, RecentReadings } from './recent.ts';
+import { Redeliveries } from './redeliveries.ts';
 
 const STREAM = STREAMS.telemetry;
 
 export interface FeedListener {
-	/** Readings of one building, in order, each exactly once from the start of the feed on. */
+	/** Gets readings of one building in order, each exactly once from the start of the feed on. */
 	onReadings(buildingId: string, readings: ReadingWithCursor[]): void;
-	/** Something of the stream is lost to everybody. */
+	/** Called when entries of the stream were lost. */
 	onGap(gap: TailGap): void;
 }
 
 export interface FeedParts {
 	bus: Bus;
 	recent: RecentBounds;
-	/** Readings are handed on at most once in so many milliseconds, together. */
+	/** The shortest time between two calls of the listener, in ms; readings in between are collected. */
 	everyMs: number;
+	/** Counts entries that are no valid reading. */
 	rejected: Counter;
-	/** Counts readings that were there before, as after a Redis that lost the end of its stream. */
+	/** Counts redelivered readings, as after Redis lost the end of its stream. */
 	repeated: Counter;
-	/** Seconds from a reading's receipt at the gateway to its way to the browsers. */
+	/** Seconds from the receipt of a reading at its gateway to its emission to browsers. */
 	delay: Histogram;
 }
 
-/** More than so many waiting readings are handed on at once. */
-const MOST_WAITING = 2000;
+/** When so many readings are collected, they are passed on without waiting. */
+const MAX_COLLECTED = 2000;
 
 /** The one live tail of the telemetry stream that all dashboards share. */
 export class Feed {
 	readonly recent: RecentReadings;
-	/** For those who missed what is no longer held. Known since this process began. */
+	/** The latest readings since this process started, for dashboards that missed more than is held. */
 	readonly latest = new LatestReadings();
-	readonly #before = new AppendedAgain();
+	readonly #redeliveries = new Redeliveries();
 	readonly #parts: FeedParts;
 	#listener: FeedListener | undefined;
-	readonly #waiting = new Map<string, ReadingWithCursor[]>();
-	#waitingCount = 0;
+	readonly #collected = new Map<string, ReadingWithCursor[]>();
+	#collectedCount = 0;
 	#timer: NodeJS.Timeout | undefined;
 	#flushedAt = 0;
-	#news = Promise.withResolvers<void>();
+	#next = Promise.withResolvers<void>();
 
 	constructor(parts: FeedParts) {
 		this.#parts = parts;
 		this.recent = new RecentReadings((a, b) => parts.bus.compare(a, b), parts.recent);
 	}
 
-	/** Begins at the stream's end. */
+	/** Follows the stream from its end on, until the subscription is closed. */
 	async follow(listener: FeedListener): Promise<Subscription> {
 		this.#listener = listener;
 		const { bus } = this.#parts;
@@ -67,25 +68,25 @@ export class Feed {
 		};
 	}
 
-	/** Hands on what waits now. Afterwards the listener knows everything up to `recent.head`. */
+	/** Passes on what is collected now. Afterwards the listener knows everything up to `recent.head`. */
 	flush(): void {
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
 		this.#flushedAt = performance.now();
-		this.#waitingCount = 0;
-		const waiting = [...this.#waiting];
-		this.#waiting.clear();
+		this.#collectedCount = 0;
+		const collected = [...this.#collected];
+		this.#collected.clear();
 		const now = Date.now();
-		for (const [buildingId, readings] of waiting) {
-			// The oldest waited longest. Clocks of two machines may differ by a little.
+		for (const [buildingId, readings] of collected) {
+			// The first one is the oldest. The result could be negative, as the clocks of two machines differ.
 			this.#parts.delay.observe(Math.max(0, now - readings[0]!.receivedAt) / 1000);
 			this.#listener?.onReadings(buildingId, readings);
 		}
 	}
 
-	/** Resolves when the stream goes on. */
-	news(): Promise<void> {
-		return this.#news.promise;
+	/** Resolves with the next entries of the stream, or a gap in it. */
+	next(): Promise<void> {
+		return this.#next.promise;
 	}
 
 	#take(entries: readonly BusEntry[]): void {
@@ -96,19 +97,19 @@ export class Feed {
 				this.#parts.rejected.inc();
 				continue;
 			}
-			if (this.#before.has(value.id)) {
+			if (this.#redeliveries.has(value.id)) {
 				this.#parts.repeated.inc();
 				continue;
 			}
 			known.push({ position, buildingId: value.buildingId, data });
 			const reading: ReadingWithCursor = { ...value, cursor: position };
-			this.latest.keep(reading);
-			const waiting = this.#waiting.get(value.buildingId);
-			if (waiting) waiting.push(reading);
-			else this.#waiting.set(value.buildingId, [reading]);
+			this.latest.add(reading);
+			const collected = this.#collected.get(value.buildingId);
+			if (collected) collected.push(reading);
+			else this.#collected.set(value.buildingId, [reading]);
 		}
 		this.recent.push(known, entries.at(-1)!.position);
-		this.#waitingCount += known.length;
+		this.#collectedCount += known.length;
 		this.#schedule();
 		this.#wake();
 	}
@@ -121,8 +122,8 @@ export class Feed {
 	}
 
 	#schedule(): void {
-		if (this.#waitingCount >= MOST_WAITING) this.flush();
-		else if (this.#waitingCount > 0)
+		if (this.#collectedCount >= MAX_COLLECTED) this.flush();
+		else if (this.#collectedCount > 0)
 			this.#timer ??= setTimeout(
 				() => this.flush(),
 				Math.max(0, this.#flushedAt + this.#parts.everyMs - performance.now()),
@@ -130,12 +131,12 @@ export class Feed {
 	}
 
 	#wake(): void {
-		this.#news.resolve();
-		this.#news = Promise.withResolvers<void>();
+		this.#next.resolve();
+		this.#next = Promise.withResolvers<void>();
 	}
 }
 
-/** Undefined for what is no reading. */
+/** Undefined for an entry that is no valid reading. */
 export function parseReading(data: string): Reading | undefined {
 	try {
 		const value: unknown = JSON.parse(data);

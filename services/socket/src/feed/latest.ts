@@ -1,43 +1,41 @@
 import type { Position } from '@crowdvision/bus';
 import type { ReadingWithCursor } from '@crowdvision/contracts';
 
-/** More rooms and metrics than any building has; a device may invent room ids. */
-const MOST_KEPT = 50_000;
+/** More rooms and metrics than any installation has; the bound is for devices that invent room ids. */
+const MAX_READINGS = 50_000;
 
-/**
- * The latest reading of each room and metric, in the order of the stream. Bounded: of the longest silent it forgets.
- */
+/** The latest reading of each room and metric, in the order of the stream. Beyond its bound it forgets the oldest. */
 export class LatestReadings {
 	readonly #readings = new Map<string, ReadingWithCursor>();
-	readonly #most: number;
+	readonly #max: number;
 
-	constructor(most = MOST_KEPT) {
-		this.#most = most;
+	constructor(max = MAX_READINGS) {
+		this.#max = max;
 	}
 
 	get size(): number {
 		return this.#readings.size;
 	}
 
-	/** Takes it unless a later observation is known. */
-	keep(reading: ReadingWithCursor): void {
+	/** Adds a reading, unless one with a later time of observation is known. */
+	add(reading: ReadingWithCursor): void {
 		const key = `${reading.buildingId}\n${reading.roomId}\n${reading.metric}`;
 		const known = this.#readings.get(key);
 		if (known && known.observedAt > reading.observedAt) return;
-		// Last in, last out: what is sent stays in the order of the stream.
+		// Removed first, so that the map stays in the order of the stream.
 		this.#readings.delete(key);
 		this.#readings.set(key, reading);
-		if (this.#readings.size > this.#most) this.#readings.delete(this.#readings.keys().next().value!);
+		if (this.#readings.size > this.#max) this.#readings.delete(this.#readings.keys().next().value!);
 	}
 
-	/** All there are, and forgets them. */
+	/** Returns all readings and forgets them. */
 	takeAll(): ReadingWithCursor[] {
 		const all = [...this.#readings.values()];
 		this.#readings.clear();
 		return all;
 	}
 
-	/** Those of a building whose position is after `from` and not after `to`. */
+	/** The readings of a building after the position `from`, up to `to`. */
 	between(
 		buildingId: string,
 		from: Position,

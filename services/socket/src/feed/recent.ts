@@ -1,11 +1,11 @@
 import { type Position, START } from '@crowdvision/bus';
 import type { Reading, ReadingWithCursor } from '@crowdvision/contracts';
 
-/** An entry of the stream, known to be a reading. */
+/** An entry of the stream that is a valid reading. */
 export interface RecentEntry {
 	position: Position;
 	buildingId: string;
-	/** The reading as it came, JSON: parsed again for the few that catch up. */
+	/** The reading as JSON; parsed again for the few dashboards that catch up. */
 	data: string;
 }
 
@@ -14,15 +14,15 @@ export interface RecentBounds {
 	bytes: number;
 }
 
-/**
- * The last readings of all buildings, for whoever has to catch up a little. Bounded; it forgets the oldest, and says
- * how far back it reaches.
- */
+/** The bounds of what is held by default. */
+export const DEFAULT_RECENT: RecentBounds = { entries: 20_000, bytes: 8 * 1024 * 1024 };
+
+/** The last readings of all buildings, for dashboards that catch up. Beyond its bounds it forgets the oldest. */
 export class RecentReadings {
 	readonly #compare: (a: Position, b: Position) => number;
 	readonly #bounds: RecentBounds;
 	#entries: RecentEntry[] = [];
-	/** Those before it are forgotten already. */
+	/** Index of the first entry that is not forgotten. */
 	#first = 0;
 	#bytes = 0;
 	#base: Position = START;
@@ -33,17 +33,17 @@ export class RecentReadings {
 		this.#bounds = bounds;
 	}
 
-	/** Everything after it is held. */
+	/** Every reading after this position is held. */
 	get base(): Position {
 		return this.#base;
 	}
 
-	/** The newest position, of whatever building. */
+	/** The newest position of the stream. */
 	get head(): Position {
 		return this.#head;
 	}
 
-	/** Forgets everything; what follows comes after `base`. */
+	/** Forgets everything and goes on after the position `base`. */
 	reset(base: Position): void {
 		this.#entries = [];
 		this.#first = 0;
@@ -52,7 +52,7 @@ export class RecentReadings {
 		this.#head = base;
 	}
 
-	/** `head`: the position up to which the stream is known now, entries that are no readings included. */
+	/** @param head the position of the last entry of the stream, which may be no valid reading */
 	push(entries: readonly RecentEntry[], head: Position): void {
 		for (const entry of entries) {
 			this.#entries.push(entry);
@@ -70,12 +70,12 @@ export class RecentReadings {
 		}
 	}
 
-	/** Whether everything after `position` is held, or nothing is after it yet. */
+	/** Whether every reading after `position` is held. */
 	holds(position: Position): boolean {
 		return this.#compare(position, this.#base) >= 0;
 	}
 
-	/** At most `limit` readings of a building after `position`, and the position up to which that is all of them. */
+	/** At most `limit` readings of a building after `position`, and the position up to which they are complete. */
 	after(position: Position, buildingId: string, limit: number): { readings: ReadingWithCursor[]; upTo: Position } {
 		const readings: ReadingWithCursor[] = [];
 		for (let index = this.#indexAfter(position); index < this.#entries.length; index++) {

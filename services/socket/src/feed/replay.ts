@@ -3,27 +3,30 @@ import { type ReadingWithCursor, STREAMS } from '@crowdvision/contracts';
 import { parseReading } from './feed.ts';
 
 const STREAM = STREAMS.telemetry;
+/** How long the bus may be silent before `onSilence`; between one and two of these. */
 const BUS_TIMEOUT_MS = 10_000;
 
 export interface Replay {
 	bus: Bus;
 	from: Position;
 	buildingId: string;
-	/** Resolves when the next may come. */
+	/** Gets the readings up to a position; the next ones follow when it resolves. */
 	take(readings: ReadingWithCursor[], upTo: Position): Promise<void>;
-	/** Asked after each step; `read` entries were read so far. */
+	/** Called after each step with the number of entries read so far; ends the replay by returning true. */
 	enough(read: number): boolean;
+	/** Called when the entries up to `to` are no longer held. */
 	onGap(to: Position): void;
 	/**
-	 * The bus says nothing although it can be reached: a stream that is another one now knows nothing of a cursor of the
-	 * one before.
+	 * Called when nothing comes although the bus is reachable: the position belongs to an earlier stream that was
+	 * replaced by another one.
 	 */
 	onSilence(): void;
 	signal: AbortSignal;
 }
 
 /**
- * Reads the stream itself for one building, from a position on, until it is enough or the signal aborts. Rejects when
+ * Reads the readings of one building from the bus, from a position on, until `enough` or the signal ends it. Rejects
+ * when
  * `take` does.
  */
 export async function replay({ bus, from, buildingId, take, enough, onGap, onSilence, signal }: Replay): Promise<void> {
@@ -78,12 +81,12 @@ export async function replay({ bus, from, buildingId, take, enough, onGap, onSil
 	}
 }
 
-/** The readings of one building among entries of the stream; what is no reading is left out, as the feed does. */
+/** The readings of one building among entries of the stream; invalid ones are left out, as in the feed. */
 function readingsOf(entries: readonly BusEntry[], buildingId: string): ReadingWithCursor[] {
 	const mention = JSON.stringify(buildingId);
 	const readings: ReadingWithCursor[] = [];
 	for (const { position, data } of entries) {
-		// Most entries are of other buildings: this spares parsing them.
+		// Most entries belong to other buildings; this check avoids parsing them.
 		if (!data.includes(mention)) continue;
 		const value = parseReading(data);
 		if (value?.buildingId === buildingId) readings.push({ ...value, cursor: position });

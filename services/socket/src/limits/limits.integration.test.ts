@@ -2,10 +2,10 @@ import { TABLES } from '@crowdvision/contracts';
 import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { AppendedAgain } from '../feed/appended-again.ts';
 import { LatestReadings } from '../feed/latest.ts';
+import { Redeliveries } from '../feed/redeliveries.ts';
 import { begin, building, MEMBER, next, open, service, useMuseum, world } from '../testing/museum.ts';
-import { Pace } from './limits.ts';
+import { EventLimiter } from './limits.ts';
 
 useMuseum();
 
@@ -15,8 +15,8 @@ const metric = async (name: string) => {
 	return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 };
 
-describe('what one client may take', () => {
-	it('is so many events a second: more are refused, and who goes on is disconnected', async () => {
+describe('a dashboard', () => {
+	it('is refused too many events per second, and disconnected if it goes on', async () => {
 		await begin({ limits: { events: { atOnce: 5, perSecond: 1 } } });
 		const dashboard = await open();
 		const ask = () => dashboard.socket.timeout(5000).emitWithAck('unsubscribe', { buildingId: 'museum-1' });
@@ -27,7 +27,7 @@ describe('what one client may take', () => {
 		await waitFor('the end', () => dashboard.disconnected.length > 0);
 	});
 
-	it('is so many buildings, and events that there are', async () => {
+	it('is refused too many subscriptions, and unknown events', async () => {
 		await begin({ limits: { subscriptions: 1 } });
 		await world.parts.bus.retain(TABLES.buildings, 'museum-2', JSON.stringify(building('museum-2', 'museum')));
 		const dashboard = await open();
@@ -43,20 +43,20 @@ describe('what one client may take', () => {
 		});
 	});
 
-	it('is a message of so many bytes', async () => {
+	it('is disconnected when it sends too large a message', async () => {
 		await begin({ limits: { messageBytes: 2000 } });
 		const dashboard = await open();
 		dashboard.socket.emit('unsubscribe', { buildingId: 'x'.repeat(3000) });
 		await waitFor('the end', () => dashboard.disconnected.length > 0);
 	});
 
-	it('is so many dashboards of one account, and connections from one address', async () => {
+	it('is refused beyond the limits of its account and of its address', async () => {
 		await begin({ limits: { perAccount: 2, perAddress: 3 } });
 		const token = await world.token(MEMBER);
 		const [first] = [await open(token), await open(token)];
 		const refused = { error: { code: 'rate_limited' } };
 		await expect(open(token)).rejects.toMatchObject(refused);
-		// The connection that was refused has to be gone first.
+		// The refused connection counts until it is closed.
 		await waitFor('the third from this address', () => open());
 		const { status, body } = await service.call('GET', '/socket.io/?EIO=4&transport=polling');
 		expect([status, body]).toMatchObject([429, refused]);
@@ -65,12 +65,12 @@ describe('what one client may take', () => {
 	});
 });
 
-describe('a client that never reads', () => {
-	it('does not fill memory, and is disconnected; the others notice nothing', async () => {
+describe('a dashboard that never reads', () => {
+	it('is disconnected before it fills the memory, and does not disturb others', async () => {
 		await begin({ everyMs: 5, limits: { stalledMs: 500 } });
 		const quick = await open();
 		await quick.subscribe('museum-1');
-		// A client that says it is alive, and reads nothing.
+		// A client that answers nothing and reads nothing.
 		const deaf = new WebSocket(`${service.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
 		await new Promise((resolve) => deaf.once('open', resolve));
 		const token = await world.token(MEMBER);
@@ -107,17 +107,17 @@ describe('a client that never reads', () => {
 	});
 });
 
-describe('the bounds themselves', () => {
-	it('let a bucket of events fill at a steady rate', () => {
-		const pace = new Pace({ atOnce: 2, perSecond: 1 }, 0);
-		pace.take(0);
-		pace.take(0);
-		expect(() => pace.take(500)).toThrow(/Too many/);
-		pace.take(1500);
-		expect(() => pace.take(1500)).toThrow(/Too many/);
+describe('the limits of the socket service', () => {
+	it('refill the bucket of events at a steady rate', () => {
+		const limiter = new EventLimiter({ atOnce: 2, perSecond: 1 }, 0);
+		limiter.take(0);
+		limiter.take(0);
+		expect(() => limiter.take(500)).toThrow(/Too many/);
+		limiter.take(1500);
+		expect(() => limiter.take(1500)).toThrow(/Too many/);
 	});
 
-	it('forget of the latest values those silent for longest', () => {
+	it('drop the oldest of the latest readings', () => {
 		const latest = new LatestReadings(2);
 		const reading = (roomId: string, cursor: string) =>
 			({ buildingId: 'b', roomId, metric: 'co2', observedAt: 1, cursor }) as never;
@@ -127,15 +127,15 @@ describe('the bounds themselves', () => {
 			['a', '3'],
 			['c', '4'],
 		] as const)
-			latest.keep(reading(roomId, cursor));
+			latest.add(reading(roomId, cursor));
 		const compare = (a: string, b: string) => Number(a) - Number(b);
 		expect(latest.between('b', '0', '9', compare).map(({ cursor }) => cursor)).toEqual(['3', '4']);
 		expect(latest.between('b', '3', '4', compare).map(({ cursor }) => cursor)).toEqual(['4']);
 	});
 
-	it('know a reading that was there before by its place in its log', () => {
-		const before = new AppendedAgain();
-		expect(['a-1', 'a-2', 'b-1', 'a-2', 'a-1', 'a-3', 'x', 'x'].map((id) => before.has(id))).toEqual([
+	it('recognize a redelivered reading by its offset in the log', () => {
+		const redeliveries = new Redeliveries();
+		expect(['a-1', 'a-2', 'b-1', 'a-2', 'a-1', 'a-3', 'x', 'x'].map((id) => redeliveries.has(id))).toEqual([
 			false,
 			false,
 			false,

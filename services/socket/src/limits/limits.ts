@@ -1,36 +1,36 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 
-/** What one client, account or address may take of this service. */
+/** How much of this service one dashboard, account or address may use. */
 export interface Limits {
-	/** Buildings a dashboard looks at. */
+	/** Buildings that a dashboard may subscribe to. */
 	subscriptions: number;
-	/** Dashboards of one account, over all replicas. */
+	/** Dashboards of one account, in all replicas together. */
 	perAccount: number;
 	/** Connections from one address to this replica. */
 	perAddress: number;
-	/** Events a dashboard may send at once, and in a second from then on. */
+	/** Events that a dashboard may send at once, and per second after that. */
 	events: { atOnce: number; perSecond: number };
 	/** Bytes of one message. */
 	messageBytes: number;
-	/** A dashboard that takes nothing for so long is disconnected. */
+	/** A dashboard that accepts no data for so long is disconnected, in ms. */
 	stalledMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
 	subscriptions: 50,
 	perAccount: 200,
-	// An office, or a campus, stands behind one address.
+	// A whole office or campus may share one address.
 	perAddress: 1000,
 	events: { atOnce: 100, perSecond: 20 },
 	messageBytes: 64 * 1024,
 	stalledMs: 30_000,
 };
 
-/** A dashboard that goes on so long after it was told to wait means harm, or is broken. */
-const MOST_REFUSED = 1000;
+/** Refused events in a row after which a dashboard is disconnected: it is broken or malicious. */
+const MAX_REFUSED = 1000;
 
-/** How fast one client may send: a bucket that fills at a steady rate. */
-export class Pace {
+/** Limits the events of one dashboard: a token bucket that is filled at a steady rate. */
+export class EventLimiter {
 	readonly #limits: Limits['events'];
 	#left: number;
 	#at: number;
@@ -42,27 +42,32 @@ export class Pace {
 		this.#at = now;
 	}
 
-	/** Whether it was refused so often that listening to it any longer helps nobody. */
-	get hopeless(): boolean {
-		return this.#refused > MOST_REFUSED;
+	/** Whether so many events were refused in a row that the dashboard should be disconnected. */
+	get exhausted(): boolean {
+		return this.#refused > MAX_REFUSED;
 	}
 
-	/** @throws CrowdVisionError `rate_limited` */
+	/** Counts an event. @throws CrowdVisionError `rate_limited` */
 	take(now = performance.now()): void {
 		const { atOnce, perSecond } = this.#limits;
 		this.#left = Math.min(atOnce, this.#left + ((now - this.#at) / 1000) * perSecond);
 		this.#at = now;
 		if (this.#left < 1) {
 			this.#refused++;
-			throw new CrowdVisionError('rate_limited', `Too many events: ${perSecond} a second are taken`, {}, 1);
+			throw new CrowdVisionError(
+				'rate_limited',
+				`Too many events: at most ${perSecond} per second are accepted`,
+				{},
+				1,
+			);
 		}
 		this.#left--;
 		if (this.#left > atOnce / 2) this.#refused = 0;
 	}
 }
 
-/** How many there are of each. */
-export class Tally {
+/** Counts things by key. */
+export class CountByKey {
 	readonly #counts = new Map<string, number>();
 
 	of(key: string): number {

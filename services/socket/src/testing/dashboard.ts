@@ -10,7 +10,7 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from 'socket
 
 type Superseded = Parameters<ServerToDashboard['superseded']>[0];
 
-/** A dashboard as a browser has it: a real Socket.IO client that notes everything it is sent. */
+/** A dashboard like a browser's: a real Socket.IO client that records everything it receives. */
 export interface Dashboard {
 	readonly socket: Socket<ServerToDashboard, DashboardToServer>;
 	readonly readings: ReadingWithCursor[];
@@ -19,15 +19,15 @@ export interface Dashboard {
 	readonly devices: DeviceEvent[];
 	readonly ended: Parameters<ServerToDashboard['ended']>[0][];
 	readonly expiring: Parameters<ServerToDashboard['expiring']>[0][];
-	/** Why it was disconnected, each time. */
+	/** The reason of each disconnection. */
 	readonly disconnected: string[];
 	subscribe(buildingId: string, cursor?: string): Promise<Outcome<{ cursor: string }>>;
-	/** Values of the readings so far, in the order they came. */
+	/** The values of the readings so far, in the order of their arrival. */
 	values(): number[];
 	close(): void;
 }
 
-/** Resolves when it is connected; rejects with the refusal's body (or a plain Error) when it is not let in. */
+/** Resolves when it is connected; rejects with the body of the refusal, or a plain Error, when it is not admitted. */
 export async function connectDashboard(
 	url: string,
 	token: string | undefined,

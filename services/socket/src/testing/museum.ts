@@ -5,11 +5,11 @@ import { afterEach, beforeEach } from 'vitest';
 import { createSocket, type SocketOptions } from '../index.ts';
 import { connectDashboard, type Dashboard } from './dashboard.ts';
 
-/** For each test of a file: a world with a museum and a zoo, and the service once `begin` was called. */
+/** A world with a museum and a zoo, new for each test of a file; the service runs once `begin` was called. */
 export let world: ServiceWorld;
 export let service: Served & { service: Service };
-/** How many readings `next` has made; also the value of the next one. */
-export let told = 0;
+/** Number of readings that `next` has created, which is also the value of the next one. */
+export let sent = 0;
 const dashboards: Dashboard[] = [];
 
 export const building = (id: string, domain: string): RetainedBuilding => ({
@@ -20,7 +20,7 @@ export const building = (id: string, domain: string): RetainedBuilding => ({
 });
 export const MEMBER: Membership = { domainName: 'museum', role: 'standard_customer' };
 
-/** Sets up a world before each test, and ends it and every dashboard afterwards. */
+/** Opens a world before each test, and closes it and every dashboard afterwards. */
 export function useMuseum(): void {
 	beforeEach(() => openWorld());
 	afterEach(async () => {
@@ -30,18 +30,18 @@ export function useMuseum(): void {
 }
 
 export async function openWorld(options?: Parameters<typeof openServiceWorld>[0]): Promise<void> {
-	told = 0;
+	sent = 0;
 	world = await openServiceWorld(options);
 }
 
-/** Tells of the buildings and serves the service. */
+/** Announces the buildings and starts the service. */
 export async function begin(options?: SocketOptions): Promise<void> {
 	await world.parts.bus.retain(TABLES.buildings, 'museum-1', JSON.stringify(building('museum-1', 'museum')));
 	await world.parts.bus.retain(TABLES.buildings, 'zoo-1', JSON.stringify(building('zoo-1', 'zoo')));
 	service = await world.serve((parts) => createSocket(parts, options));
 }
 
-/** A dashboard of a member of the museum, or of whose token it is. */
+/** Connects a dashboard with this token, or of a member of the museum. */
 export async function open(
 	token?: string,
 	url = service.url,
@@ -52,9 +52,9 @@ export async function open(
 	return dashboard;
 }
 
-/** Readings of the museum, whose values count on over the whole test. */
+/** Readings of the museum; their values count up through the whole test. */
 export const next = (count: number, more: object = {}) =>
 	Array.from({ length: count }, () =>
-		readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'illuminance', value: told++, ...more }),
+		readingOf({ buildingId: 'museum-1', roomId: 'hall', metric: 'illuminance', value: sent++, ...more }),
 	);
 export const countUp = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);

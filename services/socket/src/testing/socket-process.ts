@@ -4,22 +4,22 @@ import { join } from 'node:path';
 import { freePort } from '@crowdvision/testing/ports';
 import { type Running, startNode } from '@crowdvision/testing/processes';
 
-/** The socket service as its own process, on the same port through all its lives. */
+/** The socket service as its own process, on the same port after every restart. */
 export interface SocketProcess {
 	readonly url: string;
-	/** kill -9; resolves when it is gone. */
+	/** Kills it with SIGKILL; resolves when it has ended. */
 	kill(): Promise<void>;
 	/** Starts it again; resolves when it is ready. */
 	start(): Promise<void>;
-	/** Sum over all labels of one of its metrics. */
+	/** The sum of one of its metrics over all labels. */
 	metric(name: string): Promise<number>;
-	/** What it has printed in this life. */
-	said(): string;
-	/** Ends it and removes its folder. */
+	/** What it has printed since its last start. */
+	output(): string;
+	/** Kills it and removes its folder. */
 	close(): Promise<void>;
 }
 
-/** @throws when it does not get ready, with what it said. */
+/** @throws Error with its output when it does not get ready */
 export async function startSocketProcess(options: {
 	redisUrl: string;
 	secret: string;
@@ -61,7 +61,7 @@ export async function startSocketProcess(options: {
 			const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
 			return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 		},
-		said: () => `${running?.stdout()}${running?.stderr()}`,
+		output: () => `${running?.stdout()}${running?.stderr()}`,
 		close,
 	};
 }

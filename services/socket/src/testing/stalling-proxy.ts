@@ -2,8 +2,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { listen } from '@crowdvision/service-kit';
 
 /**
- * A proxy on loopback that can stop passing on what the server says, as a network that is too slow does; that can go
- * away; and that can send those who come back to another server, as what stands before several replicas does.
+ * A proxy on loopback that can stop forwarding what the server sends, like a slow network; refuse connections; and
+ * forward new connections to another server, like a load balancer before several replicas.
  */
 export interface StallingProxy {
 	readonly url: string;
@@ -12,7 +12,7 @@ export interface StallingProxy {
 	/** Cuts every connection, and refuses new ones until `restore`. */
 	cut(): void;
 	restore(): void;
-	/** New connections go there. */
+	/** Forwards new connections to `target`. */
 	lead(target: string): void;
 	close(): Promise<void>;
 }
@@ -20,11 +20,11 @@ export interface StallingProxy {
 export async function startStallingProxy(target: string): Promise<StallingProxy> {
 	const upstreams = new Set<Socket>();
 	const clients = new Set<Socket>();
-	let present = target;
+	let current = target;
 	let away = false;
 	const server = createServer((client) => {
 		if (away) return client.destroy();
-		const upstream = connect({ host: '127.0.0.1', port: Number(new URL(present).port) });
+		const upstream = connect({ host: '127.0.0.1', port: Number(new URL(current).port) });
 		upstreams.add(upstream);
 		clients.add(client);
 		client.on('data', (chunk) => upstream.write(chunk));
@@ -58,7 +58,7 @@ export async function startStallingProxy(target: string): Promise<StallingProxy>
 			away = false;
 		},
 		lead: (url) => {
-			present = url;
+			current = url;
 		},
 		close: () =>
 			new Promise((resolve) => {

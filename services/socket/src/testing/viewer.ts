@@ -2,15 +2,15 @@ import type { DashboardToServer, ReadingWithCursor, ServerToDashboard } from '@c
 import { io, type Socket } from 'socket.io-client';
 
 /**
- * A dashboard that comes back by itself with the cursor of the last thing it saw, as the browser's does, and that
- * audits what it is shown.
+ * A dashboard that reconnects by itself with the cursor of the last reading, like the browser's, and records what it is
+ * shown.
  */
 export interface Viewer {
-	/** What it was shown, in order. */
+	/** The readings it was shown, in order. */
 	readonly shown: readonly ReadingWithCursor[];
-	/** What it was told it got latest values of only. `index`: how much it had been shown before. */
+	/** The spans of which it got the latest values only. `index` is the number of readings shown before. */
 	readonly superseded: readonly { from: string | undefined; cursor: string; index: number }[];
-	/** Connections so far. */
+	/** Number of connections so far. */
 	readonly connections: number;
 	close(): void;
 }
@@ -47,7 +47,7 @@ export function openViewer(url: string, options: { token: string; buildingId: st
 		subscribe();
 	});
 	socket.on('disconnect', () => {
-		// What the service ended, Socket.IO does not take up again by itself.
+		// Socket.IO does not reconnect by itself when the server has closed the connection.
 		if (!socket.active) setTimeout(() => socket.connect(), 200);
 	});
 	socket.on('telemetry', (readings) => {
