@@ -18,9 +18,9 @@ const BUILDING: RetainedBuilding = {
 };
 
 /**
- * From the receipt of a reading at the gateway to each of 100 browsers' sockets, at 200 readings/s: gateway, Redis and
- * socket service as processes; the browsers are Socket.IO clients in this one, so their own work counts against the
- * service.
+ * Measures the time from the gateway's receipt of a reading to each of 100 dashboards, at 200 readings/s. Gateway,
+ * Redis and socket service are processes; the dashboards are Socket.IO clients in this process, so their work adds to
+ * the time.
  */
 export async function dashboards(seconds: number): Promise<string> {
 	const ends: (() => unknown)[] = [];

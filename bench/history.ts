@@ -25,8 +25,8 @@ const BUILDING = { id: 'works', timeZone: 'Europe/Rome', rooms: [HALL] };
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 /**
- * One room over 30 days at one reading every 10 s, asked for as hourly averages, on each engine: what the twin does for
- * a request, but for HTTP. Taken in and rolled up before, as the twin does while they come.
+ * Measures on each storage engine how long the twin takes to answer for hourly averages of one room over 30 days with a
+ * reading every 10 s, without HTTP. The readings are inserted and rolled up before, as the twin does when they arrive.
  */
 export async function histories(): Promise<string> {
 	const lines = [
@@ -75,9 +75,9 @@ async function measured(name: string, engine: { dataDir: string; mongoUrl?: stri
 		for (let n = 0; n < ASKED; n++) {
 			const [ms, points] = await timed(() => history(readings, query, now));
 			const unknown = points.filter(({ coverage }) => coverage < 0.9).length;
-			// The first and the last hour are not whole.
+			// The first and the last hour are incomplete.
 			if (points.length < DAYS * 24 || unknown > 2)
-				throw new Error(`${name}: ${unknown} of ${points.length} hours are not told`);
+				throw new Error(`${name}: ${unknown} of ${points.length} hours are unknown`);
 			took.push(ms);
 		}
 		const [first, ...later] = took as [number, ...number[]];

@@ -4,27 +4,25 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 
 const TICKS_PER_SECOND = 100;
 
-/** The generator, Redis and the reader of its stream share one core, so that the other is the system's alone. */
+/** The generator, Redis and the stream reader share one core, so that the system under test has the other to itself. */
 export const LOAD_CORE = 0;
 export const SYSTEM_CORE = 1;
 
 const canPin = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 
-/**
- * Keeps a process, with all its threads and what it starts later, on one core. Does nothing where that cannot be done.
- */
+/** Pins a process with all its threads and later children to one core. Does nothing if the machine cannot do that. */
 export function pin(pid: number, core: number): void {
 	if (canPin) spawnSync('taskset', ['-apc', String(core), String(pid)]);
 }
 
-/** CPU seconds a process has used, all threads together. */
+/** CPU seconds used by a process, all threads together. */
 export function cpuSeconds(pid: number): number {
 	const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
 	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 	return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Resident memory in MiB: now, and the most it ever was. */
+/** Resident memory of a process, MiB: now, and at its peak. */
 export function memory(pid: number): { now: number; peak: number } {
 	const status = readFileSync(`/proc/${pid}/status`, 'utf8');
 	const mib = (name: string) =>
@@ -32,6 +30,7 @@ export function memory(pid: number): { now: number; peak: number } {
 	return { now: mib('VmRSS'), peak: mib('VmHWM') };
 }
 
+/** The machine that was measured on, as it stands in the results. */
 export interface Machine {
 	cpu: string;
 	cores: number;

@@ -2,10 +2,10 @@
  * npm run bench [-- --rounds 5 --seconds 3 --only mqtt-qos1,paced,history --systems gateway,mosquitto --soak-seconds 90
  * --json FILE]
  *
- * A load generator on one core pushes readings of about 150 bytes over 50 connections, with up to 100 unacknowledged on
- * each (HTTP: one request at a time); the system under test has the other core. All systems take turns within each
- * round, because a machine's speed drifts: only ratios inside one round mean anything, and what is printed are their
- * medians. Every reading is looked up at the end.
+ * A load generator on one core sends readings of about 150 bytes over 50 connections, with up to 100 unacknowledged
+ * readings on each (HTTP: one request at a time); the system under test has the other core. All systems take turns in
+ * each round, because a machine's speed drifts: only ratios within a round are meaningful, and their medians are
+ * printed. Every reading is looked up at the end.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -41,7 +41,7 @@ function chosen<T extends string>(name: 'only' | 'systems', all: readonly T[]): 
 	const asked = options[name]?.split(',');
 	const wrong = asked?.find((one) => !all.some((known) => known === one));
 	if (wrong !== undefined) {
-		process.stderr.write(`--${name} names "${wrong}", but there are only ${all.join(', ')}\n`);
+		process.stderr.write(`--${name} names "${wrong}", but must name some of ${all.join(', ')}\n`);
 		process.exit(2);
 	}
 	return asked ? all.filter((one) => asked.includes(one)) : all;
@@ -71,13 +71,13 @@ const SCENARIOS: Record<string, Scenario> = {
 		systems: ['mosquitto', 'aedes', 'naive', 'gateway'],
 	},
 	http: {
-		title: 'HTTP POST /ingest, one reading a request',
+		title: 'HTTP POST /ingest, one reading per request',
 		load: { ...full, protocol: 'http' },
 		rounds,
 		systems: ['naive', 'gateway'],
 	},
 	'http-batch': {
-		title: 'HTTP POST /ingest, 100 readings a request',
+		title: 'HTTP POST /ingest, 100 readings per request',
 		load: { ...full, protocol: 'http', batch: 100 },
 		rounds,
 		systems: ['naive', 'gateway'],
@@ -102,14 +102,14 @@ const SCENARIOS: Record<string, Scenario> = {
 	},
 };
 
-/** Measured by itself: what counts is the way to the browser, not the rate. */
+/** Not a scenario of the load generator: it measures the time to the browser, not the rate. */
 const DASHBOARDS = 'dashboards';
 const DASHBOARD_SECONDS = 15;
-/** Measured by itself too: how long an answer takes, on either engine. */
+/** Not a scenario either: it measures how long the twin takes to answer, on both storage engines. */
 const HISTORY = 'history';
-/** And this: what it costs to decide by a token who may do what. */
+/** The cost of authorizing a request by its token. */
 const TOKENS = 'tokens';
-/** What a gateway writes to an SD card in a day. */
+/** What a gateway writes to its SD card in a day. */
 const SD_CARD = 'sd-card';
 const SD_CARD_SECONDS = 60;
 const scenarios = chosen('only', [...Object.keys(SCENARIOS), DASHBOARDS, HISTORY, TOKENS, SD_CARD]);
@@ -119,7 +119,7 @@ const progress = (text: string) => process.stderr.write(text);
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 const where = machine();
-// First: its processes are to have both cores, and whatever this one starts once it is pinned has one.
+// These run first, on both cores: once this process is pinned, everything that it starts has one core.
 if (scenarios.includes(DASHBOARDS)) print(`${await dashboards(DASHBOARD_SECONDS)}\n`);
 if (scenarios.includes(HISTORY)) print(`${await histories()}\n`);
 if (scenarios.includes(TOKENS)) print(`${tokensTable(await measureTokens())}\n`);
@@ -138,23 +138,23 @@ print(
 for (const name of scenarios) {
 	if ([DASHBOARDS, HISTORY, TOKENS, SD_CARD].includes(name)) continue;
 	const { title, load, rounds: times, systems: all } = SCENARIOS[name]!;
-	const taking = all.filter((system) => systems.includes(system));
-	const measured: Record<string, Measurement[]> = Object.fromEntries(taking.map((system) => [system, []]));
+	const chosenSystems = all.filter((system) => systems.includes(system));
+	const measured: Record<string, Measurement[]> = Object.fromEntries(chosenSystems.map((system) => [system, []]));
 	for (let round = 0; round < times; round++) {
-		for (const system of taking) {
+		for (const system of chosenSystems) {
 			progress(`${name}, round ${round + 1} of ${times}, ${system} …`);
 			const measurement = await measure(SYSTEMS[system], load);
 			measured[system]!.push(measurement);
 			progress(` ${Math.round(measurement.readingsPerSecond)}/s\n`);
 		}
 	}
-	if (taking.length === 0) continue;
+	if (chosenSystems.length === 0) continue;
 	results[name] = measured;
 	print(`${table(title, measured)}\n`);
 	if (name === 'soak') for (const [system, [run]] of Object.entries(measured)) print(`${system}: ${flatness(run!)}\n`);
 }
 for (const system of systems)
-	if (Object.values(results).some((measured) => system in measured)) print(`${system}: ${SYSTEMS[system].is}`);
+	if (Object.values(results).some((measured) => system in measured)) print(`${system}: ${SYSTEMS[system].description}`);
 if (options.json)
 	await writeFile(
 		options.json,

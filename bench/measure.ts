@@ -4,7 +4,7 @@ import { BEGIN, END, type Job, type LoadResult, RESULT } from './load/job.ts';
 import { cpuSeconds, LOAD_CORE, memory, pin } from './machine.ts';
 import { CONNECTIONS, type System, type SystemUnderTest } from './systems.ts';
 
-/** How readings are pushed. */
+/** How readings are sent. */
 export interface Load {
 	protocol: 'mqtt' | 'http';
 	qos: 0 | 1;
@@ -12,7 +12,7 @@ export interface Load {
 	rate?: number;
 	warmUpSeconds: number;
 	seconds: number;
-	/** Read the stream while it is written, rather than afterwards. */
+	/** Whether the stream is read while it is written, or afterwards. */
 	live: boolean;
 }
 
@@ -21,46 +21,47 @@ export interface Percentiles {
 	p99: number;
 }
 
+/** One run of one system. */
 export interface Measurement {
 	readingsPerSecond: number;
-	/** ms; absent where nothing is acknowledged. */
+	/** Time to acknowledgement, ms; absent if nothing is acknowledged. */
 	ack?: Percentiles;
-	/** ms from sending to being in Redis; absent where nothing is stored, or nothing is until afterwards. */
+	/** Time from sending to arrival in Redis, ms; absent if nothing is stored, or only after the run. */
 	arrival?: Percentiles;
-	/** CPU seconds of the system's process for 1,000 readings. */
+	/** CPU seconds of the system's process per 1,000 readings. */
 	cpuPer1000: number;
 	redisCpuPer1000?: number;
 	peakMiB: number;
-	/** Share of a core that the generator used: near 1 it was the limit, not the system. */
+	/** Share of a core that the generator used; near 1 the generator was the limit, not the system. */
 	generatorCpu: number;
 	/**
-	 * Of the acknowledged (QoS 0: sent) readings, those found nowhere, and those found twice; absent where nothing can be
-	 * looked up.
+	 * How many of the acknowledged readings (QoS 0: of the sent ones) were not found, and how many were found twice.
+	 * Absent if nothing can be looked up.
 	 */
 	missing?: number;
 	duplicates?: number;
 	sent: number;
 	unacknowledged: number;
 	refused: number;
-	/** Resident memory, a sample a second, MiB. */
+	/** Resident memory, one sample per second, MiB. */
 	rss: number[];
 }
 
 const WINDOW = 100;
-/** How long the stream may stand still before what is missing counts as missing. */
+/** Readings count as missing when nothing new has arrived in the stream for this long. */
 const DRAIN_PATIENCE_MS = 5000;
 
-/** Starts the system afresh, pushes, checks every reading, and stops it. */
+/** Starts a new instance of the system, sends readings, looks up each of them, and stops the system. */
 export async function measure(system: System, load: Load): Promise<Measurement> {
 	const target = await system.start();
 	try {
-		return await push(system, target, load);
+		return await run(system, target, load);
 	} finally {
 		await target.stop();
 	}
 }
 
-async function push(system: System, target: SystemUnderTest, load: Load): Promise<Measurement> {
+async function run(system: System, target: SystemUnderTest, load: Load): Promise<Measurement> {
 	const port = load.protocol === 'http' ? target.httpPort : target.mqttPort;
 	if (port === undefined) throw new Error(`${system.name} does not speak ${load.protocol}`);
 	const job: Job = {
@@ -119,7 +120,7 @@ async function push(system: System, target: SystemUnderTest, load: Load): Promis
 	}
 }
 
-/** Looks every reading up: in Redis, or with the subscriber. */
+/** Looks up every reading, in Redis or with the subscriber. */
 async function check(target: SystemUnderTest, result: LoadResult): Promise<{ missing?: number; duplicates?: number }> {
 	if (result.subscriber) return { missing: result.subscriber.missing, duplicates: result.subscriber.duplicates };
 	const { reader } = target;
@@ -129,13 +130,13 @@ async function check(target: SystemUnderTest, result: LoadResult): Promise<{ mis
 	const unacknowledged = Object.values(result.unacknowledged).flat().length;
 	const expected = sent.reduce((sum, [, count]) => sum + count, 0) - unacknowledged - result.refused;
 	await reader.drain(expected, DRAIN_PATIENCE_MS);
-	// What would come twice may come later.
+	// Duplicates may arrive a little later.
 	await sleep(200);
 	await reader.drain(expected, 0);
 	let missing = 0;
 	let duplicates = 0;
 	for (const [sensor, count] of sent) {
-		const found = reader.seen.compare(Number(sensor.slice(2)), count, new Set(result.unacknowledged[sensor]));
+		const found = reader.readings.compare(Number(sensor.slice(2)), count, new Set(result.unacknowledged[sensor]));
 		missing += found.missing;
 		duplicates += found.duplicates;
 	}

@@ -14,13 +14,13 @@ const run = (readingsPerSecond: number, more: Partial<Measurement> = {}): Measur
 	...more,
 });
 
-describe('report', () => {
-	it('takes ratios inside each round, and the median of them', () => {
+describe('the report', () => {
+	it('takes the ratio within each round, and the median of the ratios', () => {
 		expect(medianRatio([run(30), run(10), run(90)], [run(10), run(10), run(30)])).toBe(3);
 		expect(median([4, Number.NaN, 1, 3, 2])).toBe(2.5);
 	});
 
-	it('says what became of the readings, and leaves out columns that say nothing', () => {
+	it('says what happened to the readings, and leaves out empty columns', () => {
 		const text = table('Load', {
 			mosquitto: [run(100), run(100)],
 			gateway: [

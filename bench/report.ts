@@ -10,7 +10,7 @@ export const median = (values: readonly number[]): number => {
 			: (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
-/** The median over rounds of how many times faster one was than the other in the same round. */
+/** The median over rounds of the ratio of both rates in the same round. */
 export const medianRatio = (ours: readonly Measurement[], theirs: readonly Measurement[]): number =>
 	median(
 		ours.map(({ readingsPerSecond }, round) => readingsPerSecond / (theirs[round]?.readingsPerSecond ?? Number.NaN)),
@@ -25,7 +25,7 @@ const pair = (of: (one: Measurement) => { p50: number; p99: number } | undefined
 };
 const sum = (values: (number | undefined)[]) => values.reduce<number>((total, value) => total + (value ?? 0), 0);
 
-/** Every message is accounted for, or how many are not. */
+/** How many of the sent readings are missing, duplicated, refused or unacknowledged. */
 function fate(rounds: readonly Measurement[]): string {
 	const parts = [
 		rounds.some(({ missing }) => missing === undefined)
@@ -42,7 +42,7 @@ function fate(rounds: readonly Measurement[]): string {
 	return parts.join(', ');
 }
 
-/** A table of one load: a row for each system, medians over the rounds. */
+/** A table of one scenario: one row per system, with medians over the rounds. Empty columns are left out. */
 export function table(title: string, systems: Record<string, readonly Measurement[]>): string {
 	const heads = [
 		'',
@@ -79,9 +79,7 @@ export function table(title: string, systems: Record<string, readonly Measuremen
 	return [title, ...text].join('\n');
 }
 
-/**
- * How memory stood in the second and in the last quarter of a long run, and how many readings went through meanwhile.
- */
+/** Compares memory in the second and in the last quarter of a long run, as text with the number of readings. */
 export function flatness(run: Measurement): string {
 	const quarter = Math.floor(run.rss.length / 4);
 	const second = median(run.rss.slice(quarter, 2 * quarter));

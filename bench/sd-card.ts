@@ -6,16 +6,13 @@ import { Tokens } from '@crowdvision/service-kit';
 import { freePort } from '@crowdvision/testing/ports';
 import { startNode } from '@crowdvision/testing/processes';
 
-/** What a gateway writes to its disk, by readings a second and how long a commit waits for company. */
+/** What a gateway writes to its disk at a given rate and commit interval. */
 export interface DiskUse {
 	commitEvery: string;
 	readingsPerSecond: number;
-	/** Of readings, as they stand in the log. */
+	/** Readings sent while measuring. */
 	readings: number;
-	/**
-	 * Bytes handed to the disk by the process (`write_bytes` of /proc/{pid}/io). The file system's own journal comes on
-	 * top.
-	 */
+	/** Bytes that the process wrote to the disk (`write_bytes` of /proc/{pid}/io), without the file system's journal. */
 	bytes: number;
 	seconds: number;
 }
@@ -33,7 +30,7 @@ export const SD_CARD_CASES = [
 	{ commitEvery: '2s', readingsPerSecond: 10 },
 ] as const;
 
-/** Runs a gateway with readings at that rate, none of which is relayed, and reads off what it wrote. */
+/** Runs a gateway without a relay at the given rate, and measures what it writes. */
 export async function diskUse(commitEvery: string, readingsPerSecond: number, seconds: number): Promise<DiskUse> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-disk-'));
 	const [port, mqttPort] = [await freePort(), await freePort()];
@@ -72,7 +69,7 @@ export async function diskUse(commitEvery: string, readingsPerSecond: number, se
 				body: JSON.stringify(body),
 			});
 			if (response.status !== 202)
-				throw new Error(`a reading was answered ${response.status}: ${await response.text()}`);
+				throw new Error(`the gateway answered a reading with ${response.status}: ${await response.text()}`);
 		};
 		const during = async (forSeconds: number) => {
 			const sent: Promise<void>[] = [];
@@ -104,7 +101,7 @@ function writtenBy(pid: number): number {
 
 const bytesPerDay = ({ bytes, seconds }: DiskUse) => (bytes / seconds) * 86_400;
 
-/** As a table of Markdown. */
+/** A Markdown table of the measurements. */
 export function diskTable(uses: readonly DiskUse[]): string {
 	const rows = uses.map((use) => {
 		const perReading = use.readings > 0 ? `${Math.round(use.bytes / use.readings)} B` : '';

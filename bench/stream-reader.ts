@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Histogram } from './load/histogram.ts';
-import { SeenReadings } from './load/seen.ts';
+import { ReceivedReadings } from './load/received-readings.ts';
 
 const STREAM = 'telemetry';
 const GROUP = 'bench';
 const BATCH = 2000;
 
 /**
- * Reads every entry of the stream, counts which readings are there, and how long after their sending they came.
- * Its group keeps the stream from being trimmed before it has read.
+ * Reads every entry of the telemetry stream, counts the readings, and records how long after sending they arrived. Its
+ * consumer group keeps the stream from being trimmed before it was read.
  */
 export class StreamReader {
-	readonly seen = new SeenReadings();
+	readonly readings = new ReceivedReadings();
 	readonly arrival = new Histogram();
 	readonly #redis: Redis;
 	#last = '0-0';
@@ -25,7 +25,7 @@ export class StreamReader {
 		this.#redis = redis;
 	}
 
-	/** To be opened before anything is appended. */
+	/** Must be opened before anything is appended. */
 	static async open(url: string): Promise<StreamReader> {
 		const redis = new Redis(url, { lazyConnect: true });
 		await redis.connect();
@@ -33,13 +33,13 @@ export class StreamReader {
 		return new StreamReader(redis);
 	}
 
-	/** Only readings sent in this time (epoch ms) count for `arrival`. */
+	/** Only readings sent in this time (epoch ms) are recorded in `arrival`. */
 	measure(from: number, to = Number.POSITIVE_INFINITY): void {
 		this.#from = from;
 		this.#to = to;
 	}
 
-	/** Reads along from now on, so that `arrival` is when a reader has the reading, not when Redis has it. */
+	/** Reads continuously from now on; `arrival` then means arrival at a reader, not in Redis. */
 	follow(): void {
 		this.#following = true;
 		this.#loop = (async () => {
@@ -50,14 +50,14 @@ export class StreamReader {
 		})();
 	}
 
-	/** Reads until `expected` readings were seen, or none has come for `patienceMs`. */
+	/** Reads until `expected` readings were received, or none has arrived for `patienceMs`. */
 	async drain(expected: number, patienceMs: number): Promise<void> {
 		const live = this.#following;
 		this.#following = false;
 		await this.#loop;
 		for (let last = Date.now(); ; ) {
 			if ((await this.#read(live)) > 0) last = Date.now();
-			else if (this.seen.received >= expected || Date.now() - last > patienceMs) return;
+			else if (this.readings.received >= expected || Date.now() - last > patienceMs) return;
 			else await sleep(20);
 		}
 	}
@@ -78,8 +78,8 @@ export class StreamReader {
 				seq: number;
 				observedAt: number;
 			};
-			this.seen.add(Number(sensorId.slice(2)), seq);
-			// An id begins with the time at which Redis took it.
+			this.readings.add(Number(sensorId.slice(2)), seq);
+			// An entry's id begins with the time at which Redis added it.
 			if (observedAt >= this.#from && observedAt <= this.#to)
 				this.arrival.record((live ? now : Number.parseInt(id, 10)) - observedAt);
 		}

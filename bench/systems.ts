@@ -12,23 +12,24 @@ import { StreamReader } from './stream-reader.ts';
 
 /** A system under test, running and pinned to its core. */
 export interface SystemUnderTest {
-	/** Of the process whose CPU and memory count. */
+	/** Pid of the process whose CPU and memory are measured. */
 	pid(): number;
 	mqttPort?: number;
 	httpPort?: number;
 	devices: Job['devices'];
 	redisPid?: number;
-	/** What ends up in Redis; absent where nothing is stored. */
+	/** Reads what ends up in Redis; absent if nothing is stored there. */
 	reader?: StreamReader;
-	/** Where readings get to Redis only when it is told to: kills it (-9) and starts it again with the relay on. */
+	/** For a system that runs without its relay: kills it (-9) and starts it again with the relay on. */
 	recover?(): Promise<void>;
 	stop(): Promise<void>;
 }
 
+/** A system that can be measured. */
 export interface System {
 	name: string;
-	is: string;
-	/** A subscriber to everything, at QoS 0. */
+	description: string;
+	/** QoS of a subscriber to all readings; absent: no subscriber. */
 	subscriber?: 0;
 	start(): Promise<SystemUnderTest>;
 }
@@ -36,15 +37,16 @@ export interface System {
 export const CONNECTIONS = 50;
 const SECRET = 'a secret of the benchmark, which guards nothing at all';
 const HOST = '127.0.0.1';
-const strangers = Array.from({ length: CONNECTIONS }, (_, index) => ({ id: sensorId(index), token: '' }));
+/** Devices for systems that do not authenticate. */
+const anonymousDevices = Array.from({ length: CONNECTIONS }, (_, index) => ({ id: sensorId(index), token: '' }));
 
-/** No limits: everything that is accepted is sent on at once. */
+/** Without limits, so that Mosquitto forwards everything at once. */
 const MOSQUITTO = 'set_tcp_nodelay true\nmax_inflight_messages 0\nmax_queued_messages 0';
 
 async function mosquitto(): Promise<SystemUnderTest> {
 	const broker = await startMosquitto({ config: MOSQUITTO });
 	pin(broker.pid, SYSTEM_CORE);
-	return { pid: () => broker.pid, mqttPort: broker.port, devices: strangers, stop: () => broker.stop() };
+	return { pid: () => broker.pid, mqttPort: broker.port, devices: anonymousDevices, stop: () => broker.stop() };
 }
 
 async function aedes(): Promise<SystemUnderTest> {
@@ -53,12 +55,12 @@ async function aedes(): Promise<SystemUnderTest> {
 	return {
 		pid: () => broker.pid,
 		mqttPort: Number(broker.ready[1]),
-		devices: strangers,
+		devices: anonymousDevices,
 		stop: async () => void (await broker.kill()),
 	};
 }
 
-/** Redis, and a reader of its stream that was there first. */
+/** Redis with a reader of its stream, which is there before the first entry. */
 async function redisWithReader(): Promise<{ redis: RedisServer; reader: StreamReader; stop(): Promise<void> }> {
 	const redis = await startRedis();
 	pin(redis.pid, LOAD_CORE);
@@ -81,7 +83,7 @@ async function naive(): Promise<SystemUnderTest> {
 		pid: () => running.pid,
 		mqttPort: Number(running.ready[1]),
 		httpPort: Number(running.ready[2]),
-		devices: strangers,
+		devices: anonymousDevices,
 		redisPid: redis.pid,
 		reader,
 		stop: async () => {
@@ -91,7 +93,7 @@ async function naive(): Promise<SystemUnderTest> {
 	};
 }
 
-/** Every device may send as fast as it can: what is measured is the pipeline, not its brake. */
+/** Rate limits far above the load: the pipeline is measured, not its limits. */
 const GATEWAY_YAML = 'gatewayId: bench\nlimits: {messagesPerSecond: 1000000, messagesPerSecondPerAddress: 10000000}\n';
 
 async function gateway(relay: boolean): Promise<SystemUnderTest> {
@@ -119,7 +121,7 @@ async function gateway(relay: boolean): Promise<SystemUnderTest> {
 	};
 	let running = await launch(relay);
 	const tokens = new Tokens(SECRET);
-	const devices = strangers.map(async ({ id }) => ({
+	const devices = anonymousDevices.map(async ({ id }) => ({
 		id,
 		token: await tokens.signDevice({ id, domainName: 'bench', buildingId: BUILDING }),
 	}));
@@ -147,30 +149,30 @@ async function gateway(relay: boolean): Promise<SystemUnderTest> {
 export const SYSTEMS = {
 	mosquitto: {
 		name: 'mosquitto',
-		is: 'Mosquitto, raw broker, one subscriber, nothing stored',
+		description: 'Mosquitto, raw broker, one subscriber, nothing stored',
 		subscriber: 0,
 		start: mosquitto,
 	},
 	'mosquitto-alone': {
 		name: 'mosquitto-alone',
-		is: 'Mosquitto, raw broker, no subscriber, nothing stored',
+		description: 'Mosquitto, raw broker, no subscriber, nothing stored',
 		start: mosquitto,
 	},
-	aedes: { name: 'aedes', is: 'plain aedes, one subscriber, nothing stored', subscriber: 0, start: aedes },
-	'aedes-alone': { name: 'aedes-alone', is: 'plain aedes, no subscriber, nothing stored', start: aedes },
+	aedes: { name: 'aedes', description: 'plain aedes, one subscriber, nothing stored', subscriber: 0, start: aedes },
+	'aedes-alone': { name: 'aedes-alone', description: 'plain aedes, no subscriber, nothing stored', start: aedes },
 	naive: {
 		name: 'naive',
-		is: 'aedes or express + JSON.parse + one XADD a message, acknowledged before stored',
+		description: 'aedes or express + JSON.parse + one XADD per message, acknowledged before it is stored',
 		start: naive,
 	},
 	gateway: {
 		name: 'gateway',
-		is: 'CrowdVision gateway, acknowledged when on disk, relay to Redis on',
+		description: 'CrowdVision gateway, acknowledged when on disk, relay to Redis on',
 		start: () => gateway(true),
 	},
 	'gateway-log': {
 		name: 'gateway-log',
-		is: 'CrowdVision gateway, acknowledged when on disk, relay off',
+		description: 'CrowdVision gateway, acknowledged when on disk, relay off',
 		start: () => gateway(false),
 	},
 } as const satisfies Record<string, System>;

@@ -4,12 +4,12 @@ import { type Membership, weightIn } from '@crowdvision/contracts';
 import { bearerToken, PublicKeys, Tokens } from '@crowdvision/service-kit';
 
 /**
- * What the JWT decision costs: take the token from the request, verify it, then look what its memberships allow in a
- * building's domain. Milliseconds.
+ * The cost of authorizing a request by its JWT: extracting the token, verifying it, and weighing its memberships in a
+ * building's domain. Times in ms.
  */
 export interface Decision {
 	signing: 'secret' | 'keypair';
-	/** `first`: a token not seen before, signature and all. `again`: one that comes with every request, as tokens do. */
+	/** `first`: a new token, whose signature is verified. `again`: a token that was verified before, the usual case. */
 	seen: 'first' | 'again';
 	memberships: number;
 	p50: number;
@@ -19,7 +19,7 @@ export interface Decision {
 const FIRST = 3000;
 const AGAIN = 60_000;
 const TOKENS = 200;
-/** A clock tells single decisions of microseconds badly: so many are timed together. */
+/** This many decisions are timed together, because the clock is too coarse for a single one. */
 const TOGETHER = 20;
 
 const membershipsOf = (count: number): Membership[] =>
@@ -36,7 +36,7 @@ function tokensOf(signing: Decision['signing']): Tokens {
 	return tokens;
 }
 
-/** With a header that has just been read: a string of its own, hashed by nobody yet. */
+/** A request whose header is a new string, as one just read from a socket: its hash is not cached yet. */
 const requestWith = (token: string) => ({
 	headers: { authorization: Buffer.from(`Bearer ${token}`, 'latin1').toString('latin1') },
 });
@@ -66,7 +66,7 @@ async function measure(
 	);
 	const together = seen === 'first' ? 1 : TOGETHER;
 	const rounds = seen === 'first' ? FIRST : AGAIN / TOGETHER;
-	// In turns: the machine's speed drifts.
+	// Alternating, because the machine's speed drifts.
 	for (let round = 0; round < rounds; round++) {
 		for (const { all, domain, times } of sets) {
 			const requests = Array.from({ length: together }, (_, n) =>
@@ -81,7 +81,7 @@ async function measure(
 		}
 	}
 	return sets.map(({ count, times }) => {
-		// What was compiled meanwhile is not what it costs.
+		// The first fifth is left out: it includes compilation.
 		const sorted = times.slice(Math.floor(times.length / 5)).sort((a, b) => a - b);
 		const at = (share: number) => sorted[Math.floor(sorted.length * share)]!;
 		return { signing, seen, memberships: count, p50: at(0.5), p95: at(0.95) };
@@ -96,7 +96,7 @@ export async function measureTokens(): Promise<Decision[]> {
 	return decisions;
 }
 
-/** A table, and what became of the bounds: p95 <= 1 ms, and with 50 memberships within 20 % of what it is with one. */
+/** A table with the figures for both bounds: p95 <= 1 ms, and 50 memberships within 20 % of one membership. */
 export function tokensTable(decisions: readonly Decision[]): string {
 	const lines = decisions.map((one, index) => {
 		const alone = decisions[index - 1];

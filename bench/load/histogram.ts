@@ -3,7 +3,7 @@ const SCALE = 1 / Math.log(PRECISION);
 /** Up to 10^9 µs. */
 const BUCKETS = Math.ceil(Math.log(1e9) * SCALE) + 1;
 
-/** Counts durations in buckets of 1 %, from 1 µs on: as exact as it needs to be, and of a fixed size. */
+/** A histogram of durations with buckets of 1 %, from 1 µs; its memory does not grow. */
 export class Histogram {
 	readonly #counts = new Uint32Array(BUCKETS);
 	#total = 0;
@@ -18,13 +18,13 @@ export class Histogram {
 		return this.#total;
 	}
 
-	/** Milliseconds that a share of all durations does not exceed; NaN when there are none. */
+	/** The duration, ms, that this share of all durations does not exceed; NaN if nothing was recorded. */
 	quantile(share: number): number {
 		const wanted = Math.ceil(this.#total * share);
-		let seen = 0;
+		let passed = 0;
 		for (let bucket = 0; bucket < BUCKETS && this.#total > 0; bucket++) {
-			seen += this.#counts[bucket]!;
-			if (seen >= wanted) return PRECISION ** bucket / 1000;
+			passed += this.#counts[bucket]!;
+			if (passed >= wanted) return PRECISION ** bucket / 1000;
 		}
 		return Number.NaN;
 	}

@@ -8,7 +8,7 @@ const OPEN = '['.charCodeAt(0);
 const CLOSE = ']'.charCodeAt(0);
 const COMMA = ','.charCodeAt(0);
 
-/** Posts readings on one connection that is kept, one request after the other. */
+/** Posts readings over one persistent HTTP connection, one request at a time. */
 export class HttpSender implements Sender {
 	readonly sensor: string;
 	acknowledged = 0;
@@ -20,7 +20,7 @@ export class HttpSender implements Sender {
 	readonly #head: Buffer;
 	readonly #size: number;
 	#sentAt = 0;
-	#underWay: number[] = [];
+	#inFlight: number[] = [];
 	#rest: Buffer = Buffer.alloc(0);
 
 	private constructor(socket: Socket, job: Job, sensor: string, token: string, events: SenderEvents) {
@@ -54,8 +54,8 @@ export class HttpSender implements Sender {
 		return this.#writer.next - FIRST_SEQ;
 	}
 
-	get room(): number {
-		return this.#underWay.length === 0 ? 1 : 0;
+	get available(): number {
+		return this.#inFlight.length === 0 ? 1 : 0;
 	}
 
 	send(): void {
@@ -66,7 +66,7 @@ export class HttpSender implements Sender {
 		if (this.#batch > 1) chunk[at++] = OPEN;
 		for (let index = 0; index < this.#batch; index++) {
 			if (index > 0) chunk[at++] = COMMA;
-			this.#underWay.push(this.#writer.next);
+			this.#inFlight.push(this.#writer.next);
 			this.#writer.write(chunk, at, now);
 			at += this.#writer.length;
 		}
@@ -86,14 +86,14 @@ export class HttpSender implements Sender {
 		}
 		this.#rest = data.subarray(headEnd + 4 + length);
 		this.#events.latency.record(performance.now() - this.#sentAt);
-		if (head.startsWith('HTTP/1.1 202')) this.acknowledged += this.#underWay.length;
-		else this.refused += this.#underWay.length;
-		this.#underWay = [];
-		this.#events.onRoom(this);
+		if (head.startsWith('HTTP/1.1 202')) this.acknowledged += this.#inFlight.length;
+		else this.refused += this.#inFlight.length;
+		this.#inFlight = [];
+		this.#events.onAvailable(this);
 	}
 
 	pending(): number[] {
-		return [...this.#underWay];
+		return [...this.#inFlight];
 	}
 
 	close(): void {

@@ -1,46 +1,46 @@
-/** What the load generator is told, as JSON in its first argument. */
+/** What the load generator is to do; it gets this as JSON in its first argument. */
 export interface Job {
 	protocol: 'mqtt' | 'http';
 	host: string;
 	port: number;
 	/** For MQTT. */
 	qos: 0 | 1;
-	/** For HTTP: readings in a request. */
+	/** For HTTP: readings per request. */
 	batch: number;
 	connections: number;
-	/** Unacknowledged messages a connection may have. */
+	/** The most unacknowledged messages per connection. */
 	window: number;
 	warmUpSeconds: number;
 	seconds: number;
-	/** Messages a second over all connections; absent: as many as are acknowledged. */
+	/** Messages per second over all connections; absent: as fast as they are acknowledged. */
 	rate?: number;
-	/** QoS of a subscriber to everything, on a connection of its own; absent: none. */
+	/** QoS of a subscriber to all readings on its own connection; absent: no subscriber. */
 	subscriber?: 0 | 1;
-	/** One for each connection. The device's id is also its sensor's. */
+	/** One per connection. The device's id is also the id of its sensor. */
 	devices: { id: string; token: string }[];
 }
 
-/** The last line it prints. Times in ms. */
+/** The result, in the last line that the load generator prints. Times in ms. */
 export interface LoadResult {
-	/** Readings acknowledged (QoS 0: read by the other side) a second, between `begin` and `end`. */
+	/** Readings acknowledged (QoS 0: read by the other side) per second between BEGIN and END. */
 	perSecond: number;
-	/** Readings in that time. */
+	/** Readings acknowledged in that time. */
 	counted: number;
-	/** Acknowledgements; absent for QoS 0. */
+	/** Time from sending to acknowledgement; absent for QoS 0. */
 	ack?: { p50: number; p99: number; max: number };
-	/** Of each sensor, all that was sent: sequence numbers from FIRST_SEQ on. */
+	/** By sensor, how many readings were sent; their sequence numbers start at FIRST_SEQ. */
 	sent: Record<string, number>;
-	/** Of each sensor, what was sent and never acknowledged. Empty where there is nothing. */
+	/** By sensor, the sequence numbers that were never acknowledged; sensors without any are left out. */
 	unacknowledged: Record<string, number[]>;
 	/** Readings that were refused: HTTP answers other than 202. */
 	refused: number;
-	/** What the subscriber got; absent where there is none. */
+	/** What the subscriber received; absent without a subscriber. */
 	subscriber?: { received: number; missing: number; duplicates: number };
-	/** Share of a core that the generator itself used between `begin` and `end`. */
+	/** Share of a core that the generator itself used between BEGIN and END. */
 	generatorCpu: number;
 }
 
-/** The lines by which it says where it is. */
+/** The lines with which it reports its progress. */
 export const BEGIN = 'measure-begin';
 export const END = 'measure-end';
 export const RESULT = 'result ';

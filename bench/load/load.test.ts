@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Histogram } from './histogram.ts';
 import { packetReader } from './mqtt.ts';
 import { FIRST_SEQ, ReadingWriter, sensorId, seqAt } from './reading.ts';
-import { SeenReadings } from './seen.ts';
+import { ReceivedReadings } from './received-readings.ts';
 
-describe('ReadingWriter', () => {
-	it('writes readings of about 150 bytes that differ in what should differ, and whose numbers can be read back', () => {
+describe('the reading writer', () => {
+	it('writes readings of about 150 bytes with increasing numbers, which can be read back', () => {
 		const writer = new ReadingWriter(sensorId(17));
 		const buffer = Buffer.alloc(writer.length + 5);
 		writer.write(buffer, 5, 1_764_000_000_001);
@@ -28,8 +28,8 @@ describe('ReadingWriter', () => {
 	});
 });
 
-describe('packetReader', () => {
-	it('finds the same packets however the stream is cut', () => {
+describe('the packet reader', () => {
+	it('yields the same packets however the stream is cut', () => {
 		const packets = [
 			generate({ cmd: 'puback', messageId: 300 }),
 			generate({ cmd: 'publish', topic: 'a', payload: 'x'.repeat(200), qos: 0, dup: false, retain: false }),
@@ -59,8 +59,8 @@ describe('packetReader', () => {
 	});
 });
 
-describe('Histogram', () => {
-	it('knows its quantiles to 1 %', () => {
+describe('the histogram', () => {
+	it('gives quantiles with an error of at most 1 %', () => {
 		const histogram = new Histogram();
 		for (let milliseconds = 1; milliseconds <= 1000; milliseconds++) histogram.record(milliseconds);
 		for (const share of [0.01, 0.5, 0.99, 1])
@@ -70,13 +70,13 @@ describe('Histogram', () => {
 	});
 });
 
-describe('SeenReadings', () => {
-	it('tells what is missing and what came twice, and forgives what was never acknowledged', () => {
-		const seen = new SeenReadings();
-		for (const seq of [0, 1, 1, 3, 100_000]) seen.add(2, FIRST_SEQ + seq);
-		expect(seen.received).toBe(5);
-		expect(seen.compare(2, 4, new Set())).toEqual({ missing: 1, duplicates: 1 });
-		expect(seen.compare(2, 5, new Set([FIRST_SEQ + 2]))).toEqual({ missing: 1, duplicates: 1 });
-		expect(seen.compare(9, 3, new Set())).toEqual({ missing: 3, duplicates: 0 });
+describe('the received readings', () => {
+	it('count what is missing and what was received twice, leaving out what was never acknowledged', () => {
+		const received = new ReceivedReadings();
+		for (const seq of [0, 1, 1, 3, 100_000]) received.add(2, FIRST_SEQ + seq);
+		expect(received.received).toBe(5);
+		expect(received.compare(2, 4, new Set())).toEqual({ missing: 1, duplicates: 1 });
+		expect(received.compare(2, 5, new Set([FIRST_SEQ + 2]))).toEqual({ missing: 1, duplicates: 1 });
+		expect(received.compare(9, 3, new Set())).toEqual({ missing: 3, duplicates: 0 });
 	});
 });

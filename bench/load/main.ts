@@ -1,7 +1,7 @@
 /**
  * The load generator, a process of its own:  node bench/load/main.ts '<Job as JSON>'
- * Connects, sends for a while, says when the measured time begins and ends, waits for what is still unacknowledged, and
- * ends with its result.
+ * Connects, sends, prints when the measured time begins and ends, waits for outstanding acknowledgements, and prints
+ * its result.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Histogram } from './histogram.ts';
@@ -11,7 +11,7 @@ import { connectMqtt, MqttSender } from './mqtt.ts';
 import type { Sender, SenderEvents } from './sender.ts';
 import { Subscriber } from './subscriber.ts';
 
-/** How long what was sent may wait for its acknowledgement or its subscriber after the end. */
+/** How long to wait after the end for outstanding acknowledgements and for the subscriber. */
 const PATIENCE_MS = 30_000;
 
 const job: Job = JSON.parse(process.argv[2] ?? '');
@@ -25,8 +25,8 @@ function fail(error: Error): never {
 
 const events: SenderEvents = {
 	latency,
-	onRoom: (sender) => {
-		if (sending && job.rate === undefined && sender.room > 0) sender.send(sender.room);
+	onAvailable: (sender) => {
+		if (sending && job.rate === undefined && sender.available > 0) sender.send(sender.available);
 	},
 	onError: fail,
 };
@@ -36,7 +36,7 @@ async function startSender({ id, token }: Job['devices'][number]): Promise<Sende
 	return new MqttSender(await connectMqtt(job, id, id, token), id, job, events);
 }
 
-/** Keeps to the schedule: what a timer was late for is sent at once. A connection without room passes its turn. */
+/** Sends on schedule; what a late timer missed is sent at once. A connection whose window is full loses its turn. */
 async function sendPaced(senders: Sender[], perSecond: number): Promise<void> {
 	const began = performance.now();
 	let sent = 0;
@@ -45,14 +45,14 @@ async function sendPaced(senders: Sender[], perSecond: number): Promise<void> {
 		const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
 		for (; sent < due; sent++) {
 			const sender = senders[turn++ % senders.length]!;
-			if (sender.room > 0) sender.send(1);
+			if (sender.available > 0) sender.send(1);
 		}
 		await sleep(1);
 	}
 }
 
 const acknowledged = (senders: Sender[]) => senders.reduce((sum, sender) => sum + sender.acknowledged, 0);
-const say = (line: string) => process.stdout.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function untilTrue(condition: () => boolean): Promise<void> {
 	for (const until = Date.now() + PATIENCE_MS; !condition() && Date.now() < until; ) await sleep(10);
@@ -63,25 +63,25 @@ const senders = await Promise.all(job.devices.slice(0, job.connections).map(star
 
 sending = true;
 if (job.rate !== undefined) void sendPaced(senders, job.rate);
-else for (const sender of senders) sender.send(sender.room);
+else for (const sender of senders) sender.send(sender.available);
 
 await sleep(job.warmUpSeconds * 1000);
 latency.clear();
 const before = acknowledged(senders);
 const beganAt = performance.now();
 const cpuBefore = process.cpuUsage();
-say(BEGIN);
+print(BEGIN);
 await sleep(job.seconds * 1000);
 const counted = acknowledged(senders) - before;
 const elapsed = performance.now() - beganAt;
 const cpu = process.cpuUsage(cpuBefore);
 const ack = { p50: latency.quantile(0.5), p99: latency.quantile(0.99), max: latency.quantile(1) };
-say(END);
+print(END);
 sending = false;
 
 await untilTrue(() => senders.every((sender) => sender.pending().length === 0));
-const sentInAll = senders.reduce((sum, sender) => sum + sender.sent, 0);
-if (subscriber) await untilTrue(() => subscriber.seen.received >= sentInAll);
+const totalSent = senders.reduce((sum, sender) => sum + sender.sent, 0);
+if (subscriber) await untilTrue(() => subscriber.readings.received >= totalSent);
 
 const result: LoadResult = {
 	perSecond: (counted / elapsed) * 1000,
@@ -98,11 +98,11 @@ if (subscriber) {
 	let missing = 0;
 	let duplicates = 0;
 	for (const sender of senders) {
-		const found = subscriber.seen.compare(Number(sender.sensor.slice(2)), sender.sent, new Set(sender.pending()));
+		const found = subscriber.readings.compare(Number(sender.sensor.slice(2)), sender.sent, new Set(sender.pending()));
 		missing += found.missing;
 		duplicates += found.duplicates;
 	}
-	result.subscriber = { received: subscriber.seen.received, missing, duplicates };
+	result.subscriber = { received: subscriber.readings.received, missing, duplicates };
 }
 for (const sender of senders) sender.close();
 subscriber?.close();

@@ -11,8 +11,8 @@ const PINGREQ = Buffer.from([0xc0, 0]);
 const LAST_PACKET_ID = 65_535;
 
 /**
- * Splits a stream into MQTT packets: calls `handle` with the type and flags, the whole buffer, and where the packet's
- * body begins and ends.
+ * Splits a stream into MQTT packets. Calls `handle` with the packet's type and flags, the buffer that holds it, and the
+ * begin and end of its body in that buffer.
  */
 export function packetReader(
 	handle: (type: number, flags: number, data: Buffer, from: number, to: number) => void,
@@ -43,7 +43,7 @@ export function packetReader(
 	};
 }
 
-/** Connects, and resolves when the broker has said yes. */
+/** Connects; resolves when the broker has accepted. Rejects if it refuses. */
 export function connectMqtt(
 	job: Pick<Job, 'host' | 'port'>,
 	clientId: string,
@@ -70,13 +70,13 @@ export function connectMqtt(
 		const read = packetReader((type, _flags, data, from) => {
 			socket.off('data', read);
 			if (type === CONNACK && data[from + 1] === 0) resolve(socket);
-			else reject(new Error(`${clientId} was refused: CONNACK ${data[from + 1]}`));
+			else reject(new Error(`the broker refused ${clientId}: CONNACK ${data[from + 1]}`));
 		});
 		socket.on('data', read);
 	});
 }
 
-/** Publishes readings as fast as it is told, with hand-built packets. */
+/** Publishes readings over MQTT in packets built by hand, so that the generator costs little. */
 export class MqttSender implements Sender {
 	readonly sensor: string;
 	acknowledged = 0;
@@ -89,11 +89,11 @@ export class MqttSender implements Sender {
 	readonly #head: Buffer;
 	readonly #size: number;
 	readonly #sentAt = new Float64Array(LAST_PACKET_ID + 1);
-	/** By packet id, 0: acknowledged. */
+	/** Sequence number by packet id; 0 once it is acknowledged. */
 	readonly #seqs = new Uint32Array(LAST_PACKET_ID + 1);
 	#packetId = 0;
 	#inFlight = 0;
-	/** For QoS 0, which nobody acknowledges: a PINGREQ follows what is written, and its answer says that it was taken. */
+	/** QoS 0 has no acknowledgement: a PINGREQ follows each write, and its answer shows that the broker has read it. */
 	readonly #pings: number[] = [];
 
 	constructor(socket: Socket, sensor: string, job: Job, events: SenderEvents) {
@@ -104,7 +104,8 @@ export class MqttSender implements Sender {
 		this.#writer = new ReadingWriter(sensor);
 		const topic = Buffer.from(topicOf(sensor));
 		const body = 2 + topic.length + (job.qos > 0 ? 2 : 0) + this.#writer.length;
-		if (body < 128 || body > 16_383) throw new Error('the reading does not have the length this is built for');
+		if (body < 128 || body > 16_383)
+			throw new Error(`a PUBLISH of ${body} bytes does not fit the two length bytes of this sender`);
 		this.#head = Buffer.concat([
 			Buffer.from([0x30 | (job.qos << 1), (body & 127) | 128, body >> 7, 0, topic.length]),
 			topic,
@@ -119,7 +120,7 @@ export class MqttSender implements Sender {
 		return this.#writer.next - FIRST_SEQ;
 	}
 
-	get room(): number {
+	get available(): number {
 		return this.#job.window - this.#inFlight;
 	}
 
@@ -154,22 +155,22 @@ export class MqttSender implements Sender {
 			if (this.#seqs[id] === 0) return;
 			this.#seqs[id] = 0;
 			this.#events.latency.record(performance.now() - this.#sentAt[id]!);
-			this.#taken(1);
+			this.#acknowledge(1);
 		} else if (type === PINGRESP) {
-			this.#taken(this.#pings.shift() ?? 0);
+			this.#acknowledge(this.#pings.shift() ?? 0);
 		}
 	};
 
 	#scheduled = false;
-	/** Asks for more once for all acknowledgements of a chunk. */
-	#taken(messages: number): void {
+	/** Reports once for all acknowledgements of a chunk that messages may be sent again. */
+	#acknowledge(messages: number): void {
 		this.#inFlight -= messages;
 		this.acknowledged += messages;
 		if (this.#scheduled) return;
 		this.#scheduled = true;
 		queueMicrotask(() => {
 			this.#scheduled = false;
-			this.#events.onRoom(this);
+			this.#events.onAvailable(this);
 		});
 	}
 

@@ -1,11 +1,9 @@
-/**
- * The first sequence number of every sensor; all of them have seven digits, so that every reading has the same length.
- */
+/** The first sequence number of every sensor. All numbers have seven digits, so all readings have the same length. */
 export const FIRST_SEQ = 1_000_000;
 export const BUILDING = 'bench';
 const ROOM = 'hall';
 
-/** Sensors have ids of equal length, too. */
+/** The id of a sensor; all ids have the same length. */
 export const sensorId = (index: number) => `s-${String(index).padStart(3, '0')}`;
 export const topicOf = (sensor: string) => `telemetry/${BUILDING}/${ROOM}/${sensor}`;
 
@@ -20,7 +18,7 @@ function writeDigits(target: Buffer, at: number, digits: number, value: number):
 	}
 }
 
-/** Writes readings of one sensor, of about 150 bytes each, without building objects or strings. */
+/** Writes the readings of one sensor, about 150 bytes each, without creating objects or strings. */
 export class ReadingWriter {
 	readonly length: number;
 	readonly #template: Buffer;
@@ -45,7 +43,7 @@ export class ReadingWriter {
 		return this.#next;
 	}
 
-	/** Writes the next reading at `at`, observed at `now` (epoch ms). */
+	/** Writes the next reading to `target` at `at`, observed at `now` (epoch ms). */
 	write(target: Buffer, at: number, now: number): void {
 		this.#template.copy(target, at);
 		writeDigits(target, at + this.#valueAt, 3, 400 + (this.#next % 500));
@@ -54,7 +52,7 @@ export class ReadingWriter {
 	}
 }
 
-/** Reads the sequence number out of a reading of ReadingWriter, which is at `at`. */
+/** Reads the sequence number of a reading that ReadingWriter wrote at `at`. */
 export function seqAt(source: Buffer, at: number): number {
 	let seq = 0;
 	for (let index = at + SEQ_OFFSET; index < at + SEQ_OFFSET + 7; index++) seq = seq * 10 + source[index]! - ZERO;

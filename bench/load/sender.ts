@@ -1,24 +1,25 @@
 import type { Histogram } from './histogram.ts';
 
-/** One connection of the load generator. */
+/** One connection of the load generator, which sends the readings of one sensor. */
 export interface Sender {
 	readonly sensor: string;
-	/** Messages it may send now without exceeding its window. */
-	readonly room: number;
-	/** Readings sent so far, and those of them that were acknowledged (QoS 0: that the other side has read). */
+	/** Messages that it may send now without exceeding its window. */
+	readonly available: number;
+	/** Readings sent so far, and how many of them were acknowledged (QoS 0: read by the other side). */
 	readonly sent: number;
 	readonly acknowledged: number;
 	readonly refused: number;
-	/** Sends so many messages, in one write. */
+	/** Sends this many messages in one write. */
 	send(messages: number): void;
-	/** Sequence numbers that wait for their acknowledgement. */
+	/** Sequence numbers of unacknowledged readings. */
 	pending(): number[];
 	close(): void;
 }
 
+/** What a sender reports to the load generator. */
 export interface SenderEvents {
 	latency: Histogram;
-	/** Called after acknowledgements. */
-	onRoom(sender: Sender): void;
+	/** Called after acknowledgements, when messages may be sent again. */
+	onAvailable(sender: Sender): void;
 	onError(error: Error): void;
 }

@@ -3,21 +3,21 @@ import { generate } from 'mqtt-packet';
 import type { Job } from './job.ts';
 import { connectMqtt, packetReader } from './mqtt.ts';
 import { seqAt } from './reading.ts';
-import { SeenReadings } from './seen.ts';
+import { ReceivedReadings } from './received-readings.ts';
 
 const PUBLISH = 3;
 const SUBACK = 9;
 
-/** Subscribes to every reading, acknowledges what wants it, and counts which ones came. */
+/** Subscribes to all readings, acknowledges those of QoS 1, and counts what it receives. */
 export class Subscriber {
-	readonly seen = new SeenReadings();
+	readonly readings = new ReceivedReadings();
 	readonly #socket: Socket;
 
 	private constructor(socket: Socket) {
 		this.#socket = socket;
 	}
 
-	/** Resolves when the subscription stands. */
+	/** Resolves when the broker has confirmed the subscription. */
 	static async start(job: Job, qos: 0 | 1, onError: (error: Error) => void): Promise<Subscriber> {
 		const socket = await connectMqtt(job, 'bench-subscriber');
 		const subscriber = new Subscriber(socket);
@@ -30,9 +30,9 @@ export class Subscriber {
 				const topicEnd = from + 2 + ((data[from]! << 8) | data[from + 1]!);
 				const acknowledged = (flags & 6) !== 0;
 				if (acknowledged) acknowledgements.push(0x40, 2, data[topicEnd]!, data[topicEnd + 1]!);
-				// The sensor's number is the end of its topic: s-017.
+				// The topic ends in the sensor's number, as in s-017.
 				const sensor = (data[topicEnd - 3]! - 48) * 100 + (data[topicEnd - 2]! - 48) * 10 + data[topicEnd - 1]! - 48;
-				subscriber.seen.add(sensor, seqAt(data, topicEnd + (acknowledged ? 2 : 0)));
+				subscriber.readings.add(sensor, seqAt(data, topicEnd + (acknowledged ? 2 : 0)));
 			});
 			socket.on('data', (chunk: Buffer) => {
 				read(chunk);

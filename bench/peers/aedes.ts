@@ -1,4 +1,4 @@
-/** Plain aedes: a broker that stores nothing. Prints `ready <port>`. */
+/** Plain aedes, a broker without storage. Prints `ready <port>`. */
 import { createServer } from 'node:net';
 import { Aedes } from 'aedes';
 

@@ -1,6 +1,7 @@
 /**
- * What most would write: aedes or express, JSON.parse, one XADD a message. Acknowledged before it is stored, nothing
- * validated. node bench/peers/naive.ts <redis url>; prints `ready <mqtt port> <http port>`.
+ * The straightforward ingest to compare with: aedes or express, JSON.parse, one XADD per message. It acknowledges
+ * before storing and validates nothing. Run as `node bench/peers/naive.ts <redis url>`; prints `ready <mqtt port> <http
+ * port>`.
  */
 import { createServer } from 'node:net';
 import { express } from '@crowdvision/service-kit';

@@ -1,11 +1,11 @@
 import { FIRST_SEQ } from './reading.ts';
 
-/** Which readings of which sensor came, and how often: a byte for each. */
-export class SeenReadings {
+/** Counts how often each reading was received, with one byte per reading. */
+export class ReceivedReadings {
 	readonly #sensors: Uint8Array[] = [];
 	#received = 0;
 
-	/** All that came, duplicates too. */
+	/** Readings received, duplicates included. */
 	get received(): number {
 		return this.#received;
 	}
@@ -24,7 +24,8 @@ export class SeenReadings {
 	}
 
 	/**
-	 * What is missing of the first `sent` readings of a sensor, those in `except` left out, and what came more than once.
+	 * How many of the first `sent` readings of a sensor are missing, leaving out those in `except`, and how many were
+	 * received again.
 	 */
 	compare(sensor: number, sent: number, except: ReadonlySet<number>): { missing: number; duplicates: number } {
 		const counts = this.#sensors[sensor] ?? new Uint8Array(0);
