@@ -1,21 +1,22 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';
-import { Counter, Gauge, type Logger, type Registry as Metrics } from '@crowdvision/service-kit';
+import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
 import type { Deliver } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import type { BridgeConfig } from './config/bridge-config.ts';
 import { type BridgeSettings, bridgeSettings } from './config/bridge-settings.ts';
+import type { BridgeReport } from './link/bridge-report.ts';
 import type { InboundParts } from './link/inbound.ts';
 import { cursorName, Link, sendsReadings } from './link/link.ts';
-import type { BridgeReport } from './link/link-state.ts';
 import { LoopGuard } from './loops/loop-guard.ts';
-import { ReturnBound } from './loops/return-bound.ts';
+import { RecentSends } from './loops/recent-sends.ts';
+import { registerBridgeMetrics } from './metrics.ts';
 
 export interface BridgesParts {
 	gatewayId: string;
-	/** Of all bridges; each has a folder below. */
+	/** The folder for all bridges; each has one below. */
 	dir: string;
 	log: Log;
 	worker: CommitWorker;
@@ -37,20 +38,19 @@ export class Bridges {
 	readonly #parts: BridgesParts;
 	readonly #running = new Map<string, Running>();
 	readonly #guard: LoopGuard;
-	readonly #bound = new ReturnBound();
+	readonly #sends = new RecentSends();
 	#updating: Promise<void> = Promise.resolve();
-	#begun = false;
+	#hasBegun = false;
 
 	constructor(parts: BridgesParts) {
 		this.#parts = parts;
-		// Every new Pi is called raspberrypi: the log's id tells gateways apart.
+		// The id of the log tells gateways apart: every new Pi is called raspberrypi.
 		this.#guard = new LoopGuard(`${parts.gatewayId}:${parts.log.id}`.replaceAll(' ', '-'), parts.logger);
 	}
 
 	/**
-	 * Makes the bridges what the configuration says. One whose topics and queue stay the same keeps its connection: other
-	 * credentials or certificates, and more addresses, count from its next connecting on. What waits for one that is gone
-	 * stays in its folder.
+	 * Applies a configuration. A bridge whose topics and queue stay the same keeps its connection; changed credentials,
+	 * certificates and addresses count from its next connection on. The queue of a removed bridge stays in its folder.
 	 */
 	update(configs: readonly BridgeConfig[]): Promise<void> {
 		this.#updating = this.#updating
@@ -62,47 +62,47 @@ export class Bridges {
 	async #update(wanted: BridgeSettings[]): Promise<void> {
 		for (const [name, { link, settings }] of this.#running) {
 			const next = wanted.find((one) => one.name === name);
-			if (next && withoutReconnecting(settings, next)) {
-				link.renew(next);
+			if (next && mayStayConnected(settings, next)) {
+				link.applyLater(next);
 				this.#running.get(name)!.settings = next;
 			} else await this.#end(name);
 		}
-		this.#forget(wanted);
-		const fresh = wanted.filter(({ name }) => !this.#running.has(name));
-		for (const settings of fresh) await this.#open(settings);
+		this.#removeStaleCursors(wanted);
+		const added = wanted.filter(({ name }) => !this.#running.has(name));
+		for (const settings of added) await this.#open(settings);
 		this.#guard.watch(wanted.map(({ name }) => this.#running.get(name)!.link));
-		for (const { name } of fresh) {
+		for (const { name } of added) {
 			const { link } = this.#running.get(name)!;
-			link.listenIn();
-			if (this.#begun) link.start();
+			link.openQueue();
+			if (this.#hasBegun) link.start();
 		}
 	}
 
 	/**
-	 * Lets the bridges connect, those of later configurations too. Until then they only queue: no message may find the
-	 * local broker open and no bridge there.
+	 * Lets the bridges connect, also those of later configurations. Until then they only queue messages, so that none is
+	 * missed that clients publish before.
 	 */
 	begin(): void {
-		this.#begun = true;
+		this.#hasBegun = true;
 		for (const { link } of this.#running.values()) link.start();
 	}
 
-	/** In the order of the configuration. */
+	/** The reports of all bridges, in the order of the configuration. */
 	list(): BridgeReport[] {
 		return [...this.#running.values()].map(({ link }) => link.report());
 	}
 
-	/** What is wrong with each, as `bridge {name}`; undefined where nothing is. */
+	/** The reason why each bridge (`bridge {name}`) is not connected, for a person; undefined when it is. */
 	troubles(): Record<string, string | undefined> {
 		return Object.fromEntries(
 			this.list().map(({ name, state, lastFailure }) => {
-				const away = state === 'connecting' || state === 'disconnected';
-				return [`bridge ${name}`, away ? (lastFailure?.reason ?? state) : undefined];
+				const isDown = state === 'connecting' || state === 'disconnected';
+				return [`bridge ${name}`, isDown ? (lastFailure?.reason ?? state) : undefined];
 			}),
 		);
 	}
 
-	/** Takes nothing from the remotes any more. */
+	/** Takes no further messages from the remotes. */
 	stopInbound(): void {
 		for (const { link } of this.#running.values()) link.stopInbound();
 	}
@@ -114,82 +114,20 @@ export class Bridges {
 	}
 
 	register(metrics: Metrics): void {
-		const running = this.#running;
-		const gauge = (name: string, help: string, read: (report: BridgeReport) => number) => {
-			new Gauge({
-				name,
-				help,
-				labelNames: ['bridge'],
-				registers: [metrics],
-				collect() {
-					this.reset();
-					for (const { link } of running.values()) this.set({ bridge: link.name }, read(link.report()));
-				},
-			});
-		};
-		const counter = (
-			name: string,
-			help: string,
-			read: (report: BridgeReport) => Iterable<[labels: Record<string, string>, value: number]>,
-		) => {
-			new Counter({
-				name,
-				help,
-				labelNames: ['bridge', 'direction', 'reason'],
-				registers: [metrics],
-				collect() {
-					this.reset();
-					for (const { link } of running.values())
-						for (const [labels, value] of read(link.report())) this.inc({ bridge: link.name, ...labels }, value);
-				},
-			});
-		};
-		const bothWays = (read: (account: BridgeReport['in']) => number) => (report: BridgeReport) =>
-			(['in', 'out'] as const).map((direction): [Record<string, string>, number] => [
-				{ direction },
-				read(report[direction]),
-			]);
-		gauge('gateway_bridge_connected', 'Whether the bridge is connected', ({ state }) => Number(state === 'connected'));
-		gauge('gateway_bridge_standby', 'Whether the bridge is on standby because of a loop', ({ standbyFor }) =>
-			Number(standbyFor !== undefined),
-		);
-		gauge('gateway_bridge_queued', 'Records the remote does not have yet', ({ queued }) => queued);
-		gauge('gateway_bridge_lag_seconds', 'Age of the oldest of them', ({ lag }) => lag / 1000);
-		counter(
-			'gateway_bridge_received_total',
-			'Messages that came from the remote (in) or are for it (out)',
-			bothWays(({ received }) => received),
-		);
-		counter(
-			'gateway_bridge_delivered_total',
-			'Messages that are durable here (in) or acknowledged by the remote (out)',
-			bothWays(({ delivered }) => delivered),
-		);
-		counter('gateway_bridge_dropped_total', 'Messages that were dropped, by reason', (report) =>
-			(['in', 'out'] as const).flatMap((direction) =>
-				Object.entries(report[direction].dropped).map(([reason, count]): [Record<string, string>, number] => [
-					{ direction, reason },
-					count,
-				]),
-			),
-		);
-		counter('gateway_bridge_repeated_total', 'Messages sent (out) or received (in) once more', ({ duplicates }) => [
-			[{ direction: 'out' }, duplicates.sent],
-			[{ direction: 'in' }, duplicates.received],
-		]);
+		registerBridgeMetrics(metrics, () => this.list());
 	}
 
 	async #open(settings: BridgeSettings): Promise<void> {
 		const { gatewayId, worker, logger, dir: all, log, local, deliver, decodeBy, ledger } = this.#parts;
 		const dir = join(all, settings.name);
 		mkdirSync(join(dir, 'queue'), { recursive: true, mode: 0o700 });
-		const named = logger.child({ bridge: settings.name });
+		const linkLogger = logger.child({ bridge: settings.name });
 		if (sendsReadings(settings)) await this.#placeCursor(settings.name, join(dir, 'readings'));
 		const rawLog = await Log.open({
 			dir: join(dir, 'queue'),
 			worker,
 			...settings.queue,
-			onIncident: (incident) => named.error({ incident }, 'bridge: something in its queue is damaged or missing'),
+			onIncident: (incident) => linkLogger.error({ incident }, 'bridge: records of the queue are damaged or missing'),
 		});
 		const link = new Link({
 			settings,
@@ -202,21 +140,21 @@ export class Bridges {
 			decodeBy,
 			ledger,
 			guard: this.#guard,
-			bound: this.#bound,
+			sends: this.#sends,
 			isReturn: (name, topic, payload) => this.#running.get(name)?.link.hasSent(topic, payload) ?? false,
-			logger: named,
+			logger: linkLogger,
 		});
 		this.#running.set(settings.name, { link, rawLog, settings });
 	}
 
 	/**
-	 * A new bridge begins with the readings of now; one that was there before, but whose place is lost, with all that the
-	 * log holds.
+	 * Creates a bridge's cursor on the log of readings, if there is none. A new bridge begins at the end of the log; one
+	 * that existed before (`marker` is there) and has lost its cursor begins at the start.
 	 */
-	async #placeCursor(name: string, mark: string): Promise<void> {
+	async #placeCursor(name: string, marker: string): Promise<void> {
 		const { log } = this.#parts;
-		await log.cursor(cursorName(name), existsSync(mark) ? log.startOffset : log.endOffset).flush();
-		writeFileSync(mark, '');
+		await log.cursor(cursorName(name), existsSync(marker) ? log.startOffset : log.endOffset).flush();
+		writeFileSync(marker, '');
 	}
 
 	async #end(name: string): Promise<void> {
@@ -226,21 +164,18 @@ export class Bridges {
 		this.#running.delete(name);
 	}
 
-	/** The cursor of a bridge that is gone would hold the log's records for ever. */
-	#forget(wanted: readonly BridgeSettings[]): void {
+	/** Removes the cursors of removed bridges, which would keep the log's records forever. */
+	#removeStaleCursors(wanted: readonly BridgeSettings[]): void {
 		const { log } = this.#parts;
-		const kept = new Set(wanted.filter(sendsReadings).map(({ name }) => cursorName(name)));
+		const needed = new Set(wanted.filter(sendsReadings).map(({ name }) => cursorName(name)));
 		for (const name of log.cursors().keys())
-			if (name.startsWith(cursorName('')) && !kept.has(name)) log.cursor(name).remove();
+			if (name.startsWith(cursorName('')) && !needed.has(name)) log.cursor(name).remove();
 	}
 }
 
-/**
- * Whether a bridge may go on as it is: only how it connects has changed, and the address it is at is still one of its
- * own.
- */
-function withoutReconnecting(before: BridgeSettings, after: BridgeSettings): boolean {
-	const stays = ({
+/** Whether a bridge may keep its connection: only the way to connect has changed, and all addresses are still there. */
+function mayStayConnected(before: BridgeSettings, after: BridgeSettings): boolean {
+	const others = ({
 		urls,
 		username,
 		secret,
@@ -252,5 +187,5 @@ function withoutReconnecting(before: BridgeSettings, after: BridgeSettings): boo
 		roundRobin,
 		...rest
 	}: BridgeSettings) => JSON.stringify(rest);
-	return stays(before) === stays(after) && before.urls.every((url) => after.urls.includes(url));
+	return others(before) === others(after) && before.urls.every((url) => after.urls.includes(url));
 }

@@ -3,7 +3,7 @@ import { waitFor } from '@crowdvision/testing/wait';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { onTestFinished } from 'vitest';
 import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
-import type { BridgeReport } from '../bridge/link/link-state.ts';
+import type { BridgeReport } from '../bridge/link/bridge-report.ts';
 import type { GatewayWorld } from './gateway-world.ts';
 
 /** A real Mosquitto that ends with the test. */

@@ -1,7 +1,7 @@
 import type { Log } from '@crowdvision/log';
 import type { Bridges } from '../bridge/bridges.ts';
+import type { BridgeReport } from '../bridge/link/bridge-report.ts';
 import { cursorName } from '../bridge/link/link.ts';
-import type { BridgeReport } from '../bridge/link/link-state.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { Relay } from '../log/relay.ts';
 import type { ConsumerState, ExplainParts } from './explain.ts';

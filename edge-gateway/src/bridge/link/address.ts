@@ -16,7 +16,7 @@ const PORTS: Record<string, number> = {
 };
 const ENCRYPTED = new Set(['mqtts:', 'ssl:', 'wss:']);
 
-/** How to reach a broker. */
+/** The address of a broker, and how to connect to it. */
 export interface DialOptions {
 	url: string;
 	tls: TlsConfig;
@@ -24,16 +24,16 @@ export interface DialOptions {
 	timeoutMs: number;
 }
 
-/** The URL without what could be a secret in it. */
-export function shownUrl(url: string): string {
+/** The URL for logs and reports, without parts that could hold a secret. */
+export function displayUrl(url: string): string {
 	const { protocol, host, pathname } = new URL(url);
 	return `${protocol}//${host}${pathname === '/' ? '' : pathname}`;
 }
 
 /**
- * Opens a stream to a broker: TCP, TLS or WebSocket. Certificates are read anew each time, so a renewed one counts from
- * the next connection on.
- * @throws with the reason, also after `timeoutMs` or when `signal` aborts.
+ * Opens a stream to a broker over TCP, TLS or WebSocket. Certificates are read for each connection, so a renewed one is
+ * used from the next connection on.
+ * @throws Error with the reason, also after `timeoutMs` or when `signal` aborts
  */
 export async function dial({ url, tls, bindAddress, timeoutMs }: DialOptions, signal: AbortSignal): Promise<Duplex> {
 	const { protocol, hostname, port } = new URL(url);
@@ -41,45 +41,46 @@ export async function dial({ url, tls, bindAddress, timeoutMs }: DialOptions, si
 	const local = bindAddress === undefined ? {} : { localAddress: bindAddress };
 	const target = { host, port: Number(port) || PORTS[protocol]!, ...local };
 	const encryption = ENCRYPTED.has(protocol) ? encryptionOf(tls, host) : {};
-	const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+	const giveUp = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
 	const failed = () =>
 		signal.aborted
 			? new Error('stopped')
 			: new Error(`no connection to ${target.host}:${target.port} within ${timeoutMs} ms`);
 	if (protocol.startsWith('ws')) {
-		// A broker may send its CONNACK with the last bytes of the handshake: the stream must be there before.
+		// The stream must exist before the handshake ends: a broker may send its CONNACK with the last bytes of it.
 		const socket = new WebSocket(url, ['mqtt'], { ...encryption, ...local, handshakeTimeout: timeoutMs });
 		const stream = createWebSocketStream(socket);
-		await opened(socket, stream, 'open', patience, failed);
+		await opened(socket, stream, 'open', giveUp, failed);
 		return stream;
 	}
 	const socket = ENCRYPTED.has(protocol) ? connectTls({ ...target, ...encryption }) : connectTcp(target);
 	socket.setNoDelay(true);
-	await opened(socket, socket, ENCRYPTED.has(protocol) ? 'secureConnect' : 'connect', patience, failed);
+	await opened(socket, socket, ENCRYPTED.has(protocol) ? 'secureConnect' : 'connect', giveUp, failed);
 	return socket;
 }
 
+/** Resolves on the first `event`. @throws Error when the stream fails, or `failed()` when `giveUp` aborts before */
 function opened(
 	source: { once(event: string, listener: (error: Error) => void): unknown },
 	stream: Duplex,
 	event: string,
-	patience: AbortSignal,
+	giveUp: AbortSignal,
 	failed: () => Error,
 ): Promise<void> {
 	return new Promise((resolve, reject) => {
-		const give = (settle: () => void) => {
-			patience.removeEventListener('abort', late);
+		const finish = (settle: () => void) => {
+			giveUp.removeEventListener('abort', onGiveUp);
 			settle();
 		};
-		const late = () => {
+		const onGiveUp = () => {
 			stream.on('error', () => undefined);
 			stream.destroy();
-			give(() => reject(failed()));
+			finish(() => reject(failed()));
 		};
-		if (patience.aborted) return late();
-		patience.addEventListener('abort', late, { once: true });
-		source.once(event, () => give(resolve));
-		stream.once('error', (error) => give(() => reject(error)));
+		if (giveUp.aborted) return onGiveUp();
+		giveUp.addEventListener('abort', onGiveUp, { once: true });
+		source.once(event, () => finish(resolve));
+		stream.once('error', (error) => finish(() => reject(error)));
 	});
 }
 

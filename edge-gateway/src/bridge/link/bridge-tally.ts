@@ -1,71 +1,69 @@
 import { count, type Tally } from '../../ledger/tally.ts';
 
-/** Why a message was not passed on, or not taken. */
+/** Why a message did not get through. */
 export type DropReason = keyof typeof DROP_REASONS;
 
-/** In the words of the ledger: left out on purpose, refused, or given up. */
+/** Where the ledger counts each reason: left out on purpose (ignored), refused (rejected), or given up (dropped). */
 const DROP_REASONS = {
-	/** Came back from where it was sent, and stays out. */
+	/** It came back from where it was sent. */
 	echo: 'ignored',
-	/** The bridge is the second way into a loop: the other way carries it. */
+	/** The bridge is on standby in a loop: another bridge carries the message. */
 	standby: 'ignored',
-	/** Went round: it bears this gateway's id, or came back too often. */
+	/** It went round a loop: its path names this gateway, or it came back too often. */
 	loop: 'ignored',
-	/** On a topic that no rule asks for. */
+	/** No rule maps its topic. */
 	no_rule: 'ignored',
-	/** What intake refused; it stands in the rejected list. */
+	/** The intake refused it; it is in the rejected list. */
 	rejected: 'rejected',
 	/** The remote refused it (MQTT 5 only). */
 	refused: 'rejected',
 	too_large: 'rejected',
-	/** Given up by the queue's bound, or damaged on disk. */
+	/** The queue's bound was reached, or its record is damaged. */
 	lost: 'dropped',
 } as const;
 
-/**
- * What became of the messages of one direction of a bridge: its account in the ledger. received = delivered + pending +
- * dropped.
- */
-export class BridgeAccount {
-	readonly #account: Tally;
+/** Counts the messages of one direction of a bridge in the ledger: received = delivered + pending + dropped. */
+export class BridgeTally {
+	readonly #tally: Tally;
 
-	constructor(account: Tally) {
-		this.#account = account;
+	constructor(tally: Tally) {
+		this.#tally = tally;
 	}
 
-	/** Messages that came in and are not decided on; less than 0 takes back. */
-	arrived(messages = 1): void {
-		this.#account.received += messages;
-		this.#account.pending += messages;
+	/** Counts a message that has arrived and is pending. */
+	arrived(): void {
+		this.#tally.received++;
+		this.#tally.pending++;
 	}
 
-	/** One of them is where it should be, or will not get there. */
-	settled(dropped?: DropReason): void {
-		this.#account.pending--;
+	/** Counts a pending message as delivered, or as dropped. */
+	finished(dropped?: DropReason): void {
+		this.#tally.pending--;
 		if (dropped) this.#drop(dropped, 1);
-		else this.#account.accepted++;
+		else this.#tally.accepted++;
 	}
 
-	/** Messages that are decided on as they come. */
+	/** Counts messages that are dropped as they arrive. */
 	drop(reason: DropReason, messages = 1): void {
-		this.#account.received += messages;
+		this.#tally.received += messages;
 		this.#drop(reason, messages);
 	}
 
 	get delivered(): number {
-		return this.#account.accepted;
+		return this.#tally.accepted;
 	}
 
 	get received(): number {
-		return this.#account.received;
+		return this.#tally.received;
 	}
 
+	/** How many messages were dropped for this reason. */
 	dropped(reason: DropReason): number {
-		return this.#account[DROP_REASONS[reason]].get(reason) ?? 0;
+		return this.#tally[DROP_REASONS[reason]].get(reason) ?? 0;
 	}
 
 	summary(): { received: number; delivered: number; pending: number; dropped: Record<string, number> } {
-		const { received, accepted, pending, ignored, rejected, dropped } = this.#account;
+		const { received, accepted, pending, ignored, rejected, dropped } = this.#tally;
 		return {
 			received,
 			delivered: accepted,
@@ -75,6 +73,6 @@ export class BridgeAccount {
 	}
 
 	#drop(reason: DropReason, messages: number): void {
-		count(this.#account[DROP_REASONS[reason]], reason, messages);
+		count(this.#tally[DROP_REASONS[reason]], reason, messages);
 	}
 }

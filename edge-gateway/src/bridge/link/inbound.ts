@@ -5,34 +5,35 @@ import { parseJson } from '../../decode/message/json.ts';
 import type { Deliver, Frame } from '../../frame.ts';
 import type { LocalBroker } from '../../sources/mqtt/broker/local-broker.ts';
 import { publicationOf } from '../../sources/mqtt/broker/topics.ts';
-import { type GuardedLink, type LoopGuard, MOST_HOPS } from '../loops/loop-guard.ts';
-import type { ReturnBound } from '../loops/return-bound.ts';
+import type { GuardedLink, LoopGuard } from '../loops/loop-guard.ts';
+import { MAX_HOPS } from '../loops/loop-probe.ts';
+import type { RecentSends } from '../loops/recent-sends.ts';
 import type { DropReason } from './bridge-tally.ts';
 
-/** User property (MQTT 5) that lists the gateways a message came through, separated by spaces. */
+/** User property (MQTT 5) with the ids of the gateways a message came through, separated by spaces. */
 export const PATH_PROPERTY = 'crowdvision-path';
-/** What stands in front of the offset in the id of a reading: the id of a gateway's log. */
+/** Id of a reading: the id of a gateway's log, and the reading's offset in it. */
 const READING_ID = /^([0-9a-f]{12})-(\d{1,15})$/;
 
 export interface InboundParts {
 	link: GuardedLink;
 	guard: LoopGuard;
-	bound: ReturnBound;
+	sends: RecentSends;
 	local: LocalBroker;
 	deliver: Deliver;
-	/** The rule of the decoders for a topic. */
+	/** The decoder rule for a topic. */
 	decodeBy: (topic: string) => DecodeBy | undefined;
-	/** Id of this gateway's log: what bears it is our own. */
+	/** Id of this gateway's log, which is in the ids of its own readings. */
 	logId: string;
-	/** Takes one expected echo of this bridge out, if there is one. */
+	/** Whether a message is an expected echo of this bridge, which then is expected one time less. */
 	isEcho: (remoteTopic: string, payload: Buffer) => boolean;
-	/** The same of another bridge, by the local topic. */
+	/** The same for messages of another bridge that come back by this one. */
 	isReturn: (fromLink: string, localTopic: string, payload: Buffer) => boolean;
 }
 
 /**
- * What a message of the remote is for: a reading goes the way of all readings, anything else is published on the local
- * broker.
+ * Handles the messages from a remote: readings are delivered to the intake like those of any source, and all messages
+ * are published on the local broker, except echoes and those that went round a loop.
  */
 export class Inbound {
 	readonly #parts: InboundParts;
@@ -41,7 +42,10 @@ export class Inbound {
 		this.#parts = parts;
 	}
 
-	/** @throws what says that it cannot be taken for now. */
+	/**
+	 * Handles a message. Resolves when its effect is durable, with the reason if it was dropped.
+	 * @throws Error when the message cannot be taken now
+	 */
 	async take(packet: IPublishPacket): Promise<DropReason | undefined> {
 		const { link, guard, local } = this.#parts;
 		const payload = packet.payload as Buffer;
@@ -51,15 +55,15 @@ export class Inbound {
 		if (this.#parts.isEcho(packet.topic, payload)) return 'echo';
 		if (guard.isOnStandby(link.name, rule)) return 'standby';
 		const path = pathOf(packet);
-		if (path.includes(guard.id) || path.length >= MOST_HOPS) return 'loop';
+		if (path.includes(guard.id) || path.length >= MAX_HOPS) return 'loop';
 		for (const other of guard.returningFrom(link.name)) if (this.#parts.isReturn(other, topic, payload)) return 'echo';
-		if (await this.#goesRound(topic, rule, payload)) return 'loop';
+		if (await this.#wentRound(topic, rule, payload)) return 'loop';
 		const publication = publicationOf(topic, this.#parts.decodeBy(topic));
 		if (publication.kind === 'telemetry' && payload.length > 0) {
 			const dropped = await this.#deliver(topic, payload, publication);
 			if (dropped) return dropped;
 		}
-		// Readings are not kept as retained messages: the log has them.
+		// Readings are never retained: the log has them.
 		const retain = packet.retain && link.topics.rules[rule]!.keepRetain && publication.kind !== 'telemetry';
 		await local.publish({
 			topic,
@@ -73,21 +77,20 @@ export class Inbound {
 	}
 
 	/**
-	 * Whether a message that was sent on another bridge of late has come round, and is not the same one from somebody
-	 * else: a probe finds out.
+	 * Whether a message that another bridge has sent of late came back through a loop. A probe tells it from the same
+	 * message of another sender.
 	 */
-	async #goesRound(topic: string, rule: number, payload: Buffer): Promise<boolean> {
-		const { link, guard, bound } = this.#parts;
-		if (!guard.concerns(link)) return false;
-		const others = bound.sentElsewhere(link.name, topic, payload, performance.now());
+	async #wentRound(topic: string, rule: number, payload: Buffer): Promise<boolean> {
+		const { link, guard, sends } = this.#parts;
+		if (!guard.mayLoop(link)) return false;
+		const others = sends.sentElsewhere(link.name, topic, payload, performance.now());
 		if (others.length === 0) return false;
 		const confirmed = await Promise.all(others.map((other) => guard.confirm(other, link)));
-		return (
-			confirmed.includes(true) || (guard.suspects(link, rule) && bound.goesRound(topic, payload, performance.now()))
-		);
+		if (confirmed.includes(true)) return true;
+		return guard.suspects(link, rule) && sends.returnsTooOften(topic, payload, performance.now());
 	}
 
-	/** As any source does; what is refused is in the rejected list, and done with. */
+	/** Delivers a reading to the intake; a refused one is in the rejected list, and finished. */
 	async #deliver(
 		topic: string,
 		raw: Buffer,
@@ -102,8 +105,7 @@ export class Inbound {
 			bridge: link.name,
 		};
 		const frame: Frame = { transport: 'mqtt', source: topic, sender, context, raw, decodeBy };
-		const own = !decodeBy && this.#number(frame, logId);
-		if (own) return 'echo';
+		if (!decodeBy && this.#identify(frame, logId) === 'own') return 'echo';
 		try {
 			await deliver(frame);
 			return undefined;
@@ -114,32 +116,31 @@ export class Inbound {
 	}
 
 	/**
-	 * A reading that another gateway has made canonical is known by its id, so where it has no number of its own it gets
-	 * one from there: then the dedup window recognizes it, by whatever way it comes again. True where it is this
-	 * gateway's own.
+	 * Tells a reading of this gateway from one of another gateway, by the id. If a reading of another gateway has no
+	 * `seq`, it gets one from the id, so that the dedup window recognizes it by whatever path it comes again.
 	 */
-	#number(frame: Frame, logId: string): boolean {
+	#identify(frame: Frame, logId: string): 'own' | 'other' {
 		try {
 			frame.parsed = parseJson(frame.raw);
 		} catch {
-			return false;
+			return 'other';
 		}
 		const reading = frame.parsed as { id?: unknown; seq?: unknown; boot?: unknown } | null;
-		if (typeof reading !== 'object' || reading === null || typeof reading.id !== 'string') return false;
+		if (typeof reading !== 'object' || reading === null || typeof reading.id !== 'string') return 'other';
 		const [, gateway, offset] = READING_ID.exec(reading.id) ?? [];
-		if (gateway === undefined) return false;
-		if (gateway === logId) return true;
+		if (gateway === undefined) return 'other';
+		if (gateway === logId) return 'own';
 		if (reading.seq === undefined) {
 			reading.seq = Number(offset);
 			reading.boot = gateway;
 		}
-		return false;
+		return 'other';
 	}
 }
 
-/** The gateways a message came through, as far as MQTT 5 could tell. */
+/** The ids of the gateways a message came through; empty unless the remote speaks MQTT 5. */
 function pathOf(packet: IPublishPacket): string[] {
-	const told = packet.properties?.userProperties?.[PATH_PROPERTY];
-	const last = Array.isArray(told) ? told.at(-1) : told;
-	return last ? last.split(' ', MOST_HOPS) : [];
+	const property = packet.properties?.userProperties?.[PATH_PROPERTY];
+	const last = Array.isArray(property) ? property.at(-1) : property;
+	return last ? last.split(' ', MAX_HOPS) : [];
 }

@@ -1,77 +1,86 @@
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
+import { keepTrying, type Logger } from '@crowdvision/service-kit';
 import type { IPublishPacket } from 'mqtt-packet';
-import { keyOf } from '../loops/echo-account.ts';
-import type { BridgeAccount, DropReason } from './bridge-tally.ts';
+import { messageKey } from '../loops/message-key.ts';
+import type { BridgeTally, DropReason } from './bridge-tally.ts';
 import type { RemoteConnection } from './remote-connection.ts';
 
 /**
- * Does what a message of the remote is for. Resolves when its effect is durable, with the reason where it has none.
- * Rejects when that is not possible for now.
+ * Handles one message from the remote. Resolves when its effect is durable, with the reason if it was dropped. Rejects
+ * when it cannot be taken now.
  */
-export type Take = (packet: IPublishPacket) => Promise<DropReason | undefined>;
+export type TakeMessage = (packet: IPublishPacket) => Promise<DropReason | undefined>;
 
 interface Arrival {
 	packet: IPublishPacket;
+	/** The connection on which to acknowledge it. */
 	connection: RemoteConnection;
-	done: boolean;
+	isDone: boolean;
 }
 
-const MOST_UNDER_WAY = 100;
-/** Beyond this the remote is held back by TCP. */
-const MOST_WAITING = 1000;
-const MOST_WAITING_BYTES = 8 * 1024 * 1024;
+const MAX_UNDER_WAY = 100;
+/** Beyond these the connection is not read, so that TCP slows the remote down. */
+const MAX_WAITING = 1000;
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 
 /**
- * Messages of the remote, taken in the order they came and acknowledged in that order, each only when what it did here
- * is durable. Until then the remote keeps it. Many are under way at once, so that they share a commit; what cannot be
- * taken now holds up what is behind it.
+ * The messages from the remote. They are taken and acknowledged in the order of arrival, each acknowledged only when
+ * its effect is durable; until then the remote keeps it. Many are under way at once, so that they share a commit of the
+ * log. A message that cannot be taken now holds those behind it up.
  */
 export class Inbox {
-	readonly #account: BridgeAccount;
+	readonly #tally: BridgeTally;
 	readonly #logger: Logger;
-	readonly #take: Take;
+	readonly #take: TakeMessage;
 	readonly #waiting: Arrival[] = [];
 	readonly #underWay: Arrival[] = [];
-	/** Messages of QoS 2 whose PUBREL has not come yet, by id: the same again is no other one (MQTT-4.3.3-2). */
+	/**
+	 * Keys of messages of QoS 2 that were not released yet, by packet id. The same message under the same id is not a new
+	 * one (MQTT-4.3.3-2).
+	 */
 	readonly #unreleased = new Map<number, string>();
 	readonly #stopping = new AbortController();
-	#bytes = 0;
-	#held = true;
+	#waitingBytes = 0;
+	#isHeld = true;
 	/** Messages under way that could not be taken at the first try. */
 	#failing = 0;
-	#deafened: RemoteConnection | undefined;
+	/** The connection that is not read for now. */
+	#paused: RemoteConnection | undefined;
 	/** Messages of QoS 1 or 2 that the remote sent again. */
 	repeated = 0;
 
-	constructor(account: BridgeAccount, take: Take, logger: Logger) {
-		this.#account = account;
+	constructor(tally: BridgeTally, take: TakeMessage, logger: Logger) {
+		this.#tally = tally;
 		this.#take = take;
 		this.#logger = logger;
 	}
 
 	/**
-	 * A new connection. What came on the last one and is not acknowledged is taken all the same: a remote that was killed
-	 * may not have it any more.
+	 * Begins with a new connection. Unacknowledged messages of the last one are still taken: a remote that was killed may
+	 * no longer have them.
 	 */
 	begin(sessionPresent: boolean): void {
-		this.#deafened = undefined;
+		this.#paused = undefined;
 		if (!sessionPresent) this.#unreleased.clear();
 	}
 
-	/** Takes nothing while held; messages wait. */
+	/** While held, messages wait and none is taken. */
 	hold(on: boolean): void {
-		this.#held = on;
+		this.#isHeld = on;
 		this.#start();
 	}
 
+	/** Adds a message that has arrived. */
 	publish(packet: IPublishPacket, connection: RemoteConnection): void {
 		if (packet.dup) this.repeated++;
-		// A remote that lost its memory gives the id to another message.
-		if (packet.qos === 2 && this.#unreleased.get(packet.messageId!) === keyOf(packet.topic, packet.payload as Buffer)) {
+		// Compared by content too: a remote that lost its state may give the packet id to another message.
+		const isUnreleased =
+			packet.qos === 2 &&
+			this.#unreleased.get(packet.messageId!) === messageKey(packet.topic, packet.payload as Buffer);
+		if (isUnreleased) {
 			connection.send({ cmd: 'pubrec', messageId: packet.messageId! });
 			return;
 		}
-		// The last connection ended before this one was acknowledged: it will be on the new one.
+		// A message whose connection ended before it was acknowledged is acknowledged on the new connection.
 		const same = packet.dup
 			? [...this.#underWay, ...this.#waiting].find((arrival) => isSame(arrival.packet, packet))
 			: undefined;
@@ -79,24 +88,20 @@ export class Inbox {
 			same.connection = connection;
 			return;
 		}
-		this.#account.arrived();
-		this.#waiting.push({ packet, connection, done: false });
-		this.#bytes += packet.payload.length;
+		this.#tally.arrived();
+		this.#waiting.push({ packet, connection, isDone: false });
+		this.#waitingBytes += packet.payload.length;
 		this.#start();
-		if (!this.#deafened && (this.#waiting.length >= MOST_WAITING || this.#bytes >= MOST_WAITING_BYTES)) {
+		if (!this.#paused && (this.#waiting.length >= MAX_WAITING || this.#waitingBytes >= MAX_WAITING_BYTES)) {
 			connection.hold(true);
-			this.#deafened = connection;
+			this.#paused = connection;
 		}
 	}
 
+	/** Answers the release (PUBREL) of a message of QoS 2. */
 	release(messageId: number, connection: RemoteConnection): void {
 		this.#unreleased.delete(messageId);
 		connection.send({ cmd: 'pubcomp', messageId });
-	}
-
-	/** Messages that came and are not done with. */
-	get pending(): number {
-		return this.#waiting.length + this.#underWay.length;
 	}
 
 	stop(): void {
@@ -105,52 +110,55 @@ export class Inbox {
 
 	#start(): void {
 		while (
-			!this.#held &&
+			!this.#isHeld &&
 			this.#failing === 0 &&
-			this.#underWay.length < MOST_UNDER_WAY &&
+			this.#underWay.length < MAX_UNDER_WAY &&
 			!this.#stopping.signal.aborted
 		) {
 			const arrival = this.#waiting.shift();
 			if (!arrival) break;
-			this.#bytes -= arrival.packet.payload.length;
+			this.#waitingBytes -= arrival.packet.payload.length;
 			this.#underWay.push(arrival);
 			void this.#run(arrival);
 		}
-		if (this.#deafened && this.#waiting.length < MOST_WAITING / 2 && this.#bytes < MOST_WAITING_BYTES / 2) {
-			this.#deafened.hold(false);
-			this.#deafened = undefined;
+		if (this.#paused && this.#waiting.length < MAX_WAITING / 2 && this.#waitingBytes < MAX_WAITING_BYTES / 2) {
+			this.#paused.hold(false);
+			this.#paused = undefined;
 		}
 	}
 
 	async #run(arrival: Arrival): Promise<void> {
-		const { signal } = this.#stopping;
-		for (let attempt = 0; !signal.aborted; attempt++) {
-			try {
-				this.#account.settled(await this.#take(arrival.packet));
-				arrival.done = true;
-				if (attempt > 0) this.#failing--;
-				this.#acknowledge();
-				this.#start();
-				return;
-			} catch (error) {
-				if (attempt === 0) {
-					this.#failing++;
-					this.#logger.warn(
-						{ err: (error as Error).message, topic: arrival.packet.topic },
-						'bridge: a message of the remote has to wait',
-					);
-				}
-				await pause(backOff(attempt, 50, 2000), signal);
-			}
+		let hasFailed = false;
+		try {
+			const dropped = await keepTrying(() => this.#take(arrival.packet), {
+				what: 'bridge: taking a message from the remote',
+				firstMs: 50,
+				longestMs: 2000,
+				signal: this.#stopping.signal,
+				logger: this.#logger,
+				details: { topic: arrival.packet.topic },
+				onFailure: () => {
+					if (!hasFailed) this.#failing++;
+					hasFailed = true;
+				},
+			});
+			this.#tally.finished(dropped);
+		} catch {
+			// The bridge is stopping; the remote keeps the message.
+			return;
 		}
+		arrival.isDone = true;
+		if (hasFailed) this.#failing--;
+		this.#acknowledge();
+		this.#start();
 	}
 
 	#acknowledge(): void {
-		while (this.#underWay[0]?.done) {
+		while (this.#underWay[0]?.isDone) {
 			const { packet, connection } = this.#underWay.shift()!;
 			if (packet.qos === 1) connection.send({ cmd: 'puback', messageId: packet.messageId! });
 			else if (packet.qos === 2) {
-				this.#unreleased.set(packet.messageId!, keyOf(packet.topic, packet.payload as Buffer));
+				this.#unreleased.set(packet.messageId!, messageKey(packet.topic, packet.payload as Buffer));
 				connection.send({ cmd: 'pubrec', messageId: packet.messageId! });
 			}
 		}

@@ -1,28 +1,29 @@
 import type { Logger } from '@crowdvision/service-kit';
 import type { LocalBroker } from '../../sources/mqtt/broker/local-broker.ts';
 import type { BridgeSettings } from '../config/bridge-settings.ts';
-import type { BridgeReport, LinkPhase } from './link-state.ts';
+import type { BridgeReport, LinkPhase } from './bridge-report.ts';
 
 const REPORT_EVERY_MS = 30_000;
 
-/** What a report says of the messages of a bridge. */
+/** The part of a report that is about messages. */
 export type Traffic = Omit<BridgeReport, 'name' | 'state' | 'since' | 'address' | 'lastFailure'>;
 
 export interface LinkStatusParts {
 	name: string;
 	gatewayId: string;
-	/** Which state topics there are, by the settings in force. */
+	/** The state topics of the settings in force. */
 	topics: () => BridgeSettings['state'];
+	/** `now` is epoch ms. */
 	traffic: (now: number) => Traffic;
 	local: LocalBroker;
-	/** Publishes on the remote, where there is a connection to it: retained, at most once. */
+	/** Publishes at the remote, retained and with QoS 0; does nothing without a connection. */
 	publishRemotely: (topic: string, payload: string) => void;
 	logger: Logger;
 }
 
 /**
- * How a bridge is: its phase, since when, and why not connected. Tells changes on the state topics, at once where the
- * phase changes, else every half minute.
+ * Tracks the state of a bridge: its phase, since when, and its last failure. Publishes changes on the state topics: of
+ * the phase at once, of anything else every half minute.
  */
 export class LinkStatus {
 	readonly #parts: LinkStatusParts;
@@ -31,7 +32,7 @@ export class LinkStatus {
 	#address: string | undefined;
 	#lastFailure: BridgeReport['lastFailure'];
 	#reporter: NodeJS.Timeout | undefined;
-	#told = '';
+	#published = '';
 
 	constructor(parts: LinkStatusParts) {
 		this.#parts = parts;
@@ -41,9 +42,9 @@ export class LinkStatus {
 		return this.#phase;
 	}
 
-	/** Begins to tell what changes while the phase stays. */
+	/** Begins to publish changes every half minute. */
 	start(): void {
-		this.#reporter = setInterval(() => this.tell(), REPORT_EVERY_MS);
+		this.#reporter = setInterval(() => this.publish(), REPORT_EVERY_MS);
 		this.#reporter.unref();
 	}
 
@@ -56,15 +57,15 @@ export class LinkStatus {
 		this.#phase = phase;
 		this.#address = address;
 		this.#since = Date.now();
-		this.tell();
+		this.publish();
 	}
 
-	/** The connection has ended. What follows, or why, is told with it. */
+	/** Notes that the connection has ended. Publishes nothing: `enter` or `fail` follows, which says more. */
 	ended(): void {
 		this.#phase = 'disconnected';
 	}
 
-	/** It is not connected, for a reason that was not wanted. */
+	/** Enters the phase `disconnected` because of a failure. */
 	fail(reason: string): void {
 		const { logger } = this.#parts;
 		if (this.#lastFailure?.reason !== reason || this.#lastFailure.address !== this.#address)
@@ -87,15 +88,15 @@ export class LinkStatus {
 		};
 	}
 
-	/** Tells how it is on the state topics, where that has changed. */
-	tell(): void {
+	/** Publishes the report on the state topics, if it has changed since the last time, apart from its lag. */
+	publish(): void {
 		const { name, gatewayId, topics, local } = this.#parts;
 		const report = this.report();
-		const { lag: _, ...told } = report;
-		const text = JSON.stringify(told);
-		if (text === this.#told) return;
-		this.#told = text;
-		this.#tellRemotely(report);
+		const { lag: _, ...compared } = report;
+		const text = JSON.stringify(compared);
+		if (text === this.#published) return;
+		this.#published = text;
+		this.#publishRemotely(report);
 		if (!topics().local) return;
 		const payload = Buffer.from(JSON.stringify({ ...report, gatewayId }));
 		local
@@ -103,12 +104,12 @@ export class LinkStatus {
 			.catch(() => undefined);
 	}
 
-	/** Tells the remote what its will would say, before a goodbye that keeps the will from being published. */
-	tellGoodbye(): void {
-		this.#tellRemotely({ ...this.report(), state: 'disconnected' });
+	/** Publishes at the remote what the last will would say: a DISCONNECT keeps the remote from publishing the will. */
+	publishGoodbye(): void {
+		this.#publishRemotely({ ...this.report(), state: 'disconnected' });
 	}
 
-	#tellRemotely(report: BridgeReport): void {
+	#publishRemotely(report: BridgeReport): void {
 		const { gatewayId, topics, publishRemotely } = this.#parts;
 		const { remoteTopic } = topics();
 		if (remoteTopic !== undefined) publishRemotely(remoteTopic, JSON.stringify({ ...report, gatewayId }));

@@ -1,33 +1,34 @@
-import { CheckpointFile, type Log, LogFullError } from '@crowdvision/log';
-import { backOff, type Logger, pause } from '@crowdvision/service-kit';
-import type { ISubscription, Packet } from 'mqtt-packet';
+import type { Log } from '@crowdvision/log';
+import { type Logger, pause } from '@crowdvision/service-kit';
+import type { Packet } from 'mqtt-packet';
 import type { Deliver } from '../../frame.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import type { LocalBroker, LocalMessage } from '../../sources/mqtt/broker/local-broker.ts';
+import type { LocalBroker } from '../../sources/mqtt/broker/local-broker.ts';
 import { overlapFilters } from '../../topics/topic-filter.ts';
 import type { BridgeSettings } from '../config/bridge-settings.ts';
 import { untilUnwanted } from '../config/start-mode.ts';
 import { TopicMap } from '../config/topic-map.ts';
-import { EchoAccount } from '../loops/echo-account.ts';
 import type { GuardedLink, LoopGuard } from '../loops/loop-guard.ts';
 import { isProbeTopic } from '../loops/loop-probe.ts';
-import type { ReturnBound } from '../loops/return-bound.ts';
-import { BridgeAccount } from './bridge-tally.ts';
+import type { RecentSends } from '../loops/recent-sends.ts';
+import type { BridgeReport } from './bridge-report.ts';
+import { BridgeTally } from './bridge-tally.ts';
+import { EchoFilter } from './echo-filter.ts';
 import { Inbound, type InboundParts } from './inbound.ts';
 import { Inbox } from './inbox.ts';
-import type { BridgeReport } from './link-state.ts';
 import { LinkStatus, type Traffic } from './link-status.ts';
 import { Outbound } from './outbound.ts';
 import { Outbox } from './outbox.ts';
-import { encodeRaw } from './raw-record.ts';
+import type { Route } from './outgoing.ts';
+import { RawQueue } from './raw-queue.ts';
 import { keepConnected, untilFirstIsBack } from './reconnecting.ts';
 import type { RemoteConnection } from './remote-connection.ts';
+import { SendRate } from './send-rate.ts';
+import { Subscriptions } from './subscriptions.ts';
 
-/** Packet ids of messages; those below are for SUBSCRIBE. */
+/** Packet ids of messages. Lower ones are for SUBSCRIBE and UNSUBSCRIBE. */
 const READING_IDS = { first: 16, count: 32_752 };
 const RAW_IDS = { first: 32_768, count: 32_768 };
-const ECHO_KEEP_MS = 60_000;
-const ECHO_TEST_MS = 300;
 
 export interface LinkParts {
 	settings: BridgeSettings;
@@ -36,14 +37,14 @@ export interface LinkParts {
 	log: Log;
 	/** The bridge's own log of raw messages. */
 	rawLog: Log;
-	/** Where it remembers what it has subscribed to. */
+	/** The bridge's own folder. */
 	dir: string;
 	local: LocalBroker;
 	deliver: Deliver;
 	decodeBy: InboundParts['decodeBy'];
 	guard: LoopGuard;
-	bound: ReturnBound;
-	/** Whether `link` has sent what came back on another bridge. */
+	sends: RecentSends;
+	/** Whether the bridge `link` has sent a message that came back by another bridge. */
 	isReturn: (link: string, localTopic: string, payload: Buffer) => boolean;
 	ledger: Ledger;
 	logger: Logger;
@@ -52,45 +53,40 @@ export interface LinkParts {
 /**
  * One bridge:
  *
- *   log of readings ─▶ cursor ─▶ outbox ─┐                     ┌─▶ intake ─▶ log
- *                                        ├─▶ remote broker ─▶ inbox
- *   local broker ─▶ tap ─▶ own log ─▶ outbox                   └─▶ local broker
+ *   log of readings ─▶ cursor ──▶ outbox ─┐                   ┌─▶ intake ─▶ log
+ *                                         ├─▶ remote broker ─▶ inbox
+ *   local broker ─▶ raw queue ─▶ outbox ──┘                   └─▶ local broker
  */
 export class Link implements GuardedLink {
 	readonly name: string;
 	readonly topics: TopicMap;
-	readonly #out: BridgeAccount;
-	readonly #in: BridgeAccount;
-	#settings: BridgeSettings;
 	readonly #parts: LinkParts;
+	#settings: BridgeSettings;
+	readonly #out: BridgeTally;
+	readonly #in: BridgeTally;
+	readonly #queue: RawQueue;
 	readonly #outboxes: Outbox[] = [];
 	readonly #outbound: Outbound;
 	readonly #inbox: Inbox;
-	readonly #echoes = new EchoAccount(ECHO_KEEP_MS);
-	/** By local topic, for those who get back on another bridge what was sent here. */
-	readonly #returns = new EchoAccount(ECHO_KEEP_MS);
+	readonly #echoes = new EchoFilter();
 	readonly #status: LinkStatus;
-	readonly #subscribed: CheckpointFile<{ url: string; filters: string[] }>;
+	readonly #subscriptions: Subscriptions;
+	readonly #rate = new SendRate(() => this.#settings.messagesPerSecond);
 	readonly #stopping = new AbortController();
-	#untap: (() => void)[] = [];
 	#running: Promise<void> = Promise.resolve();
 	#connection: RemoteConnection | undefined;
-	#isEchoed = false;
-	#upSince: number | undefined;
-	#upBefore = 0;
+	/** When the last message was sent or received, monotonic ms. */
 	#activeAt = performance.now();
-	#tokens = 0;
-	#tokensAt = performance.now();
 
 	constructor(parts: LinkParts) {
-		const { settings, guard, log, rawLog } = parts;
+		const { settings, guard, log, rawLog, gatewayId, local, logger, ledger } = parts;
 		this.#parts = parts;
 		this.#settings = settings;
 		this.name = settings.name;
-		this.#out = new BridgeAccount(parts.ledger.part('bridge', `${settings.name} out`));
-		this.#in = new BridgeAccount(parts.ledger.part('bridge', `${settings.name} in`));
+		this.#out = new BridgeTally(ledger.part('bridge', `${settings.name} out`));
+		this.#in = new BridgeTally(ledger.part('bridge', `${settings.name} in`));
 		this.topics = new TopicMap(settings.rules);
-		const { gatewayId, local, logger } = parts;
+		this.#subscriptions = new Subscriptions(parts.dir);
 		this.#status = new LinkStatus({
 			name: settings.name,
 			gatewayId,
@@ -101,36 +97,33 @@ export class Link implements GuardedLink {
 			publishRemotely: (topic, payload) =>
 				this.#connection?.send({ cmd: 'publish', topic, payload, qos: 0, retain: true, dup: false }),
 		});
-		this.#subscribed = new CheckpointFile(`${parts.dir}/subscribed`);
 		this.#outbound = new Outbound({
 			settings,
 			link: this,
 			guard,
-			onSent: (local, remote, payload) => this.#sent(local, remote, payload),
+			onSent: (localTopic, remoteTopic, payload) => this.#onSent(localTopic, remoteTopic, payload),
 		});
 		const inbound = new Inbound({
 			...parts,
 			link: this,
 			logId: log.id,
-			isEcho: (topic, payload) => this.#isEchoed && this.#echoes.take(topic, payload, this.#upMs()),
+			isEcho: (topic, payload) => this.#echoes.isEcho(topic, payload),
 		});
-		this.#inbox = new Inbox(this.#in, (packet) => inbound.take(packet), parts.logger);
+		this.#inbox = new Inbox(this.#in, (packet) => inbound.take(packet), logger);
+		const filters = this.topics.localFilters();
+		const wants = this.#outbound.wants.bind(this.#outbound);
+		this.#queue = new RawQueue({ local, log: rawLog, filters, wants, tally: this.#out, logger });
 		if (sendsReadings(settings))
 			this.#outboxes.push(
 				this.#outbox(log, cursorName(settings.name), READING_IDS, (record) => this.#outbound.reading(record)),
 			);
-		if (this.topics.localFilters().length > 0)
+		if (filters.length > 0)
 			this.#outboxes.push(this.#outbox(rawLog, 'remote', RAW_IDS, (record) => this.#outbound.raw(record)));
 	}
 
-	/** Begins to queue. */
-	listenIn(): void {
-		const { local } = this.#parts;
-		const filters = this.topics.localFilters();
-		// A message that fits two of them is taken for the first.
-		this.#untap = filters.map((filter, index) =>
-			local.tap(filter, (message) => this.#tapped(message, filters.slice(0, index))),
-		);
+	/** Begins to queue local messages. */
+	openQueue(): void {
+		this.#queue.open();
 	}
 
 	/** Begins to connect. */
@@ -140,7 +133,7 @@ export class Link implements GuardedLink {
 			{
 				gatewayId: this.#parts.gatewayId,
 				settings: () => this.#settings,
-				queue: { lag: () => this.#lag(), grown: (stopped) => this.#grown(stopped) },
+				queue: { lag: () => this.#lag(), grown: (signal) => this.#grown(signal) },
 				status: this.#status,
 				serve: (...connected) => this.#serve(...connected),
 			},
@@ -148,21 +141,21 @@ export class Link implements GuardedLink {
 		);
 	}
 
-	/** Takes nothing from the remote any more; what is under way is finished. */
+	/** Takes no further messages from the remote; those under way are finished. */
 	stopInbound(): void {
 		this.#inbox.hold(true);
 	}
 
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		for (const end of this.#untap) end();
+		this.#queue.close();
 		this.#status.stop();
 		this.#inbox.stop();
 		await this.#running;
 	}
 
-	/** Uses other addresses, credentials and the like from the next connecting on. */
-	renew(settings: BridgeSettings): void {
+	/** Applies settings that count from the next connection on, such as addresses and credentials. */
+	applyLater(settings: BridgeSettings): void {
 		this.#settings = settings;
 	}
 
@@ -170,9 +163,9 @@ export class Link implements GuardedLink {
 		return this.#status.report();
 	}
 
-	/** Whether this bridge has sent what now came back on another; once for each time it was sent. */
+	/** Whether this bridge has sent a message that came back by another one; true once for each time it was sent. */
 	hasSent(localTopic: string, payload: Buffer): boolean {
-		return this.#returns.take(localTopic, payload, this.#upMs());
+		return this.#echoes.isReturn(localTopic, payload);
 	}
 
 	sendProbe(topic: string, payload: string): void {
@@ -183,13 +176,13 @@ export class Link implements GuardedLink {
 		return this.#status.phase === 'listening';
 	}
 
-	standbyChanged(): void {
+	onStandbyChange(): void {
 		for (const outbox of this.#outboxes) outbox.wake();
-		this.#status.tell();
+		this.#status.publish();
 	}
 
-	echoes(): void {
-		this.#isEchoed = true;
+	onEcho(): void {
+		this.#echoes.probeReturned();
 	}
 
 	#traffic(now: number): Traffic {
@@ -208,58 +201,25 @@ export class Link implements GuardedLink {
 		};
 	}
 
-	#outbox(
-		log: Log,
-		cursor: string,
-		ids: { first: number; count: number },
-		route: ConstructorParameters<typeof Outbox>[0]['route'],
-	): Outbox {
+	#outbox(log: Log, cursor: string, ids: { first: number; count: number }, route: Route): Outbox {
 		const { settings, logger } = this.#parts;
 		return new Outbox({
 			log,
 			cursor: log.cursor(cursor),
 			ids,
 			route,
-			account: this.#out,
+			tally: this.#out,
 			maxInFlight: settings.maxInFlight,
 			maxPacketSize: settings.maxPacketSize,
 			usesQos2: settings.rules.some(({ qos }) => qos === 2),
-			pace: (stopped) => this.#pace(stopped),
-			may: () => this.#status.phase === 'connected',
+			untilAllowed: (signal) => this.#rate.next(signal),
+			maySend: () => this.#status.phase === 'connected',
+			stopping: this.#stopping.signal,
 			logger,
 		});
 	}
 
-	/** Resolves when a local message is on disk here, if it is for this bridge at all. */
-	#tapped(message: LocalMessage, others: readonly string[]): Promise<void> | undefined {
-		if (!this.#outbound.wants(message) || others.some((filter) => overlapFilters(filter, message.topic)))
-			return undefined;
-		return this.#keep(encodeRaw(message));
-	}
-
-	async #keep(payload: Buffer): Promise<void> {
-		const { signal } = this.#stopping;
-		for (let attempt = 0; ; attempt++) {
-			try {
-				await this.#parts.rawLog.append([{ payload }]);
-				return;
-			} catch (error) {
-				if (error instanceof RangeError) {
-					this.#out.drop('too_large');
-					return;
-				}
-				if (signal.aborted) throw error;
-				if (attempt === 0)
-					this.#parts.logger.warn(
-						{ err: (error as Error).message },
-						'bridge: its queue takes nothing for now; senders wait',
-					);
-				await pause(backOff(attempt, 50, error instanceof LogFullError ? 2000 : 5000), signal);
-			}
-		}
-	}
-
-	/** Works with a connection until it ends. Resolves with the reason. */
+	/** Uses a connection until it ends; see Serve. */
 	async #serve(connection: RemoteConnection, url: string, isSecond: boolean, onUp: () => void): Promise<string> {
 		const { guard } = this.#parts;
 		const settings = this.#settings;
@@ -270,15 +230,18 @@ export class Link implements GuardedLink {
 			this.#connection = connection;
 			this.#inbox.hold(true);
 			this.#inbox.begin(connection.allowed.sessionPresent);
-			connection.listen((packet) => this.#received(packet, connection));
-			this.#upSince = performance.now();
-			await this.#subscribe(connection, url);
-			if (connection.version === 4 && guard.mayEcho(this)) await this.#testEcho(connection, end);
-			if (guard.concerns(this)) {
+			connection.listen((packet) => this.#onPacket(packet, connection));
+			this.#echoes.connected();
+			const { unsubscribe } = settings;
+			await this.#subscriptions.update(connection, { url, filters: this.topics.remoteFilters(), unsubscribe });
+			// With MQTT 5 the option "no local" keeps the remote from sending echoes.
+			if (connection.version === 4 && guard.mayEcho(this)) await this.#testEchoes(connection, end);
+			if (guard.mayLoop(this)) {
 				this.#status.enter('listening');
 				guard.connected(this);
 				await pause(guard.listenMs, end);
 			}
+			let reason = 'stopped';
 			if (!end.aborted) {
 				onUp();
 				this.#activeAt = performance.now();
@@ -287,17 +250,16 @@ export class Link implements GuardedLink {
 				for (const outbox of this.#outboxes) outbox.attach(connection);
 				const reasons = [closed, untilUnwanted(settings, () => performance.now() - this.#activeAt, end)];
 				if (isSecond) reasons.push(untilFirstIsBack(settings, end));
-				const reason = await Promise.race([...reasons, aborted(this.#stopping.signal)]);
-				if (!ended.signal.aborted) await this.#leave(connection, reason);
-				return reason;
+				reason = await Promise.race([...reasons, stopped(this.#stopping.signal)]);
 			}
-			if (!ended.signal.aborted) await this.#leave(connection, 'stopped');
-			return await closed;
+			if (ended.signal.aborted) return await closed;
+			this.#status.publishGoodbye();
+			await connection.end(reason);
+			return reason;
 		} finally {
 			connection.abort('given up');
 			ended.abort();
-			this.#upBefore = this.#upMs();
-			this.#upSince = undefined;
+			this.#echoes.disconnected();
 			this.#connection = undefined;
 			this.#inbox.hold(true);
 			this.#status.ended();
@@ -306,13 +268,7 @@ export class Link implements GuardedLink {
 		}
 	}
 
-	/** Says goodbye where the remote would otherwise have to find out. */
-	async #leave(connection: RemoteConnection, reason: string): Promise<void> {
-		this.#status.tellGoodbye();
-		await connection.end(reason);
-	}
-
-	#received(packet: Packet, connection: RemoteConnection): void {
+	#onPacket(packet: Packet, connection: RemoteConnection): void {
 		if (packet.cmd === 'publish') {
 			if (
 				isProbeTopic(packet.topic) &&
@@ -326,62 +282,34 @@ export class Link implements GuardedLink {
 			this.#inbox.publish(packet, connection);
 		} else if (packet.cmd === 'pubrel') this.#inbox.release(packet.messageId!, connection);
 		else if (packet.cmd === 'puback' || packet.cmd === 'pubrec' || packet.cmd === 'pubcomp') {
-			const known = this.#outboxes.some((outbox) => outbox.answered(packet));
-			// Of a message of before a crash: the remote waits for its release.
-			if (!known && packet.cmd === 'pubrec') connection.send({ cmd: 'pubrel', messageId: packet.messageId! });
+			const isKnown = this.#outboxes.some((outbox) => outbox.answered(packet));
+			// A PUBREC for a message from before a crash: the remote waits for its release.
+			if (!isKnown && packet.cmd === 'pubrec') connection.send({ cmd: 'pubrel', messageId: packet.messageId! });
 		}
 	}
 
-	/** Asks for what is not asked for yet: asking again would bring every retained message again. */
-	async #subscribe(connection: RemoteConnection, url: string): Promise<void> {
-		const wanted = this.topics.remoteFilters();
-		const filters = [...wanted].map(([filter, qos]) => `${qos} ${filter}`);
-		const { sessionPresent } = connection.allowed;
-		const known = this.#subscribed.read().value;
-		const before = sessionPresent && known?.url === url ? known.filters : [];
-		const topicOf = (spelled: string) => spelled.slice(2);
-		const fresh: ISubscription[] = [...wanted]
-			.filter(([filter, qos]) => !before.includes(`${qos} ${filter}`))
-			.map(([topic, qos]) =>
-				connection.version === 5 ? { topic, qos, nl: true, rap: true, rh: sessionPresent ? 1 : 0 } : { topic, qos },
-			);
-		const stale = (sessionPresent ? (known?.filters ?? []) : []).map(topicOf).filter((filter) => !wanted.has(filter));
-		if (this.#settings.unsubscribe) await connection.unsubscribe(stale);
-		await connection.subscribe(fresh);
-		if (!before || before.join('\n') !== filters.join('\n') || known?.url !== url)
-			await this.#subscribed.write({ url, filters });
+	/** Finds out whether the remote sends back what this bridge sends. */
+	#testEchoes(connection: RemoteConnection, end: AbortSignal): Promise<void> {
+		return this.#echoes.test(async () => {
+			this.#parts.guard.probeEcho(this);
+			await connection.ping();
+		}, end);
 	}
 
-	/**
-	 * Finds out whether the remote gives back what this bridge sends, where the protocol cannot keep it from doing so.
-	 */
-	async #testEcho(connection: RemoteConnection, end: AbortSignal): Promise<void> {
-		const before = this.#isEchoed;
-		this.#isEchoed = false;
-		this.#parts.guard.probeEcho(this);
-		await connection.ping();
-		for (let waited = 0; waited < ECHO_TEST_MS && !this.#isEchoed && !end.aborted; waited += 20) await pause(20, end);
-		if (before && !this.#isEchoed) this.#echoes.clear();
-	}
-
-	#sent(localTopic: string, remoteTopic: string, payload: Buffer): void {
-		const { guard, bound } = this.#parts;
+	#onSent(localTopic: string, remoteTopic: string, payload: Buffer): void {
+		const { guard, sends } = this.#parts;
 		this.#activeAt = performance.now();
-		if (this.#isEchoed && this.topics.toLocal(remoteTopic)) this.#echoes.expect(remoteTopic, payload, this.#upMs());
-		if (!guard.concerns(this)) return;
-		bound.sent(this.name, localTopic, payload, performance.now());
-		if (guard.returnsElsewhere(this.name)) this.#returns.expect(localTopic, payload, this.#upMs());
-	}
-
-	/** Milliseconds the bridge has been connected, over all its connections. */
-	#upMs(): number {
-		return this.#upBefore + (this.#upSince === undefined ? 0 : performance.now() - this.#upSince);
+		if (this.#echoes.remoteEchoes && this.topics.toLocal(remoteTopic)) this.#echoes.expectEcho(remoteTopic, payload);
+		if (!guard.mayLoop(this)) return;
+		sends.sent(this.name, localTopic, payload, performance.now());
+		if (guard.returnsElsewhere(this.name)) this.#echoes.expectReturn(localTopic, payload);
 	}
 
 	#lag(): number {
 		return this.#outboxes.reduce((sum, { lag }) => sum + lag, 0);
 	}
 
+	/** Resolves when one of the logs has grown, or `signal` aborts. */
 	async #grown(signal: AbortSignal): Promise<void> {
 		const { log, rawLog } = this.#parts;
 		const either = new AbortController();
@@ -390,23 +318,12 @@ export class Link implements GuardedLink {
 		await Promise.race(logs.map((one) => one.waitFor(one.endOffset, stop)));
 		either.abort();
 	}
-
-	/** A token bucket of one second. */
-	async #pace(stopped: AbortSignal): Promise<void> {
-		const { messagesPerSecond } = this.#settings;
-		if (messagesPerSecond === 0) return;
-		const now = performance.now();
-		this.#tokens = Math.min(messagesPerSecond, this.#tokens + ((now - this.#tokensAt) / 1000) * messagesPerSecond);
-		this.#tokensAt = now;
-		this.#tokens--;
-		if (this.#tokens < 0) await pause((-this.#tokens / messagesPerSecond) * 1000, stopped);
-	}
 }
 
 /** Name of a bridge's cursor on the log of readings. */
 export const cursorName = (name: string) => `bridge:${name}`;
 
-/** Whether readings could go out by this bridge. */
+/** Whether readings could go out by a bridge. */
 export function sendsReadings({ rules }: BridgeSettings): boolean {
 	return rules.some(
 		({ direction, content, localPrefix, pattern }) =>
@@ -414,7 +331,8 @@ export function sendsReadings({ rules }: BridgeSettings): boolean {
 	);
 }
 
-function aborted(signal: AbortSignal): Promise<string> {
+/** Resolves with `stopped` when `signal` aborts. */
+function stopped(signal: AbortSignal): Promise<string> {
 	return new Promise((resolve) => {
 		if (signal.aborted) resolve('stopped');
 		else signal.addEventListener('abort', () => resolve('stopped'), { once: true });

@@ -5,18 +5,18 @@ import type { BridgeSettings } from '../config/bridge-settings.ts';
 import type { GuardedLink, LoopGuard } from '../loops/loop-guard.ts';
 import type { DropReason } from './bridge-tally.ts';
 import { PATH_PROPERTY } from './inbound.ts';
-import type { Outgoing } from './outbox.ts';
+import type { Outgoing } from './outgoing.ts';
 import { decodeRaw } from './raw-record.ts';
 
 export interface OutboundParts {
 	settings: BridgeSettings;
 	link: GuardedLink;
 	guard: LoopGuard;
-	/** Told when a message is handed to the remote. */
+	/** Called when a message is handed to the connection. */
 	onSent: (localTopic: string, remoteTopic: string, payload: Buffer) => void;
 }
 
-/** What records of the two logs become on their way to the remote. */
+/** Turns the records of the two logs into messages for the remote. */
 export class Outbound {
 	readonly #parts: OutboundParts;
 
@@ -24,7 +24,7 @@ export class Outbound {
 		this.#parts = parts;
 	}
 
-	/** A canonical reading, unless it came from there. */
+	/** The message for a canonical reading; undefined if the reading came by this bridge. */
 	reading(record: LogRecord): Outgoing | DropReason | undefined {
 		const { buildingId, roomId, sensorId, bridge } = JSON.parse(record.payload.toString()) as Record<
 			string,
@@ -43,13 +43,13 @@ export class Outbound {
 		);
 	}
 
-	/** A local message, which the tap has chosen already. */
+	/** The message for a record of the raw log, which holds only local messages that `wants` has chosen. */
 	raw(record: LogRecord): Outgoing | DropReason | undefined {
 		const message = decodeRaw(record.payload);
 		return message.origin === this.#parts.settings.name ? undefined : this.#message(message, 'raw');
 	}
 
-	/** Whether a local message is for the raw log. */
+	/** Whether a local message belongs into the raw log. */
 	wants(message: LocalMessage): boolean {
 		const { settings, link } = this.#parts;
 		if (message.origin === settings.name) return false;
@@ -75,8 +75,7 @@ export class Outbound {
 	}
 
 	/**
-	 * Only below `telemetry/{building}/{room}/{sensor}` are there readings; everything else is raw whatever the rule
-	 * says.
+	 * Which log the messages of a topic come from. Topics outside `telemetry/` are always raw, whatever the rule says.
 	 */
 	#content(topic: string, rule: number): 'readings' | 'raw' {
 		return topic.startsWith(TELEMETRY) && this.#parts.link.topics.rules[rule]!.content === 'readings'

@@ -1,26 +1,13 @@
 import type { Cursor, Log, LogRecord } from '@crowdvision/log';
-import { type Logger, pause } from '@crowdvision/service-kit';
+import { keepTrying, type Logger, Retry } from '@crowdvision/service-kit';
 import { generate, type IPublishPacket, type Packet } from 'mqtt-packet';
-import type { BridgeAccount, DropReason } from './bridge-tally.ts';
+import type { BridgeTally, DropReason } from './bridge-tally.ts';
+import { type Outgoing, publishPacket, type Route } from './outgoing.ts';
 import { refusalOf } from './refusals.ts';
 import type { RemoteConnection } from './remote-connection.ts';
 
-/** A message as the remote gets it. */
-export interface Outgoing {
-	topic: string;
-	payload: Buffer;
-	qos: 0 | 1 | 2;
-	retain: boolean;
-	userProperties?: Record<string, string>;
-	/** Called once, when the message is first handed to the connection. */
-	onSent?: () => void;
-}
-
-/** What a record becomes: a message, a reason to drop it, or nothing, where it is not for this bridge. */
-export type Route = (record: LogRecord) => Outgoing | DropReason | undefined;
-
-/** `sent`: not yet answered. `taken`: PUBREC came. `released`: PUBREL is on its way. `done`: nothing is to come. */
-type Stage = 'sent' | 'taken' | 'released' | 'done';
+/** `sent`: not answered yet. `received`: PUBREC came. `released`: PUBREL was sent. `done`: finished or dropped. */
+type Stage = 'sent' | 'received' | 'released' | 'done';
 
 interface Entry {
 	offset: number;
@@ -33,34 +20,38 @@ interface Entry {
 
 const BATCH_RECORDS = 200;
 const BATCH_BYTES = 1024 * 1024;
-const MOST_BYTES_IN_FLIGHT = 8 * 1024 * 1024;
+const MAX_BYTES_IN_FLIGHT = 8 * 1024 * 1024;
 
 /**
- * A cursor on a log that publishes to a remote, in order, with a bounded number of messages in flight. The cursor moves
- * past a message when the remote has it: PUBACK, PUBREC, or, at QoS 0, when it is written.
+ * Publishes the records of a log to a remote by a cursor, in order, with a bounded number of messages in flight. The
+ * cursor moves past a message when the remote has it: after PUBACK or PUBREC, or at QoS 0 when it is written.
  *
- * The packet id of a message is made of its offset, so that after a kill -9 it is sent again under the same id: a
- * remote that kept the session then knows a message of QoS 2 it already has (MQTT-4.3.3-2). For the same reason PUBREL
- * is sent only when the cursor is on disk behind the message, and, after a start, once more for those just before it.
+ * The packet id of a message is derived from its offset, so that it is sent under the same id again after a kill -9: a
+ * remote that kept the session then recognizes a message of QoS 2 that it already has (MQTT-4.3.3-2). For the same
+ * reason PUBREL is sent only when the cursor past the message is on disk, and, after a start, once more for the
+ * messages just before the cursor.
  */
 export class Outbox {
 	readonly #parts: OutboxParts;
 	readonly #cursor: Cursor;
+	/** Messages in flight, in order. */
 	#entries: Entry[] = [];
 	#bytes = 0;
-	/** Offset to read on from. */
+	/** Offset of the next record to read. */
 	#next: number;
-	/** Up to here nothing is released again after a start; undefined once that is done. */
+	/** The position of the cursor at the start; undefined once the messages before it were released again. */
 	#releaseBefore: number | undefined;
 	#connection: RemoteConnection | undefined;
 	#pumping: { stop: AbortController; done: Promise<void> } | undefined;
 	#wake: () => void = () => undefined;
-	#flushing = false;
-	/** Entries that are not done with, and records that are read and not yet looked at. */
-	#open = 0;
-	#unread = 0;
-	#oldest: number | undefined;
-	/** Messages sent again on the same session; the remote may have had them. */
+	#isFlushing = false;
+	/** Entries that are not done. */
+	#unfinished = 0;
+	/** Records that were read from the log and not handled yet. */
+	#unhandled = 0;
+	/** When the last record that was handled had been appended, epoch ms. */
+	#handledAt: number | undefined;
+	/** Messages sent again, which the remote may have had. */
 	resent = 0;
 
 	constructor(parts: OutboxParts) {
@@ -70,24 +61,24 @@ export class Outbox {
 		this.#releaseBefore = this.#next;
 	}
 
-	/** Records that the remote does not have yet, those that are not for it among them. */
+	/** Records that the remote does not have yet, including those that are not for it. */
 	get lag(): number {
 		return this.#cursor.account.balance().queued;
 	}
 
-	/** Since when the oldest message under way waits, epoch ms. */
+	/** Since when the oldest message waits, epoch ms; undefined when none does. */
 	get oldestAt(): number | undefined {
-		return this.#entries[0]?.at ?? (this.lag > 0 ? this.#oldest : undefined);
+		return this.#entries[0]?.at ?? (this.lag > 0 ? this.#handledAt : undefined);
 	}
 
-	/** Sends again what is unanswered, and goes on from there. */
+	/** Begins to send on a new connection, first the messages that were not answered on the last one. */
 	attach(connection: RemoteConnection): void {
 		this.#connection = connection;
 		const { sessionPresent } = connection.allowed;
 		if (sessionPresent) this.#releaseAgain(connection);
 		this.#releaseBefore = undefined;
 		if (!sessionPresent) {
-			// A remote that knows nothing any more has not released anything either; what it had acknowledged is done.
+			// Without the session the remote has lost its unreleased messages too.
 			for (const entry of this.#entries) if (entry.stage !== 'done') entry.stage = 'sent';
 		}
 		for (const entry of this.#entries) {
@@ -96,14 +87,14 @@ export class Outbox {
 				connection.send(this.#packet(entry, sessionPresent));
 			} else if (entry.stage === 'released') connection.send({ cmd: 'pubrel', messageId: entry.id });
 		}
-		this.#unread = 0;
-		this.#cursor.account.begin(this.#next, () => this.#open + this.#unread);
+		this.#unhandled = 0;
+		this.#cursor.account.begin(this.#next, () => this.#unfinished + this.#unhandled);
 		const stop = new AbortController();
 		this.#pumping = { stop, done: this.#pump(connection, stop.signal) };
-		this.#flushTaken();
+		this.#releaseReceived();
 	}
 
-	/** Stops sending; what is unanswered stays so. */
+	/** Stops sending. Unanswered messages are sent again on the next connection. */
 	async detach(): Promise<void> {
 		this.#connection = undefined;
 		const pumping = this.#pumping;
@@ -113,7 +104,7 @@ export class Outbox {
 		await pumping?.done;
 	}
 
-	/** Takes an answer of the remote. False when it is for somebody else. */
+	/** Handles an acknowledgement of the remote. False when it is not for a message of this outbox. */
 	answered(packet: Packet): boolean {
 		const entry =
 			packet.messageId === undefined
@@ -126,65 +117,76 @@ export class Outbox {
 				{ topic: entry.message.topic, err: refused.message },
 				'bridge: the remote refused a message',
 			);
-			this.#settle(entry, 'refused');
-		} else if (packet.cmd === 'puback') this.#settle(entry);
+			this.#finish(entry, 'refused');
+		} else if (packet.cmd === 'puback') this.#finish(entry);
 		else if (packet.cmd === 'pubrec') {
-			if (entry.stage === 'sent') entry.stage = 'taken';
+			if (entry.stage === 'sent') entry.stage = 'received';
 			if (entry.stage === 'released') this.#connection?.send({ cmd: 'pubrel', messageId: entry.id });
-			this.#flushTaken();
-		} else if (packet.cmd === 'pubcomp') this.#settle(entry);
+			this.#releaseReceived();
+		} else if (packet.cmd === 'pubcomp') this.#finish(entry);
 		this.#advance();
 		return true;
 	}
 
-	/** Looks at what waits again: a bridge that was on standby may go on. */
+	/** Goes on if sending was held up, because the bridge is no longer on standby. */
 	wake(): void {
 		this.#wake();
 	}
 
-	async #pump(connection: RemoteConnection, stopped: AbortSignal): Promise<void> {
-		const { log, account, maxInFlight, may, logger } = this.#parts;
+	/** Sends records until `signal` aborts. Never rejects. */
+	async #pump(connection: RemoteConnection, signal: AbortSignal): Promise<void> {
+		const { maxInFlight, maySend, logger } = this.#parts;
 		const window = Math.min(maxInFlight, connection.allowed.inFlight);
-		while (!stopped.aborted) {
+		const retry = new Retry({
+			what: 'bridge: sending from the queue',
+			firstMs: 1000,
+			signal,
+			logger,
+			level: 'error',
+		});
+		while (!signal.aborted) {
 			try {
-				if (!may() || this.#entries.length >= window || this.#bytes >= MOST_BYTES_IN_FLIGHT) {
-					await this.#woken(stopped);
-					continue;
-				}
-				const read = await log.read(this.#next, { maxRecords: BATCH_RECORDS, maxBytes: BATCH_BYTES });
-				if (stopped.aborted) return;
-				this.#unread = read.records.length;
-				this.#cursor.account.read(read.next, read.gaps);
-				for (const { from, to, reason } of read.gaps) {
-					if (reason === 'consumed') continue;
-					account.drop('lost', to - from + 1);
-					logger.error({ from, to, reason }, 'bridge: messages are lost from its queue');
-				}
-				for (const record of read.records) {
-					while (!stopped.aborted && (!may() || this.#isFull(window, record.offset))) await this.#woken(stopped);
-					if (stopped.aborted) return;
-					await this.#take(connection, record, stopped);
-				}
-				this.#next = Math.max(this.#next, read.next);
-				this.#advance();
-				if (read.records.length === 0) await log.waitFor(this.#next, stopped);
+				if (!maySend() || this.#entries.length >= window || this.#bytes >= MAX_BYTES_IN_FLIGHT)
+					await this.#untilWoken(signal);
+				else await this.#sendBatch(connection, window, signal);
+				retry.succeeded();
 			} catch (error) {
-				if (stopped.aborted) return;
-				logger.error({ err: error }, 'bridge: its queue cannot be read');
-				await pause(1000, stopped);
+				if (!signal.aborted) await retry.failed(error);
 			}
 		}
 	}
 
-	/** Sends one record, or passes over it. */
-	async #take(connection: RemoteConnection, record: LogRecord, stopped: AbortSignal): Promise<void> {
-		const { account, route, maxPacketSize, pace } = this.#parts;
-		this.#oldest = record.at;
+	/** Reads a batch of records and sends them; waits for new records when there are none. */
+	async #sendBatch(connection: RemoteConnection, window: number, signal: AbortSignal): Promise<void> {
+		const { log, tally, maySend, logger } = this.#parts;
+		const read = await log.read(this.#next, { maxRecords: BATCH_RECORDS, maxBytes: BATCH_BYTES });
+		if (signal.aborted) return;
+		this.#unhandled = read.records.length;
+		this.#cursor.account.read(read.next, read.gaps);
+		for (const { from, to, reason } of read.gaps) {
+			if (reason === 'consumed') continue;
+			tally.drop('lost', to - from + 1);
+			logger.error({ from, to, reason }, 'bridge: messages of the queue are lost');
+		}
+		for (const record of read.records) {
+			while (!signal.aborted && (!maySend() || this.#isFull(window, record.offset))) await this.#untilWoken(signal);
+			if (signal.aborted) return;
+			await this.#handle(connection, record, signal);
+		}
+		this.#next = Math.max(this.#next, read.next);
+		this.#advance();
+		if (read.records.length === 0) await log.waitFor(this.#next, signal);
+	}
+
+	/** Sends a record, or drops it, or passes over it. */
+	async #handle(connection: RemoteConnection, record: LogRecord, signal: AbortSignal): Promise<void> {
+		const { tally, route, maxPacketSize, untilAllowed } = this.#parts;
+		this.#handledAt = record.at;
 		const message = route(record);
 		if (typeof message === 'object') {
-			await pace(stopped);
-			if (stopped.aborted) return;
-			account.arrived();
+			await untilAllowed(signal);
+			if (signal.aborted) return;
+			tally.arrived();
 			const entry: Entry = {
 				offset: record.offset,
 				id: this.#idOf(record.offset),
@@ -194,47 +196,38 @@ export class Outbox {
 				stage: 'sent',
 			};
 			this.#entries.push(entry);
-			this.#open++;
-			this.#unread--;
+			this.#unfinished++;
+			this.#unhandled--;
 			this.#bytes += entry.bytes;
 			const bytes = generate(this.#packet(entry, false), { protocolVersion: connection.version });
-			if (bytes.length > Math.min(maxPacketSize, connection.allowed.packetSize)) this.#settle(entry, 'too_large');
+			if (bytes.length > Math.min(maxPacketSize, connection.allowed.packetSize)) this.#finish(entry, 'too_large');
 			else {
 				message.onSent?.();
-				const flows = connection.sendBytes(bytes);
-				if (Math.min(message.qos, connection.allowed.qos) === 0) this.#settle(entry);
-				if (!flows) await connection.drained();
+				const hasRoom = connection.sendBytes(bytes);
+				if (Math.min(message.qos, connection.allowed.qos) === 0) this.#finish(entry);
+				if (!hasRoom) await connection.drained();
 			}
 		} else {
-			if (message !== undefined) account.drop(message);
-			this.#unread--;
-			this.#passed();
+			if (message !== undefined) tally.drop(message);
+			this.#unhandled--;
+			this.#countHandled();
 		}
 		this.#next = record.offset + 1;
 		if (this.#entries.length === 0 || this.#entries[0]!.stage === 'done') this.#advance();
 	}
 
-	/** No room in the window, or the packet id of this offset is in use: offsets are skipped after a crash. */
+	/**
+	 * Whether there is no room in the window, or the packet id of this offset is in use, which may happen because offsets
+	 * are skipped after a crash.
+	 */
 	#isFull(window: number, offset: number): boolean {
-		if (this.#entries.length >= window || this.#bytes >= MOST_BYTES_IN_FLIGHT) return true;
+		if (this.#entries.length >= window || this.#bytes >= MAX_BYTES_IN_FLIGHT) return true;
 		const id = this.#idOf(offset);
 		return this.#entries.some((entry) => entry.id === id);
 	}
 
 	#packet({ id, message }: Entry, dup: boolean): IPublishPacket {
-		const { topic, payload, retain, userProperties } = message;
-		const { allowed, version } = this.#connection!;
-		const qos = Math.min(message.qos, allowed.qos) as 0 | 1 | 2;
-		return {
-			cmd: 'publish',
-			topic,
-			payload,
-			qos,
-			retain: retain && allowed.retain,
-			dup: dup && qos > 0,
-			...(qos > 0 && { messageId: id }),
-			...(version === 5 && userProperties && { properties: { userProperties } }),
-		};
+		return publishPacket(message, id, dup, this.#connection!);
 	}
 
 	#idOf(offset: number): number {
@@ -242,67 +235,72 @@ export class Outbox {
 		return first + (offset % count);
 	}
 
-	#settle(entry: Entry, dropped?: DropReason): void {
+	#finish(entry: Entry, dropped?: DropReason): void {
 		if (entry.stage === 'done') return;
 		entry.stage = 'done';
-		this.#open--;
-		this.#parts.account.settled(dropped);
-		this.#passed();
+		this.#unfinished--;
+		this.#parts.tally.finished(dropped);
+		this.#countHandled();
 	}
 
-	/** One record is dealt with, for the books of the cursor. */
-	#passed(): void {
-		this.#cursor.account.delivered(1, this.#firstUntaken(), Date.now());
+	/** Counts one finished record in the cursor's account. */
+	#countHandled(): void {
+		this.#cursor.account.delivered(1, this.#firstUnacknowledged(), Date.now());
 	}
 
-	/** Moves the cursor past what the remote has, and makes room. */
+	/** Moves the cursor past the messages that the remote has, and makes room in the window. */
 	#advance(): void {
 		let done = 0;
 		while (done < this.#entries.length && this.#entries[done]!.stage === 'done')
 			this.#bytes -= this.#entries[done++]!.bytes;
 		if (done > 0) this.#entries.splice(0, done);
-		this.#cursor.commit(this.#firstUntaken());
+		this.#cursor.commit(this.#firstUnacknowledged());
 		if (done > 0) this.#wake();
 	}
 
 	/** The first offset that the remote does not have. */
-	#firstUntaken(): number {
+	#firstUnacknowledged(): number {
 		return this.#entries.find(({ stage }) => stage === 'sent')?.offset ?? this.#next;
 	}
 
 	/**
-	 * Releases what the remote has taken once the cursor behind it is on disk. One write at a time; what comes meanwhile
-	 * goes with the next.
+	 * Releases the messages that the remote has received, once the cursor past them is on disk. One write at a time;
+	 * messages received meanwhile are released after the next.
 	 */
-	#flushTaken(): void {
-		if (this.#flushing) return;
-		const until = this.#firstUntaken();
-		const ready = this.#entries.filter(({ stage, offset }) => stage === 'taken' && offset < until);
+	#releaseReceived(): void {
+		if (this.#isFlushing) return;
+		const until = this.#firstUnacknowledged();
+		const ready = this.#entries.filter(({ stage, offset }) => stage === 'received' && offset < until);
 		if (ready.length === 0) return;
-		this.#flushing = true;
+		this.#isFlushing = true;
 		this.#cursor.commit(until);
-		this.#cursor.flush().then(
+		const { stopping, logger } = this.#parts;
+		const retrying = {
+			what: 'bridge: writing the cursor',
+			firstMs: 1000,
+			signal: stopping,
+			logger,
+			level: 'error',
+		} as const;
+		keepTrying(() => this.#cursor.flush(), retrying).then(
 			() => {
 				for (const entry of ready) {
-					if (entry.stage !== 'taken') continue;
+					if (entry.stage !== 'received') continue;
 					entry.stage = 'released';
 					this.#connection?.send({ cmd: 'pubrel', messageId: entry.id });
 				}
-				this.#flushing = false;
-				this.#flushTaken();
+				this.#isFlushing = false;
+				this.#releaseReceived();
 			},
-			(error: Error) => {
-				this.#parts.logger.error({ err: error.message }, 'bridge: the cursor cannot be written; trying again');
-				setTimeout(() => {
-					this.#flushing = false;
-					this.#flushTaken();
-				}, 1000).unref();
+			() => {
+				// The bridge is stopping; the messages are released after the next start.
 			},
 		);
 	}
 
 	/**
-	 * What was released before this process was killed may not have arrived. A PUBREL for what is not there does no harm.
+	 * Sends the releases once more that may not have arrived before the process was killed. A PUBREL for an unknown
+	 * message does no harm.
 	 */
 	#releaseAgain(connection: RemoteConnection): void {
 		if (this.#releaseBefore === undefined || !this.#parts.usesQos2) return;
@@ -311,8 +309,8 @@ export class Outbox {
 			connection.send({ cmd: 'pubrel', messageId: this.#idOf(offset) });
 	}
 
-	#woken(stopped: AbortSignal): Promise<void> {
-		if (stopped.aborted) return Promise.resolve();
+	#untilWoken(signal: AbortSignal): Promise<void> {
+		if (signal.aborted) return Promise.resolve();
 		return new Promise((resolve) => {
 			this.#wake = () => {
 				this.#wake = () => undefined;
@@ -325,16 +323,18 @@ export class Outbox {
 export interface OutboxParts {
 	log: Log;
 	cursor: Cursor;
-	/** Packet ids it may use. */
+	/** The range of packet ids to use. */
 	ids: { first: number; count: number };
 	route: Route;
-	account: BridgeAccount;
+	tally: BridgeTally;
 	maxInFlight: number;
 	maxPacketSize: number;
 	usesQos2: boolean;
-	/** Waits until one more message may be sent. */
-	pace: (stopped: AbortSignal) => Promise<void>;
-	/** Whether anything may be sent now; `wake` tells that it has changed. */
-	may: () => boolean;
+	/** Resolves when the rate limit allows one more message, or the signal aborts. */
+	untilAllowed: (signal: AbortSignal) => Promise<void>;
+	/** Whether messages may be sent now. Call `wake` when it changes. */
+	maySend: () => boolean;
+	/** Aborts when the bridge is stopped for good. */
+	stopping: AbortSignal;
 	logger: Logger;
 }

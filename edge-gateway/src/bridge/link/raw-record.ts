@@ -1,9 +1,9 @@
 import type { LocalMessage } from '../../sources/mqtt/broker/local-broker.ts';
 
 /**
- * A local message as a record of a bridge's own log: a line of JSON, then the payload as it is.
+ * Encodes a local message as a record of a bridge's own log: a line of JSON, then the payload unchanged.
  *
- *   {"t":topic,"q":qos,"r":retain,"o":origin,"p":[gateways it came through]}\n payload
+ *   {"t":topic,"q":qos,"r":retain,"o":origin,"p":[ids of the gateways it came through]}\n payload
  */
 export function encodeRaw({ topic, payload, qos, retain, origin, path }: LocalMessage): Buffer {
 	const head = JSON.stringify({
@@ -16,7 +16,7 @@ export function encodeRaw({ topic, payload, qos, retain, origin, path }: LocalMe
 	return Buffer.concat([Buffer.from(`${head}\n`), payload]);
 }
 
-/** @throws for what `encodeRaw` did not write. */
+/** Decodes what `encodeRaw` returned. @throws SyntaxError for anything else */
 export function decodeRaw(record: Buffer): LocalMessage {
 	const end = record.indexOf('\n');
 	const { t, q, r, o, p } = JSON.parse(record.toString('utf8', 0, end)) as {

@@ -1,43 +1,46 @@
 import { readFileSync } from 'node:fs';
-import { backOff, pause } from '@crowdvision/service-kit';
+import { pause, Retry } from '@crowdvision/service-kit';
 import type { BridgeSettings } from '../config/bridge-settings.ts';
 import { untilWanted } from '../config/start-mode.ts';
-import { dial, shownUrl } from './address.ts';
+import { dial, displayUrl } from './address.ts';
 import type { LinkStatus } from './link-status.ts';
 import { RefusedError, RemoteConnection } from './remote-connection.ts';
 import { variantsOf } from './variants.ts';
 
 /**
- * Works with a connection until it ends, and resolves with the reason. `onUp` when it carries messages; `isSecond`: it
- * is not that of the first address.
+ * Uses a connection until it ends, and resolves with the reason. `isSecond`: it is not to the preferred address. Calls
+ * `onUp` when the connection carries messages.
  */
 export type Serve = (connection: RemoteConnection, url: string, isSecond: boolean, onUp: () => void) => Promise<string>;
 
 export interface ReconnectingParts {
 	gatewayId: string;
-	/** Those in force: read anew for each connecting. */
+	/** The settings in force, read for each attempt. */
 	settings: () => BridgeSettings;
-	/** What waits to be sent, for a bridge that connects when there is enough. */
+	/** The queue of messages, whose length decides when a lazy bridge connects. */
 	queue: Parameters<typeof untilWanted>[1];
 	status: Pick<LinkStatus, 'enter' | 'fail'>;
 	serve: Serve;
 }
 
 const BACK_TO_FIRST = 'the first address is back';
+/** Reasons for ending a connection that are no failures. */
 const PLANNED = new Set([BACK_TO_FIRST, 'idle', 'the window of the schedule is over']);
 
 /**
- * Connects whenever the start mode wants it, one address after the other, by the first variant of the protocol that the
- * remote lets in, and has each connection served. After a round of all addresses, or a connection that broke, it backs
- * off. Resolves when stopped, or after the failure of `start: once`.
+ * Connects whenever the start mode demands it, to one address after the other, with the first protocol version that the
+ * remote accepts, and serves each connection. Pauses after a round of all addresses, and after a lost connection.
+ * Resolves when stopped, or after a failure with `start: once`.
  */
 export async function keepConnected(
 	{ gatewayId, settings: inForce, queue, status, serve }: ReconnectingParts,
 	signal: AbortSignal,
 ): Promise<void> {
+	/** The variant of the protocol to try, by address. */
 	const variants = new Map<string, number>();
+	const retry = new Retry({ what: 'bridge: connecting', signal });
 	let address = 0;
-	for (let failures = 0; !signal.aborted; ) {
+	while (!signal.aborted) {
 		const { start } = inForce();
 		if (start !== 'automatic' && start !== 'once') status.enter('waiting');
 		await untilWanted(inForce(), queue, signal);
@@ -47,18 +50,18 @@ export async function keepConnected(
 		const url = settings.urls[address]!;
 		const choices = variantsOf(settings);
 		const variant = (variants.get(url) ?? 0) % choices.length;
-		status.enter('connecting', shownUrl(url));
+		status.enter('connecting', displayUrl(url));
 		let wasUp = false;
 		let reason: string;
 		try {
 			const connection = await open(settings, gatewayId, url, choices[variant]!, signal);
 			reason = await serve(connection, url, address > 0 && !settings.roundRobin, () => {
 				wasUp = true;
-				failures = 0;
+				retry.succeeded();
 			});
 		} catch (error) {
 			reason = (error as Error).message;
-			if (error instanceof RefusedError && error.version && choices.length > 1) {
+			if (error instanceof RefusedError && error.isVersion && choices.length > 1) {
 				variants.set(url, variant + 1);
 				if (variant + 1 < choices.length) continue;
 			}
@@ -72,17 +75,13 @@ export async function keepConnected(
 		status.fail(reason);
 		if (settings.start === 'once') return void status.enter('stopped');
 		address = wasUp && !settings.roundRobin ? 0 : address + 1;
-		// One round of all addresses, then a pause.
-		if (wasUp || address % settings.urls.length === 0)
-			await pause(backOff(failures++, settings.backOff.minMs, settings.backOff.maxMs), signal);
+		const { minMs: firstMs, maxMs: longestMs } = settings.backOff;
+		if (wasUp || address % settings.urls.length === 0) await retry.failed(reason, { firstMs, longestMs });
 	}
 	status.enter('disconnected');
 }
 
-/**
- * Resolves with the reason to leave another address when the first one can be reached again; never once `end` is
- * aborted.
- */
+/** Resolves with the reason for a disconnection when the first address can be reached again; not once `end` aborts. */
 export async function untilFirstIsBack(settings: BridgeSettings, end: AbortSignal): Promise<string> {
 	while (!end.aborted) {
 		await pause(settings.returnAfterMs, end);
@@ -101,13 +100,15 @@ export async function untilFirstIsBack(settings: BridgeSettings, end: AbortSigna
 			stream.destroy();
 			return BACK_TO_FIRST;
 		} catch {
-			// Still away.
+			// Not reachable yet.
 		}
 	}
 	return new Promise(() => undefined);
 }
 
-/** @throws RefusedError, or what went wrong on the way. */
+/**
+ * Opens a connection with the credentials of the settings. @throws RefusedError, or Error when there is no connection
+ */
 async function open(
 	settings: BridgeSettings,
 	gatewayId: string,
@@ -125,7 +126,7 @@ async function open(
 			clean: settings.cleanSession,
 			sessionExpiryMs: settings.sessionExpiryMs,
 			keepAliveMs: settings.keepAliveMs,
-			// Some brokers look at the token only, but MQTT 3.1.1 has no password without a user name (section 3.1.2.9).
+			// Some brokers need a token only, but MQTT 3.1.1 allows no password without a user name (section 3.1.2.9).
 			username: settings.username ?? (password === undefined ? undefined : settings.clientId),
 			password,
 			maxPacketSize: settings.maxPacketSize,

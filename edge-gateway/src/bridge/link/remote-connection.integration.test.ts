@@ -4,15 +4,15 @@ import { generate, type Packet, parser } from 'mqtt-packet';
 import { expect, it, onTestFinished } from 'vitest';
 import { RemoteConnection } from './remote-connection.ts';
 
-/** A broker that says what it is told to say. */
+/** A server that parses MQTT and sends the answers that the test gives. */
 async function broker(answer: (packet: Packet) => Packet | undefined): Promise<string> {
 	const sockets = new Set<Socket>();
 	const server = createServer((socket) => {
 		sockets.add(socket);
 		const packets = parser();
 		packets.on('packet', (packet) => {
-			const said = answer(packet);
-			if (said) socket.write(generate(said));
+			const reply = answer(packet);
+			if (reply) socket.write(generate(reply));
 		});
 		socket.on('data', (bytes) => packets.parse(bytes));
 		socket.on('error', () => undefined);
@@ -24,7 +24,7 @@ async function broker(answer: (packet: Packet) => Packet | undefined): Promise<s
 	return `mqtt://127.0.0.1:${await listen(server as never, 0, '127.0.0.1')}`;
 }
 
-it('ends where the remote answers pings, but not a SUBSCRIBE', async () => {
+it('a connection to a remote ends when the remote answers pings but not a SUBSCRIBE', async () => {
 	let pings = 0;
 	const url = await broker((packet) => {
 		if (packet.cmd === 'connect') return { cmd: 'connack', returnCode: 0, sessionPresent: false };
@@ -32,7 +32,7 @@ it('ends where the remote answers pings, but not a SUBSCRIBE', async () => {
 		pings++;
 		return { cmd: 'pingresp' };
 	});
-	const introduction = {
+	const options = {
 		clientId: 'b',
 		clean: true,
 		sessionExpiryMs: 0,
@@ -45,7 +45,7 @@ it('ends where the remote answers pings, but not a SUBSCRIBE', async () => {
 		will: undefined,
 	} as const;
 	const to = { url, tls: {}, bindAddress: undefined, timeoutMs: 1000 };
-	const connection = await RemoteConnection.open(to, introduction, new AbortController().signal);
+	const connection = await RemoteConnection.open(to, options, new AbortController().signal);
 	connection.listen(() => undefined);
 	await expect(connection.subscribe([{ topic: 'a', qos: 1 }])).rejects.toThrow('no SUBACK within 1000 ms');
 	expect(await connection.closed).toBe('no SUBACK within 1000 ms');

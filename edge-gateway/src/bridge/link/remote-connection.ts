@@ -1,74 +1,52 @@
 import type { Duplex } from 'node:stream';
-import {
-	generate,
-	type IConnackPacket,
-	type IConnectPacket,
-	type ISubscription,
-	type Packet,
-	parser,
-} from 'mqtt-packet';
+import { generate, type IConnackPacket, type ISubscription, type Packet } from 'mqtt-packet';
 import { type DialOptions, dial } from './address.ts';
+import { type ConnectOptions, connectPacket } from './connect-packet.ts';
+import { PacketStream } from './packet-stream.ts';
 import { refusalOf } from './refusals.ts';
 
-/** How a bridge introduces itself. */
-export interface Introduction {
-	clientId: string;
-	clean: boolean;
-	sessionExpiryMs: number;
-	keepAliveMs: number;
-	username: string | undefined;
-	password: string | undefined;
-	protocol: 4 | 5;
-	/** With 3.1.1: the highest bit of the protocol level, which brokers such as Mosquitto take for "this is a bridge". */
-	bridgeBit: boolean;
-	maxPacketSize: number;
-	will: { topic: string; payload: string } | undefined;
-}
-
-/** What the broker allows. */
+/** What the remote allows, from its CONNACK. */
 export interface Allowed {
 	sessionPresent: boolean;
+	/** Most unacknowledged messages. */
 	inFlight: number;
+	/** Largest packet, in bytes. */
 	packetSize: number;
+	/** Highest QoS. */
 	qos: 0 | 1 | 2;
 	retain: boolean;
 }
 
-/** The broker refused the CONNECT. */
+/** Thrown when the remote refuses the CONNECT. */
 export class RefusedError extends Error {
-	/** True where another protocol version, or no bridge bit, may be let in. */
-	readonly version: boolean;
-	constructor(message: string, version: boolean) {
+	/** Whether the remote may accept another protocol version, or a CONNECT without the bridge bit. */
+	readonly isVersion: boolean;
+	constructor(message: string, isVersion: boolean) {
 		super(message);
-		this.version = version;
+		this.isVersion = isVersion;
 	}
 }
 
-/** Messages of QoS 1 and 2 that the remote may send before it is acknowledged (MQTT 5 section 3.1.2.11.3). */
-const RECEIVE_MAXIMUM = 200;
-const MOST_IN_FLIGHT = 65_535;
-/** It has two bytes (MQTT 3.1.1 section 3.1.2.10). */
-const LONGEST_KEEP_ALIVE_S = 65_535;
-/** How often is looked whether an answer is overdue, until it is. */
-const LOOKS = 4;
-/**
- * Of keepAlive: silence after which the connection counts as dead (as the server counts, MQTT 3.1.1 section 3.1.2.10).
- */
-const PATIENCE = 1.5;
+/** Default of Receive Maximum (MQTT 5 section 3.2.2.3.3). */
+const DEFAULT_IN_FLIGHT = 65_535;
+/** An answer is checked this many times before it is overdue. */
+const ANSWER_CHECKS = 4;
+/** The connection counts as dead after this multiple of keepAlive, as for a server (MQTT 3.1.1 section 3.1.2.10). */
+const DEAD_AFTER_FACTOR = 1.5;
 
-/** One MQTT connection to a remote broker, from CONNACK to its end. What packets mean is its owner's business. */
+/** One MQTT connection to a remote broker, from CONNACK to its end. Its owner handles the messages. */
 export class RemoteConnection {
 	readonly allowed: Allowed;
 	/** Resolves with the reason when the connection has ended. */
 	readonly closed: Promise<string>;
-	readonly #reader: Reader;
+	readonly #packets: PacketStream;
 	readonly #stream: Duplex;
 	readonly #version: 4 | 5;
 	readonly #answers = new Map<string, (packet: Packet) => void>();
-	/** For so long an answer to SUBSCRIBE or UNSUBSCRIBE is waited for, in ms, while what comes in is read. */
+	/** How long to wait for SUBACK or UNSUBACK, in ms; time spent paused by `hold` does not count. */
 	readonly #answerMs: number;
 	#keepAlive: NodeJS.Timeout | undefined;
-	#heardAt = performance.now();
+	#receivedAt = performance.now();
 	#sentAt = performance.now();
 	#lastId = 0;
 	#onPacket: (packet: Packet) => void = () => undefined;
@@ -78,18 +56,18 @@ export class RemoteConnection {
 		stream: Duplex,
 		version: 4 | 5,
 		connack: IConnackPacket,
-		reader: Reader,
+		packets: PacketStream,
 		{ keepAliveMs, answerMs }: { keepAliveMs: number; answerMs: number },
 	) {
 		this.#answerMs = answerMs;
 		this.#stream = stream;
 		this.#version = version;
-		this.#reader = reader;
+		this.#packets = packets;
 		const { receiveMaximum, maximumPacketSize, maximumQoS, retainAvailable, serverKeepAlive } =
 			connack.properties ?? {};
 		this.allowed = {
 			sessionPresent: connack.sessionPresent,
-			inFlight: receiveMaximum ?? MOST_IN_FLIGHT,
+			inFlight: receiveMaximum ?? DEFAULT_IN_FLIGHT,
 			packetSize: maximumPacketSize ?? Number.POSITIVE_INFINITY,
 			qos: (maximumQoS ?? 2) as Allowed['qos'],
 			retain: retainAvailable ?? true,
@@ -101,37 +79,38 @@ export class RemoteConnection {
 				resolve(reason);
 			};
 		});
-		reader.onEnd = (reason) => this.#end(reason);
-		this.#keepAliveEvery(serverKeepAlive === undefined ? keepAliveMs : serverKeepAlive * 1000);
+		packets.onEnd = (reason) => this.#end(reason);
+		this.#startKeepAlive(serverKeepAlive === undefined ? keepAliveMs : serverKeepAlive * 1000);
 	}
 
-	/** Resolves when the broker has accepted. @throws RefusedError, or what went wrong on the way. */
-	static async open(to: DialOptions, as: Introduction, signal: AbortSignal): Promise<RemoteConnection> {
+	/**
+	 * Connects to a broker; resolves when it has accepted.
+	 * @throws RefusedError when the broker refuses, Error when it cannot be reached or `signal` aborts
+	 */
+	static async open(to: DialOptions, options: ConnectOptions, signal: AbortSignal): Promise<RemoteConnection> {
 		const stream = await dial(to, signal);
-		const reader = new Reader(stream, as.protocol, as.maxPacketSize);
-		const patience = AbortSignal.any([signal, AbortSignal.timeout(to.timeoutMs)]);
+		const packets = new PacketStream(stream, options.protocol, options.maxPacketSize);
+		const giveUp = AbortSignal.any([signal, AbortSignal.timeout(to.timeoutMs)]);
 		try {
 			const connack = await new Promise<IConnackPacket>((resolve, reject) => {
-				patience.addEventListener(
+				giveUp.addEventListener(
 					'abort',
 					() => reject(new Error(signal.aborted ? 'stopped' : `no CONNACK within ${to.timeoutMs} ms`)),
-					{
-						once: true,
-					},
+					{ once: true },
 				);
-				reader.onEnd = (reason) => reject(new RefusedError(`before CONNACK: ${reason}`, true));
-				reader.listen((packet) => {
-					// What comes with the CONNACK waits for who listens next.
-					reader.listen(undefined);
+				packets.onEnd = (reason) => reject(new RefusedError(`before CONNACK: ${reason}`, true));
+				packets.listen((packet) => {
+					// Packets that arrive together with the CONNACK wait for the next listener.
+					packets.listen(undefined);
 					if (packet.cmd === 'connack') resolve(packet);
 					else reject(new Error(`${packet.cmd} instead of CONNACK`));
 				});
-				stream.write(generate(connectPacket(as), { protocolVersion: as.protocol }));
+				stream.write(generate(connectPacket(options), { protocolVersion: options.protocol }));
 			});
 			const refused = refusalOf(connack);
-			if (refused) throw new RefusedError(refused.message, refused.version);
-			return new RemoteConnection(stream, as.protocol, connack, reader, {
-				keepAliveMs: as.keepAliveMs,
+			if (refused) throw new RefusedError(refused.message, refused.isVersion);
+			return new RemoteConnection(stream, options.protocol, connack, packets, {
+				keepAliveMs: options.keepAliveMs,
 				answerMs: to.timeoutMs,
 			});
 		} catch (error) {
@@ -145,99 +124,101 @@ export class RemoteConnection {
 	}
 
 	/**
-	 * Must be called once; `onPacket` then gets everything but the answers to `subscribe`, `unsubscribe` and `ping`, from
-	 * the first packet on.
+	 * Sets the listener, which gets all packets from the first on, except answers to `subscribe`, `unsubscribe` and
+	 * `ping`. Call it once.
 	 */
 	listen(onPacket: (packet: Packet) => void): void {
 		this.#onPacket = onPacket;
-		this.#reader.listen((packet) => this.#received(packet));
+		this.#packets.listen((packet) => this.#received(packet));
 	}
 
-	/** Writes a packet. False: wait for `drained` before the next. */
+	/** Writes a packet. When it returns false, wait for `drained` before the next. */
 	send(packet: Packet): boolean {
 		return this.sendBytes(generate(packet, { protocolVersion: this.#version }));
 	}
 
-	/** As `send`, of a packet that is spelled already. */
+	/** Like `send`, for a packet that is encoded already. */
 	sendBytes(bytes: Buffer): boolean {
 		if (this.#stream.destroyed) return true;
 		this.#sentAt = performance.now();
 		return this.#stream.write(bytes);
 	}
 
-	/** Resolves when the socket takes more, or has ended. */
+	/** Resolves when the socket has room for more, or the connection has ended. */
 	async drained(): Promise<void> {
 		if (!this.#stream.writableNeedDrain || this.#stream.destroyed) return;
 		await Promise.race([new Promise<void>((resolve) => this.#stream.once('drain', resolve)), this.closed]);
 	}
 
-	/** Stops and goes on reading: the remote is held back by TCP. */
+	/** Pauses and resumes reading; while paused, TCP slows the remote down. */
 	hold(on: boolean): void {
 		if (on) this.#stream.pause();
 		else this.#stream.resume();
 	}
 
-	/** @throws when the broker grants one of them not, or does not answer. */
+	/** @throws Error when the broker rejects a subscription or does not answer */
 	async subscribe(subscriptions: ISubscription[]): Promise<void> {
 		if (subscriptions.length === 0) return;
 		const answer = await this.#ask({ cmd: 'subscribe', messageId: this.#nextId(), subscriptions }, 'suback');
 		const granted = 'granted' in answer ? (answer.granted as number[]) : [];
 		const refused = subscriptions.filter((_, index) => (granted[index] ?? 0x80) >= 0x80);
 		if (refused.length > 0)
-			throw new Error(`the remote does not grant ${refused.map(({ topic }) => topic).join(', ')}`);
+			throw new Error(`the remote rejects the subscription to ${refused.map(({ topic }) => topic).join(', ')}`);
 	}
 
+	/** @throws Error when the broker does not answer */
 	async unsubscribe(unsubscriptions: string[]): Promise<void> {
 		if (unsubscriptions.length > 0)
 			await this.#ask({ cmd: 'unsubscribe', messageId: this.#nextId(), unsubscriptions }, 'unsuback');
 	}
 
-	/** Resolves when the broker has answered. */
+	/** Resolves when the broker has answered. @throws Error when the connection ends before */
 	async ping(): Promise<void> {
 		await this.#ask({ cmd: 'pingreq' }, 'pingresp');
 	}
 
-	/** Says goodbye, so that the will is not published. */
+	/** Ends the connection with a DISCONNECT, so that the broker does not publish the will. */
 	async end(reason: string): Promise<void> {
 		this.send({ cmd: 'disconnect', reasonCode: 0 });
 		await new Promise<void>((resolve) => {
-			const done = setTimeout(resolve, 500);
+			const timer = setTimeout(resolve, 500);
 			this.#stream.end(() => {
-				clearTimeout(done);
+				clearTimeout(timer);
 				resolve();
 			});
 		});
 		this.#end(reason);
 	}
 
-	/** Ends it at once, for what the other side did. */
+	/** Ends the connection at once. */
 	abort(reason: string): void {
 		this.#end(reason);
 	}
 
 	#received(packet: Packet): void {
-		this.#heardAt = performance.now();
+		this.#receivedAt = performance.now();
 		const key = `${packet.cmd} ${packet.messageId ?? 0}`;
-		const answered = this.#answers.get(key);
-		if (answered) {
+		const onAnswer = this.#answers.get(key);
+		if (onAnswer) {
 			this.#answers.delete(key);
-			answered(packet);
+			onAnswer(packet);
 		} else if (packet.cmd === 'disconnect') {
 			this.#end(`the remote ended the connection: ${refusalOf(packet)?.message ?? 'without a reason'}`);
 		} else this.#onPacket(packet);
 	}
 
+	/** Sends a packet and resolves with its answer. @throws Error when the connection ends before */
 	async #ask(packet: Packet, answer: Packet['cmd']): Promise<Packet> {
 		const key = `${answer} ${packet.messageId ?? 0}`;
 		const answered = new Promise<Packet>((resolve) => this.#answers.set(key, resolve));
 		this.send(packet);
-		let read = 0;
-		// A remote that answers pings would else be waited for for ever. Only the time counts in which it is listened to
-		// (see `hold`).
-		const patience = setInterval(() => {
-			if (!this.#stream.isPaused()) read++;
-			if (read >= LOOKS && answer !== 'pingresp') this.#end(`no ${answer.toUpperCase()} within ${this.#answerMs} ms`);
-		}, this.#answerMs / LOOKS);
+		let checks = 0;
+		// Without this we would wait forever for a broker that still answers pings. Pings have their own limit, keepAlive.
+		const timer = setInterval(() => {
+			if (!this.#stream.isPaused()) checks++;
+			if (checks >= ANSWER_CHECKS && answer !== 'pingresp')
+				this.#end(`no ${answer.toUpperCase()} within ${this.#answerMs} ms`);
+		}, this.#answerMs / ANSWER_CHECKS);
 		try {
 			return await Promise.race([
 				answered,
@@ -246,82 +227,26 @@ export class RemoteConnection {
 				}),
 			]);
 		} finally {
-			clearInterval(patience);
+			clearInterval(timer);
 		}
 	}
 
-	/** For SUBSCRIBE and UNSUBSCRIBE; one at a time is enough, and messages have ids of their own (see packetIds). */
+	/** The next packet id for SUBSCRIBE or UNSUBSCRIBE. Messages use the ids above RESERVED_IDS. */
 	#nextId(): number {
 		this.#lastId = (this.#lastId % RESERVED_IDS) + 1;
 		return this.#lastId;
 	}
 
-	#keepAliveEvery(ms: number): void {
+	#startKeepAlive(ms: number): void {
 		if (ms <= 0) return;
 		this.#keepAlive = setInterval(() => {
 			const now = performance.now();
-			if (now - this.#heardAt > ms * PATIENCE)
-				this.#end(`the remote was silent for ${Math.round((now - this.#heardAt) / 1000)} s`);
-			else if (now - Math.min(this.#heardAt, this.#sentAt) >= ms / 2) void this.ping().catch(() => undefined);
+			if (now - this.#receivedAt > ms * DEAD_AFTER_FACTOR)
+				this.#end(`the remote was silent for ${Math.round((now - this.#receivedAt) / 1000)} s`);
+			else if (now - Math.min(this.#receivedAt, this.#sentAt) >= ms / 2) void this.ping().catch(() => undefined);
 		}, ms / 4);
 	}
 }
 
-/** Packet ids below this one are for SUBSCRIBE and UNSUBSCRIBE. */
+/** Packet ids up to this one are for SUBSCRIBE and UNSUBSCRIBE. */
 const RESERVED_IDS = 15;
-
-/** Bytes of a connection as packets. A packet that is larger than allowed, or none, ends it. */
-class Reader {
-	#listener: ((packet: Packet) => void) | undefined;
-	readonly #early: Packet[] = [];
-	onEnd: (reason: string) => void = () => undefined;
-
-	constructor(stream: Duplex, protocolVersion: 4 | 5, maxPacketSize: number) {
-		let unparsed = 0;
-		const packets = parser({ protocolVersion });
-		packets.on('packet', (packet) => {
-			unparsed = 0;
-			if (this.#listener) this.#listener(packet);
-			else this.#early.push(packet);
-		});
-		packets.on('error', (error: Error) => this.onEnd(`the remote sent what is no MQTT: ${error.message}`));
-		stream.on('data', (bytes: Buffer) => {
-			unparsed += bytes.length;
-			packets.parse(bytes);
-			// What is left of the last chunk is counted in full: the bound is exceeded by one chunk at most.
-			if (unparsed > maxPacketSize + bytes.length)
-				this.onEnd(`the remote sends a packet of more than ${maxPacketSize} bytes`);
-		});
-		stream.on('error', (error) => this.onEnd(error.message));
-		stream.on('close', () => this.onEnd('the remote closed the connection'));
-	}
-
-	/** Who gets the packets; without anybody they wait. */
-	listen(listener: ((packet: Packet) => void) | undefined): void {
-		this.#listener = listener;
-		if (listener) for (const packet of this.#early.splice(0)) listener(packet);
-	}
-}
-
-function connectPacket(as: Introduction): Packet {
-	const packet: IConnectPacket & { bridgeMode?: boolean } = {
-		cmd: 'connect',
-		protocolId: 'MQTT',
-		protocolVersion: as.protocol,
-		clientId: as.clientId,
-		clean: as.clean,
-		keepalive: Math.min(Math.ceil(as.keepAliveMs / 1000), LONGEST_KEEP_ALIVE_S),
-		...(as.username !== undefined && { username: as.username }),
-		...(as.password !== undefined && { password: Buffer.from(as.password) }),
-		...(as.will && { will: { ...as.will, qos: 1, retain: true } }),
-		...(as.protocol === 4 && as.bridgeBit && { bridgeMode: true }),
-		...(as.protocol === 5 && {
-			properties: {
-				receiveMaximum: RECEIVE_MAXIMUM,
-				maximumPacketSize: as.maxPacketSize,
-				...(!as.clean && { sessionExpiryInterval: Math.min(Math.ceil(as.sessionExpiryMs / 1000), 0xffffffff) }),
-			},
-		}),
-	};
-	return packet;
-}

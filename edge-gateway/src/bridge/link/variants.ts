@@ -1,8 +1,6 @@
 import type { BridgeSettings } from '../config/bridge-settings.ts';
 
-/**
- * The ways a bridge may introduce itself, the best first: each next one is for a remote that refuses the one before.
- */
+/** The protocol versions with which to try to connect, best first. Each is for a remote that refuses the one before. */
 export function variantsOf({
 	protocol,
 	bridgeBit,

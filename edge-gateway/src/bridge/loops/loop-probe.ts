@@ -1,27 +1,30 @@
+/** A path of more gateways is not followed, so that nothing circulates for ever. */
+export const MAX_HOPS = 16;
+
 /**
- * The level of a topic that marks a probe of the loop detection. Below every pattern with a wildcard at its end, so
- * that a probe goes where messages go.
+ * The topic level that marks a probe of the loop detection. It stands in place of the wildcards of a pattern, so that a
+ * probe takes the same path as the messages.
  */
 const PROBE_LEVEL = 'crowdvision-probe';
 
-/** What a gateway sends to find out whether what leaves it by one bridge comes back by another. */
+/** A message with which a gateway finds out whether what leaves by one of its bridges comes back by another. */
 export interface Probe {
 	v: 1;
-	/** Id of the gateway that sent it, and of its bridge and rule. */
+	/** The gateway that sent the probe, and the bridge and rule by which. */
 	gateway: string;
 	link: string;
 	rule: number;
-	/** Random per start of the gateway: a probe of an earlier life proves nothing. */
+	/** Random per start of the gateway: a probe from before a restart proves nothing. */
 	life: string;
 	/** Rises with each probe. */
 	n: number;
-	/** Gateways that passed it on. */
+	/** The gateways that have passed it on. */
 	path: string[];
 }
 
-const MOST_BYTES = 4096;
+const MAX_PROBE_BYTES = 4096;
 
-/** The topic of a probe below a pattern; undefined where the pattern names one topic, which belongs to others. */
+/** The topic for probes of a pattern; undefined for a single topic, whose subscribers must not get probes. */
 export function probeTopic(prefix: string, pattern: string, gateway: string, link: string): string | undefined {
 	if (!/[+#]/.test(pattern)) return undefined;
 	const levels = pattern
@@ -34,9 +37,9 @@ export function isProbeTopic(topic: string): boolean {
 	return topic.includes(PROBE_LEVEL);
 }
 
-/** The probe in a payload, or undefined where it is none. */
+/** Parses a probe; undefined when the payload is not one. */
 export function parseProbe(payload: Buffer): Probe | undefined {
-	if (payload.length > MOST_BYTES) return undefined;
+	if (payload.length > MAX_PROBE_BYTES) return undefined;
 	try {
 		const probe = JSON.parse(payload.toString()) as Partial<Probe>;
 		const { v, gateway, link, rule, life, n, path } = probe;
