@@ -1,7 +1,7 @@
 import { SettingsError } from '@crowdvision/service-kit';
 import type { DeviceList } from '../devices/device-list.ts';
 import type { DeviceStatus } from '../devices/devices.ts';
-import type { Placed } from '../devices/placement.ts';
+import type { PlacedSensor } from '../devices/placement.ts';
 import type { QuarantinedSensor } from '../devices/quarantine.ts';
 import { askGateway, controlSocketPath } from './control-socket.ts';
 
@@ -35,7 +35,10 @@ export async function adoptSensor(dataDir: string, options: readonly string[]): 
 	const [sensorId, buildingId, roomId] = options;
 	if (!sensorId || !buildingId || !roomId || options.length > 3)
 		throw new SettingsError('usage: npm run gateway -- adopt <sensor> <building> <room>');
-	const placed = (await ask(dataDir, `/adopt?${new URLSearchParams({ sensorId, buildingId, roomId })}`)) as Placed;
+	const placed = (await ask(
+		dataDir,
+		`/adopt?${new URLSearchParams({ sensorId, buildingId, roomId })}`,
+	)) as PlacedSensor;
 	return lines([
 		`${placed.sensorId} is in ${placed.buildingId}/${placed.roomId} from now on.`,
 		'What was refused of it before is still in the rejected list, and can be taken in again (POST /gateway/rejected/replay).',

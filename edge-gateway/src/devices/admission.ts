@@ -1,14 +1,14 @@
 import type { Adoptions } from './adoptions.ts';
 import type { DevicesConfig } from './devices-config.ts';
 
-const MOST_REMEMBERED = 20_000;
+const MAX_REMEMBERED = 20_000;
 
-/** Which sensors are taken at all: as gateway.yaml allows and denies, and not one whose place another has taken. */
+/** Decides which sensors may send: by `devices.allow` and `devices.deny`, and none that another sensor has replaced. */
 export class Admission {
 	readonly #adoptions: Pick<Adoptions, 'hasRetired' | 'replacedBy'>;
 	#allow: RegExp | undefined;
 	#deny: RegExp | undefined;
-	/** By `device sensor`: nearly always the same few. */
+	/** Decisions by `device sensor`, as nearly all readings come from the same few. */
 	readonly #refusals = new Map<string, string | undefined>();
 
 	constructor(config: DevicesConfig, adoptions: Pick<Adoptions, 'hasRetired' | 'replacedBy'>) {
@@ -16,7 +16,7 @@ export class Admission {
 		this.update(config);
 	}
 
-	/** From now on by these lists. */
+	/** Replaces the lists. */
 	update({ allow, deny }: DevicesConfig): void {
 		this.#allow = anyOf(allow);
 		this.#deny = anyOf(deny);
@@ -24,24 +24,24 @@ export class Admission {
 	}
 
 	/**
-	 * Why a reading of this sensor, sent by this device, is not taken; undefined where it is. Costs nothing where nobody
-	 * is kept out.
+	 * Why readings of this sensor from this device are refused, as a text for users; undefined if they are accepted.
+	 * Costs next to nothing if no list is configured.
 	 */
 	refusal(sensorId: string, deviceId: string): string | undefined {
 		if (this.#adoptions.hasRetired) {
 			const by = this.#adoptions.replacedBy(sensorId);
-			if (by !== undefined) return `The sensor "${sensorId}" was replaced by "${by}"; adopt it to take it again`;
+			if (by !== undefined) return `The sensor "${sensorId}" was replaced by "${by}"; adopt it to accept it again`;
 		}
 		if (!this.#allow && !this.#deny) return undefined;
 		const key = `${deviceId} ${sensorId}`;
 		if (!this.#refusals.has(key)) {
-			if (this.#refusals.size >= MOST_REMEMBERED) this.#refusals.clear();
-			this.#refusals.set(key, this.#judge(sensorId, deviceId));
+			if (this.#refusals.size >= MAX_REMEMBERED) this.#refusals.clear();
+			this.#refusals.set(key, this.#decide(sensorId, deviceId));
 		}
 		return this.#refusals.get(key);
 	}
 
-	#judge(sensorId: string, deviceId: string): string | undefined {
+	#decide(sensorId: string, deviceId: string): string | undefined {
 		const denied = [sensorId, deviceId].find((id) => this.#deny?.test(id));
 		if (denied !== undefined) return `"${denied}" is denied by devices.deny of gateway.yaml`;
 		const allowed = !this.#allow || this.#allow.test(sensorId) || this.#allow.test(deviceId);
@@ -49,7 +49,7 @@ export class Admission {
 	}
 }
 
-/** Any of these patterns, the whole of it; undefined for no list. An empty list matches nothing. */
+/** Matches a whole id against any of the patterns; undefined for no list. An empty list matches nothing. */
 function anyOf(patterns: readonly string[] | undefined): RegExp | undefined {
 	if (!patterns) return undefined;
 	const sources = patterns.map((pattern) =>

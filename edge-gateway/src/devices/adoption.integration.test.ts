@@ -24,63 +24,63 @@ const act = (action: string, sensorId: string, body: object, token = staff) =>
 	world.call('POST', `/devices/${sensorId}/${action}`, { token, body });
 const domainDevice = (id: string, domainName = 'acme') => world.token(id, { domainName });
 
-/** Sends a reading over HTTP and resolves with the answer's status, and code where it is an error. */
+/** Sends a reading over HTTP and resolves with the answer's status, and the code of an error. */
 async function sent(sensorId: string, token: string, more: object = {}): Promise<string> {
 	const { status, body } = await world.call('POST', '/ingest', { token, body: reading(sensorId, more) });
 	return body.error ? `${status} ${body.error.code}` : `${status}`;
 }
 
-/** What the gateway tells twin of its adoptions, until it takes it back. */
-async function toldOf(sensorId: string): Promise<RetainedAdoption | undefined> {
+/** The adoption of a sensor that the gateway publishes for twin; undefined once it is removed. */
+async function publishedAdoption(sensorId: string): Promise<RetainedAdoption | undefined> {
 	let value: string | null = null;
-	const watch = await world.bus.watch(TABLES.adoptions, (key, told) => {
-		if (key === sensorId) value = told;
+	const watch = await world.bus.watch(TABLES.adoptions, (key, published) => {
+		if (key === sensorId) value = published;
 	});
 	await watch.close();
 	return value === null ? undefined : (JSON.parse(value) as RetainedAdoption);
 }
 
-describe('a sensor whose place nobody knows', () => {
-	it('is listed with where it comes from, since when, how often, and what it measures', async () => {
+describe('a sensor whose place is unknown', () => {
+	it('is listed with its source, times, number of messages and metric', async () => {
 		const token = await domainDevice('d2');
-		expect(await sent('stranger', token)).toBe('422 unknown_sensor');
-		expect(await sent('stranger', token, { metric: 'noise', value: 40 })).toBe('422 unknown_sensor');
+		expect(await sent('unplaced', token)).toBe('422 unknown_sensor');
+		expect(await sent('unplaced', token, { metric: 'noise', value: 40 })).toBe('422 unknown_sensor');
 		expect(await sent('another', token)).toBe('422 unknown_sensor');
 		expect(await quarantined()).toMatchObject([
 			{ sensorId: 'another', count: 1, metric: 'co2' },
 			{
-				sensorId: 'stranger',
+				sensorId: 'unplaced',
 				transport: 'http',
 				source: 'POST /ingest',
 				sender: 'd2',
 				domainName: 'acme',
 				count: 2,
 				metric: 'noise',
-				sample: expect.stringContaining('"stranger"'),
+				sample: expect.stringContaining('"unplaced"'),
 			},
 		]);
 		const [, { firstSeen, lastSeen }] = (await quarantined()) as [QuarantinedSensor, QuarantinedSensor];
 		expect(lastSeen).toBeGreaterThanOrEqual(firstSeen);
 	});
 
-	it("is seen by its own domain's staff, and adopted by nobody else", async () => {
-		await sent('stranger', await domainDevice('d1'));
+	it("is seen and adopted only by its own domain's staff", async () => {
+		await sent('unplaced', await domainDevice('d1'));
 		const foreign = await world.account({ domainName: 'other', role: 'business_admin' });
 		expect(await quarantined(foreign)).toEqual([]);
-		expect((await act('adopt', 'stranger', { buildingId: 'foreign', roomId: 'hall' }, foreign)).status).toBe(404);
-		expect((await act('adopt', 'stranger', PLACE, foreign)).status).toBe(404);
+		expect((await act('adopt', 'unplaced', { buildingId: 'foreign', roomId: 'hall' }, foreign)).status).toBe(404);
+		expect((await act('adopt', 'unplaced', PLACE, foreign)).status).toBe(404);
 		const visitor = await world.account({ domainName: 'acme', role: 'standard_customer' });
-		expect((await act('adopt', 'stranger', PLACE, visitor)).status).toBe(403);
-		// Two tenants' devices may call a sensor the same; neither takes the other's entry.
-		await sent('stranger', await domainDevice('d9', 'other'));
+		expect((await act('adopt', 'unplaced', PLACE, visitor)).status).toBe(403);
+		// Two tenants may use the same sensor id; each has its own entry.
+		await sent('unplaced', await domainDevice('d9', 'other'));
 		expect(await quarantined()).toMatchObject([{ domainName: 'acme' }]);
 		expect(await quarantined(foreign)).toMatchObject([{ domainName: 'other' }]);
-		// What a device may not speak for is no stranger, but forbidden.
+		// A sensor for which the device may not send is forbidden rather than unknown.
 		expect(await sent('not-mine', await world.token('d3', { sensorIds: ['mine'] }))).toBe('403 forbidden');
 		expect(await quarantined()).toHaveLength(1);
 	});
 
-	it('at a port of this machine is adopted by who sees it in the list, and by nobody else', async () => {
+	it('is adopted only by operators who see it in the list, if it is at a port of this machine', async () => {
 		const line = await serialLine();
 		await world.stop();
 		world = await openGatewayWorld({ settings: { serial: [{ path: line.path }] } });
@@ -93,11 +93,11 @@ describe('a sensor whose place nobody knows', () => {
 		expect((await act('adopt', 'wired', PLACE, admin)).status).toBe(200);
 	});
 
-	it('is kept over a restart', async () => {
-		await sent('stranger', await domainDevice('d1'));
+	it('is kept across a restart', async () => {
+		await sent('unplaced', await domainDevice('d1'));
 		const copy = await mkdtemp(join(tmpdir(), 'crowdvision-quarantine-'));
 		onTestFinished(() => rm(copy, { recursive: true }));
-		await waitFor('it to be on disk', async () => {
+		await waitFor('the quarantine to be on disk', async () => {
 			await cp(world.dataDir, copy, { recursive: true, filter: isWorthCopying });
 			const next = await openGatewayWorld({ copyOf: copy });
 			const found = await quarantined(staff, next);
@@ -107,52 +107,55 @@ describe('a sensor whose place nobody knows', () => {
 	});
 });
 
-describe('adoption', () => {
-	it('gives it a place at once, tells twin until twin has it, and then leaves it to twin', async () => {
+describe('adopting a sensor', () => {
+	it('gives it a place at once, is published until twin has registered it, and then leaves it to twin', async () => {
 		const token = await domainDevice('d1');
-		await sent('stranger', token);
-		expect((await act('adopt', 'stranger', { ...PLACE, roomId: 'cellar' })).body.error).toMatchObject({
+		await sent('unplaced', token);
+		expect((await act('adopt', 'unplaced', { ...PLACE, roomId: 'cellar' })).body.error).toMatchObject({
 			code: 'invalid',
 			path: '/roomId',
 		});
-		expect(await act('adopt', 'stranger', PLACE)).toMatchObject({
+		expect(await act('adopt', 'unplaced', PLACE)).toMatchObject({
 			status: 200,
-			body: { sensorId: 'stranger', ...PLACE },
+			body: { sensorId: 'unplaced', ...PLACE },
 		});
 		expect(await quarantined()).toEqual([]);
-		expect(await sent('stranger', token)).toBe('202');
-		expect((await world.stored()).at(-1)).toMatchObject({ sensorId: 'stranger', ...PLACE });
-		// Again, as somebody who heard no answer would.
-		expect((await act('adopt', 'stranger', PLACE)).status).toBe(200);
-		expect((await act('adopt', 'stranger', { buildingId: 'b2', roomId: 'hall' })).body.error).toMatchObject({
+		expect(await sent('unplaced', token)).toBe('202');
+		expect((await world.stored()).at(-1)).toMatchObject({ sensorId: 'unplaced', ...PLACE });
+		// Again, as an operator who got no answer would.
+		expect((await act('adopt', 'unplaced', PLACE)).status).toBe(200);
+		expect((await act('adopt', 'unplaced', { buildingId: 'b2', roomId: 'hall' })).body.error).toMatchObject({
 			code: 'conflict',
 		});
-		expect(await toldOf('stranger')).toEqual({
-			sensorId: 'stranger',
+		expect(await publishedAdoption('unplaced')).toEqual({
+			sensorId: 'unplaced',
 			...PLACE,
 			gatewayId: 'test',
 			at: expect.any(Number),
 		});
-		await world.bus.retain(TABLES.sensors, 'stranger', JSON.stringify({ sensorId: 'stranger', ...PLACE }));
-		await waitFor('the gateway to take it back', async () => (await toldOf('stranger')) === undefined);
-		expect(await sent('stranger', token)).toBe('202');
-		// From here on twin says where it stands, and whether.
-		await world.bus.retain(TABLES.sensors, 'stranger', null);
-		await waitFor('it to be a stranger again', async () => (await sent('stranger', token)) === '422 unknown_sensor');
+		await world.bus.retain(TABLES.sensors, 'unplaced', JSON.stringify({ sensorId: 'unplaced', ...PLACE }));
+		await waitFor(
+			'the gateway to remove the adoption',
+			async () => (await publishedAdoption('unplaced')) === undefined,
+		);
+		expect(await sent('unplaced', token)).toBe('202');
+		// From here on twin decides whether and where the sensor is registered.
+		await world.bus.retain(TABLES.sensors, 'unplaced', null);
+		await waitFor('it to be unknown again', async () => (await sent('unplaced', token)) === '422 unknown_sensor');
 	});
 
-	it('is undone where twin does not take it in', async () => {
+	it('is undone if twin refuses it', async () => {
 		const token = await domainDevice('d1');
-		await sent('stranger', token);
-		await act('adopt', 'stranger', PLACE);
-		const told = await waitFor('twin to be told', () => toldOf('stranger'));
-		await world.bus.retain(TABLES.adoptions, 'stranger', JSON.stringify({ ...told, refused: 'no such room' }));
-		await waitFor('it to be a stranger again', async () => (await sent('stranger', token)) === '422 unknown_sensor');
-		expect(await toldOf('stranger')).toBeUndefined();
+		await sent('unplaced', token);
+		await act('adopt', 'unplaced', PLACE);
+		const published = await waitFor('the adoption to be published', () => publishedAdoption('unplaced'));
+		await world.bus.retain(TABLES.adoptions, 'unplaced', JSON.stringify({ ...published, refused: 'no such room' }));
+		await waitFor('it to be unknown again', async () => (await sent('unplaced', token)) === '422 unknown_sensor');
+		expect(await publishedAdoption('unplaced')).toBeUndefined();
 	});
 
-	it('needs a sensor that was heard of, and whose device may write for the building', async () => {
-		expect((await act('adopt', 'never-heard', PLACE)).body.error).toMatchObject({ code: 'not_found' });
+	it('requires a sensor that has sent, and whose device may send for the building', async () => {
+		expect((await act('adopt', 'never-seen', PLACE)).body.error).toMatchObject({ code: 'not_found' });
 		await sent('elsewhere', await world.token('d1', { buildingId: 'b2' }));
 		expect((await act('adopt', 'elsewhere', PLACE)).body.error).toMatchObject({
 			code: 'forbidden',
@@ -165,21 +168,21 @@ describe('adoption', () => {
 		});
 	});
 
-	it('holds after a gateway that was killed right behind its answer', async () => {
-		await sent('stranger', await domainDevice('d1'));
-		await act('adopt', 'stranger', PLACE);
+	it('survives a gateway that is killed right after its answer', async () => {
+		await sent('unplaced', await domainDevice('d1'));
+		await act('adopt', 'unplaced', PLACE);
 		const next = await openGatewayWorld({ copyOf: world.dataDir });
 		onTestFinished(() => next.stop());
 		const { status } = await next.call('POST', '/ingest', {
 			token: await domainDevice('d1'),
-			body: reading('stranger'),
+			body: reading('unplaced'),
 		});
 		expect(status).toBe(202);
 	});
 });
 
-describe('replacement', () => {
-	it('gives the new sensor the place of the old one, which is offline and not taken any more', async () => {
+describe('replacing a sensor', () => {
+	it('gives the new sensor the place of the old one, which is announced as offline and refused', async () => {
 		const token = await domainDevice('d1');
 		const events: DeviceEvent[] = [];
 		await world.bus.listen('devices', (message) => events.push(JSON.parse(message) as DeviceEvent));
@@ -190,23 +193,23 @@ describe('replacement', () => {
 		});
 		expect(await sent('new', token)).toBe('202');
 		expect(await sent('registered', token)).toBe('403 not_admitted');
-		expect(await toldOf('new')).toMatchObject({ ...PLACE, replaces: 'registered' });
-		await waitFor('the old one to be told as offline', () =>
+		expect(await publishedAdoption('new')).toMatchObject({ ...PLACE, replaces: 'registered' });
+		await waitFor('the old sensor to be announced as offline', () =>
 			events.find((event) => event.sensorId === 'registered' && event.state === 'offline'),
 		);
-		// Twin does it in one step; whoever sees only half of it must not take it for done.
+		// Twin does it in one step; a gateway that sees half of it must not take it as done.
 		await world.bus.retain(TABLES.sensors, 'new', JSON.stringify({ sensorId: 'new', ...PLACE }));
 		await world.bus.retain(TABLES.sensors, 'registered', null);
-		await waitFor('the gateway to take it back', async () => (await toldOf('new')) === undefined);
+		await waitFor('the gateway to remove the adoption', async () => (await publishedAdoption('new')) === undefined);
 		expect(await sent('registered', token, PLACE)).toBe('403 not_admitted');
-		// Repaired, it is put up somewhere else.
+		// The old sensor is repaired and installed somewhere else.
 		expect((await act('adopt', 'registered', { buildingId: 'b2', roomId: 'hall' })).status).toBe(200);
 		expect(await sent('registered', token)).toBe('202');
 		expect((await world.stored()).at(-1)).toMatchObject({ sensorId: 'registered', buildingId: 'b2' });
 	});
 
-	it('needs an old sensor with a place, another new one, and staff of the building', async () => {
-		expect((await act('replace', 'never-heard', { by: 'new' })).body.error).toMatchObject({ code: 'not_found' });
+	it('requires an old sensor with a place, a different new sensor, and staff of the building', async () => {
+		expect((await act('replace', 'never-seen', { by: 'new' })).body.error).toMatchObject({ code: 'not_found' });
 		expect((await act('replace', 'registered', { by: 'registered' })).body.error).toMatchObject({
 			code: 'invalid',
 			path: '/by',
@@ -225,7 +228,7 @@ describe('replacement', () => {
 			JSON.stringify({ sensorId: 'taken', buildingId: 'b2', roomId: 'hall' }),
 		);
 		await waitFor(
-			'it to be known',
+			'the sensor to be registered',
 			async () => (await act('replace', 'registered', { by: 'taken' })).body.error?.code === 'conflict',
 		);
 	});
@@ -236,12 +239,12 @@ describe('replacement', () => {
 		await world.bus.retain(TABLES.sensors, 'registered', null);
 		expect(await sent('registered', token, PLACE)).toBe('403 not_admitted');
 		await world.bus.retain(TABLES.sensors, 'registered', JSON.stringify({ sensorId: 'registered', ...PLACE }));
-		await waitFor('it to be taken again', async () => (await sent('registered', token)) === '202');
+		await waitFor('it to be accepted again', async () => (await sent('registered', token)) === '202');
 	});
 });
 
-describe('who may speak', () => {
-	it('is what the lists of gateway.yaml say, by sensor or by device', async () => {
+describe('devices.allow and devices.deny', () => {
+	it('decide by sensor id and by device id whose readings are accepted', async () => {
 		await world.stop();
 		world = await openGatewayWorld({
 			settings: { devices: { allow: ['hall-*', 'gate?'], deny: ['hall-old', 'lost*'] } },

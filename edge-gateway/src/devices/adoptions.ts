@@ -3,52 +3,58 @@ import { type RetainedAdoption, type RetainedSensor, TABLES } from '@crowdvision
 import { CheckpointFile } from '@crowdvision/log';
 import { type Logger, pause } from '@crowdvision/service-kit';
 
-/** A sensor whose place another one has taken. */
+/** A sensor that was replaced by another one. The field names are those of the file on disk. */
 interface Retired {
-	/** The sensor that stands there now. */
+	/** The sensor that has its place now. */
 	by: string;
+	/** Epoch ms. */
 	at: number;
-	/** It is registered no more: if it is again, somebody wants it back. */
+	/** It is no longer registered. If it is registered again, it is no longer retired. */
 	gone: boolean;
 }
 
-interface Kept {
+/** The file on disk. */
+interface StoredAdoptions {
 	adopted: Record<string, RetainedAdoption>;
 	retired: Record<string, Retired>;
 }
 
 export interface AdoptionsParts {
 	gatewayId: string;
-	/** Called when a sensor has a place, adopted or registered. */
+	/** Called when a sensor gets a place, by adoption or by registration. */
 	onPlaced: (sensorId: string) => void;
 	logger: Logger;
 }
 
-const TELL_AGAIN_MS = 30_000;
+const REPUBLISH_MS = 30_000;
 
 /**
- * Sensors that staff gave a place at this gateway. The registry of sensors is twin's, so an adoption is durable here,
- * counts here at once, and is told on the bus until twin has taken it in, which its registry shows; from then on it is
- * twin's to say. On its own, the gateway keeps it.
+ * Sensors that staff gave a place at this gateway. The service twin owns the registry of sensors, so an adoption is
+ * stored here, takes effect here at once, and is published on the bus until twin's registry contains it. From then on
+ * twin decides. Without a bus the gateway keeps the adoption.
  */
 export class Adoptions {
-	readonly #file: CheckpointFile<Kept>;
+	readonly #file: CheckpointFile<StoredAdoptions>;
 	readonly #gatewayId: string;
 	readonly #onPlaced: (sensorId: string) => void;
 	readonly #logger: Logger;
 	readonly #adopted: Map<string, RetainedAdoption>;
 	readonly #retired: Map<string, Retired>;
-	/** As twin tells them. */
+	/** The sensors in twin's registry. */
 	readonly #registered = new Map<string, RetainedSensor>();
 	readonly #stopping = new AbortController();
-	readonly #links: Subscription[] = [];
+	readonly #watches: Subscription[] = [];
 	#bus: Bus | undefined;
-	#telling: Promise<void> | undefined;
+	#republishing: Promise<void> | undefined;
 
-	private constructor(file: CheckpointFile<Kept>, kept: Kept | undefined, parts: AdoptionsParts) {
+	private constructor(
+		file: CheckpointFile<StoredAdoptions>,
+		stored: StoredAdoptions | undefined,
+		parts: AdoptionsParts,
+	) {
 		this.#file = file;
-		this.#adopted = new Map(Object.entries(kept?.adopted ?? {}));
-		this.#retired = new Map(Object.entries(kept?.retired ?? {}));
+		this.#adopted = new Map(Object.entries(stored?.adopted ?? {}));
+		this.#retired = new Map(Object.entries(stored?.retired ?? {}));
 		this.#gatewayId = parts.gatewayId;
 		this.#onPlaced = parts.onPlaced;
 		this.#logger = parts.logger;
@@ -56,16 +62,16 @@ export class Adoptions {
 
 	/** Reads the adoptions on disk. */
 	static open(path: string, parts: AdoptionsParts): Adoptions {
-		const file = new CheckpointFile<Kept>(path);
+		const file = new CheckpointFile<StoredAdoptions>(path);
 		return new Adoptions(file, file.read().value, parts);
 	}
 
-	/** Where an adopted sensor stands while twin does not say so. */
+	/** The place of an adopted sensor that is not yet in twin's registry. */
 	sensor(sensorId: string): RetainedSensor | undefined {
 		return this.#adopted.get(sensorId);
 	}
 
-	/** Which sensor stands in this one's place, if it is retired. */
+	/** The sensor that replaced this one, if it is retired. */
 	replacedBy(sensorId: string): string | undefined {
 		return this.#retired.get(sensorId)?.by;
 	}
@@ -75,7 +81,8 @@ export class Adoptions {
 	}
 
 	/**
-	 * Gives a sensor a place; with `replaces`, that of a sensor which is retired by it. Resolves when it is durable.
+	 * Gives a sensor a place; with `replaces`, the place of that sensor, which is retired. `at` is in epoch ms. Resolves
+	 * when the adoption is durable.
 	 * @throws the disk's error; then nothing has changed.
 	 */
 	async adopt(place: RetainedSensor & { replaces?: string }, at: number): Promise<void> {
@@ -98,25 +105,25 @@ export class Adoptions {
 		replaceAll(this.#adopted, adopted);
 		replaceAll(this.#retired, retired);
 		this.#onPlaced(sensorId);
-		this.#tell(sensorId);
+		this.#publish(sensorId);
 	}
 
-	/** Follows the bus from now on, and tells it what it may not know. */
+	/** Follows twin's registry and answers on the bus, and publishes the adoptions. */
 	async follow(bus: Bus): Promise<void> {
 		this.#bus = bus;
-		this.#links.push(await bus.watch(TABLES.sensors, (sensorId, value) => this.#registeredAs(sensorId, value)));
-		this.#links.push(await bus.watch(TABLES.adoptions, (sensorId, value) => this.#answered(sensorId, value)));
-		this.#telling = this.#tellAgain(this.#stopping.signal);
+		this.#watches.push(await bus.watch(TABLES.sensors, (sensorId, value) => this.#onRegistered(sensorId, value)));
+		this.#watches.push(await bus.watch(TABLES.adoptions, (sensorId, value) => this.#onAnswer(sensorId, value)));
+		this.#republishing = this.#republish(this.#stopping.signal);
 	}
 
 	async close(): Promise<void> {
 		this.#stopping.abort();
-		await Promise.all(this.#links.map((link) => link.close()));
-		await this.#telling;
+		await Promise.all(this.#watches.map((watch) => watch.close()));
+		await this.#republishing;
 		await this.#file.settled();
 	}
 
-	#registeredAs(sensorId: string, value: string | null): void {
+	#onRegistered(sensorId: string, value: string | null): void {
 		if (value === null) this.#registered.delete(sensorId);
 		else this.#registered.set(sensorId, JSON.parse(value) as RetainedSensor);
 		const retired = this.#retired.get(sensorId);
@@ -124,24 +131,24 @@ export class Adoptions {
 		else if (retired?.gone) this.#change(() => this.#retired.delete(sensorId));
 		if (value !== null) this.#onPlaced(sensorId);
 		for (const adoption of this.#adopted.values()) {
-			if (adoption.sensorId === sensorId || adoption.replaces === sensorId) this.#settle(adoption);
+			if (adoption.sensorId === sensorId || adoption.replaces === sensorId) this.#handOver(adoption);
 		}
 	}
 
-	/** Once twin has taken it in, it is twin's. */
-	#settle({ sensorId, replaces }: RetainedAdoption): void {
+	/** Deletes an adoption that twin's registry contains. */
+	#handOver({ sensorId, replaces }: RetainedAdoption): void {
 		if (!this.#registered.has(sensorId) || (replaces !== undefined && this.#registered.has(replaces))) return;
 		this.#change(() => this.#adopted.delete(sensorId));
 		this.#retain(sensorId, null);
 	}
 
-	/** Twin answers on the same table where it does not take an adoption in. */
-	#answered(sensorId: string, value: string | null): void {
+	/** Undoes an adoption that twin refuses; it answers in the same table. */
+	#onAnswer(sensorId: string, value: string | null): void {
 		const answer = value === null ? undefined : (JSON.parse(value) as RetainedAdoption);
 		const adoption = this.#adopted.get(sensorId);
 		if (!adoption || answer?.refused === undefined || answer.at !== adoption.at || answer.gatewayId !== this.#gatewayId)
 			return;
-		this.#logger.warn({ sensorId, reason: answer.refused }, 'an adoption was refused, and is undone');
+		this.#logger.warn({ sensorId, reason: answer.refused }, 'twin refused an adoption; it is undone');
 		this.#change(() => {
 			this.#adopted.delete(sensorId);
 			if (adoption.replaces !== undefined) this.#retired.delete(adoption.replaces);
@@ -151,28 +158,31 @@ export class Adoptions {
 
 	#change(change: () => unknown): void {
 		change();
-		const kept = { adopted: Object.fromEntries(this.#adopted), retired: Object.fromEntries(this.#retired) };
+		const stored = { adopted: Object.fromEntries(this.#adopted), retired: Object.fromEntries(this.#retired) };
 		this.#file
-			.write(kept)
+			.write(stored)
 			.catch((error: unknown) => this.#logger.warn({ err: error }, 'the adoptions could not be written'));
 	}
 
-	#tell(sensorId: string): void {
+	#publish(sensorId: string): void {
 		const adoption = this.#adopted.get(sensorId);
 		if (adoption) this.#retain(sensorId, JSON.stringify(adoption));
 	}
 
-	/** The bus may have lost it, or twin may have been in trouble. */
-	async #tellAgain(signal: AbortSignal): Promise<void> {
+	/** Publishes the adoptions regularly, as the bus may have lost them or twin may have been down. */
+	async #republish(signal: AbortSignal): Promise<void> {
 		while (!signal.aborted) {
-			for (const sensorId of this.#adopted.keys()) this.#tell(sensorId);
-			await pause(TELL_AGAIN_MS, signal);
+			for (const sensorId of this.#adopted.keys()) this.#publish(sensorId);
+			await pause(REPUBLISH_MS, signal);
 		}
 	}
 
 	#retain(sensorId: string, value: string | null): void {
 		this.#bus?.retain(TABLES.adoptions, sensorId, value).catch((error: Error) => {
-			this.#logger.debug({ err: error.message, sensorId }, 'an adoption is not told to the bus yet');
+			this.#logger.debug(
+				{ err: error.message, sensorId },
+				'an adoption could not be published; it is published again later',
+			);
 		});
 	}
 }

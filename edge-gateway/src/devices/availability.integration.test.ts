@@ -16,9 +16,9 @@ import { Timeouts } from './timeouts.ts';
 
 const HALL = { buildingId: 'b1', roomId: 'hall' };
 const MINUTE = 60_000;
-const HEARING = { transport: 'mqtt', sender: { domainName: 'acme' } } as const;
+const ORIGIN = { transport: 'mqtt', sender: { domainName: 'acme' } } as const;
 
-describe('who is there', () => {
+describe('Availability', () => {
 	let dir: string;
 	let now: number;
 	let open: Availability[];
@@ -34,7 +34,7 @@ describe('who is there', () => {
 		rmSync(dir, { recursive: true });
 	});
 
-	/** One that tells what it says; `pass` lets time go by. */
+	/** An `Availability` that records its changes in `changes`. */
 	async function watched({
 		config = {},
 		gatewayId = 'pi',
@@ -44,7 +44,7 @@ describe('who is there', () => {
 		gatewayId?: string;
 		bus?: Bus;
 	} = {}) {
-		const told: string[] = [];
+		const changes: string[] = [];
 		const availability = Availability.open({
 			path: join(dir, gatewayId),
 			gatewayId,
@@ -52,35 +52,36 @@ describe('who is there', () => {
 			now: () => now,
 			logger: createLogger('test', 'silent'),
 		});
-		await availability.start(bus, (event, said) => {
-			told.push(`${event.sensorId} ${event.state}${said ? ' says itself' : ''}`);
+		await availability.start(bus, (event, isReported) => {
+			changes.push(`${event.sensorId} ${event.state}${isReported ? ' (reported)' : ''}`);
 			void bus?.announce(CHANNELS.devices, JSON.stringify(event));
 		});
 		open.push(availability);
 		return {
 			availability,
-			told,
-			hear: (sensorId: string, metric = 'co2') => availability.heard(sensorId, metric, HALL, HEARING, now),
+			changes,
+			receive: (sensorId: string, metric = 'co2') => availability.received(sensorId, metric, HALL, ORIGIN, now),
 		};
 	}
+	/** Lets time pass. */
 	const pass = (ms: number) => {
 		now += ms;
 		vi.advanceTimersByTime(1000);
 	};
 
-	it('is told once per change: heard, silent for three times as long as its values are fresh, heard again', async () => {
-		const { told, hear, availability } = await watched();
-		hear('s');
-		hear('s');
+	it('announces each change once: a reading, a silence of three times the freshness, a reading again', async () => {
+		const { changes, receive, availability } = await watched();
+		receive('s');
+		receive('s');
 		pass(14 * MINUTE);
-		hear('s', 'noise');
+		receive('s', 'noise');
 		pass(15 * MINUTE);
-		expect(told).toEqual(['s online']);
+		expect(changes).toEqual(['s online']);
 		pass(1);
 		pass(MINUTE);
-		expect(told).toEqual(['s online', 's offline']);
-		hear('s');
-		expect(told).toEqual(['s online', 's offline', 's online']);
+		expect(changes).toEqual(['s online', 's offline']);
+		receive('s');
+		expect(changes).toEqual(['s online', 's offline', 's online']);
 		expect(availability.get('s')).toMatchObject({
 			...HALL,
 			state: 'online',
@@ -91,71 +92,71 @@ describe('who is there', () => {
 		});
 	});
 
-	it('goes by what a sensor measures, as configured: of several metrics by the one that speaks least', async () => {
-		const { told, hear } = await watched({ config: { timeouts: { default: '1m', co2: '10s' } } });
-		hear('co2');
-		hear('noise', 'noise');
-		hear('both');
-		hear('both', 'noise');
+	it('applies the configured timeout of the metric; of several metrics, the longest', async () => {
+		const { changes, receive } = await watched({ config: { timeouts: { default: '1m', co2: '10s' } } });
+		receive('co2');
+		receive('noise', 'noise');
+		receive('both');
+		receive('both', 'noise');
 		pass(11_000);
-		expect(told.filter((one) => one.endsWith('offline'))).toEqual(['co2 offline']);
+		expect(changes.filter((one) => one.endsWith('offline'))).toEqual(['co2 offline']);
 		pass(MINUTE);
-		expect(told.filter((one) => one.endsWith('offline')).sort()).toEqual([
+		expect(changes.filter((one) => one.endsWith('offline')).sort()).toEqual([
 			'both offline',
 			'co2 offline',
 			'noise offline',
 		]);
 	});
 
-	it('is what the devices say, until they are heard', async () => {
-		const { told, hear, availability } = await watched();
-		availability.said('s', 'online', 'acme');
-		availability.said('s', 'online', 'acme');
-		availability.said('s', 'offline', 'acme');
-		hear('s');
-		expect(told).toEqual(['s online says itself', 's offline says itself', 's online']);
+	it('follows what a device reports, until a reading arrives', async () => {
+		const { changes, receive, availability } = await watched();
+		availability.reported('s', 'online', 'acme');
+		availability.reported('s', 'online', 'acme');
+		availability.reported('s', 'offline', 'acme');
+		receive('s');
+		expect(changes).toEqual(['s online (reported)', 's offline (reported)', 's online']);
 	});
 
-	it('is kept, told again at the next start, and silence counts from there', async () => {
+	it('keeps the states across a restart, announces them again, and counts silence from the start', async () => {
 		const first = await watched();
-		first.hear('here');
-		first.hear('gone');
-		first.availability.said('gone', 'offline', undefined);
+		first.receive('here');
+		first.receive('gone');
+		first.availability.reported('gone', 'offline', undefined);
 		first.availability.stop();
-		first.availability.said('here', 'offline', undefined);
+		first.availability.reported('here', 'offline', undefined);
 		await first.availability.close();
 		now += 60 * MINUTE;
 		const second = await watched();
-		expect(second.told.sort()).toEqual(['gone offline', 'here online']);
+		expect(second.changes.sort()).toEqual(['gone offline', 'here online']);
 		pass(15 * MINUTE);
-		expect(second.told).toHaveLength(2);
+		expect(second.changes).toHaveLength(2);
 		pass(1);
-		expect(second.told).toEqual(['gone offline', 'here online', 'here offline']);
+		expect(second.changes).toEqual(['gone offline', 'here online', 'here offline']);
 	});
 
-	it('lies with the gateway that heard it last', async () => {
+	it('leaves a sensor to the gateway that received it last', async () => {
 		const world = await openServiceWorld();
 		const { bus } = world.parts;
 		const [north, south] = [await watched({ gatewayId: 'north', bus }), await watched({ gatewayId: 'south', bus })];
-		north.hear('moving');
+		north.receive('moving');
 		now += 1000;
-		south.hear('moving');
-		await waitFor('north to let go', () => north.availability.get('moving') === undefined);
+		south.receive('moving');
+		await waitFor('north to forget the sensor', () => north.availability.get('moving') === undefined);
 		pass(16 * MINUTE);
-		expect(north.told).toEqual(['moving online']);
-		// One that did not hear of it must not have the last word.
-		south.hear('staying');
+		expect(north.changes).toEqual(['moving online']);
+		// A gateway that did not receive the sensor must not have the last word.
+		south.receive('staying');
 		const stale: DeviceEvent = { sensorId: 'staying', state: 'offline', at: now, gatewayId: 'east' };
 		await bus.announce(CHANNELS.devices, JSON.stringify(stale));
-		await waitFor('south to contradict', () => south.told.filter((one) => one === 'staying online').length === 2);
+		await waitFor('south to contradict', () => south.changes.filter((one) => one === 'staying online').length === 2);
 		await world.stop();
 	});
 
-	it('is bounded', async () => {
-		const { hear, availability } = await watched();
+	it('keeps at most ten thousand sensors', async () => {
+		const { receive, availability } = await watched();
 		for (let i = 0; i < 10_500; i++) {
 			now++;
-			hear(`s${i}`);
+			receive(`s${i}`);
 		}
 		expect(availability.list(() => true).length).toBeLessThanOrEqual(10_000);
 		expect(availability.get('s10499')).toBeDefined();
@@ -163,7 +164,7 @@ describe('who is there', () => {
 	});
 });
 
-describe('devices on the wire', () => {
+describe('a gateway that announces which sensors are online', () => {
 	let world: GatewayWorld;
 	let events: DeviceEvent[];
 	beforeEach(async () => {
@@ -180,36 +181,36 @@ describe('devices on the wire', () => {
 		return (await world.call('GET', '/devices', { token })).body.sensors as unknown as SensorStatus[];
 	};
 
-	it('over MQTT: the last will is the end; being heard is a beginning, which others see as a retained status', async () => {
+	it('announces over MQTT online at the first reading, as a retained status, and offline at the will', async () => {
 		const client = await mqttClient(world.mqttUrl, 'd1', await world.token('d1', { sensorIds: ['s'] }), {
 			will: { topic: 'status/s', payload: Buffer.from('offline'), qos: 1, retain: true },
 		});
 		await client.publishAsync('telemetry/b1/hall/s/co2', '420', { qos: 1 });
-		await waitFor('it to be online', () => statesOf('s').length === 1);
+		await waitFor('the sensor to be online', () => statesOf('s').length === 1);
 		const seen = await messagesOn(client, 'status/s');
 		await waitFor('the retained status', () => seen[0]?.payload === 'online' && seen[0].retain);
 		expect(await listed()).toMatchObject([
 			{ sensorId: 's', state: 'online', transport: 'mqtt', metric: 'co2', ...HALL },
 		]);
 		client.stream.destroy();
-		await waitFor('it to be offline', () => statesOf('s').length === 2);
+		await waitFor('the sensor to be offline', () => statesOf('s').length === 2);
 		expect(statesOf('s')).toEqual(['online', 'offline']);
 		expect(await listed()).toMatchObject([{ sensorId: 's', state: 'offline' }]);
 		const foreign = await world.account({ domainName: 'other', role: 'business_admin' });
 		expect((await world.call('GET', '/devices', { token: foreign })).body.sensors).toEqual([]);
 	});
 
-	it('over Socket.IO: gone with its last connection', async () => {
+	it('announces over Socket.IO offline when the last connection ends', async () => {
 		const token = await world.token('d1', { sensorIds: ['s'] });
 		const [first, second] = [await sensorSocket(world.url, { token }), await sensorSocket(world.url, { token })];
 		await sendReadings(second, { sensorId: 's', metric: 'co2', value: 420, ...HALL });
 		first.disconnect();
 		await waitFor(
-			'it to be noticed',
+			'the end of the first connection to be noticed',
 			async () => (await sendReadings(second, { sensorId: 's', metric: 'co2', value: 421, ...HALL })).ok,
 		);
 		second.disconnect();
-		await waitFor('it to be offline', () => statesOf('s').includes('offline'));
+		await waitFor('the sensor to be offline', () => statesOf('s').includes('offline'));
 		expect(statesOf('s')).toEqual(['online', 'offline']);
 	});
 });

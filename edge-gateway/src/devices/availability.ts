@@ -4,16 +4,17 @@ import { CheckpointFile } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Timeouts } from './timeouts.ts';
 
-/** What is known of a sensor that was heard here, or that said something of itself. */
+/** A sensor that has sent readings or reported its state here. */
 export interface SensorStatus {
 	sensorId: string;
 	state: DeviceEvent['state'];
-	/** When it became so. */
+	/** When the state last changed, epoch ms. */
 	since: number;
+	/** Epoch ms. */
 	lastSeen: number;
-	/** After so many ms of silence it counts as offline. */
+	/** Silence in ms after which it counts as offline. */
 	timeoutMs: number;
-	/** The rest is as it was heard last; a sensor that only said its state has none of it. */
+	/** This and the following fields are from its last reading; missing if it has only reported its state. */
 	transport?: Transport;
 	metric?: string;
 	buildingId?: string;
@@ -21,17 +22,17 @@ export interface SensorStatus {
 	domainName?: string;
 }
 
-/** How a reading came in, as far as it says something of its sensor. */
-export interface Hearing {
+/** The transport and sender of a reading. */
+export interface ReadingOrigin {
 	transport: Transport;
 	sender: { domainName: string | undefined };
 }
 
-/** Told of each change, once. `said`: the device said so itself. */
-export type OnChange = (event: DeviceEvent, said: boolean) => void;
+/** Called once for each change. `isReported`: the device itself reported its state. */
+export type OnChange = (event: DeviceEvent, isReported: boolean) => void;
 
 export interface AvailabilityParts {
-	/** Of the file that keeps the states over restarts. */
+	/** Path of the file that keeps the states across restarts. */
 	path: string;
 	gatewayId: string;
 	timeouts: Timeouts;
@@ -40,18 +41,20 @@ export interface AvailabilityParts {
 	logger: Logger;
 }
 
-const MOST_SENSORS = 10_000;
-const FORGOTTEN_AT_ONCE = 1000;
+const MAX_SENSORS = 10_000;
+/** How many are forgotten at a time above the bound. */
+const FORGET_COUNT = 1000;
 const SWEEP_EVERY_MS = 1000;
 const SAVE_AFTER_MS = 5000;
 
 /**
- * Which sensors are there: by what their devices say (`status/{sensorId}`, connecting and going over Socket.IO), by
- * being heard, and by silence. A change is told once; at a start, what was known is told again, as whoever listens may
- * have missed it. Kept over restarts, in which nobody could be heard: silence counts from the start.
+ * Which sensors are online: by what their devices report (`status/{sensorId}`, connecting and disconnecting over
+ * Socket.IO), by readings and by silence. Each change is announced once; at a start all known states are announced
+ * again, as a listener may have missed them. The states are kept across restarts. Nothing could be received while the
+ * gateway was down, so silence counts from the start.
  *
- * Where several gateways share a bus, a sensor is with the one that heard it last: the others let go of it when they
- * are told that it is online there.
+ * If several gateways share a bus, a sensor belongs to the one that received it last. The others forget it when that
+ * gateway announces it as online.
  */
 export class Availability {
 	readonly #file: CheckpointFile<SensorStatus[]>;
@@ -82,27 +85,27 @@ export class Availability {
 		return availability;
 	}
 
-	/** Tells `onChange` what is known, and every change from now on. */
+	/** Calls `onChange` for every known state, and for every change from now on. */
 	async start(bus: Bus | undefined, onChange: OnChange): Promise<void> {
 		this.#onChange = onChange;
 		this.#startedAt = this.#now();
-		for (const sensor of this.#sensors.values()) this.#tell(sensor, sensor.since, false);
+		for (const sensor of this.#sensors.values()) this.#notify(sensor, sensor.since, false);
 		this.#sweepTimer = setInterval(() => this.#sweep(this.#now()), SWEEP_EVERY_MS).unref();
-		this.#listening = await bus?.listen(CHANNELS.devices, (message) => this.#toldElsewhere(message));
+		this.#listening = await bus?.listen(CHANNELS.devices, (message) => this.#onAnnouncement(message));
 	}
 
-	/** From now on nothing changes: that the gateway lets go of its devices says nothing of them. */
+	/** Stops all changes: the gateway closing its connections must not make the devices offline. */
 	stop(): void {
 		this.#stopped = true;
 		clearInterval(this.#sweepTimer);
 	}
 
-	/** A reading of this sensor came in. Called for each: the usual case is a look into a table. */
-	heard(
+	/** Notes a reading of this sensor. Called for every reading, so the usual case costs one look-up. */
+	received(
 		sensorId: string,
 		metric: string,
 		place: { buildingId: string; roomId: string },
-		{ transport, sender }: Hearing,
+		{ transport, sender }: ReadingOrigin,
 		at: number,
 	): void {
 		const known = this.#sensors.get(sensorId);
@@ -115,7 +118,7 @@ export class Availability {
 			known.lastSeen = at;
 			return;
 		}
-		const sensor = known ?? this.#begin(sensorId, at);
+		const sensor = known ?? this.#add(sensorId, at);
 		sensor.lastSeen = at;
 		sensor.transport = transport;
 		sensor.metric = metric;
@@ -126,12 +129,12 @@ export class Availability {
 		if (!known || sensor.state !== 'online') this.#change(sensor, 'online', at, false);
 	}
 
-	/** Its device said how it is, or connected or went. */
-	said(sensorId: string, state: DeviceEvent['state'], domainName: string | undefined): void {
+	/** Notes a state that the device reported, or its connecting or disconnecting. */
+	reported(sensorId: string, state: DeviceEvent['state'], domainName: string | undefined): void {
 		if (this.#stopped) return;
 		const at = this.#now();
 		const known = this.#sensors.get(sensorId);
-		const sensor = known ?? this.#begin(sensorId, at);
+		const sensor = known ?? this.#add(sensorId, at);
 		if (domainName !== undefined) sensor.domainName = domainName;
 		if (state === 'online') sensor.lastSeen = at;
 		if (!known || sensor.state !== state) this.#change(sensor, state, at, true);
@@ -145,7 +148,7 @@ export class Availability {
 		return [...this.#sensors.values()].filter(visible);
 	}
 
-	/** How many there are of each state. */
+	/** Number of sensors by state. */
 	counts(): Record<DeviceEvent['state'], number> {
 		const counts = { online: 0, offline: 0 };
 		for (const { state } of this.#sensors.values()) counts[state]++;
@@ -159,8 +162,8 @@ export class Availability {
 		await this.#save();
 	}
 
-	#begin(sensorId: string, at: number): SensorStatus {
-		if (this.#sensors.size >= MOST_SENSORS) this.#forgetSome();
+	#add(sensorId: string, at: number): SensorStatus {
+		if (this.#sensors.size >= MAX_SENSORS) this.#forgetSome();
 		const sensor: SensorStatus = {
 			sensorId,
 			state: 'offline',
@@ -172,15 +175,15 @@ export class Availability {
 		return sensor;
 	}
 
-	#change(sensor: SensorStatus, state: DeviceEvent['state'], at: number, said: boolean): void {
+	#change(sensor: SensorStatus, state: DeviceEvent['state'], at: number, isReported: boolean): void {
 		sensor.state = state;
 		sensor.since = at;
-		this.#tell(sensor, at, said);
+		this.#notify(sensor, at, isReported);
 		this.#saveSoon();
 	}
 
-	#tell({ sensorId, state }: SensorStatus, at: number, said: boolean): void {
-		this.#onChange({ sensorId, state, at, gatewayId: this.#gatewayId }, said);
+	#notify({ sensorId, state }: SensorStatus, at: number, isReported: boolean): void {
+		this.#onChange({ sensorId, state, at, gatewayId: this.#gatewayId }, isReported);
 	}
 
 	#sweep(now: number): void {
@@ -191,13 +194,13 @@ export class Availability {
 		}
 	}
 
-	/** Another gateway tells of a sensor that was heard here too. */
-	#toldElsewhere(message: string): void {
+	/** Handles another gateway's announcement about a sensor that was received here too. */
+	#onAnnouncement(message: string): void {
 		let event: DeviceEvent;
 		try {
 			event = JSON.parse(message) as DeviceEvent;
 		} catch {
-			this.#logger.warn('what was announced of a device is not JSON');
+			this.#logger.warn('the announcement of a device change is not JSON');
 			return;
 		}
 		const sensor = this.#sensors.get(event.sensorId);
@@ -206,15 +209,15 @@ export class Availability {
 		if (event.state === 'online' && event.at >= sensor.lastSeen) {
 			this.#sensors.delete(event.sensorId);
 			this.#saveSoon();
-		} else if (event.state === 'offline' && isHere) this.#tell(sensor, this.#now(), false);
+		} else if (event.state === 'offline' && isHere) this.#notify(sensor, this.#now(), false);
 	}
 
-	/** Offline ones first, then those silent the longest. */
+	/** Forgets offline sensors first, then those that have been silent longest. */
 	#forgetSome(): void {
 		const order = [...this.#sensors.values()].sort((a, b) =>
 			a.state === b.state ? a.lastSeen - b.lastSeen : a.state === 'offline' ? -1 : 1,
 		);
-		for (const { sensorId } of order.slice(0, FORGOTTEN_AT_ONCE)) this.#sensors.delete(sensorId);
+		for (const { sensorId } of order.slice(0, FORGET_COUNT)) this.#sensors.delete(sensorId);
 	}
 
 	#saveSoon(): void {
@@ -224,9 +227,11 @@ export class Availability {
 		}, SAVE_AFTER_MS).unref();
 	}
 
-	/** Resolves when it is on disk, or the disk has refused it. */
+	/** Resolves when the states are on disk, or when the write has failed. */
 	#save(): Promise<void> {
 		const written = this.#file.write([...this.#sensors.values()]);
-		return written.catch((error: unknown) => this.#logger.warn({ err: error }, 'who is there could not be written'));
+		return written.catch((error: unknown) =>
+			this.#logger.warn({ err: error }, 'the states of the sensors could not be written'),
+		);
 	}
 }

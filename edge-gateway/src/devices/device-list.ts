@@ -10,14 +10,14 @@ export interface DeviceListParts {
 	placement: Placement;
 }
 
-/** What is connected, which sensors are there, and which wait to be adopted. */
+/** The connected devices, the sensors with their state, and the sensors that wait to be adopted. */
 export interface DeviceList {
 	devices: DeviceStatus[];
 	sensors: SensorStatus[];
 	quarantined: QuarantinedSensor[];
 }
 
-/** As far as the operator may see it. */
+/** Returns the part of the list that the operator may see. */
 export function deviceList(
 	{ devices, availability, quarantine, placement }: DeviceListParts,
 	operator: Operator,

@@ -5,13 +5,13 @@ const all = () => true;
 const find = (devices: Devices, id: string): DeviceStatus | undefined =>
 	devices.list(all).find((device) => device.id === id);
 
-describe('the list of devices', () => {
-	it('tells of each way in who is connected, when it was heard and how much it sent', () => {
+describe('Devices', () => {
+	it('lists for each transport who is connected, when it last sent and how many readings', () => {
 		const devices = new Devices();
 		const before = Date.now();
 		devices.connected('d', 'acme', 'mqtt');
-		devices.heard('d', 'acme', 'mqtt', 3);
-		devices.heard('d', 'acme', 'http', 1);
+		devices.received('d', 'acme', 'mqtt', 3);
+		devices.received('d', 'acme', 'http', 1);
 		devices.disconnected('d', 'mqtt');
 		devices.disconnected('never seen', 'mqtt');
 		expect(devices.list(all)).toMatchObject([
@@ -21,16 +21,16 @@ describe('the list of devices', () => {
 		for (const { lastSeen } of devices.list(all)) expect(lastSeen).toBeGreaterThanOrEqual(before);
 	});
 
-	it('says what is wrong with a port until it is there, also with one that never was', () => {
+	it('shows what is wrong with a missing port until it is connected, also if it never was', () => {
 		const devices = new Devices();
-		devices.missing('/dev/x', undefined, 'serial', 'not plugged in');
+		devices.setMissing('/dev/x', undefined, 'serial', 'not plugged in');
 		expect(find(devices, '/dev/x')).toMatchObject({ connected: false, trouble: 'not plugged in', lastSeen: 0 });
 		devices.connected('/dev/x', 'acme', 'serial');
 		expect(find(devices, '/dev/x')).toMatchObject({ connected: true, domainName: 'acme' });
 		expect(find(devices, '/dev/x')).not.toHaveProperty('trouble');
 	});
 
-	it('counts the connections of a device: it is gone when the last one is', () => {
+	it('shows a device as connected until its last connection ends', () => {
 		const devices = new Devices();
 		devices.connected('d', 'acme', 'mqtt');
 		devices.connected('d', 'acme', 'mqtt');
@@ -43,10 +43,10 @@ describe('the list of devices', () => {
 		expect(find(devices, 'd')).toMatchObject({ connected: true });
 	});
 
-	it('is bounded: of ten thousand the one heard of longest ago is forgotten, and none that is connected', () => {
+	it('keeps at most ten thousand devices: forgets the one that was silent longest, but none that is connected', () => {
 		const devices = new Devices();
 		devices.connected('connected', 'acme', 'mqtt');
-		for (let i = 0; i < 11_000; i++) devices.heard(`d${i}`, 'acme', 'http', 1);
+		for (let i = 0; i < 11_000; i++) devices.received(`d${i}`, 'acme', 'http', 1);
 		expect(devices.list(all).length).toBeLessThanOrEqual(10_000);
 		expect(find(devices, 'connected')).toBeDefined();
 		expect(find(devices, 'd10999')).toBeDefined();

@@ -1,29 +1,32 @@
 import type { Transport } from '@crowdvision/contracts';
 
-/** What is known of a device or port that was heard of since the start. */
+/** A device or port seen since the start. */
 export interface DeviceStatus {
 	id: string;
 	domainName: string | undefined;
 	transport: Transport;
 	connected: boolean;
+	/** When it last connected or sent, epoch ms; 0: never. */
 	lastSeen: number;
+	/** Readings accepted since the start. */
 	readings: number;
-	/** What is wrong with it, for a person. */
+	/** What is wrong with it, as a text for users. */
 	trouble?: string;
 }
 
-/** A device may have more than one connection. */
 interface Entry {
 	status: DeviceStatus;
+	/** A device may have several. */
 	connections: number;
 }
 
-const MOST_DEVICES = 10_000;
-const FORGOTTEN_AT_ONCE = 1000;
+const MAX_DEVICES = 10_000;
+/** How many are forgotten at a time above the bound. */
+const FORGET_COUNT = 1000;
 
 /**
- * Who is connected, and when each was last heard. Bounded: beyond it those longest unheard are forgotten, if they are
- * not connected.
+ * Which devices are connected, and when each last sent, by transport. Bounded: above ten thousand, the devices that
+ * have been silent longest are forgotten, but none that is connected.
  */
 export class Devices {
 	readonly #devices = new Map<string, Entry>();
@@ -44,28 +47,29 @@ export class Devices {
 		entry.status.connected = entry.connections > 0;
 	}
 
-	/** Something that should be there is not, or does not work; it is listed also when it never was there. */
-	missing(id: string, domainName: string | undefined, transport: Transport, trouble: string): void {
+	/** Lists a device or port that is configured but absent or broken, also if it was never connected. */
+	setMissing(id: string, domainName: string | undefined, transport: Transport, trouble: string): void {
 		const entry = this.#get(id, domainName, transport);
 		entry.connections = 0;
 		entry.status.connected = false;
 		entry.status.trouble = trouble;
 	}
 
-	/** Something is wrong with it, although it is there; undefined: no more. */
-	troubled(id: string, domainName: string | undefined, transport: Transport, trouble: string | undefined): void {
+	/** Sets or clears what is wrong with a device or port that is present. */
+	setTrouble(id: string, domainName: string | undefined, transport: Transport, trouble: string | undefined): void {
 		const { status } = this.#get(id, domainName, transport);
 		if (trouble === undefined) delete status.trouble;
 		else status.trouble = trouble;
 	}
 
-	/** What was missing is there, under this name or another. One that was never connected is listed no more. */
-	found(id: string, transport: Transport): void {
+	/** Ends `setMissing`: an entry that was never connected is removed. */
+	clearMissing(id: string, transport: Transport): void {
 		const entry = this.#devices.get(`${transport} ${id}`);
 		if (entry?.connections === 0 && entry.status.lastSeen === 0) this.#devices.delete(`${transport} ${id}`);
 	}
 
-	heard(id: string, domainName: string | undefined, transport: Transport, readings: number): void {
+	/** Counts accepted readings of a device. */
+	received(id: string, domainName: string | undefined, transport: Transport, readings: number): void {
 		const { status } = this.#get(id, domainName, transport);
 		status.lastSeen = Date.now();
 		status.readings += readings;
@@ -79,7 +83,7 @@ export class Devices {
 		const key = `${transport} ${id}`;
 		let entry = this.#devices.get(key);
 		if (!entry) {
-			if (this.#devices.size >= MOST_DEVICES) this.#forgetSome();
+			if (this.#devices.size >= MAX_DEVICES) this.#forgetSome();
 			entry = {
 				status: { id, domainName, transport, connected: transport === 'http', lastSeen: 0, readings: 0 },
 				connections: 0,
@@ -90,8 +94,8 @@ export class Devices {
 	}
 
 	#forgetSome(): void {
-		const away = [...this.#devices].filter(([, { connections }]) => connections === 0);
-		away.sort(([, a], [, b]) => a.status.lastSeen - b.status.lastSeen);
-		for (const [key] of away.slice(0, FORGOTTEN_AT_ONCE)) this.#devices.delete(key);
+		const unconnected = [...this.#devices].filter(([, { connections }]) => connections === 0);
+		unconnected.sort(([, a], [, b]) => a.status.lastSeen - b.status.lastSeen);
+		for (const [key] of unconnected.slice(0, FORGET_COUNT)) this.#devices.delete(key);
 	}
 }

@@ -5,11 +5,11 @@ import type { Adoptions } from './adoptions.ts';
 import type { Availability } from './availability.ts';
 import type { Quarantine, QuarantinedSensor } from './quarantine.ts';
 
-/** Who gives sensors their places. */
+/** A person who places sensors, with that person's rights. */
 export interface Operator {
-	/** Whether it may see what is of this domain, or of none. */
+	/** Whether the operator may see devices of this domain; undefined: devices of no domain. */
 	mayLookAt(domainName: string | undefined): boolean;
-	/** @throws CrowdVisionError `not_found`, `forbidden` unless it is staff of a building of these domains. */
+	/** @throws CrowdVisionError `not_found`, `forbidden` unless the operator is staff of a building of these domains. */
 	requireStaff(domains: readonly string[]): void;
 }
 
@@ -19,20 +19,20 @@ export interface PlacementParts {
 	adoptions: Adoptions;
 	registry: Registry;
 	/**
-	 * Whether somebody else keeps the registry of buildings; on its own, the gateway takes the word of who may look at
-	 * its ports.
+	 * Whether a bus provides the registry of buildings. Without one the gateway does not check buildings, but only an
+	 * operator who may see its ports may place sensors.
 	 */
 	hasBus: boolean;
 }
 
-/** Where a sensor stands. */
-export interface Placed {
+/** A sensor and its place. */
+export interface PlacedSensor {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
 }
 
-/** Gives sensors their places, for those who may. */
+/** Gives sensors a place, after checking that the operator may do so. */
 export class Placement {
 	readonly #parts: PlacementParts;
 
@@ -41,46 +41,49 @@ export class Placement {
 	}
 
 	/**
-	 * Gives a sensor in quarantine its room. Resolves when that is durable.
-	 * @throws CrowdVisionError `not_found`, `forbidden`, `invalid`, `conflict`; `unavailable` where the disk refuses it.
+	 * Gives a quarantined sensor its room. Resolves when that is durable.
+	 * @throws CrowdVisionError `not_found`, `forbidden`, `invalid`, `conflict`; `unavailable` if the disk refuses the
+	 * write.
 	 */
-	async adopt({ sensorId, buildingId, roomId }: Placed, operator: Operator): Promise<Placed> {
+	async adopt({ sensorId, buildingId, roomId }: PlacedSensor, operator: Operator): Promise<PlacedSensor> {
 		const { registry, adoptions } = this.#parts;
 		this.#requirePlace(operator, buildingId, roomId);
 		const registered = registry.sensor(sensorId);
 		if (registered?.buildingId !== buildingId || registered.roomId !== roomId) {
-			if (registered) throw elsewhere();
-			this.#requireStranger(operator, sensorId, buildingId);
-			await keep(adoptions.adopt({ sensorId, buildingId, roomId }, Date.now()));
+			if (registered) throw registeredElsewhere();
+			this.#requireAdoptable(operator, sensorId, buildingId);
+			await durable(adoptions.adopt({ sensorId, buildingId, roomId }, Date.now()));
 		}
 		return { sensorId, buildingId, roomId };
 	}
 
-	/** Gives `by` the place of a sensor that is retired by it. Resolves when that is durable. @throws as `adopt` */
-	async replace(replaces: string, by: string, operator: Operator): Promise<Placed & { replaces: string }> {
+	/**
+	 * Gives `by` the place of the sensor `replaces`, which is retired. Resolves when that is durable. @throws as `adopt`
+	 */
+	async replace(replaces: string, by: string, operator: Operator): Promise<PlacedSensor & { replaces: string }> {
 		const { registry, adoptions, availability } = this.#parts;
 		const { buildingId, roomId } = registry.sensor(replaces) ?? availability.get(replaces) ?? {};
 		if (buildingId === undefined || roomId === undefined)
-			throw new CrowdVisionError('not_found', 'There is no such sensor, or nobody knows its place');
+			throw new CrowdVisionError('not_found', 'The sensor does not exist or its place is unknown');
 		this.#requirePlace(operator, buildingId, roomId);
 		if (by === replaces) throw invalid([{ path: '/by', message: 'must be another sensor' }]);
 		const known = registry.sensor(by);
-		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw elsewhere();
-		this.#requireStranger(operator, by, buildingId, true);
-		await keep(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, Date.now()));
-		availability.said(replaces, 'offline', undefined);
+		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw registeredElsewhere();
+		this.#requireAdoptable(operator, by, buildingId, true);
+		await durable(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, Date.now()));
+		availability.reported(replaces, 'offline', undefined);
 		return { sensorId: by, buildingId, roomId, replaces };
 	}
 
-	/** Its own domain's staff, and that of the building its port or token says. */
+	/** Whether the operator may see a sensor: by its domain, or by the building that its port or token names. */
 	maySee(operator: Operator, { domainName, buildingId }: { domainName?: string; buildingId?: string }): boolean {
 		const owners = buildingId === undefined ? undefined : this.#parts.registry.building(buildingId)?.domains;
 		return operator.mayLookAt(domainName) || (owners?.some((owner) => operator.mayLookAt(owner)) ?? false);
 	}
 
 	/**
-	 * @throws CrowdVisionError `not_found`, `forbidden`, `invalid` unless the operator is staff of a building with this
-	 * room.
+	 * Requires that the operator is staff of the building and that it has this room.
+	 * @throws CrowdVisionError `not_found`, `forbidden`, `invalid`
 	 */
 	#requirePlace(operator: Operator, buildingId: string, roomId: string): void {
 		const { registry, hasBus } = this.#parts;
@@ -90,39 +93,42 @@ export class Placement {
 			if (!building.rooms.some(({ id }) => id === roomId))
 				throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
 		} else if (hasBus || !operator.mayLookAt(undefined))
-			throw new CrowdVisionError('not_found', 'There is no building of this id');
+			throw new CrowdVisionError('not_found', 'There is no building with this id');
 	}
 
 	/**
-	 * @throws CrowdVisionError `not_found` for a sensor that the operator cannot know of, `forbidden` for one whose
-	 * device may not write for the building.
+	 * Requires that the sensor is in quarantine, and that its device may send for the building. `orUnseen` also accepts a
+	 * sensor that has never sent.
+	 * @throws CrowdVisionError `not_found` for a sensor that the operator cannot see, `forbidden` for one whose device
+	 * may not send for the building.
 	 */
-	#requireStranger(operator: Operator, sensorId: string, buildingId: string, unheard = false): void {
+	#requireAdoptable(operator: Operator, sensorId: string, buildingId: string, orUnseen = false): void {
 		const { quarantine, adoptions, registry } = this.#parts;
-		const heard = quarantine.of(sensorId).filter((sensor) => this.maySee(operator, sensor));
-		if (heard.length === 0) {
-			if (unheard || adoptions.replacedBy(sensorId) !== undefined) return;
-			throw new CrowdVisionError('not_found', 'No sensor of this id waits to be adopted');
+		const quarantined = quarantine.of(sensorId).filter((sensor) => this.maySee(operator, sensor));
+		if (quarantined.length === 0) {
+			if (orUnseen || adoptions.replacedBy(sensorId) !== undefined) return;
+			throw new CrowdVisionError('not_found', 'No sensor with this id is waiting to be adopted');
 		}
 		const owners = registry.building(buildingId)?.domains;
 		const covers = ({ domainName, buildingId: only }: QuarantinedSensor) =>
 			(only === undefined || only === buildingId) &&
 			(domainName === undefined || !owners || owners.some((owner) => domainCovers(domainName, owner)));
-		if (heard.some(covers)) return;
+		if (quarantined.some(covers)) return;
 		throw new CrowdVisionError(
 			'forbidden',
-			`The token of ${heard[0]!.sender} does not cover this building: its readings would be refused`,
+			`The token of ${quarantined[0]!.sender} does not cover this building: its readings would be refused`,
 		);
 	}
 }
 
-function elsewhere(): CrowdVisionError {
+function registeredElsewhere(): CrowdVisionError {
 	return new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere');
 }
 
-async function keep(writing: Promise<void>): Promise<void> {
+/** Waits for a write. @throws CrowdVisionError `unavailable` if the disk refuses it. */
+async function durable(write: Promise<void>): Promise<void> {
 	try {
-		await writing;
+		await write;
 	} catch (error) {
 		throw new CrowdVisionError(
 			'unavailable',

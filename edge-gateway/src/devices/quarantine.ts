@@ -2,43 +2,45 @@ import type { MetricKey, Transport } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import { sampleOf } from '../payload.ts';
 
-/** A sensor that speaks, but of whose place nobody knows. */
+/** A sensor that sends readings but whose place is unknown. */
 export interface QuarantinedSensor {
 	sensorId: string;
-	/** The way it was heard last. */
+	/** The transport of its last message. */
 	transport: Transport;
 	/** Topic, path or port. */
 	source: string;
-	/** Device or port, and its domain: that decides who may see it. */
+	/** The device or port that sent it. */
 	sender: string;
+	/** The sender's domain, which decides who may see the sensor. */
 	domainName?: string;
-	/** The building that is given by the device's token or its port, where one is. */
+	/** The building that the device's token or its port names, if there is one. */
 	buildingId?: string;
+	/** Epoch ms, as is `lastSeen`. */
 	firstSeen: number;
 	lastSeen: number;
-	/** Messages that were refused because of it. */
+	/** Number of messages refused because of it. */
 	count: number;
-	/** What its last reading measured, where it said so in the catalog's words. */
+	/** The metric of its last reading, if the catalog has it. */
 	metric?: MetricKey;
 	/** The beginning of its last message. */
 	sample: string;
 }
 
-/** What is seen of such a sensor in one message. */
+/** What one refused message shows about such a sensor. */
 export type Sighting = Omit<QuarantinedSensor, 'firstSeen' | 'lastSeen' | 'count' | 'sample'> & {
 	raw: Buffer;
 	at: number;
 };
 
-const MOST_SENSORS = 1000;
+const MAX_SENSORS = 1000;
 const SAVE_AFTER_MS = 1000;
 
 /**
- * Sensors that wait to be adopted. Their readings are in the rejected list; here is one entry a sensor, kept across
- * restarts. Bounded: beyond a thousand the one goes that was silent the longest.
+ * Sensors that wait to be adopted, one entry each, kept across restarts. Their readings are in the rejected list.
+ * Bounded: above a thousand, the sensor that has been silent longest is removed.
  */
 export class Quarantine {
-	/** By domain and id, as two tenants may have devices that call a sensor the same. Those heard last at the end. */
+	/** By domain and id, as two tenants may use the same sensor id. The one seen last is at the end. */
 	readonly #sensors = new Map<string, QuarantinedSensor>();
 	readonly #file: CheckpointFile<QuarantinedSensor[]>;
 	#saveTimer: NodeJS.Timeout | undefined;
@@ -54,7 +56,7 @@ export class Quarantine {
 		return quarantine;
 	}
 
-	see({ raw, at, ...sighting }: Sighting): void {
+	record({ raw, at, ...sighting }: Sighting): void {
 		const key = keyOf(sighting);
 		const known = this.#sensors.get(key);
 		this.#sensors.delete(key);
@@ -65,16 +67,16 @@ export class Quarantine {
 			count: (known?.count ?? 0) + 1,
 			sample: sampleOf(raw),
 		});
-		if (this.#sensors.size > MOST_SENSORS) this.#sensors.delete(this.#sensors.keys().next().value!);
+		if (this.#sensors.size > MAX_SENSORS) this.#sensors.delete(this.#sensors.keys().next().value!);
 		this.#saveSoon();
 	}
 
-	/** Under every domain that has one of this id. */
+	/** The sensors with this id, of all domains. */
 	of(sensorId: string): QuarantinedSensor[] {
 		return [...this.#sensors.values()].filter((sensor) => sensor.sensorId === sensorId);
 	}
 
-	/** Its place is known now. */
+	/** Removes a sensor whose place is known now. */
 	release(sensorId: string): void {
 		for (const sensor of this.of(sensorId)) {
 			this.#sensors.delete(keyOf(sensor));
@@ -82,7 +84,7 @@ export class Quarantine {
 		}
 	}
 
-	/** The one heard last first. */
+	/** The visible sensors, the one seen last first. */
 	list(visible: (sensor: QuarantinedSensor) => boolean): QuarantinedSensor[] {
 		return [...this.#sensors.values()].reverse().filter(visible);
 	}

@@ -2,13 +2,10 @@ import { FRESHNESS_MS, freshMs } from '@crowdvision/contracts';
 import { milliseconds } from '../measures.ts';
 import type { DevicesConfig } from './devices-config.ts';
 
-/**
- * A value is stale after its metric's freshness; that its sensor is gone is said only when it has been silent for three
- * times as long.
- */
-const FRESHNESSES = 3;
+/** A value is stale after its metric's freshness; its sensor counts as offline only after three times that silence. */
+const FRESHNESS_FACTOR = 3;
 
-/** After how long a silence a sensor counts as offline, by what it measures. */
+/** The silence after which a sensor counts as offline, by metric. */
 export class Timeouts {
 	#configured: Record<string, number> = {};
 
@@ -16,19 +13,19 @@ export class Timeouts {
 		this.update(config);
 	}
 
-	/** Holds for what is heard from now on. */
+	/** Replaces the configured timeouts. They apply to readings that arrive from now on. */
 	update({ timeouts = {} }: DevicesConfig): void {
 		const named = Object.entries(timeouts).filter((one): one is [string, string] => one[1] !== undefined);
 		this.#configured = Object.fromEntries(named.map(([metric, duration]) => [metric, milliseconds(duration)]));
 	}
 
-	/** Of a sensor that has measured nothing yet, ms. */
+	/** For a sensor that has sent no reading yet, in ms. */
 	get byDefault(): number {
-		return this.#configured.default ?? FRESHNESSES * FRESHNESS_MS;
+		return this.#configured.default ?? FRESHNESS_FACTOR * FRESHNESS_MS;
 	}
 
-	/** Of one that measures this, ms. */
+	/** For a sensor that measures `metric`, in ms. */
 	of(metric: string): number {
-		return this.#configured[metric] ?? this.#configured.default ?? FRESHNESSES * freshMs(metric);
+		return this.#configured[metric] ?? this.#configured.default ?? FRESHNESS_FACTOR * freshMs(metric);
 	}
 }

@@ -2,8 +2,8 @@ import { CrowdVisionError, type MetricKey, type Problem, type Transport } from '
 import type { Sender } from '../normalize/identify.ts';
 import type { Sighting } from './quarantine.ts';
 
-/** A reading was refused because nobody knows where its sensor stands. */
-export class UnknownSensor extends CrowdVisionError {
+/** A reading was refused because the place of its sensor is unknown. */
+export class UnknownSensorError extends CrowdVisionError {
 	readonly sensorId: string;
 	readonly metric: MetricKey;
 
@@ -14,10 +14,10 @@ export class UnknownSensor extends CrowdVisionError {
 	}
 }
 
-/** What such a refusal tells of the sensor, for the quarantine. */
+/** What the quarantine records about the sensor of a refused reading. `at` is in epoch ms. */
 export function sightingOf(
 	frame: { transport: Transport; source: string; raw: Buffer; sender: Sender | undefined },
-	{ sensorId, metric }: UnknownSensor,
+	{ sensorId, metric }: UnknownSensorError,
 	at: number,
 ): Sighting {
 	const { transport, source, raw, sender } = frame;

@@ -10,7 +10,7 @@ import { parseJson } from '../decode/message/json.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Quarantine } from '../devices/quarantine.ts';
-import { sightingOf, UnknownSensor } from '../devices/unknown-sensor.ts';
+import { sightingOf, UnknownSensorError } from '../devices/unknown-sensor.ts';
 import { type Completion, deliverTo, type Frame, type Refused } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { count, type Tally } from '../ledger/tally.ts';
@@ -238,7 +238,7 @@ export class Intake {
 		// A replay that is refused again is in the list already.
 		if (frame.replayOf !== undefined || frame.unlisted) throw error;
 		const refusal = refusalOf(frame, error, receivedAt);
-		if (error instanceof UnknownSensor) this.#quarantine?.see(sightingOf(frame, error, refusal.at));
+		if (error instanceof UnknownSensorError) this.#quarantine?.record(sightingOf(frame, error, refusal.at));
 		await this.#rejected.add(refusal);
 		throw error;
 	}
@@ -247,7 +247,7 @@ export class Intake {
 		const checked = this.#validator.check(candidate, index, frame, receivedAt);
 		const { sensorId, metric } = checked.incoming;
 		// The device is there whether or not its reading can be stored. A replayed frame was sent long ago.
-		if (frame.replayOf === undefined) this.#availability?.heard(sensorId, metric, checked, frame, receivedAt);
+		if (frame.replayOf === undefined) this.#availability?.received(sensorId, metric, checked, frame, receivedAt);
 		return checked;
 	}
 }

@@ -14,7 +14,7 @@ import { withDefaults } from '../decode/decoders.ts';
 import { withContext } from '../decode/formats/canonical.ts';
 import { type Candidate, type Decoded, DecodeError } from '../decode/message/candidate.ts';
 import type { Admission } from '../devices/admission.ts';
-import { UnknownSensor } from '../devices/unknown-sensor.ts';
+import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Frame } from '../frame.ts';
 import { dedupKey, replayKey } from '../normalize/dedupe.ts';
 import { notAllowed, outsideScope, placeOf } from '../normalize/identify.ts';
@@ -101,7 +101,7 @@ export class ReadingValidator {
 			if (foreign) throw readingError('forbidden', foreign, index);
 			// A sensor that is registered in another building does not wait to be adopted.
 			if (this.#registry.sensor(candidate.sensorId)) throw readingError('invalid_reading', place, index);
-			throw new UnknownSensor(candidate.sensorId, candidate.metric, place, index);
+			throw new UnknownSensorError(candidate.sensorId, candidate.metric, place, index);
 		}
 		const forbidden = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
 		if (forbidden) throw readingError('forbidden', forbidden, index);

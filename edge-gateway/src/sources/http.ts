@@ -78,7 +78,7 @@ export class HttpSource implements Source {
 			}
 		}
 		const accepted = await this.#deliver(frame);
-		devices.heard(sender.id, sender.domainName, 'http', accepted);
+		devices.received(sender.id, sender.domainName, 'http', accepted);
 		response.status(202).json({ accepted });
 	}
 }

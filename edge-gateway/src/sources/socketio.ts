@@ -123,7 +123,7 @@ export class SocketIoSource implements Source {
 
 	#reportState(sender: Sender, sensorId: string, state: 'online' | 'offline'): void {
 		if (!isForeign(sender.domainName, sensorId, this.#registry))
-			this.#availability.said(sensorId, state, sender.domainName);
+			this.#availability.reported(sensorId, state, sender.domainName);
 	}
 
 	async #take(
@@ -146,7 +146,7 @@ export class SocketIoSource implements Source {
 				},
 				parsed: readings ?? null,
 			});
-			this.#devices.heard(sender.id, sender.domainName, 'socket.io', accepted);
+			this.#devices.received(sender.id, sender.domainName, 'socket.io', accepted);
 			for (const sensorId of sensorsIn(readings)) this.#channels.add(sensorId, channel);
 			return { ok: true, accepted };
 		} catch (error) {

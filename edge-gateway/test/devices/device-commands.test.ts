@@ -9,7 +9,7 @@ import { watchedGateway } from '../../src/testing/watched-gateway.ts';
 
 const TIMEOUT = 120_000;
 
-/** The command as a person calls it, to its end. */
+/** Runs a command of the gateway to its end. */
 async function gateway(
 	dataDir: string,
 	...args: string[]
@@ -22,25 +22,25 @@ async function gateway(
 	return { code, stdout: run.stdout(), stderr: run.stderr() };
 }
 
-describe('npm run gateway -- devices, and -- adopt', () => {
+describe('npm run gateway -- devices and -- adopt', () => {
 	it(
-		'list what is connected and what waits, and give what waits its room, without a token',
+		'list connected devices and quarantined sensors, and adopt a sensor, without a token',
 		async () => {
 			const { dataDir, mqttUrl, post, tokens, stop } = await watchedGateway({});
 			const token = await tokens.signDevice({ id: 'dev', domainName: 'acme', sensorIds: ['cam-7'] });
-			const stranger = { sensorId: 'cam-7', metric: 'co2', value: 400 };
+			const unplaced = { sensorId: 'cam-7', metric: 'co2', value: 400 };
 			expect(await listDevices(dataDir, [])).toBe('No device is connected.\n\nNo sensor is in quarantine.\n');
 
 			const narrow = await tokens.signDevice({ id: 'counter', domainName: 'acme', buildingId: 'b2' });
 			await mqttClient(mqttUrl, 'counter', narrow);
-			expect((await post(token, stranger)).status).toBe(422);
-			expect((await post(narrow, { ...stranger, sensorId: 'elsewhere' })).status).toBe(422);
+			expect((await post(token, unplaced)).status).toBe(422);
+			expect((await post(narrow, { ...unplaced, sensorId: 'elsewhere' })).status).toBe(422);
 			const { stdout } = await gateway(dataDir, 'devices');
 			expect(stdout).toMatch(/^Connected:\n(.*\n)* {2}counter of acme over mqtt: last heard \d{4}-\S+, 0 readings\n/);
 			expect(stdout).toMatch(/\nIn quarantine, .*\n(.*\n)* {2}cam-7 \(co2\): 1 message from \d{4}-\S+ to \d{4}-\S+\n/);
 			expect(stdout).toContain('    sent over http from dev by POST /ingest of acme\n    last: {"sensorId":"cam-7"');
 
-			const never = { code: 1, stdout: '', stderr: 'No sensor of this id waits to be adopted\n' };
+			const never = { code: 1, stdout: '', stderr: 'No sensor with this id is waiting to be adopted\n' };
 			expect(await gateway(dataDir, 'adopt', 'cam-8', 'b1', 'hall')).toEqual(never);
 			await expect(adoptSensor(dataDir, ['elsewhere', 'b1', 'hall'])).rejects.toThrow(
 				/^The token of counter does not cover this building/,
@@ -49,13 +49,13 @@ describe('npm run gateway -- devices, and -- adopt', () => {
 			await expect(adoptSensor(dataDir, ['cam-7', 'b1'])).rejects.toThrow(
 				/^usage: npm run gateway -- adopt <sensor> <building> <room>$/,
 			);
-			expect((await post(token, stranger)).status).toBe(422);
+			expect((await post(token, unplaced)).status).toBe(422);
 
 			expect(await gateway(dataDir, 'adopt', 'cam-7', 'b1', 'hall')).toMatchObject({
 				code: 0,
 				stdout: expect.stringMatching(/^cam-7 is in b1\/hall from now on\.\n/),
 			});
-			expect((await post(token, stranger)).status).toBe(202);
+			expect((await post(token, unplaced)).status).toBe(202);
 			expect(await listDevices(dataDir, [])).not.toContain('cam-7');
 			await stop();
 			await expect(listDevices(dataDir, [])).rejects.toThrow(`no gateway runs on ${dataDir}`);
@@ -63,7 +63,7 @@ describe('npm run gateway -- devices, and -- adopt', () => {
 		TIMEOUT,
 	);
 
-	it('say in a sentence that no gateway runs, and make nothing', async () => {
+	it('report that no gateway runs, and create no files', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-devices-'));
 		onTestFinished(() => rm(dir, { recursive: true }));
 		const dataDir = join(dir, 'none');

@@ -29,7 +29,7 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 				now: () => 1000,
 				logger,
 			});
-			availability.said('door', 'online', 'acme');
+			availability.reported('door', 'online', 'acme');
 			return availability;
 		},
 	],
@@ -45,7 +45,14 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 		'the quarantine',
 		async (path) => {
 			const quarantine = Quarantine.open(path);
-			quarantine.see({ sensorId: 's', transport: 'http', source: '/', sender: 'd', raw: Buffer.from('x'), at: 1000 });
+			quarantine.record({
+				sensorId: 's',
+				transport: 'http',
+				source: '/',
+				sender: 'd',
+				raw: Buffer.from('x'),
+				at: 1000,
+			});
 			return quarantine;
 		},
 	],

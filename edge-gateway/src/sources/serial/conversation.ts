@@ -175,7 +175,7 @@ export class Conversation {
 			return;
 		}
 		if (this.#config && this.#config !== config)
-			this.#parts.devices.missing(
+			this.#parts.devices.setMissing(
 				this.name,
 				undefined,
 				'serial',
@@ -221,7 +221,7 @@ export class Conversation {
 			const deliver = this.#wire.deliver();
 			if (!deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping');
 			const accepted = await deliver(frame);
-			this.#parts.devices.heard(this.name, sender.domainName, 'serial', accepted);
+			this.#parts.devices.received(this.name, sender.domainName, 'serial', accepted);
 			if (this.#channel)
 				for (const sensorId of sensorsIn(frame.parsed)) this.#parts.channels.add(sensorId, this.#channel);
 			for (const seq of seqsOf(frame.parsed)) this.#wire.write(`ACK ${seq}\n`);

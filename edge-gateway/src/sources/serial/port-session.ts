@@ -245,13 +245,13 @@ export class PortSession {
 		if (trouble) this.#parts.logger.warn({ port: this.#name }, `serial: ${trouble}`);
 		else this.#parts.logger.info({ port: this.#name }, 'serial: the port works again');
 		this.#trouble = trouble;
-		this.#parts.devices.troubled(this.#name, undefined, 'serial', trouble);
+		this.#parts.devices.setTrouble(this.#name, undefined, 'serial', trouble);
 	}
 
 	/** Lists the device as disconnected, with the reason. */
 	#setMissing(reason: string): void {
 		if (this.#trouble !== reason) this.#parts.logger.warn({ port: this.#name }, `serial: ${reason}`);
 		this.#trouble = reason;
-		this.#parts.devices.missing(this.#name, undefined, 'serial', reason);
+		this.#parts.devices.setMissing(this.#name, undefined, 'serial', reason);
 	}
 }

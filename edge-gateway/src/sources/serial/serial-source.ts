@@ -165,9 +165,9 @@ export class SerialSource implements Source {
 		for (const [name, trouble] of current) {
 			if (this.#troubles.get(name) === trouble) continue;
 			this.#parts.logger.warn({ port: name }, `serial: ${trouble}`);
-			this.#parts.devices.missing(name, undefined, 'serial', trouble);
+			this.#parts.devices.setMissing(name, undefined, 'serial', trouble);
 		}
-		for (const name of this.#troubles.keys()) if (!current.has(name)) this.#parts.devices.found(name, 'serial');
+		for (const name of this.#troubles.keys()) if (!current.has(name)) this.#parts.devices.clearMissing(name, 'serial');
 		this.#troubles = current;
 	}
 

@@ -116,7 +116,7 @@ export class MqttPublications {
 					() => this.#complete(client, peer, packet, done),
 					done,
 				);
-			this.#parts.devices.heard(sender.id, sender.domainName, 'mqtt', accepted);
+			this.#parts.devices.received(sender.id, sender.domainName, 'mqtt', accepted);
 			const offered = this.#offer(frame, packet, retain);
 			// Messages that a decoder reads are for the gateway and its taps, never for other devices.
 			if (publication.decodeBy !== undefined && isForeignTopic(packet.topic)) packet.topic = NOWHERE;
@@ -233,7 +233,7 @@ export class MqttPublications {
 		if (state !== 'online' && state !== 'offline')
 			return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
 		await this.#offer(frame, packet, packet.retain);
-		this.#parts.availability.said(sensorId, state, sender.domainName);
+		this.#parts.availability.reported(sensorId, state, sender.domainName);
 	}
 
 	/** Gives the message to the taps. Undefined when there is nothing to wait for. */
