@@ -169,7 +169,7 @@ export const en = {
 		title: 'Alerts',
 		side: 'Alerts and questions',
 		none: 'No open alerts.',
-		unknown: 'The alerts could not be loaded. Reload the page to try again.',
+		unknown: 'The alerts could not be loaded. Reload the page if this persists.',
 		open: '{n} open alert | {n} open alert | {n} open alerts',
 		acknowledge: 'Acknowledge',
 		acknowledgeOf: 'Acknowledge: {what}',

@@ -174,7 +174,7 @@ export const it: Messages = {
 		title: 'Allarmi',
 		side: 'Allarmi e domande',
 		none: 'Nessun allarme aperto.',
-		unknown: 'Non è stato possibile caricare gli allarmi. Ricarica la pagina per riprovare.',
+		unknown: 'Non è stato possibile caricare gli allarmi. Se il problema persiste, ricarica la pagina.',
 		open: '{n} allarme aperto | {n} allarme aperto | {n} allarmi aperti',
 		acknowledge: 'Prendi in carico',
 		acknowledgeOf: 'Prendi in carico: {what}',
