@@ -4,7 +4,7 @@ import { BEGIN, END, type Job, type LoadResult, RESULT } from './load/job.ts';
 import { cpuSeconds, LOAD_CORE, memory, pin } from './machine.ts';
 import { CONNECTIONS, type System, type SystemUnderTest } from './systems.ts';
 
-/** How readings are sent. */
+/** How the load generator sends readings to the system that is measured. */
 export interface Load {
 	protocol: 'mqtt' | 'http';
 	qos: 0 | 1;

@@ -5,6 +5,7 @@ import { type Answer, type OnCommand, UNKNOWN_COMMAND } from '../links/link.ts';
 /** Executes a command. Returns what was done, as text for people; throws an error whose message says why it failed. */
 export type Action = (args: unknown, sensorId: string) => string;
 
+/** Options of the commands of one device. */
 export interface CommandsOptions {
 	/** By name of the command. */
 	actions: Readonly<Record<string, Action>>;
@@ -15,6 +16,7 @@ export interface CommandsOptions {
 	onExecuted?: ((command: CommandToDevice) => void) | undefined;
 }
 
+/** Counts of the commands of one device. */
 export interface CommandStats {
 	/** Commands received, repetitions included. */
 	received: number;

@@ -9,6 +9,7 @@ import { type Action, type CommandStats, Commands } from './commands.ts';
 import type { Device, Sample } from './device.ts';
 import { Uplink, type UplinkStats } from './uplink.ts';
 
+/** Options of a firmware, the program of one device. */
 export interface FirmwareOptions {
 	/** The device's name, for people. */
 	name: string;
@@ -32,6 +33,7 @@ export interface FirmwareOptions {
 	mayProduce: () => boolean;
 }
 
+/** Counts of one device since it was started. */
 export interface DeviceStats extends UplinkStats {
 	/** How often each fault has struck. */
 	faults: Record<string, number>;

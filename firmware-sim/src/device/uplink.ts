@@ -5,6 +5,7 @@ import type { DeviceReading } from '../reading.ts';
 import { backOff, pause, type Retry } from './back-off.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
+/** Options of an uplink, which delivers a device's readings to the gateway. */
 export interface UplinkOptions {
 	/** The most readings kept until they are acknowledged; beyond it the newest overwrites the oldest. */
 	bufferSize: number;

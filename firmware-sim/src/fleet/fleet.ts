@@ -31,6 +31,7 @@ export interface FleetLinks {
 	serial?: Omit<SerialLinkOptions, 'credentials' | 'onFrame'> & { hello?: boolean };
 }
 
+/** Options of a fleet: the simulated devices of a building. */
 export interface FleetOptions {
 	/** Seed of the building, the sensors and the faults. */
 	seed: number;
@@ -72,12 +73,14 @@ export interface FleetOptions {
 	onExecuted?: (command: CommandToDevice) => void;
 }
 
+/** Counts of a fleet since it was started. */
 export interface FleetStats extends UplinkStats {
 	/** How often each fault has struck. */
 	faults: Record<string, number>;
 	commands: CommandStats;
 }
 
+/** A running fleet. */
 export interface Fleet {
 	readonly devices: readonly Firmware[];
 	/** Totals over all devices. */

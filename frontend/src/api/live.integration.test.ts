@@ -188,7 +188,7 @@ describe('P12 the live connection', () => {
 		expect(service.subscriptions).toHaveLength(2);
 	});
 
-	it('asks again, later each time, while a subscription is refused for a passing reason', async () => {
+	it('asks again, later each time, while a subscription is refused temporarily', async () => {
 		service.answer = () => refusal('unavailable');
 		const page = openPage();
 		page.live.follow('b', () => 'c1');

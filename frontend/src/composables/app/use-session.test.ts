@@ -84,7 +84,7 @@ describe('the session', () => {
 		}
 	});
 
-	it('stays signed in when a renewal fails for a passing reason, and tries again a minute later', async () => {
+	it('stays signed in when a renewal fails temporarily, and tries again a minute later', async () => {
 		const { session } = await openSession();
 		services.answers['POST /auth/refresh'] = refuse(503, 'unavailable');
 		vi.advanceTimersByTime(HOUR * 600);

@@ -1,6 +1,6 @@
 import type { HistoryPoint } from '@crowdvision/contracts';
 
-/** The time spans of a plot, with buckets short enough for a screen to tell them apart. */
+/** The time spans of a history plot, with buckets as short as a screen can tell apart. */
 export const RANGES = {
 	day: { ms: 24 * 3600_000, bucket: '15m', bucketMs: 15 * 60_000 },
 	week: { ms: 7 * 24 * 3600_000, bucket: '1h', bucketMs: 3600_000 },

@@ -1,6 +1,6 @@
 import { FRESHNESS_MS } from '@crowdvision/contracts';
 
-/** A value at a moment (epoch ms); null if it is unknown, which breaks the line. */
+/** A point of a trend, the small line on a room's card: time (epoch ms) and value; null if the value is unknown. */
 export interface TrendPoint {
 	at: number;
 	value: number | null;
