@@ -4,6 +4,7 @@ export * from './account/roles.ts';
 export * from './alert/alert.ts';
 export * from './api/gateway-requests.ts';
 export * from './api/http.ts';
+export type { Answer, Citation, Conversation } from './api/llm-api.ts';
 export * from './api/requests.ts';
 export * from './api/room-value.ts';
 export * from './api/verdicts.ts';

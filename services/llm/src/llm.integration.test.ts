@@ -1,11 +1,17 @@
-import { type Alert, CHANNELS, type Membership, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import {
+	type Alert,
+	type Answer,
+	CHANNELS,
+	type Conversation,
+	type Membership,
+	type RetainedBuilding,
+	TABLES,
+} from '@crowdvision/contracts';
 import { onEachEngine } from '@crowdvision/testing/engines';
 import { openServiceWorld, readingOf, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Conversation } from './conversations/conversations.ts';
 import { createLlm } from './index.ts';
-import type { Answer } from './store.ts';
 
 let world: ServiceWorld;
 let llm: Served;
@@ -28,15 +34,15 @@ const HALL = 'How many people are in the hall?';
 
 const count = (buildingId: string, roomId: string, value: number, more: object = {}) =>
 	readingOf({ buildingId, roomId, metric: 'peopleCount', value, ...more });
-type Told = Answer & { conversationId: string };
+type Answered = Answer & { conversationId: string };
 const ask = (token: string, question: string, conversationId?: string) =>
-	llm.call<Told>('POST', '/ask', {
+	llm.call<Answered>('POST', '/ask', {
 		token,
 		body: { question, ...(conversationId !== undefined && { conversationId }) },
 	});
 const conversations = async (token: string) =>
 	(await llm.call<{ conversations: Conversation[] }>('GET', '/conversations', { token })).body.conversations;
-const tellOf = (building: RetainedBuilding) =>
+const announce = (building: RetainedBuilding) =>
 	world.parts.bus.retain(TABLES.buildings, building.id, JSON.stringify(building));
 const knows = (token: string, question: string, part: string) =>
 	waitFor(part, async () => (await ask(token, question)).body.answer.includes(part));
@@ -44,14 +50,14 @@ const knows = (token: string, question: string, part: string) =>
 onEachEngine((mongoUrl) => {
 	beforeEach(async () => {
 		world = await openServiceWorld(mongoUrl ? { mongoUrl: mongoUrl() } : {});
-		await tellOf(museum);
-		await tellOf(zoo);
+		await announce(museum);
+		await announce(zoo);
 		llm = await world.serve(createLlm);
 	});
 	afterEach(() => world.stop());
 
 	describe('an answer', () => {
-		it('rests on the buildings of the one who asks, and on no other', async () => {
+		it('rests only on buildings that the account may see', async () => {
 			await world.tell(count('museum-1', 'hall', 7), count('zoo-1', 'cage', 3));
 			const ada = await world.token(IN_MUSEUM);
 			await knows(ada, HALL, '7 people in Hall');
@@ -68,7 +74,7 @@ onEachEngine((mongoUrl) => {
 			expect((await llm.call('POST', '/ask', { body: { question: HALL } })).status).toBe(401);
 		});
 
-		it('knows the newest value, whatever is told again or late, and across a restart', async () => {
+		it('uses the newest value, whatever is redelivered or late, also after a restart', async () => {
 			const at = Date.now() - 1000;
 			const newest = count('museum-1', 'hall', 8, { observedAt: at });
 			await world.tell(
@@ -80,12 +86,12 @@ onEachEngine((mongoUrl) => {
 			await knows(await world.token(IN_ZOO), 'How many people are in the cage?', '5 people');
 			expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
 			await world.restart();
-			await tellOf(museum);
+			await announce(museum);
 			llm = await world.serve(createLlm);
 			expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
 		});
 
-		it('says when its sensor is offline', async () => {
+		it('states that the sensor is offline', async () => {
 			await world.tell(count('museum-1', 'hall', 7, { sensorId: 'door-1', observedAt: Date.now() - 1000 }));
 			const ada = await world.token(IN_MUSEUM);
 			await knows(ada, HALL, '7 people in Hall');
@@ -96,7 +102,7 @@ onEachEngine((mongoUrl) => {
 			await knows(ada, HALL, 'Its sensor is offline');
 		});
 
-		it('lists the alerts of the buildings of the one who asks, each as it stands', async () => {
+		it('lists the alerts of buildings that the account may see, each with its last state', async () => {
 			const alert = (id: string, building: RetainedBuilding, state: Alert['state']): Alert => ({
 				id,
 				domainNames: building.domains,
@@ -108,15 +114,15 @@ onEachEngine((mongoUrl) => {
 				message: `${building.name} is on fire`,
 			});
 			const announced = [alert('a', museum, 'open'), alert('z', zoo, 'open'), alert('a', museum, 'resolved')];
-			for (const one of announced) await world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(one));
+			for (const sent of announced) await world.parts.bus.announce(CHANNELS.notifications, JSON.stringify(sent));
 			const ada = await world.token(IN_MUSEUM);
 			await knows(ada, 'any alerts?', 'Museum is on fire (resolved)');
 			expect((await ask(ada, 'any alerts?')).body.answer).toBe('The latest alerts: Museum is on fire (resolved).');
 		});
 	});
 
-	describe('conversations', () => {
-		it('are kept per account, go on where asked to, and are forgotten, one or all', async () => {
+	describe('a conversation', () => {
+		it('belongs to one account, which can continue and remove it', async () => {
 			const ada = await world.token(IN_MUSEUM);
 			const first = (await ask(ada, 'first')).body;
 			await ask(ada, 'second', first.conversationId);
@@ -124,8 +130,8 @@ onEachEngine((mongoUrl) => {
 			const asked = async (token: string) =>
 				(await conversations(token)).map(({ turns }) => turns.map(({ question }) => question));
 			expect(await asked(ada)).toEqual([['third'], ['first', 'second']]);
-			const [kept] = await conversations(ada);
-			expect(kept).toEqual({
+			const [newest] = await conversations(ada);
+			expect(newest).toEqual({
 				id: other.conversationId,
 				startedAt: expect.any(Number),
 				updatedAt: expect.any(Number),
@@ -146,24 +152,24 @@ onEachEngine((mongoUrl) => {
 			expect((await llm.call('GET', '/conversations')).status).toBe(401);
 		});
 
-		it('are bounded: the oldest are forgotten, and the oldest turns', async () => {
+		it('is removed beyond 20 newer ones, and loses its oldest turns beyond 50', async () => {
 			const ada = await world.token();
 			for (let n = 0; n < 22; n++) await ask(ada, `question ${n}`);
-			const begun = await conversations(ada);
-			expect(begun).toHaveLength(20);
-			expect(begun[0]?.turns[0]?.question).toBe('question 21');
-			for (let n = 0; n < 52; n++) await ask(ada, `turn ${n}`, begun[0]!.id);
+			const started = await conversations(ada);
+			expect(started).toHaveLength(20);
+			expect(started[0]?.turns[0]?.question).toBe('question 21');
+			for (let n = 0; n < 52; n++) await ask(ada, `turn ${n}`, started[0]!.id);
 			const [grown] = await conversations(ada);
 			expect(grown?.turns).toHaveLength(50);
 			expect(grown?.turns.at(-1)?.question).toBe('turn 51');
 		});
 
-		it('do not show what rests on a building that is no longer the account’s to see', async () => {
+		it('hides the turns that cite a building the account may no longer see', async () => {
 			await world.tell(count('museum-1', 'hall', 7));
 			const ada = await world.token(IN_MUSEUM);
 			await knows(ada, HALL, '7 people in Hall');
 			await ask(ada, 'what is the meaning of life?');
-			await tellOf({ ...museum, domains: ['zoo'] });
+			await announce({ ...museum, domains: ['zoo'] });
 			await waitFor('the change', async () => (await ask(ada, HALL)).body.citations.length === 0);
 			const shown = (await conversations(ada)).flatMap(({ turns }) => turns);
 			expect(shown.map(({ question }) => question)).toContain('what is the meaning of life?');

@@ -3,15 +3,22 @@ import { type Alert, CHANNELS } from '@crowdvision/contracts';
 import { type Logger, SerialQueue } from '@crowdvision/service-kit';
 import type { Knowledge } from './knowledge/knowledge.ts';
 
-const MOST_WAITING = 10_000;
+/** Announced alerts waiting to be stored. */
+const MAX_WAITING = 10_000;
 
-/** Writes the anomaly log from what notification announces, in that order. */
-export function followNotifications(bus: Bus, knowledge: Knowledge, logger: Logger): Promise<Subscription> {
-	const queue = new SerialQueue(MOST_WAITING);
+export interface NotificationParts {
+	bus: Bus;
+	knowledge: Knowledge;
+	logger: Logger;
+}
+
+/** Stores announced alerts in the log of alerts, in the order of their announcements. */
+export function followNotifications({ bus, knowledge, logger }: NotificationParts): Promise<Subscription> {
+	const queue = new SerialQueue(MAX_WAITING);
 	return bus.listen(CHANNELS.notifications, (message) => {
 		queue
 			.run(() => record(message, knowledge))
-			.catch((error: unknown) => logger.error({ err: error }, 'an alert could not be kept in the anomaly log'));
+			.catch((error: unknown) => logger.error({ err: error }, 'an announced alert could not be stored'));
 	});
 }
 

@@ -1,7 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import type { Bus } from '@crowdvision/bus';
-import { BuildingDirectory, BusLinks, Presence, type Service, type ServiceContext } from '@crowdvision/service-kit';
+import {
+	BuildingDirectory,
+	BusLinks,
+	Lifecycle,
+	Presence,
+	type Service,
+	type ServiceContext,
+} from '@crowdvision/service-kit';
 import type { Stores } from '@crowdvision/store';
 import { Conversations } from './conversations/conversations.ts';
 import { Knowledge } from './knowledge/knowledge.ts';
@@ -16,33 +21,35 @@ export interface LlmContext extends ServiceContext {
 }
 
 /**
- * Questions in plain language, answered from what was measured.
+ * Answers questions in plain language from measurements.
  *
- *   bus: telemetry (group llm) ─▶ latest values ──┐
- *   bus: devices ───────────────▶ presence ───────┤
- *   bus: notifications ─────────▶ anomaly log ────┼─▶ POST /ask: understand ─▶ answer with citations ─▶ conversations
- *   bus: registry:buildings ────▶ whose rooms ────┘
+ *   bus: telemetry (group llm) ─▶ latest values ────┐
+ *   bus: devices ───────────────▶ presence ─────────┤
+ *   bus: notifications ─────────▶ log of alerts ────┼─▶ POST /ask: understand ─▶ answer, citations ─▶ conversations
+ *   bus: registry:buildings ────▶ rooms and owners ─┘
  */
-export async function createLlm({ bus, stores, tokens, logger }: LlmContext): Promise<Service> {
-	const store = await stores.open('llm', LLM_STORE);
+export function createLlm(context: LlmContext): Promise<Service> {
+	const lifecycle = new Lifecycle(context.logger);
+	return lifecycle.stopOnFailure(() => openLlm(context, lifecycle));
+}
+
+async function openLlm({ bus, stores, tokens, logger }: LlmContext, lifecycle: Lifecycle): Promise<Service> {
+	const store = lifecycle.own('store', await stores.open('llm', LLM_STORE));
 	const knowledge = new Knowledge(store);
+	const conversations = new Conversations(store);
 	const directory = new BuildingDirectory(logger);
 	const presence = new Presence();
-	const member = `${hostname()}-${randomBytes(4).toString('hex')}`;
-	const links = new BusLinks(logger);
+	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(
 		() => directory.follow(bus),
 		() => presence.follow(bus),
-		() => followNotifications(bus, knowledge, logger),
-		() => followTelemetry({ bus, member, knowledge }),
+		() => followNotifications({ bus, knowledge, logger }),
+		() => followTelemetry({ bus, knowledge }),
 	);
 	return {
 		name: 'llm',
-		router: llmRoutes({ tokens, directory, knowledge, presence, conversations: new Conversations(store) }),
+		router: llmRoutes({ tokens, directory, knowledge, presence, conversations }),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
-		stop: async () => {
-			await links.close();
-			await store.close();
-		},
+		stop: () => lifecycle.stop(),
 	};
 }

@@ -1,7 +1,7 @@
-import type { Alert, MetricKey, SensorValue } from '@crowdvision/contracts';
+import type { Alert, Answer, MetricKey, SensorValue } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 
-/** What llm keeps: what it knows of rooms and alerts, and what was asked. */
+/** What llm stores: the latest values of rooms, the log of alerts, and conversations. */
 export const LLM_STORE: StoreDefinition = {
 	collections: {
 		/** RoomDocument, by `<building>/<room>`. */
@@ -17,7 +17,7 @@ export const LLM_STORE: StoreDefinition = {
 	},
 };
 
-/** What one sensor of a room said last of one metric. */
+/** The latest value of one metric from one sensor of a room. */
 export interface LatestOfRoom extends SensorValue {
 	roomId: string;
 	metric: MetricKey;
@@ -29,38 +29,27 @@ export interface RoomDocument {
 	sensors: Omit<LatestOfRoom, 'roomId'>[];
 }
 
-/** An alert as it was announced last. */
+/** An alert as last announced. */
 export type AnomalyDocument = Pick<
 	Alert,
 	'id' | 'buildingId' | 'roomId' | 'kind' | 'state' | 'value' | 'limit' | 'observedAt' | 'message'
 >;
 
+/** The number of stored alerts. */
 export interface CounterDocument {
 	count: number;
 }
 
-export interface Citation {
-	id: string;
-	kind: 'room' | 'alert';
-	label: string;
-}
-
-export interface Answer {
-	answer: string;
-	citations: Citation[];
-	/** False when it rests on nothing that was measured. */
-	grounded: boolean;
-}
-
-/** A question and its answer. `buildings`: those the answer cites; it is shown to whoever may still see all of them. */
+/** A question and its answer. */
 export interface Turn extends Answer {
 	/** Epoch ms. */
 	at: number;
 	question: string;
+	/** The buildings that the answer cites: it is shown only while the account may see all of them. */
 	buildings: string[];
 }
 
-/** Times are epoch ms. */
+/** The last turns of a conversation. Times are epoch ms. */
 export interface ConversationDocument {
 	accountId: string;
 	startedAt: number;

@@ -83,6 +83,9 @@ export interface BuildingColumns {
 /** `PATCH /twin/buildings/{id}/rooms/{roomId}`: the room as it is now; `thresholds` where it has its own. */
 export type RoomSummary = Room & { thresholds?: ThresholdSet };
 
+/** The conversations that an account can list, and the turns of each; older ones are removed. */
+export const CONVERSATION_BOUNDS = { conversations: 20, turns: 50 };
+
 /** How many alerts `GET /notification/alerts` returns. */
 export const ALERT_LIST_LIMIT = { minimum: 1, maximum: 500, default: 100 };
 

@@ -1,14 +1,22 @@
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
+import { CONVERSATION_BOUNDS } from './http.ts';
 import type { Operation } from './operation.ts';
 import { AskRequest } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 
+const Citation = Type.Object({ id: Type.String(), kind: Type.Enum(['room', 'alert']), label: Type.String() });
+/** A source of an answer: a room, by `building/room`, or an alert. */
+export type Citation = Static<typeof Citation>;
+
 const Answer = Type.Object({
 	answer: Type.String(),
-	citations: Type.Array(Type.Object({ id: Type.String(), kind: Type.Enum(['room', 'alert']), label: Type.String() })),
+	citations: Type.Array(Citation),
 	grounded: Type.Boolean({ description: 'false when it rests on nothing that was measured' }),
 });
+
+/** An answer in the language of its question. */
+export type Answer = Static<typeof Answer>;
 
 const Conversation = Type.Object({
 	id: Type.String(),
@@ -16,6 +24,9 @@ const Conversation = Type.Object({
 	updatedAt: EpochMs,
 	turns: Type.Array(Type.Intersect([Type.Object({ at: EpochMs, question: Type.String() }), Answer])),
 });
+
+/** Questions and answers of an account, oldest first. */
+export type Conversation = Static<typeof Conversation>;
 
 export const LLM_OPERATIONS: readonly Operation[] = [
 	{
@@ -39,7 +50,8 @@ export const LLM_OPERATIONS: readonly Operation[] = [
 		path: '/llm/conversations',
 		summary: 'What you asked and were told, newest conversation first',
 		description:
-			'The last 20 conversations, the last 50 turns of each; without what rests on a building you may no longer see.',
+			`The last ${CONVERSATION_BOUNDS.conversations} conversations, the last ${CONVERSATION_BOUNDS.turns} turns of each; ` +
+			'without what rests on a building you may no longer see.',
 		who: 'account',
 		answers: { 200: { description: 'Yours only.', schema: Type.Object({ conversations: Type.Array(Conversation) }) } },
 	},

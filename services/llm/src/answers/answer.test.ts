@@ -16,7 +16,7 @@ const building: RetainedBuilding = {
 		{ id: 'cafe', name: 'Café', capacity: 50 },
 	],
 };
-const said = (roomId: string, metric: LatestOfRoom['metric'], value: number, age = 0): LatestOfRoom => ({
+const latestOf = (roomId: string, metric: LatestOfRoom['metric'], value: number, age = 0): LatestOfRoom => ({
 	roomId,
 	metric,
 	value,
@@ -31,76 +31,83 @@ const facts = (latest: LatestOfRoom[], more: Partial<Facts> = {}): Facts => ({
 });
 const ask = (question: string, from: Facts) => answer(understand(question), question, from);
 
-describe('answers without a model', () => {
-	it('calls the room with the smallest share of its capacity the least crowded, not the one with the fewest people', () => {
-		const told = ask(
+describe('answer', () => {
+	it('names the room with the smallest share of its capacity as the least crowded', () => {
+		const answered = ask(
 			'Which room is the least crowded?',
-			facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9), said('cafe', 'peopleCount', 25)]),
+			facts([
+				latestOf('hall', 'peopleCount', 20),
+				latestOf('lab', 'peopleCount', 9),
+				latestOf('cafe', 'peopleCount', 25),
+			]),
 		);
-		expect(told).toMatchObject({ grounded: true, citations: [{ id: 'b1/hall', kind: 'room', label: 'Main hall' }] });
-		expect(told.answer).toContain('20 people');
+		expect(answered).toMatchObject({
+			grounded: true,
+			citations: [{ id: 'b1/hall', kind: 'room', label: 'Main hall' }],
+		});
+		expect(answered.answer).toContain('20 people');
 	});
 
-	it('does not take a room it knows nothing current of for an empty one, and says that it left it out', () => {
-		const told = ask(
+	it('leaves out a room without a current value, and says so', () => {
+		const answered = ask(
 			'which room is the least crowded',
-			facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 0, 3600_000)]),
+			facts([latestOf('hall', 'peopleCount', 20), latestOf('lab', 'peopleCount', 0, 3600_000)]),
 		);
-		expect(told.citations[0]?.id).toBe('b1/hall');
-		expect(told.answer).toContain('2 rooms without a current value');
+		expect(answered.citations[0]?.id).toBe('b1/hall');
+		expect(answered.answer).toContain('2 rooms without a current value');
 	});
 
-	it('says that nothing is known, ungrounded, when nothing is', () => {
+	it('is not grounded when nothing is known', () => {
 		expect(ask('which room is the least crowded?', facts([]))).toMatchObject({ grounded: false, citations: [] });
-		expect(ask('what is the meaning of life?', facts([said('hall', 'peopleCount', 1)]))).toMatchObject({
+		expect(ask('what is the meaning of life?', facts([latestOf('hall', 'peopleCount', 1)]))).toMatchObject({
 			grounded: false,
 			citations: [],
 		});
 	});
 
-	it('says of a count that doors made that it is about so many, and between how many', () => {
+	it('states the interval of a count made by doors', () => {
 		const counted = (roomId: string, value: number, low: number, high: number) => ({
-			...said(roomId, 'peopleCount', value),
+			...latestOf(roomId, 'peopleCount', value),
 			low,
 			high,
 		});
-		const doors = facts([counted('hall', 23, 19, 28), said('lab', 'peopleCount', 9), counted('cafe', 0, 0, 0)]);
-		const told = (question: string) => ask(question, doors).answer;
-		expect(told('how many people are in the Main hall?')).toBe(
+		const doors = facts([counted('hall', 23, 19, 28), latestOf('lab', 'peopleCount', 9), counted('cafe', 0, 0, 0)]);
+		const answered = (question: string) => ask(question, doors).answer;
+		expect(answered('how many people are in the Main hall?')).toBe(
 			'About 23 people (between 19 and 28) in Main hall, which holds 100.',
 		);
-		expect(told('quante persone ci sono in Main hall?')).toBe(
+		expect(answered('quante persone ci sono in Main hall?')).toBe(
 			'Circa 23 persone (tra 19 e 28) in Main hall, che ne contiene 100.',
 		);
-		expect(told('how many people are in the lab?')).toBe('9 people in Lab, which holds 10.');
-		expect(told('how many people are there?')).toBe('About 32 people (between 28 and 37) in 3 rooms.');
-		expect(told('which room is the least crowded?')).toContain('0 people');
+		expect(answered('how many people are in the lab?')).toBe('9 people in Lab, which holds 10.');
+		expect(answered('how many people are there?')).toBe('About 32 people (between 28 and 37) in 3 rooms.');
+		expect(answered('which room is the least crowded?')).toContain('0 people');
 	});
 
-	it('understands Italian and answers in it', () => {
-		const told = ask(
+	it('is in Italian for an Italian question', () => {
+		const answered = ask(
 			'Qual è la stanza più affollata?',
-			facts([said('hall', 'peopleCount', 20), said('lab', 'peopleCount', 9)]),
+			facts([latestOf('hall', 'peopleCount', 20), latestOf('lab', 'peopleCount', 9)]),
 		);
-		expect(told.answer).toMatch(/^Lab è la più affollata: 9 persone, 90 %/);
+		expect(answered.answer).toMatch(/^Lab è la più affollata: 9 persone, 90 %/);
 	});
 
 	it.each([
 		['how many people are in the lab?', '9 people in Lab, which holds 10.'],
-		['How many people are there?', '29 people in 2 of 3 rooms; of the others nothing current is known.'],
-		['Which is the warmest room?', 'Café is the warmest: 27.5 °C. (2 rooms without a current value were left out.)'],
-		['where is it stuffy?', 'Lab is the stuffiest: 1,400 ppm. (2 rooms without a current value were left out.)'],
-	])('%s', (question, expected) => {
+		['How many people are there?', '29 people in 2 of 3 rooms; the others have no current value.'],
+		['Which is the warmest room?', 'Café is the warmest: 27.5 °C. (2 rooms without a current value are left out.)'],
+		['where is it stuffy?', 'Lab is the stuffiest: 1,400 ppm. (2 rooms without a current value are left out.)'],
+	])('answers %j with %j', (question, expected) => {
 		const latest = [
-			said('hall', 'peopleCount', 20),
-			said('lab', 'peopleCount', 9),
-			said('cafe', 'temperature', 27.5),
-			said('lab', 'co2', 1400),
+			latestOf('hall', 'peopleCount', 20),
+			latestOf('lab', 'peopleCount', 9),
+			latestOf('cafe', 'temperature', 27.5),
+			latestOf('lab', 'co2', 1400),
 		];
 		expect(ask(question, facts(latest)).answer).toBe(expected);
 	});
 
-	it('lists alerts with their citation', () => {
+	it('lists alerts with their citations', () => {
 		const anomalies: AnomalyDocument[] = [
 			{
 				id: 'a1',
@@ -124,44 +131,51 @@ describe('answers without a model', () => {
 	it.each<[question: string, from: LatestOfRoom[], expected: string, grounded: boolean]>([
 		[
 			'how many people are in the lab?',
-			[said('lab', 'peopleCount', 9, 3 * MINUTE)],
-			'9 people in Lab, which holds 10. Last heard 3 minutes ago.',
+			[latestOf('lab', 'peopleCount', 9, 3 * MINUTE)],
+			'9 people in Lab, which holds 10. Last value 3 minutes ago.',
 			true,
 		],
 		[
 			'how many people are in the lab?',
-			[said('lab', 'peopleCount', 9, 12 * MINUTE)],
-			'9 people in Lab when last heard 12 minutes ago; how many are there now is not known.',
+			[latestOf('lab', 'peopleCount', 9, 12 * MINUTE)],
+			'9 people in Lab at the last count, 12 minutes ago; the current number is not known.',
 			true,
 		],
 		[
 			'how many people are in the lab?',
-			[{ ...said('lab', 'peopleCount', 9, MINUTE), offlineAt: NOW - 1000 }],
-			'9 people in Lab when last heard 1 minute ago; how many are there now is not known. Its sensor is offline.',
+			[{ ...latestOf('lab', 'peopleCount', 9, MINUTE), offlineAt: NOW - 1000 }],
+			'9 people in Lab at the last count, 1 minute ago; the current number is not known. Its sensor is offline.',
 			true,
 		],
 		[
 			'how many people are in the lab?',
 			[],
-			'How many people are in Lab is not known: no sensor has counted them there.',
+			'The number of people in Lab is not known: no sensor has counted them there.',
 			false,
 		],
 		[
 			'which is the warmest room?',
-			[{ ...said('lab', 'temperature', 21), unchangedSince: NOW - 13 * 60 * MINUTE }],
-			'Lab is the warmest: 21 °C. Its sensor has said the same for 13 hours and may be broken. (2 rooms without a current value were left out.)',
+			[{ ...latestOf('lab', 'temperature', 21), unchangedSince: NOW - 13 * 60 * MINUTE }],
+			'Lab is the warmest: 21 °C. Its sensor has sent the same value for 13 hours and may be broken. ' +
+				'(2 rooms without a current value are left out.)',
 			true,
 		],
 		[
 			'which is the warmest room?',
-			[said('lab', 'temperature', 21, 12 * MINUTE)],
-			'Nothing current is known about that: no sensor of your buildings measures it, or none was heard of lately. Last heard 12 minutes ago.',
+			[latestOf('lab', 'temperature', 21, 12 * MINUTE)],
+			'There is no current value for that: no sensor in your buildings measures it, or none has sent a value lately. ' +
+				'Last value 12 minutes ago.',
 			false,
 		],
-		['qual è la stanza più calda?', [said('lab', 'temperature', 21, 2 * MINUTE)], 'Ultimo dato: 2 minuti fa.', true],
-	])('P8 speak a value with its freshness: %s', (question, latest, expected, grounded) => {
-		const told = ask(question, facts(latest));
-		expect(told.answer).toContain(expected);
-		expect(told.grounded).toBe(grounded);
+		[
+			'qual è la stanza più calda?',
+			[latestOf('lab', 'temperature', 21, 2 * MINUTE)],
+			'Ultimo dato: 2 minuti fa.',
+			true,
+		],
+	])('P8 states how fresh a value is: %s', (question, latest, expected, grounded) => {
+		const answered = ask(question, facts(latest));
+		expect(answered.answer).toContain(expected);
+		expect(answered.grounded).toBe(grounded);
 	});
 });

@@ -1,4 +1,4 @@
-/** What a question asks for. */
+/** The kinds of questions that can be answered. */
 export type Intent =
 	| 'least-crowded'
 	| 'most-crowded'
@@ -15,7 +15,7 @@ export interface Question {
 	language: Language;
 }
 
-/** In the order they are tried: the more particular first. */
+/** The patterns of each intent, in the order they are tried: specific ones first. */
 const PATTERNS: [intent: Intent, en: RegExp, it: RegExp][] = [
 	[
 		'least-crowded',
@@ -37,7 +37,7 @@ const PATTERNS: [intent: Intent, en: RegExp, it: RegExp][] = [
 const ITALIAN =
 	/\b(?:qual|quale|quali|quante|quanti|stanza|stanze|aula|sala|dove|c'è|ci sono|meno|più|persone|allarmi|aria)\b/;
 
-/** Finds out what is asked, without any model. */
+/** Recognizes intent and language of a question by patterns, without a language model. */
 export function understand(text: string): Question {
 	const lower = text.toLowerCase();
 	const language: Language = ITALIAN.test(lower) ? 'it' : 'en';

@@ -1,23 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { CONVERSATION_BOUNDS, type Conversation, CrowdVisionError } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store, Versioned } from '@crowdvision/store';
 import type { ConversationDocument, Turn } from '../store.ts';
 
-/** An account keeps so many conversations of so many turns; of more, the oldest are forgotten. */
-const MOST_CONVERSATIONS = 20;
-const MOST_TURNS = 50;
-const REMOVED_AT_ONCE = 100;
+/** Conversations removed in one commit. */
+const REMOVE_BATCH = 100;
 
-/** Times are epoch ms. */
-export interface Conversation {
-	id: string;
-	startedAt: number;
-	updatedAt: number;
-	turns: Omit<Turn, 'buildings'>[];
-}
-
-/** What each account asked and was told. Nobody else sees it. */
+/**
+ * The questions and answers of each account, visible only to it. Beyond CONVERSATION_BOUNDS the oldest conversations
+ * and turns are removed.
+ */
 export class Conversations {
 	readonly #store: Store;
 	readonly #conversations: Collection<ConversationDocument>;
@@ -27,59 +20,64 @@ export class Conversations {
 		this.#conversations = store.collection('conversations');
 	}
 
-	/** Newest first, without the turns that rest on a building the account may no longer see. */
+	/**
+	 * The account's conversations, newest first, without turns that cite a building the account may no longer see.
+	 * @param visible ids of the buildings that it may see
+	 */
 	async list(accountId: string, visible: ReadonlySet<string>): Promise<Conversation[]> {
-		return (await this.#of(accountId, MOST_CONVERSATIONS)).map(({ id, value: { startedAt, updatedAt, turns } }) => ({
-			id,
-			startedAt,
-			updatedAt,
-			turns: turns
-				.filter(({ buildings }) => buildings.every((one) => visible.has(one)))
-				.map(({ buildings: _, ...turn }) => turn),
-		}));
+		return (await this.#of(accountId, CONVERSATION_BOUNDS.conversations)).map(
+			({ id, value: { startedAt, updatedAt, turns } }) => ({
+				id,
+				startedAt,
+				updatedAt,
+				turns: turns
+					.filter(({ buildings }) => buildings.every((building) => visible.has(building)))
+					.map(({ buildings: _, ...turn }) => turn),
+			}),
+		);
 	}
 
-	/** @throws CrowdVisionError `not_found` for a conversation that is not this account's. */
+	/** @throws CrowdVisionError `not_found` unless the conversation is this account's */
 	async require(accountId: string, id: string): Promise<Versioned<ConversationDocument>> {
-		const kept = await this.#conversations.get(id);
-		if (kept?.value.accountId === accountId) return kept;
+		const stored = await this.#conversations.get(id);
+		if (stored?.value.accountId === accountId) return stored;
 		throw new CrowdVisionError('not_found', 'There is no such conversation');
 	}
 
 	/**
-	 * Adds a turn to a conversation, or begins one with it. Resolves with the conversation's id.
-	 * @throws CrowdVisionError `not_found` for a conversation that is not this account's.
+	 * Adds a turn to a conversation, or begins one without `id`. Resolves with the conversation's id.
+	 * @throws CrowdVisionError `not_found` unless the conversation is this account's
 	 */
 	add(accountId: string, id: string | undefined, turn: Turn): Promise<string> {
 		return retryOnConflict(async () => {
 			if (id === undefined) return this.#begin(accountId, turn);
-			const kept = await this.require(accountId, id);
-			const turns = [...kept.value.turns, turn].slice(-MOST_TURNS);
-			await this.#store.commit([this.#conversations.replace(kept, { ...kept.value, updatedAt: turn.at, turns })]);
+			const stored = await this.require(accountId, id);
+			const turns = [...stored.value.turns, turn].slice(-CONVERSATION_BOUNDS.turns);
+			await this.#store.commit([this.#conversations.replace(stored, { ...stored.value, updatedAt: turn.at, turns })]);
 			return id;
 		});
 	}
 
-	/** @throws CrowdVisionError `not_found` for a conversation that is not this account's. */
+	/** @throws CrowdVisionError `not_found` unless the conversation is this account's */
 	async remove(accountId: string, id: string): Promise<void> {
-		const kept = await this.require(accountId, id);
-		await this.#store.commit([this.#conversations.remove(kept.id)]);
+		const stored = await this.require(accountId, id);
+		await this.#store.commit([this.#conversations.remove(stored.id)]);
 	}
 
 	async removeAll(accountId: string): Promise<void> {
 		for (;;) {
-			const some = await this.#of(accountId, REMOVED_AT_ONCE);
-			await this.#store.commit(some.map(({ id }) => this.#conversations.remove(id)));
-			if (some.length < REMOVED_AT_ONCE) return;
+			const batch = await this.#of(accountId, REMOVE_BATCH);
+			await this.#store.commit(batch.map(({ id }) => this.#conversations.remove(id)));
+			if (batch.length < REMOVE_BATCH) return;
 		}
 	}
 
 	async #begin(accountId: string, turn: Turn): Promise<string> {
 		const id = randomUUID();
-		const tooMany = (await this.#of(accountId, REMOVED_AT_ONCE)).slice(MOST_CONVERSATIONS - 1);
+		const tooMany = (await this.#of(accountId, REMOVE_BATCH)).slice(CONVERSATION_BOUNDS.conversations - 1);
 		await this.#store.commit([
 			this.#conversations.insert(id, { accountId, startedAt: turn.at, updatedAt: turn.at, turns: [turn] }),
-			...tooMany.map((one) => this.#conversations.remove(one.id)),
+			...tooMany.map((stored) => this.#conversations.remove(stored.id)),
 		]);
 		return id;
 	}

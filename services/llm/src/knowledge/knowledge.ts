@@ -3,11 +3,11 @@ import { retryOnConflict } from '@crowdvision/service-kit';
 import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
 import type { AnomalyDocument, CounterDocument, LatestOfRoom, RoomDocument } from '../store.ts';
 
-const MOST_ANOMALIES = 10_000;
-/** Of a room with more, those that were silent for longest are forgotten. */
-const MOST_SENSORS = 1000;
+const MAX_ANOMALIES = 10_000;
+/** Sensors and metrics of a room; beyond that the ones observed longest ago are removed. */
+const MAX_SENSORS = 1000;
 
-/** What the service knows by itself of the rooms: the latest values and the anomaly log. */
+/** The latest values of all rooms, and the log of alerts (anomalies): what answers rest on. */
 export class Knowledge {
 	readonly #store: Store;
 	readonly #rooms: Collection<RoomDocument>;
@@ -21,44 +21,44 @@ export class Knowledge {
 		this.#counters = store.collection('counters');
 	}
 
-	/** Takes readings in; an older one never replaces a newer one, so repetitions change nothing. */
+	/** Stores the latest values. An older reading never replaces a newer one, so redelivered readings change nothing. */
 	async learn(readings: readonly Reading[]): Promise<void> {
 		const byRoom = Map.groupBy(readings, ({ buildingId, roomId }) => `${buildingId}/${roomId}`);
 		await retryOnConflict(async () => {
 			const known = new Map((await this.#rooms.getAll([...byRoom.keys()])).map((room) => [room.id, room]));
 			const writes = [...byRoom].map(([id, ofRoom]) => {
 				const room = known.get(id);
-				const document = learned(room, ofRoom);
+				const document = withReadings(room, ofRoom);
 				return room ? this.#rooms.replace(room, document) : this.#rooms.insert(id, document);
 			});
 			await this.#store.commit(writes);
 		});
 	}
 
-	/** Keeps an alert's present state; the oldest beyond ten thousand are forgotten. */
+	/** Stores the state of an alert. Beyond 10,000 alerts the oldest are removed. */
 	async record(anomaly: AnomalyDocument): Promise<void> {
 		await retryOnConflict(async () => {
 			const known = await this.#anomalies.get(anomaly.id);
 			if (known) return this.#store.commit([this.#anomalies.replace(known, anomaly)]);
 			const counter = await this.#counters.get('anomalies');
-			const over = (counter?.value.count ?? 0) + 1 - MOST_ANOMALIES;
+			const over = (counter?.value.count ?? 0) + 1 - MAX_ANOMALIES;
 			const oldest = over > 0 ? await this.#anomalies.find({ order: { by: 'observedAt' }, limit: over }) : [];
 			const count = { count: (counter?.value.count ?? 0) + 1 - oldest.length };
 			await this.#store.commit([
 				this.#anomalies.insert(anomaly.id, anomaly),
-				...oldest.map((one) => this.#anomalies.remove(one)),
+				...oldest.map((stored) => this.#anomalies.remove(stored)),
 				counter ? this.#counters.replace(counter, count) : this.#counters.insert('anomalies', count),
 			]);
 		});
 	}
 
-	/** What the sensors of a building's rooms said last. */
+	/** The latest values of all sensors in a building. */
 	async latest(buildingId: string): Promise<LatestOfRoom[]> {
 		const rooms = await allDocuments(this.#rooms, { where: { buildingId }, by: 'roomId' });
 		return rooms.flatMap(({ value: { roomId, sensors } }) => sensors.map((sensor) => ({ ...sensor, roomId })));
 	}
 
-	/** Newest first. */
+	/** The latest alerts of these buildings, newest first. */
 	async anomalies(buildingIds: readonly string[], limit: number): Promise<AnomalyDocument[]> {
 		if (buildingIds.length === 0) return [];
 		const found = await this.#anomalies.find({
@@ -70,8 +70,8 @@ export class Knowledge {
 	}
 }
 
-/** A room with the newest of each sensor and metric. */
-function learned(known: Versioned<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
+/** The room's document with the latest value of each sensor and metric. */
+function withReadings(known: Versioned<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
 	const { buildingId, roomId } = readings[0]!;
 	const sensors = new Map(known?.value.sensors.map((sensor) => [`${sensor.metric} ${sensor.sensorId}`, sensor]));
 	for (const { metric, sensorId, value, observedAt, interval } of readings) {
@@ -82,6 +82,6 @@ function learned(known: Versioned<RoomDocument> | undefined, readings: readonly 
 		sensors.set(key, { metric, sensorId, value, ...interval, observedAt, unchangedSince });
 	}
 	const newest = [...sensors.values()];
-	if (newest.length > MOST_SENSORS) newest.sort((a, b) => b.observedAt - a.observedAt).splice(MOST_SENSORS);
+	if (newest.length > MAX_SENSORS) newest.sort((a, b) => b.observedAt - a.observedAt).splice(MAX_SENSORS);
 	return { buildingId, roomId, sensors: newest };
 }

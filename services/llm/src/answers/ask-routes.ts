@@ -1,0 +1,59 @@
+import { askRequest, type RetainedBuilding } from '@crowdvision/contracts';
+import {
+	type BuildingDirectory,
+	callerOf,
+	jsonBody,
+	type Presence,
+	parseBody,
+	type Router,
+} from '@crowdvision/service-kit';
+import type { Conversations } from '../conversations/conversations.ts';
+import type { Knowledge } from '../knowledge/knowledge.ts';
+import { answer, buildingsOf, type Facts } from './answer.ts';
+import { understand } from './question.ts';
+
+const MAX_ANOMALIES = 20;
+
+export interface AskRouteParts {
+	directory: BuildingDirectory;
+	knowledge: Knowledge;
+	presence: Presence;
+	conversations: Conversations;
+}
+
+/** `/ask`: answers from data of the buildings that the caller may see. */
+export function addAskRoutes(router: Router, parts: AskRouteParts): void {
+	const { directory, conversations } = parts;
+
+	router.post('/ask', jsonBody(), async (request, response) => {
+		const { question, conversationId } = parseBody(askRequest, request.body);
+		const { sub, memberships } = callerOf(request);
+		if (conversationId !== undefined) await conversations.require(sub, conversationId);
+		const facts = await factsOf(directory.visibleTo(memberships), parts);
+		const answered = answer(understand(question), question, facts);
+		const id = await conversations.add(sub, conversationId, {
+			at: facts.now,
+			question,
+			...answered,
+			buildings: buildingsOf(answered, facts),
+		});
+		response.json({ ...answered, conversationId: id });
+	});
+}
+
+/** Reads what is known of these buildings. */
+async function factsOf(
+	buildings: readonly RetainedBuilding[],
+	{ knowledge, presence }: Pick<AskRouteParts, 'knowledge' | 'presence'>,
+): Promise<Facts> {
+	const withLatest = async (building: RetainedBuilding) => {
+		const latest = await knowledge.latest(building.id);
+		return { building, latest: latest.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId) })) };
+	};
+	const ids = buildings.map(({ id }) => id);
+	return {
+		buildings: await Promise.all(buildings.map(withLatest)),
+		anomalies: await knowledge.anomalies(ids, MAX_ANOMALIES),
+		now: Date.now(),
+	};
+}

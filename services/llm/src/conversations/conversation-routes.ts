@@ -1,0 +1,26 @@
+import { type BuildingDirectory, callerOf, type Router } from '@crowdvision/service-kit';
+import type { Conversations } from './conversations.ts';
+
+export interface ConversationRouteParts {
+	directory: BuildingDirectory;
+	conversations: Conversations;
+}
+
+/** `/conversations`: the caller's own. */
+export function addConversationRoutes(router: Router, { directory, conversations }: ConversationRouteParts): void {
+	router.get('/conversations', async (request, response) => {
+		const { sub, memberships } = callerOf(request);
+		const visible = new Set(directory.visibleTo(memberships).map(({ id }) => id));
+		response.json({ conversations: await conversations.list(sub, visible) });
+	});
+
+	router.delete('/conversations', async (request, response) => {
+		await conversations.removeAll(callerOf(request).sub);
+		response.status(204).end();
+	});
+
+	router.delete('/conversations/:id', async (request, response) => {
+		await conversations.remove(callerOf(request).sub, String(request.params.id));
+		response.status(204).end();
+	});
+}
