@@ -6,7 +6,7 @@ import { Bridges } from '../bridge/bridges.ts';
 import { CommandChannels } from '../downlink/command-channels.ts';
 import { Downlink } from '../downlink/downlink.ts';
 import { deliverTo } from '../frame.ts';
-import { announcing } from '../home-assistant/announcing.ts';
+import { announceAvailability } from '../home-assistant/announce-availability.ts';
 import { HomeAssistant } from '../home-assistant/home-assistant.ts';
 import { Relay } from '../log/relay.ts';
 import { isForeign } from '../normalize/identify.ts';
@@ -73,7 +73,7 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 			await bridges.update(config.bridges);
 		},
 		async connect() {
-			await availability.start(bus, announcing(bus, local, logger));
+			await availability.start(bus, announceAvailability(bus, local, logger));
 			await downlink.start();
 			bridges.begin();
 			homeAssistant.start();

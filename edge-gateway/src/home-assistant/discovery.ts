@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { freshMs, type MetricKey, metricDefinition, type RetainedBuilding } from '@crowdvision/contracts';
 
-/** One metric of one sensor, as Home Assistant is told of it. */
+/** One metric of one sensor, which Home Assistant calls an entity. */
 export interface Entity {
 	sensorId: string;
 	metric: string;
 	buildingId: string;
 	roomId: string;
-	/** Whether the sensor was registered: when it is no more, it is removed. */
+	/** Whether the sensor was registered. If it no longer is, the entity is removed. */
 	registered: boolean;
-	/** Whether it says that it comes and goes, on `status/{sensorId}`. */
+	/** Whether `status/{sensorId}` says if the sensor is online. */
 	hasStatus: boolean;
-	/** Epoch ms; to a day, as it is kept on disk. */
+	/** When its last reading was received, epoch ms, exact to a day. The name is that of the file on disk. */
 	heardAt: number;
 }
 
@@ -30,11 +30,11 @@ const KINDS: Partial<Record<MetricKey, Kind>> = {
 	temperature: { device_class: 'temperature', unit_of_measurement: '°C' },
 	humidity: { device_class: 'humidity' },
 	co2: { device_class: 'carbon_dioxide' },
-	// With the Greek letter, as Home Assistant writes it.
+	// With the Greek letter mu, as in Home Assistant.
 	pm25: { device_class: 'pm25', unit_of_measurement: 'μg/m³' },
 	pm10: { device_class: 'pm10', unit_of_measurement: 'μg/m³' },
 	voc: { device_class: 'volatile_organic_compounds_parts' },
-	// An index has no unit there.
+	// An index has no unit in Home Assistant.
 	iaqi: { device_class: 'aqi', unit_of_measurement: '' },
 	illuminance: { device_class: 'illuminance' },
 	noise: { device_class: 'sound_pressure' },
@@ -42,13 +42,13 @@ const KINDS: Partial<Record<MetricKey, Kind>> = {
 	battery: { device_class: 'battery' },
 };
 
-/** A name of letters, digits, `_` and `-`. One that had to be changed gets a mark, so that no two become the same. */
+/** A name with only letters, digits, `_` and `-`. A changed name gets a hash, so that no two names become equal. */
 function plain(name: string): string {
 	const clean = name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64);
 	return clean === name ? clean : `${clean}_${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;
 }
 
-/** The same in every building and room: Home Assistant keeps its history by it. */
+/** The id of an entity. It does not depend on building and room, as Home Assistant keeps the history by it. */
 export const uniqueId = (gatewayId: string, { sensorId, metric }: Pick<Entity, 'sensorId' | 'metric'>) =>
 	`crowdvision_${plain(gatewayId)}_${plain(sensorId)}_${plain(metric)}`;
 
@@ -79,7 +79,7 @@ export function discoveryOf(
 		...(icon && { icon }),
 		state_class: 'measurement',
 		suggested_display_precision: definition?.decimals ?? 0,
-		// What is older is unavailable there as it is grey here, whoever of device, gateway and network is silent.
+		// An older value is unavailable, as it is stale in the dashboard, whether device, gateway or network is silent.
 		expire_after: Math.round(freshMs(metric) / 1000),
 		...(hasStatus && { availability: [{ topic: `status/${sensorId}` }] }),
 		device: {

@@ -14,8 +14,8 @@ export const HomeAssistantConfig = Type.Object(
 		),
 		user: withoutDefault(
 			Type.String({ minLength: 1, maxLength: 128 }),
-			'device id that Home Assistant signs in with: only it may subscribe below the prefix and to the status of these ' +
-				'sensors, and report that it has started; without it no client may, and a bridge has to carry the messages',
+			'device id that Home Assistant signs in with: only it may subscribe below the prefix and to the status of ' +
+				'these sensors, and report that it has started; without it no client may, and a bridge has to carry them',
 		),
 		buildings: withoutDefault(
 			Type.Array(PlaceId),

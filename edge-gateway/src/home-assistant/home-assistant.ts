@@ -1,6 +1,6 @@
 import type { Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log } from '@crowdvision/log';
-import { type Logger, pause } from '@crowdvision/service-kit';
+import { keepRunning, type Logger, pause } from '@crowdvision/service-kit';
 import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
@@ -13,47 +13,48 @@ interface Parts {
 	local: LocalBroker;
 	gatewayId: string;
 	logger: Logger;
-	/** Where it is kept what Home Assistant was told of, so that it can be told of the end. */
+	/** Path of the file with the announced entities, so that they can be removed later. */
 	path: string;
 }
 
-/** Values of one sensor go out at most so often; the last one counts. */
-const TURN_MS = 1000;
-/** Sensors that are gone, and rooms that have another name, are noticed so often where nothing is measured. */
-const LOOK_EVERY_MS = 10_000;
-/** How far back in the log sensors are looked for at the start. */
+/** Shortest time between two values of a sensor; only the latest value is sent. */
+const STEP_MS = 1000;
+/** How soon removed sensors and renamed rooms are noticed while no readings arrive. */
+const CHECK_MS = 10_000;
+/** How many of the last readings in the log are searched for sensors at the start. */
 const LOOK_BACK = 5000;
-/** After it has started, Home Assistant subscribes to what it is told of. */
-const SUBSCRIBES_MS = 2000;
+/** How long Home Assistant takes after its start to subscribe to the announced entities. */
+const SUBSCRIBE_MS = 2000;
 const DAY_MS = 24 * 3600_000;
-const MOST_ENTITIES = 10_000;
+const MAX_ENTITIES = 10_000;
 
 /**
- * Tells Home Assistant of every known sensor:
+ * Announces every known sensor to Home Assistant:
  *
  *   log ─▶ latest value of each sensor and metric ─┬─▶ {prefix}/sensor/{unique}/config, retained, when it changes
- *   registry: names, what is gone ─────────────────┘   {prefix}/sensor/{unique}/state, at most once a second
+ *   registry: names, removed sensors ──────────────┘   {prefix}/sensor/{unique}/state, at most once a second
  *   {prefix}/status "online" ─▶ all of it again
  *
- * Values are not retained: they would be written to disk once a second for each sensor, to be told again when Home
- * Assistant starts, as they are anyhow. Taken from the log, they are the same whatever transport and format they came
- * by.
+ * Values are not retained: that would write to disk once a second for each sensor, and all values are sent again anyway
+ * when Home Assistant starts. They are read from the log, so they do not depend on transport and format.
  */
 export class HomeAssistant {
 	readonly #parts: Parts;
 	readonly #file: CheckpointFile<Entity[]>;
 	readonly #entities = new Map<string, Entity>();
-	/** What is retained of each entity. */
-	readonly #told = new Map<string, string>();
+	/** The retained discovery message of each entity. */
+	readonly #announced = new Map<string, string>();
 	readonly #latest = new Map<string, Reading>();
 	readonly #changed = new Set<string>();
+	/** Sensors that have a topic `status/{sensorId}`. */
 	readonly #statuses = new Set<string>();
 	#options: HomeAssistantOptions;
 	#stopping = new AbortController();
 	#running: Promise<void> = Promise.resolve();
-	#bornAt: number | undefined;
+	/** When Home Assistant reported its start, until it has got all values; epoch ms. */
+	#startedAt: number | undefined;
 	#unsaved = false;
-	#untap: (() => void)[] = [];
+	#endTaps: (() => void)[] = [];
 
 	private constructor(config: HomeAssistantConfig, parts: Parts) {
 		this.#options = homeAssistantOptions(config);
@@ -61,7 +62,7 @@ export class HomeAssistant {
 		this.#file = new CheckpointFile(parts.path);
 	}
 
-	/** Reads from disk which entities Home Assistant was told of. */
+	/** Reads the announced entities from disk. */
 	static open(config: HomeAssistantConfig, parts: Parts): HomeAssistant {
 		const homeAssistant = new HomeAssistant(config, parts);
 		for (const entity of homeAssistant.#file.read().value ?? [])
@@ -72,56 +73,58 @@ export class HomeAssistant {
 	start(): void {
 		const { local } = this.#parts;
 		if (!this.#options.enabled) {
-			// Switched off since: Home Assistant is told of the end.
-			this.#running = this.#end().catch((error: unknown) => {
-				// It is tried again at the next start: what it was told of is still known.
-				this.#parts.logger.error({ err: error }, 'home assistant: could not be told of the end');
+			// It was switched off since the last run: the entities are removed from Home Assistant.
+			this.#running = this.#removeAll().catch((error: unknown) => {
+				// The file still has the entities, so the next start tries again.
+				this.#parts.logger.error({ err: error }, 'home assistant: the sensors could not be removed');
 			});
 			return;
 		}
 		this.#stopping = new AbortController();
-		this.#untap = [
-			local.tap(`${this.#options.prefix}/status`, ({ payload }) => this.#heardOfHomeAssistant(payload.toString())),
-			local.tap('status/+', ({ topic }) => this.#heardStatus(topic.slice('status/'.length))),
+		this.#endTaps = [
+			local.tap(`${this.#options.prefix}/status`, ({ payload }) => this.#onHomeAssistant(payload.toString())),
+			local.tap('status/+', ({ topic }) => this.#onStatus(topic.slice('status/'.length))),
 		];
 		this.#running = this.#run(this.#stopping.signal);
 	}
 
 	async stop(): Promise<void> {
-		for (const untap of this.#untap.splice(0)) untap();
+		for (const endTap of this.#endTaps.splice(0)) endTap();
 		this.#stopping.abort();
 		await this.#running.catch(() => undefined);
 		if (this.#unsaved) await this.#save();
 		await this.#file.settled();
 	}
 
-	/** Goes on with another configuration. What it no longer covers is removed from Home Assistant. */
+	/** Applies another configuration. Sensors that it no longer covers are removed from Home Assistant. */
 	async update(config: HomeAssistantConfig): Promise<void> {
 		await this.stop();
 		const options = homeAssistantOptions(config);
-		if (options.prefix !== this.#options.prefix) await this.#end();
+		if (options.prefix !== this.#options.prefix) await this.#removeAll();
 		this.#options = options;
 		this.start();
 	}
 
 	/**
-	 * Whether a sender may subscribe to this: who Home Assistant signs in as, below the prefix and to the status of a
-	 * sensor it was told of.
+	 * Whether a sender may subscribe to a filter: only the configured user may, below the prefix and to the status of an
+	 * announced sensor.
 	 */
-	mayHear(sender: Sender, filter: string): boolean {
-		if (!this.#isIt(sender)) return false;
+	maySubscribe(sender: Sender, filter: string): boolean {
+		if (!this.#isUser(sender)) return false;
 		if (filter.startsWith(`${this.#options.prefix}/`)) return true;
 		const sensorId = filter.startsWith('status/') ? filter.slice('status/'.length) : undefined;
 		return sensorId !== undefined && [...this.#entities.values()].some((entity) => entity.sensorId === sensorId);
 	}
 
-	/** Whether a sender may publish this, as far as it is below the prefix: a device must not make up sensors. */
-	maySay(sender: Sender, topic: string): boolean {
+	/**
+	 * Whether a sender may publish to a topic. Below the prefix devices may not, as they could announce false sensors.
+	 */
+	mayPublish(sender: Sender, topic: string): boolean {
 		if (!this.#options.enabled || !topic.startsWith(`${this.#options.prefix}/`)) return true;
-		return this.#isIt(sender) && topic === `${this.#options.prefix}/status`;
+		return this.#isUser(sender) && topic === `${this.#options.prefix}/status`;
 	}
 
-	#isIt({ id, domainName }: Sender): boolean {
+	#isUser({ id, domainName }: Sender): boolean {
 		return this.#options.enabled && domainName !== undefined && id === this.#options.user;
 	}
 
@@ -132,34 +135,35 @@ export class HomeAssistant {
 	async #run(signal: AbortSignal): Promise<void> {
 		const { log, logger } = this.#parts;
 		let next = Math.max(log.startOffset, log.endOffset - LOOK_BACK);
-		while (!signal.aborted) {
-			try {
-				for (let more = true; more && !signal.aborted; ) {
-					const read = await log.read(next);
-					more = read.next !== next;
-					next = read.next;
-					for (const { payload } of read.records) this.#heard(JSON.parse(payload.toString()) as Reading);
-				}
-				await this.#tell(Date.now());
-			} catch (error) {
-				if (!signal.aborted) logger.error({ err: error }, 'home assistant: could not be told');
+		const step = async (): Promise<void> => {
+			for (let more = true; more && !signal.aborted; ) {
+				const read = await log.read(next);
+				more = read.next !== next;
+				next = read.next;
+				for (const { payload } of read.records) this.#take(JSON.parse(payload.toString()) as Reading);
 			}
-			await pause(TURN_MS, signal);
-			const patience = AbortSignal.any([
-				signal,
-				AbortSignal.timeout(this.#bornAt === undefined ? LOOK_EVERY_MS : TURN_MS),
-			]);
-			if (!signal.aborted) await log.waitFor(next, patience);
-		}
+			await this.#publishChanges(Date.now());
+			await pause(STEP_MS, signal);
+			const timeout = AbortSignal.timeout(this.#startedAt === undefined ? CHECK_MS : STEP_MS);
+			if (!signal.aborted) await log.waitFor(next, AbortSignal.any([signal, timeout]));
+		};
+		await keepRunning(step, {
+			what: 'publishing to Home Assistant',
+			level: 'error',
+			firstMs: STEP_MS,
+			longestMs: CHECK_MS,
+			signal,
+			logger,
+		});
 	}
 
-	#heard(reading: Reading): void {
+	#take(reading: Reading): void {
 		const { sensorId, metric, buildingId, roomId, receivedAt } = reading;
 		const { buildings } = this.#options;
 		if (sensorId === undefined || (buildings && !buildings.includes(buildingId))) return;
 		const key = this.#keyOf(reading);
 		const known = this.#entities.get(key);
-		if (!known && this.#entities.size >= MOST_ENTITIES) return;
+		if (!known && this.#entities.size >= MAX_ENTITIES) return;
 		const registered = this.#parts.registry.sensor(sensorId) !== undefined;
 		const entity = {
 			...(known ?? { sensorId, metric, hasStatus: this.#statuses.has(sensorId), heardAt: 0 }),
@@ -169,7 +173,7 @@ export class HomeAssistant {
 		};
 		if (!known || known.buildingId !== buildingId || known.roomId !== roomId || known.registered !== registered)
 			this.#unsaved = true;
-		// To a day: it is not worth a write to disk for each reading.
+		// Exact to a day, to avoid a write to disk for each reading.
 		if (receivedAt - entity.heardAt > DAY_MS) {
 			entity.heardAt = receivedAt;
 			this.#unsaved = true;
@@ -179,8 +183,9 @@ export class HomeAssistant {
 		this.#changed.add(key);
 	}
 
-	#heardStatus(sensorId: string): undefined {
-		if (this.#statuses.has(sensorId) || this.#statuses.size >= MOST_ENTITIES) return;
+	/** Notes that the device of a sensor publishes its status. */
+	#onStatus(sensorId: string): undefined {
+		if (this.#statuses.has(sensorId) || this.#statuses.size >= MAX_ENTITIES) return;
 		this.#statuses.add(sensorId);
 		for (const entity of this.#entities.values()) {
 			if (entity.sensorId !== sensorId || entity.hasStatus) continue;
@@ -189,14 +194,15 @@ export class HomeAssistant {
 		}
 	}
 
-	/** Told again at once, for what it asks for, and when it has subscribed to the values, for those. */
-	#heardOfHomeAssistant(state: string): undefined {
+	/** After a start of Home Assistant, announces all entities again at once, and their values when it has subscribed. */
+	#onHomeAssistant(state: string): undefined {
 		if (state !== 'online') return;
-		this.#told.clear();
-		this.#bornAt = Date.now();
+		this.#announced.clear();
+		this.#startedAt = Date.now();
 	}
 
-	async #tell(now: number): Promise<void> {
+	/** Publishes changed discovery messages and values, and removes entities that are gone. */
+	async #publishChanges(now: number): Promise<void> {
 		const { registry, gatewayId } = this.#parts;
 		for (const [key, entity] of this.#entities) {
 			if (this.#isGone(entity, now)) await this.#remove(key);
@@ -204,15 +210,15 @@ export class HomeAssistant {
 				const message = JSON.stringify(
 					discoveryOf(entity, gatewayId, this.#options.prefix, registry.building(entity.buildingId)),
 				);
-				if (this.#told.get(key) === message) continue;
+				if (this.#announced.get(key) === message) continue;
 				await this.#publish(configTopic(this.#options.prefix, key), message, true);
-				this.#told.set(key, message);
-				// Whoever was told of it first listens to its values from now on.
+				this.#announced.set(key, message);
+				// Home Assistant subscribes to the values when it gets the first discovery message.
 				if (this.#latest.has(key)) this.#changed.add(key);
 			}
 		}
-		if (this.#bornAt !== undefined && now - this.#bornAt >= SUBSCRIBES_MS) {
-			this.#bornAt = undefined;
+		if (this.#startedAt !== undefined && now - this.#startedAt >= SUBSCRIBE_MS) {
+			this.#startedAt = undefined;
 			for (const key of this.#latest.keys()) this.#changed.add(key);
 		}
 		for (const key of this.#changed) {
@@ -224,8 +230,8 @@ export class HomeAssistant {
 	}
 
 	/**
-	 * A registered sensor that is so no more; one of which nothing is heard any more; one of a building that is not to be
-	 * told of.
+	 * Whether an entity is to be removed: its sensor was unregistered, has been silent past `forgetAfter`, or is in a
+	 * building that is not announced.
 	 */
 	#isGone({ sensorId, registered, buildingId, heardAt }: Entity, now: number): boolean {
 		const { buildings, forgetAfterMs } = this.#options;
@@ -233,14 +239,14 @@ export class HomeAssistant {
 		return (registered && !this.#parts.registry.sensor(sensorId)) || now - heardAt > forgetAfterMs + DAY_MS;
 	}
 
-	/** An empty retained message is the end of an entity. */
+	/** Removes an entity, which MQTT discovery does by an empty retained message. */
 	async #remove(key: string): Promise<void> {
 		await this.#publish(configTopic(this.#options.prefix, key), '', true);
-		for (const map of [this.#entities, this.#told, this.#latest, this.#changed]) map.delete(key);
+		for (const map of [this.#entities, this.#announced, this.#latest, this.#changed]) map.delete(key);
 		this.#unsaved = true;
 	}
 
-	async #end(): Promise<void> {
+	async #removeAll(): Promise<void> {
 		for (const key of [...this.#entities.keys()]) await this.#remove(key);
 		if (this.#unsaved) await this.#save();
 	}
@@ -255,6 +261,7 @@ export class HomeAssistant {
 	}
 }
 
+/** The state message: the value, and the other members as attributes. */
 function stateOf({ value, observedAt, receivedAt, buildingId, roomId, transport, timeQuality }: Reading): string {
 	const attributes = {
 		observedAt: new Date(observedAt).toISOString(),

@@ -44,8 +44,8 @@ const refusal = (at: number, change: Partial<Refusal> = {}): Refusal => ({
 const all = () => true;
 const times = async (list: Rejected, limit = 2000) => (await list.list({}, limit, all)).map(({ at }) => at);
 
-describe('the list of what was refused', () => {
-	it('is newest first, and shows each only to whom it is for', async () => {
+describe('Rejected', () => {
+	it('lists the newest refusal first, and only those that the caller may see', async () => {
 		const list = await open();
 		for (let i = 1; i <= 4; i++)
 			await list.add(refusal(i, { sender: { ...sender, domainName: i % 2 ? 'acme' : 'other' } }));
@@ -54,7 +54,7 @@ describe('the list of what was refused', () => {
 		expect(await times(list, 2)).toEqual([4, 3]);
 	});
 
-	it('is there after a restart, the newest thousand on hand and the older on disk, page by page', async () => {
+	it('lists all refusals page by page, also after a restart, from memory and from disk', async () => {
 		const first = await open();
 		await Promise.all(Array.from({ length: 2600 }, (_, i) => first.add(refusal(i))));
 		const pages = async (list: Rejected) => {
@@ -72,7 +72,7 @@ describe('the list of what was refused', () => {
 		expect(await pages(await open())).toEqual(newestFirst);
 	});
 
-	it('is searched by sensor, topic filter, sender, code, transport and time, also where it stands on disk only', async () => {
+	it('searches by sensor, topic filter, sender, code, transport and time, in memory and on disk', async () => {
 		const list = await open();
 		await list.add(
 			refusal(1, {
@@ -93,10 +93,10 @@ describe('the list of what was refused', () => {
 		expect(await found({ code: 'bad_request' })).toEqual([1]);
 		expect(await found({ transport: 'http' })).toEqual([2]);
 		expect(await found({ since: 1498 })).toEqual([1499, 1498]);
-		expect(await found({ sensor: 'nobody' })).toEqual([]);
+		expect(await found({ sensor: 'unknown' })).toEqual([]);
 	});
 
-	it('takes what comes while the disk refuses writes, and holds nobody up', async () => {
+	it('accepts refusals without waiting while the disk refuses writes', async () => {
 		const list = await open();
 		disk.breakDown();
 		await list.add(refusal(1));
@@ -107,7 +107,7 @@ describe('the list of what was refused', () => {
 		expect(await times(await open())).toEqual([2]);
 	});
 
-	it('keeps all bytes and the scope of the sender, for a replay after a restart, but none that are too many or hold a token', async () => {
+	it('stores payload and scope for a replay, but no payload that is too large or contains a token', async () => {
 		const list = await open();
 		const bytes = Buffer.from([0, 0xff, 0x0a, 0xc3]);
 		await list.add(
@@ -120,21 +120,17 @@ describe('the list of what was refused', () => {
 		const again = await open();
 		const [third, second, first] = await again.list({}, 3, all);
 		expect(first).toMatchObject({ id: 0, whole: true, bytes: 4, sample: 'hex 00ff0ac3', path: '/x' });
-		expect(await again.whole(0)).toEqual({
+		expect(await again.load(0)).toEqual({
 			...refusal(1, { raw: bytes, context: { sensorId: 's1', buildingId: 'b1' }, contentType: 'a/b', path: '/x' }),
 			id: 0,
 		});
 		expect(second).toMatchObject({ whole: false, bytes: 70_000 });
 		expect(third).toMatchObject({ whole: false, sample: 'HELLO d (token)' });
-		expect([await again.whole(1), await again.whole(2), await again.whole(77)]).toEqual([
-			undefined,
-			undefined,
-			undefined,
-		]);
+		expect([await again.load(1), await again.load(2), await again.load(77)]).toEqual([undefined, undefined, undefined]);
 		expect(JSON.stringify([first, second, third])).not.toContain('sensorIds');
 	});
 
-	it('lists what was replayed apart from what is open, also after a restart', async () => {
+	it('lists replayed refusals separately from open ones, also after a restart', async () => {
 		const list = await open();
 		for (let i = 0; i < 3; i++) await list.add(refusal(i));
 		await list.markReplayed(1, 50, 2);
@@ -149,8 +145,8 @@ describe('the list of what was refused', () => {
 	});
 });
 
-describe('the sample of a payload', () => {
-	it('is its beginning, in characters that are whole', () => {
+describe('sampleOf', () => {
+	it('returns the beginning of a text, without cutting a character', () => {
 		fc.assert(
 			fc.property(fc.string({ unit: 'grapheme', maxLength: 400 }), (text) => {
 				fc.pre(!/[^\P{Cc}\t\n\r]/u.test(text) && text.isWellFormed() && !text.includes('\ufffd'));
@@ -167,7 +163,7 @@ describe('the sample of a payload', () => {
 		}
 	});
 
-	it('is hex where it is no text, at most 256 bytes of it', () => {
+	it('returns hex of at most 256 bytes if the payload is not text', () => {
 		expect(sampleOf(Buffer.from([0xff, 0x00]))).toBe('hex ff00');
 		expect(sampleOf(Buffer.from('a\u0007b'))).toBe('hex 610762');
 		expect(sampleOf(Buffer.alloc(1000, 0xff))).toBe(`hex ${'ff'.repeat(256)}`);

@@ -7,31 +7,32 @@ import { matchesFilter } from '../topics/topic-filter.ts';
 
 /** A refused frame as it is listed. */
 export interface Rejection {
-	/** Rises; what is replayed is named by it. */
+	/** Rises with each refusal; a replay names the refusal by it. */
 	id: number;
+	/** When it was received, epoch ms. */
 	at: number;
 	transport: Transport;
-	/** Topic, path or port it came by. */
+	/** Topic, path or port. */
 	source: string;
-	/** Device or port; its domain decides who may see this. */
+	/** Device or port. Its domain decides who may see the entry. */
 	sender?: string;
 	domainName?: string;
-	/** The sensor it is of, where that could be told. */
+	/** The sensor, if it is known. */
 	sensorId?: string;
 	code: ErrorCode;
 	message: string;
 	path?: string;
-	/** The beginning of what was sent: text, or hex where it is not text. */
+	/** The beginning of the payload as text, or as hex if it is not text. */
 	sample: string;
-	/** How many bytes were sent. */
+	/** Size of the payload. */
 	bytes: number;
-	/** Whether all of them are kept, so that it can be replayed. */
+	/** Whether the whole payload is stored, so that it can be replayed. */
 	whole: boolean;
-	/** When it was replayed with success, and how many readings that gave. */
+	/** When it was replayed successfully (epoch ms), and how many readings that stored. */
 	replayed?: { at: number; accepted: number };
 }
 
-/** What refuses tells of a frame. */
+/** A refused frame, to be added to the list. */
 export interface Refusal {
 	at: number;
 	transport: Transport;
@@ -45,32 +46,32 @@ export interface Refusal {
 	raw: Buffer;
 	context?: FrameContext | undefined;
 	contentType?: string | undefined;
-	/** The value the bytes stand for, where the gateway's configuration adds to it (serial). */
+	/** The decoded value, if the gateway's configuration adds members to it (serial). */
 	value?: unknown;
 }
 
-/** A refusal with all that it takes to take it in again. */
-export interface WholeRejection extends Refusal {
+/** A stored refusal with everything that a replay needs. */
+export interface ReplayableRefusal extends Refusal {
 	id: number;
 }
 
-/** Which ones. What is left out does not restrict. */
+/** Selects refusals. A missing member does not restrict. */
 export interface RejectedQuery {
 	sensor?: string | undefined;
-	/** A topic or a filter, or another way in. */
+	/** An MQTT topic or filter, or another source. */
 	topic?: string | undefined;
 	sender?: string | undefined;
 	code?: string | undefined;
 	transport?: string | undefined;
-	/** Refused at this time or later, epoch ms. */
+	/** Only those received at this time or later, epoch ms. */
 	since?: number | undefined;
 	/** Only those before this id. */
 	before?: number | undefined;
-	/** `open`: not replayed yet. Default: all. */
+	/** `open`: not yet replayed. Default: all. */
 	state?: 'open' | 'replayed' | 'all' | undefined;
 }
 
-/** What its sender may write, as it was then. */
+/** The sender's scope at the time of the refusal. */
 interface Scope {
 	sensorIds?: string[];
 	buildingId?: string;
@@ -78,8 +79,8 @@ interface Scope {
 	bridge?: string;
 }
 
-/** As it stands on disk: a refusal, or that one was replayed. */
-interface Kept extends Omit<Rejection, 'id' | 'replayed'> {
+/** A refusal on disk. */
+interface StoredRefusal extends Omit<Rejection, 'id' | 'replayed'> {
 	port?: string;
 	payload?: Payload;
 	scope?: Scope;
@@ -87,19 +88,24 @@ interface Kept extends Omit<Rejection, 'id' | 'replayed'> {
 	contentType?: string;
 	value?: unknown;
 }
+
+/** A record on disk which says that a refusal was replayed. */
 interface Mark {
 	replayed: number;
 	at: number;
 	accepted: number;
 }
 
-const MOST_ON_HAND = 1000;
+const MAX_IN_MEMORY = 1000;
 const MAX_BYTES = 32 * 1024 * 1024;
-const LARGEST_KEPT = 64 * 1024;
+const MAX_PAYLOAD_BYTES = 64 * 1024;
 const PAGE = 500;
 const MARK = Buffer.from('{"replayed":');
 
-/** The list of what was refused and why: the newest on hand, all that fits the bound on disk, oldest dropped first. */
+/**
+ * The list of refused frames and the reasons. The newest thousand are in memory; on disk are all that fit in 32 MiB,
+ * and the oldest are dropped first.
+ */
 export class Rejected {
 	readonly #log: Log;
 	readonly #newest: Rejection[] = [];
@@ -109,6 +115,7 @@ export class Rejected {
 		this.#log = log;
 	}
 
+	/** Opens the list in `dir`. `onIncident` is called for damage found on disk. */
 	static async open(dir: string, worker: CommitWorker, onIncident: (incident: object) => void): Promise<Rejected> {
 		const log = await Log.open({ dir, worker, maxBytes: MAX_BYTES, whenFull: 'drop-oldest', onIncident });
 		const list = new Rejected(log);
@@ -121,7 +128,7 @@ export class Rejected {
 		return list;
 	}
 
-	/** Finds the newest refusals, and which ones were replayed. */
+	/** Reads the newest refusals, and which ones were replayed. */
 	async #read(): Promise<void> {
 		const log = this.#log;
 		let newest: LogRecord[] = [];
@@ -133,22 +140,22 @@ export class Rejected {
 				if (!isMark(record)) newest.push(record);
 				else this.#mark(JSON.parse(record.payload.toString()) as Mark);
 			}
-			newest = newest.slice(-MOST_ON_HAND);
+			newest = newest.slice(-MAX_IN_MEMORY);
 		}
 		for (const record of newest) this.#remember(rejectionOf(record)!);
 	}
 
 	/**
-	 * Keeps a refusal. Resolves when it is on disk, and also when it cannot be kept: a full list must not hold up intake.
+	 * Adds a refusal. Resolves when it is on disk, and also if it cannot be written: the list must never hold up intake.
 	 */
 	async add(refusal: Refusal): Promise<void> {
-		const { kept, spelled } = spell(keptOf(refusal));
-		const { port, payload, scope, context, contentType, value, ...shown } = kept;
+		const { stored, json } = serialize(storedOf(refusal));
+		const { port, payload, scope, context, contentType, value, ...shown } = stored;
 		this.#remember({ id: this.#log.nextOffset, ...shown });
-		await this.#log.append([{ payload: spelled, at: refusal.at }]).catch(() => undefined);
+		await this.#log.append([{ payload: json, at: refusal.at }]).catch(() => undefined);
 	}
 
-	/** Those that match, newest first, at most `limit`; the newest are on hand, older ones are read from the disk. */
+	/** The matching refusals, newest first, at most `limit`. Older ones are read from disk. */
 	async list(query: RejectedQuery, limit: number, visible: (rejection: Rejection) => boolean): Promise<Rejection[]> {
 		const found: Rejection[] = [];
 		const wanted = (rejection: Rejection) => this.#matches(rejection, query) && visible(rejection);
@@ -172,11 +179,11 @@ export class Rejected {
 		return found;
 	}
 
-	/** One with all that is kept of it; undefined where there is none (any more), or not all of its bytes were kept. */
-	async whole(id: number): Promise<WholeRejection | undefined> {
+	/** A refusal with its payload; undefined if it does not exist (any more) or its payload is not stored as a whole. */
+	async load(id: number): Promise<ReplayableRefusal | undefined> {
 		const { records } = await this.#log.read(id, { maxRecords: 1 });
-		const kept = records[0]?.offset === id ? keptIn(records[0]) : undefined;
-		if (!kept?.payload) return undefined;
+		const stored = records[0]?.offset === id ? storedIn(records[0]) : undefined;
+		if (!stored?.payload) return undefined;
 		const {
 			payload,
 			sender: senderId,
@@ -186,7 +193,7 @@ export class Rejected {
 			bytes: _bytes,
 			whole: _whole,
 			...rest
-		} = kept;
+		} = stored;
 		const { sensorIds, buildingId, ...more }: Scope = scope ?? {};
 		const sender =
 			senderId === undefined
@@ -199,7 +206,7 @@ export class Rejected {
 		return this.#replayed.has(id);
 	}
 
-	/** Remembers that one was taken after all. Resolves when that is on disk. */
+	/** Notes that a replay of a refusal was accepted. Resolves when that is on disk. */
 	async markReplayed(id: number, at: number, accepted: number): Promise<void> {
 		const mark: Mark = { replayed: id, at, accepted };
 		this.#mark(mark);
@@ -224,7 +231,7 @@ export class Rejected {
 
 	#mark({ replayed, at, accepted }: Mark): void {
 		this.#replayed.set(replayed, { at, accepted });
-		// What the log has dropped is listed no more.
+		// Refusals that the log has dropped are no longer listed.
 		for (const id of this.#replayed.keys()) {
 			if (id >= this.#log.startOffset) break;
 			this.#replayed.delete(id);
@@ -233,26 +240,26 @@ export class Rejected {
 
 	#remember(rejection: Rejection): void {
 		this.#newest.push(rejection);
-		if (this.#newest.length > MOST_ON_HAND) this.#newest.shift();
+		if (this.#newest.length > MAX_IN_MEMORY) this.#newest.shift();
 	}
 }
 
-/** What is asked about by one name: whether it is of this sensor, from this device, or by a topic with such a level. */
+/** Whether a refusal concerns a name: as its sensor, its device, or a level of its topic. */
 export function concerns({ sensorId, sender, source }: Rejection, name: string): boolean {
 	return sensorId === name || sender === name || source.split('/').includes(name);
 }
 
-/** Whether it is of this sensor, as far as anything of it says so. */
+/** Whether a refusal is about a sensor: by its sensor id, or, if that is unknown, by its device or a topic level. */
 function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boolean {
 	if (sensorId !== undefined) return sensorId === sensor;
 	return sender === sensor || source.split('/').includes(sensor);
 }
 
-function keptOf(refusal: Refusal): Kept {
+function storedOf(refusal: Refusal): StoredRefusal {
 	const { at, transport, source, port, sender, sensorId, code, message, path, raw, context, contentType, value } =
 		refusal;
 	const redacted = withoutTokens(raw);
-	const whole = !redacted && raw.length <= LARGEST_KEPT;
+	const whole = !redacted && raw.length <= MAX_PAYLOAD_BYTES;
 	const { sensorIds, buildingId, issuedAt, bridge } = sender ?? {};
 	const scope = {
 		...(sensorIds && { sensorIds: [...sensorIds] }),
@@ -282,14 +289,16 @@ function keptOf(refusal: Refusal): Kept {
 	};
 }
 
-/** As JSON. Without a value that is nested deeper than the stack: then it can be shown, but not taken in again. */
-function spell(kept: Kept): { kept: Kept; spelled: string } {
+/**
+ * Serializes a refusal. A value nested deeper than the stack allows is left out, and the refusal cannot be replayed.
+ */
+function serialize(stored: StoredRefusal): { stored: StoredRefusal; json: string } {
 	try {
-		return { kept, spelled: JSON.stringify(kept) };
+		return { stored, json: JSON.stringify(stored) };
 	} catch {
-		const { value: _deep, payload: _payload, scope: _scope, context: _context, ...rest } = kept;
+		const { value: _deep, payload: _payload, scope: _scope, context: _context, ...rest } = stored;
 		const shown = { ...rest, whole: false };
-		return { kept: shown, spelled: JSON.stringify(shown) };
+		return { stored: shown, json: JSON.stringify(shown) };
 	}
 }
 
@@ -297,15 +306,15 @@ function isMark({ payload }: LogRecord): boolean {
 	return payload.subarray(0, MARK.length).equals(MARK);
 }
 
-function keptIn(record: LogRecord): Kept | undefined {
-	return isMark(record) ? undefined : (JSON.parse(record.payload.toString()) as Kept);
+function storedIn(record: LogRecord): StoredRefusal | undefined {
+	return isMark(record) ? undefined : (JSON.parse(record.payload.toString()) as StoredRefusal);
 }
 
-/** Undefined for a mark. What an earlier version wrote has no whole payload. */
+/** The refusal in a record; undefined for a mark. Records of an earlier version have no whole payload. */
 export function rejectionOf(record: LogRecord): Rejection | undefined {
-	const kept = keptIn(record);
-	if (!kept) return undefined;
-	const { port, payload, scope, context, contentType, value, ...shown } = kept;
+	const stored = storedIn(record);
+	if (!stored) return undefined;
+	const { port, payload, scope, context, contentType, value, ...shown } = stored;
 	return {
 		id: record.offset,
 		...shown,

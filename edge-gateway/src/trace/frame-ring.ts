@@ -1,7 +1,7 @@
 import type { Transport } from '@crowdvision/contracts';
 import type { Sender } from '../normalize/identify.ts';
 
-/** What is recorded of a message. */
+/** The parts of a message that are recorded. */
 export interface Recordable {
 	transport: Transport;
 	/** Topic, path or port. */
@@ -12,35 +12,36 @@ export interface Recordable {
 	raw: Buffer;
 }
 
-/** A message as it came in. */
+/** A recorded message. */
 export interface RecordedFrame extends Recordable {
-	/** When, epoch ms. */
+	/** When it was received, epoch ms. */
 	at: number;
-	/** No reading of it stands in the log before this offset. */
+	/** No reading of the message is in the log before this offset. */
 	from: number;
 }
 
 /**
- * The last frames of one way in. Their bytes are copied into one buffer, round and round, so that nothing is allocated
- * for a frame.
+ * The last frames of one transport or port. Their bytes are copied into one ring buffer, so that recording a frame
+ * allocates nothing.
  */
 export class FrameRing {
 	readonly #bytes: Buffer;
-	readonly #most: number;
+	readonly #maxFrames: number;
 	readonly #frames: (Omit<RecordedFrame, 'raw'> & { start: number; length: number })[] = [];
-	/** Where the oldest frame stands once the ring is full. */
+	/** Index of the oldest frame once the ring is full. */
 	#next = 0;
-	/** Bytes written since the beginning, those left out at the end of the buffer among them. */
+	/** Bytes written since the start, including those skipped at the end of the buffer. */
 	#written = 0;
 
-	constructor(most: number, bytes: number) {
-		this.#most = most;
+	constructor(maxFrames: number, bytes: number) {
+		this.#maxFrames = maxFrames;
 		this.#bytes = Buffer.allocUnsafe(bytes);
 	}
 
+	/** Records a frame. `at` is in epoch ms; `from` is an offset of the log, as in `RecordedFrame`. */
 	add({ transport, source, port, contentType, sender, raw }: Recordable, at: number, from: number): void {
 		const size = this.#bytes.length;
-		// What is larger than the whole ring is not kept.
+		// A frame larger than the ring is not recorded.
 		if (raw.length > size) return;
 		let position = this.#written % size;
 		if (position + raw.length > size) {
@@ -75,14 +76,14 @@ export class FrameRing {
 				...(contentType !== undefined && { contentType }),
 			});
 		}
-		this.#next = (this.#next + 1) % this.#most;
+		this.#next = (this.#next + 1) % this.#maxFrames;
 	}
 
-	/** Oldest first. */
+	/** The frames that are still complete, oldest first. */
 	list(): RecordedFrame[] {
 		const size = this.#bytes.length;
 		const inOrder =
-			this.#frames.length < this.#most
+			this.#frames.length < this.#maxFrames
 				? this.#frames
 				: [...this.#frames.slice(this.#next), ...this.#frames.slice(0, this.#next)];
 		return inOrder

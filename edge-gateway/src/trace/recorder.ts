@@ -7,20 +7,20 @@ import type { RecorderOptions } from './recorder-config.ts';
 export type { RecordedFrame } from './frame-ring.ts';
 
 /**
- * A line of the file: a frame, its bytes as text or base64, the scope of its sender spelled out. Tokens are never among
- * it.
+ * A line of the file: a frame with its bytes as text or base64, and the sender's scope as a list. It never contains a
+ * token.
  */
 type Line = Omit<RecordedFrame, 'raw' | 'sender'> &
 	Payload & { sender?: Omit<Sender, 'sensorIds'> & { sensorIds?: string[] } };
 
 const SAVE_EVERY_MS = 60_000;
-/** More ways in than this share the ring of their transport. */
-const MOST_RINGS = 32;
+/** Ports beyond this number share the ring of their transport. */
+const MAX_RINGS = 32;
 
 /**
- * The last raw messages of each way in, whatever became of them: so that `why` can answer about the past, and a new
- * configuration be tried on what really came in. In memory and bounded; by configuration also in a file, one JSON
- * document a line, oldest first.
+ * Records the last raw messages of each transport and port, also refused ones, so that `why` can explain the past and a
+ * new configuration can be tried on real messages. Bounded and in memory; if configured, also written to a file with
+ * one JSON document per line, oldest first.
  */
 export class Recorder {
 	readonly #options: RecorderOptions;
@@ -29,7 +29,7 @@ export class Recorder {
 	#timer: NodeJS.Timeout | undefined;
 	#changed = false;
 
-	/** `path`: where the file goes, where there is to be one. */
+	/** `path` of the file, which is written only if the options say so. */
 	constructor(options: RecorderOptions, path: string) {
 		this.#options = options;
 		this.#file = options.disk && options.frames > 0 ? path : undefined;
@@ -39,13 +39,13 @@ export class Recorder {
 		if (this.#file) this.#timer = setInterval(() => void this.#save().catch(() => undefined), SAVE_EVERY_MS).unref();
 	}
 
-	/** `nextOffset`: of the log, before anything of the frame is in it. */
+	/** Records a frame. `at` is in epoch ms; `nextOffset` is the log's before any reading of the frame is appended. */
 	record(frame: Recordable, at: number, nextOffset: number): void {
 		if (this.#options.frames === 0) return;
 		const { transport, port } = frame;
 		let ring = this.#rings.get(port === undefined ? transport : `${transport} ${port}`);
 		if (!ring) {
-			const name = port === undefined || this.#rings.size >= MOST_RINGS ? transport : `${transport} ${port}`;
+			const name = port === undefined || this.#rings.size >= MAX_RINGS ? transport : `${transport} ${port}`;
 			ring = this.#rings.get(name) ?? new FrameRing(this.#options.frames, this.#options.maxBytes);
 			this.#rings.set(name, ring);
 		}
@@ -53,7 +53,7 @@ export class Recorder {
 		this.#changed = true;
 	}
 
-	/** Of all ways in, oldest first. */
+	/** All recorded frames, oldest first. */
 	frames(): RecordedFrame[] {
 		return [...this.#rings.values()].flatMap((ring) => ring.list()).sort((a, b) => a.at - b.at);
 	}

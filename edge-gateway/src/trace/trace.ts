@@ -1,7 +1,7 @@
 import type { Transport } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 
-/** The way of a message, stage by stage. */
+/** The stages of a message, in order. */
 export const STAGES = [
 	'received',
 	'decoded',
@@ -14,25 +14,25 @@ export const STAGES = [
 ] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** Something that happened to a message. */
+/** What happened to a message at one stage. */
 export interface TraceEvent {
-	/** When the message came in, epoch ms: what is noted of one message has the same. */
+	/** When the message was received, epoch ms; the same in all events of a message. */
 	at: number;
 	stage: Stage;
-	/** `ok`, or why it went no further. */
+	/** `ok`, or why the message went no further. */
 	outcome: 'ok' | 'duplicate' | 'ignored' | 'refused' | 'deferred' | 'dropped' | 'unauthenticated' | 'rate_limited';
 	transport?: Transport | undefined;
 	source?: string | undefined;
 	sender?: string | undefined;
 	domainName?: string | undefined;
 	sensorId?: string | undefined;
-	/** Of the reading. */
+	/** Id of the reading. */
 	id?: string | undefined;
-	/** In words. */
+	/** A text for users. */
 	detail?: string | undefined;
 }
 
-/** Which messages. What is left out does not restrict. */
+/** Selects messages. A missing member does not restrict. */
 export interface TraceFilter {
 	sensor?: string | undefined;
 	topic?: string | undefined;
@@ -45,40 +45,40 @@ interface Watch {
 	events: TraceEvent[];
 }
 
-/** A stretch of time in which messages could not be taken. */
-export interface Spell {
+/** A period in which readings could not be stored. Times are epoch ms. */
+export interface Outage {
 	code: string;
 	message: string;
 	from: number;
 	to: number;
+	/** Number of readings that were deferred. */
 	readings: number;
 }
 
-const MOST_WATCHES = 16;
-const MOST_WATCHED = 1000;
-const MOST_UNHAPPY = 2000;
-const MOST_SPELLS = 100;
-/** Deferrals that are no further apart are one spell. */
-const SPELL_GAP_MS = 5000;
+const MAX_WATCHES = 16;
+const MAX_WATCHED_EVENTS = 1000;
+const MAX_FAILURES = 2000;
+const MAX_OUTAGES = 100;
+/** Deferrals that are no further apart belong to one outage. */
+const OUTAGE_GAP_MS = 5000;
 
 /**
- * What happened to messages. What went wrong is always noted, within a bound; each stage of those that go well only
- * while somebody follows them: then
- * `watching` is true, and only then is anything else to be noted.
+ * Records what happened to messages. Failures are always recorded, within a bound. Successful stages are recorded only
+ * for messages that are being followed: callers note them only while `watching` is true.
  */
 export class Trace {
-	readonly #unhappy: TraceEvent[] = [];
-	readonly #spells: Spell[] = [];
+	readonly #failures: TraceEvent[] = [];
+	readonly #outages: Outage[] = [];
 	#watches: Watch[] = [];
 
-	/** Whether anybody follows anything. */
+	/** Whether any messages are being followed. */
 	get watching(): boolean {
 		return this.#watches.length > 0;
 	}
 
 	/**
-	 * Follows what matches until `until`, epoch ms; with a time that has passed, no more. Of too many the one that ends
-	 * first is given up.
+	 * Follows matching messages until `until` (epoch ms); a time in the past ends it. With too many filters, the one that
+	 * ends first is removed.
 	 */
 	watch(filter: TraceFilter, until: number, now: number): void {
 		const key = JSON.stringify([filter.sensor, filter.topic, filter.sender]);
@@ -86,17 +86,17 @@ export class Trace {
 		const before = this.#watches.find(same);
 		this.#watches = this.#watches.filter((watch) => watch.until > now && !same(watch));
 		if (until <= now) return;
-		if (this.#watches.length >= MOST_WATCHES) this.#watches.sort((a, b) => a.until - b.until).shift();
+		if (this.#watches.length >= MAX_WATCHES) this.#watches.sort((a, b) => a.until - b.until).shift();
 		this.#watches.push({ filter, until, events: before?.events ?? [] });
 		setTimeout(() => this.expire(until), until - now).unref();
 	}
 
-	/** Gives up what ends at `now` or before. */
+	/** Removes the filters that end at `now` (epoch ms) or before. */
 	expire(now: number): void {
 		this.#watches = this.#watches.filter((watch) => watch.until > now);
 	}
 
-	/** Until when what matches this filter is followed; undefined where it is not. */
+	/** Until when messages of this filter are followed, epoch ms; undefined if they are not. */
 	watchedUntil({ sensor, topic, sender }: TraceFilter): number | undefined {
 		return this.#watches.find(
 			({ filter }) => filter.sensor === sensor && filter.topic === topic && filter.sender === sender,
@@ -104,30 +104,32 @@ export class Trace {
 	}
 
 	note(event: TraceEvent): void {
-		if (event.outcome !== 'ok') keep(this.#unhappy, event, MOST_UNHAPPY);
-		for (const watch of this.#watches) if (matches(watch.filter, event)) keep(watch.events, event, MOST_WATCHED);
+		if (event.outcome !== 'ok') push(this.#failures, event, MAX_FAILURES);
+		for (const watch of this.#watches) if (matches(watch.filter, event)) push(watch.events, event, MAX_WATCHED_EVENTS);
 	}
 
-	/** So many readings could not be taken at `at`, and their sender was told to come again. */
+	/**
+	 * Notes that `readings` could not be stored at `at` (epoch ms), and that their sender was told to send them again.
+	 */
 	deferred(code: string, message: string, readings: number, at: number): void {
-		const last = this.#spells.at(-1);
-		if (last?.code === code && at - last.to <= SPELL_GAP_MS) {
+		const last = this.#outages.at(-1);
+		if (last?.code === code && at - last.to <= OUTAGE_GAP_MS) {
 			last.to = at;
 			last.readings += readings;
 			last.message = message;
-		} else keep(this.#spells, { code, message, from: at, to: at, readings }, MOST_SPELLS);
+		} else push(this.#outages, { code, message, from: at, to: at, readings }, MAX_OUTAGES);
 	}
 
-	/** The one that this time lies in. */
-	spellAt(at: number): Spell | undefined {
-		return this.#spells.findLast(({ from, to }) => at >= from - SPELL_GAP_MS && at <= to);
+	/** The outage at a time (epoch ms). */
+	outageAt(at: number): Outage | undefined {
+		return this.#outages.findLast(({ from, to }) => at >= from - OUTAGE_GAP_MS && at <= to);
 	}
 
-	/** What is known of the messages that match, in the order it was noted, each event once. */
+	/** The recorded events of matching messages, each once: those of followed messages first, in order of recording. */
 	events(filter: TraceFilter): TraceEvent[] {
 		const found = new Set<TraceEvent>();
 		for (const watch of this.#watches) for (const event of watch.events) if (matches(filter, event)) found.add(event);
-		for (const event of this.#unhappy) if (matches(filter, event)) found.add(event);
+		for (const event of this.#failures) if (matches(filter, event)) found.add(event);
 		return [...found];
 	}
 }
@@ -140,8 +142,9 @@ function matches({ sensor, topic, sender }: TraceFilter, event: TraceEvent): boo
 	return event.sender === sensor || (event.source?.split('/').includes(sensor) ?? false);
 }
 
-function keep<T>(ring: T[], item: T, most: number): void {
+/** Appends an item; above `max` the oldest items are removed. */
+function push<T>(ring: T[], item: T, max: number): void {
 	ring.push(item);
-	// Not one by one: shifting a long array for each costs.
-	if (ring.length > most * 1.25) ring.splice(0, ring.length - most);
+	// Removes several at once, as shifting a long array for each item is slow.
+	if (ring.length > max * 1.25) ring.splice(0, ring.length - max);
 }

@@ -284,7 +284,7 @@ export class Explainer {
 		// What a decoder makes of a frame need not be called as anything in it. Where frames were given up at that moment,
 		// it may be another's.
 		const certain =
-			named.length > 0 || trace.spellAt(frame.at) !== undefined || (await this.#lost(frame.from)) !== undefined;
+			named.length > 0 || trace.outageAt(frame.at) !== undefined || (await this.#lost(frame.from)) !== undefined;
 		const readings = certain ? named : sameMoment;
 		return readings.length > 0
 			? readings.map(({ offset, reading }) => this.#report(offset, reading))
@@ -310,7 +310,7 @@ export class Explainer {
 			stages.push(stage('stored', 'lost', lost.text));
 			return { ...base, id: `${log.id}-${from}`, verdict: lost.verdict, text: `${came}, ${lost.text}`, stages };
 		}
-		const spell = trace.spellAt(at);
+		const spell = trace.outageAt(at);
 		if (spell) {
 			const verdict = spell.code === 'log_full' ? 'overflow' : 'disk';
 			stages.push(stage('stored', 'deferred', spell.message));

@@ -13,15 +13,15 @@ async function gateway(homeAssistant: HomeAssistantConfig = { enabled: true, use
 	return world;
 }
 
-/** Home Assistant: signed in with a device token that is for no sensor at all. */
+/** A client that signs in as Home Assistant, with a device token for no sensor. */
 async function homeAssistant(world: GatewayWorld, id = 'ha') {
 	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { sensorIds: ['none'] }));
-	const heard = await messagesOn(client, 'homeassistant/#');
-	const last = (topic: string) => heard.findLast((message) => message.topic === topic);
+	const messages = await messagesOn(client, 'homeassistant/#');
+	const last = (topic: string) => messages.findLast((message) => message.topic === topic);
 	return {
 		client,
-		heard,
-		/** The last discovery message of an entity; empty text: removed. */
+		messages,
+		/** The last discovery message of an entity; an empty payload removes it. */
 		config: (unique: string) => last(`homeassistant/sensor/${unique}/config`),
 		state: (unique: string) =>
 			JSON.parse(last(`homeassistant/sensor/${unique}/state`)?.payload || 'null') as { value: number } | null,
@@ -34,7 +34,7 @@ const post = async (world: GatewayWorld, body: object) => {
 };
 
 describe('Home Assistant', () => {
-	it('is told of every sensor of every transport, with what it needs to show it, and of its values in our units', async () => {
+	it('gets a discovery message and the values, in the units of the catalog, of every sensor', async () => {
 		const world = await gateway();
 		const ha = await homeAssistant(world);
 		await post(world, {
@@ -47,12 +47,12 @@ describe('Home Assistant', () => {
 		});
 		await post(world, { sensorId: 'registered', metric: 'peopleIn', value: 3 });
 		const unique = 'crowdvision_test_th-1_temperature';
-		// The gateway itself says of a sensor that it is there, where the device does not.
+		// The gateway publishes the status of a sensor whose device does not.
 		const { payload, retain } = await waitFor('the discovery', () => {
 			const message = ha.config(unique);
 			return message?.payload.includes('availability') && message;
 		});
-		// To one who subscribed before, MQTT tells it as a message like any other (MQTT-3.3.1-9).
+		// A client that subscribed before gets it without the retain flag (MQTT-3.3.1-9).
 		expect(retain).toBe(false);
 		expect(JSON.parse(payload)).toEqual({
 			name: 'Temperature',
@@ -79,57 +79,57 @@ describe('Home Assistant', () => {
 		const state = await waitFor('its value', () => ha.state(unique));
 		expect(state.value).toBeCloseTo(21.5);
 		await waitFor(
-			'the count that a door makes',
+			'the count of the room from its door',
 			() => ha.state('crowdvision_test_registered_peopleCount')?.value === 3,
 		);
 		const later = await homeAssistant(world);
-		expect(await waitFor('what is retained', () => later.config(unique))).toMatchObject({ retain: true, payload });
+		expect(await waitFor('the retained message', () => later.config(unique))).toMatchObject({ retain: true, payload });
 	});
 
-	it('is told where a device says that it comes and goes, and may listen there', async () => {
+	it('learns the status topic of a device, and may subscribe to it', async () => {
 		const world = await gateway();
 		const ha = await homeAssistant(world);
 		const device = await mqttClient(world.mqttUrl, 'd1', await world.token('d1', { sensorIds: ['d1'] }));
 		await device.publishAsync('telemetry/b1/hall/d1/co2', '500', { qos: 1 });
 		await device.publishAsync('status/d1', 'online', { qos: 1, retain: true });
 		const unique = 'crowdvision_test_d1_co2';
-		const told = await waitFor('the availability', () => {
+		const availability = await waitFor('the availability', () => {
 			const message = ha.config(unique);
 			return message && (JSON.parse(message.payload) as { availability?: { topic: string }[] }).availability;
 		});
-		expect(told).toEqual([{ topic: 'status/d1' }]);
+		expect(availability).toEqual([{ topic: 'status/d1' }]);
 		const statuses = await messagesOn(ha.client, 'status/d1');
 		await waitFor('its status', () =>
 			statuses.some(({ topic, payload }) => topic === 'status/d1' && payload === 'online'),
 		);
 	});
 
-	it('is told again when it has started, values too', async () => {
+	it('gets all discovery messages and values again when it has started', async () => {
 		const world = await gateway();
 		const ha = await homeAssistant(world);
 		await post(world, { sensorId: 's', ...PLACE, metric: 'co2', value: 600 });
 		const unique = 'crowdvision_test_s_co2';
 		await waitFor('its value', () => ha.state(unique));
-		ha.heard.length = 0;
+		ha.messages.length = 0;
 		await ha.client.publishAsync('homeassistant/status', 'online', { qos: 1 });
-		await waitFor('all of it', () => ha.config(unique) && ha.state(unique)?.value === 600);
+		await waitFor('the discovery message and the value', () => ha.config(unique) && ha.state(unique)?.value === 600);
 	});
 
-	it('is told when a sensor is removed', async () => {
+	it('is told to remove a sensor that was unregistered', async () => {
 		const world = await gateway();
 		const ha = await homeAssistant(world);
 		await post(world, { sensorId: 'registered', metric: 'co2', value: 600 });
 		const unique = 'crowdvision_test_registered_co2';
-		await waitFor('it', () => ha.config(unique)?.payload);
+		await waitFor('the discovery', () => ha.config(unique)?.payload);
 		await world.bus.retain(TABLES.sensors, 'registered', null);
 		await post(world, { sensorId: 'other', ...PLACE, metric: 'co2', value: 600 });
-		await waitFor('its end', () => ha.config(unique)?.payload === '');
+		await waitFor('its removal', () => ha.config(unique)?.payload === '');
 		const later = await homeAssistant(world);
-		await waitFor('the other', () => later.config('crowdvision_test_other_co2'));
+		await waitFor('the other sensor', () => later.config('crowdvision_test_other_co2'));
 		expect(later.config(unique)).toBeUndefined();
 	});
 
-	it('is told of nothing unless it is configured, and of no building that is not', async () => {
+	it('gets only the sensors of the configured buildings', async () => {
 		const world = await gateway({ enabled: true, user: 'ha', buildings: ['b2'] });
 		const ha = await homeAssistant(world);
 		await post(world, { sensorId: 's', ...PLACE, metric: 'co2', value: 600 });
@@ -144,7 +144,7 @@ describe('Home Assistant', () => {
 });
 
 describe('below the prefix of Home Assistant', () => {
-	it('only who it signs in as may listen', async () => {
+	it('only the configured user may subscribe, and only if the integration is enabled', async () => {
 		for (const [config, user] of [
 			[{ enabled: true, user: 'ha' }, 'd1'],
 			[{ enabled: true }, 'ha'],
@@ -155,7 +155,7 @@ describe('below the prefix of Home Assistant', () => {
 		}
 	});
 
-	it('listens to nothing else: no telemetry, no command, no status it was not told of', async () => {
+	it('that user may subscribe to nothing else: no telemetry, no command, no status of other sensors', async () => {
 		const world = await gateway();
 		const { client } = await homeAssistant(world);
 		for (const filter of [
@@ -171,7 +171,7 @@ describe('below the prefix of Home Assistant', () => {
 			await expect(client.subscribeAsync(filter), filter).rejects.toThrow();
 	});
 
-	it('a device makes up no sensor, and does not say that Home Assistant has started', async () => {
+	it('a device can neither announce a sensor nor report a start of Home Assistant', async () => {
 		const world = await gateway();
 		const device = await mqttClient(world.mqttUrl, 'd1', await world.token('d1'));
 		for (const topic of ['homeassistant/sensor/fake/config', 'homeassistant/status']) {
@@ -181,7 +181,7 @@ describe('below the prefix of Home Assistant', () => {
 		const ha = await homeAssistant(world);
 		await ha.client.publishAsync('homeassistant/sensor/fake/config', '{}', { qos: 1 });
 		await post(world, { sensorId: 's', ...PLACE, metric: 'co2', value: 600 });
-		await waitFor('a real one', () => ha.config('crowdvision_test_s_co2'));
+		await waitFor('a real sensor', () => ha.config('crowdvision_test_s_co2'));
 		expect(ha.config('fake')).toBeUndefined();
 	});
 });

@@ -99,7 +99,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			await named(gateway, 'acme/cam/uplink', 'unknown_topic', /topic/i);
 			// 5: a decoder finds no reading in it.
 			await publish('plugs/kettle', { power: 2000 });
-			await named(gateway, 'plugs/kettle', 'no_reading', /mapping says nothing/);
+			await named(gateway, 'plugs/kettle', 'no_reading', /mapping returns nothing/);
 			// 6: a sensor nobody knows the place of.
 			expect((await gateway.post(token, { sensorId: 's6', metric: 'co2', value: 400 })).status).toBe(422);
 			await named(gateway, 's6', 'unknown_device', /not registered/);

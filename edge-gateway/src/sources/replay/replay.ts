@@ -1,7 +1,7 @@
 import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
 import type { Decoders } from '../../decode/decoders.ts';
 import type { Deliver, Frame } from '../../frame.ts';
-import type { Rejected, RejectedQuery, Rejection, WholeRejection } from '../../rejected/rejected.ts';
+import type { Rejected, RejectedQuery, Rejection, ReplayableRefusal } from '../../rejected/rejected.ts';
 import { publicationOf } from '../mqtt/broker/topics.ts';
 import { NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
 
@@ -84,7 +84,7 @@ export class Replay {
 
 	async #one(id: number): Promise<Replayed> {
 		if (this.#rejected.isReplayed(id)) return { id, outcome: 'already' };
-		const refusal = await this.#rejected.whole(id);
+		const refusal = await this.#rejected.load(id);
 		if (!refusal) return { id, outcome: 'not_kept' };
 		try {
 			const accepted = await this.#deliver({
@@ -107,7 +107,7 @@ export class Replay {
  * @throws CrowdVisionError when the message still cannot be delivered
  */
 export function frameOf(
-	refusal: Omit<WholeRejection, 'id' | 'code' | 'message'>,
+	refusal: Omit<ReplayableRefusal, 'id' | 'code' | 'message'>,
 	decoders: Pick<Decoders, 'forTopic' | 'forContentType'>,
 ): Frame {
 	const { transport, source, port, sender, raw, contentType, value } = refusal;

@@ -53,10 +53,10 @@ interface MqttParts {
 	/** Takes a device's answer to a command; resolves when it is stored. */
 	commands: { answered(sensorId: string, answer: CommandAnswer): Promise<void> };
 	/**
-	 * A client that is no device, such as Home Assistant. `mayHear`: whether the sender is one and may subscribe to the
-	 * filter. `maySay`: false for topics that only the guest may publish to, unless the sender is the guest.
+	 * A client that is no device, such as Home Assistant. `maySubscribe`: whether the sender is one and may subscribe to the
+	 * filter. `mayPublish`: false for topics that only the guest may publish to, unless the sender is the guest.
 	 */
-	guest: { mayHear(sender: Sender, filter: string): boolean; maySay(sender: Sender, topic: string): boolean };
+	guest: { maySubscribe(sender: Sender, filter: string): boolean; mayPublish(sender: Sender, topic: string): boolean };
 	/** For other parts of the gateway, which publish messages here and tap into those of clients. */
 	local: LocalBroker;
 	/** Epoch ms. */
@@ -128,7 +128,7 @@ export class MqttSource implements Source {
 			decoders: parts.decoders,
 			refuse,
 			answered: (sensorId, answer) => parts.commands.answered(sensorId, answer),
-			guestMaySay: (sender, topic) => parts.guest.maySay(sender, topic),
+			guestMayPublish: (sender, topic) => parts.guest.mayPublish(sender, topic),
 			onPaced: () => rateLimits.count('mqtt'),
 			stopping: this.#stopping.signal,
 		});
@@ -248,7 +248,7 @@ export class MqttSource implements Source {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || this.#isRevoked(sender)) return false;
 		if (maySubscribe(sender, filter, this.#parts.registry)) return true;
-		if (this.#parts.guest.mayHear(sender, filter)) return true;
+		if (this.#parts.guest.maySubscribe(sender, filter)) return true;
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
 	}
 
@@ -258,14 +258,14 @@ export class MqttSource implements Source {
 	#grant(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || !this.#maySubscribe(client, filter)) return false;
-		return this.#parts.guest.mayHear(sender, filter) || this.#filters.grant(sender.id, client, filter);
+		return this.#parts.guest.maySubscribe(sender, filter) || this.#filters.grant(sender.id, client, filter);
 	}
 
 	#isGranted(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
 		return (
 			sender !== undefined &&
-			(this.#filters.isGranted(sender.id, client, filter) || this.#parts.guest.mayHear(sender, filter))
+			(this.#filters.isGranted(sender.id, client, filter) || this.#parts.guest.maySubscribe(sender, filter))
 		);
 	}
 

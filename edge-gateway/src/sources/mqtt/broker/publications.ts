@@ -30,7 +30,7 @@ interface PublicationParts {
 	/** Takes a device's answer to a command; resolves when it is stored. */
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
 	/** False for topics reserved for a guest (see MqttParts.guest), unless the sender is that guest. */
-	guestMaySay(sender: Sender, topic: string): boolean;
+	guestMayPublish(sender: Sender, topic: string): boolean;
 	/** Called for each message that has to wait because its sender is too fast. */
 	onPaced: () => void;
 	stopping: AbortSignal;
@@ -191,7 +191,7 @@ export class MqttPublications {
 		if (
 			isForeignTopic(packet.topic) &&
 			this.#parts.local.isTapped(packet.topic) &&
-			this.#parts.guestMaySay(frame.sender, packet.topic)
+			this.#parts.guestMayPublish(frame.sender, packet.topic)
 		) {
 			packet.retain = retain;
 			await this.#offer(frame, packet, retain);

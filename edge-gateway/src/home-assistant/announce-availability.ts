@@ -5,14 +5,15 @@ import type { OnChange } from '../devices/availability.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 
 /**
- * Tells on the bus that a sensor came or went; and on the local broker, as its retained `status/{sensorId}`, where its
- * device has not said so there itself.
+ * Returns a listener that announces each change of a sensor's state on the bus, and on the local broker as its retained
+ * `status/{sensorId}`, unless the device itself has published it there.
  */
-export function announcing(bus: Bus | undefined, local: LocalBroker, logger: Logger): OnChange {
-	const failed = (error: Error) => logger.debug({ err: error.message }, 'that a device came or went was not announced');
-	return (event, said) => {
+export function announceAvailability(bus: Bus | undefined, local: LocalBroker, logger: Logger): OnChange {
+	const failed = (error: Error) =>
+		logger.debug({ err: error.message }, 'a change of a sensor between online and offline could not be announced');
+	return (event, isReported) => {
 		bus?.announce(CHANNELS.devices, JSON.stringify(event)).catch(failed);
-		if (said) return;
+		if (isReported) return;
 		local
 			.publish({ topic: `${TOPICS.status}/${event.sensorId}`, payload: Buffer.from(event.state), qos: 1, retain: true })
 			.catch(failed);
