@@ -1,6 +1,6 @@
 import type { Building } from '@crowdvision/contracts';
 
-/** The room without a sensor: it shows what "no data" looks like, and takes the readings a visitor sends. */
+/** The room without a sensor: it shows "no data" until a visitor sends readings. */
 export const VISITOR_ROOM = 'studio';
 
 const room = (

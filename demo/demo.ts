@@ -11,26 +11,28 @@ import { examples } from './examples.ts';
 
 const EMAIL = 'demo@crowdvision.local';
 const DOMAIN = 'demo';
-/** The device whose token the examples use. */
+/** The id of the device whose token the examples use. */
 const VISITOR = 'demo-device';
 const SAMPLE_EVERY_MS = 2000;
-/** The building lives so many times faster than the clock, so that a visitor sees people come and go. */
+/** How much faster than the clock the simulated day passes, so that a visitor sees people come and go. */
 const SPEED = 20;
-/** Whenever the demo is started, it is half past nine in its building, and people are coming in. */
+/** Local time in the building when the demo starts, in minutes: people are arriving. */
 const MORNING_MINUTES = 9.5 * 60;
 const DAY_MS = 24 * 3600_000;
 
-/** The demo's serial lines; the gateway opens the `gateway` ends. */
+/** The demo's serial lines. */
 export interface DemoLines {
-	/** Paths for the gateway's configuration. */
+	/** The ends that the gateway opens. */
 	ports: string[];
-	/** Where the simulated counters are wired. */
+	/** The end of the simulated sensors. */
 	sensors: string;
-	/** Where a visitor may write. */
+	/** The end that a visitor may write to. */
 	visitor: string;
 }
 
-/** Two real pseudo-terminal pairs below `dir`; undefined, loudly, where this system has no way to make them. */
+/**
+ * Creates two pairs of pseudo-terminals below `dir`. Logs a warning and returns undefined where that is not possible.
+ */
 export async function openDemoLines(dir: string, lifecycle: Lifecycle, logger: Logger): Promise<DemoLines | undefined> {
 	const serial = join(dir, 'serial');
 	try {
@@ -42,14 +44,17 @@ export async function openDemoLines(dir: string, lifecycle: Lifecycle, logger: L
 		}
 		return { ports: lines.map(({ b }) => b), sensors: lines[0]!.a, visitor: lines[1]!.a };
 	} catch (error) {
-		logger.warn({ err: (error as Error).message }, 'demo: no pseudo-terminals here, so the demo has no serial sensors');
+		logger.warn(
+			{ err: (error as Error).message },
+			'demo: this system cannot create pseudo-terminals, so the demo has no serial sensors',
+		);
 		return undefined;
 	}
 }
 
 /**
- * Makes the demo's account, domain, building and device tokens where they are not there yet, switches the simulated
- * sensors on, and returns what to tell the person at the terminal.
+ * Creates the demo's account, domain, building and device tokens unless they exist, starts the simulated sensors, and
+ * returns the text to print: how to sign in, and the examples.
  */
 export async function startDemo(parts: {
 	auth: Auth;
@@ -73,7 +78,7 @@ export async function startDemo(parts: {
 	await auth.ensureDomain(DOMAIN, account.id);
 	await twin.ensureBuilding(DEMO_BUILDING);
 	const scope = { domainName: DOMAIN, buildingId: DEMO_BUILDING.id };
-	await keepVisitorToken(join(dataDir, 'demo'), () =>
+	await writeVisitorToken(join(dataDir, 'demo'), () =>
 		auth.issueDevice({ deviceId: VISITOR, name: 'for the examples', ...scope }),
 	);
 
@@ -112,8 +117,8 @@ async function stopFleet(fleet: Fleet): Promise<void> {
 	await fleet.stop();
 }
 
-/** The token of the examples, kept in a file of mode 0600 that they read. */
-async function keepVisitorToken(dir: string, issue: () => Promise<{ token: string }>): Promise<void> {
+/** Writes the token of the examples to a file of mode 0600, which they read, unless the file exists. */
+async function writeVisitorToken(dir: string, issue: () => Promise<{ token: string }>): Promise<void> {
 	const path = join(dir, 'token');
 	await mkdir(dir, { recursive: true, mode: 0o700 });
 	if (existsSync(path)) return;

@@ -1,20 +1,20 @@
 /**
- * Makes the secrets of the distributed mode, each once:  node deploy/secrets.ts [rotate | forget]
+ * Creates the secrets of the distributed mode that do not exist yet:  node deploy/secrets.ts [rotate | forget]
  *
- *   /secrets        jwt-secret            signs and verifies tokens                               0400
- *                   jwt-secret-previous   still verifies, while the other one is new; else empty  0400
- *                   redis-url             Redis, with the password                                0400
- *   /auth-secrets   auth-key              seals what auth keeps of others' secrets                0400
- *   /redis-secrets  users.acl             what that password may do; Redis' own user is of this one's group  0440
+ *   /secrets        jwt-secret           signs and verifies tokens                                       0400
+ *                   jwt-secret-previous  still verifies after a rotation, else empty                     0400
+ *                   redis-url            the URL of Redis with the password                              0400
+ *   /auth-secrets   auth-key             encrypts the secrets that auth stores                           0400
+ *   /redis-secrets  users.acl            rights of that password, readable by the group, which Redis is in  0440
  *
- * `rotate` makes a new jwt-secret and keeps the old one as the previous; `forget` ends that. Whoever reads them is to
- * be started again.
+ * `rotate` creates a new jwt-secret and keeps the old one as the previous; `forget` empties the previous one. Restart
+ * the processes that read a secret after it has changed.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
-const [wish] = process.argv.slice(2);
-if (wish !== undefined && wish !== 'rotate' && wish !== 'forget') {
+const [command] = process.argv.slice(2);
+if (command !== undefined && command !== 'rotate' && command !== 'forget') {
 	process.stderr.write('usage: node deploy/secrets.ts [rotate | forget]\n');
 	process.exit(2);
 }
@@ -26,24 +26,24 @@ const usersAcl = '/redis-secrets/users.acl';
 
 const secret = () => randomBytes(48).toString('base64url');
 
-/** Writes the file whole or not at all: a power cut leaves no half of a secret. */
+/** Writes a file as a whole or not at all, so that a power cut leaves no half-written secret. */
 function write(path: string, content: string, mode: number): void {
 	writeFileSync(`${path}.new`, content, { mode, flush: true });
 	renameSync(`${path}.new`, path);
 	process.stdout.write(`wrote ${path}\n`);
 }
 
-if (wish === 'rotate') {
+if (command === 'rotate') {
 	write(previous, readFileSync(jwtSecret, 'utf8'), 0o400);
 	write(jwtSecret, `${secret()}\n`, 0o400);
 }
 if (!existsSync(jwtSecret)) write(jwtSecret, `${secret()}\n`, 0o400);
-if (!existsSync(previous) || wish === 'forget') write(previous, '', 0o400);
+if (!existsSync(previous) || command === 'forget') write(previous, '', 0o400);
 if (!existsSync(authKey)) write(authKey, `${secret()}\n`, 0o400);
 if (!existsSync(redisUrl)) write(redisUrl, `redis://crowdvision:${secret()}@redis:6379\n`, 0o400);
 
-// Who has no password may ask whether Redis is alive. Who has it may do what the services do: not stop it, empty it, or
-// set it up anew.
+// Without the password, a client may only ping Redis. With it, it may do what the services need, but not stop Redis,
+// empty it or change its configuration.
 const password = createHash('sha256')
 	.update(new URL(readFileSync(redisUrl, 'utf8').trim()).password)
 	.digest('hex');

@@ -14,7 +14,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const ROOT = join(import.meta.dirname, '..');
 /** Folders and files that the services are made of. Vite watches the page's own. */
-const WATCHED = ['packages', 'services', 'edge-gateway', 'firmware-sim', 'demo', 'standalone.ts', 'settings.ts'];
+const WATCHED = [
+	'packages',
+	'services',
+	'edge-gateway',
+	'firmware-sim',
+	'demo',
+	'standalone',
+	'standalone.ts',
+	'settings.ts',
+];
 const SOURCE = /\.(ts|json)$/;
 const NO_SOURCE = /\.test\.ts$|(^|\/)(testing|node_modules)\//;
 /** Editors write a file in several steps, and git many files: changes this close together, in ms, are one. */
