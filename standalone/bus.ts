@@ -39,7 +39,13 @@ export async function openBus({ log, config, worker, lifecycle, logger }: BusPar
 	return lifecycle.own('bus', new EmbeddedBus({ gatewayId: config.gatewayId, logs, deadLog, logger }));
 }
 
-/** Removes the cursors of the other kind of bus: nothing moves them any more, so they would hold records forever. */
+/**
+ * Removes the cursors of the other kind of bus, which nothing moves any more, so that they do not hold records forever:
+ * those of the services with Redis, that of the relay without. Bridges keep theirs in both cases.
+ */
 function removeOtherCursors(log: Log, withRedis: boolean): void {
-	for (const name of log.cursors().keys()) if (name.startsWith('group:') === withRedis) log.cursor(name).remove();
+	for (const name of log.cursors().keys()) {
+		const isOther = withRedis ? name.startsWith('group:') : name === 'relay';
+		if (isOther) log.cursor(name).remove();
+	}
 }
