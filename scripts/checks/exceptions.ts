@@ -38,7 +38,6 @@ export const OVERSIZE: Oversize = {
 	files: {
 		'edge-gateway/src/bridge/link/link.ts': 422,
 		'edge-gateway/src/why/explain.ts': 447,
-		'packages/contracts/src/api/gateway-api.ts': 367,
 		'packages/log/src/log.ts': 497,
 	},
 	functions: {},

@@ -51,8 +51,8 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 		'devices downlink home-assistant intake ledger occupancy sources/mqtt/broker sources/mqtt/connection ' +
 		'sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log rejected topics trace',
-	control: 'configuration devices rejected topics why',
-	api: 'registry.ts bridge configuration control devices downlink ledger occupancy rejected sources/replay trace why',
+	control: 'configuration rejected topics why',
+	api: 'registry.ts bridge control devices downlink ledger occupancy rejected sources/replay trace why',
 	'metrics.ts': 'bridge clock downlink ledger log occupancy',
 	gateway:
 		'frame.ts metrics.ts registry.ts access api bridge clock configuration control decode devices downlink ' +

@@ -1,6 +1,5 @@
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { type ConfigurationStatus, CrowdVisionError } from '@crowdvision/contracts';
 import type { Router } from '@crowdvision/service-kit';
-import type { ConfigurationStatus } from '../configuration/live-configuration.ts';
 import type { Registry } from '../registry.ts';
 import { isOfMachine } from './access.ts';
 

@@ -1,8 +1,15 @@
-import { CrowdVisionError, rejectedListQuery, replayRequest } from '@crowdvision/contracts';
+import {
+	CrowdVisionError,
+	type RejectedPage,
+	type Rejection,
+	type Replayed,
+	rejectedListQuery,
+	replayRequest,
+} from '@crowdvision/contracts';
 import { jsonBody, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Registry } from '../registry.ts';
-import type { Rejected, Rejection } from '../rejected/rejected.ts';
+import type { Rejected } from '../rejected/rejected.ts';
 import type { Replay } from '../sources/replay/replay.ts';
 import { mayLookAt } from './access.ts';
 
@@ -28,13 +35,14 @@ export function addRejectedRoutes(router: Router, { rejected, replay, ledger, re
 		const most = limit === undefined ? USUAL_PAGE : Number(limit);
 		const found = await rejected.list(query, most, visibleTo(request, registry));
 		const next = found.length === most ? { next: found.at(-1)!.id } : {};
-		response.json({ rejected: found, ...next, counts: ledger.summary() });
+		response.json({ rejected: found, ...next, counts: ledger.summary() } satisfies RejectedPage);
 	});
 	router.post('/rejected/replay', jsonBody(), async (request, response) => {
 		const wanted = parseBody(replayRequest, request.body);
 		const selection =
 			'ids' in wanted ? wanted : { filter: { ...wanted.filter, since: time(wanted.filter.since, '/filter/since') } };
-		response.json({ replayed: await replay.replay(selection, visibleTo(request, registry)) });
+		const replayed: Replayed[] = await replay.replay(selection, visibleTo(request, registry));
+		response.json({ replayed });
 	});
 }
 

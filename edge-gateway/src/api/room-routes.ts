@@ -1,4 +1,11 @@
-import { CrowdVisionError, correctionRequest, ROLES, weightIn } from '@crowdvision/contracts';
+import {
+	type Corrected,
+	type CountChange,
+	CrowdVisionError,
+	correctionRequest,
+	ROLES,
+	weightIn,
+} from '@crowdvision/contracts';
 import {
 	callerOf,
 	invalid,
@@ -35,13 +42,14 @@ export function addRoomRoutes(
 		const room = roomOf(request, registry);
 		const { count, note } = parseBody(correctionRequest, request.body);
 		const { sub, name } = callerOf(request);
-		const corrected = await adjustments.correct(room, { count, note, account: { id: sub, name } });
+		const corrected: Corrected = await adjustments.correct(room, { count, note, account: { id: sub, name } });
 		response.status(201).json(corrected);
 	});
 
 	router.get('/rooms/:buildingId/:roomId/audit', guard, (request, response) => {
 		const { buildingId, roomId } = roomOf(request, registry);
-		response.json({ changes: trail.of(buildingId, roomId, limitOf(request)) });
+		const changes: CountChange[] = trail.of(buildingId, roomId, limitOf(request));
+		response.json({ changes });
 	});
 }
 

@@ -1,6 +1,6 @@
+import type { BridgeStatus, ConfigurationStatus } from '@crowdvision/contracts';
 import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
 import type { Bridges } from '../bridge/bridges.ts';
-import type { ConfigurationStatus } from '../configuration/live-configuration.ts';
 import type { DeviceListParts } from '../devices/device-list.ts';
 import { mayLookAt, staffOnly } from './access.ts';
 import { addCommandRoutes, type CommandRouteParts } from './command-routes.ts';
@@ -36,10 +36,9 @@ export function gatewayRoutes({
 	addRejectedRoutes(router, parts);
 	addTraceRoutes(router, parts);
 	router.get('/bridges', guard, staffOnly, (request, response) => {
-		const mayKnowAll = mayLookAt(request, parts.registry, undefined);
-		response.json({
-			bridges: mayKnowAll ? bridges.list() : bridges.list().map(({ name, state, since }) => ({ name, state, since })),
-		});
+		const all: BridgeStatus[] = bridges.list();
+		const maySeeAll = mayLookAt(request, parts.registry, undefined);
+		response.json({ bridges: maySeeAll ? all : all.map(({ name, state, since }) => ({ name, state, since })) });
 	});
 	return router;
 }

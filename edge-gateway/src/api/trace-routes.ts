@@ -1,4 +1,4 @@
-import { CrowdVisionError, ROLES, traceQuery, weightIn } from '@crowdvision/contracts';
+import { CrowdVisionError, type Explanation, ROLES, traceQuery, weightIn } from '@crowdvision/contracts';
 import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
 import type { Trace } from '../trace/trace.ts';
@@ -36,7 +36,12 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 		// Ports and bridges are this machine's own: what is wrong with them is not every tenant's to know.
 		const troubles = mayLookAt(request, registry, undefined) ? explained.troubles : [];
 		const messages = explained.messages.map(({ domains, ...message }) => message);
-		response.json({ ...explained, troubles, messages, ...(until !== undefined && { followedUntil: until }) });
+		response.json({
+			...explained,
+			troubles,
+			messages,
+			...(until !== undefined && { followedUntil: until }),
+		} satisfies Explanation);
 	});
 }
 

@@ -1,3 +1,4 @@
+import type { ConfigurationStatus } from '@crowdvision/contracts';
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
 import type { GatewayConfig } from './gateway-config.ts';
 import type { KeptConfiguration } from './kept-configuration.ts';
@@ -38,20 +39,6 @@ export interface LiveConfigurationParts {
 	kept: KeptConfiguration;
 	target: Configurable;
 	logger: Logger;
-}
-
-/** What staff is told of the configuration. */
-export interface ConfigurationStatus {
-	path: string;
-	/** `trial`: in force, and taken back when uplink, intake or ledger suffer before `until`. */
-	state: 'confirmed' | 'trial';
-	/** Epoch ms. */
-	since: number;
-	until?: number;
-	/** Why what stands in the file is not in force: its mistakes, a line each, or why it was taken back. */
-	notInForce?: string;
-	/** Options that were changed and count from the next start. */
-	needsRestart: string[];
 }
 
 const LOOK_EVERY_MS = 1000;

@@ -1,8 +1,5 @@
+import type { DeviceList, DeviceStatus, QuarantinedSensor, SensorPlace } from '@crowdvision/contracts';
 import { SettingsError } from '@crowdvision/service-kit';
-import type { DeviceList } from '../devices/device-list.ts';
-import type { DeviceStatus } from '../devices/devices.ts';
-import type { PlacedSensor } from '../devices/placement.ts';
-import type { QuarantinedSensor } from '../devices/quarantine.ts';
 import { askGateway, controlSocketPath } from './control-socket.ts';
 
 /**
@@ -35,10 +32,7 @@ export async function adoptSensor(dataDir: string, options: readonly string[]): 
 	const [sensorId, buildingId, roomId] = options;
 	if (!sensorId || !buildingId || !roomId || options.length > 3)
 		throw new SettingsError('usage: npm run gateway -- adopt <sensor> <building> <room>');
-	const placed = (await ask(
-		dataDir,
-		`/adopt?${new URLSearchParams({ sensorId, buildingId, roomId })}`,
-	)) as PlacedSensor;
+	const placed = (await ask(dataDir, `/adopt?${new URLSearchParams({ sensorId, buildingId, roomId })}`)) as SensorPlace;
 	return lines([
 		`${placed.sensorId} is in ${placed.buildingId}/${placed.roomId} from now on.`,
 		'What was refused of it before is still in the rejected list, and can be taken in again (POST /gateway/rejected/replay).',

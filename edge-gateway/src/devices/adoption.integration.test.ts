@@ -1,12 +1,17 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type DeviceEvent, type Membership, type RetainedAdoption, TABLES } from '@crowdvision/contracts';
+import {
+	type DeviceEvent,
+	type Membership,
+	type QuarantinedSensor,
+	type RetainedAdoption,
+	TABLES,
+} from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type GatewayWorld, isWorthCopying, openGatewayWorld } from '../testing/gateway-world.ts';
 import { serialLine } from '../testing/serial-line.ts';
-import type { QuarantinedSensor } from './quarantine.ts';
 
 let world: GatewayWorld;
 let staff: string;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Bus } from '@crowdvision/bus';
-import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
+import { CHANNELS, type DeviceEvent, type SensorStatus } from '@crowdvision/contracts';
 import { createLogger } from '@crowdvision/service-kit';
 import { openServiceWorld } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../testing/gateway-world.ts';
 import { messagesOn, mqttClient } from '../testing/mqtt-clients.ts';
 import { sendReadings, sensorSocket } from '../testing/socketio-client.ts';
-import { Availability, type SensorStatus } from './availability.ts';
+import { Availability } from './availability.ts';
 import type { DevicesConfig } from './devices-config.ts';
 import { Timeouts } from './timeouts.ts';
 

@@ -1,26 +1,8 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
-import { CHANNELS, type DeviceEvent, type Transport } from '@crowdvision/contracts';
+import { CHANNELS, type DeviceEvent, type SensorStatus, type Transport } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Timeouts } from './timeouts.ts';
-
-/** A sensor that has sent readings or reported its state here. */
-export interface SensorStatus {
-	sensorId: string;
-	state: DeviceEvent['state'];
-	/** When the state last changed, epoch ms. */
-	since: number;
-	/** Epoch ms. */
-	lastSeen: number;
-	/** Silence in ms after which it counts as offline. */
-	timeoutMs: number;
-	/** This and the following fields are from its last reading; missing if it has only reported its state. */
-	transport?: Transport;
-	metric?: string;
-	buildingId?: string;
-	roomId?: string;
-	domainName?: string;
-}
 
 /** The transport and sender of a reading. */
 export interface ReadingOrigin {

@@ -1,20 +1,14 @@
-import type { Availability, SensorStatus } from './availability.ts';
-import type { DeviceStatus, Devices } from './devices.ts';
+import type { DeviceList } from '@crowdvision/contracts';
+import type { Availability } from './availability.ts';
+import type { Devices } from './devices.ts';
 import type { Operator, Placement } from './placement.ts';
-import type { Quarantine, QuarantinedSensor } from './quarantine.ts';
+import type { Quarantine } from './quarantine.ts';
 
 export interface DeviceListParts {
 	devices: Devices;
 	availability: Availability;
 	quarantine: Quarantine;
 	placement: Placement;
-}
-
-/** The connected devices, the sensors with their state, and the sensors that wait to be adopted. */
-export interface DeviceList {
-	devices: DeviceStatus[];
-	sensors: SensorStatus[];
-	quarantined: QuarantinedSensor[];
 }
 
 /** Returns the part of the list that the operator may see. */

@@ -1,5 +1,6 @@
+import type { DeviceStatus } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
-import { type DeviceStatus, Devices } from './devices.ts';
+import { Devices } from './devices.ts';
 
 const all = () => true;
 const find = (devices: Devices, id: string): DeviceStatus | undefined =>

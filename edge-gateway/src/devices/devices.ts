@@ -1,18 +1,4 @@
-import type { Transport } from '@crowdvision/contracts';
-
-/** A device or port seen since the start. */
-export interface DeviceStatus {
-	id: string;
-	domainName: string | undefined;
-	transport: Transport;
-	connected: boolean;
-	/** When it last connected or sent, epoch ms; 0: never. */
-	lastSeen: number;
-	/** Readings accepted since the start. */
-	readings: number;
-	/** What is wrong with it, as a text for users. */
-	trouble?: string;
-}
+import type { DeviceStatus, Transport } from '@crowdvision/contracts';
 
 interface Entry {
 	status: DeviceStatus;

@@ -1,9 +1,9 @@
-import { CrowdVisionError, domainCovers } from '@crowdvision/contracts';
+import { CrowdVisionError, domainCovers, type QuarantinedSensor, type SensorPlace } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
 import type { Adoptions } from './adoptions.ts';
 import type { Availability } from './availability.ts';
-import type { Quarantine, QuarantinedSensor } from './quarantine.ts';
+import type { Quarantine } from './quarantine.ts';
 
 /** A person who places sensors, with that person's rights. */
 export interface Operator {
@@ -25,13 +25,6 @@ export interface PlacementParts {
 	hasBus: boolean;
 }
 
-/** A sensor and its place. */
-export interface PlacedSensor {
-	sensorId: string;
-	buildingId: string;
-	roomId: string;
-}
-
 /** Gives sensors a place, after checking that the operator may do so. */
 export class Placement {
 	readonly #parts: PlacementParts;
@@ -45,7 +38,7 @@ export class Placement {
 	 * @throws CrowdVisionError `not_found`, `forbidden`, `invalid`, `conflict`; `unavailable` if the disk refuses the
 	 * write.
 	 */
-	async adopt({ sensorId, buildingId, roomId }: PlacedSensor, operator: Operator): Promise<PlacedSensor> {
+	async adopt({ sensorId, buildingId, roomId }: SensorPlace, operator: Operator): Promise<SensorPlace> {
 		const { registry, adoptions } = this.#parts;
 		this.#requirePlace(operator, buildingId, roomId);
 		const registered = registry.sensor(sensorId);
@@ -60,7 +53,7 @@ export class Placement {
 	/**
 	 * Gives `by` the place of the sensor `replaces`, which is retired. Resolves when that is durable. @throws as `adopt`
 	 */
-	async replace(replaces: string, by: string, operator: Operator): Promise<PlacedSensor & { replaces: string }> {
+	async replace(replaces: string, by: string, operator: Operator): Promise<SensorPlace & { replaces: string }> {
 		const { registry, adoptions, availability } = this.#parts;
 		const { buildingId, roomId } = registry.sensor(replaces) ?? availability.get(replaces) ?? {};
 		if (buildingId === undefined || roomId === undefined)

@@ -1,30 +1,6 @@
-import type { MetricKey, Transport } from '@crowdvision/contracts';
+import type { QuarantinedSensor } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import { sampleOf } from '../payload.ts';
-
-/** A sensor that sends readings but whose place is unknown. */
-export interface QuarantinedSensor {
-	sensorId: string;
-	/** The transport of its last message. */
-	transport: Transport;
-	/** Topic, path or port. */
-	source: string;
-	/** The device or port that sent it. */
-	sender: string;
-	/** The sender's domain, which decides who may see the sensor. */
-	domainName?: string;
-	/** The building that the device's token or its port names, if there is one. */
-	buildingId?: string;
-	/** Epoch ms, as is `lastSeen`. */
-	firstSeen: number;
-	lastSeen: number;
-	/** Number of messages refused because of it. */
-	count: number;
-	/** The metric of its last reading, if the catalog has it. */
-	metric?: MetricKey;
-	/** The beginning of its last message. */
-	sample: string;
-}
 
 /** What one refused message shows about such a sensor. */
 export type Sighting = Omit<QuarantinedSensor, 'firstSeen' | 'lastSeen' | 'count' | 'sample'> & {

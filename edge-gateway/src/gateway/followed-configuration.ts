@@ -1,7 +1,7 @@
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { type ConfigurationStatus, CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
-import type { Configurable, ConfigurationStatus, LiveConfiguration } from '../configuration/live-configuration.ts';
+import type { Configurable, LiveConfiguration } from '../configuration/live-configuration.ts';
 import type { StartedConfiguration } from '../configuration/start.ts';
 
 /** What a composition adds to a configuration, such as the ports of the demo. */

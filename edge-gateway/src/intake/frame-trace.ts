@@ -1,5 +1,6 @@
+import type { Stage } from '@crowdvision/contracts';
 import type { Completion, Frame } from '../frame.ts';
-import type { Stage, Trace, TraceEvent } from '../trace/trace.ts';
+import type { Trace, TraceEvent } from '../trace/trace.ts';
 import type { Checked } from './reading-validator.ts';
 
 /** Notes in the trace what becomes of each frame, stage by stage. */

@@ -1,7 +1,7 @@
-import type { Transport } from '@crowdvision/contracts';
+import type { TallySummary, Transport } from '@crowdvision/contracts';
 import type { CursorBalance, Log } from '@crowdvision/log';
 import { Counter, Gauge, type Registry as Metrics } from '@crowdvision/service-kit';
-import { sumOf, Tally, type TallySummary } from './tally.ts';
+import { sumOf, Tally } from './tally.ts';
 
 /** What of the log the ledger holds its own counts against. */
 export type CountedLog = Pick<Log, 'accounts' | 'appended' | 'stats'>;

@@ -1,3 +1,4 @@
+import type { TallySummary } from '@crowdvision/contracts';
 /**
  * Counts of what became of everything that came in one way: readings of a source, messages of a bridge or of a decoder's
  * rule.
@@ -59,20 +60,6 @@ export class Tally {
 			imbalance: this.imbalance(),
 		};
 	}
-}
-
-/** A tally as the API shows it. */
-export interface TallySummary {
-	received: number;
-	accepted: number;
-	duplicates: number;
-	deferred: number;
-	restarts: number;
-	pending: number;
-	rejected: Record<string, number>;
-	ignored: Record<string, number>;
-	dropped: Record<string, number>;
-	imbalance: number;
 }
 
 /** The sum of two tallies. */

@@ -1,36 +1,9 @@
-import type { ErrorCode, Transport } from '@crowdvision/contracts';
+import type { ErrorCode, Rejection, Transport } from '@crowdvision/contracts';
 import { type CommitWorker, Log, type LogRecord } from '@crowdvision/log';
 import type { FrameContext } from '../decode/message/candidate.ts';
 import type { Sender } from '../normalize/identify.ts';
 import { decodePayload, encodePayload, type Payload, sampleOf, withoutTokens } from '../payload.ts';
 import { matchesFilter } from '../topics/topic-filter.ts';
-
-/** A refused frame as it is listed. */
-export interface Rejection {
-	/** Rises with each refusal; a replay names the refusal by it. */
-	id: number;
-	/** When it was received, epoch ms. */
-	at: number;
-	transport: Transport;
-	/** Topic, path or port. */
-	source: string;
-	/** Device or port. Its domain decides who may see the entry. */
-	sender?: string;
-	domainName?: string;
-	/** The sensor, if it is known. */
-	sensorId?: string;
-	code: ErrorCode;
-	message: string;
-	path?: string;
-	/** The beginning of the payload as text, or as hex if it is not text. */
-	sample: string;
-	/** Size of the payload. */
-	bytes: number;
-	/** Whether the whole payload is stored, so that it can be replayed. */
-	whole: boolean;
-	/** When it was replayed successfully (epoch ms), and how many readings that stored. */
-	replayed?: { at: number; accepted: number };
-}
 
 /** A refused frame, to be added to the list. */
 export interface Refusal {

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedBus } from '@crowdvision/bus';
-import { type Membership, type Reading, STREAMS, TABLES } from '@crowdvision/contracts';
+import { type Membership, type Reading, type Rejection, STREAMS, TABLES } from '@crowdvision/contracts';
 import {
 	type CommitWorker,
 	type Cursor,
@@ -29,7 +29,6 @@ import type { TimeSource } from '../clock/time-source.ts';
 import { type GatewayConfig, gatewayConfigOf } from '../configuration/gateway-config.ts';
 import { openTelemetryLog } from '../gateway/storage.ts';
 import { createGateway, type Gateway } from '../gateway.ts';
-import type { Rejection } from '../rejected/rejected.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 

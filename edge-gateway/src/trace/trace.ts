@@ -1,18 +1,5 @@
-import type { Transport } from '@crowdvision/contracts';
+import type { Stage, Transport } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
-
-/** The stages of a message, in order. */
-export const STAGES = [
-	'received',
-	'decoded',
-	'normalized',
-	'judged',
-	'stored',
-	'relayed',
-	'bridged',
-	'delivered',
-] as const;
-export type Stage = (typeof STAGES)[number];
 
 /** What happened to a message at one stage. */
 export interface TraceEvent {

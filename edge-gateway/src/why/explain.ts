@@ -1,11 +1,20 @@
-import { freshMs, type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
+import type * as api from '@crowdvision/contracts';
+import {
+	freshMs,
+	type Reading,
+	type Rejection,
+	type Stage,
+	type StageReport,
+	VERDICTS,
+	type Verdict,
+} from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { sampleOf } from '../payload.ts';
 import type { Registry } from '../registry.ts';
-import { concerns, type Rejected, type Rejection } from '../rejected/rejected.ts';
+import { concerns, type Rejected } from '../rejected/rejected.ts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 import type { RecordedFrame, Recorder } from '../trace/recorder.ts';
-import type { Stage, Trace, TraceEvent, TraceFilter } from '../trace/trace.ts';
+import type { Trace, TraceEvent, TraceFilter } from '../trace/trace.ts';
 import { verdictOfRefusal } from './verdict-of.ts';
 
 /** What is asked about. One of them at least is given, or the newest of everything is meant. */
@@ -14,45 +23,15 @@ export interface Question extends TraceFilter {
 	id?: string | undefined;
 }
 
-/** A stage of a message's way. */
-export interface StageReport {
-	stage: Stage;
-	outcome: string;
-	/** Epoch ms, where that is known. */
-	at?: number;
-	detail?: string;
-}
-
 /** What became of one message, or of one reading of it. */
-export interface MessageReport {
-	/** When it came in, epoch ms; 0 where nobody knows. */
-	at: number;
-	transport?: string;
-	source?: string;
-	sender?: string;
-	sensorId?: string;
-	/** Of the reading. */
-	id?: string;
-	verdict: Verdict;
-	/** In plain words. */
-	text: string;
-	/** The beginning of what was sent. */
-	sample?: string;
-	stages: StageReport[];
-	/** Whose it is: decides who may see it. */
+export interface MessageReport extends api.MessageReport {
+	/** Domains whose staff may see it. */
 	domains: readonly string[];
 }
 
-export interface Explanation {
+/** The answer before it is reduced to what the asking account may see. */
+export interface Explanation extends Omit<api.Explanation, 'question' | 'messages'> {
 	question: Question;
-	/** Of the newest message. */
-	verdict: Verdict;
-	text: string;
-	/** What to do. */
-	hint: string;
-	/** What is wrong with the gateway's connections at this moment, in words. */
-	troubles: string[];
-	/** Newest first. */
 	messages: MessageReport[];
 }
 

@@ -1,5 +1,4 @@
-import type { Verdict } from '@crowdvision/contracts';
-import type { Rejection } from '../rejected/rejected.ts';
+import type { Rejection, Verdict } from '@crowdvision/contracts';
 
 /** A refusal in the words of `why`. */
 export function verdictOfRefusal({ code, transport }: Pick<Rejection, 'code' | 'transport'>): Verdict {

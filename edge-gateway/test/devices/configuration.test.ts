@@ -1,13 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConfigurationStatus } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
 import { startMosquitto } from '@crowdvision/testing/mosquitto';
 import { freePort } from '@crowdvision/testing/ports';
 import { type Running, startNode } from '@crowdvision/testing/processes';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { ConfigurationStatus } from '../../src/configuration/live-configuration.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 import { type SerialLine, serialLine } from '../../src/testing/serial-line.ts';
 

@@ -1,8 +1,6 @@
-import { TABLES } from '@crowdvision/contracts';
+import { type Rejection, type Replayed, TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Rejection } from '../../src/rejected/rejected.ts';
-import type { Replayed } from '../../src/sources/replay/replay.ts';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 

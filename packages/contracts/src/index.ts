@@ -2,6 +2,7 @@ export * from './account/auth-requests.ts';
 export * from './account/claims.ts';
 export * from './account/roles.ts';
 export * from './alert/alert.ts';
+export * from './api/gateway-answers.ts';
 export * from './api/gateway-requests.ts';
 export * from './api/http.ts';
 export type { Answer, Citation, Conversation } from './api/llm-api.ts';

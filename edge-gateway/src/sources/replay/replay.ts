@@ -1,23 +1,9 @@
-import { CrowdVisionError, type ErrorCode } from '@crowdvision/contracts';
+import { CrowdVisionError, type Rejection, type Replayed } from '@crowdvision/contracts';
 import type { Decoders } from '../../decode/decoders.ts';
 import type { Deliver, Frame } from '../../frame.ts';
-import type { Rejected, RejectedQuery, Rejection, ReplayableRefusal } from '../../rejected/rejected.ts';
+import type { Rejected, RejectedQuery, ReplayableRefusal } from '../../rejected/rejected.ts';
 import { publicationOf } from '../mqtt/broker/topics.ts';
 import { NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
-
-/** The result of replaying one rejected message. */
-export interface Replayed {
-	id: number;
-	/**
-	 * `accepted`: its readings are durable now. `refused`: it is refused again, for the reason given. `already`: an
-	 * earlier replay was accepted. `deferred`: it cannot be taken now; try again later. `not_kept`: the message is not in
-	 * the list any more, or not with all of its bytes.
-	 */
-	outcome: 'accepted' | 'refused' | 'already' | 'deferred' | 'not_kept';
-	accepted?: number;
-	code?: ErrorCode;
-	message?: string;
-}
 
 const MAX_REPLAYED_AT_ONCE = 500;
 const NO_CONTEXT = {};

@@ -1,193 +1,23 @@
 import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../bus/command.ts';
-import { ERRORS } from '../errors.ts';
 import { Corrected, CorrectionRequest, CountChange } from '../reading/count-change.ts';
-import { IncomingReading, PlaceId, SensorId, TRANSPORTS } from '../reading/reading.ts';
+import { IncomingReading } from '../reading/reading.ts';
+import {
+	BridgeState,
+	BridgeStatus,
+	ConfigurationStatus,
+	DeviceList,
+	Explanation,
+	RejectedPage,
+	Replayed,
+	SensorPlace,
+	SensorReplacement,
+} from './gateway-answers.ts';
 import { RejectedListQuery, ReplayRequest, TraceQuery } from './gateway-requests.ts';
 import type { Operation } from './operation.ts';
 import { AdoptRequest, ReplaceRequest } from './requests.ts';
-import { VERDICTS } from './verdicts.ts';
-
-const EpochMs = Type.Number({ description: 'epoch ms' });
-const TransportName = Type.Enum([...TRANSPORTS]);
-
-const DeviceStatus = Type.Object({
-	id: Type.String({ description: 'device id, or path of a port' }),
-	domainName: Type.Optional(Type.String()),
-	transport: TransportName,
-	connected: Type.Boolean(),
-	lastSeen: EpochMs,
-	readings: Type.Integer({ description: 'since the gateway started' }),
-	trouble: Type.Optional(Type.String({ description: 'what is wrong with it' })),
-});
-
-const SensorStatus = Type.Object({
-	sensorId: SensorId,
-	state: Type.Enum(['online', 'offline']),
-	since: EpochMs,
-	lastSeen: EpochMs,
-	timeoutMs: Type.Number({ description: 'after so many ms of silence it counts as offline' }),
-	transport: Type.Optional(TransportName),
-	metric: Type.Optional(Type.String({ description: 'what it measured last' })),
-	buildingId: Type.Optional(PlaceId),
-	roomId: Type.Optional(PlaceId),
-	domainName: Type.Optional(Type.String()),
-});
-
-const QuarantinedSensor = Type.Object({
-	sensorId: SensorId,
-	transport: TransportName,
-	source: Type.String({ description: 'topic, path or port' }),
-	sender: Type.String({ description: 'device id, or path of a port' }),
-	domainName: Type.Optional(Type.String()),
-	buildingId: Type.Optional(Type.String({ description: "as the device's token or its port says" })),
-	firstSeen: EpochMs,
-	lastSeen: EpochMs,
-	count: Type.Integer({ minimum: 1, description: 'messages refused because of it' }),
-	metric: Type.Optional(Type.String({ description: 'what its last reading measured' })),
-	sample: Type.String({ description: 'the beginning of its last message; hex where it is not text' }),
-});
-
-const SensorPlace = Type.Object({ sensorId: SensorId, buildingId: PlaceId, roomId: PlaceId });
-
-const Rejection = Type.Object({
-	id: Type.Integer({ minimum: 0 }),
-	at: EpochMs,
-	transport: TransportName,
-	source: Type.String({ description: 'topic, path or port' }),
-	sender: Type.Optional(Type.String()),
-	domainName: Type.Optional(Type.String()),
-	sensorId: Type.Optional(Type.String({ description: 'where that could be told' })),
-	code: Type.Enum(Object.keys(ERRORS)),
-	message: Type.String(),
-	path: Type.Optional(Type.String({ description: 'JSON Pointer to what is wrong' })),
-	sample: Type.String({ description: 'the beginning of what was sent; hex where it is not text' }),
-	bytes: Type.Integer({ description: 'how many were sent' }),
-	whole: Type.Boolean({ description: 'all of them are kept, so that it can be replayed' }),
-	replayed: Type.Optional(
-		Type.Object(
-			{ at: EpochMs, accepted: Type.Integer() },
-			{ description: 'it was taken in after all: when, and as how many readings' },
-		),
-	),
-});
-
-const ConfigurationStatus = Type.Object({
-	path: Type.String({ description: 'of gateway.yaml' }),
-	state: Type.Enum(['confirmed', 'trial']),
-	since: EpochMs,
-	until: Type.Optional(Type.Number({ description: 'end of the trial, epoch ms' })),
-	notInForce: Type.Optional(
-		Type.String({
-			description: 'why what stands in the file is not in force: its mistakes, a line each, or why it was taken back',
-		}),
-	),
-	needsRestart: Type.Array(Type.String(), { description: 'options that were changed and count from the next start' }),
-});
 
 const Count = Type.Integer({ minimum: 0 });
-
-const BridgeDirection = Type.Object(
-	{
-		received: Count,
-		delivered: Count,
-		pending: Count,
-		dropped: Type.Record(Type.String(), Count, {
-			description: 'by reason: echo, standby, loop, too_large, refused, rejected, no_rule, lost',
-		}),
-	},
-	{ description: 'since the gateway started; received = delivered + pending + dropped' },
-);
-
-const BridgeStatus = Type.Object({
-	name: Type.String(),
-	state: Type.Enum(['waiting', 'connecting', 'listening', 'connected', 'disconnected', 'stopped'], {
-		description:
-			'waiting: not wanted for now; listening: connected, and looking for loops before it passes messages; stopped: by start: once',
-	}),
-	since: EpochMs,
-	address: Type.Optional(Type.String({ description: 'in use, or being tried' })),
-	protocol: Type.Optional(Type.Enum(['3.1.1', '5'])),
-	lastFailure: Type.Optional(
-		Type.Object({ at: EpochMs, reason: Type.String(), address: Type.Optional(Type.String()) }),
-	),
-	standbyFor: Type.Optional(
-		Type.String({ description: 'the bridge that carries its messages, where both are part of a loop' }),
-	),
-	queued: Type.Integer({ minimum: 0, description: 'records the remote does not have yet' }),
-	lag: Type.Number({ minimum: 0, description: 'age of the oldest of them, ms' }),
-	delivered: Type.Integer({ minimum: 0, description: 'to the remote' }),
-	received: Type.Integer({ minimum: 0, description: 'from the remote' }),
-	echoesDropped: Count,
-	duplicates: Type.Object({ sent: Count, received: Count }, { description: 'messages sent, or received, once more' }),
-	out: BridgeDirection,
-	in: BridgeDirection,
-});
-
-const BridgeState = Type.Pick(BridgeStatus, ['name', 'state', 'since'], { additionalProperties: false });
-
-const Replayed = Type.Object({
-	id: Type.Integer({ minimum: 0 }),
-	outcome: Type.Enum(['accepted', 'refused', 'already', 'deferred', 'not_kept'], {
-		description:
-			'accepted: its readings are durable now; refused: for the reason given; already: accepted by an earlier replay; deferred: not for now, come again; not_kept: not all of its bytes are held',
-	}),
-	accepted: Type.Optional(Count),
-	code: Type.Optional(Type.Enum(Object.keys(ERRORS))),
-	message: Type.Optional(Type.String()),
-});
-
-const VerdictName = Type.Enum(Object.keys(VERDICTS), {
-	description: Object.entries(VERDICTS)
-		.map(([verdict, { means }]) => `${verdict}: ${means}`)
-		.join(' '),
-});
-
-const Explanation = Type.Object({
-	question: Type.Object({
-		sensor: Type.Optional(Type.String()),
-		topic: Type.Optional(Type.String()),
-		sender: Type.Optional(Type.String()),
-		id: Type.Optional(Type.String()),
-	}),
-	verdict: VerdictName,
-	text: Type.String({ description: 'in plain words' }),
-	hint: Type.String({ description: 'what to do' }),
-	troubles: Type.Array(Type.String(), {
-		description: "what is wrong with the gateway's connections at this moment; for admins",
-	}),
-	messages: Type.Array(
-		Type.Object({
-			at: Type.Number({ description: 'when it came in, epoch ms; 0 where nobody knows' }),
-			transport: Type.Optional(TransportName),
-			source: Type.Optional(Type.String({ description: 'topic, path or port' })),
-			sender: Type.Optional(Type.String()),
-			sensorId: Type.Optional(Type.String()),
-			id: Type.Optional(Type.String({ description: 'of the reading' })),
-			verdict: VerdictName,
-			text: Type.String(),
-			sample: Type.Optional(Type.String({ description: 'the beginning of what was sent; hex where it is not text' })),
-			stages: Type.Array(
-				Type.Object({
-					stage: Type.Enum([
-						'received',
-						'decoded',
-						'normalized',
-						'judged',
-						'stored',
-						'relayed',
-						'bridged',
-						'delivered',
-					]),
-					outcome: Type.String({ description: 'ok, waiting, or why it went no further' }),
-					at: Type.Optional(EpochMs),
-					detail: Type.Optional(Type.String()),
-				}),
-			),
-		}),
-	),
-	followedUntil: Type.Optional(EpochMs),
-});
 
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
@@ -213,11 +43,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		answers: {
 			200: {
 				description: 'Those of the domains you are staff of.',
-				schema: Type.Object({
-					devices: Type.Array(DeviceStatus),
-					sensors: Type.Array(SensorStatus),
-					quarantined: Type.Array(QuarantinedSensor),
-				}),
+				schema: DeviceList,
 			},
 		},
 	},
@@ -241,7 +67,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		who: 'business_staff',
 		request: { schema: ReplaceRequest },
 		answers: {
-			200: { description: 'It is durable.', schema: Type.Object({ ...SensorPlace.properties, replaces: SensorId }) },
+			200: { description: 'It is durable.', schema: SensorReplacement },
 		},
 		errors: ['conflict'],
 	},
@@ -273,25 +99,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			200: {
 				description:
 					'The newest first, of the domains you are staff of; `counts` by transport since the gateway started.',
-				schema: Type.Object({
-					rejected: Type.Array(Rejection),
-					next: Type.Optional(Type.Integer({ description: '`before` of the next page' })),
-					counts: Type.Record(
-						Type.String(),
-						Type.Object({
-							received: Count,
-							accepted: Count,
-							duplicates: Count,
-							deferred: Count,
-							restarts: Count,
-							pending: Count,
-							rejected: Type.Record(Type.String(), Count),
-							ignored: Type.Record(Type.String(), Count),
-							dropped: Type.Record(Type.String(), Count),
-							imbalance: Type.Integer({ description: 'what is not accounted for; must be 0' }),
-						}),
-					),
-				}),
+				schema: RejectedPage,
 			},
 		},
 	},
