@@ -6,14 +6,7 @@ import type { Oversize } from './sizes.ts';
 export const LISTED_IN = 'scripts/checks/exceptions.ts';
 
 /** Beginnings of the paths below which lines are still too wide. Nothing is added here. */
-export const WIDE_FOLDERS: readonly string[] = [
-	'edge-gateway/',
-	'packages/',
-	'services/llm/',
-	'services/notification/',
-	'services/socket/',
-	'services/twin/',
-];
+export const WIDE_FOLDERS: readonly string[] = ['edge-gateway/', 'packages/contracts/', 'packages/log/'];
 
 const TABLE = 'a row of a Markdown table stands on one line';
 const COMMAND = 'a command to paste, as npm start prints it';
@@ -36,7 +29,6 @@ export const WIDE_LINES: readonly WideLine[] = [
 /** What is still too large. Nothing is added here: an entry only shrinks, and goes when it is no longer needed. */
 export const OVERSIZE: Oversize = {
 	files: {
-		'edge-gateway/src/bridge/link/link.ts': 422,
 		'edge-gateway/src/why/explain.ts': 447,
 		'packages/log/src/log.ts': 497,
 	},

@@ -42,8 +42,9 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	log: '',
 	'bridge/config': 'measures.ts options.ts topics',
 	'bridge/loops': 'bridge/config',
+	'bridge/remote': 'options.ts bridge/config',
 	'bridge/link':
-		'frame.ts options.ts bridge/config bridge/loops decode decode/message ledger sources/mqtt/broker topics',
+		'frame.ts bridge/config bridge/loops bridge/remote decode decode/message ledger sources/mqtt/broker topics',
 	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
 	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker',
 	configuration:

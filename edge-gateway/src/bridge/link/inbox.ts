@@ -1,8 +1,8 @@
 import { keepTrying, type Logger } from '@crowdvision/service-kit';
 import type { IPublishPacket } from 'mqtt-packet';
 import { messageKey } from '../loops/message-key.ts';
+import type { RemoteConnection } from '../remote/remote-connection.ts';
 import type { BridgeTally, DropReason } from './bridge-tally.ts';
-import type { RemoteConnection } from './remote-connection.ts';
 
 /**
  * Handles one message from the remote. Resolves when its effect is durable, with the reason if it was dropped. Rejects

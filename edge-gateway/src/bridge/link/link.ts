@@ -11,6 +11,7 @@ import { TopicMap } from '../config/topic-map.ts';
 import type { GuardedLink, LoopGuard } from '../loops/loop-guard.ts';
 import { isProbeTopic } from '../loops/loop-probe.ts';
 import type { RecentSends } from '../loops/recent-sends.ts';
+import type { RemoteConnection } from '../remote/remote-connection.ts';
 import type { BridgeReport } from './bridge-report.ts';
 import { BridgeTally } from './bridge-tally.ts';
 import { EchoFilter } from './echo-filter.ts';
@@ -22,7 +23,6 @@ import { Outbox } from './outbox.ts';
 import type { Route } from './outgoing.ts';
 import { RawQueue } from './raw-queue.ts';
 import { keepConnected, untilFirstIsBack } from './reconnecting.ts';
-import type { RemoteConnection } from './remote-connection.ts';
 import { SendRate } from './send-rate.ts';
 import { Subscriptions } from './subscriptions.ts';
 

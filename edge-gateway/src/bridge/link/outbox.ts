@@ -1,10 +1,10 @@
 import type { Cursor, Log, LogRecord } from '@crowdvision/log';
 import { keepTrying, type Logger, Retry } from '@crowdvision/service-kit';
 import { generate, type IPublishPacket, type Packet } from 'mqtt-packet';
+import { refusalOf } from '../remote/refusals.ts';
+import type { RemoteConnection } from '../remote/remote-connection.ts';
 import type { BridgeTally, DropReason } from './bridge-tally.ts';
 import { type Outgoing, publishPacket, type Route } from './outgoing.ts';
-import { refusalOf } from './refusals.ts';
-import type { RemoteConnection } from './remote-connection.ts';
 
 /** `sent`: not answered yet. `received`: PUBREC came. `released`: PUBREL was sent. `done`: finished or dropped. */
 type Stage = 'sent' | 'received' | 'released' | 'done';

@@ -1,7 +1,7 @@
 import type { LogRecord } from '@crowdvision/log';
 import type { IPublishPacket } from 'mqtt-packet';
+import type { RemoteConnection } from '../remote/remote-connection.ts';
 import type { DropReason } from './bridge-tally.ts';
-import type { RemoteConnection } from './remote-connection.ts';
 
 /** A message for the remote. */
 export interface Outgoing {

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { pause, Retry } from '@crowdvision/service-kit';
 import type { BridgeSettings } from '../config/bridge-settings.ts';
 import { untilWanted } from '../config/start-mode.ts';
-import { dial, displayUrl } from './address.ts';
+import { dial, displayUrl } from '../remote/address.ts';
+import { RefusedError, RemoteConnection } from '../remote/remote-connection.ts';
 import type { LinkStatus } from './link-status.ts';
-import { RefusedError, RemoteConnection } from './remote-connection.ts';
 import { variantsOf } from './variants.ts';
 
 /**

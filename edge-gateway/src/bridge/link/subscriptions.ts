@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CheckpointFile } from '@crowdvision/log';
 import type { ISubscription } from 'mqtt-packet';
-import type { RemoteConnection } from './remote-connection.ts';
+import type { RemoteConnection } from '../remote/remote-connection.ts';
 
 /**
  * The subscriptions of a bridge at its remote. What was subscribed to is stored, so that a resumed session is not asked
