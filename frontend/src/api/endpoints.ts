@@ -1,5 +1,6 @@
 import type {
 	Alert,
+	Answer,
 	Building,
 	BuildingColumns,
 	BuildingState,
@@ -8,9 +9,9 @@ import type {
 	CorrectionRequest,
 	CountChange,
 	HistoryPoint,
-	LoginResponse,
 	Membership,
 	MetricsResponse,
+	SessionResponse,
 } from '@crowdvision/contracts';
 import { request } from './http.ts';
 
@@ -30,10 +31,11 @@ export interface Credentials {
 export const getFirstRun = () => request<{ empty: boolean }>('GET', '/auth/first-run');
 export const register = (account: Credentials & { name: string }) =>
 	request<unknown>('POST', '/auth/register', { body: account });
-export const login = (credentials: Credentials) => request<LoginResponse>('POST', '/auth/login', { body: credentials });
+export const login = (credentials: Credentials) =>
+	request<SessionResponse>('POST', '/auth/login', { body: credentials });
 export const getAccount = () => request<Account>('GET', '/auth/me');
 /** Renews the session cookie, with the account's current memberships in it. */
-export const refreshSession = () => request<LoginResponse>('POST', '/auth/refresh');
+export const refreshSession = () => request<SessionResponse>('POST', '/auth/refresh');
 export const logout = () => request<unknown>('POST', '/auth/logout');
 export const createDomain = (name: string) => request<unknown>('POST', '/auth/domains', { body: { name } });
 
@@ -89,20 +91,6 @@ export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notificatio
 /** Resolves with the acknowledged alert. */
 export const acknowledgeAlert = (id: string) =>
 	request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);
-
-/** A source of an answer. */
-export interface Citation {
-	id: string;
-	kind: string;
-	label: string;
-}
-
-export interface Answer {
-	answer: string;
-	citations: Citation[];
-	/** Whether the answer is based on measurements. */
-	grounded: boolean;
-}
 
 export const ask = (question: string, signal: AbortSignal) =>
 	request<Answer>('POST', '/llm/ask', { body: { question }, signal, timeoutMs: 60_000 });

@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LoginResponse, TABLES } from '@crowdvision/contracts';
+import { type SessionResponse, TABLES } from '@crowdvision/contracts';
 import { SESSION_COOKIE, Tokens } from '@crowdvision/service-kit';
 import { openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -22,8 +22,8 @@ afterEach(async () => {
 
 const ADA = { email: 'Ada@Example.org', password: 'correct horse', name: 'Ada' };
 const register = async (who = ADA) =>
-	(await auth.call<LoginResponse & { account: { id: string } }>('POST', '/register', { body: who })).body;
-const login = (body: { email: string; password: string }) => auth.call<LoginResponse>('POST', '/login', { body });
+	(await auth.call<SessionResponse & { account: { id: string } }>('POST', '/register', { body: who })).body;
+const login = (body: { email: string; password: string }) => auth.call<SessionResponse>('POST', '/login', { body });
 
 describe('registration and sign-in', () => {
 	it('reports a first run until the first account exists', async () => {
@@ -129,7 +129,7 @@ describe('domain creation', () => {
 		expect((await auth.call('GET', '/domains', { token })).body).toEqual({
 			domains: [{ name: 'museum', role: 'business_admin', public: false }],
 		});
-		const fresh = await auth.call<LoginResponse>('POST', '/refresh', { token });
+		const fresh = await auth.call<SessionResponse>('POST', '/refresh', { token });
 		expect((await world.parts.tokens.verifyAccount(fresh.body.token)).memberships).toEqual([
 			{ domainName: 'museum', role: 'business_admin' },
 		]);

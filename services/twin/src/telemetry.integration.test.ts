@@ -163,17 +163,17 @@ onEachEngine((mongoUrl) => {
 			);
 			expect(await stateAt(position!)).toMatchObject({ rooms: { hall: { occupancy: 'normal' } } });
 			await device('door-1', 'offline', at + 5000);
-			const gone = await waitFor('the device to be offline', async () => {
+			const offline = await waitFor('the device to be offline', async () => {
 				const { hall } = (await state()).rooms;
 				return hall!.values.peopleCount!.freshness === 'offline' ? hall : undefined;
 			});
-			expect(gone!.values.peopleCount).toMatchObject({
+			expect(offline!.values.peopleCount).toMatchObject({
 				value: 5,
 				stale: true,
 				freshUntil: at + 5000,
 				offlineAt: at + 5000,
 			});
-			expect(gone).not.toHaveProperty('occupancy');
+			expect(offline).not.toHaveProperty('occupancy');
 			await world.restart();
 			await serveTwin();
 			expect((await state()).rooms.hall!.values.peopleCount).toMatchObject({ freshness: 'offline' });

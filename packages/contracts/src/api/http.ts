@@ -7,12 +7,6 @@ import type { Transport } from '../reading/reading.ts';
 
 /** Bodies of the HTTP API, for those on both sides of it. Times are epoch ms. */
 
-export interface LoginResponse {
-	token: string;
-	/** Seconds. */
-	expiresIn: number;
-}
-
 /** One metric of one room, as it stood when last heard of. */
 export interface LatestValue {
 	value: number;

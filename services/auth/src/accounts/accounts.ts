@@ -31,7 +31,7 @@ export class Accounts {
 
 	/**
 	 * Creates the account unless its e-mail address has one. The password of an existing account changes only with
-	 * `overwritePassword`. `created` tells which was the case.
+	 * `overwritePassword`. `created` is true for a new account.
 	 */
 	async ensure({
 		overwritePassword = false,

@@ -42,7 +42,7 @@ const codeOf = ({ secret }: InviteView, at = Date.now()) =>
 
 async function invite(role: string): Promise<InviteView> {
 	const { body } = await call<{ invites: InviteView[] }>(ada, 'GET', `/domains/${domain}/invites`);
-	return body.invites.find((one) => one.role === role)!;
+	return body.invites.find((view) => view.role === role)!;
 }
 
 const put = (as: Person, whom: Person, role: string) =>
@@ -79,7 +79,7 @@ describe('a domain', () => {
 
 	it('is created once when three accounts ask for the same name at once', async () => {
 		const answers = await Promise.all(
-			[ada, bob, eve].map((who) => call(who, 'POST', '/domains', { name: 'contested' })),
+			[ada, bob, eve].map((person) => call(person, 'POST', '/domains', { name: 'contested' })),
 		);
 		expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
 	});

@@ -53,7 +53,7 @@ export class Domains {
 		await this.#memberships.join(ownerId, name, 'business_admin');
 	}
 
-	/** The domain, or undefined when there is none of this name or it was removed. */
+	/** The domain with this name; undefined when it does not exist or was removed. */
 	async find(name: string): Promise<DomainDocument | undefined> {
 		const stored = await this.#domains.get(name);
 		return stored?.value.removedAt === undefined ? stored?.value : undefined;

@@ -145,7 +145,7 @@ export class Invites {
 
 /** Reads a role from a path. @throws CrowdVisionError `not_found` for a role that has no invite */
 export function inviteRole(text: string): DomainRole {
-	const role = DOMAIN_ROLES.find((one) => one === text);
+	const role = DOMAIN_ROLES.find((name) => name === text);
 	if (!role)
 		throw new CrowdVisionError(
 			'not_found',

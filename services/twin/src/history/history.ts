@@ -40,7 +40,7 @@ export async function history(readings: Readings, query: HistoryQuery, now: numb
 	const { latest } = await readings.latest(STREAMS.telemetry, buildingId);
 	const measured = new Set(
 		latest
-			.filter((one) => one.metric === metric && (sensorId === undefined || one.sensorId === sensorId))
+			.filter((sensor) => sensor.metric === metric && (sensorId === undefined || sensor.sensorId === sensorId))
 			.map(({ roomId }) => roomId),
 	);
 	const rooms = query.roomIds.filter((roomId) => measured.has(roomId));

@@ -89,7 +89,7 @@ async function rollUpsOf(readings: Readings, period: RoomMetric & { start: numbe
 		rollUpOf(room.tallies[0]!, start),
 		...[...sensors].map(([sensorId, { tallies }]) => rollUpOf(tallies[0]!, start, sensorId)),
 	];
-	return all.filter((one) => one !== undefined);
+	return all.filter((rollUp) => rollUp !== undefined);
 }
 
 /**

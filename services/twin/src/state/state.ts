@@ -22,17 +22,25 @@ export async function buildingState(
 	now: number,
 ): Promise<BuildingState> {
 	const { position, latest } = await readings.latest(STREAMS.telemetry, building.id);
-	const gone = await offline.since([...new Set(latest.map(({ sensorId }) => sensorId))]);
+	const offlineSince = await offline.since([...new Set(latest.map(({ sensorId }) => sensorId))]);
 	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);
-	const rooms = building.rooms.map(({ id, capacity }) => [id, roomState(byRoom.get(id) ?? [], gone, capacity, now)]);
+	const rooms = building.rooms.map(({ id, capacity }) => [
+		id,
+		roomState(byRoom.get(id) ?? [], offlineSince, capacity, now),
+	]);
 	return { cursor: position ?? START, rooms: Object.fromEntries(rooms) };
 }
 
-function roomState(latest: Latest[], gone: ReadonlyMap<string, number>, capacity: number, now: number): RoomState {
+function roomState(
+	latest: Latest[],
+	offlineSince: ReadonlyMap<string, number>,
+	capacity: number,
+	now: number,
+): RoomState {
 	const state: RoomState = { values: {} };
 	for (const [metric, ofMetric] of Map.groupBy(latest, ({ metric }) => metric) as Map<MetricKey, Latest[]>) {
 		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, unchangedSince, transport }) => {
-			const offlineAt = gone.get(sensorId);
+			const offlineAt = offlineSince.get(sensorId);
 			const interval = low !== undefined && high !== undefined && { low, high };
 			return {
 				sensorId,
