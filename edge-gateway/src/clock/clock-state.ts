@@ -1,19 +1,19 @@
 import type { Era } from './eras.ts';
 
-/** The clock's file in the gateway's folder. */
+/** The content of the clock's file in the gateway's folder. */
 export interface ClockState {
-	/** The latest time ever known, epoch ms. */
+	/** The newest time that was ever known, epoch ms. */
 	newest: number;
-	/** The boot of this machine that the monotonic times belong to. */
+	/** The boot of the machine to which the monotonic times belong. */
 	boot: string | undefined;
-	/** Our time is the monotonic clock plus this, ms. */
+	/** The gateway's time minus the monotonic clock, ms. */
 	offset: number;
-	/** Since when we go by our own clock alone, on the monotonic clock, ms. */
+	/** Monotonic clock when the gateway started to ignore the system clock, ms. */
 	holdoverSince: number | undefined;
 	eras: readonly Era[];
 }
 
-/** `value` if it has the shape of a clock's state, else undefined: the file's checksum does not say what wrote it. */
+/** Returns `value` if it has the shape of a clock's state, as the file's checksum does not say what wrote it. */
 export function validClockState(value: ClockState | undefined): ClockState | undefined {
 	return value && Number.isFinite(value.newest) && Number.isFinite(value.offset) && Array.isArray(value.eras)
 		? value

@@ -25,7 +25,7 @@ beforeEach(() => {
 	onTestFinished(() => rmSync(dir, { recursive: true }));
 });
 
-/** A gateway's clock and log, in one folder through all its lives. */
+/** Opens a gateway's clock and log in `dir`, as a start of the gateway does. */
 async function open(source: SetClock, options = OPTIONS) {
 	const clock = Clock.open(dir, source, options, createLogger('test', 'silent'));
 	const log = await Log.open({
@@ -34,7 +34,7 @@ async function open(source: SetClock, options = OPTIONS) {
 		heldFrom: clock.heldFrom,
 		amend: (record) => clock.amend(record),
 	});
-	clock.begin(log);
+	clock.attach(log);
 	const close = async () => {
 		await clock.close();
 		await log.close();
@@ -55,13 +55,14 @@ async function open(source: SetClock, options = OPTIONS) {
 		};
 		await log.append([{ payload: JSON.stringify(reading), at: receivedAt }]);
 	};
+	/** The readings that a reader of the log sees. */
 	const seen = async () =>
 		(await log.read(0, { maxRecords: 10_000 })).records.map(({ payload }) => JSON.parse(payload.toString()) as Reading);
 	return { clock, log, close, take, seen };
 }
 
-describe("the gateway's clock", () => {
-	it('is the system clock, synced, where nothing speaks against it', async () => {
+describe('Clock', () => {
+	it('follows the system clock as synced while nothing contradicts it', async () => {
 		const source = new SetClock(NOW);
 		const { clock } = await open(source);
 		expect([clock.now(), clock.quality, clock.era]).toEqual([NOW, 'synced', undefined]);
@@ -69,7 +70,7 @@ describe("the gateway's clock", () => {
 		expect(clock.now()).toBe(NOW + 5000);
 	});
 
-	it('does not know the time before the software was written, before the newest time it knew, or while the system waits for it', async () => {
+	it('is unsynced at a time before the newest one known, and while the system waits for its time', async () => {
 		const source = new SetClock(NOW);
 		const first = await open(source);
 		await first.close();
@@ -79,26 +80,26 @@ describe("the gateway's clock", () => {
 		expect(second.clock.now()).toBeGreaterThanOrEqual(NOW);
 		await second.close();
 		source.reboot(NOW + HOUR);
-		source.said = { kind: 'waiting' };
+		source.reported = { kind: 'waiting' };
 		const third = await open(source);
 		expect(third.clock.quality).toBe('unsynced');
-		source.said = { kind: 'synchronized', stamp: 1 };
+		source.reported = { kind: 'synchronized', stamp: 1 };
 		third.clock.check();
 		expect([third.clock.quality, third.clock.now()]).toEqual(['synced', NOW + HOUR]);
 	});
 
-	it('believes what the system has synchronized, also before what was wrongly taken for the newest time', async () => {
+	it('accepts a synchronized system clock, also before a newest known time that was wrong', async () => {
 		const source = new SetClock(NOW + 365 * 24 * HOUR);
 		await (await open(source)).close();
 		source.reboot(NOW);
-		source.said = { kind: 'synchronized', stamp: 1 };
+		source.reported = { kind: 'synchronized', stamp: 1 };
 		const { clock } = await open(source);
 		expect([clock.quality, clock.now()]).toEqual(['synced', NOW]);
 	});
 
-	it('goes on by itself when the system clock is set back, and returns to it slowly once that is proven', async () => {
+	it('keeps its own time when the system clock is set back, and returns to it slowly once that is proven', async () => {
 		const source = new SetClock(NOW);
-		source.said = { kind: 'synchronized', stamp: 1 };
+		source.reported = { kind: 'synchronized', stamp: 1 };
 		const { clock } = await open(source);
 		source.pass(1000);
 		source.step(-HOUR);
@@ -107,7 +108,7 @@ describe("the gateway's clock", () => {
 		clock.check();
 		expect([clock.now(), clock.quality]).toEqual([NOW + 61_000, 'holdover']);
 
-		source.said = { kind: 'synchronized', stamp: 2 };
+		source.reported = { kind: 'synchronized', stamp: 2 };
 		clock.check();
 		let last = clock.now();
 		let minutes = 0;
@@ -123,7 +124,7 @@ describe("the gateway's clock", () => {
 		expect(Math.abs(clock.now() - source.wall())).toBeLessThan(10);
 	});
 
-	it('returns to a clock that stays set back when that is all there is for a day, and to one that was set right again at once', async () => {
+	it('accepts a clock that was set back after a day, and at once one that was corrected again', async () => {
 		const source = new SetClock(NOW);
 		const { clock } = await open(source);
 		source.step(-HOUR);
@@ -141,7 +142,7 @@ describe("the gateway's clock", () => {
 		expect([clock.quality, clock.now()]).toEqual(['synced', source.wall()]);
 	});
 
-	it('goes on as before through restarts on the same machine start', async () => {
+	it('continues across restarts of the process during the same boot', async () => {
 		const source = new SetClock(NOW);
 		const first = await open(source);
 		source.step(-HOUR);
@@ -152,7 +153,7 @@ describe("the gateway's clock", () => {
 		expect([second.clock.now(), second.clock.quality]).toEqual([NOW + 10_000, 'holdover']);
 	});
 
-	it('never goes back, and is right whenever it says synced, whatever is done to the system clock', async () => {
+	it('never goes back, and is right whenever it is synced, however the system clock is changed', async () => {
 		const steps = fc.array(
 			fc.tuple(
 				fc.integer({ min: 0, max: 600_000 }),
@@ -163,16 +164,16 @@ describe("the gateway's clock", () => {
 			},
 		);
 		await fc.assert(
-			fc.asyncProperty(steps, async (all) => {
+			fc.asyncProperty(steps, async (changes) => {
 				rmSync(join(dir, 'clock.a'), { force: true });
 				rmSync(join(dir, 'clock.b'), { force: true });
 				const source = new SetClock(NOW);
 				const clock = Clock.open(dir, source, { ...OPTIONS, holdoverMs: HOUR }, createLogger('test', 'silent'));
 				let last = clock.now();
-				for (const [passes, step] of all) {
+				for (const [passes, step] of changes) {
 					source.pass(passes);
 					source.step(step);
-					// That far ahead it may go back, once, where the system's clock is believed again.
+					// If it is that far ahead, it may step back once when the system clock is accepted again.
 					const isFarAhead = last - source.wall() > 6 * HOUR;
 					clock.check();
 					const now = clock.now();
@@ -188,7 +189,7 @@ describe("the gateway's clock", () => {
 });
 
 describe('P7 honest time: a machine that starts in 1970', () => {
-	it('shows nobody the 200 readings before the clock arrives, then all of them within a second of the truth', async () => {
+	it('holds 200 readings back until the time is known, then shows all within a second of the truth', async () => {
 		const source = new SetClock(5000);
 		const { clock, log, take, seen } = await open(source);
 		const began = NOW - 200 * 1000;
@@ -211,7 +212,7 @@ describe('P7 honest time: a machine that starts in 1970', () => {
 		expect(readings.some((reading) => 'era' in reading)).toBe(false);
 	});
 
-	it("judges a device's own time only when it knows the time itself", async () => {
+	it("judges a device's own time only once it knows the time itself", async () => {
 		const source = new SetClock(5000);
 		const { take, seen, log } = await open(source);
 		await take(NOW - 60_000);
@@ -228,7 +229,7 @@ describe('P7 honest time: a machine that starts in 1970', () => {
 		expect((await seen())[0]).not.toHaveProperty('deviceTime');
 	});
 
-	it('lets them go as unsynced, with what the device said, where no clock comes; and still corrects what nobody has read when one does', async () => {
+	it('sends readings as unsynced, with the device time, if no time comes; corrects them if it does later', async () => {
 		const source = new SetClock(5000);
 		const { clock, log, take, seen } = await open(source);
 		await take(NOW);
@@ -245,33 +246,27 @@ describe('P7 honest time: a machine that starts in 1970', () => {
 		expect((await seen()).map(({ receivedAt }) => receivedAt)).toEqual([NOW - OPTIONS.waitForMs, NOW, NOW]);
 	});
 
-	it('corrects them the same whatever dies between any two steps, on the same start of the machine', async () => {
+	it('corrects readings by the same amount wherever the process dies, during the same boot', async () => {
 		const source = new SetClock(5000);
-		const lives: (() => Promise<void>)[] = [];
-		const live = async () => {
-			const life = await open(source);
-			lives.push(life.close);
-			return life;
-		};
-		for (let life = 0; life < 4; life++) {
-			const { take, seen, log } = await live();
+		for (let start = 0; start < 4; start++) {
+			const { take, seen, log } = await open(source);
 			await take();
 			source.pass(1000);
 			expect(await seen()).toEqual([]);
-			// What is left is what kill -9 leaves: the clock's file is as it was when the era began.
+			// The clock is not closed, so its file is as kill -9 leaves it: as it was when the era began.
 			await log.close();
 		}
 		source.set(NOW);
-		const first = await live();
+		const first = await open(source);
 		await first.log.waitFor(3);
 		const corrected = await first.seen();
 		expect(corrected.map(({ receivedAt }) => receivedAt)).toEqual([NOW - 4000, NOW - 3000, NOW - 2000, NOW - 1000]);
 		await first.close();
 		source.pass(777);
-		expect(await (await live()).seen()).toEqual(corrected);
+		expect(await (await open(source)).seen()).toEqual(corrected);
 	});
 
-	it('keeps what an earlier start of the machine left as unsynced, and what this one brings apart from it', async () => {
+	it('leaves readings of an earlier boot as unsynced, and corrects only those of this boot', async () => {
 		const source = new SetClock(5000);
 		const before = await open(source);
 		await before.take();

@@ -5,33 +5,34 @@ import type { Logger } from '@crowdvision/service-kit';
 import type { ClockOptions } from './clock-config.ts';
 import { type ClockState, validClockState } from './clock-state.ts';
 import { type Era, Eras } from './eras.ts';
-import type { TimeSource } from './time-source.ts';
+import { readClocks, type TimeSource } from './time-source.ts';
 
-/** No clock that is right shows less: this was written later. */
-const WRITTEN = Date.UTC(2026, 0, 1);
-/** What was known to be the time may have been wrong by so much. */
-const NEWEST_MAY_ERR_MS = 60_000;
-/** Two readings of two clocks are never taken at quite the same moment. */
+/** A clock that shows an earlier time is wrong, as the software is newer. */
+const EARLIEST_TIME = Date.UTC(2026, 0, 1);
+/** How far the newest known time may have been wrong. */
+const NEWEST_TOLERANCE_MS = 60_000;
+/** Allowed difference of the clocks, as they are never read at exactly the same moment. */
 const TOLERANCE_MS = 5;
-/** Further back than this is no correction in passing. */
+/** A clock that moves back by more than this was set, and not just adjusted. */
 const STEP_MS = 1000;
-/** While the system clock is behind us, and believed, ours goes at half its speed, so that no time is given twice. */
+/** While our time is ahead of an accepted system clock it runs at half speed, so that no time is returned twice. */
 const SLEW = 0.5;
-/** Further ahead than this we would be slow for too long: then the time steps back, once. */
-const MOST_SLEWED_MS = 6 * 3600_000;
+/** If our time is ahead by more than this, slewing would take too long, and the time steps back once. */
+const MAX_SLEW_MS = 6 * 3600_000;
 const CHECK_EVERY_MS = 1000;
-const KEEP_EVERY_MS = 600_000;
+const SAVE_EVERY_MS = 600_000;
 
 /**
- * The gateway's own time: the system's clock, as long as it can be believed, and the monotonic clock from where it
- * could be. It never goes back by itself, whatever is done to the system's clock.
+ * The gateway's own time: the system clock while it can be trusted, and otherwise the monotonic clock, continued from
+ * the last trusted time. It does not go back when the system clock is changed.
  *
- *   unsynced ── the clock arrives: what was received meanwhile is corrected ──▶ synced ◀── caught up with ── slewing ◀─┐
- *                                                                                 └── set back, unproven ─▶ holdover ──┘ proven, or long enough
+ *   unsynced ── the time becomes known: readings are corrected ──▶ synced ◀── caught up ── slewing ◀──┐
+ *                                                                    │                                │
+ *                                                                    └─ set back ─▶ holdover ─────────┘
+ *                                                                          proven right, or `holdoverMs` over
  *
- * Unsynced is: the system shows a time before the newest ever known here, or itself still waits for one. What is
- * received then goes into an era (eras.ts), and is held back in the log until the clock arrives, or `waitForMs` are
- * over.
+ * Unsynced: the system shows a time before the newest one known here, or itself waits for its time. Readings received
+ * then belong to an era (eras.ts) and are held back in the log until the time is known or `waitForMs` are over.
  */
 export class Clock {
 	readonly #source: TimeSource;
@@ -44,17 +45,20 @@ export class Clock {
 	#era: Era | undefined;
 	#holdoverSince: number | undefined;
 	#slewing = false;
-	/** While slewing: the monotonic clock at the last look, and how far we were ahead then. */
-	#lookedAt = 0;
-	#aheadThen = 0;
-	/** Stamp of the system's last synchronization, as of the last look. */
+	/** While slewing: the monotonic clock at the last check, and how far our time was ahead then. */
+	#checkedAt = 0;
+	#aheadAtCheck = 0;
+	/** Stamp of the system's last synchronization, as of the last check. */
 	#proof: number | undefined;
+	/** Whether the system waits for its time. */
 	#waiting = false;
+	/** The last time returned by `now`. */
 	#last = 0;
 	#log: Log | undefined;
+	/** Whether readings are held back in the log. */
 	#holding = false;
 	#timer: NodeJS.Timeout | undefined;
-	#keptAt = 0;
+	#savedAt = 0;
 
 	private constructor(
 		source: TimeSource,
@@ -71,45 +75,48 @@ export class Clock {
 	}
 
 	/**
-	 * Reads the clock's file in `dir` and looks at the system's clock.
+	 * Reads the clock's file in `dir` and the system clock.
 	 * @param dir the gateway's folder, which must exist
 	 */
 	static open(dir: string, source: TimeSource, options: ClockOptions, logger: Logger): Clock {
 		const file = new CheckpointFile<ClockState>(join(dir, 'clock'));
-		const kept = validClockState(file.read().value);
-		const clock = new Clock(source, options, logger, file, new Eras(kept?.eras ?? []));
-		clock.#goOn(kept);
+		const state = validClockState(file.read().value);
+		const clock = new Clock(source, options, logger, file, new Eras(state?.eras ?? []));
+		clock.#resume(state);
 		return clock;
 	}
 
-	/** Decides where our time stands at the start, and whether it is known. */
-	#goOn(kept: ClockState | undefined): void {
+	/** Decides at the start which time it is, and whether that is known. */
+	#resume(state: ClockState | undefined): void {
 		const source = this.#source;
-		this.#newest = kept?.newest ?? 0;
+		this.#newest = state?.newest ?? 0;
 		const evidence = source.evidence();
 		this.#waiting = evidence.kind === 'waiting';
 		this.#proof = evidence.kind === 'synchronized' ? evidence.stamp : undefined;
 
-		const { wall, monotonic } = this.#read();
-		const sameBoot = kept !== undefined && source.boot !== undefined && kept.boot === source.boot;
+		const { wall, monotonic } = readClocks(this.#source);
+		const sameBoot = state !== undefined && source.boot !== undefined && state.boot === source.boot;
 		const open = this.#eras.current;
 		this.#offset = wall - monotonic;
 		if (open && sameBoot && open.boot === source.boot) {
 			this.#era = open;
 			this.#offset = open.offset;
 		} else if (sameBoot) {
-			// We ran before on this same clock: it is as if we had gone on.
-			if (kept.offset + monotonic - wall > STEP_MS) {
-				this.#offset = kept.offset;
-				this.#holdoverSince = kept.holdoverSince ?? monotonic;
+			// The machine has not restarted, so the clock continues as if the process had not ended.
+			if (state.offset + monotonic - wall > STEP_MS) {
+				this.#offset = state.offset;
+				this.#holdoverSince = state.holdoverSince ?? monotonic;
 			}
-		} else if (this.#waiting || !this.#canBe(wall)) {
-			this.#offset = Math.max(wall, WRITTEN, this.#newest) - monotonic;
+		} else if (this.#waiting || !this.#isPossible(wall)) {
+			this.#offset = Math.max(wall, EARLIEST_TIME, this.#newest) - monotonic;
 			this.#era = { number: 0, boot: source.boot, offset: this.#offset, begun: monotonic, from: 0 };
 		}
 	}
 
-	/** Epoch ms. Never less than before, but for the one step that `quality` then tells of. */
+	/**
+	 * Epoch ms. Never less than before, except for a single step back (see `MAX_SLEW_MS`) and when the time becomes
+	 * known.
+	 */
 	now(): number {
 		let time = this.#source.wall();
 		if (
@@ -118,7 +125,7 @@ export class Clock {
 			this.#slewing ||
 			Math.abs(this.#source.monotonic() + this.#offset - time) >= TOLERANCE_MS
 		) {
-			const { wall, monotonic } = this.#read();
+			const { wall, monotonic } = readClocks(this.#source);
 			this.#adjust(wall, monotonic, monotonic + this.#offset - wall);
 			time = Math.floor(monotonic + this.#offset);
 		}
@@ -126,67 +133,70 @@ export class Clock {
 		return this.#last;
 	}
 
-	/** How far `now` can be trusted. */
+	/** How far `now` can be trusted: `synced`, `holdover` or `unsynced`. */
 	get quality(): TimeQuality {
 		if (this.#era) return 'unsynced';
 		return this.#holdoverSince === undefined ? 'synced' : 'holdover';
 	}
 
-	/** Number of the era that what is received now belongs to; undefined while the time is known. */
+	/** Number of the era of readings that are received now; undefined while the time is known. */
 	get era(): number | undefined {
 		return this.#era?.number;
 	}
 
-	/** Where readers of the log have to stop, as far as that is known before it is open. */
+	/** The log offset from which readings are held back, as far as that is known before the log is open. */
 	get heldFrom(): number | undefined {
-		return this.#era && this.#era.number > 0 && this.#stillHolds(this.#era) ? this.#era.from : undefined;
+		return this.#era && this.#era.number > 0 && this.#holdsBack(this.#era) ? this.#era.from : undefined;
 	}
 
-	/** How far the gateway's time is ahead of the system's, ms. */
+	/** How far the gateway's time is ahead of the system clock, in ms. */
 	get ahead(): number {
-		const { wall, monotonic } = this.#read();
+		const { wall, monotonic } = readClocks(this.#source);
 		return monotonic + this.#offset - wall;
 	}
 
-	/** For the log: gives a reading that was received while the time was not known its times, on its way to a reader. */
+	/**
+	 * Corrects the times of a reading that was received while the time was unknown. The log calls it for each record
+	 * read.
+	 */
 	amend(record: LogRecord): void {
 		this.#eras.amend(record);
 	}
 
 	/**
-	 * Begins to keep the time of what goes into `log`, before anything does. @throws when the clock's state cannot be
-	 * written.
+	 * Starts to manage the times of the readings in `log`. Call it before the first append.
+	 * @throws if the clock's file cannot be written
 	 */
-	begin(log: Log): void {
+	attach(log: Log): void {
 		this.#log = log;
 		this.#eras.forgetBefore(log.startOffset);
 		const open = this.#eras.current;
-		// Of another start of the machine: nobody will ever know.
+		// An era of an earlier boot: its times can no longer be determined.
 		if (open && open.number !== this.#era?.number) open.to = log.nextOffset;
 		if (this.#era?.number === 0) {
 			const { number: _none, ...era } = this.#era;
 			this.#era = this.#eras.begin({ ...era, from: log.nextOffset });
 		}
-		if (this.#era && this.#stillHolds(this.#era)) {
+		if (this.#era && this.#holdsBack(this.#era)) {
 			this.#holding = true;
 			log.holdFrom(this.#era.from);
 		}
 		if (this.#era)
 			this.#logger.warn(
 				{ holding: this.#holding },
-				'clock: the time is not known yet; what is received now is corrected when it is',
+				'clock: the time is not known yet; readings received now are corrected when it is',
 			);
-		// Before the first reading bears the number of an era, the era must be there after a crash.
-		this.#file.writeSync(this.#kept());
-		this.#keptAt = this.#source.monotonic();
+		// The era must be on disk before the first reading with its number is stored.
+		this.#file.writeSync(this.#state());
+		this.#savedAt = this.#source.monotonic();
 		this.#timer = setInterval(() => this.check(), CHECK_EVERY_MS).unref();
 		this.check();
 	}
 
-	/** Looks at what the system says of its clock; called every second. */
+	/** Checks the system clock and whether it is synchronized; called every second. */
 	check(): void {
 		const evidence = this.#source.evidence();
-		const { wall, monotonic } = this.#read();
+		const { wall, monotonic } = readClocks(this.#source);
 		this.#waiting = evidence.kind === 'waiting';
 		const stamp = evidence.kind === 'synchronized' ? evidence.stamp : undefined;
 		const proven = stamp !== undefined && stamp !== this.#proof;
@@ -194,31 +204,31 @@ export class Clock {
 		this.now();
 		this.#proof = stamp;
 		if (this.#era) {
-			if (this.#holding && !this.#stillHolds(this.#era)) {
-				this.#logger.warn('clock: the time is still not known; what was held back goes out as unsynced');
-				this.#letGo();
+			if (this.#holding && !this.#holdsBack(this.#era)) {
+				this.#logger.warn('clock: the time is still not known; readings that were held back are sent as unsynced');
+				this.#release();
 			}
 		} else if (this.#holdoverSince !== undefined && !this.#slewing) {
-			const longEnough = monotonic - this.#holdoverSince >= this.#options.holdoverMs && wall >= WRITTEN;
-			if (proven || longEnough) this.#believe(wall, monotonic);
+			const longEnough = monotonic - this.#holdoverSince >= this.#options.holdoverMs && wall >= EARLIEST_TIME;
+			if (proven || longEnough) this.#acceptSystemClock(wall, monotonic);
 		}
-		if (monotonic - this.#keptAt >= KEEP_EVERY_MS) this.#keep();
+		if (monotonic - this.#savedAt >= SAVE_EVERY_MS) this.#save();
 	}
 
-	/** Call it when nothing is appended any more. */
+	/** Stops and writes the state. Call it after the last append to the log. */
 	async close(): Promise<void> {
 		clearInterval(this.#timer);
-		if (this.#log) this.#keep();
+		if (this.#log) this.#save();
 		await this.#file.settled();
 	}
 
-	/** The system's clock is not where ours is, or ours is not known to be right. */
+	/** Handles a difference between the system clock and our time, or a time that is not known. `ahead` in ms. */
 	#adjust(wall: number, monotonic: number, ahead: number): void {
 		if (this.#era) {
-			if (!this.#waiting && this.#canBe(wall)) this.#arrive(this.#era, wall, monotonic);
-			// What was taken for the newest time known may have been wrong.
-			else if (!this.#waiting && wall >= WRITTEN && monotonic - this.#era.begun >= this.#options.holdoverMs)
-				this.#arrive(this.#era, wall, monotonic);
+			if (!this.#waiting && this.#isPossible(wall)) this.#endEra(this.#era, wall, monotonic);
+			// The newest known time may itself have been wrong.
+			else if (!this.#waiting && wall >= EARLIEST_TIME && monotonic - this.#era.begun >= this.#options.holdoverMs)
+				this.#endEra(this.#era, wall, monotonic);
 			return;
 		}
 		if (ahead < TOLERANCE_MS) {
@@ -228,42 +238,43 @@ export class Clock {
 			this.#leaveHoldover();
 			return;
 		}
-		const setBackAgain = this.#slewing && ahead >= this.#aheadThen + STEP_MS;
+		const setBackAgain = this.#slewing && ahead >= this.#aheadAtCheck + STEP_MS;
 		if (setBackAgain || (!this.#slewing && this.#holdoverSince === undefined)) {
 			if (ahead >= STEP_MS) {
 				this.#slewing = false;
 				this.#logger.warn(
 					{ ms: Math.round(ahead) },
-					'clock: the system clock was set back; going by our own until it is proven right',
+					'clock: the system clock was set back; the gateway keeps its own time until that is proven right',
 				);
 				this.#holdoverSince = monotonic;
-				this.#keep();
+				this.#save();
 				const evidence = this.#source.evidence();
-				if (evidence.kind === 'synchronized' && evidence.stamp !== this.#proof) this.#believe(wall, monotonic);
+				if (evidence.kind === 'synchronized' && evidence.stamp !== this.#proof)
+					this.#acceptSystemClock(wall, monotonic);
 				return;
 			}
 			this.#slew(monotonic, ahead);
 		}
 		if (!this.#slewing) return;
-		const gained = Math.min(ahead, (monotonic - this.#lookedAt) * SLEW);
+		const gained = Math.min(ahead, (monotonic - this.#checkedAt) * SLEW);
 		this.#offset -= gained;
 		this.#slew(monotonic, ahead - gained);
 		if (ahead - gained < STEP_MS) this.#leaveHoldover();
 	}
 
-	/** What the system's clock shows is right, although we are ahead of it. */
-	#believe(wall: number, monotonic: number): void {
+	/** Accepts the system clock as right although our time is ahead of it: slews towards it, or steps back. */
+	#acceptSystemClock(wall: number, monotonic: number): void {
 		const ahead = monotonic + this.#offset - wall;
 		this.#newest = Math.min(this.#newest, wall);
-		if (ahead <= MOST_SLEWED_MS) {
+		if (ahead <= MAX_SLEW_MS) {
 			this.#logger.warn(
 				{ ms: Math.round(ahead) },
-				'clock: the system clock is believed again; ours goes slowly until it is caught up with',
+				"clock: the system clock is accepted again; the gateway's time runs at half speed until it has caught up",
 			);
 			this.#slew(monotonic, ahead);
 			return;
 		}
-		this.#logger.error({ ms: Math.round(ahead) }, 'clock: the time steps back, it was too far ahead');
+		this.#logger.error({ ms: Math.round(ahead) }, 'clock: the time steps back, as it was too far ahead');
 		this.#offset = wall - monotonic;
 		this.#last = 0;
 		this.#leaveHoldover();
@@ -271,21 +282,21 @@ export class Clock {
 
 	#slew(monotonic: number, ahead: number): void {
 		this.#slewing = true;
-		this.#lookedAt = monotonic;
-		this.#aheadThen = ahead;
+		this.#checkedAt = monotonic;
+		this.#aheadAtCheck = ahead;
 	}
 
 	#leaveHoldover(): void {
 		if (this.#holdoverSince === undefined) return;
 		this.#holdoverSince = undefined;
-		this.#keep();
+		this.#save();
 	}
 
 	/**
-	 * The time is known, and with it that of everything since the era began. Readers see that once it is certain that
-	 * they will see the same after a crash.
+	 * Ends an era: the time is known now, and with it the times of all readings of the era. Readers see them once the
+	 * correction is on disk, so that it is the same after a crash.
 	 */
-	#arrive(era: Era, wall: number, monotonic: number): void {
+	#endEra(era: Era, wall: number, monotonic: number): void {
 		era.delta = wall - monotonic - this.#offset;
 		era.to = this.#log?.nextOffset ?? era.from;
 		this.#offset = wall - monotonic;
@@ -293,25 +304,27 @@ export class Clock {
 		this.#era = undefined;
 		this.#last = 0;
 		this.#logger.warn({ ms: Math.round(era.delta), readings: era.to - era.from }, 'clock: the time is known now');
-		const letGo = () => this.#letGo();
-		this.#keep().then(letGo, letGo);
+		const release = () => this.#release();
+		this.#save().then(release, release);
 	}
 
-	#letGo(): void {
+	#release(): void {
 		if (!this.#holding) return;
 		this.#holding = false;
 		this.#log?.letGo();
 	}
 
-	#stillHolds(era: Era): boolean {
+	#holdsBack(era: Era): boolean {
 		return this.#source.monotonic() - era.begun < this.#options.waitForMs;
 	}
 
-	#canBe(wall: number): boolean {
-		return wall >= (this.#proof === undefined ? Math.max(WRITTEN, this.#newest - NEWEST_MAY_ERR_MS) : WRITTEN);
+	#isPossible(wall: number): boolean {
+		return (
+			wall >= (this.#proof === undefined ? Math.max(EARLIEST_TIME, this.#newest - NEWEST_TOLERANCE_MS) : EARLIEST_TIME)
+		);
 	}
 
-	#kept(): ClockState {
+	#state(): ClockState {
 		if (!this.#era) this.#newest = Math.max(this.#newest, this.now());
 		const { boot } = this.#source;
 		return {
@@ -323,20 +336,9 @@ export class Clock {
 		};
 	}
 
-	/** Rejects when it could not be written; nobody need wait for it. */
-	#keep(): Promise<void> {
-		this.#keptAt = this.#source.monotonic();
-		return this.#file.write(this.#kept());
-	}
-
-	/** Both clocks, as close to each other as they can be had: the process may be interrupted in between. */
-	#read(): { wall: number; monotonic: number } {
-		let monotonic = this.#source.monotonic();
-		for (let attempt = 0; ; attempt++) {
-			const wall = this.#source.wall();
-			const after = this.#source.monotonic();
-			if (after - monotonic < 1 || attempt === 3) return { wall, monotonic: after };
-			monotonic = after;
-		}
+	/** Writes the state. Rejects if the write fails; a rejection that nobody handles does no harm. */
+	#save(): Promise<void> {
+		this.#savedAt = this.#source.monotonic();
+		return this.#file.write(this.#state());
 	}
 }

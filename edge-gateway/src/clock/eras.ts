@@ -2,29 +2,29 @@ import type { LogRecord } from '@crowdvision/log';
 import { restamp } from './restamp.ts';
 
 /**
- * A stretch of the log whose readings were received while nobody knew the time. Each of them bears the number of its
- * era; what is known of the era tells what its times become on their way out.
+ * A range of the log whose readings were received while the time was unknown. Each of them carries the era's number;
+ * their times are corrected when they are read.
  */
 export interface Era {
 	number: number;
-	/** The machine's start it belongs to: only there can its times still be found out. */
+	/** The boot of the machine. The era's times can be determined only during that boot. */
 	boot: string | undefined;
-	/** What was taken for the time then is the monotonic clock plus this, ms. */
+	/** The assumed time minus the monotonic clock, ms. */
 	offset: number;
-	/** The monotonic clock when it began, ms. */
+	/** The monotonic clock at the start of the era, ms. */
 	begun: number;
-	/** Its readings are at this offset of the log or later, */
+	/** First offset of the log that belongs to the era. */
 	from: number;
-	/** and before this one, once it has ended. */
+	/** First offset after the era, once it has ended. */
 	to?: number;
-	/** What has to be added to its times, ms; undefined while that is unknown. */
+	/** What must be added to its times, ms; undefined while that is unknown. */
 	delta?: number;
 }
 
-const MOST_ERAS = 100;
+const MAX_ERAS = 100;
 const MARK = Buffer.from('"era":');
 
-/** The eras that the log may still hold readings of, oldest first. */
+/** The eras of which the log may still hold readings, oldest first. */
 export class Eras {
 	#eras: Era[];
 
@@ -36,21 +36,22 @@ export class Eras {
 		return this.#eras;
 	}
 
-	/** The one under way, if there is one. */
+	/** The era that has not ended, if there is one. */
 	get current(): Era | undefined {
 		const newest = this.#eras.at(-1);
 		return newest?.to === undefined ? newest : undefined;
 	}
 
+	/** Starts an era and gives it the next number. */
 	begin(era: Omit<Era, 'number'>): Era {
 		const begun = { ...era, number: (this.#eras.at(-1)?.number ?? 0) + 1 };
-		this.#eras = [...this.#eras, begun].slice(-MOST_ERAS);
+		this.#eras = [...this.#eras, begun].slice(-MAX_ERAS);
 		return begun;
 	}
 
 	/**
-	 * Forgets what lies before `start`, the first offset that the log holds; the newest stays, since numbers go on from
-	 * it.
+	 * Forgets the eras before `start`, the first offset that the log holds. The newest era stays, as the next number is
+	 * derived from it.
 	 */
 	forgetBefore(start: number): void {
 		this.#eras = this.#eras.filter(
@@ -58,7 +59,7 @@ export class Eras {
 		);
 	}
 
-	/** Gives a reading of an era the times it should have, as far as they are known by now, and takes the number away. */
+	/** Corrects the times of a reading of an era, as far as they are known, and removes the era's number. */
 	amend(record: LogRecord): void {
 		if (this.#eras.length === 0) return;
 		const { offset, payload } = record;

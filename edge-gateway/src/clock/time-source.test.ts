@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { systemTime } from './time-source.ts';
 
-it('a folder of timesyncd that cannot be looked at tells nothing, and ends nothing', async () => {
+it('systemTime treats an unreadable folder of timesyncd as saying nothing', async () => {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-timesync-'));
 	onTestFinished(() => rm(dir, { recursive: true }));
 	const loop = join(dir, 'loop');

@@ -1,33 +1,44 @@
 import { readFileSync, statSync } from 'node:fs';
 
 /**
- * What the system says of its wall clock: `synchronized` as of `stamp`, which changes each time it is synchronized
- * anew; `waiting` for it; or `silent`, where nothing that a process may read tells (chrony and ntpd keep it to
- * themselves, a container sees nothing of it).
+ * What the system says about its wall clock: `synchronized`, with a `stamp` that changes at each synchronization;
+ * `waiting` for its time; or `silent` if it says nothing that a process can read (with chrony or ntpd, or in a
+ * container).
  */
 export type Evidence = { kind: 'synchronized'; stamp: number } | { kind: 'waiting' } | { kind: 'silent' };
 
-/** Where the gateway's clock gets its time from. All in ms. */
+/** The clocks that the gateway's clock reads. All times in ms. */
 export interface TimeSource {
-	/** The system's wall clock, since 1970. */
+	/** The system's wall clock, epoch ms. */
 	wall(): number;
-	/** A clock that nobody sets. It goes on through restarts of the process while `boot` stays the same. */
+	/** A clock that cannot be set. It continues across restarts of the process while `boot` stays the same. */
 	monotonic(): number;
-	/** Changes when the machine starts; undefined where the system does not say. */
+	/** Changes at each start of the machine; undefined if the system does not say. */
 	readonly boot: string | undefined;
 	evidence(): Evidence;
 }
 
+/** Reads both clocks as close together as possible: the process may be interrupted in between. */
+export function readClocks(source: TimeSource): { wall: number; monotonic: number } {
+	let monotonic = source.monotonic();
+	for (let attempt = 0; ; attempt++) {
+		const wall = source.wall();
+		const after = source.monotonic();
+		if (after - monotonic < 1 || attempt === 3) return { wall, monotonic: after };
+		monotonic = after;
+	}
+}
+
 /**
- * Kept by systemd-timesyncd: the folder while it runs, the file touched whenever it has synchronized the clock
- * (systemd-timesyncd.service(8)).
+ * Folder of systemd-timesyncd, which exists while it runs. It touches the file `synchronized` in it at each
+ * synchronization (systemd-timesyncd.service(8)).
  */
 const TIMESYNC = '/run/systemd/timesync';
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
-/** The time of this machine; `timesync`: where systemd-timesyncd tells of itself. */
+/** The clocks of this machine. `timesync` is the folder of systemd-timesyncd. */
 export function systemTime(timesync = TIMESYNC): TimeSource {
-	// performance.now() costs a third of hrtime, and begins anew with each process.
+	// performance.now() takes a third of the time of hrtime, but starts at 0 with each process.
 	const before = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 	return {
 		wall: () => Date.now(),
@@ -45,7 +56,7 @@ function modified(path: string): number | undefined {
 	try {
 		return statSync(path, { throwIfNoEntry: false })?.mtimeMs;
 	} catch {
-		// What may not be looked at tells nothing.
+		// A file that may not be read says nothing.
 		return undefined;
 	}
 }

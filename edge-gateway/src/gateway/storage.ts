@@ -50,7 +50,7 @@ export async function openTelemetryLog(parts: {
 	});
 	const log = lifecycle.own('log', opened, (part) => part.close());
 	lifecycle.onStop('clock', () => clock.close());
-	clock.begin(log);
+	clock.attach(log);
 	return { log, clock };
 }
 

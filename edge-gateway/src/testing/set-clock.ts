@@ -1,14 +1,14 @@
 import type { Evidence, TimeSource } from '../clock/time-source.ts';
 
-/** A machine whose wall clock can be set, and whose time can be moved on; the rest is as the real one goes. */
+/** The clocks of a machine on which tests set the wall clock, let time pass and restart the machine. */
 export class SetClock implements TimeSource {
 	boot: string | undefined = 'first boot';
-	said: Evidence = { kind: 'silent' };
+	reported: Evidence = { kind: 'silent' };
 	#monotonic = 1000;
 	#offset: number;
 	readonly #began: number | undefined;
 
-	/** `runs`: time also passes by itself. */
+	/** `runs`: real time passes as well. */
 	constructor(wall: number, { runs = false } = {}) {
 		this.#began = runs ? performance.now() : undefined;
 		this.#offset = wall - this.monotonic();
@@ -23,7 +23,7 @@ export class SetClock implements TimeSource {
 	}
 
 	evidence(): Evidence {
-		return this.said;
+		return this.reported;
 	}
 
 	/** Sets the wall clock. */
@@ -31,19 +31,19 @@ export class SetClock implements TimeSource {
 		this.#offset = wall - this.monotonic();
 	}
 
-	/** Sets it forward, or with a negative number back. */
+	/** Sets the wall clock forward, or back with a negative number. */
 	step(ms: number): void {
 		this.#offset += ms;
 	}
 
-	/** Lets so much time pass. */
+	/** Lets time pass. */
 	pass(ms: number): void {
 		this.#monotonic += ms;
 	}
 
-	/** The machine starts anew: the wall clock shows what its hardware says. */
+	/** Restarts the machine; its wall clock then shows `wall`. */
 	reboot(wall: number): void {
-		this.boot = `${this.boot} and again`;
+		this.boot = `${this.boot}, restarted`;
 		this.#monotonic = 500;
 		this.set(wall);
 	}
