@@ -39,7 +39,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'sources/framing': 'decode/formats decode/message',
 	'sources/serial': 'frame.ts measures.ts options.ts access devices downlink intake normalize sources sources/framing',
 	'sources/replay': 'frame.ts decode rejected sources sources/mqtt/broker',
-	log: '',
+	log: 'normalize',
 	'bridge/config': 'measures.ts options.ts topics',
 	'bridge/loops': 'bridge/config',
 	'bridge/remote': 'options.ts bridge/config',

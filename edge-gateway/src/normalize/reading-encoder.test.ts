@@ -1,7 +1,7 @@
 import { DOOR_EVENTS, METRIC_KEYS, reading, TIME_QUALITIES, TRANSPORTS } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type EncodableReading, ReadingEncoder } from './reading-encoder.ts';
+import { buildingIdIn, type EncodableReading, ReadingEncoder } from './reading-encoder.ts';
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const time = fc.integer({ min: 946_684_800_000, max: 4_102_444_800_000 });
@@ -56,7 +56,9 @@ it('spells every reading as JSON that says what it says, whatever was spelled be
 			const encoder = new ReadingEncoder('log', 'pi "north"');
 			for (const [offset, one] of sequence.entries()) {
 				const { counted, ...rest } = one;
-				const spelled: unknown = JSON.parse(encoder.encode(one, offset));
+				const json = encoder.encode(one, offset);
+				expect(buildingIdIn(Buffer.from(json))).toBe(one.buildingId);
+				const spelled: unknown = JSON.parse(json);
 				expect(spelled).toEqual(
 					JSON.parse(JSON.stringify({ ...rest, ...counted, id: `log-${offset}`, gatewayId: 'pi "north"' })),
 				);

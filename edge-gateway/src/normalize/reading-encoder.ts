@@ -102,6 +102,15 @@ export class ReadingEncoder {
 	}
 }
 
+const BUILDING_ID = Buffer.from('"buildingId":"');
+const QUOTE = '"'.charCodeAt(0);
+
+/** The building of an encoded reading, without parsing the rest of it: a place id contains nothing that is escaped. */
+export function buildingIdIn(payload: Buffer): string {
+	const start = payload.indexOf(BUILDING_ID) + BUILDING_ID.length;
+	return payload.toString('utf8', start, payload.indexOf(QUOTE, start));
+}
+
 function spellCounted({ crossings, interval, adjustment }: CountedFields): string {
 	let json = '';
 	if (crossings) {

@@ -24,6 +24,11 @@ export const CHANNELS = {
 	devices: 'devices',
 } as const;
 
+/** The Redis channel on which the readings of a building are published as they are appended to the stream. */
+export function telemetryChannel(buildingId: string): string {
+	return `telemetry:${buildingId}`;
+}
+
 /** Retained tables: the last value per key, told to every watcher at once and at each change. */
 export const TABLES = {
 	/** Key: building id. Value: RetainedBuilding. Kept by twin. */
