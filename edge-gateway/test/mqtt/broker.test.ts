@@ -99,7 +99,7 @@ describe('over MQTT,', () => {
 			'',
 			'{"metric":"co2","value":1,"sensorId":"other"}',
 			'invalid_reading',
-			/\/sensorId says otherwise/,
+			/\/sensorId contradicts the topic/,
 		],
 		['a topic with too many levels', '/co2/x', '5', 'bad_request', /The topic must be/],
 	])(
