@@ -2,39 +2,38 @@ import { type Freshness, freshness, freshUntil, isCurrent } from '../reading/fre
 import { METRICS, type MetricDefinition, type MetricKey } from '../reading/metrics.ts';
 import type { LatestValue, SensorValue } from './http.ts';
 
-type Worth = Exclude<Freshness, 'no-data'>;
-type Judged = SensorValue & { freshness: Worth };
+type KnownFreshness = Exclude<Freshness, 'no-data'>;
+type Combine = MetricDefinition['combine'];
+/** What combining needs of a sensor's value. */
+type Combinable = Pick<SensorValue, 'sensorId' | 'value' | 'observedAt'>;
 
 /**
- * What a room's sensors together say of one metric, combined as the catalog has it. Sensors that are not heard from are
- * left out while any other is; when none is, the value is what they said last, and not current. Undefined for no sensor
- * at all: unknown is not 0.
+ * The value of a metric in a room, combined from its sensors as the catalog defines. Sensors that are not current are
+ * left out if any other is current; if none is, the value is combined from all of them and is not current. Undefined
+ * without a sensor: an unknown value is not 0.
  *
- * It is worth what the sensor is that it quotes (`last`, `max`), or the best of those it is made of (`mean`, `sum`).
+ * Its freshness is that of the sensor it quotes (`last`, `max`), or the best among its sensors (`mean`, `sum`).
+ * @param now epoch ms
  */
 export function roomValue(metric: MetricKey, sensors: readonly SensorValue[], now: number): LatestValue | undefined {
-	const judged = sensors.map((sensor) => ({ ...sensor, freshness: freshness(metric, sensor, now) }));
-	const current = judged.filter((sensor) => isCurrent(sensor.freshness));
-	const counted = current.length > 0 ? current : judged;
-	const [first] = counted;
-	if (!first) return undefined;
+	const known = sensors.map((sensor) => ({ ...sensor, freshness: freshness(metric, sensor, now) }));
+	const current = known.filter((sensor) => isCurrent(sensor.freshness));
+	const used = current.length > 0 ? current : known;
 	const { combine, unit }: MetricDefinition = METRICS[metric];
-	const told = counted.reduce((best, sensor) => (isToldBefore(combine, sensor, best) ? sensor : best), first);
-	const worth = combine === 'max' || combine === 'last' ? told.freshness : bestOf(counted);
-	const { sensorId, observedAt, unchangedSince, offlineAt, transport, low, high } = told;
+	const combined = combineSensors(combine, used);
+	if (!combined) return undefined;
+	const { sensorId, observedAt, unchangedSince, offlineAt, transport, low, high } = combined.quoted;
+	const quotesOne = combine === 'max' || combine === 'last';
+	const roomFreshness = quotesOne ? combined.quoted.freshness : bestOf(used);
 	return {
-		value: combineValues(
-			combine,
-			counted.map((sensor) => sensor.value),
-			told.value,
-		),
+		value: combined.value,
 		...(combine === 'last' && low !== undefined && high !== undefined && { low, high }),
 		unit,
 		observedAt,
 		sensorId,
-		freshness: worth,
-		freshUntil: Math.max(...counted.map((sensor) => freshUntil(metric, sensor))),
-		stale: !isCurrent(worth),
+		freshness: roomFreshness,
+		freshUntil: Math.max(...used.map((sensor) => freshUntil(metric, sensor))),
+		stale: !isCurrent(roomFreshness),
 		...(unchangedSince !== undefined && { unchangedSince }),
 		...(offlineAt !== undefined && { offlineAt }),
 		...(transport && { transport }),
@@ -43,27 +42,32 @@ export function roomValue(metric: MetricKey, sensors: readonly SensorValue[], no
 }
 
 /**
- * Which of two sensors a room quotes: the worst for the air, else who spoke last; of the same moment the greater id, so
- * that everybody quotes the same.
+ * Combines values that apply at the same time: the room's value, and the sensor that it quotes. Undefined without a
+ * sensor. The live view and the history both use this, so that they agree.
  */
-export function isToldBefore(
-	combine: MetricDefinition['combine'],
-	a: Pick<SensorValue, 'sensorId' | 'value' | 'observedAt'>,
-	b: Pick<SensorValue, 'sensorId' | 'value' | 'observedAt'>,
-): boolean {
+export function combineSensors<S extends Combinable>(
+	combine: Combine,
+	sensors: readonly S[],
+): { value: number; quoted: S } | undefined {
+	const [first] = sensors;
+	if (!first) return undefined;
+	const quoted = sensors.reduce((best, sensor) => (isQuotedBefore(combine, sensor, best) ? sensor : best), first);
+	if (combine === 'max' || combine === 'last') return { value: quoted.value, quoted };
+	const sum = sensors.reduce((total, { value }) => total + value, 0);
+	return { value: combine === 'sum' ? sum : sum / sensors.length, quoted };
+}
+
+/**
+ * Which of two sensors a room quotes: the higher value for `max`, else the one observed last; at the same moment the
+ * greater id, so that every process quotes the same.
+ */
+function isQuotedBefore(combine: Combine, a: Combinable, b: Combinable): boolean {
 	if (combine === 'max' && a.value !== b.value) return a.value > b.value;
 	if (a.observedAt !== b.observedAt) return a.observedAt > b.observedAt;
 	return a.sensorId > b.sensorId;
 }
 
-/** Values that hold at the same time as one; `told` is the one that the room quotes. */
-export function combineValues(combine: MetricDefinition['combine'], values: readonly number[], told: number): number {
-	if (combine === 'max' || combine === 'last') return told;
-	const sum = values.reduce((total, value) => total + value, 0);
-	return combine === 'sum' ? sum : sum / values.length;
-}
-
-function bestOf(counted: readonly Judged[]): Worth {
-	const order: Worth[] = ['live', 'stuck', 'stale', 'offline'];
-	return order.find((one) => counted.some((sensor) => sensor.freshness === one))!;
+function bestOf(sensors: readonly { freshness: KnownFreshness }[]): KnownFreshness {
+	const order: KnownFreshness[] = ['live', 'stuck', 'stale', 'offline'];
+	return order.find((candidate) => sensors.some((sensor) => sensor.freshness === candidate))!;
 }

@@ -1,11 +1,4 @@
-import {
-	combineValues,
-	freshMs,
-	isToldBefore,
-	METRICS,
-	type MetricDefinition,
-	type MetricKey,
-} from '@crowdvision/contracts';
+import { combineSensors, freshMs, METRICS, type MetricDefinition, type MetricKey } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import { addValue, emptyTally, type Tally } from './tally.ts';
 
@@ -106,12 +99,9 @@ export class StepFunction {
 	}
 
 	#combined(): number {
-		let leading: Sample | undefined;
-		for (const sample of this.#current.values())
-			if (!leading || isToldBefore(this.#combine, sample, leading)) leading = sample;
-		if (!leading) return 0;
-		if (this.#current.size === 1) return leading.value;
-		const values = [...this.#current.values()].map(({ value }) => value);
-		return combineValues(this.#combine, values, leading.value);
+		const samples = [...this.#current.values()];
+		// The value of one sensor is the room's, however values are combined.
+		if (samples.length === 1) return samples[0]!.value;
+		return combineSensors(this.#combine, samples)?.value ?? 0;
 	}
 }
