@@ -32,7 +32,7 @@ const signed = (claims: object, expiresAt = Math.floor(Date.now() / 1000) + 60, 
 		.sign(new TextEncoder().encode(SECRET));
 
 describe("a device's token", () => {
-	it('makes it a sender with the scope of its token, again and again', async () => {
+	it('gives its sender the scope of the token, each time', async () => {
 		const token = await tokens.signDevice({ id: 'd', domainName: 'acme', sensorIds: ['a'], buildingId: 'b1' });
 		const sender = {
 			id: 'd',
@@ -46,29 +46,29 @@ describe("a device's token", () => {
 	});
 
 	it.each<[string, () => Promise<string | undefined>]>([
-		['none', async () => undefined],
-		['an empty one', async () => ''],
-		['one of another secret', () => new Tokens(`${SECRET}!`).signDevice({ id: 'd', domainName: 'acme' })],
+		['missing', async () => undefined],
+		['empty', async () => ''],
+		['signed with another secret', () => new Tokens(`${SECRET}!`).signDevice({ id: 'd', domainName: 'acme' })],
 		["an account's", () => tokens.signAccount({ id: 'd', name: 'Ada', memberships: [] })],
-		['one that has expired', () => signed({}, 1000)],
-		['one for another audience', () => signed({}, undefined, 'account')],
-		['one of no device', () => signed({ sub: 'd' })],
-		['one without a domain', () => signed({ domainName: undefined })],
-		['one with sensors that are no list', () => signed({ sensorIds: 'all' })],
-	])('is not %s', async (_what, token) => {
+		['expired', () => signed({}, 1000)],
+		['for another audience', () => signed({}, undefined, 'account')],
+		['not for a device', () => signed({ sub: 'd' })],
+		['without a domain', () => signed({ domainName: undefined })],
+		['without a list of sensors', () => signed({ sensorIds: 'all' })],
+	])('is refused if it is %s', async (_what, token) => {
 		const bad = await token();
 		for (let i = 0; i < 2; i++)
 			await expect(credentials.sender(bad)).rejects.toMatchObject({ code: 'unauthenticated' });
 	});
 
-	it('must be of the device that it is sent with', async () => {
+	it('must belong to the device that sends it', async () => {
 		const token = await tokens.signDevice({ id: 'd', domainName: 'acme' });
 		for (const id of [undefined, '', 'D', 'd ', 'dd', 'device:d']) {
 			await expect(credentials.namedSender(id, token)).rejects.toMatchObject({ code: 'unauthenticated' });
 		}
 	});
 
-	it('is no longer taken when it expires, though it was taken before', async () => {
+	it('is refused once it has expired, although it was accepted before', async () => {
 		vi.useFakeTimers({ toFake: ['Date'] });
 		try {
 			const token = await signed({}, Math.floor(Date.now() / 1000) + 30);

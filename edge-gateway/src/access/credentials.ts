@@ -4,21 +4,21 @@ import type { Tokens } from '@crowdvision/service-kit';
 import { type Sender, senderOf } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 
-/** Somebody who was not let in. Without a good token it is only said who that is, and of no domain. */
+/** A sender whose sign-in was refused. Without a valid token its id is only a claim, and it has no domain. */
 export interface RefusedSender {
 	id: string;
 	domainName: string | undefined;
 	reason: string;
 }
 
-/** Turns device tokens into senders. */
+/** Turns device tokens into the senders they stand for. */
 export class Credentials {
 	readonly #tokens: Tokens;
 	readonly #registry: Registry;
 	readonly #onRefused: (refused: RefusedSender) => void;
 	readonly #senders = new WeakMap<DeviceClaims, Sender>();
 
-	/** `onRefused` is told of everybody who is not let in, as far as it is known who that is. */
+	/** @param onRefused called for each refused sign-in whose sender is known */
 	constructor(tokens: Tokens, registry: Registry, onRefused: (refused: RefusedSender) => void = () => undefined) {
 		this.#onRefused = onRefused;
 		this.#tokens = tokens;
@@ -27,7 +27,7 @@ export class Credentials {
 
 	/** @throws CrowdVisionError `unauthenticated` */
 	async sender(token: string | undefined): Promise<Sender> {
-		if (!token) throw new CrowdVisionError('unauthenticated', 'No device token was sent');
+		if (!token) throw new CrowdVisionError('unauthenticated', 'The request has no device token');
 		const sender = await this.#verified(token);
 		if (!this.#registry.isRevoked(sender.id, sender.issuedAt)) return sender;
 		this.#onRefused({ id: sender.id, domainName: sender.domainName, reason: `the token of ${sender.id} was revoked` });
@@ -35,7 +35,7 @@ export class Credentials {
 	}
 
 	async #verified(token: string): Promise<Sender> {
-		// The same claims each time for the same token, for as long as its key counts.
+		// The same object for the same token, as long as its key is valid.
 		const claims = await this.#tokens.verifyDevice(token);
 		let sender = this.#senders.get(claims);
 		if (!sender) {
@@ -45,15 +45,17 @@ export class Credentials {
 		return sender;
 	}
 
-	/** As `sender`, where the device also names itself (MQTT user name, serial hello): both must agree. */
+	/**
+	 * As `sender`, for a device that also states its name (MQTT user name, HELLO over serial): it must be the token's.
+	 */
 	async namedSender(deviceId: string | undefined, token: string | undefined): Promise<Sender> {
 		const sender = await this.sender(token);
-		const told = createHash('sha256')
+		const stated = createHash('sha256')
 			.update(deviceId ?? '')
 			.digest();
-		const meant = createHash('sha256').update(sender.id).digest();
-		if (!timingSafeEqual(told, meant))
-			throw new CrowdVisionError('unauthenticated', 'The token is not for this device id');
+		const expected = createHash('sha256').update(sender.id).digest();
+		if (!timingSafeEqual(stated, expected))
+			throw new CrowdVisionError('unauthenticated', 'The token belongs to another device id');
 		return sender;
 	}
 }

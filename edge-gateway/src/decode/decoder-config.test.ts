@@ -53,12 +53,12 @@ decoders:
 		[
 			'# in the middle of a topic',
 			'{topic: "a/#/b", use: senml}',
-			/^gateway\.yaml:2:13: decoders\.0\.topic has # elsewhere than at its end$/,
+			/^gateway\.yaml:2:13: decoders\.0\.topic must have # only at its end$/,
 		],
 		[
 			'a wildcard in a level',
 			'{topic: "a+/b", use: senml}',
-			/^gateway\.yaml:2:13: decoders\.0\.topic has a wildcard inside the level "a\+"/,
+			/^gateway\.yaml:2:13: decoders\.0\.topic must not have a wildcard inside the level "a\+"/,
 		],
 		[
 			'a reserved topic',

@@ -9,7 +9,7 @@ import {
 	STREAMS,
 } from '@crowdvision/contracts';
 import { keepTrying, type Logger } from '@crowdvision/service-kit';
-import { RateLimit } from '../limits/rate-limit.ts';
+import { RateLimiter } from '../limits/rate-limiter.ts';
 import type { CommandChannels } from './command-channels.ts';
 import { CommandQuotas } from './command-quotas.ts';
 import type { CommandStore } from './command-store.ts';
@@ -70,7 +70,7 @@ export class Downlink {
 	readonly #config: Required<DownlinkConfig>;
 	readonly #shared: boolean;
 	readonly #logger: Logger;
-	readonly #rate: RateLimit;
+	readonly #rate: RateLimiter;
 	/** Callers that wait for an outcome, by command id. */
 	readonly #waiting = new Map<string, ((result: CommandResult) => void)[]>();
 	readonly #stopping = new AbortController();
@@ -95,7 +95,7 @@ export class Downlink {
 		this.#shared = parts.shared;
 		this.#quotas = new CommandQuotas(parts.config, parts.domainOf);
 		this.#logger = parts.logger;
-		this.#rate = new RateLimit(parts.config.perSecond);
+		this.#rate = new RateLimiter(parts.config.perSecond);
 		this.#outcomes = parts.bus && new Outcomes(parts.bus, parts.logger);
 	}
 

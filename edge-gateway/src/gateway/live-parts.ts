@@ -25,12 +25,12 @@ export function livePartsOf(
 	{ timeouts, rooms }: Storage,
 	{ decoders, admission }: OpenIntake,
 	{ bridges, homeAssistant }: Uplinks,
-	{ serial, rateLimits, updateMqttLimits }: Sources,
+	{ serial, senderLimits, updateMqttLimits }: Sources,
 ): LiveParts {
 	const parts: LivePart[] = [
 		{
 			of: ({ messagesPerSecond, messagesPerSecondPerAddress }) => ({ messagesPerSecond, messagesPerSecondPerAddress }),
-			update: (next) => rateLimits.update(next),
+			update: (next) => senderLimits.update(next),
 		},
 		{ of: (next) => next.mqttLimits, update: (next) => updateMqttLimits(next.mqttLimits) },
 		{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges), readsFiles: true },

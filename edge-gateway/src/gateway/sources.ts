@@ -4,7 +4,7 @@ import type { Router } from '@crowdvision/service-kit';
 import { Credentials } from '../access/credentials.ts';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Devices } from '../devices/devices.ts';
-import { RateLimits } from '../limits/rate-limits.ts';
+import { SenderLimits } from '../limits/sender-limits.ts';
 import { clientAddress } from '../sources/client-address.ts';
 import { HttpSource } from '../sources/http.ts';
 import { MqttSource } from '../sources/mqtt/broker/mqtt-source.ts';
@@ -26,7 +26,7 @@ export interface Sources {
 	router: Router;
 	/** Devices that are connected, or were. */
 	devices: Devices;
-	rateLimits: RateLimits;
+	senderLimits: SenderLimits;
 	/** Takes Socket.IO and MQTT over WebSocket on a server that is not listening yet. */
 	attach(server: Server): void;
 	/** Applies the bounds of `sources.mqtt` in gateway.yaml to clients that are connected, too. */
@@ -46,8 +46,8 @@ export function openSources(
 	const { config, clock, tokens, logger, metrics } = parts;
 	const credentials = new Credentials(tokens, registry, noteUnauthenticated(parts, trace));
 	const devices = new Devices();
-	const rateLimits = new RateLimits(config, countRefused(parts, ledger, trace));
-	rateLimits.register(metrics);
+	const senderLimits = new SenderLimits(config, countRefused(parts, ledger, trace));
+	senderLimits.register(metrics);
 	const addressOf = clientAddress(config.trustProxy);
 	const limits = { ...MQTT_LIMITS, ...config.mqttLimits };
 
@@ -58,7 +58,7 @@ export function openSources(
 		devices,
 		registry,
 		decoders,
-		rateLimits,
+		senderLimits,
 		refuse,
 		channels,
 		availability,
@@ -75,11 +75,11 @@ export function openSources(
 		addressOf,
 	});
 	mqtt.register(metrics);
-	const http = new HttpSource({ credentials, devices, decoders, rateLimits, refuse });
+	const http = new HttpSource({ credentials, devices, decoders, senderLimits, refuse });
 	const socketIo = new SocketIoSource({
 		credentials,
 		devices,
-		rateLimits,
+		senderLimits,
 		addressOf,
 		channels,
 		availability,
@@ -93,7 +93,7 @@ export function openSources(
 		mqtt,
 		router: http.router,
 		devices,
-		rateLimits,
+		senderLimits,
 		attach(server) {
 			socketIo.attach(server);
 			mqtt.attach(server);

@@ -8,7 +8,7 @@ afterEach(() => {
 	vi.useRealTimers();
 });
 
-it('answers the first failures of an address at once, the next ever later up to a bound, and forgives with time', () => {
+it('answers the first failed sign-ins of an address at once, later ones with a growing delay that time resets', () => {
 	const throttle = new SignInThrottle();
 	const waits = Array.from({ length: 200 }, () => throttle.failed('a'));
 	expect(waits.slice(0, 20)).toEqual(Array(20).fill(0));

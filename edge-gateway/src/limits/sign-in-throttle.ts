@@ -1,17 +1,16 @@
-import { RateLimit } from './rate-limit.ts';
+import { RateLimiter } from './rate-limiter.ts';
 
 const PER_SECOND = 10;
 const LONGEST_MS = 5000;
 
 /**
- * Slows down whoever keeps failing to sign in, by address. Only failures wait: a device with a good token is let in at
- * once, whoever shares its address. Beyond twenty at once, they are answered ten a second, the latest after five
- * seconds.
+ * Delays the answers to failed sign-ins, by address. The first twenty are answered at once, then ten a second, each
+ * after at most five seconds. A device with a valid token never waits, whoever shares its address.
  */
 export class SignInThrottle {
-	readonly #failures = new RateLimit(PER_SECOND);
+	readonly #failures = new RateLimiter(PER_SECOND);
 
-	/** How long the answer to this failure must wait, in ms. */
+	/** Counts a failure; returns how long to wait before answering it, in ms. */
 	failed(address: string): number {
 		const bucket = this.#failures.of(address);
 		const wait = bucket.wait(performance.now());

@@ -15,25 +15,25 @@ const READING: IncomingReading = {
 const keyOf = (change: Partial<IncomingReading>, buildingId = 'b1', roomId = 'hall') =>
 	dedupKey({ ...READING, ...change }, buildingId, roomId);
 
-describe('what recognizes a redelivery', () => {
-	it('is nothing without a seq', () => {
+describe('the dedup key of a reading', () => {
+	it('is undefined without a seq', () => {
 		const { seq: _seq, ...reading } = READING;
 		expect(dedupKey(reading, 'b1', 'hall')).toBeUndefined();
 	});
 
-	it('is the same for the same reading', () => {
+	it('is the same in every delivery of a reading', () => {
 		expect(keyOf({})).toEqual(keyOf({}));
 		expect(keyOf({})).toMatchObject({ source: 'door-3 peopleCount', boot: 'a', seq: 7 });
 		const { boot: _boot, ...reading } = READING;
 		expect(dedupKey(reading, 'b1', 'hall')).toMatchObject({ boot: '' });
 	});
 
-	it('differs in the source for another sensor or metric, so that one message with several metrics may use one seq', () => {
+	it('has another source for another sensor or metric: one message with several metrics may use one seq', () => {
 		expect(keyOf({ metric: 'co2' })?.source).not.toBe(keyOf({})?.source);
 		expect(keyOf({ sensorId: 'door-4' })?.source).not.toBe(keyOf({})?.source);
 	});
 
-	it('differs in the hash for other content: value, unit, time, place', () => {
+	it('has another hash for another value, unit, time or place', () => {
 		const { unit: _unit, observedAt: _at, ...bare } = READING;
 		const keys = [
 			keyOf({}),
@@ -47,7 +47,7 @@ describe('what recognizes a redelivery', () => {
 		expect(new Set(keys.map((key) => key?.hash)).size).toBe(keys.length);
 	});
 
-	it('fits the log: a source and a boot of at most 255 bytes, the same after they were written and read', () => {
+	it('fits the log: source and boot take at most 255 bytes and survive being written as UTF-8', () => {
 		const text = (maxLength: number) =>
 			fc
 				.array(fc.integer({ min: 1, max: 0xffff }), { minLength: 1, maxLength })

@@ -2,8 +2,8 @@ import type { IncomingReading } from '@crowdvision/contracts';
 import type { DedupKey } from '@crowdvision/log';
 
 /**
- * What recognizes a reading that is delivered again, or undefined where it has no seq. The metric is part of the
- * source, so that one message with several metrics may use one seq.
+ * The key by which a redelivery of a reading is recognized; undefined without a `seq`. The metric is part of the source,
+ * so that one message with several metrics may use one seq.
  */
 export function dedupKey(reading: IncomingReading, buildingId: string, roomId: string): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
@@ -13,7 +13,7 @@ export function dedupKey(reading: IncomingReading, buildingId: string, roomId: s
 	if (observedAt !== undefined)
 		hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
 	hash = mixText(mixText(hash, buildingId), roomId);
-	// Well formed, because it is compared with what was written as UTF-8.
+	// Well-formed, because it is compared with text that was written as UTF-8.
 	return {
 		source: `${reading.sensorId} ${reading.metric}`,
 		boot: reading.boot?.toWellFormed() ?? '',
@@ -22,10 +22,7 @@ export function dedupKey(reading: IncomingReading, buildingId: string, roomId: s
 	};
 }
 
-/**
- * As `dedupKey`, for a reading without a seq in a refused message that is taken in again: however often that is done,
- * it is the same reading.
- */
+/** As `dedupKey`, for a reading without a `seq` in a refused message that is replayed, perhaps more than once. */
 export function replayKey(reading: IncomingReading, refusal: number, index: number): DedupKey {
 	return {
 		source: `${reading.sensorId} ${reading.metric}`,
@@ -41,8 +38,8 @@ const number = new Float64Array(1);
 const words = new Uint32Array(number.buffer);
 
 /**
- * FNV-1a, 32 bits, over the two halves of a number. Not over its digits: spelling them costs more than everything else
- * here.
+ * FNV-1a, 32 bits, over the two halves of a number. Not over its digits: to format them would cost more than everything
+ * else here.
  */
 function mixNumber(hash: number, value: number): number {
 	number[0] = value;

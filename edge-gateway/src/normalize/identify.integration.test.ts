@@ -42,7 +42,7 @@ const sender = (scope: Partial<Sender> = {}): Sender => ({
 	...scope,
 });
 
-describe('where a reading is from', () => {
+describe('the place of a reading', () => {
 	it.each<[string, string | undefined, string | undefined, object]>([
 		['door-3', undefined, undefined, { buildingId: 'b1', roomId: 'hall' }],
 		['door-3', 'b2', 'attic', { buildingId: 'b2', roomId: 'attic' }],
@@ -58,60 +58,63 @@ describe('where a reading is from', () => {
 		],
 		['new', undefined, undefined, { path: '/buildingId' }],
 		['__proto__', undefined, undefined, { path: '/buildingId' }],
-	])('%s says building %s and room %s', (sensorId, buildingId, roomId, expected) => {
-		expect(placeOf(sensorId, buildingId, roomId, registry)).toMatchObject(expected);
-	});
+	])(
+		'for sensor %s, building %s and room %s is what is stated or registered',
+		(sensorId, buildingId, roomId, expected) => {
+			expect(placeOf(sensorId, buildingId, roomId, registry)).toMatchObject(expected);
+		},
+	);
 
-	it('is the building of the scope only where nothing else says it, and never with a room of another building', () => {
+	it('takes the building of the scope last, and never combines it with a room of another building', () => {
 		expect(placeOf('new', undefined, 'attic', registry, 'b2')).toEqual({ buildingId: 'b2', roomId: 'attic' });
 		expect(placeOf('door-3', undefined, undefined, registry, 'b1')).toEqual({ buildingId: 'b1', roomId: 'hall' });
-		// Registered elsewhere: it is for `notAllowed` to say that this is outside the scope.
+		// Registered elsewhere: `notAllowed` decides that this is outside the scope.
 		expect(placeOf('door-3', undefined, undefined, registry, 'annex')).toEqual({ buildingId: 'b1', roomId: 'hall' });
 		expect(placeOf('door-3', undefined, 'attic', registry, 'annex')).toEqual({ buildingId: 'b1', roomId: 'attic' });
 	});
 });
 
-describe('what a sender may write', () => {
+describe('a sender', () => {
 	it.each<[string, string, Partial<Sender>]>([
 		['a building of its domain', 'b1', {}],
 		['a building of a subdomain', 'annex', {}],
-		['a building that is also of its domain', 'shared', {}],
-		['a building its token names', 'b1', { buildingId: 'b1' }],
-		['a sensor its token names', 'b1', { sensorIds: new Set(['s']) }],
-		['a building nobody told of yet, where its token names it', 'new', { buildingId: 'new' }],
-		['anything, as a port of this machine', 'foreign', { domainName: undefined }],
-	])('%s', (_what, buildingId, scope) => {
+		['a building that its domain shares', 'shared', {}],
+		['a building that its token names', 'b1', { buildingId: 'b1' }],
+		['a sensor that its token names', 'b1', { sensorIds: new Set(['s']) }],
+		['a building that is not known yet, if its token names it', 'new', { buildingId: 'new' }],
+		['to any building, as a port of this machine', 'foreign', { domainName: undefined }],
+	])('may write %s', (_what, buildingId, scope) => {
 		expect(notAllowed(sender(scope), 's', buildingId, registry)).toBeUndefined();
 	});
 
 	it.each<[string, string, Partial<Sender>, string]>([
 		['a building of another domain', 'foreign', {}, '/buildingId'],
-		['a building of another domain, though its token names it', 'foreign', { buildingId: 'foreign' }, '/buildingId'],
+		['a building of another domain, even if its token names it', 'foreign', { buildingId: 'foreign' }, '/buildingId'],
 		[
-			'a building of another domain, for a sensor its token names',
+			'a building of another domain, for a sensor that its token names',
 			'foreign',
 			{ sensorIds: new Set(['s']) },
 			'/buildingId',
 		],
-		['a building nobody owns', 'nobodys', {}, '/buildingId'],
-		['a building nobody told of', 'unknown', {}, '/buildingId'],
+		['a building without an owner', 'nobodys', {}, '/buildingId'],
+		['an unknown building', 'unknown', {}, '/buildingId'],
 		['a building of the domain above its own', 'b1', { domainName: 'acme/north' }, '/buildingId'],
-		['a domain that begins like its own', 'b1', { domainName: 'acm' }, '/buildingId'],
-		['another building of its domain than its token names', 'annex', { buildingId: 'b1' }, '/buildingId'],
-		['another sensor than its token names', 'b1', { sensorIds: new Set(['t']) }, '/sensorId'],
-		['any sensor, where its token names none at all', 'b1', { sensorIds: new Set() }, '/sensorId'],
-		['another sensor than its port is for', 'b1', { domainName: undefined, sensorIds: new Set(['t']) }, '/sensorId'],
+		['a building of a domain whose name only begins like its own', 'b1', { domainName: 'acm' }, '/buildingId'],
+		['a building of its domain that its token does not name', 'annex', { buildingId: 'b1' }, '/buildingId'],
+		['a sensor that its token does not name', 'b1', { sensorIds: new Set(['t']) }, '/sensorId'],
+		['any sensor, if the list in its token is empty', 'b1', { sensorIds: new Set() }, '/sensorId'],
+		['a sensor that its port is not for', 'b1', { domainName: undefined, sensorIds: new Set(['t']) }, '/sensorId'],
 		['anything with a revoked token', 'b1', { id: 'gone', issuedAt: 1000 }, ''],
-	])('not %s', (_what, buildingId, scope, path) => {
+	])('may not write %s', (_what, buildingId, scope, path) => {
 		expect(notAllowed(sender(scope), 's', buildingId, registry)).toMatchObject({ path });
 	});
 
-	it('is what it may again with a token issued after the revocation', () => {
+	it('may write again with a token issued after the revocation', () => {
 		expect(notAllowed(sender({ id: 'gone', issuedAt: 1001 }), 's', 'b1', registry)).toBeUndefined();
 	});
 });
 
-it('makes a sender of the claims of a token', () => {
+it('a sender has the scope of the claims of its token', () => {
 	const claims: DeviceClaims = {
 		sub: 'device:d:1',
 		domainName: 'acme',

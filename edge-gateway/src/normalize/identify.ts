@@ -1,9 +1,9 @@
 import { type DeviceClaims, domainCovers, type Problem } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 
-/** Who a frame comes from, and what it may write. Undefined scope parts do not restrict. */
+/** The sender of a frame, and what it may write. An undefined part of the scope does not restrict it. */
 export interface Sender {
-	/** The device's id, or the name of the port. */
+	/** Device id, or name of the port. */
 	id: string;
 	/** Undefined for a port of this machine, whose configuration is its credential. */
 	domainName: string | undefined;
@@ -11,11 +11,11 @@ export interface Sender {
 	buildingId: string | undefined;
 	/** When its token was issued, epoch seconds. */
 	issuedAt?: number;
-	/** The bridge it is, whose readings are not sent back to where they came from. */
+	/** The name of the bridge, if the sender is one: its readings are not sent back to it. */
 	bridge?: string;
 }
 
-/** A device's token as a sender. */
+/** The sender that a device's token stands for. */
 export function senderOf(claims: DeviceClaims): Sender {
 	return {
 		id: claims.sub.slice('device:'.length),
@@ -32,9 +32,10 @@ export interface Place {
 }
 
 /**
- * Where the reading is from: what it says, else where its sensor is registered, else the building of its sender's
- * scope. What that scope leaves out is for `notAllowed` to say: a sensor that is registered in another building is not
- * taken into this one.
+ * The place of a reading: what it states, else where its sensor is registered, else the building of its sender's scope.
+ * Whether the sender may write there, `notAllowed` decides: a sensor that is registered in another building is not taken
+ * into this one.
+ * @param scope the building that the sender may write for, if it is limited to one
  */
 export function placeOf(
 	sensorId: string,
@@ -48,7 +49,7 @@ export function placeOf(
 	const building = buildingId ?? registered?.buildingId ?? scope;
 	if (building === undefined)
 		return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" is not registered` };
-	// A room is one of its building: under another one's name it would be nowhere, or somebody else's.
+	// A registered room belongs to the registered building; in another building it would be no room, or another one.
 	const room = roomId ?? (registered?.buildingId === building ? registered.roomId : undefined);
 	if (room !== undefined) return { buildingId: building, roomId: room };
 	return {
@@ -57,10 +58,7 @@ export function placeOf(
 	};
 }
 
-/**
- * Why this sender may not speak for this sensor where the reading does not say where it stands, or undefined when it
- * may.
- */
+/** Why this sender may not send for this sensor, for a reading without a place; undefined if it may. */
 export function outsideScope(sender: Sender, sensorId: string, registry: Registry): Problem | undefined {
 	const problem = { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return problem;
@@ -71,9 +69,9 @@ export function outsideScope(sender: Sender, sensorId: string, registry: Registr
 }
 
 /**
- * Whether this sensor is registered in a building that is not of this domain. Ids of sensors are the same for all, and
- * whoever makes tokens may name any in them: so nobody of another domain hears or speaks for it. A port of this machine
- * (no domain) may.
+ * Whether this sensor is registered in a building of another domain. All domains share the ids of sensors, and whoever
+ * issues tokens can put any id into them, so a device of another domain neither receives nor sends for the sensor. A
+ * port of this machine (no domain) may.
  */
 export function isForeign(domainName: string | undefined, sensorId: string, registry: Registry): boolean {
 	if (domainName === undefined) return false;
@@ -83,8 +81,8 @@ export function isForeign(domainName: string | undefined, sensorId: string, regi
 }
 
 /**
- * Why this sender may not write for this sensor and building, or undefined when it may. Fails closed where the
- * building's owner is not known.
+ * Why this sender may not write for this sensor and building; undefined if it may. If the building's owner is not known,
+ * only a sender whose token names the building or the sensor may.
  */
 export function notAllowed(
 	sender: Sender,

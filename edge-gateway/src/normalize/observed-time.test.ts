@@ -7,7 +7,7 @@ const DAY = 24 * 3600_000;
 const YEAR_2000 = Date.UTC(2000, 0, 1);
 
 describe('the time of a reading', () => {
-	it('is the time of receipt where the device says none', () => {
+	it('is the time of receipt if the device states none', () => {
 		expect(observedTime(undefined, NOW)).toEqual({ observedAt: NOW, timeQuality: 'synced' });
 	});
 
@@ -22,7 +22,7 @@ describe('the time of a reading', () => {
 		['2026-11-22T09:59:30.123456789Z', '2026-11-22T09:59:30.123Z'],
 		['2024-02-29T12:00Z', '2024-02-29T12:00:00.000Z'],
 		['2026-11-22', '2026-11-22T00:00:00.000Z'],
-	])('%s is %s, wherever the gateway stands', (text, expected) => {
+	])('stated as %s is %s, in whichever time zone the gateway is', (text, expected) => {
 		expect(observedTime(text, NOW)).toEqual({ observedAt: Date.parse(expected), timeQuality: 'synced' });
 	});
 
@@ -38,7 +38,7 @@ describe('the time of a reading', () => {
 		'+10000-01-01',
 		'2026-02-30',
 		'2025-02-29',
-	])('%o is none', (text) => {
+	])('stated as %o is refused', (text) => {
 		expect(observedTime(text, NOW)).toMatchObject({ path: '/observedAt' });
 	});
 
@@ -53,16 +53,16 @@ describe('the time of a reading', () => {
 		);
 	});
 
-	it('is replaced by the time of receipt, and kept as the device told it, where it cannot be true', () => {
-		const cannotBeTrue = fc.oneof(
+	it('is replaced by the time of receipt if it is impossible, and kept as the device stated it', () => {
+		const impossible = fc.oneof(
 			fc.integer({ min: -1e15, max: YEAR_2000 - 1 }),
 			fc.integer({ min: NOW + DAY + 1, max: 1e15 }),
 			fc.constantFrom(0, -0.5, 1e300, -1e300, Number.MAX_VALUE),
 			fc.integer({ min: 0, max: YEAR_2000 - 1 }).map((at) => new Date(at).toISOString()),
 		);
 		fc.assert(
-			fc.property(cannotBeTrue, (told) => {
-				expect(observedTime(told, NOW)).toEqual({ observedAt: NOW, timeQuality: 'unsynced', deviceTime: told });
+			fc.property(impossible, (stated) => {
+				expect(observedTime(stated, NOW)).toEqual({ observedAt: NOW, timeQuality: 'unsynced', deviceTime: stated });
 			}),
 		);
 	});

@@ -50,7 +50,7 @@ const readings: fc.Arbitrary<EncodableReading> = fc.record({
 	era: maybe(fc.nat()),
 });
 
-it('spells every reading as JSON that says what it says, whatever was spelled before', () => {
+it('the encoder writes every reading as JSON with the same content, whatever it wrote before', () => {
 	fc.assert(
 		fc.property(fc.array(readings, { minLength: 1, maxLength: 30 }), (sequence) => {
 			const encoder = new ReadingEncoder('log', 'pi "north"');
@@ -58,11 +58,11 @@ it('spells every reading as JSON that says what it says, whatever was spelled be
 				const { counted, ...rest } = one;
 				const json = encoder.encode(one, offset);
 				expect(buildingIdIn(Buffer.from(json))).toBe(one.buildingId);
-				const spelled: unknown = JSON.parse(json);
-				expect(spelled).toEqual(
+				const parsed: unknown = JSON.parse(json);
+				expect(parsed).toEqual(
 					JSON.parse(JSON.stringify({ ...rest, ...counted, id: `log-${offset}`, gatewayId: 'pi "north"' })),
 				);
-				expect(reading.problem(spelled)).toBeUndefined();
+				expect(reading.problem(parsed)).toBeUndefined();
 			}
 		}),
 	);

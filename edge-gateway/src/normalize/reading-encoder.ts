@@ -1,8 +1,8 @@
 import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
 
 /**
- * Everything a canonical reading is made of but its id. Texts that are not named here as free need no escaping: their
- * patterns see to it.
+ * The content of a canonical reading, without its id. Only the texts that are marked as free need escaping; the patterns
+ * of the others exclude what would.
  */
 export interface EncodableReading {
 	sensorId: string;
@@ -20,7 +20,7 @@ export interface EncodableReading {
 	boot: string | undefined;
 	/** Free text, or a number. */
 	deviceTime: string | number | undefined;
-	/** Only of a count that is made of what doors say. */
+	/** Only for a count that is computed from doors. */
 	counted?: CountedFields | undefined;
 	/** See clock/eras.ts. */
 	era: number | undefined;
@@ -28,15 +28,15 @@ export interface EncodableReading {
 	bridge?: string | undefined;
 }
 
-/** Why a count is what it is, and how far it may be off. */
+/** How a count came about, and how far it may be off. */
 export interface CountedFields {
 	crossings?: Reading['crossings'];
 	interval: Interval;
 	adjustment?: Adjustment;
 }
 
-/** What stays the same from one reading of a sensor to the next, spelled once. */
-interface Spelled {
+/** The parts of the JSON that stay the same from one reading of a sensor to the next. */
+interface Parts {
 	unit: string;
 	buildingId: string;
 	roomId: string;
@@ -46,17 +46,17 @@ interface Spelled {
 	tail: string;
 }
 
-const MOST_SPELLED = 20_000;
+const MAX_KEPT_PARTS = 20_000;
 
 /**
- * Spells canonical readings as JSON. By hand and from parts that are kept, because every reading passes here:
- * `JSON.stringify` of the whole takes several times as long.
+ * Writes canonical readings as JSON. From parts that are kept between readings, and by hand: every reading passes here,
+ * and `JSON.stringify` takes several times as long.
  */
 export class ReadingEncoder {
 	readonly #idPrefix: string;
 	readonly #gateway: string;
-	readonly #spelled = new Map<string, Spelled>();
-	/** Times come by the dozen in the same millisecond, and spelling a number of thirteen digits is slow. */
+	readonly #parts = new Map<string, Parts>();
+	/** Dozens of readings share a millisecond, and formatting a number of thirteen digits is slow. */
 	readonly #observedAt = new LastNumber();
 	readonly #receivedAt = new LastNumber();
 
@@ -65,23 +65,26 @@ export class ReadingEncoder {
 		this.#gateway = JSON.stringify(gatewayId);
 	}
 
-	/** The reading at `offset` of the log; its id is made of both and so the same however often it is delivered. */
+	/** The reading at `offset` of the log. Its id consists of log and offset, so it is the same in each delivery. */
 	encode(reading: EncodableReading, offset: number): string {
 		const { head, tail } = this.#partsOf(reading);
-		const times = `,"observedAt":${this.#observedAt.spell(reading.observedAt)},"receivedAt":${this.#receivedAt.spell(reading.receivedAt)}`;
-		let json = `${this.#idPrefix}${offset}${head}${reading.value}${times},"timeQuality":"${reading.timeQuality}"`;
+		const observedAt = this.#observedAt.format(reading.observedAt);
+		const receivedAt = this.#receivedAt.format(reading.receivedAt);
+		let json =
+			`${this.#idPrefix}${offset}${head}${reading.value},"observedAt":${observedAt},"receivedAt":${receivedAt}` +
+			`,"timeQuality":"${reading.timeQuality}"`;
 		if (reading.seq !== undefined) json += `,"seq":${reading.seq}`;
 		if (reading.deviceTime !== undefined) json += `,"deviceTime":${JSON.stringify(reading.deviceTime)}`;
-		if (reading.counted) json += spellCounted(reading.counted);
+		if (reading.counted) json += countedJson(reading.counted);
 		if (reading.era !== undefined) json += `,"era":${reading.era}`;
 		if (reading.bridge !== undefined) json += `,"bridge":"${reading.bridge}"`;
 		return json + tail;
 	}
 
-	#partsOf(reading: EncodableReading): Spelled {
+	#partsOf(reading: EncodableReading): Parts {
 		const { sensorId, metric, unit, buildingId, roomId, transport, boot } = reading;
 		const key = `${sensorId} ${metric}`;
-		const known = this.#spelled.get(key);
+		const known = this.#parts.get(key);
 		if (
 			known &&
 			known.buildingId === buildingId &&
@@ -92,13 +95,14 @@ export class ReadingEncoder {
 		)
 			return known;
 		const head =
-			`","sensorId":"${sensorId}","metric":"${metric}","unit":"${unit}","buildingId":"${buildingId}","roomId":"${roomId}"` +
+			`","sensorId":"${sensorId}","metric":"${metric}","unit":"${unit}"` +
+			`,"buildingId":"${buildingId}","roomId":"${roomId}"` +
 			`,"gatewayId":${this.#gateway},"transport":"${transport}","value":`;
 		const tail = boot === undefined ? '}' : `,"boot":${JSON.stringify(boot)}}`;
-		const spelled = { unit, buildingId, roomId, transport, boot, head, tail };
-		if (this.#spelled.size >= MOST_SPELLED) this.#spelled.clear();
-		this.#spelled.set(key, spelled);
-		return spelled;
+		const parts = { unit, buildingId, roomId, transport, boot, head, tail };
+		if (this.#parts.size >= MAX_KEPT_PARTS) this.#parts.clear();
+		this.#parts.set(key, parts);
+		return parts;
 	}
 }
 
@@ -111,7 +115,7 @@ export function buildingIdIn(payload: Buffer): string {
 	return payload.toString('utf8', start, payload.indexOf(QUOTE, start));
 }
 
-function spellCounted({ crossings, interval, adjustment }: CountedFields): string {
+function countedJson({ crossings, interval, adjustment }: CountedFields): string {
 	let json = '';
 	if (crossings) {
 		json += `,"crossings":{"in":${crossings.in},"out":${crossings.out}`;
@@ -125,11 +129,12 @@ function spellCounted({ crossings, interval, adjustment }: CountedFields): strin
 	return adjustment ? `${json},"adjustment":${JSON.stringify(adjustment)}` : json;
 }
 
+/** Formats numbers, and keeps the digits of the last one. */
 class LastNumber {
 	#number = Number.NaN;
 	#digits = '';
 
-	spell(number: number): string {
+	format(number: number): string {
 		if (number !== this.#number) {
 			this.#number = number;
 			this.#digits = String(number);

@@ -17,11 +17,11 @@ describe('units', () => {
 		['voc', 0.25, 'ppm', 250],
 		['illuminance', 1.5, 'klx', 1500],
 		['peopleIn', 3, 'people', 3],
-	])('%s: %d %s is %d of the catalog', (metric, value, unit, expected) => {
+	])('%s of %d %s is %d in the unit of the catalog', (metric, value, unit, expected) => {
 		expect(toCatalogUnit(definition(metric), value, unit)).toBe(expected);
 	});
 
-	it("leaves a value in the catalog's unit, or without one, as it is", () => {
+	it("leave a value in the catalog's unit, or without a unit, as it is", () => {
 		fc.assert(
 			fc.property(
 				fc.constantFrom(...METRIC_KEYS),
@@ -36,7 +36,7 @@ describe('units', () => {
 		);
 	});
 
-	it('refuses a unit the metric is not measured in, and lists those it is', () => {
+	it('refuse a unit that the metric is not measured in, and list those that it is', () => {
 		expect(toCatalogUnit(definition('co2'), 400, 'degC')).toEqual({ path: '/unit', message: 'must be one of ppm' });
 		expect(toCatalogUnit(definition('humidity'), 40, '')).toEqual({
 			path: '/unit',
@@ -46,7 +46,7 @@ describe('units', () => {
 			expect(toCatalogUnit(definition('temperature'), 1, unit)).toHaveProperty('path', '/unit');
 	});
 
-	it('refuses what is outside the hard range after the conversion, and takes what is on its edge', () => {
+	it('refuse a converted value outside the hard range, and accept one on its edge', () => {
 		for (const metric of METRIC_KEYS) {
 			const { min, max, unit } = definition(metric);
 			const refused = { path: '/value', message: `must be from ${min} to ${max} ${unit}` };

@@ -12,7 +12,7 @@ import type { Decoders } from '../decode/decoders.ts';
 import type { Devices } from '../devices/devices.ts';
 import { type Deliver, deliverTo, type Frame, type Take } from '../frame.ts';
 import type { Intake } from '../intake/intake.ts';
-import type { RateLimits } from '../limits/rate-limits.ts';
+import type { SenderLimits } from '../limits/sender-limits.ts';
 import { NDJSON_TYPE, parseNdjson } from './ndjson.ts';
 import type { Source } from './source.ts';
 
@@ -23,7 +23,7 @@ interface HttpParts {
 	credentials: Credentials;
 	devices: Devices;
 	decoders: Decoders;
-	rateLimits: RateLimits;
+	senderLimits: SenderLimits;
 	refuse: Intake['refuse'];
 }
 
@@ -58,11 +58,11 @@ export class HttpSource implements Source {
 	}
 
 	async #ingest(request: Request, response: Response): Promise<void> {
-		const { credentials, devices, decoders, rateLimits, refuse } = this.#parts;
+		const { credentials, devices, decoders, senderLimits, refuse } = this.#parts;
 		const sender = await credentials.sender(bearerToken(request));
 		if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 		// Before the body is parsed: a sender that is too fast must cost nothing, and fill no list of refusals.
-		rateLimits.take('http', sender.id, request.ip);
+		senderLimits.take('http', sender.id, request.ip);
 		const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
 		const type = mediaType(request.headers['content-type']);
 		const decodeBy = decoders.forContentType(type);

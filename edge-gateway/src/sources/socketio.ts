@@ -9,7 +9,7 @@ import type { CommandChannel, CommandChannels } from '../downlink/command-channe
 import { sensorsIn } from '../downlink/device-messages.ts';
 import { socketIoChannel } from '../downlink/socketio-channel.ts';
 import { type Deliver, deliverTo, type Take } from '../frame.ts';
-import type { RateLimits } from '../limits/rate-limits.ts';
+import type { SenderLimits } from '../limits/sender-limits.ts';
 import { isForeign, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import type { Source } from './source.ts';
@@ -26,7 +26,7 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 export class SocketIoSource implements Source {
 	readonly #credentials: Credentials;
 	readonly #devices: Devices;
-	readonly #rateLimits: RateLimits;
+	readonly #senderLimits: SenderLimits;
 	readonly #addressOf: (request: IncomingMessage) => string;
 	readonly #channels: CommandChannels;
 	readonly #availability: Availability;
@@ -38,7 +38,7 @@ export class SocketIoSource implements Source {
 	constructor(parts: {
 		credentials: Credentials;
 		devices: Devices;
-		rateLimits: RateLimits;
+		senderLimits: SenderLimits;
 		addressOf: (request: IncomingMessage) => string;
 		channels: CommandChannels;
 		availability: Availability;
@@ -47,7 +47,7 @@ export class SocketIoSource implements Source {
 	}) {
 		this.#credentials = parts.credentials;
 		this.#devices = parts.devices;
-		this.#rateLimits = parts.rateLimits;
+		this.#senderLimits = parts.senderLimits;
 		this.#addressOf = parts.addressOf;
 		this.#channels = parts.channels;
 		this.#availability = parts.availability;
@@ -134,7 +134,7 @@ export class SocketIoSource implements Source {
 	): Promise<Outcome<{ accepted: number }>> {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
-			this.#rateLimits.take('socket.io', sender.id, address);
+			this.#senderLimits.take('socket.io', sender.id, address);
 			const accepted = await this.#deliver({
 				transport: 'socket.io',
 				source: 'reading',

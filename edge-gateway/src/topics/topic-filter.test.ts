@@ -16,7 +16,7 @@ describe('topic filters (MQTT 3.1.1 section 4.7)', () => {
 		['+/uptime', '$SYS/uptime', false],
 		['$SYS/#', '$SYS/uptime', true],
 		['a/+/c', 'a//c', true],
-	])('%s and the topic %s: %s', (filter, topic, matches) => {
+	])('the filter %s matches the topic %s: %s', (filter, topic, matches) => {
 		expect(matchesFilter(filter, topic)).toBe(matches);
 	});
 
@@ -28,7 +28,7 @@ describe('topic filters (MQTT 3.1.1 section 4.7)', () => {
 		['a/+', 'a/b', true],
 		['a/#', 'a', true],
 		['#', '$SYS/#', false],
-	])('%s covers %s: %s', (outer, inner, covers) => {
+	])('the filter %s covers the filter %s: %s', (outer, inner, covers) => {
 		expect(coversFilter(outer, inner)).toBe(covers);
 	});
 
@@ -38,12 +38,12 @@ describe('topic filters (MQTT 3.1.1 section 4.7)', () => {
 		['a/#', 'a', true],
 		['a/+/c', 'a/b', false],
 		['#', 'x/y', true],
-	])('%s and %s have a topic in common: %s', (one, other, overlap) => {
+	])('the filters %s and %s have a topic in common: %s', (one, other, overlap) => {
 		expect(overlapFilters(one, other)).toBe(overlap);
 		expect(overlapFilters(other, one)).toBe(overlap);
 	});
 
-	it('a filter with a wildcard in the wrong place is named as such', () => {
+	it('a filter with a wildcard in the wrong place has a problem that names the place', () => {
 		expect(filterProblem('a/#/b')).toContain('#');
 		expect(filterProblem('a/b+')).toContain('"b+"');
 		expect(filterProblem('a/+/#')).toBeUndefined();

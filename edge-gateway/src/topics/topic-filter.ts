@@ -1,6 +1,6 @@
 /**
- * Whether a topic matches an MQTT topic filter (MQTT 3.1.1 section 4.7); a wildcard in front does not match a topic
- * that begins with `$`.
+ * Whether a topic matches an MQTT topic filter (MQTT 3.1.1 section 4.7). A filter that begins with a wildcard does not
+ * match a topic that begins with `$`.
  */
 export function matchesFilter(filter: string, topic: string): boolean {
 	if (filter === topic) return true;
@@ -15,7 +15,7 @@ export function matchesFilter(filter: string, topic: string): boolean {
 	return wanted.length === levels.length;
 }
 
-/** Whether every topic that `inner` matches is matched by `outer` too. */
+/** Whether `outer` matches every topic that `inner` matches. */
 export function coversFilter(outer: string, inner: string): boolean {
 	if (outer === inner) return true;
 	if (inner.charCodeAt(0) === DOLLAR && outer.charCodeAt(0) !== DOLLAR) return false;
@@ -40,12 +40,14 @@ export function overlapFilters(one: string, other: string): boolean {
 	}
 }
 
-/** What is wrong with an MQTT topic filter, or undefined (MQTT 3.1.1 section 4.7.1). */
+/** The mistake in an MQTT topic filter (MQTT 3.1.1 section 4.7.1), to follow its name; undefined if it is valid. */
 export function filterProblem(filter: string): string | undefined {
 	const levels = filter.split('/');
-	if (levels.slice(0, -1).includes('#')) return 'has # elsewhere than at its end';
+	if (levels.slice(0, -1).includes('#')) return 'must have # only at its end';
 	const mixed = levels.find((level) => level.length > 1 && /[+#]/.test(level));
-	return mixed === undefined ? undefined : `has a wildcard inside the level "${mixed}"; + and # stand for whole levels`;
+	return mixed === undefined
+		? undefined
+		: `must not have a wildcard inside the level "${mixed}": + and # stand for whole levels`;
 }
 
 const DOLLAR = 0x24;

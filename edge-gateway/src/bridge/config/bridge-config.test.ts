@@ -65,7 +65,7 @@ describe('bridges in gateway.yaml', () => {
 		[`{name: a, url: "mqtt://h", lazy: {messages: 3}, ${TOPICS}}`, 'is only for start: lazy'],
 		[`{name: a, url: "mqtts://h", tls: {cert: x}, ${TOPICS}}`, 'must have cert and key together'],
 		['{name: a, url: "mqtt://h", topics: []}', 'topics'],
-		['{name: a, url: "mqtt://h", topics: [{pattern: "a/#/b"}]}', 'has # elsewhere than at its end'],
+		['{name: a, url: "mqtt://h", topics: [{pattern: "a/#/b"}]}', 'must have # only at its end'],
 		['{name: a, url: "mqtt://h", topics: [{pattern: "a", localPrefix: "x/#"}]}', 'must not contain + or #'],
 		[
 			'{name: a, url: "mqtt://h", topics: [{localPrefix: "x"}]}',

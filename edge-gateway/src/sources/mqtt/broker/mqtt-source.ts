@@ -11,8 +11,8 @@ import type { CommandChannels } from '../../../downlink/command-channels.ts';
 import { isLateCommand, MqttChannels } from '../../../downlink/mqtt-channels.ts';
 import type { Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
-import { Pace } from '../../../limits/pace.ts';
-import type { RateLimits } from '../../../limits/rate-limits.ts';
+import { PacedQueue } from '../../../limits/paced-queue.ts';
+import type { SenderLimits } from '../../../limits/sender-limits.ts';
 import { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
@@ -44,7 +44,7 @@ interface MqttParts {
 	availability: Availability;
 	registry: Registry;
 	decoders: Decoders;
-	rateLimits: RateLimits;
+	senderLimits: SenderLimits;
 	/** Sessions and retained messages. Not closed by the source. */
 	sessions: SessionStore;
 	refuse: Intake['refuse'];
@@ -94,7 +94,7 @@ export class MqttSource implements Source {
 	#expiring: NodeJS.Timeout | undefined;
 
 	constructor(parts: MqttParts) {
-		const { devices, availability, registry, refuse, rateLimits, limits } = parts;
+		const { devices, availability, registry, refuse, senderLimits, limits } = parts;
 		this.#parts = parts;
 		this.#filters = new SubscriptionLimit(() => limits.filtersPerDevice);
 		this.#broker = new IngestBroker({
@@ -129,7 +129,7 @@ export class MqttSource implements Source {
 			refuse,
 			answered: (sensorId, answer) => parts.commands.answered(sensorId, answer),
 			guestMayPublish: (sender, topic) => parts.guest.mayPublish(sender, topic),
-			onPaced: () => rateLimits.count('mqtt'),
+			onPaced: () => senderLimits.count('mqtt'),
 			stopping: this.#stopping.signal,
 		});
 	}
@@ -180,7 +180,7 @@ export class MqttSource implements Source {
 	#serve(connection: MqttConnection): void {
 		const client = this.#broker.handle(connection.stream);
 		connection.isUnacknowledged = (packetId) => this.#parts.sessions.isUnacknowledged(client.id, packetId);
-		this.#peers.set(client, { connection, pubacks: new Pubacks(connection), sender: undefined, pace: undefined });
+		this.#peers.set(client, { connection, pubacks: new Pubacks(connection), sender: undefined, paced: undefined });
 	}
 
 	#onReady(client: Client): void {
@@ -217,12 +217,12 @@ export class MqttSource implements Source {
 		done: (error: AuthenticateError | null, success: boolean | null) => void,
 	): void {
 		const peer = this.#peers.get(client)!;
-		const { credentials, rateLimits } = this.#parts;
+		const { credentials, senderLimits } = this.#parts;
 		const { address } = peer.connection;
 		credentials.namedSender(username, password?.toString('utf8')).then(
 			(sender) => {
 				peer.sender = sender;
-				peer.pace = new Pace([rateLimits.devices.of(sender.id), rateLimits.addresses.of(address)]);
+				peer.paced = new PacedQueue([senderLimits.devices.of(sender.id), senderLimits.addresses.of(address)]);
 				// Client ids are prefixed with the device id. A device that uses another's client id can then neither end the
 				// other's connection nor get its session.
 				(client as { id: string }).id = `${sender.id}/${client.id}`;

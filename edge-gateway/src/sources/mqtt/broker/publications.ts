@@ -71,11 +71,11 @@ export class MqttPublications {
 	/** Handles a message. Calls `done` when the packet was acknowledged here or may be acknowledged by the broker. */
 	publish(client: Client, peer: MqttPeer, sender: Sender, packet: PublishPacket, done: Done): void {
 		if (packet.qos === 1 && packet.messageId !== undefined) peer.pubacks.expect(packet.messageId);
-		const { pace } = peer;
-		if (!pace || pace.pass()) this.#dispatch(client, peer, sender, packet, done);
+		const { paced } = peer;
+		if (!paced || paced.pass()) this.#dispatch(client, peer, sender, packet, done);
 		else {
 			this.#parts.onPaced();
-			pace.hold(() => this.#dispatch(client, peer, sender, packet, done));
+			paced.hold(() => this.#dispatch(client, peer, sender, packet, done));
 		}
 	}
 

@@ -1,4 +1,4 @@
-import type { Pace } from '../../../limits/pace.ts';
+import type { PacedQueue } from '../../../limits/paced-queue.ts';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { MqttConnection } from './connection.ts';
 import type { Pubacks } from './puback-writer.ts';
@@ -10,5 +10,5 @@ export interface MqttPeer {
 	/** Undefined until the client has signed in. */
 	sender: Sender | undefined;
 	/** Undefined until the client has signed in. */
-	pace: Pace | undefined;
+	paced: PacedQueue | undefined;
 }

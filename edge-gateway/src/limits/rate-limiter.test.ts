@@ -1,6 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimiter } from './rate-limiter.ts';
 
 beforeEach(() => {
 	vi.useFakeTimers({ toFake: ['performance'] });
@@ -9,8 +9,8 @@ afterEach(() => {
 	vi.useRealTimers();
 });
 
-/** How many of `tries` messages are taken. */
-function taken(limit: RateLimit, sender: string, tries: number): number {
+/** How many of `tries` messages pass. */
+function taken(limit: RateLimiter, sender: string, tries: number): number {
 	let count = 0;
 	for (let i = 0; i < tries; i++) {
 		try {
@@ -23,9 +23,9 @@ function taken(limit: RateLimit, sender: string, tries: number): number {
 	return count;
 }
 
-describe('the messages of a sender', () => {
-	it('are twice the rate at once, then the rate', () => {
-		const limit = new RateLimit(10);
+describe('RateLimiter', () => {
+	it('lets twice the rate pass at once, then the rate', () => {
+		const limit = new RateLimiter(10);
 		expect(taken(limit, 'a', 100)).toBe(20);
 		vi.advanceTimersByTime(1000);
 		expect(taken(limit, 'a', 100)).toBe(10);
@@ -33,14 +33,14 @@ describe('the messages of a sender', () => {
 		expect(taken(limit, 'a', 100)).toBe(20);
 	});
 
-	it('do not count for another sender', () => {
-		const limit = new RateLimit(5);
+	it('counts each sender by itself', () => {
+		const limit = new RateLimiter(5);
 		expect(taken(limit, 'a', 100)).toBe(10);
 		expect(taken(limit, 'b', 100)).toBe(10);
 	});
 
-	it('are refused with whole seconds to wait, after which one is taken', () => {
-		const limit = new RateLimit(1);
+	it('refuses with whole seconds to wait, after which a message passes', () => {
+		const limit = new RateLimiter(1);
 		expect(taken(limit, 'a', 3)).toBe(2);
 		let refusal: unknown;
 		try {
@@ -55,8 +55,8 @@ describe('the messages of a sender', () => {
 		expect(taken(limit, 'a', 2)).toBe(1);
 	});
 
-	it('are remembered of ten thousand senders, not of any number: the one heard of first is forgotten', () => {
-		const limit = new RateLimit(1);
+	it('remembers ten thousand senders, and forgets the oldest beyond that', () => {
+		const limit = new RateLimiter(1);
 		for (let i = 0; i < 10_000; i++) expect(taken(limit, `s${i}`, 3)).toBe(2);
 		expect(taken(limit, 's0', 3)).toBe(0);
 		limit.take('one more');
