@@ -5,16 +5,16 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { ReadingEncoder } from '../normalize/reading-encoder.ts';
 import type { Occupancy } from './occupancy.ts';
 
-/** A count that is known, on its way to the log. */
-interface Known {
+/** A known count that is to be written to the log. */
+interface KnownCount {
 	buildingId: string;
 	roomId: string;
 	sensorId: string;
 	count: number;
-	/** As of when, epoch ms; undefined is now. */
+	/** The time of the count, epoch ms; undefined: now. */
 	at: number | undefined;
 	adjustment: Omit<Adjustment, 'before'>;
-	told: { by?: string; name?: string; note?: string; reason?: 'nightly' | 'quiet' };
+	details: { by?: string; name?: string; note?: string; reason?: 'nightly' | 'quiet' };
 }
 
 interface RoomId {
@@ -22,7 +22,7 @@ interface RoomId {
 	roomId: string;
 }
 
-/** What a person says of a room. */
+/** A count that a person has made. */
 export interface Correction {
 	count: number;
 	note: string | undefined;
@@ -32,9 +32,9 @@ export interface Correction {
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Sets counts, each as a reading of its own through the log, so that whoever reads the log sees a `peopleCount` like
- * any other. Such a reading says `http`: it comes by no device's way in, and that is how a person reaches the gateway;
- * what it is, `adjustment` says.
+ * Sets the counts of rooms, each by a reading in the log, so that every consumer of the log gets a `peopleCount` like
+ * any other. The transport of such a reading is `http`, as a correction is sent over HTTP; `adjustment` says what it
+ * is.
  */
 export class Adjustments {
 	readonly #log: Log;
@@ -60,8 +60,9 @@ export class Adjustments {
 	}
 
 	/**
-	 * The room was empty at `at`. `due`: the time of night it was to be zeroed. @throws CrowdVisionError `log_full`,
-	 * `unavailable`
+	 * Sets a room to empty as of `at`; `due` is the scheduled time of a nightly reset. Both in epoch ms. Resolves when it
+	 * is on disk.
+	 * @throws CrowdVisionError `log_full`, `unavailable`
 	 */
 	zero(
 		room: RoomId,
@@ -73,18 +74,21 @@ export class Adjustments {
 			count: 0,
 			at,
 			adjustment: { kind: 'zeroing', reason, ...(due !== undefined && { due }) },
-			told: { reason },
+			details: { reason },
 		});
 	}
 
 	/**
-	 * Somebody has looked. Resolves when it is on disk.
-	 * @throws CrowdVisionError `not_found` where no door of the room was heard; `log_full`, `unavailable`
+	 * Sets a room to the count that a person has made. Resolves when it is on disk.
+	 * @throws CrowdVisionError `not_found` if no door of the room has sent; `log_full`, `unavailable`
 	 */
 	correct(room: RoomId, { count, note, account }: Correction): Promise<Corrected> {
 		if (this.#occupancy.count(room.buildingId, room.roomId) === undefined) {
-			const why = 'Where a camera says how many people there are, its next reading would undo a correction.';
-			throw new CrowdVisionError('not_found', `This gateway counts no door of the room "${room.roomId}". ${why}`);
+			throw new CrowdVisionError(
+				'not_found',
+				`This gateway counts no door of the room "${room.roomId}". ` +
+					'If a camera reports the number of people, its next reading would undo a correction.',
+			);
 		}
 		return this.#set({
 			...room,
@@ -92,21 +96,21 @@ export class Adjustments {
 			count,
 			at: undefined,
 			adjustment: { kind: 'correction' },
-			told: { by: account.id, name: account.name, ...(note && { note }) },
+			details: { by: account.id, name: account.name, ...(note && { note }) },
 		});
 	}
 
-	async #set({ buildingId, roomId, sensorId, count, at: asOf, adjustment, told }: Known): Promise<Corrected> {
+	async #set({ buildingId, roomId, sensorId, count, at: asOf, adjustment, details }: KnownCount): Promise<Corrected> {
 		const { rooms } = this.#ledger;
 		const now = this.#clock.now();
 		const at = asOf ?? now;
 		const offset = this.#log.nextOffset;
-		// From here to the append in one turn of the event loop, as the intake does it.
+		// Everything from here to the append runs in one turn of the event loop, as in the intake.
 		const change = this.#occupancy.apply(
 			buildingId,
 			roomId,
 			{ kind: 'known', why: adjustment.kind, count, at },
-			{ offset, receivedAt: now, told },
+			{ offset, receivedAt: now, details },
 		);
 		const { before, interval } = change;
 		const payload = this.#encoder.encode(
@@ -133,7 +137,7 @@ export class Adjustments {
 		rooms.pending++;
 		try {
 			const { dropped } = await this.#log.append([{ payload, at: now }]);
-			if (dropped) throw new LogFullError('what is new is dropped');
+			if (dropped) throw new LogFullError('new readings are dropped');
 		} catch (error) {
 			rooms.deferred++;
 			change.undo();

@@ -1,45 +1,46 @@
 import type { CountCause, CountChange } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
-import { type Change, type Effect, MOST_ROOMS } from './room-count.ts';
+import { type Change, type Effect, MAX_ROOMS } from './room-count.ts';
 
-/** Where a change stands in the telemetry log, and when it came in. */
-export interface RecordOf {
+/** The place of a change in the telemetry log, and its origin. */
+export interface ChangeRecord {
 	offset: number;
 	/** Epoch ms. */
 	receivedAt: number;
-	/** Of what a person or the gateway itself did. */
-	told?: Pick<CountChange, 'by' | 'name' | 'note' | 'reason'>;
-	/** Read again at a start: it was counted before. */
+	/** Who set the count and why, if a person or the gateway itself did. */
+	details?: Pick<CountChange, 'by' | 'name' | 'note' | 'reason'>;
+	/** It is replayed from the log at a start, and was counted before. */
 	again?: boolean;
 }
 
-interface Kept {
+interface StoredChange {
 	buildingId: string;
 	roomId: string;
 	change: CountChange;
 }
 
-const MOST_RECENT = 100;
-const MOST_NOTABLE = 100;
+const MAX_RECENT = 100;
+const MAX_NOTABLE = 100;
 const MAX_BYTES = 4 * 1024 * 1024;
-const EVERYDAY: ReadonlySet<CountCause> = new Set(['crossings', 'first', 'late']);
+/** Causes of ordinary changes; all others are notable. */
+const ORDINARY: ReadonlySet<CountCause> = new Set(['crossings', 'first', 'late']);
 
-/** What was noted of one room: everything lately, and what is out of the ordinary for longer. Newest last. */
-interface OfRoom {
+/** The recorded changes of one room, newest last: the recent ordinary ones, and the notable ones for longer. */
+interface RoomHistory {
 	recent: CountChange[];
 	notable: CountChange[];
 }
 
 /**
- * Why each room's count is what it is. Bounded, in rooms, per room and on disk: of crossings, the last since the start;
- * of wraps, resets, zeroings and corrections, the last on disk. It explains counts, they do not hang on it.
+ * Records why each room's count is what it is: the last crossings since the start, in memory; the last wraps, resets,
+ * zeroings and corrections, on disk. Bounded in rooms, per room and on disk. Counts do not depend on it.
  */
 export class AuditTrail {
 	readonly #log: Log;
 	readonly #logId: string;
 	readonly #onNotable: (buildingId: string, roomId: string, change: CountChange) => void;
-	/** Those of which something was noted last at the end. */
-	readonly #rooms = new Map<string, OfRoom>();
+	/** By building and room; the room with the newest record is at the end. */
+	readonly #rooms = new Map<string, RoomHistory>();
 	readonly #counts = new Map<string, number>();
 
 	private constructor(
@@ -52,7 +53,7 @@ export class AuditTrail {
 		this.#onNotable = onNotable;
 	}
 
-	/** `logId`: of the log the readings are in, whose ids they bear. */
+	/** Reads the records on disk. `logId` is the id of the telemetry log, from which the ids of readings are made. */
 	static async open(parts: {
 		dir: string;
 		worker: CommitWorker;
@@ -86,22 +87,22 @@ export class AuditTrail {
 			if (read.next === next) break;
 			next = read.next;
 			for (const { payload } of read.records) {
-				const { buildingId, roomId, change } = JSON.parse(payload.toString()) as Kept;
-				push(this.#room(buildingId, roomId).notable, change, MOST_NOTABLE);
+				const { buildingId, roomId, change } = JSON.parse(payload.toString()) as StoredChange;
+				push(this.#room(buildingId, roomId).notable, change, MAX_NOTABLE);
 			}
 		}
 	}
 
-	/** Notes a change that is stored; one that was noted before, and is read again after a crash, once. */
-	note(
+	/** Records a stored change. A notable change that is replayed after a crash is recorded only once. */
+	record(
 		buildingId: string,
 		roomId: string,
 		change: Change,
 		effect: Effect,
-		{ offset, receivedAt, told, again = false }: RecordOf,
+		{ offset, receivedAt, details, again = false }: ChangeRecord,
 	): void {
 		const cause: CountCause = change.kind === 'known' ? change.why : (effect.detected ?? 'crossings');
-		const noted: CountChange = {
+		const recorded: CountChange = {
 			id: `${this.#logId}-${offset}`,
 			at: change.at,
 			receivedAt,
@@ -111,22 +112,24 @@ export class AuditTrail {
 			after: effect.count,
 			interval: effect.interval,
 			...(effect.clamped > 0 && { clamped: effect.clamped }),
-			...told,
+			...details,
 		};
 		if (!again) this.#count(cause);
 		if (!again && effect.clamped > 0) this.#count('clamped');
-		// A door that says that nobody crossed changes nothing.
+		// A reading without crossings changes nothing.
 		if (cause === 'crossings' && effect.in === 0 && effect.out === 0) return;
 		const room = this.#room(buildingId, roomId);
-		if (EVERYDAY.has(cause)) {
-			push(room.recent, noted, MOST_RECENT);
+		if (ORDINARY.has(cause)) {
+			push(room.recent, recorded, MAX_RECENT);
 			return;
 		}
-		if (room.notable.some(({ id }) => id === noted.id)) return;
-		push(room.notable, noted, MOST_NOTABLE);
-		this.#onNotable(buildingId, roomId, noted);
+		if (room.notable.some(({ id }) => id === recorded.id)) return;
+		push(room.notable, recorded, MAX_NOTABLE);
+		this.#onNotable(buildingId, roomId, recorded);
 		this.#log
-			.append([{ payload: JSON.stringify({ buildingId, roomId, change: noted } satisfies Kept), at: receivedAt }])
+			.append([
+				{ payload: JSON.stringify({ buildingId, roomId, change: recorded } satisfies StoredChange), at: receivedAt },
+			])
 			.catch(() => undefined);
 	}
 
@@ -138,7 +141,7 @@ export class AuditTrail {
 			.slice(0, limit);
 	}
 
-	/** How often each thing happened since the start; `clamped`: a count that would have fallen below 0. */
+	/** Number of changes by cause since the start; `clamped`: the count would have fallen below 0. */
 	counts(): ReadonlyMap<string, number> {
 		return this.#counts;
 	}
@@ -151,19 +154,20 @@ export class AuditTrail {
 		this.#counts.set(cause, (this.#counts.get(cause) ?? 0) + 1);
 	}
 
-	#room(buildingId: string, roomId: string): OfRoom {
+	#room(buildingId: string, roomId: string): RoomHistory {
 		const key = `${buildingId}/${roomId}`;
 		const room = this.#rooms.get(key) ?? { recent: [], notable: [] };
 		this.#rooms.delete(key);
 		this.#rooms.set(key, room);
-		if (this.#rooms.size > MOST_ROOMS) this.#rooms.delete(this.#rooms.keys().next().value!);
+		if (this.#rooms.size > MAX_ROOMS) this.#rooms.delete(this.#rooms.keys().next().value!);
 		return room;
 	}
 }
 
-function push(list: CountChange[], change: CountChange, most: number): void {
+/** Appends a change; above `max` the oldest one is removed. */
+function push(list: CountChange[], change: CountChange, max: number): void {
 	list.push(change);
-	if (list.length > most) list.shift();
+	if (list.length > max) list.shift();
 }
 
 const offsetOf = ({ id }: CountChange) => Number(id.slice(id.lastIndexOf('-') + 1));

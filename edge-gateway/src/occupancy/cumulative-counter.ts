@@ -1,18 +1,18 @@
 import { type DoorEvent, METRICS } from '@crowdvision/contracts';
 
-/** What a counter that counts from its start said last. */
+/** The last total that was counted from, of a counter that counts since it was switched on. */
 export interface Baseline {
 	total: number;
-	/** As the device tells it; undefined where it does not. */
+	/** The boot id that the device sent, if any. */
 	boot: string | undefined;
 	/** Epoch ms. */
 	at: number;
 }
 
 export interface CounterLimits {
-	/** The total is below this and goes on from 0; undefined where nobody said. */
+	/** The counter continues from 0 instead of reaching this; undefined if it is not configured. */
 	wrapAt: number | undefined;
-	/** More people a minute do not get through this door. */
+	/** Most people a minute who can get through this door. */
 	perMinute: number;
 }
 
@@ -23,48 +23,48 @@ export interface Counted {
 	baseline: Baseline;
 }
 
-/** Where counters of 8, 16 and 32 bits begin again. */
+/** Where counters of 8, 16 and 32 bits wrap. */
 const USUAL_WRAPS = [2 ** 8, 2 ** 16, 2 ** 32];
 /**
- * Nobody said where the counter wraps: it must have come from this close below and gone this little beyond, in shares
- * of the bound.
+ * Without a configured wrap, the counter must have been this close below the bound and be this little above 0, as a
+ * share of the bound.
  */
 const NEAR = 0.1;
-/** A group that comes through at once is no mistake, however short the time. */
+/** A group of this size may come through at once, however short the time. */
 const BURST = 50;
-/** More than a door may tell of in one message is not made of totals either. */
-const MOST = METRICS.peopleIn.max;
+/** Most crossings of one message, as for `peopleIn` itself. */
+const MAX_CROSSINGS = METRICS.peopleIn.max;
 const MINUTE_MS = 60_000;
 
 /**
- * The crossings between two totals of one counter. A smaller total is a wrap where that makes a number of people that
- * can have come through in the time, else the device restarted and counts from 0; with another `boot` it restarted for
- * sure. What cannot have come through is not counted: the counter goes on from there. Never negative, and never more
- * than `MOST`.
+ * Returns the crossings between two totals of one counter. A smaller total is a wrap if that gives a possible number of
+ * people for the time; otherwise the device restarted and counts from 0. Another `boot` means a restart for certain. An
+ * impossible number of crossings is not counted, and counting continues from the new total. The result is from 0 to
+ * `MAX_CROSSINGS`.
  */
 export function countTotal(
 	before: Baseline | undefined,
-	told: Baseline,
+	received: Baseline,
 	{ wrapAt, perMinute }: CounterLimits,
 ): Counted {
-	if (!before) return { count: 0, detected: 'first', baseline: told };
-	const restarted = before.boot !== told.boot && told.boot !== undefined && before.boot !== undefined;
-	// What was sent earlier and comes later is in the newer total already.
-	if (told.at < before.at && (restarted || told.total < before.total))
+	if (!before) return { count: 0, detected: 'first', baseline: received };
+	const restarted = before.boot !== received.boot && received.boot !== undefined && before.boot !== undefined;
+	// A message that was sent earlier and arrives later is included in the newer total already.
+	if (received.at < before.at && (restarted || received.total < before.total))
 		return { count: 0, detected: 'late', baseline: before };
-	const most = Math.min(MOST, BURST + (perMinute * Math.max(0, told.at - before.at)) / MINUTE_MS);
+	const max = Math.min(MAX_CROSSINGS, BURST + (perMinute * Math.max(0, received.at - before.at)) / MINUTE_MS);
 	const possible = (count: number, event?: DoorEvent): Counted => {
-		if (count > most) return { count: 0, detected: event ?? 'jump', baseline: told };
-		return event === undefined ? { count, baseline: told } : { count, detected: event, baseline: told };
+		if (count > max) return { count: 0, detected: event ?? 'jump', baseline: received };
+		return event === undefined ? { count, baseline: received } : { count, detected: event, baseline: received };
 	};
-	if (restarted) return possible(told.total, 'reset');
-	if (told.total >= before.total) return possible(told.total - before.total);
-	const wrap = wrapBetween(before.total, told.total, wrapAt);
-	if (wrap !== undefined && wrap <= most) return { count: wrap, detected: 'wrap', baseline: told };
-	return possible(told.total, 'reset');
+	if (restarted) return possible(received.total, 'reset');
+	if (received.total >= before.total) return possible(received.total - before.total);
+	const wrap = wrapBetween(before.total, received.total, wrapAt);
+	if (wrap !== undefined && wrap <= max) return { count: wrap, detected: 'wrap', baseline: received };
+	return possible(received.total, 'reset');
 }
 
-/** The crossings if the counter began again between the two, or undefined where no counter would have. */
+/** The crossings if the counter wrapped between the two totals, or undefined if it cannot have. */
 function wrapBetween(before: number, total: number, wrapAt: number | undefined): number | undefined {
 	if (wrapAt !== undefined) return before < wrapAt ? total + wrapAt - before : undefined;
 	const bound = USUAL_WRAPS.find((usual) => before < usual);

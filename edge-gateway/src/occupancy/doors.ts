@@ -3,25 +3,25 @@ import { filled } from '../options.ts';
 import { DoorConfig, OccupancyConfig } from './occupancy-config.ts';
 import type { Direction, DoorLimits } from './room-count.ts';
 
-/** A door that the configuration tells something of. */
+/** A configured door. */
 export interface Door extends DoorLimits {
-	/** Its counters count from when it was switched on. */
+	/** Its counters count since it was switched on. */
 	cumulative: boolean;
-	/** Mounted the wrong way round: its ins are outs. */
+	/** It is mounted the wrong way round: its ins are outs. */
 	swapped: boolean;
-	/** Leads from one room into the other; undefined: into the room its readings name. */
+	/** The two rooms it connects; undefined: it leads into the room that its readings name. */
 	between: { from: string; to: string } | undefined;
 }
 
-/** A room that a crossing changes. */
+/** The effect of a crossing on one room. */
 export interface RoomEffect {
 	roomId: string;
 	direction: Direction;
 }
 
 /**
- * The doors, by sensor. One that is not configured feeds the room its readings name with what crossed since its last
- * message.
+ * The configured doors by sensor id. A door that is not configured counts crossings since its last message, into the
+ * room that its readings name.
  */
 export class Doors {
 	#doors: ReadonlyMap<string, Door> = new Map();
@@ -32,7 +32,7 @@ export class Doors {
 		this.update(config);
 	}
 
-	/** What is known of a door stays as it is; what it says from now on is taken by the new rules. */
+	/** Replaces the configuration. It applies to readings from now on; the state of rooms and doors stays. */
 	update(config: OccupancyConfig): void {
 		this.#usual = usualLimits(config);
 		const { doors = [] } = config;
@@ -50,10 +50,12 @@ export class Doors {
 		);
 	}
 
+	/** The configured door, or undefined. */
 	of(sensorId: string): Door | undefined {
 		return this.#doors.get(sensorId);
 	}
 
+	/** The limits of a door, configured or not. */
 	readonly limits = (sensorId: string): DoorLimits => this.#doors.get(sensorId) ?? this.#usual;
 }
 
@@ -63,17 +65,17 @@ function usualLimits(config: OccupancyConfig): DoorLimits {
 	return { bias, missRate, perMinute: DoorConfig.properties.perMinute.default, wrapAt: undefined };
 }
 
-/** The metrics a door counter sends. */
+/** The metrics that a door counter sends. */
 export type DoorMetric = 'peopleIn' | 'peopleOut';
 
-/** What a counter that counts from its start says, or what is wrong with it. */
+/** The total in a reading of a cumulative counter, or the problem with it. */
 export function totalOf({ wrapAt }: Door, value: number): number | Problem {
 	const below = wrapAt ?? Number.MAX_SAFE_INTEGER;
 	if (Number.isInteger(value) && value >= 0 && value < below) return value;
-	return { path: '/value', message: `must be a whole number from 0 to ${below - 1}, as this counter is cumulative` };
+	return { path: '/value', message: `must be a whole number from 0 to ${below - 1} for a cumulative counter` };
 }
 
-/** The rooms that a crossing changes, and how: the room it leads into first. */
+/** The effects of a crossing on rooms: the room that is entered comes first. */
 export function roomEffectsOf(metric: DoorMetric, roomId: string, door: Door | undefined): RoomEffect[] {
 	const into = (metric === 'peopleIn') !== (door?.swapped ?? false);
 	if (!door?.between) return [{ roomId, direction: into ? 'in' : 'out' }];

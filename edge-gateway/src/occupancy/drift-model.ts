@@ -1,62 +1,65 @@
-/** What is believed of the error of a room's doors. Plain numbers, for the checkpoint. */
+/** The estimated errors of a room's doors. Plain data, as it is stored in the checkpoint under these names. */
 export interface DriftBelief {
-	/** A door and a direction each, in the order of `mean` after the two that all doors share. */
+	/** The flows (a door and a direction each), in the order of `mean` after the two shared parts. */
 	legs: string[];
 	/**
-	 * Overcount as a share of what is counted: what all ways in have in common, all ways out, then what each leg has of
-	 * its own.
+	 * Estimated overcount as a share of what is counted: the part shared by all flows in, the part shared by all flows
+	 * out, then the own part of each flow.
 	 */
 	mean: number[];
-	/** Covariance of these, row by row. */
+	/** Covariance matrix of `mean`, row by row. */
 	covariance: number[];
 }
 
-/** What was counted over one leg since the count was known. */
-export interface LegTraffic {
-	leg: string;
-	/** 1 for a way in, -1 for a way out. */
+/** The crossings of one flow since the count was last known. */
+export interface FlowTraffic {
+	flow: string;
+	/** 1 for in, -1 for out. */
 	sign: 1 | -1;
 	crossings: number;
-	/** The largest bias that is usual for such a door, as a share. */
+	/** Largest usual bias of such a door, as a share. */
 	bias: number;
 	/** Share of crossings missed or counted twice by chance. */
 	missRate: number;
 }
 
-/** How far the count is from the truth: it lies `mean` above it, give or take. */
+/** The estimated error of a count: counted minus true number of people. */
 export interface Drift {
 	mean: number;
 	/** Standard deviation. */
 	spread: number;
 }
 
-/** Standard deviations on either side of what is likely; of a normal distribution about 95 % lie within. */
+/** Half width of the likely range in standard deviations; about 95 % of a normal distribution lie within. */
 export const SPREADS = 2;
 /**
- * The spread of each part of a bias that nobody has learned of yet, in usual biases: with this, every door off by all
- * of its bias, all ways in one way and all ways out the other, is inside `SPREADS`, however many doors there are.
+ * Standard deviation of each part of a bias before anything is learned, in usual biases. With this value, even if every
+ * door is off by its full bias, all flows in one way and all flows out the other, the result is inside `SPREADS` for
+ * any number of doors.
  */
 const UNLEARNED = Math.SQRT2 / SPREADS;
-/** Kept of what was learned from one time to the next: a door that was knocked is learned anew within weeks. */
+/** Share of an estimate that is kept from one update to the next: a door that was moved is relearned within weeks. */
 const MEMORY = 0.98;
 /**
- * A drift that is this unlikely, in standard deviations, teaches no more than one that is this unlikely: the room may
- * not have been empty.
+ * A larger surprise than this, in standard deviations, is treated as one of this size: the room may not have been empty
+ * when it was zeroed.
  */
-const MOST_SURPRISE = 3;
-/** Nobody's error is as large as this many usual ones. */
-const MOST_BIAS = 2;
-/** The error of the count that was made known: one person who sat in a corner. */
+const MAX_SURPRISE = 3;
+/** Largest bias that is estimated, in usual biases. */
+const MAX_BIAS = 2;
+/** Variance of a count that became known, in people squared: one overlooked person. */
 const KNOWN_VARIANCE = 1;
+/** Number of shared parts at the start of `mean`. */
 const SHARED = 2;
 
+/** The belief before anything is learned. */
 export function noBelief(): DriftBelief {
 	return { legs: [], mean: [0, 0], covariance: [0, 0, 0, 0] };
 }
 
-/** How far the count has drifted over this traffic, by what is believed. */
-export function driftOver(belief: DriftBelief, traffic: readonly LegTraffic[]): Drift {
-	const known = withLegs(belief, traffic);
+/** Estimates the drift of the count over this traffic. */
+export function driftOver(belief: DriftBelief, traffic: readonly FlowTraffic[]): Drift {
+	const known = withFlows(belief, traffic);
 	const { mean, covariance } = known;
 	const weights = weightsOf(known, traffic);
 	let variance = chance(traffic);
@@ -66,21 +69,22 @@ export function driftOver(belief: DriftBelief, traffic: readonly LegTraffic[]): 
 }
 
 /**
- * What is believed after the count turned out to be `drift` above the truth. One number a night tells little about one
- * door and much about what they do together (a Kalman filter's update, on biases that slowly return to what is usual).
+ * Updates the belief when the count turns out to be `drift` above the truth: the update of a Kalman filter on biases
+ * that slowly return to the usual ones. One number a night says little about a single door, but much about all
+ * together.
  */
-export function learn(belief: DriftBelief, traffic: readonly LegTraffic[], drift: number): DriftBelief {
-	const known = withLegs(belief, traffic);
+export function learn(belief: DriftBelief, traffic: readonly FlowTraffic[], drift: number): DriftBelief {
+	const known = withFlows(belief, traffic);
 	const size = known.mean.length;
 	const weights = weightsOf(known, traffic);
 	const prior = priorVariances(known, traffic);
 	const spreads = Array.from({ length: size }, (_, row) => product(known.covariance, row, weights));
 	const variance = dot(weights, spreads) + chance(traffic) + KNOWN_VARIANCE;
-	const bound = MOST_SURPRISE * Math.sqrt(variance);
+	const bound = MAX_SURPRISE * Math.sqrt(variance);
 	const surprise = Math.max(-bound, Math.min(bound, drift - dot(weights, known.mean)));
 	const mean = known.mean.map((value, row) => {
-		const most = (MOST_BIAS * Math.sqrt(prior[row]!)) / UNLEARNED;
-		return MEMORY * Math.max(-most, Math.min(most, value + (spreads[row]! * surprise) / variance));
+		const max = (MAX_BIAS * Math.sqrt(prior[row]!)) / UNLEARNED;
+		return MEMORY * Math.max(-max, Math.min(max, value + (spreads[row]! * surprise) / variance));
 	});
 	const covariance = known.covariance.map((value, at) => {
 		const row = Math.floor(at / size);
@@ -91,26 +95,27 @@ export function learn(belief: DriftBelief, traffic: readonly LegTraffic[], drift
 	return { legs: known.legs, mean, covariance };
 }
 
-/** The belief without what each of these legs has of its own. */
-export function withoutLegs({ legs, mean, covariance }: DriftBelief, gone: ReadonlySet<string>): DriftBelief {
-	const kept = [...mean.keys()].filter((row) => row < SHARED || !gone.has(legs[row - SHARED]!));
+/** Returns the belief without the own parts of these flows. */
+export function withoutFlows({ legs, mean, covariance }: DriftBelief, removed: ReadonlySet<string>): DriftBelief {
+	const rows = [...mean.keys()].filter((row) => row < SHARED || !removed.has(legs[row - SHARED]!));
 	return {
-		legs: legs.filter((leg) => !gone.has(leg)),
-		mean: kept.map((row) => mean[row]!),
-		covariance: kept.flatMap((row) => kept.map((column) => covariance[row * mean.length + column]!)),
+		legs: legs.filter((flow) => !removed.has(flow)),
+		mean: rows.map((row) => mean[row]!),
+		covariance: rows.flatMap((row) => rows.map((column) => covariance[row * mean.length + column]!)),
 	};
 }
 
+/** Row of the part that all flows of this direction share. */
 const sharedBy = (sign: 1 | -1) => (sign === 1 ? 0 : 1);
 
 /**
- * The belief with a place for every leg there is traffic of. What two directions share is first believed when the first
- * leg of it is met.
+ * Returns the belief with a row for every flow of the traffic. A shared part gets its first variance with the first
+ * flow of its direction.
  */
-function withLegs(belief: DriftBelief, traffic: readonly LegTraffic[]): DriftBelief {
-	const fresh = traffic.filter(({ leg }) => !belief.legs.includes(leg));
+function withFlows(belief: DriftBelief, traffic: readonly FlowTraffic[]): DriftBelief {
+	const fresh = traffic.filter(({ flow }) => !belief.legs.includes(flow));
 	if (fresh.length === 0) return belief;
-	const legs = [...belief.legs, ...fresh.map(({ leg }) => leg)];
+	const legs = [...belief.legs, ...fresh.map(({ flow }) => flow)];
 	const before = belief.mean.length;
 	const size = SHARED + legs.length;
 	const covariance = new Array<number>(size * size).fill(0);
@@ -127,35 +132,36 @@ function withLegs(belief: DriftBelief, traffic: readonly LegTraffic[]): DriftBel
 }
 
 /**
- * Variances before anything was learned, of the parts of `belief`; those of a leg without traffic are left as they are.
+ * The variances of the parts of `belief` before anything was learned. Those of a flow without traffic stay as they are.
  */
-function priorVariances({ legs, mean, covariance }: DriftBelief, traffic: readonly LegTraffic[]): number[] {
+function priorVariances({ legs, mean, covariance }: DriftBelief, traffic: readonly FlowTraffic[]): number[] {
 	const variances = mean.map((_, row) => covariance[row * mean.length + row]!);
-	for (const { leg, sign, bias } of traffic) {
-		variances[SHARED + legs.indexOf(leg)] = (UNLEARNED * bias) ** 2;
+	for (const { flow, sign, bias } of traffic) {
+		variances[SHARED + legs.indexOf(flow)] = (UNLEARNED * bias) ** 2;
 		variances[sharedBy(sign)] = (UNLEARNED * bias) ** 2;
 	}
 	return variances;
 }
 
-/** How much each part adds to the drift: as much as was counted with it. */
-function weightsOf({ legs, mean }: DriftBelief, traffic: readonly LegTraffic[]): number[] {
+/** The weight of each part in the drift: the crossings counted with it, with their sign. */
+function weightsOf({ legs, mean }: DriftBelief, traffic: readonly FlowTraffic[]): number[] {
 	const weights = new Array<number>(mean.length).fill(0);
-	for (const { leg, sign, crossings } of traffic) {
+	for (const { flow, sign, crossings } of traffic) {
 		weights[sharedBy(sign)]! += sign * crossings;
-		weights[SHARED + legs.indexOf(leg)]! += sign * crossings;
+		weights[SHARED + legs.indexOf(flow)]! += sign * crossings;
 	}
 	return weights;
 }
 
 /**
- * Variance of what is missed or counted twice by chance, and a bias too is made of crossings that are or are not: it
- * grows with the crossings, so the spread with their square root.
+ * Variance of crossings that are missed or counted twice by chance. It also includes the bias, which is a random error
+ * of single crossings too. It grows with the crossings, so the spread grows with their square root.
  */
-function chance(traffic: readonly LegTraffic[]): number {
+function chance(traffic: readonly FlowTraffic[]): number {
 	return traffic.reduce((sum, { crossings, missRate, bias }) => sum + crossings * (missRate + bias), 0);
 }
 
+/** Row `row` of a square matrix times a vector. */
 function product(matrix: readonly number[], row: number, vector: readonly number[]): number {
 	let sum = 0;
 	for (let column = 0; column < vector.length; column++) sum += matrix[row * vector.length + column]! * vector[column]!;

@@ -8,11 +8,11 @@ const BIAS = 0.07;
 const DAY_MS = 24 * 3600_000;
 const HOUR_MS = 3600_000;
 const MINUTE_MS = 60_000;
-/** Of the crossings since the room was zeroed. Without learning from the nights it is about 28 %. */
+/** As a share of the crossings since the room was zeroed. Without learning from the nights it is about 28 %. */
 const WIDEST_MEDIAN = 0.12;
 const RECORD = { offset: 0, receivedAt: 0 };
 
-interface Proof {
+interface Outcome {
 	/** Shares of readings, and of the minutes from 7 to 22 o'clock, in which the truth was inside the interval. */
 	ofReadings: number;
 	ofTime: number;
@@ -21,7 +21,7 @@ interface Proof {
 }
 
 /** Thirty days of a room with four doors, each off by its bias, zeroed every night at 04:00. */
-function run(seed: number, biases: readonly DoorBias[]): Proof {
+function run(seed: number, biases: readonly DoorBias[]): Outcome {
 	const random = seeded(seed);
 	const truth = crossings(DAYS, DOORS, random);
 	const messages = counted(truth, biases, random);
@@ -71,11 +71,11 @@ function run(seed: number, biases: readonly DoorBias[]): Proof {
 	};
 }
 
-const all = (bias: DoorBias) => Array.from({ length: DOORS }, () => bias);
+const everyDoor = (bias: DoorBias) => Array.from({ length: DOORS }, () => bias);
 
-describe('P9 the truth is inside the interval', () => {
+describe('P9 the interval of a room', () => {
 	it.each(Array.from({ length: 5 }, (_, n) => n + 1))(
-		'over 30 days, four doors each off by up to 7 % either way, in and out apart, zeroed nightly (draw %d)',
+		'contains the truth for 30 days with four doors, each off by up to 7 % in and out independently (draw %d)',
 		(seed) => {
 			const random = seeded(seed * 7919);
 			const draw = () => (random() * 2 - 1) * BIAS;
@@ -96,14 +96,14 @@ describe('P9 the truth is inside the interval', () => {
 		['7 % too few both ways', { in: -BIAS, out: -BIAS }],
 		['7 % too many in alone', { in: BIAS, out: 0 }],
 		['not at all', { in: 0, out: 0 }],
-	])('when every door is off the same: %s', (_, bias) => {
-		const { ofReadings, ofTime, width } = run(99, all(bias));
+	])('contains the truth if every door is off by the same: %s', (_, bias) => {
+		const { ofReadings, ofTime, width } = run(99, everyDoor(bias));
 		expect(ofReadings).toBeGreaterThanOrEqual(0.95);
 		expect(ofTime).toBeGreaterThanOrEqual(0.95);
 		expect(width).toBeLessThan(WIDEST_MEDIAN);
 	});
 
-	it('is narrower for what the nights before have taught', () => {
+	it('becomes narrower by what is learned at each zeroing', () => {
 		const occupancy = new Occupancy();
 		const dayWith = (day: number) => {
 			let widest = 0;
@@ -127,7 +127,7 @@ describe('P9 the truth is inside the interval', () => {
 		expect(widths[9]).toBeLessThan(widths[0]! / 2);
 	});
 
-	it('is not narrowed, nor the doors blamed, for what happened before the count was ever known', () => {
+	it('learns nothing about doors from the time before the count was first known', () => {
 		const occupancy = new Occupancy();
 		const change = {
 			kind: 'crossings',

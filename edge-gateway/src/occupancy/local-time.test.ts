@@ -4,31 +4,37 @@ import { lastAtLocalTime } from './local-time.ts';
 
 const at = (text: string) => Date.parse(text);
 
-describe('the last time the clocks showed a time of day', () => {
+describe('lastAtLocalTime', () => {
 	it.each([
 		['an ordinary night', 'Europe/Rome', '04:00', '2026-02-10T12:00:00Z', '2026-02-10T03:00:00Z'],
-		['a moment before it', 'Europe/Rome', '04:00', '2026-02-10T02:59:59.999Z', '2026-02-09T03:00:00Z'],
-		['the very moment', 'Europe/Rome', '04:00', '2026-02-10T03:00:00Z', '2026-02-10T03:00:00Z'],
+		['a moment before the time', 'Europe/Rome', '04:00', '2026-02-10T02:59:59.999Z', '2026-02-09T03:00:00Z'],
+		['the exact moment', 'Europe/Rome', '04:00', '2026-02-10T03:00:00Z', '2026-02-10T03:00:00Z'],
 		['west of Greenwich', 'America/New_York', '23:30', '2026-02-10T12:00:00Z', '2026-02-10T04:30:00Z'],
 		['far in the east', 'Pacific/Kiritimati', '00:00', '2026-02-10T09:59:00Z', '2026-02-09T10:00:00Z'],
-		['by quarters of an hour', 'Asia/Kathmandu', '04:00', '2026-02-10T12:00:00Z', '2026-02-09T22:15:00Z'],
-		['shown twice in autumn: the first', 'Europe/Rome', '02:30', '2026-10-25T12:00:00Z', '2026-10-25T00:30:00Z'],
-		['shown twice, between the two', 'Europe/Rome', '02:30', '2026-10-25T01:00:00Z', '2026-10-25T00:30:00Z'],
+		['an offset in quarters of an hour', 'Asia/Kathmandu', '04:00', '2026-02-10T12:00:00Z', '2026-02-09T22:15:00Z'],
+		['a time shown twice in autumn: the first', 'Europe/Rome', '02:30', '2026-10-25T12:00:00Z', '2026-10-25T00:30:00Z'],
+		['a time shown twice, between the two', 'Europe/Rome', '02:30', '2026-10-25T01:00:00Z', '2026-10-25T00:30:00Z'],
 		[
-			'skipped in spring: as if not put forward',
+			'a time skipped in spring: the old offset',
 			'Europe/Rome',
 			'02:30',
 			'2026-03-29T12:00:00Z',
 			'2026-03-29T01:30:00Z',
 		],
-		['after clocks were put forward', 'Europe/Rome', '04:00', '2026-03-29T12:00:00Z', '2026-03-29T02:00:00Z'],
-		['after clocks were put back', 'Europe/Rome', '04:00', '2026-10-25T12:00:00Z', '2026-10-25T03:00:00Z'],
-		['half an hour put forward', 'Australia/Lord_Howe', '02:15', '2026-10-04T00:00:00Z', '2026-10-03T15:45:00Z'],
-	])('%s', (_, zone, time, now, expected) => {
+		['a time after clocks were put forward', 'Europe/Rome', '04:00', '2026-03-29T12:00:00Z', '2026-03-29T02:00:00Z'],
+		['a time after clocks were put back', 'Europe/Rome', '04:00', '2026-10-25T12:00:00Z', '2026-10-25T03:00:00Z'],
+		[
+			'clocks put forward by half an hour',
+			'Australia/Lord_Howe',
+			'02:15',
+			'2026-10-04T00:00:00Z',
+			'2026-10-03T15:45:00Z',
+		],
+	])('returns the last time that clocks showed it: %s', (_, zone, time, now, expected) => {
 		expect(new Date(lastAtLocalTime(zone, time, at(now))).toISOString()).toBe(new Date(expected).toISOString());
 	});
 
-	it('comes once a day, all year, in every zone', () => {
+	it('returns one moment a day, all year, in every zone', () => {
 		const zones = fc.constantFrom(
 			'Europe/Rome',
 			'America/St_Johns',

@@ -2,8 +2,9 @@ const DAY_MS = 24 * 3600_000;
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 /**
- * The last moment, at or before `now`, when the clocks of an IANA zone showed `time` ("04:00"), once a day: where they
- * show it twice, the first; where they skip it, as if they had not been put forward yet. Epoch ms.
+ * The last moment at or before `now` when the clocks of an IANA zone showed `time` ("04:00"), in epoch ms. It exists
+ * once a day: if the clocks show the time twice it is the first, and if they skip it, it is calculated with the offset
+ * before the change.
  */
 export function lastAtLocalTime(zone: string, time: string, now: number): number {
 	const [hour = 0, minute = 0] = time.split(':').map(Number);
@@ -14,15 +15,15 @@ export function lastAtLocalTime(zone: string, time: string, now: number): number
 	}
 }
 
-/** When the clocks show this first, given as if it were UTC. */
+/** The first moment when the clocks show a local time, which is given as if it were UTC. */
 function atWallTime(zone: string, wall: number): number {
-	// The offset changes at most once around it: of before or of after is the one that holds.
+	// The offset changes at most once around that time, so it is the one before or the one after.
 	const candidates = [wall - offsetAt(zone, wall - DAY_MS), wall - offsetAt(zone, wall + DAY_MS)];
 	const showing = candidates.filter((at) => at + offsetAt(zone, at) === wall);
 	return showing.length > 0 ? Math.min(...showing) : candidates[0]!;
 }
 
-/** What to add to UTC for the time on the wall, in ms. */
+/** Offset of local time from UTC, ms. */
 function offsetAt(zone: string, at: number): number {
 	const second = Math.floor(at / 1000) * 1000;
 	const parts: Record<string, number> = {};

@@ -2,7 +2,7 @@ import { SettingsError } from '@crowdvision/service-kit';
 import { describe, expect, it } from 'vitest';
 import { parseGatewayFile } from '../configuration/gateway-file.ts';
 
-/** The message a gateway.yaml with this `occupancy` is refused with; undefined for one that is taken. */
+/** The message with which a gateway.yaml with this `occupancy` is refused; undefined if it is accepted. */
 function mistake(...lines: string[]): string | undefined {
 	try {
 		parseGatewayFile('gateway.yaml', ['occupancy:', ...lines.map((line) => `  ${line}`)].join('\n'));
@@ -14,7 +14,7 @@ function mistake(...lines: string[]): string | undefined {
 }
 
 describe('occupancy in gateway.yaml', () => {
-	it('takes doors between rooms, counters that wrap, and rules for rooms', () => {
+	it('accepts doors between rooms, counters that wrap, and rules for rooms', () => {
 		expect(
 			mistake(
 				'nightlyReset: "04:00"',
@@ -45,7 +45,7 @@ describe('occupancy in gateway.yaml', () => {
 			'listed in occupancy.doors.0 already',
 		],
 		[['doors:', '  - {sensorId: d, counter: total}'], 'gateway.yaml:3:30', 'since-last, cumulative'],
-	])('names what is wrong in %j, and where', (lines, place, words) => {
+	])('refuses %j with the mistake and its place', (lines, place, words) => {
 		expect(mistake(...lines)).toContain(place);
 		expect(mistake(...lines)).toContain(words);
 	});

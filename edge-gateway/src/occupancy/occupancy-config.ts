@@ -38,13 +38,13 @@ export const DoorConfig = Type.Object(
 		counter: option(
 			Type.Enum(['since-last', 'cumulative']),
 			'since-last',
-			'what peopleIn and peopleOut count: since-last: people since the last message; cumulative: since the device was ' +
-				'switched on',
+			'what peopleIn and peopleOut count: since-last: people since the last message; cumulative: since the device ' +
+				'was switched on',
 		),
 		wrapAt: withoutDefault(
 			Type.Integer({ minimum: 2, maximum: Number.MAX_SAFE_INTEGER }),
-			'a cumulative counter continues from 0 instead of reaching this; default: 256, 65536 or 4294967296, whichever the ' +
-				'counter came close to',
+			'a cumulative counter continues from 0 instead of reaching this; default: 256, 65536 or 4294967296, whichever ' +
+				'the counter came close to',
 		),
 		// Two metres of open door let about this many through.
 		perMinute: option(

@@ -36,7 +36,7 @@ afterAll(async () => {
 	await rm(clockDir, { recursive: true });
 });
 
-interface DoorSays {
+interface DoorReading {
 	kind: 'door';
 	sensorId: string;
 	metric: 'peopleIn' | 'peopleOut';
@@ -45,14 +45,15 @@ interface DoorSays {
 	boot?: string | undefined;
 	agoMs: number;
 }
-interface Known {
+
+interface KnownCount {
 	kind: 'correction' | 'zeroing';
 	roomId: string;
 	count: number;
 }
 
 const roomId = fc.constantFrom('r1', 'r2');
-const doorSays: fc.Arbitrary<DoorSays> = fc.record(
+const doorReading: fc.Arbitrary<DoorReading> = fc.record(
 	{
 		kind: fc.constant('door' as const),
 		sensorId: fc.constantFrom('total', 'mid', 'side', 'plain'),
@@ -64,17 +65,17 @@ const doorSays: fc.Arbitrary<DoorSays> = fc.record(
 	},
 	{ requiredKeys: ['kind', 'sensorId', 'metric', 'value', 'roomId', 'agoMs'] },
 );
-const known: fc.Arbitrary<Known> = fc.record({
+const knownCount: fc.Arbitrary<KnownCount> = fc.record({
 	kind: fc.constantFrom('correction' as const, 'zeroing' as const),
 	roomId,
 	count: fc.nat(300),
 });
-const happenings = fc.array(fc.oneof({ weight: 6, arbitrary: doorSays }, { weight: 1, arbitrary: known }), {
+const events = fc.array(fc.oneof({ weight: 6, arbitrary: doorReading }, { weight: 1, arbitrary: knownCount }), {
 	maxLength: 40,
 });
 
-describe('rooms across restarts', () => {
-	it('P9 are to the digit what they were, killed at any moment after any checkpoint', async () => {
+describe('OccupancyFile', () => {
+	it('P9 restores rooms exactly, also after a kill at any moment after any checkpoint', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-occupancy-'));
 		const registry = Registry.open(join(dir, 'registry'));
 		const rejected = await Rejected.open(join(dir, 'rejected'), worker, () => undefined);
@@ -91,7 +92,7 @@ describe('rooms across restarts', () => {
 				zoneOf: () => undefined,
 				logger: createLogger('test', 'silent'),
 			});
-		const play = async (rooms: OpenOccupancy, log: Log, all: (DoorSays | Known)[]) => {
+		const play = async (rooms: OpenOccupancy, log: Log, all: (DoorReading | KnownCount)[]) => {
 			const { occupancy, adjustments } = rooms;
 			const intake = new Intake({ log, clock, registry, occupancy, rejected, ledger: new Ledger(), gatewayId: 'pi' });
 			for (const one of all) {
@@ -118,7 +119,7 @@ describe('rooms across restarts', () => {
 		};
 		try {
 			await fc.assert(
-				fc.asyncProperty(happenings, happenings, async (before, after) => {
+				fc.asyncProperty(events, events, async (before, after) => {
 					const folder = join(dir, String(run++));
 					const log = await Log.open({ dir: join(folder, 'log'), worker });
 					try {
@@ -128,7 +129,7 @@ describe('rooms across restarts', () => {
 						const second = await open(folder, log);
 						expect(second.occupancy.export()).toEqual(first.occupancy.export());
 						await play(second, log, after);
-						// A kill leaves the checkpoint of before and the log.
+						// A kill leaves the previous checkpoint and the log.
 						const killed = join(folder, 'killed');
 						await mkdir(killed);
 						for (const file of await readdir(folder))
@@ -150,7 +151,7 @@ describe('rooms across restarts', () => {
 		}
 	});
 
-	it('are taken over from a checkpoint that knew nothing but counts', async () => {
+	it('reads a checkpoint of an earlier version, which has only counts', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-occupancy-'));
 		const log = await Log.open({ dir: join(dir, 'log'), worker });
 		await new CheckpointFile(join(dir, 'occupancy')).write({ offset: 0, counts: { 'b/hall': 7 } });
@@ -171,7 +172,7 @@ describe('rooms across restarts', () => {
 		await rm(dir, { recursive: true, force: true });
 	});
 
-	it('are what their last readings said when the checkpoint is lost and the log no longer knows the beginning', async () => {
+	it('restores rooms from their last readings if the checkpoint and the start of the log are lost', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-occupancy-'));
 		const log = await Log.open({ dir: join(dir, 'log'), worker });
 		const record = {

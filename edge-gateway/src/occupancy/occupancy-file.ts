@@ -1,30 +1,31 @@
 import type { Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log, type LogRecord } from '@crowdvision/log';
-import type { RecordOf } from './audit-trail.ts';
+import type { ChangeRecord } from './audit-trail.ts';
 import type { Occupancy } from './occupancy.ts';
 import { type Change, newRoomCount, type RoomCount } from './room-count.ts';
 
-interface Kept {
-	/** The rooms are true before this offset. */
+/** The file on disk. */
+interface StoredRooms {
+	/** The rooms contain the changes of all records before this offset of the log. */
 	offset: number;
 	rooms?: Record<string, RoomCount>;
-	/** As it was before rooms knew more than their count. */
+	/** The format of an earlier version, which stored only counts. */
 	counts?: Record<string, number>;
 }
 
-const LOOK_EVERY_MS = 5000;
+const CHECK_MS = 5000;
 const SAVE_AFTER_MS = 60_000;
-/** A start reads no more records than these, and what comes in within one look. */
+/** Bounds how many records a start has to read: these, and those that arrive within one check. */
 const SAVE_AFTER_RECORDS = 20_000;
 const CROSSINGS = Buffer.from('"crossings":');
 const ADJUSTMENT = Buffer.from('"adjustment":');
 
 /**
- * Rooms across restarts: a checkpoint, and the readings that came after it, each of which says what it changed. They
- * are counted again as they were counted first, so a room is what it was to the last of its digits.
+ * Keeps rooms across restarts: a checkpoint, and the readings in the log after it, each of which names its crossings.
+ * They are replayed with the same calculation, so the state of a room is restored exactly.
  */
 export class OccupancyFile {
-	readonly #file: CheckpointFile<Kept>;
+	readonly #file: CheckpointFile<StoredRooms>;
 	readonly #occupancy: Occupancy;
 	readonly #log: Log;
 	#saved: number;
@@ -32,13 +33,13 @@ export class OccupancyFile {
 	#timer: NodeJS.Timeout | undefined;
 
 	private constructor(path: string, occupancy: Occupancy, log: Log) {
-		this.#file = new CheckpointFile<Kept>(path);
+		this.#file = new CheckpointFile<StoredRooms>(path);
 		this.#occupancy = occupancy;
 		this.#log = log;
 		this.#saved = -1;
 	}
 
-	/** Fills `occupancy` and keeps saving it. */
+	/** Restores `occupancy`, and saves it regularly from then on. */
 	static async restore(path: string, occupancy: Occupancy, log: Log): Promise<OccupancyFile> {
 		const file = new OccupancyFile(path, occupancy, log);
 		const { value } = file.#file.read();
@@ -48,9 +49,9 @@ export class OccupancyFile {
 			if (read.next === next) break;
 			next = read.next;
 			for (const record of read.records)
-				if (record.payload.includes(CROSSINGS) || record.payload.includes(ADJUSTMENT)) countAgain(occupancy, record);
+				if (record.payload.includes(CROSSINGS) || record.payload.includes(ADJUSTMENT)) replay(occupancy, record);
 		}
-		file.#timer = setInterval(() => void file.#saveIfDue().catch(() => undefined), LOOK_EVERY_MS).unref();
+		file.#timer = setInterval(() => void file.#saveIfDue().catch(() => undefined), CHECK_MS).unref();
 		return file;
 	}
 
@@ -61,7 +62,7 @@ export class OccupancyFile {
 	}
 
 	async #save(): Promise<void> {
-		// What is counted but not yet on disk must not be saved as if it were: wait for it first.
+		// Changes that are not yet on disk must not be in the checkpoint, so their writes are awaited first.
 		const { nextOffset } = this.#log;
 		if (nextOffset === this.#saved) return;
 		const rooms = structuredClone(this.#occupancy.export());
@@ -71,7 +72,7 @@ export class OccupancyFile {
 		this.#savedAt = performance.now();
 	}
 
-	/** Call it when nothing is appended any more. */
+	/** Saves the rooms. Call it after the last append to the log. */
 	async close(): Promise<void> {
 		clearInterval(this.#timer);
 		await this.#save().catch(() => undefined);
@@ -79,33 +80,35 @@ export class OccupancyFile {
 	}
 }
 
-function countAgain(occupancy: Occupancy, { offset, payload }: LogRecord): void {
+/** Applies a record of the log to the rooms. */
+function replay(occupancy: Occupancy, { offset, payload }: LogRecord): void {
 	const { sensorId, buildingId, roomId, value, observedAt, receivedAt, boot, crossings, adjustment, interval } =
 		JSON.parse(payload.toString()) as Reading;
-	const record: RecordOf = { offset, receivedAt, again: true };
+	const record: ChangeRecord = { offset, receivedAt, again: true };
 	const at = Math.min(observedAt, receivedAt);
 	if (adjustment) {
 		const { kind: why, reason } = adjustment;
-		const told = why === 'correction' ? { by: sensorId.slice(sensorId.indexOf(':') + 1) } : reason && { reason };
+		const details = why === 'correction' ? { by: sensorId.slice(sensorId.indexOf(':') + 1) } : reason && { reason };
 		occupancy.restore(
 			buildingId,
 			roomId,
 			{ kind: 'known', why, count: value, at },
-			{ ...record, ...(told && { told }) },
+			{ ...record, ...(details && { details }) },
 		);
 		return;
 	}
 	if (!crossings) return;
 	const changes = changesOf({ door: sensorId, at, receivedAt, boot }, crossings);
-	// A room that is met for the first time was empty, or else the checkpoint that knew of it is gone.
+	// A room without a state was empty before this record, unless the checkpoint that contained it is lost.
 	const isForgotten =
 		!occupancy.room(buildingId, roomId) && crossings.in - crossings.out !== value && crossings.clamped === undefined;
-	// A total that is the first heard of counts nobody.
+	// The first total of a door counts nobody.
 	const count = changes[0]!.kind === 'total' ? value : value - crossings.in + crossings.out;
-	if (isForgotten) occupancy.begin(buildingId, roomId, { at, count, interval });
+	if (isForgotten) occupancy.startFrom(buildingId, roomId, { at, count, interval });
 	for (const change of changes) occupancy.restore(buildingId, roomId, change, record);
 }
 
+/** The changes that a door's record made. */
 function changesOf(
 	{ door, at, receivedAt, boot }: { door: string; at: number; receivedAt: number; boot: string | undefined },
 	crossings: NonNullable<Reading['crossings']>,
@@ -115,7 +118,7 @@ function changesOf(
 	if (totalIn !== undefined) changes.push({ kind: 'total', door, direction: 'in', total: totalIn, boot, at });
 	if (totalOut !== undefined) changes.push({ kind: 'total', door, direction: 'out', total: totalOut, boot, at });
 	if (changes.length > 0) return changes;
-	// A door that says that nobody crossed is heard all the same.
+	// A reading without crossings is a change too: it makes the room known.
 	if (crossings.in > 0 || crossings.out === 0)
 		changes.push({ kind: 'crossings', door, direction: 'in', count: crossings.in, at, receivedAt });
 	if (crossings.out > 0)
@@ -123,7 +126,7 @@ function changesOf(
 	return changes;
 }
 
-/** Rooms of which only the count is known. */
+/** The state of rooms of which only the count is known. */
 function withoutHistory(counts: Record<string, number>): Record<string, RoomCount> {
 	return Object.fromEntries(Object.entries(counts).map(([at, count]) => [at, newRoomCount(0, count)]));
 }

@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { AuditTrail } from './audit-trail.ts';
 import { Doors } from './doors.ts';
 import { Occupancy } from './occupancy.ts';
-import { type Change, MOST_ROOMS } from './room-count.ts';
+import { type Change, MAX_ROOMS } from './room-count.ts';
 
 const RECORD = { offset: 0, receivedAt: 0 };
 const doors = new Doors({ doors: [{ sensorId: 'total', counter: 'cumulative', wrapAt: 256, perMinute: 10_000 }] });
@@ -56,8 +56,8 @@ const crossing = (count: number, way: 'in' | 'out' = 'in'): Change => ({
 	receivedAt: 9000,
 });
 
-describe('how many people are in a room', () => {
-	it('follows the crossings of all its doors, and never falls below 0', () => {
+describe('Occupancy', () => {
+	it('follows the crossings of all doors of a room, and never falls below 0', () => {
 		fc.assert(
 			fc.property(fc.array(crossings), (all) => {
 				const occupancy = new Occupancy();
@@ -72,11 +72,11 @@ describe('how many people are in a room', () => {
 		);
 	});
 
-	it('is unknown, not 0, before the first crossing', () => {
+	it('has no count, rather than 0, before the first crossing', () => {
 		expect(new Occupancy().count('b', 'r')).toBeUndefined();
 	});
 
-	it('lies within its interval, which is no wider than nothing when the count is known, whatever the doors say', () => {
+	it('has an interval that contains the count, and that is empty when the count is known', () => {
 		fc.assert(
 			fc.property(fc.array(changes, { maxLength: 60 }), (all) => {
 				const occupancy = new Occupancy(doors);
@@ -90,7 +90,7 @@ describe('how many people are in a room', () => {
 		);
 	});
 
-	it('is as if they had not been, when changes of any kind could not be stored, in whatever order that and the rest is known', () => {
+	it('undoes changes that could not be stored, in whatever order the outcomes become known', () => {
 		fc.assert(
 			fc.property(fc.array(fc.tuple(changes, fc.boolean(), fc.nat()), { maxLength: 40 }), (all) => {
 				const occupancy = new Occupancy(doors);
@@ -104,7 +104,7 @@ describe('how many people are in a room', () => {
 		);
 	});
 
-	it('goes on from what could not be stored at once', () => {
+	it('continues at once from the state without a change that is undone', () => {
 		const occupancy = new Occupancy();
 		apply(occupancy, crossing(5)).stored();
 		const failed = apply(occupancy, crossing(3));
@@ -116,7 +116,7 @@ describe('how many people are in a room', () => {
 		expect(occupancy.count('b', 'r')).toBe(7);
 	});
 
-	it('is each room its own, also for rooms of the same name and names that look like members of objects', () => {
+	it('counts each room separately, also rooms of the same name and names such as __proto__', () => {
 		const occupancy = new Occupancy();
 		apply(occupancy, crossing(3), ['b1', 'hall']);
 		apply(occupancy, crossing(5), ['b2', 'hall']);
@@ -128,7 +128,7 @@ describe('how many people are in a room', () => {
 		]).toEqual([3, 5, 7]);
 	});
 
-	it('is the same after it was written and read, and goes on the same', () => {
+	it('restores an exported state, and continues from it in the same way', () => {
 		fc.assert(
 			fc.property(fc.array(changes, { maxLength: 30 }), fc.array(changes, { maxLength: 10 }), (before, after) => {
 				const occupancy = new Occupancy(doors);
@@ -141,7 +141,7 @@ describe('how many people are in a room', () => {
 		);
 	});
 
-	it('keeps no more of a room than is bounded, however many doors feed it', () => {
+	it('keeps a bounded state of a room, however many doors it has', () => {
 		const occupancy = new Occupancy();
 		for (let door = 0; door < 200; door++)
 			apply(occupancy, {
@@ -180,11 +180,11 @@ describe('how many people are in a room', () => {
 			}
 			expect(occupancy.room('b', 'r')!.belief.legs.length).toBeLessThanOrEqual(66);
 		}
-		// There is room for new doors again.
+		// There is space for new doors again.
 		expect(Object.keys(occupancy.room('b', 'r')!.traffic)).toContain('night-4-19 in');
 	});
 
-	it('does not count what a door tells late of the time before the room was zeroed', () => {
+	it('does not count late crossings from before the room was zeroed', () => {
 		const occupancy = new Occupancy();
 		apply(occupancy, { ...crossing(5), at: 1000 } as Change);
 		apply(occupancy, { kind: 'known', why: 'zeroing', count: 0, at: 5000 });
@@ -197,24 +197,24 @@ describe('how many people are in a room', () => {
 	});
 });
 
-describe('ever new rooms', () => {
-	it('are counted within a bound: empty ones are forgotten, and then those of the building that names the most', () => {
+describe('Occupancy, with ever new rooms,', () => {
+	it('counts a bounded number: forgets empty rooms first, then rooms of the building with the most', () => {
 		const occupancy = new Occupancy();
 		const put = (buildingId: string, roomId: string, count: number) =>
 			apply(occupancy, { kind: 'known', why: 'correction', count, at: 1000 }, [buildingId, roomId]).stored();
 		put('honest', 'full', 7);
 		put('honest', 'empty', 0);
-		for (let i = 0; i < 2 * MOST_ROOMS; i++) {
+		for (let i = 0; i < 2 * MAX_ROOMS; i++) {
 			put('flood', `${i}`, 1);
-			if (i % 1000 === 0) expect(occupancy.rooms().length).toBeLessThanOrEqual(MOST_ROOMS);
+			if (i % 1000 === 0) expect(occupancy.rooms().length).toBeLessThanOrEqual(MAX_ROOMS);
 		}
-		expect(occupancy.rooms().length).toBeLessThanOrEqual(MOST_ROOMS);
+		expect(occupancy.rooms().length).toBeLessThanOrEqual(MAX_ROOMS);
 		expect(occupancy.count('honest', 'full')).toBe(7);
 		expect(occupancy.count('honest', 'empty')).toBeUndefined();
-		expect(occupancy.count('flood', `${2 * MOST_ROOMS - 1}`)).toBe(1);
+		expect(occupancy.count('flood', `${2 * MAX_ROOMS - 1}`)).toBe(1);
 	});
 
-	it('are explained within the same bound', async () => {
+	it('has an audit trail of the same bounded number of rooms', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-audit-'));
 		onTestFinished(() => rm(dir, { recursive: true }));
 		const worker = startCommitWorker();
@@ -228,9 +228,9 @@ describe('ever new rooms', () => {
 		});
 		onTestFinished(() => trail.close());
 		const occupancy = new Occupancy(new Doors(), trail);
-		for (let i = 0; i <= MOST_ROOMS; i++) apply(occupancy, crossing(1), ['flood', `${i}`]).stored();
+		for (let i = 0; i <= MAX_ROOMS; i++) apply(occupancy, crossing(1), ['flood', `${i}`]).stored();
 		expect(trail.of('flood', '0', 10)).toEqual([]);
 		expect(trail.of('flood', '1', 10)).toHaveLength(1);
-		expect(trail.of('flood', `${MOST_ROOMS}`, 10)).toHaveLength(1);
+		expect(trail.of('flood', `${MAX_ROOMS}`, 10)).toHaveLength(1);
 	});
 });

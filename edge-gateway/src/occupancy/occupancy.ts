@@ -1,60 +1,64 @@
 import type { Interval } from '@crowdvision/contracts';
-import type { AuditTrail, RecordOf } from './audit-trail.ts';
+import type { AuditTrail, ChangeRecord } from './audit-trail.ts';
 import { Doors } from './doors.ts';
-import { type Change, type Effect, MOST_ROOMS, newRoomCount, type RoomCount, step } from './room-count.ts';
+import { type Change, type Effect, MAX_ROOMS, newRoomCount, type RoomCount, step } from './room-count.ts';
 
-/** A change that is on its way to the disk. */
+/** A change that is not yet on disk. */
 interface Pending {
 	change: Change;
-	stored: boolean;
+	/** It is on disk, but a change before it is not. */
+	isStored: boolean;
 }
 
 interface Room {
-	/** What is on disk; undefined before anything is. */
-	settled: RoomCount | undefined;
-	/** With all that is on its way; undefined when it has to be made anew of the others. */
+	/** The state on disk; undefined before the first change is. */
+	stored: RoomCount | undefined;
+	/** The state with all pending changes; undefined when it must be computed again from the other two. */
 	current: RoomCount | undefined;
-	/** In the order they came in. */
+	/** In the order of arrival. */
 	pending: Set<Pending>;
 }
 
-/** A change that counts already. Call one of the two, once. */
+/** An applied change. The caller must call either `stored` or `undo`, once. */
 export interface Applied extends Effect {
+	/** The change is on disk. */
 	stored(): void;
+	/** The change could not be stored. */
 	undo(): void;
 }
 
-/** Forgotten together, so that not each new room looks for one. */
-const FORGOTTEN_AT_ONCE = MOST_ROOMS / 10;
+/** How many rooms are forgotten at a time, so that not each new room has to search for one. */
+const FORGET_COUNT = MAX_ROOMS / 10;
 
 /**
- * How many people are in each room, made of what all its doors say, and how far that may have drifted. A change counts
- * at once, for the next reading must build on it; when it could not be stored it is as if it had never been, whatever
- * came after it. Who restores and saves this is OccupancyFile. Bounded: for a new room beyond ten thousand, others are
- * forgotten, and counted from none when they are heard again.
+ * Counts the people in each room from the readings of its doors, with the likely range of the true number. A change
+ * takes effect at once, as the next reading builds on it; if it cannot be stored it is undone, whatever came after it.
+ * `OccupancyFile` restores and saves the rooms. Bounded: above ten thousand rooms others are forgotten, and are counted
+ * from 0 when their doors send again.
  */
 export class Occupancy {
 	readonly doors: Doors;
 	readonly #trail: AuditTrail | undefined;
 	readonly #rooms = new Map<string, Room>();
 
-	/** What is stored is noted in `trail`. */
+	/** Stored changes are recorded in `trail`. */
 	constructor(doors = new Doors(), trail?: AuditTrail) {
 		this.doors = doors;
 		this.#trail = trail;
 	}
 
-	/** Undefined for a room of which no door was ever heard: that is not 0. Not to be changed. */
+	/** The state of a room, not to be modified; undefined if no door of it has ever sent, which does not mean 0. */
 	room(buildingId: string, roomId: string): Readonly<RoomCount> | undefined {
 		const room = this.#rooms.get(key(buildingId, roomId));
-		return room && (room.settled || room.pending.size > 0) ? this.#current(room) : undefined;
+		return room && (room.stored || room.pending.size > 0) ? this.#current(room) : undefined;
 	}
 
+	/** People in a room; undefined if no door of it has ever sent. */
 	count(buildingId: string, roomId: string): number | undefined {
 		return this.room(buildingId, roomId)?.count;
 	}
 
-	/** Every room that is counted. */
+	/** All rooms that are counted. */
 	rooms(): { buildingId: string; roomId: string }[] {
 		return [...this.#rooms.keys()].map((place) => {
 			const slash = place.indexOf('/');
@@ -62,87 +66,88 @@ export class Occupancy {
 		});
 	}
 
-	/** `record`: where the change will stand in the log, and when it came in. */
-	apply(buildingId: string, roomId: string, change: Change, record: RecordOf): Applied {
+	/** Applies a change. `record` names its place in the log and its origin. */
+	apply(buildingId: string, roomId: string, change: Change, record: ChangeRecord): Applied {
 		const room = this.#roomAt(key(buildingId, roomId));
-		if (!room.settled && room.pending.size === 0) room.current = newRoomCount(change.at);
+		if (!room.stored && room.pending.size === 0) room.current = newRoomCount(change.at);
 		const current = this.#current(room);
-		const entry: Pending = { change, stored: false };
+		const entry: Pending = { change, isStored: false };
 		room.pending.add(entry);
 		const effect = step(current, change, this.doors.limits);
 		return {
 			...effect,
 			stored: () => {
-				entry.stored = true;
-				this.#settle(room);
-				this.#trail?.note(buildingId, roomId, change, effect, record);
+				entry.isStored = true;
+				this.#applyStored(room);
+				this.#trail?.record(buildingId, roomId, change, effect, record);
 			},
 			undo: () => {
 				room.pending.delete(entry);
 				room.current = undefined;
-				this.#settle(room);
+				this.#applyStored(room);
 			},
 		};
 	}
 
-	/** A change that is on disk, read again. */
-	restore(buildingId: string, roomId: string, change: Change, record: RecordOf): void {
+	/** Applies a change that is read from disk. */
+	restore(buildingId: string, roomId: string, change: Change, record: ChangeRecord): void {
 		const room = this.#roomAt(key(buildingId, roomId));
 		room.current = undefined;
-		room.settled ??= newRoomCount(change.at);
-		const effect = step(room.settled, change, this.doors.limits);
-		this.#trail?.note(buildingId, roomId, change, effect, record);
+		room.stored ??= newRoomCount(change.at);
+		const effect = step(room.stored, change, this.doors.limits);
+		this.#trail?.record(buildingId, roomId, change, effect, record);
 	}
 
-	/** A room of which nothing is left but what a reading said of it. */
-	begin(
+	/** Starts counting a room from a reading, if that is all that is left of it. */
+	startFrom(
 		buildingId: string,
 		roomId: string,
 		{ at, count, interval }: { at: number; count: number; interval: Interval | undefined },
 	): void {
 		const room = this.#roomAt(key(buildingId, roomId));
 		room.current = undefined;
-		room.settled = { ...newRoomCount(at, Math.max(0, count), interval), crossedAt: at };
+		room.stored = { ...newRoomCount(at, Math.max(0, count), interval), crossedAt: at };
 	}
 
-	/** Every room as it is with all that is on its way: true once that is on disk. */
+	/** The state of all rooms with all pending changes, which is right once these are on disk. */
 	export(): Record<string, RoomCount> {
 		return Object.fromEntries(
 			[...this.#rooms]
-				.filter(([, { settled, pending }]) => settled || pending.size > 0)
+				.filter(([, { stored, pending }]) => stored || pending.size > 0)
 				.map(([at, room]) => [at, this.#current(room)]),
 		);
 	}
 
+	/** Takes over rooms from a checkpoint. */
 	import(rooms: Readonly<Record<string, RoomCount>>): void {
-		for (const [at, settled] of Object.entries(rooms))
-			this.#rooms.set(at, { settled, current: undefined, pending: new Set() });
+		for (const [at, stored] of Object.entries(rooms))
+			this.#rooms.set(at, { stored, current: undefined, pending: new Set() });
 	}
 
 	#roomAt(at: string): Room {
 		let room = this.#rooms.get(at);
 		if (!room) {
-			if (this.#rooms.size >= MOST_ROOMS) this.#forgetSome();
-			room = { settled: undefined, current: undefined, pending: new Set() };
+			if (this.#rooms.size >= MAX_ROOMS) this.#forgetSome();
+			room = { stored: undefined, current: undefined, pending: new Set() };
 			this.#rooms.set(at, room);
 		}
 		return room;
 	}
 
 	/**
-	 * Empty rooms first, as they lose nothing; then those of the building that names the most; of these, those that
-	 * nobody crossed into for the longest.
+	 * Forgets empty rooms first, as they lose nothing; then rooms of the building with the most rooms, the ones without
+	 * crossings for longest first.
 	 */
 	#forgetSome(): void {
 		const ofBuilding = new Map<string, number>();
-		const rooms = [...this.#rooms].map(([at, { settled, pending }]) => {
+		const rooms = [...this.#rooms].map(([at, { stored, pending }]) => {
 			const building = at.slice(0, at.indexOf('/'));
 			ofBuilding.set(building, (ofBuilding.get(building) ?? 0) + 1);
 			return {
 				at,
 				building,
-				count: settled?.count ?? 0,
-				heardAt: Math.max(settled?.crossedAt ?? 0, settled?.known.at ?? 0),
+				count: stored?.count ?? 0,
+				changedAt: Math.max(stored?.crossedAt ?? 0, stored?.known.at ?? 0),
 				pending,
 			};
 		});
@@ -152,37 +157,37 @@ export class Occupancy {
 				(a, b) =>
 					Number(a.count > 0) - Number(b.count > 0) ||
 					ofBuilding.get(b.building)! - ofBuilding.get(a.building)! ||
-					a.heardAt - b.heardAt,
+					a.changedAt - b.changedAt,
 			);
-		for (const { at } of order.slice(0, FORGOTTEN_AT_ONCE)) this.#rooms.delete(at);
+		for (const { at } of order.slice(0, FORGET_COUNT)) this.#rooms.delete(at);
 	}
 
 	#current(room: Room): RoomCount {
 		if (room.current) return room.current;
-		const current = room.settled ? structuredClone(room.settled) : newRoomCount(begunAt(room));
+		const current = room.stored ? structuredClone(room.stored) : newRoomCount(startOf(room));
 		for (const { change } of room.pending) step(current, change, this.doors.limits);
 		room.current = current;
 		return current;
 	}
 
-	/** Takes into what is on disk what is on disk, in order. */
-	#settle(room: Room): void {
+	/** Moves changes that are on disk from the pending ones into the stored state, in order. */
+	#applyStored(room: Room): void {
 		for (const entry of room.pending) {
-			if (!entry.stored) return;
-			room.settled ??= newRoomCount(begunAt(room));
-			step(room.settled, entry.change, this.doors.limits);
+			if (!entry.isStored) return;
+			room.stored ??= newRoomCount(startOf(room));
+			step(room.stored, entry.change, this.doors.limits);
 			room.pending.delete(entry);
 		}
 	}
 }
 
-/** When the first thing was heard of a room. */
-function begunAt({ pending }: Room): number {
+/** The time of a room's first pending change. */
+function startOf({ pending }: Room): number {
 	const [first] = pending;
 	return first?.change.at ?? 0;
 }
 
-/** No place id holds a slash. */
+/** The key of a room; place ids hold no slash. */
 function key(buildingId: string, roomId: string): string {
 	return `${buildingId}/${roomId}`;
 }

@@ -16,13 +16,13 @@ export interface OpenOccupancy {
 	trail: AuditTrail;
 	adjustments: Adjustments;
 	zeroing: Zeroing;
-	/** Takes another configuration, with all that is known of rooms and doors. */
+	/** Applies another configuration; the state of rooms and doors stays. */
 	update(config: OccupancyConfig): void;
-	/** Call it when nothing is appended any more. */
+	/** Call it after the last append to the log. */
 	close(): Promise<void>;
 }
 
-/** Rooms as they were when the gateway was stopped or killed, and what keeps and changes them. */
+/** Restores the rooms as they were when the gateway stopped or was killed, and opens the parts that count people. */
 export function openOccupancy(parts: {
 	config: OccupancyConfig;
 	gatewayId: string;
@@ -41,8 +41,9 @@ export function openOccupancy(parts: {
 			dir: join(dir, 'room-audit'),
 			worker,
 			logId: log.id,
-			onNotable: (buildingId, roomId, change) => logger.info({ buildingId, roomId, change }, 'a room is counted anew'),
-			onIncident: (incident) => logger.error({ incident }, 'audit of rooms: something is damaged'),
+			onNotable: (buildingId, roomId, change) =>
+				logger.info({ buildingId, roomId, change }, 'the count of a room changed other than by crossings'),
+			onIncident: (incident) => logger.error({ incident }, 'audit of rooms: damage found on disk'),
 		});
 		lifecycle.onStop('audit of rooms', () => trail.close());
 		const occupancy = new Occupancy(new Doors(config), trail);

@@ -1,12 +1,20 @@
 import { type Adjustment, type DoorEvent, type Interval, METRICS } from '@crowdvision/contracts';
 import { type Baseline, type CounterLimits, countTotal } from './cumulative-counter.ts';
-import { type DriftBelief, driftOver, type LegTraffic, learn, noBelief, SPREADS, withoutLegs } from './drift-model.ts';
+import {
+	type DriftBelief,
+	driftOver,
+	type FlowTraffic,
+	learn,
+	noBelief,
+	SPREADS,
+	withoutFlows,
+} from './drift-model.ts';
 
 export type Direction = 'in' | 'out';
 
-/** What a door may do and how far it may be wrong. */
+/** The limits of a door's counter, and how wrong its counts may be. */
 export interface DoorLimits extends CounterLimits {
-	/** The largest bias that is usual, as a share of what is counted. */
+	/** Largest usual bias, as a share of what is counted. */
 	bias: number;
 	/** Share of crossings missed or counted twice by chance. */
 	missRate: number;
@@ -14,57 +22,60 @@ export interface DoorLimits extends CounterLimits {
 
 /** What changes a room's count. Times are epoch ms. */
 export type Change =
-	/** Crossings of a door since its last message. */
+	/** Crossings of a door since its previous message. */
 	| { kind: 'crossings'; door: string; direction: Direction; count: number; at: number; receivedAt: number }
-	/** What a door has counted since it was switched on. */
+	/** The total that a door has counted since it was switched on. */
 	| { kind: 'total'; door: string; direction: Direction; total: number; boot: string | undefined; at: number }
-	/** The count is known: nobody is there, or somebody has looked. */
+	/** The count becomes known: by zeroing, or by a person's correction. */
 	| { kind: 'known'; why: Adjustment['kind']; count: number; at: number };
 
-/** What a change did. */
+/** The effect of a change. */
 export interface Effect {
 	before: number;
 	count: number;
-	/** Of a door, as seen from the room; 0 both for a count that is known. */
+	/** People who entered and left the room; both 0 if the count became known. */
 	in: number;
 	out: number;
 	detected: DoorEvent | undefined;
-	/** How far below 0 the count would have fallen. */
+	/** By how much the count would have fallen below 0. */
 	clamped: number;
 	interval: Interval;
 }
 
-/** All that is known of one room's count. Plain, for the checkpoint. Who changes it is `step`, and nobody else. */
+/**
+ * The state of one room's count. Plain data, as it is stored in the checkpoint under these names. Only `step` changes
+ * it.
+ */
 export interface RoomCount {
 	count: number;
 	/**
-	 * The count when it was known last, and since when. `spread`: how far it may have been off then, as a standard
-	 * deviation.
+	 * The count when it was last known, and since when. `begun`: it was only assumed at the start. `spread`: the standard
+	 * deviation of its error at that time.
 	 */
 	known: { count: number; at: number; why: 'begun' | Adjustment['kind']; spread: number };
-	/** Ins minus outs since then: what the count would be if it could be less than none. */
+	/** Ins minus outs since then, without the bound at 0 that the count has. */
 	net: number;
-	/** Crossings since then, by leg: a door and a direction. */
+	/** Crossings since then, by flow (a door and a direction). */
 	traffic: Record<string, number>;
-	/** By leg, of doors that count from their start. */
+	/** By flow, for doors with cumulative counters. */
 	totals: Record<string, Baseline>;
 	belief: DriftBelief;
-	/** When somebody crossed last, by the gateway's clock; 0 for never. */
+	/** When somebody last crossed a door, epoch ms; 0: never. */
 	crossedAt: number;
 	interval: Interval;
 }
 
-/** Rooms that are counted at once: a device may name ever new ones. */
-export const MOST_ROOMS = 10_000;
+/** Most rooms that are counted. Without a bound a device could name new rooms for ever. */
+export const MAX_ROOMS = 10_000;
 
-/** Doors beyond these share what is believed of them: what is kept of a room is bounded. */
-const MOST_LEGS = 64;
+/** Flows beyond this number share one entry, so that the state of a room is bounded. */
+const MAX_FLOWS = 64;
 const OTHER_DOORS = '*';
-const MOST_PEOPLE = METRICS.peopleCount.max;
+const MAX_PEOPLE = METRICS.peopleCount.max;
 
 /**
- * A room that counting begins in at `at`: with nobody in it, as nobody knows better, or with what it was last said to
- * hold.
+ * The state of a room whose counting starts at `at` (epoch ms): with nobody in it, or with the count and interval that
+ * its last reading named.
  */
 export function newRoomCount(at: number, count = 0, interval: Interval = { low: count, high: count }): RoomCount {
 	return {
@@ -79,7 +90,10 @@ export function newRoomCount(at: number, count = 0, interval: Interval = { low: 
 	};
 }
 
-/** Changes `room`, by nothing but its arguments: the same changes make the same room again after a crash. */
+/**
+ * Applies a change to `room`. Depends only on its arguments, so that replaying the changes after a crash gives the
+ * same.
+ */
 export function step(room: RoomCount, change: Change, limitsOf: (door: string) => DoorLimits): Effect {
 	return change.kind === 'known' ? setKnown(room, change, limitsOf) : cross(room, change, limitsOf);
 }
@@ -94,13 +108,13 @@ function cross(
 	let crossed: number;
 	let detected: DoorEvent | undefined;
 	if (change.kind === 'total') {
-		const leg = `${door} ${direction}`;
-		const counted = countTotal(room.totals[leg], { total: change.total, boot: change.boot, at }, limitsOf(door));
-		room.totals[leg] = counted.baseline;
+		const flow = `${door} ${direction}`;
+		const counted = countTotal(room.totals[flow], { total: change.total, boot: change.boot, at }, limitsOf(door));
+		room.totals[flow] = counted.baseline;
 		crossed = counted.count;
 		detected = counted.detected;
 	} else {
-		// A device that was cut off tells in the morning who went home before the room was zeroed.
+		// A device that was offline reports in the morning who left before the room was zeroed.
 		const late =
 			room.known.why === 'zeroing' && change.count > 0 && at < room.known.at && change.receivedAt >= room.known.at;
 		crossed = late ? 0 : change.count;
@@ -108,20 +122,20 @@ function cross(
 	}
 	const signed = direction === 'in' ? crossed : -crossed;
 	const sum = before + signed;
-	room.count = Math.min(MOST_PEOPLE, Math.max(0, sum));
+	room.count = Math.min(MAX_PEOPLE, Math.max(0, sum));
 	if (crossed > 0) {
 		room.net += signed;
-		const leg = legOf(room, door, direction);
-		room.traffic[leg] = (room.traffic[leg] ?? 0) + crossed;
+		const flow = flowOf(room, door, direction);
+		room.traffic[flow] = (room.traffic[flow] ?? 0) + crossed;
 		room.crossedAt = Math.max(room.crossedAt, at);
 	}
 	room.interval = intervalOf(room, limitsOf);
-	const [came, went] = direction === 'in' ? [crossed, 0] : [0, crossed];
+	const [entered, left] = direction === 'in' ? [crossed, 0] : [0, crossed];
 	return {
 		before,
 		count: room.count,
-		in: came,
-		out: went,
+		in: entered,
+		out: left,
 		detected,
 		clamped: Math.max(0, -sum),
 		interval: room.interval,
@@ -134,13 +148,13 @@ function setKnown(
 	limitsOf: (door: string) => DoorLimits,
 ): Effect {
 	const before = room.count;
-	// From a count that was only taken to be so, nothing can be learned about doors.
+	// An assumed count says nothing about the error of the doors.
 	if (room.known.why !== 'begun')
 		room.belief = learn(room.belief, trafficOf(room, limitsOf), room.known.count + room.net - count);
-	// Doors come and go over the years: where there is no room for more, those go that nobody went through.
+	// Doors change over the years: if there is no room for more, the flows without traffic are removed.
 	const { legs } = room.belief;
-	if (legs.length >= MOST_LEGS)
-		room.belief = withoutLegs(room.belief, new Set(legs.filter((leg) => !(leg in room.traffic))));
+	if (legs.length >= MAX_FLOWS)
+		room.belief = withoutFlows(room.belief, new Set(legs.filter((flow) => !(flow in room.traffic))));
 	room.count = count;
 	room.known = { count, at, why, spread: 0 };
 	room.net = 0;
@@ -149,28 +163,29 @@ function setKnown(
 	return { before, count, in: 0, out: 0, detected: undefined, clamped: 0, interval: room.interval };
 }
 
-/** Whole people, with the count itself always inside: what is shown beside it must not contradict it. */
+/** The likely range of the true count, in whole people. It always contains the count, as both are shown together. */
 function intervalOf(room: RoomCount, limitsOf: (door: string) => DoorLimits): Interval {
 	const { mean, spread } = driftOver(room.belief, trafficOf(room, limitsOf));
 	const middle = room.known.count + room.net - mean;
 	const half = SPREADS * Math.hypot(spread, room.known.spread);
 	const low = Math.max(0, Math.floor(middle - half));
-	const high = Math.min(MOST_PEOPLE, Math.ceil(middle + half));
+	const high = Math.min(MAX_PEOPLE, Math.ceil(middle + half));
 	return { low: Math.min(low, room.count), high: Math.max(high, room.count) };
 }
 
-function trafficOf(room: RoomCount, limitsOf: (door: string) => DoorLimits): LegTraffic[] {
-	return Object.entries(room.traffic).map(([leg, crossings]) => {
-		const space = leg.lastIndexOf(' ');
-		const { bias, missRate } = limitsOf(leg.slice(0, space));
-		return { leg, sign: leg.slice(space + 1) === 'in' ? 1 : -1, crossings, bias, missRate };
+function trafficOf(room: RoomCount, limitsOf: (door: string) => DoorLimits): FlowTraffic[] {
+	return Object.entries(room.traffic).map(([flow, crossings]) => {
+		const space = flow.lastIndexOf(' ');
+		const { bias, missRate } = limitsOf(flow.slice(0, space));
+		return { flow, sign: flow.slice(space + 1) === 'in' ? 1 : -1, crossings, bias, missRate };
 	});
 }
 
-function legOf(room: RoomCount, door: string, direction: Direction): string {
-	const leg = `${door} ${direction}`;
+/** The key of a door's flow, or the shared one if the room has too many. */
+function flowOf(room: RoomCount, door: string, direction: Direction): string {
+	const flow = `${door} ${direction}`;
 	const { legs } = room.belief;
-	if (leg in room.traffic || legs.includes(leg)) return leg;
-	const met = legs.length + Object.keys(room.traffic).filter((one) => !legs.includes(one)).length;
-	return met < MOST_LEGS ? leg : `${OTHER_DOORS} ${direction}`;
+	if (flow in room.traffic || legs.includes(flow)) return flow;
+	const known = legs.length + Object.keys(room.traffic).filter((one) => !legs.includes(one)).length;
+	return known < MAX_FLOWS ? flow : `${OTHER_DOORS} ${direction}`;
 }

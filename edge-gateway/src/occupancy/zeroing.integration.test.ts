@@ -14,7 +14,7 @@ import type { Change } from './room-count.ts';
 const at = (text: string) => Date.parse(text);
 const HALL = ['b', 'hall'] as const;
 
-/** Rooms with a real log, and a clock that is told what time it is. */
+/** Opens rooms with a real log and a clock that the test sets. */
 async function openRooms(config: OccupancyConfig, now: string, copyOf?: string) {
 	const clock = { time: at(now), now: () => clock.time, quality: 'synced' as TimeQuality, era: undefined };
 	const ledger = new Ledger();
@@ -55,7 +55,7 @@ async function openRooms(config: OccupancyConfig, now: string, copyOf?: string) 
 		clock,
 		disk,
 		close,
-		/** Somebody crosses a door, as the intake tells of it. */
+		/** Counts and stores crossings of a door as the intake does. */
 		async cross(count: number, when: string, direction: 'in' | 'out' = 'in', place: readonly [string, string] = HALL) {
 			const time = at(when);
 			const change: Change = { kind: 'crossings', door: 'door', direction, count, at: time, receivedAt: time };
@@ -79,7 +79,7 @@ async function openRooms(config: OccupancyConfig, now: string, copyOf?: string) 
 			]);
 			applied.stored();
 		},
-		/** What the gateway said of its own accord. */
+		/** The readings with an adjustment. */
 		async zeroings() {
 			const { records } = await log.read(0, { maxRecords: 1000 });
 			return records
@@ -89,8 +89,8 @@ async function openRooms(config: OccupancyConfig, now: string, copyOf?: string) 
 	};
 }
 
-describe('P9 zeroing', () => {
-	it("happens at the building's local time, as a reading of its own that says why, once a night", async () => {
+describe('P9 Zeroing', () => {
+	it("zeroes a room once a night at the building's local time, by a reading of its own with the reason", async () => {
 		const rooms = await openRooms({ nightlyReset: '04:00' }, '2026-07-01T20:00:00Z');
 		await rooms.cross(5, '2026-07-01T19:00:00Z');
 		await rooms.zeroing.start();
@@ -116,7 +116,7 @@ describe('P9 zeroing', () => {
 		expect(rooms.trail.of(...HALL, 1)).toMatchObject([{ cause: 'zeroing', reason: 'nightly', before: 5, after: 0 }]);
 	});
 
-	it('happens once in the night in which clocks show its time twice, and in the one in which they do not', async () => {
+	it('zeroes a room once in a night in which clocks show the time twice or skip it', async () => {
 		for (const [evening, morning] of [
 			['2026-10-24T20:00:00Z', '2026-10-25T06:00:00Z'],
 			['2026-03-28T20:00:00Z', '2026-03-29T06:00:00Z'],
@@ -128,7 +128,7 @@ describe('P9 zeroing', () => {
 		}
 	});
 
-	it('is not done again after a kill -9 in the same night', async () => {
+	it('does not zero a room again after a kill -9 in the same night', async () => {
 		const rooms = await openRooms({ nightlyReset: '04:00' }, '2026-07-02T02:00:01Z');
 		await rooms.cross(5, '2026-07-01T19:00:00Z');
 		await rooms.zeroing.start();
@@ -140,23 +140,23 @@ describe('P9 zeroing', () => {
 		expect(again.trail.of(...HALL, 9).filter(({ cause }) => cause === 'zeroing')).toHaveLength(1);
 	});
 
-	it('is made up for by a gateway that was away at the time, as of that time; not when somebody has crossed since', async () => {
-		const away = await openRooms({ nightlyReset: '04:00' }, '2026-07-02T07:00:00Z');
-		await away.cross(5, '2026-07-01T19:00:00Z');
-		await away.zeroing.start();
-		expect(await away.zeroings()).toMatchObject([{ observedAt: at('2026-07-02T02:00:00Z') }]);
-		await away.cross(2, '2026-07-02T06:00:00Z');
-		expect(away.occupancy.count(...HALL)).toBe(2);
+	it('zeroes a room later if the gateway was down at the time, unless somebody has crossed since', async () => {
+		const quiet = await openRooms({ nightlyReset: '04:00' }, '2026-07-02T07:00:00Z');
+		await quiet.cross(5, '2026-07-01T19:00:00Z');
+		await quiet.zeroing.start();
+		expect(await quiet.zeroings()).toMatchObject([{ observedAt: at('2026-07-02T02:00:00Z') }]);
+		await quiet.cross(2, '2026-07-02T06:00:00Z');
+		expect(quiet.occupancy.count(...HALL)).toBe(2);
 
-		const late = await openRooms({ nightlyReset: '04:00' }, '2026-07-02T07:00:00Z');
-		await late.cross(5, '2026-07-01T19:00:00Z');
-		await late.cross(2, '2026-07-02T06:00:00Z');
-		await late.zeroing.start();
-		expect(await late.zeroings()).toEqual([]);
-		expect(late.occupancy.count(...HALL)).toBe(7);
+		const busy = await openRooms({ nightlyReset: '04:00' }, '2026-07-02T07:00:00Z');
+		await busy.cross(5, '2026-07-01T19:00:00Z');
+		await busy.cross(2, '2026-07-02T06:00:00Z');
+		await busy.zeroing.start();
+		expect(await busy.zeroings()).toEqual([]);
+		expect(busy.occupancy.count(...HALL)).toBe(7);
 	});
 
-	it('does not happen while nobody knows what time it is, and is tried again after the disk refused', async () => {
+	it('zeroes no room while the time is unknown, and tries again after the disk refused the write', async () => {
 		const rooms = await openRooms({ nightlyReset: '04:00' }, '2026-07-02T02:00:01Z');
 		await rooms.cross(5, '2026-07-01T19:00:00Z');
 		rooms.clock.quality = 'unsynced';
@@ -171,7 +171,7 @@ describe('P9 zeroing', () => {
 		expect(rooms.occupancy.count(...HALL)).toBe(0);
 	});
 
-	it('does not take for long ago what happened just before the time became known', async () => {
+	it('does not treat a crossing just before the time became known as long ago', async () => {
 		const rooms = await openRooms({ nightlyReset: '04:00', quietFor: '6h' }, '2026-01-01T00:00:00Z');
 		await rooms.cross(5, '2025-12-31T19:00:00Z', 'in', ['b', 'lab']);
 		rooms.clock.quality = 'unsynced';
@@ -187,7 +187,7 @@ describe('P9 zeroing', () => {
 		expect(rooms.occupancy.count(...HALL)).toBe(0);
 	});
 
-	it('happens on evidence: nobody crossed for long, and nobody need be there', async () => {
+	it('zeroes a room that may be empty once nobody has crossed a door for long', async () => {
 		const rooms = await openRooms({ quietFor: '6h' }, '2026-07-01T18:00:00Z');
 		await rooms.cross(500, '2026-07-01T17:00:00Z');
 		await rooms.cross(498, '2026-07-01T18:00:00Z', 'out');
@@ -197,14 +197,14 @@ describe('P9 zeroing', () => {
 		expect(await rooms.zeroings()).toEqual([]);
 		rooms.clock.time = at('2026-07-02T00:00:00Z');
 		await rooms.zeroing.start();
-		// 2 of 998 crossings may well be none; 200 of 200 are not.
+		// A count of 2 after 998 crossings may be an error; 200 after 200 crossings is not.
 		expect(await rooms.zeroings()).toMatchObject([{ roomId: 'hall', adjustment: { reason: 'quiet', before: 2 } }]);
 		expect(rooms.occupancy.count('b', 'lab')).toBe(200);
 		await rooms.zeroing.start();
 		expect(await rooms.zeroings()).toHaveLength(1);
 	});
 
-	it('does not take for quiet what the gateway did not listen to', async () => {
+	it('does not count the time before the start as quiet', async () => {
 		const rooms = await openRooms({ quietFor: '6h' }, '2026-07-02T12:00:00Z');
 		await rooms.cross(1, '2026-07-01T17:00:00Z');
 		await rooms.cross(1, '2026-07-01T17:30:00Z', 'out');
@@ -214,7 +214,7 @@ describe('P9 zeroing', () => {
 		expect(rooms.occupancy.count(...HALL)).toBe(1);
 	});
 
-	it('goes by another configuration from then on, with all that is known of rooms', async () => {
+	it('applies another configuration, with the state of the rooms kept', async () => {
 		const rooms = await openRooms({}, '2026-07-02T02:00:10Z');
 		await rooms.cross(5, '2026-07-01T19:00:00Z');
 		expect(rooms.zeroing.due()).toEqual([]);
@@ -224,7 +224,7 @@ describe('P9 zeroing', () => {
 		expect(rooms.occupancy.count(...HALL)).toBe(5);
 	});
 
-	it('is ruled by the room, else the building, else the gateway', async () => {
+	it('applies the rule of the room, else of the building, else of the gateway', async () => {
 		const config: OccupancyConfig = {
 			nightlyReset: '04:00',
 			timeZone: 'America/New_York',

@@ -8,7 +8,7 @@ import type { Occupancy } from './occupancy.ts';
 import { OccupancyConfig } from './occupancy-config.ts';
 import type { RoomCount } from './room-count.ts';
 
-/** When a room is taken to be empty; undefined is never. */
+/** When a room counts as empty; undefined: never. */
 interface Rule {
 	/** Local time of day. */
 	nightlyReset: string | undefined;
@@ -19,43 +19,43 @@ export interface ZeroingParts {
 	config: OccupancyConfig;
 	occupancy: Occupancy;
 	adjustments: Adjustments;
-	/** IANA name; undefined where nobody told. */
+	/** The building's time zone as an IANA name; undefined if it has none. */
 	zoneOf(buildingId: string): string | undefined;
 	clock: Pick<Clock, 'now' | 'quality'>;
 	logger: Logger;
 }
 
-/** A room that is to be zeroed, and as of when. */
-export interface Due {
+/** A room that is to be zeroed. */
+export interface DueZeroing {
 	buildingId: string;
 	roomId: string;
 	reason: 'nightly' | 'quiet';
-	/** Epoch ms. */
+	/** The time as of which it is empty, epoch ms. */
 	at: number;
-	/** The time of night it was to be done. */
+	/** The scheduled time of a nightly reset, epoch ms. */
 	due?: number;
 }
 
 const MINUTE_MS = 60_000;
-/** Who crosses while the timer is on its way is taken to be still leaving. */
+/** Somebody who crosses a door within this time after the scheduled time is assumed to be leaving. */
 const GRACE_MS = MINUTE_MS;
 
 /**
- * Zeroes rooms: every night at a local time of their building, and where nobody crossed for long and nobody need be
- * there. Once a night, however often the gateway is started, as whether it was done is in the count itself. A gateway
- * that was away at the time makes up for it, unless somebody has crossed since.
+ * Zeroes rooms: every night at a local time of their building, and when nobody has crossed a door for long and the room
+ * may be empty. A room is zeroed once a night, also across restarts, as its count says when it was last zeroed. A
+ * gateway that was down at the time zeroes the room later, unless somebody has crossed a door since.
  */
 export class Zeroing {
 	readonly #parts: ZeroingParts;
 	#rules: Rules;
-	/** Nobody was listening before, or nobody knew the time. */
+	/** Since when silence counts as quiet, epoch ms: before, the gateway was down or did not know the time. */
 	#since: number;
-	/** While nobody knows the time: when somebody crossed last, by room, as it stood before. */
+	/** While the time is unknown: the last crossing of each room as it was before. */
 	#crossedBefore: Map<string, number> | undefined;
-	/** Rooms in which somebody crossed at a time that is not known, before this one. */
+	/** Rooms with a crossing at an unknown time, with the time when the clock became known. */
 	readonly #doubtful = new Map<string, number>();
 	#timer: NodeJS.Timeout | undefined;
-	#looking: Promise<void> = Promise.resolve();
+	#running: Promise<void> = Promise.resolve();
 
 	constructor(parts: ZeroingParts) {
 		this.#parts = parts;
@@ -63,35 +63,35 @@ export class Zeroing {
 		this.#since = parts.clock.now();
 	}
 
-	/** Goes by other rules from the next full minute on. */
+	/** Replaces the rules from the next full minute on. */
 	update(config: OccupancyConfig): void {
 		this.#rules = new Rules(config);
 	}
 
-	/** Makes up for what was missed, then looks at every full minute. Resolves when the first is done. */
+	/** Zeroes what is due, then checks at every full minute. Resolves when the first check is done. */
 	start(): Promise<void> {
-		const look = () => {
+		const check = () => {
 			clearTimeout(this.#timer);
-			this.#looking = this.#look();
-			this.#timer = setTimeout(look, MINUTE_MS - (this.#parts.clock.now() % MINUTE_MS)).unref();
+			this.#running = this.#zeroDueRooms();
+			this.#timer = setTimeout(check, MINUTE_MS - (this.#parts.clock.now() % MINUTE_MS)).unref();
 		};
-		look();
-		return this.#looking;
+		check();
+		return this.#running;
 	}
 
 	async stop(): Promise<void> {
 		clearTimeout(this.#timer);
-		await this.#looking;
+		await this.#running;
 	}
 
-	/** The rooms to be zeroed now; none while nobody knows what time it is. */
-	due(): Due[] {
+	/** The rooms to be zeroed now; none while the time is unknown. */
+	due(): DueZeroing[] {
 		const { occupancy, clock } = this.#parts;
 		const now = clock.now();
-		this.#mindTheClock(now);
-		if (!this.#rules.any || clock.quality === 'unsynced') return [];
+		this.#watchClock(now);
+		if (this.#rules.isEmpty || clock.quality === 'unsynced') return [];
 		const nights = new Map<string, number>();
-		return occupancy.rooms().flatMap(({ buildingId, roomId }): Due[] => {
+		return occupancy.rooms().flatMap(({ buildingId, roomId }): DueZeroing[] => {
 			const rule = this.#rules.of(buildingId, roomId);
 			const room = occupancy.room(buildingId, roomId);
 			if (!room) return [];
@@ -107,10 +107,10 @@ export class Zeroing {
 	}
 
 	/**
-	 * When the time becomes known it leaps, and with it what is long ago: who crossed a minute before seems to have
-	 * crossed months before.
+	 * Handles the jump of the clock when the time becomes known, after which a crossing a minute ago seems to be months
+	 * ago: rooms with a crossing during the unknown time are remembered.
 	 */
-	#mindTheClock(now: number): void {
+	#watchClock(now: number): void {
 		const { occupancy, clock } = this.#parts;
 		const crossed = () =>
 			new Map(
@@ -130,7 +130,7 @@ export class Zeroing {
 		}
 	}
 
-	async #look(): Promise<void> {
+	async #zeroDueRooms(): Promise<void> {
 		const { adjustments, logger } = this.#parts;
 		for (const { buildingId, roomId, reason, at, due } of this.due()) {
 			try {
@@ -158,31 +158,34 @@ export class Zeroing {
 	}
 }
 
-/** What holds for a room: what is said of it, else of its building, else of all. */
+/** The rules by room: of the room itself, else of its building, else the general ones. */
 class Rules {
 	readonly zone: string;
-	readonly any: boolean;
-	readonly #usual: Rule;
-	readonly #special = new Map<string, Rule>();
+	/** Whether no room is ever zeroed. */
+	readonly isEmpty: boolean;
+	readonly #general: Rule;
+	readonly #exceptions = new Map<string, Rule>();
 
 	constructor(config: OccupancyConfig) {
 		const { nightlyReset, quietFor, timeZone, rooms = [] } = filled(OccupancyConfig, config);
 		this.zone = timeZone;
-		this.#usual = ruleOf({ nightlyReset, quietFor }, { nightlyReset: undefined, quietForMs: undefined });
-		for (const one of rooms) if (one.roomId === undefined) this.#special.set(one.buildingId, ruleOf(one, this.#usual));
+		this.#general = ruleOf({ nightlyReset, quietFor }, { nightlyReset: undefined, quietForMs: undefined });
+		for (const one of rooms)
+			if (one.roomId === undefined) this.#exceptions.set(one.buildingId, ruleOf(one, this.#general));
 		for (const one of rooms)
 			if (one.roomId !== undefined)
-				this.#special.set(`${one.buildingId}/${one.roomId}`, ruleOf(one, this.of(one.buildingId, '')));
-		this.any = [this.#usual, ...this.#special.values()].some(
-			({ nightlyReset: time, quietForMs }) => time !== undefined || quietForMs !== undefined,
+				this.#exceptions.set(`${one.buildingId}/${one.roomId}`, ruleOf(one, this.of(one.buildingId, '')));
+		this.isEmpty = [this.#general, ...this.#exceptions.values()].every(
+			({ nightlyReset: time, quietForMs }) => time === undefined && quietForMs === undefined,
 		);
 	}
 
 	of(buildingId: string, roomId: string): Rule {
-		return this.#special.get(`${buildingId}/${roomId}`) ?? this.#special.get(buildingId) ?? this.#usual;
+		return this.#exceptions.get(`${buildingId}/${roomId}`) ?? this.#exceptions.get(buildingId) ?? this.#general;
 	}
 }
 
+/** A rule, with `otherwise` for what it leaves out. */
 function ruleOf(
 	{ nightlyReset, quietFor }: { nightlyReset?: string | undefined; quietFor?: string | undefined },
 	otherwise: Rule,
