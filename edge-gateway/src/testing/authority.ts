@@ -7,20 +7,21 @@ import { onTestFinished } from 'vitest';
 
 const run = promisify(execFile);
 
+/** Files with a certificate and its private key (PEM). */
 export interface Certificate {
 	cert: string;
 	key: string;
 }
 
-/** A certificate authority of its own, for one test. */
+/** A certificate authority for one test. */
 export interface Authority {
-	/** Its certificate. */
+	/** File with the authority's certificate. */
 	ca: string;
-	/** A certificate for a name, valid for localhost and 127.0.0.1 too. */
+	/** Issues a certificate for a name, which is also valid for localhost and 127.0.0.1. */
 	issue(name: string): Promise<Certificate>;
 }
 
-/** @throws when openssl is not installed. */
+/** @throws Error when openssl is not installed */
 export async function createAuthority(name = 'test authority'): Promise<Authority> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-authority-'));
 	onTestFinished(() => rm(dir, { recursive: true, force: true }));

@@ -6,14 +6,14 @@ import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
 import type { BridgeReport } from '../bridge/link/bridge-report.ts';
 import type { GatewayWorld } from './gateway-world.ts';
 
-/** A real Mosquitto that ends with the test. */
+/** A real Mosquitto that is stopped after the test. */
 export async function mosquitto(config = ''): Promise<Mosquitto> {
 	const broker = await startMosquitto({ config });
 	onTestFinished(() => broker.stop());
 	return broker;
 }
 
-export interface Heard {
+interface Received {
 	topic: string;
 	payload: string;
 	retain: boolean;
@@ -23,35 +23,36 @@ export interface Heard {
 /** A client of a remote broker. */
 export interface Peer {
 	client: MqttClient;
-	/** What it got, probes of the loop detection left out. */
-	heard: Heard[];
+	/** The messages it got, without probes of the loop detection. */
+	received: Received[];
 	publish(topic: string, payload: string, options?: { qos?: 0 | 1 | 2; retain?: boolean }): Promise<unknown>;
-	/** Resolves when so many messages with this payload have come. */
-	hears(payload: string, times?: number): Promise<unknown>;
-	/** How often a payload has come. */
+	/** Resolves when a message with this payload has arrived that many times. */
+	receives(payload: string, times?: number): Promise<unknown>;
+	/** How many messages with this payload were received. */
 	count(payload: string): number;
 }
 
+/** A client that is subscribed to a filter with QoS 2, and reconnects by itself; closed after the test. */
 export async function peer(broker: { url: string }, filter = '#', options: IClientOptions = {}): Promise<Peer> {
 	const client = await mqtt.connectAsync(broker.url, { reconnectPeriod: 100, ...options });
 	client.on('error', () => undefined);
 	onTestFinished(() => client.endAsync(true));
-	const heard: Heard[] = [];
+	const received: Received[] = [];
 	client.on('message', (topic, payload, { retain, qos }) => {
-		if (!topic.includes('crowdvision-probe')) heard.push({ topic, payload: payload.toString(), retain, qos });
+		if (!topic.includes('crowdvision-probe')) received.push({ topic, payload: payload.toString(), retain, qos });
 	});
 	await client.subscribeAsync(filter, { qos: 2 });
-	const count = (payload: string) => heard.filter((one) => one.payload === payload).length;
+	const count = (payload: string) => received.filter((one) => one.payload === payload).length;
 	return {
 		client,
-		heard,
+		received,
 		publish: (topic, payload, { qos = 1, retain = false } = {}) => client.publishAsync(topic, payload, { qos, retain }),
-		hears: (payload, times = 1) => waitFor(`${times} times ${payload}`, () => count(payload) >= times),
+		receives: (payload, times = 1) => waitFor(`${times} times ${payload}`, () => count(payload) >= times),
 		count,
 	};
 }
 
-/** A bridge's entry with short pauses. */
+/** The configuration of a bridge, with short pauses between attempts to connect. */
 export function bridgeTo(
 	broker: { url: string },
 	options: Partial<BridgeConfig> & Pick<BridgeConfig, 'topics'>,
@@ -59,7 +60,7 @@ export function bridgeTo(
 	return { name: 'campus', url: broker.url, backOff: { min: '50ms', max: '500ms' }, ...options };
 }
 
-/** How the gateway says a bridge is. */
+/** The report on a bridge, from the gateway's API. */
 export async function reportOf(world: GatewayWorld, name = 'campus'): Promise<BridgeReport> {
 	const token = await world.account({ domainName: '*', role: 'admin' });
 	const { body } = await world.call('GET', '/bridges', { token });
@@ -68,6 +69,7 @@ export async function reportOf(world: GatewayWorld, name = 'campus'): Promise<Br
 	return found;
 }
 
+/** Waits until the named bridges, by default `campus`, are connected. */
 export function connected(world: GatewayWorld, ...names: string[]): Promise<unknown> {
 	return waitFor('the bridges to be connected', async () => {
 		for (const name of names.length > 0 ? names : ['campus'])

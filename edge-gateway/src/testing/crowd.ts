@@ -1,15 +1,17 @@
 /**
- * People who come into a room and leave it again, and the doors that count them, wrongly. Seeded: the same again for
- * the same seed.
+ * Simulates people who enter and leave a room, and the doors that count them, with errors. Deterministic for a given
+ * seed.
  */
 
+/** One person passing one door. */
 export interface Crossing {
+	/** Epoch ms. */
 	at: number;
 	door: number;
 	direction: 'in' | 'out';
 }
 
-/** A door's message: so many crossed since the last one. */
+/** A door's message: how many people have crossed it in one direction since its last message. */
 export interface DoorMessage {
 	at: number;
 	door: number;
@@ -17,7 +19,7 @@ export interface DoorMessage {
 	count: number;
 }
 
-/** By how much each door is off, as a share of what crosses: above 0 it counts some twice, below 0 it misses some. */
+/** The error of a door, as a share of the crossings: above 0 it counts some twice, below 0 it misses some. */
 export interface DoorBias {
 	in: number;
 	out: number;
@@ -27,7 +29,7 @@ const DAY_MS = 24 * 3600_000;
 const HOUR_MS = 3600_000;
 const MONDAY = Date.UTC(2026, 0, 5);
 
-/** Numbers from 0 to 1 (mulberry32). */
+/** A random number generator from 0 to 1 (mulberry32). */
 export function seeded(seed: number): () => number {
 	let state = seed >>> 0;
 	return () => {
@@ -39,9 +41,9 @@ export function seeded(seed: number): () => number {
 }
 
 /**
- * Who crossed which door when, in order of time, over `days` from a Monday on: some 1,500 visits on a working day, a
- * tenth of that at weekends, with rushes in the morning, at noon and in the early afternoon; the last are gone at
- * 22:00. Which door is the busiest changes in the course of a day.
+ * Crossings in order of time, over `days` that begin with a Monday: about 1,500 visits on a working day and a tenth of
+ * that at weekends, with rushes in the morning, at noon and in the early afternoon. Everybody has left by 22:00. Which
+ * door is the busiest changes during the day.
  */
 export function crossings(days: number, doors: number, random: () => number): Crossing[] {
 	const all: Crossing[] = [];
@@ -84,8 +86,8 @@ export function crossings(days: number, doors: number, random: () => number): Cr
 }
 
 /**
- * What the doors say of these crossings, each every `everyMs` where there is something to say; and now and then one is
- * missed or counted twice by chance.
+ * The doors' messages for these crossings: one per door and direction for each `everyMs` in which somebody crossed. In
+ * addition to its bias, each crossing is missed with probability `chance`, and counted twice with the same.
  */
 export function counted(
 	all: readonly Crossing[],

@@ -2,15 +2,16 @@ import { connect, createServer, type Socket } from 'node:net';
 import { freePort } from '@crowdvision/testing/ports';
 import { onTestFinished } from 'vitest';
 
-/** A wire to a port that can be cut: both ends then find their connection broken, with what was on its way lost. */
+/** A TCP proxy whose connections can be cut: both ends then get an error, and what was on its way is lost. */
 export interface CutWire {
 	url: string;
-	/** How often somebody has connected. */
+	/** How many connections there have been. */
 	connections(): number;
-	/** Cuts every connection; new ones are let through. */
+	/** Resets every open connection; new ones are accepted. */
 	cut(): void;
 }
 
+/** Opens a proxy to a local port, for MQTT; closed after the test. */
 export async function cutWire(port: number): Promise<CutWire> {
 	const sockets = new Set<Socket>();
 	let connections = 0;

@@ -36,16 +36,16 @@ type Settings = Partial<Omit<GatewayConfig, 'log'>> & { log?: Partial<GatewayCon
 
 export interface GatewayWorldOptions {
 	settings?: Settings;
-	/** What the disk does wrong. */
+	/** Faults of the disk; see breakableDisk. */
 	faults?: DiskFaults;
 	logger?: Logger;
-	/** A folder to begin with, copied as it is at this moment. */
+	/** A data folder to begin with; copied, in its state at this moment, as after a kill -9. */
 	copyOf?: string;
-	/** Where the gateway gets its time from; default: this machine. */
+	/** The source of the gateway's time; default: this machine. */
 	time?: TimeSource;
-	/** Stands between the log and its thread. */
+	/** Wraps the worker that writes the log; see heldDisk. */
 	worker?: (real: CommitWorker) => CommitWorker;
-	/** Runs when the HTTP server listens and the gateway has not started. */
+	/** Runs when the HTTP server listens but the gateway has not started yet. */
 	beforeStart?: (port: number) => Promise<void>;
 }
 
@@ -73,10 +73,10 @@ export interface GatewayWorld {
 	log: Log;
 	bus: EmbeddedBus;
 	dataDir: string;
-	/** A device's token: of acme, for building b1, unless told otherwise. */
+	/** A device's token, by default of the domain acme and for building b1. */
 	token(id: string, scope?: { domainName?: string; sensorIds?: string[]; buildingId?: string }): Promise<string>;
 	account(...memberships: Membership[]): Promise<string>;
-	/** Requests a path; a body that is no text or bytes is sent as JSON. */
+	/** Sends a request. A body other than text or bytes is sent as JSON. */
 	call(
 		method: string,
 		path: string,
@@ -84,16 +84,16 @@ export interface GatewayWorld {
 	): Promise<Answer>;
 	/** Every reading that is durable, oldest first. */
 	stored(): Promise<Reading[]>;
-	/** The rejected list, newest first, as an admin of everything sees it. */
+	/** The rejected messages of both domains, newest first. */
 	rejected(): Promise<Rejection[]>;
 	/** Sum of the samples of a metric whose labels match. */
 	metric(name: string, labels?: Record<string, string>): Promise<number>;
-	/** Fills the log until it refuses, held by a cursor that does not move until it is told to. */
+	/** Fills the log until it refuses; commit the returned cursor to make room. */
 	fillLog(): Promise<Cursor>;
 	stop(): Promise<void>;
 }
 
-/** @throws whatever the gateway does not start for, with everything closed. */
+/** Starts a gateway. @throws the error for which the gateway does not start; everything is closed again then */
 export async function openGatewayWorld(options: GatewayWorldOptions = {}): Promise<GatewayWorld> {
 	const { logger = createLogger('test', 'silent') } = options;
 	const failures: unknown[] = [];
@@ -116,8 +116,8 @@ function noticing(logger: Logger, failures: unknown[]): Logger {
 }
 
 /**
- * What is being written this moment may be gone the next, and a socket cannot be copied; a crash would leave both, and
- * a start ignores them.
+ * Whether a file belongs into a copy of a data folder. Temporary files may vanish during the copy, and sockets cannot
+ * be copied; a start ignores both.
  */
 export function isWorthCopying(path: string): boolean {
 	return !path.endsWith('.tmp') && !path.endsWith('.sock');
@@ -231,7 +231,7 @@ async function open(
 	};
 }
 
-/** Everything the log holds but what `fillLog` put there. */
+/** All readings in the log; skips the records of `fillLog`. */
 async function readAll(log: Log): Promise<Reading[]> {
 	const readings: Reading[] = [];
 	for (let next = log.startOffset; ; ) {
@@ -245,7 +245,7 @@ async function readAll(log: Log): Promise<Reading[]> {
 	}
 }
 
-/** The bus's other streams, which have a disk of their own. */
+/** The logs of the bus's other streams, with a worker of their own that `faults` and `worker` do not affect. */
 async function startLogs(dataDir: string, lifecycle: Lifecycle) {
 	const worker = lifecycle.own('commit thread of the bus', startCommitWorker(), (part) => part.close());
 	const open = async (name: string) => {
@@ -277,7 +277,7 @@ async function retainBuildings(bus: EmbeddedBus): Promise<void> {
 	);
 }
 
-/** A disk whose writes fail while it is told to, as a full or a broken one does. */
+/** A disk whose writes fail between `breakDown` and `mend`. */
 export function breakableDisk(): { faults: DiskFaults; breakDown(): void; mend(): void } {
 	const failing = new Int32Array(new SharedArrayBuffer(4));
 	return {
@@ -287,7 +287,7 @@ export function breakableDisk(): { faults: DiskFaults; breakDown(): void; mend()
 	};
 }
 
-/** A disk that does nothing while it is held, and counts what it has done. */
+/** A disk whose writes wait between `hold` and `release`; `written` counts those that were done. */
 export function heldDisk(): {
 	worker(real: CommitWorker): CommitWorker;
 	hold(): void;
@@ -315,7 +315,7 @@ export function heldDisk(): {
 	};
 }
 
-/** Waits until a refusal with this code is in the rejected list, and resolves with it. */
+/** Waits for a message with this code, and from this source if given, in the rejected list. */
 export function refusedAs(world: GatewayWorld, code: string, source?: string): Promise<Rejection> {
 	return waitFor(`a refusal with ${code}`, async () =>
 		(await world.rejected()).find(

@@ -6,25 +6,26 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { SerialPort } from 'serialport';
 import { onTestFinished } from 'vitest';
 
-/** A cable of two real pseudo-terminals, and a device at one end. */
+/** A serial line made of two real pseudo-terminals, with a device at one end. */
 export interface SerialLine {
-	/** What gateway.yaml would name. */
+	/** Path of the gateway's end, for gateway.yaml. */
 	path: string;
-	/** Everything the gateway has answered, line by line. */
+	/** All lines that the gateway has written. */
 	answers: string[];
-	/** Sends lines, each with its newline. Resolves when the terminal has taken them. */
+	/** Sends lines, objects as JSON, each with a newline. Resolves when the terminal has taken them. */
 	send(...lines: (string | object)[]): Promise<void>;
 	sendBytes(bytes: Buffer): Promise<void>;
-	/** Waits until the gateway has answered so, at or after place `from` of `answers`. */
+	/** Waits until `answers` contains a line, at index `from` or later. */
 	answered(line: string, from?: number): Promise<void>;
-	/** Pulls the adapter out: both ends vanish. */
+	/** Unplugs the adapter: both ends vanish. */
 	unplug(): Promise<void>;
 	plug(): Promise<void>;
 }
 
 /**
- * Plugged in from the beginning unless told otherwise; gone when the test ends. To a `deaf` device nothing comes
- * through, as to one that does not read.
+ * Opens a line; closed after the test.
+ * @param plugged whether it is plugged in from the beginning
+ * @param deaf whether nothing reaches the device, as if it did not read
  */
 export async function serialLine(plugged = true, deaf = false): Promise<SerialLine> {
 	const socat = findProgram('socat');
@@ -63,7 +64,7 @@ export async function serialLine(plugged = true, deaf = false): Promise<SerialLi
 	});
 	if (plugged) await plug();
 	const sendBytes = async (bytes: Buffer) => {
-		if (!port) throw new Error('not plugged in');
+		if (!port) throw new Error('the device is not plugged in');
 		const to = port;
 		await new Promise<void>((resolve, reject) => to.write(bytes, (error) => (error ? reject(error) : resolve())));
 	};

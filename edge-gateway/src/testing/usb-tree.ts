@@ -4,30 +4,30 @@ import { join, relative } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type SerialLine, serialLine } from './serial-line.ts';
 
-/** What a USB adapter says of itself. */
+/** The attributes of a USB adapter. */
 export interface Adapter {
 	vendorId: string;
 	productId: string;
-	/** What udev calls it. */
+	/** Its model in udev's links. */
 	model: string;
 	serialNumber?: string;
 }
 
-/** Cheap, frequent, and without a serial number: two of them differ in nothing. */
+/** A cheap and common adapter without a serial number: two of them cannot be told apart. */
 export const CH340: Adapter = { vendorId: '1a86', productId: '7523', model: '1a86_USB_Serial' };
 
 /** A device plugged into a socket. */
 export interface Plugged {
 	line: SerialLine;
-	/** What the kernel calls its port, as `ttyUSB0`. */
+	/** The kernel's name of its port, such as `ttyUSB0`. */
 	name: string;
 	unplug(): Promise<void>;
 }
 
 /**
- * Folders as /dev and /sys are on a machine with USB adapters, made of links onto real pseudo-terminals. Names are
- * given as the kernel and udev give them: ttyUSB0 to whoever comes first, by-path by socket, by-id by what the adapter
- * says, to the last of several that say the same.
+ * Folders like /dev and /sys on a machine with USB adapters, with links to real pseudo-terminals. Names are given as
+ * the kernel and udev give them: ttyUSB0 to the first adapter, links in by-path by socket, links in by-id by the
+ * attributes of the adapter; of several with the same attributes, the last one gets the link.
  */
 export class UsbTree {
 	readonly root: string;
@@ -48,7 +48,7 @@ export class UsbTree {
 		return `/dev/serial/by-id/usb-${model}${serialNumber === undefined ? '' : `_${serialNumber}`}-if00-port0`;
 	}
 
-	/** Plugs an adapter with a device into a socket, as `1-1.2`. */
+	/** Plugs an adapter with a device into a socket such as `1-1.2`. */
 	async plug(socket: string, adapter: Adapter = CH340): Promise<Plugged> {
 		const names = new Set([...this.#plugged.values()].map(({ name }) => name));
 		const name = Array.from({ length: 64 }, (_, n) => `ttyUSB${n}`).find((one) => !names.has(one))!;
@@ -82,7 +82,7 @@ export class UsbTree {
 		symlinkSync(port, join(this.root, 'sys/class/tty', name, 'device'));
 	}
 
-	/** udev removes the folders with the last link in them. */
+	/** Makes udev's links. Like udev, removes the folders together with the last link in them. */
 	#linkAll(): void {
 		const wanted = new Map<string, string>();
 		for (const [socket, { adapter, name }] of this.#plugged) {

@@ -9,23 +9,23 @@ import type { Explanation } from '../why/explain.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 
-/** A gateway as its own process, and both ways to ask it what became of a message. */
+/** A gateway in a process of its own, and both ways to ask what became of a message. */
 export interface WatchedGateway {
 	readonly tokens: Tokens;
 	readonly dataDir: string;
 	readonly url: string;
 	readonly mqttUrl: string;
 	post(token: string, body: unknown): Promise<Response>;
-	/** What `npm run gateway -- why … --json` prints. */
+	/** The output of `npm run gateway -- why … --json`. */
 	why(about: string): Promise<Explanation & { running: boolean }>;
-	/** What `GET /gateway/trace` answers an admin. */
+	/** The answer to `GET /gateway/trace` for an admin. */
 	trace(query: Record<string, string>): Promise<Explanation & { followedUntil?: number }>;
-	/** Every balance that is not 0. */
+	/** The lines of the metric `gateway_ledger_imbalance` that are not 0. */
 	imbalances(): Promise<string[]>;
 	stop(): Promise<void>;
 }
 
-/** `config`: what stands in gateway.yaml. Ended and removed when the test ends. */
+/** @param config contents of gateway.yaml. The process and its folder are removed after the test. */
 export async function watchedGateway(config: object, env: Record<string, string> = {}): Promise<WatchedGateway> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-why-'));
 	const dataDir = join(dir, 'data');
@@ -78,7 +78,7 @@ export async function watchedGateway(config: object, env: Record<string, string>
 		async imbalances() {
 			const text = await (await fetch(`${url}/metrics`)).text();
 			const lines = text.split('\n').filter((line) => line.startsWith('gateway_ledger_imbalance{'));
-			if (lines.length === 0) throw new Error('there is no ledger');
+			if (lines.length === 0) throw new Error('the metrics have no ledger');
 			return lines.filter((line) => !line.endsWith(' 0'));
 		},
 		stop: async () => void (await running?.stop()),

@@ -26,8 +26,8 @@ const reportOf = (node: BridgeNode) => node.bridges.list()[0]!;
 const failsWith = (node: BridgeNode, reason: RegExp) =>
 	waitFor(`a failure with ${reason}`, () => reason.test(reportOf(node).lastFailure?.reason ?? ''));
 
-describe('TLS', () => {
-	it('believes the authority it is given and shows its certificate; another authority is named as the reason', async () => {
+describe('a bridge over TLS', () => {
+	it('trusts the configured authority and presents its certificate, and reports an untrusted one', async () => {
 		const authority = await createAuthority();
 		const other = await createAuthority('another authority');
 		const server = await authority.issue('server');
@@ -54,14 +54,14 @@ describe('TLS', () => {
 		};
 		const node = await bridgeNode('g1', [bridge]);
 		await failsWith(node, /certificate/);
-		// Mended in place: the file is read again at the next try.
+		// The file is replaced: it is read again for the next attempt.
 		await copyFile(authority.ca, ca);
 		await node.connected();
 		await node.publish('acme/x', 'over TLS');
-		await remote.hears('over TLS');
+		await remote.receives('over TLS');
 	});
 
-	it('goes on with its connection when certificates are replaced, by file or by configuration', async () => {
+	it('keeps its connection when certificates are replaced, in the file or by configuration', async () => {
 		const authority = await createAuthority();
 		const server = await authority.issue('server');
 		const port = await freePort();
@@ -82,16 +82,16 @@ describe('TLS', () => {
 		const next = await createAuthority();
 		await node.bridges.update([{ ...bridge, tls: { ca: next.ca } }]);
 		await node.publish('acme/x', 'still there');
-		await remote.hears('still there');
+		await remote.receives('still there');
 		expect(reportOf(node)).toMatchObject({ state: 'connected', since, lastFailure: undefined });
-		// What was configured meanwhile counts at the next connecting, and this server is not of that authority.
+		// The new configuration counts from the next connection on, and its authority did not sign this server.
 		await broker.restart();
 		await failsWith(node, /certificate/);
 	});
 });
 
-describe('WebSocket', () => {
-	it('carries MQTT in both directions, plain and over TLS', async () => {
+describe('a bridge over WebSocket', () => {
+	it('sends and receives messages, with and without TLS', async () => {
 		const authority = await createAuthority();
 		const server = await authority.issue('server');
 		const [plain, encrypted] = [await freePort(), await freePort()];
@@ -110,16 +110,16 @@ describe('WebSocket', () => {
 			]);
 			await node.connected();
 			await node.publish('acme/x', `out over ${name}`);
-			await remote.hears(`out over ${name}`);
+			await remote.receives(`out over ${name}`);
 			await remote.publish('acme/y', `in over ${name}`);
-			await waitFor(`what came over ${name}`, () => node.count(`in over ${name}`) === 1);
+			await waitFor(`the message over ${name}`, () => node.count(`in over ${name}`) === 1);
 			await node.stop();
 		}
 	});
 });
 
-describe('a server that wants more of a connection', () => {
-	it('is asked for its application protocol (ALPN), from the address that is given', async () => {
+describe('a bridge with alpn and bindAddress', () => {
+	it('requests the application protocol, and connects from the local address', async () => {
 		const authority = await createAuthority();
 		const { cert, key } = await authority.issue('server');
 		const broker = await mosquitto();
@@ -142,14 +142,14 @@ describe('a server that wants more of a connection', () => {
 		const node = await bridgeNode('g1', [{ name: 'campus', url, topics: OUT, tls, bindAddress: '127.0.0.2' }]);
 		await node.connected();
 		await node.publish('acme/x', 'through the front');
-		await remote.hears('through the front');
+		await remote.receives('through the front');
 		expect(seen).toEqual([['x-amzn-mqtt-ca', '127.0.0.2']]);
 		await node.stop();
 	});
 });
 
-describe('a bound of the rate', () => {
-	it('is kept towards the remote, in order and without a loss', async () => {
+describe('a bridge with messagesPerSecond', () => {
+	it('keeps the rate towards the remote, in order and without loss', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
 		const perSecond = 40;
@@ -159,18 +159,18 @@ describe('a bound of the rate', () => {
 		const tooSoon: number[] = [];
 		remote.client.on('message', () => {
 			const allowed = perSecond + ((performance.now() - began) / 1000) * perSecond + 1;
-			if (remote.heard.length > allowed) tooSoon.push(remote.heard.length);
+			if (remote.received.length > allowed) tooSoon.push(remote.received.length);
 		});
 		const total = 3 * perSecond;
 		await Promise.all(Array.from({ length: total }, (_, n) => node.publish('acme/x', `${n}`)));
-		await remote.hears(`${total - 1}`);
+		await remote.receives(`${total - 1}`);
 		expect(tooSoon).toEqual([]);
-		expect(remote.heard.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `${n}`));
+		expect(remote.received.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `${n}`));
 	});
 });
 
-describe('credentials', () => {
-	it('a refused password is the reason; a token is read again at each try', async () => {
+describe('a bridge with credentials', () => {
+	it('reports a refused password as the reason, and reads the token file for each attempt', async () => {
 		const dir = await folder();
 		const passwords = join(dir, 'passwords');
 		execFileSync('mosquitto_passwd', ['-c', '-b', passwords, 'site-a', 'the right one'], { stdio: 'ignore' });
@@ -185,8 +185,8 @@ describe('credentials', () => {
 	});
 });
 
-describe('several addresses', () => {
-	it('goes to the second while the first is away, and back to the first', async () => {
+describe('a bridge with several addresses', () => {
+	it('uses the second address while the first is away, and returns to the first', async () => {
 		const [first, second] = [await mosquitto(), await mosquitto()];
 		const bridge = {
 			name: 'campus',
@@ -199,10 +199,13 @@ describe('several addresses', () => {
 		await node.connected();
 		expect(reportOf(node).address).toBe(first.url);
 		await first.kill();
-		await waitFor('the second', () => reportOf(node).state === 'connected' && reportOf(node).address === second.url);
+		await waitFor(
+			'the second address',
+			() => reportOf(node).state === 'connected' && reportOf(node).address === second.url,
+		);
 		const remote = await peer(second);
 		await node.publish('acme/x', 'to the second');
-		await remote.hears('to the second');
+		await remote.receives('to the second');
 		await first.restart();
 		await waitFor(
 			'the first again',
@@ -211,8 +214,8 @@ describe('several addresses', () => {
 	});
 });
 
-describe('start', () => {
-	it('lazy: connects when enough messages wait, and leaves when it is idle', async () => {
+describe('a bridge with the start mode', () => {
+	it('lazy connects when enough messages wait, and disconnects when it is idle', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
 		const node = await bridgeNode('g1', [
@@ -222,16 +225,16 @@ describe('start', () => {
 		await node.publish('acme/x', '2');
 		expect(reportOf(node)).toMatchObject({ state: 'waiting', queued: 2, lastFailure: undefined });
 		await node.publish('acme/x', '3');
-		await remote.hears('3');
-		await waitFor('it to leave', () => reportOf(node).state === 'waiting');
-		expect(remote.heard.map(({ payload }) => payload)).toEqual(['1', '2', '3']);
+		await remote.receives('3');
+		await waitFor('it to disconnect', () => reportOf(node).state === 'waiting');
+		expect(remote.received.map(({ payload }) => payload)).toEqual(['1', '2', '3']);
 		expect(reportOf(node).lastFailure).toBeUndefined();
 	});
 
-	it('scheduled: keeps what comes outside of its windows, sends it in one, and leaves when that is over', async () => {
+	it('scheduled queues messages outside its windows, sends them in one, and disconnects at its end', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
-		/** From `from` to `to` hours from now. */
+		/** A window that begins and ends this many hours from now. */
 		const window = (from: number, to: number) => {
 			const at = (hours: number) => new Date(Date.now() + hours * 3600_000).toTimeString().slice(0, 5);
 			return { start: 'scheduled' as const, schedule: [{ from: at(from), to: at(to) }] };
@@ -240,15 +243,15 @@ describe('start', () => {
 		await node.publish('acme/x', 'of the day');
 		expect(reportOf(node)).toMatchObject({ state: 'waiting', queued: 1 });
 		await node.bridges.update([bridgeTo(broker, { ...window(-2, 2), topics: OUT })]);
-		await remote.hears('of the day');
+		await remote.receives('of the day');
 		await node.bridges.update([bridgeTo(broker, { ...window(-4, -2), topics: OUT })]);
-		await waitFor('it to leave', () => reportOf(node).state === 'waiting');
+		await waitFor('it to disconnect', () => reportOf(node).state === 'waiting');
 		await node.publish('acme/x', 'of the next');
 		expect(reportOf(node)).toMatchObject({ state: 'waiting', queued: 1, lastFailure: undefined });
-		expect(remote.heard.map(({ payload }) => payload)).toEqual(['of the day']);
+		expect(remote.received.map(({ payload }) => payload)).toEqual(['of the day']);
 	});
 
-	it('once: stays away after the connection failed', async () => {
+	it('once stops after the connection has failed', async () => {
 		const broker = await mosquitto();
 		const node = await bridgeNode('g1', [bridgeTo(broker, { start: 'once', topics: OUT })]);
 		await node.connected();
@@ -258,26 +261,28 @@ describe('start', () => {
 	});
 });
 
-describe('a queue that is full', () => {
-	it('makes the sender wait, and loses nothing', async () => {
+describe('the queue of a bridge', () => {
+	it('makes senders wait while it is full, and loses nothing', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
 		await broker.kill();
 		const queue = { maxBytes: '256KiB' };
 		const node = await bridgeNode('g1', [bridgeTo(broker, { queue, topics: [{ pattern: '#', qos: 2 }] })]);
 		const filler = 'x'.repeat(10_000);
-		let kept = 0;
-		const sent = Array.from({ length: 60 }, (_, n) => node.publish('acme/x', `${n} ${filler}`).then(() => void kept++));
-		await waitFor('the queue to be full', () => kept > 5);
-		expect(kept).toBeLessThan(60);
+		let stored = 0;
+		const sent = Array.from({ length: 60 }, (_, n) =>
+			node.publish('acme/x', `${n} ${filler}`).then(() => void stored++),
+		);
+		await waitFor('the queue to be full', () => stored > 5);
+		expect(stored).toBeLessThan(60);
 		await broker.restart();
 		await Promise.all(sent);
-		await waitFor('the last of them', () => reportOf(node).delivered === 60);
-		await waitFor('those the client was there for', () => remote.heard.length > 0 || remote.client.connected);
+		await waitFor('the last message', () => reportOf(node).delivered === 60);
+		await waitFor('the client to be connected again', () => remote.received.length > 0 || remote.client.connected);
 		expect(reportOf(node)).toMatchObject({ queued: 0, out: { received: 60, delivered: 60, pending: 0, dropped: {} } });
 	});
 
-	it('gives up the oldest where it is told to, and counts them', async () => {
+	it('drops and counts the oldest messages with drop-oldest', async () => {
 		const broker = await mosquitto();
 		await broker.kill();
 		const queue = { maxBytes: '256KiB', whenFull: 'drop-oldest' as const };
@@ -285,26 +290,26 @@ describe('a queue that is full', () => {
 		const filler = 'x'.repeat(10_000);
 		for (let n = 0; n < 60; n++) await node.publish('acme/x', `${n} ${filler}`);
 		await broker.restart();
-		await waitFor('the rest', () => reportOf(node).state === 'connected' && reportOf(node).queued === 0);
+		await waitFor('the other messages', () => reportOf(node).state === 'connected' && reportOf(node).queued === 0);
 		const { out } = reportOf(node);
 		expect(out.dropped.lost).toBeGreaterThan(0);
 		expect(out.delivered + out.dropped.lost!).toBe(60);
 	});
 
-	it('does not send what is larger than a packet may be', async () => {
+	it('drops and counts messages that are larger than maxPacketSize', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
 		const node = await bridgeNode('g1', [bridgeTo(broker, { maxPacketSize: '1KiB', topics: OUT })]);
 		await node.connected();
 		await node.publish('acme/x', 'y'.repeat(2000));
 		await node.publish('acme/x', 'small');
-		await remote.hears('small');
+		await remote.receives('small');
 		expect(reportOf(node).out.dropped).toEqual({ too_large: 1 });
 	});
 });
 
-describe('a wire that is cut again and again', () => {
-	it.each(['5', '3.1.1'] as const)('QoS 2 arrives exactly once in both directions, over MQTT %s', async (protocol) => {
+describe('a bridge whose connection is cut again and again', () => {
+	it.each(['5', '3.1.1'] as const)('delivers QoS 2 exactly once in both directions, over MQTT %s', async (protocol) => {
 		const broker = await mosquitto('max_queued_messages 0');
 		const wire = await cutWire(broker.port);
 		const remote = await peer(broker, 'out/#');
@@ -319,21 +324,23 @@ describe('a wire that is cut again and again', () => {
 			await Promise.all([node.publish('out/x', `out ${n}`), remote.publish('in/x', `in ${n}`, { qos: 2 })]);
 			if (n % 25 === 12) wire.cut();
 		}
-		await waitFor('all of them', () => remote.heard.length >= total && node.heard.length >= 2 * total, 30_000);
+		await waitFor('all messages', () => remote.received.length >= total && node.received.length >= 2 * total, 30_000);
 		await waitFor(
 			'the last acknowledgement',
 			() => reportOf(node).out.pending === 0 && reportOf(node).in.pending === 0,
 		);
-		expect(remote.heard.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `out ${n}`));
-		const incoming = node.heard.map(({ payload }) => payload.toString()).filter((payload) => payload.startsWith('in'));
+		expect(remote.received.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `out ${n}`));
+		const incoming = node.received
+			.map(({ payload }) => payload.toString())
+			.filter((payload) => payload.startsWith('in'));
 		expect(incoming).toEqual(Array.from({ length: total }, (_, n) => `in ${n}`));
 		expect(wire.connections()).toBeGreaterThan(5);
 		expect(node.ledger.imbalances().filter(({ imbalance }) => imbalance !== 0)).toEqual([]);
 	});
 });
 
-describe('state', () => {
-	it('is retained at the remote too where it is asked for, with a last will', async () => {
+describe('the state of a bridge', () => {
+	it('is published at the remote if configured, retained and with a last will', async () => {
 		const broker = await mosquitto();
 		const wire = await cutWire(broker.port);
 		const node = await bridgeNode('g1', [
@@ -346,7 +353,7 @@ describe('state', () => {
 			states.push((JSON.parse(payload.toString()) as { state: string }).state),
 		);
 		await waitFor('it to be connected', () =>
-			watcher.heard.some(({ payload }) => payload.includes('"state":"connected"')),
+			watcher.received.some(({ payload }) => payload.includes('"state":"connected"')),
 		);
 		wire.cut();
 		await waitFor('its last will', () => states.includes('disconnected'));

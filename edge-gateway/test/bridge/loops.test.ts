@@ -7,24 +7,24 @@ import { bridgeTo, connected, mosquitto, type Peer, peer, reportOf } from '../..
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { whenStable } from '../../src/testing/when-stable.ts';
 
-/** Whoever can publish, and tell how often it has got a payload. */
+/** A client of one of the brokers, which publishes messages and counts those it gets. */
 interface Place {
 	publish(topic: string, payload: string, options: { qos: 0 | 1 | 2; retain: boolean }): Promise<unknown>;
 	count(payload: string): number;
-	heard: unknown[];
+	received: unknown[];
 }
 
 const EVERY_QOS = [0, 1, 2] as const;
 const VARIANTS: [string, Partial<BridgeConfig>][] = [
 	['MQTT 5', { protocol: '5' }],
-	['MQTT 3.1.1, as a bridge', { protocol: '3.1.1' }],
-	['MQTT 3.1.1, as anybody', { protocol: '3.1.1', bridgeBit: false }],
+	['MQTT 3.1.1 with the bridge bit', { protocol: '3.1.1' }],
+	['MQTT 3.1.1 without the bridge bit', { protocol: '3.1.1', bridgeBit: false }],
 ];
 
 const everything = (name: string, broker: Mosquitto, options: Partial<BridgeConfig> = {}): BridgeConfig =>
 	bridgeTo(broker, { name, topics: [{ pattern: '#', direction: 'both', qos: 2 }], ...options });
 
-/** A Mosquitto that shares everything with another, by a bridge of its own. */
+/** A Mosquitto that is bridged to another one by Mosquitto's own bridge, with all topics. */
 const bridgedTo = (other: Mosquitto, name: string) =>
 	mosquitto(
 		[
@@ -38,8 +38,8 @@ const bridgedTo = (other: Mosquitto, name: string) =>
 	);
 
 /**
- * One publish at each place in turn, with each QoS, retained and not, comes to each place exactly once, and then all is
- * quiet.
+ * Publishes at each place in turn, with each QoS, retained and not. Expects that every message arrives at each place
+ * exactly once, and that then no more messages arrive.
  */
 async function expectOneDeliveryEach(places: Record<string, Place>): Promise<void> {
 	const sent: string[] = [];
@@ -53,18 +53,18 @@ async function expectOneDeliveryEach(places: Record<string, Place>): Promise<voi
 		}
 	}
 	const all = Object.values(places);
-	await whenStable(() => all.reduce((sum, { heard }) => sum + heard.length, 0));
+	await whenStable(() => all.reduce((sum, { received }) => sum + received.length, 0));
 	const wrong = sent.flatMap((payload) =>
 		Object.entries(places)
 			.filter(([, place]) => place.count(payload) !== 1)
 			.map(([name, place]) => `${name} got ${place.count(payload)} times: ${payload}`),
 	);
 	expect(wrong).toEqual([]);
-	for (const [name, { heard }] of Object.entries(places))
-		expect(`${name} ${heard.length}`).toBe(`${name} ${sent.length}`);
+	for (const [name, { received }] of Object.entries(places))
+		expect(`${name} ${received.length}`).toBe(`${name} ${sent.length}`);
 }
 
-/** How many bridges of these nodes are on standby, once they agree. */
+/** Waits until `wanted` bridges of these nodes are on standby. */
 async function standbys(nodes: BridgeNode[], wanted: number): Promise<void> {
 	const count = () =>
 		nodes.flatMap(({ bridges }) => bridges.list()).filter(({ standbyFor }) => standbyFor !== undefined).length;
@@ -75,35 +75,41 @@ function expectBalanced(...nodes: BridgeNode[]): void {
 	for (const { ledger } of nodes) expect(ledger.imbalances().filter(({ imbalance }) => imbalance !== 0)).toEqual([]);
 }
 
-describe('P4 the bridge cannot loop', () => {
-	it.each(VARIANTS)('a gateway and a Mosquitto that share everything, over %s', async (_, options) => {
-		const broker = await mosquitto();
-		const remote = await peer(broker);
-		const node = await bridgeNode('g1', [everything('m', broker, options)]);
-		await node.connected();
-		await expectOneDeliveryEach({ node, remote });
-		// The same again is not the same message.
-		for (let time = 0; time < 3; time++) {
-			await node.publish('acme/light', 'on');
-			await remote.publish('acme/light', 'on');
-		}
-		await whenStable(() => node.heard.length + remote.heard.length);
-		expect([node.count('on'), remote.count('on')]).toEqual([6, 6]);
-		expectBalanced(node);
-	});
+describe('P4 bridges deliver each message exactly once', () => {
+	it.each(VARIANTS)(
+		'between a gateway and a Mosquitto, with all topics in both directions, over %s',
+		async (_, options) => {
+			const broker = await mosquitto();
+			const remote = await peer(broker);
+			const node = await bridgeNode('g1', [everything('m', broker, options)]);
+			await node.connected();
+			await expectOneDeliveryEach({ node, remote });
+			// Identical payloads are still different messages.
+			for (let time = 0; time < 3; time++) {
+				await node.publish('acme/light', 'on');
+				await remote.publish('acme/light', 'on');
+			}
+			await whenStable(() => node.received.length + remote.received.length);
+			expect([node.count('on'), remote.count('on')]).toEqual([6, 6]);
+			expectBalanced(node);
+		},
+	);
 
-	it.each(VARIANTS)('a ring of a gateway and two Mosquittos that bridge to each other, over %s', async (_, options) => {
-		const first = await mosquitto();
-		const second = await bridgedTo(first, 'second');
-		const places = { first: await peer(first), second: await peer(second) };
-		const node = await bridgeNode('g1', [everything('a', first, options), everything('b', second, options)]);
-		await node.connected();
-		await standbys([node], 1);
-		await expectOneDeliveryEach({ node, ...places });
-		expectBalanced(node);
-	});
+	it.each(VARIANTS)(
+		'in a ring of a gateway and two Mosquittos that are bridged to each other, over %s',
+		async (_, options) => {
+			const first = await mosquitto();
+			const second = await bridgedTo(first, 'second');
+			const places = { first: await peer(first), second: await peer(second) };
+			const node = await bridgeNode('g1', [everything('a', first, options), everything('b', second, options)]);
+			await node.connected();
+			await standbys([node], 1);
+			await expectOneDeliveryEach({ node, ...places });
+			expectBalanced(node);
+		},
+	);
 
-	it('a ring of three gateways with a Mosquitto between each two', async () => {
+	it('in a ring of three gateways with a Mosquitto between each two', async () => {
 		const [one, two, three] = [await mosquitto(), await mosquitto(), await mosquitto()];
 		const places = { one: await peer(one), two: await peer(two), three: await peer(three) };
 		const nodes = [
@@ -117,7 +123,7 @@ describe('P4 the bridge cannot loop', () => {
 		expectBalanced(...nodes);
 	});
 
-	it('a ring of two gateways and two Mosquittos, over MQTT 3.1.1', async () => {
+	it('in a ring of two gateways and two Mosquittos, over MQTT 3.1.1', async () => {
 		const [one, two] = [await mosquitto(), await mosquitto()];
 		const places = { one: await peer(one), two: await peer(two) };
 		const old = { protocol: '3.1.1' as const };
@@ -130,7 +136,7 @@ describe('P4 the bridge cannot loop', () => {
 		await expectOneDeliveryEach({ ...places, g1: nodes[0]!, g2: nodes[1]! });
 	});
 
-	it('readings of whole gateways in a ring: each is stored once by each, and comes to each Mosquitto once', async () => {
+	it('in a ring of whole gateways, where each gateway stores each reading once', async () => {
 		const [one, two] = [await mosquitto(), await mosquitto()];
 		const peers = [await peer(one), await peer(two)];
 		const bridges = [everything('a', one), everything('b', two)];
@@ -151,24 +157,24 @@ describe('P4 the bridge cannot loop', () => {
 			await first.call('POST', '/ingest', { token: await first.token('poster'), body: posted });
 		await peers[1]!.publish('telemetry/b1/hall/far', JSON.stringify({ metric: 'co2', value: 500 }), { qos: 2 });
 		let stored: string[][] = [];
-		const look = async () => {
+		const isEverywhere = async () => {
 			stored = await Promise.all(
 				worlds.map(async (world) => (await world.stored()).map(({ sensorId }) => sensorId).sort()),
 			);
 			return (
 				stored.every((names) => names.length >= 3) &&
-				peers.every(({ heard }) => heard.filter(({ topic }) => topic.startsWith('telemetry/')).length >= 3)
+				peers.every(({ received }) => received.filter(({ topic }) => topic.startsWith('telemetry/')).length >= 3)
 			);
 		};
-		await waitFor('all of them everywhere', look);
-		await whenStable(() => peers.reduce((sum, { heard }) => sum + heard.length, 0));
-		await look();
+		await waitFor('all readings to be everywhere', isEverywhere);
+		await whenStable(() => peers.reduce((sum, { received }) => sum + received.length, 0));
+		await isEverywhere();
 		expect(stored).toEqual([
 			['door', 'door', 'far'],
 			['door', 'door', 'far'],
 		]);
-		// What each gateway says of the sensors it hears is its own word.
-		const readings = (peer: Peer) => peer.heard.filter(({ topic }) => topic.startsWith('telemetry/'));
+		// The gateways also publish messages of their own about sensors, which are no readings.
+		const readings = (peer: Peer) => peer.received.filter(({ topic }) => topic.startsWith('telemetry/'));
 		for (const one of peers)
 			expect(
 				readings(one)
@@ -177,7 +183,7 @@ describe('P4 the bridge cannot loop', () => {
 			).toEqual(['door', 'door', 'far']);
 	});
 
-	it('a star around a gateway, and around a Mosquitto', async () => {
+	it('in a star around a gateway, and around a Mosquitto', async () => {
 		const [one, two, three] = [await mosquitto(), await mosquitto(), await mosquitto()];
 		const places = { one: await peer(one), two: await peer(two), three: await peer(three) };
 		const centre = await bridgeNode('g1', [everything('a', one), everything('b', two), everything('c', three)]);
@@ -187,7 +193,7 @@ describe('P4 the bridge cannot loop', () => {
 		expectBalanced(centre, ...others);
 	});
 
-	it('two bridges to one and the same Mosquitto, and three', async () => {
+	it('through three bridges to the same Mosquitto', async () => {
 		const broker = await mosquitto();
 		const remote = await peer(broker);
 		const node = await bridgeNode('g1', [everything('a', broker), everything('b', broker), everything('c', broker)]);
@@ -196,7 +202,7 @@ describe('P4 the bridge cannot loop', () => {
 		await expectOneDeliveryEach({ node, remote });
 	});
 
-	it('a bridge on standby goes on when the other way is gone, and goes back when it returns', async () => {
+	it('when a bridge leaves standby because the other path is gone, and when it returns to standby', async () => {
 		const first = await mosquitto();
 		const second = await bridgedTo(first, 'second');
 		const places = { first: await peer(first), second: await peer(second) };
@@ -206,14 +212,14 @@ describe('P4 the bridge cannot loop', () => {
 		await first.kill();
 		await standbys([node], 0);
 		await node.publish('acme/x', 'by b');
-		await places.second.hears('by b');
+		await places.second.receives('by b');
 		await first.restart();
 		await standbys([node], 1);
 		await node.connected();
-		await whenStable(() => node.heard.length + places.second.heard.length);
+		await whenStable(() => node.received.length + places.second.received.length);
 		await node.publish('acme/x', 'after');
-		await places.second.hears('after');
-		await whenStable(() => node.heard.length + places.second.heard.length);
+		await places.second.receives('after');
+		await whenStable(() => node.received.length + places.second.received.length);
 		expect([
 			node.count('by b'),
 			places.second.count('by b'),

@@ -4,14 +4,14 @@ import { encodeCobs } from '../../sources/framing/cobs.ts';
 import { crc16 } from '../../sources/framing/crc16.ts';
 import { connectOf, packetOf, str } from '../malformed-packets.ts';
 
-/** The only sensor that the devices of the fuzzer may speak for. */
+/** The only sensor for which the fuzzer's devices may send readings. */
 export const FUZZ_SENSOR = 'fuzz';
 const TOPIC = `telemetry/b1/hall/${FUZZ_SENSOR}`;
 const PLACE = { sensorId: FUZZ_SENSOR, buildingId: 'b1', roomId: 'hall' };
 
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
-/** Bodies, in the gateway's own JSON. */
+/** Messages in the gateway's own format. */
 export const READINGS: Buffer[] = [
 	json({ ...PLACE, metric: 'co2', value: 412 }),
 	json({ ...PLACE, metric: 'temperature', value: 21.5, seq: 7, boot: 'a', observedAt: '2026-11-22T10:00:00Z' }),
@@ -31,7 +31,7 @@ const frame = (value: unknown): Buffer => {
 	return Buffer.concat([encodeCobs(Buffer.concat([body, Buffer.from([crc >> 8, crc & 255])])), Buffer.from([0])]);
 };
 
-/** What a device writes to its serial port, by framing. */
+/** Frames that a device may write to its serial port, by framing. */
 export const SERIAL: Record<'jsonl' | 'csv' | 'cobs', Buffer[]> = {
 	jsonl: [
 		...READINGS.map((one) => Buffer.concat([one, Buffer.from('\n')])),
@@ -64,7 +64,7 @@ export const PACKETS: Buffer[] = [
 	packetOf(0xe0),
 ];
 
-/** CONNECTs of the fuzzer's device: clean, with a session that is kept, and with a will. */
+/** CONNECTs of the fuzzer's device: clean, with a session, with a last will, and with MQTT 5. */
 export function connects(token: string): Buffer[] {
 	const signIn = [str('fuzz-device'), str(token)];
 	return [
@@ -75,7 +75,7 @@ export function connects(token: string): Buffer[] {
 	];
 }
 
-/** A Sparkplug payload: field 2, a metric with name (1), datatype Float (4) and its value (12). */
+/** A Sparkplug payload: in field 2 a metric with its name (1), the datatype Float (4) and its value (12). */
 const float = Buffer.alloc(4);
 float.writeFloatLE(417);
 const sparkplugMetric = Buffer.concat([
@@ -89,6 +89,11 @@ const sparkplug = Buffer.concat([
 	sparkplugMetric,
 	Buffer.from([0x18, 0]),
 ]);
+
+/** A SenML record with the numeric labels of RFC 8428 section 6: base name, name, unit and value. */
+const SENML_RECORD = new Map<number, unknown>(
+	Object.entries({ '-2': 'dev/', 0: 'temperature', 1: 'Cel', 2: 21 }).map(([label, value]) => [Number(label), value]),
+);
 
 /** A topic and messages for each decoder. */
 export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffer[] }> = {
@@ -107,7 +112,7 @@ export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffe
 				{ bn: 'urn:dev:mac:1/', bt: 1.764e9, bu: 'Cel', n: 'temperature', v: 21 },
 				{ n: 'humidity', u: '%RH', v: 40, t: -5 },
 			]),
-			Buffer.from(encode([new Map<number, unknown>([[-2, 'dev/'], [0, 'temperature'], [1, 'Cel'], [2, 21]])])), // biome-ignore format: labels of RFC 8428 section 6
+			Buffer.from(encode([SENML_RECORD])),
 		],
 	},
 	'sparkplug-b': { topic: 'spBv1.0/g/DDATA/e/d', messages: [sparkplug, Buffer.concat([sparkplug, sparkplug])] },

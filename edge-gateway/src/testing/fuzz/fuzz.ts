@@ -7,33 +7,33 @@ import { type GatewayWorld, openGatewayWorld } from '../gateway-world.ts';
 import { FUZZ_SENSOR } from './corpus.ts';
 import { decoderLanes, type Lane, networkLanes, serialLines } from './lanes.ts';
 import { Chance } from './mutations.ts';
-import { ToldNumbers } from './told-numbers.ts';
+import { SentNumbers } from './sent-numbers.ts';
 
 const MIB = 1024 * 1024;
-/** What may be alive more at the end than after the first tenth of the run. */
-const MOST_GROWTH = 64 * MIB;
+/** How much more memory may be in use at the end than after the first tenth of the run. */
+const MAX_GROWTH = 64 * MIB;
 const HEALTHY_EVERY_MS = 50;
-const PATIENCE_MS = 20_000;
-/** Inputs of each lane that are shown when something goes wrong. */
-const REMEMBERED = 5;
+const ANSWER_TIMEOUT_MS = 20_000;
+/** How many inputs of each lane a failure shows. */
+const SHOWN_INPUTS = 5;
 
 export interface FuzzReport {
 	seed: number;
-	/** Inputs, by lane. */
+	/** Number of inputs, by lane. */
 	inputs: Record<string, number>;
-	/** Of clients that keep to the rules, beside the attacks: acknowledged, and found in the log. */
+	/** Readings of healthy clients that were acknowledged and found in the log. */
 	healthy: number;
-	/** Readings that valid inputs of the fuzzer carried. */
+	/** Readings in the log that came from inputs of the fuzzer. */
 	taken: number;
-	/** Bytes alive after a garbage collection, after the first tenth and at the end. */
+	/** Bytes in use after a garbage collection, after the first tenth of the run and at its end. */
 	memory: { before: number; after: number };
-	/** Numbers that the fuzzer itself remembers, which are part of it. */
+	/** Size of SentNumbers, which is part of the memory in use. */
 	remembered: number;
 }
 
 /**
- * Attacks a whole gateway on every way in for so long, with clients beside that must be served.
- * @throws Error that says what happened and, in hex, the last inputs of each lane.
+ * Attacks a whole gateway over every transport for `seconds`, beside healthy clients that must be served.
+ * @throws Error with the failure and, in hex, the last inputs of each lane
  */
 export async function fuzz({ seconds, seed }: { seconds: number; seed: number }): Promise<FuzzReport> {
 	const lines = await serialLines();
@@ -51,7 +51,7 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 		await lines.close();
 		throw error;
 	});
-	const told = new ToldNumbers();
+	const numbers = new SentNumbers();
 	const inputs: Record<string, number> = {};
 	const last: Record<string, Buffer[]> = {};
 	const failures: string[] = [];
@@ -66,9 +66,9 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 			mqttPort: world.gateway.mqttPort(),
 			httpPort: Number(new URL(world.url).port),
 			token: await tokenOf(world, 'fuzz-device', FUZZ_SENSOR),
-			told,
+			numbers,
 		};
-		const lanes = [...networkLanes(target), ...lines.lanes(told), ...decoderLanes()];
+		const lanes = [...networkLanes(target), ...lines.lanes(numbers), ...decoderLanes()];
 		const run = async (lane: Lane, chance: Chance) => {
 			inputs[lane.name] = 0;
 			const remembered: Buffer[] = [];
@@ -77,11 +77,11 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 				inputs[lane.name]!++;
 				await lane.attack(chance, (bytes) => {
 					remembered.push(bytes);
-					if (remembered.length > REMEMBERED) remembered.shift();
+					if (remembered.length > SHOWN_INPUTS) remembered.shift();
 				});
 			}
 		};
-		const audit = new Audit(world, told);
+		const audit = new Audit(world, numbers);
 		const watching = watch(audit, goesOn);
 		const memory = measure(seconds, goesOn);
 		const all = await Promise.allSettled([
@@ -93,10 +93,11 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 		for (const one of all) if (one.status === 'rejected') fail(one.reason);
 		const before = await memory;
 		if (failures.length === 0) await audit.finish().catch(fail);
-		const after = alive();
-		if (before !== undefined && after - before > MOST_GROWTH)
+		const after = memoryInUse();
+		if (before !== undefined && after - before > MAX_GROWTH)
 			fail(
-				`memory grew by ${Math.round((after - before) / MIB)} MiB, allowed are ${MOST_GROWTH / MIB}; the fuzzer itself remembers ${told.size} numbers`,
+				`memory grew by ${Math.round((after - before) / MIB)} MiB, but at most ${MAX_GROWTH / MIB} are allowed; ` +
+					`the fuzzer itself holds ${numbers.size} numbers`,
 			);
 		const imbalance = await world.metric('gateway_ledger_imbalance');
 		if (imbalance !== 0) fail(`the ledger is out of balance by ${imbalance}`);
@@ -107,7 +108,7 @@ export async function fuzz({ seconds, seed }: { seconds: number; seed: number })
 			healthy: audit.healthy,
 			taken: audit.taken,
 			memory: { before: before ?? after, after },
-			remembered: told.size,
+			remembered: numbers.size,
 		};
 	} finally {
 		process.off('uncaughtException', fail);
@@ -131,21 +132,19 @@ function report(seed: number, failures: string[], last: Record<string, Buffer[]>
 	].join('\n');
 }
 
-/**
- * Reads the log as it grows: nothing in it that nobody sent, and everything that a healthy client was told is stored.
- */
+/** Checks the log as it grows: every reading in it was sent, and every acknowledged reading is in it. */
 class Audit {
 	healthy = 0;
 	taken = 0;
 	readonly #world: GatewayWorld;
-	readonly #told: ToldNumbers;
+	readonly #numbers: SentNumbers;
 	readonly #acknowledged = new Map<string, Set<number>>();
 	readonly #stored = new Map<string, Set<number>>();
 	#next = 0;
 
-	constructor(world: GatewayWorld, told: ToldNumbers) {
+	constructor(world: GatewayWorld, numbers: SentNumbers) {
 		this.#world = world;
-		this.#told = told;
+		this.#numbers = numbers;
 	}
 
 	acknowledged(sensorId: string, value: number): void {
@@ -153,20 +152,20 @@ class Audit {
 		this.#of(this.#acknowledged, sensorId).add(value);
 	}
 
-	/** @throws Error where a reading was invented, or stored twice. */
-	async look(): Promise<void> {
+	/** Checks the new records. @throws Error when a reading was invented or stored twice */
+	async check(): Promise<void> {
 		for (;;) {
 			const read = await this.#world.log.read(this.#next);
 			if (read.next === this.#next) return;
 			this.#next = read.next;
-			for (const { payload } of read.records) this.#judge(JSON.parse(payload.toString()) as Reading);
+			for (const { payload } of read.records) this.#checkReading(JSON.parse(payload.toString()) as Reading);
 		}
 	}
 
-	/** @throws Error where something that was acknowledged is not there. */
+	/** Checks the whole log. @throws Error when an acknowledged reading is missing */
 	async finish(): Promise<void> {
 		await this.#world.log.durable();
-		await this.look();
+		await this.check();
 		for (const [sensorId, values] of this.#acknowledged) {
 			const missing = [...values].filter((value) => !this.#stored.get(sensorId)?.has(value));
 			if (missing.length > 0)
@@ -174,15 +173,15 @@ class Audit {
 		}
 	}
 
-	#judge({ sensorId, value, buildingId, roomId }: Reading): void {
+	#checkReading({ sensorId, value, buildingId, roomId }: Reading): void {
 		if (sensorId === FUZZ_SENSOR) {
 			this.taken++;
-			if (!this.#told.has(value)) throw new Error(`a reading was invented: ${value} of ${sensorId}`);
+			if (!this.#numbers.has(value)) throw new Error(`a reading was invented: ${value} of ${sensorId}`);
 			return;
 		}
 		const stored = this.#of(this.#stored, sensorId);
 		if (!sensorId.startsWith('healthy-') || buildingId !== 'b1' || roomId !== 'hall')
-			throw new Error(`a reading was invented: one of ${sensorId}`);
+			throw new Error(`a reading of ${sensorId} was invented`);
 		if (stored.has(value)) throw new Error(`a reading of ${sensorId} is in the log twice: ${value}`);
 		stored.add(value);
 	}
@@ -196,12 +195,12 @@ class Audit {
 
 async function watch(audit: Audit, goesOn: () => boolean): Promise<void> {
 	while (goesOn()) {
-		await audit.look();
+		await audit.check();
 		await new Promise((resolve) => setTimeout(resolve, 200));
 	}
 }
 
-/** One reading after another, each acknowledged before the next. */
+/** A healthy client: publishes one reading after another, each acknowledged before the next. */
 async function healthyMqtt(world: GatewayWorld, audit: Audit, goesOn: () => boolean): Promise<void> {
 	const password = await tokenOf(world, 'healthy-mqtt', 'healthy-mqtt');
 	const client = await mqtt.connectAsync(
@@ -214,7 +213,7 @@ async function healthyMqtt(world: GatewayWorld, audit: Audit, goesOn: () => bool
 			await within(
 				'a PUBACK beside the attacks',
 				client.publishAsync('telemetry/b1/hall/healthy-mqtt/illuminance', String(value), { qos: 1 }),
-				PATIENCE_MS,
+				ANSWER_TIMEOUT_MS,
 			);
 			audit.acknowledged('healthy-mqtt', value);
 			await new Promise((resolve) => setTimeout(resolve, HEALTHY_EVERY_MS));
@@ -224,6 +223,7 @@ async function healthyMqtt(world: GatewayWorld, audit: Audit, goesOn: () => bool
 	}
 }
 
+/** A healthy client over HTTP. */
 async function healthyHttp(world: GatewayWorld, audit: Audit, goesOn: () => boolean): Promise<void> {
 	const token = await tokenOf(world, 'healthy-http', 'healthy-http');
 	for (let value = 1; goesOn(); value++) {
@@ -231,7 +231,7 @@ async function healthyHttp(world: GatewayWorld, audit: Audit, goesOn: () => bool
 		const { status } = await within(
 			'an answer beside the attacks',
 			world.call('POST', '/ingest', { token, body }),
-			PATIENCE_MS,
+			ANSWER_TIMEOUT_MS,
 		);
 		if (status !== 202) throw new Error(`a healthy client was answered ${status}`);
 		audit.acknowledged('healthy-http', value);
@@ -239,14 +239,15 @@ async function healthyHttp(world: GatewayWorld, audit: Audit, goesOn: () => bool
 	}
 }
 
-/** What is alive after the first tenth of the run. */
+/** The memory in use after the first tenth of the run; undefined when the run has failed before. */
 async function measure(seconds: number, goesOn: () => boolean): Promise<number | undefined> {
 	const at = performance.now() + seconds * 100;
 	await waitFor('the first tenth', () => performance.now() >= at || !goesOn(), seconds * 1000 + 1000);
-	return goesOn() ? alive() : undefined;
+	return goesOn() ? memoryInUse() : undefined;
 }
 
-function alive(): number {
+/** Bytes in use after a garbage collection. */
+function memoryInUse(): number {
 	setFlagsFromString('--expose-gc');
 	const collect = runInNewContext('gc') as () => void;
 	collect();

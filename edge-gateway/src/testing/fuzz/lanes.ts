@@ -8,12 +8,12 @@ import WebSocket from 'ws';
 import { FORMAT_NAMES, FORMATS } from '../../decode/format-table.ts';
 import { connects, FORMATS_CORPUS, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
 import { type Chance, inPieces, mutated } from './mutations.ts';
-import type { ToldNumbers } from './told-numbers.ts';
+import type { SentNumbers } from './sent-numbers.ts';
 
-/** One way in, attacked again and again. */
+/** One way to send input to the gateway or a decoder. */
 export interface Lane {
 	name: string;
-	/** Sends one input, made of `chance`, and tells `sent` of it before. Resolves when the next may come. */
+	/** Makes one input, calls `sent` with it, and sends it. Resolves when the next one may be sent. */
 	attack(chance: Chance, sent: (bytes: Buffer) => void): Promise<void>;
 }
 
@@ -21,13 +21,14 @@ interface Target {
 	mqttPort: number;
 	httpPort: number;
 	token: string;
-	told: ToldNumbers;
+	numbers: SentNumbers;
 }
 
-const PATIENCE_MS = 40;
+/** How long to wait for the gateway to end a connection. */
+const ANSWER_MS = 40;
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Packets after a sign-in that is right more often than not. */
+/** Packets behind a CONNECT, which is valid in three of four cases. */
 function mqttInput({ token }: Target, chance: Chance): Buffer {
 	const signIns = connects(token);
 	const first = chance.below(4) === 0 ? mutated(signIns, chance) : chance.of(signIns);
@@ -42,12 +43,19 @@ function httpInput({ token }: Target, chance: Chance): Buffer {
 	] as const);
 	const body = mutated(corpus, chance);
 	const length = chance.below(8) === 0 ? chance.below(1000) : body.length;
-	const head = `POST /ingest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n`;
+	const head = [
+		'POST /ingest HTTP/1.1',
+		'Host: x',
+		`Authorization: Bearer ${token}`,
+		`Content-Type: ${type}`,
+		`Content-Length: ${length}`,
+		'Connection: close\r\n\r\n',
+	].join('\r\n');
 	const whole = Buffer.concat([Buffer.from(head), body]);
 	return chance.below(4) === 0 ? mutated([whole], chance) : whole;
 }
 
-/** Writes bytes in pieces and waits for an answer's end, or a while. */
+/** Writes bytes in pieces, and waits a moment for the gateway to end the connection. */
 async function overTcp(port: number, pieces: Buffer[]): Promise<void> {
 	const socket = connect(port, '127.0.0.1');
 	socket.on('error', () => undefined);
@@ -57,7 +65,7 @@ async function overTcp(port: number, pieces: Buffer[]): Promise<void> {
 		if (pieces.length < 20) await turn();
 	}
 	await new Promise<void>((resolve) => {
-		const timer = setTimeout(resolve, PATIENCE_MS);
+		const timer = setTimeout(resolve, ANSWER_MS);
 		socket.once('close', () => {
 			clearTimeout(timer);
 			resolve();
@@ -83,7 +91,7 @@ async function overWebSocket(
 		await turn();
 	}
 	await new Promise<void>((resolve) => {
-		const timer = setTimeout(resolve, PATIENCE_MS);
+		const timer = setTimeout(resolve, ANSWER_MS);
 		socket.once('close', () => {
 			clearTimeout(timer);
 			resolve();
@@ -92,16 +100,16 @@ async function overWebSocket(
 	socket.terminate();
 }
 
-/** The ports of the network. */
+/** Lanes for MQTT over TCP and WebSocket, HTTP, and Socket.IO. */
 export function networkLanes(target: Target): Lane[] {
-	const { told, httpPort, mqttPort, token } = target;
+	const { numbers, httpPort, mqttPort, token } = target;
 	return [
 		{
 			name: 'MQTT',
 			async attack(chance, sent) {
 				const bytes = mqttInput(target, chance);
 				sent(bytes);
-				told.text(bytes);
+				numbers.text(bytes);
 				await overTcp(mqttPort, inPieces(bytes, chance));
 			},
 		},
@@ -110,7 +118,7 @@ export function networkLanes(target: Target): Lane[] {
 			async attack(chance, sent) {
 				const bytes = mqttInput(target, chance);
 				sent(bytes);
-				told.text(bytes);
+				numbers.text(bytes);
 				const frames = inPieces(bytes, chance).map((piece) => ({ bytes: piece, binary: chance.below(50) > 0 }));
 				await overWebSocket(`ws://127.0.0.1:${httpPort}/mqtt`, ['mqtt'], frames);
 			},
@@ -120,7 +128,7 @@ export function networkLanes(target: Target): Lane[] {
 			async attack(chance, sent) {
 				const bytes = httpInput(target, chance);
 				sent(bytes);
-				told.text(bytes);
+				numbers.text(bytes);
 				await overTcp(httpPort, inPieces(bytes, chance));
 			},
 		},
@@ -133,7 +141,7 @@ export function networkLanes(target: Target): Lane[] {
 				const hello = Buffer.from(`40${JSON.stringify({ token })}`);
 				const frames = [hello, ...Array.from({ length: 1 + chance.below(4) }, () => mutated(events, chance))];
 				sent(Buffer.concat(frames));
-				for (const one of frames) told.text(one);
+				for (const one of frames) numbers.text(one);
 				const url = `ws://127.0.0.1:${httpPort}/ingest/socket.io/?EIO=4&transport=websocket`;
 				await overWebSocket(
 					url,
@@ -146,12 +154,12 @@ export function networkLanes(target: Target): Lane[] {
 }
 
 /**
- * A serial line for each framing, of real pseudo-terminals: what gateway.yaml names, and its lanes once a gateway has
- * opened it.
+ * A serial line of real pseudo-terminals for each framing: the paths for gateway.yaml, and the lanes, for use once the
+ * gateway has opened them.
  */
 export async function serialLines(): Promise<{
 	paths: Record<keyof typeof SERIAL, string>;
-	lanes(told: ToldNumbers): Lane[];
+	lanes(numbers: SentNumbers): Lane[];
 	close(): Promise<void>;
 }> {
 	const socat = findProgram('socat');
@@ -169,22 +177,22 @@ export async function serialLines(): Promise<{
 			keyof typeof SERIAL,
 			string
 		>,
-		lanes: (told) =>
+		lanes: (numbers) =>
 			framings.map((framing, i) => ({
 				name: `serial ${framing}`,
 				async attack(chance, sent) {
 					const bytes = mutated(SERIAL[framing], chance);
 					sent(bytes);
-					if (framing === 'cobs') told.cobs(bytes, framing);
-					else told.text(bytes, framing);
+					if (framing === 'cobs') numbers.cobs(bytes, framing);
+					else numbers.text(bytes, framing);
 					const written = new Promise<void>((resolve) => devices[i]!.write(bytes, () => resolve()));
-					// A line whose other end is not read for a while holds the device up, and nothing else.
+					// The gateway may pause reading from the line, which must delay this lane only.
 					await Promise.race([written, new Promise((resolve) => setTimeout(resolve, 1000))]);
 				},
 			})),
 		async close() {
 			for (const device of devices) {
-				// A write that the line still holds up fails by this.
+				// A write that still waits for the line fails now.
 				device.on('error', () => undefined);
 				device.destroy();
 			}
@@ -194,7 +202,7 @@ export async function serialLines(): Promise<{
 	};
 }
 
-/** Each decoder by itself: readings, or a reason, or an error with a name; nothing else. */
+/** A lane for each decoder, which may only return readings or a reason, or throw one of its own errors. */
 export function decoderLanes(): Lane[] {
 	return FORMAT_NAMES.map((name) => {
 		const decoder = FORMATS[name].open({

@@ -1,6 +1,6 @@
 /**
- * Attacks the gateway with mutated and random bytes on every way in:  npm run fuzz -- [--seconds 600] [--seed N]
- * Prints the seed first, and a line of JSON at the end. Exits 1 with the last inputs in hex where something went wrong.
+ * Attacks the gateway with mutated and random bytes over every transport:  npm run fuzz -- [--seconds 600] [--seed N]
+ * Prints the seed first, and a line of JSON at the end. On a failure it prints the last inputs in hex and exits with 1.
  */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** A random number generator that gives the same numbers for the same seed (mulberry32). */
+/** A random number generator that is deterministic for a given seed (mulberry32). */
 export class Chance {
 	#state: number;
 
@@ -26,7 +26,7 @@ export class Chance {
 
 const STRANGE = [0x00, 0x01, 0x7f, 0x80, 0xff, 0x0a, 0x22, 0x7b, 0x7d, 0x2c, 0x23, 0x2b, 0xed, 0xc0];
 
-/** A valid message with one to four things wrong with it; now and then untouched, or nothing but noise. */
+/** A message of the corpus with one to four mutations; in one of twenty cases each, unchanged or random bytes only. */
 export function mutated(corpus: readonly Buffer[], chance: Chance): Buffer {
 	const roll = chance.below(20);
 	if (roll === 0) return chance.bytes(400);
@@ -68,7 +68,7 @@ function mutatedOnce(bytes: Buffer, corpus: readonly Buffer[], chance: Chance): 
 	}
 }
 
-/** Cut into pieces of random sizes. */
+/** Cuts bytes into pieces of random sizes. */
 export function inPieces(bytes: Buffer, chance: Chance): Buffer[] {
 	if (chance.below(2) === 0) return [bytes];
 	const pieces: Buffer[] = [];

@@ -2,19 +2,19 @@ import { decode } from 'cborg';
 import { decodeCobs } from '../../sources/framing/cobs.ts';
 import { crc16 } from '../../sources/framing/crc16.ts';
 
-const LONGEST = 20;
-/** No metric goes further (contracts' catalog): a reading beyond is refused, and need not be remembered. */
-const FURTHEST = 200_000;
+const MAX_DIGITS = 20;
+/** No metric of the catalog has larger values: larger numbers cannot become readings. */
+const MAX_VALUE = 200_000;
 
 /**
- * Every number that what was sent may stand for, whatever was cut off it: the values of readings that a sender of text
- * may have meant. A value in the log that is not among them was invented.
+ * All numbers that the bytes sent so far could be read as, whatever was cut off: a value in the log that is not among
+ * them was invented by the gateway.
  */
-export class ToldNumbers {
+export class SentNumbers {
 	readonly #numbers = new Set<number>();
 	readonly #tails = new Map<string, string>();
 
-	/** How many it remembers: memory of the fuzzer's, not of the gateway's. */
+	/** How many numbers it holds; their memory is the fuzzer's, not the gateway's. */
 	get size(): number {
 		return this.#numbers.size;
 	}
@@ -23,22 +23,22 @@ export class ToldNumbers {
 		return this.#numbers.has(value);
 	}
 
-	/** `stream`: what this goes on from, where frames may begin in one piece and end in the next. */
+	/** Adds the numbers in a text. @param stream name of a stream whose last text this one continues */
 	text(bytes: Buffer, stream?: string): void {
 		const before = stream === undefined ? '' : (this.#tails.get(stream) ?? '');
 		const text = before + bytes.toString('latin1');
-		if (stream !== undefined) this.#tails.set(stream, text.slice(-LONGEST));
+		if (stream !== undefined) this.#tails.set(stream, text.slice(-MAX_DIGITS));
 		for (const [digits] of text.matchAll(/[-+0-9.eE]+/g)) {
 			for (let from = 0; from < digits.length; from++) {
-				for (let to = from + 1; to <= Math.min(digits.length, from + LONGEST); to++) {
+				for (let to = from + 1; to <= Math.min(digits.length, from + MAX_DIGITS); to++) {
 					const number = Number(digits.slice(from, to));
-					if (Math.abs(number) <= FURTHEST) this.#numbers.add(number);
+					if (Math.abs(number) <= MAX_VALUE) this.#numbers.add(number);
 				}
 			}
 		}
 	}
 
-	/** A stream of COBS frames: the numbers in those whose CRC is right. */
+	/** Adds the numbers in the COBS frames of a stream, of those with a correct CRC. */
 	cobs(bytes: Buffer, stream: string): void {
 		const frames = Buffer.concat([Buffer.from(this.#tails.get(stream) ?? '', 'latin1'), bytes]);
 		let start = 0;
@@ -58,7 +58,7 @@ export class ToldNumbers {
 				return typeof value === 'bigint' ? Number(value) : value;
 			});
 		} catch {
-			// No CBOR: no number.
+			// A frame that is no CBOR holds no number.
 		}
 	}
 }
