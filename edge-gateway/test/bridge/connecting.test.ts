@@ -308,6 +308,24 @@ describe('the queue of a bridge', () => {
 	});
 });
 
+it('a bridge delivers a burst of QoS 2 over MQTT 3.1.1 that is larger than Mosquitto takes at once', async () => {
+	const broker = await mosquitto();
+	const remote = await peer(broker);
+	const total = 100;
+	const node = await bridgeNode('g1', [
+		bridgeTo(broker, {
+			protocol: '3.1.1',
+			start: 'lazy',
+			lazy: { messages: total },
+			topics: [{ pattern: 'acme/#', qos: 2 }],
+		}),
+	]);
+	for (let n = 0; n < total; n++) await node.publish('acme/x', `${n}`);
+	await remote.receives(`${total - 1}`);
+	expect(remote.received.map(({ payload }) => payload)).toEqual(Array.from({ length: total }, (_, n) => `${n}`));
+	expect(reportOf(node)).toMatchObject({ state: 'connected', lastFailure: undefined, duplicates: { sent: 0 } });
+});
+
 describe('a bridge whose connection is cut again and again', () => {
 	it.each(['5', '3.1.1'] as const)('delivers QoS 2 exactly once in both directions, over MQTT %s', async (protocol) => {
 		const broker = await mosquitto('max_queued_messages 0');

@@ -21,6 +21,11 @@ interface Entry {
 const BATCH_RECORDS = 200;
 const BATCH_BYTES = 1024 * 1024;
 const MAX_BYTES_IN_FLIGHT = 8 * 1024 * 1024;
+/**
+ * Most messages of QoS 2 in flight over MQTT 3.1.1, where the remote cannot announce its limit. Mosquitto (2.0.11)
+ * takes 20 by default; it answers one more with PUBREC, but loses it and ends the connection.
+ */
+const MAX_QOS2_IN_FLIGHT = 20;
 
 /**
  * Publishes the records of a log to a remote by a cursor, in order, with a bounded number of messages in flight. The
@@ -222,6 +227,9 @@ export class Outbox {
 	 */
 	#isFull(window: number, offset: number): boolean {
 		if (this.#entries.length >= window || this.#bytes >= MAX_BYTES_IN_FLIGHT) return true;
+		const isQos2InFlight = ({ message, stage }: Entry) => message.qos === 2 && stage !== 'done';
+		if (this.#parts.usesQos2 && this.#connection?.version === 4)
+			if (this.#entries.filter(isQos2InFlight).length >= MAX_QOS2_IN_FLIGHT) return true;
 		const id = this.#idOf(offset);
 		return this.#entries.some((entry) => entry.id === id);
 	}
