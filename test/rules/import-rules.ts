@@ -38,7 +38,7 @@ const LIGHT = ['service-kit/retry', 'service-kit/concurrency', 'service-kit/plai
 const RULES: Rule[] = [
 	// Everybody's words, the browser's too: no input or output of any kind.
 	{ of: /^packages\/contracts$/, may: [], packages: { typebox: ANYWHERE }, builtins: NONE },
-	{ of: /^packages\/log$/, may: ['contracts'], packages: {} },
+	{ of: /^packages\/log$/, may: ['service-kit/files'], packages: {} },
 	{
 		of: /^packages\/bus$/,
 		may: ['contracts', ...LIGHT, { workspace: 'log', only: /^packages\/bus\/src\/embedded\// }],

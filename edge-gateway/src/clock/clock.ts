@@ -311,7 +311,7 @@ export class Clock {
 	#release(): void {
 		if (!this.#holding) return;
 		this.#holding = false;
-		this.#log?.letGo();
+		this.#log?.release();
 	}
 
 	#holdsBack(era: Era): boolean {

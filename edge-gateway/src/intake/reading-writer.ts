@@ -65,7 +65,7 @@ export class ReadingWriter {
 		const [effect, other] = effectsOf(item);
 		if (other) return void this.writeAll([item], { frame, receivedAt, tally, onDurable });
 		const { key } = item;
-		const verdict = key ? this.#log.look(key) : 'new';
+		const verdict = key ? this.#log.lookUp(key) : 'new';
 		if (verdict === 'duplicate') {
 			const counts = { taken: 0, duplicates: 1, restarts: 0 };
 			const complete = completion(tally, counts, NO_CHANGES, onDurable, this.#onDeferred);
@@ -98,7 +98,7 @@ export class ReadingWriter {
 			for (const effect of effectsOf(item)) {
 				const key = keyOf(item, effect);
 				if (key) {
-					const verdict = this.#log.look(key);
+					const verdict = this.#log.lookUp(key);
 					const text = `${key.source} ${key.boot} ${key.seq} ${key.hash}`;
 					if (verdict === 'duplicate' || inThisBatch.has(text)) continue;
 					inThisBatch.add(text);

@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry as Metrics } from '@crowdvision/service-k
 import { sumOf, Tally } from './tally.ts';
 
 /** What of the log the ledger holds its own counts against. */
-export type CountedLog = Pick<Log, 'accounts' | 'appended' | 'stats'>;
+export type CountedLog = Pick<Log, 'tallies' | 'appended' | 'stats'>;
 
 /**
  * Ports, bridges and rules are few; a configuration that has more of them than this sees the rest sumOf, as
@@ -81,7 +81,7 @@ export class Ledger {
 			name: 'pending',
 			imbalance: log.stats().pendingBytes === 0 ? sum(({ pending }) => pending) : 0,
 		});
-		for (const [name, account] of log.accounts())
+		for (const [name, account] of log.tallies())
 			found.push({ ledger: 'cursor', name, imbalance: account.balance().imbalance });
 		return found;
 	}
@@ -111,7 +111,7 @@ export class Ledger {
 
 	/** By cursor on the log. */
 	cursors(): Record<string, CursorBalance> {
-		return Object.fromEntries([...(this.#log?.accounts() ?? [])].map(([name, account]) => [name, account.balance()]));
+		return Object.fromEntries([...(this.#log?.tallies() ?? [])].map(([name, account]) => [name, account.balance()]));
 	}
 
 	/** Nothing, for a gateway that makes no readings. */
@@ -212,7 +212,7 @@ export class Ledger {
 				registers: [metrics],
 				collect() {
 					this.reset();
-					for (const [cursor, account] of log.accounts())
+					for (const [cursor, account] of log.tallies())
 						for (const [labels, value] of read(account.balance())) this.set({ cursor, ...labels }, value);
 				},
 			});

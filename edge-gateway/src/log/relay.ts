@@ -74,7 +74,7 @@ export class Relay {
 	constructor(parts: RelayParts) {
 		this.#parts = parts;
 		this.#cursor = parts.log.cursor('relay');
-		this.#cursor.account.begin(this.#cursor.position);
+		this.#cursor.tally.begin(this.#cursor.position);
 		// The hash tag puts the cursor beside the stream in a Redis Cluster, where a transaction must stay on one node. The
 		// log's id keeps two gateways of the same name (every new Pi is called raspberrypi) from moving each other's
 		// cursor.
@@ -159,7 +159,7 @@ export class Relay {
 			gaps.push(...read.gaps);
 			if (read.records.length === 0) {
 				if (read.next > place.next) {
-					this.#cursor.account.read(read.next, read.gaps);
+					this.#cursor.tally.read(read.next, read.gaps);
 					place.next = read.next;
 				} else await log.waitFor(place.next, signal);
 				continue;
@@ -169,8 +169,8 @@ export class Relay {
 				this.#reportLost(gaps);
 				place = { next: read.next, expected: String(read.next) };
 				this.#delivered += read.records.length;
-				this.#cursor.account.read(place.next, read.gaps);
-				this.#cursor.account.delivered(read.records.length, place.next, Date.now());
+				this.#cursor.tally.read(place.next, read.gaps);
+				this.#cursor.tally.delivered(read.records.length, place.next, Date.now());
 				sinceTrim += read.records.length;
 				this.#cursor.commit(place.next);
 				onProgress();
@@ -215,7 +215,7 @@ export class Relay {
 		const expected = (await redis.get(this.#cursorKey)) ?? '';
 		const next = expected === '' ? Math.min(this.#cursor.position, log.startOffset) : Number(expected);
 		this.#cursor.commit(next);
-		this.#cursor.account.begin(next);
+		this.#cursor.tally.begin(next);
 		return { next, expected };
 	}
 

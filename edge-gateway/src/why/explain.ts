@@ -207,7 +207,7 @@ export class Explainer {
 		const waiting: { state: ConsumerState; text: string }[] = [];
 		for (const state of consumers()) {
 			if ((positions.get(state.cursor) ?? 0) > offset) {
-				const at = log.accounts().get(state.cursor)?.deliveredAt(offset);
+				const at = log.tallies().get(state.cursor)?.deliveredAt(offset);
 				stages.push(stage(state.stage, 'ok', state.name, at));
 				got.push(at === undefined ? state.name : `${state.name} ${iso(at)}`);
 				continue;

@@ -21,15 +21,15 @@ afterAll(() => {
 	return world.end();
 });
 
-/** What the devices, and whoever reads the log, know of it over all its lives. */
+/** What the devices and the reader of the log know, over all runs of the log's process. */
 class Outside {
 	readonly #dir: string;
 	readonly #maxBytes: number;
 	readonly #random: () => number;
-	/** What each source sends next: the first that is not acknowledged. */
+	/** The seq that each source sends next: the first that is not acknowledged. */
 	readonly next: Record<string, number> = { 'named-1': 1, 'named-2': 1, 'plain-1': 1, 'plain-2': 1 };
 	readonly #answered = new Map(Object.keys(this.next).map((source) => [source, new Set<number>()]));
-	/** What was acknowledged as stored, and what was read, by offset. */
+	/** Acknowledged and read records, by offset. */
 	readonly acknowledged = new Map<number, string>();
 	readonly consumed = new Map<number, string>();
 	readonly ids = new Set<string>();
@@ -45,7 +45,7 @@ class Outside {
 		this.#random = seeded(seed);
 	}
 
-	/** One life: started, and killed at a moment of its own, be it before the log is open. */
+	/** One run: starts the process and kills it at a random moment, possibly before the log is open. */
 	async live(): Promise<void> {
 		const child = spawn(process.execPath, [CHILD, this.#dir, `${this.#maxBytes}`, JSON.stringify(this.next)], {
 			stdio: ['pipe', 'pipe', 'pipe'],
@@ -68,7 +68,7 @@ class Outside {
 			const lines = (rest + text).split('\n');
 			rest = lines.pop()!;
 			for (const line of lines) {
-				// Most are killed at work, the others whenever it may be: while they start, repair, or open the log.
+				// Most runs are killed while they work, the others at any time: during start, repair or opening.
 				if (line.startsWith('a ') && !timer) killWithin(60);
 				this.#hear(line.split(' '));
 			}
@@ -115,7 +115,7 @@ class Outside {
 	}
 }
 
-describe('P1 what the log acknowledged is on disk, once', () => {
+describe('P1 a record that the log acknowledged', () => {
 	it.each([
 		['that keeps everything', 1024 * MIB, 1],
 		['that gives up what was consumed', MIB / 4, 2],
@@ -128,7 +128,7 @@ describe('P1 what the log acknowledged is on disk, once', () => {
 			for (let kill = 0; kill < KILLS / 2; kill++) await outside.live();
 			expect(outside.wrong).toEqual([]);
 			expect(outside.ids.size).toBe(1);
-			// It was worth the trouble: most lives got to work, and redeliveries were recognized.
+			// The test did its work: most runs got to append, and redeliveries were recognized.
 			expect(outside.starts).toBeGreaterThan(KILLS / 4);
 			expect(outside.acknowledged.size).toBeGreaterThan(KILLS * 10);
 			expect(outside.duplicates).toBeGreaterThan(KILLS);
@@ -155,7 +155,7 @@ describe('P1 what the log acknowledged is on disk, once', () => {
 				seqs.set(source, found);
 			}
 			for (const [source, found] of seqs) {
-				// Once each, in order, and none left out up to the last that was acknowledged.
+				// Once each, in order, without a hole up to the last acknowledged one.
 				const ordered = found.every((seq, index) => index === 0 || seq > found[index - 1]!);
 				expect([source, ordered, found.slice(0, outside.next[source]! - 1).at(-1)]).toEqual([
 					source,

@@ -1,39 +1,41 @@
 import { join } from 'node:path';
 import { faultParameter, seedOf } from '@crowdvision/testing/fault-parameters';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Gap } from './cursor/gaps.ts';
 import { Log } from './log.ts';
+import type { LogOptions } from './options.ts';
 import { CheckpointFile } from './recovery/checkpoint-file.ts';
+import type { Incident } from './recovery/incident.ts';
 import type { LogMeta } from './recovery/meta.ts';
 import type { DedupKey } from './segment/record.ts';
-import { type Damage, damage, type Stand, seeded, standsOf } from './testing/damage.ts';
+import { type Damage, damage, placesOf, type RecordPlace, seeded } from './testing/damage.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { covers, type Everything, readAll } from './testing/read-all.ts';
-import type { Gap, Incident, LogOptions } from './types.ts';
 
 const DAMAGES = faultParameter('FAULT_DAMAGES', 360);
 const options: Partial<LogOptions> = { maxBytes: 96 * 1024, segmentBytes: 8 * 1024, whenFull: 'drop-oldest' };
 
-/** What comes after the damage must not push anything out. */
+/** Large enough that appends after the damage drop nothing. */
 const roomy: Partial<LogOptions> = { ...options, maxBytes: 1024 * 1024 };
 
-interface Kept {
+interface Stored {
 	text: string;
 	key: DedupKey;
 }
 
-/** A log that has seen life, as one process left it behind. */
+/** A used log, as a process left it behind. */
 interface Populated {
 	dir: string;
 	id: string;
-	/** What it must give back: acknowledged, and still held. */
-	kept: Map<number, Kept>;
-	/** What was on its way to the disk. */
+	/** Records it must return: acknowledged and still held. */
+	stored: Map<number, Stored>;
+	/** Records that were on their way to the disk. */
 	underWay: Set<string>;
-	/** No offset from here on was ever given out. */
+	/** No offset from here on was ever assigned. */
 	given: number;
-	stands: Map<number, Stand>;
+	places: Map<number, RecordPlace>;
 	cursors: Map<string, number>;
-	/** What of its end the meta file knows. */
+	/** The end that the meta file knows. */
 	metaEnd: number;
 	gaps: Gap[];
 }
@@ -41,11 +43,11 @@ interface Populated {
 let world: LogWorld;
 const populated: Populated[] = [];
 
-/** Several sources, segments, lives and a failed write; a cursor that has lost something; then the end asked for. */
+/** Makes a log with several sources, segments, runs, a failed write and a cursor with a loss, ended as requested. */
 async function populate(ending: 'closed' | 'killed' | 'killed in the midst of it'): Promise<Populated> {
 	let dir = world.folders.make();
 	let log = await world.open(dir, options);
-	const kept = new Map<number, Kept>();
+	const stored = new Map<number, Stored>();
 	let serial = 0;
 	const append = async (count: number) => {
 		for (let left = count; left > 0; ) {
@@ -59,7 +61,7 @@ async function populate(ending: 'closed' | 'killed' | 'killed in the midst of it
 			left -= records.length;
 			const { first } = await log.append(records);
 			for (const [index, { payload, key: itsKey }] of records.entries())
-				kept.set(first + index, { text: payload, key: itsKey });
+				stored.set(first + index, { text: payload, key: itsKey });
 		}
 	};
 	const relay = () => log.cursor('relay');
@@ -92,15 +94,15 @@ async function populate(ending: 'closed' | 'killed' | 'killed in the midst of it
 	const cursors = new Map(log.cursors());
 	const left = ending === 'closed' ? dir : world.folders.asIfKilled(dir);
 	const meta = new CheckpointFile<LogMeta>(join(left, 'meta')).read().value!;
-	for (const offset of kept.keys()) if (offset < meta.start) kept.delete(offset);
-	expect(kept.size).toBeGreaterThan(300);
+	for (const offset of stored.keys()) if (offset < meta.start) stored.delete(offset);
+	expect(stored.size).toBeGreaterThan(300);
 	return {
 		dir: left,
 		id: log.id,
-		kept,
+		stored,
 		underWay,
 		given,
-		stands: standsOf(left),
+		places: placesOf(left),
 		cursors,
 		metaEnd: meta.end,
 		gaps: meta.gaps.filter((gap): gap is Gap => gap.reason !== 'unwritten'),
@@ -120,7 +122,7 @@ const told = (all: Everything, incidents: readonly Incident[]) => [
 	...incidents.flatMap(({ lost }) => lost ?? []),
 ];
 
-/** One damage on a copy, and everything P2 promises of it. */
+/** Damages a copy once, and checks everything that P2 guarantees. */
 async function survive(before: Populated, index: number, random: () => number): Promise<void> {
 	const dir = world.folders.copy(before.dir);
 	const harm = damage(dir, random);
@@ -128,18 +130,18 @@ async function survive(before: Populated, index: number, random: () => number): 
 	const onIncident = (incident: Incident) => void incidents.push(incident);
 	const log = await Log.open({ dir, worker: world.worker, ...roomy, onIncident });
 
-	// What no damage touched is read, in order; nothing is made up.
+	// Undamaged records are read in order; nothing is made up.
 	const all = await readAll(log, 0, 1 + Math.floor(random() * 300));
 	const read = new Map(all.records.map(({ offset, text }) => [offset, text]));
 	expect([...read.keys()]).toEqual([...read.keys()].sort((a, b) => a - b));
 	expect(read.size).toBe(all.records.length);
 	for (const [offset, text] of read)
-		if (before.kept.get(offset)?.text !== text) expect([...before.underWay]).toContain(text);
-	const touched = (offset: number) => isTouched(before.stands.get(offset)!, harm);
-	const missing = [...before.kept.keys()].filter((offset) => !read.has(offset));
+		if (before.stored.get(offset)?.text !== text) expect([...before.underWay]).toContain(text);
+	const touched = (offset: number) => isTouched(before.places.get(offset)!, harm);
+	const missing = [...before.stored.keys()].filter((offset) => !read.has(offset));
 	expect(missing.filter((offset) => !touched(offset))).toEqual([]);
 
-	// Every loss is told, and nothing that can be read is called lost.
+	// Every loss is reported, and nothing readable is reported as lost.
 	const { first } = await log.append([{ payload: 'after', key: key(1, 'after') }]);
 	const after = await readAll(log);
 	const ranges = told(after, incidents);
@@ -149,61 +151,61 @@ async function survive(before: Populated, index: number, random: () => number): 
 	expect([...read.keys()].filter(isTold)).toEqual([]);
 	expect(after.records.map(({ text }) => text)).toEqual([...read.values(), 'after']);
 	for (const range of ranges) {
-		// Of a log that was closed in good order, nothing but what is missing is told; after a crash its end may have been
-		// further on than we know.
-		const sure = index === 0 ? before.given - 1 : Math.max(...before.kept.keys());
+		// After a clean close exactly the missing records are reported; after a crash the end may have been further on than
+		// known.
+		const sure = index === 0 ? before.given - 1 : Math.max(...before.stored.keys());
 		const more = { from: range.from, to: Math.min(range.to, sure) };
 		const really = missing.filter(covers([more])).length;
 		if (more.to >= more.from) expect(really).toBe(size(more));
 		if (index === 0) expect(range.to).toBeLessThanOrEqual(sure);
 		else expect(size(range)).toBeLessThan(1000);
 	}
-	// What had been given up before is told as it was.
+	// Records dropped before are reported as dropped.
 	const givenUp = after.gaps.filter(({ reason }) => reason !== 'damaged');
 	expect(givenUp.map(({ from, to, reason }) => ({ from, to, reason }))).toEqual(
 		before.gaps.map(({ from, to, reason }) => ({ from, to, reason })),
 	);
 
-	// No offset twice, and no id of another life.
+	// No offset is assigned twice, and the id stays.
 	expect(log.id).toBe(before.id);
 	expect(first).toBeGreaterThanOrEqual(before.given);
 	for (const [name, position] of log.cursors()) expect(position).toBeLessThanOrEqual(before.cursors.get(name)!);
 	expect([...log.cursors().keys()]).toEqual([...before.cursors.keys()]);
 
-	// Dedup forgets only what is gone, and takes nothing fresh for a duplicate.
-	for (const [offset, { key: itsKey }] of before.kept) {
-		const verdict = log.look(itsKey);
+	// Dedup forgets only lost records, and takes no new one for a duplicate.
+	for (const [offset, { key: itsKey }] of before.stored) {
+		const verdict = log.lookUp(itsKey);
 		if (read.has(offset)) expect(verdict).toBe('duplicate');
 		else if (verdict !== 'duplicate') expect([verdict, isTold(offset) || unknowable(offset)]).toEqual(['new', true]);
-		expect(log.look({ ...itsKey, hash: 2 })).not.toBe('duplicate');
+		expect(log.lookUp({ ...itsKey, hash: 2 })).not.toBe('duplicate');
 	}
 	for (const fresh of [key(1, 'fresh'), { ...key(1e6, 's1'), boot: '' }, { ...key(1e6, 's1'), boot: 'b' }, key(1e6)])
-		expect(log.look(fresh)).toBe('new');
+		expect(log.lookUp(fresh)).toBe('new');
 
-	// It goes on, and has nothing new to tell the next time.
+	// The log goes on, and reports nothing new at the next start.
 	await log.close();
 	incidents.length = 0;
 	const again = await Log.open({ dir, worker: world.worker, ...roomy, onIncident });
 	expect(again.nextOffset).toBe(first + 1);
 	expect(await readAll(again)).toEqual(after);
-	expect(again.look(key(1, 'after'))).toBe('duplicate');
+	expect(again.lookUp(key(1, 'after'))).toBe('duplicate');
 	await again.close();
 	expect(incidents.filter(({ what }) => what !== 'damaged-header')).toEqual([]);
 	world.folders.remove(dir);
 }
 
-function isTouched({ file, from, to }: Stand, harm: Damage): boolean {
+function isTouched({ file, from, to }: RecordPlace, harm: Damage): boolean {
 	return file === harm.file && from < harm.to && to > harm.from;
 }
 
-/** After a crash nothing tells where the last segment ended, if its end, or all of it, is no longer there. */
+/** After a crash nothing records where the last segment ended, if its end or all of it is gone. */
 function isUnknowable(before: Populated, index: number, harm: Damage): boolean {
-	const last = [...before.stands.values()].at(-1)!.file;
+	const last = [...before.places.values()].at(-1)!.file;
 	const shortened = ['cut', 'remove', 'delete', 'folder'].includes(harm.kind);
 	return index > 0 && harm.file === last && shortened;
 }
 
-describe('P2 a damaged disk does not stop the log', () => {
+describe('P2 a log on a damaged disk', () => {
 	it.each([
 		['closed in good order', 0],
 		['killed', 1],
@@ -225,7 +227,7 @@ describe('P2 a damaged disk does not stop the log', () => {
 		},
 	);
 
-	/** What a seed does, for whoever looks into a failure. */
+	/** What a seed does, for analysing a failure. */
 	function describeDamage(index: number, seed: number): Damage {
 		return damage(world.folders.copy(populated[index]!.dir), seeded(seed));
 	}

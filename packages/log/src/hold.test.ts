@@ -11,7 +11,7 @@ afterEach(() => world.end());
 const texts = ({ records }: { records: { payload: Buffer }[] }) => records.map(({ payload }) => payload.toString());
 
 describe('holding records back', () => {
-	it('hides what is appended from an offset on, however it is spread over segments, and shows it in order when it is let go', async () => {
+	it('hides records from an offset on across segments, and shows them in order on release', async () => {
 		const log = await world.open(undefined, { segmentBytes: 2000 });
 		await log.append(numbered(5, 0, 100));
 		log.holdFrom(log.nextOffset);
@@ -22,7 +22,7 @@ describe('holding records back', () => {
 		expect((await log.read(0, { held: true })).records).toHaveLength(200);
 
 		const waited = log.waitFor(5);
-		log.letGo();
+		log.release();
 		await waited;
 		const { records, gaps } = await readAll(log);
 		expect(records.map(({ offset, text }) => [offset, Number.parseInt(text, 10)])).toEqual(
@@ -31,7 +31,7 @@ describe('holding records back', () => {
 		expect(gaps).toEqual([]);
 	});
 
-	it('hides the middle of a segment, also behind offsets that no record has', async () => {
+	it('hides records from the middle of a segment on, also after skipped offsets', async () => {
 		const log = await world.open();
 		await log.append(numbered(3));
 		world.disk.refuse();
@@ -43,11 +43,11 @@ describe('holding records back', () => {
 		expect(records).toHaveLength(3);
 		expect(next).toBeGreaterThanOrEqual(3);
 		expect(await log.read(next)).toMatchObject({ records: [] });
-		log.letGo();
+		log.release();
 		expect(texts(await log.read(next))).toEqual(['7', '8', '9']);
 	});
 
-	it('holds again from where it is told to when it is opened, and keeps cursors before it', async () => {
+	it('continues from the offset given when the log is opened, and keeps cursors before it', async () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir);
 		await log.append(numbered(4));
@@ -59,11 +59,11 @@ describe('holding records back', () => {
 		const { next } = await again.read(cursor.position);
 		cursor.commit(next);
 		expect([again.endOffset, again.nextOffset, cursor.position]).toEqual([4, 8, 4]);
-		again.letGo();
+		again.release();
 		expect(texts(await again.read(cursor.position))).toEqual(['4', '5', '6', '7']);
 	});
 
-	it('gives readers what `amend` makes of a record, and leaves what is on disk as it is', async () => {
+	it('lets `amend` change what readers get, but not the record on disk', async () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir, {
 			amend: (record) => {

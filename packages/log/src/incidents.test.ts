@@ -1,11 +1,11 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { LogOptions } from './options.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
-import type { LogOptions } from './types.ts';
 
-describe('P2 what damage is told, and when', () => {
+describe('P2 the reports of damage', () => {
 	let dir: string;
 	let small: LogWorld;
 	beforeAll(() => {
@@ -24,7 +24,7 @@ describe('P2 what damage is told, and when', () => {
 		await log.close();
 	};
 
-	it('tells damage in an old segment soon, though nobody reads there', async () => {
+	it('come soon for an old segment that nobody reads', async () => {
 		await filled(500);
 		const path = join(dir, segments()[1]!);
 		const bytes = readFileSync(path);
@@ -38,17 +38,17 @@ describe('P2 what damage is told, and when', () => {
 		expect(small.incidents).toHaveLength(1);
 	});
 
-	it('tells a whole log that is gone, and goes on behind it', async () => {
+	it('cover a log that is gone entirely, which then goes on', async () => {
 		await filled(100);
 		for (const name of segments()) rmSync(join(dir, name));
 		const log = await small.open(dir);
 		expect(small.incidents).toMatchObject([{ what: 'missing-records', lost: { from: 0, to: 99 } }]);
-		expect(log.look(key(50))).toBe('duplicate');
+		expect(log.lookUp(key(50))).toBe('duplicate');
 		expect(await log.append(numbered(1))).toMatchObject({ first: 100 });
 		expect((await log.read(0)).gaps).toMatchObject([{ from: 0, to: 99, reason: 'damaged' }]);
 	});
 
-	it('calls nothing lost that was never written: what was left out after a kill, and what failed', async () => {
+	it('do not count offsets as lost that were never written, skipped after a kill or failed', async () => {
 		dir = small.folders.make();
 		const options = { segmentBytes: 8192 };
 		const before = await small.open(dir, options);
@@ -83,7 +83,7 @@ describe('P2 what damage is told, and when', () => {
 		});
 	});
 
-	it('calls nothing lost that was given up, also when the newest meta file is damaged just then', async () => {
+	it('do not count dropped records as lost, even if the newest meta file is damaged just then', async () => {
 		dir = small.folders.make();
 		const options: Partial<LogOptions> = { segmentBytes: 4096, maxBytes: 32 * 1024, whenFull: 'drop-oldest' };
 		const log = await small.open(dir, options);
@@ -103,7 +103,7 @@ describe('P2 what damage is told, and when', () => {
 		expect(small.incidents).toEqual([]);
 	});
 
-	it('does not give again what was given up, where its file was not removed in time', async () => {
+	it('treat a dropped segment whose file was not removed in time as dropped', async () => {
 		dir = small.folders.make();
 		const options: Partial<LogOptions> = { segmentBytes: 4096, maxBytes: 32 * 1024, whenFull: 'drop-oldest' };
 		const log = await small.open(dir, options);
@@ -122,7 +122,7 @@ describe('P2 what damage is told, and when', () => {
 		expect(small.incidents).toEqual([]);
 	});
 
-	it('tells that cursors begin anew when both meta files are gone, and gives every record again', async () => {
+	it('say that cursors start over when both meta files are gone; all records are read again', async () => {
 		await filled(100);
 		for (const name of ['meta.a', 'meta.b']) rmSync(join(dir, name));
 		const log = await small.open(dir);
@@ -131,17 +131,17 @@ describe('P2 what damage is told, and when', () => {
 		expect((await readAll(log)).records).toHaveLength(100);
 	});
 
-	it('rebuilds the dedup window from the records when every snapshot is gone, and says so of damaged ones', async () => {
+	it('name damaged snapshots, while the dedup window is rebuilt from the records', async () => {
 		await filled(500);
 		const snapshots = readdirSync(dir).filter((name) => name.endsWith('.snap'));
 		for (const name of snapshots) truncateSync(join(dir, name), 30);
 		const log = await small.open(dir);
 		expect(small.incidents.map(({ what }) => what)).toEqual(snapshots.map(() => 'damaged-snapshot'));
-		for (let n = 0; n < 500; n++) expect(log.look(key(n))).toBe('duplicate');
-		expect(log.look(key(500))).toBe('new');
+		for (let n = 0; n < 500; n++) expect(log.lookUp(key(n))).toBe('duplicate');
+		expect(log.lookUp(key(500))).toBe('new');
 	});
 
-	it('sets aside what it cuts off, within a bound', async () => {
+	it('come with a bounded copy of what was cut off', async () => {
 		await filled(100);
 		mkdirSync(join(dir, 'damaged'));
 		for (let n = 0; n < 80; n++) writeFileSync(join(dir, 'damaged', `${n}.bin`), 'old');
@@ -154,13 +154,13 @@ describe('P2 what damage is told, and when', () => {
 			.filter((name) => name.startsWith('0000'))
 			.map((name) => readFileSync(join(dir, 'damaged', name), 'utf8'));
 		expect(text).toEqual(['rubbish behind the last record']);
-		// It is told once.
+		// It is reported once.
 		small.incidents.length = 0;
 		await small.open(small.folders.asIfKilled(dir));
 		expect(small.incidents).toEqual([]);
 	});
 
-	it('reads no more at the start of a log eight times as large', { timeout: 120_000 }, async () => {
+	it('cost no more reading at the start of a log eight times as large', { timeout: 120_000 }, async () => {
 		const bytesToOpen = async (mib: number) => {
 			dir = small.folders.make();
 			const log = await small.open(dir, { segmentBytes: 1024 * 1024 });
@@ -179,14 +179,14 @@ describe('P2 what damage is told, and when', () => {
 		};
 		const [small8, small8Killed] = await bytesToOpen(8);
 		const [large64, large64Killed] = await bytesToOpen(64);
-		// Closed in good order: the last segment, and a header of each of 56 more. Killed: also what was appended since the
-		// last snapshot, 32 MiB ago at most.
+		// After a clean close: the last segment, and the headers of 56 more. After a kill: also the records since the last
+		// snapshot, at most 32 MiB.
 		expect(large64! - small8!).toBeLessThan(3 * 1024 * 1024);
 		expect(large64Killed! - small8Killed!).toBeLessThan(40 * 1024 * 1024);
 	});
 });
 
-/** Bytes that this process has read so far, from whatever. */
+/** Number of bytes that this process has read so far. */
 function bytesRead(): number {
 	return Number(/rchar: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))![1]);
 }

@@ -1,20 +1,16 @@
-export type { DiskFaults } from './commit/commit-thread.ts';
-export { type CommitWorker, startCommitWorker } from './commit/commit-worker.ts';
+export type { AppendRecord } from './appender.ts';
+export type { DiskFaults } from './commit/thread.ts';
+export { type CommitWorker, startCommitWorker } from './commit/worker.ts';
 export type { CursorBalance } from './cursor/cursor-tally.ts';
-export { DEDUP_DEFAULTS } from './dedup/dedup-window.ts';
+export type { Cursor } from './cursor/cursors.ts';
+export type { Gap } from './cursor/gaps.ts';
+export { DEDUP_DEFAULTS } from './dedup/window.ts';
+export { LogFullError, LogWriteError } from './errors.ts';
 export { Log } from './log.ts';
+export type { LogOptions } from './options.ts';
 export { CheckpointFile } from './recovery/checkpoint-file.ts';
+export type { Incident } from './recovery/incident.ts';
 export { type LogFolder, readLogFolder } from './recovery/read-folder.ts';
+export type { Thin, WhenFull } from './retention/policy.ts';
 export type { DedupKey, LogRecord } from './segment/record.ts';
-export {
-	type AppendRecord,
-	type Cursor,
-	type Gap,
-	type Incident,
-	LogFullError,
-	type LogOptions,
-	type LogStats,
-	LogWriteError,
-	type Thin,
-	type WhenFull,
-} from './types.ts';
+export type { LogStats } from './stats.ts';

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type CommitWorker, startCommitWorker } from './commit/commit-worker.ts';
+import { type CommitWorker, startCommitWorker } from './commit/worker.ts';
+import { LogFullError } from './errors.ts';
 import { Log } from './log.ts';
+import type { WhenFull } from './retention/policy.ts';
 import { Folders } from './testing/folders.ts';
 import { covers, readAll } from './testing/read-all.ts';
-import { LogFullError, type WhenFull } from './types.ts';
 
 const folders = new Folders();
 let worker: CommitWorker;
@@ -45,23 +46,23 @@ const step = fc.oneof(
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const) }) },
 );
 
-/** A log, and everything that was ever asked of it and promised by it. */
+/** A log, with everything that was requested of it and promised by it. */
 class Harness {
 	log!: Log;
 	readonly #whenFull: WhenFull;
 	#dir = folders.make();
 	#life = 0;
 	#serial = 0;
-	/** Texts of the records that are promised, by offset. */
+	/** Texts of the promised records, by offset. */
 	readonly #promised = new Map<number, string>();
-	/** Offsets that were given to records thrown away by drop-newest. */
+	/** Offsets of records that were dropped by drop-newest. */
 	readonly #thrownAway = new Set<number>();
-	/** Such of them as a crash may have made forgotten. */
+	/** The offsets among them that a crash may have made the log forget. */
 	readonly #perhapsTold = new Set<number>();
-	/** Texts asked for and not answered yet. */
+	/** Texts that were appended and not answered yet. */
 	readonly #asked = new Set<string>();
 	#open: Promise<unknown>[] = [];
-	/** The next offset each cursor wants; after a kill it may be one it wanted before. */
+	/** The next offset of each cursor; after a kill it may be an earlier one. */
 	readonly #cursors = new Map<string, number>();
 	#bytesAtOpen = 0;
 
@@ -110,10 +111,10 @@ class Harness {
 		this.#open = [];
 	}
 
-	/** What is read is what was promised, in order; what is missing of it is told, and nothing else is. */
+	/** Checks that promised records are read in order, and that exactly the missing ones are reported as gaps. */
 	async read(from: number, maxRecords: number, maxBytes: number): Promise<number> {
 		const { records, gaps, next } = await this.log.read(from, { maxRecords, maxBytes });
-		// What was appended meanwhile is answered in the same turn in which readers see it.
+		// Appends are answered in the same turn in which readers see their records.
 		await new Promise((resolve) => setImmediate(resolve));
 		expect(records.length).toBeLessThanOrEqual(maxRecords);
 		expect(next).toBeGreaterThanOrEqual(from);
@@ -136,7 +137,7 @@ class Harness {
 		return next;
 	}
 
-	/** An offset that was given to a record, or one beside it. */
+	/** The offset of a record, or one next to it. */
 	somewhere(part: number): number {
 		const offsets = [-1, ...this.#promised.keys(), ...this.#thrownAway, this.log.endOffset];
 		return Math.max(0, offsets[Math.floor(part * (offsets.length - 1))]! + (Math.floor(part * 1000) % 3) - 1);
@@ -148,7 +149,7 @@ class Harness {
 		const known = this.#cursors.get(name);
 		if (known !== undefined) expect(position).toBeLessThanOrEqual(known);
 		const { gaps } = await this.log.read(position, { maxRecords });
-		// Nothing that a cursor has still to pass was let go of as if it had.
+		// Nothing that a cursor has still to pass was removed as consumed.
 		if (known !== undefined) for (const { reason } of gaps) expect(reason).not.toBe('consumed');
 		if (this.#whenFull === 'refuse') expect(gaps).toEqual([]);
 		const next = await this.read(position, maxRecords, 1e6);
@@ -181,7 +182,7 @@ class Harness {
 		await this.open();
 		expect(this.log.id).toBe(before.id);
 		expect(this.log.nextOffset).toBeGreaterThan(given);
-		// What was under way may be there or not; what was thrown away within the last second need not be told any more.
+		// Appends under way may be stored or not; drops within the last second may be forgotten.
 		const { records } = await readAll(this.log);
 		for (const { offset, text } of records) {
 			if (this.#promised.has(offset)) continue;
@@ -201,7 +202,7 @@ class Harness {
 		for (let position = 0; position < this.log.endOffset; ) position = await this.read(position, 50, 1e6);
 	}
 
-	/** Removals that a crash interrupted may be undone by it, so the bound may be exceeded by what there was then. */
+	/** A crash may undo removals that it interrupted, so the bound may be exceeded by the size before them. */
 	checkSize(): void {
 		expect(this.log.stats().bytes).toBeLessThanOrEqual(Math.max(this.#bytesAtOpen, 64 * 1024));
 	}
@@ -215,8 +216,8 @@ class Harness {
 	}
 }
 
-describe('the log does what a list of what was promised does', () => {
-	it.each(['refuse', 'drop-oldest', 'drop-newest'] as const)('when full: %s', async (whenFull) => {
+describe('the log behaves like a list of promised records', () => {
+	it.each(['refuse', 'drop-oldest', 'drop-newest'] as const)('with the policy %s when it is full', async (whenFull) => {
 		await fc.assert(
 			fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120, size: 'max' }), async (steps) => {
 				const harness = new Harness(whenFull);

@@ -1,10 +1,10 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LogFullError, LogWriteError } from './errors.ts';
 import { MAX_PAYLOAD } from './segment/record.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
-import { LogFullError, LogWriteError } from './types.ts';
 
 let world: LogWorld;
 let dir: string;
@@ -14,8 +14,8 @@ beforeEach(() => {
 });
 afterEach(() => world.end());
 
-describe('append', () => {
-	it('takes all of a batch or none of it', async () => {
+describe('an append', () => {
+	it('stores all of a batch or none of it', async () => {
 		const log = await world.open(dir);
 		const names = { boot: '', seq: 1, hash: 1 };
 		for (const bad of [
@@ -26,7 +26,7 @@ describe('append', () => {
 		]) {
 			await expect(log.append([{ payload: 'good', key: key(1) }, bad])).rejects.toThrow(RangeError);
 		}
-		expect([log.nextOffset, log.look(key(1))]).toEqual([0, 'new']);
+		expect([log.nextOffset, log.lookUp(key(1))]).toEqual([0, 'new']);
 		const largest = {
 			payload: Buffer.alloc(MAX_PAYLOAD, 7),
 			key: { ...names, source: 'x'.repeat(255), boot: 'ü'.repeat(127) },
@@ -35,10 +35,10 @@ describe('append', () => {
 		const { records, next } = await log.read(0, { maxBytes: 10 * MAX_PAYLOAD });
 		expect(records.map(({ payload }) => payload.length)).toEqual([0, MAX_PAYLOAD]);
 		expect(next).toBe(2);
-		expect(log.look(largest.key)).toBe('duplicate');
+		expect(log.lookUp(largest.key)).toBe('duplicate');
 	});
 
-	it('keeps text, bytes and times as they were given', async () => {
+	it('stores text, bytes and times as they were given', async () => {
 		const log = await world.open(dir);
 		const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
 		await log.append([
@@ -50,13 +50,13 @@ describe('append', () => {
 		expect([raw!.payload.equals(bytes), raw!.at]).toEqual([true, 0]);
 	});
 
-	it('of nothing is nothing', async () => {
+	it('returns a count of 0 for an empty batch', async () => {
 		const log = await world.open(dir);
 		expect(await log.append([])).toEqual({ first: 0, count: 0, dropped: false });
 		expect(log.endOffset).toBe(0);
 	});
 
-	it('gives back what it cannot hold in memory, and takes it later', async () => {
+	it('rejects what exceeds the memory bound, and accepts it later', async () => {
 		const log = await world.open(dir);
 		const mib = { payload: Buffer.alloc(MAX_PAYLOAD) };
 		const taken = Array.from({ length: 15 }, () => log.append([mib]));
@@ -65,12 +65,12 @@ describe('append', () => {
 		expect(await log.append([mib])).toMatchObject({ first: 15 });
 	});
 
-	it('of one record by a callback does the same, and calls back once whatever happens', async () => {
+	it('has the same effect through enqueue, which calls back once whatever happens', async () => {
 		const log = await world.open(dir, { maxBytes: 64 * 1024 });
 		const enqueue = (payload: string | Buffer, source = 'door') =>
 			new Promise<Error | undefined>((resolve) => log.enqueue(payload, 5, { ...key(1), source }, resolve));
 		const both = [enqueue('one'), enqueue('two', 'window')];
-		expect(log.look(key(1))).toBe('duplicate');
+		expect(log.lookUp(key(1))).toBe('duplicate');
 		expect(await Promise.all(both)).toEqual([undefined, undefined]);
 		expect(await enqueue(Buffer.alloc(MAX_PAYLOAD + 1))).toBeInstanceOf(RangeError);
 		expect(await enqueue('x', 'x'.repeat(256))).toBeInstanceOf(RangeError);
@@ -78,7 +78,7 @@ describe('append', () => {
 		world.disk.refuse();
 		expect(await enqueue('never there', 'new')).toBeInstanceOf(LogWriteError);
 		world.disk.mend();
-		expect(log.look({ ...key(1), source: 'new' })).toBe('new');
+		expect(log.lookUp({ ...key(1), source: 'new' })).toBe('new');
 		const { records } = await log.read(0);
 		expect(records.map(({ payload, at }) => [payload.toString(), at])).toEqual([
 			['one', 5],
@@ -88,7 +88,7 @@ describe('append', () => {
 		expect(await enqueue('late')).toMatchObject({ code: 'ECLOSED' });
 	});
 
-	it('tells everybody, also when one of them throws', async () => {
+	it('calls back every waiter, even if one of them throws', async () => {
 		const log = await world.open(dir);
 		const thrown = new Promise<Error>((resolve) => process.once('uncaughtException', resolve));
 		const told: string[] = [];
@@ -101,7 +101,7 @@ describe('append', () => {
 		expect((await thrown).message).toBe('a waiter that fails');
 	});
 
-	it('that nobody waits for is not an unhandled rejection', async () => {
+	it('causes no unhandled rejection when nobody waits for it', async () => {
 		const unhandled = vi.fn();
 		process.on('unhandledRejection', unhandled);
 		const log = await world.open(dir);
@@ -116,8 +116,8 @@ describe('append', () => {
 	});
 });
 
-describe('close', () => {
-	it('settles what is pending, at once also when commits wait for company', async () => {
+describe('closing', () => {
+	it('settles pending appends, at once even if commits wait for more records', async () => {
 		const log = await world.open(dir, { commitEveryMs: 3600_000 });
 		const appended = log.append(numbered(3));
 		await log.close();
@@ -128,7 +128,7 @@ describe('close', () => {
 		expect(world.incidents).toEqual([]);
 	});
 
-	it('wakes who waits, and refuses whatever comes after', async () => {
+	it('wakes waiting readers, and refuses everything afterwards', async () => {
 		const log = await world.open(dir);
 		const waiting = log.waitFor(10);
 		await log.close();
@@ -140,7 +140,7 @@ describe('close', () => {
 		await expect(log.close()).resolves.toBeUndefined();
 	});
 
-	it('says so when the last state could not be written, and loses no record by it', async () => {
+	it('rejects when the last state could not be written, without losing a record', async () => {
 		const log = await world.open(dir);
 		await log.append([{ payload: 'kept', key: key(1) }]);
 		for (const name of readdirSync(dir)) if (name.startsWith('meta')) world.folders.remove(join(dir, name));
@@ -148,13 +148,13 @@ describe('close', () => {
 		await expect(log.close()).rejects.toThrow('EISDIR');
 		const again = await world.open(dir);
 		expect((await readAll(again)).records.map(({ text }) => text)).toEqual(['kept']);
-		expect(again.look(key(1))).toBe('duplicate');
+		expect(again.lookUp(key(1))).toBe('duplicate');
 		await again.close();
 	});
 });
 
 describe('waiting and reading', () => {
-	it('wakes a waiter when the record it waits for is durable, and when it no longer wants to', async () => {
+	it('end the wait when the record is durable, and when the signal aborts', async () => {
 		const log = await world.open(dir);
 		const order: string[] = [];
 		const third = log.waitFor(2).then(() => order.push('third'));
@@ -171,7 +171,7 @@ describe('waiting and reading', () => {
 		await log.waitFor(0);
 	});
 
-	it('sees nothing that is not on disk', async () => {
+	it('show nothing that is not on disk', async () => {
 		const log = await world.open(dir);
 		const appended = log.append(numbered(5));
 		expect(await log.read(0)).toEqual({ records: [], next: 0, gaps: [] });
@@ -179,7 +179,7 @@ describe('waiting and reading', () => {
 		expect((await log.read(0)).records).toHaveLength(5);
 	});
 
-	it('obeys its limits, and gives one record however large', async () => {
+	it('obey the limits, but return at least one record however large', async () => {
 		const log = await world.open(dir);
 		await log.append([...numbered(3), { payload: Buffer.alloc(600_000, 1) }, ...numbered(2)]);
 		const counts = async (limits: object) => {
@@ -196,7 +196,7 @@ describe('waiting and reading', () => {
 		expect(await counts({ maxBytes: 4 })).toEqual([4, 2]);
 	});
 
-	it('goes on through many segments, with more of them than files may be open, for many readers at once', async () => {
+	it('go through more segments than files may be open, for many readers at once', async () => {
 		const log = await world.open(dir, { segmentBytes: 4096 });
 		for (let n = 0; n < 1500; n += 10) await log.append(numbered(10, n, 100));
 		expect(log.stats().segments).toBeGreaterThan(30);

@@ -13,17 +13,17 @@ beforeEach(() => {
 });
 afterEach(() => world.end());
 
-describe('dedup', () => {
-	it('knows a record from the moment it is appended, and after a clean end and a kill', async () => {
+describe('the dedup window', () => {
+	it('knows a record from the moment it is appended, across a clean stop and a kill', async () => {
 		const log = await world.open(dir);
-		expect(log.look(key(1))).toBe('new');
+		expect(log.lookUp(key(1))).toBe('new');
 		const appended = log.append([{ payload: '1', key: key(1) }]);
-		expect(log.look(key(1))).toBe('duplicate');
+		expect(log.lookUp(key(1))).toBe('duplicate');
 		await appended;
 		const killed = await world.openAsIfKilled(dir);
 		await log.close();
 		for (const again of [killed, await world.open(dir)]) {
-			expect([again.look(key(1)), again.look({ ...key(1), hash: 99 }), again.look(key(2))]).toEqual([
+			expect([again.lookUp(key(1)), again.lookUp({ ...key(1), hash: 99 }), again.lookUp(key(2))]).toEqual([
 				'duplicate',
 				'restart',
 				'new',
@@ -31,7 +31,7 @@ describe('dedup', () => {
 		}
 	});
 
-	it('judges after a kill as before it, for every key', async () => {
+	it('gives every key the same verdict after a kill as before', async () => {
 		const options = { segmentBytes: 4096, dedup: { maxPerSource: 20 } };
 		let log = await world.open(dir, options);
 		const seen: DedupKey[] = [];
@@ -46,14 +46,14 @@ describe('dedup', () => {
 		}
 		const killed = await world.openAsIfKilled(dir, options);
 		const verdicts = (judge: typeof log) =>
-			seen.map((each) => [0, 1, 2].map((hash) => judge.look({ ...each, hash })).join());
+			seen.map((each) => [0, 1, 2].map((hash) => judge.lookUp({ ...each, hash })).join());
 		expect(verdicts(killed)).toEqual(verdicts(log));
 		expect(new Set(verdicts(log).join().split(',')).size).toBe(4);
 	});
 });
 
 describe('cursors', () => {
-	it('are where they were after a clean end, and no further than committed after a kill', async () => {
+	it('are unchanged after a clean stop, and never past a commit after a kill', async () => {
 		const log = await world.open(dir);
 		await log.append(numbered(10));
 		const relay = log.cursor('relay');
@@ -74,7 +74,7 @@ describe('cursors', () => {
 		expect(Object.fromEntries((await world.open(dir)).cursors())).toEqual({ relay: 2 });
 	});
 
-	it('are never ahead of what is durable, and take nothing that is no offset', async () => {
+	it('never pass what is durable, and refuse anything that is not an offset', async () => {
 		const log = await world.open(dir);
 		await log.append(numbered(3));
 		const cursor = log.cursor('relay');
@@ -90,7 +90,7 @@ describe('cursors', () => {
 });
 
 describe('offsets', () => {
-	it('are never given out again after a kill, and the log keeps its id', async () => {
+	it('are never assigned again after a kill, and the log keeps its id', async () => {
 		const log = await world.open(dir);
 		await log.append(numbered(5));
 		void log.append(numbered(5));
@@ -103,7 +103,7 @@ describe('offsets', () => {
 		expect((await world.open()).id).not.toBe(log.id);
 	});
 
-	it('are not given out again by a log of which nothing but the dedup snapshot is left', async () => {
+	it('are not assigned again when only the dedup snapshot is left', async () => {
 		const log = await world.open(dir);
 		await log.append([{ payload: 'x', key: key(1) }]);
 		await log.close();
@@ -112,12 +112,12 @@ describe('offsets', () => {
 		expect(again.nextOffset).toBeGreaterThan(0);
 		await again.append([{ payload: 'y', key: key(2) }]);
 		const killed = await world.openAsIfKilled(dir);
-		expect(killed.look(key(2))).toBe('duplicate');
+		expect(killed.lookUp(key(2))).toBe('duplicate');
 	});
 });
 
-describe('what stands in the way', () => {
-	it('is moved aside and told: folders in the place of files, a file in the place of the folder for damaged parts', async () => {
+describe('an obstacle in the folder', () => {
+	it('is moved aside and reported, be it a folder in place of a file or the reverse', async () => {
 		for (const name of ['meta.a', 'meta.b', '00000000000000000007.log', 'dedup-00000000000000000003.snap'])
 			mkdirSync(join(dir, name));
 		writeFileSync(join(dir, 'damaged'), 'a file');
@@ -128,7 +128,7 @@ describe('what stands in the way', () => {
 		expect((await readAll(await world.open(dir))).records).toHaveLength(3);
 	});
 
-	it('does not stop the log when the listener itself fails', async () => {
+	it('does not stop the log when the listener for incidents throws', async () => {
 		mkdirSync(join(dir, 'meta.a'));
 		const onIncident = vi.fn(() => {
 			throw new Error('a listener that fails');
@@ -139,7 +139,7 @@ describe('what stands in the way', () => {
 		await log.append(numbered(1));
 	});
 
-	it('leaves alone what is none of the log', async () => {
+	it('is left alone if its name is not one of the log', async () => {
 		writeFileSync(join(dir, 'notes.txt'), 'mine');
 		writeFileSync(join(dir, '7.log'), 'mine');
 		const log = await world.open(dir);

@@ -3,9 +3,9 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { LogWriteError } from './errors.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
-import { LogWriteError } from './types.ts';
 
 const MIB = 1024 * 1024;
 let world: LogWorld;
@@ -14,7 +14,7 @@ afterEach(() => world.end());
 const texts = async (log: Parameters<typeof readAll>[0]) => (await readAll(log)).records.map(({ text }) => text);
 
 describe('a disk that refuses writes', () => {
-	it('leaves nothing of a rejected append: not in the log, not after a restart, not in the dedup window', async () => {
+	it('leaves nothing of a rejected append in the log, after a restart or in the dedup window', async () => {
 		world = new LogWorld();
 		const dir = world.folders.make();
 		const log = await world.open(dir);
@@ -32,7 +32,7 @@ describe('a disk that refuses writes', () => {
 				]),
 			).rejects.toThrow(LogWriteError);
 			expect(log.stats().trouble).toBeTruthy();
-			expect([log.look(key(1)), log.look(key(2)), log.look({ ...key(1), hash: 9 })]).toEqual([
+			expect([log.lookUp(key(1)), log.lookUp(key(2)), log.lookUp({ ...key(1), hash: 9 })]).toEqual([
 				'duplicate',
 				'new',
 				'restart',
@@ -40,7 +40,7 @@ describe('a disk that refuses writes', () => {
 		}
 		world.disk.mend();
 		expect(await texts(log)).toEqual(['a']);
-		// A redelivery is taken as new.
+		// A redelivery counts as new.
 		await log.append([{ payload: 'b', key: key(2) }]);
 		expect(log.stats().trouble).toBeUndefined();
 		expect(await texts(log)).toEqual(['a', 'b']);
@@ -49,12 +49,12 @@ describe('a disk that refuses writes', () => {
 		for (const again of [killed, await world.open(dir)]) {
 			expect(await texts(again)).toEqual(['a', 'b']);
 			expect((await again.read(0)).gaps).toEqual([]);
-			expect([1, 2, 3].map((seq) => again.look(key(seq)))).toEqual(['duplicate', 'duplicate', 'new']);
+			expect([1, 2, 3].map((seq) => again.lookUp(key(seq)))).toEqual(['duplicate', 'duplicate', 'new']);
 		}
 		expect(world.incidents).toEqual([]);
 	});
 
-	it('leaves no byte behind of what it had no room for', async () => {
+	it('leaves no byte of a write for which it had no room', async () => {
 		world = new LogWorld();
 		const dir = world.folders.make();
 		const log = await world.open(dir);
@@ -67,7 +67,7 @@ describe('a disk that refuses writes', () => {
 		expect(world.incidents).toEqual([]);
 	});
 
-	it('never gets the offset of a rejected record given out again', async () => {
+	it('never makes the log assign the offset of a rejected record again', async () => {
 		world = new LogWorld();
 		const log = await world.open();
 		const offsets = new Set<number>();
@@ -81,7 +81,7 @@ describe('a disk that refuses writes', () => {
 		expect((await readAll(log)).gaps).toEqual([]);
 	});
 
-	it('is not strewn with files, and keeps none open, however often a write is tried', async () => {
+	it('collects no files, and has none left open, however often a write is tried', async () => {
 		world = new LogWorld();
 		const dir = world.folders.make();
 		const log = await world.open(dir, { segmentBytes: 4096 });
@@ -97,27 +97,27 @@ describe('a disk that refuses writes', () => {
 		expect((await readAll(log)).records).toHaveLength(51);
 	});
 
-	it('fails what came in meanwhile too, and a duplicate with its original', async () => {
+	it('fails records that arrived meanwhile too, and a duplicate with its original', async () => {
 		world = new LogWorld(50);
 		const log = await world.open();
 		await log.append([{ payload: 'a' }]);
 		world.disk.tear();
 		const { started: original } = await world.writing(() => log.append([{ payload: 'b', key: key(1) }]));
 		const outcomes: Promise<unknown>[] = [original];
-		// By the time what came in meanwhile would be written there is room again; it fails all the same.
+		// There is room again by the time the later records would be written; they fail all the same.
 		original.catch(world.disk.mend);
-		expect(log.look(key(1))).toBe('duplicate');
+		expect(log.lookUp(key(1))).toBe('duplicate');
 		outcomes.push(log.durable(), log.append([{ payload: 'c', key: key(2) }]), log.durable());
 		for (const outcome of await Promise.allSettled(outcomes))
 			expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ENOSPC' } });
-		expect([log.look(key(1)), log.look(key(2))]).toEqual(['new', 'new']);
+		expect([log.lookUp(key(1)), log.lookUp(key(2))]).toEqual(['new', 'new']);
 		world.disk.mend();
 		await log.append([{ payload: 'b', key: key(1) }]);
 		await log.durable();
 		expect(await texts(log)).toEqual(['a', 'b']);
 	});
 
-	it('opens, and serves what is there', async () => {
+	it('does not keep the log from opening and serving its records', async () => {
 		world = new LogWorld();
 		const dir = world.folders.make();
 		const log = await world.open(dir);
@@ -129,7 +129,7 @@ describe('a disk that refuses writes', () => {
 		await expect(again.append(numbered(1))).rejects.toThrow(LogWriteError);
 	});
 
-	it('gets no key into a dedup snapshot whose record it did not take', async () => {
+	it('keeps the keys of refused records out of dedup snapshots', async () => {
 		world = new LogWorld(40);
 		const dir = world.folders.make();
 		const log = await world.open(dir);
@@ -137,7 +137,7 @@ describe('a disk that refuses writes', () => {
 			Array.from({ length: count }, (_, n) => ({ payload: Buffer.alloc(MIB), key: key(n, 'large') }));
 		await log.append(mib(14));
 		await log.append(mib(14));
-		// The commit after which a snapshot is due is under way when the next record comes in, and that one fails.
+		// The commit that makes a snapshot due is under way when the next record arrives, and that record fails.
 		const { started: last } = await world.writing(() => log.append(mib(6)));
 		const failing = log.append([{ payload: 'x', key: key(1) }]);
 		await last;
@@ -145,13 +145,13 @@ describe('a disk that refuses writes', () => {
 		await expect(failing).rejects.toThrow(LogWriteError);
 		await vi.waitFor(() => expect(readdirSync(dir).some((name) => name.endsWith('.snap'))).toBe(true));
 		const killed = await world.openAsIfKilled(dir);
-		expect(killed.look(key(1))).toBe('new');
-		expect(killed.look(key(5, 'large'))).toBe('duplicate');
+		expect(killed.lookUp(key(1))).toBe('new');
+		expect(killed.lookUp(key(5, 'large'))).toBe('duplicate');
 	});
 });
 
 describe('a commit thread that dies', () => {
-	it('fails what it was at, and another takes over, for every log', async () => {
+	it('fails the requests under way, and is replaced for every log', async () => {
 		world = new LogWorld();
 		const [one, two] = [await world.open(), await world.open()];
 		await Promise.all([one.append(numbered(1)), two.append(numbered(1))]);
@@ -167,7 +167,7 @@ describe('a commit thread that dies', () => {
 });
 
 describe('a disk that takes 150 ms for an fsync', () => {
-	it('does not hold up the event loop: an HTTP server and timers go on while a commit runs', async () => {
+	it('does not block the event loop: an HTTP server and timers go on during a commit', async () => {
 		world = new LogWorld(150);
 		const log = await world.open();
 		await log.append(numbered(1));
@@ -196,7 +196,7 @@ describe('a disk that takes 150 ms for an fsync', () => {
 		}
 	});
 
-	it('commits together whatever came in while one commit ran, in the order it came', async () => {
+	it('makes records that arrive during a commit share the next one, in order', async () => {
 		world = new LogWorld(150);
 		const log = await world.open();
 		await log.append(numbered(1));
@@ -212,7 +212,7 @@ describe('a disk that takes 150 ms for an fsync', () => {
 		expect(await texts(log)).toEqual(Array.from({ length: 201 }, (_, n) => `${n}`));
 	});
 
-	it('waits for company where it is told to', async () => {
+	it('lets commits wait for more records if so configured', async () => {
 		world = new LogWorld();
 		const log = await world.open(undefined, { commitEveryMs: 100 });
 		await log.append(numbered(1));

@@ -1,6 +1,7 @@
 export { Counter, Gauge, Histogram, Registry } from 'prom-client';
 export * from './collected-metrics.ts';
 export * from './concurrency/index.ts';
+export * from './files/write-atomically.ts';
 export * from './http/app.ts';
 export * from './http/guards.ts';
 export * from './http/probes.ts';

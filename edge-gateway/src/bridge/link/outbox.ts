@@ -68,7 +68,7 @@ export class Outbox {
 
 	/** Records that the remote does not have yet, including those that are not for it. */
 	get lag(): number {
-		return this.#cursor.account.balance().queued;
+		return this.#cursor.tally.balance().queued;
 	}
 
 	/** Since when the oldest message waits, epoch ms; undefined when none does. */
@@ -93,7 +93,7 @@ export class Outbox {
 			} else if (entry.stage === 'released') connection.send({ cmd: 'pubrel', messageId: entry.id });
 		}
 		this.#unhandled = 0;
-		this.#cursor.account.begin(this.#next, () => this.#unfinished + this.#unhandled);
+		this.#cursor.tally.begin(this.#next, () => this.#unfinished + this.#unhandled);
 		const stop = new AbortController();
 		this.#pumping = { stop, done: this.#pump(connection, stop.signal) };
 		this.#releaseReceived();
@@ -167,7 +167,7 @@ export class Outbox {
 		const read = await log.read(this.#next, { maxRecords: BATCH_RECORDS, maxBytes: BATCH_BYTES });
 		if (signal.aborted) return;
 		this.#unhandled = read.records.length;
-		this.#cursor.account.read(read.next, read.gaps);
+		this.#cursor.tally.read(read.next, read.gaps);
 		for (const { from, to, reason } of read.gaps) {
 			if (reason === 'consumed') continue;
 			tally.drop('lost', to - from + 1);
@@ -253,7 +253,7 @@ export class Outbox {
 
 	/** Counts one finished record in the cursor's account. */
 	#countHandled(): void {
-		this.#cursor.account.delivered(1, this.#firstUnacknowledged(), Date.now());
+		this.#cursor.tally.delivered(1, this.#firstUnacknowledged(), Date.now());
 	}
 
 	/** Moves the cursor past the messages that the remote has, and makes room in the window. */

@@ -62,7 +62,7 @@ export class EmbeddedBus implements Bus {
 	async appendOnce(stream: StreamName, key: string, entry: string): Promise<boolean> {
 		this.#assertOpen();
 		const once = { source: key, boot: '', seq: 0, hash: 0 };
-		if (this.#logs[stream].look(once) === 'duplicate') {
+		if (this.#logs[stream].lookUp(once) === 'duplicate') {
 			// The first one may still be on its way to the disk, and fail: wait until it is durable.
 			await this.#append(stream, []);
 			return false;

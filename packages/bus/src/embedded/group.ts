@@ -38,7 +38,7 @@ export class EmbeddedGroup {
 		this.#logger = logger;
 		this.#missing = new GapMarker(gatewayId, log.id);
 		this.#ledger = new GroupLedger(this.#cursor.position);
-		this.#cursor.account.begin(this.#cursor.position, () => this.#ledger.open);
+		this.#cursor.tally.begin(this.#cursor.position, () => this.#ledger.open);
 		const details = { cursor: this.#cursor.name };
 		this.#retry = new Retry({ what: 'reading the log', firstMs: 50, longestMs: 5000, logger, level: 'error', details });
 	}
@@ -54,7 +54,7 @@ export class EmbeddedGroup {
 		this.#ledger = new GroupLedger(offset);
 		this.#missing.clear();
 		this.#afterGap = 0;
-		this.#cursor.account.begin(offset, () => this.#ledger.open);
+		this.#cursor.tally.begin(offset, () => this.#ledger.open);
 		this.#commit();
 		// Ends the wait for what follows the old place.
 		this.#idle.abort();
@@ -94,7 +94,7 @@ export class EmbeddedGroup {
 
 	acknowledge(entries: readonly HeldEntry[]): void {
 		const done = this.#ledger.acknowledge(entries.map(({ offset }) => offset));
-		this.#cursor.account.delivered(done, this.#ledger.done, Date.now());
+		this.#cursor.tally.delivered(done, this.#ledger.done, Date.now());
 		this.#commit();
 	}
 
@@ -139,7 +139,7 @@ export class EmbeddedGroup {
 			this.#attachGap(entries);
 			if (entries.length > 0 || this.#missing.empty) ledger.add(entries, next);
 			else this.#afterGap = next;
-			this.#cursor.account.read(next, gaps);
+			this.#cursor.tally.read(next, gaps);
 			this.#commit();
 			this.#retry.succeeded();
 			if (next > from) return;

@@ -1,27 +1,27 @@
 import { type DedupKey, encodeRecord } from '../segment/record.ts';
 
-/** Told once: without an error when the records are on disk, or `dropped` by the policy. */
-export type Settled = (error?: Error, dropped?: boolean) => void;
+/** Called once: without an error when the records are on disk or were `dropped` by the policy, else with the error. */
+export type OnDurable = (error?: Error, dropped?: boolean) => void;
 
-/** Small: each buffer that goes to the commit thread and back counts as garbage of its size on both sides. */
+/** Small, because a buffer that goes to the commit thread and back counts as garbage of its size in both threads. */
 const FIRST_BUFFER = 8 * 1024;
 const ignore = () => undefined;
 
-/** Records on their way to the disk, encoded one behind the other, and those who wait for them. */
+/** Encoded records on their way to the disk, and the callers that wait for them. */
 export class Batch {
 	/** Offset of its first record. */
 	readonly first: number;
-	/** Offset after its last record. Moving it on leaves offsets out. */
+	/** Offset after its last record. Moving it on skips offsets. */
 	end: number;
-	/** Bytes used of `data`. */
+	/** Number of used bytes of `data`. */
 	length = 0;
 	records = 0;
 	/** When its first record was appended, epoch ms. */
 	firstAt = 0;
-	/** How many of its records have a key. */
+	/** Number of records with a key. */
 	keys = 0;
 	data: ArrayBuffer;
-	readonly #waiters: Settled[] = [];
+	readonly #waiters: OnDurable[] = [];
 	#bytes: Buffer;
 
 	constructor(first: number, bound: number, spare: ArrayBuffer | undefined) {
@@ -31,7 +31,7 @@ export class Batch {
 		this.#bytes = Buffer.from(this.data);
 	}
 
-	/** Makes room for `bound` bytes more. */
+	/** Makes room for `bound` more bytes. */
 	reserve(bound: number): void {
 		const needed = this.length + bound;
 		if (needed <= this.data.byteLength) return;
@@ -42,7 +42,7 @@ export class Batch {
 		this.#bytes = bytes;
 	}
 
-	/** Encodes one record at the end. Room must be reserved. */
+	/** Encodes a record at the end, where its room must be reserved. */
 	push(at: number, seconds: number, payload: Buffer | string, key: DedupKey | undefined): void {
 		this.length = encodeRecord(this.#bytes, this.length, this.end, at, seconds, payload, key);
 		this.end++;
@@ -52,10 +52,9 @@ export class Batch {
 	}
 
 	/**
-	 * Resolves with `answer` when the batch is on disk, rejects when it failed. Nobody need wait for it: it is never an
-	 * unhandled rejection.
+	 * Resolves with `answer` when the batch is on disk, rejects when it has failed; never an unhandled rejection.
 	 */
-	settled<T>(answer: T): Promise<T> {
+	whenDurable<T>(answer: T): Promise<T> {
 		const promise = new Promise<T>((resolve, reject) => {
 			this.#waiters.push((error) => (error ? reject(error) : resolve(answer)));
 		});
@@ -63,19 +62,19 @@ export class Batch {
 		return promise;
 	}
 
-	/** Calls `settled` when the batch is on disk, or has failed. */
-	whenSettled(settled: Settled): void {
-		this.#waiters.push(settled);
+	/** Calls `callback` when the batch is on disk or has failed. */
+	onDurable(callback: OnDurable): void {
+		this.#waiters.push(callback);
 	}
 
 	/**
-	 * Tells everybody. One who throws does not keep the others from being told; what he threw is the process's to deal
-	 * with.
+	 * Calls back every waiter. When one throws, the others are still called, and its error is thrown outside, where it
+	 * ends the process unless handled.
 	 */
 	settle(error?: Error): void {
-		for (const settled of this.#waiters) {
+		for (const callback of this.#waiters) {
 			try {
-				settled(error);
+				callback(error);
 			} catch (thrown) {
 				queueMicrotask(() => {
 					throw thrown;

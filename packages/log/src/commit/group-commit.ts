@@ -1,12 +1,12 @@
+import { LogWriteError } from '../errors.ts';
 import { encodeSegmentHeader, SEGMENT_HEADER, type Segment, segmentPath } from '../segment/segment.ts';
 import type { Segments } from '../segment/segments.ts';
-import { LogWriteError } from '../types.ts';
 import { Batch } from './batch.ts';
-import type { CommitWorker } from './commit-worker.ts';
+import type { CommitWorker } from './worker.ts';
 
-const LARGEST_KEPT_BUFFER = 4 * 1024 * 1024;
+const MAX_REUSED_BUFFER = 4 * 1024 * 1024;
 const SMALL_BUFFER = 16 * 1024;
-/** A segment is also closed after this share of the age bound, so that little outlives the bound with it. */
+/** A segment is also closed after 1/8 of the age bound, so that few records outlive the bound with it. */
 const SHARE_OF_AGE = 8;
 
 export interface GroupCommitOptions {
@@ -16,31 +16,31 @@ export interface GroupCommitOptions {
 	segmentBytes: number;
 	maxAgeMs: number;
 	commitEveryMs: number;
-	/** Seconds the log was open, over all its runs. */
+	/** Seconds the log has been open, over all its runs. */
 	logTime: () => number;
-	/** A batch is on disk; called before anybody who waits for it is told. */
+	/** Called when a batch is on disk, before its waiters. */
 	onStored: (batch: Batch) => void;
-	/** Everything that was not on disk yet has failed, from offset `first` on; called before anybody is told. */
+	/** Called when everything that was not on disk yet, from offset `first` on, has failed; before the waiters. */
 	onFailed: (error: LogWriteError, first: number) => void;
 }
 
-/** A buffer that was grown for a burst is let go when batches are small again. */
-function isWorthKeeping(size: number, used: number): boolean {
-	return size <= LARGEST_KEPT_BUFFER && (size <= SMALL_BUFFER || used > size / 8);
+/** A buffer that grew in a burst is not reused when batches are small again. */
+function isWorthReusing(size: number, used: number): boolean {
+	return size <= MAX_REUSED_BUFFER && (size <= SMALL_BUFFER || used > size / 8);
 }
 
 /**
  * Writes batches, one at a time:
  *
- *   pending batch ─▶ commit thread: write, fdatasync ─▶ whoever waits is told
+ *   pending batch ─▶ commit thread: write, fdatasync ─▶ waiters are called
  *        ▲                  │
- *        └── what comes in while one commit runs goes into the next
+ *        └── records that arrive during a commit go into the next one
  */
 export class GroupCommit {
 	readonly #options: GroupCommitOptions;
 	readonly #segments: Segments;
 	#nextOffset: number;
-	/** What follows goes into a new segment, whose name says where the one before ended. */
+	/** The next batch goes into a new segment, whose name records where the previous one ended. */
 	#beginSegment: boolean;
 	#pending: Batch | undefined;
 	#writing: Batch | undefined;
@@ -56,7 +56,7 @@ export class GroupCommit {
 		this.#beginSegment = nextOffset !== segments.end;
 	}
 
-	/** The offset that the next record gets. Never given twice, whatever becomes of the record. */
+	/** The offset of the next record. Never given twice, whether the record is stored or not. */
 	get nextOffset(): number {
 		return this.#nextOffset;
 	}
@@ -70,7 +70,7 @@ export class GroupCommit {
 		return this.#writing !== undefined;
 	}
 
-	/** The batch that takes what is appended now, with room for `bytes`. After adding to it call `added`. */
+	/** The batch for records appended now, with room for `bytes`. Call `added` after adding to it. */
 	batchFor(bytes: number): Batch {
 		if (this.#pending) this.#pending.reserve(bytes);
 		else {
@@ -86,18 +86,18 @@ export class GroupCommit {
 		this.#schedule();
 	}
 
-	/** Gives `count` offsets to records that are not stored. */
-	leaveOut(count: number): void {
+	/** Assigns `count` offsets to records that are not stored. */
+	skipOffsets(count: number): void {
 		this.#nextOffset += count;
 	}
 
 	/** Resolves when everything added so far is on disk; rejects when any of it could not be written. */
 	durable(): Promise<void> {
 		const batch = this.#pending ?? this.#writing;
-		return batch ? batch.settled(undefined) : Promise.resolve();
+		return batch ? batch.whenDurable(undefined) : Promise.resolve();
 	}
 
-	/** Resolves when nothing waits and nothing is being written; the file is closed. */
+	/** Resolves when nothing is pending or being written, and the file is closed. */
 	async drain(): Promise<void> {
 		this.#draining = true;
 		this.#scheduled?.cancel();
@@ -124,7 +124,7 @@ export class GroupCommit {
 			const timer = setTimeout(commit, this.#options.commitEveryMs);
 			this.#scheduled = { cancel: () => cancelled(() => clearTimeout(timer)) };
 		} else {
-			// setImmediate: what the other sockets of this turn of the event loop bring still comes along.
+			// setImmediate: records from other sockets in this turn of the event loop join the batch.
 			const immediate = setImmediate(commit);
 			this.#scheduled = { cancel: () => cancelled(() => clearImmediate(immediate)) };
 		}
@@ -146,7 +146,7 @@ export class GroupCommit {
 						data: batch.data,
 						length: batch.length,
 					});
-		if (answer.data && isWorthKeeping(answer.data.byteLength, batch.length)) this.#spare = answer.data;
+		if (answer.data && isWorthReusing(answer.data.byteLength, batch.length)) this.#spare = answer.data;
 		this.#writing = undefined;
 		if (answer.error) this.#failed(batch, new LogWriteError(answer.error.code, answer.error.message));
 		else this.#stored(batch, segment as Segment);
@@ -172,8 +172,7 @@ export class GroupCommit {
 	}
 
 	/**
-	 * The segment the next batch goes into, begun anew where the last one is full, old or damaged, or offsets were left
-	 * out.
+	 * The segment for the next batch: a new one when the last is full, old or damaged, or when offsets were skipped.
 	 */
 	async #segmentFor(batch: Batch): Promise<Segment | LogWriteError> {
 		const { dir, logId, worker } = this.#options;
@@ -195,7 +194,7 @@ export class GroupCommit {
 
 	#takesMore({ header, size }: Segment): boolean {
 		if (!header) return false;
-		// One that is still empty serves however often a write fails: a full disk must not be strewn with empty files.
+		// An empty segment is reused however often a write fails: a full disk must not collect empty files.
 		if (size <= SEGMENT_HEADER) return true;
 		const age = this.#options.logTime() - header.logTime;
 		return (

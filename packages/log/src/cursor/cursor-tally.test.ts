@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CommitWorker, startCommitWorker } from '../commit/commit-worker.ts';
+import { type CommitWorker, startCommitWorker } from '../commit/worker.ts';
 import { Log } from '../log.ts';
-import type { Cursor, LogOptions, WhenFull } from '../types.ts';
+import type { LogOptions } from '../options.ts';
+import type { WhenFull } from '../retention/policy.ts';
+import type { Cursor } from './cursors.ts';
 
 const failing = new Int32Array(new SharedArrayBuffer(4));
 let worker: CommitWorker;
@@ -14,7 +16,7 @@ beforeAll(() => {
 });
 afterAll(() => worker.close());
 
-/** A consumer that reads a batch, delivers it and says so. */
+/** A consumer that reads a batch, delivers it and reports that to its tally. */
 class Consumer {
 	readonly cursor: Cursor;
 	readonly #log: Log;
@@ -25,20 +27,20 @@ class Consumer {
 		this.#log = log;
 		this.cursor = log.cursor(name);
 		this.#next = this.cursor.position;
-		this.cursor.account.begin(this.#next, () => this.#held?.records ?? 0);
+		this.cursor.tally.begin(this.#next, () => this.#held?.records ?? 0);
 	}
 
 	async take(maxRecords: number): Promise<void> {
 		this.deliver();
 		const { records, next, gaps } = await this.#log.read(this.#next, { maxRecords });
 		this.#next = next;
-		this.cursor.account.read(next, gaps);
+		this.cursor.tally.read(next, gaps);
 		this.#held = { records: records.length, next };
 	}
 
 	deliver(): void {
 		if (!this.#held) return;
-		this.cursor.account.delivered(this.#held.records, this.#held.next, 0);
+		this.cursor.tally.delivered(this.#held.records, this.#held.next, 0);
 		this.cursor.commit(this.#held.next);
 		this.#held = undefined;
 	}
@@ -47,7 +49,7 @@ class Consumer {
 		this.#held = undefined;
 		this.#next = Math.max(0, this.cursor.position - by);
 		this.cursor.commit(this.#next);
-		this.cursor.account.begin(this.#next, () => this.#held?.records ?? 0);
+		this.cursor.tally.begin(this.#next, () => this.#held?.records ?? 0);
 	}
 }
 
@@ -89,7 +91,7 @@ const steps = fc.array(
 ) as fc.Arbitrary<Step[]>;
 
 async function inFolder<T>(work: (open: (change?: Partial<LogOptions>) => Promise<Log>) => Promise<T>): Promise<T> {
-	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-account-'));
+	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-tally-'));
 	const opened: Log[] = [];
 	try {
 		return await work(async (change) => {
@@ -104,15 +106,15 @@ async function inFolder<T>(work: (open: (change?: Partial<LogOptions>) => Promis
 	}
 }
 
-describe("a consumer's account", () => {
-	it('balances at every moment, whatever the policy drops, the disk refuses, or the consumer does', async () => {
+describe('the tally of a consumer', () => {
+	it('balances at every moment, whatever the policy drops, the disk refuses or the consumer does', async () => {
 		await fc.assert(
 			fc.asyncProperty(fc.constantFrom<WhenFull>('refuse', 'drop-oldest', 'drop-newest'), steps, (whenFull, all) =>
 				inFolder(async (open) => {
 					let log = await open({ whenFull });
 					let consumers = [new Consumer(log, 'a'), new Consumer(log, 'b')];
 					const check = () => {
-						for (const { cursor } of consumers) expect(cursor.account.balance()).toMatchObject({ imbalance: 0 });
+						for (const { cursor } of consumers) expect(cursor.tally.balance()).toMatchObject({ imbalance: 0 });
 					};
 					for (const step of all) {
 						if (step.do === 'append') {
@@ -139,38 +141,38 @@ describe("a consumer's account", () => {
 		);
 	}, 120_000);
 
-	it('shows by how many records a consumer that passes some over is out of balance', () =>
+	it('shows how many records a consumer skipped as an imbalance', () =>
 		inFolder(async (open) => {
 			const log = await open();
-			const { account } = log.cursor('careless');
-			account.begin(0);
+			const { tally } = log.cursor('careless');
+			tally.begin(0);
 			await log.append(Array.from({ length: 10 }, () => ({ payload: 'x' })));
-			expect(account.balance()).toEqual({ appended: 10, delivered: 0, lost: {}, queued: 10, imbalance: 0 });
-			account.read(10, []);
-			account.delivered(7, 10, 1);
-			expect(account.balance()).toEqual({ appended: 10, delivered: 7, lost: {}, queued: 0, imbalance: 3 });
+			expect(tally.balance()).toEqual({ appended: 10, delivered: 0, lost: {}, queued: 10, imbalance: 0 });
+			tally.read(10, []);
+			tally.delivered(7, 10, 1);
+			expect(tally.balance()).toEqual({ appended: 10, delivered: 7, lost: {}, queued: 0, imbalance: 3 });
 		}));
 
-	it('counts what the policy gave up before it was read as lost, by reason, and what waits for one who has not begun', () =>
+	it('counts unread records that the policy dropped as lost, and waiting ones before the consumer begins', () =>
 		inFolder(async (open) => {
 			const log = await open({ whenFull: 'drop-oldest' });
-			const { account } = log.cursor('slow');
+			const { tally } = log.cursor('slow');
 			for (let i = 0; i < 100; i++) await log.append([{ payload: Buffer.alloc(8000, 'x') }]);
-			const { queued, lost, imbalance } = account.balance();
+			const { queued, lost, imbalance } = tally.balance();
 			expect(lost).toEqual({ 'dropped-oldest': 100 - queued });
 			expect(queued).toBeGreaterThan(20);
 			expect(imbalance).toBe(0);
 		}));
 
-	it('remembers when what it delivered last was delivered', () =>
+	it('remembers when the latest records were delivered', () =>
 		inFolder(async (open) => {
 			const log = await open();
-			const { account } = log.cursor('c');
-			account.begin(0);
+			const { tally } = log.cursor('c');
+			tally.begin(0);
 			await log.append(Array.from({ length: 4 }, () => ({ payload: 'x' })));
-			account.read(4, []);
-			account.delivered(2, 2, 100);
-			account.delivered(2, 4, 200);
-			expect([0, 1, 2, 3, 4].map((offset) => account.deliveredAt(offset))).toEqual([100, 100, 200, 200, undefined]);
+			tally.read(4, []);
+			tally.delivered(2, 2, 100);
+			tally.delivered(2, 4, 200);
+			expect([0, 1, 2, 3, 4].map((offset) => tally.deliveredAt(offset))).toEqual([100, 100, 200, 200, undefined]);
 		}));
 });

@@ -1,27 +1,30 @@
-/** How many records, by the reason of the gap they are lost in. */
+/** Number of lost records by the reason of their gap. */
 export type Lost = Record<string, number>;
 
-/** Records between two offsets, by what is known of them: those that are held, and those that are lost. */
-export interface Due {
+/** The records between two offsets, as far as known. */
+export interface RangeCount {
+	/** Records that are held. */
 	records: number;
+	/** Records that are lost. */
 	lost: Lost;
 }
 
-/** What an account needs of its log. */
+/** The part of a log that a tally needs. */
 export interface Countable {
-	/** The offset after the last record on disk, also of those that readers do not see yet. */
+	/** The offset after the last durable record, visible or not. */
 	readonly durableEnd: number;
 	/** Records stored since the log was opened. */
 	readonly appended: number;
-	due(from: number, to: number): Due;
+	/** Counts the offsets from `from` to before `to`. */
+	count(from: number, to: number): RangeCount;
 }
 
 /**
- * What became of what a consumer was to get since it began. appended = delivered + lost + queued; `imbalance` is by how
- * much it is not.
+ * What happened to the records that a consumer was to get since it began: appended = delivered + lost + queued. Any
+ * difference is the `imbalance`, which must be 0.
  */
 export interface CursorBalance {
-	/** What waited when it began, and what was appended since. */
+	/** Records that waited when it began, plus records appended since. */
 	appended: number;
 	delivered: number;
 	lost: Lost;
@@ -29,25 +32,25 @@ export interface CursorBalance {
 	imbalance: number;
 }
 
-const MOST_REMEMBERED = 512;
+const MAX_REMEMBERED = 512;
 
 /**
- * The books of one consumer of the log. What it delivers and what it is told is lost is counted as it happens; what
- * there was to deliver comes from the log's own count of what it stored, and what still waits from offsets and known
- * gaps: three counts that know nothing of each other.
+ * The tally of one consumer of the log. Delivered and lost records are counted as they happen, the records to deliver
+ * come from the log's own count of stored records, and the waiting ones from offsets and known gaps: three independent
+ * counts.
  */
-export class CursorAccount {
+export class CursorTally {
 	readonly #log: Countable;
-	/** Where its cursor stands, as long as its consumer has not begun. */
+	/** The position of its cursor, used until its consumer begins. */
 	readonly #cursor: () => number;
-	/** How many records are in the consumer's hands: read, and neither delivered nor given up. */
+	/** Number of records that the consumer has read and not finished. */
 	#inHand: () => number = () => 0;
 	#position: number | undefined;
-	/** What was due when it began, without what the log had stored until then. */
+	/** Records due when it began, minus the records that the log had stored until then. */
 	#base = 0;
 	#delivered = 0;
 	readonly #lost: Lost = {};
-	/** Where the last deliveries ended, and when: a ring. */
+	/** Ends of the last deliveries with their times, oldest first. */
 	readonly #ends: { next: number; at: number }[] = [];
 
 	constructor(log: Countable, cursor: () => number) {
@@ -55,26 +58,26 @@ export class CursorAccount {
 		this.#cursor = cursor;
 	}
 
-	/** False until its consumer begins: nothing is known of it. */
+	/** False until its consumer begins. */
 	get begun(): boolean {
 		return this.#position !== undefined;
 	}
 
 	/**
-	 * The consumer reads on at `position`: at its start, and whenever it is told that it stands elsewhere. What it has to
-	 * deliver again counts as appended again. `inHand` says how many records it has read and not yet dealt with, where it
-	 * does not deal with them at once.
+	 * Call it when the consumer starts reading at `position`, or continues elsewhere. Records that it has to deliver
+	 * again count as appended again. `inHand` returns how many records it has read and not finished, for a consumer that
+	 * does not finish them at once.
 	 */
 	begin(position: number, inHand: () => number = () => 0): void {
 		this.#inHand = inHand;
-		const { records, lost } = this.#log.due(position, this.#log.durableEnd);
+		const { records, lost } = this.#log.count(position, this.#log.durableEnd);
 		this.#base = this.#delivered + sum(this.#lost) + records + sum(lost) + inHand() - this.#log.appended;
 		this.#position = position;
 	}
 
 	/**
-	 * The consumer has read up to before `next`, and was told of `gaps`. What it read it has in hand, or has dealt with
-	 * before the next turn of the event loop.
+	 * Call it when the consumer has read up to before `next` and got `gaps`. It must hold the records it read, or finish
+	 * them before the next turn of the event loop.
 	 */
 	read(next: number, gaps: readonly { from: number; to: number; reason: string }[]): void {
 		for (const { from, to, reason } of gaps)
@@ -82,24 +85,24 @@ export class CursorAccount {
 		this.#position = next;
 	}
 
-	/** So many records are delivered, and all before `next`, at `now` (epoch ms). */
+	/** Call it when `records` more are delivered, and with them everything before `next`, at `now` (epoch ms). */
 	delivered(records: number, next: number, now: number): void {
 		this.#delivered += records;
 		if (records === 0) return;
 		this.#ends.push({ next, at: now });
-		if (this.#ends.length > MOST_REMEMBERED) this.#ends.splice(0, MOST_REMEMBERED / 2);
+		if (this.#ends.length > MAX_REMEMBERED) this.#ends.splice(0, MAX_REMEMBERED / 2);
 	}
 
-	/** When the record of this offset was delivered, epoch ms; undefined where that is not known (any more). */
+	/** When the record at this offset was delivered, epoch ms; undefined where that is no longer known. */
 	deliveredAt(offset: number): number | undefined {
 		const first = this.#ends.findIndex(({ next }) => next > offset);
-		// Before the oldest that is remembered it may have been any time.
-		return first > 0 || (first === 0 && this.#ends.length < MOST_REMEMBERED / 2) ? this.#ends[first]!.at : undefined;
+		// Anything before the oldest remembered delivery may have been delivered at any time.
+		return first > 0 || (first === 0 && this.#ends.length < MAX_REMEMBERED / 2) ? this.#ends[first]!.at : undefined;
 	}
 
 	balance(): CursorBalance {
 		const position = this.#position ?? this.#cursor();
-		const ahead = this.#log.due(position, this.#log.durableEnd);
+		const ahead = this.#log.count(position, this.#log.durableEnd);
 		const lost = { ...this.#lost };
 		for (const [reason, count] of Object.entries(ahead.lost)) lost[reason] = (lost[reason] ?? 0) + count;
 		const queued = ahead.records + this.#inHand();
@@ -114,7 +117,7 @@ export class CursorAccount {
 	}
 }
 
-/** What was dropped at the door was never appended, so no consumer has lost it. */
+/** Records dropped as the newest were never appended, so no consumer has lost them. */
 export function isLoss(reason: string): boolean {
 	return reason !== 'dropped-newest';
 }

@@ -1,10 +1,29 @@
-import type { Cursor } from '../types.ts';
-import { type Countable, CursorAccount } from './cursor-tally.ts';
+import { type Countable, CursorTally } from './cursor-tally.ts';
 
-/** The consumers' places. */
+/**
+ * The position of a consumer in the log. Kept across restarts; after a crash it may be up to a second old, or five
+ * seconds where few records arrive.
+ */
+export interface Cursor {
+	readonly name: string;
+	/** The next offset that the consumer wants. */
+	readonly position: number;
+	readonly tally: CursorTally;
+	/**
+	 * Records that everything before `next` is finished. May move back; never moves past what is durable.
+	 * @throws RangeError unless `next` is a whole number and not negative.
+	 */
+	commit(next: number): void;
+	/** Resolves when the position was handed to the file system. */
+	flush(): Promise<void>;
+	/** Forgets the cursor: the log keeps nothing for it any more. */
+	remove(): void;
+}
+
+/** The cursors of a log. */
 export class Cursors {
 	readonly #positions: Map<string, number>;
-	readonly #accounts = new Map<string, CursorAccount>();
+	readonly #tallies = new Map<string, CursorTally>();
 	readonly #log: Countable;
 	readonly #changed: () => void;
 	readonly #save: () => Promise<void>;
@@ -20,12 +39,12 @@ export class Cursors {
 		return this.#positions;
 	}
 
-	/** The books of those that were opened. */
-	get accounts(): ReadonlyMap<string, CursorAccount> {
-		return this.#accounts;
+	/** The tallies of the cursors that were opened. */
+	get tallies(): ReadonlyMap<string, CursorTally> {
+		return this.#tallies;
 	}
 
-	/** The place of the one that is furthest behind; infinite when there is none. */
+	/** The position of the cursor furthest behind; infinite when there is none. */
 	slowest(): number {
 		let slowest = Number.POSITIVE_INFINITY;
 		for (const position of this.#positions.values()) if (position < slowest) slowest = position;
@@ -38,16 +57,16 @@ export class Cursors {
 			positions.set(name, start);
 			this.#changed();
 		}
-		const account = this.#accounts.get(name) ?? new CursorAccount(this.#log, () => positions.get(name) ?? start);
-		this.#accounts.set(name, account);
+		const tally = this.#tallies.get(name) ?? new CursorTally(this.#log, () => positions.get(name) ?? start);
+		this.#tallies.set(name, tally);
 		return {
 			name,
-			account,
+			tally,
 			get position() {
 				return positions.get(name) ?? start;
 			},
 			commit: (next) => {
-				if (!Number.isSafeInteger(next) || next < 0) throw new RangeError(`no offset: ${next}`);
+				if (!Number.isSafeInteger(next) || next < 0) throw new RangeError(`not an offset: ${next}`);
 				const position = Math.min(next, this.#log.durableEnd);
 				if (!positions.has(name) || positions.get(name) === position) return;
 				positions.set(name, position);
@@ -55,7 +74,7 @@ export class Cursors {
 			},
 			flush: () => this.#save(),
 			remove: () => {
-				this.#accounts.delete(name);
+				this.#tallies.delete(name);
 				if (positions.delete(name)) this.#changed();
 			},
 		};

@@ -1,10 +1,10 @@
 import type { LogRecord } from '../segment/record.ts';
-import type { Gap } from '../types.ts';
+import type { Gap } from './gaps.ts';
 
 /**
- * The gaps between records that were read: of known ones those parts that no record stands in (several may have been
- * made one, with what lay between), and what was `thinned`. In order, each with the times of the records around it
- * where nothing better is known.
+ * The exact gaps between records that were read, in order: the parts of known gaps without a record (several gaps may
+ * have been merged, with the records between them), and the thinned ranges. A gap without times of its own gets those
+ * of the records around it.
  */
 export function exactGaps(
 	known: readonly Gap[],
@@ -34,7 +34,7 @@ export function exactGaps(
 	return gaps.sort((a, b) => a.from - b.from);
 }
 
-/** What of a range lies in none of these gaps, which are in order. */
+/** The parts of a range that are in none of these gaps, which are in order. */
 function without(range: { from: number; to: number }, known: readonly Gap[]): { from: number; to: number }[] {
 	const left: { from: number; to: number }[] = [];
 	let { from } = range;

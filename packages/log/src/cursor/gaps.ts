@@ -1,10 +1,22 @@
-import type { Gap } from '../types.ts';
-import { type Due, isLoss } from './cursor-tally.ts';
+import { isLoss, type RangeCount } from './cursor-tally.ts';
 
-/**
- * A gap, or offsets that were given out but never to a record on disk: nothing is missing there, whatever becomes of
- * what stands around them.
- */
+/** Offsets whose records are gone, from `from` to `to`, both included. */
+export interface Gap {
+	from: number;
+	to: number;
+	/**
+	 * `damaged`: unreadable on disk. `dropped-oldest`, `dropped-newest`, `expired`: dropped by the policy or the age
+	 * bound.
+	 * `thinned`: left out to make room; the records around such gaps represent them. `consumed`: removed after every
+	 * cursor had passed them; only a reader that goes back further gets this gap.
+	 */
+	reason: 'damaged' | 'dropped-oldest' | 'dropped-newest' | 'expired' | 'thinned' | 'consumed';
+	/** When the first and the last of the records were appended, epoch ms, as far as known. */
+	firstAt?: number;
+	lastAt?: number;
+}
+
+/** A gap, or `unwritten` offsets: those were assigned but never to a record on disk, so nothing is missing there. */
 export interface KnownGap {
 	from: number;
 	to: number;
@@ -13,7 +25,8 @@ export interface KnownGap {
 	lastAt?: number | undefined;
 }
 
-const MOST = 1000;
+const MAX_GAPS = 1000;
+/** Which reason a gap gets that is merged from two. */
 const GRAVITY: Record<KnownGap['reason'], number> = {
 	damaged: 3,
 	'dropped-oldest': 2,
@@ -24,7 +37,7 @@ const GRAVITY: Record<KnownGap['reason'], number> = {
 	unwritten: 0,
 };
 
-/** What is known not to be there: sorted, without overlap, and bounded. */
+/** The known gaps of a log: sorted, without overlap, and bounded in number. */
 export class Gaps {
 	#gaps: KnownGap[];
 
@@ -33,7 +46,7 @@ export class Gaps {
 		for (const gap of gaps) this.add(gap);
 	}
 
-	/** Takes a gap in, and returns those parts of it that were not known yet. */
+	/** Adds a gap. Returns the parts of it that were not known yet. */
 	add(gap: KnownGap): KnownGap[] {
 		const fresh: KnownGap[] = [];
 		let from = gap.from;
@@ -50,7 +63,7 @@ export class Gaps {
 		return fresh.map((part) => ({ ...part }));
 	}
 
-	/** What is missing in [from, next), cut to that. */
+	/** The gaps within [from, next), clipped to it. */
 	within(from: number, next: number): Gap[] {
 		const found: Gap[] = [];
 		for (let at = this.#after(from); at < this.#gaps.length; at++) {
@@ -64,22 +77,20 @@ export class Gaps {
 		return found;
 	}
 
-	/**
-	 * How many of the offsets in [from, to) hold a record, as far as is known here, and how many did and do not any more.
-	 */
-	due(from: number, to: number): Due {
-		const due: Due = { records: Math.max(0, to - from), lost: {} };
+	/** Counts the records held and lost in [from, to). */
+	count(from: number, to: number): RangeCount {
+		const count: RangeCount = { records: Math.max(0, to - from), lost: {} };
 		for (let at = this.#after(from); at < this.#gaps.length; at++) {
 			const { from: first, to: last, reason } = this.#gaps[at]!;
 			if (first >= to) break;
 			const offsets = Math.min(last, to - 1) - Math.max(first, from) + 1;
-			due.records -= offsets;
-			if (reason !== 'unwritten' && isLoss(reason)) due.lost[reason] = (due.lost[reason] ?? 0) + offsets;
+			count.records -= offsets;
+			if (reason !== 'unwritten' && isLoss(reason)) count.lost[reason] = (count.lost[reason] ?? 0) + offsets;
 		}
-		return due;
+		return count;
 	}
 
-	/** All of them, as they are now. */
+	/** A copy of all gaps. */
 	all(): KnownGap[] {
 		return this.#gaps.map((gap) => ({ ...gap }));
 	}
@@ -112,8 +123,8 @@ export class Gaps {
 		} else if (joinsBefore) before.to = gap.to;
 		else if (joinsAfter) after.from = gap.from;
 		else this.#gaps.splice(at, 0, gap);
-		if (this.#gaps.length <= MOST) return;
-		// The two oldest become one that covers both, under the graver name: rather told too much than not told.
+		if (this.#gaps.length <= MAX_GAPS) return;
+		// Merge the two oldest into one that covers both, with the graver reason: it may report too much, never too little.
 		const [first, second] = this.#gaps.splice(0, 2) as [KnownGap, KnownGap];
 		const reason = GRAVITY[first.reason] >= GRAVITY[second.reason] ? first.reason : second.reason;
 		spanTimes(first, second);

@@ -1,25 +1,15 @@
-import {
-	closeSync,
-	fdatasyncSync,
-	openSync,
-	readdirSync,
-	readFileSync,
-	renameSync,
-	rmSync,
-	writeFileSync,
-} from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DedupSnapshot, decodeSnapshot, encodeSnapshot } from './dedup-snapshot.ts';
-import type { DedupOptions } from './dedup-window.ts';
+import { writeAtomically, writeAtomicallySync } from '@crowdvision/service-kit/files';
+import { type DedupSnapshot, decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import type { DedupOptions } from './window.ts';
 
-const KEPT = 2;
+const MAX_SNAPSHOTS = 2;
 export const SNAPSHOT_NAME = /^dedup-\d{20}\.snap$/;
 const UNFINISHED = /^dedup-\d{20}\.snap\.tmp$/;
 
-/**
- * Snapshots of the dedup window in a log's folder, each named after the offset it is true at. The newest two are kept.
- */
+/** The snapshots of the dedup window in a log's folder, named after their offsets. The newest two are kept. */
 export class SnapshotFiles {
 	readonly #dir: string;
 	#paths: string[] = [];
@@ -37,12 +27,12 @@ export class SnapshotFiles {
 		return this.#paths.length === 0;
 	}
 
-	/** The offset that the newest one is true at; 0 where there is none. */
+	/** The offset of the newest snapshot; 0 if there is none. */
 	get newest(): number {
 		return Number(this.#paths.at(-1)?.slice(-25, -5) ?? 0);
 	}
 
-	/** The newest undamaged one. Damaged ones are removed and told to `onDamaged`. */
+	/** Loads the newest undamaged snapshot. Removes damaged ones and calls `onDamaged` for each. */
 	load(options: Partial<DedupOptions>, onDamaged: (path: string) => void): DedupSnapshot | undefined {
 		for (const path of this.#paths.toReversed()) {
 			const snapshot = read(path, options);
@@ -54,41 +44,27 @@ export class SnapshotFiles {
 		return undefined;
 	}
 
-	/** Rejects when it could not be written; then those before it stay. */
+	/** Writes a snapshot and removes older ones. Rejects when it could not be written; the older ones then stay. */
 	save(snapshot: DedupSnapshot): Promise<void> {
 		const path = this.#path(snapshot.offset);
 		const bytes = encodeSnapshot(snapshot);
 		const run = async () => {
-			const file = await open(`${path}.tmp`, 'w', 0o600);
-			try {
-				await file.writeFile(bytes);
-				await file.datasync();
-			} finally {
-				await file.close();
-			}
-			await rename(`${path}.tmp`, path);
-			for (const old of this.#keep(path)) await rm(old, { force: true });
+			await writeAtomically(path, bytes);
+			for (const old of this.#add(path)) await rm(old, { force: true });
 		};
 		const saving = this.#saving.then(run, run);
 		this.#saving = saving;
 		return saving;
 	}
 
-	/** As `save`, at once. Call it only with no `save` under way. */
+	/** As `save`, synchronously. Call it only while no `save` is under way. */
 	saveSync(snapshot: DedupSnapshot): void {
 		const path = this.#path(snapshot.offset);
-		const fd = openSync(`${path}.tmp`, 'w', 0o600);
-		try {
-			writeFileSync(fd, encodeSnapshot(snapshot));
-			fdatasyncSync(fd);
-		} finally {
-			closeSync(fd);
-		}
-		renameSync(`${path}.tmp`, path);
-		for (const old of this.#keep(path)) rmSync(old, { force: true });
+		writeAtomicallySync(path, encodeSnapshot(snapshot));
+		for (const old of this.#add(path)) rmSync(old, { force: true });
 	}
 
-	/** Resolves when every `save` so far has ended, well or not. */
+	/** Resolves when every `save` so far has succeeded or failed. */
 	async settled(): Promise<void> {
 		await this.#saving.catch(() => undefined);
 	}
@@ -97,10 +73,11 @@ export class SnapshotFiles {
 		return join(this.#dir, `dedup-${String(offset).padStart(20, '0')}.snap`);
 	}
 
-	#keep(path: string): string[] {
+	/** Adds a path; returns the paths to remove. */
+	#add(path: string): string[] {
 		const all = [...this.#paths.filter((other) => other !== path), path];
-		this.#paths = all.slice(-KEPT);
-		return all.slice(0, -KEPT);
+		this.#paths = all.slice(-MAX_SNAPSHOTS);
+		return all.slice(0, -MAX_SNAPSHOTS);
 	}
 }
 

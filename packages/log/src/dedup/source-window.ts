@@ -1,13 +1,13 @@
 const FIRST_CAPACITY = 16;
-/** Bytes of one entry in a snapshot. */
+/** Size of one entry in a snapshot. */
 export const ENTRY_BYTES = 20;
 
 type Column = Float64Array | Uint32Array;
 
 /**
- * The last records of one source, oldest first, as rings of plain numbers: 20 bytes a record. The newest `tentative` of
- * them are not on disk yet.
- * `generation` tells one boot from the next also where the sender does not name it and a restart was only inferred.
+ * The last records of one source, oldest first, as rings of numbers: 20 bytes per record. The newest `tentative` of
+ * them are not on disk yet. `generation` distinguishes the boots of a sender that does not name them: a restart is
+ * inferred.
  */
 export class SourceWindow {
 	seqs = new Float64Array(FIRST_CAPACITY);
@@ -17,13 +17,13 @@ export class SourceWindow {
 	head = 0;
 	count = 0;
 	tentative = 0;
-	/** No seq in the window is above it: what is above is new without a search. */
+	/** The highest seq in the window: a higher one is new without a search. */
 	highest = Number.NEGATIVE_INFINITY;
 	generation = 0;
 	/** `generation` as of the newest record on disk. */
 	durableGeneration = 0;
 
-	/** Where an entry stands in the rings. */
+	/** The index of an entry in the rings. */
 	slot(index: number): number {
 		return (this.head + index) & (this.seqs.length - 1);
 	}
@@ -48,7 +48,7 @@ export class SourceWindow {
 		for (let i = 0; i < this.count; i++) this.highest = Math.max(this.highest, this.seqs[this.slot(i)]!);
 	}
 
-	/** Takes back what is not on disk. */
+	/** Removes the entries that are not on disk. */
 	rollback(): void {
 		this.count -= this.tentative;
 		this.tentative = 0;
@@ -63,7 +63,7 @@ export class SourceWindow {
 		return this.seconds[this.slot(this.count - 1)]!;
 	}
 
-	/** Writes the entries that are on disk, column by column, and returns the position after them. */
+	/** Writes the entries that are on disk, column by column. Returns the position after them. */
 	encode(target: Buffer, position: number): number {
 		const count = this.count - this.tentative;
 		let at = position;
@@ -76,7 +76,7 @@ export class SourceWindow {
 		return at;
 	}
 
-	/** Takes what `encode` wrote for `count` entries. */
+	/** Reads `count` entries that `encode` wrote. */
 	decode(source: Buffer, position: number, count: number): void {
 		this.#resize(Math.max(FIRST_CAPACITY, 2 ** Math.ceil(Math.log2(Math.max(1, count)))));
 		let at = position;

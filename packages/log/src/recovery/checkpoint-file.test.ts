@@ -17,11 +17,11 @@ const fresh = () => {
 	for (const name of readdirSync(dir)) rmSync(join(dir, name), { recursive: true });
 };
 const value = fc.record({ text: fc.string({ unit: 'binary', maxLength: 200 }), number: fc.integer() });
-/** As it comes back from JSON in UTF-8. */
+/** A value after a round trip through JSON in UTF-8. */
 const stored = (given: unknown) => JSON.parse(Buffer.from(JSON.stringify(given)).toString());
 
-describe('checkpoint file', () => {
-	it('gives the last value written, to whoever opens it next', async () => {
+describe('a checkpoint file', () => {
+	it('returns the last value written when it is opened again', async () => {
 		await fc.assert(
 			fc.asyncProperty(
 				fc.array(fc.tuple(value, fc.boolean(), fc.boolean()), { minLength: 1, maxLength: 8 }),
@@ -41,7 +41,7 @@ describe('checkpoint file', () => {
 		);
 	});
 
-	it('gives the last value or the one before, whatever happens to one of its files, and can be written again', () => {
+	it('returns the last value or the previous one, whatever happens to one file, and stays writable', () => {
 		const harm = fc.record({
 			which: fc.constantFrom('a', 'b'),
 			kind: fc.constantFrom('flip', 'cut', 'zero', 'empty', 'delete', 'folder', 'garbage'),
@@ -80,7 +80,7 @@ describe('checkpoint file', () => {
 		);
 	});
 
-	it('never overwrites the newest value, also after its files changed places', () => {
+	it('never overwrites the newest value, even after its files changed places', () => {
 		const file = new CheckpointFile<number>(path);
 		file.writeSync(1);
 		file.writeSync(2);
@@ -96,15 +96,15 @@ describe('checkpoint file', () => {
 		expect(both).toContain('"value":3');
 	});
 
-	it('settles every write of many at once, with the last value on disk', async () => {
+	it('settles each of many concurrent writes, with the last value on disk', async () => {
 		const file = new CheckpointFile<number>(path);
 		await Promise.all(Array.from({ length: 500 }, (_, n) => file.write(n)));
 		expect(new CheckpointFile(path).read().value).toBe(499);
-		// Those that came while one was running went with the last of them.
+		// Writes that came while one was running were combined into the last one.
 		expect(JSON.parse(readFileSync(`${path}.a`, 'utf8').slice(9)).serial).toBeLessThan(10);
 	});
 
-	it('keeps both values through a process that ends in the midst of a write', () => {
+	it('keeps both values when a process ends in the middle of a write', () => {
 		const file = new CheckpointFile<number>(path);
 		file.writeSync(1);
 		file.writeSync(2);
@@ -114,7 +114,7 @@ describe('checkpoint file', () => {
 		expect(readdirSync(dir)).toHaveLength(2);
 	});
 
-	it('rejects a write that fails, keeps the value before, and writes again when it can', async () => {
+	it('rejects a failed write, keeps the previous value, and writes again later', async () => {
 		const file = new CheckpointFile<number>(path);
 		file.writeSync(1);
 		file.writeSync(2);

@@ -1,16 +1,16 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
+import { readFileSync, renameSync, rmSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { writeAtomically, writeAtomicallySync } from '@crowdvision/service-kit/files';
 
 /**
- * A small JSON value kept in two files that are replaced in turn, each with a checksum and a serial number: whatever
- * happens to one of them, the other still holds the value before. A write half way touches neither. Write errors are
- * the caller's to report.
+ * A small JSON value in two files that are replaced in turn, each with a checksum and a serial number: whatever happens
+ * to one of them, the other still holds the previous value. An interrupted write changes neither. Reporting write
+ * errors is up to the caller.
  */
 export class CheckpointFile<T> {
 	readonly #paths: readonly [string, string];
 	readonly #unfinished: string;
-	/** Which of the two holds the newest value; the other one is written next. */
+	/** The file with the newest value; the other one is written next. */
 	#newest: 0 | 1 = 1;
 	#serial = 0;
 	#running: Promise<void> = Promise.resolve();
@@ -22,8 +22,7 @@ export class CheckpointFile<T> {
 	}
 
 	/**
-	 * The newest undamaged value, if there is one, and how many of the two files were damaged (present, but not readable
-	 * as one).
+	 * Reads the newest undamaged value, if there is one, and counts the damaged files (present but invalid).
 	 */
 	read(): { value: T | undefined; damaged: number } {
 		let newest: { serial: number; value: T } | undefined;
@@ -44,8 +43,8 @@ export class CheckpointFile<T> {
 	}
 
 	/**
-	 * Resolves when `value`, as it is now, or a later one is on disk. While one write runs only the last value given
-	 * waits, so that a slow disk gathers no queue. Nobody need wait for it: a failure is never an unhandled rejection.
+	 * Resolves when `value`, as it is now, or a later one is on disk. While one write runs only the latest value waits,
+	 * so that a slow disk builds up no queue. A failure is never an unhandled rejection.
 	 */
 	write(value: T): Promise<void> {
 		const json = JSON.stringify(value);
@@ -67,35 +66,19 @@ export class CheckpointFile<T> {
 
 	async #write(json: string): Promise<void> {
 		const { index, text } = this.#next(json);
-		let file: FileHandle | undefined;
-		try {
-			file = await open(this.#unfinished, 'w', 0o600);
-			await file.writeFile(text);
-			// Before the other file is replaced this one must hold, also through a power cut.
-			await file.datasync();
-		} finally {
-			await file?.close();
-		}
-		await rename(this.#unfinished, this.#paths[index]);
+		// This file must be on disk before the next write replaces the other one.
+		await writeAtomically(this.#paths[index], text, { unfinished: this.#unfinished });
 		this.#newest = index;
 	}
 
-	/** As `write`, at once. Call it only with no `write` under way. */
+	/** As `write`, synchronously. Call it only while no `write` is under way. */
 	writeSync(value: T): void {
 		const { index, text } = this.#next(JSON.stringify(value));
-		const fd = openSync(this.#unfinished, 'w', 0o600);
-		try {
-			const bytes = Buffer.from(text);
-			for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-			fsyncSync(fd);
-		} finally {
-			closeSync(fd);
-		}
-		renameSync(this.#unfinished, this.#paths[index]);
+		writeAtomicallySync(this.#paths[index], text, { unfinished: this.#unfinished });
 		this.#newest = index;
 	}
 
-	/** Resolves when every `write` so far has ended, well or not. */
+	/** Resolves when every `write` so far has succeeded or failed. */
 	async settled(): Promise<void> {
 		await this.#running.catch(() => undefined);
 	}
@@ -108,8 +91,7 @@ export class CheckpointFile<T> {
 }
 
 /**
- * The text of a file, undefined when there is none. What is no file is moved out of the way, or nothing could ever be
- * written here.
+ * The text of a file; undefined when it does not exist. Moves away a folder of that name, which would block writing.
  */
 function readText(path: string): string | undefined {
 	try {
@@ -122,7 +104,7 @@ function readText(path: string): string | undefined {
 	}
 }
 
-/** The value that a file holds, with its serial number; undefined where it is damaged. */
+/** The value in a file with its serial number; undefined when it is damaged. */
 export function parseCheckpoint<T>(text: string): { serial: number; value: T } | undefined {
 	const body = text.slice(9).trimEnd();
 	if (crc32(body).toString(16).padStart(8, '0') !== text.slice(0, 8)) return undefined;

@@ -1,41 +1,43 @@
 import { rm } from 'node:fs/promises';
-import type { DedupSnapshot } from '../dedup/dedup-snapshot.ts';
+import type { DedupSnapshot } from '../dedup/snapshot.ts';
 import type { SnapshotFiles } from '../dedup/snapshot-files.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
 import type { LogMeta } from './meta.ts';
 
 const EVERY_MS = 1000;
 /**
- * Where less than so much was appended since the last write, the meta file is only written so often: an SD card wears
- * out by each.
+ * The meta file is written every second, or every five seconds while less than this was appended since the last write,
+ * because each write wears an SD card.
  */
 const LITTLE_BYTES = 64 * 1024;
-const LITTLE_EVERY = 5;
+const LITTLE_EVERY_SECONDS = 5;
 const SNAPSHOT_EVERY_BYTES = 32 * 1024 * 1024;
 
-/** What the keeper needs to know of the log. */
-export interface KeeperView {
+/** The log as the checkpointer needs it. */
+export interface CheckpointView {
 	meta(clean: boolean): LogMeta;
 	snapshot(): DedupSnapshot;
 	/** Called every second, before anything is written. */
 	everySecond(): void;
-	/** A write failed; the next one is tried in a second. */
+	/** Called when a write failed; it is retried in a second. */
 	failed(error: Error): void;
 }
 
+/** A file that is no longer part of the log. */
 interface Discarded {
 	path: string;
 	/** Offset after its last record. */
 	end: number;
+	/** Closes the file elsewhere, before it is removed. */
 	release: () => Promise<unknown>;
 }
 
 /**
- * Keeps on disk what stands beside the records: meta file and dedup snapshots; and removes files, once the meta file
- * says that they are gone.
+ * Writes the log's state beside the records: the meta file and snapshots of the dedup window. Removes discarded files
+ * once the meta file records that they are gone.
  */
-export class Keeper {
-	readonly #view: KeeperView;
+export class Checkpointer {
+	readonly #view: CheckpointView;
 	readonly #metaFile: CheckpointFile<LogMeta>;
 	readonly #snapshots: SnapshotFiles;
 	readonly #timer: NodeJS.Timeout;
@@ -47,7 +49,7 @@ export class Keeper {
 	#sinceWrite = 0;
 	#sinceSnapshot = 0;
 
-	constructor(view: KeeperView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles) {
+	constructor(view: CheckpointView, metaFile: CheckpointFile<LogMeta>, snapshots: SnapshotFiles) {
 		this.#view = view;
 		this.#metaFile = metaFile;
 		this.#snapshots = snapshots;
@@ -55,13 +57,15 @@ export class Keeper {
 		this.#timer.unref();
 	}
 
-	/** Something that the meta file tells has changed; written within a second, or five where little comes in. */
-	touch(): void {
+	/**
+	 * Call it when a value in the meta file has changed: it is written within a second, or five when few records arrive.
+	 */
+	markDirty(): void {
 		this.#dirty = true;
 	}
 
-	/** So many bytes of records were added. */
-	grown(bytes: number): void {
+	/** Call it when `bytes` of records were added. */
+	bytesAdded(bytes: number): void {
 		this.#dirty = true;
 		this.#sinceWrite += bytes;
 		this.#sinceSnapshot += bytes;
@@ -69,7 +73,7 @@ export class Keeper {
 		void this.#saveSnapshot();
 	}
 
-	/** Resolves when the log as it is now is in the meta file. */
+	/** Writes the meta file. Resolves when it holds the present state. */
 	write(): Promise<void> {
 		this.#dirty = false;
 		this.#waited = 0;
@@ -77,14 +81,14 @@ export class Keeper {
 		return this.#metaFile.write(this.#view.meta(false));
 	}
 
-	/** Both copies of the meta file, at once: neither says any more that the log was closed in good order. */
-	begin(): void {
+	/** Writes both copies of the meta file, so that neither claims that the log was closed cleanly. */
+	markOpen(): void {
 		this.#metaFile.writeSync(this.#view.meta(false));
 		this.#metaFile.writeSync(this.#view.meta(false));
 	}
 
-	/** Resolves when the dedup keys of every record before offset `end` are in a snapshot. */
-	async keepKeys(end: number): Promise<void> {
+	/** Resolves when the dedup keys of all records before offset `end` are in a snapshot. */
+	async saveKeys(end: number): Promise<void> {
 		if (end > this.#snapshots.newest) await this.#saveSnapshot();
 	}
 
@@ -95,8 +99,8 @@ export class Keeper {
 	}
 
 	/**
-	 * Writes everything a last time. @throws when it could not be written; the next start then finds a log as after a
-	 * crash.
+	 * Writes everything a last time.
+	 * @throws when it could not be written; the next start then treats the log as after a crash.
 	 */
 	async close(): Promise<void> {
 		clearInterval(this.#timer);
@@ -113,7 +117,7 @@ export class Keeper {
 		this.#view.everySecond();
 		if (!this.#dirty) return;
 		this.#waited++;
-		if (this.#sinceWrite < LITTLE_BYTES && this.#waited < LITTLE_EVERY) return;
+		if (this.#sinceWrite < LITTLE_BYTES && this.#waited < LITTLE_EVERY_SECONDS) return;
 		this.write().catch((error: Error) => {
 			this.#dirty = true;
 			this.#view.failed(error);
@@ -126,14 +130,14 @@ export class Keeper {
 	}
 
 	/**
-	 * Its keys go into a snapshot first, if they are in none yet, and both copies of the meta file say that it was given
-	 * up on purpose: a file that is gone without that counts as lost. Where that cannot be written the disk may be full,
-	 * and needs the room.
+	 * Before a file is removed its keys are saved in a snapshot, and both copies of the meta file record that it was
+	 * dropped on purpose: a file that is gone without that counts as lost. If these writes fail the file is removed all
+	 * the same, since a full disk needs the room.
 	 */
 	async #removeDiscarded(): Promise<void> {
 		while (this.#discarded.length > 0) {
 			const files = this.#discarded.splice(0);
-			await this.keepKeys(Math.max(...files.map(({ end }) => end)));
+			await this.saveKeys(Math.max(...files.map(({ end }) => end)));
 			for (let copy = 0; copy < 2; copy++) await this.write().catch((error: Error) => this.#view.failed(error));
 			for (const { path, release } of files) {
 				await release();

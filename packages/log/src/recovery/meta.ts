@@ -1,24 +1,24 @@
 import type { KnownGap } from '../cursor/gaps.ts';
 
-/** What is kept beside the segments, and may be a second old after a crash. */
+/** The state stored beside the segments. After a crash it may be a second old. */
 export interface LogMeta {
 	id: string;
-	/** Everything before it was given up on purpose. */
+	/** Everything before this offset was dropped on purpose. */
 	start: number;
-	/** Durable end. */
+	/** The offset after the last durable record. */
 	end: number;
-	/** No offset from here on was given out. */
+	/** No offset from here on was assigned. */
 	next: number;
-	/** Seconds the log was open, over all its runs. */
+	/** Seconds the log has been open, over all its runs. */
 	logTime: number;
-	/** True only while the log is closed in good order. */
+	/** True only while the log is closed after a clean stop. */
 	clean: boolean;
 	cursors: Record<string, number>;
-	/** What is not there, for those who have still to pass it. */
+	/** Gaps that some reader may still have to pass. */
 	gaps: readonly KnownGap[];
 }
 
-/** True for what `LogMeta` says; a checksum alone does not tell who wrote it. */
+/** Checks the shape, since a valid checksum does not tell what wrote the file. */
 export function isMeta(value: unknown): value is LogMeta {
 	if (typeof value !== 'object' || value === null) return false;
 	const { id, start, end, next, logTime, clean, cursors, gaps } = value as Record<string, unknown>;

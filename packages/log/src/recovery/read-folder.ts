@@ -1,24 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Gaps } from '../cursor/gaps.ts';
-import { type LogRecord, lookAtRecord, recordAt } from '../segment/record.ts';
+import { inspectRecord, type LogRecord, recordAt } from '../segment/record.ts';
 import { listSegments, recordsStart, walkRecords } from '../segment/segment.ts';
 import { parseCheckpoint } from './checkpoint-file.ts';
 import { isMeta, type LogMeta } from './meta.ts';
 
-/** A log as its folder says, without opening it. */
+/** A log as read from its folder, without opening it. */
 export interface LogFolder {
 	id: string | undefined;
-	/** Where the cursors stood at the last write, a second old at most. */
+	/** The cursors as last written; while the log is open they may be some seconds old. */
 	cursors: Record<string, number>;
-	/** Why there is no record at an offset, as far as that is known. */
+	/** Why the record at an offset is gone, as far as known. */
 	missing(offset: number): string | undefined;
-	/** Whole records, the newest first; damage is passed over. */
+	/** Intact records, newest first; damage is skipped. */
 	newestFirst(): Generator<LogRecord>;
 }
 
-/**
- * Reads a log's folder and changes nothing in it: for who wants to look while no process, or another one, has it open.
- */
+/** Reads a log's folder without changing it, whether or not a process has the log open. */
 export function readLogFolder(dir: string): LogFolder {
 	const metas = ['a', 'b'].flatMap((name) => parseCheckpoint<LogMeta>(textOf(`${dir}/meta.${name}`)) ?? []);
 	const meta = metas.filter(({ value }) => isMeta(value)).sort((a, b) => b.serial - a.serial)[0]?.value;
@@ -40,8 +38,8 @@ export function readLogFolder(dir: string): LogFolder {
 					() => undefined,
 				);
 				for (const position of positions.reverse()) {
-					const look = lookAtRecord(bytes, position);
-					if (look.kind === 'whole') yield recordAt(bytes, position, look.length);
+					const found = inspectRecord(bytes, position);
+					if (found.kind === 'whole') yield recordAt(bytes, position, found.length);
 				}
 			}
 		},

@@ -1,20 +1,18 @@
-import { type DedupOptions, DedupWindow } from '../dedup/dedup-window.ts';
 import type { SnapshotFiles } from '../dedup/snapshot-files.ts';
+import { type DedupOptions, DedupWindow } from '../dedup/window.ts';
 import { keyAt, SECONDS_WRAP, secondsAt } from '../segment/record.ts';
 import { salvageSync } from '../segment/salvage.ts';
 import { recordsStart, type Segment, walkRecords } from '../segment/segment.ts';
-import type { Incident } from '../types.ts';
+import type { Incident } from './incident.ts';
 
-/**
- * A start reads back at most so many bytes of records: more than lies between a snapshot and the one after the next.
- */
+/** How many bytes of records a start reads back at most: more than between a snapshot and the one after the next. */
 const REPLAY_BYTES = 96 * 1024 * 1024;
-/** A step that would go nearly once around is one backwards, which does not happen. */
+/** A step of nearly a full wrap would be a step back, which does not happen. */
 const LARGEST_STEP = SECONDS_WRAP - 3600;
-/** Records may be so much newer than what else says the time. */
+/** How much newer than the other sources of log time a record may be. */
 const LATER_SECONDS = 60;
 
-/** The window as it was: the newest snapshot, and the keys of the records behind it. */
+/** Rebuilds the dedup window from the newest snapshot and the keys of the records after it. */
 export function recoverDedup(
 	snapshots: SnapshotFiles,
 	segments: readonly Segment[],
@@ -24,12 +22,12 @@ export function recoverDedup(
 	incidents: Incident[],
 ): { window: DedupWindow; seconds: number; snapshotOffset: number } {
 	let damaged = 0;
-	const kept = snapshots.load(options, (file) => {
+	const loaded = snapshots.load(options, (file) => {
 		damaged++;
 		incidents.push({ what: 'damaged-snapshot', file });
 	});
-	const window = kept?.window ?? new DedupWindow(options);
-	const from = kept?.offset ?? 0;
+	const window = loaded?.window ?? new DedupWindow(options);
+	const from = loaded?.offset ?? 0;
 
 	let budget = REPLAY_BYTES;
 	let first = segments.length;
@@ -37,12 +35,12 @@ export function recoverDedup(
 		first--;
 		budget -= segments[first]!.size;
 	}
-	if (!kept && first > 0 && damaged === 0)
+	if (!loaded && first > 0 && damaged === 0)
 		incidents.push({ what: 'damaged-snapshot', file: segments[first - 1]!.path });
 
-	// The time in a record is told from its low bits, forwards from the snapshot or, without one, as the last such time
-	// before what is known.
-	let seconds = kept && Math.floor(kept.seconds);
+	// A record holds the low bits of its log time. They are completed forwards from the snapshot or, without one, to the
+	// last such time before the known log time.
+	let seconds = loaded && Math.floor(loaded.seconds);
 	const latest =
 		Math.floor(segments.slice(first).find(({ header }) => header)?.header?.logTime ?? logTime) + LATER_SECONDS;
 	const secondsOf = (low: number) => {
@@ -71,7 +69,7 @@ export function recoverDedup(
 			() => undefined,
 		);
 	}
-	return { window, seconds: seconds ?? 0, snapshotOffset: kept?.offset ?? 0 };
+	return { window, seconds: seconds ?? 0, snapshotOffset: loaded?.offset ?? 0 };
 }
 
 function modulo(seconds: number): number {

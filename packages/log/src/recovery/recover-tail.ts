@@ -2,25 +2,25 @@ import { truncateSync } from 'node:fs';
 import { basename } from 'node:path';
 import { salvageSync } from '../segment/salvage.ts';
 import { highestOffsetIn, recordsStart, type Segment, walkRecords } from '../segment/segment.ts';
-import type { Incident } from '../types.ts';
+import type { Incident } from './incident.ts';
 import { removeFile, setAside } from './set-aside.ts';
 
 export interface Tail {
-	/** The offset after the last record that is there. */
+	/** The offset after the last record found. */
 	end: number;
-	/** That there were records up to here is certain. */
+	/** There were certainly records before this offset. */
 	knownEnd: number;
-	/** Had the log not been closed in good order, there may have been records up to here. */
+	/** There may have been records before this offset, unless the log was closed cleanly. */
 	mayHaveHeld: number;
-	/** Lost in the middle of the last segment. */
+	/** Ranges lost inside the last segment. */
 	inside: { from: number; to: number; file: string }[];
 	incidents: Incident[];
 }
 
 /**
- * Reads the last segment, cuts off what is broken at its end, and takes away segments at the end that hold no record at
- * all, so that the last one left ends with a whole record. `segments` and their sizes are changed accordingly. `start`
- * is the end of a log without any record.
+ * Reads the last segment, cuts off damage at its end, and removes segments at the end without any record, so that the
+ * last remaining one ends with a whole record. Changes `segments` and their sizes accordingly. `start` is the end of a
+ * log without any record.
  */
 export function recoverTail(dir: string, segments: Segment[], start: number): Tail {
 	const tail: Tail = { end: start, knownEnd: 0, mayHaveHeld: 0, inside: [], incidents: [] };
@@ -35,7 +35,7 @@ export function recoverTail(dir: string, segments: Segment[], start: number): Ta
 	return { ...tail, end: start };
 }
 
-/** Returns the offset of the last record that is there; one before the first where there is none. */
+/** Returns the offset of the last record found; one before the first offset if there is none. */
 function recoverSegment(dir: string, last: Segment, tail: Tail): number {
 	const bytes = salvageSync(last.path);
 	const file = last.path;
@@ -49,14 +49,13 @@ function recoverSegment(dir: string, last: Segment, tail: Tail): number {
 		},
 		({ position, length, after, before, torn }) => {
 			if (before !== undefined) {
-				// What was left out lies between two segments, so inside of one every offset that is not there is lost.
+				// Offsets are skipped between two segments only, so inside one every missing offset is a lost record.
 				if (before > after + 1) tail.inside.push({ from: after + 1, to: before - 1, file });
 				return;
 			}
 			setAside(dir, `${basename(file, '.log')}-${position}.bin`, bytes.subarray(position));
 			tail.incidents.push({ what: torn ? 'torn-tail' : 'damaged-tail', file, bytes: length });
-			// A record that is all there but wrong was written whole, so it may have been acknowledged; one that breaks off
-			// was not.
+			// A damaged record of full length was written completely, so it may have been acknowledged; a torn one was not.
 			if (!torn) tail.mayHaveHeld = Math.max(tail.mayHaveHeld, highestOffsetIn(bytes, position, after) + 1);
 		},
 	);
@@ -65,7 +64,7 @@ function recoverSegment(dir: string, last: Segment, tail: Tail): number {
 	return lastOffset;
 }
 
-/** Where that fails the header counts as damaged: nothing is written behind the rest, and readers pass over it. */
+/** If truncating fails the header counts as damaged: nothing is written after the rest, and readers skip it. */
 function truncate(segment: Segment, size: number): void {
 	try {
 		truncateSync(segment.path, size);

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { Gaps } from '../cursor/gaps.ts';
-import type { DedupOptions, DedupWindow } from '../dedup/dedup-window.ts';
 import { SnapshotFiles } from '../dedup/snapshot-files.ts';
+import type { DedupOptions, DedupWindow } from '../dedup/window.ts';
 import { listSegments, type Segment } from '../segment/segment.ts';
-import type { Incident } from '../types.ts';
 import type { CheckpointFile } from './checkpoint-file.ts';
+import type { Incident } from './incident.ts';
 import { isMeta, type LogMeta } from './meta.ts';
 import { recoverDedup } from './recover-dedup.ts';
 import { recoverTail } from './recover-tail.ts';
@@ -14,10 +14,10 @@ import { removeFile, removeObstacles } from './set-aside.ts';
 export interface Recovered {
 	id: string;
 	segments: Segment[];
-	/** The offset after the last record that is there. */
+	/** The offset after the last record found. */
 	end: number;
 	nextOffset: number;
-	/** Seconds the log was open so far; what stands in the records is never ahead of it. */
+	/** Seconds the log has been open so far; never less than the log time in any record. */
 	logTime: number;
 	cursors: Record<string, number>;
 	gaps: Gaps;
@@ -27,14 +27,14 @@ export interface Recovered {
 }
 
 /**
- * After a crash records may be gone that nothing here knows of any more, but a consumer elsewhere may have seen. So
- * many offsets are left out, more than can be written between two writes of the meta file.
+ * Offsets skipped after a crash: records may be gone that nothing here knows of but a consumer elsewhere has seen. More
+ * than can be written between two writes of the meta file.
  */
-const LEFT_OUT_AFTER_CRASH = 2 ** 20;
+const SKIPPED_AFTER_CRASH = 2 ** 20;
 
 /**
- * Finds out what is there, in time that does not grow with the log: reads the headers, the last segment, and what was
- * appended since the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
+ * Determines the state of a log in a time that does not grow with the log: reads the headers, the last segment, and the
+ * records since the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
  */
 export function recover(
 	dir: string,
@@ -55,7 +55,7 @@ export function recover(
 			incidents.push({ ...incident, lost: { from: lost.from, to: lost.to } });
 	};
 
-	const given = Math.max(0, ...segments.map(({ firstOffset }) => firstOffset));
+	const assigned = Math.max(0, ...segments.map(({ firstOffset }) => firstOffset));
 	const start = meta?.start ?? segments[0]?.previousEnd ?? 0;
 	const tail = recoverTail(dir, segments, start);
 	const { end } = tail;
@@ -70,14 +70,14 @@ export function recover(
 		snapshotOffset,
 	} = recoverDedup(snapshots, segments, end, logTime, dedupOptions, incidents);
 
-	// Between what was given up on purpose and the first segment, and between the last record and what is known to have
-	// been there.
+	// Lost are the offsets between the intended start and the first segment, and between the last record found and the
+	// end that is known to have existed.
 	const first = segments[0]?.previousEnd ?? end;
 	if (!meta && first > 0) gaps.add({ from: 0, to: first - 1, reason: 'consumed' });
 	lose({ what: 'missing-records', file: dir }, start, first - 1);
 	for (const { from, to, file } of tail.inside) lose({ what: 'damaged-record', file }, from, to);
-	const endedInOrder = meta?.clean === true && end <= meta.end;
-	const maybe = endedInOrder ? 0 : tail.mayHaveHeld;
+	const closedCleanly = meta?.clean === true && end <= meta.end;
+	const maybe = closedCleanly ? 0 : tail.mayHaveHeld;
 	const known = Math.max(
 		end,
 		tail.knownEnd,
@@ -89,8 +89,8 @@ export function recover(
 	lose({ what: 'missing-records', file: dir }, end, known - 1);
 
 	const isNew = !meta && segments.length === 0 && snapshotOffset === 0;
-	const next = Math.max(known, given, meta?.next ?? 0);
-	const nextOffset = endedInOrder || isNew ? next : next + LEFT_OUT_AFTER_CRASH;
+	const next = Math.max(known, assigned, meta?.next ?? 0);
+	const nextOffset = closedCleanly || isNew ? next : next + SKIPPED_AFTER_CRASH;
 	gaps.add({ from: known, to: nextOffset - 1, reason: 'unwritten' });
 	return {
 		id,
@@ -111,7 +111,7 @@ function readMeta(metaFile: CheckpointFile<LogMeta>): LogMeta | undefined {
 	return isMeta(value) ? value : undefined;
 }
 
-/** Removes the files of what had been given up before the crash. */
+/** Removes the files of segments that were dropped before the crash. */
 function finishRemovals(segments: Segment[], start: number, end: number): void {
 	for (;;) {
 		const oldest = segments[0];

@@ -4,8 +4,8 @@ const LIMITS: ReadLimits = { maxRecords: 2000, maxBytes: 512 * 1024, held: true 
 const PAUSE_MS = 20;
 
 /**
- * Reads once from `from` to `until`, at leisure, so that damage there is told soon and not only when somebody comes by.
- * Ends early, and never rejects, when a read fails or `signal` aborts.
+ * Reads once from `from` to `until`, slowly, so that damage there is reported before a consumer runs into it. Ends
+ * early when a read fails or `signal` aborts; never rejects.
  */
 export async function scrub(
 	read: (from: number, limits: ReadLimits) => Promise<{ next: number }>,
@@ -21,6 +21,6 @@ export async function scrub(
 			await new Promise((resolve) => setTimeout(resolve, PAUSE_MS).unref());
 		}
 	} catch {
-		// Closed meanwhile, or too many open files: whoever reads there is told then.
+		// The log was closed, or too many files are open: a consumer that reads there will get the error.
 	}
 }

@@ -4,23 +4,23 @@ import { SNAPSHOT_NAME } from '../dedup/snapshot-files.ts';
 import { SEGMENT_NAME } from '../segment/segment.ts';
 
 const FOLDER = 'damaged';
-const MOST_FILES = 50;
-const MOST_BYTES = 32 * 1024 * 1024;
+const MAX_FILES = 50;
+const MAX_BYTES = 32 * 1024 * 1024;
 const META_NAME = /^meta\.[ab]$/;
 
 /**
- * Keeps what recovery cuts off, for whoever wants to look; bounded, the oldest go first. Failing at it is no reason not
- * to start.
+ * Saves what recovery cuts off in the folder `damaged`, for inspection; bounded, the oldest files are removed first.
+ * Never throws, since a failure must not prevent the start.
  */
 export function setAside(dir: string, name: string, bytes: Buffer): void {
 	try {
 		const folder = join(dir, FOLDER);
 		mkdirSync(folder, { recursive: true, mode: 0o700 });
-		const kept = bytes.subarray(0, MOST_BYTES / 4);
-		makeRoom(folder, kept.length);
-		writeFileSync(join(folder, name), kept, { mode: 0o600 });
+		const saved = bytes.subarray(0, MAX_BYTES / 4);
+		makeRoom(folder, saved.length);
+		writeFileSync(join(folder, name), saved, { mode: 0o600 });
 	} catch {
-		// A full disk: then without.
+		// Such as a full disk.
 	}
 }
 
@@ -31,18 +31,18 @@ function makeRoom(folder: string, bytes: number): void {
 		.sort((a, b) => a.mtimeMs - b.mtimeMs);
 	let sum = files.reduce((total, { size }) => total + size, bytes);
 	for (const [index, { path, size }] of files.entries()) {
-		if (sum <= MOST_BYTES && files.length - index < MOST_FILES) return;
+		if (sum <= MAX_BYTES && files.length - index < MAX_FILES) return;
 		rmSync(path, { force: true, recursive: true });
 		sum -= size;
 	}
 }
 
-/** Removes a file where the disk lets us: one that has become read-only is no reason not to serve what is there. */
+/** Removes a file if possible. Never throws: a disk that has become read-only must not prevent the start. */
 export function removeFile(path: string): void {
 	try {
 		rmSync(path, { force: true });
 	} catch {
-		// It stays, and is no part of the log.
+		// The file stays, but is not part of the log.
 	}
 }
 
@@ -52,8 +52,7 @@ function stat(path: string): { size: number; mtimeMs: number } {
 }
 
 /**
- * Moves away what bears the name of one of the log's files but is none, such as a folder. Returns the paths that stood
- * in the way.
+ * Moves away anything that has the name of a file of the log but is not a file. Returns the paths of these obstacles.
  */
 export function removeObstacles(dir: string): string[] {
 	const obstacles: string[] = [];

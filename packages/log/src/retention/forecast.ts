@@ -5,14 +5,11 @@ interface Sample {
 }
 
 const SAMPLE_EVERY_S = 10;
-/**
- * Growth over each of these spans counts, and the fastest tells: a burst that has just begun fills the log as well as a
- * slow rise does.
- */
+/** Growth is measured over each of these spans, and the fastest counts: a burst fills the log as a slow rise does. */
 const SPANS_S = [300, 3600];
 const SHORTEST_S = 60;
 
-/** When something that has a bound will reach it, from how it has grown lately. */
+/** Extrapolates recent growth to predict when a bound is reached. */
 export class Forecast {
 	readonly #bound: number;
 	#samples: Sample[] = [];
@@ -21,13 +18,13 @@ export class Forecast {
 		this.#bound = bound;
 	}
 
-	/** Whether it is time for another look. */
+	/** Whether the next sample is due. `at`: log time in seconds. */
 	due(at: number): boolean {
 		const newest = this.#samples.at(-1);
 		return !newest || at - newest.at >= SAMPLE_EVERY_S;
 	}
 
-	/** So many bytes were held at log time `at`, seconds. */
+	/** Adds a sample: `bytes` at log time `at`, in seconds. */
 	add(at: number, bytes: number): void {
 		this.#samples.push({ at, bytes });
 		if (this.#samples[0]!.at < at - 2 * Math.max(...SPANS_S))
@@ -35,8 +32,8 @@ export class Forecast {
 	}
 
 	/**
-	 * Hours from the last look until the bound is reached; 0 when it is, infinite where nothing grows or too little is
-	 * known.
+	 * Hours from the last sample until the bound is reached; 0 if it is reached, infinite without growth or with too few
+	 * samples.
 	 */
 	get hours(): number {
 		const newest = this.#samples.at(-1);

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LogFullError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { LogOptions } from '../options.ts';
 import { key, LogWorld, numbered } from '../testing/log-world.ts';
 import { readAll } from '../testing/read-all.ts';
-import { LogFullError, type LogOptions } from '../types.ts';
 
 const KIB = 1024;
 const small: Partial<LogOptions> = { maxBytes: 64 * KIB, segmentBytes: 8 * KIB };
@@ -19,7 +20,7 @@ afterEach(() => {
 	return world.end();
 });
 
-/** Appends records of a KiB until `enough`. Returns how many were taken. */
+/** Appends records of 1 KiB until `enough`. Returns how many were stored. */
 async function fill(log: Log, enough: () => boolean): Promise<number> {
 	let count = 0;
 	for (; !enough(); count++) await log.append(numbered(1, log.nextOffset, KIB));
@@ -29,7 +30,7 @@ const segmentFiles = () => readdirSync(dir).filter((name) => name.endsWith('.log
 const bytesOnDisk = () => segmentFiles().reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
 
 describe('a full log that refuses', () => {
-	it('keeps everything that a cursor has not passed, and takes more when it has', async () => {
+	it('keeps everything that a cursor has not passed, and accepts more afterwards', async () => {
 		const log = await world.open(dir, small);
 		const relay = log.cursor('relay');
 		const bridge = log.cursor('bridge');
@@ -48,7 +49,7 @@ describe('a full log that refuses', () => {
 		expect(log.stats().dropped).toMatchObject({ oldest: 0, newest: 0, expired: 0 });
 	});
 
-	it('is never full for good: also what one large commit filled is given up once it is passed', async () => {
+	it('drops even what one large commit filled once it is passed, so it is never full for good', async () => {
 		const log = await world.open(dir, { ...small, segmentBytes: 1024 * KIB });
 		const cursor = log.cursor('relay');
 		await log.append(numbered(60, 0, KIB));
@@ -62,7 +63,7 @@ describe('a full log that refuses', () => {
 		expect(world.incidents).toEqual([]);
 	});
 
-	it('does not give up the segment that is being written to', async () => {
+	it('does not drop the segment that is being written to', async () => {
 		const log = await world.open(dir, { ...small, segmentBytes: 1024 * KIB });
 		await log.append(numbered(40, 0, KIB));
 		const { started } = await world.writing(() => log.append(numbered(10, 40, KIB)));
@@ -72,7 +73,7 @@ describe('a full log that refuses', () => {
 		expect(await log.append(numbered(20, 50, KIB))).toMatchObject({ first: 50 });
 	});
 
-	it('tells a reader that goes back further what it no longer has', async () => {
+	it('reports a gap to a reader that goes back further than it holds', async () => {
 		const log = await world.open(dir, small);
 		log.cursor('relay').commit(0);
 		await fill(log, () => log.endOffset === 40);
@@ -89,7 +90,7 @@ describe('a full log that refuses', () => {
 });
 
 describe('a full log that drops its oldest', () => {
-	it('tells a cursor that lags exactly which range it lost, and counts it', async () => {
+	it('reports to a lagging cursor exactly which range it lost, and counts it', async () => {
 		const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
 		const slow = log.cursor('slow');
 		const fast = log.cursor('fast');
@@ -108,14 +109,14 @@ describe('a full log that drops its oldest', () => {
 			{ from: 5, to: start - 1, reason: 'dropped-oldest' },
 		]);
 		expect(log.stats().dropped).toMatchObject({ oldest: start - 5, newest: 0, expired: 0 });
-		// What is told does not depend on the process that gave it up.
+		// The gap is also reported by another process than the one that dropped the records.
 		await log.close();
 		const again = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
 		expect((await again.read(again.cursor('slow').position)).gaps).toMatchObject(read.gaps);
 		expect(world.incidents).toEqual([]);
 	});
 
-	it('stays within its bound on disk too, and leaves no file open or behind', async () => {
+	it('stays within its bound on disk, and leaves no file open or behind', async () => {
 		const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
 		log.cursor('slow');
 		for (let round = 0; round < 5; round++) {
@@ -130,14 +131,14 @@ describe('a full log that drops its oldest', () => {
 		expect(readdirSync('/proc/self/fd').length).toBeLessThan(open + 5);
 	});
 
-	it('gives nothing up for what would not fit in an empty log', async () => {
+	it('drops nothing for an append that would not fit into an empty log', async () => {
 		const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
 		await fill(log, () => log.endOffset === 50);
 		await expect(log.append(numbered(64, 0, KIB))).rejects.toThrow(LogFullError);
 		expect((await readAll(log)).records).toHaveLength(50);
 	});
 
-	it('lets a reader go on that is in the middle of what is given up', async () => {
+	it('lets a reader go on in the middle of a dropped segment', async () => {
 		const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
 		log.cursor('slow');
 		const given = new Set<number>();
@@ -168,14 +169,14 @@ describe('a full log that drops its oldest', () => {
 });
 
 describe('a full log that drops the newest', () => {
-	it('leaves a gap where they would have been, and takes more when there is room again', async () => {
+	it('leaves a gap in place of dropped records, and accepts more when there is room', async () => {
 		const log = await world.open(dir, { ...small, whenFull: 'drop-newest' });
 		const cursor = log.cursor('relay');
 		let dropped = false;
 		while (!dropped) ({ dropped } = await log.append(numbered(1, log.nextOffset, KIB)));
 		const end = log.endOffset;
 		expect(await log.append(numbered(4, 0, KIB))).toEqual({ first: end + 1, count: 4, dropped: true });
-		expect(log.look({ source: 'door', boot: '', seq: 1, hash: 1 })).toBe('new');
+		expect(log.lookUp({ source: 'door', boot: '', seq: 1, hash: 1 })).toBe('new');
 		cursor.commit(end);
 		expect(await log.append(numbered(1, end + 5, KIB))).toEqual({ first: end + 5, count: 1, dropped: false });
 		const gap = { from: end, to: end + 4, reason: 'dropped-newest' };
@@ -188,17 +189,19 @@ describe('a full log that drops the newest', () => {
 	});
 });
 
-it('knows a redelivery of what it gave up, also after a kill', async () => {
-	const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
-	for (let n = 0; n < 300; n++) await log.append([{ payload: `${n}`.padEnd(KIB), key: key(n) }]);
-	await vi.waitFor(() => expect(bytesOnDisk()).toBe(log.stats().bytes));
-	const killed = await world.openAsIfKilled(dir, { ...small, whenFull: 'drop-oldest' });
-	expect(killed.startOffset).toBeGreaterThan(200);
-	for (let n = 0; n < 300; n++) expect(killed.look(key(n))).toBe('duplicate');
+describe('the log', () => {
+	it('recognizes a redelivery of a dropped record, also after a kill', async () => {
+		const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
+		for (let n = 0; n < 300; n++) await log.append([{ payload: `${n}`.padEnd(KIB), key: key(n) }]);
+		await vi.waitFor(() => expect(bytesOnDisk()).toBe(log.stats().bytes));
+		const killed = await world.openAsIfKilled(dir, { ...small, whenFull: 'drop-oldest' });
+		expect(killed.startOffset).toBeGreaterThan(200);
+		for (let n = 0; n < 300; n++) expect(killed.lookUp(key(n))).toBe('duplicate');
+	});
 });
 
-describe('age', () => {
-	it('gives up what is older than the bound, passed or not, and tells it', async () => {
+describe('the age bound', () => {
+	it('drops older records, passed or not, and reports them', async () => {
 		const log = await world.open(dir, { maxAgeMs: 1500, segmentBytes: 8 * KIB });
 		const cursor = log.cursor('slow');
 		await log.append(numbered(10, 0, KIB));
@@ -216,7 +219,7 @@ describe('age', () => {
 		expect(log.endOffset).toBeGreaterThan(start);
 	});
 
-	it('is the log’s own: a wall clock that is set expires nothing, and makes no reading new', async () => {
+	it('is measured in log time: setting the wall clock expires nothing and makes no record new', async () => {
 		const log = await world.open(dir, { ...small, maxAgeMs: 3600_000 });
 		const seen = { source: 'door', boot: '', seq: 1, hash: 1 };
 		await log.append([{ payload: 'x', key: seen }]);
@@ -226,27 +229,29 @@ describe('age', () => {
 			vi.useFakeTimers({ toFake: ['Date'], now: set });
 			await log.append([{ payload: 'y' }]);
 			await new Promise((resolve) => setTimeout(resolve, 1100));
-			expect(log.look(seen)).toBe('duplicate');
+			expect(log.lookUp(seen)).toBe('duplicate');
 			const killed = await world.openAsIfKilled(dir, { ...small, maxAgeMs: 3600_000 });
-			expect(killed.look(seen)).toBe('duplicate');
+			expect(killed.lookUp(seen)).toBe('duplicate');
 			expect(killed.startOffset).toBe(0);
 		}
 		expect(log.startOffset).toBe(0);
 	});
 });
 
-it('removes no file before the loss of it is on record', async () => {
-	const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
-	log.cursor('slow');
-	await fill(log, () => log.endOffset === 60);
-	for (let n = 0; n < 60; n++) {
-		await log.append(numbered(1, log.nextOffset, KIB));
-		const killed = await world.openAsIfKilled(dir, { ...small, whenFull: 'drop-oldest' });
-		const { records, gaps } = await readAll(killed);
-		expect(gaps.every(({ reason }) => reason === 'dropped-oldest')).toBe(true);
-		expect(records.length + gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0)).toBe(log.endOffset);
-		await killed.close();
-	}
-	expect(world.incidents).toEqual([]);
-	expect(existsSync(join(dir, 'damaged'))).toBe(false);
+describe('the log on disk', () => {
+	it('removes no file before its loss is on record', async () => {
+		const log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
+		log.cursor('slow');
+		await fill(log, () => log.endOffset === 60);
+		for (let n = 0; n < 60; n++) {
+			await log.append(numbered(1, log.nextOffset, KIB));
+			const killed = await world.openAsIfKilled(dir, { ...small, whenFull: 'drop-oldest' });
+			const { records, gaps } = await readAll(killed);
+			expect(gaps.every(({ reason }) => reason === 'dropped-oldest')).toBe(true);
+			expect(records.length + gaps.reduce((sum, { from, to }) => sum + to - from + 1, 0)).toBe(log.endOffset);
+			await killed.close();
+		}
+		expect(world.incidents).toEqual([]);
+		expect(existsSync(join(dir, 'damaged'))).toBe(false);
+	});
 });

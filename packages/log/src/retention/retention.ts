@@ -2,21 +2,22 @@ import type { Cursors } from '../cursor/cursors.ts';
 import type { Gaps } from '../cursor/gaps.ts';
 import { SEGMENT_HEADER, type Segment } from '../segment/segment.ts';
 import type { Segments } from '../segment/segments.ts';
-import type { WhenFull } from '../types.ts';
+import type { WhenFull } from './policy.ts';
 
-/** A batch that waits and one that is being written may each begin a segment. */
+/** The pending batch and the one being written may each begin a segment. */
 const HEADERS = 2 * SEGMENT_HEADER;
 
 export interface RetentionOptions {
 	maxBytes: number;
 	maxAgeMs: number;
 	whenFull: WhenFull;
-	/** Whether there may be room soon without giving anything up. */
+	/** Whether there may be room soon without dropping anything. */
 	mayWait: () => boolean;
 }
 
-/** Keeps the log within its bounds by giving up its oldest segments, and remembers what was given up. */
+/** Keeps the log within its bounds by dropping its oldest segments, and records what was dropped. */
 export class Retention {
+	/** Number of records dropped, by reason. */
 	readonly dropped = { oldest: 0, newest: 0, expired: 0, thinned: 0 };
 	readonly #options: RetentionOptions;
 	readonly #segments: Segments;
@@ -25,8 +26,8 @@ export class Retention {
 	readonly #discard: (segment: Segment, end: number) => void;
 
 	/**
-	 * `discard` is given each segment that is no longer part of the log, and the offset it ended before, to remove its
-	 * file.
+	 * `discard` is called for each segment that is no longer part of the log, with the offset after its last record, to
+	 * remove its file.
 	 */
 	constructor(
 		options: RetentionOptions,
@@ -43,13 +44,14 @@ export class Retention {
 	}
 
 	/**
-	 * True when `bytes` more fit, after giving up what may be: what every cursor has passed and, by `drop-oldest` or
-	 * where thinning does not help, also what not. `writing`: the newest segment is being written to, and must stay.
+	 * Returns whether `bytes` more fit, after dropping what may be dropped: segments that every cursor has passed and,
+	 * with
+	 * `drop-oldest` or when thinning does not help, others too. `writing`: the newest segment is in use and must stay.
 	 */
 	makeRoom(bytes: number, writing: boolean): boolean {
 		const { maxBytes, whenFull } = this.#options;
 		const fits = () => this.#segments.bytes + bytes + HEADERS <= maxBytes;
-		// What would not fit an empty log either must not empty it.
+		// What would not even fit an empty log must not empty it.
 		if (bytes + HEADERS > maxBytes) return false;
 		while (!fits()) {
 			const left = this.#segments.list.length;
@@ -61,8 +63,8 @@ export class Retention {
 		return true;
 	}
 
-	/** Gives up what every cursor has passed, until no more than `bytes` are left. */
-	giveUpConsumed(bytes: number): void {
+	/** Drops segments that every cursor has passed, until at most `bytes` are left. */
+	dropConsumed(bytes: number): void {
 		while (
 			this.#segments.list.length > 1 &&
 			this.#segments.bytes > bytes &&
@@ -72,11 +74,11 @@ export class Retention {
 		}
 	}
 
-	/** Gives up segments that hold nothing newer than the age bound, as of `logTime` seconds. */
+	/** Drops segments whose records are all older than the age bound, at `logTime` in seconds. */
 	expire(logTime: number): void {
 		const oldest = logTime - this.#options.maxAgeMs / 1000;
 		for (;;) {
-			// Everything in a segment is older than the one that was begun after it.
+			// All records of a segment are older than the start of the next one.
 			const next = this.#segments.list.findIndex((segment, index) => index > 0 && segment.header !== undefined);
 			if (next === -1 || this.#segments.list[next]!.header!.logTime >= oldest) return;
 			this.#removeOldest('expired');
@@ -96,7 +98,7 @@ export class Retention {
 			this.#gaps.add({ from, to: consumed - 1, reason: 'consumed' });
 			const fresh = this.#gaps.add({ from: consumed, to: end - 1, reason, firstAt, lastAt });
 			const lost = fresh.reduce((sum, gap) => sum + gap.to - gap.from + 1, 0);
-			// What was left out of it is counted already.
+			// Its thinned records are counted already.
 			this.dropped[reason === 'expired' ? 'expired' : 'oldest'] += Math.max(0, lost - (oldest.header?.thinned ?? 0));
 		}
 		this.#discard(oldest, end);

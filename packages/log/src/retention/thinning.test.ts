@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LogFullError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { key, LogWorld } from '../testing/log-world.ts';
 import { covers, readAll } from '../testing/read-all.ts';
-import { LogFullError } from '../types.ts';
 
 const thin = new URL('../testing/every-tenth.ts', import.meta.url).href;
 const options = { whenFull: 'thin', thin, maxBytes: 2 * 1024 * 1024, segmentBytes: 64 * 1024 } as const;
@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => world.end());
 
-/** Appends `count` records, waiting where there is no room for a moment; each says its number. */
+/** Appends `count` numbered records, waiting while there is no room. */
 async function fill(log: Log, count: number, from = 0): Promise<void> {
 	for (let at = from; at < from + count; ) {
 		const records = Array.from({ length: Math.min(100, from + count - at) }, (_, index) => ({
@@ -38,7 +38,7 @@ async function fill(log: Log, count: number, from = 0): Promise<void> {
 const settled = (log: Log) => waitFor('thinning to rest', () => log.stats().bytes < options.maxBytes * 0.8, 60_000);
 const thinFiles = (dir: string) => readdirSync(dir).filter((name) => name.endsWith('.thin.log'));
 
-/** Every record is there under its own offset or told as thinned, and none is both. */
+/** Checks that every record is either there under its offset or reported as thinned. */
 async function expectAccounted(log: Log, count: number): Promise<void> {
 	const { records, gaps } = await readAll(log);
 	for (const { offset, text } of records) expect(Number.parseInt(text, 10)).toBe(offset);
@@ -56,7 +56,7 @@ async function expectAccounted(log: Log, count: number): Promise<void> {
 }
 
 describe('a log that is thinned', () => {
-	it('takes several times what it could hold, keeps each record that stays under its offset, and tells every one that does not', async () => {
+	it('accepts several times its size, keeps offsets, and reports every record left out', async () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir, options);
 		log.cursor('away', 0);
@@ -67,12 +67,12 @@ describe('a log that is thinned', () => {
 		const { dropped } = log.stats();
 		expect(dropped.thinned).toBeGreaterThan(5000);
 		expect(dropped).toMatchObject({ oldest: 0, newest: 0, expired: 0 });
-		expect(log.cursor('away').account.balance()).toMatchObject({ imbalance: 0 });
+		expect(log.cursor('away').tally.balance()).toMatchObject({ imbalance: 0 });
 		await log.close();
 		await expectAccounted(await world.open(dir, options), 24_000);
 	});
 
-	it('is as good after a kill at any moment: the old segment or the new one, never both', async () => {
+	it('holds the old segment or the new one after a kill at any moment, never both', async () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir, options);
 		log.cursor('away', 0);
@@ -100,7 +100,7 @@ describe('a log that is thinned', () => {
 		expect(killed).toBeGreaterThan(0);
 	});
 
-	it('chooses the rewritten segment where both are there, the old one where that is damaged, and forgets a rewrite that was cut short', async () => {
+	it('prefers the rewritten segment unless it is damaged, and discards an interrupted rewrite', async () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir, options);
 		log.cursor('away', 0);
@@ -134,17 +134,18 @@ describe('a log that is thinned', () => {
 		expect(world.incidents.filter(({ what }) => what !== 'damaged-meta')).toEqual([]);
 	});
 
-	it('still knows redeliveries of what it left out, also after a crash', async () => {
+	it('recognizes redeliveries of records left out, also after a crash', async () => {
 		const dir = world.folders.make();
 		const log = await world.open(dir, options);
 		log.cursor('away', 0);
 		await fill(log, 12_000);
 		await waitFor('a rewritten segment', () => log.stats().dropped.thinned > 0);
 		const again = await world.openAsIfKilled(dir, options);
-		for (const seq of [2100, 2500, 2501, 3000, 3505, 11_999]) expect(again.look(key(seq)), `${seq}`).toBe('duplicate');
+		for (const seq of [2100, 2500, 2501, 3000, 3505, 11_999])
+			expect(again.lookUp(key(seq)), `${seq}`).toBe('duplicate');
 	});
 
-	it('leaves alone what a consumer stands in or is near to', async () => {
+	it('does not thin a segment that a consumer is in or near', async () => {
 		const log = await world.open(undefined, options);
 		log.cursor('away', 0);
 		await fill(log, 2000);
@@ -156,7 +157,7 @@ describe('a log that is thinned', () => {
 		for (const { from } of gaps) expect(from).toBeGreaterThanOrEqual(4000 - 400);
 	});
 
-	it('drops the oldest, and says so, when what is left after thinning is still too much', async () => {
+	it('drops and reports the oldest records when thinning is not enough', async () => {
 		const log = await world.open(undefined, { ...options, maxBytes: 512 * 1024, segmentBytes: 32 * 1024 });
 		log.cursor('away', 0);
 		await fill(log, 12_000);
@@ -173,7 +174,7 @@ describe('a log that is thinned', () => {
 		expect(dropped.oldest + dropped.thinned).toBe(12_000 - records.length);
 	});
 
-	it('is full like any other when its policy is broken', async () => {
+	it('drops its oldest records when its policy is broken', async () => {
 		const log = await world.open(undefined, { ...options, thin: 'data:text/javascript,throw new Error("broken")' });
 		log.cursor('away', 0);
 		await fill(log, 12_000);

@@ -5,38 +5,40 @@ import { isThinned, type Segment, thinnedPath } from '../segment/segment.ts';
 import type { Segments } from '../segment/segments.ts';
 import type { ThinAnswer, ThinRequest } from './thin-segments.ts';
 
-/** It begins when so much of the bound is used, and ends at the other. */
+/** Thinning begins above the first share of the size bound and ends below the second. */
 const BEGIN_AT = 0.8;
 const END_AT = 0.7;
 /**
- * Records so near before a segment may be in a consumer's hands while it is rewritten; what it then reads on would
- * stand for what it has already had. More than any consumer takes at once.
+ * A segment is not rewritten while a cursor is within this many offsets before it: the consumer may hold records up to
+ * the segment, and would then read records that represent ones it already had. More than any consumer reads at once.
  */
 const NEAR = 2000;
 const THREAD_MEMORY_MIB = 96;
 const TIMEOUT_MS = 60_000;
-/** A full log is thinned again and again; starting a thread costs more than what it does. */
-const THREAD_KEPT_MS = 5000;
+/**
+ * The thread is kept this long: a full log is thinned again and again, and starting a thread costs more than its work.
+ */
+const THREAD_IDLE_MS = 5000;
 
 export interface ThinningParts {
-	/** URL of what the thread runs. */
+	/** URL of the module that the thread runs. */
 	thread: string;
 	maxBytes: number;
 	segments: Segments;
 	cursors: Cursors;
-	/** Gives up what every consumer has passed, down to `bytes`. */
-	giveUpConsumed: (bytes: number) => void;
-	/** Resolves when the dedup keys of every record before `end` are on disk elsewhere. */
-	keepKeys: (end: number) => Promise<void>;
-	/** `dropped` records of `old` are gone: readers find the rest in `segment`. */
+	/** Drops segments that every consumer has passed, down to `bytes`. */
+	dropConsumed: (bytes: number) => void;
+	/** Resolves when the dedup keys of all records before `end` are in a snapshot on disk. */
+	saveKeys: (end: number) => Promise<void>;
+	/** Called when `segment` has replaced `old`, with `dropped` fewer records. */
 	replaced: (old: Segment, segment: Segment, dropped: number) => void;
 }
 
 /** Makes room by rewriting closed segments with fewer records, the oldest first, one at a time. */
 export class Thinning {
 	readonly #parts: ThinningParts;
-	/** First offsets of those that are not worth another try. */
-	readonly #spared = new Set<number>();
+	/** First offsets of segments that are not worth another try. */
+	readonly #skipped = new Set<number>();
 	#running: Promise<void> | undefined;
 	#thread: Worker | undefined;
 	#idle: NodeJS.Timeout | undefined;
@@ -46,25 +48,25 @@ export class Thinning {
 		this.#parts = parts;
 	}
 
-	/** True while it is at work, or could be: then there may be room soon. */
-	get hopeful(): boolean {
+	/** True while it runs or could run, so that there may be room soon. */
+	get mayFreeSpace(): boolean {
 		return !this.#closed && (this.#running !== undefined || this.#next() !== undefined);
 	}
 
-	/** Begins where it is time to. */
-	look(): void {
+	/** Starts thinning if the log is full enough. */
+	check(): void {
 		const { segments, maxBytes } = this.#parts;
 		if (this.#running || this.#closed || segments.bytes < maxBytes * BEGIN_AT) return;
-		this.#parts.giveUpConsumed(maxBytes * END_AT);
+		this.#parts.dropConsumed(maxBytes * END_AT);
 		if (segments.bytes < maxBytes * BEGIN_AT || !this.#next()) return;
 		clearTimeout(this.#idle);
 		this.#running = this.#run().finally(() => {
 			this.#running = undefined;
-			this.#idle = setTimeout(() => void this.#endThread(), THREAD_KEPT_MS).unref();
+			this.#idle = setTimeout(() => void this.#endThread(), THREAD_IDLE_MS).unref();
 		});
 	}
 
-	/** Resolves when nothing is being rewritten any more. */
+	/** Resolves when no rewrite is under way. */
 	async close(): Promise<void> {
 		this.#closed = true;
 		await this.#running;
@@ -94,7 +96,7 @@ export class Thinning {
 		const { list } = this.#parts.segments;
 		const positions = [...this.#parts.cursors.positions.values()];
 		return list.find((segment, index) => {
-			if (index === list.length - 1 || !segment.header || isThinned(segment) || this.#spared.has(segment.firstOffset))
+			if (index === list.length - 1 || !segment.header || isThinned(segment) || this.#skipped.has(segment.firstOffset))
 				return false;
 			const end = list[index + 1]!.previousEnd;
 			return (
@@ -110,13 +112,13 @@ export class Thinning {
 		const end = list[list.indexOf(segment) + 1]!.previousEnd;
 		const header = segment.header!;
 		const target = thinnedPath(segment.path);
-		await this.#parts.keepKeys(end);
+		await this.#parts.saveKeys(end);
 		const { thinned } = await this.#ask({ file: segment.path, size: segment.size, end, header, target });
 		if (!thinned) {
-			this.#spared.add(segment.firstOffset);
+			this.#skipped.add(segment.firstOffset);
 			return;
 		}
-		// It was given up meanwhile.
+		// The segment was dropped meanwhile.
 		if (!list.includes(segment)) return void (await rm(target, { force: true }).catch(() => undefined));
 		const { size, dropped } = thinned;
 		this.#parts.replaced(
@@ -138,9 +140,9 @@ export class Thinning {
 		thread.unref();
 		this.#thread = thread;
 		return new Promise((resolve) => {
-			const ended = (spared: string) => {
+			const ended = (skipped: string) => {
 				if (this.#thread === thread) this.#thread = undefined;
-				settle({ spared });
+				settle({ skipped });
 			};
 			const onError = (error: unknown) => ended((error as Error).message);
 			const onExit = () => ended('the thread has ended');

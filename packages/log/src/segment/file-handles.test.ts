@@ -25,17 +25,17 @@ const file = (name: string, text: string) => {
 };
 const openFiles = () => readdirSync('/proc/self/fd').length;
 
-describe('files open for reading', () => {
-	it('are few, and each read gets what it asked for while others push its file out', async () => {
+describe('the files open for reading', () => {
+	it('are few, and each read succeeds while other reads evict its file', async () => {
 		const before = openFiles();
 		const paths = Array.from({ length: 30 }, (_, n) => file(`${n}`, `file ${n}`.padEnd(100)));
 		for (let round = 0; round < 10; round++) {
-			// More than the file has: it takes two reads, and between them it may be closed.
+			// More than the file holds: this takes two reads, and the file may be closed in between.
 			const texts = await Promise.all(paths.map((path) => handles.read(path, 0, 120)));
 			for (const [n, text] of texts.entries())
 				expect(text.toString('latin1')).toBe(`file ${n}`.padEnd(100).padEnd(120, '\0'));
 		}
-		// They are closed one after the other, and closing takes a while.
+		// Closing takes a while, one file after the other.
 		await waitFor('the rest to be closed', () => openFiles() - before <= 8);
 	});
 
@@ -49,7 +49,7 @@ describe('files open for reading', () => {
 		}
 	});
 
-	it('say of a file that is not there that it is gone, and of everything that they are closed', async () => {
+	it('throw SegmentGoneError for a missing file, and ECLOSED once they are closed', async () => {
 		await expect(handles.read(join(dir, 'none'), 0, 10)).rejects.toThrow(SegmentGoneError);
 		const path = file('a', 'text');
 		await handles.read(path, 0, 4);
@@ -57,7 +57,7 @@ describe('files open for reading', () => {
 		await expect(handles.read(path, 0, 4)).rejects.toMatchObject({ code: 'ECLOSED' });
 	});
 
-	it('give what was open also after it was removed', async () => {
+	it('can still be read after a file was removed', async () => {
 		const path = file('a', 'text');
 		await handles.read(path, 0, 4);
 		rmSync(path);
@@ -66,8 +66,8 @@ describe('files open for reading', () => {
 });
 
 describe('a disk that cannot read its blocks', () => {
-	it('costs those blocks, which come back as zeros', async () => {
-		// The memory at address 0 is the one thing of which a read reliably fails with EIO.
+	it('loses those blocks only, which are read as zeros', async () => {
+		// Reading the memory at address 0 is the one read that reliably fails with EIO.
 		const bad = await open('/proc/self/mem', 'r');
 		try {
 			const bytes = Buffer.alloc(10_000, 'x');
@@ -78,7 +78,7 @@ describe('a disk that cannot read its blocks', () => {
 		}
 	});
 
-	it('gives what it has of a file, and nothing of one that cannot be opened', () => {
+	it('gives the bytes that a file has, and none of a file that cannot be opened', () => {
 		expect(salvageSync(file('a', 'text')).toString()).toBe('text');
 		expect(salvageSync(join(dir, 'none'))).toHaveLength(0);
 		expect(salvageSync(dir)).toBeInstanceOf(Buffer);

@@ -1,33 +1,33 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { LogWriteError } from '../types.ts';
+import { closedError } from '../errors.ts';
 import { isNotTheDisk, salvage } from './salvage.ts';
 
-const MOST_IDLE = 8;
+const MAX_IDLE = 8;
 
-/** The file is not there, or cannot be opened at all. */
+/** The file does not exist or cannot be opened. */
 export class SegmentGoneError extends Error {}
 
 interface OpenFile {
 	handle: Promise<FileHandle>;
-	/** Reads under way; it is never closed under one. */
+	/** Reads under way; the file is not closed during one. */
 	readers: number;
-	/** To be closed with the last of them. */
+	/** To be closed after the last read. */
 	unwanted: boolean;
 	closed: PromiseWithResolvers<void>;
 }
 
-/** The files that are open for reading: those being read, and a few more. */
+/** Files open for reading: those being read, and a few idle ones. */
 export class FileHandles {
 	/** Least recently used first. */
 	readonly #open = new Map<string, OpenFile>();
 	#closed = false;
 
 	/**
-	 * `length` bytes from `position` on; what the disk does not give back is zeros.
-	 * @throws SegmentGoneError; LogWriteError `ECLOSED` after `closeAll`; and what says nothing about the disk.
+	 * Reads `length` bytes from `position` on; unreadable blocks are zeros.
+	 * @throws SegmentGoneError; LogWriteError `ECLOSED` after `closeAll`; errors that do not blame the disk.
 	 */
 	async read(path: string, position: number, length: number): Promise<Buffer> {
-		if (this.#closed) throw new LogWriteError('ECLOSED', 'the log is closed');
+		if (this.#closed) throw closedError();
 		const file = this.#open.get(path) ?? newFile(path);
 		this.#open.delete(path);
 		this.#open.set(path, file);
@@ -46,7 +46,7 @@ export class FileHandles {
 		}
 	}
 
-	/** Closes a file, as soon as nobody reads it. */
+	/** Closes a file as soon as no read of it is under way. */
 	close(path: string): void {
 		const file = this.#open.get(path);
 		if (!file) return;
@@ -55,7 +55,7 @@ export class FileHandles {
 		closeUnread(file);
 	}
 
-	/** Resolves when everything is closed; reads under way are ended first, later ones refused. */
+	/** Resolves when all files are closed, after the reads under way. Later reads are refused. */
 	async closeAll(): Promise<void> {
 		this.#closed = true;
 		const files = [...this.#open];
@@ -67,7 +67,7 @@ export class FileHandles {
 		let idle = 0;
 		for (const { readers } of this.#open.values()) if (readers === 0) idle++;
 		for (const [path, { readers }] of this.#open) {
-			if (idle <= MOST_IDLE) return;
+			if (idle <= MAX_IDLE) return;
 			if (readers > 0) continue;
 			this.close(path);
 			idle--;

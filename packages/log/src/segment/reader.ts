@@ -1,23 +1,24 @@
 import { FileHandles, SegmentGoneError } from './file-handles.ts';
-import { type LogRecord, lookAtRecord, nextMagic, offsetAt, recordAt } from './record.ts';
+import { inspectRecord, type LogRecord, nextMagic, offsetAt, recordAt } from './record.ts';
 import { isThinned, recordsStart, type Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 
 export interface ReadLimits {
 	/** Default 1000. */
 	maxRecords?: number;
-	/** Payload bytes, default 1 MiB; one record is given however large it is. */
+	/** Payload bytes, default 1 MiB; at least one record is read, however large. */
 	maxBytes?: number;
-	/** Also what readers are not to see yet; for who rebuilds the state of the process from the log. Default false. */
+	/** Also reads records that are held back, to rebuild the state of the process from the log. Default false. */
 	held?: boolean;
 }
 
-/** What was read, and which offsets before `next` should be there but could not be read. */
 export interface Found {
 	records: LogRecord[];
+	/** The offset to read on from. */
 	next: number;
+	/** Offsets before `next` whose records could not be read. */
 	lost: { from: number; to: number }[];
-	/** Offsets that were left out when their segment was thinned. */
+	/** Offsets before `next` whose records were left out by thinning. */
 	thinned: { from: number; to: number }[];
 }
 
@@ -27,13 +28,15 @@ interface Place {
 }
 
 const CHUNK = 256 * 1024;
-const MOST_HINTS = 64;
+const MAX_HINTS = 64;
 
-/** Reads durable records by offset. Damage costs the records it touches: behind it the next whole record is found. */
+/**
+ * Reads durable records by offset. Damage only loses the records it touches: the next whole record is found after it.
+ */
 export class LogReader {
 	readonly #segments: Segments;
 	readonly #handles = new FileHandles();
-	/** Where in its file the record of an offset begins, remembered from where an earlier read ended. */
+	/** Positions of records in their files by offset, remembered from the ends of earlier reads. */
 	readonly #hints = new Map<number, Place>();
 
 	constructor(segments: Segments) {
@@ -41,9 +44,8 @@ export class LogReader {
 	}
 
 	/**
-	 * Reads what is before offset `until`.
-	 * @throws what the system says where it has nothing to do with the disk, such as too many open files; nothing is lost
-	 * by that.
+	 * Reads from `from` on, up to before `until`.
+	 * @throws errors that do not blame the disk, such as too many open files; nothing is lost by them.
 	 */
 	async read(
 		from: number,
@@ -70,7 +72,7 @@ export class LogReader {
 					left,
 				);
 			} catch (error) {
-				// Retention took it while it was read: what is left begins further on.
+				// Retention removed the segment during the read: the log begins later now.
 				if (!(error instanceof SegmentGoneError) || this.#segments.list.includes(segment)) throw error;
 			}
 		}
@@ -87,8 +89,8 @@ export class LogReader {
 	}
 
 	/**
-	 * Reads on in one segment, whose records end before offset `end`, as far as `until`, and moves `found.next` past what
-	 * was read. Returns the payload bytes taken.
+	 * Reads on in one segment, whose records end before offset `end`, up to before `until`, and moves `found.next` past
+	 * what was read. Returns the number of payload bytes read.
 	 */
 	async #readSegment(
 		segment: Segment,
@@ -99,7 +101,7 @@ export class LogReader {
 		maxRecords: number,
 		maxBytes: number,
 	): Promise<number> {
-		// Taken once: what is appended meanwhile belongs to the next read.
+		// Read once: what is appended meanwhile belongs to the next read.
 		const size = segment.size;
 		const first = found.records.length;
 		const hint = this.#hints.get(found.next);
@@ -115,8 +117,8 @@ export class LogReader {
 			want = CHUNK;
 			let at = 0;
 			while (at < bytes.length && !full()) {
-				const look = lookAtRecord(bytes, at);
-				if (look.kind === 'whole') {
+				const inspected = inspectRecord(bytes, at);
+				if (inspected.kind === 'whole') {
 					const offset = offsetAt(bytes, at);
 					if (offset >= until && offset < end) {
 						heldBack = true;
@@ -124,20 +126,20 @@ export class LogReader {
 						found.next = Math.max(found.next, until);
 						break;
 					}
-					// Else it is before `from`, or the copy of a write that failed.
+					// Otherwise it is before `from`, or the copy from a failed write.
 					if (offset >= found.next && offset < end) {
 						if (offset > found.next && (damaged || isThinned(segment))) {
 							(damaged ? found.lost : found.thinned).push({ from: found.next, to: offset - 1 });
 						}
-						const record = recordAt(bytes, at, look.length);
+						const record = recordAt(bytes, at, inspected.length);
 						found.records.push(record);
 						found.next = offset + 1;
 						taken += record.payload.length;
 					}
 					damaged = false;
-					at += look.length;
-				} else if (look.kind === 'cut' && more) {
-					want = Math.max(CHUNK, look.needs);
+					at += inspected.length;
+				} else if (inspected.kind === 'cut' && more) {
+					want = Math.max(CHUNK, inspected.needs);
 					break;
 				} else {
 					damaged = true;
@@ -167,7 +169,7 @@ export class LogReader {
 	#remember(offset: number, place: Place): void {
 		this.#hints.delete(offset);
 		this.#hints.set(offset, place);
-		if (this.#hints.size <= MOST_HINTS) return;
+		if (this.#hints.size <= MAX_HINTS) return;
 		for (const oldest of this.#hints.keys()) {
 			this.#hints.delete(oldest);
 			return;
@@ -175,10 +177,7 @@ export class LogReader {
 	}
 }
 
-/**
- * Position of the next place behind `at` where a record may begin. A magic that straddles the end must still be found
- * when there is `more`.
- */
+/** The next position after `at` where a record may begin. If there is `more`, a magic may straddle the end. */
 function skipDamage(bytes: Buffer, at: number, more: boolean): number {
 	const next = nextMagic(bytes, at + 1);
 	if (next !== -1) return next;

@@ -41,7 +41,7 @@ const records = fc
 	.tuple(fc.array(written, { minLength: 1, maxLength: 12 }), fc.nat({ max: 2 ** 40 }))
 	.map(([list, first]) => list.map((each, index): Written => ({ ...each, offset: first + index })));
 
-/** What a string is once it was UTF-8: lone surrogates do not survive. */
+/** A string after a round trip through UTF-8, which replaces lone surrogates. */
 const asText = (text: string) => Buffer.from(text).toString();
 
 function encode(list: readonly Written[]): { bytes: Buffer; ends: number[] } {
@@ -67,8 +67,8 @@ function walk(bytes: Buffer, after: number) {
 	return { found, damage, end };
 }
 
-describe('record', () => {
-	it('is read as it was written, within its bound', () => {
+describe('a record', () => {
+	it('is read as it was written, and is not longer than its bound', () => {
 		fc.assert(
 			fc.property(records, (list) => {
 				const { bytes, ends } = encode(list);
@@ -90,7 +90,7 @@ describe('record', () => {
 		);
 	});
 
-	it('is never made up by damage: what is read was written, and every record that no damage touched is read', () => {
+	it('is never made up by damage, and is read if no damage touched it', () => {
 		const harm = fc.record({
 			kind: fc.constantFrom('flip', 'zero', 'cut', 'delete', 'insert', 'copy' as const),
 			at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -124,7 +124,7 @@ describe('record', () => {
 				for (const [index, { offset }] of list.entries()) {
 					const begin = index === 0 ? 0 : ends[index - 1]!;
 					const touched = begin < to && ends[index]! > from;
-					// Inserting at a record's very beginning moves it and harms nothing; a copy put in the middle of one tears
+					// Inserting at the very beginning of a record moves it without harm; a copy inserted inside a record tears
 					// it.
 					if (!touched) expect(offsets).toContain(offset);
 				}
@@ -133,7 +133,7 @@ describe('record', () => {
 		);
 	});
 
-	it('breaks off without a trace where an interrupted write left it', () => {
+	it('is cut off without a trace where a write was interrupted', () => {
 		fc.assert(
 			fc.property(records, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (list, share) => {
 				const { bytes, ends } = encode(list);
@@ -147,7 +147,7 @@ describe('record', () => {
 		);
 	});
 
-	it('tells how far a broken end may have reached, exactly where its headers still say so', () => {
+	it('shows how far a damaged end may have reached, exactly if its headers are intact', () => {
 		const list = Array.from(
 			{ length: 5 },
 			(_, index): Written => ({ offset: 10 + index, at: 1, seconds: 1, payload: 'a payload', key: undefined }),
@@ -165,7 +165,7 @@ describe('record', () => {
 		}
 	});
 
-	it('refuses what is too large before anything is written', () => {
+	it('is refused as too large before anything is written', () => {
 		const names = { source: 's', boot: '', seq: 1, hash: 1 };
 		expect(tooLarge(Buffer.alloc(MAX_PAYLOAD), undefined)).toBeUndefined();
 		expect(tooLarge(Buffer.alloc(MAX_PAYLOAD + 1), undefined)).toContain(`${MAX_PAYLOAD + 1} bytes`);

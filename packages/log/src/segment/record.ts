@@ -3,21 +3,20 @@ import { crc32 } from 'node:zlib';
 /**
  * One record on disk, little endian:
  *
- *   0  u32  magic            where the next whole record begins can be found again after damage
+ *   0  u32  magic: makes the next whole record findable after damage
  *   4  u32  CRC-32 of everything after it (zlib's polynomial)
  *   8  u32  length of the whole record
  *  12  u32  low 10 bits: length of the key; high 22 bits: log time in seconds modulo 2^22, so that a dedup window
- * rebuilt from the
- *           records ages as the one before did
- *  16  f64  offset           so that a reader behind a damaged stretch knows exactly what is missing
+ *           rebuilt from the records ages as the previous one did
+ *  16  f64  offset: tells a reader after damage exactly what is missing
  *  24  f64  at, epoch ms
  *  32  key, then payload
  *
- * The key is what recognizes a redelivery. It stands in the record, so key and reading are one write by construction.
+ * The key identifies a redelivery. It is part of the record, so key and reading are always one write.
  *
  *   0  u32  hash of the content    4  f64  seq    12  u8  length of source    13  source    u8 length of boot    boot
  *
- * The first byte of the magic never occurs in UTF-8: text inside a record is never taken for the beginning of one.
+ * The first byte of the magic never occurs in UTF-8, so text inside a record never passes for the beginning of one.
  */
 const RECORD_MAGIC = 0x1d5ac3f5;
 export const RECORD_HEADER = 32;
@@ -26,17 +25,19 @@ const MAX_NAME = 255;
 const KEY_FIXED = 14;
 const KEY_LENGTH_BITS = 10;
 const KEY_LENGTH_MASK = 2 ** KEY_LENGTH_BITS - 1;
-/** The log time in a record wraps at so many seconds, 48 days. */
+/** The log time in a record wraps after this many seconds, 48 days. */
 export const SECONDS_WRAP = 2 ** (32 - KEY_LENGTH_BITS);
 const MAX_RECORD = RECORD_HEADER + KEY_FIXED + 2 * MAX_NAME + MAX_PAYLOAD;
 
-/** What makes a record recognizable when it is delivered again. */
+/** Identifies a record when it is delivered again. */
 export interface DedupKey {
-	/** Who sent it; at most 255 bytes of UTF-8. */
+	/** The sender; at most 255 bytes of UTF-8. */
 	source: string;
-	/** Changes when the sender restarts and `seq` begins again; '' where it does not say. At most 255 bytes of UTF-8. */
+	/**
+	 * Changes when the sender restarts and `seq` begins again; '' if the sender names none. At most 255 bytes of UTF-8.
+	 */
 	boot: string;
-	/** Rises within a boot. */
+	/** Increases within a boot. */
 	seq: number;
 	/** 32-bit hash of the content. */
 	hash: number;
@@ -49,7 +50,7 @@ export interface LogRecord {
 	payload: Buffer;
 }
 
-/** What is too large to be a record, in words; undefined when all is well. */
+/** Why payload or key are too large for a record, in words; undefined if they are not. */
 export function tooLarge(payload: Buffer | string, key: DedupKey | undefined): string | undefined {
 	const size = payload.length > MAX_PAYLOAD / 3 ? Buffer.byteLength(payload) : 0;
 	if (size > MAX_PAYLOAD) return `a payload of ${size} bytes; at most ${MAX_PAYLOAD}`;
@@ -67,8 +68,8 @@ export function encodedBound(payload: Buffer | string, key: DedupKey | undefined
 }
 
 /**
- * Writes a record that is not `tooLarge` at `position` of `target`, where `encodedBound` bytes are free, and returns
- * the position after it.
+ * Writes a record that is not `tooLarge` at `position` of `target`, which must have `encodedBound` bytes of room.
+ * Returns the position after it.
  */
 export function encodeRecord(
 	target: Buffer,
@@ -101,15 +102,15 @@ export function encodeRecord(
 	return end;
 }
 
-/** `whole`: a valid record of that length. `cut`: it may be one, but `bytes` ends inside it. `bad`: it is none. */
-export type Look = { kind: 'whole'; length: number } | { kind: 'cut'; needs: number } | { kind: 'bad' };
+/** `whole`: a valid record of that length. `cut`: may be a record, but `bytes` ends inside it. `bad`: not a record. */
+export type Inspection = { kind: 'whole'; length: number } | { kind: 'cut'; needs: number } | { kind: 'bad' };
 
-const BAD: Look = { kind: 'bad' };
+const BAD: Inspection = { kind: 'bad' };
 const MAGIC_BYTES = Buffer.alloc(4);
 MAGIC_BYTES.writeUInt32LE(RECORD_MAGIC);
 
-/** What stands at `position`. */
-export function lookAtRecord(bytes: Buffer, position: number): Look {
+/** Checks whether a record begins at `position`. */
+export function inspectRecord(bytes: Buffer, position: number): Inspection {
 	const left = bytes.length - position;
 	if (left < 4)
 		return bytes.subarray(position).equals(MAGIC_BYTES.subarray(0, left)) ? { kind: 'cut', needs: RECORD_HEADER } : BAD;
@@ -122,7 +123,7 @@ export function lookAtRecord(bytes: Buffer, position: number): Look {
 	return { kind: 'whole', length };
 }
 
-/** The length that a header claims, whether or not the record is whole; undefined where it cannot be true. */
+/** The length in a record's header, whether or not the record is whole; undefined if it is impossible. */
 export function claimedLength(bytes: Buffer, position: number): number | undefined {
 	const length = bytes.readUInt32LE(position + 8);
 	return length < RECORD_HEADER || length > MAX_RECORD ? undefined : length;
@@ -138,7 +139,7 @@ export function secondsAt(bytes: Buffer, position: number): number {
 	return bytes.readUInt32LE(position + 12) >>> KEY_LENGTH_BITS;
 }
 
-/** A view of a whole record; its payload shares `bytes`. */
+/** A whole record; its payload shares memory with `bytes`. */
 export function recordAt(bytes: Buffer, position: number, length: number): LogRecord {
 	const keyLength = bytes.readUInt32LE(position + 12) & KEY_LENGTH_MASK;
 	return {
@@ -161,7 +162,7 @@ export function keyAt(bytes: Buffer, position: number): DedupKey | undefined {
 	};
 }
 
-/** Position of the next place from `position` on that may begin a record, or -1. */
+/** The next position from `position` on where a record may begin, or -1. */
 export function nextMagic(bytes: Buffer, position: number): number {
 	return bytes.indexOf(MAGIC_BYTES, position);
 }

@@ -2,18 +2,18 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 
 /**
- * Reads that get out of a bad disk what it still gives: an error costs one block, which comes back as zeros, and zeros
- * are never a record. Only what says nothing about the disk, such as too many open files, is thrown.
+ * Reads that get as much as possible from a bad disk: an error costs one block, which is returned as zeros, and zeros
+ * are never a record. Only errors that do not blame the disk, such as too many open files, are thrown.
  */
 const BLOCK = 4096;
 const NOT_THE_DISK = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
-/** True for an error that must not be taken for lost data. */
+/** True for an error that does not mean lost data. */
 export function isNotTheDisk(error: unknown): boolean {
 	return NOT_THE_DISK.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Fills `target` from `position` of a file. */
+/** Fills `target` with the bytes from `position` of a file on. */
 export async function salvage(file: FileHandle, target: Buffer, position: number): Promise<void> {
 	await fill(target, (from, length) =>
 		file.read(target, from, length, position + from).then(({ bytesRead }) => bytesRead),
@@ -42,7 +42,7 @@ async function fill(target: Buffer, read: (from: number, length: number) => Prom
 	}
 }
 
-/** A whole file. */
+/** Reads a whole file; empty if it cannot be opened. */
 export function salvageSync(path: string): Buffer {
 	let fd: number | undefined;
 	try {

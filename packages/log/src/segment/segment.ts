@@ -1,49 +1,49 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { claimedLength, lookAtRecord, nextMagic, offsetAt, RECORD_HEADER } from './record.ts';
+import { claimedLength, inspectRecord, nextMagic, offsetAt, RECORD_HEADER } from './record.ts';
 
 /**
- * A segment is a file named after the first offset it may hold and, where offsets were left out before it, after the
- * end of the segment before: `<first>.log` or `<first>-<previous end>.log`; `….thin.log` where it stands for one of
- * that name that had more records. It begins with a header, then come records:
+ * A segment is a file named after the first offset it may hold and, if offsets were skipped before it, after the end of
+ * the previous segment: `<first>.log` or `<first>-<previous end>.log`. `….thin.log` replaces the segment of that name
+ * after it was thinned. A header is followed by records:
  *
  *   0  8 bytes magic   8 u32 CRC-32 of [12, 64)   12 u32 64   16 f64 first offset   24 f64 log time, seconds
- *  32  16 bytes id of the log (ASCII)             48 f64 records left out by thinning    56 f64 when its first record was appended, epoch ms
+ *  32  16 bytes id of the log (ASCII)   48 f64 records left out by thinning   56 f64 time of its first record, epoch ms
  */
 export const SEGMENT_HEADER = 64;
 const MAGIC = Buffer.from('CVLOG1\r\n', 'latin1');
 export const SEGMENT_NAME = /^(\d{20})(?:-(\d{20}))?(\.thin)?\.log$/;
-/** What a rewrite that was cut short leaves. */
+/** The file of an interrupted rewrite. */
 const UNFINISHED_SEGMENT = /^\d{20}(?:-\d{20})?\.thin\.log\.tmp$/;
 
 export interface SegmentHeader {
 	firstOffset: number;
 	/**
-	 * Seconds the log had been open, over all its runs, when the segment was begun. The wall clock may step; this does
-	 * not.
+	 * Log time at which the segment was begun: seconds the log was open, over all its runs. Unlike the wall clock it
+	 * never steps.
 	 */
 	logTime: number;
 	logId: string;
-	/** How many records were left out of it when the log was full (policy `thin`). */
+	/** Number of records left out by thinning. */
 	thinned: number;
-	/** When its first record was appended, epoch ms; 0 where that is not known. */
+	/** When its first record was appended, epoch ms; 0 if unknown. */
 	startedAt: number;
 }
 
-/** One segment file as the log knows it. */
+/** A segment file of an open log. */
 export interface Segment {
 	path: string;
 	firstOffset: number;
-	/** End of the segment before it: what lies between was never written. */
+	/** End of the previous segment; the offsets in between were never written. */
 	previousEnd: number;
-	/** Undefined where the header is damaged. */
+	/** Undefined if the header is damaged. */
 	header: SegmentHeader | undefined;
-	/** Bytes that are durable and whole; readers never look past it. */
+	/** Number of durable, intact bytes; readers never read beyond them. */
 	size: number;
 }
 
-/** Where the records of a segment begin. A damaged header may have lost bytes, so that they begin earlier. */
+/** Where the records of a segment begin. With a damaged header they may begin earlier, as bytes may be missing. */
 export function recordsStart(segment: Segment): number {
 	return segment.header ? SEGMENT_HEADER : 0;
 }
@@ -79,19 +79,19 @@ export function segmentPath(dir: string, firstOffset: number, previousEnd: numbe
 	return join(dir, `${digits(firstOffset)}${previousEnd === firstOffset ? '' : `-${digits(previousEnd)}`}.log`);
 }
 
-/** The path of what takes the place of a segment when it is thinned. */
+/** The path of the segment that replaces this one when it is thinned. */
 export function thinnedPath(path: string): string {
 	return path.replace(/\.log$/, '.thin.log');
 }
 
-/** True of a segment that was thinned. */
+/** True for a segment that was thinned. */
 export function isThinned({ path }: Segment): boolean {
 	return path.endsWith('.thin.log');
 }
 
 /**
- * The segments of a folder in order, with their headers. Files that are none are left alone. Where a rewrite was cut
- * short, what it was to replace, or has replaced, is `superseded`.
+ * The segments of a folder in order, with their headers; other files are ignored. `superseded` are files that an
+ * interrupted rewrite left: the unfinished file, or the segment that was replaced.
  */
 export function listSegments(dir: string): { segments: Segment[]; superseded: string[] } {
 	const segments: Segment[] = [];
@@ -110,7 +110,7 @@ export function listSegments(dir: string): { segments: Segment[]; superseded: st
 			header: header?.firstOffset === firstOffset ? header : undefined,
 			size: statSync(path).size,
 		};
-		// The rewritten one was whole before it got its name: it holds, unless something has happened to it since.
+		// A rewritten segment was complete before it got its name: it is used unless it was damaged since.
 		const before = segments.at(-1);
 		if (before?.firstOffset !== firstOffset) segments.push(segment);
 		else if (segment.header) superseded.push(segments.splice(-1, 1, segment)[0]!.path);
@@ -132,21 +132,21 @@ function readHeader(path: string): SegmentHeader | undefined {
 	}
 }
 
-/** A stretch of bytes that holds no whole record that could stand there. */
+/** A range of bytes without any whole, plausible record. */
 export interface DamagedStretch {
 	position: number;
 	length: number;
-	/** Offset of the whole record before it; that of the one behind it, undefined at the end. */
+	/** Offset of the whole record before the range, and of the one after it; undefined at the end. */
 	after: number;
 	before: number | undefined;
-	/** A record began here and the bytes end inside it: what an interrupted write leaves. */
+	/** A record begins here and the bytes end inside it, as after an interrupted write. */
 	torn: boolean;
 }
 
 /**
- * Walks over all records from `position`, finding the next whole one behind any damage. Offsets rise: a whole record
- * whose offset is not above
- * `after` and all before it is an old copy, and damage. Returns the position after the last record.
+ * Walks over all records from `position` on, and finds the next whole one after any damage. Offsets increase: a whole
+ * record whose offset is not above `after` and all previous ones is an old copy, which counts as damage. Returns the
+ * position after the last record.
  */
 export function walkRecords(
 	bytes: Buffer,
@@ -160,20 +160,20 @@ export function walkRecords(
 	let bad: number | undefined;
 	let torn = false;
 	for (let at = position; at < bytes.length; ) {
-		const look = lookAtRecord(bytes, at);
-		const offset = look.kind === 'whole' ? offsetAt(bytes, at) : Number.NaN;
-		if (look.kind === 'whole' && offset > last && Number.isSafeInteger(offset)) {
+		const inspected = inspectRecord(bytes, at);
+		const offset = inspected.kind === 'whole' ? offsetAt(bytes, at) : Number.NaN;
+		if (inspected.kind === 'whole' && offset > last && Number.isSafeInteger(offset)) {
 			if (bad !== undefined) onDamage({ position: bad, length: at - bad, after: last, before: offset, torn: false });
 			bad = undefined;
 			onRecord(at, offset);
 			last = offset;
-			at += look.length;
+			at += inspected.length;
 			end = at;
 			continue;
 		}
 		if (bad === undefined) {
 			bad = at;
-			torn = look.kind === 'cut';
+			torn = inspected.kind === 'cut';
 		}
 		const next = nextMagic(bytes, at + 1);
 		at = next === -1 ? bytes.length : next;
@@ -183,17 +183,17 @@ export function walkRecords(
 }
 
 /**
- * The highest offset that may have stood in a broken end of a segment, from `position` on, behind the record `last`:
- * exact where the headers in it can still be believed, else as many as would fit.
+ * The highest offset that a damaged end of a segment may have held, from `position` on, after the record `last`: exact
+ * where its headers are plausible, else as many records as would fit.
  */
 export function highestOffsetIn(bytes: Buffer, position: number, last: number): number {
 	const fits = (from: number, to: number) => Math.floor((to - from) / RECORD_HEADER);
 	let highest = last;
 	for (let at = position; at < bytes.length; ) {
 		if (bytes.length - at < RECORD_HEADER) return highest + 1;
-		const believed = offsetAt(bytes, at) === highest + 1;
-		if (believed) highest++;
-		const length = believed ? claimedLength(bytes, at) : undefined;
+		const plausible = offsetAt(bytes, at) === highest + 1;
+		if (plausible) highest++;
+		const length = plausible ? claimedLength(bytes, at) : undefined;
 		if (length !== undefined && at + length >= bytes.length) return highest;
 		let next =
 			length !== undefined && nextMagic(bytes, at + length) === at + length ? at + length : nextMagic(bytes, at + 1);
@@ -202,7 +202,7 @@ export function highestOffsetIn(bytes: Buffer, position: number, last: number): 
 			const offset = offsetAt(bytes, next);
 			if (offset > highest && offset <= highest + 1 + fits(at, next)) break;
 		}
-		if (next === -1) return highest + Math.max(believed ? 0 : 1, fits(at, bytes.length) - (believed ? 1 : 0));
+		if (next === -1) return highest + Math.max(plausible ? 0 : 1, fits(at, bytes.length) - (plausible ? 1 : 0));
 		highest = offsetAt(bytes, next) - 1;
 		at = next;
 	}

@@ -1,6 +1,6 @@
 import type { Segment } from './segment.ts';
 
-/** What is on disk: the segments in order, their bytes, and the offset after the last durable record. */
+/** The segments on disk in order, their size in bytes, and the offset after the last durable record. */
 export class Segments {
 	readonly #list: Segment[];
 	#bytes: number;
@@ -25,17 +25,17 @@ export class Segments {
 		return Math.min(this.#list[0]?.firstOffset ?? this.#end, this.#end);
 	}
 
-	/** The offset after the last record that readers see. */
+	/** The offset after the last durable record. */
 	get end(): number {
 		return this.#end;
 	}
 
-	/** The one that is written to. */
+	/** The segment that is written to. */
 	get active(): Segment | undefined {
 		return this.#list.at(-1);
 	}
 
-	/** The offset after the last record of the oldest one. */
+	/** The offset after the last record of the oldest segment. */
 	get oldestEnd(): number {
 		return this.#list[1]?.previousEnd ?? this.#end;
 	}
@@ -45,14 +45,14 @@ export class Segments {
 		this.#bytes += segment.size;
 	}
 
-	/** So many bytes, ending before offset `end`, were added to `segment`. */
+	/** Call it when `bytes` of records, ending before offset `end`, were added to `segment`. */
 	grow(segment: Segment, bytes: number, end: number): void {
 		segment.size += bytes;
 		this.#bytes += bytes;
 		this.#end = end;
 	}
 
-	/** Puts `segment` in the place of `old`, which holds no record that is not in it or given up. */
+	/** Replaces `old` by `segment`, which holds its records except the dropped ones. */
 	replace(old: Segment, segment: Segment): void {
 		this.#list[this.#list.indexOf(old)] = segment;
 		this.#bytes += segment.size - old.size;

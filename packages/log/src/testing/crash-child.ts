@@ -1,15 +1,20 @@
 /**
- * A process to be killed: appends the readings of several sources to a log, reports on stdout what is acknowledged, and
- * reads it back by a cursor. Arguments: folder, maxBytes, and as JSON the seq that each source sends next. It ends with
- * its stdin. Lines it prints:
+ * A process to be killed: appends readings of several sources to a log, reports acknowledgements on stdout, and reads
+ * the log by a cursor. Arguments: folder, maxBytes, and the next seq of each source as JSON. Ends with its stdin.
+ * Prints:
  *
- *   open <id> <next offset> <cursor>      a <source> <seq> <offset>  acknowledged        d <source> <seq>  a duplicate, acknowledged
- *   c <offset> <source> <seq>  consumed   r <next>  about to commit the cursor there     g <from> <to>  a gap        i <what>  an incident
+ *   open <id> <next offset> <cursor>      the log is open
+ *   a <source> <seq> <offset>             an acknowledged record
+ *   d <source> <seq>                      an acknowledged duplicate
+ *   c <offset> <source> <seq>             a consumed record
+ *   r <next>                              the cursor is about to be committed here
+ *   g <from> <to>                         a gap
+ *   i <what>                              an incident
  */
 import { writeSync } from 'node:fs';
-import { startCommitWorker } from '../commit/commit-worker.ts';
+import { startCommitWorker } from '../commit/worker.ts';
+import { LogFullError } from '../errors.ts';
 import { Log } from '../log.ts';
-import { LogFullError } from '../types.ts';
 
 const UNDER_WAY = 6;
 const [dir, maxBytes, begin] = process.argv.slice(2) as [string, string, string];
@@ -17,11 +22,8 @@ process.stdin.on('end', () => process.exit(0)).resume();
 
 const idle = new Int32Array(new SharedArrayBuffer(4));
 
-/**
- * When it returns the kernel has it, whatever becomes of this process: a stream would keep it here while the pipe is
- * full.
- */
-function say(lines: readonly string[]): void {
+/** Prints synchronously, so that the lines survive a kill: a stream would hold them while the pipe is full. */
+function print(lines: readonly string[]): void {
 	const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
 	for (let written = 0; written < bytes.length; ) {
 		try {
@@ -40,24 +42,24 @@ const log = await Log.open({
 	worker: startCommitWorker(),
 	maxBytes: Number(maxBytes),
 	segmentBytes: 32 * 1024,
-	onIncident: ({ what }) => say([`i ${what}`]),
+	onIncident: ({ what }) => print([`i ${what}`]),
 });
 const cursor = log.cursor('relay', 0);
-say([`open ${log.id} ${log.nextOffset} ${cursor.position}`]);
+print([`open ${log.id} ${log.nextOffset} ${cursor.position}`]);
 
-/** As the gateway does it: a duplicate waits for its original, everything else is appended. */
+/** As in the gateway: a duplicate waits for its original, everything else is appended. */
 async function deliver(source: string, seq: number): Promise<void> {
 	const key = { source, boot: source.startsWith('named') ? 'b1' : '', seq, hash: seq * 31 };
-	if (log.look(key) === 'duplicate') {
+	if (log.lookUp(key) === 'duplicate') {
 		await log.durable();
-		say([`d ${source} ${seq}`]);
+		print([`d ${source} ${seq}`]);
 		return;
 	}
 	const { first } = await log.append([{ payload: `${source} ${seq}`.padEnd(40 + (seq % 150)), key }]);
-	say([`a ${source} ${seq} ${first}`]);
+	print([`a ${source} ${seq} ${first}`]);
 }
 
-/** Sends on and on, a few at a time, and now and then something once more. */
+/** Sends continuously, a few records at a time, some of them twice. */
 async function device(source: string, from: number): Promise<never> {
 	for (let seq = from; ; seq += UNDER_WAY) {
 		const group = Array.from({ length: UNDER_WAY }, (_, index) => seq + index);
@@ -78,10 +80,10 @@ async function device(source: string, from: number): Promise<never> {
 async function consumer(): Promise<never> {
 	for (;;) {
 		const { records, gaps, next } = await log.read(cursor.position, { maxRecords: 200 });
-		say(gaps.map(({ from, to }) => `g ${from} ${to}`));
-		say(records.map(({ offset, payload }) => `c ${offset} ${payload.toString().trimEnd()}`));
+		print(gaps.map(({ from, to }) => `g ${from} ${to}`));
+		print(records.map(({ offset, payload }) => `c ${offset} ${payload.toString().trimEnd()}`));
 		if (next > cursor.position) {
-			say([`r ${next}`]);
+			print([`r ${next}`]);
 			cursor.commit(next);
 		} else await log.waitFor(next);
 		await breathe();

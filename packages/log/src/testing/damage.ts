@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { SEGMENT_NAME, walkRecords } from '../segment/segment.ts';
 
-/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
+/** Pseudo-random numbers from 0 to 1 that depend on the seed only (mulberry32). */
 export function seeded(seed: number): () => number {
 	let state = seed >>> 0;
 	return () => {
@@ -22,29 +22,29 @@ export function seeded(seed: number): () => number {
 	};
 }
 
-/** Where a record stands. */
-export interface Stand {
+/** The place of a record in its file, in bytes. */
+export interface RecordPlace {
 	file: string;
 	from: number;
 	to: number;
 }
 
-/** Where each record of an undamaged log stands, by offset. */
-export function standsOf(dir: string): Map<number, Stand> {
-	const stands = new Map<number, Stand>();
+/** The places of the records of an undamaged log, by offset. */
+export function placesOf(dir: string): Map<number, RecordPlace> {
+	const places = new Map<number, RecordPlace>();
 	for (const file of readdirSync(dir).filter((name) => SEGMENT_NAME.test(name))) {
 		const bytes = readFileSync(join(dir, file));
 		const note = (from: number, offset: number) =>
-			stands.set(offset, { file, from, to: from + bytes.readUInt32LE(from + 8) });
+			places.set(offset, { file, from, to: from + bytes.readUInt32LE(from + 8) });
 		walkRecords(bytes, 64, -1, note, () => undefined);
 	}
-	return stands;
+	return places;
 }
 
 export interface Damage {
 	kind: (typeof KINDS)[number];
 	file: string;
-	/** The bytes that are changed or gone. */
+	/** The changed or removed bytes. */
 	from: number;
 	to: number;
 }
@@ -64,7 +64,7 @@ const KINDS = [
 	'folder',
 ] as const;
 
-/** Does one thing, chosen by `random`, to one of a log's files, and says what. */
+/** Damages one file of a log, in a way chosen by `random`. Returns what was done. */
 export function damage(dir: string, random: () => number): Damage {
 	const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)]!;
 	const files = readdirSync(dir, { withFileTypes: true })
@@ -77,7 +77,7 @@ export function damage(dir: string, random: () => number): Damage {
 	);
 	const path = join(dir, file);
 	const { size } = statSync(path);
-	// A third of the places is near the end, where the last that was acknowledged stands.
+	// A third of the places is near the end, where the latest acknowledged records are.
 	const place = () => Math.max(0, Math.floor(random() < 0.33 ? size - random() * 600 : random() * size));
 	const kind = pick(KINDS);
 	const from = place();

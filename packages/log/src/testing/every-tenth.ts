@@ -1,6 +1,6 @@
 import { thinSegments } from '../retention/thin-segments.ts';
 
-/** Keeps every tenth record, which then says how many it stands for, and the last. */
+/** Keeps every tenth record, with the number of records it represents, and the last one. */
 thinSegments((payloads) =>
 	payloads.map((payload, index) => {
 		if (index === payloads.length - 1) return 'keep';

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Folders for tests; `removeAll` takes them away again. */
+/** Temporary folders; `removeAll` removes them. */
 export class Folders {
 	readonly #made: string[] = [];
 
@@ -13,8 +13,8 @@ export class Folders {
 	}
 
 	/**
-	 * A folder as a kill -9 at this very moment would leave it: copied, again if need be, until nothing changed
-	 * meanwhile. It blocks this thread, so a log that is open in it gets no further than what is under way.
+	 * A copy of a folder as a kill -9 at this moment would leave it; copied again until nothing changed during the copy.
+	 * Blocks this thread, so that a log that is open in it makes no progress beyond the write under way.
 	 */
 	asIfKilled(dir: string): string {
 		const copy = this.make();

@@ -1,26 +1,27 @@
-import { type CommitWorker, startCommitWorker } from '../commit/commit-worker.ts';
+import { type CommitWorker, startCommitWorker } from '../commit/worker.ts';
 import { Log } from '../log.ts';
+import type { LogOptions } from '../options.ts';
+import type { Incident } from '../recovery/incident.ts';
 import type { DedupKey } from '../segment/record.ts';
-import type { Incident, LogOptions } from '../types.ts';
 import { Folders } from './folders.ts';
 
 /** A disk whose writes can be made to fail; see `DiskFaults`. */
 export interface Disk {
 	refuse(): void;
-	/** Writes, but neither syncs nor takes back. */
+	/** Writes bytes, but can neither sync nor remove them. */
 	tear(): void;
-	/** The thread dies of the next write. */
+	/** The next write kills the thread. */
 	die(): void;
 	mend(): void;
 }
 
-/** Logs on a disk that can be slow or fail, with everything they reported; `end` closes and removes it all. */
+/** Logs on a disk that can be slow or fail, with their incidents; `end` closes and removes everything. */
 export class LogWorld {
 	readonly folders = new Folders();
 	readonly incidents: Incident[] = [];
 	readonly disk: Disk;
 	readonly worker: CommitWorker;
-	/** Batches and headers that went to the disk. */
+	/** Number of batches and headers written. */
 	writes = 0;
 	readonly #logs: Log[] = [];
 
@@ -49,12 +50,12 @@ export class LogWorld {
 		return log;
 	}
 
-	/** Opens what a kill -9 of the log in `dir` would leave now. */
+	/** Opens a copy as a kill -9 of the log in `dir` would leave it now. */
 	openAsIfKilled(dir: string, options: Partial<LogOptions> = {}): Promise<Log> {
 		return this.open(this.folders.asIfKilled(dir), options);
 	}
 
-	/** Does something, and resolves in the same turn in which the next write sets out for the disk. */
+	/** Calls `start`, and resolves in the same turn in which the next write begins. */
 	async writing<T>(start: () => T): Promise<{ started: T }> {
 		const before = this.writes;
 		const started = start();
@@ -74,7 +75,7 @@ export function key(seq: number, source = 'door'): DedupKey {
 	return { source, boot: '', seq, hash: seq };
 }
 
-/** `count` records of `size` bytes, each its own number. */
+/** `count` records of `size` bytes, whose payload is their number. */
 export function numbered(count: number, from = 0, size = 0): { payload: string }[] {
 	return Array.from({ length: count }, (_, index) => ({ payload: `${from + index}`.padEnd(size, '.') }));
 }

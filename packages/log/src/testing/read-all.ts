@@ -1,5 +1,5 @@
+import type { Gap } from '../cursor/gaps.ts';
 import type { Log } from '../log.ts';
-import type { Gap } from '../types.ts';
 
 export interface Everything {
 	records: { offset: number; text: string }[];
@@ -12,7 +12,7 @@ export async function readAll(log: Log, from = 0, maxRecords = 1000): Promise<Ev
 	const all: Everything = { records: [], gaps: [], next: from };
 	while (all.next < log.endOffset) {
 		const { records, gaps, next } = await log.read(all.next, { maxRecords });
-		if (next <= all.next) throw new Error(`a read from ${all.next} did not get on, with the end at ${log.endOffset}`);
+		if (next <= all.next) throw new Error(`a read from ${all.next} made no progress, with the end at ${log.endOffset}`);
 		for (const { offset, payload } of records) all.records.push({ offset, text: payload.toString() });
 		all.gaps.push(...gaps);
 		all.next = next;
@@ -20,7 +20,7 @@ export async function readAll(log: Log, from = 0, maxRecords = 1000): Promise<Ev
 	return all;
 }
 
-/** The offsets that gaps cover, as a test for one of them. */
+/** Returns a function that tells whether an offset is in one of the gaps. */
 export function covers(gaps: readonly { from: number; to: number }[]): (offset: number) => boolean {
 	return (offset) => gaps.some(({ from, to }) => from <= offset && offset <= to);
 }

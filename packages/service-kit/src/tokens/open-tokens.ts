@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { publicSigningKey, TABLES, type TableName } from '@crowdvision/contracts';
+import { writeAtomicallySync } from '../files/write-atomically.ts';
 import { BusLinks } from '../links/bus-links.ts';
 import type { Logger } from '../logger.ts';
 import { PublicKeys, SharedSecret } from './keys.ts';
@@ -87,8 +88,7 @@ function readKeyFile(keys: PublicKeys, path: string, logger: Logger): void {
 
 function writeKeyFile(keys: PublicKeys, path: string, logger: Logger): void {
 	try {
-		writeFileSync(`${path}.tmp`, JSON.stringify(keys.all()), { mode: 0o600, flush: true });
-		renameSync(`${path}.tmp`, path);
+		writeAtomicallySync(path, JSON.stringify(keys.all()));
 	} catch (error) {
 		logger.warn(
 			{ err: error, path },

@@ -1,19 +1,19 @@
 import { Worker } from 'node:worker_threads';
-import type { CommitAnswer, CommitRequest, DiskFaults } from './commit-thread.ts';
+import type { CommitAnswer, CommitRequest, DiskFaults } from './thread.ts';
 
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
-/** The process's one thread for durable writes; logs share it. */
+/** The one thread of a process for durable writes; all logs share it. */
 export interface CommitWorker {
-	/** Answers in order. Never rejects: a failure is in the answer. */
+	/** Answers requests in order. Never rejects: the answer contains the error. */
 	send(request: Unnumbered<CommitRequest>): Promise<CommitAnswer>;
 	/** Resolves when all requests are answered and the thread has ended. */
 	close(): Promise<void>;
 }
 
 /**
- * Starts the thread; should it die, what it was at fails and the next request starts another. `faults` stand for a slow
- * or a full disk, in tests.
+ * Starts the thread. If it dies, the requests under way fail and the next request starts another. `faults` simulate a
+ * slow or full disk in tests.
  */
 export function startCommitWorker(faults: DiskFaults = {}): CommitWorker {
 	let thread: Thread | undefined = new Thread(faults);
@@ -40,7 +40,7 @@ class Thread {
 	#idle: (() => void) | undefined;
 
 	constructor(faults: DiskFaults) {
-		this.#worker = new Worker(new URL('./commit-thread.ts', import.meta.url), {
+		this.#worker = new Worker(new URL('./thread.ts', import.meta.url), {
 			workerData: faults,
 			resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
 			execArgv: [],

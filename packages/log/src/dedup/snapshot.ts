@@ -1,24 +1,24 @@
 import { crc32 } from 'node:zlib';
-import { type DedupOptions, DedupWindow } from './dedup-window.ts';
 import { ENTRY_BYTES, SourceWindow } from './source-window.ts';
+import { type DedupOptions, DedupWindow } from './window.ts';
 
 /**
- * The dedup window as bytes, so that a start need not read back all the records it was made of: magic, CRC-32 of what
- * follows, f64 log time in seconds, f64 offset, then { u8 length, source, u32 generation, u32 count, count x f64 seq,
- * count x u32 hash, … seconds, … boot }.
+ * The dedup window as bytes, so that a start need not read back all of its records: magic, CRC-32 of what follows, f64
+ * log time in seconds, f64 offset, then per source { u8 length, source, u32 generation, u32 count, count × f64 seq,
+ * count × u32 hash, count × u32 seconds, count × u32 boot }.
  */
 const MAGIC = 0x5ded0b02;
 const HEADER = 24;
 
 export interface DedupSnapshot {
 	window: DedupWindow;
-	/** The window knows every record before this offset, and none from it on. */
+	/** The window contains every record before this offset, and none from it on. */
 	offset: number;
-	/** Log time it is true at. */
+	/** Log time of the snapshot. */
 	seconds: number;
 }
 
-/** What of the window is on disk; keys whose records are not, must not be remembered as if they were. */
+/** Encodes the keys whose records are on disk. The others are left out, or they would count as stored after a crash. */
 export function encodeSnapshot({ window, offset, seconds }: DedupSnapshot): Buffer {
 	let size = HEADER;
 	for (const [source, { count }] of window.export()) size += 9 + Buffer.byteLength(source) + count * ENTRY_BYTES;
@@ -42,7 +42,7 @@ export function encodeSnapshot({ window, offset, seconds }: DedupSnapshot): Buff
 	return used;
 }
 
-/** What these bytes were made of, or undefined when they are damaged. */
+/** Decodes a snapshot; undefined when it is damaged. */
 export function decodeSnapshot(bytes: Buffer, options: Partial<DedupOptions>): DedupSnapshot | undefined {
 	if (bytes.length < HEADER || bytes.readUInt32LE(0) !== MAGIC || crc32(bytes.subarray(8)) !== bytes.readUInt32LE(4))
 		return undefined;

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DedupKey } from '../segment/record.ts';
-import { decodeSnapshot, encodeSnapshot } from './dedup-snapshot.ts';
-import { type DedupOptions, DedupWindow, type Verdict } from './dedup-window.ts';
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts';
+import { type DedupOptions, DedupWindow, type Verdict } from './window.ts';
 
 interface Remembered extends DedupKey {
 	seconds: number;
 	generation: number;
 }
 
-/** The rules in their plainest form: arrays that are filtered. */
+/** The rules in their simplest form: filtered arrays. */
 class Model {
 	readonly #options: Pick<DedupOptions, 'maxAgeSeconds' | 'maxPerSource'>;
 	#durable: Remembered[] = [];
@@ -19,7 +19,7 @@ class Model {
 		this.#options = options;
 	}
 
-	/** An unnamed sender's boot is counted up by each restart; it is that of the newest unnamed record. */
+	/** The boot of an unnamed sender is incremented by each restart; it is that of the newest unnamed record. */
 	#generation(source: string): number {
 		const unnamed = [...this.#unpruned, ...this.#tentative].filter(
 			(entry) => entry.source === source && entry.boot === '',
@@ -28,7 +28,7 @@ class Model {
 	}
 	#unpruned: Remembered[] = [];
 
-	look(key: DedupKey, now: number): Verdict {
+	lookUp(key: DedupKey, now: number): Verdict {
 		const same = [...this.#durable, ...this.#tentative].filter(
 			(entry) =>
 				entry.source === key.source &&
@@ -42,7 +42,7 @@ class Model {
 	}
 
 	remember(key: DedupKey, now: number): Verdict {
-		const verdict = this.look(key, now);
+		const verdict = this.lookUp(key, now);
 		const generation = this.#generation(key.source) + (verdict === 'restart' ? 1 : 0);
 		this.#tentative.push({ ...key, seconds: now, generation });
 		return verdict;
@@ -100,8 +100,8 @@ const reload = (window: DedupWindow, seconds: number) => {
 	return back!.window;
 };
 
-describe('dedup window', () => {
-	it('says of every key what a plain list says, through failed writes, time and snapshots', () => {
+describe('the dedup window', () => {
+	it('gives every key the same verdict as a plain list, through failed writes, time and snapshots', () => {
 		fc.assert(
 			fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
 				let window = new DedupWindow(bounds);
@@ -119,36 +119,36 @@ describe('dedup window', () => {
 						model.rollback();
 					} else if (todo.do === 'wait') now += todo.seconds;
 					else {
-						// What is tentative is not in the snapshot.
+						// Tentative keys are not in the snapshot.
 						window = reload(window, now);
 						model.rollback();
 					}
 				}
 				for (const each of everyKey) {
-					const verdict = window.look(each, now);
-					if (verdict !== model.look(each, now))
-						expect({ ...each, verdict }).toEqual({ ...each, verdict: model.look(each, now) });
+					const verdict = window.lookUp(each, now);
+					if (verdict !== model.lookUp(each, now))
+						expect({ ...each, verdict }).toEqual({ ...each, verdict: model.lookUp(each, now) });
 				}
 			}),
 			{ numRuns: 400 },
 		);
 	});
 
-	it('recognizes a redelivery within the age and among the last of its source, and not beyond', () => {
+	it('recognizes a redelivery up to its age bound and its number of records per source', () => {
 		const window = new DedupWindow({ maxAgeSeconds: 600, maxPerSource: 3 });
 		const of = (seq: number): DedupKey => ({ source: 'door', boot: 'b', seq, hash: 1 });
 		for (const seq of [1, 2, 3]) window.remember(of(seq), 0);
 		window.confirm(3);
-		expect(window.look(of(1), 600)).toBe('duplicate');
-		expect(window.look(of(1), 601)).toBe('new');
+		expect(window.lookUp(of(1), 600)).toBe('duplicate');
+		expect(window.lookUp(of(1), 601)).toBe('new');
 		window.remember(of(4), 0);
-		expect(window.look(of(1), 0)).toBe('duplicate');
+		expect(window.lookUp(of(1), 0)).toBe('duplicate');
 		window.confirm(1);
-		expect(window.look(of(1), 0)).toBe('new');
-		expect([2, 3, 4].map((seq) => window.look(of(seq), 0))).toEqual(['duplicate', 'duplicate', 'duplicate']);
+		expect(window.lookUp(of(1), 0)).toBe('new');
+		expect([2, 3, 4].map((seq) => window.lookUp(of(seq), 0))).toEqual(['duplicate', 'duplicate', 'duplicate']);
 	});
 
-	it('forgets nothing that is on disk for writes that fail, however often they are tried', () => {
+	it('forgets no stored record because of failed writes, however often they are tried', () => {
 		const window = new DedupWindow({ maxPerSource: 100 });
 		for (let seq = 0; seq < 100; seq++) window.remember({ source: 'door', boot: '', seq, hash: seq }, 0);
 		window.confirm(100);
@@ -157,11 +157,11 @@ describe('dedup window', () => {
 			window.rollback();
 		}
 		for (let seq = 0; seq < 100; seq++)
-			expect(window.look({ source: 'door', boot: '', seq, hash: seq }, 1)).toBe('duplicate');
+			expect(window.lookUp({ source: 'door', boot: '', seq, hash: seq }, 1)).toBe('duplicate');
 		expect(window.entries).toBe(100);
 	});
 
-	it('calls a restart that failed to be written a restart again', () => {
+	it('reports a restart again when the record of the restart failed to be written', () => {
 		const window = new DedupWindow();
 		window.remember({ source: 'door', boot: '', seq: 1, hash: 1 }, 0);
 		window.confirm(1);
@@ -171,7 +171,7 @@ describe('dedup window', () => {
 		}
 	});
 
-	it('stays within its bounds whoever sends what, and still knows the newest', () => {
+	it('stays within its bounds whatever is sent, and still knows the newest records', () => {
 		const sent = fc.record({
 			source: fc.integer({ min: 0, max: 60 }).map((n) => `s${n}`),
 			boot: fc.constantFrom('', 'x'),
@@ -189,7 +189,7 @@ describe('dedup window', () => {
 						known.add(id);
 					}
 					window.confirm(batch.length);
-					expect(window.look(batch.at(-1)!, now)).toBe('duplicate');
+					expect(window.lookUp(batch.at(-1)!, now)).toBe('duplicate');
 					expect(window.entries).toBeLessThanOrEqual(50);
 					expect(window.sources).toBeLessThanOrEqual(20);
 					let entries = 0;
@@ -201,7 +201,7 @@ describe('dedup window', () => {
 		);
 	});
 
-	it('counts a source that only ever failed as none', () => {
+	it('does not count a source whose writes all failed', () => {
 		const window = new DedupWindow({ maxSources: 10 });
 		for (let n = 0; n < 1000; n++) {
 			window.remember({ source: `s${n}`, boot: '', seq: 1, hash: 1 }, 0);
@@ -211,7 +211,7 @@ describe('dedup window', () => {
 	});
 });
 
-describe('dedup snapshot', () => {
+describe('a dedup snapshot', () => {
 	const some = () => {
 		const window = new DedupWindow();
 		for (let seq = 0; seq < 40; seq++) window.remember({ source: `s${seq % 3}`, boot: '', seq, hash: seq }, seq);
@@ -219,7 +219,7 @@ describe('dedup snapshot', () => {
 		return encodeSnapshot({ window, offset: 40, seconds: 40 });
 	};
 
-	it('is refused, and never throws, with any byte changed or any part missing', () => {
+	it('is refused without throwing when any byte is changed or any part is missing', () => {
 		const bytes = some();
 		fc.assert(
 			fc.property(
@@ -239,7 +239,7 @@ describe('dedup snapshot', () => {
 	it('obeys bounds that became narrower since it was written', () => {
 		const back = decodeSnapshot(some(), { maxPerSource: 2 })!.window;
 		expect(back.entries).toBe(6);
-		expect(back.look({ source: 's0', boot: '', seq: 39, hash: 39 }, 40)).toBe('duplicate');
-		expect(back.look({ source: 's0', boot: '', seq: 0, hash: 0 }, 40)).toBe('new');
+		expect(back.lookUp({ source: 's0', boot: '', seq: 39, hash: 39 }, 40)).toBe('duplicate');
+		expect(back.lookUp({ source: 's0', boot: '', seq: 0, hash: 0 }, 40)).toBe('new');
 	});
 });

@@ -2,19 +2,19 @@ import type { DedupKey } from '../segment/record.ts';
 import { SourceWindow } from './source-window.ts';
 
 /**
- * `restart`: the same seq with other content from a sender that names no boot. `conflict`: the same with a boot. Both
- * are taken.
+ * What the window knows of a key. `restart`: its seq is known with other content, from a sender that names no boot.
+ * `conflict`: the same with a named boot. Records of both are stored.
  */
 export type Verdict = 'new' | 'duplicate' | 'restart' | 'conflict';
 
 export interface DedupOptions {
-	/** A record is remembered for so long, in time the log was open, not by the wall clock. */
+	/** How long a record is remembered; counted while the log is open, not by the wall clock. */
 	maxAgeSeconds: number;
-	/** And while it is among the last so many of its source. */
+	/** Number of records remembered per source, the latest ones. */
 	maxPerSource: number;
-	/** Over all sources; beyond it every source is cut to an equal share. */
+	/** Records over all sources; beyond this every source is cut to an equal share. */
 	maxEntries: number;
-	/** Beyond it those that were silent the longest are forgotten. */
+	/** Beyond this the sources that were silent the longest are forgotten. */
 	maxSources: number;
 }
 
@@ -25,14 +25,14 @@ export const DEDUP_DEFAULTS: DedupOptions = {
 	maxSources: 20_000,
 };
 
-/** A bound that was hit is undershot by so much, so that the work is not done again for the next record. */
+/** When a bound is reached the window shrinks to this share of it, so that the next record does not repeat the work. */
 const HEADROOM = 0.9;
 
 /**
- * Recognizes redeliveries. Keys come in through `remember` in the order of the log, and count as tentative until
- * `confirm` says that their records are on disk: only then do they push older ones out, so a write that fails takes
- * nothing away. A window rebuilt from the records equals the one that was lost with the process. `seconds` is the log's
- * own time and must not fall from one call to the next.
+ * Recognizes redeliveries. `remember` adds keys in the order of the log. They are tentative until `confirm` reports
+ * that their records are on disk, and only then evict older ones, so that a failed write removes nothing. A window
+ * rebuilt from the records equals the one lost with the process. `seconds` is log time and must not decrease between
+ * calls.
  */
 export class DedupWindow {
 	readonly #options: DedupOptions;
@@ -53,20 +53,20 @@ export class DedupWindow {
 		return this.#sources.size;
 	}
 
-	/** Judges a key without remembering it. */
-	look(key: DedupKey, seconds: number): Verdict {
+	/** Looks a key up without remembering it. */
+	lookUp(key: DedupKey, seconds: number): Verdict {
 		const window = this.#sources.get(key.source);
-		return window ? this.#judge(window, key, seconds) : 'new';
+		return window ? this.#verdict(window, key, seconds) : 'new';
 	}
 
-	/** Takes a key in, tentatively. Returns what `look` says of it. */
+	/** Adds a key, tentatively. Returns what `lookUp` would. */
 	remember(key: DedupKey, seconds: number): Verdict {
 		let window = this.#sources.get(key.source);
 		if (!window) {
 			window = new SourceWindow();
 			this.#sources.set(key.source, window);
 		}
-		const verdict = this.#judge(window, key, seconds);
+		const verdict = this.#verdict(window, key, seconds);
 		if (verdict === 'restart') window.generation = (window.generation + 1) & 0x7fff_ffff;
 		window.push(key.seq, key.hash >>> 0, seconds, bootNumber(key.boot, window.generation));
 		window.tentative++;
@@ -75,7 +75,7 @@ export class DedupWindow {
 		return verdict;
 	}
 
-	/** The oldest `count` tentative keys are on disk. */
+	/** Call it when the records of the oldest `count` tentative keys are on disk. */
 	confirm(count: number): void {
 		let seconds = 0;
 		for (let i = 0; i < count; i++) {
@@ -92,7 +92,7 @@ export class DedupWindow {
 			this.#shrink(seconds);
 	}
 
-	/** Takes back every tentative key: the writes failed. */
+	/** Removes every tentative key, because the writes failed. */
 	rollback(): void {
 		if (this.#tentative.length === 0) return;
 		for (const window of this.#tentative) {
@@ -103,7 +103,7 @@ export class DedupWindow {
 		for (const [source, { count }] of this.#sources) if (count === 0) this.#sources.delete(source);
 	}
 
-	#judge(window: SourceWindow, key: DedupKey, seconds: number): Verdict {
+	#verdict(window: SourceWindow, key: DedupKey, seconds: number): Verdict {
 		if (key.seq > window.highest) return 'new';
 		const { seqs, hashes, boots } = window;
 		const oldest = seconds - this.#options.maxAgeSeconds;
@@ -123,10 +123,10 @@ export class DedupWindow {
 		return verdict;
 	}
 
-	#trim(window: SourceWindow, seconds: number, most = this.#options.maxPerSource): void {
+	#trim(window: SourceWindow, seconds: number, max = this.#options.maxPerSource): void {
 		const oldest = seconds - this.#options.maxAgeSeconds;
 		for (let durable = window.count - window.tentative; durable > 0; durable--) {
-			if (durable <= most && window.oldestSeconds() >= oldest) break;
+			if (durable <= max && window.oldestSeconds() >= oldest) break;
 			window.dropOldest();
 			this.#entries--;
 		}
@@ -145,23 +145,23 @@ export class DedupWindow {
 		for (const window of this.#sources.values()) this.#trim(window, seconds, share);
 	}
 
-	/** Leaves the `most` sources that were heard of last. */
-	#forgetSilent(most: number): void {
+	/** Keeps the `max` sources with the latest records. */
+	#forgetSilent(max: number): void {
 		const silent = [...this.#sources]
 			.filter(([, { tentative }]) => tentative === 0)
 			.sort(([, a], [, b]) => a.newestSeconds() - b.newestSeconds());
-		for (const [source, window] of silent.slice(0, Math.max(0, this.#sources.size - most))) {
+		for (const [source, window] of silent.slice(0, Math.max(0, this.#sources.size - max))) {
 			this.#entries -= window.count;
 			this.#sources.delete(source);
 		}
 	}
 
-	/** Every source's window. For the snapshot. */
+	/** The window of each source, for a snapshot. */
 	export(): ReadonlyMap<string, SourceWindow> {
 		return this.#sources;
 	}
 
-	/** Puts back what a snapshot of `export` held, as true at `seconds`. */
+	/** Restores a source's window from a snapshot taken at `seconds`. */
 	import(source: string, window: SourceWindow, seconds: number): void {
 		this.#entries += window.count;
 		this.#trim(window, seconds);
@@ -169,7 +169,7 @@ export class DedupWindow {
 	}
 }
 
-/** Unnamed boots count generations in the lower half of the numbers, named ones hash into the upper half. */
+/** Unnamed boots use generations, in the lower half of 32-bit numbers; named boots are hashed into the upper half. */
 function bootNumber(boot: string, generation: number): number {
 	if (boot === '') return generation;
 	let hash = 0x811c9dc5;

@@ -1,22 +1,15 @@
 /**
  * The thread that writes and waits for the disk, so that the thread with the sockets never does: an fsync takes 0.2 ms
- * on a good disk and 200 ms on an SD card. One thread serves every log of the process; each request is answered once.
+ * on a good disk and 200 ms on an SD card. One thread serves all logs of the process and answers each request once.
  */
-import {
-	closeSync,
-	constants,
-	fdatasyncSync,
-	fsyncSync,
-	ftruncateSync,
-	openSync,
-	unlinkSync,
-	writeSync,
-} from 'node:fs';
+import { closeSync, constants, fdatasyncSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { flushCompileCache } from 'node:module';
-import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { syncFolderOf } from '@crowdvision/service-kit/files';
 
-/** Writes `length` bytes of `data` at `position` of `file` (made if need be), and answers when they are on disk. */
+/**
+ * Writes `length` bytes of `data` at `position` of `file`, which is created if missing; answered when they are on disk.
+ */
 export interface WriteRequest {
 	kind: 'write';
 	id: number;
@@ -34,15 +27,14 @@ export type CommitRequest = WriteRequest | CloseRequest;
 
 export interface CommitAnswer {
 	id: number;
-	/** The buffer, given back for the next batch. */
+	/** The buffer, returned for the next batch. */
 	data?: ArrayBuffer;
 	error?: { code: string; message: string };
 }
 
 /**
- * What a test makes of the disk. Each fsync takes so long. While `failing[0]` is 1 there is room for half of a write;
- * while it is 2 bytes are written but cannot be synced, nor cut off again; while it is 3 the thread itself dies of a
- * write.
+ * Faults of the disk for tests. `fsyncDelayMs` delays each fsync. `failing[0]`: while 1, the disk has room for half of
+ * a write; while 2, bytes are written but can neither be synced nor truncated again; while 3, a write kills the thread.
  */
 export interface DiskFaults {
 	fsyncDelayMs?: number;
@@ -65,16 +57,6 @@ function fileFor(path: string): number {
 	return fd;
 }
 
-/** The name must be on disk too, or a power cut leaves data without a file. */
-function syncFolderOf(path: string): void {
-	const folder = openSync(dirname(path), 'r');
-	try {
-		fsyncSync(folder);
-	} finally {
-		closeSync(folder);
-	}
-}
-
 function close(path: string): void {
 	const fd = files.get(path);
 	files.delete(path);
@@ -94,21 +76,22 @@ function write({ file, position, data, length }: WriteRequest): void {
 		if (faults.fsyncDelayMs) Atomics.wait(never, 0, 0, faults.fsyncDelayMs);
 		if (injected(2)) throw noSpace();
 		fdatasyncSync(fd);
+		// Without the name on disk a power cut would leave data without a file.
 		if (position === 0) syncFolderOf(file);
 	} catch (error) {
-		takeBack(file, fd, position);
+		undo(file, fd, position);
 		throw error;
 	}
 }
 
-/** Nobody will be told that these are stored, so they must not be there at the next start either. */
-function takeBack(file: string, fd: number, position: number): void {
+/** Removes what a failed write left: its records are not acknowledged, so they must not appear at the next start. */
+function undo(file: string, fd: number, position: number): void {
 	try {
 		if (injected(2)) throw noSpace();
 		if (position > 0) ftruncateSync(fd, position);
 		else unlinkSync(file);
 	} catch {
-		// The disk refuses even that; recovery then finds whole records that were not acknowledged, which is allowed.
+		// The disk refuses even that. Recovery may then find whole records that were not acknowledged, which is allowed.
 	}
 	if (position === 0) close(file);
 }
@@ -128,6 +111,6 @@ port.on('message', (request: CommitRequest) => {
 	} else port.postMessage(answer);
 });
 
-// The thread may be ended from outside at any time, and what was compiled here never written: every start would need
-// the type stripper again (15 MiB).
+// The thread may be terminated at any time. Without this its compile cache would never be written, and every start
+// would load the type stripper again (15 MiB).
 flushCompileCache();
