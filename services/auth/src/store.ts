@@ -2,11 +2,10 @@ import type { DomainRole } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 import type { Sealed } from './secrets/sealed.ts';
 
-/** The documents that auth stores. Times are epoch ms unless stated otherwise. */
-
 /**
- * Id: a random UUID. An account that signs in only through an identity provider has neither `email` nor `password`; the
- * e-mail address that the provider states is `contact`.
+ * An account of a person. Times here and below are epoch ms unless stated otherwise. Id: a random UUID. One that signs
+ * in only through an identity provider has neither `email` nor `password`; the e-mail address that the provider states
+ * is `contact`.
  */
 export interface AccountDocument {
 	email?: string;
@@ -119,6 +118,7 @@ export interface SigningKeyDocument {
 	devices: boolean;
 }
 
+/** The collections of auth. */
 export const AUTH_STORE: StoreDefinition = {
 	collections: {
 		accounts: { indexes: { email: { fields: ['email'], unique: true } } },

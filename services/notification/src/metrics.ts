@@ -16,6 +16,7 @@ export function notificationMetrics(registry: Registry) {
 	};
 }
 
+/** The gauge of the leader, for `onLeading`. */
 export const LEADER_GAUGE = {
 	name: 'notification_on_duty',
 	help: '1 in the replica that evaluates rules and announces alerts, 0 in the others',

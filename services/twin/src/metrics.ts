@@ -11,4 +11,5 @@ export function twinMetrics(registry: Registry) {
 	};
 }
 
+/** The gauge of the leader, for `onLeading`. */
 export const LEADER_GAUGE = { name: 'twin_on_duty', help: '1 in the replica that stores readings, 0 in the others' };

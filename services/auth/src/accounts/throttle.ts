@@ -79,6 +79,7 @@ export interface Throttles {
 	joinAddress: Throttle;
 }
 
+/** The throttles of one process, each with its number of free attempts. */
 export function createThrottles(): Throttles {
 	return {
 		login: new Throttle(5, 'failed attempts to sign in'),

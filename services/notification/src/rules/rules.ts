@@ -29,6 +29,7 @@ export interface Rule {
 	dwellMs: number;
 }
 
+/** The condition of a rule that has seen no value yet. */
 export const ALL_CLEAR: Condition = { phase: 'clear', since: null, side: null, seenAt: 0, alertId: null };
 
 /** The clear level is 1/20 (5 %) of the limit's magnitude inside the limit. */

@@ -16,6 +16,7 @@ export interface Limits {
 	stalledMs: number;
 }
 
+/** The limits where SocketOptions set no others. */
 export const DEFAULT_LIMITS: Limits = {
 	subscriptions: 50,
 	perAccount: 200,

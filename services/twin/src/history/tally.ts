@@ -15,6 +15,7 @@ export interface Tally {
 	lastAt: number;
 }
 
+/** The tally of a span in which nothing is known. */
 export function emptyTally(): Tally {
 	return {
 		knownMs: 0,
