@@ -318,7 +318,7 @@ it('an unasked HELLO on a serial line is answered, and its token appears nowhere
 	expect(await world.rejected()).toEqual([]);
 });
 
-/** Waits for the port to open: what is sent to a port before that is lost, as on a real line. */
+/** Waits for the port to open: bytes sent to a port before that are lost, as on a real line. */
 const opened = (world: GatewayWorld) =>
 	waitFor('the port to be open', async () => (await devices(world)).some((device) => device.connected));
 

@@ -1,4 +1,4 @@
-/** A path of more gateways is not followed, so that nothing circulates for ever. */
+/** A path of more gateways is not followed, so that no message circulates forever. */
 export const MAX_HOPS = 16;
 
 /**

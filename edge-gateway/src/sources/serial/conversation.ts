@@ -26,7 +26,7 @@ export interface SerialParts {
 
 /** The opened port, as its conversation uses it. */
 export interface Wire {
-	/** The port's name while its device has not said its own. */
+	/** The port's name, used until its device has stated a name of its own. */
 	readonly name: string;
 	/** The entries the port may be for. With more than one, the device has to say which it is. */
 	readonly entries: readonly SerialConfig[];
@@ -132,7 +132,7 @@ export class Conversation {
 			this.#wire.write(UNAUTHENTICATED);
 			await this.#refuse(
 				raw,
-				new CrowdVisionError('unauthenticated', 'The device at this port has not said who it is'),
+				new CrowdVisionError('unauthenticated', 'The device at this port has not stated its name or token'),
 			);
 		}
 	}

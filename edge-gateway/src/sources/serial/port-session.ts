@@ -1,4 +1,4 @@
-import { backOff, pause } from '@crowdvision/service-kit';
+import { Retry } from '@crowdvision/service-kit';
 import type { SerialPort } from 'serialport';
 import type { Deliver } from '../../frame.ts';
 import { timerMilliseconds } from '../../measures.ts';
@@ -36,7 +36,7 @@ export interface PortCounts {
 export type PortVariant = readonly [SerialConfig, ...SerialConfig[]];
 
 export interface PortSessionOptions {
-	/** The port's name while its device has not said its own. */
+	/** The port's name, used until its device has stated a name of its own. */
 	name: string;
 	/** The device file. */
 	node: string;
@@ -61,7 +61,12 @@ export class PortSession {
 	readonly #parts: SerialParts;
 	readonly #stopping = new AbortController();
 	#running: Promise<void> = Promise.resolve();
-	#pausing = new AbortController();
+	readonly #retry = new Retry({
+		what: 'serial: opening a port',
+		firstMs: FIRST_PAUSE_MS,
+		longestMs: LONGEST_PAUSE_MS,
+		signal: this.#stopping.signal,
+	});
 	#conversation: Conversation | undefined;
 	#silence: SilenceWatch | undefined;
 	#name: string;
@@ -85,13 +90,12 @@ export class PortSession {
 	/** Resolves when the port is closed. */
 	async stop(): Promise<void> {
 		this.#stopping.abort();
-		this.#pausing.abort();
 		await this.#running;
 	}
 
 	/** Cuts the pause before the next attempt to open the port short; called when ports have come or gone. */
 	retryNow(): void {
-		this.#pausing.abort();
+		this.#retry.tryNow();
 	}
 
 	/** Takes nothing from the device until it states its name again, because another port's device states the same. */
@@ -106,16 +110,16 @@ export class PortSession {
 
 	async #run(): Promise<void> {
 		const { signal } = this.#stopping;
-		for (let failures = 0; !signal.aborted; ) {
+		while (!signal.aborted) {
+			let reason: unknown = 'the port was closed';
 			try {
 				const port = await openPort(this.#options.node, this.#entries[0]);
-				if (await this.#serve(port)) failures = 0;
+				if (await this.#serve(port)) this.#retry.succeeded();
 			} catch (error) {
+				reason = error;
 				this.#setMissing((error as Error).message);
 			}
-			if (signal.aborted) return;
-			this.#pausing = new AbortController();
-			await pause(backOff(failures++, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), this.#pausing.signal);
+			if (!signal.aborted) await this.#retry.failed(reason);
 		}
 	}
 

@@ -7,7 +7,7 @@ import { type SourceAnswer, type SourceHarness, type TestDevice, withLimit } fro
 /** Devices that publish readings with QoS 1. */
 export const mqttHarness: SourceHarness = {
 	transport: 'mqtt',
-	// MQTT 3.1.1 has no refusal: what is refused is acknowledged, and listed (MQTT-3.3.5-2).
+	// MQTT 3.1.1 has no refusal: a refused message is acknowledged, and listed (MQTT-3.3.5-2).
 	refusal: 'acknowledged',
 	waits: true,
 	limitMetric: ['gateway_rate_limited_total', { transport: 'mqtt' }],

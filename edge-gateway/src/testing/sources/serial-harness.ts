@@ -67,7 +67,7 @@ function serialDevice(world: GatewayWorld, sensorId: string, line: SerialLine): 
 	};
 }
 
-/** Waits until that many ports are open: what is sent to a port before is lost, as on a real line. */
+/** Waits until that many ports are open: bytes sent to a port before that are lost, as on a real line. */
 const portsConnected = (world: GatewayWorld, count: number) =>
 	waitFor(`${count} ports to be open`, async () => {
 		const token = await world.account({ domainName: 'acme', role: 'admin' });
