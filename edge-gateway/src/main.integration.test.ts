@@ -128,6 +128,6 @@ describe('npm run gateway', () => {
 		const url = await start();
 		const second = await run([], { PORT: new URL(url).port, DATA_DIR: join(dir, 'other') });
 		expect(second.code).toBe(1);
-		expect(second.stderr).toContain(`port ${new URL(url).port} on 127.0.0.1 is taken`);
+		expect(second.stderr).toContain(`port ${new URL(url).port} on 127.0.0.1 is in use`);
 	});
 });

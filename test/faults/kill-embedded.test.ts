@@ -10,7 +10,7 @@ import { type GatewayProcess, prepareGateway } from './gateway-process.ts';
 import { type Acknowledged, BUILDING, type Load, startLoad } from './load.ts';
 
 /** Two in five of what the gateway alone has to stand, and enough for a breach in each room. */
-const KILLS = killsOf(0.4, 8);
+const KILLS = killsOf(0.4, 6);
 const SEED = seedOf(3);
 const TELL_EVERY = 25;
 /** One with a door counter on the serial line, one with a camera over MQTT. */
