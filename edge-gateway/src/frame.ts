@@ -4,39 +4,36 @@ import type { FrameContext } from './decode/message/candidate.ts';
 import type { Decoding } from './decode/message/decoder.ts';
 import type { Sender } from './normalize/identify.ts';
 
-/** One message of a device, as it came in. */
+/** One message of a device, as it was received. */
 export interface Frame {
 	transport: Transport;
 	/** Topic, path or port, for the rejected list. */
 	source: string;
-	/** The port it came by, where its transport has several: it has an account of its own. */
+	/** The port it came by, if its transport has several; each has a tally of its own. */
 	port?: string;
 	sender: Sender;
 	context: FrameContext;
-	/** The bytes as they came. */
+	/** The bytes as received. */
 	raw: Buffer;
-	/** The value they stand for, where the source has parsed it already (Socket.IO). */
+	/** The parsed value, if the source has one already (Socket.IO, serial). */
 	parsed?: unknown;
-	/** The rule whose decoder reads them; undefined for the gateway's own format. */
+	/** The rule whose decoder reads the bytes; undefined for the gateway's own format. */
 	decodeBy?: DecodeBy | undefined;
-	/**
-	 * What it made of them, so that a frame that is delivered again is not decoded twice: a decoder may count what it
-	 * sees.
-	 */
+	/** The decoder's result, so that a frame that is delivered again is not decoded twice: a decoder may keep state. */
 	decoding?: Decoding;
-	/** Where the source names one. */
+	/** The content type, if the source states one. */
 	contentType?: string;
-	/** When it came in, epoch ms; default: now. */
+	/** When it was received, epoch ms; default: now. */
 	receivedAt?: number;
-	/** The refusal that is taken in again with this frame. */
+	/** The entry of the rejected list that this frame replays. */
 	replayOf?: number;
 }
 
-/** A frame as far as the rejected list needs it. */
+/** A frame for the rejected list. */
 export type Refused = Omit<Frame, 'sender' | 'context'> & {
 	sender: Sender | undefined;
 	context?: FrameContext;
-	/** Only counted: so much like it was listed lately that more would wear out the disk and tell nothing. */
+	/** Only counted, not listed: a flood of similar frames would wear out the disk and add nothing. */
 	unlisted?: boolean;
 };
 
@@ -44,8 +41,8 @@ export type Refused = Omit<Frame, 'sender' | 'context'> & {
 export type Completion = (error: Error | undefined, accepted: number) => void;
 
 /**
- * Hands a frame over to be stored. The sender may be acknowledged only once `onDurable` is called without an error.
- * The errors are those of `Intake.deliver`. MQTT hands over tens of thousands of frames a second, so this is no promise.
+ * Hands a frame over to be stored. The sender may be acknowledged only once `onDurable` is called without an error. The
+ * errors are those of `Intake.deliver`. A callback, not a promise, as MQTT hands over tens of thousands a second.
  */
 export type Take = (frame: Frame, onDurable: Completion) => void;
 

@@ -4,7 +4,7 @@ import { milliseconds, timerMilliseconds } from './measures.ts';
 
 const LONGEST = 2 ** 31 - 1;
 
-it('a duration is as long as it says; as a timer, no longer than a timer can be', () => {
+it('a duration is read in ms, and for a timer limited to what a timer can be', () => {
 	expect([milliseconds('90d'), milliseconds('1500ms'), timerMilliseconds('1500ms')]).toEqual([
 		90 * 24 * 3600_000,
 		1500,

@@ -26,8 +26,8 @@ afterEach(async () => {
 const building = (id: string, ...domains: string[]) => JSON.stringify({ id, name: id, domains, rooms: [] });
 const sensor = (sensorId: string) => JSON.stringify({ sensorId, buildingId: 'b1', roomId: 'hall' });
 
-describe('buildings, sensors and revocations', () => {
-	it('are those the bus retains, and follow its changes', async () => {
+describe('the registry', () => {
+	it('has what the bus retains, and follows its changes', async () => {
 		await bus.retain(TABLES.buildings, 'b1', building('b1', 'acme'));
 		const registry = Registry.open(path);
 		expect(registry.building('b1')).toBeUndefined();
@@ -41,7 +41,7 @@ describe('buildings, sensors and revocations', () => {
 		await registry.close();
 	});
 
-	it('are there at a start without a bus, as they were when the gateway stopped', async () => {
+	it('starts without a bus as it was when the gateway stopped', async () => {
 		const first = Registry.open(path);
 		await first.follow(bus);
 		await bus.retain(TABLES.buildings, '__proto__', building('__proto__', 'acme'));
@@ -57,14 +57,14 @@ describe('buildings, sensors and revocations', () => {
 		await second.close();
 	});
 
-	it('are kept within a second or two also by a gateway that is killed', async () => {
+	it('is on disk within a second or two, so that a killed gateway keeps it', async () => {
 		const copies = await mkdtemp(join(tmpdir(), 'crowdvision-registry-copies-'));
 		onTestFinished(() => rm(copies, { recursive: true }));
 		let copy = 0;
 		const first = Registry.open(path);
 		await first.follow(bus);
 		await bus.retain(TABLES.sensors, 's', sensor('s'));
-		// What a kill at this moment would leave: a copy, as two may not have the same files open.
+		// A copy of what a kill would leave at this moment: two processes must not have the same files open.
 		await waitFor('it to be on disk', async () => {
 			await cp(dir, join(copies, `${++copy}`), { recursive: true, filter: (from) => !from.endsWith('.tmp') });
 			return Registry.open(join(copies, `${copy}`, 'registry')).sensor('s');
@@ -72,7 +72,7 @@ describe('buildings, sensors and revocations', () => {
 		await first.close();
 	});
 
-	it('are none where both files are damaged, and followed all the same', async () => {
+	it('is empty if both its files are damaged, and follows the bus all the same', async () => {
 		const first = Registry.open(path);
 		await first.follow(bus);
 		await bus.retain(TABLES.sensors, 's', sensor('s'));
@@ -89,7 +89,7 @@ describe('buildings, sensors and revocations', () => {
 		await second.close();
 	});
 
-	it('survive what is no JSON', async () => {
+	it('ignores an entry that is not JSON', async () => {
 		const registry = Registry.open(path);
 		await registry.follow(bus);
 		await bus.retain(TABLES.sensors, 'bad', '{');
@@ -100,7 +100,7 @@ describe('buildings, sensors and revocations', () => {
 	});
 });
 
-it('voids tokens issued at or before the revocation, and those that do not say when', async () => {
+it('the registry voids tokens issued at or before a revocation, and those without a time', async () => {
 	const registry = Registry.open(path);
 	await registry.follow(bus);
 	await bus.retain(TABLES.revokedDevices, 'd', JSON.stringify({ before: 1000 }));

@@ -5,10 +5,11 @@ import { Log, startCommitWorker } from '@crowdvision/log';
 import { Registry } from '@crowdvision/service-kit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Ledger } from './ledger.ts';
+import { registerLedgerMetrics } from './ledger-metrics.ts';
 import { count } from './tally.ts';
 
 describe('the ledger', () => {
-	it('balances when everything received is accounted for, and shows by how much it does not', () => {
+	it('balances when everything received is accounted for, and reports how far it is off otherwise', () => {
 		const ledger = new Ledger();
 		expect(ledger.imbalance()).toBe(0);
 		const mqtt = ledger.of('mqtt');
@@ -24,7 +25,7 @@ describe('the ledger', () => {
 		ledger.of('http').received += 1;
 		expect(ledger.imbalance()).toBe(1);
 		count(ledger.of('serial', '/dev/ttyUSB0').rejected, 'forbidden', 2);
-		// One missing here and two too many there are three that are wrong.
+		// One missing and two counted twice make three errors.
 		expect(ledger.imbalances()).toEqual([
 			{ ledger: 'source', name: 'mqtt', imbalance: 0 },
 			{ ledger: 'source', name: 'http', imbalance: 1 },
@@ -33,7 +34,7 @@ describe('the ledger', () => {
 		expect(ledger.imbalance()).toBe(3);
 	});
 
-	it('has an account for each port, of which a transport is the sum, and for each direction of a bridge, with what waits in its queue', () => {
+	it('has a tally for each port, sums them by transport, and has one for each direction of a bridge with its queue', () => {
 		const ledger = new Ledger();
 		ledger.of('serial', 'a').received += 2;
 		ledger.of('serial', 'a').accepted += 2;
@@ -47,25 +48,25 @@ describe('the ledger', () => {
 		out.received += 3;
 		out.accepted += 6;
 		out.queued = () => 2;
-		expect(ledger.accounts()).toMatchObject({
+		expect(ledger.tallies()).toMatchObject({
 			'serial a': { received: 2 },
 			'serial b': { received: 1 },
 			'bridge campus out': { received: 8, accepted: 6, pending: 2, imbalance: 0 },
 		});
 	});
 
-	it('stays bounded, whatever the configuration names', () => {
+	it('stays bounded, however many ports and rules the configuration names', () => {
 		const ledger = new Ledger();
 		for (let i = 0; i < 1000; i++) {
 			ledger.of('serial', `port ${i}`).received += 1;
 			ledger.part('decoder', `rule ${i}`).received += 1;
 		}
 		expect(ledger.summary().serial!.received).toBe(1000);
-		expect(Object.keys(ledger.accounts()).length).toBeLessThan(410);
+		expect(Object.keys(ledger.tallies()).length).toBeLessThan(410);
 		expect(ledger.imbalance()).toBe(2000);
 	});
 
-	it('holds what sources call accepted against what the log has stored, and what they say is pending against what the log is writing', async () => {
+	it('checks what sources count as accepted and pending against what the log has stored and is writing', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-ledger-'));
 		const worker = startCommitWorker();
 		const log = await Log.open({ dir, worker });
@@ -89,10 +90,10 @@ describe('the ledger', () => {
 		expect(ledger.imbalances()).toContainEqual({ ledger: 'source', name: 'http', imbalance: 0 });
 	});
 
-	it('tells Prometheus the same however often it asks, by way in and reason', async () => {
+	it('gives Prometheus the same counts however often it asks, by transport and reason', async () => {
 		const ledger = new Ledger();
 		const metrics = new Registry();
-		ledger.register(metrics);
+		registerLedgerMetrics(metrics, ledger);
 		const serial = ledger.of('serial', '/dev/ttyUSB0');
 		serial.received += 3;
 		serial.accepted += 1;

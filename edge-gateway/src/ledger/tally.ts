@@ -1,13 +1,13 @@
 import type { TallySummary } from '@crowdvision/contracts';
 /**
- * Counts of what became of everything that came in one way: readings of a source, messages of a bridge or of a decoder's
- * rule.
+ * What became of everything that came in one way: of the readings of a source, or of the messages of a bridge or a
+ * decoder rule.
  *
  *   received + carried = accepted + duplicates + deferred + Σ rejected + Σ ignored + Σ dropped
  *                        + decoding + pending + queued
  *
- * `received` is counted at the entrance, the rest where the outcome is decided. Neither is computed from the other, or a
- * loss would not show.
+ * `received` is counted at the entrance, the rest where the outcome is decided. Neither is computed from the other, so
+ * that a loss shows.
  */
 export class Tally {
 	received = 0;

@@ -1,5 +1,5 @@
 import type { Transport } from '@crowdvision/contracts';
-import { Counter, type Registry as Metrics } from '@crowdvision/service-kit';
+import { collectedMetrics, type Registry as Metrics } from '@crowdvision/service-kit';
 import { RateLimiter } from './rate-limiter.ts';
 
 interface Rates {
@@ -51,16 +51,11 @@ export class SenderLimits {
 	}
 
 	register(metrics: Metrics): void {
-		const limited = this.#limited;
-		new Counter({
-			name: 'gateway_rate_limited_total',
-			help: 'Messages of senders that were too fast: refused over HTTP and Socket.IO, delayed over MQTT',
-			labelNames: ['transport'],
-			registers: [metrics],
-			collect() {
-				this.reset();
-				for (const [transport, count] of limited) this.inc({ transport }, count);
-			},
-		});
+		collectedMetrics(metrics).counter(
+			'gateway_rate_limited_total',
+			'Messages of senders that were too fast: refused over HTTP and Socket.IO, delayed over MQTT',
+			() => [...this.#limited].map(([transport, count]) => [{ transport }, count] as const),
+			['transport'],
+		);
 	}
 }

@@ -2,18 +2,18 @@ import { createLogger } from '@crowdvision/service-kit';
 import { expect, it, vi } from 'vitest';
 import { type Fullness, LogAlarm } from './log-alarm.ts';
 
-it('is raised a day and an hour before the log is full, once each, and ends when it is over and not while it wavers', () => {
+it('the log alarm is raised once a day and once an hour before the log is full, and does not end while that wavers', () => {
 	const logger = createLogger('test', 'silent');
-	const told: string[] = [];
+	const logged: string[] = [];
 	for (const level of ['info', 'warn', 'error'] as const)
-		vi.spyOn(logger, level).mockImplementation(() => void told.push(level));
+		vi.spyOn(logger, level).mockImplementation(() => void logged.push(level));
 	let now: Fullness = { heldBytes: 0, maxBytes: 1000, hoursToFull: Number.POSITIVE_INFINITY };
 	const alarm = new LogAlarm(() => now, logger);
 	const after = (change: Partial<Fullness>) => {
 		now = { ...now, ...change };
 		alarm.check();
 		alarm.check();
-		return told.splice(0);
+		return logged.splice(0);
 	};
 	expect(after({ hoursToFull: 25 })).toEqual([]);
 	expect(after({ hoursToFull: 23 })).toEqual(['warn']);

@@ -1,26 +1,25 @@
 import type { LogStats } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 
-/** What the log says of how full it is. */
+/** How full the log is. */
 export type Fullness = Pick<LogStats, 'heldBytes' | 'maxBytes' | 'hoursToFull'>;
-type Level = 'well' | 'soon' | 'now';
+type Level = 'none' | 'day' | 'hour';
 
-const SOON_HOURS = 24;
-const SOON_SHARE = 0.7;
-const NOW_HOURS = 1;
-const NOW_SHARE = 0.95;
-/** It must get so much better before it is said to be over, or a forecast that wavers would be told again and again. */
-const BETTER = 1.2;
+/** When the alarm is raised: by the forecast, or by the share of the log that is unread. */
+const DAY = { hours: 24, share: 0.7 };
+const HOUR = { hours: 1, share: 0.95 };
+/** Hysteresis: by this factor it must improve before the alarm ends, so that a wavering forecast is not logged repeatedly. */
+const IMPROVEMENT = 1.2;
 const CHECK_EVERY_MS = 10_000;
 
 /**
- * Says in the gateway's own log, once, that the telemetry log will be full: a day before, an hour before, and when that
- * is over.
+ * Writes to the gateway's own log that the telemetry log will be full: once a day before, once an hour before, and once
+ * when that is over. A log that is 70 % or 95 % full of unread readings counts as that.
  */
 export class LogAlarm {
 	readonly #fullness: () => Fullness;
 	readonly #logger: Logger;
-	#level: Level = 'well';
+	#level: Level = 'none';
 	#timer: NodeJS.Timeout | undefined;
 
 	constructor(fullness: () => Fullness, logger: Logger) {
@@ -41,21 +40,21 @@ export class LogAlarm {
 		const level = levelOf(fullness);
 		if (level === this.#level) return;
 		const { heldBytes, maxBytes, hoursToFull } = fullness;
-		const isLower = level === 'well' || (level === 'soon' && this.#level === 'now');
+		const isLower = level === 'none' || (level === 'day' && this.#level === 'hour');
 		if (
 			isLower &&
-			levelOf({ heldBytes: heldBytes * BETTER, maxBytes, hoursToFull: hoursToFull / BETTER }) === this.#level
+			levelOf({ heldBytes: heldBytes * IMPROVEMENT, maxBytes, hoursToFull: hoursToFull / IMPROVEMENT }) === this.#level
 		)
 			return;
 		this.#level = level;
 		const details = { heldBytes: Math.round(heldBytes), maxBytes, hoursToFull: Number(hoursToFull.toFixed(1)) };
-		if (level === 'well') this.#logger.info(details, 'log: no longer about to be full');
-		else if (level === 'soon') this.#logger.warn(details, 'log: will be full within a day if nothing reads it');
-		else this.#logger.error(details, 'log: is full, or will be within the hour');
+		if (level === 'none') this.#logger.info(details, 'log: no longer about to be full');
+		else if (level === 'day') this.#logger.warn(details, 'log: will be full within a day unless its consumers read on');
+		else this.#logger.error(details, 'log: is full, or will be within an hour');
 	}
 }
 
 function levelOf({ heldBytes, maxBytes, hoursToFull }: Fullness): Level {
-	if (hoursToFull <= NOW_HOURS || heldBytes >= maxBytes * NOW_SHARE) return 'now';
-	return hoursToFull <= SOON_HOURS || heldBytes >= maxBytes * SOON_SHARE ? 'soon' : 'well';
+	if (hoursToFull <= HOUR.hours || heldBytes >= maxBytes * HOUR.share) return 'hour';
+	return hoursToFull <= DAY.hours || heldBytes >= maxBytes * DAY.share ? 'day' : 'none';
 }

@@ -39,7 +39,7 @@ const sent = fc
 		),
 	);
 
-/** What stays, each as it is then. */
+/** The readings that stay, as they are then. */
 function thinned(all: readonly object[]): Sent[] {
 	const payloads = all.map((one) => Buffer.from(JSON.stringify(one)));
 	return thin(payloads).flatMap((verdict, index) => {
@@ -58,8 +58,8 @@ function groups(all: readonly Sent[], by: (one: Sent) => string): Map<string, Se
 	return found;
 }
 
-describe('readings that are thinned', () => {
-	it('keep, for each sensor and minute, the last, the lowest and the highest, at most one more, and nothing that was not there', () => {
+describe('thinning', () => {
+	it('keeps the last, lowest and highest reading of each sensor and minute, at most one more, and invents none', () => {
 		fc.assert(
 			fc.property(sent, (all) => {
 				const left = thinned(all);
@@ -80,7 +80,7 @@ describe('readings that are thinned', () => {
 		);
 	});
 
-	it('keep the crossings of every door: in and out, over all and up to each reading that stays', () => {
+	it('keeps the crossings of every door: in and out, in total and up to each reading that stays', () => {
 		fc.assert(
 			fc.property(sent, (all) => {
 				const sum = (some: readonly Sent[]) =>
@@ -108,7 +108,7 @@ describe('readings that are thinned', () => {
 		);
 	});
 
-	it('leave alone what they do not understand', () => {
+	it('leaves records that are no readings alone', () => {
 		const strange = [{ no: 'reading' }, 'text', 1, null, { sensorId: 'a', metric: 'co2', value: 'x' }];
 		expect(thin(strange.map((one) => Buffer.from(JSON.stringify(one))))).toEqual(strange.map(() => 'keep'));
 		expect(thin([Buffer.from('{no JSON'), Buffer.from([0xff])])).toEqual(['keep', 'keep']);

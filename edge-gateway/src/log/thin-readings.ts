@@ -1,11 +1,12 @@
 /**
- * What becomes of readings when the log is nearly full (policy `thin`): of each sensor and minute the last, the lowest
- * and the highest stay, and those that stay of a door carry the crossings of those that do not. What is out of the
- * ordinary (a correction, a counter that began again) stays as it is.
+ * Thins readings when the log is nearly full (policy `thin`): the last, the lowest and the highest of each sensor and
+ * minute stay, and those of a door take over the crossings of those that go. Exceptional readings (a correction, a
+ * counter that began again) stay as they are.
  */
 import type { Thin } from '@crowdvision/log';
 
-interface Kept {
+/** The part of a reading that thinning needs. */
+interface Thinnable {
 	sensorId: string;
 	metric: string;
 	value: number;
@@ -21,7 +22,7 @@ interface Crossings {
 	out: number;
 }
 
-/** Places in the segment. */
+/** Indices in the segment. */
 interface Minute {
 	last: number;
 	lowest: number;
@@ -62,10 +63,13 @@ export const thin: Thin = (payloads) => {
 };
 
 /**
- * The crossings that those that stay take on: their own, and what came since the one before of the same door; the last
- * also what came after it.
+ * The crossings of the readings that stay: their own, and those since the last reading of the same door that stays; the
+ * last one of a door also takes those after it.
  */
-function carriedCrossings(readings: readonly (Kept | undefined)[], stays: ReadonlySet<number>): Map<number, Crossings> {
+function carriedCrossings(
+	readings: readonly (Thinnable | undefined)[],
+	stays: ReadonlySet<number>,
+): Map<number, Crossings> {
 	const carried = new Map<number, Crossings>();
 	const open = new Map<string, Crossings>();
 	const lastKept = new Map<string, number>();
@@ -89,12 +93,12 @@ function carriedCrossings(readings: readonly (Kept | undefined)[], stays: Readon
 	return carried;
 }
 
-function doorOf({ sensorId, metric, buildingId, roomId, crossings }: Kept): string {
+function doorOf({ sensorId, metric, buildingId, roomId, crossings }: Thinnable): string {
 	return `${sensorId} ${metric} ${crossings ? 'x' : ''} ${buildingId} / ${roomId}`;
 }
 
-/** Undefined for what this does not understand and for what is out of the ordinary, which stay as they are. */
-function readingOf(payload: Buffer): Kept | undefined {
+/** Undefined for a record that is no reading, and for an exceptional reading. */
+function readingOf(payload: Buffer): Thinnable | undefined {
 	let value: unknown;
 	try {
 		value = JSON.parse(payload.toString());
@@ -102,7 +106,16 @@ function readingOf(payload: Buffer): Kept | undefined {
 		return undefined;
 	}
 	if (typeof value !== 'object' || value === null) return undefined;
-	const { sensorId, metric, value: number, buildingId, roomId, observedAt, crossings, era } = value as Partial<Kept>;
+	const {
+		sensorId,
+		metric,
+		value: number,
+		buildingId,
+		roomId,
+		observedAt,
+		crossings,
+		era,
+	} = value as Partial<Thinnable>;
 	if ('adjustment' in value || (crossings && ('detected' in crossings || 'clamped' in crossings))) return undefined;
 	const texts = [sensorId, metric, buildingId, roomId];
 	if (!texts.every((text) => typeof text === 'string') || typeof number !== 'number' || typeof observedAt !== 'number')

@@ -1,4 +1,4 @@
-/** The thread in which the log is thinned; started by the log. */
+/** Entry point of the thread that thins the log; the log starts it. */
 import { thinSegments } from '@crowdvision/log/thin-segments';
 import { thin } from './thin-readings.ts';
 

@@ -1,4 +1,4 @@
-export { Counter, Gauge, Histogram, Registry } from 'prom-client';
+export { Counter, Histogram, Registry } from 'prom-client';
 export * from './collected-metrics.ts';
 export * from './concurrency/index.ts';
 export * from './files/write-atomically.ts';
