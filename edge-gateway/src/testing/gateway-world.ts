@@ -34,6 +34,7 @@ const SECRET = 'a secret for tests only, of more than 32 characters';
 
 type Settings = Partial<Omit<GatewayConfig, 'log'>> & { log?: Partial<GatewayConfig['log']> };
 
+/** How a GatewayWorld differs from its defaults. */
 export interface GatewayWorldOptions {
 	settings?: Settings;
 	/** Faults of the disk; see breakableDisk. */
@@ -49,6 +50,7 @@ export interface GatewayWorldOptions {
 	beforeStart?: (port: number) => Promise<void>;
 }
 
+/** The response to a request; `body` is empty unless it is JSON. */
 export interface Answer {
 	status: number;
 	headers: Headers;

@@ -54,6 +54,7 @@ export interface RawMqtt {
 	pause(): void;
 }
 
+/** Opens a TCP connection to the gateway's MQTT port; closed after the test. */
 export async function rawMqtt(world: GatewayWorld): Promise<RawMqtt> {
 	const socket = connectTcp(world.gateway.mqttPort(), '127.0.0.1');
 	const received: Packet[] = [];

@@ -18,6 +18,7 @@ const ClockTime = Type.String({
 });
 const Prefix = Type.String({ maxLength: 1024 });
 
+/** An entry of a bridge's `topics`. */
 export const TopicConfig = Type.Object(
 	{
 		pattern: option(
@@ -52,6 +53,7 @@ export const TopicConfig = Type.Object(
 	closed,
 );
 
+/** `tls` of a bridge. */
 export const TlsConfig = Type.Object(
 	{
 		ca: withoutDefault(Text, 'file with certificate authorities (PEM) to trust instead of those of the system'),
@@ -73,6 +75,7 @@ export const TlsConfig = Type.Object(
 	closed,
 );
 
+/** `backOff` of a bridge. */
 export const BackOffConfig = Type.Object(
 	{
 		min: option(Duration, '1s', 'the first pause'),
@@ -81,6 +84,7 @@ export const BackOffConfig = Type.Object(
 	{ ...closed, description: 'pause between two attempts to connect: begins at min and doubles up to max, with jitter' },
 );
 
+/** `lazy` of a bridge. */
 export const LazyConfig = Type.Object(
 	{
 		messages: option(Type.Integer({ minimum: 1 }), 10, 'how many messages must wait'),
@@ -89,6 +93,7 @@ export const LazyConfig = Type.Object(
 	{ ...closed, description: 'for start: lazy' },
 );
 
+/** `queue` of a bridge. */
 export const QueueConfig = Type.Object(
 	{
 		maxBytes: option(Size, '64MiB', 'how much of the disk the queue may take'),
@@ -102,6 +107,7 @@ export const QueueConfig = Type.Object(
 	{ ...closed, description: 'raw messages that wait on disk for the remote; readings wait in the log' },
 );
 
+/** `state` of a bridge. */
 export const StateConfig = Type.Object(
 	{
 		local: option(Flag, true, 'publish the state on the local topic bridge/{name}/state, retained'),
@@ -188,4 +194,5 @@ export const BridgeConfig = Type.Object(
 export type BridgeConfig = Static<typeof BridgeConfig>;
 export type TlsConfig = Static<typeof TlsConfig>;
 
+/** `bridges` of gateway.yaml. */
 export const Bridges = Type.Array(BridgeConfig, { maxItems: 64, description: 'connections to remote MQTT brokers' });

@@ -28,6 +28,7 @@ interface Standby {
 	until: number;
 }
 
+/** Intervals of the loop detection, in ms. */
 export interface LoopTimes {
 	/** Between two probes. */
 	everyMs: number;

@@ -33,6 +33,7 @@ export function probeTopic(prefix: string, pattern: string, gateway: string, lin
 	return prefix + levels.join('/');
 }
 
+/** Whether a topic is one for probes. The payload still may not be one. */
 export function isProbeTopic(topic: string): boolean {
 	return topic.includes(PROBE_LEVEL);
 }

@@ -5,6 +5,7 @@ import { parseRow } from './csv.ts';
 import type { FrameListener, Framing } from './framing.ts';
 import { LineFramer } from './line-framer.ts';
 
+/** `csv` of a serial port. */
 export interface CsvOptions {
 	/**
 	 * The field of a reading that each column holds, by position or by the column's name in the header. Default: the

@@ -23,6 +23,7 @@ export interface Binding {
 	entries: Entry[];
 }
 
+/** The result of bindPorts. */
 export interface Bindings {
 	bindings: Binding[];
 	/** Why an entry has no port, for a person. */

@@ -35,6 +35,7 @@ export interface PortCounts {
 /** Entries of gateway.yaml with the same line settings: one opening of the port can tell their devices apart. */
 export type PortVariant = readonly [SerialConfig, ...SerialConfig[]];
 
+/** The port of a session, and what the session asks of its source. */
 export interface PortSessionOptions {
 	/** The port's name, used until its device has stated a name of its own. */
 	name: string;

@@ -23,6 +23,7 @@ export const READINGS: Buffer[] = [
 	Buffer.from(`{"sensorId":"\\u0066uzz","buildingId":"b1","roomId":"hall","metric":"noise","value":1e1}`),
 ];
 
+/** The same messages as NDJSON. */
 export const NDJSON: Buffer[] = [Buffer.concat(READINGS.flatMap((one) => [one, Buffer.from('\n')]))];
 
 const frame = (value: unknown): Buffer => {

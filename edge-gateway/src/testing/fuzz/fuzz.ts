@@ -17,6 +17,7 @@ const ANSWER_TIMEOUT_MS = 20_000;
 /** How many inputs of each lane a failure shows. */
 const SHOWN_INPUTS = 5;
 
+/** What a fuzz run without failures has done. */
 export interface FuzzReport {
 	seed: number;
 	/** Number of inputs, by lane. */

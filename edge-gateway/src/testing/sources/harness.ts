@@ -26,6 +26,7 @@ export interface SourceWorld {
 	neighbour: TestDevice;
 }
 
+/** Options of the gateway under test. */
 export type SourceOptions = GatewayWorldOptions & {
 	/** Most messages a second that the gateway takes from one device; default: far more than a test sends. */
 	messagesPerSecond?: number;

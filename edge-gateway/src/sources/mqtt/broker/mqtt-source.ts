@@ -53,8 +53,8 @@ interface MqttParts {
 	/** Takes a device's answer to a command; resolves when it is stored. */
 	commands: { answered(sensorId: string, answer: CommandAnswer): Promise<void> };
 	/**
-	 * A client that is no device, such as Home Assistant. `maySubscribe`: whether the sender is one and may subscribe to the
-	 * filter. `mayPublish`: false for topics that only the guest may publish to, unless the sender is the guest.
+	 * A client that is no device, such as Home Assistant. `maySubscribe`: whether the sender is one and may subscribe to
+	 * the filter. `mayPublish`: false for topics that only the guest may publish to, unless the sender is the guest.
 	 */
 	guest: { maySubscribe(sender: Sender, filter: string): boolean; mayPublish(sender: Sender, topic: string): boolean };
 	/** For other parts of the gateway, which publish messages here and tap into those of clients. */
