@@ -28,9 +28,7 @@ export const WIDE_LINES: readonly WideLine[] = [
 
 /** What is still too large. Nothing is added here: an entry only shrinks, and goes when it is no longer needed. */
 export const OVERSIZE: Oversize = {
-	files: {
-		'edge-gateway/src/why/explain.ts': 447,
-	},
+	files: {},
 	functions: {},
 	folders: {},
 };

@@ -2,7 +2,7 @@ import { CrowdVisionError, type Explanation, ROLES, traceQuery, weightIn } from 
 import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
 import type { Trace } from '../trace/trace.ts';
-import type { Explainer } from '../why/explain.ts';
+import type { Explainer } from '../why/explainer.ts';
 import { mayLookAt } from './access.ts';
 
 export interface TraceRouteParts {

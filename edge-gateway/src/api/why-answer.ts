@@ -1,4 +1,5 @@
-import type { Explainer, Explanation, Question } from '../why/explain.ts';
+import type { Explainer } from '../why/explainer.ts';
+import type { Explanation, Question } from '../why/explanation.ts';
 
 const MOST_MESSAGES = 20;
 

@@ -4,7 +4,8 @@ import { type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { type LogFolder, type LogRecord, readLogFolder } from '@crowdvision/log';
 import { concerns, rejectionOf } from '../rejected/rejected.ts';
 import { matchesFilter } from '../topics/topic-filter.ts';
-import { type Explanation, lostAs, type MessageReport, type Question, refusalReport } from '../why/explain.ts';
+import type { Explanation, MessageReport, Question } from '../why/explanation.ts';
+import { lostAs, refusalReport } from '../why/message-report.ts';
 
 const MOST_MESSAGES = 20;
 const LOOKED_THROUGH = 50_000;

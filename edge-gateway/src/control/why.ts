@@ -1,6 +1,6 @@
 import { VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { SettingsError } from '@crowdvision/service-kit';
-import type { Explanation, Question } from '../why/explain.ts';
+import type { Explanation, Question } from '../why/explanation.ts';
 import { askGateway, controlSocketPath } from './control-socket.ts';
 import { whyFromFolder } from './why-from-folder.ts';
 

@@ -5,7 +5,7 @@ import { Tokens } from '@crowdvision/service-kit';
 import { type Running, startNode } from '@crowdvision/testing/processes';
 import { onTestFinished } from 'vitest';
 import { why } from '../control/why.ts';
-import type { Explanation } from '../why/explain.ts';
+import type { Explanation } from '../why/explanation.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 

@@ -1,6 +1,6 @@
 import type { Rejection, Verdict } from '@crowdvision/contracts';
 
-/** A refusal in the words of `why`. */
+/** The verdict of `why` for a refusal, by its error code. */
 export function verdictOfRefusal({ code, transport }: Pick<Rejection, 'code' | 'transport'>): Verdict {
 	switch (code) {
 		case 'not_json':

@@ -87,7 +87,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 				client.publishAsync(topic, typeof payload === 'string' ? payload : JSON.stringify(payload), { qos: 1 });
 
 			// 1: never sent.
-			await named(gateway, 'nobody', 'not_received', /Nothing of nobody/);
+			await named(gateway, 'nobody', 'not_received', /No message of nobody/);
 			// 2: not JSON.
 			await publish('telemetry/b1/hall/s2', '{"metric":"co2","value":4');
 			await named(gateway, 's2', 'not_decoded', /not valid JSON/);
@@ -123,7 +123,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			await named(gateway, 's11', 'invalid_reading', /\/value must be from 0 to 40000 ppm/);
 			// 12: observed long before it came.
 			await publish('telemetry/b1/hall/s12', { metric: 'co2', value: 400, observedAt: Date.now() - 3600_000 });
-			await named(gateway, 's12', 'late', /observed 60 minutes before it came/);
+			await named(gateway, 's12', 'late', /observed 60 minutes before it was received/);
 			// And what is well: followed stage by stage.
 			expect((await gateway.trace({ sensor: 's0' })).followedUntil).toBeGreaterThan(Date.now());
 			await publish('telemetry/b1/hall/s0', { metric: 'co2', value: 444 });
@@ -142,11 +142,11 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			// 13: a bridge is down.
 			await remote.kill('SIGKILL');
 			await publish('telemetry/b1/hall/s13', { metric: 'co2', value: 400 });
-			await named(gateway, 's13', 'bridge_down', /bridge campus is away since \d{4}-\S+ \(.+\)/);
+			await named(gateway, 's13', 'bridge_down', /bridge campus has not been connected since \d{4}-\S+ \(.+\)/);
 			// 14: Redis is away.
 			await redis.kill('SIGKILL');
 			await publish('telemetry/b1/hall/s14', { metric: 'co2', value: 400 });
-			await named(gateway, 's14', 'redis_away', /Redis is away since \d{4}-\S+ \(.+\)/);
+			await named(gateway, 's14', 'redis_away', /Redis has not been connected since \d{4}-\S+ \(.+\)/);
 			expect(await gateway.imbalances()).toEqual([]);
 
 			// The command itself, as a person calls it; and of a gateway that does not run.
@@ -172,9 +172,9 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 	);
 
 	it.each([
-		['drop-newest', /dropped at the door/],
+		['drop-newest', /dropped on arrival/],
 		['drop-oldest', /policy is drop-oldest/],
-		['refuse', /told to come again: .*log holds/],
+		['refuse', /told to send it again: .*log holds/],
 	] as const)(
 		'overflow with the policy %s, before Redis had it',
 		async (whenFull, says) => {
@@ -208,7 +208,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 				await gateway.post(quiet, reading('new'));
 				return (await gateway.why('old')).verdict === 'overflow';
 			});
-			await named(gateway, 'old', 'overflow', /expired before everybody had it/);
+			await named(gateway, 'old', 'overflow', /expired before every consumer had it/);
 			expect(await gateway.imbalances()).toEqual([]);
 		},
 		TIMEOUT,

@@ -4,21 +4,24 @@ import type { BridgeReport } from '../bridge/link/bridge-report.ts';
 import { cursorName } from '../bridge/link/link.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { Relay } from '../log/relay.ts';
-import type { ConsumerState, ExplainParts } from './explain.ts';
+import type { ConsumerState } from './delivery.ts';
+import type { ExplainerParts } from './explainer.ts';
+import { iso } from './message-report.ts';
 
+/** How the name of a consumer group's cursor begins. */
 const GROUP = 'group:';
 
-/** What an explanation says of the gateway's connections, from what its parts say of themselves. */
+/** Provides the explainer with the state of the gateway's connections. */
 export function connectionsOf(parts: {
 	log: Log;
 	relay: Relay | undefined;
 	bridges: Bridges;
 	devices: Devices;
-	/** Of sources and log, in words. */
+	/** What is wrong with sources and log, as texts. */
 	troubles: () => (string | undefined)[];
-}): Pick<ExplainParts, 'consumers' | 'waitingBridges' | 'troubles'> {
+}): Pick<ExplainerParts, 'consumers' | 'waitingBridges' | 'troubles'> {
 	const { log, relay, bridges, devices } = parts;
-	const down = () => bridges.list().filter(({ state }) => state !== 'connected');
+	const unconnected = () => bridges.list().filter(({ state }) => state !== 'connected');
 	return {
 		consumers() {
 			const cursors = [...log.cursors().keys()];
@@ -38,31 +41,28 @@ export function connectionsOf(parts: {
 			return states;
 		},
 		waitingBridges: () =>
-			down().map((bridge) => ({
+			unconnected().map((bridge) => ({
 				name: `bridge ${bridge.name}`,
 				since: bridge.since,
 				reason: reasonOf(bridge),
 				queued: bridge.queued,
 			})),
 		troubles(about) {
-			const told = parts.troubles().filter((trouble) => trouble !== undefined);
+			const lines = parts.troubles().filter((trouble) => trouble !== undefined);
 			const away = relay?.awaySince();
-			if (away) told.push(`${away.reason}, since ${new Date(away.since).toISOString()}`);
-			for (const bridge of down())
-				told.push(
-					`bridge ${bridge.name} is ${bridge.state} since ${new Date(bridge.since).toISOString()} (${reasonOf(bridge)})`,
-				);
+			if (away) lines.push(`${away.reason}, since ${iso(away.since)}`);
+			for (const bridge of unconnected())
+				lines.push(`bridge ${bridge.name} has been ${bridge.state} since ${iso(bridge.since)} (${reasonOf(bridge)})`);
 			for (const { id, transport, connected, lastSeen, trouble } of devices.list(({ id }) => id === about)) {
-				const heard = lastSeen === 0 ? 'never heard' : `last heard ${new Date(lastSeen).toISOString()}`;
-				told.push(
-					`${id} is ${connected ? 'connected' : 'not connected'} over ${transport}, ${heard}${trouble === undefined ? '' : `: ${trouble}`}`,
-				);
+				const seen = lastSeen === 0 ? 'never seen' : `last seen ${iso(lastSeen)}`;
+				const state = `${id} is ${connected ? 'connected' : 'not connected'} over ${transport}, ${seen}`;
+				lines.push(trouble === undefined ? state : `${state}: ${trouble}`);
 			}
-			return told;
+			return lines;
 		},
 	};
 }
 
 function reasonOf({ state, lastFailure }: BridgeReport): string {
-	return state === 'waiting' ? 'it is not wanted for now' : (lastFailure?.reason ?? state);
+	return state === 'waiting' ? 'it is not to be connected at this time' : (lastFailure?.reason ?? state);
 }

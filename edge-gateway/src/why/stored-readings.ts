@@ -1,0 +1,66 @@
+import type { Reading, StageReport } from '@crowdvision/contracts';
+import type { Registry } from '../registry.ts';
+import { type DeliveryParts, deliveryOf } from './delivery.ts';
+import type { MessageReport, Question } from './explanation.ts';
+import { iso, stage } from './message-report.ts';
+
+/** How many of the newest readings in the log are searched. */
+export const SEARCHED_READINGS = 50_000;
+const PAGE = 2000;
+const PAGE_BYTES = 16 * 1024 * 1024;
+
+export interface StoredReadingParts extends DeliveryParts {
+	registry: Pick<Registry, 'building'>;
+}
+
+/**
+ * Reports readings in the log, from the newest on, at most `limit`: those of the question's sensor, or those received
+ * at one of `times` (epoch ms).
+ */
+export async function storedReports(
+	{ sensor, sender }: Question,
+	times: ReadonlySet<number> | undefined,
+	limit: number,
+	parts: StoredReadingParts,
+): Promise<MessageReport[]> {
+	const { log } = parts;
+	if (sensor === undefined && sender === undefined && times !== undefined && times.size === 0) return [];
+	// Most readings are of another sensor; looking for its bytes is much faster than parsing.
+	const needle = sensor === undefined ? undefined : Buffer.from(`"sensorId":${JSON.stringify(sensor)}`);
+	const found: MessageReport[] = [];
+	const first = Math.max(log.startOffset, log.endOffset - SEARCHED_READINGS);
+	for (let before = log.endOffset; before > first && found.length < limit; ) {
+		const from = Math.max(first, before - PAGE);
+		const { records } = await log.read(from, { maxRecords: before - from, maxBytes: PAGE_BYTES });
+		for (const { offset, payload } of records.toReversed()) {
+			if (offset >= before || found.length >= limit || (needle && !payload.includes(needle))) continue;
+			const reading = JSON.parse(payload.toString()) as Reading;
+			if (times && !times.has(reading.receivedAt)) continue;
+			found.push(readingReport(offset, reading, parts));
+		}
+		before = from;
+	}
+	return found;
+}
+
+/** Reports a reading that is in the log. */
+export function readingReport(offset: number, reading: Reading, parts: StoredReadingParts): MessageReport {
+	const { id, sensorId, metric, value, unit, buildingId, roomId, observedAt, receivedAt, transport } = reading;
+	const { verdict, text, stages } = deliveryOf(offset, reading, parts);
+	const before: StageReport[] = [
+		stage('received', 'ok', undefined, receivedAt),
+		stage('normalized', 'ok', `${metric} ${value} ${unit} of ${buildingId}/${roomId}, observed ${iso(observedAt)}`),
+		stage('judged', 'ok', 'new'),
+		stage('stored', 'ok', `as ${id}`),
+	];
+	return {
+		at: receivedAt,
+		transport,
+		sensorId,
+		id,
+		verdict,
+		text: `${metric} ${value} ${unit}, received ${iso(receivedAt)}: ${text}`,
+		stages: [...before, ...stages],
+		domains: parts.registry.building(buildingId)?.domains ?? [],
+	};
+}
