@@ -32,7 +32,7 @@ describe('the bus of the standalone process', () => {
 		expect(await cursorsWith(undefined)).toEqual(['bridge:cloud', 'group:twin']);
 	});
 
-	it('removes the cursors of the services when they read from Redis, and keeps those of bridges and the relay', async () => {
+	it("removes the services' cursors when they read from Redis, and keeps those of bridges and the relay", async () => {
 		expect(await cursorsWith(`redis://127.0.0.1:${await freePort()}`)).toEqual(['bridge:cloud', 'relay']);
 	});
 });

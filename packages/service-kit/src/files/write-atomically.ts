@@ -5,13 +5,13 @@ import { dirname } from 'node:path';
 export interface AtomicWriteOptions {
 	/** Where the data is written first; must be in the folder of the file. Default `<path>.tmp`. */
 	unfinished?: string;
-	/** Also waits until the new name is on disk, so that a power cut cannot bring the previous file back. Default false. */
+	/** Also waits until the new name is on disk, so a power cut cannot bring the previous file back. Default false. */
 	syncFolder?: boolean;
 }
 
 /**
- * Replaces a file (mode 0600) as a whole: writes the data to another file, waits until it is on disk, then renames it. A
- * crash or a failed write leaves the previous file as it was.
+ * Replaces a file (mode 0600) as a whole: writes the data to another file, waits until it is on disk, then renames it.
+ * A crash or a failed write leaves the previous file as it was.
  * @throws the system's error; the unfinished file is then removed.
  */
 export async function writeAtomically(
