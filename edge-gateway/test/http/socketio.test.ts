@@ -48,9 +48,9 @@ describe.each(['websocket', 'polling'] as const)('Socket.IO over %s', (transport
 	});
 
 	it.each<[string, () => Promise<object>, RegExp]>([
-		['without a token', async () => ({}), /No device token/],
+		['without a token', async () => ({}), /has no device token/],
 		['with an invalid token', async () => ({ token: 'nonsense' }), /not valid/],
-		['with a token that is no text', async () => ({ token: { sub: 'device:x' } }), /No device token/],
+		['with a token that is no text', async () => ({ token: { sub: 'device:x' } }), /has no device token/],
 		[
 			"with an account's token",
 			async () => ({ token: await world.account({ domainName: 'acme', role: 'admin' }) }),

@@ -64,7 +64,10 @@ describe('readCbor', () => {
 	});
 
 	it('returns any encoded JSON unchanged, and either reads or refuses any bytes', () => {
-		const safe = fc.jsonValue().filter((value) => !/__proto__/.test(JSON.stringify(value)));
+		// The encoder of the test writes -0 as 0.
+		const negativeZero = (value: unknown): boolean =>
+			typeof value === 'object' && value !== null ? Object.values(value).some(negativeZero) : Object.is(value, -0);
+		const safe = fc.jsonValue().filter((value) => !/__proto__/.test(JSON.stringify(value)) && !negativeZero(value));
 		fc.assert(fc.property(safe, (value) => void expect(readCbor(encode(value))).toEqual(value)));
 		fc.assert(
 			fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) =>
