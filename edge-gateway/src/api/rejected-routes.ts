@@ -1,5 +1,6 @@
 import {
 	CrowdVisionError,
+	REJECTED_LIST_LIMIT,
 	type RejectedPage,
 	type Rejection,
 	type Replayed,
@@ -20,8 +21,6 @@ export interface RejectedRouteParts {
 	registry: Registry;
 }
 
-const USUAL_PAGE = 200;
-
 /** `GET /rejected` and `POST /rejected/replay`, behind a guard that lets staff through. */
 export function addRejectedRoutes(router: Router, { rejected, replay, ledger, registry }: RejectedRouteParts): void {
 	router.get('/rejected', async (request, response) => {
@@ -32,7 +31,7 @@ export function addRejectedRoutes(router: Router, { rejected, replay, ledger, re
 			since: time(since, '/since'),
 			before: before === undefined ? undefined : Number(before),
 		};
-		const most = limit === undefined ? USUAL_PAGE : Number(limit);
+		const most = limit === undefined ? REJECTED_LIST_LIMIT.default : Number(limit);
 		const found = await rejected.list(query, most, visibleTo(request, registry));
 		const next = found.length === most ? { next: found.at(-1)!.id } : {};
 		response.json({ rejected: found, ...next, counts: ledger.summary() } satisfies RejectedPage);

@@ -1,4 +1,5 @@
 import {
+	COUNT_CHANGES_LIMIT,
 	type Corrected,
 	type CountChange,
 	CrowdVisionError,
@@ -19,9 +20,6 @@ import {
 import type { Adjustments } from '../occupancy/adjustments.ts';
 import type { AuditTrail } from '../occupancy/audit-trail.ts';
 import type { Registry } from '../registry.ts';
-
-const USUAL_CHANGES = 50;
-const MOST_CHANGES = 200;
 
 /**
  * `/rooms/{buildingId}/{roomId}`: why a room's count is what it is, and saying what it is. For staff of the building's
@@ -71,8 +69,8 @@ function roomOf(request: Request, registry: Registry): { buildingId: string; roo
 
 function limitOf({ query }: Request): number {
 	const { limit } = query;
-	if (limit === undefined) return USUAL_CHANGES;
+	if (limit === undefined) return COUNT_CHANGES_LIMIT.default;
 	const number = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-	if (number >= 1 && number <= MOST_CHANGES) return number;
-	throw invalid([{ path: '/limit', message: `must be a whole number from 1 to ${MOST_CHANGES}` }]);
+	if (number >= COUNT_CHANGES_LIMIT.minimum && number <= COUNT_CHANGES_LIMIT.maximum) return number;
+	throw invalid([{ path: '/limit', message: `must be a whole number from 1 to ${COUNT_CHANGES_LIMIT.maximum}` }]);
 }

@@ -1,4 +1,12 @@
-import { CrowdVisionError, type Explanation, ROLES, traceQuery, weightIn } from '@crowdvision/contracts';
+import {
+	CrowdVisionError,
+	type Explanation,
+	ROLES,
+	TRACE_LIMIT,
+	TRACE_MINUTES,
+	traceQuery,
+	weightIn,
+} from '@crowdvision/contracts';
 import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
 import type { Trace } from '../trace/trace.ts';
@@ -10,9 +18,6 @@ export interface TraceRouteParts {
 	explainer: Explainer;
 	registry: Registry;
 }
-
-const USUAL_LIMIT = 20;
-const USUAL_MINUTES = 10;
 
 /**
  * `GET /trace`, behind a guard that lets staff through: what became of a device's messages, and following them from now
@@ -26,10 +31,10 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 		const now = Date.now();
 		const { id, ...filter } = question;
 		if (id === undefined && Object.keys(filter).length > 0)
-			trace.watch(filter, now + (minutes === undefined ? USUAL_MINUTES : Number(minutes)) * 60_000, now);
+			trace.watch(filter, now + (minutes === undefined ? TRACE_MINUTES.default : Number(minutes)) * 60_000, now);
 		const explained = await explainer.explain(
 			question,
-			limit === undefined ? USUAL_LIMIT : Number(limit),
+			limit === undefined ? TRACE_LIMIT.default : Number(limit),
 			visibleTo(request, registry),
 		);
 		const until = trace.watchedUntil(filter);

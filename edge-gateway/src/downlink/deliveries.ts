@@ -1,4 +1,4 @@
-import { type Command, type CommandAnswer, LONGEST_DEADLINE_MS } from '@crowdvision/contracts';
+import { type Command, type CommandAnswer, MAX_DEADLINE_MS } from '@crowdvision/contracts';
 import type { CommandChannel, CommandChannels } from './command-channels.ts';
 
 /**
@@ -105,11 +105,11 @@ export class Deliveries {
 		const { isSure, now } = this.#parts;
 		const { command, startedAt } = delivery;
 		if (isSure(command.sensorId)) {
-			const left = Math.min(Math.max(0, at - now()), LONGEST_DEADLINE_MS + RESTART_GRACE_MS);
+			const left = Math.min(Math.max(0, at - now()), MAX_DEADLINE_MS + RESTART_GRACE_MS);
 			delivery.expiry = setTimeout(() => this.#expire(delivery), left);
 		} else {
 			const again = () =>
-				performance.now() - startedAt < LONGEST_DEADLINE_MS ? this.#expireAt(delivery, at) : this.#expire(delivery);
+				performance.now() - startedAt < MAX_DEADLINE_MS ? this.#expireAt(delivery, at) : this.#expire(delivery);
 			delivery.expiry = setTimeout(again, CHECK_TIME_MS);
 		}
 	}

@@ -1,4 +1,4 @@
-import { type Command, command as commandOf, LARGEST_ARGS, LONGEST_DEADLINE_MS } from '@crowdvision/contracts';
+import { type Command, command as commandOf, MAX_ARGS_BYTES, MAX_DEADLINE_MS } from '@crowdvision/contracts';
 
 /** An entry of the stream of commands, as read. */
 export interface ReadCommand {
@@ -38,9 +38,9 @@ export function readCommand(
 
 /** The mistake in a command that its schema cannot express, or undefined. */
 export function problemOf({ args, deadline }: Command, now: number): string | undefined {
-	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > LARGEST_ARGS)
-		return `/args must be at most ${LARGEST_ARGS} bytes as JSON`;
-	return deadline > now + LONGEST_DEADLINE_MS ? '/deadline must be at most a day ahead' : undefined;
+	if (args !== undefined && Buffer.byteLength(JSON.stringify(args)) > MAX_ARGS_BYTES)
+		return `/args must be at most ${MAX_ARGS_BYTES} bytes as JSON`;
+	return deadline > now + MAX_DEADLINE_MS ? '/deadline must be at most a day ahead' : undefined;
 }
 
 function parse(data: string): unknown {

@@ -159,7 +159,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 				return run.stdout();
 			};
 			expect(await ask('s11')).toMatch(
-				/^s11: invalid reading\n[\s\S]*What to do: Mend what the reason names\.[\s\S]*normalized refused/,
+				/^s11: invalid reading\n[\s\S]*What to do: Correct what the reason names\.[\s\S]*normalized refused/,
 			);
 			await gateway.stop();
 			const offline = await ask('s14');

@@ -1,75 +1,79 @@
 /**
- * The one error table: code, HTTP status, what it means, what to do about it. docs/errors.md is generated from it.
- * `retry` says that the same request may succeed later.
+ * The table of errors: code, HTTP status, meaning, what to do. docs/errors.md is generated from it. `retry`: the same
+ * request may succeed later.
  */
 export const ERRORS = {
 	bad_request: {
 		status: 400,
-		means: 'The request is not what this endpoint takes.',
-		todo: 'Mend what `message` and `path` name.',
+		means: 'The request is not one that this endpoint accepts.',
+		todo: 'Correct what `message` and `path` name.',
 	},
 	not_json: {
 		status: 400,
-		means: 'The body is not JSON, or not the format its content type names.',
+		means: 'The body is not JSON, or not in the format of its content type.',
 		todo: 'Send valid JSON or NDJSON.',
 	},
 	not_decoded: {
 		status: 400,
 		means:
-			'The payload is not the format that its topic or content type stands for, or the mapping of its rule fails on it.',
-		todo: 'Mend the payload, or the rule in `decoders` of gateway.yaml; `message` says what was wrong and where.',
+			'The payload is not in the format that its topic or content type requires, or the mapping of its rule fails.',
+		todo: 'Correct the payload, or the rule in `decoders` of gateway.yaml; `message` says what is wrong and where.',
 	},
 	unauthenticated: {
 		status: 401,
-		means: 'No token, or one that is expired, revoked or not ours.',
+		means: 'There is no token, or it is expired, revoked or foreign.',
 		todo: 'Sign in again, or give the device a new token.',
 	},
 	wrong_credentials: { status: 401, means: 'The e-mail or the password is wrong.', todo: 'Check both.' },
 	forbidden: {
 		status: 403,
-		means: 'The token is good, but does not cover this.',
+		means: 'The token is valid, but does not cover this.',
 		todo: 'Use a token whose scope or role covers it.',
 	},
 	not_admitted: {
 		status: 403,
-		means: 'The gateway does not take this sensor: its configuration keeps it out, or another sensor has its place.',
+		means: 'The gateway does not admit this sensor: its configuration excludes it, or another sensor replaced it.',
 		todo: 'Change devices.allow or devices.deny of gateway.yaml, or adopt the sensor again.',
 	},
-	not_found: { status: 404, means: 'There is no such thing, or it is not yours to know of.', todo: 'Check the id.' },
+	not_found: { status: 404, means: 'It does not exist, or you may not know of it.', todo: 'Check the id.' },
 	method_not_allowed: {
 		status: 405,
-		means: 'This path does not take that method.',
+		means: 'This path does not support that method.',
 		todo: 'Use a method of the `Allow` header.',
 	},
 	conflict: {
 		status: 409,
-		means: 'It exists already, or was changed by somebody else meanwhile.',
+		means: 'It exists already, or somebody else changed it meanwhile.',
 		todo: 'Read it again and repeat.',
 	},
 	changed_meanwhile: {
 		status: 412,
-		means: 'It is not as `If-Match` says it is: somebody else changed it.',
-		todo: 'Read it again, look at what changed, and repeat with the new ETag.',
+		means: 'It does not match `If-Match`: somebody else changed it.',
+		todo: 'Read it again, check what changed, and repeat with the new ETag.',
 	},
 	too_large: { status: 413, means: 'The body is larger than allowed.', todo: 'Split it: 1 MiB at most.' },
 	unsupported_media_type: {
 		status: 415,
-		means: 'The content type is not one this endpoint takes.',
+		means: 'This endpoint does not accept this content type.',
 		todo: 'Use one that `message` lists.',
 	},
 	invalid_reading: {
 		status: 422,
 		means: 'A reading breaks a rule; the whole batch was refused.',
-		todo: 'Mend the reading at `index` where `path` points.',
+		todo: 'Correct the reading at `index` where `path` points.',
 	},
 	unknown_sensor: {
 		status: 422,
-		means: 'The reading does not say its room, and the sensor is not registered.',
+		means: 'The reading does not name its room, and the sensor is not registered.',
 		todo: 'Register the sensor, or send buildingId and roomId.',
 	},
-	invalid: { status: 422, means: 'The document breaks a rule; nothing was stored.', todo: 'Mend what `path` names.' },
+	invalid: {
+		status: 422,
+		means: 'The document breaks a rule; nothing was stored.',
+		todo: 'Correct what `path` names.',
+	},
 	rate_limited: { status: 429, means: 'Too many requests.', todo: 'Wait for `Retry-After` seconds.', retry: true },
-	internal: { status: 500, means: 'A mistake of ours.', todo: 'Look for `requestId` in the log.', retry: true },
+	internal: { status: 500, means: 'A mistake in the program.', todo: 'Look for `requestId` in the log.', retry: true },
 	log_full: {
 		status: 503,
 		means: 'The gateway holds as much undelivered data as it may.',
@@ -78,7 +82,7 @@ export const ERRORS = {
 	},
 	unavailable: {
 		status: 503,
-		means: 'A part this needs cannot be reached.',
+		means: 'A part that this needs cannot be reached.',
 		todo: 'Wait; `/readyz` says which part.',
 		retry: true,
 	},
@@ -99,8 +103,8 @@ export interface ErrorBody {
 }
 
 /**
- * A refusal with a code of the table. `message` is for people and is sent to the client: never put a secret or a stack
- * in it.
+ * An error with a code of the table. `message` is for people and is sent to the client: it must not contain a secret or
+ * a stack trace.
  */
 export class CrowdVisionError extends Error {
 	readonly code: ErrorCode;

@@ -1,25 +1,25 @@
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 
-/** What is wrong with a value: where (a JSON Pointer, RFC 6901; '' is the whole value) and what is allowed there. */
+/** A mistake in a value: its place (a JSON Pointer, RFC 6901; '' is the whole value) and what is allowed there. */
 export interface Problem {
 	path: string;
 	message: string;
 }
 
-/** One schema as a type guard, as a finder of mistakes and as JSON Schema. */
+/** A schema as a type guard, a finder of mistakes, and JSON Schema. */
 export interface Validator<T> {
 	readonly schema: TSchema;
 	check(value: unknown): value is T;
-	/** The first mistake, or undefined for a valid value. Slow: call it only after `check` said no. */
+	/** The first mistake, or undefined for a valid value. Slow: call it only after `check` returned false. */
 	problem(value: unknown): Problem | undefined;
-	/** Every mistake, at most 50. */
+	/** All mistakes, at most 50. */
 	problems(value: unknown): Problem[];
 }
 
-const MOST_PROBLEMS = 50;
+const MAX_PROBLEMS = 50;
 
-/** Compiles `schema` at the first use, so that a process pays only for the schemas it meets. */
+/** Compiles `schema` at its first use, so that a process pays only for the schemas it uses. */
 export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 	let compiled: ReturnType<typeof Compile> | undefined;
 	const get = () => {
@@ -30,7 +30,7 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 		get()
 			.Errors(value)
 			.flatMap((error) => describeError(error, schema))
-			.slice(0, MOST_PROBLEMS);
+			.slice(0, MAX_PROBLEMS);
 	return {
 		schema,
 		check: (value): value is Static<S> => get().Check(value),
@@ -51,29 +51,29 @@ function describeError(
 	{ keyword, schemaPath, instancePath, params, message }: SchemaError,
 	schema: TSchema,
 ): Problem[] {
-	const told = params as Record<string, string[] | undefined>;
+	const given = params as Record<string, string[] | undefined>;
 	const rule = ruleAt(schema, schemaPath);
-	// A regular expression is for machines; the schema says the same in words, for a value of the wrong type as well.
+	// Instead of a regular expression, show the schema's description, also for a value of the wrong type.
 	if (rule.pattern !== undefined && rule.description !== undefined)
 		return [{ path: instancePath, message: `must be ${rule.description}` }];
 	switch (keyword) {
 		case 'required':
-			return (told.requiredProperties ?? []).map((missing) => ({
+			return (given.requiredProperties ?? []).map((missing) => ({
 				path: `${instancePath}/${escapeKey(missing)}`,
 				message: 'is required',
 			}));
 		case 'additionalProperties': {
 			const known = Object.keys(rule.properties ?? {}).join(', ');
-			return (told.additionalProperties ?? []).map((extra) => ({
+			return (given.additionalProperties ?? []).map((extra) => ({
 				path: `${instancePath}/${escapeKey(extra)}`,
 				message: `is not known here; known are ${known}`,
 			}));
 		}
 		case 'boolean':
-			// `additionalProperties: false`, told once more from the inside.
+			// `additionalProperties: false` reports its error twice.
 			return schemaPath.endsWith('/additionalProperties') ? [] : [{ path: instancePath, message }];
 		case 'enum':
-			return [{ path: instancePath, message: `must be one of ${told.allowedValues?.join(', ')}` }];
+			return [{ path: instancePath, message: `must be one of ${given.allowedValues?.join(', ')}` }];
 		default:
 			return [{ path: instancePath, message }];
 	}
@@ -86,7 +86,7 @@ function ruleAt(schema: TSchema, pointer: string): { description?: string; patte
 	return rule ?? {};
 }
 
-/** A key as a part of a JSON Pointer. */
+/** Escapes a key as a part of a JSON Pointer. */
 export function escapeKey(key: string): string {
 	return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -117,7 +117,7 @@ beforeAll(async () => {
 afterAll(() => world.end());
 
 const size = ({ from, to }: { from: number; to: number }) => to - from + 1;
-const told = (all: Everything, incidents: readonly Incident[]) => [
+const accountedFor = (all: Everything, incidents: readonly Incident[]) => [
 	...all.gaps.filter(({ reason }) => reason === 'damaged'),
 	...incidents.flatMap(({ lost }) => lost ?? []),
 ];
@@ -144,7 +144,7 @@ async function survive(before: Populated, index: number, random: () => number): 
 	// Every loss is reported, and nothing readable is reported as lost.
 	const { first } = await log.append([{ payload: 'after', key: key(1, 'after') }]);
 	const after = await readAll(log);
-	const ranges = told(after, incidents);
+	const ranges = accountedFor(after, incidents);
 	const isTold = covers(ranges);
 	const unknowable = (offset: number) => offset >= before.metaEnd && isUnknowable(before, index, harm);
 	expect(missing.filter((offset) => !isTold(offset) && !unknowable(offset))).toEqual([]);

@@ -91,13 +91,13 @@ describe('an append', () => {
 	it('calls back every waiter, even if one of them throws', async () => {
 		const log = await world.open(dir);
 		const thrown = new Promise<Error>((resolve) => process.once('uncaughtException', resolve));
-		const told: string[] = [];
+		const callbacks: string[] = [];
 		log.enqueue('a', 1, undefined, () => {
 			throw new Error('a waiter that fails');
 		});
-		log.enqueue('b', 1, undefined, () => told.push('b'));
+		log.enqueue('b', 1, undefined, () => callbacks.push('b'));
 		await log.append(numbered(1));
-		expect(told).toEqual(['b']);
+		expect(callbacks).toEqual(['b']);
 		expect((await thrown).message).toBe('a waiter that fails');
 	});
 

@@ -23,8 +23,8 @@ export interface LogOptions {
 	/** Hides records from this offset on until `release`. See `Log.holdFrom`. */
 	heldFrom?: number | undefined;
 	/**
-	 * Changes what readers get of a record; the record on disk stays as it was written. Called for every record read, so it
-	 * must be fast.
+	 * Changes what readers get of a record; the record on disk stays as it was written. Called for every record read, so
+	 * it must be fast.
 	 */
 	amend?: (record: LogRecord) => void;
 	/** A clock that is never set, in ms. Default: this process's. Log time is what passes on it while the log is open. */

@@ -4,21 +4,21 @@ import { PlaceId, SensorId } from '../reading/reading.ts';
 import { validator } from '../validator.ts';
 import { Membership } from './claims.ts';
 
-/** Bodies of requests to auth, and of its answers. Times are epoch ms unless they say otherwise. */
+/** Bodies of requests to auth and of its responses. Times are epoch ms unless stated otherwise. */
 
 const Email = Type.String({ pattern: '^[^\\s@]{1,64}@[^\\s@]{1,189}$', description: 'an e-mail address' });
 const closed = { additionalProperties: false };
-/** Longer ones cost time to hash, and no person has them. */
-const MOST_PASSWORD = 1024;
-const NewPassword = Type.String({ minLength: 8, maxLength: MOST_PASSWORD });
-const GivenPassword = Type.String({ minLength: 1, maxLength: MOST_PASSWORD });
+/** A longer password only costs time to hash. */
+const MAX_PASSWORD_LENGTH = 1024;
+const NewPassword = Type.String({ minLength: 8, maxLength: MAX_PASSWORD_LENGTH });
+const GivenPassword = Type.String({ minLength: 1, maxLength: MAX_PASSWORD_LENGTH });
 
-/** Roles that somebody can have in a domain; `admin` is the platform's. */
+/** Roles within a domain; `admin` exists for the whole platform only. */
 export const DOMAIN_ROLES = ['business_admin', 'business_staff', 'standard_customer'] as const;
 export type DomainRole = (typeof DOMAIN_ROLES)[number];
 const DomainRole = Type.Enum([...DOMAIN_ROLES]);
 
-// ---------------------------------------------------------------- sessions
+// Sessions
 
 /** `POST /auth/register` */
 export const RegisterRequest = Type.Object({
@@ -40,24 +40,24 @@ export const loginRequest = validator(LoginRequest);
 export const PasswordChange = Type.Object({ password: GivenPassword, newPassword: NewPassword }, closed);
 export const passwordChange = validator(PasswordChange);
 
-/** An account as it sees itself. One that signs in by a provider only has no `email`. */
+/** An account as it sees itself. An account that signs in by a provider only has no `email`. */
 export const AccountView = Type.Object({ id: Type.String(), name: Type.String(), email: Type.Optional(Type.String()) });
 export type AccountView = Static<typeof AccountView>;
 
 /** `GET /auth/me` */
 export const MeResponse = Type.Object({ ...AccountView.properties, memberships: Type.Array(Membership) });
 
-/** A token, for programs, beside the cookie for browsers; `expiresIn` in seconds. */
+/** The token for programs, besides the cookie for browsers; `expiresIn` in seconds. */
 export const SessionResponse = Type.Object({ token: Type.String(), expiresIn: Type.Integer() });
 export type SessionResponse = Static<typeof SessionResponse>;
 
-// ---------------------------------------------------------------- domains
+// Domains
 
 /** `POST /auth/domains` */
 export const NewDomainRequest = Type.Object({ name: DomainName, public: Type.Optional(Type.Boolean()) });
 export const newDomainRequest = validator(NewDomainRequest);
 
-/** `POST /auth/domains/{name}/subdomains`: the new one is called `{name}/{its name}`. */
+/** `POST /auth/domains/{name}/subdomains`: the new domain is named `{name}/{its name}`. */
 export const NewSubdomainRequest = Type.Object({
 	name: Type.String({
 		pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
@@ -80,16 +80,16 @@ export const DomainView = Type.Object({
 });
 export type DomainView = Static<typeof DomainView>;
 
-// ---------------------------------------------------------------- invites and members
+// Invites and members
 
-/** `POST /auth/domains/{name}/join`: without a code only where the domain is public. */
+/** `POST /auth/domains/{name}/join`; the code may be omitted for a public domain. */
 export const JoinRequest = Type.Object(
 	{ code: Type.Optional(Type.String({ pattern: '^[0-9]{6}$', description: 'a code of 6 digits' })) },
 	closed,
 );
 export const joinRequest = validator(JoinRequest);
 
-/** One role's invite: what an authenticator app needs. `locked`: too many wrong codes were tried; rotate it. */
+/** The invite of one role, for an authenticator app. `locked`: too many wrong codes were tried; rotate it. */
 export const InviteView = Type.Object({
 	role: DomainRole,
 	secret: Type.String({ description: 'base32' }),
@@ -104,7 +104,7 @@ export type InviteView = Static<typeof InviteView>;
 export const MemberChange = Type.Object({ role: DomainRole }, closed);
 export const memberChange = validator(MemberChange);
 
-/** `provider`: the issuer this account signs in by, where it is not by e-mail address and password. */
+/** A member. `provider`: the issuer by which the account signs in, if not by e-mail address and password. */
 export const MemberView = Type.Object({
 	accountId: Type.String(),
 	name: Type.String(),
@@ -115,7 +115,7 @@ export const MemberView = Type.Object({
 });
 export type MemberView = Static<typeof MemberView>;
 
-// ---------------------------------------------------------------- devices
+// Devices
 
 /** `POST /auth/domains/{name}/devices` */
 export const NewDeviceRequest = Type.Object({
@@ -135,9 +135,9 @@ export const DeviceView = Type.Object({
 });
 export type DeviceView = Static<typeof DeviceView>;
 
-// ---------------------------------------------------------------- sign-in by a provider
+// Sign-in by a provider
 
-/** `PUT /auth/domains/{name}/sso`. `clientSecret` is never shown; where it is left out the one given before stays. */
+/** `PUT /auth/domains/{name}/sso`. `clientSecret` is never shown; if it is omitted the previous one stays. */
 export const SsoRequest = Type.Object(
 	{
 		issuer: Type.String({
@@ -153,7 +153,7 @@ export const SsoRequest = Type.Object(
 			Type.Array(
 				Type.String({
 					pattern: '^[a-z0-9.-]{1,253}$',
-					description: 'the part of an e-mail address behind the @, in small letters',
+					description: 'the part of an e-mail address after the @, in lower case',
 				}),
 				{
 					minItems: 1,
@@ -167,7 +167,7 @@ export const SsoRequest = Type.Object(
 export type SsoRequest = Static<typeof SsoRequest>;
 export const ssoRequest = validator(SsoRequest);
 
-/** `GET /auth/domains/{name}/sso`; `redirectUri` is what to register with the provider. */
+/** `GET /auth/domains/{name}/sso`; `redirectUri` has to be registered with the provider. */
 export const SsoView = Type.Object({
 	issuer: Type.String(),
 	clientId: Type.String(),
@@ -178,7 +178,7 @@ export const SsoView = Type.Object({
 });
 export type SsoView = Static<typeof SsoView>;
 
-// ---------------------------------------------------------------- signing keys
+// Signing keys
 
 /** `GET /auth/keys`, for platform admins. */
 export const SigningKeyView = Type.Object({

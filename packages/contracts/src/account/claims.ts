@@ -33,7 +33,7 @@ export const DeviceClaims = Type.Object({
 export type DeviceClaims = Static<typeof DeviceClaims>;
 export const deviceClaims = validator(DeviceClaims);
 
-/** `kty`, `crv` and `x` of an Ed25519 public key (RFC 8037), with the one algorithm it is good for. */
+/** An Ed25519 public key as a JWK (RFC 8037), with its only algorithm. */
 export const PublicSigningKey = Type.Object({
 	kty: Type.Literal('OKP'),
 	crv: Type.Literal('Ed25519'),

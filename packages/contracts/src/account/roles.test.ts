@@ -5,7 +5,7 @@ const NAMES = ['a', 'a/b', 'a/b/c', 'ab', 'a.b', 'b', 'b/a', '7', '__proto__', '
 const frozen = <T extends object>(items: T[]) => Object.freeze(items.map((item) => Object.freeze(item)));
 
 describe('the weight of memberships', () => {
-	it('is that of the highest role in the domain or above it, whether they are looked up or gone through', () => {
+	it('is that of the highest role in the domain or above it, with and without an index', () => {
 		for (const domainName of NAMES) {
 			for (const other of NAMES) {
 				const memberships: { domainName: string; role: Role }[] = [
@@ -13,13 +13,13 @@ describe('the weight of memberships', () => {
 					{ domainName: other, role: 'standard_customer' },
 				];
 				for (const name of NAMES) {
-					const told = domainCovers(domainName, name)
+					const expected = domainCovers(domainName, name)
 						? ROLES.business_staff
 						: domainCovers(other, name)
 							? ROLES.standard_customer
 							: 0;
-					expect(weightIn(memberships, [name]), `${domainName} and ${other} in ${name}`).toBe(told);
-					expect(weightIn(frozen(memberships), [name]), `${domainName} and ${other} in ${name}`).toBe(told);
+					expect(weightIn(memberships, [name]), `${domainName} and ${other} in ${name}`).toBe(expected);
+					expect(weightIn(frozen(memberships), [name]), `${domainName} and ${other} in ${name}`).toBe(expected);
 				}
 			}
 		}
@@ -27,7 +27,7 @@ describe('the weight of memberships', () => {
 		expect(weightIn(frozen([{ domainName: PLATFORM, role: 'admin' as const }]), [])).toBe(0);
 	});
 
-	it('reaches no neighbour that only begins alike', () => {
+	it('does not extend to a domain whose name only begins alike', () => {
 		expect(domainCovers('a', 'ab')).toBe(false);
 		expect(domainCovers('a', 'a.b')).toBe(false);
 		expect(domainCovers('a', 'a/b')).toBe(true);

@@ -1,11 +1,11 @@
-/** Roles and their weights: a right that needs weight w is held by every role of weight >= w. */
+/** Roles with their weights: a right that requires a weight is held by every role of at least that weight. */
 export const ROLES = { admin: 100, business_admin: 80, business_staff: 60, standard_customer: 10 } as const;
 export type Role = keyof typeof ROLES;
 
-/** A membership here is a membership everywhere: the platform's admins have it. No domain can be called so. */
+/** A membership here is a membership in every domain, for admins of the platform. No domain can have this name. */
 export const PLATFORM = '*';
 
-/** A domain covers itself and its subdomains; `a/b` lies below `a`. */
+/** A domain covers itself and its subdomains; `a/b` is a subdomain of `a`. */
 export function domainCovers(domain: string, candidate: string): boolean {
 	if (!candidate.startsWith(domain)) return domain === PLATFORM;
 	return candidate.length === domain.length || candidate[domain.length] === '/';
@@ -13,20 +13,23 @@ export function domainCovers(domain: string, candidate: string): boolean {
 
 type Memberships = readonly { domainName: string; role: Role }[];
 
-/** What memberships give, by domain, and what they give everywhere. */
+/** The weights that memberships give. */
 interface Weights {
+	/** In every domain. */
 	everywhere: number;
 	/**
-	 * An object, not a Map: property names are held once in a process, so that a look-up need not read the names that
-	 * this token brought.
+	 * An object rather than a Map: property names are interned in the process, so that a look-up need not compare the
+	 * names that came with this token.
 	 */
 	byDomain: Readonly<Record<string, number>>;
 }
 
-/** By the memberships of a verified token, which are frozen: what is looked up does not depend on how many they are. */
+/**
+ * Indexes of frozen memberships, as verified tokens have them: the cost of a look-up does not depend on their number.
+ */
 const indexes = new WeakMap<Memberships, Weights>();
 
-/** The highest weight these memberships give in any of `domainNames`; 0 for none. */
+/** The highest weight that these memberships give in any of `domainNames`; 0 without one. */
 export function weightIn(memberships: Memberships, domainNames: readonly string[]): number {
 	const index = indexes.get(memberships) ?? (Object.isFrozen(memberships) ? makeIndex(memberships) : undefined);
 	if (index) return indexedWeight(index, domainNames);
@@ -47,7 +50,7 @@ function makeIndex(memberships: Memberships): Weights {
 	return index;
 }
 
-/** Looks for each domain and for those above it. */
+/** Looks up each domain and the domains above it. */
 function indexedWeight({ everywhere, byDomain }: Weights, domainNames: readonly string[]): number {
 	if (domainNames.length === 0) return 0;
 	let weight = everywhere;

@@ -2,11 +2,11 @@ import Type, { type Static } from 'typebox';
 import { METRIC_KEYS } from '../reading/metrics.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
-/** A metric out of its limits, more people than a room holds, or what a person had to say. */
+/** A metric out of its limits, more people than a room holds, or a message of a person. */
 const ALERT_KINDS = ['occupancy', ...METRIC_KEYS, 'manual'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 
-/** What notification publishes on the channel `notifications`, and lists at `GET /notification/alerts`. */
+/** An alert, as published on the channel `notifications` and listed by `GET /notification/alerts`. */
 export const Alert = Type.Object({
 	id: Type.String(),
 	domainNames: Type.Array(Type.String()),
@@ -21,7 +21,7 @@ export const Alert = Type.Object({
 	message: Type.String(),
 	suspended: Type.Optional(
 		Type.Boolean({
-			description: 'where listed: true while what its sensors said is stale, so that it is neither confirmed nor over',
+			description: 'in lists: true while the values of its sensors are stale, so that it is neither confirmed nor over',
 		}),
 	),
 });

@@ -30,7 +30,7 @@ export const SensorStatus = Type.Object({
 	lastSeen: EpochMs,
 	timeoutMs: Type.Number({ description: 'silence after which it counts as offline, in ms' }),
 	transport: Type.Optional(TransportName),
-	metric: Type.Optional(Type.String({ description: 'what it measured last' })),
+	metric: Type.Optional(Type.String({ description: 'the metric of its latest reading' })),
 	buildingId: Type.Optional(PlaceId),
 	roomId: Type.Optional(PlaceId),
 	domainName: Type.Optional(Type.String()),
@@ -48,7 +48,7 @@ export const QuarantinedSensor = Type.Object({
 	firstSeen: EpochMs,
 	lastSeen: EpochMs,
 	count: Type.Integer({ minimum: 1, description: 'messages refused because of it' }),
-	metric: Type.Optional(Type.Enum([...METRIC_KEYS], { description: 'what its last reading measured' })),
+	metric: Type.Optional(Type.Enum([...METRIC_KEYS], { description: 'the metric of its latest reading' })),
 	sample: Sample('its last message'),
 });
 export type QuarantinedSensor = Static<typeof QuarantinedSensor>;
@@ -61,7 +61,7 @@ export const DeviceList = Type.Object({
 });
 export type DeviceList = Static<typeof DeviceList>;
 
-/** Where a sensor stands. */
+/** The place of a sensor. */
 export const SensorPlace = Type.Object({ sensorId: SensorId, buildingId: PlaceId, roomId: PlaceId });
 export type SensorPlace = Static<typeof SensorPlace>;
 
@@ -80,10 +80,10 @@ export const Rejection = Type.Object({
 	sensorId: Type.Optional(Type.String({ description: 'if the message names one' })),
 	code: Code,
 	message: Type.String(),
-	path: Type.Optional(Type.String({ description: 'JSON Pointer to what is wrong' })),
+	path: Type.Optional(Type.String({ description: 'JSON Pointer to the mistake' })),
 	sample: Sample('the message'),
 	bytes: Type.Integer({ description: 'size of the message' }),
-	whole: Type.Boolean({ description: 'the whole message is kept, so that it can be replayed' }),
+	whole: Type.Boolean({ description: 'the whole message is stored, so that it can be replayed' }),
 	replayed: Type.Optional(
 		Type.Object(
 			{ at: EpochMs, accepted: Type.Integer() },
@@ -121,9 +121,9 @@ export const Replayed = Type.Object({
 	id: Type.Integer({ minimum: 0 }),
 	outcome: Type.Enum(['accepted', 'refused', 'already', 'deferred', 'not_kept'], {
 		description:
-			'accepted: its readings are durable now; refused: it is refused again, for the reason given; already: an earlier ' +
-			'replay was accepted; deferred: it cannot be taken now, try again later; not_kept: the message is not in the list ' +
-			'any more, or not with all of its bytes',
+			'accepted: its readings are durable now; refused: it is refused again, for the given reason; already: an ' +
+			'earlier replay was accepted; deferred: it cannot be accepted now, try again later; not_kept: the message is ' +
+			'no longer stored, or not completely',
 	}),
 	accepted: Type.Optional(Count),
 	code: Type.Optional(Code),
@@ -165,8 +165,8 @@ export const BridgeStatus = Type.Object({
 	name: Type.String(),
 	state: Type.Enum(['waiting', 'connecting', 'listening', 'connected', 'disconnected', 'stopped'], {
 		description:
-			'waiting: it need not be connected now; listening: connected, and looking for loops before it passes messages; ' +
-			'stopped: by start: once',
+			'waiting: it need not be connected now; listening: connected, and checking for loops before it passes ' +
+			'messages; stopped: after a failure with start: once',
 	}),
 	since: EpochMs,
 	address: Type.Optional(Type.String({ description: 'the address in use, or the one being tried' })),
@@ -191,7 +191,7 @@ export const BridgeStatus = Type.Object({
 });
 export type BridgeStatus = Static<typeof BridgeStatus>;
 
-/** What everyone but an admin of the platform sees of a bridge. */
+/** A bridge as everyone but an admin of the platform sees it. */
 export const BridgeState = Type.Pick(BridgeStatus, ['name', 'state', 'since'], { additionalProperties: false });
 
 const VerdictName = Type.Unsafe<Verdict>(
@@ -224,16 +224,16 @@ export const StageReport = Type.Object({
 });
 export type StageReport = Static<typeof StageReport>;
 
-/** What became of one message, or of one reading of it. */
+/** What happened to one message, or to one of its readings. */
 export const MessageReport = Type.Object({
-	at: Type.Number({ description: 'when it was received, epoch ms; 0 if that is not known' }),
+	at: Type.Number({ description: 'when it was received, epoch ms; 0 if unknown' }),
 	transport: Type.Optional(Type.String()),
 	source: Type.Optional(Type.String({ description: 'topic, path or port' })),
 	sender: Type.Optional(Type.String()),
 	sensorId: Type.Optional(Type.String()),
 	id: Type.Optional(Type.String({ description: 'of the reading' })),
 	verdict: VerdictName,
-	text: Type.String({ description: 'in plain words' }),
+	text: Type.String({ description: 'an explanation for a person' }),
 	sample: Type.Optional(Sample('the message')),
 	stages: Type.Array(StageReport),
 });
@@ -248,10 +248,10 @@ export const Explanation = Type.Object({
 		id: Type.Optional(Type.String()),
 	}),
 	verdict: VerdictName,
-	text: Type.String({ description: 'in plain words' }),
+	text: Type.String({ description: 'an explanation for a person' }),
 	hint: Type.String({ description: 'what to do' }),
 	troubles: Type.Array(Type.String(), {
-		description: "what is wrong with the gateway's connections at this moment; for admins",
+		description: "present problems of the gateway's connections; for admins only",
 	}),
 	messages: Type.Array(MessageReport, { description: 'the newest first' }),
 	followedUntil: Type.Optional(EpochMs),

@@ -13,7 +13,7 @@ import {
 	SensorPlace,
 	SensorReplacement,
 } from './gateway-answers.ts';
-import { RejectedListQuery, ReplayRequest, TraceQuery } from './gateway-requests.ts';
+import { COUNT_CHANGES_LIMIT, RejectedListQuery, ReplayRequest, TraceQuery } from './gateway-requests.ts';
 import type { Operation } from './operation.ts';
 import { AdoptRequest, ReplaceRequest } from './requests.ts';
 
@@ -25,7 +25,9 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		path: '/ingest',
 		summary: 'Send readings',
 		description:
-			"One reading, an array, or NDJSON; SenML (RFC 8428); what a decoder of gateway.yaml is for. Also the short form in which the metric's own name carries the value. 202 means that all of them are on disk; anything else, that none was stored.",
+			'One reading, an array or NDJSON; SenML (RFC 8428); any format with a decoder in gateway.yaml. Also the ' +
+			"short form in which the metric's name is the key of the value. 202 means that all readings are on disk; any " +
+			'other status, that none was stored.',
 		who: 'device',
 		request: {
 			schema: Type.Union([IncomingReading, Type.Array(IncomingReading, { minItems: 1 })]),
@@ -37,12 +39,11 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/gateway/devices',
-		summary:
-			'What is connected, which sensors are there, when each was heard last, and which of them nobody knows the place of',
+		summary: 'List what is connected, the sensors with the times of their latest readings, and the quarantined sensors',
 		who: 'business_staff',
 		answers: {
 			200: {
-				description: 'Those of the domains you are staff of.',
+				description: 'Those of the domains in which you are staff.',
 				schema: DeviceList,
 			},
 		},
@@ -50,9 +51,10 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'post',
 		path: '/gateway/devices/{sensorId}/adopt',
-		summary: 'Give a sensor that is quarantined its place',
+		summary: 'Give a quarantined sensor its place',
 		description:
-			"Its readings are taken from now on; those refused before are in the rejected list. Twin's registry of sensors has it shortly after. Adopting it again in the same place changes nothing.",
+			"Its readings are accepted from now on; those refused before are in the rejected list. Twin's registry of " +
+			'sensors contains it shortly after. Adopting it again in the same place changes nothing.',
 		who: 'business_staff',
 		request: { schema: AdoptRequest },
 		answers: { 200: { description: 'It is durable.', schema: SensorPlace } },
@@ -61,9 +63,10 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'post',
 		path: '/gateway/devices/{sensorId}/replace',
-		summary: 'Put another sensor in the place of a broken one',
+		summary: 'Replace a broken sensor by another',
 		description:
-			"`by` takes its room and its registration, so the room's history goes on; the old one is offline at once, its readings are refused until it is adopted or registered again, and what it said stays in history.",
+			"`by` gets its room and its registration, so the room's history goes on. The old sensor is offline at once, " +
+			'its readings are refused until it is adopted or registered again, and its past values stay in the history.',
 		who: 'business_staff',
 		request: { schema: ReplaceRequest },
 		answers: {
@@ -76,29 +79,32 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		path: '/gateway/devices/{sensorId}/command',
 		summary: 'Send a command to a device',
 		description:
-			'It has exactly one outcome, on the stream `command-results`: `executed` or `failed`, as the device says, or `expired` when nobody executed it by its deadline. After that it is never executed. With `?wait` the answer is the outcome.',
+			'It has exactly one outcome, on the stream `command-results`: `executed` or `failed`, as the device answers, ' +
+			'or `expired` if nobody executed it by its deadline. After that it is never executed. With `?wait` the ' +
+			'answer is the outcome.',
 		who: 'business_staff',
 		query: Type.Object({
 			wait: Type.Optional(Type.String({ description: 'wait for the outcome; the value does not matter' })),
 		}),
 		request: { schema: CommandRequest },
 		answers: {
-			202: { description: 'It is durable, and on its way.', schema: Type.Object({ id: Type.String() }) },
+			202: { description: 'It is durable and on its way.', schema: Type.Object({ id: Type.String() }) },
 			200: { description: 'With `wait`: its outcome.', schema: CommandResult },
 		},
 	},
 	{
 		method: 'get',
 		path: '/gateway/rejected',
-		summary: 'What was refused, and why',
+		summary: 'List the refused messages with the reasons',
 		description:
-			'Those that are still open, unless `state` says otherwise. A page ends with `next` where there is more; `before` of the next request takes it.',
+			'The open ones, unless `state` says otherwise. If there are more, a page ends with `next`: pass it as ' +
+			'`before` of the next request.',
 		who: 'business_staff',
 		query: RejectedListQuery,
 		answers: {
 			200: {
 				description:
-					'The newest first, of the domains you are staff of; `counts` by transport since the gateway started.',
+					'Newest first, of the domains in which you are staff; `counts` by transport since the gateway started.',
 				schema: RejectedPage,
 			},
 		},
@@ -106,18 +112,20 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/gateway/config',
-		summary: 'Which configuration is in force, and why not the one in gateway.yaml, where it is not',
+		summary: 'Get the configuration in force, and why gateway.yaml is not in force if it is not',
 		description:
-			'A change of gateway.yaml is taken while the gateway runs, and is on trial for a minute: where an uplink, the intake or the ledger suffers, the one before is in force again by itself.',
+			'A change of gateway.yaml is applied while the gateway runs, and is on trial for a minute: if an uplink, the ' +
+			'intake or the ledger suffers, the previous configuration is restored.',
 		who: 'business_admin',
-		answers: { 200: { description: 'As it is now.', schema: ConfigurationStatus } },
+		answers: { 200: { description: 'The present state.', schema: ConfigurationStatus } },
 	},
 	{
 		method: 'get',
 		path: '/gateway/bridges',
-		summary: 'How each MQTT bridge is',
+		summary: 'List the MQTT bridges with their states',
 		description:
-			'Where buildings of several top-level domains share the gateway, all but its state is for admins of the platform.',
+			'If buildings of several top-level domains share the gateway, only admins of the platform see more than the ' +
+			'state.',
 		who: 'business_staff',
 		answers: {
 			200: {
@@ -129,35 +137,39 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'post',
 		path: '/gateway/rooms/{buildingId}/{roomId}/correction',
-		summary: 'Say how many people are in a room',
+		summary: 'Correct the number of people in a room',
 		description:
-			"The room's count goes on from there: a reading of its own, `peopleCount` by the sensor `operator:<account id>`. Not for a room of which this gateway counts no door (`not_found`): where a camera says how many there are, its next reading would undo it.",
+			"The room's count continues from there, with a reading of `peopleCount` by the sensor `operator:<account " +
+			'id>`. Only for rooms whose doors this gateway counts (otherwise `not_found`): the next reading of a camera ' +
+			'that reports the number of people would undo it.',
 		who: 'business_staff',
 		request: { schema: CorrectionRequest },
-		answers: { 201: { description: 'It is on disk.', schema: Corrected } },
+		answers: { 201: { description: 'It is durable.', schema: Corrected } },
 		errors: ['log_full'],
 	},
 	{
 		method: 'get',
 		path: '/gateway/rooms/{buildingId}/{roomId}/audit',
-		summary: "Why a room's count is what it is",
+		summary: "List the latest changes of a room's count with their causes",
 		description:
-			'The last changes of the count. Crossings of doors since the gateway started, 100 at most; wraps, resets, zeroings and corrections also from before, another 100.',
+			'At most 100 crossings of doors since the gateway started, and 100 other changes, such as zeroings and ' +
+			'corrections, also from before.',
 		who: 'business_staff',
-		query: Type.Object({ limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, description: 'default 50' })) }),
-		answers: { 200: { description: 'The newest first.', schema: Type.Object({ changes: Type.Array(CountChange) }) } },
+		query: Type.Object({ limit: Type.Optional(Type.Integer(COUNT_CHANGES_LIMIT)) }),
+		answers: { 200: { description: 'Newest first.', schema: Type.Object({ changes: Type.Array(CountChange) }) } },
 	},
 	{
 		method: 'post',
 		path: '/gateway/rejected/replay',
-		summary: 'Take refused messages in again, after what they were refused for was mended',
+		summary: 'Replay refused messages after the reason for the refusal was corrected',
 		description:
-			'As from their sender, and at the time they came in. What is accepted counts as replayed and is not open any more; replayed once more it is left alone. What is refused again stays in the list as it is.',
+			'As if from their sender, at the time they arrived. An accepted message counts as replayed and is no longer ' +
+			'open; replaying it again changes nothing. A message that is refused again stays in the list unchanged.',
 		who: 'business_staff',
 		request: { schema: ReplayRequest },
 		answers: {
 			200: {
-				description: 'What became of each, in the order they had come in.',
+				description: 'The result of each, in the order in which they arrived.',
 				schema: Type.Object({ replayed: Type.Array(Replayed) }),
 			},
 		},
@@ -165,11 +177,14 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/gateway/trace',
-		summary: "What became of a device's messages, and following them stage by stage from now on",
+		summary: "Explain what happened to a device's messages, and follow them from now on",
 		description:
-			'Answers about the past from what the gateway keeps, and follows what matches for `minutes` from now on: ask again to see each stage. `npm run gateway -- why` asks the same on the machine itself.',
+			'Explains the past from what the gateway has stored, and follows matching messages for `minutes` from now ' +
+			'on: ask again to see each stage. `npm run gateway -- why` does the same on the machine itself.',
 		who: 'business_staff',
 		query: TraceQuery,
-		answers: { 200: { description: 'The newest message first; `verdict` and `text` are of it.', schema: Explanation } },
+		answers: {
+			200: { description: 'The newest message first; `verdict` and `text` are about it.', schema: Explanation },
+		},
 	},
 ];

@@ -5,56 +5,56 @@ import type { MetricDefinition, MetricKey } from '../reading/metrics.ts';
 import type { Occupancy } from '../reading/occupancy.ts';
 import type { Transport } from '../reading/reading.ts';
 
-/** Bodies of the HTTP API, for those on both sides of it. Times are epoch ms. */
+/** Bodies of the HTTP API, shared by services and frontend. Times are epoch ms. */
 
-/** One metric of one room, as it stood when last heard of. */
+/** The latest value of a metric in a room. */
 export interface LatestValue {
 	value: number;
-	/** Between which the truth lies, where it is a count made of crossings. */
+	/** For a count made of crossings: the true count is between these. */
 	low?: number;
 	high?: number;
 	unit: string;
 	observedAt: number;
 	sensorId: string;
-	/** What the value is worth at the time of the answer. */
+	/** Its freshness at the time of the answer. */
 	freshness: Exclude<Freshness, 'no-data'>;
-	/** From when on it is no longer current if nothing more is heard. */
+	/** Until when it is current if no other value arrives. */
 	freshUntil: number;
-	/** Whether it tells how things were and not how they are: true for anything but `live` and `stuck`. */
+	/** True if it describes the past rather than the present: unless `live` or `stuck`. */
 	stale: boolean;
-	/** Since when the sensor has said this same value. */
+	/** Since when the sensor has reported this same value. */
 	unchangedSince?: number;
-	/** When the device said that it is gone, if it did since it was first heard. */
+	/** When the device last reported that it goes offline. */
 	offlineAt?: number;
-	/** The way this value came in. */
+	/** The transport by which it arrived. */
 	transport?: Transport;
-	/** What each sensor said last, where several of the room measure this metric: `value` is their combination. */
+	/** The latest values of the sensors, if several of the room measure this metric: `value` combines them. */
 	sensors?: SensorValue[];
 }
 
-/** The last word of one sensor of several. */
+/** The latest value of one sensor. */
 export interface SensorValue {
 	sensorId: string;
 	value: number;
-	/** Between which the truth lies, where it is a count made of crossings. */
+	/** For a count made of crossings: the true count is between these. */
 	low?: number;
 	high?: number;
 	observedAt: number;
-	/** Since when it has said this same value. */
+	/** Since when it has reported this same value. */
 	unchangedSince?: number;
-	/** When the device last said that it is gone, if it did. */
+	/** When the device last reported that it goes offline. */
 	offlineAt?: number;
 	transport?: Transport;
 }
 
 export interface RoomState {
-	/** A metric that nobody measured is not in here: no data is not 0. */
+	/** Without the metrics that were never measured: no data is not 0. */
 	values: Partial<Record<MetricKey, LatestValue>>;
-	/** Absent while no count is current: unknown is not 0. */
+	/** Absent while no count is current: an unknown count is not 0. */
 	occupancy?: Occupancy;
 }
 
-/** `GET /twin/buildings/{id}/state`: true at `cursor`. */
+/** `GET /twin/buildings/{id}/state`, as of `cursor`. */
 export interface BuildingState {
 	cursor: string;
 	rooms: Record<string, RoomState>;
@@ -64,17 +64,17 @@ export interface BuildingSummary {
 	id: string;
 	name: string;
 	domains: string[];
-	/** IANA name; UTC where it is left out. */
+	/** IANA name; default UTC. */
 	timeZone?: string;
 	rooms: Room[];
 }
 
-/** `GET/PUT /twin/buildings/{id}/columns`: what the dashboard shows of a room, in this order. */
+/** `GET/PUT /twin/buildings/{id}/columns`: the metrics that the dashboard shows of a room, in order. */
 export interface BuildingColumns {
 	columns: MetricKey[];
 }
 
-/** `PATCH /twin/buildings/{id}/rooms/{roomId}`: the room as it is now; `thresholds` where it has its own. */
+/** `PATCH /twin/buildings/{id}/rooms/{roomId}`: the room in its new state; `thresholds` if it has its own. */
 export type RoomSummary = Room & { thresholds?: ThresholdSet };
 
 /** The conversations that an account can list, and the turns of each; older ones are removed. */
@@ -86,15 +86,15 @@ export const ALERT_LIST_LIMIT = { minimum: 1, maximum: 500, default: 100 };
 /** How `GET /twin/buildings/{id}/history` summarizes the values of a bucket. */
 export const AGGREGATES = ['avg', 'min', 'max', 'sum', 'last', 'count'] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
-/** The query of the history where it leaves these out. */
+/** Defaults of the query of the history. */
 export const HISTORY_DEFAULTS = { agg: 'avg', bucket: '1h' } as const;
 
 export interface HistoryPoint {
 	/** Start of the bucket. */
 	at: number;
-	/** Null where nothing is known. */
+	/** Null if nothing is known. */
 	value: number | null;
-	/** Share of the bucket for which a value was known, 0..1. */
+	/** Share of the bucket for which a value was known, from 0 to 1. */
 	coverage: number;
 }
 

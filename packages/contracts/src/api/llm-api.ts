@@ -12,7 +12,7 @@ export type Citation = Static<typeof Citation>;
 const Answer = Type.Object({
 	answer: Type.String(),
 	citations: Type.Array(Citation),
-	grounded: Type.Boolean({ description: 'false when it rests on nothing that was measured' }),
+	grounded: Type.Boolean({ description: 'false if it is not based on measured values' }),
 });
 
 /** An answer in the language of its question. */
@@ -34,12 +34,12 @@ export const LLM_OPERATIONS: readonly Operation[] = [
 		path: '/llm/ask',
 		summary: 'Ask about your buildings in plain language',
 		description:
-			'English or Italian; answered in the language of the question, from what was measured in buildings you may see.',
+			'English or Italian; answered in the language of the question, from values of the buildings that you may see.',
 		who: 'account',
 		request: { schema: AskRequest },
 		answers: {
 			200: {
-				description: 'The answer, and what it rests on.',
+				description: 'The answer and its sources.',
 				schema: Type.Intersect([Answer, Type.Object({ conversationId: Type.String() })]),
 			},
 		},
@@ -48,25 +48,27 @@ export const LLM_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/llm/conversations',
-		summary: 'What you asked and were told, newest conversation first',
+		summary: 'List your conversations, newest first',
 		description:
-			`The last ${CONVERSATION_BOUNDS.conversations} conversations, the last ${CONVERSATION_BOUNDS.turns} turns of each; ` +
-			'without what rests on a building you may no longer see.',
+			`The last ${CONVERSATION_BOUNDS.conversations} conversations with their last ${CONVERSATION_BOUNDS.turns} ` +
+			'turns, without turns about a building that you may no longer see.',
 		who: 'account',
-		answers: { 200: { description: 'Yours only.', schema: Type.Object({ conversations: Type.Array(Conversation) }) } },
+		answers: {
+			200: { description: 'Only your own.', schema: Type.Object({ conversations: Type.Array(Conversation) }) },
+		},
 	},
 	{
 		method: 'delete',
 		path: '/llm/conversations',
-		summary: 'Forget all of your conversations',
+		summary: 'Delete all of your conversations',
 		who: 'account',
-		answers: { 204: { description: 'Forgotten.' } },
+		answers: { 204: { description: 'Deleted.' } },
 	},
 	{
 		method: 'delete',
 		path: '/llm/conversations/{id}',
-		summary: 'Forget one of your conversations',
+		summary: 'Delete one of your conversations',
 		who: 'account',
-		answers: { 204: { description: 'Forgotten.' } },
+		answers: { 204: { description: 'Deleted.' } },
 	},
 ];

@@ -7,16 +7,18 @@ export const NOTIFICATION_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/notification/alerts',
-		summary: 'The alerts of your buildings, newest first',
+		summary: 'List the alerts of your buildings, newest first',
 		who: 'member',
 		query: Type.Object({ limit: Type.Optional(Type.Integer(ALERT_LIST_LIMIT)) }),
-		answers: { 200: { description: 'As each stands now.', schema: Type.Object({ alerts: Type.Array(Alert) }) } },
+		answers: {
+			200: { description: 'The alerts in their present states.', schema: Type.Object({ alerts: Type.Array(Alert) }) },
+		},
 	},
 	{
 		method: 'post',
 		path: '/notification/alerts/{id}/ack',
-		summary: 'Say that you take care of an alert',
-		description: 'Done once, however often it is asked for.',
+		summary: 'Acknowledge an alert',
+		description: 'Repeating it changes nothing.',
 		who: 'business_staff',
 		answers: { 200: { description: 'The alert, acknowledged.', schema: Alert } },
 		errors: ['conflict'],

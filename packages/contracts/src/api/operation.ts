@@ -4,44 +4,42 @@ import type { ErrorCode } from '../errors.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/**
- * Who may do it: anybody, somebody signed in, a device by its token, or a member of the domain with this role at least.
- */
+/** Who may send a request: anybody, an account, a device with its token, or a domain member with at least this role. */
 export type Who = 'anyone' | 'account' | 'device' | 'member' | Role;
 
-/** One request of the HTTP API: what docs/api tells of it, and what tests hold every answer against. */
+/** One request of the HTTP API: the source of docs/api, and what tests compare every answer with. */
 export interface Operation {
 	method: Method;
-	/** As it stands behind Caddy, prefix included; parameters in braces. */
+	/** The path as Caddy serves it, with its prefix; parameters in braces. */
 	path: string;
 	summary: string;
-	/** What `summary` leaves open. */
+	/** Details that `summary` leaves out. */
 	description?: string;
 	who: Who;
 	query?: TObject;
 	request?: Content;
-	/** By status: the answers that are no errors. */
+	/** The successful answers, by status. */
 	answers: Record<number, Answer>;
-	/** Beyond those that every request of this kind may meet: `errorsOf` adds them. */
+	/** Its particular errors; `errorsOf` adds those common to its kind of request. */
 	errors?: readonly ErrorCode[];
 }
 
 export interface Content {
 	schema: TSchema;
-	/** `application/json` where it is left out. */
+	/** Default `application/json`. */
 	types?: readonly string[];
 }
 
 export interface Answer {
 	description: string;
-	/** Absent: an answer without a body. */
+	/** Absent for an answer without a body. */
 	schema?: TSchema;
 	type?: string;
 }
 
 const EVERYWHERE: readonly ErrorCode[] = ['rate_limited', 'internal', 'unavailable'];
 
-/** Every error code that a client of this operation must expect. */
+/** All error codes that a client of this operation must expect. */
 export function errorsOf({ who, query, request, path, errors = [] }: Operation): ErrorCode[] {
 	const codes = new Set<ErrorCode>(errors);
 	if (who !== 'anyone') codes.add('unauthenticated');
@@ -53,7 +51,7 @@ export function errorsOf({ who, query, request, path, errors = [] }: Operation):
 	return [...codes];
 }
 
-/** The names in braces, in their order. */
+/** The names in braces, in order. */
 export function parametersOf(path: string): string[] {
 	return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
 }

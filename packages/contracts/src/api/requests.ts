@@ -7,7 +7,7 @@ import { validator } from '../validator.ts';
 
 /** Bodies of requests to the HTTP API. */
 
-/** `PATCH /twin/buildings/{id}`: what is left out stays as it is. */
+/** `PATCH /twin/buildings/{id}`: omitted fields stay unchanged. */
 export const BuildingChange = Type.Object(
 	{
 		name: Type.Optional(Building.properties.name),
@@ -19,7 +19,7 @@ export const BuildingChange = Type.Object(
 );
 export const buildingChange = validator(BuildingChange);
 
-/** `PATCH /twin/buildings/{id}/rooms/{roomId}`: what is left out stays as it is. */
+/** `PATCH /twin/buildings/{id}/rooms/{roomId}`: omitted fields stay unchanged. */
 export const RoomChange = Type.Object(
 	{
 		name: Type.Optional(Room.properties.name),
@@ -27,7 +27,7 @@ export const RoomChange = Type.Object(
 		color: Type.Optional(Room.properties.color),
 		thresholds: Type.Optional(
 			Type.Union([ThresholdSet, Type.Null()], {
-				description: "in the place of the building's; null: the building's hold again",
+				description: "replaces the building's set; null: the building's set applies again",
 			}),
 		),
 	},
@@ -55,7 +55,7 @@ export const ReplaceRequest = Type.Object(
 	{
 		by: Type.String({
 			pattern: SENSOR_ID,
-			description: 'the sensor that takes the place: 1..128 of A-Z a-z 0-9 . _ : -',
+			description: 'the sensor that replaces it: 1..128 of A-Z a-z 0-9 . _ : -',
 		}),
 	},
 	{ additionalProperties: false },
@@ -69,7 +69,7 @@ export const AskRequest = Type.Object({
 		Type.String({
 			minLength: 1,
 			maxLength: 64,
-			description: 'of your own, to go on with it; a new one begins without',
+			description: 'one of your own conversations to continue; default: a new one',
 		}),
 	),
 });

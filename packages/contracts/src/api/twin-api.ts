@@ -16,16 +16,16 @@ const BuildingView = Type.Object({
 	id: Type.String(),
 	name: Type.String(),
 	domains: Type.Array(Type.String()),
-	timeZone: Type.Optional(Type.String({ description: 'IANA name; UTC where it is left out' })),
+	timeZone: Type.Optional(Type.String({ description: 'IANA name; default UTC' })),
 	rooms: Type.Array(Room),
 });
 const RoomView = Type.Object({ ...Room.properties, thresholds: Type.Optional(ThresholdSet) });
 
-const SensorSaid = Type.Object({
+const SensorValueView = Type.Object({
 	sensorId: Type.String(),
 	value: Type.Number(),
 	low: Type.Optional(
-		Type.Number({ description: 'between low and high lies the truth, where value is a count made of crossings' }),
+		Type.Number({ description: 'if value is a count made of crossings: the true count is between low and high' }),
 	),
 	high: Type.Optional(Type.Number()),
 	observedAt: EpochMs,
@@ -34,12 +34,12 @@ const SensorSaid = Type.Object({
 	transport: Type.Optional(TransportName),
 });
 const LatestView = Type.Object({
-	...SensorSaid.properties,
+	...SensorValueView.properties,
 	unit: Type.String(),
 	freshness: Type.Enum(FRESHNESSES.filter((one) => one !== 'no-data')),
 	freshUntil: EpochMs,
-	stale: Type.Boolean({ description: 'true for anything but live and stuck' }),
-	sensors: Type.Optional(Type.Array(SensorSaid)),
+	stale: Type.Boolean({ description: 'true unless it is live or stuck' }),
+	sensors: Type.Optional(Type.Array(SensorValueView)),
 });
 
 const Count = Type.Integer({ minimum: 0 });
@@ -49,16 +49,17 @@ const BUILDINGS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/twin/buildings',
-		summary: 'The buildings of my domains',
+		summary: 'List the buildings of my domains',
 		who: 'account',
-		answers: { 200: { description: 'By id.', schema: Type.Object({ buildings: Type.Array(BuildingView) }) } },
+		answers: { 200: { description: 'Ordered by id.', schema: Type.Object({ buildings: Type.Array(BuildingView) }) } },
 	},
 	{
 		method: 'post',
 		path: '/twin/buildings',
 		summary: 'Add a building',
 		description:
-			'Taken whole or refused whole, with the path of each mistake. Without `domains` it belongs to the one domain you administer.',
+			'Stored as a whole, or refused with the path of each mistake. Without `domains` it belongs to the one domain ' +
+			'that you administer.',
 		who: 'business_admin',
 		request: { schema: Type.Object({}, { description: 'a building JSON; see docs/building.schema.json' }) },
 		answers: { 201: { description: 'Added.', schema: BuildingView } },
@@ -67,18 +68,18 @@ const BUILDINGS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/twin/buildings/{id}',
-		summary: 'One building',
+		summary: 'Get a building',
 		who: 'member',
-		answers: { 200: { description: 'As it is; `ETag` is its version.', schema: BuildingView } },
+		answers: { 200: { description: 'The building; `ETag` is its version.', schema: BuildingView } },
 	},
 	{
 		method: 'patch',
 		path: '/twin/buildings/{id}',
 		summary: 'Change a building',
-		description: 'What is left out stays as it is. Sensors of rooms that are no more are no longer registered.',
+		description: 'Omitted fields stay unchanged. Sensors of removed rooms are no longer registered.',
 		who: 'business_admin',
 		request: { schema: BuildingChange },
-		answers: { 200: { description: 'As it is now.', schema: BuildingView } },
+		answers: { 200: { description: 'The new state.', schema: BuildingView } },
 		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
@@ -95,7 +96,7 @@ const BUILDINGS: readonly Operation[] = [
 		summary: 'Change a room: name, capacity, colour, thresholds',
 		who: 'business_staff',
 		request: { schema: RoomChange },
-		answers: { 200: { description: 'As it is now.', schema: RoomView } },
+		answers: { 200: { description: 'The new state.', schema: RoomView } },
 		errors: ['conflict', 'changed_meanwhile'],
 	},
 ];
@@ -104,13 +105,14 @@ const VALUES: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/twin/buildings/{id}/state',
-		summary: 'How things stand in every room',
+		summary: 'Get the present values of every room',
 		description:
-			'A metric that nobody measured is absent: no data is not 0. Go on from `cursor` over Socket.IO, and nothing is missed.',
+			'A metric that was never measured is absent: no data is not 0. Continue from `cursor` over Socket.IO to miss ' +
+			'nothing.',
 		who: 'member',
 		answers: {
 			200: {
-				description: 'True at `cursor`.',
+				description: 'As of `cursor`.',
 				schema: Type.Object({
 					cursor: Type.String(),
 					rooms: Type.Record(
@@ -124,17 +126,17 @@ const VALUES: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/twin/buildings/{id}/history',
-		summary: 'How things were',
+		summary: 'Get past values',
 		who: 'member',
 		query: Type.Object({
 			room: Type.Optional(Type.String({ description: 'default: all rooms of the building together' })),
 			metric: Metric,
 			sensor: Type.Optional(Type.String()),
 			from: Type.Optional(Type.String({ description: 'epoch ms or ISO 8601; default: 24 hours before `to`' })),
-			to: Type.Optional(Type.String({ description: 'not included; default: now' })),
+			to: Type.Optional(Type.String({ description: 'excluded; default: now' })),
 			bucket: Type.Optional(
 				Type.String({
-					description: "such as 1m, 1h, 1d; days are of the building's time zone",
+					description: "such as 1m, 1h, 1d; days are those of the building's time zone",
 					default: HISTORY_DEFAULTS.bucket,
 				}),
 			),
@@ -142,7 +144,7 @@ const VALUES: readonly Operation[] = [
 		}),
 		answers: {
 			200: {
-				description: 'One point per bucket; null where nothing is known.',
+				description: 'One point per bucket; null if nothing is known.',
 				schema: Type.Object({
 					points: Type.Array(
 						Type.Object({
@@ -158,7 +160,7 @@ const VALUES: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/twin/metrics',
-		summary: 'The metric catalog',
+		summary: 'Get the metric catalog',
 		who: 'anyone',
 		answers: {
 			200: {
@@ -184,43 +186,43 @@ const SETTINGS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/twin/buildings/{id}/thresholds',
-		summary: 'The limits of a building and its rooms',
+		summary: 'Get the limits of a building and its rooms',
 		who: 'business_staff',
-		answers: { 200: { description: "A room's own set stands in the place of the building's.", schema: Thresholds } },
+		answers: { 200: { description: "A room's own set replaces the building's set.", schema: Thresholds } },
 	},
 	{
 		method: 'put',
 		path: '/twin/buildings/{id}/thresholds',
-		summary: 'Replace them',
+		summary: 'Replace the limits',
 		who: 'business_staff',
 		request: { schema: Thresholds },
-		answers: { 200: { description: 'As they are now.', schema: Thresholds } },
+		answers: { 200: { description: 'The new state.', schema: Thresholds } },
 		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
 		method: 'get',
 		path: '/twin/buildings/{id}/columns',
-		summary: 'What the dashboard shows of a room, in this order',
+		summary: 'Get the metrics that the dashboard shows of a room, in order',
 		who: 'member',
 		answers: { 200: { description: 'Metrics of the catalog.', schema: Type.Object({ columns: Type.Array(Metric) }) } },
 	},
 	{
 		method: 'put',
 		path: '/twin/buildings/{id}/columns',
-		summary: 'Choose them',
+		summary: 'Choose the metrics that the dashboard shows',
 		who: 'business_staff',
 		request: { schema: ColumnsRequest },
-		answers: { 200: { description: 'As they are now.', schema: Type.Object({ columns: Type.Array(Metric) }) } },
+		answers: { 200: { description: 'The new state.', schema: Type.Object({ columns: Type.Array(Metric) }) } },
 		errors: ['conflict', 'changed_meanwhile'],
 	},
 	{
 		method: 'get',
 		path: '/twin/buildings/{id}/sensors',
-		summary: 'Which sensor stands in which room',
+		summary: 'List the registered sensors with their rooms',
 		who: 'business_staff',
 		answers: {
 			200: {
-				description: 'By id.',
+				description: 'Ordered by id.',
 				schema: Type.Object({ sensors: Type.Array(Type.Object({ sensorId: Type.String(), roomId: Type.String() })) }),
 			},
 		},
@@ -229,7 +231,7 @@ const SETTINGS: readonly Operation[] = [
 		method: 'post',
 		path: '/twin/buildings/{id}/sensors',
 		summary: 'Register a sensor, or move it within its building',
-		description: 'What lets its readings leave building and room out.',
+		description: 'Its readings may then omit building and room.',
 		who: 'business_staff',
 		request: { schema: NewSensorRequest },
 		answers: {
@@ -244,10 +246,10 @@ const SETTINGS: readonly Operation[] = [
 		(path): Operation => ({
 			method: 'delete',
 			path,
-			summary: path.endsWith('}') ? 'Take a sensor out of the registry' : 'The same, with the sensor as ?sensorId=',
+			summary: path.endsWith('}') ? 'Remove a sensor from the registry' : 'The same, with the sensor as ?sensorId=',
 			who: 'business_staff',
 			...(!path.endsWith('}') && { query: Type.Object({ sensorId: Type.String() }) }),
-			answers: { 204: { description: 'Gone.' } },
+			answers: { 204: { description: 'Removed.' } },
 			errors: ['bad_request', 'conflict'],
 		}),
 	),

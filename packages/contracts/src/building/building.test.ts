@@ -17,7 +17,7 @@ const valid = (rooms = ['hall', 'attic']): Building => ({
 });
 const paths = (value: unknown) => buildingProblems(value).map(({ path }) => path);
 
-/** Where (`*` is some room), and what is put there; undefined: it is taken away. */
+/** A place (`*` is any room) and the value put there; undefined removes it. */
 const MISTAKES: [where: string, what: unknown][] = [
 	['/id', undefined],
 	['/id', 'a/b'],
@@ -37,7 +37,7 @@ const MISTAKES: [where: string, what: unknown][] = [
 	['/rooms/*/maxTemprature', 28],
 ];
 
-/** A copy of a document with something else at a place. */
+/** A copy of a document with another value at a place. */
 function having(document: unknown, [key, ...below]: string[], what: unknown): unknown {
 	if (key === undefined) return what;
 	const copy = (Array.isArray(document) ? [...document] : { ...(document as object) }) as Record<string, unknown>;
@@ -52,11 +52,11 @@ const at = (path: string) => path.split('/').slice(1);
 describe('a building JSON', () => {
 	const rooms = fc.uniqueArray(fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/), { minLength: 1, maxLength: 8 });
 
-	it('is taken when it is right', () => {
+	it('is accepted when it is valid', () => {
 		fc.assert(fc.property(rooms, (ids) => paths(valid(ids)).length === 0));
 	});
 
-	it('is refused with the path of the mistake, whichever it is and in whichever room', () => {
+	it('is refused with the path of any mistake in any room', () => {
 		fc.assert(
 			fc.property(rooms, fc.nat(), fc.constantFrom(...MISTAKES), (ids, seed, [where, what]) => {
 				const path = where.replace('*', String(seed % ids.length));
@@ -65,7 +65,7 @@ describe('a building JSON', () => {
 		);
 	});
 
-	it('is refused with the paths of all its mistakes at once', () => {
+	it('is refused with the paths of all its mistakes', () => {
 		let building: unknown = valid();
 		building = having(building, at('/rooms/0/capacity'), -1);
 		building = having(building, at('/rooms/1/color'), 'red');
@@ -73,15 +73,15 @@ describe('a building JSON', () => {
 		expect(paths(building).toSorted()).toEqual(['/extra', '/rooms/0/capacity', '/rooms/1/color']);
 	});
 
-	it('has room ids that are unique', () => {
+	it('is refused if room ids are not unique', () => {
 		expect(paths(valid(['hall', 'attic', 'hall']))).toEqual(['/rooms/2/id']);
 	});
 
-	it('is never a reason to throw, whatever it is', () => {
+	it('never makes the check throw, whatever it is', () => {
 		fc.assert(fc.property(fc.jsonValue(), (value) => paths(value).length > 0));
 	});
 
-	it('stands in a time zone that the runtime knows', () => {
+	it('may only name a time zone that the runtime knows', () => {
 		for (const name of ['Europe/Rome', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'UTC'])
 			expect(isTimeZone(name)).toBe(true);
 		for (const name of ['', 'Rome', 'Europe/Atlantis', '+05:45', 'constructor']) expect(isTimeZone(name)).toBe(false);
@@ -103,12 +103,12 @@ describe('thresholds', () => {
 		[{ building: {}, rooms: { cellar: {}, 'x~y': {} } }, ['/rooms/cellar', '/rooms/x~0y']],
 		[{ building: {} }, ['/rooms']],
 		[[], ['']],
-	])('%j are refused at %j', (value, expected) => {
+	])('in %j have mistakes at %j', (value, expected) => {
 		expect(wrong(value)).toEqual(expect.arrayContaining(expected));
 		if (expected.length === 0) expect(wrong(value)).toEqual([]);
 	});
 
-	it("of a room stand in the place of the building's, and are not merged with them", () => {
+	it("of a room replace the building's and are not merged with them", () => {
 		const set: Thresholds = {
 			building: { co2: { max: 1000 }, noise: { max: 80 } },
 			rooms: { hall: { noise: { max: 60 } } },

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import { PlaceId } from '../reading/reading.ts';
 import { type Problem, validator } from '../validator.ts';
 
-/** What nobody knows here is refused: a mistyped key would be a limit that never holds. */
+/** Unknown keys are refused: a mistyped key would be a limit that never applies. */
 const CLOSED = { additionalProperties: false } as const;
 
 const Vector = (keys: [string, string, string], positive: boolean) =>
@@ -21,7 +21,7 @@ const Vector = (keys: [string, string, string], positive: boolean) =>
 const MAX_ROOMS = 2000;
 export const DomainName = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}([./][a-z0-9][a-z0-9-]{0,62}){0,7}$' });
 
-/** A room: `position` is its centre in metres, `y` is up. */
+/** A room. `position` is its centre, in metres; `y` points up. */
 export const Room = Type.Object(
 	{
 		id: PlaceId,
@@ -37,7 +37,7 @@ export const Room = Type.Object(
 );
 export type Room = Static<typeof Room>;
 
-/** The building JSON of spec section 7. */
+/** A building JSON, as documented in docs/building.schema.json. */
 export const Building = Type.Object(
 	{
 		id: PlaceId,
@@ -47,7 +47,7 @@ export const Building = Type.Object(
 			Type.String({
 				minLength: 1,
 				maxLength: 64,
-				description: 'IANA name, such as Europe/Rome; UTC where it is left out',
+				description: 'IANA name, such as Europe/Rome; default UTC',
 			}),
 		),
 		rooms: Type.Array(Room, { minItems: 1, maxItems: MAX_ROOMS }),
@@ -58,8 +58,8 @@ export type Building = Static<typeof Building>;
 const building = validator(Building);
 
 /**
- * Every mistake in a building JSON, including what a schema cannot say: room ids are unique, the time zone is one.
- * Empty when it is valid.
+ * All mistakes in a building JSON, including those that a schema cannot express: duplicate room ids and an unknown time
+ * zone. Empty if it is valid.
  */
 export function buildingProblems(value: unknown): Problem[] {
 	const problems = building.problems(value);
@@ -74,13 +74,13 @@ export function buildingProblems(value: unknown): Problem[] {
 		else
 			problems.push({
 				path: `/rooms/${index}/id`,
-				message: `"${room.id}" is the id of /rooms/${earlier} too; room ids are unique`,
+				message: `"${room.id}" is also the id of /rooms/${earlier}; room ids must be unique`,
 			});
 	}
 	return problems;
 }
 
-/** Whether this runtime knows a time zone by that name. An offset such as +01:00 is none: it knows of no summer. */
+/** Whether this runtime knows a time zone of that name. An offset such as +01:00 is not one: it has no summer time. */
 export function isTimeZone(name: string): boolean {
 	if (!/^[A-Za-z]/.test(name)) return false;
 	try {

@@ -4,8 +4,8 @@ import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
 import { escapeKey, type Problem, validator } from '../validator.ts';
 import type { Room } from './building.ts';
 
-/** The longest a limit may have to be exceeded before anybody is called. */
-const LONGEST_DWELL_S = 24 * 3600;
+/** How long a limit may have to be exceeded before an alert opens, in seconds. */
+const MAX_DWELL_SECONDS = 24 * 3600;
 
 const limitOf = (min: number, max: number) =>
 	Type.Object(
@@ -16,13 +16,17 @@ const limitOf = (min: number, max: number) =>
 			max: Type.Optional(Type.Number({ minimum: min, maximum: max, description: 'alert above this' })),
 			severity: Type.Optional(Type.Enum([...SEVERITIES])),
 			dwellSeconds: Type.Optional(
-				Type.Number({ minimum: 0, maximum: LONGEST_DWELL_S, description: 'for so long without a break; default 0' }),
+				Type.Number({
+					minimum: 0,
+					maximum: MAX_DWELL_SECONDS,
+					description: 'how long the limit must be exceeded without a break; default 0',
+				}),
 			),
 		},
 		{ additionalProperties: false, minProperties: 1 },
 	);
 
-/** What a metric may be, and who is called how when it is not. */
+/** The limits of one metric, and how an alert reports that one is exceeded. */
 export type Limit = Static<ReturnType<typeof limitOf>>;
 
 /** Limits by metric, each within the metric's hard range. */
@@ -41,14 +45,14 @@ export const Thresholds = Type.Object(
 );
 export interface Thresholds {
 	building: ThresholdSet;
-	/** By room id. Such a set stands in the place of the building's, and is not merged with it. */
+	/** By room id. Such a set replaces the building's set, it is not merged with it. */
 	rooms: Record<string, ThresholdSet>;
 }
 const thresholds = validator(Thresholds);
 
 /**
- * Every mistake in a building's thresholds, `min` not below `max` and rooms that are not of `roomIds` included. Empty
- * when they are valid.
+ * All mistakes in a building's thresholds, including a `min` that is not below `max` and rooms outside `roomIds`. Empty
+ * if they are valid.
  */
 export function thresholdsProblems(value: unknown, roomIds: ReadonlySet<string>): Problem[] {
 	const problems = thresholds.problems(value);
@@ -63,7 +67,7 @@ export function thresholdsProblems(value: unknown, roomIds: ReadonlySet<string>)
 	return problems;
 }
 
-/** What a schema cannot say of a valid set that stands at `path`: `min` lies below `max`. */
+/** The mistakes that a schema cannot express in a set at `path`: a `min` that is not below `max`. */
 export function thresholdSetProblems(set: ThresholdSet, path: string): Problem[] {
 	return Object.entries(set).flatMap(([metric, { min, max }]) =>
 		min !== undefined && max !== undefined && min >= max
@@ -73,8 +77,8 @@ export function thresholdSetProblems(set: ThresholdSet, path: string): Problem[]
 }
 
 /**
- * The limits that hold in a room. Its own set replaces the building's; the `maxTemperature` of the building JSON counts
- * where that set says nothing of temperature.
+ * The limits that apply in a room. Its own set replaces the building's. Without a limit for temperature in that set the
+ * room's `maxTemperature` applies.
  */
 export function limitsIn({ building, rooms }: Thresholds, room: Pick<Room, 'id' | 'maxTemperature'>): ThresholdSet {
 	const set = (Object.hasOwn(rooms, room.id) && rooms[room.id]) || building;

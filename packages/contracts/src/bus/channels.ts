@@ -6,7 +6,7 @@ export const STREAMS = {
 	telemetry: 'telemetry',
 	/** Commands to devices, consumed by the gateway. */
 	commands: 'commands',
-	/** What became of each command. */
+	/** The outcome of each command. */
 	commandResults: 'command-results',
 } as const;
 export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
@@ -18,7 +18,7 @@ export const STREAM_FIELDS: Record<StreamName, string> = {
 	'command-results': 'result',
 };
 
-/** Live channels: whoever listens now hears it, nobody else. */
+/** Live channels: a message reaches the present listeners only. */
 export const CHANNELS = {
 	notifications: 'notifications',
 	devices: 'devices',
@@ -29,34 +29,29 @@ export function telemetryChannel(buildingId: string): string {
 	return `telemetry:${buildingId}`;
 }
 
-/** Retained tables: the last value per key, told to every watcher at once and at each change. */
+/** Retained tables: the last value per key, sent to every watcher at its start and at each change. */
 export const TABLES = {
-	/** Key: building id. Value: RetainedBuilding. Kept by twin. */
+	/** Key: building id. Value: RetainedBuilding. Written by twin. */
 	buildings: 'registry:buildings',
-	/** Key: sensor id. Value: RetainedSensor. Kept by twin. */
+	/** Key: sensor id. Value: RetainedSensor. Written by twin. */
 	sensors: 'registry:sensors',
-	/** Key: sensor id. Value: RetainedAdoption. Kept by gateways until twin has taken it into `sensors`. */
+	/** Key: sensor id. Value: RetainedAdoption. Written by gateways until twin has added it to `sensors`. */
 	adoptions: 'registry:adoptions',
-	/** Key: device id. Value: RetainedRevocation. Kept by auth. */
+	/** Key: device id. Value: RetainedRevocation. Written by auth. */
 	revokedDevices: 'registry:revoked-devices',
-	/**
-	 * Key: key id. Value: a public JWK of auth's, for as long as it verifies tokens. Kept by auth where it signs by key
-	 * pair.
-	 */
+	/** Key: key id. Value: a public JWK while it verifies tokens. Written by auth if tokens are signed by key pair. */
 	signingKeys: 'registry:signing-keys',
-	/**
-	 * Key: account id. Value: RetainedSessions. Kept by auth for as long as a token that is meant could still be good.
-	 */
+	/** Key: account id. Value: RetainedSessions. Written by auth while a token concerned could still be valid. */
 	revokedSessions: 'registry:revoked-sessions',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 
-/** What every service may know of a building without asking twin. */
+/** A building as every service may know it without asking twin. */
 export interface RetainedBuilding {
 	id: string;
 	name: string;
 	domains: string[];
-	/** IANA name; buckets of a day and quiet hours follow it. UTC where it is left out. */
+	/** IANA name, for daily buckets and quiet hours. Default UTC. */
 	timeZone?: string;
 	rooms: RetainedRoom[];
 }
@@ -66,24 +61,24 @@ export interface RetainedRoom {
 	name: string;
 	capacity: number;
 	floor?: number | string;
-	/** The limits that hold in this room, whatever they come from. */
+	/** The limits that apply in this room, from whatever source. */
 	limits?: ThresholdSet;
 }
 
-/** Where a registered sensor stands. */
+/** The place of a registered sensor. */
 export interface RetainedSensor {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
 }
 
-/** A sensor that was given a place at a gateway, or that of another one, and is to be registered there. */
+/** A sensor that got its place, or the place of another sensor, at a gateway, and is to be registered there. */
 export interface RetainedAdoption extends RetainedSensor {
-	/** The sensor whose place it takes, and which is registered no more. */
+	/** The sensor that it replaces, which is no longer registered. */
 	replaces?: string;
 	gatewayId: string;
 	at: number;
-	/** Twin's answer where it does not take it in: why, for a person. */
+	/** Twin's reason for refusing it, for a person. */
 	refused?: string;
 }
 
@@ -92,23 +87,20 @@ export interface RetainedRevocation {
 	before: number;
 }
 
-/**
- * An account's tokens issued (`iat`) at or before `before`, in epoch seconds, are void, and so are those whose `jti` is
- * among `sessions`.
- */
+/** Account tokens issued (`iat`) at or before `before`, in epoch seconds, or with a `jti` in `sessions` are void. */
 export interface RetainedSessions {
 	before: number;
 	sessions: string[];
 }
 
-/** MQTT topics the gateway speaks. */
+/** First levels of the gateway's MQTT topics. */
 export const TOPICS = {
 	telemetry: 'telemetry',
 	status: 'status',
 	command: 'command',
 } as const;
 
-/** Published on `devices` when a device comes or goes. */
+/** Published on `devices` when a device goes online or offline. */
 export interface DeviceEvent {
 	sensorId: string;
 	state: 'online' | 'offline';

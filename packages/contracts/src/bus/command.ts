@@ -2,20 +2,20 @@ import Type, { type Static } from 'typebox';
 import { SensorId } from '../reading/reading.ts';
 import { validator } from '../validator.ts';
 
-/** What may become of a command; each has exactly one outcome. `expired`: nobody executed it before its deadline. */
+/** The outcome of a command; each has exactly one. `expired`: nobody executed it before its deadline. */
 export const COMMAND_OUTCOMES = ['executed', 'failed', 'expired'] as const;
 export type CommandOutcome = (typeof COMMAND_OUTCOMES)[number];
 
-/** Bytes of a command's arguments as JSON: a microcontroller has to hold them. */
-export const LARGEST_ARGS = 4096;
-/** How far ahead a deadline may be, ms. */
-export const LONGEST_DEADLINE_MS = 24 * 3600_000;
+/** Maximum size of a command's arguments as JSON, in bytes: a microcontroller must hold them. */
+export const MAX_ARGS_BYTES = 4096;
+/** How far in the future a deadline may be, in ms. */
+export const MAX_DEADLINE_MS = 24 * 3600_000;
 
 const CommandId = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ : -' });
 const CommandName = Type.String({ pattern: '^[A-Za-z0-9._:-]{1,64}$', description: '1..64 of A-Z a-z 0-9 . _ : -' });
 const EpochMs = Type.Number({ description: 'epoch ms' });
 const Args = Type.Unknown({
-	description: `what the command needs, as the device understands it; at most ${LARGEST_ARGS} bytes as JSON`,
+	description: `arguments for the device; at most ${MAX_ARGS_BYTES} bytes as JSON`,
 });
 
 /** A command to a device. After `deadline` it is never executed. */
@@ -24,34 +24,32 @@ export const Command = Type.Object({
 	sensorId: SensorId,
 	name: CommandName,
 	args: Type.Optional(Args),
-	deadline: Type.Number({ description: 'epoch ms, at most a day ahead; a command that is late is never executed' }),
+	deadline: Type.Number({ description: 'epoch ms, at most a day in the future; a late command is never executed' }),
 });
 export type Command = Static<typeof Command>;
 export const command = validator(Command);
 
-/**
- * A command on its way to the device. `ttlMs` is for one whose clock is not set: counted from when it gets the message.
- */
+/** A command on its way to the device. `ttlMs`, counted from its arrival, is for a device whose clock is not set. */
 export const CommandToDevice = Type.Object({
 	...Command.properties,
 	ttlMs: Type.Integer({
 		minimum: 0,
-		description: 'ms left until the deadline when it was sent: for a device whose clock is not set',
+		description: 'time to the deadline when it was sent, in ms, for a device whose clock is not set',
 	}),
 });
 export type CommandToDevice = Static<typeof CommandToDevice>;
 export const commandToDevice = validator(CommandToDevice);
 
-/** What a device says of a command, on MQTT `command/{sensorId}/result`. */
+/** A device's answer to a command, on MQTT `command/{sensorId}/result`. */
 export const CommandAnswer = Type.Object({
 	id: CommandId,
-	outcome: Type.Enum([...COMMAND_OUTCOMES], { description: '`expired`: it came too late, and was not executed' }),
+	outcome: Type.Enum([...COMMAND_OUTCOMES], { description: '`expired`: it arrived too late and was not executed' }),
 	detail: Type.Optional(Type.String({ maxLength: 1024, description: 'for a person' })),
 });
 export type CommandAnswer = Static<typeof CommandAnswer>;
 export const commandAnswer = validator(CommandAnswer);
 
-/** What became of a command: one of these for each, on the stream `command-results`. */
+/** The outcome of a command on the stream `command-results`, one per command. */
 export const CommandResult = Type.Object({
 	id: CommandId,
 	sensorId: SensorId,
@@ -62,15 +60,12 @@ export const CommandResult = Type.Object({
 export type CommandResult = Static<typeof CommandResult>;
 export const commandResult = validator(CommandResult);
 
-/**
- * `POST /gateway/devices/{sensorId}/command`: `timeoutMs` from now, or `deadline`, or neither for the gateway's
- * default.
- */
+/** `POST /gateway/devices/{sensorId}/command`, with `timeoutMs` from now, or `deadline`, or the gateway's default. */
 export const CommandRequest = Type.Object(
 	{
 		name: CommandName,
 		args: Type.Optional(Args),
-		timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: LONGEST_DEADLINE_MS })),
+		timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DEADLINE_MS })),
 		deadline: Type.Optional(EpochMs),
 	},
 	{ additionalProperties: false },

@@ -4,13 +4,13 @@ import type { ReadingWithCursor } from '../reading/reading.ts';
 import type { DeviceEvent } from './channels.ts';
 import type { CommandOutcome, CommandToDevice } from './command.ts';
 
-/** Answer to an event that is acknowledged. */
+/** The answer to an acknowledged event. */
 export type Outcome<T> = ({ ok: true } & T) | ({ ok: false } & ErrorBody);
 
 /**
- * Dashboards to the socket service, on `/socket.io`. `cursor`: of the snapshot, or of the last thing seen. `renew`
- * takes a fresh token of the same account in place of the one that expires; its answer says when that one does, epoch
- * ms.
+ * Events from dashboards to the socket service, on `/socket.io`. `cursor` is that of the snapshot, or the last one
+ * received. `renew` replaces the expiring token by a fresh one of the same account; its answer says when that one
+ * expires, in epoch ms.
  */
 export interface DashboardToServer {
 	subscribe(
@@ -22,11 +22,11 @@ export interface DashboardToServer {
 }
 
 /**
- * The socket service to dashboards.
- * `superseded` tells a slow client, or one whose cursor is no longer held, that of what is after `from` up to `cursor`
- * it gets latest values only.
- * `ended`: the building is gone, or no longer the account's to see; nothing more of it comes.
- * `expiring`: the connection ends at `expiresAt`, epoch ms, unless it is renewed before.
+ * Events from the socket service to dashboards.
+ * - `superseded`: of the readings after `from` up to `cursor` the client gets latest values only, because it is slow or
+ *   its cursor is no longer held.
+ * - `ended`: the building was removed, or the account may no longer see it; no more events follow for it.
+ * - `expiring`: the connection ends at `expiresAt`, epoch ms, unless its token is renewed before.
  */
 export interface ServerToDashboard {
 	telemetry(readings: ReadingWithCursor[]): void;
@@ -37,13 +37,14 @@ export interface ServerToDashboard {
 	expiring(event: { expiresAt: number } & ErrorBody): void;
 }
 
-/** Sensors to the gateway, on `/ingest/socket.io`. */
+/** Events from sensors to the gateway, on `/ingest/socket.io`. */
 export interface SensorToGateway {
 	reading(readings: unknown, done: (outcome: Outcome<{ accepted: number }>) => void): void;
 }
 
+/** Events from the gateway to sensors. */
 export interface GatewayToSensor {
-	/** `ok`: it was executed. `outcome` where that does not say it all: `expired` for one that came too late. */
+	/** `ok`: it was executed. `outcome` is needed only for `expired`: it arrived too late. */
 	command(
 		command: CommandToDevice,
 		done?: (answer: { ok: boolean; outcome?: CommandOutcome; detail?: string }) => void,

@@ -1,47 +1,45 @@
 import { metricDefinition } from './metrics.ts';
 
 /**
- * What a value is worth now (P8):
- * - `live`: heard of within its metric's deadline.
- * - `stuck`: heard of, but the same for longer than this metric ever stays the same: the sensor may be broken.
- * - `stale`: not heard of within the deadline.
- * - `offline`: the device said that it is gone, after it said the value.
- * - `no-data`: never heard of. That is not 0.
+ * How far a value can be trusted now (P8):
+ * - `live`: received within its metric's deadline.
+ * - `stuck`: received, but unchanged for longer than this metric ever stays the same: the sensor may be broken.
+ * - `stale`: not received within the deadline.
+ * - `offline`: the device reported that it goes offline, after it sent the value.
+ * - `no-data`: never received. That is not 0.
  */
 export const FRESHNESSES = ['live', 'stale', 'stuck', 'offline', 'no-data'] as const;
 export type Freshness = (typeof FRESHNESSES)[number];
 
 /**
- * A value older than this is stale, unless its metric has a deadline of its own: it is greyed out, and no alert opens
- * or closes on it.
+ * The default deadline: an older value is stale. It is shown greyed out, and no alert opens or closes because of it. A
+ * metric may have a deadline of its own.
  */
 export const FRESHNESS_MS = 5 * 60_000;
 
-/** How long a value of this metric holds, in ms: in the live view as in history. */
+/** How long a value of this metric holds, in ms, in the live view and in history. */
 export function freshMs(metric: string): number {
 	return metricDefinition(metric)?.freshMs ?? FRESHNESS_MS;
 }
 
-/** When something was heard, as far as it decides what that is worth. Times are epoch ms. */
-export interface Heard {
+/** The times of a value that decide its freshness, in epoch ms. */
+export interface ValueTimes {
 	observedAt: number;
-	/**
-	 * Since when the sensor has said this same value; where it is left out, nobody knows and the value is never stuck.
-	 */
+	/** Since when the sensor has reported this same value; if it is unknown the value is never stuck. */
 	unchangedSince?: number;
-	/** When the device last said that it is gone, if it did. */
+	/** When the device last reported that it goes offline. */
 	offlineAt?: number;
 }
 
 /**
- * What something heard then is worth at `now`. Undefined was never heard. A metric that is not of the catalog goes by
- * the default deadline.
+ * The freshness of a value at `now`; undefined times mean that none was received. A metric outside the catalog has the
+ * default deadline.
  */
-export function freshness(metric: string, heard: Heard, now: number): Exclude<Freshness, 'no-data'>;
-export function freshness(metric: string, heard: Heard | undefined, now: number): Freshness;
-export function freshness(metric: string, heard: Heard | undefined, now: number): Freshness {
-	if (!heard) return 'no-data';
-	const { observedAt, unchangedSince, offlineAt } = heard;
+export function freshness(metric: string, times: ValueTimes, now: number): Exclude<Freshness, 'no-data'>;
+export function freshness(metric: string, times: ValueTimes | undefined, now: number): Freshness;
+export function freshness(metric: string, times: ValueTimes | undefined, now: number): Freshness {
+	if (!times) return 'no-data';
+	const { observedAt, unchangedSince, offlineAt } = times;
 	if (offlineAt !== undefined && offlineAt > observedAt && offlineAt <= now) return 'offline';
 	if (now - observedAt > freshMs(metric)) return 'stale';
 	const stuckMs = metricDefinition(metric)?.stuckMs;
@@ -49,18 +47,18 @@ export function freshness(metric: string, heard: Heard | undefined, now: number)
 	return 'live';
 }
 
-/** Whether a value of this freshness tells how things are now. One that is stuck does: it is said now, and doubted. */
+/** Whether a value of this freshness describes the present. A stuck one does: it is being reported, though doubtful. */
 export function isCurrent(freshness: Freshness): boolean {
 	return freshness === 'live' || freshness === 'stuck';
 }
 
-/** Until when something heard is current if nothing more is heard, in epoch ms. */
-export function freshUntil(metric: string, { observedAt, offlineAt }: Heard): number {
+/** Until when a value is current if no other is received, in epoch ms. */
+export function freshUntil(metric: string, { observedAt, offlineAt }: ValueTimes): number {
 	const deadline = observedAt + freshMs(metric);
 	return offlineAt !== undefined && offlineAt > observedAt ? Math.min(deadline, offlineAt) : deadline;
 }
 
-/** Whether something observed then is too old to be called current, by the default deadline. */
+/** Whether a value observed at `observedAt` is stale by the default deadline. */
 export function isStale(observedAt: number, now: number): boolean {
 	return now - observedAt > FRESHNESS_MS;
 }

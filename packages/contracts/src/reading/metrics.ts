@@ -1,27 +1,29 @@
 /**
- * The metric catalog. A new metric is one entry here: validation, unit conversion, `GET /twin/metrics` and the
- * dashboard all read it from this table.
+ * The metric catalog. To add a metric, add an entry here: validation, unit conversion, `GET /twin/metrics` and the
+ * dashboard use this table.
  */
 
 /** How one metric is measured, bounded and shown. */
 export interface MetricDefinition {
-	/** The unit every reading of this metric leaves the gateway in. */
+	/** The unit in which readings of this metric leave the gateway. */
 	unit: string;
-	/** Hard range in `unit`: a value outside it cannot be true and is refused. */
+	/** Hard range in `unit`: a value outside it is impossible and is refused. */
 	min: number;
 	max: number;
-	/** Digits after the point that mean something to a person. */
+	/** Digits after the decimal point to show. */
 	decimals: number;
 	label: { en: string; it: string };
-	/** Other units a device may send, each with its conversion to `unit`. */
+	/** Other units that a device may send, each with its conversion to `unit`. */
 	accepts?: Readonly<Record<string, (value: number) => number>>;
 	/** `flow` metrics count events since the last message; the gateway turns them into another metric. */
 	kind?: 'flow';
-	/** How several sensors of one room become one value. */
+	/** How the values of several sensors of a room are combined. */
 	combine: 'sum' | 'mean' | 'max' | 'last';
-	/** How long a value holds, in ms, where it is not as long as FRESHNESS_MS. */
+	/** How long a value holds, in ms. Default FRESHNESS_MS. */
 	freshMs?: number;
-	/** Only of what always moves a little: a sensor that says the same for longer than this, in ms, is stuck. */
+	/**
+	 * For metrics that always vary a little: a sensor whose value stays the same for longer than this, in ms, is stuck.
+	 */
 	stuckMs?: number;
 }
 
@@ -182,7 +184,7 @@ export type MetricKey = keyof typeof METRICS;
 
 export const METRIC_KEYS = Object.keys(METRICS) as MetricKey[];
 
-/** The definition of a metric named by a device, or undefined. Never an inherited property such as `constructor`. */
+/** The definition of a metric by its key, or undefined; also for inherited properties such as `constructor`. */
 export function metricDefinition(key: string): MetricDefinition | undefined {
 	return Object.hasOwn(METRICS, key) ? METRICS[key as MetricKey] : undefined;
 }

@@ -1,8 +1,6 @@
 export type Occupancy = 'empty' | 'normal' | 'crowded' | 'full' | 'overcrowded';
 
-/**
- * Status from count / capacity: empty 0, normal up to 50 %, crowded up to 95 %, full up to 100 %, overcrowded above.
- */
+/** The status of a room by its share of capacity: normal up to 50 %, crowded up to 95 %, full up to 100 %. */
 export function occupancy(count: number, capacity: number): Occupancy {
 	if (count <= 0) return 'empty';
 	if (count > capacity) return 'overcrowded';

@@ -4,7 +4,7 @@ import { METRIC_KEYS } from './metrics.ts';
 
 /** 1..128 of A-Z a-z 0-9 . _ : - */
 export const SENSOR_ID = '^[A-Za-z0-9._:-]{1,128}$';
-/** A building or a room: one MQTT topic level, so no separator, wildcard or control character (MQTT-4.7). */
+/** The id of a building or room: one MQTT topic level, so no separator, wildcard or control character (MQTT-4.7). */
 export const PLACE_ID = '^[^/+#"\\\\\u0000-\u001f\u007f\ud800-\udfff]{1,128}$';
 
 export const SensorId = Type.String({ pattern: SENSOR_ID, description: '1..128 of A-Z a-z 0-9 . _ : -' });
@@ -15,7 +15,7 @@ export const PlaceId = Type.String({
 const Metric = Type.Enum(METRIC_KEYS, { description: 'a key of the metric catalog' });
 const EpochMs = Type.Number({ description: 'milliseconds since 1970-01-01T00:00:00Z' });
 
-/** A reading as a device sends it. What its topic or port already says may be left out of it. */
+/** A reading as a device sends it. Fields that its topic or port determines may be left out. */
 export const IncomingReading = Type.Object({
 	sensorId: SensorId,
 	metric: Metric,
@@ -33,11 +33,11 @@ export const incomingReading = validator(IncomingReading);
 export const TRANSPORTS = ['serial', 'mqtt', 'http', 'socket.io'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** How far a reading's time can be trusted. `unsynced`: the device's own time could not be true and was replaced. */
+/** How far a reading's time can be trusted. `unsynced`: the device's time was impossible and was replaced. */
 export const TIME_QUALITIES = ['synced', 'holdover', 'unsynced'] as const;
 export type TimeQuality = (typeof TIME_QUALITIES)[number];
 
-/** What a door's message turned out to be, where it is not just so many crossings. */
+/** What a door's message means if it is not a plain number of crossings. */
 export const DOOR_EVENTS = ['first', 'wrap', 'reset', 'jump', 'late'] as const;
 export type DoorEvent = (typeof DOOR_EVENTS)[number];
 
@@ -46,44 +46,44 @@ const Crossings = Type.Object(
 		in: Type.Number(),
 		out: Type.Number(),
 		totalIn: Type.Optional(
-			Type.Number({ description: 'what a counter that counts from its start said, of those who came in' }),
+			Type.Number({ description: 'people in since the start of a counter that never resets, as it reported them' }),
 		),
-		totalOut: Type.Optional(Type.Number({ description: 'the same of those who went out' })),
+		totalOut: Type.Optional(Type.Number({ description: 'people out, in the same way' })),
 		detected: Type.Optional(
 			Type.Enum([...DOOR_EVENTS], {
 				description:
-					'first: a total to count on from · wrap: the counter began again from 0 because it was full · reset: because the device restarted · jump: more than can have crossed, not counted · late: from before the count was last known, not counted',
+					'first: the first total, from which counting starts · wrap: the counter overflowed and started again ' +
+					'from 0 · reset: the device restarted and started again from 0 · jump: more than can have crossed, not ' +
+					'counted · late: from before the last known count, not counted',
 			}),
 		),
 		clamped: Type.Optional(Type.Number({ description: 'how far below 0 the count would have fallen' })),
 	},
-	{ description: 'what a door counter sent, as seen from this room, where `value` is the count made of it' },
+	{ description: 'what a door counter sent, as seen from this room; `value` is the resulting count' },
 );
 
-/**
- * Between which counts the truth lies, as far as the gateway can tell from what its doors usually miss. Whole people.
- */
+/** The range in which the true count lies, estimated from what doors usually miss. Whole people. */
 export const Interval = Type.Object(
 	{ low: Type.Number({ minimum: 0 }), high: Type.Number({ minimum: 0 }) },
-	{ description: 'how far a count made of crossings may have drifted: the truth lies between the two' },
+	{ description: 'how far a count made of crossings may have drifted: the true count is between the two' },
 );
 export type Interval = Static<typeof Interval>;
 
-/** A count that is known, not counted: what the gateway or a person says instead of a door. */
+/** Why a count was set by the gateway or a person rather than counted by a door. */
 export const Adjustment = Type.Object(
 	{
 		kind: Type.Enum(['zeroing', 'correction']),
-		before: Type.Number({ description: 'the count until then' }),
-		reason: Type.Optional(Type.Enum(['nightly', 'quiet'], { description: 'why the room is taken to be empty' })),
+		before: Type.Number({ description: 'the count before' }),
+		reason: Type.Optional(Type.Enum(['nightly', 'quiet'], { description: 'why the room is assumed to be empty' })),
 		due: Type.Optional(EpochMs),
 	},
-	{ description: 'where `value` was set and not counted: a zeroing by the gateway, or a correction by a person' },
+	{ description: 'if `value` was set rather than counted: a zeroing by the gateway, or a correction by a person' },
 );
 export type Adjustment = Static<typeof Adjustment>;
 
-/** The canonical reading: what leaves the gateway. All times are epoch ms, all values in the catalog's unit. */
+/** The canonical reading, as it leaves the gateway. Times are epoch ms, values are in the catalog's unit. */
 export const Reading = Type.Object({
-	id: Type.String({ description: 'unique, and the same however often the reading is redelivered' }),
+	id: Type.String({ description: 'unique; the same for every redelivery of the reading' }),
 	sensorId: SensorId,
 	metric: Metric,
 	value: Type.Number(),
@@ -98,9 +98,9 @@ export const Reading = Type.Object({
 	seq: Type.Optional(Type.Integer({ minimum: 0 })),
 	boot: Type.Optional(Type.String()),
 	deviceTime: Type.Optional(
-		Type.Union([Type.String(), Type.Number()], { description: 'the time the device sent, where it was replaced' }),
+		Type.Union([Type.String(), Type.Number()], { description: 'the time that the device sent, if it was replaced' }),
 	),
-	bridge: Type.Optional(Type.String({ description: 'name of the MQTT bridge it came by, where it did' })),
+	bridge: Type.Optional(Type.String({ description: 'name of the MQTT bridge, if it came by one' })),
 	crossings: Type.Optional(Crossings),
 	interval: Type.Optional(Interval),
 	adjustment: Type.Optional(Adjustment),
@@ -108,23 +108,22 @@ export const Reading = Type.Object({
 export type Reading = Static<typeof Reading>;
 export const reading = validator(Reading);
 
-/** A reading on its way to a browser, with the position after which to go on. */
+/** A reading on its way to a browser, with the position to resume after. */
 export type ReadingWithCursor = Reading & { cursor: string };
 
 /**
- * Readings that are missing downstream, of one reason: what a gateway lost or gave up before it could send it on. It
- * travels beside the first reading that follows it (in the Redis stream `telemetry` the field `gap`, a JSON array of
- * these), so that every entry is still a reading. The ids of the readings of a gateway are its log's id, a hyphen and
- * the offset in it.
+ * Readings that a gateway lost or dropped before it could send them on, for one reason. A gap travels beside the first
+ * reading that follows it (in the Redis stream `telemetry` as the field `gap`, a JSON array of these), so that every
+ * entry is still a reading. The id of a reading is the id of its gateway's log, a hyphen and the offset in that log.
  */
 export const ReadingGap = Type.Object({
 	gatewayId: Type.String(),
-	from: Type.String({ description: 'id of the first reading that is missing' }),
-	to: Type.String({ description: 'id of the last one; not all in between need be missing' }),
-	count: Type.Integer({ minimum: 1, description: 'how many readings are missing' }),
+	from: Type.String({ description: 'id of the first missing reading' }),
+	to: Type.String({ description: 'id of the last missing reading; some in between may not be missing' }),
+	count: Type.Integer({ minimum: 1, description: 'number of missing readings' }),
 	reason: Type.Enum(['damaged', 'dropped-oldest', 'dropped-newest', 'expired', 'thinned']),
 	firstAt: Type.Optional(
-		Type.Number({ description: 'between when and when they were received, epoch ms, as far as that is known' }),
+		Type.Number({ description: 'when the first of them was received, epoch ms, if known; lastAt: the last' }),
 	),
 	lastAt: Type.Optional(Type.Number()),
 });

@@ -87,7 +87,7 @@ const step = fc.oneof(
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant('reload' as const) }) },
 );
 const bounds = { maxAgeSeconds: 20, maxPerSource: 9 };
-const everyKey = ['a', 'b', 'ß', 'never heard of'].flatMap((source) =>
+const everyKey = ['a', 'b', 'ß', 'unknown source'].flatMap((source) =>
 	['', 'x', 'y', 'z'].flatMap((boot) =>
 		Array.from({ length: 15 }, (_, seq) => seq - 1).flatMap((seq) =>
 			[0, 1, 2].map((hash) => ({ source, boot, seq, hash })),

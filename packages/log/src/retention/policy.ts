@@ -1,5 +1,6 @@
 /**
- * What happens to an append that finds no room. `refuse`: it is rejected. `drop-oldest`: the oldest segments are dropped.
+ * What happens to an append that finds no room. `refuse`: it is rejected. `drop-oldest`: the oldest segments are
+ * dropped.
  * `drop-newest`: the appended records are dropped. `thin`: well before the log is full, the oldest segments that no
  * consumer is near are rewritten with fewer records, chosen by a `Thin`; if that is not enough the oldest are dropped.
  */

@@ -159,9 +159,9 @@ describe('a record', () => {
 			const begin = index === 0 ? 0 : ends[index - 1]!;
 			expect(highestOffsetIn(broken, begin, list[index]!.offset - 1)).toBe(14);
 			const zeroed = Buffer.from(bytes).fill(0, begin);
-			const told = highestOffsetIn(zeroed, begin, list[index]!.offset - 1);
-			expect(told).toBeGreaterThanOrEqual(14);
-			expect(told).toBeLessThanOrEqual(list[index]!.offset + (bytes.length - begin) / 32);
+			const highest = highestOffsetIn(zeroed, begin, list[index]!.offset - 1);
+			expect(highest).toBeGreaterThanOrEqual(14);
+			expect(highest).toBeLessThanOrEqual(list[index]!.offset + (bytes.length - begin) / 32);
 		}
 	});
 
