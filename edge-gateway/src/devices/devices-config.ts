@@ -13,8 +13,8 @@ export const DevicesConfig = Type.Object(
 			Type.Object(Object.fromEntries(['default', ...METRIC_KEYS].map((key) => [key, Type.Optional(Duration)])), {
 				additionalProperties: false,
 				description:
-					'silence after which a sensor counts as offline, by what it measures; `default`: for every metric that is not ' +
-					'named; without either, three times as long as its values are fresh: 15m, battery 3h',
+					'silence after which a sensor counts as offline, by what it measures; `default`: for every metric that is ' +
+					'not named; without either, three times as long as its values are fresh: 15m, battery 3h',
 			}),
 		),
 		deny: Patterns('ids of sensors or devices that may not send, even where `allow` names them; default: none'),

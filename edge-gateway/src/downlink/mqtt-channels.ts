@@ -6,55 +6,50 @@ import type { CommandChannel, CommandChannels } from './command-channels.ts';
 const PREFIX = `${TOPICS.command}/`;
 
 /**
- * Keeps a channel for each MQTT client that subscribes to `command/{sensorId}`. Commands do not go through the broker's
- * routing, which would store them for a session whose client is offline and deliver them after their deadline.
+ * Adds a channel for each MQTT client that subscribes to `command/{sensorId}`, and removes it when the client
+ * disconnects. Commands do not go through the broker's routing, which would store them for a session whose client is
+ * offline and deliver them after their deadline.
  */
-export class MqttChannels {
-	readonly #channels: CommandChannels;
-	readonly #senderOf: (client: Client) => Sender | undefined;
-	readonly #byClient = new Map<Client, CommandChannel>();
-
-	constructor(broker: Aedes, channels: CommandChannels, senderOf: (client: Client) => Sender | undefined) {
-		this.#channels = channels;
-		this.#senderOf = senderOf;
-		broker.on('subscribe', (_subscriptions, client) => this.#addSubscriptions(client));
-		// A stored session has its subscriptions already: its client does not subscribe again.
-		broker.on('clientReady', (client) => this.#addSubscriptions(client));
-		broker.on('unsubscribe', (filters, client) => {
-			const channel = this.#byClient.get(client);
-			if (channel)
-				for (const filter of filters)
-					if (filter.startsWith(PREFIX)) this.#channels.removeSensor(filter.slice(PREFIX.length), channel);
-		});
-		broker.on('clientDisconnect', (client) => {
-			const channel = this.#byClient.get(client);
-			this.#byClient.delete(client);
-			if (channel) this.#channels.remove(channel);
-		});
-	}
-
+export function addMqttChannels(
+	broker: Aedes,
+	channels: CommandChannels,
+	senderOf: (client: Client) => Sender | undefined,
+): void {
+	const byClient = new Map<Client, CommandChannel>();
+	const channelOf = (client: Client, sender: Sender): CommandChannel => {
+		const known = byClient.get(client);
+		if (known) return known;
+		const channel: CommandChannel = {
+			transport: 'mqtt',
+			name: sender.id,
+			domainName: sender.domainName,
+			send: (command) => send(client, command),
+		};
+		byClient.set(client, channel);
+		return channel;
+	};
 	/** Reads the client's granted subscriptions; a refused one is not among them. */
-	#addSubscriptions(client: Client): void {
-		const sender = this.#senderOf(client);
+	const addSubscriptions = (client: Client): void => {
+		const sender = senderOf(client);
 		if (!sender || client.closed) return;
 		for (const filter of Object.keys((client as unknown as { subscriptions: object }).subscriptions)) {
-			if (filter.startsWith(PREFIX)) this.#channels.add(filter.slice(PREFIX.length), this.#channelOf(client, sender));
+			if (filter.startsWith(PREFIX)) channels.add(filter.slice(PREFIX.length), channelOf(client, sender));
 		}
-	}
-
-	#channelOf(client: Client, sender: Sender): CommandChannel {
-		let channel = this.#byClient.get(client);
-		if (!channel) {
-			channel = {
-				transport: 'mqtt',
-				name: sender.id,
-				domainName: sender.domainName,
-				send: (command) => send(client, command),
-			};
-			this.#byClient.set(client, channel);
-		}
-		return channel;
-	}
+	};
+	broker.on('subscribe', (_subscriptions, client) => addSubscriptions(client));
+	// A stored session has its subscriptions already: its client does not subscribe again.
+	broker.on('clientReady', addSubscriptions);
+	broker.on('unsubscribe', (filters, client) => {
+		const channel = byClient.get(client);
+		if (channel)
+			for (const filter of filters)
+				if (filter.startsWith(PREFIX)) channels.removeSensor(filter.slice(PREFIX.length), channel);
+	});
+	broker.on('clientDisconnect', (client) => {
+		const channel = byClient.get(client);
+		byClient.delete(client);
+		if (channel) channels.remove(channel);
+	});
 }
 
 /**

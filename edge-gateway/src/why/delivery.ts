@@ -66,7 +66,9 @@ export function deliveryOf(offset: number, reading: Reading, parts: DeliveryPart
 	const minutes = Math.round((receivedAt - observedAt) / 60_000);
 	return {
 		verdict: 'late',
-		text: `${text}, but observed ${minutes} minutes before it was received: it is in the history, but not the live value`,
+		text:
+			`${text}, but observed ${minutes} minutes before it was received: ` +
+			'it is in the history, but not the live value',
 		stages,
 	};
 }

@@ -52,7 +52,9 @@ export function refusalReport(rejection: Rejection, events: readonly TraceEvent[
 		...(sender !== undefined && { sender }),
 		...(sensorId !== undefined && { sensorId }),
 		verdict,
-		text: `received ${iso(at)} by ${source}, refused: ${message}${hex}${later}. It has number ${id} in the rejected list.`,
+		text:
+			`received ${iso(at)} by ${source}, refused: ${message}${hex}${later}. ` +
+			`It has number ${id} in the rejected list.`,
 		sample,
 		stages: [stage('received', 'ok', undefined, at), stage(refusingStage(verdict), 'refused', `${message}${hex}`)],
 		domains: domainsOf(domainName),

@@ -29,7 +29,7 @@ afterEach(async () => {
 	await rm(dir, { recursive: true, force: true });
 });
 
-/** gateway.yaml with one door on the line; `trial` in seconds. */
+/** A gateway.yaml with one door on the serial line; `trial` in seconds. */
 const yaml = (trial: number, { room = 'hall', more = '' } = {}) => `# written by hand
 configuration: {trial: ${trial}s}
 sources:
@@ -84,7 +84,7 @@ const statusIs = (what: string, is: (now: ConfigurationStatus) => unknown) =>
 		30_000,
 	);
 
-/** The door counts, ten times a second, from now to the end of the test. */
+/** Sends a count of the door ten times a second until `stop`. */
 function keepCounting(): { stop(): void; accepted(): number } {
 	let seq = 0;
 	const timer = setInterval(
@@ -98,7 +98,7 @@ function keepCounting(): { stop(): void; accepted(): number } {
 }
 
 describe('P11 a configuration cannot brick the gateway', () => {
-	it('takes a change while it runs: no connection is dropped, and when the trial is over it is confirmed', async () => {
+	it('applies a change while it runs without dropping a connection, and confirms it after the trial', async () => {
 		await write(yaml(2));
 		await start();
 		const client = await mqttClient(
@@ -119,7 +119,7 @@ describe('P11 a configuration cannot brick the gateway', () => {
 			needsRestart: [],
 			until: expect.any(Number),
 		});
-		await waitFor('the second door to be heard', async () => {
+		await waitFor('the second door to be accepted', async () => {
 			await second.send({ metric: 'peopleCount', value: 2, seq: 1 });
 			return second.answers.includes('ACK 1');
 		});
@@ -130,7 +130,7 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		expect(closed).toEqual([]);
 	});
 
-	it('names options that only count from the next start', async () => {
+	it('names changed options that only the next start reads', async () => {
 		await write(yaml(1));
 		await start();
 		await write(yaml(1, { more: 'gatewayId: another\nlog: {maxBytes: 1GiB}\n' }));
@@ -139,7 +139,7 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		});
 	});
 
-	it('keeps the old one for a file with mistakes, says file, line, column and what is allowed, and goes on with the mended file', async () => {
+	it('reports the place of a mistake in the file, and keeps the old configuration until it is fixed', async () => {
 		await write(yaml(1));
 		await start();
 		await write(yaml(1).replace('trial:', 'tril:'));
@@ -151,10 +151,10 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await line.send({ metric: 'peopleCount', value: 1, seq: 1 });
 		await line.answered('ACK 1');
 		await write(yaml(1));
-		await statusIs('the mended file', (now) => now.notInForce === undefined);
+		await statusIs('the corrected file', (now) => now.notInForce === undefined);
 	});
 
-	it('starts with the last one that worked where the file has mistakes', async () => {
+	it('starts with the last configuration that worked if the file has mistakes', async () => {
 		await write(yaml(1));
 		await start();
 		await running!.stop();
@@ -165,20 +165,20 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await line.answered('ACK 1');
 	});
 
-	it('takes a change back by itself when what arrives is refused since', async () => {
+	it('reverts a change by itself if readings are refused since', async () => {
 		await write(yaml(60));
 		await start();
 		const door = keepCounting();
-		await waitFor('the door to be heard for a while', () => door.accepted() > 30);
+		await waitFor('some counts of the door to be accepted', () => door.accepted() > 30);
 		await write(yaml(60, { room: '' }));
-		const { notInForce } = await statusIs('the change to be taken back', (now) => now.notInForce);
+		const { notInForce } = await statusIs('the change to be reverted', (now) => now.notInForce);
 		expect(notInForce).toMatch(/^it was tried and taken back: \d+ % of what arrives is refused, before it was 0 %$/);
 		const before = door.accepted();
-		await waitFor('the door to be heard again', () => door.accepted() > before + 5);
+		await waitFor('counts of the door to be accepted again', () => door.accepted() > before + 5);
 		door.stop();
 	});
 
-	it('takes a change back by itself when a bridge does not reach its remote any more', async () => {
+	it('reverts a change by itself if a bridge no longer reaches its remote', async () => {
 		const mosquitto = await startMosquitto();
 		onTestFinished(async () => void (await mosquitto.stop()));
 		const bridge = (url: string) =>
@@ -188,12 +188,12 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await start();
 		await waitFor('the bridge to be connected', connected);
 		await write(yaml(30, { more: bridge(`mqtt://127.0.0.1:${await freePort()}`) }));
-		const { notInForce } = await statusIs('the change to be taken back', (now) => now.notInForce);
+		const { notInForce } = await statusIs('the change to be reverted', (now) => now.notInForce);
 		expect(notInForce).toMatch(/^it was tried and taken back: bridge campus worked before, and does not any more: /);
 		await waitFor('the bridge to be connected again', connected);
 	});
 
-	it('does not start again with a change that it did not survive', async () => {
+	it('does not start again with a change during whose trial it was killed', async () => {
 		await write(yaml(60));
 		await start();
 		await write(yaml(60, { room: 'lab' }));
@@ -204,12 +204,12 @@ describe('P11 a configuration cannot brick the gateway', () => {
 			state: 'confirmed',
 			notInForce: 'it was tried and taken back: the gateway ended while it was on trial',
 		});
-		// A person who wants it all the same writes it again.
+		// Writing the file again starts another trial.
 		await write(yaml(60, { room: 'lab' }));
 		await statusIs('the trial', ({ state }) => state === 'trial');
 	});
 
-	it('tries a change again after a stop in order, and one that was made while it was not running', async () => {
+	it('continues a trial after a regular stop, and tries a change that was made while it was stopped', async () => {
 		await write(yaml(1));
 		await start();
 		await running!.stop();
@@ -222,9 +222,14 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		expect(await status()).not.toHaveProperty('notInForce');
 	});
 
-	it('tries another file on what came in last, says what would change, and changes nothing', async () => {
+	it('dry-runs another file on the last messages, and reports the differences without applying it', async () => {
 		const mapping = (value: string) =>
-			`decoders:\n  - {topic: "acme/+/uplink", use: jsonata, mapping: '{"sensorId": id, "metric": "peopleCount", "value": ${value}}', defaults: {buildingId: b1, roomId: hall}}\n`;
+			`decoders:
+  - topic: "acme/+/uplink"
+    use: jsonata
+    mapping: '{"sensorId": id, "metric": "peopleCount", "value": ${value}}'
+    defaults: {buildingId: b1, roomId: hall}
+`;
 		await write(yaml(60, { more: mapping('n') }));
 		await start();
 		const client = await mqttClient(
@@ -239,16 +244,16 @@ describe('P11 a configuration cannot brick the gateway', () => {
 
 		const other = join(dir, 'other.yaml');
 		await writeFile(other, yaml(60, { room: '', more: mapping('count.in_room') }));
-		const said = await command('dry-run', other);
-		expect(said).toMatchObject({ code: 0, stderr: '' });
-		const lines = said.stdout.split('\n');
+		const result = await command('dry-run', other);
+		expect(result).toMatchObject({ code: 0, stderr: '' });
+		const lines = result.stdout.split('\n');
 		expect(lines[0]).toBe(`${other}, tried on the last 3 messages: 1 come to the same, 2 to something else.`);
 		expect(lines).toContain('  as it is       3 taken, 0 without a reading, 0 refused');
 		expect(lines).toContain('  as it would be 2 taken, 0 without a reading, 1 refused');
 		expect(lines).toContain('  - cam peopleCount 3 person in b1/hall');
 		expect(lines).toContain('  + cam peopleCount 4 person in b1/hall');
 		expect(lines).toContain('  - door peopleCount 1 person in b1/hall');
-		expect(said.stdout).toMatch(/\+ refused: unknown_sensor: /);
+		expect(result.stdout).toMatch(/\+ refused: unknown_sensor: /);
 		expect(await status()).toMatchObject({ state: 'confirmed', needsRestart: [] });
 		expect(await metrics()).toMatch(/gateway_readings_accepted_total\{transport="mqtt"\} 2/);
 

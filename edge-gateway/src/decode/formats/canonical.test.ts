@@ -149,26 +149,26 @@ describe('decodeCanonical, with the context of a topic or a port,', () => {
 	it.each(['sensorId', 'buildingId', 'roomId', 'metric'])(
 		'refuses a payload that contradicts the context: %s',
 		(key) => {
-			const told = { ...context, metric: 'peopleCount' };
-			expect(mistakeOf({ ...READING, [key]: 'another' }, told)).toMatchObject({ path: `/${key}`, index: 0 });
-			expect(mistakeOf([READING, { ...READING, [key]: 5 }], told)).toMatchObject({ path: `/${key}`, index: 1 });
-			expect(mistakeOf({ ...READING, [key]: null }, told)).toMatchObject({ path: `/${key}` });
+			const given = { ...context, metric: 'peopleCount' };
+			expect(mistakeOf({ ...READING, [key]: 'another' }, given)).toMatchObject({ path: `/${key}`, index: 0 });
+			expect(mistakeOf([READING, { ...READING, [key]: 5 }], given)).toMatchObject({ path: `/${key}`, index: 1 });
+			expect(mistakeOf({ ...READING, [key]: null }, given)).toMatchObject({ path: `/${key}` });
 		},
 	);
 
 	it('accepts a bare number if the context names the metric', () => {
-		const told = { ...context, metric: 'temperature' };
-		expect(decodeCanonical(21.5, told)).toEqual([
+		const given = { ...context, metric: 'temperature' };
+		expect(decodeCanonical(21.5, given)).toEqual([
 			{ candidate: { ...context, metric: 'temperature', value: 21.5 }, index: 0 },
 		]);
-		expect(decodeCanonical([1, 2], told).map(({ candidate }) => candidate.value)).toEqual([1, 2]);
-		expect(decodeCanonical({ value: 3, seq: 1 }, told)[0]!.candidate).toEqual({
+		expect(decodeCanonical([1, 2], given).map(({ candidate }) => candidate.value)).toEqual([1, 2]);
+		expect(decodeCanonical({ value: 3, seq: 1 }, given)[0]!.candidate).toEqual({
 			...context,
 			metric: 'temperature',
 			value: 3,
 			seq: 1,
 		});
-		expect(mistakeOf('21.5', told)).toMatchObject({ path: '', message: 'must be a number or a reading' });
+		expect(mistakeOf('21.5', given)).toMatchObject({ path: '', message: 'must be a number or a reading' });
 		expect(mistakeOf(21.5, context)).toMatchObject({ path: '' });
 	});
 

@@ -8,7 +8,7 @@ import type { Decoders } from '../../../decode/decoders.ts';
 import type { Availability } from '../../../devices/availability.ts';
 import type { Devices } from '../../../devices/devices.ts';
 import type { CommandChannels } from '../../../downlink/command-channels.ts';
-import { isLateCommand, MqttChannels } from '../../../downlink/mqtt-channels.ts';
+import { addMqttChannels, isLateCommand } from '../../../downlink/mqtt-channels.ts';
 import type { Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
 import { PacedQueue } from '../../../limits/paced-queue.ts';
@@ -106,7 +106,7 @@ export class MqttSource implements Source {
 				done(null, this.#grant(client, subscription.topic) ? lowerQosOfTelemetry(client, subscription) : null),
 			authorizeForward: (client, packet) => (this.#mayForward(client, packet) ? packet : null),
 		});
-		new MqttChannels(this.#broker, parts.channels, (client) => this.#peers.get(client)?.sender);
+		addMqttChannels(this.#broker, parts.channels, (client) => this.#peers.get(client)?.sender);
 		guardSessions(parts.sessions, (client, filter) => this.#isGranted(client, filter));
 		this.#broker.on('unsubscribe', (filters, client) => {
 			const sender = this.#peers.get(client)?.sender;
