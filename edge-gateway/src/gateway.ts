@@ -24,7 +24,8 @@ export interface Gateway extends Service {
 	/** Follows gateway.yaml from now on. Call it once, after `start`. */
 	follow(configuration: StartedConfiguration, adapt?: Adapt): void;
 	/**
-	 * Stops taking messages; resolves when those under way are durable. What they brought is still delivered until `stop`.
+	 * Stops taking messages; resolves when those under way are durable. What they brought is still delivered until
+	 * `stop`.
 	 */
 	stopIntake(): Promise<void>;
 }

@@ -9,8 +9,8 @@ type Filled<P extends TProperties> = Static<TObject<P>> & {
 };
 
 /**
- * Declares an option that may be left out. The validator, the example, the documentation and the gateway itself all take
- * the default from here.
+ * Declares an option that may be left out. The validator, the example, the documentation and the gateway itself all
+ * take the default from here.
  * @param purpose what the option is for; which values are allowed, the schema says
  */
 export function option<T extends TSchema>(schema: T, value: Static<T>, purpose?: string): Defaulted<T> {

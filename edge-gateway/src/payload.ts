@@ -35,8 +35,8 @@ export function withoutTokens(bytes: Buffer): Buffer | undefined {
 }
 
 /**
- * The beginning of a payload for a person to read: text, or `hex` and digits if it is not text. Tokens are left out, also
- * one that continues after the sample.
+ * The beginning of a payload for a person to read: text, or `hex` and digits if it is not text. Tokens are left out,
+ * also one that continues after the sample.
  */
 export function sampleOf(bytes: Buffer): string {
 	const beginning = bytes.subarray(0, SEARCHED_BYTES);

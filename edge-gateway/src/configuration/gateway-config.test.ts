@@ -41,7 +41,10 @@ describe('gateway.yaml', () => {
 gatewayId: pi-north-door
 sources:
   serial:
-    - {path: /dev/serial/by-id/x, baudRate: 9600, framing: jsonl, defaults: {sensorId: door-3, buildingId: demo, roomId: hall}}
+    - path: /dev/serial/by-id/x
+      baudRate: 9600
+      framing: jsonl
+      defaults: {sensorId: door-3, buildingId: demo, roomId: hall}
     - {glob: /dev/ttyUSB*, sensorIds: [a, b]}
     - {usb: {vendorId: 1a86, productId: "7523", serialNumber: x1}, requireToken: true}
   mqtt: {port: 1884}
@@ -162,7 +165,10 @@ redis: {url: "redis://example:6379"}
 		[
 			'an answer that names nobody',
 			'sources: {serial: [{path: /a, identify: {device: x, answer: "ID .*"}}]}',
-			/^gateway\.yaml:1:61: sources\.serial\.0\.identify\.answer must have one group, which matches the device's name; it has 0$/,
+			new RegExp(
+				'^gateway\\.yaml:1:61: sources\\.serial\\.0\\.identify\\.answer must have one group, ' +
+					"which matches the device's name; it has 0$",
+			),
 		],
 		[
 			'an answer that is no expression',

@@ -27,8 +27,8 @@ export const LogConfig = Type.Object(
 		whenFull: option(
 			Type.Enum(['refuse', 'drop-oldest', 'drop-newest', 'thin']),
 			'refuse',
-			'what happens when the log is full of readings that some consumer has not read yet. thin: well before that, only ' +
-				'the last, the lowest and the highest reading of each sensor and minute are kept',
+			'what happens when the log is full of readings that some consumer has not read yet. thin: well before that, ' +
+				'only the last, the lowest and the highest reading of each sensor and minute are kept',
 		),
 		commitEvery: option(
 			Duration,
@@ -45,8 +45,8 @@ export const TrialConfig = Type.Object(
 		trial: option(
 			Type.String({ pattern: '^\\d{1,9} ?(s|m|h)$', description: 'a duration such as 60s' }),
 			'60s',
-			'how long a change of this file is on trial: it is undone when an uplink, a way in or the ledger suffers within this ' +
-				'time; 0s applies changes without a trial',
+			'how long a change of this file is on trial: it is undone when an uplink, a way in or the ledger suffers ' +
+				'within this time; 0s applies changes without a trial',
 		),
 	},
 	{ ...closed, description: 'how a change of this file is applied while the gateway runs' },

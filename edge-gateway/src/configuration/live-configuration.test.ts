@@ -9,7 +9,7 @@ import type { GatewayConfig } from './gateway-config.ts';
 import { KeptConfiguration } from './kept-configuration.ts';
 import { LiveConfiguration } from './live-configuration.ts';
 
-it('P11 a full disk at the end of a trial does not end the gateway: the trial goes on until it can be written down that it was passed', async () => {
+it('P11 a trial whose end cannot be written to a full disk goes on until it can, and the gateway with it', async () => {
 	vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
 	onTestFinished(() => void vi.useRealTimers());
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-live-'));
@@ -41,7 +41,7 @@ it('P11 a full disk at the end of a trial does not end the gateway: the trial go
 	expect([live.status.state, confirmed]).toEqual(['confirmed', ['new']]);
 });
 
-it('P11 a trial that would be over while another text is being applied does not take the place of that one', async () => {
+it('P11 a trial that ends while another text is being applied does not take the place of that text', async () => {
 	vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
 	onTestFinished(() => void vi.useRealTimers());
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-live-'));

@@ -104,8 +104,8 @@ export function openOperations(
 					...bridges.troubles(),
 				}),
 		},
-		// A serial port that is not plugged in, or a bridge that is away, is worth a look, but does not keep the gateway from
-		// taking readings.
+		// A serial port that is not plugged in, or a bridge that is away, is worth a look, but does not keep the gateway
+		// from taking readings.
 		trouble: () => troubles.mqtt() ?? troubles.log() ?? troubles.relay(),
 		about: () => aboutOf(parts),
 		async start() {

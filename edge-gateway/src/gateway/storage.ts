@@ -23,8 +23,8 @@ export function gatewayFolder({ dataDir }: Pick<GatewayConfig, 'dataDir'>): stri
 }
 
 /**
- * Opens the log that everything else is a cursor on, and the gateway's clock. Readings that were received while the time
- * was not known are held back in the log until the clock can correct them.
+ * Opens the log that everything else is a cursor on, and the gateway's clock. Readings that were received while the
+ * time was not known are held back in the log until the clock can correct them.
  * @param parts.time default: this machine
  */
 export async function openTelemetryLog(parts: {

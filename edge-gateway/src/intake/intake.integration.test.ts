@@ -132,7 +132,7 @@ describe('intake', () => {
 			expect((JSON.parse(payload.toString()) as Reading).id).toBe(`${log.id}-${offset}`);
 	});
 
-	it('tells a duplicate of a reading that is still on its way to the disk only when that is stored, or fails with it', async () => {
+	it('answers a duplicate of a reading under way when that reading is stored, or fails with it', async () => {
 		const { intake, log, stored, close } = await openIntake();
 		onTestFinished(close);
 		const sent = reading({ seq: 1 });
@@ -168,7 +168,7 @@ describe('intake', () => {
 		expect(occupancy.count('b', 'r')).toBe(2);
 	});
 
-	it('counts a message by its rule too: what was decoded, what holds no reading, what cannot be read, and what must come again', async () => {
+	it('counts each message by its rule: decoded, without a reading, unreadable, to be sent again', async () => {
 		const { intake, ledger, stored, close } = await openIntake();
 		onTestFinished(close);
 		const answers: (Decoding | Error)[] = [
@@ -223,7 +223,7 @@ describe('intake', () => {
 		{ minLength: 1, maxLength: 8 },
 	);
 
-	it('balances its ledger, stores just what it acknowledged, and counts people as stored, whatever happens', async () => {
+	it('balances its ledger, stores what it acknowledged and no more, and counts people as stored', async () => {
 		await fc.assert(
 			fc.asyncProperty(steps, async (all) => {
 				const { intake, log, ledger, occupancy, stored, close } = await openIntake(512 * 1024);

@@ -51,8 +51,8 @@ export interface IntakeParts {
  *            └──────────────────┴─▶ rejected            └──────── ReadingWriter ───────┘
  *
  * Nothing changes before dedup, so a batch is taken whole or refused whole. From validation to the append everything
- * happens in one turn of the event loop, so no other frame comes between a decision and the record that follows from it.
- * Decoding may take longer; the sender's next frames wait for it.
+ * happens in one turn of the event loop, so no other frame comes between a decision and the record that follows from
+ * it. Decoding may take longer; the sender's next frames wait for it.
  */
 export class Intake {
 	readonly #log: Log;
@@ -86,8 +86,8 @@ export class Intake {
 
 	/**
 	 * Resolves with the number of readings when all are durable; for a duplicate: when its original is.
-	 * @throws CrowdVisionError `not_json`, `not_decoded`, `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden`:
-	 * refused, and kept in the rejected list. `log_full`, `unavailable`: not refused, to be delivered again.
+	 * @throws CrowdVisionError `not_json`, `not_decoded`, `invalid_reading`, `unknown_sensor`, `not_admitted`,
+	 * `forbidden`: refused, and kept in the rejected list. `log_full`, `unavailable`: not refused, to be delivered again.
 	 */
 	deliver(frame: Frame): Promise<number> {
 		return deliverTo((each, onDurable) => this.take(each, onDurable))(frame);
@@ -215,8 +215,8 @@ export class Intake {
 	}
 
 	/**
-	 * For a frame that its source refuses itself: keeps it in the rejected list and counts it as one reading, received and
-	 * rejected.
+	 * For a frame that its source refuses itself: keeps it in the rejected list and counts it as one reading, received
+	 * and rejected.
 	 * @throws `error`, always
 	 */
 	refuse(frame: Refused, error: CrowdVisionError): Promise<never> {
@@ -252,7 +252,9 @@ export class Intake {
 	}
 }
 
-/** Counts a decoder's result in the tally of its rule, in messages: what becomes of the readings is not counted there. */
+/**
+ * Counts a decoder's result in the tally of its rule, in messages: what becomes of the readings is not counted there.
+ */
 function countDecoded(ofRule: Tally, decoding: Decoding | Error): void {
 	if (typeof decoding === 'string') count(ofRule.ignored, decoding);
 	else if (!(decoding instanceof Error)) ofRule.accepted += 1;

@@ -120,7 +120,9 @@ export class ReadingWriter {
 		this.#append(records, counts, ofSource);
 	}
 
-	/** A door between two rooms makes two records of one reading: the source's tally has the first, `rooms` the second. */
+	/**
+	 * A door between two rooms makes two records of one reading: the source's tally has the first, `rooms` the second.
+	 */
 	#append(
 		records: AppendRecord[],
 		{ taken, duplicates }: { taken: number; duplicates: number },
@@ -172,8 +174,8 @@ export class ReadingWriter {
 }
 
 /**
- * The dedup key of a record. A door between two rooms makes a record for each, under a key of its own: where a crash cut
- * one off, it is written when the reading comes again.
+ * The dedup key of a record. A door between two rooms makes a record for each, under a key of its own: where a crash
+ * cut one off, it is written when the reading comes again.
  */
 function keyOf({ key, door }: Checked, effect: RoomEffect | undefined): DedupKey | undefined {
 	return effect && key && door?.between ? { ...key, source: `${key.source} ${effect.direction}` } : key;

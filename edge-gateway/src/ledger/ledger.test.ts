@@ -34,7 +34,7 @@ describe('the ledger', () => {
 		expect(ledger.imbalance()).toBe(3);
 	});
 
-	it('has a tally for each port, sums them by transport, and has one for each direction of a bridge with its queue', () => {
+	it('has a tally for each port, summed by transport, and one for each direction of a bridge with its queue', () => {
 		const ledger = new Ledger();
 		ledger.of('serial', 'a').received += 2;
 		ledger.of('serial', 'a').accepted += 2;

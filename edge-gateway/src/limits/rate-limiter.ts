@@ -3,7 +3,9 @@ import { type Rate, TokenBucket } from './token-bucket.ts';
 
 const MAX_BUCKETS = 10_000;
 
-/** A token bucket for each sender, all with the same rate. Beyond ten thousand senders, the oldest bucket is forgotten. */
+/**
+ * A token bucket for each sender, all with the same rate. Beyond ten thousand senders, the oldest bucket is forgotten.
+ */
 export class RateLimiter {
 	readonly #rate: Rate;
 	readonly #buckets = new Map<string, TokenBucket>();

@@ -2,7 +2,7 @@ import { createLogger } from '@crowdvision/service-kit';
 import { expect, it, vi } from 'vitest';
 import { type Fullness, LogAlarm } from './log-alarm.ts';
 
-it('the log alarm is raised once a day and once an hour before the log is full, and does not end while that wavers', () => {
+it('the log alarm comes once a day and once an hour before the log is full, and outlasts a wavering forecast', () => {
 	const logger = createLogger('test', 'silent');
 	const logged: string[] = [];
 	for (const level of ['info', 'warn', 'error'] as const)

@@ -8,7 +8,10 @@ type Level = 'none' | 'day' | 'hour';
 /** When the alarm is raised: by the forecast, or by the share of the log that is unread. */
 const DAY = { hours: 24, share: 0.7 };
 const HOUR = { hours: 1, share: 0.95 };
-/** Hysteresis: by this factor it must improve before the alarm ends, so that a wavering forecast is not logged repeatedly. */
+/**
+ * Hysteresis: by this factor it must improve before the alarm ends, so that a wavering forecast is not logged
+ * repeatedly.
+ */
 const IMPROVEMENT = 1.2;
 const CHECK_EVERY_MS = 10_000;
 

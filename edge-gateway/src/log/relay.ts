@@ -207,8 +207,8 @@ export class Relay {
 	}
 
 	/**
-	 * Asks Redis where it stands, and moves the cursor there, also when Redis has lost something. A Redis without a cursor
-	 * gets everything that the log still holds: consumers recognize readings by their id.
+	 * Asks Redis where it stands, and moves the cursor there, also when Redis has lost something. A Redis without a
+	 * cursor gets everything that the log still holds: consumers recognize readings by their id.
 	 */
 	async #placeOf(redis: Redis): Promise<Place> {
 		const { log } = this.#parts;
@@ -232,8 +232,8 @@ export class Relay {
 	}
 
 	/**
-	 * Resolves with true when the stream has room, with false when the relay is stopped. While a consumer group is too far
-	 * behind, the readings wait in the log, whose bound the operator chose.
+	 * Resolves with true when the stream has room, with false when the relay is stopped. While a consumer group is too
+	 * far behind, the readings wait in the log, whose bound the operator chose.
 	 */
 	async #makeRoom(redis: Redis): Promise<boolean> {
 		const { signal } = this.#stopping;

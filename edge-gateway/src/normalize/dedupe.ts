@@ -2,8 +2,8 @@ import type { IncomingReading } from '@crowdvision/contracts';
 import type { DedupKey } from '@crowdvision/log';
 
 /**
- * The key by which a redelivery of a reading is recognized; undefined without a `seq`. The metric is part of the source,
- * so that one message with several metrics may use one seq.
+ * The key by which a redelivery of a reading is recognized; undefined without a `seq`. The metric is part of the
+ * source, so that one message with several metrics may use one seq.
  */
 export function dedupKey(reading: IncomingReading, buildingId: string, roomId: string): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;

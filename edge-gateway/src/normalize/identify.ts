@@ -33,8 +33,8 @@ export interface Place {
 
 /**
  * The place of a reading: what it states, else where its sensor is registered, else the building of its sender's scope.
- * Whether the sender may write there, `notAllowed` decides: a sensor that is registered in another building is not taken
- * into this one.
+ * Whether the sender may write there, `notAllowed` decides: a sensor that is registered in another building is not
+ * taken into this one.
  * @param scope the building that the sender may write for, if it is limited to one
  */
 export function placeOf(
@@ -81,8 +81,8 @@ export function isForeign(domainName: string | undefined, sensorId: string, regi
 }
 
 /**
- * Why this sender may not write for this sensor and building; undefined if it may. If the building's owner is not known,
- * only a sender whose token names the building or the sensor may.
+ * Why this sender may not write for this sensor and building; undefined if it may. If the building's owner is not
+ * known, only a sender whose token names the building or the sensor may.
  */
 export function notAllowed(
 	sender: Sender,

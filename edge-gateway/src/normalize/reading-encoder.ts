@@ -1,8 +1,8 @@
 import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
 
 /**
- * The content of a canonical reading, without its id. Only the texts that are marked as free need escaping; the patterns
- * of the others exclude what would.
+ * The content of a canonical reading, without its id. Only the texts that are marked as free need escaping; the
+ * patterns of the others exclude what would.
  */
 export interface EncodableReading {
 	sensorId: string;

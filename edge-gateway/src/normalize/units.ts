@@ -3,7 +3,9 @@ import type { MetricDefinition, Problem } from '@crowdvision/contracts';
 /** Enough for any sensor, and it removes the noise of a floating-point conversion (70 degF is 21.111111 degC). */
 const CONVERTED_DECIMALS = 1e6;
 
-/** The value in the catalog's unit; or its mistake: a unit that the metric is not measured in, or a value out of range. */
+/**
+ * The value in the catalog's unit; or its mistake: a unit that the metric is not measured in, or a value out of range.
+ */
 export function toCatalogUnit(definition: MetricDefinition, value: number, unit: string | undefined): number | Problem {
 	let converted = value;
 	if (unit !== undefined && unit !== definition.unit) {

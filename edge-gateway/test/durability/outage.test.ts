@@ -216,8 +216,8 @@ function expectBounded({ grown, largest }: Outage): void {
 	expect(grown).toBeLessThanOrEqual(MOST_MEMORY);
 }
 
-describe(`P3 bounded, with a choice: ${HOURS} h without Redis at ten times the rate, with ${QUOTA / 1024 / 1024} MiB`, () => {
-	it('refuse: nothing acknowledged is lost, the rest is refused, and when that would begin was forecast', async () => {
+describe(`P3 bounded: ${HOURS} h without Redis at ten times the rate, in ${QUOTA / 1024 / 1024} MiB`, () => {
+	it('refuse: nothing acknowledged is lost, the rest is refused, and the alarm came before', async () => {
 		const { log, fleet, acknowledged, refused, fullAfter, forecasts, ...bounds } = await outage('refuse');
 		expectBounded({ log, fleet, acknowledged, refused, fullAfter, forecasts, ...bounds });
 		expect(refused).toBeGreaterThan(0);
@@ -252,7 +252,7 @@ describe(`P3 bounded, with a choice: ${HOURS} h without Redis at ten times the r
 		expect(readings).toHaveLength(acknowledged + 1 - dropped.oldest);
 	}, 300_000);
 
-	it('drop-newest: the oldest are there, and the marker comes with the first that there was room for again', async () => {
+	it('drop-newest: the oldest are there, and the marker comes with the first reading that fits again', async () => {
 		const { log, fleet, acknowledged, ...bounds } = await outage('drop-newest');
 		expectBounded({ log, fleet, acknowledged, ...bounds });
 		const { dropped } = log.stats();
@@ -266,7 +266,7 @@ describe(`P3 bounded, with a choice: ${HOURS} h without Redis at ten times the r
 		);
 	}, 300_000);
 
-	it('thin: all the hours are there, of each minute and sensor the last, the lowest and the highest; and every crossing', async () => {
+	it('thin: every hour has the last, lowest and highest of each minute and sensor, and every crossing', async () => {
 		const { log, fleet, acknowledged, ...bounds } = await outage('thin');
 		expectBounded({ log, fleet, acknowledged, ...bounds });
 		const { readings, gaps } = await afterwards(log, fleet);
