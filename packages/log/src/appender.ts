@@ -8,6 +8,7 @@ import type { Retention } from './retention/retention.ts';
 import { type DedupKey, encodedBound, tooLarge } from './segment/record.ts';
 import type { Segments } from './segment/segments.ts';
 
+/** A record to append. */
 export interface AppendRecord {
 	/** At most 1 MiB. */
 	payload: Buffer | string;
@@ -16,6 +17,7 @@ export interface AppendRecord {
 	key?: DedupKey | undefined;
 }
 
+/** What an append did. */
 export interface Appended {
 	/** Offset of the first record; the offsets of the others follow without a hole. */
 	first: number;

@@ -4,6 +4,7 @@ import type { Incident } from './recovery/incident.ts';
 import type { WhenFull } from './retention/policy.ts';
 import type { LogRecord } from './segment/record.ts';
 
+/** How a log is opened. */
 export interface LogOptions {
 	dir: string;
 	worker: CommitWorker;

@@ -1,3 +1,4 @@
+/** The size of a log and what happened to its records, for metrics and readiness. */
 export interface LogStats {
 	bytes: number;
 	maxBytes: number;

@@ -1,3 +1,4 @@
+/** What a batch of readings changes in a store, on both engines. */
 import { type InsertOptions, type PlacedReading, ROLL_UP_MS } from './store.ts';
 
 /** The latest value of a series before a batch. */

@@ -4,6 +4,7 @@ import type { FullConsumeOptions } from '../consume-options.ts';
 import { type Delivery, deliver } from '../deliver.ts';
 import type { EmbeddedGroup, HeldEntry } from './group.ts';
 
+/** What one member of a group works with. */
 export interface EmbeddedConsumerParts {
 	group: EmbeddedGroup;
 	options: FullConsumeOptions;

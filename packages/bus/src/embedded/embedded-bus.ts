@@ -11,6 +11,7 @@ import { EmbeddedGroup } from './group.ts';
 import { offsetAfter, positionOf } from './positions.ts';
 import { EmbeddedTail } from './tail.ts';
 
+/** How the bus within one process is opened, on logs on this disk. */
 export interface EmbeddedBusOptions {
 	/** The gateway whose readings the stream `telemetry` holds; part of each gap. Default: the log's id. */
 	gatewayId?: string;

@@ -3,6 +3,7 @@ import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import { backOff } from '@crowdvision/service-kit/retry';
 import { Redis } from 'ioredis';
 
+/** How one connection to Redis is opened. */
 export interface RedisConnectionOptions {
 	url: string;
 	/** Name in `CLIENT LIST` and in log lines. */

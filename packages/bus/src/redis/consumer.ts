@@ -8,6 +8,7 @@ import { isRedisError, type RedisConnection } from './connection.ts';
 import { deadKey, entriesOf, type RawEntry } from './entries.ts';
 import { goBack } from './go-back.ts';
 
+/** What one member of a consumer group works with. */
 export interface RedisConsumerParts {
 	/** Shared, for commands that do not block. */
 	commands: RedisConnection;

@@ -22,6 +22,7 @@ import { RedisTableWatch, retainInRedis } from './tables.ts';
 import { RedisTail, streamInfoOf } from './tail.ts';
 import type { TrimBounds } from './trim.ts';
 
+/** How the bus on Redis is opened. */
 export interface RedisBusOptions {
 	/** `redis:` or `rediss:`. */
 	url: string;

@@ -5,6 +5,7 @@ import type { RedisConnection } from './connection.ts';
 import { entriesOf, type RawEntry } from './entries.ts';
 import { compareIds, idBefore } from './ids.ts';
 
+/** What following a stream from a position, without a group, works with. */
 export interface RedisTailParts {
 	/** This tail's own, for blocking reads. */
 	reads: RedisConnection;

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 
+/** To which size a stream is trimmed, and how far entries that a group still needs may exceed it. */
 export interface TrimBounds {
 	/** Number of entries that a trim leaves at least. */
 	keep: number;
@@ -9,6 +10,7 @@ export interface TrimBounds {
 
 export const DEFAULT_TRIM: TrimBounds = { keep: 100_000, max: 1_000_000 };
 
+/** The size of a stream after a trim. */
 export interface Trimmed {
 	/** Number of entries held now. */
 	length: number;

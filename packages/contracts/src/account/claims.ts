@@ -1,3 +1,4 @@
+/** The claims of tokens, and the public keys that verify them. */
 import Type, { type Static } from 'typebox';
 import { validator } from '../validator.ts';
 import { ROLES, type Role } from './roles.ts';

@@ -1,3 +1,4 @@
+/** Alerts: their states, kinds and severities, and the form in which they are published. */
 import Type, { type Static } from 'typebox';
 import { METRIC_KEYS } from '../reading/metrics.ts';
 

@@ -1,3 +1,4 @@
+/** The requests that auth serves, with their answers. */
 import Type from 'typebox';
 import {
 	AccountView,

@@ -1,3 +1,4 @@
+/** The bodies of the gateway's answers. */
 import Type, { type Static } from 'typebox';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { METRIC_KEYS } from '../reading/metrics.ts';

@@ -1,3 +1,4 @@
+/** The requests that the gateway serves, with their answers. */
 import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../bus/command.ts';
 import { Corrected, CorrectionRequest, CountChange } from '../reading/count-change.ts';

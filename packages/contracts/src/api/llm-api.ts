@@ -1,3 +1,4 @@
+/** The requests that the assistant serves, with their answers. */
 import Type, { type Static } from 'typebox';
 import { CONVERSATION_BOUNDS } from './http.ts';
 import type { Operation } from './operation.ts';

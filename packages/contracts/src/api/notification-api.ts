@@ -1,3 +1,4 @@
+/** The requests that the notification service serves, with their answers. */
 import Type from 'typebox';
 import { Alert } from '../alert/alert.ts';
 import { ALERT_LIST_LIMIT } from './http.ts';

@@ -1,3 +1,4 @@
+/** The requests that twin serves, with their answers. */
 import Type from 'typebox';
 import { Room } from '../building/building.ts';
 import { ThresholdSet, Thresholds } from '../building/thresholds.ts';

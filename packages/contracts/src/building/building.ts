@@ -1,3 +1,4 @@
+/** The building JSON: its schema, and the mistakes that a schema cannot express. */
 import Type, { type Static } from 'typebox';
 import { PlaceId } from '../reading/reading.ts';
 import { type Problem, validator } from '../validator.ts';

@@ -1,3 +1,4 @@
+/** The limits of a building and its rooms, above or below which an alert opens. */
 import Type, { type Static } from 'typebox';
 import { SEVERITIES } from '../alert/alert.ts';
 import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';

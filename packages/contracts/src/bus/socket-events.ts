@@ -1,3 +1,4 @@
+/** The events of Socket.IO: between dashboards and the socket service, and between sensors and the gateway. */
 import type { Alert } from '../alert/alert.ts';
 import type { ErrorBody } from '../errors.ts';
 import type { ReadingWithCursor } from '../reading/reading.ts';

@@ -1,3 +1,4 @@
+/** The reading: as a device sends it, as it leaves the gateway, and the gaps between readings. */
 import Type, { type Static } from 'typebox';
 import { validator } from '../validator.ts';
 import { METRIC_KEYS } from './metrics.ts';

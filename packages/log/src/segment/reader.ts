@@ -3,6 +3,7 @@ import { inspectRecord, type LogRecord, nextMagic, offsetAt, recordAt } from './
 import { isThinned, recordsStart, type Segment } from './segment.ts';
 import type { Segments } from './segments.ts';
 
+/** How much one read returns at most. */
 export interface ReadLimits {
 	/** Default 1000. */
 	maxRecords?: number;

@@ -7,6 +7,7 @@ import { PublicKeys, SharedSecret } from './keys.ts';
 import { loadSecret } from './secrets.ts';
 import { Tokens } from './tokens.ts';
 
+/** The settings that decide how tokens are signed. */
 export interface TokenSettings {
 	JWT_SIGNING: 'secret' | 'keypair';
 	JWT_SECRET?: string | undefined;

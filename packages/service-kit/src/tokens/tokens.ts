@@ -1,3 +1,4 @@
+/** Signs and verifies the tokens of accounts and devices. */
 import { randomUUID } from 'node:crypto';
 import {
 	type AccountClaims,

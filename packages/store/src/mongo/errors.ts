@@ -1,3 +1,4 @@
+/** What errors of the MongoDB driver mean to callers of the store. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { Error as MongooseErrors, mongo } from 'mongoose';
 

@@ -1,3 +1,4 @@
+/** The connections of a process to MongoDB. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import { keepTrying, waitAtMost } from '@crowdvision/service-kit/retry';

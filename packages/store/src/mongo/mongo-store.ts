@@ -8,6 +8,7 @@ import { MongoReadings } from './readings.ts';
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 const COLLECTION = /^[A-Za-z][A-Za-z0-9_]{0,39}$/;
 
+/** How the stores on MongoDB are opened. */
 export interface MongoStoresOptions {
 	/**
 	 * A connection string. Everything is stored in the database it names, or in `crowdvision` if it names none. May

@@ -1,3 +1,4 @@
+/** The documents and collections in which MongoDB holds readings. */
 import type { MetricKey, Transport } from '@crowdvision/contracts';
 import type { Connection, mongo } from 'mongoose';
 import { Schema } from 'mongoose';

@@ -6,6 +6,7 @@ import type { SqlValue, Statement, StatementOutcome } from './protocol.ts';
 import type { Restoration } from './restore.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
 
+/** How a database file of the store is opened. */
 export interface SqliteFileOptions {
 	engine: Sqlite;
 	path: string;

@@ -1,3 +1,4 @@
+/** The messages between the engine and its worker thread. */
 import type { ErrorCode } from '@crowdvision/contracts';
 
 /** A value in a column of SQLite. A boolean is 0 or 1, a time is epoch ms. */

@@ -1,3 +1,4 @@
+/** Readings as time series in SQLite. */
 import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import { intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from '../intake.ts';

@@ -7,6 +7,7 @@ import { CHECKED_AT_ONCE_BYTES } from './open.ts';
 import { backupPath, backupsOf, timeOf } from './restore.ts';
 import type { UpkeepOutcome, UpkeepTask } from './upkeep-worker.ts';
 
+/** When a database file is checked and backed up. */
 export interface UpkeepOptions {
 	path: string;
 	/** Number of backups to keep, the newest ones. */
