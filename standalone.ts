@@ -62,7 +62,7 @@ async function main(): Promise<void> {
 		const services = await openServices({ bus, stores, tokens, metrics, dataDir, logger }, settings, lifecycle);
 
 		const lines = settings.DEMO ? await openDemoLines(dataDir, lifecycle, logger) : undefined;
-		const demoPorts = (lines?.ports ?? []).map((path) => ({ path, defaults: { buildingId: 'demo' } }));
+		const demoPorts = lines?.ports ?? [];
 		config.serial.push(...demoPorts);
 		const gatewayLogger = logger.child({ service: 'gateway' });
 		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger: gatewayLogger, metrics });

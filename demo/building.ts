@@ -3,6 +3,9 @@ import type { Building } from '@crowdvision/contracts';
 /** The room without a sensor: it shows "no data" until a visitor sends readings. */
 export const VISITOR_ROOM = 'studio';
 
+/** The domain that owns the building. */
+export const DEMO_DOMAIN = 'demo';
+
 const room = (
 	id: string,
 	name: string,
@@ -26,7 +29,7 @@ const room = (
 export const DEMO_BUILDING: Building & { domains: string[] } = {
 	id: 'demo',
 	name: 'Demo institute',
-	domains: ['demo'],
+	domains: [DEMO_DOMAIN],
 	rooms: [
 		room('hall', 'Main hall', 120, 0, 0, 0, 18, 12),
 		room('cafe', 'Café', 60, 0, 15, 0, 10, 12),

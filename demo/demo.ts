@@ -6,11 +6,10 @@ import type { Auth } from '@crowdvision/auth';
 import { createNullModem, type Fleet, type NullModem, startFleet } from '@crowdvision/firmware-sim';
 import type { Lifecycle, Logger } from '@crowdvision/service-kit';
 import type { Twin } from '@crowdvision/twin';
-import { DEMO_BUILDING, VISITOR_ROOM } from './building.ts';
+import { DEMO_BUILDING, DEMO_DOMAIN, VISITOR_ROOM } from './building.ts';
 import { examples } from './examples.ts';
 
 const EMAIL = 'demo@crowdvision.local';
-const DOMAIN = 'demo';
 /** The id of the device whose token the examples use. */
 const VISITOR = 'demo-device';
 const SAMPLE_EVERY_MS = 2000;
@@ -22,8 +21,8 @@ const DAY_MS = 24 * 3600_000;
 
 /** The demo's serial lines. */
 export interface DemoLines {
-	/** The ends that the gateway opens. */
-	ports: string[];
+	/** The ends that the gateway opens, as its configuration has them. */
+	ports: { path: string; defaults: { buildingId: string } }[];
 	/** The end of the simulated sensors. */
 	sensors: string;
 	/** The end that a visitor may write to. */
@@ -42,7 +41,8 @@ export async function openDemoLines(dir: string, lifecycle: Lifecycle, logger: L
 			lifecycle.onStop('serial line', () => line.close());
 			lines.push(line);
 		}
-		return { ports: lines.map(({ b }) => b), sensors: lines[0]!.a, visitor: lines[1]!.a };
+		const defaults = { buildingId: DEMO_BUILDING.id };
+		return { ports: lines.map(({ b }) => ({ path: b, defaults })), sensors: lines[0]!.a, visitor: lines[1]!.a };
 	} catch (error) {
 		logger.warn(
 			{ err: (error as Error).message },
@@ -75,9 +75,9 @@ export async function startDemo(parts: {
 		password,
 		overwritePassword: parts.password !== undefined,
 	});
-	await auth.ensureDomain(DOMAIN, account.id);
+	await auth.ensureDomain(DEMO_DOMAIN, account.id);
 	await twin.ensureBuilding(DEMO_BUILDING);
-	const scope = { domainName: DOMAIN, buildingId: DEMO_BUILDING.id };
+	const scope = { domainName: DEMO_DOMAIN, buildingId: DEMO_BUILDING.id };
 	await writeVisitorToken(join(dataDir, 'demo'), () =>
 		auth.issueDevice({ deviceId: VISITOR, name: 'for the examples', ...scope }),
 	);
@@ -92,7 +92,7 @@ export async function startDemo(parts: {
 			...(lines ? { serial: { path: lines.sensors } } : {}),
 		},
 		credentials: (deviceId, sensorIds) =>
-			auth.issueDevice({ deviceId, name: deviceId, domainName: DOMAIN, sensorIds: [...sensorIds] }),
+			auth.issueDevice({ deviceId, name: deviceId, domainName: DEMO_DOMAIN, sensorIds: [...sensorIds] }),
 		intervalMs: SAMPLE_EVERY_MS,
 		speed: SPEED,
 		utcOffsetMinutes: MORNING_MINUTES - Math.floor((Date.now() % DAY_MS) / 60_000),

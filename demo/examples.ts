@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { VISITOR_ROOM } from './building.ts';
+import { DEMO_BUILDING, VISITOR_ROOM } from './building.ts';
 
 /**
  * One command per transport that sends a reading, to paste into a shell in the project's folder. The commands read the
@@ -20,7 +20,8 @@ export function examples({
 }): string[] {
 	const token = `"$(cat ${join(dataDir, 'demo', 'token')})"`;
 	const { hostname, port } = new URL(mqtt);
-	const place = `"buildingId":"demo","roomId":"${VISITOR_ROOM}"`;
+	const buildingId = DEMO_BUILDING.id;
+	const place = `"buildingId":"${buildingId}","roomId":"${VISITOR_ROOM}"`;
 	const reading = (sensorId: string, metric: string, value: number, more = '') =>
 		`{"sensorId":"${sensorId}","metric":"${metric}","value":${value},${place}${more}}`;
 	const lines = [
@@ -29,7 +30,7 @@ export function examples({
 			`-H 'Content-Type: application/json' -d '${reading('my-http', 'peopleCount', 4)}'`,
 		'over MQTT:',
 		`  mosquitto_pub -h ${hostname} -p ${port} -u ${deviceId} -P ${token} -q 1 ` +
-			`-t telemetry/demo/${VISITOR_ROOM}/my-mqtt/temperature -m 21.5`,
+			`-t telemetry/${buildingId}/${VISITOR_ROOM}/my-mqtt/temperature -m 21.5`,
 		'over Socket.IO:',
 		`  TOKEN=${token} node --input-type=module -e "import { io } from 'socket.io-client'; ` +
 			`const s = io('${http}', { path: '/ingest/socket.io', auth: { token: process.env.TOKEN } }); ` +
