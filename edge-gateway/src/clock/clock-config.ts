@@ -29,6 +29,7 @@ export interface ClockOptions {
 	holdoverMs: number;
 }
 
+/** The options in ms, with the defaults of what the configuration leaves out. */
 export function clockOptions(config?: ClockConfig): ClockOptions {
 	const { waitFor, holdover } = filled(ClockConfig, config);
 	return { waitForMs: milliseconds(waitFor), holdoverMs: milliseconds(holdover) };

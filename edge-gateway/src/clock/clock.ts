@@ -1,3 +1,4 @@
+/** The gateway's own time, and how far it can be trusted. */
 import { join } from 'node:path';
 import type { TimeQuality } from '@crowdvision/contracts';
 import { CheckpointFile, type Log, type LogRecord } from '@crowdvision/log';

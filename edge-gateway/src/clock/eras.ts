@@ -1,3 +1,4 @@
+/** The ranges of the log with readings whose times must be corrected. */
 import type { LogRecord } from '@crowdvision/log';
 import { restamp } from './restamp.ts';
 

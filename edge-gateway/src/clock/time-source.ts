@@ -1,3 +1,4 @@
+/** Reads the clocks of the machine, and whether the system has synchronized its time. */
 import { readFileSync, statSync } from 'node:fs';
 
 /**

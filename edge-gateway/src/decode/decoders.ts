@@ -1,3 +1,4 @@
+/** Opens the decoders of the configured rules, finds the one for a message, and fills in what its rule names. */
 import { matchesFilter } from '../topics/topic-filter.ts';
 import type { DecoderRule } from './decoder-config.ts';
 import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';

@@ -1,3 +1,4 @@
+/** The table of all formats that a rule can name, and the content types that need no rule. */
 import { decodeCanonical } from './formats/canonical.ts';
 import { decodeCbor } from './formats/cbor.ts';
 import { decodeChirpstack } from './formats/chirpstack.ts';
@@ -63,7 +64,9 @@ export const FORMATS = {
 	},
 } as const satisfies Record<string, Format>;
 
+/** The name of a format, as a rule uses it. */
 export type FormatName = keyof typeof FORMATS;
+/** The names of all formats. */
 export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[];
 
 /** Content types of `POST /ingest` that need no rule. */

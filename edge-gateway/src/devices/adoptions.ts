@@ -1,3 +1,4 @@
+/** Places that staff gave to sensors at this gateway, until the service twin has registered them. */
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { type RetainedAdoption, type RetainedSensor, TABLES } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
@@ -19,6 +20,7 @@ interface StoredAdoptions {
 	retired: Record<string, Retired>;
 }
 
+/** What `Adoptions` needs. */
 export interface AdoptionsParts {
 	gatewayId: string;
 	/** Called when a sensor gets a place, by adoption or by registration. */

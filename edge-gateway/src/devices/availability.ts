@@ -1,3 +1,4 @@
+/** Keeps which sensors are online, and announces each change. */
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { CHANNELS, type DeviceEvent, type SensorStatus, type Transport } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
@@ -13,6 +14,7 @@ export interface ReadingOrigin {
 /** Called once for each change. `isReported`: the device itself reported its state. */
 export type OnChange = (event: DeviceEvent, isReported: boolean) => void;
 
+/** What `Availability` needs. */
 export interface AvailabilityParts {
 	/** Path of the file that keeps the states across restarts. */
 	path: string;

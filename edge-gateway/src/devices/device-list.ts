@@ -1,9 +1,11 @@
+/** The list of devices, sensors and quarantined sensors, as an operator may see it. */
 import type { DeviceList } from '@crowdvision/contracts';
 import type { Availability } from './availability.ts';
 import type { Devices } from './devices.ts';
 import type { Operator, Placement } from './placement.ts';
 import type { Quarantine } from './quarantine.ts';
 
+/** What the list is made of. */
 export interface DeviceListParts {
 	devices: Devices;
 	availability: Availability;

@@ -1,3 +1,4 @@
+/** Keeps which devices are connected, when each last sent, and what is wrong with it. */
 import type { DeviceStatus, Transport } from '@crowdvision/contracts';
 
 interface Entry {

@@ -1,3 +1,4 @@
+/** Adopts and replaces sensors for an operator, after checking what the operator may do. */
 import { CrowdVisionError, domainCovers, type QuarantinedSensor, type SensorPlace } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
@@ -13,6 +14,7 @@ export interface Operator {
 	requireStaff(domains: readonly string[]): void;
 }
 
+/** What `Placement` needs. */
 export interface PlacementParts {
 	availability: Availability;
 	quarantine: Quarantine;

@@ -1,3 +1,4 @@
+/** Keeps the sensors that send readings but whose place is unknown. */
 import type { QuarantinedSensor } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import { sampleOf } from '../payload.ts';

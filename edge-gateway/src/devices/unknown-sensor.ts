@@ -1,3 +1,4 @@
+/** The error for a reading whose sensor has no known place, and what the quarantine records of it. */
 import { CrowdVisionError, type MetricKey, type Problem, type Transport } from '@crowdvision/contracts';
 import type { Sender } from '../normalize/identify.ts';
 import type { Sighting } from './quarantine.ts';

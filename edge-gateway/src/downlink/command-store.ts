@@ -1,3 +1,4 @@
+/** Stores the commands under way and their outcomes on disk. */
 import type { Command, CommandResult } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 

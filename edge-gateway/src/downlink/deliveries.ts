@@ -1,3 +1,4 @@
+/** Sends commands on the channels of their devices, and expires those that are not answered. */
 import { type Command, type CommandAnswer, MAX_DEADLINE_MS } from '@crowdvision/contracts';
 import type { CommandChannel, CommandChannels } from './command-channels.ts';
 
@@ -25,6 +26,7 @@ interface Delivery {
 	repeat: NodeJS.Timeout | undefined;
 }
 
+/** What `Deliveries` needs. */
 export interface DeliveriesParts {
 	channels: CommandChannels;
 	/** Whether the device may be connected to another gateway. */

@@ -25,4 +25,5 @@ export const DownlinkConfig = Type.Object(
 );
 export type DownlinkConfig = Static<typeof DownlinkConfig>;
 
+/** The defaults of all options. */
 export const DOWNLINK_DEFAULTS: Required<DownlinkConfig> = filled(DownlinkConfig, {});

@@ -1,3 +1,4 @@
+/** Accepts commands from HTTP and from the bus, and gives each exactly one outcome. */
 import { randomUUID } from 'node:crypto';
 import { type Bus, type BusEntry, START, type Subscription } from '@crowdvision/bus';
 import {
@@ -25,6 +26,7 @@ import { problemOf, readCommand } from './read-command.ts';
  */
 const MAX_AGE_MS = 6 * 24 * 3600_000;
 
+/** What `Downlink` needs. */
 export interface DownlinkParts {
 	store: CommandStore;
 	channels: CommandChannels;

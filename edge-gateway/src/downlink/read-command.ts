@@ -1,3 +1,4 @@
+/** Reads and checks entries of the stream of commands. */
 import { type Command, command as commandOf, MAX_ARGS_BYTES, MAX_DEADLINE_MS } from '@crowdvision/contracts';
 
 /** An entry of the stream of commands, as read. */

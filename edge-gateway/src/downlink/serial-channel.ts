@@ -1,3 +1,4 @@
+/** Sends commands to a serial device, and reads its answers. */
 import type { CommandAnswer, CommandToDevice } from '@crowdvision/contracts';
 import type { CommandChannel } from './command-channels.ts';
 import { MAX_DETAIL } from './device-messages.ts';

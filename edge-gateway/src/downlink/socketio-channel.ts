@@ -1,3 +1,4 @@
+/** Sends commands to a Socket.IO device, and gets its answers from callbacks. */
 import type { GatewayToSensor, SensorToGateway } from '@crowdvision/contracts';
 import type { DefaultEventsMap, Socket } from 'socket.io';
 import type { Sender } from '../normalize/identify.ts';

@@ -1,3 +1,4 @@
+/** The discovery messages by which Home Assistant learns about sensors. */
 import { createHash } from 'node:crypto';
 import { freshMs, type MetricKey, metricDefinition, type RetainedBuilding } from '@crowdvision/contracts';
 
@@ -52,7 +53,9 @@ function plain(name: string): string {
 export const uniqueId = (gatewayId: string, { sensorId, metric }: Pick<Entity, 'sensorId' | 'metric'>) =>
 	`crowdvision_${plain(gatewayId)}_${plain(sensorId)}_${plain(metric)}`;
 
+/** Topic of an entity's discovery message. */
 export const configTopic = (prefix: string, unique: string) => `${prefix}/sensor/${unique}/config`;
+/** Topic of an entity's values. */
 export const stateTopic = (prefix: string, unique: string) => `${prefix}/sensor/${unique}/state`;
 
 /** The discovery message of an entity (https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery). */

@@ -27,6 +27,7 @@ export const HomeAssistantConfig = Type.Object(
 );
 export type HomeAssistantConfig = Static<typeof HomeAssistantConfig>;
 
+/** The options with their defaults, durations in ms. */
 export interface HomeAssistantOptions {
 	enabled: boolean;
 	prefix: string;
@@ -37,6 +38,7 @@ export interface HomeAssistantOptions {
 	forgetAfterMs: number;
 }
 
+/** Fills in the defaults of what the configuration leaves out. */
 export function homeAssistantOptions(config?: HomeAssistantConfig): HomeAssistantOptions {
 	const { enabled, prefix, user, buildings, forgetAfter } = filled(HomeAssistantConfig, config);
 	return { enabled, prefix, user, buildings, forgetAfterMs: milliseconds(forgetAfter) };

@@ -1,3 +1,4 @@
+/** Announces sensors to Home Assistant, and publishes their values for it. */
 import type { Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log } from '@crowdvision/log';
 import { keepRunning, type Logger, pause } from '@crowdvision/service-kit';

@@ -1,3 +1,4 @@
+/** Sets the counts of rooms: zeroings and corrections, each as a reading in the log. */
 import { type Adjustment, type Corrected, CrowdVisionError, METRICS } from '@crowdvision/contracts';
 import { type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';

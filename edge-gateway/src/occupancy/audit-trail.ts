@@ -1,3 +1,4 @@
+/** Records the changes of each room's count, to explain it. */
 import type { CountCause, CountChange } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import { type Change, type Effect, MAX_ROOMS } from './room-count.ts';

@@ -1,3 +1,4 @@
+/** Turns the totals of a cumulative counter into crossings: wraps, restarts, jumps, late messages. */
 import { type DoorEvent, METRICS } from '@crowdvision/contracts';
 
 /** The last total that was counted from, of a counter that counts since it was switched on. */
@@ -9,6 +10,7 @@ export interface Baseline {
 	at: number;
 }
 
+/** What is possible for a counter and its door. */
 export interface CounterLimits {
 	/** The counter continues from 0 instead of reaching this; undefined if it is not configured. */
 	wrapAt: number | undefined;
@@ -16,10 +18,13 @@ export interface CounterLimits {
 	perMinute: number;
 }
 
+/** The result of counting from one total to the next. */
 export interface Counted {
 	/** Crossings since the last message. */
 	count: number;
+	/** What was recognized, if it was not ordinary counting. */
 	detected?: DoorEvent;
+	/** The total to count from next. */
 	baseline: Baseline;
 }
 

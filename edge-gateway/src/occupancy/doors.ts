@@ -1,3 +1,4 @@
+/** The configured doors, and which rooms a crossing of a door changes. */
 import type { Problem } from '@crowdvision/contracts';
 import { filled } from '../options.ts';
 import { DoorConfig, OccupancyConfig } from './occupancy-config.ts';

@@ -1,3 +1,5 @@
+/** Estimates how far a room's count has drifted from the truth, and learns the bias of its doors. */
+
 /** The estimated errors of a room's doors. Plain data, as it is stored in the checkpoint under these names. */
 export interface DriftBelief {
 	/** The flows (a door and a direction each), in the order of `mean` after the two shared parts. */

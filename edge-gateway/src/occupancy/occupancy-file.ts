@@ -1,3 +1,4 @@
+/** Saves the state of the rooms, and restores it from the file and the log. */
 import type { Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log, type LogRecord } from '@crowdvision/log';
 import type { ChangeRecord } from './audit-trail.ts';

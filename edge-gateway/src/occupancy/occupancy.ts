@@ -1,3 +1,4 @@
+/** Counts the people in each room, with changes that can be undone until they are stored. */
 import type { Interval } from '@crowdvision/contracts';
 import type { AuditTrail, ChangeRecord } from './audit-trail.ts';
 import { Doors } from './doors.ts';

@@ -1,3 +1,4 @@
+/** Opens and closes the parts that count people. */
 import { join } from 'node:path';
 import type { CommitWorker, Log } from '@crowdvision/log';
 import { Lifecycle, type Logger } from '@crowdvision/service-kit';
@@ -11,6 +12,7 @@ import type { OccupancyConfig } from './occupancy-config.ts';
 import { OccupancyFile } from './occupancy-file.ts';
 import { Zeroing } from './zeroing.ts';
 
+/** The open parts that count people. */
 export interface OpenOccupancy {
 	occupancy: Occupancy;
 	trail: AuditTrail;

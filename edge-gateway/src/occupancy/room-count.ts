@@ -1,3 +1,4 @@
+/** The state of one room's count, and how a change alters it: a pure function. */
 import { type Adjustment, type DoorEvent, type Interval, METRICS } from '@crowdvision/contracts';
 import { type Baseline, type CounterLimits, countTotal } from './cumulative-counter.ts';
 import {
@@ -10,6 +11,7 @@ import {
 	withoutFlows,
 } from './drift-model.ts';
 
+/** Into the room or out of it. */
 export type Direction = 'in' | 'out';
 
 /** The limits of a door's counter, and how wrong its counts may be. */

@@ -1,3 +1,4 @@
+/** Sets rooms to empty at night, or when they have been quiet for long. */
 import type { Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
 import { milliseconds } from '../measures.ts';
@@ -15,6 +16,7 @@ interface Rule {
 	quietForMs: number | undefined;
 }
 
+/** What `Zeroing` needs. */
 export interface ZeroingParts {
 	config: OccupancyConfig;
 	occupancy: Occupancy;

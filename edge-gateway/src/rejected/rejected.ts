@@ -1,3 +1,4 @@
+/** The list of refused frames: stored on disk, searched, and loaded for a replay. */
 import type { ErrorCode, Rejection, Transport } from '@crowdvision/contracts';
 import { type CommitWorker, Log, type LogRecord } from '@crowdvision/log';
 import type { FrameContext } from '../decode/message/candidate.ts';

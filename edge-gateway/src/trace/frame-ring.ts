@@ -1,3 +1,4 @@
+/** A ring buffer of the last frames of one transport or port. */
 import type { Transport } from '@crowdvision/contracts';
 import type { Sender } from '../normalize/identify.ts';
 

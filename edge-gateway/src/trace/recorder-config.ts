@@ -17,12 +17,14 @@ export const RecorderConfig = Type.Object(
 );
 export type RecorderConfig = Static<typeof RecorderConfig>;
 
+/** The options with their defaults. */
 export interface RecorderOptions {
 	frames: number;
 	maxBytes: number;
 	disk: boolean;
 }
 
+/** Fills in the defaults of what the configuration leaves out. */
 export function recorderOptions(config?: RecorderConfig): RecorderOptions {
 	const { frames, maxBytes, disk } = filled(RecorderConfig, config);
 	return { frames, maxBytes: bytes(maxBytes), disk };

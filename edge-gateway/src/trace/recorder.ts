@@ -1,3 +1,4 @@
+/** Records the last raw messages in memory, and on disk if configured. */
 import { rename, writeFile } from 'node:fs/promises';
 import type { Sender } from '../normalize/identify.ts';
 import { encodePayload, type Payload, withoutTokens } from '../payload.ts';

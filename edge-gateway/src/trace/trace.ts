@@ -1,3 +1,4 @@
+/** Records what happened to messages: failures always, successes only while they are followed. */
 import type { Stage, Transport } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 

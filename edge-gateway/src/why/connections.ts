@@ -1,3 +1,4 @@
+/** Describes the state of Redis, bridges, consumers and devices for the explainer. */
 import type { Log } from '@crowdvision/log';
 import type { Bridges } from '../bridge/bridges.ts';
 import type { BridgeReport } from '../bridge/link/bridge-report.ts';

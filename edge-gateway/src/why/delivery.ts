@@ -1,3 +1,4 @@
+/** Says which consumers have a stored reading, and which do not have it yet. */
 import { freshMs, type Reading, type StageReport, type Verdict } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { iso, stage } from './message-report.ts';
@@ -23,6 +24,7 @@ export interface WaitingBridge {
 	queued: number;
 }
 
+/** What `deliveryOf` reads. */
 export interface DeliveryParts {
 	log: Log;
 	consumers: () => ConsumerState[];

@@ -1,3 +1,4 @@
+/** Explains what happened to messages: the answer of `why`. */
 import { type Reading, VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { sampleOf } from '../payload.ts';
 import { concerns, type Rejected } from '../rejected/rejected.ts';
@@ -8,6 +9,7 @@ import type { Explanation, MessageReport, Question } from './explanation.ts';
 import { domainsOf, failureReports, iso, lostAs, refusalReport, stage, withEvents } from './message-report.ts';
 import { readingReport, SEARCHED_READINGS, type StoredReadingParts, storedReports } from './stored-readings.ts';
 
+/** What `Explainer` reads. */
 export interface ExplainerParts extends StoredReadingParts {
 	rejected: Rejected;
 	recorder: Recorder;

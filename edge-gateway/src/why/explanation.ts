@@ -1,3 +1,4 @@
+/** The types of the explainer: its question and its answer. */
 import type * as api from '@crowdvision/contracts';
 import type { TraceFilter } from '../trace/trace.ts';
 

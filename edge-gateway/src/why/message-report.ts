@@ -28,6 +28,7 @@ const LOST: Readonly<Record<string, string>> = {
 /** Epoch ms as ISO 8601. */
 export const iso = (at: number) => new Date(at).toISOString();
 
+/** The domains of a message whose sender is of this domain. */
 export const domainsOf = (domainName: string | undefined): readonly string[] =>
 	domainName === undefined ? [] : [domainName];
 

@@ -1,3 +1,4 @@
+/** Finds readings in the log, and reports where they were delivered. */
 import type { Reading, StageReport } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
@@ -9,6 +10,7 @@ export const SEARCHED_READINGS = 50_000;
 const PAGE = 2000;
 const PAGE_BYTES = 16 * 1024 * 1024;
 
+/** What the reports of stored readings are made from. */
 export interface StoredReadingParts extends DeliveryParts {
 	registry: Pick<Registry, 'building'>;
 }

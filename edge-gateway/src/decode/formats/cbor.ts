@@ -1,3 +1,4 @@
+/** Reads CBOR (RFC 8949) strictly, and decodes the gateway's own format in CBOR. */
 import { type DecodeOptions, decode } from 'cborg';
 import type { Decoded } from '../message/candidate.ts';
 import { DecodeError } from '../message/candidate.ts';

@@ -1,3 +1,4 @@
+/** What the decoders of LoRaWAN network servers share: keys of decoded payloads, and frame counters. */
 import type { MetricKey } from '@crowdvision/contracts';
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { sensorIdOf } from './sensor-id.ts';

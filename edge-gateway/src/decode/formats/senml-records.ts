@@ -1,3 +1,4 @@
+/** Resolves the base fields and times of SenML records (RFC 8428). */
 import { DecodeError } from '../message/candidate.ts';
 
 /** A SenML record under its JSON labels, as received. */

@@ -1,3 +1,4 @@
+/** The decoder of SenML (RFC 8428), as JSON and as CBOR. */
 import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';

@@ -1,3 +1,4 @@
+/** The decoder of Shelly devices. */
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { sensorIdFrom } from './sensor-id.ts';

@@ -1,3 +1,4 @@
+/** Reads Sparkplug B payloads, and writes the command that requests a rebirth. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { DecodeError } from '../message/candidate.ts';
 
@@ -16,8 +17,11 @@ export interface SparkplugMetric {
 	quality: number | undefined;
 }
 
+/** The fields of a Sparkplug B payload that the decoder uses. */
 export interface SparkplugPayload {
+	/** Epoch ms. */
 	timestamp: number | undefined;
+	/** Sequence number, 0 to 255. */
 	seq: number | undefined;
 	metrics: SparkplugMetric[];
 }

@@ -1,3 +1,4 @@
+/** The decoder of Sparkplug B, which keeps the aliases of each edge node. */
 import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Decoder, Decoding, Message, NoReading } from '../message/decoder.ts';

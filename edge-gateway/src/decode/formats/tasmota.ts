@@ -1,3 +1,4 @@
+/** The decoder of Tasmota devices. */
 import type { Decoded } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { sensorIdFrom } from './sensor-id.ts';

@@ -1,3 +1,4 @@
+/** The decoder of uplinks from The Things Stack (LoRaWAN). */
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';

@@ -1,3 +1,4 @@
+/** What the decoders of vendor formats share: tables of keys, and access to members of received objects. */
 import type { MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Message } from '../message/decoder.ts';
@@ -16,6 +17,7 @@ export interface VendorMetric {
  */
 export type VendorTable = Readonly<Record<string, VendorMetric>>;
 
+/** A JSON object as received. */
 export type JsonObject = Record<string, unknown>;
 
 /** An own member of a received object; never an inherited one. */
@@ -25,6 +27,7 @@ export function member(value: unknown, key: string): unknown {
 		: undefined;
 }
 
+/** Whether a value is an object other than an array. */
 export function isObject(value: unknown): value is JsonObject {
 	return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+/** The decoder of Zigbee2MQTT. */
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from './vendor.ts';
 

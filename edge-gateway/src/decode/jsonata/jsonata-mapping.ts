@@ -1,3 +1,4 @@
+/** Checks JSONata mappings, and converts errors of JSONata into mistakes with a position. */
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import jsonata from 'jsonata';
 import { type MappingMistake, toMistake } from './jsonata-mapping.ts';
 
+/** What the thread is started with. */
 export interface MappingData {
 	mapping: string;
 	/** Limits at which JSONata itself stops, with a reason: ms, calls deep, items of an array. */

@@ -1,3 +1,4 @@
+/** The decoder that maps messages by a JSONata expression, in a worker thread for each mapping. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { CrowdVisionError } from '@crowdvision/contracts';

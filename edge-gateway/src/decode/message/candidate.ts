@@ -1,3 +1,4 @@
+/** What decoders return: candidates for readings, or a DecodeError. */
 import type { Problem } from '@crowdvision/contracts';
 
 /** A decoded reading with the names of the contract, not yet validated. */

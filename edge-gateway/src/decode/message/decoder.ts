@@ -1,3 +1,4 @@
+/** The interface of a decoder: the message it gets, and its result. */
 import type { Decoded } from './candidate.ts';
 
 /** A message as the decoder gets it. */
@@ -21,6 +22,7 @@ export const NO_READING = {
 	nothing_mapped: 'its mapping returns nothing for it',
 	unknown_alias: 'it names its metrics by aliases whose birth was not received; a rebirth was requested',
 } as const;
+/** A reason from `NO_READING`. */
 export type NoReading = keyof typeof NO_READING;
 
 /** The readings of a message, at least one; or why it holds none. */
