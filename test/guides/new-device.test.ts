@@ -54,7 +54,7 @@ describe('docs/new-device.md', () => {
 		await shell.run(here(next()));
 		await shell.run(here(next()));
 		const why = await shell.run(here(next()));
-		expect(why).toMatch(/^acme-A7-113: unknown device\n.*\bit is in quarantine\b/);
+		expect(why).toMatch(/^acme-A7-113: unknown device\n.*\bthe sensor is quarantined\b/);
 		expect(why).toMatch(/What to do: Adopt the sensor\b/);
 		const quarantined = await shell.run(here(next()));
 		expect(quarantined).toContain("sensorId: 'acme-A7-113'");
