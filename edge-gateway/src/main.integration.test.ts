@@ -37,7 +37,7 @@ async function start(): Promise<string> {
 	return running.ready[1]!;
 }
 
-/** Runs to its end. */
+/** Runs the program until it exits. */
 async function run(
 	args: string[],
 	more?: Record<string, string>,
@@ -48,7 +48,7 @@ async function run(
 }
 
 describe('the count of a room', () => {
-	it('survives a stop, and a kill -9 after it: restored from the checkpoint and from the log behind it', async () => {
+	it('survives a stop and a kill -9 after it, from the checkpoint and the log after it', async () => {
 		const token = await new Tokens(JWT_SECRET).signDevice({ id: 'door', domainName: 'local', buildingId: 'b' });
 		let seq = 0;
 		const cross = async (url: string, metric: 'peopleIn' | 'peopleOut', value: number) => {
@@ -89,7 +89,7 @@ describe('the count of a room', () => {
 });
 
 describe('npm run gateway', () => {
-	it('-- check says that the configuration is valid, or every mistake, and opens nothing', async () => {
+	it('-- check reports that the configuration is valid, or every mistake, and opens nothing', async () => {
 		await writeFile(join(dir, 'gateway.yaml'), 'log:\n  maxBytes: 1GiB\n');
 		expect(await run(['check'])).toEqual({ code: 0, stdout: 'the configuration is valid\n', stderr: '' });
 		await writeFile(join(dir, 'gateway.yaml'), 'log:\n  maxBytes: much\n  whenful: refuse\n');
@@ -102,7 +102,7 @@ describe('npm run gateway', () => {
 		]);
 	});
 
-	it('-- token makes a token that the gateway takes, with a secret of its own', async () => {
+	it('-- token prints a token that the gateway accepts, also with a secret of its own', async () => {
 		const made = await run(['token', '--device', 'd1', '--building', 'b', '--sensors', 's1,s2'], { JWT_SECRET: '' });
 		expect(made).toMatchObject({ code: 0, stderr: '' });
 		const { JWT_SECRET: _secret, ...without } = env();
@@ -116,7 +116,7 @@ describe('npm run gateway', () => {
 		expect([(await post('s1')).status, (await post('s3')).status]).toEqual([202, 403]);
 	});
 
-	it('is answered with how to use it where it was not understood', async () => {
+	it('prints its usage for options that it does not understand', async () => {
 		const [nonsense, incomplete] = await Promise.all([run(['nonsense']), run(['token', '--devise', 'd'])]);
 		for (const { code, stderr } of [nonsense, incomplete]) {
 			expect(code).toBe(1);
@@ -124,7 +124,7 @@ describe('npm run gateway', () => {
 		}
 	});
 
-	it('says which port is taken, and leaves nothing behind', async () => {
+	it('exits with 1 and names the port that is in use', async () => {
 		const url = await start();
 		const second = await run([], { PORT: new URL(url).port, DATA_DIR: join(dir, 'other') });
 		expect(second.code).toBe(1);

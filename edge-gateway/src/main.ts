@@ -26,22 +26,24 @@ import { type GatewayConfig, readGatewayConfig } from './configuration/gateway-c
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
 import { adoptSensor, listDevices } from './control/device-commands.ts';
 import { dryRun } from './control/dry-run-command.ts';
-import { why } from './control/why.ts';
+import { why } from './control/why-command.ts';
 import { openTelemetryLog } from './gateway/storage.ts';
 import { createGateway } from './gateway.ts';
 
-const USAGE = `usage: npm run gateway                     run the gateway alone
-       npm run gateway -- check            validate the environment and gateway.yaml, and exit
-       npm run gateway -- dry-run FILE     what another gateway.yaml would have made of the messages that came last; changes nothing
-       npm run gateway -- token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
-                                           make a device token with this gateway's secret
-       npm run gateway -- why <sensor | topic | id> [--json]
-                                           what became of the messages of a sensor or device, of a topic, or of one reading
-       npm run gateway -- devices          what is connected, and which sensors are in quarantine
-       npm run gateway -- adopt <sensor> <building> <room>
-                                           give a sensor in quarantine its room`;
+const USAGE = `usage: npm run gateway [-- COMMAND]
 
-/** The gateway as its own process, on a Pi. */
+without a command   run the gateway on its own
+check               validate the environment and gateway.yaml, and exit
+dry-run FILE        try another gateway.yaml on the last messages; changes nothing
+token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
+                    make a device token with this gateway's secret
+why <sensor | topic | id> [--json]
+                    what became of the messages of a sensor or device, of a topic, or of one reading
+devices             list connected devices and sensors in quarantine
+adopt <sensor> <building> <room>
+                    give a sensor in quarantine its room`;
+
+/** Runs the gateway as a process of its own, as on a Raspberry Pi. */
 async function run(configuration: StartedConfiguration): Promise<void> {
 	const { config } = configuration;
 	const logger = createLogger('gateway', config.logLevel);
@@ -89,7 +91,7 @@ function tokensOf({ jwtSigning, jwtSecret, jwtSecretPrevious, dataDir }: Gateway
 	});
 }
 
-/** Makes a device token where there is no auth service at hand. */
+/** Prints a device token, for a gateway without an auth service. */
 async function makeToken(config: GatewayConfig, options: string[]): Promise<void> {
 	const given = new Map<string, string>();
 	for (let i = 0; i < options.length; i += 2) {
@@ -105,7 +107,7 @@ async function makeToken(config: GatewayConfig, options: string[]): Promise<void
 	const sensors = given.get('--sensors');
 	if (config.jwtSigning === 'keypair')
 		throw new SettingsError(
-			'JWT_SIGNING is keypair: only auth makes device tokens (POST /auth/domains/{name}/devices)',
+			'JWT_SIGNING is keypair, so only auth can make device tokens (POST /auth/domains/{name}/devices)',
 		);
 	const token = await tokensOf(config).signDevice({
 		id,

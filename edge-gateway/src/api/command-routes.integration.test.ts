@@ -20,28 +20,28 @@ afterEach(() => world.stop());
 const post = (sensorId: string, body: unknown, { token = staff, query = '' } = {}) =>
 	world.call('POST', `/devices/${sensorId}/command${query}`, { token, body });
 
-/** A device that speaks for the registered sensor, and answers so, or not at all. */
+/** A device that sends for the registered sensor and answers commands like this, or not at all. */
 async function device(
 	answer?: { ok: boolean; detail?: string },
 	scope: { domainName?: string; sensorIds: string[] } = { sensorIds: ['registered'] },
 ) {
-	const heard: CommandToDevice[] = [];
+	const received: CommandToDevice[] = [];
 	const socket = await sensorSocket(world.url, { token: await world.token('d1', scope) });
 	socket.on('command', (command, done) => {
-		heard.push(command);
+		received.push(command);
 		if (answer) done?.(answer);
 	});
-	return heard;
+	return received;
 }
 
 describe('POST /devices/{sensorId}/command', () => {
-	it('is on its way with 202, and says what became of it to who waits', async () => {
-		const heard = await device({ ok: true, detail: 'blinked' });
+	it('answers 202 for a command on its way, and with ?wait its outcome', async () => {
+		const received = await device({ ok: true, detail: 'blinked' });
 		const { status, body } = await post('registered', { name: 'identify', args: { times: 2 }, timeoutMs: 8000 });
 		expect({ status, body }).toEqual({ status: 202, body: { id: expect.any(String) } });
 		expect(await results.of(body.id as string)).toMatchObject({ sensorId: 'registered', outcome: 'executed' });
-		expect(heard).toMatchObject([{ id: body.id, name: 'identify', args: { times: 2 } }]);
-		expect(heard[0]!.ttlMs).toBeLessThanOrEqual(8000);
+		expect(received).toMatchObject([{ id: body.id, name: 'identify', args: { times: 2 } }]);
+		expect(received[0]!.ttlMs).toBeLessThanOrEqual(8000);
 		const waited = await post('registered', { name: 'identify' }, { query: '?wait' });
 		expect(waited).toMatchObject({
 			status: 200,
@@ -49,7 +49,7 @@ describe('POST /devices/{sensorId}/command', () => {
 		});
 	});
 
-	it('waits for a device that is not there, by way of the bus, until the deadline', async () => {
+	it('waits on the bus for a device that is not connected, until the deadline', async () => {
 		const late = await post('registered', { name: 'identify', timeoutMs: 300 }, { query: '?wait' });
 		expect(late).toMatchObject({ status: 200, body: { outcome: 'expired', detail: 'the device was not connected' } });
 		const waiting = post('registered', { name: 'identify', timeoutMs: 20_000 }, { query: '?wait=1' });
@@ -58,7 +58,7 @@ describe('POST /devices/{sensorId}/command', () => {
 		expect(await waiting).toMatchObject({ status: 200, body: { outcome: 'failed', detail: 'jammed' } });
 	});
 
-	it("is for staff of the sensor's building, or of its device's domain where nobody registered it", async () => {
+	it("is for staff of the sensor's building, or of its device's domain if it is not registered", async () => {
 		await device({ ok: true });
 		const as = (membership: Membership) =>
 			world.account(membership).then((token) => post('registered', { name: 'identify' }, { token }));
@@ -72,7 +72,7 @@ describe('POST /devices/{sensorId}/command', () => {
 		expect((await post('unregistered', { name: 'identify' })).status).toBe(202);
 		expect((await post('foreign', { name: 'identify' })).body.error).toMatchObject({ code: 'not_found' });
 		expect((await world.call('POST', '/devices/registered/command', { body: { name: 'identify' } })).status).toBe(401);
-		// Of a building nobody told of, nobody is staff.
+		// An unknown building has no staff.
 		await world.bus.retain(
 			TABLES.sensors,
 			'lost',
@@ -82,16 +82,16 @@ describe('POST /devices/{sensorId}/command', () => {
 	});
 
 	it.each([
-		['no name', {}, '/name'],
-		['a name no device could read', { name: 'a b' }, '/name'],
-		['a deadline that is over', { name: 'x', deadline: 1000 }, '/deadline'],
-		['no time at all', { name: 'x', timeoutMs: 0 }, '/timeoutMs'],
-		['something it does not know', { name: 'x', when: 'now' }, '/when'],
+		['a missing name', {}, '/name'],
+		['an invalid name', { name: 'a b' }, '/name'],
+		['a deadline in the past', { name: 'x', deadline: 1000 }, '/deadline'],
+		['a timeout of 0', { name: 'x', timeoutMs: 0 }, '/timeoutMs'],
+		['an unknown field', { name: 'x', when: 'now' }, '/when'],
 	])('refuses %s', async (_what, body, path) => {
 		expect((await post('registered', body)).body.error).toMatchObject({ code: 'invalid', path });
 	});
 
-	it('refuses arguments that no microcontroller could hold, and deadlines too far ahead', async () => {
+	it('refuses arguments too large for a microcontroller, and deadlines too far ahead', async () => {
 		expect((await post('registered', { name: 'x', args: 'x'.repeat(5000) })).body.error).toMatchObject({
 			code: 'invalid',
 		});
@@ -101,8 +101,8 @@ describe('POST /devices/{sensorId}/command', () => {
 	});
 });
 
-describe('bounds', () => {
-	it('so many a second to one sensor, and twice that at once', async () => {
+describe('the limits of commands', () => {
+	it('allow perSecond to one sensor on average, twice that at once, and refuse more with 429', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, perSecond: 1 } } });
 		await device({ ok: true });
@@ -114,7 +114,7 @@ describe('bounds', () => {
 		expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
 	});
 
-	it('so many under way to one sensor, connected or not; one more from the bus fails at once, and holds up nobody', async () => {
+	it('allow mostPerSensor to one sensor; one more from the bus fails at once and delays no other', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostPerSensor: 2, perSecond: 1000 } } });
 		const far = { name: 'identify', timeoutMs: 3600_000 };
@@ -136,7 +136,7 @@ describe('bounds', () => {
 		expect(await results.of('others')).toMatchObject({ outcome: 'executed' });
 	});
 
-	it('a quarter of all in one domain, with those below it', async () => {
+	it('allow a quarter of mostUnderWay to one domain and its subdomains', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 8, perSecond: 1000 } } });
 		await world.bus.retain(
@@ -166,7 +166,7 @@ describe('bounds', () => {
 		);
 	});
 
-	it('so many a second to one sensor, also where no device is connected', async () => {
+	it('allow perSecond to one sensor also while its device is not connected', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, perSecond: 1 } } });
 		const answers = [];
@@ -175,15 +175,15 @@ describe('bounds', () => {
 		expect(answers.find(({ status }) => status === 429)?.body.error).toMatchObject({ code: 'rate_limited' });
 	});
 
-	it('so many under way at once; those on the bus wait there for room', async () => {
+	it('allow mostUnderWay at once; further commands wait on the bus for room', async () => {
 		await world.stop();
 		await open({ settings: { downlink: { ...DOWNLINK_DEFAULTS, mostUnderWay: 1, perSecond: 1000 } } });
 		await world.bus.append('commands', [
 			commandOf('late', { inMs: 1500 }),
 			commandOf('patient', { sensorId: 'window', inMs: 60_000 }),
 		]);
-		const heard = await device({ ok: true }, { sensorIds: ['window'] });
-		expect(heard).toEqual([]);
+		const received = await device({ ok: true }, { sensorIds: ['window'] });
+		expect(received).toEqual([]);
 		expect(await results.of('late')).toMatchObject({ outcome: 'expired' });
 		expect(await results.of('patient')).toMatchObject({ outcome: 'executed' });
 	});

@@ -13,8 +13,8 @@ export interface CommandRouteParts {
 	availability: Availability;
 }
 
-/** What is waited beyond the deadline for an outcome that is on its way. */
-const PATIENCE_MS = 10_000;
+/** How long to wait after the deadline for an outcome that is on its way. */
+const GRACE_MS = 10_000;
 
 /** `POST /devices/{sensorId}/command`, behind a guard that lets staff through. */
 export function addCommandRoutes(
@@ -28,15 +28,15 @@ export function addCommandRoutes(
 		if (request.query.wait === undefined) return void response.status(202).json({ id });
 		const gone = new AbortController();
 		response.once('close', () => gone.abort());
-		const patience = AbortSignal.timeout(Math.max(0, deadline - Date.now()) + PATIENCE_MS);
+		const patience = AbortSignal.timeout(Math.max(0, deadline - Date.now()) + GRACE_MS);
 		const result = await downlink.outcome(id, AbortSignal.any([gone.signal, patience]));
 		if (result) response.json(result);
 		else response.status(202).json({ id });
 	});
 
 	/**
-	 * @throws CrowdVisionError `not_found` for a sensor that nobody knows, or not the caller's to know of; `forbidden`
-	 * for who is not staff of it.
+	 * @throws CrowdVisionError `not_found` for a sensor that is unknown, or that the caller may not know of; `forbidden`
+	 * for a caller who is not on its staff
 	 */
 	function requireStaffOf(request: Request, sensorId: string): void {
 		const registered = registry.sensor(sensorId);
@@ -45,7 +45,7 @@ export function addCommandRoutes(
 			requireRole(callerOf(request), owners, 'business_staff', 'sensor');
 			return;
 		}
-		// On its own, or of a sensor that only tells its place itself, the gateway goes by the device.
+		// Without a registered building, the domain of the sensor's device counts.
 		const channel = channels.of(sensorId) ?? availability.get(sensorId);
 		if (!channel || registered || !mayLookAt(request, registry, channel.domainName))
 			throw new CrowdVisionError('not_found', 'There is no such sensor');

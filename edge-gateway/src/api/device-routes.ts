@@ -5,7 +5,7 @@ import type { Operator } from '../devices/placement.ts';
 import type { Registry } from '../registry.ts';
 import { mayLookAt } from './access.ts';
 
-/** `/devices`, and what makes a stranger one of them. Behind a guard that lets staff through. */
+/** `/devices`, and adopting and replacing sensors. Behind a guard that lets staff through. */
 export function addDeviceRoutes(router: Router, parts: DeviceListParts & { registry: Registry }): void {
 	const { placement, registry } = parts;
 	const operatorOf = (request: Request): Operator => ({

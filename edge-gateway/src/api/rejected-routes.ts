@@ -50,9 +50,9 @@ function visibleTo(request: Request, registry: Registry): (rejection: Rejection)
 }
 
 /** Epoch ms. @throws CrowdVisionError `invalid` */
-function time(told: string | number | undefined, path: string): number | undefined {
-	if (told === undefined || typeof told === 'number') return told;
-	const at = /^\d+$/.test(told) ? Number(told) : Date.parse(told);
+function time(stated: string | number | undefined, path: string): number | undefined {
+	if (stated === undefined || typeof stated === 'number') return stated;
+	const at = /^\d+$/.test(stated) ? Number(stated) : Date.parse(stated);
 	if (Number.isNaN(at)) throw new CrowdVisionError('invalid', `${path} must be a time: epoch ms or ISO 8601`, { path });
 	return at;
 }

@@ -21,10 +21,7 @@ import type { Adjustments } from '../occupancy/adjustments.ts';
 import type { AuditTrail } from '../occupancy/audit-trail.ts';
 import type { Registry } from '../registry.ts';
 
-/**
- * `/rooms/{buildingId}/{roomId}`: why a room's count is what it is, and saying what it is. For staff of the building's
- * domains.
- */
+/** `/rooms/{buildingId}/{roomId}`: correcting a room's count, and its audit. For staff of the building's domains. */
 export function addRoomRoutes(
 	router: Router,
 	{
@@ -52,8 +49,9 @@ export function addRoomRoutes(
 }
 
 /**
- * @throws CrowdVisionError `not_found` for a building that is unknown or foreign, and a room it does not have;
- * `forbidden` for who is not of its staff.
+ * The room that a request names.
+ * @throws CrowdVisionError `not_found` for an unknown building, one of another domain, or an unknown room; `forbidden`
+ * for a caller who is not on the staff of the building
  */
 function roomOf(request: Request, registry: Registry): { buildingId: string; roomId: string } {
 	const { buildingId, roomId } = request.params as { buildingId: string; roomId: string };

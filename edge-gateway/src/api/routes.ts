@@ -10,8 +10,8 @@ import { addRejectedRoutes, type RejectedRouteParts } from './rejected-routes.ts
 import { addTraceRoutes, type TraceRouteParts } from './trace-routes.ts';
 
 /**
- * What staff may look at, without the prefix `/gateway`. Each sees what is of its domains; what is the machine's own,
- * its admins' (access.ts).
+ * The HTTP API for staff, without the prefix `/gateway`. Everyone sees what belongs to their domains; who sees what
+ * belongs to the machine, access.ts decides.
  */
 export function gatewayRoutes({
 	tokens,

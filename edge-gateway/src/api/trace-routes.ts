@@ -20,14 +20,14 @@ export interface TraceRouteParts {
 }
 
 /**
- * `GET /trace`, behind a guard that lets staff through: what became of a device's messages, and following them from now
+ * `GET /trace`, behind a guard that lets staff through: what became of a device's messages. Also follows them from now
  * on.
  */
 export function addTraceRoutes(router: Router, { trace, explainer, registry }: TraceRouteParts): void {
 	router.get('/trace', async (request, response) => {
 		const { minutes, limit, ...question } = parseBody(traceQuery, request.query);
 		if (question.id !== undefined && Object.keys(question).length > 1)
-			throw new CrowdVisionError('invalid', '/id must be the only thing asked about', { path: '/id' });
+			throw new CrowdVisionError('invalid', '/id cannot be combined with other parameters', { path: '/id' });
 		const now = Date.now();
 		const { id, ...filter } = question;
 		if (id === undefined && Object.keys(filter).length > 0)
@@ -38,7 +38,7 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 			visibleTo(request, registry),
 		);
 		const until = trace.watchedUntil(filter);
-		// Ports and bridges are this machine's own: what is wrong with them is not every tenant's to know.
+		// Ports and bridges belong to the machine: not every tenant may know what is wrong with them.
 		const troubles = mayLookAt(request, registry, undefined) ? explained.troubles : [];
 		const messages = explained.messages.map(({ domains, ...message }) => message);
 		response.json({

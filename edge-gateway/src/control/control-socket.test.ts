@@ -2,30 +2,33 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '@crowdvision/testing/wait';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { askGateway, ControlSocket } from './control-socket.ts';
 
-async function door(folder: string): Promise<{ path: string; door: ControlSocket }> {
+async function socketIn(folder: string): Promise<{ path: string; socket: ControlSocket }> {
 	const dir = await mkdtemp(join(tmpdir(), folder));
 	onTestFinished(() => rm(dir, { recursive: true }));
 	const path = join(dir, 'why.sock');
-	return { path, door: new ControlSocket(path, { '/why': async () => ({ well: true }) }) };
+	return { path, socket: new ControlSocket(path, { '/why': async () => ({ well: true }) }) };
 }
 
-it('answers what is no path as it answers what it does not know', async () => {
-	const { path, door: opened } = await door('crowdvision-door-');
-	await opened.open();
-	onTestFinished(() => opened.close());
-	await expect(askGateway(path, '//')).rejects.toThrow();
-	expect(await askGateway(path, '/why')).toEqual({ well: true });
-});
+describe('the control socket', () => {
+	it('answers an invalid path with an error, as it does an unknown one', async () => {
+		const { path, socket } = await socketIn('crowdvision-control-');
+		await socket.open();
+		onTestFinished(() => socket.close());
+		await expect(askGateway(path, '//')).rejects.toThrow();
+		await expect(askGateway(path, '/unknown')).rejects.toThrow('does not know the request /unknown');
+		expect(await askGateway(path, '/why')).toEqual({ well: true });
+	});
 
-it('holds no folder open whose path was too long, once it is asked or closed', async () => {
-	const open = async () => (await readdir('/proc/self/fd')).length;
-	const { path, door: opened } = await door(`crowdvision-${'long-'.repeat(20)}`);
-	const before = await open();
-	await opened.open();
-	for (let i = 0; i < 20; i++) expect(await askGateway(path, '/why')).toEqual({ well: true });
-	await opened.close();
-	await waitFor('all to be closed', async () => (await open()) <= before + 5);
+	it('works below a path that is too long for a socket, and keeps no folder open afterwards', async () => {
+		const openFiles = async () => (await readdir('/proc/self/fd')).length;
+		const { path, socket } = await socketIn(`crowdvision-${'long-'.repeat(20)}`);
+		const before = await openFiles();
+		await socket.open();
+		for (let i = 0; i < 20; i++) expect(await askGateway(path, '/why')).toEqual({ well: true });
+		await socket.close();
+		await waitFor('all folders to be closed', async () => (await openFiles()) <= before + 5);
+	});
 });

@@ -3,20 +3,21 @@ import { createServer, request, type Server } from 'node:http';
 import { dirname, join } from 'node:path';
 import { SettingsError } from '@crowdvision/service-kit';
 
-/** A path of a socket may have so many bytes (sun_path of Linux has 108, of others 104). */
-const LONGEST_PATH = 100;
+/** Most bytes in the path of a Unix socket (`sun_path`: 108 on Linux, 104 elsewhere), with some to spare. */
+const MAX_PATH_BYTES = 100;
+const TIMEOUT_MS = 30_000;
 
-/** Where the local door of a gateway is. */
+/** Where the control socket of a gateway is. */
 export function controlSocketPath(dataDir: string): string {
 	return join(dataDir, 'gateway', 'why.sock');
 }
 
-/** What is answered at each path, from the query of what is asked. What they throw is told to who asks. */
+/** The answer at each path, from the query of the request. The message of an error they throw is sent to the caller. */
 export type ControlAnswers = Record<string, (query: URLSearchParams) => Promise<unknown>>;
 
 /**
- * A door for commands on this machine, such as `why`: a socket in the data folder that only the gateway's own user may
- * open (mode 0600). Who may open it may do what the gateway's owner may, and nobody needs a token for it.
+ * The control socket: HTTP over a Unix socket in the data folder, for commands on this machine such as `why`. Only the
+ * gateway's own user can open it (mode 0600), and may then do everything without a token.
  */
 export class ControlSocket {
 	readonly #path: string;
@@ -28,13 +29,13 @@ export class ControlSocket {
 		this.#answers = new Map(Object.entries(answers));
 	}
 
-	/** Resolves when it is open. @throws what the system says, where it cannot be opened. */
+	/** Resolves when it is open. @throws the system's error if it cannot be opened */
 	async open(): Promise<void> {
 		mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-		// What a gateway that was killed has left.
+		// A killed gateway leaves its socket behind.
 		rmSync(this.#path, { force: true });
-		const server = createServer((asked, response) => {
-			this.#answerTo(asked.url ?? '/').then(
+		const server = createServer((incoming, response) => {
+			this.#answer(incoming.url ?? '/').then(
 				(answer) => response.setHeader('content-type', 'application/json').end(JSON.stringify(answer)),
 				(error: Error) => {
 					response.statusCode = 400;
@@ -44,18 +45,18 @@ export class ControlSocket {
 				},
 			);
 		});
-		const way = reachable(this.#path);
+		const socket = reachable(this.#path);
 		try {
 			await new Promise<void>((resolve, reject) => {
 				server.once('error', reject);
-				server.listen(way.path, () => resolve());
+				server.listen(socket.path, () => resolve());
 			});
 		} catch (error) {
-			way.release();
+			socket.release();
 			throw error;
 		}
-		// By the same path the server removes the socket when it closes.
-		server.once('close', way.release);
+		// The server removes the socket by the same path when it closes, so the path must be valid until then.
+		server.once('close', socket.release);
 		chmodSync(this.#path, 0o600);
 		this.#server = server;
 	}
@@ -69,25 +70,26 @@ export class ControlSocket {
 		rmSync(this.#path, { force: true });
 	}
 
-	async #answerTo(asked: string): Promise<unknown> {
-		const url = URL.parse(asked, 'http://local');
+	async #answer(requested: string): Promise<unknown> {
+		const url = URL.parse(requested, 'http://local');
 		const answer = url && this.#answers.get(url.pathname);
 		if (!answer)
 			throw new Error(
-				`The gateway that runs here knows nothing of ${url?.pathname ?? asked}: it is of another version`,
+				`The running gateway does not know the request ${url?.pathname ?? requested}: its version differs`,
 			);
 		return answer(url.searchParams);
 	}
 }
 
 /**
- * Asks the gateway whose door this is. Undefined where there is none, or nobody answers at it.
- * @throws SettingsError with what the gateway says against it.
+ * Sends a request to the gateway whose control socket this is. Undefined if there is no socket, or no gateway listens.
+ * @param requested path and query
+ * @throws SettingsError with the gateway's message if it answers with an error
  */
-export function askGateway(path: string, asked: string): Promise<unknown> {
+export function askGateway(path: string, requested: string): Promise<unknown> {
 	return new Promise((resolve, reject) => {
-		const way = reachable(path);
-		const call = request({ socketPath: way.path, path: asked, timeout: 30_000 }, (response) => {
+		const socket = reachable(path);
+		const call = request({ socketPath: socket.path, path: requested, timeout: TIMEOUT_MS }, (response) => {
 			let text = '';
 			response.setEncoding('utf8').on('data', (chunk: string) => {
 				text += chunk;
@@ -98,7 +100,7 @@ export function askGateway(path: string, asked: string): Promise<unknown> {
 				else reject(new SettingsError(answer.error?.message ?? `the gateway answered ${response.statusCode}`));
 			});
 		});
-		call.on('close', way.release);
+		call.on('close', socket.release);
 		call.on('timeout', () => call.destroy(new Error('the gateway does not answer')));
 		call.on('error', (error: NodeJS.ErrnoException) => {
 			if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
@@ -108,15 +110,15 @@ export function askGateway(path: string, asked: string): Promise<unknown> {
 	});
 }
 
-/** A path that is too long for a socket, by way of its folder held open (Linux), until it is released. */
+/** A path by which a socket can be opened: a path that is too long goes through its open folder (Linux only). */
 function reachable(path: string): { path: string; release(): void } {
-	if (Buffer.byteLength(path) <= LONGEST_PATH) return { path, release: () => undefined };
+	if (Buffer.byteLength(path) <= MAX_PATH_BYTES) return { path, release: () => undefined };
 	try {
 		const folder = openSync(dirname(path), 'r');
 		return { path: `/proc/self/fd/${folder}/why.sock`, release: () => closeSync(folder) };
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-			return { path: path.slice(0, LONGEST_PATH), release: () => undefined };
+			return { path: path.slice(0, MAX_PATH_BYTES), release: () => undefined };
 		throw error;
 	}
 }

@@ -3,21 +3,21 @@ import { SettingsError } from '@crowdvision/service-kit';
 import { askGateway, controlSocketPath } from './control-socket.ts';
 
 /**
- * `npm run gateway -- devices`: what is connected, and which sensors wait to be adopted. Returns what to print. @throws
- * SettingsError where no gateway runs.
+ * `npm run gateway -- devices`: lists connected devices and sensors that wait to be adopted. Returns the text to print.
+ * @throws SettingsError if no gateway runs
  */
 export async function listDevices(dataDir: string, options: readonly string[]): Promise<string> {
 	if (options.length > 0) throw new SettingsError('usage: npm run gateway -- devices');
 	const { devices, quarantined } = (await ask(dataDir, '/devices')) as DeviceList;
 	const connected = devices.filter((device) => device.connected);
 	const away = devices.filter((device) => !device.connected);
-	return lines([
+	return textOf([
 		connected.length === 0 ? 'No device is connected.' : 'Connected:',
-		...connected.map(spelled),
-		...(away.length === 0 ? [] : ['', 'Not connected:', ...away.map(spelled)]),
+		...connected.map(deviceLine),
+		...(away.length === 0 ? [] : ['', 'Not connected:', ...away.map(deviceLine)]),
 		'',
-		quarantined.length === 0 ? 'No sensor is in quarantine.' : 'In quarantine, as nobody has said where they stand:',
-		...quarantined.flatMap(waiting),
+		quarantined.length === 0 ? 'No sensor is in quarantine.' : 'In quarantine, as their place is not known:',
+		...quarantined.flatMap(quarantineLines),
 		...(quarantined.length === 0
 			? []
 			: ['', 'To give one its room: npm run gateway -- adopt <sensor> <building> <room>']),
@@ -25,52 +25,43 @@ export async function listDevices(dataDir: string, options: readonly string[]): 
 }
 
 /**
- * `npm run gateway -- adopt <sensor> <building> <room>`. Returns what to print. @throws SettingsError with what speaks
- * against it, and where no gateway runs.
+ * `npm run gateway -- adopt <sensor> <building> <room>`: gives a sensor its place. Returns the text to print.
+ * @throws SettingsError with the gateway's reason if it refuses, or if no gateway runs
  */
 export async function adoptSensor(dataDir: string, options: readonly string[]): Promise<string> {
 	const [sensorId, buildingId, roomId] = options;
 	if (!sensorId || !buildingId || !roomId || options.length > 3)
 		throw new SettingsError('usage: npm run gateway -- adopt <sensor> <building> <room>');
 	const placed = (await ask(dataDir, `/adopt?${new URLSearchParams({ sensorId, buildingId, roomId })}`)) as SensorPlace;
-	return lines([
+	return textOf([
 		`${placed.sensorId} is in ${placed.buildingId}/${placed.roomId} from now on.`,
-		'What was refused of it before is still in the rejected list, and can be taken in again (POST /gateway/rejected/replay).',
+		'Its readings that were refused before are in the rejected list; POST /gateway/rejected/replay takes them in.',
 	]);
 }
 
-async function ask(dataDir: string, asked: string): Promise<unknown> {
-	const answer = await askGateway(controlSocketPath(dataDir), asked);
+async function ask(dataDir: string, requested: string): Promise<unknown> {
+	const answer = await askGateway(controlSocketPath(dataDir), requested);
 	if (answer === undefined) throw new SettingsError(`no gateway runs on ${dataDir}; start it first: npm run gateway`);
 	return answer;
 }
 
-function spelled({ id, domainName, transport, lastSeen, readings, trouble }: DeviceStatus): string {
-	const of = domainName === undefined ? '' : ` of ${domainName}`;
-	const heard = lastSeen === 0 ? 'never heard' : `last heard ${iso(lastSeen)}, ${counted(readings, 'reading')}`;
-	return `  ${id}${of} over ${transport}: ${heard}${trouble === undefined ? '' : `; ${trouble}`}`;
+function deviceLine({ id, domainName, transport, lastSeen, readings, trouble }: DeviceStatus): string {
+	const owner = domainName === undefined ? '' : ` of ${domainName}`;
+	const activity = lastSeen === 0 ? 'never heard' : `last heard ${iso(lastSeen)}, ${counted(readings, 'reading')}`;
+	return `  ${id}${owner} over ${transport}: ${activity}${trouble === undefined ? '' : `; ${trouble}`}`;
 }
 
-function waiting({
-	sensorId,
-	sender,
-	domainName,
-	transport,
-	source,
-	firstSeen,
-	lastSeen,
-	count,
-	metric,
-	sample,
-}: QuarantinedSensor): string[] {
+function quarantineLines(sensor: QuarantinedSensor): string[] {
+	const { sensorId, sender, domainName, transport, source, firstSeen, lastSeen, count, metric, sample } = sensor;
 	const from = sender === source ? source : `${sender} by ${source}`;
+	const period = `${counted(count, 'message')} from ${iso(firstSeen)} to ${iso(lastSeen)}`;
 	return [
-		`  ${sensorId}${metric === undefined ? '' : ` (${metric})`}: ${counted(count, 'message')} from ${iso(firstSeen)} to ${iso(lastSeen)}`,
+		`  ${sensorId}${metric === undefined ? '' : ` (${metric})`}: ${period}`,
 		`    sent over ${transport} from ${from}${domainName === undefined ? '' : ` of ${domainName}`}`,
 		`    last: ${sample}`,
 	];
 }
 
-const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
 const iso = (at: number) => new Date(at).toISOString();
-const lines = (parts: readonly string[]) => `${parts.join('\n')}\n`;
+const textOf = (lines: readonly string[]) => `${lines.join('\n')}\n`;

@@ -1,8 +1,8 @@
 import type { Lifecycle, Router } from '@crowdvision/service-kit';
-import { deviceAnswers } from '../api/device-answers.ts';
+import { controlDeviceAnswers } from '../api/control-device-answers.ts';
+import { controlWhyAnswer } from '../api/control-why-answer.ts';
 import { addRoomRoutes } from '../api/room-routes.ts';
 import { gatewayRoutes } from '../api/routes.ts';
-import { answerWhy } from '../api/why-answer.ts';
 import { DryRun } from '../configuration/dry-run.ts';
 import { healthOf } from '../configuration/health-of.ts';
 import type { Configurable } from '../configuration/live-configuration.ts';
@@ -64,10 +64,10 @@ export function openOperations(
 	const configuration = new FollowedConfiguration(config);
 	const dryRun = new DryRun({ registry, adoptions, clock });
 	const controlSocket = new ControlSocket(controlSocketPath(config.dataDir), {
-		'/why': (query) => answerWhy(explainer, query),
+		'/why': (query) => controlWhyAnswer(explainer, query),
 		'/dry-run': async (query) =>
 			dryRun.compare(recorder.frames(), configuration.config, configuration.read(query.get('file') ?? '')),
-		...deviceAnswers({ devices, availability, quarantine, placement }),
+		...controlDeviceAnswers({ devices, availability, quarantine, placement }),
 	});
 	lifecycle.onStop('control socket', () => controlSocket.close());
 	const router = gatewayRoutes({

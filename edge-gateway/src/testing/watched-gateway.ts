@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Tokens } from '@crowdvision/service-kit';
 import { type Running, startNode } from '@crowdvision/testing/processes';
 import { onTestFinished } from 'vitest';
-import { why } from '../control/why.ts';
+import { why } from '../control/why-command.ts';
 import type { Explanation } from '../why/explanation.ts';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';

@@ -247,7 +247,7 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		const result = await command('dry-run', other);
 		expect(result).toMatchObject({ code: 0, stderr: '' });
 		const lines = result.stdout.split('\n');
-		expect(lines[0]).toBe(`${other}, tried on the last 3 messages: 1 come to the same, 2 to something else.`);
+		expect(lines[0]).toBe(`${other}, tried on the last 3 messages: 1 have the same result, 2 another one.`);
 		expect(lines).toContain('  as it is       3 taken, 0 without a reading, 0 refused');
 		expect(lines).toContain('  as it would be 2 taken, 0 without a reading, 1 refused');
 		expect(lines).toContain('  - cam peopleCount 3 person in b1/hall');

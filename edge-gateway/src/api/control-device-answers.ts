@@ -4,14 +4,14 @@ import type { ControlAnswers } from '../control/control-socket.ts';
 import { type DeviceListParts, deviceList } from '../devices/device-list.ts';
 import type { Operator } from '../devices/placement.ts';
 
-/** Whoever may open the local door runs this gateway. */
+/** Whoever can open the control socket runs this gateway, and may do everything. */
 const OWNER: Operator = { mayLookAt: () => true, requireStaff: () => undefined };
 
 /**
- * What the local door answers: `/devices`, and `/adopt?sensorId=…&buildingId=…&roomId=…`. They throw what the HTTP
- * routes answer.
+ * The control socket's `/devices` and `/adopt?sensorId=…&buildingId=…&roomId=…`. Their errors are those of the HTTP
+ * routes.
  */
-export function deviceAnswers(parts: DeviceListParts): ControlAnswers {
+export function controlDeviceAnswers(parts: DeviceListParts): ControlAnswers {
 	return {
 		'/devices': async () => deviceList(parts, OWNER),
 		'/adopt': async (query) => {

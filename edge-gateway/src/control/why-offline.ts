@@ -7,30 +7,30 @@ import { matchesFilter } from '../topics/topic-filter.ts';
 import type { Explanation, MessageReport, Question } from '../why/explanation.ts';
 import { lostAs, refusalReport } from '../why/message-report.ts';
 
-const MOST_MESSAGES = 20;
-const LOOKED_THROUGH = 50_000;
+const MAX_MESSAGES = 20;
+const MAX_SEARCHED_RECORDS = 50_000;
 
 /**
- * The same answer as a running gateway gives, as far as its folder has it: what is stored and for whom, and what was
- * refused. Changes nothing.
+ * The answer of a gateway that does not run, read from its data folder: which readings are stored and who has them, and
+ * which messages were refused. Changes nothing.
  */
-export async function whyFromFolder(dataDir: string, question: Question): Promise<Explanation> {
+export async function whyOffline(dataDir: string, question: Question): Promise<Explanation> {
 	const dir = join(dataDir, 'gateway');
 	const stopped = existsSync(dir)
-		? 'the gateway does not run on this data folder'
-		: `there is no gateway's data folder at ${dir}`;
+		? 'no gateway runs on this data folder'
+		: `there is no data folder of a gateway at ${dir}`;
 	const log = readLogFolder(join(dir, 'log'));
 	const found = [...stored(log, question), ...(question.id === undefined ? refused(dir, question) : [])];
-	const messages = found.sort((a, b) => b.at - a.at).slice(0, MOST_MESSAGES);
+	const messages = found.sort((a, b) => b.at - a.at).slice(0, MAX_MESSAGES);
 	const verdict: Verdict = messages[0]?.verdict ?? 'not_received';
-	const text = messages[0]?.text ?? 'Nothing of it is in the log or among the refused messages.';
+	const text = messages[0]?.text ?? 'It is neither in the log nor among the refused messages.';
 	return { question, verdict, text, hint: VERDICTS[verdict].todo, troubles: [stopped], messages };
 }
 
 function refused(dir: string, { sensor, topic }: Question): MessageReport[] {
 	const reports: MessageReport[] = [];
 	for (const record of readLogFolder(join(dir, 'rejected')).newestFirst()) {
-		if (reports.length >= MOST_MESSAGES) break;
+		if (reports.length >= MAX_MESSAGES) break;
 		const rejection = rejectionOf(record);
 		if (
 			!rejection ||
@@ -44,13 +44,13 @@ function refused(dir: string, { sensor, topic }: Question): MessageReport[] {
 }
 
 function stored(log: LogFolder, { id, sensor, topic }: Question): MessageReport[] {
-	// What topic a reading came by is not kept; the gateway's own topics end in the sensor.
+	// A reading's topic is not stored, but the gateway's own topics end in the sensor.
 	const levels = topic?.split('/');
 	const wanted = sensor ?? (levels?.[0] === 'telemetry' ? levels[3] : undefined);
 	const reports: MessageReport[] = [];
-	let looked = 0;
+	let searched = 0;
 	for (const record of log.newestFirst()) {
-		if (++looked > LOOKED_THROUGH || reports.length >= MOST_MESSAGES) break;
+		if (++searched > MAX_SEARCHED_RECORDS || reports.length >= MAX_MESSAGES) break;
 		const reading = JSON.parse(record.payload.toString()) as Reading;
 		if (id === undefined ? wanted !== undefined && reading.sensorId === wanted : reading.id === id)
 			reports.push(reportOf(log, record, reading));
@@ -66,7 +66,7 @@ function reportOf(log: LogFolder, { offset }: LogRecord, reading: Reading): Mess
 	const waiting = consumers.filter(([, position]) => position <= offset).map(([name]) => name);
 	const verdict: Verdict = waiting.length === 0 ? 'delivered' : 'on_its_way';
 	const where =
-		waiting.length === 0 ? 'everybody has it' : `${waiting.join(', ')} did not have it when the gateway was stopped`;
+		waiting.length === 0 ? 'every consumer has it' : `${waiting.join(', ')} did not have it when the gateway stopped`;
 	return {
 		at: receivedAt,
 		transport,
