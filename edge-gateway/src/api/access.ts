@@ -17,8 +17,8 @@ export function mayLookAt(request: Request, registry: Registry, domainName: stri
 
 /**
  * Whether the caller has this role, or a higher one, for the machine itself: its ports, bridges and configuration. A
- * machine whose buildings all belong to one top-level domain, or that knows no building yet, belongs to that domain. One
- * that several domains share belongs to none of them, but to the admins of the platform.
+ * machine whose buildings all belong to one top-level domain, or that knows no building yet, belongs to that domain.
+ * One that several domains share belongs to none of them, but to the admins of the platform.
  */
 export function hasMachineRole(request: Request, registry: Registry, role: Role): boolean {
 	return hasRole(request, registry.isShared ? 'admin' : role);

@@ -3,7 +3,9 @@ import type { Explanation, Question } from '../why/explanation.ts';
 
 const MAX_MESSAGES = 20;
 
-/** The control socket's `/why`, with `sensor=…`, `topic=…` or `id=…`. Whoever can open the socket may see everything. */
+/**
+ * The control socket's `/why`, with `sensor=…`, `topic=…` or `id=…`. Whoever can open the socket may see everything.
+ */
 export async function controlWhyAnswer(explainer: Explainer, query: URLSearchParams): Promise<Explanation> {
 	const question: Question = {};
 	for (const key of ['sensor', 'topic', 'id'] as const) if (query.has(key)) question[key] = query.get(key)!;

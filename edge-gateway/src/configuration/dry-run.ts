@@ -19,15 +19,16 @@ import { portFrame, senderOfPort } from '../sources/serial/port-frame.ts';
 import type { RecordedFrame } from '../trace/recorder.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 
-/** What would become of one message. */
+/** The result of one message under one configuration. */
 export interface Outcome {
 	outcome: 'readings' | 'ignored' | 'refused';
-	/** A line for each reading: sensor, metric, value, unit, building/room. */
+	/** One line per reading: sensor, metric, value, unit, building/room. */
 	readings?: string[];
-	/** Why it is not taken. */
+	/** Why it yields no reading. */
 	reason?: string;
 }
 
+/** A message that has another result. */
 export interface Change {
 	at: number;
 	/** Topic, path or port. */
@@ -38,19 +39,19 @@ export interface Change {
 	after: Outcome;
 }
 
-/** What a configuration would have made of the messages that came last. */
+/** What another configuration would have made of the last messages. */
 export interface DryRunReport {
-	/** How many messages were tried. */
+	/** Number of messages that were tried. */
 	tried: number;
-	/** Of which so many come to the same. */
+	/** How many of them have the same result. */
 	same: number;
-	/** How many change, and the first of them. */
+	/** How many have another result, and the first of them. */
 	changed: number;
 	changes: Change[];
-	/** By what would become of them, as it is and as it would be. */
+	/** By outcome, under the present and under the other configuration. */
 	before: Record<Outcome['outcome'], number>;
 	after: Record<Outcome['outcome'], number>;
-	/** Messages of which nothing can be said, as no sender is known of them. */
+	/** Messages that were not tried, as their sender is not known. */
 	leftOut: number;
 }
 
@@ -60,12 +61,12 @@ export interface DryRunParts {
 	clock: Clock;
 }
 
-const MOST_CHANGES = 50;
+const MAX_CHANGES = 50;
 
 /**
- * Has two configurations read the messages that came in last, and compares what they make of them: decoders, places,
- * doors, lists of devices and what the ports say. Nothing is stored, counted, acknowledged or sent, and of what the
- * first has learnt nothing is touched.
+ * Runs the last messages through two configurations and compares the results: of decoders, places, doors, device lists
+ * and serial ports. Nothing is stored, counted, acknowledged or sent, and the running gateway's decoders keep their
+ * state.
  */
 export class DryRun {
 	readonly #parts: DryRunParts;
@@ -81,8 +82,8 @@ export class DryRun {
 			same: 0,
 			changed: 0,
 			changes: [],
-			before: nothing(),
-			after: nothing(),
+			before: noCounts(),
+			after: noCounts(),
 			leftOut: 0,
 		};
 		try {
@@ -96,7 +97,7 @@ export class DryRun {
 				report.before[was.outcome]++;
 				report.after[willBe.outcome]++;
 				if (isDeepStrictEqual(was, willBe)) report.same++;
-				else if (++report.changed <= MOST_CHANGES) report.changes.push(changeOf(frame, was, willBe));
+				else if (++report.changed <= MAX_CHANGES) report.changes.push(changeOf(frame, was, willBe));
 			}
 		} finally {
 			await Promise.all(readers.map(({ close }) => close()));
@@ -106,7 +107,7 @@ export class DryRun {
 
 	#reader(config: GatewayConfig): { read(frame: RecordedFrame): Promise<Outcome>; close(): Promise<void> } {
 		const { registry, adoptions, clock } = this.#parts;
-		// What a decoder would ask its device for is not asked: the device is not there, only what it once said.
+		// What a decoder would ask its device for is not sent: only the recorded messages are here.
 		const decoders = new Decoders(config.decoders, async () => undefined);
 		const validator = new ReadingValidator({
 			registry,
@@ -154,13 +155,10 @@ async function decode(frame: Frame, receivedAt: number): Promise<Decoded[] | key
 	return decodeCanonical(frame.parsed ?? parseJson(raw), context);
 }
 
-/**
- * A frame of a port as the entry that is for it in this configuration has it. @throws CrowdVisionError where no entry
- * is
- */
+/** The frame of a port under the entry for that port. @throws CrowdVisionError if no entry is for it */
 function serialFrame({ port = '', raw, sender }: RecordedFrame, { serial }: GatewayConfig): Frame {
 	const entry = serial.find(({ path }) => path === port) ?? (serial.length === 1 ? serial[0] : undefined);
-	if (!entry) throw new CrowdVisionError('not_found', `No entry of sources.serial is known to be for ${port}`);
+	if (!entry) throw new CrowdVisionError('not_found', `No entry of sources.serial is for ${port}`);
 	const framing = createFraming(entry, { frame: () => undefined, discarded: () => undefined });
 	return portFrame(port, raw, framing.decode(raw), entry.requireToken ? sender! : senderOfPort(port, entry), entry);
 }
@@ -169,4 +167,4 @@ function changeOf({ at, source, sender, raw }: RecordedFrame, before: Outcome, a
 	return { at, source, sender: sender?.id, sample: sampleOf(raw), before, after };
 }
 
-const nothing = (): Record<Outcome['outcome'], number> => ({ readings: 0, ignored: 0, refused: 0 });
+const noCounts = (): Record<Outcome['outcome'], number> => ({ readings: 0, ignored: 0, refused: 0 });

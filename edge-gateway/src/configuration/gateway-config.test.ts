@@ -15,7 +15,7 @@ const BILLION_LAUGHS = [
 	...['b', 'c', 'd', 'e', 'f', 'g'].map((key, i) => `${key}: &${key} [${`*${'abcdef'[i]},`.repeat(10)}]`),
 ].join('\n');
 
-/** What the configuration of this environment and this gateway.yaml is refused with, line by line. */
+/** The mistakes with which an environment and gateway.yaml are refused, one per line. */
 function mistakes(read: () => unknown): string[] {
 	try {
 		read();
@@ -23,7 +23,7 @@ function mistakes(read: () => unknown): string[] {
 		if (error instanceof SettingsError) return error.message.split('\n');
 		throw error;
 	}
-	throw new Error('it was taken');
+	throw new Error('it was accepted');
 }
 const inFile = (source: string) => mistakes(() => parseGatewayFile('gateway.yaml', source));
 
@@ -35,7 +35,7 @@ function fileWith(source: string): string {
 }
 
 describe('gateway.yaml', () => {
-	it('may be empty, or hold every key', () => {
+	it('may be empty, and may hold every key', () => {
 		for (const source of ['', '# nothing\n', '---\n']) expect(parseGatewayFile('gateway.yaml', source)).toEqual({});
 		const path = fileWith(`
 gatewayId: pi-north-door
@@ -82,7 +82,7 @@ redis: {url: "redis://example:6379"}
 
 	it.each<[string, string, RegExp]>([
 		[
-			'a word that is none of those allowed',
+			'a word that is not allowed',
 			'log:\n  whenFull: burn\n',
 			/^gateway\.yaml:2:13: log\.whenFull must be one of refuse, drop-oldest, drop-newest, thin$/,
 		],
@@ -112,7 +112,7 @@ redis: {url: "redis://example:6379"}
 			/^gateway\.yaml:1:15: log\.maxAge must be a duration such as 7d or 250ms/,
 		],
 		[
-			'a port that is none',
+			'a port above 65535',
 			'sources:\n  mqtt:\n    port: 70000\n',
 			/^gateway\.yaml:3:11: sources\.mqtt\.port must be <= 65535$/,
 		],
@@ -148,7 +148,7 @@ redis: {url: "redis://example:6379"}
 			/^gateway\.yaml:1:36: sources\.serial\.0\.csv needs framing: csv$/,
 		],
 		[
-			'a column that is nothing',
+			'an unknown column',
 			'sources: {serial: [{path: /a, framing: csv, csv: {columns: [seq, people]}}]}',
 			/^gateway\.yaml:1:66: sources\.serial\.0\.csv\.columns\.1 must be one of sensorId, metric, .*peopleCount/,
 		],
@@ -158,12 +158,12 @@ redis: {url: "redis://example:6379"}
 			/^gateway\.yaml:1:56: sources\.serial\.0\.checksum is for jsonl and csv; cobs always has a checksum$/,
 		],
 		[
-			'flow control that takes bytes away',
+			'flow control that reserves bytes',
 			'sources: {serial: [{path: /a, framing: cobs, flowControl: xonxoff}]}',
 			/^gateway\.yaml:1:59: sources\.serial\.0\.flowControl must be none or rtscts: /,
 		],
 		[
-			'an answer that names nobody',
+			'an answer without a group',
 			'sources: {serial: [{path: /a, identify: {device: x, answer: "ID .*"}}]}',
 			new RegExp(
 				'^gateway\\.yaml:1:61: sources\\.serial\\.0\\.identify\\.answer must have one group, ' +
@@ -171,7 +171,7 @@ redis: {url: "redis://example:6379"}
 			),
 		],
 		[
-			'an answer that is no expression',
+			'an answer that is no regular expression',
 			'sources: {serial: [{path: /a, identify: {device: x, answer: "ID ("}}]}',
 			/^gateway\.yaml:1:61: sources\.serial\.0\.identify\.answer must be a regular expression: /,
 		],
@@ -182,7 +182,7 @@ redis: {url: "redis://example:6379"}
 		],
 		['a list for the whole', '- a\n', /^gateway\.yaml:1:1: the file must be object$/],
 		[
-			'a URL that is none of Redis',
+			'a URL that is not for Redis',
 			'redis: {url: "http://x"}',
 			/^gateway\.yaml:1:14: redis\.url must be a URL that begins with redis:\/\/ or rediss:\/\/$/,
 		],
@@ -197,11 +197,11 @@ redis: {url: "redis://example:6379"}
 			/^gateway\.yaml:1:1: __proto__ is not known here/,
 		],
 		['a key with a slash in it', 'log: {a/b: 1}\n', /^gateway\.yaml:1:7: log\.a\/b is not known here/],
-	])('is refused for %s, with file, line, column, what is wrong and what is allowed', (_what, source, expected) => {
+	])('is refused for %s, with file, line, column, the mistake and what is allowed', (_what, source, expected) => {
 		expect(inFile(source)[0]).toMatch(expected);
 	});
 
-	it('is told every mistake at once', () => {
+	it('is refused with all its mistakes at once', () => {
 		expect(
 			inFile('gatewayId: a b\nlog:\n  maxBytes: much\n  maxAge: long\nsources:\n  mqtt: {port: -1}\n').map(
 				(line) => line.split(':')[1],
@@ -211,7 +211,7 @@ redis: {url: "redis://example:6379"}
 });
 
 describe('the environment', () => {
-	it('wins over the file', () => {
+	it('takes precedence over the file', () => {
 		const path = fileWith('sources: {mqtt: {port: 1884}}\nredis: {url: "redis://file:1"}\n');
 		expect(readGatewayConfig({ GATEWAY_CONFIG: path })).toMatchObject({ mqttPort: 1884, redisUrl: 'redis://file:1' });
 		expect(readGatewayConfig({ GATEWAY_CONFIG: path, MQTT_PORT: '1883', REDIS_URL: 'redis://env:2' })).toMatchObject({
@@ -224,7 +224,7 @@ describe('the environment', () => {
 		});
 	});
 
-	it('has each bad value named, with what it was and what is allowed, but no secret shown', () => {
+	it('is refused with the name of each wrong value, the value unless it is secret, and what is allowed', () => {
 		const env = {
 			PORT: '70000',
 			MQTT_PORT: 'many',
@@ -243,7 +243,7 @@ describe('the environment', () => {
 		]);
 	});
 
-	it('and the file are both told their mistakes', () => {
+	it('is refused together with the file, with the mistakes of both', () => {
 		const path = fileWith('gatewayId: a b\n');
 		expect(mistakes(() => readGatewayConfig({ GATEWAY_CONFIG: path, PORT: 'x' }))).toEqual([
 			expect.stringMatching(/^PORT is "x"/),

@@ -5,8 +5,8 @@ import { CheckpointFile } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { waitFor } from '@crowdvision/testing/wait';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { ConfigurationHistory } from './configuration-history.ts';
 import type { GatewayConfig } from './gateway-config.ts';
-import { KeptConfiguration } from './kept-configuration.ts';
 import { LiveConfiguration } from './live-configuration.ts';
 
 it('P11 a trial whose end cannot be written to a full disk goes on until it can, and the gateway with it', async () => {
@@ -29,7 +29,13 @@ it('P11 a trial whose end cannot be written to a full disk goes on until it can,
 		read: () => 'new',
 		parse: () => config,
 		filesOf: () => [],
-		kept: { good: 'old', beginTrial() {}, suspendTrial() {}, refuse() {}, confirm } as unknown as KeptConfiguration,
+		history: {
+			good: 'old',
+			beginTrial() {},
+			suspendTrial() {},
+			refuse() {},
+			confirm,
+		} as unknown as ConfigurationHistory,
 		target: { update: async () => [], health: () => ({ troubles: new Map(), received: 0, rejected: 0, imbalance: 0 }) },
 		logger: createLogger('test', 'silent'),
 	});
@@ -49,8 +55,8 @@ it('P11 a trial that ends while another text is being applied does not take the 
 	const path = join(dir, 'gateway.yaml');
 	await writeFile(path, 'new');
 	const config = { trialSeconds: 4 } as GatewayConfig;
-	const kept = KeptConfiguration.open(join(dir, 'kept'));
-	kept.confirm('old');
+	const history = ConfigurationHistory.open(join(dir, 'kept'));
+	history.confirm('old');
 	const applied = Promise.withResolvers<string[]>();
 	let applying = false;
 	const live = LiveConfiguration.follow({
@@ -59,7 +65,7 @@ it('P11 a trial that ends while another text is being applied does not take the 
 		read: () => 'newest',
 		parse: () => config,
 		filesOf: () => [],
-		kept,
+		history,
 		target: {
 			update() {
 				applying = true;
@@ -77,11 +83,11 @@ it('P11 a trial that ends while another text is being applied does not take the 
 	vi.advanceTimersByTime(2000);
 	await waitFor('it to be applied', () => applying);
 	vi.advanceTimersByTime(5000);
-	// Whoever is killed here finds that the newest was not survived.
+	// A gateway that is killed here finds at its start that it did not survive the newest text.
 	expect(new CheckpointFile(join(dir, 'kept')).read().value).toMatchObject({ good: 'old', trial: expect.anything() });
 	applied.resolve([]);
 	await waitFor('it to pass a trial of its own', () => {
 		vi.advanceTimersByTime(1000);
-		return kept.good === 'newest';
+		return history.good === 'newest';
 	});
 });

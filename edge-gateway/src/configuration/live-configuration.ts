@@ -1,17 +1,17 @@
 import type { ConfigurationStatus } from '@crowdvision/contracts';
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
+import type { ConfigurationHistory } from './configuration-history.ts';
 import type { GatewayConfig } from './gateway-config.ts';
-import type { KeptConfiguration } from './kept-configuration.ts';
-import { type Health, Probation } from './probation.ts';
+import { type Health, Trial } from './trial.ts';
 import { WatchedFiles } from './watched-files.ts';
 
 /** What a configuration is applied to. */
 export interface Configurable {
 	/**
-	 * Takes another configuration while everything goes on: parts that it changes are changed, no connection is dropped
-	 * that it does not take away. Also called with the same one, when a file that it names was changed. Resolves with the
-	 * names of options that only count from the next start. Rejects where a part cannot work with it; the caller then
-	 * goes back.
+	 * Applies another configuration while the gateway runs: parts that it changes are changed, and only connections that
+	 * it removes are dropped. Also called with an unchanged configuration, when a file that it names has changed.
+	 * Resolves with the changed options that only count from the next start. Rejects if a part cannot work with it; the
+	 * caller then applies the previous one.
 	 */
 	update(config: GatewayConfig): Promise<string[]>;
 	health(): Health;
@@ -28,49 +28,49 @@ export interface LiveConfigurationParts {
 	path: string;
 	/** What the gateway was started with. */
 	inForce: Configuration;
-	/** Why that is not what stands in the file. */
+	/** Why that is not the content of the file; undefined if it is. */
 	insteadOf?: string | undefined;
-	/** The text that stands in the file. @throws SettingsError */
+	/** Reads the text of the file. @throws SettingsError */
 	read: () => string;
 	/** @throws SettingsError */
 	parse: (text: string) => GatewayConfig;
-	/** Files that a configuration names (certificates, passwords): a change of theirs is a change of it. */
+	/** Files that a configuration names (certificates, passwords): a change of one counts as a change of gateway.yaml. */
 	filesOf: (config: GatewayConfig) => string[];
-	kept: KeptConfiguration;
+	history: ConfigurationHistory;
 	target: Configurable;
 	logger: Logger;
 }
 
-const LOOK_EVERY_MS = 1000;
-/** Of the time before a change. */
-const MOST_LOOKS = 60;
+const OBSERVE_EVERY_MS = 1000;
+/** Observations before a change that its trial is compared with: one minute. */
+const MAX_OBSERVATIONS = 60;
 
 /**
  * gateway.yaml while the gateway runs:
  *
- *   file changed ─▶ parse ─▶ update ─▶ trial of 60 s ─┬─▶ confirmed, and kept
+ *   file changed ─▶ parse ─▶ update ─▶ trial of 60 s ─┬─▶ confirmed, and remembered as good
  *                     │         │                     │
- *                     └─────────┴── says why ◀────────┴── the one before again, by itself
+ *                     └─────────┴── reports why ◀─────┴── undone: the previous one is in force again
  *
- * Nothing that is wrong with a new configuration changes anything of the running one.
+ * A mistake in a new configuration never affects the running one.
  */
 export class LiveConfiguration {
 	readonly #parts: LiveConfigurationParts;
+	/** Of the last minute without a trial, oldest first. */
+	readonly #observations: Health[] = [];
 	#files: WatchedFiles | undefined;
 	#timer: NodeJS.Timeout | undefined;
-	/** The last minute's, oldest first. */
-	readonly #looks: Health[] = [];
 	#inForce: Configuration;
-	/** What is gone back to. */
+	/** The configuration that a failed trial returns to. */
 	#confirmed: Configuration;
 	#status: ConfigurationStatus;
-	#probation: Probation | undefined;
+	#trial: Trial | undefined;
 	#running: Promise<void> = Promise.resolve();
 	#closed = false;
-	/** What is on trial is about to be replaced: its trial neither passes nor fails any more. */
+	/** While a change is applied, the trial of the configuration before it neither passes nor fails. */
 	#applying = false;
-	/** The disk did not take a confirmation, which was told. */
-	#refused = false;
+	/** The disk refused a confirmation, and that was logged. */
+	#confirmationFailed = false;
 
 	private constructor(parts: LiveConfigurationParts) {
 		const { path, inForce, insteadOf } = parts;
@@ -87,7 +87,7 @@ export class LiveConfiguration {
 	}
 
 	/**
-	 * Begins to follow the file. What the gateway was started with is on trial, unless it is known to work or nothing is.
+	 * Begins to follow the file. The configuration of the start is on trial, unless it is known to work, or none is.
 	 */
 	static follow(parts: LiveConfigurationParts): LiveConfiguration {
 		const live = new LiveConfiguration(parts);
@@ -96,15 +96,15 @@ export class LiveConfiguration {
 	}
 
 	#begin(): void {
-		const { inForce, kept } = this.#parts;
-		this.#confirmed = this.#known() ?? inForce;
-		if (kept.good === undefined) kept.confirm(inForce.text);
-		else if (kept.good !== inForce.text) this.#beginTrial([]);
-		this.#files = WatchedFiles.watch(this.#watched(), () => this.#soon(() => this.#onChange()));
-		this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
+		const { inForce, history } = this.#parts;
+		this.#confirmed = this.#lastGood() ?? inForce;
+		if (history.good === undefined) history.confirm(inForce.text);
+		else if (history.good !== inForce.text) this.#beginTrial([]);
+		this.#files = WatchedFiles.watch(this.#watchedPaths(), () => this.#enqueue(() => this.#onChange()));
+		this.#timer = setInterval(() => this.#observe(), OBSERVE_EVERY_MS).unref();
 	}
 
-	/** What is in force. */
+	/** The configuration in force. */
 	get config(): GatewayConfig {
 		return this.#inForce.config;
 	}
@@ -113,23 +113,23 @@ export class LiveConfiguration {
 		return this.#status;
 	}
 
-	/** Resolves when what is under way is over; a trial begins anew at the next start. */
+	/** Resolves when a change that is being applied has been. A trial begins again at the next start. */
 	async close(): Promise<void> {
 		this.#closed = true;
 		this.#files?.close();
 		clearInterval(this.#timer);
 		await this.#running;
-		if (this.#probation) this.#parts.kept.suspendTrial();
+		if (this.#trial) this.#parts.history.suspendTrial();
 	}
 
-	/** One after the other: a file may change while a change is being applied. */
-	#soon(step: () => Promise<void>): void {
+	/** Runs steps one after the other: the file may change while a change is being applied. */
+	#enqueue(step: () => Promise<void>): void {
 		this.#running = this.#running.then(async () => {
 			if (this.#closed) return;
 			try {
 				await step();
 			} catch (error) {
-				this.#parts.logger.error({ err: error }, 'configuration: a change failed');
+				this.#parts.logger.error({ err: error }, 'configuration: a change could not be applied');
 			}
 		});
 	}
@@ -144,14 +144,14 @@ export class LiveConfiguration {
 			if (!(error instanceof SettingsError)) throw error;
 			logger.error(
 				{ mistakes: error.message.split('\n') },
-				'configuration: gateway.yaml has mistakes; the one before stays in force',
+				'configuration: gateway.yaml has mistakes; the previous one stays in force',
 			);
 			this.#status = { ...this.#status, notInForce: error.message };
 			return;
 		}
-		const corrected = next.text === this.#inForce.text && this.#status.notInForce !== undefined;
-		if (!corrected) return this.#apply(next);
-		const { notInForce: _mended, ...status } = this.#status;
+		const isRestored = next.text === this.#inForce.text && this.#status.notInForce !== undefined;
+		if (!isRestored) return this.#apply(next);
+		const { notInForce: _corrected, ...status } = this.#status;
 		this.#status = status;
 	}
 
@@ -165,106 +165,107 @@ export class LiveConfiguration {
 	}
 
 	async #try(next: Configuration): Promise<void> {
-		const { kept, target, logger } = this.#parts;
-		kept.beginTrial(next.text, Date.now());
-		// How things stood at this moment is what it is judged by.
-		if (!this.#probation) this.#looks.push(target.health());
+		const { history, target, logger } = this.#parts;
+		history.beginTrial(next.text, Date.now());
+		// The trial compares with this moment, too.
+		if (!this.#trial) this.#observations.push(target.health());
 		let needsRestart: string[];
 		try {
 			needsRestart = await target.update(next.config);
 		} catch (error) {
-			return this.#goBack(next.text, (error as Error).message);
+			return this.#undo(next.text, (error as Error).message);
 		}
 		this.#inForce = next;
 		this.#beginTrial(needsRestart);
-		this.#files?.follow(this.#watched());
+		this.#files?.follow(this.#watchedPaths());
 		logger.info({ needsRestart }, 'configuration: gateway.yaml is in force, on trial');
 	}
 
 	#beginTrial(needsRestart: string[]): void {
-		const { path, kept } = this.#parts;
+		const { path, history } = this.#parts;
 		const since = Date.now();
 		const { trialSeconds } = this.#inForce.config;
 		this.#status = { path, state: 'trial', since, until: since + trialSeconds * 1000, needsRestart };
-		kept.beginTrial(this.#inForce.text, since);
+		history.beginTrial(this.#inForce.text, since);
+		const observations = Math.ceil((trialSeconds * 1000) / OBSERVE_EVERY_MS);
 		if (trialSeconds === 0) this.#confirm();
-		else this.#probation = new Probation([...this.#looks], { looks: Math.ceil((trialSeconds * 1000) / LOOK_EVERY_MS) });
+		else this.#trial = new Trial([...this.#observations], { observations });
 	}
 
-	#look(): void {
+	#observe(): void {
 		if (this.#applying) return;
 		const health = this.#parts.target.health();
-		if (!this.#probation) {
-			this.#looks.push(health);
-			if (this.#looks.length > MOST_LOOKS) this.#looks.shift();
+		if (!this.#trial) {
+			this.#observations.push(health);
+			if (this.#observations.length > MAX_OBSERVATIONS) this.#observations.shift();
 			return;
 		}
-		const verdict = this.#probation.look(health);
+		const verdict = this.#trial.observe(health);
 		if (verdict === undefined) return;
 		if (verdict === 'passed') this.#tryToConfirm();
 		else {
-			this.#probation = undefined;
+			this.#trial = undefined;
 			const tried = this.#inForce.text;
-			this.#soon(() => this.#goBack(tried, verdict.reason));
+			this.#enqueue(() => this.#undo(tried, verdict.reason));
 		}
 	}
 
-	/** Where the disk refuses it the trial goes on, and this is tried again with the next look. */
+	/** If the disk refuses the confirmation, the trial goes on, and the next observation tries again. */
 	#tryToConfirm(): void {
 		try {
 			this.#confirm();
-			this.#refused = false;
+			this.#confirmationFailed = false;
 		} catch (error) {
-			if (!this.#refused)
+			if (!this.#confirmationFailed)
 				this.#parts.logger.error(
 					{ err: error },
-					'configuration: that gateway.yaml works cannot be written down yet; trying on',
+					'configuration: the disk does not take the confirmation of gateway.yaml; the trial goes on',
 				);
-			this.#refused = true;
+			this.#confirmationFailed = true;
 		}
 	}
 
-	/** @throws the disk's error; then nothing has changed. */
+	/** @throws the disk's error; then nothing has changed */
 	#confirm(): void {
-		const { path, kept, logger } = this.#parts;
-		kept.confirm(this.#inForce.text);
-		this.#probation = undefined;
-		this.#looks.length = 0;
+		const { path, history, logger } = this.#parts;
+		history.confirm(this.#inForce.text);
+		this.#trial = undefined;
+		this.#observations.length = 0;
 		this.#confirmed = this.#inForce;
 		this.#status = { path, state: 'confirmed', since: Date.now(), needsRestart: this.#status.needsRestart };
-		logger.info('configuration: gateway.yaml has stood its trial');
+		logger.info('configuration: gateway.yaml has passed its trial');
 	}
 
-	/** Has what was confirmed last in force again. */
-	async #goBack(tried: string, reason: string): Promise<void> {
-		const { kept, target, logger, path } = this.#parts;
-		this.#probation = undefined;
-		kept.refuse(tried, reason, Date.now());
-		logger.error({ reason }, 'configuration: gateway.yaml is taken back; the one before is in force again');
+	/** Puts the last confirmed configuration into force again. */
+	async #undo(tried: string, reason: string): Promise<void> {
+		const { history, target, logger, path } = this.#parts;
+		this.#trial = undefined;
+		history.refuse(tried, reason, Date.now());
+		logger.error({ reason }, 'configuration: gateway.yaml is undone; the previous one is in force again');
 		const needsRestart = await target.update(this.#confirmed.config);
 		this.#inForce = this.#confirmed;
 		this.#status = {
 			path,
 			state: 'confirmed',
 			since: Date.now(),
-			notInForce: `it was tried and taken back: ${reason}`,
+			notInForce: `it was tried and undone: ${reason}`,
 			needsRestart,
 		};
-		this.#files?.follow(this.#watched());
+		this.#files?.follow(this.#watchedPaths());
 	}
 
-	/** What is known to work, where it still means something. */
-	#known(): Configuration | undefined {
-		const { kept, parse } = this.#parts;
-		if (kept.good === undefined) return undefined;
+	/** The configuration that is known to work, if it is still valid. */
+	#lastGood(): Configuration | undefined {
+		const { history, parse } = this.#parts;
+		if (history.good === undefined) return undefined;
 		try {
-			return { text: kept.good, config: parse(kept.good) };
+			return { text: history.good, config: parse(history.good) };
 		} catch {
 			return undefined;
 		}
 	}
 
-	#watched(): string[] {
+	#watchedPaths(): string[] {
 		const { path, filesOf } = this.#parts;
 		return [path, ...filesOf(this.#inForce.config)];
 	}

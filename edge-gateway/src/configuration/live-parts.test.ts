@@ -12,7 +12,7 @@ function part(of: LivePart['of'], more: Partial<LivePart> = {}) {
 }
 
 describe('P11 a change of the configuration', () => {
-	it('reaches the parts that it is of, and those that read files, and no other', async () => {
+	it('reaches the parts that it concerns and those that read files, and no others', async () => {
 		const [limit, port, files] = [
 			part((c) => c.messagesPerSecond),
 			part((c) => c.mqttPort),
@@ -25,7 +25,7 @@ describe('P11 a change of the configuration', () => {
 		expect([limit.seen, port.seen]).toEqual([[2], [3]]);
 	});
 
-	it('is taken by all or by none', async () => {
+	it('is applied to all of them or to none', async () => {
 		const limit = part((c) => c.messagesPerSecond);
 		let port = 1;
 		const refusing: LivePart = {
@@ -42,30 +42,30 @@ describe('P11 a change of the configuration', () => {
 		expect(limit.seen).toEqual([9, 1, 9]);
 	});
 
-	it('that is refused is taken back by all who can, and told again to who cannot', async () => {
+	it('is undone in all parts when one refuses it, and applied again to a part that cannot undo it', async () => {
 		const limit = part((c) => c.messagesPerSecond);
 		let broken = true;
-		const told: number[] = [];
+		const applied: number[] = [];
 		const refusing: LivePart = {
 			of: (c) => c.mqttPort,
 			update: async (c) => {
-				told.push(c.mqttPort);
+				applied.push(c.mqttPort);
 				if (broken) throw new Error(`no ${c.mqttPort}`);
 			},
 		};
 		const parts = new LiveParts(config({}), [limit.part, refusing], {});
 		await expect(parts.update(config({ messagesPerSecond: 9, mqttPort: 80 }))).rejects.toThrow(
-			'no 80; and not everything could be taken back: no 1',
+			'no 80; and not everything could be undone: no 1',
 		);
 		expect(limit.seen).toEqual([9, 1]);
 		broken = false;
 		await parts.update(config({}));
 		await parts.update(config({}));
-		expect(told).toEqual([80, 1, 1]);
+		expect(applied).toEqual([80, 1, 1]);
 		expect(limit.seen).toEqual([9, 1]);
 	});
 
-	it('tells which options count from the next start only, until they are as at the start again', async () => {
+	it('reports the options that only count from the next start, until they are as at the start again', async () => {
 		const parts = new LiveParts(config({}), [], { gatewayId: (c) => c.gatewayId });
 		expect(await parts.update(config({ gatewayId: 'other' }))).toEqual(['gatewayId']);
 		expect(await parts.update(config({ gatewayId: 'other', messagesPerSecond: 5 }))).toEqual(['gatewayId']);

@@ -3,24 +3,24 @@ import type { GatewayConfig } from './gateway-config.ts';
 
 /** A part of the gateway that can be changed while it runs. */
 export interface LivePart {
-	/** What of a configuration it is made of. */
+	/** The part of a configuration that it is made of. */
 	of(config: GatewayConfig): unknown;
-	/** Takes another configuration; rejects, unchanged, where it cannot work with it. */
+	/** Applies another configuration. Rejects, unchanged, if it cannot work with it. */
 	update(config: GatewayConfig): Promise<void> | void;
-	/** It reads files that the configuration names: called also where only those have changed. */
+	/** It reads files that the configuration names, so it is also updated when only those have changed. */
 	readsFiles?: boolean;
 }
 
-/** What is only read when the gateway starts: the option as it is called in gateway.yaml, and where it stands. */
+/** Options that are only read when the gateway starts, by their name in gateway.yaml. */
 export type FixedOptions = Readonly<Record<string, (config: GatewayConfig) => unknown>>;
 
-/** Brings changes to the parts that they are of, and to no other. All of them take a change, or none does. */
+/** Applies a change of the configuration to the parts that it concerns: to all of them, or to none. */
 export class LiveParts {
 	readonly #parts: readonly LivePart[];
 	readonly #fixed: FixedOptions;
 	readonly #started: GatewayConfig;
 	#config: GatewayConfig;
-	/** Parts that could not be taken back, and so are told of the next configuration whatever it is. */
+	/** Parts that could not be reverted: they get the next configuration, whatever it changes. */
 	readonly #stuck = new Set<LivePart>();
 
 	constructor(config: GatewayConfig, parts: readonly LivePart[], fixed: FixedOptions) {
@@ -31,8 +31,8 @@ export class LiveParts {
 	}
 
 	/**
-	 * Resolves with the options that count from the next start. Rejects with the reason of the part that refused, when
-	 * the others are as before.
+	 * Resolves with the changed options that only count from the next start.
+	 * @throws the error of the part that refuses, once the others are as before
 	 */
 	async update(config: GatewayConfig): Promise<string[]> {
 		const before = this.#config;
@@ -45,7 +45,7 @@ export class LiveParts {
 			} catch (error) {
 				const stuck = await this.#revert(changed.reverse(), before);
 				if (stuck.length === 0) throw error;
-				throw new Error(`${(error as Error).message}; and not everything could be taken back: ${stuck.join('; ')}`, {
+				throw new Error(`${(error as Error).message}; and not everything could be undone: ${stuck.join('; ')}`, {
 					cause: error,
 				});
 			}
@@ -57,7 +57,7 @@ export class LiveParts {
 		);
 	}
 
-	/** Resolves with why some could not be; the others are as before. */
+	/** Resolves with the errors of the parts that could not be reverted. */
 	async #revert(parts: LivePart[], before: GatewayConfig): Promise<string[]> {
 		const reasons: string[] = [];
 		for (const part of parts) {

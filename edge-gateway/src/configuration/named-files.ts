@@ -13,15 +13,15 @@ const FILE_KEYS = new Set([
 	'tokenFile',
 	'usernameFile',
 ]);
-const MOST_FILES = 200;
+const MAX_FILES = 200;
 
-/** The files that a configuration names, such as certificates: absolute paths. */
+/** Absolute paths of the files that a configuration names, such as certificates. */
 export function filesOf(config: GatewayConfig): string[] {
 	const found = new Set<string>();
 	const visit = (value: unknown): void => {
 		if (typeof value !== 'object' || value === null) return;
 		for (const [key, inner] of Object.entries(value)) {
-			if (typeof inner === 'string' && FILE_KEYS.has(key) && found.size < MOST_FILES) found.add(resolve(inner));
+			if (typeof inner === 'string' && FILE_KEYS.has(key) && found.size < MAX_FILES) found.add(resolve(inner));
 			else visit(inner);
 		}
 	};

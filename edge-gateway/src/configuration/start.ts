@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { type Logger, readSettings, SettingsError } from '@crowdvision/service-kit';
+import { ConfigurationHistory } from './configuration-history.ts';
 import {
 	GATEWAY_SETTINGS,
 	type GatewayConfig,
@@ -8,31 +9,32 @@ import {
 	readGatewayConfig,
 	readGatewayFile,
 } from './gateway-config.ts';
-import { KeptConfiguration } from './kept-configuration.ts';
 import { type Configurable, type Configuration, LiveConfiguration } from './live-configuration.ts';
 import { filesOf } from './named-files.ts';
 
-/** The configuration of a start, and how it is followed from then on. */
+/** The configuration that the gateway starts with, and how it is followed after that. */
 export interface StartedConfiguration {
 	config: GatewayConfig;
 	/** What another file would mean here. @throws SettingsError */
 	read(file: string): GatewayConfig;
 	/**
-	 * Follows gateway.yaml and the files it names. `adapt` adds to a configuration what the composition has of its own.
+	 * Follows gateway.yaml and the files it names.
+	 * @param adapt adds what the composition has of its own
 	 */
 	follow(target: Configurable, logger: Logger, adapt?: (config: GatewayConfig) => GatewayConfig): LiveConfiguration;
 }
 
 /**
- * Reads the environment and gateway.yaml. A gateway that has worked before does not stay down for a gateway.yaml that
- * has mistakes, or was taken back: it starts with the text that worked, and says so.
- * @throws SettingsError with every mistake, where there is nothing that worked.
+ * Reads the environment and gateway.yaml. If the file has mistakes, or was undone, a gateway that has worked before
+ * starts with the text that worked, and reports that.
+ * @throws SettingsError with every mistake, if no text has worked before
  */
 export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration {
 	const parse = (text: string) => gatewayConfigOf(env, text);
 	const dataDir = dataDirOf(env);
-	const kept = dataDir === undefined ? undefined : KeptConfiguration.open(join(dataDir, 'gateway', 'configuration'));
-	const { inForce, insteadOf } = chosen(env, parse, kept);
+	const history =
+		dataDir === undefined ? undefined : ConfigurationHistory.open(join(dataDir, 'gateway', 'configuration'));
+	const { inForce, insteadOf } = choose(env, parse, history);
 	return {
 		config: inForce.config,
 		read: (file) => readGatewayConfig({ ...env, GATEWAY_CONFIG: file }),
@@ -40,7 +42,7 @@ export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration
 			if (insteadOf !== undefined)
 				logger.error(
 					{ reasons: insteadOf.split('\n') },
-					'configuration: gateway.yaml is not in force; the last that worked is',
+					'configuration: gateway.yaml is not in force; the last one that worked is',
 				);
 			return LiveConfiguration.follow({
 				path: resolve(gatewayFilePath(env)),
@@ -49,7 +51,7 @@ export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration
 				read: () => readGatewayFile(env),
 				parse: (text) => adapt(parse(text)),
 				filesOf,
-				kept: kept!,
+				history: history!,
 				target,
 				logger,
 			});
@@ -57,10 +59,10 @@ export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration
 	};
 }
 
-function chosen(
+function choose(
 	env: NodeJS.ProcessEnv,
 	parse: (text: string) => GatewayConfig,
-	kept: KeptConfiguration | undefined,
+	history: ConfigurationHistory | undefined,
 ): { inForce: Configuration; insteadOf?: string | undefined } {
 	let text = '';
 	let config: GatewayConfig | undefined;
@@ -72,19 +74,19 @@ function chosen(
 		if (!(error instanceof SettingsError)) throw error;
 		mistake = error;
 	}
-	const choice = kept?.choose(text, mistake?.message, Date.now());
+	const choice = history?.choose(text, mistake?.message, Date.now());
 	if (choice?.insteadOf !== undefined) {
 		try {
 			return { inForce: { text: choice.text, config: parse(choice.text) }, insteadOf: choice.insteadOf };
 		} catch {
-			// What worked does not any more: the environment is another one, or a file that it names is gone.
+			// What worked before no longer does: the environment has changed, or a file that it names is gone.
 		}
 	}
 	if (!config) throw mistake!;
 	return { inForce: { text, config } };
 }
 
-/** Undefined where the environment has mistakes, which reading the rest then tells. */
+/** Undefined if the environment has mistakes, which reading the rest of it reports. */
 function dataDirOf(env: NodeJS.ProcessEnv): string | undefined {
 	try {
 		return readSettings({ DATA_DIR: GATEWAY_SETTINGS.DATA_DIR }, env).DATA_DIR;

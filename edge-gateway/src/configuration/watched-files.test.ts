@@ -5,7 +5,7 @@ import { waitFor } from '@crowdvision/testing/wait';
 import { expect, it, onTestFinished } from 'vitest';
 import { WatchedFiles } from './watched-files.ts';
 
-it('P11 a file that cannot even be looked at does not end the gateway, and is noticed when it can', async () => {
+it('P11 a file that cannot be examined does not end the gateway, and its repair is noticed', async () => {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-watched-'));
 	onTestFinished(() => rm(dir, { recursive: true }));
 	const path = join(dir, 'key.pem');

@@ -1,20 +1,20 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
-const SETTLED_MS = 150;
-const LOOK_EVERY_MS = 2000;
+const SETTLE_MS = 150;
+const POLL_EVERY_MS = 2000;
 
 /**
- * Tells when one of a few files was written, replaced, removed or made. Editors and `kubectl` replace files, and
- * network file systems tell nobody: so their folders are watched, and besides they are looked at every two seconds.
+ * Notices when one of a few files is written, replaced, removed or created. Editors and `kubectl` replace files, so
+ * their folders are watched; network file systems report no events, so the files are also polled every two seconds.
  */
 export class WatchedFiles {
 	readonly #onChange: () => void;
 	readonly #watchers = new Map<string, FSWatcher>();
 	#timer: NodeJS.Timeout | undefined;
 	#paths: readonly string[] = [];
-	#seen = '';
-	#settling: NodeJS.Timeout | undefined;
+	#lastState = '';
+	#settleTimer: NodeJS.Timeout | undefined;
 
 	private constructor(onChange: () => void) {
 		this.#onChange = onChange;
@@ -27,11 +27,11 @@ export class WatchedFiles {
 	static watch(paths: readonly string[], onChange: () => void): WatchedFiles {
 		const files = new WatchedFiles(onChange);
 		files.follow(paths);
-		files.#timer = setInterval(() => files.#look(), LOOK_EVERY_MS).unref();
+		files.#timer = setInterval(() => files.#check(), POLL_EVERY_MS).unref();
 		return files;
 	}
 
-	/** From now on these, as they are at this moment. */
+	/** Watches these files from now on, starting from their present state. */
 	follow(paths: readonly string[]): void {
 		this.#paths = paths;
 		const folders = new Set(paths.map(dirname));
@@ -41,31 +41,31 @@ export class WatchedFiles {
 			this.#watchers.delete(folder);
 		}
 		for (const folder of folders) if (!this.#watchers.has(folder)) this.#watch(folder);
-		this.#seen = this.#state();
+		this.#lastState = this.#state();
 	}
 
 	close(): void {
 		clearInterval(this.#timer);
-		clearTimeout(this.#settling);
+		clearTimeout(this.#settleTimer);
 		for (const watcher of this.#watchers.values()) watcher.close();
 	}
 
 	#watch(folder: string): void {
 		try {
-			const watcher = watch(folder, { persistent: false }, () => this.#look());
+			const watcher = watch(folder, { persistent: false }, () => this.#check());
 			watcher.on('error', () => this.#watchers.delete(folder));
 			this.#watchers.set(folder, watcher);
 		} catch {
-			// A folder that is not there, or more watches than the system allows: the timer looks.
+			// The folder does not exist, or the system allows no more watches: polling does it.
 		}
 	}
 
-	#look(): void {
+	#check(): void {
 		const state = this.#state();
-		if (state === this.#seen) return;
-		this.#seen = state;
-		clearTimeout(this.#settling);
-		this.#settling = setTimeout(() => this.#onChange(), SETTLED_MS);
+		if (state === this.#lastState) return;
+		this.#lastState = state;
+		clearTimeout(this.#settleTimer);
+		this.#settleTimer = setTimeout(() => this.#onChange(), SETTLE_MS);
 	}
 
 	#state(): string {
@@ -73,7 +73,7 @@ export class WatchedFiles {
 	}
 }
 
-/** Changes with the file. One that cannot be looked at is in a state too: whoever reads it says what is wrong. */
+/** Changes whenever the file does. A file that cannot be examined has a state, too: reading it reports the reason. */
 function stateOf(path: string): string {
 	try {
 		const stat = statSync(path, { throwIfNoEntry: false, bigint: true });

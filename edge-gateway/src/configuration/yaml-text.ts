@@ -3,8 +3,8 @@ import { isScalar } from 'yaml';
 const SPACE = /\s/;
 
 /**
- * How far into its spelling in the file the character `offset` of a text stands. Indents and folded lines change white
- * space only, so it is the other characters that are counted.
+ * Where the character `offset` of a scalar's value stands in the file, relative to the scalar's beginning. Indentation
+ * and folding change white space only, so the other characters are counted.
  */
 export function offsetInSource(source: string, node: unknown, offset: number): number {
 	if (offset === 0 || !isScalar(node) || !node.range || typeof node.value !== 'string') return 0;
@@ -24,7 +24,7 @@ export function offsetInSource(source: string, node: unknown, offset: number): n
 	return at - start;
 }
 
-/** What stands before the text itself: a quotation mark, or the line of `|` or `>`. */
+/** Length of what precedes the text itself: a quotation mark, or the line of `|` or `>`. */
 function before(source: string, start: number, type: string | undefined): number {
 	if (type === 'QUOTE_SINGLE' || type === 'QUOTE_DOUBLE') return 1;
 	return type === 'BLOCK_LITERAL' || type === 'BLOCK_FOLDED' ? source.indexOf('\n', start) + 1 - start : 0;

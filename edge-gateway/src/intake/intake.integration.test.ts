@@ -26,7 +26,7 @@ beforeAll(() => {
 });
 afterAll(() => worker.close());
 
-/** Intake with a real log and a real list of refusals, and a disk that can be made to fail. */
+/** An intake with a real log and rejected list, on a disk that can be made to fail. */
 async function openIntake(maxBytes?: number) {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-intake-'));
 	const log = await Log.open({ dir: join(dir, 'log'), worker, ...(maxBytes === undefined ? {} : { maxBytes }) });
@@ -72,15 +72,15 @@ const reading = (change: object = {}) => ({
 	...change,
 });
 
-/** The code a frame is refused with, or how many were taken. */
+/** The code with which a frame is refused, or the number of its readings. */
 const outcome = (delivered: Promise<number>) =>
 	delivered.catch((error: unknown) => {
 		if (error instanceof CrowdVisionError) return error.code;
 		throw error;
 	});
 
-describe('intake', () => {
-	it('writes what every reader can parse, whatever the device put into it', async () => {
+describe('the intake', () => {
+	it('writes records that every reader can parse, whatever the device sent', async () => {
 		const { intake, stored, close } = await openIntake();
 		onTestFinished(close);
 		const texts = fc.string({ minLength: 1, maxLength: 64, unit: 'binary' });
@@ -113,7 +113,7 @@ describe('intake', () => {
 		expect(await stored()).toHaveLength(taken);
 	});
 
-	it('gives every reading an id of its own that does not change', async () => {
+	it('gives every reading a unique id that does not change', async () => {
 		const { intake, log, stored, close } = await openIntake();
 		onTestFinished(close);
 		await intake.deliver(frame([reading(), reading(), reading()]));
@@ -150,7 +150,7 @@ describe('intake', () => {
 		expect(await stored()).toHaveLength(2);
 	});
 
-	it('takes crossings back that could not be stored, those of one message and those of several at once', async () => {
+	it('undoes crossings that could not be stored, of one message and of several at once', async () => {
 		const { intake, occupancy, close } = await openIntake();
 		onTestFinished(close);
 		const crossing = (metric: string, value: number) => reading({ metric, value });
@@ -200,7 +200,7 @@ describe('intake', () => {
 		expect(ledger.of('http').summary()).toMatchObject({ ...expected, received: 6, accepted: 2 });
 	});
 
-	/** What can happen, one after the other or at the same time. */
+	/** Frames that arrive at the same time, and what the disk does meanwhile. */
 	type Step = { frames: unknown[]; fault: 'none' | 'broken' | 'full' };
 	const anyReading = fc.record({
 		sensorId: fc.constantFrom('s1', 's2', 'bad id'),
@@ -244,7 +244,7 @@ describe('intake', () => {
 					expect(pending).toBe(0);
 					expect(accepted + duplicates).toBe(acknowledged);
 					const readings = (await stored()).filter(({ sensorId }) => sensorId);
-					// What a full log gave up to make room was consumed, and may be gone.
+					// A full log makes room by giving up readings that were consumed.
 					expect(readings.length).toBeLessThanOrEqual(accepted);
 					if (!all.some(({ fault }) => fault === 'full')) {
 						expect(readings).toHaveLength(accepted);
@@ -259,7 +259,7 @@ describe('intake', () => {
 	});
 });
 
-/** Appends what nobody wants until there is no room; returns how many. */
+/** Fills the log with records until there is no room; returns how many. */
 async function fill(log: Log): Promise<number> {
 	let count = 0;
 	for (const size of [60_000, 1000, 1]) {
@@ -274,7 +274,7 @@ async function fill(log: Log): Promise<number> {
 	return count;
 }
 
-/** How many are in each room, by replaying the crossings that were stored. */
+/** The people in each room, computed from the stored crossings. */
 function countsOf(readings: Reading[]): Record<string, number> {
 	const counts: Record<string, number> = {};
 	for (const { roomId, crossings, value } of readings) {
@@ -291,6 +291,6 @@ function occupancyOf(occupancy: Occupancy): Record<string, number> {
 	);
 }
 
-/** A room that was entered only by crossings that were taken back is empty, not unknown. */
+/** A room whose only crossings were undone is empty, not unknown. */
 const withoutEmpty = (counts: Record<string, number>) =>
 	Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));

@@ -171,8 +171,8 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		const door = keepCounting();
 		await waitFor('some counts of the door to be accepted', () => door.accepted() > 30);
 		await write(yaml(60, { room: '' }));
-		const { notInForce } = await statusIs('the change to be reverted', (now) => now.notInForce);
-		expect(notInForce).toMatch(/^it was tried and taken back: \d+ % of what arrives is refused, before it was 0 %$/);
+		const { notInForce } = await statusIs('the change to be undone', (now) => now.notInForce);
+		expect(notInForce).toMatch(/^it was tried and undone: \d+ % of the readings are refused, before it was 0 %$/);
 		const before = door.accepted();
 		await waitFor('counts of the door to be accepted again', () => door.accepted() > before + 5);
 		door.stop();
@@ -188,8 +188,8 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await start();
 		await waitFor('the bridge to be connected', connected);
 		await write(yaml(30, { more: bridge(`mqtt://127.0.0.1:${await freePort()}`) }));
-		const { notInForce } = await statusIs('the change to be reverted', (now) => now.notInForce);
-		expect(notInForce).toMatch(/^it was tried and taken back: bridge campus worked before, and does not any more: /);
+		const { notInForce } = await statusIs('the change to be undone', (now) => now.notInForce);
+		expect(notInForce).toMatch(/^it was tried and undone: bridge campus worked before and no longer does: /);
 		await waitFor('the bridge to be connected again', connected);
 	});
 
@@ -202,7 +202,7 @@ describe('P11 a configuration cannot brick the gateway', () => {
 		await start();
 		expect(await status()).toMatchObject({
 			state: 'confirmed',
-			notInForce: 'it was tried and taken back: the gateway ended while it was on trial',
+			notInForce: 'it was tried and undone: the gateway ended while it was on trial',
 		});
 		// Writing the file again starts another trial.
 		await write(yaml(60, { room: 'lab' }));
