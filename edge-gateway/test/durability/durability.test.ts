@@ -12,8 +12,8 @@ import { type SerialLine, serialLine } from '../../src/testing/serial-line.ts';
 import { type SensorSocket, sensorSocket, type Taken } from '../../src/testing/socketio-client.ts';
 
 /**
- * A gateway and one device on each way in. A crossing a message, so that what is counted twice or forgotten shows in
- * the count too.
+ * A gateway and one device on each way in. Each message reports one crossing, so that a reading that is stored twice or
+ * lost also shows in the count.
  */
 class Building {
 	readonly world: GatewayWorld;
@@ -21,9 +21,9 @@ class Building {
 	readonly socket: SensorSocket;
 	readonly mqtt: RawMqtt;
 	readonly #token: string;
-	/** What was heard, in order: `http 202`, `mqtt 7`, `serial ACK 7`, `socket.io ok`. */
-	readonly heard: string[] = [];
-	/** How many readings were durable when each of these was heard. */
+	/** The answers, in order: `http 202`, `mqtt 7`, `serial ACK 7`, `socket.io ok`. */
+	readonly answers: string[] = [];
+	/** How many readings were durable when each of these answers came. */
 	readonly durableThen: number[] = [];
 
 	private constructor(parts: {
@@ -61,7 +61,7 @@ class Building {
 		return new Building({ world, line, socket, mqtt, token });
 	}
 
-	/** Sends one crossing each way in. Does not wait for any answer. */
+	/** Sends one crossing on each way in, without waiting for an answer. */
 	send(seq: number): void {
 		const crossing = (sensorId: string) => ({
 			sensorId,
@@ -76,7 +76,7 @@ class Building {
 			this.#hear(`http ${answer.status}${error ? ` ${error.code} ${answer.headers.get('retry-after')}` : ''}`);
 		});
 		this.socket.emit('reading', crossing('socket.io'), (answer: Taken) =>
-			this.#hear(`socket.io ${answer.ok ? 'ok' : answer.error.code}`),
+			this.#answered(`socket.io ${answer.ok ? 'ok' : answer.error.code}`),
 		);
 		this.mqtt.send({
 			cmd: 'publish',
@@ -88,23 +88,23 @@ class Building {
 			retain: false,
 		});
 		void this.mqtt.next('puback').then(
-			({ messageId }) => this.#hear(`mqtt ${messageId}`),
+			({ messageId }) => this.#answered(`mqtt ${messageId}`),
 			() => undefined,
 		);
 		const from = this.line.answers.length;
 		void this.line.send(crossing('serial'));
 		void waitFor('an answer on the line', () => this.line.answers[from]).then(
-			(answer) => this.#hear(`serial ${answer}`),
+			(answer) => this.#answered(`serial ${answer}`),
 			() => undefined,
 		);
 	}
 
-	#hear(what: string): void {
-		this.heard.push(what);
+	#answered(what: string): void {
+		this.answers.push(what);
 		this.durableThen.push(this.world.log.endOffset);
 	}
 
-	/** How many readings of each way in have arrived. */
+	/** How many readings have arrived on each way in. */
 	async received(): Promise<number[]> {
 		const ways = ['serial', 'mqtt', 'http', 'socket.io'];
 		return Promise.all(ways.map((transport) => this.world.metric('gateway_readings_received_total', { transport })));
@@ -122,28 +122,28 @@ const ACKNOWLEDGED = ['http 202', 'mqtt 1', 'serial ACK 1', 'socket.io ok'];
 const EACH_ONCE = { serial: 1, mqtt: 1, http: 1, 'socket.io': 1 };
 
 describe('P1 acknowledged is durable, on every way in', () => {
-	it('no acknowledgement comes before the commit, however long that takes', async () => {
+	it('no way in acknowledges before the commit, however long the commit takes', async () => {
 		const disk = heldDisk();
 		const building = await Building.open({ worker: disk.worker });
 		disk.hold();
 		building.send(1);
 		await waitFor('all four to arrive', async () => (await building.received()).every((count) => count === 1));
-		// Time enough for an acknowledgement that should not be: dozens of answers to others.
+		// Enough time for a wrong acknowledgement: dozens of other requests are answered.
 		for (let i = 0; i < 30; i++) expect((await building.world.call('GET', '/healthz')).status).toBe(200);
-		expect(building.heard).toEqual([]);
+		expect(building.answers).toEqual([]);
 		expect(building.world.log.endOffset).toBe(0);
 		disk.release();
-		await waitFor('all four answers', () => building.heard.length === 4);
-		expect(building.heard.toSorted()).toEqual(ACKNOWLEDGED);
+		await waitFor('all four answers', () => building.answers.length === 4);
+		expect(building.answers.toSorted()).toEqual(ACKNOWLEDGED);
 		expect(await building.counts()).toEqual({ stored: EACH_ONCE, people: 4 });
 	});
 
-	it('with an fsync of 150 ms, what is acknowledged can be read at that moment', async () => {
+	it('with an fsync of 150 ms, an acknowledged reading can be read at once', async () => {
 		const building = await Building.open({ faults: { fsyncDelayMs: 150 } });
 		building.send(1);
-		await waitFor('all four answers', () => building.heard.length === 4);
+		await waitFor('all four answers', () => building.answers.length === 4);
 		for (const [before, durable] of building.durableThen.entries()) expect(durable).toBeGreaterThan(before);
-		expect(building.heard.toSorted()).toEqual(ACKNOWLEDGED);
+		expect(building.answers.toSorted()).toEqual(ACKNOWLEDGED);
 		expect(await building.counts()).toEqual({ stored: EACH_ONCE, people: 4 });
 	});
 
@@ -153,8 +153,8 @@ describe('P1 acknowledged is durable, on every way in', () => {
 		const { world } = building;
 		disk.breakDown();
 		building.send(1);
-		await waitFor('the refusals', () => building.heard.length === 3);
-		expect(building.heard.toSorted()).toEqual([
+		await waitFor('the refusals', () => building.answers.length === 3);
+		expect(building.answers.toSorted()).toEqual([
 			'http 503 unavailable 2',
 			'serial NAK 1 unavailable',
 			'socket.io unavailable',
@@ -168,30 +168,30 @@ describe('P1 acknowledged is durable, on every way in', () => {
 		const deferred = () => world.metric('gateway_readings_deferred_total', { transport: 'mqtt' });
 		await waitFor('MQTT to try again', async () => (await deferred()) >= 3);
 		expect(building.mqtt.isClosed()).toBe(false);
-		expect(building.heard).toHaveLength(3);
+		expect(building.answers).toHaveLength(3);
 		expect(await building.counts()).toEqual({ stored: {}, people: 0 });
 
 		disk.mend();
-		await waitFor('the PUBACK', () => building.heard.includes('mqtt 1'));
-		building.heard.length = 0;
-		// The devices that were told so come again; the one that was not, has lost its PUBACK, say.
+		await waitFor('the PUBACK', () => building.answers.includes('mqtt 1'));
+		building.answers.length = 0;
+		// The refused devices send again, and so does the MQTT device, as if its PUBACK had been lost.
 		building.send(1);
-		await waitFor('all four answers', () => building.heard.length === 4);
-		expect(building.heard.toSorted()).toEqual(ACKNOWLEDGED);
+		await waitFor('all four answers', () => building.answers.length === 4);
+		expect(building.answers.toSorted()).toEqual(ACKNOWLEDGED);
 		expect(await building.counts()).toEqual({ stored: EACH_ONCE, people: 4 });
 		expect((await world.call('GET', '/readyz')).status).toBe(200);
 		expect(await world.metric('gateway_ledger_imbalance')).toBe(0);
-		building.heard.length = 0;
+		building.answers.length = 0;
 		building.send(2);
-		await waitFor('all four answers', () => building.heard.length === 4);
+		await waitFor('all four answers', () => building.answers.length === 4);
 		expect((await building.counts()).people).toBe(8);
 	});
 
-	it('what was acknowledged is there after a start that finds everything as a crash left it', async () => {
+	it('an acknowledged reading survives a crash', async () => {
 		const disk = heldDisk();
 		const building = await Building.open({ worker: disk.worker });
 		building.send(1);
-		await waitFor('all four answers', () => building.heard.length === 4);
+		await waitFor('all four answers', () => building.answers.length === 4);
 		disk.hold();
 		building.send(2);
 		await waitFor('the next four to arrive', async () => (await building.received()).every((count) => count === 2));
@@ -208,8 +208,8 @@ describe('P1 acknowledged is durable, on every way in', () => {
 	});
 });
 
-describe('with an fsync of 150 ms and readings all the time', () => {
-	it('MQTT keepalives and HTTP go on while commits are under way', async () => {
+describe('with an fsync of 150 ms and a steady flow of readings', () => {
+	it('MQTT keepalives and HTTP requests are answered while commits are under way', async () => {
 		let underWay = 0;
 		let commits = 0;
 		const building = await openGatewayWorld({

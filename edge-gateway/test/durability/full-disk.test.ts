@@ -19,7 +19,7 @@ const bus = {
 
 it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 	[
-		'who is there',
+		'the availability of sensors',
 		async (path) => {
 			const logger = createLogger('test', 'silent');
 			const availability = Availability.open({
@@ -56,7 +56,7 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 			return quarantine;
 		},
 	],
-])('a disk that takes nothing does not keep %s from closing, nor what is closed after it', async (_what, open) => {
+])('a full disk does not keep %s from closing, nor what is closed after it', async (_what, open) => {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-full-'));
 	const part = await open(join(dir, 'file'));
 	await rm(dir, { recursive: true });

@@ -15,7 +15,7 @@ async function open(options: GatewayWorldOptions): Promise<GatewayWorld> {
 	return world;
 }
 
-/** What a service's group is given, as it is given it. */
+/** The readings that a service's consumer group gets, in order. */
 async function consume(world: GatewayWorld): Promise<Reading[]> {
 	const given: Reading[] = [];
 	await world.bus.consume(STREAMS.telemetry, 'twin', { member: 'a' }, async (entries) => {
@@ -72,7 +72,7 @@ describe('P7 honest time, in the gateway', () => {
 
 	it('survives a clock set back an hour: nothing is reordered, taken twice, dropped or expired', async () => {
 		const time = new SetClock(Date.now(), { runs: true });
-		// Old enough to expire by the wall clock, in either direction, and far from it by the log's own time.
+		// The readings are old enough to expire by the wall clock, in either direction, but not by the log's own time.
 		const world = await open({ time, settings: { log: { maxAgeMs: HOUR / 2 } } });
 		const token = await world.token('d1');
 		const send = async (seq: number) => {
@@ -89,7 +89,7 @@ describe('P7 honest time, in the gateway', () => {
 		for (let seq = 0; seq < 100; seq++) await send(seq);
 		time.step(3 * HOUR);
 		for (let seq = 0; seq < 110; seq++) await send(seq);
-		// The log looks every second for what is too old.
+		// The log looks for expired readings every second.
 		await sleep(1100);
 		const given = await consume(world);
 		await waitFor('the readings', () => given.length >= 110);
@@ -108,12 +108,12 @@ describe('P7 honest time, in the gateway', () => {
 		const world = await open({ time, settings: { clock: { waitForMs: 1000, holdoverMs: 24 * HOUR } } });
 		const given = await consume(world);
 		const token = await world.token('d1');
-		const told = Date.UTC(2026, 5, 1);
+		const stated = Date.UTC(2026, 5, 1);
 		await world.call('POST', '/ingest', {
 			token,
-			body: { sensorId: 's1', metric: 'co2', value: 400, observedAt: told, buildingId: 'b1', roomId: 'hall' },
+			body: { sensorId: 's1', metric: 'co2', value: 400, observedAt: stated, buildingId: 'b1', roomId: 'hall' },
 		});
 		await waitFor('the reading', () => given.length === 1);
-		expect(given[0]).toMatchObject({ timeQuality: 'unsynced', deviceTime: told });
+		expect(given[0]).toMatchObject({ timeQuality: 'unsynced', deviceTime: stated });
 	});
 });

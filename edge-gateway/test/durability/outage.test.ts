@@ -11,11 +11,11 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Relay } from '../../src/log/relay.ts';
 
-/** `OUTAGE_HOURS`, `OUTAGE_SENSORS` and `OUTAGE_QUOTA_MIB` make it longer, larger and tighter. */
+/** For a longer outage, more sensors or a larger disk: `OUTAGE_HOURS`, `OUTAGE_SENSORS`, `OUTAGE_QUOTA_MIB`. */
 const HOURS = Number(process.env.OUTAGE_HOURS ?? 24);
 const SENSORS = Number(process.env.OUTAGE_SENSORS ?? 12);
 const QUOTA = Number(process.env.OUTAGE_QUOTA_MIB ?? 16) * 1024 * 1024;
-/** A sensor reports once a minute, and ten times that in the outage. */
+/** Ten times the usual rate of one reading a minute. */
 const PER_MINUTE = 10;
 const MOST_MEMORY = 64 * 1024 * 1024;
 const MINUTE_MS = 60_000;
@@ -42,7 +42,7 @@ const memory = () => {
 	return heapUsed + external;
 };
 
-/** Bytes of every file in a folder, whatever it is for. */
+/** Bytes of all files in a folder. */
 function bytesIn(dir: string): number {
 	return readdirSync(dir).reduce(
 		(sum, name) => sum + (statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0),
@@ -50,12 +50,12 @@ function bytesIn(dir: string): number {
 	);
 }
 
-/** Sensors whose every reading is numbered; half of them are doors. */
+/** Sensors with numbered readings; half of them are doors. */
 class Fleet {
 	readonly crossed = { in: 0, out: 0 };
 	#seq = 0;
 
-	/** One minute of all of them, spread over it, as they are in the log from `offset` on. */
+	/** The readings of one minute, spread over it, as the log holds them from `offset` on. */
 	minute(begin: number, offset: number, logId: string): { payload: string; at: number }[] {
 		const count = SENSORS * PER_MINUTE;
 		return Array.from({ length: count }, (_, index) => {
@@ -98,15 +98,15 @@ interface Outage {
 	/** Readings that were acknowledged. */
 	acknowledged: number;
 	refused: number;
-	/** When the first was refused, hours after the begin. */
+	/** When the first reading was refused, in hours after the beginning. */
 	fullAfter: number | undefined;
-	/** What the forecast said at half of that time and before, by hour. */
+	/** The forecast at the end of each hour, in hours until the log is full. */
 	forecasts: number[];
 	grown: number;
 	largest: number;
 }
 
-/** A day without Redis, as fast as the disk can. */
+/** A day without Redis, as fast as the disk allows. */
 async function outage(whenFull: WhenFull): Promise<Outage> {
 	const dir = await mkdtemp(join(tmpdir(), 'crowdvision-outage-'));
 	let now = 0;
@@ -156,7 +156,7 @@ async function outage(whenFull: WhenFull): Promise<Outage> {
 	return result;
 }
 
-/** A log that is thinned has room again in a moment, and a device tries again. */
+/** While the log is being thinned it has room again in a moment, and a device tries again. */
 async function append(log: Log, records: { payload: string; at: number }[], whenFull: WhenFull): Promise<void> {
 	for (;;) {
 		try {
@@ -174,7 +174,7 @@ interface Delivered {
 	gaps: ReadingGap[];
 }
 
-/** Redis is back: what it gets, once there is a reading after all of it. */
+/** Redis is back: everything it gets, with one reading after the outage. */
 async function afterwards(log: Log, fleet: Fleet): Promise<Delivered> {
 	const relay = new Relay({
 		log,
@@ -221,7 +221,7 @@ describe(`P3 bounded: ${HOURS} h without Redis at ten times the rate, in ${QUOTA
 		const { log, fleet, acknowledged, refused, fullAfter, forecasts, ...bounds } = await outage('refuse');
 		expectBounded({ log, fleet, acknowledged, refused, fullAfter, forecasts, ...bounds });
 		expect(refused).toBeGreaterThan(0);
-		// From the second hour on it was told within a tenth when the log would be full.
+		// From the second hour on, the forecast is right within a tenth.
 		for (let hour = 1; hour < fullAfter! - 1; hour++)
 			expect(Math.abs(hour + forecasts[hour]! - fullAfter!)).toBeLessThan(fullAfter! / 10);
 		expect(forecasts.at(-1)).toBeLessThan(0.5);
@@ -232,7 +232,7 @@ describe(`P3 bounded: ${HOURS} h without Redis at ten times the rate, in ${QUOTA
 		expect(log.stats().hoursToFull).toBeGreaterThan(0);
 	}, 300_000);
 
-	it('drop-oldest: the newest are there, and one marker tells exactly what is not', async () => {
+	it('with drop-oldest delivers the newest readings, and one marker for exactly those that are missing', async () => {
 		const { log, fleet, acknowledged, ...bounds } = await outage('drop-oldest');
 		expectBounded({ log, fleet, acknowledged, ...bounds });
 		const { dropped } = log.stats();

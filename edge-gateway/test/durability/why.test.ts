@@ -22,23 +22,23 @@ const reading = (sensorId: string, change: object = {}) => ({
 const queryOf = (about: string): Record<string, string> =>
 	/^[0-9a-f]{12}-\d+$/.test(about) ? { id: about } : about.includes('/') ? { topic: about } : { sensor: about };
 
-/** Both ways of asking must name it so, the newest message first, and say what `says` matches. */
+/** Both ways of asking must give this verdict for the newest message, with a text that matches. */
 async function named(gateway: WatchedGateway, about: string, verdict: Verdict, says: RegExp): Promise<void> {
 	await waitFor(`${about} to be ${verdict}`, async () => (await gateway.why(about)).verdict === verdict).catch(
 		async (error: Error) => {
-			throw new Error(`${error.message}; it says ${JSON.stringify(await gateway.why(about))}`, { cause: error });
+			throw new Error(`${error.message}; the answer is ${JSON.stringify(await gateway.why(about))}`, { cause: error });
 		},
 	);
-	const [told, traced] = [await gateway.why(about), await gateway.trace(queryOf(about))];
-	expect(told.running).toBe(true);
-	for (const answer of [told, traced]) {
+	const [asked, traced] = [await gateway.why(about), await gateway.trace(queryOf(about))];
+	expect(asked.running).toBe(true);
+	for (const answer of [asked, traced]) {
 		expect(answer.verdict).toBe(verdict);
 		expect(answer.text).toMatch(says);
 		expect(answer.hint).not.toBe('');
 	}
 }
 
-/** A gateway whose Redis has died since. */
+/** A gateway whose Redis was killed after its start. */
 async function withoutRedis(config: object): Promise<WatchedGateway> {
 	const redis = await startRedis();
 	onTestFinished(() => redis.stop());
@@ -47,9 +47,9 @@ async function withoutRedis(config: object): Promise<WatchedGateway> {
 	return gateway;
 }
 
-describe('P5 Nothing vanishes unexplained: faults injected, each named rightly by `why` and by /gateway/trace', () => {
+describe('P5 `why` and /gateway/trace', () => {
 	it(
-		'what never came, cannot be read, is not allowed, was here before, or came late; and whom it waits for',
+		'explain each message that was lost, unreadable, forbidden, redelivered or late, and what a message waits for',
 		async () => {
 			const redis = await startRedis();
 			onTestFinished(() => redis.stop());
@@ -94,13 +94,13 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			// 3: a damaged frame on a serial line, shown in hex.
 			await line.sendBytes(Buffer.from([0xfe, 0x7b, 0x00, 0x81, 0x0a]));
 			await named(gateway, line.path, 'bad_frame', /hex fe7b0081/);
-			// 4: a topic that nobody knows.
+			// 4: an unknown topic.
 			await publish('acme/cam/uplink', { n: 3 });
 			await named(gateway, 'acme/cam/uplink', 'unknown_topic', /topic/i);
-			// 5: a decoder finds no reading in it.
+			// 5: a message in which the decoder finds no reading.
 			await publish('plugs/kettle', { power: 2000 });
 			await named(gateway, 'plugs/kettle', 'no_reading', /mapping returns nothing/);
-			// 6: a sensor nobody knows the place of.
+			// 6: a sensor whose place is not known.
 			expect((await gateway.post(token, { sensorId: 's6', metric: 'co2', value: 400 })).status).toBe(422);
 			await named(gateway, 's6', 'unknown_device', /not registered/);
 			// 7: another building.
@@ -118,13 +118,13 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			for (let i = 0; i < 2; i++)
 				expect((await gateway.post(token, reading('s10', { seq: 7, boot: 'x' }))).status).toBe(202);
 			await named(gateway, 's10', 'duplicate', /seq 7 of boot x was received before/);
-			// 11: a value that cannot be.
+			// 11: an impossible value.
 			await publish('telemetry/b1/hall/s11', { metric: 'co2', value: -1 });
 			await named(gateway, 's11', 'invalid_reading', /\/value must be from 0 to 40000 ppm/);
-			// 12: observed long before it came.
+			// 12: observed long before it was received.
 			await publish('telemetry/b1/hall/s12', { metric: 'co2', value: 400, observedAt: Date.now() - 3600_000 });
 			await named(gateway, 's12', 'late', /observed 60 minutes before it was received/);
-			// And what is well: followed stage by stage.
+			// A message that is delivered, followed stage by stage.
 			expect((await gateway.trace({ sensor: 's0' })).followedUntil).toBeGreaterThan(Date.now());
 			await publish('telemetry/b1/hall/s0', { metric: 'co2', value: 444 });
 			await named(gateway, 's0', 'delivered', /delivered to Redis \S+, bridge campus/);
@@ -149,7 +149,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 			await named(gateway, 's14', 'redis_away', /Redis has not been connected since \d{4}-\S+ \(.+\)/);
 			expect(await gateway.imbalances()).toEqual([]);
 
-			// The command itself, as a person calls it; and of a gateway that does not run.
+			// The command as a person calls it, also when the gateway does not run.
 			const ask = async (about: string) => {
 				const run = await startNode('edge-gateway/src/main.ts', {
 					args: ['why', about],
@@ -176,7 +176,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 		['drop-oldest', /policy is drop-oldest/],
 		['refuse', /told to send it again: .*log holds/],
 	] as const)(
-		'overflow with the policy %s, before Redis had it',
+		'name overflow for a reading that the policy %s gave up before Redis had it',
 		async (whenFull, says) => {
 			const gateway = await withoutRedis({
 				log: { maxBytes: '256KiB', whenFull },
@@ -196,7 +196,7 @@ describe('P5 Nothing vanishes unexplained: faults injected, each named rightly b
 	);
 
 	it(
-		'expired before Redis had it; and a sender that is too fast',
+		'name overflow for a reading that expired before Redis had it, and rate_limited for a sender that is too fast',
 		async () => {
 			const gateway = await withoutRedis({ log: { maxAge: '1s' }, limits: { messagesPerSecond: 2 } });
 			const sign = (id: string) => gateway.tokens.signDevice({ id, domainName: 'acme', buildingId: 'b1' });
