@@ -5,13 +5,6 @@ import type { Oversize } from './sizes.ts';
 /** Where an exception is taken back, as the checks name it. */
 export const LISTED_IN = 'scripts/checks/exceptions.ts';
 
-/** Beginnings of the paths below which lines are still too wide. Nothing is added here. */
-export const WIDE_FOLDERS: readonly string[] = [
-	'edge-gateway/src/api/',
-	'edge-gateway/src/control/',
-	'edge-gateway/src/main.ts',
-];
-
 const TABLE = 'a row of a Markdown table stands on one line';
 const COMMAND = 'a command to paste, as npm start prints it';
 

@@ -22,7 +22,7 @@ afterAll(async () => {
 	await rm(dir, { recursive: true });
 });
 
-/** A token signed with our secret, but with claims of somebody's own making. */
+/** A token with these claims, signed with the right secret. */
 const signed = (claims: object, expiresAt = Math.floor(Date.now() / 1000) + 60, audience = 'device') =>
 	new SignJWT({ sub: 'device:d', domainName: 'acme', iat: 1, jti: 'j', ...claims })
 		.setProtectedHeader({ alg: 'HS256' })

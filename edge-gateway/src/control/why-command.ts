@@ -28,7 +28,7 @@ export async function why(dataDir: string, options: readonly string[]): Promise<
 }
 
 /** An id has its own form, a topic has levels or wildcards, and everything else names a sensor or a device. */
-export function questionOf(subject: string): Question {
+function questionOf(subject: string): Question {
 	if (READING_ID.test(subject)) return { id: subject };
 	return subject.includes('/') || subject.includes('#') || subject === '+' ? { topic: subject } : { sensor: subject };
 }

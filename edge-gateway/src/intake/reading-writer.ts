@@ -11,7 +11,7 @@ import type { FrameTrace } from './frame-trace.ts';
 import type { Checked } from './reading-validator.ts';
 import { countPeople, effectsOf, type RoomChange } from './room-changes.ts';
 
-/** How a frame came in, and whom to tell what became of it. */
+/** A frame on its way: when and from which source it came, and the callback that ends it. */
 export interface Arrival {
 	frame: Frame;
 	/** Epoch ms. */

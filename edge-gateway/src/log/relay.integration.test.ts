@@ -12,7 +12,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { Relay, type RelayParts } from './relay.ts';
 
-/** Where Redis keeps how far it has got with a log. */
+/** The key of the cursor that Redis holds for a log. */
 const cursorOf = (log: Log) => `{telemetry}:cursor:pi:${log.id}`;
 const logger = createLogger('test', 'silent');
 
@@ -43,7 +43,7 @@ async function openLog(): Promise<Log> {
 }
 
 let lastNumber = 0;
-/** As intake writes them: one line of JSON with an id. */
+/** A reading as the intake writes it: one line of JSON with an id. */
 const readingIn = (buildingId: string) =>
 	JSON.stringify({ id: `r-${++lastNumber}`, sensorId: 's', buildingId, value: lastNumber });
 
@@ -76,7 +76,7 @@ async function stream(): Promise<string[]> {
 
 const caughtUp = (relay: Relay) => waitFor('the relay to catch up', () => relay.stats().lag === 0);
 
-/** Between the relay and Redis; the first connection that carries `word` towards Redis is treated as `fault` says. */
+/** A proxy to Redis. It applies `fault` to the first connection on which `word` is sent to Redis. */
 async function faultyWire(word: string, fault: 'hold' | 'lose answer') {
 	const sockets = new Set<Socket>();
 	let held: { upstream: Socket; bytes: Buffer } | undefined;
@@ -118,7 +118,7 @@ async function faultyWire(word: string, fault: 'hold' | 'lose answer') {
 		url: `redis://127.0.0.1:${port}`,
 		connections: () => connections,
 		struck: () => struck,
-		/** Lets through what was held; resolves when Redis has answered it. */
+		/** Sends on what was held; resolves when Redis has answered. */
 		async release(): Promise<string> {
 			const { upstream, bytes } = held!;
 			const answer = new Promise<string>((resolve) =>
@@ -131,12 +131,12 @@ async function faultyWire(word: string, fault: 'hold' | 'lose answer') {
 }
 
 describe('P1 the relay appends each reading exactly once', () => {
-	it('brings what was there before it and what comes later, in order, and tells each building', async () => {
+	it('appends earlier and later readings in order, and publishes each on the channel of its building', async () => {
 		const log = await openLog();
 		const subscriber = redis.duplicate();
 		onTestFinished(() => subscriber.disconnect());
-		const heard: [channel: string, reading: string][] = [];
-		subscriber.on('pmessage', (_pattern, channel: string, reading: string) => void heard.push([channel, reading]));
+		const published: [channel: string, reading: string][] = [];
+		subscriber.on('pmessage', (_pattern, channel: string, reading: string) => void published.push([channel, reading]));
 		await subscriber.psubscribe('telemetry:*');
 
 		const early = await fill(log, 2500);
@@ -144,8 +144,8 @@ describe('P1 the relay appends each reading exactly once', () => {
 		const late = [...(await fill(log, 3, 'b 2')), ...(await fill(log, 1))];
 		await caughtUp(relay);
 		expect(await stream()).toEqual([...early, ...late]);
-		await waitFor('the announcements', () => heard.length >= early.length + late.length);
-		expect(heard).toEqual(
+		await waitFor('the announcements', () => published.length >= early.length + late.length);
+		expect(published).toEqual(
 			[...early, ...late].map((reading) => [
 				`telemetry:${(JSON.parse(reading) as { buildingId: string }).buildingId}`,
 				reading,
@@ -154,20 +154,20 @@ describe('P1 the relay appends each reading exactly once', () => {
 		expect(relay.trouble()).toBeUndefined();
 	});
 
-	it('goes on where Redis says it was, not where it remembers', async () => {
+	it('continues where the cursor in Redis stands, not where its own does', async () => {
 		const log = await openLog();
 		const first = await fill(log, 10);
 		const before = startRelay(log);
 		await caughtUp(before);
 		await before.stop();
-		// As after a crash in which the cursor's file stayed behind.
+		// As after a crash, when the file of the cursor is older than the cursor in Redis.
 		log.cursor('relay').commit(3);
 		const second = await fill(log, 5);
 		await caughtUp(startRelay(log));
 		expect(await stream()).toEqual([...first, ...second]);
 	});
 
-	it('moves the cursor with the readings: nobody ever sees one without the other', async () => {
+	it('moves the cursor together with the readings, so that no reader sees one without the other', async () => {
 		const log = await openLog();
 		const relay = startRelay(log);
 		const seen = new Set<number>();
@@ -189,7 +189,7 @@ describe('P1 the relay appends each reading exactly once', () => {
 	});
 
 	it.each([0, 20])(
-		'does nothing the second time when a batch of a connection given up runs late, with %i readings in Redis before',
+		'appends nothing when a batch of an abandoned connection runs late, with %i readings in Redis before',
 		async (before) => {
 			const log = await openLog();
 			const readings = await fill(log, before);
@@ -237,7 +237,7 @@ describe('P1 the relay appends each reading exactly once', () => {
 		},
 	);
 
-	it('keeps the logs of two gateways apart that bear the same name', async () => {
+	it('keeps the logs of two gateways with the same name apart', async () => {
 		const logs = [await openLog(), await openLog()];
 		const relays = logs.map((log) => startRelay(log));
 		const readings = logs.map(() => [] as string[]);
@@ -251,12 +251,12 @@ describe('P1 the relay appends each reading exactly once', () => {
 		expect(stored).toHaveLength(120);
 	});
 
-	it('takes up after readings that are lost from the log, and counts them', async () => {
+	it('continues after readings that are gone from the log, and counts them', async () => {
 		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-relay-'));
 		onTestFinished(() => rm(dir, { recursive: true, force: true }));
 		const log = await Log.open({ dir, worker, maxBytes: 256 * 1024, segmentBytes: 64 * 1024, whenFull: 'drop-oldest' });
 		onTestFinished(() => log.close());
-		// Redis is away for so long that the log must give up its oldest.
+		// Redis is away for so long that the log must give up its oldest readings.
 		log.cursor('relay');
 		const readings: string[] = [];
 		for (let batch = 0; batch < 40; batch++) readings.push(...(await fill(log, 200)));
@@ -269,8 +269,8 @@ describe('P1 the relay appends each reading exactly once', () => {
 	});
 });
 
-describe('the relay and a Redis that is in trouble', () => {
-	it('waits while a group is too far behind, says so, and goes on when it has caught up', async () => {
+describe('the relay of a Redis in trouble', () => {
+	it('waits while a consumer group is too far behind, reports that, and continues when it has caught up', async () => {
 		const log = await openLog();
 		await redis.xgroup('CREATE', 'telemetry', 'slow', '$', 'MKSTREAM');
 		for (let entry = 0; entry < 60; entry++) await redis.xadd('telemetry', '*', 'reading', readingIn('b1'));
@@ -294,14 +294,14 @@ describe('the relay and a Redis that is in trouble', () => {
 			'>',
 		)) as [[string, [string, string[]][]]];
 		await redis.xack('telemetry', 'slow', ...delivered.map(([id]) => id));
-		// Whole nodes only are cut: the entries that are left over must fit the bound all the same.
+		// Redis trims whole nodes only: what remains must still fit the bound.
 		await redis.xtrim('telemetry', 'MAXLEN', 20);
 		await caughtUp(relay);
 		await vi.waitFor(() => expect(relay.trouble()).toBeUndefined());
 		expect((await stream()).slice(-readings.length)).toEqual(readings);
 	});
 
-	it('says that Redis refuses, appends nothing of the batch, and goes on when it has room', async () => {
+	it('reports that Redis refuses a batch, appends nothing of it, and continues when there is room', async () => {
 		const log = await openLog();
 		const readings = await fill(log, 500);
 		await redis.config('SET', 'maxmemory', '1mb');
@@ -314,7 +314,7 @@ describe('the relay and a Redis that is in trouble', () => {
 		expect(await stream()).toEqual(readings);
 	});
 
-	it('stops within a few seconds while Redis hangs with a batch under way', async () => {
+	it('stops within a few seconds while Redis hangs during a batch', async () => {
 		const own = await startRedis();
 		onTestFinished(() => own.stop());
 		const log = await openLog();

@@ -73,7 +73,7 @@ class Building {
 		});
 		void this.world.call('POST', '/ingest', { token: this.#token, body: crossing('http') }).then((answer) => {
 			const { error } = answer.body;
-			this.#hear(`http ${answer.status}${error ? ` ${error.code} ${answer.headers.get('retry-after')}` : ''}`);
+			this.#answered(`http ${answer.status}${error ? ` ${error.code} ${answer.headers.get('retry-after')}` : ''}`);
 		});
 		this.socket.emit('reading', crossing('socket.io'), (answer: Taken) =>
 			this.#answered(`socket.io ${answer.ok ? 'ok' : answer.error.code}`),

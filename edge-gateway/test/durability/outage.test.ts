@@ -17,7 +17,7 @@ const SENSORS = Number(process.env.OUTAGE_SENSORS ?? 12);
 const QUOTA = Number(process.env.OUTAGE_QUOTA_MIB ?? 16) * 1024 * 1024;
 /** Ten times the usual rate of one reading a minute. */
 const PER_MINUTE = 10;
-const MOST_MEMORY = 64 * 1024 * 1024;
+const MAX_GROWTH_BYTES = 64 * 1024 * 1024;
 const MINUTE_MS = 60_000;
 const BEGIN = Date.UTC(2026, 10, 27);
 const thin = new URL('../../src/log/thin-thread.ts', import.meta.url).href;
@@ -213,7 +213,7 @@ const counted = (gaps: readonly ReadingGap[], reason: string) =>
 
 function expectBounded({ grown, largest }: Outage): void {
 	expect(largest).toBeLessThanOrEqual(QUOTA * 1.15);
-	expect(grown).toBeLessThanOrEqual(MOST_MEMORY);
+	expect(grown).toBeLessThanOrEqual(MAX_GROWTH_BYTES);
 }
 
 describe(`P3 bounded: ${HOURS} h without Redis at ten times the rate, in ${QUOTA / 1024 / 1024} MiB`, () => {
