@@ -48,7 +48,11 @@ export async function serialLine(plugged = true, deaf = false): Promise<SerialLi
 		});
 		await waitFor('both ends', () => existsSync(device) && existsSync(host));
 		const opened = new SerialPort({ path: device, baudRate: 115_200, autoOpen: false });
-		await new Promise<void>((resolve, reject) => opened.open((error) => (error ? reject(error) : resolve())));
+		// A gateway may hold the lock for a moment: it tries the port that was unplugged, whose number this end may now have.
+		await waitFor('the lock on the device end', async () => {
+			await new Promise<void>((resolve, reject) => opened.open((error) => (error ? reject(error) : resolve())));
+			return true;
+		});
 		opened.on('error', () => undefined);
 		let rest = '';
 		opened.on('data', (chunk: Buffer) => {
