@@ -16,6 +16,7 @@ export const WIDE_LINES: readonly WideLine[] = [
 	{ path: 'README.md', begins: 'mosquitto_pub', why: COMMAND },
 	{ path: 'README.md', begins: 'TOKEN="$(cat', why: COMMAND },
 	{ path: 'README.md', begins: "printf '%s", why: COMMAND },
+	{ path: 'docs/decoders.md', begins: '| vendor, source |', why: TABLE },
 	{ path: 'docs/bridge.md', begins: '| mosquitto.conf |', why: TABLE },
 	{ path: 'docs/operations.md', begins: '| part | scales by |', why: TABLE },
 	{ path: 'docs/operations.md', begins: '| you see |', why: TABLE },

@@ -20,9 +20,12 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	downlink: 'options.ts limits normalize',
 	clock: 'measures.ts options.ts normalize',
 	'decode/message': '',
-	'decode/formats': 'decode/message',
+	'decode/vendor': 'decode/message',
+	'decode/lorawan': 'decode/message decode/vendor',
+	'decode/people-counters': 'decode/message decode/vendor',
+	'decode/formats': 'decode/lorawan decode/message decode/people-counters decode/vendor',
 	'decode/jsonata': 'decode/formats decode/message',
-	decode: 'decode/formats decode/jsonata decode/message topics',
+	decode: 'decode/formats decode/jsonata decode/message decode/vendor topics',
 	'frame.ts': 'decode decode/message normalize',
 	occupancy: 'measures.ts options.ts clock ledger normalize',
 	trace: 'measures.ts options.ts payload.ts normalize topics',
@@ -34,7 +37,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'sources/mqtt/sessions': 'sources/mqtt/packets topics',
 	sources: 'frame.ts registry.ts access decode decode/message devices downlink intake limits normalize',
 	'sources/mqtt/broker':
-		'frame.ts measures.ts options.ts registry.ts access decode decode/formats decode/message devices downlink intake ' +
+		'frame.ts measures.ts options.ts registry.ts access decode decode/message decode/vendor devices downlink intake ' +
 		'limits normalize sources sources/mqtt/connection sources/mqtt/sessions topics',
 	'sources/framing': 'decode/formats decode/message',
 	'sources/serial': 'frame.ts measures.ts options.ts access devices downlink intake normalize sources sources/framing',

@@ -43,12 +43,12 @@ decoders:
 		[
 			'neither topic nor content type',
 			'{use: senml}',
-			/^gateway\.yaml:2:5: decoders\.0 must have either topic or contentType$/,
+			/^gateway\.yaml:2:5: decoders\.0 must have one of topic, path and contentType$/,
 		],
 		[
 			'both',
 			'{topic: a, contentType: a/b, use: senml}',
-			/^gateway\.yaml:2:5: decoders\.0 must have either topic or contentType$/,
+			/^gateway\.yaml:2:5: decoders\.0 must have one of topic, path and contentType$/,
 		],
 		[
 			'# in the middle of a topic',
@@ -86,9 +86,25 @@ decoders:
 			/^gateway\.yaml:2:47: decoders\.0\.defaults\.roomId must be /,
 		],
 		[
+			'a path with a slash',
+			'{path: a/b, use: senml}',
+			/^gateway\.yaml:2:12: decoders\.0\.path must be name of a way in of its own/,
+		],
+		['a path beside a topic', '{path: a, topic: b, use: senml}', /must have one of topic, path and contentType$/],
+		[
+			'rename for a format without vendor keys',
+			'{topic: a, use: senml, rename: {x: {metric: co2}}}',
+			/^gateway\.yaml:2:36: decoders\.0\.rename is only allowed with use: zigbee2mqtt, tasmota/,
+		],
+		[
+			'a renamed key without a metric',
+			'{topic: a, use: tasmota, rename: {x: {scale: 2}}}',
+			/decoders\.0\.rename\.x\.metric is required/,
+		],
+		[
 			'an unknown key',
 			'{topic: a, use: senml, map: x}',
-			/^gateway\.yaml:2:28: decoders\.0\.map is not known here; known are topic, contentType, use, mapping, defaults$/,
+			/^gateway\.yaml:2:28: decoders\.0\.map is not known here; known are topic, contentType, path, use, mapping, rename, defaults$/,
 		],
 	])('are refused for %s', (_what, rule, expected) => {
 		expect(mistakes(`decoders:\n  - ${rule}\n`)[0]).toMatch(expected);

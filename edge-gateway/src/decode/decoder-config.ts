@@ -1,10 +1,28 @@
-import { PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
+import { METRIC_KEY, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { filterProblem } from '../topics/topic-filter.ts';
-import { FORMAT_NAMES } from './format-table.ts';
+import { FORMAT_NAMES, RENAMING_FORMATS } from './format-table.ts';
 import { mappingMistake } from './jsonata/jsonata-mapping.ts';
 
 const closed = { additionalProperties: false };
+
+/** One entry of `rename`: the metric that a vendor's key holds. */
+const Renaming = Type.Object(
+	{
+		metric: Type.String({ pattern: METRIC_KEY, description: 'a metric of the catalog, or one of `metrics`' }),
+		unit: Type.Optional(
+			Type.String({ minLength: 1, maxLength: 32, description: "the vendor's unit, if it is another" }),
+		),
+		scale: Type.Optional(Type.Number({ description: "the vendor's number is multiplied by this" })),
+		offset: Type.Optional(Type.Number({ description: 'added after that' })),
+		values: Type.Optional(
+			Type.Record(Type.String({ maxLength: 64 }), Type.Number(), {
+				description: 'numbers for texts and booleans, such as {ON: 1, OFF: 0}',
+			}),
+		),
+	},
+	closed,
+);
 
 /** One entry of `decoders` in gateway.yaml. */
 export const DecoderRule = Type.Object(
@@ -23,6 +41,12 @@ export const DecoderRule = Type.Object(
 					'a content type of POST /ingest in lower case, without parameters, such as application/vnd.acme+json',
 			}),
 		),
+		path: Type.Optional(
+			Type.String({
+				pattern: '^[A-Za-z0-9._-]{1,64}$',
+				description: 'name of a way in of its own: POST /ingest/{path}, with any content type',
+			}),
+		),
 		use: Type.Enum(FORMAT_NAMES, { description: 'the format of these messages' }),
 		mapping: Type.Optional(
 			Type.String({
@@ -31,6 +55,11 @@ export const DecoderRule = Type.Object(
 				description:
 					'for use: jsonata. A JSONata expression that turns the payload into a reading, an array of readings, or ' +
 					'nothing',
+			}),
+		),
+		rename: Type.Optional(
+			Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Renaming, {
+				description: `which metric a vendor's key holds; comes before the format's own keys. For use: ${RENAMING_FORMATS.join(', ')}`,
 			}),
 		),
 		defaults: Type.Optional(
@@ -47,7 +76,7 @@ export const DecoderRule = Type.Object(
 			),
 		),
 	},
-	{ ...closed, description: 'The first rule whose topic or contentType matches decodes the message' },
+	{ ...closed, description: 'The first rule whose topic, path or contentType matches decodes the message' },
 );
 export type DecoderRule = Static<typeof DecoderRule>;
 
@@ -66,9 +95,9 @@ export function decoderProblems(value: unknown): DecoderProblem[] {
 
 function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: string): DecoderProblem[] {
 	const problems: DecoderProblem[] = [];
-	const { topic, contentType, use, mapping } = rule;
-	if ((topic === undefined) === (contentType === undefined))
-		problems.push({ path, message: 'must have either topic or contentType' });
+	const { topic, contentType, path: way, use, mapping, rename } = rule;
+	if ([topic, contentType, way].filter((one) => one !== undefined).length !== 1)
+		problems.push({ path, message: 'must have one of topic, path and contentType' });
 	if (typeof topic === 'string') {
 		const problem = topicProblem(topic);
 		if (problem) problems.push({ path: `${path}/topic`, message: problem });
@@ -77,6 +106,8 @@ function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: s
 		problems.push({ path: `${path}/mapping`, message: 'is required with use: jsonata' });
 	if (use !== 'jsonata' && mapping !== undefined)
 		problems.push({ path: `${path}/mapping`, message: 'is only allowed with use: jsonata' });
+	if (rename !== undefined && !(RENAMING_FORMATS as unknown[]).includes(use))
+		problems.push({ path: `${path}/rename`, message: `is only allowed with use: ${RENAMING_FORMATS.join(', ')}` });
 	if (typeof mapping === 'string' && mapping !== '') {
 		const mistake = mappingMistake(mapping);
 		if (mistake)

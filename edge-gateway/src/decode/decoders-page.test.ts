@@ -2,12 +2,16 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseGatewayFile } from '../configuration/gateway-file.ts';
 import { CONTENT_TYPES, FORMATS } from './format-table.ts';
-import { LORAWAN } from './formats/lorawan.ts';
 import { SHELLY } from './formats/shelly.ts';
-import { TASMOTA } from './formats/tasmota.ts';
+import { TASMOTA_ZIGBEE } from './formats/tasmota.ts';
 import { NORMALIZED_AIR } from './formats/the-things-stack.ts';
 import { ZIGBEE2MQTT } from './formats/zigbee2mqtt.ts';
+import { CAYENNE_LPP, CHIRPSTACK_LPP } from './lorawan/cayenne-lpp.ts';
+import { LORAWAN } from './lorawan/payload.ts';
 import { NO_READING } from './message/decoder.ts';
+import { MILESIGHT_LINE, MILESIGHT_ROOM } from './people-counters/milesight-push.ts';
+import { VIVOTEK } from './people-counters/vivotek.ts';
+import { XOVIS_LINE, XOVIS_ZONE } from './people-counters/xovis.ts';
 
 const page = readFileSync(new URL('../../../docs/decoders.md', import.meta.url), 'utf8');
 /** The list item of the page that describes one format. */
@@ -28,11 +32,18 @@ describe('docs/decoders.md', () => {
 
 	it.each<[string, string[]]>([
 		['zigbee2mqtt', Object.keys(ZIGBEE2MQTT)],
-		['tasmota', Object.keys(TASMOTA)],
+		['tasmota', Object.keys(TASMOTA_ZIGBEE)],
 		['shelly', Object.entries(SHELLY).flatMap(([type, table]) => [type, ...Object.keys(table)])],
 		['the-things-stack', Object.keys(NORMALIZED_AIR)],
 	])('names every key of %s that the decoder reads', (format, keys) => {
 		for (const key of keys) expect(sectionOf(format)).toContain(`\`${key}\``);
+	});
+
+	it('names every key of CayenneLPP and of the push of people counters', () => {
+		const names = Object.keys(CHIRPSTACK_LPP).filter((key) => CHIRPSTACK_LPP[key]! in CAYENNE_LPP);
+		const counters = [XOVIS_LINE, XOVIS_ZONE, MILESIGHT_LINE, MILESIGHT_ROOM, VIVOTEK].flatMap(Object.keys);
+		for (const key of [...names, ...counters]) expect(page).toContain(`\`${key}\``);
+		for (const key of Object.keys(CAYENNE_LPP)) expect(page).toContain(`\`${key}_3\``);
 	});
 
 	it('names every key of LoRaWAN payloads, every reason for no reading and every content type', () => {

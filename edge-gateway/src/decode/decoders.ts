@@ -5,6 +5,7 @@ import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';
 import type { Publish } from './formats/sparkplug.ts';
 import type { Candidate } from './message/candidate.ts';
 import type { Decoder } from './message/decoder.ts';
+import { Vocabulary } from './vendor/vocabulary.ts';
 
 /** A rule of the configuration with its open decoder. */
 export interface ActiveRule {
@@ -33,6 +34,7 @@ export class Decoders {
 	#open = new Map<string, ActiveRule>();
 	#byTopic: { filter: string; rule: ActiveRule }[] = [];
 	#byContentType = new Map<string, ActiveRule>();
+	#byPath = new Map<string, ActiveRule>();
 	#generation = 0;
 
 	constructor(rules: readonly DecoderRule[], publish: Publish) {
@@ -70,6 +72,12 @@ export class Decoders {
 		return rule && { rule, name: undefined };
 	}
 
+	/** The rule of the way in `POST /ingest/{path}`. */
+	forPath(path: string): DecodeBy | undefined {
+		const rule = this.#byPath.get(path);
+		return rule && { rule, name: undefined };
+	}
+
 	contentTypes(): string[] {
 		return [...this.#byContentType.keys()];
 	}
@@ -100,14 +108,19 @@ export class Decoders {
 			if (rule.contentType !== undefined && !this.#byContentType.has(rule.contentType))
 				this.#byContentType.set(rule.contentType, get(rule));
 		}
+		this.#byPath = new Map(
+			// The first rule of a path counts.
+			rules.toReversed().flatMap((rule) => (rule.path === undefined ? [] : [[rule.path, get(rule)] as const])),
+		);
 		this.#open = open;
 	}
 
-	#activate({ topic, contentType, use, mapping = '', defaults = NO_DEFAULTS }: DecoderRule): ActiveRule {
+	#activate({ topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS }: DecoderRule): ActiveRule {
+		const vocabulary = new Vocabulary({ rename });
 		return {
-			name: topic ?? contentType ?? use,
+			name: topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`),
 			use,
-			decoder: FORMATS[use].open({ mapping, publish: this.#publish }),
+			decoder: FORMATS[use].open({ mapping, publish: this.#publish, vocabulary }),
 			defaults,
 		};
 	}

@@ -5,8 +5,10 @@ import { candidatesIn, expectDecoded, message } from '../testing/messages.ts';
 import { VENDOR_MESSAGES, type VendorMessage } from '../testing/vendor-messages.ts';
 import { FORMATS, type FormatName } from './format-table.ts';
 import type { Decoder, Decoding } from './message/decoder.ts';
+import { BUILT_IN } from './vendor/vocabulary.ts';
 
-const open = (format: FormatName): Decoder => FORMATS[format].open({ mapping: '', publish: async () => undefined });
+const open = (format: FormatName): Decoder =>
+	FORMATS[format].open({ mapping: '', publish: async () => undefined, vocabulary: BUILT_IN });
 const formats = Object.entries(VENDOR_MESSAGES) as [Exclude<FormatName, 'jsonata'>, VendorMessage][];
 
 describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {

@@ -1,7 +1,9 @@
 /** The table of all formats that a rule can name, and the content types that need no rule. */
 import { decodeCanonical } from './formats/canonical.ts';
+import { decodeCayenneLpp } from './formats/cayenne-lpp.ts';
 import { decodeCbor } from './formats/cbor.ts';
 import { decodeChirpstack } from './formats/chirpstack.ts';
+import { decodePeopleCounter } from './formats/people-counter.ts';
 import { decodeSenml } from './formats/senml.ts';
 import { decodeShelly } from './formats/shelly.ts';
 import { type Publish, SparkplugDecoder } from './formats/sparkplug.ts';
@@ -11,12 +13,15 @@ import { decodeZigbee2mqtt } from './formats/zigbee2mqtt.ts';
 import { JsonataDecoder } from './jsonata/jsonata.ts';
 import { type Decoder, stateless } from './message/decoder.ts';
 import { parseJson } from './message/json.ts';
+import type { Vocabulary } from './vendor/vocabulary.ts';
 
 /** What a decoder may need when it is opened. */
 export interface DecoderParts {
 	/** The JSONata mapping of the rule; empty if it has none. */
 	mapping: string;
 	publish: Publish;
+	/** The keys that the rule reads. */
+	vocabulary: Vocabulary;
 }
 
 /** A format as docs/decoders.md lists it. */
@@ -25,6 +30,8 @@ interface Format {
 	description: string;
 	/** The usual topic filter, if there is one. */
 	topic?: string;
+	/** Whether `rename` of a rule applies: the format has keys of a vendor. */
+	renames?: true;
 	open(parts: DecoderParts): Decoder;
 }
 
@@ -41,22 +48,44 @@ export const FORMATS = {
 		topic: 'spBv1.0/#',
 		open: ({ publish }) => new SparkplugDecoder(publish),
 	},
-	zigbee2mqtt: { description: 'Zigbee2MQTT', topic: 'zigbee2mqtt/#', open: () => stateless(decodeZigbee2mqtt) },
-	tasmota: { description: 'Tasmota, SENSOR telemetry', topic: 'tele/+/SENSOR', open: () => stateless(decodeTasmota) },
+	zigbee2mqtt: {
+		description: 'Zigbee2MQTT',
+		topic: 'zigbee2mqtt/#',
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodeZigbee2mqtt(message, vocabulary)),
+	},
+	tasmota: {
+		description: 'Tasmota, SENSOR telemetry',
+		topic: 'tele/+/SENSOR',
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodeTasmota(message, vocabulary)),
+	},
 	shelly: {
 		description: 'Shelly, second generation and later',
 		topic: '+/events/rpc',
-		open: () => stateless(decodeShelly),
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodeShelly(message, vocabulary)),
 	},
 	'the-things-stack': {
 		description: 'The Things Stack v3, uplinks',
 		topic: 'v3/+/devices/+/up',
-		open: () => stateless(decodeTheThingsStack),
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodeTheThingsStack(message, vocabulary)),
 	},
 	chirpstack: {
 		description: 'ChirpStack v4, uplinks and battery',
 		topic: 'application/+/device/+/event/+',
-		open: () => stateless(decodeChirpstack),
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodeChirpstack(message, vocabulary)),
+	},
+	'cayenne-lpp': {
+		description: 'CayenneLPP bytes, also in uplinks of The Things Stack and ChirpStack',
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodeCayenneLpp(message, vocabulary)),
+	},
+	'people-counter': {
+		description: 'the push of people counters: Xovis, Milesight, Vivotek',
+		open: () => stateless(decodePeopleCounter),
 	},
 	jsonata: {
 		description: 'any JSON, by a JSONata mapping of your own',
@@ -66,6 +95,8 @@ export const FORMATS = {
 
 /** The name of a format, as a rule uses it. */
 export type FormatName = keyof typeof FORMATS;
+/** Formats whose rules may rename a vendor's keys. */
+export const RENAMING_FORMATS = (Object.keys(FORMATS) as FormatName[]).filter((name) => 'renames' in FORMATS[name]);
 /** The names of all formats. */
 export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[];
 

@@ -8,7 +8,8 @@ import {
 	Router,
 } from '@crowdvision/service-kit';
 import type { Credentials } from '../access/credentials.ts';
-import type { Decoders } from '../decode/decoders.ts';
+import type { DecodeBy, Decoders } from '../decode/decoders.ts';
+import { InflateError, inflate } from '../decode/message/inflate.ts';
 import type { Devices } from '../devices/devices.ts';
 import { type Deliver, deliverTo, type Frame, type Take } from '../frame.ts';
 import type { Intake } from '../intake/intake.ts';
@@ -28,8 +29,8 @@ interface HttpParts {
 }
 
 /**
- * Readings over HTTP: `POST /ingest` takes one, an array, NDJSON, or a body of a type that a decoder is configured for.
- * A body is stored as a whole or not at all.
+ * Readings over HTTP: `POST /ingest` takes one, an array, NDJSON, or a body of a type that a decoder is configured for;
+ * `POST /ingest/{path}` what the rule of that path reads. A body is stored as a whole or not at all.
  */
 export class HttpSource implements Source {
 	readonly router: Router;
@@ -39,11 +40,13 @@ export class HttpSource implements Source {
 	constructor(parts: HttpParts) {
 		this.#parts = parts;
 		this.router = Router();
-		const rawBody = express.raw({ type: () => true, limit: MAX_BODY_BYTES });
-		this.router.post('/ingest', checkMediaType(parts.decoders), rawBody, (request, response) =>
+		const body = [keepDeflated, express.raw({ type: () => true, limit: MAX_BODY_BYTES }), inflateBody];
+		this.router.post('/ingest', checkMediaType(parts.decoders), ...body, (request, response) =>
 			this.#ingest(request, response),
 		);
-		this.router.all('/ingest', (request, response) => {
+		// The body may be of any type: the rule of the path reads it.
+		this.router.post('/ingest/:name', ...body, (request, response) => this.#ingest(request, response));
+		this.router.all(['/ingest', '/ingest/:name'], (request, response) => {
 			response.set('Allow', 'POST');
 			throw new CrowdVisionError('method_not_allowed', `/ingest accepts POST, not ${request.method}`);
 		});
@@ -65,8 +68,9 @@ export class HttpSource implements Source {
 		senderLimits.take('http', sender.id, request.ip);
 		const raw = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
 		const type = mediaType(request.headers['content-type']);
-		const decodeBy = decoders.forContentType(type);
-		const source = decodeBy ? `POST /ingest ${type}` : 'POST /ingest';
+		const { name } = request.params;
+		const decodeBy = typeof name === 'string' ? ruleOf(decoders, name) : decoders.forContentType(type);
+		const source = sourceOf(request, type, decodeBy !== undefined);
 		const frame: Frame = { transport: 'http', source, sender, context: onlySensor(sender.sensorIds), raw, decodeBy };
 		if (type !== JSON_TYPE) frame.contentType = type;
 		if (type === NDJSON_TYPE && !decodeBy) {
@@ -83,6 +87,25 @@ export class HttpSource implements Source {
 	}
 }
 
+/**
+ * How a request is named in the rejected list and in rules: its path, which tells a replay its rule. ChirpStack says in
+ * the query which event it is.
+ */
+function sourceOf({ params: { name }, query: { event } }: Request, type: string, isDecoded: boolean): string {
+	if (typeof name !== 'string') return isDecoded ? `POST /ingest ${type}` : 'POST /ingest';
+	return typeof event === 'string' && /^\w{1,32}$/.test(event)
+		? `POST /ingest/${name}?event=${event}`
+		: `POST /ingest/${name}`;
+}
+
+/** @throws CrowdVisionError `not_found` for a path without a rule */
+function ruleOf(decoders: Decoders, name: string): DecodeBy {
+	const decodeBy = decoders.forPath(name);
+	if (decodeBy) return decodeBy;
+	const message = `No entry of decoders in gateway.yaml has the path ${JSON.stringify(name.slice(0, 64))}`;
+	throw new CrowdVisionError('not_found', message);
+}
+
 /** The sensor of readings that name none, if the sender's token is for a single one. */
 function onlySensor(sensorIds: ReadonlySet<string> | undefined): { onlySensorId?: string } {
 	if (sensorIds?.size !== 1) return {};
@@ -94,6 +117,34 @@ function onlySensor(sensorIds: ReadonlySet<string> | undefined): { onlySensorId?
 function mediaType(header: string | undefined): string {
 	return (header ?? JSON_TYPE).split(';', 1)[0]!.trim().toLowerCase();
 }
+
+const DEFLATED = Symbol('deflated');
+type MaybeDeflated = Request & { [DEFLATED]?: true };
+
+/**
+ * Has a body of `Content-Encoding: deflate` read as it is: express only inflates it with zlib's framing, as RFC 9110
+ * section 8.4.1.2 has it, but some clients leave the framing out.
+ */
+const keepDeflated: RequestHandler = (request: MaybeDeflated, _response, next) => {
+	if (request.headers['content-encoding']?.trim().toLowerCase() === 'deflate') {
+		delete request.headers['content-encoding'];
+		request[DEFLATED] = true;
+	}
+	next();
+};
+
+/** @throws CrowdVisionError `too_large`, `bad_request` */
+const inflateBody: RequestHandler = (request: MaybeDeflated, _response, next) => {
+	if (request[DEFLATED] && Buffer.isBuffer(request.body)) {
+		try {
+			request.body = inflate(request.body);
+		} catch (error) {
+			if (!(error instanceof InflateError)) throw error;
+			throw new CrowdVisionError(error.tooLarge ? 'too_large' : 'bad_request', `The body ${error.problem.message}`);
+		}
+	}
+	next();
+};
 
 function checkMediaType(decoders: Decoders): RequestHandler {
 	return (request, _response, next) => {

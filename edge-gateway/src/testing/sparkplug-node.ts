@@ -16,12 +16,23 @@ export interface SentMetric {
 	properties?: Record<string, string | number>;
 }
 
+/** A payload as an edge node sends it. */
+export interface SentPayload {
+	timestamp?: number;
+	seq?: number;
+	metrics?: SentMetric[];
+	uuid?: string;
+	body?: Uint8Array;
+}
+
 /** A Sparkplug B payload by the field numbers of `sparkplug_b.proto`. */
-export function sparkplugPayload(payload: { timestamp?: number; seq?: number; metrics?: SentMetric[] }): Buffer {
+export function sparkplugPayload(payload: SentPayload): Buffer {
 	const writer = new BinaryWriter();
 	if (payload.timestamp !== undefined) writer.tag(1, WireType.Varint).uint64(payload.timestamp);
 	for (const metric of payload.metrics ?? []) writer.tag(2, WireType.LengthDelimited).bytes(metricBytes(metric));
 	if (payload.seq !== undefined) writer.tag(3, WireType.Varint).uint64(payload.seq);
+	if (payload.uuid !== undefined) writer.tag(4, WireType.LengthDelimited).string(payload.uuid);
+	if (payload.body !== undefined) writer.tag(5, WireType.LengthDelimited).bytes(payload.body);
 	return Buffer.from(writer.finish());
 }
 

@@ -87,4 +87,15 @@ export const VENDOR_MESSAGES: Record<Exclude<FormatName, 'jsonata'>, VendorMessa
 		}),
 		readings: 2,
 	},
+	'cayenne-lpp': { topic: 'lpp/node-1', name: 'node-1', payload: Buffer.from('03670110056861', 'hex'), readings: 2 },
+	'people-counter': {
+		topic: 'counters/push',
+		payload: json({
+			device_info: { device_sn: '6384E16179950009' },
+			time_info: { end_time: '2026/11/28 20:00:00', timezone: 'UTC+8:00', dst_status: false },
+			line_periodic_data: [{ line: 1, total: { in: 3, out: 2 } }],
+			current_total: 10,
+		}),
+		readings: 3,
+	},
 };

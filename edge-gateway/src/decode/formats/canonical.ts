@@ -1,6 +1,6 @@
 import { METRIC_KEYS, metricDefinition } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError, type FrameContext } from '../message/candidate.ts';
-import { sensorIdOf } from './sensor-id.ts';
+import { sensorIdOf } from '../vendor/sensor-id.ts';
 
 /**
  * Decodes the gateway's own format (docs/wire-protocol.md): a reading, an array of readings, the short form in which

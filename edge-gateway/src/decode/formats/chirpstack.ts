@@ -1,19 +1,20 @@
+import { frameCounter, lorawanReadings } from '../lorawan/payload.ts';
 import { DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
-import { frameCounter, lorawanReadings } from './lorawan.ts';
-import { sensorIdFrom } from './sensor-id.ts';
-import { candidatesOf, jsonObject, member, textMember, type VendorTable } from './vendor.ts';
+import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { candidatesOf, jsonObject, member, textMember, type VendorTable } from '../vendor/vendor-table.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 const STATUS: VendorTable = { batteryLevel: { metric: 'battery' } };
 
 /**
- * Decodes ChirpStack v4: `application/{id}/device/{devEui}/event/up`, with the object that the codec of the device
+ * Decodes ChirpStack v4: `application/{id}/device/{devEui}/event/up`, or its HTTP integration (`?event=up`), with the object that the codec of the device
  * profile decoded, and `…/event/status` with the battery. The DevEUI is the sensor id, as a device's name may change
  * and need not be unique.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
-export function decodeChirpstack(message: Message): Decoding {
-	const event = message.source.split('/').at(-1);
+export function decodeChirpstack(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
+	const event = eventOf(message.source);
 	if (event !== 'up' && event !== 'status') return 'not_telemetry';
 	const body = jsonObject(message);
 	const devEui = textMember(member(body, 'deviceInfo'), 'devEui');
@@ -23,14 +24,21 @@ export function decodeChirpstack(message: Message): Decoding {
 	const observedAt = time === undefined ? {} : { observedAt: time };
 	if (event === 'up') {
 		return orNoMetric(
-			lorawanReadings(member(body, 'object'), sensorId, {
-				...observedAt,
-				...frameCounter(member(body, 'fCnt'), textMember(body, 'devAddr')),
-			}),
+			lorawanReadings(
+				member(body, 'object'),
+				sensorId,
+				{ ...observedAt, ...frameCounter(member(body, 'fCnt'), textMember(body, 'devAddr')) },
+				vocabulary,
+			),
 		);
 	}
 	// The level means nothing if the device is mains-powered or does not report it.
 	if (member(body, 'batteryLevelUnavailable') === true || member(body, 'externalPowerSource') === true)
 		return 'no_metric';
 	return orNoMetric(candidatesOf(body, STATUS, { sensorId, ...observedAt }));
+}
+
+function eventOf(source: string): string | undefined {
+	const [, event] = /\?event=(\w+)$/.exec(source) ?? [];
+	return event ?? source.split('/').at(-1);
 }

@@ -3,9 +3,9 @@ import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
+import { sensorIdOf } from '../vendor/sensor-id.ts';
 import { readCbor } from './cbor.ts';
 import { type ResolvedRecord, resolveSenml, type SenmlRecord } from './senml-records.ts';
-import { sensorIdOf } from './sensor-id.ts';
 
 /** Units (RFC 8428 section 12.1, RFC 8798) in which only one metric of the catalog is measured. */
 const METRIC_OF_UNIT: Readonly<Record<string, MetricKey>> = {

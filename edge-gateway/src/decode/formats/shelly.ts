@@ -1,8 +1,9 @@
 /** The decoder of Shelly devices. */
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
-import { sensorIdFrom } from './sensor-id.ts';
-import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from './vendor.ts';
+import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from '../vendor/vendor-table.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 /** The keys of a component's status, by component type. A `switch` also has a temperature, but its own. */
 export const SHELLY: Readonly<Record<string, VendorTable>> = {
@@ -12,6 +13,8 @@ export const SHELLY: Readonly<Record<string, VendorTable>> = {
 	presencezone: { num_objects: { metric: 'peopleCount' } },
 	devicepower: { percent: { metric: 'battery' } },
 };
+/** Of components whose status only a rule's `rename` can read. */
+const NO_KEYS: VendorTable = {};
 const COMPONENT = /^([a-z]+):(\d{1,5})$/;
 
 /**
@@ -20,11 +23,11 @@ const COMPONENT = /^([a-z]+):(\d{1,5})$/;
  * prefix on a status topic; components other than number 0 add `.{number}`.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
-export function decodeShelly(message: Message): Decoding {
+export function decodeShelly(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
 	const levels = message.source.split('/');
 	const component = levels.at(-1)!;
 	if (levels.at(-2) === 'status' && COMPONENT.test(component)) {
-		return orNoMetric(readingsOf(component, jsonObject(message), levels.slice(0, -2).join('/'), {}));
+		return orNoMetric(readingsOf(component, jsonObject(message), levels.slice(0, -2).join('/'), {}, vocabulary));
 	}
 	if (levels.at(-2) !== 'events' || component !== 'rpc') return 'not_telemetry';
 	const notification = jsonObject(message);
@@ -35,13 +38,22 @@ export function decodeShelly(message: Message): Decoding {
 	// Seconds since 1970 with a fraction.
 	const ts = member(params, 'ts');
 	const observedAt = typeof ts === 'number' ? { observedAt: Math.round(ts * 1000) } : {};
-	return orNoMetric(Object.entries(params).flatMap(([key, status]) => readingsOf(key, status, device, observedAt)));
+	return orNoMetric(
+		Object.entries(params).flatMap(([key, status]) => readingsOf(key, status, device, observedAt, vocabulary)),
+	);
 }
 
-function readingsOf(key: string, status: unknown, device: string, shared: Candidate): Decoded[] {
+function readingsOf(
+	key: string,
+	status: unknown,
+	device: string,
+	shared: Candidate,
+	vocabulary: Vocabulary,
+): Decoded[] {
 	const [, type, number] = COMPONENT.exec(key) ?? [];
-	if (type === undefined || !Object.hasOwn(SHELLY, type)) return [];
+	if (type === undefined) return [];
+	const table = vocabulary.table(Object.hasOwn(SHELLY, type) ? SHELLY[type]! : NO_KEYS);
 	const values = type === 'devicepower' ? member(status, 'battery') : status;
 	const sensorId = sensorIdFrom(device, number === '0' ? undefined : number);
-	return candidatesOf(values, SHELLY[type]!, { sensorId, ...shared });
+	return candidatesOf(values, table, { sensorId, ...shared });
 }

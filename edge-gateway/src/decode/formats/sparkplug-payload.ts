@@ -1,6 +1,7 @@
 /** Reads Sparkplug B payloads, and writes the command that requests a rebirth. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { DecodeError } from '../message/candidate.ts';
+import { inflate } from '../message/inflate.ts';
 
 /** The fields of a Sparkplug B metric that the decoder uses. Times are epoch ms. */
 export interface SparkplugMetric {
@@ -11,6 +12,8 @@ export interface SparkplugMetric {
 	isNull: boolean;
 	/** As sent, for `asDatatype`; undefined if the value is no number. */
 	value: number | bigint | undefined;
+	/** Undefined if the value is no text. */
+	text: string | undefined;
 	/** Property `engUnit`. */
 	unit: string | undefined;
 	/** Property `Quality`; 192 is good. */
@@ -30,17 +33,39 @@ export interface SparkplugPayload {
 const SIGNED_BITS: Readonly<Record<number, number>> = { 1: 8, 2: 16, 3: 32, 4: 64 };
 const BOOLEAN = 11;
 
+/** The `uuid` of a payload whose `body` is another payload, compressed. The metric `algorithm` names how. */
+const COMPRESSED = 'SPBV1.0_COMPRESSED';
+
 /**
- * Reads a Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`). Fields that are not used are skipped.
+ * Reads a Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`), also a compressed one. Fields that are not
+ * used are skipped.
  * @throws DecodeError `not_decoded`
  */
 export function readSparkplug(raw: Uint8Array): SparkplugPayload {
-	const payload: SparkplugPayload = { timestamp: undefined, seq: undefined, metrics: [] };
+	const { uuid, body, ...payload } = readPayload(raw);
+	if (uuid !== COMPRESSED) return payload;
+	const named = payload.metrics.find(({ name }) => name === 'algorithm')?.text?.toUpperCase();
+	if (named !== undefined && named !== 'GZIP' && named !== 'DEFLATE')
+		throw DecodeError.unreadable(`is compressed by ${named.slice(0, 20)}, but must be by GZIP or DEFLATE`);
+	const inner = readPayload(inflate(body ?? new Uint8Array(), named === 'GZIP' ? 'gzip' : undefined));
+	if (inner.uuid === COMPRESSED) throw DecodeError.unreadable('is compressed twice');
+	return { timestamp: inner.timestamp, seq: inner.seq, metrics: inner.metrics };
+}
+
+interface WirePayload extends SparkplugPayload {
+	uuid: string | undefined;
+	body: Uint8Array | undefined;
+}
+
+function readPayload(raw: Uint8Array): WirePayload {
+	const payload: WirePayload = { timestamp: undefined, seq: undefined, metrics: [], uuid: undefined, body: undefined };
 	try {
 		read(raw, {
 			1: [WireType.Varint, (reader) => (payload.timestamp = Number(reader.uint64()))],
 			2: [WireType.LengthDelimited, (reader) => payload.metrics.push(readMetric(reader.bytes()))],
 			3: [WireType.Varint, (reader) => (payload.seq = Number(reader.uint64()))],
+			4: [WireType.LengthDelimited, (reader) => (payload.uuid = reader.string(true))],
+			5: [WireType.LengthDelimited, (reader) => (payload.body = reader.bytes())],
 		});
 	} catch (error) {
 		throw DecodeError.unreadable(`is not a Sparkplug B payload: ${(error as Error).message}`);
@@ -56,6 +81,7 @@ function readMetric(raw: Uint8Array): SparkplugMetric {
 		datatype: undefined,
 		isNull: false,
 		value: undefined,
+		text: undefined,
 		unit: undefined,
 		quality: undefined,
 	};
@@ -70,6 +96,7 @@ function readMetric(raw: Uint8Array): SparkplugMetric {
 		11: [WireType.Varint, (reader) => (metric.value = BigInt(reader.uint64()))],
 		12: [WireType.Bit32, (reader) => (metric.value = reader.float())],
 		13: [WireType.Bit64, (reader) => (metric.value = reader.double())],
+		15: [WireType.LengthDelimited, (reader) => (metric.text = reader.string(true))],
 	});
 	return metric;
 }

@@ -2,7 +2,7 @@
 import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Decoder, Decoding, Message, NoReading } from '../message/decoder.ts';
-import { sensorIdFrom } from './sensor-id.ts';
+import { sensorIdFrom } from '../vendor/sensor-id.ts';
 import {
 	asDatatype,
 	readSparkplug,

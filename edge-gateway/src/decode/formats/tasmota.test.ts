@@ -19,7 +19,7 @@ describe('decodeTasmota', () => {
 	});
 
 	// Tasmota's release notes, "Rewrite JSON resulting in shorter message".
-	it('reads several sensors of one kind as sensors of their own', () => {
+	it('reads several probes of one kind as sensors of their own, by the id that each says', () => {
 		const payload = {
 			Time: '2020-01-26T17:45:30',
 			'DS18B20-1': { Id: '00000483C23A', Temperature: 19.5 },
@@ -27,8 +27,8 @@ describe('decodeTasmota', () => {
 			TempUnit: 'C',
 		};
 		expect(candidatesIn(sensor(payload)).map(({ sensorId, value }) => [sensorId, value])).toEqual([
-			['TH16.DS18B20-1', 19.5],
-			['TH16.DS18B20-2', 19.6],
+			['TH16.DS18B20.00000483C23A', 19.5],
+			['TH16.DS18B20.0000048EC44C', 19.6],
 		]);
 	});
 

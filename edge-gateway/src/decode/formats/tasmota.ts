@@ -1,14 +1,22 @@
 /** The decoder of Tasmota devices. */
 import type { Decoded } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
-import { sensorIdFrom } from './sensor-id.ts';
-import { candidatesOf, isObject, jsonObject, textMember, type VendorTable } from './vendor.ts';
+import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import {
+	candidatesOf,
+	isObject,
+	type JsonObject,
+	jsonObject,
+	textMember,
+	type VendorTable,
+} from '../vendor/vendor-table.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 /**
  * Members of a sensor in SENSOR telemetry. Left out as calculated rather than measured: `eCO2` (from VOC), `DewPoint`
  * and `SeaPressure`.
  */
-export const TASMOTA: VendorTable = {
+const TASMOTA: VendorTable = {
 	Temperature: { metric: 'temperature' },
 	Humidity: { metric: 'humidity' },
 	Pressure: { metric: 'pressure' },
@@ -19,30 +27,50 @@ export const TASMOTA: VendorTable = {
 	TVOC: { metric: 'voc' },
 };
 
+/** Members of a device that Tasmota reports as a Zigbee gateway, beside those of `TASMOTA`. */
+export const TASMOTA_ZIGBEE: VendorTable = { ...TASMOTA, BatteryPercentage: { metric: 'battery' } };
+
 /** hPa per unit, for the values of `PressureUnit` other than hPa. */
 const PRESSURE_UNITS: Readonly<Record<string, number>> = { mmHg: 1.333224, inHg: 33.86389 };
 /** The chip's own temperature, not that of the room. */
 const CHIP = /^ESP(32|8266)/;
 const ZONED = /(Z|[+-]\d\d:\d\d)$/;
+/** The number at the end of a key, by which Tasmota tells probes of one kind apart: `DS18B20-2`. */
+const POSITION = /-\d+$/;
 
 /**
  * Decodes Tasmota: `tele/{topic}/SENSOR` with `{"Time":…,"AM2301":{"Temperature":…},"TempUnit":"C"}`. Each sensor of
- * the device gets the id `{topic}.{key}`, so that one that is plugged in later does not rename the first.
+ * the device gets the id `{topic}.{key}`, so that one that is plugged in later does not rename the first. A probe that
+ * says its `Id` is `{topic}.{kind}.{Id}`: its position changes when another fails. As a Zigbee gateway Tasmota says
+ * `{"ZbReceived":{"0x531D":{"Device":"0x531D","Temperature":…}}}`; then the sensor is `{topic}.{Device}`.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
-export function decodeTasmota(message: Message): Decoding {
+export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
 	const levels = message.source.split('/');
 	if (levels.at(-1) !== 'SENSOR') return 'not_telemetry';
 	const telemetry = jsonObject(message);
 	const device = message.name?.replace(/(^|\/)SENSOR$/, '') || levels.slice(-2, -1)[0];
 	const time = textMember(telemetry, 'Time');
+	// Without an offset the time is the device's local time, whose zone the message does not name.
+	const observedAt = time !== undefined && ZONED.test(time) ? { observedAt: time } : {};
+	const read = (sensor: JsonObject, table: VendorTable, id: string) =>
+		candidatesOf(sensor, vocabulary.table(table), { sensorId: id, ...observedAt }).map((decoded) =>
+			withUnit(decoded, telemetry),
+		);
 	const readings = Object.entries(telemetry).flatMap(([key, sensor]) => {
 		if (!isObject(sensor) || CHIP.test(key)) return [];
-		// Without an offset the time is the device's local time, whose zone the message does not name.
-		const shared = { sensorId: sensorIdFrom(device, key), ...(time && ZONED.test(time) && { observedAt: time }) };
-		return candidatesOf(sensor, TASMOTA, shared).map((decoded) => withUnit(decoded, telemetry));
+		if (key !== 'ZbReceived') return read(sensor, TASMOTA, sensorIdFrom(device, ...probeOf(key, sensor)));
+		return Object.entries(sensor).flatMap(([name, zigbee]) =>
+			isObject(zigbee) ? read(zigbee, TASMOTA_ZIGBEE, sensorIdFrom(device, textMember(zigbee, 'Device') ?? name)) : [],
+		);
 	});
 	return orNoMetric(readings);
+}
+
+/** What names a sensor within its device: its key, or its kind and the probe's own `Id`. */
+function probeOf(key: string, sensor: JsonObject): string[] {
+	const id = textMember(sensor, 'Id');
+	return id === undefined ? [key] : [key.replace(POSITION, ''), id];
 }
 
 /** Applies the message's units of temperature and pressure to a reading. */

@@ -1,10 +1,11 @@
 /** The decoder of uplinks from The Things Stack (LoRaWAN). */
+import { frameCounter, lorawanReadings } from '../lorawan/payload.ts';
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
-import { frameCounter, lorawanReadings } from './lorawan.ts';
-import { sensorIdFrom } from './sensor-id.ts';
-import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from './vendor.ts';
+import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from '../vendor/vendor-table.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 /** Keys of `air` in a normalized measurement (schema of the LoRaWAN device repository). */
 export const NORMALIZED_AIR: VendorTable = {
@@ -22,7 +23,7 @@ const BATTERY: VendorTable = { value: { metric: 'battery' } };
  * units are the same for every vendor.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
-export function decodeTheThingsStack(message: Message): Decoding {
+export function decodeTheThingsStack(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
 	const up = jsonObject(message);
 	const uplink = member(up, 'uplink_message');
 	if (!isObject(uplink)) return 'not_telemetry';
@@ -38,7 +39,9 @@ export function decodeTheThingsStack(message: Message): Decoding {
 	const normalized = member(uplink, 'normalized_payload');
 	const fromPayload = Array.isArray(normalized) ? normalizedReadings(normalized, sensorId, shared) : [];
 	const readings =
-		fromPayload.length > 0 ? fromPayload : lorawanReadings(member(uplink, 'decoded_payload'), sensorId, shared);
+		fromPayload.length > 0
+			? fromPayload
+			: lorawanReadings(member(uplink, 'decoded_payload'), sensorId, shared, vocabulary);
 	return orNoMetric([
 		...readings,
 		...candidatesOf(member(uplink, 'last_battery_percentage'), BATTERY, { sensorId, ...batteryTime(uplink) }),

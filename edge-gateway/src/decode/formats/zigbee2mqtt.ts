@@ -1,6 +1,7 @@
 /** The decoder of Zigbee2MQTT. */
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
-import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from './vendor.ts';
+import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from '../vendor/vendor-table.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 /**
  * Keys of a device's state, as its `exposes` name them. Left out: `linkquality` (radio), `occupancy` and `presence`
@@ -26,12 +27,14 @@ const NOT_A_DEVICE = /(^|\/)(bridge|availability|set|get)(\/|$)/;
  * Decodes Zigbee2MQTT: `{base}/{friendly name}` with the device's state. The friendly name is the sensor id.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
-export function decodeZigbee2mqtt(message: Message): Decoding {
+export function decodeZigbee2mqtt(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
 	if (NOT_A_DEVICE.test(message.name ?? message.source)) return 'not_telemetry';
 	const state = jsonObject(message);
 	// With `advanced.last_seen` configured: when the device was last heard, in epoch ms or as ISO 8601.
 	const lastSeen = member(state, 'last_seen');
 	const observedAt =
 		typeof lastSeen === 'number' || (typeof lastSeen === 'string' && lastSeen !== '') ? { observedAt: lastSeen } : {};
-	return orNoMetric(candidatesOf(state, ZIGBEE2MQTT, { sensorId: deviceName(message), ...observedAt }));
+	return orNoMetric(
+		candidatesOf(state, vocabulary.table(ZIGBEE2MQTT), { sensorId: deviceName(message), ...observedAt }),
+	);
 }

@@ -7,6 +7,8 @@ import { NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
 
 const MAX_REPLAYED_AT_ONCE = 500;
 const NO_CONTEXT = {};
+/** The source of a message that came by a way in of its own. */
+const HTTP_PATH = /^POST \/ingest\/([^?/]+)/;
 
 /**
  * Delivers rejected messages again, once their cause is mended: as if from their sender, with the time at which they
@@ -94,7 +96,7 @@ export class Replay {
  */
 export function frameOf(
 	refusal: Omit<ReplayableRefusal, 'id' | 'code' | 'message'>,
-	decoders: Pick<Decoders, 'forTopic' | 'forContentType'>,
+	decoders: Pick<Decoders, 'forTopic' | 'forContentType' | 'forPath'>,
 ): Frame {
 	const { transport, source, port, sender, raw, contentType, value } = refusal;
 	if (!sender) throw new CrowdVisionError('unauthenticated', 'The sender of this message is not known');
@@ -102,6 +104,8 @@ export function frameOf(
 	if (port !== undefined) frame.port = port;
 	if (contentType !== undefined) frame.contentType = contentType;
 	if (value !== undefined) frame.parsed = value;
+	const [, path] = transport === 'http' ? (HTTP_PATH.exec(source) ?? []) : [];
+	if (path !== undefined) return { ...frame, decodeBy: ruleOfPath(decoders, path) };
 	if (contentType !== undefined) frame.decodeBy = decoders.forContentType(contentType);
 	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseNdjson(raw);
 	if (transport !== 'mqtt') return frame;
@@ -109,4 +113,11 @@ export function frameOf(
 	if (publication.kind !== 'telemetry')
 		throw new CrowdVisionError('bad_request', `The topic ${source} still has no meaning for readings`);
 	return { ...frame, context: publication.context, decodeBy: publication.decodeBy };
+}
+
+/** @throws CrowdVisionError when no rule has this path any more: read as the gateway's own format it would mean nothing */
+function ruleOfPath(decoders: Pick<Decoders, 'forPath'>, path: string): Frame['decodeBy'] {
+	const decodeBy = decoders.forPath(path);
+	if (!decodeBy) throw new CrowdVisionError('bad_request', `No rule of decoders has the path ${path} any more`);
+	return decodeBy;
 }

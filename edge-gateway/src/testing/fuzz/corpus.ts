@@ -1,3 +1,4 @@
+import { deflateSync, gzipSync } from 'node:zlib';
 import { encode } from 'cborg';
 import type { FormatName } from '../../decode/format-table.ts';
 import { encodeCobs } from '../../sources/framing/cobs.ts';
@@ -96,6 +97,15 @@ const SENML_RECORD = new Map<number, unknown>(
 	Object.entries({ '-2': 'dev/', 0: 'temperature', 1: 'Cel', 2: 21 }).map(([label, value]) => [Number(label), value]),
 );
 
+/** An uplink of The Things Stack with this decoded payload. */
+const uplink = (decoded: object) =>
+	json({ end_device_ids: { device_id: 'dev' }, uplink_message: { decoded_payload: decoded } });
+
+/** The same payload as Sparkplug compresses it: `uuid` (4) and `body` (5). */
+const compressedSparkplug = [gzipSync(sparkplug), deflateSync(sparkplug)].map((body) =>
+	Buffer.concat([Buffer.from([0x22, 18]), Buffer.from('SPBV1.0_COMPRESSED'), Buffer.from([0x2a, body.length]), body]),
+);
+
 /** A topic and messages for each decoder. */
 export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffer[] }> = {
 	canonical: { topic: 'x', messages: READINGS },
@@ -116,14 +126,21 @@ export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffe
 			Buffer.from(encode([SENML_RECORD])),
 		],
 	},
-	'sparkplug-b': { topic: 'spBv1.0/g/DDATA/e/d', messages: [sparkplug, Buffer.concat([sparkplug, sparkplug])] },
+	'sparkplug-b': {
+		topic: 'spBv1.0/g/DDATA/e/d',
+		messages: [sparkplug, Buffer.concat([sparkplug, sparkplug]), ...compressedSparkplug],
+	},
 	zigbee2mqtt: {
 		topic: 'zigbee2mqtt/hall',
 		messages: [json({ temperature: 21.5, humidity: 40, battery: 90, linkquality: 10 })],
 	},
 	tasmota: {
 		topic: 'tele/hall/SENSOR',
-		messages: [json({ Time: '2026-11-22T10:00:00', AM2301: { Temperature: 21.5, Humidity: 40 }, TempUnit: 'C' })],
+		messages: [
+			json({ Time: '2026-11-22T10:00:00', AM2301: { Temperature: 21.5, Humidity: 40 }, TempUnit: 'C' }),
+			json({ 'DS18B20-1': { Id: '0000048EC44C', Temperature: 19.5 }, DS18B20: { Id: 'A', Temperature: 1 } }),
+			json({ ZbReceived: { '0x531D': { Device: '0x531D', Name: 'Office', Temperature: 25, LinkQuality: 92 } } }),
+		],
 	},
 	shelly: {
 		topic: 'shelly/events/rpc',
@@ -143,12 +160,45 @@ export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffe
 				end_device_ids: { device_id: 'dev' },
 				uplink_message: { f_cnt: 1, decoded_payload: { temperature: 21.5, co2: 400 } },
 			}),
+			uplink({ people_count_all: 3, region_1_count: 1, people_in: 2, period_count_alarm: 'x', period_in: 4 }),
+			uplink({ history: [{ timestamp: 1_764_000_000, line_1_period_in: 2 }, { timestamp: 0 }] }),
+			uplink({ temperature_3: 27.2, relative_humidity_5: 48.5, temperatureSensor: { '3': 1 }, presence_1: 1 }),
+			uplink({ air_temperature: { displayName: 'Air', value: 22.1, unit: '°C' }, battery_voltage: { value: 3 } }),
 		],
 	},
 	chirpstack: {
 		topic: 'application/1/device/0102030405060708/event/up',
 		messages: [
 			json({ deviceInfo: { devEui: '0102030405060708', deviceName: 'dev' }, fCnt: 1, object: { temperature: 21.5 } }),
+		],
+	},
+	'cayenne-lpp': {
+		topic: 'lpp/dev/up',
+		messages: [
+			Buffer.from('03670110056801', 'hex'),
+			json({ end_device_ids: { device_id: 'dev' }, uplink_message: { f_port: 1, frm_payload: 'A2cBEA==' } }),
+			json({ deviceInfo: { devEui: '01' }, fPort: 1, data: 'A2cBEA==' }),
+		],
+	},
+	'people-counter': {
+		topic: 'counter/push',
+		messages: [
+			json({
+				logics_data: {
+					sensor_info: { serial_number: '80:1F:12:D1:00:01' },
+					logics: [
+						{ id: 1, info: 'XLT_LINE_IN_OUT_COUNT', records: [{ to: 1, counts: [{ id: 0, name: 'fw', value: 2 }] }] },
+					],
+				},
+			}),
+			json({
+				device_info: { device_sn: '6384' },
+				time_info: { end_time: '2026/11/22 19:15:52', timezone: 'UTC+8:00', dst_status: false },
+				line_periodic_data: [{ line: 1, total: { in: 1, out: 0 } }],
+				current_counted: [5, 5],
+				numbering_regions: [1, 2],
+			}),
+			json({ Source: { MacAddress: '00:02' }, Data: [{ CountingInfo: [{ RuleName: 'Door', In: 1, Out: 2 }] }] }),
 		],
 	},
 	jsonata: { topic: 'acme/1/uplink', messages: [json({ id: 'dev', n: 7 }), json([{ id: 'dev', n: 7 }])] },

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { findProgram, type Running, start } from '@crowdvision/testing/processes';
 import WebSocket from 'ws';
 import { FORMAT_NAMES, FORMATS } from '../../decode/format-table.ts';
+import { Vocabulary } from '../../decode/vendor/vocabulary.ts';
 import { connects, FORMATS_CORPUS, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
 import { type Chance, inPieces, mutated } from './mutations.ts';
 import type { SentNumbers } from './sent-numbers.ts';
@@ -208,6 +209,9 @@ export function decoderLanes(): Lane[] {
 		const decoder = FORMATS[name].open({
 			mapping: '{"sensorId": id, "metric": "peopleCount", "value": n}',
 			publish: async () => undefined,
+			vocabulary: new Vocabulary({
+				rename: { n: { metric: 'co2', scale: 10 }, state: { metric: 'voc', values: { ON: 1 } } },
+			}),
 		});
 		const { topic, messages } = FORMATS_CORPUS[name];
 		return {

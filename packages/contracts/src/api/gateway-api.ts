@@ -38,6 +38,16 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'not_admitted', 'log_full', 'method_not_allowed'],
 	},
 	{
+		method: 'post',
+		path: '/ingest/{name}',
+		summary: "Send what a vendor's webhook sends",
+		description: 'The decoder rule of gateway.yaml with this `path` reads the body, whatever its content type.',
+		who: 'device',
+		request: { schema: Type.Unknown({ description: 'as the rule expects it' }), types: ['*/*'] },
+		answers: { 202: { description: 'All are durable.', schema: Type.Object({ accepted: Count }) } },
+		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'not_admitted', 'log_full', 'method_not_allowed'],
+	},
+	{
 		method: 'get',
 		path: '/gateway/devices',
 		summary: 'List what is connected, the sensors with the times of their latest readings, and the quarantined sensors',

@@ -5,6 +5,8 @@ import { METRIC_KEYS } from './metrics.ts';
 
 /** 1..128 of A-Z a-z 0-9 . _ : - */
 export const SENSOR_ID = '^[A-Za-z0-9._:-]{1,128}$';
+/** A metric of the catalog or of a configuration: 1..64 of A-Z a-z 0-9 _, a letter first. */
+export const METRIC_KEY = '^[A-Za-z][A-Za-z0-9_]{0,63}$';
 /** The id of a building or room: one MQTT topic level, so no separator, wildcard or control character (MQTT-4.7). */
 export const PLACE_ID = '^[^/+#"\\\\\u0000-\u001f\u007f\ud800-\udfff]{1,128}$';
 

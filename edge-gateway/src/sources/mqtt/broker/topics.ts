@@ -1,7 +1,7 @@
 import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
 import type { DecodeBy } from '../../../decode/decoders.ts';
-import { sensorIdOf } from '../../../decode/formats/sensor-id.ts';
 import type { FrameContext } from '../../../decode/message/candidate.ts';
+import { sensorIdOf } from '../../../decode/vendor/sensor-id.ts';
 import { isForeign, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 

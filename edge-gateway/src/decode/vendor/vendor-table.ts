@@ -1,15 +1,19 @@
 /** What the decoders of vendor formats share: tables of keys, and access to members of received objects. */
-import type { MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Message } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
-import { sensorIdFrom } from './sensor-id.ts';
+import { sensorIdFrom, sensorIdOf } from './sensor-id.ts';
 
 /** The metric that a vendor's key holds. */
 export interface VendorMetric {
-	metric: MetricKey;
+	metric: string;
 	/** The vendor's unit, if it is not the catalog's. */
 	unit?: string;
+	/** The vendor's number is multiplied by this, then `offset` is added. */
+	scale?: number;
+	offset?: number;
+	/** The numbers for values that are texts or booleans, such as `{ON: 1, OFF: 0}`. */
+	values?: Readonly<Record<string, number>>;
 }
 
 /**
@@ -45,14 +49,28 @@ export function textMember(value: unknown, key: string): string | undefined {
  */
 export function candidatesOf(values: unknown, table: VendorTable, shared: Candidate): Decoded[] {
 	const found: Decoded[] = [];
-	const seen = new Set<MetricKey>();
-	for (const [key, { metric, unit }] of Object.entries(table)) {
-		const value = member(values, key);
-		if (typeof value !== 'number' || seen.has(metric)) continue;
+	const seen = new Set<string>();
+	for (const [key, entry] of Object.entries(table)) {
+		const { metric, unit } = entry;
+		const value = numberOf(member(values, key), entry);
+		if (value === undefined || seen.has(metric)) continue;
 		seen.add(metric);
 		found.push({ candidate: { ...shared, metric, value, ...(unit !== undefined && { unit }) }, index: 0 });
 	}
 	return found;
+}
+
+/** Enough for any sensor; takes away the noise of a multiplication (0.1 * 3). */
+const SCALED_DECIMALS = 1e6;
+
+/** The number that a vendor's value stands for; undefined if it stands for none. */
+function numberOf(value: unknown, { scale = 1, offset = 0, values }: VendorMetric): number | undefined {
+	if (values && (typeof value === 'string' || typeof value === 'boolean')) {
+		const key = String(value);
+		return Object.hasOwn(values, key) ? values[key] : undefined;
+	}
+	if (typeof value !== 'number') return undefined;
+	return scale === 1 && offset === 0 ? value : Math.round((value * scale + offset) * SCALED_DECIMALS) / SCALED_DECIMALS;
 }
 
 /** Parses a payload that must be a JSON object. @throws DecodeError, CrowdVisionError `not_json` */
@@ -64,9 +82,15 @@ export function jsonObject({ raw }: Message): JsonObject {
 
 /**
  * The sensor id of a device that is named by its topic: the levels that the wildcards of the rule's filter match, else
- * the whole topic.
+ * the whole topic. Undefined for a message over HTTP, whose rule or token names the sensor.
  * @throws DecodeError
  */
-export function deviceName({ name, source }: Message): string {
+export function deviceName({ name, source }: Message): string | undefined {
+	if (name === undefined && source.startsWith('POST ')) return undefined;
 	return sensorIdFrom(name ?? source);
+}
+
+/** The id of a part of a device; without a device, the sender's or the rule's sensor is meant. */
+export function partOf(device: string | undefined, part: string): string | undefined {
+	return device === undefined ? undefined : sensorIdOf(`${device}.${part}`);
 }
