@@ -1,3 +1,4 @@
+/** One message of a device as sources, intake and the rejected list pass it on, and how it is handed over. */
 import type { Transport } from '@crowdvision/contracts';
 import type { DecodeBy } from './decode/decoders.ts';
 import type { FrameContext } from './decode/message/candidate.ts';

@@ -1,3 +1,4 @@
+/** What other workspaces may use of the gateway: its composition, its configuration and its settings. */
 export { GATEWAY_SETTINGS } from './configuration/gateway-config.ts';
 export { GatewayFile } from './configuration/gateway-file.ts';
 export { startConfiguration } from './configuration/start.ts';

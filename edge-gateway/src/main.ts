@@ -1,3 +1,4 @@
+/** The program of the gateway: runs it as a process of its own, or one of its commands. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { RedisBus } from '@crowdvision/bus';

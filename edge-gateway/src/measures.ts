@@ -1,3 +1,4 @@
+/** Sizes and durations in gateway.yaml: their schemas, and their conversion to bytes and ms. */
 import Type from 'typebox';
 
 /** A size in gateway.yaml, such as 512MiB. */

@@ -1,3 +1,4 @@
+/** Registers the metrics of the gateway as a whole. */
 import { TIME_QUALITIES } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { collectedMetrics, type Registry } from '@crowdvision/service-kit';

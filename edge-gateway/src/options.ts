@@ -1,3 +1,4 @@
+/** Declares options of gateway.yaml with their defaults, and fills the defaults in. */
 import Type, { type Static, type TObject, type TOptional, type TProperties, type TSchema } from 'typebox';
 
 /** An option of gateway.yaml that may be left out, with the value it then has. */

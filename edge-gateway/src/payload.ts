@@ -1,3 +1,4 @@
+/** The bytes of a message as JSON can hold them, and as a person may read them: without tokens. */
 import { isUtf8 } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 

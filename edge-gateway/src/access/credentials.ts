@@ -1,3 +1,4 @@
+/** Verifies device tokens and turns them into senders. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { CrowdVisionError, type DeviceClaims } from '@crowdvision/contracts';
 import type { Tokens } from '@crowdvision/service-kit';

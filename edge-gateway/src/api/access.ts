@@ -1,3 +1,4 @@
+/** Which accounts may see what: their domains, and the machine itself. */
 import { CrowdVisionError, ROLES, type Role, weightIn } from '@crowdvision/contracts';
 import { callerOf, type Request, type RequestHandler } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';

@@ -1,3 +1,4 @@
+/** The HTTP route that sends a command to a device. */
 import { CrowdVisionError, commandRequest } from '@crowdvision/contracts';
 import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import type { Availability } from '../devices/availability.ts';

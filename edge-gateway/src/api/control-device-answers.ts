@@ -1,3 +1,4 @@
+/** The answers of the control socket about devices. */
 import { adoptRequest } from '@crowdvision/contracts';
 import { parseBody } from '@crowdvision/service-kit';
 import type { ControlAnswers } from '../control/control-socket.ts';

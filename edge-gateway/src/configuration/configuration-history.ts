@@ -1,3 +1,4 @@
+/** Remembers on disk which text of gateway.yaml works, which is on trial, and which was undone. */
 import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';

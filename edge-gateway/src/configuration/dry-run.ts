@@ -1,3 +1,4 @@
+/** Tries another configuration on the last messages and compares the results. */
 import { isDeepStrictEqual } from 'node:util';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Clock } from '../clock/clock.ts';

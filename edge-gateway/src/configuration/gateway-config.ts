@@ -1,3 +1,4 @@
+/** Reads the environment and gateway.yaml into the configuration that the gateway is built from. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { WhenFull } from '@crowdvision/log';

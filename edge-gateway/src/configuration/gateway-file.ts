@@ -1,3 +1,4 @@
+/** The schema of gateway.yaml, and its parser, which reports every mistake with its place. */
 import { validator } from '@crowdvision/contracts';
 import { DEDUP_DEFAULTS } from '@crowdvision/log';
 import { SettingsError } from '@crowdvision/service-kit';

@@ -1,3 +1,4 @@
+/** Follows gateway.yaml while the gateway runs: applies changes, tries them, undoes those that fail. */
 import type { ConfigurationStatus } from '@crowdvision/contracts';
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
 import type { ConfigurationHistory } from './configuration-history.ts';

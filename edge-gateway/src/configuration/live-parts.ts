@@ -1,3 +1,4 @@
+/** Applies a change of the configuration to all parts that it concerns, or to none. */
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from './gateway-config.ts';
 

@@ -1,3 +1,4 @@
+/** Finds the files that a configuration names, such as certificates. */
 import { resolve } from 'node:path';
 import type { GatewayConfig } from './gateway-config.ts';
 

@@ -1,3 +1,4 @@
+/** Chooses the configuration that the gateway starts with. */
 import { join, resolve } from 'node:path';
 import { type Logger, readSettings, SettingsError } from '@crowdvision/service-kit';
 import { ConfigurationHistory } from './configuration-history.ts';

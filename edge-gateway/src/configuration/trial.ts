@@ -1,3 +1,5 @@
+/** Judges a new configuration by comparing the gateway before and after it. */
+
 /** The state of the gateway at one moment. Counts are since its start. */
 export interface Health {
 	/** What is wrong, by part: an uplink (relay, a bridge) or a way in. */

@@ -1,3 +1,4 @@
+/** The control socket of a gateway, and how a command on this machine asks through it. */
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { dirname, join } from 'node:path';

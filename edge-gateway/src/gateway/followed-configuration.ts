@@ -1,3 +1,4 @@
+/** gateway.yaml as the composition sees it: followed while the gateway runs, and read for a dry run. */
 import { type ConfigurationStatus, CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';

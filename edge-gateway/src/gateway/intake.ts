@@ -1,3 +1,4 @@
+/** Opens the intake, and what watches it: decoders, recorder, trace and the local broker. */
 import { join } from 'node:path';
 import type { Lifecycle } from '@crowdvision/service-kit';
 import { Decoders } from '../decode/decoders.ts';

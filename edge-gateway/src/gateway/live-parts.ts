@@ -1,3 +1,4 @@
+/** Which part of the gateway applies which section of gateway.yaml while it runs. */
 import { type FixedOptions, type LivePart, LiveParts } from '../configuration/live-parts.ts';
 import type { OpenIntake } from './intake.ts';
 import type { GatewayParts } from './parts.ts';

@@ -1,3 +1,4 @@
+/** Opens what people and monitoring use: HTTP API, control socket, metrics, and changes of gateway.yaml. */
 import type { Lifecycle, Router } from '@crowdvision/service-kit';
 import { controlDeviceAnswers } from '../api/control-device-answers.ts';
 import { controlWhyAnswer } from '../api/control-why-answer.ts';

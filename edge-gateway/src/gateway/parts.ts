@@ -1,3 +1,4 @@
+/** What a composition must open before it creates a gateway. */
 import type { Bus } from '@crowdvision/bus';
 import type { CommitWorker, Log } from '@crowdvision/log';
 import type { Logger, Registry as Metrics, Tokens } from '@crowdvision/service-kit';

@@ -1,3 +1,4 @@
+/** Opens the four ways in: serial ports, MQTT, HTTP and Socket.IO. */
 import type { Server } from 'node:http';
 import type { Transport } from '@crowdvision/contracts';
 import type { Router } from '@crowdvision/service-kit';

@@ -1,3 +1,4 @@
+/** Opens everything that the gateway keeps on disk, the telemetry log and the clock first. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';

@@ -1,3 +1,4 @@
+/** Opens what connects the gateway with the outside: relay, bridges, commands to devices, Home Assistant. */
 import { join } from 'node:path';
 import { trimStream } from '@crowdvision/bus';
 import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';

@@ -1,3 +1,4 @@
+/** What happens when the log has stored or refused readings: counts, room counts, and the answer to the sender. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Completion } from '../frame.ts';

@@ -1,3 +1,4 @@
+/** Checks that a decoded reading is valid and that its sender may send it. */
 import {
 	CrowdVisionError,
 	type ErrorCode,

@@ -1,3 +1,4 @@
+/** Writes checked readings to the log: dedup, counting people, encoding, append. */
 import type { AppendRecord, DedupKey, Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
 import type { Completion, Frame } from '../frame.ts';

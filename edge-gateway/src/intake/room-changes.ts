@@ -1,3 +1,4 @@
+/** Counts what a door reports in the rooms that it changes. */
 import type { CountedFields } from '../normalize/reading-encoder.ts';
 import { type DoorMetric, type RoomEffect, roomEffectsOf } from '../occupancy/doors.ts';
 import type { Applied, Occupancy } from '../occupancy/occupancy.ts';

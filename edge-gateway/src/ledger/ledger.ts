@@ -1,3 +1,4 @@
+/** Accounts for everything that came in, and reports every balance that is off. */
 import type { TallySummary, Transport } from '@crowdvision/contracts';
 import type { CursorBalance, Log } from '@crowdvision/log';
 import { sumOf, Tally } from './tally.ts';

@@ -1,3 +1,4 @@
+/** Counts of what became of everything that came in one way. */
 import type { TallySummary } from '@crowdvision/contracts';
 /**
  * What became of everything that came in one way: of the readings of a source, or of the messages of a bridge or a

@@ -1,3 +1,4 @@
+/** Limits how many messages a second a device and its network address may send. */
 import type { Transport } from '@crowdvision/contracts';
 import { collectedMetrics, type Registry as Metrics } from '@crowdvision/service-kit';
 import { RateLimiter } from './rate-limiter.ts';

@@ -1,3 +1,4 @@
+/** Warns in the log of the process before the telemetry log is full. */
 import type { LogStats } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 

@@ -1,3 +1,4 @@
+/** Appends the readings of the log to Redis, each exactly once. */
 import { GapMarker } from '@crowdvision/bus';
 import { GAP_FIELD, STREAMS, telemetryChannel } from '@crowdvision/contracts';
 import type { Cursor, Gap, Log, LogRecord } from '@crowdvision/log';

@@ -1,3 +1,4 @@
+/** The keys by which redelivered readings are recognized. */
 import type { IncomingReading } from '@crowdvision/contracts';
 import type { DedupKey } from '@crowdvision/log';
 

@@ -1,3 +1,4 @@
+/** Who sends a reading, from which place it is, and whether the sender may write it. */
 import { type DeviceClaims, domainCovers, type Problem } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 

@@ -1,3 +1,4 @@
+/** The time at which a reading was taken. */
 import type { Problem, TimeQuality } from '@crowdvision/contracts';
 
 const YEAR_2000 = Date.UTC(2000, 0, 1);

@@ -1,3 +1,4 @@
+/** Writes canonical readings as JSON, the form in which the log holds them. */
 import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
 
 /**

@@ -1,3 +1,4 @@
+/** Converts values to the units of the metric catalog. */
 import type { MetricDefinition, Problem } from '@crowdvision/contracts';
 
 /** Enough for any sensor, and it removes the noise of a floating-point conversion (70 degF is 21.111111 degC). */

@@ -1,3 +1,5 @@
+/** MQTT topic filters: what they match, cover and share, and what is wrong with them. */
+
 /**
  * Whether a topic matches an MQTT topic filter (MQTT 3.1.1 section 4.7). A filter that begins with a wildcard does not
  * match a topic that begins with `$`.
