@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freshMs, type MetricKey } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, freshMs, type MetricKey } from '@crowdvision/contracts';
 import { openStores, type PlacedReading, type Readings } from '@crowdvision/store';
 import { mongoForTests, whyNoMongo } from '@crowdvision/testing/mongod';
 import { history, parseHistoryQuery, rollUpStale } from '@crowdvision/twin';
@@ -70,10 +70,11 @@ async function measured(name: string, engine: { dataDir: string; mongoUrl?: stri
 			BUILDING,
 			{ room: 'hall', metric: METRIC, from: String(now - DAYS * DAY_MS), to: String(now), bucket: '1h' },
 			now,
+			BUILT_IN_METRICS,
 		);
 		const took: number[] = [];
 		for (let n = 0; n < ASKED; n++) {
-			const [ms, points] = await timed(() => history(readings, query, now));
+			const [ms, points] = await timed(() => history(readings, query, now, BUILT_IN_METRICS));
 			const unknown = points.filter(({ coverage }) => coverage < 0.9).length;
 			// The first and the last hour are incomplete.
 			if (points.length < DAYS * 24 || unknown > 2)
@@ -116,7 +117,7 @@ async function takeIn(readings: Readings, now: number): Promise<number> {
 
 async function rollUp(readings: Readings, now: number): Promise<number> {
 	for (let all = 0; ; ) {
-		const done = await rollUpStale(readings, now, 100);
+		const done = await rollUpStale(readings, now, 100, BUILT_IN_METRICS);
 		all += done;
 		if (done === 0) return all;
 	}

@@ -3,6 +3,7 @@ import { TIME_QUALITIES } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { collectedMetrics, type Registry } from '@crowdvision/service-kit';
 import type { Bridges } from './bridge/bridges.ts';
+import type { GatewayMetrics } from './catalog/gateway-metrics.ts';
 import type { Clock } from './clock/clock.ts';
 import type { Downlink } from './downlink/downlink.ts';
 import type { Ledger } from './ledger/ledger.ts';
@@ -18,12 +19,13 @@ interface MeasuredParts {
 	relay: Relay | undefined;
 	downlink: Downlink;
 	bridges: Bridges;
+	catalog: GatewayMetrics;
 	trail: AuditTrail;
 }
 
 /** Registers the metrics of the gateway's log, clock, commands, rooms, relay, ledger and bridges. */
 export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
-	const { clock, ledger, relay, downlink, bridges, trail } = parts;
+	const { clock, ledger, relay, downlink, bridges, catalog, trail } = parts;
 	const { gauge, counter } = collectedMetrics(metrics);
 	registerLedgerMetrics(metrics, ledger);
 	bridges.register(metrics);
@@ -47,6 +49,11 @@ export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
 		'Events of room counts: crossings, first, wrap, reset, jump, late, clamped, zeroing, correction',
 		() => [...trail.counts()].map(([cause, count]) => [{ cause }, count] as const),
 		['cause'],
+	);
+	gauge(
+		'gateway_metric_conflicts',
+		'Metrics of gateway.yaml that another gateway defined first, and differently',
+		() => catalog.conflicts().length,
 	);
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);

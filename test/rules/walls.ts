@@ -19,6 +19,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	devices: 'measures.ts payload.ts registry.ts normalize',
 	downlink: 'options.ts limits normalize',
 	clock: 'measures.ts options.ts normalize',
+	catalog: '',
 	'decode/message': '',
 	'decode/vendor': 'decode/message',
 	'decode/lorawan': 'decode/message decode/vendor',
@@ -51,15 +52,15 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
 	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker',
 	configuration:
-		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config clock decode decode/formats decode/message ' +
+		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config catalog clock decode decode/formats decode/message ' +
 		'devices downlink home-assistant intake ledger occupancy sources/mqtt/broker sources/mqtt/connection ' +
 		'sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log rejected topics trace',
 	control: 'configuration rejected topics why',
 	api: 'registry.ts bridge control devices downlink ledger occupancy rejected sources/replay trace why',
-	'metrics.ts': 'bridge clock downlink ledger log occupancy',
+	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',
 	gateway:
-		'frame.ts metrics.ts registry.ts access api bridge clock configuration control decode devices downlink ' +
+		'frame.ts metrics.ts registry.ts access api bridge catalog clock configuration control decode devices downlink ' +
 		'home-assistant intake ledger limits log normalize occupancy rejected sources sources/mqtt/broker ' +
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace why',
 	'gateway.ts': 'configuration gateway',

@@ -1,6 +1,6 @@
 /** Tries another configuration on the last messages and compares the results. */
 import { isDeepStrictEqual } from 'node:util';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { CrowdVisionError, MetricCatalog } from '@crowdvision/contracts';
 import type { Clock } from '../clock/clock.ts';
 import { Decoders } from '../decode/decoders.ts';
 import { decodeCanonical } from '../decode/formats/canonical.ts';
@@ -108,29 +108,37 @@ export class DryRun {
 
 	#reader(config: GatewayConfig): { read(frame: RecordedFrame): Promise<Outcome>; close(): Promise<void> } {
 		const { registry, adoptions, clock } = this.#parts;
+		const catalog = new MetricCatalog(config.metrics);
 		// What a decoder would ask its device for is not sent: only the recorded messages are here.
-		const decoders = new Decoders(config.decoders, async () => undefined);
+		const decoders = new Decoders(config.decoders, async () => undefined, catalog);
 		const validator = new ReadingValidator({
 			registry,
 			clock,
+			metrics: { catalog },
 			admission: new Admission(config.devices, adoptions),
 			doors: new Doors(config.occupancy),
 		});
-		return { read: (frame) => outcomeOf(frame, config, decoders, validator), close: () => decoders.close() };
+		return {
+			read: (frame) => outcomeOf(frame, { config, decoders, validator, catalog }),
+			close: () => decoders.close(),
+		};
 	}
 }
 
-async function outcomeOf(
-	recorded: RecordedFrame,
-	config: GatewayConfig,
-	decoders: Decoders,
-	validator: ReadingValidator,
-): Promise<Outcome> {
+/** A configuration, and what reads messages by it. */
+interface Reader {
+	config: GatewayConfig;
+	decoders: Decoders;
+	validator: ReadingValidator;
+	catalog: MetricCatalog;
+}
+
+async function outcomeOf(recorded: RecordedFrame, { config, decoders, validator, catalog }: Reader): Promise<Outcome> {
 	let decoded = false;
 	try {
 		const frame = recorded.transport === 'serial' ? serialFrame(recorded, config) : frameOf(recorded, decoders);
 		decoded = frame.decodeBy !== undefined;
-		const decoding = await decode(frame, recorded.at);
+		const decoding = await decode(frame, recorded.at, catalog);
 		if (typeof decoding === 'string') return { outcome: 'ignored', reason: NO_READING[decoding] };
 		const readings = decoding.map((one) =>
 			validator.check(decoded ? validator.complete(frame, one) : one.candidate, one.index, frame, recorded.at),
@@ -149,11 +157,15 @@ async function outcomeOf(
 	}
 }
 
-async function decode(frame: Frame, receivedAt: number): Promise<Decoded[] | keyof typeof NO_READING> {
+async function decode(
+	frame: Frame,
+	receivedAt: number,
+	catalog: MetricCatalog,
+): Promise<Decoded[] | keyof typeof NO_READING> {
 	const { decodeBy, raw, source, context, sender } = frame;
 	if (decodeBy)
 		return decodeBy.rule.decoder.decode({ raw, source, name: decodeBy.name, receivedAt, sender: sender.id });
-	return decodeCanonical(frame.parsed ?? parseJson(raw), context);
+	return decodeCanonical(frame.parsed ?? parseJson(raw), context, catalog);
 }
 
 /** The frame of a port under the entry for that port. @throws CrowdVisionError if no entry is for it */

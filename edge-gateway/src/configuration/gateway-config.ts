@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { WhenFull } from '@crowdvision/log';
 import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
 import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
+import type { MetricsConfig } from '../catalog/metrics-config.ts';
 import { type ClockOptions, clockOptions } from '../clock/clock-config.ts';
 import type { DecoderRule } from '../decode/decoder-config.ts';
 import type { DevicesConfig } from '../devices/devices-config.ts';
@@ -59,6 +60,7 @@ export interface GatewayConfig {
 	serial: SerialConfig[];
 	/** Folder that stands for `/` where serial ports are looked for. */
 	serialRoot: string;
+	metrics: MetricsConfig;
 	decoders: DecoderRule[];
 	log: { maxBytes: number; maxAgeMs: number; whenFull: WhenFull; commitEveryMs: number };
 	/** How long a change of gateway.yaml is on trial; 0: not at all. */
@@ -134,6 +136,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		requestsPerMinute: settings.RATE_LIMIT,
 		serial: file.sources?.serial ?? [],
 		serialRoot: settings.SERIAL_ROOT,
+		metrics: file.metrics ?? [],
 		decoders: file.decoders ?? [],
 		log: {
 			maxBytes: bytes(log.maxBytes),

@@ -6,9 +6,10 @@ import Type, { type Static } from 'typebox';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import { Bridges } from '../bridge/config/bridge-config.ts';
 import { bridgeProblems } from '../bridge/config/bridge-problems.ts';
+import { MetricsConfig, metricKeysOf, metricsProblems } from '../catalog/metrics-config.ts';
 import { ClockConfig } from '../clock/clock-config.ts';
 import { type DecoderProblem, DecoderRule, decoderProblems } from '../decode/decoder-config.ts';
-import { DevicesConfig } from '../devices/devices-config.ts';
+import { DevicesConfig, timeoutProblems } from '../devices/devices-config.ts';
 import { DownlinkConfig } from '../downlink/downlink-config.ts';
 import { HomeAssistantConfig } from '../home-assistant/home-assistant-config.ts';
 import { Duration, durationText, Size } from '../measures.ts';
@@ -101,6 +102,7 @@ export const GatewayFile = Type.Object(
 				closed,
 			),
 		),
+		metrics: Type.Optional(MetricsConfig),
 		decoders: withoutDefault(
 			Type.Array(DecoderRule, { maxItems: 256 }),
 			'which decoder reads which messages; the first entry that matches counts',
@@ -163,10 +165,13 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 /** Every mistake that the schema or one of the parts finds. */
 function problemsOf(value: unknown): DecoderProblem[] {
 	const file = value as Partial<GatewayFile> | undefined;
+	const metricKeys = metricKeysOf(file?.metrics);
 	const problems = [
 		...gatewayFile.problems(value),
-		...serialProblems(file?.sources?.serial),
-		...decoderProblems(file?.decoders),
+		...serialProblems(file?.sources?.serial, metricKeys),
+		...metricsProblems(file?.metrics),
+		...decoderProblems(file?.decoders, metricKeys),
+		...timeoutProblems(file?.devices, metricKeys),
 		...bridgeProblems(file?.bridges),
 	];
 	return problems.length > 0 ? problems : occupancyProblems(file?.occupancy ?? {});

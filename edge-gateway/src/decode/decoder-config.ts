@@ -1,4 +1,4 @@
-import { METRIC_KEY, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
+import { escapeKey, METRIC_KEY, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { filterProblem } from '../topics/topic-filter.ts';
 import { FORMAT_NAMES, RENAMING_FORMATS } from './format-table.ts';
@@ -86,10 +86,15 @@ export interface DecoderProblem extends Problem {
 }
 
 /** Mistakes in `decoders` that the schema cannot express. `value` need not be valid against the schema. */
-export function decoderProblems(value: unknown): DecoderProblem[] {
+export function decoderProblems(value: unknown, metricKeys: readonly string[]): DecoderProblem[] {
 	if (!Array.isArray(value)) return [];
 	return value.flatMap((rule: unknown, index) =>
-		typeof rule === 'object' && rule !== null ? ruleProblems(rule, `/decoders/${index}`) : [],
+		typeof rule === 'object' && rule !== null
+			? [
+					...ruleProblems(rule, `/decoders/${index}`),
+					...renameProblems((rule as Partial<DecoderRule>).rename, `/decoders/${index}/rename`, metricKeys),
+				]
+			: [],
 	);
 }
 
@@ -118,6 +123,17 @@ function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: s
 			});
 	}
 	return problems;
+}
+
+/** Renamed keys whose metric nobody defines. */
+function renameProblems(rename: unknown, path: string, metricKeys: readonly string[]): DecoderProblem[] {
+	if (typeof rename !== 'object' || rename === null) return [];
+	return Object.entries(rename as Record<string, { metric?: unknown } | null>).flatMap(([key, renamed]) => {
+		const metric = renamed?.metric;
+		if (typeof metric !== 'string' || metricKeys.includes(metric)) return [];
+		const message = `must be one of ${metricKeys.join(', ')}, or defined in metrics`;
+		return [{ path: `${path}/${escapeKey(key)}/metric`, message }];
+	});
 }
 
 function topicProblem(topic: string): string | undefined {

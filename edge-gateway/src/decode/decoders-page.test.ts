@@ -26,8 +26,12 @@ describe('docs/decoders.md', () => {
 	});
 
 	it('shows rules that the gateway accepts', () => {
-		const [, rules] = /```yaml\n([\s\S]*?)```/.exec(page)!;
-		expect(parseGatewayFile('decoders.md', rules!).decoders).toHaveLength(3);
+		const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!);
+		const files = examples.map((text) => parseGatewayFile('decoders.md', text));
+		expect(files.map(({ decoders = [], metrics = [] }) => [decoders.length, metrics.length])).toEqual([
+			[3, 0],
+			[1, 2],
+		]);
 	});
 
 	it.each<[string, string[]]>([

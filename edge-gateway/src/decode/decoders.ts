@@ -1,4 +1,5 @@
 /** Opens the decoders of the configured rules, finds the one for a message, and fills in what its rule names. */
+import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 import type { DecoderRule } from './decoder-config.ts';
 import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';
@@ -30,6 +31,7 @@ const RESERVED_LEVELS = new Set(['telemetry', 'status', 'command', 'bridge']);
 /** Opens the decoders of the configured rules and finds the one for a topic or a content type. */
 export class Decoders {
 	readonly #publish: Publish;
+	readonly #metrics: MetricLookup;
 	/** Keyed by the rule as JSON, so that a rule that stays keeps the state of its decoder. */
 	#open = new Map<string, ActiveRule>();
 	#byTopic: { filter: string; rule: ActiveRule }[] = [];
@@ -37,8 +39,9 @@ export class Decoders {
 	#byPath = new Map<string, ActiveRule>();
 	#generation = 0;
 
-	constructor(rules: readonly DecoderRule[], publish: Publish) {
+	constructor(rules: readonly DecoderRule[], publish: Publish, metrics: MetricLookup = BUILT_IN_METRICS) {
 		this.#publish = publish;
+		this.#metrics = metrics;
 		this.#use(rules);
 	}
 
@@ -116,7 +119,7 @@ export class Decoders {
 	}
 
 	#activate({ topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS }: DecoderRule): ActiveRule {
-		const vocabulary = new Vocabulary({ rename });
+		const vocabulary = new Vocabulary({ rename, metrics: this.#metrics });
 		return {
 			name: topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`),
 			use,

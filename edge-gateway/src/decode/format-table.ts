@@ -39,14 +39,20 @@ interface Format {
 export const FORMATS = {
 	canonical: {
 		description: "the gateway's own JSON",
-		open: () => stateless(({ raw }) => decodeCanonical(parseJson(raw), {})),
+		open: ({ vocabulary: { metrics } }) => stateless(({ raw }) => decodeCanonical(parseJson(raw), {}, metrics)),
 	},
-	cbor: { description: "the gateway's own format as CBOR (RFC 8949)", open: () => stateless(decodeCbor) },
-	senml: { description: 'SenML (RFC 8428), JSON or CBOR', open: () => stateless(decodeSenml) },
+	cbor: {
+		description: "the gateway's own format as CBOR (RFC 8949)",
+		open: ({ vocabulary }) => stateless((message) => decodeCbor(message, vocabulary)),
+	},
+	senml: {
+		description: 'SenML (RFC 8428), JSON or CBOR',
+		open: ({ vocabulary }) => stateless((message) => decodeSenml(message, vocabulary)),
+	},
 	'sparkplug-b': {
 		description: 'Sparkplug B 3.0',
 		topic: 'spBv1.0/#',
-		open: ({ publish }) => new SparkplugDecoder(publish),
+		open: ({ publish, vocabulary }) => new SparkplugDecoder(publish, vocabulary),
 	},
 	zigbee2mqtt: {
 		description: 'Zigbee2MQTT',
@@ -89,7 +95,7 @@ export const FORMATS = {
 	},
 	jsonata: {
 		description: 'any JSON, by a JSONata mapping of your own',
-		open: ({ mapping }) => new JsonataDecoder(mapping),
+		open: ({ mapping, vocabulary: { metrics } }) => new JsonataDecoder(mapping, metrics),
 	},
 } as const satisfies Record<string, Format>;
 

@@ -1,14 +1,14 @@
 /** The error for a reading whose sensor has no known place, and what the quarantine records of it. */
-import { CrowdVisionError, type MetricKey, type Problem, type Transport } from '@crowdvision/contracts';
+import { CrowdVisionError, type Problem, type Transport } from '@crowdvision/contracts';
 import type { Sender } from '../normalize/identify.ts';
 import type { Sighting } from './quarantine.ts';
 
 /** A reading was refused because the place of its sensor is unknown. */
 export class UnknownSensorError extends CrowdVisionError {
 	readonly sensorId: string;
-	readonly metric: MetricKey;
+	readonly metric: string;
 
-	constructor(sensorId: string, metric: MetricKey, { path, message }: Problem, index: number) {
+	constructor(sensorId: string, metric: string, { path, message }: Problem, index: number) {
 		super('unknown_sensor', `reading ${index}: ${path} ${message}`, { index, path });
 		this.sensorId = sensorId;
 		this.metric = metric;

@@ -31,12 +31,14 @@ export interface OpenIntake {
 
 export function openIntake(
 	{ config, log, clock }: GatewayParts,
-	{ registry, adoptions, quarantine, availability, rejected, rooms, ledger }: Storage,
+	{ registry, adoptions, quarantine, availability, rejected, rooms, metrics, ledger }: Storage,
 	lifecycle: Lifecycle,
 ): OpenIntake {
 	const local = new LocalBroker();
 	const publish = (message: Parameters<LocalBroker['publish']>[0]) => local.publish(message);
-	const decoders = lifecycle.own('decoders', new Decoders(config.decoders, publish), (part) => part.close());
+	const decoders = lifecycle.own('decoders', new Decoders(config.decoders, publish, metrics.catalog), (part) =>
+		part.close(),
+	);
 	const file = join(gatewayFolder(config), 'recorded.ndjson');
 	const recorder = lifecycle.own('recorder', new Recorder(recorderOptions(config.recorder), file), (part) =>
 		part.close(),
@@ -55,6 +57,7 @@ export function openIntake(
 		availability,
 		recorder,
 		trace,
+		metrics,
 		gatewayId: config.gatewayId,
 	});
 	const take: Take = (frame, onDurable) => intake.take(frame, onDurable);

@@ -23,7 +23,7 @@ const READ_AT_START: FixedOptions = {
 /** Which part of the gateway applies which part of gateway.yaml while the gateway runs. */
 export function livePartsOf(
 	{ config }: GatewayParts,
-	{ timeouts, rooms }: Storage,
+	{ timeouts, rooms, metrics }: Storage,
 	{ decoders, admission }: OpenIntake,
 	{ bridges, homeAssistant }: Uplinks,
 	{ serial, senderLimits, updateMqttLimits }: Sources,
@@ -36,6 +36,7 @@ export function livePartsOf(
 		{ of: (next) => next.mqttLimits, update: (next) => updateMqttLimits(next.mqttLimits) },
 		{ of: (next) => next.bridges, update: (next) => bridges.update(next.bridges), readsFiles: true },
 		{ of: (next) => next.serial, update: (next) => serial.update(next.serial) },
+		{ of: (next) => next.metrics, update: (next) => metrics.update(next.metrics) },
 		{ of: (next) => next.decoders, update: (next) => decoders.update(next.decoders) },
 		{ of: (next) => next.devices, update: (next) => admission.update(next.devices) },
 		{ of: (next) => next.devices.timeouts, update: (next) => timeouts.update(next.devices) },

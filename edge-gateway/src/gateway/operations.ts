@@ -45,12 +45,12 @@ export function openOperations(
 	lifecycle: Lifecycle,
 ): Operations {
 	const { config, log, clock, bus, tokens, logger, metrics } = parts;
-	const { registry, adoptions, quarantine, availability, rejected, rooms, ledger } = storage;
+	const { registry, adoptions, quarantine, availability, rejected, rooms, metrics: catalog, ledger } = storage;
 	const { recorder, trace, replay } = intake;
 	const { relay, bridges, downlink, channels } = uplinks;
 	const { devices } = sources;
 
-	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges, trail: rooms.trail });
+	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges, catalog, trail: rooms.trail });
 	const troubles = troublesOf(parts, uplinks, sources);
 	const alarm = lifecycle.own('log alarm', new LogAlarm(() => log.stats(), logger), (part) => part.stop());
 	const connections = connectionsOf({
@@ -58,7 +58,7 @@ export function openOperations(
 		relay,
 		bridges,
 		devices,
-		troubles: () => [troubles.mqtt(), troubles.serial(), troubles.log()],
+		troubles: () => [troubles.mqtt(), troubles.serial(), troubles.log(), ...catalog.troubles()],
 	});
 	const explainer = new Explainer({ log, registry, rejected, recorder, trace, ...connections });
 	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined });

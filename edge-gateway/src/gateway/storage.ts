@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import type { Lifecycle, Logger } from '@crowdvision/service-kit';
+import { GatewayMetrics } from '../catalog/gateway-metrics.ts';
 import { Clock } from '../clock/clock.ts';
 import { systemTime, type TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
@@ -67,6 +68,8 @@ export interface Storage {
 	rooms: OpenOccupancy;
 	sessions: SessionStore;
 	commands: CommandStore;
+	/** The metrics that sensors may measure. */
+	metrics: GatewayMetrics;
 	/** Kept in memory; it checks its counts against the log's. */
 	ledger: Ledger;
 }
@@ -83,7 +86,10 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const placed = { gatewayId, onPlaced: (sensorId: string) => quarantine.release(sensorId), logger };
 	const adoptions = lifecycle.own('adoptions', Adoptions.open(join(dir, 'adoptions'), placed), (part) => part.close());
 	const registry = lifecycle.own('registry', Registry.open(join(dir, 'registry'), adoptions), (part) => part.close());
-	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus)]);
+	const metrics = lifecycle.own('metrics', new GatewayMetrics(config.metrics, { gatewayId, now, logger }), (part) =>
+		part.close(),
+	);
+	if (bus) await Promise.all([registry.follow(bus), adoptions.follow(bus), metrics.follow(bus)]);
 
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: entries are damaged');
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
@@ -117,6 +123,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		rooms,
 		sessions,
 		commands,
+		metrics,
 		ledger,
 	};
 }

@@ -33,7 +33,7 @@ export interface Uplinks {
 export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenIntake, lifecycle: Lifecycle): Uplinks {
 	const { config, log, worker, bus, logger } = parts;
 	const { gatewayId } = config;
-	const { registry, availability, ledger } = storage;
+	const { registry, availability, metrics, ledger } = storage;
 	const { local, decoders, take } = intake;
 	const dir = gatewayFolder(config);
 
@@ -57,6 +57,7 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 		log,
 		registry,
 		local,
+		catalog: metrics.catalog,
 		gatewayId,
 		logger,
 		path,

@@ -1,6 +1,6 @@
 /** The discovery messages by which Home Assistant learns about sensors. */
 import { createHash } from 'node:crypto';
-import { freshMs, type MetricKey, metricDefinition, type RetainedBuilding } from '@crowdvision/contracts';
+import { freshMs, type MetricKey, type MetricLookup, type RetainedBuilding } from '@crowdvision/contracts';
 
 /** One metric of one sensor, which Home Assistant calls an entity. */
 export interface Entity {
@@ -43,6 +43,27 @@ const KINDS: Partial<Record<MetricKey, Kind>> = {
 	battery: { device_class: 'battery' },
 };
 
+/** Device classes of configured metrics, by units in which only one quantity is measured. */
+const CLASS_OF_UNIT: Readonly<Record<string, string>> = {
+	V: 'voltage',
+	mV: 'voltage',
+	A: 'current',
+	mA: 'current',
+	W: 'power',
+	kW: 'power',
+	Wh: 'energy',
+	kWh: 'energy',
+	Hz: 'frequency',
+	mm: 'distance',
+	cm: 'distance',
+	m: 'distance',
+	km: 'distance',
+};
+
+function kindOfUnit(unit: string): Kind {
+	return Object.hasOwn(CLASS_OF_UNIT, unit) ? { device_class: CLASS_OF_UNIT[unit]! } : {};
+}
+
 /** A name with only letters, digits, `_` and `-`. A changed name gets a hash, so that no two names become equal. */
 function plain(name: string): string {
 	const clean = name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64);
@@ -64,14 +85,19 @@ export function discoveryOf(
 	gatewayId: string,
 	prefix: string,
 	building: RetainedBuilding | undefined,
+	catalog: MetricLookup,
 ): object {
 	const { sensorId, metric, roomId, hasStatus } = entity;
-	const definition = metricDefinition(metric);
-	const { device_class, unit_of_measurement = definition?.unit, icon } = KINDS[metric as MetricKey] ?? {};
+	const definition = catalog.describe(metric);
+	const {
+		device_class,
+		unit_of_measurement = definition.unit,
+		icon,
+	} = KINDS[metric as MetricKey] ?? kindOfUnit(definition.unit);
 	const unique = uniqueId(gatewayId, entity);
 	const state_topic = stateTopic(prefix, unique);
 	return {
-		name: definition?.label.en ?? metric,
+		name: definition.label.en,
 		unique_id: unique,
 		state_topic,
 		value_template: '{{ value_json.value }}',
@@ -81,7 +107,7 @@ export function discoveryOf(
 		...(unit_of_measurement && { unit_of_measurement }),
 		...(icon && { icon }),
 		state_class: 'measurement',
-		suggested_display_precision: definition?.decimals ?? 0,
+		suggested_display_precision: definition.decimals,
 		// An older value is unavailable, as it is stale in the dashboard, whether device, gateway or network is silent.
 		expire_after: Math.round(freshMs(metric) / 1000),
 		...(hasStatus && { availability: [{ topic: `status/${sensorId}` }] }),

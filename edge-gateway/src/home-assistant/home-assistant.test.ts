@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BUILT_IN_METRICS } from '@crowdvision/contracts';
 import { CheckpointFile, type Log } from '@crowdvision/log';
 import { createLogger } from '@crowdvision/service-kit';
 import { expect, it, onTestFinished } from 'vitest';
@@ -34,7 +35,7 @@ it('HomeAssistant survives a broker that fails to remove sensors, and removes th
 		local.connect(toClients);
 		const one = HomeAssistant.open(
 			{ enabled: false },
-			{ log: {} as Log, registry: {} as Registry, local, gatewayId: 'g', logger, path },
+			{ log: {} as Log, registry: {} as Registry, local, catalog: BUILT_IN_METRICS, gatewayId: 'g', logger, path },
 		);
 		one.start();
 		await new Promise((resolve) => setImmediate(resolve));

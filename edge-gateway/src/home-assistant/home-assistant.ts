@@ -1,5 +1,5 @@
 /** Announces sensors to Home Assistant, and publishes their values for it. */
-import type { Reading } from '@crowdvision/contracts';
+import type { MetricLookup, Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log } from '@crowdvision/log';
 import { keepRunning, type Logger, pause } from '@crowdvision/service-kit';
 import type { Sender } from '../normalize/identify.ts';
@@ -12,6 +12,8 @@ interface Parts {
 	log: Log;
 	registry: Registry;
 	local: LocalBroker;
+	/** The metrics that sensors may measure. */
+	catalog: MetricLookup;
 	gatewayId: string;
 	logger: Logger;
 	/** Path of the file with the announced entities, so that they can be removed later. */
@@ -204,12 +206,12 @@ export class HomeAssistant {
 
 	/** Publishes changed discovery messages and values, and removes entities that are gone. */
 	async #publishChanges(now: number): Promise<void> {
-		const { registry, gatewayId } = this.#parts;
+		const { registry, gatewayId, catalog } = this.#parts;
 		for (const [key, entity] of this.#entities) {
 			if (this.#isGone(entity, now)) await this.#remove(key);
 			else {
 				const message = JSON.stringify(
-					discoveryOf(entity, gatewayId, this.#options.prefix, registry.building(entity.buildingId)),
+					discoveryOf(entity, gatewayId, this.#options.prefix, registry.building(entity.buildingId), catalog),
 				);
 				if (this.#announced.get(key) === message) continue;
 				await this.#publish(configTopic(this.#options.prefix, key), message, true);

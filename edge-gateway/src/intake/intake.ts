@@ -1,4 +1,4 @@
-import type { CrowdVisionError } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, type CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
 import { DecodeQueue } from '../decode/decode-queue.ts';
@@ -22,7 +22,7 @@ import type { Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { OnDeferred } from './completion.ts';
 import { FrameTrace } from './frame-trace.ts';
-import { type Checked, ReadingValidator, toClientError } from './reading-validator.ts';
+import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
 
 export interface IntakeParts {
@@ -41,6 +41,8 @@ export interface IntakeParts {
 	/** Keeps the last raw frames. */
 	recorder?: Recorder;
 	trace?: Trace;
+	/** Default: the built-in ones. */
+	metrics?: IntakeMetrics;
 	gatewayId: string;
 }
 
@@ -66,6 +68,7 @@ export class Intake {
 	readonly #recorder: Recorder | undefined;
 	readonly #follow: FrameTrace;
 	readonly #onDeferred: OnDeferred;
+	readonly #catalog: MetricLookup;
 	readonly #queue = new DecodeQueue();
 
 	constructor(parts: IntakeParts) {
@@ -79,7 +82,14 @@ export class Intake {
 		this.#recorder = parts.recorder;
 		this.#follow = new FrameTrace(trace, log.id);
 		this.#onDeferred = ({ code, message }, readings) => trace?.deferred(code, message, readings, clock.now());
-		this.#validator = new ReadingValidator({ registry, admission, clock, doors: occupancy.doors });
+		this.#validator = new ReadingValidator({
+			registry,
+			admission,
+			clock,
+			doors: occupancy.doors,
+			metrics: parts.metrics,
+		});
+		this.#catalog = parts.metrics?.catalog ?? BUILT_IN_METRICS;
 		const [follow, onDeferred] = [this.#follow, this.#onDeferred];
 		this.#writer = new ReadingWriter({ log, clock, occupancy, ledger, follow, onDeferred, gatewayId });
 	}
@@ -116,7 +126,7 @@ export class Intake {
 				tally.received += readings = 1;
 				this.#writer.writeOne(this.#check(reading, 0, arrival), arrival);
 			} else {
-				const decoded = decodeCanonical(frame.parsed, frame.context);
+				const decoded = decodeCanonical(frame.parsed, frame.context, this.#catalog);
 				tally.received += readings = decoded.length;
 				const checked = decoded.map(({ candidate, index }) => this.#check(candidate, index, arrival));
 				this.#writer.writeAll(checked, arrival);

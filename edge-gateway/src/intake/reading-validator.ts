@@ -1,11 +1,13 @@
 /** Checks that a decoded reading is valid and that its sender may send it. */
 import {
+	BUILT_IN_METRICS,
 	CrowdVisionError,
 	type ErrorCode,
 	type IncomingReading,
 	incomingReading,
+	isDoorMetric,
 	type MetricDefinition,
-	metricDefinition,
+	type MetricLookup,
 	type Problem,
 	type TimeQuality,
 } from '@crowdvision/contracts';
@@ -51,7 +53,19 @@ export interface ReadingValidatorParts {
 	admission?: Admission | undefined;
 	doors: Pick<Doors, 'of'>;
 	clock: Pick<Clock, 'quality'>;
+	/** Default: the built-in ones. */
+	metrics?: IntakeMetrics | undefined;
 }
+
+/** The metrics that readings may be of. */
+export interface IntakeMetrics {
+	catalog: MetricLookup;
+	/** The unit of readings that name none, if it is not the catalog's. */
+	assumedUnit?(key: string): string | undefined;
+}
+
+const BUILT_IN: IntakeMetrics = { catalog: BUILT_IN_METRICS };
+const UNKNOWN_METRIC: Problem = { path: '/metric', message: 'must be a key of the metric catalog' };
 
 /**
  * Checks that a decoded reading is valid and that its sender may send it, and finds its place, value and time. Changes
@@ -62,12 +76,14 @@ export class ReadingValidator {
 	readonly #admission: Admission | undefined;
 	readonly #doors: Pick<Doors, 'of'>;
 	readonly #clock: Pick<Clock, 'quality'>;
+	readonly #metrics: IntakeMetrics;
 
-	constructor({ registry, admission, doors, clock }: ReadingValidatorParts) {
+	constructor({ registry, admission, doors, clock, metrics = BUILT_IN }: ReadingValidatorParts) {
 		this.#registry = registry;
 		this.#admission = admission;
 		this.#doors = doors;
 		this.#clock = clock;
+		this.#metrics = metrics;
 	}
 
 	/** Fills in what a decoded reading leaves to its topic, its decoder's rule and its sender. @throws DecodeError */
@@ -85,11 +101,12 @@ export class ReadingValidator {
 	check(candidate: Candidate, index: number, { sender, replayOf }: Frame, receivedAt: number): Checked {
 		if (!incomingReading.check(candidate))
 			throw readingError('invalid_reading', incomingReading.problem(candidate)!, index);
-		const definition = metricDefinition(candidate.metric)!;
+		const definition = this.#metrics.catalog.definition(candidate.metric);
+		if (!definition) throw readingError('invalid_reading', UNKNOWN_METRIC, index);
 		const excluded = this.#admission?.refusal(candidate.sensorId, sender.id);
 		if (excluded !== undefined)
 			throw new CrowdVisionError('not_admitted', `reading ${index}: ${excluded}`, { index, path: '/sensorId' });
-		const door = definition.kind === 'flow' ? this.#doors.of(candidate.sensorId) : undefined;
+		const door = isDoorMetric(candidate.metric) ? this.#doors.of(candidate.sensorId) : undefined;
 		const place = placeOf(
 			candidate.sensorId,
 			candidate.buildingId,
@@ -108,7 +125,7 @@ export class ReadingValidator {
 		if (forbidden) throw readingError('forbidden', forbidden, index);
 		const value = door?.cumulative
 			? totalOf(door, candidate.value)
-			: toCatalogUnit(definition, candidate.value, candidate.unit);
+			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw readingError('invalid_reading', value, index);
 		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
 		if ('path' in time) throw readingError('invalid_reading', time, index);

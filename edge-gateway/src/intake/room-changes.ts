@@ -1,6 +1,7 @@
 /** Counts what a door reports in the rooms that it changes. */
+import { isDoorMetric } from '@crowdvision/contracts';
 import type { CountedFields } from '../normalize/reading-encoder.ts';
-import { type DoorMetric, type RoomEffect, roomEffectsOf } from '../occupancy/doors.ts';
+import { type RoomEffect, roomEffectsOf } from '../occupancy/doors.ts';
 import type { Applied, Occupancy } from '../occupancy/occupancy.ts';
 import type { Checked } from './reading-validator.ts';
 
@@ -17,8 +18,8 @@ export interface RoomChange {
 const NO_EFFECT: readonly undefined[] = [undefined];
 
 /** The rooms whose counts a reading changes: a record for each. Undefined for the only record of any other reading. */
-export function effectsOf({ definition, incoming, roomId, door }: Checked): readonly (RoomEffect | undefined)[] {
-	return definition.kind === 'flow' ? roomEffectsOf(incoming.metric as DoorMetric, roomId, door) : NO_EFFECT;
+export function effectsOf({ incoming, roomId, door }: Checked): readonly (RoomEffect | undefined)[] {
+	return isDoorMetric(incoming.metric) ? roomEffectsOf(incoming.metric, roomId, door) : NO_EFFECT;
 }
 
 /**

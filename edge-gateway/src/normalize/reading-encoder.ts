@@ -1,5 +1,5 @@
 /** Writes canonical readings as JSON, the form in which the log holds them. */
-import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
+import type { Adjustment, Interval, Reading, TimeQuality, Transport } from '@crowdvision/contracts';
 
 /**
  * The content of a canonical reading, without its id. Only the texts that are marked as free need escaping; the
@@ -7,7 +7,7 @@ import type { Adjustment, Interval, MetricKey, Reading, TimeQuality, Transport }
  */
 export interface EncodableReading {
 	sensorId: string;
-	metric: MetricKey;
+	metric: string;
 	value: number;
 	unit: string;
 	buildingId: string;

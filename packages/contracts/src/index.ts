@@ -17,6 +17,7 @@ export * from './bus/socket-events.ts';
 export * from './errors.ts';
 export * from './reading/count-change.ts';
 export * from './reading/freshness.ts';
+export * from './reading/metric-catalog.ts';
 export * from './reading/metrics.ts';
 export * from './reading/occupancy.ts';
 export * from './reading/quantity.ts';

@@ -10,6 +10,7 @@ export * from './http/request-metrics.ts';
 export * from './http/server.ts';
 export * from './links/building-directory.ts';
 export * from './links/bus-links.ts';
+export * from './links/metric-directory.ts';
 export * from './links/on-leading.ts';
 export * from './links/presence.ts';
 export * from './links/retained-table.ts';

@@ -1,4 +1,4 @@
-import type { MetricKey, Reading, SensorValue } from '@crowdvision/contracts';
+import type { Reading, SensorValue } from '@crowdvision/contracts';
 
 /**
  * The data of the services, on one of two engines: SQLite files or MongoDB. A promise resolves when its effect is
@@ -125,7 +125,7 @@ export interface PlacedReading {
 /** The latest value of one sensor of a room for a metric. */
 export interface Latest extends SensorValue {
 	roomId: string;
-	metric: MetricKey;
+	metric: string;
 	/**
 	 * Epoch ms: since when the sensor has reported this value without a change. When a late reading shows another value
 	 * in between: the time of the latest report.
@@ -143,7 +143,7 @@ export interface Sample {
 export interface RoomMetric {
 	buildingId: string;
 	roomId: string;
-	metric: MetricKey;
+	metric: string;
 }
 
 /** `from` is included, `to` is excluded; epoch ms. */

@@ -3,6 +3,7 @@ import {
 	BuildingDirectory,
 	BusLinks,
 	Lifecycle,
+	MetricDirectory,
 	Presence,
 	type Service,
 	type ServiceContext,
@@ -38,17 +39,19 @@ async function openLlm({ bus, stores, tokens, logger }: LlmContext, lifecycle: L
 	const knowledge = new Knowledge(store);
 	const conversations = new Conversations(store);
 	const directory = new BuildingDirectory(logger);
+	const metrics = new MetricDirectory(logger);
 	const presence = new Presence();
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(
 		() => directory.follow(bus),
+		() => metrics.follow(bus),
 		() => presence.follow(bus),
 		() => followNotifications({ bus, knowledge, logger }),
 		() => followTelemetry({ bus, knowledge }),
 	);
 	return {
 		name: 'llm',
-		router: llmRoutes({ tokens, directory, knowledge, presence, conversations }),
+		router: llmRoutes({ tokens, directory, knowledge, presence, conversations, catalog: metrics.catalog }),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: () => lifecycle.stop(),
 	};

@@ -1,4 +1,4 @@
-import type { Alert, Answer, MetricKey, SensorValue } from '@crowdvision/contracts';
+import type { Alert, Answer, SensorValue } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 
 /** What llm stores: the latest values of rooms, the log of alerts, and conversations. */
@@ -20,7 +20,7 @@ export const LLM_STORE: StoreDefinition = {
 /** The latest value of one metric from one sensor of a room. */
 export interface LatestOfRoom extends SensorValue {
 	roomId: string;
-	metric: MetricKey;
+	metric: string;
 }
 
 export interface RoomDocument {

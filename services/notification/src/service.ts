@@ -5,6 +5,7 @@ import {
 	BusLinks,
 	isAfter,
 	Lifecycle,
+	MetricDirectory,
 	onLeading,
 	Presence,
 	SerialQueue,
@@ -65,6 +66,8 @@ async function openNotification(
 	const { count } = notificationMetrics(metrics);
 	const repository = new AlertRepository(store);
 	const directory = new BuildingDirectory(logger);
+	const metricDirectory = new MetricDirectory(logger);
+	const { catalog } = metricDirectory;
 	const presence = new Presence();
 	const queue = new SerialQueue(MAX_WAITING);
 	const outbox = new Outbox(bus, store, logger);
@@ -73,7 +76,7 @@ async function openNotification(
 		if (alerts.length > 0) outbox.wake();
 	};
 	const after = (a: string, b: string) => isAfter(bus, a, b);
-	const evaluator = new RuleEvaluator({ store, repository, directory, presence, dwellMs, after });
+	const evaluator = new RuleEvaluator({ store, repository, directory, presence, catalog, dwellMs, after });
 	const reviews = new BuildingReviews({ evaluator, queue, logger, onAlerts });
 	followBuildings(directory, reviews);
 
@@ -82,6 +85,7 @@ async function openNotification(
 	const elect = async (): Promise<Subscription> =>
 		electLeader(store, { name: 'duty', logger, ...replica }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
+		() => metricDirectory.follow(bus),
 		// The limits come first: without them the first readings would be evaluated against no rule.
 		() => directory.follow(bus),
 		() => presence.follow(bus),
@@ -91,7 +95,7 @@ async function openNotification(
 	return {
 		name: 'notification',
 		router: notificationRoutes({
-			alerts: new Alerts({ store, repository, directory, presence }),
+			alerts: new Alerts({ store, repository, directory, presence, catalog }),
 			queue,
 			outbox,
 			tokens,

@@ -1,4 +1,4 @@
-import type { Alert, MetricKey, SensorValue } from '@crowdvision/contracts';
+import type { Alert, SensorValue } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 
 /** What notification stores. The effects of a batch of readings are one commit: rooms, alerts, outbox. */
@@ -25,7 +25,7 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 
 /** The latest value of one metric from one sensor, and the position of its reading in the stream. */
 export interface Observation extends SensorValue {
-	metric: MetricKey;
+	metric: string;
 	position: string;
 }
 

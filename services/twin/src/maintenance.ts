@@ -1,3 +1,4 @@
+import type { MetricLookup } from '@crowdvision/contracts';
 import { keepRunning, type Logger, pause } from '@crowdvision/service-kit';
 import type { Readings } from '@crowdvision/store';
 import type { Buildings } from './buildings/buildings.ts';
@@ -14,6 +15,7 @@ export interface MaintenanceParts {
 	readings: Readings;
 	buildings: Buildings;
 	offline: OfflineDevices;
+	catalog: MetricLookup;
 	logger: Logger;
 }
 
@@ -21,7 +23,7 @@ export interface MaintenanceParts {
  * Keeps the store small and fast: rolls up quarter-hours that have ended every 20 s, and every hour removes what is
  * past its retention and completes interrupted removals of buildings.
  */
-export function startMaintenance({ readings, buildings, offline, logger }: MaintenanceParts): {
+export function startMaintenance({ readings, buildings, offline, catalog, logger }: MaintenanceParts): {
 	stop(): Promise<void>;
 } {
 	const stopped = new AbortController();
@@ -29,7 +31,7 @@ export function startMaintenance({ readings, buildings, offline, logger }: Maint
 	let removeAt = 0;
 	const step = async () => {
 		const now = Date.now();
-		const count = await rollUpStale(readings, now - GRACE_MS, BATCH, signal);
+		const count = await rollUpStale(readings, now - GRACE_MS, BATCH, catalog, signal);
 		if (now >= removeAt) {
 			await buildings.finishRemovals();
 			await readings.forget(now);

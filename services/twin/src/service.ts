@@ -3,6 +3,7 @@ import { type Building, type RetainedSensor, STREAMS, TABLES } from '@crowdvisio
 import {
 	BusLinks,
 	Lifecycle,
+	MetricDirectory,
 	onLeading,
 	RetainedTable,
 	type Service,
@@ -77,6 +78,8 @@ async function openTwin(
 	const buildings = new Buildings(store);
 	const sensors = new Sensors(store);
 	const offline = new OfflineDevices(store);
+	const metricDirectory = new MetricDirectory(logger);
+	const { catalog } = metricDirectory;
 	const tables = {
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),
@@ -85,10 +88,12 @@ async function openTwin(
 	await Promise.all([tables.buildings.start(), tables.sensors.start()]);
 
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
-	const open = () => lead({ bus, readings, buildings, offline, logger, stored });
+	const open = () => lead({ bus, readings, buildings, offline, catalog, logger, stored });
 	const elect = async (): Promise<Subscription> =>
 		electLeader(store, { name: 'duty', logger }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
+		// First: roll-ups of a metric need its definition.
+		() => metricDirectory.follow(bus),
 		() => followDevices({ bus, offline, logger }),
 		() => followAdoptions({ bus, sensors, registered: tables.sensors, logger }),
 		replicas ? elect : open,
@@ -96,8 +101,8 @@ async function openTwin(
 
 	return {
 		name: 'twin',
-		router: twinRoutes({ buildings, sensors, readings, offline, tokens, tables }),
-		beforeProbes: catalogBeforeProbes(),
+		router: twinRoutes({ buildings, sensors, readings, offline, tokens, tables, catalog }),
+		beforeProbes: catalogBeforeProbes(catalog),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: () => lifecycle.stop(),
 		ensureBuilding: async (building) => {

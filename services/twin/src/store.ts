@@ -1,4 +1,4 @@
-import type { MetricKey, Room, Thresholds } from '@crowdvision/contracts';
+import type { Room, Thresholds } from '@crowdvision/contracts';
 import type { ReadingRetention, StoreDefinition } from '@crowdvision/store';
 
 /** What twin stores: buildings, sensors, and readings with this retention. */
@@ -26,7 +26,7 @@ export interface BuildingDocument {
 	rooms: Room[];
 	thresholds: Thresholds;
 	/** Metrics that the dashboard shows, in this order; those of the catalog where absent. */
-	columns?: MetricKey[];
+	columns?: string[];
 }
 
 /** That a domain owns a building, to find the buildings of a domain. Id: both, as a JSON array. */

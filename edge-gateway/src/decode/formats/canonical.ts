@@ -1,4 +1,4 @@
-import { METRIC_KEYS, metricDefinition } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError, type FrameContext } from '../message/candidate.ts';
 import { sensorIdOf } from '../vendor/sensor-id.ts';
 
@@ -7,10 +7,14 @@ import { sensorIdOf } from '../vendor/sensor-id.ts';
  * the metric's key holds the value, or a bare number if the topic names the metric.
  * @throws DecodeError
  */
-export function decodeCanonical(value: unknown, context: FrameContext): Decoded[] {
-	if (!Array.isArray(value)) return decodeOne(value, context, 0);
+export function decodeCanonical(
+	value: unknown,
+	context: FrameContext,
+	metrics: MetricLookup = BUILT_IN_METRICS,
+): Decoded[] {
+	if (!Array.isArray(value)) return decodeOne(value, context, 0, metrics);
 	if (value.length === 0) throw new DecodeError({ path: '', message: 'must hold at least one reading' }, 0);
-	return value.flatMap((item, index) => decodeOne(item, context, index));
+	return value.flatMap((item, index) => decodeOne(item, context, index, metrics));
 }
 
 /** Fast path for one reading in full; undefined if `value` is anything else. @throws DecodeError */
@@ -22,7 +26,7 @@ export function decodeReading(value: unknown, context: FrameContext): Candidate 
 		: undefined;
 }
 
-function decodeOne(value: unknown, context: FrameContext, index: number): Decoded[] {
+function decodeOne(value: unknown, context: FrameContext, index: number, metrics: MetricLookup): Decoded[] {
 	if (typeof value === 'number' && context.metric !== undefined)
 		return [{ candidate: withContext({ value }, context, index), index }];
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -34,7 +38,7 @@ function decodeOne(value: unknown, context: FrameContext, index: number): Decode
 	const candidate = value as Candidate;
 	if (candidate.metric !== undefined || candidate.value !== undefined)
 		return [{ candidate: withContext(candidate, context, index), index }];
-	return decodeShortForm(candidate, context, index);
+	return decodeShortForm(candidate, context, index, metrics);
 }
 
 const CONTEXT_KEYS = ['sensorId', 'metric', 'buildingId', 'roomId'] as const;
@@ -62,10 +66,10 @@ export function withContext(candidate: Candidate, context: FrameContext, index: 
  * Decodes the short form, with any number of metrics, such as
  * `{"type":"temperature","buildingId":"b1","roomId":"hall","timestamp":1764000000000,"temperature":21.5}`.
  */
-function decodeShortForm(value: Candidate, context: FrameContext, index: number): Decoded[] {
+function decodeShortForm(value: Candidate, context: FrameContext, index: number, catalog: MetricLookup): Decoded[] {
 	const { type, timestamp, ...rest } = value;
-	const metrics = METRIC_KEYS.filter((key) => Object.hasOwn(rest, key));
-	if (typeof type === 'string' && metricDefinition(type) && !metrics.includes(type as (typeof METRIC_KEYS)[number])) {
+	const metrics = catalog.keys().filter((key) => Object.hasOwn(rest, key));
+	if (typeof type === 'string' && catalog.definition(type) && !metrics.includes(type)) {
 		throw new DecodeError({ path: `/${type}`, message: 'is required because "type" names it' }, index);
 	}
 	if (metrics.length === 0) {

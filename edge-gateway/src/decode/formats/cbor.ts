@@ -3,6 +3,7 @@ import { type DecodeOptions, decode } from 'cborg';
 import type { Decoded } from '../message/candidate.ts';
 import { DecodeError } from '../message/candidate.ts';
 import type { Message } from '../message/decoder.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import { decodeCanonical } from './canonical.ts';
 
 /**
@@ -57,6 +58,6 @@ function decimalFraction(content: unknown): number {
 }
 
 /** Decodes the gateway's own format as CBOR. @throws DecodeError */
-export function decodeCbor({ raw }: Message): Decoded[] {
-	return decodeCanonical(readCbor(raw), {});
+export function decodeCbor({ raw }: Message, { metrics }: Vocabulary = BUILT_IN): Decoded[] {
+	return decodeCanonical(readCbor(raw), {}, metrics);
 }

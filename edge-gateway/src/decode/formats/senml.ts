@@ -1,9 +1,10 @@
 /** The decoder of SenML (RFC 8428), as JSON and as CBOR. */
-import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
+import type { MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
 import { sensorIdOf } from '../vendor/sensor-id.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import { readCbor } from './cbor.ts';
 import { type ResolvedRecord, resolveSenml, type SenmlRecord } from './senml-records.ts';
 
@@ -19,7 +20,6 @@ const METRIC_OF_UNIT: Readonly<Record<string, MetricKey>> = {
 };
 /** The catalog's name for units that SenML names differently. */
 const CATALOG_UNITS: Readonly<Record<string, string>> = { '%RH': '%', '%EL': '%', count: 'person' };
-const METRIC_OF_NAME = new Map(METRIC_KEYS.map((key) => [key.toLowerCase(), key]));
 /** Splits a name before its last part. */
 const LAST_PART = /^(?:(.*)[/:._-])?([^/:._-]+)$/;
 
@@ -51,18 +51,18 @@ const isCbor = (raw: Buffer) => raw.length > 0 && raw[0]! >> 5 === 4;
  * (`s`) are left out, as no metric of the catalog is one.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
-export function decodeSenml({ raw, receivedAt }: Message): Decoding {
+export function decodeSenml({ raw, receivedAt }: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
 	const pack = isCbor(raw) ? fromCbor(readCbor(raw, true)) : parseJson(raw);
 	if (!Array.isArray(pack)) throw DecodeError.unreadable('must be a SenML pack: an array of records');
 	if (pack.length === 0) throw DecodeError.unreadable('must hold at least one record');
-	return orNoMetric(resolveSenml(pack, receivedAt).flatMap((record, index) => readingOf(record, index)));
+	return orNoMetric(resolveSenml(pack, receivedAt).flatMap((record, index) => readingOf(record, index, vocabulary)));
 }
 
-function readingOf(record: ResolvedRecord, index: number): Decoded[] {
+function readingOf(record: ResolvedRecord, index: number, vocabulary: Vocabulary): Decoded[] {
 	const { name, unit, value, time } = record;
 	if (value === undefined) return [];
 	const [, before, last] = LAST_PART.exec(name) ?? [];
-	const named = METRIC_OF_NAME.get((last ?? '').toLowerCase());
+	const named = vocabulary.metricNamed(last ?? '');
 	const metric =
 		named ?? (unit !== undefined && Object.hasOwn(METRIC_OF_UNIT, unit) ? METRIC_OF_UNIT[unit] : undefined);
 	if (metric === undefined) return [];

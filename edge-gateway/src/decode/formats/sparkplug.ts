@@ -1,8 +1,8 @@
 /** The decoder of Sparkplug B, which keeps the aliases of each edge node. */
-import { METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Decoder, Decoding, Message, NoReading } from '../message/decoder.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import {
 	asDatatype,
 	readSparkplug,
@@ -40,7 +40,6 @@ const MAX_METRICS = 10_000;
 const REBIRTH_INTERVAL_MS = 10_000;
 /** Quality code of a good value. */
 const GOOD = 192;
-const METRIC_OF_NAME = new Map<string, MetricKey>(METRIC_KEYS.map((key) => [key.toLowerCase(), key]));
 
 /**
  * Decodes Sparkplug B (Sparkplug 3.0): `spBv1.0/{group}/{type}/{edge node}[/{device}]`. Births declare names, datatypes
@@ -52,10 +51,12 @@ const METRIC_OF_NAME = new Map<string, MetricKey>(METRIC_KEYS.map((key) => [key.
  */
 export class SparkplugDecoder implements Decoder {
 	readonly #publish: Publish;
+	readonly #vocabulary: Vocabulary;
 	readonly #nodes = new Map<string, EdgeNode>();
 
-	constructor(publish: Publish) {
+	constructor(publish: Publish, vocabulary = BUILT_IN) {
 		this.#publish = publish;
+		this.#vocabulary = vocabulary;
 	}
 
 	/** Decodes one message. @throws DecodeError */
@@ -88,7 +89,12 @@ export class SparkplugDecoder implements Decoder {
 		const missed = advanceSequence(node, type, payload.seq);
 		if (type === 'DDEATH') forgetDevice(node, device);
 		else if (type.endsWith('BIRTH')) applyBirth(node, type, device, payload);
-		const { readings, unknown } = readingsOf(node, payload, device, [group, nodeId, device], message.receivedAt);
+		const { readings, unknown } = readingsOf(
+			node,
+			payload,
+			{ device, owner: [group, nodeId, device], receivedAt: message.receivedAt },
+			this.#vocabulary,
+		);
 		if (missed || unknown || !node.born)
 			this.#requestRebirth(node, `spBv1.0/${group}/NCMD/${nodeId}`, message.receivedAt);
 		if (readings.length > 0) return readings;
@@ -169,9 +175,8 @@ function bdSeqOf({ metrics }: SparkplugPayload): number | undefined {
 function readingsOf(
 	node: EdgeNode,
 	payload: SparkplugPayload,
-	device: string | undefined,
-	owner: (string | undefined)[],
-	receivedAt: number,
+	{ device, owner, receivedAt }: { device: string | undefined; owner: (string | undefined)[]; receivedAt: number },
+	vocabulary: Vocabulary,
 ): { readings: Decoded[]; unknown: boolean } {
 	const readings: Decoded[] = [];
 	let unknown = false;
@@ -182,7 +187,9 @@ function readingsOf(
 			unknown = true;
 			continue;
 		}
-		const candidate = readingOf(name, metric, declared, owner, payload.timestamp ?? receivedAt);
+		const key = vocabulary.metricNamed(name.slice(name.lastIndexOf('/') + 1));
+		if (key === undefined) continue;
+		const candidate = readingOf(name, key, metric, declared, owner, payload.timestamp ?? receivedAt);
 		if (candidate) readings.push({ candidate, index });
 	}
 	return { readings, unknown };
@@ -199,15 +206,15 @@ function declaredMetric(
 
 function readingOf(
 	name: string,
+	key: string,
 	metric: SparkplugMetric,
 	declared: DeclaredMetric | undefined,
 	owner: (string | undefined)[],
 	time: number,
 ): Candidate | undefined {
 	const slash = name.lastIndexOf('/');
-	const key = METRIC_OF_NAME.get(name.slice(slash + 1).toLowerCase());
 	const isBad = metric.quality !== undefined && metric.quality !== GOOD;
-	if (key === undefined || metric.value === undefined || metric.isNull || isBad) return undefined;
+	if (metric.value === undefined || metric.isNull || isBad) return undefined;
 	const value = asDatatype(metric.value, metric.datatype ?? declared?.datatype);
 	const unit = metric.unit ?? declared?.unit;
 	const sensorId = sensorIdFrom(...owner, slash === -1 ? undefined : name.slice(0, slash));

@@ -1,4 +1,4 @@
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, CrowdVisionError } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { candidatesIn, message } from '../../testing/messages.ts';
@@ -11,7 +11,7 @@ afterEach(async () => {
 	for (const decoder of open.splice(0)) await decoder.close();
 });
 function mapping(text: string, timeoutMs?: number): JsonataDecoder {
-	const decoder = new JsonataDecoder(text, timeoutMs);
+	const decoder = new JsonataDecoder(text, BUILT_IN_METRICS, timeoutMs);
 	open.push(decoder);
 	return decoder;
 }

@@ -1,7 +1,7 @@
 /** The decoder that maps messages by a JSONata expression, in a worker thread for each mapping. */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { CrowdVisionError } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
 import { waitAtMost } from '@crowdvision/service-kit';
 import { decodeCanonical } from '../formats/canonical.ts';
 import { DecodeError } from '../message/candidate.ts';
@@ -27,14 +27,16 @@ const START_TIMEOUT_MS = 30_000;
  */
 export class JsonataDecoder implements Decoder {
 	readonly #mapping: string;
+	readonly #metrics: MetricLookup;
 	readonly #timeoutMs: number;
 	#thread: Promise<Worker> | undefined;
 	/** One message is mapped at a time, so that each has its own timeout. */
 	#last: Promise<unknown> = Promise.resolve();
 	#closed = false;
 
-	constructor(mapping: string, timeoutMs = MESSAGE_TIMEOUT_MS) {
+	constructor(mapping: string, metrics: MetricLookup = BUILT_IN_METRICS, timeoutMs = MESSAGE_TIMEOUT_MS) {
 		this.#mapping = mapping;
+		this.#metrics = metrics;
 		this.#timeoutMs = timeoutMs;
 	}
 
@@ -73,7 +75,7 @@ export class JsonataDecoder implements Decoder {
 		const result: unknown = answer.json === undefined ? undefined : JSON.parse(answer.json);
 		if (result === undefined || result === null || (Array.isArray(result) && result.length === 0))
 			return 'nothing_mapped';
-		return decodeCanonical(result, {});
+		return decodeCanonical(result, {}, this.#metrics);
 	}
 
 	async #ask(task: MappingTask): Promise<MappingAnswer> {

@@ -1,31 +1,59 @@
 /** The keys that a decoder rule reads: those of its format, and those that it renames. */
+import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
 import type { VendorMetric, VendorTable } from './vendor-table.ts';
 
 /** What a rule says about a format's keys. */
 export interface VocabularyOptions {
 	/** By the vendor's key: which metric it is. Comes before the format's own table. */
 	rename?: Readonly<Record<string, VendorMetric>> | undefined;
+	/** Default: the built-in metrics. */
+	metrics?: MetricLookup;
 }
 
-/** The keys that one rule reads: the format's tables with the rule's `rename`. */
+/**
+ * The keys that one rule reads: those of its `rename`, the format's own, and configured metrics under their own name, in
+ * their unit.
+ */
 export class Vocabulary {
+	readonly metrics: MetricLookup;
 	readonly #rename: Readonly<Record<string, VendorMetric>>;
-	/** Merged tables by the format's own. */
+	/** Merged tables by the format's own, and metrics by their name in lower case. */
 	readonly #tables = new Map<VendorTable, VendorTable>();
+	readonly #names = new Map<string, string>();
+	/** The version of the catalog that both are of. */
+	#version = -1;
 
-	constructor({ rename = {} }: VocabularyOptions = {}) {
+	constructor({ rename = {}, metrics = BUILT_IN_METRICS }: VocabularyOptions = {}) {
 		this.#rename = rename;
+		this.metrics = metrics;
 	}
 
-	/** The format's table after the rule's own keys. */
+	/** All keys that are read with this table of a format. */
 	table(builtIn: VendorTable): VendorTable {
+		this.#refresh();
 		let table = this.#tables.get(builtIn);
 		if (!table) {
-			const rest = Object.entries(builtIn).filter(([key]) => !Object.hasOwn(this.#rename, key));
-			table = { ...this.#rename, ...Object.fromEntries(rest) };
+			const custom = this.metrics.customKeys().map((key) => [key, { metric: key }] as const);
+			const rest = [...Object.entries(builtIn), ...custom.filter(([key]) => !Object.hasOwn(builtIn, key))];
+			const kept = rest.filter(([key]) => !Object.hasOwn(this.#rename, key));
+			table = { ...this.#rename, ...Object.fromEntries(kept) };
 			this.#tables.set(builtIn, table);
 		}
 		return table;
+	}
+
+	/** The metric that has this name, without regard to case. */
+	metricNamed(name: string): string | undefined {
+		this.#refresh();
+		return this.#names.get(name.toLowerCase());
+	}
+
+	#refresh(): void {
+		if (this.#version === this.metrics.version) return;
+		this.#version = this.metrics.version;
+		this.#tables.clear();
+		this.#names.clear();
+		for (const key of this.metrics.keys().toReversed()) this.#names.set(key.toLowerCase(), key);
 	}
 }
 

@@ -174,8 +174,9 @@ export const SerialConfig = Type.Object(
 export type SerialConfig = Static<typeof SerialConfig>;
 
 /** Finds the mistakes in `sources.serial` that its schema cannot express. Paths are JSON Pointers. */
-export function serialProblems(ports: unknown): Problem[] {
+export function serialProblems(ports: unknown, metricKeys: readonly string[]): Problem[] {
 	if (!Array.isArray(ports)) return [];
+	const fields = new Set([...CSV_FIELDS, ...metricKeys]);
 	return ports.flatMap((port: unknown, index) => {
 		if (typeof port !== 'object' || port === null) return [];
 		const at = `/sources/serial/${index}`;
@@ -198,8 +199,8 @@ export function serialProblems(ports: unknown): Problem[] {
 			problems.push({ path: `${at}/csv/decimal`, message: 'must differ from the delimiter' });
 		}
 		for (const [key, field] of Object.entries(csv?.columns ?? {})) {
-			if (field === '' || CSV_FIELDS.includes(field)) continue;
-			problems.push({ path: `${at}/csv/columns/${key}`, message: `must be one of ${CSV_FIELDS.join(', ')}` });
+			if (field === '' || fields.has(field)) continue;
+			problems.push({ path: `${at}/csv/columns/${key}`, message: `must be one of ${[...fields].join(', ')}` });
 		}
 		const wrong = answerProblem(identify?.answer);
 		if (wrong) problems.push({ path: `${at}/identify/answer`, message: wrong });

@@ -8,7 +8,7 @@ import { useColumns } from './use-columns.ts';
 
 const building = (id: string): BuildingSummary => ({ id, name: id, domains: ['demo'], rooms: [] });
 const REQUEST = 'GET /twin/buildings/works/columns';
-const ALL = { keys: METRIC_KEYS, chosen: false };
+const ALL = { keys: METRIC_KEYS, chosen: false, catalog: METRICS };
 
 let services: Services;
 let shown: Ref<BuildingSummary>;
@@ -28,7 +28,7 @@ describe('the columns of a building', () => {
 
 	it('are those that somebody chose, in their order', async () => {
 		await services.next(REQUEST).answer({ columns: ['noise', 'co2'] });
-		expect(columns.value).toEqual({ keys: ['noise', 'co2'], chosen: true });
+		expect(columns.value).toEqual({ keys: ['noise', 'co2'], chosen: true, catalog: METRICS });
 	});
 
 	it('count as chosen by nobody when the service answers with its default', async () => {
@@ -46,7 +46,7 @@ describe('the columns of a building', () => {
 		await services.next(REQUEST).answer({ columns: ['noise', 'co2'] });
 		shown.value = building('works');
 		await nextTick();
-		expect(columns.value).toEqual({ keys: ['noise', 'co2'], chosen: true });
+		expect(columns.value).toEqual({ keys: ['noise', 'co2'], chosen: true, catalog: METRICS });
 		expect(services.pending).toEqual([]);
 	});
 
@@ -58,7 +58,7 @@ describe('the columns of a building', () => {
 		await former.answer({ columns: ['noise'] });
 		expect(columns.value).toEqual(ALL);
 		await services.next('GET /twin/buildings/other/columns').answer({ columns: ['co2'] });
-		expect(columns.value).toEqual({ keys: ['co2'], chosen: true });
+		expect(columns.value).toEqual({ keys: ['co2'], chosen: true, catalog: METRICS });
 	});
 
 	it('are not asked for any more once the page is closed', async () => {

@@ -5,7 +5,7 @@ import {
 	freshness,
 	isCurrent,
 	METRICS,
-	type MetricKey,
+	type MetricsResponse,
 	type Reading,
 	roomValue,
 	type SensorValue,
@@ -157,20 +157,26 @@ export interface CombinedValue {
 }
 
 /**
- * Combines the sensors of a room by the rule the services use (`roomValue`). A metric this page was not built with has
- * no rule: its most recent value is shown. Undefined if no value was ever received.
+ * Combines the sensors of a room by the rule the services use (`roomValue`). A metric that is not in the catalog has no
+ * rule: its most recent value is shown. Undefined if no value was ever received.
  */
-export function combine(metric: string, samples: MetricSamples | undefined, now: number): CombinedValue | undefined {
+export function combine(
+	metric: string,
+	samples: MetricSamples | undefined,
+	now: number,
+	catalog: MetricsResponse['metrics'] = METRICS,
+): CombinedValue | undefined {
 	if (!samples) return undefined;
 	const { unit, sensors } = samples;
 	const live = sensors.filter((sensor) => isCurrent(freshness(metric, sensor, now)));
-	if (!isKnown(metric)) {
+	const definition = Object.hasOwn(catalog, metric) ? catalog[metric] : undefined;
+	if (!definition) {
 		const newest = newestOf(sensors);
 		if (!newest) return undefined;
 		const { value, observedAt } = newest;
 		return { value, unit, observedAt, freshness: freshness(metric, newest, now), live };
 	}
-	const combined = roomValue(metric, sensors, now);
+	const combined = roomValue(metric, sensors, now, { describe: () => definition });
 	if (!combined) return undefined;
 	const { value, low, high, observedAt } = combined;
 	return {
@@ -182,8 +188,6 @@ export function combine(metric: string, samples: MetricSamples | undefined, now:
 		live,
 	};
 }
-
-const isKnown = (metric: string): metric is MetricKey => Object.hasOwn(METRICS, metric);
 
 function newestOf(sensors: readonly SensorValue[]): SensorValue | undefined {
 	return sensors.reduce<SensorValue | undefined>(

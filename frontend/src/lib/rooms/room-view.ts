@@ -1,6 +1,7 @@
 import {
 	type Freshness,
 	isCurrent,
+	type MetricsResponse,
 	type Occupancy,
 	occupancy,
 	type Room,
@@ -29,6 +30,8 @@ export interface Columns {
 	keys: readonly string[];
 	/** True if somebody chose them; false if they are all metrics of the catalog. */
 	chosen: boolean;
+	/** The catalog that says how the sensors of a room are combined. Default: the one this page was built with. */
+	catalog?: MetricsResponse['metrics'];
 }
 
 /** Everything a room's card shows, at one moment. */
@@ -57,7 +60,7 @@ const PEOPLE = 'peopleCount';
 export function roomView(
 	room: Pick<Room, 'capacity'>,
 	samples: RoomSamples,
-	{ keys, chosen }: Columns,
+	{ keys, chosen, catalog }: Columns,
 	now: number,
 ): RoomView {
 	const others = chosen ? [] : Object.keys(samples).filter((key) => !keys.includes(key));
@@ -67,7 +70,7 @@ export function roomView(
 	let latestAt: number | undefined;
 	// The people count is always shown, whatever the columns are.
 	for (const key of new Set([PEOPLE, ...keys, ...others.sort()])) {
-		const combined = combine(key, samples[key], now);
+		const combined = combine(key, samples[key], now, catalog);
 		if (!combined) continue;
 		const { live, ...value } = combined;
 		for (const { transport } of live) if (transport) transports.add(transport);

@@ -1,7 +1,7 @@
 import type { Room } from '../building/building.ts';
 import type { ThresholdSet } from '../building/thresholds.ts';
 import type { Freshness } from '../reading/freshness.ts';
-import type { MetricDefinition, MetricKey } from '../reading/metrics.ts';
+import type { MetricDefinition } from '../reading/metrics.ts';
 import type { Occupancy } from '../reading/occupancy.ts';
 import type { Transport } from '../reading/reading.ts';
 
@@ -49,7 +49,7 @@ export interface SensorValue {
 
 export interface RoomState {
 	/** Without the metrics that were never measured: no data is not 0. */
-	values: Partial<Record<MetricKey, LatestValue>>;
+	values: Partial<Record<string, LatestValue>>;
 	/** Absent while no count is current: an unknown count is not 0. */
 	occupancy?: Occupancy;
 }
@@ -71,7 +71,7 @@ export interface BuildingSummary {
 
 /** `GET/PUT /twin/buildings/{id}/columns`: the metrics that the dashboard shows of a room, in order. */
 export interface BuildingColumns {
-	columns: MetricKey[];
+	columns: string[];
 }
 
 /** `PATCH /twin/buildings/{id}/rooms/{roomId}`: the room in its new state; `thresholds` if it has its own. */
@@ -98,6 +98,15 @@ export interface HistoryPoint {
 	coverage: number;
 }
 
+/** A metric as the catalog shows it. */
+export type CatalogEntry = Pick<
+	MetricDefinition,
+	'unit' | 'min' | 'max' | 'decimals' | 'label' | 'combine' | 'kind'
+> & {
+	/** No gateway measures it any more; its history remains. */
+	retired?: true;
+};
+
 export type MetricsResponse = {
-	metrics: Record<string, Pick<MetricDefinition, 'unit' | 'min' | 'max' | 'decimals' | 'label'>>;
+	metrics: Record<string, CatalogEntry>;
 };

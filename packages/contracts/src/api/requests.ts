@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { Building, Room } from '../building/building.ts';
 import { ThresholdSet } from '../building/thresholds.ts';
-import { METRIC_KEYS } from '../reading/metrics.ts';
+import { METRIC_KEY } from '../reading/metric-catalog.ts';
 import { PlaceId, SENSOR_ID, SensorId } from '../reading/reading.ts';
 import { validator } from '../validator.ts';
 
@@ -37,7 +37,12 @@ export const roomChange = validator(RoomChange);
 
 /** `PUT /twin/buildings/{id}/columns` */
 export const ColumnsRequest = Type.Object(
-	{ columns: Type.Array(Type.Enum(METRIC_KEYS), { uniqueItems: true, maxItems: METRIC_KEYS.length }) },
+	{
+		columns: Type.Array(Type.String({ pattern: METRIC_KEY, description: 'a metric of the catalog' }), {
+			uniqueItems: true,
+			maxItems: 256,
+		}),
+	},
 	{ additionalProperties: false },
 );
 export const columnsRequest = validator(ColumnsRequest);

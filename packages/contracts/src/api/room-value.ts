@@ -1,5 +1,6 @@
 import { type Freshness, freshness, freshUntil, isCurrent } from '../reading/freshness.ts';
-import { METRICS, type MetricDefinition, type MetricKey } from '../reading/metrics.ts';
+import { BUILT_IN_METRICS, type MetricLookup } from '../reading/metric-catalog.ts';
+import type { MetricDefinition } from '../reading/metrics.ts';
 import type { LatestValue, SensorValue } from './http.ts';
 
 type KnownFreshness = Exclude<Freshness, 'no-data'>;
@@ -15,11 +16,16 @@ type Combinable = Pick<SensorValue, 'sensorId' | 'value' | 'observedAt'>;
  * Its freshness is that of the sensor it quotes (`last`, `max`), or the best among its sensors (`mean`, `sum`).
  * @param now epoch ms
  */
-export function roomValue(metric: MetricKey, sensors: readonly SensorValue[], now: number): LatestValue | undefined {
+export function roomValue(
+	metric: string,
+	sensors: readonly SensorValue[],
+	now: number,
+	catalog: Pick<MetricLookup, 'describe'> = BUILT_IN_METRICS,
+): LatestValue | undefined {
 	const known = sensors.map((sensor) => ({ ...sensor, freshness: freshness(metric, sensor, now) }));
 	const current = known.filter((sensor) => isCurrent(sensor.freshness));
 	const used = current.length > 0 ? current : known;
-	const { combine, unit }: MetricDefinition = METRICS[metric];
+	const { combine, unit } = catalog.describe(metric);
 	const combined = combineSensors(combine, used);
 	if (!combined) return undefined;
 	const { sensorId, observedAt, unchangedSince, offlineAt, transport, low, high } = combined.quoted;

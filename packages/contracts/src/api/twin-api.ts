@@ -3,6 +3,7 @@ import Type from 'typebox';
 import { Room } from '../building/building.ts';
 import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
 import { FRESHNESSES } from '../reading/freshness.ts';
+import { METRIC_KEY, METRIC_KINDS } from '../reading/metric-catalog.ts';
 import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
 import { TRANSPORTS } from '../reading/reading.ts';
 import { AGGREGATES, HISTORY_DEFAULTS } from './http.ts';
@@ -10,7 +11,7 @@ import type { Operation } from './operation.ts';
 import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
-const Metric = Type.Enum(METRIC_KEYS);
+const Metric = Type.String({ pattern: METRIC_KEY, description: 'a metric of the catalog: GET /twin/metrics' });
 const TransportName = Type.Enum([...TRANSPORTS]);
 
 const BuildingView = Type.Object({
@@ -118,7 +119,10 @@ const VALUES: readonly Operation[] = [
 					cursor: Type.String(),
 					rooms: Type.Record(
 						Type.String(),
-						Type.Object({ values: Type.Object(PerMetric), occupancy: Type.Optional(Type.String()) }),
+						Type.Object({
+							values: Type.Object(PerMetric, { additionalProperties: LatestView }),
+							occupancy: Type.Optional(Type.String()),
+						}),
 					),
 				}),
 			},
@@ -175,6 +179,13 @@ const VALUES: readonly Operation[] = [
 							max: Type.Number(),
 							decimals: Count,
 							label: Type.Record(Type.String(), Type.String(), { examples: [METRICS.peopleCount.label] }),
+							combine: Type.String({
+								description: 'how the sensors of a room become one value: mean, max, sum or last',
+							}),
+							kind: Type.Optional(Type.Enum(METRIC_KINDS.filter((kind) => kind !== 'gauge'))),
+							retired: Type.Optional(
+								Type.Boolean({ description: 'no gateway measures it any more; its history remains' }),
+							),
 						}),
 					),
 				}),

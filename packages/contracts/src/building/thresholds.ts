@@ -1,7 +1,8 @@
 /** The limits of a building and its rooms, above or below which an alert opens. */
 import Type, { type Static } from 'typebox';
 import { SEVERITIES } from '../alert/alert.ts';
-import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
+import { BUILT_IN_METRICS, type MetricLookup } from '../reading/metric-catalog.ts';
+import { METRIC_KEYS, METRICS, type MetricDefinition } from '../reading/metrics.ts';
 import { escapeKey, type Problem, validator } from '../validator.ts';
 import type { Room } from './building.ts';
 
@@ -30,14 +31,17 @@ const limitOf = (min: number, max: number) =>
 /** The limits of one metric, and how an alert reports that one is exceeded. */
 export type Limit = Static<ReturnType<typeof limitOf>>;
 
+/** Bound of limits of configured metrics, whose range only their definition says. */
+const MOST = 1e15;
+
 /** Limits by metric, each within the metric's hard range. */
 export const ThresholdSet = Type.Object(
 	Object.fromEntries(
 		METRIC_KEYS.map((key) => [key, Type.Optional(limitOf(METRICS[key].min, METRICS[key].max))]),
 	) as Record<string, ReturnType<typeof Type.Optional<ReturnType<typeof limitOf>>>>,
-	{ additionalProperties: false },
+	{ additionalProperties: limitOf(-MOST, MOST), description: 'by metric of the catalog' },
 );
-export type ThresholdSet = { [Metric in (typeof METRIC_KEYS)[number]]?: Limit };
+export type ThresholdSet = Partial<Record<string, Limit>>;
 
 /** `GET/PUT /twin/buildings/{id}/thresholds`: one set for the building, and rooms that have their own. */
 export const Thresholds = Type.Object(
@@ -55,26 +59,47 @@ const thresholds = validator(Thresholds);
  * All mistakes in a building's thresholds, including a `min` that is not below `max` and rooms outside `roomIds`. Empty
  * if they are valid.
  */
-export function thresholdsProblems(value: unknown, roomIds: ReadonlySet<string>): Problem[] {
+export function thresholdsProblems(
+	value: unknown,
+	roomIds: ReadonlySet<string>,
+	catalog: MetricLookup = BUILT_IN_METRICS,
+): Problem[] {
 	const problems = thresholds.problems(value);
 	if (problems.length > 0 || !thresholds.check(value)) return problems;
 	const { building, rooms } = value as Thresholds;
-	problems.push(...thresholdSetProblems(building, '/building'));
+	problems.push(...thresholdSetProblems(building, '/building', catalog));
 	for (const [roomId, set] of Object.entries(rooms)) {
 		const path = `/rooms/${escapeKey(roomId)}`;
 		if (!roomIds.has(roomId)) problems.push({ path, message: 'is not a room of this building' });
-		problems.push(...thresholdSetProblems(set, path));
+		problems.push(...thresholdSetProblems(set, path, catalog));
 	}
 	return problems;
 }
 
-/** The mistakes that a schema cannot express in a set at `path`: a `min` that is not below `max`. */
-export function thresholdSetProblems(set: ThresholdSet, path: string): Problem[] {
-	return Object.entries(set).flatMap(([metric, { min, max }]) =>
-		min !== undefined && max !== undefined && min >= max
-			? [{ path: `${path}/${metric}/min`, message: `must be below max, which is ${max}` }]
-			: [],
+/**
+ * The mistakes that a schema cannot express in a set at `path`: a metric that is not of the catalog, a limit outside the
+ * metric's range, a `min` that is not below `max`.
+ */
+export function thresholdSetProblems(set: ThresholdSet, path: string, catalog: MetricLookup): Problem[] {
+	return Object.entries(set).flatMap(([metric, limit]) => {
+		const at = `${path}/${escapeKey(metric)}`;
+		const definition = catalog.definition(metric);
+		if (!definition) return [{ path: at, message: `is not known here; known are ${catalog.keys().join(', ')}` }];
+		return limitProblems(limit ?? {}, definition, at);
+	});
+}
+
+function limitProblems({ min, max }: Limit, { min: lowest, max: highest }: MetricDefinition, path: string): Problem[] {
+	const outside = Object.entries({ min, max }).filter(
+		([, limit]) => limit !== undefined && (limit < lowest || limit > highest),
 	);
+	const problems = outside.map(([side]) => ({
+		path: `${path}/${side}`,
+		message: `must be from ${lowest} to ${highest}`,
+	}));
+	if (min !== undefined && max !== undefined && min >= max)
+		problems.push({ path: `${path}/min`, message: `must be below max, which is ${max}` });
+	return problems;
 }
 
 /**

@@ -37,6 +37,8 @@ export const TABLES = {
 	sensors: 'registry:sensors',
 	/** Key: sensor id. Value: RetainedAdoption. Written by gateways until twin has added it to `sensors`. */
 	adoptions: 'registry:adoptions',
+	/** Key: metric. Value: RetainedMetric. Written by the gateways whose configuration defines it. */
+	metrics: 'registry:metrics',
 	/** Key: device id. Value: RetainedRevocation. Written by auth. */
 	revokedDevices: 'registry:revoked-devices',
 	/** Key: key id. Value: a public JWK while it verifies tokens. Written by auth if tokens are signed by key pair. */

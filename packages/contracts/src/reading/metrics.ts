@@ -15,8 +15,11 @@ export interface MetricDefinition {
 	label: { en: string; it: string };
 	/** Other units that a device may send, each with its conversion to `unit`. */
 	accepts?: Readonly<Record<string, (value: number) => number>>;
-	/** `flow` metrics count events since the last message; the gateway turns them into another metric. */
-	kind?: 'flow';
+	/**
+	 * `flow` metrics count events since the last message; the gateway turns those of doors into `peopleCount`. `state`
+	 * metrics have one of few values.
+	 */
+	kind?: 'flow' | 'state';
 	/** How the values of several sensors of a room are combined. */
 	combine: 'sum' | 'mean' | 'max' | 'last';
 	/** How long a value holds, in ms. Default FRESHNESS_MS. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
+import { CrowdVisionError, type Transport } from '@crowdvision/contracts';
 import { keepTrying } from '@crowdvision/service-kit/retry';
 import { type mongo, Types } from 'mongoose';
 import { type Intake, intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from '../intake.ts';
@@ -79,7 +79,7 @@ const measurementOf = (placed: PlacedReading): Measurement => {
 const roomOf = ([buildingId, roomId, metric]: readonly string[]): RoomMetric => ({
 	buildingId: buildingId!,
 	roomId: roomId!,
-	metric: metric as MetricKey,
+	metric: metric!,
 });
 
 async function markStale(
@@ -208,7 +208,7 @@ async function writeLatest(
 	known: ReadonlyMap<string, LatestDocument>,
 ): Promise<boolean> {
 	const operations = changes.map(({ place, value: latestValue }): mongo.AnyBulkWriteOperation<LatestDocument> => {
-		const [building, room, metric, sensor] = place as [string, string, MetricKey, string];
+		const [building, room, metric, sensor] = place as [string, string, string, string];
 		const { value, observedAt, position, unchangedSince } = latestValue;
 		const interval =
 			typeof latestValue.low === 'number' && typeof latestValue.high === 'number'

@@ -1,5 +1,5 @@
 /** The documents and collections in which MongoDB holds readings. */
-import type { MetricKey, Transport } from '@crowdvision/contracts';
+import type { Transport } from '@crowdvision/contracts';
 import type { Connection, mongo } from 'mongoose';
 import { Schema } from 'mongoose';
 import type { RollUp, RoomMetric } from '../store.ts';
@@ -18,7 +18,7 @@ export interface LatestDocument {
 	_id: string;
 	building: string;
 	room: string;
-	metric: MetricKey;
+	metric: string;
 	sensor: string;
 	value: number;
 	/** Bounds of a count that is made of crossings. */
@@ -37,7 +37,7 @@ interface PeriodDocument {
 	_id: string;
 	building: string;
 	room: string;
-	metric: MetricKey;
+	metric: string;
 	start: number;
 }
 

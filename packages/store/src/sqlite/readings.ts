@@ -1,5 +1,5 @@
 /** Readings as time series in SQLite. */
-import { CrowdVisionError, type MetricKey, type Transport } from '@crowdvision/contracts';
+import { CrowdVisionError, type Transport } from '@crowdvision/contracts';
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import { intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from '../intake.ts';
 import {
@@ -117,7 +117,7 @@ export class SqliteReadings implements Readings {
 		const rows = await this.#database.all<{
 			building: string;
 			room: string;
-			metric: MetricKey;
+			metric: string;
 			start: number;
 			token: number;
 		}>(

@@ -1,4 +1,4 @@
-import type { RetainedBuilding } from '@crowdvision/contracts';
+import { MetricCatalog, type RetainedBuilding } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
 import type { AnomalyDocument, LatestOfRoom } from '../store.ts';
 import { answer, type Facts } from './answer.ts';
@@ -6,6 +6,9 @@ import { understand } from './question.ts';
 
 const NOW = 1_800_000_000_000;
 const MINUTE = 60_000;
+const CATALOG = new MetricCatalog([
+	{ key: 'voltage', unit: 'V', min: 0, max: 400, decimals: 1, name: { en: 'Mains voltage', it: 'Tensione di rete' } },
+]);
 const building: RetainedBuilding = {
 	id: 'b1',
 	name: 'North',
@@ -26,10 +29,11 @@ const latestOf = (roomId: string, metric: LatestOfRoom['metric'], value: number,
 const facts = (latest: LatestOfRoom[], more: Partial<Facts> = {}): Facts => ({
 	buildings: [{ building, latest }],
 	anomalies: [],
+	catalog: CATALOG,
 	now: NOW,
 	...more,
 });
-const ask = (question: string, from: Facts) => answer(understand(question), question, from);
+const ask = (question: string, from: Facts) => answer(understand(question, from.catalog), question, from);
 
 describe('answer', () => {
 	it('names the room with the smallest share of its capacity as the least crowded', () => {
@@ -46,6 +50,19 @@ describe('answer', () => {
 			citations: [{ id: 'b1/hall', kind: 'room', label: 'Main hall' }],
 		});
 		expect(answered.answer).toContain('20 people');
+	});
+
+	it.each([
+		['What is the mains voltage in the lab?', 'Mains voltage in Lab: 229.4 V.', ['b1/lab']],
+		['voltage?', 'Mains voltage in Main hall: 231 V. Mains voltage in Lab: 229.4 V.', ['b1/hall', 'b1/lab']],
+		['Where is the mains voltage highest?', 'Mains voltage is highest in Main hall: 231 V.', ['b1/hall']],
+		['Dove la tensione di rete è più bassa?', 'Tensione di rete: il valore più basso è in Lab, 229,4 V.', ['b1/lab']],
+		['Qual è la tensione di rete nella main hall?', 'Tensione di rete in Main hall: 231 V.', ['b1/hall']],
+		['mains voltage in the café', 'Mains voltage in Café is not known: no sensor has measured it there.', []],
+	])('tells of a metric that a configuration defines: %s', (question, text, cited) => {
+		const answered = ask(question, facts([latestOf('hall', 'voltage', 231), latestOf('lab', 'voltage', 229.4)]));
+		expect(answered.answer).toContain(text);
+		expect(answered.citations.map(({ id }) => id)).toEqual(cited);
 	});
 
 	it('leaves out a room without a current value, and says so', () => {

@@ -2,7 +2,7 @@ import {
 	type Answer,
 	type Citation,
 	type Freshness,
-	type MetricKey,
+	type MetricLookup,
 	quantity,
 	type RetainedBuilding,
 	roomValue,
@@ -16,6 +16,7 @@ import { TEXTS } from './texts.ts';
 export interface Facts {
 	buildings: readonly { building: RetainedBuilding; latest: readonly LatestOfRoom[] }[];
 	anomalies: readonly AnomalyDocument[];
+	catalog: MetricLookup;
 	/** Epoch ms. */
 	now: number;
 }
@@ -33,7 +34,7 @@ interface KnownRoom {
 	unchangedSince: number | undefined;
 }
 
-const EXTREMES: Partial<Record<Intent, { metric: MetricKey; highest: boolean }>> = {
+const EXTREMES: Partial<Record<Intent, { metric: string; highest: boolean }>> = {
 	warmest: { metric: 'temperature', highest: true },
 	coldest: { metric: 'temperature', highest: false },
 	'worst-air': { metric: 'co2', highest: true },
@@ -60,6 +61,8 @@ export function answer(question: Question, text: string, facts: Facts): Answer {
 			return extreme(question.intent, question.language, facts);
 		case 'alerts':
 			return alerts(question.language, facts);
+		case 'metric':
+			return question.extreme ? extremeOf(question, facts) : measured(question, text, facts);
 		default:
 			return { answer: texts.unknown, citations: [], grounded: false };
 	}
@@ -70,8 +73,8 @@ export function answer(question: Question, text: string, facts: Facts): Answer {
  * current value.
  */
 function roomsWith(
-	metric: MetricKey,
-	{ buildings, now }: Facts,
+	metric: string,
+	{ buildings, now, catalog }: Facts,
 ): { rooms: KnownRoom[]; past: KnownRoom[]; missing: number } {
 	const rooms: KnownRoom[] = [];
 	const past: KnownRoom[] = [];
@@ -79,7 +82,7 @@ function roomsWith(
 	for (const { building, latest } of buildings) {
 		for (const room of building.rooms) {
 			const sensors = latest.filter((sensor) => sensor.roomId === room.id && sensor.metric === metric);
-			const value = roomValue(metric, sensors, now);
+			const value = roomValue(metric, sensors, now, catalog);
 			if (!value || value.stale) missing++;
 			if (!value) continue;
 			const name = buildings.length > 1 ? `${room.name} (${building.name})` : room.name;
@@ -210,10 +213,53 @@ function extreme(intent: 'warmest' | 'coldest' | 'worst-air', language: Language
 	if (!first) return nothing(past, language, facts.now);
 	return {
 		answer:
-			texts.is(first.name, texts.extreme[intent], quantity(metric, first.value, language)) +
+			texts.is(first.name, texts.extreme[intent], quantity(metric, first.value, language, facts.catalog)) +
 			reliability(first, language, facts.now) +
 			(missing > 0 ? texts.leftOut(missing) : ''),
 		citations: [first.citation],
+		grounded: true,
+	};
+}
+
+/** The room in which a metric is highest or lowest. */
+function extremeOf({ metric = '', extreme, language }: Question, facts: Facts): Answer {
+	const texts = TEXTS[language];
+	const { rooms, past, missing } = roomsWith(metric, facts);
+	const [first] = rooms.toSorted((a, b) => (extreme === 'highest' ? b.value - a.value : a.value - b.value));
+	if (!first) return nothing(past, language, facts.now);
+	const name = facts.catalog.describe(metric).label[language];
+	const sentence = extreme === 'highest' ? texts.highest : texts.lowest;
+	return {
+		answer:
+			sentence(name, first.name, quantity(metric, first.value, language, facts.catalog)) +
+			reliability(first, language, facts.now) +
+			(missing > 0 ? texts.leftOut(missing) : ''),
+		citations: [first.citation],
+		grounded: true,
+	};
+}
+
+/** The value of a metric in the room that the question names, else in every room that has one. */
+function measured({ metric = '', language }: Question, text: string, facts: Facts): Answer {
+	const texts = TEXTS[language];
+	const { rooms, past } = roomsWith(metric, facts);
+	const name = facts.catalog.describe(metric).label[language];
+	const valueIn = (room: KnownRoom) => quantity(metric, room.value, language, facts.catalog);
+	const named = namedRoom(text.toLowerCase(), facts);
+	const wanted = named ? rooms.filter(({ citation }) => citation.id === named.id) : rooms;
+	if (wanted.length > 0) {
+		const sentences = wanted.map(
+			(room) => texts.measured(name, room.name, valueIn(room)) + reliability(room, language, facts.now),
+		);
+		return { answer: sentences.join(' '), citations: wanted.map(({ citation }) => citation), grounded: true };
+	}
+	if (!named) return nothing(past, language, facts.now);
+	const last = past.find(({ citation }) => citation.id === named.id);
+	if (!last) return { answer: texts.notMeasured(name, named.name), citations: [], grounded: false };
+	const age = ago(facts.now - last.observedAt, language);
+	return {
+		answer: texts.lastMeasured(name, last.name, valueIn(last), age),
+		citations: [last.citation],
 		grounded: true,
 	};
 }

@@ -1,4 +1,4 @@
-import { askRequest, type RetainedBuilding } from '@crowdvision/contracts';
+import { askRequest, type MetricLookup, type RetainedBuilding } from '@crowdvision/contracts';
 import {
 	type BuildingDirectory,
 	callerOf,
@@ -18,19 +18,20 @@ export interface AskRouteParts {
 	directory: BuildingDirectory;
 	knowledge: Knowledge;
 	presence: Presence;
+	catalog: MetricLookup;
 	conversations: Conversations;
 }
 
 /** `/ask`: answers from data of the buildings that the caller may see. */
 export function addAskRoutes(router: Router, parts: AskRouteParts): void {
-	const { directory, conversations } = parts;
+	const { directory, conversations, catalog } = parts;
 
 	router.post('/ask', jsonBody(), async (request, response) => {
 		const { question, conversationId } = parseBody(askRequest, request.body);
 		const { sub, memberships } = callerOf(request);
 		if (conversationId !== undefined) await conversations.require(sub, conversationId);
 		const facts = await factsOf(directory.visibleTo(memberships), parts);
-		const answered = answer(understand(question), question, facts);
+		const answered = answer(understand(question, catalog), question, facts);
 		const id = await conversations.add(sub, conversationId, {
 			at: facts.now,
 			question,
@@ -44,7 +45,7 @@ export function addAskRoutes(router: Router, parts: AskRouteParts): void {
 /** Reads what is known of these buildings. */
 async function factsOf(
 	buildings: readonly RetainedBuilding[],
-	{ knowledge, presence }: Pick<AskRouteParts, 'knowledge' | 'presence'>,
+	{ knowledge, presence, catalog }: Pick<AskRouteParts, 'knowledge' | 'presence' | 'catalog'>,
 ): Promise<Facts> {
 	const withLatest = async (building: RetainedBuilding) => {
 		const latest = await knowledge.latest(building.id);
@@ -54,6 +55,7 @@ async function factsOf(
 	return {
 		buildings: await Promise.all(buildings.map(withLatest)),
 		anomalies: await knowledge.anomalies(ids, MAX_ANOMALIES),
+		catalog,
 		now: Date.now(),
 	};
 }

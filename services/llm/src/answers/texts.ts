@@ -6,7 +6,7 @@ export const TEXTS = {
 	en: {
 		unknown:
 			'I can name the least or most crowded room, the number of people in a room, the warmest, the coldest and the ' +
-			'stuffiest room, and the latest alerts.',
+			'stuffiest room, the value of anything else that your sensors measure, and the latest alerts.',
 		nothing:
 			'There is no current value for that: no sensor in your buildings measures it, or none has sent a value lately.',
 		least: (room: string, people: string, share: string) =>
@@ -20,6 +20,13 @@ export const TEXTS = {
 		overallAll: (people: string, rooms: number) => `${people} in ${rooms} rooms.`,
 		extreme: { warmest: 'the warmest', coldest: 'the coldest', 'worst-air': 'the stuffiest' },
 		is: (room: string, what: string, value: string) => `${room} is ${what}: ${value}.`,
+		measured: (metric: string, room: string, value: string) => `${metric} in ${room}: ${value}.`,
+		lastMeasured: (metric: string, room: string, value: string, age: string) =>
+			`${metric} in ${room}: ${value} ${age}; the current value is not known.`,
+		notMeasured: (metric: string, room: string) =>
+			`${metric} in ${room} is not known: no sensor has measured it there.`,
+		highest: (metric: string, room: string, value: string) => `${metric} is highest in ${room}: ${value}.`,
+		lowest: (metric: string, room: string, value: string) => `${metric} is lowest in ${room}: ${value}.`,
 		noAlerts: 'There are no alerts.',
 		alerts: (list: string) => `The latest alerts: ${list}.`,
 		leftOut: (count: number) =>
@@ -34,7 +41,7 @@ export const TEXTS = {
 	it: {
 		unknown:
 			'So dire qual è la stanza meno o più affollata, quante persone ci sono in una stanza, la stanza più calda o ' +
-			"più fredda, quella con l'aria peggiore e gli ultimi allarmi.",
+			"più fredda, quella con l'aria peggiore, il valore di ogni altra misura dei tuoi sensori e gli ultimi allarmi.",
 		nothing:
 			"Non c'è un valore attuale: nessun sensore dei tuoi edifici lo misura, o nessuno ha inviato dati di recente.",
 		least: (room: string, people: string, share: string) =>
@@ -48,6 +55,13 @@ export const TEXTS = {
 		overallAll: (people: string, rooms: number) => `${people} in ${rooms} stanze.`,
 		extreme: { warmest: 'la più calda', coldest: 'la più fredda', 'worst-air': "quella con l'aria peggiore" },
 		is: (room: string, what: string, value: string) => `${room} è ${what}: ${value}.`,
+		measured: (metric: string, room: string, value: string) => `${metric} in ${room}: ${value}.`,
+		lastMeasured: (metric: string, room: string, value: string, age: string) =>
+			`${metric} in ${room}: ${value} ${age}; il valore attuale non è noto.`,
+		notMeasured: (metric: string, room: string) =>
+			`${metric} in ${room}: valore non noto, nessun sensore lo ha misurato.`,
+		highest: (metric: string, room: string, value: string) => `${metric}: il valore più alto è in ${room}, ${value}.`,
+		lowest: (metric: string, room: string, value: string) => `${metric}: il valore più basso è in ${room}, ${value}.`,
 		noAlerts: 'Non ci sono allarmi.',
 		alerts: (list: string) => `Gli ultimi allarmi: ${list}.`,
 		leftOut: (count: number) =>

@@ -1,4 +1,11 @@
-import { type Alert, metricName, quantity, type RetainedBuilding, type RetainedRoom } from '@crowdvision/contracts';
+import {
+	type Alert,
+	type MetricLookup,
+	metricName,
+	quantity,
+	type RetainedBuilding,
+	type RetainedRoom,
+} from '@crowdvision/contracts';
 import { metricOf, type Rule } from '../rules/rules.ts';
 import type { RuleKind, Side } from '../store.ts';
 
@@ -18,16 +25,10 @@ export interface Finding {
 }
 
 /** The alert that a rule opens or resolves in a room, with an English message for people. */
-export function alertOf({
-	id,
-	state,
-	building,
-	room,
-	rule: { kind, severity },
-	bound,
-	value,
-	observedAt,
-}: Finding): Alert {
+export function alertOf(
+	{ id, state, building, room, rule: { kind, severity }, bound, value, observedAt }: Finding,
+	catalog: MetricLookup,
+): Alert {
 	return {
 		id,
 		domainNames: building.domains,
@@ -39,7 +40,7 @@ export function alertOf({
 		...(value !== undefined && { value }),
 		...(bound && { limit: bound.limit }),
 		observedAt,
-		message: `${room.name}: ${messageOf(kind, state, bound, value)}`,
+		message: `${room.name}: ${messageOf(kind, state, bound, value, catalog)}`,
 	};
 }
 
@@ -48,12 +49,13 @@ function messageOf(
 	state: 'open' | 'resolved',
 	bound: Finding['bound'],
 	value: number | undefined,
+	catalog: MetricLookup,
 ): string {
 	const metric = metricOf(kind);
 	const people = metric === 'peopleCount';
-	const name = people ? '' : `${metricName(metric)} `;
-	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en')}`;
-	const limit = bound && (people ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en'));
+	const name = people ? '' : `${metricName(metric, catalog)} `;
+	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en', catalog)}`;
+	const limit = bound && (people ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en', catalog));
 	return [measured, outcomeOf(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
 }
 

@@ -1,4 +1,10 @@
-import { type AccountClaims, type Alert, CrowdVisionError, type RetainedBuilding } from '@crowdvision/contracts';
+import {
+	type AccountClaims,
+	type Alert,
+	CrowdVisionError,
+	type MetricLookup,
+	type RetainedBuilding,
+} from '@crowdvision/contracts';
 import { type BuildingDirectory, type Presence, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { recallRooms } from '../rules/room-memory.ts';
@@ -11,6 +17,7 @@ export interface AlertsParts {
 	repository: AlertRepository;
 	directory: BuildingDirectory;
 	presence: Pick<Presence, 'of'>;
+	catalog: MetricLookup;
 }
 
 /**
@@ -22,14 +29,16 @@ export class Alerts {
 	readonly #repository: AlertRepository;
 	readonly #directory: BuildingDirectory;
 	readonly #presence: Pick<Presence, 'of'>;
+	readonly #catalog: MetricLookup;
 	readonly #alerts: Collection<AlertDocument>;
 	readonly #rooms: Collection<RoomDocument>;
 
-	constructor({ store, repository, directory, presence }: AlertsParts) {
+	constructor({ store, repository, directory, presence, catalog }: AlertsParts) {
 		this.#store = store;
 		this.#repository = repository;
 		this.#directory = directory;
 		this.#presence = presence;
+		this.#catalog = catalog;
 		this.#alerts = store.collection('alerts');
 		this.#rooms = store.collection('rooms');
 	}
@@ -85,7 +94,7 @@ export class Alerts {
 		const rooms = await recallRooms(this.#rooms, unresolved);
 		const stale = unresolved.filter(
 			({ buildingId, roomId, kind }) =>
-				rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence)?.stale,
+				rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence, this.#catalog)?.stale,
 		);
 		return new Set(stale.map(({ id }) => id));
 	}

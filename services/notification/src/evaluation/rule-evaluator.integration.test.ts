@@ -1,4 +1,10 @@
-import { CrowdVisionError, FRESHNESS_MS, type RetainedBuilding, TABLES } from '@crowdvision/contracts';
+import {
+	BUILT_IN_METRICS,
+	CrowdVisionError,
+	FRESHNESS_MS,
+	type RetainedBuilding,
+	TABLES,
+} from '@crowdvision/contracts';
 import { BuildingDirectory, isAfter } from '@crowdvision/service-kit';
 import type { Store } from '@crowdvision/store';
 import { onEachEngine } from '@crowdvision/testing/engines';
@@ -37,9 +43,11 @@ const evaluatorOn = (on: Store) =>
 		directory,
 		presence,
 		dwellMs: 0,
+		catalog: BUILT_IN_METRICS,
 		after: (a, b) => isAfter(world.parts.bus, a, b),
 	});
-const alertsOf = () => new Alerts({ store, repository: new AlertRepository(store), directory, presence });
+const alertsOf = () =>
+	new Alerts({ store, repository: new AlertRepository(store), directory, presence, catalog: BUILT_IN_METRICS });
 const list = (now: number) => alertsOf().list(ADA.memberships, 100, now);
 const outbox = async () =>
 	(await store.collection<OutboxDocument>('outbox').find({ limit: 1000 })).map(({ value }) => value.alert);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Alert, MetricKey, Reading, RetainedBuilding } from '@crowdvision/contracts';
+import type { Alert, MetricLookup, Reading, RetainedBuilding } from '@crowdvision/contracts';
 import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { alertOf } from '../alerts/alert-of.ts';
@@ -19,6 +19,7 @@ export interface RuleEvaluatorParts {
 	repository: AlertRepository;
 	directory: BuildingDirectory;
 	presence: Pick<Presence, 'of'>;
+	catalog: MetricLookup;
 	/** Dwell time of limits that do not set one, in ms. */
 	dwellMs: number;
 	/** Whether position `a` of the stream comes after `b`. */
@@ -110,14 +111,15 @@ export class RuleEvaluator {
 	}
 
 	/** Rooms of an unknown building have no rules yet: they are reviewed when the building is announced. */
-	#apply(room: RoomMemory, now: number, metric?: MetricKey): Alert[] {
+	#apply(room: RoomMemory, now: number, metric?: string): Alert[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		const retained = building?.rooms.find(({ id }) => id === room.roomId);
 		if (!building || !retained) return [];
+		const { dwellMs, presence, catalog } = this.#parts;
 		const alerts: Alert[] = [];
-		for (const rule of rulesOf(retained, this.#parts.dwellMs)) {
+		for (const rule of rulesOf(retained, dwellMs, catalog)) {
 			if (metric !== undefined && rule.metric !== metric) continue;
-			const value = room.value(rule.metric, now, this.#parts.presence);
+			const value = room.value(rule.metric, now, presence, catalog);
 			if (!value) continue;
 			const before = room.condition(rule.kind);
 			const { condition, event } = decide(before, value, rule);
@@ -127,16 +129,19 @@ export class RuleEvaluator {
 			const [state, { alertId, side }] =
 				event === 'open' ? (['open', after] as const) : (['resolved', before] as const);
 			alerts.push(
-				alertOf({
-					id: alertId!,
-					state,
-					building,
-					room: retained,
-					rule,
-					...boundOf(rule, side),
-					value: value.value,
-					observedAt: value.observedAt,
-				}),
+				alertOf(
+					{
+						id: alertId!,
+						state,
+						building,
+						room: retained,
+						rule,
+						...boundOf(rule, side),
+						value: value.value,
+						observedAt: value.observedAt,
+					},
+					catalog,
+				),
 			);
 		}
 		return alerts;
@@ -147,7 +152,7 @@ export class RuleEvaluator {
 		const building = this.#parts.directory.get(room.buildingId);
 		if (!building) return [];
 		const retained = building.rooms.find(({ id }) => id === room.roomId);
-		const ruled = retained ? rulesOf(retained, this.#parts.dwellMs).map(({ kind }) => kind) : [];
+		const ruled = retained ? rulesOf(retained, this.#parts.dwellMs, this.#parts.catalog).map(({ kind }) => kind) : [];
 		const unruled = room.unclearKinds().filter((kind) => !ruled.includes(kind));
 		return unruled.flatMap((kind) => {
 			const condition = room.condition(kind);
@@ -157,8 +162,8 @@ export class RuleEvaluator {
 	}
 
 	#endOf(room: RoomMemory, building: RetainedBuilding, kind: RuleKind, id: string, now: number): Alert {
-		const value = room.value(metricOf(kind), now, this.#parts.presence)?.value;
-		return alertOf({
+		const value = room.value(metricOf(kind), now, this.#parts.presence, this.#parts.catalog)?.value;
+		const finding = {
 			id,
 			state: 'resolved',
 			building,
@@ -166,7 +171,8 @@ export class RuleEvaluator {
 			rule: { kind, severity: 'info' },
 			...(value !== undefined && { value }),
 			observedAt: now,
-		});
+		} as const;
+		return alertOf(finding, this.#parts.catalog);
 	}
 }
 

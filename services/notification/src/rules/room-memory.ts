@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type LatestValue, type MetricKey, roomValue } from '@crowdvision/contracts';
+import { type LatestValue, type MetricLookup, roomValue } from '@crowdvision/contracts';
 import type { Presence } from '@crowdvision/service-kit';
 import { type Collection, documentPages, type Versioned, type Write } from '@crowdvision/store';
 import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
@@ -42,12 +42,13 @@ export class RoomMemory {
 	}
 
 	/** The room's value of a metric at `now` (epoch ms); values of offline sensors are not current. */
-	value(metric: MetricKey, now: number, presence: Pick<Presence, 'of'>): LatestValue | undefined {
+	value(metric: string, now: number, presence: Pick<Presence, 'of'>, catalog: MetricLookup): LatestValue | undefined {
 		const sensors = [...this.#sensors.values()].filter((sensor) => sensor.metric === metric);
 		return roomValue(
 			metric,
 			sensors.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId) })),
 			now,
+			catalog,
 		);
 	}
 

@@ -1,11 +1,12 @@
-import { FRESHNESS_MS, type Limit } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, FRESHNESS_MS, type Limit } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Condition } from '../store.ts';
 import { ALL_CLEAR, decide, type Rule, rulesOf } from './rules.ts';
 
 const ROOM = { id: 'hall', name: 'Hall', capacity: 100 };
-const occupancyRule = (capacity: number, dwellMs = 0): Rule => rulesOf({ ...ROOM, capacity }, dwellMs)[0]!;
+const occupancyRule = (capacity: number, dwellMs = 0): Rule =>
+	rulesOf({ ...ROOM, capacity }, dwellMs, BUILT_IN_METRICS)[0]!;
 
 /** Evaluates one value per second; returns the events and the indexes of their values. */
 function run(values: number[], rule: Rule, from: Condition = ALL_CLEAR) {
@@ -119,10 +120,11 @@ describe('P10 a rule', () => {
 	});
 
 	it('exists for each limit of a room, with its severity and dwell time', () => {
-		expect(rulesOf(ROOM, 7).map(({ kind }) => kind)).toEqual(['occupancy']);
+		expect(rulesOf(ROOM, 7, BUILT_IN_METRICS).map(({ kind }) => kind)).toEqual(['occupancy']);
 		const rules = rulesOf(
 			{ ...ROOM, limits: { co2: { max: 1000, severity: 'info', dwellSeconds: 60 }, temperature: { min: 18 } } },
 			7,
+			BUILT_IN_METRICS,
 		);
 		expect(rules).toMatchObject([
 			{ kind: 'occupancy', severity: 'critical', metric: 'peopleCount', dwellMs: 7 },
@@ -160,7 +162,7 @@ describe('P10 a rule', () => {
 			[0, 2, 3, 4],
 		],
 	])('opens beyond its limit and clears 5 %% inside: %s', (_text, metric, limit, values, at) => {
-		const rule = rulesOf({ ...ROOM, limits: { [metric]: limit } }, 0)[1]!;
+		const rule = rulesOf({ ...ROOM, limits: { [metric]: limit } }, 0, BUILT_IN_METRICS)[1]!;
 		expect(run(values, rule).at).toEqual(at);
 	});
 

@@ -3,9 +3,8 @@ import {
 	freshMs,
 	type LatestValue,
 	type Limit,
-	METRIC_KEYS,
-	METRICS,
-	type MetricKey,
+	type MetricDefinition,
+	type MetricLookup,
 	type RetainedRoom,
 } from '@crowdvision/contracts';
 import type { Condition, RuleKind, Side } from '../store.ts';
@@ -22,7 +21,7 @@ export interface Bound {
 export interface Rule {
 	kind: RuleKind;
 	severity: Alert['severity'];
-	metric: MetricKey;
+	metric: string;
 	max?: Bound;
 	min?: Bound;
 	/** How long a breach must last before an alert opens, in ms. */
@@ -41,17 +40,22 @@ const MAX_SPAN_SHARE = 1 / 4;
  * The rules of a room: at most as many people as its capacity, and its limits.
  * @param dwellMs dwell time of limits that do not set one
  */
-export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity' | 'limits'>, dwellMs: number): Rule[] {
+export function rulesOf(
+	{ capacity, limits = {} }: Pick<RetainedRoom, 'capacity' | 'limits'>,
+	dwellMs: number,
+	catalog: MetricLookup,
+): Rule[] {
 	const rules: Rule[] = [
 		{
 			kind: 'occupancy',
 			severity: 'critical',
 			metric: 'peopleCount',
-			...boundsOf('peopleCount', { max: capacity }),
+			...boundsOf(catalog.describe('peopleCount'), { max: capacity }),
 			dwellMs,
 		},
 	];
-	for (const metric of METRIC_KEYS) {
+	// In the order of the catalog; a limit also holds for a metric whose definition has not been received yet.
+	for (const metric of new Set([...catalog.allKeys(), ...Object.keys(limits)])) {
 		const limit = limits[metric];
 		if (!limit) continue;
 		const { severity = 'warning', dwellSeconds } = limit;
@@ -59,7 +63,7 @@ export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity'
 			kind: metric,
 			severity,
 			metric,
-			...boundsOf(metric, limit),
+			...boundsOf(catalog.describe(metric), limit),
 			dwellMs: dwellSeconds === undefined ? dwellMs : dwellSeconds * 1000,
 		});
 	}
@@ -67,14 +71,16 @@ export function rulesOf({ capacity, limits = {} }: Pick<RetainedRoom, 'capacity'
 }
 
 /** The metric that rules and alerts of a kind concern. */
-export const metricOf = (kind: RuleKind): MetricKey => (kind === 'occupancy' ? 'peopleCount' : kind);
+export const metricOf = (kind: RuleKind): string => (kind === 'occupancy' ? 'peopleCount' : kind);
 
 /**
  * Limits with their clear levels: 5 % of the limit's magnitude inside, but at least one step of the metric's last digit
  * (near 0, 5 % is nothing) and never outside the metric's range.
  */
-function boundsOf(metric: MetricKey, { max, min }: Pick<Limit, 'max' | 'min'>): Pick<Rule, 'max' | 'min'> {
-	const { decimals, min: lowest, max: highest } = METRICS[metric];
+function boundsOf(
+	{ decimals, min: lowest, max: highest }: MetricDefinition,
+	{ max, min }: Pick<Limit, 'max' | 'min'>,
+): Pick<Rule, 'max' | 'min'> {
 	const span = max === undefined || min === undefined ? Number.POSITIVE_INFINITY : Math.max(0, max - min);
 	const margin = (limit: number) =>
 		Math.min(Math.max(Math.abs(limit) / CLEAR_DIVISOR, 10 ** -decimals), span * MAX_SPAN_SHARE);

@@ -1,4 +1,10 @@
-import { buildingChange, CrowdVisionError, roomChange, thresholdSetProblems } from '@crowdvision/contracts';
+import {
+	buildingChange,
+	CrowdVisionError,
+	type MetricLookup,
+	roomChange,
+	thresholdSetProblems,
+} from '@crowdvision/contracts';
 import { invalid, jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import { roomSummary, summaryOf, validBuilding, withRooms } from './building-document.ts';
@@ -9,10 +15,11 @@ import { idOf, ifMatch, memberships } from './requests.ts';
 export interface BuildingRouteParts {
 	buildings: Buildings;
 	tables: { buildings: RetainedTable; sensors: RetainedTable };
+	catalog: MetricLookup;
 }
 
 /** `/buildings`, `/buildings/{id}` and `/buildings/{id}/rooms/{roomId}`. */
-export function addBuildingRoutes(router: Router, { buildings, tables }: BuildingRouteParts): void {
+export function addBuildingRoutes(router: Router, { buildings, tables, catalog }: BuildingRouteParts): void {
 	router.get('/buildings', async (request, response) => {
 		response.json({ buildings: (await buildings.visibleTo(memberships(request))).map(summaryOf) });
 	});
@@ -73,7 +80,7 @@ export function addBuildingRoutes(router: Router, { buildings, tables }: Buildin
 		roomOf(await buildings.get(idOf(request), memberships(request), 'business_staff'));
 		const { thresholds, ...change } = parseBody(roomChange, request.body);
 		if (thresholds) {
-			const problems = thresholdSetProblems(thresholds, '/thresholds');
+			const problems = thresholdSetProblems(thresholds, '/thresholds', catalog);
 			if (problems.length > 0) throw invalid(problems);
 		}
 		const { building } = await buildings.change(idOf(request), {

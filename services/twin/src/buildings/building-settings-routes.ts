@@ -1,9 +1,7 @@
 import {
 	type BuildingColumns,
 	columnsRequest,
-	METRIC_KEYS,
-	METRICS,
-	type MetricDefinition,
+	type MetricLookup,
 	type Thresholds,
 	thresholdsProblems,
 } from '@crowdvision/contracts';
@@ -14,15 +12,19 @@ import { requireMatch, tagOf } from './etag.ts';
 import { idOf, ifMatch, memberships } from './requests.ts';
 
 /** The default columns of a dashboard: all metrics except those that count events. */
-const CATALOG_COLUMNS = METRIC_KEYS.filter((key) => (METRICS[key] as MetricDefinition).kind !== 'flow');
+const defaultColumns = (catalog: MetricLookup) => catalog.keys().filter((key) => catalog.describe(key).kind !== 'flow');
 
 export interface BuildingSettingsRouteParts {
 	buildings: Buildings;
 	tables: { buildings: RetainedTable };
+	catalog: MetricLookup;
 }
 
 /** `/buildings/{id}/thresholds` and `/buildings/{id}/columns`. */
-export function addBuildingSettingsRoutes(router: Router, { buildings, tables }: BuildingSettingsRouteParts): void {
+export function addBuildingSettingsRoutes(
+	router: Router,
+	{ buildings, tables, catalog }: BuildingSettingsRouteParts,
+): void {
 	router.get('/buildings/:id/thresholds', async (request, response) => {
 		const { thresholds } = await buildings.get(idOf(request), memberships(request), 'business_staff');
 		response.set('ETag', tagOf(thresholds)).json(thresholds);
@@ -33,7 +35,7 @@ export function addBuildingSettingsRoutes(router: Router, { buildings, tables }:
 			memberships: memberships(request),
 			role: 'business_staff',
 			apply: (before) => {
-				const problems = thresholdsProblems(request.body, new Set(before.rooms.map((room) => room.id)));
+				const problems = thresholdsProblems(request.body, new Set(before.rooms.map((room) => room.id)), catalog);
 				if (problems.length > 0) throw invalid(problems);
 				requireMatch(ifMatch(request), before.thresholds);
 				return { ...before, thresholds: request.body as Thresholds };
@@ -44,23 +46,36 @@ export function addBuildingSettingsRoutes(router: Router, { buildings, tables }:
 	});
 
 	router.get('/buildings/:id/columns', async (request, response) => {
-		const columns = columnsOf(await buildings.get(idOf(request), memberships(request)));
+		const columns = columnsOf(await buildings.get(idOf(request), memberships(request)), catalog);
 		response.set('ETag', tagOf(columns)).json(columns);
 	});
 
 	router.put('/buildings/:id/columns', jsonBody(), async (request, response) => {
 		await buildings.get(idOf(request), memberships(request), 'business_staff');
 		const { columns } = parseBody(columnsRequest, request.body);
+		requireKnown(columns, catalog);
 		const { building } = await buildings.change(idOf(request), {
 			memberships: memberships(request),
 			role: 'business_staff',
 			apply: (before) => {
-				requireMatch(ifMatch(request), columnsOf(before));
+				requireMatch(ifMatch(request), columnsOf(before, catalog));
 				return { ...before, columns };
 			},
 		});
-		response.set('ETag', tagOf(columnsOf(building))).json(columnsOf(building));
+		response.set('ETag', tagOf(columnsOf(building, catalog))).json(columnsOf(building, catalog));
 	});
 }
 
-const columnsOf = ({ columns }: BuildingDocument): BuildingColumns => ({ columns: columns ?? CATALOG_COLUMNS });
+const columnsOf = ({ columns }: BuildingDocument, catalog: MetricLookup): BuildingColumns => ({
+	columns: columns ?? defaultColumns(catalog),
+});
+
+/** @throws CrowdVisionError `invalid` with the path of each metric that nobody defines */
+function requireKnown(columns: readonly string[], catalog: MetricLookup): void {
+	const problems = columns.flatMap((key, index) =>
+		catalog.definition(key)
+			? []
+			: [{ path: `/columns/${index}`, message: `must be one of ${catalog.allKeys().join(', ')}` }],
+	);
+	if (problems.length > 0) throw invalid(problems);
+}

@@ -1,3 +1,4 @@
+import { BUILT_IN_METRICS } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
 import { MUSEUM } from '../testing/museum.ts';
 import { parseHistoryQuery } from './history-query.ts';
@@ -10,7 +11,7 @@ const parse = (query: string) => {
 		const before = parameters[name];
 		parameters[name] = before === undefined ? value : [before, value].flat();
 	}
-	return parseHistoryQuery(MUSEUM, parameters, NOW);
+	return parseHistoryQuery(MUSEUM, parameters, NOW, BUILT_IN_METRICS);
 };
 
 describe('parseHistoryQuery', () => {

@@ -1,4 +1,4 @@
-import { AGGREGATES, type Aggregate, HISTORY_DEFAULTS, METRIC_KEYS, type MetricKey } from '@crowdvision/contracts';
+import { AGGREGATES, type Aggregate, HISTORY_DEFAULTS, type MetricLookup } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import { type Bucket, bucketsOf, parseBucketLength } from './buckets.ts';
@@ -7,7 +7,7 @@ export interface HistoryQuery {
 	buildingId: string;
 	/** Rooms of the building: one, or all of them where the query names none. */
 	roomIds: string[];
-	metric: MetricKey;
+	metric: string;
 	sensorId?: string;
 	/** Epoch ms; `to` is not included. */
 	from: number;
@@ -32,6 +32,7 @@ export function parseHistoryQuery(
 	building: Pick<BuildingDocument, 'id' | 'rooms' | 'timeZone'>,
 	query: Record<string, unknown>,
 	now: number,
+	catalog: MetricLookup,
 ): HistoryQuery {
 	const text = (name: string): string | undefined => {
 		const value = query[name];
@@ -41,8 +42,8 @@ export function parseHistoryQuery(
 	const room = text('room');
 	if (room !== undefined && !building.rooms.some(({ id }) => id === room))
 		throw refused('room', 'is not a room of this building');
-	const metric = METRIC_KEYS.find((key) => key === text('metric'));
-	if (!metric) throw refused('metric', `must be one of ${METRIC_KEYS.join(', ')}`);
+	const metric = text('metric') ?? '';
+	if (!catalog.definition(metric)) throw refused('metric', `must be one of ${catalog.allKeys().join(', ')}`);
 	const aggregate = AGGREGATES.find((name) => name === (text('agg') ?? HISTORY_DEFAULTS.agg));
 	if (!aggregate) throw refused('agg', `must be one of ${AGGREGATES.join(', ')}`);
 	const to = parseTime('to', text('to')) ?? now;

@@ -1,3 +1,4 @@
+import type { MetricLookup } from '@crowdvision/contracts';
 import type { Router } from '@crowdvision/service-kit';
 import type { Readings } from '@crowdvision/store';
 import type { Buildings } from '../buildings/buildings.ts';
@@ -8,13 +9,15 @@ import { parseHistoryQuery } from './history-query.ts';
 export interface HistoryRouteParts {
 	buildings: Buildings;
 	readings: Readings;
+	catalog: MetricLookup;
 }
 
 /** `/buildings/{id}/history`. */
-export function addHistoryRoutes(router: Router, { buildings, readings }: HistoryRouteParts): void {
+export function addHistoryRoutes(router: Router, { buildings, readings, catalog }: HistoryRouteParts): void {
 	router.get('/buildings/:id/history', async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request));
 		const now = Date.now();
-		response.json({ points: await history(readings, parseHistoryQuery(building, request.query, now), now) });
+		const query = parseHistoryQuery(building, request.query, now, catalog);
+		response.json({ points: await history(readings, query, now, catalog) });
 	});
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AGGREGATES, freshMs, type MetricKey } from '@crowdvision/contracts';
+import { AGGREGATES, BUILT_IN_METRICS, freshMs, type MetricKey } from '@crowdvision/contracts';
 import { createLogger } from '@crowdvision/service-kit';
 import { openStores, type Readings, ROLL_UP_MS, type Sample, type Store, type Stores } from '@crowdvision/store';
 import { readingOf } from '@crowdvision/testing/service-world';
@@ -63,7 +63,7 @@ async function insert(buildingId: string, metric: MetricKey, samples: readonly S
 }
 
 async function rollUpAll(before: number): Promise<void> {
-	while ((await rollUpStale(readings, before, 100)) > 0);
+	while ((await rollUpStale(readings, before, 100, BUILT_IN_METRICS)) > 0);
 }
 
 onEachEngine((mongoUrl) => {
@@ -122,8 +122,9 @@ onEachEngine((mongoUrl) => {
 									building,
 									{ room: 'hall', metric, agg, bucket, sensor, from: String(from), to: String(from + span) },
 									now,
+									BUILT_IN_METRICS,
 								);
-								const points = await history(readings, asked, now);
+								const points = await history(readings, asked, now, BUILT_IN_METRICS);
 								for (const [n, { start, end }] of asked.buckets.entries()) {
 									const window = { start: Math.max(start, from), end: Math.min(end, from + span, now) };
 									const of = known.filter(({ sensorId }) => sensor === undefined || sensorId === sensor);
@@ -177,13 +178,14 @@ onEachEngine((mongoUrl) => {
 				building,
 				{ metric: 'co2', room: 'hall', from: String(BEGIN), to: String(BEGIN + SPAN) },
 				BEGIN + SPAN,
+				BUILT_IN_METRICS,
 			);
-			const points = await history(watched, hours, BEGIN + SPAN);
+			const points = await history(watched, hours, BEGIN + SPAN, BUILT_IN_METRICS);
 			expect(points.map(({ value }) => value)).toEqual(Array.from({ length: 8 }, () => 29.5));
 			expect(read).toEqual([]);
 			// A range that ends a minute from both edges reads the samples of those two quarter-hours only.
 			const edges = { ...hours, from: BEGIN + MINUTE, to: BEGIN + SPAN - MINUTE };
-			await history(watched, edges, BEGIN + SPAN);
+			await history(watched, edges, BEGIN + SPAN, BUILT_IN_METRICS);
 			expect(read.reduce((total, n) => total + n, 0)).toBeLessThanOrEqual((2 * (ROLL_UP_MS + freshMs('co2'))) / MINUTE);
 		});
 
@@ -198,8 +200,9 @@ onEachEngine((mongoUrl) => {
 					building,
 					{ metric: 'peopleIn', agg, from: String(BEGIN), to: String(BEGIN + 3 * HOUR) },
 					BEGIN + 3 * HOUR,
+					BUILT_IN_METRICS,
 				);
-				return (await history(readings, query, BEGIN + 3 * HOUR)).map(({ value }) => value);
+				return (await history(readings, query, BEGIN + 3 * HOUR, BUILT_IN_METRICS)).map(({ value }) => value);
 			};
 			for (const rolled of [false, true]) {
 				if (rolled) await rollUpAll(BEGIN + 4 * HOUR);
@@ -219,8 +222,9 @@ onEachEngine((mongoUrl) => {
 				building,
 				{ metric: 'co2', bucket: '5m', from: String(BEGIN), to: String(BEGIN + 10 * MINUTE) },
 				now,
+				BUILT_IN_METRICS,
 			);
-			expect(await history(readings, query, now)).toEqual([
+			expect(await history(readings, query, now, BUILT_IN_METRICS)).toEqual([
 				{ at: BEGIN, value: 500, coverage: 0.2 },
 				{ at: BEGIN + 5 * MINUTE, value: null, coverage: 0 },
 			]);
@@ -239,8 +243,8 @@ onEachEngine((mongoUrl) => {
 				{ holdMs: freshMs('co2'), after: () => true },
 			);
 			const query = { metric: 'co2', bucket: '1d', from: String(BEGIN - 365 * 24 * HOUR), to: String(BEGIN) };
-			const asked = parseHistoryQuery({ ...building, rooms }, query, BEGIN);
-			await expect(history(readings, asked, BEGIN)).rejects.toMatchObject({
+			const asked = parseHistoryQuery({ ...building, rooms }, query, BEGIN, BUILT_IN_METRICS);
+			await expect(history(readings, asked, BEGIN, BUILT_IN_METRICS)).rejects.toMatchObject({
 				code: 'invalid',
 				details: { path: '/from' },
 			});

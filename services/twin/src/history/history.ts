@@ -1,4 +1,4 @@
-import { type Aggregate, type HistoryPoint, METRICS, type MetricDefinition, STREAMS } from '@crowdvision/contracts';
+import { type Aggregate, type HistoryPoint, type MetricLookup, STREAMS } from '@crowdvision/contracts';
 import { type Readings, ROLL_UP_MS, type RoomMetric } from '@crowdvision/store';
 import { type HistoryQuery, refused } from './history-query.ts';
 import { tallySamples } from './roll-up.ts';
@@ -31,7 +31,12 @@ interface Total extends Tally {
  * @param now epoch ms
  * @throws CrowdVisionError `invalid` when the query would read too much
  */
-export async function history(readings: Readings, query: HistoryQuery, now: number): Promise<HistoryPoint[]> {
+export async function history(
+	readings: Readings,
+	query: HistoryQuery,
+	now: number,
+	catalog: MetricLookup,
+): Promise<HistoryPoint[]> {
 	const { buildingId, metric, sensorId, buckets, aggregate } = query;
 	const windows = buckets.map(({ start, end }) => ({
 		start: Math.max(start, query.from),
@@ -46,11 +51,11 @@ export async function history(readings: Readings, query: HistoryQuery, now: numb
 	const rooms = query.roomIds.filter((roomId) => measured.has(roomId));
 	requireAffordable(rooms.length, windows);
 
-	const isFlow = (METRICS[metric] as MetricDefinition).kind === 'flow';
+	const isFlow = catalog.describe(metric).kind === 'flow';
 	const totals = buckets.map((): Total => ({ ...emptyTally(), rooms: 0, averages: 0, lasts: 0 }));
 	for (const roomId of rooms) {
 		const of = { buildingId, roomId, metric, ...(sensorId !== undefined && { sensorId }) };
-		const tallies = await roomTallies(readings, of, windows, isFlow);
+		const tallies = await roomTallies(readings, of, windows, catalog);
 		for (const [n, tally] of tallies.entries()) addRoom(totals[n]!, tally);
 	}
 	const asked = sensorId === undefined ? query.roomIds.length : Math.max(1, rooms.length);
@@ -69,8 +74,9 @@ async function roomTallies(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
 	windows: readonly Window[],
-	isFlow: boolean,
+	catalog: MetricLookup,
 ): Promise<Tally[]> {
+	const isFlow = catalog.describe(of.metric).kind === 'flow';
 	const tallies = windows.map(emptyTally);
 	const range = { from: windows[0]!.start, to: windows.at(-1)!.end };
 	const usesRollUps = windows.some((window) => firstPeriod(window) + ROLL_UP_MS <= window.end);
@@ -100,7 +106,8 @@ async function roomTallies(
 		}
 		addRest(n, done, window.end);
 	}
-	for (const [n, tally] of (await tallySamples(readings, of, rest)).entries()) addTally(tallies[restOf[n]!]!, tally);
+	for (const [n, tally] of (await tallySamples(readings, of, rest, catalog)).entries())
+		addTally(tallies[restOf[n]!]!, tally);
 	return tallies;
 }
 

@@ -1,4 +1,4 @@
-import { freshMs } from '@crowdvision/contracts';
+import { freshMs, type MetricLookup } from '@crowdvision/contracts';
 import {
 	type Readings,
 	ROLL_UP_MS,
@@ -41,8 +41,9 @@ export async function tallySamples(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
 	windows: readonly Window[],
+	catalog: MetricLookup,
 ): Promise<readonly Tally[]> {
-	const steps = new StepFunction(of.metric, windows);
+	const steps = new StepFunction(of.metric, catalog.describe(of.metric), windows);
 	for (const range of rangesOf(windows, freshMs(of.metric))) {
 		for await (const page of everySample(readings, of, range)) for (const sample of page) steps.add(sample);
 	}
@@ -67,16 +68,21 @@ function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
 }
 
 /** Computes the roll-ups of a period, for the room and for each sensor, from all samples that apply in it. */
-async function rollUpsOf(readings: Readings, period: RoomMetric & { start: number }): Promise<RollUp[]> {
+async function rollUpsOf(
+	readings: Readings,
+	period: RoomMetric & { start: number },
+	catalog: MetricLookup,
+): Promise<RollUp[]> {
 	const { metric, start } = period;
+	const definition = catalog.describe(metric);
 	const window = { start, end: start + ROLL_UP_MS };
-	const room = new StepFunction(metric, [window]);
+	const room = new StepFunction(metric, definition, [window]);
 	const sensors = new Map<string, StepFunction>();
 	for await (const page of everySample(readings, period, { from: start - freshMs(metric), to: window.end })) {
 		for (const sample of page) {
 			let sensor = sensors.get(sample.sensorId);
 			if (!sensor) {
-				sensor = new StepFunction(metric, [window]);
+				sensor = new StepFunction(metric, definition, [window]);
 				sensors.set(sample.sensorId, sensor);
 			}
 			sensor.add(sample);
@@ -100,12 +106,13 @@ export async function rollUpStale(
 	readings: Readings,
 	before: number,
 	limit: number,
+	catalog: MetricLookup,
 	signal?: AbortSignal,
 ): Promise<number> {
 	const periods: StalePeriod[] = await readings.nextStale(before, limit);
 	for (const period of periods) {
 		if (signal?.aborted) break;
-		await readings.replaceRollUps(period, await rollUpsOf(readings, period));
+		await readings.replaceRollUps(period, await rollUpsOf(readings, period, catalog));
 	}
 	return periods.length;
 }

@@ -1,4 +1,4 @@
-import { combineSensors, freshMs, METRICS, type MetricDefinition, type MetricKey } from '@crowdvision/contracts';
+import { combineSensors, freshMs, type MetricDefinition } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import { addValue, emptyTally, type Tally } from './tally.ts';
 
@@ -33,8 +33,7 @@ export class StepFunction {
 	#next = 0;
 
 	/** @param windows in order of time, without overlaps */
-	constructor(metric: MetricKey, windows: readonly Window[]) {
-		const { combine, kind }: MetricDefinition = METRICS[metric];
+	constructor(metric: string, { combine, kind }: MetricDefinition, windows: readonly Window[]) {
 		this.#combine = combine;
 		this.#isFlow = kind === 'flow';
 		this.#holdMs = freshMs(metric);

@@ -1,20 +1,16 @@
 import type { Router } from '@crowdvision/service-kit';
-import type { Readings } from '@crowdvision/store';
 import type { Buildings } from '../buildings/buildings.ts';
 import { idOf, memberships } from '../buildings/requests.ts';
-import type { OfflineDevices } from './offline-devices.ts';
-import { buildingState } from './state.ts';
+import { buildingState, type StateParts } from './state.ts';
 
-export interface StateRouteParts {
+export interface StateRouteParts extends StateParts {
 	buildings: Buildings;
-	readings: Readings;
-	offline: OfflineDevices;
 }
 
 /** `/buildings/{id}/state`. */
-export function addStateRoutes(router: Router, { buildings, readings, offline }: StateRouteParts): void {
+export function addStateRoutes(router: Router, { buildings, ...parts }: StateRouteParts): void {
 	router.get('/buildings/:id/state', async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request));
-		response.json(await buildingState(readings, offline, building, Date.now()));
+		response.json(await buildingState(parts, building, Date.now()));
 	});
 }

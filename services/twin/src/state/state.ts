@@ -1,7 +1,7 @@
 import { START } from '@crowdvision/bus';
 import {
 	type BuildingState,
-	type MetricKey,
+	type MetricLookup,
 	occupancy,
 	type RoomState,
 	roomValue,
@@ -11,13 +11,18 @@ import type { Latest, Readings } from '@crowdvision/store';
 import type { BuildingDocument } from '../store.ts';
 import type { OfflineDevices } from './offline-devices.ts';
 
+export interface StateParts {
+	readings: Readings;
+	offline: OfflineDevices;
+	catalog: MetricLookup;
+}
+
 /**
  * The latest values of each room at `now` (epoch ms), with their freshness. A metric without readings is absent. The
  * state is true at its `cursor`, a position of the telemetry stream.
  */
 export async function buildingState(
-	readings: Readings,
-	offline: OfflineDevices,
+	{ readings, offline, catalog }: StateParts,
 	building: BuildingDocument,
 	now: number,
 ): Promise<BuildingState> {
@@ -26,19 +31,19 @@ export async function buildingState(
 	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);
 	const rooms = building.rooms.map(({ id, capacity }) => [
 		id,
-		roomState(byRoom.get(id) ?? [], offlineSince, capacity, now),
+		roomState(byRoom.get(id) ?? [], { offlineSince, catalog }, capacity, now),
 	]);
 	return { cursor: position ?? START, rooms: Object.fromEntries(rooms) };
 }
 
 function roomState(
 	latest: Latest[],
-	offlineSince: ReadonlyMap<string, number>,
+	{ offlineSince, catalog }: { offlineSince: ReadonlyMap<string, number>; catalog: MetricLookup },
 	capacity: number,
 	now: number,
 ): RoomState {
 	const state: RoomState = { values: {} };
-	for (const [metric, ofMetric] of Map.groupBy(latest, ({ metric }) => metric) as Map<MetricKey, Latest[]>) {
+	for (const [metric, ofMetric] of Map.groupBy(latest, ({ metric }) => metric)) {
 		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, unchangedSince, transport }) => {
 			const offlineAt = offlineSince.get(sensorId);
 			const interval = low !== undefined && high !== undefined && { low, high };
@@ -52,7 +57,7 @@ function roomState(
 				...(transport && { transport }),
 			};
 		});
-		const value = roomValue(metric, sensors, now);
+		const value = roomValue(metric, sensors, now, catalog);
 		if (value) state.values[metric] = value;
 	}
 	const count = state.values.peopleCount;
