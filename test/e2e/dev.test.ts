@@ -21,7 +21,7 @@ describe('npm run dev', () => {
 			ready: /^ready http[\s\S]*Local:/m,
 			timeoutMs: 60_000,
 		});
-	});
+	}, 90_000);
 	afterAll(async () => {
 		await dev?.stop();
 		await rm(dataDir, { recursive: true, force: true });

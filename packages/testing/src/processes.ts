@@ -5,7 +5,7 @@ import { ROOT } from './root.ts';
 
 export interface StartOptions {
 	args?: string[];
-	/** Added to this process's environment; undefined removes a variable. */
+	/** Added to this process's environment and to NO_COLOR=1 (colour codes would break `ready`); undefined removes one. */
 	env?: Record<string, string | undefined>;
 	cwd?: string;
 	/** What its output (stdout or stderr) must say before it counts as started. */
@@ -73,7 +73,7 @@ export async function start(program: string, options: StartOptions = {}): Promis
 	const [command, ...prefix] = dieWithParent ? [dieWithParent, '--pdeathsig', 'KILL', program] : [program];
 	const child = spawn(command!, [...prefix, ...args], {
 		cwd: options.cwd ?? ROOT,
-		env: { ...process.env, ...options.env },
+		env: { ...process.env, NO_COLOR: '1', ...options.env },
 		stdio: ['ignore', 'pipe', 'pipe'],
 	});
 	const running = watch(child, `${program} ${args.join(' ')}`, timeoutMs);
