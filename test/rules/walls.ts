@@ -52,9 +52,9 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
 	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker',
 	configuration:
-		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config catalog clock decode decode/formats decode/message ' +
-		'devices downlink home-assistant intake ledger occupancy sources/mqtt/broker sources/mqtt/connection ' +
-		'sources/mqtt/sessions sources/replay sources/serial trace',
+		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config catalog clock decode decode/formats ' +
+		'decode/message devices downlink home-assistant intake ledger occupancy sources/mqtt/broker ' +
+		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log rejected topics trace',
 	control: 'configuration rejected topics why',
 	api: 'registry.ts bridge control devices downlink ledger occupancy rejected sources/replay trace why',

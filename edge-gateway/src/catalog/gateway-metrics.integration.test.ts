@@ -53,7 +53,7 @@ describe('P13 metrics by configuration', () => {
 		expect(metrics.catalog.definition('voltage')).toMatchObject({ unit: 'V', max: 400 });
 	});
 
-	it('of two gateways that disagree are those of the first; the other is told, and its own unit is converted', async () => {
+	it('of two gateways that disagree are those of the first; the other is told and converts its unit', async () => {
 		await gateway('north', [VOLTAGE], 1000);
 		await announced('voltage');
 		const south = await gateway('south', [IN_MILLIVOLT], 2000);

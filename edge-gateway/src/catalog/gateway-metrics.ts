@@ -56,7 +56,9 @@ export class GatewayMetrics {
 		this.#use(metrics);
 	}
 
-	/** Follows the table from now on; where the bus is away, from when it is back. Resolves once its entries are known. */
+	/**
+	 * Follows the table from now on; where the bus is away, from when it is back. Resolves once its entries are known.
+	 */
 	async follow(bus: Bus): Promise<void> {
 		this.#bus = bus;
 		this.#watch = bus.watch(TABLES.metrics, (key, value) => this.#received(key, value));

@@ -104,7 +104,7 @@ decoders:
 		[
 			'an unknown key',
 			'{topic: a, use: senml, map: x}',
-			/^gateway\.yaml:2:28: decoders\.0\.map is not known here; known are topic, contentType, path, use, mapping, rename, defaults$/,
+			/^gateway\.yaml:2:28: decoders\.0\.map is not known here; known are topic, contentType, path, use, mapping/,
 		],
 	])('are refused for %s', (_what, rule, expected) => {
 		expect(mistakes(`decoders:\n  - ${rule}\n`)[0]).toMatch(expected);

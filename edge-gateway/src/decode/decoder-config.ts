@@ -59,7 +59,9 @@ export const DecoderRule = Type.Object(
 		),
 		rename: Type.Optional(
 			Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Renaming, {
-				description: `which metric a vendor's key holds; comes before the format's own keys. For use: ${RENAMING_FORMATS.join(', ')}`,
+				description:
+					`which metric a vendor's key holds; comes before the format's own keys. ` +
+					`For use: ${RENAMING_FORMATS.join(', ')}`,
 			}),
 		),
 		defaults: Type.Optional(

@@ -48,7 +48,8 @@ export async function serialLine(plugged = true, deaf = false): Promise<SerialLi
 		});
 		await waitFor('both ends', () => existsSync(device) && existsSync(host));
 		const opened = new SerialPort({ path: device, baudRate: 115_200, autoOpen: false });
-		// A gateway may hold the lock for a moment: it tries the port that was unplugged, whose number this end may now have.
+		// A gateway may hold the lock for a moment: it tries the port that was unplugged, whose number this end may now
+		// have.
 		await waitFor('the lock on the device end', async () => {
 			await new Promise<void>((resolve, reject) => opened.open((error) => (error ? reject(error) : resolve())));
 			return true;

@@ -5,7 +5,9 @@ import { ROOT } from './root.ts';
 
 export interface StartOptions {
 	args?: string[];
-	/** Added to this process's environment and to NO_COLOR=1 (colour codes would break `ready`); undefined removes one. */
+	/**
+	 * Added to this process's environment and to NO_COLOR=1 (colour codes would break `ready`); undefined removes one.
+	 */
 	env?: Record<string, string | undefined>;
 	cwd?: string;
 	/** What its output (stdout or stderr) must say before it counts as started. */

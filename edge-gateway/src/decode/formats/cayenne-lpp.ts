@@ -6,8 +6,8 @@ import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 /**
- * Decodes CayenneLPP bytes: the message itself, or the bytes of an uplink of The Things Stack or ChirpStack. Each channel
- * is a sensor `{device}.{channel}`.
+ * Decodes CayenneLPP bytes: the message itself, or the bytes of an uplink of The Things Stack or ChirpStack. Each
+ * channel is a sensor `{device}.{channel}`.
  * @throws DecodeError
  */
 export function decodeCayenneLpp(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {

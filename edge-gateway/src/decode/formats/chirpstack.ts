@@ -8,9 +8,9 @@ import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 const STATUS: VendorTable = { batteryLevel: { metric: 'battery' } };
 
 /**
- * Decodes ChirpStack v4: `application/{id}/device/{devEui}/event/up`, or its HTTP integration (`?event=up`), with the object that the codec of the device
- * profile decoded, and `…/event/status` with the battery. The DevEUI is the sensor id, as a device's name may change
- * and need not be unique.
+ * Decodes ChirpStack v4: `application/{id}/device/{devEui}/event/up`, or its HTTP integration (`?event=up`), with the
+ * object that the codec of the device profile decoded, and `…/event/status` with the battery. The DevEUI is the sensor
+ * id, as a device's name may change and need not be unique.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeChirpstack(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {

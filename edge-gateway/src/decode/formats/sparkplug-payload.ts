@@ -37,8 +37,8 @@ const BOOLEAN = 11;
 const COMPRESSED = 'SPBV1.0_COMPRESSED';
 
 /**
- * Reads a Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`), also a compressed one. Fields that are not
- * used are skipped.
+ * Reads a Sparkplug B payload (Sparkplug 3.0 chapter 6, `sparkplug_b.proto`), also a compressed one. Fields that are
+ * not used are skipped.
  * @throws DecodeError `not_decoded`
  */
 export function readSparkplug(raw: Uint8Array): SparkplugPayload {

@@ -6,8 +6,8 @@ import { candidatesOf, isObject, type JsonObject, partOf, type VendorTable } fro
 /**
  * Quantities of CayenneLPP, under the names that The Things Stack gives them (`temperature_3`). Sources: the format's
  * own description and the codecs of both network servers, read 2026-11-30. Left out, as they do not say what they
- * measure: `analog_in`, `analog_out`, `digital_in`, `digital_out`; and `presence`, which says that somebody is there but
- * not how many.
+ * measure: `analog_in`, `analog_out`, `digital_in`, `digital_out`; and `presence`, which says that somebody is there
+ * but not how many.
  */
 export const CAYENNE_LPP: VendorTable = {
 	temperature: { metric: 'temperature' },

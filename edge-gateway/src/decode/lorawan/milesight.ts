@@ -21,7 +21,8 @@ export const MILESIGHT: VendorTable = {
 };
 
 /**
- * Parts of one device that count by themselves: lines of VS133 and VS135, regions of those and of VS121. Each is a sensor
+ * Parts of one device that count by themselves: lines of VS133 and VS135, regions of those and of VS121. Each is a
+ * sensor
  * `{id}.{part}`. VS121's `region_1` (without `_count`) is 1 for an occupied region, and no count.
  */
 const PARTS: readonly { pattern: RegExp; table: VendorTable }[] = [

@@ -9,8 +9,8 @@ import { historyOf, MILESIGHT, ownTime, partReadings, withoutInterim } from './m
 /**
  * Keys of decoded payloads, as the codecs of the vendors named here spell them; people counters and CayenneLPP are in
  * tables of their own. Left out: `battery` (percent with one vendor, volts with another; the network server reports its
- * own), `tvoc` (an index or µg/m³, by device), `motion`, `pir`, `occupancy` (they say whether somebody is there, not how
- * many), and running totals (`line_1_total_in`, `total_in`), which are not crossings since the last message.
+ * own), `tvoc` (an index or µg/m³, by device), `motion`, `pir`, `occupancy` (they say whether somebody is there, not
+ * how many), and running totals (`line_1_total_in`, `total_in`), which are not crossings since the last message.
  */
 export const LORAWAN: VendorTable = {
 	temperature: { metric: 'temperature' },

@@ -24,8 +24,8 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 /**
  * The bytes in a message: those of an uplink of The Things Stack v3 (`uplink_message.frm_payload`) or ChirpStack v4
- * (`data`), also without decoded payload; else the message itself. Undefined for a message of a network server that is no
- * uplink, or whose uplink holds no bytes.
+ * (`data`), also without decoded payload; else the message itself. Undefined for a message of a network server that is
+ * no uplink, or whose uplink holds no bytes.
  * @throws DecodeError
  */
 export function uplinkOf(message: Message): Uplink | undefined {

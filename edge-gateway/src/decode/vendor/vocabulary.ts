@@ -11,8 +11,8 @@ export interface VocabularyOptions {
 }
 
 /**
- * The keys that one rule reads: those of its `rename`, the format's own, and configured metrics under their own name, in
- * their unit.
+ * The keys that one rule reads: those of its `rename`, the format's own, and configured metrics under their own name,
+ * in their unit.
  */
 export class Vocabulary {
 	readonly metrics: MetricLookup;

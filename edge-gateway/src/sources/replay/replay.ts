@@ -115,7 +115,9 @@ export function frameOf(
 	return { ...frame, context: publication.context, decodeBy: publication.decodeBy };
 }
 
-/** @throws CrowdVisionError when no rule has this path any more: read as the gateway's own format it would mean nothing */
+/**
+ * @throws CrowdVisionError when no rule has this path any more: read as the gateway's own format it would mean nothing
+ */
 function ruleOfPath(decoders: Pick<Decoders, 'forPath'>, path: string): Frame['decodeBy'] {
 	const decodeBy = decoders.forPath(path);
 	if (!decodeBy) throw new CrowdVisionError('bad_request', `No rule of decoders has the path ${path} any more`);

@@ -77,8 +77,8 @@ export function thresholdsProblems(
 }
 
 /**
- * The mistakes that a schema cannot express in a set at `path`: a metric that is not of the catalog, a limit outside the
- * metric's range, a `min` that is not below `max`.
+ * The mistakes that a schema cannot express in a set at `path`: a metric that is not of the catalog, a limit outside
+ * the metric's range, a `min` that is not below `max`.
  */
 export function thresholdSetProblems(set: ThresholdSet, path: string, catalog: MetricLookup): Problem[] {
 	return Object.entries(set).flatMap(([metric, limit]) => {

@@ -11,7 +11,9 @@ function split(unit: string): { power: number; base: string } | undefined {
 	return undefined;
 }
 
-/** How values in the same unit with other prefixes are converted to `unit`: mV to V. Empty for a unit without prefixes. */
+/**
+ * How values in the same unit with other prefixes are converted to `unit`: mV to V. Empty for a unit without prefixes.
+ */
 export function convertersFrom(unit: string): Record<string, (value: number) => number> {
 	const target = split(unit);
 	if (!target) return {};
