@@ -1,4 +1,5 @@
 /** Sizes and durations in gateway.yaml: their schemas, and their conversion to bytes and ms. */
+import { isTimeZone, type Problem } from '@crowdvision/contracts';
 import Type from 'typebox';
 
 /** A size in gateway.yaml, such as 512MiB. */
@@ -9,6 +10,21 @@ export const Duration = Type.String({
 	pattern: '^\\d{1,9} ?(ms|s|m|h|d)$',
 	description: 'a duration such as 7d or 250ms',
 });
+
+/** `timeZone` of a rule or a port. */
+export const TimeZoneOption = Type.Optional(
+	Type.String({
+		minLength: 1,
+		maxLength: 64,
+		description: 'IANA name, such as Europe/Rome, of the zone of times that are sent without an offset; default: UTC',
+	}),
+);
+
+/** The mistake in a `timeZone`, if there is one. */
+export function timeZoneProblem(timeZone: unknown, path: string): Problem[] {
+	if (typeof timeZone !== 'string' || timeZone === '' || isTimeZone(timeZone)) return [];
+	return [{ path: `${path}/timeZone`, message: 'must be the IANA name of a time zone, such as Europe/Rome' }];
+}
 
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3600_000, d: 24 * 3600_000 };

@@ -9,7 +9,7 @@ import { observedTime } from '../normalize/observed-time.ts';
 export function restamp(stored: Reading & { era?: number }, delta: number | undefined): Reading {
 	const { era: _era, deviceTime, ...reading } = stored;
 	const receivedAt = reading.receivedAt + Math.round(delta ?? 0);
-	const time = observedTime(deviceTime, receivedAt, delta === undefined ? 'unsynced' : 'holdover');
+	const time = observedTime(deviceTime, receivedAt, { quality: delta === undefined ? 'unsynced' : 'holdover' });
 	// Cannot happen: a device time that is not a time was refused when the reading was received.
 	if ('path' in time) return { ...reading, receivedAt, observedAt: receivedAt, timeQuality: 'unsynced' };
 	return { ...reading, receivedAt, ...time };

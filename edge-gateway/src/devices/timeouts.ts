@@ -2,7 +2,7 @@ import { FRESHNESS_MS, freshMs } from '@crowdvision/contracts';
 import { milliseconds } from '../measures.ts';
 import type { DevicesConfig } from './devices-config.ts';
 
-/** A value is stale after its metric's freshness; its sensor counts as offline only after three times that silence. */
+/** A value is stale after its freshness; its sensor counts as offline only after three times that silence. */
 const FRESHNESS_FACTOR = 3;
 
 /** The silence after which a sensor counts as offline, by metric. */
@@ -24,8 +24,8 @@ export class Timeouts {
 		return this.#configured.default ?? FRESHNESS_FACTOR * FRESHNESS_MS;
 	}
 
-	/** For a sensor that measures `metric`, in ms. */
-	of(metric: string): number {
-		return this.#configured[metric] ?? this.#configured.default ?? FRESHNESS_FACTOR * freshMs(metric);
+	/** For a sensor that measures `metric`, whose values count as current for `freshFor` ms; in ms. */
+	of(metric: string, freshFor = freshMs(metric)): number {
+		return this.#configured[metric] ?? this.#configured.default ?? FRESHNESS_FACTOR * freshFor;
 	}
 }

@@ -31,7 +31,7 @@ export interface OpenIntake {
 
 export function openIntake(
 	{ config, log, clock }: GatewayParts,
-	{ registry, adoptions, quarantine, availability, rejected, rooms, metrics, ledger }: Storage,
+	{ registry, adoptions, quarantine, availability, cadences, rejected, rooms, metrics, ledger }: Storage,
 	lifecycle: Lifecycle,
 ): OpenIntake {
 	const local = new LocalBroker();
@@ -55,6 +55,7 @@ export function openIntake(
 		admission,
 		quarantine,
 		availability,
+		cadences,
 		recorder,
 		trace,
 		metrics,

@@ -9,6 +9,7 @@ import { systemTime, type TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Adoptions } from '../devices/adoptions.ts';
 import { Availability } from '../devices/availability.ts';
+import { Cadences } from '../devices/cadences.ts';
 import { Quarantine } from '../devices/quarantine.ts';
 import { Timeouts } from '../devices/timeouts.ts';
 import { CommandStore } from '../downlink/command-store.ts';
@@ -63,6 +64,8 @@ export interface Storage {
 	adoptions: Adoptions;
 	quarantine: Quarantine;
 	availability: Availability;
+	/** How often each sensor speaks. */
+	cadences: Cadences;
 	timeouts: Timeouts;
 	rejected: Rejected;
 	rooms: OpenOccupancy;
@@ -94,6 +97,12 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const onIncident = (incident: object) => logger.error({ incident }, 'rejected list: entries are damaged');
 	const rejected = await Rejected.open(join(dir, 'rejected'), worker, onIncident);
 	lifecycle.onStop('rejected list', () => rejected.close());
+	const cadences = new Cadences({
+		path: join(dir, 'cadences'),
+		declared: (sensorId) => registry.sensor(sensorId)?.cadenceSeconds,
+		logger,
+	});
+	lifecycle.onStop('cadences', () => cadences.close());
 	const rooms = await openOccupancy({
 		config: config.occupancy,
 		gatewayId,
@@ -103,6 +112,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		ledger,
 		clock,
 		zoneOf: (buildingId) => registry.building(buildingId)?.timeZone,
+		freshFor: ({ buildingId, roomId }) => cadences.ofRoom(buildingId, roomId, 'peopleCount'),
 		logger,
 	});
 	lifecycle.onStop('rooms', () => rooms.close());
@@ -110,6 +120,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	lifecycle.onStop('MQTT sessions', () => sessions.destroy());
 	const timeouts = new Timeouts(config.devices);
 	const availability = Availability.open({ path: join(dir, 'availability'), gatewayId, timeouts, now, logger });
+	cadences.follow((sensorId) => availability.setCadence(sensorId, cadences.of(sensorId)));
 	lifecycle.onStop('availability', () => availability.close());
 	const commands = CommandStore.open(join(dir, 'commands'));
 
@@ -118,6 +129,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		adoptions,
 		quarantine,
 		availability,
+		cadences,
 		timeouts,
 		rejected,
 		rooms,

@@ -1,6 +1,6 @@
 /** The discovery messages by which Home Assistant learns about sensors. */
 import { createHash } from 'node:crypto';
-import { freshMs, type MetricKey, type MetricLookup, type RetainedBuilding } from '@crowdvision/contracts';
+import { holdMs, type MetricKey, type MetricLookup, type RetainedBuilding } from '@crowdvision/contracts';
 
 /** One metric of one sensor, which Home Assistant calls an entity. */
 export interface Entity {
@@ -14,6 +14,8 @@ export interface Entity {
 	hasStatus: boolean;
 	/** When its last reading was received, epoch ms, exact to a day. The name is that of the file on disk. */
 	heardAt: number;
+	/** How long its value counts as current, in ms. */
+	freshFor?: number;
 }
 
 interface Kind {
@@ -87,7 +89,7 @@ export function discoveryOf(
 	building: RetainedBuilding | undefined,
 	catalog: MetricLookup,
 ): object {
-	const { sensorId, metric, roomId, hasStatus } = entity;
+	const { sensorId, metric, roomId, hasStatus, freshFor } = entity;
 	const definition = catalog.describe(metric);
 	const {
 		device_class,
@@ -109,7 +111,7 @@ export function discoveryOf(
 		state_class: 'measurement',
 		suggested_display_precision: definition.decimals,
 		// An older value is unavailable, as it is stale in the dashboard, whether device, gateway or network is silent.
-		expire_after: Math.round(freshMs(metric) / 1000),
+		expire_after: Math.round(holdMs(metric, freshFor) / 1000),
 		...(hasStatus && { availability: [{ topic: `status/${sensorId}` }] }),
 		device: {
 			identifiers: [`crowdvision_${plain(gatewayId)}_${plain(sensorId)}`],

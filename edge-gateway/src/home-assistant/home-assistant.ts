@@ -161,7 +161,7 @@ export class HomeAssistant {
 	}
 
 	#take(reading: Reading): void {
-		const { sensorId, metric, buildingId, roomId, receivedAt } = reading;
+		const { sensorId, metric, buildingId, roomId, receivedAt, freshFor } = reading;
 		const { buildings } = this.#options;
 		if (sensorId === undefined || (buildings && !buildings.includes(buildingId))) return;
 		const key = this.#keyOf(reading);
@@ -173,6 +173,7 @@ export class HomeAssistant {
 			buildingId,
 			roomId,
 			registered,
+			...(freshFor !== undefined && { freshFor }),
 		};
 		if (!known || known.buildingId !== buildingId || known.roomId !== roomId || known.registered !== registered)
 			this.#unsaved = true;

@@ -4,11 +4,13 @@ import type { Clock } from '../clock/clock.ts';
 import { DecodeQueue } from '../decode/decode-queue.ts';
 import type { DecodeBy } from '../decode/decoders.ts';
 import { decodeCanonical, decodeReading } from '../decode/formats/canonical.ts';
-import type { Candidate } from '../decode/message/candidate.ts';
+import type { Decoded } from '../decode/message/candidate.ts';
 import { type Decoding, NO_READING } from '../decode/message/decoder.ts';
 import { parseJson } from '../decode/message/json.ts';
+import { type Presence, stateIn } from '../decode/message/presence.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
+import { Cadences } from '../devices/cadences.ts';
 import type { Quarantine } from '../devices/quarantine.ts';
 import { sightingOf, UnknownSensorError } from '../devices/unknown-sensor.ts';
 import { type Completion, deliverTo, type Frame, type Refused } from '../frame.ts';
@@ -38,6 +40,8 @@ export interface IntakeParts {
 	quarantine?: Quarantine;
 	/** Notified of every sensor that sends. */
 	availability?: Availability;
+	/** Learns how often each sensor speaks; default: anew, and nothing is kept. */
+	cadences?: Cadences;
 	/** Keeps the last raw frames. */
 	recorder?: Recorder;
 	trace?: Trace;
@@ -82,16 +86,19 @@ export class Intake {
 		this.#recorder = parts.recorder;
 		this.#follow = new FrameTrace(trace, log.id);
 		this.#onDeferred = ({ code, message }, readings) => trace?.deferred(code, message, readings, clock.now());
+		const cadences =
+			parts.cadences ?? new Cadences({ declared: (sensorId) => registry.sensor(sensorId)?.cadenceSeconds });
 		this.#validator = new ReadingValidator({
 			registry,
 			admission,
 			clock,
+			cadences,
 			doors: occupancy.doors,
 			metrics: parts.metrics,
 		});
 		this.#catalog = parts.metrics?.catalog ?? BUILT_IN_METRICS;
 		const [follow, onDeferred] = [this.#follow, this.#onDeferred];
-		this.#writer = new ReadingWriter({ log, clock, occupancy, ledger, follow, onDeferred, gatewayId });
+		this.#writer = new ReadingWriter({ log, clock, occupancy, cadences, ledger, follow, onDeferred, gatewayId });
 	}
 
 	/**
@@ -124,11 +131,11 @@ export class Intake {
 			const reading = decodeReading(frame.parsed, frame.context);
 			if (reading) {
 				tally.received += readings = 1;
-				this.#writer.writeOne(this.#check(reading, 0, arrival), arrival);
+				this.#writer.writeOne(this.#check({ candidate: reading, index: 0 }, arrival), arrival);
 			} else {
 				const decoded = decodeCanonical(frame.parsed, frame.context, this.#catalog);
 				tally.received += readings = decoded.length;
-				const checked = decoded.map(({ candidate, index }) => this.#check(candidate, index, arrival));
+				const checked = decoded.map((one) => this.#check(one, arrival));
 				this.#writer.writeAll(checked, arrival);
 			}
 		} catch (error) {
@@ -163,7 +170,7 @@ export class Intake {
 	}
 
 	/** A frame that a rule's decoder reads. It counts as one until it is decoded, then as the readings it holds. */
-	#takeDecoded(arrival: Arrival, { rule, name }: DecodeBy): void {
+	#takeDecoded(arrival: Arrival, { rule, name, tellsOf }: DecodeBy): void {
 		const { frame, receivedAt, tally } = arrival;
 		const { raw, source, sender } = frame;
 		const { era } = this.#clock;
@@ -182,7 +189,10 @@ export class Intake {
 			this.#queue.run<Decoding>(
 				sender.id,
 				raw.length,
-				() => frame.decoding ?? rule.decoder.decode({ raw, source, sender: sender.id, name, receivedAt }),
+				() =>
+					presenceIn(raw, tellsOf) ??
+					frame.decoding ??
+					rule.decoder.decode({ raw, source, sender: sender.id, name, receivedAt, timeZone: rule.timeZone }),
 				onDecoded,
 			);
 		} catch (error) {
@@ -199,10 +209,16 @@ export class Intake {
 			this.#follow.note(frame, receivedAt, 'decoded', { outcome: 'ignored', detail: NO_READING[decoding] });
 			return void arrival.onDurable(undefined, 0);
 		}
+		if (!Array.isArray(decoding)) {
+			count(tally.ignored, 'presence');
+			const changed = this.#availability?.told(decoding, frame.sender) ?? [];
+			this.#follow.presence(frame, decoding, changed, receivedAt);
+			return void arrival.onDurable(undefined, 0);
+		}
 		tally.received += decoding.length - 1;
 		try {
 			const checked = decoding.map((decoded) =>
-				this.#check(this.#validator.complete(frame, decoded), decoded.index, arrival),
+				this.#check({ ...decoded, candidate: this.#validator.complete(frame, decoded) }, arrival),
 			);
 			this.#writer.writeAll(checked, arrival);
 		} catch (error) {
@@ -253,8 +269,8 @@ export class Intake {
 		throw error;
 	}
 
-	#check(candidate: Candidate, index: number, { frame, receivedAt }: Arrival): Checked {
-		const checked = this.#validator.check(candidate, index, frame, receivedAt);
+	#check(decoded: Decoded, { frame, receivedAt }: Arrival): Checked {
+		const checked = this.#validator.check(decoded, frame, receivedAt);
 		const { sensorId, metric } = checked.incoming;
 		// The device is there whether or not its reading can be stored. A replayed frame was sent long ago.
 		if (frame.replayOf === undefined) this.#availability?.received(sensorId, metric, checked, frame, receivedAt);
@@ -267,10 +283,17 @@ export class Intake {
  */
 function countDecoded(ofRule: Tally, decoding: Decoding | Error): void {
 	if (typeof decoding === 'string') count(ofRule.ignored, decoding);
-	else if (!(decoding instanceof Error)) ofRule.accepted += 1;
+	else if (Array.isArray(decoding)) ofRule.accepted += 1;
+	else if (!(decoding instanceof Error)) count(ofRule.ignored, 'presence');
 	else {
 		const { status, code } = toClientError(decoding, true)!;
 		if (status < 500) count(ofRule.rejected, code);
 		else ofRule.deferred += 1;
 	}
+}
+
+/** Whose coming and going a message tells of, where its topic is for that and its payload says it. */
+function presenceIn(raw: Buffer, of: DecodeBy['tellsOf']): Presence | undefined {
+	const state = of && stateIn(raw);
+	return state && { state, of };
 }

@@ -17,6 +17,7 @@ import { withDefaults } from '../decode/decoders.ts';
 import { withContext } from '../decode/formats/canonical.ts';
 import { type Candidate, type Decoded, DecodeError } from '../decode/message/candidate.ts';
 import type { Admission } from '../devices/admission.ts';
+import type { Cadences } from '../devices/cadences.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Frame } from '../frame.ts';
 import { dedupKey, replayKey } from '../normalize/dedupe.ts';
@@ -45,6 +46,8 @@ export interface Checked {
 	bridge: string | undefined;
 	/** The configuration of the door it is from. */
 	door: Door | undefined;
+	/** Whether its message says again what was said before. */
+	restated: Decoded['restated'];
 }
 
 export interface ReadingValidatorParts {
@@ -55,6 +58,8 @@ export interface ReadingValidatorParts {
 	clock: Pick<Clock, 'quality'>;
 	/** Default: the built-in ones. */
 	metrics?: IntakeMetrics | undefined;
+	/** Knows when each sensor was heard last, to tell apart the hours that clocks show twice. */
+	cadences?: Pick<Cadences, 'lastAt'> | undefined;
 }
 
 /** The metrics that readings may be of. */
@@ -77,13 +82,15 @@ export class ReadingValidator {
 	readonly #doors: Pick<Doors, 'of'>;
 	readonly #clock: Pick<Clock, 'quality'>;
 	readonly #metrics: IntakeMetrics;
+	readonly #cadences: Pick<Cadences, 'lastAt'> | undefined;
 
-	constructor({ registry, admission, doors, clock, metrics = BUILT_IN }: ReadingValidatorParts) {
+	constructor({ registry, admission, doors, clock, metrics = BUILT_IN, cadences }: ReadingValidatorParts) {
 		this.#registry = registry;
 		this.#admission = admission;
 		this.#doors = doors;
 		this.#clock = clock;
 		this.#metrics = metrics;
+		this.#cadences = cadences;
 	}
 
 	/** Fills in what a decoded reading leaves to its topic, its decoder's rule and its sender. @throws DecodeError */
@@ -98,7 +105,8 @@ export class ReadingValidator {
 	}
 
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
-	check(candidate: Candidate, index: number, { sender, replayOf }: Frame, receivedAt: number): Checked {
+	check({ candidate, index, restated }: Decoded, frame: Frame, receivedAt: number): Checked {
+		const { sender, replayOf } = frame;
 		if (!incomingReading.check(candidate))
 			throw readingError('invalid_reading', incomingReading.problem(candidate)!, index);
 		const definition = this.#metrics.catalog.definition(candidate.metric);
@@ -127,7 +135,12 @@ export class ReadingValidator {
 			? totalOf(door, candidate.value)
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw readingError('invalid_reading', value, index);
-		const time = observedTime(candidate.observedAt, receivedAt, this.#clock.quality);
+		const time = observedTime(candidate.observedAt, receivedAt, {
+			quality: this.#clock.quality,
+			zone: frame.context.timeZone ?? frame.decodeBy?.rule.timeZone,
+			previous: () =>
+				this.#cadences?.lastAt(candidate.sensorId, definition.kind === 'flow' ? 'peopleCount' : candidate.metric),
+		});
 		if ('path' in time) throw readingError('invalid_reading', time, index);
 		return {
 			incoming: candidate,
@@ -143,6 +156,7 @@ export class ReadingValidator {
 				(replayOf === undefined ? undefined : replayKey(candidate, replayOf, index)),
 			bridge: sender.bridge,
 			door,
+			restated: restated ?? (frame.retained ? (candidate.observedAt === undefined ? 'undated' : 'dated') : undefined),
 		};
 	}
 }

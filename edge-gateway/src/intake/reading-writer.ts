@@ -1,6 +1,7 @@
 /** Writes checked readings to the log: dedup, counting people, encoding, append. */
 import type { AppendRecord, DedupKey, Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
+import type { Cadences } from '../devices/cadences.ts';
 import type { Completion, Frame } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Tally } from '../ledger/tally.ts';
@@ -26,6 +27,8 @@ export interface ReadingWriterParts {
 	log: Log;
 	clock: Pick<Clock, 'era'>;
 	occupancy: Occupancy;
+	/** How long the values of each sensor count as current. */
+	cadences: Cadences;
 	ledger: Ledger;
 	follow: FrameTrace;
 	onDeferred: OnDeferred;
@@ -46,6 +49,7 @@ export class ReadingWriter {
 	readonly #log: Log;
 	readonly #clock: Pick<Clock, 'era'>;
 	readonly #occupancy: Occupancy;
+	readonly #cadences: Cadences;
 	readonly #ledger: Ledger;
 	readonly #follow: FrameTrace;
 	readonly #onDeferred: OnDeferred;
@@ -55,6 +59,7 @@ export class ReadingWriter {
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		this.#occupancy = parts.occupancy;
+		this.#cadences = parts.cadences;
 		this.#ledger = parts.ledger;
 		this.#follow = parts.follow;
 		this.#onDeferred = parts.onDeferred;
@@ -163,14 +168,23 @@ export class ReadingWriter {
 			receivedAt,
 			transport,
 			timeQuality: item.timeQuality,
+			freshFor: this.#freshFor(item, effect, receivedAt),
 			seq: item.incoming.seq,
 			boot: item.incoming.boot,
+			uptime: item.incoming.uptime,
 			deviceTime: item.deviceTime,
 			counted: change?.fields,
 			era: this.#clock.era,
 			bridge: item.bridge,
 		};
 		return this.#encoder.encode(reading, offset);
+	}
+
+	#freshFor({ incoming, buildingId, observedAt }: Checked, effect: RoomEffect | undefined, receivedAt: number): number {
+		const at = Math.min(observedAt, receivedAt);
+		return effect
+			? this.#cadences.heardDoor(incoming.sensorId, 'peopleCount', at, buildingId, effect.roomId)
+			: this.#cadences.heard(incoming.sensorId, incoming.metric, at);
 	}
 }
 

@@ -1,55 +1,74 @@
 /** The time at which a reading was taken. */
 import type { Problem, TimeQuality } from '@crowdvision/contracts';
+import { timesAtWall } from './local-time.ts';
+import { epochMs, readTimestamp } from './timestamps.ts';
 
 const YEAR_2000 = Date.UTC(2000, 0, 1);
-const DAY = 24 * 3600_000;
-const ISO_8601 = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?$/;
+/** How far a device's clock may be ahead of ours. */
+const MAX_AHEAD_MS = 60_000;
+/** A message that is this young was not held back. */
+const PROMPT_MS = 5 * 60_000;
 
 export interface ObservedTime {
 	/** Epoch ms. */
 	observedAt: number;
 	timeQuality: TimeQuality;
-	/** The time that the device stated, where it is impossible or could not be checked. */
+	/** What the device said, where it cannot be true or could not be judged. */
 	deviceTime?: string | number;
 }
 
+/** What a device's time is read and judged by. */
+export interface TimeContext {
+	/** How far the time of receipt can be trusted; default: `synced`. */
+	quality?: TimeQuality;
+	/** IANA name of the zone of times without an offset; default: UTC, wherever the gateway stands. */
+	zone?: string | undefined;
+	/** The time of the sensor's reading before, epoch ms: tells the two hours apart that clocks show twice in autumn. */
+	previous?: () => number | undefined;
+}
+
 /**
- * When a reading was taken. Without a stated time it is the time of receipt, with that time's quality. A stated time
- * before 2000 or more than a day ahead is impossible, and is replaced by the time of receipt. While the time of receipt
- * is `unsynced`, a stated time cannot be checked against it; it is then kept as `deviceTime`. A text that is no time is
- * a mistake.
- * @param stated by the device: ISO 8601 or epoch ms
- * @param quality of the time of receipt
+ * When a reading was taken. Without a time of its own it is the time of receipt, which is as good as `quality` says; a
+ * time before 2000 or more than a minute ahead cannot be true and is replaced by it. While the time of receipt is
+ * `unsynced` a device's time cannot be judged by it, and is kept as `deviceTime`. A text that is no time at all is a
+ * mistake.
  */
 export function observedTime(
 	stated: string | number | undefined,
 	receivedAt: number,
-	quality: TimeQuality = 'synced',
+	context: TimeContext = {},
 ): ObservedTime | Problem {
+	const { quality = 'synced' } = context;
 	if (stated === undefined) return { observedAt: receivedAt, timeQuality: quality };
-	let at: number;
-	if (typeof stated === 'number') at = stated;
-	else {
-		at = ISO_8601.test(stated) && dayExists(stated) ? Date.parse(withZone(stated.replace(',', '.'))) : Number.NaN;
-		if (Number.isNaN(at))
-			return { path: '/observedAt', message: 'must be ISO 8601, such as 2026-11-22T10:00:00Z, or epoch milliseconds' };
-	}
-	if (quality === 'unsynced' || at < YEAR_2000 || at > receivedAt + DAY)
-		return { observedAt: receivedAt, timeQuality: 'unsynced', deviceTime: stated };
+	const at = typeof stated === 'number' ? (epochMs(stated) ?? stated) : timeOf(stated, receivedAt, context);
+	if (at === undefined)
+		return {
+			path: '/observedAt',
+			message:
+				'must be a time such as 2026-11-22T10:00:00Z, or seconds, milliseconds, micro- or nanoseconds since 1970',
+		};
+	if (quality === 'unsynced' || !(at >= YEAR_2000 && at <= receivedAt + MAX_AHEAD_MS))
+		return { observedAt: receivedAt, timeQuality: 'unsynced', deviceTime: withZone(stated, context.zone) };
 	return { observedAt: Math.round(at), timeQuality: 'synced' };
 }
 
-/** Whether the month has this day: Date.parse reads 30 February as 2 March. */
-function dayExists(text: string): boolean {
-	const day = Number(text.slice(8, 10));
-	return (
-		day <= 28 || new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)) - 1, day)).getUTCDate() === day
-	);
+/** A text as epoch ms; undefined if it is no time. */
+function timeOf(text: string, receivedAt: number, { zone, previous }: TimeContext): number | undefined {
+	const time = readTimestamp(text);
+	const inZone = time?.zone ?? zone;
+	if (!time?.isLocal || inZone === undefined) return time?.at;
+	const possible = timesAtWall(inZone, time.at);
+	const past = possible.filter((at) => at <= receivedAt + MAX_AHEAD_MS);
+	const latest = past.at(-1) ?? possible[0];
+	if (past.length < 2 || receivedAt - latest! <= PROMPT_MS) return latest;
+	// Held back: the readings of a sensor come in order.
+	const before = previous?.();
+	return before === undefined ? latest : (past.find((at) => at > before) ?? latest);
 }
 
-/** A time without a zone is UTC, whatever the time zone of the gateway. */
-function withZone(text: string): string {
-	const iso = text.replace(' ', 'T');
-	if (iso.length <= 10) return iso;
-	return /(?:Z|[+-]\d\d(?::?\d\d)?)$/.test(iso.slice(10)) ? iso.replace(/([+-]\d\d)$/, '$1:00') : `${iso}Z`;
+/** A local time keeps its zone beside it, so that it can still be judged when the clock is known. */
+function withZone(stated: string | number, zone: string | undefined): string | number {
+	if (typeof stated === 'number' || zone === undefined) return stated;
+	const time = readTimestamp(stated);
+	return time?.isLocal && time.zone === undefined ? `${stated}[${zone}]` : stated;
 }

@@ -16,8 +16,10 @@ const readings: fc.Arbitrary<EncodableReading> = fc.record({
 	receivedAt: time,
 	transport: fc.constantFrom(...TRANSPORTS),
 	timeQuality: fc.constantFrom(...TIME_QUALITIES),
+	freshFor: fc.constantFrom(300_000, 840_000),
 	seq: maybe(fc.maxSafeNat()),
 	boot: maybe(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 64 })),
+	uptime: maybe(fc.nat()),
 	deviceTime: maybe(fc.oneof(fc.string(), fc.integer())),
 	counted: maybe(
 		fc.record(

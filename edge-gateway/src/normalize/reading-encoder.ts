@@ -16,9 +16,13 @@ export interface EncodableReading {
 	receivedAt: number;
 	transport: Transport;
 	timeQuality: TimeQuality;
+	/** How long the value counts as current, in ms. */
+	freshFor: number;
 	seq: number | undefined;
 	/** Free text. */
 	boot: string | undefined;
+	/** Seconds. */
+	uptime?: number | undefined;
 	/** Free text, or a number. */
 	deviceTime: string | number | undefined;
 	/** Only for a count that is computed from doors. */
@@ -42,6 +46,7 @@ interface Parts {
 	buildingId: string;
 	roomId: string;
 	transport: Transport;
+	freshFor: number;
 	head: string;
 	boot: string | undefined;
 	tail: string;
@@ -75,6 +80,7 @@ export class ReadingEncoder {
 			`${this.#idPrefix}${offset}${head}${reading.value},"observedAt":${observedAt},"receivedAt":${receivedAt}` +
 			`,"timeQuality":"${reading.timeQuality}"`;
 		if (reading.seq !== undefined) json += `,"seq":${reading.seq}`;
+		if (reading.uptime !== undefined) json += `,"uptime":${reading.uptime}`;
 		if (reading.deviceTime !== undefined) json += `,"deviceTime":${JSON.stringify(reading.deviceTime)}`;
 		if (reading.counted) json += countedJson(reading.counted);
 		if (reading.era !== undefined) json += `,"era":${reading.era}`;
@@ -83,7 +89,7 @@ export class ReadingEncoder {
 	}
 
 	#partsOf(reading: EncodableReading): Parts {
-		const { sensorId, metric, unit, buildingId, roomId, transport, boot } = reading;
+		const { sensorId, metric, unit, buildingId, roomId, transport, freshFor, boot } = reading;
 		const key = `${sensorId} ${metric}`;
 		const known = this.#parts.get(key);
 		if (
@@ -92,15 +98,16 @@ export class ReadingEncoder {
 			known.roomId === roomId &&
 			known.transport === transport &&
 			known.unit === unit &&
+			known.freshFor === freshFor &&
 			known.boot === boot
 		)
 			return known;
 		const head =
 			`","sensorId":"${sensorId}","metric":"${metric}","unit":"${unit}"` +
 			`,"buildingId":"${buildingId}","roomId":"${roomId}"` +
-			`,"gatewayId":${this.#gateway},"transport":"${transport}","value":`;
+			`,"gatewayId":${this.#gateway},"transport":"${transport}","freshFor":${freshFor},"value":`;
 		const tail = boot === undefined ? '}' : `,"boot":${JSON.stringify(boot)}}`;
-		const parts = { unit, buildingId, roomId, transport, boot, head, tail };
+		const parts = { unit, buildingId, roomId, transport, freshFor, boot, head, tail };
 		if (this.#parts.size >= MAX_KEPT_PARTS) this.#parts.clear();
 		this.#parts.set(key, parts);
 		return parts;

@@ -1,5 +1,5 @@
 /** Says which consumers have a stored reading, and which do not have it yet. */
-import { freshMs, type Reading, type StageReport, type Verdict } from '@crowdvision/contracts';
+import { holdMs, type Reading, type StageReport, type Verdict } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import { iso, stage } from './message-report.ts';
 
@@ -63,8 +63,8 @@ export function deliveryOf(offset: number, reading: Reading, parts: DeliveryPart
 			stages,
 		};
 	const text = delivered.length > 0 ? `delivered to ${delivered.join(', ')}` : 'stored; no consumer is configured';
-	const { metric, observedAt, receivedAt } = reading;
-	if (receivedAt - observedAt <= freshMs(metric)) return { verdict: 'delivered', text, stages };
+	const { metric, observedAt, receivedAt, freshFor } = reading;
+	if (receivedAt - observedAt <= holdMs(metric, freshFor)) return { verdict: 'delivered', text, stages };
 	const minutes = Math.round((receivedAt - observedAt) / 60_000);
 	return {
 		verdict: 'late',

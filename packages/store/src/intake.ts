@@ -1,4 +1,5 @@
 /** What a batch of readings changes in a store, on both engines. */
+import { momentOf as timeOf } from '@crowdvision/contracts';
 import { type InsertOptions, type PlacedReading, ROLL_UP_MS } from './store.ts';
 
 /** The latest value of a series before a batch. */
@@ -11,6 +12,8 @@ export interface KnownSeries {
 	/** Bounds of a count that is made of crossings. */
 	low?: number | null;
 	high?: number | null;
+	/** How long the value counts as current, in ms. */
+	freshFor?: number | null;
 }
 
 /** The changes that a batch causes, computed in memory. */
@@ -33,7 +36,7 @@ export const placeOf = ({ reading }: PlacedReading): string[] => [
 ];
 /** The parts of a place, joined by a character that none of them may contain. */
 export const keyOf = (place: readonly string[]): string => place.join('\n');
-export const momentOf = ({ reading }: PlacedReading): number => Math.round(reading.observedAt);
+export const momentOf = ({ reading }: PlacedReading): number => Math.round(timeOf(reading));
 export const periodOf = (at: number): number => Math.floor(at / ROLL_UP_MS) * ROLL_UP_MS;
 
 /**
@@ -83,10 +86,13 @@ function latestOf(
 		let latest = before;
 		for (const placed of inOrder(ofSeries, after)) {
 			const at = momentOf(placed);
-			const { value, transport, interval } = placed.reading;
-			if (!latest || at > latest.observedAt || (at === latest.observedAt && after(placed.position, latest.position))) {
-				const unchangedSince = latest?.value === value ? latest.unchangedSince : at;
-				latest = { observedAt: at, position: placed.position, value, ...interval, transport, unchangedSince };
+			const { value, transport, interval, freshFor } = placed.reading;
+			if (!latest || isNewer(placed, latest, after)) {
+				const since = latest?.value === value ? Math.min(latest.unchangedSince, at) : at;
+				latest = {
+					...{ observedAt: at, position: placed.position, value, ...interval, transport, unchangedSince: since },
+					...(freshFor !== undefined && { freshFor }),
+				};
 			} else if (value !== latest.value && at > latest.unchangedSince) {
 				// A late reading with another value in between. The time of the change back to this value is not looked up.
 				latest = { ...latest, unchangedSince: latest.observedAt };
@@ -95,6 +101,17 @@ function latestOf(
 		if (latest && latest !== before) changed.push({ place: placeOf(ofSeries[0]!), value: latest });
 	}
 	return changed;
+}
+
+/**
+ * Whether a reading is newer than the latest known: by its time, then by its position. One that an earlier version kept
+ * with a time ahead of its receipt does not outrank what was received after it.
+ */
+function isNewer(placed: PlacedReading, latest: KnownSeries, after: InsertOptions['after']): boolean {
+	const at = momentOf(placed);
+	if (at > latest.observedAt) return true;
+	const isAhead = latest.observedAt > placed.reading.receivedAt;
+	return (at === latest.observedAt || isAhead) && after(placed.position, latest.position);
 }
 
 function inOrder(batch: readonly PlacedReading[], after: InsertOptions['after']): PlacedReading[] {

@@ -193,7 +193,7 @@ export function readingOf(
 		sensorId: `${given.roomId}-${given.metric}`,
 		unit: METRICS[given.metric as keyof typeof METRICS].unit,
 		observedAt: now,
-		receivedAt: now,
+		receivedAt: Math.max(now, given.observedAt ?? now),
 		gatewayId: 'test',
 		transport: 'http',
 		timeQuality: 'synced',

@@ -91,6 +91,17 @@ onEachEngine((mongoUrl) => {
 			expect((await ask(await world.token(IN_MUSEUM), HALL)).body.answer).toContain('8 people');
 		});
 
+		it('uses what came after a reading from ahead, also where an earlier version has stored that (P13)', async () => {
+			const ada = await world.token(IN_MUSEUM);
+			const now = Date.now();
+			const ahead = now + 20 * 3600_000;
+			// As that version stored it: by the stated time.
+			await world.tell(count('museum-1', 'hall', 3, { observedAt: ahead, receivedAt: ahead }));
+			await world.tell(count('museum-1', 'hall', 2, { observedAt: ahead, receivedAt: now }));
+			await world.tell(count('museum-1', 'hall', 26, { observedAt: now + 1, receivedAt: now + 1 }));
+			await knows(ada, HALL, '26 people in Hall');
+		});
+
 		it('states that the sensor is offline', async () => {
 			await world.tell(count('museum-1', 'hall', 7, { sensorId: 'door-1', observedAt: Date.now() - 1000 }));
 			const ada = await world.token(IN_MUSEUM);

@@ -46,6 +46,8 @@ export interface SensorDocument {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
+	/** How often it speaks, where somebody said so. */
+	cadenceSeconds?: number;
 }
 
 /** That a building with this id was removed. Id: the building's id. */

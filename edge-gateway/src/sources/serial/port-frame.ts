@@ -14,11 +14,12 @@ export function portFrame(
 	raw: Buffer,
 	value: unknown,
 	sender: Sender,
-	{ defaults = {} }: SerialConfig,
+	{ defaults = {}, timeZone }: SerialConfig,
 ): Frame {
 	const { sensorId, buildingId, roomId } = defaults;
 	const parsed = withDefaults(value, { sensorId, buildingId, roomId });
-	return { transport: 'serial', source: name, port: name, sender, context: {}, raw, parsed };
+	const context = timeZone === undefined ? {} : { timeZone };
+	return { transport: 'serial', source: name, port: name, sender, context, raw, parsed };
 }
 
 /** Fills a reading, or each of an array. Arrays inside are not searched: the device could nest them without bound. */

@@ -1,6 +1,6 @@
 import { PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
-import { Duration } from '../../measures.ts';
+import { Duration, TimeZoneOption, timeZoneProblem } from '../../measures.ts';
 import { filled, option, withoutDefault } from '../../options.ts';
 import { CSV_FIELDS, type CsvOptions } from '../framing/csv-framing.ts';
 
@@ -152,6 +152,7 @@ export const SerialConfig = Type.Object(
 				{ ...closed, description: 'fields for readings that do not have them' },
 			),
 		),
+		timeZone: TimeZoneOption,
 		sensorIds: Type.Optional(
 			Type.Array(SensorId, {
 				minItems: 1,
@@ -180,8 +181,8 @@ export function serialProblems(ports: unknown, metricKeys: readonly string[]): P
 	return ports.flatMap((port: unknown, index) => {
 		if (typeof port !== 'object' || port === null) return [];
 		const at = `/sources/serial/${index}`;
-		const { framing, checksum, csv, flowControl, identify } = filled(SerialConfig, port as SerialConfig);
-		const problems: Problem[] = [];
+		const { framing, checksum, csv, flowControl, identify, timeZone } = filled(SerialConfig, port as SerialConfig);
+		const problems: Problem[] = timeZoneProblem(timeZone, at);
 		// Without any of them the port is never found; two could contradict each other.
 		if (['path', 'glob', 'usb'].filter((way) => Object.hasOwn(port, way)).length !== 1) {
 			problems.push({ path: at, message: 'must have one of path, glob, usb' });

@@ -17,7 +17,7 @@ function reading(over: Partial<Reading> = {}): Reading {
 		buildingId: 'b',
 		roomId: 'hall',
 		observedAt: NOW,
-		receivedAt: NOW,
+		receivedAt: Math.max(NOW, over.observedAt ?? NOW),
 		gatewayId: 'g',
 		transport: 'mqtt',
 		timeQuality: 'synced',
@@ -154,6 +154,33 @@ describe('the latest values of a building', () => {
 		const samples = emptySamples(['hall', 'lab']);
 		applySnapshot(samples, snapshot());
 		expect(samples.get('lab')).toEqual({});
+	});
+});
+
+describe('P13 right in meaning: the live values of a building', () => {
+	const at = (samples: ReturnType<typeof emptySamples>, now: number) =>
+		combine('temperature', samples.get('hall')?.temperature, now);
+
+	it('are not outranked by a reading from ahead', () => {
+		const samples = emptySamples(['hall']);
+		applyReadings(samples, [
+			reading({ value: 2, observedAt: NOW + 20 * 3600_000, receivedAt: NOW }),
+			reading({ value: 25, observedAt: NOW + 1000 }),
+		]);
+		expect(at(samples, NOW + 1000)).toMatchObject({ value: 25, freshness: 'live' });
+		expect(at(samples, NOW + 2000 + FRESHNESS_MS)).toMatchObject({ value: 25, freshness: 'stale' });
+	});
+
+	it('are live for as long as the gateway says, from the reading and from the snapshot alike', () => {
+		const freshFor = 14 * 60_000;
+		const read = emptySamples(['hall']);
+		applyReadings(read, [reading({ freshFor })]);
+		const loaded = emptySamples(['hall']);
+		applySnapshot(loaded, snapshot({ freshFor }));
+		for (const samples of [read, loaded]) {
+			expect(at(samples, NOW + freshFor)?.freshness).toBe('live');
+			expect(at(samples, NOW + freshFor + 1)?.freshness).toBe('stale');
+		}
 	});
 });
 

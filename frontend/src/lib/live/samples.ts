@@ -6,6 +6,7 @@ import {
 	isCurrent,
 	METRICS,
 	type MetricsResponse,
+	momentOf,
 	type Reading,
 	roomValue,
 	type SensorValue,
@@ -67,12 +68,13 @@ export function applySnapshot(samples: BuildingSamples, state: BuildingState): S
 
 /** The sample behind the value of a room with a single sensor, without the fields that only a room's value has. */
 function sensorOf(latest: SensorValue): SensorValue {
-	const { sensorId, value, low, high, observedAt, unchangedSince, offlineAt, transport } = latest;
+	const { sensorId, value, low, high, observedAt, freshFor, unchangedSince, offlineAt, transport } = latest;
 	return {
 		sensorId,
 		value,
 		...(low !== undefined && high !== undefined && { low, high }),
 		observedAt,
+		...(freshFor !== undefined && { freshFor }),
 		...(unchangedSince !== undefined && { unchangedSince }),
 		...(offlineAt !== undefined && { offlineAt }),
 		...(transport && { transport }),
@@ -98,10 +100,9 @@ export function applyReadings(samples: BuildingSamples, readings: readonly Readi
  * The metric's samples after `reading`; undefined if nothing changes. `unchangedSince` and `offlineAt` of the new
  * sample follow from the current one.
  */
-function withReading(
-	metric: MetricSamples | undefined,
-	{ sensorId, value, interval, observedAt, transport, unit }: Reading,
-): MetricSamples | undefined {
+function withReading(metric: MetricSamples | undefined, reading: Reading): MetricSamples | undefined {
+	const { sensorId, value, interval, freshFor, transport, unit } = reading;
+	const observedAt = momentOf(reading);
 	const current = metric?.sensors.find((candidate) => candidate.sensorId === sensorId);
 	if (metric && current && current.observedAt > observedAt) {
 		// A late reading does not become the latest. With another value it proves that the value did change in between.
@@ -115,6 +116,7 @@ function withReading(
 		value,
 		...interval,
 		observedAt,
+		...(freshFor !== undefined && { freshFor }),
 		...(unchangedSince !== undefined && { unchangedSince }),
 		transport,
 		...(current?.offlineAt !== undefined && { offlineAt: current.offlineAt }),

@@ -34,6 +34,8 @@ export const SensorStatus = Type.Object({
 	buildingId: Type.Optional(PlaceId),
 	roomId: Type.Optional(PlaceId),
 	domainName: Type.Optional(Type.String()),
+	sender: Type.Optional(Type.String({ description: 'device or port that sent its latest reading' })),
+	source: Type.Optional(Type.String({ description: 'topic, path or port of its latest reading' })),
 });
 export type SensorStatus = Static<typeof SensorStatus>;
 
@@ -234,6 +236,7 @@ export const MessageReport = Type.Object({
 	id: Type.Optional(Type.String({ description: 'of the reading' })),
 	verdict: VerdictName,
 	text: Type.String({ description: 'an explanation for a person' }),
+	todo: Type.Optional(Type.String({ description: 'what to do, if that differs from what its verdict says' })),
 	sample: Type.Optional(Sample('the message')),
 	stages: Type.Array(StageReport),
 });

@@ -1,7 +1,7 @@
 /** The requests that the gateway serves, with their answers. */
 import Type from 'typebox';
 import { CommandRequest, CommandResult } from '../bus/command.ts';
-import { Corrected, CorrectionRequest, CountChange } from '../reading/count-change.ts';
+import { Corrected, CorrectionRequest, CountChange, Proposal } from '../reading/count-change.ts';
 import { IncomingReading } from '../reading/reading.ts';
 import {
 	BridgeState,
@@ -167,7 +167,12 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			'corrections, also from before.',
 		who: 'business_staff',
 		query: Type.Object({ limit: Type.Optional(Type.Integer(COUNT_CHANGES_LIMIT)) }),
-		answers: { 200: { description: 'Newest first.', schema: Type.Object({ changes: Type.Array(CountChange) }) } },
+		answers: {
+			200: {
+				description: 'The newest change first; `proposals` are for staff to apply, the gateway does not.',
+				schema: Type.Object({ changes: Type.Array(CountChange), proposals: Type.Array(Proposal) }),
+			},
+		},
 	},
 	{
 		method: 'post',

@@ -22,6 +22,8 @@ export interface LatestValue {
 	freshUntil: number;
 	/** True if it describes the past rather than the present: unless `live` or `stuck`. */
 	stale: boolean;
+	/** How long the value of `sensorId` counts as current, in ms, by how often that sensor speaks. */
+	freshFor?: number;
 	/** Since when the sensor has reported this same value. */
 	unchangedSince?: number;
 	/** When the device last reported that it goes offline. */
@@ -40,6 +42,8 @@ export interface SensorValue {
 	low?: number;
 	high?: number;
 	observedAt: number;
+	/** How long it counts as current, in ms; where it is left out: as long as the metric's values usually do. */
+	freshFor?: number;
 	/** Since when it has reported this same value. */
 	unchangedSince?: number;
 	/** When the device last reported that it goes offline. */

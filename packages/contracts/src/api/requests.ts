@@ -47,8 +47,19 @@ export const ColumnsRequest = Type.Object(
 );
 export const columnsRequest = validator(ColumnsRequest);
 
+/** How often a sensor speaks. */
+export const CadenceSeconds = Type.Integer({
+	minimum: 1,
+	maximum: 86_400,
+	description: 'how often the sensor speaks, in seconds; left out: the gateway learns it',
+});
+
 /** `POST /twin/buildings/{id}/sensors` */
-export const NewSensorRequest = Type.Object({ sensorId: SensorId, roomId: PlaceId });
+export const NewSensorRequest = Type.Object({
+	sensorId: SensorId,
+	roomId: PlaceId,
+	cadenceSeconds: Type.Optional(Type.Union([CadenceSeconds, Type.Null({ description: 'learnt again' })])),
+});
 export const newSensorRequest = validator(NewSensorRequest);
 
 /** `POST /gateway/devices/{sensorId}/adopt` */

@@ -28,7 +28,7 @@ export function roomValue(
 	const { combine, unit } = catalog.describe(metric);
 	const combined = combineSensors(combine, used);
 	if (!combined) return undefined;
-	const { sensorId, observedAt, unchangedSince, offlineAt, transport, low, high } = combined.quoted;
+	const { sensorId, observedAt, freshFor, unchangedSince, offlineAt, transport, low, high } = combined.quoted;
 	const quotesOne = combine === 'max' || combine === 'last';
 	const roomFreshness = quotesOne ? combined.quoted.freshness : bestOf(used);
 	return {
@@ -40,6 +40,7 @@ export function roomValue(
 		freshness: roomFreshness,
 		freshUntil: Math.max(...used.map((sensor) => freshUntil(metric, sensor))),
 		stale: !isCurrent(roomFreshness),
+		...(freshFor !== undefined && { freshFor }),
 		...(unchangedSince !== undefined && { unchangedSince }),
 		...(offlineAt !== undefined && { offlineAt }),
 		...(transport && { transport }),

@@ -8,7 +8,7 @@ import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
 import { TRANSPORTS } from '../reading/reading.ts';
 import { AGGREGATES, HISTORY_DEFAULTS } from './http.ts';
 import type { Operation } from './operation.ts';
-import { BuildingChange, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
+import { BuildingChange, CadenceSeconds, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 const Metric = Type.String({ pattern: METRIC_KEY, description: 'a metric of the catalog: GET /twin/metrics' });
@@ -31,6 +31,9 @@ const SensorValueView = Type.Object({
 	),
 	high: Type.Optional(Type.Number()),
 	observedAt: EpochMs,
+	freshFor: Type.Optional(
+		Type.Number({ description: 'how long it counts as current, in ms, by how often the sensor speaks' }),
+	),
 	unchangedSince: Type.Optional(EpochMs),
 	offlineAt: Type.Optional(EpochMs),
 	transport: Type.Optional(TransportName),
@@ -42,6 +45,13 @@ const LatestView = Type.Object({
 	freshUntil: EpochMs,
 	stale: Type.Boolean({ description: 'true unless it is live or stuck' }),
 	sensors: Type.Optional(Type.Array(SensorValueView)),
+});
+
+const RegisteredSensor = Type.Object({
+	sensorId: Type.String(),
+	buildingId: Type.String(),
+	roomId: Type.String(),
+	cadenceSeconds: Type.Optional(CadenceSeconds),
 });
 
 const Count = Type.Integer({ minimum: 0 });
@@ -235,7 +245,7 @@ const SETTINGS: readonly Operation[] = [
 		answers: {
 			200: {
 				description: 'Ordered by id.',
-				schema: Type.Object({ sensors: Type.Array(Type.Object({ sensorId: Type.String(), roomId: Type.String() })) }),
+				schema: Type.Object({ sensors: Type.Array(Type.Omit(RegisteredSensor, ['buildingId'])) }),
 			},
 		},
 	},
@@ -243,14 +253,13 @@ const SETTINGS: readonly Operation[] = [
 		method: 'post',
 		path: '/twin/buildings/{id}/sensors',
 		summary: 'Register a sensor, or move it within its building',
-		description: 'Its readings may then omit building and room.',
+		description:
+			'Its readings may then omit building and room. `cadenceSeconds` is how often it sends, and decides how long ' +
+			'its values count as current; omitted it stays as it is, and null lets the gateway learn it.',
 		who: 'business_staff',
 		request: { schema: NewSensorRequest },
 		answers: {
-			201: {
-				description: 'Registered.',
-				schema: Type.Object({ sensorId: Type.String(), buildingId: Type.String(), roomId: Type.String() }),
-			},
+			201: { description: 'Registered.', schema: RegisteredSensor },
 		},
 		errors: ['conflict', 'changed_meanwhile'],
 	},

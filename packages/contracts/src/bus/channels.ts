@@ -72,6 +72,8 @@ export interface RetainedSensor {
 	sensorId: string;
 	buildingId: string;
 	roomId: string;
+	/** How often it speaks, in seconds, where somebody said so; the gateway learns it otherwise. */
+	cadenceSeconds?: number;
 }
 
 /** A sensor that got its place, or the place of another sensor, at a gateway, and is to be registered there. */

@@ -22,8 +22,10 @@ export interface MetricDefinition {
 	kind?: 'flow' | 'state';
 	/** How the values of several sensors of a room are combined. */
 	combine: 'sum' | 'mean' | 'max' | 'last';
-	/** How long a value holds, in ms. Default FRESHNESS_MS. */
+	/** How long a value holds at least, in ms. Default FRESHNESS_MS. */
 	freshMs?: number;
+	/** How long a value holds at most, in ms, if its sensor sends rarely. Default three hours. */
+	longestFreshMs?: number;
 	/**
 	 * For metrics that always vary a little: a sensor whose value stays the same for longer than this, in ms, is stuck.
 	 */
@@ -41,6 +43,7 @@ export const METRICS = {
 		max: 100_000,
 		decimals: 0,
 		combine: 'last',
+		longestFreshMs: 2 * HOUR_MS,
 		label: { en: 'People', it: 'Persone' },
 		accepts: { people: scale(1), persons: scale(1) },
 	},
@@ -51,6 +54,7 @@ export const METRICS = {
 		decimals: 0,
 		combine: 'sum',
 		kind: 'flow',
+		longestFreshMs: 2 * HOUR_MS,
 		label: { en: 'People in', it: 'Persone entrate' },
 		accepts: { people: scale(1), persons: scale(1) },
 	},
@@ -61,6 +65,7 @@ export const METRICS = {
 		decimals: 0,
 		combine: 'sum',
 		kind: 'flow',
+		longestFreshMs: 2 * HOUR_MS,
 		label: { en: 'People out', it: 'Persone uscite' },
 		accepts: { people: scale(1), persons: scale(1) },
 	},
@@ -174,6 +179,7 @@ export const METRICS = {
 		decimals: 0,
 		combine: 'last',
 		freshMs: HOUR_MS,
+		longestFreshMs: 72 * HOUR_MS,
 		label: { en: 'Battery', it: 'Batteria' },
 		accepts: { percent: scale(1), '/': scale(100) },
 	},

@@ -28,6 +28,9 @@ export const IncomingReading = Type.Object({
 	observedAt: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Number()])),
 	seq: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
 	boot: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+	uptime: Type.Optional(
+		Type.Number({ minimum: 0, maximum: 1e10, description: 'seconds since the device started; tells a restart' }),
+	),
 });
 export type IncomingReading = Static<typeof IncomingReading>;
 export const incomingReading = validator(IncomingReading);
@@ -40,7 +43,17 @@ export const TIME_QUALITIES = ['synced', 'holdover', 'unsynced'] as const;
 export type TimeQuality = (typeof TIME_QUALITIES)[number];
 
 /** What a door's message means if it is not a plain number of crossings. */
-export const DOOR_EVENTS = ['first', 'wrap', 'reset', 'jump', 'late'] as const;
+export const DOOR_EVENTS = [
+	'first',
+	'wrap',
+	'reset',
+	'nightly-reset',
+	'corrected',
+	'unsure',
+	'repeat',
+	'jump',
+	'late',
+] as const;
 export type DoorEvent = (typeof DOOR_EVENTS)[number];
 
 const Crossings = Type.Object(
@@ -54,9 +67,12 @@ const Crossings = Type.Object(
 		detected: Type.Optional(
 			Type.Enum([...DOOR_EVENTS], {
 				description:
-					'first: the first total, from which counting starts · wrap: the counter overflowed and started again ' +
-					'from 0 · reset: the device restarted and started again from 0 · jump: more than can have crossed, not ' +
-					'counted · late: from before the last known count, not counted',
+					'first: the first total, from which counting starts · wrap: the counter overflowed and started ' +
+					'again from 0 · reset: the device restarted and started again from 0 · nightly-reset: the counter ' +
+					'starts again from 0 at this hour every night · corrected: the counter was set to another total, ' +
+					'not counted · unsure: the total went down without a known reason, not counted until that is clear ' +
+					'· repeat: reported before, not counted · jump: more than can have crossed, not counted · late: ' +
+					'from before the last known count or behind a later message, not counted',
 			}),
 		),
 		clamped: Type.Optional(Type.Number({ description: 'how far below 0 the count would have fallen' })),
@@ -97,8 +113,15 @@ export const Reading = Type.Object({
 	gatewayId: Type.String(),
 	transport: Type.Enum([...TRANSPORTS]),
 	timeQuality: Type.Enum([...TIME_QUALITIES]),
+	freshFor: Type.Optional(
+		Type.Number({
+			minimum: 0,
+			description: 'how long the value counts as current, in ms, by how often its sensor speaks',
+		}),
+	),
 	seq: Type.Optional(Type.Integer({ minimum: 0 })),
 	boot: Type.Optional(Type.String()),
+	uptime: Type.Optional(Type.Number({ minimum: 0, description: 'seconds since the device started' })),
 	deviceTime: Type.Optional(
 		Type.Union([Type.String(), Type.Number()], { description: 'the time that the device sent, if it was replaced' }),
 	),

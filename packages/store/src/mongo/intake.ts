@@ -214,6 +214,7 @@ async function writeLatest(
 			typeof latestValue.low === 'number' && typeof latestValue.high === 'number'
 				? { low: latestValue.low, high: latestValue.high }
 				: {};
+		const { freshFor } = latestValue;
 		const transport = latestValue.transport as Transport;
 		const document = {
 			building,
@@ -222,6 +223,7 @@ async function writeLatest(
 			sensor,
 			value,
 			...interval,
+			...(typeof freshFor === 'number' && { freshFor }),
 			observedAt,
 			transport,
 			position,

@@ -73,11 +73,14 @@ export class MongoReadings implements Readings {
 		);
 		return {
 			position,
-			latest: found.map(({ room, metric, sensor, value, low, high, observedAt, transport, unchangedSince }) => ({
-				...{ roomId: room, metric, sensorId: sensor, value, observedAt, unchangedSince },
-				...(low !== undefined && high !== undefined && { low, high }),
-				...(transport && { transport }),
-			})),
+			latest: found.map(
+				({ room, metric, sensor, value, low, high, freshFor, observedAt, transport, unchangedSince }) => ({
+					...{ roomId: room, metric, sensorId: sensor, value, observedAt, unchangedSince },
+					...(low !== undefined && high !== undefined && { low, high }),
+					...(freshFor !== undefined && { freshFor }),
+					...(transport && { transport }),
+				}),
+			),
 		};
 	}
 

@@ -24,6 +24,8 @@ export interface LatestDocument {
 	/** Bounds of a count that is made of crossings. */
 	low?: number;
 	high?: number;
+	/** How long the value counts as current, in ms. */
+	freshFor?: number;
 	observedAt: number;
 	transport: Transport;
 	position: string;

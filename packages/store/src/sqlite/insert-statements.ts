@@ -18,12 +18,13 @@ export function insertStatements(
 			fresh.map((placed) => [momentOf(placed), placed.reading.id, placed.reading.value, ...placeOf(placed)]),
 		),
 		...many(
-			`UPDATE series SET value = ?, low = ?, high = ?, observed_at = ?, transport = ?, position = ?, unchanged_since = ?
-				WHERE ${THIS_SERIES}`,
+			`UPDATE series SET value = ?, low = ?, high = ?, fresh_for = ?, observed_at = ?, transport = ?, position = ?,
+				unchanged_since = ? WHERE ${THIS_SERIES}`,
 			latest.map(({ place, value }) => [
 				value.value,
 				value.low ?? null,
 				value.high ?? null,
+				value.freshFor ?? null,
 				...[value.observedAt, value.transport, value.position, value.unchangedSince],
 				...place,
 			]),

@@ -30,10 +30,11 @@ const IS_WANTED = `building = wanted.value ->> 0 AND room = wanted.value ->> 1
 const PROGRESS = 'SELECT position FROM progress WHERE stream = ?';
 
 type SeriesRow = KnownSeries & { building: string; room: string; metric: string; sensor: string };
-type LatestRow = Omit<Latest, 'transport' | 'low' | 'high'> & {
+type LatestRow = Omit<Latest, 'transport' | 'low' | 'high' | 'freshFor'> & {
 	transport: Transport | null;
 	low: number | null;
 	high: number | null;
+	freshFor: number | null;
 };
 
 /** Readings in the tables of schema.ts. */
@@ -67,16 +68,18 @@ export class SqliteReadings implements Readings {
 		const [progress, series] = await this.#database.transaction([
 			{ sql: PROGRESS, params: [stream] },
 			{
-				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, low, high, observed_at AS observedAt, transport,
-					unchanged_since AS unchangedSince FROM series WHERE building = ? AND observed_at IS NOT NULL ORDER BY key`,
+				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, low, high, fresh_for AS freshFor,
+					observed_at AS observedAt, transport, unchanged_since AS unchangedSince
+					FROM series WHERE building = ? AND observed_at IS NOT NULL ORDER BY key`,
 				params: [buildingId],
 			},
 		]);
 		return {
 			position: (progress!.rows as { position: string }[])[0]?.position,
-			latest: (series!.rows as LatestRow[]).map(({ transport, low, high, ...row }) => ({
+			latest: (series!.rows as LatestRow[]).map(({ transport, low, high, freshFor, ...row }) => ({
 				...row,
 				...(low !== null && high !== null && { low, high }),
+				...(freshFor !== null && { freshFor }),
 				...(transport && { transport }),
 			})),
 		};
@@ -194,9 +197,9 @@ export class SqliteReadings implements Readings {
 		const places = new Map(batch.map((placed) => [keyOf(placeOf(placed)), placeOf(placed)]));
 		const [series, stored, forgotten] = await this.#database.transaction([
 			{
-				sql: `SELECT building, room, metric, sensor, series.value, low, high, observed_at AS observedAt, position,
-					transport, unchanged_since AS unchangedSince FROM json_each(?) AS wanted CROSS JOIN series ON ${IS_WANTED}
-					WHERE observed_at IS NOT NULL`,
+				sql: `SELECT building, room, metric, sensor, series.value, low, high, fresh_for AS freshFor,
+					observed_at AS observedAt, position, transport, unchanged_since AS unchangedSince
+					FROM json_each(?) AS wanted CROSS JOIN series ON ${IS_WANTED} WHERE observed_at IS NOT NULL`,
 				params: [JSON.stringify([...places.values()])],
 			},
 			{

@@ -78,6 +78,10 @@ export const MIGRATIONS = [
 	ALTER TABLE series ADD COLUMN low REAL;
 	ALTER TABLE series ADD COLUMN high REAL;
 	`,
+	`
+	-- How long the latest value counts as current, in ms, as the gateway said.
+	ALTER TABLE series ADD COLUMN fresh_for INTEGER;
+	`,
 ];
 
 const DOCUMENT_COLUMNS =

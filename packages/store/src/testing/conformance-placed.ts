@@ -22,7 +22,8 @@ export function placed(n: number, given: Partial<Reading> = {}): PlacedReading {
 			value: n,
 			unit: 'degC',
 			observedAt,
-			receivedAt: observedAt,
+			// Long after all that a test observes.
+			receivedAt: 2 * BASE,
 			gatewayId: 'pi',
 			transport: 'mqtt',
 			timeQuality: 'synced',

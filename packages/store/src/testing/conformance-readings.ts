@@ -96,6 +96,35 @@ export function describeReadings(world: World): void {
 			expect(last).not.toHaveProperty('low');
 		});
 
+		it('tell for how long the latest value counts as current, as long as its readings do', async () => {
+			await insert(world, [placed(1, { freshFor: 900_000 }), placed(2, { freshFor: 840_000 })]);
+			expect(await latest()).toMatchObject([{ value: 2, freshFor: 840_000 }]);
+			await insert(world, [placed(3)]);
+			expect((await latest())[0]).not.toHaveProperty('freshFor');
+		});
+
+		it('rank a reading no later than its receipt (P13), so that none outranks what is received later', async () => {
+			const at = BASE + 20 * 3600_000;
+			await insert(world, [
+				placed(1, { value: 2, observedAt: at, receivedAt: BASE + 1000 }),
+				placed(2, { value: 25, receivedAt: BASE + 2000 }),
+			]);
+			expect(await latest()).toMatchObject([{ value: 25, observedAt: BASE + 2000 }]);
+			await insert(world, [placed(1, { value: 2, observedAt: at, receivedAt: BASE + 1000 })]);
+			expect(await latest()).toMatchObject([{ value: 25 }]);
+			expect((await samplesOf(world)).map(({ observedAt }) => observedAt)).toEqual([BASE + 1000, BASE + 2000]);
+		});
+
+		it('let a reading replace what an earlier version stored with a time ahead of its receipt', async () => {
+			// As that version stored it: by the stated time.
+			const ahead = BASE + 20 * 3600_000;
+			await insert(world, [placed(1, { value: 2, observedAt: ahead, receivedAt: ahead })]);
+			await insert(world, [placed(2, { value: 25, receivedAt: BASE + 2000 })]);
+			expect(await latest()).toMatchObject([{ value: 25, observedAt: BASE + 2000, unchangedSince: BASE + 2000 }]);
+			await insert(world, [placed(1, { value: 2, observedAt: ahead - 1, receivedAt: BASE + 1000 })]);
+			expect(await latest()).toMatchObject([{ value: 25 }]);
+		});
+
 		it('tell since when a sensor has reported the same value', async () => {
 			const says = (n: number, value: number, second: number) =>
 				insert(world, [placed(n, { value, observedAt: BASE + second * 1000 })]);

@@ -1,4 +1,4 @@
-import type { Reading } from '@crowdvision/contracts';
+import { momentOf, type Reading } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
 import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
 import type { AnomalyDocument, CounterDocument, LatestOfRoom, RoomDocument } from '../store.ts';
@@ -28,7 +28,7 @@ export class Knowledge {
 			const known = new Map((await this.#rooms.getAll([...byRoom.keys()])).map((room) => [room.id, room]));
 			const writes = [...byRoom].map(([id, ofRoom]) => {
 				const room = known.get(id);
-				const document = withReadings(room, ofRoom);
+				const document = withReadings(room, ofRoom, Date.now());
 				return room ? this.#rooms.replace(room, document) : this.#rooms.insert(id, document);
 			});
 			await this.#store.commit(writes);
@@ -70,16 +70,28 @@ export class Knowledge {
 	}
 }
 
-/** The room's document with the latest value of each sensor and metric. */
-function withReadings(known: Versioned<RoomDocument> | undefined, readings: readonly Reading[]): RoomDocument {
+/**
+ * The room's document with the latest value of each sensor and metric at `now` (epoch ms). What an earlier version kept
+ * with a time that is still ahead outranks nothing.
+ */
+function withReadings(
+	known: Versioned<RoomDocument> | undefined,
+	readings: readonly Reading[],
+	now: number,
+): RoomDocument {
 	const { buildingId, roomId } = readings[0]!;
 	const sensors = new Map(known?.value.sensors.map((sensor) => [`${sensor.metric} ${sensor.sensorId}`, sensor]));
-	for (const { metric, sensorId, value, observedAt, interval } of readings) {
+	for (const reading of readings) {
+		const { metric, sensorId, value, interval, freshFor } = reading;
 		const key = `${metric} ${sensorId}`;
+		const observedAt = momentOf(reading);
 		const before = sensors.get(key);
-		if (before && before.observedAt > observedAt) continue;
-		const unchangedSince = before?.value === value ? (before.unchangedSince ?? before.observedAt) : observedAt;
-		sensors.set(key, { metric, sensorId, value, ...interval, observedAt, unchangedSince });
+		if (before && before.observedAt > observedAt && before.observedAt <= now) continue;
+		const since = before?.value === value ? (before.unchangedSince ?? before.observedAt) : observedAt;
+		sensors.set(key, {
+			...{ metric, sensorId, value, ...interval, observedAt, unchangedSince: Math.min(since, observedAt) },
+			...(freshFor !== undefined && { freshFor }),
+		});
 	}
 	const newest = [...sensors.values()];
 	if (newest.length > MAX_SENSORS) newest.sort((a, b) => b.observedAt - a.observedAt).splice(MAX_SENSORS);

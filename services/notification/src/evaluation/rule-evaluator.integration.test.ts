@@ -12,7 +12,7 @@ import { openServiceWorld, readingOf, type ServiceWorld } from '@crowdvision/tes
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AlertRepository } from '../alerts/alert-repository.ts';
 import { Alerts } from '../alerts/alerts.ts';
-import { NOTIFICATION_STORE, type OutboxDocument } from '../store.ts';
+import { NOTIFICATION_STORE, type OutboxDocument, type RoomDocument, roomKey } from '../store.ts';
 import { RuleEvaluator } from './rule-evaluator.ts';
 
 const MUSEUM: RetainedBuilding = {
@@ -67,6 +67,46 @@ onEachEngine((mongoUrl) => {
 		await directory.follow(world.parts.bus);
 	});
 	afterEach(() => world.stop());
+
+	describe('P13 right in meaning: a reading from ahead', () => {
+		const HOUR = 60 * MINUTE;
+		const counted = (value: number, observedAt: number, receivedAt: number) => {
+			const one = observed('peopleCount', value, observedAt);
+			return { ...one, reading: { ...one.reading, receivedAt } };
+		};
+
+		it('does not keep an overcrowded room from raising its alert', async () => {
+			const evaluator = evaluatorOn(store);
+			await evaluator.observe([counted(2, T0 + 20 * HOUR, T0)], T0);
+			expect(await evaluator.observe([counted(125, T0 + 1000, T0 + 1000)], T0 + 1000)).toMatchObject([
+				{ kind: 'occupancy', state: 'open', value: 125 },
+			]);
+		});
+
+		it('does not do so where an earlier version has stored it with its condition', async () => {
+			const rooms = store.collection<RoomDocument>('rooms');
+			const ahead = T0 + 20 * HOUR;
+			const stored: RoomDocument = {
+				...{ buildingId: 'museum-1', roomId: 'hall' },
+				sensors: [
+					{
+						metric: 'peopleCount',
+						sensorId: 'hall-peopleCount',
+						value: 2,
+						observedAt: ahead,
+						position: String(++position),
+					},
+				],
+				conditions: [{ kind: 'occupancy', phase: 'clear', since: null, side: null, seenAt: ahead, alertId: null }],
+			};
+			await store.commit([rooms.insert(roomKey('museum-1', 'hall'), stored)]);
+			const evaluator = evaluatorOn(store);
+			expect(await evaluator.observe([counted(125, T0, T0)], T0)).toMatchObject([{ state: 'open', value: 125 }]);
+			expect(await evaluator.observe([counted(20, T0 + 1000, T0 + 1000)], T0 + 1000)).toMatchObject([
+				{ state: 'resolved' },
+			]);
+		});
+	});
 
 	describe('P8 an open alert', () => {
 		it('is suspended, not resolved, while its sensor sends nothing, and goes on when it sends again', async () => {

@@ -1,17 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import type { Alert, MetricLookup, Reading, RetainedBuilding } from '@crowdvision/contracts';
+import { type Alert, type MetricLookup, momentOf, type Reading, type RetainedBuilding } from '@crowdvision/contracts';
 import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { alertOf } from '../alerts/alert-of.ts';
 import type { AlertRepository } from '../alerts/alert-repository.ts';
 import { type RoomMemory, recallRooms, roomsOf } from '../rules/room-memory.ts';
 import { ALL_CLEAR, decide, metricOf, type Rule, rulesOf } from '../rules/rules.ts';
-import { type Condition, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
+import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
 
 /** A reading and its position in the stream. */
 export interface PlacedReading {
 	reading: Reading;
 	position: string;
+}
+
+/** A reading that a room has just taken in, as far as its rules need it. */
+interface Observed {
+	metric: string;
+	sensorId: string;
+	/** What the sensor said before. */
+	earlier?: Observation;
 }
 
 export interface RuleEvaluatorParts {
@@ -50,13 +58,17 @@ export class RuleEvaluator {
 	 */
 	observe(readings: readonly PlacedReading[], now: number): Promise<Alert[]> {
 		const places = readings.map(({ reading }) => reading);
-		return this.#decide(places, (rooms) => {
+		return this.#decide(places, now, (rooms) => {
 			const alerts: Alert[] = [];
 			for (const { reading, position } of readings) {
 				const room = rooms.get(roomKey(reading.buildingId, reading.roomId))!;
-				const { metric, sensorId, value, observedAt } = reading;
-				if (room.observe({ metric, sensorId, value, observedAt, position }, this.#parts.after))
-					alerts.push(...this.#apply(room, now, metric));
+				const { metric, sensorId, value, freshFor } = reading;
+				const observation = {
+					...{ metric, sensorId, value, observedAt: momentOf(reading), position },
+					...(freshFor !== undefined && { freshFor }),
+				};
+				const observed = room.observe(observation, reading.receivedAt, this.#parts.after);
+				if (observed) alerts.push(...this.#apply(room, now, { metric, sensorId, ...observed }));
 			}
 			return alerts;
 		});
@@ -71,7 +83,7 @@ export class RuleEvaluator {
 		for await (const roomIds of roomsOf(this.#rooms, buildingId)) {
 			const places = roomIds.map((roomId) => ({ buildingId, roomId }));
 			alerts.push(
-				...(await this.#decide(places, (rooms) =>
+				...(await this.#decide(places, now, (rooms) =>
 					[...rooms.values()].flatMap((room) => [...this.#apply(room, now), ...this.#endUnruled(room, now)]),
 				)),
 			);
@@ -82,12 +94,13 @@ export class RuleEvaluator {
 	/** Reads the rooms, lets `evaluate` change them, and stores rooms and alerts in one commit. */
 	#decide(
 		places: readonly { buildingId: string; roomId: string }[],
+		now: number,
 		evaluate: (rooms: Map<string, RoomMemory>) => Alert[],
 	): Promise<Alert[]> {
 		const { store, repository } = this.#parts;
 		return retryOnConflict(async (attempt) => {
 			const rooms = await recallRooms(this.#rooms, places);
-			if (attempt > 0) for (const room of rooms.values()) await this.#adopt(room);
+			if (attempt > 0) for (const room of rooms.values()) await this.#adopt(room, now);
 			const alerts = evaluate(rooms);
 			const changed = [...rooms.values()].flatMap((room) => room.write(this.#rooms) ?? []);
 			await store.commit([...changed, ...(await repository.writesOf(alerts))]);
@@ -99,30 +112,31 @@ export class RuleEvaluator {
 	 * Restores the conditions of open alerts that the room does not know of. Otherwise the store would refuse every new
 	 * alert of that kind, since there is one unresolved alert per room and kind.
 	 */
-	async #adopt(room: RoomMemory): Promise<void> {
+	async #adopt(room: RoomMemory, now: number): Promise<void> {
 		for (const { id, kind, observedAt, value = 0, limit = 0 } of await this.#parts.repository.unresolved(
 			room.buildingId,
 			room.roomId,
 		)) {
-			if (kind === 'manual' || room.condition(kind).alertId === id) continue;
+			if (kind === 'manual' || room.condition(kind, now).alertId === id) continue;
 			const side = value < limit ? 'min' : 'max';
 			room.setCondition(kind, { phase: 'open', since: observedAt, side, seenAt: observedAt, alertId: id });
 		}
 	}
 
 	/** Rooms of an unknown building have no rules yet: they are reviewed when the building is announced. */
-	#apply(room: RoomMemory, now: number, metric?: string): Alert[] {
+	#apply(room: RoomMemory, now: number, observed?: Observed): Alert[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		const retained = building?.rooms.find(({ id }) => id === room.roomId);
 		if (!building || !retained) return [];
 		const { dwellMs, presence, catalog } = this.#parts;
 		const alerts: Alert[] = [];
 		for (const rule of rulesOf(retained, dwellMs, catalog)) {
-			if (metric !== undefined && rule.metric !== metric) continue;
+			if (observed && rule.metric !== observed.metric) continue;
 			const value = room.value(rule.metric, now, presence, catalog);
 			if (!value) continue;
-			const before = room.condition(rule.kind);
-			const { condition, event } = decide(before, value, rule);
+			const before = room.condition(rule.kind, now);
+			const earlier = value.sensorId === observed?.sensorId ? observed.earlier : undefined;
+			const { condition, event } = decide(before, value, rule, earlier);
 			const after = event === 'open' ? { ...condition, alertId: randomUUID() } : condition;
 			room.setCondition(rule.kind, after);
 			if (!event) continue;
@@ -155,7 +169,7 @@ export class RuleEvaluator {
 		const ruled = retained ? rulesOf(retained, this.#parts.dwellMs, this.#parts.catalog).map(({ kind }) => kind) : [];
 		const unruled = room.unclearKinds().filter((kind) => !ruled.includes(kind));
 		return unruled.flatMap((kind) => {
-			const condition = room.condition(kind);
+			const condition = room.condition(kind, now);
 			room.setCondition(kind, { ...ALL_CLEAR, seenAt: condition.seenAt });
 			return condition.alertId === null ? [] : [this.#endOf(room, building, kind, condition.alertId, now)];
 		});

@@ -26,19 +26,27 @@ export class RoomMemory {
 	}
 
 	/**
-	 * Adds an observation. Returns false when it, or a newer one of its sensor and metric, is known already. Of two at
-	 * the same moment, the one later in the stream is newer.
+	 * Adds an observation. Returns what its sensor said before, if anything, and undefined when it, or a newer
+	 * one of its sensor and metric, is known already. Of two at the same moment, the one later in the stream is newer; so
+	 * it is where an earlier version kept a time that lay ahead of its receipt.
+	 * @param receivedAt of the observation, epoch ms
 	 * @param after whether position `a` comes after `b`
 	 */
-	observe(observation: Observation, after: (a: string, b: string) => boolean): boolean {
+	observe(
+		observation: Observation,
+		receivedAt: number,
+		after: (a: string, b: string) => boolean,
+	): { earlier?: Observation } | undefined {
 		const key = keyOf(observation);
 		const known = this.#sensors.get(key);
-		if (known && known.observedAt > observation.observedAt) return false;
-		if (known?.observedAt === observation.observedAt && !after(observation.position, known.position)) return false;
+		if (known && known.observedAt >= observation.observedAt) {
+			const isRanked = known.observedAt > observation.observedAt && known.observedAt <= receivedAt;
+			if (isRanked || !after(observation.position, known.position)) return undefined;
+		}
 		this.#sensors.set(key, observation);
 		this.#changed = true;
 		if (this.#sensors.size > MAX_SENSORS) this.#forgetOldest();
-		return true;
+		return known ? { earlier: known } : {};
 	}
 
 	/** The room's value of a metric at `now` (epoch ms); values of offline sensors are not current. */
@@ -52,12 +60,16 @@ export class RoomMemory {
 		);
 	}
 
-	condition(kind: RuleKind): Condition {
-		return this.#conditions.get(kind) ?? ALL_CLEAR;
+	/**
+	 * The condition of a rule at `now` (epoch ms). One that an earlier version kept with a time ahead has seen nothing.
+	 */
+	condition(kind: RuleKind, now: number): Condition {
+		const condition = this.#conditions.get(kind) ?? ALL_CLEAR;
+		return condition.seenAt > now ? { ...condition, seenAt: 0 } : condition;
 	}
 
 	setCondition(kind: RuleKind, condition: Condition): void {
-		if (isDeepStrictEqual(this.condition(kind), condition)) return;
+		if (isDeepStrictEqual(this.#conditions.get(kind) ?? ALL_CLEAR, condition)) return;
 		this.#conditions.set(kind, condition);
 		this.#changed = true;
 	}

@@ -178,3 +178,43 @@ describe('P10 a rule', () => {
 		expect(events).toEqual([undefined, undefined, 'open']);
 	});
 });
+
+describe('P13 right in meaning: a limit with a dwell time, for a sensor that sends rarely', () => {
+	const MINUTE = 60_000;
+	const rule = rulesOf({ ...ROOM, limits: { co2: { max: 1000, dwellSeconds: 60 } } }, 0, BUILT_IN_METRICS)[1]!;
+	/** Evaluates values `minutes` apart that hold for `freshFor` minutes; `stale`: how many of them come late. */
+	const events = (values: number[], minutes: number, freshFor: number | undefined, stale = 0) => {
+		let condition = ALL_CLEAR;
+		let earlier: { value: number; observedAt: number } | undefined;
+		return values.map((value, n) => {
+			const observedAt = 1 + n * minutes * MINUTE;
+			const held = freshFor === undefined ? {} : { freshFor: freshFor * MINUTE };
+			const decision = decide(condition, { value, observedAt, ...held, stale: n < stale }, rule, earlier);
+			condition = decision.condition;
+			earlier = { value, observedAt };
+			return decision.event;
+		});
+	};
+
+	it.each<[string, number[], number, number | undefined, number, (string | undefined)[]]>([
+		['every 5.5 minutes', [1800, 1800], 5.5, 14, 0, [undefined, 'open']],
+		['every ten minutes', [1800, 1800, 1800], 10, 25, 0, [undefined, 'open', undefined]],
+		['every hour', [1800, 1800], 60, 150, 0, [undefined, 'open']],
+		[
+			'every ten minutes, as long as the gateway does not say so',
+			[1800, 1800, 1800],
+			10,
+			undefined,
+			0,
+			[undefined, undefined, undefined],
+		],
+		['longer than its values hold', [1800, 1800], 30, 25, 0, [undefined, undefined]],
+		['longer than any value of the metric may hold', [1800, 1800], 240, 600, 0, [undefined, undefined]],
+		['with a first value that came late', [1800, 1800], 5.5, 14, 1, [undefined, 'open']],
+		['with a backlog', [1800, 1800, 1800], 10, 25, 2, [undefined, undefined, 'open']],
+		['with a first value within the limit that came late', [900, 1800], 5.5, 14, 1, [undefined, undefined]],
+		['and comes back', [1800, 1800, 900], 10, 25, 0, [undefined, 'open', 'resolve']],
+	])('opens after it, %s', (_text, values, minutes, freshFor, stale, expected) => {
+		expect(events(values, minutes, freshFor, stale)).toEqual(expected);
+	});
+});

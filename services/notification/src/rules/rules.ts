@@ -1,6 +1,6 @@
 import {
 	type Alert,
-	freshMs,
+	holdMs,
 	type LatestValue,
 	type Limit,
 	type MetricDefinition,
@@ -109,11 +109,14 @@ function hasEnded(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: num
 /**
  * One step of the state machine of a rule in a room: from its condition and a value to the next condition, and whether
  * an alert opens or is resolved. A value that is stale, or older than one already evaluated, changes nothing.
+ * @param earlier what the value's sensor said before it: if that was stale when it came, as in a backlog, it was not
+ * evaluated, and may still be the beginning of the breach
  */
 export function decide(
 	condition: Condition,
-	{ value, observedAt, stale }: Pick<LatestValue, 'value' | 'observedAt' | 'stale'>,
+	{ value, observedAt, freshFor, stale }: Pick<LatestValue, 'value' | 'observedAt' | 'freshFor' | 'stale'>,
 	rule: Pick<Rule, 'metric' | 'max' | 'min' | 'dwellMs'>,
+	earlier?: Pick<LatestValue, 'value' | 'observedAt'>,
 ): { condition: Condition; event?: 'open' | 'resolve' } {
 	if (stale || observedAt < condition.seenAt) return { condition };
 	const side = crossed(rule, value);
@@ -124,8 +127,15 @@ export function decide(
 	}
 	if (!side) return { condition: { ...ALL_CLEAR, seenAt: observedAt } };
 	// A time without a current value cannot count as breach.
-	const unbroken = condition.since !== null && observedAt - condition.seenAt <= freshMs(rule.metric);
-	const since = unbroken ? condition.since! : observedAt;
+	const held = holdMs(rule.metric, freshFor);
+	const unbroken = condition.since !== null && observedAt - condition.seenAt <= held;
+	const begun =
+		earlier &&
+		earlier.observedAt >= Math.max(condition.seenAt, observedAt - held) &&
+		crossed(rule, earlier.value) === side
+			? earlier.observedAt
+			: observedAt;
+	const since = unbroken ? condition.since! : begun;
 	const breach = { ...condition, side, since, seenAt: observedAt };
 	if (observedAt - since < rule.dwellMs) return { condition: { ...breach, phase: 'breach' } };
 	return { condition: { ...breach, phase: 'open' }, event: 'open' };

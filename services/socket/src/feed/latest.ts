@@ -1,5 +1,5 @@
 import type { Position } from '@crowdvision/bus';
-import type { ReadingWithCursor } from '@crowdvision/contracts';
+import { momentOf, type ReadingWithCursor } from '@crowdvision/contracts';
 
 /** More rooms and metrics than any installation has; the bound is for devices that invent room ids. */
 const MAX_READINGS = 50_000;
@@ -17,11 +17,11 @@ export class LatestReadings {
 		return this.#readings.size;
 	}
 
-	/** Adds a reading, unless one with a later time of observation is known. */
+	/** Adds a reading, unless one of a later moment is known. */
 	add(reading: ReadingWithCursor): void {
 		const key = `${reading.buildingId}\n${reading.roomId}\n${reading.metric}`;
 		const known = this.#readings.get(key);
-		if (known && known.observedAt > reading.observedAt) return;
+		if (known && momentOf(known) > momentOf(reading)) return;
 		// Removed first, so that the map stays in the order of the stream.
 		this.#readings.delete(key);
 		this.#readings.set(key, reading);

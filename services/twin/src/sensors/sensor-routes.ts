@@ -19,9 +19,8 @@ export function addSensorRoutes(router: Router, { buildings, sensors, tables }: 
 
 	router.post('/buildings/:id/sensors', jsonBody(), async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
-		const { sensorId, roomId } = parseBody(newSensorRequest, request.body);
-		const sensor = { sensorId, buildingId: building.id, roomId };
-		await sensors.register(sensor);
+		const { sensorId, roomId, cadenceSeconds } = parseBody(newSensorRequest, request.body);
+		const sensor = await sensors.register({ sensorId, buildingId: building.id, roomId, cadenceSeconds });
 		await tables.sensors.changed(sensorId);
 		response.status(201).json(sensor);
 	});

@@ -3,6 +3,9 @@ import { invalid, type RetainedSource, retryOnConflict, SerialQueue } from '@cro
 import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from '../store.ts';
 
+/** A sensor to register. A cadence that is left out stays as it is; null removes it. */
+export type Registration = Omit<SensorDocument, 'cadenceSeconds'> & { cadenceSeconds?: number | null | undefined };
+
 /** Registrations waiting in this process. */
 const MAX_WAITING = 1000;
 
@@ -26,23 +29,22 @@ export class Sensors implements RetainedSource {
 	}
 
 	/** The sensors of a building, sorted by id. */
-	async list(buildingId: string): Promise<{ sensorId: string; roomId: string }[]> {
+	async list(buildingId: string): Promise<Omit<SensorDocument, 'buildingId'>[]> {
 		const sensors = await allDocuments(this.#sensors, { where: { buildingId }, by: 'sensorId' });
-		return sensors.map(({ value: { sensorId, roomId } }) => ({ sensorId, roomId }));
+		return sensors.map(({ value: { buildingId: _same, ...sensor } }) => sensor);
 	}
 
 	/**
-	 * Registers a sensor, or moves it within its building.
+	 * Registers a sensor, or moves it within its building. Resolves with it as it is registered now.
 	 * @throws CrowdVisionError `not_found` when the building does not exist; `invalid` for a room it does not have;
 	 * `conflict` for a sensor registered in another building, also one the caller may not see: all devices name
 	 * themselves by sensor id on shared topics
 	 */
-	async register({ sensorId, buildingId, roomId }: RetainedSensor): Promise<void> {
-		const registered = await this.#queue.run(() =>
-			retryOnConflict(() => this.#register({ sensorId, buildingId, roomId })),
-		);
+	async register(sensor: Registration): Promise<SensorDocument> {
+		const registered = await this.#queue.run(() => retryOnConflict(() => this.#register(sensor)));
 		if (!registered)
 			throw new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere', { path: '/sensorId' });
+		return registered;
 	}
 
 	/**
@@ -81,23 +83,31 @@ export class Sensors implements RetainedSource {
 	}
 
 	/**
-	 * Resolves with false when the sensor is registered in another building.
+	 * Resolves with the sensor as it is registered, or undefined when that is in another building.
 	 * @param leaving a sensor to unregister in the same commit
 	 * @param keep leave the sensor in its room if it is registered
 	 */
-	async #register(sensor: SensorDocument, leaving?: Versioned<SensorDocument>, keep = false): Promise<boolean> {
-		const { sensorId, buildingId, roomId } = sensor;
+	async #register(
+		{ sensorId, buildingId, roomId, cadenceSeconds }: Registration,
+		leaving?: Versioned<SensorDocument>,
+		keep = false,
+	): Promise<SensorDocument | undefined> {
 		const registry = await this.#registries.get(buildingId);
 		const building = await this.#buildings.get(buildingId);
 		if (!building || !registry) throw new CrowdVisionError('not_found', 'There is no such building');
 		if (!building.value.rooms.some((room) => room.id === roomId))
 			throw invalid([{ path: '/roomId', message: 'is not a room of this building' }]);
 		const known = await this.#sensors.get(sensorId);
-		if (known && known.value.buildingId !== buildingId) return false;
+		if (known && known.value.buildingId !== buildingId) return undefined;
+		const cadence = cadenceSeconds === undefined ? known?.value.cadenceSeconds : cadenceSeconds;
+		const sensor: SensorDocument = {
+			...{ sensorId, buildingId, roomId },
+			...(typeof cadence === 'number' && { cadenceSeconds: cadence }),
+		};
 		const writes = leaving ? [this.#sensors.remove(leaving)] : [];
 		if (!known) writes.push(this.#sensors.insert(sensorId, sensor));
 		else if (!keep) writes.push(this.#sensors.replace(known, sensor));
 		if (writes.length > 0) await this.#store.commit([this.#registries.replace(registry, {}), ...writes]);
-		return true;
+		return keep && known ? known.value : sensor;
 	}
 }

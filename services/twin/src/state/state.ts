@@ -44,7 +44,7 @@ function roomState(
 ): RoomState {
 	const state: RoomState = { values: {} };
 	for (const [metric, ofMetric] of Map.groupBy(latest, ({ metric }) => metric)) {
-		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, unchangedSince, transport }) => {
+		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, freshFor, unchangedSince, transport }) => {
 			const offlineAt = offlineSince.get(sensorId);
 			const interval = low !== undefined && high !== undefined && { low, high };
 			return {
@@ -52,6 +52,7 @@ function roomState(
 				value,
 				...interval,
 				observedAt,
+				...(freshFor !== undefined && { freshFor }),
 				unchangedSince,
 				...(offlineAt !== undefined && { offlineAt }),
 				...(transport && { transport }),
