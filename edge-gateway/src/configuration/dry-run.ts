@@ -4,9 +4,9 @@ import { CrowdVisionError, MetricCatalog } from '@crowdvision/contracts';
 import type { Clock } from '../clock/clock.ts';
 import { Decoders } from '../decode/decoders.ts';
 import { decodeCanonical } from '../decode/formats/canonical.ts';
-import type { Decoded } from '../decode/message/candidate.ts';
-import { NO_READING } from '../decode/message/decoder.ts';
+import { type Decoding, NO_READING } from '../decode/message/decoder.ts';
 import { parseJson } from '../decode/message/json.ts';
+import { stateIn } from '../decode/message/presence.ts';
 import { Admission } from '../devices/admission.ts';
 import type { Adoptions } from '../devices/adoptions.ts';
 import type { Frame } from '../frame.ts';
@@ -140,8 +140,9 @@ async function outcomeOf(recorded: RecordedFrame, { config, decoders, validator,
 		decoded = frame.decodeBy !== undefined;
 		const decoding = await decode(frame, recorded.at, catalog);
 		if (typeof decoding === 'string') return { outcome: 'ignored', reason: NO_READING[decoding] };
+		if (!Array.isArray(decoding)) return { outcome: 'ignored', reason: `it says that a device is ${decoding.state}` };
 		const readings = decoding.map((one) =>
-			validator.check(decoded ? validator.complete(frame, one) : one.candidate, one.index, frame, recorded.at),
+			validator.check(decoded ? { ...one, candidate: validator.complete(frame, one) } : one, frame, recorded.at),
 		);
 		return {
 			outcome: 'readings',
@@ -157,14 +158,14 @@ async function outcomeOf(recorded: RecordedFrame, { config, decoders, validator,
 	}
 }
 
-async function decode(
-	frame: Frame,
-	receivedAt: number,
-	catalog: MetricCatalog,
-): Promise<Decoded[] | keyof typeof NO_READING> {
+async function decode(frame: Frame, receivedAt: number, catalog: MetricCatalog): Promise<Decoding> {
 	const { decodeBy, raw, source, context, sender } = frame;
-	if (decodeBy)
-		return decodeBy.rule.decoder.decode({ raw, source, name: decodeBy.name, receivedAt, sender: sender.id });
+	if (decodeBy) {
+		const { rule, name, tellsOf } = decodeBy;
+		const state = tellsOf && stateIn(raw);
+		if (state) return { state, of: tellsOf };
+		return rule.decoder.decode({ raw, source, name, receivedAt, sender: sender.id, timeZone: rule.timeZone });
+	}
 	return decodeCanonical(frame.parsed ?? parseJson(raw), context, catalog);
 }
 

@@ -1,5 +1,6 @@
 import { escapeKey, METRIC_KEY, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
+import { TimeZoneOption, timeZoneProblem } from '../measures.ts';
 import { filterProblem } from '../topics/topic-filter.ts';
 import { FORMAT_NAMES, RENAMING_FORMATS } from './format-table.ts';
 import { mappingMistake } from './jsonata/jsonata-mapping.ts';
@@ -64,6 +65,7 @@ export const DecoderRule = Type.Object(
 					`For use: ${RENAMING_FORMATS.join(', ')}`,
 			}),
 		),
+		timeZone: TimeZoneOption,
 		defaults: Type.Optional(
 			Type.Object(
 				{
@@ -102,7 +104,8 @@ export function decoderProblems(value: unknown, metricKeys: readonly string[]): 
 
 function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: string): DecoderProblem[] {
 	const problems: DecoderProblem[] = [];
-	const { topic, contentType, path: way, use, mapping, rename } = rule;
+	const { topic, contentType, path: way, use, mapping, rename, timeZone } = rule;
+	problems.push(...timeZoneProblem(timeZone, path));
 	if ([topic, contentType, way].filter((one) => one !== undefined).length !== 1)
 		problems.push({ path, message: 'must have one of topic, path and contentType' });
 	if (typeof topic === 'string') {

@@ -3,9 +3,11 @@ import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 import type { DecoderRule } from './decoder-config.ts';
 import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';
+import { SensorsBehindGateways } from './formats/lorawan-presence.ts';
 import type { Publish } from './formats/sparkplug.ts';
 import type { Candidate } from './message/candidate.ts';
 import type { Decoder } from './message/decoder.ts';
+import { type Named, tellsOf } from './message/presence.ts';
 import { Vocabulary } from './vendor/vocabulary.ts';
 
 /** A rule of the configuration with its open decoder. */
@@ -15,6 +17,8 @@ export interface ActiveRule {
 	use: FormatName;
 	decoder: Decoder;
 	defaults: { buildingId?: string; roomId?: string; sensorId?: string };
+	/** IANA name of the zone of times without an offset; undefined: UTC. */
+	timeZone?: string | undefined;
 }
 
 /** The rule that decodes a frame. */
@@ -22,6 +26,8 @@ export interface DecodeBy {
 	rule: ActiveRule;
 	/** See `Message.name`. */
 	name: string | undefined;
+	/** Whose coming and going the messages of this topic tell of, if they do. */
+	tellsOf?: Named;
 }
 
 const NO_DEFAULTS = {};
@@ -32,6 +38,7 @@ const RESERVED_LEVELS = new Set(['telemetry', 'status', 'command', 'bridge']);
 export class Decoders {
 	readonly #publish: Publish;
 	readonly #metrics: MetricLookup;
+	readonly #behind = new SensorsBehindGateways();
 	/** Keyed by the rule as JSON, so that a rule that stays keeps the state of its decoder. */
 	#open = new Map<string, ActiveRule>();
 	#byTopic: { filter: string; rule: ActiveRule }[] = [];
@@ -58,13 +65,18 @@ export class Decoders {
 		await Promise.all([...before].filter(([key]) => !this.#open.has(key)).map(([, { decoder }]) => decoder.close?.()));
 	}
 
-	/** The first rule whose filter matches, or undefined. */
+	/**
+	 * The first rule whose filter matches, or undefined. A topic that tells of a device's coming and going belongs to the
+	 * rule for that device's readings: `tele/porch/LWT` to `tele/+/SENSOR`.
+	 */
 	forTopic(topic: string): DecodeBy | undefined {
 		const [first] = topic.split('/', 1) as [string];
+		const about = tellsOf(topic);
 		for (const { filter, rule } of this.#byTopic) {
-			if (!matchesFilter(filter, topic)) continue;
+			const matches = matchesFilter(filter, topic);
+			if (!matches && !(about?.kind === 'topic' && reachesBelow(filter, about.topic))) continue;
 			if (RESERVED_LEVELS.has(first) && filter.split('/', 1)[0] !== first) continue;
-			return { rule, name: nameIn(filter, topic) };
+			return { rule, name: matches ? nameIn(filter, topic) : undefined, ...(about && { tellsOf: about }) };
 		}
 		return undefined;
 	}
@@ -118,15 +130,25 @@ export class Decoders {
 		this.#open = open;
 	}
 
-	#activate({ topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS }: DecoderRule): ActiveRule {
+	#activate(rule: DecoderRule): ActiveRule {
+		const { topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS, timeZone } = rule;
 		const vocabulary = new Vocabulary({ rename, metrics: this.#metrics });
 		return {
 			name: topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`),
 			use,
-			decoder: FORMATS[use].open({ mapping, publish: this.#publish, vocabulary }),
+			decoder: FORMATS[use].open({ mapping, publish: this.#publish, vocabulary, behind: this.#behind }),
 			defaults,
+			timeZone,
 		};
 	}
+}
+
+/** Whether a filter matches this topic or one below it. */
+function reachesBelow(filter: string, topic: string): boolean {
+	const wanted = filter.split('/');
+	const levels = topic.split('/');
+	if (wanted.includes('#') || wanted.length <= levels.length) return matchesFilter(filter, topic);
+	return matchesFilter(wanted.slice(0, levels.length).join('/'), topic);
 }
 
 /** The levels of a topic that the wildcards of `filter` match, joined by `/`; undefined if it has no wildcard. */

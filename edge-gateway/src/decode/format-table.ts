@@ -3,6 +3,7 @@ import { decodeCanonical } from './formats/canonical.ts';
 import { decodeCayenneLpp } from './formats/cayenne-lpp.ts';
 import { decodeCbor } from './formats/cbor.ts';
 import { decodeChirpstack } from './formats/chirpstack.ts';
+import { SensorsBehindGateways, withLorawanPresence } from './formats/lorawan-presence.ts';
 import { decodePeopleCounter } from './formats/people-counter.ts';
 import { decodeSenml } from './formats/senml.ts';
 import { decodeShelly } from './formats/shelly.ts';
@@ -22,6 +23,8 @@ export interface DecoderParts {
 	publish: Publish;
 	/** The keys that the rule reads. */
 	vocabulary: Vocabulary;
+	/** Shared by all rules, as one for uplinks and one for gateways tell of the same devices; default: of its own. */
+	behind?: SensorsBehindGateways;
 }
 
 /** A format as docs/decoders.md lists it. */
@@ -76,13 +79,21 @@ export const FORMATS = {
 		description: 'The Things Stack v3, uplinks',
 		topic: 'v3/+/devices/+/up',
 		renames: true,
-		open: ({ vocabulary }) => stateless((message) => decodeTheThingsStack(message, vocabulary)),
+		open: ({ vocabulary, behind = new SensorsBehindGateways() }) =>
+			withLorawanPresence(
+				stateless((message) => decodeTheThingsStack(message, vocabulary)),
+				behind,
+			),
 	},
 	chirpstack: {
 		description: 'ChirpStack v4, uplinks and battery',
 		topic: 'application/+/device/+/event/+',
 		renames: true,
-		open: ({ vocabulary }) => stateless((message) => decodeChirpstack(message, vocabulary)),
+		open: ({ vocabulary, behind = new SensorsBehindGateways() }) =>
+			withLorawanPresence(
+				stateless((message) => decodeChirpstack(message, vocabulary)),
+				behind,
+			),
 	},
 	'cayenne-lpp': {
 		description: 'CayenneLPP bytes, also in uplinks of The Things Stack and ChirpStack',

@@ -16,7 +16,7 @@ import { Timeouts } from './timeouts.ts';
 
 const HALL = { buildingId: 'b1', roomId: 'hall' };
 const MINUTE = 60_000;
-const ORIGIN = { transport: 'mqtt', sender: { domainName: 'acme' } } as const;
+const ORIGIN = { transport: 'mqtt', source: 'topic', sender: { id: 'device', domainName: 'acme' } } as const;
 
 describe('Availability', () => {
 	let dir: string;

@@ -8,7 +8,15 @@ import type { Timeouts } from './timeouts.ts';
 /** The transport and sender of a reading. */
 export interface ReadingOrigin {
 	transport: Transport;
-	sender: { domainName: string | undefined };
+	/** Topic, path or port. */
+	source: string;
+	sender: { id: string; domainName: string | undefined };
+}
+
+/** What a message says of sensors of its sender: see `Presence` of the decoders. */
+export interface ToldPresence {
+	state: DeviceEvent['state'];
+	of: { kind: 'sensor'; ids: readonly string[]; below: boolean } | { kind: 'topic'; topic: string; below: boolean };
 }
 
 /** Called once for each change. `isReported`: the device itself reported its state. */
@@ -89,7 +97,7 @@ export class Availability {
 		sensorId: string,
 		metric: string,
 		place: { buildingId: string; roomId: string },
-		{ transport, sender }: ReadingOrigin,
+		{ transport, source, sender }: ReadingOrigin,
 		at: number,
 	): void {
 		const known = this.#sensors.get(sensorId);
@@ -97,7 +105,9 @@ export class Availability {
 			known?.state === 'online' &&
 			known.metric === metric &&
 			known.roomId === place.roomId &&
-			known.transport === transport
+			known.transport === transport &&
+			known.source === source &&
+			known.sender === sender.id
 		) {
 			known.lastSeen = at;
 			return;
@@ -105,12 +115,22 @@ export class Availability {
 		const sensor = known ?? this.#add(sensorId, at);
 		sensor.lastSeen = at;
 		sensor.transport = transport;
+		sensor.source = source;
+		sensor.sender = sender.id;
 		sensor.metric = metric;
 		sensor.buildingId = place.buildingId;
 		sensor.roomId = place.roomId;
 		if (sender.domainName !== undefined) sensor.domainName = sender.domainName;
 		sensor.timeoutMs = Math.max(known?.timeoutMs ?? 0, this.#timeouts.of(metric));
 		if (!known || sensor.state !== 'online') this.#change(sensor, 'online', at, false);
+	}
+
+	/**
+	 * Sets the silence after which a sensor counts as offline, by how long its values count as current (ms, by metric).
+	 */
+	setCadence(sensorId: string, freshFor: ReadonlyMap<string, number>): void {
+		const sensor = this.#sensors.get(sensorId);
+		if (sensor) sensor.timeoutMs = Math.max(...[...freshFor].map(([metric, held]) => this.#timeouts.of(metric, held)));
 	}
 
 	/** Notes a state that the device reported, or its connecting or disconnecting. */
@@ -122,6 +142,24 @@ export class Availability {
 		if (domainName !== undefined) sensor.domainName = domainName;
 		if (state === 'online') sensor.lastSeen = at;
 		if (!known || sensor.state !== state) this.#change(sensor, state, at, true);
+	}
+
+	/**
+	 * Notes that sensors came or went, as a message of their sender says. Sensors of other senders are left alone,
+	 * whatever their names. Returns the ids of those whose state changed.
+	 */
+	told({ state, of }: ToldPresence, sender: ReadingOrigin['sender']): string[] {
+		if (this.#stopped) return [];
+		const at = this.#now();
+		const changed: string[] = [];
+		for (const sensor of this.#sensors.values()) {
+			if (sensor.sender !== sender.id || sensor.domainName !== sender.domainName || !isNamed(sensor, of)) continue;
+			if (state === 'online') sensor.lastSeen = at;
+			if (sensor.state === state) continue;
+			this.#change(sensor, state, at, false);
+			changed.push(sensor.sensorId);
+		}
+		return changed;
 	}
 
 	get(sensorId: string): SensorStatus | undefined {
@@ -218,4 +256,9 @@ export class Availability {
 			this.#logger.warn({ err: error }, 'the states of the sensors could not be written'),
 		);
 	}
+}
+
+function isNamed({ sensorId, source = '' }: SensorStatus, of: ToldPresence['of']): boolean {
+	if (of.kind === 'topic') return source === of.topic || (of.below && source.startsWith(`${of.topic}/`));
+	return of.ids.some((id) => sensorId === id || (of.below && sensorId.startsWith(`${id}.`)));
 }

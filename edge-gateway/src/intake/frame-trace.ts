@@ -1,7 +1,11 @@
 import type { Stage } from '@crowdvision/contracts';
+import type { Presence } from '../decode/message/presence.ts';
 import type { Completion, Frame } from '../frame.ts';
 import type { Trace, TraceEvent } from '../trace/trace.ts';
 import type { Checked } from './reading-validator.ts';
+
+/** Sensors that one message is noted for at most. */
+const MOST_NOTED = 50;
 
 /** Notes in the trace what becomes of each frame, stage by stage. */
 export class FrameTrace {
@@ -33,6 +37,20 @@ export class FrameTrace {
 			sensorId: context.sensorId,
 			...more,
 		});
+	}
+
+	/** Notes that sensors came or went, as the frame says: for each of those that it `changed`. */
+	presence(frame: Frame, { state, of }: Presence, changed: readonly string[], at: number): void {
+		const whose = of.kind === 'sensor' ? of.ids.join(', ') : of.below ? `what is below ${of.topic}` : of.topic;
+		const said = `it says that ${whose} is ${state}`;
+		if (changed.length === 0)
+			this.note(frame, at, 'decoded', { outcome: 'presence', detail: `${said}; no sensor changed by it` });
+		for (const sensorId of changed.slice(0, MOST_NOTED))
+			this.note(frame, at, 'decoded', {
+				outcome: 'presence',
+				sensorId,
+				detail: `${said}; ${sensorId} is ${state} now`,
+			});
 	}
 
 	/** Notes that a reading was stored before. */

@@ -19,7 +19,7 @@ export function message(source: string, payload: unknown, name?: string): Messag
 
 /** The candidates of a message that holds readings. */
 export function candidatesIn(decoding: Decoding): Candidate[] {
-	if (typeof decoding === 'string') throw new Error(`the message holds no reading: ${decoding}`);
+	if (!Array.isArray(decoding)) throw new Error(`the message holds no reading: ${JSON.stringify(decoding)}`);
 	return decoding.map(({ candidate }) => candidate);
 }
 
@@ -45,6 +45,7 @@ export function expectDecoded(decode: () => Decoding): void {
 		return;
 	}
 	if (typeof decoding === 'string') expect(Object.keys(NO_READING)).toContain(decoding);
+	else if (!Array.isArray(decoding)) expect(['online', 'offline']).toContain(decoding.state);
 	else {
 		expect(decoding.length).toBeGreaterThan(0);
 		for (const { candidate, index } of decoding) {

@@ -8,7 +8,16 @@ export interface TraceEvent {
 	at: number;
 	stage: Stage;
 	/** `ok`, or why the message went no further. */
-	outcome: 'ok' | 'duplicate' | 'ignored' | 'refused' | 'deferred' | 'dropped' | 'unauthenticated' | 'rate_limited';
+	outcome:
+		| 'ok'
+		| 'duplicate'
+		| 'ignored'
+		| 'presence'
+		| 'refused'
+		| 'deferred'
+		| 'dropped'
+		| 'unauthenticated'
+		| 'rate_limited';
 	transport?: Transport | undefined;
 	source?: string | undefined;
 	sender?: string | undefined;

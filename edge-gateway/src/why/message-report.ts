@@ -10,6 +10,7 @@ const STAGES: Stage[] = ['received', 'decoded', 'normalized', 'judged', 'stored'
 const VERDICT_OF_EVENT: Partial<Record<TraceEvent['outcome'], Verdict>> = {
 	duplicate: 'duplicate',
 	ignored: 'no_reading',
+	presence: 'presence',
 	unauthenticated: 'not_allowed',
 	rate_limited: 'rate_limited',
 };

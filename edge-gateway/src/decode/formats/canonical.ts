@@ -79,7 +79,7 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number,
 		);
 	}
 	const shared: Candidate = {};
-	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot'])
+	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot', 'uptime'])
 		if (rest[key] !== undefined) shared[key] = rest[key];
 	if (shared.observedAt === undefined && timestamp !== undefined) shared.observedAt = timestamp;
 	if (shared.sensorId === undefined && context.sensorId === undefined)

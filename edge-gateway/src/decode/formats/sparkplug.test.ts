@@ -27,6 +27,7 @@ const take = (topic: string, payload: Sent, receivedAt = NOW): Decoding =>
 	decoder.decode({ ...message(`spBv1.0/${topic}`, sparkplugPayload(payload)), receivedAt }) as Decoding;
 const values = (decoding: Decoding) =>
 	candidatesIn(decoding).map(({ sensorId, metric, value }) => [sensorId, metric, value]);
+const presence = (state: string, owner: string) => ({ state, of: { kind: 'sensor', ids: [owner], below: true } });
 const nodeBirth = (seq = 0, bdSeq = 1n, metrics: SentMetric[] = []): Sent => ({
 	timestamp: NOW,
 	seq,
@@ -47,7 +48,7 @@ const CLIMATE: SentMetric[] = [
 
 describe('SparkplugDecoder, of births (Sparkplug 3.0, NBIRTH and DBIRTH),', () => {
 	it('reads their values with the times and units they name', () => {
-		expect(take('hq/NBIRTH/pi-1', nodeBirth())).toBe('no_metric');
+		expect(take('hq/NBIRTH/pi-1', nodeBirth())).toEqual(presence('online', 'hq.pi-1'));
 		expect(candidatesIn(take('hq/DBIRTH/pi-1/hall', { timestamp: NOW, seq: 1, metrics: CLIMATE }))).toEqual([
 			{ sensorId: 'hq.pi-1.hall.Climate', metric: 'temperature', value: 21.5, unit: '°C', observedAt: NOW - 1000 },
 			{ sensorId: 'hq.pi-1.hall.Climate', metric: 'humidity', value: 45, observedAt: NOW },
@@ -169,14 +170,14 @@ describe('SparkplugDecoder, of deaths,', () => {
 
 	it('forgets the aliases of a node at its death, until its next birth', () => {
 		take('hq/NBIRTH/n', nodeBirth(0, 4n, born));
-		expect(take('hq/NDEATH/n', { metrics: [{ name: 'bdSeq', long: 4n }] })).toBe('not_telemetry');
+		expect(take('hq/NDEATH/n', { metrics: [{ name: 'bdSeq', long: 4n }] })).toEqual(presence('offline', 'hq.n'));
 		expect(take('hq/NDATA/n', data(1))).toBe('unknown_alias');
 		expect(requests).toHaveLength(1);
 	});
 
 	it('ignores the death of an earlier session (bdSeq)', () => {
 		take('hq/NBIRTH/n', nodeBirth(0, 5n, born));
-		take('hq/NDEATH/n', { metrics: [{ name: 'bdSeq', long: 4n }] });
+		expect(take('hq/NDEATH/n', { metrics: [{ name: 'bdSeq', long: 4n }] })).toBe('not_telemetry');
 		expect(values(take('hq/NDATA/n', data(1)))).toEqual([['hq.n', 'co2', 400]]);
 		expect(requests).toEqual([]);
 	});
@@ -184,7 +185,7 @@ describe('SparkplugDecoder, of deaths,', () => {
 	it('counts the death of a device in the sequence, and forgets its aliases', () => {
 		take('hq/NBIRTH/n', nodeBirth());
 		take('hq/DBIRTH/n/d', { seq: 1, metrics: born });
-		expect(take('hq/DDEATH/n/d', { seq: 2 })).toBe('not_telemetry');
+		expect(take('hq/DDEATH/n/d', { seq: 2 })).toEqual(presence('offline', 'hq.n.d'));
 		expect(take('hq/DDATA/n/d', data(3))).toBe('unknown_alias');
 	});
 });

@@ -1,6 +1,7 @@
 /** The decoder of Sparkplug B, which keeps the aliases of each edge node. */
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Decoder, Decoding, Message, NoReading } from '../message/decoder.ts';
+import type { Presence } from '../message/presence.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import {
@@ -38,6 +39,8 @@ const MAX_NODES = 1000;
 const MAX_METRICS = 10_000;
 /** Shortest time between two requests: a node that is asked too often would only send births. */
 const REBIRTH_INTERVAL_MS = 10_000;
+/** While a birth is put together, so much time may pass. */
+const BIRTH_MS = 1000;
 /** Quality code of a good value. */
 const GOOD = 192;
 
@@ -85,7 +88,7 @@ export class SparkplugDecoder implements Decoder {
 		const payload = readSparkplug(message.raw);
 		// Keyed by sender too: any client may publish a birth, and it must not change the aliases of another client's node.
 		const node = this.#node(`${message.sender} ${group}/${nodeId}`);
-		if (type === 'NDEATH') return applyDeath(node, payload);
+		if (type === 'NDEATH') return applyDeath(node, payload, sensorIdFrom(group, nodeId));
 		const missed = advanceSequence(node, type, payload.seq);
 		if (type === 'DDEATH') forgetDevice(node, device);
 		else if (type.endsWith('BIRTH')) applyBirth(node, type, device, payload);
@@ -95,10 +98,12 @@ export class SparkplugDecoder implements Decoder {
 			{ device, owner: [group, nodeId, device], receivedAt: message.receivedAt },
 			this.#vocabulary,
 		);
+		if (type.endsWith('BIRTH')) for (const each of readings) each.restated = restatedIn(payload, each.index);
 		if (missed || unknown || !node.born)
 			this.#requestRebirth(node, `spBv1.0/${group}/NCMD/${nodeId}`, message.receivedAt);
+		if (type === 'DDEATH') return presence('offline', sensorIdFrom(group, nodeId, device));
 		if (readings.length > 0) return readings;
-		if (type === 'DDEATH') return 'not_telemetry';
+		if (type.endsWith('BIRTH')) return presence('online', sensorIdFrom(group, nodeId, device));
 		return unknown ? 'unknown_alias' : 'no_metric';
 	}
 
@@ -156,15 +161,28 @@ function forgetDevice(node: EdgeNode, device: string | undefined): void {
 }
 
 /** Ends the node's session, unless the last will is that of an earlier session (another `bdSeq`). */
-function applyDeath(node: EdgeNode, payload: SparkplugPayload): NoReading {
+function applyDeath(node: EdgeNode, payload: SparkplugPayload, owner: string): NoReading | Presence {
 	const bdSeq = bdSeqOf(payload);
-	if (node.bdSeq === undefined || bdSeq === undefined || bdSeq === node.bdSeq) {
-		node.born = false;
-		node.nextSeq = undefined;
-		node.aliases.clear();
-		node.names.clear();
-	}
-	return 'not_telemetry';
+	if (node.bdSeq !== undefined && bdSeq !== undefined && bdSeq !== node.bdSeq) return 'not_telemetry';
+	node.born = false;
+	node.nextSeq = undefined;
+	node.aliases.clear();
+	node.names.clear();
+	return presence('offline', owner);
+}
+
+/**
+ * Births state the values of all metrics, with the time of each or with that of the birth (Sparkplug 3.0, "Metrics in
+ * births").
+ */
+function restatedIn({ timestamp, metrics }: SparkplugPayload, index: number): 'dated' | 'undated' {
+	const own = metrics[index]?.timestamp;
+	return own !== undefined && own < (timestamp ?? Number.POSITIVE_INFINITY) - BIRTH_MS ? 'dated' : 'undated';
+}
+
+/** That an edge node or a device came or went, with all sensors behind it. */
+function presence(state: Presence['state'], owner: string): Presence {
+	return { state, of: { kind: 'sensor', ids: [owner], below: true } };
 }
 
 function bdSeqOf({ metrics }: SparkplugPayload): number | undefined {

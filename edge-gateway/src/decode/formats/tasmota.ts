@@ -51,8 +51,9 @@ export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_I
 	const telemetry = jsonObject(message);
 	const device = message.name?.replace(/(^|\/)SENSOR$/, '') || levels.slice(-2, -1)[0];
 	const time = textMember(telemetry, 'Time');
-	// Without an offset the time is the device's local time, whose zone the message does not name.
-	const observedAt = time !== undefined && ZONED.test(time) ? { observedAt: time } : {};
+	// Without an offset the time is the device's local time, whose zone the message does not name; the rule may.
+	const isTime = time !== undefined && (message.timeZone !== undefined || ZONED.test(time));
+	const observedAt = isTime ? { observedAt: time } : {};
 	const read = (sensor: JsonObject, table: VendorTable, id: string) =>
 		candidatesOf(sensor, vocabulary.table(table), { sensorId: id, ...observedAt }).map((decoded) =>
 			withUnit(decoded, telemetry),

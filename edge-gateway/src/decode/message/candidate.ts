@@ -8,6 +8,11 @@ export type Candidate = Record<string, unknown>;
 export interface Decoded {
 	candidate: Candidate;
 	index: number;
+	/**
+	 * The message states what holds, and says again what it said before: crossings in it are news only if their own time
+	 * (`dated`) is. `undated`: they have none.
+	 */
+	restated?: 'dated' | 'undated';
 }
 
 /** What the topic or the port's configuration already names. A payload that contradicts it is refused. */
@@ -18,6 +23,8 @@ export interface FrameContext {
 	roomId?: string;
 	/** The sender's only sensor, for formats that need not name one. */
 	onlySensorId?: string;
+	/** IANA name of the zone of times without an offset. */
+	timeZone?: string;
 }
 
 /** A frame that violates its format. `index` is the reading's index in a batch. */

@@ -1,5 +1,6 @@
 /** The interface of a decoder: the message it gets, and its result. */
 import type { Decoded } from './candidate.ts';
+import type { Presence } from './presence.ts';
 
 /** A message as the decoder gets it. */
 export interface Message {
@@ -13,6 +14,8 @@ export interface Message {
 	name: string | undefined;
 	/** Epoch ms. */
 	receivedAt: number;
+	/** IANA name of the zone of times without an offset, if the rule has one. */
+	timeZone?: string | undefined;
 }
 
 /** Why a valid message holds no reading. */
@@ -25,8 +28,8 @@ export const NO_READING = {
 /** A reason from `NO_READING`. */
 export type NoReading = keyof typeof NO_READING;
 
-/** The readings of a message, at least one; or why it holds none. */
-export type Decoding = Decoded[] | NoReading;
+/** The readings of a message, at least one; or why it holds none; or whose coming and going it tells of. */
+export type Decoding = Decoded[] | NoReading | Presence;
 
 /**
  * Decodes messages of one format. Called in the order in which each sender's messages arrive; may keep state and may

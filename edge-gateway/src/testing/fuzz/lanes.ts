@@ -227,7 +227,8 @@ export function decoderLanes(): Lane[] {
 						name: 'dev',
 						receivedAt: Date.UTC(2026, 10, 22),
 					});
-					if (typeof decoding !== 'string' && !(Array.isArray(decoding) && decoding.length > 0))
+					const isReadings = Array.isArray(decoding) && decoding.length > 0;
+					if (typeof decoding !== 'string' && !isReadings && !('state' in decoding))
 						throw new Error(`${name} decoded neither readings nor a reason`);
 				} catch (error) {
 					if (!['DecodeError', 'CrowdVisionError'].includes((error as Error).constructor.name)) throw error;

@@ -24,6 +24,10 @@ export const VERDICTS = {
 		means: 'It was decoded, but contains no reading.',
 		todo: 'Nothing, unless it should contain one: then check its decoder or mapping.',
 	},
+	presence: {
+		means: 'It reports that a device is online or offline, and its sensors are shown so.',
+		todo: 'Nothing. A sensor that is offline is online again with the birth of its device, or with its next reading.',
+	},
 	invalid_reading: { means: 'A value in it breaks a rule.', todo: 'Correct what the reason names.' },
 	unknown_device: {
 		means: 'It does not name its room, and the sensor is not registered: the sensor is quarantined.',
