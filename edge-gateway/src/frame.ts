@@ -24,6 +24,8 @@ export interface Frame {
 	decoding?: Decoding;
 	/** The content type, if the source states one. */
 	contentType?: string;
+	/** A retained message, which may have been sent before. */
+	retained?: boolean;
 	/** When it was received, epoch ms; default: now. */
 	receivedAt?: number;
 	/** The entry of the rejected list that this frame replays. */

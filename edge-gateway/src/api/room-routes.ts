@@ -4,6 +4,7 @@ import {
 	type CountChange,
 	CrowdVisionError,
 	correctionRequest,
+	type Proposal,
 	ROLES,
 	weightIn,
 } from '@crowdvision/contracts';
@@ -19,6 +20,7 @@ import {
 } from '@crowdvision/service-kit';
 import type { Adjustments } from '../occupancy/adjustments.ts';
 import type { AuditTrail } from '../occupancy/audit-trail.ts';
+import type { Occupancy } from '../occupancy/occupancy.ts';
 import type { Registry } from '../registry.ts';
 
 /** `/rooms/{buildingId}/{roomId}`: correcting a room's count, and its audit. For staff of the building's domains. */
@@ -29,7 +31,14 @@ export function addRoomRoutes(
 		registry,
 		trail,
 		adjustments,
-	}: { tokens: Tokens; registry: Registry; trail: AuditTrail; adjustments: Adjustments },
+		occupancy,
+	}: {
+		tokens: Tokens;
+		registry: Registry;
+		trail: AuditTrail;
+		adjustments: Adjustments;
+		occupancy: Pick<Occupancy, 'proposals'>;
+	},
 ): void {
 	const guard = requireAccount(tokens);
 
@@ -44,7 +53,8 @@ export function addRoomRoutes(
 	router.get('/rooms/:buildingId/:roomId/audit', guard, (request, response) => {
 		const { buildingId, roomId } = roomOf(request, registry);
 		const changes: CountChange[] = trail.of(buildingId, roomId, limitOf(request));
-		response.json({ changes });
+		const proposals: Proposal[] = occupancy.proposals(buildingId, roomId);
+		response.json({ changes, proposals });
 	});
 }
 

@@ -60,7 +60,8 @@ export function openOperations(
 		devices,
 		troubles: () => [troubles.mqtt(), troubles.serial(), troubles.log(), ...catalog.troubles()],
 	});
-	const explainer = new Explainer({ log, registry, rejected, recorder, trace, ...connections });
+	const proposals = (buildingId: string, roomId: string) => rooms.occupancy.proposals(buildingId, roomId);
+	const explainer = new Explainer({ log, registry, rejected, recorder, trace, proposals, ...connections });
 	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined });
 	const configuration = new FollowedConfiguration(config);
 	const dryRun = new DryRun({ registry, adoptions, clock });

@@ -3,6 +3,7 @@ import { isDoorMetric } from '@crowdvision/contracts';
 import type { CountedFields } from '../normalize/reading-encoder.ts';
 import { type RoomEffect, roomEffectsOf } from '../occupancy/doors.ts';
 import type { Applied, Occupancy } from '../occupancy/occupancy.ts';
+import { crossedAt, startedAt } from '../occupancy/room-count.ts';
 import type { Checked } from './reading-validator.ts';
 
 /** A door's reading as it changed the count of one room. */
@@ -33,16 +34,15 @@ export function countPeople(
 	offset: number,
 	receivedAt: number,
 ): RoomChange {
-	const { sensorId, boot } = item.incoming;
+	const { sensorId, seq, boot, uptime } = item.incoming;
 	const isTotal = item.door?.cumulative;
-	// A device's clock may run ahead, but what it reports has happened all the same.
-	const crossing = { door: sensorId, direction, at: Math.min(item.observedAt, receivedAt) };
+	const crossing = { door: sensorId, direction, seq, boot, ...crossedAt(item, receivedAt) };
 	const applied = occupancy.apply(
 		item.buildingId,
 		roomId,
 		isTotal
-			? { ...crossing, kind: 'total', total: item.value, boot }
-			: { ...crossing, kind: 'crossings', count: item.value, receivedAt },
+			? { ...crossing, kind: 'total', total: item.value, startedAt: startedAt(receivedAt, uptime) }
+			: { ...crossing, kind: 'crossings', count: item.value, receivedAt, restated: item.restated },
 		{ offset, receivedAt },
 	);
 	const { count, detected, clamped, interval } = applied;

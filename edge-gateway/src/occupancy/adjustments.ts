@@ -44,6 +44,7 @@ export class Adjustments {
 	readonly #occupancy: Occupancy;
 	readonly #encoder: ReadingEncoder;
 	readonly #gatewayId: string;
+	readonly #freshFor: (room: RoomId) => number;
 
 	constructor(parts: {
 		log: Log;
@@ -51,12 +52,15 @@ export class Adjustments {
 		occupancy: Occupancy;
 		ledger: Ledger;
 		gatewayId: string;
+		/** How long the count of a room counts as current, in ms. */
+		freshFor: (room: RoomId) => number;
 	}) {
 		this.#log = parts.log;
 		this.#clock = parts.clock;
 		this.#ledger = parts.ledger;
 		this.#occupancy = parts.occupancy;
 		this.#gatewayId = parts.gatewayId;
+		this.#freshFor = parts.freshFor;
 		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
 	}
 
@@ -126,6 +130,7 @@ export class Adjustments {
 				receivedAt: now,
 				transport: 'http',
 				timeQuality: this.#clock.quality,
+				freshFor: this.#freshFor({ buildingId, roomId }),
 				era: this.#clock.era,
 				seq: undefined,
 				boot: undefined,

@@ -24,7 +24,7 @@ const MAX_RECENT = 100;
 const MAX_NOTABLE = 100;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Causes of ordinary changes; all others are notable. */
-const ORDINARY: ReadonlySet<CountCause> = new Set(['crossings', 'first', 'late']);
+const ORDINARY: ReadonlySet<CountCause> = new Set(['crossings', 'first', 'late', 'repeat']);
 
 /** The recorded changes of one room, newest last: the recent ordinary ones, and the notable ones for longer. */
 interface RoomHistory {
@@ -103,6 +103,20 @@ export class AuditTrail {
 		{ offset, receivedAt, details, again = false }: ChangeRecord,
 	): void {
 		const cause: CountCause = change.kind === 'known' ? change.why : (effect.detected ?? 'crossings');
+		const { seemsSwapped, count } = effect;
+		if (seemsSwapped !== undefined) {
+			const { at } = change;
+			const unchanged = { before: count, after: count, interval: effect.interval };
+			const id = `${this.#logId}-${offset}`;
+			this.#keep(buildingId, roomId, {
+				id,
+				at,
+				receivedAt,
+				cause: 'seems-swapped',
+				sensorId: seemsSwapped,
+				...unchanged,
+			});
+		}
 		const recorded: CountChange = {
 			id: `${this.#logId}-${offset}`,
 			at: change.at,
@@ -119,19 +133,21 @@ export class AuditTrail {
 		if (!again && effect.clamped > 0) this.#count('clamped');
 		// A reading without crossings changes nothing.
 		if (cause === 'crossings' && effect.in === 0 && effect.out === 0) return;
+		this.#keep(buildingId, roomId, recorded);
+	}
+
+	/** Ordinary changes in memory, notable ones on disk, each once. */
+	#keep(buildingId: string, roomId: string, change: CountChange): void {
 		const room = this.#room(buildingId, roomId);
-		if (ORDINARY.has(cause)) {
-			push(room.recent, recorded, MAX_RECENT);
+		if (ORDINARY.has(change.cause)) {
+			push(room.recent, change, MAX_RECENT);
 			return;
 		}
-		if (room.notable.some(({ id }) => id === recorded.id)) return;
-		push(room.notable, recorded, MAX_NOTABLE);
-		this.#onNotable(buildingId, roomId, recorded);
-		this.#log
-			.append([
-				{ payload: JSON.stringify({ buildingId, roomId, change: recorded } satisfies StoredChange), at: receivedAt },
-			])
-			.catch(() => undefined);
+		if (room.notable.some(({ id, cause }) => id === change.id && cause === change.cause)) return;
+		push(room.notable, change, MAX_NOTABLE);
+		this.#onNotable(buildingId, roomId, change);
+		const payload = JSON.stringify({ buildingId, roomId, change } satisfies StoredChange);
+		this.#log.append([{ payload, at: change.receivedAt }]).catch(() => undefined);
 	}
 
 	/** The last changes of a room's count, newest first. */

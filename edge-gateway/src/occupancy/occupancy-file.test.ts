@@ -90,6 +90,7 @@ describe('OccupancyFile', () => {
 				clock,
 				ledger: new Ledger(),
 				zoneOf: () => undefined,
+				freshFor: () => 300_000,
 				logger: createLogger('test', 'silent'),
 			});
 		const play = async (rooms: OpenOccupancy, log: Log, all: (DoorReading | KnownCount)[]) => {
@@ -164,6 +165,7 @@ describe('OccupancyFile', () => {
 			clock,
 			ledger: new Ledger(),
 			zoneOf: () => undefined,
+			freshFor: () => 300_000,
 			logger: createLogger('test', 'silent'),
 		});
 		expect(rooms.occupancy.room('b', 'hall')).toMatchObject({ count: 7, interval: { low: 7, high: 7 } });
@@ -193,6 +195,7 @@ describe('OccupancyFile', () => {
 			clock,
 			ledger: new Ledger(),
 			zoneOf: () => undefined,
+			freshFor: () => 300_000,
 			logger: createLogger('test', 'silent'),
 		});
 		const { count, interval } = rooms.occupancy.room('b', 'hall')!;

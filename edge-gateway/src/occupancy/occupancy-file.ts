@@ -3,7 +3,7 @@ import type { Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log, type LogRecord } from '@crowdvision/log';
 import type { ChangeRecord } from './audit-trail.ts';
 import type { Occupancy } from './occupancy.ts';
-import { type Change, newRoomCount, type RoomCount } from './room-count.ts';
+import { type Change, crossedAt, newRoomCount, type RoomCount, startedAt } from './room-count.ts';
 
 /** The file on disk. */
 interface StoredRooms {
@@ -83,10 +83,10 @@ export class OccupancyFile {
 
 /** Applies a record of the log to the rooms. */
 function replay(occupancy: Occupancy, { offset, payload }: LogRecord): void {
-	const { sensorId, buildingId, roomId, value, observedAt, receivedAt, boot, crossings, adjustment, interval } =
-		JSON.parse(payload.toString()) as Reading;
+	const reading = JSON.parse(payload.toString()) as Reading;
+	const { sensorId, buildingId, roomId, value, receivedAt, crossings, adjustment, interval } = reading;
 	const record: ChangeRecord = { offset, receivedAt, again: true };
-	const at = Math.min(observedAt, receivedAt);
+	const { at } = crossedAt(reading, receivedAt);
 	if (adjustment) {
 		const { kind: why, reason } = adjustment;
 		const details = why === 'correction' ? { by: sensorId.slice(sensorId.indexOf(':') + 1) } : reason && { reason };
@@ -99,7 +99,7 @@ function replay(occupancy: Occupancy, { offset, payload }: LogRecord): void {
 		return;
 	}
 	if (!crossings) return;
-	const changes = changesOf({ door: sensorId, at, receivedAt, boot }, crossings);
+	const changes = changesOf(reading, crossings);
 	// A room without a state was empty before this record, unless the checkpoint that contained it is lost.
 	const isForgotten =
 		!occupancy.room(buildingId, roomId) && crossings.in - crossings.out !== value && crossings.clamped === undefined;
@@ -111,19 +111,21 @@ function replay(occupancy: Occupancy, { offset, payload }: LogRecord): void {
 
 /** The changes that a door's record made. */
 function changesOf(
-	{ door, at, receivedAt, boot }: { door: string; at: number; receivedAt: number; boot: string | undefined },
-	crossings: NonNullable<Reading['crossings']>,
+	reading: Reading,
+	{ in: came, out: went, totalIn, totalOut, detected }: NonNullable<Reading['crossings']>,
 ): Change[] {
-	const { totalIn, totalOut } = crossings;
+	const { sensorId: door, receivedAt, seq, boot, uptime } = reading;
+	const crossing = { door, seq, boot, ...crossedAt(reading, receivedAt) };
+	const total = { ...crossing, kind: 'total' as const, startedAt: startedAt(receivedAt, uptime) };
 	const changes: Change[] = [];
-	if (totalIn !== undefined) changes.push({ kind: 'total', door, direction: 'in', total: totalIn, boot, at });
-	if (totalOut !== undefined) changes.push({ kind: 'total', door, direction: 'out', total: totalOut, boot, at });
+	if (totalIn !== undefined) changes.push({ ...total, direction: 'in', total: totalIn });
+	if (totalOut !== undefined) changes.push({ ...total, direction: 'out', total: totalOut });
 	if (changes.length > 0) return changes;
+	const known = detected === 'late' || detected === 'repeat' ? { known: detected } : {};
+	const since = { ...crossing, kind: 'crossings' as const, receivedAt, ...known };
 	// A reading without crossings is a change too: it makes the room known.
-	if (crossings.in > 0 || crossings.out === 0)
-		changes.push({ kind: 'crossings', door, direction: 'in', count: crossings.in, at, receivedAt });
-	if (crossings.out > 0)
-		changes.push({ kind: 'crossings', door, direction: 'out', count: crossings.out, at, receivedAt });
+	if (came > 0 || went === 0) changes.push({ ...since, direction: 'in', count: came });
+	if (went > 0) changes.push({ ...since, direction: 'out', count: went });
 	return changes;
 }
 

@@ -196,6 +196,35 @@ describe('Occupancy', () => {
 		expect(apply(occupancy, { ...crossing(3), at: 6000 } as Change)).toMatchObject({ count: 3, in: 3 });
 	});
 });
+describe('P13 right in meaning: the count of a room whose door counts from its start', () => {
+	const total = (value: number, minute: number, way: 'in' | 'out' = 'in'): Change => ({
+		...{ kind: 'total', door: 'total', direction: way, total: value, boot: undefined, at: minute * 60_000 },
+	});
+	const lifelong = new Doors({ doors: [{ sensorId: 'total', counter: 'cumulative', bias: 0, missRate: 0 }] });
+
+	it('counts nobody for the third of 990, 1000, 998 and 1003, and three to five for the fourth', () => {
+		const occupancy = new Occupancy(lifelong);
+		const effects = [990, 1000, 998, 1003].map((value, n) => apply(occupancy, total(value, 10 * n)));
+		expect(effects.map(({ in: entered, count, detected }) => [entered, count, detected])).toEqual([
+			[0, 0, 'first'],
+			[10, 10, undefined],
+			[0, 10, 'unsure'],
+			[3, 13, undefined],
+		]);
+		expect(effects[2]!.interval).toEqual({ low: 10, high: 10 });
+		expect(effects[3]!.interval).toEqual({ low: 13, high: 15 });
+	});
+
+	it('may be lower where those who left are in doubt, and is sure again when the count is known', () => {
+		const occupancy = new Occupancy(lifelong);
+		apply(occupancy, { kind: 'known', why: 'correction', count: 40, at: 0 });
+		for (const [n, value] of [990, 1000, 998, 1003].entries()) apply(occupancy, total(value, 10 * n, 'out'));
+		expect(occupancy.room('b', 'r')!.interval).toEqual({ low: 25, high: 27 });
+		expect(occupancy.count('b', 'r')).toBe(27);
+		apply(occupancy, { kind: 'known', why: 'correction', count: 26, at: 3600_000 });
+		expect(occupancy.room('b', 'r')!.interval).toEqual({ low: 26, high: 26 });
+	});
+});
 
 describe('Occupancy, with ever new rooms,', () => {
 	it('counts a bounded number: forgets empty rooms first, then rooms of the building with the most', () => {

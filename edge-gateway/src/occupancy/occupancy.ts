@@ -1,7 +1,8 @@
 /** Counts the people in each room, with changes that can be undone until they are stored. */
-import type { Interval } from '@crowdvision/contracts';
+import type { Interval, Proposal } from '@crowdvision/contracts';
 import type { AuditTrail, ChangeRecord } from './audit-trail.ts';
 import { Doors } from './doors.ts';
+import { turnedRound } from './orientation.ts';
 import { type Change, type Effect, MAX_ROOMS, newRoomCount, type RoomCount, step } from './room-count.ts';
 
 /** A change that is not yet on disk. */
@@ -57,6 +58,12 @@ export class Occupancy {
 	/** People in a room; undefined if no door of it has ever sent. */
 	count(buildingId: string, roomId: string): number | undefined {
 		return this.room(buildingId, roomId)?.count;
+	}
+
+	/** What the readings of a room's doors suggest to configure. */
+	proposals(buildingId: string, roomId: string): Proposal[] {
+		const { orientation } = this.room(buildingId, roomId) ?? {};
+		return orientation ? turnedRound(orientation).map(proposalToTurn) : [];
 	}
 
 	/** All rooms that are counted. */
@@ -191,4 +198,15 @@ function startOf({ pending }: Room): number {
 /** The key of a room; place ids hold no slash. */
 function key(buildingId: string, roomId: string): string {
 	return `${buildingId}/${roomId}`;
+}
+
+function proposalToTurn(sensorId: string): Proposal {
+	return {
+		kind: 'swapped',
+		sensorId,
+		text:
+			`The door "${sensorId}" seems to be mounted the wrong way round: as it counts, the room is fullest when nobody ` +
+			'has crossed for hours, and with its ins and outs exchanged it is emptiest then.',
+		configuration: `occupancy:\n  doors:\n    - {sensorId: ${JSON.stringify(sensorId)}, swapped: true}\n`,
+	};
 }

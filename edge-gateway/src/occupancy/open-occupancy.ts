@@ -34,9 +34,11 @@ export function openOccupancy(parts: {
 	zoneOf: (buildingId: string) => string | undefined;
 	clock: Pick<Clock, 'now' | 'quality' | 'era'>;
 	ledger: Ledger;
+	/** How long the count of a room counts as current, in ms. */
+	freshFor: (room: { buildingId: string; roomId: string }) => number;
 	logger: Logger;
 }): Promise<OpenOccupancy> {
-	const { config, gatewayId, dir, log, worker, clock, ledger, zoneOf, logger } = parts;
+	const { config, gatewayId, dir, log, worker, clock, ledger, zoneOf, freshFor, logger } = parts;
 	const lifecycle = new Lifecycle(logger);
 	return lifecycle.stopOnFailure(async () => {
 		const trail = await AuditTrail.open({
@@ -51,7 +53,7 @@ export function openOccupancy(parts: {
 		const occupancy = new Occupancy(new Doors(config), trail);
 		const file = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
 		lifecycle.onStop('rooms', () => file.close());
-		const adjustments = new Adjustments({ log, clock, occupancy, ledger, gatewayId });
+		const adjustments = new Adjustments({ log, clock, occupancy, ledger, gatewayId, freshFor });
 		const zeroing = new Zeroing({ config, occupancy, adjustments, zoneOf, clock, logger });
 		lifecycle.onStop('zeroing', () => zeroing.stop());
 		return {

@@ -31,6 +31,7 @@ async function openRooms(config: OccupancyConfig, now: string, copyOf?: string) 
 		log,
 		worker,
 		zoneOf: (buildingId) => zones[buildingId],
+		freshFor: () => 300_000,
 		clock,
 		ledger,
 		logger: createLogger('test', 'silent'),

@@ -2,9 +2,9 @@
 import type { Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
 import { milliseconds } from '../measures.ts';
+import { lastAtLocalTime } from '../normalize/local-time.ts';
 import { filled } from '../options.ts';
 import type { Adjustments } from './adjustments.ts';
-import { lastAtLocalTime } from './local-time.ts';
 import type { Occupancy } from './occupancy.ts';
 import { OccupancyConfig } from './occupancy-config.ts';
 import type { RoomCount } from './room-count.ts';

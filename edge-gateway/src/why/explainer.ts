@@ -57,7 +57,7 @@ export class Explainer {
 			question,
 			verdict,
 			text: newest?.text ?? none,
-			hint: VERDICTS[verdict].todo,
+			hint: newest?.todo ?? VERDICTS[verdict].todo,
 			troubles: this.#parts.troubles(about),
 			messages,
 		};

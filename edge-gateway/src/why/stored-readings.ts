@@ -1,9 +1,10 @@
 /** Finds readings in the log, and reports where they were delivered. */
-import type { Reading, StageReport } from '@crowdvision/contracts';
+import type { Proposal, Reading, StageReport } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
 import type { MessageReport, Question } from './explanation.ts';
 import { iso, stage } from './message-report.ts';
+import { remarksOn } from './remarks.ts';
 
 /** How many of the newest readings in the log are searched. */
 export const SEARCHED_READINGS = 50_000;
@@ -13,6 +14,8 @@ const PAGE_BYTES = 16 * 1024 * 1024;
 /** What the reports of stored readings are made from. */
 export interface StoredReadingParts extends DeliveryParts {
 	registry: Pick<Registry, 'building'>;
+	/** What the readings of a room's doors suggest to configure. */
+	proposals: (buildingId: string, roomId: string) => Proposal[];
 }
 
 /**
@@ -55,13 +58,22 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 		stage('judged', 'ok', 'new'),
 		stage('stored', 'ok', `as ${id}`),
 	];
+	const remarks = remarksOn(reading);
+	for (const proposal of parts.proposals(buildingId, roomId)) {
+		if (proposal.sensorId !== sensorId) continue;
+		remarks.push({ text: proposal.text, todo: `If it is, add to gateway.yaml:\n${proposal.configuration}` });
+	}
+	const todo = remarks.flatMap((remark) => remark.todo ?? []);
 	return {
 		at: receivedAt,
 		transport,
 		sensorId,
 		id,
 		verdict,
-		text: `${metric} ${value} ${unit}, received ${iso(receivedAt)}: ${text}`,
+		text: [`${metric} ${value} ${unit}, received ${iso(receivedAt)}: ${text}`, ...remarks.map((one) => one.text)].join(
+			'; ',
+		),
+		...(todo.length > 0 && { todo: [...new Set(todo)].join(' ') }),
 		stages: [...before, ...stages],
 		domains: parts.registry.building(buildingId)?.domains ?? [],
 	};

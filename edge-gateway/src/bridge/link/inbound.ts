@@ -60,7 +60,7 @@ export class Inbound {
 		if (await this.#wentRound(topic, rule, payload)) return 'loop';
 		const publication = publicationOf(topic, this.#parts.decodeBy(topic));
 		if (publication.kind === 'telemetry' && payload.length > 0) {
-			const dropped = await this.#deliver(topic, payload, publication);
+			const dropped = await this.#deliver(topic, payload, publication, packet.retain);
 			if (dropped) return dropped;
 		}
 		// Readings are never retained: the log has them.
@@ -95,6 +95,7 @@ export class Inbound {
 		topic: string,
 		raw: Buffer,
 		{ context, decodeBy }: Pick<Frame, 'context' | 'decodeBy'>,
+		retained: boolean,
 	): Promise<DropReason | undefined> {
 		const { link, deliver, logId } = this.#parts;
 		const sender = {
@@ -105,6 +106,8 @@ export class Inbound {
 			bridge: link.name,
 		};
 		const frame: Frame = { transport: 'mqtt', source: topic, sender, context, raw, decodeBy };
+		// What the remote keeps comes again whenever we connect.
+		if (retained) frame.retained = true;
 		if (!decodeBy && this.#identify(frame, logId) === 'own') return 'echo';
 		try {
 			await deliver(frame);

@@ -2,8 +2,11 @@ import Type, { type Static } from 'typebox';
 import { validator } from '../validator.ts';
 import { DOOR_EVENTS, Interval } from './reading.ts';
 
-/** Why a room's count changed. `crossings`: people came and went; for the others of a door see DOOR_EVENTS. */
-export const COUNT_CAUSES = ['crossings', ...DOOR_EVENTS, 'zeroing', 'correction'] as const;
+/**
+ * Why a room's count changed. `crossings`: people came and went; for the others of a door see DOOR_EVENTS.
+ * `seems-swapped`: nothing changed, but the door seems to be mounted the wrong way round.
+ */
+export const COUNT_CAUSES = ['crossings', ...DOOR_EVENTS, 'zeroing', 'correction', 'seems-swapped'] as const;
 export type CountCause = (typeof COUNT_CAUSES)[number];
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
@@ -48,3 +51,12 @@ export const Corrected = Type.Object({
 	interval: Interval,
 });
 export type Corrected = Static<typeof Corrected>;
+
+/** What the gateway proposes to configure, and never applies by itself. */
+export const Proposal = Type.Object({
+	kind: Type.Enum(['swapped'], { description: 'swapped: the ins of the door are outs' }),
+	sensorId: Type.String({ description: 'the door' }),
+	text: Type.String({ description: 'why, in plain words' }),
+	configuration: Type.String({ description: 'to paste into gateway.yaml' }),
+});
+export type Proposal = Static<typeof Proposal>;
