@@ -84,6 +84,11 @@ const INSTEAD = new Set([
 	'sources.serial.glob',
 	'sources.serial.usb',
 	'decoders.contentType',
+	'decoders.path',
+	'decoders.codec',
+	'decoders.fPort',
+	'decoders.variables',
+	'decoders.rename',
 	...['urls', 'passwordFile', 'token', 'tokenFile', 'lazy', 'schedule'].map((key) => `bridges.${key}`),
 ]);
 
