@@ -25,6 +25,7 @@ import {
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './configuration/gateway-config.ts';
 import { type StartedConfiguration, startConfiguration } from './configuration/start.ts';
+import { check } from './control/check-command.ts';
 import { adoptSensor, listDevices } from './control/device-commands.ts';
 import { dryRun } from './control/dry-run-command.ts';
 import { why } from './control/why-command.ts';
@@ -125,7 +126,7 @@ await runMain(async () => {
 	if (command === undefined) return run(startConfiguration(process.env));
 	if (command === 'dry-run') return void process.stdout.write(await dryRun(process.env, options));
 	const config = readGatewayConfig(process.env);
-	if (command === 'check') return void process.stdout.write('the configuration is valid\n');
+	if (command === 'check') return void process.stdout.write(await check(config));
 	if (command === 'why') return void process.stdout.write(await why(config.dataDir, options));
 	if (command === 'devices') return void process.stdout.write(await listDevices(config.dataDir, options));
 	if (command === 'adopt') return void process.stdout.write(await adoptSensor(config.dataDir, options));

@@ -15,7 +15,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	limits: '',
 	ledger: '',
 	normalize: 'registry.ts',
-	access: 'registry.ts limits normalize',
+	access: 'registry.ts normalize',
 	devices: 'measures.ts payload.ts registry.ts normalize',
 	downlink: 'options.ts limits normalize',
 	clock: 'measures.ts options.ts normalize',
@@ -26,7 +26,8 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'decode/people-counters': 'decode/message decode/vendor',
 	'decode/formats': 'decode/lorawan decode/message decode/people-counters decode/vendor',
 	'decode/jsonata': 'decode/formats decode/message',
-	decode: 'measures.ts decode/formats decode/jsonata decode/message decode/vendor topics',
+	'decode/codec': 'decode/formats decode/lorawan decode/message decode/vendor',
+	decode: 'measures.ts decode/codec decode/formats decode/jsonata decode/message decode/vendor topics',
 	'frame.ts': 'decode decode/message normalize',
 	occupancy: 'measures.ts options.ts clock ledger normalize',
 	trace: 'measures.ts options.ts payload.ts normalize topics',
@@ -56,7 +57,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 		'decode/message devices downlink home-assistant intake ledger occupancy sources/mqtt/broker ' +
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log normalize rejected topics trace',
-	control: 'configuration rejected topics why',
+	control: 'configuration decode/codec rejected topics why',
 	api: 'registry.ts bridge control devices downlink ledger occupancy rejected sources/replay trace why',
 	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',
 	gateway:

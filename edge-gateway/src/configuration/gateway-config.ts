@@ -6,7 +6,7 @@ import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@cr
 import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
 import type { MetricsConfig } from '../catalog/metrics-config.ts';
 import { type ClockOptions, clockOptions } from '../clock/clock-config.ts';
-import type { DecoderRule } from '../decode/decoder-config.ts';
+import { type LoadedRule, loadRules } from '../decode/decoder-config.ts';
 import type { DevicesConfig } from '../devices/devices-config.ts';
 import { DownlinkConfig } from '../downlink/downlink-config.ts';
 import type { HomeAssistantConfig } from '../home-assistant/home-assistant-config.ts';
@@ -61,7 +61,7 @@ export interface GatewayConfig {
 	/** Folder that stands for `/` where serial ports are looked for. */
 	serialRoot: string;
 	metrics: MetricsConfig;
-	decoders: DecoderRule[];
+	decoders: LoadedRule[];
 	log: { maxBytes: number; maxAgeMs: number; whenFull: WhenFull; commitEveryMs: number };
 	/** How long a change of gateway.yaml is on trial; 0: not at all. */
 	trialSeconds: number;
@@ -137,7 +137,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		serial: file.sources?.serial ?? [],
 		serialRoot: settings.SERIAL_ROOT,
 		metrics: file.metrics ?? [],
-		decoders: file.decoders ?? [],
+		decoders: loadRules(file.decoders ?? []),
 		log: {
 			maxBytes: bytes(log.maxBytes),
 			maxAgeMs: milliseconds(log.maxAge),

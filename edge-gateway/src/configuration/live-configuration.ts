@@ -1,4 +1,5 @@
 /** Follows gateway.yaml while the gateway runs: applies changes, tries them, undoes those that fail. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ConfigurationStatus } from '@crowdvision/contracts';
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
 import type { ConfigurationHistory } from './configuration-history.ts';
@@ -150,7 +151,11 @@ export class LiveConfiguration {
 			this.#status = { ...this.#status, notInForce: error.message };
 			return;
 		}
-		const isRestored = next.text === this.#inForce.text && this.#status.notInForce !== undefined;
+		const isRestored =
+			next.text === this.#inForce.text &&
+			this.#status.notInForce !== undefined &&
+			// Files that are part of the configuration may have changed.
+			isDeepStrictEqual(next.config, this.#inForce.config);
 		if (!isRestored) return this.#apply(next);
 		const { notInForce: _corrected, ...status } = this.#status;
 		this.#status = status;

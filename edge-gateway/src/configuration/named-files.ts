@@ -10,6 +10,7 @@ const FILE_KEYS = new Set([
 	'caFile',
 	'certFile',
 	'keyFile',
+	'codec',
 	'passwordFile',
 	'tokenFile',
 	'usernameFile',

@@ -2,6 +2,7 @@ import { escapeKey, METRIC_KEY, PlaceId, type Problem, SensorId } from '@crowdvi
 import Type, { type Static } from 'typebox';
 import { TimeZoneOption, timeZoneProblem } from '../measures.ts';
 import { filterProblem } from '../topics/topic-filter.ts';
+import { type CodecFile, codecFileProblem, readCodecFile } from './codec/codec-file.ts';
 import { FORMAT_NAMES, RENAMING_FORMATS } from './format-table.ts';
 import { mappingMistake } from './jsonata/jsonata-mapping.ts';
 
@@ -58,6 +59,27 @@ export const DecoderRule = Type.Object(
 					'nothing',
 			}),
 		),
+		codec: Type.Optional(
+			Type.String({
+				minLength: 1,
+				maxLength: 1024,
+				description:
+					"for use: codec. The file with the vendor's payload codec (JavaScript with decodeUplink, as in LoRaWAN's " +
+					'TS013)',
+			}),
+		),
+		fPort: Type.Optional(
+			Type.Integer({
+				minimum: 0,
+				maximum: 255,
+				description: "for use: codec. LoRaWAN's port of bytes that come without a network server; default: 1",
+			}),
+		),
+		variables: Type.Optional(
+			Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 256 }), {
+				description: 'for use: codec. `input.variables` of the codec',
+			}),
+		),
 		rename: Type.Optional(
 			Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Renaming, {
 				description:
@@ -83,6 +105,16 @@ export const DecoderRule = Type.Object(
 	{ ...closed, description: 'The first rule whose topic, path or contentType matches decodes the message' },
 );
 export type DecoderRule = Static<typeof DecoderRule>;
+
+/** A rule with what its files hold: the content counts, also when the file has changed since. */
+export interface LoadedRule extends DecoderRule {
+	codecFile?: CodecFile;
+}
+
+/** Reads the files that rules name. @throws the file system's error */
+export function loadRules(rules: readonly DecoderRule[]): LoadedRule[] {
+	return rules.map((rule) => (rule.codec === undefined ? rule : { ...rule, codecFile: readCodecFile(rule.codec) }));
+}
 
 /** A mistake. For one inside a mapping, `offset` is its position in characters from the start of the text at `path`. */
 export interface DecoderProblem extends Problem {
@@ -116,6 +148,7 @@ function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: s
 		problems.push({ path: `${path}/mapping`, message: 'is required with use: jsonata' });
 	if (use !== 'jsonata' && mapping !== undefined)
 		problems.push({ path: `${path}/mapping`, message: 'is only allowed with use: jsonata' });
+	problems.push(...codecProblems(rule, path));
 	if (rename !== undefined && !(RENAMING_FORMATS as unknown[]).includes(use))
 		problems.push({ path: `${path}/rename`, message: `is only allowed with use: ${RENAMING_FORMATS.join(', ')}` });
 	if (typeof mapping === 'string' && mapping !== '') {
@@ -128,6 +161,18 @@ function ruleProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: s
 			});
 	}
 	return problems;
+}
+
+function codecProblems(rule: Partial<Record<keyof DecoderRule, unknown>>, path: string): DecoderProblem[] {
+	const { use, codec } = rule;
+	if (use !== 'codec')
+		return (['codec', 'fPort', 'variables'] as const)
+			.filter((key) => rule[key] !== undefined)
+			.map((key) => ({ path: `${path}/${key}`, message: 'is only allowed with use: codec' }));
+	if (codec === undefined) return [{ path: `${path}/codec`, message: 'is required with use: codec' }];
+	if (typeof codec !== 'string' || codec === '') return [];
+	const message = codecFileProblem(codec);
+	return message === undefined ? [] : [{ path: `${path}/codec`, message: `(${codec}) ${message}` }];
 }
 
 /** Renamed keys whose metric nobody defines. */

@@ -1,7 +1,9 @@
 /** Opens the decoders of the configured rules, finds the one for a message, and fills in what its rule names. */
 import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
-import type { DecoderRule } from './decoder-config.ts';
+import { CodecRunner } from './codec/codec-runner.ts';
+import { tryCodecs } from './codec/try-codecs.ts';
+import type { LoadedRule } from './decoder-config.ts';
 import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';
 import { SensorsBehindGateways } from './formats/lorawan-presence.ts';
 import type { Publish } from './formats/sparkplug.ts';
@@ -39,6 +41,7 @@ export class Decoders {
 	readonly #publish: Publish;
 	readonly #metrics: MetricLookup;
 	readonly #behind = new SensorsBehindGateways();
+	readonly #codecs = new CodecRunner();
 	/** Keyed by the rule as JSON, so that a rule that stays keeps the state of its decoder. */
 	#open = new Map<string, ActiveRule>();
 	#byTopic: { filter: string; rule: ActiveRule }[] = [];
@@ -46,7 +49,7 @@ export class Decoders {
 	#byPath = new Map<string, ActiveRule>();
 	#generation = 0;
 
-	constructor(rules: readonly DecoderRule[], publish: Publish, metrics: MetricLookup = BUILT_IN_METRICS) {
+	constructor(rules: readonly LoadedRule[], publish: Publish, metrics: MetricLookup = BUILT_IN_METRICS) {
 		this.#publish = publish;
 		this.#metrics = metrics;
 		this.#use(rules);
@@ -57,9 +60,17 @@ export class Decoders {
 		return this.#generation;
 	}
 
-	/** Replaces the rules. Resolves when the decoders that are no longer used are closed. */
-	async update(rules: readonly DecoderRule[]): Promise<void> {
+	/**
+	 * Replaces the rules. Resolves when the decoders that are no longer used are closed.
+	 * @throws SettingsError, with nothing changed, if a new codec does not load
+	 */
+	async update(rules: readonly LoadedRule[]): Promise<void> {
 		const before = this.#open;
+		const added = rules.filter((rule) => !before.has(JSON.stringify(rule)));
+		await tryCodecs(
+			added.flatMap(({ codecFile }) => codecFile ?? []),
+			this.#codecs,
+		);
 		this.#use(rules);
 		this.#generation++;
 		await Promise.all([...before].filter(([key]) => !this.#open.has(key)).map(([, { decoder }]) => decoder.close?.()));
@@ -93,6 +104,11 @@ export class Decoders {
 		return rule && { rule, name: undefined };
 	}
 
+	/** The names of the ways in that rules open. */
+	paths(): string[] {
+		return [...this.#byPath.keys()].toSorted();
+	}
+
 	contentTypes(): string[] {
 		return [...this.#byContentType.keys()];
 	}
@@ -104,11 +120,12 @@ export class Decoders {
 
 	async close(): Promise<void> {
 		await this.update([]);
+		await this.#codecs.close();
 	}
 
-	#use(rules: readonly DecoderRule[]): void {
+	#use(rules: readonly LoadedRule[]): void {
 		const open = new Map<string, ActiveRule>();
-		const get = (rule: DecoderRule): ActiveRule => {
+		const get = (rule: LoadedRule): ActiveRule => {
 			const key = JSON.stringify(rule);
 			const opened = open.get(key) ?? this.#open.get(key) ?? this.#activate(rule);
 			open.set(key, opened);
@@ -117,7 +134,7 @@ export class Decoders {
 		this.#byTopic = rules.flatMap((rule) =>
 			rule.topic === undefined ? [] : [{ filter: rule.topic, rule: get(rule) }],
 		);
-		const contentTypes = Object.entries(CONTENT_TYPES).map(([contentType, use]): DecoderRule => ({ contentType, use }));
+		const contentTypes = Object.entries(CONTENT_TYPES).map(([contentType, use]): LoadedRule => ({ contentType, use }));
 		this.#byContentType = new Map();
 		for (const rule of [...rules, ...contentTypes]) {
 			if (rule.contentType !== undefined && !this.#byContentType.has(rule.contentType))
@@ -130,13 +147,22 @@ export class Decoders {
 		this.#open = open;
 	}
 
-	#activate(rule: DecoderRule): ActiveRule {
-		const { topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS, timeZone } = rule;
+	#activate(loaded: LoadedRule): ActiveRule {
+		const { topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS, timeZone } = loaded;
+		const { codecFile, fPort = 1, variables = {} } = loaded;
+		const codec = codecFile && { codec: codecFile, fPort, variables };
 		const vocabulary = new Vocabulary({ rename, metrics: this.#metrics });
 		return {
 			name: topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`),
 			use,
-			decoder: FORMATS[use].open({ mapping, publish: this.#publish, vocabulary, behind: this.#behind }),
+			decoder: FORMATS[use].open({
+				mapping,
+				publish: this.#publish,
+				vocabulary,
+				behind: this.#behind,
+				codec,
+				runner: this.#codecs,
+			}),
 			defaults,
 			timeZone,
 		};

@@ -9,7 +9,7 @@ import { BUILT_IN } from './vendor/vocabulary.ts';
 
 const open = (format: FormatName): Decoder =>
 	FORMATS[format].open({ mapping: '', publish: async () => undefined, vocabulary: BUILT_IN });
-const formats = Object.entries(VENDOR_MESSAGES) as [Exclude<FormatName, 'jsonata'>, VendorMessage][];
+const formats = Object.entries(VENDOR_MESSAGES) as [FormatName, VendorMessage][];
 
 describe.each(formats)('%s', (format, { topic, name, payload, readings }) => {
 	const decoder = open(format);

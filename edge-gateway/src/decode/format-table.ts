@@ -1,4 +1,6 @@
 /** The table of all formats that a rule can name, and the content types that need no rule. */
+import { CodecDecoder, type CodecOptions } from './codec/codec.ts';
+import { CodecRunner } from './codec/codec-runner.ts';
 import { decodeCanonical } from './formats/canonical.ts';
 import { decodeCayenneLpp } from './formats/cayenne-lpp.ts';
 import { decodeCbor } from './formats/cbor.ts';
@@ -25,6 +27,10 @@ export interface DecoderParts {
 	vocabulary: Vocabulary;
 	/** Shared by all rules, as one for uplinks and one for gateways tell of the same devices; default: of its own. */
 	behind?: SensorsBehindGateways;
+	/** The codec of the rule; undefined if it has none. */
+	codec?: CodecOptions | undefined;
+	/** What runs codecs, one for all rules; default: of its own. */
+	runner?: CodecRunner;
 }
 
 /** A format as docs/decoders.md lists it. */
@@ -37,6 +43,9 @@ interface Format {
 	renames?: true;
 	open(parts: DecoderParts): Decoder;
 }
+
+/** Only a rule of `codec` without a codec has this one; the configuration refuses such a rule. */
+const NO_CODEC: CodecOptions = { codec: { name: 'none', text: '' }, fPort: 1, variables: {} };
 
 /** Every format, by the name that a rule uses. A new format is a file in `formats/` and an entry here. */
 export const FORMATS = {
@@ -103,6 +112,11 @@ export const FORMATS = {
 	'people-counter': {
 		description: 'the push of people counters: Xovis, Milesight, Vivotek',
 		open: () => stateless(decodePeopleCounter),
+	},
+	codec: {
+		description: "bytes, by the vendor's own JavaScript codec (LoRaWAN TS013)",
+		renames: true,
+		open: ({ codec = NO_CODEC, runner = new CodecRunner(), vocabulary }) => new CodecDecoder(codec, vocabulary, runner),
 	},
 	jsonata: {
 		description: 'any JSON, by a JSONata mapping of your own',

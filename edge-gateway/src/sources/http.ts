@@ -1,6 +1,13 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { express, type Request, type RequestHandler, type Response, Router } from '@crowdvision/service-kit';
-import { CHALLENGES, type HttpSignIn } from '../access/http-sign-in.ts';
+import {
+	bearerToken,
+	express,
+	type Request,
+	type RequestHandler,
+	type Response,
+	Router,
+} from '@crowdvision/service-kit';
+import type { Credentials } from '../access/credentials.ts';
 import type { DecodeBy, Decoders } from '../decode/decoders.ts';
 import { InflateError, inflate } from '../decode/message/inflate.ts';
 import type { Devices } from '../devices/devices.ts';
@@ -11,10 +18,12 @@ import { NDJSON_TYPE, parseNdjson } from './ndjson.ts';
 import type { Source } from './source.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** How many are named to a sender that asks for another. */
+const MAX_NAMED_PATHS = 20;
 const JSON_TYPE = 'application/json';
 
 interface HttpParts {
-	signIn: HttpSignIn;
+	credentials: Credentials;
 	devices: Devices;
 	decoders: Decoders;
 	senderLimits: SenderLimits;
@@ -40,8 +49,6 @@ export class HttpSource implements Source {
 		// The body may be of any type: the rule of the path reads it.
 		this.router.post('/ingest/:name', ...body, (request, response) => this.#ingest(request, response));
 		this.router.all(['/ingest', '/ingest/:name'], (request, response) => {
-			const { name } = request.params;
-			if (typeof name === 'string') ruleOf(parts.decoders, name);
 			response.set('Allow', 'POST');
 			throw new CrowdVisionError('method_not_allowed', `/ingest accepts POST, not ${request.method}`);
 		});
@@ -56,11 +63,8 @@ export class HttpSource implements Source {
 	}
 
 	async #ingest(request: Request, response: Response): Promise<void> {
-		const { signIn, devices, decoders, senderLimits, refuse } = this.#parts;
-		const sender = await signIn.sender(request, request.ip ?? '').catch((error: Error) => {
-			response.set('WWW-Authenticate', CHALLENGES);
-			throw error;
-		});
+		const { credentials, devices, decoders, senderLimits, refuse } = this.#parts;
+		const sender = await credentials.sender(bearerToken(request));
 		if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 		// Before the body is parsed: a sender that is too fast must cost nothing, and fill no list of refusals.
 		senderLimits.take('http', sender.id, request.ip);
@@ -100,7 +104,9 @@ function sourceOf({ params: { name }, query: { event } }: Request, type: string,
 function ruleOf(decoders: Decoders, name: string): DecodeBy {
 	const decodeBy = decoders.forPath(name);
 	if (decodeBy) return decodeBy;
-	const message = `No entry of decoders in gateway.yaml has the path ${JSON.stringify(name.slice(0, 64))}`;
+	const paths = decoders.paths().slice(0, MAX_NAMED_PATHS);
+	const known = paths.length > 0 ? `those that have one are ${paths.join(', ')}` : 'none has one';
+	const message = `No entry of decoders in gateway.yaml has the path ${JSON.stringify(name.slice(0, 64))}; ${known}`;
 	throw new CrowdVisionError('not_found', message);
 }
 

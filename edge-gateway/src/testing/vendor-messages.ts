@@ -15,8 +15,8 @@ export interface VendorMessage {
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const READING = { sensorId: 'door-3', metric: 'peopleCount', value: 23 };
 
-/** One valid message of each format that needs no mapping. */
-export const VENDOR_MESSAGES: Record<Exclude<FormatName, 'jsonata'>, VendorMessage> = {
+/** One valid message of each format that needs neither a mapping nor a codec. */
+export const VENDOR_MESSAGES: Record<Exclude<FormatName, 'jsonata' | 'codec'>, VendorMessage> = {
 	canonical: { topic: 'x', payload: json([READING, { sensorId: 's', temperature: 20 }]), readings: 2 },
 	cbor: { topic: 'x', payload: Buffer.from(encode([READING, { sensorId: 's', temperature: 20 }])), readings: 2 },
 	senml: {

@@ -73,8 +73,12 @@ describe('POST /ingest/{path}', () => {
 		expect(await storedOf('probe')).toEqual([['temperature', 27.2]]);
 	});
 
-	it('refuses a path without a rule with 404, and other methods with 405', async () => {
-		expect(await post('/ingest/other', {})).toMatchObject({ status: 404, body: { error: { code: 'not_found' } } });
+	it('refuses a path without a rule with 404, naming the paths there are, and other methods with 405', async () => {
+		expect(await post('/ingest/other', {})).toMatchObject({
+			status: 404,
+			body: { error: { code: 'not_found', message: expect.stringMatching(/"other"; .* counters, lorawan, lpp$/) } },
+		});
+		expect(await world.call('POST', '/ingest/other', { body: {} })).toMatchObject({ status: 401 });
 		expect(await world.call('GET', '/ingest/counters')).toMatchObject({ status: 405 });
 	});
 

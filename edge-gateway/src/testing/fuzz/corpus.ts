@@ -201,5 +201,13 @@ export const FORMATS_CORPUS: Record<FormatName, { topic: string; messages: Buffe
 			json({ Source: { MacAddress: '00:02' }, Data: [{ CountingInfo: [{ RuleName: 'Door', In: 1, Out: 2 }] }] }),
 		],
 	},
+	codec: {
+		topic: 'lora/dev/up',
+		messages: [
+			Buffer.from('0367011005680113', 'hex'),
+			json({ end_device_ids: { device_id: 'dev' }, uplink_message: { f_port: 85, frm_payload: 'A2cBEA==' } }),
+			json({ deviceInfo: { devEui: '01' }, fPort: 85, data: 'A2cBEA==' }),
+		],
+	},
 	jsonata: { topic: 'acme/1/uplink', messages: [json({ id: 'dev', n: 7 }), json([{ id: 'dev', n: 7 }])] },
 };
