@@ -45,6 +45,11 @@ export function openApi(version: string): Json {
 					description: 'The same token, as the cookie of a browser.',
 				},
 				device: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A device's token." },
+				deviceBasic: {
+					type: 'http',
+					scheme: 'basic',
+					description: "The device id as user name and the device's token as password (RFC 7617).",
+				},
 			},
 			schemas: { Error: ERROR },
 		},
@@ -105,7 +110,12 @@ function describe(tag: string, operation: Operation): Json {
 			...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
 			...errorAnswers(operation),
 		},
-		security: who === 'anyone' ? [] : who === 'device' ? [{ device: [] }] : [{ account: [] }, { session: [] }],
+		security:
+			who === 'anyone'
+				? []
+				: who === 'device'
+					? [{ device: [] }, { deviceBasic: [] }]
+					: [{ account: [] }, { session: [] }],
 	};
 }
 

@@ -15,7 +15,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	limits: '',
 	ledger: '',
 	normalize: 'registry.ts',
-	access: 'registry.ts normalize',
+	access: 'registry.ts limits normalize',
 	devices: 'measures.ts payload.ts registry.ts normalize',
 	downlink: 'options.ts limits normalize',
 	clock: 'measures.ts options.ts normalize',

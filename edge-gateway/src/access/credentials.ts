@@ -12,6 +12,9 @@ export interface RefusedSender {
 	reason: string;
 }
 
+/** A device id is not longer; a claimed one may be. */
+const MAX_ID = 128;
+
 /** Turns device tokens into the senders they stand for. */
 export class Credentials {
 	readonly #tokens: Tokens;
@@ -26,13 +29,26 @@ export class Credentials {
 		this.#registry = registry;
 	}
 
-	/** @throws CrowdVisionError `unauthenticated` */
-	async sender(token: string | undefined): Promise<Sender> {
-		if (!token) throw new CrowdVisionError('unauthenticated', 'The request has no device token');
-		const sender = await this.#verified(token);
+	/**
+	 * @param claimedId the device id that the sender states
+	 * @throws CrowdVisionError `unauthenticated`
+	 */
+	async sender(token: string | undefined, claimedId?: string): Promise<Sender> {
+		if (!token) throw this.#refused(claimedId, 'The request has no device token');
+		const sender = await this.#verified(token).catch((error: Error) => {
+			throw error instanceof CrowdVisionError && error.code === 'unauthenticated'
+				? this.#refused(claimedId, error.message)
+				: error;
+		});
 		if (!this.#registry.isRevoked(sender.id, sender.issuedAt)) return sender;
 		this.#onRefused({ id: sender.id, domainName: sender.domainName, reason: `the token of ${sender.id} was revoked` });
 		throw new CrowdVisionError('unauthenticated', 'The token was revoked');
+	}
+
+	/** Notes a sign-in without a valid token, if the sender says who it is. Returns the error to throw. */
+	#refused(claimedId: string | undefined, reason: string): CrowdVisionError {
+		if (claimedId) this.#onRefused({ id: claimedId.slice(0, MAX_ID), domainName: undefined, reason });
+		return new CrowdVisionError('unauthenticated', reason);
 	}
 
 	async #verified(token: string): Promise<Sender> {
@@ -50,13 +66,12 @@ export class Credentials {
 	 * As `sender`, for a device that also states its name (MQTT user name, HELLO over serial): it must be the token's.
 	 */
 	async namedSender(deviceId: string | undefined, token: string | undefined): Promise<Sender> {
-		const sender = await this.sender(token);
+		const sender = await this.sender(token, deviceId);
 		const stated = createHash('sha256')
 			.update(deviceId ?? '')
 			.digest();
 		const expected = createHash('sha256').update(sender.id).digest();
-		if (!timingSafeEqual(stated, expected))
-			throw new CrowdVisionError('unauthenticated', 'The token belongs to another device id');
+		if (!timingSafeEqual(stated, expected)) throw this.#refused(deviceId, 'The token belongs to another device id');
 		return sender;
 	}
 }

@@ -3,9 +3,11 @@ import type { Server } from 'node:http';
 import type { Transport } from '@crowdvision/contracts';
 import type { Router } from '@crowdvision/service-kit';
 import { Credentials } from '../access/credentials.ts';
+import { HttpSignIn } from '../access/http-sign-in.ts';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Devices } from '../devices/devices.ts';
 import { SenderLimits } from '../limits/sender-limits.ts';
+import { SignInThrottle } from '../limits/sign-in-throttle.ts';
 import { clientAddress } from '../sources/client-address.ts';
 import { HttpSource } from '../sources/http.ts';
 import { MqttSource } from '../sources/mqtt/broker/mqtt-source.ts';
@@ -46,6 +48,8 @@ export function openSources(
 ): Sources {
 	const { config, clock, tokens, logger, metrics } = parts;
 	const credentials = new Credentials(tokens, registry, noteUnauthenticated(parts, trace));
+	const throttle = new SignInThrottle();
+	const signIn = new HttpSignIn(credentials, throttle);
 	const devices = new Devices();
 	const senderLimits = new SenderLimits(config, countRefused(parts, ledger, trace));
 	senderLimits.register(metrics);
@@ -56,6 +60,7 @@ export function openSources(
 	registerSerialMetrics(metrics, serial);
 	const mqtt = new MqttSource({
 		credentials,
+		throttle,
 		devices,
 		registry,
 		decoders,
@@ -76,9 +81,9 @@ export function openSources(
 		addressOf,
 	});
 	mqtt.register(metrics);
-	const http = new HttpSource({ credentials, devices, decoders, senderLimits, refuse });
+	const http = new HttpSource({ signIn, devices, decoders, senderLimits, refuse });
 	const socketIo = new SocketIoSource({
-		credentials,
+		signIn,
 		devices,
 		senderLimits,
 		addressOf,

@@ -1,13 +1,6 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
-import {
-	bearerToken,
-	express,
-	type Request,
-	type RequestHandler,
-	type Response,
-	Router,
-} from '@crowdvision/service-kit';
-import type { Credentials } from '../access/credentials.ts';
+import { express, type Request, type RequestHandler, type Response, Router } from '@crowdvision/service-kit';
+import { CHALLENGES, type HttpSignIn } from '../access/http-sign-in.ts';
 import type { DecodeBy, Decoders } from '../decode/decoders.ts';
 import { InflateError, inflate } from '../decode/message/inflate.ts';
 import type { Devices } from '../devices/devices.ts';
@@ -23,7 +16,7 @@ const MAX_NAMED_PATHS = 20;
 const JSON_TYPE = 'application/json';
 
 interface HttpParts {
-	credentials: Credentials;
+	signIn: HttpSignIn;
 	devices: Devices;
 	decoders: Decoders;
 	senderLimits: SenderLimits;
@@ -49,6 +42,8 @@ export class HttpSource implements Source {
 		// The body may be of any type: the rule of the path reads it.
 		this.router.post('/ingest/:name', ...body, (request, response) => this.#ingest(request, response));
 		this.router.all(['/ingest', '/ingest/:name'], (request, response) => {
+			const { name } = request.params;
+			if (typeof name === 'string') ruleOf(parts.decoders, name);
 			response.set('Allow', 'POST');
 			throw new CrowdVisionError('method_not_allowed', `/ingest accepts POST, not ${request.method}`);
 		});
@@ -63,8 +58,11 @@ export class HttpSource implements Source {
 	}
 
 	async #ingest(request: Request, response: Response): Promise<void> {
-		const { credentials, devices, decoders, senderLimits, refuse } = this.#parts;
-		const sender = await credentials.sender(bearerToken(request));
+		const { signIn, devices, decoders, senderLimits, refuse } = this.#parts;
+		const sender = await signIn.sender(request, request.ip ?? '').catch((error: Error) => {
+			response.set('WWW-Authenticate', CHALLENGES);
+			throw error;
+		});
 		if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 		// Before the body is parsed: a sender that is too fast must cost nothing, and fill no list of refusals.
 		senderLimits.take('http', sender.id, request.ip);

@@ -2,7 +2,7 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGateway } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
-import type { Credentials } from '../access/credentials.ts';
+import type { HttpSignIn } from '../access/http-sign-in.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { CommandChannel, CommandChannels } from '../downlink/command-channels.ts';
@@ -24,7 +24,7 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
  * The path differs from that of dashboards so that a proxy can tell sensors apart.
  */
 export class SocketIoSource implements Source {
-	readonly #credentials: Credentials;
+	readonly #signIn: HttpSignIn;
 	readonly #devices: Devices;
 	readonly #senderLimits: SenderLimits;
 	readonly #addressOf: (request: IncomingMessage) => string;
@@ -36,7 +36,7 @@ export class SocketIoSource implements Source {
 	#deliver: Deliver | undefined;
 
 	constructor(parts: {
-		credentials: Credentials;
+		signIn: HttpSignIn;
 		devices: Devices;
 		senderLimits: SenderLimits;
 		addressOf: (request: IncomingMessage) => string;
@@ -45,7 +45,7 @@ export class SocketIoSource implements Source {
 		registry: Registry;
 		logger: Logger;
 	}) {
-		this.#credentials = parts.credentials;
+		this.#signIn = parts.signIn;
 		this.#devices = parts.devices;
 		this.#senderLimits = parts.senderLimits;
 		this.#addressOf = parts.addressOf;
@@ -67,7 +67,9 @@ export class SocketIoSource implements Source {
 		});
 		io.use((socket, next) => {
 			const token = (socket.handshake.auth as { token?: unknown }).token;
-			this.#credentials.sender(typeof token === 'string' ? token : undefined).then(
+			// A client that can set no `auth` may sign in by a header of the handshake, as with any other request.
+			const address = this.#addressOf(socket.request);
+			this.#signIn.sender(socket.handshake, address, typeof token === 'string' ? token : undefined).then(
 				(sender) => {
 					socket.data.sender = sender;
 					// The HTTP server listens before the source takes readings. Of a burst at that moment the first readings

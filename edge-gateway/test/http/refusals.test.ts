@@ -81,7 +81,7 @@ describe('POST /ingest refuses', () => {
 		['an unsigned token', `${base64url('{"alg":"none"}')}.${base64url('{"sub":"device:x"}')}.`],
 	])('a request with %s with 401', async (_what, bad) => {
 		const answer = await refused(reading(), 401, { code: 'unauthenticated' }, { token: bad });
-		expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+		expect(answer.headers.get('www-authenticate')).toBe('Bearer, Basic realm="CrowdVision device", charset="UTF-8"');
 	});
 
 	it("an account's token with 401", async () => {

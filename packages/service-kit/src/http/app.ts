@@ -36,7 +36,9 @@ export function finishApp(app: Express, logger: Logger): void {
 		if (response.headersSent) return next(error);
 		const clientError = toClientError(error, request, logger);
 		if (clientError.retryAfter !== undefined) response.set('Retry-After', String(clientError.retryAfter));
-		if (clientError.code === 'unauthenticated') response.set('WWW-Authenticate', 'Bearer');
+		// A route that takes other schemes has named them.
+		if (clientError.code === 'unauthenticated' && !response.hasHeader('WWW-Authenticate'))
+			response.set('WWW-Authenticate', 'Bearer');
 		response.status(clientError.status).json(clientError.toBody());
 	};
 	app.use(onError);

@@ -13,7 +13,7 @@ import type { Take } from '../../../frame.ts';
 import type { Intake } from '../../../intake/intake.ts';
 import { PacedQueue } from '../../../limits/paced-queue.ts';
 import type { SenderLimits } from '../../../limits/sender-limits.ts';
-import { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
+import type { SignInThrottle } from '../../../limits/sign-in-throttle.ts';
 import type { Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 import type { Source } from '../../source.ts';
@@ -40,6 +40,8 @@ const EXPIRE_EVERY_MS = 60_000;
 
 interface MqttParts {
 	credentials: Credentials;
+	/** Delays the answers to failed sign-ins; shared with the other ways in. */
+	throttle: SignInThrottle;
 	devices: Devices;
 	availability: Availability;
 	registry: Registry;
@@ -83,7 +85,6 @@ export class MqttSource implements Source {
 	readonly #broker: IngestBroker;
 	readonly #listener: MqttListener;
 	readonly #publications: MqttPublications;
-	readonly #signIns = new SignInThrottle();
 	readonly #peers = new WeakMap<Client, MqttPeer>();
 	readonly #stopping = new AbortController();
 	readonly #filters: SubscriptionLimit;
@@ -237,7 +238,7 @@ export class MqttSource implements Source {
 			},
 			(error: Error) => {
 				const refusal = Object.assign(new Error(error.message), { returnCode: BAD_CREDENTIALS }) as AuthenticateError;
-				const wait = this.#signIns.failed(address);
+				const wait = this.#parts.throttle.failed(address);
 				if (wait === 0) done(refusal, null);
 				else setTimeout(() => done(refusal, null), wait).unref();
 			},
