@@ -26,6 +26,7 @@ import { observedTime } from '../normalize/observed-time.ts';
 import { toCatalogUnit } from '../normalize/units.ts';
 import { type Door, type Doors, totalOf } from '../occupancy/doors.ts';
 import type { Registry } from '../registry.ts';
+import { EarlierInFrame } from './earlier-in-frame.ts';
 
 /** A reading that passed every check, with its place, its value in the catalog's unit, and its time. */
 export interface Checked {
@@ -83,6 +84,7 @@ export class ReadingValidator {
 	readonly #clock: Pick<Clock, 'quality'>;
 	readonly #metrics: IntakeMetrics;
 	readonly #cadences: Pick<Cadences, 'lastAt'> | undefined;
+	readonly #earlier = new EarlierInFrame();
 
 	constructor({ registry, admission, doors, clock, metrics = BUILT_IN, cadences }: ReadingValidatorParts) {
 		this.#registry = registry;
@@ -135,12 +137,7 @@ export class ReadingValidator {
 			? totalOf(door, candidate.value)
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw readingError('invalid_reading', value, index);
-		const time = observedTime(candidate.observedAt, receivedAt, {
-			quality: this.#clock.quality,
-			zone: frame.context.timeZone ?? frame.decodeBy?.rule.timeZone,
-			previous: () =>
-				this.#cadences?.lastAt(candidate.sensorId, definition.kind === 'flow' ? 'peopleCount' : candidate.metric),
-		});
+		const time = this.#timeOf(candidate, index, frame, receivedAt);
 		if ('path' in time) throw readingError('invalid_reading', time, index);
 		return {
 			incoming: candidate,
@@ -158,6 +155,20 @@ export class ReadingValidator {
 			door,
 			restated: restated ?? (frame.retained ? (candidate.observedAt === undefined ? 'undated' : 'dated') : undefined),
 		};
+	}
+
+	#timeOf({ sensorId, metric, observedAt }: IncomingReading, index: number, frame: Frame, receivedAt: number) {
+		const zone = frame.context.timeZone ?? frame.decodeBy?.rule.timeZone;
+		const series = `${sensorId} ${metric}`;
+		const time = observedTime(observedAt, receivedAt, {
+			quality: this.#clock.quality,
+			zone,
+			previous: () =>
+				this.#earlier.at(frame, series, index) ??
+				this.#cadences?.lastAt(sensorId, isDoorMetric(metric) ? 'peopleCount' : metric),
+		});
+		if (zone !== undefined && 'observedAt' in time) this.#earlier.note(frame, series, index, time.observedAt);
+		return time;
 	}
 }
 

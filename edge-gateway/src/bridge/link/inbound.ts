@@ -29,6 +29,8 @@ export interface InboundParts {
 	isEcho: (remoteTopic: string, payload: Buffer) => boolean;
 	/** The same for messages of another bridge that come back by this one. */
 	isReturn: (fromLink: string, localTopic: string, payload: Buffer) => boolean;
+	/** Whether the remote sends a message because it kept it, and not because it was published just now. */
+	isStored: (packet: IPublishPacket) => boolean;
 }
 
 /**
@@ -60,7 +62,7 @@ export class Inbound {
 		if (await this.#wentRound(topic, rule, payload)) return 'loop';
 		const publication = publicationOf(topic, this.#parts.decodeBy(topic));
 		if (publication.kind === 'telemetry' && payload.length > 0) {
-			const dropped = await this.#deliver(topic, payload, publication, packet.retain);
+			const dropped = await this.#deliver(topic, payload, publication, this.#parts.isStored(packet));
 			if (dropped) return dropped;
 		}
 		// Readings are never retained: the log has them.
@@ -95,7 +97,7 @@ export class Inbound {
 		topic: string,
 		raw: Buffer,
 		{ context, decodeBy }: Pick<Frame, 'context' | 'decodeBy'>,
-		retained: boolean,
+		isStored: boolean,
 	): Promise<DropReason | undefined> {
 		const { link, deliver, logId } = this.#parts;
 		const sender = {
@@ -106,8 +108,8 @@ export class Inbound {
 			bridge: link.name,
 		};
 		const frame: Frame = { transport: 'mqtt', source: topic, sender, context, raw, decodeBy };
-		// What the remote keeps comes again whenever we connect.
-		if (retained) frame.retained = true;
+		// What the remote keeps comes again whenever we subscribe.
+		if (isStored) frame.retained = true;
 		if (!decodeBy && this.#identify(frame, logId) === 'own') return 'echo';
 		try {
 			await deliver(frame);

@@ -24,6 +24,7 @@ import type { Route } from './outgoing.ts';
 import { RawQueue } from './raw-queue.ts';
 import { keepConnected, untilFirstIsBack } from './reconnecting.ts';
 import { SendRate } from './send-rate.ts';
+import { StoredMessages } from './stored-messages.ts';
 import { Subscriptions } from './subscriptions.ts';
 
 /** Packet ids of messages. Lower ones are for SUBSCRIBE and UNSUBSCRIBE. */
@@ -71,6 +72,7 @@ export class Link implements GuardedLink {
 	readonly #echoes = new EchoFilter();
 	readonly #status: LinkStatus;
 	readonly #subscriptions: Subscriptions;
+	readonly #stored = new StoredMessages();
 	readonly #rate = new SendRate(() => this.#settings.messagesPerSecond);
 	readonly #stopping = new AbortController();
 	#running: Promise<void> = Promise.resolve();
@@ -108,6 +110,7 @@ export class Link implements GuardedLink {
 			link: this,
 			logId: log.id,
 			isEcho: (topic, payload) => this.#echoes.isEcho(topic, payload),
+			isStored: (packet) => this.#stored.has(packet),
 		});
 		this.#inbox = new Inbox(this.#in, (packet) => inbound.take(packet), logger);
 		const filters = this.topics.localFilters();
@@ -233,7 +236,9 @@ export class Link implements GuardedLink {
 			connection.listen((packet) => this.#onPacket(packet, connection));
 			this.#echoes.connected();
 			const { unsubscribe } = settings;
-			await this.#subscriptions.update(connection, { url, filters: this.topics.remoteFilters(), unsubscribe });
+			const wanted = { url, filters: this.topics.remoteFilters(), unsubscribe };
+			await this.#subscriptions.update(connection, wanted, () => this.#stored.begin());
+			this.#stored.subscribed(performance.now());
 			// With MQTT 5 the option "no local" keeps the remote from sending echoes.
 			if (connection.version === 4 && guard.mayEcho(this)) await this.#testEchoes(connection, end);
 			if (guard.mayLoop(this)) {
@@ -279,6 +284,7 @@ export class Link implements GuardedLink {
 				return;
 			}
 			this.#activeAt = performance.now();
+			this.#stored.arrived(packet, this.#activeAt);
 			this.#inbox.publish(packet, connection);
 		} else if (packet.cmd === 'pubrel') this.#inbox.release(packet.messageId!, connection);
 		else if (packet.cmd === 'puback' || packet.cmd === 'pubrec' || packet.cmd === 'pubcomp') {

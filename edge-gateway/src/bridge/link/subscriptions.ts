@@ -18,11 +18,13 @@ export class Subscriptions {
 	/**
 	 * Subscribes to the filters that the session does not have yet, and unsubscribes from those no longer wanted, if the
 	 * remote resumed the session.
+	 * @param onSubscribe called first, if there is any to subscribe to
 	 * @throws Error when the remote refuses a subscription or does not answer
 	 */
 	async update(
 		connection: RemoteConnection,
 		{ url, filters: wanted, unsubscribe }: { url: string; filters: Map<string, 0 | 1 | 2>; unsubscribe: boolean },
+		onSubscribe: () => void,
 	): Promise<void> {
 		const filters = [...wanted].map(([filter, qos]) => `${qos} ${filter}`);
 		const { sessionPresent } = connection.allowed;
@@ -37,6 +39,7 @@ export class Subscriptions {
 			.map((qosAndFilter) => qosAndFilter.slice(2))
 			.filter((filter) => !wanted.has(filter));
 		if (unsubscribe) await connection.unsubscribe(stale);
+		if (missing.length > 0) onSubscribe();
 		await connection.subscribe(missing);
 		if (existing.join('\n') !== filters.join('\n') || stored?.url !== url) await this.#file.write({ url, filters });
 	}
