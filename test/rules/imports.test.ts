@@ -25,6 +25,8 @@ function thisRepository(): Repository {
 	return { files: new Map(list(...SOURCES).map((path) => [path, read(path)])), manifests: new Map(manifests) };
 }
 
+const REPOSITORY = thisRepository();
+
 const workspace = (
 	name: string,
 	dependencies: Record<string, string> = {},
@@ -78,11 +80,11 @@ function madeUp(changed: Record<string, string>): Repository {
 
 describe('import rules', () => {
 	it('hold in this repository', () => {
-		expect(importViolations(thisRepository())).toEqual([]);
+		expect(importViolations(REPOSITORY)).toEqual([]);
 	});
 
 	it('cover the whole repository', () => {
-		const { files, manifests } = thisRepository();
+		const { files, manifests } = REPOSITORY;
 		expect([...manifests.keys()]).toEqual(
 			expect.arrayContaining(['', 'packages/contracts', 'edge-gateway', 'frontend', 'services/twin']),
 		);
@@ -192,7 +194,7 @@ describe('import rules', () => {
 	});
 
 	it('pin every package to one exact version', () => {
-		const loose = [...thisRepository().manifests].flatMap(([folder, { dependencies, devDependencies }]) =>
+		const loose = [...REPOSITORY.manifests].flatMap(([folder, { dependencies, devDependencies }]) =>
 			Object.entries({ ...dependencies, ...devDependencies })
 				.filter(
 					([name, version]) => !(name.startsWith('@crowdvision/') ? version === '*' : /^\d+\.\d+\.\d+/.test(version)),
@@ -203,7 +205,7 @@ describe('import rules', () => {
 	});
 
 	it('keep every folder of a workspace free of cycles, and the rooms of the gateway within their walls', () => {
-		const { files, manifests } = thisRepository();
+		const { files, manifests } = REPOSITORY;
 		const roots = [...manifests.keys()].filter((folder) => folder !== '').map((folder) => `${folder}/src`);
 		expect(roots.flatMap((root) => roomCycles(files, root))).toEqual([]);
 		expect(wallViolations(files, 'edge-gateway/src', GATEWAY_WALLS)).toEqual([]);
