@@ -3,13 +3,14 @@ import { defineConfig } from 'vitest/config';
 /**
  * The tiers of the tests, by file name and folder; `test/rules/tiers.test.ts` checks that a file is in the right one.
  *
- *   unit         `*.test.ts` beside the source                  no server, no process, no port
+ *   unit         `*.test.ts` beside the source                  no server, process, thread or port: pure computing
  *   integration  `*.integration.test.ts`, `test/`               real servers, processes and ports
  *   browser      `*.browser.test.ts`                            drives a real Chromium
  *   faults       `*.faults.test.ts`, `test/faults/`             kills processes, damages files, cuts connections
  *
- * All run with two workers, each file in a process of its own, so a file must bear another one beside it. Units go
- * first.
+ * All run with two workers, so a file must bear another one beside it. Each file has a process of its own, except for
+ * the units, which share two: starting a process costs more than most of them. A unit test leaves no global changed;
+ * stubbed globals are put back before each test. Units go first.
  */
 const NEVER = ['**/node_modules/**', '**/dist/**', '**/data/**', '**/.cache/**'];
 /** Only `npm run test:compose` sets this: those tests need a Docker engine, which is the user's own. */
@@ -26,7 +27,7 @@ const common = { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000, teardo
 const globalSetup = ['packages/testing/src/run-setup.ts'];
 
 function tier(name: string, groupOrder: number, include: string[], exclude: string[]) {
-	const setup = name === 'unit' ? {} : { globalSetup };
+	const setup = name === 'unit' ? { isolate: false, unstubGlobals: true } : { globalSetup };
 	return { test: { ...common, ...setup, name, include, exclude: [...NEVER, ...exclude], sequence: { groupOrder } } };
 }
 

@@ -1,10 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startCommitWorker } from '@crowdvision/log';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { AuditTrail } from './audit-trail.ts';
+import { describe, expect, it } from 'vitest';
 import { Doors } from './doors.ts';
 import { Occupancy } from './occupancy.ts';
 import { type Change, MAX_ROOMS } from './room-count.ts';
@@ -241,25 +236,5 @@ describe('Occupancy, with ever new rooms,', () => {
 		expect(occupancy.count('honest', 'full')).toBe(7);
 		expect(occupancy.count('honest', 'empty')).toBeUndefined();
 		expect(occupancy.count('flood', `${2 * MAX_ROOMS - 1}`)).toBe(1);
-	});
-
-	it('has an audit trail of the same bounded number of rooms', async () => {
-		const dir = await mkdtemp(join(tmpdir(), 'crowdvision-audit-'));
-		onTestFinished(() => rm(dir, { recursive: true }));
-		const worker = startCommitWorker();
-		onTestFinished(() => worker.close());
-		const trail = await AuditTrail.open({
-			dir,
-			worker,
-			logId: 'log',
-			onNotable: () => undefined,
-			onIncident: () => undefined,
-		});
-		onTestFinished(() => trail.close());
-		const occupancy = new Occupancy(new Doors(), trail);
-		for (let i = 0; i <= MAX_ROOMS; i++) apply(occupancy, crossing(1), ['flood', `${i}`]).stored();
-		expect(trail.of('flood', '0', 10)).toEqual([]);
-		expect(trail.of('flood', '1', 10)).toHaveLength(1);
-		expect(trail.of('flood', `${MAX_ROOMS}`, 10)).toHaveLength(1);
 	});
 });
