@@ -3,9 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CrowdVisionError } from '@crowdvision/contracts';
 import { findProgram, type Running, start } from '@crowdvision/testing/processes';
 import WebSocket from 'ws';
 import { FORMAT_NAMES, FORMATS } from '../../decode/format-table.ts';
+import { DecodeError } from '../../decode/message/candidate.ts';
 import { Vocabulary } from '../../decode/vendor/vocabulary.ts';
 import { connects, FORMATS_CORPUS, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
 import { type Chance, inPieces, mutated } from './mutations.ts';
@@ -231,7 +233,7 @@ export function decoderLanes(): Lane[] {
 					if (typeof decoding !== 'string' && !isReadings && !('state' in decoding))
 						throw new Error(`${name} decoded neither readings nor a reason`);
 				} catch (error) {
-					if (!['DecodeError', 'CrowdVisionError'].includes((error as Error).constructor.name)) throw error;
+					if (!(error instanceof DecodeError || error instanceof CrowdVisionError)) throw error;
 				}
 				await turn();
 			},
