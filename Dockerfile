@@ -1,14 +1,14 @@
-# Every image of CrowdVision; `docker compose build` makes them all.
+# All images of CrowdVision; `docker compose build` builds them.
 #
-#   manifests ─┬─▶ service-deps ─▶ service    auth, twin, notification, socket and llm: the command says which
-#              ├─▶ gateway-deps ─▶ gateway    the one that opens serial ports
-#              └─▶ web ──────────▶ caddy      Caddyfile, the built page, the API's documentation
+#   manifests ─┬─▶ service-deps ─▶ service    auth, twin, notification, socket and llm: the command selects one
+#              ├─▶ gateway-deps ─▶ gateway    the edge gateway, with serial ports
+#              └─▶ web ──────────▶ caddy      Caddyfile, the built page, the API documents
 #
-# The services are one image, not five: they differ by a hundred kilobytes of source and share every package, so a host
-# stores and pulls it once, and all of them are upgraded at the same time. TypeScript runs as it is, so nothing here is
-# compiled but the page. Nothing names an architecture. Packages come from the lock file, without install scripts.
+# One image serves all five services: they share every package and differ by a hundred kilobytes of source, so a host
+# pulls and stores it once, and all of them are upgraded together. Node runs TypeScript directly; only the page is built.
+# The images build on any architecture. Packages come from the lock file, without install scripts.
 
-# What npm needs of the sources, and nothing else: the steps after it are cached until one of these files changes.
+# Only the files that npm needs: the next steps stay cached until one of these changes.
 FROM node:24-bookworm-slim AS manifests
 WORKDIR /app
 COPY . .
@@ -35,7 +35,7 @@ COPY frontend frontend
 COPY THIRD-PARTY-NOTICES ./
 RUN npm run build -w frontend
 
-# The container's own user owns what it may write, and nothing of the program. /tmp is to be a tmpfs.
+# User 1000 owns the data folders and none of the code. /tmp is meant to be a tmpfs.
 FROM node:24-bookworm-slim AS runtime
 WORKDIR /app
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/tmp/compile HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
@@ -63,15 +63,15 @@ COPY edge-gateway edge-gateway
 CMD ["node", "--max-semi-space-size=4", "edge-gateway/src/main.ts"]
 
 FROM caddy:2 AS caddy
-# Not the base image's own /data, which may be declared a volume: what is done to it here would be lost.
+# Not the base image's /data: if that is declared a volume, changes made to it here are lost.
 ENV XDG_DATA_HOME=/var/lib XDG_CONFIG_HOME=/tmp DASHBOARD=/srv/dashboard API_DOCS=/srv/docs
 RUN mkdir -p /var/lib/caddy && chown 1000:1000 /var/lib/caddy && chmod 0700 /var/lib/caddy
 COPY Caddyfile /etc/caddy/Caddyfile
-# With its third-party notices, as /srv/dashboard/third-party-notices.txt.
+# Includes /srv/dashboard/third-party-notices.txt.
 COPY --from=web /app/frontend/dist /srv/dashboard
 COPY docs/api /srv/docs
 USER 1000:1000
-# The image has no HTTP client for certain: the port is looked up in the kernel's table (0A: it listens).
+# The image may have no HTTP client, so this looks for the listening port (state 0A) in the kernel's table.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
 	CMD ["sh", "-c", "grep -qhE \": 0+:$(printf %04X \"${HTTPS_PORT:-443}\") 0+:0000 0A \" /proc/net/tcp /proc/net/tcp6"]
 CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]
