@@ -5,8 +5,8 @@
 #              └─▶ web ──────────▶ caddy      Caddyfile, the built page, the API documents
 #
 # One image serves all five services: they share every package and differ by a hundred kilobytes of source, so a host
-# pulls and stores it once, and all of them are upgraded together. Node runs TypeScript directly; only the page is built.
-# The images build on any architecture. Packages come from the lock file, without install scripts.
+# pulls and stores it once, and all of them are upgraded together. Node runs TypeScript directly; only the page is
+# built. The images build on any architecture. Packages come from the lock file, without install scripts.
 
 # Only the files that npm needs: the next steps stay cached until one of these changes.
 FROM node:24-bookworm-slim AS manifests

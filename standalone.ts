@@ -1,3 +1,4 @@
+/** CrowdVision in one process: the gateway, the services and the dashboard. */
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { createGateway, openTelemetryLog, startConfiguration } from '@crowdvision/edge-gateway';

@@ -1,3 +1,4 @@
+/** Measures how fast readings reach a hundred dashboards. */
 import { type RetainedBuilding, TABLES } from '@crowdvision/contracts';
 import { Tokens } from '@crowdvision/service-kit';
 import { startRedis } from '@crowdvision/testing/redis-server';

@@ -1,3 +1,4 @@
+/** Measures how fast each storage engine answers for the history of a room. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Reads CPU time and memory of the measured processes, and pins them to cores. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';

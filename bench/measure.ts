@@ -1,3 +1,4 @@
+/** Sends readings to one system at a given rate, and measures throughput and latency. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startNode } from '@crowdvision/testing/processes';
 import { BEGIN, END, type Job, type LoadResult, RESULT } from './load/job.ts';

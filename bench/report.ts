@@ -1,3 +1,4 @@
+/** Compares the measured systems: medians, ratios and tables. */
 import type { Measurement } from './measure.ts';
 
 export const median = (values: readonly number[]): number => {

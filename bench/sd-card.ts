@@ -1,3 +1,4 @@
+/** Measures what a gateway writes to its disk, which wears out an SD card. */
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** The systems that are compared: the gateway by each transport, and plain brokers. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,11 +1,11 @@
 /**
  * Creates the secrets of the distributed mode that do not exist yet:  node deploy/secrets.ts [rotate | forget]
  *
- *   /secrets        jwt-secret           signs and verifies tokens                                 0400
- *                   jwt-secret-previous  verifies older tokens after a rotation, else empty        0400
- *                   redis-url            the URL of Redis with the password                        0400
- *   /auth-secrets   auth-key             encrypts the secrets that auth stores                     0400
- *   /redis-secrets  users.acl            the rights of that password; readable by the group of Redis0440
+ *   /secrets        jwt-secret           signs and verifies tokens                                   0400
+ *                   jwt-secret-previous  verifies older tokens after a rotation, else empty          0400
+ *                   redis-url            the URL of Redis with the password                          0400
+ *   /auth-secrets   auth-key             encrypts the secrets that auth stores                       0400
+ *   /redis-secrets  users.acl            the rights of that password; readable by the group of Redis 0440
  *
  * `rotate` creates a new jwt-secret and keeps the old one as the previous; `forget` empties the previous one. Restart
  * the processes that read a secret after it has changed.

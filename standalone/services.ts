@@ -1,3 +1,4 @@
+/** Opens the five services inside the standalone process. */
 import { type Auth, createAuth } from '@crowdvision/auth';
 import type { Bus } from '@crowdvision/bus';
 import { createLlm } from '@crowdvision/llm';

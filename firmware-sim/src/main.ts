@@ -1,3 +1,4 @@
+/** The program of the simulator: runs a fleet of simulated devices and shows what it does. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, startFleet } from './fleet/fleet.ts';
 import { SILENT, type SimLogger } from './logger.ts';

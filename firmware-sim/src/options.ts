@@ -1,3 +1,4 @@
+/** The command line of the simulator. */
 import { parseArgs } from 'node:util';
 import { PLACE_ID } from '@crowdvision/contracts';
 import { createFault, FAULT_HELP } from './faults.ts';

@@ -1,3 +1,4 @@
+/** Makes the AsyncAPI document of what goes over MQTT, Socket.IO and Redis. */
 import {
 	Alert,
 	CHANNELS,

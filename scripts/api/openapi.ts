@@ -1,3 +1,4 @@
+/** Makes the OpenAPI document of the HTTP API. */
 import { ERRORS, type ErrorCode } from '@crowdvision/contracts';
 import { type Content, errorsOf, OPERATIONS, type Operation, parametersOf } from '@crowdvision/contracts/api';
 

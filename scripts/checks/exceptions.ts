@@ -1,3 +1,4 @@
+/** The exceptions from the checks: a list that only shrinks. */
 import type { LicenceException } from './licences.ts';
 import type { WideLine } from './line-width.ts';
 import type { Oversize } from './sizes.ts';

@@ -1,3 +1,4 @@
+/** Asks a running product for everything that an upgrade keeps. */
 import { type FrontDoor, must } from './front-door.ts';
 import type { Person, PutIn } from './put-in.ts';
 

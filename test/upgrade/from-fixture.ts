@@ -1,3 +1,4 @@
+/** Starts the product on the stored data of an earlier version. */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Fills a product through its front door with all that an upgrade must keep. */
 import type { Alert, BuildingState } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { ANNEX, LYCEUM, LYCEUM_COLUMNS, LYCEUM_LIMITS, MILL, MILL_LIMITS } from './buildings.ts';

@@ -1,3 +1,4 @@
+/** The guarantees of an upgrade, as tests that every composition runs. */
 import type { Alert, BuildingState, HistoryPoint } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+/** The HTTP routes to list rejected messages and to replay them. */
 import {
 	CrowdVisionError,
 	REJECTED_LIST_LIMIT,

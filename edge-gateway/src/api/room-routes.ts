@@ -1,3 +1,4 @@
+/** The HTTP routes to correct a room's count and to audit it. */
 import {
 	COUNT_CHANGES_LIMIT,
 	type Corrected,

@@ -1,3 +1,4 @@
+/** The HTTP routes that trace and explain what became of a device's messages. */
 import {
 	CrowdVisionError,
 	type Explanation,

@@ -1,3 +1,4 @@
+/** Opens, restarts and reports the bridges to remote MQTT brokers. */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';

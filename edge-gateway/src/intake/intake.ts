@@ -1,3 +1,4 @@
+/** Takes one frame of any source: decodes it, and logs its readings or rejects it. */
 import { BUILT_IN_METRICS, type CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';

@@ -1,3 +1,4 @@
+/** The schema of `occupancy` in gateway.yaml. */
 import { isTimeZone, PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { option, withoutDefault } from '../options.ts';

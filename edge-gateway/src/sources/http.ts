@@ -1,3 +1,4 @@
+/** The HTTP source: takes readings that devices post. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { express, type Request, type RequestHandler, type Response, Router } from '@crowdvision/service-kit';
 import { CHALLENGES, type HttpSignIn } from '../access/http-sign-in.ts';

@@ -1,3 +1,4 @@
+/** Parses bodies of newline-delimited JSON. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { textOf } from '../decode/message/json.ts';
 

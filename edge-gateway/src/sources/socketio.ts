@@ -1,3 +1,4 @@
+/** The Socket.IO source: takes readings that devices emit. */
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGateway } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';

@@ -1,3 +1,4 @@
+/** The port of a transport: what each source offers to the gateway, and what it gets from it. */
 import type { Take } from '../frame.ts';
 
 /** A transport by which devices send messages: serial ports, MQTT, HTTP, Socket.IO. */

@@ -1,3 +1,4 @@
+/** Runs a whole gateway in the test's process. */
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

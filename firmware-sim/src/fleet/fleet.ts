@@ -1,3 +1,4 @@
+/** Starts the simulated devices of a building, each over one of the transports. */
 import { randomBytes } from 'node:crypto';
 import type { CommandToDevice, Transport } from '@crowdvision/contracts';
 import type { Retry } from '../device/back-off.ts';

@@ -1,3 +1,4 @@
+/** A device's link to the gateway over HTTP. */
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { DeviceReading } from '../reading.ts';

@@ -1,3 +1,4 @@
+/** A device's link to the gateway over MQTT. */
 import { TOPICS } from '@crowdvision/contracts';
 import mqtt, { type MqttClient } from 'mqtt';
 import type { DeviceReading } from '../reading.ts';

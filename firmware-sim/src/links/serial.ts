@@ -1,3 +1,4 @@
+/** A device's link to the gateway over a serial line. */
 import { SerialPort } from 'serialport';
 import { createEncoder, type FramingName, LineSplitter, parseReply } from '../framing/framing.ts';
 import type { DeviceReading } from '../reading.ts';

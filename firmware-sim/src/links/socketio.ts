@@ -1,3 +1,4 @@
+/** A device's link to the gateway over Socket.IO. */
 import type { GatewayToSensor, Outcome, SensorToGateway } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
 import {

@@ -1,3 +1,4 @@
+/** Simulates people and air in the rooms of a building. */
 import { hash, randomAt } from '../random.ts';
 import {
 	crossingsTo,

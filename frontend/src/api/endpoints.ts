@@ -1,3 +1,4 @@
+/** Every HTTP request that the page sends, by service. */
 import type {
 	Alert,
 	Answer,

@@ -1,3 +1,4 @@
+/** Composes the parts of an open log. */
 import { Appender } from './appender.ts';
 import { GroupCommit } from './commit/group-commit.ts';
 import type { Countable, RangeCount } from './cursor/cursor-tally.ts';

@@ -1,3 +1,4 @@
+/** The durable log: appends, reads and cursors. */
 import { join } from 'node:path';
 import type { Appended, AppendRecord } from './appender.ts';
 import type { OnDurable } from './commit/batch.ts';

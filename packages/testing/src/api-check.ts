@@ -1,3 +1,4 @@
+/** Checks the answers of services against the API document. */
 import { ERRORS, type ErrorBody, validator } from '@crowdvision/contracts';
 import { errorsOf, OPERATIONS, type Operation } from '@crowdvision/contracts/api';
 import type { TSchema } from 'typebox';

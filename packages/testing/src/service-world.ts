@@ -1,3 +1,4 @@
+/** Runs a service in the test's process, on an embedded bus and SQLite. */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Makes test processes trust a certificate authority of their own. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, getCACertificates, setDefaultCACertificates } from 'node:tls';

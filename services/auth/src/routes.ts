@@ -1,3 +1,4 @@
+/** All HTTP routes of auth. */
 import { jsonBody, Router } from '@crowdvision/service-kit';
 import { type AccountRouteParts, addAccountRoutes } from './accounts/account-routes.ts';
 import { addSessionRoutes, type SessionRouteParts } from './accounts/session-routes.ts';

@@ -1,3 +1,4 @@
+/** Composes the service auth: accounts, domains, devices and their tokens. */
 import type { Bus } from '@crowdvision/bus';
 import { type AccountView, TABLES } from '@crowdvision/contracts';
 import {

@@ -1,3 +1,4 @@
+/** The program of the service llm, as a process of its own. */
 import { RedisBus } from '@crowdvision/bus';
 import { followTokens, requireRedis, runMain, runService } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';

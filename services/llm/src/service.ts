@@ -1,3 +1,4 @@
+/** Composes the service llm, which answers questions from measurements. */
 import type { Bus } from '@crowdvision/bus';
 import {
 	BuildingDirectory,

@@ -1,3 +1,4 @@
+/** All HTTP routes of notification. */
 import { ALERT_LIST_LIMIT } from '@crowdvision/contracts';
 import {
 	callerOf,

@@ -1,3 +1,4 @@
+/** Composes the service notification, which turns readings into alerts. */
 import type { Bus, Subscription } from '@crowdvision/bus';
 import type { Alert } from '@crowdvision/contracts';
 import {

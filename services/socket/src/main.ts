@@ -1,3 +1,4 @@
+/** The program of the service socket, as a process of its own. */
 import type { IncomingMessage } from 'node:http';
 import { RedisBus } from '@crowdvision/bus';
 import { followTokens, requireRedis, runMain, runService } from '@crowdvision/service-kit';

@@ -1,3 +1,4 @@
+/** Composes the service socket, which sends live values and alerts to browsers. */
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Bus } from '@crowdvision/bus';
 import {

@@ -1,3 +1,4 @@
+/** All HTTP routes of twin. */
 import type { MetricLookup } from '@crowdvision/contracts';
 import { Router, requireAccount, type Tokens } from '@crowdvision/service-kit';
 import { addBuildingRoutes, type BuildingRouteParts } from './buildings/building-routes.ts';

@@ -1,3 +1,4 @@
+/** Composes the service twin: buildings, live state and history. */
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { type Building, type RetainedSensor, STREAMS, TABLES } from '@crowdvision/contracts';
 import {

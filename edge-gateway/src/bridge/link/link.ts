@@ -1,3 +1,4 @@
+/** One bridge: its connection to a remote broker, and what flows over it in both directions. */
 import type { Log } from '@crowdvision/log';
 import { type Logger, pause } from '@crowdvision/service-kit';
 import type { Packet } from 'mqtt-packet';

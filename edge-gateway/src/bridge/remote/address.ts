@@ -1,3 +1,4 @@
+/** Connects to a remote broker over TCP, TLS or WebSocket. */
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, isIP } from 'node:net';
 import type { Duplex } from 'node:stream';

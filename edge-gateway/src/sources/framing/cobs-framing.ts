@@ -1,3 +1,4 @@
+/** The framing `cobs`: CBOR in COBS, with a CRC-16. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { readCbor } from '../../decode/formats/cbor.ts';
 import { DecodeError } from '../../decode/message/candidate.ts';

@@ -1,3 +1,4 @@
+/** The framing `csv`: one row of values per line. */
 import { CrowdVisionError, METRIC_KEYS } from '@crowdvision/contracts';
 import { textOf } from '../../decode/message/json.ts';
 import { stripChecksum } from './checksum.ts';

@@ -1,3 +1,5 @@
+/** The port of a framing, which cuts the bytes of a serial line into frames. */
+
 /** A stretch of bytes that was thrown away because it is no frame. */
 export interface Discarded {
 	/** The first bytes of it. */

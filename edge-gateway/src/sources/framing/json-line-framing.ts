@@ -1,3 +1,4 @@
+/** The framing `jsonl`: one JSON document per line. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { parseJson } from '../../decode/message/json.ts';
 import { stripChecksum } from './checksum.ts';

@@ -1,3 +1,4 @@
+/** Sends rejected messages through the intake once more. */
 import { CrowdVisionError, type Rejection, type Replayed } from '@crowdvision/contracts';
 import type { Decoders } from '../../decode/decoders.ts';
 import type { Deliver, Frame } from '../../frame.ts';

@@ -1,3 +1,4 @@
+/** Decides which serial port belongs to which entry of gateway.yaml. */
 import type { Candidate } from './candidates.ts';
 import type { SerialConfig } from './serial-config.ts';
 import type { PortInfo } from './usb-ports.ts';

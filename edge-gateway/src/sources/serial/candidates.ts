@@ -1,3 +1,4 @@
+/** Finds the ports that fit an entry of gateway.yaml. */
 import { glob, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SerialConfig } from './serial-config.ts';

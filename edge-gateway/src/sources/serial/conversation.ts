@@ -1,3 +1,4 @@
+/** The dialogue with the device at one opened port. */
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Credentials } from '../../access/credentials.ts';

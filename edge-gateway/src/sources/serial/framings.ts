@@ -1,3 +1,4 @@
+/** Creates the framing that a port is configured for. */
 import { filled } from '../../options.ts';
 import { CobsFraming } from '../framing/cobs-framing.ts';
 import { CsvFraming } from '../framing/csv-framing.ts';

@@ -1,3 +1,4 @@
+/** Opens a serial port with its line settings. */
 import { SerialPort } from 'serialport';
 import { filled } from '../../options.ts';
 import { SerialConfig } from './serial-config.ts';

@@ -1,3 +1,5 @@
+/** Writes answers to a port within a bound of memory. */
+
 /** What an Outflow needs of its port. */
 export interface Outlet {
 	readonly isOpen: boolean;

@@ -1,3 +1,4 @@
+/** Turns a value that arrived at a port into a frame for the intake. */
 import type { Frame } from '../../frame.ts';
 import type { Sender } from '../../normalize/identify.ts';
 import type { SerialConfig } from './serial-config.ts';

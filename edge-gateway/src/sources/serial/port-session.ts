@@ -1,3 +1,4 @@
+/** Keeps one port open: opens it, finds its line settings, and opens it again when it fails or is silent. */
 import { Retry } from '@crowdvision/service-kit';
 import type { SerialPort } from 'serialport';
 import type { Deliver } from '../../frame.ts';

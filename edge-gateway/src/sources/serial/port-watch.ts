@@ -1,3 +1,4 @@
+/** Notices that serial ports come and go. */
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

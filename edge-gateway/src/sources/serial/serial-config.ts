@@ -1,3 +1,4 @@
+/** The schema of `sources.serial` in gateway.yaml. */
 import { PlaceId, type Problem, SensorId } from '@crowdvision/contracts';
 import Type, { type Static } from 'typebox';
 import { Duration, TimeZoneOption, timeZoneProblem } from '../../measures.ts';

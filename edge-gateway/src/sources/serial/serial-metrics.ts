@@ -1,3 +1,4 @@
+/** The Prometheus metrics of the serial ports. */
 import { collectedMetrics, type Registry } from '@crowdvision/service-kit';
 import type { PortCounts } from './port-session.ts';
 import type { SerialSource } from './serial-source.ts';

@@ -1,3 +1,4 @@
+/** The serial source: opens the ports that gateway.yaml names, as they come and go. */
 import { type Deliver, deliverTo, type Take } from '../../frame.ts';
 import type { Source } from '../source.ts';
 import { type Binding, bindPorts, type Entry, remember } from './bind-ports.ts';

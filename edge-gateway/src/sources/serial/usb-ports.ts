@@ -1,3 +1,4 @@
+/** Lists the USB serial ports that are plugged in. */
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 

@@ -1,3 +1,4 @@
+/** The bus on Redis: streams for what must arrive, channels for what is announced. */
 import { CrowdVisionError, STREAM_FIELDS, type StreamName, type TableName } from '@crowdvision/contracts';
 import { NO_LOGGER, type PlainLogger } from '@crowdvision/service-kit/plain-logger';
 import {

@@ -1,3 +1,4 @@
+/** The part of the bus conformance suite about a backend that fails. */
 import { waitFor, within } from '@crowdvision/testing/wait';
 import { describe, expect, it } from 'vitest';
 import { START } from '../bus.ts';

@@ -1,3 +1,4 @@
+/** Finds the state of a log when it is opened, whatever ended the process before. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { Gaps } from '../cursor/gaps.ts';

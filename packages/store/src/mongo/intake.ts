@@ -1,3 +1,4 @@
+/** Stores a batch of readings in MongoDB exactly once, in steps that may be repeated. */
 import { randomUUID } from 'node:crypto';
 import { CrowdVisionError, type Transport } from '@crowdvision/contracts';
 import { keepTrying } from '@crowdvision/service-kit/retry';

@@ -1,3 +1,4 @@
+/** Readings, roll-ups and latest values in MongoDB. */
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';
 import type { Connection, mongo } from 'mongoose';
 import { periodOf } from '../intake.ts';

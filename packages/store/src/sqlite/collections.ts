@@ -1,3 +1,4 @@
+/** Documents in SQLite, each with a checksum. */
 import { crc32 } from 'node:zlib';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import type { Collection, CollectionDefinition, Query, Versioned, Write } from '../store.ts';

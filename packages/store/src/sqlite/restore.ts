@@ -1,3 +1,4 @@
+/** Replaces a damaged SQLite file by its newest good backup. */
 import {
 	closeSync,
 	copyFileSync,

@@ -1,3 +1,4 @@
+/** The store on SQLite files. */
 import { join } from 'node:path';
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { SerialQueue } from '@crowdvision/service-kit/concurrency';

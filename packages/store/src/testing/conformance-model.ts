@@ -1,3 +1,4 @@
+/** The part of the store conformance suite that compares with a plain map. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Versioned, Write } from '../store.ts';

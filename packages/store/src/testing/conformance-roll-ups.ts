@@ -1,3 +1,4 @@
+/** The part of the store conformance suite about roll-ups. */
 import { describe, expect, it } from 'vitest';
 import { ROLL_UP_MS, type RollUp, type StalePeriod } from '../store.ts';
 import { BASE, HOLD_MS, insert, OF_HALL, placed, samplesOf } from './conformance-placed.ts';

@@ -1,3 +1,4 @@
+/** The HTTP routes to sign in, renew a session and sign out. */
 import { loginRequest } from '@crowdvision/contracts';
 import {
 	bearerToken,

@@ -1,3 +1,4 @@
+/** The registry of devices and of what their tokens allow. */
 import { randomBytes } from 'node:crypto';
 import {
 	CrowdVisionError,

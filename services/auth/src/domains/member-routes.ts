@@ -1,3 +1,4 @@
+/** The HTTP routes of a domain's members and invitations. */
 import { CrowdVisionError, type DomainRole, joinRequest, type MemberView, memberChange } from '@crowdvision/contracts';
 import { callerOf, parseBody, type Request, type RetainedTable, type Router } from '@crowdvision/service-kit';
 import type { Accounts } from '../accounts/accounts.ts';

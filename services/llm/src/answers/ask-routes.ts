@@ -1,3 +1,4 @@
+/** The HTTP route that answers questions. */
 import { askRequest, type MetricLookup, type RetainedBuilding } from '@crowdvision/contracts';
 import {
 	type BuildingDirectory,

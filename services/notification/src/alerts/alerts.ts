@@ -1,3 +1,4 @@
+/** Lists and acknowledges alerts for accounts. */
 import {
 	type AccountClaims,
 	type Alert,

@@ -1,3 +1,4 @@
+/** The dashboards connected to this process, and what each subscribed to. */
 import { type Bus, START, type TailGap } from '@crowdvision/bus';
 import {
 	type AccountClaims,

@@ -1,3 +1,4 @@
+/** The HTTP routes of buildings and their rooms. */
 import {
 	buildingChange,
 	CrowdVisionError,

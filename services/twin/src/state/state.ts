@@ -1,3 +1,4 @@
+/** Computes the live state of a building's rooms. */
 import { START } from '@crowdvision/bus';
 import {
 	type BuildingState,

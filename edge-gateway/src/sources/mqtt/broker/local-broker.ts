@@ -1,3 +1,4 @@
+/** The embedded broker as bridges and other parts of the gateway use it. */
 import type { QoS } from 'mqtt-packet';
 import { matchesFilter } from '../../../topics/topic-filter.ts';
 

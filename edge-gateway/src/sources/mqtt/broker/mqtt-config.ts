@@ -1,3 +1,4 @@
+/** The schema of `sources.mqtt` in gateway.yaml. */
 import { type Setting, SettingsError } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
 import { bytes, Duration, durationText, milliseconds, Size, sizeText } from '../../../measures.ts';

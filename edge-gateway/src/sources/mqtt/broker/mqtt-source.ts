@@ -1,3 +1,4 @@
+/** The MQTT source: the embedded broker that devices connect to. */
 import type { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { CommandAnswer } from '@crowdvision/contracts';

@@ -1,3 +1,4 @@
+/** Sends each PUBLISH to the part of the gateway that its topic belongs to. */
 import { type CommandAnswer, CrowdVisionError, commandAnswer } from '@crowdvision/contracts';
 import { keepTrying } from '@crowdvision/service-kit';
 import type { AedesPublishPacket, Client, PublishPacket } from 'aedes';

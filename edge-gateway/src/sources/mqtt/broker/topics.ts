@@ -1,3 +1,4 @@
+/** Finds what a topic means to the gateway. */
 import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
 import type { DecodeBy } from '../../../decode/decoders.ts';
 import type { FrameContext } from '../../../decode/message/candidate.ts';

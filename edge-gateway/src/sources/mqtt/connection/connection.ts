@@ -1,3 +1,4 @@
+/** One MQTT connection between the socket and the broker: checks what comes in, bounds what goes out. */
 import type { Duplex } from 'node:stream';
 import { OwnBlocks } from '../packets/own-bytes.ts';
 import { PacketGuard } from '../packets/packet-guard.ts';

@@ -1,3 +1,4 @@
+/** Accepts MQTT connections over TCP, TLS and WebSocket. */
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';

@@ -1,3 +1,4 @@
+/** Checks a CONNECT packet against MQTT 3.1.1 section 3.1. */
 import { RULES, type Rule } from './rules.ts';
 import { stringViolation, topicViolation } from './strings.ts';
 

@@ -1,3 +1,4 @@
+/** Checks the packets of a connection before the broker parses them. */
 import { connectViolation } from './connect-rules.ts';
 import { PacketReader, type PacketVisitor } from './packet-reader.ts';
 import {

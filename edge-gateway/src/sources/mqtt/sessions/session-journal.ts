@@ -1,3 +1,4 @@
+/** Writes the changes of the sessions to disk, and restores the sessions from it. */
 import { type CommitWorker, type Cursor, type Incident, Log } from '@crowdvision/log';
 import { keepTrying, type Logger } from '@crowdvision/service-kit';
 import { type Change, decodeChange, encodeChange } from './change.ts';

@@ -1,3 +1,4 @@
+/** The persistence of the embedded broker: sessions and retained messages that survive a crash. */
 import { mkdirSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { CommitWorker } from '@crowdvision/log';
