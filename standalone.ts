@@ -22,6 +22,8 @@ import {
 	requestMetrics,
 	runMain,
 	type Service,
+	type Site,
+	siteOf,
 } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
 import { openDemoLines, startDemo } from './demo/demo.ts';
@@ -52,6 +54,7 @@ async function main(): Promise<void> {
 		const { dataDir } = config;
 		mkdirSync(dataDir, { recursive: true, mode: 0o700 });
 		const tokens = openTokens(settings);
+		const site = siteOf(settings);
 		const metrics = new Registry();
 		processMetrics(metrics);
 		const worker = startCommitWorker();
@@ -60,7 +63,7 @@ async function main(): Promise<void> {
 		const bus = await openBus({ log, config, worker, lifecycle, logger });
 		lifecycle.own('tokens', await followTokens(tokens, bus, logger));
 		const stores = lifecycle.own('stores', await openStores({ dataDir, mongoUrl: settings.MONGO_URL, logger }));
-		const services = await openServices({ bus, stores, tokens, metrics, dataDir, logger }, settings, lifecycle);
+		const services = await openServices({ bus, stores, tokens, metrics, site, dataDir, logger }, settings, lifecycle);
 
 		const lines = settings.DEMO ? await openDemoLines(dataDir, lifecycle, logger) : undefined;
 		const demoPorts = lines?.ports ?? [];
@@ -69,7 +72,7 @@ async function main(): Promise<void> {
 		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger: gatewayLogger, metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
-		const server = serverOf(Object.values(services), gateway, { settings, metrics, logger });
+		const server = serverOf(Object.values(services), gateway, { settings, site, metrics, logger });
 		lifecycle.onStop('http', () => closeServer(server));
 		lifecycle.onStop('dashboards', () => services.socket.detach?.());
 		lifecycle.onStop('intake', () => gateway.stopIntake());
@@ -92,10 +95,10 @@ async function main(): Promise<void> {
 function serverOf(
 	services: readonly Service[],
 	gateway: Gateway,
-	{ settings, metrics, logger }: { settings: StandaloneSettings; metrics: Registry; logger: Logger },
+	{ settings, site, metrics, logger }: { settings: StandaloneSettings; site: Site; metrics: Registry; logger: Logger },
 ): Server {
 	const all = [...services, gateway];
-	const app = createApp({ trustProxy: settings.TRUST_PROXY });
+	const app = createApp(site);
 	app.use(probeRoutes({ metrics, trouble: () => firstTrouble(all), about: () => gateway.about() }));
 	app.use(gateway.ingest);
 	const limited = limitRequests(settings.RATE_LIMIT);

@@ -27,6 +27,8 @@ function thirdPartyNotices(): Plugin {
 }
 
 export default defineConfig(({ mode }) => ({
+	// Every address is relative: a proxy may serve the page below any path.
+	base: './',
 	// `scripts/notices.ts` builds in the mode `notices` to learn which packages are bundled: before there are notices.
 	plugins: [vue(), ...(mode === 'notices' ? [] : [thirdPartyNotices()])],
 	define: {

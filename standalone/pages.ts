@@ -9,8 +9,16 @@ const API_DOCS = join(ROOT, 'docs', 'api');
 
 /** Serves the dashboard at `/` and the API documents at `/docs`, as Caddy does in the distributed mode. */
 export function servePages(app: Express): void {
-	app.use('/docs', securityHeaders, express.static(API_DOCS));
-	app.use(securityHeaders, express.static(DASHBOARD, { index: 'index.html', setHeaders: cacheHashed }));
+	// A relative redirect stays below the path that a proxy may have stripped.
+	app.get('/docs', (request, response, next) => {
+		if (request.path.endsWith('/')) return next();
+		response.status(308).set('Location', 'docs/').end();
+	});
+	app.use('/docs', securityHeaders, express.static(API_DOCS, { redirect: false }));
+	app.use(
+		securityHeaders,
+		express.static(DASHBOARD, { index: 'index.html', redirect: false, setHeaders: cacheHashed }),
+	);
 	if (!existsSync(DASHBOARD)) {
 		app.get('/', () => {
 			throw new CrowdVisionError('unavailable', 'The dashboard is not built: npm start builds it');

@@ -21,6 +21,7 @@ import {
 	requestMetrics,
 	runMain,
 	SettingsError,
+	Site,
 	type Tokens,
 } from '@crowdvision/service-kit';
 import { type GatewayConfig, readGatewayConfig } from './configuration/gateway-config.ts';
@@ -67,7 +68,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger, metrics });
 		lifecycle.onStop('gateway', () => gateway.stop());
 
-		const app = createApp({ trustProxy: config.trustProxy });
+		const app = createApp(new Site({ trustProxy: config.trustProxy }));
 		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble(), about: () => gateway.about() }));
 		app.use(gateway.ingest);
 		app.use(requestMetrics(metrics, 'gateway'), limitRequests(config.requestsPerMinute), gateway.router);

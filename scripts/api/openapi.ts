@@ -33,7 +33,8 @@ export function openApi(version: string): Json {
 				'asyncapi.json.',
 			license: { name: 'MIT', identifier: 'MIT' },
 		},
-		servers: [{ url: '/' }],
+		// Relative to this document, which is served below /docs.
+		servers: [{ url: '..' }],
 		tags: Object.keys(OPERATIONS).map((name) => ({ name })),
 		paths,
 		components: {
@@ -43,7 +44,8 @@ export function openApi(version: string): Json {
 					type: 'apiKey',
 					in: 'cookie',
 					name: 'crowdvision_session',
-					description: 'The same token, as the cookie of a browser.',
+					description:
+						'The same token, as the cookie of a browser; an installation adds `-` and eight letters of its own.',
 				},
 				device: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A device's token." },
 				deviceBasic: {

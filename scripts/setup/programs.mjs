@@ -8,6 +8,8 @@ const PROGRAMS = [
 	['mosquitto', 'mosquitto', 'a real MQTT broker'],
 	['mosquitto_pub', 'mosquitto-clients', 'the MQTT lines of the README'],
 	['caddy', 'caddy', 'the topology behind Caddy'],
+	['nginx', 'nginx', 'CrowdVision behind nginx'],
+	['apache2', 'apache2', 'CrowdVision behind Apache'],
 	['chromium', 'chromium', 'the page in a real browser'],
 	['socat', 'socat', 'serial ports'],
 ];
@@ -15,7 +17,7 @@ const PROGRAMS = [
  * Services of those packages; Debian starts and enables what it installs, and they would take the ports of a user's
  * own.
  */
-const SERVICES = ['redis-server', 'mosquitto', 'caddy'];
+const SERVICES = ['redis-server', 'mosquitto', 'caddy', 'nginx', 'apache2'];
 const POLICY = '/usr/sbin/policy-rc.d';
 
 /** Whether programs can be had here as Debian packages, without asking. */

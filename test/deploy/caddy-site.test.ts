@@ -118,7 +118,7 @@ describe('the site that Caddy serves', () => {
 	});
 
 	it('serves the API documents below /docs', async () => {
-		expect(await caddy.ask('GET', '/docs')).toMatchObject({ status: 308, headers: { location: '/docs/' } });
+		expect(await caddy.ask('GET', '/docs')).toMatchObject({ status: 308, headers: { location: 'docs/' } });
 		expect((await caddy.ask('GET', '/docs/')).text).toContain('<title>API</title>');
 		expect((await caddy.ask('GET', '/docs/openapi.json')).json).toEqual({ openapi: '3.1.0' });
 		expect((await caddy.ask('GET', '/docs/no')).json).toMatchObject({ error: { code: 'not_found' } });

@@ -1,7 +1,6 @@
 /** The answers of the control socket about devices. */
 import { adoptRequest } from '@crowdvision/contracts';
-import { parseBody } from '@crowdvision/service-kit';
-import type { ControlAnswers } from '../control/control-socket.ts';
+import { type ControlAnswers, parseBody } from '@crowdvision/service-kit';
 import { type DeviceListParts, deviceList } from '../devices/device-list.ts';
 import type { Operator } from '../devices/placement.ts';
 

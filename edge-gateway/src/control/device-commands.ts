@@ -1,6 +1,6 @@
 import type { DeviceList, DeviceStatus, QuarantinedSensor, SensorPlace } from '@crowdvision/contracts';
-import { SettingsError } from '@crowdvision/service-kit';
-import { askGateway, controlSocketPath } from './control-socket.ts';
+import { askControlSocket, SettingsError } from '@crowdvision/service-kit';
+import { controlSocketPath } from './control-path.ts';
 
 /**
  * `npm run gateway -- devices`: lists connected devices and sensors that wait to be adopted. Returns the text to print.
@@ -40,7 +40,7 @@ export async function adoptSensor(dataDir: string, options: readonly string[]): 
 }
 
 async function ask(dataDir: string, requested: string): Promise<unknown> {
-	const answer = await askGateway(controlSocketPath(dataDir), requested);
+	const answer = await askControlSocket(controlSocketPath(dataDir), requested);
 	if (answer === undefined) throw new SettingsError(`no gateway runs on ${dataDir}; start it first: npm run gateway`);
 	return answer;
 }

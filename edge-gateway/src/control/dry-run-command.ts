@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { SettingsError } from '@crowdvision/service-kit';
+import { askControlSocket, SettingsError } from '@crowdvision/service-kit';
 import type { DryRunReport, Outcome } from '../configuration/dry-run.ts';
 import { readGatewayConfig } from '../configuration/gateway-config.ts';
-import { askGateway, controlSocketPath } from './control-socket.ts';
+import { controlSocketPath } from './control-path.ts';
 
 /**
  * `npm run gateway -- dry-run FILE`: asks the running gateway to try another gateway.yaml on the messages it has
@@ -14,7 +14,7 @@ export async function dryRun(env: NodeJS.ProcessEnv, options: readonly string[])
 	if (file === undefined || options.length > 1) throw new SettingsError('usage: npm run gateway -- dry-run FILE');
 	const { dataDir } = readGatewayConfig({ ...env, GATEWAY_CONFIG: file });
 	const query = new URLSearchParams({ file: resolve(file) });
-	const report = await askGateway(controlSocketPath(dataDir), `/dry-run?${query}`);
+	const report = await askControlSocket(controlSocketPath(dataDir), `/dry-run?${query}`);
 	if (report === undefined) {
 		throw new SettingsError(
 			`${file} is valid, but no gateway runs on ${dataDir} that could try it on the messages it has recorded`,

@@ -1,7 +1,7 @@
 import { VERDICTS, type Verdict } from '@crowdvision/contracts';
-import { SettingsError } from '@crowdvision/service-kit';
+import { askControlSocket, SettingsError } from '@crowdvision/service-kit';
 import type { Explanation, Question } from '../why/explanation.ts';
-import { askGateway, controlSocketPath } from './control-socket.ts';
+import { controlSocketPath } from './control-path.ts';
 import { whyOffline } from './why-offline.ts';
 
 const USAGE =
@@ -20,7 +20,7 @@ export async function why(dataDir: string, options: readonly string[]): Promise<
 	if (subject === undefined || subject === '' || subjects.length > 1) throw new SettingsError(USAGE);
 	const question = questionOf(subject);
 	const query = new URLSearchParams(question as Record<string, string>);
-	const answer = (await askGateway(controlSocketPath(dataDir), `/why?${query}`)) as Explanation | undefined;
+	const answer = (await askControlSocket(controlSocketPath(dataDir), `/why?${query}`)) as Explanation | undefined;
 	const explanation = answer ?? (await whyOffline(dataDir, question));
 	if (options.includes('--json'))
 		return `${JSON.stringify({ running: answer !== undefined, ...explanation }, null, 2)}\n`;

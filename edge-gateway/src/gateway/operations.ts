@@ -1,5 +1,5 @@
 /** Opens what people and monitoring use: HTTP API, control socket, metrics, and changes of gateway.yaml. */
-import type { Lifecycle, Router } from '@crowdvision/service-kit';
+import { ControlSocket, type Lifecycle, type Router } from '@crowdvision/service-kit';
 import { controlDeviceAnswers } from '../api/control-device-answers.ts';
 import { controlWhyAnswer } from '../api/control-why-answer.ts';
 import { addRoomRoutes } from '../api/room-routes.ts';
@@ -7,7 +7,7 @@ import { gatewayRoutes } from '../api/routes.ts';
 import { DryRun } from '../configuration/dry-run.ts';
 import { healthOf } from '../configuration/health-of.ts';
 import type { Configurable } from '../configuration/live-configuration.ts';
-import { ControlSocket, controlSocketPath } from '../control/control-socket.ts';
+import { controlSocketPath } from '../control/control-path.ts';
 import { Placement } from '../devices/placement.ts';
 import { LogAlarm } from '../log/log-alarm.ts';
 import { registerMetrics } from '../metrics.ts';

@@ -1,14 +1,13 @@
 /** Opens the four ways in: serial ports, MQTT, HTTP and Socket.IO. */
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { Transport } from '@crowdvision/contracts';
-import type { Router } from '@crowdvision/service-kit';
+import { type Router, Site } from '@crowdvision/service-kit';
 import { Credentials } from '../access/credentials.ts';
 import { HttpSignIn } from '../access/http-sign-in.ts';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
 import { Devices } from '../devices/devices.ts';
 import { SenderLimits } from '../limits/sender-limits.ts';
 import { SignInThrottle } from '../limits/sign-in-throttle.ts';
-import { clientAddress } from '../sources/client-address.ts';
 import { HttpSource } from '../sources/http.ts';
 import { MqttSource } from '../sources/mqtt/broker/mqtt-source.ts';
 import { MQTT_LIMITS } from '../sources/mqtt/connection/limits.ts';
@@ -53,7 +52,8 @@ export function openSources(
 	const devices = new Devices();
 	const senderLimits = new SenderLimits(config, countRefused(parts, ledger, trace));
 	senderLimits.register(metrics);
-	const addressOf = clientAddress(config.trustProxy);
+	const site = new Site({ trustProxy: config.trustProxy });
+	const addressOf = (request: IncomingMessage) => site.addressOf(request);
 	const limits = { ...MQTT_LIMITS, ...config.mqttLimits };
 
 	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, channels, logger });

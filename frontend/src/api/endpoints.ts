@@ -46,7 +46,7 @@ export const createDevice = (domain: string, device: { name: string; buildingId?
 		body: device,
 	});
 
-const buildingPath = (id: string) => `/twin/buildings/${encodeURIComponent(id)}`;
+const buildingPath = (id: string) => `/twin/buildings/${encodeURIComponent(id)}` as const;
 
 export const getMetrics = () => request<MetricsResponse>('GET', '/twin/metrics');
 export const getBuildings = () => request<{ buildings: BuildingSummary[] }>('GET', '/twin/buildings');
@@ -79,7 +79,7 @@ export function getHistory(
 }
 
 const roomPath = (buildingId: string, roomId: string) =>
-	`/gateway/rooms/${encodeURIComponent(buildingId)}/${encodeURIComponent(roomId)}`;
+	`/gateway/rooms/${encodeURIComponent(buildingId)}/${encodeURIComponent(roomId)}` as const;
 
 /** Sets the count of a room to the people who are really in it. */
 export const correctCount = (buildingId: string, roomId: string, correction: CorrectionRequest) =>

@@ -1,5 +1,6 @@
 import type { ErrorBody, ErrorCode } from '@crowdvision/contracts';
 import { clockOffset, setClockOffset } from '../lib/requests/service-clock.ts';
+import { sitePath } from '../lib/requests/site-path.ts';
 
 /** A code of the services' error table, or the reason why no service answered. */
 export type FailureCode = ErrorCode | 'network' | 'timeout';
@@ -40,7 +41,7 @@ export function whenSessionExpires(handler: () => void): () => void {
  */
 export async function request<T>(
 	method: string,
-	path: string,
+	path: `/${string}`,
 	{ body, signal, timeoutMs = 15_000 }: RequestOptions = {},
 ): Promise<T> {
 	const timeout = AbortSignal.timeout(timeoutMs);
@@ -48,7 +49,7 @@ export async function request<T>(
 	let response: Response;
 	let text: string;
 	try {
-		response = await fetch(path, {
+		response = await fetch(sitePath(path), {
 			method,
 			credentials: 'same-origin',
 			cache: 'no-store',

@@ -1,12 +1,15 @@
 import type { DashboardToServer, ServerToDashboard } from '@crowdvision/contracts';
 import { io, type Socket } from 'socket.io-client';
 import { RetryTimer } from '../lib/requests/retry-timer.ts';
+import { sitePath } from '../lib/requests/site-path.ts';
 import { refreshSession } from './endpoints.ts';
 
 /** State of the live connection. `since`: when it began, epoch ms by this device's clock. */
 export interface LiveStatus {
 	state: 'connecting' | 'live' | 'reconnecting';
 	since: number;
+	/** Requests reach the services, but those of the live connection do not: a proxy keeps them. */
+	blocked?: boolean;
 }
 
 /** The events of a live connection: those of the socket service, and those of the connection itself. */
@@ -27,7 +30,7 @@ export interface LiveConnection {
 }
 
 type LiveSocket = Socket<ServerToDashboard, DashboardToServer>;
-type ConnectError = Error & { data?: { code?: string; error?: { code?: string } } };
+type ConnectError = Error & { data?: { code?: string; error?: { code?: string; path?: string } } };
 
 const ANSWER_TIMEOUT_MS = 10_000;
 const RETRY = { firstMs: 500, longestMs: 15_000 };
@@ -36,7 +39,8 @@ const FINAL = new Set(['unauthenticated', 'forbidden', 'not_found']);
 
 /** Opens the dashboard's Socket.IO connection with the session cookie, and reconnects until `close`. */
 export function connectLive(handlers: LiveHandlers): LiveConnection {
-	const socket = openSocket();
+	let presentsToken = false;
+	const socket = openSocket(() => presentsToken);
 	const reconnect = new RetryTimer(RETRY);
 	const resubscribe = new RetryTimer(RETRY);
 	let followed: { buildingId: string; cursor: () => string | undefined } | undefined;
@@ -45,6 +49,13 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	const setState = (state: LiveStatus['state']) => {
 		if (state === status.state) return;
 		status = { state, since: Date.now() };
+		handlers.status(status);
+	};
+	const findOutWhetherBlocked = async () => {
+		const { since } = status;
+		const blocked = await isBlocked();
+		if (status.state === 'live' || status.since !== since || (status.blocked ?? false) === blocked) return;
+		status = { ...status, blocked };
 		handlers.status(status);
 	};
 	const setLive = () => {
@@ -90,7 +101,12 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	socket.on('disconnect', onConnectionLost);
 	socket.on('connect_error', (error: ConnectError) => {
 		const code = error.data?.code ?? error.data?.error?.code;
-		if (code === 'unauthenticated') handlers.refused(code);
+		if (code === 'unauthenticated') {
+			// The service cannot tell that this page is of its own site, as a proxy hides the name. Then a token shows it.
+			const unknownSite = error.data?.error?.path === '/origin' && !presentsToken;
+			if (unknownSite) presentsToken = true;
+			else handlers.refused(code);
+		} else if (error.data === undefined) void findOutWhetherBlocked();
 		onConnectionLost();
 	});
 	socket.on('ended', ({ buildingId }) => {
@@ -125,9 +141,31 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 	};
 }
 
-function openSocket(): LiveSocket {
+/** Whether a proxy answers the requests of the live connection itself. */
+async function isBlocked(): Promise<boolean> {
+	try {
+		const answer = await fetch(`${sitePath('/socket.io/')}?EIO=4&transport=polling`, {
+			signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+		});
+		if (answer.status >= 500 || answer.status === 429) return false;
+		// The answers of the service: a handshake, or a refusal with a code.
+		return !/^(?:0\{|\{"(?:code|error)")/.test(await answer.text());
+	} catch {
+		return false;
+	}
+}
+
+/** `presentsToken`: whether to send a token instead of relying on the session cookie. */
+function openSocket(presentsToken: () => boolean): LiveSocket {
 	return io({
-		path: '/socket.io',
+		path: sitePath('/socket.io'),
+		auth: (present) => {
+			if (!presentsToken()) return present({});
+			refreshSession().then(
+				({ token }) => present({ token }),
+				() => present({}),
+			);
+		},
 		transports: ['websocket', 'polling'],
 		tryAllTransports: true,
 		reconnectionDelay: RETRY.firstMs,

@@ -96,6 +96,8 @@ export const en = {
 		live: 'Live',
 		reconnecting: 'Reconnecting…',
 		offline: 'Offline since {time}',
+		blocked:
+			'Live updates do not arrive: the proxy in front of CrowdVision does not pass on {path}. Have it pass on everything below {site}, with WebSocket upgrades.',
 	},
 	rooms: {
 		title: 'Rooms',

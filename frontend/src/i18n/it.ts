@@ -101,6 +101,8 @@ export const it: Messages = {
 		live: 'Connesso',
 		reconnecting: 'Riconnessione…',
 		offline: 'Offline dalle {time}',
+		blocked:
+			'Gli aggiornamenti in tempo reale non arrivano: il proxy davanti a CrowdVision non inoltra {path}. Deve inoltrare tutto ciò che è sotto {site}, compresi gli upgrade WebSocket.',
 	},
 	rooms: {
 		title: 'Stanze',

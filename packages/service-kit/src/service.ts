@@ -5,6 +5,7 @@ import { probeRoutes } from './http/probes.ts';
 import { limitRequests } from './http/rate-limit.ts';
 import { processMetrics, requestMetrics } from './http/request-metrics.ts';
 import { closeServer, createServer, listen } from './http/server.ts';
+import { Site } from './http/site.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { Lifecycle } from './process/lifecycle.ts';
 import { COMMON_SETTINGS, readSettings, SettingsError } from './process/settings.ts';
@@ -34,6 +35,8 @@ export interface ServiceContext {
 	logger: Logger;
 	tokens: Tokens;
 	metrics: Registry;
+	/** Where browsers find the services, and who sends a request. */
+	site: Site;
 	/** Folder for the files of this process. */
 	dataDir: string;
 }
@@ -48,6 +51,11 @@ export function requireRedis(settings: { REDIS_URL?: string | undefined }): stri
 		'REDIS_URL is not set: a service in its own process needs Redis to reach the others. ' +
 			'Without Redis, run all of them in one process with npm start',
 	);
+}
+
+/** The site that TRUST_PROXY and PUBLIC_URL describe. */
+export function siteOf(settings: { TRUST_PROXY: readonly string[]; PUBLIC_URL?: string | undefined }): Site {
+	return new Site({ trustProxy: settings.TRUST_PROXY, publicUrl: settings.PUBLIC_URL });
 }
 
 /**
@@ -70,10 +78,11 @@ export async function runService(
 	const metrics = new Registry();
 	processMetrics(metrics);
 	const tokens = openTokens(settings);
+	const site = siteOf(settings);
 	try {
-		const service = await build({ logger, tokens, metrics, dataDir: settings.DATA_DIR }, settings, lifecycle);
+		const service = await build({ logger, tokens, metrics, site, dataDir: settings.DATA_DIR }, settings, lifecycle);
 		lifecycle.onStop(name, () => service.stop());
-		const app = createApp({ trustProxy: settings.TRUST_PROXY });
+		const app = createApp(site);
 		if (service.beforeProbes) app.use(service.beforeProbes);
 		app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
 		app.use(requestMetrics(metrics, name), limitRequests(settings.RATE_LIMIT), service.router);

@@ -18,6 +18,8 @@ import {
 	Registry,
 	type Service,
 	type ServiceContext,
+	Site,
+	type SiteOptions,
 	Tokens,
 } from '@crowdvision/service-kit';
 import { openStores, type Stores } from '@crowdvision/store';
@@ -69,10 +71,11 @@ const SECRET = 'a secret for tests only, of more than 32 characters';
  * `log` bounds the embedded one's logs. `mongoUrl` has MongoDB keep what services keep; nobody removes it from there.
  */
 export async function openServiceWorld(
-	options: { bus?: () => Bus; logger?: Logger; log?: LogBounds; mongoUrl?: string } = {},
+	options: { bus?: () => Bus; logger?: Logger; log?: LogBounds; mongoUrl?: string; site?: SiteOptions } = {},
 ): Promise<ServiceWorld> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-service-'));
 	const tokens = new Tokens(SECRET);
+	const site = new Site(options.site);
 	const served = new Set<Served>();
 	const begin = async () => {
 		const { bus, close } = options.bus
@@ -80,7 +83,7 @@ export async function openServiceWorld(
 			: await openEmbeddedBus(dataDir, options.log);
 		const logger = options.logger ?? createLogger('test', 'silent');
 		const stores = await openStores({ dataDir, mongoUrl: options.mongoUrl, logger });
-		const parts: ServiceParts = { bus, stores, tokens, logger, dataDir, metrics: new Registry() };
+		const parts: ServiceParts = { bus, stores, tokens, logger, dataDir, site, metrics: new Registry() };
 		const end = async () => {
 			for (const one of [...served]) await one.close();
 			await bus.close();
@@ -143,8 +146,8 @@ export async function openEmbeddedBus(
 	};
 }
 
-async function serve(service: Service, { logger, metrics }: ServiceParts): Promise<Served> {
-	const app = createApp();
+async function serve(service: Service, { logger, metrics, site }: ServiceParts): Promise<Served> {
+	const app = createApp(site);
 	if (service.beforeProbes) app.use(service.beforeProbes);
 	app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
 	app.use(service.router);

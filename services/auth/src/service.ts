@@ -9,6 +9,7 @@ import {
 	type RetainedSource,
 	RetainedTable,
 	readSettings,
+	SESSION_COOKIE,
 	type Service,
 	type ServiceContext,
 	storedSecret,
@@ -16,6 +17,7 @@ import {
 } from '@crowdvision/service-kit';
 import type { Store, Stores } from '@crowdvision/store';
 import { Accounts, type NewAccount } from './accounts/accounts.ts';
+import { SessionCookies } from './accounts/session-cookies.ts';
 import { Sessions } from './accounts/sessions.ts';
 import { createThrottles } from './accounts/throttle.ts';
 import { Devices, type NewDevice } from './devices/devices.ts';
@@ -70,12 +72,13 @@ export function createAuth(context: AuthContext, options: AuthOptions = {}): Pro
 }
 
 async function openAuth(
-	{ bus, stores, tokens, logger, dataDir }: AuthContext,
-	{ AUTH_KEY, ADMINS, PUBLIC_URL, SSO_REACH, JWT_KEY_DAYS }: AuthSettings,
+	{ bus, stores, tokens, site, logger, dataDir }: AuthContext,
+	{ AUTH_KEY, ADMINS, SSO_REACH, JWT_KEY_DAYS }: AuthSettings,
 	lifecycle: Lifecycle,
 ): Promise<Auth> {
 	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE));
 	const seal = new Seal(AUTH_KEY ?? storedSecret(dataDir, 'auth-key'));
+	tokens.sessionCookie = `${SESSION_COOKIE}-${seal.nameFor('session cookie')}`;
 	const sessions = new Sessions(store);
 	const accounts = new Accounts(store, sessions);
 	const memberships = new Memberships(store, sessions, ADMINS);
@@ -107,13 +110,14 @@ async function openAuth(
 		devices,
 		sso,
 		signingKeys,
+		cookies: new SessionCookies({ site, tokens }),
 		throttles: createThrottles(),
 		tokens,
 		directory,
 		revokedDevices,
 		revokedSessions,
 		publicKeys,
-		publicUrl: PUBLIC_URL,
+		site,
 	});
 	return {
 		name: 'auth',

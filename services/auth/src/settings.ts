@@ -28,12 +28,6 @@ export const AUTH_SETTINGS = {
 			return ids.every((id) => /^[0-9a-f-]{36}$/.test(id)) ? ids : undefined;
 		},
 	} satisfies Setting<string[]> & { default: undefined },
-	PUBLIC_URL: text(
-		'where browsers find this site, for the way back from identity providers; by default the host of the request',
-		undefined,
-		'a URL such as https://crowd.example, without a path',
-		/^https?:\/\/[^\s/?#@]+$/,
-	),
 	SSO_REACH: choice(
 		'where identity providers may be: public (https, public addresses), private (https, any address), loopback (tests)',
 		'public',

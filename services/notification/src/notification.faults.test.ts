@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { START } from '@crowdvision/bus';
 import { type Reading, TABLES } from '@crowdvision/contracts';
-import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { createLogger, Registry, Site, Tokens } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
 import { startNode } from '@crowdvision/testing/processes';
 import { openEmbeddedBus } from '@crowdvision/testing/service-world';
@@ -60,6 +60,7 @@ describe('P10 the notification service', () => {
 				dataDir,
 				logger,
 				metrics: new Registry(),
+				site: new Site(),
 				tokens: new Tokens('x'.repeat(32)),
 			});
 			try {

@@ -1,5 +1,5 @@
 /** Composes the service socket, which sends live values and alerts to browsers. */
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
 import type { Bus } from '@crowdvision/bus';
 import {
 	BuildingDirectory,
@@ -40,8 +40,6 @@ export interface SocketOptions {
 	limits?: Partial<Limits>;
 	/** The URL of Redis, where several processes of this service share an account's limit. Default: this one is alone. */
 	replicasUrl?: string;
-	/** The address of a client, for use behind a proxy. Default: the address of the connection. */
-	addressOf?: (request: IncomingMessage) => string;
 }
 
 const SOCKET_PATH = '/socket.io';
@@ -66,11 +64,11 @@ export function createSocket(context: SocketContext, options: SocketOptions = {}
 }
 
 async function openSocket(
-	{ bus, tokens, metrics, logger }: SocketContext,
+	{ bus, tokens, metrics, site, logger }: SocketContext,
 	options: SocketOptions,
 	lifecycle: Lifecycle,
 ): Promise<Service> {
-	const { ownsServer = false, recent = DEFAULT_RECENT, everyMs = DEFAULT_EVERY_MS, addressOf = ownAddress } = options;
+	const { ownsServer = false, recent = DEFAULT_RECENT, everyMs = DEFAULT_EVERY_MS } = options;
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	const replicas =
 		options.replicasUrl === undefined
@@ -109,7 +107,7 @@ async function openSocket(
 	lifecycle.own('dashboards', dashboards);
 	tokens.revocations.onRevoked((accountId) => dashboards.disconnectRevoked(accountId));
 	replicas?.join(io, dashboards);
-	io.use(authenticate({ verify, limits, dashboards, replicas }));
+	io.use(authenticate({ tokens, site, limits, dashboards, replicas }));
 	io.on('connection', (socket) => dashboards.add(socket));
 	await links.open(
 		() => directory.follow(bus),
@@ -134,13 +132,9 @@ async function openSocket(
 		attach: (server: HttpServer) => {
 			upgrades.track(server, SOCKET_PATH);
 			io.attach(server, { destroyUpgrade: ownsServer });
-			limitAddresses(io, limits.perAddress, addressOf);
+			limitAddresses(io, limits.perAddress, (request) => site.addressOf(request));
 		},
 		detach,
 		stop: () => lifecycle.stop(),
 	};
-}
-
-function ownAddress(request: IncomingMessage): string {
-	return request.socket.remoteAddress ?? '';
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { START } from '@crowdvision/bus';
 import type { Reading } from '@crowdvision/contracts';
-import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { createLogger, Registry, Site, Tokens } from '@crowdvision/service-kit';
 import { openStores, type Store, type Stores } from '@crowdvision/store';
 import { startNode } from '@crowdvision/testing/processes';
 import { openEmbeddedBus } from '@crowdvision/testing/service-world';
@@ -54,6 +54,7 @@ async function killRepeatedly(kills: number, mongoUrl: string | undefined): Prom
 			dataDir,
 			logger,
 			metrics: new Registry(),
+			site: new Site(),
 			tokens: new Tokens('x'.repeat(32)),
 		});
 		const end = await bus.position('telemetry');

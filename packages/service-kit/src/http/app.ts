@@ -9,18 +9,23 @@ import express, {
 	Router,
 } from 'express';
 import type { Logger } from '../logger.ts';
+import { Site } from './site.ts';
 
 export { type Express, express, type Request, type RequestHandler, type Response, Router };
 
 /**
  * An express app without the X-Powered-By header and without nested query parameters. Finish it with `finishApp`.
- * `trustProxy` lists the proxies whose X-Forwarded-For and -Proto are believed (TRUST_PROXY); default: this machine's.
+ * `site` decides which proxies are believed about a request's client; default: those of this machine.
  */
-export function createApp({ trustProxy = ['loopback'] }: { trustProxy?: readonly string[] } = {}): Express {
+export function createApp(site = new Site()): Express {
 	const app = express();
-	app.set('trust proxy', [...trustProxy]);
+	app.set('trust proxy', [...site.trustProxy]);
 	app.disable('x-powered-by');
 	app.set('query parser', 'simple');
+	app.use((request, _response, next) => {
+		site.canonicalize(request);
+		next();
+	});
 	return app;
 }
 

@@ -3,15 +3,14 @@ import type { Tokens } from '../tokens/tokens.ts';
 import type { Request, RequestHandler } from './app.ts';
 
 /**
- * The cookie of a browser session. A browser takes at most 4096 bytes per cookie: a longer token goes on in the next.
+ * Cookies of a browser session. Browsers do not tell the ports of a host apart, so auth adds `-` and letters of its own
+ * installation. A browser takes at most 4096 bytes per cookie: a longer token goes on in `_1`, `_2` and `_3`.
  */
 export const SESSION_COOKIE = 'crowdvision_session';
-export const SESSION_COOKIES = [
-	SESSION_COOKIE,
-	`${SESSION_COOKIE}_1`,
-	`${SESSION_COOKIE}_2`,
-	`${SESSION_COOKIE}_3`,
-] as const;
+export const SESSION_COOKIE_PARTS = ['', '_1', '_2', '_3'] as const;
+const SESSION_COOKIES = /^crowdvision_session(?:-[a-z0-9]{1,16})?$/;
+/** Installations on one host whose cookies are tried. */
+const MAX_SESSIONS = 5;
 
 const BEARER = /^Bearer +/i;
 
@@ -30,18 +29,45 @@ export function bearerToken({
 	return authorization.slice(scheme.length).trimEnd() || undefined;
 }
 
-/** The token of a browser's session cookies, or undefined. */
-export function sessionToken(request: { headers: { cookie?: string | undefined } }): string | undefined {
+/**
+ * The tokens in a browser's session cookies, of this installation and of others on the same host; the one in the cookie
+ * `own` first.
+ */
+export function sessionTokens(request: { headers: { cookie?: string | undefined } }, own?: string): string[] {
 	const { cookie } = request.headers;
-	if (cookie === undefined) return undefined;
+	if (cookie === undefined) return [];
 	const cookies = new Map(cookie.split(';').map((part) => part.trim().split('=', 2) as [string, string | undefined]));
-	let token = '';
-	for (const name of SESSION_COOKIES) {
-		const part = cookies.get(name);
-		if (!part) break;
-		token += part;
+	const names = [...cookies.keys()].filter((name) => SESSION_COOKIES.test(name));
+	return names
+		.sort((a, b) => Number(b === own) - Number(a === own))
+		.slice(0, MAX_SESSIONS)
+		.map((name) => {
+			const parts = SESSION_COOKIE_PARTS.map((suffix) => cookies.get(`${name}${suffix}`));
+			const end = parts.findIndex((part) => !part);
+			return parts.slice(0, end < 0 ? parts.length : end).join('');
+		})
+		.filter((token) => token !== '');
+}
+
+/**
+ * The claims in the first of a browser's session cookies that is valid here. `evenIfRevoked` as in
+ * `Tokens.verifyAccount`.
+ * @throws CrowdVisionError `unauthenticated`
+ */
+export async function verifySession(
+	tokens: Tokens,
+	request: { headers: { cookie?: string | undefined } },
+	options?: { evenIfRevoked: boolean },
+): Promise<AccountClaims> {
+	let failure: unknown = new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
+	for (const [index, token] of sessionTokens(request, tokens.sessionCookie).entries()) {
+		try {
+			return await tokens.verifyAccount(token, options);
+		} catch (error) {
+			if (index === 0) failure = error;
+		}
 	}
-	return token || undefined;
+	throw failure;
 }
 
 const callers = new WeakMap<Request, AccountClaims>();
@@ -56,9 +82,8 @@ export async function authenticate(
 	request: Request,
 	options?: { evenIfRevoked: boolean },
 ): Promise<AccountClaims> {
-	const token = bearerToken(request) ?? sessionToken(request);
-	if (!token) throw new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
-	const claims = await tokens.verifyAccount(token, options);
+	const token = bearerToken(request);
+	const claims = await (token ? tokens.verifyAccount(token, options) : verifySession(tokens, request, options));
 	callers.set(request, claims);
 	return claims;
 }

@@ -3,6 +3,7 @@ import type { ErrorBody } from '@crowdvision/contracts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../logger.ts';
 import { COMMON_SETTINGS, readSettings } from '../process/settings.ts';
+import { siteOf } from '../service.ts';
 import { createApp, finishApp } from './app.ts';
 import { limitRequests } from './rate-limit.ts';
 import { closeServer, listen } from './server.ts';
@@ -19,7 +20,7 @@ describe('the requests of one client', () => {
 		TRUST_PROXY?: string;
 	}): Promise<(forwardedFor?: string) => Promise<Response>> {
 		const settings = readSettings(COMMON_SETTINGS, { TRUST_PROXY: options.TRUST_PROXY });
-		const app = createApp({ trustProxy: settings.TRUST_PROXY });
+		const app = createApp(siteOf(settings));
 		app.use(limitRequests(options.perMinute));
 		app.get('/', (request, response) => void response.send(request.ip));
 		finishApp(app, createLogger('test', 'silent'));

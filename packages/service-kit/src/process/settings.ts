@@ -208,9 +208,18 @@ export const COMMON_SETTINGS = {
 		['secret', 'keypair'],
 	),
 	TRUST_PROXY: proxies(
-		'proxies whose X-Forwarded-For is believed; list only your own, or a client can pass for another one',
+		'proxies whose X-Forwarded-* or Forwarded headers are believed; list only your own, or a client can pass for ' +
+			'another one',
 		'loopback',
 	),
+	PUBLIC_URL: {
+		means:
+			'where browsers find this site, with the path where a proxy serves it below one; by default the host of the request',
+		default: undefined,
+		allowed: 'a URL such as https://crowd.example or https://example.org/crowd',
+		parse: (value: string) =>
+			/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(value) && URL.canParse(value) ? value.replace(/\/+$/, '') : undefined,
+	} satisfies Setting<string> & { default: undefined },
 	RATE_LIMIT: integer(
 		'requests per minute that one client address may send to one process; 0 sets no limit',
 		'12000',

@@ -60,6 +60,8 @@ export class Tokens {
 	/** Default: the system's clock. */
 	clock: TokenClock = { now: () => Date.now(), known: () => Date.now() / 1000 >= CLOCK_IS_SET_FROM };
 	readonly revocations = new TokenRevocations();
+	/** Name of this installation's session cookie; undefined in a process without auth, which tries all it is sent. */
+	sessionCookie: string | undefined;
 	readonly #accounts = new TokenKind<AccountClaims>('account', ACCOUNT_SECONDS, accountClaims);
 	readonly #devices = new TokenKind<DeviceClaims>('device', DEVICE_SECONDS, deviceClaims);
 	#signer: TokenSigner | undefined;

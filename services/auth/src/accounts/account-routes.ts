@@ -1,7 +1,6 @@
 import { passwordChange, registerRequest } from '@crowdvision/contracts';
 import { callerOf, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
 import type { Accounts } from './accounts.ts';
-import { startSession } from './session-cookies.ts';
 import { requireSession, type TokenParts, tokenFor } from './session-guards.ts';
 import type { Throttles } from './throttle.ts';
 
@@ -13,7 +12,7 @@ export interface AccountRouteParts extends TokenParts {
 
 /** `/first-run`, `/register`, `/me` and `/me/password`. */
 export function addAccountRoutes(router: Router, parts: AccountRouteParts): void {
-	const { accounts, memberships, throttles, revokedSessions } = parts;
+	const { accounts, cookies, memberships, throttles, revokedSessions } = parts;
 	const signedIn = requireSession(parts);
 
 	router.get('/first-run', async (_request, response) => {
@@ -24,7 +23,8 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 		const account = parseBody(registerRequest, request.body);
 		throttles.registration.begin(String(request.ip), Date.now());
 		const created = await accounts.create(account);
-		response.status(201).json({ ...startSession(request, response, await tokenFor(parts, created)), account: created });
+		const session = await cookies.start(request, response, await tokenFor(parts, created));
+		response.status(201).json({ ...session, account: created });
 	});
 
 	router.get('/me', signedIn, async (request, response) => {
@@ -40,6 +40,6 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 		await accounts.changePassword(account.id, password, newPassword);
 		throttles.login.succeeded(key);
 		await revokedSessions.changed(account.id);
-		response.json(startSession(request, response, await tokenFor(parts, account)));
+		response.json(await cookies.start(request, response, await tokenFor(parts, account)));
 	});
 }

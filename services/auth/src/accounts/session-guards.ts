@@ -1,5 +1,6 @@
 import type { Membership } from '@crowdvision/contracts';
 import { authenticate, type Request, type RequestHandler, type Tokens } from '@crowdvision/service-kit';
+import type { SessionCookies } from './session-cookies.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface SessionParts {
@@ -8,6 +9,7 @@ export interface SessionParts {
 }
 
 export interface TokenParts extends SessionParts {
+	cookies: SessionCookies;
 	memberships: { of(accountId: string): Promise<Membership[]> };
 }
 

@@ -6,10 +6,9 @@ import {
 	parseBody,
 	type RetainedTable,
 	type Router,
-	sessionToken,
+	sessionTokens,
 } from '@crowdvision/service-kit';
 import type { Accounts } from './accounts.ts';
-import { endSession, startSession } from './session-cookies.ts';
 import { requireSession, type TokenParts, tokenFor } from './session-guards.ts';
 import type { Throttles } from './throttle.ts';
 
@@ -21,7 +20,7 @@ export interface SessionRouteParts extends TokenParts {
 
 /** `/login`, `/refresh` and `/logout`. */
 export function addSessionRoutes(router: Router, parts: SessionRouteParts): void {
-	const { accounts, sessions, throttles, tokens, revokedSessions } = parts;
+	const { accounts, cookies, sessions, throttles, tokens, revokedSessions } = parts;
 
 	router.post('/login', async (request, response) => {
 		const { email, password } = parseBody(loginRequest, request.body);
@@ -36,22 +35,22 @@ export function addSessionRoutes(router: Router, parts: SessionRouteParts): void
 		throttles.loginAccount.succeeded(name);
 		// A sign-in to one's own account must not clear the failures that this address caused for other accounts.
 		throttles.loginAddress.takeBack(address);
-		response.json(startSession(request, response, await tokenFor(parts, account)));
+		response.json(await cookies.start(request, response, await tokenFor(parts, account)));
 	});
 
 	router.post('/refresh', requireSession(parts), async (request, response) => {
 		const account = await accounts.get(callerOf(request).sub);
-		response.json(startSession(request, response, await tokenFor(parts, account)));
+		response.json(await cookies.start(request, response, await tokenFor(parts, account)));
 	});
 
 	router.post('/logout', async (request, response) => {
-		endSession(request, response);
-		const token = bearerToken(request) ?? sessionToken(request);
+		await cookies.end(request, response);
 		// Without a token, or with one that is void already, the caller is signed out.
-		const claims = token
-			? await tokens.verifyAccount(token, { evenIfRevoked: true }).catch(() => undefined)
-			: undefined;
-		if (claims) {
+		const bearer = bearerToken(request);
+		const given = bearer ? [bearer] : sessionTokens(request, tokens.sessionCookie);
+		for (const token of given) {
+			const claims = await tokens.verifyAccount(token, { evenIfRevoked: true }).catch(() => undefined);
+			if (!claims) continue;
 			await sessions.end(claims);
 			await revokedSessions.changed(claims.sub);
 		}

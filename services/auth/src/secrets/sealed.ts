@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 
 /** An encrypted secret: `v1.` and base64url of nonce, ciphertext and tag. */
 export type Sealed = string;
@@ -17,6 +17,11 @@ export class Seal {
 	/** @param secret AUTH_KEY */
 	constructor(secret: string) {
 		this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'crowdvision auth store', 32));
+	}
+
+	/** Eight letters and digits that replicas with the same AUTH_KEY, and only they, derive for a purpose. */
+	nameFor(purpose: string): string {
+		return createHmac('sha256', this.#key).update(purpose).digest('hex').slice(0, 8);
 	}
 
 	seal(label: string, secret: string): Sealed {

@@ -1,6 +1,5 @@
 import { CrowdVisionError, ssoRequest } from '@crowdvision/contracts';
-import { invalid, parseBody, type Request, type Router } from '@crowdvision/service-kit';
-import { bindToBrowser, browserOf, startSession } from '../accounts/session-cookies.ts';
+import { invalid, parseBody, type Request, type Router, type Site } from '@crowdvision/service-kit';
 import { type TokenParts, tokenFor } from '../accounts/session-guards.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import { SIGN_IN_MS, type Sso } from './sso.ts';
@@ -12,16 +11,14 @@ const OWN_PATH = /^\/(?![/\\])[^\\\s\p{Cc}]{0,1000}$/u;
 export interface SsoRouteParts extends TokenParts, DomainGuardParts {
 	memberships: DomainGuardParts['memberships'];
 	sso: Sso;
-	/** Where browsers find this site, as `https://host`; without it, the host that the request names. */
-	publicUrl: string | undefined;
+	site: Site;
 }
 
 /** `/domains/{name}/sso` and `/sso`. */
 export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
-	const { sso } = parts;
+	const { cookies, site, sso } = parts;
 	const administers = requireInDomain(parts, 'business_admin');
-	const redirectUri = (request: Request) =>
-		`${parts.publicUrl ?? `${request.protocol}://${request.get('host')}`}${CALLBACK}`;
+	const redirectUri = (request: Request) => `${site.urlOf(request)}${CALLBACK}`;
 
 	router.get('/domains/:name/sso', administers, async (request, response) => {
 		response.json(await sso.settings(domainOf(request), redirectUri(request)));
@@ -43,17 +40,17 @@ export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
 		const { state } = request.query;
 		if (typeof state !== 'string' || state === '')
 			throw new CrowdVisionError('bad_request', 'This sign-in was not started here: start again');
-		const { account, to } = await sso.end(callback, browserOf(request, response, state));
-		startSession(request, response, await tokenFor(parts, account));
+		const { account, to } = await sso.end(callback, cookies.boundTo(request, response, state));
+		await cookies.start(request, response, await tokenFor(parts, account));
 		response.set('Cache-Control', 'no-store').redirect(302, to);
 	});
 
 	router.get('/sso/:domain', async (request, response) => {
-		const { to = '/' } = request.query;
+		const { to = `${new URL(redirectUri(request)).pathname.slice(0, -CALLBACK.length)}/` } = request.query;
 		if (typeof to !== 'string' || !OWN_PATH.test(to))
 			throw invalid([{ path: '/to', message: 'must be a path of this site' }]);
 		const { location, state, browser } = await sso.begin(String(request.params.domain), to, redirectUri(request));
-		bindToBrowser(request, response, { state, browser, maxAge: SIGN_IN_MS });
+		cookies.bind(request, response, { state, browser, maxAge: SIGN_IN_MS });
 		response.set('Cache-Control', 'no-store').redirect(302, location.href);
 	});
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { closeServer, createApp, finishApp, listen, sessionToken } from '@crowdvision/service-kit';
+import { closeServer, createApp, finishApp, listen, sessionTokens } from '@crowdvision/service-kit';
 import { openServiceWorld, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Auth, createAuth } from '../index.ts';
@@ -70,7 +70,7 @@ async function sessionOf(answer: { headers: Headers }) {
 		.getSetCookie()
 		.map((text) => text.split(';')[0])
 		.join('; ');
-	return world.parts.tokens.verifyAccount(sessionToken({ headers: { cookie } })!);
+	return world.parts.tokens.verifyAccount(sessionTokens({ headers: { cookie } })[0]!);
 }
 
 describe('sign-in through a provider', () => {

@@ -1,5 +1,5 @@
 import { TABLES } from '@crowdvision/contracts';
-import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { createLogger, Registry, Site, Tokens } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
 import { openEmbeddedBus, readingOf } from '@crowdvision/testing/service-world';
 import { createNotification } from '../index.ts';
@@ -13,7 +13,7 @@ const [dataDir = '', run = ''] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);
 await bus.retain(TABLES.buildings, HALL.id, JSON.stringify(HALL));
 const logger = createLogger('notification', 'silent');
-const parts = { logger, tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), dataDir };
+const parts = { logger, tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), site: new Site(), dataDir };
 await createNotification({ ...parts, bus, stores: await openStores({ dataDir, logger }) });
 process.stdout.write('running\n');
 let observedAt = 0;

@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import { type AccountClaims, CrowdVisionError } from '@crowdvision/contracts';
-import { sessionToken } from '@crowdvision/service-kit';
+import { type Site, type Tokens, verifySession } from '@crowdvision/service-kit';
 import type { ExtendedError } from 'socket.io';
 import { type DashboardSocket, toClientError } from '../dashboards/dashboard.ts';
 import type { Dashboards } from '../dashboards/dashboards.ts';
@@ -8,8 +7,8 @@ import type { Limits } from '../limits/limits.ts';
 import type { Replicas } from './replicas.ts';
 
 export interface AuthenticateParts {
-	/** Resolves with the claims of an account's token; rejects with `unauthenticated`. */
-	verify: (token: string) => Promise<AccountClaims>;
+	tokens: Tokens;
+	site: Site;
 	limits: Limits;
 	/** Counts the dashboards of an account in this process. */
 	dashboards: Pick<Dashboards, 'countOf'>;
@@ -22,11 +21,23 @@ export interface AuthenticateParts {
  * session cookie of the same site, and its account must not have too many dashboards. Other replicas are asked only
  * when the account has several here: most have one or two, and after a restart all come back at once.
  */
-export function authenticate({ verify, limits, dashboards, replicas }: AuthenticateParts) {
+export function authenticate({ tokens, site, limits, dashboards, replicas }: AuthenticateParts) {
 	const askFrom = Math.min(10, Math.ceil(limits.perAccount / 2));
+	const claimsOf = ({ handshake, request }: DashboardSocket): Promise<AccountClaims> => {
+		const { token } = handshake.auth as { token?: unknown };
+		if (typeof token === 'string') return tokens.verifyAccount(token);
+		// A browser sends the cookie with requests of any site's pages; only this site's may use it.
+		if (request.headers.cookie !== undefined && !site.isOwnOrigin(request))
+			throw new CrowdVisionError(
+				'unauthenticated',
+				'The session cookie may only be used by its own site: set PUBLIC_URL, or have the proxy pass on the Host',
+				{ path: '/origin' },
+			);
+		return verifySession(tokens, request);
+	};
 	return async (socket: DashboardSocket, next: (error?: ExtendedError) => void): Promise<void> => {
 		try {
-			const claims = await verify(tokenOf(socket));
+			const claims = await claimsOf(socket);
 			const here = dashboards.countOf(claims.sub);
 			const asks = replicas && here >= askFrom && here < limits.perAccount;
 			const elsewhere = asks ? await replicas.countElsewhere(claims.sub) : 0;
@@ -44,23 +55,4 @@ export function authenticate({ verify, limits, dashboards, replicas }: Authentic
 			next(Object.assign(new Error(clientError.message), { data: clientError.toBody() }));
 		}
 	};
-}
-
-function tokenOf({
-	handshake,
-	request,
-}: {
-	handshake: DashboardSocket['handshake'];
-	request: IncomingMessage;
-}): string {
-	const { token } = handshake.auth as { token?: unknown };
-	if (typeof token === 'string') return token;
-	const cookie = sessionToken(request);
-	if (cookie === undefined) throw new CrowdVisionError('unauthenticated', 'Sign in first: no token was sent');
-	// A browser sends the cookie with requests of any site's pages; only this site's may use it.
-	const { origin, host } = request.headers;
-	if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host)) {
-		throw new CrowdVisionError('unauthenticated', 'The session cookie may only be used by its own site');
-	}
-	return cookie;
 }

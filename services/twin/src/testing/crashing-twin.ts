@@ -1,4 +1,4 @@
-import { createLogger, Registry, Tokens } from '@crowdvision/service-kit';
+import { createLogger, Registry, Site, Tokens } from '@crowdvision/service-kit';
 import { openStores } from '@crowdvision/store';
 import { openEmbeddedBus, readingOf } from '@crowdvision/testing/service-world';
 import { createTwin } from '../index.ts';
@@ -13,6 +13,7 @@ const parts = {
 	logger: createLogger('twin', 'silent'),
 	tokens: new Tokens('x'.repeat(32)),
 	metrics: new Registry(),
+	site: new Site(),
 	dataDir,
 };
 await createTwin({ ...parts, bus, stores: await openStores({ dataDir, mongoUrl, logger: parts.logger }) });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { askGateway, ControlSocket } from './control-socket.ts';
+import { askControlSocket, ControlSocket } from './control-socket.ts';
 
 async function socketIn(folder: string): Promise<{ path: string; socket: ControlSocket }> {
 	const dir = await mkdtemp(join(tmpdir(), folder));
@@ -17,9 +17,9 @@ describe('the control socket', () => {
 		const { path, socket } = await socketIn('crowdvision-control-');
 		await socket.open();
 		onTestFinished(() => socket.close());
-		await expect(askGateway(path, '//')).rejects.toThrow();
-		await expect(askGateway(path, '/unknown')).rejects.toThrow('does not know the request /unknown');
-		expect(await askGateway(path, '/why')).toEqual({ well: true });
+		await expect(askControlSocket(path, '//')).rejects.toThrow();
+		await expect(askControlSocket(path, '/unknown')).rejects.toThrow('does not know the request /unknown');
+		expect(await askControlSocket(path, '/why')).toEqual({ well: true });
 	});
 
 	it('works below a path that is too long for a socket, and keeps no folder open afterwards', async () => {
@@ -27,7 +27,7 @@ describe('the control socket', () => {
 		const { path, socket } = await socketIn(`crowdvision-${'long-'.repeat(20)}`);
 		const before = await openFiles();
 		await socket.open();
-		for (let i = 0; i < 20; i++) expect(await askGateway(path, '/why')).toEqual({ well: true });
+		for (let i = 0; i < 20; i++) expect(await askControlSocket(path, '/why')).toEqual({ well: true });
 		await socket.close();
 		await waitFor('all folders to be closed', async () => (await openFiles()) <= before + 5);
 	});

@@ -1,24 +1,19 @@
-/** The control socket of a gateway, and how a command on this machine asks through it. */
+/** The control socket of a process, and how a command on this machine asks through it. */
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
-import { dirname, join } from 'node:path';
-import { SettingsError } from '@crowdvision/service-kit';
+import { dirname } from 'node:path';
+import { SettingsError } from './settings.ts';
 
 /** Most bytes in the path of a Unix socket (`sun_path`: 108 on Linux, 104 elsewhere), with some to spare. */
 const MAX_PATH_BYTES = 100;
 const TIMEOUT_MS = 30_000;
-
-/** Where the control socket of a gateway is. */
-export function controlSocketPath(dataDir: string): string {
-	return join(dataDir, 'gateway', 'why.sock');
-}
 
 /** The answer at each path, from the query of the request. The message of an error they throw is sent to the caller. */
 export type ControlAnswers = Record<string, (query: URLSearchParams) => Promise<unknown>>;
 
 /**
  * The control socket: HTTP over a Unix socket in the data folder, for commands on this machine such as `why`. Only the
- * gateway's own user can open it (mode 0600), and may then do everything without a token.
+ * process's own user can open it (mode 0600), and may then do everything without a token.
  */
 export class ControlSocket {
 	readonly #path: string;
@@ -33,7 +28,7 @@ export class ControlSocket {
 	/** Resolves when it is open. @throws the system's error if it cannot be opened */
 	async open(): Promise<void> {
 		mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-		// A killed gateway leaves its socket behind.
+		// A killed process leaves its socket behind.
 		rmSync(this.#path, { force: true });
 		const server = createServer((incoming, response) => {
 			this.#answer(incoming.url ?? '/').then(
@@ -76,18 +71,18 @@ export class ControlSocket {
 		const answer = url && this.#answers.get(url.pathname);
 		if (!answer)
 			throw new Error(
-				`The running gateway does not know the request ${url?.pathname ?? requested}: its version differs`,
+				`The running process does not know the request ${url?.pathname ?? requested}: its version differs`,
 			);
 		return answer(url.searchParams);
 	}
 }
 
 /**
- * Sends a request to the gateway whose control socket this is. Undefined if there is no socket, or no gateway listens.
+ * Sends a request to the process whose control socket this is. Undefined if there is no socket, or nothing listens.
  * @param requested path and query
- * @throws SettingsError with the gateway's message if it answers with an error
+ * @throws SettingsError with the process's message if it answers with an error
  */
-export function askGateway(path: string, requested: string): Promise<unknown> {
+export function askControlSocket(path: string, requested: string): Promise<unknown> {
 	return new Promise((resolve, reject) => {
 		const socket = reachable(path);
 		const call = request({ socketPath: socket.path, path: requested, timeout: TIMEOUT_MS }, (response) => {
@@ -98,11 +93,11 @@ export function askGateway(path: string, requested: string): Promise<unknown> {
 			response.on('end', () => {
 				const answer = JSON.parse(text) as { error?: { message: string } };
 				if (response.statusCode === 200) resolve(answer);
-				else reject(new SettingsError(answer.error?.message ?? `the gateway answered ${response.statusCode}`));
+				else reject(new SettingsError(answer.error?.message ?? `the running process answered ${response.statusCode}`));
 			});
 		});
 		call.on('close', socket.release);
-		call.on('timeout', () => call.destroy(new Error('the gateway does not answer')));
+		call.on('timeout', () => call.destroy(new Error('the running process does not answer')));
 		call.on('error', (error: NodeJS.ErrnoException) => {
 			if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
 			else reject(error);

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Chromium, launchChromium } from '@crowdvision/testing/chromium';
+import { FRONT_PROXIES, type FrontProxy, startFrontProxy, whyNoProxy } from '@crowdvision/testing/front-proxies';
+import { freePort } from '@crowdvision/testing/ports';
+import { ROOT } from '@crowdvision/testing/root';
+import type { ServerInFolder } from '@crowdvision/testing/server-in-folder';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { VIEWS, type View } from '../../frontend/src/lib/app/route.ts';
+import { type Standalone, startStandalone } from '../e2e/standalone.ts';
+import { EMAIL, PASSWORD } from '../e2e/world.ts';
+
+/** The code blocks of docs/behind-a-proxy.md, by language. */
+const BLOCKS = new Map(
+	[...readFileSync(join(ROOT, 'docs', 'behind-a-proxy.md'), 'utf8').matchAll(/^```(\w+)\n(.*?)^```$/gms)].map(
+		([, language, block]) => [language!, block!] as const,
+	),
+);
+const LANGUAGES: Record<FrontProxy, string> = { caddy: 'caddyfile', nginx: 'nginx', apache: 'apache' };
+
+/** What is waited for in each view of the page; a new view has to say it too. */
+const SHOWN: Record<View, { query: string; shows: string }> = {
+	rooms: { query: '?building=demo', shows: '[data-testid="room"]' },
+	room: { query: '?building=demo&view=room&room=studio', shows: 'h1' },
+	add: { query: '?building=demo&view=add', shows: 'textarea' },
+};
+
+/** Files that the page or a browser asks for by name; a new one joins here. */
+const FILES = ['favicon.svg', 'manifest.webmanifest', 'third-party-notices.txt', 'docs/', 'docs/openapi.json'];
+
+let standalone: Standalone;
+let chromium: Chromium;
+let publicPort: number;
+const proxies: ServerInFolder[] = [];
+
+beforeAll(async () => {
+	publicPort = await freePort();
+	standalone = await startStandalone({ PUBLIC_URL: `http://127.0.0.1:${publicPort}/crowd` });
+	chromium = await launchChromium({ width: 1366, height: 768 });
+}, 120_000);
+afterAll(async () => {
+	await chromium?.close();
+	await standalone?.stop();
+});
+afterEach(async () => {
+	await chromium.context.clearCookies();
+	// The first page belongs to the browser, which would end without one.
+	for (const page of chromium.context.pages().slice(1)) await page.close();
+	for (const proxy of proxies.splice(0)) await proxy.stop();
+});
+
+/** Starts a proxy in front of the whole; resolves with the address of the page behind it. */
+async function serve(proxy: FrontProxy, site: string, path = '/crowd/'): Promise<string> {
+	const port = proxy === 'caddy' ? publicPort : await freePort();
+	proxies.push(await startFrontProxy(proxy, site, { upstream: new URL(standalone.http).host, port }));
+	return `http://127.0.0.1:${port}${path}`;
+}
+
+/** Signs in on the page; resolves when it shows rooms and values arrive. */
+async function signIn(page: Page, url: string): Promise<void> {
+	await page.goto(url);
+	await page.getByLabel(/e-?mail/i).fill(EMAIL);
+	await page.getByLabel(/password/i).fill(PASSWORD);
+	await page
+		.getByTestId('sign-in')
+		.getByRole('button', { name: /sign in/i })
+		.click();
+	await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
+}
+
+/** Collects what a page asks outside `base`, and what it is refused. */
+function watch(page: Page, base: string): { outside: string[]; refused: string[] } {
+	const seen = { outside: [] as string[], refused: [] as string[] };
+	const note = (url: string) => {
+		if (!url.startsWith(base) && !url.startsWith(base.replace('http', 'ws'))) seen.outside.push(url);
+	};
+	page.on('request', (request) => note(request.url()));
+	page.on('websocket', (socket) => note(socket.url()));
+	page.on('response', (response) => {
+		if (response.status() >= 400 && response.status() !== 401)
+			seen.refused.push(`${response.status()} ${response.url()}`);
+	});
+	return seen;
+}
+
+describe('P14 below a path of a proxy', () => {
+	for (const proxy of FRONT_PROXIES) {
+		const why = whyNoProxy(proxy);
+		describe.skipIf(why)(`${proxy}, as the documentation has it${why ? `: ${why}` : ''}`, () => {
+			it('every page, file and live update works, and nothing is asked outside the path', async () => {
+				const base = await serve(proxy, BLOCKS.get(LANGUAGES[proxy])!);
+				const page = await chromium.context.newPage();
+				const seen = watch(page, base);
+				const sockets: string[] = [];
+				page.on('websocket', (socket) => sockets.push(socket.url()));
+				await signIn(page, base);
+				expect(sockets.join()).toContain('/crowd/socket.io/');
+				for (const view of VIEWS) {
+					await page.goto(base + SHOWN[view].query);
+					await page.locator(SHOWN[view].shows).first().waitFor();
+				}
+				for (const file of FILES) expect((await fetch(base + file)).status, file).toBe(200);
+				expect(seen).toEqual({ outside: [], refused: [] });
+			});
+
+			it('leads to the page and the API documents when the slash at the end is missing', async () => {
+				const base = await serve(proxy, BLOCKS.get(LANGUAGES[proxy])!);
+				for (const path of ['', 'docs/']) {
+					const answer = await fetch((base + path).replace(/\/$/, ''));
+					expect([answer.status, answer.url], path).toEqual([200, base + path]);
+				}
+			});
+
+			it('takes readings, and tells names with a slash apart from paths', async () => {
+				const base = await serve(proxy, BLOCKS.get(LANGUAGES[proxy])!);
+				const line = standalone.examples.http!.replaceAll(standalone.http, base.replace(/\/$/, ''));
+				expect(await standalone.paste(line)).toBe('{"accepted":1}');
+				const missing = await fetch(`${base}auth/sso/acme%2Flab`, { redirect: 'manual' });
+				expect([missing.status, await missing.text()]).toEqual([404, expect.stringContaining('identity provider')]);
+			});
+		});
+	}
+});
