@@ -122,3 +122,62 @@ describe('P14 below a path of a proxy', () => {
 		});
 	}
 });
+
+const server = (locations: string) => `server {\n\tlisten 80;\n${locations}\n}\n`;
+const whyNoNginx = whyNoProxy('nginx');
+
+describe.skipIf(whyNoNginx)(`P14 behind a proxy that says little${whyNoNginx ? `: ${whyNoNginx}` : ''}`, () => {
+	it('the page is live below a path, though the proxy hides the Host and upgrades nothing', async () => {
+		const base = await serve('nginx', server('location /crowd/ { proxy_pass http://127.0.0.1:8080/; }'));
+		const page = await chromium.context.newPage();
+		const seen = watch(page, base);
+		await signIn(page, base);
+		expect(seen.outside).toEqual([]);
+	});
+
+	it('the page is live, though only X-Forwarded-Host has the name', async () => {
+		const headers = ['Host $http_host', 'Proto $scheme', 'For $remote_addr'].map(
+			(header) => `proxy_set_header X-Forwarded-${header};`,
+		);
+		const base = await serve(
+			'nginx',
+			server(`location / { proxy_pass http://127.0.0.1:8080; ${headers.join(' ')} }`),
+			'/',
+		);
+		const page = await chromium.context.newPage();
+		await signIn(page, base);
+	});
+
+	it('the page says why it is not live, and what to do, where the proxy keeps that for itself', async () => {
+		const locations =
+			'location /crowd/ { proxy_pass http://127.0.0.1:8080/; }\n' + 'location /crowd/socket.io/ { return 404; }';
+		const base = await serve('nginx', server(locations));
+		const page = await chromium.context.newPage();
+		await page.goto(base);
+		await page.getByLabel(/e-?mail/i).fill(EMAIL);
+		await page.getByLabel(/password/i).fill(PASSWORD);
+		await page
+			.getByTestId('sign-in')
+			.getByRole('button', { name: /sign in/i })
+			.click();
+		const note = page.getByTestId('live-blocked');
+		await note.waitFor();
+		expect(await note.textContent()).toContain('does not pass on /crowd/socket.io/');
+	});
+});
+
+const whyNoCaddy = whyNoProxy('caddy');
+describe.skipIf(whyNoCaddy)(`P14 with PUBLIC_URL${whyNoCaddy ? `: ${whyNoCaddy}` : ''}`, () => {
+	it('the session cookie is for the path only, and is gone after signing out', async () => {
+		const base = await serve('caddy', BLOCKS.get('caddyfile')!);
+		const page = await chromium.context.newPage();
+		await signIn(page, base);
+		const cookies = await chromium.context.cookies(base);
+		expect(cookies.map(({ name, path }) => [name.replace(/-[0-9a-f]{8}/, ''), path])).toEqual([
+			['crowdvision_session', '/crowd/'],
+		]);
+		const context = page.context().request;
+		expect((await context.post(`${base}auth/logout`)).status()).toBe(204);
+		expect(await chromium.context.cookies(base)).toEqual([]);
+	});
+});

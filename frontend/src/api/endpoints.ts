@@ -12,6 +12,7 @@ import type {
 	HistoryPoint,
 	Membership,
 	MetricsResponse,
+	RecoveryView,
 	SessionResponse,
 } from '@crowdvision/contracts';
 import { request } from './http.ts';
@@ -38,6 +39,15 @@ export const getAccount = () => request<Account>('GET', '/auth/me');
 /** Renews the session cookie, with the account's current memberships in it. */
 export const refreshSession = () => request<SessionResponse>('POST', '/auth/refresh');
 export const logout = () => request<unknown>('POST', '/auth/logout');
+/** The domains whose identity provider fits a domain's name or an e-mail address. */
+export const findProviders = (typed: string, signal: AbortSignal) =>
+	request<{ domains: string[] }>('GET', `/auth/providers?${new URLSearchParams({ for: typed })}`, { signal });
+export const getRecovery = () => request<RecoveryView>('GET', '/auth/recovery');
+/** Has a link sent by which to set a new password; says nothing about whether there is such an account. */
+export const forgotPassword = (email: string) =>
+	request<unknown>('POST', '/auth/password/forgotten', { body: { email } });
+export const resetPassword = (token: string, newPassword: string) =>
+	request<unknown>('POST', '/auth/password/reset', { body: { token, newPassword } });
 export const createDomain = (name: string) => request<unknown>('POST', '/auth/domains', { body: { name } });
 
 /** Creates a device token. The service shows it only in this answer. */

@@ -1,5 +1,6 @@
 export * from './account/auth-requests.ts';
 export * from './account/claims.ts';
+export * from './account/recovery-requests.ts';
 export * from './account/roles.ts';
 export * from './alert/alert.ts';
 export * from './api/gateway-answers.ts';

@@ -17,6 +17,7 @@ export * from './links/presence.ts';
 export * from './links/retained-table.ts';
 export * from './links/stream-progress.ts';
 export * from './logger.ts';
+export * from './mail/mailer.ts';
 export * from './plain-logger.ts';
 export * from './process/control-socket.ts';
 export * from './process/lifecycle.ts';

@@ -23,6 +23,7 @@ export function whyNoProxy(proxy: FrontProxy): string | undefined {
  * A real proxy on a loopback port with `site` as its configuration of one site: a site block of a Caddyfile, what
  * nginx includes in `http`, or a virtual host of Apache. Its port replaces the one that `site` names, `upstream` (as
  * `127.0.0.1:20123`) the address `127.0.0.1:8080`.
+ * Each runs as a single process, so that nothing is left of it however it ends.
  * @throws when it is not installed, or does not accept its configuration; with what it said.
  */
 export async function startFrontProxy(
@@ -53,13 +54,13 @@ export async function startFrontProxy(
 	if (proxy === 'nginx')
 		return startInFolder('nginx', {
 			program,
-			ready: /start worker processes/,
+			ready: /getrlimit/,
 			args: async (dir) => {
 				const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 				const file = await write(
 					dir,
 					'nginx.conf',
-					`daemon off; master_process on; worker_processes 1; pid ${dir}/nginx.pid; error_log stderr notice;
+					`daemon off; master_process off; pid ${dir}/nginx.pid; error_log stderr notice;
 events {}
 http {
 	access_log off;
@@ -73,7 +74,7 @@ http {
 		});
 	return startInFolder('apache', {
 		program,
-		ready: /resuming normal operations/,
+		ready: /start_threads/,
 		args: async (dir) => {
 			await mkdir(join(dir, 'run'));
 			const file = await write(
@@ -85,14 +86,14 @@ Listen 127.0.0.1:${own}
 PidFile ${dir}/run/apache.pid
 DefaultRuntimeDir ${dir}/run
 ErrorLog "|/bin/cat"
-LogLevel notice
+LogLevel notice mpm_event:debug
 User nobody
 Group nogroup
 ${MODULES.map((name) => `LoadModule ${name}_module ${APACHE_MODULES}/mod_${name}.so`).join('\n')}
 ${text.replace('<VirtualHost *:80>', `<VirtualHost 127.0.0.1:${own}>`)}
 `,
 			);
-			return ['-D', 'FOREGROUND', '-f', file];
+			return ['-X', '-f', file];
 		},
 	});
 }

@@ -50,14 +50,16 @@ describe('registration and sign-in', () => {
 				'set-cookie',
 			)!;
 		const cookie = await cookieOf({});
-		expect(cookie).toMatch(new RegExp(`^${SESSION_COOKIE}=[^;]+; Max-Age=10800; Path=/;`));
+		expect(cookie).toMatch(new RegExp(`^${SESSION_COOKIE}-[0-9a-f]{8}=[^;]+; Max-Age=10800; Path=/;`));
 		expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/);
 		expect(await cookieOf({ 'x-forwarded-proto': 'https' })).toMatch(/; Secure/);
 		const me = await auth.call('GET', '/me', { headers: { cookie: cookie.split(';')[0]! } });
 		expect(me).toMatchObject({ status: 200, body: { email: 'ada@example.org', name: 'Ada' } });
 		const bye = await auth.call('POST', '/logout');
 		expect(bye.status).toBe(204);
-		expect(bye.headers.get('set-cookie')).toMatch(new RegExp(`^${SESSION_COOKIE}=; .*Expires=Thu, 01 Jan 1970`));
+		expect(bye.headers.get('set-cookie')).toMatch(
+			new RegExp(`^${SESSION_COOKIE}-[0-9a-f]{8}=; .*Expires=Thu, 01 Jan 1970`),
+		);
 	});
 
 	it('refuses a second account with the same e-mail address, also when both are created at once', async () => {

@@ -1,6 +1,7 @@
 import { keepRunning, type Logger, pause, type RetainedTable } from '@crowdvision/service-kit';
 import type { Sessions } from './accounts/sessions.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
+import type { PasswordResets } from './recovery/password-resets.ts';
 import type { Sso } from './sso/sso.ts';
 
 const EVERY_MS = 30_000;
@@ -9,6 +10,7 @@ export interface MaintenanceParts {
 	sessions: Sessions;
 	revokedSessions: RetainedTable;
 	sso: Sso;
+	resets: PasswordResets;
 	/** Undefined where tokens are signed with the shared secret. */
 	signing: { keys: SigningKeys; table: RetainedTable } | undefined;
 	logger: Logger;
@@ -16,7 +18,7 @@ export interface MaintenanceParts {
 
 /** Every 30 s: removes expired revocations and abandoned sign-ins, and replaces signing keys by age. */
 export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<void> } {
-	const { sessions, revokedSessions, sso, signing, logger } = parts;
+	const { sessions, revokedSessions, sso, resets, signing, logger } = parts;
 	const stopped = new AbortController();
 	const { signal } = stopped;
 	const step = async () => {
@@ -24,6 +26,7 @@ export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<voi
 		if (signal.aborted) return;
 		await revokedSessions.changed(...(await sessions.removeExpired()));
 		await sso.removeExpired();
+		await resets.removeExpired();
 		if (signing) await signing.table.changed(...(await signing.keys.maintain()));
 	};
 	const running = keepRunning(step, { what: 'removing expired sessions, sign-ins and keys', signal, logger });

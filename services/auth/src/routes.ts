@@ -6,6 +6,7 @@ import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.
 import { addDomainRoutes, type DomainRouteParts } from './domains/domain-routes.ts';
 import { addMemberRoutes, type MemberRouteParts } from './domains/member-routes.ts';
 import { addKeyRoutes, type KeyRouteParts } from './keys/key-routes.ts';
+import { addRecoveryRoutes, type RecoveryRouteParts } from './recovery/recovery-routes.ts';
 import { addSsoRoutes, type SsoRouteParts } from './sso/sso-routes.ts';
 
 export type AuthParts = AccountRouteParts &
@@ -14,7 +15,8 @@ export type AuthParts = AccountRouteParts &
 	MemberRouteParts &
 	DeviceRouteParts &
 	SsoRouteParts &
-	KeyRouteParts;
+	KeyRouteParts &
+	RecoveryRouteParts;
 
 /** Auth's paths, without the prefix `/auth`. Bodies are JSON of at most 64 KiB. */
 export function authRoutes(parts: AuthParts): Router {
@@ -27,5 +29,6 @@ export function authRoutes(parts: AuthParts): Router {
 	addDeviceRoutes(router, parts);
 	addSsoRoutes(router, parts);
 	addKeyRoutes(router, parts);
+	addRecoveryRoutes(router, parts);
 	return router;
 }

@@ -4,7 +4,10 @@ import { type AccountView, TABLES } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
+	ControlSocket,
 	Lifecycle,
+	type Logger,
+	Mailer,
 	PublicKeys,
 	type RetainedSource,
 	RetainedTable,
@@ -26,6 +29,9 @@ import { Invites } from './domains/invites.ts';
 import { Memberships } from './domains/memberships.ts';
 import { SigningKeys } from './keys/signing-keys.ts';
 import { startMaintenance } from './maintenance.ts';
+import { accountAnswers, accountSocketPath } from './recovery/account-answers.ts';
+import { AccountRemovals } from './recovery/account-removals.ts';
+import { PasswordResets } from './recovery/password-resets.ts';
 import { authRoutes } from './routes.ts';
 import { Seal } from './secrets/sealed.ts';
 import { AUTH_SETTINGS, type AuthSettings } from './settings.ts';
@@ -73,7 +79,7 @@ export function createAuth(context: AuthContext, options: AuthOptions = {}): Pro
 
 async function openAuth(
 	{ bus, stores, tokens, site, logger, dataDir }: AuthContext,
-	{ AUTH_KEY, ADMINS, SSO_REACH, JWT_KEY_DAYS }: AuthSettings,
+	{ AUTH_KEY, ADMINS, SSO_REACH, JWT_KEY_DAYS, ...mail }: AuthSettings,
 	lifecycle: Lifecycle,
 ): Promise<Auth> {
 	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE));
@@ -84,6 +90,10 @@ async function openAuth(
 	const memberships = new Memberships(store, sessions, ADMINS);
 	const domains = new Domains(store, memberships);
 	const devices = new Devices(store, tokens);
+	const resets = new PasswordResets(store, accounts);
+	const removals = new AccountRemovals(store, sessions);
+	const mailer = Mailer.of(mail, logger);
+	if (mailer) lifecycle.own('mail', mailer);
 	const sso = new Sso({ store, identities: new Identities(store, memberships), seal, reach: SSO_REACH, logger });
 	const signingKeys = await openSigningKeys(tokens, store, seal, JWT_KEY_DAYS * DAY_MS);
 
@@ -98,7 +108,10 @@ async function openAuth(
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(() => directory.follow(bus));
 	const signing = signingKeys && publicKeys && { keys: signingKeys, table: publicKeys };
-	const maintenance = startMaintenance({ sessions, revokedSessions, sso, signing, logger });
+	const onEnded = (accountId: string) => revokedSessions.changed(accountId);
+	const control = new ControlSocket(accountSocketPath(dataDir), accountAnswers({ accounts, removals, onEnded }));
+	await openControl(control, lifecycle, logger);
+	const maintenance = startMaintenance({ sessions, revokedSessions, sso, resets, signing, logger });
 	lifecycle.onStop('maintenance', () => maintenance.stop());
 
 	const router = authRoutes({
@@ -117,6 +130,10 @@ async function openAuth(
 		revokedDevices,
 		revokedSessions,
 		publicKeys,
+		resets,
+		removals,
+		mailer,
+		logger,
 		site,
 	});
 	return {
@@ -142,6 +159,16 @@ async function openSigningKeys(
 	await keys.start();
 	tokens.signWith(keys);
 	return keys;
+}
+
+/** Without the socket only the command `npm run account` is missing, so auth starts all the same. */
+async function openControl(control: ControlSocket, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+	try {
+		await control.open();
+		lifecycle.own('control socket', control);
+	} catch (error) {
+		logger.warn({ err: error }, 'npm run account will not reach this process: its socket cannot be opened');
+	}
 }
 
 async function openTable(table: RetainedTable, name: string, lifecycle: Lifecycle): Promise<RetainedTable> {

@@ -1,4 +1,4 @@
-import { choice, integer, type readSettings, type Setting, text } from '@crowdvision/service-kit';
+import { choice, integer, MAIL_SETTINGS, type readSettings, type Setting, text } from '@crowdvision/service-kit';
 
 /**
  * Where the identity provider that a domain's admin names may be: at public addresses, also at private ones, or (for
@@ -33,6 +33,7 @@ export const AUTH_SETTINGS = {
 		'public',
 		SSO_REACH,
 	),
+	...MAIL_SETTINGS,
 	JWT_KEY_DAYS: integer('with JWT_SIGNING=keypair: days after which a new key signs', '90', 1, 3650),
 } as const;
 

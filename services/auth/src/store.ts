@@ -90,6 +90,14 @@ export interface SsoStateDocument {
 	expiresAt: number;
 }
 
+/** A link by which the owner of an account sets a new password. Id: hash of its token. */
+export interface PasswordResetDocument {
+	accountId: string;
+	expiresAt: number;
+	/** Hash of the password's hash at the time: the link is void once the password has changed. */
+	passwordHash: string;
+}
+
 /** Revocations of an account's tokens. Id: the account's id. */
 export interface SessionsDocument {
 	/** Epoch seconds: sessions begun then or earlier have ended. */
@@ -122,7 +130,7 @@ export interface SigningKeyDocument {
 export const AUTH_STORE: StoreDefinition = {
 	collections: {
 		accounts: { indexes: { email: { fields: ['email'], unique: true } } },
-		identities: {},
+		identities: { indexes: { account: { fields: ['accountId'] } } },
 		domains: { indexes: { name: { fields: ['name'] }, public: { fields: ['public', 'name'] } } },
 		memberships: { indexes: { account: { fields: ['accountId'] }, domain: { fields: ['domainName', 'role'] } } },
 		invites: {},
@@ -136,5 +144,6 @@ export const AUTH_STORE: StoreDefinition = {
 		ssoStates: { indexes: { expiry: { fields: ['expiresAt'] } } },
 		sessions: { indexes: { until: { fields: ['until'] } } },
 		signingKeys: {},
+		passwordResets: { indexes: { account: { fields: ['accountId'] }, expiry: { fields: ['expiresAt'] } } },
 	},
 };

@@ -10,8 +10,8 @@ const Email = Type.String({ pattern: '^[^\\s@]{1,64}@[^\\s@]{1,189}$', descripti
 const closed = { additionalProperties: false };
 /** A longer password only costs time to hash. */
 const MAX_PASSWORD_LENGTH = 1024;
-const NewPassword = Type.String({ minLength: 8, maxLength: MAX_PASSWORD_LENGTH });
-const GivenPassword = Type.String({ minLength: 1, maxLength: MAX_PASSWORD_LENGTH });
+export const NewPassword = Type.String({ minLength: 8, maxLength: MAX_PASSWORD_LENGTH });
+export const GivenPassword = Type.String({ minLength: 1, maxLength: MAX_PASSWORD_LENGTH });
 
 /** Roles within a domain; `admin` exists for the whole platform only. */
 export const DOMAIN_ROLES = ['business_admin', 'business_staff', 'standard_customer'] as const;
@@ -84,7 +84,15 @@ export type DomainView = Static<typeof DomainView>;
 
 /** `POST /auth/domains/{name}/join`; the code may be omitted for a public domain. */
 export const JoinRequest = Type.Object(
-	{ code: Type.Optional(Type.String({ pattern: '^[0-9]{6}$', description: 'a code of 6 digits' })) },
+	{
+		code: Type.Optional(
+			Type.String({
+				pattern: '^(?:[\\s-]*[0-9]){6}[\\s-]*$',
+				maxLength: 40,
+				description: 'a code of 6 digits, also in groups as apps show it: 123 456',
+			}),
+		),
+	},
 	closed,
 );
 export const joinRequest = validator(JoinRequest);

@@ -22,6 +22,7 @@ import {
 	SsoView,
 } from '../account/auth-requests.ts';
 import type { Operation } from './operation.ts';
+import { RECOVERY_OPERATIONS } from './recovery-api.ts';
 
 const SESSIONS: readonly Operation[] = [
 	{
@@ -320,4 +321,5 @@ export const AUTH_OPERATIONS: readonly Operation[] = [
 	...DEVICES,
 	...SIGN_IN_BY_PROVIDER,
 	...KEYS,
+	...RECOVERY_OPERATIONS,
 ];

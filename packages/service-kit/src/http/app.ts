@@ -11,7 +11,7 @@ import express, {
 import type { Logger } from '../logger.ts';
 import { Site } from './site.ts';
 
-export { type Express, express, type Request, type RequestHandler, type Response, Router };
+export { type ErrorRequestHandler, type Express, express, type Request, type RequestHandler, type Response, Router };
 
 /**
  * An express app without the X-Powered-By header and without nested query parameters. Finish it with `finishApp`.

@@ -119,6 +119,22 @@ export class Accounts {
 		});
 	}
 
+	/** The stored hash; undefined where the account signs in through a provider. */
+	async passwordHash(id: string): Promise<string | undefined> {
+		return (await this.#require(id)).value.password;
+	}
+
+	/**
+	 * Confirms that the caller knows the account's password, where it has one.
+	 * @throws CrowdVisionError `wrong_credentials`
+	 */
+	async confirm(id: string, password: string | undefined): Promise<void> {
+		const { value } = await this.#require(id);
+		if (value.password === undefined) return;
+		if (password === undefined || !(await verifyPassword(password, value.password)))
+			throw new CrowdVisionError('wrong_credentials', 'The password is wrong', { path: '/password' });
+	}
+
 	/** Whether there is no account at all, as on the first start. */
 	async isEmpty(): Promise<boolean> {
 		return (await this.#accounts.find({ limit: 1 })).length === 0;

@@ -73,6 +73,10 @@ export interface Throttles {
 	loginAddress: Throttle;
 	/** New accounts, by address. */
 	registration: Throttle;
+	/** Links for a new password, by e-mail address. */
+	recovery: Throttle;
+	/** Links for a new password and attempts to use one, by address. */
+	recoveryAddress: Throttle;
 	/** Invite codes, by account. */
 	join: Throttle;
 	/** Invite codes, by address. */
@@ -86,6 +90,8 @@ export function createThrottles(): Throttles {
 		loginAccount: new Throttle(50, 'failed attempts to sign in'),
 		loginAddress: new Throttle(100, 'failed attempts to sign in'),
 		registration: new Throttle(300, 'new accounts from one address'),
+		recovery: new Throttle(3, 'links for a new password'),
+		recoveryAddress: new Throttle(30, 'attempts to set a new password'),
 		join: new Throttle(5, 'wrong codes'),
 		joinAddress: new Throttle(20, 'wrong codes'),
 	};

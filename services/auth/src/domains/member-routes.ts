@@ -40,7 +40,8 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 	});
 
 	router.post('/domains/:name/join', signedIn, async (request, response) => {
-		const { code } = parseBody(joinRequest, request.body ?? {});
+		const { code: typed } = parseBody(joinRequest, request.body ?? {});
+		const code = typed?.replace(/\D/g, '');
 		const account = await accounts.get(callerOf(request).sub);
 		const name = domainOf(request);
 		const domain = await domains.find(name);

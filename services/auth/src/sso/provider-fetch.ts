@@ -80,3 +80,26 @@ export function providerFetch(reach: SsoReach): (url: string, options: RequestIn
 		return new Response(bare ? null : Buffer.concat(chunks), { status: response.status, headers: response.headers });
 	};
 }
+
+/**
+ * The issuer that a provider calls itself in its configuration, where that differs from `issuer` by a slash at the end
+ * at most; undefined where it does not answer so.
+ */
+export async function issuerAsStated(
+	issuer: string,
+	reach: SsoReach,
+	timeoutSeconds: number,
+): Promise<string | undefined> {
+	const bare = (url: string) => url.replace(/\/+$/, '');
+	try {
+		const answer = await providerFetch(reach)(`${bare(issuer)}/.well-known/openid-configuration`, {
+			signal: AbortSignal.timeout(timeoutSeconds * 1000),
+		});
+		const { issuer: own } = (await answer.json()) as { issuer?: unknown };
+		if (typeof own !== 'string' || bare(own) !== bare(issuer)) return undefined;
+		// A slash that is the whole path makes no difference.
+		return new URL(own).href === new URL(issuer).href ? issuer : own;
+	} catch {
+		return undefined;
+	}
+}

@@ -1,8 +1,17 @@
 import { CrowdVisionError, ssoRequest } from '@crowdvision/contracts';
-import { invalid, parseBody, type Request, type Router, type Site } from '@crowdvision/service-kit';
+import {
+	type ErrorRequestHandler,
+	invalid,
+	type Logger,
+	parseBody,
+	type Request,
+	type Router,
+	type Site,
+} from '@crowdvision/service-kit';
 import { type TokenParts, tokenFor } from '../accounts/session-guards.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import { SIGN_IN_MS, type Sso } from './sso.ts';
+import { reasonOf, SsoRefusal } from './sso-refusal.ts';
 
 const CALLBACK = '/auth/sso/callback';
 /** A path of this site. Browsers read `//host` and `/\host` as another site. */
@@ -12,6 +21,7 @@ export interface SsoRouteParts extends TokenParts, DomainGuardParts {
 	memberships: DomainGuardParts['memberships'];
 	sso: Sso;
 	site: Site;
+	logger: Logger;
 }
 
 /** `/domains/{name}/sso` and `/sso`. */
@@ -34,12 +44,19 @@ export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
 		response.status(204).end();
 	});
 
+	router.get('/providers', async (request, response) => {
+		const { for: typed } = request.query;
+		if (typeof typed !== 'string' || typed.length > 320)
+			throw invalid([{ path: '/for', message: "must be a domain's name or an e-mail address" }]);
+		response.json({ domains: await sso.find(typed) });
+	});
+
 	router.get('/sso/callback', async (request, response) => {
 		const callback = new URL(redirectUri(request));
 		callback.search = new URL(request.originalUrl, callback).search;
 		const { state } = request.query;
 		if (typeof state !== 'string' || state === '')
-			throw new CrowdVisionError('bad_request', 'This sign-in was not started here: start again');
+			throw new SsoRefusal('expired', 'bad_request', 'This sign-in was not started here: start again');
 		const { account, to } = await sso.end(callback, cookies.boundTo(request, response, state));
 		await cookies.start(request, response, await tokenFor(parts, account));
 		response.set('Cache-Control', 'no-store').redirect(302, to);
@@ -53,4 +70,14 @@ export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
 		cookies.bind(request, response, { state, browser, maxAge: SIGN_IN_MS });
 		response.set('Cache-Control', 'no-store').redirect(302, location.href);
 	});
+
+	/** A browser gets the page, which tells the reason in its language and has the form to start again. */
+	const refuse: ErrorRequestHandler = (error, request, response, next) => {
+		if (response.headersSent || request.accepts(['json', 'html']) !== 'html') return next(error);
+		if (!(error instanceof CrowdVisionError)) parts.logger.error({ err: error }, 'a sign-in failed');
+		response
+			.set('Cache-Control', 'no-store')
+			.redirect(302, `${site.urlOf(request)}/#${new URLSearchParams({ 'sign-in': reasonOf(error) })}`);
+	};
+	router.use('/sso', refuse);
 }

@@ -2,18 +2,23 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type AccountView, CrowdVisionError, type SsoRequest, type SsoView } from '@crowdvision/contracts';
 import { type Logger, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
-import type { Configuration } from 'openid-client';
+import type { ClientAuth, Configuration } from 'openid-client';
 import type { Seal } from '../secrets/sealed.ts';
 import type { SsoReach } from '../settings.ts';
 import type { SsoDocument, SsoStateDocument } from '../store.ts';
 import type { Identities } from './identities.ts';
-import { providerFetch, refusalReason } from './provider-fetch.ts';
+import { issuerAsStated, providerFetch, refusalReason } from './provider-fetch.ts';
+import { explain, SsoRefusal } from './sso-refusal.ts';
 
 /** How long a sign-in may take, from the redirect to the provider to the return. */
 export const SIGN_IN_MS = 10 * 60_000;
 /** How long the provider may take to answer a request. */
 const TIMEOUT_SECONDS = 5;
 const MAX_REMOVED = 100_000;
+const MAX_DOMAINS = 10_000;
+const MAX_FOUND = 5;
+/** How far the provider's clock may be off. */
+const CLOCK_TOLERANCE_SECONDS = 120;
 
 const hash = (text: string) => createHash('sha256').update(text).digest('base64url');
 
@@ -55,9 +60,7 @@ export class Sso {
 		domainName: string,
 		{ clientSecret, defaultRole = 'standard_customer', ...rest }: SsoRequest,
 	): Promise<void> {
-		const refusal = rest.issuer.includes('/.well-known/')
-			? 'must be the issuer, without /.well-known/…'
-			: await refusalReason(new URL(rest.issuer), this.#reach);
+		const refusal = await this.#issuerMistake(rest.issuer);
 		if (refusal) throw new CrowdVisionError('invalid', `/issuer ${refusal}`, { path: '/issuer' });
 		await retryOnConflict(async () => {
 			const stored = await this.#settings.get(domainName);
@@ -69,6 +72,30 @@ export class Sso {
 				stored ? this.#settings.replace(stored, value) : this.#settings.insert(domainName, value),
 			]);
 		});
+	}
+
+	/** What is wrong with an issuer, as the predicate of a sentence. A provider that does not answer now may do so later. */
+	async #issuerMistake(issuer: string): Promise<string | undefined> {
+		if (issuer.includes('/.well-known/')) return 'must be the issuer, without /.well-known/…';
+		if (!URL.canParse(issuer)) return 'must be a URL';
+		const refusal = await refusalReason(new URL(issuer), this.#reach);
+		if (refusal) return refusal;
+		const own = await issuerAsStated(issuer, this.#reach, TIMEOUT_SECONDS);
+		return own === undefined || own === issuer ? undefined : `must be ${own}, as the provider calls itself`;
+	}
+
+	/**
+	 * The domains whose provider somebody may want who typed this: the domain of that name, or those that admit e-mail
+	 * addresses like it; at most 5.
+	 */
+	async find(typed: string): Promise<string[]> {
+		const [, emailDomain] = /@([^\s@]+)$/.exec(typed.trim()) ?? [];
+		if (emailDomain === undefined) return (await this.#settings.get(typed.trim())) ? [typed.trim()] : [];
+		const all = await this.#settings.find({ limit: MAX_DOMAINS });
+		return all
+			.filter(({ value }) => value.emailDomains?.includes(emailDomain.toLowerCase()))
+			.map(({ id }) => id)
+			.slice(0, MAX_FOUND);
 	}
 
 	/** @throws CrowdVisionError `not_found` */
@@ -129,7 +156,8 @@ export class Sso {
 	async end(callback: URL, browser: string | undefined): Promise<{ account: AccountView; to: string }> {
 		const state = callback.searchParams.get('state') ?? '';
 		const stored = await this.#states.get(hash(state));
-		const refusal = new CrowdVisionError(
+		const refusal = new SsoRefusal(
+			'expired',
 			'bad_request',
 			'This sign-in was not started here, or too long ago: start again',
 		);
@@ -148,12 +176,20 @@ export class Sso {
 		const email = typeof claims.email === 'string' ? claims.email.slice(0, 254) : undefined;
 		if (settings.emailDomains) {
 			const domain = email?.toLowerCase().split('@').at(-1) ?? '';
-			if (claims.email_verified !== true || !settings.emailDomains.includes(domain)) {
-				throw new CrowdVisionError(
+			if (!settings.emailDomains.includes(domain))
+				throw new SsoRefusal(
+					'emailDomain',
 					'forbidden',
 					'Only verified e-mail addresses of certain domains may sign in to this domain',
 				);
-			}
+			// Some providers send it as text.
+			if (claims.email_verified !== true && claims.email_verified !== 'true')
+				throw new SsoRefusal(
+					'unverified',
+					'forbidden',
+					'Only verified e-mail addresses may sign in to this domain, and the provider does not say that this one is ' +
+						'(email_verified)',
+				);
 		}
 		const name =
 			[claims.name, claims.preferred_username, email].find((text) => typeof text === 'string' && /\S/.test(text)) ??
@@ -182,32 +218,47 @@ export class Sso {
 	) {
 		const client = await import('openid-client');
 		const config = await this.#discover(domainName, settings);
+		const checks = {
+			expectedState: state,
+			expectedNonce: nonce,
+			pkceCodeVerifier: codeVerifier,
+			idTokenExpected: true,
+		};
 		try {
-			const tokens = await client.authorizationCodeGrant(config, callback, {
-				expectedState: state,
-				expectedNonce: nonce,
-				pkceCodeVerifier: codeVerifier,
-				idTokenExpected: true,
+			const tokens = await client.authorizationCodeGrant(config, callback, checks).catch(async (error: unknown) => {
+				// The provider takes the secret in the body only, whatever its configuration says.
+				if ((error as { error?: string }).error !== 'invalid_client' || settings.clientSecret === undefined)
+					throw error;
+				return client.authorizationCodeGrant(await this.#discover(domainName, settings, true), callback, checks);
 			});
-			return tokens.claims()!;
+			const claims = tokens.claims()!;
+			if (claims.email !== undefined || config.serverMetadata().userinfo_endpoint === undefined) return claims;
+			// Providers may send these claims here only (OpenID Connect Core 1.0, section 5.4).
+			const more = await client.fetchUserInfo(config, tokens.access_token, claims.sub).catch(() => ({}));
+			return { ...more, ...claims };
 		} catch (error) {
 			if (error instanceof CrowdVisionError) throw error;
-			const { code, error: reported } = error as { code?: string; error?: string };
-			this.#logger.info({ domainName, code, reported }, 'a sign-in through an identity provider was refused');
-			throw new CrowdVisionError('unauthenticated', 'The identity provider did not confirm who you are: start again');
+			const { code, error: reported, message } = error as { code?: string; error?: string; message?: string };
+			this.#logger.info({ domainName, code, reported, message }, 'a sign-in through an identity provider was refused');
+			const [reason, why] = explain(code, reported);
+			throw new SsoRefusal(reason, 'unauthenticated', `The identity provider did not confirm who you are: ${why}`);
 		}
 	}
 
 	/** @throws CrowdVisionError `unavailable` when the provider does not answer within 5 s, or not as OpenID defines */
-	async #discover(domainName: string, { issuer, clientId, clientSecret }: SsoDocument): Promise<Configuration> {
+	async #discover(
+		domainName: string,
+		{ issuer, clientId, clientSecret }: SsoDocument,
+		secretInBody = false,
+	): Promise<Configuration> {
 		const client = await import('openid-client');
 		const secret = clientSecret === undefined ? undefined : this.#seal.open(`sso ${domainName}`, clientSecret);
 		try {
 			return await client.discovery(
 				new URL(issuer),
 				clientId,
-				undefined,
-				secret === undefined ? client.None() : client.ClientSecretBasic(secret),
+				{ [client.clockTolerance]: CLOCK_TOLERANCE_SECONDS },
+				secret === undefined ? client.None() : secretFor(client, secret, secretInBody),
 				{
 					timeout: TIMEOUT_SECONDS,
 					[client.customFetch]: providerFetch(this.#reach) as never,
@@ -219,6 +270,13 @@ export class Sso {
 				{ domainName, err: (error as Error).message },
 				'the configuration of an identity provider could not be fetched',
 			);
+			const own = await issuerAsStated(issuer, this.#reach, TIMEOUT_SECONDS);
+			if (own !== undefined && own !== issuer)
+				throw new SsoRefusal(
+					'misconfigured',
+					'unavailable',
+					`The identity provider calls itself ${own}, but the domain's settings name ${issuer}: correct the issuer`,
+				);
 			throw new CrowdVisionError(
 				'unavailable',
 				"The domain's identity provider cannot be reached, or is no OpenID provider",
@@ -233,4 +291,17 @@ export class Sso {
 		if (!stored) throw new CrowdVisionError('not_found', 'This domain has no identity provider');
 		return stored.value;
 	}
+}
+
+/**
+ * Sends the client's secret as the provider asks for it: in the Authorization header, which every provider must take
+ * (RFC 6749, section 2.3.1), unless its configuration only lists the body.
+ */
+function secretFor(client: typeof import('openid-client'), secret: string, inBody: boolean): ClientAuth {
+	const [basic, post] = [client.ClientSecretBasic(secret), client.ClientSecretPost(secret)];
+	return (server, metadata, body, headers) => {
+		const methods = server.token_endpoint_auth_methods_supported;
+		const onlyPost = methods !== undefined && !methods.includes('client_secret_basic');
+		(inBody || onlyPost ? post : basic)(server, metadata, body, headers);
+	};
 }
