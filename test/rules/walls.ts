@@ -58,7 +58,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log normalize rejected topics trace',
 	control: 'configuration decode/codec rejected topics why',
-	api: 'registry.ts bridge control devices downlink ledger occupancy rejected sources/replay trace why',
+	api: 'registry.ts bridge devices downlink ledger occupancy rejected sources/replay trace why',
 	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',
 	gateway:
 		'frame.ts metrics.ts registry.ts access api bridge catalog clock configuration control decode devices downlink ' +
