@@ -35,7 +35,7 @@ export class Site {
 			if (before === undefined || !this.#trusts(address, 0)) break;
 			address = before;
 		}
-		return address.replace(/^::ffff:(?=\d+\.)/i, '');
+		return plainAddress(address);
 	}
 
 	/** The URL of this installation as the client of a request knows it, without a slash at the end. */
@@ -44,6 +44,17 @@ export class Site {
 		const { hosts, protocol, prefix = '' } = this.#forwarded(request);
 		const encrypted = 'encrypted' in request.socket;
 		return `${protocol ?? (encrypted ? 'https' : 'http')}://${hosts[0] ?? request.headers.host ?? 'localhost'}${prefix}`;
+	}
+
+	/**
+	 * As `urlOf`, but whoever sends the request has no say in it: PUBLIC_URL, else the address at which the request
+	 * arrived. For links that go to somebody else, who must not be led to a site that a stranger named as `Host`.
+	 */
+	certainUrlOf(request: Request): string {
+		if (this.#publicUrl) return this.urlOf(request);
+		const { localAddress = '127.0.0.1', localPort = 80 } = request.socket;
+		const address = plainAddress(localAddress);
+		return `http://${address.includes(':') ? `[${address}]` : address}:${localPort}`;
 	}
 
 	/**
@@ -97,6 +108,9 @@ export class Site {
 		return this.#trusts(socket.remoteAddress ?? '', 0) ? forwardedOf(headers) : NOTHING;
 	}
 }
+
+/** An IPv4 address as such, also from a socket of both kinds. */
+const plainAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '');
 
 const hostOf = (origin: string | undefined) =>
 	origin !== undefined && URL.canParse(origin) ? new URL(origin).host : undefined;

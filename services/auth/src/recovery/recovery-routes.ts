@@ -40,7 +40,7 @@ export interface RecoveryRouteParts extends TokenParts, DomainGuardParts {
 /** `/recovery`, `/password/…`, `/domains/{name}/members/{accountId}/password-reset`, and the end of `/me`. */
 export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): void {
 	const { accounts, mailer, removals, resets, revokedSessions, site, throttles } = parts;
-	const linkOf = (request: Request, token: string) => `${site.urlOf(request)}/#reset=${token}`;
+	const linkTo = (url: string, token: string) => `${url}/#reset=${token}`;
 
 	router.get('/recovery', (_request, response) => {
 		response.json({ mail: mailer !== undefined });
@@ -69,7 +69,7 @@ export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): vo
 		if (!account?.email) return;
 		const { token } = await resets.create(account.id, MAIL_RESET_MS);
 		const language = request.headers['accept-language'];
-		await mailer!.send(recoveryMail(account.email, linkOf(request, token), language));
+		await mailer!.send(recoveryMail(account.email, linkTo(site.certainUrlOf(request), token), language));
 	}
 
 	router.post('/password/reset', async (request, response) => {
@@ -93,7 +93,7 @@ export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): vo
 			response
 				.status(201)
 				.set('Cache-Control', 'no-store')
-				.json({ url: linkOf(request, token), expiresAt });
+				.json({ url: linkTo(site.urlOf(request), token), expiresAt });
 		},
 	);
 

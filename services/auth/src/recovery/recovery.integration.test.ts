@@ -53,6 +53,16 @@ describe('P14 a forgotten password', () => {
 		});
 	});
 
+	it('leads to this installation, whatever host the request names', async () => {
+		await world.auth.call('POST', '/password/forgotten', {
+			body: { email: 'ada@example.org' },
+			headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
+		});
+		await waitFor('the e-mail', () => mail.mails.length > 0);
+		expect(mail.mails[0]?.text).toContain(`${world.auth.url}/#reset=`);
+		expect(mail.mails[0]?.text).not.toContain('evil');
+	});
+
 	it('is asked for in Italian by a browser that prefers it', async () => {
 		const body = { email: 'ada@example.org' };
 		await world.auth.call('POST', '/password/forgotten', { body, headers: { 'accept-language': 'it-IT,it;q=0.9' } });
