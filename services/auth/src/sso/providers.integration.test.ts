@@ -40,13 +40,13 @@ beforeEach(async () => {
 	await configure({});
 });
 
-async function call(method: string, path: string, body?: object) {
+async function call(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
 	const response = await fetch(`${site}/auth${path}`, {
 		method,
 		headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
 		...(body && { body: JSON.stringify(body) }),
 	});
-	return { status: response.status, ...((await response.json().catch(() => ({}))) as Record<string, unknown>) };
+	return { status: response.status, ...((await response.json().catch(() => ({}))) as object) };
 }
 const configure = (changed: object) =>
 	call('PUT', '/domains/museum/sso', { issuer: provider.url, ...ODD_CLIENT, ...changed });

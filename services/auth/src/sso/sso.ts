@@ -74,7 +74,9 @@ export class Sso {
 		});
 	}
 
-	/** What is wrong with an issuer, as the predicate of a sentence. A provider that does not answer now may do so later. */
+	/**
+	 * What is wrong with an issuer, as the predicate of a sentence. A provider that does not answer now may do so later.
+	 */
 	async #issuerMistake(issuer: string): Promise<string | undefined> {
 		if (issuer.includes('/.well-known/')) return 'must be the issuer, without /.well-known/…';
 		if (!URL.canParse(issuer)) return 'must be a URL';
