@@ -52,10 +52,10 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 		handlers.status(status);
 	};
 	const findOutWhetherBlocked = async () => {
-		const { since } = status;
+		const asked = status;
 		const blocked = await isBlocked();
-		if (status.state === 'live' || status.since !== since || (status.blocked ?? false) === blocked) return;
-		status = { ...status, blocked };
+		if (status !== asked || asked.state === 'live' || (asked.blocked ?? false) === blocked) return;
+		status = { ...asked, blocked };
 		handlers.status(status);
 	};
 	const setLive = () => {
@@ -71,9 +71,8 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 		const requested = followed;
 		if (!socket.connected) return;
 		if (!requested) return setLive();
-		const { buildingId } = requested;
 		const cursor = requested.cursor();
-		const request = cursor === undefined ? { buildingId } : { buildingId, cursor };
+		const request = { buildingId: requested.buildingId, ...(cursor !== undefined && { cursor }) };
 		try {
 			const outcome = await socket.timeout(ANSWER_TIMEOUT_MS).emitWithAck('subscribe', request);
 			if (followed !== requested) return;
@@ -103,8 +102,7 @@ export function connectLive(handlers: LiveHandlers): LiveConnection {
 		const code = error.data?.code ?? error.data?.error?.code;
 		if (code === 'unauthenticated') {
 			// The service cannot tell that this page is of its own site, as a proxy hides the name. Then a token shows it.
-			const unknownSite = error.data?.error?.path === '/origin' && !presentsToken;
-			if (unknownSite) presentsToken = true;
+			if (error.data?.error?.path === '/origin' && !presentsToken) presentsToken = true;
 			else handlers.refused(code);
 		} else if (error.data === undefined) void findOutWhetherBlocked();
 		onConnectionLost();

@@ -36,8 +36,7 @@ export const en = {
 		provider: 'Sign in through {domain}',
 		refused: {
 			refused: 'The identity provider did not let you in. Try again, or ask the administrator of your domain.',
-			clock:
-				'The clocks of this installation and of the identity provider differ too much. Ask whoever runs it to set the clock.',
+			clock: 'The clocks here and at the identity provider differ too much. Ask whoever runs this to set the clock.',
 			expired: 'This sign-in took too long, or was started in another window. Start again.',
 			unverified: 'The identity provider has not verified your e-mail address. Verify it there, then try again.',
 			emailDomain: 'Your e-mail address is not one of those that may sign in to this domain.',
@@ -126,7 +125,8 @@ export const en = {
 		reconnecting: 'Reconnecting…',
 		offline: 'Offline since {time}',
 		blocked:
-			'Live updates do not arrive: the proxy in front of CrowdVision does not pass on {path}. Have it pass on everything below {site}, with WebSocket upgrades.',
+			'Live updates do not arrive: the proxy in front of CrowdVision does not pass on {path}. ' +
+			'Have it pass on everything below {site}, with WebSocket upgrades.',
 	},
 	rooms: {
 		title: 'Rooms',

@@ -39,7 +39,7 @@ export const it: Messages = {
 		refused: {
 			refused: 'Il provider di identità non ti ha fatto entrare. Riprova, o chiedi a un amministratore del dominio.',
 			clock:
-				'Gli orologi di questa installazione e del provider di identità differiscono troppo. Chiedi a chi la gestisce di regolare l’orologio.',
+				'Gli orologi di qui e del provider di identità differiscono troppo. Chiedi a chi gestisce il sistema di regolarli.',
 			expired: 'L’accesso ha richiesto troppo tempo, o è iniziato in un’altra finestra. Ricomincia.',
 			unverified: 'Il provider di identità non ha verificato il tuo indirizzo e-mail. Verificalo lì, poi riprova.',
 			emailDomain: 'Il tuo indirizzo e-mail non è tra quelli che possono accedere a questo dominio.',
@@ -131,7 +131,8 @@ export const it: Messages = {
 		reconnecting: 'Riconnessione…',
 		offline: 'Offline dalle {time}',
 		blocked:
-			'Gli aggiornamenti in tempo reale non arrivano: il proxy davanti a CrowdVision non inoltra {path}. Deve inoltrare tutto ciò che è sotto {site}, compresi gli upgrade WebSocket.',
+			'Gli aggiornamenti in tempo reale non arrivano: il proxy davanti a CrowdVision non inoltra {path}. ' +
+			'Deve inoltrare tutto ciò che è sotto {site}, compresi gli upgrade WebSocket.',
 	},
 	rooms: {
 		title: 'Stanze',

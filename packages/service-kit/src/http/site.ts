@@ -42,8 +42,8 @@ export class Site {
 	urlOf(request: Request): string {
 		if (this.#publicUrl) return this.#publicUrl.href.replace(/\/$/, '');
 		const { hosts, protocol, prefix = '' } = this.#forwarded(request);
-		const encrypted = 'encrypted' in request.socket;
-		return `${protocol ?? (encrypted ? 'https' : 'http')}://${hosts[0] ?? request.headers.host ?? 'localhost'}${prefix}`;
+		const own = 'encrypted' in request.socket ? 'https' : 'http';
+		return `${protocol ?? own}://${hosts[0] ?? request.headers.host ?? 'localhost'}${prefix}`;
 	}
 
 	/**

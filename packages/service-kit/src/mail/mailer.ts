@@ -6,7 +6,7 @@ import { type readSettings, type Setting, text } from '../process/settings.ts';
 export const MAIL_SETTINGS = {
 	SMTP_URL: {
 		means:
-			'mail server for e-mails, as smtps://user:password@mail.example.org or smtp://localhost:25; without it none are sent',
+			'mail server, as smtps://user:password@mail.example.org or smtp://localhost:25; without it no e-mails are sent',
 		default: undefined,
 		allowed: 'a URL that begins with smtp:// or smtps://',
 		secret: true,

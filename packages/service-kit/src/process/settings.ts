@@ -214,7 +214,7 @@ export const COMMON_SETTINGS = {
 	),
 	PUBLIC_URL: {
 		means:
-			'where browsers find this site, with the path where a proxy serves it below one; by default the host of the request',
+			'where browsers find this site, with the path where a proxy serves it below one; default: the host of a request',
 		default: undefined,
 		allowed: 'a URL such as https://crowd.example or https://example.org/crowd',
 		parse: (value: string) =>

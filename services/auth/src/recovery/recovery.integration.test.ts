@@ -79,7 +79,7 @@ describe('P14 a forgotten password', () => {
 		expect(mail.mails.map(({ to }) => to)).toEqual([['ada@example.org']]);
 	});
 
-	it('is not replaced by a link that is an hour old, made up, or older than another change of the password', async () => {
+	it('is not replaced by a link that is an hour old, made up, or older than the present password', async () => {
 		const [late, outdated] = [await mailedToken(), await mailedToken()];
 		await world.call(ada, 'PUT', '/me/password', { password: OLD, newPassword: NEW });
 		for (const token of [outdated, `${late}x`, 'made-up']) expect((await reset(token, 'third')).status).toBe(422);
