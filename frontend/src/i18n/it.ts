@@ -39,7 +39,7 @@ export const it: Messages = {
 		refused: {
 			refused: 'Il provider di identità non ti ha fatto entrare. Riprova, o chiedi a un amministratore del dominio.',
 			clock:
-				'Gli orologi di qui e del provider di identità differiscono troppo. Chiedi a chi gestisce il sistema di regolarli.',
+				'L’orologio di qui e quello del provider differiscono troppo. Chiedi a chi gestisce il sistema di regolarli.',
 			expired: 'L’accesso ha richiesto troppo tempo, o è iniziato in un’altra finestra. Ricomincia.',
 			unverified: 'Il provider di identità non ha verificato il tuo indirizzo e-mail. Verificalo lì, poi riprova.',
 			emailDomain: 'Il tuo indirizzo e-mail non è tra quelli che possono accedere a questo dominio.',
