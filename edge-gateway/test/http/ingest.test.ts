@@ -46,6 +46,7 @@ describe('POST /ingest', () => {
 		expect(stored).toEqual({
 			id: expect.stringMatching(/^[0-9a-f]{12}-\d+$/),
 			sensorId: sent.sensorId,
+			freshFor: 300_000,
 			metric: 'temperature',
 			value: 21.111111,
 			unit: 'degC',
