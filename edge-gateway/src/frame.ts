@@ -1,5 +1,5 @@
 /** One message of a device as sources, intake and the rejected list pass it on, and how it is handed over. */
-import type { Transport } from '@crowdvision/contracts';
+import type { RejectedPart, Transport } from '@crowdvision/contracts';
 import type { DecodeBy } from './decode/decoders.ts';
 import type { FrameContext } from './decode/message/candidate.ts';
 import type { Decoding } from './decode/message/decoder.ts';
@@ -30,6 +30,12 @@ export interface Frame {
 	receivedAt?: number;
 	/** The entry of the rejected list that this frame replays. */
 	replayOf?: number;
+	/** Of an array of the gateway's own format too, what is sound is taken: `?partial=1`. */
+	partial?: boolean;
+	/** Only these parts are meant (see intake/parts.ts): of a replay, whose other parts were taken the first time. */
+	parts?: ReadonlySet<string>;
+	/** Set before `onDurable` is called: the parts that were refused while the others were taken. */
+	rejected?: readonly RejectedPart[];
 }
 
 /** A frame for the rejected list. */

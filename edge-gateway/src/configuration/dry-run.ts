@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { CrowdVisionError, MetricCatalog } from '@crowdvision/contracts';
 import type { Clock } from '../clock/clock.ts';
 import { Decoders } from '../decode/decoders.ts';
-import { decodeCanonical } from '../decode/formats/canonical.ts';
+import { decodeFrame, parsePayload } from '../decode/formats/canonical.ts';
 import { type Decoding, NO_READING } from '../decode/message/decoder.ts';
-import { parseJson } from '../decode/message/json.ts';
 import { stateIn } from '../decode/message/presence.ts';
 import { Admission } from '../devices/admission.ts';
 import type { Adoptions } from '../devices/adoptions.ts';
 import type { Frame } from '../frame.ts';
+import { nothingSound, partsOf, sortParts } from '../intake/parts.ts';
 import { ReadingValidator, toClientError } from '../intake/reading-validator.ts';
 import { Doors } from '../occupancy/doors.ts';
 import { sampleOf } from '../payload.ts';
@@ -141,15 +141,19 @@ async function outcomeOf(recorded: RecordedFrame, { config, decoders, validator,
 		const decoding = await decode(frame, recorded.at, catalog);
 		if (typeof decoding === 'string') return { outcome: 'ignored', reason: NO_READING[decoding] };
 		if (!Array.isArray(decoding)) return { outcome: 'ignored', reason: `it says that a device is ${decoding.state}` };
-		const readings = decoding.map((one) =>
+		const { checked: readings, refused } = sortParts(partsOf(decoding), frame, (one) =>
 			validator.check(decoded ? { ...one, candidate: validator.complete(frame, one) } : one, frame, recorded.at),
 		);
+		if (readings.length === 0 && refused.length > 0) throw nothingSound(refused);
 		return {
 			outcome: 'readings',
-			readings: readings.map(
-				({ incoming, value, definition, buildingId, roomId }) =>
-					`${incoming.sensorId} ${incoming.metric} ${value} ${definition.unit} in ${buildingId}/${roomId}`,
-			),
+			readings: [
+				...readings.map(
+					({ incoming, value, definition, buildingId, roomId }) =>
+						`${incoming.sensorId} ${incoming.metric} ${value} ${definition.unit} in ${buildingId}/${roomId}`,
+				),
+				...refused.map((part) => `refused: ${part.error.message}`),
+			],
 		};
 	} catch (error) {
 		const refusal = toClientError(error as Error, decoded);
@@ -159,14 +163,14 @@ async function outcomeOf(recorded: RecordedFrame, { config, decoders, validator,
 }
 
 async function decode(frame: Frame, receivedAt: number, catalog: MetricCatalog): Promise<Decoding> {
-	const { decodeBy, raw, source, context, sender } = frame;
+	const { decodeBy, raw, source, sender } = frame;
 	if (decodeBy) {
 		const { rule, name, tellsOf } = decodeBy;
 		const state = tellsOf && stateIn(raw);
 		if (state) return { state, of: tellsOf };
 		return rule.decoder.decode({ raw, source, name, receivedAt, sender: sender.id, timeZone: rule.timeZone });
 	}
-	return decodeCanonical(frame.parsed ?? parseJson(raw), context, catalog);
+	return decodeFrame({ ...frame, parsed: frame.parsed ?? parsePayload(frame) }, catalog);
 }
 
 /** The frame of a port under the entry for that port. @throws CrowdVisionError if no entry is for it */

@@ -1,13 +1,12 @@
 /** Takes one frame of any source: decodes it, and logs its readings or rejects it. */
-import { BUILT_IN_METRICS, type CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
+import { BUILT_IN_METRICS, CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
 import { DecodeQueue } from '../decode/decode-queue.ts';
 import type { DecodeBy } from '../decode/decoders.ts';
-import { decodeCanonical, decodeReading } from '../decode/formats/canonical.ts';
-import type { Decoded } from '../decode/message/candidate.ts';
-import { type Decoding, NO_READING } from '../decode/message/decoder.ts';
-import { parseJson } from '../decode/message/json.ts';
+import { decodeFrame, decodeReading, parsePayload } from '../decode/formats/canonical.ts';
+import { type Decoded, DecodeError } from '../decode/message/candidate.ts';
+import { type Decoding, NO_READING, type NoReading } from '../decode/message/decoder.ts';
 import { type Presence, stateIn } from '../decode/message/presence.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
@@ -24,7 +23,9 @@ import type { Rejected } from '../rejected/rejected.ts';
 import type { Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { OnDeferred } from './completion.ts';
+import { countDecoded } from './count-decoded.ts';
 import { FrameTrace } from './frame-trace.ts';
+import { groupsOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
 import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
 
@@ -57,7 +58,8 @@ export interface IntakeParts {
  *   raw ─▶ decode ─▶ validate, identify, units, time ─▶ dedup ─▶ count people ─▶ log ─▶ onDurable
  *            └──────────────────┴─▶ rejected            └──────── ReadingWriter ───────┘
  *
- * Nothing changes before dedup, so a batch is taken whole or refused whole. From validation to the append everything
+ * Nothing changes before dedup, so an array is taken whole or refused whole; of a message of one device with several
+ * figures what is sound is taken and the rest refused by name (parts.ts). From validation to the append everything
  * happens in one turn of the event loop, so no other frame comes between a decision and the record that follows from
  * it. Decoding may take longer; the sender's next frames wait for it.
  */
@@ -123,25 +125,18 @@ export class Intake {
 		else this.#takeCanonical(arrival);
 	}
 
-	/** A frame in the gateway's own format: one reading, or an array of them. */
+	/** A frame in the gateway's own format: one reading, several in the short form, or an array of them. */
 	#takeCanonical(arrival: Arrival): void {
 		const { frame, tally } = arrival;
-		let readings = 0;
+		tally.received += 1;
 		try {
-			frame.parsed ??= parseJson(frame.raw);
+			frame.parsed ??= parsePayload(frame);
 			const reading = decodeReading(frame.parsed, frame.context);
-			if (reading) {
-				tally.received += readings = 1;
+			if (reading && !frame.parts)
 				this.#writer.writeOne(this.#check({ candidate: reading, index: 0 }, arrival), arrival);
-			} else {
-				const decoded = decodeCanonical(frame.parsed, frame.context, this.#catalog);
-				tally.received += readings = decoded.length;
-				const checked = decoded.map((one) => this.#check(one, arrival));
-				this.#writer.writeAll(checked, arrival);
-			}
+			else this.#store(arrival, decodeFrame(frame, this.#catalog));
 		} catch (error) {
-			if (readings === 0) tally.received += readings = 1;
-			this.#fail(arrival, error as Error, readings);
+			this.#fail(arrival, error as Error, 1);
 		}
 	}
 
@@ -202,29 +197,96 @@ export class Intake {
 	}
 
 	#storeDecoded(arrival: Arrival, decoding: Decoding | Error): void {
-		const { frame, receivedAt, tally } = arrival;
+		const { frame } = arrival;
 		if (decoding instanceof Error) return void this.#fail(arrival, decoding, 1);
 		frame.decoding = decoding;
-		if (typeof decoding === 'string') {
-			count(tally.ignored, decoding);
-			this.#follow.note(frame, receivedAt, 'decoded', { outcome: 'ignored', detail: NO_READING[decoding] });
-			return void arrival.onDurable(undefined, 0);
-		}
+		this.#store(arrival, decoding);
+	}
+
+	/** Stores what is sound of a message that has been counted as one. Never throws. */
+	#store(arrival: Arrival, decoding: Decoding): void {
+		const { frame, receivedAt, tally } = arrival;
+		if (typeof decoding === 'string') return void this.#ignore(arrival, decoding);
 		if (!Array.isArray(decoding)) {
 			count(tally.ignored, 'presence');
 			const changed = this.#availability?.told(decoding, frame.sender) ?? [];
 			this.#follow.presence(frame, decoding, changed, receivedAt);
 			return void arrival.onDurable(undefined, 0);
 		}
-		tally.received += decoding.length - 1;
+		let decoded: readonly Decoded[] = decoding;
+		let parts: Parts;
 		try {
-			const checked = decoding.map((decoded) =>
-				this.#check({ ...decoded, candidate: this.#validator.complete(frame, decoded) }, arrival),
-			);
-			this.#writer.writeAll(checked, arrival);
+			if (frame.decodeBy) decoded = decoded.map((one) => this.#completed(frame, one));
+			const keyed = partsOf(decoded, frame.parts);
+			decoded = keyed.decoded;
+			tally.received += decoded.length - 1;
+			parts = sortParts(keyed, frame, (one) => this.#check(one, arrival));
 		} catch (error) {
-			this.#fail(arrival, error as Error, decoding.length);
+			return void this.#fail(arrival, error as Error, decoded.length);
 		}
+		if (parts.refused.length === 0) this.#writer.writeAll(parts.checked, arrival);
+		else if (parts.checked.length > 0) this.#writer.writeAll(parts.checked, this.#inPart(arrival, parts));
+		else this.#refuseParts(arrival, parts, nothingSound(parts.refused));
+	}
+
+	/** Fills in what a decoded reading leaves to its topic, rule and sender; a contradiction is its mistake. */
+	#completed(frame: Frame, decoded: Decoded): Decoded {
+		if (decoded.mistake) return decoded;
+		try {
+			return { ...decoded, candidate: this.#validator.complete(frame, decoded) };
+		} catch (error) {
+			if (error instanceof DecodeError) return { ...decoded, mistake: error };
+			throw error;
+		}
+	}
+
+	/** Ends a message without a reading, which is not refused. A person or program that waits for an answer is told. */
+	#ignore({ frame, receivedAt, tally, onDurable }: Arrival, reason: NoReading): void {
+		count(tally.ignored, reason);
+		const outcome = reason === 'no_value' ? 'no_value' : 'ignored';
+		this.#follow.note(frame, receivedAt, 'decoded', { outcome, detail: NO_READING[reason] });
+		const isAsked = frame.transport === 'http' || frame.transport === 'socket.io';
+		const refusal = new CrowdVisionError('no_value', `Nothing was stored: ${NO_READING.no_value}`);
+		onDurable(reason === 'no_value' && isAsked ? refusal : undefined, 0);
+	}
+
+	/** The arrival of a message of which a part is refused: that part is listed once the others are stored. */
+	#inPart(arrival: Arrival, { checked, refused }: Parts): Arrival {
+		const { frame, tally } = arrival;
+		tally.pending += refused.length;
+		const onDurable: Completion = (error, accepted) => {
+			tally.pending -= refused.length;
+			if (!error) {
+				frame.rejected = rejectedParts(refused);
+				return this.#refuseParts(arrival, { checked, refused }, undefined, accepted);
+			}
+			// It comes again, as a whole.
+			tally.deferred += refused.length;
+			arrival.onDurable(error, 0);
+		};
+		return { ...arrival, onDurable };
+	}
+
+	/** Counts and lists refused parts, then ends the frame: with `error`, or as taken with `accepted` readings. */
+	#refuseParts({ frame, receivedAt, tally, onDurable }: Arrival, parts: Parts, error?: Error, accepted = 0): void {
+		const { refused, checked } = parts;
+		for (const part of refused) {
+			count(tally.rejected, part.error.code);
+			if (part.error instanceof UnknownSensorError) this.#quarantine?.record(sightingOf(frame, part.error, receivedAt));
+		}
+		// A replay of which nothing is taken is in the list already.
+		const isListed = frame.replayOf !== undefined && checked.length === 0;
+		const taken = checked.length > 0 ? { taken: checked.length } : {};
+		const entries = groupsOf(refused).map(({ sensorId, error: reason, keys }) => ({
+			...refusalOf(frame, reason, receivedAt),
+			...(sensorId !== undefined && { sensorId }),
+			...taken,
+			parts: keys,
+		}));
+		Promise.all(isListed ? [] : entries.map((entry) => this.#rejected.add(entry))).then(
+			() => onDurable(error, accepted),
+			(reason: Error) => onDurable(reason, 0),
+		);
 	}
 
 	/** Ends a frame that is not on its way to the disk: it is refused for good, or is to be delivered again. */
@@ -276,20 +338,6 @@ export class Intake {
 		// The device is there whether or not its reading can be stored. A replayed frame was sent long ago.
 		if (frame.replayOf === undefined) this.#availability?.received(sensorId, metric, checked, frame, receivedAt);
 		return checked;
-	}
-}
-
-/**
- * Counts a decoder's result in the tally of its rule, in messages: what becomes of the readings is not counted there.
- */
-function countDecoded(ofRule: Tally, decoding: Decoding | Error): void {
-	if (typeof decoding === 'string') count(ofRule.ignored, decoding);
-	else if (Array.isArray(decoding)) ofRule.accepted += 1;
-	else if (!(decoding instanceof Error)) count(ofRule.ignored, 'presence');
-	else {
-		const { status, code } = toClientError(decoding, true)!;
-		if (status < 500) count(ofRule.rejected, code);
-		else ofRule.deferred += 1;
 	}
 }
 

@@ -16,6 +16,7 @@ import type { Clock } from '../clock/clock.ts';
 import { withDefaults } from '../decode/decoders.ts';
 import { withContext } from '../decode/formats/canonical.ts';
 import { type Candidate, type Decoded, DecodeError } from '../decode/message/candidate.ts';
+import { isNoValue } from '../decode/message/number.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Cadences } from '../devices/cadences.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
@@ -109,10 +110,9 @@ export class ReadingValidator {
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
 	check({ candidate, index, restated }: Decoded, frame: Frame, receivedAt: number): Checked {
 		const { sender, replayOf } = frame;
-		if (!incomingReading.check(candidate))
-			throw readingError('invalid_reading', incomingReading.problem(candidate)!, index);
+		if (!incomingReading.check(candidate)) throw malformed(candidate, index);
 		const definition = this.#metrics.catalog.definition(candidate.metric);
-		if (!definition) throw readingError('invalid_reading', UNKNOWN_METRIC, index);
+		if (!definition) throw new ReadingError('invalid_reading', UNKNOWN_METRIC, index);
 		const excluded = this.#admission?.refusal(candidate.sensorId, sender.id);
 		if (excluded !== undefined)
 			throw new CrowdVisionError('not_admitted', `reading ${index}: ${excluded}`, { index, path: '/sensorId' });
@@ -126,19 +126,19 @@ export class ReadingValidator {
 		);
 		if ('path' in place) {
 			const foreign = outsideScope(sender, candidate.sensorId, this.#registry);
-			if (foreign) throw readingError('forbidden', foreign, index);
+			if (foreign) throw new ReadingError('forbidden', foreign, index);
 			// A sensor that is registered in another building does not wait to be adopted.
-			if (this.#registry.sensor(candidate.sensorId)) throw readingError('invalid_reading', place, index);
+			if (this.#registry.sensor(candidate.sensorId)) throw new ReadingError('invalid_reading', place, index);
 			throw new UnknownSensorError(candidate.sensorId, candidate.metric, place, index);
 		}
 		const forbidden = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
-		if (forbidden) throw readingError('forbidden', forbidden, index);
+		if (forbidden) throw new ReadingError('forbidden', forbidden, index);
 		const value = door?.cumulative
 			? totalOf(door, candidate.value)
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
-		if (typeof value !== 'number') throw readingError('invalid_reading', value, index);
+		if (typeof value !== 'number') throw new ReadingError('invalid_reading', value, index);
 		const time = this.#timeOf(candidate, index, frame, receivedAt);
-		if ('path' in time) throw readingError('invalid_reading', time, index);
+		if ('path' in time) throw new ReadingError('invalid_reading', time, index);
 		return {
 			incoming: candidate,
 			definition,
@@ -182,12 +182,25 @@ export function toClientError(error: Error, decoded: boolean): CrowdVisionError 
 	if (!(error instanceof DecodeError))
 		return decoded ? new CrowdVisionError('not_decoded', `The decoder failed: ${error.message}`) : undefined;
 	if (error.code === 'not_decoded') return new CrowdVisionError('not_decoded', `The payload ${error.problem.message}`);
-	return readingError('invalid_reading', error.problem, error.index);
+	return new ReadingError('invalid_reading', error.problem, error.index);
 }
 
-function readingError(code: ErrorCode, problem: Problem, index: number): CrowdVisionError {
-	return new CrowdVisionError(code, `reading ${index}: ${problem.path || 'it'} ${problem.message}`, {
-		index,
-		path: problem.path,
-	});
+/** A reading breaks a rule. */
+export class ReadingError extends CrowdVisionError {
+	readonly problem: Problem;
+
+	constructor(code: ErrorCode, problem: Problem, index: number) {
+		super(code, `reading ${index}: ${problem.path || 'it'} ${problem.message}`, { index, path: problem.path });
+		this.problem = problem;
+	}
+}
+
+/** Why a candidate is no reading: `no_value` if nothing else is wrong with it. */
+function malformed(candidate: Candidate, index: number): ReadingError {
+	const problem = incomingReading.problem(candidate)!;
+	const { value } = candidate;
+	const isMissing = problem.path === '/value' && (typeof value !== 'number' || Number.isNaN(value)) && isNoValue(value);
+	if (!isMissing) return new ReadingError('invalid_reading', problem, index);
+	const sent = value === undefined ? 'is missing' : `is ${JSON.stringify(value)}, which says that nothing was measured`;
+	return new ReadingError('no_value', { path: '/value', message: sent }, index);
 }

@@ -22,6 +22,10 @@ export interface Refusal {
 	contentType?: string | undefined;
 	/** The decoded value, if the gateway's configuration adds members to it (serial). */
 	value?: unknown;
+	/** If only parts of the message were refused: which (see intake/parts.ts). */
+	parts?: readonly string[] | undefined;
+	/** How many readings of the message were taken. */
+	taken?: number;
 }
 
 /** A stored refusal with everything that a replay needs. */
@@ -61,6 +65,7 @@ interface StoredRefusal extends Omit<Rejection, 'id' | 'replayed'> {
 	context?: FrameContext;
 	contentType?: string;
 	value?: unknown;
+	parts?: readonly string[];
 }
 
 /** A record on disk which says that a refusal was replayed. */
@@ -124,7 +129,7 @@ export class Rejected {
 	 */
 	async add(refusal: Refusal): Promise<void> {
 		const { stored, json } = serialize(storedOf(refusal));
-		const { port, payload, scope, context, contentType, value, ...shown } = stored;
+		const { port, payload, scope, context, contentType, value, parts, ...shown } = stored;
 		this.#remember({ id: this.#log.nextOffset, ...shown });
 		await this.#log.append([{ payload: json, at: refusal.at }]).catch(() => undefined);
 	}
@@ -232,6 +237,7 @@ function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boole
 function storedOf(refusal: Refusal): StoredRefusal {
 	const { at, transport, source, port, sender, sensorId, code, message, path, raw, context, contentType, value } =
 		refusal;
+	const { parts, taken } = refusal;
 	const redacted = withoutTokens(raw);
 	const whole = !redacted && raw.length <= MAX_PAYLOAD_BYTES;
 	const { sensorIds, buildingId, issuedAt, bridge } = sender ?? {};
@@ -260,6 +266,8 @@ function storedOf(refusal: Refusal): StoredRefusal {
 		...(whole && context && { context }),
 		...(contentType !== undefined && { contentType }),
 		...(whole && value !== undefined && { value }),
+		...(whole && parts && { parts }),
+		...(taken !== undefined && { taken }),
 	};
 }
 
@@ -288,7 +296,7 @@ function storedIn(record: LogRecord): StoredRefusal | undefined {
 export function rejectionOf(record: LogRecord): Rejection | undefined {
 	const stored = storedIn(record);
 	if (!stored) return undefined;
-	const { port, payload, scope, context, contentType, value, ...shown } = stored;
+	const { port, payload, scope, context, contentType, value, parts, ...shown } = stored;
 	return {
 		id: record.offset,
 		...shown,

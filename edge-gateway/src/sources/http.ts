@@ -26,7 +26,8 @@ interface HttpParts {
 
 /**
  * Readings over HTTP: `POST /ingest` takes one, an array, NDJSON, or a body of a type that a decoder is configured for;
- * `POST /ingest/{path}` what the rule of that path reads. A body is stored as a whole or not at all.
+ * `POST /ingest/{path}` what the rule of that path reads. An array is stored as a whole or not at all, unless
+ * `?partial=1`.
  */
 export class HttpSource implements Source {
 	readonly router: Router;
@@ -73,6 +74,7 @@ export class HttpSource implements Source {
 		const decodeBy = typeof name === 'string' ? ruleOf(decoders, name) : decoders.forContentType(type);
 		const source = sourceOf(request, type, decodeBy !== undefined);
 		const frame: Frame = { transport: 'http', source, sender, context: onlySensor(sender.sensorIds), raw, decodeBy };
+		if (isPartial(request)) frame.partial = true;
 		if (type !== JSON_TYPE) frame.contentType = type;
 		if (type === NDJSON_TYPE && !decodeBy) {
 			try {
@@ -84,9 +86,13 @@ export class HttpSource implements Source {
 		}
 		const accepted = await this.#deliver(frame);
 		devices.received(sender.id, sender.domainName, 'http', accepted);
-		response.status(202).json({ accepted });
+		const { rejected } = frame;
+		response.status(202).json({ accepted, ...(rejected && { rejected }) });
 	}
 }
+
+/** Whether what is sound of an array is to be taken. */
+const isPartial = ({ query: { partial } }: Request): boolean => partial === '1' || partial === 'true';
 
 /**
  * How a request is named in the rejected list and in rules: its path, which tells a replay its rule. ChirpStack says in

@@ -1,15 +1,22 @@
 /** The Socket.IO source: takes readings that devices emit. */
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import { CrowdVisionError, type GatewayToSensor, type Outcome, type SensorToGateway } from '@crowdvision/contracts';
+import {
+	CrowdVisionError,
+	type GatewayToSensor,
+	type Outcome,
+	type RejectedPart,
+	type SensorToGateway,
+} from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import { type DefaultEventsMap, Server, type Socket } from 'socket.io';
 import type { HttpSignIn } from '../access/http-sign-in.ts';
+import { parseJson } from '../decode/message/json.ts';
 import type { Availability } from '../devices/availability.ts';
 import type { Devices } from '../devices/devices.ts';
 import type { CommandChannel, CommandChannels } from '../downlink/command-channels.ts';
 import { sensorsIn } from '../downlink/device-messages.ts';
 import { socketIoChannel } from '../downlink/socketio-channel.ts';
-import { type Deliver, deliverTo, type Take } from '../frame.ts';
+import { type Deliver, deliverTo, type Frame, type Take } from '../frame.ts';
 import type { SenderLimits } from '../limits/sender-limits.ts';
 import { isForeign, type Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
@@ -134,11 +141,11 @@ export class SocketIoSource implements Source {
 		address: string,
 		readings: unknown,
 		channel: CommandChannel,
-	): Promise<Outcome<{ accepted: number }>> {
+	): Promise<Outcome<{ accepted: number; rejected?: readonly RejectedPart[] }>> {
 		try {
 			if (!this.#deliver) throw new CrowdVisionError('unavailable', 'The gateway is stopping', {}, 5);
 			this.#senderLimits.take('socket.io', sender.id, address);
-			const accepted = await this.#deliver({
+			const frame: Frame = {
 				transport: 'socket.io',
 				source: 'reading',
 				sender,
@@ -147,11 +154,13 @@ export class SocketIoSource implements Source {
 				get raw() {
 					return encoded(readings);
 				},
-				parsed: readings ?? null,
-			});
+				parsed: parsedText(readings),
+			};
+			const accepted = await this.#deliver(frame);
+			const { rejected } = frame;
 			this.#devices.received(sender.id, sender.domainName, 'socket.io', accepted);
 			for (const sensorId of sensorsIn(readings)) this.#channels.add(sensorId, channel);
-			return { ok: true, accepted };
+			return { ok: true, accepted, ...(rejected && { rejected }) };
 		} catch (error) {
 			if (error instanceof CrowdVisionError) return { ok: false, ...error.toBody() };
 			throw error;
@@ -161,6 +170,17 @@ export class SocketIoSource implements Source {
 
 /** The error that a refused client gets with its event `connect_error`. */
 const connectError = (error: CrowdVisionError) => Object.assign(new Error(error.message), { data: error.toBody() });
+
+/** A message as Socket.IO has parsed it; one that was sent as a text or as bytes is JSON still to be parsed. */
+function parsedText(readings: unknown): unknown {
+	const raw = typeof readings === 'string' ? Buffer.from(readings) : readings;
+	if (!Buffer.isBuffer(raw)) return readings ?? null;
+	try {
+		return parseJson(raw);
+	} catch {
+		return readings;
+	}
+}
 
 function encoded(readings: unknown): Buffer {
 	try {

@@ -13,6 +13,7 @@ export interface TraceEvent {
 		| 'duplicate'
 		| 'ignored'
 		| 'presence'
+		| 'no_value'
 		| 'refused'
 		| 'deferred'
 		| 'dropped'

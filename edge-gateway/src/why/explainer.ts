@@ -46,7 +46,8 @@ export class Explainer {
 			question.id === undefined
 				? await this.#messages(question, limit, visible)
 				: await this.#byId(question.id, visible);
-		const messages = found.sort((a, b) => b.at - a.at).slice(0, limit);
+		// Of one message, what was refused comes before what was stored: it needs somebody.
+		const messages = found.sort((a, b) => b.at - a.at || urgency(b) - urgency(a)).slice(0, limit);
 		const [newest] = messages;
 		const about = question.sensor ?? question.sender ?? question.topic;
 		const verdict = newest?.verdict ?? 'not_received';
@@ -176,6 +177,9 @@ export class Explainer {
 		return lostAs(gaps.find(({ from, to }) => from <= offset && offset <= to)?.reason ?? log.missing(offset));
 	}
 }
+
+/** Whether a report is of something that was refused. */
+const urgency = ({ stages }: MessageReport) => (stages.some(({ outcome }) => outcome === 'refused') ? 1 : 0);
 
 /** Whether a recorded frame matches a question: its topic, its sender, or any mention of the sensor. */
 function isAbout({ source, sender, raw }: RecordedFrame, { sensor, topic, sender: wanted }: Question): boolean {

@@ -11,6 +11,7 @@ const VERDICT_OF_EVENT: Partial<Record<TraceEvent['outcome'], Verdict>> = {
 	duplicate: 'duplicate',
 	ignored: 'no_reading',
 	presence: 'presence',
+	no_value: 'no_value',
 	unauthenticated: 'not_allowed',
 	rate_limited: 'rate_limited',
 };
@@ -55,13 +56,19 @@ export function refusalReport(rejection: Rejection, events: readonly TraceEvent[
 		...(sensorId !== undefined && { sensorId }),
 		verdict,
 		text:
-			`received ${iso(at)} by ${source}, refused: ${message}${hex}${later}. ` +
+			`received ${iso(at)} by ${source}, ${refusedText(rejection)}: ${message}${hex}${later}. ` +
 			`It has number ${id} in the rejected list.`,
 		sample,
 		stages: [stage('received', 'ok', undefined, at), stage(refusingStage(verdict), 'refused', `${message}${hex}`)],
 		domains: domainsOf(domainName),
 	};
 	return { ...report, stages: withEvents(report, events) };
+}
+
+/** How much of a message was refused. */
+function refusedText({ taken }: Rejection): string {
+	if (taken === undefined) return 'refused';
+	return `refused in part (${taken === 1 ? 'one reading of it is' : `${taken} readings of it are`} stored)`;
 }
 
 function refusingStage(verdict: Verdict): Stage {

@@ -15,6 +15,8 @@ export function verdictOfRefusal({ code, transport }: Pick<Rejection, 'code' | '
 		case 'unauthenticated':
 		case 'not_admitted':
 			return 'not_allowed';
+		case 'no_value':
+			return 'no_value';
 		case 'rate_limited':
 			return 'rate_limited';
 		case 'log_full':

@@ -59,8 +59,13 @@ export const ERRORS = {
 	},
 	invalid_reading: {
 		status: 422,
-		means: 'A reading breaks a rule; the whole batch was refused.',
+		means: 'A reading breaks a rule. Of an array the whole was refused; of other messages only what is in `rejected`.',
 		todo: 'Correct the reading at `index` where `path` points.',
+	},
+	no_value: {
+		status: 422,
+		means: 'The reading has no value: it is missing, null, NaN, or a word such as `unavailable`.',
+		todo: 'Check the sensor; leave out readings of what was not measured.',
 	},
 	unknown_sensor: {
 		status: 422,
@@ -90,6 +95,17 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** A part of a message that was refused; the other parts were taken. */
+export interface RejectedPart {
+	/** Of the reading in the batch; 0 for a single message. */
+	index: number;
+	/** JSON Pointer to the mistake in it. */
+	path: string;
+	code: ErrorCode;
+	/** Names metric, value and what is allowed. */
+	message: string;
+}
+
 /** The body of every error of every service. */
 export interface ErrorBody {
 	error: {
@@ -98,6 +114,7 @@ export interface ErrorBody {
 		index?: number;
 		path?: string;
 		problems?: { path: string; message: string }[];
+		rejected?: RejectedPart[];
 		requestId?: string;
 	};
 }

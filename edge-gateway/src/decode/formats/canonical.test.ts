@@ -1,10 +1,19 @@
 import { METRIC_KEYS } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DecodeError, type FrameContext } from '../message/candidate.ts';
+import { type Decoded, DecodeError, type FrameContext } from '../message/candidate.ts';
 import { decodeCanonical } from './canonical.ts';
 
 const READING = { sensorId: 'door-3', metric: 'peopleCount', value: 23, buildingId: 'b1', roomId: 'hall' };
+
+/** The readings of a frame that holds some. */
+const decodedIn = (value: unknown, context: FrameContext): Decoded[] => {
+	const decoding = decodeCanonical(value, context);
+	if (typeof decoding === 'string') throw new Error(decoding);
+	return decoding;
+};
+const candidatesIn = (value: unknown, context: FrameContext = {}) =>
+	decodedIn(value, context).map(({ candidate }) => candidate);
 
 /** The mistake a frame is refused for, with its index in the batch. */
 function mistakeOf(value: unknown, context: FrameContext = {}): { path: string; index: number; message: string } {
@@ -46,7 +55,7 @@ describe('decodeCanonical', () => {
 describe('decodeCanonical, of an array,', () => {
 	it('gives every reading its index, whatever its form', () => {
 		const short = { sensorId: 's', buildingId: 'b1', roomId: 'hall', temperature: 20, humidity: 50 };
-		const decoded = decodeCanonical([READING, short, READING], {});
+		const decoded = decodedIn([READING, short, READING], {});
 		expect(decoded.map(({ index, candidate }) => [index, candidate.metric])).toEqual([
 			[0, 'peopleCount'],
 			[1, 'temperature'],
@@ -80,6 +89,7 @@ describe('decodeCanonical, of the short form,', () => {
 					observedAt: 1764000000000,
 				},
 				index: 0,
+				path: '/temperature',
 			},
 		]);
 	});
@@ -96,7 +106,7 @@ describe('decodeCanonical, of the short form,', () => {
 					boot: 'x',
 				};
 				const values = Object.fromEntries(metrics.map((metric, index) => [metric, index]));
-				const decoded = decodeCanonical({ ...shared, ...values, timestamp: 1 }, {});
+				const decoded = decodedIn({ ...shared, ...values, timestamp: 1 }, {});
 				expect(decoded.map(({ candidate }) => candidate.metric).sort()).toEqual([...metrics].sort());
 				for (const { candidate } of decoded)
 					expect(candidate).toEqual({ ...shared, metric: candidate.metric, value: values[String(candidate.metric)] });
@@ -105,7 +115,7 @@ describe('decodeCanonical, of the short form,', () => {
 	});
 
 	it("names the sender's only sensor, else one sensor for the room", () => {
-		const sensorOf = (value: object, context: FrameContext) => decodeCanonical(value, context)[0]!.candidate.sensorId;
+		const sensorOf = (value: object, context: FrameContext) => decodedIn(value, context)[0]!.candidate.sensorId;
 		const { type: _type, ...untyped } = SHORT;
 		expect(sensorOf(untyped, { onlySensorId: 'th-1' })).toBe('th-1');
 		expect(sensorOf({ ...untyped, sensorId: 'own' }, { onlySensorId: 'th-1' })).toBe('own');
@@ -143,7 +153,7 @@ describe('decodeCanonical, with the context of a topic or a port,', () => {
 		for (const value of [{ metric: 'peopleCount', value: 23 }, READING]) {
 			expect(decodeCanonical(value, context)).toEqual([{ candidate: READING, index: 0 }]);
 		}
-		expect(decodeCanonical({ peopleCount: 23 }, context)).toEqual([{ candidate: READING, index: 0 }]);
+		expect(candidatesIn({ peopleCount: 23 }, context)).toEqual([READING]);
 	});
 
 	it.each(['sensorId', 'buildingId', 'roomId', 'metric'])(
@@ -161,14 +171,15 @@ describe('decodeCanonical, with the context of a topic or a port,', () => {
 		expect(decodeCanonical(21.5, given)).toEqual([
 			{ candidate: { ...context, metric: 'temperature', value: 21.5 }, index: 0 },
 		]);
-		expect(decodeCanonical([1, 2], given).map(({ candidate }) => candidate.value)).toEqual([1, 2]);
-		expect(decodeCanonical({ value: 3, seq: 1 }, given)[0]!.candidate).toEqual({
+		expect(candidatesIn([1, 2], given).map(({ value }) => value)).toEqual([1, 2]);
+		expect(candidatesIn('21.5', given)).toEqual(candidatesIn(21.5, given));
+		expect(candidatesIn({ value: 3, seq: 1 }, given)[0]).toEqual({
 			...context,
 			metric: 'temperature',
 			value: 3,
 			seq: 1,
 		});
-		expect(mistakeOf('21.5', given)).toMatchObject({ path: '', message: 'must be a number or a reading' });
+		expect(mistakeOf('warm', given)).toMatchObject({ path: '', message: 'must be a number or a reading' });
 		expect(mistakeOf(21.5, context)).toMatchObject({ path: '' });
 	});
 
@@ -189,7 +200,9 @@ it('decodeCanonical returns readings or throws a DecodeError for any JSON', () =
 	fc.assert(
 		fc.property(fc.jsonValue(), contexts, (value, context) => {
 			try {
-				for (const { candidate, index } of decodeCanonical(value, context)) {
+				const decoding = decodeCanonical(value, context);
+				if (typeof decoding === 'string') return void expect(decoding).toBe('no_value');
+				for (const { candidate, index } of decoding) {
 					expect(typeof candidate).toBe('object');
 					expect(index).toBeGreaterThanOrEqual(0);
 				}

@@ -1,21 +1,82 @@
 import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
-import { type Candidate, type Decoded, DecodeError, type FrameContext } from '../message/candidate.ts';
+import { type Candidate, type Decoded, DecodeError, type FrameContext, refusedPart } from '../message/candidate.ts';
+import type { NoReading } from '../message/decoder.ts';
+import { parseJson, textOf, withoutFraming } from '../message/json.ts';
+import { isNoValue, numberIn } from '../message/number.ts';
 import { sensorIdOf } from '../vendor/sensor-id.ts';
 
 /**
  * Decodes the gateway's own format (docs/wire-protocol.md): a reading, an array of readings, the short form in which
- * the metric's key holds the value, or a bare number if the topic names the metric.
+ * the metric's key holds the value, or a bare number if the topic names the metric. Members of the short form without a
+ * value are left out.
  * @throws DecodeError
  */
 export function decodeCanonical(
 	value: unknown,
 	context: FrameContext,
 	metrics: MetricLookup = BUILT_IN_METRICS,
-): Decoded[] {
-	if (!Array.isArray(value)) return decodeOne(value, context, 0, metrics);
+): Decoded[] | NoReading {
+	if (!Array.isArray(value)) return orNoValue(decodeOne(value, context, 0, metrics));
 	if (value.length === 0) throw new DecodeError({ path: '', message: 'must hold at least one reading' }, 0);
-	return value.flatMap((item, index) => decodeOne(item, context, index, metrics));
+	return orNoValue(value.flatMap((item, index) => decodeOne(item, context, index, metrics).map(ofArray)));
 }
+
+/** A frame in the gateway's own format, without a decoder's rule. */
+interface CanonicalFrame {
+	raw: Buffer;
+	parsed?: unknown;
+	context: FrameContext;
+	/** Of an array what is sound is taken. */
+	partial?: boolean;
+}
+
+/**
+ * The parsed payload of a frame. Where the topic names the metric, a payload that is no JSON is a text. @throws
+ * CrowdVisionError `not_json`
+ */
+export function parsePayload({ raw, context }: CanonicalFrame): unknown {
+	try {
+		return parseJson(raw);
+	} catch (error) {
+		if (context.metric === undefined) throw error;
+		const text = textOf(withoutFraming(raw)).trim();
+		if (isNoValue(text)) return null;
+		const measured = numberIn(text);
+		if (!measured) throw error;
+		return measured.unit === undefined ? measured.value : measured;
+	}
+}
+
+/** Decodes a parsed frame. @throws DecodeError */
+export function decodeFrame(
+	{ parsed, context, partial }: CanonicalFrame,
+	metrics: MetricLookup,
+): Decoded[] | NoReading {
+	return partial && Array.isArray(parsed) && parsed.length > 0
+		? decodePartially(parsed, context, metrics)
+		: decodeCanonical(parsed, context, metrics);
+}
+
+/** As `decodeCanonical` of an array, but an item that is no reading does not keep the others from being decoded. */
+function decodePartially(
+	items: readonly unknown[],
+	context: FrameContext,
+	metrics: MetricLookup,
+): Decoded[] | NoReading {
+	return orNoValue(
+		items.flatMap((item, index) => {
+			try {
+				return decodeOne(item, context, index, metrics);
+			} catch (error) {
+				if (!(error instanceof DecodeError)) throw error;
+				return [refusedPart(error)];
+			}
+		}),
+	);
+}
+
+const orNoValue = (decoded: Decoded[]): Decoded[] | NoReading => (decoded.length > 0 ? decoded : 'no_value');
+const ofArray = (decoded: Decoded): Decoded => ({ ...decoded, whole: true });
 
 /** Fast path for one reading in full; undefined if `value` is anything else. @throws DecodeError */
 export function decodeReading(value: unknown, context: FrameContext): Candidate | undefined {
@@ -27,8 +88,14 @@ export function decodeReading(value: unknown, context: FrameContext): Candidate 
 }
 
 function decodeOne(value: unknown, context: FrameContext, index: number, metrics: MetricLookup): Decoded[] {
-	if (typeof value === 'number' && context.metric !== undefined)
-		return [{ candidate: withContext({ value }, context, index), index }];
+	if (context.metric !== undefined && (typeof value !== 'object' || value === null)) {
+		if (isNoValue(value)) return [];
+		const { value: number, unit } = typeof value === 'string' ? (numberIn(value) ?? { value }) : { value };
+		if (typeof number === 'number')
+			return [
+				{ candidate: withContext({ value: number, ...(unit !== undefined && { unit }) }, context, index), index },
+			];
+	}
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) {
 		throw new DecodeError(
 			{ path: '', message: context.metric ? 'must be a number or a reading' : 'must be a reading: a JSON object' },
@@ -84,10 +151,14 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number,
 	if (shared.observedAt === undefined && timestamp !== undefined) shared.observedAt = timestamp;
 	if (shared.sensorId === undefined && context.sensorId === undefined)
 		shared.sensorId = context.onlySensorId ?? roomAsSensor(shared);
-	return metrics.map((metric) => ({
-		candidate: withContext({ ...shared, metric, value: rest[metric] }, context, index),
-		index,
-	}));
+	return metrics.flatMap((metric) => {
+		const sent = rest[metric];
+		if (isNoValue(sent)) return [];
+		const measured = typeof sent === 'string' ? numberIn(sent) : undefined;
+		const { value, unit } = measured ?? { value: sent };
+		const candidate = { ...shared, metric, value, ...(unit !== undefined && { unit }) };
+		return [{ candidate: withContext(candidate, context, index), index, path: `/${metric}` }];
+	});
 }
 
 /** The sensor id of a short form that names no sensor: its building and room. */

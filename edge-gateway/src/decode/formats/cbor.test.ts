@@ -42,14 +42,20 @@ describe('readCbor', () => {
 		['a map with a key twice', 'a2616101616102'],
 		['bytes after the end', '0000'],
 		['a number that does not fit a double', '1bffffffffffffffff'],
-		['NaN', 'f97e00'],
-		['undefined', 'f7'],
 		['an unsupported tag', 'c074323031332d30332d32315432303a30343a30305a'],
 		['a text that is not UTF-8', '61ff'],
 		['a length beyond the payload', '9b7fffffffffffffff'],
 		['a text of four GiB', '7affffffff'],
 	])('refuses %s', (_what, bytes) => {
 		expect(refusalOf(() => decodeCbor(message('x', hex(bytes))))).toMatch(/^not_decoded 0: the payload is not CBOR: /);
+	});
+
+	it.each([
+		['NaN', 'f97e00'],
+		['undefined', 'f7'],
+		['an infinity', 'f97c00'],
+	])('refuses %s in the place of a reading', (_what, bytes) => {
+		expect(refusalOf(() => decodeCbor(message('x', hex(bytes))))).toMatch(/^invalid_reading 0: the payload must be a/);
 	});
 
 	it('refuses a megabyte of nested arrays', () => {

@@ -1,19 +1,19 @@
 /** Reads CBOR (RFC 8949) strictly, and decodes the gateway's own format in CBOR. */
 import { type DecodeOptions, decode } from 'cborg';
-import type { Decoded } from '../message/candidate.ts';
-import { DecodeError } from '../message/candidate.ts';
-import type { Message } from '../message/decoder.ts';
+import { type Decoded, DecodeError } from '../message/candidate.ts';
+import type { Message, NoReading } from '../message/decoder.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import { decodeCanonical } from './canonical.ts';
 
 /**
- * Only exact numbers: a value that a double cannot hold must not become another one. NaN and undefined are no values.
+ * Only exact numbers: a value that a double cannot hold must not become another one. NaN, the infinities and undefined
+ * mean that nothing was measured.
  */
 const STRICT: DecodeOptions = {
 	allowBigInt: false,
-	allowNaN: false,
-	allowInfinity: false,
-	allowUndefined: false,
+	allowNaN: true,
+	allowInfinity: true,
+	allowUndefined: true,
 	rejectDuplicateMapKeys: true,
 };
 const REPLACEMENT = '\ufffd';
@@ -58,6 +58,6 @@ function decimalFraction(content: unknown): number {
 }
 
 /** Decodes the gateway's own format as CBOR. @throws DecodeError */
-export function decodeCbor({ raw }: Message, { metrics }: Vocabulary = BUILT_IN): Decoded[] {
+export function decodeCbor({ raw }: Message, { metrics }: Vocabulary = BUILT_IN): Decoded[] | NoReading {
 	return decodeCanonical(readCbor(raw), {}, metrics);
 }

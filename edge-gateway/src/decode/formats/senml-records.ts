@@ -1,5 +1,6 @@
 /** Resolves the base fields and times of SenML records (RFC 8428). */
 import { DecodeError } from '../message/candidate.ts';
+import { isNoValue } from '../message/number.ts';
 
 /** A SenML record under its JSON labels, as received. */
 export type SenmlRecord = Record<string, unknown>;
@@ -8,8 +9,8 @@ export type SenmlRecord = Record<string, unknown>;
 export interface ResolvedRecord {
 	name: string;
 	unit: string | undefined;
-	/** Undefined if the record holds no number. */
-	value: number | undefined;
+	/** Undefined if the record holds no number; null if it says that nothing was measured. */
+	value: number | null | undefined;
 	/** Epoch ms; undefined for no time or time 0, which both mean now. */
 	time: number | undefined;
 }
@@ -30,32 +31,56 @@ const ABSOLUTE = 2 ** 28;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9\-:./_]*$/;
 
 /**
- * Applies the base fields and time rules of RFC 8428 sections 4.1 to 4.5. `now` is in epoch ms.
+ * Applies the base fields and time rules of RFC 8428 sections 4.1 to 4.5. `now` is in epoch ms. A mistake in a record
+ * stands in its place; a mistake in a base field, on which others depend, ends all.
  * @throws DecodeError with the record's index in the pack.
  */
-export function resolveSenml(pack: unknown[], now: number): ResolvedRecord[] {
+export function resolveSenml(pack: unknown[], now: number): (ResolvedRecord | DecodeError)[] {
 	const base: Base = { bn: '', bt: 0, bu: undefined, bv: 0 };
 	return pack.map((record, index) => {
 		if (typeof record !== 'object' || record === null || Array.isArray(record)) {
-			throw new DecodeError({ path: '', message: 'must be a SenML record: an object' }, index);
+			return new DecodeError({ path: '', message: 'must be a SenML record: an object' }, index);
 		}
-		return resolve(record as SenmlRecord, base, now, index);
+		const read = readerOf(record as SenmlRecord, index);
+		takeBase(read, base);
+		try {
+			return resolve(read, base, now);
+		} catch (error) {
+			if (error instanceof DecodeError) return error;
+			throw error;
+		}
 	});
 }
 
-function resolve(record: SenmlRecord, base: Base, now: number, index: number): ResolvedRecord {
+/** Reads labels of one record. */
+interface RecordReader {
+	record: SenmlRecord;
+	wrong(label: string, message: string): DecodeError;
+	number(label: string): number | undefined;
+	text(label: string): string | undefined;
+}
+
+function readerOf(record: SenmlRecord, index: number): RecordReader {
 	const wrong = (label: string, message: string) => new DecodeError({ path: `/${label}`, message }, index);
-	const number = (label: string) => {
-		const value = own(record, label);
-		if (value !== undefined && (typeof value !== 'number' || !Number.isFinite(value)))
-			throw wrong(label, 'must be a finite number');
-		return value;
+	return {
+		record,
+		wrong,
+		number(label) {
+			const value = own(record, label);
+			if (value !== undefined && (typeof value !== 'number' || !Number.isFinite(value)))
+				throw wrong(label, 'must be a finite number');
+			return value;
+		},
+		text(label) {
+			const value = own(record, label);
+			if (value !== undefined && typeof value !== 'string') throw wrong(label, 'must be a text');
+			return value;
+		},
 	};
-	const text = (label: string) => {
-		const value = own(record, label);
-		if (value !== undefined && typeof value !== 'string') throw wrong(label, 'must be a text');
-		return value;
-	};
+}
+
+/** Takes over the base fields of a record. */
+function takeBase({ record, wrong, number, text }: RecordReader, base: Base): void {
 	refuseMustUnderstand(record, wrong);
 	const version = number('bver');
 	if (version !== undefined && version > VERSION)
@@ -65,10 +90,13 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 	base.bu = text('bu') ?? base.bu;
 	base.bv = number('bv') ?? base.bv;
 	number('bs');
+}
+
+function resolve({ record, wrong, number, text }: RecordReader, base: Base, now: number): ResolvedRecord {
 	const name = base.bn + (text('n') ?? '');
 	if (name !== '' && !NAME.test(name))
 		throw wrong('n', 'with bn before it must start with A-Z a-z 0-9 and hold only these and - : . / _');
-	const value = number('v');
+	const value = isMissing(own(record, 'v')) ? null : number('v');
 	const others =
 		['vs', 'vb', 'vd'].filter((label) => own(record, label) !== undefined).length + (value === undefined ? 0 : 1);
 	if (others > 1) throw wrong('v', 'must be the only value: one of v, vs, vb, vd');
@@ -76,7 +104,7 @@ function resolve(record: SenmlRecord, base: Base, now: number, index: number): R
 	return {
 		name,
 		unit: text('u') ?? base.bu,
-		value: value === undefined ? undefined : value + base.bv,
+		value: typeof value === 'number' ? value + base.bv : value,
 		time: timeOf(base.bt + (number('t') ?? 0), now),
 	};
 }
@@ -100,3 +128,6 @@ function refuseMustUnderstand(record: SenmlRecord, wrong: (label: string, messag
 function own(record: SenmlRecord, label: string): unknown {
 	return Object.hasOwn(record, label) ? record[label] : undefined;
 }
+
+/** Whether a record says in `v` that nothing was measured. */
+const isMissing = (value: unknown) => value !== undefined && isNoValue(value);

@@ -6,7 +6,11 @@ import { decodeSenml } from './senml.ts';
 import { type ResolvedRecord, resolveSenml } from './senml-records.ts';
 
 const DEVICE = 'urn:dev:ow:10e2073a01080063';
-const resolved = (pack: unknown[], now = NOW): ResolvedRecord[] => resolveSenml(pack, now);
+const resolved = (pack: unknown[], now = NOW): ResolvedRecord[] =>
+	resolveSenml(pack, now).map((record) => {
+		if (record instanceof Error) throw record;
+		return record;
+	});
 const readings = (pack: unknown) => candidatesIn(decodeSenml(message('senml', pack)));
 const refused = (pack: unknown) => refusalOf(() => decodeSenml(message('senml', pack)));
 

@@ -1,6 +1,6 @@
 /** The decoder of SenML (RFC 8428), as JSON and as CBOR. */
 import type { MetricKey } from '@crowdvision/contracts';
-import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
+import { type Candidate, type Decoded, DecodeError, refusedPart } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
 import { sensorIdOf } from '../vendor/sensor-id.ts';
@@ -48,14 +48,20 @@ const isCbor = (raw: Buffer) => raw.length > 0 && raw[0]! >> 5 === 4;
  * Decodes SenML (RFC 8428) as JSON or CBOR, recognized by the first byte. If a record's name ends in a metric's key
  * (`…:temperature`), that is its metric and the rest of the name is the sensor. Otherwise the unit decides the metric,
  * if only one is measured in it, and the whole name is the sensor. Texts, booleans, data (`vs`, `vb`, `vd`) and sums
- * (`s`) are left out, as no metric of the catalog is one.
+ * (`s`) are left out, as no metric of the catalog is one. A mistake in a record costs that record.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeSenml({ raw, receivedAt }: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
 	const pack = isCbor(raw) ? fromCbor(readCbor(raw, true)) : parseJson(raw);
 	if (!Array.isArray(pack)) throw DecodeError.unreadable('must be a SenML pack: an array of records');
 	if (pack.length === 0) throw DecodeError.unreadable('must hold at least one record');
-	return orNoMetric(resolveSenml(pack, receivedAt).flatMap((record, index) => readingOf(record, index, vocabulary)));
+	const records = resolveSenml(pack, receivedAt);
+	const readings = records.flatMap((record, index) =>
+		record instanceof DecodeError ? [] : readingOf(record, index, vocabulary),
+	);
+	const mistakes = records.filter((record) => record instanceof DecodeError);
+	if (readings.length === 0 && mistakes[0]) throw mistakes[0];
+	return orNoMetric([...readings, ...mistakes.map(refusedPart)]);
 }
 
 function readingOf(record: ResolvedRecord, index: number, vocabulary: Vocabulary): Decoded[] {
@@ -70,7 +76,7 @@ function readingOf(record: ResolvedRecord, index: number, vocabulary: Vocabulary
 	const sensor = named === undefined ? name : before;
 	if (sensor) candidate.sensorId = sensorIdOf(sensor);
 	if (unit !== undefined) candidate.unit = Object.hasOwn(CATALOG_UNITS, unit) ? CATALOG_UNITS[unit] : unit;
-	return [{ candidate, index }];
+	return [{ candidate, index, path: '/v' }];
 }
 
 /** The records of a CBOR pack under their JSON labels. */

@@ -42,7 +42,7 @@ describe('decodeShelly', () => {
 		expect(candidatesIn(notify({ 'presencezone:200': { id: 200, state: true, num_objects: 3 } }))).toEqual([
 			{ sensorId: 'shellypresence-1.200', metric: 'peopleCount', value: 3 },
 		]);
-		expect(notify({ 'temperature:0': { id: 0, tC: null, errors: ['read'] } })).toBe('no_metric');
+		expect(notify({ 'temperature:0': { id: 0, tC: null, errors: ['read'] } })).toBe('no_value');
 	});
 
 	it('reads the status topic of a component, but not the temperature of a relay', () => {

@@ -102,6 +102,7 @@ describe('SparkplugDecoder, of values,', () => {
 		['Float', { datatype: FLOAT, float: 1.5 }, 1.5],
 		['Double', { datatype: DOUBLE, double: 0.1 }, 0.1],
 		['no datatype', { int: 7 }, 7],
+		['a text', { datatype: 12, string: '21.5' }, 21.5],
 	])('reads %s', (_what, metric, expected) => {
 		expect(values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', ...metric }] }))).toEqual([
 			['hq.n', 'temperature', expected],
@@ -111,12 +112,12 @@ describe('SparkplugDecoder, of values,', () => {
 	it.each<[string, SentMetric]>([
 		['null', { datatype: DOUBLE, isNull: true, double: 1 }],
 		['a boolean', { datatype: BOOLEAN, boolean: true }],
-		['a text', { datatype: 12, string: '21.5' }],
+		['a text without a number', { datatype: 12, string: 'unavailable' }],
 		['a bad value (Quality 0)', { datatype: DOUBLE, double: 1, properties: { Quality: 0 } }],
 		['a stale value (Quality 500)', { datatype: DOUBLE, double: 1, properties: { Quality: 500 } }],
 	])('leaves out %s', (_what, metric) => {
 		take('hq/NBIRTH/n', nodeBirth());
-		expect(take('hq/NDATA/n', { seq: 1, metrics: [{ name: 'temperature', ...metric }] })).toBe('no_metric');
+		expect(take('hq/NDATA/n', { seq: 1, metrics: [{ name: 'temperature', ...metric }] })).toBe('no_value');
 	});
 
 	it('reads a value of good quality (192)', () => {

@@ -1,6 +1,7 @@
 /** The decoder of Sparkplug B, which keeps the aliases of each edge node. */
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
-import type { Decoder, Decoding, Message, NoReading } from '../message/decoder.ts';
+import { type Decoder, type Decoding, type Message, type NoReading, orNoMetric } from '../message/decoder.ts';
+import { isNoValue, numberIn } from '../message/number.ts';
 import type { Presence } from '../message/presence.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
@@ -102,9 +103,10 @@ export class SparkplugDecoder implements Decoder {
 		if (missed || unknown || !node.born)
 			this.#requestRebirth(node, `spBv1.0/${group}/NCMD/${nodeId}`, message.receivedAt);
 		if (type === 'DDEATH') return presence('offline', sensorIdFrom(group, nodeId, device));
-		if (readings.length > 0) return readings;
+		const decoding = orNoMetric(readings);
+		if (typeof decoding !== 'string') return decoding;
 		if (type.endsWith('BIRTH')) return presence('online', sensorIdFrom(group, nodeId, device));
-		return unknown ? 'unknown_alias' : 'no_metric';
+		return unknown ? 'unknown_alias' : decoding;
 	}
 
 	#node(key: string): EdgeNode {
@@ -208,7 +210,7 @@ function readingsOf(
 		const key = vocabulary.metricNamed(name.slice(name.lastIndexOf('/') + 1));
 		if (key === undefined) continue;
 		const candidate = readingOf(name, key, metric, declared, owner, payload.timestamp ?? receivedAt);
-		if (candidate) readings.push({ candidate, index });
+		readings.push({ candidate, index });
 	}
 	return { readings, unknown };
 }
@@ -229,12 +231,22 @@ function readingOf(
 	declared: DeclaredMetric | undefined,
 	owner: (string | undefined)[],
 	time: number,
-): Candidate | undefined {
+): Candidate {
 	const slash = name.lastIndexOf('/');
-	const isBad = metric.quality !== undefined && metric.quality !== GOOD;
-	if (metric.value === undefined || metric.isNull || isBad) return undefined;
-	const value = asDatatype(metric.value, metric.datatype ?? declared?.datatype);
-	const unit = metric.unit ?? declared?.unit;
+	const { value, unit } = measured(metric, declared);
 	const sensorId = sensorIdFrom(...owner, slash === -1 ? undefined : name.slice(0, slash));
 	return { sensorId, metric: key, value, observedAt: metric.timestamp ?? time, ...(unit !== undefined && { unit }) };
+}
+
+/** The value of a metric with its unit; null where the node says that it measured nothing, or nothing good. */
+function measured(metric: SparkplugMetric, declared: DeclaredMetric | undefined): { value: unknown; unit?: string } {
+	const isBad = metric.quality !== undefined && metric.quality !== GOOD;
+	if (metric.isNull || isBad) return { value: null };
+	const named = metric.unit ?? declared?.unit;
+	const unit = named === undefined ? {} : { unit: named };
+	if (metric.value !== undefined)
+		return { value: asDatatype(metric.value, metric.datatype ?? declared?.datatype), ...unit };
+	const { text } = metric;
+	if (text === undefined || isNoValue(text)) return { value: null };
+	return { ...unit, ...(numberIn(text) ?? { value: text }) };
 }

@@ -77,10 +77,11 @@ function probeOf(key: string, sensor: JsonObject): string[] {
 /** Applies the message's units of temperature and pressure to a reading. */
 function withUnit(decoded: Decoded, telemetry: object): Decoded {
 	const { candidate } = decoded;
+	if (typeof candidate.value !== 'number' || candidate.unit !== undefined) return decoded;
 	if (candidate.metric === 'temperature') candidate.unit = textMember(telemetry, 'TempUnit') ?? 'C';
 	if (candidate.metric !== 'pressure') return decoded;
 	const unit = textMember(telemetry, 'PressureUnit') ?? 'hPa';
-	if (Object.hasOwn(PRESSURE_UNITS, unit)) candidate.value = (candidate.value as number) * PRESSURE_UNITS[unit]!;
+	if (Object.hasOwn(PRESSURE_UNITS, unit)) candidate.value *= PRESSURE_UNITS[unit]!;
 	else candidate.unit = unit;
 	return decoded;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { BUILT_IN_METRICS, CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
 import { waitAtMost } from '@crowdvision/service-kit';
-import { decodeCanonical } from '../formats/canonical.ts';
+import { decodeFrame } from '../formats/canonical.ts';
 import { DecodeError } from '../message/candidate.ts';
 import type { Decoder, Decoding, Message } from '../message/decoder.ts';
 import { textOf } from '../message/json.ts';
@@ -75,7 +75,8 @@ export class JsonataDecoder implements Decoder {
 		const result: unknown = answer.json === undefined ? undefined : JSON.parse(answer.json);
 		if (result === undefined || result === null || (Array.isArray(result) && result.length === 0))
 			return 'nothing_mapped';
-		return decodeCanonical(result, {}, this.#metrics);
+		// What a mapping makes of one device's message is taken in part, as of any other vendor's format.
+		return decodeFrame({ raw, parsed: result, context: {}, partial: true }, this.#metrics);
 	}
 
 	async #ask(task: MappingTask): Promise<MappingAnswer> {

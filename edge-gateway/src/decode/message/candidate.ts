@@ -13,6 +13,17 @@ export interface Decoded {
 	 * (`dated`) is. `undated`: they have none.
 	 */
 	restated?: 'dated' | 'undated';
+	/** JSON Pointer to its value in the message, where it is not `/value` of a reading. */
+	path?: string;
+	/** It is of an array of the gateway's own format, which is taken whole or not at all. */
+	whole?: true;
+	/** Why this part of the message cannot be read; `candidate` is empty then. */
+	mistake?: DecodeError;
+}
+
+/** A part of a message that cannot be read, among others that can. */
+export function refusedPart(mistake: DecodeError): Decoded {
+	return { candidate: {}, index: mistake.index, mistake };
 }
 
 /** What the topic or the port's configuration already names. A payload that contradicts it is refused. */

@@ -1,5 +1,6 @@
 /** The interface of a decoder: the message it gets, and its result. */
 import type { Decoded } from './candidate.ts';
+import { isNoValue } from './number.ts';
 import type { Presence } from './presence.ts';
 
 /** A message as the decoder gets it. */
@@ -21,6 +22,7 @@ export interface Message {
 /** Why a valid message holds no reading. */
 export const NO_READING = {
 	no_metric: 'it holds no value of a metric in the catalog',
+	no_value: 'its members say that nothing was measured: null, nan, unavailable or an empty text',
 	not_telemetry: 'its kind never holds readings: a state, a join, a log line',
 	nothing_mapped: 'its mapping returns nothing for it',
 	unknown_alias: 'it names its metrics by aliases whose birth was not received; a rebirth was requested',
@@ -45,7 +47,12 @@ export function stateless(decode: (message: Message) => Decoding): Decoder {
 	return { decode };
 }
 
-/** The readings, or `no_metric` if there are none. */
-export function orNoMetric(readings: Decoded[]): Decoding {
-	return readings.length > 0 ? readings : 'no_metric';
+/**
+ * The readings without those whose value says that nothing was measured; `no_value` if no other are left, `no_metric`
+ * if there are none.
+ */
+export function orNoMetric(readings: Decoded[]): Decoded[] | NoReading {
+	if (readings.length === 0) return 'no_metric';
+	const measured = readings.filter(({ candidate, mistake }) => mistake || !isNoValue(candidate.value));
+	return measured.length > 0 ? measured : 'no_value';
 }

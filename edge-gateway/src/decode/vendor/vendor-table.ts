@@ -1,7 +1,9 @@
 /** What the decoders of vendor formats share: tables of keys, and access to members of received objects. */
+import { escapeKey } from '@crowdvision/contracts';
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import type { Message } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
+import { isNoValue, numberIn } from '../message/number.ts';
 import { sensorIdFrom, sensorIdOf } from './sensor-id.ts';
 
 /** The metric that a vendor's key holds. */
@@ -43,33 +45,45 @@ export function textMember(value: unknown, key: string): string | undefined {
 }
 
 /**
- * One candidate for each key of the table for which `values` holds a number, with the members of `shared`. Everything
- * else is left out: unknown keys, null (which vendors send for "not measured"), texts and booleans, which say whether
- * somebody is there but not how many.
+ * One candidate for each key of the table that `values` has, with the members of `shared`. A text that is a number is
+ * that number. What is neither a number nor a word for "no value" is kept as it is, so that it is refused by name. A
+ * member without a value (null, `nan`, `unavailable`) gives a candidate without one, unless another key of the same
+ * metric has it. Objects are left out, as they hold values of another kind.
  */
 export function candidatesOf(values: unknown, table: VendorTable, shared: Candidate): Decoded[] {
-	const found: Decoded[] = [];
-	const seen = new Set<string>();
+	const found = new Map<string, Decoded>();
 	for (const [key, entry] of Object.entries(table)) {
-		const { metric, unit } = entry;
-		const value = numberOf(member(values, key), entry);
-		if (value === undefined || seen.has(metric)) continue;
-		seen.add(metric);
-		found.push({ candidate: { ...shared, metric, value, ...(unit !== undefined && { unit }) }, index: 0 });
+		const sent = member(values, key);
+		if (sent === undefined || (typeof sent === 'object' && sent !== null)) continue;
+		const { metric } = entry;
+		const known = found.get(metric);
+		if (known && typeof known.candidate.value === 'number') continue;
+		const { value, unit } = vendorValue(sent, entry);
+		if (known && typeof value !== 'number') continue;
+		const candidate = { ...shared, metric, value, ...(unit !== undefined && { unit }) };
+		found.set(metric, { candidate, index: 0, path: `/${escapeKey(key)}` });
 	}
-	return found;
+	return [...found.values()];
 }
 
 /** Enough for any sensor; takes away the noise of a multiplication (0.1 * 3). */
 const SCALED_DECIMALS = 1e6;
 
-/** The number that a vendor's value stands for; undefined if it stands for none. */
-function numberOf(value: unknown, { scale = 1, offset = 0, values }: VendorMetric): number | undefined {
-	if (values && (typeof value === 'string' || typeof value === 'boolean')) {
-		const key = String(value);
-		return Object.hasOwn(values, key) ? values[key] : undefined;
+/** The number that a vendor's value stands for, with its unit; null for no value; else the value as it was sent. */
+function vendorValue(sent: unknown, entry: VendorMetric): { value: unknown; unit?: string | undefined } {
+	const { values, unit } = entry;
+	if (typeof sent === 'number') return Number.isFinite(sent) ? { value: scaled(sent, entry), unit } : { value: null };
+	if (values && (typeof sent === 'string' || typeof sent === 'boolean')) {
+		const key = String(sent);
+		if (Object.hasOwn(values, key)) return { value: values[key], unit };
 	}
-	if (typeof value !== 'number') return undefined;
+	if (isNoValue(sent)) return { value: null };
+	const measured = typeof sent === 'string' ? numberIn(sent) : undefined;
+	if (!measured) return { value: sent };
+	return measured.unit === undefined ? { value: scaled(measured.value, entry), unit } : measured;
+}
+
+function scaled(value: number, { scale = 1, offset = 0 }: VendorMetric): number {
 	return scale === 1 && offset === 0 ? value : Math.round((value * scale + offset) * SCALED_DECIMALS) / SCALED_DECIMALS;
 }
 

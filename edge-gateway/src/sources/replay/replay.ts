@@ -99,10 +99,11 @@ export function frameOf(
 	refusal: Omit<ReplayableRefusal, 'id' | 'code' | 'message'>,
 	decoders: Pick<Decoders, 'forTopic' | 'forContentType' | 'forPath'>,
 ): Frame {
-	const { transport, source, port, sender, raw, contentType, value } = refusal;
+	const { transport, source, port, sender, raw, contentType, value, parts } = refusal;
 	if (!sender) throw new CrowdVisionError('unauthenticated', 'The sender of this message is not known');
 	const frame: Frame = { transport, source, sender, raw, context: refusal.context ?? NO_CONTEXT };
 	if (port !== undefined) frame.port = port;
+	if (parts) Object.assign(frame, { partial: true, parts: new Set(parts) });
 	if (contentType !== undefined) frame.contentType = contentType;
 	if (value !== undefined) frame.parsed = value;
 	const [, path] = transport === 'http' ? (HTTP_PATH.exec(source) ?? []) : [];

@@ -83,6 +83,12 @@ export const Rejection = Type.Object({
 	code: Code,
 	message: Type.String(),
 	path: Type.Optional(Type.String({ description: 'JSON Pointer to the mistake' })),
+	taken: Type.Optional(
+		Type.Integer({
+			minimum: 1,
+			description: 'how many readings of the message were stored; only the rest was refused',
+		}),
+	),
 	sample: Sample('the message'),
 	bytes: Type.Integer({ description: 'size of the message' }),
 	whole: Type.Boolean({ description: 'the whole message is stored, so that it can be replayed' }),
@@ -94,6 +100,23 @@ export const Rejection = Type.Object({
 	),
 });
 export type Rejection = Static<typeof Rejection>;
+
+/** `POST /ingest`: how many readings are durable, and what of the message was refused. */
+export const IngestAnswer = Type.Object({
+	accepted: Count,
+	rejected: Type.Optional(
+		Type.Array(
+			Type.Object({
+				index: Type.Integer({ minimum: 0, description: 'of the reading in the batch; 0 for a single message' }),
+				path: Type.String({ description: 'JSON Pointer to the mistake' }),
+				code: Code,
+				message: Type.String(),
+			}),
+			{ description: 'the parts of the message that were refused; they are in the rejected list' },
+		),
+	),
+});
+export type IngestAnswer = Static<typeof IngestAnswer>;
 
 /** The counts of one transport since the gateway started. */
 export const TallySummary = Type.Object({

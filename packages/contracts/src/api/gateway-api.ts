@@ -9,6 +9,7 @@ import {
 	ConfigurationStatus,
 	DeviceList,
 	Explanation,
+	IngestAnswer,
 	RejectedPage,
 	Replayed,
 	SensorPlace,
@@ -18,8 +19,6 @@ import { COUNT_CHANGES_LIMIT, RejectedListQuery, ReplayRequest, TraceQuery } fro
 import type { Operation } from './operation.ts';
 import { AdoptRequest, ReplaceRequest } from './requests.ts';
 
-const Count = Type.Integer({ minimum: 0 });
-
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'post',
@@ -27,15 +26,27 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		summary: 'Send readings',
 		description:
 			'One reading, an array or NDJSON; SenML (RFC 8428); any format with a decoder in gateway.yaml. Also the ' +
-			"short form in which the metric's name is the key of the value. 202 means that all readings are on disk; any " +
-			'other status, that none was stored.',
+			"short form in which the metric's name is the key of the value. 202 means that the accepted readings are on " +
+			'disk; any other status, that none was stored. An array is taken whole or not at all, unless `?partial=1`; of ' +
+			'a message of one device with several figures what is sound is taken, and the rest is in `rejected`.',
 		who: 'device',
 		request: {
 			schema: Type.Union([IncomingReading, Type.Array(IncomingReading, { minItems: 1 })]),
 			types: ['application/json', 'application/x-ndjson', 'application/senml+json', 'application/senml+cbor'],
 		},
-		answers: { 202: { description: 'All are durable.', schema: Type.Object({ accepted: Count }) } },
-		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'not_admitted', 'log_full', 'method_not_allowed'],
+		query: Type.Object({
+			partial: Type.Optional(Type.Enum(['1'], { description: 'take what is sound of an array' })),
+		}),
+		answers: { 202: { description: 'What is accepted is durable.', schema: IngestAnswer } },
+		errors: [
+			'not_decoded',
+			'invalid_reading',
+			'no_value',
+			'unknown_sensor',
+			'not_admitted',
+			'log_full',
+			'method_not_allowed',
+		],
 	},
 	{
 		method: 'post',
@@ -44,8 +55,16 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		description: 'The decoder rule of gateway.yaml with this `path` reads the body, whatever its content type.',
 		who: 'device',
 		request: { schema: Type.Unknown({ description: 'as the rule expects it' }), types: ['*/*'] },
-		answers: { 202: { description: 'All are durable.', schema: Type.Object({ accepted: Count }) } },
-		errors: ['not_decoded', 'invalid_reading', 'unknown_sensor', 'not_admitted', 'log_full', 'method_not_allowed'],
+		answers: { 202: { description: 'What is accepted is durable.', schema: IngestAnswer } },
+		errors: [
+			'not_decoded',
+			'invalid_reading',
+			'no_value',
+			'unknown_sensor',
+			'not_admitted',
+			'log_full',
+			'method_not_allowed',
+		],
 	},
 	{
 		method: 'get',

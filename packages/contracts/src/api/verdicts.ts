@@ -28,7 +28,16 @@ export const VERDICTS = {
 		means: 'It reports that a device is online or offline, and its sensors are shown so.',
 		todo: 'Nothing. A sensor that is offline is online again with the birth of its device, or with its next reading.',
 	},
-	invalid_reading: { means: 'A value in it breaks a rule.', todo: 'Correct what the reason names.' },
+	invalid_reading: {
+		means: 'A value in it breaks a rule. What else the message held was taken, unless it is an array.',
+		todo:
+			'Correct what the reason names. Where the device cannot be changed, `rename` in the rule of its decoder ' +
+			'converts a value. Other figures of the same message need nothing.',
+	},
+	no_value: {
+		means: 'It says itself that nothing was measured: null, nan, unavailable, or an empty text.',
+		todo: 'Look at the sensor: a loose wire, an empty battery, or still warming up. The gateway misses nothing.',
+	},
 	unknown_device: {
 		means: 'It does not name its room, and the sensor is not registered: the sensor is quarantined.',
 		todo:

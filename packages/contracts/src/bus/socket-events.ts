@@ -1,6 +1,6 @@
 /** The events of Socket.IO: between dashboards and the socket service, and between sensors and the gateway. */
 import type { Alert } from '../alert/alert.ts';
-import type { ErrorBody } from '../errors.ts';
+import type { ErrorBody, RejectedPart } from '../errors.ts';
 import type { ReadingWithCursor } from '../reading/reading.ts';
 import type { DeviceEvent } from './channels.ts';
 import type { CommandOutcome, CommandToDevice } from './command.ts';
@@ -40,7 +40,10 @@ export interface ServerToDashboard {
 
 /** Events from sensors to the gateway, on `/ingest/socket.io`. */
 export interface SensorToGateway {
-	reading(readings: unknown, done: (outcome: Outcome<{ accepted: number }>) => void): void;
+	reading(
+		readings: unknown,
+		done: (outcome: Outcome<{ accepted: number; rejected?: readonly RejectedPart[] }>) => void,
+	): void;
 }
 
 /** Events from the gateway to sensors. */
