@@ -49,6 +49,7 @@ async function main(): Promise<void> {
 	const { config } = configuration;
 	const logger = createLogger('crowdvision', settings.LOG_LEVEL);
 	const lifecycle = new Lifecycle(logger);
+	lifecycle.onStop('lock of the data folder', () => configuration.lock.release());
 	lifecycle.exitOnSignals();
 	await lifecycle.stopOnFailure(async () => {
 		const { dataDir } = config;

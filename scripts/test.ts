@@ -1,7 +1,8 @@
 /**
- * Runs the tests:  npm test [-- <part of a path> …] [--tier unit] [--kills N] [--cut S] [--outage S] [--seed N]
- * `--tier` runs one of the tiers of vitest.config.ts; the others are the parameters of the fault tests, in kills and in
- * seconds (packages/testing/src/fault-parameters.ts).
+ * Runs the tests:  npm test [-- <part of a path> …] [--tier unit] [--kills N] [--cut S] [--outage S] [--states N]
+ *   [--seed N]
+ * `--tier` runs one of the tiers of vitest.config.ts; the others are the parameters of the fault tests, in kills,
+ * seconds and states of a disk (packages/testing/src/fault-parameters.ts).
  * The last line is `N passed, N failed`, with `, N skipped` where there are any. Exits 1 when anything failed, also
  * outside a test.
  */
@@ -17,12 +18,13 @@ const PARAMETERS = {
 	kills: 'FAULT_KILLS',
 	cut: 'FAULT_CUT_SECONDS',
 	outage: 'FAULT_OUTAGE_SECONDS',
+	states: 'FAULT_STATES',
 	seed: 'FAULT_SEED',
 };
 const text = { type: 'string' } as const;
 const { values: options, positionals: filters } = parseArgs({
 	allowPositionals: true,
-	options: { tier: text, kills: text, cut: text, outage: text, seed: text },
+	options: { tier: text, kills: text, cut: text, outage: text, states: text, seed: text },
 });
 for (const [option, variable] of Object.entries(PARAMETERS)) {
 	const value = options[option as keyof typeof PARAMETERS];

@@ -51,6 +51,7 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 	const { config } = configuration;
 	const logger = createLogger('gateway', config.logLevel);
 	const lifecycle = new Lifecycle(logger);
+	lifecycle.onStop('lock of the data folder', () => configuration.lock.release());
 	lifecycle.exitOnSignals();
 	await lifecycle.stopOnFailure(async () => {
 		const tokens = tokensOf(config);

@@ -93,7 +93,7 @@ export class Registry {
 
 	#save(): void {
 		this.#saveTimer = undefined;
-		this.#file.write(this.#export()).catch(() => undefined);
+		this.#file.write(this.#export(), { lazy: true }).catch(() => undefined);
 	}
 
 	#export(): RegistryCopy {

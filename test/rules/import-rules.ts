@@ -44,7 +44,11 @@ const RULES: Rule[] = [
 		may: ['contracts', ...LIGHT, { workspace: 'log', only: /^packages\/bus\/src\/embedded\// }],
 		packages: { ioredis: /^packages\/bus\/src\/redis\// },
 	},
-	{ of: /^packages\/store$/, may: ['contracts', ...LIGHT], packages: { mongoose: /^packages\/store\/src\/mongo\// } },
+	{
+		of: /^packages\/store$/,
+		may: ['contracts', ...LIGHT, 'service-kit/files', 'service-kit/process-lock'],
+		packages: { mongoose: /^packages\/store\/src\/mongo\// },
+	},
 	{ of: /^packages\/service-kit$/, may: ['contracts'] },
 	{ of: /^packages\/testing$/, may: ['contracts', 'log', 'bus', 'store', 'service-kit'] },
 	{ of: /^edge-gateway$/, may: ['contracts', 'log', 'bus', 'service-kit'] },

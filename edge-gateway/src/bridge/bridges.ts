@@ -1,8 +1,8 @@
 /** Opens, restarts and reports the bridges to remote MQTT brokers. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';
-import type { Logger, Registry as Metrics } from '@crowdvision/service-kit';
+import { type Logger, type Registry as Metrics, makeFolder, writeAtomicallySync } from '@crowdvision/service-kit';
 import type { Deliver } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
@@ -121,7 +121,7 @@ export class Bridges {
 	async #open(settings: BridgeSettings): Promise<void> {
 		const { gatewayId, worker, logger, dir: all, log, local, deliver, decodeBy, ledger } = this.#parts;
 		const dir = join(all, settings.name);
-		mkdirSync(join(dir, 'queue'), { recursive: true, mode: 0o700 });
+		makeFolder(dir);
 		const linkLogger = logger.child({ bridge: settings.name });
 		if (sendsReadings(settings)) await this.#placeCursor(settings.name, join(dir, 'readings'));
 		const rawLog = await Log.open({
@@ -154,8 +154,9 @@ export class Bridges {
 	 */
 	async #placeCursor(name: string, marker: string): Promise<void> {
 		const { log } = this.#parts;
-		await log.cursor(cursorName(name), existsSync(marker) ? log.startOffset : log.endOffset).flush();
-		writeFileSync(marker, '');
+		const isKnown = existsSync(marker);
+		await log.cursor(cursorName(name), isKnown ? log.startOffset : log.endOffset).flush();
+		if (!isKnown) writeAtomicallySync(marker, '', { syncFolder: true });
 	}
 
 	async #end(name: string): Promise<void> {

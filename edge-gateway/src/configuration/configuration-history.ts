@@ -1,8 +1,8 @@
 /** Remembers on disk which text of gateway.yaml works, which is on trial, and which was undone. */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CheckpointFile } from '@crowdvision/log';
+import { makeFolder } from '@crowdvision/service-kit';
 
 /** The content of the file. Its keys stay as they are: gateways of other versions read it. */
 interface Content {
@@ -87,7 +87,7 @@ export class ConfigurationHistory {
 
 	#write(content: Content): void {
 		this.#content = content;
-		mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+		makeFolder(this.#folder);
 		// Synchronous: it happens a few times a year, and nothing may be tried before it is on disk.
 		this.#file.writeSync(content);
 	}

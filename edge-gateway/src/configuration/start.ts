@@ -1,6 +1,8 @@
 /** Chooses the configuration that the gateway starts with. */
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Logger, readSettings, SettingsError } from '@crowdvision/service-kit';
+import { type Logger, makeFolder, readSettings, SettingsError } from '@crowdvision/service-kit';
+import { type ProcessLock, takeProcessLock } from '@crowdvision/service-kit/process-lock';
 import { ConfigurationHistory } from './configuration-history.ts';
 import {
 	GATEWAY_SETTINGS,
@@ -16,6 +18,8 @@ import { filesOf } from './named-files.ts';
 /** The configuration that the gateway starts with, and how it is followed after that. */
 export interface StartedConfiguration {
 	config: GatewayConfig;
+	/** That no other process uses the gateway's folder; release it after everything else. */
+	lock: ProcessLock;
 	/** What another file would mean here. @throws SettingsError */
 	read(file: string): GatewayConfig;
 	/**
@@ -26,18 +30,24 @@ export interface StartedConfiguration {
 }
 
 /**
- * Reads the environment and gateway.yaml. If the file has mistakes, or was undone, a gateway that has worked before
- * starts with the text that worked, and reports that.
- * @throws SettingsError with every mistake, if no text has worked before
+ * Locks the gateway's folder, and reads the environment and gateway.yaml. If the file has mistakes, or was undone, a
+ * gateway that has worked before starts with the text that worked, and reports that.
+ * @throws SettingsError with every mistake, if no text has worked before; Error that names the process which uses the
+ * folder
  */
 export function startConfiguration(env: NodeJS.ProcessEnv): StartedConfiguration {
 	const parse = (text: string) => gatewayConfigOf(env, text);
 	const dataDir = dataDirOf(env);
-	const history =
-		dataDir === undefined ? undefined : ConfigurationHistory.open(join(dataDir, 'gateway', 'configuration'));
+	const folder = dataDir === undefined ? undefined : join(dataDir, 'gateway');
+	// Before the history is read: a second process would take the trial of the first for one that the gateway did not
+	// survive. A mistake leaves no folder behind where there was none.
+	let lock = folder !== undefined && existsSync(folder) ? lockFolder(folder) : undefined;
+	const history = folder === undefined ? undefined : ConfigurationHistory.open(join(folder, 'configuration'));
 	const { inForce, insteadOf } = choose(env, parse, history);
+	lock ??= lockFolder(folder!);
 	return {
 		config: inForce.config,
+		lock,
 		read: (file) => readGatewayConfig({ ...env, GATEWAY_CONFIG: file }),
 		follow(target, logger, adapt = (config) => config) {
 			if (insteadOf !== undefined)
@@ -85,6 +95,11 @@ function choose(
 	}
 	if (!config) throw mistake!;
 	return { inForce: { text, config } };
+}
+
+function lockFolder(folder: string): ProcessLock {
+	makeFolder(folder);
+	return takeProcessLock(join(folder, 'lock'), folder);
 }
 
 /** Undefined if the environment has mistakes, which reading the rest of it reports. */

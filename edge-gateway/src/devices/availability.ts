@@ -251,7 +251,7 @@ export class Availability {
 
 	/** Resolves when the states are on disk, or when the write has failed. */
 	#save(): Promise<void> {
-		const written = this.#file.write([...this.#sensors.values()]);
+		const written = this.#file.write([...this.#sensors.values()], { lazy: true });
 		return written.catch((error: unknown) =>
 			this.#logger.warn({ err: error }, 'the states of the sensors could not be written'),
 		);

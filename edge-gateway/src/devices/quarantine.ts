@@ -74,7 +74,7 @@ export class Quarantine {
 
 	#save(): void {
 		this.#saveTimer = undefined;
-		this.#file.write([...this.#sensors.values()]).catch(() => undefined);
+		this.#file.write([...this.#sensors.values()], { lazy: true }).catch(() => undefined);
 	}
 
 	#saveSoon(): void {

@@ -1,8 +1,7 @@
 /** Opens everything that the gateway keeps on disk, the telemetry log and the clock first. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommitWorker, Log } from '@crowdvision/log';
-import type { Lifecycle, Logger } from '@crowdvision/service-kit';
+import { type Lifecycle, type Logger, makeFolder } from '@crowdvision/service-kit';
 import { GatewayMetrics } from '../catalog/gateway-metrics.ts';
 import { Clock } from '../clock/clock.ts';
 import { systemTime, type TimeSource } from '../clock/time-source.ts';
@@ -39,7 +38,7 @@ export async function openTelemetryLog(parts: {
 }): Promise<{ log: Log; clock: Clock }> {
 	const { config, worker, logger, lifecycle, time = systemTime() } = parts;
 	const dir = gatewayFolder(config);
-	mkdirSync(join(dir, 'log'), { recursive: true, mode: 0o700 });
+	makeFolder(dir);
 	const clock = Clock.open(dir, time, config.clock, logger);
 	const opened = await Log.open({
 		dir: join(dir, 'log'),

@@ -1,5 +1,5 @@
 /** Records the last raw messages in memory, and on disk if configured. */
-import { rename, writeFile } from 'node:fs/promises';
+import { writeAtomically } from '@crowdvision/service-kit';
 import type { Sender } from '../normalize/identify.ts';
 import { encodePayload, type Payload, withoutTokens } from '../payload.ts';
 import { FrameRing, type Recordable, type RecordedFrame } from './frame-ring.ts';
@@ -68,8 +68,7 @@ export class Recorder {
 		if (!this.#file || !this.#changed) return;
 		this.#changed = false;
 		const lines = this.frames().map((frame) => `${JSON.stringify(lineOf(frame))}\n`);
-		await writeFile(`${this.#file}.tmp`, lines.join(''), { mode: 0o600 });
-		await rename(`${this.#file}.tmp`, this.#file);
+		await writeAtomically(this.#file, lines.join(''));
 	}
 }
 

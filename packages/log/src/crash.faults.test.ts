@@ -2,8 +2,8 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { killsOf } from '@crowdvision/testing/fault-parameters';
+import { seeded } from '@crowdvision/testing/seeded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { seeded } from './testing/damage.ts';
 import { LogWorld } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
 
@@ -118,7 +118,7 @@ class Outside {
 describe('P1 a record that the log acknowledged', () => {
 	it.each([
 		['that keeps everything', 1024 * MIB, 1],
-		['that gives up what was consumed', MIB / 4, 2],
+		['that gives up what was consumed', MIB / 8, 2],
 	])(
 		`through ${Math.ceil(KILLS / 2)} times kill -9: a log %s`,
 		{ timeout: 600_000, concurrent: true },

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { faultParameter, seedOf } from '@crowdvision/testing/fault-parameters';
+import { seeded } from '@crowdvision/testing/seeded';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gap } from './cursor/gaps.ts';
 import { Log } from './log.ts';
@@ -8,7 +9,7 @@ import { CheckpointFile } from './recovery/checkpoint-file.ts';
 import type { Incident } from './recovery/incident.ts';
 import type { LogMeta } from './recovery/meta.ts';
 import type { DedupKey } from './segment/record.ts';
-import { type Damage, damage, placesOf, type RecordPlace, seeded } from './testing/damage.ts';
+import { type Damage, damage, placesOf, type RecordPlace } from './testing/damage.ts';
 import { key, LogWorld, numbered } from './testing/log-world.ts';
 import { covers, type Everything, readAll } from './testing/read-all.ts';
 

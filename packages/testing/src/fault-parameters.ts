@@ -1,6 +1,6 @@
 /**
  * How often and how long the fault tests do what they do. `npm test` uses the defaults that stand beside each test; the
- * full run by hand sets the variables: `npm run test:faults -- --kills 500 --cut 60`.
+ * full run by hand sets the variables: `npm run test:faults -- --kills 500 --cut 60 --states 100000`.
  */
 
 /**
@@ -23,6 +23,9 @@ export function killsOf(share: number, fallback: number): number {
 	const asked = faultParameter('FAULT_KILLS', 0);
 	return Math.max(fallback, Math.ceil(asked * share));
 }
+
+/** States of the disk after a power cut that a test tries: FAULT_STATES, or the test's own number. */
+export const statesOf = (own: number) => faultParameter('FAULT_STATES', own);
 
 /** The seed of a test's random choices: FAULT_SEED, or the test's own. */
 export const seedOf = (own: number) => faultParameter('FAULT_SEED', own);

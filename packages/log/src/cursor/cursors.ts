@@ -2,7 +2,7 @@ import { type Countable, CursorTally } from './cursor-tally.ts';
 
 /**
  * The position of a consumer in the log. Kept across restarts; after a crash it may be up to a second old, or five
- * seconds where few records arrive.
+ * seconds where few records arrive. After a power cut it may be as old as the last `flush`.
  */
 export interface Cursor {
 	readonly name: string;
@@ -14,7 +14,7 @@ export interface Cursor {
 	 * @throws RangeError unless `next` is a whole number and not negative.
 	 */
 	commit(next: number): void;
-	/** Resolves when the position was handed to the file system. */
+	/** Resolves when the position is on disk. */
 	flush(): Promise<void>;
 	/** Forgets the cursor: the log keeps nothing for it any more. */
 	remove(): void;

@@ -9,7 +9,10 @@ const MAX_SNAPSHOTS = 2;
 export const SNAPSHOT_NAME = /^dedup-\d{20}\.snap$/;
 const UNFINISHED = /^dedup-\d{20}\.snap\.tmp$/;
 
-/** The snapshots of the dedup window in a log's folder, named after their offsets. The newest two are kept. */
+/**
+ * The snapshots of the dedup window in a log's folder, named after their offsets. The newest two are kept. A power cut
+ * may take the newest, until the folder is synced: what it makes dispensable is removed only after that.
+ */
 export class SnapshotFiles {
 	readonly #dir: string;
 	#paths: string[] = [];

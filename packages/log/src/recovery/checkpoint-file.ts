@@ -14,7 +14,7 @@ export class CheckpointFile<T> {
 	#newest: 0 | 1 = 1;
 	#serial = 0;
 	#running: Promise<void> = Promise.resolve();
-	#waiting: { json: string; written: Promise<void> } | undefined;
+	#waiting: { json: string; lazy: boolean; written: Promise<void> } | undefined;
 
 	constructor(path: string) {
 		this.#paths = [`${path}.a`, `${path}.b`];
@@ -45,36 +45,38 @@ export class CheckpointFile<T> {
 	/**
 	 * Resolves when `value`, as it is now, or a later one is on disk. While one write runs only the latest value waits,
 	 * so that a slow disk builds up no queue. A failure is never an unhandled rejection.
+	 * @param options.lazy a power cut may bring one of the values before back; costs half of the waiting
 	 */
-	write(value: T): Promise<void> {
+	write(value: T, { lazy = false } = {}): Promise<void> {
 		const json = JSON.stringify(value);
 		if (this.#waiting) {
 			this.#waiting.json = json;
+			this.#waiting.lazy &&= lazy;
 			return this.#waiting.written;
 		}
 		const run = () => {
-			const latest = this.#waiting!.json;
+			const latest = this.#waiting!;
 			this.#waiting = undefined;
-			return this.#write(latest);
+			return this.#write(latest.json, latest.lazy);
 		};
 		const written = this.#running.then(run, run);
 		written.catch(() => undefined);
-		this.#waiting = { json, written };
+		this.#waiting = { json, lazy, written };
 		this.#running = written;
 		return written;
 	}
 
-	async #write(json: string): Promise<void> {
+	async #write(json: string, lazy: boolean): Promise<void> {
 		const { index, text } = this.#next(json);
 		// This file must be on disk before the next write replaces the other one.
-		await writeAtomically(this.#paths[index], text, { unfinished: this.#unfinished });
+		await writeAtomically(this.#paths[index], text, { unfinished: this.#unfinished, syncFolder: !lazy });
 		this.#newest = index;
 	}
 
 	/** As `write`, synchronously. Call it only while no `write` is under way. */
 	writeSync(value: T): void {
 		const { index, text } = this.#next(JSON.stringify(value));
-		writeAtomicallySync(this.#paths[index], text, { unfinished: this.#unfinished });
+		writeAtomicallySync(this.#paths[index], text, { unfinished: this.#unfinished, syncFolder: true });
 		this.#newest = index;
 	}
 

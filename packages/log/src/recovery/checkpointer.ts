@@ -73,12 +73,14 @@ export class Checkpointer {
 		void this.#saveSnapshot();
 	}
 
-	/** Writes the meta file. Resolves when it holds the present state. */
-	write(): Promise<void> {
+	/**
+	 * Writes the meta file. Resolves when it holds the present state; `lazy` as in CheckpointFile.
+	 */
+	write({ lazy = false } = {}): Promise<void> {
 		this.#dirty = false;
 		this.#waited = 0;
 		this.#sinceWrite = 0;
-		return this.#metaFile.write(this.#view.meta(false));
+		return this.#metaFile.write(this.#view.meta(false), { lazy });
 	}
 
 	/** Writes both copies of the meta file, so that neither claims that the log was closed cleanly. */
@@ -118,7 +120,7 @@ export class Checkpointer {
 		if (!this.#dirty) return;
 		this.#waited++;
 		if (this.#sinceWrite < LITTLE_BYTES && this.#waited < LITTLE_EVERY_SECONDS) return;
-		this.write().catch((error: Error) => {
+		this.write({ lazy: true }).catch((error: Error) => {
 			this.#dirty = true;
 			this.#view.failed(error);
 		});
@@ -138,10 +140,13 @@ export class Checkpointer {
 		while (this.#discarded.length > 0) {
 			const files = this.#discarded.splice(0);
 			await this.saveKeys(Math.max(...files.map(({ end }) => end)));
-			for (let copy = 0; copy < 2; copy++) await this.write().catch((error: Error) => this.#view.failed(error));
+			const failed = (error: Error) => this.#view.failed(error);
+			await this.write({ lazy: true }).catch(failed);
+			// Syncs the folder, and with it the names of both copies and of the snapshot.
+			await this.write().catch(failed);
 			for (const { path, release } of files) {
 				await release();
-				await rm(path, { force: true }).catch((error: Error) => this.#view.failed(error));
+				await rm(path, { force: true }).catch(failed);
 			}
 		}
 		this.#removing = undefined;

@@ -1,7 +1,8 @@
 /** Finds the state of a log when it is opened, whatever ended the process before. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { makeFolder, syncPath } from '@crowdvision/service-kit/files';
 import { Gaps } from '../cursor/gaps.ts';
+import type { DedupSnapshot } from '../dedup/snapshot.ts';
 import { SnapshotFiles } from '../dedup/snapshot-files.ts';
 import type { DedupOptions, DedupWindow } from '../dedup/window.ts';
 import { listSegments, type Segment } from '../segment/segment.ts';
@@ -36,13 +37,17 @@ const SKIPPED_AFTER_CRASH = 2 ** 20;
 /**
  * Determines the state of a log in a time that does not grow with the log: reads the headers, the last segment, and the
  * records since the last dedup snapshot. Older segments are checked when they are read. Damage never makes it throw.
+ *
+ * What was found is on disk when it returns: a process that was killed between a write and its sync leaves records that
+ * only the system's cache holds, and from now on their redelivery is acknowledged.
+ * @throws the disk's error if that cannot be had
  */
 export function recover(
 	dir: string,
 	metaFile: CheckpointFile<LogMeta>,
 	dedupOptions: Partial<DedupOptions>,
 ): Recovered {
-	mkdirSync(dir, { recursive: true, mode: 0o700 });
+	makeFolder(dir);
 	const incidents: Incident[] = removeObstacles(dir).map((file) => ({ what: 'obstacle', file }));
 	const meta = readMeta(metaFile);
 	const { segments, superseded } = listSegments(dir);
@@ -60,7 +65,7 @@ export function recover(
 	const start = meta?.start ?? segments[0]?.previousEnd ?? 0;
 	const tail = recoverTail(dir, segments, start);
 	const { end } = tail;
-	finishRemovals(segments, meta?.start ?? 0, end);
+	const dropped = takeDropped(segments, meta?.start ?? 0, end);
 	for (const { path, header } of segments) if (!header) incidents.push({ what: 'damaged-header', file: path });
 	incidents.push(...tail.incidents);
 
@@ -69,7 +74,11 @@ export function recover(
 		window: dedup,
 		seconds,
 		snapshotOffset,
-	} = recoverDedup(snapshots, segments, end, logTime, dedupOptions, incidents);
+	} = recoverDedup(snapshots, [...dropped, ...segments], end, logTime, dedupOptions, incidents);
+	finishRemovals(dropped, segments[0]?.previousEnd ?? end, snapshots, { window: dedup, offset: end, seconds }, dir);
+	const last = segments.at(-1);
+	if (last) syncPath(last.path);
+	syncPath(dir);
 
 	// Lost are the offsets between the intended start and the first segment, and between the last record found and the
 	// end that is known to have existed.
@@ -112,12 +121,34 @@ function readMeta(metaFile: CheckpointFile<LogMeta>): LogMeta | undefined {
 	return isMeta(value) ? value : undefined;
 }
 
-/** Removes the files of segments that were dropped before the crash. */
-function finishRemovals(segments: Segment[], start: number, end: number): void {
-	for (;;) {
-		const oldest = segments[0];
-		if (!oldest || oldest.firstOffset >= start || (segments[1]?.previousEnd ?? end) > start) return;
-		removeFile(oldest.path);
-		segments.shift();
+/** Takes from the list the segments that were dropped before the crash, and whose files are still there. */
+function takeDropped(segments: Segment[], start: number, end: number): Segment[] {
+	let count = 0;
+	while (segments[count] && segments[count]!.firstOffset < start && (segments[count + 1]?.previousEnd ?? end) <= start)
+		count++;
+	return segments.splice(0, count);
+}
+
+/**
+ * Removes the files of segments that were dropped before the crash. A power cut may have spared the record that they
+ * are dropped and not the snapshot with their keys, so there is one before they go; else they stay until the next
+ * start.
+ */
+function finishRemovals(
+	dropped: readonly Segment[],
+	droppedEnd: number,
+	snapshots: SnapshotFiles,
+	state: DedupSnapshot,
+	dir: string,
+): void {
+	if (dropped.length === 0) return;
+	try {
+		if (snapshots.newest < droppedEnd) {
+			snapshots.saveSync(state);
+			syncPath(dir);
+		}
+	} catch {
+		return;
 	}
+	for (const { path } of dropped) removeFile(path);
 }

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 export class Folders {
 	readonly #made: string[] = [];
 
-	make(): string {
-		const dir = mkdtempSync(join(tmpdir(), 'log-'));
+	/** `inMemory`: on a disk in memory, where the system has one. */
+	make({ inMemory = false } = {}): string {
+		const dir = mkdtempSync(join(inMemory && existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'log-'));
 		this.#made.push(dir);
 		return dir;
 	}

@@ -1,6 +1,6 @@
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fdatasyncSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 
 export interface AtomicWriteOptions {
 	/** Where the data is written first; must be in the folder of the file. Default `<path>.tmp`. */
@@ -12,7 +12,8 @@ export interface AtomicWriteOptions {
 /**
  * Replaces a file (mode 0600) as a whole: writes the data to another file, waits until it is on disk, then renames it.
  * A crash or a failed write leaves the previous file as it was.
- * @throws the system's error; the unfinished file is then removed.
+ * @throws the system's error; the unfinished file is then removed. After an error of `syncFolder` the file is the new
+ * one, but a power cut may bring the previous one back.
  */
 export async function writeAtomically(
 	path: string,
@@ -32,7 +33,13 @@ export async function writeAtomically(
 		await rm(unfinished, { force: true }).catch(() => undefined);
 		throw error;
 	}
-	if (syncFolder) syncFolderOf(path);
+	if (!syncFolder) return;
+	const folder = await open(dirname(path), 'r');
+	try {
+		await folder.sync();
+	} finally {
+		await folder.close();
+	}
 }
 
 /** As `writeAtomically`, synchronously. */
@@ -60,10 +67,34 @@ export function writeAtomicallySync(
 
 /** Waits until the names in the folder of a file are on disk. */
 export function syncFolderOf(path: string): void {
-	const folder = openSync(dirname(path), 'r');
+	syncPath(dirname(path));
+}
+
+/** Waits until the content of a file, or the names in a folder, are on disk. @throws the system's error */
+export function syncPath(path: string): void {
+	const fd = openSync(path, 'r');
 	try {
-		fsyncSync(folder);
+		fsyncSync(fd);
 	} finally {
-		closeSync(folder);
+		closeSync(fd);
+	}
+}
+
+/**
+ * Creates a folder (mode 0700) and those above it where they are missing, and waits until their names and the names in
+ * the folder are on disk: a power cut takes neither the folder nor what it held before. Also for a folder that exists,
+ * as the process that created it may have been killed before it waited.
+ * @throws the system's error
+ */
+export function makeFolder(path: string): void {
+	mkdirSync(path, { recursive: true, mode: 0o700 });
+	syncPath(path);
+	for (let below = resolve(path), above = dirname(below); above !== below; below = above, above = dirname(below)) {
+		try {
+			syncPath(above);
+		} catch (error) {
+			// A folder that this user may not read was not created by this user.
+			if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+		}
 	}
 }

@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, openSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from '@crowdvision/service-kit/files';
 
 const LOCK_TIMEOUT_MS = 5000;
 /**
@@ -23,7 +24,7 @@ export interface FileSchema {
  * @throws Damage, and what SQLite throws; Error for a foreign file or one of a newer version.
  */
 export function openDatabase(path: string, { migrations, application }: FileSchema): DatabaseSync {
-	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+	makeFolder(dirname(path));
 	// SQLite gives its journal the mode of the database, so nobody else can read either.
 	closeSync(openSync(path, 'a', 0o600));
 	const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: LOCK_TIMEOUT_MS });

@@ -1,17 +1,8 @@
 /** Replaces a damaged SQLite file by its newest good backup. */
-import {
-	closeSync,
-	copyFileSync,
-	existsSync,
-	fsyncSync,
-	openSync,
-	readdirSync,
-	renameSync,
-	rmSync,
-	statSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { syncPath } from '@crowdvision/service-kit/files';
 import { check } from './open.ts';
 
 /** How a damaged file was restored. Times are ISO 8601. */
@@ -63,12 +54,13 @@ export function restore(path: string): Restoration | undefined {
 	const restored = `${path}.restored`;
 	rmSync(restored, { force: true });
 	copyFileSync(backup, restored);
-	sync(restored);
+	syncPath(restored);
 	const aside = `${path}.damaged-${stamp(new Date())}`;
-	// The journal first: it must never pass for the journal of the backup.
+	// It must never pass for the journal of the backup, nor after a power cut.
 	for (const suffix of ['-wal', '-shm', '']) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+	syncPath(dirname(path));
 	renameSync(restored, path);
-	sync(dirname(path));
+	syncPath(dirname(path));
 	return { setAside: basename(aside), backup: basename(backup), lostFrom: timeOf(backup).toISOString(), lostTo };
 }
 
@@ -84,15 +76,5 @@ function isGood(backup: string): boolean {
 		}
 	} catch {
 		return false;
-	}
-}
-
-/** Flushes to disk: the contents of a file, or the entries of a folder. */
-export function sync(path: string): void {
-	const file = openSync(path, 'r');
-	try {
-		fsyncSync(file);
-	} finally {
-		closeSync(file);
 	}
 }

@@ -2,8 +2,8 @@ import { closeSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { syncPath } from '@crowdvision/service-kit/files';
 import { check, isDamage } from './open.ts';
-import { sync } from './restore.ts';
 
 /** Checks a database, and copies it to `target` if given, while other threads go on writing to it. */
 export interface UpkeepTask {
@@ -45,9 +45,9 @@ function copy(database: DatabaseSync, to: string): void {
 		} finally {
 			copied.close();
 		}
-		sync(unfinished);
+		syncPath(unfinished);
 		renameSync(unfinished, to);
-		sync(dirname(to));
+		syncPath(dirname(to));
 	} finally {
 		rmSync(unfinished, { force: true });
 	}

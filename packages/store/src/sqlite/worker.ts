@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { parentPort } from 'node:worker_threads';
 import type { ErrorCode } from '@crowdvision/contracts';
-import { lockFile } from './lock.ts';
+import { makeFolder } from '@crowdvision/service-kit/files';
+import { type ProcessLock, takeProcessLock } from '@crowdvision/service-kit/process-lock';
 import { Damage, type FileSchema, inTransaction, isDamage, openDatabase } from './open.ts';
 import type { Statement, StatementOutcome, WorkerReply, WorkerRequest } from './protocol.ts';
 import { backupsOf, type Restoration, restore } from './restore.ts';
@@ -22,7 +23,7 @@ interface Open {
 	/** Ordered by use, the most recent last. */
 	prepared: Map<string, Prepared>;
 	name: string;
-	lock?: DatabaseSync;
+	lock?: ProcessLock;
 }
 
 const databases = new Map<number, Open>();
@@ -86,13 +87,13 @@ function open({ path, migrations, application, suspect }: Extract<WorkerRequest,
 	const name = basename(path);
 	if (application === undefined)
 		return { open: { database: openDatabase(path, { migrations }), prepared: new Map(), name }, restored: undefined };
-	mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-	const lock = lockFile(path);
+	makeFolder(dirname(path));
+	const lock = takeProcessLock(`${path}.lock`, name);
 	try {
 		const { database, restored } = openOrRestore(path, { migrations, application }, suspect ?? false);
 		return { open: { database, lock, prepared: new Map(), name }, restored };
 	} catch (error) {
-		lock.close();
+		lock.release();
 		throw error;
 	}
 }
@@ -116,7 +117,7 @@ function openOrRestore(
 
 function close({ database, lock }: Open): void {
 	database.close();
-	lock?.close();
+	lock?.release();
 }
 
 function run(target: Open, statements: readonly Statement[]): StatementOutcome[] {
