@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './ports.ts';
 import { type Running, start } from './processes.ts';
+import { waitFor } from './wait.ts';
 
 /** A program on a free loopback port with a folder of its own. */
 export interface ServerInFolder {
@@ -12,7 +13,10 @@ export interface ServerInFolder {
 	readonly pid: number;
 	/** What it said on stderr in the present run. */
 	log(): string;
-	/** Sends a signal (default SIGKILL) and resolves when the process has ended; at once for SIGSTOP and SIGCONT. */
+	/**
+	 * Sends a signal (default SIGKILL) and resolves when the process has ended; for SIGSTOP when all its threads stand
+	 * still, for SIGCONT at once.
+	 */
 	kill(signal?: NodeJS.Signals): Promise<void>;
 	/** Starts it again on the same port, with the same folder; ends a running one first. */
 	restart(): Promise<void>;
@@ -56,8 +60,9 @@ export async function startInFolder(
 		},
 		log: () => running.stderr(),
 		kill: async (signal = 'SIGKILL') => {
-			if (signal === 'SIGSTOP' || signal === 'SIGCONT') running.signal(signal);
-			else await running.kill(signal);
+			if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') return void (await running.kill(signal));
+			running.signal(signal);
+			if (signal === 'SIGSTOP') await waitFor('a stopped process', () => standsStill(running.pid));
 		},
 		restart: async () => {
 			await running.kill();
@@ -68,6 +73,14 @@ export async function startInFolder(
 			await remove();
 		},
 	};
+}
+
+/** A busy machine lets the threads of a process run on for a while after SIGSTOP. */
+async function standsStill(pid: number): Promise<boolean> {
+	const threads = await readdir(`/proc/${pid}/task`);
+	const states = await Promise.all(threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')));
+	// The state follows the name, which stands in brackets and may hold any character.
+	return states.every((stat) => /^T/.test(stat.slice(stat.lastIndexOf(')') + 2)));
 }
 
 /** The same server, also by its URL. `pid` stays that of the present run. */

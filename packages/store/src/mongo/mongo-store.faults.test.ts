@@ -95,7 +95,7 @@ describe.skipIf(whyNoMongod())('the store on a failing MongoDB server', () => {
 		await expect(store.commit([people.insert('meanwhile', { age: 1 })])).rejects.toMatchObject(unavailable);
 		await expect(people.get('before')).rejects.toMatchObject(unavailable);
 		await expect(insert({ store } as World, [placed(1)])).rejects.toMatchObject(unavailable);
-		const trouble = await within('the trouble', store.trouble(), 2000);
+		const trouble = await within('the trouble', store.trouble());
 		expect(trouble).toContain(`127.0.0.1:${server.port}`);
 		await server.restart();
 		await waitFor('the store', async () => (await store.trouble()) === undefined);
@@ -103,7 +103,7 @@ describe.skipIf(whyNoMongod())('the store on a failing MongoDB server', () => {
 		await store.commit([people.insert('after', { age: 1 })]);
 	});
 
-	it('reports a server that hangs within two seconds, bounds the waiting requests, and goes on later', async () => {
+	it('reports a server that hangs, bounds the waiting requests, and goes on later', async () => {
 		const people = peopleOf({ store } as World);
 		await server.kill('SIGSTOP');
 		try {
