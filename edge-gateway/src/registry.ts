@@ -26,6 +26,8 @@ export class Registry {
 	readonly #adopted: SensorLookup | undefined;
 	#watches: Promise<Subscription>[] = [];
 	#saveTimer: NodeJS.Timeout | undefined;
+	/** Of the rooms, by building and room; computed when they are first asked for. */
+	readonly #generations = new Map<string, ReadonlyMap<string, string>>();
 	/** Undefined after a change of a building, until it is computed again. */
 	#isShared: boolean | undefined;
 
@@ -49,6 +51,17 @@ export class Registry {
 
 	building(id: string): RetainedBuilding | undefined {
 		return this.#buildings.get(id);
+	}
+
+	/** The generation of a room; undefined for an unknown room, or one that an earlier version made. */
+	generationOf(buildingId: string, roomId: string): string | undefined {
+		let rooms = this.#generations.get(buildingId);
+		if (!rooms) {
+			const known = this.#buildings.get(buildingId)?.rooms ?? [];
+			rooms = new Map(known.flatMap(({ id, generation }) => (generation === undefined ? [] : [[id, generation]])));
+			if (known.length > 0) this.#generations.set(buildingId, rooms);
+		}
+		return rooms.get(roomId);
 	}
 
 	/** Whether there are buildings of several top-level domains. */
@@ -84,6 +97,7 @@ export class Registry {
 		if (value === null) table.delete(id);
 		else table.set(id, JSON.parse(value) as T);
 		this.#isShared = undefined;
+		this.#generations.delete(id);
 		this.#saveSoon();
 	}
 

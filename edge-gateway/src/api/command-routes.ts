@@ -47,8 +47,9 @@ export function addCommandRoutes(
 			return;
 		}
 		// Without a registered building, the domain of the sensor's device counts.
-		const channel = channels.of(sensorId) ?? availability.get(sensorId);
-		if (!channel || registered || !mayLookAt(request, registry, channel.domainName))
+		const channel = channels.of(sensorId);
+		const senders = channel ? [channel] : availability.of(sensorId);
+		if (registered || !senders.some(({ domainName }) => mayLookAt(request, registry, domainName)))
 			throw new CrowdVisionError('not_found', 'There is no such sensor');
 	}
 }

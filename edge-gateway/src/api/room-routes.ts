@@ -5,6 +5,7 @@ import {
 	type CountChange,
 	CrowdVisionError,
 	correctionRequest,
+	generationKey,
 	type Proposal,
 	ROLES,
 	weightIn,
@@ -47,16 +48,26 @@ export function addRoomRoutes(
 		const room = roomOf(request, registry);
 		const { count, note } = parseBody(correctionRequest, request.body);
 		const { sub, name } = callerOf(request);
-		const corrected: Corrected = await adjustments.correct(room, { count, note, account: { id: sub, name } });
+		const corrected: Corrected = await adjustments.correct(keyed(room, registry), {
+			count,
+			note,
+			account: { id: sub, name },
+		});
 		response.status(201).json(corrected);
 	});
 
 	router.get('/rooms/:buildingId/:roomId/audit', guard, (request, response) => {
-		const { buildingId, roomId } = roomOf(request, registry);
+		const { buildingId, roomId } = keyed(roomOf(request, registry), registry);
 		const changes: CountChange[] = trail.of(buildingId, roomId, limitOf(request));
 		const proposals: Proposal[] = occupancy.proposals(buildingId, roomId);
 		response.json({ changes, proposals });
 	});
+}
+
+/** The room by the id under which it is counted. */
+function keyed(room: { buildingId: string; roomId: string }, registry: Registry) {
+	const { buildingId, roomId } = room;
+	return { buildingId, roomId: generationKey(roomId, registry.generationOf(buildingId, roomId)) };
 }
 
 /**

@@ -47,6 +47,7 @@ describe('Availability', () => {
 		const changes: string[] = [];
 		const availability = Availability.open({
 			path: join(dir, gatewayId),
+			domainsOf: () => [],
 			gatewayId,
 			timeouts: new Timeouts(config),
 			now: () => now,
@@ -82,7 +83,7 @@ describe('Availability', () => {
 		expect(changes).toEqual(['s online', 's offline']);
 		receive('s');
 		expect(changes).toEqual(['s online', 's offline', 's online']);
-		expect(availability.get('s')).toMatchObject({
+		expect(availability.of('s')[0]).toMatchObject({
 			...HALL,
 			state: 'online',
 			since: now,
@@ -141,7 +142,7 @@ describe('Availability', () => {
 		north.receive('moving');
 		now += 1000;
 		south.receive('moving');
-		await waitFor('north to forget the sensor', () => north.availability.get('moving') === undefined);
+		await waitFor('north to forget the sensor', () => north.availability.of('moving')[0] === undefined);
 		pass(16 * MINUTE);
 		expect(north.changes).toEqual(['moving online']);
 		// A gateway that did not receive the sensor must not have the last word.
@@ -159,8 +160,8 @@ describe('Availability', () => {
 			receive(`s${i}`);
 		}
 		expect(availability.list(() => true).length).toBeLessThanOrEqual(10_000);
-		expect(availability.get('s10499')).toBeDefined();
-		expect(availability.get('s0')).toBeUndefined();
+		expect(availability.of('s10499')[0]).toBeDefined();
+		expect(availability.of('s0')[0]).toBeUndefined();
 	});
 });
 

@@ -1,6 +1,6 @@
 /** Keeps which sensors are online, and announces each change. */
 import type { Bus, Subscription } from '@crowdvision/bus';
-import { CHANNELS, type DeviceEvent, type SensorStatus, type Transport } from '@crowdvision/contracts';
+import { CHANNELS, type DeviceEvent, type SensorStatus, type Transport, tenantOf } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Timeouts } from './timeouts.ts';
@@ -24,6 +24,8 @@ export type OnChange = (event: DeviceEvent, isReported: boolean) => void;
 
 /** What `Availability` needs. */
 export interface AvailabilityParts {
+	/** The domains of a building, for sensors at ports of this machine; empty for an unknown one. */
+	domainsOf(buildingId: string): readonly string[];
 	/** Path of the file that keeps the states across restarts. */
 	path: string;
 	gatewayId: string;
@@ -32,6 +34,11 @@ export interface AvailabilityParts {
 	now: () => number;
 	logger: Logger;
 }
+
+/** A sensor as it is kept, with the generation of its room. */
+export type KnownSensor = SensorStatus & { generation?: string };
+
+const keyOf = (sensorId: string, tenant: string) => `${tenant} ${sensorId}`;
 
 const MAX_SENSORS = 10_000;
 /** How many are forgotten at a time above the bound. */
@@ -45,13 +52,17 @@ const SAVE_AFTER_MS = 5000;
  * again, as a listener may have missed them. The states are kept across restarts. Nothing could be received while the
  * gateway was down, so silence counts from the start.
  *
+ * A sensor id belongs to a tenant: a sensor of the same id that another tenant's device sends for is another sensor.
+ *
  * If several gateways share a bus, a sensor belongs to the one that received it last. The others forget it when that
  * gateway announces it as online.
  */
 export class Availability {
-	readonly #file: CheckpointFile<SensorStatus[]>;
-	readonly #sensors = new Map<string, SensorStatus>();
+	readonly #file: CheckpointFile<KnownSensor[]>;
+	/** By tenant (empty: none) and sensor id. */
+	readonly #sensors = new Map<string, KnownSensor>();
 	readonly #gatewayId: string;
+	readonly #domainsOf: AvailabilityParts['domainsOf'];
 	readonly #timeouts: Timeouts;
 	readonly #now: () => number;
 	readonly #logger: Logger;
@@ -63,8 +74,9 @@ export class Availability {
 	#listening: Subscription | undefined;
 
 	private constructor(parts: AvailabilityParts) {
-		this.#file = new CheckpointFile<SensorStatus[]>(parts.path);
+		this.#file = new CheckpointFile<KnownSensor[]>(parts.path);
 		this.#gatewayId = parts.gatewayId;
+		this.#domainsOf = parts.domainsOf;
 		this.#timeouts = parts.timeouts;
 		this.#now = parts.now;
 		this.#logger = parts.logger;
@@ -73,7 +85,10 @@ export class Availability {
 	/** Reads the states on disk. */
 	static open(parts: AvailabilityParts): Availability {
 		const availability = new Availability(parts);
-		for (const sensor of availability.#file.read().value ?? []) availability.#sensors.set(sensor.sensorId, sensor);
+		for (const sensor of availability.#file.read().value ?? []) {
+			const { domainName, buildingId } = sensor;
+			availability.#sensors.set(keyOf(sensor.sensorId, availability.#tenantOf(domainName, buildingId)), sensor);
+		}
 		return availability;
 	}
 
@@ -96,13 +111,16 @@ export class Availability {
 	received(
 		sensorId: string,
 		metric: string,
-		place: { buildingId: string; roomId: string },
+		place: { buildingId: string; roomId: string; generation?: string | undefined },
 		{ transport, source, sender }: ReadingOrigin,
 		at: number,
 	): void {
-		const known = this.#sensors.get(sensorId);
+		const key = keyOf(sensorId, this.#tenantOf(sender.domainName, place.buildingId));
+		const known = this.#sensors.get(key);
+		const isSamePlace = known?.buildingId === place.buildingId && known.generation === place.generation;
 		if (
 			known?.state === 'online' &&
+			isSamePlace &&
 			known.metric === metric &&
 			known.roomId === place.roomId &&
 			known.transport === transport &&
@@ -112,7 +130,8 @@ export class Availability {
 			known.lastSeen = at;
 			return;
 		}
-		const sensor = known ?? this.#add(sensorId, at);
+		const before = known?.buildingId;
+		const sensor = known ?? this.#add(key, sensorId, at);
 		sensor.lastSeen = at;
 		sensor.transport = transport;
 		sensor.source = source;
@@ -120,25 +139,29 @@ export class Availability {
 		sensor.metric = metric;
 		sensor.buildingId = place.buildingId;
 		sensor.roomId = place.roomId;
+		if (place.generation === undefined) delete sensor.generation;
+		else sensor.generation = place.generation;
 		if (sender.domainName !== undefined) sensor.domainName = sender.domainName;
 		sensor.timeoutMs = Math.max(known?.timeoutMs ?? 0, this.#timeouts.of(metric));
-		if (!known || sensor.state !== 'online') this.#change(sensor, 'online', at, false);
+		const moved = before !== undefined && !isSamePlace;
+		if (!known || moved || sensor.state !== 'online') this.#change(sensor, 'online', at, false);
 	}
 
 	/**
 	 * Sets the silence after which a sensor counts as offline, by how long its values count as current (ms, by metric).
 	 */
 	setCadence(sensorId: string, freshFor: ReadonlyMap<string, number>): void {
-		const sensor = this.#sensors.get(sensorId);
-		if (sensor) sensor.timeoutMs = Math.max(...[...freshFor].map(([metric, held]) => this.#timeouts.of(metric, held)));
+		for (const sensor of this.of(sensorId))
+			sensor.timeoutMs = Math.max(...[...freshFor].map(([metric, held]) => this.#timeouts.of(metric, held)));
 	}
 
 	/** Notes a state that the device reported, or its connecting or disconnecting. */
 	reported(sensorId: string, state: DeviceEvent['state'], domainName: string | undefined): void {
 		if (this.#stopped) return;
 		const at = this.#now();
-		const known = this.#sensors.get(sensorId);
-		const sensor = known ?? this.#add(sensorId, at);
+		const key = domainName === undefined ? this.#onlyKey(sensorId) : keyOf(sensorId, tenantOf(domainName));
+		const known = this.#sensors.get(key);
+		const sensor = known ?? this.#add(key, sensorId, at);
 		if (domainName !== undefined) sensor.domainName = domainName;
 		if (state === 'online') sensor.lastSeen = at;
 		if (!known || sensor.state !== state) this.#change(sensor, state, at, true);
@@ -162,12 +185,13 @@ export class Availability {
 		return changed;
 	}
 
-	get(sensorId: string): SensorStatus | undefined {
-		return this.#sensors.get(sensorId);
+	/** The sensors with this id, one per tenant. */
+	of(sensorId: string): KnownSensor[] {
+		return [...this.#sensors.values()].filter((sensor) => sensor.sensorId === sensorId);
 	}
 
-	list(visible: (sensor: SensorStatus) => boolean): SensorStatus[] {
-		return [...this.#sensors.values()].filter(visible);
+	list(visible: (sensor: KnownSensor) => boolean): SensorStatus[] {
+		return [...this.#sensors.values()].filter(visible).map(({ generation: _, ...sensor }) => sensor);
 	}
 
 	/** Number of sensors by state. */
@@ -184,28 +208,49 @@ export class Availability {
 		await this.#save();
 	}
 
-	#add(sensorId: string, at: number): SensorStatus {
+	#tenantOf(domainName: string | undefined, buildingId: string | undefined): string {
+		const domain = domainName ?? (buildingId === undefined ? undefined : this.#domainsOf(buildingId)[0]);
+		return domain === undefined ? '' : tenantOf(domain);
+	}
+
+	/** The key of a sensor of which no domain is stated: that of the only sensor with this id, or of none of any tenant. */
+	#onlyKey(sensorId: string): string {
+		const known = [...this.#sensors].filter(([, sensor]) => sensor.sensorId === sensorId);
+		return known.length === 1 ? known[0]![0] : keyOf(sensorId, '');
+	}
+
+	#add(key: string, sensorId: string, at: number): KnownSensor {
 		if (this.#sensors.size >= MAX_SENSORS) this.#forgetSome();
-		const sensor: SensorStatus = {
+		const sensor: KnownSensor = {
 			sensorId,
 			state: 'offline',
 			since: at,
 			lastSeen: at,
 			timeoutMs: this.#timeouts.byDefault,
 		};
-		this.#sensors.set(sensorId, sensor);
+		this.#sensors.set(key, sensor);
 		return sensor;
 	}
 
-	#change(sensor: SensorStatus, state: DeviceEvent['state'], at: number, isReported: boolean): void {
+	#change(sensor: KnownSensor, state: DeviceEvent['state'], at: number, isReported: boolean): void {
 		sensor.state = state;
 		sensor.since = at;
 		this.#notify(sensor, at, isReported);
 		this.#saveSoon();
 	}
 
-	#notify({ sensorId, state }: SensorStatus, at: number, isReported: boolean): void {
-		this.#onChange({ sensorId, state, at, gatewayId: this.#gatewayId }, isReported);
+	#notify(sensor: KnownSensor, at: number, isReported: boolean): void {
+		const { sensorId, state, domainName, buildingId, generation } = sensor;
+		const event = {
+			sensorId,
+			state,
+			at,
+			gatewayId: this.#gatewayId,
+			...(domainName !== undefined && { domainName }),
+			...(buildingId !== undefined && { buildingId }),
+			...(generation !== undefined && { generation }),
+		};
+		this.#onChange(event, isReported);
 	}
 
 	#sweep(now: number): void {
@@ -225,21 +270,24 @@ export class Availability {
 			this.#logger.warn('the announcement of a device change is not JSON');
 			return;
 		}
-		const sensor = this.#sensors.get(event.sensorId);
+		const { domainName, buildingId } = event;
+		const isNamed = domainName !== undefined || buildingId !== undefined;
+		const key = isNamed ? keyOf(event.sensorId, this.#tenantOf(domainName, buildingId)) : this.#onlyKey(event.sensorId);
+		const sensor = this.#sensors.get(key);
 		if (!sensor || event.gatewayId === this.#gatewayId) return;
 		const isHere = sensor.state === 'online' && sensor.lastSeen > event.at - sensor.timeoutMs;
 		if (event.state === 'online' && event.at >= sensor.lastSeen) {
-			this.#sensors.delete(event.sensorId);
+			this.#sensors.delete(key);
 			this.#saveSoon();
 		} else if (event.state === 'offline' && isHere) this.#notify(sensor, this.#now(), false);
 	}
 
 	/** Forgets offline sensors first, then those that have been silent longest. */
 	#forgetSome(): void {
-		const order = [...this.#sensors.values()].sort((a, b) =>
+		const order = [...this.#sensors].sort(([, a], [, b]) =>
 			a.state === b.state ? a.lastSeen - b.lastSeen : a.state === 'offline' ? -1 : 1,
 		);
-		for (const { sensorId } of order.slice(0, FORGET_COUNT)) this.#sensors.delete(sensorId);
+		for (const [key] of order.slice(0, FORGET_COUNT)) this.#sensors.delete(key);
 	}
 
 	#saveSoon(): void {

@@ -14,6 +14,14 @@ export interface Operator {
 	requireStaff(domains: readonly string[]): void;
 }
 
+/** What decides who may see a sensor. A quarantined one has no room. */
+interface Seen {
+	domainName?: string;
+	buildingId?: string;
+	roomId?: string;
+	generation?: string;
+}
+
 /** What `Placement` needs. */
 export interface PlacementParts {
 	availability: Availability;
@@ -57,7 +65,8 @@ export class Placement {
 	 */
 	async replace(replaces: string, by: string, operator: Operator): Promise<SensorPlace & { replaces: string }> {
 		const { registry, adoptions, availability } = this.#parts;
-		const { buildingId, roomId } = registry.sensor(replaces) ?? availability.get(replaces) ?? {};
+		const heard = availability.of(replaces).find((sensor) => this.maySee(operator, sensor));
+		const { buildingId, roomId } = registry.sensor(replaces) ?? heard ?? {};
 		if (buildingId === undefined || roomId === undefined)
 			throw new CrowdVisionError('not_found', 'The sensor does not exist or its place is unknown');
 		this.#requirePlace(operator, buildingId, roomId);
@@ -66,14 +75,21 @@ export class Placement {
 		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw registeredElsewhere();
 		this.#requireAdoptable(operator, by, buildingId, true);
 		await durable(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, Date.now()));
-		availability.reported(replaces, 'offline', undefined);
+		availability.reported(replaces, 'offline', heard?.domainName ?? registry.building(buildingId)?.domains[0]);
 		return { sensorId: by, buildingId, roomId, replaces };
 	}
 
-	/** Whether the operator may see a sensor: by its domain, or by the building that its port or token names. */
-	maySee(operator: Operator, { domainName, buildingId }: { domainName?: string; buildingId?: string }): boolean {
-		const owners = buildingId === undefined ? undefined : this.#parts.registry.building(buildingId)?.domains;
-		return operator.mayLookAt(domainName) || (owners?.some((owner) => operator.mayLookAt(owner)) ?? false);
+	/**
+	 * Whether the operator may see a sensor: by its domain, or by the building of its readings if that is still the same
+	 * building. A sensor at a port of the machine, in a building that is no more, only by the machine.
+	 */
+	maySee(operator: Operator, { domainName, buildingId, roomId, generation }: Seen): boolean {
+		if (operator.mayLookAt(domainName)) return true;
+		const { registry } = this.#parts;
+		const owners = (buildingId !== undefined && registry.building(buildingId)?.domains) || [];
+		if (roomId !== undefined && registry.generationOf(buildingId!, roomId) !== generation) return false;
+		const isOwn = domainName === undefined || owners.some((owner) => domainCovers(domainName, owner));
+		return isOwn && owners.some((owner) => operator.mayLookAt(owner));
 	}
 
 	/**

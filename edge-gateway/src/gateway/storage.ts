@@ -118,7 +118,14 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const sessions = await SessionStore.open(join(dir, 'sessions'), { worker, logger, bounds: config.sessions });
 	lifecycle.onStop('MQTT sessions', () => sessions.destroy());
 	const timeouts = new Timeouts(config.devices);
-	const availability = Availability.open({ path: join(dir, 'availability'), gatewayId, timeouts, now, logger });
+	const availability = Availability.open({
+		path: join(dir, 'availability'),
+		domainsOf: (buildingId) => registry.building(buildingId)?.domains ?? [],
+		gatewayId,
+		timeouts,
+		now,
+		logger,
+	});
 	cadences.follow((sensorId) => availability.setCadence(sensorId, cadences.of(sensorId)));
 	lifecycle.onStop('availability', () => availability.close());
 	const commands = CommandStore.open(join(dir, 'commands'));

@@ -105,7 +105,7 @@ function openDownlink(
 	const domainOf = (sensorId: string) => {
 		const registered = registry.sensor(sensorId);
 		if (registered) return registry.building(registered.buildingId)?.domains[0];
-		return (channels.of(sensorId) ?? availability.get(sensorId))?.domainName;
+		return (channels.of(sensorId) ?? availability.of(sensorId)[0])?.domainName;
 	};
 	const downlink = new Downlink({
 		store: commands,

@@ -38,6 +38,10 @@ export interface Checked {
 	value: number;
 	buildingId: string;
 	roomId: string;
+	/** Of the room; undefined for a room that is unknown, or that an earlier version made. */
+	generation: string | undefined;
+	/** The domain of the device, if the building is unknown: whose building it will be is not known yet. */
+	senderDomain: string | undefined;
 	/** Epoch ms. */
 	observedAt: number;
 	timeQuality: TimeQuality;
@@ -145,6 +149,8 @@ export class ReadingValidator {
 			value,
 			buildingId: place.buildingId,
 			roomId: place.roomId,
+			generation: this.#registry.generationOf(place.buildingId, place.roomId),
+			senderDomain: this.#registry.building(place.buildingId) ? undefined : sender.domainName,
 			observedAt: time.observedAt,
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,

@@ -33,6 +33,8 @@ export interface ReadingWriterParts {
 	follow: FrameTrace;
 	onDeferred: OnDeferred;
 	gatewayId: string;
+	/** Of a room, as of Registry.generationOf. */
+	generationOf(buildingId: string, roomId: string): string | undefined;
 }
 
 const NO_CHANGES: Applied[] = [];
@@ -54,6 +56,7 @@ export class ReadingWriter {
 	readonly #follow: FrameTrace;
 	readonly #onDeferred: OnDeferred;
 	readonly #encoder: ReadingEncoder;
+	readonly #generationOf: ReadingWriterParts['generationOf'];
 
 	constructor(parts: ReadingWriterParts) {
 		this.#log = parts.log;
@@ -63,6 +66,7 @@ export class ReadingWriter {
 		this.#ledger = parts.ledger;
 		this.#follow = parts.follow;
 		this.#onDeferred = parts.onDeferred;
+		this.#generationOf = parts.generationOf;
 		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
 	}
 
@@ -81,7 +85,7 @@ export class ReadingWriter {
 			return;
 		}
 		const offset = this.#log.nextOffset;
-		const change = effect && countPeople(this.#occupancy, item, effect, offset, receivedAt);
+		const change = effect && this.#count(item, effect, offset, receivedAt);
 		const payload = this.#encode(item, effect, change, offset, frame, receivedAt);
 		const counts = { taken: 1, duplicates: 0, restarts: verdict === 'restart' ? 1 : 0 };
 		const followed = this.#follow.watching
@@ -111,7 +115,7 @@ export class ReadingWriter {
 					if (verdict === 'restart' && records.length === before) counts.restarts++;
 				}
 				if (this.#follow.watching) followed = this.#follow.followed(frame, item, receivedAt, offset, followed);
-				const change = effect && countPeople(this.#occupancy, item, effect, offset, receivedAt);
+				const change = effect && this.#count(item, effect, offset, receivedAt);
 				if (change) changes.push(change.applied);
 				const payload = this.#encode(item, effect, change, offset++, frame, receivedAt);
 				records.push({ payload, at: receivedAt, key });
@@ -148,6 +152,11 @@ export class ReadingWriter {
 		durable.then((result) => complete(undefined, result?.dropped), complete);
 	}
 
+	#count(item: Checked, effect: RoomEffect, offset: number, receivedAt: number): RoomChange {
+		const generation = this.#generationOf(item.buildingId, effect.roomId);
+		return countPeople(this.#occupancy, item, effect, generation, { offset, receivedAt });
+	}
+
 	/** The record of a reading, as JSON. */
 	#encode(
 		item: Checked,
@@ -176,6 +185,8 @@ export class ReadingWriter {
 			counted: change?.fields,
 			era: this.#clock.era,
 			bridge: item.bridge,
+			generation: effect ? this.#generationOf(item.buildingId, effect.roomId) : item.generation,
+			senderDomain: item.senderDomain,
 		};
 		return this.#encoder.encode(reading, offset);
 	}

@@ -1,5 +1,5 @@
 /** Counts what a door reports in the rooms that it changes. */
-import { isDoorMetric } from '@crowdvision/contracts';
+import { generationKey, isDoorMetric } from '@crowdvision/contracts';
 import type { CountedFields } from '../normalize/reading-encoder.ts';
 import { type RoomEffect, roomEffectsOf } from '../occupancy/doors.ts';
 import type { Applied, Occupancy } from '../occupancy/occupancy.ts';
@@ -25,25 +25,27 @@ export function effectsOf({ incoming, roomId, door }: Checked): readonly (RoomEf
 
 /**
  * Counts a door's reading in one room. It counts at once, as the next reading builds on it.
- * @param offset where its record will stand in the log
+ * @param generation of the room
+ * @param record where its record will stand in the log, and when it came
  */
 export function countPeople(
 	occupancy: Occupancy,
 	item: Checked,
 	{ direction, roomId }: RoomEffect,
-	offset: number,
-	receivedAt: number,
+	generation: string | undefined,
+	record: { offset: number; receivedAt: number },
 ): RoomChange {
+	const { receivedAt } = record;
 	const { sensorId, seq, boot, uptime } = item.incoming;
 	const isTotal = item.door?.cumulative;
 	const crossing = { door: sensorId, direction, seq, boot, ...crossedAt(item, receivedAt) };
 	const applied = occupancy.apply(
 		item.buildingId,
-		roomId,
+		generationKey(roomId, generation),
 		isTotal
 			? { ...crossing, kind: 'total', total: item.value, startedAt: startedAt(receivedAt, uptime) }
 			: { ...crossing, kind: 'crossings', count: item.value, receivedAt, restated: item.restated },
-		{ offset, receivedAt },
+		record,
 	);
 	const { count, detected, clamped, interval } = applied;
 	const crossings = {

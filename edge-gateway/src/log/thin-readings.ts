@@ -3,6 +3,7 @@
  * minute stay, and those of a door take over the crossings of those that go. Exceptional readings (a correction, a
  * counter that began again) stay as they are.
  */
+import { generationKey } from '@crowdvision/contracts';
 import type { Thin } from '@crowdvision/log';
 
 /** The part of a reading that thinning needs. */
@@ -115,7 +116,8 @@ function readingOf(payload: Buffer): Thinnable | undefined {
 		observedAt,
 		crossings,
 		era,
-	} = value as Partial<Thinnable>;
+		generation,
+	} = value as Partial<Thinnable> & { generation?: string };
 	if ('adjustment' in value || (crossings && ('detected' in crossings || 'clamped' in crossings))) return undefined;
 	const texts = [sensorId, metric, buildingId, roomId];
 	if (!texts.every((text) => typeof text === 'string') || typeof number !== 'number' || typeof observedAt !== 'number')
@@ -127,7 +129,8 @@ function readingOf(payload: Buffer): Thinnable | undefined {
 		metric: metric!,
 		value: number,
 		buildingId: buildingId!,
-		roomId: roomId!,
+		// Rooms that had an id one after the other are different rooms.
+		roomId: generationKey(roomId!, generation),
 		observedAt,
 		...(era !== undefined && { era }),
 		...(counted && { crossings: { in: crossings.in, out: crossings.out } }),

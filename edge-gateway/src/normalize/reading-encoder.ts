@@ -31,6 +31,10 @@ export interface EncodableReading {
 	era: number | undefined;
 	/** Name of the bridge it came by. */
 	bridge?: string | undefined;
+	/** Of its room. */
+	generation?: string | undefined;
+	/** The domain of its device, if the building is unknown. Free text. */
+	senderDomain?: string | undefined;
 }
 
 /** How a count came about, and how far it may be off. */
@@ -49,6 +53,8 @@ interface Parts {
 	freshFor: number;
 	head: string;
 	boot: string | undefined;
+	generation: string | undefined;
+	senderDomain: string | undefined;
 	tail: string;
 }
 
@@ -90,6 +96,7 @@ export class ReadingEncoder {
 
 	#partsOf(reading: EncodableReading): Parts {
 		const { sensorId, metric, unit, buildingId, roomId, transport, freshFor, boot } = reading;
+		const { generation, senderDomain } = reading;
 		const key = `${sensorId} ${metric}`;
 		const known = this.#parts.get(key);
 		if (
@@ -99,15 +106,20 @@ export class ReadingEncoder {
 			known.transport === transport &&
 			known.unit === unit &&
 			known.freshFor === freshFor &&
-			known.boot === boot
+			known.boot === boot &&
+			known.generation === generation &&
+			known.senderDomain === senderDomain
 		)
 			return known;
 		const head =
 			`","sensorId":"${sensorId}","metric":"${metric}","unit":"${unit}"` +
 			`,"buildingId":"${buildingId}","roomId":"${roomId}"` +
 			`,"gatewayId":${this.#gateway},"transport":"${transport}","freshFor":${freshFor},"value":`;
-		const tail = boot === undefined ? '}' : `,"boot":${JSON.stringify(boot)}}`;
-		const parts = { unit, buildingId, roomId, transport, freshFor, boot, head, tail };
+		let tail = boot === undefined ? '' : `,"boot":${JSON.stringify(boot)}`;
+		if (generation !== undefined) tail += `,"generation":"${generation}"`;
+		if (senderDomain !== undefined) tail += `,"senderDomain":${JSON.stringify(senderDomain)}`;
+		tail += '}';
+		const parts = { unit, buildingId, roomId, transport, freshFor, boot, generation, senderDomain, head, tail };
 		if (this.#parts.size >= MAX_KEPT_PARTS) this.#parts.clear();
 		this.#parts.set(key, parts);
 		return parts;

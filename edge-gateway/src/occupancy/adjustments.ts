@@ -1,5 +1,12 @@
 /** Sets the counts of rooms: zeroings and corrections, each as a reading in the log. */
-import { type Adjustment, type Corrected, CrowdVisionError, METRICS } from '@crowdvision/contracts';
+import {
+	type Adjustment,
+	type Corrected,
+	CrowdVisionError,
+	generationInKey,
+	idInKey,
+	METRICS,
+} from '@crowdvision/contracts';
 import { type Log, LogFullError, LogWriteError } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -20,6 +27,7 @@ interface KnownCount {
 
 interface RoomId {
 	buildingId: string;
+	/** A `generationKey`. */
 	roomId: string;
 }
 
@@ -91,7 +99,7 @@ export class Adjustments {
 		if (this.#occupancy.count(room.buildingId, room.roomId) === undefined) {
 			throw new CrowdVisionError(
 				'not_found',
-				`This gateway counts no door of the room "${room.roomId}". ` +
+				`This gateway counts no door of the room "${idInKey(room.roomId)}". ` +
 					'If a camera reports the number of people, its next reading would undo a correction.',
 			);
 		}
@@ -125,7 +133,8 @@ export class Adjustments {
 				value: count,
 				unit: METRICS.peopleCount.unit,
 				buildingId,
-				roomId,
+				roomId: idInKey(roomId),
+				generation: generationInKey(roomId),
 				observedAt: at,
 				receivedAt: now,
 				transport: 'http',

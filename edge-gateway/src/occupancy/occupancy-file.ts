@@ -1,5 +1,5 @@
 /** Saves the state of the rooms, and restores it from the file and the log. */
-import type { Reading } from '@crowdvision/contracts';
+import { generationKey, type Reading } from '@crowdvision/contracts';
 import { CheckpointFile, type Log, type LogRecord } from '@crowdvision/log';
 import type { ChangeRecord } from './audit-trail.ts';
 import type { Occupancy } from './occupancy.ts';
@@ -84,7 +84,8 @@ export class OccupancyFile {
 /** Applies a record of the log to the rooms. */
 function replay(occupancy: Occupancy, { offset, payload }: LogRecord): void {
 	const reading = JSON.parse(payload.toString()) as Reading;
-	const { sensorId, buildingId, roomId, value, receivedAt, crossings, adjustment, interval } = reading;
+	const { sensorId, buildingId, value, receivedAt, crossings, adjustment, interval } = reading;
+	const roomId = generationKey(reading.roomId, reading.generation);
 	const record: ChangeRecord = { offset, receivedAt, again: true };
 	const { at } = crossedAt(reading, receivedAt);
 	if (adjustment) {

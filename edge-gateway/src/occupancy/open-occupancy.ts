@@ -1,5 +1,6 @@
 /** Opens and closes the parts that count people. */
 import { join } from 'node:path';
+import { idInKey } from '@crowdvision/contracts';
 import type { CommitWorker, Log } from '@crowdvision/log';
 import { Lifecycle, type Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
@@ -46,7 +47,10 @@ export function openOccupancy(parts: {
 			worker,
 			logId: log.id,
 			onNotable: (buildingId, roomId, change) =>
-				logger.info({ buildingId, roomId, change }, 'the count of a room changed other than by crossings'),
+				logger.info(
+					{ buildingId, roomId: idInKey(roomId), change },
+					'the count of a room changed other than by crossings',
+				),
 			onIncident: (incident) => logger.error({ incident }, 'audit of rooms: damage found on disk'),
 		});
 		lifecycle.onStop('audit of rooms', () => trail.close());

@@ -1,4 +1,5 @@
 /** Sets rooms to empty at night, or when they have been quiet for long. */
+import { idInKey } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
 import { milliseconds } from '../measures.ts';
@@ -30,6 +31,7 @@ export interface ZeroingParts {
 /** A room that is to be zeroed. */
 export interface DueZeroing {
 	buildingId: string;
+	/** A `generationKey`. */
 	roomId: string;
 	reason: 'nightly' | 'quiet';
 	/** The time as of which it is empty, epoch ms. */
@@ -94,7 +96,7 @@ export class Zeroing {
 		if (this.#rules.isEmpty || clock.quality === 'unsynced') return [];
 		const nights = new Map<string, number>();
 		return occupancy.rooms().flatMap(({ buildingId, roomId }): DueZeroing[] => {
-			const rule = this.#rules.of(buildingId, roomId);
+			const rule = this.#rules.of(buildingId, idInKey(roomId));
 			const room = occupancy.room(buildingId, roomId);
 			if (!room) return [];
 			const night =

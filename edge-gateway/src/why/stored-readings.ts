@@ -1,5 +1,5 @@
 /** Finds readings in the log, and reports where they were delivered. */
-import type { Proposal, Reading, StageReport } from '@crowdvision/contracts';
+import { generationKey, isOf, PLATFORM, type Proposal, type Reading, type StageReport } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
 import type { MessageReport, Question } from './explanation.ts';
@@ -59,7 +59,7 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 		stage('stored', 'ok', `as ${id}`),
 	];
 	const remarks = remarksOn(reading);
-	for (const proposal of parts.proposals(buildingId, roomId)) {
+	for (const proposal of parts.proposals(buildingId, generationKey(roomId, reading.generation))) {
 		if (proposal.sensorId !== sensorId) continue;
 		remarks.push({ text: proposal.text, todo: `If it is, add to gateway.yaml:\n${proposal.configuration}` });
 	}
@@ -75,6 +75,17 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 		),
 		...(todo.length > 0 && { todo: [...new Set(todo)].join(' ') }),
 		stages: [...before, ...stages],
-		domains: parts.registry.building(buildingId)?.domains ?? [],
+		domains: ownersOf(reading, parts.registry),
 	};
+}
+
+/**
+ * The domains of the building that a reading belongs to. A reading of a building that was removed concerns none of the
+ * domains that may have its id now, so only admins of the platform see it.
+ */
+function ownersOf(reading: Reading, registry: StoredReadingParts['registry']): readonly string[] {
+	const building = registry.building(reading.buildingId);
+	if (!building) return reading.generation === undefined ? [] : [PLATFORM];
+	const room = building.rooms.find(({ id }) => id === reading.roomId);
+	return isOf(reading, building, room) ? building.domains : [PLATFORM];
 }

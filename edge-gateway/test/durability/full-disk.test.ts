@@ -24,6 +24,7 @@ it.each<[string, (path: string) => Promise<{ close(): Promise<void> }>]>([
 			const logger = createLogger('test', 'silent');
 			const availability = Availability.open({
 				path,
+				domainsOf: () => [],
 				gatewayId: 'pi',
 				timeouts: new Timeouts({}),
 				now: () => 1000,

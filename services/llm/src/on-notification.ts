@@ -23,7 +23,8 @@ export function followNotifications({ bus, knowledge, logger }: NotificationPart
 }
 
 async function record(message: string, knowledge: Knowledge): Promise<void> {
-	const { id, buildingId, roomId, kind, state, value, limit, observedAt, message: text } = JSON.parse(message) as Alert;
+	const alert = JSON.parse(message) as Alert;
+	const { id, buildingId, roomId, kind, state, value, limit, observedAt, message: text, generation } = alert;
 	await knowledge.record({
 		id,
 		buildingId,
@@ -34,5 +35,6 @@ async function record(message: string, knowledge: Knowledge): Promise<void> {
 		...(limit !== undefined && { limit }),
 		observedAt,
 		message: text,
+		...(generation !== undefined && { generation }),
 	});
 }

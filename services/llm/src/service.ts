@@ -12,6 +12,7 @@ import {
 import type { Stores } from '@crowdvision/store';
 import { Conversations } from './conversations/conversations.ts';
 import { Knowledge } from './knowledge/knowledge.ts';
+import { followBuildings } from './on-building.ts';
 import { followNotifications } from './on-notification.ts';
 import { followTelemetry } from './on-telemetry.ts';
 import { llmRoutes } from './routes.ts';
@@ -37,9 +38,10 @@ export function createLlm(context: LlmContext): Promise<Service> {
 
 async function openLlm({ bus, stores, tokens, logger }: LlmContext, lifecycle: Lifecycle): Promise<Service> {
 	const store = lifecycle.own('store', await stores.open('llm', LLM_STORE));
-	const knowledge = new Knowledge(store);
-	const conversations = new Conversations(store);
 	const directory = new BuildingDirectory(logger);
+	const knowledge = new Knowledge(store, directory);
+	const conversations = new Conversations(store);
+	followBuildings(directory, knowledge, logger);
 	const metrics = new MetricDirectory(logger);
 	const presence = new Presence();
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));

@@ -4,7 +4,7 @@ import type { StoreDefinition } from '@crowdvision/store';
 /** What llm stores: the latest values of rooms, the log of alerts, and conversations. */
 export const LLM_STORE: StoreDefinition = {
 	collections: {
-		/** RoomDocument, by `<building>/<room>`. */
+		/** RoomDocument, by `<building>/<room>[/<generation>]`. */
 		rooms: { indexes: { ofBuilding: { fields: ['buildingId', 'roomId'] } } },
 		/** AnomalyDocument, by the alert's id. */
 		anomalies: {
@@ -25,6 +25,7 @@ export interface LatestOfRoom extends SensorValue {
 
 export interface RoomDocument {
 	buildingId: string;
+	/** A `generationKey`: each of the rooms that have had an id has its own document. */
 	roomId: string;
 	sensors: Omit<LatestOfRoom, 'roomId'>[];
 }
@@ -32,7 +33,7 @@ export interface RoomDocument {
 /** An alert as last announced. */
 export type AnomalyDocument = Pick<
 	Alert,
-	'id' | 'buildingId' | 'roomId' | 'kind' | 'state' | 'value' | 'limit' | 'observedAt' | 'message'
+	'id' | 'buildingId' | 'roomId' | 'kind' | 'state' | 'value' | 'limit' | 'observedAt' | 'message' | 'generation'
 >;
 
 /** The number of stored alerts. */
@@ -45,7 +46,10 @@ export interface Turn extends Answer {
 	/** Epoch ms. */
 	at: number;
 	question: string;
-	/** The buildings that the answer cites: it is shown only while the account may see all of them. */
+	/**
+	 * The buildings that the answer speaks of, as `generationKey`s: it is shown only while the account may see all of
+	 * them, and not others that have their ids now.
+	 */
 	buildings: string[];
 }
 

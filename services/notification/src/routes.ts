@@ -2,8 +2,8 @@
 import { ALERT_LIST_LIMIT } from '@crowdvision/contracts';
 import {
 	callerOf,
-	invalid,
-	type Request,
+	nextCursorOf,
+	pageOf,
 	Router,
 	requireAccount,
 	type SerialQueue,
@@ -26,7 +26,9 @@ export function notificationRoutes({ alerts, queue, outbox, tokens }: Notificati
 	router.use('/alerts', requireAccount(tokens));
 
 	router.get('/alerts', async (request, response) => {
-		response.json({ alerts: await alerts.list(callerOf(request).memberships, limitOf(request), Date.now()) });
+		const page = pageOf(request, ['number', 'number', 'string'], ALERT_LIST_LIMIT);
+		const { alerts: found, next } = await alerts.list(callerOf(request).memberships, page, Date.now());
+		response.json({ alerts: found, ...nextCursorOf(next) });
 	});
 
 	router.post('/alerts/:id/ack', async (request, response) => {
@@ -35,13 +37,4 @@ export function notificationRoutes({ alerts, queue, outbox, tokens }: Notificati
 		response.json(alert);
 	});
 	return router;
-}
-
-function limitOf(request: Request): number {
-	const { minimum, maximum } = ALERT_LIST_LIMIT;
-	const { limit = String(ALERT_LIST_LIMIT.default) } = request.query;
-	const number = typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0;
-	if (number < minimum || number > maximum)
-		throw invalid([{ path: '/limit', message: `must be a number from ${minimum} to ${maximum}` }]);
-	return number;
 }

@@ -10,6 +10,7 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 		alerts: {
 			indexes: {
 				ofBuilding: { fields: ['buildingId', 'number'] },
+				openFirst: { fields: ['buildingId', 'standing', 'number'] },
 				// If two processes ever open the same alert, the second commit is refused.
 				onePerBreach: { fields: ['buildingId', 'roomId', 'kind'], unique: true, where: { standing: true } },
 			},
@@ -53,6 +54,7 @@ export interface Condition {
 /** The latest values of a room's sensors, and the conditions of its rules. */
 export interface RoomDocument {
 	buildingId: string;
+	/** A `generationKey`: each of the rooms that have had an id has its own document. */
 	roomId: string;
 	sensors: Observation[];
 	conditions: (Condition & { kind: RuleKind })[];
@@ -62,7 +64,10 @@ export interface AlertDocument {
 	/** Rises in the order in which alerts opened. */
 	number: number;
 	buildingId: string;
+	/** A `generationKey`, so that an alert of an earlier room does not stand in the way. */
 	roomId?: string;
+	/** Of its room; absent for a room that an earlier version made. */
+	generation?: string;
 	kind: Alert['kind'];
 	/** True for an unresolved alert that is not manual. */
 	standing: boolean;
@@ -81,7 +86,7 @@ export interface CounterDocument {
 	count: number;
 }
 
-/** Ids of buildings and rooms contain no slash. */
+/** @param roomId a `generationKey` */
 export const roomKey = (buildingId: string, roomId: string) => `${buildingId}/${roomId}`;
 
 /** The outbox is read in the order of its ids, which is the order of these numbers. */

@@ -1,5 +1,5 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
-import { CHANNELS, type DeviceEvent, weightIn } from '@crowdvision/contracts';
+import { CHANNELS, type DeviceEvent, domainCovers, weightIn } from '@crowdvision/contracts';
 import type { BuildingDirectory, Logger } from '@crowdvision/service-kit';
 import type { Dashboards } from './dashboards/dashboards.ts';
 import type { SensorPlaces } from './dashboards/sensor-places.ts';
@@ -20,14 +20,27 @@ export function followDevices({ bus, dashboards, directory, places, logger }: De
 	return bus.listen(CHANNELS.devices, (message) => {
 		try {
 			const event = JSON.parse(message) as DeviceEvent;
-			const buildingId = places.buildingOf(event.sensorId);
-			const domains = (buildingId !== undefined && directory.get(buildingId)?.domains) || [];
+			const domains = domainsOf(event, directory, places);
+			const { domainName: _, generation: __, ...shown } = event;
 			dashboards.send(
 				(memberships) => weightIn(memberships, domains) > 0,
-				(socket) => socket.emit('device', event),
+				(socket) => socket.emit('device', shown),
 			);
 		} catch (error) {
 			logger.warn({ err: error }, 'an invalid device event was announced');
 		}
 	});
+}
+
+/** The domains whose accounts may see an event: those of the building that the device's readings are of. */
+function domainsOf(
+	{ sensorId, domainName, buildingId, generation }: DeviceEvent,
+	directory: BuildingDirectory,
+	places: SensorPlaces,
+): readonly string[] {
+	const building = directory.get(buildingId ?? places.buildingOf(sensorId) ?? '');
+	if (!building || directory.ended(building.id)?.isOver(generation ?? building.generation)) return [];
+	// A device that another tenant's sensor id was given to is not that tenant's device.
+	const isOwn = domainName === undefined || building.domains.some((owner) => domainCovers(domainName, owner));
+	return isOwn ? building.domains : [];
 }

@@ -33,12 +33,11 @@ export function followNotifications({ bus, dashboards, directory, logger }: Noti
  * whose owners may have changed since. A manual alert may concern no known building; any other alert of an unknown
  * building is visible to nobody.
  */
-function maySee(
-	{ domainNames, buildingId, kind }: Alert,
-	memberships: AccountClaims['memberships'],
-	directory: BuildingDirectory,
-): boolean {
+function maySee(alert: Alert, memberships: AccountClaims['memberships'], directory: BuildingDirectory): boolean {
+	const { domainNames, buildingId, kind } = alert;
 	if (weightIn(memberships, domainNames) === 0) return false;
 	const building = directory.get(buildingId);
-	return building ? weightIn(memberships, building.domains) > 0 : kind === 'manual';
+	if (!building) return kind === 'manual';
+	// An alert of an earlier building or room of these ids may be announced late.
+	return directory.isCurrent(alert) && weightIn(memberships, building.domains) > 0;
 }

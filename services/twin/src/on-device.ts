@@ -31,10 +31,17 @@ export function followDevices({ bus, offline, logger }: DeviceParts): Promise<Su
 
 function parse(message: string): DeviceEvent | undefined {
 	try {
-		const { sensorId, state, at, gatewayId } = JSON.parse(message) as Partial<DeviceEvent>;
+		const { sensorId, state, at, gatewayId, domainName, buildingId } = JSON.parse(message) as Partial<DeviceEvent>;
 		if (typeof sensorId !== 'string' || typeof at !== 'number' || (state !== 'online' && state !== 'offline'))
 			return undefined;
-		return { sensorId, state, at, gatewayId: String(gatewayId) };
+		return {
+			sensorId,
+			state,
+			at,
+			gatewayId: String(gatewayId),
+			...(typeof domainName === 'string' && { domainName }),
+			...(typeof buildingId === 'string' && { buildingId }),
+		};
 	} catch {
 		return undefined;
 	}

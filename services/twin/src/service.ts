@@ -84,9 +84,10 @@ async function openTwin(
 	const tables = {
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),
+		removed: new RetainedTable(bus, TABLES.removedBuildings, buildings.removals, logger),
 	};
 	for (const [name, table] of Object.entries(tables)) lifecycle.onStop(`table of ${name}`, () => table.stop());
-	await Promise.all([tables.buildings.start(), tables.sensors.start()]);
+	await Promise.all([tables.buildings.start(), tables.sensors.start(), tables.removed.start()]);
 
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	const open = () => lead({ bus, readings, buildings, offline, catalog, logger, stored });
@@ -108,7 +109,7 @@ async function openTwin(
 		stop: () => lifecycle.stop(),
 		ensureBuilding: async (building) => {
 			await buildings.ensure(building);
-			await tables.buildings.changed(building.id);
+			await Promise.all([tables.buildings.changed(building.id), tables.removed.changed(building.id)]);
 		},
 		ensureSensor: async (sensor) => {
 			await sensors.register(sensor);

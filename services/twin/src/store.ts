@@ -27,6 +27,12 @@ export interface BuildingDocument {
 	thresholds: Thresholds;
 	/** Metrics that the dashboard shows, in this order; those of the catalog where absent. */
 	columns?: string[];
+	/** Tells it from other buildings that had its id; absent in one that an earlier version made. */
+	generation?: string;
+	/** Whether its id was in use before. */
+	reused?: boolean;
+	/** The generations of rooms that were added later; all others have the building's. */
+	roomGenerations?: Record<string, string>;
 }
 
 /** That a domain owns a building, to find the buildings of a domain. Id: both, as a JSON array. */
@@ -56,6 +62,8 @@ export interface RemovedDocument {
 	unfinished: boolean;
 	/** Epoch ms. */
 	at: number;
+	/** Of the removed building. */
+	generation?: string;
 }
 
 /** That a sensor's device has reported itself offline. Id: the sensor's id. */

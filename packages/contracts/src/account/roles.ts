@@ -11,6 +11,12 @@ export function domainCovers(domain: string, candidate: string): boolean {
 	return candidate.length === domain.length || candidate[domain.length] === '/';
 }
 
+/** The top-level domain above a domain: a tenant, with everything below it. */
+export function tenantOf(domain: string): string {
+	const slash = domain.indexOf('/');
+	return slash < 0 ? domain : domain.slice(0, slash);
+}
+
 type Memberships = readonly { domainName: string; role: Role }[];
 
 /** The weights that memberships give. */

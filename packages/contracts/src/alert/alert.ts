@@ -1,5 +1,6 @@
 /** Alerts: their states, kinds and severities, and the form in which they are published. */
 import Type, { type Static } from 'typebox';
+import { GENERATION } from '../building/generation.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
@@ -19,6 +20,12 @@ export const Alert = Type.Object({
 	limit: Type.Optional(Type.Number()),
 	observedAt: Type.Number({ description: 'epoch ms' }),
 	message: Type.String(),
+	generation: Type.Optional(
+		Type.String({
+			pattern: GENERATION,
+			description: 'tells its room from earlier rooms of the same ids, which may have belonged to others',
+		}),
+	),
 	suspended: Type.Optional(
 		Type.Boolean({
 			description: 'in lists: true while the values of its sensors are stale, so that it is neither confirmed nor over',

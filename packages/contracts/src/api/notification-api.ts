@@ -3,16 +3,18 @@ import Type from 'typebox';
 import { Alert } from '../alert/alert.ts';
 import { ALERT_LIST_LIMIT } from './http.ts';
 import type { Operation } from './operation.ts';
+import { pageOf, pageQuery } from './paging.ts';
 
 export const NOTIFICATION_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'get',
 		path: '/notification/alerts',
-		summary: 'List the alerts of your buildings, newest first',
+		summary: 'List the alerts of your buildings: the unresolved ones first, then the rest, each newest first',
 		who: 'member',
-		query: Type.Object({ limit: Type.Optional(Type.Integer(ALERT_LIST_LIMIT)) }),
+		query: Type.Object(pageQuery(ALERT_LIST_LIMIT)),
+		errors: ['bad_request', 'invalid'],
 		answers: {
-			200: { description: 'The alerts in their present states.', schema: Type.Object({ alerts: Type.Array(Alert) }) },
+			200: { description: 'The alerts in their present states.', schema: pageOf('alerts', Alert) },
 		},
 	},
 	{

@@ -1,3 +1,4 @@
+import type { Generational } from '../building/generation.ts';
 import type { ThresholdSet } from '../building/thresholds.ts';
 
 /** Durable streams: every entry is consumed by each group at least once. */
@@ -33,6 +34,8 @@ export function telemetryChannel(buildingId: string): string {
 export const TABLES = {
 	/** Key: building id. Value: RetainedBuilding. Written by twin. */
 	buildings: 'registry:buildings',
+	/** Key: building id. Value: RetainedRemoval, until a building of this id is made again. Written by twin. */
+	removedBuildings: 'registry:removed-buildings',
 	/** Key: sensor id. Value: RetainedSensor. Written by twin. */
 	sensors: 'registry:sensors',
 	/** Key: sensor id. Value: RetainedAdoption. Written by gateways until twin has added it to `sensors`. */
@@ -49,7 +52,7 @@ export const TABLES = {
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 
 /** A building as every service may know it without asking twin. */
-export interface RetainedBuilding {
+export interface RetainedBuilding extends Generational {
 	id: string;
 	name: string;
 	domains: string[];
@@ -58,13 +61,21 @@ export interface RetainedBuilding {
 	rooms: RetainedRoom[];
 }
 
-export interface RetainedRoom {
+export interface RetainedRoom extends Generational {
 	id: string;
 	name: string;
 	capacity: number;
 	floor?: number | string;
 	/** The limits that apply in this room, from whatever source. */
 	limits?: ThresholdSet;
+}
+
+/** That a building was removed: every service forgets what it keeps of it. */
+export interface RetainedRemoval {
+	/** Epoch ms. */
+	at: number;
+	/** Of the removed building; absent for one that an earlier version made. */
+	generation?: string;
 }
 
 /** The place of a registered sensor. */
@@ -110,4 +121,9 @@ export interface DeviceEvent {
 	state: 'online' | 'offline';
 	at: number;
 	gatewayId: string;
+	/** Of the device that sends for it; absent for a port of a machine. */
+	domainName?: string;
+	/** The building of its latest reading, and the generation of its room. */
+	buildingId?: string;
+	generation?: string;
 }

@@ -1,5 +1,6 @@
 /** The reading: as a device sends it, as it leaves the gateway, and the gaps between readings. */
 import Type, { type Static } from 'typebox';
+import { GENERATION } from '../building/generation.ts';
 import { validator } from '../validator.ts';
 import { METRIC_KEY } from './metric-catalog.ts';
 
@@ -126,6 +127,15 @@ export const Reading = Type.Object({
 		Type.Union([Type.String(), Type.Number()], { description: 'the time that the device sent, if it was replaced' }),
 	),
 	bridge: Type.Optional(Type.String({ description: 'name of the MQTT bridge, if it came by one' })),
+	generation: Type.Optional(
+		Type.String({
+			pattern: GENERATION,
+			description: 'tells its room from earlier rooms of the same ids, which may have belonged to others',
+		}),
+	),
+	senderDomain: Type.Optional(
+		Type.String({ description: 'the domain of its device, if the gateway did not know the building yet' }),
+	),
 	crossings: Type.Optional(Crossings),
 	interval: Type.Optional(Interval),
 	adjustment: Type.Optional(Adjustment),

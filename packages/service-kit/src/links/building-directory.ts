@@ -1,7 +1,12 @@
 import {
 	type AccountClaims,
+	type Alert,
 	CrowdVisionError,
+	isOf,
+	type Reading,
 	type RetainedBuilding,
+	type RetainedRemoval,
+	type RetainedRoom,
 	ROLES,
 	type Role,
 	TABLES,
@@ -21,6 +26,9 @@ interface Watchable {
  */
 export class BuildingDirectory {
 	readonly #buildings = new Map<string, RetainedBuilding>();
+	/** Rooms by building and id; computed when they are first asked for. */
+	readonly #rooms = new Map<string, ReadonlyMap<string, RetainedRoom>>();
+	readonly #removals = new Map<string, RetainedRemoval>();
 	readonly #listeners = new Set<(buildingId: string) => void>();
 	readonly #logger: Logger;
 
@@ -29,12 +37,71 @@ export class BuildingDirectory {
 	}
 
 	/** Follows the bus until closed; resolves once every present building is known. */
-	follow(bus: Watchable): Promise<{ close(): Promise<void> }> {
-		return bus.watch(TABLES.buildings, (key, value) => this.#apply(key, value));
+	async follow(bus: Watchable): Promise<{ close(): Promise<void> }> {
+		const buildings = await bus.watch(TABLES.buildings, (key, value) => this.#apply(key, value));
+		const removals = await bus.watch(TABLES.removedBuildings, (key, value) => this.#applyRemoval(key, value));
+		return {
+			close: async () => {
+				await removals.close();
+				await buildings.close();
+			},
+		};
 	}
 
 	get(buildingId: string): RetainedBuilding | undefined {
 		return this.#buildings.get(buildingId);
+	}
+
+	/**
+	 * Which generations of this id are over, so that what is kept of them is to be forgotten. Undefined where that is not
+	 * known: a building that is merely not announced may be announced again.
+	 */
+	ended(buildingId: string): { isOver(generation: string | undefined): boolean } | undefined {
+		const building = this.#buildings.get(buildingId);
+		const removal = this.#removals.get(buildingId);
+		if (building) return { isOver: (generation = '') => generation < (building.generation ?? '') };
+		return removal && { isOver: (generation = '') => generation <= (removal.generation ?? '') };
+	}
+
+	room(buildingId: string, roomId: string): RetainedRoom | undefined {
+		let rooms = this.#rooms.get(buildingId);
+		if (!rooms) {
+			rooms = new Map(this.#buildings.get(buildingId)?.rooms.map((room) => [room.id, room]));
+			if (rooms.size > 0) this.#rooms.set(buildingId, rooms);
+		}
+		return rooms.get(roomId);
+	}
+
+	/** Whether a reading belongs to a building that is known, and not to an earlier one of its ids. */
+	owns(reading: Pick<Reading, 'buildingId' | 'roomId' | 'receivedAt' | 'generation' | 'senderDomain'>): boolean {
+		const { buildingId, roomId } = reading;
+		const building = this.#buildings.get(buildingId);
+		return building !== undefined && isOf(reading, building, this.room(buildingId, roomId));
+	}
+
+	/**
+	 * The generation under which to keep what a reading says of its room; false for a reading that belongs to an earlier
+	 * building or room, or to nobody's. A generation that is not known yet is one that is still to be announced.
+	 */
+	generationFor(
+		reading: Pick<Reading, 'buildingId' | 'roomId' | 'receivedAt' | 'generation' | 'senderDomain'>,
+	): string | undefined | false {
+		const { buildingId, roomId, generation } = reading;
+		const building = this.#buildings.get(buildingId);
+		const room = this.room(buildingId, roomId);
+		if (generation !== undefined) {
+			const latest = room?.generation ?? building?.generation;
+			return latest !== undefined && generation < latest ? false : generation;
+		}
+		if (building && !isOf(reading, building, room)) return false;
+		return room?.generation;
+	}
+
+	/** Whether an alert is of the building and room that have its ids now, not of earlier ones. */
+	isCurrent({ buildingId, roomId, generation }: Pick<Alert, 'buildingId' | 'roomId' | 'generation'>): boolean {
+		if (this.ended(buildingId)?.isOver(generation)) return false;
+		const room = roomId === undefined ? undefined : this.room(buildingId, roomId);
+		return !room || room.generation === generation;
 	}
 
 	/** Calls `listener` whenever a building is added, changed or removed. */
@@ -59,10 +126,23 @@ export class BuildingDirectory {
 		return building;
 	}
 
+	#applyRemoval(key: string, value: string | null): void {
+		if (value === null) return void this.#removals.delete(key);
+		if (JSON.stringify(this.#removals.get(key)) === value) return;
+		try {
+			this.#removals.set(key, JSON.parse(value) as RetainedRemoval);
+		} catch (error) {
+			this.#logger.error({ err: error, buildingId: key }, 'that a building was removed could not be read');
+			return;
+		}
+		for (const listener of this.#listeners) listener(key);
+	}
+
 	#apply(key: string, value: string | null): void {
 		const known = this.#buildings.get(key);
 		// The owner repeats its values from time to time.
 		if (known ? JSON.stringify(known) === value : value === null) return;
+		this.#rooms.delete(key);
 		if (value === null) this.#buildings.delete(key);
 		else {
 			try {

@@ -1,5 +1,18 @@
 import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
 
+/**
+ * The key under which a service keeps whether a sensor is offline: sensors of the same id in other buildings are other
+ * sensors. The id alone where an earlier version's gateway does not name the building; undefined for a sensor that has
+ * no building yet.
+ */
+export function presenceKey(
+	sensorId: string,
+	{ buildingId, domainName }: Pick<Partial<DeviceEvent>, 'buildingId' | 'domainName'>,
+): string | undefined {
+	if (buildingId !== undefined) return `${buildingId}/${sensorId}`;
+	return domainName === undefined ? sensorId : undefined;
+}
+
 /** The part of the bus that this needs. */
 interface Listenable {
 	listen(channel: string, handle: (message: string) => void): Promise<{ close(): Promise<void> }>;
@@ -18,9 +31,12 @@ export class Presence {
 		return bus.listen(CHANNELS.devices, (message) => this.#onMessage(message));
 	}
 
-	/** When a sensor's device went offline, in epoch ms, as a field to merge into the sensor's state; else `{}`. */
-	of(sensorId: string): { offlineAt?: number } {
-		const offlineAt = this.#offline.get(sensorId);
+	/**
+	 * When the device of a sensor of this building went offline, in epoch ms, as a field to merge into the sensor's state;
+	 * else `{}`.
+	 */
+	of(sensorId: string, buildingId: string): { offlineAt?: number } {
+		const offlineAt = this.#offline.get(`${buildingId}/${sensorId}`) ?? this.#offline.get(sensorId);
 		return offlineAt === undefined ? {} : { offlineAt };
 	}
 
@@ -31,8 +47,10 @@ export class Presence {
 		} catch {
 			return;
 		}
-		const { sensorId, state, at } = event;
-		if (typeof sensorId !== 'string' || typeof at !== 'number') return;
+		const { state, at } = event;
+		if (typeof event.sensorId !== 'string' || typeof at !== 'number') return;
+		const sensorId = presenceKey(event.sensorId, event);
+		if (sensorId === undefined) return;
 		this.#offline.delete(sensorId);
 		if (state === 'offline') this.#offline.set(sensorId, at);
 		if (this.#offline.size > MAX_REMEMBERED) this.#offline.delete(this.#offline.keys().next().value!);

@@ -2,6 +2,7 @@ import {
 	type Answer,
 	type Citation,
 	type Freshness,
+	generationKey,
 	type MetricLookup,
 	quantity,
 	type RetainedBuilding,
@@ -275,10 +276,16 @@ function alerts(language: Language, { anomalies }: Facts): Answer {
 	};
 }
 
-/** The ids of the buildings that an answer cites. */
-export function buildingsOf({ citations }: Answer, { anomalies }: Facts): string[] {
-	const ids = citations.map(({ id, kind }) =>
-		kind === 'room' ? id.slice(0, id.indexOf('/')) : anomalies.find((anomaly) => anomaly.id === id)!.buildingId,
+/** The buildings that an answer cites, or whose rooms it names, as `generationKey`s. */
+export function buildingsOf({ answer: text, citations }: Answer, { anomalies, buildings }: Facts): string[] {
+	const cited = new Set(
+		citations.map(({ id, kind }) =>
+			kind === 'room' ? id.slice(0, id.indexOf('/')) : anomalies.find((anomaly) => anomaly.id === id)!.buildingId,
+		),
 	);
-	return [...new Set(ids)];
+	const lower = text.toLowerCase();
+	return buildings
+		.map(({ building }) => building)
+		.filter(({ id, rooms }) => cited.has(id) || rooms.some(({ name }) => lower.includes(name.toLowerCase())))
+		.map(({ id, generation }) => generationKey(id, generation));
 }

@@ -49,8 +49,8 @@ async function factsOf(
 	{ knowledge, presence, catalog }: Pick<AskRouteParts, 'knowledge' | 'presence' | 'catalog'>,
 ): Promise<Facts> {
 	const withLatest = async (building: RetainedBuilding) => {
-		const latest = await knowledge.latest(building.id);
-		return { building, latest: latest.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId) })) };
+		const latest = await knowledge.latest(building);
+		return { building, latest: latest.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId, building.id) })) };
 	};
 	const ids = buildings.map(({ id }) => id);
 	return {

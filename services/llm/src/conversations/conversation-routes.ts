@@ -1,3 +1,4 @@
+import { generationKey } from '@crowdvision/contracts';
 import { type BuildingDirectory, callerOf, type Router } from '@crowdvision/service-kit';
 import type { Conversations } from './conversations.ts';
 
@@ -10,7 +11,9 @@ export interface ConversationRouteParts {
 export function addConversationRoutes(router: Router, { directory, conversations }: ConversationRouteParts): void {
 	router.get('/conversations', async (request, response) => {
 		const { sub, memberships } = callerOf(request);
-		const visible = new Set(directory.visibleTo(memberships).map(({ id }) => id));
+		const visible = new Set(
+			directory.visibleTo(memberships).map(({ id, generation }) => generationKey(id, generation)),
+		);
 		response.json({ conversations: await conversations.list(sub, visible) });
 	});
 

@@ -22,7 +22,7 @@ export class Conversations {
 
 	/**
 	 * The account's conversations, newest first, without turns that cite a building the account may no longer see.
-	 * @param visible ids of the buildings that it may see
+	 * @param visible the buildings that it may see, as `generationKey`s
 	 */
 	async list(accountId: string, visible: ReadonlySet<string>): Promise<Conversation[]> {
 		return (await this.#of(accountId, CONVERSATION_BOUNDS.conversations)).map(

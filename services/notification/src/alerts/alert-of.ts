@@ -14,7 +14,7 @@ export interface Finding {
 	id: string;
 	state: 'open' | 'resolved';
 	building: Pick<RetainedBuilding, 'id' | 'domains'>;
-	room: Pick<RetainedRoom, 'id' | 'name'>;
+	room: Pick<RetainedRoom, 'id' | 'name' | 'generation'>;
 	rule: Pick<Rule, 'kind' | 'severity'>;
 	/** Absent when the limit was removed while the alert was open. */
 	bound?: { limit: number; side: Side };
@@ -41,6 +41,7 @@ export function alertOf(
 		...(bound && { limit: bound.limit }),
 		observedAt,
 		message: `${room.name}: ${messageOf(kind, state, bound, value, catalog)}`,
+		...(room.generation !== undefined && { generation: room.generation }),
 	};
 }
 

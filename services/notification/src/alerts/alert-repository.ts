@@ -1,16 +1,19 @@
-import type { Alert } from '@crowdvision/contracts';
+import { type Alert, generationKey } from '@crowdvision/contracts';
 import type { Collection, Store, Versioned, Write } from '@crowdvision/store';
 import { type AlertDocument, type CounterDocument, type OutboxDocument, outboxKey } from '../store.ts';
 
 const ANNOUNCED = 'announced';
+const PAGE_SIZE = 500;
 
 /** The stored alerts, and the outbox of their announcements. */
 export class AlertRepository {
+	readonly #store: Store;
 	readonly #alerts: Collection<AlertDocument>;
 	readonly #outbox: Collection<OutboxDocument>;
 	readonly #counters: Collection<CounterDocument>;
 
 	constructor(store: Store) {
+		this.#store = store;
 		this.#alerts = store.collection('alerts');
 		this.#outbox = store.collection('outbox');
 		this.#counters = store.collection('counters');
@@ -30,7 +33,22 @@ export class AlertRepository {
 		return this.#write([acknowledged], [read], accountId);
 	}
 
-	/** The unresolved alerts of a room, except manual ones. */
+	/** Removes the alerts of a building whose generations are over. */
+	async forget(buildingId: string, isOver: (generation: string | undefined) => boolean): Promise<void> {
+		for (let beyond = 0; ; ) {
+			const page = await this.#alerts.find({
+				where: { buildingId, number: { gt: beyond } },
+				order: { by: 'number' },
+				limit: PAGE_SIZE,
+			});
+			const over = page.filter(({ value }) => isOver(value.generation));
+			if (over.length > 0) await this.#store.commit(over.map(({ id }) => this.#alerts.remove(id)));
+			if (page.length < PAGE_SIZE) return;
+			beyond = page.at(-1)!.value.number;
+		}
+	}
+
+	/** The unresolved alerts of a room (a `generationKey`), except manual ones. */
 	async unresolved(buildingId: string, roomId: string): Promise<Alert[]> {
 		const found = await this.#alerts.find({ where: { buildingId, roomId, standing: true }, limit: 100 });
 		return found.map(({ value }) => value.alert);
@@ -67,7 +85,15 @@ export class AlertRepository {
 const signatureOf = (acknowledgedBy: string | undefined) => (acknowledgedBy === undefined ? {} : { acknowledgedBy });
 
 function documentOf(alert: Alert, number: number): AlertDocument {
-	const { buildingId, roomId, kind, state } = alert;
+	const { buildingId, roomId, generation, kind, state } = alert;
 	const standing = state !== 'resolved' && kind !== 'manual';
-	return { number, buildingId, ...(roomId !== undefined && { roomId }), kind, standing, alert };
+	return {
+		number,
+		buildingId,
+		...(roomId !== undefined && { roomId: generationKey(roomId, generation) }),
+		...(generation !== undefined && { generation }),
+		kind,
+		standing,
+		alert,
+	};
 }

@@ -7,7 +7,7 @@ import {
 	type RetainedBuilding,
 } from '@crowdvision/contracts';
 import { type BuildingDirectory, type Presence, requireRole, retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Store } from '@crowdvision/store';
+import { type Collection, type DocumentCursor, documentPage, type PageQuery, type Store } from '@crowdvision/store';
 import { recallRooms } from '../rules/room-memory.ts';
 import { metricOf } from '../rules/rules.ts';
 import { type AlertDocument, type RoomDocument, roomKey } from '../store.ts';
@@ -45,26 +45,37 @@ export class Alerts {
 	}
 
 	/**
-	 * The newest alerts that the caller may see, newest first. Unresolved ones whose sensors are not current are marked
-	 * as suspended.
+	 * A page of the alerts that the caller may see: the unresolved ones, then the rest, each newest first. Unresolved ones
+	 * whose sensors are not current are marked as suspended.
 	 * @param now epoch ms
 	 */
-	async list(memberships: AccountClaims['memberships'], limit: number, now: number): Promise<Alert[]> {
+	async list(
+		memberships: AccountClaims['memberships'],
+		{ limit, after }: Pick<PageQuery<AlertDocument>, 'limit' | 'after'>,
+		now: number,
+	): Promise<{ alerts: Alert[]; next: DocumentCursor | undefined }> {
 		const visible = new Map(this.#directory.visibleTo(memberships).map((building) => [building.id, building]));
-		if (visible.size === 0) return [];
-		const found = await this.#alerts.find({
-			where: { buildingId: { in: [...visible.keys()] } },
-			order: { by: 'number', descending: true },
+		if (visible.size === 0) return { alerts: [], next: undefined };
+		const buildingId = { in: [...visible.keys()] };
+		const { documents, next } = await documentPage(this.#alerts, {
+			sections: [
+				{ buildingId, standing: true },
+				{ buildingId, standing: false },
+			],
+			by: 'number',
 			limit,
+			after,
+			keep: ({ value: { alert } }) => this.#directory.isCurrent(alert),
 		});
 		const suspended = await this.#suspended(
-			found.map(({ value }) => value),
+			documents.map(({ value }) => value),
 			now,
 		);
-		return found.map(({ id, value: { alert } }) => ({
+		const alerts = documents.map(({ id, value: { alert } }) => ({
 			...withCurrentOwners(alert, visible),
 			...(suspended.has(id) && { suspended: true }),
 		}));
+		return { alerts, next };
 	}
 
 	/**
@@ -74,7 +85,8 @@ export class Alerts {
 	async acknowledge(id: string, { sub, memberships }: Pick<AccountClaims, 'sub' | 'memberships'>): Promise<Alert> {
 		const alert = await retryOnConflict(async () => {
 			const stored = await this.#alerts.get(id);
-			const domains = (stored && this.#directory.get(stored.value.buildingId)?.domains) ?? [];
+			const isVisible = stored && this.#directory.isCurrent(stored.value.alert);
+			const domains = (isVisible && this.#directory.get(stored.value.buildingId)?.domains) || [];
 			requireRole({ memberships }, domains, 'business_staff', 'such alert');
 			const current = stored!.value.alert;
 			if (current.state === 'resolved' || current.state === 'acknowledged') return current;
@@ -88,7 +100,7 @@ export class Alerts {
 
 	/** The ids of the unresolved alerts in rooms whose value of the alert's metric is stale. */
 	async #suspended(documents: readonly AlertDocument[], now: number): Promise<Set<string>> {
-		const unresolved = documents.flatMap(({ standing, alert: { id, buildingId, roomId, kind } }) =>
+		const unresolved = documents.flatMap(({ standing, buildingId, roomId, kind, alert: { id } }) =>
 			standing && roomId !== undefined && kind !== 'manual' ? [{ id, buildingId, roomId, kind }] : [],
 		);
 		if (unresolved.length === 0) return new Set();

@@ -48,7 +48,8 @@ const evaluatorOn = (on: Store) =>
 	});
 const alertsOf = () =>
 	new Alerts({ store, repository: new AlertRepository(store), directory, presence, catalog: BUILT_IN_METRICS });
-const list = (now: number) => alertsOf().list(ADA.memberships, 100, now);
+const list = async (now: number) =>
+	(await alertsOf().list(ADA.memberships, { limit: 100, after: undefined }, now)).alerts;
 const outbox = async () =>
 	(await store.collection<OutboxDocument>('outbox').find({ limit: 1000 })).map(({ value }) => value.alert);
 let position = 0;

@@ -1,5 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { type Alert, type MetricLookup, momentOf, type Reading, type RetainedBuilding } from '@crowdvision/contracts';
+import {
+	type Alert,
+	generationInKey,
+	generationKey,
+	idInKey,
+	type MetricLookup,
+	momentOf,
+	type Reading,
+	type RetainedBuilding,
+	type RetainedRoom,
+} from '@crowdvision/contracts';
 import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { alertOf } from '../alerts/alert-of.ts';
@@ -57,11 +67,16 @@ export class RuleEvaluator {
 	 * @throws CrowdVisionError `unavailable` when the store is, or when parallel changes keep conflicting
 	 */
 	observe(readings: readonly PlacedReading[], now: number): Promise<Alert[]> {
-		const places = readings.map(({ reading }) => reading);
-		return this.#decide(places, now, (rooms) => {
+		const placed = readings.flatMap((one) => {
+			const { buildingId, roomId } = one.reading;
+			const generation = this.#parts.directory.generationFor(one.reading);
+			return generation === false ? [] : [{ ...one, buildingId, roomId: generationKey(roomId, generation) }];
+		});
+		if (placed.length === 0) return Promise.resolve([]);
+		return this.#decide(placed, now, (rooms) => {
 			const alerts: Alert[] = [];
-			for (const { reading, position } of readings) {
-				const room = rooms.get(roomKey(reading.buildingId, reading.roomId))!;
+			for (const { reading, position, buildingId, roomId } of placed) {
+				const room = rooms.get(roomKey(buildingId, roomId))!;
 				const { metric, sensorId, value, freshFor } = reading;
 				const observation = {
 					...{ metric, sensorId, value, observedAt: momentOf(reading), position },
@@ -75,11 +90,12 @@ export class RuleEvaluator {
 	}
 
 	/**
-	 * Evaluates all rules of a building whose rooms or limits changed. Resolves with the changed alerts once they are
-	 * stored.
+	 * Evaluates all rules of a building whose rooms or limits changed, and forgets rooms and alerts of those that had its
+	 * id before. Resolves with the changed alerts once they are stored.
 	 */
 	async review(buildingId: string, now: number): Promise<Alert[]> {
 		const alerts: Alert[] = [];
+		await this.#forget(buildingId);
 		for await (const roomIds of roomsOf(this.#rooms, buildingId)) {
 			const places = roomIds.map((roomId) => ({ buildingId, roomId }));
 			alerts.push(
@@ -89,6 +105,24 @@ export class RuleEvaluator {
 			);
 		}
 		return alerts;
+	}
+
+	/** Forgets what belongs to buildings of this id that were removed. */
+	async #forget(buildingId: string): Promise<void> {
+		const { store, repository, directory } = this.#parts;
+		const ended = directory.ended(buildingId);
+		if (!ended) return;
+		for await (const roomIds of roomsOf(this.#rooms, buildingId)) {
+			const over = roomIds.filter((roomId) => ended.isOver(generationInKey(roomId)));
+			if (over.length > 0) await store.commit(over.map((roomId) => this.#rooms.remove(roomKey(buildingId, roomId))));
+		}
+		await repository.forget(buildingId, (generation) => ended.isOver(generation));
+	}
+
+	/** The room as it is announced; undefined for one that was removed, also where another has its id now. */
+	#retained({ buildingId, roomId }: RoomMemory): RetainedRoom | undefined {
+		const retained = this.#parts.directory.room(buildingId, idInKey(roomId));
+		return retained?.generation === generationInKey(roomId) ? retained : undefined;
 	}
 
 	/** Reads the rooms, lets `evaluate` change them, and stores rooms and alerts in one commit. */
@@ -126,7 +160,7 @@ export class RuleEvaluator {
 	/** Rooms of an unknown building have no rules yet: they are reviewed when the building is announced. */
 	#apply(room: RoomMemory, now: number, observed?: Observed): Alert[] {
 		const building = this.#parts.directory.get(room.buildingId);
-		const retained = building?.rooms.find(({ id }) => id === room.roomId);
+		const retained = this.#retained(room);
 		if (!building || !retained) return [];
 		const { dwellMs, presence, catalog } = this.#parts;
 		const alerts: Alert[] = [];
@@ -165,7 +199,7 @@ export class RuleEvaluator {
 	#endUnruled(room: RoomMemory, now: number): Alert[] {
 		const building = this.#parts.directory.get(room.buildingId);
 		if (!building) return [];
-		const retained = building.rooms.find(({ id }) => id === room.roomId);
+		const retained = this.#retained(room);
 		const ruled = retained ? rulesOf(retained, this.#parts.dwellMs, this.#parts.catalog).map(({ kind }) => kind) : [];
 		const unruled = room.unclearKinds().filter((kind) => !ruled.includes(kind));
 		return unruled.flatMap((kind) => {
@@ -181,13 +215,19 @@ export class RuleEvaluator {
 			id,
 			state: 'resolved',
 			building,
-			room: building.rooms.find(({ id: roomId }) => roomId === room.roomId) ?? { id: room.roomId, name: room.roomId },
+			room: this.#retained(room) ?? goneRoom(room.roomId),
 			rule: { kind, severity: 'info' },
 			...(value !== undefined && { value }),
 			observedAt: now,
 		} as const;
 		return alertOf(finding, this.#parts.catalog);
 	}
+}
+
+/** A room that is not announced any more. */
+function goneRoom(roomKey: string): Pick<RetainedRoom, 'id' | 'name' | 'generation'> {
+	const [id, generation] = [idInKey(roomKey), generationInKey(roomKey)];
+	return { id, name: id, ...(generation !== undefined && { generation }) };
 }
 
 /** The limit that was crossed, or the other one if the rule no longer has that side. */

@@ -54,7 +54,7 @@ export class RoomMemory {
 		const sensors = [...this.#sensors.values()].filter((sensor) => sensor.metric === metric);
 		return roomValue(
 			metric,
-			sensors.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId) })),
+			sensors.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId, this.buildingId) })),
 			now,
 			catalog,
 		);

@@ -107,8 +107,10 @@ export class Dashboards implements FeedListener {
 	onReadings(buildingId: string, readings: ReadingWithCursor[]): void {
 		const subscriptions = this.#byBuilding.get(buildingId);
 		if (!subscriptions) return;
-		for (const subscription of subscriptions) subscription.note(readings);
-		this.#parts.io.local.to(liveRoom(buildingId)).emit('telemetry', readings);
+		const own = readings.filter((reading) => this.#parts.directory.owns(reading));
+		if (own.length === 0) return;
+		for (const subscription of subscriptions) subscription.note(own);
+		this.#parts.io.local.to(liveRoom(buildingId)).emit('telemetry', own);
 	}
 
 	onGap({ to }: TailGap): void {
@@ -177,12 +179,24 @@ export class Dashboards implements FeedListener {
 	}
 
 	#begin(dashboard: Dashboard, buildingId: string, cursor: string | undefined): string {
-		const { bus, feed, logger, onSuperseded } = this.#parts;
+		const { bus, feed, directory, logger, onSuperseded } = this.#parts;
 		const { socket, backlog } = dashboard;
 		this.#end(dashboard, buildingId);
 		const isKnown = cursor !== undefined && isPosition(bus, cursor);
 		const from = isKnown ? cursor : feed.recent.head;
-		const parts = { buildingId, socket, backlog, feed, bus, busReads: this.#busReads, onSuperseded, logger };
+		const { generation } = directory.get(buildingId)!;
+		const parts = {
+			buildingId,
+			generation,
+			socket,
+			backlog,
+			feed,
+			bus,
+			directory,
+			busReads: this.#busReads,
+			onSuperseded,
+			logger,
+		};
 		const subscription = new DashboardSubscription(parts, from);
 		dashboard.subscriptions.set(buildingId, subscription);
 		const all = this.#byBuilding.get(buildingId) ?? new Set();
@@ -218,8 +232,10 @@ export class Dashboards implements FeedListener {
 	}
 
 	#endIfDenied(dashboard: Dashboard, buildingId: string): void {
-		const domains = this.#parts.directory.get(buildingId)?.domains ?? [];
-		if (!dashboard.subscriptions.has(buildingId) || weightIn(dashboard.claims.memberships, domains) > 0) return;
+		const subscription = dashboard.subscriptions.get(buildingId);
+		const { domains = [], generation } = this.#parts.directory.get(buildingId) ?? {};
+		if (!subscription) return;
+		if (generation === subscription.generation && weightIn(dashboard.claims.memberships, domains) > 0) return;
 		this.#end(dashboard, buildingId);
 		dashboard.socket.emit('ended', {
 			buildingId,

@@ -1,6 +1,6 @@
 import { type Bus, type Position, START } from '@crowdvision/bus';
 import { type ReadingWithCursor, type ServerToDashboard, STREAMS } from '@crowdvision/contracts';
-import { type Logger, pause, type Semaphore } from '@crowdvision/service-kit';
+import { type BuildingDirectory, type Logger, pause, type Semaphore } from '@crowdvision/service-kit';
 import type { Socket } from 'socket.io';
 import type { Feed } from '../feed/feed.ts';
 import { LatestReadings } from '../feed/latest.ts';
@@ -20,10 +20,14 @@ const AHEAD_TIMEOUT_MS = 5000;
 
 export interface SubscriptionParts {
 	buildingId: string;
+	/** Of the building: the subscription is to this one, not to others that get its id. */
+	generation: string | undefined;
 	socket: Socket<object, ServerToDashboard>;
 	backlog: Backlog;
 	feed: Feed;
 	bus: Bus;
+	/** Tells readings of the building from those of an earlier one of its id. */
+	directory: Pick<BuildingDirectory, 'owns'>;
 	/** Bounds how many read the stream from the bus at once. */
 	busReads: Semaphore;
 	/** Called each time the dashboard gets the latest values only. */
@@ -55,6 +59,10 @@ export class DashboardSubscription {
 
 	get buildingId(): string {
 		return this.#parts.buildingId;
+	}
+
+	get generation(): string | undefined {
+		return this.#parts.generation;
 	}
 
 	get isSlow(): boolean {
@@ -140,13 +148,19 @@ export class DashboardSubscription {
 		// A cursor beyond the end belongs to another stream: the dashboard has seen nothing of this one.
 		const seen = from !== this.#cursor || compare(from, to) > 0 ? START : from;
 		const latest = reason === 'slow' ? this.#latest.takeAll() : feed.latest.between(buildingId, seen, to, compare);
-		for (let sent = 0; sent < latest.length; sent += CHUNK) socket.emit('telemetry', latest.slice(sent, sent + CHUNK));
+		for (let sent = 0; sent < latest.length; sent += CHUNK) this.#send(latest.slice(sent, sent + CHUNK));
 		this.#cursor = to;
 		onSuperseded(reason);
 	}
 
+	/** Sends those of the readings that are the building's own. */
+	#send(readings: readonly ReadingWithCursor[]): void {
+		const own = readings.filter((reading) => this.#parts.directory.owns(reading));
+		if (own.length > 0) this.#parts.socket.emit('telemetry', own);
+	}
+
 	async #catchUp(): Promise<void> {
-		const { feed, bus, socket, buildingId } = this.#parts;
+		const { feed, bus, buildingId } = this.#parts;
 		const { recent } = feed;
 		const { signal } = this.#closed;
 		for (;;) {
@@ -156,7 +170,7 @@ export class DashboardSubscription {
 			// It may have been closed in the meantime because the account may no longer see the building.
 			signal.throwIfAborted();
 			const { readings, upTo } = recent.after(this.#cursor, buildingId, CHUNK);
-			if (readings.length > 0) socket.emit('telemetry', readings);
+			this.#send(readings);
 			this.#cursor = upTo;
 			if (bus.compare(upTo, recent.head) === 0) {
 				// Sends what is collected to the live room before joining it: this dashboard has it from `recent`.
@@ -186,7 +200,7 @@ export class DashboardSubscription {
 
 	/** Reads from the bus until the recent readings reach back to the cursor. */
 	async #catchUpFromBus(): Promise<void> {
-		const { bus, busReads, feed, buildingId, socket } = this.#parts;
+		const { bus, busReads, feed, buildingId } = this.#parts;
 		const { recent } = feed;
 		const { signal } = this.#closed;
 		const release = await busReads.acquire(signal);
@@ -197,7 +211,7 @@ export class DashboardSubscription {
 				signal,
 				from: this.#cursor,
 				take: async (readings, upTo) => {
-					if (readings.length > 0) socket.emit('telemetry', readings);
+					this.#send(readings);
 					this.#cursor = upTo;
 					await this.#drained();
 				},

@@ -19,7 +19,8 @@ export class LatestReadings {
 
 	/** Adds a reading, unless one of a later moment is known. */
 	add(reading: ReadingWithCursor): void {
-		const key = `${reading.buildingId}\n${reading.roomId}\n${reading.metric}`;
+		const { buildingId, roomId, generation = '', metric } = reading;
+		const key = `${buildingId}\n${roomId}\n${generation}\n${metric}`;
 		const known = this.#readings.get(key);
 		if (known && momentOf(known) > momentOf(reading)) return;
 		// Removed first, so that the map stays in the order of the stream.

@@ -2,7 +2,13 @@ import {
 	type Building,
 	type BuildingSummary,
 	buildingProblems,
+	firstGeneration,
+	type Generational,
+	generationKey,
+	generationTime,
+	isFirstGeneration,
 	limitsIn,
+	nextGeneration,
 	type RetainedBuilding,
 	type Room,
 	type RoomSummary,
@@ -29,6 +35,49 @@ export function newDocument({ id, name, timeZone, rooms }: Building, domains: re
 	};
 }
 
+/**
+ * The document as a building of its own, whatever had its id before.
+ * @param removed the building that had its id before, if there was one
+ */
+export function begun(
+	document: BuildingDocument,
+	removed: { generation?: string } | undefined,
+	now: number,
+): BuildingDocument {
+	const generation = removed ? nextGeneration(now, Math.random(), removed.generation) : firstGeneration(now);
+	return { ...document, generation, ...(removed && { reused: true }) };
+}
+
+/** What tells a building and its rooms from others that had their ids. */
+type Lineage = Pick<BuildingDocument, 'generation' | 'reused' | 'roomGenerations'>;
+
+/** Which building of its id this is. */
+export function buildingGeneration({ generation, reused }: Lineage): Generational {
+	return {
+		...(generation !== undefined && { generation }),
+		...(generation !== undefined && reused && { since: generationTime(generation) }),
+	};
+}
+
+/** Which room of its id this room of the building is. */
+export function roomGeneration(building: Lineage, roomId: string): Generational {
+	const { roomGenerations = {} } = building;
+	if (!Object.hasOwn(roomGenerations, roomId)) return buildingGeneration(building);
+	const generation = roomGenerations[roomId]!;
+	return { generation, since: generationTime(generation) };
+}
+
+/** The id under which the readings of a room are stored. */
+export const storedRoomId = (building: Lineage, roomId: string): string =>
+	storedUnder(roomId, roomGeneration(building, roomId).generation);
+
+/**
+ * The id under which readings of a generation of a room are stored. Those of the first building that has an id are found
+ * beside those that came before it was made, for which there was no generation.
+ */
+export const storedUnder = (roomId: string, generation: string | undefined): string =>
+	generation === undefined || isFirstGeneration(generation) ? roomId : generationKey(roomId, generation);
+
 /** The building as the API returns it. */
 export function summaryOf({ id, name, domains, timeZone, rooms }: BuildingDocument): BuildingSummary {
 	return { id, name, domains, ...(timeZone !== undefined && { timeZone }), rooms };
@@ -41,11 +90,13 @@ export function roomSummary(room: Room, { thresholds }: BuildingDocument): RoomS
 }
 
 /** The building as announced to the other services. */
-export function retainedOf({ id, name, domains, timeZone, rooms, thresholds }: BuildingDocument): RetainedBuilding {
+export function retainedOf(building: BuildingDocument): RetainedBuilding {
+	const { id, name, domains, timeZone, rooms, thresholds } = building;
 	return {
 		id,
 		name,
 		domains,
+		...buildingGeneration(building),
 		...(timeZone !== undefined && { timeZone }),
 		rooms: rooms.map((room) => ({
 			id: room.id,
@@ -53,13 +104,32 @@ export function retainedOf({ id, name, domains, timeZone, rooms, thresholds }: B
 			capacity: room.capacity,
 			...(room.floor !== undefined && { floor: room.floor }),
 			limits: limitsIn(thresholds, room),
+			...roomGeneration(building, room.id),
 		})),
 	};
 }
 
-/** The document with these rooms instead; the thresholds of removed rooms are removed too. */
-export function withRooms(document: BuildingDocument, rooms: Room[]): BuildingDocument {
+/**
+ * The document with these rooms instead; the thresholds of removed rooms are removed too. A room that is added is a room
+ * of its own, whatever had its id before.
+ */
+export function withRooms(document: BuildingDocument, rooms: Room[], now: number): BuildingDocument {
 	const ids = new Set(rooms.map((room) => room.id));
 	const overrides = Object.entries(document.thresholds.rooms).filter(([roomId]) => ids.has(roomId));
-	return { ...document, rooms, thresholds: { ...document.thresholds, rooms: Object.fromEntries(overrides) } };
+	const before = new Set(document.rooms.map((room) => room.id));
+	const { roomGenerations: known = {}, ...rest } = document;
+	const stay = Object.entries(known).filter(([roomId]) => ids.has(roomId));
+	const latest = Object.values(known)
+		.concat(document.generation ?? [])
+		.sort()
+		.at(-1);
+	const added = rooms.filter(({ id }) => !before.has(id));
+	const begin = added.length > 0 ? nextGeneration(now, Math.random(), latest) : '';
+	const roomGenerations = Object.fromEntries([...stay, ...added.map(({ id }) => [id, begin] as const)]);
+	return {
+		...rest,
+		rooms,
+		thresholds: { ...document.thresholds, rooms: Object.fromEntries(overrides) },
+		...(Object.keys(roomGenerations).length > 0 && { roomGenerations }),
+	};
 }

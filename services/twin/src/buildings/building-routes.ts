@@ -15,7 +15,7 @@ import { idOf, ifMatch, memberships } from './requests.ts';
 
 export interface BuildingRouteParts {
 	buildings: Buildings;
-	tables: { buildings: RetainedTable; sensors: RetainedTable };
+	tables: { buildings: RetainedTable; sensors: RetainedTable; removed: RetainedTable };
 	catalog: MetricLookup;
 }
 
@@ -27,7 +27,7 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 
 	router.post('/buildings', jsonBody(), async (request, response) => {
 		const building = await buildings.create(request.body, memberships(request));
-		await tables.buildings.changed(building.id);
+		await Promise.all([tables.buildings.changed(building.id), tables.removed.changed(building.id)]);
 		response
 			.status(201)
 			.set('ETag', tagOf(summaryOf(building)))
@@ -53,7 +53,7 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 					...(domains?.length && { domains: [...new Set(domains)] }),
 					...(timeZone !== undefined && { timeZone }),
 				};
-				const changed = rooms ? withRooms(after, rooms) : after;
+				const changed = rooms ? withRooms(after, rooms, Date.now()) : after;
 				validBuilding(summaryOf(changed));
 				return changed;
 			},
@@ -67,7 +67,11 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 		const unregistered = await buildings.remove(id, memberships(request), (building) =>
 			requireMatch(ifMatch(request), summaryOf(building)),
 		);
-		await Promise.all([tables.buildings.changed(id), tables.sensors.changed(...unregistered)]);
+		await Promise.all([
+			tables.buildings.changed(id),
+			tables.sensors.changed(...unregistered),
+			tables.removed.changed(id),
+		]);
 		response.status(204).end();
 	});
 

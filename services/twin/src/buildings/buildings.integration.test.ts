@@ -1,4 +1,4 @@
-import { type BuildingSummary, TABLES } from '@crowdvision/contracts';
+import { type BuildingSummary, GENERATION, TABLES } from '@crowdvision/contracts';
 import { readingOf } from '@crowdvision/testing/service-world';
 import { waitFor } from '@crowdvision/testing/wait';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -177,15 +177,17 @@ describe('the tables that twin announces', () => {
 	it('hold its buildings and sensors, after each change and after a restart', async () => {
 		const buildings = await watched(TABLES.buildings);
 		const sensors = await watched(TABLES.sensors);
+		const generation = expect.stringMatching(GENERATION);
 		await upload();
 		await vi.waitFor(() =>
 			expect(buildings.get('museum-1')).toEqual({
 				id: 'museum-1',
 				name: 'Museum',
 				domains: ['museum'],
+				generation,
 				rooms: [
-					{ id: 'hall', name: 'hall', capacity: 10, limits: {} },
-					{ id: 'attic', name: 'Attic', capacity: 10, limits: { temperature: { max: 28 } }, floor: 2 },
+					{ id: 'hall', name: 'hall', capacity: 10, limits: {}, generation },
+					{ id: 'attic', name: 'Attic', capacity: 10, limits: { temperature: { max: 28 } }, floor: 2, generation },
 				],
 			}),
 		);

@@ -1,9 +1,9 @@
-import { type Building, CrowdVisionError, type Role } from '@crowdvision/contracts';
+import { type Building, CrowdVisionError, type RetainedRemoval, type Role } from '@crowdvision/contracts';
 import { type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import { allDocuments, type Collection, type Store, type Versioned, type Write } from '@crowdvision/store';
 import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from '../store.ts';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
-import { newDocument, retainedOf, validBuilding } from './building-document.ts';
+import { begun, newDocument, retainedOf, validBuilding } from './building-document.ts';
 
 /** Buildings that one account can list. */
 const MAX_LISTED = 10_000;
@@ -61,6 +61,12 @@ export class Buildings implements RetainedSource {
 	 */
 	async get(id: string, memberships: Memberships, role: Role = 'standard_customer'): Promise<BuildingDocument> {
 		return (await this.#find(id, memberships, role)).value;
+	}
+
+	/** Those of these buildings that exist, by id. */
+	async all(ids: readonly string[]): Promise<Map<string, BuildingDocument>> {
+		if (ids.length === 0) return new Map();
+		return new Map((await this.#buildings.getAll(ids)).map(({ id, value }) => [id, value]));
 	}
 
 	/** The buildings that the caller may see, sorted by id. */
@@ -124,7 +130,7 @@ export class Buildings implements RetainedSource {
 				...(registry ? [this.#registries.remove(registry)] : []),
 				...this.#owned(id, stored.value.domains, []),
 				...registered.map((sensor) => this.#sensors.remove(sensor)),
-				this.#removed.put(id, { unfinished: true, at: Date.now() }),
+				this.#removed.put(id, removalOf(stored.value, Date.now())),
 			]);
 			return registered.map((sensor) => sensor.id);
 		});
@@ -147,9 +153,27 @@ export class Buildings implements RetainedSource {
 		return stored ? JSON.stringify(retainedOf(stored.value)) : null;
 	}
 
+	/** That buildings were removed, as the other services are told: see RetainedRemoval. */
+	get removals(): RetainedSource {
+		return {
+			keys: async () => {
+				const found = [true, false].map((unfinished) =>
+					this.#removed.find({ where: { unfinished }, limit: MAX_LISTED }),
+				);
+				return (await Promise.all(found)).flat().map(({ id }) => id);
+			},
+			read: async (id) => {
+				const removed = await this.#removed.get(id);
+				if (!removed) return null;
+				const { at, generation } = removed.value;
+				return JSON.stringify({ at, ...(generation !== undefined && { generation }) } satisfies RetainedRemoval);
+			},
+		};
+	}
+
 	/**
-	 * Resolves with false when the id is in use. Readings of an earlier building with this id are removed first, so that
-	 * the new one does not show them.
+	 * Resolves with false when the id is in use. Readings of an earlier building with this id are removed first; those
+	 * that are still on their way belong to another generation.
 	 */
 	#insert(building: BuildingDocument): Promise<boolean> {
 		return retryOnConflict(async () => {
@@ -157,7 +181,7 @@ export class Buildings implements RetainedSource {
 			const removed = await this.#removed.get(building.id);
 			if (removed) await this.#store.readings.removeBuilding(building.id);
 			await this.#store.commit([
-				this.#buildings.insert(building.id, building),
+				this.#buildings.insert(building.id, begun(building, removed?.value, Date.now())),
 				this.#registries.put(building.id, {}),
 				...this.#owned(building.id, [], building.domains),
 				...(removed ? [this.#removed.remove(removed)] : []),
@@ -203,6 +227,12 @@ export class Buildings implements RetainedSource {
 				.map((domain) => this.#owners.put(key(domain), { domain, buildingId })),
 		];
 	}
+}
+
+/** The latest generation of the building and its rooms, so that what follows under its id gets a later one. */
+function removalOf({ generation, roomGenerations = {} }: BuildingDocument, at: number): RemovedDocument {
+	const latest = [...Object.values(roomGenerations), generation ?? ''].sort().at(-1);
+	return { unfinished: true, at, ...(latest && { generation: latest }) };
 }
 
 /** The elements of exactly one of the two lists. */

@@ -1,11 +1,12 @@
 import { AGGREGATES, type Aggregate, HISTORY_DEFAULTS, type MetricLookup } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
+import { storedRoomId } from '../buildings/building-document.ts';
 import type { BuildingDocument } from '../store.ts';
 import { type Bucket, bucketsOf, parseBucketLength } from './buckets.ts';
 
 export interface HistoryQuery {
 	buildingId: string;
-	/** Rooms of the building: one, or all of them where the query names none. */
+	/** Rooms of the building, by the ids they are stored under: one, or all of them where the query names none. */
 	roomIds: string[];
 	metric: string;
 	sensorId?: string;
@@ -29,7 +30,7 @@ const LATEST = Date.UTC(9000, 0);
  * @throws CrowdVisionError `invalid` with the parameter as path
  */
 export function parseHistoryQuery(
-	building: Pick<BuildingDocument, 'id' | 'rooms' | 'timeZone'>,
+	building: Pick<BuildingDocument, 'id' | 'rooms' | 'timeZone' | 'generation' | 'roomGenerations'>,
 	query: Record<string, unknown>,
 	now: number,
 	catalog: MetricLookup,
@@ -60,7 +61,9 @@ export function parseHistoryQuery(
 	if (!buckets)
 		throw refused('bucket', `gives more than ${MAX_POINTS} points: ask for longer buckets or a shorter range`);
 	const sensorId = text('sensor');
-	const roomIds = room === undefined ? building.rooms.map(({ id }) => id) : [room];
+	const roomIds = (room === undefined ? building.rooms.map(({ id }) => id) : [room]).map((id) =>
+		storedRoomId(building, id),
+	);
 	return {
 		buildingId: building.id,
 		roomIds,

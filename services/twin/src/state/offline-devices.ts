@@ -1,5 +1,5 @@
 import type { DeviceEvent } from '@crowdvision/contracts';
-import { retryOnConflict } from '@crowdvision/service-kit';
+import { presenceKey, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { OfflineDocument } from '../store.ts';
 
@@ -21,7 +21,9 @@ export class OfflineDevices {
 	}
 
 	/** Records a report, unless a later one of the same sensor is recorded. */
-	record({ sensorId, state, at }: DeviceEvent): Promise<void> {
+	async record({ state, at, ...event }: DeviceEvent): Promise<void> {
+		const sensorId = presenceKey(event.sensorId, event);
+		if (sensorId === undefined) return;
 		return retryOnConflict(async () => {
 			const known = await this.#offline.get(sensorId);
 			if (known && known.value.at > at) return;
@@ -33,10 +35,13 @@ export class OfflineDevices {
 		});
 	}
 
-	/** When each of these sensors reported itself offline, in epoch ms; sensors that did not are absent. */
-	async since(sensorIds: readonly string[]): Promise<Map<string, number>> {
+	/** When each of these sensors of a building reported itself offline, in epoch ms; sensors that did not are absent. */
+	async since(buildingId: string, sensorIds: readonly string[]): Promise<Map<string, number>> {
 		if (sensorIds.length === 0) return new Map();
-		return new Map((await this.#offline.getAll(sensorIds)).map(({ id, value }) => [id, value.at]));
+		const keys = sensorIds.flatMap((sensorId) => [sensorId, `${buildingId}/${sensorId}`]);
+		return new Map(
+			(await this.#offline.getAll(keys)).map(({ id, value }) => [id.slice(id.lastIndexOf('/') + 1), value.at]),
+		);
 	}
 
 	/** Removes reports older than 90 days, at most 1000: such old values are stale anyway. */

@@ -9,6 +9,7 @@ import {
 	STREAMS,
 } from '@crowdvision/contracts';
 import type { Latest, Readings } from '@crowdvision/store';
+import { storedRoomId } from '../buildings/building-document.ts';
 import type { BuildingDocument } from '../store.ts';
 import type { OfflineDevices } from './offline-devices.ts';
 
@@ -28,11 +29,11 @@ export async function buildingState(
 	now: number,
 ): Promise<BuildingState> {
 	const { position, latest } = await readings.latest(STREAMS.telemetry, building.id);
-	const offlineSince = await offline.since([...new Set(latest.map(({ sensorId }) => sensorId))]);
+	const offlineSince = await offline.since(building.id, [...new Set(latest.map(({ sensorId }) => sensorId))]);
 	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);
 	const rooms = building.rooms.map(({ id, capacity }) => [
 		id,
-		roomState(byRoom.get(id) ?? [], { offlineSince, catalog }, capacity, now),
+		roomState(byRoom.get(storedRoomId(building, id)) ?? [], { offlineSince, catalog }, capacity, now),
 	]);
 	return { cursor: position ?? START, rooms: Object.fromEntries(rooms) };
 }
