@@ -4,6 +4,7 @@ import { type AccountRouteParts, addAccountRoutes } from './accounts/account-rou
 import { addSessionRoutes, type SessionRouteParts } from './accounts/session-routes.ts';
 import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
 import { addDomainRoutes, type DomainRouteParts } from './domains/domain-routes.ts';
+import { addInvitationRoutes, type InvitationRouteParts } from './domains/invitation-routes.ts';
 import { addMemberRoutes, type MemberRouteParts } from './domains/member-routes.ts';
 import { addKeyRoutes, type KeyRouteParts } from './keys/key-routes.ts';
 import { addRecoveryRoutes, type RecoveryRouteParts } from './recovery/recovery-routes.ts';
@@ -13,6 +14,7 @@ export type AuthParts = AccountRouteParts &
 	SessionRouteParts &
 	DomainRouteParts &
 	MemberRouteParts &
+	InvitationRouteParts &
 	DeviceRouteParts &
 	SsoRouteParts &
 	KeyRouteParts &
@@ -26,6 +28,7 @@ export function authRoutes(parts: AuthParts): Router {
 	addSessionRoutes(router, parts);
 	addDomainRoutes(router, parts);
 	addMemberRoutes(router, parts);
+	addInvitationRoutes(router, parts);
 	addDeviceRoutes(router, parts);
 	addSsoRoutes(router, parts);
 	addKeyRoutes(router, parts);

@@ -25,6 +25,7 @@ import { Sessions } from './accounts/sessions.ts';
 import { createThrottles } from './accounts/throttle.ts';
 import { Devices, type NewDevice } from './devices/devices.ts';
 import { Domains } from './domains/domains.ts';
+import { Invitations } from './domains/invitations.ts';
 import { Invites } from './domains/invites.ts';
 import { Memberships } from './domains/memberships.ts';
 import { SigningKeys } from './keys/signing-keys.ts';
@@ -120,6 +121,7 @@ async function openAuth(
 		memberships,
 		domains,
 		invites: new Invites(store, seal),
+		invitations: new Invitations(store, memberships),
 		devices,
 		sso,
 		signingKeys,

@@ -46,6 +46,14 @@ export interface MembershipDocument {
 	since: number;
 }
 
+/** An invitation that its account has neither accepted nor declined. Id: hash of account and domain. */
+export interface InvitationDocument {
+	accountId: string;
+	domainName: string;
+	role: DomainRole;
+	at: number;
+}
+
 /** Id: the domain's name. */
 export interface InvitesDocument {
 	roles: Record<DomainRole, { secret: Sealed; failures: number; madeAt: number }>;
@@ -134,6 +142,7 @@ export const AUTH_STORE: StoreDefinition = {
 		domains: { indexes: { name: { fields: ['name'] }, public: { fields: ['public', 'name'] } } },
 		memberships: { indexes: { account: { fields: ['accountId'] }, domain: { fields: ['domainName', 'role'] } } },
 		invites: {},
+		invitations: { indexes: { account: { fields: ['accountId', 'at'] } } },
 		devices: {
 			indexes: {
 				domain: { fields: ['domainName', 'createdAt'] },

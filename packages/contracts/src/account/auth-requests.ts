@@ -123,6 +123,15 @@ export const MemberView = Type.Object({
 });
 export type MemberView = Static<typeof MemberView>;
 
+/** An invitation into a domain, as the invited account sees it. */
+export const InvitationView = Type.Object({
+	id: Type.String(),
+	domainName: Type.String(),
+	role: DomainRole,
+	at: Type.Number({ description: 'epoch ms' }),
+});
+export type InvitationView = Static<typeof InvitationView>;
+
 // Devices
 
 /** `POST /auth/domains/{name}/devices` */

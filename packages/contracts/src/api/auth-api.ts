@@ -5,6 +5,7 @@ import {
 	DeviceView,
 	DomainChange,
 	DomainView,
+	InvitationView,
 	InviteView,
 	JoinRequest,
 	LoginRequest,
@@ -22,6 +23,7 @@ import {
 	SsoView,
 } from '../account/auth-requests.ts';
 import type { Operation } from './operation.ts';
+import { pageOf, pageQuery } from './paging.ts';
 import { RECOVERY_OPERATIONS } from './recovery-api.ts';
 
 const SESSIONS: readonly Operation[] = [
@@ -184,20 +186,55 @@ const DOMAINS: readonly Operation[] = [
 	{
 		method: 'put',
 		path: '/auth/domains/{name}/members/{accountId}',
-		summary: "Change a member's role",
-		description: 'Nobody can give or take a role above their own, and the last business_admin stays one.',
+		summary: "Change a member's role, or invite an account",
+		description:
+			'Nobody can give or take a role above their own, and the last business_admin stays one. An account that is no ' +
+			'member is invited, and becomes one when it accepts.',
 		who: 'business_admin',
 		request: { schema: MemberChange },
-		answers: { 200: { description: 'The new state.', schema: MemberView } },
+		answers: {
+			200: { description: 'The new state.', schema: MemberView },
+			202: {
+				description: 'The account was invited, if there is one with this id.',
+				schema: Type.Object({ invited: Type.Literal(true) }),
+			},
+		},
 		errors: ['conflict'],
 	},
 	{
 		method: 'delete',
 		path: '/auth/domains/{name}/members/{accountId}',
-		summary: 'End a membership',
+		summary: 'End a membership, or take an invitation back',
 		who: 'business_admin',
 		answers: { 204: { description: 'Ended.' } },
 		errors: ['conflict'],
+	},
+];
+
+const INVITATIONS: readonly Operation[] = [
+	{
+		method: 'get',
+		path: '/auth/invitations',
+		summary: 'List the invitations of my account',
+		who: 'account',
+		query: Type.Object(pageQuery()),
+		answers: { 200: { description: 'Newest first.', schema: pageOf('invitations', InvitationView) } },
+		errors: ['bad_request', 'invalid'],
+	},
+	{
+		method: 'post',
+		path: '/auth/invitations/{id}/accept',
+		summary: 'Accept an invitation',
+		who: 'account',
+		answers: { 200: { description: 'The domain, and the role in it.', schema: DomainView } },
+		errors: ['forbidden'],
+	},
+	{
+		method: 'delete',
+		path: '/auth/invitations/{id}',
+		summary: 'Decline an invitation',
+		who: 'account',
+		answers: { 204: { description: 'Declined.' } },
 	},
 ];
 
@@ -318,6 +355,7 @@ const KEYS: readonly Operation[] = [
 export const AUTH_OPERATIONS: readonly Operation[] = [
 	...SESSIONS,
 	...DOMAINS,
+	...INVITATIONS,
 	...DEVICES,
 	...SIGN_IN_BY_PROVIDER,
 	...KEYS,

@@ -1,4 +1,4 @@
-import type { InviteView } from '@crowdvision/contracts';
+import type { InvitationView, InviteView } from '@crowdvision/contracts';
 import { followTokens } from '@crowdvision/service-kit';
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -48,6 +48,20 @@ async function invite(role: string): Promise<InviteView> {
 const put = (as: Person, whom: Person, role: string) =>
 	call(as, 'PUT', `/domains/${domain}/members/${whom.id}`, { role });
 
+/** Makes somebody a member: invites, and accepts. */
+async function addMember(whom: Person, role: string): Promise<void> {
+	expect(await put(ada, whom, role)).toMatchObject({ status: 202, body: { invited: true } });
+	expect(await accept(whom, domain)).toMatchObject({ status: 200, body: { name: domain, role } });
+}
+
+const invitationsOf = async (whom: Person) =>
+	(await call<{ invitations: InvitationView[] }>(whom, 'GET', '/invitations')).body.invitations;
+
+async function accept(whom: Person, domainName: string) {
+	const own = (await invitationsOf(whom)).find((invitation) => invitation.domainName === domainName);
+	return call(whom, 'POST', `/invitations/${own?.id ?? 'none'}/accept`);
+}
+
 describe('a domain', () => {
 	it('gives its members the same role in its subdomains, whose slash is sent as %2F', async () => {
 		await createDomain();
@@ -61,7 +75,7 @@ describe('a domain', () => {
 			status: 201,
 			body: { name: `${domain}/east/hall` },
 		});
-		await put(ada, bob, 'business_staff');
+		await addMember(bob, 'business_staff');
 		const { body } = await call<{ domains: { name: string }[] }>(bob, 'GET', '/domains');
 		expect(body.domains.filter(({ name }) => name.startsWith(domain))).toEqual([
 			{ name: domain, role: 'business_staff', public: false },
@@ -113,7 +127,7 @@ describe('a domain', () => {
 
 	it('can be removed when it is empty, and its name stays taken', async () => {
 		await createDomain({ public: true });
-		await put(ada, bob, 'standard_customer');
+		await addMember(bob, 'standard_customer');
 		expect(await call(ada, 'DELETE', `/domains/${domain}`)).toMatchObject({ status: 409 });
 		await call(bob, 'DELETE', `/domains/${domain}/members/${bob.id}`);
 		expect(await call(ada, 'DELETE', `/domains/${domain}`)).toMatchObject({ status: 204 });
@@ -181,6 +195,7 @@ describe('an invite', () => {
 describe('membership', () => {
 	it('is listed and changed by business_admins only', async () => {
 		await createDomain();
+		await addMember(bob, 'standard_customer');
 		expect(await put(ada, bob, 'business_staff')).toMatchObject({
 			status: 200,
 			body: { accountId: bob.id, name: 'bob', role: 'business_staff' },
@@ -200,7 +215,7 @@ describe('membership', () => {
 		await createDomain();
 		expect(await call(ada, 'DELETE', `/domains/${domain}/members/${ada.id}`)).toMatchObject({ status: 409 });
 		expect(await put(ada, ada, 'business_staff')).toMatchObject({ status: 409 });
-		await put(ada, bob, 'business_admin');
+		await addMember(bob, 'business_admin');
 		const answers = await Promise.all([
 			call(ada, 'DELETE', `/domains/${domain}/members/${ada.id}`),
 			call(bob, 'DELETE', `/domains/${domain}/members/${bob.id}`),
@@ -210,7 +225,7 @@ describe('membership', () => {
 
 	it('is void in issued tokens at once when it ends; the account can refresh its token', async () => {
 		await createDomain();
-		await put(ada, bob, 'business_staff');
+		await addMember(bob, 'business_staff');
 		const before = await world.refreshed(bob);
 		const { tokens } = world.world.parts;
 		expect((await tokens.verifyAccount(before.token)).memberships).toContainEqual({
@@ -225,6 +240,60 @@ describe('membership', () => {
 		expect((await tokens.verifyAccount(bob.token)).memberships.map(({ domainName }) => domainName)).not.toContain(
 			domain,
 		);
+	});
+});
+
+describe('P14 an account', () => {
+	it('becomes a member only if it accepts, and whoever invites it learns nothing of it', async () => {
+		await createDomain();
+		const answer = await put(ada, eve, 'business_staff');
+		const nobody = await put(ada, { id: '00000000-0000-4000-8000-000000000000', token: '' }, 'business_staff');
+		expect(answer).toMatchObject({ status: 202, body: { invited: true } });
+		expect([nobody.status, nobody.body]).toEqual([answer.status, answer.body]);
+		const { body } = await call<{ members: object[] }>(ada, 'GET', `/domains/${domain}/members`);
+		expect(body.members).toMatchObject([{ name: 'ada' }]);
+		expect(await call(ada, 'GET', `/domains/${domain}/members/${eve.id}`)).toMatchObject({ status: 404 });
+		expect(await call(eve, 'GET', `/domains/${domain}/members`)).toMatchObject({ status: 404 });
+
+		const [own] = (await invitationsOf(eve)).filter(({ domainName }) => domainName === domain);
+		expect(own).toEqual({ id: own!.id, domainName: domain, role: 'business_staff', at: expect.any(Number) });
+		expect(await call(bob, 'POST', `/invitations/${own!.id}/accept`)).toMatchObject({ status: 404 });
+		expect(await call(bob, 'DELETE', `/invitations/${own!.id}`)).toMatchObject({ status: 404 });
+		expect(await call(eve, 'DELETE', `/invitations/${own!.id}`)).toMatchObject({ status: 204 });
+		expect(await call(eve, 'POST', `/invitations/${own!.id}/accept`)).toMatchObject({ status: 404 });
+
+		await put(ada, eve, 'standard_customer');
+		await call(ada, 'DELETE', `/domains/${domain}/members/${eve.id}`);
+		expect((await invitationsOf(eve)).filter(({ domainName }) => domainName === domain)).toEqual([]);
+		await addMember(eve, 'standard_customer');
+		expect(await call(ada, 'GET', `/domains/${domain}/members/${eve.id}`)).toMatchObject({ body: { name: 'eve' } });
+	});
+
+	it('sees its invitations page by page, and no invitation of a domain that is gone', async () => {
+		const domains: string[] = [];
+		for (let i = 0; i < 3; i++) {
+			domains.push(await createDomain());
+			await put(ada, eve, 'standard_customer');
+		}
+		const seen: string[] = [];
+		for (let cursor: string | undefined; ; ) {
+			const { body } = await call<{ invitations: InvitationView[]; nextCursor?: string }>(
+				eve,
+				'GET',
+				`/invitations?limit=1${cursor === undefined ? '' : `&cursor=${cursor}`}`,
+			);
+			seen.push(...body.invitations.map(({ domainName }) => domainName));
+			cursor = body.nextCursor;
+			if (cursor === undefined) break;
+		}
+		expect(seen.filter((name) => domains.includes(name))).toEqual(domains.toReversed());
+		expect(await call(eve, 'GET', '/invitations?cursor=nonsense')).toMatchObject({
+			status: 400,
+			body: { error: { path: '/cursor' } },
+		});
+		await call(ada, 'DELETE', `/domains/${domain}`);
+		expect((await invitationsOf(eve)).map(({ domainName }) => domainName)).not.toContain(domain);
+		expect(await accept(eve, domain)).toMatchObject({ status: 404 });
 	});
 });
 

@@ -7,19 +7,24 @@ import type { Throttles } from '../accounts/throttle.ts';
 import type { AccountDocument, MembershipDocument } from '../store.ts';
 import { type DomainGuardParts, domainOf, requireInDomain, weightOf } from './domain-guards.ts';
 import type { Domains } from './domains.ts';
+import { type Invitations, requireNotAbove } from './invitations.ts';
 import { type Invites, inviteRole } from './invites.ts';
 
 export interface MemberRouteParts extends DomainGuardParts {
 	accounts: Accounts;
 	domains: Domains;
 	invites: Invites;
+	invitations: Invitations;
 	throttles: Pick<Throttles, 'join' | 'joinAddress'>;
 	revokedSessions: RetainedTable;
 }
 
+/** Ids of accounts are random UUIDs. */
+const ACCOUNT_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 /** `/domains/{name}/invites`, `/domains/{name}/join` and `/domains/{name}/members`. */
 export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
-	const { accounts, domains, invites, memberships, throttles, revokedSessions } = parts;
+	const { accounts, domains, invites, invitations, memberships, throttles, revokedSessions } = parts;
 	const signedIn = requireSession(parts);
 	const administers = requireInDomain(parts, 'business_admin');
 	const accountOf = (request: Request) => String(request.params.accountId);
@@ -74,9 +79,16 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 	router.put('/domains/:name/members/:accountId', administers, async (request, response) => {
 		const { role } = parseBody(memberChange, request.body);
 		const accountId = accountOf(request);
-		if (!(await accounts.getAll([accountId])).has(accountId))
-			throw new CrowdVisionError('not_found', 'There is no such account');
-		await memberships.change(accountId, domainOf(request), role, weightOf(request));
+		const name = domainOf(request);
+		// The answer for an account that is no member is the same as for one that does not exist.
+		if (!(await memberships.member(accountId, name))) {
+			if (!ACCOUNT_ID.test(accountId)) throw new CrowdVisionError('not_found', 'There is no such account');
+			const isKnown = (await accounts.getAll([accountId])).has(accountId);
+			if (isKnown) await invitations.invite(accountId, name, role, weightOf(request));
+			else requireNotAbove(role, weightOf(request));
+			return void response.status(202).json({ invited: true });
+		}
+		await memberships.change(accountId, name, role, weightOf(request));
 		await revokedSessions.changed(accountId);
 		response.json(await viewOf(accountId, domainOf(request)));
 	});
@@ -90,6 +102,8 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 			domainOf(request),
 			accountId === sub ? 'standard_customer' : 'business_admin',
 		);
+		// The answer says nothing of an invitation, and so nothing of an account that is no member.
+		if (accountId !== sub) await invitations.withdraw(accountId, domainOf(request));
 		await memberships.change(accountId, domainOf(request), undefined, weight);
 		await revokedSessions.changed(accountId);
 		response.status(204).end();
