@@ -19,8 +19,8 @@ export interface ToldPresence {
 	of: { kind: 'sensor'; ids: readonly string[]; below: boolean } | { kind: 'topic'; topic: string; below: boolean };
 }
 
-/** Called once for each change. `isReported`: the device itself reported its state. */
-export type OnChange = (event: DeviceEvent, isReported: boolean) => void;
+/** Called once for each change. `isReported`: the device itself reported its state. `device`: which device, if known. */
+export type OnChange = (event: DeviceEvent, isReported: boolean, device: string | undefined) => void;
 
 /** What `Availability` needs. */
 export interface AvailabilityParts {
@@ -41,6 +41,8 @@ export type KnownSensor = SensorStatus & { generation?: string };
 const keyOf = (sensorId: string, tenant: string) => `${tenant} ${sensorId}`;
 
 const MAX_SENSORS = 10_000;
+/** Sensors of one device beyond which it loses its own first. */
+const SHARE = MAX_SENSORS / 4;
 /** How many are forgotten at a time above the bound. */
 const FORGET_COUNT = 1000;
 const SWEEP_EVERY_MS = 1000;
@@ -250,7 +252,7 @@ export class Availability {
 			...(buildingId !== undefined && { buildingId }),
 			...(generation !== undefined && { generation }),
 		};
-		this.#onChange(event, isReported);
+		this.#onChange(event, isReported, sensor.sender);
 	}
 
 	#sweep(now: number): void {
@@ -282,9 +284,14 @@ export class Availability {
 		} else if (event.state === 'offline' && isHere) this.#notify(sensor, this.#now(), false);
 	}
 
-	/** Forgets offline sensors first, then those that have been silent longest. */
+	/**
+	 * Forgets offline sensors first, then those that have been silent longest; where one device sends for more than its
+	 * share, only sensors of that device.
+	 */
 	#forgetSome(): void {
-		const order = [...this.#sensors].sort(([, a], [, b]) =>
+		const bySender = Map.groupBy(this.#sensors, ([, { sender = '' }]) => sender);
+		const [, most] = [...bySender].reduce((a, b) => (b[1].length > a[1].length ? b : a));
+		const order = (most.length > SHARE ? most : [...this.#sensors]).sort(([, a], [, b]) =>
 			a.state === b.state ? a.lastSeen - b.lastSeen : a.state === 'offline' ? -1 : 1,
 		);
 		for (const [key] of order.slice(0, FORGET_COUNT)) this.#sensors.delete(key);

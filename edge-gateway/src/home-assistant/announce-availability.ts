@@ -11,11 +11,17 @@ import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 export function announceAvailability(bus: Bus | undefined, local: LocalBroker, logger: Logger): OnChange {
 	const failed = (error: Error) =>
 		logger.debug({ err: error.message }, 'a change of a sensor between online and offline could not be announced');
-	return (event, isReported) => {
+	return (event, isReported, device) => {
 		bus?.announce(CHANNELS.devices, JSON.stringify(event)).catch(failed);
 		if (isReported) return;
 		local
-			.publish({ topic: `${TOPICS.status}/${event.sensorId}`, payload: Buffer.from(event.state), qos: 1, retain: true })
+			.publish({
+				topic: `${TOPICS.status}/${event.sensorId}`,
+				payload: Buffer.from(event.state),
+				qos: 1,
+				retain: true,
+				...(device !== undefined && { device }),
+			})
 			.catch(failed);
 	};
 }

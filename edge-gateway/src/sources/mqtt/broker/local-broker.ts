@@ -10,6 +10,8 @@ export interface LocalMessage {
 	retain: boolean;
 	/** The bridge that the message came from, so that it is not sent back; undefined for messages of clients. */
 	origin?: string;
+	/** The device that a retained message counts for; the gateway's own counts for none. */
+	device?: string;
 	/** Ids of the gateways the message came through, as far as the bridge knows. */
 	path?: readonly string[];
 }

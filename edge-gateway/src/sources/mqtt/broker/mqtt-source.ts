@@ -132,6 +132,7 @@ export class MqttSource implements Source {
 			answered: (sensorId, answer) => parts.commands.answered(sensorId, answer),
 			guestMayPublish: (sender, topic) => parts.guest.mayPublish(sender, topic),
 			onPaced: () => senderLimits.count('mqtt'),
+			retainedBy: (topic, device) => parts.sessions.attribute(topic, device),
 			stopping: this.#stopping.signal,
 		});
 	}
@@ -298,7 +299,8 @@ export class MqttSource implements Source {
 		else this.#publications.publish(client, peer, sender, packet, done);
 	}
 
-	#toClients({ topic, payload, qos, retain }: LocalMessage): Promise<void> {
+	#toClients({ topic, payload, qos, retain, device }: LocalMessage): Promise<void> {
+		if (retain && device !== undefined) this.#parts.sessions.attribute(topic, device);
 		const packet = { cmd: 'publish', topic, payload, qos, retain, dup: false } as AedesPublishPacket;
 		return new Promise((resolve, reject) =>
 			this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())),

@@ -32,6 +32,8 @@ interface PublicationParts {
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
 	/** False for topics reserved for a guest (see MqttParts.guest), unless the sender is that guest. */
 	guestMayPublish(sender: Sender, topic: string): boolean;
+	/** Called before a device's message is retained on a topic. */
+	retainedBy(topic: string, device: string): void;
 	/** Called for each message that has to wait because its sender is too fast. */
 	onPaced: () => void;
 	stopping: AbortSignal;
@@ -195,6 +197,7 @@ export class MqttPublications {
 			this.#parts.guestMayPublish(frame.sender, packet.topic)
 		) {
 			packet.retain = retain;
+			if (retain) this.#parts.retainedBy(packet.topic, frame.sender.id);
 			await this.#offer(frame, packet, retain);
 			return;
 		}
@@ -233,6 +236,7 @@ export class MqttPublications {
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline')
 			return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
+		if (packet.retain) this.#parts.retainedBy(packet.topic, sender.id);
 		await this.#offer(frame, packet, packet.retain);
 		this.#parts.availability.reported(sensorId, state, sender.domainName);
 	}

@@ -1,7 +1,11 @@
 import type { AedesPublishPacket, Subscription } from 'aedes';
 
 /** A PUBLISH or PUBREL as the broker stores it and gets it back. */
-export type StoredPacket = AedesPublishPacket & { messageId?: number | undefined };
+export type StoredPacket = AedesPublishPacket & {
+	messageId?: number | undefined;
+	/** The device that a retained message is from or about; absent for the gateway's own. */
+	device?: string | undefined;
+};
 
 /**
  * One change of the sessions and retained messages. The state in memory is all changes, applied in order; on disk each

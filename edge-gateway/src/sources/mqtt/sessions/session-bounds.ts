@@ -14,6 +14,8 @@ export interface SessionBounds {
 	sessionsPerDevice: number;
 	/** Retained messages. */
 	retained: number;
+	/** Retained messages of one device: the rest is for the others. */
+	retainedPerDevice: number;
 	/** Retained messages, topics and payloads. */
 	retainedBytes: number;
 	/** Topic and payload of one message. */
@@ -34,6 +36,7 @@ export const SESSION_BOUNDS: SessionBounds = {
 	sessions: 10_000,
 	sessionsPerDevice: 32,
 	retained: 10_000,
+	retainedPerDevice: 1000,
 	retainedBytes: 16 * MIB,
 	largestMessage: 256 * 1024,
 };

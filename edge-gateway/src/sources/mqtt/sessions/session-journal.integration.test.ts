@@ -222,6 +222,29 @@ describe('the session store is bounded', () => {
 		await store.destroy();
 	});
 
+	it('in retained messages per device, so that none fills the store for the others, also after a restart', async () => {
+		const store = await open({ retained: 10, retainedPerDevice: 2 });
+		const retain = async (on: SessionStore, device: string, topic: string, payload = 'online') => {
+			on.attribute(topic, device);
+			await on.storeRetained(message(topic, payload));
+		};
+		for (let i = 0; i < 10; i++) await retain(store, 'greedy', `status/${i}`);
+		await retain(store, 'modest', 'status/m');
+		const topics = async (on: SessionStore) =>
+			(await on.createRetainedStream('#').toArray()).map(({ topic }) => topic).sort();
+		expect(await topics(store)).toEqual(['status/0', 'status/1', 'status/m']);
+		expect(store.dropped).toBe(8);
+		await store.destroy();
+		const again = await open({ retained: 10, retainedPerDevice: 2 });
+		await retain(again, 'greedy', 'status/2');
+		// An empty message clears, and makes room.
+		await retain(again, 'greedy', 'status/0', '');
+		await retain(again, 'greedy', 'status/3');
+		await retain(again, 'greedy', 'status/1', 'offline');
+		expect(await topics(again)).toEqual(['status/1', 'status/3', 'status/m']);
+		await again.destroy();
+	});
+
 	it('in the memory that many small messages cost, not only in their bytes', async () => {
 		const store = await open({ totalBytes: 10 * MESSAGE_COST });
 		for (let i = 0; i < 20; i++) await store.outgoingEnqueue({ clientId: `s${i % 3}` }, message('t', 'x', i));

@@ -21,6 +21,8 @@ export type SessionSubscription = Subscription & { clientId: string };
 /** The sessions and retained messages in memory: the result of applying changes in order. No I/O, no clock. */
 export class SessionState {
 	readonly retained = new Map<string, StoredPacket>();
+	/** Number of retained messages by device. */
+	readonly #retainedOf = new Map<string, number>();
 	readonly #sessions = new Map<string, Session>();
 	/** Subscriptions with QoS 1 or 2, by filter and client. Most filters of devices are plain topics. */
 	readonly #byFilter = new Map<string, Map<string, SessionSubscription>>();
@@ -118,11 +120,26 @@ export class SessionState {
 		return session;
 	}
 
+	/** Number of retained messages of a device. */
+	retainedOf(device: string): number {
+		return this.#retainedOf.get(device) ?? 0;
+	}
+
+	#countRetained(device: string | undefined, by: 1 | -1): void {
+		if (device === undefined) return;
+		const count = this.retainedOf(device) + by;
+		if (count > 0) this.#retainedOf.set(device, count);
+		else this.#retainedOf.delete(device);
+	}
+
 	#retain(packet: StoredPacket): void {
-		this.retainedBytes -= sizeOf(this.retained.get(packet.topic));
+		const before = this.retained.get(packet.topic);
+		this.retainedBytes -= sizeOf(before);
+		this.#countRetained(before?.device, -1);
 		if (packet.payload.length === 0) this.retained.delete(packet.topic);
 		else {
 			this.retained.set(packet.topic, packet);
+			this.#countRetained(packet.device, 1);
 			this.retainedBytes += sizeOf(packet);
 		}
 	}

@@ -17,6 +17,9 @@ const EMPTY = Buffer.alloc(0);
 /** A disconnection before this time was recorded while the clock was not set yet. */
 const CLOCK_IS_SET_AFTER = Date.UTC(2020, 0);
 
+/** Retained messages that are attributed to a device and not stored yet; a message that never comes leaves one. */
+const MAX_ATTRIBUTED = 10_000;
+
 /**
  * The persistence of aedes, as the package aedes-persistence specifies it, on disk: retained messages, and for each
  * session its subscriptions, the messages the client has not acknowledged, and the messages of QoS 2 it has not
@@ -38,6 +41,8 @@ export class SessionStore {
 	readonly #logger: Logger;
 	/** Unreleased messages of QoS 2 from clients with clean sessions, by client and packet identifier. */
 	readonly #cleanIncoming = new Map<string, Map<number, StoredPacket>>();
+	/** Devices of retained messages that are about to be stored, by topic. */
+	readonly #devices = new Map<string, string>();
 	readonly #wills = new Map<string, Will>();
 	#hasWarned = false;
 
@@ -114,16 +119,29 @@ export class SessionStore {
 		}
 	}
 
+	/** Says which device the retained message on a topic is from, which is stored next. */
+	attribute(topic: string, device: string): void {
+		if (this.#devices.size >= MAX_ATTRIBUTED) this.#devices.clear();
+		this.#devices.set(topic, device);
+	}
+
 	async storeRetained(packet: StoredPacket): Promise<void> {
-		const { retained, retainedBytes, largestMessage } = this.#bounds;
+		const { retained, retainedPerDevice, retainedBytes, largestMessage } = this.#bounds;
+		const device = this.#devices.get(packet.topic);
+		this.#devices.delete(packet.topic);
 		const size = sizeOf(packet);
 		const isNew = !this.#state.retained.has(packet.topic);
 		if (packet.payload.length === 0 && isNew) return;
 		if (packet.payload.length > 0) {
-			const full = (isNew && this.#state.retained.size >= retained) || this.#state.retainedBytes + size > retainedBytes;
+			const ownsTopic = device === undefined || this.#state.retained.get(packet.topic)?.device === device;
+			const isOverShare = !ownsTopic && this.#state.retainedOf(device) >= retainedPerDevice;
+			const full =
+				isOverShare ||
+				(isNew && this.#state.retained.size >= retained) ||
+				this.#state.retainedBytes + size > retainedBytes;
 			if (full || size > largestMessage) return this.#drop(`a retained message on ${packet.topic}`);
 		}
-		await this.#change({ do: 'retain', packet: { ...packet } });
+		await this.#change({ do: 'retain', packet: { ...packet, ...(device !== undefined && { device }) } });
 	}
 
 	createRetainedStream(pattern: string): Readable {
