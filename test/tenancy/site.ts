@@ -50,7 +50,7 @@ function siteOf(parts: { http: string; mqtt: string; tokens: Tokens; stop(): Pro
 }
 
 /** Everything in one process. */
-export async function openEmbedded(): Promise<Site> {
+async function openEmbedded(): Promise<Site> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-tenancy-'));
 	const product = await startNode('standalone.ts', {
 		env: {
@@ -79,7 +79,7 @@ export async function openEmbedded(): Promise<Site> {
 }
 
 /** Every service on its own, with Redis and MongoDB, behind Caddy. */
-export async function openDistributed(): Promise<Site> {
+async function openDistributed(): Promise<Site> {
 	const topology = await startTopology({ replicas: { notification: 1, socket: 1 }, env: { RATE_LIMIT: '0' } });
 	trust(topology.caFile);
 	return siteOf({

@@ -8,7 +8,7 @@ import {
 	rejectedListQuery,
 	replayRequest,
 } from '@crowdvision/contracts';
-import { jsonBody, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import { jsonBody, nextCursorOf, pageOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Registry } from '../registry.ts';
 import type { Rejected } from '../rejected/rejected.ts';
@@ -25,16 +25,18 @@ export interface RejectedRouteParts {
 /** `GET /rejected` and `POST /rejected/replay`, behind a guard that lets staff through. */
 export function addRejectedRoutes(router: Router, { rejected, replay, ledger, registry }: RejectedRouteParts): void {
 	router.get('/rejected', async (request, response) => {
-		const { since, state = 'open', before, limit, ...filter } = parseBody(rejectedListQuery, request.query);
+		const { since, state = 'open', before, cursor: _, limit, ...filter } = parseBody(rejectedListQuery, request.query);
+		const { after } = pageOf(request, ['number'], REJECTED_LIST_LIMIT);
 		const query = {
 			...filter,
 			state,
 			since: time(since, '/since'),
-			before: before === undefined ? undefined : Number(before),
+			before: before === undefined ? after?.[0] : Number(before),
 		};
 		const most = limit === undefined ? REJECTED_LIST_LIMIT.default : Number(limit);
 		const found = await rejected.list(query, most, visibleTo(request, registry));
-		const next = found.length === most ? { next: found.at(-1)!.id } : {};
+		const last = found.length === most ? found.at(-1)!.id : undefined;
+		const next = last === undefined ? {} : { next: last, ...nextCursorOf([last]) };
 		response.json({ rejected: found, ...next, counts: ledger.summary() } satisfies RejectedPage);
 	});
 	router.post('/rejected/replay', jsonBody(), async (request, response) => {

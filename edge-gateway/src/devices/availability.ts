@@ -19,7 +19,9 @@ export interface ToldPresence {
 	of: { kind: 'sensor'; ids: readonly string[]; below: boolean } | { kind: 'topic'; topic: string; below: boolean };
 }
 
-/** Called once for each change. `isReported`: the device itself reported its state. `device`: which device, if known. */
+/**
+ * Called once for each change. `isReported`: the device itself reported its state. `device`: which device, if known.
+ */
 export type OnChange = (event: DeviceEvent, isReported: boolean, device: string | undefined) => void;
 
 /** What `Availability` needs. */
@@ -215,7 +217,9 @@ export class Availability {
 		return domain === undefined ? '' : tenantOf(domain);
 	}
 
-	/** The key of a sensor of which no domain is stated: that of the only sensor with this id, or of none of any tenant. */
+	/**
+	 * The key of a sensor of which no domain is stated: that of the only sensor with this id, or of none of any tenant.
+	 */
 	#onlyKey(sensorId: string): string {
 		const known = [...this.#sensors].filter(([, sensor]) => sensor.sensorId === sensorId);
 		return known.length === 1 ? known[0]![0] : keyOf(sensorId, '');

@@ -101,17 +101,8 @@ export class Intake {
 		});
 		this.#catalog = parts.metrics?.catalog ?? BUILT_IN_METRICS;
 		const [follow, onDeferred] = [this.#follow, this.#onDeferred];
-		this.#writer = new ReadingWriter({
-			log,
-			clock,
-			occupancy,
-			cadences,
-			ledger,
-			follow,
-			onDeferred,
-			gatewayId,
-			generationOf: (buildingId, roomId) => registry.generationOf(buildingId, roomId),
-		});
+		const options = { log, clock, occupancy, cadences, registry, ledger, follow, onDeferred, gatewayId };
+		this.#writer = new ReadingWriter(options);
 	}
 
 	/**

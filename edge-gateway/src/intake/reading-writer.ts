@@ -8,6 +8,7 @@ import type { Tally } from '../ledger/tally.ts';
 import { type EncodableReading, ReadingEncoder } from '../normalize/reading-encoder.ts';
 import type { RoomEffect } from '../occupancy/doors.ts';
 import type { Applied, Occupancy } from '../occupancy/occupancy.ts';
+import type { Registry } from '../registry.ts';
 import { completion, NOT_REPORTED, type OnDeferred } from './completion.ts';
 import type { FrameTrace } from './frame-trace.ts';
 import type { Checked } from './reading-validator.ts';
@@ -33,8 +34,7 @@ export interface ReadingWriterParts {
 	follow: FrameTrace;
 	onDeferred: OnDeferred;
 	gatewayId: string;
-	/** Of a room, as of Registry.generationOf. */
-	generationOf(buildingId: string, roomId: string): string | undefined;
+	registry: Pick<Registry, 'generationOf'>;
 }
 
 const NO_CHANGES: Applied[] = [];
@@ -56,7 +56,7 @@ export class ReadingWriter {
 	readonly #follow: FrameTrace;
 	readonly #onDeferred: OnDeferred;
 	readonly #encoder: ReadingEncoder;
-	readonly #generationOf: ReadingWriterParts['generationOf'];
+	readonly #registry: ReadingWriterParts['registry'];
 
 	constructor(parts: ReadingWriterParts) {
 		this.#log = parts.log;
@@ -66,7 +66,7 @@ export class ReadingWriter {
 		this.#ledger = parts.ledger;
 		this.#follow = parts.follow;
 		this.#onDeferred = parts.onDeferred;
-		this.#generationOf = parts.generationOf;
+		this.#registry = parts.registry;
 		this.#encoder = new ReadingEncoder(parts.log.id, parts.gatewayId);
 	}
 
@@ -153,7 +153,7 @@ export class ReadingWriter {
 	}
 
 	#count(item: Checked, effect: RoomEffect, offset: number, receivedAt: number): RoomChange {
-		const generation = this.#generationOf(item.buildingId, effect.roomId);
+		const generation = this.#registry.generationOf(item.buildingId, effect.roomId);
 		return countPeople(this.#occupancy, item, effect, generation, { offset, receivedAt });
 	}
 
@@ -185,7 +185,7 @@ export class ReadingWriter {
 			counted: change?.fields,
 			era: this.#clock.era,
 			bridge: item.bridge,
-			generation: effect ? this.#generationOf(item.buildingId, effect.roomId) : item.generation,
+			generation: effect ? this.#registry.generationOf(item.buildingId, effect.roomId) : item.generation,
 			senderDomain: item.senderDomain,
 		};
 		return this.#encoder.encode(reading, offset);

@@ -33,8 +33,9 @@ export interface Applied extends Effect {
 const FORGET_COUNT = MAX_ROOMS / 10;
 
 /**
- * Counts the people in each room, named by its `generationKey`, from the readings of its doors, with the likely range of the true number. A change
- * takes effect at once, as the next reading builds on it; if it cannot be stored it is undone, whatever came after it.
+ * Counts the people in each room, named by its `generationKey`, from the readings of its doors, with the likely range
+ * of the true number. A change takes effect at once, as the next reading builds on it; if it cannot be stored it is
+ * undone, whatever came after it.
  * `OccupancyFile` restores and saves the rooms. Bounded: above ten thousand rooms others are forgotten, and are counted
  * from 0 when their doors send again.
  */

@@ -5,8 +5,8 @@ import type { Knowledge } from './knowledge/knowledge.ts';
 const MAX_WAITING = 10_000;
 
 /**
- * Forgets buildings that were removed. What could not be forgotten now is not shown either, and is forgotten at the next
- * start. Call it before the directory follows the bus.
+ * Forgets buildings that were removed. What could not be forgotten now is not shown either, and is forgotten at the
+ * next start. Call it before the directory follows the bus.
  */
 export function followBuildings(directory: BuildingDirectory, knowledge: Knowledge, logger: Logger): void {
 	const queue = new SerialQueue(MAX_WAITING);

@@ -1,6 +1,6 @@
 /** Alerts: their states, kinds and severities, and the form in which they are published. */
 import Type, { type Static } from 'typebox';
-import { GENERATION } from '../building/generation.ts';
+import { GENERATION } from '../generation.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;

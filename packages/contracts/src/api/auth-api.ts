@@ -5,7 +5,6 @@ import {
 	DeviceView,
 	DomainChange,
 	DomainView,
-	InvitationView,
 	InviteView,
 	JoinRequest,
 	LoginRequest,
@@ -22,6 +21,7 @@ import {
 	SsoRequest,
 	SsoView,
 } from '../account/auth-requests.ts';
+import { INVITATION_OPERATIONS } from './invitation-api.ts';
 import type { Operation } from './operation.ts';
 import { pageOf, pageQuery } from './paging.ts';
 import { RECOVERY_OPERATIONS } from './recovery-api.ts';
@@ -174,7 +174,9 @@ const DOMAINS: readonly Operation[] = [
 		path: '/auth/domains/{name}/members',
 		summary: 'List the members',
 		who: 'business_admin',
-		answers: { 200: { description: 'Ordered by name.', schema: Type.Object({ members: Type.Array(MemberView) }) } },
+		query: Type.Object(pageQuery()),
+		answers: { 200: { description: 'Ordered by name.', schema: pageOf('members', MemberView) } },
+		errors: ['bad_request', 'invalid'],
 	},
 	{
 		method: 'get',
@@ -211,33 +213,6 @@ const DOMAINS: readonly Operation[] = [
 	},
 ];
 
-const INVITATIONS: readonly Operation[] = [
-	{
-		method: 'get',
-		path: '/auth/invitations',
-		summary: 'List the invitations of my account',
-		who: 'account',
-		query: Type.Object(pageQuery()),
-		answers: { 200: { description: 'Newest first.', schema: pageOf('invitations', InvitationView) } },
-		errors: ['bad_request', 'invalid'],
-	},
-	{
-		method: 'post',
-		path: '/auth/invitations/{id}/accept',
-		summary: 'Accept an invitation',
-		who: 'account',
-		answers: { 200: { description: 'The domain, and the role in it.', schema: DomainView } },
-		errors: ['forbidden'],
-	},
-	{
-		method: 'delete',
-		path: '/auth/invitations/{id}',
-		summary: 'Decline an invitation',
-		who: 'account',
-		answers: { 204: { description: 'Declined.' } },
-	},
-];
-
 const DEVICES: readonly Operation[] = [
 	{
 		method: 'post',
@@ -255,7 +230,9 @@ const DEVICES: readonly Operation[] = [
 		path: '/auth/domains/{name}/devices',
 		summary: 'List the devices of a domain, including revoked ones',
 		who: 'business_admin',
-		answers: { 200: { description: 'Newest first.', schema: Type.Object({ devices: Type.Array(DeviceView) }) } },
+		query: Type.Object(pageQuery()),
+		answers: { 200: { description: 'Newest first.', schema: pageOf('devices', DeviceView) } },
+		errors: ['bad_request', 'invalid'],
 	},
 	...['/auth/domains/{name}/devices/{deviceId}', '/auth/domains/{name}/devices'].map(
 		(path): Operation => ({
@@ -355,7 +332,7 @@ const KEYS: readonly Operation[] = [
 export const AUTH_OPERATIONS: readonly Operation[] = [
 	...SESSIONS,
 	...DOMAINS,
-	...INVITATIONS,
+	...INVITATION_OPERATIONS,
 	...DEVICES,
 	...SIGN_IN_BY_PROVIDER,
 	...KEYS,

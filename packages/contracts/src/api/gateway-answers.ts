@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { PlaceId, SensorId, TRANSPORTS } from '../reading/reading.ts';
+import { NextCursor } from './paging.ts';
 import { VERDICTS, type Verdict } from './verdicts.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
@@ -60,6 +61,7 @@ export const DeviceList = Type.Object({
 	devices: Type.Array(DeviceStatus),
 	sensors: Type.Array(SensorStatus),
 	quarantined: Type.Array(QuarantinedSensor),
+	nextCursor: NextCursor,
 });
 export type DeviceList = Static<typeof DeviceList>;
 
@@ -136,6 +138,7 @@ export type TallySummary = Static<typeof TallySummary>;
 /** `GET /gateway/rejected` */
 export const RejectedPage = Type.Object({
 	rejected: Type.Array(Rejection),
+	nextCursor: NextCursor,
 	next: Type.Optional(Type.Integer({ description: '`before` of the next page' })),
 	counts: Type.Record(Type.String(), TallySummary),
 });

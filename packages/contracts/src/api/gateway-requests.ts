@@ -46,6 +46,7 @@ export const RejectedListQuery = Type.Object(
 		since: Type.Optional(Since),
 		state: Type.Optional(Type.Enum([...STATES], { description: 'open: not accepted by a later replay (the default)' })),
 		before: Type.Optional(Type.String({ pattern: '^\\d{1,15}$', description: '`next` of the previous page' })),
+		cursor: Type.Optional(Type.String({ description: '`nextCursor` of the previous page' })),
 		limit: wholeNumber('^([1-9]\\d{0,2}|1000)$', REJECTED_LIST_LIMIT),
 	},
 	{ additionalProperties: false },

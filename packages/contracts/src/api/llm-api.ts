@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox';
 import { CONVERSATION_BOUNDS } from './http.ts';
 import type { Operation } from './operation.ts';
+import { pageOf, pageQuery } from './paging.ts';
 import { AskRequest } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
@@ -54,9 +55,11 @@ export const LLM_OPERATIONS: readonly Operation[] = [
 			`The last ${CONVERSATION_BOUNDS.conversations} conversations with their last ${CONVERSATION_BOUNDS.turns} ` +
 			'turns, without turns about a building that you may no longer see.',
 		who: 'account',
+		query: Type.Object(pageQuery()),
 		answers: {
-			200: { description: 'Only your own.', schema: Type.Object({ conversations: Type.Array(Conversation) }) },
+			200: { description: 'Only your own.', schema: pageOf('conversations', Conversation) },
 		},
+		errors: ['bad_request', 'invalid'],
 	},
 	{
 		method: 'delete',

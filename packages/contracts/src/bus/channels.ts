@@ -1,5 +1,5 @@
-import type { Generational } from '../building/generation.ts';
 import type { ThresholdSet } from '../building/thresholds.ts';
+import type { Generational } from '../generation.ts';
 
 /** Durable streams: every entry is consumed by each group at least once. */
 export const STREAMS = {

@@ -1,6 +1,6 @@
 /** The reading: as a device sends it, as it leaves the gateway, and the gaps between readings. */
 import Type, { type Static } from 'typebox';
-import { GENERATION } from '../building/generation.ts';
+import { GENERATION } from '../generation.ts';
 import { validator } from '../validator.ts';
 import { METRIC_KEY } from './metric-catalog.ts';
 

@@ -18,7 +18,7 @@ type PartsOf<K extends Kinds> = { readonly [I in keyof K]: K[I] extends 'string'
 /** Longer ones are none of ours. */
 const MAX_CURSOR = 1000;
 
-export const cursorOf = (parts: CursorParts): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
+const cursorOf = (parts: CursorParts): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
 
 /** The field `nextCursor` of a list's answer; nothing on the last page. */
 export const nextCursorOf = (next: CursorParts | undefined): { nextCursor?: string } =>

@@ -32,8 +32,8 @@ export class Presence {
 	}
 
 	/**
-	 * When the device of a sensor of this building went offline, in epoch ms, as a field to merge into the sensor's state;
-	 * else `{}`.
+	 * When the device of a sensor of this building went offline, in epoch ms, as a field to merge into the sensor's
+	 * state; else `{}`.
 	 */
 	of(sensorId: string, buildingId: string): { offlineAt?: number } {
 		const offlineAt = this.#offline.get(`${buildingId}/${sensorId}`) ?? this.#offline.get(sensorId);

@@ -2,6 +2,8 @@ import { CrowdVisionError, domainCovers, newDeviceRequest } from '@crowdvision/c
 import {
 	type BuildingDirectory,
 	invalid,
+	nextCursorOf,
+	pageOf,
 	parseBody,
 	pause,
 	type RetainedTable,
@@ -36,7 +38,9 @@ export function addDeviceRoutes(router: Router, parts: DeviceRouteParts): void {
 	});
 
 	router.get('/domains/:name/devices', administers, async (request, response) => {
-		response.json({ devices: await devices.list(domainOf(request)) });
+		const page = pageOf(request, ['number', 'number', 'string']);
+		const { devices: found, next } = await devices.list(domainOf(request), page);
+		response.json({ devices: found, ...nextCursorOf(next) });
 	});
 
 	router.delete('/domains/:name/devices{/:deviceId}', administers, async (request, response) => {

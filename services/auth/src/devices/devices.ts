@@ -7,14 +7,13 @@ import {
 	type RetainedRevocation,
 } from '@crowdvision/contracts';
 import { type RetainedSource, retryOnConflict, type Tokens } from '@crowdvision/service-kit';
-import type { Collection, Store, Versioned } from '@crowdvision/store';
+import { type Collection, type DocumentCursor, documentPage, type Store, type Versioned } from '@crowdvision/store';
 import type { DeviceDocument } from '../store.ts';
 
 export interface NewDevice extends NewDeviceRequest {
 	domainName: string;
 }
 
-const MAX_LISTED = 1000;
 const MAX_REVOKED = 100_000;
 /**
  * Characters of JSON. A device sends its token in the headers of every request, and servers accept 16 KiB of headers.
@@ -70,14 +69,17 @@ export class Devices implements RetainedSource {
 		return { deviceId, token: await this.#tokens.signDevice({ id: deviceId, domainName, ...scope }, issuedAfter) };
 	}
 
-	/** The devices of a domain, revoked ones included, newest first; at most 1000. */
-	async list(domainName: string): Promise<DeviceView[]> {
-		const found = await this.#devices.find({
-			where: { domainName },
-			order: { by: 'createdAt', descending: true },
-			limit: MAX_LISTED,
+	/** A page of the devices of a domain, revoked ones included, newest first. */
+	async list(
+		domainName: string,
+		page: { limit: number; after: DocumentCursor | undefined },
+	): Promise<{ devices: DeviceView[]; next: DocumentCursor | undefined }> {
+		const { documents, next } = await documentPage(this.#devices, {
+			sections: [{ domainName }],
+			by: 'createdAt',
+			...page,
 		});
-		return found.map(viewOf);
+		return { devices: documents.map(viewOf), next };
 	}
 
 	/** Voids every token issued to this device so far. @throws CrowdVisionError `not_found` */

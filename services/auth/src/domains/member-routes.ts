@@ -1,6 +1,15 @@
 /** The HTTP routes of a domain's members and invitations. */
 import { CrowdVisionError, type DomainRole, joinRequest, type MemberView, memberChange } from '@crowdvision/contracts';
-import { callerOf, parseBody, type Request, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import {
+	callerOf,
+	nextCursorOf,
+	pageOf,
+	pageOfItems,
+	parseBody,
+	type Request,
+	type RetainedTable,
+	type Router,
+} from '@crowdvision/service-kit';
 import type { Accounts } from '../accounts/accounts.ts';
 import { requireSession } from '../accounts/session-guards.ts';
 import type { Throttles } from '../accounts/throttle.ts';
@@ -66,10 +75,20 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 	});
 
 	router.get('/domains/:name/members', administers, async (request, response) => {
+		const page = pageOf(request, ['string', 'string']);
 		const found = await memberships.members(domainOf(request));
 		const known = await accounts.getAll(found.map(({ accountId }) => accountId));
 		const members = found.map((membership) => memberView(membership, known.get(membership.accountId)));
-		response.json({ members: members.sort((a, b) => a.name.localeCompare(b.name)) });
+		const order = (a: readonly [string, string], b: readonly [string, string]) =>
+			a[0].localeCompare(b[0]) || (a[1] < b[1] ? -1 : Number(a[1] > b[1]));
+		const cursor = ({ name, accountId }: MemberView) => [name, accountId] as const;
+		const { items, next } = pageOfItems(
+			members.sort((a, b) => order(cursor(a), cursor(b))),
+			page,
+			cursor,
+			(member, after) => order(cursor(member), after) > 0,
+		);
+		response.json({ members: items, ...nextCursorOf(next) });
 	});
 
 	router.get('/domains/:name/members/:accountId', administers, async (request, response) => {

@@ -1,5 +1,5 @@
 import { generationKey } from '@crowdvision/contracts';
-import { type BuildingDirectory, callerOf, type Router } from '@crowdvision/service-kit';
+import { type BuildingDirectory, callerOf, nextCursorOf, pageOf, type Router } from '@crowdvision/service-kit';
 import type { Conversations } from './conversations.ts';
 
 export interface ConversationRouteParts {
@@ -11,10 +11,12 @@ export interface ConversationRouteParts {
 export function addConversationRoutes(router: Router, { directory, conversations }: ConversationRouteParts): void {
 	router.get('/conversations', async (request, response) => {
 		const { sub, memberships } = callerOf(request);
+		const page = pageOf(request, ['number', 'number', 'string']);
 		const visible = new Set(
 			directory.visibleTo(memberships).map(({ id, generation }) => generationKey(id, generation)),
 		);
-		response.json({ conversations: await conversations.list(sub, visible) });
+		const { conversations: own, next } = await conversations.list(sub, visible, page);
+		response.json({ conversations: own, ...nextCursorOf(next) });
 	});
 
 	router.delete('/conversations', async (request, response) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CONVERSATION_BOUNDS, type Conversation, CrowdVisionError } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Store, Versioned } from '@crowdvision/store';
+import { type Collection, type DocumentCursor, documentPage, type Store, type Versioned } from '@crowdvision/store';
 import type { ConversationDocument, Turn } from '../store.ts';
 
 /** Conversations removed in one commit. */
@@ -21,20 +21,29 @@ export class Conversations {
 	}
 
 	/**
-	 * The account's conversations, newest first, without turns that cite a building the account may no longer see.
+	 * A page of the account's conversations, newest first, without turns that cite a building the account may no longer
+	 * see.
 	 * @param visible the buildings that it may see, as `generationKey`s
 	 */
-	async list(accountId: string, visible: ReadonlySet<string>): Promise<Conversation[]> {
-		return (await this.#of(accountId, CONVERSATION_BOUNDS.conversations)).map(
-			({ id, value: { startedAt, updatedAt, turns } }) => ({
-				id,
-				startedAt,
-				updatedAt,
-				turns: turns
-					.filter(({ buildings }) => buildings.every((building) => visible.has(building)))
-					.map(({ buildings: _, ...turn }) => turn),
-			}),
-		);
+	async list(
+		accountId: string,
+		visible: ReadonlySet<string>,
+		page: { limit: number; after: DocumentCursor | undefined },
+	): Promise<{ conversations: Conversation[]; next: DocumentCursor | undefined }> {
+		const { documents, next } = await documentPage(this.#conversations, {
+			sections: [{ accountId }],
+			by: 'updatedAt',
+			...page,
+		});
+		const conversations = documents.map(({ id, value: { startedAt, updatedAt, turns } }) => ({
+			id,
+			startedAt,
+			updatedAt,
+			turns: turns
+				.filter(({ buildings }) => buildings.every((building) => visible.has(building)))
+				.map(({ buildings: _, ...turn }) => turn),
+		}));
+		return { conversations, next };
 	}
 
 	/** @throws CrowdVisionError `not_found` unless the conversation is this account's */

@@ -25,8 +25,8 @@ export class Knowledge {
 	}
 
 	/**
-	 * Stores the latest values, but for readings of rooms that are no more. An older reading never replaces a newer one, so
-	 * redelivered readings change nothing.
+	 * Stores the latest values, but for readings of rooms that are no more. An older reading never replaces a newer one,
+	 * so redelivered readings change nothing.
 	 */
 	async learn(received: readonly Reading[]): Promise<void> {
 		const readings = received.flatMap((reading) => {

@@ -45,8 +45,8 @@ export class Alerts {
 	}
 
 	/**
-	 * A page of the alerts that the caller may see: the unresolved ones, then the rest, each newest first. Unresolved ones
-	 * whose sensors are not current are marked as suspended.
+	 * A page of the alerts that the caller may see: the unresolved ones, then the rest, each newest first. Unresolved
+	 * ones whose sensors are not current are marked as suspended.
 	 * @param now epoch ms
 	 */
 	async list(

@@ -72,8 +72,8 @@ export const storedRoomId = (building: Lineage, roomId: string): string =>
 	storedUnder(roomId, roomGeneration(building, roomId).generation);
 
 /**
- * The id under which readings of a generation of a room are stored. Those of the first building that has an id are found
- * beside those that came before it was made, for which there was no generation.
+ * The id under which readings of a generation of a room are stored. Those of the first building that has an id are
+ * found beside those that came before it was made, for which there was no generation.
  */
 export const storedUnder = (roomId: string, generation: string | undefined): string =>
 	generation === undefined || isFirstGeneration(generation) ? roomId : generationKey(roomId, generation);
@@ -110,8 +110,8 @@ export function retainedOf(building: BuildingDocument): RetainedBuilding {
 }
 
 /**
- * The document with these rooms instead; the thresholds of removed rooms are removed too. A room that is added is a room
- * of its own, whatever had its id before.
+ * The document with these rooms instead; the thresholds of removed rooms are removed too. A room that is added is a
+ * room of its own, whatever had its id before.
  */
 export function withRooms(document: BuildingDocument, rooms: Room[], now: number): BuildingDocument {
 	const ids = new Set(rooms.map((room) => room.id));
