@@ -82,6 +82,11 @@ function registerLogMetrics(metrics: Registry, { log }: Pick<MeasuredParts, 'log
 	);
 	gauge('gateway_log_incidents', 'Damaged or missing records found since the start', () => log.stats().incidents);
 	gauge(
+		'gateway_log_write_failures',
+		'Writes to the log that the disk refused since the start; their readings were not acknowledged',
+		() => log.stats().failures,
+	);
+	gauge(
 		'gateway_log_held_back',
 		'Offsets that consumers do not see yet, because the time is not known',
 		() => log.heldBack,

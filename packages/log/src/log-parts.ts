@@ -1,5 +1,6 @@
 /** Composes the parts of an open log. */
 import { Appender } from './appender.ts';
+import { DiskProbe } from './commit/disk-probe.ts';
 import { GroupCommit } from './commit/group-commit.ts';
 import type { Countable, RangeCount } from './cursor/cursor-tally.ts';
 import { Cursors } from './cursor/cursors.ts';
@@ -41,8 +42,11 @@ export class LogParts implements Countable {
 	readonly appender: Appender;
 	/** Records stored since the log was opened, counted where they are written rather than from their offsets. */
 	appended = 0;
+	/** Writes that the disk refused since the log was opened. */
+	failures = 0;
 	/** Message of the last failed write, until a write succeeds. */
 	trouble: string | undefined;
+	readonly #disk: DiskProbe;
 	readonly #dedup: DedupWindow;
 	readonly #openedAt: number;
 	/** Log time when it was opened, in seconds. */
@@ -55,6 +59,13 @@ export class LogParts implements Countable {
 		this.#openedAt = options.monotonic();
 		this.#secondsBefore = found.logTime;
 		this.#dedup = found.dedup;
+		this.#disk = new DiskProbe(
+			options,
+			() => this.failures,
+			() => {
+				this.trouble = undefined;
+			},
+		);
 		this.segments = new Segments(found.segments, found.end);
 		this.gaps = found.gaps;
 		this.reader = new LogReader(this.segments);
@@ -139,6 +150,7 @@ export class LogParts implements Countable {
 				},
 				onFailed: (error, first) => {
 					this.trouble = error.message;
+					this.failures++;
 					this.#dedup.rollback();
 					this.gaps.add({ from: first, to: this.commits.nextOffset - 1, reason: 'unwritten' });
 					this.checkpointer.markDirty();
@@ -166,6 +178,7 @@ export class LogParts implements Countable {
 				this.retention.expire(this.#logTime());
 				this.thinning?.check();
 				this.fillLevel.measure(this.#logTime());
+				if (this.trouble !== undefined) void this.#disk.probe();
 			},
 			failed: (error) => {
 				this.trouble = error.message;

@@ -198,6 +198,7 @@ export class Log {
 			hoursToFull: fillLevel.hoursToFull,
 			incidents: this.#incidents,
 			pendingBytes: commits.pendingBytes,
+			failures: this.#parts.failures,
 			trouble: this.#parts.trouble,
 		};
 	}

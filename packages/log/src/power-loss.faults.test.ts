@@ -11,7 +11,7 @@ import { LogWorld } from './testing/log-world.ts';
 import { readAll } from './testing/read-all.ts';
 
 /** `npm run test:faults -- --states 100000` tries nearly every state of these recordings. */
-const STATES = statesOf(600);
+const STATES = statesOf(300);
 const CHILD = fileURLToPath(new URL('./testing/power-child.ts', import.meta.url));
 const MIB = 1024 * 1024;
 

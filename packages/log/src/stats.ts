@@ -17,6 +17,8 @@ export interface LogStats {
 	incidents: number;
 	/** Bytes that wait for the disk. */
 	pendingBytes: number;
+	/** Writes that the disk refused since the log was opened; their records were not acknowledged. */
+	failures: number;
 	/** Message of the last failed write, until a write succeeds. */
 	trouble: string | undefined;
 }

@@ -1,6 +1,8 @@
 /** Finds the state of a log when it is opened, whatever ended the process before. */
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { makeFolder, syncPath } from '@crowdvision/service-kit/files';
+import { PROBE_FILE } from '../commit/disk-probe.ts';
 import { Gaps } from '../cursor/gaps.ts';
 import type { DedupSnapshot } from '../dedup/snapshot.ts';
 import { SnapshotFiles } from '../dedup/snapshot-files.ts';
@@ -51,7 +53,7 @@ export function recover(
 	const incidents: Incident[] = removeObstacles(dir).map((file) => ({ what: 'obstacle', file }));
 	const meta = readMeta(metaFile);
 	const { segments, superseded } = listSegments(dir);
-	for (const path of superseded) removeFile(path);
+	for (const path of [...superseded, join(dir, PROBE_FILE)]) removeFile(path);
 	const snapshots = new SnapshotFiles(dir);
 	if (!meta && (segments.length > 0 || !snapshots.empty)) incidents.push({ what: 'damaged-meta', file: dir });
 	const id = meta?.id ?? segments.find(({ header }) => header)?.header?.logId ?? randomBytes(6).toString('hex');

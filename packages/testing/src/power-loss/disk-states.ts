@@ -43,7 +43,7 @@ export interface StatesOptions {
 	events: readonly DiskEvent[];
 	/** What the folder held when the recording began. */
 	before?: Tree;
-	/** At most this many states are made, spread over all moments. */
+	/** About this many states are made, spread over all moments. */
 	limit: number;
 	/** Numbers from 0 to 1. */
 	random: () => number;
@@ -51,24 +51,24 @@ export interface StatesOptions {
 
 /**
  * The states that a power cut may leave, at every moment of a trace: of the changes that were not synced any subset
- * reached the disk, writes torn at any sector, lengths with or without the data. All moments, and at each the plain
- * states (nothing or everything reached the disk), then others as far as the limit goes, by `random`. No state twice.
+ * reached the disk, writes torn at any sector, lengths with or without the data. Which of them, as far as the limit
+ * goes, is decided by `random`. No state twice.
  */
 export function* diskStates({ events, before, limit, random }: StatesOptions): Generator<DiskState> {
 	// What is left between two ends of a sync is part of what is left right before the second.
 	const isMoment = (index: number) => index === events.length - 1 || events[index + 1]!.do === 'sync-end';
 	const moments = events.filter((_event, index) => isMoment(index)).length;
 	const perMoment = Math.ceil(limit / moments);
+	const share = limit / moments;
 	const disk = new ModelDisk(before);
 	const seen = new Set<string>();
 	const marks: string[] = [];
 	for (const [index, event] of events.entries()) {
 		if (event.do === 'mark') marks.push(event.text);
 		else disk.apply(event);
-		if (!isMoment(index)) continue;
-		const [nothing, ...others] = plansFor(disk.unsynced(), random);
+		if (!isMoment(index) || (share < 1 && random() >= share)) continue;
 		let made = 0;
-		for (const plan of [nothing!, ...shuffled(others, random)]) {
+		for (const plan of shuffled(plansFor(disk.unsynced(), random), random)) {
 			if (made >= perMoment) break;
 			const tree = treeOf(disk.root, plan);
 			const key = `${marks.length} ${digest(tree)}`;
