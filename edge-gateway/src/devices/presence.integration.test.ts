@@ -10,6 +10,10 @@ import { type SentMetric, sparkplugPayload } from '../testing/sparkplug-node.ts'
 const DECODERS: DecoderRule[] = [
 	{ topic: 'zigbee2mqtt/+', use: 'zigbee2mqtt', defaults: { buildingId: 'b1', roomId: 'hall' } },
 	{ topic: 'tele/+/SENSOR', use: 'tasmota', defaults: { buildingId: 'b1', roomId: 'hall' } },
+	{ topic: 'application/+/device/+/event/+', use: 'chirpstack', defaults: { buildingId: 'b1', roomId: 'hall' } },
+	{ topic: 'eu868/gateway/+/state/conn', use: 'chirpstack' },
+	{ topic: 'v3/+/devices/+/up', use: 'the-things-stack', defaults: { buildingId: 'b1', roomId: 'hall' } },
+	{ topic: 'tts/events', use: 'the-things-stack' },
 	{ topic: 'spBv1.0/#', use: 'sparkplug-b', defaults: { buildingId: 'b1', roomId: 'hall' } },
 	{
 		topic: '+/sensor/+/state',
@@ -22,6 +26,22 @@ const births = (metrics: SentMetric[] = []) => ({
 	seq: 0,
 	metrics: [{ name: 'bdSeq', datatype: 8, long: 1n }, ...metrics],
 });
+
+const EUI = '24e124fffe000002';
+const chirpstackUplink = JSON.stringify({
+	deviceInfo: { devEui: EUI },
+	rxInfo: [{ gatewayId: 'roof' }],
+	object: { temperature: 20 },
+});
+const thingsUplink = JSON.stringify({
+	end_device_ids: { device_id: 'th' },
+	uplink_message: {
+		rx_metadata: [{ gateway_ids: { gateway_id: 'tower' } }],
+		decoded_payload: { temperature: 20 },
+	},
+});
+const gatewayEvent = (name: string) =>
+	JSON.stringify({ name, identifiers: [{ gateway_ids: { gateway_id: 'tower' } }] });
 
 describe('P13 right in meaning: the death of a device', () => {
 	let world: GatewayWorld;
@@ -82,6 +102,20 @@ describe('P13 right in meaning: the death of a device', () => {
 			() => publish('living/status', 'offline'),
 			() => publish('living/status', 'online'),
 			['living.temp'],
+		],
+		[
+			'the last ChirpStack gateway that received a device',
+			() => publish(`application/1/device/${EUI}/event/up`, chirpstackUplink),
+			() => publish('eu868/gateway/roof/state/conn', '{"gatewayId":"roof","state":"OFFLINE"}'),
+			() => publish('eu868/gateway/roof/state/conn', '{"gatewayId":"roof","state":"ONLINE"}'),
+			[EUI],
+		],
+		[
+			'the last gateway of The Things Stack that received a device',
+			() => publish('v3/app/devices/th/up', thingsUplink),
+			() => publish('tts/events', gatewayEvent('gs.gateway.disconnect')),
+			() => publish('v3/app/devices/th/up', thingsUplink),
+			['th'],
 		],
 		[
 			'a Sparkplug edge node, with its devices',
