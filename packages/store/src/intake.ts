@@ -1,5 +1,5 @@
 /** What a batch of readings changes in a store, on both engines. */
-import { momentOf as timeOf } from '@crowdvision/contracts';
+import { freshMs, holdMs as heldFor, type Reading, momentOf as timeOf } from '@crowdvision/contracts';
 import { type InsertOptions, type PlacedReading, ROLL_UP_MS } from './store.ts';
 
 /** The latest value of a series before a batch. */
@@ -37,6 +37,11 @@ export const placeOf = ({ reading }: PlacedReading): string[] => [
 /** The parts of a place, joined by a character that none of them may contain. */
 export const keyOf = (place: readonly string[]): string => place.join('\n');
 export const momentOf = ({ reading }: PlacedReading): number => Math.round(timeOf(reading));
+/** How long a value holds, in ms, where that is longer than values of its metric usually do. */
+export function longHoldOf({ metric, freshFor }: Pick<Reading, 'metric' | 'freshFor'>): number | undefined {
+	const held = heldFor(metric, freshFor);
+	return held > freshMs(metric) ? held : undefined;
+}
 export const periodOf = (at: number): number => Math.floor(at / ROLL_UP_MS) * ROLL_UP_MS;
 
 /**
@@ -54,6 +59,7 @@ export function intakeOf(
 	const ids = new Set<string>();
 	const fresh: PlacedReading[] = [];
 	const stale = new Map<string, { room: string[]; start: number }>();
+	const longest = longestHolds(batch, known);
 	for (const [index, placed] of batch.entries()) {
 		const place = placeOf(placed);
 		const room = [...place.slice(0, 3), ''];
@@ -64,11 +70,27 @@ export function intakeOf(
 		ids.add(id);
 		fresh.push(placed);
 		// A value holds up to the end of its time, which is excluded.
-		for (let start = periodOf(at); start === periodOf(at) || start < at + holdMs; start += ROLL_UP_MS) {
+		const end = at + Math.max(holdMs, longest.get(keyOf(place)) ?? 0);
+		for (let start = periodOf(at); start === periodOf(at) || start < end; start += ROLL_UP_MS) {
 			stale.set(keyOf([...room, String(start)]), { room, start });
 		}
 	}
 	return { series: [...series.values()], fresh, latest: latestOf(batch, known, after), stale: [...stale.values()] };
+}
+
+/** How long the values of each series hold that hold for longer than usual: a new one ends the value before it. */
+function longestHolds(
+	batch: readonly PlacedReading[],
+	known: ReadonlyMap<string, KnownSeries>,
+): ReadonlyMap<string, number> {
+	const holds = new Map<string, number>();
+	for (const placed of batch) {
+		const key = keyOf(placeOf(placed));
+		const { metric } = placed.reading;
+		const before = holds.get(key) ?? longHoldOf({ metric, freshFor: known.get(key)?.freshFor ?? 0 }) ?? 0;
+		holds.set(key, Math.max(before, longHoldOf(placed.reading) ?? 0));
+	}
+	return holds;
 }
 
 /**

@@ -138,6 +138,8 @@ export interface Sample {
 	/** Epoch ms, an integer. */
 	observedAt: number;
 	value: number;
+	/** How long it holds, in ms, where that is longer than values of its metric usually do. */
+	freshFor?: number;
 }
 
 export interface RoomMetric {
@@ -204,6 +206,8 @@ export interface Readings {
 
 	/** The earliest samples, at most `limit`, ordered by time and then by sensor. */
 	samples(of: RoomMetric & { sensorId?: string }, range: TimeRange, limit: number): Promise<Sample[]>;
+	/** The last sample of each sensor in the range, in order of time. */
+	lastSamples(of: RoomMetric & { sensorId?: string }, range: TimeRange): Promise<Sample[]>;
 	/** Ordered by time; without `sensorId` the roll-ups of the room's value. */
 	rollUps(of: RoomMetric & { sensorId?: string }, range: TimeRange): Promise<RollUp[]>;
 	/** Starts of the stale periods within a range, in order. */
@@ -223,6 +227,7 @@ export interface Readings {
 
 /** See Readings.insert. */
 export interface InsertOptions {
+	/** How long values hold that state no longer time themselves, in ms. */
 	holdMs: number;
 	after(a: string, b: string): boolean;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { CrowdVisionError, type Transport } from '@crowdvision/contracts';
 import { keepTrying } from '@crowdvision/service-kit/retry';
 import { type mongo, Types } from 'mongoose';
-import { type Intake, intakeOf, type KnownSeries, keyOf, momentOf, periodOf, placeOf } from '../intake.ts';
+import { type Intake, intakeOf, type KnownSeries, keyOf, longHoldOf, momentOf, periodOf, placeOf } from '../intake.ts';
 import type { InsertOptions, PlacedReading, RoomMetric } from '../store.ts';
 import { isDuplicate } from './errors.ts';
 import { MAX_TIME } from './link.ts';
@@ -69,11 +69,13 @@ export async function takeIn(
 
 const measurementOf = (placed: PlacedReading): Measurement => {
 	const [building, room, metric, sensor] = placeOf(placed) as [string, string, string, string];
+	const f = longHoldOf(placed.reading);
 	return {
 		_id: placed.reading.id,
 		t: new Date(momentOf(placed)),
 		m: { building, room, metric, sensor },
 		v: placed.reading.value,
+		...(f !== undefined && { f }),
 	};
 };
 

@@ -97,6 +97,31 @@ export class MongoReadings implements Readings {
 			: this.#in(({ measurements }) => firstSamples(measurements, of, { from: oldest, to }, limit));
 	}
 
+	async lastSamples(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<Sample[]> {
+		const { buildingId: building, roomId: room, metric, sensorId } = of;
+		const found = await this.#in(async ({ measurements, latest, state }) => {
+			const forgotten = await state.findOne({ _id: 'forgotten' }, MAX_TIME);
+			const t = { $gte: momentAt(Math.max(from, (forgotten?.before ?? from) - ROLL_UP_MS)), $lt: momentAt(to) };
+			const sensors =
+				sensorId === undefined
+					? (await latest.find({ building, room, metric }, { ...MAX_TIME, projection: { sensor: 1 } }).toArray()).map(
+							({ sensor }) => sensor,
+						)
+					: [sensorId];
+			return Promise.all(
+				sensors.map((sensor) =>
+					measurements.findOne(
+						{ 'm.building': building, 'm.room': room, 'm.metric': metric, 'm.sensor': sensor, t },
+						{ ...MAX_TIME, sort: { t: -1, _id: -1 } },
+					),
+				),
+			);
+		});
+		return found
+			.flatMap((one) => (one ? [sampleOf(one)] : []))
+			.sort((a, b) => a.observedAt - b.observedAt || (a.sensorId < b.sensorId ? -1 : 1));
+	}
+
 	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
 		const { sensorId } = of;
 		const found = await this.#in(({ rollUps }) =>
@@ -228,7 +253,12 @@ async function firstSamples(
 			return _id !== before?._id || m.sensor !== before.m.sensor || t.getTime() !== before.t.getTime();
 		});
 		if (once.length >= limit || found.length < max || max > limit) {
-			return once.slice(0, limit).map(({ m, t, v }) => ({ sensorId: m.sensor, observedAt: t.getTime(), value: v }));
+			return once.slice(0, limit).map(sampleOf);
 		}
 	}
 }
+
+const sampleOf = ({ m, t, v, f }: Measurement): Sample => ({
+	...{ sensorId: m.sensor, observedAt: t.getTime(), value: v },
+	...(f !== undefined && { freshFor: f }),
+});

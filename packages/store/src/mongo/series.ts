@@ -11,6 +11,8 @@ export interface Measurement {
 	t: Date;
 	m: { building: string; room: string; metric: string; sensor: string };
 	v: number;
+	/** How long it holds, in ms, where that is longer than values of its metric usually do. */
+	f?: number;
 }
 
 /** The latest value of a sensor. `_id` is its place, joined by `/`, which no part may contain. */
@@ -102,7 +104,7 @@ export async function prepareReadings(
 ): Promise<void> {
 	const name = `${store}.readings`;
 	const measurements = new Schema(
-		{ _id: String, t: Date, m: Schema.Types.Mixed, v: Number },
+		{ _id: String, t: Date, m: Schema.Types.Mixed, v: Number, f: Number },
 		{ ...OPTIONS, timeseries: { timeField: 't', metaField: 'm', granularity: 'seconds' }, expireAfterSeconds },
 	);
 	measurements.index({ 'm.building': 1, 'm.room': 1, 'm.metric': 1, 'm.sensor': 1, t: 1 }, { name: 'series' });

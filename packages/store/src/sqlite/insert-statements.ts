@@ -1,4 +1,4 @@
-import { type Intake, momentOf, placeOf } from '../intake.ts';
+import { type Intake, longHoldOf, momentOf, placeOf } from '../intake.ts';
 import type { SqlValue, Statement } from './protocol.ts';
 
 const THIS_SERIES = 'building = ? AND room = ? AND metric = ? AND sensor = ?';
@@ -13,9 +13,12 @@ export function insertStatements(
 		{ sql: 'UPDATE commits SET n = n + 1' },
 		...many('INSERT OR IGNORE INTO series (building, room, metric, sensor) VALUES (?, ?, ?, ?)', series),
 		...many(
-			`INSERT OR IGNORE INTO readings (series, observed_at, id, value)
-				SELECT key, ?, ?, ? FROM series WHERE ${THIS_SERIES}`,
-			fresh.map((placed) => [momentOf(placed), placed.reading.id, placed.reading.value, ...placeOf(placed)]),
+			`INSERT OR IGNORE INTO readings (series, observed_at, id, value, fresh_for)
+				SELECT key, ?, ?, ?, ? FROM series WHERE ${THIS_SERIES}`,
+			fresh.map((placed) => {
+				const { id, value } = placed.reading;
+				return [momentOf(placed), id, value, longHoldOf(placed.reading) ?? null, ...placeOf(placed)];
+			}),
 		),
 		...many(
 			`UPDATE series SET value = ?, low = ?, high = ?, fresh_for = ?, observed_at = ?, transport = ?, position = ?,

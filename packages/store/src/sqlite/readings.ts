@@ -30,6 +30,7 @@ const IS_WANTED = `building = wanted.value ->> 0 AND room = wanted.value ->> 1
 const PROGRESS = 'SELECT position FROM progress WHERE stream = ?';
 
 type SeriesRow = KnownSeries & { building: string; room: string; metric: string; sensor: string };
+type SampleRow = Omit<Sample, 'freshFor'> & { freshFor: number | null };
 type LatestRow = Omit<Latest, 'transport' | 'low' | 'high' | 'freshFor'> & {
 	transport: Transport | null;
 	low: number | null;
@@ -85,16 +86,25 @@ export class SqliteReadings implements Readings {
 		};
 	}
 
-	samples(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange, limit: number): Promise<Sample[]> {
-		const { sensorId } = of;
-		return this.#database.all(
-			`SELECT sensor AS sensorId, readings.observed_at AS observedAt, readings.value AS value
-				FROM series CROSS JOIN readings ON readings.series = key
-				WHERE ${OF_ROOM}${sensorId === undefined ? '' : ' AND sensor = ?'}
+	async samples(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange, limit: number): Promise<Sample[]> {
+		const rows = await this.#database.all<SampleRow>(
+			`SELECT ${SAMPLE} FROM series CROSS JOIN readings ON readings.series = key WHERE ${OF_ROOM}${onlyOf(of)}
 				AND readings.observed_at >= ? AND readings.observed_at < ?
 				ORDER BY readings.observed_at, sensor, readings.id LIMIT ?`,
-			[...roomOf(of), ...(sensorId === undefined ? [] : [sensorId]), from, to, limit],
+			[...seriesOf(of), from, to, limit],
 		);
+		return rows.map(sampleOf);
+	}
+
+	async lastSamples(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<Sample[]> {
+		const rows = await this.#database.all<SampleRow>(
+			`SELECT ${SAMPLE} FROM series CROSS JOIN readings ON readings.series = key
+				AND (readings.observed_at, readings.id) = (SELECT observed_at, id FROM readings
+					WHERE series = key AND observed_at >= ? AND observed_at < ? ORDER BY observed_at DESC, id DESC LIMIT 1)
+				WHERE ${OF_ROOM}${onlyOf(of)} ORDER BY readings.observed_at, sensor`,
+			[from, to, ...seriesOf(of)],
+		);
+		return rows.map(sampleOf);
 	}
 
 	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
@@ -246,5 +256,15 @@ export class SqliteReadings implements Readings {
 		while ((await this.#database.run(sql, params)) === CHUNK);
 	}
 }
+
+const SAMPLE = `sensor AS sensorId, readings.observed_at AS observedAt, readings.value AS value,
+	readings.fresh_for AS freshFor`;
+const onlyOf = ({ sensorId }: { sensorId?: string }) => (sensorId === undefined ? '' : ' AND sensor = ?');
+
+const seriesOf = (of: RoomMetric & { sensorId?: string }): string[] =>
+	of.sensorId === undefined ? roomOf(of) : [...roomOf(of), of.sensorId];
+
+const sampleOf = ({ sensorId, observedAt, value, freshFor }: SampleRow): Sample =>
+	freshFor === null ? { sensorId, observedAt, value } : { sensorId, observedAt, value, freshFor };
 
 const roomOf = ({ buildingId, roomId, metric }: RoomMetric): string[] => [buildingId, roomId, metric];

@@ -82,6 +82,10 @@ export const MIGRATIONS = [
 	-- How long the latest value counts as current, in ms, as the gateway said.
 	ALTER TABLE series ADD COLUMN fresh_for INTEGER;
 	`,
+	`
+	-- How long a value holds, in ms, where that is longer than values of its metric usually do.
+	ALTER TABLE readings ADD COLUMN fresh_for INTEGER;
+	`,
 ];
 
 const DOCUMENT_COLUMNS =

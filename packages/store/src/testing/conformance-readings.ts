@@ -103,6 +103,38 @@ export function describeReadings(world: World): void {
 			expect((await latest())[0]).not.toHaveProperty('freshFor');
 		});
 
+		it('keep with each sample how long it holds, where that is longer than usual (P13)', async () => {
+			await insert(world, [
+				placed(1, { freshFor: 900_000 }),
+				placed(2, { freshFor: 300_000 }),
+				placed(3),
+				placed(4, { sensorId: 't-2', freshFor: 99 * 3600_000 }),
+				placed(5, { sensorId: 't-3' }),
+			]);
+			const at = (n: number) => BASE + n * 1000;
+			expect(await samplesOf(world)).toEqual([
+				{ sensorId: 't-1', observedAt: at(1), value: 1, freshFor: 900_000 },
+				{ sensorId: 't-1', observedAt: at(2), value: 2 },
+				{ sensorId: 't-1', observedAt: at(3), value: 3 },
+				{ sensorId: 't-2', observedAt: at(4), value: 4, freshFor: 3 * 3600_000 },
+				{ sensorId: 't-3', observedAt: at(5), value: 5 },
+			]);
+			const last = async (from: number, to: number, sensorId?: string) =>
+				(
+					await world.store.readings.lastSamples(
+						{ ...OF_HALL, ...(sensorId !== undefined && { sensorId }) },
+						{ from: at(from), to: at(to) },
+					)
+				).map(({ value }) => value);
+			expect(await last(0, 9)).toEqual([3, 4, 5]);
+			expect(await last(1, 3)).toEqual([2]);
+			expect(await last(0, 9, 't-2')).toEqual([4]);
+			expect(await last(6, 9)).toEqual([]);
+			expect(await world.store.readings.stalePeriods(OF_HALL, { from: BASE, to: BASE + 4 * 3600_000 })).toHaveLength(
+				13,
+			);
+		});
+
 		it('rank a reading no later than its receipt (P13), so that none outranks what is received later', async () => {
 			const at = BASE + 20 * 3600_000;
 			await insert(world, [

@@ -80,11 +80,15 @@ onEachEngine((mongoUrl) => {
 			moment,
 			fc.tuple(fc.nat(8), fc.nat(10)).map(([cluster, minute]) => (cluster * 25 + minute) * MINUTE),
 		);
-		const sample = fc.record({
-			sensorId: fc.constantFrom('a', 'b', 'c'),
-			observedAt: sampled.map((at) => BEGIN + at),
-			value: fc.integer({ min: 0, max: 100 }),
-		});
+		/** How long the values of a sensor hold, as its gateway states. */
+		const HOLDS: Record<string, object> = { a: {}, b: { freshFor: 40 * MINUTE }, c: { freshFor: 150 * MINUTE } };
+		const sample = fc
+			.record({
+				sensorId: fc.constantFrom('a', 'b', 'c'),
+				observedAt: sampled.map((at) => BEGIN + at),
+				value: fc.integer({ min: 0, max: 100 }),
+			})
+			.map((one): Sample => ({ ...one, ...HOLDS[one.sensorId] }));
 		// Without two samples of a sensor at the same moment: either may be the last one.
 		const samples = fc.uniqueArray(sample, {
 			maxLength: 60,
@@ -228,6 +232,31 @@ onEachEngine((mongoUrl) => {
 				{ at: BEGIN, value: 500, coverage: 0.2 },
 				{ at: BEGIN + 5 * MINUTE, value: null, coverage: 0 },
 			]);
+		});
+
+		it('has no gaps where a sensor sends rarely, from roll-ups and from samples (P13)', async () => {
+			const building = newBuilding();
+			const every = (sensorId: string, freshFor: number) =>
+				Array.from({ length: 12 }, (_, n) => ({
+					...{ sensorId, observedAt: BEGIN + n * 10 * MINUTE, value: 400 + n, freshFor },
+				}));
+			await insert(building.id, 'co2', every('stated', 25 * MINUTE));
+			const now = BEGIN + 4 * HOUR;
+			const coverage = async () => {
+				const range = { from: String(BEGIN), to: String(BEGIN + 3 * HOUR) };
+				const of = { room: 'hall', metric: 'co2', bucket: '15m', ...range };
+				const query = parseHistoryQuery(building, of, now, BUILT_IN_METRICS);
+				return (await history(readings, query, now, BUILT_IN_METRICS)).map((point) => point.coverage);
+			};
+			// The last is of 110 minutes and holds until 135.
+			const expected = [...Array(9).fill(1), 0, 0, 0];
+			expect(await coverage()).toEqual(expected);
+			await rollUpAll(now);
+			expect(await coverage()).toEqual(expected);
+			// A later one that holds no longer than usual takes its place: from minute 115 to 120.
+			await insert(building.id, 'co2', [{ sensorId: 'stated', observedAt: BEGIN + 115 * MINUTE, value: 500 }]);
+			await rollUpAll(now);
+			expect((await coverage()).slice(7)).toEqual([1, 0, 0, 0, 0]);
 		});
 
 		it('refuses a query that would read too much, naming the parameter', async () => {

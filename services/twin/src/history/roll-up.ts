@@ -1,4 +1,4 @@
-import { freshMs, type MetricLookup } from '@crowdvision/contracts';
+import { freshMs, longestFreshMs, type MetricLookup } from '@crowdvision/contracts';
 import {
 	type Readings,
 	ROLL_UP_MS,
@@ -6,7 +6,6 @@ import {
 	type RoomMetric,
 	type Sample,
 	type StalePeriod,
-	type TimeRange,
 } from '@crowdvision/store';
 import { StepFunction, type Window } from './step-function.ts';
 import { rollUpOf, type Tally } from './tally.ts';
@@ -14,12 +13,24 @@ import { rollUpOf, type Tally } from './tally.ts';
 /** Samples read at once. */
 const PAGE = 20_000;
 
-/** All samples of a range in order of time, page by page. Samples of the same moment are in the same page. */
+/**
+ * The samples that apply in a span and the one before it, in order of time, page by page: those of the time in which
+ * any sample may still apply, and the few before that hold for longer, as far back as `after`. Samples of the same
+ * moment are in the same page.
+ */
 async function* everySample(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
-	{ from, to }: TimeRange,
+	{ start: spanStart, end: to }: Window,
+	after = Number.NEGATIVE_INFINITY,
 ): AsyncGenerator<Sample[]> {
+	// A sample that is exactly as old as it holds does not apply any more.
+	const from = Math.max(spanStart - freshMs(of.metric), after);
+	const earliest = Math.max(spanStart - longestFreshMs(of.metric), after);
+	if (earliest < from) {
+		const last = await readings.lastSamples(of, { from: earliest, to: from });
+		yield last.filter(({ freshFor }) => freshFor !== undefined);
+	}
 	for (let limit = PAGE, start = from; ; ) {
 		const page = await readings.samples(of, { from: start, to }, limit);
 		if (page.length < limit) {
@@ -44,27 +55,24 @@ export async function tallySamples(
 	catalog: MetricLookup,
 ): Promise<readonly Tally[]> {
 	const steps = new StepFunction(of.metric, catalog.describe(of.metric), windows);
-	for (const range of rangesOf(windows, freshMs(of.metric))) {
-		for await (const page of everySample(readings, of, range)) for (const sample of page) steps.add(sample);
+	let after: number | undefined;
+	for (const span of spansOf(windows, freshMs(of.metric))) {
+		for await (const page of everySample(readings, of, span, after)) for (const sample of page) steps.add(sample);
+		after = span.end;
 	}
 	steps.end();
 	return steps.tallies;
 }
 
-/**
- * The ranges of samples to read for these windows: each from `holdMs` before its window, because such a sample still
- * applies at its start. Ranges that overlap are joined.
- */
-function rangesOf(windows: readonly Window[], holdMs: number): TimeRange[] {
-	const ranges: TimeRange[] = [];
+/** The windows, joined where what is read for one overlaps with what is read for the one before. */
+function spansOf(windows: readonly Window[], usualHoldMs: number): Window[] {
+	const spans: Window[] = [];
 	for (const { start, end } of windows) {
-		// A sample exactly `holdMs` old does not apply any more.
-		const from = start - holdMs;
-		const before = ranges.at(-1);
-		if (before && from <= before.to) before.to = end;
-		else ranges.push({ from, to: end });
+		const before = spans.at(-1);
+		if (before && start - usualHoldMs <= before.end) before.end = end;
+		else spans.push({ start, end });
 	}
-	return ranges;
+	return spans;
 }
 
 /** Computes the roll-ups of a period, for the room and for each sensor, from all samples that apply in it. */
@@ -78,7 +86,7 @@ async function rollUpsOf(
 	const window = { start, end: start + ROLL_UP_MS };
 	const room = new StepFunction(metric, definition, [window]);
 	const sensors = new Map<string, StepFunction>();
-	for await (const page of everySample(readings, period, { from: start - freshMs(metric), to: window.end })) {
+	for await (const page of everySample(readings, period, window)) {
 		for (const sample of page) {
 			let sensor = sensors.get(sample.sensorId);
 			if (!sensor) {

@@ -1,4 +1,4 @@
-import { combineSensors, freshMs, type MetricDefinition } from '@crowdvision/contracts';
+import { combineSensors, holdMs, type MetricDefinition } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import { addValue, emptyTally, type Tally } from './tally.ts';
 
@@ -10,7 +10,7 @@ export interface Window {
 
 /**
  * A room's value as a function of time, built from its sensors' samples and summarized per window. A sample applies
- * until the next sample of its sensor, but no longer than its metric stays fresh. Samples that apply at the same time
+ * until the next sample of its sensor, but no longer than it counts as current. Samples that apply at the same time
  * are combined as the catalog defines. The live view shows the same: `roomValue` at a moment equals this function,
  * except that history does not know when a device reported itself offline.
  *
@@ -21,11 +21,11 @@ export interface Window {
 export class StepFunction {
 	readonly tallies: readonly Tally[];
 	readonly #windows: readonly Window[];
-	readonly #holdMs: number;
+	readonly #metric: string;
 	readonly #combine: MetricDefinition['combine'];
 	readonly #isFlow: boolean;
-	/** Samples that apply, by sensor, the oldest first: the first one is the next to expire. */
-	readonly #current = new Map<string, Sample>();
+	/** Samples that apply, by sensor, the oldest first, each with the moment at which it expires. */
+	readonly #current = new Map<string, Sample & { expiry: number }>();
 	#value = 0;
 	/** Everything before this moment is summarized. */
 	#at = Number.NEGATIVE_INFINITY;
@@ -36,7 +36,7 @@ export class StepFunction {
 	constructor(metric: string, { combine, kind }: MetricDefinition, windows: readonly Window[]) {
 		this.#combine = combine;
 		this.#isFlow = kind === 'flow';
-		this.#holdMs = freshMs(metric);
+		this.#metric = metric;
 		this.#windows = windows;
 		this.tallies = windows.map(emptyTally);
 	}
@@ -48,7 +48,8 @@ export class StepFunction {
 	add(sample: Sample): void {
 		this.#advance(sample.observedAt);
 		this.#current.delete(sample.sensorId);
-		this.#current.set(sample.sensorId, sample);
+		const expiry = sample.observedAt + holdMs(this.#metric, sample.freshFor);
+		this.#current.set(sample.sensorId, { ...sample, expiry });
 		this.#value = this.#combined();
 		const window = this.#windows[this.#next];
 		if (!window || sample.observedAt < window.start) return;
@@ -66,19 +67,24 @@ export class StepFunction {
 
 	#advance(to: number): void {
 		while (this.#at < to) {
-			const [first] = this.#current.values();
+			const first = this.#nextToExpire();
 			if (!first) this.#at = to;
 			else {
-				const expiry = first.observedAt + this.#holdMs;
-				const until = Math.min(expiry, to);
+				const until = Math.min(first.expiry, to);
 				if (until > this.#at) this.#addValue(this.#at, until);
-				this.#at = until;
-				if (expiry > to) break;
+				this.#at = Math.max(this.#at, until);
+				if (first.expiry > to) break;
 				this.#current.delete(first.sensorId);
 				this.#value = this.#combined();
 			}
 		}
 		while (this.#next < this.#windows.length && this.#windows[this.#next]!.end <= to) this.#next++;
+	}
+
+	#nextToExpire(): (Sample & { expiry: number }) | undefined {
+		let next: (Sample & { expiry: number }) | undefined;
+		for (const sample of this.#current.values()) if (!next || sample.expiry < next.expiry) next = sample;
+		return next;
 	}
 
 	/** The present value applied from `from` to `to`. */

@@ -1,4 +1,4 @@
-import { type Aggregate, freshMs, type MetricKey, roomValue } from '@crowdvision/contracts';
+import { type Aggregate, holdMs, type MetricKey, roomValue } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import type { Window } from '../history/step-function.ts';
 
@@ -12,10 +12,9 @@ export function referenceValue(
 	{ start, end }: Window,
 	aggregate: Aggregate,
 ): { value: number | null; knownMs: number } {
-	const hold = freshMs(metric);
 	const moments = new Set([start, end]);
-	for (const { observedAt } of samples)
-		for (const at of [observedAt, observedAt + hold]) if (at > start && at < end) moments.add(at);
+	for (const { observedAt, freshFor } of samples)
+		for (const at of [observedAt, observedAt + holdMs(metric, freshFor)]) if (at > start && at < end) moments.add(at);
 	const edges = [...moments].sort((a, b) => a - b);
 	const pieces: { ms: number; value: number }[] = [];
 	for (const [n, from] of edges.slice(0, -1).entries()) {
