@@ -1,9 +1,10 @@
 /** CrowdVision in one process: the gateway, the services and the dashboard. */
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { createGateway, openTelemetryLog, startConfiguration } from '@crowdvision/edge-gateway';
+import { createGateway, openTelemetryLog, startConfiguration, tokenClock } from '@crowdvision/edge-gateway';
 import { startCommitWorker } from '@crowdvision/log';
 import {
+	authorityOf,
 	closeServer,
 	createApp,
 	createLogger,
@@ -61,10 +62,16 @@ async function main(): Promise<void> {
 		const worker = startCommitWorker();
 		lifecycle.onStop('commit thread', () => worker.close());
 		const { log, clock } = await openTelemetryLog({ config, worker, logger, lifecycle });
+		tokens.clock = tokenClock(clock);
+		const now = () => clock.now();
 		const bus = await openBus({ log, config, worker, lifecycle, logger });
 		lifecycle.own('tokens', await followTokens(tokens, bus, logger));
 		const stores = lifecycle.own('stores', await openStores({ dataDir, mongoUrl: settings.MONGO_URL, logger }));
-		const services = await openServices({ bus, stores, tokens, metrics, site, dataDir, logger }, settings, lifecycle);
+		const services = await openServices(
+			{ bus, stores, tokens, metrics, site, now, dataDir, logger },
+			settings,
+			lifecycle,
+		);
 
 		const lines = settings.DEMO ? await openDemoLines(dataDir, lifecycle, logger) : undefined;
 		const demoPorts = lines?.ports ?? [];
@@ -81,8 +88,8 @@ async function main(): Promise<void> {
 		await gateway.start();
 		gateway.follow(configuration, (next) => ({ ...next, serial: [...next.serial, ...demoPorts] }));
 
-		const http = `http://${config.host}:${port}`;
-		const mqtt = `mqtt://${config.host}:${gateway.mqttPort()}`;
+		const http = `http://${authorityOf(config.host, port)}`;
+		const mqtt = `mqtt://${authorityOf(config.host, gateway.mqttPort())}`;
 		const { auth, twin } = services;
 		const password = settings.DEMO_PASSWORD;
 		const greeting = settings.DEMO

@@ -19,14 +19,15 @@ export function examples({
 	serial: string | undefined;
 }): string[] {
 	const token = `"$(cat ${join(dataDir, 'demo', 'token')})"`;
-	const { hostname, port } = new URL(mqtt);
+	const [, host = '', port = ''] = /^mqtt:\/\/\[?([^\]]+?)\]?:(\d+)$/.exec(mqtt) ?? [];
+	const hostname = host.replace('%25', '%');
 	const buildingId = DEMO_BUILDING.id;
 	const place = `"buildingId":"${buildingId}","roomId":"${VISITOR_ROOM}"`;
 	const reading = (sensorId: string, metric: string, value: number, more = '') =>
 		`{"sensorId":"${sensorId}","metric":"${metric}","value":${value},${place}${more}}`;
 	const lines = [
 		'Send a reading over HTTP:',
-		`  curl -s ${http}/ingest -H "Authorization: Bearer $(cat ${join(dataDir, 'demo', 'token')})" ` +
+		`  curl -s ${http.includes('[') ? '-g ' : ''}${http}/ingest -H "Authorization: Bearer $(cat ${join(dataDir, 'demo', 'token')})" ` +
 			`-H 'Content-Type: application/json' -d '${reading('my-http', 'peopleCount', 4)}'`,
 		'over MQTT:',
 		`  mosquitto_pub -h ${hostname} -p ${port} -u ${deviceId} -P ${token} -q 1 ` +

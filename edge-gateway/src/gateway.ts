@@ -7,6 +7,7 @@ import { openOperations } from './gateway/operations.ts';
 import type { GatewayParts } from './gateway/parts.ts';
 import { openSources } from './gateway/sources.ts';
 import { openStorage } from './gateway/storage.ts';
+import { tokenClock } from './gateway/token-clock.ts';
 import { openUplinks } from './gateway/uplinks.ts';
 
 /** The gateway as its compositions see it: `router` without the prefix `/gateway`, `ingest` with its own path. */
@@ -52,8 +53,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
 	const { clock, log, tokens, logger } = parts;
 	const lifecycle = new Lifecycle(logger);
 	const waysIn = new Lifecycle(logger);
-	// A system clock that was set back must not make a device's token one of the future.
-	tokens.clock = { now: () => clock.now(), known: () => clock.quality !== 'unsynced' };
+	tokens.clock = tokenClock(clock, parts.signsElsewhere);
 
 	return lifecycle.stopOnFailure(async () => {
 		const storage = await openStorage(parts, lifecycle);

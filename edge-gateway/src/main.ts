@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RedisBus } from '@crowdvision/bus';
 import { startCommitWorker } from '@crowdvision/log';
 import {
+	authorityOf,
 	closeServer,
 	createApp,
 	createLogger,
@@ -66,7 +67,17 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 			const links = await followTokens(tokens, bus, logger, join(config.dataDir, 'gateway', 'signing-keys.json'));
 			lifecycle.onStop('tokens', () => links.close());
 		}
-		const gateway = await createGateway({ config, log, clock, worker, bus, tokens, logger, metrics });
+		const gateway = await createGateway({
+			config,
+			log,
+			clock,
+			worker,
+			bus,
+			tokens,
+			signsElsewhere: bus !== undefined,
+			logger,
+			metrics,
+		});
 		lifecycle.onStop('gateway', () => gateway.stop());
 
 		const app = createApp(new Site({ trustProxy: config.trustProxy }));
@@ -82,7 +93,9 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		await gateway.start();
 		gateway.follow(configuration);
 		releaseStartupMemory();
-		process.stdout.write(`ready http://${config.host}:${port} mqtt://${config.host}:${gateway.mqttPort()}\n`);
+		process.stdout.write(
+			`ready http://${authorityOf(config.host, port)} mqtt://${authorityOf(config.host, gateway.mqttPort())}\n`,
+		);
 	});
 }
 

@@ -10,9 +10,13 @@ export interface Standalone extends World {
 	readonly process: Running;
 }
 
-export async function startStandalone(env: Record<string, string | undefined> = {}): Promise<Standalone> {
+/** `entry`: a program that runs standalone.ts. */
+export async function startStandalone(
+	env: Record<string, string | undefined> = {},
+	entry = 'standalone.ts',
+): Promise<Standalone> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-e2e-'));
-	const process = await startNode('standalone.ts', {
+	const process = await startNode(entry, {
 		env: {
 			PORT: '0',
 			MQTT_PORT: '0',

@@ -1,5 +1,5 @@
 /**
- * The gateway on a machine whose wall clock is wrong by as many milliseconds as the file CLOCK_ERROR_FILE says at the
+ * A program, by default the gateway, on a machine whose wall clock is wrong by as many milliseconds as the file CLOCK_ERROR_FILE says at the
  * moment. What it goes by is then told in a file beside it, `.seen`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -16,4 +16,4 @@ setInterval(() => {
 }, 10).unref();
 Date.now = () => now() + error;
 
-await import('../../edge-gateway/src/main.ts');
+await import(process.env.CLOCK_ENTRY ?? '../../edge-gateway/src/main.ts');

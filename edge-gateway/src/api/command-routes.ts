@@ -12,6 +12,8 @@ export interface CommandRouteParts {
 	channels: CommandChannels;
 	registry: Registry;
 	availability: Availability;
+	/** Epoch ms, by the clock that deadlines go by. */
+	now: () => number;
 }
 
 /** How long to wait after the deadline for an outcome that is on its way. */
@@ -20,7 +22,7 @@ const GRACE_MS = 10_000;
 /** `POST /devices/{sensorId}/command`, behind a guard that lets staff through. */
 export function addCommandRoutes(
 	router: Router,
-	{ downlink, channels, registry, availability }: CommandRouteParts,
+	{ downlink, channels, registry, availability, now }: CommandRouteParts,
 ): void {
 	router.post('/devices/:sensorId/command', jsonBody(), async (request, response) => {
 		const sensorId = String(request.params.sensorId);
@@ -29,7 +31,7 @@ export function addCommandRoutes(
 		if (request.query.wait === undefined) return void response.status(202).json({ id });
 		const gone = new AbortController();
 		response.once('close', () => gone.abort());
-		const patience = AbortSignal.timeout(Math.max(0, deadline - Date.now()) + GRACE_MS);
+		const patience = AbortSignal.timeout(Math.max(0, deadline - now()) + GRACE_MS);
 		const result = await downlink.outcome(id, AbortSignal.any([gone.signal, patience]));
 		if (result) response.json(result);
 		else response.status(202).json({ id });

@@ -17,13 +17,19 @@ const FORGET_COUNT = 1000;
  */
 export class Devices {
 	readonly #devices = new Map<string, Entry>();
+	readonly #now: () => number;
+
+	/** @param now epoch ms */
+	constructor(now: () => number = Date.now) {
+		this.#now = now;
+	}
 
 	connected(id: string, domainName: string | undefined, transport: Transport): void {
 		const entry = this.#get(id, domainName, transport);
 		entry.connections++;
 		entry.status.connected = true;
 		entry.status.domainName = domainName;
-		entry.status.lastSeen = Date.now();
+		entry.status.lastSeen = this.#now();
 		delete entry.status.trouble;
 	}
 
@@ -58,7 +64,7 @@ export class Devices {
 	/** Counts accepted readings of a device. */
 	received(id: string, domainName: string | undefined, transport: Transport, readings: number): void {
 		const { status } = this.#get(id, domainName, transport);
-		status.lastSeen = Date.now();
+		status.lastSeen = this.#now();
 		status.readings += readings;
 	}
 

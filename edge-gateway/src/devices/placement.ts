@@ -33,6 +33,8 @@ export interface PlacementParts {
 	 * operator who may see its ports may place sensors.
 	 */
 	hasBus: boolean;
+	/** Epoch ms. */
+	now: () => number;
 }
 
 /** Gives sensors a place, after checking that the operator may do so. */
@@ -55,7 +57,7 @@ export class Placement {
 		if (registered?.buildingId !== buildingId || registered.roomId !== roomId) {
 			if (registered) throw registeredElsewhere();
 			this.#requireAdoptable(operator, sensorId, buildingId);
-			await durable(adoptions.adopt({ sensorId, buildingId, roomId }, Date.now()));
+			await durable(adoptions.adopt({ sensorId, buildingId, roomId }, this.#parts.now()));
 		}
 		return { sensorId, buildingId, roomId };
 	}
@@ -74,7 +76,7 @@ export class Placement {
 		const known = registry.sensor(by);
 		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw registeredElsewhere();
 		this.#requireAdoptable(operator, by, buildingId, true);
-		await durable(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, Date.now()));
+		await durable(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, this.#parts.now()));
 		availability.reported(replaces, 'offline', heard?.domainName ?? registry.building(buildingId)?.domains[0]);
 		return { sensorId: by, buildingId, roomId, replaces };
 	}

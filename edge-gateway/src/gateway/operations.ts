@@ -62,7 +62,8 @@ export function openOperations(
 	});
 	const proposals = (buildingId: string, roomId: string) => rooms.occupancy.proposals(buildingId, roomId);
 	const explainer = new Explainer({ log, registry, rejected, recorder, trace, proposals, ...connections });
-	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined });
+	const now = () => clock.now();
+	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined, now });
 	const configuration = new FollowedConfiguration(config);
 	const dryRun = new DryRun({ registry, adoptions, clock });
 	const controlSocket = new ControlSocket(controlSocketPath(config.dataDir), {
@@ -78,6 +79,7 @@ export function openOperations(
 		availability,
 		quarantine,
 		placement,
+		now,
 		rejected,
 		replay,
 		trace,

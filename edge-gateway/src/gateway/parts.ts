@@ -15,6 +15,8 @@ export interface GatewayParts {
 	/** Carries buildings, sensors, commands and device events. Undefined for a gateway on its own. */
 	bus: Bus | undefined;
 	tokens: Tokens;
+	/** Whether a process on another machine signs the tokens, by its own clock. Default false. */
+	signsElsewhere?: boolean;
 	logger: Logger;
 	metrics: Metrics;
 }

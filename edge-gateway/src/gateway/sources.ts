@@ -49,7 +49,7 @@ export function openSources(
 	const credentials = new Credentials(tokens, registry, noteUnauthenticated(parts, trace));
 	const throttle = new SignInThrottle();
 	const signIn = new HttpSignIn(credentials, throttle);
-	const devices = new Devices();
+	const devices = new Devices(() => clock.now());
 	const senderLimits = new SenderLimits(config, countRefused(parts, ledger, trace));
 	senderLimits.register(metrics);
 	const site = new Site({ trustProxy: config.trustProxy });

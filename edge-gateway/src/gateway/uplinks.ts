@@ -60,6 +60,7 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 		catalog: metrics.catalog,
 		gatewayId,
 		logger,
+		now: () => parts.clock.now(),
 		path,
 	});
 	lifecycle.onStop('Home Assistant', () => homeAssistant.stop());

@@ -35,7 +35,16 @@ it('HomeAssistant survives a broker that fails to remove sensors, and removes th
 		local.connect(toClients);
 		const one = HomeAssistant.open(
 			{ enabled: false },
-			{ log: {} as Log, registry: {} as Registry, local, catalog: BUILT_IN_METRICS, gatewayId: 'g', logger, path },
+			{
+				log: {} as Log,
+				registry: {} as Registry,
+				local,
+				catalog: BUILT_IN_METRICS,
+				gatewayId: 'g',
+				logger,
+				now: Date.now,
+				path,
+			},
 		);
 		one.start();
 		await new Promise((resolve) => setImmediate(resolve));

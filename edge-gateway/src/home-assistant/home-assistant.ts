@@ -16,6 +16,8 @@ interface Parts {
 	catalog: MetricLookup;
 	gatewayId: string;
 	logger: Logger;
+	/** Epoch ms, by the clock that readings are received by. */
+	now: () => number;
 	/** Path of the file with the announced entities, so that they can be removed later. */
 	path: string;
 }
@@ -145,7 +147,7 @@ export class HomeAssistant {
 				next = read.next;
 				for (const { payload } of read.records) this.#take(JSON.parse(payload.toString()) as Reading);
 			}
-			await this.#publishChanges(Date.now());
+			await this.#publishChanges(this.#parts.now());
 			await pause(STEP_MS, signal);
 			const timeout = AbortSignal.timeout(this.#startedAt === undefined ? CHECK_MS : STEP_MS);
 			if (!signal.aborted) await log.waitFor(next, AbortSignal.any([signal, timeout]));
@@ -202,7 +204,7 @@ export class HomeAssistant {
 	#onHomeAssistant(state: string): undefined {
 		if (state !== 'online') return;
 		this.#announced.clear();
-		this.#startedAt = Date.now();
+		this.#startedAt = this.#parts.now();
 	}
 
 	/** Publishes changed discovery messages and values, and removes entities that are gone. */

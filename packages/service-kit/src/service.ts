@@ -4,7 +4,7 @@ import { createApp, finishApp, type Router } from './http/app.ts';
 import { probeRoutes } from './http/probes.ts';
 import { limitRequests } from './http/rate-limit.ts';
 import { processMetrics, requestMetrics } from './http/request-metrics.ts';
-import { closeServer, createServer, listen } from './http/server.ts';
+import { authorityOf, closeServer, createServer, listen } from './http/server.ts';
 import { Site } from './http/site.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { Lifecycle } from './process/lifecycle.ts';
@@ -35,6 +35,11 @@ export interface ServiceContext {
 	logger: Logger;
 	tokens: Tokens;
 	metrics: Registry;
+	/**
+	 * Epoch ms, by the clock that readings and tokens are judged by: beside a gateway that gateway's own, else the
+	 * system's.
+	 */
+	now: () => number;
 	/** Where browsers find the services, and who sends a request. */
 	site: Site;
 	/** Folder for the files of this process. */
@@ -80,7 +85,11 @@ export async function runService(
 	const tokens = openTokens(settings);
 	const site = siteOf(settings);
 	try {
-		const service = await build({ logger, tokens, metrics, site, dataDir: settings.DATA_DIR }, settings, lifecycle);
+		const service = await build(
+			{ logger, tokens, metrics, site, now: Date.now, dataDir: settings.DATA_DIR },
+			settings,
+			lifecycle,
+		);
 		lifecycle.onStop(name, () => service.stop());
 		const app = createApp(site);
 		if (service.beforeProbes) app.use(service.beforeProbes);
@@ -92,7 +101,7 @@ export async function runService(
 		lifecycle.onStop('http', () => closeServer(server));
 		lifecycle.onStop('connections', () => service.detach?.());
 		const port = await listen(server, settings.PORT, settings.HOST);
-		process.stdout.write(`ready ${name} http://${settings.HOST}:${port}\n`);
+		process.stdout.write(`ready ${name} http://${authorityOf(settings.HOST, port)}\n`);
 	} catch (error) {
 		await lifecycle.stop();
 		throw error;

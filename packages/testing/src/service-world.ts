@@ -83,7 +83,16 @@ export async function openServiceWorld(
 			: await openEmbeddedBus(dataDir, options.log);
 		const logger = options.logger ?? createLogger('test', 'silent');
 		const stores = await openStores({ dataDir, mongoUrl: options.mongoUrl, logger });
-		const parts: ServiceParts = { bus, stores, tokens, logger, dataDir, site, metrics: new Registry() };
+		const parts: ServiceParts = {
+			bus,
+			stores,
+			tokens,
+			logger,
+			dataDir,
+			site,
+			now: () => Date.now(),
+			metrics: new Registry(),
+		};
 		const end = async () => {
 			for (const one of [...served]) await one.close();
 			await bus.close();

@@ -48,7 +48,7 @@ async function answerAlone(
 	try {
 		const store = await stores.open('auth', AUTH_STORE);
 		try {
-			const sessions = new Sessions(store);
+			const sessions = new Sessions(store, () => Math.floor(Date.now() / 1000));
 			const accounts = new Accounts(store, sessions);
 			const removals = new AccountRemovals(store, sessions);
 			// The next start of auth tells the others.

@@ -1,5 +1,6 @@
 import { keepRunning, type Logger, pause, type RetainedTable } from '@crowdvision/service-kit';
 import type { Sessions } from './accounts/sessions.ts';
+import type { MissingKeys } from './keys/missing-keys.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
 import type { PasswordResets } from './recovery/password-resets.ts';
 import type { Sso } from './sso/sso.ts';
@@ -11,6 +12,7 @@ export interface MaintenanceParts {
 	revokedSessions: RetainedTable;
 	sso: Sso;
 	resets: PasswordResets;
+	missingKeys: MissingKeys;
 	/** Undefined where tokens are signed with the shared secret. */
 	signing: { keys: SigningKeys; table: RetainedTable } | undefined;
 	logger: Logger;
@@ -18,7 +20,7 @@ export interface MaintenanceParts {
 
 /** Every 30 s: removes expired revocations and abandoned sign-ins, and replaces signing keys by age. */
 export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<void> } {
-	const { sessions, revokedSessions, sso, resets, signing, logger } = parts;
+	const { sessions, revokedSessions, sso, resets, missingKeys, signing, logger } = parts;
 	const stopped = new AbortController();
 	const { signal } = stopped;
 	const step = async () => {
@@ -27,6 +29,7 @@ export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<voi
 		await revokedSessions.changed(...(await sessions.removeExpired()));
 		await sso.removeExpired();
 		await resets.removeExpired();
+		if (missingKeys.trouble() !== undefined) await missingKeys.check();
 		if (signing) await signing.table.changed(...(await signing.keys.maintain()));
 	};
 	const running = keepRunning(step, { what: 'removing expired sessions, sign-ins and keys', signal, logger });

@@ -28,6 +28,7 @@ import { Domains } from './domains/domains.ts';
 import { Invitations } from './domains/invitations.ts';
 import { Invites } from './domains/invites.ts';
 import { Memberships } from './domains/memberships.ts';
+import { MissingKeys } from './keys/missing-keys.ts';
 import { SigningKeys } from './keys/signing-keys.ts';
 import { startMaintenance } from './maintenance.ts';
 import { accountAnswers, accountSocketPath } from './recovery/account-answers.ts';
@@ -86,7 +87,7 @@ async function openAuth(
 	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE));
 	const seal = new Seal(AUTH_KEY ?? storedSecret(dataDir, 'auth-key'));
 	tokens.sessionCookie = `${SESSION_COOKIE}-${seal.nameFor('session cookie')}`;
-	const sessions = new Sessions(store);
+	const sessions = new Sessions(store, () => tokens.nowSeconds());
 	const accounts = new Accounts(store, sessions);
 	const memberships = new Memberships(store, sessions, ADMINS);
 	const domains = new Domains(store, memberships);
@@ -96,6 +97,8 @@ async function openAuth(
 	const mailer = Mailer.of(mail, logger);
 	if (mailer) lifecycle.own('mail', mailer);
 	const sso = new Sso({ store, identities: new Identities(store, memberships), seal, reach: SSO_REACH, logger });
+	const missingKeys = new MissingKeys(store, seal, logger);
+	await missingKeys.check();
 	const signingKeys = await openSigningKeys(tokens, store, seal, JWT_KEY_DAYS * DAY_MS);
 
 	const announce = (table: (typeof TABLES)[keyof typeof TABLES], source: RetainedSource) =>
@@ -112,7 +115,7 @@ async function openAuth(
 	const onEnded = (accountId: string) => revokedSessions.changed(accountId);
 	const control = new ControlSocket(accountSocketPath(dataDir), accountAnswers({ accounts, removals, onEnded }));
 	await openControl(control, lifecycle, logger);
-	const maintenance = startMaintenance({ sessions, revokedSessions, sso, resets, signing, logger });
+	const maintenance = startMaintenance({ sessions, revokedSessions, sso, resets, missingKeys, signing, logger });
 	lifecycle.onStop('maintenance', () => maintenance.stop());
 
 	const router = authRoutes({
@@ -141,7 +144,7 @@ async function openAuth(
 	return {
 		name: 'auth',
 		router,
-		trouble: async () => (await store.trouble()) ?? links.trouble() ?? bus.trouble(),
+		trouble: async () => (await store.trouble()) ?? missingKeys.trouble() ?? links.trouble() ?? bus.trouble(),
 		stop: () => lifecycle.stop(),
 		ensureAccount: (account) => accounts.ensure(account),
 		ensureDomain: (name, ownerAccountId) => domains.ensure(name, ownerAccountId),
@@ -157,7 +160,7 @@ async function openSigningKeys(
 	maxAgeMs: number,
 ): Promise<SigningKeys | undefined> {
 	if (!(tokens.keys instanceof PublicKeys)) return undefined;
-	const keys = new SigningKeys(store, seal, maxAgeMs);
+	const keys = new SigningKeys(store, seal, maxAgeMs, () => tokens.nowSeconds() * 1000);
 	await keys.start();
 	tokens.signWith(keys);
 	return keys;

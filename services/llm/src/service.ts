@@ -36,7 +36,7 @@ export function createLlm(context: LlmContext): Promise<Service> {
 	return lifecycle.stopOnFailure(() => openLlm(context, lifecycle));
 }
 
-async function openLlm({ bus, stores, tokens, logger }: LlmContext, lifecycle: Lifecycle): Promise<Service> {
+async function openLlm({ bus, stores, tokens, now, logger }: LlmContext, lifecycle: Lifecycle): Promise<Service> {
 	const store = lifecycle.own('store', await stores.open('llm', LLM_STORE));
 	const directory = new BuildingDirectory(logger);
 	const knowledge = new Knowledge(store, directory);
@@ -54,7 +54,7 @@ async function openLlm({ bus, stores, tokens, logger }: LlmContext, lifecycle: L
 	);
 	return {
 		name: 'llm',
-		router: llmRoutes({ tokens, directory, knowledge, presence, conversations, catalog: metrics.catalog }),
+		router: llmRoutes({ tokens, directory, knowledge, presence, conversations, catalog: metrics.catalog, now }),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: () => lifecycle.stop(),
 	};

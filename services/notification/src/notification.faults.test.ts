@@ -61,6 +61,7 @@ describe('P10 the notification service', () => {
 				logger,
 				metrics: new Registry(),
 				site: new Site(),
+				now: Date.now,
 				tokens: new Tokens('x'.repeat(32)),
 			});
 			try {

@@ -7,6 +7,8 @@ export interface TelemetryParts {
 	bus: Bus;
 	evaluator: RuleEvaluator;
 	queue: SerialQueue;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 	onAlerts: (alerts: Alert[]) => void;
 }
 
@@ -17,8 +19,8 @@ export interface TelemetryParts {
 const MEMBER = 'on-duty';
 
 /** Evaluates the rules for each batch of readings. The batch is acknowledged once its effects are stored. */
-export function followTelemetry({ bus, evaluator, queue, onAlerts }: TelemetryParts): Promise<Subscription> {
+export function followTelemetry({ bus, evaluator, queue, now, onAlerts }: TelemetryParts): Promise<Subscription> {
 	return consumeReadings(bus, 'notification', { member: MEMBER }, (readings) =>
-		queue.run(async () => onAlerts(await evaluator.observe(readings, Date.now()))),
+		queue.run(async () => onAlerts(await evaluator.observe(readings, now()))),
 	);
 }

@@ -18,16 +18,18 @@ export interface NotificationParts {
 	queue: SerialQueue;
 	outbox: Outbox;
 	tokens: Tokens;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 }
 
 /** Notification's paths, without the prefix `/notification`. */
-export function notificationRoutes({ alerts, queue, outbox, tokens }: NotificationParts): Router {
+export function notificationRoutes({ alerts, queue, outbox, tokens, now }: NotificationParts): Router {
 	const router = Router();
 	router.use('/alerts', requireAccount(tokens));
 
 	router.get('/alerts', async (request, response) => {
 		const page = pageOf(request, ['number', 'number', 'string'], ALERT_LIST_LIMIT);
-		const { alerts: found, next } = await alerts.list(callerOf(request).memberships, page, Date.now());
+		const { alerts: found, next } = await alerts.list(callerOf(request).memberships, page, now());
 		response.json({ alerts: found, ...nextCursorOf(next) });
 	});
 

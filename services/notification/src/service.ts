@@ -59,7 +59,7 @@ export function createNotification(context: NotificationContext, options: Notifi
 }
 
 async function openNotification(
-	{ bus, stores, tokens, metrics, logger }: NotificationContext,
+	{ bus, stores, tokens, metrics, now, logger }: NotificationContext,
 	{ dwellMs = 0, replica }: NotificationOptions,
 	lifecycle: Lifecycle,
 ): Promise<Service> {
@@ -78,11 +78,11 @@ async function openNotification(
 	};
 	const after = (a: string, b: string) => isAfter(bus, a, b);
 	const evaluator = new RuleEvaluator({ store, repository, directory, presence, catalog, dwellMs, after });
-	const reviews = new BuildingReviews({ evaluator, queue, logger, onAlerts });
+	const reviews = new BuildingReviews({ evaluator, queue, logger, now, onAlerts });
 	followBuildings(directory, reviews);
 
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
-	const open = () => lead({ bus, evaluator, queue, reviews, outbox, onAlerts });
+	const open = () => lead({ bus, evaluator, queue, reviews, outbox, now, onAlerts });
 	const elect = async (): Promise<Subscription> =>
 		electLeader(store, { name: 'duty', logger, ...replica }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
@@ -100,6 +100,7 @@ async function openNotification(
 			queue,
 			outbox,
 			tokens,
+			now,
 		}),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: () => lifecycle.stop(),

@@ -64,7 +64,7 @@ export function createSocket(context: SocketContext, options: SocketOptions = {}
 }
 
 async function openSocket(
-	{ bus, tokens, metrics, site, logger }: SocketContext,
+	{ bus, tokens, metrics, site, now, logger }: SocketContext,
 	options: SocketOptions,
 	lifecycle: Lifecycle,
 ): Promise<Service> {
@@ -88,7 +88,7 @@ async function openSocket(
 	const { superseded, ...feedMetrics } = socketMetrics(metrics);
 	const directory = new BuildingDirectory(logger);
 	const places = new SensorPlaces();
-	const feed = new Feed({ bus, recent, everyMs, ...feedMetrics });
+	const feed = new Feed({ bus, now, recent, everyMs, ...feedMetrics });
 	const verify = (token: string) => tokens.verifyAccount(token);
 	const dashboards = new Dashboards({
 		io,
@@ -96,6 +96,7 @@ async function openSocket(
 		feed,
 		directory,
 		limits,
+		now: () => tokens.clock.now(),
 		verify,
 		isRevoked: (claims) => tokens.revocations.isRevoked(claims),
 		onSuperseded: (reason) => superseded.inc({ reason }),

@@ -16,6 +16,8 @@ export interface MaintenanceParts {
 	buildings: Buildings;
 	offline: OfflineDevices;
 	catalog: MetricLookup;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 	logger: Logger;
 }
 
@@ -23,14 +25,14 @@ export interface MaintenanceParts {
  * Keeps the store small and fast: rolls up quarter-hours that have ended every 20 s, and every hour removes what is
  * past its retention and completes interrupted removals of buildings.
  */
-export function startMaintenance({ readings, buildings, offline, catalog, logger }: MaintenanceParts): {
+export function startMaintenance({ readings, buildings, offline, catalog, now: clock, logger }: MaintenanceParts): {
 	stop(): Promise<void>;
 } {
 	const stopped = new AbortController();
 	const { signal } = stopped;
 	let removeAt = 0;
 	const step = async () => {
-		const now = Date.now();
+		const now = clock();
 		const count = await rollUpStale(readings, now - GRACE_MS, BATCH, catalog, signal);
 		if (now >= removeAt) {
 			await buildings.finishRemovals();

@@ -69,7 +69,7 @@ export function createTwin(context: TwinContext, options: TwinOptions = {}): Pro
 }
 
 async function openTwin(
-	{ bus, stores, tokens, metrics, logger }: TwinContext,
+	{ bus, stores, tokens, metrics, now, logger }: TwinContext,
 	{ retention = DEFAULT_RETENTION, replicas = false }: TwinOptions,
 	lifecycle: Lifecycle,
 ): Promise<Twin> {
@@ -90,7 +90,7 @@ async function openTwin(
 	await Promise.all([tables.buildings.start(), tables.sensors.start(), tables.removed.start()]);
 
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
-	const open = () => lead({ bus, readings, buildings, offline, catalog, logger, stored });
+	const open = () => lead({ bus, readings, buildings, offline, catalog, now, logger, stored });
 	const elect = async (): Promise<Subscription> =>
 		electLeader(store, { name: 'duty', logger }, onLeading({ open, metrics, ...LEADER_GAUGE, logger }));
 	await links.open(
@@ -103,7 +103,7 @@ async function openTwin(
 
 	return {
 		name: 'twin',
-		router: twinRoutes({ buildings, sensors, readings, offline, tokens, tables, catalog }),
+		router: twinRoutes({ buildings, sensors, readings, offline, tokens, tables, catalog, now }),
 		beforeProbes: catalogBeforeProbes(catalog),
 		trouble: async () => links.trouble() ?? (await bus.trouble()) ?? store.trouble(),
 		stop: () => lifecycle.stop(),

@@ -55,6 +55,7 @@ async function killRepeatedly(kills: number, mongoUrl: string | undefined): Prom
 			logger,
 			metrics: new Registry(),
 			site: new Site(),
+			now: Date.now,
 			tokens: new Tokens('x'.repeat(32)),
 		});
 		const end = await bus.position('telemetry');

@@ -6,6 +6,15 @@ export { createServer };
 /** Upgraded connections, which the HTTP server waits for but cannot close itself. */
 const socketsOf = new WeakMap<Server, Set<Socket>>();
 
+/**
+ * Host and port of a URL at which this machine reaches a server that listens on `host`, an IP address or a name. A
+ * server of all addresses is reached by loopback; a zone id is written as RFC 6874 has it.
+ */
+export function authorityOf(host: string, port: number): string {
+	const reached = host === '::' ? '::1' : host === '0.0.0.0' ? '127.0.0.1' : host;
+	return `${reached.includes(':') ? `[${reached.replace('%', '%25')}]` : reached}:${port}`;
+}
+
 /** Opens `server` and resolves with its port. Rejects with a sentence for a person when it cannot. */
 export function listen(server: Server, port: number, host: string): Promise<number> {
 	return new Promise((resolve, reject) => {
@@ -14,7 +23,7 @@ export function listen(server: Server, port: number, host: string): Promise<numb
 				new Error(
 					error.code === 'EADDRINUSE'
 						? `port ${port} on ${host} is in use; set another one`
-						: `cannot listen on ${host}:${port}: ${error.message}`,
+						: `cannot listen on ${host.includes(':') ? `[${host}]` : host}:${port}: ${error.message}`,
 				),
 			);
 		});

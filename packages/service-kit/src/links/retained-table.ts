@@ -89,13 +89,13 @@ export class RetainedTable {
 		for (;;) {
 			await pause(RETRY_EVERY_MS, signal);
 			if (signal.aborted) return;
-			if (Date.now() >= this.#repeatAt) await this.#publishAll();
+			if (performance.now() >= this.#repeatAt) await this.#publishAll();
 			else if (this.#dirty.size > 0) await this.#flush();
 		}
 	}
 
 	async #publishAll(): Promise<void> {
-		this.#repeatAt = Date.now() + REPEAT_EVERY_MS;
+		this.#repeatAt = performance.now() + REPEAT_EVERY_MS;
 		try {
 			for (const key of await this.#source.keys()) this.#dirty.add(key);
 		} catch (error) {

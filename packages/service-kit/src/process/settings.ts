@@ -163,12 +163,16 @@ function isNetwork(text: string): boolean {
 /** Settings that every process shares; a service adds its own. */
 export const COMMON_SETTINGS = {
 	PORT: integer('HTTP port; 0 chooses a free one', '8080', 0, 65_535),
-	HOST: text(
-		'address to listen on; the default accepts connections from this machine only',
-		'127.0.0.1',
-		'an IP address or a host name',
-		/^[A-Za-z0-9.:_-]+$/,
-	),
+	HOST: {
+		means: 'address to listen on, :: and 0.0.0.0 for all; the default accepts connections from this machine only',
+		default: '127.0.0.1',
+		allowed: 'an IP address, also with a zone as in fe80::1%eth0, or a host name',
+		parse: (value: string) => {
+			const host = value.replace(/^\[(.*)\]$/, '$1');
+			const isAddress = isIP(host.replace(/%[A-Za-z0-9._~-]+$/, '')) === 6 || isIP(host) === 4;
+			return isAddress || /^(?!\d+(?:\.\d+)*$)[A-Za-z0-9._-]+$/.test(host) ? host : undefined;
+		},
+	} satisfies Setting<string>,
 	DATA_DIR: text('folder for all stored data', './data'),
 	REDIS_URL: {
 		...url('Redis for the bus; without it the bus is in this process', undefined, ['redis:', 'rediss:']),

@@ -46,18 +46,23 @@ class TokenKind<T extends Claims> {
 	}
 }
 
-/** The clock that tokens are verified by. */
+/** The clock that tokens are signed and verified by. */
 export interface TokenClock {
 	/** Epoch ms. */
 	now(): number;
 	/** Whether the time can be relied on. */
 	known(): boolean;
+	/**
+	 * Epoch ms: by when tokens of another machine have expired, where that machine may go by an earlier time. Default:
+	 * `now`.
+	 */
+	expired?(): number;
 }
 
 /** Signs and verifies tokens (JWT, RFC 7519) within this process. */
 export class Tokens {
 	readonly keys: VerificationKeys;
-	/** Default: the system's clock. */
+	/** Default: the system's clock. A process that signs and verifies does both by this one. */
 	clock: TokenClock = { now: () => Date.now(), known: () => Date.now() / 1000 >= CLOCK_IS_SET_FROM };
 	readonly revocations = new TokenRevocations();
 	/** Name of this installation's session cookie; undefined in a process without auth, which tries all it is sent. */
@@ -75,6 +80,14 @@ export class Tokens {
 	/** Signs with the keys of `signer` from now on; for the one process that has private keys. */
 	signWith(signer: TokenSigner): void {
 		this.#signer = signer;
+	}
+
+	/**
+	 * Epoch seconds: the time that is written into tokens, and that revocations are compared with. Not before 2025: a
+	 * device's token of 1970 would have expired once the time is known.
+	 */
+	nowSeconds(): number {
+		return Math.max(Math.floor(this.clock.now() / 1000), CLOCK_IS_SET_FROM);
 	}
 
 	/**
@@ -124,7 +137,7 @@ export class Tokens {
 				'Tokens are signed by key pair here, and only auth has the private keys',
 			);
 		const { alg, kid, key } = await this.#signer.keyFor(use);
-		const issuedAt = Math.max(Math.floor(Date.now() / 1000), issuedAfter + 1);
+		const issuedAt = Math.max(this.nowSeconds(), issuedAfter + 1);
 		return new SignJWT(payload)
 			.setProtectedHeader({ alg, typ: 'JWT', ...(kid !== undefined && { kid }) })
 			.setSubject(subject)
@@ -136,11 +149,15 @@ export class Tokens {
 			.sign(key);
 	}
 
+	#expired(): number {
+		return this.clock.expired?.() ?? this.clock.now();
+	}
+
 	/** The claims of a token that was verified before and is still valid. */
 	#known<T extends Claims>(token: string, kind: TokenKind<T>): T | undefined {
 		const known = kind.verified.get(token);
 		if (!known) return undefined;
-		if (known.claims.exp * 1000 > this.clock.now() && this.keys.holds(known.key)) return known.claims;
+		if (known.claims.exp * 1000 > this.#expired() && this.keys.holds(known.key)) return known.claims;
 		kind.verified.delete(token);
 		return undefined;
 	}
@@ -170,7 +187,7 @@ export class Tokens {
 						algorithms: [key.alg],
 						issuer: ISSUER,
 						audience,
-						currentDate: new Date(this.clock.now()),
+						currentDate: new Date(this.#expired()),
 					});
 					return { payload, key };
 				} catch (error) {

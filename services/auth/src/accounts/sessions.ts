@@ -10,8 +10,6 @@ import type { SessionsDocument } from '../store.ts';
 const MAX_ENDED = 20;
 const MAX_ANNOUNCED = 100_000;
 
-const nowSeconds = () => Math.floor(Date.now() / 1000);
-
 /**
  * Revocations of account tokens before they expire: sessions that ended, and tokens whose memberships are outdated. One
  * document per account, kept as long as a token lives (three hours).
@@ -19,8 +17,11 @@ const nowSeconds = () => Math.floor(Date.now() / 1000);
 export class Sessions implements RetainedSource {
 	readonly #store: Store;
 	readonly #sessions: Collection<SessionsDocument>;
+	readonly #nowSeconds: () => number;
 
-	constructor(store: Store) {
+	/** @param nowSeconds epoch seconds, by the clock that tokens are signed by */
+	constructor(store: Store, nowSeconds: () => number) {
+		this.#nowSeconds = nowSeconds;
 		this.#store = store;
 		this.#sessions = store.collection('sessions');
 	}
@@ -45,7 +46,7 @@ export class Sessions implements RetainedSource {
 		await retryOnConflict(async () => {
 			const stored = await this.#sessions.get(sub);
 			const before = stored?.value ?? NOTHING;
-			const ended = before.ended.filter((session) => session.exp > nowSeconds() && session.jti !== jti);
+			const ended = before.ended.filter((session) => session.exp > this.#nowSeconds() && session.jti !== jti);
 			ended.push({ jti, exp });
 			const next =
 				ended.length > MAX_ENDED
@@ -81,19 +82,22 @@ export class Sessions implements RetainedSource {
 
 	/** Removes revocations of tokens that have expired, at most 1000. Resolves with their accounts. */
 	async removeExpired(): Promise<string[]> {
-		const expired = await this.#sessions.find({ where: { until: { lt: Date.now() } }, limit: 1000 });
+		const expired = await this.#sessions.find({ where: { until: { lt: this.#nowSeconds() * 1000 } }, limit: 1000 });
 		for (const stored of expired) await this.#store.commit([this.#sessions.remove(stored)]).catch(() => {});
 		return expired.map(({ id }) => id);
 	}
 
 	async keys(): Promise<string[]> {
-		const current = await this.#sessions.find({ where: { until: { gt: Date.now() } }, limit: MAX_ANNOUNCED });
+		const current = await this.#sessions.find({
+			where: { until: { gt: this.#nowSeconds() * 1000 } },
+			limit: MAX_ANNOUNCED,
+		});
 		return current.map(({ id }) => id);
 	}
 
 	async read(accountId: string): Promise<string | null> {
 		const stored = await this.#sessions.get(accountId);
-		if (!stored || stored.value.until <= Date.now()) return null;
+		if (!stored || stored.value.until <= this.#nowSeconds() * 1000) return null;
 		const { endedBefore, staleBefore, ended } = stored.value;
 		return JSON.stringify({
 			before: Math.max(endedBefore, staleBefore),
@@ -103,7 +107,7 @@ export class Sessions implements RetainedSource {
 
 	/** Now, but at least a second after `before`: tokens issued since then carry that later second. */
 	#later(before: number): number {
-		return Math.max(nowSeconds(), before + 1);
+		return Math.max(this.#nowSeconds(), before + 1);
 	}
 
 	#write(
@@ -113,7 +117,7 @@ export class Sessions implements RetainedSource {
 	): Write {
 		const next = {
 			...value,
-			until: (Math.max(nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000,
+			until: (Math.max(this.#nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000,
 		};
 		return stored ? this.#sessions.replace(stored, next) : this.#sessions.insert(accountId, next);
 	}

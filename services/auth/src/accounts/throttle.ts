@@ -36,6 +36,10 @@ export class Throttle {
 	begin(key: string, now: number): void {
 		let attempts = this.#attempts.get(key);
 		if (!attempts || now - attempts.last > FORGET_AFTER_MS) attempts = { failed: 0, last: now, blockedUntil: 0 };
+		// A clock that was set back must not prolong a wait.
+		const setBack = Math.max(0, attempts.last - now);
+		attempts.last -= setBack;
+		attempts.blockedUntil -= setBack;
 		if (now < attempts.blockedUntil) {
 			const waitSeconds = Math.ceil((attempts.blockedUntil - now) / 1000);
 			throw new CrowdVisionError('rate_limited', `Too many ${this.#subject}`, {}, waitSeconds);

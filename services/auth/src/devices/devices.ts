@@ -20,8 +20,6 @@ const MAX_REVOKED = 100_000;
  */
 const MAX_SCOPE = 8000;
 
-const nowSeconds = () => Math.floor(Date.now() / 1000);
-
 /** Devices (sensors and gateways) that may send readings. Their tokens are shown once; only their scope is stored. */
 export class Devices implements RetainedSource {
 	readonly #store: Store;
@@ -58,7 +56,7 @@ export class Devices implements RetainedSource {
 				name,
 				...scope,
 				createdAt: stored?.value.createdAt ?? Date.now(),
-				issuedAt: Math.max(nowSeconds(), before + 1),
+				issuedAt: Math.max(this.#tokens.nowSeconds(), before + 1),
 				revoked: before > 0,
 				...(before > 0 && { before }),
 			};
@@ -87,7 +85,7 @@ export class Devices implements RetainedSource {
 		return retryOnConflict(async () => {
 			const stored = await this.#devices.get(deviceId);
 			if (stored?.value.domainName !== domainName) throw new CrowdVisionError('not_found', 'There is no such device');
-			const before = Math.max(nowSeconds(), stored.value.issuedAt);
+			const before = Math.max(this.#tokens.nowSeconds(), stored.value.issuedAt);
 			await this.#store.commit([
 				this.#devices.replace(stored, { ...stored.value, revoked: true, revokedAt: Date.now(), before }),
 			]);

@@ -30,9 +30,12 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	readonly #maxAgeMs: number;
 	readonly #private = new Map<string, KeyObject>();
 	#known: Versioned<SigningKeyDocument>[] = [];
-	#readAt = 0;
+	readonly #now: () => number;
+	#readAt = Number.NEGATIVE_INFINITY;
 
-	constructor(store: Store, seal: Seal, maxAgeMs: number) {
+	/** @param now epoch ms, by the clock that tokens are signed by */
+	constructor(store: Store, seal: Seal, maxAgeMs: number, now: () => number) {
+		this.#now = now;
 		this.#store = store;
 		this.#keys = store.collection('signingKeys');
 		this.#seal = seal;
@@ -41,12 +44,12 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 
 	/** Creates the first key if there is none. */
 	async start(): Promise<void> {
-		if (!this.#signing(await this.#read())) await this.#create(Date.now());
+		if (!this.#signing(await this.#read())) await this.#create(this.#now());
 	}
 
 	/** @throws CrowdVisionError `unavailable` when no key can sign */
 	async keyFor(use: 'account' | 'device'): Promise<TokenKey> {
-		if (Date.now() - this.#readAt > READ_EVERY_MS) await this.#read();
+		if (performance.now() - this.#readAt > READ_EVERY_MS) await this.#read();
 		let stored = this.#signing(this.#known);
 		if (!stored) throw new CrowdVisionError('unavailable', 'No key can sign tokens at the moment', {}, 2);
 		if (use === 'device' && !stored.value.devices) stored = await this.#markForDevices(stored.id);
@@ -55,14 +58,14 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 
 	/** Creates a key that signs from a minute later on; the current key only verifies then. @returns the new key's id */
 	async rotate(): Promise<string> {
-		return this.#create(Date.now() + LEAD_MS);
+		return this.#create(this.#now() + LEAD_MS);
 	}
 
 	/**
 	 * Creates a new key when the signing key is too old, retires keys with a successor, and removes keys whose tokens
 	 * have all expired. @returns the ids of created and removed keys
 	 */
-	async maintain(now = Date.now()): Promise<string[]> {
+	async maintain(now = this.#now()): Promise<string[]> {
 		const changed: string[] = [];
 		const keys = await this.#read();
 		const signing = this.#signing(keys, now);
@@ -102,7 +105,7 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 	}
 
 	/** Newest first. */
-	async list(now = Date.now()): Promise<SigningKeyView[]> {
+	async list(now = this.#now()): Promise<SigningKeyView[]> {
 		const keys = await this.#read();
 		const signing = this.#signing(keys, now)?.id;
 		return keys
@@ -131,25 +134,26 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 
 	async #read(): Promise<Versioned<SigningKeyDocument>[]> {
 		this.#known = await this.#keys.find({ limit: MAX_KEYS });
-		this.#readAt = Date.now();
+		this.#readAt = performance.now();
 		return [...this.#known];
 	}
 
-	/** The newest key whose time to sign has come. */
+	/** The newest key whose time to sign has come; the first, where the clock was set back to before all of them. */
 	#signing(
 		keys: readonly Versioned<SigningKeyDocument>[],
-		now = Date.now(),
+		now = this.#now(),
 	): Versioned<SigningKeyDocument> | undefined {
-		return keys
-			.filter(({ value }) => value.d !== undefined && value.signsFrom <= now)
-			.sort((a, b) => b.value.signsFrom - a.value.signsFrom || (a.id < b.id ? -1 : 1))[0];
+		const newestFirst = keys
+			.filter((stored) => this.#canSign(stored))
+			.sort((a, b) => b.value.signsFrom - a.value.signsFrom || (a.id < b.id ? -1 : 1));
+		return newestFirst.find(({ value }) => value.signsFrom <= now) ?? newestFirst.at(-1);
 	}
 
 	async #create(signsFrom: number): Promise<string> {
 		const { privateKey } = generateKeyPairSync('ed25519');
 		const { x, d } = privateKey.export({ format: 'jwk' }) as { x: string; d: string };
 		const kid = randomBytes(9).toString('base64url');
-		const value = { x, d: this.#seal.seal(`signing key ${kid}`, d), createdAt: Date.now(), signsFrom, devices: false };
+		const value = { x, d: this.#seal.seal(`signing key ${kid}`, d), createdAt: this.#now(), signsFrom, devices: false };
 		await this.#store.commit([this.#keys.insert(kid, value)]);
 		await this.#read();
 		return kid;
@@ -176,6 +180,11 @@ export class SigningKeys implements TokenSigner, RetainedSource {
 			await this.#store.commit([this.#keys.replace(stored, { ...rest, retiredAt: now, verifiesUntil })]);
 		});
 		this.#private.delete(kid);
+	}
+
+	/** Whether its private half is here and can be read; it cannot after a restore without AUTH_KEY. */
+	#canSign({ id, value: { d } }: Versioned<SigningKeyDocument>): boolean {
+		return d !== undefined && (this.#private.has(id) || this.#seal.opens(`signing key ${id}`, d));
 	}
 
 	#privateKey({ id, value: { x, d } }: Versioned<SigningKeyDocument>): KeyObject {

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { CrowdVisionError } from '@crowdvision/contracts';
 
 /** An encrypted secret: `v1.` and base64url of nonce, ciphertext and tag. */
 export type Sealed = string;
@@ -31,6 +32,16 @@ export class Seal {
 		return `v1.${sealed.toString('base64url')}`;
 	}
 
+	/** Whether it was sealed with this AUTH_KEY and label. */
+	opens(label: string, sealed: Sealed): boolean {
+		try {
+			this.open(label, sealed);
+			return true;
+		} catch {
+			return false;
+		}
+	}
+
 	/** @throws Error when it was sealed with another AUTH_KEY or label, or was altered. */
 	open(label: string, sealed: Sealed): string {
 		const bytes = Buffer.from(sealed.slice(3), 'base64url');
@@ -41,7 +52,15 @@ export class Seal {
 			decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
 			return decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
 		} catch (error) {
-			throw new Error(`the stored secret "${label}" cannot be decrypted: was AUTH_KEY changed?`, { cause: error });
+			throw new LostSecret(`the stored secret "${label}" cannot be decrypted: was AUTH_KEY changed?`, { cause: error });
 		}
+	}
+}
+
+/** A stored secret that needs another AUTH_KEY; the answer to a request that needs it. */
+class LostSecret extends CrowdVisionError {
+	constructor(message: string, options: ErrorOptions) {
+		super('unavailable', `${message} Restore it, or set the secret again`);
+		this.cause = options.cause;
 	}
 }

@@ -21,6 +21,8 @@ export interface AskRouteParts {
 	presence: Presence;
 	catalog: MetricLookup;
 	conversations: Conversations;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 }
 
 /** `/ask`: answers from data of the buildings that the caller may see. */
@@ -46,7 +48,7 @@ export function addAskRoutes(router: Router, parts: AskRouteParts): void {
 /** Reads what is known of these buildings. */
 async function factsOf(
 	buildings: readonly RetainedBuilding[],
-	{ knowledge, presence, catalog }: Pick<AskRouteParts, 'knowledge' | 'presence' | 'catalog'>,
+	{ knowledge, presence, catalog, now }: Pick<AskRouteParts, 'knowledge' | 'presence' | 'catalog' | 'now'>,
 ): Promise<Facts> {
 	const withLatest = async (building: RetainedBuilding) => {
 		const latest = await knowledge.latest(building);
@@ -57,6 +59,6 @@ async function factsOf(
 		buildings: await Promise.all(buildings.map(withLatest)),
 		anomalies: await knowledge.anomalies(ids, MAX_ANOMALIES),
 		catalog,
-		now: Date.now(),
+		now: now(),
 	};
 }

@@ -7,6 +7,8 @@ export interface ReviewParts {
 	evaluator: RuleEvaluator;
 	queue: SerialQueue;
 	logger: Logger;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 	onAlerts: (alerts: Alert[]) => void;
 }
 
@@ -46,12 +48,12 @@ export class BuildingReviews {
 	}
 
 	async #reviewNext(signal: AbortSignal): Promise<void> {
-		const { evaluator, queue, onAlerts } = this.#parts;
+		const { evaluator, queue, now, onAlerts } = this.#parts;
 		const [buildingId] = this.#changed;
 		if (buildingId === undefined) return this.#wakeUp.wait(signal);
 		this.#changed.delete(buildingId);
 		try {
-			onAlerts(await queue.run(() => evaluator.review(buildingId, Date.now())));
+			onAlerts(await queue.run(() => evaluator.review(buildingId, now())));
 		} catch (error) {
 			this.#changed.add(buildingId);
 			throw error;

@@ -13,7 +13,14 @@ const [dataDir = '', run = ''] = process.argv.slice(2);
 const { bus } = await openEmbeddedBus(dataDir);
 await bus.retain(TABLES.buildings, HALL.id, JSON.stringify(HALL));
 const logger = createLogger('notification', 'silent');
-const parts = { logger, tokens: new Tokens('x'.repeat(32)), metrics: new Registry(), site: new Site(), dataDir };
+const parts = {
+	logger,
+	tokens: new Tokens('x'.repeat(32)),
+	metrics: new Registry(),
+	site: new Site(),
+	now: Date.now,
+	dataDir,
+};
 await createNotification({ ...parts, bus, stores: await openStores({ dataDir, logger }) });
 process.stdout.write('running\n');
 let observedAt = 0;

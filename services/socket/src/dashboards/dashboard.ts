@@ -8,7 +8,7 @@ import {
 import type { DefaultEventsMap, Server, Socket } from 'socket.io';
 import { EventLimiter, type Limits } from '../limits/limits.ts';
 import { Backlog } from './backlog.ts';
-import { Session } from './session.ts';
+import { Session, type SessionEvents } from './session.ts';
 import type { DashboardSubscription } from './subscription.ts';
 
 /** The data of a connection that was let in. */
@@ -46,18 +46,20 @@ export class Dashboard {
 	authorizing = 0;
 	readonly #limiter: EventLimiter;
 
-	constructor(socket: DashboardSocket, limits: Limits) {
+	/** @param now epoch ms, by the clock that tokens are verified by */
+	constructor(socket: DashboardSocket, limits: Limits, now: () => number) {
 		this.socket = socket;
 		this.backlog = Backlog.watch(socket.conn);
 		this.#limiter = new EventLimiter(limits.events);
-		this.session = new Session(socket.data.claims, {
+		const events: SessionEvents = {
 			onExpiring: (expiresAt) =>
 				socket.emit('expiring', {
 					expiresAt,
 					...new CrowdVisionError('unauthenticated', 'The token is about to expire').toBody(),
 				}),
 			onExpired: () => socket.disconnect(true),
-		});
+		};
+		this.session = new Session(socket.data.claims, events, now);
 	}
 
 	get claims(): AccountClaims {

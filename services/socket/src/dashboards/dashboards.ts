@@ -30,6 +30,8 @@ export interface DashboardsParts {
 	feed: Feed;
 	directory: BuildingDirectory;
 	limits: Limits;
+	/** Epoch ms, by the clock that tokens are verified by. */
+	now: () => number;
 	/** Resolves with the claims of an account's token; rejects with `unauthenticated`. */
 	verify: (token: string) => Promise<AccountClaims>;
 	/** Whether a session was ended before its token expires. */
@@ -91,7 +93,7 @@ export class Dashboards implements FeedListener {
 
 	/** Adds a connection whose token was verified, until it disconnects. */
 	add(socket: DashboardSocket): void {
-		const dashboard = new Dashboard(socket, this.#parts.limits);
+		const dashboard = new Dashboard(socket, this.#parts.limits, this.#parts.now);
 		const { sub } = dashboard.claims;
 		this.#dashboards.add(dashboard);
 		this.#accounts.add(sub);

@@ -16,10 +16,13 @@ export interface SessionEvents {
  */
 export class Session {
 	readonly #events: SessionEvents;
+	readonly #now: () => number;
 	#claims: AccountClaims;
 	#timer: NodeJS.Timeout | undefined;
 
-	constructor(claims: AccountClaims, events: SessionEvents) {
+	/** @param now epoch ms, by the clock that tokens are verified by */
+	constructor(claims: AccountClaims, events: SessionEvents, now: () => number) {
+		this.#now = now;
 		this.#claims = claims;
 		this.#events = events;
 	}
@@ -35,7 +38,7 @@ export class Session {
 
 	/** Watches for the end of the session until `end`. */
 	start(): void {
-		const remaining = this.expiresAt - Date.now();
+		const remaining = this.expiresAt - this.#now();
 		this.#callAt(this.expiresAt - Math.min(NOTICE_MS, remaining / 2), () => {
 			this.#events.onExpiring(this.expiresAt);
 			this.#callAt(this.expiresAt, () => this.#events.onExpired());
@@ -47,7 +50,7 @@ export class Session {
 	 * @throws CrowdVisionError `unauthenticated` once the session has expired
 	 */
 	requireLive(): void {
-		if (Date.now() >= this.expiresAt) throw new CrowdVisionError('unauthenticated', 'The token has expired');
+		if (this.#now() >= this.expiresAt) throw new CrowdVisionError('unauthenticated', 'The token has expired');
 	}
 
 	/** @throws CrowdVisionError `forbidden` for a token of another account */
@@ -65,7 +68,7 @@ export class Session {
 	/** Calls `callback` at a time in epoch ms, which may be later than a timer can wait. */
 	#callAt(time: number, callback: () => void): void {
 		clearTimeout(this.#timer);
-		const remaining = time - Date.now();
+		const remaining = time - this.#now();
 		if (remaining <= 0) callback();
 		else this.#timer = setTimeout(() => this.#callAt(time, callback), Math.min(remaining, LONGEST_TIMEOUT_MS));
 	}

@@ -15,6 +15,8 @@ export interface FeedListener {
 }
 
 export interface FeedParts {
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 	bus: Bus;
 	recent: RecentBounds;
 	/** The shortest time between two calls of the listener, in ms; readings in between are collected. */
@@ -76,7 +78,7 @@ export class Feed {
 		this.#collectedCount = 0;
 		const collected = [...this.#collected];
 		this.#collected.clear();
-		const now = Date.now();
+		const now = this.#parts.now();
 		for (const [buildingId, readings] of collected) {
 			// The first one is the oldest. The result could be negative, as the clocks of two machines differ.
 			this.#parts.delay.observe(Math.max(0, now - readings[0]!.receivedAt) / 1000);

@@ -10,13 +10,18 @@ export interface HistoryRouteParts {
 	buildings: Buildings;
 	readings: Readings;
 	catalog: MetricLookup;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 }
 
 /** `/buildings/{id}/history`. */
-export function addHistoryRoutes(router: Router, { buildings, readings, catalog }: HistoryRouteParts): void {
+export function addHistoryRoutes(
+	router: Router,
+	{ buildings, readings, catalog, now: clock }: HistoryRouteParts,
+): void {
 	router.get('/buildings/:id/history', async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request));
-		const now = Date.now();
+		const now = clock();
 		const query = parseHistoryQuery(building, request.query, now, catalog);
 		response.json({ points: await history(readings, query, now, catalog) });
 	});

@@ -14,6 +14,7 @@ const parts = {
 	tokens: new Tokens('x'.repeat(32)),
 	metrics: new Registry(),
 	site: new Site(),
+	now: Date.now,
 	dataDir,
 };
 await createTwin({ ...parts, bus, stores: await openStores({ dataDir, mongoUrl, logger: parts.logger }) });

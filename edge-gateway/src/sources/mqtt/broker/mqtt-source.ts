@@ -199,13 +199,15 @@ export class MqttSource implements Source {
 			this.#filters.remove(sender.id, client);
 		}
 		if (!client.clean)
-			this.#parts.sessions.disconnected(client.id, Date.now()).catch((error: Error) => this.#logUnrecorded(error));
+			this.#parts.sessions
+				.disconnected(client.id, this.#parts.now())
+				.catch((error: Error) => this.#logUnrecorded(error));
 	}
 
 	#expire(): void {
 		const { clients } = this.#broker as IngestBroker & { clients: Record<string, Client> };
 		this.#parts.sessions
-			.expire(Date.now(), (client) => clients[client] !== undefined)
+			.expire(this.#parts.now(), (client) => clients[client] !== undefined)
 			.catch((error: Error) => this.#logUnrecorded(error));
 	}
 
