@@ -1,6 +1,6 @@
 /**
- * A program, by default the gateway, on a machine whose wall clock is wrong by as many milliseconds as the file CLOCK_ERROR_FILE says at the
- * moment. What it goes by is then told in a file beside it, `.seen`.
+ * A program, by default the gateway, on a machine whose wall clock is wrong by as many milliseconds as the file
+ * CLOCK_ERROR_FILE says at the moment. What it goes by is then told in a file beside it, `.seen`.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 

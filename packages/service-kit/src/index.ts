@@ -4,6 +4,7 @@ export * from './concurrency/index.ts';
 export * from './files/write-atomically.ts';
 export * from './http/app.ts';
 export * from './http/guards.ts';
+export * from './http/outgoing-proxy.ts';
 export * from './http/paging.ts';
 export * from './http/probes.ts';
 export * from './http/rate-limit.ts';

@@ -1,3 +1,4 @@
+import { useOutgoingProxy } from '../http/outgoing-proxy.ts';
 import type { Logger } from '../logger.ts';
 import { SettingsError } from './settings.ts';
 
@@ -92,6 +93,7 @@ export class Lifecycle {
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {
 	try {
+		useOutgoingProxy(process.env);
 		await main();
 	} catch (error) {
 		const lines =

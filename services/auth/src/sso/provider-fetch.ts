@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { CrowdVisionError } from '@crowdvision/contracts';
+import { goesThroughProxy } from '@crowdvision/service-kit';
 import type { SsoReach } from '../settings.ts';
 
 /** Size of an answer. */
@@ -49,7 +50,8 @@ export async function refusalReason(url: URL, reach: SsoReach): Promise<string |
 			? 'must not resolve to a private address (SSO_REACH)'
 			: undefined;
 	} catch {
-		return 'has a host name that cannot be resolved';
+		// Behind a proxy of the way out, only that may know the names outside.
+		return goesThroughProxy(url, process.env) ? undefined : 'has a host name that cannot be resolved';
 	}
 }
 
