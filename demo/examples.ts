@@ -27,7 +27,8 @@ export function examples({
 		`{"sensorId":"${sensorId}","metric":"${metric}","value":${value},${place}${more}}`;
 	const lines = [
 		'Send a reading over HTTP:',
-		`  curl -s ${http.includes('[') ? '-g ' : ''}${http}/ingest -H "Authorization: Bearer $(cat ${join(dataDir, 'demo', 'token')})" ` +
+		`  curl -s ${http.includes('[') ? '-g ' : ''}${http}/ingest ` +
+			`-H "Authorization: Bearer $(cat ${join(dataDir, 'demo', 'token')})" ` +
 			`-H 'Content-Type: application/json' -d '${reading('my-http', 'peopleCount', 4)}'`,
 		'over MQTT:',
 		`  mosquitto_pub -h ${hostname} -p ${port} -u ${deviceId} -P ${token} -q 1 ` +

@@ -37,7 +37,7 @@ export class MissingKeys {
 		this.#trouble =
 			lost.length === 0
 				? undefined
-				: `AUTH_KEY, or the file auth-key in DATA_DIR, is not the one that these secrets were stored with: ${summary(lost)}. ` +
+				: `AUTH_KEY, or the file auth-key in DATA_DIR, is not the one that these were stored with: ${summary(lost)}. ` +
 					'Restore it from the backup, or rotate these invites and enter these client secrets again';
 		if (this.#trouble !== undefined && before === undefined) this.#logger.error(this.#trouble);
 	}
