@@ -27,10 +27,10 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'decode/formats': 'decode/lorawan decode/message decode/people-counters decode/vendor',
 	'decode/jsonata': 'decode/formats decode/message',
 	'decode/codec': 'decode/formats decode/lorawan decode/message decode/vendor',
-	decode: 'measures.ts decode/codec decode/formats decode/jsonata decode/message decode/vendor topics',
+	decode: 'measures.ts decode/codec decode/formats decode/jsonata decode/lorawan decode/message decode/vendor topics',
 	'frame.ts': 'decode decode/message normalize',
 	occupancy: 'measures.ts options.ts clock ledger normalize',
-	trace: 'measures.ts options.ts payload.ts normalize topics',
+	trace: 'measures.ts options.ts payload.ts decode/message normalize topics',
 	rejected: 'frame.ts payload.ts decode/message normalize topics',
 	intake:
 		'frame.ts registry.ts clock decode decode/formats decode/message devices ledger normalize occupancy rejected trace',

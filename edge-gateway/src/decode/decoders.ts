@@ -18,6 +18,8 @@ export interface ActiveRule {
 	name: string;
 	use: FormatName;
 	decoder: Decoder;
+	/** As configured, without the text of its codec. */
+	config: LoadedRule;
 	defaults: { buildingId?: string; roomId?: string; sensorId?: string };
 	/** IANA name of the zone of times without an offset; undefined: UTC. */
 	timeZone?: string | undefined;
@@ -155,6 +157,7 @@ export class Decoders {
 		return {
 			name: topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`),
 			use,
+			config: withoutText(loaded),
 			decoder: FORMATS[use].open({
 				mapping,
 				publish: this.#publish,
@@ -175,6 +178,10 @@ function reachesBelow(filter: string, topic: string): boolean {
 	const levels = topic.split('/');
 	if (wanted.includes('#') || wanted.length <= levels.length) return matchesFilter(filter, topic);
 	return matchesFilter(wanted.slice(0, levels.length).join('/'), topic);
+}
+
+function withoutText({ codecFile: _text, ...rule }: LoadedRule): LoadedRule {
+	return rule;
 }
 
 /** The levels of a topic that the wildcards of `filter` match, joined by `/`; undefined if it has no wildcard. */

@@ -10,6 +10,7 @@ import { Replay } from '../sources/replay/replay.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { recorderOptions } from '../trace/recorder-config.ts';
 import { Trace } from '../trace/trace.ts';
+import { UnknownFields } from '../trace/unknown-fields.ts';
 import type { GatewayParts } from './parts.ts';
 import { gatewayFolder, type Storage } from './storage.ts';
 
@@ -27,6 +28,8 @@ export interface OpenIntake {
 	local: LocalBroker;
 	recorder: Recorder;
 	trace: Trace;
+	/** Keys that no rule reads. */
+	unknownFields: UnknownFields;
 }
 
 export function openIntake(
@@ -44,6 +47,7 @@ export function openIntake(
 		part.close(),
 	);
 	const trace = new Trace();
+	const unknownFields = new UnknownFields();
 	const admission = new Admission(config.devices, adoptions);
 	const intake = new Intake({
 		log,
@@ -58,6 +62,7 @@ export function openIntake(
 		cadences,
 		recorder,
 		trace,
+		unknownFields,
 		metrics,
 		gatewayId: config.gatewayId,
 	});
@@ -71,5 +76,6 @@ export function openIntake(
 		local,
 		recorder,
 		trace,
+		unknownFields,
 	};
 }

@@ -46,7 +46,7 @@ export function openOperations(
 ): Operations {
 	const { config, log, clock, bus, tokens, logger, metrics } = parts;
 	const { registry, adoptions, quarantine, availability, rejected, rooms, metrics: catalog, ledger } = storage;
-	const { recorder, trace, replay } = intake;
+	const { recorder, trace, replay, unknownFields } = intake;
 	const { relay, bridges, downlink, channels } = uplinks;
 	const { devices } = sources;
 
@@ -61,7 +61,8 @@ export function openOperations(
 		troubles: () => [troubles.mqtt(), troubles.serial(), troubles.log(), ...catalog.troubles()],
 	});
 	const proposals = (buildingId: string, roomId: string) => rooms.occupancy.proposals(buildingId, roomId);
-	const explainer = new Explainer({ log, registry, rejected, recorder, trace, proposals, ...connections });
+	const unknownOf = (sensorId: string, domains: readonly string[]) => unknownFields.ofSensor(sensorId, domains);
+	const explainer = new Explainer({ log, registry, rejected, recorder, trace, proposals, unknownOf, ...connections });
 	const now = () => clock.now();
 	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined, now });
 	const configuration = new FollowedConfiguration(config);

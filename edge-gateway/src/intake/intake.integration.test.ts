@@ -188,7 +188,7 @@ describe('the intake', () => {
 				return answer;
 			},
 		};
-		const rule = { name: 'acme/#', use: 'jsonata', decoder, defaults: {} } as const;
+		const rule = { name: 'acme/#', use: 'jsonata', config: { use: 'jsonata' }, decoder, defaults: {} } as const;
 		const taken = Array.from({ length: 5 }, () =>
 			outcome(intake.deliver(frame('{}', { decodeBy: { rule, name: undefined } }))),
 		);

@@ -6,8 +6,8 @@ import { DecodeQueue } from '../decode/decode-queue.ts';
 import type { DecodeBy } from '../decode/decoders.ts';
 import { decodeFrame, decodeReading, parsePayload } from '../decode/formats/canonical.ts';
 import { type Decoded, DecodeError } from '../decode/message/candidate.ts';
-import { type Decoding, NO_READING, type NoReading } from '../decode/message/decoder.ts';
-import { type Presence, stateIn } from '../decode/message/presence.ts';
+import { type Decoding, type Message, NO_READING, type NoReading } from '../decode/message/decoder.ts';
+import { presenceIn } from '../decode/message/presence.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
 import { Cadences } from '../devices/cadences.ts';
@@ -22,12 +22,14 @@ import { refusalOf } from '../rejected/refusal-of.ts';
 import type { Rejected } from '../rejected/rejected.ts';
 import type { Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
+import type { UnknownFields } from '../trace/unknown-fields.ts';
 import type { OnDeferred } from './completion.ts';
 import { countDecoded } from './count-decoded.ts';
 import { FrameTrace } from './frame-trace.ts';
 import { groupsOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
 import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
+import { noteUnknownFields, type UnknownParts } from './unknown.ts';
 
 export interface IntakeParts {
 	log: Log;
@@ -47,6 +49,8 @@ export interface IntakeParts {
 	/** Keeps the last raw frames. */
 	recorder?: Recorder;
 	trace?: Trace;
+	/** Keeps which keys no rule reads. */
+	unknownFields?: UnknownFields;
 	/** Default: the built-in ones. */
 	metrics?: IntakeMetrics;
 	gatewayId: string;
@@ -74,6 +78,7 @@ export class Intake {
 	readonly #availability: Availability | undefined;
 	readonly #recorder: Recorder | undefined;
 	readonly #follow: FrameTrace;
+	readonly #unknown: UnknownParts;
 	readonly #onDeferred: OnDeferred;
 	readonly #catalog: MetricLookup;
 	readonly #queue = new DecodeQueue();
@@ -100,6 +105,7 @@ export class Intake {
 			metrics: parts.metrics,
 		});
 		this.#catalog = parts.metrics?.catalog ?? BUILT_IN_METRICS;
+		this.#unknown = { follow: this.#follow, catalog: this.#catalog, unknownFields: parts.unknownFields };
 		const [follow, onDeferred] = [this.#follow, this.#onDeferred];
 		const options = { log, clock, occupancy, cadences, registry, ledger, follow, onDeferred, gatewayId };
 		this.#writer = new ReadingWriter(options);
@@ -172,6 +178,8 @@ export class Intake {
 		const { raw, source, sender } = frame;
 		const { era } = this.#clock;
 		const ofRule = this.#ledger.part('decoder', rule.name);
+		const { timeZone } = rule;
+		const message: Message = { raw, source, sender: sender.id, name, receivedAt, timeZone, unknown: [] };
 		for (const each of [tally, ofRule]) {
 			each.received += 1;
 			each.decoding += 1;
@@ -179,17 +187,15 @@ export class Intake {
 		const onDecoded = (error: Error | undefined, decoding?: Decoding) => {
 			tally.decoding -= 1;
 			ofRule.decoding -= 1;
-			countDecoded(ofRule, error ?? decoding!);
-			this.#storeDecoded(this.#afterWaiting(arrival, era), error ?? decoding!);
+			const result = error ?? noteUnknownFields(message, { frame, tally, rule }, decoding!, this.#unknown);
+			countDecoded(ofRule, result);
+			this.#storeDecoded(this.#afterWaiting(arrival, era), result);
 		};
 		try {
 			this.#queue.run<Decoding>(
 				sender.id,
 				raw.length,
-				() =>
-					presenceIn(raw, tellsOf) ??
-					frame.decoding ??
-					rule.decoder.decode({ raw, source, sender: sender.id, name, receivedAt, timeZone: rule.timeZone }),
+				() => presenceIn(raw, tellsOf) ?? frame.decoding ?? rule.decoder.decode(message),
 				onDecoded,
 			);
 		} catch (error) {
@@ -245,7 +251,8 @@ export class Intake {
 	#ignore({ frame, receivedAt, tally, onDurable }: Arrival, reason: NoReading): void {
 		count(tally.ignored, reason);
 		const outcome = reason === 'no_value' ? 'no_value' : 'ignored';
-		this.#follow.note(frame, receivedAt, 'decoded', { outcome, detail: NO_READING[reason] });
+		if (reason !== 'unknown_field')
+			this.#follow.note(frame, receivedAt, 'decoded', { outcome, detail: NO_READING[reason] });
 		const isAsked = frame.transport === 'http' || frame.transport === 'socket.io';
 		const refusal = new CrowdVisionError('no_value', `Nothing was stored: ${NO_READING.no_value}`);
 		onDurable(reason === 'no_value' && isAsked ? refusal : undefined, 0);
@@ -340,10 +347,4 @@ export class Intake {
 		if (frame.replayOf === undefined) this.#availability?.received(sensorId, metric, checked, frame, receivedAt);
 		return checked;
 	}
-}
-
-/** Whose coming and going a message tells of, where its topic is for that and its payload says it. */
-function presenceIn(raw: Buffer, of: DecodeBy['tellsOf']): Presence | undefined {
-	const state = of && stateIn(raw);
-	return state && { state, of };
 }

@@ -14,6 +14,7 @@ export interface TraceEvent {
 		| 'ignored'
 		| 'presence'
 		| 'no_value'
+		| 'unknown_field'
 		| 'refused'
 		| 'deferred'
 		| 'dropped'
@@ -28,6 +29,8 @@ export interface TraceEvent {
 	id?: string | undefined;
 	/** A text for users. */
 	detail?: string | undefined;
+	/** What to do about it, if that differs from what its verdict says. */
+	todo?: (() => string) | undefined;
 }
 
 /** Selects messages. A missing member does not restrict. */

@@ -166,6 +166,9 @@ export class Explainer {
 			const text = `${received}, and its sender was told to send it again: ${outage.message}`;
 			return { ...base, verdict, text, stages };
 		}
+		const events = trace.events({}).filter((one) => one.at === at && one.transport === transport);
+		const [failure] = failureReports(events.filter((one) => one.source === source));
+		if (failure) return { ...failure, ...base };
 		const text = `${received}; it is being written to disk, or its sender has given up`;
 		return { ...base, verdict: 'on_its_way', text, stages };
 	}

@@ -12,6 +12,7 @@ const VERDICT_OF_EVENT: Partial<Record<TraceEvent['outcome'], Verdict>> = {
 	ignored: 'no_reading',
 	presence: 'presence',
 	no_value: 'no_value',
+	unknown_field: 'unknown_field',
 	unauthenticated: 'not_allowed',
 	rate_limited: 'rate_limited',
 };
@@ -81,7 +82,7 @@ export function failureReports(events: readonly TraceEvent[]): MessageReport[] {
 	return events.flatMap((event) => {
 		const verdict = VERDICT_OF_EVENT[event.outcome];
 		if (!verdict) return [];
-		const { at, transport, source, sender, sensorId, detail = '', domainName } = event;
+		const { at, transport, source, sender, sensorId, detail = '', domainName, todo } = event;
 		const report: MessageReport = {
 			at,
 			...(transport !== undefined && { transport }),
@@ -90,6 +91,7 @@ export function failureReports(events: readonly TraceEvent[]): MessageReport[] {
 			...(sensorId !== undefined && { sensorId }),
 			verdict,
 			text: `received ${iso(at)}${source === undefined ? '' : ` by ${source}`}: ${detail}`,
+			...(todo && { todo: todo() }),
 			stages: [stage('received', 'ok', undefined, at), stage(event.stage, event.outcome, detail)],
 			domains: domainsOf(domainName),
 		};

@@ -1,6 +1,7 @@
 /** Finds readings in the log, and reports where they were delivered. */
 import { generationKey, isOf, PLATFORM, type Proposal, type Reading, type StageReport } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
+import type { UnknownReport } from '../trace/unknown-fields.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
 import type { MessageReport, Question } from './explanation.ts';
 import { iso, stage } from './message-report.ts';
@@ -16,6 +17,8 @@ export interface StoredReadingParts extends DeliveryParts {
 	registry: Pick<Registry, 'building'>;
 	/** What the readings of a room's doors suggest to configure. */
 	proposals: (buildingId: string, roomId: string) => Proposal[];
+	/** What messages of a sensor in one of these domains held that no rule reads. */
+	unknownOf: (sensorId: string, domains: readonly string[]) => UnknownReport | undefined;
 }
 
 /**
@@ -63,6 +66,9 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 		if (proposal.sensorId !== sensorId) continue;
 		remarks.push({ text: proposal.text, todo: `If it is, add to gateway.yaml:\n${proposal.configuration}` });
 	}
+	const domains = ownersOf(reading, parts.registry);
+	const unknown = parts.unknownOf(sensorId, domains);
+	if (unknown) remarks.push(unknown);
 	const todo = remarks.flatMap((remark) => remark.todo ?? []);
 	return {
 		at: receivedAt,
@@ -73,9 +79,9 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 		text: [`${metric} ${value} ${unit}, received ${iso(receivedAt)}: ${text}`, ...remarks.map((one) => one.text)].join(
 			'; ',
 		),
-		...(todo.length > 0 && { todo: [...new Set(todo)].join(' ') }),
+		...(todo.length > 0 && { todo: [...new Set(todo)].join('\n') }),
 		stages: [...before, ...stages],
-		domains: ownersOf(reading, parts.registry),
+		domains,
 	};
 }
 

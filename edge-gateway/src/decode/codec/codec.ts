@@ -2,9 +2,11 @@
 import { decodeChirpstack } from '../formats/chirpstack.ts';
 import { decodeTheThingsStack } from '../formats/the-things-stack.ts';
 import { lorawanReadings } from '../lorawan/payload.ts';
+import { unknownInPayload } from '../lorawan/unknown.ts';
 import { type Uplink, uplinkOf } from '../lorawan/uplink.ts';
 import { DecodeError } from '../message/candidate.ts';
 import { type Decoder, type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
+import { noteUnknown } from '../vendor/unknown-fields.ts';
 import { isObject, jsonObject, member } from '../vendor/vendor-table.ts';
 import type { Vocabulary } from '../vendor/vocabulary.ts';
 import type { CodecFile } from './codec-file.ts';
@@ -42,14 +44,14 @@ export class CodecDecoder implements Decoder {
 	decode(message: Message): Decoding | Promise<Decoding> {
 		const uplink = uplinkOf(message);
 		if (!uplink) return this.#withoutBytes(message);
-		const decoded = this.#last.then(() => this.#run(uplink, message.receivedAt));
+		const decoded = this.#last.then(() => this.#run(uplink, message));
 		this.#last = decoded.catch(() => undefined);
 		return decoded;
 	}
 
-	async #run(uplink: Uplink, receivedAt: number): Promise<Decoding> {
+	async #run(uplink: Uplink, message: Message): Promise<Decoding> {
 		const { codec, fPort, variables } = this.#options;
-		const recvTime = Date.parse(uplink.receivedAt ?? '') || receivedAt;
+		const recvTime = Date.parse(uplink.receivedAt ?? '') || message.receivedAt;
 		const input = { bytes: [...uplink.bytes], fPort: uplink.fPort ?? fPort, recvTime, variables };
 		const answer = await this.#runner.run({ codec, input });
 		if ('failed' in answer) throw DecodeError.unreadable(`made the codec ${codec.name} fail: ${answer.failed}`);
@@ -57,9 +59,12 @@ export class CodecDecoder implements Decoder {
 		if (errors.length > 0)
 			throw DecodeError.unreadable(`cannot be decoded, says the codec ${codec.name}: ${errors.join('; ')}`);
 		const payloads: unknown[] = Array.isArray(data) ? data : [data];
-		return orNoMetric(
-			payloads.flatMap((payload) => lorawanReadings(payload, uplink.sensorId, uplink.shared, this.#vocabulary)),
+		const readings = payloads.flatMap((payload) =>
+			lorawanReadings(payload, uplink.sensorId, uplink.shared, this.#vocabulary),
 		);
+		const unknown = payloads.flatMap((payload) => unknownInPayload(payload, this.#vocabulary));
+		noteUnknown(message, unknown, readings.length > 0);
+		return orNoMetric(readings);
 	}
 
 	/** A message of a network server that holds no bytes: another event, or an uplink that is decoded already. */

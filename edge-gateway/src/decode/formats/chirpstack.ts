@@ -1,7 +1,9 @@
 import { frameCounter, lorawanReadings } from '../lorawan/payload.ts';
+import { unknownInUplink } from '../lorawan/unknown.ts';
 import { DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { noteUnknown } from '../vendor/unknown-fields.ts';
 import { candidatesOf, jsonObject, member, textMember, type VendorTable } from '../vendor/vendor-table.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
@@ -23,14 +25,14 @@ export function decodeChirpstack(message: Message, vocabulary: Vocabulary = BUIL
 	const time = textMember(body, 'time');
 	const observedAt = time === undefined ? {} : { observedAt: time };
 	if (event === 'up') {
-		return orNoMetric(
-			lorawanReadings(
-				member(body, 'object'),
-				sensorId,
-				{ ...observedAt, ...frameCounter(member(body, 'fCnt'), textMember(body, 'devAddr')) },
-				vocabulary,
-			),
+		const readings = lorawanReadings(
+			member(body, 'object'),
+			sensorId,
+			{ ...observedAt, ...frameCounter(member(body, 'fCnt'), textMember(body, 'devAddr')) },
+			vocabulary,
 		);
+		noteUnknown(message, unknownInUplink(body, 'object', 'data', vocabulary), readings.length > 0);
+		return orNoMetric(readings);
 	}
 	// The level means nothing if the device is mains-powered or does not report it.
 	if (member(body, 'batteryLevelUnavailable') === true || member(body, 'externalPowerSource') === true)

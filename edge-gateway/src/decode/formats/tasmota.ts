@@ -1,7 +1,9 @@
 /** The decoder of Tasmota devices. */
 import type { Decoded } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
+import type { UnknownField } from '../message/unknown-field.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { noteUnknown, unknownFields } from '../vendor/unknown-fields.ts';
 import {
 	candidatesOf,
 	isObject,
@@ -54,10 +56,12 @@ export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_I
 	// Without an offset the time is the device's local time, whose zone the message does not name; the rule may.
 	const isTime = time !== undefined && (message.timeZone !== undefined || ZONED.test(time));
 	const observedAt = isTime ? { observedAt: time } : {};
-	const read = (sensor: JsonObject, table: VendorTable, id: string) =>
-		candidatesOf(sensor, vocabulary.table(table), { sensorId: id, ...observedAt }).map((decoded) =>
-			withUnit(decoded, telemetry),
-		);
+	const unknown: UnknownField[] = [];
+	const read = (sensor: JsonObject, builtIn: VendorTable, id: string) => {
+		const table = vocabulary.table(builtIn);
+		unknown.push(...unknownFields(sensor, { isKnown: (key) => Object.hasOwn(table, key) }));
+		return candidatesOf(sensor, table, { sensorId: id, ...observedAt }).map((decoded) => withUnit(decoded, telemetry));
+	};
 	const readings = Object.entries(telemetry).flatMap(([key, sensor]) => {
 		if (!isObject(sensor) || CHIP.test(key)) return [];
 		if (key !== 'ZbReceived') return read(sensor, TASMOTA, sensorIdFrom(device, ...probeOf(key, sensor)));
@@ -65,6 +69,7 @@ export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_I
 			isObject(zigbee) ? read(zigbee, TASMOTA_ZIGBEE, sensorIdFrom(device, textMember(zigbee, 'Device') ?? name)) : [],
 		);
 	});
+	noteUnknown(message, unknown, readings.length > 0);
 	return orNoMetric(readings);
 }
 

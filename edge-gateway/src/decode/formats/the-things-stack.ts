@@ -1,9 +1,11 @@
 /** The decoder of uplinks from The Things Stack (LoRaWAN). */
 import { frameCounter, lorawanReadings } from '../lorawan/payload.ts';
+import { unknownInUplink } from '../lorawan/unknown.ts';
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { DecodeError } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { noteUnknown } from '../vendor/unknown-fields.ts';
 import { candidatesOf, isObject, jsonObject, member, textMember, type VendorTable } from '../vendor/vendor-table.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
@@ -42,6 +44,8 @@ export function decodeTheThingsStack(message: Message, vocabulary: Vocabulary = 
 		fromPayload.length > 0
 			? fromPayload
 			: lorawanReadings(member(uplink, 'decoded_payload'), sensorId, shared, vocabulary);
+	if (fromPayload.length === 0)
+		noteUnknown(message, unknownInUplink(uplink, 'decoded_payload', 'frm_payload', vocabulary), readings.length > 0);
 	return orNoMetric([
 		...readings,
 		...candidatesOf(member(uplink, 'last_battery_percentage'), BATTERY, { sensorId, ...batteryTime(uplink) }),

@@ -1,5 +1,6 @@
 /** The decoder of Zigbee2MQTT. */
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
+import { noteUnknown, unknownFields } from '../vendor/unknown-fields.ts';
 import { candidatesOf, deviceName, jsonObject, member, type VendorTable } from '../vendor/vendor-table.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
@@ -34,7 +35,8 @@ export function decodeZigbee2mqtt(message: Message, vocabulary: Vocabulary = BUI
 	const lastSeen = member(state, 'last_seen');
 	const observedAt =
 		typeof lastSeen === 'number' || (typeof lastSeen === 'string' && lastSeen !== '') ? { observedAt: lastSeen } : {};
-	return orNoMetric(
-		candidatesOf(state, vocabulary.table(ZIGBEE2MQTT), { sensorId: deviceName(message), ...observedAt }),
-	);
+	const table = vocabulary.table(ZIGBEE2MQTT);
+	const readings = candidatesOf(state, table, { sensorId: deviceName(message), ...observedAt });
+	noteUnknown(message, unknownFields(state, { isKnown: (key) => Object.hasOwn(table, key) }), readings.length > 0);
+	return orNoMetric(readings);
 }

@@ -29,7 +29,6 @@ export const CHIRPSTACK_LPP: Readonly<Record<string, string>> = {
 	digitalOutput: 'digital_out',
 };
 
-const NAMES = new Set([...Object.keys(CAYENNE_LPP), ...Object.values(CHIRPSTACK_LPP)]);
 const CHANNEL = /^\d{1,3}$/;
 const NAME_AND_CHANNEL = /^([a-z_]+)_(\d{1,3})$/;
 
@@ -58,14 +57,14 @@ interface CayenneMember {
 }
 
 /** What a member of a decoded payload holds of CayenneLPP; empty if it is something else. */
-function cayenneMembers(key: string, value: unknown): CayenneMember[] {
+export function cayenneMembers(key: string, value: unknown): CayenneMember[] {
 	if (Object.hasOwn(CHIRPSTACK_LPP, key) && isObject(value)) {
 		return Object.entries(value)
 			.filter(([channel]) => CHANNEL.test(channel))
 			.map(([channel, one]) => ({ channel, name: CHIRPSTACK_LPP[key]!, value: one }));
 	}
 	const [, name, channel] = NAME_AND_CHANNEL.exec(key) ?? [];
-	return name !== undefined && NAMES.has(name) ? [{ channel: channel!, name, value }] : [];
+	return name !== undefined && LPP_NAMES.has(name) ? [{ channel: channel!, name, value }] : [];
 }
 
 function add(channels: Channels, { channel, name, value }: CayenneMember): void {
@@ -112,6 +111,9 @@ const TYPES: Readonly<Record<number, LppType>> = {
 	136: { name: 'gps', bytes: 9 },
 	142: { name: 'switch', bytes: 1, scale: 1 },
 };
+
+/** All names of quantities, by which a member of a decoded payload is known to be of CayenneLPP. */
+const LPP_NAMES = new Set([...Object.keys(CAYENNE_LPP), ...Object.values(TYPES).map(({ name }) => name)]);
 
 const DECIMALS = 1e6;
 

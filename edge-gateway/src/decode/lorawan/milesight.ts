@@ -47,6 +47,11 @@ export function withoutInterim(payload: JsonObject): JsonObject {
 	return Object.fromEntries(Object.entries(payload).filter(([key]) => !PERIOD.test(key)));
 }
 
+/** Whether a key is the count of a line or region. */
+export function isPartKey(key: string): boolean {
+	return PARTS.some(({ pattern }) => pattern.test(key));
+}
+
 /** Readings of a device's lines and regions. */
 export function partReadings(payload: JsonObject, sensorId: string | undefined, shared: Candidate): Decoded[] {
 	return PARTS.flatMap(({ pattern, table }) => {

@@ -2,6 +2,7 @@
 import type { Decoded } from './candidate.ts';
 import { isNoValue } from './number.ts';
 import type { Presence } from './presence.ts';
+import type { UnknownField } from './unknown-field.ts';
 
 /** A message as the decoder gets it. */
 export interface Message {
@@ -17,12 +18,15 @@ export interface Message {
 	receivedAt: number;
 	/** IANA name of the zone of times without an offset, if the rule has one. */
 	timeZone?: string | undefined;
+	/** Where a decoder adds what looks like a measure and is not read; undefined: nobody wants to know. */
+	unknown?: UnknownField[];
 }
 
 /** Why a valid message holds no reading. */
 export const NO_READING = {
 	no_metric: 'it holds no value of a metric in the catalog',
 	no_value: 'its members say that nothing was measured: null, nan, unavailable or an empty text',
+	unknown_field: 'it holds what looks like a measure, under keys that no rule reads',
 	not_telemetry: 'its kind never holds readings: a state, a join, a log line',
 	nothing_mapped: 'its mapping returns nothing for it',
 	unknown_alias: 'it names its metrics by aliases whose birth was not received; a rebirth was requested',

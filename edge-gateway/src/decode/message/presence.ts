@@ -55,3 +55,9 @@ function wordOf(text: string): Presence['state'] | undefined {
 	const word = text.toLowerCase();
 	return Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
 }
+
+/** Whose coming and going a message tells of, where its topic is for that and its payload says it. */
+export function presenceIn(raw: Buffer, of: Named | undefined): Presence | undefined {
+	const state = of && stateIn(raw);
+	return state && { state, of };
+}

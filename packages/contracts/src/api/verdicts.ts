@@ -38,6 +38,10 @@ export const VERDICTS = {
 		means: 'It says itself that nothing was measured: null, nan, unavailable, or an empty text.',
 		todo: 'Look at the sensor: a loose wire, an empty battery, or still warming up. The gateway misses nothing.',
 	},
+	unknown_field: {
+		means: 'It holds what looks like a measure, under keys that no rule reads.',
+		todo: 'Add `rename` to its rule in `decoders`, and metrics that are not in the catalog to `metrics`.',
+	},
 	unknown_device: {
 		means: 'It does not name its room, and the sensor is not registered: the sensor is quarantined.',
 		todo:
