@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeAtomically, writeAtomicallySync } from './write-atomically.ts';
+import { makeFolder, writeAtomically, writeAtomicallySync } from './write-atomically.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -30,5 +30,22 @@ describe.each([
 		mkdirSync(path);
 		await expect(write(path, 'new')).rejects.toThrow();
 		expect(readdirSync(dir)).toEqual(['folder']);
+	});
+});
+
+describe('makeFolder', () => {
+	it('creates what is missing for its owner only, and takes a folder that exists, also after it was removed', () => {
+		const path = join(dir, 'a/b/c');
+		for (let n = 0; n < 2; n++) {
+			makeFolder(path);
+			makeFolder(path);
+			for (const folder of ['a', 'a/b', 'a/b/c']) expect(statSync(join(dir, folder)).mode & 0o777).toBe(0o700);
+			rmSync(join(dir, 'a'), { recursive: true });
+		}
+	});
+
+	it('throws when something else has the name', () => {
+		writeFileSync(join(dir, 'file'), '');
+		expect(() => makeFolder(join(dir, 'file'))).toThrow('EEXIST');
 	});
 });

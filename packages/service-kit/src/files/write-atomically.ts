@@ -80,6 +80,9 @@ export function syncPath(path: string): void {
 	}
 }
 
+/** Folders whose names this process has seen on disk: a sync costs an SD card up to 200 ms, also without changes. */
+const synced = new Set<string>();
+
 /**
  * Creates a folder (mode 0700) and those above it where they are missing, and waits until their names and the names in
  * the folder are on disk: a power cut takes neither the folder nor what it held before. Also for a folder that exists,
@@ -87,11 +90,14 @@ export function syncPath(path: string): void {
  * @throws the system's error
  */
 export function makeFolder(path: string): void {
-	mkdirSync(path, { recursive: true, mode: 0o700 });
+	const created = mkdirSync(path, { recursive: true, mode: 0o700 });
 	syncPath(path);
 	for (let below = resolve(path), above = dirname(below); above !== below; below = above, above = dirname(below)) {
+		const isNew = created !== undefined && `${below}/`.startsWith(`${resolve(created)}/`);
+		if (synced.has(below) && !isNew) continue;
 		try {
 			syncPath(above);
+			synced.add(below);
 		} catch (error) {
 			// A folder that this user may not read was not created by this user.
 			if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
