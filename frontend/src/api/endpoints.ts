@@ -10,6 +10,7 @@ import type {
 	CorrectionRequest,
 	CountChange,
 	HistoryPoint,
+	InvitationView,
 	Membership,
 	MetricsResponse,
 	RecoveryView,
@@ -48,6 +49,12 @@ export const forgotPassword = (email: string) =>
 	request<unknown>('POST', '/auth/password/forgotten', { body: { email } });
 export const resetPassword = (token: string, newPassword: string) =>
 	request<unknown>('POST', '/auth/password/reset', { body: { token, newPassword } });
+/** The account's own invitations into domains. */
+export const getInvitations = () => request<{ invitations: InvitationView[] }>('GET', '/auth/invitations');
+export const acceptInvitation = (id: string) =>
+	request<unknown>('POST', `/auth/invitations/${encodeURIComponent(id)}/accept`);
+export const declineInvitation = (id: string) =>
+	request<unknown>('DELETE', `/auth/invitations/${encodeURIComponent(id)}`);
 export const createDomain = (name: string) => request<unknown>('POST', '/auth/domains', { body: { name } });
 
 /** Creates a device token. The service shows it only in this answer. */
@@ -98,7 +105,12 @@ export const correctCount = (buildingId: string, roomId: string, correction: Cor
 export const getCountAudit = (buildingId: string, roomId: string, limit: number, signal: AbortSignal) =>
 	request<{ changes: CountChange[] }>('GET', `${roomPath(buildingId, roomId)}/audit?limit=${limit}`, { signal });
 
-export const getAlerts = () => request<{ alerts: Alert[] }>('GET', '/notification/alerts');
+/** A page of the alerts, unresolved ones first; the next one begins at `nextCursor`. */
+export const getAlerts = (cursor?: string) =>
+	request<{ alerts: Alert[]; nextCursor?: string }>(
+		'GET',
+		`/notification/alerts${cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`}`,
+	);
 /** Resolves with the acknowledged alert. */
 export const acknowledgeAlert = (id: string) =>
 	request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);

@@ -75,6 +75,9 @@ export const en = {
 			name: 'Domain',
 			submit: 'Create the domain',
 			other: 'If your organisation already has a domain, ask its administrator to add you, then sign in again.',
+			invitation: 'You are invited to {domain} ({role}).',
+			accept: 'Join {domain}',
+			decline: 'Decline',
 		},
 		building: {
 			title: 'Add a building',
@@ -211,6 +214,7 @@ export const en = {
 		acknowledgeOf: 'Acknowledge: {what}',
 		acknowledging: 'Acknowledging…',
 		recent: 'Resolved ({n})',
+		more: 'Load more',
 		occupancy: '{room}: {value} people, limit {limit}',
 		temperature: '{room}: {value}, limit {limit}',
 		suspended: 'Suspended: its sensors are silent, so it is unknown whether this still holds.',

@@ -80,6 +80,9 @@ export const it: Messages = {
 			other:
 				'Se la tua organizzazione ha già un dominio, chiedi al suo amministratore di aggiungerti, ' +
 				'poi accedi di nuovo.',
+			invitation: 'Hai un invito per {domain} ({role}).',
+			accept: 'Entra in {domain}',
+			decline: 'Rifiuta',
 		},
 		building: {
 			title: 'Aggiungi un edificio',
@@ -217,6 +220,7 @@ export const it: Messages = {
 		acknowledgeOf: 'Prendi in carico: {what}',
 		acknowledging: 'Presa in carico…',
 		recent: 'Risolti ({n})',
+		more: 'Mostra altri',
 		occupancy: '{room}: {value} persone, limite {limit}',
 		temperature: '{room}: {value}, limite {limit}',
 		suspended: 'Sospeso: i suoi sensori non trasmettono, quindi non si sa se è ancora valido.',

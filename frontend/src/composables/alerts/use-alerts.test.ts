@@ -36,6 +36,24 @@ async function load(...list: Alert[]): Promise<void> {
 	await loading;
 }
 
+describe('P14 a bounded list', () => {
+	it('is loaded until nothing that is open is missing, and the rest on demand', async () => {
+		const loading = alerts.load();
+		await services.next(LIST).answer({ alerts: [alert('a'), alert('b')], nextCursor: 'x' });
+		await settle();
+		const next = [alert('c'), alert('old', { state: 'resolved' })];
+		await services.next(`${LIST}?cursor=x`).answer({ alerts: next, nextCursor: 'y' });
+		await loading;
+		expect(shown().toSorted()).toEqual(['a open', 'b open', 'c open', 'old resolved']);
+		expect(alerts.hasMore.value).toBe(true);
+		const more = alerts.loadMore();
+		await services.next(`${LIST}?cursor=y`).answer({ alerts: [alert('older', { state: 'resolved' })] });
+		await more;
+		expect(shown()).toContain('older resolved');
+		expect(alerts.hasMore.value).toBe(false);
+	});
+});
+
 describe('the alerts of the page', () => {
 	it('announce what is reported while the page is open, and not what it found on opening', async () => {
 		await load(alert('old'));

@@ -1,7 +1,7 @@
 import type { Alert } from '@crowdvision/contracts';
-import { shallowRef } from 'vue';
+import { computed, shallowRef } from 'vue';
 import { acknowledgeAlert, getAlerts } from '../../api/endpoints.ts';
-import { mergeAlerts } from '../../lib/alerts/alert-list.ts';
+import { MAX_ALERTS, mergeAlerts } from '../../lib/alerts/alert-list.ts';
 
 /** The account's alerts. `onNew` is called once per id for each alert that opens while the page is open. */
 export function useAlerts(onNew: (alert: Alert) => void) {
@@ -13,10 +13,14 @@ export function useAlerts(onNew: (alert: Alert) => void) {
 	/** By id, why an acknowledgement failed. */
 	const refusals = shallowRef<ReadonlyMap<string, unknown>>(new Map());
 	let loaded = false;
+	/** How many alerts are kept: more where more were asked for. */
+	let most = MAX_ALERTS;
+	/** Where the alerts begin that are not loaded yet. */
+	const next = shallowRef<string>();
 
 	const merge = (incoming: readonly Alert[], announce: boolean) => {
-		const { alerts: next, added } = mergeAlerts(alerts.value, incoming);
-		alerts.value = next;
+		const { alerts: merged, added } = mergeAlerts(alerts.value, incoming, most);
+		alerts.value = merged;
 		if (announce) for (const alert of added) if (alert.state !== 'resolved') onNew(alert);
 	};
 
@@ -30,9 +34,30 @@ export function useAlerts(onNew: (alert: Alert) => void) {
 		/** Loads the list: at the start, and after each reconnect, to get the alerts that were announced meanwhile. */
 		async load(): Promise<void> {
 			try {
-				const { alerts: list } = await getAlerts();
-				merge(list, loaded);
+				let page = await getAlerts();
+				merge(page.alerts, loaded);
+				// Those that are not over come first, however many there are: none of them may be missing.
+				while (page.nextCursor !== undefined && page.alerts.every(({ state }) => state !== 'resolved')) {
+					page = await getAlerts(page.nextCursor);
+					merge(page.alerts, loaded);
+				}
+				next.value = page.nextCursor;
 				loaded = true;
+				error.value = undefined;
+			} catch (reason) {
+				error.value = reason;
+			}
+		},
+		/** Whether there are more alerts than are loaded. */
+		hasMore: computed(() => next.value !== undefined),
+		/** Loads the next page of the alerts that are over. */
+		async loadMore(): Promise<void> {
+			if (next.value === undefined) return;
+			try {
+				const page = await getAlerts(next.value);
+				most = Math.max(most, alerts.value.length + page.alerts.length);
+				merge(page.alerts, false);
+				next.value = page.nextCursor;
 				error.value = undefined;
 			} catch (reason) {
 				error.value = reason;

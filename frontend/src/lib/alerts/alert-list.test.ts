@@ -72,4 +72,9 @@ describe('the list of alerts', () => {
 		expect(alerts).toHaveLength(MAX_ALERTS);
 		expect(alerts[0]?.id).toBe('open');
 	});
+
+	it('never drops an unresolved alert, however many there are', () => {
+		const many = Array.from({ length: MAX_ALERTS + 50 }, (_, index) => alert(`o${index}`, { observedAt: index }));
+		expect(mergeAlerts([], many).alerts).toHaveLength(MAX_ALERTS + 50);
+	});
 });

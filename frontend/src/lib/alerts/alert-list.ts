@@ -1,16 +1,18 @@
 import type { Alert } from '@crowdvision/contracts';
 
-/** The most alerts the page holds; resolved ones are dropped first. */
+/** The most alerts the page holds; unresolved ones are never dropped. */
 export const MAX_ALERTS = 200;
 
 /**
  * Merges alerts into the list: one entry per id, in which later states replace earlier ones. A resolved alert stays
  * resolved, and an `open` that arrives late changes nothing. Returns the new list, most urgent first, and the alerts
  * whose ids were new.
+ * @param most how many to keep; unresolved ones are all kept
  */
 export function mergeAlerts(
 	current: readonly Alert[],
 	incoming: readonly Alert[],
+	most = MAX_ALERTS,
 ): { alerts: readonly Alert[]; added: Alert[] } {
 	const byId = new Map(current.map((alert) => [alert.id, alert]));
 	const added: Alert[] = [];
@@ -20,7 +22,9 @@ export function mergeAlerts(
 		if (!known) added.push(alert);
 		byId.set(alert.id, alert);
 	}
-	return { alerts: [...byId.values()].sort(byUrgency).slice(0, MAX_ALERTS), added };
+	const sorted = [...byId.values()].sort(byUrgency);
+	const unresolved = sorted.filter(({ state }) => state !== 'resolved').length;
+	return { alerts: sorted.slice(0, Math.max(most, unresolved)), added };
 }
 
 /** Whether the state of `next` is a later one than that of `known`, or the same. */
