@@ -1,5 +1,5 @@
 /** The HTTP route that sends a command to a device. */
-import { CrowdVisionError, commandRequest } from '@crowdvision/contracts';
+import { CrowdVisionError, commandRequest, tenantOf } from '@crowdvision/contracts';
 import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import type { Availability } from '../devices/availability.ts';
 import type { CommandChannels } from '../downlink/command-channels.ts';
@@ -26,8 +26,9 @@ export function addCommandRoutes(
 ): void {
 	router.post('/devices/:sensorId/command', jsonBody(), async (request, response) => {
 		const sensorId = String(request.params.sensorId);
-		requireStaffOf(request, sensorId);
-		const { id, deadline } = await downlink.request(sensorId, parseBody(commandRequest, request.body));
+		const domainName = requireStaffOf(request, sensorId);
+		const wanted = parseBody(commandRequest, request.body);
+		const { id, deadline } = await downlink.request(sensorId, wanted, domainName);
 		if (request.query.wait === undefined) return void response.status(202).json({ id });
 		const gone = new AbortController();
 		response.once('close', () => gone.abort());
@@ -39,19 +40,31 @@ export function addCommandRoutes(
 
 	/**
 	 * @throws CrowdVisionError `not_found` for a sensor that is unknown, or that the caller may not know of; `forbidden`
-	 * for a caller who is not on its staff
+	 * for a caller who is not on its staff; `conflict` where sensors of several domains have this id, and `?domain=` does
+	 * not say which is meant. Returns the domain of the sensor, if it has one.
 	 */
-	function requireStaffOf(request: Request, sensorId: string): void {
+	function requireStaffOf(request: Request, sensorId: string): string | undefined {
 		const registered = registry.sensor(sensorId);
 		const owners = registered && registry.building(registered.buildingId)?.domains;
 		if (owners) {
 			requireRole(callerOf(request), owners, 'business_staff', 'sensor');
-			return;
+			// Devices of every owner of the building may have it.
+			return new Set(owners.map(tenantOf)).size === 1 ? owners[0] : undefined;
 		}
 		// Without a registered building, the domain of the sensor's device counts.
-		const channel = channels.of(sensorId);
-		const senders = channel ? [channel] : availability.of(sensorId);
-		if (registered || !senders.some(({ domainName }) => mayLookAt(request, registry, domainName)))
-			throw new CrowdVisionError('not_found', 'There is no such sensor');
+		const { domain } = request.query;
+		const isAsked = (name: string | undefined) =>
+			domain === undefined || (typeof domain === 'string' && name !== undefined && tenantOf(name) === tenantOf(domain));
+		const heard = availability.of(sensorId).map(({ domainName }) => domainName);
+		const own = [...channels.domainsOf(sensorId), ...heard].filter(
+			(name) => isAsked(name) && mayLookAt(request, registry, name),
+		);
+		if (registered || own.length === 0) throw new CrowdVisionError('not_found', 'There is no such sensor');
+		const named = own.filter((name) => name !== undefined);
+		if (new Set(named.map(tenantOf)).size > 1) {
+			const message = `Several domains have a sensor of this id: say which with ?domain= (${named.join(', ')})`;
+			throw new CrowdVisionError('conflict', message);
+		}
+		return named[0];
 	}
 }

@@ -14,7 +14,7 @@ const SAVE_AFTER_MS = 1000;
 
 /**
  * Sensors that wait to be adopted, one entry each, kept across restarts. Their readings are in the rejected list.
- * Bounded: above a thousand, the sensor that has been silent longest is removed.
+ * Bounded: above a thousand, the sensor that has been silent longest is removed, of the domain that has the most.
  */
 export class Quarantine {
 	/** By domain and id, as two tenants may use the same sensor id. The one seen last is at the end. */
@@ -44,8 +44,15 @@ export class Quarantine {
 			count: (known?.count ?? 0) + 1,
 			sample: sampleOf(raw),
 		});
-		if (this.#sensors.size > MAX_SENSORS) this.#sensors.delete(this.#sensors.keys().next().value!);
+		if (this.#sensors.size > MAX_SENSORS) this.#sensors.delete(this.#excess());
 		this.#saveSoon();
+	}
+
+	/** The sensor that has been silent longest, of the domain that has the most here. */
+	#excess(): string {
+		const byDomain = Map.groupBy(this.#sensors, ([, { domainName = '' }]) => domainName);
+		const [, most] = [...byDomain].reduce((a, b) => (b[1].length > a[1].length ? b : a));
+		return most[0]![0];
 	}
 
 	/** The sensors with this id, of all domains. */

@@ -1,4 +1,4 @@
-import type { CommandAnswer, CommandToDevice, Transport } from '@crowdvision/contracts';
+import { type CommandAnswer, type CommandToDevice, type Transport, tenantOf } from '@crowdvision/contracts';
 
 /** A connection on which a device receives commands. */
 export interface CommandChannel {
@@ -68,8 +68,22 @@ export class CommandChannels {
 		this.#sensors.delete(channel);
 	}
 
-	/** The newest channel of a sensor that its domain allows; undefined if there is none. */
-	of(sensorId: string): CommandChannel | undefined {
-		return this.#bySensor.get(sensorId)?.findLast(({ domainName }) => !this.#isForeign(domainName, sensorId));
+	/** The domains of a sensor's channels; undefined stands for a port of this machine. */
+	domainsOf(sensorId: string): (string | undefined)[] {
+		return this.#bySensor.get(sensorId)?.map(({ domainName }) => domainName) ?? [];
+	}
+
+	/**
+	 * The newest channel of a sensor that its domain allows; undefined if there is none.
+	 * @param ofDomain where given, only channels of that tenant, and ports of this machine
+	 */
+	of(sensorId: string, ofDomain?: string): CommandChannel | undefined {
+		return this.#bySensor
+			.get(sensorId)
+			?.findLast(
+				({ domainName }) =>
+					!this.#isForeign(domainName, sensorId) &&
+					(ofDomain === undefined || domainName === undefined || tenantOf(domainName) === tenantOf(ofDomain)),
+			);
 	}
 }

@@ -89,7 +89,7 @@ export class Deliveries {
 	#send(delivery: Delivery, again = false): void {
 		const { channels, now, onAnswer } = this.#parts;
 		const { command } = delivery;
-		const channel = channels.of(command.sensorId);
+		const channel = channels.of(command.sensorId, command.domainName);
 		if (!channel || (delivery.channel === channel && !again)) return;
 		const ttlMs = Math.floor(command.deadline - now());
 		if (ttlMs <= 0) return;
@@ -99,7 +99,8 @@ export class Deliveries {
 		clearTimeout(delivery.repeat);
 		if (channel.repeatMs !== undefined)
 			delivery.repeat = setTimeout(() => this.#send(delivery, true), channel.repeatMs);
-		channel.send({ ...command, ttlMs }, (answer) => onAnswer(command.sensorId, { id: command.id, ...answer }));
+		const { domainName: _, ...told } = command;
+		channel.send({ ...told, ttlMs }, (answer) => onAnswer(command.sensorId, { id: command.id, ...answer }));
 	}
 
 	#expireAt(delivery: Delivery, at: number): void {

@@ -146,10 +146,18 @@ export class Downlink {
 	async request(
 		sensorId: string,
 		wanted: { name: string; args?: unknown; timeoutMs?: number; deadline?: number },
+		domainName?: string,
 	): Promise<Command> {
 		const now = this.#now();
 		const { name, args, timeoutMs = this.#config.timeoutMs, deadline = now + timeoutMs } = wanted;
-		const command: Command = { id: randomUUID(), sensorId, name, ...(args !== undefined && { args }), deadline };
+		const command: Command = {
+			id: randomUUID(),
+			sensorId,
+			...(domainName !== undefined && { domainName }),
+			name,
+			...(args !== undefined && { args }),
+			deadline,
+		};
 		const problem = problemOf(command, now);
 		if (problem) throw new CrowdVisionError('invalid', problem);
 		if (deadline <= now)
@@ -159,7 +167,7 @@ export class Downlink {
 			? `${this.#config.mostUnderWay} commands are under way or their outcome is not yet published`
 			: this.#quotas.problem(command, this.#store, now);
 		if (tooMany !== undefined) throw new CrowdVisionError('rate_limited', tooMany, {}, 1);
-		if (this.#bus && !this.#channels.of(sensorId)) {
+		if (this.#bus && !this.#channels.of(sensorId, domainName)) {
 			await this.#bus.append(STREAMS.commands, [JSON.stringify(command)]);
 			return command;
 		}

@@ -22,7 +22,7 @@ import type { Cadences } from '../devices/cadences.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Frame } from '../frame.ts';
 import { dedupKey, replayKey } from '../normalize/dedupe.ts';
-import { notAllowed, outsideScope, placeOf } from '../normalize/identify.ts';
+import { notAllowed, outsideScope, placeOf, seriesIdOf } from '../normalize/identify.ts';
 import { observedTime } from '../normalize/observed-time.ts';
 import { toCatalogUnit } from '../normalize/units.ts';
 import { type Door, type Doors, totalOf } from '../occupancy/doors.ts';
@@ -38,6 +38,8 @@ export interface Checked {
 	value: number;
 	buildingId: string;
 	roomId: string;
+	/** As `seriesIdOf`. */
+	seriesId: string;
 	/** Of the room; undefined for a room that is unknown, or that an earlier version made. */
 	generation: string | undefined;
 	/** The domain of the device, if the building is unknown: whose building it will be is not known yet. */
@@ -141,7 +143,8 @@ export class ReadingValidator {
 			? totalOf(door, candidate.value)
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw new ReadingError('invalid_reading', value, index);
-		const time = this.#timeOf(candidate, index, frame, receivedAt);
+		const seriesId = seriesIdOf(sender, candidate.sensorId, this.#registry);
+		const time = this.#timeOf(candidate, seriesId, index, frame, receivedAt);
 		if ('path' in time) throw new ReadingError('invalid_reading', time, index);
 		return {
 			incoming: candidate,
@@ -149,13 +152,14 @@ export class ReadingValidator {
 			value,
 			buildingId: place.buildingId,
 			roomId: place.roomId,
+			seriesId,
 			generation: this.#registry.generationOf(place.buildingId, place.roomId),
 			senderDomain: this.#registry.building(place.buildingId) ? undefined : sender.domainName,
 			observedAt: time.observedAt,
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,
 			key:
-				dedupKey(candidate, place.buildingId, place.roomId) ??
+				dedupKey(candidate, place.buildingId, place.roomId, seriesId) ??
 				(replayOf === undefined ? undefined : replayKey(candidate, replayOf, index)),
 			bridge: sender.bridge,
 			door,
@@ -163,15 +167,15 @@ export class ReadingValidator {
 		};
 	}
 
-	#timeOf({ sensorId, metric, observedAt }: IncomingReading, index: number, frame: Frame, receivedAt: number) {
+	#timeOf({ metric, observedAt }: IncomingReading, seriesId: string, index: number, frame: Frame, receivedAt: number) {
 		const zone = frame.context.timeZone ?? frame.decodeBy?.rule.timeZone;
-		const series = `${sensorId} ${metric}`;
+		const series = `${seriesId} ${metric}`;
 		const time = observedTime(observedAt, receivedAt, {
 			quality: this.#clock.quality,
 			zone,
 			previous: () =>
 				this.#earlier.at(frame, series, index) ??
-				this.#cadences?.lastAt(sensorId, isDoorMetric(metric) ? 'peopleCount' : metric),
+				this.#cadences?.lastAt(seriesId, isDoorMetric(metric) ? 'peopleCount' : metric),
 		});
 		if (zone !== undefined && 'observedAt' in time) this.#earlier.note(frame, series, index, time.observedAt);
 		return time;

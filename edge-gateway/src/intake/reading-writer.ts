@@ -191,11 +191,15 @@ export class ReadingWriter {
 		return this.#encoder.encode(reading, offset);
 	}
 
-	#freshFor({ incoming, buildingId, observedAt }: Checked, effect: RoomEffect | undefined, receivedAt: number): number {
+	#freshFor(
+		{ incoming, seriesId, buildingId, observedAt }: Checked,
+		effect: RoomEffect | undefined,
+		receivedAt: number,
+	): number {
 		const at = Math.min(observedAt, receivedAt);
 		return effect
-			? this.#cadences.heardDoor(incoming.sensorId, 'peopleCount', at, buildingId, effect.roomId)
-			: this.#cadences.heard(incoming.sensorId, incoming.metric, at);
+			? this.#cadences.heardDoor(seriesId, 'peopleCount', at, buildingId, effect.roomId)
+			: this.#cadences.heard(seriesId, incoming.metric, at);
 	}
 }
 

@@ -5,8 +5,14 @@ import type { DedupKey } from '@crowdvision/log';
 /**
  * The key by which a redelivery of a reading is recognized; undefined without a `seq`. The metric is part of the
  * source, so that one message with several metrics may use one seq.
+ * @param seriesId as `seriesIdOf`
  */
-export function dedupKey(reading: IncomingReading, buildingId: string, roomId: string): DedupKey | undefined {
+export function dedupKey(
+	reading: IncomingReading,
+	buildingId: string,
+	roomId: string,
+	seriesId = reading.sensorId,
+): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
 	let hash = mixNumber(OFFSET_BASIS, reading.value);
 	hash = mixText(hash, reading.unit ?? '');
@@ -16,7 +22,7 @@ export function dedupKey(reading: IncomingReading, buildingId: string, roomId: s
 	hash = mixText(mixText(hash, buildingId), roomId);
 	// Well-formed, because it is compared with text that was written as UTF-8.
 	return {
-		source: `${reading.sensorId} ${reading.metric}`,
+		source: `${seriesId} ${reading.metric}`,
 		boot: reading.boot?.toWellFormed() ?? '',
 		seq: reading.seq,
 		hash: hash >>> 0,

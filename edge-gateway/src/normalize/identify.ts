@@ -1,5 +1,5 @@
 /** Who sends a reading, from which place it is, and whether the sender may write it. */
-import { type DeviceClaims, domainCovers, type Problem } from '@crowdvision/contracts';
+import { type DeviceClaims, domainCovers, type Problem, tenantOf } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 
 /** The sender of a frame, and what it may write. An undefined part of the scope does not restrict it. */
@@ -79,6 +79,14 @@ export function isForeign(domainName: string | undefined, sensorId: string, regi
 	const registered = registry.sensor(sensorId);
 	const owners = registered && registry.building(registered.buildingId)?.domains;
 	return owners !== undefined && !owners.some((owner) => domainCovers(domainName, owner));
+}
+
+/**
+ * The id under which the gateway keeps what it knows of the series that a sender sends for a sensor: the sensor's own,
+ * but for a sender to whom the sensor does not belong, who must not change what its owner sees.
+ */
+export function seriesIdOf({ domainName }: Sender, sensorId: string, registry: Registry): string {
+	return isForeign(domainName, sensorId, registry) ? `${tenantOf(domainName!)}/${sensorId}` : sensorId;
 }
 
 /**

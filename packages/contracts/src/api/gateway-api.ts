@@ -115,7 +115,9 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		who: 'business_staff',
 		query: Type.Object({
 			wait: Type.Optional(Type.String({ description: 'wait for the outcome; the value does not matter' })),
+			domain: Type.Optional(Type.String({ description: 'whose sensor, where several domains have one of this id' })),
 		}),
+		errors: ['conflict'],
 		request: { schema: CommandRequest },
 		answers: {
 			202: { description: 'It is durable and on its way.', schema: Type.Object({ id: Type.String() }) },

@@ -22,6 +22,9 @@ const Args = Type.Unknown({
 export const Command = Type.Object({
 	id: CommandId,
 	sensorId: SensorId,
+	domainName: Type.Optional(
+		Type.String({ description: 'only a device of this domain, or of one above or below it, gets it' }),
+	),
 	name: CommandName,
 	args: Type.Optional(Args),
 	deadline: Type.Number({ description: 'epoch ms, at most a day in the future; a late command is never executed' }),
@@ -29,9 +32,11 @@ export const Command = Type.Object({
 export type Command = Static<typeof Command>;
 export const command = validator(Command);
 
+const { domainName: _, ...forDevice } = Command.properties;
+
 /** A command on its way to the device. `ttlMs`, counted from its arrival, is for a device whose clock is not set. */
 export const CommandToDevice = Type.Object({
-	...Command.properties,
+	...forDevice,
 	ttlMs: Type.Integer({
 		minimum: 0,
 		description: 'time to the deadline when it was sent, in ms, for a device whose clock is not set',
