@@ -10,7 +10,7 @@ interface RegistryCopy {
 }
 
 /** Where a sensor stands, by its id. */
-type SensorLookup = { sensor(id: string): RetainedSensor | undefined };
+type SensorLookup = { sensor(id: string): (RetainedSensor & { generation?: string }) | undefined };
 
 const SAVE_AFTER_MS = 1000;
 
@@ -73,7 +73,12 @@ export class Registry {
 	}
 
 	sensor(id: string): RetainedSensor | undefined {
-		return this.#sensors.get(id) ?? this.#adopted?.sensor(id);
+		const registered = this.#sensors.get(id);
+		if (registered) return registered;
+		const adopted = this.#adopted?.sensor(id);
+		// A place in a room that is no more is none in the room that has its id now.
+		const isGone = adopted && this.generationOf(adopted.buildingId, adopted.roomId) !== adopted.generation;
+		return isGone && this.#buildings.has(adopted.buildingId) ? undefined : adopted;
 	}
 
 	/** Whether a device's token that was issued at this time (epoch seconds) is void. */

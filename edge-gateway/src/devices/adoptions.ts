@@ -69,7 +69,7 @@ export class Adoptions {
 	}
 
 	/** The place of an adopted sensor that is not yet in twin's registry. */
-	sensor(sensorId: string): RetainedSensor | undefined {
+	sensor(sensorId: string): RetainedAdoption | undefined {
 		return this.#adopted.get(sensorId);
 	}
 
@@ -87,14 +87,18 @@ export class Adoptions {
 	 * when the adoption is durable.
 	 * @throws the disk's error; then nothing has changed.
 	 */
-	async adopt(place: RetainedSensor & { replaces?: string }, at: number): Promise<void> {
-		const { sensorId, buildingId, roomId, replaces } = place;
+	async adopt(
+		place: RetainedSensor & { replaces?: string; generation?: string | undefined },
+		at: number,
+	): Promise<void> {
+		const { sensorId, buildingId, roomId, replaces, generation } = place;
 		const [adopted, retired] = [new Map(this.#adopted), new Map(this.#retired)];
 		adopted.set(sensorId, {
 			sensorId,
 			buildingId,
 			roomId,
 			...(replaces !== undefined && { replaces }),
+			...(generation !== undefined && { generation }),
 			gatewayId: this.#gatewayId,
 			at,
 		});

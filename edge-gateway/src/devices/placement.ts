@@ -57,7 +57,8 @@ export class Placement {
 		if (registered?.buildingId !== buildingId || registered.roomId !== roomId) {
 			if (registered) throw registeredElsewhere();
 			this.#requireAdoptable(operator, sensorId, buildingId);
-			await durable(adoptions.adopt({ sensorId, buildingId, roomId }, this.#parts.now()));
+			const generation = registry.generationOf(buildingId, roomId);
+			await durable(adoptions.adopt({ sensorId, buildingId, roomId, generation }, this.#parts.now()));
 		}
 		return { sensorId, buildingId, roomId };
 	}
@@ -76,7 +77,8 @@ export class Placement {
 		const known = registry.sensor(by);
 		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw registeredElsewhere();
 		this.#requireAdoptable(operator, by, buildingId, true);
-		await durable(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces }, this.#parts.now()));
+		const generation = registry.generationOf(buildingId, roomId);
+		await durable(adoptions.adopt({ sensorId: by, buildingId, roomId, replaces, generation }, this.#parts.now()));
 		availability.reported(replaces, 'offline', heard?.domainName ?? registry.building(buildingId)?.domains[0]);
 		return { sensorId: by, buildingId, roomId, replaces };
 	}

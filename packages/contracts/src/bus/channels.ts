@@ -93,6 +93,8 @@ export interface RetainedAdoption extends RetainedSensor {
 	replaces?: string;
 	gatewayId: string;
 	at: number;
+	/** Of the room: in another room of its id the sensor has no place. */
+	generation?: string;
 	/** Twin's reason for refusing it, for a person. */
 	refused?: string;
 }

@@ -1,6 +1,7 @@
 import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
 import { invalid, type RetainedSource, retryOnConflict, SerialQueue } from '@crowdvision/service-kit';
 import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
+import { roomGeneration } from '../buildings/building-document.ts';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from '../store.ts';
 
 /** A sensor to register. A cadence that is left out stays as it is; null removes it. */
@@ -53,15 +54,28 @@ export class Sensors implements RetainedSource {
 	 * the sensors that may have changed.
 	 * @throws CrowdVisionError `not_found` and `invalid` as `register`
 	 */
-	async adopt({ sensorId, buildingId, roomId, replaces }: RetainedAdoption): Promise<string[]> {
+	async adopt({ sensorId, buildingId, roomId, replaces, generation }: RetainedAdoption): Promise<string[]> {
 		await this.#queue.run(() =>
 			retryOnConflict(async () => {
+				await this.#requireSameRoom({ buildingId, roomId }, generation);
 				const old = replaces === undefined ? undefined : await this.#sensors.get(replaces);
 				const leaves = old?.value.buildingId === buildingId && old.value.roomId === roomId;
 				await this.#register({ sensorId, buildingId, roomId }, leaves ? old : undefined, true);
 			}),
 		);
 		return replaces === undefined ? [sensorId] : [sensorId, replaces];
+	}
+
+	/**
+	 * @param generation of the room as the gateway knew it
+	 * @throws CrowdVisionError `not_found` where another room has its id now
+	 */
+	async #requireSameRoom(place: { buildingId: string; roomId: string }, generation: string | undefined): Promise<void> {
+		const building = (await this.#buildings.get(place.buildingId))?.value;
+		if (!building || roomGeneration(building, place.roomId).generation === generation) return;
+		// A gateway of an earlier version does not know generations.
+		if (generation === undefined && !building.reused) return;
+		throw new CrowdVisionError('not_found', 'The room is not the one that the sensor was adopted in');
 	}
 
 	/** @throws CrowdVisionError `not_found` */
