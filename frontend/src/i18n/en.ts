@@ -53,7 +53,7 @@ export const en = {
 		noMail: 'This installation sends no e-mails. There are two ways to a new password:',
 		askAdmin: 'Ask the administrator of your domain for a link.',
 		onMachine: 'On the machine that runs CrowdVision:',
-		yourEmail: 'your e-mail',
+		yourEmail: 'you@example.org',
 		title: 'Set a new password',
 		hint: 'All your sessions end, also on other devices.',
 		newPassword: 'New password',

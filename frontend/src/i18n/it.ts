@@ -56,7 +56,7 @@ export const it: Messages = {
 		noMail: 'Questa installazione non invia e-mail. Ci sono due modi per avere una nuova password:',
 		askAdmin: 'Chiedi un link a un amministratore del tuo dominio.',
 		onMachine: 'Sulla macchina che esegue CrowdVision:',
-		yourEmail: 'la tua e-mail',
+		yourEmail: 'tu@example.org',
 		title: 'Scegli una nuova password',
 		hint: 'Tutte le tue sessioni terminano, anche sugli altri dispositivi.',
 		newPassword: 'Nuova password',
