@@ -5,6 +5,7 @@ import { Tokens } from '@crowdvision/service-kit';
 import { type Running, startNode } from '@crowdvision/testing/processes';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { parseGatewayFile } from '../../src/configuration/gateway-file.ts';
 import { COUNTER_CODEC } from '../../src/testing/codecs.ts';
 import { type GatewayWorld, openGatewayWorld, refusedAs } from '../../src/testing/gateway-world.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
@@ -127,10 +128,19 @@ describe('the codec file of a configuration', () => {
 	};
 	const write = (text: string) => writeFile(join(dir, 'vendor.js'), text);
 
-	it('is loaded by `check`, which names the place of a mistake', async () => {
-		expect(await check()).toMatch(/^\.\/gateway\.yaml:2:\d+: decoders\.0\.codec \(vendor\.js\) cannot be read: /m);
+	it('is named with the place of a mistake when it cannot be read or does not parse', async () => {
+		const codec = join(dir, 'vendor.js');
+		const parse = () => parseGatewayFile('gateway.yaml', YAML.replace('vendor.js', codec));
+		expect(parse).toThrow(/^gateway\.yaml:2:\d+: decoders\.0\.codec \(.*vendor\.js\) cannot be read: /);
 		await write('function decodeUplink(input) {\n  return {;\n}');
-		expect(await check()).toMatch(/^\.\/gateway\.yaml:2:\d+: .* does not parse: vendor\.js:2: Unexpected token ';'$/m);
+		expect(parse).toThrow(/^gateway\.yaml:2:\d+: .* does not parse: .*vendor\.js:2: Unexpected token ';'$/);
+		await write('var decode = 1;');
+		expect(parse).toThrow(/has none of the functions decodeUplink, Decode and Decoder$/);
+		await write(COUNTER_CODEC);
+		expect(parse().decoders).toHaveLength(1);
+	});
+
+	it('is loaded by `check`', async () => {
 		await write('notThere.decodeUplink = 1;');
 		expect(await check()).toMatch(/the codec vendor\.js cannot be used: ReferenceError: .* \(vendor\.js:1\)/);
 		await write(COUNTER_CODEC);

@@ -9,6 +9,7 @@ import WebSocket from 'ws';
 import { FORMAT_NAMES, FORMATS } from '../../decode/format-table.ts';
 import { DecodeError } from '../../decode/message/candidate.ts';
 import { Vocabulary } from '../../decode/vendor/vocabulary.ts';
+import { COUNTER_CODEC } from '../codecs.ts';
 import { connects, FORMATS_CORPUS, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
 import { type Chance, inPieces, mutated } from './mutations.ts';
 import type { SentNumbers } from './sent-numbers.ts';
@@ -211,6 +212,7 @@ export function decoderLanes(): Lane[] {
 		const decoder = FORMATS[name].open({
 			mapping: '{"sensorId": id, "metric": "peopleCount", "value": n}',
 			publish: async () => undefined,
+			codec: { codec: { name: 'counter.js', text: COUNTER_CODEC }, fPort: 1, variables: {} },
 			vocabulary: new Vocabulary({
 				rename: { n: { metric: 'co2', scale: 10 }, state: { metric: 'voc', values: { ON: 1 } } },
 			}),
@@ -228,6 +230,7 @@ export function decoderLanes(): Lane[] {
 						sender: 'dev',
 						name: 'dev',
 						receivedAt: Date.UTC(2026, 10, 22),
+						unknown: [],
 					});
 					const isReadings = Array.isArray(decoding) && decoding.length > 0;
 					if (typeof decoding !== 'string' && !isReadings && !('state' in decoding))
