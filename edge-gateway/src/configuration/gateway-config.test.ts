@@ -234,7 +234,7 @@ describe('the environment', () => {
 			LOG_LEVEL: 'loud',
 		};
 		expect(mistakes(() => readGatewayConfig(env)).sort()).toEqual([
-			'HOST is "a b", but must be an IP address or a host name',
+			'HOST is "a b", but must be an IP address, also with a zone as in fe80::1%eth0, or a host name',
 			'JWT_SECRET is set, but must be at least 32 characters',
 			'LOG_LEVEL is "loud", but must be one of trace, debug, info, warn, error, fatal, silent',
 			'MQTT_PORT is "many", but must be a whole number from 0 to 65535',

@@ -93,7 +93,13 @@ describe('over MQTT,', () => {
 		],
 		['an unknown metric', '/mood', '5', 'invalid_reading', /\/metric/],
 		['an empty metric', '/', '5', 'invalid_reading', /\/metric/],
-		['a text although the topic names the metric', '/co2', '"5"', 'invalid_reading', /must be a number or a reading/],
+		[
+			'a text although the topic names the metric',
+			'/co2',
+			'"five"',
+			'invalid_reading',
+			/must be a number or a reading/,
+		],
 		[
 			'another sensor than its topic names',
 			'',

@@ -48,6 +48,7 @@ describe('the texts of the page', () => {
 		for (const severity of SEVERITIES) expect(english.has(`alerts.severity.${severity}`), severity).toBe(true);
 		const forDevices = [
 			'invalid_reading',
+			'no_value',
 			'unknown_sensor',
 			'not_decoded',
 			'not_admitted',
