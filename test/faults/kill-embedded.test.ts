@@ -160,7 +160,7 @@ function historyOf(dataDir: string): Row[] {
 function alertsOf(dataDir: string): { room: string; state: string }[] {
 	// As packages/store lays collections out: a table each, of JSON documents.
 	const query =
-		`SELECT value ->> '$.roomId' AS room, value ->> '$.alert.state' AS state ` +
+		`SELECT value ->> '$.alert.roomId' AS room, value ->> '$.alert.state' AS state ` +
 		`FROM "documents of alerts" ORDER BY value ->> '$.number'`;
 	return all<{ room: string; state: string }>(join(dataDir, 'notification.sqlite'), query).map((row) => ({ ...row }));
 }

@@ -128,7 +128,7 @@ describe.each(COMPOSITIONS)('P14 a building that is removed and made again by an
 		expect(JSON.stringify(await south.call('GET', '/gateway/devices'))).not.toContain('north');
 		expect(JSON.stringify(await south.call('GET', '/gateway/rejected'))).not.toContain('north');
 		expect(JSON.stringify(await south.call('GET', '/gateway/trace?sensor=eye-north'))).not.toContain('board');
-		expect(await south.call('GET', '/gateway/rooms/annex/board/audit')).toEqual({ changes: [] });
+		expect(await south.call('GET', '/gateway/rooms/annex/board/audit')).toEqual({ changes: [], proposals: [] });
 
 		// North's device is still there, and is refused.
 		expect(await north.send('co2', 700)).toBe(403);

@@ -144,6 +144,7 @@ export class ReadingValidator {
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw new ReadingError('invalid_reading', value, index);
 		const seriesId = seriesIdOf(sender, candidate.sensorId, this.#registry);
+		const generation = this.#registry.generationOf(place.buildingId, place.roomId);
 		const time = this.#timeOf(candidate, seriesId, index, frame, receivedAt);
 		if ('path' in time) throw new ReadingError('invalid_reading', time, index);
 		return {
@@ -153,8 +154,9 @@ export class ReadingValidator {
 			buildingId: place.buildingId,
 			roomId: place.roomId,
 			seriesId,
-			generation: this.#registry.generationOf(place.buildingId, place.roomId),
-			senderDomain: this.#registry.building(place.buildingId) ? undefined : sender.domainName,
+			generation,
+			// What belongs to no known room is its sender's, also when the building is gone.
+			senderDomain: generation === undefined && !this.#hasRoom(place) ? sender.domainName : undefined,
 			observedAt: time.observedAt,
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,
@@ -165,6 +167,10 @@ export class ReadingValidator {
 			door,
 			restated: restated ?? (frame.retained ? (candidate.observedAt === undefined ? 'undated' : 'dated') : undefined),
 		};
+	}
+
+	#hasRoom({ buildingId, roomId }: { buildingId: string; roomId: string }): boolean {
+		return this.#registry.building(buildingId)?.rooms.some(({ id }) => id === roomId) ?? false;
 	}
 
 	#timeOf({ metric, observedAt }: IncomingReading, seriesId: string, index: number, frame: Frame, receivedAt: number) {

@@ -195,7 +195,8 @@ function crossedSince(room: RoomCount, change: Extract<Change, { kind: 'crossing
 	// A device that was cut off tells in the morning who went home before the room was zeroed.
 	const late = room.known.why === 'zeroing' && count > 0 && at < room.known.at && receivedAt >= room.known.at;
 	if (late || known === 'late') return { crossed: 0, detected: 'late' };
-	if (isTimed || seq !== undefined) remember(room, flow, said);
+	// Nobody said again is nobody. A record of nobody does not tell in which direction, and must be replayed alike.
+	if (count > 0 && (isTimed || seq !== undefined)) remember(room, flow, said);
 	return { crossed: count, detected: undefined };
 }
 

@@ -4,7 +4,7 @@ import type { Registry } from '../registry.ts';
 import type { UnknownReport } from '../trace/unknown-fields.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
 import type { MessageReport, Question } from './explanation.ts';
-import { iso, stage } from './message-report.ts';
+import { domainsOf, iso, stage } from './message-report.ts';
 import { remarksOn } from './remarks.ts';
 
 /** How many of the newest readings in the log are searched. */
@@ -87,11 +87,12 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 
 /**
  * The domains of the building that a reading belongs to. A reading of a building that was removed concerns none of the
- * domains that may have its id now, so only admins of the platform see it.
+ * domains that may have its id now, so only admins of the platform see it; one of a building that was never known is
+ * its sender's.
  */
 function ownersOf(reading: Reading, registry: StoredReadingParts['registry']): readonly string[] {
 	const building = registry.building(reading.buildingId);
-	if (!building) return reading.generation === undefined ? [] : [PLATFORM];
+	if (!building) return reading.generation === undefined ? domainsOf(reading.senderDomain) : [PLATFORM];
 	const room = building.rooms.find(({ id }) => id === reading.roomId);
 	return isOf(reading, building, room) ? building.domains : [PLATFORM];
 }
