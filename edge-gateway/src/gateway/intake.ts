@@ -34,7 +34,7 @@ export interface OpenIntake {
 
 export function openIntake(
 	{ config, log, clock }: GatewayParts,
-	{ registry, adoptions, quarantine, availability, cadences, rejected, rooms, metrics, ledger }: Storage,
+	{ registry, adoptions, quarantine, availability, names, cadences, rejected, rooms, metrics, ledger }: Storage,
 	lifecycle: Lifecycle,
 ): OpenIntake {
 	const local = new LocalBroker();
@@ -59,6 +59,7 @@ export function openIntake(
 		admission,
 		quarantine,
 		availability,
+		names,
 		cadences,
 		recorder,
 		trace,

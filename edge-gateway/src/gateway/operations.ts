@@ -45,7 +45,7 @@ export function openOperations(
 	lifecycle: Lifecycle,
 ): Operations {
 	const { config, log, clock, bus, tokens, logger, metrics } = parts;
-	const { registry, adoptions, quarantine, availability, rejected, rooms, metrics: catalog, ledger } = storage;
+	const { registry, adoptions, quarantine, availability, names, rejected, rooms, metrics: catalog, ledger } = storage;
 	const { recorder, trace, replay, unknownFields } = intake;
 	const { relay, bridges, downlink, channels } = uplinks;
 	const { devices } = sources;
@@ -71,7 +71,7 @@ export function openOperations(
 		'/why': (query) => controlWhyAnswer(explainer, query),
 		'/dry-run': async (query) =>
 			dryRun.compare(recorder.frames(), configuration.config, configuration.read(query.get('file') ?? '')),
-		...controlDeviceAnswers({ devices, availability, quarantine, placement }),
+		...controlDeviceAnswers({ devices, availability, quarantine, placement, names }),
 	});
 	lifecycle.onStop('control socket', () => controlSocket.close());
 	const router = gatewayRoutes({
@@ -79,6 +79,7 @@ export function openOperations(
 		devices,
 		availability,
 		quarantine,
+		names,
 		placement,
 		now,
 		rejected,

@@ -10,6 +10,7 @@ import { Adoptions } from '../devices/adoptions.ts';
 import { Availability } from '../devices/availability.ts';
 import { Cadences } from '../devices/cadences.ts';
 import { Quarantine } from '../devices/quarantine.ts';
+import { SensorNames } from '../devices/sensor-names.ts';
 import { Timeouts } from '../devices/timeouts.ts';
 import { CommandStore } from '../downlink/command-store.ts';
 import { Ledger } from '../ledger/ledger.ts';
@@ -63,6 +64,7 @@ export interface Storage {
 	adoptions: Adoptions;
 	quarantine: Quarantine;
 	availability: Availability;
+	names: SensorNames;
 	/** How often each sensor speaks. */
 	cadences: Cadences;
 	timeouts: Timeouts;
@@ -128,6 +130,8 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	});
 	cadences.follow((sensorId) => availability.setCadence(sensorId, cadences.of(sensorId)));
 	lifecycle.onStop('availability', () => availability.close());
+	const names = SensorNames.open({ path: join(dir, 'names'), registry, availability, logger });
+	lifecycle.onStop('names of sensors', () => names.close());
 	const commands = CommandStore.open(join(dir, 'commands'));
 
 	return {
@@ -135,6 +139,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		adoptions,
 		quarantine,
 		availability,
+		names,
 		cadences,
 		timeouts,
 		rejected,

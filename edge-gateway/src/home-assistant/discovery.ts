@@ -5,6 +5,8 @@ import { holdMs, type MetricKey, type MetricLookup, type RetainedBuilding } from
 /** One metric of one sensor, which Home Assistant calls an entity. */
 export interface Entity {
 	sensorId: string;
+	/** How people call the sensor, where its id does not say it. */
+	name?: string;
 	metric: string;
 	buildingId: string;
 	roomId: string;
@@ -89,7 +91,7 @@ export function discoveryOf(
 	building: RetainedBuilding | undefined,
 	catalog: MetricLookup,
 ): object {
-	const { sensorId, metric, roomId, hasStatus, freshFor } = entity;
+	const { sensorId, name, metric, roomId, hasStatus, freshFor } = entity;
 	const definition = catalog.describe(metric);
 	const {
 		device_class,
@@ -115,7 +117,7 @@ export function discoveryOf(
 		...(hasStatus && { availability: [{ topic: `status/${sensorId}` }] }),
 		device: {
 			identifiers: [`crowdvision_${plain(gatewayId)}_${plain(sensorId)}`],
-			name: sensorId,
+			name: name ?? sensorId,
 			manufacturer: 'CrowdVision',
 			model: `Sensor behind the gateway ${gatewayId}`,
 			suggested_area: building?.rooms.find(({ id }) => id === roomId)?.name ?? roomId,

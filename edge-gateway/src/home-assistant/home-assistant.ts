@@ -163,7 +163,7 @@ export class HomeAssistant {
 	}
 
 	#take(reading: Reading): void {
-		const { sensorId, metric, buildingId, roomId, receivedAt, freshFor } = reading;
+		const { sensorId, sensorName, metric, buildingId, roomId, receivedAt, freshFor } = reading;
 		const { buildings } = this.#options;
 		if (sensorId === undefined || (buildings && !buildings.includes(buildingId))) return;
 		const key = this.#keyOf(reading);
@@ -176,6 +176,7 @@ export class HomeAssistant {
 			roomId,
 			registered,
 			...(freshFor !== undefined && { freshFor }),
+			...(sensorName !== undefined && { name: sensorName }),
 		};
 		if (!known || known.buildingId !== buildingId || known.roomId !== roomId || known.registered !== registered)
 			this.#unsaved = true;

@@ -12,6 +12,7 @@ import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
 import { Cadences } from '../devices/cadences.ts';
 import type { Quarantine } from '../devices/quarantine.ts';
+import type { SensorNames } from '../devices/sensor-names.ts';
 import { sightingOf, UnknownSensorError } from '../devices/unknown-sensor.ts';
 import { type Completion, deliverTo, type Frame, type Refused } from '../frame.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -26,7 +27,7 @@ import type { UnknownFields } from '../trace/unknown-fields.ts';
 import type { OnDeferred } from './completion.ts';
 import { countDecoded } from './count-decoded.ts';
 import { FrameTrace } from './frame-trace.ts';
-import { groupsOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
+import { entriesOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
 import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
 import { noteUnknownFields, type UnknownParts } from './unknown.ts';
@@ -42,6 +43,8 @@ export interface IntakeParts {
 	admission?: Admission;
 	/** Lists sensors whose place is not known. */
 	quarantine?: Quarantine;
+	/** Which ids sensors keep, and how people call them. */
+	names?: SensorNames;
 	/** Notified of every sensor that sends. */
 	availability?: Availability;
 	/** Learns how often each sensor speaks; default: anew, and nothing is kept. */
@@ -76,6 +79,7 @@ export class Intake {
 	readonly #ledger: Ledger;
 	readonly #quarantine: Quarantine | undefined;
 	readonly #availability: Availability | undefined;
+	readonly #names: SensorNames | undefined;
 	readonly #recorder: Recorder | undefined;
 	readonly #follow: FrameTrace;
 	readonly #unknown: UnknownParts;
@@ -91,6 +95,7 @@ export class Intake {
 		this.#ledger = ledger;
 		this.#quarantine = parts.quarantine;
 		this.#availability = parts.availability;
+		this.#names = parts.names;
 		this.#recorder = parts.recorder;
 		this.#follow = new FrameTrace(trace, log.id);
 		this.#onDeferred = ({ code, message }, readings) => trace?.deferred(code, message, readings, clock.now());
@@ -216,14 +221,14 @@ export class Intake {
 		if (typeof decoding === 'string') return void this.#ignore(arrival, decoding);
 		if (!Array.isArray(decoding)) {
 			count(tally.ignored, 'presence');
-			const changed = this.#availability?.told(decoding, frame.sender) ?? [];
+			const changed = this.#availability?.told(this.#names?.presence(decoding) ?? decoding, frame.sender) ?? [];
 			this.#follow.presence(frame, decoding, changed, receivedAt);
 			return void arrival.onDurable(undefined, 0);
 		}
 		let decoded: readonly Decoded[] = decoding;
 		let parts: Parts;
 		try {
-			if (frame.decodeBy) decoded = decoded.map((one) => this.#completed(frame, one));
+			decoded = decoded.map((one) => this.#completed(frame, one));
 			const keyed = partsOf(decoded, frame.parts);
 			decoded = keyed.decoded;
 			tally.received += decoded.length - 1;
@@ -240,7 +245,11 @@ export class Intake {
 	#completed(frame: Frame, decoded: Decoded): Decoded {
 		if (decoded.mistake) return decoded;
 		try {
-			return { ...decoded, candidate: this.#validator.complete(frame, decoded) };
+			const candidate = frame.decodeBy ? this.#validator.complete(frame, decoded) : decoded.candidate;
+			return {
+				...decoded,
+				candidate: this.#names?.identify(candidate, frame.source, frame.sender.domainName) ?? candidate,
+			};
 		} catch (error) {
 			if (error instanceof DecodeError) return { ...decoded, mistake: error };
 			throw error;
@@ -277,21 +286,11 @@ export class Intake {
 
 	/** Counts and lists refused parts, then ends the frame: with `error`, or as taken with `accepted` readings. */
 	#refuseParts({ frame, receivedAt, tally, onDurable }: Arrival, parts: Parts, error?: Error, accepted = 0): void {
-		const { refused, checked } = parts;
-		for (const part of refused) {
+		for (const part of parts.refused) {
 			count(tally.rejected, part.error.code);
 			if (part.error instanceof UnknownSensorError) this.#quarantine?.record(sightingOf(frame, part.error, receivedAt));
 		}
-		// A replay of which nothing is taken is in the list already.
-		const isListed = frame.replayOf !== undefined && checked.length === 0;
-		const taken = checked.length > 0 ? { taken: checked.length } : {};
-		const entries = groupsOf(refused).map(({ sensorId, error: reason, keys }) => ({
-			...refusalOf(frame, reason, receivedAt),
-			...(sensorId !== undefined && { sensorId }),
-			...taken,
-			parts: keys,
-		}));
-		Promise.all(isListed ? [] : entries.map((entry) => this.#rejected.add(entry))).then(
+		Promise.all(entriesOf(frame, parts, receivedAt).map((entry) => this.#rejected.add(entry))).then(
 			() => onDurable(error, accepted),
 			(reason: Error) => onDurable(reason, 0),
 		);

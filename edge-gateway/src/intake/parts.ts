@@ -2,6 +2,8 @@
 import { CrowdVisionError, type RejectedPart } from '@crowdvision/contracts';
 import type { Decoded } from '../decode/message/candidate.ts';
 import type { Frame } from '../frame.ts';
+import { refusalOf } from '../rejected/refusal-of.ts';
+import type { Refusal } from '../rejected/rejected.ts';
 import { type Checked, ReadingError, toClientError } from './reading-validator.ts';
 
 /** A part that is refused. */
@@ -101,14 +103,25 @@ export function rejectedParts(refused: readonly RefusedPart[]): RejectedPart[] {
 }
 
 /** Refused parts that make one entry of the rejected list: those of one sensor and code. */
-export interface RefusedGroup {
+interface RefusedGroup {
 	sensorId: string | undefined;
 	error: CrowdVisionError;
 	keys: string[];
 }
 
-/** Groups refused parts into the entries of the rejected list. */
-export function groupsOf(refused: readonly RefusedPart[]): RefusedGroup[] {
+/** The entries of the rejected list for the refused parts of a message. `receivedAt` is in epoch ms. */
+export function entriesOf(frame: Frame, { checked, refused }: Parts, receivedAt: number): Refusal[] {
+	// A replay of which nothing is taken is in the list already.
+	if (frame.replayOf !== undefined && checked.length === 0) return [];
+	return groupsOf(refused).map(({ sensorId, error, keys }) => ({
+		...refusalOf(frame, error, receivedAt),
+		...(sensorId !== undefined && { sensorId }),
+		...(checked.length > 0 && { taken: checked.length }),
+		parts: keys,
+	}));
+}
+
+function groupsOf(refused: readonly RefusedPart[]): RefusedGroup[] {
 	const groups = new Map<string, RefusedPart[]>();
 	for (const part of refused) {
 		const name = `${part.error.code} ${part.sensorId ?? ''}`;

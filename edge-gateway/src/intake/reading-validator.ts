@@ -44,6 +44,8 @@ export interface Checked {
 	generation: string | undefined;
 	/** The domain of the device, if the building is unknown: whose building it will be is not known yet. */
 	senderDomain: string | undefined;
+	/** `value` is the upper end of the range, and what was sent lay a little above it. */
+	clipped: boolean;
 	/** Epoch ms. */
 	observedAt: number;
 	timeQuality: TimeQuality;
@@ -143,6 +145,7 @@ export class ReadingValidator {
 			? totalOf(door, candidate.value)
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw new ReadingError('invalid_reading', value, index);
+		const clipped = value > definition.max && !door?.cumulative;
 		const seriesId = seriesIdOf(sender, candidate.sensorId, this.#registry);
 		const generation = this.#registry.generationOf(place.buildingId, place.roomId);
 		const time = this.#timeOf(candidate, seriesId, index, frame, receivedAt);
@@ -150,7 +153,8 @@ export class ReadingValidator {
 		return {
 			incoming: candidate,
 			definition,
-			value,
+			value: clipped ? definition.max : value,
+			clipped,
 			buildingId: place.buildingId,
 			roomId: place.roomId,
 			seriesId,

@@ -168,6 +168,7 @@ export class ReadingWriter {
 	): string {
 		const reading: EncodableReading = {
 			sensorId: item.incoming.sensorId,
+			sensorName: item.incoming.sensorName,
 			metric: change ? 'peopleCount' : item.incoming.metric,
 			value: change ? change.count : item.value,
 			unit: item.definition.unit,
@@ -177,6 +178,7 @@ export class ReadingWriter {
 			receivedAt,
 			transport,
 			timeQuality: item.timeQuality,
+			clipped: item.clipped,
 			freshFor: this.#freshFor(item, effect, receivedAt),
 			seq: item.incoming.seq,
 			boot: item.incoming.boot,

@@ -7,6 +7,8 @@ import type { Adjustment, Interval, Reading, TimeQuality, Transport } from '@cro
  */
 export interface EncodableReading {
 	sensorId: string;
+	/** Free text. */
+	sensorName?: string | undefined;
 	metric: string;
 	value: number;
 	unit: string;
@@ -16,6 +18,7 @@ export interface EncodableReading {
 	receivedAt: number;
 	transport: Transport;
 	timeQuality: TimeQuality;
+	clipped?: boolean;
 	/** How long the value counts as current, in ms. */
 	freshFor: number;
 	seq: number | undefined;
@@ -51,6 +54,7 @@ interface Parts {
 	roomId: string;
 	transport: Transport;
 	freshFor: number;
+	sensorName: string | undefined;
 	head: string;
 	boot: string | undefined;
 	generation: string | undefined;
@@ -85,6 +89,7 @@ export class ReadingEncoder {
 		let json =
 			`${this.#idPrefix}${offset}${head}${reading.value},"observedAt":${observedAt},"receivedAt":${receivedAt}` +
 			`,"timeQuality":"${reading.timeQuality}"`;
+		if (reading.clipped) json += ',"clipped":true';
 		if (reading.seq !== undefined) json += `,"seq":${reading.seq}`;
 		if (reading.uptime !== undefined) json += `,"uptime":${reading.uptime}`;
 		if (reading.deviceTime !== undefined) json += `,"deviceTime":${JSON.stringify(reading.deviceTime)}`;
@@ -96,7 +101,7 @@ export class ReadingEncoder {
 
 	#partsOf(reading: EncodableReading): Parts {
 		const { sensorId, metric, unit, buildingId, roomId, transport, freshFor, boot } = reading;
-		const { generation, senderDomain } = reading;
+		const { generation, senderDomain, sensorName } = reading;
 		const key = `${sensorId} ${metric}`;
 		const known = this.#parts.get(key);
 		if (
@@ -106,20 +111,23 @@ export class ReadingEncoder {
 			known.transport === transport &&
 			known.unit === unit &&
 			known.freshFor === freshFor &&
+			known.sensorName === sensorName &&
 			known.boot === boot &&
 			known.generation === generation &&
 			known.senderDomain === senderDomain
 		)
 			return known;
 		const head =
-			`","sensorId":"${sensorId}","metric":"${metric}","unit":"${unit}"` +
+			`","sensorId":"${sensorId}"${sensorName === undefined ? '' : `,"sensorName":${JSON.stringify(sensorName)}`}` +
+			`,"metric":"${metric}","unit":"${unit}"` +
 			`,"buildingId":"${buildingId}","roomId":"${roomId}"` +
 			`,"gatewayId":${this.#gateway},"transport":"${transport}","freshFor":${freshFor},"value":`;
 		let tail = boot === undefined ? '' : `,"boot":${JSON.stringify(boot)}`;
 		if (generation !== undefined) tail += `,"generation":"${generation}"`;
 		if (senderDomain !== undefined) tail += `,"senderDomain":${JSON.stringify(senderDomain)}`;
 		tail += '}';
-		const parts = { unit, buildingId, roomId, transport, freshFor, boot, generation, senderDomain, head, tail };
+		const kept = { unit, buildingId, roomId, transport, freshFor, boot, generation, senderDomain, sensorName };
+		const parts = { ...kept, head, tail };
 		if (this.#parts.size >= MAX_KEPT_PARTS) this.#parts.clear();
 		this.#parts.set(key, parts);
 		return parts;

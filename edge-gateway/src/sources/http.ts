@@ -78,7 +78,7 @@ export class HttpSource implements Source {
 		if (type !== JSON_TYPE) frame.contentType = type;
 		if (type === NDJSON_TYPE && !decodeBy) {
 			try {
-				frame.parsed = parseNdjson(raw);
+				frame.parsed = parseNdjson(raw, frame.partial);
 			} catch (error) {
 				if (error instanceof CrowdVisionError) await refuse(frame, error);
 				throw error;

@@ -1,18 +1,24 @@
 /** Parses bodies of newline-delimited JSON. */
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { textOf } from '../decode/message/json.ts';
+import { parseJson, textOf, withoutFraming } from '../decode/message/json.ts';
 
 export const NDJSON_TYPE = 'application/x-ndjson';
 
-/** Parses NDJSON, one JSON value per line; empty lines are skipped. @throws CrowdVisionError `not_json` */
-export function parseNdjson(raw: Buffer): unknown[] {
+/**
+ * Parses NDJSON, one JSON value per line; empty lines are skipped. Lines are read as `parseJson` reads a payload.
+ * @param partial a line that is no JSON stands as its text, which is no reading, instead of ending all
+ * @throws CrowdVisionError `not_json`
+ */
+export function parseNdjson(raw: Buffer, partial = false): unknown[] {
 	const values: unknown[] = [];
-	for (const [index, line] of textOf(raw).split('\n').entries()) {
+	for (const [index, line] of textOf(withoutFraming(raw)).split('\n').entries()) {
 		if (line.trim() === '') continue;
 		try {
-			values.push(JSON.parse(line));
+			values.push(parseJson(line));
 		} catch {
-			throw new CrowdVisionError('not_json', `Line ${index + 1} is not valid JSON`, { index: values.length });
+			if (!partial)
+				throw new CrowdVisionError('not_json', `Line ${index + 1} is not valid JSON`, { index: values.length });
+			values.push(line);
 		}
 	}
 	return values;

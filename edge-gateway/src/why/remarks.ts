@@ -14,6 +14,11 @@ const CLOCK =
 const BOOT =
 	'If it happens often, let the device send `boot`, `seq` or `uptime`, which tell a restart from a correction.';
 
+const CLIPPED: Remark = {
+	text: 'the sensor sent a little more than there can be, so the value is the upper limit',
+	todo: 'Humidity sensors do that in fog or when wet. If it stays, dry or replace the sensor.',
+};
+
 /** What each finding about a door's message means. */
 const DOOR_REMARKS: Readonly<Record<DoorEvent, Remark>> = {
 	first: { text: 'it is the first total of this counter, from which counting starts: nobody is counted for it' },
@@ -48,6 +53,7 @@ const DOOR_REMARKS: Readonly<Record<DoorEvent, Remark>> = {
 export function remarksOn(reading: Reading): Remark[] {
 	const { crossings, interval, metric, freshFor = 0, value } = reading;
 	const remarks: Remark[] = [];
+	if (reading.clipped) remarks.push(CLIPPED);
 	const clock = remarkOnTime(reading);
 	if (clock) remarks.push(clock);
 	if (crossings?.detected) {

@@ -119,7 +119,7 @@ describe('decodeCanonical, of the short form,', () => {
 		const { type: _type, ...untyped } = SHORT;
 		expect(sensorOf(untyped, { onlySensorId: 'th-1' })).toBe('th-1');
 		expect(sensorOf({ ...untyped, sensorId: 'own' }, { onlySensorId: 'th-1' })).toBe('own');
-		expect(sensorOf({ ...untyped, roomId: 'großer saal' }, {})).toBe('b1.gro-er-saal');
+		expect(sensorOf({ ...untyped, roomId: 'großer saal' }, {})).toMatch(/^b1\.gro-er-saal-[0-9a-f]{6}$/);
 		expect(sensorOf({ temperature: 20 }, { sensorId: 'topic' })).toBe('topic');
 		expect(sensorOf({ temperature: 20 }, {})).toBeUndefined();
 		expect(sensorOf({ temperature: 20, buildingId: 'b'.repeat(100), roomId: 'r'.repeat(100) }, {})).toHaveLength(128);

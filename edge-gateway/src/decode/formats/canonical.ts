@@ -3,7 +3,7 @@ import { type Candidate, type Decoded, DecodeError, type FrameContext, refusedPa
 import type { NoReading } from '../message/decoder.ts';
 import { parseJson, textOf, withoutFraming } from '../message/json.ts';
 import { isNoValue, numberIn } from '../message/number.ts';
-import { sensorIdOf } from '../vendor/sensor-id.ts';
+import { sensorIdFrom } from '../vendor/sensor-id.ts';
 
 /**
  * Decodes the gateway's own format (docs/wire-protocol.md): a reading, an array of readings, the short form in which
@@ -164,5 +164,5 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number,
 /** The sensor id of a short form that names no sensor: its building and room. */
 function roomAsSensor({ buildingId, roomId }: Candidate): string | undefined {
 	if (typeof buildingId !== 'string' || typeof roomId !== 'string') return undefined;
-	return sensorIdOf(`${buildingId}.${roomId}`);
+	return sensorIdFrom(buildingId, roomId);
 }

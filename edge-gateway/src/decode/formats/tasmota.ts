@@ -2,7 +2,7 @@
 import type { Decoded } from '../message/candidate.ts';
 import { type Decoding, type Message, orNoMetric } from '../message/decoder.ts';
 import type { UnknownField } from '../message/unknown-field.ts';
-import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { rememberFormer, sensorIdFrom } from '../vendor/sensor-id.ts';
 import { noteUnknown, unknownFields } from '../vendor/unknown-fields.ts';
 import {
 	candidatesOf,
@@ -37,6 +37,8 @@ const PRESSURE_UNITS: Readonly<Record<string, number>> = { mmHg: 1.333224, inHg:
 /** The chip's own temperature, not that of the room. */
 const CHIP = /^ESP(32|8266)/;
 const ZONED = /(Z|[+-]\d\d:\d\d)$/;
+/** Members by which a probe says which one it is: DS18B20, and what reads it over other buses. */
+const PROBE_IDS = ['Id', 'Address', 'Serial', 'MAC', 'mac'];
 /** The number at the end of a key, by which Tasmota tells probes of one kind apart: `DS18B20-2`. */
 const POSITION = /-\d+$/;
 
@@ -44,7 +46,8 @@ const POSITION = /-\d+$/;
  * Decodes Tasmota: `tele/{topic}/SENSOR` with `{"Time":…,"AM2301":{"Temperature":…},"TempUnit":"C"}`. Each sensor of
  * the device gets the id `{topic}.{key}`, so that one that is plugged in later does not rename the first. A probe that
  * says its `Id` is `{topic}.{kind}.{Id}`: its position changes when another fails. As a Zigbee gateway Tasmota says
- * `{"ZbReceived":{"0x531D":{"Device":"0x531D","Temperature":…}}}`; then the sensor is `{topic}.{Device}`.
+ * `{"ZbReceived":{"0x531D":{"Device":"0x531D","Temperature":…}}}`; then the sensor is `{topic}.{Device}`, shown by its
+ * `Name`.
  * @throws DecodeError, CrowdVisionError `not_json`
  */
 export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_IN): Decoding {
@@ -62,21 +65,34 @@ export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_I
 		unknown.push(...unknownFields(sensor, { isKnown: (key) => Object.hasOwn(table, key) }));
 		return candidatesOf(sensor, table, { sensorId: id, ...observedAt }).map((decoded) => withUnit(decoded, telemetry));
 	};
+	const zigbeeReadings = (sensor: JsonObject, address: string) => {
+		const id = sensorIdFrom(device, textMember(sensor, 'Device') ?? address);
+		const sensorName = textMember(sensor, 'Name');
+		return read(sensor, TASMOTA_ZIGBEE, id).map(({ candidate, ...more }) => ({
+			...more,
+			candidate: sensorName === undefined ? candidate : { ...candidate, sensorName },
+		}));
+	};
 	const readings = Object.entries(telemetry).flatMap(([key, sensor]) => {
 		if (!isObject(sensor) || CHIP.test(key)) return [];
-		if (key !== 'ZbReceived') return read(sensor, TASMOTA, sensorIdFrom(device, ...probeOf(key, sensor)));
-		return Object.entries(sensor).flatMap(([name, zigbee]) =>
-			isObject(zigbee) ? read(zigbee, TASMOTA_ZIGBEE, sensorIdFrom(device, textMember(zigbee, 'Device') ?? name)) : [],
-		);
+		if (key !== 'ZbReceived') return read(sensor, TASMOTA, probeIdOf(device, key, sensor));
+		return Object.entries(sensor).flatMap(([name, zigbee]) => (isObject(zigbee) ? zigbeeReadings(zigbee, name) : []));
 	});
 	noteUnknown(message, unknown, readings.length > 0);
 	return orNoMetric(readings);
 }
 
-/** What names a sensor within its device: its key, or its kind and the probe's own `Id`. */
-function probeOf(key: string, sensor: JsonObject): string[] {
-	const id = textMember(sensor, 'Id');
-	return id === undefined ? [key] : [key.replace(POSITION, ''), id];
+/**
+ * The id of a sensor within its device: by its key, or by its kind and the probe's own id. A probe that was known by
+ * its key before keeps that id.
+ */
+function probeIdOf(device: string | undefined, key: string, sensor: JsonObject): string {
+	const byKey = sensorIdFrom(device, key);
+	const probe = PROBE_IDS.map((name) => textMember(sensor, name)).find((id) => id !== undefined);
+	if (probe === undefined) return byKey;
+	const id = sensorIdFrom(device, key.replace(POSITION, ''), probe);
+	rememberFormer(id, byKey);
+	return id;
 }
 
 /** Applies the message's units of temperature and pressure to a reading. */

@@ -44,8 +44,10 @@ describe('decodeZigbee2mqtt', () => {
 		]);
 	});
 
-	it('names the sensor after the device, with - for characters that an id may not hold', () => {
-		expect(candidatesIn(state('Büro 1/Fenster', { temperature: 1 }))[0]!.sensorId).toBe('B-ro-1-Fenster');
+	it('names the sensor after the device, with - and a hash for characters that an id may not hold', () => {
+		expect(candidatesIn(state('Büro 1/Fenster', { temperature: 1 }))[0]!.sensorId).toMatch(
+			/^B-ro-1-Fenster-[0-9a-f]{6}$/,
+		);
 		expect(candidatesIn(decodeZigbee2mqtt(message('zigbee2mqtt/a', { temperature: 1 })))[0]!.sensorId).toBe(
 			'zigbee2mqtt-a',
 		);

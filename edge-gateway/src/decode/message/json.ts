@@ -6,8 +6,8 @@ const BOM = [0xef, 0xbb, 0xbf] as const;
 const NUL = 0;
 /** What some web servers put before JSON against its inclusion as a script. */
 const GUARD = /^\s*(?:\)\]\}'?,?|while\s*\(1\);|for\s*\(;;\);)\s*/;
-/** A text, or a word in a place where JSON has none, such as NaN: C and Python write it. */
-const TEXT_OR_WORD = /"(?:[^"\\]|\\.)*"|[+-]?(?:nan\b(?:\((?:ind|snan)\))?|inf(?:inity)?\b)/gi;
+/** The start of a text, or a word where JSON has none: C and Python write NaN and the infinities so. */
+const QUOTE_OR_WORD = /"|[+-]?(?:nan\b(?:\((?:ind|snan)\))?|inf(?:inity)?\b)/gi;
 
 /**
  * A payload as text. Rejects invalid UTF-8: with replacement characters a damaged id would become another id.
@@ -33,21 +33,47 @@ export function withoutFraming(raw: Buffer): Buffer {
  * infinities, which C and Python write, are read as null (RFC 8259 section 9 lets a parser take more than JSON).
  * @throws CrowdVisionError `not_json`
  */
-export function parseJson(raw: Buffer): unknown {
-	const text = textOf(raw);
+export function parseJson(raw: Buffer | string): unknown {
+	const text = typeof raw === 'string' ? raw : textOf(raw);
 	try {
 		return JSON.parse(text);
 	} catch {
-		return parseLeniently(textOf(withoutFraming(raw)));
+		return parseLeniently(typeof raw === 'string' ? raw : textOf(withoutFraming(raw)));
 	}
 }
 
 /** Parses text that `JSON.parse` refuses. @throws CrowdVisionError `not_json` */
 function parseLeniently(text: string): unknown {
-	const json = text.replace(GUARD, '').replace(TEXT_OR_WORD, (found) => (found.startsWith('"') ? found : 'null'));
 	try {
-		return JSON.parse(json);
+		return JSON.parse(withNull(text.replace(GUARD, '')));
 	} catch {
 		throw new CrowdVisionError('not_json', 'The payload is not valid JSON');
 	}
+}
+
+/** JSON with null for NaN and the infinities, outside its texts. Takes time in proportion to its length. */
+function withNull(json: string): string {
+	let result = '';
+	let done = 0;
+	QUOTE_OR_WORD.lastIndex = 0;
+	for (let found = QUOTE_OR_WORD.exec(json); found; found = QUOTE_OR_WORD.exec(json)) {
+		if (found[0] === '"') {
+			const end = endOfText(json, found.index);
+			if (end === -1) break;
+			QUOTE_OR_WORD.lastIndex = end + 1;
+			continue;
+		}
+		result += `${json.slice(done, found.index)}null`;
+		done = QUOTE_OR_WORD.lastIndex;
+	}
+	return result + json.slice(done);
+}
+
+/** Where the text that begins at `start` ends; -1 if it does not. */
+function endOfText(json: string, start: number): number {
+	for (let at = start + 1; at < json.length; at++) {
+		if (json[at] === '\\') at++;
+		else if (json[at] === '"') return at;
+	}
+	return -1;
 }

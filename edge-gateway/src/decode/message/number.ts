@@ -15,8 +15,9 @@ const NO_VALUE_WORDS = new Set(
 );
 /** Longer texts are no numbers. */
 const MAX_LENGTH = 64;
-const MAX_UNIT_LENGTH = 32;
 const NUMBER_AND_UNIT = /^([+-]?(?:\d[\d.,]*|[.,]\d+)(?:e[+-]?\d{1,3})?)\s*(.*)$/i;
+/** A unit begins with a letter or a sign of its own; what follows an x is hexadecimal. */
+const UNIT = /^(?!x[\da-f])[\p{L}%°'"][^:]{0,31}$/iu;
 const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 /** Groups of three digits, twice or more, or once before a decimal sign of the other kind. */
 const GROUPED_BY_COMMA = /^([+-]?\d{1,3}(?:,\d{3})+)(\.\d*)?$/;
@@ -44,7 +45,7 @@ export function numberIn(text: string): Measured | undefined {
 	// Full-width digits become digits; U+2212 is the minus sign of typesetting.
 	const plain = text.normalize('NFKC').replaceAll('\u2212', '-').trim();
 	const [, digits, unit = ''] = NUMBER_AND_UNIT.exec(plain) ?? [];
-	if (digits === undefined || /^[\d.,:+-]/.test(unit) || unit.length > MAX_UNIT_LENGTH) return undefined;
+	if (digits === undefined || (unit !== '' && !UNIT.test(unit))) return undefined;
 	const value = numericValue(digits);
 	if (value === undefined || !Number.isFinite(value)) return undefined;
 	return unit === '' ? { value } : { value, unit };

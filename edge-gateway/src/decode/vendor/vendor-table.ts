@@ -4,7 +4,7 @@ import { type Candidate, type Decoded, DecodeError } from '../message/candidate.
 import type { Message } from '../message/decoder.ts';
 import { parseJson } from '../message/json.ts';
 import { isNoValue, numberIn } from '../message/number.ts';
-import { sensorIdFrom, sensorIdOf } from './sensor-id.ts';
+import { sensorIdFrom } from './sensor-id.ts';
 
 /** The metric that a vendor's key holds. */
 export interface VendorMetric {
@@ -106,5 +106,5 @@ export function deviceName({ name, source }: Message): string | undefined {
 
 /** The id of a part of a device; without a device, the sender's or the rule's sensor is meant. */
 export function partOf(device: string | undefined, part: string): string | undefined {
-	return device === undefined ? undefined : sensorIdOf(`${device}.${part}`);
+	return device === undefined ? undefined : sensorIdFrom(device, part);
 }

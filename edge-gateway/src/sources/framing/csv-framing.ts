@@ -1,6 +1,7 @@
 /** The framing `csv`: one row of values per line. */
 import { CrowdVisionError, METRIC_KEYS } from '@crowdvision/contracts';
 import { textOf } from '../../decode/message/json.ts';
+import { isNoValue } from '../../decode/message/number.ts';
 import { stripChecksum } from './checksum.ts';
 import { parseRow } from './csv.ts';
 import type { FrameListener, Framing } from './framing.ts';
@@ -27,7 +28,8 @@ const CONTROL = /\p{Cc}/u;
 
 /**
  * Framing `csv`: one row per line. A header is optional, and may come again whenever the device restarts. A row with
- * the wrong number of cells, or with text in a numeric column, is refused as a whole.
+ * the wrong number of cells, or with text in the column of `seq` or `value`, is refused as a whole. A cell of a metric
+ * that is no number is refused by itself, and left out where it says that nothing was measured.
  */
 export class CsvFraming implements Framing {
 	readonly #lines: LineFramer;
@@ -100,7 +102,9 @@ export class CsvFraming implements Framing {
 		const reading: Record<string, unknown> = {};
 		for (const [index, cell] of cells.entries()) {
 			const column = columns[index]!;
-			if (column !== '' && cell !== '') reading[column] = this.#value(column, cell);
+			if (column === '' || cell === '') continue;
+			const value = this.#value(column, cell);
+			if (value !== undefined) reading[column] = value;
 		}
 		return reading;
 	}
@@ -110,6 +114,8 @@ export class CsvFraming implements Framing {
 		const text = this.#decimal === ',' ? cell.replace(',', '.') : cell;
 		if (NUMBER.test(text)) return Number(text);
 		if (column === 'observedAt') return cell;
+		if (isNoValue(cell) && column !== 'seq') return column === 'value' ? null : undefined;
+		if (column !== 'seq' && column !== 'value') return cell;
 		throw notARow(`has ${JSON.stringify(cell.slice(0, 32))} in the column ${column}, which must be a number`);
 	}
 }

@@ -109,7 +109,7 @@ export function frameOf(
 	const [, path] = transport === 'http' ? (HTTP_PATH.exec(source) ?? []) : [];
 	if (path !== undefined) return { ...frame, decodeBy: ruleOfPath(decoders, path) };
 	if (contentType !== undefined) frame.decodeBy = decoders.forContentType(contentType);
-	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseNdjson(raw);
+	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseNdjson(raw, frame.partial);
 	if (transport !== 'mqtt') return frame;
 	const publication = publicationOf(source, decoders.forTopic(source));
 	if (publication.kind !== 'telemetry')

@@ -26,6 +26,7 @@ export type DeviceStatus = Static<typeof DeviceStatus>;
 /** A sensor that has sent, or whose device has reported its state. */
 export const SensorStatus = Type.Object({
 	sensorId: SensorId,
+	name: Type.Optional(Type.String({ description: 'how people call it, where the id does not say it' })),
 	state: Type.Enum(['online', 'offline']),
 	since: EpochMs,
 	lastSeen: EpochMs,
@@ -43,6 +44,7 @@ export type SensorStatus = Static<typeof SensorStatus>;
 /** A sensor that sends, but whose place is not known. */
 export const QuarantinedSensor = Type.Object({
 	sensorId: SensorId,
+	name: Type.Optional(Type.String({ description: 'how people call it, where the id does not say it' })),
 	transport: TransportName,
 	source: Type.String({ description: 'topic, path or port' }),
 	sender: Type.String({ description: 'device id, or path of a port' }),

@@ -10,6 +10,8 @@ export interface MetricDefinition {
 	/** Hard range in `unit`: a value outside it is impossible and is refused. */
 	min: number;
 	max: number;
+	/** A value above `max` up to this is `max`, and marked `clipped`: sensors overshoot there. */
+	clipAbove?: number;
 	/** Digits after the decimal point to show. */
 	decimals: number;
 	label: { en: string; it: string };
@@ -93,6 +95,7 @@ export const METRICS = {
 		unit: '%',
 		min: 0,
 		max: 100,
+		clipAbove: 105,
 		decimals: 0,
 		combine: 'mean',
 		stuckMs: 24 * HOUR_MS,

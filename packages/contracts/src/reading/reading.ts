@@ -14,6 +14,10 @@ export const PlaceId = Type.String({
 	pattern: PLACE_ID,
 	description: '1..128 characters without / + # " \\ and control characters',
 });
+const SensorName = Type.String({
+	maxLength: 128,
+	description: 'how people call the sensor, where its id does not say it: a name in another script, with blanks',
+});
 /** Which keys there are, the catalog says: a configuration adds its own. */
 const Metric = Type.String({ pattern: METRIC_KEY, description: 'a key of the metric catalog' });
 const EpochMs = Type.Number({ description: 'milliseconds since 1970-01-01T00:00:00Z' });
@@ -21,6 +25,7 @@ const EpochMs = Type.Number({ description: 'milliseconds since 1970-01-01T00:00:
 /** A reading as a device sends it. Fields that its topic or port determines may be left out. */
 export const IncomingReading = Type.Object({
 	sensorId: SensorId,
+	sensorName: Type.Optional(SensorName),
 	metric: Metric,
 	value: Type.Number({ description: "finite, within the metric's hard range" }),
 	unit: Type.Optional(Type.String({ maxLength: 32 })),
@@ -104,6 +109,7 @@ export type Adjustment = Static<typeof Adjustment>;
 export const Reading = Type.Object({
 	id: Type.String({ description: 'unique; the same for every redelivery of the reading' }),
 	sensorId: SensorId,
+	sensorName: Type.Optional(SensorName),
 	metric: Metric,
 	value: Type.Number(),
 	unit: Type.String(),
@@ -114,6 +120,9 @@ export const Reading = Type.Object({
 	gatewayId: Type.String(),
 	transport: Type.Enum([...TRANSPORTS]),
 	timeQuality: Type.Enum([...TIME_QUALITIES]),
+	clipped: Type.Optional(
+		Type.Boolean({ description: 'the sensor sent a little more than there can be, and `value` is the upper limit' }),
+	),
 	freshFor: Type.Optional(
 		Type.Number({
 			minimum: 0,

@@ -7,7 +7,7 @@ export function registerMqttMetrics(
 	metrics: Registry,
 	listener: MqttListener,
 	sessions: SessionStore,
-	counts: { withheld: () => number; overBound: () => number },
+	counts: { withheld: () => number; overBound: () => number; takeOvers: () => number },
 ): void {
 	const { gauge, counter } = collectedMetrics(metrics);
 	counter(
@@ -46,5 +46,10 @@ export function registerMqttMetrics(
 		'gateway_mqtt_over_bound_total',
 		'MQTT sessions and subscriptions that were refused because their device had too many',
 		counts.overBound,
+	);
+	counter(
+		'gateway_mqtt_takeovers_total',
+		'MQTT connections that ended because another one used the same client id; if it rises steadily, two boards share one',
+		counts.takeOvers,
 	);
 }

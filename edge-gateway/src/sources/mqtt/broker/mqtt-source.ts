@@ -31,6 +31,7 @@ import type { MqttTls } from './mqtt-config.ts';
 import { type Done, MqttPublications } from './publications.ts';
 import { guardSessions, lowerQosOfTelemetry } from './session-guard.ts';
 import { SubscriptionLimit } from './subscription-limit.ts';
+import { TakeOvers } from './take-overs.ts';
 import { maySubscribe, maySubscribeSparkplug } from './topics.ts';
 
 /** CONNACK return code 4: bad user name or password (MQTT 3.1.1 section 3.2.2.3). */
@@ -89,6 +90,7 @@ export class MqttSource implements Source {
 	readonly #peers = new WeakMap<Client, MqttPeer>();
 	readonly #stopping = new AbortController();
 	readonly #filters: SubscriptionLimit;
+	readonly #takeOvers = new TakeOvers();
 	/** Clients that were refused because their device had too many sessions. */
 	#sessionsRefused = 0;
 	/** Messages of QoS 0 that were not sent to clients that are behind with reading. */
@@ -177,6 +179,7 @@ export class MqttSource implements Source {
 		registerMqttMetrics(metrics, this.#listener, this.#parts.sessions, {
 			withheld: () => this.#withheld,
 			overBound: () => this.#filters.refused + this.#sessionsRefused,
+			takeOvers: () => this.#takeOvers.total,
 		});
 	}
 
@@ -188,8 +191,20 @@ export class MqttSource implements Source {
 
 	#onReady(client: Client): void {
 		const sender = this.#peers.get(client)?.sender;
-		if (sender) this.#parts.devices.connected(sender.id, sender.domainName, 'mqtt');
+		if (sender) {
+			const { devices } = this.#parts;
+			devices.connected(sender.id, sender.domainName, 'mqtt');
+			const trouble = this.#takeOvers.trouble(client.id, this.#parts.now());
+			if (trouble) devices.setTrouble(sender.id, sender.domainName, 'mqtt', trouble);
+		}
 		if (!client.clean) this.#parts.sessions.connected(client.id).catch((error: Error) => this.#logUnrecorded(error));
+	}
+
+	/** Notes that a client which is connected connects again: aedes then ends its first connection. */
+	#noteTakeOver(id: string, to: string): void {
+		const before = this.#clients[id];
+		const from = before && !before.closed ? this.#peers.get(before)?.connection.address : undefined;
+		if (from !== undefined) this.#takeOvers.note(id, { at: this.#parts.now(), from, to });
 	}
 
 	#onDisconnect(client: Client): void {
@@ -204,8 +219,16 @@ export class MqttSource implements Source {
 				.catch((error: Error) => this.#logUnrecorded(error));
 	}
 
+	get #clients(): Record<string, Client> {
+		return (this.#broker as IngestBroker & { clients: Record<string, Client> }).clients;
+	}
+
 	#expire(): void {
-		const { clients } = this.#broker as IngestBroker & { clients: Record<string, Client> };
+		const clients = this.#clients;
+		for (const [id, trouble] of this.#takeOvers.check(this.#parts.now())) {
+			const sender = clients[id] && this.#peers.get(clients[id])?.sender;
+			if (sender && !trouble) this.#parts.devices.setTrouble(sender.id, sender.domainName, 'mqtt', undefined);
+		}
 		this.#parts.sessions
 			.expire(this.#parts.now(), (client) => clients[client] !== undefined)
 			.catch((error: Error) => this.#logUnrecorded(error));
@@ -231,6 +254,7 @@ export class MqttSource implements Source {
 				// Client ids are prefixed with the device id. A device that uses another's client id can then neither end the
 				// other's connection nor get its session.
 				(client as { id: string }).id = `${sender.id}/${client.id}`;
+				this.#noteTakeOver(client.id, address);
 				if (client.clean || this.#parts.sessions.hasRoomFor(client.id)) return done(null, true);
 				this.#sessionsRefused++;
 				done(

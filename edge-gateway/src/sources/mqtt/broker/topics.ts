@@ -2,7 +2,7 @@
 import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
 import type { DecodeBy } from '../../../decode/decoders.ts';
 import type { FrameContext } from '../../../decode/message/candidate.ts';
-import { sensorIdOf } from '../../../decode/vendor/sensor-id.ts';
+import { sensorIdFrom } from '../../../decode/vendor/sensor-id.ts';
 import { isForeign, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 
@@ -90,6 +90,6 @@ const SPARKPLUG_COMMAND = /^spBv1\.0\/([^/+#]+)\/[ND]CMD\/([^/+#]+)(?:\/.*)?$/;
 export function maySubscribeSparkplug(sender: Sender, filter: string): boolean {
 	const [, group, node] = SPARKPLUG_COMMAND.exec(filter) ?? [];
 	if (group === undefined || node === undefined) return false;
-	const owner = sensorIdOf(`${group}.${node}`);
+	const owner = sensorIdFrom(group, node);
 	return !sender.sensorIds || [...sender.sensorIds].some((id) => id === owner || id.startsWith(`${owner}.`));
 }

@@ -1,0 +1,102 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogger } from '@crowdvision/service-kit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sensorIdFrom } from '../decode/vendor/sensor-id.ts';
+import { Registry } from '../registry.ts';
+import { Availability } from './availability.ts';
+import { SensorNames } from './sensor-names.ts';
+import { Timeouts } from './timeouts.ts';
+
+const logger = createLogger('test', 'silent');
+const SENDER = { id: 'z2m', domainName: 'acme' };
+
+let dir: string;
+let availability: Availability;
+let registry: Registry;
+let opened: SensorNames[] = [];
+beforeEach(async () => {
+	dir = await mkdtemp(join(tmpdir(), 'crowdvision-names-'));
+	const timeouts = new Timeouts({});
+	availability = Availability.open({
+		path: join(dir, 'availability'),
+		gatewayId: 'pi',
+		domainsOf: () => ['acme'],
+		timeouts,
+		now: () => Date.now(),
+		logger,
+	});
+	registry = Registry.open(join(dir, 'registry'));
+	opened = [];
+});
+afterEach(async () => {
+	for (const names of opened) await names.close();
+	await availability.close();
+	await registry.close();
+	await rm(dir, { recursive: true });
+});
+
+function open(): SensorNames {
+	const names = SensorNames.open({ path: join(dir, 'names'), registry, availability, logger });
+	opened.push(names);
+	return names;
+}
+/** A sensor that the version before heard by this topic. */
+const heardBefore = (sensorId: string, source: string) =>
+	availability.received(
+		sensorId,
+		'temperature',
+		{ buildingId: 'b1', roomId: 'hall' },
+		{ transport: 'mqtt', source, sender: SENDER },
+		Date.now(),
+	);
+const idOf = (names: SensorNames, name: string, source = `zigbee2mqtt/${name}`) =>
+	names.identify({ sensorId: sensorIdFrom(name), metric: 'temperature', value: 1 }, source, 'acme').sensorId;
+
+describe('P13 the ids of sensors whose names are no ids', () => {
+	it('are kept apart where the version before had made one of two names', () => {
+		const names = open();
+		const ids = ['客厅', '卧室', 'Küche', 'Köche', 'a b', 'a-b', 'a_b'].map((name) => idOf(names, name));
+		expect(new Set(ids).size).toBe(7);
+		for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
+		expect(idOf(names, 'a-b')).toBe('a-b');
+		expect(names.nameOf(String(ids[0]), 'acme')).toBe('客厅');
+		expect(names.nameOf('a-b', 'acme')).toBeUndefined();
+	});
+
+	it('are the same for composed and decomposed letters, in any process', () => {
+		expect(sensorIdFrom('Ku\u0308che')).toBe(sensorIdFrom('Küche'));
+		expect(sensorIdFrom('hq', 'Küche', 'Climate')).toBe(`hq.${sensorIdFrom('Küche')}.Climate`);
+	});
+
+	it('stay those of the version before for the sensor that came by the same topic, across restarts', async () => {
+		heardBefore('--', 'zigbee2mqtt/客厅');
+		const first = open();
+		expect(idOf(first, '卧室')).not.toBe('--');
+		expect(idOf(first, '客厅')).toBe('--');
+		expect(first.nameOf('--', 'acme')).toBe('客厅');
+		await first.close();
+		// The file of states may be lost; the file of names says it still.
+		const again = open();
+		expect(idOf(again, '客厅', 'another/topic')).toBe('--');
+		expect(idOf(again, '卧室')).not.toBe('--');
+		expect(again.nameOf('--', 'acme')).toBe('客厅');
+	});
+
+	it('are new where the id of the version before was that of another device', () => {
+		heardBefore('Living-Room', 'zigbee2mqtt/Living-Room');
+		const names = open();
+		expect(idOf(names, 'Living Room')).not.toBe('Living-Room');
+		expect(idOf(names, 'Living-Room')).toBe('Living-Room');
+	});
+
+	it('cover what a Sparkplug node says of its devices, also under the ids that these keep', () => {
+		heardBefore('hq.k-che.Climate', 'spBv1.0/hq/NDATA/küche');
+		const names = open();
+		const sensorId = sensorIdFrom('hq', 'küche', 'Climate');
+		expect(names.identify({ sensorId }, 'spBv1.0/hq/NBIRTH/küche', 'acme').sensorId).toBe('hq.k-che.Climate');
+		const told = { state: 'offline', of: { kind: 'sensor', ids: [sensorIdFrom('hq', 'küche')], below: true } } as const;
+		expect(names.presence(told).of).toMatchObject({ ids: [sensorIdFrom('hq', 'küche'), 'hq.k-che.Climate'] });
+	});
+});

@@ -1,0 +1,145 @@
+/** Which id a sensor has whose name holds characters that an id may not, and how people call it. */
+import { CheckpointFile } from '@crowdvision/log';
+import type { Logger } from '@crowdvision/service-kit';
+import type { Candidate } from '../decode/message/candidate.ts';
+import { originOf } from '../decode/vendor/sensor-id.ts';
+import type { Registry } from '../registry.ts';
+import type { Availability, ToldPresence } from './availability.ts';
+
+/** The file on disk. */
+interface StoredNames {
+	/** By an id of the version before: which sensor has it now. */
+	kept: Record<string, string>;
+	/** By domain and sensor id: its name as it was sent. */
+	names: Record<string, string>;
+}
+
+/** What `SensorNames` needs. */
+export interface SensorNamesParts {
+	/** Path of the file that keeps names and ids across restarts. */
+	path: string;
+	registry: Pick<Registry, 'sensor'>;
+	availability: Pick<Availability, 'of'>;
+	logger: Logger;
+}
+
+const MAX_NAMES = 20_000;
+const MAX_NAME_LENGTH = 128;
+const SAVE_AFTER_MS = 1000;
+/** Births and data of a Sparkplug node come by topics that differ in this level. */
+const SPARKPLUG_TYPE = /(spBv1\.0\/[^/]+\/[ND])(?:BIRTH|DATA)(?=\/|$)/;
+
+/**
+ * The ids and names of sensors whose vendor's name is no id. A sensor that the version before knew keeps its id, so
+ * that its room and its history stay: the one whose readings came by the same topic. See
+ * docs/decisions/0018-sensor-names.md.
+ */
+export class SensorNames {
+	readonly #parts: SensorNamesParts;
+	readonly #file: CheckpointFile<StoredNames>;
+	readonly #kept: Map<string, string>;
+	readonly #names: Map<string, string>;
+	/** Sensors, with their topics, of which the version before knew none. */
+	readonly #unkept = new Set<string>();
+	#saveTimer: NodeJS.Timeout | undefined;
+
+	private constructor(parts: SensorNamesParts) {
+		this.#parts = parts;
+		this.#file = new CheckpointFile<StoredNames>(parts.path);
+		const { kept = {}, names = {} } = this.#file.read().value ?? {};
+		this.#kept = new Map(Object.entries(kept));
+		this.#names = new Map(Object.entries(names));
+	}
+
+	/** Reads the names on disk. */
+	static open(parts: SensorNamesParts): SensorNames {
+		return new SensorNames(parts);
+	}
+
+	/** How people of a domain call a sensor; undefined if its id says the same. */
+	nameOf(sensorId: string, domainName: string | undefined): string | undefined {
+		return this.#names.get(keyOf(sensorId, domainName));
+	}
+
+	/**
+	 * A decoded reading with the id that its sensor keeps, and with its name.
+	 * @param source topic, path or port by which it came
+	 * @param domainName of its sender
+	 */
+	identify(candidate: Candidate, source: string, domainName: string | undefined): Candidate {
+		const { sensorId, sensorName } = candidate;
+		if (typeof sensorId !== 'string') return candidate;
+		const origin = originOf(sensorId);
+		const name = shown(typeof sensorName === 'string' ? sensorName : origin?.name);
+		if (!origin && name === undefined) return candidate;
+		const id = origin ? this.#idOf(sensorId, origin.formerId, source) : sensorId;
+		if (name === undefined) return id === sensorId ? candidate : { ...candidate, sensorId: id };
+		const key = keyOf(id, domainName);
+		if (this.#names.get(key) !== name) {
+			if (this.#names.size >= MAX_NAMES) this.#names.delete(this.#names.keys().next().value!);
+			this.#names.set(key, name);
+			this.#saveSoon();
+		}
+		return { ...candidate, sensorId: id, sensorName: name };
+	}
+
+	/** What a message says of sensors, also of those that keep another id. */
+	presence(told: ToldPresence): ToldPresence {
+		const { of } = told;
+		if (of.kind !== 'sensor') return told;
+		const { ids, below } = of;
+		const kept = [...this.#kept]
+			.filter(([, id]) => ids.some((one) => id === one || (below && id.startsWith(`${one}.`))))
+			.map(([formerId]) => formerId);
+		return kept.length === 0 ? told : { ...told, of: { ...of, ids: [...ids, ...kept] } };
+	}
+
+	async close(): Promise<void> {
+		clearTimeout(this.#saveTimer);
+		if (this.#saveTimer) await this.#save();
+		await this.#file.settled();
+	}
+
+	/** The id that a sensor keeps: its former one, if its readings came by this source and no other sensor has it. */
+	#idOf(sensorId: string, formerId: string, source: string): string {
+		const owner = this.#kept.get(formerId);
+		if (owner !== undefined) return owner === sensorId ? formerId : sensorId;
+		const { registry, availability } = this.#parts;
+		if (registry.sensor(sensorId)) return sensorId;
+		const topic = withoutType(source);
+		if (this.#unkept.has(`${sensorId} ${topic}`)) return sensorId;
+		if (!availability.of(formerId).some((before) => before.source && withoutType(before.source) === topic)) {
+			if (this.#unkept.size >= MAX_NAMES) this.#unkept.clear();
+			this.#unkept.add(`${sensorId} ${topic}`);
+			return sensorId;
+		}
+		this.#kept.set(formerId, sensorId);
+		this.#saveSoon();
+		return formerId;
+	}
+
+	#saveSoon(): void {
+		this.#saveTimer ??= setTimeout(() => this.#save(), SAVE_AFTER_MS).unref();
+	}
+
+	async #save(): Promise<void> {
+		this.#saveTimer = undefined;
+		try {
+			await this.#file.write({ kept: Object.fromEntries(this.#kept), names: Object.fromEntries(this.#names) });
+		} catch (error) {
+			this.#parts.logger.warn({ err: error }, 'the names of sensors could not be written');
+		}
+	}
+}
+
+const keyOf = (sensorId: string, domainName = '') => `${domainName} ${sensorId}`;
+const withoutType = (topic: string) => topic.replace(SPARKPLUG_TYPE, '$1');
+
+/** A name as it may be shown: one line of at most 128 characters. */
+function shown(name: string | undefined): string | undefined {
+	const line = name
+		?.replace(/\p{Cc}/gu, ' ')
+		.trim()
+		.slice(0, MAX_NAME_LENGTH);
+	return line === '' ? undefined : line?.toWellFormed();
+}
