@@ -9,7 +9,8 @@ import { importsOf } from './imports.ts';
 export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'measures.ts': '',
 	'options.ts': '',
-	'payload.ts': '',
+	'payload.ts': 'secrets.ts',
+	'secrets.ts': '',
 	'registry.ts': '',
 	topics: '',
 	limits: '',
@@ -30,10 +31,11 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	decode: 'measures.ts decode/codec decode/formats decode/jsonata decode/lorawan decode/message decode/vendor topics',
 	'frame.ts': 'decode decode/message normalize',
 	occupancy: 'measures.ts options.ts clock ledger normalize',
-	trace: 'measures.ts options.ts payload.ts decode/message normalize topics',
-	rejected: 'frame.ts payload.ts decode/message normalize topics',
+	trace: 'measures.ts options.ts payload.ts secrets.ts decode/message normalize topics',
+	rejected: 'frame.ts payload.ts secrets.ts decode/message devices normalize topics',
 	intake:
-		'frame.ts registry.ts clock decode decode/formats decode/message devices ledger normalize occupancy rejected trace',
+		'frame.ts registry.ts secrets.ts clock decode decode/formats decode/message devices ledger normalize occupancy ' +
+		'rejected trace',
 	'sources/mqtt/packets': '',
 	'sources/mqtt/connection': 'limits normalize sources/mqtt/packets',
 	'sources/mqtt/sessions': 'sources/mqtt/packets topics',

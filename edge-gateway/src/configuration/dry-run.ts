@@ -2,10 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CrowdVisionError, MetricCatalog } from '@crowdvision/contracts';
 import type { Clock } from '../clock/clock.ts';
+import { decodeMessage } from '../decode/decode-message.ts';
 import { Decoders } from '../decode/decoders.ts';
 import { decodeFrame, parsePayload } from '../decode/formats/canonical.ts';
 import { type Decoding, NO_READING } from '../decode/message/decoder.ts';
-import { stateIn } from '../decode/message/presence.ts';
 import { Admission } from '../devices/admission.ts';
 import type { Adoptions } from '../devices/adoptions.ts';
 import type { Frame } from '../frame.ts';
@@ -165,10 +165,8 @@ async function outcomeOf(recorded: RecordedFrame, { config, decoders, validator,
 async function decode(frame: Frame, receivedAt: number, catalog: MetricCatalog): Promise<Decoding> {
 	const { decodeBy, raw, source, sender } = frame;
 	if (decodeBy) {
-		const { rule, name, tellsOf } = decodeBy;
-		const state = tellsOf && stateIn(raw);
-		if (state) return { state, of: tellsOf };
-		return rule.decoder.decode({ raw, source, name, receivedAt, sender: sender.id, timeZone: rule.timeZone });
+		const { rule, name } = decodeBy;
+		return decodeMessage(decodeBy, { raw, source, name, receivedAt, sender: sender.id, timeZone: rule.timeZone });
 	}
 	return decodeFrame({ ...frame, parsed: frame.parsed ?? parsePayload(frame) }, catalog);
 }

@@ -4,6 +4,7 @@ import type { ConfigurationStatus } from '@crowdvision/contracts';
 import { type Logger, SettingsError } from '@crowdvision/service-kit';
 import type { ConfigurationHistory } from './configuration-history.ts';
 import type { GatewayConfig } from './gateway-config.ts';
+import { EVERYTHING, type Touched, touchedBy } from './touched.ts';
 import { type Health, Trial } from './trial.ts';
 import { WatchedFiles } from './watched-files.ts';
 
@@ -182,12 +183,12 @@ export class LiveConfiguration {
 			return this.#undo(next.text, (error as Error).message);
 		}
 		this.#inForce = next;
-		this.#beginTrial(needsRestart);
+		this.#beginTrial(needsRestart, touchedBy(this.#confirmed.config, next.config));
 		this.#files?.follow(this.#watchedPaths());
 		logger.info({ needsRestart }, 'configuration: gateway.yaml is in force, on trial');
 	}
 
-	#beginTrial(needsRestart: string[]): void {
+	#beginTrial(needsRestart: string[], touched: Touched = EVERYTHING): void {
 		const { path, history } = this.#parts;
 		const since = Date.now();
 		const { trialSeconds } = this.#inForce.config;
@@ -195,7 +196,7 @@ export class LiveConfiguration {
 		history.beginTrial(this.#inForce.text, since);
 		const observations = Math.ceil((trialSeconds * 1000) / OBSERVE_EVERY_MS);
 		if (trialSeconds === 0) this.#confirm();
-		else this.#trial = new Trial([...this.#observations], { observations });
+		else this.#trial = new Trial([...this.#observations], { observations, touched });
 	}
 
 	#observe(): void {

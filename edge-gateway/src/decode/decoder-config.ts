@@ -116,6 +116,16 @@ export function loadRules(rules: readonly DecoderRule[]): LoadedRule[] {
 	return rules.map((rule) => (rule.codec === undefined ? rule : { ...rule, codecFile: readCodecFile(rule.codec) }));
 }
 
+/** The topic filter, content type or path of a rule, as ledger and messages name it. */
+export function ruleName({
+	topic,
+	contentType,
+	path,
+	use,
+}: Pick<DecoderRule, 'topic' | 'contentType' | 'path' | 'use'>): string {
+	return topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`);
+}
+
 /** A mistake. For one inside a mapping, `offset` is its position in characters from the start of the text at `path`. */
 export interface DecoderProblem extends Problem {
 	offset?: number;

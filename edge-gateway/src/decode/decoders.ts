@@ -3,13 +3,14 @@ import { BUILT_IN_METRICS, type MetricLookup } from '@crowdvision/contracts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 import { CodecRunner } from './codec/codec-runner.ts';
 import { tryCodecs } from './codec/try-codecs.ts';
-import type { LoadedRule } from './decoder-config.ts';
+import { type LoadedRule, ruleName } from './decoder-config.ts';
 import { CONTENT_TYPES, FORMATS, type FormatName } from './format-table.ts';
 import { SensorsBehindGateways } from './formats/lorawan-presence.ts';
 import type { Publish } from './formats/sparkplug.ts';
 import type { Candidate } from './message/candidate.ts';
 import type { Decoder } from './message/decoder.ts';
 import { type Named, tellsOf } from './message/presence.ts';
+import { isSideTopic, sideFilters } from './side-topics.ts';
 import { Vocabulary } from './vendor/vocabulary.ts';
 
 /** A rule of the configuration with its open decoder. */
@@ -32,6 +33,11 @@ export interface DecodeBy {
 	name: string | undefined;
 	/** Whose coming and going the messages of this topic tell of, if they do. */
 	tellsOf?: Named;
+	/**
+	 * The product says other things than readings on this topic: `within` the topics that the rule reads, or `beside`
+	 * them, where nothing is taken.
+	 */
+	side?: 'within' | 'beside';
 }
 
 const NO_DEFAULTS = {};
@@ -46,7 +52,7 @@ export class Decoders {
 	readonly #codecs = new CodecRunner();
 	/** Keyed by the rule as JSON, so that a rule that stays keeps the state of its decoder. */
 	#open = new Map<string, ActiveRule>();
-	#byTopic: { filter: string; rule: ActiveRule }[] = [];
+	#byTopic: { filter: string; rule: ActiveRule; side: string[] }[] = [];
 	#byContentType = new Map<string, ActiveRule>();
 	#byPath = new Map<string, ActiveRule>();
 	#generation = 0;
@@ -80,18 +86,27 @@ export class Decoders {
 
 	/**
 	 * The first rule whose filter matches, or undefined. A topic that tells of a device's coming and going belongs to the
-	 * rule for that device's readings: `tele/porch/LWT` to `tele/+/SENSOR`.
+	 * rule for that device's readings: `tele/porch/LWT` to `tele/+/SENSOR`; and so does a topic on which its product says
+	 * other things, such as `tele/porch/STATE`.
 	 */
 	forTopic(topic: string): DecodeBy | undefined {
 		const [first] = topic.split('/', 1) as [string];
 		const about = tellsOf(topic);
-		for (const { filter, rule } of this.#byTopic) {
+		for (const { filter, rule, side } of this.#byTopic) {
 			const matches = matchesFilter(filter, topic);
 			if (!matches && !(about?.kind === 'topic' && reachesBelow(filter, about.topic))) continue;
 			if (RESERVED_LEVELS.has(first) && filter.split('/', 1)[0] !== first) continue;
-			return { rule, name: matches ? nameIn(filter, topic) : undefined, ...(about && { tellsOf: about }) };
+			const isSide = about !== undefined || (filter.endsWith('#') && isSideTopic(side, topic));
+			return {
+				rule,
+				name: matches ? nameIn(filter, topic) : undefined,
+				...(about && { tellsOf: about }),
+				...(isSide && { side: matches ? 'within' : 'beside' }),
+			};
 		}
-		return undefined;
+		if (RESERVED_LEVELS.has(first)) return undefined;
+		const beside = this.#byTopic.find(({ side }) => isSideTopic(side, topic));
+		return beside && { rule: beside.rule, name: undefined, side: 'beside' };
 	}
 
 	/** The rule of a content type, which must be in lower case. */
@@ -134,7 +149,9 @@ export class Decoders {
 			return opened;
 		};
 		this.#byTopic = rules.flatMap((rule) =>
-			rule.topic === undefined ? [] : [{ filter: rule.topic, rule: get(rule) }],
+			rule.topic === undefined
+				? []
+				: [{ filter: rule.topic, rule: get(rule), side: sideFilters(rule.use, rule.topic) }],
 		);
 		const contentTypes = Object.entries(CONTENT_TYPES).map(([contentType, use]): LoadedRule => ({ contentType, use }));
 		this.#byContentType = new Map();
@@ -150,12 +167,12 @@ export class Decoders {
 	}
 
 	#activate(loaded: LoadedRule): ActiveRule {
-		const { topic, contentType, path, use, mapping = '', rename, defaults = NO_DEFAULTS, timeZone } = loaded;
+		const { use, mapping = '', rename, defaults = NO_DEFAULTS, timeZone } = loaded;
 		const { codecFile, fPort = 1, variables = {} } = loaded;
 		const codec = codecFile && { codec: codecFile, fPort, variables };
 		const vocabulary = new Vocabulary({ rename, metrics: this.#metrics });
 		return {
-			name: topic ?? contentType ?? (path === undefined ? use : `POST /ingest/${path}`),
+			name: ruleName(loaded),
 			use,
 			config: withoutText(loaded),
 			decoder: FORMATS[use].open({

@@ -119,7 +119,7 @@ export const FORMATS = {
 		open: ({ codec = NO_CODEC, runner = new CodecRunner(), vocabulary }) => new CodecDecoder(codec, vocabulary, runner),
 	},
 	jsonata: {
-		description: 'any JSON, by a JSONata mapping of your own',
+		description: 'any JSON or text, by a JSONata mapping of your own',
 		open: ({ mapping, vocabulary: { metrics } }) => new JsonataDecoder(mapping, metrics),
 	},
 } as const satisfies Record<string, Format>;

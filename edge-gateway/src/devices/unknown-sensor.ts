@@ -7,6 +7,8 @@ import type { Sighting } from './quarantine.ts';
 export class UnknownSensorError extends CrowdVisionError {
 	readonly sensorId: string;
 	readonly metric: string;
+	/** The same for the message's other sensors, each once, where it is refused as a whole. */
+	others: readonly UnknownSensorError[] = [];
 
 	constructor(sensorId: string, metric: string, { path, message }: Problem, index: number) {
 		super('unknown_sensor', `reading ${index}: ${path} ${message}`, { index, path });

@@ -19,6 +19,7 @@ export interface OpenIntake {
 	/** Stores a frame, or puts it into the rejected list. */
 	take: Take;
 	refuse: Intake['refuse'];
+	ignore: Intake['ignore'];
 	/** Takes refused frames in again. */
 	replay: Replay;
 	/** Which sensors may send. */
@@ -71,6 +72,7 @@ export function openIntake(
 	return {
 		take,
 		refuse: (frame, error) => intake.refuse(frame, error),
+		ignore: (frame, reason) => intake.ignore(frame, reason),
 		replay: new Replay({ rejected, decoders, deliver: deliverTo(take) }),
 		admission,
 		decoders,

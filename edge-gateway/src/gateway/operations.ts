@@ -100,7 +100,11 @@ export function openOperations(
 		router,
 		configuration,
 		configurable: {
-			update: (next) => live.update(next),
+			async update(next) {
+				const needsRestart = await live.update(next);
+				ledger.regressions.configured();
+				return needsRestart;
+			},
 			health: () =>
 				healthOf(ledger, {
 					relay: troubles.relay(),

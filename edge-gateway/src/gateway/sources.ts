@@ -42,7 +42,7 @@ export interface Sources {
 export function openSources(
 	parts: GatewayParts,
 	{ registry, availability, sessions, ledger }: Storage,
-	{ take, refuse, decoders, local, trace }: OpenIntake,
+	{ take, refuse, ignore, decoders, local, trace }: OpenIntake,
 	{ channels, downlink, homeAssistant }: Uplinks,
 ): Sources {
 	const { config, clock, tokens, logger, metrics } = parts;
@@ -56,7 +56,14 @@ export function openSources(
 	const addressOf = (request: IncomingMessage) => site.addressOf(request);
 	const limits = { ...MQTT_LIMITS, ...config.mqttLimits };
 
-	const serial = new SerialSource(config.serial, config.serialRoot, { credentials, devices, refuse, channels, logger });
+	const serial = new SerialSource(config.serial, config.serialRoot, {
+		credentials,
+		devices,
+		refuse,
+		ignore,
+		channels,
+		logger,
+	});
 	registerSerialMetrics(metrics, serial);
 	const mqtt = new MqttSource({
 		credentials,
@@ -66,6 +73,7 @@ export function openSources(
 		decoders,
 		senderLimits,
 		refuse,
+		ignore,
 		channels,
 		availability,
 		now: () => clock.now(),

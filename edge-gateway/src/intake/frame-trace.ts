@@ -1,6 +1,7 @@
 import type { Stage } from '@crowdvision/contracts';
 import type { Presence } from '../decode/message/presence.ts';
 import type { Completion, Frame } from '../frame.ts';
+import { withoutSecrets } from '../secrets.ts';
 import type { Trace, TraceEvent } from '../trace/trace.ts';
 import type { Checked } from './reading-validator.ts';
 
@@ -77,7 +78,7 @@ export class FrameTrace {
 	): Completion {
 		const { sensorId, metric } = incoming;
 		const id = `${this.#logId}-${offset}`;
-		this.note(frame, at, 'decoded', { sensorId, id, detail: JSON.stringify(incoming).slice(0, 500) });
+		this.note(frame, at, 'decoded', { sensorId, id, detail: withoutSecrets(JSON.stringify(incoming)).slice(0, 500) });
 		const place = `${buildingId}/${roomId}`;
 		this.note(frame, at, 'normalized', {
 			sensorId,

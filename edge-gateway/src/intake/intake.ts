@@ -2,12 +2,12 @@
 import { BUILT_IN_METRICS, CrowdVisionError, type MetricLookup } from '@crowdvision/contracts';
 import type { Log } from '@crowdvision/log';
 import type { Clock } from '../clock/clock.ts';
+import { decodeMessage } from '../decode/decode-message.ts';
 import { DecodeQueue } from '../decode/decode-queue.ts';
 import type { DecodeBy } from '../decode/decoders.ts';
 import { decodeFrame, decodeReading, parsePayload } from '../decode/formats/canonical.ts';
-import { type Decoded, DecodeError } from '../decode/message/candidate.ts';
-import { type Decoding, type Message, NO_READING, type NoReading } from '../decode/message/decoder.ts';
-import { presenceIn } from '../decode/message/presence.ts';
+import type { Decoded } from '../decode/message/candidate.ts';
+import { type Decoding, NO_READING, type NoReading } from '../decode/message/decoder.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Availability } from '../devices/availability.ts';
 import { Cadences } from '../devices/cadences.ts';
@@ -27,6 +27,8 @@ import type { UnknownFields } from '../trace/unknown-fields.ts';
 import type { OnDeferred } from './completion.ts';
 import { countDecoded } from './count-decoded.ts';
 import { FrameTrace } from './frame-trace.ts';
+import { named, nameStrangers } from './named.ts';
+import { noteRefused, notingTaken } from './origin.ts';
 import { entriesOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
 import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
@@ -131,7 +133,8 @@ export class Intake {
 		if (frame.replayOf === undefined) this.#recorder?.record(frame, receivedAt, this.#log.nextOffset);
 		if (this.#follow.watching)
 			this.#follow.note(frame, receivedAt, 'received', { detail: `${frame.raw.length} bytes` });
-		const arrival = { frame, receivedAt, tally: this.#ledger.of(frame.transport, frame.port), onDurable };
+		const tally = this.#ledger.of(frame.transport, frame.port);
+		const arrival = { frame, receivedAt, tally, onDurable: notingTaken(frame, this.#ledger.regressions, onDurable) };
 		if (frame.decodeBy !== undefined) this.#takeDecoded(arrival, frame.decodeBy);
 		else if (this.#queue.isWaiting(frame.sender.id)) this.#takeInTurn(arrival);
 		else this.#takeCanonical(arrival);
@@ -178,13 +181,13 @@ export class Intake {
 	}
 
 	/** A frame that a rule's decoder reads. It counts as one until it is decoded, then as the readings it holds. */
-	#takeDecoded(arrival: Arrival, { rule, name, tellsOf }: DecodeBy): void {
+	#takeDecoded(arrival: Arrival, decodeBy: DecodeBy): void {
+		const { rule, name } = decodeBy;
 		const { frame, receivedAt, tally } = arrival;
 		const { raw, source, sender } = frame;
 		const { era } = this.#clock;
 		const ofRule = this.#ledger.part('decoder', rule.name);
-		const { timeZone } = rule;
-		const message: Message = { raw, source, sender: sender.id, name, receivedAt, timeZone, unknown: [] };
+		const message = { raw, source, sender: sender.id, name, receivedAt, timeZone: rule.timeZone, unknown: [] };
 		for (const each of [tally, ofRule]) {
 			each.received += 1;
 			each.decoding += 1;
@@ -197,12 +200,8 @@ export class Intake {
 			this.#storeDecoded(this.#afterWaiting(arrival, era), result);
 		};
 		try {
-			this.#queue.run<Decoding>(
-				sender.id,
-				raw.length,
-				() => presenceIn(raw, tellsOf) ?? frame.decoding ?? rule.decoder.decode(message),
-				onDecoded,
-			);
+			const decode = () => frame.decoding ?? decodeMessage(decodeBy, message);
+			this.#queue.run<Decoding>(sender.id, raw.length, decode, onDecoded);
 		} catch (error) {
 			onDecoded(error as Error);
 		}
@@ -228,32 +227,20 @@ export class Intake {
 		let decoded: readonly Decoded[] = decoding;
 		let parts: Parts;
 		try {
-			decoded = decoded.map((one) => this.#completed(frame, one));
+			decoded = decoded.map((one) =>
+				named(frame.decodeBy ? this.#validator.completed(frame, one) : one, frame, this.#names),
+			);
 			const keyed = partsOf(decoded, frame.parts);
 			decoded = keyed.decoded;
 			tally.received += decoded.length - 1;
 			parts = sortParts(keyed, frame, (one) => this.#check(one, arrival));
 		} catch (error) {
+			nameStrangers(error as Error, decoded, (one) => this.#validator.check(one, frame, receivedAt));
 			return void this.#fail(arrival, error as Error, decoded.length);
 		}
 		if (parts.refused.length === 0) this.#writer.writeAll(parts.checked, arrival);
 		else if (parts.checked.length > 0) this.#writer.writeAll(parts.checked, this.#inPart(arrival, parts));
 		else this.#refuseParts(arrival, parts, nothingSound(parts.refused));
-	}
-
-	/** Fills in what a decoded reading leaves to its topic, rule and sender; a contradiction is its mistake. */
-	#completed(frame: Frame, decoded: Decoded): Decoded {
-		if (decoded.mistake) return decoded;
-		try {
-			const candidate = frame.decodeBy ? this.#validator.complete(frame, decoded) : decoded.candidate;
-			return {
-				...decoded,
-				candidate: this.#names?.identify(candidate, frame.source, frame.sender.domainName) ?? candidate,
-			};
-		} catch (error) {
-			if (error instanceof DecodeError) return { ...decoded, mistake: error };
-			throw error;
-		}
 	}
 
 	/** Ends a message without a reading, which is not refused. A person or program that waits for an answer is told. */
@@ -290,6 +277,8 @@ export class Intake {
 			count(tally.rejected, part.error.code);
 			if (part.error instanceof UnknownSensorError) this.#quarantine?.record(sightingOf(frame, part.error, receivedAt));
 		}
+		if (parts.checked.length === 0 && frame.replayOf === undefined)
+			noteRefused(frame, parts.refused[0]?.sensorId, this.#ledger.regressions, this.#availability);
 		Promise.all(entriesOf(frame, parts, receivedAt).map((entry) => this.#rejected.add(entry))).then(
 			() => onDurable(error, accepted),
 			(reason: Error) => onDurable(reason, 0),
@@ -323,6 +312,13 @@ export class Intake {
 		return this.#refuse(frame, error, now, tally, 1);
 	}
 
+	/** Counts a message that its source knows to hold no reading, and with which nothing is wrong. */
+	ignore(frame: Frame, reason: NoReading): void {
+		const tally = this.#ledger.of(frame.transport, frame.port);
+		tally.received += 1;
+		this.#ignore({ frame, receivedAt: this.#clock.now(), tally, onDurable: () => undefined }, reason);
+	}
+
 	async #refuse(
 		frame: Refused,
 		error: CrowdVisionError,
@@ -332,9 +328,12 @@ export class Intake {
 	): Promise<never> {
 		count(tally.rejected, error.code, readings);
 		// A replay that is refused again is in the list already.
-		if (frame.replayOf !== undefined || frame.unlisted) throw error;
+		if (frame.replayOf !== undefined) throw error;
 		const refusal = refusalOf(frame, error, receivedAt);
-		if (error instanceof UnknownSensorError) this.#quarantine?.record(sightingOf(frame, error, refusal.at));
+		noteRefused(frame, refusal.sensorId, this.#ledger.regressions, this.#availability);
+		if (frame.unlisted) throw error;
+		for (const stranger of error instanceof UnknownSensorError ? [error, ...error.others] : [])
+			this.#quarantine?.record(sightingOf(frame, stranger, refusal.at));
 		await this.#rejected.add(refusal);
 		throw error;
 	}

@@ -121,6 +121,7 @@ export function entriesOf(frame: Frame, { checked, refused }: Parts, receivedAt:
 	}));
 }
 
+/** Groups refused parts into the entries of the rejected list. */
 function groupsOf(refused: readonly RefusedPart[]): RefusedGroup[] {
 	const groups = new Map<string, RefusedPart[]>();
 	for (const part of refused) {

@@ -115,6 +115,17 @@ export class ReadingValidator {
 		);
 	}
 
+	/** Fills in what a decoded reading leaves to its topic, rule and sender; a contradiction is its mistake. */
+	completed(frame: Frame, decoded: Decoded): Decoded {
+		if (decoded.mistake) return decoded;
+		try {
+			return { ...decoded, candidate: this.complete(frame, decoded) };
+		} catch (error) {
+			if (error instanceof DecodeError) return { ...decoded, mistake: error };
+			throw error;
+		}
+	}
+
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
 	check({ candidate, index, restated }: Decoded, frame: Frame, receivedAt: number): Checked {
 		const { sender, replayOf } = frame;

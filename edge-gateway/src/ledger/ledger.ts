@@ -1,6 +1,7 @@
 /** Accounts for everything that came in, and reports every balance that is off. */
 import type { TallySummary, Transport } from '@crowdvision/contracts';
 import type { CursorBalance, Log } from '@crowdvision/log';
+import { Regressions } from './regressions.ts';
 import { sumOf, Tally } from './tally.ts';
 
 /** The part of the log that the ledger checks its own counts against. */
@@ -44,6 +45,8 @@ export class Ledger {
 	 * a door between two rooms.
 	 */
 	readonly rooms = new Tally();
+	/** What is refused although its like was taken before. */
+	readonly regressions = new Regressions();
 	readonly #log: CountedLog | undefined;
 
 	constructor(log?: CountedLog) {

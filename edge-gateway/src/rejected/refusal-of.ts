@@ -1,10 +1,12 @@
 import type { CrowdVisionError } from '@crowdvision/contracts';
 import type { Candidate } from '../decode/message/candidate.ts';
+import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Refused } from '../frame.ts';
 import type { Refusal } from './rejected.ts';
 
 /** What the rejected list stores about a refused frame. `now` is in epoch ms. */
-export function refusalOf(frame: Refused, { code, message, details }: CrowdVisionError, now: number): Refusal {
+export function refusalOf(frame: Refused, error: CrowdVisionError, now: number): Refusal {
+	const { code, message, details } = error;
 	const { transport, source, port, sender, raw, context, contentType, receivedAt = now, parsed, decoding } = frame;
 	const { index = 0 } = details;
 	const reading = Array.isArray(decoding)
@@ -12,6 +14,8 @@ export function refusalOf(frame: Refused, { code, message, details }: CrowdVisio
 		: readingIn(parsed, index);
 	const sensorId =
 		context?.sensorId ?? sensorIdIn(reading) ?? frame.decodeBy?.rule.defaults.sensorId ?? context?.onlySensorId;
+	const others = error instanceof UnknownSensorError ? error.others : [];
+	const strangers = others.length > 0 && sensorId !== undefined && [sensorId, ...others.map((one) => one.sensorId)];
 	const refusal = {
 		at: receivedAt,
 		transport,
@@ -19,6 +23,7 @@ export function refusalOf(frame: Refused, { code, message, details }: CrowdVisio
 		port,
 		sender,
 		sensorId,
+		...(strangers && { sensorIds: strangers }),
 		code,
 		message,
 		path: details.path,

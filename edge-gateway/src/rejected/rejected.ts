@@ -3,7 +3,8 @@ import type { ErrorCode, Rejection, Transport } from '@crowdvision/contracts';
 import { type CommitWorker, Log, type LogRecord } from '@crowdvision/log';
 import type { FrameContext } from '../decode/message/candidate.ts';
 import type { Sender } from '../normalize/identify.ts';
-import { decodePayload, encodePayload, type Payload, sampleOf, withoutTokens } from '../payload.ts';
+import { decodePayload, encodePayload, type Payload, sampleOf } from '../payload.ts';
+import { maskSecrets, withoutSecrets } from '../secrets.ts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 
 /** A refused frame, to be added to the list. */
@@ -14,6 +15,8 @@ export interface Refusal {
 	port?: string | undefined;
 	sender: Sender | undefined;
 	sensorId?: string | undefined;
+	/** All sensors for which it is refused, if they are several. */
+	sensorIds?: readonly string[];
 	code: ErrorCode;
 	message: string;
 	path?: string | undefined;
@@ -79,6 +82,7 @@ const MAX_IN_MEMORY = 1000;
 const MAX_BYTES = 32 * 1024 * 1024;
 const MAX_PAYLOAD_BYTES = 64 * 1024;
 const PAGE = 500;
+const SIGN_IN = /^HELLO\s/;
 const MARK = Buffer.from('{"replayed":');
 
 /**
@@ -224,22 +228,23 @@ export class Rejected {
 }
 
 /** Whether a refusal concerns a name: as its sensor, its device, or a level of its topic. */
-export function concerns({ sensorId, sender, source }: Rejection, name: string): boolean {
-	return sensorId === name || sender === name || source.split('/').includes(name);
+export function concerns({ sensorId, sensorIds, sender, source }: Rejection, name: string): boolean {
+	return sensorId === name || sensorIds?.includes(name) || sender === name || source.split('/').includes(name);
 }
 
 /** Whether a refusal is about a sensor: by its sensor id, or, if that is unknown, by its device or a topic level. */
-function isAbout({ sensorId, sender, source }: Rejection, sensor: string): boolean {
-	if (sensorId !== undefined) return sensorId === sensor;
+function isAbout({ sensorId, sensorIds, sender, source }: Rejection, sensor: string): boolean {
+	if (sensorId !== undefined) return sensorId === sensor || (sensorIds?.includes(sensor) ?? false);
 	return sender === sensor || source.split('/').includes(sensor);
 }
 
 function storedOf(refusal: Refusal): StoredRefusal {
 	const { at, transport, source, port, sender, sensorId, code, message, path, raw, context, contentType, value } =
 		refusal;
-	const { parts, taken } = refusal;
-	const redacted = withoutTokens(raw);
-	const whole = !redacted && raw.length <= MAX_PAYLOAD_BYTES;
+	const { parts, taken, sensorIds: strangers } = refusal;
+	const masked = maskSecrets(raw);
+	// A line that signs in is nothing without its token.
+	const whole = (masked === raw || !SIGN_IN.test(raw.toString('latin1'))) && raw.length <= MAX_PAYLOAD_BYTES;
 	const { sensorIds, buildingId, issuedAt, bridge } = sender ?? {};
 	const scope = {
 		...(sensorIds && { sensorIds: [...sensorIds] }),
@@ -255,20 +260,30 @@ function storedOf(refusal: Refusal): StoredRefusal {
 		...(sender && { sender: sender.id }),
 		...(sender?.domainName !== undefined && { domainName: sender.domainName }),
 		...(sensorId !== undefined && { sensorId }),
+		...(strangers && { sensorIds: [...strangers] }),
 		code,
-		message,
+		message: withoutSecrets(message),
 		...(path !== undefined && { path }),
-		sample: sampleOf(redacted ?? raw),
+		sample: sampleOf(raw),
 		bytes: raw.length,
 		whole,
-		...(whole && { payload: encodePayload(raw) }),
+		...(whole && { payload: encodePayload(masked) }),
 		...(whole && sender && { scope }),
 		...(whole && context && { context }),
 		...(contentType !== undefined && { contentType }),
-		...(whole && value !== undefined && { value }),
+		...(whole && value !== undefined && { value: masked === raw ? value : withoutSecretsIn(value) }),
 		...(whole && parts && { parts }),
 		...(taken !== undefined && { taken }),
 	};
+}
+
+/** A decoded value without the secrets in its texts. */
+function withoutSecretsIn(value: unknown): unknown {
+	try {
+		return JSON.parse(maskSecrets(Buffer.from(JSON.stringify(value))).toString());
+	} catch {
+		return undefined;
+	}
 }
 
 /**
@@ -300,6 +315,8 @@ export function rejectionOf(record: LogRecord): Rejection | undefined {
 	return {
 		id: record.offset,
 		...shown,
+		// A version before this one stored what is hidden now.
+		sample: withoutSecrets(shown.sample),
 		bytes: shown.bytes ?? Buffer.byteLength(shown.sample),
 		whole: payload !== undefined,
 	};

@@ -8,13 +8,12 @@ import type { Devices } from '../devices/devices.ts';
 import { type Deliver, deliverTo, type Frame, type Take } from '../frame.ts';
 import type { Intake } from '../intake/intake.ts';
 import type { SenderLimits } from '../limits/sender-limits.ts';
-import { NDJSON_TYPE, parseNdjson } from './ndjson.ts';
+import { JSON_TYPE, NDJSON_TYPE, parseNdjson } from './ndjson.ts';
 import type { Source } from './source.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 /** How many are named to a sender that asks for another. */
 const MAX_NAMED_PATHS = 20;
-const JSON_TYPE = 'application/json';
 
 interface HttpParts {
 	signIn: HttpSignIn;
@@ -75,7 +74,8 @@ export class HttpSource implements Source {
 		const source = sourceOf(request, type, decodeBy !== undefined);
 		const frame: Frame = { transport: 'http', source, sender, context: onlySensor(sender.sensorIds), raw, decodeBy };
 		if (isPartial(request)) frame.partial = true;
-		if (type !== JSON_TYPE) frame.contentType = type;
+		// What a replay looks up: JSON is what a request without a type is, unless a rule is for that type.
+		if (type !== JSON_TYPE || decodeBy) frame.contentType = type;
 		if (type === NDJSON_TYPE && !decodeBy) {
 			try {
 				frame.parsed = parseNdjson(raw, frame.partial);

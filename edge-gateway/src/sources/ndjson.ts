@@ -2,6 +2,8 @@
 import { CrowdVisionError } from '@crowdvision/contracts';
 import { parseJson, textOf, withoutFraming } from '../decode/message/json.ts';
 
+/** The type of a request that names none. */
+export const JSON_TYPE = 'application/json';
 export const NDJSON_TYPE = 'application/x-ndjson';
 
 /**

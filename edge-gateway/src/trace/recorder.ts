@@ -1,7 +1,8 @@
 /** Records the last raw messages in memory, and on disk if configured. */
 import { writeAtomically } from '@crowdvision/service-kit';
 import type { Sender } from '../normalize/identify.ts';
-import { encodePayload, type Payload, withoutTokens } from '../payload.ts';
+import { encodePayload, type Payload } from '../payload.ts';
+import { maskSecrets } from '../secrets.ts';
 import { FrameRing, type Recordable, type RecordedFrame } from './frame-ring.ts';
 import type { RecorderOptions } from './recorder-config.ts';
 
@@ -9,7 +10,7 @@ export type { RecordedFrame } from './frame-ring.ts';
 
 /**
  * A line of the file: a frame with its bytes as text or base64, and the sender's scope as a list. It never contains a
- * token.
+ * secret.
  */
 type Line = Omit<RecordedFrame, 'raw' | 'sender'> &
 	Payload & { sender?: Omit<Sender, 'sensorIds'> & { sensorIds?: string[] } };
@@ -76,7 +77,7 @@ function lineOf({ raw, sender, ...frame }: RecordedFrame): Line {
 	const { sensorIds, ...rest } = sender ?? {};
 	return {
 		...frame,
-		...encodePayload(withoutTokens(raw) ?? raw),
+		...encodePayload(maskSecrets(raw)),
 		...(sender && {
 			sender: { ...(rest as Omit<Sender, 'sensorIds'>), ...(sensorIds && { sensorIds: [...sensorIds] }) },
 		}),

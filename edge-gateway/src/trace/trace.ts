@@ -59,6 +59,7 @@ export interface Outage {
 const MAX_WATCHES = 16;
 const MAX_WATCHED_EVENTS = 1000;
 const MAX_FAILURES = 2000;
+const MAX_REMARKS = 500;
 const MAX_OUTAGES = 100;
 /** Deferrals that are no further apart belong to one outage. */
 const OUTAGE_GAP_MS = 5000;
@@ -69,6 +70,8 @@ const OUTAGE_GAP_MS = 5000;
  */
 export class Trace {
 	readonly #failures: TraceEvent[] = [];
+	/** Messages without a reading. */
+	readonly #remarks: TraceEvent[] = [];
 	readonly #outages: Outage[] = [];
 	#watches: Watch[] = [];
 
@@ -105,7 +108,10 @@ export class Trace {
 	}
 
 	note(event: TraceEvent): void {
-		if (event.outcome !== 'ok') push(this.#failures, event, MAX_FAILURES);
+		// What is no failure has a bound of its own: devices that say much beside their readings would displace the
+		// failures.
+		if (event.outcome === 'ignored' || event.outcome === 'presence') push(this.#remarks, event, MAX_REMARKS);
+		else if (event.outcome !== 'ok') push(this.#failures, event, MAX_FAILURES);
 		for (const watch of this.#watches) if (matches(watch.filter, event)) push(watch.events, event, MAX_WATCHED_EVENTS);
 	}
 
@@ -130,7 +136,7 @@ export class Trace {
 	events(filter: TraceFilter): TraceEvent[] {
 		const found = new Set<TraceEvent>();
 		for (const watch of this.#watches) for (const event of watch.events) if (matches(filter, event)) found.add(event);
-		for (const event of this.#failures) if (matches(filter, event)) found.add(event);
+		for (const event of [...this.#failures, ...this.#remarks]) if (matches(filter, event)) found.add(event);
 		return [...found];
 	}
 }

@@ -10,9 +10,11 @@ export interface MappingData {
 	options: { timeout: number; stack: number; sequence: number };
 }
 
-/** A message to map: its payload as JSON text, and the variables of the mapping. */
+/** A message to map: its payload as text, and the variables of the mapping but `$text`. */
 export interface MappingTask {
 	payload: string;
+	/** Whether the mapping reads the text itself, so that it need not be JSON whatever it begins with. */
+	readsText: boolean;
 	variables: Record<string, unknown>;
 }
 
@@ -23,20 +25,27 @@ const { mapping, options } = workerData as MappingData;
 const expression = jsonata(mapping, options);
 const port = parentPort!;
 
-port.on('message', async ({ payload, variables }: MappingTask) => {
-	port.postMessage(await map(payload, variables));
+port.on('message', async (task: MappingTask) => {
+	port.postMessage(await map(task));
 });
 port.postMessage('ready');
 
-async function map(payload: string, variables: Record<string, unknown>): Promise<MappingAnswer> {
+/** How a JSON document begins that is no bare value. */
+const DOCUMENT = /^\s*[{[]/;
+/** What ends a line, or pads a buffer, is no part of a text. */
+const END = /[\r\n\0]+$/;
+
+async function map({ payload, readsText, variables }: MappingTask): Promise<MappingAnswer> {
+	const text = payload.replace(END, '');
 	let input: unknown;
 	try {
 		input = JSON.parse(payload);
 	} catch {
-		return { notJson: true };
+		if (DOCUMENT.test(payload) && !readsText) return { notJson: true };
+		input = text;
 	}
 	try {
-		return { json: JSON.stringify(await expression.evaluate(input, variables), withoutFunctions) };
+		return { json: JSON.stringify(await expression.evaluate(input, { ...variables, text }), withoutFunctions) };
 	} catch (error) {
 		return { mistake: toMistake(error, mapping) };
 	}

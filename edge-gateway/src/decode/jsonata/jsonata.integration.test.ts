@@ -73,6 +73,64 @@ describe('a JSONata mapping', () => {
 	});
 });
 
+const numbers = (payload: string) =>
+	`($r := $split(${payload}, ","); {"sensorId": $r[0], "peopleIn": $number($r[1]), "peopleOut": $number($r[2])})`;
+const values = (sensorId: string, ...[peopleIn, peopleOut]: number[]) => [
+	{ sensorId, metric: 'peopleIn', value: peopleIn },
+	{ sensorId, metric: 'peopleOut', value: peopleOut },
+];
+
+describe('P13 a JSONata mapping over text', () => {
+	it.each<[string, string, string | Buffer, unknown[]]>([
+		['a row of CSV', numbers('$'), 'door-1,3,2', values('door-1', 3, 2)],
+		['a row with a line end', numbers('$'), 'door-1,3,2\r\n', values('door-1', 3, 2)],
+		['a row that a C program ends with NUL', numbers('$'), 'door-1,3,2\0', values('door-1', 3, 2)],
+		['a row behind a UTF-8 mark', numbers('$'), '\ufeffdoor-1,3,2', values('door-1', 3, 2)],
+		['names beyond ASCII', numbers('$'), 'Tür,3,2', values('Tür', 3, 2)],
+		[
+			'several rows',
+			'$split($, "\n").($row := $split($, ";"); {"sensorId": $row[0], "metric": "co2", "value": $number($row[1])})',
+			'a;400\nb;500\n',
+			[
+				{ sensorId: 'a', metric: 'co2', value: 400 },
+				{ sensorId: 'b', metric: 'co2', value: 500 },
+			],
+		],
+		[
+			'key and value',
+			'{"sensorId": "t1", "metric": "temperature", "value": $number($match($, /T=(-?[0-9.]+)/).groups[0])}',
+			'T=-4.5 H=80',
+			[{ sensorId: 't1', metric: 'temperature', value: -4.5 }],
+		],
+		[
+			'a bare value that is JSON, as the value that it is',
+			'{"sensorId": "t1", "metric": "temperature", "value": $}',
+			'21.5',
+			[{ sensorId: 't1', metric: 'temperature', value: 21.5 }],
+		],
+		[
+			'JSON as text, by $text',
+			'{"sensorId": "t1", "metric": "noise", "value": $length($text)}',
+			'{"a": 1}',
+			[{ sensorId: 't1', metric: 'noise', value: 8 }],
+		],
+		[
+			'a text that begins like JSON, by $text',
+			'{"sensorId": "t1", "metric": "co2", "value": $number($substringAfter($text, "] "))}',
+			'[12:30:01] 612',
+			[{ sensorId: 't1', metric: 'co2', value: 612 }],
+		],
+	])('reads %s', async (_what, text, payload, expected) => {
+		const raw = Buffer.from(payload);
+		expect(candidatesIn(await mapping(text).decode(message('acme/door/csv', raw)))).toEqual(expected);
+	});
+
+	it('still refuses a torn JSON document, which must not pass for a text', async () => {
+		expect(await refusal(map('{"metric": "co2", "value": n}', Buffer.from('{"n": 400, "m":')))).toMatch(/^not_json: /);
+		expect(await refusal(map('{"metric": "co2", "value": n}', Buffer.from(' [1, 2')))).toMatch(/^not_json: /);
+	});
+});
+
 /** The refusal of a message for which the mapping fails in `line`. */
 const failedAt = (line: number, reason: string) =>
 	new RegExp(`^not_decoded: the payload made the mapping fail at line ${line}, column \\d: ${reason}$`);

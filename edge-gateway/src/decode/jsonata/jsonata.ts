@@ -16,17 +16,22 @@ const OPTIONS = { timeout: 500, stack: 500, sequence: 100_000 };
 const MESSAGE_TIMEOUT_MS = 3000;
 const RESOURCES = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
 const START_TIMEOUT_MS = 30_000;
+const USES_TEXT = /\$text\b/;
+const BYTE_ORDER_MARK = /^\ufeff/;
 
 /**
- * Decodes messages with a JSONata mapping of the user (https://docs.jsonata.org). Its input is the payload as JSON;
- * `$topic` is the topic, `$levels` its levels, `$name` the levels that the filter's wildcards match, `$receivedAt`
- * epoch ms. It returns a reading, an array of readings, or nothing.
+ * Decodes messages with a JSONata mapping of the user (https://docs.jsonata.org). Its input is the payload: the
+ * value of JSON, or else its text. `$text` is the payload's text, `$topic` the topic, `$levels` its levels, `$name` the
+ * levels that the filter's wildcards match, `$receivedAt` epoch ms. What begins as a JSON document does and is none is
+ * refused, unless the mapping uses `$text`: a torn document would else pass for a text. It returns a reading, an array
+ * of readings, or nothing.
  *
  * Each mapping has a thread of its own, started with the first message and terminated by a message that takes too long,
  * so that a bad mapping affects only its own messages.
  */
 export class JsonataDecoder implements Decoder {
 	readonly #mapping: string;
+	readonly #readsText: boolean;
 	readonly #metrics: MetricLookup;
 	readonly #timeoutMs: number;
 	#thread: Promise<Worker> | undefined;
@@ -36,6 +41,7 @@ export class JsonataDecoder implements Decoder {
 
 	constructor(mapping: string, metrics: MetricLookup = BUILT_IN_METRICS, timeoutMs = MESSAGE_TIMEOUT_MS) {
 		this.#mapping = mapping;
+		this.#readsText = USES_TEXT.test(mapping);
 		this.#metrics = metrics;
 		this.#timeoutMs = timeoutMs;
 	}
@@ -65,8 +71,9 @@ export class JsonataDecoder implements Decoder {
 	}
 
 	async #map({ raw, source, name, receivedAt }: Message): Promise<Decoding> {
+		const text = textOf(raw).replace(BYTE_ORDER_MARK, '');
 		const variables = { topic: source, levels: source.split('/'), ...(name !== undefined && { name }), receivedAt };
-		const answer = await this.#ask({ payload: textOf(raw), variables });
+		const answer = await this.#ask({ payload: text, readsText: this.#readsText, variables });
 		if ('notJson' in answer) throw new CrowdVisionError('not_json', 'The payload is not valid JSON');
 		if ('mistake' in answer) {
 			const { position, message } = answer.mistake;

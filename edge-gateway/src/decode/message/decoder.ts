@@ -28,6 +28,9 @@ export const NO_READING = {
 	no_value: 'its members say that nothing was measured: null, nan, unavailable or an empty text',
 	unknown_field: 'it holds what looks like a measure, under keys that no rule reads',
 	not_telemetry: 'its kind never holds readings: a state, a join, a log line',
+	chatter:
+		'it is what such a device says beside its readings: one attribute of its state, housekeeping, a log line, ' +
+		'a command, or a topic that it clears',
 	nothing_mapped: 'its mapping returns nothing for it',
 	unknown_alias: 'it names its metrics by aliases whose birth was not received; a rebirth was requested',
 } as const;

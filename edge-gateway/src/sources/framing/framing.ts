@@ -29,6 +29,8 @@ export interface Framing {
 	 * @throws CrowdVisionError `not_json` when the frame cannot be decoded
 	 */
 	decode(frame: Buffer): unknown;
+	/** Whether an undecodable frame is a line of the device's own log, which shares the port with its readings. */
+	isChatter?(frame: Buffer): boolean;
 	/** The tail of an undecodable frame that is a complete frame by itself. What stands before it is lost. */
 	salvage?(frame: Buffer): Buffer | undefined;
 }

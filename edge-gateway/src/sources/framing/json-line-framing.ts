@@ -4,6 +4,7 @@ import { parseJson } from '../../decode/message/json.ts';
 import { stripChecksum } from './checksum.ts';
 import type { FrameListener, Framing } from './framing.ts';
 import { LineFramer } from './line-framer.ts';
+import { endOfText, isLogLine, isLogPrefix } from './log-prefix.ts';
 
 const OPENING = /[{[]/g;
 /** Most positions at which `salvage` looks for a document in one line. */
@@ -32,7 +33,33 @@ export class JsonLineFraming implements Framing {
 		return text.startsWith('{') || text.startsWith('[') ? undefined : text;
 	}
 
+	/** Reads the document of a line, also behind what a logging framework writes before it, and in its colours. */
 	decode(line: Buffer): unknown {
+		try {
+			return this.#document(line);
+		} catch (error) {
+			const text = line.toString('latin1');
+			const end = endOfText(text);
+			let attempts = 0;
+			for (const { index } of text.matchAll(OPENING)) {
+				if (++attempts > MAX_SALVAGE_ATTEMPTS) break;
+				if ((index === 0 && end === text.length) || !isLogPrefix(text.slice(0, index))) continue;
+				try {
+					return this.#document(line.subarray(index, end));
+				} catch {
+					// No document begins here.
+				}
+			}
+			throw error;
+		}
+	}
+
+	isChatter(line: Buffer): boolean {
+		return isLogLine(line.toString('latin1'));
+	}
+
+	/** @throws CrowdVisionError `not_json` */
+	#document(line: Buffer): unknown {
 		if (!this.#checksum) return parseJson(line);
 		const content = stripChecksum(line);
 		if (!content)
@@ -57,7 +84,7 @@ export class JsonLineFraming implements Framing {
 			if (!this.#checksum && !sameBeginning && /["{[]/.test(before)) continue;
 			const rest = line.subarray(index);
 			try {
-				this.decode(rest);
+				this.#document(rest);
 				return rest;
 			} catch {
 				// No document begins here.

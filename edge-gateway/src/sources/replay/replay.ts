@@ -4,7 +4,7 @@ import type { Decoders } from '../../decode/decoders.ts';
 import type { Deliver, Frame } from '../../frame.ts';
 import type { Rejected, RejectedQuery, ReplayableRefusal } from '../../rejected/rejected.ts';
 import { publicationOf } from '../mqtt/broker/topics.ts';
-import { NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
+import { JSON_TYPE, NDJSON_TYPE, parseNdjson } from '../ndjson.ts';
 
 const MAX_REPLAYED_AT_ONCE = 500;
 const NO_CONTEXT = {};
@@ -108,7 +108,9 @@ export function frameOf(
 	if (value !== undefined) frame.parsed = value;
 	const [, path] = transport === 'http' ? (HTTP_PATH.exec(source) ?? []) : [];
 	if (path !== undefined) return { ...frame, decodeBy: ruleOfPath(decoders, path) };
-	if (contentType !== undefined) frame.decodeBy = decoders.forContentType(contentType);
+	// A request whose type was not stored came as JSON; since then a rule for JSON may have been added.
+	const type = contentType ?? (transport === 'http' ? JSON_TYPE : undefined);
+	if (type !== undefined) frame.decodeBy = decoders.forContentType(type);
 	if (contentType === NDJSON_TYPE && !frame.decodeBy) frame.parsed = parseNdjson(raw, frame.partial);
 	if (transport !== 'mqtt') return frame;
 	const publication = publicationOf(source, decoders.forTopic(source));

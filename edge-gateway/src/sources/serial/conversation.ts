@@ -20,6 +20,7 @@ export interface SerialParts {
 	credentials: Credentials;
 	devices: Devices;
 	refuse: Intake['refuse'];
+	ignore: Intake['ignore'];
 	/** Where a port registers to receive commands for its sensors. */
 	channels: CommandChannels;
 	logger: Logger;
@@ -211,6 +212,7 @@ export class Conversation {
 			frame = portFrame(this.name, raw, framing.decode(raw), sender, config);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError)) throw error;
+			if (framing.isChatter?.(raw)) return this.#ignore(raw, sender);
 			const rest = framing.salvage?.(raw);
 			const lost = this.#refuse(rest ? raw.subarray(0, raw.length - rest.length) : raw, error);
 			if (rest) await this.#take(rest, sender, config);
@@ -241,6 +243,13 @@ export class Conversation {
 		if (this.#listable < 1) return false;
 		this.#listable--;
 		return true;
+	}
+
+	/** Counts a line of the device's own log. */
+	#ignore(raw: Buffer, sender: Sender): void {
+		this.#wire.onMessage();
+		const { name } = this;
+		this.#parts.ignore({ transport: 'serial', source: name, port: name, sender, context: {}, raw }, 'chatter');
 	}
 
 	async #refuse(raw: Buffer, error: CrowdVisionError): Promise<void> {

@@ -18,6 +18,7 @@ it('an update of the serial ports leaves unchanged ones open, closes removed one
 		devices,
 		channels: new CommandChannels(() => false),
 		refuse: (_frame, error) => Promise.reject(error),
+		ignore: () => undefined,
 		logger: createLogger('test', 'silent'),
 	});
 	onTestFinished(() => source.stop());

@@ -84,6 +84,9 @@ export const Rejection = Type.Object({
 	sender: Type.Optional(Type.String({ description: 'device id, or path of a port' })),
 	domainName: Type.Optional(Type.String()),
 	sensorId: Type.Optional(Type.String({ description: 'if the message names one' })),
+	sensorIds: Type.Optional(
+		Type.Array(Type.String(), { description: 'all sensors for which it is refused, if they are several' }),
+	),
 	code: Code,
 	message: Type.String(),
 	path: Type.Optional(Type.String({ description: 'JSON Pointer to the mistake' })),

@@ -52,6 +52,7 @@ interface MqttParts {
 	/** Sessions and retained messages. Not closed by the source. */
 	sessions: SessionStore;
 	refuse: Intake['refuse'];
+	ignore: Intake['ignore'];
 	/** Where connected devices register to receive commands. */
 	channels: CommandChannels;
 	/** Takes a device's answer to a command; resolves when it is stored. */
@@ -131,6 +132,7 @@ export class MqttSource implements Source {
 			registry,
 			decoders: parts.decoders,
 			refuse,
+			ignore: parts.ignore,
 			answered: (sensorId, answer) => parts.commands.answered(sensorId, answer),
 			guestMayPublish: (sender, topic) => parts.guest.mayPublish(sender, topic),
 			onPaced: () => senderLimits.count('mqtt'),

@@ -28,6 +28,8 @@ interface PublicationParts {
 	registry: Registry;
 	decoders: Decoders;
 	refuse: Intake['refuse'];
+	/** Counts a message that holds no reading by its nature. */
+	ignore: Intake['ignore'];
 	/** Takes a device's answer to a command; resolves when it is stored. */
 	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
 	/** False for topics reserved for a guest (see MqttParts.guest), unless the sender is that guest. */
@@ -108,8 +110,18 @@ export class MqttPublications {
 				done,
 			);
 		}
-		if (publication.kind === 'unknown') {
+		// A side topic of a product, such as its announcement to Home Assistant, may be reserved for a guest.
+		const isReserved =
+			publication.kind === 'telemetry' &&
+			publication.decodeBy?.side === 'beside' &&
+			!this.#parts.guestMayPublish(sender, packet.topic);
+		if (publication.kind === 'unknown' || isReserved) {
 			return void this.#unknown(frame, packet, retain).then(() => this.#complete(client, peer, packet, done), done);
+		}
+		// It clears what a client has left on a topic of readings, which are never retained here.
+		if (raw.length === 0 && retain && publication.decodeBy === undefined) {
+			this.#ignore(frame, packet);
+			return void this.#complete(client, peer, packet, done);
 		}
 		frame.context = publication.context;
 		frame.decodeBy = publication.decodeBy;
@@ -201,6 +213,7 @@ export class MqttPublications {
 			await this.#offer(frame, packet, retain);
 			return;
 		}
+		if (frame.raw.length === 0 && retain) return this.#ignore(frame, packet);
 		const message =
 			'The topic must be telemetry/{buildingId}/{roomId}/{sensorId}[/{metric}], status/{sensorId} or ' +
 			'command/{sensorId}/result';
@@ -233,6 +246,12 @@ export class MqttPublications {
 		const { sender } = frame;
 		if (!this.#mayPublishFor(sender, sensorId))
 			return this.#refuse(frame, packet, 'forbidden', `${sender.id} may not publish to status/${sensorId}`);
+		if (frame.raw.length === 0 && packet.retain) {
+			// It clears the retained state (MQTT-3.3.1-10).
+			this.#parts.ignore(frame, 'chatter');
+			await this.#offer(frame, packet, true);
+			return;
+		}
 		const state = frame.raw.toString('utf8');
 		if (state !== 'online' && state !== 'offline')
 			return this.#refuse(frame, packet, 'bad_request', 'A status must be "online" or "offline"');
@@ -244,6 +263,13 @@ export class MqttPublications {
 	/** Gives the message to the taps. Undefined when there is nothing to wait for. */
 	#offer({ source, raw }: Frame, { qos }: PublishPacket, retain: boolean): Promise<unknown> | undefined {
 		return this.#parts.local.offer({ topic: source, payload: raw, qos, retain });
+	}
+
+	/** Counts a message as chatter and withholds it from subscribers. It is acknowledged. */
+	#ignore(frame: Frame, packet: PublishPacket): void {
+		packet.topic = NOWHERE;
+		packet.retain = false;
+		this.#parts.ignore(frame, 'chatter');
 	}
 
 	/** Lists the message as rejected and withholds it from subscribers. It is still acknowledged. */
