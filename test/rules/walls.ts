@@ -17,7 +17,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	ledger: '',
 	normalize: 'registry.ts',
 	access: 'registry.ts limits normalize',
-	devices: 'measures.ts payload.ts registry.ts normalize',
+	devices: 'measures.ts payload.ts registry.ts decode/message decode/vendor normalize',
 	downlink: 'options.ts limits normalize',
 	clock: 'measures.ts options.ts normalize',
 	catalog: '',

@@ -56,7 +56,7 @@ const SPELLINGS: Readonly<Record<string, readonly (readonly [string, Convert])[]
  * A unit as it is compared: compatibility forms (℃, ㎍) are taken apart by NFKC, every micro sign is `u`, every sign
  * that looks like a degree is one, and case, blanks, `^` and `·` do not matter.
  */
-export function fold(unit: string): string {
+function fold(unit: string): string {
 	return unit
 		.replace(/[\u00ba\u02da]/g, '°')
 		.normalize('NFKC')

@@ -49,7 +49,7 @@ export function registerMqttMetrics(
 	);
 	counter(
 		'gateway_mqtt_takeovers_total',
-		'MQTT connections that ended because another one used the same client id; if it rises steadily, two boards share one',
+		'MQTT connections that ended because another one used the same client id; if it rises, two boards share one',
 		counts.takeOvers,
 	);
 }
