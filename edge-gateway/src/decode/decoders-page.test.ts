@@ -31,6 +31,7 @@ describe('docs/decoders.md', () => {
 		expect(files.map(({ decoders = [], metrics = [] }) => [decoders.length, metrics.length])).toEqual([
 			[3, 0],
 			[1, 2],
+			[1, 0],
 		]);
 	});
 
