@@ -67,7 +67,7 @@ export function recover(
 	const start = meta?.start ?? segments[0]?.previousEnd ?? 0;
 	const tail = recoverTail(dir, segments, start);
 	const { end } = tail;
-	const dropped = takeDropped(segments, meta?.start ?? 0, end);
+	const dropped = takeDropped(segments, meta?.start ?? 0);
 	for (const { path, header } of segments) if (!header) incidents.push({ what: 'damaged-header', file: path });
 	incidents.push(...tail.incidents);
 
@@ -123,12 +123,13 @@ function readMeta(metaFile: CheckpointFile<LogMeta>): LogMeta | undefined {
 	return isMeta(value) ? value : undefined;
 }
 
-/** Takes from the list the segments that were dropped before the crash, and whose files are still there. */
-function takeDropped(segments: Segment[], start: number, end: number): Segment[] {
-	let count = 0;
-	while (segments[count] && segments[count]!.firstOffset < start && (segments[count + 1]?.previousEnd ?? end) <= start)
-		count++;
-	return segments.splice(0, count);
+/**
+ * Takes from the list the segments that were dropped before the crash, and whose files are still there. `start` is
+ * always where a segment begins, so that it holds even where the first kept segment is damaged or gone.
+ */
+function takeDropped(segments: Segment[], start: number): Segment[] {
+	const kept = segments.findIndex(({ firstOffset }) => firstOffset >= start);
+	return segments.splice(0, kept === -1 ? segments.length : kept);
 }
 
 /**

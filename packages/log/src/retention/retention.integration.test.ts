@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LogFullError } from '../errors.ts';
@@ -253,5 +253,27 @@ describe('the log on disk', () => {
 		}
 		expect(world.incidents).toEqual([]);
 		expect(existsSync(join(dir, 'damaged'))).toBe(false);
+	});
+
+	it('serves nothing it dropped, though the file is still there and the first one kept is gone', async () => {
+		let log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
+		await fill(log, () => segmentFiles().length === 3);
+		const [oldest] = segmentFiles();
+		const before = world.folders.copy(dir);
+		await fill(log, () => log.startOffset > 0);
+		const { startOffset, endOffset } = log;
+		await log.close();
+		const [firstKept, second] = segmentFiles().sort();
+		renameSync(join(before, oldest!), join(dir, oldest!));
+		rmSync(join(dir, firstKept!));
+
+		log = await world.open(dir, { ...small, whenFull: 'drop-oldest' });
+		const { records, gaps } = await readAll(log);
+		expect(records[0]!.offset).toBe(Number.parseInt(second!, 10));
+		expect(gaps).toMatchObject([
+			{ from: 0, to: startOffset - 1, reason: 'dropped-oldest' },
+			{ from: startOffset, to: records[0]!.offset - 1, reason: 'damaged' },
+		]);
+		expect(records).toHaveLength(endOffset - records[0]!.offset);
 	});
 });
