@@ -13,7 +13,8 @@ function* missing(text: string): Generator<string> {
 		if (line.endsWith(':')) folder = /`([^`]+)`/.exec(line)?.[1] ?? '';
 		const decided = /^\|.*\|(.*)\|$/.exec(line)?.[1] ?? '';
 		let beside = '';
-		for (const [, path] of decided.matchAll(/`([^`<{*]+\/?[^`<{*]*)`/g)) {
+		for (const [, path] of decided.matchAll(/`([^`]+)`/g)) {
+			if (/[<{*]/.test(path!)) continue;
 			const found = ['', folder, beside].map((base) => join(base, path!)).find((each) => existsSync(join(ROOT, each)));
 			if (found) beside = dirname(found);
 			else if (!['settings.ts', 'metrics.ts'].includes(path!)) yield path!;
