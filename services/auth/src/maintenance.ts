@@ -1,7 +1,9 @@
 import { keepRunning, type Logger, pause, type RetainedTable } from '@crowdvision/service-kit';
+import type { OpenSessions } from './accounts/open-sessions.ts';
 import type { Sessions } from './accounts/sessions.ts';
 import type { MissingKeys } from './keys/missing-keys.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
+import type { AccountRemovals } from './recovery/account-removals.ts';
 import type { PasswordResets } from './recovery/password-resets.ts';
 import type { Sso } from './sso/sso.ts';
 
@@ -9,7 +11,12 @@ const EVERY_MS = 30_000;
 
 export interface MaintenanceParts {
 	sessions: Sessions;
+	openSessions: OpenSessions;
+	/** Epoch ms, by the clock that tokens are signed by. */
+	now: () => number;
 	revokedSessions: RetainedTable;
+	removals: AccountRemovals;
+	removedAccounts: RetainedTable;
 	sso: Sso;
 	resets: PasswordResets;
 	missingKeys: MissingKeys;
@@ -20,13 +27,27 @@ export interface MaintenanceParts {
 
 /** Every 30 s: removes expired revocations and abandoned sign-ins, and replaces signing keys by age. */
 export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<void> } {
-	const { sessions, revokedSessions, sso, resets, missingKeys, signing, logger } = parts;
+	const {
+		sessions,
+		openSessions,
+		now,
+		revokedSessions,
+		removals,
+		removedAccounts,
+		sso,
+		resets,
+		missingKeys,
+		signing,
+		logger,
+	} = parts;
 	const stopped = new AbortController();
 	const { signal } = stopped;
 	const step = async () => {
 		await pause(EVERY_MS, signal);
 		if (signal.aborted) return;
 		await revokedSessions.changed(...(await sessions.removeExpired()));
+		await openSessions.removeExpired(now());
+		await removedAccounts.changed(...(await removals.maintain()));
 		await sso.removeExpired();
 		await resets.removeExpired();
 		if (missingKeys.trouble() !== undefined) await missingKeys.check();

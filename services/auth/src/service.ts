@@ -20,6 +20,7 @@ import {
 } from '@crowdvision/service-kit';
 import type { Store, Stores } from '@crowdvision/store';
 import { Accounts, type NewAccount } from './accounts/accounts.ts';
+import { OpenSessions } from './accounts/open-sessions.ts';
 import { SessionCookies } from './accounts/session-cookies.ts';
 import { Sessions } from './accounts/sessions.ts';
 import { createThrottles } from './accounts/throttle.ts';
@@ -88,6 +89,7 @@ async function openAuth(
 	const seal = new Seal(AUTH_KEY ?? storedSecret(dataDir, 'auth-key'));
 	tokens.sessionCookie = `${SESSION_COOKIE}-${seal.nameFor('session cookie')}`;
 	const sessions = new Sessions(store, () => tokens.nowSeconds());
+	const openSessions = new OpenSessions(store, sessions);
 	const accounts = new Accounts(store, sessions);
 	const memberships = new Memberships(store, sessions, ADMINS);
 	const domains = new Domains(store, memberships);
@@ -103,24 +105,44 @@ async function openAuth(
 
 	const announce = (table: (typeof TABLES)[keyof typeof TABLES], source: RetainedSource) =>
 		openTable(new RetainedTable(bus, table, source, logger), table, lifecycle);
-	const [publicKeys, revokedSessions, revokedDevices] = await Promise.all([
+	const [publicKeys, revokedSessions, revokedDevices, removedAccounts] = await Promise.all([
 		signingKeys && announce(TABLES.signingKeys, signingKeys),
 		announce(TABLES.revokedSessions, sessions),
 		announce(TABLES.revokedDevices, devices),
+		announce(TABLES.removedAccounts, removals),
 	]);
 	const directory = new BuildingDirectory(logger);
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(() => directory.follow(bus));
 	const signing = signingKeys && publicKeys && { keys: signingKeys, table: publicKeys };
-	const onEnded = (accountId: string) => revokedSessions.changed(accountId);
+	const onEnded = async (accountId: string) => {
+		await revokedSessions.changed(accountId);
+		await removedAccounts.changed(accountId);
+	};
 	const control = new ControlSocket(accountSocketPath(dataDir), accountAnswers({ accounts, removals, onEnded }));
 	await openControl(control, lifecycle, logger);
-	const maintenance = startMaintenance({ sessions, revokedSessions, sso, resets, missingKeys, signing, logger });
+	const now = () => tokens.nowSeconds() * 1000;
+	const maintenance = startMaintenance({
+		...{
+			sessions,
+			openSessions,
+			revokedSessions,
+			removals,
+			removedAccounts,
+			sso,
+			resets,
+			missingKeys,
+			signing,
+			now,
+			logger,
+		},
+	});
 	lifecycle.onStop('maintenance', () => maintenance.stop());
 
 	const router = authRoutes({
 		accounts,
 		sessions,
+		openSessions,
 		memberships,
 		domains,
 		invites: new Invites(store, seal),
@@ -134,6 +156,7 @@ async function openAuth(
 		directory,
 		revokedDevices,
 		revokedSessions,
+		removedAccounts,
 		publicKeys,
 		resets,
 		removals,

@@ -106,6 +106,23 @@ export interface PasswordResetDocument {
 	passwordHash: string;
 }
 
+/** A session that may still be open. Id: the `jti` of its tokens. */
+export interface OpenSessionDocument {
+	accountId: string;
+	startedAt: number;
+	/** When its newest token was issued, and when that expires. */
+	renewedAt: number;
+	expiresAt: number;
+	/** What the browser or program calls itself, and its address, at the last renewal. */
+	userAgent?: string;
+	address?: string;
+}
+
+/** That an account was deleted, so that other services hear of it. Id: the account's id. */
+export interface RemovedAccountDocument {
+	at: number;
+}
+
 /** Revocations of an account's tokens. Id: the account's id. */
 export interface SessionsDocument {
 	/** Epoch seconds: sessions begun then or earlier have ended. */
@@ -151,7 +168,11 @@ export const AUTH_STORE: StoreDefinition = {
 		},
 		sso: {},
 		ssoStates: { indexes: { expiry: { fields: ['expiresAt'] } } },
+		removedAccounts: { indexes: { at: { fields: ['at'] } } },
 		sessions: { indexes: { until: { fields: ['until'] } } },
+		openSessions: {
+			indexes: { account: { fields: ['accountId', 'startedAt'] }, expiry: { fields: ['expiresAt'] } },
+		},
 		signingKeys: {},
 		passwordResets: { indexes: { account: { fields: ['accountId'] }, expiry: { fields: ['expiresAt'] } } },
 	},

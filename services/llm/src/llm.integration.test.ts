@@ -56,6 +56,35 @@ onEachEngine((mongoUrl) => {
 	});
 	afterEach(() => world.stop());
 
+	describe('P14 an account that is deleted', () => {
+		const deleted = (id: string) =>
+			world.parts.bus.retain(TABLES.removedAccounts, id, JSON.stringify({ at: Date.now() }));
+		const signedIn = (id: string) => world.parts.tokens.signAccount({ id, name: id, memberships: [IN_MUSEUM] });
+		const gone = (token: string) =>
+			waitFor('the conversations to be gone', async () => (await conversations(token)).length === 0);
+
+		it('leaves no conversations behind, not even of a question that is still being answered', async () => {
+			await world.tell(count('museum-1', 'hall', 12));
+			const [ada, bob] = [await signedIn('ada'), await signedIn('bob')];
+			await knows(bob, HALL, '12');
+			for (const token of [ada, ada, bob]) await ask(token, HALL);
+			await deleted('ada');
+			await gone(ada);
+			await ask(ada, HALL);
+			expect(await conversations(ada)).toEqual([]);
+			expect((await conversations(bob)).length).toBeGreaterThan(0);
+		});
+
+		it('leaves none behind either where this service was stopped at the time', async () => {
+			const ada = await signedIn('ada');
+			await ask(ada, HALL);
+			await llm.close();
+			await deleted('ada');
+			llm = await world.serve(createLlm);
+			await gone(ada);
+		});
+	});
+
 	describe('an answer', () => {
 		it('rests only on buildings that the account may see', async () => {
 			await world.tell(count('museum-1', 'hall', 7), count('zoo-1', 'cage', 3));

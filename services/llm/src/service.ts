@@ -12,6 +12,7 @@ import {
 import type { Stores } from '@crowdvision/store';
 import { Conversations } from './conversations/conversations.ts';
 import { Knowledge } from './knowledge/knowledge.ts';
+import { followAccounts } from './on-account.ts';
 import { followBuildings } from './on-building.ts';
 import { followNotifications } from './on-notification.ts';
 import { followTelemetry } from './on-telemetry.ts';
@@ -30,6 +31,7 @@ export interface LlmContext extends ServiceContext {
  *   bus: devices ───────────────▶ presence ─────────┤
  *   bus: notifications ─────────▶ log of alerts ────┼─▶ POST /ask: understand ─▶ answer, citations ─▶ conversations
  *   bus: registry:buildings ────▶ rooms and owners ─┘
+ *   bus: registry:removed-accounts ─▶ their conversations are deleted
  */
 export function createLlm(context: LlmContext): Promise<Service> {
 	const lifecycle = new Lifecycle(context.logger);
@@ -49,6 +51,7 @@ async function openLlm({ bus, stores, tokens, now, logger }: LlmContext, lifecyc
 		() => directory.follow(bus),
 		() => metrics.follow(bus),
 		() => presence.follow(bus),
+		() => followAccounts({ bus, conversations, logger }),
 		() => followNotifications({ bus, knowledge, logger }),
 		() => followTelemetry({ bus, knowledge }),
 	);

@@ -51,6 +51,18 @@ export const MeResponse = Type.Object({ ...AccountView.properties, memberships: 
 export const SessionResponse = Type.Object({ token: Type.String(), expiresIn: Type.Integer() });
 export type SessionResponse = Static<typeof SessionResponse>;
 
+/** A session of one's own account. */
+export const SessionView = Type.Object({
+	id: Type.String(),
+	current: Type.Boolean({ description: 'whether it is the one that asks' }),
+	startedAt: Type.Number({ description: 'epoch ms, as the times below' }),
+	renewedAt: Type.Number(),
+	expiresAt: Type.Number({ description: 'unless it is renewed before' }),
+	userAgent: Type.Optional(Type.String({ description: 'what the browser or program calls itself' })),
+	address: Type.Optional(Type.String({ description: 'from where it was renewed last' })),
+});
+export type SessionView = Static<typeof SessionView>;
+
 // Domains
 
 /** `POST /auth/domains` */

@@ -1,22 +1,16 @@
 /** The requests that auth serves, with their answers. */
 import Type from 'typebox';
 import {
-	AccountView,
 	DeviceView,
 	DomainChange,
 	DomainView,
 	InviteView,
 	JoinRequest,
-	LoginRequest,
 	MemberChange,
 	MemberView,
-	MeResponse,
 	NewDeviceRequest,
 	NewDomainRequest,
 	NewSubdomainRequest,
-	PasswordChange,
-	RegisterRequest,
-	SessionResponse,
 	SigningKeyView,
 	SsoRequest,
 	SsoView,
@@ -25,71 +19,7 @@ import { INVITATION_OPERATIONS } from './invitation-api.ts';
 import type { Operation } from './operation.ts';
 import { pageOf, pageQuery } from './paging.ts';
 import { RECOVERY_OPERATIONS } from './recovery-api.ts';
-
-const SESSIONS: readonly Operation[] = [
-	{
-		method: 'get',
-		path: '/auth/first-run',
-		summary: 'Whether no account exists yet',
-		who: 'anyone',
-		answers: {
-			200: { description: '`empty` is true if no account exists.', schema: Type.Object({ empty: Type.Boolean() }) },
-		},
-	},
-	{
-		method: 'post',
-		path: '/auth/register',
-		summary: 'Create an account and sign in',
-		who: 'anyone',
-		request: { schema: RegisterRequest },
-		answers: {
-			201: { description: 'Signed in.', schema: Type.Object({ ...SessionResponse.properties, account: AccountView }) },
-		},
-		errors: ['conflict'],
-	},
-	{
-		method: 'post',
-		path: '/auth/login',
-		summary: 'Sign in',
-		description:
-			'The token is valid for three hours; it is in the body for programs and in an httpOnly cookie for browsers.',
-		who: 'anyone',
-		request: { schema: LoginRequest },
-		answers: { 200: { description: 'Signed in.', schema: SessionResponse } },
-		errors: ['wrong_credentials'],
-	},
-	{
-		method: 'post',
-		path: '/auth/refresh',
-		summary: 'Get a fresh token with the present memberships',
-		who: 'account',
-		answers: { 200: { description: 'Valid for another three hours.', schema: SessionResponse } },
-	},
-	{
-		method: 'post',
-		path: '/auth/logout',
-		summary: 'Sign out',
-		who: 'anyone',
-		answers: { 204: { description: 'Signed out.' } },
-	},
-	{
-		method: 'get',
-		path: '/auth/me',
-		summary: 'Get my account',
-		who: 'account',
-		answers: { 200: { description: 'The account of the token.', schema: MeResponse } },
-	},
-	{
-		method: 'put',
-		path: '/auth/me/password',
-		summary: 'Change my password',
-		description: 'Ends every other session of the account.',
-		who: 'account',
-		request: { schema: PasswordChange },
-		answers: { 200: { description: 'Signed in again.', schema: SessionResponse } },
-		errors: ['wrong_credentials'],
-	},
-];
+import { SESSION_OPERATIONS } from './session-api.ts';
 
 const DOMAINS: readonly Operation[] = [
 	{
@@ -330,7 +260,7 @@ const KEYS: readonly Operation[] = [
 ];
 
 export const AUTH_OPERATIONS: readonly Operation[] = [
-	...SESSIONS,
+	...SESSION_OPERATIONS,
 	...DOMAINS,
 	...INVITATION_OPERATIONS,
 	...DEVICES,

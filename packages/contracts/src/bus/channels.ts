@@ -48,6 +48,8 @@ export const TABLES = {
 	signingKeys: 'registry:signing-keys',
 	/** Key: account id. Value: RetainedSessions. Written by auth while a token concerned could still be valid. */
 	revokedSessions: 'registry:revoked-sessions',
+	/** Key: account id. Value: RetainedAccountRemoval, for a year. Written by auth. */
+	removedAccounts: 'registry:removed-accounts',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 
@@ -108,6 +110,12 @@ export interface RetainedRevocation {
 export interface RetainedSessions {
 	before: number;
 	sessions: string[];
+}
+
+/** That an account was deleted: every service deletes what it keeps for it. Ids of accounts are not used again. */
+export interface RetainedAccountRemoval {
+	/** Epoch ms. */
+	at: number;
 }
 
 /** First levels of the gateway's MQTT topics. */

@@ -92,14 +92,15 @@ export class Tokens {
 
 	/**
 	 * A token for an account, valid for three hours. Its `iat` is later than `issuedAfter` (epoch seconds), even if the
-	 * clock is not there yet.
+	 * clock is not there yet. Its `jti` is `session`, so that all tokens by which a session was renewed end together;
+	 * default: a new one.
 	 */
 	async signAccount(
-		account: { id: string; name: string; memberships: readonly Membership[] },
+		account: { id: string; name: string; memberships: readonly Membership[]; session?: string },
 		issuedAfter?: number,
 	): Promise<string> {
 		const payload = { name: account.name, memberships: account.memberships };
-		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter);
+		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter, account.session);
 	}
 
 	/** A token for a device, valid for five years. `issuedAfter` as for accounts. */
@@ -130,6 +131,7 @@ export class Tokens {
 		use: 'account' | 'device',
 		{ audience, seconds }: { audience: string; seconds: number },
 		issuedAfter = 0,
+		jti: string = randomUUID(),
 	): Promise<string> {
 		if (!this.#signer)
 			throw new CrowdVisionError(
@@ -144,7 +146,7 @@ export class Tokens {
 			.setIssuer(ISSUER)
 			.setAudience(audience)
 			.setIssuedAt(issuedAt)
-			.setJti(randomUUID())
+			.setJti(jti)
 			.setExpirationTime(issuedAt + seconds)
 			.sign(key);
 	}

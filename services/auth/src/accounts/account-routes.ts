@@ -1,7 +1,7 @@
 import { passwordChange, registerRequest } from '@crowdvision/contracts';
 import { callerOf, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
 import type { Accounts } from './accounts.ts';
-import { requireSession, type TokenParts, tokenFor } from './session-guards.ts';
+import { requireSession, startSession, type TokenParts } from './session-guards.ts';
 import type { Throttles } from './throttle.ts';
 
 export interface AccountRouteParts extends TokenParts {
@@ -12,7 +12,7 @@ export interface AccountRouteParts extends TokenParts {
 
 /** `/first-run`, `/register`, `/me` and `/me/password`. */
 export function addAccountRoutes(router: Router, parts: AccountRouteParts): void {
-	const { accounts, cookies, memberships, throttles, revokedSessions } = parts;
+	const { accounts, memberships, openSessions, throttles, revokedSessions } = parts;
 	const signedIn = requireSession(parts);
 
 	router.get('/first-run', async (_request, response) => {
@@ -23,7 +23,7 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 		const account = parseBody(registerRequest, request.body);
 		throttles.registration.begin(String(request.ip), Date.now());
 		const created = await accounts.create(account);
-		const session = await cookies.start(request, response, await tokenFor(parts, created));
+		const session = await startSession(parts, request, response, created);
 		response.status(201).json({ ...session, account: created });
 	});
 
@@ -39,7 +39,8 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 		throttles.login.begin(key, Date.now());
 		await accounts.changePassword(account.id, password, newPassword);
 		throttles.login.succeeded(key);
+		await openSessions.forgetAll(account.id);
 		await revokedSessions.changed(account.id);
-		response.json(await cookies.start(request, response, await tokenFor(parts, account)));
+		response.json(await startSession(parts, request, response, account));
 	});
 }

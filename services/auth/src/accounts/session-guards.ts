@@ -1,5 +1,8 @@
-import type { Membership } from '@crowdvision/contracts';
-import { authenticate, type Request, type RequestHandler, type Tokens } from '@crowdvision/service-kit';
+import { randomUUID } from 'node:crypto';
+import type { Membership, SessionResponse } from '@crowdvision/contracts';
+import { authenticate, type Request, type RequestHandler, type Response, type Tokens } from '@crowdvision/service-kit';
+import { decodeJwt } from 'jose';
+import type { OpenSessions } from './open-sessions.ts';
 import type { SessionCookies } from './session-cookies.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -10,16 +13,28 @@ export interface SessionParts {
 
 export interface TokenParts extends SessionParts {
 	cookies: SessionCookies;
+	openSessions: OpenSessions;
 	memberships: { of(accountId: string): Promise<Membership[]> };
 }
 
-/** Signs a session token with the account's current memberships; no earlier revocation voids it. */
-export async function tokenFor(
-	{ tokens, memberships, sessions }: TokenParts,
+/**
+ * Signs a token with the account's current memberships, which no earlier revocation voids, and sends it to the caller.
+ * @param session the session that it renews; default: it begins one
+ */
+export async function startSession(
+	{ tokens, memberships, sessions, openSessions, cookies }: TokenParts,
+	request: Request,
+	response: Response,
 	account: { id: string; name: string },
-): Promise<string> {
+	session: string = randomUUID(),
+): Promise<SessionResponse> {
 	const [current, issuedAfter] = await Promise.all([memberships.of(account.id), sessions.issuedAfter(account.id)]);
-	return tokens.signAccount({ ...account, memberships: current }, issuedAfter);
+	const token = await tokens.signAccount({ ...account, memberships: current, session }, issuedAfter);
+	await openSessions.record(
+		{ id: session, accountId: account.id, issuedAt: decodeJwt(token).iat! },
+		{ userAgent: request.get('user-agent'), address: request.ip },
+	);
+	return cookies.start(request, response, token);
 }
 
 /**

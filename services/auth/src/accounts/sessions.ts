@@ -41,8 +41,15 @@ export class Sessions implements RetainedSource {
 		}
 	}
 
-	/** Ends one session. */
-	async end({ sub, jti, exp }: AccountClaims): Promise<void> {
+	/** Tells of the tokens of an account which of them are neither expired nor revoked. */
+	async openOf(accountId: string): Promise<(token: Pick<AccountClaims, 'iat' | 'jti' | 'exp'>) => boolean> {
+		const { endedBefore, ended } = (await this.#sessions.get(accountId))?.value ?? NOTHING;
+		const gone = new Set(ended.map(({ jti }) => jti));
+		return ({ iat, jti, exp }) => exp > this.#nowSeconds() && iat > endedBefore && !gone.has(jti);
+	}
+
+	/** Ends one session. @param session its newest token */
+	async end({ sub, jti, exp }: Pick<AccountClaims, 'sub' | 'jti' | 'exp'>): Promise<void> {
 		await retryOnConflict(async () => {
 			const stored = await this.#sessions.get(sub);
 			const before = stored?.value ?? NOTHING;
@@ -54,6 +61,11 @@ export class Sessions implements RetainedSource {
 					: { ...before, ended };
 			await this.#store.commit([this.#write(sub, stored, next)]);
 		});
+	}
+
+	/** Ends all sessions of an account. */
+	async endEvery(accountId: string): Promise<void> {
+		await retryOnConflict(async () => this.#store.commit([await this.endAll(accountId)]));
 	}
 
 	/** The write that ends all sessions of an account. Commit it together with the change that requires it. */

@@ -34,12 +34,13 @@ export interface RecoveryRouteParts extends TokenParts, DomainGuardParts {
 	site: Site;
 	throttles: Pick<Throttles, 'login' | 'recovery' | 'recoveryAddress'>;
 	revokedSessions: RetainedTable;
+	removedAccounts: RetainedTable;
 	logger: Logger;
 }
 
 /** `/recovery`, `/password/…`, `/domains/{name}/members/{accountId}/password-reset`, and the end of `/me`. */
 export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): void {
-	const { accounts, mailer, removals, resets, revokedSessions, site, throttles } = parts;
+	const { accounts, mailer, removals, resets, removedAccounts, revokedSessions, site, throttles } = parts;
 	const linkTo = (url: string, token: string) => `${url}/#reset=${token}`;
 
 	router.get('/recovery', (_request, response) => {
@@ -121,6 +122,7 @@ export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): vo
 		throttles.login.succeeded(key);
 		await removals.remove(account.id);
 		await revokedSessions.changed(account.id);
+		await removedAccounts.changed(account.id);
 		await parts.cookies.end(request, response);
 		response.status(204).end();
 	});

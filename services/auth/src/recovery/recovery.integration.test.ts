@@ -1,7 +1,9 @@
+import { TABLES } from '@crowdvision/contracts';
 import { startNode } from '@crowdvision/testing/processes';
 import { type MailServer, startMailServer } from '@crowdvision/testing/smtp';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AUTH_STORE } from '../store.ts';
 import { type AuthWorld, openAuthWorld, type Person } from '../testing/auth-world.ts';
 
 const OLD = 'correct horse';
@@ -204,5 +206,27 @@ describe('P14 a deleted account', () => {
 		expect((await world.call<{ memberships: unknown[] }>(again, 'GET', '/me')).body.memberships).toEqual([]);
 		const members = await world.call<{ members: { accountId: string }[] }>(bob, 'GET', '/domains/museum/members');
 		expect(members.body.members.map(({ accountId }) => accountId)).toEqual([bob.id]);
+	});
+
+	it('is told to the other services, and leaves neither invitations, links nor its e-mail address', async () => {
+		const bob = await world.person('bob');
+		await world.call(bob, 'POST', '/domains', { name: 'museum' });
+		await world.call(bob, 'PUT', `/domains/museum/members/${ada.id}`, { role: 'business_staff' });
+		await mailedToken();
+		const told = new Map<string, string | null>();
+		const watch = await world.world.parts.bus.watch(TABLES.removedAccounts, (key, value) => told.set(key, value));
+		expect((await remove(OLD)).status).toBe(204);
+		await waitFor('the removal to be told', () => told.has(ada.id));
+		await watch.close();
+		expect(JSON.parse(told.get(ada.id)!)).toEqual({ at: expect.any(Number) });
+		await world.auth.close();
+		const store = await world.world.parts.stores.open('auth', AUTH_STORE);
+		const kept: string[] = [];
+		for (const name of Object.keys(AUTH_STORE.collections))
+			for (const document of await store.collection(name).find({ limit: 1000 }))
+				if (/ada@/i.test(JSON.stringify(document)) || JSON.stringify(document).includes(ada.id)) kept.push(name);
+		await store.close();
+		// That its tokens are void, and that it was deleted: by its id, which says nothing of the person.
+		expect(kept.sort()).toEqual(['removedAccounts', 'sessions']);
 	});
 });

@@ -8,7 +8,7 @@ import {
 	type Router,
 	type Site,
 } from '@crowdvision/service-kit';
-import { type TokenParts, tokenFor } from '../accounts/session-guards.ts';
+import { startSession, type TokenParts } from '../accounts/session-guards.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import { SIGN_IN_MS, type Sso } from './sso.ts';
 import { reasonOf, SsoRefusal } from './sso-refusal.ts';
@@ -58,7 +58,7 @@ export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
 		if (typeof state !== 'string' || state === '')
 			throw new SsoRefusal('expired', 'bad_request', 'This sign-in was not started here: start again');
 		const { account, to } = await sso.end(callback, cookies.boundTo(request, response, state));
-		await cookies.start(request, response, await tokenFor(parts, account));
+		await startSession(parts, request, response, account);
 		response.set('Cache-Control', 'no-store').redirect(302, to);
 	});
 

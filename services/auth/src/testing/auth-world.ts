@@ -17,8 +17,8 @@ export interface AuthWorld {
 	stop(): Promise<void>;
 }
 
-export async function openAuthWorld(options: AuthOptions = {}): Promise<AuthWorld> {
-	const world = await openServiceWorld();
+export async function openAuthWorld(options: AuthOptions = {}, stores: { mongoUrl?: string } = {}): Promise<AuthWorld> {
+	const world = await openServiceWorld(stores);
 	const auth = await world.serve((parts) => createAuth(parts, options));
 	return {
 		world,

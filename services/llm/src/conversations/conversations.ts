@@ -14,6 +14,8 @@ const REMOVE_BATCH = 100;
 export class Conversations {
 	readonly #store: Store;
 	readonly #conversations: Collection<ConversationDocument>;
+	/** Accounts that were deleted since the start: a question of theirs may still be answered. */
+	readonly #closed = new Set<string>();
 
 	constructor(store: Store) {
 		this.#store = store;
@@ -57,14 +59,16 @@ export class Conversations {
 	 * Adds a turn to a conversation, or begins one without `id`. Resolves with the conversation's id.
 	 * @throws CrowdVisionError `not_found` unless the conversation is this account's
 	 */
-	add(accountId: string, id: string | undefined, turn: Turn): Promise<string> {
-		return retryOnConflict(async () => {
+	async add(accountId: string, id: string | undefined, turn: Turn): Promise<string> {
+		const added = await retryOnConflict(async () => {
 			if (id === undefined) return this.#begin(accountId, turn);
 			const stored = await this.require(accountId, id);
 			const turns = [...stored.value.turns, turn].slice(-CONVERSATION_BOUNDS.turns);
 			await this.#store.commit([this.#conversations.replace(stored, { ...stored.value, updatedAt: turn.at, turns })]);
 			return id;
 		});
+		if (this.#closed.has(accountId)) await this.removeAll(accountId);
+		return added;
 	}
 
 	/** @throws CrowdVisionError `not_found` unless the conversation is this account's */
@@ -79,6 +83,12 @@ export class Conversations {
 			await this.#store.commit(batch.map(({ id }) => this.#conversations.remove(id)));
 			if (batch.length < REMOVE_BATCH) return;
 		}
+	}
+
+	/** Deletes all conversations of an account that was deleted, and those it may still begin. */
+	async closeAccount(accountId: string): Promise<void> {
+		this.#closed.add(accountId);
+		await this.removeAll(accountId);
 	}
 
 	async #begin(accountId: string, turn: Turn): Promise<string> {
