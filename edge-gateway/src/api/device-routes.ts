@@ -1,6 +1,14 @@
 import { adoptRequest, replaceRequest } from '@crowdvision/contracts';
-import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
-import { type DeviceListParts, deviceList } from '../devices/device-list.ts';
+import {
+	callerOf,
+	jsonBody,
+	pageOf,
+	parseBody,
+	type Request,
+	type Router,
+	requireRole,
+} from '@crowdvision/service-kit';
+import { DEVICE_CURSOR, type DeviceListParts, deviceList } from '../devices/device-list.ts';
 import type { Operator } from '../devices/placement.ts';
 import type { Registry } from '../registry.ts';
 import { mayLookAt } from './access.ts';
@@ -14,7 +22,7 @@ export function addDeviceRoutes(router: Router, parts: DeviceListParts & { regis
 	});
 
 	router.get('/devices', (request, response) => {
-		response.json(deviceList(parts, operatorOf(request)));
+		response.json(deviceList(parts, operatorOf(request), pageOf(request, DEVICE_CURSOR)));
 	});
 	router.post('/devices/:sensorId/adopt', jsonBody(), async (request, response) => {
 		const place = parseBody(adoptRequest, request.body);

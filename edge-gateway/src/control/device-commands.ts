@@ -8,7 +8,7 @@ import { controlSocketPath } from './control-path.ts';
  */
 export async function listDevices(dataDir: string, options: readonly string[]): Promise<string> {
 	if (options.length > 0) throw new SettingsError('usage: npm run gateway -- devices');
-	const { devices, quarantined } = (await ask(dataDir, '/devices')) as DeviceList;
+	const { devices, quarantined } = await wholeList(dataDir);
 	const connected = devices.filter((device) => device.connected);
 	const away = devices.filter((device) => !device.connected);
 	return textOf([
@@ -37,6 +37,19 @@ export async function adoptSensor(dataDir: string, options: readonly string[]): 
 		`${placed.sensorId} is in ${placed.buildingId}/${placed.roomId} from now on.`,
 		'Its readings that were refused before are in the rejected list; POST /gateway/rejected/replay takes them in.',
 	]);
+}
+
+/** All pages of the list of devices. */
+async function wholeList(dataDir: string): Promise<Pick<DeviceList, 'devices' | 'quarantined'>> {
+	const whole: Pick<DeviceList, 'devices' | 'quarantined'> = { devices: [], quarantined: [] };
+	for (let cursor: string | undefined; ; ) {
+		const query = cursor === undefined ? '' : `?${new URLSearchParams({ cursor })}`;
+		const { devices, quarantined, nextCursor } = (await ask(dataDir, `/devices${query}`)) as DeviceList;
+		whole.devices.push(...devices);
+		whole.quarantined.push(...quarantined);
+		if (nextCursor === undefined) return whole;
+		cursor = nextCursor;
+	}
 }
 
 async function ask(dataDir: string, requested: string): Promise<unknown> {

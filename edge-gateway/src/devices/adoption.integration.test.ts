@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
 	type DeviceEvent,
+	type DeviceList,
 	type Membership,
 	type QuarantinedSensor,
 	type RetainedAdoption,
@@ -44,6 +45,33 @@ async function publishedAdoption(sensorId: string): Promise<RetainedAdoption | u
 	await watch.close();
 	return value === null ? undefined : (JSON.parse(value) as RetainedAdoption);
 }
+
+describe('P14 the list of devices and sensors', () => {
+	const page = async (query: string) =>
+		(await world.call('GET', `/devices?${query}`, { token: staff })).body as unknown as DeviceList;
+
+	it('comes in pages, and a sensor that sends between two of them is not missed', async () => {
+		const token = await domainDevice('d2');
+		for (let n = 0; n < 4; n++) await sent(`placed-${n}`, token, PLACE);
+		for (let n = 0; n < 5; n++) await sent(`unplaced-${n}`, token);
+		const whole = await page('');
+		expect([whole.devices.length, whole.sensors.length, whole.quarantined.length]).toEqual([1, 4, 5]);
+		const ids: string[] = [];
+		for (let cursor = ''; ; ) {
+			const { devices, sensors, quarantined: unknown, nextCursor } = await page(`limit=2${cursor}`);
+			ids.push(...devices.map(({ id }) => id), ...[...sensors, ...unknown].map(({ sensorId }) => sensorId));
+			if (nextCursor === undefined) break;
+			cursor = `&cursor=${nextCursor}`;
+			await sent('unplaced-0', token);
+		}
+		expect(ids).toEqual([
+			'd2',
+			...['placed-0', 'placed-1', 'placed-2', 'placed-3'],
+			...whole.quarantined.map(({ sensorId }) => sensorId),
+		]);
+		expect((await world.call('GET', '/devices?cursor=abc', { token: staff })).status).toBe(400);
+	});
+});
 
 describe('a sensor whose place is unknown', () => {
 	it('is listed with its source, times, number of messages and metric', async () => {

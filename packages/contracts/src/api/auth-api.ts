@@ -36,13 +36,14 @@ const DOMAINS: readonly Operation[] = [
 		path: '/auth/domains',
 		summary: 'List my domains, or with public=1 the domains that anybody may join',
 		who: 'account',
-		query: Type.Object({ public: Type.Optional(Type.Enum(['1'])) }),
+		query: Type.Object({ public: Type.Optional(Type.Enum(['1'])), ...pageQuery() }),
 		answers: {
 			200: {
 				description: 'Ordered by name.',
-				schema: Type.Object({ domains: Type.Array(Type.Union([DomainView, Type.Object({ name: Type.String() })])) }),
+				schema: pageOf('domains', Type.Union([DomainView, Type.Object({ name: Type.String() })])),
 			},
 		},
+		errors: ['bad_request', 'invalid'],
 	},
 	{
 		method: 'post',

@@ -17,6 +17,7 @@ import {
 } from './gateway-answers.ts';
 import { COUNT_CHANGES_LIMIT, RejectedListQuery, ReplayRequest, TraceQuery } from './gateway-requests.ts';
 import type { Operation } from './operation.ts';
+import { pageQuery } from './paging.ts';
 import { AdoptRequest, ReplaceRequest } from './requests.ts';
 
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
@@ -70,13 +71,18 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		method: 'get',
 		path: '/gateway/devices',
 		summary: 'List what is connected, the sensors with the times of their latest readings, and the quarantined sensors',
+		description:
+			'Devices, then sensors, both by id, then quarantined sensors, the one that was first heard last first; a page ' +
+			'holds parts of the three lists.',
 		who: 'business_staff',
+		query: Type.Object(pageQuery()),
 		answers: {
 			200: {
 				description: 'Those of the domains in which you are staff.',
 				schema: DeviceList,
 			},
 		},
+		errors: ['bad_request', 'invalid'],
 	},
 	{
 		method: 'post',

@@ -8,6 +8,7 @@ import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
 import { TRANSPORTS } from '../reading/reading.ts';
 import { AGGREGATES, HISTORY_DEFAULTS } from './http.ts';
 import type { Operation } from './operation.ts';
+import { pageOf, pageQuery } from './paging.ts';
 import { BuildingChange, CadenceSeconds, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
@@ -63,7 +64,9 @@ const BUILDINGS: readonly Operation[] = [
 		path: '/twin/buildings',
 		summary: 'List the buildings of my domains',
 		who: 'account',
-		answers: { 200: { description: 'Ordered by id.', schema: Type.Object({ buildings: Type.Array(BuildingView) }) } },
+		query: Type.Object(pageQuery()),
+		answers: { 200: { description: 'Ordered by id.', schema: pageOf('buildings', BuildingView) } },
+		errors: ['bad_request', 'invalid'],
 	},
 	{
 		method: 'post',
@@ -242,12 +245,11 @@ const SETTINGS: readonly Operation[] = [
 		path: '/twin/buildings/{id}/sensors',
 		summary: 'List the registered sensors with their rooms',
 		who: 'business_staff',
+		query: Type.Object(pageQuery()),
 		answers: {
-			200: {
-				description: 'Ordered by id.',
-				schema: Type.Object({ sensors: Type.Array(Type.Omit(RegisteredSensor, ['buildingId'])) }),
-			},
+			200: { description: 'Ordered by id.', schema: pageOf('sensors', Type.Omit(RegisteredSensor, ['buildingId'])) },
 		},
+		errors: ['bad_request', 'invalid'],
 	},
 	{
 		method: 'post',

@@ -30,7 +30,7 @@ export const nextCursorOf = (next: CursorParts | undefined): { nextCursor?: stri
  * @throws CrowdVisionError `invalid` for a limit out of bounds; `bad_request` for a cursor that this list did not give
  */
 export function pageOf<const K extends Kinds>(
-	request: Request,
+	request: Pick<Request, 'query'>,
 	kinds: K,
 	bounds: PageBounds = PAGE_BOUNDS,
 ): Page<PartsOf<K>> {

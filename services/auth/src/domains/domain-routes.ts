@@ -1,5 +1,14 @@
 import { domainChange, newDomainRequest, newSubdomainRequest } from '@crowdvision/contracts';
-import { callerOf, invalid, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import {
+	callerOf,
+	invalid,
+	nextCursorOf,
+	pageOf,
+	pageOfItems,
+	parseBody,
+	type Request,
+	type Router,
+} from '@crowdvision/service-kit';
 import type { Accounts } from '../accounts/accounts.ts';
 import { requireSession } from '../accounts/session-guards.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from './domain-guards.ts';
@@ -30,7 +39,18 @@ export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 		const { public: publicOnly } = request.query;
 		if (publicOnly !== undefined && publicOnly !== '1')
 			throw invalid([{ path: '/public', message: 'must be 1, or left out' }]);
-		response.json({ domains: publicOnly ? await domains.listPublic() : await domains.of(callerOf(request).sub) });
+		if (publicOnly) {
+			const found = await domains.listPublic(pageOf(request, ['number', 'string', 'string']));
+			return void response.json({ domains: found.domains, ...nextCursorOf(found.next) });
+		}
+		const page = pageOf(request, ['string']);
+		const { items, next } = pageOfItems(
+			await domains.of(callerOf(request).sub),
+			page,
+			({ name }) => [name] as const,
+			({ name }, [after]) => name > after,
+		);
+		response.json({ domains: items, ...nextCursorOf(next) });
 	});
 
 	router.post('/domains/:name/subdomains', administers, async (request, response) => {

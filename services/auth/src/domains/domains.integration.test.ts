@@ -297,10 +297,42 @@ describe('P14 an account', () => {
 	});
 });
 
+describe('P14 the list of domains', () => {
+	type Page = { domains: { name: string }[]; nextCursor?: string };
+	async function names(as: Person, query: string): Promise<string[][]> {
+		const pages: string[][] = [];
+		for (let cursor = ''; ; ) {
+			const { domains, nextCursor } = (await call<Page>(as, 'GET', `/domains?${query}${cursor}`)).body;
+			pages.push(domains.map(({ name }) => name));
+			if (nextCursor === undefined) return pages;
+			cursor = `&cursor=${nextCursor}`;
+		}
+	}
+
+	it.each(['', 'public=1&'])('comes in pages, in the order of names (?%s)', async (which) => {
+		const gina = await world.person(`gina-${which.length}`);
+		for (const name of ['e', 'b', 'd', 'a', 'c'])
+			await call(gina, 'POST', '/domains', { name: `list-${which.length}-${name}`, public: which !== '' });
+		const [whole] = await names(gina, which);
+		expect(whole!.filter((name) => name.startsWith(`list-${which.length}-`)).map((name) => name.at(-1))).toEqual([
+			...'abcde',
+		]);
+		const pages = await names(gina, `${which}limit=2`);
+		expect(pages.flat()).toEqual(whole);
+		expect(pages[0]).toHaveLength(2);
+	});
+
+	it('refuses a cursor that it did not give', async () => {
+		const hal = await world.person('hal');
+		expect((await call(hal, 'GET', '/domains?cursor=abc')).status).toBe(400);
+	});
+});
+
 describe('a session', () => {
 	it('ends everywhere at logout, while other sessions of the account go on', async () => {
 		const carl = await world.person('carl');
-		const second = await world.refreshed(carl);
+		const credentials = { email: 'carl@example.org', password: 'correct horse' };
+		const second = { ...carl, token: (await call<Person>(undefined, 'POST', '/login', credentials)).body.token };
 		expect((await call(carl, 'POST', '/logout')).status).toBe(204);
 		await vi.waitFor(async () => expect((await call(carl, 'GET', '/me')).status).toBe(401));
 		expect((await call(carl, 'POST', '/refresh')).status).toBe(401);

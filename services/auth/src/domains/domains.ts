@@ -1,6 +1,6 @@
 import { CrowdVisionError, type DomainView, type Membership, weightIn } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
-import type { Collection, Store, Versioned } from '@crowdvision/store';
+import { type Collection, type DocumentCursor, documentPage, type Store, type Versioned } from '@crowdvision/store';
 import type { DeviceDocument, DomainDocument, MembershipDocument } from '../store.ts';
 import type { Memberships } from './memberships.ts';
 
@@ -76,10 +76,18 @@ export class Domains {
 			});
 	}
 
-	/** The names of public domains, sorted; at most 1000. */
-	async listPublic(): Promise<{ name: string }[]> {
-		const found = await this.#domains.find({ where: { public: true }, order: { by: 'name' }, limit: MAX_LISTED });
-		return found.map(({ id }) => ({ name: id }));
+	/** A page of the names of public domains, sorted. */
+	async listPublic(page: {
+		limit: number;
+		after: DocumentCursor | undefined;
+	}): Promise<{ domains: { name: string }[]; next: DocumentCursor | undefined }> {
+		const { documents, next } = await documentPage(this.#domains, {
+			sections: [{ public: true }],
+			by: 'name',
+			descending: false,
+			...page,
+		});
+		return { domains: documents.map(({ id }) => ({ name: id })), next };
 	}
 
 	/** @throws CrowdVisionError `not_found` */
@@ -119,10 +127,17 @@ export class Domains {
 		]);
 	}
 
-	/** Removed ones included; at most 1000. */
-	#subdomains(name: string): Promise<Versioned<DomainDocument>[]> {
+	/** Removed ones included. */
+	async #subdomains(name: string): Promise<Versioned<DomainDocument>[]> {
+		const all: Versioned<DomainDocument>[] = [];
 		// '0' is the character after '/', so every name that begins with `name/` lies between the two.
-		return this.#domains.find({ where: { name: { gt: `${name}/`, lt: `${name}0` } }, limit: MAX_LISTED });
+		for (let last = `${name}/`; ; ) {
+			const where = { name: { gt: last, lt: `${name}0` } };
+			const batch = await this.#domains.find({ where, order: { by: 'name' }, limit: MAX_LISTED });
+			all.push(...batch);
+			if (batch.length < MAX_LISTED) return all;
+			last = batch.at(-1)!.id;
+		}
 	}
 
 	async #require(name: string): Promise<Versioned<DomainDocument>> {

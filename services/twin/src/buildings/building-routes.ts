@@ -6,7 +6,15 @@ import {
 	roomChange,
 	thresholdSetProblems,
 } from '@crowdvision/contracts';
-import { invalid, jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import {
+	invalid,
+	jsonBody,
+	nextCursorOf,
+	pageOf,
+	parseBody,
+	type RetainedTable,
+	type Router,
+} from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 import { roomSummary, summaryOf, validBuilding, withRooms } from './building-document.ts';
 import type { Buildings } from './buildings.ts';
@@ -22,7 +30,8 @@ export interface BuildingRouteParts {
 /** `/buildings`, `/buildings/{id}` and `/buildings/{id}/rooms/{roomId}`. */
 export function addBuildingRoutes(router: Router, { buildings, tables, catalog }: BuildingRouteParts): void {
 	router.get('/buildings', async (request, response) => {
-		response.json({ buildings: (await buildings.visibleTo(memberships(request))).map(summaryOf) });
+		const { buildings: found, next } = await buildings.visibleTo(memberships(request), pageOf(request, ['string']));
+		response.json({ buildings: found.map(summaryOf), ...nextCursorOf(next) });
 	});
 
 	router.post('/buildings', jsonBody(), async (request, response) => {

@@ -31,6 +31,26 @@ describe('a building', () => {
 		expect((await twin.call('GET', '/buildings/museum-1', { token: admin })).body).toEqual(listed.body.buildings[0]);
 	});
 
+	it('P14 is listed in pages, as its sensors are, each once and in the order of ids', async () => {
+		for (const id of ['m-4', 'm-1', 'm-5', 'm-2', 'm-3']) await upload({ ...MUSEUM, id });
+		for (const sensorId of ['s-2', 's-3', 's-1'])
+			await twin.call('POST', '/buildings/m-1/sensors', { token: admin, body: { sensorId, roomId: 'hall' } });
+		const listed = async (path: string, name: string, key: string) => {
+			const pages: string[][] = [];
+			for (let cursor = ''; ; ) {
+				type Page = Record<string, Record<string, string>[]> & { nextCursor?: string };
+				const { body } = await twin.call<Page>('GET', `${path}?limit=2${cursor}`, { token: admin });
+				pages.push(body[name]!.map((item) => item[key]!));
+				if (body.nextCursor === undefined) return pages;
+				cursor = `&cursor=${body.nextCursor}`;
+			}
+		};
+		expect(await listed('/buildings', 'buildings', 'id')).toEqual([['m-1', 'm-2'], ['m-3', 'm-4'], ['m-5']]);
+		expect(await listed('/buildings/m-1/sensors', 'sensors', 'sensorId')).toEqual([['s-1', 's-2'], ['s-3']]);
+		for (const path of ['/buildings', '/buildings/m-1/sensors'])
+			expect((await twin.call('GET', `${path}?cursor=abc`, { token: admin })).status).toBe(400);
+	});
+
 	it.each([
 		[{ ...MUSEUM, rooms: [room('a'), room('b'), room('a')] }, '/rooms/2/id'],
 		[{ ...MUSEUM, rooms: [room('a', { capacity: -1 })] }, '/rooms/0/capacity'],

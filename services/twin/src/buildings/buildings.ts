@@ -1,5 +1,5 @@
 import { type Building, CrowdVisionError, type RetainedRemoval, type Role } from '@crowdvision/contracts';
-import { type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
+import { type Page, pageOfItems, type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import { allDocuments, type Collection, type Store, type Versioned, type Write } from '@crowdvision/store';
 import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from '../store.ts';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
@@ -69,15 +69,25 @@ export class Buildings implements RetainedSource {
 		return new Map((await this.#buildings.getAll(ids)).map(({ id, value }) => [id, value]));
 	}
 
-	/** The buildings that the caller may see, sorted by id. */
-	async visibleTo(memberships: Memberships): Promise<BuildingDocument[]> {
+	/** A page of the buildings that the caller may see, sorted by id. */
+	async visibleTo(
+		memberships: Memberships,
+		page: Page<readonly [id: string]>,
+	): Promise<{ buildings: BuildingDocument[]; next: readonly [id: string] | undefined }> {
 		const names = [...new Set(memberships.map(({ domainName }) => domainName))];
 		const conditions = [{ in: names }, ...names.map((name) => ({ gt: `${name}/`, lt: `${name}0` }))];
 		const found = await Promise.all(
 			conditions.map((domain) => this.#owners.find({ where: { domain }, order: { by: 'domain' }, limit: MAX_LISTED })),
 		);
-		const ids = new Set(found.flat().map(({ value }) => value.buildingId));
-		return (await this.#buildings.getAll([...ids].slice(0, MAX_LISTED))).map(({ value }) => value);
+		const ids = [...new Set(found.flat().map(({ value }) => value.buildingId))].sort();
+		const { items, next } = pageOfItems(
+			ids,
+			page,
+			(id) => [id] as const,
+			(id, [after]) => id > after,
+		);
+		const documents = new Map((await this.#buildings.getAll(items)).map(({ id, value }) => [id, value]));
+		return { buildings: items.flatMap((id) => documents.get(id) ?? []), next };
 	}
 
 	/**

@@ -1,5 +1,5 @@
 import { CrowdVisionError, newSensorRequest } from '@crowdvision/contracts';
-import { jsonBody, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import { jsonBody, nextCursorOf, pageOf, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
 import type { Buildings } from '../buildings/buildings.ts';
 import { idOf, memberships } from '../buildings/requests.ts';
 import type { Sensors } from './sensors.ts';
@@ -14,7 +14,8 @@ export interface SensorRouteParts {
 export function addSensorRoutes(router: Router, { buildings, sensors, tables }: SensorRouteParts): void {
 	router.get('/buildings/:id/sensors', async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
-		response.json({ sensors: await sensors.list(building.id) });
+		const { sensors: found, next } = await sensors.list(building.id, pageOf(request, ['number', 'string', 'string']));
+		response.json({ sensors: found, ...nextCursorOf(next) });
 	});
 
 	router.post('/buildings/:id/sensors', jsonBody(), async (request, response) => {

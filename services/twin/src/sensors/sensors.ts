@@ -1,6 +1,13 @@
 import { CrowdVisionError, type RetainedAdoption, type RetainedSensor } from '@crowdvision/contracts';
 import { invalid, type RetainedSource, retryOnConflict, SerialQueue } from '@crowdvision/service-kit';
-import { allDocuments, type Collection, type Store, type Versioned } from '@crowdvision/store';
+import {
+	allDocuments,
+	type Collection,
+	type DocumentCursor,
+	documentPage,
+	type Store,
+	type Versioned,
+} from '@crowdvision/store';
 import { roomGeneration } from '../buildings/building-document.ts';
 import type { BuildingDocument, RegistryDocument, SensorDocument } from '../store.ts';
 
@@ -29,10 +36,18 @@ export class Sensors implements RetainedSource {
 		this.#sensors = store.collection('sensors');
 	}
 
-	/** The sensors of a building, sorted by id. */
-	async list(buildingId: string): Promise<Omit<SensorDocument, 'buildingId'>[]> {
-		const sensors = await allDocuments(this.#sensors, { where: { buildingId }, by: 'sensorId' });
-		return sensors.map(({ value: { buildingId: _same, ...sensor } }) => sensor);
+	/** A page of the sensors of a building, sorted by id. */
+	async list(
+		buildingId: string,
+		page: { limit: number; after: DocumentCursor | undefined },
+	): Promise<{ sensors: Omit<SensorDocument, 'buildingId'>[]; next: DocumentCursor | undefined }> {
+		const { documents, next } = await documentPage(this.#sensors, {
+			sections: [{ buildingId }],
+			by: 'sensorId',
+			descending: false,
+			...page,
+		});
+		return { sensors: documents.map(({ value: { buildingId: _same, ...sensor } }) => sensor), next };
 	}
 
 	/**
