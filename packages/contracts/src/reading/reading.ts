@@ -7,7 +7,7 @@ import { METRIC_KEY } from './metric-catalog.ts';
 /** 1..128 of A-Z a-z 0-9 . _ : - */
 export const SENSOR_ID = '^[A-Za-z0-9._:-]{1,128}$';
 /** The id of a building or room: one MQTT topic level, so no separator, wildcard or control character (MQTT-4.7). */
-export const PLACE_ID = '^[^/+#"\\\\\u0000-\u001f\u007f\ud800-\udfff]{1,128}$';
+export const PLACE_ID = '^[^/+#"\\\\\\u0000-\\u001f\\u007f\\ud800-\\udfff]{1,128}$';
 
 export const SensorId = Type.String({ pattern: SENSOR_ID, description: '1..128 of A-Z a-z 0-9 . _ : -' });
 export const PlaceId = Type.String({
