@@ -58,7 +58,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config catalog clock decode decode/formats ' +
 		'decode/message devices downlink home-assistant intake ledger occupancy sources/mqtt/broker ' +
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace',
-	why: 'payload.ts registry.ts bridge bridge/link devices log normalize rejected topics trace',
+	why: 'payload.ts registry.ts bridge bridge/link devices log rejected topics trace',
 	control: 'configuration decode/codec rejected topics why',
 	api: 'registry.ts bridge devices downlink ledger occupancy rejected sources/replay trace why',
 	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',

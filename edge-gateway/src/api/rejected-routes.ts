@@ -1,6 +1,5 @@
 /** The HTTP routes to list rejected messages and to replay them. */
 import {
-	CrowdVisionError,
 	REJECTED_LIST_LIMIT,
 	type RejectedPage,
 	type Rejection,
@@ -8,7 +7,15 @@ import {
 	rejectedListQuery,
 	replayRequest,
 } from '@crowdvision/contracts';
-import { jsonBody, nextCursorOf, pageOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import {
+	jsonBody,
+	nextCursorOf,
+	pageOf,
+	parseBody,
+	type Request,
+	type Router,
+	timeOfQuery,
+} from '@crowdvision/service-kit';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Registry } from '../registry.ts';
 import type { Rejected } from '../rejected/rejected.ts';
@@ -30,7 +37,7 @@ export function addRejectedRoutes(router: Router, { rejected, replay, ledger, re
 		const query = {
 			...filter,
 			state,
-			since: time(since, '/since'),
+			since: timeOfQuery(since, '/since'),
 			before: before === undefined ? after?.[0] : Number(before),
 		};
 		const most = limit === undefined ? REJECTED_LIST_LIMIT.default : Number(limit);
@@ -42,7 +49,9 @@ export function addRejectedRoutes(router: Router, { rejected, replay, ledger, re
 	router.post('/rejected/replay', jsonBody(), async (request, response) => {
 		const wanted = parseBody(replayRequest, request.body);
 		const selection =
-			'ids' in wanted ? wanted : { filter: { ...wanted.filter, since: time(wanted.filter.since, '/filter/since') } };
+			'ids' in wanted
+				? wanted
+				: { filter: { ...wanted.filter, since: timeOfQuery(wanted.filter.since, '/filter/since') } };
 		const replayed: Replayed[] = await replay.replay(selection, visibleTo(request, registry));
 		response.json({ replayed });
 	});
@@ -50,12 +59,4 @@ export function addRejectedRoutes(router: Router, { rejected, replay, ledger, re
 
 function visibleTo(request: Request, registry: Registry): (rejection: Rejection) => boolean {
 	return ({ domainName }) => mayLookAt(request, registry, domainName);
-}
-
-/** Epoch ms. @throws CrowdVisionError `invalid` */
-function time(stated: string | number | undefined, path: string): number | undefined {
-	if (stated === undefined || typeof stated === 'number') return stated;
-	const at = /^\d+$/.test(stated) ? Number(stated) : Date.parse(stated);
-	if (Number.isNaN(at)) throw new CrowdVisionError('invalid', `${path} must be a time: epoch ms or ISO 8601`, { path });
-	return at;
 }

@@ -1,7 +1,5 @@
 /** The time at which a reading was taken. */
-import type { Problem, TimeQuality } from '@crowdvision/contracts';
-import { timesAtWall } from './local-time.ts';
-import { epochMs, readTimestamp } from './timestamps.ts';
+import { epochMs, type Problem, readTimestamp, type TimeQuality, timesAtWall } from '@crowdvision/contracts';
 
 const YEAR_2000 = Date.UTC(2000, 0, 1);
 /** How far a device's clock may be ahead of ours. */

@@ -1,9 +1,8 @@
 /** Sets rooms to empty at night, or when they have been quiet for long. */
-import { idInKey } from '@crowdvision/contracts';
+import { idInKey, lastAtLocalTime } from '@crowdvision/contracts';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Clock } from '../clock/clock.ts';
 import { milliseconds } from '../measures.ts';
-import { lastAtLocalTime } from '../normalize/local-time.ts';
 import { filled } from '../options.ts';
 import type { Adjustments } from './adjustments.ts';
 import type { Occupancy } from './occupancy.ts';

@@ -1,6 +1,5 @@
 /** What is out of the ordinary about a stored reading, in words. */
-import { type DoorEvent, freshMs, type Reading } from '@crowdvision/contracts';
-import { epochMs, readTimestamp } from '../normalize/timestamps.ts';
+import { type DoorEvent, epochMs, freshMs, type Reading, readTimestamp } from '@crowdvision/contracts';
 
 /** A sentence about a reading, and what to do about it, if anything. */
 export interface Remark {

@@ -1,4 +1,5 @@
 /** The decoder that has the vendor's own payload codec read the bytes of a device. */
+import { readTimestamp } from '@crowdvision/contracts';
 import { decodeChirpstack } from '../formats/chirpstack.ts';
 import { decodeTheThingsStack } from '../formats/the-things-stack.ts';
 import { lorawanReadings } from '../lorawan/payload.ts';
@@ -51,7 +52,7 @@ export class CodecDecoder implements Decoder {
 
 	async #run(uplink: Uplink, message: Message): Promise<Decoding> {
 		const { codec, fPort, variables } = this.#options;
-		const recvTime = Date.parse(uplink.receivedAt ?? '') || message.receivedAt;
+		const recvTime = readTimestamp(uplink.receivedAt ?? '')?.at ?? message.receivedAt;
 		const input = { bytes: [...uplink.bytes], fPort: uplink.fPort ?? fPort, recvTime, variables };
 		const answer = await this.#runner.run({ codec, input });
 		if ('failed' in answer) throw DecodeError.unreadable(`made the codec ${codec.name} fail: ${answer.failed}`);

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { ERRORS } from '../errors.ts';
 import { TRANSPORTS } from '../reading/reading.ts';
 import { validator } from '../validator.ts';
+import { MAX_TIME_LENGTH, TIME_IN_QUERY } from './requests.ts';
 
 /** Requests to the gateway's lists. All values of a query are text. */
 
@@ -33,10 +34,7 @@ const REJECTED_FILTER = {
 	code: Type.Optional(Type.Enum(Object.keys(ERRORS), { description: 'why it was refused' })),
 	transport: Type.Optional(Type.Enum([...TRANSPORTS])),
 };
-const Since = Type.String({
-	pattern: '^(\\d{1,15}|\\d{4}-\\d\\d-\\d\\d\\S{0,30})$',
-	description: 'a time: epoch ms or ISO 8601',
-});
+const Since = Type.String({ maxLength: MAX_TIME_LENGTH, description: TIME_IN_QUERY });
 const STATES = ['open', 'replayed', 'all'] as const;
 
 /** `GET /gateway/rejected?…` */

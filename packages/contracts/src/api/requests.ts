@@ -7,6 +7,12 @@ import { validator } from '../validator.ts';
 
 /** Bodies of requests to the HTTP API. */
 
+/** How a time is written in a request, as the predicate of a sentence. */
+export const TIME_IN_QUERY =
+	'epoch ms, or a time such as 2026-11-22T10:00:00+01:00 (RFC 3339); without a zone it is UTC';
+/** Longer texts are no times. */
+export const MAX_TIME_LENGTH = 100;
+
 /** `PATCH /twin/buildings/{id}`: omitted fields stay unchanged. */
 export const BuildingChange = Type.Object(
 	{

@@ -9,7 +9,14 @@ import { TRANSPORTS } from '../reading/reading.ts';
 import { AGGREGATES, HISTORY_DEFAULTS } from './http.ts';
 import type { Operation } from './operation.ts';
 import { pageOf, pageQuery } from './paging.ts';
-import { BuildingChange, CadenceSeconds, ColumnsRequest, NewSensorRequest, RoomChange } from './requests.ts';
+import {
+	BuildingChange,
+	CadenceSeconds,
+	ColumnsRequest,
+	NewSensorRequest,
+	RoomChange,
+	TIME_IN_QUERY,
+} from './requests.ts';
 
 const EpochMs = Type.Number({ description: 'epoch ms' });
 const Metric = Type.String({ pattern: METRIC_KEY, description: 'a metric of the catalog: GET /twin/metrics' });
@@ -150,8 +157,8 @@ const VALUES: readonly Operation[] = [
 			room: Type.Optional(Type.String({ description: 'default: all rooms of the building together' })),
 			metric: Metric,
 			sensor: Type.Optional(Type.String()),
-			from: Type.Optional(Type.String({ description: 'epoch ms or ISO 8601; default: 24 hours before `to`' })),
-			to: Type.Optional(Type.String({ description: 'excluded; default: now' })),
+			from: Type.Optional(Type.String({ description: `${TIME_IN_QUERY}; default: 24 hours before \`to\`` })),
+			to: Type.Optional(Type.String({ description: `excluded; ${TIME_IN_QUERY}; default: now` })),
 			bucket: Type.Optional(
 				Type.String({
 					description: "such as 1m, 1h, 1d; days are those of the building's time zone",

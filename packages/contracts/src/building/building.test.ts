@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Building, buildingProblems, isTimeZone } from './building.ts';
+import { isTimeZone } from '../reading/local-time.ts';
+import { type Building, buildingProblems } from './building.ts';
 import { limitsIn, type Thresholds, thresholdsProblems } from './thresholds.ts';
 
 const room = (id: string) => ({

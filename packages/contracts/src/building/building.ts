@@ -1,5 +1,6 @@
 /** The building JSON: its schema, and the mistakes that a schema cannot express. */
 import Type, { type Static } from 'typebox';
+import { isTimeZone } from '../reading/local-time.ts';
 import { PlaceId } from '../reading/reading.ts';
 import { type Problem, validator } from '../validator.ts';
 
@@ -79,15 +80,4 @@ export function buildingProblems(value: unknown): Problem[] {
 			});
 	}
 	return problems;
-}
-
-/** Whether this runtime knows a time zone of that name. An offset such as +01:00 is not one: it has no summer time. */
-export function isTimeZone(name: string): boolean {
-	if (!/^[A-Za-z]/.test(name)) return false;
-	try {
-		new Intl.DateTimeFormat('en', { timeZone: name });
-		return true;
-	} catch {
-		return false;
-	}
 }

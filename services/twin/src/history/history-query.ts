@@ -1,5 +1,5 @@
 import { AGGREGATES, type Aggregate, HISTORY_DEFAULTS, type MetricLookup } from '@crowdvision/contracts';
-import { invalid } from '@crowdvision/service-kit';
+import { invalid, timeOfQuery } from '@crowdvision/service-kit';
 import { storedRoomId } from '../buildings/building-document.ts';
 import type { BuildingDocument } from '../store.ts';
 import { type Bucket, bucketsOf, parseBucketLength } from './buckets.ts';
@@ -21,8 +21,6 @@ export interface HistoryQuery {
 const MAX_POINTS = 5000;
 const DAY_MS = 24 * 3600_000;
 const LONGEST_RANGE_MS = 10 * 366 * DAY_MS;
-/** Later times exceed what Date.UTC and the time zones can represent. */
-const LATEST = Date.UTC(9000, 0);
 
 /**
  * Parses the query of a request. The default is the last 24 hours as hourly averages of the whole building.
@@ -47,8 +45,8 @@ export function parseHistoryQuery(
 	if (!catalog.definition(metric)) throw refused('metric', `must be one of ${catalog.allKeys().join(', ')}`);
 	const aggregate = AGGREGATES.find((name) => name === (text('agg') ?? HISTORY_DEFAULTS.agg));
 	if (!aggregate) throw refused('agg', `must be one of ${AGGREGATES.join(', ')}`);
-	const to = parseTime('to', text('to')) ?? now;
-	const from = parseTime('from', text('from')) ?? Math.max(0, to - DAY_MS);
+	const to = timeOfQuery(text('to'), '/to') ?? now;
+	const from = timeOfQuery(text('from'), '/from') ?? Math.max(0, to - DAY_MS);
 	if (from >= to) throw refused('from', 'must be before to');
 	if (to - from > LONGEST_RANGE_MS) throw refused('from', 'must be at most ten years before to');
 	const length = parseBucketLength(text('bucket') ?? HISTORY_DEFAULTS.bucket);
@@ -74,13 +72,6 @@ export function parseHistoryQuery(
 		buckets,
 		aggregate,
 	};
-}
-
-function parseTime(name: string, value: string | undefined): number | undefined {
-	if (value === undefined) return undefined;
-	const time = /^\d{1,15}$/.test(value) ? Number(value) : Date.parse(value);
-	if (!(time >= 0 && time <= LATEST)) throw refused(name, 'must be epoch ms or ISO 8601');
-	return time;
 }
 
 /** The refusal of one parameter of the query. */

@@ -1,4 +1,4 @@
-import { isTimeZone } from '@crowdvision/contracts';
+import { isTimeZone } from './local-time.ts';
 
 /**
  * The years that a time can be of: what a number means as milliseconds, seconds, micro- or nanoseconds lies decades

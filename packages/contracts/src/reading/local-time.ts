@@ -57,3 +57,14 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
 	}
 	return formatter;
 }
+
+/** Whether this runtime knows a time zone of that name. An offset such as +01:00 is not one: it has no summer time. */
+export function isTimeZone(name: string): boolean {
+	if (!/^[A-Za-z]/.test(name)) return false;
+	try {
+		new Intl.DateTimeFormat('en', { timeZone: name });
+		return true;
+	} catch {
+		return false;
+	}
+}
