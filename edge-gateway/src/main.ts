@@ -99,12 +99,13 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 	});
 }
 
-function tokensOf({ jwtSigning, jwtSecret, jwtSecretPrevious, dataDir }: GatewayConfig): Tokens {
+function tokensOf(config: GatewayConfig): Tokens {
 	return openTokens({
-		JWT_SIGNING: jwtSigning,
-		JWT_SECRET: jwtSecret,
-		JWT_SECRET_PREVIOUS: jwtSecretPrevious,
-		DATA_DIR: dataDir,
+		JWT_SIGNING: config.jwtSigning,
+		JWT_SECRET: config.jwtSecret,
+		JWT_SECRET_PREVIOUS: config.jwtSecretPrevious,
+		DEVICE_TOKEN_MAX_DAYS: config.deviceTokenMaxDays,
+		DATA_DIR: config.dataDir,
 	});
 }
 

@@ -52,6 +52,8 @@ export interface GatewayConfig {
 	jwtSecret: string | undefined;
 	jwtSecretPrevious?: string | undefined;
 	jwtSigning: 'secret' | 'keypair';
+	/** Longest validity of a device's token. */
+	deviceTokenMaxDays: number;
 	logLevel: string;
 	/** Addresses of proxies whose X-Forwarded-For is believed. */
 	trustProxy: string[];
@@ -131,6 +133,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		jwtSecret: settings.JWT_SECRET,
 		...(settings.JWT_SECRET_PREVIOUS !== undefined && { jwtSecretPrevious: settings.JWT_SECRET_PREVIOUS }),
 		jwtSigning: settings.JWT_SIGNING,
+		deviceTokenMaxDays: settings.DEVICE_TOKEN_MAX_DAYS,
 		logLevel: settings.LOG_LEVEL,
 		trustProxy: settings.TRUST_PROXY,
 		requestsPerMinute: settings.RATE_LIMIT,

@@ -1,6 +1,14 @@
 /** The HTTP source: takes readings that devices post. */
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { express, type Request, type RequestHandler, type Response, Router } from '@crowdvision/service-kit';
+import {
+	boundedBody,
+	express,
+	MAX_BODY_BYTES,
+	type Request,
+	type RequestHandler,
+	type Response,
+	Router,
+} from '@crowdvision/service-kit';
 import { CHALLENGES, type HttpSignIn } from '../access/http-sign-in.ts';
 import type { DecodeBy, Decoders } from '../decode/decoders.ts';
 import { InflateError, inflate } from '../decode/message/inflate.ts';
@@ -11,7 +19,6 @@ import type { SenderLimits } from '../limits/sender-limits.ts';
 import { JSON_TYPE, NDJSON_TYPE, parseNdjson } from './ndjson.ts';
 import type { Source } from './source.ts';
 
-const MAX_BODY_BYTES = 1024 * 1024;
 /** How many are named to a sender that asks for another. */
 const MAX_NAMED_PATHS = 20;
 
@@ -36,7 +43,7 @@ export class HttpSource implements Source {
 	constructor(parts: HttpParts) {
 		this.#parts = parts;
 		this.router = Router();
-		const body = [keepDeflated, express.raw({ type: () => true, limit: MAX_BODY_BYTES }), inflateBody];
+		const body = [keepDeflated, boundedBody(express.raw({ type: () => true, limit: MAX_BODY_BYTES })), inflateBody];
 		this.router.post('/ingest', checkMediaType(parts.decoders), ...body, (request, response) =>
 			this.#ingest(request, response),
 		);

@@ -23,7 +23,7 @@ export type AuthParts = AccountRouteParts &
 /** Auth's paths, without the prefix `/auth`. Bodies are JSON of at most 64 KiB. */
 export function authRoutes(parts: AuthParts): Router {
 	const router = Router();
-	router.use(jsonBody('64kb'));
+	router.use(jsonBody(64 * 1024));
 	addAccountRoutes(router, parts);
 	addSessionRoutes(router, parts);
 	addDomainRoutes(router, parts);

@@ -9,6 +9,7 @@ import express, {
 	Router,
 } from 'express';
 import type { Logger } from '../logger.ts';
+import { boundedBody, MAX_BODY_BYTES, tooLarge } from './bounded-body.ts';
 import { Site } from './site.ts';
 
 export { type ErrorRequestHandler, type Express, express, type Request, type RequestHandler, type Response, Router };
@@ -30,7 +31,8 @@ export function createApp(site = new Site()): Express {
 }
 
 /** Parses JSON bodies. Mount it on the routers that take JSON, not on the app: ingest reads bodies itself. */
-export const jsonBody = (limit: string | number = '1mb'): RequestHandler => express.json({ limit, strict: false });
+export const jsonBody = (limit = MAX_BODY_BYTES): RequestHandler =>
+	boundedBody(express.json({ limit, strict: false }), limit);
 
 /** Mount it last: answers 404 where no route matched, and every error in the shape of contracts/errors.ts. */
 export function finishApp(app: Express, logger: Logger): void {
@@ -52,9 +54,9 @@ export function finishApp(app: Express, logger: Logger): void {
 /** Maps an error of body-parser or express to the error a client gets; any other becomes `internal` and is logged. */
 function toClientError(error: unknown, request: Request, logger: Logger): CrowdVisionError {
 	if (error instanceof CrowdVisionError) return error;
-	const { type, status } = error as { type?: string; status?: number };
+	const { type, status, limit } = error as { type?: string; status?: number; limit?: number };
 	if (type === 'entity.parse.failed') return new CrowdVisionError('not_json', 'The body is not valid JSON');
-	if (type === 'entity.too.large') return new CrowdVisionError('too_large', 'The body is larger than 1 MiB');
+	if (type === 'entity.too.large') return tooLarge(limit);
 	if (type === 'encoding.unsupported' || type === 'charset.unsupported') {
 		return new CrowdVisionError('unsupported_media_type', 'The body must be UTF-8, plain or with gzip, deflate or br');
 	}

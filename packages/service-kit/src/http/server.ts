@@ -1,7 +1,13 @@
-import { createServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { ClosingResponse } from './closing-response.ts';
 
-export { createServer };
+/** How long a client may take to send a request, in ms. Node answers 408 and closes within half a minute after it. */
+const REQUEST_TIMEOUT_MS = 120_000;
+
+/** An HTTP server that reads no body further than its answer needs. */
+export const createServer = (listener?: RequestListener): Server =>
+	createHttpServer({ ServerResponse: ClosingResponse, requestTimeout: REQUEST_TIMEOUT_MS }, listener);
 
 /** Upgraded connections, which the HTTP server waits for but cannot close itself. */
 const socketsOf = new WeakMap<Server, Set<Socket>>();

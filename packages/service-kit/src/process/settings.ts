@@ -211,6 +211,13 @@ export const COMMON_SETTINGS = {
 		'secret',
 		['secret', 'keypair'],
 	),
+	DEVICE_TOKEN_MAX_DAYS: integer(
+		"longest validity of a device's token in days; a token for longer is refused, and none is made for longer. Those " +
+			'of people are made for three hours and refused above 24',
+		'3653',
+		1,
+		36_525,
+	),
 	TRUST_PROXY: proxies(
 		'proxies whose X-Forwarded-* or Forwarded headers are believed; list only your own, or a client can pass for ' +
 			'another one',

@@ -12,6 +12,7 @@ export interface TokenSettings {
 	JWT_SIGNING: 'secret' | 'keypair';
 	JWT_SECRET?: string | undefined;
 	JWT_SECRET_PREVIOUS?: string | undefined;
+	DEVICE_TOKEN_MAX_DAYS: number;
 	DATA_DIR: string;
 }
 
@@ -19,11 +20,13 @@ export interface TokenSettings {
  * The tokens of a process, by its settings. With key pairs it cannot sign until auth gives it a signer, nor verify
  * until it follows the bus.
  */
-export function openTokens({ JWT_SIGNING, JWT_SECRET, JWT_SECRET_PREVIOUS, DATA_DIR }: TokenSettings): Tokens {
+export function openTokens(settings: TokenSettings): Tokens {
+	const { JWT_SIGNING, JWT_SECRET, JWT_SECRET_PREVIOUS, DEVICE_TOKEN_MAX_DAYS, DATA_DIR } = settings;
 	return new Tokens(
 		JWT_SIGNING === 'keypair'
 			? new PublicKeys()
 			: new SharedSecret(loadSecret(JWT_SECRET, DATA_DIR), JWT_SECRET_PREVIOUS),
+		DEVICE_TOKEN_MAX_DAYS,
 	);
 }
 

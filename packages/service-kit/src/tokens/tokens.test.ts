@@ -153,6 +153,23 @@ describe.each(Object.entries(MODES))('an account token signed %s', (_name, { tok
 		await isRefused('a.b.c');
 	});
 
+	it('P14 is refused when it would live for ever, by `exp` and by the time since `iat`', async () => {
+		const now = Math.floor(Date.now() / 1000);
+		const day = 24 * 3600;
+		const account = (exp: number, iat = now) => make(claims({ iat, exp }));
+		await expect(tokens.verifyAccount(account(now + day))).resolves.toBeDefined();
+		await isRefused(account(now + day + 1));
+		await isRefused(account(now + 600, now - day));
+		await isRefused(account(253_402_300_799));
+		await isRefused(account(Number.MAX_VALUE));
+		await isRefused(account(now + 600, -Number.MAX_VALUE));
+		const device = (exp: number) =>
+			make(claims({ sub: 'device:d1', aud: 'device', domainName: 'museum', iat: now, exp }));
+		await expect(tokens.verifyDevice(device(now + 3653 * day))).resolves.toBeDefined();
+		await expect(tokens.verifyDevice(device(now + 3653 * day + 1))).rejects.toMatchObject(refused);
+		await expect(tokens.verifyDevice(device(253_402_300_799))).rejects.toMatchObject(refused);
+	});
+
 	it('is refused as a device token, as a device token is refused as an account token', async () => {
 		const device = make(claims({ sub: 'device:d1', aud: 'device', domainName: 'museum' }));
 		await expect(tokens.verifyDevice(device)).resolves.toMatchObject({ sub: 'device:d1' });
@@ -272,5 +289,23 @@ describe('tokens', () => {
 			await new Tokens(SECRET).signAccount({ id: 'a', name: 'A', memberships: [] }, now + 5),
 		);
 		expect([iat, exp - iat]).toEqual([now + 6, ACCOUNT_SECONDS]);
+	});
+});
+
+describe('P14 DEVICE_TOKEN_MAX_DAYS', () => {
+	const device = { id: 'd1', domainName: 'museum' };
+	const daysOf = async (tokens: Tokens) => {
+		const { exp, iat } = await tokens.verifyDevice(await tokens.signDevice(device));
+		return (exp - iat) / (24 * 3600);
+	};
+
+	it('bounds the tokens that are made, which otherwise are valid for five years', async () => {
+		expect(await daysOf(new Tokens(SECRET))).toBe(5 * 365);
+		expect(await daysOf(new Tokens(SECRET, 30))).toBe(30);
+	});
+
+	it('bounds the tokens that are accepted, also those made before it was set', async () => {
+		const before = await new Tokens(SECRET).signDevice(device);
+		await expect(new Tokens(SECRET, 30).verifyDevice(before)).rejects.toThrow(/at most 30 days are allowed here/);
 	});
 });

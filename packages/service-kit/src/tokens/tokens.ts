@@ -17,6 +17,12 @@ import { VerifiedTokens } from './verified-tokens.ts';
 const ISSUER = 'crowdvision';
 export const ACCOUNT_SECONDS = 3 * 3600;
 export const DEVICE_SECONDS = 5 * 365 * 24 * 3600;
+/**
+ * How long a token of an account may be valid that was signed elsewhere with the same secret. Revocations are kept as
+ * long, so that no token outlives its own.
+ */
+export const MAX_ACCOUNT_SECONDS = 24 * 3600;
+const DAY_SECONDS = 24 * 3600;
 /** How far `iat` may be in the future, as clocks of two machines differ. */
 const SKEW_SECONDS = 60;
 /**
@@ -35,13 +41,16 @@ interface Claims {
 /** One of the two kinds of tokens. The audience distinguishes them, so that one never passes for the other. */
 class TokenKind<T extends Claims> {
 	readonly audience: string;
+	/** Validity of those that are made here, and the longest of those that are accepted. */
 	readonly seconds: number;
+	readonly maxSeconds: number;
 	readonly claims: Validator<T>;
 	readonly verified = new VerifiedTokens<T>();
 
-	constructor(audience: string, seconds: number, claims: Validator<T>) {
+	constructor(audience: string, seconds: number, maxSeconds: number, claims: Validator<T>) {
 		this.audience = audience;
-		this.seconds = seconds;
+		this.seconds = Math.min(seconds, maxSeconds);
+		this.maxSeconds = maxSeconds;
 		this.claims = claims;
 	}
 }
@@ -67,12 +76,16 @@ export class Tokens {
 	readonly revocations = new TokenRevocations();
 	/** Name of this installation's session cookie; undefined in a process without auth, which tries all it is sent. */
 	sessionCookie: string | undefined;
-	readonly #accounts = new TokenKind<AccountClaims>('account', ACCOUNT_SECONDS, accountClaims);
-	readonly #devices = new TokenKind<DeviceClaims>('device', DEVICE_SECONDS, deviceClaims);
+	readonly #accounts = new TokenKind<AccountClaims>('account', ACCOUNT_SECONDS, MAX_ACCOUNT_SECONDS, accountClaims);
+	readonly #devices: TokenKind<DeviceClaims>;
 	#signer: TokenSigner | undefined;
 
-	/** `keys`: a shared secret, or the keys of another signer. */
-	constructor(keys: string | VerificationKeys) {
+	/**
+	 * @param keys a shared secret, or the keys of another signer
+	 * @param maxDeviceDays longest validity of a device's token, DEVICE_TOKEN_MAX_DAYS
+	 */
+	constructor(keys: string | VerificationKeys, maxDeviceDays = 3653) {
+		this.#devices = new TokenKind('device', DEVICE_SECONDS, maxDeviceDays * DAY_SECONDS, deviceClaims);
 		this.keys = typeof keys === 'string' ? new SharedSecret(keys) : keys;
 		if (this.keys instanceof SharedSecret) this.#signer = this.keys;
 	}
@@ -103,7 +116,7 @@ export class Tokens {
 		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter, account.session);
 	}
 
-	/** A token for a device, valid for five years. `issuedAfter` as for accounts. */
+	/** A token for a device, valid for five years, or as long as DEVICE_TOKEN_MAX_DAYS allows. `issuedAfter` as for accounts. */
 	async signDevice(
 		device: { id: string; domainName: string; sensorIds?: readonly string[]; buildingId?: string },
 		issuedAfter?: number,
@@ -170,6 +183,11 @@ export class Tokens {
 		const { payload, key } = await this.#verifySignature(token, kind.audience);
 		if (!kind.claims.check(payload))
 			throw new CrowdVisionError('unauthenticated', `The token is not a token of the kind ${kind.audience}`);
+		if (payload.exp - payload.iat > kind.maxSeconds)
+			throw new CrowdVisionError(
+				'unauthenticated',
+				`The token is valid for too long: at most ${kind.maxSeconds / DAY_SECONDS} days are allowed here`,
+			);
 		if (this.clock.known() && payload.iat > this.clock.now() / 1000 + SKEW_SECONDS)
 			throw new CrowdVisionError('unauthenticated', 'The token is not valid yet');
 		kind.verified.add(token, frozen(payload), key);

@@ -1,10 +1,10 @@
 import { type AccountClaims, CrowdVisionError, type RetainedSessions } from '@crowdvision/contracts';
-import { ACCOUNT_SECONDS, type RetainedSource, retryOnConflict } from '@crowdvision/service-kit';
+import { MAX_ACCOUNT_SECONDS, type RetainedSource, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store, Versioned, Write } from '@crowdvision/store';
 import type { SessionsDocument } from '../store.ts';
 
 /**
- * Sessions of one account that are listed as signed out, within the three hours a token lives. With one more, all of
+ * Sessions of one account that are listed as signed out, while their tokens live. With one more, all of
  * its sessions end, so that the list announced to every service stays short.
  */
 const MAX_ENDED = 20;
@@ -12,7 +12,7 @@ const MAX_ANNOUNCED = 100_000;
 
 /**
  * Revocations of account tokens before they expire: sessions that ended, and tokens whose memberships are outdated. One
- * document per account, kept as long as a token lives (three hours).
+ * document per account, kept as long as a token may live (a day).
  */
 export class Sessions implements RetainedSource {
 	readonly #store: Store;
@@ -129,7 +129,7 @@ export class Sessions implements RetainedSource {
 	): Write {
 		const next = {
 			...value,
-			until: (Math.max(this.#nowSeconds(), value.endedBefore, value.staleBefore) + ACCOUNT_SECONDS + 60) * 1000,
+			until: (Math.max(this.#nowSeconds(), value.endedBefore, value.staleBefore) + MAX_ACCOUNT_SECONDS + 60) * 1000,
 		};
 		return stored ? this.#sessions.replace(stored, next) : this.#sessions.insert(accountId, next);
 	}

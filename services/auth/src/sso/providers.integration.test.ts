@@ -132,7 +132,8 @@ describe('P14 sign-in through real providers', () => {
 	});
 
 	it('refuses an issuer that is no URL', async () => {
-		expect(await configure({ issuer: 'https://[' })).toMatchObject({ status: 422, error: { path: '/issuer' } });
+		for (const issuer of ['https://[', 'https://]', 'https://%', 'https://a:99999', 'https://exa mple.org'])
+			expect(await configure({ issuer }), issuer).toMatchObject({ status: 422, error: { path: '/issuer' } });
 	});
 
 	it('says that the client is not set up where the provider does not accept its secret', async () => {
