@@ -15,6 +15,7 @@ import {
 	type Logger,
 	limitRequests,
 	listen,
+	metricsGuard,
 	openTokens,
 	probeRoutes,
 	processMetrics,
@@ -107,7 +108,14 @@ function serverOf(
 ): Server {
 	const all = [...services, gateway];
 	const app = createApp(site);
-	app.use(probeRoutes({ metrics, trouble: () => firstTrouble(all), about: () => gateway.about() }));
+	app.use(
+		probeRoutes({
+			metrics,
+			metricsGuard: metricsGuard(settings, site),
+			trouble: () => firstTrouble(all),
+			about: () => gateway.about(),
+		}),
+	);
 	app.use(gateway.ingest);
 	const limited = limitRequests(settings.RATE_LIMIT);
 	for (const { name, router } of all) app.use(`/${name}`, requestMetrics(metrics, name), limited, router);

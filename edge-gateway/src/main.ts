@@ -14,6 +14,7 @@ import {
 	Lifecycle,
 	limitRequests,
 	listen,
+	metricsGuard,
 	openTokens,
 	probeRoutes,
 	processMetrics,
@@ -80,8 +81,16 @@ async function run(configuration: StartedConfiguration): Promise<void> {
 		});
 		lifecycle.onStop('gateway', () => gateway.stop());
 
-		const app = createApp(new Site({ trustProxy: config.trustProxy }));
-		app.use(probeRoutes({ metrics, trouble: () => gateway.trouble(), about: () => gateway.about() }));
+		const site = new Site({ trustProxy: config.trustProxy });
+		const app = createApp(site);
+		app.use(
+			probeRoutes({
+				metrics,
+				metricsGuard: metricsGuard(config.metricsAccess, site),
+				trouble: () => gateway.trouble(),
+				about: () => gateway.about(),
+			}),
+		);
 		app.use(gateway.ingest);
 		app.use(requestMetrics(metrics, 'gateway'), limitRequests(config.requestsPerMinute), gateway.router);
 		finishApp(app, logger);

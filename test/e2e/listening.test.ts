@@ -21,6 +21,19 @@ describe('P14 HOST', () => {
 		expect((await whole.state()).cursor).toBeDefined();
 	});
 
+	it('opens the port, but /metrics only to this machine or with METRICS_TOKEN', async () => {
+		const METRICS_TOKEN = 'a token for Prometheus'.replaceAll(' ', '-');
+		const whole = await startStandalone({ HOST: '0.0.0.0', DEMO: '0', METRICS_TOKEN });
+		onTestFinished(() => whole.stop());
+		const status = async (headers: Record<string, string>) =>
+			(await fetch(`${whole.http}/metrics`, { headers })).status;
+		const away = { 'x-forwarded-for': '192.0.2.7' };
+		expect(await status({})).toBe(200);
+		expect(await status(away)).toBe(401);
+		expect(await status({ ...away, authorization: `Bearer ${METRICS_TOKEN}` })).toBe(200);
+		expect(await status({ ...away, authorization: 'Bearer another' })).toBe(401);
+	});
+
 	it('with a zone id is listened on, and printed as URLs have it', async () => {
 		const whole = await startStandalone({ HOST: '::1%lo', DEMO: '0' });
 		onTestFinished(() => whole.stop());

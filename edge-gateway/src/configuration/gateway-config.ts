@@ -2,7 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { WhenFull } from '@crowdvision/log';
-import { COMMON_SETTINGS, integer, readSettings, SettingsError, text } from '@crowdvision/service-kit';
+import {
+	COMMON_SETTINGS,
+	integer,
+	type MetricsSettings,
+	readSettings,
+	SettingsError,
+	text,
+} from '@crowdvision/service-kit';
 import type { BridgeConfig } from '../bridge/config/bridge-config.ts';
 import type { MetricsConfig } from '../catalog/metrics-config.ts';
 import { type ClockOptions, clockOptions } from '../clock/clock-config.ts';
@@ -57,6 +64,8 @@ export interface GatewayConfig {
 	logLevel: string;
 	/** Addresses of proxies whose X-Forwarded-For is believed. */
 	trustProxy: string[];
+	/** Who may read /metrics. */
+	metricsAccess: MetricsSettings;
 	/** From one client address, /ingest not counted; 0: any number. */
 	requestsPerMinute: number;
 	serial: SerialConfig[];
@@ -136,6 +145,7 @@ function configFrom(env: NodeJS.ProcessEnv, read: () => string): GatewayConfig {
 		deviceTokenMaxDays: settings.DEVICE_TOKEN_MAX_DAYS,
 		logLevel: settings.LOG_LEVEL,
 		trustProxy: settings.TRUST_PROXY,
+		metricsAccess: { METRICS_FROM: settings.METRICS_FROM, METRICS_TOKEN: settings.METRICS_TOKEN },
 		requestsPerMinute: settings.RATE_LIMIT,
 		serial: file.sources?.serial ?? [],
 		serialRoot: settings.SERIAL_ROOT,

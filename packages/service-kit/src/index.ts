@@ -5,6 +5,7 @@ export * from './files/write-atomically.ts';
 export * from './http/app.ts';
 export { boundedBody, MAX_BODY_BYTES } from './http/bounded-body.ts';
 export * from './http/guards.ts';
+export * from './http/metrics-access.ts';
 export * from './http/outgoing-proxy.ts';
 export * from './http/paging.ts';
 export * from './http/probes.ts';

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http';
 import { Registry } from 'prom-client';
 import { createApp, finishApp, type Router } from './http/app.ts';
+import { metricsGuard } from './http/metrics-access.ts';
 import { probeRoutes } from './http/probes.ts';
 import { limitRequests } from './http/rate-limit.ts';
 import { processMetrics, requestMetrics } from './http/request-metrics.ts';
@@ -93,7 +94,7 @@ export async function runService(
 		lifecycle.onStop(name, () => service.stop());
 		const app = createApp(site);
 		if (service.beforeProbes) app.use(service.beforeProbes);
-		app.use(probeRoutes({ metrics, trouble: () => service.trouble() }));
+		app.use(probeRoutes({ metrics, metricsGuard: metricsGuard(settings, site), trouble: () => service.trouble() }));
 		app.use(requestMetrics(metrics, name), limitRequests(settings.RATE_LIMIT), service.router);
 		finishApp(app, logger);
 		const server = createServer(app);

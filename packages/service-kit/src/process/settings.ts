@@ -135,10 +135,10 @@ export function flag(means: string, fallback: '0' | '1'): Declared<boolean, stri
 	};
 }
 
-const PROXY_RANGES = ['loopback', 'linklocal', 'uniquelocal'];
+const RANGES = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** Declares a list of proxies: addresses, networks, or words for ranges. */
-function proxies(means: string, fallback: string): Declared<string[], string> {
+/** Declares a list of addresses, networks, or words for ranges. */
+function networks(means: string, fallback: string): Declared<string[], string> {
 	return {
 		means,
 		default: fallback,
@@ -148,7 +148,7 @@ function proxies(means: string, fallback: string): Declared<string[], string> {
 		parse: (value: string) => {
 			const parts = value.split(',').map((part) => part.trim());
 			if (value === 'none') return [];
-			return parts.every((part) => PROXY_RANGES.includes(part) || isNetwork(part)) ? parts : undefined;
+			return parts.every((part) => RANGES.includes(part) || isNetwork(part)) ? parts : undefined;
 		},
 	};
 }
@@ -218,7 +218,7 @@ export const COMMON_SETTINGS = {
 		1,
 		36_525,
 	),
-	TRUST_PROXY: proxies(
+	TRUST_PROXY: networks(
 		'proxies whose X-Forwarded-* or Forwarded headers are believed; list only your own, or a client can pass for ' +
 			'another one',
 		'loopback',
@@ -231,6 +231,20 @@ export const COMMON_SETTINGS = {
 		parse: (value: string) =>
 			/^https?:\/\/[^\s/?#@]+(\/[^\s?#]*)?$/.test(value) && URL.canParse(value) ? value.replace(/\/+$/, '') : undefined,
 	} satisfies Setting<string> & { default: undefined },
+	METRICS_FROM: networks(
+		'addresses that may read /metrics without METRICS_TOKEN, as seen through TRUST_PROXY; the default is this machine',
+		'loopback',
+	),
+	METRICS_TOKEN: {
+		...text(
+			'bearer token with which /metrics may be read from any address',
+			undefined,
+			'8 to 4096 characters without spaces',
+			/^\S{8,}$/,
+		),
+		secret: true,
+		inFile: true,
+	},
 	RATE_LIMIT: integer(
 		'requests per minute that one client address may send to one process; 0 sets no limit',
 		'12000',
