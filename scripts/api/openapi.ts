@@ -59,6 +59,18 @@ export function openApi(version: string): Json {
 	};
 }
 
+const NOT_MODIFIED: Json = {
+	description: 'The answer is the one with the `ETag` in `If-None-Match` (RFC 9110).',
+};
+
+/** Where an operation may answer that somebody else changed the thing. */
+const IF_MATCH: Json = {
+	name: 'If-Match',
+	in: 'header',
+	description: 'the `ETag` of the version that you change; if it is another one by now, nothing is changed',
+	schema: { type: 'string' },
+};
+
 const ERROR: Json = {
 	type: 'object',
 	required: ['error'],
@@ -77,6 +89,20 @@ const ERROR: Json = {
 						type: 'object',
 						required: ['path', 'message'],
 						properties: { path: { type: 'string' }, message: { type: 'string' } },
+					},
+				},
+				rejected: {
+					type: 'array',
+					description: 'the parts of a message that were refused',
+					items: {
+						type: 'object',
+						required: ['index', 'path', 'code', 'message'],
+						properties: {
+							index: { type: 'integer' },
+							path: { type: 'string' },
+							code: { type: 'string', enum: Object.keys(ERRORS) },
+							message: { type: 'string' },
+						},
 					},
 				},
 				requestId: { type: 'string' },
@@ -99,6 +125,7 @@ function describe(tag: string, operation: Operation): Json {
 		const required = (query as { required?: string[] }).required?.includes(name) ?? false;
 		parameters.push({ name, in: 'query', ...(required && { required }), schema });
 	}
+	if (operation.errors?.includes('changed_meanwhile')) parameters.push(IF_MATCH);
 	return {
 		tags: [tag],
 		operationId: `${method}-${path
@@ -111,6 +138,7 @@ function describe(tag: string, operation: Operation): Json {
 		...(request && { requestBody: { required: true, content: contentOf(request) } }),
 		responses: {
 			...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)])),
+			...(method === 'get' && answers[200]?.schema && { 304: NOT_MODIFIED }),
 			...errorAnswers(operation),
 		},
 		security:

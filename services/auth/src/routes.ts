@@ -1,5 +1,5 @@
 /** All HTTP routes of auth. */
-import { jsonBody, Router } from '@crowdvision/service-kit';
+import { Router } from '@crowdvision/service-kit';
 import { type AccountRouteParts, addAccountRoutes } from './accounts/account-routes.ts';
 import { addSessionRoutes, type SessionRouteParts } from './accounts/session-routes.ts';
 import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
@@ -20,10 +20,9 @@ export type AuthParts = AccountRouteParts &
 	KeyRouteParts &
 	RecoveryRouteParts;
 
-/** Auth's paths, without the prefix `/auth`. Bodies are JSON of at most 64 KiB. */
+/** Auth's paths, without the prefix `/auth`. */
 export function authRoutes(parts: AuthParts): Router {
 	const router = Router();
-	router.use(jsonBody(64 * 1024));
 	addAccountRoutes(router, parts);
 	addSessionRoutes(router, parts);
 	addDomainRoutes(router, parts);

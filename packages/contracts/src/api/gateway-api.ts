@@ -139,6 +139,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			'`before` of the next request.',
 		who: 'business_staff',
 		query: RejectedListQuery,
+		errors: ['bad_request'],
 		answers: {
 			200: {
 				description:

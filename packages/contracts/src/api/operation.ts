@@ -46,6 +46,8 @@ export function errorsOf({ who, query, request, path, errors = [] }: Operation):
 	if (who !== 'anyone' && who !== 'account') codes.add('forbidden');
 	if (path.includes('{')) codes.add('not_found');
 	if (query || request) codes.add('invalid');
+	// Such as a percent sign that encodes nothing, or a body that is not compressed as it says.
+	if (path.includes('{') || request) codes.add('bad_request');
 	if (request) for (const code of ['not_json', 'too_large', 'unsupported_media_type'] as const) codes.add(code);
 	for (const code of EVERYWHERE) codes.add(code);
 	return [...codes];

@@ -1,5 +1,6 @@
 import { passwordChange, registerRequest } from '@crowdvision/contracts';
 import { callerOf, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import { authBody } from '../auth-body.ts';
 import type { Accounts } from './accounts.ts';
 import { requireSession, startSession, type TokenParts } from './session-guards.ts';
 import type { Throttles } from './throttle.ts';
@@ -19,7 +20,7 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 		response.json({ empty: await accounts.isEmpty() });
 	});
 
-	router.post('/register', async (request, response) => {
+	router.post('/register', authBody, async (request, response) => {
 		const account = parseBody(registerRequest, request.body);
 		throttles.registration.begin(String(request.ip), Date.now());
 		const created = await accounts.create(account);
@@ -32,7 +33,7 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 		response.json({ ...account, memberships: await memberships.of(account.id) });
 	});
 
-	router.put('/me/password', signedIn, async (request, response) => {
+	router.put('/me/password', signedIn, authBody, async (request, response) => {
 		const { password, newPassword } = parseBody(passwordChange, request.body);
 		const account = await accounts.get(callerOf(request).sub);
 		const key = `${account.email} ${request.ip}`;

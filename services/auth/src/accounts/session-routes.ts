@@ -10,6 +10,7 @@ import {
 	type Router,
 	sessionTokens,
 } from '@crowdvision/service-kit';
+import { authBody } from '../auth-body.ts';
 import type { Accounts } from './accounts.ts';
 import { requireSession, startSession, type TokenParts } from './session-guards.ts';
 import type { Throttles } from './throttle.ts';
@@ -25,7 +26,7 @@ export function addSessionRoutes(router: Router, parts: SessionRouteParts): void
 	const { accounts, cookies, openSessions, sessions, throttles, tokens, revokedSessions } = parts;
 	const signedIn = requireSession(parts);
 
-	router.post('/login', async (request, response) => {
+	router.post('/login', authBody, async (request, response) => {
 		const { email, password } = parseBody(loginRequest, request.body);
 		const name = email.trim().toLowerCase();
 		const address = String(request.ip);

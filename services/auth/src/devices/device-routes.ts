@@ -9,6 +9,7 @@ import {
 	type RetainedTable,
 	type Router,
 } from '@crowdvision/service-kit';
+import { authBody } from '../auth-body.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import type { Devices } from './devices.ts';
 
@@ -27,7 +28,7 @@ export function addDeviceRoutes(router: Router, parts: DeviceRouteParts): void {
 	const { devices, directory, revokedDevices } = parts;
 	const administers = requireInDomain(parts, 'business_admin');
 
-	router.post('/domains/:name/devices', administers, async (request, response) => {
+	router.post('/domains/:name/devices', administers, authBody, async (request, response) => {
 		const device = parseBody(newDeviceRequest, request.body);
 		const domainName = domainOf(request);
 		if (device.buildingId !== undefined) await requireBuilding(directory, device.buildingId, domainName);

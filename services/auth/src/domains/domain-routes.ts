@@ -11,6 +11,7 @@ import {
 } from '@crowdvision/service-kit';
 import type { Accounts } from '../accounts/accounts.ts';
 import { requireSession } from '../accounts/session-guards.ts';
+import { authBody } from '../auth-body.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from './domain-guards.ts';
 import type { Domains } from './domains.ts';
 
@@ -30,7 +31,7 @@ export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 	/** Looks the account up: a token may outlive its account, which must not create domains then. */
 	const accountOf = (request: Request) => accounts.get(callerOf(request).sub);
 
-	router.post('/domains', signedIn, async (request, response) => {
+	router.post('/domains', signedIn, authBody, async (request, response) => {
 		const { name, public: isPublic = false } = parseBody(newDomainRequest, request.body);
 		response.status(201).json(await domains.create(name, isPublic, (await accountOf(request)).id));
 	});
@@ -53,7 +54,7 @@ export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 		response.json({ domains: items, ...nextCursorOf(next) });
 	});
 
-	router.post('/domains/:name/subdomains', administers, async (request, response) => {
+	router.post('/domains/:name/subdomains', administers, authBody, async (request, response) => {
 		const { name, public: isPublic = false } = parseBody(newSubdomainRequest, request.body);
 		const parent = domainOf(request);
 		if (parent.split(/[/.]/).length >= MAX_PARTS)
@@ -61,7 +62,7 @@ export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 		response.status(201).json(await domains.create(`${parent}/${name}`, isPublic, (await accountOf(request)).id));
 	});
 
-	router.patch('/domains/:name', administers, async (request, response) => {
+	router.patch('/domains/:name', administers, authBody, async (request, response) => {
 		const name = domainOf(request);
 		const { public: isPublic } = parseBody(domainChange, request.body);
 		await domains.setPublic(name, isPublic);

@@ -13,6 +13,7 @@ import {
 import type { Accounts } from '../accounts/accounts.ts';
 import { requireSession } from '../accounts/session-guards.ts';
 import type { Throttles } from '../accounts/throttle.ts';
+import { authBody } from '../auth-body.ts';
 import type { AccountDocument, MembershipDocument } from '../store.ts';
 import { type DomainGuardParts, domainOf, requireInDomain, weightOf } from './domain-guards.ts';
 import type { Domains } from './domains.ts';
@@ -53,7 +54,7 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 			.json(await invites.rotate(domainOf(request), inviteRole(String(request.params.role))));
 	});
 
-	router.post('/domains/:name/join', signedIn, async (request, response) => {
+	router.post('/domains/:name/join', signedIn, authBody, async (request, response) => {
 		const { code: typed } = parseBody(joinRequest, request.body ?? {});
 		const code = typed?.replace(/\D/g, '');
 		const account = await accounts.get(callerOf(request).sub);
@@ -95,7 +96,7 @@ export function addMemberRoutes(router: Router, parts: MemberRouteParts): void {
 		response.json(await viewOf(accountOf(request), domainOf(request)));
 	});
 
-	router.put('/domains/:name/members/:accountId', administers, async (request, response) => {
+	router.put('/domains/:name/members/:accountId', administers, authBody, async (request, response) => {
 		const { role } = parseBody(memberChange, request.body);
 		const accountId = accountOf(request);
 		const name = domainOf(request);

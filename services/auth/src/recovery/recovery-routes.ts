@@ -19,6 +19,7 @@ import {
 import type { Accounts } from '../accounts/accounts.ts';
 import { requireSession, type TokenParts } from '../accounts/session-guards.ts';
 import type { Throttles } from '../accounts/throttle.ts';
+import { authBody } from '../auth-body.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import type { AccountRemovals } from './account-removals.ts';
 import { HANDED_RESET_MS, MAIL_RESET_MS, type PasswordResets } from './password-resets.ts';
@@ -47,7 +48,7 @@ export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): vo
 		response.json({ mail: mailer !== undefined });
 	});
 
-	router.post('/password/forgotten', async (request, response) => {
+	router.post('/password/forgotten', authBody, async (request, response) => {
 		const { email } = parseBody(forgottenPassword, request.body);
 		if (!mailer)
 			throw new CrowdVisionError(
@@ -73,7 +74,7 @@ export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): vo
 		await mailer!.send(recoveryMail(account.email, linkTo(site.certainUrlOf(request), token), language));
 	}
 
-	router.post('/password/reset', async (request, response) => {
+	router.post('/password/reset', authBody, async (request, response) => {
 		const { token, newPassword } = parseBody(passwordReset, request.body);
 		throttles.recoveryAddress.begin(String(request.ip), Date.now());
 		const accountId = await resets.redeem(token, newPassword);
@@ -113,7 +114,7 @@ export function addRecoveryRoutes(router: Router, parts: RecoveryRouteParts): vo
 			);
 	}
 
-	router.delete('/me', requireSession(parts), async (request, response) => {
+	router.delete('/me', requireSession(parts), authBody, async (request, response) => {
 		const { password } = parseBody(accountRemoval, request.body ?? {});
 		const account = await accounts.get(callerOf(request).sub);
 		const key = `${account.email} ${request.ip}`;

@@ -9,6 +9,7 @@ import {
 	type Site,
 } from '@crowdvision/service-kit';
 import { startSession, type TokenParts } from '../accounts/session-guards.ts';
+import { authBody } from '../auth-body.ts';
 import { type DomainGuardParts, domainOf, requireInDomain } from '../domains/domain-guards.ts';
 import { SIGN_IN_MS, type Sso } from './sso.ts';
 import { reasonOf, SsoRefusal } from './sso-refusal.ts';
@@ -34,7 +35,7 @@ export function addSsoRoutes(router: Router, parts: SsoRouteParts): void {
 		response.json(await sso.settings(domainOf(request), redirectUri(request)));
 	});
 
-	router.put('/domains/:name/sso', administers, async (request, response) => {
+	router.put('/domains/:name/sso', administers, authBody, async (request, response) => {
 		await sso.configure(domainOf(request), parseBody(ssoRequest, request.body));
 		response.json(await sso.settings(domainOf(request), redirectUri(request)));
 	});
