@@ -2,10 +2,10 @@
 import fc from 'fast-check';
 import { AnswerCheck, type Document, type Operation, operationsOf } from './document.ts';
 import { type Request, requestsOf } from './requests.ts';
-import type { Schema } from './schema-values.ts';
 import { openSite, type Site } from './site.ts';
 
 export interface Report {
+	operations: number;
 	requests: number;
 	/** Answers by status. */
 	statuses: Record<string, number>;
@@ -42,6 +42,8 @@ export async function fuzzApi({ seconds, seed, runs = 60, only = '', log }: Fuzz
 				const left = end - performance.now();
 				if (round > 0 && left <= 0) break;
 				const share = Math.max(100, left / (operations.length - index));
+				// What the operation before may have taken away; a GET takes nothing.
+				if (operations.at(index - 1)!.method !== 'GET') await site.furnish();
 				const found = await tryOne({ site, operation, check, tally, seed: seed + round, runs, share });
 				if (found && tally.found(operation, found)) log?.(`${operation.operationId}: ${found}`);
 			}
@@ -65,8 +67,7 @@ interface Trial {
 
 /** The smallest request that is answered wrongly, with the mistake. */
 async function tryOne({ site, operation, check, tally, seed, runs, share }: Trial): Promise<string | undefined> {
-	await site.furnish();
-	const requests = requestsOf(operation, site.known, site.buildingSchema as Schema);
+	const requests = requestsOf(operation, site.known);
 	const property = fc.asyncProperty(requests, async (request) => {
 		const { method } = operation;
 		const answer = await site.send(method, request).catch((error: Error) => error);
@@ -92,12 +93,14 @@ function described(method: string, { role, path, headers, body }: Request): stri
 }
 
 class Tally {
+	readonly #operations: number;
 	#requests = 0;
 	readonly #statuses = new Map<number, number>();
 	readonly #unsuccessful: Set<string>;
 	readonly #findings = new Map<string, string>();
 
 	constructor(operations: readonly Operation[]) {
+		this.#operations = operations.length;
 		this.#unsuccessful = new Set(operations.map(({ operationId }) => operationId));
 	}
 
@@ -117,6 +120,7 @@ class Tally {
 
 	report(): Report {
 		return {
+			operations: this.#operations,
 			requests: this.#requests,
 			statuses: Object.fromEntries([...this.#statuses].sort(([a], [b]) => a - b)),
 			neverSucceeded: [...this.#unsuccessful],

@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Operation } from './document.ts';
-import { allowedBy, HOSTILE_TEXTS, type Known, type Schema, spoiledFor } from './schema-values.ts';
+import { allowedBy, HOSTILE_TEXTS, type Known, spoiledFor } from './schema-values.ts';
 
 /** Who sends a request. */
 export const ROLES = [
@@ -38,17 +38,17 @@ const WHO_MAY: readonly { role: Role; pattern: RegExp }[] = [
 ];
 
 /** Requests of this operation; `known` are ids and values that exist. */
-export function requestsOf(operation: Operation, known: Known, building: Schema): fc.Arbitrary<Request> {
+export function requestsOf(operation: Operation, known: Known): fc.Arbitrary<Request> {
 	const may = WHO_MAY.find(({ pattern }) => pattern.test(operation.path))!.role;
 	const valid = fc.record({
 		role: fc.constant(may),
 		path: pathOf(operation, known, true),
-		sent: validBody(operation, known, building),
+		sent: validBody(operation, known),
 	});
 	const any = fc.record({
 		role: fc.oneof({ weight: 2, arbitrary: fc.constant(may) }, { weight: 3, arbitrary: fc.constantFrom(...ROLES) }),
 		path: pathOf(operation, known, false),
-		sent: anyBody(operation, known, building),
+		sent: anyBody(operation, known),
 	});
 	return fc
 		.tuple(fc.oneof({ weight: 2, arbitrary: valid }, { weight: 3, arbitrary: any }), headersOf())
@@ -108,21 +108,15 @@ function queryOf({ parameters }: Operation, known: Known, isValid: boolean): fc.
 	return fc.tuple(pairs, extra).map(([all, more]) => [...all, ...more].join('&'));
 }
 
-function validBody(operation: Operation, known: Known, building: Schema): fc.Arbitrary<Sent> {
+function validBody(operation: Operation, known: Known): fc.Arbitrary<Sent> {
 	const types = Object.entries(operation.requestBody?.content ?? {});
 	if (types.length === 0) return fc.constant({ headers: {} });
 	return fc.oneof(
 		...types.map(([type, { schema }]) =>
-			allowedBy(schemaOf(operation, schema, building), known, operation.operationId).map((value) =>
-				asJson(operation, value, type),
-			),
+			allowedBy(schema ?? {}, known, operation.operationId).map((value) => asJson(operation, value, type)),
 		),
 	);
 }
-
-/** That of a building is described beside the document. */
-const schemaOf = ({ operationId }: Operation, schema: Schema | undefined, building: Schema) =>
-	operationId === 'post-twin-buildings' ? building : (schema ?? {});
 
 function asJson({ operationId }: Operation, value: unknown, type: string): Sent {
 	const whole = operationId === 'post-gateway-devices-sensorId-command' && isRecord(value) ? briefly(value) : value;
@@ -139,9 +133,9 @@ function briefly(command: { deadline?: unknown; timeoutMs?: unknown }): object {
 	return { ...command, timeoutMs: typeof timeoutMs === 'number' ? Math.min(timeoutMs, LONGEST_WAIT_MS) : timeoutMs };
 }
 
-function anyBody(operation: Operation, known: Known, building: Schema): fc.Arbitrary<Sent> {
+function anyBody(operation: Operation, known: Known): fc.Arbitrary<Sent> {
 	const [content] = Object.values(operation.requestBody?.content ?? {});
-	const schema = schemaOf(operation, content?.schema, building);
+	const schema = content?.schema ?? {};
 	const types = [
 		'application/json',
 		'application/json; charset=utf-8',

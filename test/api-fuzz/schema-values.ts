@@ -155,7 +155,9 @@ const hostile = fc.oneof(
 	fc.jsonValue({ maxDepth: 2 }),
 );
 
-/** Values that the schema mostly does not allow: another value, or a valid one with a field too many, too few, or wrong. */
+/**
+ * Values that the schema mostly does not allow: another value, or a valid one with a field too many, too few, or wrong.
+ */
 export function spoiledFor(schema: Schema, known: Known): fc.Arbitrary<unknown> {
 	const spoiled = fc.tuple(allowedBy(schema, known), hostile, fc.nat(), fc.integer({ min: 0, max: 3 })).map(spoil);
 	return fc.oneof({ weight: 3, arbitrary: spoiled }, { weight: 1, arbitrary: hostile });

@@ -46,7 +46,6 @@ const membersOf: Record<string, readonly Membership[]> = {
 
 export interface Site {
 	readonly document: unknown;
-	readonly buildingSchema: unknown;
 	/** Ids and values that exist. */
 	readonly known: Known;
 	send(method: string, request: Request): Promise<Answer>;
@@ -79,10 +78,8 @@ export async function openSite(): Promise<Site> {
 	});
 	const inhabited = new Inhabited(whole.http, platform);
 	await inhabited.open();
-	const json = async (path: string) => (await fetch(`${whole.http}/docs/${path}`)).json() as Promise<unknown>;
 	return {
-		document: await json('openapi.json'),
-		buildingSchema: await json('building.schema.json'),
+		document: await (await fetch(`${whole.http}/docs/openapi.json`)).json(),
 		get known() {
 			return inhabited.known;
 		},

@@ -2,6 +2,7 @@ import { keepRunning, type Logger, pause, type RetainedTable } from '@crowdvisio
 import type { OpenSessions } from './accounts/open-sessions.ts';
 import type { Sessions } from './accounts/sessions.ts';
 import type { MissingKeys } from './keys/missing-keys.ts';
+import type { SecretHistory } from './keys/secret-history.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
 import type { AccountRemovals } from './recovery/account-removals.ts';
 import type { PasswordResets } from './recovery/password-resets.ts';
@@ -20,6 +21,8 @@ export interface MaintenanceParts {
 	sso: Sso;
 	resets: PasswordResets;
 	missingKeys: MissingKeys;
+	/** Undefined where tokens are signed by key pair. */
+	secrets: SecretHistory | undefined;
 	/** Undefined where tokens are signed with the shared secret. */
 	signing: { keys: SigningKeys; table: RetainedTable } | undefined;
 	logger: Logger;
@@ -37,6 +40,7 @@ export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<voi
 		sso,
 		resets,
 		missingKeys,
+		secrets,
 		signing,
 		logger,
 	} = parts;
@@ -51,6 +55,7 @@ export function startMaintenance(parts: MaintenanceParts): { stop(): Promise<voi
 		await sso.removeExpired();
 		await resets.removeExpired();
 		if (missingKeys.trouble() !== undefined) await missingKeys.check();
+		if (secrets?.trouble() !== undefined) await secrets.check();
 		if (signing) await signing.table.changed(...(await signing.keys.maintain()));
 	};
 	const running = keepRunning(step, { what: 'removing expired sessions, sign-ins and keys', signal, logger });

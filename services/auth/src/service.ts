@@ -15,6 +15,7 @@ import {
 	SESSION_COOKIE,
 	type Service,
 	type ServiceContext,
+	SharedSecret,
 	storedSecret,
 	type Tokens,
 } from '@crowdvision/service-kit';
@@ -30,6 +31,7 @@ import { Invitations } from './domains/invitations.ts';
 import { Invites } from './domains/invites.ts';
 import { Memberships } from './domains/memberships.ts';
 import { MissingKeys } from './keys/missing-keys.ts';
+import { SecretHistory } from './keys/secret-history.ts';
 import { SigningKeys } from './keys/signing-keys.ts';
 import { startMaintenance } from './maintenance.ts';
 import { accountAnswers, accountSocketPath } from './recovery/account-answers.ts';
@@ -101,6 +103,7 @@ async function openAuth(
 	const sso = new Sso({ store, identities: new Identities(store, memberships), seal, reach: SSO_REACH, logger });
 	const missingKeys = new MissingKeys(store, seal, logger);
 	await missingKeys.check();
+	const secrets = await openSecretHistory(tokens, store, logger);
 	const signingKeys = await openSigningKeys(tokens, store, seal, JWT_KEY_DAYS * DAY_MS);
 
 	const announce = (table: (typeof TABLES)[keyof typeof TABLES], source: RetainedSource) =>
@@ -132,6 +135,7 @@ async function openAuth(
 			sso,
 			resets,
 			missingKeys,
+			secrets,
 			signing,
 			now,
 			logger,
@@ -167,7 +171,8 @@ async function openAuth(
 	return {
 		name: 'auth',
 		router,
-		trouble: async () => (await store.trouble()) ?? missingKeys.trouble() ?? links.trouble() ?? bus.trouble(),
+		trouble: async () =>
+			(await store.trouble()) ?? missingKeys.trouble() ?? secrets?.trouble() ?? links.trouble() ?? bus.trouble(),
 		stop: () => lifecycle.stop(),
 		ensureAccount: (account) => accounts.ensure(account),
 		ensureDomain: (name, ownerAccountId) => domains.ensure(name, ownerAccountId),
@@ -187,6 +192,14 @@ async function openSigningKeys(
 	await keys.start();
 	tokens.signWith(keys);
 	return keys;
+}
+
+/** Undefined where tokens are signed by key pair. */
+async function openSecretHistory(tokens: Tokens, store: Store, logger: Logger): Promise<SecretHistory | undefined> {
+	if (!(tokens.keys instanceof SharedSecret)) return undefined;
+	const secrets = new SecretHistory(store, tokens.keys, logger);
+	await secrets.start(tokens.nowSeconds());
+	return secrets;
 }
 
 /** Without the socket only the command `npm run account` is missing, so auth starts all the same. */

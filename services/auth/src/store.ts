@@ -151,6 +151,12 @@ export interface SigningKeyDocument {
 	devices: boolean;
 }
 
+/** The shared secrets that have signed tokens, the present one last. One document. */
+export interface SecretsDocument {
+	/** `from`: epoch seconds, since when it has signed. */
+	periods: { fingerprint: string; from: number }[];
+}
+
 /** The collections of auth. */
 export const AUTH_STORE: StoreDefinition = {
 	collections: {
@@ -174,6 +180,7 @@ export const AUTH_STORE: StoreDefinition = {
 			indexes: { account: { fields: ['accountId', 'startedAt'] }, expiry: { fields: ['expiresAt'] } },
 		},
 		signingKeys: {},
+		secrets: {},
 		passwordResets: { indexes: { account: { fields: ['accountId'] }, expiry: { fields: ['expiresAt'] } } },
 	},
 };

@@ -1,6 +1,6 @@
 /** The requests that twin serves, with their answers. */
 import Type from 'typebox';
-import { Room } from '../building/building.ts';
+import { Building, Room } from '../building/building.ts';
 import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
 import { FRESHNESSES } from '../reading/freshness.ts';
 import { METRIC_KEY, METRIC_KINDS } from '../reading/metric-catalog.ts';
@@ -83,7 +83,12 @@ const BUILDINGS: readonly Operation[] = [
 			'Stored as a whole, or refused with the path of each mistake. Without `domains` it belongs to the one domain ' +
 			'that you administer.',
 		who: 'business_admin',
-		request: { schema: Type.Object({}, { description: 'a building JSON; see docs/building.schema.json' }) },
+		request: {
+			schema: Type.Object(Building.properties, {
+				additionalProperties: false,
+				description: 'a building JSON; see docs/building.schema.json',
+			}),
+		},
 		answers: { 201: { description: 'Added.', schema: BuildingView } },
 		errors: ['conflict'],
 	},

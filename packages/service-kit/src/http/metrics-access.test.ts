@@ -4,7 +4,7 @@ import type { Request } from './app.ts';
 import { metricsGuard } from './metrics-access.ts';
 import { Site } from './site.ts';
 
-const TOKEN = 'a token for Prometheus';
+const TOKEN = 'a-token-for-Prometheus';
 
 function mayRead(
 	remoteAddress: string,

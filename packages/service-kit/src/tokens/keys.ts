@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
+import { createHmac, createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { CrowdVisionError, type PublicSigningKey } from '@crowdvision/contracts';
 
 /**
@@ -31,9 +31,14 @@ export interface TokenSigner {
 /** The shared secret of the platform. During a change the previous secret still verifies but no longer signs. */
 export class SharedSecret implements VerificationKeys, TokenSigner {
 	readonly #keys: Promise<readonly TokenKey[]>;
+	/** By which a secret is recognized without being stored; that of the secret that signs is the first. */
+	readonly fingerprints: readonly string[];
 
 	constructor(secret: string, previous?: string) {
 		const secrets = previous === undefined ? [secret] : [secret, previous];
+		this.fingerprints = secrets.map((one) =>
+			createHmac('sha256', one).update('crowdvision: fingerprint of a shared secret').digest('base64url').slice(0, 22),
+		);
 		this.#keys = Promise.all(secrets.map(async (one) => ({ alg: 'HS256' as const, key: await hmacKey(one) })));
 	}
 

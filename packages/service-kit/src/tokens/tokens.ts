@@ -116,7 +116,10 @@ export class Tokens {
 		return this.#sign(payload, account.id, 'account', this.#accounts, issuedAfter, account.session);
 	}
 
-	/** A token for a device, valid for five years, or as long as DEVICE_TOKEN_MAX_DAYS allows. `issuedAfter` as for accounts. */
+	/**
+	 * A token for a device, valid for five years, or as long as DEVICE_TOKEN_MAX_DAYS allows. `issuedAfter` as for
+	 * accounts.
+	 */
 	async signDevice(
 		device: { id: string; domainName: string; sensorIds?: readonly string[]; buildingId?: string },
 		issuedAfter?: number,

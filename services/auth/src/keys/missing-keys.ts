@@ -1,5 +1,6 @@
 import type { Logger } from '@crowdvision/service-kit';
 import type { Store } from '@crowdvision/store';
+import { summary } from '../names.ts';
 import type { Seal } from '../secrets/sealed.ts';
 import type { InvitesDocument, SigningKeyDocument, SsoDocument } from '../store.ts';
 
@@ -69,6 +70,3 @@ export class MissingKeys {
 			);
 	}
 }
-
-const summary = (lost: string[]) =>
-	lost.length > 5 ? `${lost.slice(0, 5).join(', ')} and ${lost.length - 5} more` : lost.join(', ');

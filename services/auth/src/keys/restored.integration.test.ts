@@ -1,4 +1,4 @@
-import { followTokens, PublicKeys, Tokens } from '@crowdvision/service-kit';
+import { followTokens, PublicKeys, SharedSecret, Tokens } from '@crowdvision/service-kit';
 import { onEachEngine } from '@crowdvision/testing/engines';
 import { openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,8 +13,8 @@ describe('P14 a backup restored on another machine', () => {
 		describe.each(['secret', 'keypair'])('signing by %s', (signing) => {
 			let world: ServiceWorld;
 			let auth: Served & { service: Auth };
-			const start = async (AUTH_KEY: string) => {
-				const tokens = new Tokens(signing === 'keypair' ? new PublicKeys() : SECRET);
+			const start = async (AUTH_KEY: string, secret = new SharedSecret(SECRET)) => {
+				const tokens = new Tokens(signing === 'keypair' ? new PublicKeys() : secret);
 				const { bus, logger } = world.parts;
 				auth = await world.serve((parts) => createAuth({ ...parts, tokens }, { AUTH_KEY }));
 				await followTokens(tokens, bus, logger);
@@ -53,6 +53,38 @@ describe('P14 a backup restored on another machine', () => {
 				});
 				const join = await auth.call('POST', '/domains/museum/join', { token, body: { code: '123 456' } });
 				expect(join.status).toBe(503);
+			});
+
+			const isSecret = signing === 'secret';
+			it(`without jwt-secret ${isSecret ? 'names' : 'has no'} devices whose tokens are void`, async () => {
+				const { token } = (await login()).body;
+				const make = async (name: string, session = token) =>
+					(await auth.call<{ deviceId: string }>('POST', '/domains/museum/devices', { token: session, body: { name } }))
+						.body.deviceId;
+				const door = await make('door');
+				await world.restart();
+				const other = 'the secret of the second machine, of 32 characters';
+				await start(KEY, new SharedSecret(other));
+				if (!isSecret) return expect(await auth.service.trouble()).toBeUndefined();
+				const trouble = await auth.service.trouble();
+				expect(trouble).toMatch(
+					/^JWT_SECRET, or the file jwt-secret .* are refused: dev-\w+ \(door, museum\)\. Restore/,
+				);
+				expect(trouble).toContain(door);
+				expect((await auth.call('GET', '/readyz')).status).toBe(503);
+				const again = (await login()).body.token;
+				await make('window', again);
+				await auth.call('DELETE', `/domains/museum/devices/${door}`, { token: again });
+				await world.restart();
+				await start(KEY, new SharedSecret(other));
+				expect(await auth.service.trouble()).toBeUndefined();
+				// The secret of the backup after all: what the other one signed is void.
+				await world.restart();
+				await start(KEY);
+				expect(await auth.service.trouble()).toMatch(/are refused: dev-\w+ \(window, museum\)\./);
+				await world.restart();
+				await start(KEY, new SharedSecret(SECRET, other));
+				expect(await auth.service.trouble()).toBeUndefined();
 			});
 		});
 	});
