@@ -57,10 +57,12 @@ export function addRoomRoutes(
 	});
 
 	router.get('/rooms/:buildingId/:roomId/audit', guard, (request, response) => {
-		const { buildingId, roomId } = keyed(roomOf(request, registry), registry);
+		const room = roomOf(request, registry);
+		const { buildingId, roomId } = keyed(room, registry);
 		const changes: CountChange[] = trail.of(buildingId, roomId, limitOf(request));
 		const proposals: Proposal[] = occupancy.proposals(buildingId, roomId);
-		response.json({ changes, proposals });
+		const combine = registry.building(buildingId)?.rooms.find(({ id }) => id === room.roomId)?.combine?.peopleCount;
+		response.json({ changes, proposals, ...(combine && { combine }) });
 	});
 }
 

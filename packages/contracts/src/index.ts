@@ -19,6 +19,7 @@ export * from './bus/command.ts';
 export * from './bus/socket-events.ts';
 export * from './errors.ts';
 export * from './generation.ts';
+export * from './reading/combine.ts';
 export * from './reading/count-change.ts';
 export * from './reading/freshness.ts';
 export * from './reading/local-time.ts';

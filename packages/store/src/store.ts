@@ -175,6 +175,8 @@ export interface RollUp {
 	/** The last reported value, and its time in epoch ms. */
 	last: number;
 	lastAt: number;
+	/** Of `knownMs`, how long the value was a sum that lacked silent counters, in ms; absent where it never was. */
+	incompleteMs?: number;
 }
 
 /** A period whose roll-ups do not include all of its samples yet. */
@@ -219,6 +221,12 @@ export interface Readings {
 	 * not stale.
 	 */
 	replaceRollUps(period: StalePeriod, rollUps: readonly RollUp[]): Promise<void>;
+
+	/**
+	 * Makes all periods of a metric of a room stale whose samples are still held, as their roll-ups follow another rule
+	 * from now on.
+	 */
+	makeStale(of: RoomMetric): Promise<void>;
 
 	/** Removes everything older than the retention. */
 	forget(now: number): Promise<void>;

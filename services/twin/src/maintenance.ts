@@ -1,6 +1,7 @@
 import type { MetricLookup } from '@crowdvision/contracts';
 import { keepRunning, type Logger, pause } from '@crowdvision/service-kit';
-import type { Readings } from '@crowdvision/store';
+import type { Readings, RoomMetric } from '@crowdvision/store';
+import { combineIn } from './buildings/building-document.ts';
 import type { Buildings } from './buildings/buildings.ts';
 import { rollUpStale } from './history/roll-up.ts';
 import type { OfflineDevices } from './state/offline-devices.ts';
@@ -31,9 +32,12 @@ export function startMaintenance({ readings, buildings, offline, catalog, now: c
 	const stopped = new AbortController();
 	const { signal } = stopped;
 	let removeAt = 0;
+	const combineOf = async ({ buildingId, roomId }: RoomMetric) =>
+		combineIn((await buildings.all([buildingId])).get(buildingId), roomId);
 	const step = async () => {
 		const now = clock();
-		const count = await rollUpStale(readings, now - GRACE_MS, BATCH, catalog, signal);
+		await buildings.finishRecombined();
+		const count = await rollUpStale(readings, now - GRACE_MS, BATCH, catalog, { signal, combineOf });
 		if (now >= removeAt) {
 			await buildings.finishRemovals();
 			await readings.forget(now);

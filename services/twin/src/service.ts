@@ -76,11 +76,11 @@ async function openTwin(
 	const store = lifecycle.own('store', await stores.open('twin', twinStore(retention)));
 	const { readings } = store;
 	const { stored } = twinMetrics(metrics);
-	const buildings = new Buildings(store);
 	const sensors = new Sensors(store);
 	const offline = new OfflineDevices(store);
 	const metricDirectory = new MetricDirectory(logger);
 	const { catalog } = metricDirectory;
+	const buildings = new Buildings(store, catalog);
 	const tables = {
 		buildings: new RetainedTable(bus, TABLES.buildings, buildings, logger),
 		sensors: new RetainedTable(bus, TABLES.sensors, sensors, logger),

@@ -9,6 +9,7 @@ export const twinStore = (readings: ReadingRetention): StoreDefinition => ({
 		registries: {},
 		sensors: { indexes: { byId: { fields: ['sensorId'] }, byBuilding: { fields: ['buildingId', 'sensorId'] } } },
 		removed: { indexes: { unfinished: { fields: ['unfinished'] } } },
+		recombined: {},
 		offline: { indexes: { byTime: { fields: ['at'] } } },
 		leases: {},
 	},
@@ -64,6 +65,17 @@ export interface RemovedDocument {
 	at: number;
 	/** Of the removed building. */
 	generation?: string;
+}
+
+/**
+ * A metric of a room that is combined otherwise than before: its history is to be computed again. Id: the values as a
+ * JSON array.
+ */
+export interface RecombinedDocument {
+	buildingId: string;
+	/** The id under which the room is stored. */
+	roomId: string;
+	metric: string;
 }
 
 /** That a sensor's device has reported itself offline. Id: the sensor's id. */

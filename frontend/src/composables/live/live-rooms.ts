@@ -1,4 +1,11 @@
-import { type BuildingState, type DeviceEvent, isCurrent, type Reading } from '@crowdvision/contracts';
+import {
+	type BuildingState,
+	type DeviceEvent,
+	isCurrent,
+	type Reading,
+	type Room,
+	type RoomCombine,
+} from '@crowdvision/contracts';
 import { type ShallowRef, shallowRef } from 'vue';
 import { type TrendPoint, withPoint } from '../../lib/history/trend.ts';
 import {
@@ -24,9 +31,12 @@ export class LiveRooms {
 	/** By room id, in the building's order. */
 	readonly rooms = shallowRef<ReadonlyMap<string, LiveRoom>>(new Map());
 	#samples: BuildingSamples = new Map();
+	#combine = new Map<string, RoomCombine | undefined>();
 
 	/** Starts again with these rooms, without any value. */
-	reset(roomIds: readonly string[]): void {
+	reset(rooms: readonly Pick<Room, 'id' | 'combine'>[]): void {
+		const roomIds = rooms.map(({ id }) => id);
+		this.#combine = new Map(rooms.map(({ id, combine }) => [id, combine]));
 		this.#samples = emptySamples(roomIds);
 		this.rooms.value = new Map(
 			roomIds.map((id) => [
@@ -59,7 +69,7 @@ export class LiveRooms {
 			const previousCount = room.samples.value.peopleCount;
 			room.samples.value = latest;
 			if (!addPoint || latest.peopleCount === previousCount) continue;
-			const people = combine('peopleCount', latest.peopleCount, now);
+			const people = combine('peopleCount', latest.peopleCount, now, undefined, this.#combine.get(id));
 			if (people && isCurrent(people.freshness))
 				room.people.value = withPoint(room.people.value, { at: people.observedAt, value: people.value }, now);
 		}

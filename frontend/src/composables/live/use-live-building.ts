@@ -71,7 +71,7 @@ export function useLiveBuilding(building: Ref<BuildingSummary | undefined>, conn
 	watch(
 		() => building.value?.id,
 		(id, _previous, onCleanup) => {
-			live.reset(building.value?.rooms.map((room) => room.id) ?? []);
+			live.reset(building.value?.rooms ?? []);
 			recentIds = new RecentIds(MAX_RECENT_IDS);
 			cursor = undefined;
 			retry.reset();

@@ -14,7 +14,7 @@ import { useNow } from './use-now.ts';
 
 /** Shortest time between two announcements to screen readers. */
 const ANNOUNCE_INTERVAL_MS = 30_000;
-const ANNOUNCED: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'stale', 'offline', 'no-data'];
+const ANNOUNCED: RoomStatus[] = ['overcrowded', 'full', 'crowded', 'incomplete', 'stale', 'offline', 'no-data'];
 
 /**
  * The totals of a building, computed once a second and not with every reading; and the same as a sentence for screen

@@ -5,6 +5,7 @@ import { ApiError } from '../../api/http.ts';
 import { age } from '../../lib/text/age.ts';
 import { ageText, numberText, quantityText, regionOf, timeText } from '../../lib/text/format.ts';
 import { useCatalog } from '../app/use-catalog.ts';
+import { useCombined } from './use-combined.ts';
 
 /** Codes whose general sentence is completed by the service's own message. */
 const DETAILED = new Set<string>(['bad_request', 'conflict', 'invalid']);
@@ -13,6 +14,7 @@ const DETAILED = new Set<string>(['bad_request', 'conflict', 'invalid']);
 export function useWords() {
 	const { t, te, locale } = useI18n({ useScope: 'global' });
 	const { catalog } = useCatalog();
+	const describeCombined = useCombined();
 	const region = computed(() => regionOf(locale.value, navigator.languages));
 
 	const definition = (key: string) => (Object.hasOwn(catalog.value, key) ? catalog.value[key] : undefined);
@@ -31,10 +33,13 @@ export function useWords() {
 		},
 		time: (at: number, now: number) => timeText(region.value, at, now),
 		/** What an alert is about; its own message if its kind has no sentence here. */
-		alert({ kind, value, limit, message }: Alert, room: string): string {
+		alert({ kind, value, limit, message, combined }: Alert, room: string): string {
 			if (value === undefined || limit === undefined) return message;
-			if (kind === 'occupancy')
-				return t('alerts.occupancy', { room, value: words.number(value), limit: words.number(limit) });
+			if (kind === 'occupancy') {
+				const how = combined ? describeCombined(combined) : '';
+				const what = t('alerts.occupancy', { room, value: words.number(value), limit: words.number(limit) });
+				return how ? `${what} (${how})` : what;
+			}
 			if (kind !== 'temperature') return message;
 			const degrees = (amount: number) => words.quantity('temperature', amount, 'degC');
 			return t('alerts.temperature', { room, value: degrees(value), limit: degrees(limit) });

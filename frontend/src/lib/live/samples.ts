@@ -1,5 +1,6 @@
 import {
 	type BuildingState,
+	type CombinedView,
 	type DeviceEvent,
 	type Freshness,
 	freshness,
@@ -8,6 +9,7 @@ import {
 	type MetricsResponse,
 	momentOf,
 	type Reading,
+	type RoomCombine,
 	roomValue,
 	type SensorValue,
 } from '@crowdvision/contracts';
@@ -154,6 +156,8 @@ export interface CombinedValue {
 	unit: string;
 	observedAt: number;
 	freshness: Exclude<Freshness, 'no-data'>;
+	/** Where the room says how its counters are combined; with `silent` the value is an incomplete sum. */
+	combined?: CombinedView;
 	/** The sensors whose values are current. */
 	live: readonly SensorValue[];
 }
@@ -161,12 +165,14 @@ export interface CombinedValue {
 /**
  * Combines the sensors of a room by the rule the services use (`roomValue`). A metric that is not in the catalog has no
  * rule: its most recent value is shown. Undefined if no value was ever received.
+ * @param room how the room itself combines its sensors
  */
 export function combine(
 	metric: string,
 	samples: MetricSamples | undefined,
 	now: number,
 	catalog: MetricsResponse['metrics'] = METRICS,
+	room?: RoomCombine,
 ): CombinedValue | undefined {
 	if (!samples) return undefined;
 	const { unit, sensors } = samples;
@@ -178,7 +184,7 @@ export function combine(
 		const { value, observedAt } = newest;
 		return { value, unit, observedAt, freshness: freshness(metric, newest, now), live };
 	}
-	const combined = roomValue(metric, sensors, now, { describe: () => definition });
+	const combined = roomValue(metric, sensors, now, { describe: () => definition }, room);
 	if (!combined) return undefined;
 	const { value, low, high, observedAt } = combined;
 	return {
@@ -187,11 +193,13 @@ export function combine(
 		unit,
 		observedAt,
 		freshness: combined.freshness,
+		...(combined.combined && { combined: combined.combined }),
 		live,
 	};
 }
 
-function newestOf(sensors: readonly SensorValue[]): SensorValue | undefined {
+/** The sensor that sent last. */
+export function newestOf(sensors: readonly SensorValue[]): SensorValue | undefined {
 	return sensors.reduce<SensorValue | undefined>(
 		(best, sensor) => (best && best.observedAt > sensor.observedAt ? best : sensor),
 		undefined,

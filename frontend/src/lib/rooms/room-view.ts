@@ -1,16 +1,18 @@
 import {
+	type CombinedView,
 	type Freshness,
 	isCurrent,
+	isIncomplete,
 	type MetricsResponse,
 	type Occupancy,
 	occupancy,
 	type Room,
 	type Transport,
 } from '@crowdvision/contracts';
-import { combine, type RoomSamples } from '../live/samples.ts';
+import { combine, newestOf, type RoomSamples } from '../live/samples.ts';
 
-/** The status of a room: how full it is, or why that is unknown. */
-export type RoomStatus = Occupancy | 'stale' | 'offline' | 'no-data';
+/** The status of a room: how full it is, or why that is unknown; `incomplete`: some of its counters are silent. */
+export type RoomStatus = Occupancy | 'incomplete' | 'stale' | 'offline' | 'no-data';
 
 /** One metric of a room at one moment. */
 export interface MetricView {
@@ -22,6 +24,8 @@ export interface MetricView {
 	unit: string;
 	observedAt: number;
 	freshness: Exclude<Freshness, 'no-data'>;
+	/** Where the room says how its counters are combined. */
+	combined?: CombinedView;
 }
 
 /** The metrics that the dashboard shows of every room. */
@@ -49,6 +53,8 @@ export interface RoomView {
 	transports: Transport[];
 	/** When the newest of all values was observed, epoch ms. */
 	latestAt: number | undefined;
+	/** What the doors count, which can be corrected; undefined without doors. */
+	doors: number | undefined;
 }
 
 const PEOPLE = 'peopleCount';
@@ -58,7 +64,7 @@ const PEOPLE = 'peopleCount';
  * not among the columns come last.
  */
 export function roomView(
-	room: Pick<Room, 'capacity'>,
+	room: Pick<Room, 'capacity' | 'combine'>,
 	samples: RoomSamples,
 	{ keys, chosen, catalog }: Columns,
 	now: number,
@@ -70,7 +76,7 @@ export function roomView(
 	let latestAt: number | undefined;
 	// The people count is always shown, whatever the columns are.
 	for (const key of new Set([PEOPLE, ...keys, ...others.sort()])) {
-		const combined = combine(key, samples[key], now, catalog);
+		const combined = combine(key, samples[key], now, catalog, room.combine);
 		if (!combined) continue;
 		const { live, ...value } = combined;
 		for (const { transport } of live) if (transport) transports.add(transport);
@@ -89,13 +95,17 @@ export function roomView(
 		missing,
 		transports: [...transports].sort(),
 		latestAt,
+		doors: samples[PEOPLE] && newestOf(samples[PEOPLE].sensors.filter(({ low }) => low !== undefined))?.value,
 	};
 }
 
 function statusOf(people: MetricView | undefined, capacity: number): RoomStatus {
 	if (!people) return 'no-data';
 	const { freshness, value } = people;
-	return freshness === 'stale' || freshness === 'offline' ? freshness : occupancy(value, capacity);
+	if (freshness === 'stale' || freshness === 'offline') return freshness;
+	const status = occupancy(value, capacity);
+	// More people than the room holds are certain; anything below is only what the other counters see.
+	return isIncomplete(people) && status !== 'overcrowded' ? 'incomplete' : status;
 }
 
 const BEST_FIRST = ['live', 'stuck', 'stale', 'offline'] as const;
@@ -108,6 +118,8 @@ export interface BuildingSummaryView {
 	people: number;
 	counted: number;
 	rooms: number;
+	/** Rooms whose count lacks silent counters: there may be more people than `people`. */
+	incomplete: number;
 	statuses: Readonly<Record<RoomStatus, number>>;
 	/** Rooms with a stuck value: one that has stayed the same for longer than its metric ever does. */
 	stuck: number;
@@ -121,6 +133,7 @@ export function summarize(views: Iterable<RoomView>): BuildingSummaryView {
 		crowded: 0,
 		full: 0,
 		overcrowded: 0,
+		incomplete: 0,
 		stale: 0,
 		offline: 0,
 		'no-data': 0,
@@ -129,6 +142,7 @@ export function summarize(views: Iterable<RoomView>): BuildingSummaryView {
 	let counted = 0;
 	let rooms = 0;
 	let stuck = 0;
+	let incomplete = 0;
 	for (const view of views) {
 		rooms += 1;
 		statuses[view.status] += 1;
@@ -136,7 +150,8 @@ export function summarize(views: Iterable<RoomView>): BuildingSummaryView {
 		if (view.people && isCurrent(view.people.freshness)) {
 			counted += 1;
 			people += view.people.value;
+			if (isIncomplete(view.people)) incomplete += 1;
 		}
 	}
-	return { people, counted, rooms, statuses, stuck };
+	return { people, counted, rooms, incomplete, statuses, stuck };
 }

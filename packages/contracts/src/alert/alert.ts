@@ -1,6 +1,7 @@
 /** Alerts: their states, kinds and severities, and the form in which they are published. */
 import Type, { type Static } from 'typebox';
 import { GENERATION } from '../generation.ts';
+import { CombinedView } from '../reading/combine.ts';
 
 export const ALERT_STATES = ['open', 'acknowledged', 'escalated', 'resolved'] as const;
 export const SEVERITIES = ['info', 'warning', 'critical'] as const;
@@ -18,6 +19,7 @@ export const Alert = Type.Object({
 	state: Type.Enum([...ALERT_STATES]),
 	value: Type.Optional(Type.Number({ description: "the value that crossed the limit, in the metric's unit" })),
 	limit: Type.Optional(Type.Number()),
+	combined: Type.Optional(CombinedView),
 	observedAt: Type.Number({ description: 'epoch ms' }),
 	message: Type.String(),
 	generation: Type.Optional(

@@ -1,5 +1,6 @@
 import type { Room } from '../building/building.ts';
 import type { ThresholdSet } from '../building/thresholds.ts';
+import type { CombinedView } from '../reading/combine.ts';
 import type { Freshness } from '../reading/freshness.ts';
 import type { MetricDefinition } from '../reading/metrics.ts';
 import type { Occupancy } from '../reading/occupancy.ts';
@@ -32,6 +33,8 @@ export interface LatestValue {
 	transport?: Transport;
 	/** The latest values of the sensors, if several of the room measure this metric: `value` combines them. */
 	sensors?: SensorValue[];
+	/** Where the room says how its counters are combined. */
+	combined?: CombinedView;
 }
 
 /** The latest value of one sensor. */
@@ -100,6 +103,8 @@ export interface HistoryPoint {
 	value: number | null;
 	/** Share of the bucket for which a value was known, from 0 to 1. */
 	coverage: number;
+	/** Share of the known time, from 0 to 1, in which a sum lacked counters that were silent; absent where it is 0. */
+	incomplete?: number;
 }
 
 /** A metric as the catalog shows it. */

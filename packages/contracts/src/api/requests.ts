@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { Building, Room } from '../building/building.ts';
 import { ThresholdSet } from '../building/thresholds.ts';
+import { RoomCombine } from '../reading/combine.ts';
 import { METRIC_KEY } from '../reading/metric-catalog.ts';
 import { PlaceId, SENSOR_ID, SensorId } from '../reading/reading.ts';
 import { validator } from '../validator.ts';
@@ -31,6 +32,9 @@ export const RoomChange = Type.Object(
 		name: Type.Optional(Room.properties.name),
 		capacity: Type.Optional(Room.properties.capacity),
 		color: Type.Optional(Room.properties.color),
+		combine: Type.Optional(
+			Type.Union([RoomCombine, Type.Null()], { description: "replaces the room's; null: as the catalog says" }),
+		),
 		thresholds: Type.Optional(
 			Type.Union([ThresholdSet, Type.Null()], {
 				description: "replaces the building's set; null: the building's set applies again",

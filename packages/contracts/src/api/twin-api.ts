@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { Building, Room } from '../building/building.ts';
 import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
+import { CombinedView } from '../reading/combine.ts';
 import { FRESHNESSES } from '../reading/freshness.ts';
 import { METRIC_KEY, METRIC_KINDS } from '../reading/metric-catalog.ts';
 import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
@@ -53,6 +54,7 @@ const LatestView = Type.Object({
 	freshUntil: EpochMs,
 	stale: Type.Boolean({ description: 'true unless it is live or stuck' }),
 	sensors: Type.Optional(Type.Array(SensorValueView)),
+	combined: Type.Optional(CombinedView),
 });
 
 const RegisteredSensor = Type.Object({
@@ -120,7 +122,7 @@ const BUILDINGS: readonly Operation[] = [
 	{
 		method: 'patch',
 		path: '/twin/buildings/{id}/rooms/{roomId}',
-		summary: 'Change a room: name, capacity, colour, thresholds',
+		summary: 'Change a room: name, capacity, colour, thresholds, how its counters are combined',
 		who: 'business_staff',
 		request: { schema: RoomChange },
 		answers: { 200: { description: 'The new state.', schema: RoomView } },
@@ -181,6 +183,13 @@ const VALUES: readonly Operation[] = [
 							at: EpochMs,
 							value: Type.Union([Type.Number(), Type.Null()]),
 							coverage: Type.Number({ minimum: 0, maximum: 1 }),
+							incomplete: Type.Optional(
+								Type.Number({
+									minimum: 0,
+									maximum: 1,
+									description: 'share of the bucket in which a sum lacked counters that were silent',
+								}),
+							),
 						}),
 					),
 				}),

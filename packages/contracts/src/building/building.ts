@@ -1,6 +1,8 @@
 /** The building JSON: its schema, and the mistakes that a schema cannot express. */
 import Type, { type Static } from 'typebox';
+import { combineProblems, RoomCombine } from '../reading/combine.ts';
 import { isTimeZone } from '../reading/local-time.ts';
+import { BUILT_IN_METRICS, type MetricLookup } from '../reading/metric-catalog.ts';
 import { PlaceId } from '../reading/reading.ts';
 import { type Problem, validator } from '../validator.ts';
 
@@ -34,6 +36,7 @@ export const Room = Type.Object(
 		floor: Type.Optional(Type.Union([Type.Integer(), Type.String({ maxLength: 64 })])),
 		color: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: '#rrggbb' })),
 		maxTemperature: Type.Optional(Type.Number({ minimum: -60, maximum: 125 })),
+		combine: Type.Optional(RoomCombine),
 	},
 	CLOSED,
 );
@@ -60,10 +63,10 @@ export type Building = Static<typeof Building>;
 const building = validator(Building);
 
 /**
- * All mistakes in a building JSON, including those that a schema cannot express: duplicate room ids and an unknown time
- * zone. Empty if it is valid.
+ * All mistakes in a building JSON, including those that a schema cannot express: duplicate room ids, an unknown time
+ * zone, a metric that is not of the catalog. Empty if it is valid.
  */
-export function buildingProblems(value: unknown): Problem[] {
+export function buildingProblems(value: unknown, catalog: MetricLookup = BUILT_IN_METRICS): Problem[] {
 	const problems = building.problems(value);
 	if (problems.length > 0 || !building.check(value)) return problems;
 	if (value.timeZone !== undefined && !isTimeZone(value.timeZone)) {
@@ -71,6 +74,7 @@ export function buildingProblems(value: unknown): Problem[] {
 	}
 	const first = new Map<string, number>();
 	for (const [index, room] of value.rooms.entries()) {
+		if (room.combine) problems.push(...combineProblems(room.combine, `/rooms/${index}/combine`, catalog));
 		const earlier = first.get(room.id);
 		if (earlier === undefined) first.set(room.id, index);
 		else

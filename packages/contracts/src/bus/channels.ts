@@ -1,5 +1,6 @@
 import type { ThresholdSet } from '../building/thresholds.ts';
 import type { Generational } from '../generation.ts';
+import type { RoomCombine } from '../reading/combine.ts';
 
 /** Durable streams: every entry is consumed by each group at least once. */
 export const STREAMS = {
@@ -70,6 +71,8 @@ export interface RetainedRoom extends Generational {
 	floor?: number | string;
 	/** The limits that apply in this room, from whatever source. */
 	limits?: ThresholdSet;
+	/** How several sensors of it become one value, where the catalog does not say it. */
+	combine?: RoomCombine;
 }
 
 /** That a building was removed: every service forgets what it keeps of it. */

@@ -85,7 +85,8 @@ const roomOf = ([buildingId, roomId, metric]: readonly string[]): RoomMetric => 
 	metric: metric!,
 });
 
-async function markStale(
+/** Marks periods as stale, with a new token, and changes their marks. */
+export async function markStale(
 	{ stale }: ReadingCollections,
 	periods: Intake['stale'],
 	change: mongo.UpdateFilter<StaleDocument>,

@@ -15,7 +15,7 @@ import {
 	type StalePeriod,
 	type TimeRange,
 } from '../store.ts';
-import { takeIn, UNSETTLED_MS } from './intake.ts';
+import { markStale, takeIn, UNSETTLED_MS } from './intake.ts';
 import { MAX_TIME, type MongoAccess } from './link.ts';
 import {
 	type Measurement,
@@ -191,6 +191,25 @@ export class MongoReadings implements Readings {
 			if (deletedCount === 0) return;
 			if (rollUps.length === 0) await collections.rollUps.deleteOne({ _id }, options);
 			else await collections.rollUps.replaceOne({ _id }, document, { ...options, upsert: true });
+		});
+	}
+
+	async makeStale(of: RoomMetric): Promise<void> {
+		await this.#in(async (collections) => {
+			const forgotten = await collections.state.findOne({ _id: 'forgotten' }, MAX_TIME);
+			const found = await collections.rollUps
+				.find(
+					{ ...roomOf(of), start: { $gte: forgotten?.before ?? 0 } },
+					{ ...MAX_TIME, projection: { _id: 0, start: 1 } },
+				)
+				.toArray();
+			const room = [of.buildingId, of.roomId, of.metric];
+			if (found.length > 0)
+				await markStale(
+					collections,
+					found.map(({ start }) => ({ room, start })),
+					{},
+				);
 		});
 	}
 

@@ -108,12 +108,14 @@ export class SqliteReadings implements Readings {
 	}
 
 	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
-		const rows = await this.#database.all<Omit<RollUp, 'sensorId'>>(
-			`SELECT start, known_ms AS knownMs, weighted, count, min, max, last, last_at AS lastAt
+		const found = await this.#database.all<Omit<RollUp, 'sensorId'> & { incompleteMs: number }>(
+			`SELECT start, known_ms AS knownMs, weighted, count, min, max, last, last_at AS lastAt,
+				incomplete_ms AS incompleteMs
 				FROM series CROSS JOIN roll_ups ON series = key
 				WHERE ${OF_ROOM} AND sensor = ? AND start >= ? AND start < ? ORDER BY start`,
 			[...roomOf(of), of.sensorId ?? '', from, to],
 		);
+		const rows = found.map(({ incompleteMs, ...row }) => (incompleteMs > 0 ? { ...row, incompleteMs } : row));
 		return of.sensorId === undefined ? rows : rows.map((row) => ({ ...row, sensorId: of.sensorId! }));
 	}
 
@@ -162,17 +164,30 @@ export class SqliteReadings implements Readings {
 					params: [...room, period.start],
 				},
 				{
-					sql: `INSERT INTO roll_ups (series, start, known_ms, weighted, count, min, max, last, last_at)
-						SELECT key, ?, ?, ?, ?, ?, ?, ?, ? FROM series WHERE ${OF_ROOM} AND sensor = ?`,
+					sql: `INSERT INTO roll_ups (series, start, known_ms, weighted, count, min, max, last, last_at, incomplete_ms)
+						SELECT key, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM series WHERE ${OF_ROOM} AND sensor = ?`,
 					many: rollUps.map((one) => [
 						...[one.start, one.knownMs, one.weighted, one.count, one.min, one.max, one.last, one.lastAt],
-						...[...room, one.sensorId ?? ''],
+						...[one.incompleteMs ?? 0, ...room, one.sensorId ?? ''],
 					]),
 				},
 			]);
 		} catch (error) {
 			if (!(error instanceof CrowdVisionError && error.code === 'conflict')) throw error;
 		}
+	}
+
+	async makeStale(of: RoomMetric): Promise<void> {
+		await this.#database.transaction([
+			{ sql: 'UPDATE commits SET n = n + 1' },
+			{
+				sql: `INSERT INTO stale (series, start, queued, token)
+					SELECT key, start, n, n FROM series CROSS JOIN roll_ups ON series = key, commits, forgotten
+						WHERE ${OF_ROOM} AND sensor = '' AND start >= before
+					ON CONFLICT (series, start) DO UPDATE SET token = excluded.token`,
+				params: roomOf(of),
+			},
+		]);
 	}
 
 	async forget(now: number): Promise<void> {

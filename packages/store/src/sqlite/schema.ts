@@ -86,6 +86,10 @@ export const MIGRATIONS = [
 	-- How long a value holds, in ms, where that is longer than values of its metric usually do.
 	ALTER TABLE readings ADD COLUMN fresh_for INTEGER;
 	`,
+	`
+	-- How long the value was a sum that lacked silent counters, in ms.
+	ALTER TABLE roll_ups ADD COLUMN incomplete_ms REAL NOT NULL DEFAULT 0;
+	`,
 ];
 
 const DOCUMENT_COLUMNS =

@@ -196,3 +196,31 @@ describe('answer', () => {
 		expect(answered.grounded).toBe(grounded);
 	});
 });
+
+describe('P14 several counters of one room: an answer', () => {
+	const hall = { ...building.rooms[0]!, combine: { peopleCount: 'sum' as const } };
+	const summed = { ...building, rooms: [hall, ...building.rooms.slice(1)] };
+	const part = (sensorId: string, value: number, age = 0) => ({
+		...latestOf('hall', 'peopleCount', value, age),
+		sensorId,
+	});
+	const about = (question: string, ...latest: LatestOfRoom[]) =>
+		ask(question, facts([], { buildings: [{ building: summed, latest }] })).answer;
+
+	it('gives their sum', () => {
+		expect(about('How many people are in the main hall?', part('east', 7), part('west', 8))).toBe(
+			'15 people in Main hall, which holds 100.',
+		);
+	});
+
+	it('says in both languages that the sum is incomplete while one is silent', () => {
+		const parts = [part('east', 7, 10 * MINUTE), part('west', 8)];
+		expect(about('How many people are in the main hall?', ...parts)).toBe(
+			'8 people in Main hall, which holds 100. Incomplete: 1 of 2 counters is silent, so there may be more.',
+		);
+		expect(about('Quante persone ci sono nella main hall?', ...parts)).toContain(
+			'Incompleto: 1 di 2 contatori non risponde',
+		);
+		expect(about('How many people are there?', ...parts)).toContain('Incomplete, as counters are silent: Main hall.');
+	});
+});

@@ -1,8 +1,10 @@
 import {
 	type Answer,
 	type Citation,
+	type CombinedView,
 	type Freshness,
 	generationKey,
+	isIncomplete,
 	type MetricLookup,
 	quantity,
 	type RetainedBuilding,
@@ -33,6 +35,8 @@ interface KnownRoom {
 	freshness: Freshness;
 	observedAt: number;
 	unchangedSince: number | undefined;
+	/** Where the room says how its counters are combined. */
+	combined: CombinedView | undefined;
 }
 
 const EXTREMES: Partial<Record<Intent, { metric: string; highest: boolean }>> = {
@@ -83,7 +87,7 @@ function roomsWith(
 	for (const { building, latest } of buildings) {
 		for (const room of building.rooms) {
 			const sensors = latest.filter((sensor) => sensor.roomId === room.id && sensor.metric === metric);
-			const value = roomValue(metric, sensors, now, catalog);
+			const value = roomValue(metric, sensors, now, catalog, room.combine);
 			if (!value || value.stale) missing++;
 			if (!value) continue;
 			const name = buildings.length > 1 ? `${room.name} (${building.name})` : room.name;
@@ -97,6 +101,7 @@ function roomsWith(
 				freshness: value.freshness,
 				observedAt: value.observedAt,
 				unchangedSince: value.unchangedSince,
+				combined: value.combined,
 			});
 		}
 	}
@@ -112,9 +117,11 @@ function counted({ value, low, high }: Pick<KnownRoom, 'value' | 'low' | 'high'>
 const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** The sentences on how reliable a room's value is; none for a value that was just measured. */
-function reliability({ observedAt, unchangedSince, freshness }: KnownRoom, language: Language, now: number): string {
+function reliability(room: KnownRoom, language: Language, now: number): string {
+	const { observedAt, unchangedSince, freshness, combined } = room;
 	const texts = TEXTS[language];
-	const age = now - observedAt < JUST_NOW_MS ? '' : texts.lastValue(ago(now - observedAt, language));
+	const missing = combined?.silent ? texts.incomplete(combined.silent.length, combined.counters) : '';
+	const age = missing + (now - observedAt < JUST_NOW_MS ? '' : texts.lastValue(ago(now - observedAt, language)));
 	return freshness === 'stuck' && unchangedSince !== undefined
 		? age + texts.stuck(lasted(observedAt - unchangedSince, language))
 		: age;
@@ -167,9 +174,13 @@ function howMany(text: string, language: Language, facts: Facts): Answer {
 	const people = capital(counted(all, language));
 	const sentence =
 		missing > 0 ? texts.overall(people, rooms.length, rooms.length + missing) : texts.overallAll(people, rooms.length);
+	const incomplete = rooms.filter(isIncomplete).map(({ name }) => name);
 	const oldest = rooms.reduce((a, b) => (b.observedAt < a.observedAt ? b : a));
 	return {
-		answer: sentence + reliability(oldest, language, facts.now),
+		answer:
+			sentence +
+			texts.incompleteRooms(incomplete) +
+			reliability({ ...oldest, combined: undefined }, language, facts.now),
 		citations: rooms.map(({ citation }) => citation),
 		grounded: true,
 	};

@@ -36,6 +36,10 @@ export const TEXTS = {
 		lastKnown: (room: string, people: string, age: string) =>
 			`${people} in ${room} at the last count, ${age}; the current number is not known.`,
 		offline: ' Its sensor is offline.',
+		incomplete: (silent: number, of: number) =>
+			` Incomplete: ${silent} of ${of} counters ${silent === 1 ? 'is' : 'are'} silent, so there may be more.`,
+		incompleteRooms: (rooms: readonly string[]) =>
+			rooms.length === 0 ? '' : ` Incomplete, as counters are silent: ${rooms.join(', ')}. There may be more.`,
 		uncounted: (room: string) => `The number of people in ${room} is not known: no sensor has counted them there.`,
 	},
 	it: {
@@ -73,6 +77,12 @@ export const TEXTS = {
 		lastKnown: (room: string, people: string, age: string) =>
 			`${people} in ${room} all'ultimo conteggio, ${age}; il numero attuale non è noto.`,
 		offline: ' Il suo sensore è offline.',
+		incomplete: (silent: number, of: number) =>
+			` Incompleto: ${silent} di ${of} contatori non ${silent === 1 ? 'risponde' : 'rispondono'}, potrebbe essercene di più.`,
+		incompleteRooms: (rooms: readonly string[]) =>
+			rooms.length === 0
+				? ''
+				: ` Incompleto, perché alcuni contatori non rispondono: ${rooms.join(', ')}. Le persone potrebbero essere di più.`,
 		uncounted: (room: string) => `Il numero di persone in ${room} non è noto: nessun sensore le ha contate.`,
 	},
 };

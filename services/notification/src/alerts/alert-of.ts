@@ -1,5 +1,6 @@
 import {
 	type Alert,
+	type CombinedView,
 	type MetricLookup,
 	metricName,
 	quantity,
@@ -20,13 +21,15 @@ export interface Finding {
 	bound?: { limit: number; side: Side };
 	/** Absent when the room has no value. */
 	value?: number;
+	/** Where the room says how its counters are combined. */
+	combined?: CombinedView;
 	/** Epoch ms. */
 	observedAt: number;
 }
 
 /** The alert that a rule opens or resolves in a room, with an English message for people. */
 export function alertOf(
-	{ id, state, building, room, rule: { kind, severity }, bound, value, observedAt }: Finding,
+	{ id, state, building, room, rule: { kind, severity }, bound, value, combined, observedAt }: Finding,
 	catalog: MetricLookup,
 ): Alert {
 	return {
@@ -39,8 +42,9 @@ export function alertOf(
 		state,
 		...(value !== undefined && { value }),
 		...(bound && { limit: bound.limit }),
+		...(combined && { combined }),
 		observedAt,
-		message: `${room.name}: ${messageOf(kind, state, bound, value, catalog)}`,
+		message: `${room.name}: ${messageOf(kind, state, { bound, value, combined }, catalog)}`,
 		...(room.generation !== undefined && { generation: room.generation }),
 	};
 }
@@ -48,16 +52,23 @@ export function alertOf(
 function messageOf(
 	kind: RuleKind,
 	state: 'open' | 'resolved',
-	bound: Finding['bound'],
-	value: number | undefined,
+	{ bound, value, combined }: Pick<Finding, 'bound' | 'value' | 'combined'>,
 	catalog: MetricLookup,
 ): string {
 	const metric = metricOf(kind);
 	const people = metric === 'peopleCount';
 	const name = people ? '' : `${metricName(metric, catalog)} `;
-	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en', catalog)}`;
+	const how = combined ? howCombined(combined) : '';
+	const measured = value === undefined ? name.trimEnd() : `${name}${quantity(metric, value, 'en', catalog)}${how}`;
 	const limit = bound && (people ? bound.limit.toLocaleString('en') : quantity(metric, bound.limit, 'en', catalog));
 	return [measured, outcomeOf(kind, state, bound?.side, limit)].filter((part) => part !== '').join(', ');
+}
+
+/** How several counters became the value, as a remark behind it. */
+function howCombined({ rule, counters, silent }: CombinedView): string {
+	if (silent) return ` (incomplete: ${silent.length} of ${counters} counters silent)`;
+	if (counters === 1) return '';
+	return { sum: ` (sum of ${counters} counters)`, max: ` (highest of ${counters} counters)`, last: '' }[rule];
 }
 
 function outcomeOf(

@@ -3,6 +3,8 @@ import {
 	type AccountClaims,
 	type Alert,
 	CrowdVisionError,
+	idInKey,
+	isIncomplete,
 	type MetricLookup,
 	type RetainedBuilding,
 } from '@crowdvision/contracts';
@@ -98,18 +100,23 @@ export class Alerts {
 		return alert;
 	}
 
-	/** The ids of the unresolved alerts in rooms whose value of the alert's metric is stale. */
+	/**
+	 * The ids of the unresolved alerts in rooms whose value of the alert's metric is stale, or a sum that lacks silent
+	 * counters and does not confirm the alert.
+	 */
 	async #suspended(documents: readonly AlertDocument[], now: number): Promise<Set<string>> {
-		const unresolved = documents.flatMap(({ standing, buildingId, roomId, kind, alert: { id } }) =>
-			standing && roomId !== undefined && kind !== 'manual' ? [{ id, buildingId, roomId, kind }] : [],
+		const unresolved = documents.flatMap(({ standing, buildingId, roomId, kind, alert: { id, limit } }) =>
+			standing && roomId !== undefined && kind !== 'manual' ? [{ id, buildingId, roomId, kind, limit }] : [],
 		);
 		if (unresolved.length === 0) return new Set();
 		const rooms = await recallRooms(this.#rooms, unresolved);
-		const stale = unresolved.filter(
-			({ buildingId, roomId, kind }) =>
-				rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, this.#presence, this.#catalog)?.stale,
-		);
-		return new Set(stale.map(({ id }) => id));
+		const parts = { presence: this.#presence, catalog: this.#catalog };
+		const undecided = unresolved.filter(({ buildingId, roomId, kind, limit = Number.POSITIVE_INFINITY }) => {
+			const combine = this.#directory.room(buildingId, idInKey(roomId))?.combine;
+			const value = rooms.get(roomKey(buildingId, roomId))!.value(metricOf(kind), now, { ...parts, combine });
+			return value && (value.stale || (isIncomplete(value) && value.value <= limit));
+		});
+		return new Set(undecided.map(({ id }) => id));
 	}
 }
 

@@ -77,9 +77,9 @@ export class RuleEvaluator {
 			const alerts: Alert[] = [];
 			for (const { reading, position, buildingId, roomId } of placed) {
 				const room = rooms.get(roomKey(buildingId, roomId))!;
-				const { metric, sensorId, value, freshFor } = reading;
+				const { metric, sensorId, value, freshFor, interval } = reading;
 				const observation = {
-					...{ metric, sensorId, value, observedAt: momentOf(reading), position },
+					...{ metric, sensorId, value, ...interval, observedAt: momentOf(reading), position },
 					...(freshFor !== undefined && { freshFor }),
 				};
 				const observed = room.observe(observation, reading.receivedAt, this.#parts.after);
@@ -166,10 +166,12 @@ export class RuleEvaluator {
 		const alerts: Alert[] = [];
 		for (const rule of rulesOf(retained, dwellMs, catalog)) {
 			if (observed && rule.metric !== observed.metric) continue;
-			const value = room.value(rule.metric, now, presence, catalog);
+			const value = room.value(rule.metric, now, { presence, catalog, combine: retained.combine });
 			if (!value) continue;
 			const before = room.condition(rule.kind, now);
-			const earlier = value.sensorId === observed?.sensorId ? observed.earlier : undefined;
+			// What one counter said before is not what the room's value was.
+			const isOwn = value.combined === undefined && value.sensorId === observed?.sensorId;
+			const earlier = isOwn ? observed.earlier : undefined;
 			const { condition, event } = decide(before, value, rule, earlier);
 			const after = event === 'open' ? { ...condition, alertId: randomUUID() } : condition;
 			room.setCondition(rule.kind, after);
@@ -186,6 +188,7 @@ export class RuleEvaluator {
 						rule,
 						...boundOf(rule, side),
 						value: value.value,
+						...(value.combined && { combined: value.combined }),
 						observedAt: value.observedAt,
 					},
 					catalog,
@@ -210,7 +213,9 @@ export class RuleEvaluator {
 	}
 
 	#endOf(room: RoomMemory, building: RetainedBuilding, kind: RuleKind, id: string, now: number): Alert {
-		const value = room.value(metricOf(kind), now, this.#parts.presence, this.#parts.catalog)?.value;
+		const { presence, catalog } = this.#parts;
+		const combine = this.#retained(room)?.combine;
+		const value = room.value(metricOf(kind), now, { presence, catalog, combine })?.value;
 		const finding = {
 			id,
 			state: 'resolved',

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type LatestValue, type MetricLookup, roomValue } from '@crowdvision/contracts';
+import { type LatestValue, type MetricLookup, type RetainedRoom, roomValue } from '@crowdvision/contracts';
 import type { Presence } from '@crowdvision/service-kit';
 import { type Collection, documentPages, type Versioned, type Write } from '@crowdvision/store';
 import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
@@ -7,6 +7,12 @@ import { ALL_CLEAR } from './rules.ts';
 
 /** Sensors and metrics that a room remembers; beyond that it forgets the one that was observed longest ago. */
 const MAX_SENSORS = 1000;
+
+/** What the value of a room depends on, besides its sensors. */
+export interface ValueParts extends Pick<RetainedRoom, 'combine'> {
+	presence: Pick<Presence, 'of'>;
+	catalog: MetricLookup;
+}
 
 /** The latest values and conditions of one room while its rules are evaluated. `write` stores what changed. */
 export class RoomMemory {
@@ -50,13 +56,14 @@ export class RoomMemory {
 	}
 
 	/** The room's value of a metric at `now` (epoch ms); values of offline sensors are not current. */
-	value(metric: string, now: number, presence: Pick<Presence, 'of'>, catalog: MetricLookup): LatestValue | undefined {
+	value(metric: string, now: number, { presence, catalog, combine }: ValueParts): LatestValue | undefined {
 		const sensors = [...this.#sensors.values()].filter((sensor) => sensor.metric === metric);
 		return roomValue(
 			metric,
 			sensors.map((sensor) => ({ ...sensor, ...presence.of(sensor.sensorId, this.buildingId) })),
 			now,
 			catalog,
+			combine,
 		);
 	}
 

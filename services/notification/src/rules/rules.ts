@@ -1,6 +1,7 @@
 import {
 	type Alert,
 	holdMs,
+	isIncomplete,
 	type LatestValue,
 	type Limit,
 	type MetricDefinition,
@@ -26,6 +27,8 @@ export interface Rule {
 	min?: Bound;
 	/** How long a breach must last before an alert opens, in ms. */
 	dwellMs: number;
+	/** Values are never below 0, so that a sum that lacks some of its counters is a least value. */
+	neverNegative: boolean;
 }
 
 /** The condition of a rule that has seen no value yet. */
@@ -52,6 +55,7 @@ export function rulesOf(
 			metric: 'peopleCount',
 			...boundsOf(catalog.describe('peopleCount'), { max: capacity }),
 			dwellMs,
+			neverNegative: true,
 		},
 	];
 	// In the order of the catalog; a limit also holds for a metric whose definition has not been received yet.
@@ -65,6 +69,7 @@ export function rulesOf(
 			metric,
 			...boundsOf(catalog.describe(metric), limit),
 			dwellMs: dwellSeconds === undefined ? dwellMs : dwellSeconds * 1000,
+			neverNegative: catalog.describe(metric).min >= 0,
 		});
 	}
 	return rules;
@@ -106,20 +111,27 @@ function hasEnded(rule: Pick<Rule, 'max' | 'min'>, side: Side | null, value: num
 	return !rule.min || value >= rule.min.clearAt;
 }
 
+/** Whether what a least value shows also holds for every higher one: it is too high, or no longer too low. */
+const isCertain = (side: Side | undefined, condition: Condition): boolean =>
+	side === 'max' || (side === undefined && condition.side === 'min');
+
 /**
  * One step of the state machine of a rule in a room: from its condition and a value to the next condition, and whether
- * an alert opens or is resolved. A value that is stale, or older than one already evaluated, changes nothing.
+ * an alert opens or is resolved. A value that is stale, or older than one already evaluated, changes nothing; nor does
+ * an incomplete sum, unless the complete one must be beyond the limit, or back within it, as well.
  * @param earlier what the value's sensor said before it: if that was stale when it came, as in a backlog, it was not
  * evaluated, and may still be the beginning of the breach
  */
 export function decide(
 	condition: Condition,
-	{ value, observedAt, freshFor, stale }: Pick<LatestValue, 'value' | 'observedAt' | 'freshFor' | 'stale'>,
-	rule: Pick<Rule, 'metric' | 'max' | 'min' | 'dwellMs'>,
+	measured: Pick<LatestValue, 'value' | 'observedAt' | 'freshFor' | 'stale' | 'combined'>,
+	rule: Pick<Rule, 'metric' | 'max' | 'min' | 'dwellMs'> & Partial<Pick<Rule, 'neverNegative'>>,
 	earlier?: Pick<LatestValue, 'value' | 'observedAt'>,
 ): { condition: Condition; event?: 'open' | 'resolve' } {
+	const { value, observedAt, freshFor, stale } = measured;
 	if (stale || observedAt < condition.seenAt) return { condition };
 	const side = crossed(rule, value);
+	if (isIncomplete(measured) && !(rule.neverNegative && isCertain(side, condition))) return { condition };
 	if (condition.phase === 'open') {
 		if (hasEnded(rule, condition.side, value))
 			return { condition: { ...ALL_CLEAR, seenAt: observedAt }, event: 'resolve' };

@@ -4,7 +4,10 @@ import { momentOf, type ReadingWithCursor } from '@crowdvision/contracts';
 /** More rooms and metrics than any installation has; the bound is for devices that invent room ids. */
 const MAX_READINGS = 50_000;
 
-/** The latest reading of each room and metric, in the order of the stream. Beyond its bound it forgets the oldest. */
+/**
+ * The latest reading of each room, metric and sensor, in the order of the stream: a room's value is made of all its
+ * sensors. Beyond its bound it forgets the oldest.
+ */
 export class LatestReadings {
 	readonly #readings = new Map<string, ReadingWithCursor>();
 	readonly #max: number;
@@ -19,8 +22,8 @@ export class LatestReadings {
 
 	/** Adds a reading, unless one of a later moment is known. */
 	add(reading: ReadingWithCursor): void {
-		const { buildingId, roomId, generation = '', metric } = reading;
-		const key = `${buildingId}\n${roomId}\n${generation}\n${metric}`;
+		const { buildingId, roomId, generation = '', metric, sensorId } = reading;
+		const key = `${buildingId}\n${roomId}\n${generation}\n${metric}\n${sensorId}`;
 		const known = this.#readings.get(key);
 		if (known && momentOf(known) > momentOf(reading)) return;
 		// Removed first, so that the map stays in the order of the stream.

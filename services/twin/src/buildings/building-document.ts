@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
 	type Building,
 	type BuildingSummary,
@@ -8,17 +9,19 @@ import {
 	generationTime,
 	isFirstGeneration,
 	limitsIn,
+	type MetricLookup,
 	nextGeneration,
 	type RetainedBuilding,
 	type Room,
+	type RoomCombine,
 	type RoomSummary,
 } from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 
 /** Checks a building JSON. @throws CrowdVisionError `invalid` with the path of each mistake */
-export function validBuilding(value: unknown): Building {
-	const problems = buildingProblems(value);
+export function validBuilding(value: unknown, catalog: MetricLookup): Building {
+	const problems = buildingProblems(value, catalog);
 	if (problems.length > 0) throw invalid(problems);
 	return value as Building;
 }
@@ -78,6 +81,22 @@ export const storedRoomId = (building: Lineage, roomId: string): string =>
 export const storedUnder = (roomId: string, generation: string | undefined): string =>
 	generation === undefined || isFirstGeneration(generation) ? roomId : generationKey(roomId, generation);
 
+/** How the room that is stored under an id combines its sensors, if the room says so. */
+export const combineIn = (building: BuildingDocument | undefined, storedId: string): RoomCombine | undefined =>
+	building?.rooms.find(({ id }) => storedRoomId(building, id) === storedId)?.combine;
+
+/** The metrics of rooms, by the ids they are stored under, that are combined otherwise than before. */
+export function recombined(before: BuildingDocument, after: BuildingDocument): { roomId: string; metric: string }[] {
+	return after.rooms.flatMap((room) => {
+		const roomId = storedRoomId(after, room.id);
+		const earlier = combineIn(before, roomId) ?? {};
+		const now = room.combine ?? {};
+		return [...new Set([...Object.keys(earlier), ...Object.keys(now)])]
+			.filter((metric) => !isDeepStrictEqual(earlier[metric], now[metric]))
+			.map((metric) => ({ roomId, metric }));
+	});
+}
+
 /** The building as the API returns it. */
 export function summaryOf({ id, name, domains, timeZone, rooms }: BuildingDocument): BuildingSummary {
 	return { id, name, domains, ...(timeZone !== undefined && { timeZone }), rooms };
@@ -104,6 +123,7 @@ export function retainedOf(building: BuildingDocument): RetainedBuilding {
 			capacity: room.capacity,
 			...(room.floor !== undefined && { floor: room.floor }),
 			limits: limitsIn(thresholds, room),
+			...(room.combine && { combine: room.combine }),
 			...roomGeneration(building, room.id),
 		})),
 	};

@@ -2,7 +2,10 @@
 import {
 	buildingChange,
 	CrowdVisionError,
+	combineProblems,
 	type MetricLookup,
+	type Room,
+	type RoomCombine,
 	roomChange,
 	thresholdSetProblems,
 } from '@crowdvision/contracts';
@@ -25,6 +28,12 @@ export interface BuildingRouteParts {
 	buildings: Buildings;
 	tables: { buildings: RetainedTable; sensors: RetainedTable; removed: RetainedTable };
 	catalog: MetricLookup;
+}
+
+/** The room with another `combine`, if it is given; null: with none. */
+function combinedAs({ combine: before, ...room }: Room, combine: RoomCombine | null | undefined): Room {
+	const after = combine === undefined ? before : combine;
+	return after ? { ...room, combine: after } : room;
 }
 
 /** `/buildings`, `/buildings/{id}` and `/buildings/{id}/rooms/{roomId}`. */
@@ -63,11 +72,15 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 					...(timeZone !== undefined && { timeZone }),
 				};
 				const changed = rooms ? withRooms(after, rooms, Date.now()) : after;
-				validBuilding(summaryOf(changed));
+				validBuilding(summaryOf(changed), catalog);
 				return changed;
 			},
 		});
-		await Promise.all([tables.buildings.changed(building.id), tables.sensors.changed(...unregistered)]);
+		await Promise.all([
+			tables.buildings.changed(building.id),
+			tables.sensors.changed(...unregistered),
+			buildings.finishRecombined(),
+		]);
 		response.set('ETag', tagOf(summaryOf(building))).json(summaryOf(building));
 	});
 
@@ -92,17 +105,20 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 			return found;
 		};
 		roomOf(await buildings.get(idOf(request), memberships(request), 'business_staff'));
-		const { thresholds, ...change } = parseBody(roomChange, request.body);
-		if (thresholds) {
-			const problems = thresholdSetProblems(thresholds, '/thresholds', catalog);
-			if (problems.length > 0) throw invalid(problems);
-		}
+		const { thresholds, combine, ...change } = parseBody(roomChange, request.body);
+		const problems = [
+			...(thresholds ? thresholdSetProblems(thresholds, '/thresholds', catalog) : []),
+			...(combine ? combineProblems(combine, '/combine', catalog) : []),
+		];
+		if (problems.length > 0) throw invalid(problems);
 		const { building } = await buildings.change(idOf(request), {
 			memberships: memberships(request),
 			role: 'business_staff',
 			apply: (before) => {
 				requireMatch(ifMatch(request), roomSummary(roomOf(before), before));
-				const rooms = before.rooms.map((room) => (room.id === roomId ? { ...room, ...change } : room));
+				const rooms = before.rooms.map((room) =>
+					room.id === roomId ? combinedAs({ ...room, ...change }, combine) : room,
+				);
 				if (thresholds === undefined) return { ...before, rooms };
 				const others = Object.entries(before.thresholds.rooms).filter(([id]) => id !== roomId);
 				const own = thresholds === null ? [] : [[roomId, thresholds]];
@@ -113,7 +129,7 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 				};
 			},
 		});
-		await tables.buildings.changed(building.id);
+		await Promise.all([tables.buildings.changed(building.id), buildings.finishRecombined()]);
 		const summary = roomSummary(roomOf(building), building);
 		response.set('ETag', tagOf(summary)).json(summary);
 	});

@@ -1,9 +1,22 @@
-import { type Building, CrowdVisionError, type RetainedRemoval, type Role } from '@crowdvision/contracts';
+import {
+	type Building,
+	CrowdVisionError,
+	type MetricLookup,
+	type RetainedRemoval,
+	type Role,
+} from '@crowdvision/contracts';
 import { type Page, pageOfItems, type RetainedSource, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import { allDocuments, type Collection, type Store, type Versioned, type Write } from '@crowdvision/store';
-import type { BuildingDocument, OwnerDocument, RegistryDocument, RemovedDocument, SensorDocument } from '../store.ts';
+import type {
+	BuildingDocument,
+	OwnerDocument,
+	RecombinedDocument,
+	RegistryDocument,
+	RemovedDocument,
+	SensorDocument,
+} from '../store.ts';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
-import { begun, newDocument, retainedOf, validBuilding } from './building-document.ts';
+import { begun, newDocument, recombined, retainedOf, validBuilding } from './building-document.ts';
 
 /** Buildings that one account can list. */
 const MAX_LISTED = 10_000;
@@ -26,14 +39,18 @@ export class Buildings implements RetainedSource {
 	readonly #registries: Collection<RegistryDocument>;
 	readonly #sensors: Collection<SensorDocument>;
 	readonly #removed: Collection<RemovedDocument>;
+	readonly #recombined: Collection<RecombinedDocument>;
+	readonly #catalog: MetricLookup;
 
-	constructor(store: Store) {
+	constructor(store: Store, catalog: MetricLookup) {
 		this.#store = store;
+		this.#catalog = catalog;
 		this.#buildings = store.collection('buildings');
 		this.#owners = store.collection('owners');
 		this.#registries = store.collection('registries');
 		this.#sensors = store.collection('sensors');
 		this.#removed = store.collection('removed');
+		this.#recombined = store.collection('recombined');
 	}
 
 	/**
@@ -43,7 +60,7 @@ export class Buildings implements RetainedSource {
 	 * buildings by id, so ids are shared by all domains
 	 */
 	async create(value: unknown, memberships: Memberships): Promise<BuildingDocument> {
-		const given = validBuilding(value);
+		const given = validBuilding(value, this.#catalog);
 		const building = newDocument(given, given.domains?.length ? given.domains : [onlyAdministered(memberships)]);
 		requireAdministered(memberships, building.domains);
 		if (await this.#insert(building)) return building;
@@ -52,7 +69,7 @@ export class Buildings implements RetainedSource {
 
 	/** Creates the building unless one with its id exists; that one stays unchanged. */
 	async ensure(building: Building & { domains: string[] }): Promise<void> {
-		await this.#insert(newDocument(validBuilding(building), building.domains));
+		await this.#insert(newDocument(validBuilding(building, this.#catalog), building.domains));
 	}
 
 	/**
@@ -111,8 +128,10 @@ export class Buildings implements RetainedSource {
 			const unregistered = losesRooms
 				? (await this.#sensorsOf(id)).filter(({ value }) => !rooms.has(value.roomId))
 				: [];
+			const others = recombined(before, building).map((of) => ({ buildingId: id, ...of }));
 			await this.#store.commit([
 				this.#buildings.replace(stored, building),
+				...others.map((of) => this.#recombined.put(JSON.stringify(Object.values(of)), of)),
 				...(losesRooms ? [this.#touch(id, registry)] : []),
 				...this.#owned(id, before.domains, building.domains),
 				...unregistered.map((sensor) => this.#sensors.remove(sensor)),
@@ -146,6 +165,14 @@ export class Buildings implements RetainedSource {
 		});
 		await this.#removeReadings(id);
 		return sensors;
+	}
+
+	/** Lets the history of what is combined otherwise than before be computed again; at most 1000 metrics of rooms. */
+	async finishRecombined(): Promise<void> {
+		for (const stored of await this.#recombined.find({ limit: 1000 })) {
+			await this.#store.readings.makeStale(stored.value);
+			await this.#store.commit([this.#recombined.remove(stored)]);
+		}
 	}
 
 	/** Completes removals that were interrupted before all readings were removed; at most 1000. */

@@ -1,4 +1,10 @@
-import { AGGREGATES, type Aggregate, HISTORY_DEFAULTS, type MetricLookup } from '@crowdvision/contracts';
+import {
+	AGGREGATES,
+	type Aggregate,
+	HISTORY_DEFAULTS,
+	type MetricLookup,
+	type RoomCombine,
+} from '@crowdvision/contracts';
 import { invalid, timeOfQuery } from '@crowdvision/service-kit';
 import { storedRoomId } from '../buildings/building-document.ts';
 import type { BuildingDocument } from '../store.ts';
@@ -16,6 +22,8 @@ export interface HistoryQuery {
 	/** The buckets that overlap the range. */
 	buckets: Bucket[];
 	aggregate: Aggregate;
+	/** How the rooms that say so combine their sensors, by the ids they are stored under. */
+	combine?: Readonly<Record<string, RoomCombine>>;
 }
 
 const MAX_POINTS = 5000;
@@ -71,7 +79,13 @@ export function parseHistoryQuery(
 		to,
 		buckets,
 		aggregate,
+		...combineOf(building),
 	};
+}
+
+function combineOf(building: Pick<BuildingDocument, 'id' | 'rooms' | 'generation' | 'roomGenerations'>) {
+	const own = building.rooms.flatMap(({ id, combine }) => (combine ? [[storedRoomId(building, id), combine]] : []));
+	return own.length > 0 ? { combine: Object.fromEntries(own) as HistoryQuery['combine'] & object } : {};
 }
 
 /** The refusal of one parameter of the query. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AGGREGATES, BUILT_IN_METRICS, freshMs, type MetricKey } from '@crowdvision/contracts';
+import { AGGREGATES, BUILT_IN_METRICS, freshMs, type MetricKey, type RoomCombine } from '@crowdvision/contracts';
 import { createLogger } from '@crowdvision/service-kit';
 import { openStores, type Readings, ROLL_UP_MS, type Sample, type Store, type Stores } from '@crowdvision/store';
 import { readingOf } from '@crowdvision/testing/service-world';
@@ -39,12 +39,12 @@ function useReadings(mongoUrl?: () => string): void {
 }
 
 /** A new building with one hall. */
-const newBuilding = (timeZone = 'Europe/Rome') => {
+const newBuilding = (timeZone = 'Europe/Rome', combine?: RoomCombine) => {
 	const dimensions = { width: 1, height: 1, depth: 1 };
 	return {
 		id: `b${++lastBuilding}`,
 		timeZone,
-		rooms: [{ id: 'hall', capacity: 1, position: { x: 0, y: 0, z: 0 }, dimensions }],
+		rooms: [{ id: 'hall', capacity: 1, position: { x: 0, y: 0, z: 0 }, dimensions, ...(combine && { combine }) }],
 	};
 };
 
@@ -62,8 +62,9 @@ async function insert(buildingId: string, metric: MetricKey, samples: readonly S
 	);
 }
 
-async function rollUpAll(before: number): Promise<void> {
-	while ((await rollUpStale(readings, before, 100, BUILT_IN_METRICS)) > 0);
+async function rollUpAll(before: number, combine?: RoomCombine): Promise<void> {
+	const combineOf = async () => combine;
+	while ((await rollUpStale(readings, before, 100, BUILT_IN_METRICS, { combineOf })) > 0);
 }
 
 onEachEngine((mongoUrl) => {
@@ -103,17 +104,31 @@ onEachEngine((mongoUrl) => {
 			now: moment.map((at) => BEGIN + at),
 		});
 		const metric = fc.constantFrom<MetricKey>('peopleCount', 'temperature', 'co2', 'battery');
+		/** As the room says: counters that are named, so that also one that is heard of late was always one. */
+		const ofRoom = fc.option(
+			fc.constantFrom(
+				...[
+					{ rule: 'sum' as const, sensors: ['a', 'b', 'c'] },
+					{ rule: 'sum' as const, sensors: ['b', 'd'] },
+				],
+				...[{ rule: 'max' as const, sensors: ['a', 'c'] }, 'max' as const, 'last' as const],
+			),
+			{ nil: undefined },
+		);
 
 		it('equals the time-weighted live view, from roll-ups, samples or both, also after late readings', async () => {
 			await fc.assert(
 				fc.asyncProperty(
 					metric,
+					ofRoom,
 					samples,
 					samples,
 					moment,
 					fc.array(query, { minLength: 1, maxLength: 4 }),
-					async (metric, early, late, rolledTo, queries) => {
-						const building = newBuilding();
+					async (metric, rule, early, late, rolledTo, queries) => {
+						const combine = rule && { [metric]: rule };
+						const building = newBuilding('Europe/Rome', combine);
+						const named = typeof rule === 'object' ? new Set(rule.sensors) : undefined;
 						const present = new Set(early.map(({ sensorId, observedAt }) => `${sensorId} ${observedAt}`));
 						const more = late
 							.filter(({ sensorId, observedAt }) => !present.has(`${sensorId} ${observedAt}`))
@@ -131,13 +146,16 @@ onEachEngine((mongoUrl) => {
 								const points = await history(readings, asked, now, BUILT_IN_METRICS);
 								for (const [n, { start, end }] of asked.buckets.entries()) {
 									const window = { start: Math.max(start, from), end: Math.min(end, from + span, now) };
-									const of = known.filter(({ sensorId }) => sensor === undefined || sensorId === sensor);
-									const { value, knownMs } =
+									const of = known.filter(({ sensorId }) =>
+										sensor === undefined ? !named || named.has(sensorId) : sensorId === sensor,
+									);
+									const { value, knownMs, incompleteMs } =
 										window.start < window.end
-											? referenceValue(metric, of, window, agg)
-											: { value: agg === 'count' ? 0 : null, knownMs: 0 };
+											? referenceValue(metric, of, window, agg, sensor === undefined ? combine : undefined)
+											: { value: agg === 'count' ? 0 : null, knownMs: 0, incompleteMs: 0 };
 									expect(points[n]!.at).toBe(start);
 									expect(points[n]!.coverage).toBeCloseTo(knownMs / (end - start), 9);
+									expect(points[n]!.incomplete ?? 0).toBeCloseTo(incompleteMs / (end - start), 9);
 									if (value === null) expect(points[n]!.value).toBeNull();
 									else expect(points[n]!.value).toBeCloseTo(value, 6);
 								}
@@ -145,12 +163,12 @@ onEachEngine((mongoUrl) => {
 						};
 						await insert(building.id, metric, early);
 						await check();
-						await rollUpAll(BEGIN + rolledTo);
+						await rollUpAll(BEGIN + rolledTo, combine);
 						await check();
 						await insert(building.id, metric, more);
 						known.push(...more);
 						await check();
-						await rollUpAll(BEGIN + SPAN + 2 * HOUR);
+						await rollUpAll(BEGIN + SPAN + 2 * HOUR, combine);
 						await check();
 						await readings.removeBuilding(building.id);
 					},

@@ -1,5 +1,6 @@
 import { type Aggregate, type HistoryPoint, type MetricLookup, STREAMS } from '@crowdvision/contracts';
 import { type Readings, ROLL_UP_MS, type RoomMetric } from '@crowdvision/store';
+import { type PastRule, pastRule } from './counters.ts';
 import { type HistoryQuery, refused } from './history-query.ts';
 import { tallySamples } from './roll-up.ts';
 import type { Window } from './step-function.ts';
@@ -27,7 +28,7 @@ interface Total extends Tally {
  * no value between samples: `sum` is the total of events, and `avg` the mean of the samples.
  *
  * Coverage is the share of the bucket, over all rooms asked for, for which a value was known. Time outside the range
- * asked for and time in the future count as unknown.
+ * asked for and time in the future count as unknown. `incomplete` is the share for which a sum lacked silent counters.
  * @param now epoch ms
  * @throws CrowdVisionError `invalid` when the query would read too much
  */
@@ -55,15 +56,22 @@ export async function history(
 	const totals = buckets.map((): Total => ({ ...emptyTally(), rooms: 0, averages: 0, lasts: 0 }));
 	for (const roomId of rooms) {
 		const of = { buildingId, roomId, metric, ...(sensorId !== undefined && { sensorId }) };
-		const tallies = await roomTallies(readings, of, windows, catalog);
+		const combine = sensorId === undefined ? query.combine?.[roomId] : undefined;
+		const rule = await pastRule(readings, of, combine, catalog, latest);
+		const tallies = await roomTallies(readings, of, windows, { catalog, rule });
 		for (const [n, tally] of tallies.entries()) addRoom(totals[n]!, tally);
 	}
 	const asked = sensorId === undefined ? query.roomIds.length : Math.max(1, rooms.length);
-	return buckets.map(({ start, end }, n) => ({
-		at: start,
-		value: pointValue(aggregate, totals[n]!, isFlow),
-		coverage: Math.min(1, totals[n]!.knownMs / ((end - start) * asked)),
-	}));
+	return buckets.map(({ start, end }, n) => {
+		const total = totals[n]!;
+		const share = (ms: number) => Math.min(1, ms / ((end - start) * asked));
+		return {
+			at: start,
+			value: pointValue(aggregate, total, isFlow),
+			coverage: share(total.knownMs),
+			...(total.incompleteMs > 0 && { incomplete: share(total.incompleteMs) }),
+		};
+	});
 }
 
 /**
@@ -74,7 +82,7 @@ async function roomTallies(
 	readings: Readings,
 	of: RoomMetric & { sensorId?: string },
 	windows: readonly Window[],
-	catalog: MetricLookup,
+	{ catalog, rule }: { catalog: MetricLookup; rule: PastRule },
 ): Promise<Tally[]> {
 	const isFlow = catalog.describe(of.metric).kind === 'flow';
 	const tallies = windows.map(emptyTally);
@@ -106,7 +114,7 @@ async function roomTallies(
 		}
 		addRest(n, done, window.end);
 	}
-	for (const [n, tally] of (await tallySamples(readings, of, rest, catalog)).entries())
+	for (const [n, tally] of (await tallySamples(readings, of, rest, catalog, rule)).entries())
 		addTally(tallies[restOf[n]!]!, tally);
 	return tallies;
 }

@@ -1,4 +1,4 @@
-import { freshMs, longestFreshMs, type MetricLookup } from '@crowdvision/contracts';
+import { freshMs, longestFreshMs, type MetricLookup, type RoomCombine } from '@crowdvision/contracts';
 import {
 	type Readings,
 	ROLL_UP_MS,
@@ -7,6 +7,7 @@ import {
 	type Sample,
 	type StalePeriod,
 } from '@crowdvision/store';
+import { type PastRule, pastRule } from './counters.ts';
 import { StepFunction, type Window } from './step-function.ts';
 import { rollUpOf, type Tally } from './tally.ts';
 
@@ -53,10 +54,12 @@ export async function tallySamples(
 	of: RoomMetric & { sensorId?: string },
 	windows: readonly Window[],
 	catalog: MetricLookup,
+	rule: PastRule,
 ): Promise<readonly Tally[]> {
-	const steps = new StepFunction(of.metric, catalog.describe(of.metric), windows);
+	const steps = new StepFunction(of.metric, catalog.describe(of.metric), rule, windows);
 	let after: number | undefined;
 	for (const span of spansOf(windows, freshMs(of.metric))) {
+		steps.know(await rule.heardBefore(span.start));
 		for await (const page of everySample(readings, of, span, after)) for (const sample of page) steps.add(sample);
 		after = span.end;
 	}
@@ -80,17 +83,19 @@ async function rollUpsOf(
 	readings: Readings,
 	period: RoomMetric & { start: number },
 	catalog: MetricLookup,
+	rule: PastRule,
 ): Promise<RollUp[]> {
 	const { metric, start } = period;
 	const definition = catalog.describe(metric);
 	const window = { start, end: start + ROLL_UP_MS };
-	const room = new StepFunction(metric, definition, [window]);
+	const room = new StepFunction(metric, definition, rule, [window]);
+	room.know(await rule.heardBefore(start));
 	const sensors = new Map<string, StepFunction>();
 	for await (const page of everySample(readings, period, window)) {
 		for (const sample of page) {
 			let sensor = sensors.get(sample.sensorId);
 			if (!sensor) {
-				sensor = new StepFunction(metric, definition, [window]);
+				sensor = new StepFunction(metric, definition, { rule: definition.combine }, [window]);
 				sensors.set(sample.sensorId, sensor);
 			}
 			sensor.add(sample);
@@ -106,6 +111,12 @@ async function rollUpsOf(
 	return all.filter((rollUp) => rollUp !== undefined);
 }
 
+export interface RollUpOptions {
+	signal?: AbortSignal;
+	/** `combine` of the room of a period. */
+	combineOf?: (of: RoomMetric) => Promise<RoomCombine | undefined>;
+}
+
 /**
  * Computes and stores the roll-ups of at most `limit` stale periods that ended by `before` (epoch ms). Resolves with
  * their number.
@@ -115,12 +126,13 @@ export async function rollUpStale(
 	before: number,
 	limit: number,
 	catalog: MetricLookup,
-	signal?: AbortSignal,
+	{ signal, combineOf = async () => undefined }: RollUpOptions = {},
 ): Promise<number> {
 	const periods: StalePeriod[] = await readings.nextStale(before, limit);
 	for (const period of periods) {
 		if (signal?.aborted) break;
-		await readings.replaceRollUps(period, await rollUpsOf(readings, period, catalog));
+		const rule = await pastRule(readings, period, await combineOf(period), catalog);
+		await readings.replaceRollUps(period, await rollUpsOf(readings, period, catalog, rule));
 	}
 	return periods.length;
 }

@@ -1,4 +1,4 @@
-import { combineSensors, holdMs, type MetricDefinition } from '@crowdvision/contracts';
+import { type Combination, combineSensors, holdMs, type MetricDefinition } from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import { addValue, emptyTally, type Tally } from './tally.ts';
 
@@ -8,10 +8,16 @@ export interface Window {
 	end: number;
 }
 
+/** How the samples of a room, or of one of its sensors, become one value. */
+export interface Rule extends Combination {
+	/** The counter of a sensor; default: each sensor is one. */
+	counterOf?: (sensor: { sensorId: string }) => string;
+}
+
 /**
  * A room's value as a function of time, built from its sensors' samples and summarized per window. A sample applies
  * until the next sample of its sensor, but no longer than it counts as current. Samples that apply at the same time
- * are combined as the catalog defines. The live view shows the same: `roomValue` at a moment equals this function,
+ * are combined as the room or the catalog says. The live view shows the same: `roomValue` at a moment equals this function,
  * except that history does not know when a device reported itself offline.
  *
  *   sensor a  ──20───┐     ┌─22──────┐        A flow metric is no such function: each of its samples counts
@@ -22,23 +28,34 @@ export class StepFunction {
 	readonly tallies: readonly Tally[];
 	readonly #windows: readonly Window[];
 	readonly #metric: string;
-	readonly #combine: MetricDefinition['combine'];
+	readonly #rule: Rule;
+	readonly #counterOf: (sensor: { sensorId: string }) => string;
+	/** The counters that a sum of the room consists of. */
+	readonly #counters = new Set<string>();
 	readonly #isFlow: boolean;
 	/** Samples that apply, by sensor, the oldest first, each with the moment at which it expires. */
 	readonly #current = new Map<string, Sample & { expiry: number }>();
 	#value = 0;
+	#isIncomplete = false;
 	/** Everything before this moment is summarized. */
 	#at = Number.NEGATIVE_INFINITY;
 	/** Index of the first window that does not end before `#at`. */
 	#next = 0;
 
 	/** @param windows in order of time, without overlaps */
-	constructor(metric: string, { combine, kind }: MetricDefinition, windows: readonly Window[]) {
-		this.#combine = combine;
+	constructor(metric: string, { kind }: Pick<MetricDefinition, 'kind'>, rule: Rule, windows: readonly Window[]) {
+		this.#rule = rule;
+		this.#counterOf = rule.counterOf ?? (({ sensorId }) => sensorId);
+		for (const sensorId of rule.sensors ?? []) this.#counters.add(this.#counterOf({ sensorId }));
 		this.#isFlow = kind === 'flow';
 		this.#metric = metric;
 		this.#windows = windows;
 		this.tallies = windows.map(emptyTally);
+	}
+
+	/** Tells of sensors that have sent something before the samples that are added next. */
+	know(sensors: Iterable<string>): void {
+		if (!this.#rule.sensors) for (const sensorId of sensors) this.#counters.add(this.#counterOf({ sensorId }));
 	}
 
 	/**
@@ -46,11 +63,13 @@ export class StepFunction {
 	 * several samples of one sensor at the same moment, the last counts.
 	 */
 	add(sample: Sample): void {
+		this.know([sample.sensorId]);
+		if (this.#rule.isOfRoom && !this.#counters.has(this.#counterOf(sample))) return;
 		this.#advance(sample.observedAt);
 		this.#current.delete(sample.sensorId);
 		const expiry = sample.observedAt + holdMs(this.#metric, sample.freshFor);
 		this.#current.set(sample.sensorId, { ...sample, expiry });
-		this.#value = this.#combined();
+		this.#combine();
 		const window = this.#windows[this.#next];
 		if (!window || sample.observedAt < window.start) return;
 		const tally = this.tallies[this.#next]!;
@@ -75,7 +94,7 @@ export class StepFunction {
 				this.#at = Math.max(this.#at, until);
 				if (first.expiry > to) break;
 				this.#current.delete(first.sensorId);
-				this.#value = this.#combined();
+				this.#combine();
 			}
 		}
 		while (this.#next < this.#windows.length && this.#windows[this.#next]!.end <= to) this.#next++;
@@ -97,16 +116,20 @@ export class StepFunction {
 			if (ms <= 0) continue;
 			const tally = this.tallies[n]!;
 			tally.knownMs += ms;
+			if (this.#isIncomplete) tally.incompleteMs += ms;
 			if (this.#isFlow) continue;
 			tally.weighted += this.#value * ms;
 			addValue(tally, this.#value, start);
 		}
 	}
 
-	#combined(): number {
+	#combine(): void {
 		const samples = [...this.#current.values()];
 		// The value of one sensor is the room's, however values are combined.
-		if (samples.length === 1) return samples[0]!.value;
-		return combineSensors(this.#combine, samples)?.value ?? 0;
+		this.#value =
+			samples.length === 1 ? samples[0]!.value : (combineSensors(this.#rule, samples, this.#counterOf)?.value ?? 0);
+		const { rule, isOfRoom } = this.#rule;
+		if (isOfRoom && rule === 'sum')
+			this.#isIncomplete = new Set(samples.map(this.#counterOf)).size < this.#counters.size;
 	}
 }

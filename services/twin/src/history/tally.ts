@@ -4,6 +4,8 @@ import type { RollUp } from '@crowdvision/store';
 export interface Tally {
 	/** How long a value was known, in ms. */
 	knownMs: number;
+	/** Of that, how long it was a sum that lacked silent counters. */
+	incompleteMs: number;
 	/** Integral of the value over that time, in value x ms; for a flow metric, the sum of its samples. */
 	weighted: number;
 	/** Number of samples observed in the span. */
@@ -19,6 +21,7 @@ export interface Tally {
 export function emptyTally(): Tally {
 	return {
 		knownMs: 0,
+		incompleteMs: 0,
 		weighted: 0,
 		count: 0,
 		min: Number.POSITIVE_INFINITY,
@@ -42,21 +45,31 @@ export function addValue(tally: Tally, value: number, at: number): void {
 export const hasValue = ({ min }: Tally): boolean => min !== Number.POSITIVE_INFINITY;
 
 /** Reads a roll-up as a tally. For a flow metric, a period without samples has no value. */
-export function tallyOf({ knownMs, weighted, count, min, max, last, lastAt }: RollUp, isFlow: boolean): Tally {
+export function tallyOf(
+	{ knownMs, incompleteMs = 0, weighted, count, min, max, last, lastAt }: RollUp,
+	isFlow: boolean,
+): Tally {
 	if (isFlow && count === 0) return { ...emptyTally(), knownMs };
-	return { knownMs, weighted, count, min, max, last, lastAt };
+	return { knownMs, incompleteMs, weighted, count, min, max, last, lastAt };
 }
 
 /** The roll-up of a period that begins at `start`, or undefined when nothing is known about it. */
 export function rollUpOf(tally: Tally, start: number, sensorId?: string): RollUp | undefined {
 	if (tally.knownMs === 0 && tally.count === 0) return undefined;
-	const values = hasValue(tally) ? tally : { ...tally, min: 0, max: 0, last: 0, lastAt: start };
-	return { start, ...(sensorId !== undefined && { sensorId }), ...values };
+	const { incompleteMs, ...known } = tally;
+	const values = hasValue(tally) ? known : { ...known, min: 0, max: 0, last: 0, lastAt: start };
+	return {
+		start,
+		...(sensorId !== undefined && { sensorId }),
+		...values,
+		...(incompleteMs > 0 && { incompleteMs }),
+	};
 }
 
 /** Adds a tally of another span of time to `tally`. */
 export function addTally(tally: Tally, other: Tally): void {
 	tally.knownMs += other.knownMs;
+	tally.incompleteMs += other.incompleteMs;
 	tally.weighted += other.weighted;
 	tally.count += other.count;
 	if (!hasValue(other)) return;

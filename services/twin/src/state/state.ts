@@ -2,8 +2,10 @@
 import { START } from '@crowdvision/bus';
 import {
 	type BuildingState,
+	isIncomplete,
 	type MetricLookup,
 	occupancy,
+	type Room,
 	type RoomState,
 	roomValue,
 	STREAMS,
@@ -31,9 +33,9 @@ export async function buildingState(
 	const { position, latest } = await readings.latest(STREAMS.telemetry, building.id);
 	const offlineSince = await offline.since(building.id, [...new Set(latest.map(({ sensorId }) => sensorId))]);
 	const byRoom = Map.groupBy(latest, ({ roomId }) => roomId);
-	const rooms = building.rooms.map(({ id, capacity }) => [
-		id,
-		roomState(byRoom.get(storedRoomId(building, id)) ?? [], { offlineSince, catalog }, capacity, now),
+	const rooms = building.rooms.map((room) => [
+		room.id,
+		roomState(byRoom.get(storedRoomId(building, room.id)) ?? [], { offlineSince, catalog }, room, now),
 	]);
 	return { cursor: position ?? START, rooms: Object.fromEntries(rooms) };
 }
@@ -41,7 +43,7 @@ export async function buildingState(
 function roomState(
 	latest: Latest[],
 	{ offlineSince, catalog }: { offlineSince: ReadonlyMap<string, number>; catalog: MetricLookup },
-	capacity: number,
+	{ capacity, combine }: Pick<Room, 'capacity' | 'combine'>,
 	now: number,
 ): RoomState {
 	const state: RoomState = { values: {} };
@@ -60,10 +62,13 @@ function roomState(
 				...(transport && { transport }),
 			};
 		});
-		const value = roomValue(metric, sensors, now, catalog);
+		const value = roomValue(metric, sensors, now, catalog, combine);
 		if (value) state.values[metric] = value;
 	}
 	const count = state.values.peopleCount;
-	if (count && !count.stale) state.occupancy = occupancy(count.value, capacity);
+	if (!count || count.stale) return state;
+	const known = occupancy(count.value, capacity);
+	// Of an incomplete sum only this is certain: there are more people than the room holds.
+	if (!isIncomplete(count) || known === 'overcrowded') state.occupancy = known;
 	return state;
 }

@@ -1,4 +1,11 @@
-import { type Aggregate, holdMs, type MetricKey, roomValue } from '@crowdvision/contracts';
+import {
+	type Aggregate,
+	BUILT_IN_METRICS,
+	holdMs,
+	type MetricKey,
+	type RoomCombine,
+	roomValue,
+} from '@crowdvision/contracts';
 import type { Sample } from '@crowdvision/store';
 import type { Window } from '../history/step-function.ts';
 
@@ -11,34 +18,41 @@ export function referenceValue(
 	samples: readonly Sample[],
 	{ start, end }: Window,
 	aggregate: Aggregate,
-): { value: number | null; knownMs: number } {
+	combine?: RoomCombine,
+): { value: number | null; knownMs: number; incompleteMs: number } {
 	const moments = new Set([start, end]);
 	for (const { observedAt, freshFor } of samples)
 		for (const at of [observedAt, observedAt + holdMs(metric, freshFor)]) if (at > start && at < end) moments.add(at);
 	const edges = [...moments].sort((a, b) => a - b);
-	const pieces: { ms: number; value: number }[] = [];
+	const pieces: { ms: number; value: number; isIncomplete: boolean }[] = [];
 	for (const [n, from] of edges.slice(0, -1).entries()) {
 		const to = edges[n + 1]!;
 		const middle = (from + to) / 2;
 		const latest = new Map<string, Sample>();
 		for (const sample of samples) if (sample.observedAt <= middle) latest.set(sample.sensorId, sample);
-		const now = roomValue(metric, [...latest.values()], middle);
-		if (now && !now.stale) pieces.push({ ms: to - from, value: now.value });
+		const now = roomValue(metric, [...latest.values()], middle, BUILT_IN_METRICS, combine);
+		if (!now || now.stale) continue;
+		pieces.push({ ms: to - from, value: now.value, isIncomplete: now.combined?.silent !== undefined });
 	}
 	const knownMs = pieces.reduce((total, { ms }) => total + ms, 0);
+	const incompleteMs = pieces.reduce((total, { ms, isIncomplete }) => total + (isIncomplete ? ms : 0), 0);
 	const values = pieces.map(({ value }) => value);
 	if (aggregate === 'count')
-		return { value: samples.filter(({ observedAt }) => observedAt >= start && observedAt < end).length, knownMs };
-	if (pieces.length === 0) return { value: null, knownMs };
+		return {
+			value: samples.filter(({ observedAt }) => observedAt >= start && observedAt < end).length,
+			knownMs,
+			incompleteMs,
+		};
+	if (pieces.length === 0) return { value: null, knownMs, incompleteMs };
 	switch (aggregate) {
 		case 'avg':
 		case 'sum':
-			return { value: pieces.reduce((total, { ms, value }) => total + ms * value, 0) / knownMs, knownMs };
+			return { value: pieces.reduce((total, { ms, value }) => total + ms * value, 0) / knownMs, knownMs, incompleteMs };
 		case 'min':
-			return { value: Math.min(...values), knownMs };
+			return { value: Math.min(...values), knownMs, incompleteMs };
 		case 'max':
-			return { value: Math.max(...values), knownMs };
+			return { value: Math.max(...values), knownMs, incompleteMs };
 		case 'last':
-			return { value: values.at(-1)!, knownMs };
+			return { value: values.at(-1)!, knownMs, incompleteMs };
 	}
 }
