@@ -186,7 +186,11 @@ redis: {url: "redis://example:6379"}
 			'redis: {url: "http://x"}',
 			/^gateway\.yaml:1:14: redis\.url must be a URL that begins with redis:\/\/ or rediss:\/\/$/,
 		],
-		['a key given twice', 'gatewayId: a\ngatewayId: b\n', /^gateway\.yaml:2:1: Map keys must be unique/],
+		[
+			'a key given twice',
+			'gatewayId: a\ngatewayId: b\n',
+			/^gateway\.yaml:2:1: gatewayId is given twice in the same map: keep one of the two/,
+		],
 		['a tab for an indent', 'log:\n\tmaxBytes: 5MiB\n', /^gateway\.yaml:2:\d+: Tabs are not allowed/],
 		['a bracket that is not closed', 'log: {maxBytes: 5MiB\n', /^gateway\.yaml:\d:\d+: .*}/],
 		['a second document', 'gatewayId: a\n---\ngatewayId: b\n', /^gateway\.yaml:2:1: .*document/],

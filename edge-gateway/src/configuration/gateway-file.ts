@@ -1,9 +1,9 @@
 /** The schema of gateway.yaml, and its parser, which reports every mistake with its place. */
-import { validator } from '@crowdvision/contracts';
+import { oneSpelling, validator } from '@crowdvision/contracts';
 import { DEDUP_DEFAULTS } from '@crowdvision/log';
 import { SettingsError } from '@crowdvision/service-kit';
 import Type, { type Static } from 'typebox';
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { Bridges } from '../bridge/config/bridge-config.ts';
 import { bridgeProblems } from '../bridge/config/bridge-problems.ts';
 import { MetricsConfig, metricKeysOf, metricsProblems } from '../catalog/metrics-config.ts';
@@ -18,6 +18,7 @@ import { option, withoutDefault } from '../options.ts';
 import { MqttConfig } from '../sources/mqtt/broker/mqtt-config.ts';
 import { SerialConfig, serialProblems } from '../sources/serial/serial-config.ts';
 import { RecorderConfig } from '../trace/recorder-config.ts';
+import { unseenNames } from './unseen-names.ts';
 import { offsetInSource } from './yaml-text.ts';
 
 const closed = { additionalProperties: false };
@@ -137,13 +138,15 @@ const gatewayFile = validator(GatewayFile);
  */
 export function parseGatewayFile(name: string, source: string): GatewayFile {
 	const lines = new LineCounter();
-	const document = parseDocument(source, { lineCounter: lines, prettyErrors: false });
+	const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, uniqueKeys: isSameKey });
 	const at = (position: number) => {
 		const { line, col } = lines.linePos(position);
 		return `${name}:${line}:${col}`;
 	};
 	if (document.errors.length > 0)
-		throw new SettingsError(document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`).join('\n'));
+		throw new SettingsError(
+			document.errors.map((error) => `${at(error.pos[0])}: ${messageOf(error, source)}`).join('\n'),
+		);
 	let value: unknown;
 	try {
 		value = document.toJS() ?? {};
@@ -162,12 +165,23 @@ export function parseGatewayFile(name: string, source: string): GatewayFile {
 	);
 }
 
+/** Whether two keys of a map are one, also where only one of them is written with decomposed letters. */
+const isSameKey = (a: unknown, b: unknown): boolean =>
+	a === b || (isScalar(a) && isScalar(b) && oneSpelling(String(a.value)) === oneSpelling(String(b.value)));
+
+function messageOf({ code, message, pos }: YAMLError, source: string): string {
+	if (code !== 'DUPLICATE_KEY') return message;
+	const [key = ''] = /^[^:\n]*/.exec(source.slice(pos[0])) ?? [];
+	return `${key.trim().slice(0, 100)} is given twice in the same map: keep one of the two`;
+}
+
 /** Every mistake that the schema or one of the parts finds. */
 function problemsOf(value: unknown): DecoderProblem[] {
 	const file = value as Partial<GatewayFile> | undefined;
 	const metricKeys = metricKeysOf(file?.metrics);
 	const problems = [
 		...gatewayFile.problems(value),
+		...unseenNames(value, ''),
 		...serialProblems(file?.sources?.serial, metricKeys),
 		...metricsProblems(file?.metrics),
 		...decoderProblems(file?.decoders, metricKeys),

@@ -19,6 +19,8 @@ export * from './bus/command.ts';
 export * from './bus/socket-events.ts';
 export * from './errors.ts';
 export * from './generation.ts';
+export * from './names/duplicate-keys.ts';
+export * from './names/names.ts';
 export * from './reading/combine.ts';
 export * from './reading/count-change.ts';
 export * from './reading/freshness.ts';

@@ -39,6 +39,22 @@ export function validator<S extends TSchema>(schema: S): Validator<Static<S>> {
 	};
 }
 
+/** A validator that also finds mistakes that a schema cannot express; those without a message are none. */
+export function checked<T>(
+	base: Validator<T>,
+	find: (value: T) => readonly { path: string; message: string | undefined }[],
+): Validator<T> {
+	const more = (value: T): Problem[] =>
+		find(value).flatMap(({ path, message }) => (message === undefined ? [] : [{ path, message }]));
+	const problems = (value: unknown) => (base.check(value) ? more(value) : base.problems(value));
+	return {
+		schema: base.schema,
+		check: (value): value is T => base.check(value) && more(value).length === 0,
+		problem: (value) => problems(value)[0],
+		problems,
+	};
+}
+
 interface SchemaError {
 	keyword: string;
 	schemaPath: string;

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { DomainName } from '../building/building.ts';
+import { idProblem, Name, unseenProblem } from '../names/names.ts';
 import { PlaceId, SensorId } from '../reading/reading.ts';
-import { validator } from '../validator.ts';
+import { checked, validator } from '../validator.ts';
 import { Membership } from './claims.ts';
 
 /** Bodies of requests to auth and of its responses. Times are epoch ms unless stated otherwise. */
@@ -24,10 +25,12 @@ const DomainRole = Type.Enum([...DOMAIN_ROLES]);
 export const RegisterRequest = Type.Object({
 	email: Email,
 	password: NewPassword,
-	name: Type.String({ minLength: 1, maxLength: 200, pattern: '\\S' }),
+	name: Name(),
 });
 export type RegisterRequest = Static<typeof RegisterRequest>;
-export const registerRequest = validator(RegisterRequest);
+export const registerRequest = checked(validator(RegisterRequest), ({ email }) => [
+	{ path: '/email', message: idProblem(email) },
+]);
 
 /** `POST /auth/login` */
 export const LoginRequest = Type.Object({
@@ -148,12 +151,14 @@ export type InvitationView = Static<typeof InvitationView>;
 
 /** `POST /auth/domains/{name}/devices` */
 export const NewDeviceRequest = Type.Object({
-	name: Type.String({ minLength: 1, maxLength: 200 }),
+	name: Name(),
 	buildingId: Type.Optional(PlaceId),
 	sensorIds: Type.Optional(Type.Array(SensorId, { minItems: 1, maxItems: 1000 })),
 });
 export type NewDeviceRequest = Static<typeof NewDeviceRequest>;
-export const newDeviceRequest = validator(NewDeviceRequest);
+export const newDeviceRequest = checked(validator(NewDeviceRequest), ({ buildingId }) => [
+	{ path: '/buildingId', message: buildingId === undefined ? undefined : unseenProblem(buildingId) },
+]);
 
 export const DeviceView = Type.Object({
 	deviceId: Type.String(),
@@ -175,8 +180,8 @@ export const SsoRequest = Type.Object(
 			pattern: '^https?://[^\\s?#@]+$',
 			description: 'the URL of an OpenID provider, without query',
 		}),
-		clientId: Type.String({ minLength: 1, maxLength: 500 }),
-		clientSecret: Type.Optional(Type.String({ minLength: 1, maxLength: 1000 })),
+		clientId: Name(500, 'the id'),
+		clientSecret: Type.Optional(Name(1000, 'the secret')),
 		defaultRole: Type.Optional(Type.Enum(['business_staff', 'standard_customer'])),
 		emailDomains: Type.Optional(
 			Type.Array(

@@ -1,10 +1,11 @@
 import Type from 'typebox';
 import { Building, Room } from '../building/building.ts';
 import { ThresholdSet } from '../building/thresholds.ts';
+import { unseenProblem } from '../names/names.ts';
 import { RoomCombine } from '../reading/combine.ts';
 import { METRIC_KEY } from '../reading/metric-catalog.ts';
 import { PlaceId, SENSOR_ID, SensorId } from '../reading/reading.ts';
-import { validator } from '../validator.ts';
+import { checked, validator } from '../validator.ts';
 
 /** Bodies of requests to the HTTP API. */
 
@@ -70,7 +71,9 @@ export const NewSensorRequest = Type.Object({
 	roomId: PlaceId,
 	cadenceSeconds: Type.Optional(Type.Union([CadenceSeconds, Type.Null({ description: 'learnt again' })])),
 });
-export const newSensorRequest = validator(NewSensorRequest);
+export const newSensorRequest = checked(validator(NewSensorRequest), ({ roomId }) => [
+	{ path: '/roomId', message: unseenProblem(roomId) },
+]);
 
 /** `POST /gateway/devices/{sensorId}/adopt` */
 export const AdoptRequest = Type.Object({ buildingId: PlaceId, roomId: PlaceId }, { additionalProperties: false });

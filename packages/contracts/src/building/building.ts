@@ -1,5 +1,6 @@
 /** The building JSON: its schema, and the mistakes that a schema cannot express. */
 import Type, { type Static } from 'typebox';
+import { idProblem, Name, oneSpelling } from '../names/names.ts';
 import { combineProblems, RoomCombine } from '../reading/combine.ts';
 import { isTimeZone } from '../reading/local-time.ts';
 import { BUILT_IN_METRICS, type MetricLookup } from '../reading/metric-catalog.ts';
@@ -29,11 +30,11 @@ export const DomainName = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}([./][
 export const Room = Type.Object(
 	{
 		id: PlaceId,
-		name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+		name: Type.Optional(Name()),
 		capacity: Type.Integer({ minimum: 0, maximum: 100_000 }),
 		position: Vector(['x', 'y', 'z'], false),
 		dimensions: Vector(['width', 'height', 'depth'], true),
-		floor: Type.Optional(Type.Union([Type.Integer(), Type.String({ maxLength: 64 })])),
+		floor: Type.Optional(Type.Union([Type.Integer(), Name(64, 'a number or a name')])),
 		color: Type.Optional(Type.String({ pattern: '^#[0-9a-fA-F]{6}$', description: '#rrggbb' })),
 		maxTemperature: Type.Optional(Type.Number({ minimum: -60, maximum: 125 })),
 		combine: Type.Optional(RoomCombine),
@@ -46,8 +47,8 @@ export type Room = Static<typeof Room>;
 export const Building = Type.Object(
 	{
 		id: PlaceId,
-		name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-		domains: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { maxItems: 100 })),
+		name: Type.Optional(Name()),
+		domains: Type.Optional(Type.Array(Name(255, 'the name of a domain'), { maxItems: 100 })),
 		timeZone: Type.Optional(
 			Type.String({
 				minLength: 1,
@@ -72,11 +73,15 @@ export function buildingProblems(value: unknown, catalog: MetricLookup = BUILT_I
 	if (value.timeZone !== undefined && !isTimeZone(value.timeZone)) {
 		problems.push({ path: '/timeZone', message: 'must be the IANA name of a time zone, such as Europe/Rome' });
 	}
+	const ownId = idProblem(value.id);
+	if (ownId !== undefined) problems.push({ path: '/id', message: ownId });
 	const first = new Map<string, number>();
 	for (const [index, room] of value.rooms.entries()) {
 		if (room.combine) problems.push(...combineProblems(room.combine, `/rooms/${index}/combine`, catalog));
-		const earlier = first.get(room.id);
-		if (earlier === undefined) first.set(room.id, index);
+		const unclear = idProblem(room.id);
+		if (unclear !== undefined) problems.push({ path: `/rooms/${index}/id`, message: unclear });
+		const earlier = first.get(oneSpelling(room.id));
+		if (earlier === undefined) first.set(oneSpelling(room.id), index);
 		else
 			problems.push({
 				path: `/rooms/${index}/id`,

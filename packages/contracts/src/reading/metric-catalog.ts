@@ -1,5 +1,6 @@
 /** The metric catalog: built-in metrics and those that a configuration defines. */
 import Type, { type Static } from 'typebox';
+import { NAME, Name } from '../names/names.ts';
 import { METRIC_KEYS, type MetricDefinition, metricDefinition } from './metrics.ts';
 import { convertersFrom } from './unit-prefixes.ts';
 
@@ -9,13 +10,17 @@ export const METRIC_KEY = '^[A-Za-z][A-Za-z0-9_]{0,63}$';
 /** `gauge`: a value that holds until the next. `flow`: events since the last message. `state`: one of few values. */
 export const METRIC_KINDS = ['gauge', 'flow', 'state'] as const;
 const COMBINATIONS = ['mean', 'max', 'sum', 'last'] as const;
-const Label = Type.String({ minLength: 1, maxLength: 64 });
+const Label = Name(64);
 
 /** A metric that a configuration defines: one entry of `metrics` in gateway.yaml. */
 export const CustomMetric = Type.Object(
 	{
 		key: Type.String({ pattern: METRIC_KEY, description: '1..64 of A-Z a-z 0-9 _, a letter first' }),
-		unit: Type.String({ maxLength: 32, description: 'unit of every reading; empty for none' }),
+		unit: Type.String({
+			maxLength: 32,
+			pattern: `^$|${NAME}`,
+			description: 'the unit of every reading: at most 32 characters, empty for none',
+		}),
 		min: Type.Number({ description: 'a lower value cannot be true and is refused' }),
 		max: Type.Number({ description: 'a higher value cannot be true and is refused' }),
 		decimals: Type.Optional(

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CrowdVisionError, type ErrorBody, type Problem, type Validator } from '@crowdvision/contracts';
+import { CrowdVisionError, duplicateKeys, type ErrorBody, type Problem, type Validator } from '@crowdvision/contracts';
 import express, {
 	type ErrorRequestHandler,
 	type Express,
@@ -30,9 +30,28 @@ export function createApp(site = new Site()): Express {
 	return app;
 }
 
-/** Parses JSON bodies. Mount it on the routers that take JSON, not on the app: ingest reads bodies itself. */
-export const jsonBody = (limit = MAX_BODY_BYTES): RequestHandler =>
-	boundedBody(express.json({ limit, strict: false }), limit);
+/** Of a body with a key that is given twice. A plain error: body-parser writes a `status` of its own into it. */
+class AmbiguousBody extends Error {
+	readonly type = 'entity.ambiguous';
+	readonly problems: Problem[];
+
+	constructor(problems: Problem[]) {
+		super('a key is given twice');
+		this.problems = problems;
+	}
+}
+
+/**
+ * Parses JSON bodies, and refuses those that give a key twice, as one of its values would be lost without a word. Mount
+ * it on the routers that take JSON, not on the app: ingest reads bodies itself.
+ */
+export const jsonBody = (limit = MAX_BODY_BYTES): RequestHandler => {
+	const verify = (_request: unknown, _response: unknown, body: Buffer, encoding: string) => {
+		const problems = duplicateKeys(new TextDecoder(encoding).decode(body));
+		if (problems.length > 0) throw new AmbiguousBody(problems);
+	};
+	return boundedBody(express.json({ limit, strict: false, verify }), limit);
+};
 
 /** Mount it last: answers 404 where no route matched, and every error in the shape of contracts/errors.ts. */
 export function finishApp(app: Express, logger: Logger): void {
@@ -54,6 +73,7 @@ export function finishApp(app: Express, logger: Logger): void {
 /** Maps an error of body-parser or express to the error a client gets; any other becomes `internal` and is logged. */
 function toClientError(error: unknown, request: Request, logger: Logger): CrowdVisionError {
 	if (error instanceof CrowdVisionError) return error;
+	if (error instanceof AmbiguousBody) return invalid(error.problems);
 	const { type, status, limit } = error as { type?: string; status?: number; limit?: number };
 	if (type === 'entity.parse.failed') return new CrowdVisionError('not_json', 'The body is not valid JSON');
 	if (type === 'entity.too.large') return tooLarge(limit);

@@ -19,9 +19,15 @@ import {
 import { invalid } from '@crowdvision/service-kit';
 import type { BuildingDocument } from '../store.ts';
 
-/** Checks a building JSON. @throws CrowdVisionError `invalid` with the path of each mistake */
-export function validBuilding(value: unknown, catalog: MetricLookup): Building {
-	const problems = buildingProblems(value, catalog);
+/**
+ * Checks a building JSON.
+ * @param before the building that it changes: what an earlier version took of it, and is refused now, may stay
+ * @throws CrowdVisionError `invalid` with the path of each mistake
+ */
+export function validBuilding(value: unknown, catalog: MetricLookup, before?: unknown): Building {
+	const found = buildingProblems(value, catalog);
+	const known = found.length > 0 && before !== undefined ? buildingProblems(before, catalog) : [];
+	const problems = found.filter((one) => !known.some((other) => isDeepStrictEqual(one, other)));
 	if (problems.length > 0) throw invalid(problems);
 	return value as Building;
 }

@@ -72,7 +72,7 @@ export function addBuildingRoutes(router: Router, { buildings, tables, catalog }
 					...(timeZone !== undefined && { timeZone }),
 				};
 				const changed = rooms ? withRooms(after, rooms, Date.now()) : after;
-				validBuilding(summaryOf(changed), catalog);
+				validBuilding(summaryOf(changed), catalog, summaryOf(before));
 				return changed;
 			},
 		});
