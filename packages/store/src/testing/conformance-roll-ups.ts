@@ -94,6 +94,39 @@ export function describeRollUps(world: World): void {
 			expect(await stale()).toEqual([]);
 		});
 
+		it('hold how long a sum was incomplete', async () => {
+			await at(1, 1000);
+			const incomplete = { ...rollUp(BASE, 20), incompleteMs: 1234.5 };
+			await world.store.readings.replaceRollUps((await next(1))[0]!, [incomplete, rollUp(BASE, 21, 't-1')]);
+			await reopen(world);
+			const { readings } = world.store;
+			expect(await readings.rollUps(OF_HALL, EVER)).toEqual([incomplete]);
+			expect(await readings.rollUps({ ...OF_HALL, sensorId: 't-1' }, EVER)).toEqual([rollUp(BASE, 21, 't-1')]);
+		});
+
+		it('all become stale when they are to follow another rule, where their samples are still held', async () => {
+			const now = BASE + 500 * DAY_MS;
+			for (const [n, days] of [100, 2, 1].entries())
+				await insert(world, [placed(n + 1, { observedAt: now - days * DAY_MS })]);
+			await insert(world, [placed(4, { observedAt: now - DAY_MS, roomId: 'cellar' })]);
+			for (const period of await next()) await world.store.readings.replaceRollUps(period, [rollUp(period.start, 1)]);
+			await world.store.readings.forget(now);
+			const { readings } = world.store;
+			await readings.makeStale({ ...OF_HALL, roomId: 'nowhere' });
+			expect(await next()).toEqual([]);
+			await readings.makeStale(OF_HALL);
+			const starts = (await next()).map(({ roomId, start }) => [roomId, start]);
+			expect(starts.toSorted()).toEqual([
+				['hall', now - 2 * DAY_MS],
+				['hall', now - DAY_MS],
+			]);
+			// A roll-up that was computed before by the old rule comes too late.
+			const before = (await next(1))[0]!;
+			await readings.makeStale(OF_HALL);
+			await readings.replaceRollUps(before, [rollUp(before.start, 2)]);
+			expect(await stale()).toHaveLength(2);
+		});
+
 		it('never miss a sample in a race between inserting and rolling up', async () => {
 			const counted = new Map<number, number>();
 			const roll = async (period: StalePeriod) => {
