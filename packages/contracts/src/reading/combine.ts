@@ -5,7 +5,7 @@ import type { MetricDefinition } from './metrics.ts';
 import { SensorId } from './reading.ts';
 
 /** `sum`: each sees a part of the room · `last`: the newest value · `max`: the highest of several that see all of it. */
-export const ROOM_RULES = ['sum', 'last', 'max'] as const;
+const ROOM_RULES = ['sum', 'last', 'max'] as const;
 const Rule = Type.Enum([...ROOM_RULES]);
 
 /** The counters of one metric of a room, and how they become its value. */
