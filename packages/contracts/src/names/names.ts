@@ -31,8 +31,8 @@ const HIDDEN = /\u034f|[\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\
 export const oneSpelling = (text: string): string => text.normalize('NFC');
 
 /**
- * Why people cannot read an id: it is blank, begins or ends with a blank, or holds marks that nobody sees. Undefined for
- * one that they can.
+ * Why people cannot read an id: it is blank, begins or ends with a blank, or holds marks that nobody sees. Undefined
+ * for one that they can.
  */
 export function unseenProblem(id: string): string | undefined {
 	if (SHOWS_NOTHING.test(id)) return 'must not be blank';

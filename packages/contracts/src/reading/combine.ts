@@ -4,7 +4,9 @@ import { METRIC_KEY, type MetricLookup } from './metric-catalog.ts';
 import type { MetricDefinition } from './metrics.ts';
 import { SensorId } from './reading.ts';
 
-/** `sum`: each sees a part of the room · `last`: the newest value · `max`: the highest of several that see all of it. */
+/**
+ * `sum`: each sees a part of the room · `last`: the newest value · `max`: the highest of several that see all of it.
+ */
 const ROOM_RULES = ['sum', 'last', 'max'] as const;
 const Rule = Type.Enum([...ROOM_RULES]);
 

@@ -17,8 +17,8 @@ export interface Rule extends Combination {
 /**
  * A room's value as a function of time, built from its sensors' samples and summarized per window. A sample applies
  * until the next sample of its sensor, but no longer than it counts as current. Samples that apply at the same time
- * are combined as the room or the catalog says. The live view shows the same: `roomValue` at a moment equals this function,
- * except that history does not know when a device reported itself offline.
+ * are combined as the room or the catalog says. The live view shows the same: `roomValue` at a moment equals this
+ * function, except that history does not know when a device reported itself offline.
  *
  *   sensor a  ──20───┐     ┌─22──────┐        A flow metric is no such function: each of its samples counts
  *   sensor b     ──30──────────┐              events before it, so samples are only added up.
