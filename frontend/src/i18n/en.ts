@@ -154,8 +154,7 @@ export const en = {
 		loadFailed: 'The rooms could not be loaded. Trying again…',
 	},
 	combined: {
-		incomplete:
-			'incomplete: {n} of {of} counters silent | incomplete: {n} of {of} counters silent | incomplete: {n} of {of} counters silent',
+		incomplete: 'incomplete: {n} of {of} counters silent',
 		sum: 'sum of {of} counters',
 		max: 'highest of {of} counters',
 		silent: 'Nothing is heard of: {sensors}',

@@ -160,8 +160,7 @@ export const it: Messages = {
 		loadFailed: 'Non è stato possibile caricare le stanze. Nuovo tentativo…',
 	},
 	combined: {
-		incomplete:
-			'incompleto: {n} contatore su {of} non risponde | incompleto: {n} contatore su {of} non risponde | incompleto: {n} contatori su {of} non rispondono',
+		incomplete: 'incompleto: {n} di {of} contatori senza dati',
 		sum: 'somma di {of} contatori',
 		max: 'massimo di {of} contatori',
 		silent: 'Non si hanno notizie di: {sensors}',

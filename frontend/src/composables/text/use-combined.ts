@@ -5,7 +5,7 @@ import { useI18n } from 'vue-i18n';
 export function useCombined(): (combined: CombinedView) => string {
 	const { t } = useI18n({ useScope: 'global' });
 	return ({ rule, counters, silent }) => {
-		if (silent) return t('combined.incomplete', { n: silent.length, of: counters }, silent.length);
+		if (silent) return t('combined.incomplete', { n: silent.length, of: counters });
 		return counters > 1 && rule !== 'last' ? t(`combined.${rule}`, { of: counters }) : '';
 	};
 }

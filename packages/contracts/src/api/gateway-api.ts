@@ -181,8 +181,8 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		description:
 			"The room's count continues from there, with a reading of `peopleCount` by the sensor `operator:<account " +
 			'id>`. Only for rooms whose doors this gateway counts (otherwise `not_found`): the next reading of a camera ' +
-			'that reports the number of people would undo it. Where the room adds up several counters, this is what its doors ' +
-			'count, to which the others are added.',
+			'that reports the number of people would undo it. Where the room adds up several counters, this is what its ' +
+			'doors count, to which the others are added.',
 		who: 'business_staff',
 		request: { schema: CorrectionRequest },
 		answers: { 201: { description: 'It is durable.', schema: Corrected } },
@@ -200,8 +200,8 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		answers: {
 			200: {
 				description:
-					'The newest change first; `proposals` are for staff to apply, the gateway does not. `combine`: the doors are ' +
-					"one of several counters, which become the room's count so; `before` and `after` are what the doors count.",
+					'The newest change first; `proposals` are for staff to apply, the gateway does not. `combine`: the doors ' +
+					"are one of several counters, which become the room's count so; `before` and `after` are what the doors count.",
 				schema: Type.Object({
 					changes: Type.Array(CountChange),
 					proposals: Type.Array(Proposal),

@@ -110,9 +110,7 @@ describe('P14 names', () => {
 	);
 
 	it('says which spelling to use', () => {
-		expect(idProblem(DECOMPOSED)).toBe(
-			`must be written with composed letters (Unicode NFC): "${COMPOSED}" in 5 characters`,
-		);
+		expect(idProblem(DECOMPOSED)).toBe(`must be written with composed letters (Unicode NFC): "${COMPOSED}", 5 long`);
 		expect(idProblem('a\u200bb')).toBe('must not hold the invisible character U+200B');
 	});
 });

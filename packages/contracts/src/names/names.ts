@@ -6,8 +6,8 @@ import Type from 'typebox';
  * regular expression.
  */
 const INVISIBLE =
-	'\\s\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u2800' +
-	'\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0';
+	'\\s\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202f\\u205f-\\u206f' +
+	'\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0';
 const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f';
 
 /** A name that people can see: one visible character at least, and no control characters. */
@@ -19,7 +19,8 @@ export const Name = (maxLength = 200, what = 'a name') =>
 		minLength: 1,
 		maxLength,
 		pattern: NAME,
-		description: `${what} of 1 to ${maxLength} characters, at least one of which can be seen, without control characters`,
+		description:
+			`${what} of 1 to ${maxLength} characters, at least one of which can be seen, without control ` + 'characters',
 	});
 
 const SHOWS_NOTHING = new RegExp(`^[${INVISIBLE}${CONTROL}]*$`);
@@ -50,7 +51,7 @@ export function idProblem(id: string): string | undefined {
 	if (unseen !== undefined) return unseen;
 	const composed = oneSpelling(id);
 	if (composed !== id)
-		return `must be written with composed letters (Unicode NFC): ${JSON.stringify(composed)} in ${composed.length} characters`;
+		return `must be written with composed letters (Unicode NFC): ${JSON.stringify(composed)}, ${composed.length} long`;
 	return undefined;
 }
 

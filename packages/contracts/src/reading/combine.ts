@@ -31,8 +31,8 @@ export const MetricCombine = Type.Union([Rule, Counters]);
 export const RoomCombine = Type.Record(Type.String({ pattern: METRIC_KEY }), MetricCombine, {
 	additionalProperties: false,
 	description:
-		'how several sensors of the room become one value, by metric: sum, last or max; or {"rule": "sum", "sensors": […]} ' +
-		'to name the sensors that count',
+		'how several sensors of the room become one value, by metric: sum, last or max; or ' +
+		'{"rule": "sum", "sensors": […]} to name the sensors that count',
 });
 export type RoomCombine = Static<typeof RoomCombine>;
 

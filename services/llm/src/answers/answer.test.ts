@@ -219,7 +219,7 @@ describe('P14 several counters of one room: an answer', () => {
 			'8 people in Main hall, which holds 100. Incomplete: 1 of 2 counters is silent, so there may be more.',
 		);
 		expect(about('Quante persone ci sono nella main hall?', ...parts)).toContain(
-			'Incompleto: 1 di 2 contatori non risponde',
+			'Incompleto: 1 di 2 contatori senza dati',
 		);
 		expect(about('How many people are there?', ...parts)).toContain('Incomplete, as counters are silent: Main hall.');
 	});

@@ -78,11 +78,11 @@ export const TEXTS = {
 			`${people} in ${room} all'ultimo conteggio, ${age}; il numero attuale non è noto.`,
 		offline: ' Il suo sensore è offline.',
 		incomplete: (silent: number, of: number) =>
-			` Incompleto: ${silent} di ${of} contatori non ${silent === 1 ? 'risponde' : 'rispondono'}, potrebbe essercene di più.`,
+			` Incompleto: ${silent} di ${of} contatori senza dati, potrebbe essercene di più.`,
 		incompleteRooms: (rooms: readonly string[]) =>
 			rooms.length === 0
 				? ''
-				: ` Incompleto, perché alcuni contatori non rispondono: ${rooms.join(', ')}. Le persone potrebbero essere di più.`,
+				: ` Incompleto, per contatori senza dati: ${rooms.join(', ')}. Le persone potrebbero essere di più.`,
 		uncounted: (room: string) => `Il numero di persone in ${room} non è noto: nessun sensore le ha contate.`,
 	},
 };
