@@ -201,7 +201,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			200: {
 				description:
 					'The newest change first; `proposals` are for staff to apply, the gateway does not. `combine`: the doors ' +
-					"are one of several counters, which become the room's count so; `before` and `after` are what the doors count.",
+					"are one of several counters, which become the room's count so; `before` and `after` are of the doors.",
 				schema: Type.Object({
 					changes: Type.Array(CountChange),
 					proposals: Type.Array(Proposal),

@@ -19,8 +19,7 @@ export const Name = (maxLength = 200, what = 'a name') =>
 		minLength: 1,
 		maxLength,
 		pattern: NAME,
-		description:
-			`${what} of 1 to ${maxLength} characters, at least one of which can be seen, without control ` + 'characters',
+		description: `${what} of 1 to ${maxLength} characters, of which people can see one, without control characters`,
 	});
 
 const SHOWS_NOTHING = new RegExp(`^[${INVISIBLE}${CONTROL}]*$`);
