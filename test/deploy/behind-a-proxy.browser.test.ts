@@ -24,6 +24,8 @@ const SHOWN: Record<View, { query: string; shows: string }> = {
 	rooms: { query: '?building=demo', shows: '[data-testid="room"]' },
 	room: { query: '?building=demo&view=room&room=studio', shows: 'h1' },
 	add: { query: '?building=demo&view=add', shows: 'textarea' },
+	account: { query: '?view=account', shows: '[data-testid="session"]' },
+	members: { query: '?view=members', shows: '[data-testid="member"]' },
 };
 
 /** Files that the page or a browser asks for by name; a new one joins here. */

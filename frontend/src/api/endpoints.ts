@@ -12,10 +12,14 @@ import type {
 	HistoryPoint,
 	InvitationView,
 	Membership,
+	MemberView,
 	MetricsResponse,
 	RecoveryView,
+	ResetLink,
 	SessionResponse,
+	SessionView,
 } from '@crowdvision/contracts';
+import { everyPage } from '../lib/requests/every-page.ts';
 import { request } from './http.ts';
 
 /** Every request the page sends, grouped by service. All of them reject with ApiError. */
@@ -23,6 +27,8 @@ import { request } from './http.ts';
 export interface Account {
 	id: string;
 	name: string;
+	/** Absent where the account signs in through a provider only, without a password. */
+	email?: string;
 	memberships: Membership[];
 }
 
@@ -30,6 +36,17 @@ export interface Credentials {
 	email: string;
 	password: string;
 }
+
+/** The path of a page of a list; of the first one without a cursor. */
+function paged(path: `/${string}`, cursor: string | undefined, limit?: number): `/${string}` {
+	const query = new URLSearchParams({
+		...(limit !== undefined && { limit: String(limit) }),
+		...(cursor !== undefined && { cursor }),
+	});
+	return query.size === 0 ? path : `${path}?${query}`;
+}
+/** Items that are shown before the reader asks for more. */
+const SHOWN = 20;
 
 export const getFirstRun = () => request<{ empty: boolean }>('GET', '/auth/first-run');
 export const register = (account: Credentials & { name: string }) =>
@@ -49,13 +66,35 @@ export const forgotPassword = (email: string) =>
 	request<unknown>('POST', '/auth/password/forgotten', { body: { email } });
 export const resetPassword = (token: string, newPassword: string) =>
 	request<unknown>('POST', '/auth/password/reset', { body: { token, newPassword } });
-/** The account's own invitations into domains. */
-export const getInvitations = () => request<{ invitations: InvitationView[] }>('GET', '/auth/invitations');
+/** A page of the account's open sessions. */
+export const getSessions = (cursor?: string) =>
+	request<{ sessions: SessionView[]; nextCursor?: string }>('GET', paged('/auth/sessions', cursor, SHOWN));
+export const endSession = (id: string) => request<unknown>('DELETE', `/auth/sessions/${encodeURIComponent(id)}`);
+/** Ends all sessions of the account but this browser's. */
+export const endOtherSessions = () => request<SessionResponse>('DELETE', '/auth/sessions');
+/** @param password undefined for an account without one */
+export const deleteAccount = (password: string | undefined) =>
+	request<unknown>('DELETE', '/auth/me', { body: password === undefined ? {} : { password } });
+/** All of the account's own invitations into domains. */
+export const getInvitations = () =>
+	everyPage(async (cursor) => {
+		type Page = { invitations: InvitationView[]; nextCursor?: string };
+		const { invitations, nextCursor } = await request<Page>('GET', paged('/auth/invitations', cursor));
+		return { items: invitations, nextCursor };
+	});
 export const acceptInvitation = (id: string) =>
 	request<unknown>('POST', `/auth/invitations/${encodeURIComponent(id)}/accept`);
 export const declineInvitation = (id: string) =>
 	request<unknown>('DELETE', `/auth/invitations/${encodeURIComponent(id)}`);
 export const createDomain = (name: string) => request<unknown>('POST', '/auth/domains', { body: { name } });
+
+const membersPath = (domain: string) => `/auth/domains/${encodeURIComponent(domain)}/members` as const;
+/** A page of a domain's members. */
+export const getMembers = (domain: string, cursor?: string) =>
+	request<{ members: MemberView[]; nextCursor?: string }>('GET', paged(membersPath(domain), cursor, SHOWN));
+/** Makes a link by which a member sets a new password. The service shows it only in this answer. */
+export const createResetLink = (domain: string, accountId: string) =>
+	request<ResetLink>('POST', `${membersPath(domain)}/${encodeURIComponent(accountId)}/password-reset`);
 
 /** Creates a device token. The service shows it only in this answer. */
 export const createDevice = (domain: string, device: { name: string; buildingId?: string; sensorIds?: string[] }) =>
@@ -66,7 +105,13 @@ export const createDevice = (domain: string, device: { name: string; buildingId?
 const buildingPath = (id: string) => `/twin/buildings/${encodeURIComponent(id)}` as const;
 
 export const getMetrics = () => request<MetricsResponse>('GET', '/twin/metrics');
-export const getBuildings = () => request<{ buildings: BuildingSummary[] }>('GET', '/twin/buildings');
+/** All buildings of the account's domains. */
+export const getBuildings = () =>
+	everyPage(async (cursor) => {
+		type Page = { buildings: BuildingSummary[]; nextCursor?: string };
+		const { buildings, nextCursor } = await request<Page>('GET', paged('/twin/buildings', cursor));
+		return { items: buildings, nextCursor };
+	});
 export const createBuilding = (building: unknown) =>
 	request<Partial<Building> | undefined>('POST', '/twin/buildings', { body: building });
 export const getBuildingState = (id: string, signal: AbortSignal) =>
@@ -107,10 +152,7 @@ export const getCountAudit = (buildingId: string, roomId: string, limit: number,
 
 /** A page of the alerts, unresolved ones first; the next one begins at `nextCursor`. */
 export const getAlerts = (cursor?: string) =>
-	request<{ alerts: Alert[]; nextCursor?: string }>(
-		'GET',
-		`/notification/alerts${cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`}`,
-	);
+	request<{ alerts: Alert[]; nextCursor?: string }>('GET', paged('/notification/alerts', cursor));
 /** Resolves with the acknowledged alert. */
 export const acknowledgeAlert = (id: string) =>
 	request<Alert>('POST', `/notification/alerts/${encodeURIComponent(id)}/ack`);

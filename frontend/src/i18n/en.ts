@@ -1,3 +1,5 @@
+import { accountEn } from './account-en.ts';
+
 /** The page's English texts; the keys are those of every language. */
 export const en = {
 	app: {
@@ -10,6 +12,7 @@ export const en = {
 		signOut: 'Sign out',
 		addBuilding: 'Add a building',
 		pages: 'Pages',
+		more: 'Load more',
 		notices: 'Third-party licences',
 		backToRooms: 'Back to the rooms',
 		building: 'Building',
@@ -17,6 +20,7 @@ export const en = {
 		tryNow: 'Try now',
 		nothing: 'You do not have access to a building yet. Ask an administrator of your domain.',
 	},
+	account: accountEn,
 	preferences: {
 		language: 'Language',
 		theme: 'Appearance',
@@ -227,7 +231,6 @@ export const en = {
 		acknowledgeOf: 'Acknowledge: {what}',
 		acknowledging: 'Acknowledging…',
 		recent: 'Resolved ({n})',
-		more: 'Load more',
 		occupancy: '{room}: {value} people, limit {limit}',
 		temperature: '{room}: {value}, limit {limit}',
 		suspended: 'Suspended: its sensors are silent, so it is unknown whether this still holds.',

@@ -1,3 +1,4 @@
+import { accountIt } from './account-it.ts';
 import type { Messages } from './en.ts';
 
 /** The page's Italian texts. */
@@ -12,6 +13,7 @@ export const it: Messages = {
 		signOut: 'Esci',
 		addBuilding: 'Aggiungi un edificio',
 		pages: 'Pagine',
+		more: 'Mostra altri',
 		notices: 'Licenze di terze parti',
 		backToRooms: 'Torna alle stanze',
 		building: 'Edificio',
@@ -19,6 +21,7 @@ export const it: Messages = {
 		tryNow: 'Prova ora',
 		nothing: 'Non hai ancora accesso a nessun edificio. Rivolgiti a un amministratore del tuo dominio.',
 	},
+	account: accountIt,
 	preferences: {
 		language: 'Lingua',
 		theme: 'Aspetto',
@@ -233,7 +236,6 @@ export const it: Messages = {
 		acknowledgeOf: 'Prendi in carico: {what}',
 		acknowledging: 'Presa in carico…',
 		recent: 'Risolti ({n})',
-		more: 'Mostra altri',
 		occupancy: '{room}: {value} persone, limite {limit}',
 		temperature: '{room}: {value}, limite {limit}',
 		suspended: 'Sospeso: i suoi sensori non trasmettono, quindi non si sa se è ancora valido.',

@@ -1,5 +1,8 @@
-/** The views of the page: the rooms of a building, the history of one room, the form that adds a building. */
-export const VIEWS = ['rooms', 'room', 'add'] as const;
+/**
+ * The views of the page: the rooms of a building, the history of one room, the form that adds a building, one's own
+ * account, the members of a domain.
+ */
+export const VIEWS = ['rooms', 'room', 'add', 'account', 'members'] as const;
 export type View = (typeof VIEWS)[number];
 
 /** The address of the page as an object. */
