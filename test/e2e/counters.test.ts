@@ -108,6 +108,11 @@ describe.each(COMPOSITIONS)('P14 several counters of one room: %s', (_, open) =>
 		);
 		expect((await state()).rooms.lobby).not.toHaveProperty('occupancy');
 		expect(await alertOf('lobby', 'open')).toMatchObject({ id: alert.id, suspended: true });
+		const answer = await ask<{ combine?: string }>(
+			'GET',
+			'/twin/buildings/works/history?room=lobby&metric=peopleCount',
+		);
+		expect(answer.combine).toBe('sum');
 		expect((await historyOf('lobby')).some(({ incomplete = 0 }) => incomplete > 0)).toBe(true);
 		// It comes back: the sum is whole again, and the alert ends.
 		await send('lobby', 'lobby-east', 2);

@@ -191,6 +191,36 @@ redis: {url: "redis://example:6379"}
 			'gatewayId: a\ngatewayId: b\n',
 			/^gateway\.yaml:2:1: gatewayId is given twice in the same map: keep one of the two/,
 		],
+		[
+			'a key given twice in another spelling',
+			'decoders: [{topic: a, use: zigbee2mqtt, rename: {"K\u00fc": {metric: co2}, "Ku\u0308": {metric: co2}}}]',
+			/^gateway\.yaml:1:\d+: "Ku\u0308" is given twice in the same map: keep one of the two/,
+		],
+		[
+			'a key given twice in JSON',
+			'{"log": {"maxAge": "7d",\n"maxAge": "8d"}}',
+			/^gateway\.yaml:2:1: "maxAge" is given twice in the same map/,
+		],
+		[
+			'a blank topic of a decoder rule',
+			'decoders: [{topic: " ", use: zigbee2mqtt}]',
+			/^gateway\.yaml:1:\d+: decoders\.0\.topic must not be blank$/,
+		],
+		[
+			'a blank key of a vendor',
+			'decoders: [{topic: a, use: zigbee2mqtt, rename: {" ": {metric: co2}}}]',
+			/^gateway\.yaml:1:\d+: decoders\.0\.rename\. {2}must have a key that is not blank$/,
+		],
+		[
+			'a room with a mark that nobody sees',
+			'decoders: [{topic: a, use: zigbee2mqtt, defaults: {roomId: "ha\u200bll"}}]',
+			/^gateway\.yaml:1:\d+: decoders\.0\.defaults\.roomId must not hold the invisible character U\+200B$/,
+		],
+		[
+			'a blank name of a metric',
+			'metrics: [{key: a, unit: V, min: 0, max: 1, name: {en: " "}}]',
+			/^gateway\.yaml:1:\d+: metrics\.0\.name\.en must be a name of 1 to 64 characters/,
+		],
 		['a tab for an indent', 'log:\n\tmaxBytes: 5MiB\n', /^gateway\.yaml:2:\d+: Tabs are not allowed/],
 		['a bracket that is not closed', 'log: {maxBytes: 5MiB\n', /^gateway\.yaml:\d:\d+: .*}/],
 		['a second document', 'gatewayId: a\n---\ngatewayId: b\n', /^gateway\.yaml:2:1: .*document/],

@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { Building, Room } from '../building/building.ts';
 import { ThresholdSet, Thresholds } from '../building/thresholds.ts';
-import { CombinedView } from '../reading/combine.ts';
+import { CombinedView, MetricCombine } from '../reading/combine.ts';
 import { FRESHNESSES } from '../reading/freshness.ts';
 import { METRIC_KEY, METRIC_KINDS } from '../reading/metric-catalog.ts';
 import { METRIC_KEYS, METRICS } from '../reading/metrics.ts';
@@ -176,8 +176,9 @@ const VALUES: readonly Operation[] = [
 		}),
 		answers: {
 			200: {
-				description: 'One point per bucket; null if nothing is known.',
+				description: 'One point per bucket; null if nothing is known. `combine`: the room combines its counters so.',
 				schema: Type.Object({
+					combine: Type.Optional(MetricCombine),
 					points: Type.Array(
 						Type.Object({
 							at: EpochMs,

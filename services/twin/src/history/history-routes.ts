@@ -23,6 +23,9 @@ export function addHistoryRoutes(
 		const building = await buildings.get(idOf(request), memberships(request));
 		const now = clock();
 		const query = parseHistoryQuery(building, request.query, now, catalog);
-		response.json({ points: await history(readings, query, now, catalog) });
+		const [roomId, ...others] = query.roomIds;
+		const own =
+			others.length === 0 && query.sensorId === undefined ? query.combine?.[roomId!]?.[query.metric] : undefined;
+		response.json({ points: await history(readings, query, now, catalog), ...(own && { combine: own }) });
 	});
 }
