@@ -11,7 +11,7 @@ const INVISIBLE =
 const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f';
 
 /** A name that people can see: one visible character at least, and no control characters. */
-export const NAME = `^(?=[^]*[^${INVISIBLE}${CONTROL}])[^${CONTROL}]*$`;
+export const NAME = `^[^${CONTROL}]*[^${INVISIBLE}${CONTROL}][^${CONTROL}]*$`;
 
 /** Schema of a name that people read. */
 export const Name = (maxLength = 200, what = 'a name') =>
