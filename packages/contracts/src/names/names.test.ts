@@ -13,7 +13,7 @@ import { thresholdsProblems } from '../building/thresholds.ts';
 import { CustomMetric } from '../reading/metric-catalog.ts';
 import { validator } from '../validator.ts';
 import { duplicateKeys } from './duplicate-keys.ts';
-import { idProblem } from './names.ts';
+import { idProblem, NAME } from './names.ts';
 
 const COMPOSED = 'K\u00fcche';
 const DECOMPOSED = 'Ku\u0308che';
@@ -108,6 +108,14 @@ describe('P14 names', () => {
 			expect(buildingProblems(building({ id, name: id, rooms: [room({ id, name: DECOMPOSED })] }))).toEqual([]);
 		},
 	);
+
+	it('costs no more than its length to refuse, however long the name is', () => {
+		const name = new RegExp(NAME, 'u');
+		const long = 1_000_000;
+		for (const text of [' '.repeat(long), `${'a'.repeat(long)}\u0000`, `${' a'.repeat(long)}\n`])
+			expect(name.test(text)).toBe(false);
+		expect(name.test(`${' '.repeat(long)}a`)).toBe(true);
+	});
 
 	it('says which spelling to use', () => {
 		expect(idProblem(DECOMPOSED)).toBe(`must be written with composed letters (Unicode NFC): "${COMPOSED}", 5 long`);

@@ -2,16 +2,19 @@
 import Type from 'typebox';
 
 /**
- * Characters that show nothing (white space, fillers, marks that join or turn text), as the inside of a class of a
- * regular expression.
+ * Characters that show nothing and are no control characters (blanks, fillers, marks that join or turn text), as the
+ * inside of a class of a regular expression.
  */
 const INVISIBLE =
-	'\\s\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202f\\u205f-\\u206f' +
-	'\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0';
+	' \\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u1680\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f' +
+	'\\u205f-\\u206f\\u2800\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0';
 const CONTROL = '\\u0000-\\u001f\\u007f-\\u009f';
 
-/** A name that people can see: one visible character at least, and no control characters. */
-export const NAME = `^[^${CONTROL}]*[^${INVISIBLE}${CONTROL}][^${CONTROL}]*$`;
+/**
+ * A name that people can see: one visible character at least, and no control characters. No two of its parts can take
+ * the same character, so a long text costs no more than its length.
+ */
+export const NAME = `^[${INVISIBLE}]*[^${INVISIBLE}${CONTROL}][^${CONTROL}]*$`;
 
 /** Schema of a name that people read. */
 export const Name = (maxLength = 200, what = 'a name') =>
