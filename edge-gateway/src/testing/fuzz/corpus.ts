@@ -21,6 +21,11 @@ export const READINGS: Buffer[] = [
 		{ ...PLACE, metric: 'humidity', value: 40 },
 	]),
 	json({ ...PLACE, type: 'temperature', timestamp: 1_764_000_000_000, temperature: 22.25 }),
+	json({ ...PLACE, temperature: null, humidity: 48.25, battery: 116, uptime: 86, observedAt: 1_764_000_000 }),
+	json([
+		{ ...PLACE, metric: 'co2', value: 'nan', uptime: -1 },
+		{ ...PLACE, metric: 'temperature', value: '-1.5 °C', observedAt: '2026-11-22 10:00:00,5' },
+	]),
 	Buffer.from(`{"sensorId":"\\u0066uzz","buildingId":"b1","roomId":"hall","metric":"noise","value":1e1}`),
 ];
 
@@ -38,6 +43,8 @@ export const SERIAL: Record<'jsonl' | 'csv' | 'cobs', Buffer[]> = {
 	jsonl: [
 		...READINGS.map((one) => Buffer.concat([one, Buffer.from('\n')])),
 		Buffer.from('HELLO fuzz token\n'),
+		Buffer.from('\x1b[0;32mI (1234) app: {"metric":"co2","value":411,"uptime":5}\x1b[0m\n'),
+		Buffer.from('W (98765) wifi: no beacon\n'),
 		Buffer.from('\r\n\n'),
 	],
 	csv: ['1,co2,414\n', '2,temperature,"21.5"\r\n', '# a remark\n', ',co2,\n'].map((line) => Buffer.from(line)),

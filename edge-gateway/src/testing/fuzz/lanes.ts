@@ -3,23 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CrowdVisionError } from '@crowdvision/contracts';
 import { findProgram, type Running, start } from '@crowdvision/testing/processes';
 import WebSocket from 'ws';
 import { FORMAT_NAMES, FORMATS } from '../../decode/format-table.ts';
-import { DecodeError } from '../../decode/message/candidate.ts';
 import { Vocabulary } from '../../decode/vendor/vocabulary.ts';
 import { COUNTER_CODEC } from '../codecs.ts';
-import { connects, FORMATS_CORPUS, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
+import { packetOf, str } from '../malformed-packets.ts';
+import { connects, FORMATS_CORPUS, FUZZ_SENSOR, NDJSON, PACKETS, READINGS, SERIAL } from './corpus.ts';
+import { isRefusal, type Lane, requireDecoding, turn } from './lane.ts';
 import { type Chance, inPieces, mutated } from './mutations.ts';
+import { FUZZ_PATH, RULE_MESSAGES, TEXT_MAPPING } from './rules-corpus.ts';
 import type { SentNumbers } from './sent-numbers.ts';
-
-/** One way to send input to the gateway or a decoder. */
-export interface Lane {
-	name: string;
-	/** Makes one input, calls `sent` with it, and sends it. Resolves when the next one may be sent. */
-	attack(chance: Chance, sent: (bytes: Buffer) => void): Promise<void>;
-}
 
 interface Target {
 	mqttPort: number;
@@ -30,27 +24,41 @@ interface Target {
 
 /** How long to wait for the gateway to end a connection. */
 const ANSWER_MS = 40;
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Packets behind a CONNECT, which is valid in three of four cases. */
 function mqttInput({ token }: Target, chance: Chance): Buffer {
 	const signIns = connects(token);
 	const first = chance.below(4) === 0 ? mutated(signIns, chance) : chance.of(signIns);
-	const packets = Array.from({ length: chance.below(6) }, () => mutated(PACKETS, chance));
+	const packets = Array.from({ length: chance.below(6) }, () =>
+		chance.below(3) === 0 ? publication(chance) : mutated(PACKETS, chance),
+	);
 	return Buffer.concat([first, ...packets]);
 }
 
+/** A PUBLISH on a topic that a rule reads or that tells of a device. */
+function publication(chance: Chance): Buffer {
+	const { topic, messages } = chance.of(RULE_MESSAGES);
+	const packet = packetOf(0x32, str(topic), [0, 10], mutated(messages, chance));
+	return chance.below(8) === 0 ? mutated([packet], chance) : packet;
+}
+
+const WEBHOOK = RULE_MESSAGES.find(({ topic }) => topic === `zigbee2mqtt/${FUZZ_SENSOR}`)!.messages;
+
 function httpInput({ token }: Target, chance: Chance): Buffer {
-	const [type, corpus] = chance.of([
-		['application/json', READINGS],
-		['application/x-ndjson', NDJSON],
+	const [path, type, corpus] = chance.of([
+		['', 'application/json', READINGS],
+		['?partial=1', 'application/json', READINGS],
+		['', 'application/x-ndjson', NDJSON],
+		[`/${FUZZ_PATH}`, 'application/json', WEBHOOK],
 	] as const);
+	const basic = Buffer.from(`fuzz-device:${token}`).toString('base64');
+	const credentials = chance.below(3) === 0 ? `Basic ${basic}` : `Bearer ${token}`;
 	const body = mutated(corpus, chance);
 	const length = chance.below(8) === 0 ? chance.below(1000) : body.length;
 	const head = [
-		'POST /ingest HTTP/1.1',
+		`POST /ingest${path} HTTP/1.1`,
 		'Host: x',
-		`Authorization: Bearer ${token}`,
+		`Authorization: ${credentials}`,
 		`Content-Type: ${type}`,
 		`Content-Length: ${length}`,
 		'Connection: close\r\n\r\n',
@@ -208,9 +216,14 @@ export async function serialLines(): Promise<{
 
 /** A lane for each decoder, which may only return readings or a reason, or throw one of its own errors. */
 export function decoderLanes(): Lane[] {
-	return FORMAT_NAMES.map((name) => {
+	const mapping = '{"sensorId": id, "metric": "peopleCount", "value": n}';
+	const lanes = [
+		...FORMAT_NAMES.map((name) => ({ name, mapping })),
+		{ name: 'jsonata', mapping: TEXT_MAPPING } as const,
+	];
+	return lanes.map(({ name, mapping }) => {
 		const decoder = FORMATS[name].open({
-			mapping: '{"sensorId": id, "metric": "peopleCount", "value": n}',
+			mapping,
 			publish: async () => undefined,
 			codec: { codec: { name: 'counter.js', text: COUNTER_CODEC }, fPort: 1, variables: {} },
 			vocabulary: new Vocabulary({
@@ -219,7 +232,7 @@ export function decoderLanes(): Lane[] {
 		});
 		const { topic, messages } = FORMATS_CORPUS[name];
 		return {
-			name: `decoder ${name}`,
+			name: `decoder ${name}${mapping === TEXT_MAPPING ? ' of text' : ''}`,
 			async attack(chance, sent) {
 				const raw = mutated(messages, chance);
 				sent(raw);
@@ -232,11 +245,9 @@ export function decoderLanes(): Lane[] {
 						receivedAt: Date.UTC(2026, 10, 22),
 						unknown: [],
 					});
-					const isReadings = Array.isArray(decoding) && decoding.length > 0;
-					if (typeof decoding !== 'string' && !isReadings && !('state' in decoding))
-						throw new Error(`${name} decoded neither readings nor a reason`);
+					requireDecoding(decoding, name);
 				} catch (error) {
-					if (!(error instanceof DecodeError || error instanceof CrowdVisionError)) throw error;
+					if (!isRefusal(error)) throw error;
 				}
 				await turn();
 			},

@@ -28,7 +28,9 @@ export class SentNumbers {
 		const before = stream === undefined ? '' : (this.#tails.get(stream) ?? '');
 		const text = before + bytes.toString('latin1');
 		if (stream !== undefined) this.#tails.set(stream, text.slice(-MAX_DIGITS));
-		for (const [digits] of text.matchAll(/[-+0-9.eE]+/g)) {
+		// A comma may be the decimal sign of a number, or stand between two.
+		const decimal = text.replaceAll(',', '.');
+		for (const [digits] of [...text.matchAll(/[-+0-9.eE]+/g), ...decimal.matchAll(/[-+0-9.eE]+/g)]) {
 			for (let from = 0; from < digits.length; from++) {
 				for (let to = from + 1; to <= Math.min(digits.length, from + MAX_DIGITS); to++) {
 					const number = Number(digits.slice(from, to));
