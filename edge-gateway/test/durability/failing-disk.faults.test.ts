@@ -1,44 +1,26 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readLogFolder } from '@crowdvision/log';
 import { Tokens } from '@crowdvision/service-kit';
+import {
+	breakDown,
+	fillUp,
+	mend,
+	mountable,
+	mountFile,
+	mountMemory,
+	unmount,
+} from '@crowdvision/testing/failing-disks';
 import { freePort } from '@crowdvision/testing/ports';
-import { findProgram, type Running, startNode } from '@crowdvision/testing/processes';
+import { type Running, startNode } from '@crowdvision/testing/processes';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 const SECRET = 'a secret for tests only, of more than 32 characters';
 const tokens = new Tokens(SECRET);
-const MIB = 1024 * 1024;
-
-const run = (program: string, ...args: string[]) => execFileSync(program, args, { stdio: 'pipe' });
-
-/** Whether this process may mount; with `image`, also a file as a disk. */
-function mayMount(image: boolean): boolean {
-	const at = join(tmpdir(), `crowdvision-mount-${process.pid}`);
-	try {
-		mkdirSync(at);
-		run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'none', at);
-		if (image) {
-			writeFileSync(join(at, 'disk'), '');
-			run('losetup', '--version');
-		}
-		run('umount', at);
-		return !image || findProgram('mkfs.ext4') !== undefined;
-	} catch {
-		return false;
-	} finally {
-		rmSync(at, { recursive: true, force: true });
-	}
-}
-const isRoot = process.getuid?.() === 0;
-const withTmpfs = isRoot && mayMount(false);
-const withExt4 = withTmpfs && mayMount(true);
-if (!withExt4)
-	process.stdout.write('*** REAL FULL AND READ-ONLY DISKS ARE NOT TESTED: this user may not mount; run as root\n');
+const can = mountable();
 
 let dir: string;
 let disk: string;
@@ -54,7 +36,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
 	await running?.kill();
-	run('sh', '-c', `umount -l ${disk} 2>/dev/null || true`);
+	unmount(disk);
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
@@ -98,21 +80,21 @@ const stored = () =>
 		.reverse();
 
 describe('P15 a disk that fails while the gateway runs', () => {
-	it.skipIf(!withTmpfs)(
+	it.skipIf(!can.memory)(
 		'and is full: nothing is acknowledged that is not stored, readiness says so, and it goes on when there is room',
 		async () => {
-			run('mount', '-t', 'tmpfs', '-o', 'size=8m', 'none', disk);
+			mountMemory(disk, 8);
 			await start();
 			const acknowledged: number[] = [];
 			expect(await send(acknowledged, 1, 20)).toBeUndefined();
 			expect(await ready()).toBe(200);
-			run('sh', '-c', `cat /dev/zero > ${disk}/filler 2>/dev/null || true`);
+			const filler = fillUp(disk);
 			const refusal = await send(acknowledged, 100, 5000);
 			expect(refusal?.status).toBe(503);
 			expect(Number(refusal!.headers.get('retry-after'))).toBeGreaterThan(0);
 			expect(await ready()).toBe(503);
 			expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^gateway_log_write_failures\S* [1-9]/m);
-			rmSync(join(disk, 'filler'));
+			rmSync(filler);
 			// Nobody has to send anything for it to notice.
 			await waitFor('readiness', async () => (await ready()) === 200);
 			expect(await send(acknowledged, 10_000, 20)).toBeUndefined();
@@ -121,27 +103,21 @@ describe('P15 a disk that fails while the gateway runs', () => {
 		},
 	);
 
-	it.skipIf(!withExt4)(
+	it.skipIf(!can.file)(
 		'and becomes read-only: nothing more is acknowledged, it ends in order, and a start on the mended disk has all',
 		async () => {
 			const image = join(dir, 'image');
-			writeFileSync(image, '');
-			truncateSync(image, 32 * MIB);
-			run('mkfs.ext4', '-q', image);
-			run('mount', '-o', 'loop,errors=remount-ro', image, disk);
+			mountFile(disk, image);
 			await start();
 			const acknowledged: number[] = [];
 			expect(await send(acknowledged, 1, 20)).toBeUndefined();
-			// As ext4 does when the disk reports an error.
-			run('mount', '-o', 'remount,abort', disk);
+			breakDown(disk);
 			const refusal = await send(acknowledged, 100, 5);
 			expect(acknowledged).toHaveLength(20);
 			expect(refusal?.status).toBe(503);
 			expect(await ready()).toBe(503);
 			expect(await running!.stop()).toMatchObject({ signal: null });
-			run('umount', disk);
-			run('sh', '-c', `fsck.ext4 -y ${image} >/dev/null; test $? -le 2`);
-			run('mount', '-o', 'loop', image, disk);
+			mend(disk, image);
 			await start();
 			expect(await send(acknowledged, 100, 5)).toBeUndefined();
 			await running!.stop();

@@ -95,15 +95,29 @@ async function wrongIn({ marks, tree }: DiskState, maxBytes: number): Promise<st
 	return wrong;
 }
 
+/** A run of the log's process: instead of which sync of a segment it is killed, which sync of its folder fails. */
+interface Run {
+	rounds: number;
+	kill?: number;
+	fail?: number;
+}
+
+const environment = (recording: DiskRecording, { kill, fail }: Run) =>
+	recording.env(
+		kill === undefined ? undefined : { path: /\.log$/, nth: kill },
+		fail === undefined ? undefined : { path: /^gateway\/log$/, nth: fail },
+	);
+
 /** Runs of the log's process, one after the other on one disk. */
-async function recorded(maxBytes: number, runs: readonly { rounds: number; kill?: number }[]): Promise<DiskRecording> {
+async function recorded(maxBytes: number, runs: readonly Run[]): Promise<DiskRecording> {
 	const dir = world.folders.make();
 	const recording = new DiskRecording(world.folders.make(), join(dir, 'trace'));
 	let seq = 1;
-	for (const { rounds, kill } of runs) {
+	for (const run of runs) {
+		const { rounds, kill } = run;
 		const running = await startNode(CHILD, {
 			args: [`${maxBytes}`, `${seq}`, `${rounds}`, ...(kill === undefined ? ['close'] : [])],
-			env: recording.env(kill === undefined ? undefined : { path: /\.log$/, nth: kill }),
+			env: environment(recording, run),
 		});
 		expect(await running.exited, running.stderr()).toEqual(
 			kill === undefined ? { code: 0, signal: null } : { code: null, signal: 'SIGKILL' },
@@ -139,4 +153,51 @@ describe('P15 a log after a power cut', () => {
 			expect(states).toBeGreaterThan(Math.min(STATES / 2, events.length / 4));
 		},
 	);
+
+	it.each([4, 7])(
+		'has it also where the sync of its folder failed, the %sth time',
+		{ timeout: 3_600_000 },
+		async (nth) => {
+			const recording = await recorded(MIB, [{ rounds: 24, fail: nth }, { rounds: 2 }]);
+			const events = recording.events();
+			const failed = events.findIndex((event) => event.do === 'sync-failed');
+			// What the failed sync was for is refused, not acknowledged, and acknowledged when it is sent again.
+			expect(events.findIndex((event) => event.do === 'mark' && event.text.startsWith('x '))).toBeGreaterThan(failed);
+			const wrong: Record<string, string[]> = {};
+			for (const state of diskStates({ events, limit: STATES / 4, random: seeded(seedOf(16 + nth)) })) {
+				const found = await wrongIn(state, MIB).catch((error: unknown) => [`it does not start: ${error}`]);
+				if (found.length > 0) wrong[`event ${state.cut}: ${state.what}`] = found.slice(0, 5);
+				if (Object.keys(wrong).length >= 10) break;
+			}
+			expect(wrong).toEqual({});
+		},
+	);
+
+	it('has it also where the power goes again while it starts', { timeout: 3_600_000 }, async () => {
+		const maxBytes = 24 * 1024;
+		const recording = await recorded(maxBytes, [{ rounds: 10 }, { rounds: 30, kill: 9 }]);
+		const random = seeded(seedOf(19));
+		const wrong: Record<string, string[]> = {};
+		let states = 0;
+		for (const first of diskStates({ events: recording.events(), limit: Math.ceil(STATES / 60), random })) {
+			const folder = world.folders.make({ inMemory: true });
+			writeTree(first.tree, folder);
+			const start = new DiskRecording(folder, join(world.folders.make(), 'trace'));
+			const running = await startNode(CHILD, { args: [`${maxBytes}`, '500', '1', 'close'], env: start.env() });
+			expect(await running.exited, running.stderr()).toEqual({ code: 0, signal: null });
+			const events = start.events();
+			expect(new Map(everythingOf(events, first.tree))).toEqual(readTree(folder));
+			for (const second of diskStates({ events, before: first.tree, limit: Math.ceil(STATES / 15), random })) {
+				states++;
+				const both = { ...second, marks: [...first.marks, ...second.marks] };
+				const found = await wrongIn(both, maxBytes).catch((error: unknown) => [`it does not start: ${error}`]);
+				if (found.length > 0)
+					wrong[`${first.cut}: ${first.what}, then ${second.cut}: ${second.what}`] = found.slice(0, 5);
+			}
+			world.folders.remove(folder);
+			if (Object.keys(wrong).length >= 10) break;
+		}
+		expect(wrong).toEqual({});
+		expect(states).toBeGreaterThan(STATES / 10);
+	});
 });

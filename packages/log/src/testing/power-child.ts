@@ -5,15 +5,18 @@
  *
  *   a <source> <seq> <offset>      an acknowledged record
  *   d <source> <seq>               an acknowledged duplicate
+ *   x <source> <seq>               a refused record, which is sent again
  *   c <offset> <source> <seq>      a consumed record
  *   r <next>                       the cursor is about to be committed here
  *   f <next>                       the cursor was written
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { DiskRecording } from '@crowdvision/testing/disk-recording';
 import { startCommitWorker } from '../commit/worker.ts';
 import { Log } from '../log.ts';
 
 const [maxBytes, firstSeq, rounds, end] = process.argv.slice(2) as [string, string, string, string | undefined];
+const RETRY_MS = 20;
 const folder = process.env.RECORD_DISK_FOLDER!;
 const recording = new DiskRecording(folder, process.env.RECORD_DISK_TRACE!);
 const mark = (text: string) => recording.mark(text);
@@ -26,7 +29,19 @@ const log = await Log.open({
 });
 const cursor = log.cursor('relay', 0);
 
+/** What is refused is sent again, as a device does, until it is acknowledged. */
 async function deliver(source: string, seq: number): Promise<void> {
+	for (;;) {
+		try {
+			return await send(source, seq);
+		} catch {
+			mark(`x ${source} ${seq}`);
+			await pause(RETRY_MS);
+		}
+	}
+}
+
+async function send(source: string, seq: number): Promise<void> {
 	const key = { source, boot: '', seq, hash: seq * 31 };
 	if (log.lookUp(key) === 'duplicate') {
 		await log.durable();
@@ -49,8 +64,10 @@ for (let round = 0, seq = Number(firstSeq); round < Number(rounds); round++, seq
 	await Promise.all(['door-1', 'door-2'].flatMap((source) => group.map((each) => deliver(source, each))));
 	if (round % 2 === 1) await consume();
 	if (round % 4 !== 3) continue;
-	await cursor.flush();
-	mark(`f ${cursor.position}`);
+	await cursor.flush().then(
+		() => mark(`f ${cursor.position}`),
+		() => undefined,
+	);
 }
 if (end === 'close') await log.close();
 process.exit(0);

@@ -8,6 +8,7 @@ export type DiskEvent =
 	| { do: 'remove'; path: string }
 	| { do: 'sync-begin'; ino: number; path: string; sync: string }
 	| { do: 'sync-end'; sync: string }
+	| { do: 'sync-failed'; ino: number; path: string }
 	| { do: 'mark'; text: string };
 
 /** A power cut keeps or loses each of these as a whole, and of a write each sector by itself. */
@@ -48,6 +49,8 @@ export class ModelDisk {
 	readonly #byNumber = new Map<number, Inode>();
 	/** Syncs under way: what they cover. */
 	readonly #syncs = new Map<string, { inode: Inode; count: number }>();
+	/** What a failed sync covered. The system may have dropped it, so no later sync makes it certain. */
+	readonly #doubtful = new WeakSet<FileChange | EntryChange>();
 
 	/** `before` was on disk for certain when the recording began. */
 	constructor(before: Tree = new Map()) {
@@ -91,6 +94,9 @@ export class ModelDisk {
 				this.#syncs.set(event.sync, { inode, count: inode.pending.length });
 				break;
 			}
+			case 'sync-failed':
+				for (const change of this.#inode(event).pending) this.#doubtful.add(change);
+				break;
 			case 'sync-end':
 				this.#finishSync(event.sync);
 		}
@@ -113,14 +119,34 @@ export class ModelDisk {
 	#finishSync(sync: string): void {
 		const { inode, count } = this.#syncs.get(sync)!;
 		this.#syncs.delete(sync);
-		const done = inode.pending.splice(0, count);
+		let settled = count;
 		if (inode.kind === 'file') {
+			const done = inode.pending.splice(0, count);
 			inode.content = applyToFile(
 				inode.content,
-				(done as FileChange[]).map((change) => ({ change })),
+				done.map((change) => ({ change })),
 			);
-		} else applyToFolder(inode.entries, done as EntryChange[]);
-		for (const other of this.#syncs.values()) if (other.inode === inode) other.count = Math.max(0, other.count - count);
+		} else settled = this.#settleEntries(inode, count);
+		for (const other of this.#syncs.values())
+			if (other.inode === inode) other.count = Math.max(0, other.count - settled);
+	}
+
+	/** Makes the first changes of a folder certain, except doubtful ones about names that no later one sets. */
+	#settleEntries(folder: FolderInode, count: number): number {
+		const done = folder.pending.splice(0, count);
+		const kept = done.filter(
+			(change, index) =>
+				this.#doubtful.has(change) &&
+				![...change.keys()].every((name) =>
+					done.slice(index + 1).some((later) => !this.#doubtful.has(later) && later.has(name)),
+				),
+		);
+		applyToFolder(
+			folder.entries,
+			done.filter((change) => !this.#doubtful.has(change)),
+		);
+		folder.pending.unshift(...kept);
+		return done.length - kept.length;
 	}
 
 	#renameOrLink({ do: what, from, to }: { do: 'rename' | 'link'; from: string; to: string }): void {

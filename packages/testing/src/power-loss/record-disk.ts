@@ -6,6 +6,7 @@
  *
  * Environment: RECORD_DISK_FOLDER, RECORD_DISK_TRACE; RECORD_DISK_KILL, a number and a regular expression: the process
  * kills itself (SIGKILL) instead of the nth sync of a path that matches, as a crash between write and sync would.
+ * RECORD_DISK_FAIL, the same for a sync that fails. Syncs are counted in each thread by itself.
  */
 import fs from 'node:fs';
 import promises, { type FileHandle } from 'node:fs/promises';
@@ -15,10 +16,17 @@ import workers, { isMainThread, threadId } from 'node:worker_threads';
 import type { DiskEvent } from './disk-model.ts';
 
 const folder = resolve(process.env.RECORD_DISK_FOLDER!);
-const [, killAfter, killPath] = /^(\d+) (.*)$/.exec(process.env.RECORD_DISK_KILL ?? '') ?? [];
-const killAt = killPath === undefined ? undefined : new RegExp(killPath);
+/** Tells the nth sync of a path that matches. */
+function countdown(setting = ''): (path: string) => boolean {
+	const [, nth, pattern] = /^(\d+) (.*)$/.exec(setting) ?? [];
+	if (pattern === undefined) return () => false;
+	const matches = new RegExp(pattern);
+	let left = Number(nth);
+	return (path) => matches.test(path) && --left === 0;
+}
+const isKilledAt = countdown(process.env.RECORD_DISK_KILL);
+const isFailedAt = countdown(process.env.RECORD_DISK_FAIL);
 const KILL_AFTER_MS = 200;
-let untilKill = Number(killAfter);
 
 type Anything = (...args: never[]) => unknown;
 type Functions = Record<string, Anything>;
@@ -77,7 +85,11 @@ function written(fd: number, data: Buffer, at: unknown): void {
 function syncing(fd: number): (() => void) | undefined {
 	const file = open.get(fd);
 	if (!file) return undefined;
-	if (killAt?.test(file.path) && --untilKill === 0) {
+	if (isFailedAt(file.path)) {
+		record({ do: 'sync-failed', ino: file.ino, path: file.path });
+		throw Object.assign(new Error(`EIO: i/o error, fsync '${file.path}' (injected)`), { code: 'EIO' });
+	}
+	if (isKilledAt(file.path)) {
 		// Lets the other threads finish, and record, what they have begun.
 		Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, KILL_AFTER_MS);
 		process.kill(process.pid, 'SIGKILL');

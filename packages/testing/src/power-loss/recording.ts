@@ -16,13 +16,15 @@ export class DiskRecording {
 	/**
 	 * The environment of a process whose changes are recorded, for `startNode`. Several processes may follow each other.
 	 * @param killAt instead of the nth sync of a path that matches, the process kills itself
+	 * @param failAt the nth sync of a path that matches fails, as on a disk with an error
 	 */
-	env(killAt?: { path: RegExp; nth: number }): Record<string, string> {
+	env(killAt?: { path: RegExp; nth: number }, failAt?: { path: RegExp; nth: number }): Record<string, string> {
 		return {
 			NODE_OPTIONS: `--import=${RECORDER.href}`,
 			RECORD_DISK_FOLDER: this.folder,
 			RECORD_DISK_TRACE: this.#trace,
 			...(killAt && { RECORD_DISK_KILL: `${killAt.nth} ${killAt.path.source}` }),
+			...(failAt && { RECORD_DISK_FAIL: `${failAt.nth} ${failAt.path.source}` }),
 		};
 	}
 
