@@ -1,9 +1,14 @@
 /** The time at which a reading was taken. */
-import { epochMs, type Problem, readTimestamp, type TimeQuality, timesAtWall } from '@crowdvision/contracts';
+import {
+	epochMs,
+	MAX_AHEAD_MS,
+	type Problem,
+	readTimestamp,
+	type TimeQuality,
+	timesAtWall,
+} from '@crowdvision/contracts';
 
 const YEAR_2000 = Date.UTC(2000, 0, 1);
-/** How far a device's clock may be ahead of ours. */
-const MAX_AHEAD_MS = 60_000;
 /** A message that is this young was not held back. */
 const PROMPT_MS = 5 * 60_000;
 

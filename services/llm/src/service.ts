@@ -45,7 +45,7 @@ async function openLlm({ bus, stores, tokens, now, logger }: LlmContext, lifecyc
 	const conversations = new Conversations(store);
 	followBuildings(directory, knowledge, logger);
 	const metrics = new MetricDirectory(logger);
-	const presence = new Presence();
+	const presence = new Presence(now);
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(
 		() => directory.follow(bus),

@@ -69,7 +69,7 @@ async function openNotification(
 	const directory = new BuildingDirectory(logger);
 	const metricDirectory = new MetricDirectory(logger);
 	const { catalog } = metricDirectory;
-	const presence = new Presence();
+	const presence = new Presence(now);
 	const queue = new SerialQueue(MAX_WAITING);
 	const outbox = new Outbox(bus, store, logger);
 	const onAlerts = (alerts: Alert[]) => {

@@ -1,6 +1,6 @@
 import type { Bus, Subscription } from '@crowdvision/bus';
 import { CHANNELS, type DeviceEvent, domainCovers, weightIn } from '@crowdvision/contracts';
-import type { BuildingDirectory, Logger } from '@crowdvision/service-kit';
+import { type BuildingDirectory, type Logger, reportedAt } from '@crowdvision/service-kit';
 import type { Dashboards } from './dashboards/dashboards.ts';
 import type { SensorPlaces } from './dashboards/sensor-places.ts';
 
@@ -9,6 +9,8 @@ export interface DeviceParts {
 	dashboards: Dashboards;
 	directory: BuildingDirectory;
 	places: SensorPlaces;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 	logger: Logger;
 }
 
@@ -16,7 +18,7 @@ export interface DeviceParts {
  * Sends the reports of devices that go online or offline to the dashboards that may see their building. A device whose
  * building is unknown is reported to nobody.
  */
-export function followDevices({ bus, dashboards, directory, places, logger }: DeviceParts): Promise<Subscription> {
+export function followDevices({ bus, dashboards, directory, places, now, logger }: DeviceParts): Promise<Subscription> {
 	return bus.listen(CHANNELS.devices, (message) => {
 		try {
 			const event = JSON.parse(message) as DeviceEvent;
@@ -24,7 +26,7 @@ export function followDevices({ bus, dashboards, directory, places, logger }: De
 			const { domainName: _, generation: __, ...shown } = event;
 			dashboards.send(
 				(memberships) => weightIn(memberships, domains) > 0,
-				(socket) => socket.emit('device', shown),
+				(socket) => socket.emit('device', { ...shown, at: reportedAt(event, now()) }),
 			);
 		} catch (error) {
 			logger.warn({ err: error }, 'an invalid device event was announced');

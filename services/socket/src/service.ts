@@ -115,7 +115,7 @@ async function openSocket(
 		() => places.follow(bus),
 		() => followTelemetry({ feed, dashboards, places }),
 		() => followNotifications({ bus, dashboards, directory, logger }),
-		() => followDevices({ bus, dashboards, directory, places, logger }),
+		() => followDevices({ bus, dashboards, directory, places, now, logger }),
 	);
 
 	const upgrades = new Upgrades();

@@ -9,17 +9,19 @@ const MAX_WAITING = 10_000;
 export interface DeviceParts {
 	bus: Bus;
 	offline: OfflineDevices;
+	/** Epoch ms, by the clock that readings are judged by. */
+	now: () => number;
 	logger: Logger;
 }
 
 /** Records when devices report that they go offline or come back, in the order of the reports. */
-export function followDevices({ bus, offline, logger }: DeviceParts): Promise<Subscription> {
+export function followDevices({ bus, offline, now, logger }: DeviceParts): Promise<Subscription> {
 	const queue = new SerialQueue(MAX_WAITING);
 	return bus.listen(CHANNELS.devices, (message) => {
 		const event = parse(message);
 		if (!event) return;
 		queue
-			.run(() => offline.record(event))
+			.run(() => offline.record(event, now()))
 			.catch((error: unknown) =>
 				logger.warn(
 					{ err: error, sensorId: event.sensorId },

@@ -96,7 +96,7 @@ async function openTwin(
 	await links.open(
 		// First: roll-ups of a metric need its definition.
 		() => metricDirectory.follow(bus),
-		() => followDevices({ bus, offline, logger }),
+		() => followDevices({ bus, offline, now, logger }),
 		() => followAdoptions({ bus, sensors, registered: tables.sensors, logger }),
 		replicas ? elect : open,
 	);

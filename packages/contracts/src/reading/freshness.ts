@@ -21,6 +21,9 @@ export const FRESHNESS_MS = 5 * 60_000;
 /** The latest deadline by default, however rarely a sensor sends. */
 const LONGEST_FRESHNESS_MS = 3 * 3600_000;
 
+/** How far another machine's clock may be ahead of one's own without being wrong, in ms. */
+export const MAX_AHEAD_MS = 60_000;
+
 /** How long a value of this metric holds at least, in ms: that of a sensor whose cadence is unknown. */
 export function freshMs(metric: string): number {
 	return metricDefinition(metric)?.freshMs ?? FRESHNESS_MS;

@@ -1,4 +1,4 @@
-import { CHANNELS, type DeviceEvent } from '@crowdvision/contracts';
+import { CHANNELS, type DeviceEvent, MAX_AHEAD_MS } from '@crowdvision/contracts';
 
 /**
  * The key under which a service keeps whether a sensor is offline: sensors of the same id in other buildings are other
@@ -13,6 +13,13 @@ export function presenceKey(
 	return domainName === undefined ? sensorId : undefined;
 }
 
+/**
+ * The time of a report that a device is online or offline, in epoch ms: the time of receipt, `now`, if the gateway
+ * states one that is more than a minute ahead. Such a time would outrank the reports after it.
+ */
+export const reportedAt = ({ at }: Pick<DeviceEvent, 'at'>, now: number): number =>
+	at > now + MAX_AHEAD_MS ? now : at;
+
 /** The part of the bus that this needs. */
 interface Listenable {
 	listen(channel: string, handle: (message: string) => void): Promise<{ close(): Promise<void> }>;
@@ -26,6 +33,12 @@ const MAX_REMEMBERED = 100_000;
  */
 export class Presence {
 	readonly #offline = new Map<string, number>();
+	readonly #now: () => number;
+
+	/** @param now epoch ms, by the clock that readings are judged by */
+	constructor(now: () => number) {
+		this.#now = now;
+	}
 
 	follow(bus: Listenable): Promise<{ close(): Promise<void> }> {
 		return bus.listen(CHANNELS.devices, (message) => this.#onMessage(message));
@@ -52,7 +65,7 @@ export class Presence {
 		const sensorId = presenceKey(event.sensorId, event);
 		if (sensorId === undefined) return;
 		this.#offline.delete(sensorId);
-		if (state === 'offline') this.#offline.set(sensorId, at);
+		if (state === 'offline') this.#offline.set(sensorId, reportedAt({ at }, this.#now()));
 		if (this.#offline.size > MAX_REMEMBERED) this.#offline.delete(this.#offline.keys().next().value!);
 	}
 }

@@ -1,5 +1,5 @@
 import type { DeviceEvent } from '@crowdvision/contracts';
-import { presenceKey, retryOnConflict } from '@crowdvision/service-kit';
+import { presenceKey, reportedAt, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import type { OfflineDocument } from '../store.ts';
 
@@ -20,13 +20,17 @@ export class OfflineDevices {
 		this.#offline = store.collection('offline');
 	}
 
-	/** Records a report, unless a later one of the same sensor is recorded. */
-	async record({ state, at, ...event }: DeviceEvent): Promise<void> {
+	/**
+	 * Records a report, unless a later one of the same sensor is recorded. Neither counts with a time that is ahead.
+	 * @param now epoch ms, by the clock that readings are judged by
+	 */
+	async record({ state, at: stated, ...event }: DeviceEvent, now: number): Promise<void> {
+		const at = reportedAt({ at: stated }, now);
 		const sensorId = presenceKey(event.sensorId, event);
 		if (sensorId === undefined) return;
 		return retryOnConflict(async () => {
 			const known = await this.#offline.get(sensorId);
-			if (known && known.value.at > at) return;
+			if (known && known.value.at > at && reportedAt(known.value, now) === known.value.at) return;
 			if (state === 'offline')
 				await this.#store.commit([
 					known ? this.#offline.replace(known, { at }) : this.#offline.insert(sensorId, { at }),
