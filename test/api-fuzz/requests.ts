@@ -2,7 +2,7 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { Operation } from './document.ts';
-import { allowedBy, HOSTILE_TEXTS, type Known, spoiledFor } from './schema-values.ts';
+import { allowedBy, HOSTILE_BODIES, HOSTILE_TEXTS, type Known, spoiledFor } from './schema-values.ts';
 
 /** Who sends a request. */
 export const ROLES = [
@@ -37,9 +37,12 @@ const WHO_MAY: readonly { role: Role; pattern: RegExp }[] = [
 	{ role: 'admin', pattern: /./ },
 ];
 
+/** A role that may send requests of this operation. */
+export const roleFor = ({ path }: Operation): Role => WHO_MAY.find(({ pattern }) => pattern.test(path))!.role;
+
 /** Requests of this operation; `known` are ids and values that exist. */
 export function requestsOf(operation: Operation, known: Known): fc.Arbitrary<Request> {
-	const may = WHO_MAY.find(({ pattern }) => pattern.test(operation.path))!.role;
+	const may = roleFor(operation);
 	const valid = fc.record({
 		role: fc.constant(may),
 		path: pathOf(operation, known, true),
@@ -152,7 +155,12 @@ function anyBody(operation: Operation, known: Known): fc.Arbitrary<Sent> {
 	const text = json.map((value) => asJson(operation, value, 'application/json').body as string);
 	const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
 	const brokenText = fc.tuple(text, fc.nat()).map(([whole, at]) => whole.slice(0, at % (whole.length + 1)));
-	const body = fc.oneof({ weight: 5, arbitrary: text as fc.Arbitrary<string | Buffer> }, brokenText, bytes);
+	const body = fc.oneof(
+		{ weight: 5, arbitrary: text as fc.Arbitrary<string | Buffer> },
+		brokenText,
+		bytes,
+		fc.constantFrom(...HOSTILE_BODIES),
+	);
 	const plain = fc.tuple(body, type).map(([own, contentType]) => ({ headers: typed(contentType), body: own }));
 	const packed = fc
 		.tuple(body, fc.constantFrom('gzip', 'gzip', 'deflate', 'br', 'x'), fc.boolean())

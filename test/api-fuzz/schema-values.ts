@@ -149,9 +149,48 @@ export const HOSTILE_TEXTS: readonly string[] = [
 	'\r\n',
 ];
 
+const DEPTH = 3000;
+const deep: unknown = JSON.parse('['.repeat(DEPTH) + ']'.repeat(DEPTH));
+
+/** Bodies that parsers stumble over. */
+export const HOSTILE_BODIES: readonly string[] = [
+	'',
+	' ',
+	'null',
+	'0',
+	'""',
+	'[]',
+	'{',
+	'{}{}',
+	'\ufeff{}',
+	'{"a":1,}',
+	'{"__proto__":{"name":"x"},"constructor":{"prototype":{}}}',
+	'{"name":"a","name":"b"}',
+	'{"a":1e999}',
+	'[1,'.repeat(5000),
+	'['.repeat(60_000) + ']'.repeat(60_000),
+	`{"a":${'{"a":'.repeat(9000)}1${'}'.repeat(9000)}}`,
+	`"${'x'.repeat(70_000)}"`,
+];
+
 const hostile = fc.oneof(
 	fc.constantFrom<unknown>(...HOSTILE_TEXTS),
-	fc.constantFrom<unknown>(null, true, -1, 0.5, 1e308, -0, 2 ** 53, [], {}, [[]], { a: { b: {} } }, '1', { length: 1 }),
+	fc.constantFrom<unknown>(
+		null,
+		true,
+		-1,
+		0.5,
+		1e308,
+		-0,
+		2 ** 53,
+		[],
+		{},
+		[[]],
+		{ a: { b: {} } },
+		'1',
+		{ length: 1 },
+		deep,
+	),
 	fc.jsonValue({ maxDepth: 2 }),
 );
 

@@ -48,7 +48,10 @@ export interface Site {
 	readonly document: unknown;
 	/** Ids and values that exist. */
 	readonly known: Known;
+	readonly http: string;
 	send(method: string, request: Request): Promise<Answer>;
+	/** The headers by which a role signs in. */
+	signedIn(role: Role): Promise<Record<string, string>>;
 	/** Puts back what requests have taken away. */
 	furnish(): Promise<void>;
 	/** What the process has logged as errors. */
@@ -83,7 +86,9 @@ export async function openSite(): Promise<Site> {
 		get known() {
 			return inhabited.known;
 		},
+		http: whole.http,
 		send: (method, request) => inhabited.send(method, request),
+		signedIn: (role) => inhabited.signedIn(role),
 		furnish: () => inhabited.furnish(),
 		errors: () => whole.process.stdout() + whole.process.stderr(),
 		stop: async () => {
@@ -129,7 +134,7 @@ class Inhabited {
 	/** Sends a request as it is; the address of its sender is another one each time, as throttles count by address. */
 	async send(method: string, { role, path, headers, body }: Request): Promise<Answer> {
 		const url = new URL(this.#http);
-		const own: Record<string, string> = { ...headers, ...(await this.#signedIn(role)), 'x-forwarded-for': addressOf() };
+		const own: Record<string, string> = { ...headers, ...(await this.signedIn(role)), 'x-forwarded-for': addressOf() };
 		if (body !== undefined) own['content-length'] = String(Buffer.byteLength(body));
 		return new Promise((resolve, reject) => {
 			const sent = httpRequest(
@@ -155,9 +160,19 @@ class Inhabited {
 
 	/** Idempotent: a request for what is there already is refused. */
 	async furnish(): Promise<void> {
-		for (const role of ['viewer', 'staff', 'admin', 'outsider']) await this.#register(role);
+		for (const role of Object.keys(membersOf)) {
+			await this.#register(role);
+			await this.#join(role);
+		}
 		await this.#make('admin', 'POST', '/auth/domains/museum/subdomains', { name: 'annex' });
 		await this.#make('admin', 'POST', '/auth/domains', { name: `empty-${this.#empty}` });
+		// Only empty domains can be removed, and a name never comes back.
+		await this.#make('outsider', 'POST', '/auth/domains/elsewhere/subdomains', { name: 'annex' });
+		await this.#make('outsider', 'POST', '/twin/buildings', {
+			id: 'other',
+			domains: ['elsewhere'],
+			rooms: [room('one')],
+		});
 		const building = { id: BUILDING, domains: ['museum'], rooms: ROOMS.map(room) };
 		await this.#make('admin', 'POST', '/twin/buildings', building);
 		await this.#make('admin', 'PATCH', `/twin/buildings/${BUILDING}`, building);
@@ -248,11 +263,16 @@ class Inhabited {
 		const { text } = await this.#as('none', 'POST', '/auth/register', { email, password: PASSWORD, name: role });
 		const { account } = JSON.parse(text) as { account: { id: string } };
 		this.#people.set(role, { id: account.id, email, memberships: membersOf[role]! });
-		const [member] = membersOf[role]!;
-		// Of the domain's first admin nothing is known here yet.
-		await this.#make('platform', 'PUT', `/auth/domains/${member!.domainName}/members/${account.id}`, {
-			role: member!.role,
-		});
+	}
+
+	/** Makes the role a member of its domain again, where it was removed or got another role. */
+	async #join(role: string): Promise<void> {
+		const { id: accountId } = this.#people.get(role)!;
+		const [{ domainName, role: own }] = membersOf[role] as [Membership];
+		const path = `/auth/domains/${domainName}/members/${accountId}`;
+		const { status, text } = await this.#as('platform', 'PUT', path, { role: own });
+		if (status === 200) return;
+		if (status !== 202) throw new Error(`${role} cannot be made a member again: ${status} ${text}`);
 		const { text: list } = await this.#as(role as Role, 'GET', '/auth/invitations');
 		const { invitations = [] } = JSON.parse(list) as { invitations?: { id: string }[] };
 		for (const { id } of invitations) await this.#make(role as Role, 'POST', `/auth/invitations/${id}/accept`);
@@ -269,7 +289,8 @@ class Inhabited {
 			if (status !== 401) return;
 		}
 		const { text } = await this.#as('admin', 'POST', '/auth/domains/museum/devices', { name: role, ...scope });
-		const { deviceId, token } = JSON.parse(text) as { deviceId: string; token: string };
+		const { deviceId, token } = JSON.parse(text) as { deviceId?: string; token?: string };
+		if (deviceId === undefined || token === undefined) throw new Error(`there is no ${role} any more: ${text}`);
 		this.#devices.set(role, { id: deviceId, token });
 	}
 
@@ -284,7 +305,7 @@ class Inhabited {
 		if (status >= 500) throw new Error(`${method} ${path} answered ${status}: ${text}`);
 	}
 
-	async #signedIn(role: Role): Promise<Record<string, string>> {
+	async signedIn(role: Role): Promise<Record<string, string>> {
 		if (role === 'none') return {};
 		if (role === 'nonsense') return { authorization: 'Bearer a.b.c' };
 		if (role === 'device-basic') {

@@ -47,7 +47,8 @@ async function sendEndlessly(path: string, { pauseAfter = Number.POSITIVE_INFINI
 		answer += data;
 		sentAtAnswer ??= sent;
 	});
-	const ended = once(socket, 'close');
+	// `once` would reject at the reset that follows what is sent after the end.
+	const ended = new Promise((resolve) => socket.once('close', resolve));
 	socket.write(head(path, 'Transfer-Encoding: chunked', ...headers));
 	const send = () => {
 		while (!socket.destroyed && socket.writable && sent < pauseAfter) {
