@@ -42,7 +42,7 @@ export const accountIt: typeof accountEn = {
 		provider: 'accede tramite {provider}',
 		link: 'Link per una nuova password',
 		linkOf: 'Crea un link per una nuova password di {name}',
-		made: 'Invia questo link a {name}. Funziona una volta sola, fino alle {until}, e viene mostrato solo ora:',
+		made: 'Invia questo link a {name}. Funziona una volta sola (scadenza: {until}) e viene mostrato solo ora:',
 		copy: 'Copia',
 		copied: 'Copiato',
 		close: 'Fatto',
