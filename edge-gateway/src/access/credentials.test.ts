@@ -24,7 +24,7 @@ afterAll(async () => {
 
 /** A token with these claims, signed with the right secret. */
 const signed = (claims: object, expiresAt = Math.floor(Date.now() / 1000) + 60, audience = 'device') =>
-	new SignJWT({ sub: 'device:d', domainName: 'acme', iat: 1, jti: 'j', ...claims })
+	new SignJWT({ sub: 'device:d', domainName: 'acme', iat: expiresAt - 60, jti: 'j', ...claims })
 		.setProtectedHeader({ alg: 'HS256' })
 		.setIssuer('crowdvision')
 		.setAudience(audience)
