@@ -122,12 +122,16 @@ describe('P13 a metric that gateway.yaml defines, in the embedded whole', () => 
 		await waitFor('its end', async () => (await alerts())[0]?.state === 'resolved');
 	});
 
-	it('has a history, and is known to the assistant', async () => {
+	it('has a history, can be exported, and is known to the assistant', async () => {
 		await send('contact', 1);
 		await waitFor('the contact', async () => (await latestOf('contact'))?.value === 1);
 		const query = `room=hall&metric=voltage&from=${Date.now() - 60_000}&to=${Date.now() + 60_000}&bucket=1m&agg=max`;
 		const { points } = await ask<{ points: HistoryPoint[] }>('GET', `/twin/buildings/works/history?${query}`);
 		expect(points.flatMap(({ value }) => value ?? [])).toContain(251.25);
+		const exported = await fetch(`${http}/twin/buildings/works/export?metric=voltage&room=hall`, {
+			headers: { authorization: `Bearer ${token}` },
+		});
+		expect((await exported.text()).split('\r\n')).toContainEqual(expect.stringMatching(/^\S+Z,hall,meter,251\.25,V$/));
 		await waitFor('the answer', async () => {
 			const { answer, grounded } = await ask<Answer>('POST', '/llm/ask', {
 				question: 'What is the mains voltage in the hall?',

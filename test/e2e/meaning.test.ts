@@ -1,12 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Alert, Answer, BuildingState, CountChange, Proposal, Reading } from '@crowdvision/contracts';
+import type {
+	Alert,
+	Answer,
+	BuildingState,
+	CountChange,
+	HistoryPoint,
+	Proposal,
+	Reading,
+} from '@crowdvision/contracts';
 import { type Running, startNode } from '@crowdvision/testing/processes';
 import { waitFor } from '@crowdvision/testing/wait';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyReadings, applySnapshot, combine, emptySamples } from '../../frontend/src/lib/live/samples.ts';
+import { sensorViews } from '../../frontend/src/lib/rooms/sensor-view.ts';
 import { EMAIL, PASSWORD, request } from './world.ts';
 
 const MINUTE = 60_000;
@@ -17,7 +26,7 @@ const room = (id: string) => ({
 });
 const BUILDING = {
 	id: 'works',
-	rooms: ['hall', 'lab', 'attic', 'cellar'].map(room),
+	rooms: ['hall', 'lab', 'attic', 'cellar', 'roof-6', 'roof-10', 'roof-60'].map(room),
 };
 
 /** Everything in one process, through its HTTP and Socket.IO alone; and the page's own logic on what it gets there. */
@@ -37,7 +46,7 @@ describe('P13 right in meaning: the embedded whole', () => {
 		return ask('POST', '/ingest', observedAt === undefined ? reading : { ...reading, observedAt }, device);
 	};
 	const state = () => ask<BuildingState>('GET', '/twin/buildings/works/state');
-	const latest = async (roomId: string, metric: 'peopleCount' | 'co2' | 'temperature') =>
+	const latest = async (roomId: string, metric: 'peopleCount' | 'co2' | 'temperature' | 'humidity') =>
 		(await state()).rooms[roomId]?.values[metric];
 	const alertsOf = async (roomId: string) =>
 		(await ask<{ alerts: Alert[] }>('GET', '/notification/alerts')).alerts.filter((alert) => alert.roomId === roomId);
@@ -126,6 +135,36 @@ describe('P13 right in meaning: the embedded whole', () => {
 		expect([shown(value.freshUntil), shown(value.freshUntil + 1)]).toEqual(['live', 'stale']);
 	});
 
+	it.each([6, 10, 60])(
+		'agrees everywhere that a sensor that sends every %s minutes is live in between',
+		async (every) => {
+			const sensorId = `rare-${every}`;
+			const now = Date.now();
+			const freshFor = every * 2.5 * MINUTE;
+			const soFar = live.length;
+			for (const ago of [2 * every, every, 0])
+				await send('roof', 'co2', 1800 + every, now - ago * MINUTE, { sensorId, roomId: `roof-${every}` });
+			const value = await waitFor('the value', async () => {
+				const found = await latest(`roof-${every}`, 'co2');
+				return found?.observedAt === now ? found : undefined;
+			});
+			expect(value).toMatchObject({ freshness: 'live', freshFor, freshUntil: now + freshFor });
+			await waitFor('the alert', async () => (await alertsOf(`roof-${every}`)).some((alert) => alert.state === 'open'));
+			await waitFor(
+				'it on the socket',
+				() => live.slice(soFar).filter((one) => one.sensorId === sensorId).length === 3,
+			);
+			expect(live.findLast((one) => one.sensorId === sensorId)).toMatchObject({ freshFor });
+			const samples = emptySamples([`roof-${every}`]);
+			applySnapshot(samples, await state());
+			const shown = (at: number) => combine('co2', samples.get(`roof-${every}`)?.co2, at)?.freshness;
+			expect([now + every * MINUTE, now + freshFor, now + freshFor + 1].map(shown)).toEqual(['live', 'live', 'stale']);
+			const question = `How high is the CO2 in roof-${every}?`;
+			const { answer } = await ask<Answer>('POST', '/llm/ask', { question });
+			expect(answer).toContain(`1,${800 + every} ppm`);
+		},
+	);
+
 	it('goes by the cadence that the registry of sensors has', async () => {
 		const registered = { sensorId: 'attic-temperature', roomId: 'attic', cadenceSeconds: 3600 };
 		expect(await ask('POST', '/twin/buildings/works/sensors', registered)).toEqual({
@@ -138,6 +177,39 @@ describe('P13 right in meaning: the embedded whole', () => {
 		});
 		const { sensors } = await ask<{ sensors: object[] }>('GET', '/twin/buildings/works/sensors');
 		expect(sensors).toContainEqual(registered);
+	});
+
+	it('clips humidity up to 105 % and marks it: in why, in the state, in the history and on the page', async () => {
+		await expect(send('attic', 'humidity', 105.5)).rejects.toThrow(/invalid_reading/);
+		await send('attic', 'humidity', 103.5, undefined, { sensorName: 'Dachboden' });
+		const value = await waitFor('the value', () => latest('attic', 'humidity'));
+		const marked = { value: 100, clipped: true, sensorId: 'attic-humidity', sensorName: 'Dachboden' };
+		expect(value).toMatchObject(marked);
+		const query = `room=attic&metric=humidity&from=${Date.now() - 60_000}&to=${Date.now() + 60_000}&bucket=1m`;
+		const { points } = await ask<{ points: HistoryPoint[] }>('GET', `/twin/buildings/works/history?${query}`);
+		expect(points.filter((point) => point.value !== null)).toEqual([
+			expect.objectContaining({ value: 100, clipped: true }),
+		]);
+		const { text, hint } = await why('attic-humidity');
+		expect(text).toContain('a little more than there can be, so the value is the upper limit');
+		expect(hint).toContain('dry or replace the sensor');
+		// The page marks it, from the live reading and from the snapshot alike.
+		await waitFor('it on the socket', () => live.some(({ clipped, roomId }) => clipped && roomId === 'attic'));
+		const [read, loaded] = [emptySamples(['attic']), emptySamples(['attic'])];
+		applyReadings(read, live);
+		applySnapshot(loaded, await state());
+		for (const samples of [read, loaded]) {
+			expect(combine('humidity', samples.get('attic')?.humidity, Date.now())).toMatchObject({
+				value: 100,
+				clipped: true,
+			});
+			expect(sensorViews(samples.get('attic')!, ['humidity'], Date.now())).toMatchObject([
+				{ sensorId: 'attic-humidity', name: 'Dachboden', values: [{ value: 100, clipped: true }] },
+			]);
+		}
+		await send('attic', 'humidity', 99);
+		await waitFor('the next value', async () => (await latest('attic', 'humidity'))?.value === 99);
+		expect(await latest('attic', 'humidity')).not.toHaveProperty('clipped');
 	});
 
 	it('says in the audit and in why what it made of a repeated crossing', async () => {

@@ -20,6 +20,7 @@ import type {
 	SessionView,
 } from '@crowdvision/contracts';
 import { everyPage } from '../lib/requests/every-page.ts';
+import { sitePath } from '../lib/requests/site-path.ts';
 import { request } from './http.ts';
 
 /** Every request the page sends, grouped by service. All of them reject with ApiError. */
@@ -138,6 +139,15 @@ export function getHistory(
 ): Promise<{ points: HistoryPoint[] }> {
 	const query = new URLSearchParams({ ...rest, from: String(Math.floor(from)), to: String(Math.floor(to)) });
 	return request('GET', `${buildingPath(buildingId)}/history?${query}`, { signal });
+}
+
+/** The address of the samples behind a history, as CSV. */
+export function exportHref(
+	buildingId: string,
+	{ room, metric, from, to }: Pick<HistoryQuery, 'room' | 'metric' | 'from' | 'to'>,
+): string {
+	const query = new URLSearchParams({ room, metric, from: String(Math.floor(from)), to: String(Math.floor(to)) });
+	return sitePath(`${buildingPath(buildingId)}/export?${query}`);
 }
 
 const roomPath = (buildingId: string, roomId: string) =>

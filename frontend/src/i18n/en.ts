@@ -123,6 +123,9 @@ export const en = {
 		readout: '{when}: {value}',
 		readoutPart: '{when}: {value}, measured for {known} % of the time',
 		readoutUnknown: '{when}: not measured',
+		clipped: '{value} (at the limit)',
+		export: 'Download every value as CSV',
+		clippedLegend: 'At the limit: a sensor sent a little more than there can be.',
 		table: 'Show as a table',
 		when: 'From',
 		value: 'Average',
@@ -152,6 +155,8 @@ export const en = {
 		occupancyText: '{count} of {capacity} people, {status}',
 		trend: 'People in the last 3 hours: highest {highest}, latest {last}',
 		trendNone: 'No trend yet',
+		clipped: 'at the limit',
+		clippedText: 'At the limit: the sensor sent a little more than there can be',
 		now: 'just now',
 		via: 'Received over',
 		loading: 'Loading the rooms…',
@@ -176,6 +181,9 @@ export const en = {
 		busy: 'Correcting…',
 		cancel: 'Cancel',
 		done: 'The count of {room} is now {count}.',
+	},
+	sensors: {
+		title: 'Sensors',
 	},
 	audit: {
 		title: 'How the count came about',

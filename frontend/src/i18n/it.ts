@@ -128,6 +128,9 @@ export const it: Messages = {
 		readout: '{when}: {value}',
 		readoutPart: '{when}: {value}, misurato per il {known} % del tempo',
 		readoutUnknown: '{when}: non misurato',
+		clipped: '{value} (al limite)',
+		export: 'Scarica tutti i valori come CSV',
+		clippedLegend: 'Al limite: un sensore ha inviato un po’ più del massimo possibile.',
 		table: 'Mostra come tabella',
 		when: 'Da',
 		value: 'Media',
@@ -157,6 +160,8 @@ export const it: Messages = {
 		occupancyText: '{count} persone su {capacity}, {status}',
 		trend: 'Persone nelle ultime 3 ore: massimo {highest}, ultimo valore {last}',
 		trendNone: 'Ancora nessun andamento',
+		clipped: 'al limite',
+		clippedText: 'Al limite: il sensore ha inviato un po’ più del massimo possibile',
 		now: 'adesso',
 		via: 'Ricevuto tramite',
 		loading: 'Caricamento delle stanze…',
@@ -181,6 +186,9 @@ export const it: Messages = {
 		busy: 'Correzione in corso…',
 		cancel: 'Annulla',
 		done: 'Il conteggio di {room} ora è {count}.',
+	},
+	sensors: {
+		title: 'Sensori',
 	},
 	audit: {
 		title: 'Come si è arrivati a questo conteggio',

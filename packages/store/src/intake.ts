@@ -14,6 +14,10 @@ export interface KnownSeries {
 	high?: number | null;
 	/** How long the value counts as current, in ms. */
 	freshFor?: number | null;
+	/** How people call the sensor. */
+	sensorName?: string | null;
+	/** Whether the value is the upper limit, of which the sensor sent a little more. In SQLite 1. */
+	clipped?: true | number | null;
 }
 
 /** The changes that a batch causes, computed in memory. */
@@ -108,12 +112,14 @@ function latestOf(
 		let latest = before;
 		for (const placed of inOrder(ofSeries, after)) {
 			const at = momentOf(placed);
-			const { value, transport, interval, freshFor } = placed.reading;
+			const { value, transport, interval, freshFor, sensorName, clipped } = placed.reading;
 			if (!latest || isNewer(placed, latest, after)) {
 				const since = latest?.value === value ? Math.min(latest.unchangedSince, at) : at;
 				latest = {
 					...{ observedAt: at, position: placed.position, value, ...interval, transport, unchangedSince: since },
 					...(freshFor !== undefined && { freshFor }),
+					...(sensorName !== undefined && { sensorName }),
+					...(clipped && { clipped }),
 				};
 			} else if (value !== latest.value && at > latest.unchangedSince) {
 				// A late reading with another value in between. The time of the change back to this value is not looked up.

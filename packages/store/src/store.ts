@@ -140,6 +140,8 @@ export interface Sample {
 	value: number;
 	/** How long it holds, in ms, where that is longer than values of its metric usually do. */
 	freshFor?: number;
+	/** Its sensor sent a little more than there can be, and `value` is the upper limit. */
+	clipped?: true;
 }
 
 export interface RoomMetric {
@@ -177,6 +179,8 @@ export interface RollUp {
 	lastAt: number;
 	/** Of `knownMs`, how long the value was a sum that lacked silent counters, in ms; absent where it never was. */
 	incompleteMs?: number;
+	/** Some value that held within the period was clipped. */
+	clipped?: true;
 }
 
 /** A period whose roll-ups do not include all of its samples yet. */

@@ -70,8 +70,9 @@ export class LiveRooms {
 			room.samples.value = latest;
 			if (!addPoint || latest.peopleCount === previousCount) continue;
 			const people = combine('peopleCount', latest.peopleCount, now, undefined, this.#combine.get(id));
-			if (people && isCurrent(people.freshness))
-				room.people.value = withPoint(room.people.value, { at: people.observedAt, value: people.value }, now);
+			if (!people || !isCurrent(people.freshness)) continue;
+			const { observedAt: at, value, freshUntil: until } = people;
+			room.people.value = withPoint(room.people.value, { at, value, until }, now);
 		}
 	}
 }

@@ -177,7 +177,15 @@ describe('P12 the live values of a building', () => {
 		const latest = reading(5);
 		live.onTelemetry([latest, reading(21, { metric: 'temperature', unit: 'degC' })]);
 		vi.advanceTimersByTime(FRAME_MS);
-		expect(live.rooms.value.get('hall')!.people.value).toEqual([{ at: latest.observedAt, value: 5 }]);
+		const first = { at: latest.observedAt, value: 5, until: latest.observedAt + FRESHNESS_MS };
+		expect(live.rooms.value.get('hall')!.people.value).toEqual([first]);
+		// Until when a count is current decides how far its line reaches (P13).
+		const at = latest.observedAt + 60_000;
+		const rare = reading(6, { observedAt: at, receivedAt: at, freshFor: 100 * 60_000 });
+		live.onTelemetry([rare]);
+		vi.advanceTimersByTime(FRAME_MS);
+		const second = { at, value: 6, until: at + 100 * 60_000 };
+		expect(live.rooms.value.get('hall')!.people.value).toEqual([first, second]);
 	});
 
 	it('ask for the snapshot again, later each time, and show why there is none', async () => {

@@ -44,6 +44,11 @@ describe('a plot of history', () => {
 		expect(ticks.at(-1)).toBeGreaterThan(ticks[0]!);
 	});
 
+	it('has a flat line at the limit of its metric at the top, as there is nothing above it', () => {
+		expect(valueTicks(100, 100, 100)).toEqual([90, 92.5, 95, 97.5, 100]);
+		expect(valueTicks(100, 100).at(-1)).toBeGreaterThan(100);
+	});
+
 	it('labels midnights of the building, also across a change to summer time', () => {
 		const points = hours(Array.from({ length: 72 }, () => 1));
 		const times = timeTicks(points, 'week', 'Europe/Rome').map((at) => new Date(at).toISOString());

@@ -43,6 +43,7 @@ const FULL_COVERAGE = 0.9;
  * Draws history in `box`, from `from` (left) to `to` (right), both epoch ms. Undefined if no value is known at all:
  * that must not look like a line at 0.
  * @param zero whether the vertical axis begins at 0
+ * @param max the highest value that there can be
  */
 export function layOut(
 	history: readonly HistoryPoint[],
@@ -51,10 +52,11 @@ export function layOut(
 	bucketMs: number,
 	box: Box,
 	zero: boolean,
+	max?: number,
 ): Plot | undefined {
 	const known = history.flatMap(({ value }) => (value === null ? [] : [value]));
 	if (known.length === 0) return undefined;
-	const values = valueTicks(zero ? Math.min(0, ...known) : Math.min(...known), Math.max(...known));
+	const values = valueTicks(zero ? Math.min(0, ...known) : Math.min(...known), Math.max(...known), max);
 	const bottom = values[0]!;
 	const top = values.at(-1)!;
 	const x = (at: number) => round(Math.min(1, Math.max(0, (at - from) / (to - from))) * box.width);
@@ -101,8 +103,11 @@ function runsOf(points: readonly PlotPoint[]): Run[] {
 	return runs;
 }
 
-/** Round, evenly spaced values that enclose `low` and `high`: two to seven of them. */
-export function valueTicks(low: number, high: number): number[] {
+/**
+ * Round, evenly spaced values that enclose `low` and `high`: two to seven of them. What is flat at `max` is at the top.
+ */
+export function valueTicks(low: number, high: number, max = Number.POSITIVE_INFINITY): number[] {
+	if (low === high && low > 0 && low >= max) return valueTicks(low * 0.9, low, max);
 	const span = high - low || Math.max(1, Math.abs(high) * 0.1);
 	const raw = span / 4;
 	const magnitude = 10 ** Math.floor(Math.log10(raw));

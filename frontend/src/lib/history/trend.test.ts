@@ -61,6 +61,22 @@ describe('a trend', () => {
 		expect(shape?.runs.map((run) => run.length)).toEqual([1, 2]);
 	});
 
+	it.each([6, 10, 60])('is one line for a sensor that sends every %s minutes and whose values hold (P13)', (every) => {
+		const held = ({ at, value }: TrendPoint) => ({ at, value, until: at + every * 2.5 * 60_000 });
+		const points = [3, 2, 1, 0].map((n) => held(minutesAgo(n * every, n)));
+		expect(shapeTrend(points, NOW + 60_000, 100, 10)?.runs.map((run) => run.length)).toEqual([
+			points.filter(({ at }) => at >= NOW + 60_000 - TREND_MS).length,
+		]);
+	});
+
+	it('has a gap where a point comes long after the one before it was current, however rarely its sensor sends', () => {
+		const held = { ...minutesAgo(100, 5), until: NOW - 75 * 60_000 };
+		const runs = (next: number) =>
+			shapeTrend([held, minutesAgo(next), minutesAgo(0)], NOW, 100, 10)?.runs.map((run) => run.length);
+		expect(runs(75)).toEqual([2, 1]);
+		expect(runs(60)).toEqual([1, 1, 1]);
+	});
+
 	it('does not exist for fewer than two known values', () => {
 		expect(shapeTrend([], NOW, 100, 10)).toBeUndefined();
 		expect(shapeTrend([minutesAgo(5, 3), minutesAgo(1, null)], NOW, 100, 10)).toBeUndefined();

@@ -4,6 +4,8 @@ import { FRESHNESS_MS } from '@crowdvision/contracts';
 export interface TrendPoint {
 	at: number;
 	value: number | null;
+	/** Until when the value counts as current, epoch ms. Default: as long as values usually do. */
+	until?: number;
 }
 
 /** The time span of a trend, and the length of the history buckets it begins with. */
@@ -11,8 +13,8 @@ export const TREND_MS = 3 * 3600_000;
 export const BUCKET_MS = 5 * 60_000;
 /** At most one live point is kept per slot of this length: the latest. */
 const SLOT_MS = 30_000;
-/** Points further apart than this are not connected: what was between them is unknown. */
-const GAP_MS = FRESHNESS_MS + BUCKET_MS;
+/** A point that comes so long after the one before it was current is not connected to it: it is a gap. */
+const GRACE_MS = BUCKET_MS;
 
 /** Inserts a live point in order of time; keeps the latest point of each slot and none older than the trend. */
 export function withPoint(points: readonly TrendPoint[], point: TrendPoint, now: number): readonly TrendPoint[] {
@@ -67,7 +69,7 @@ export function shapeTrend(
 	let run: [number, number][] = [];
 	let previous: TrendPoint | undefined;
 	for (const point of shown) {
-		if (point.value === null || (previous && point.at - previous.at > GAP_MS)) {
+		if (point.value === null || (previous && point.at > currentUntil(previous) + GRACE_MS)) {
 			if (run.length > 0) runs.push(run);
 			run = [];
 		}
@@ -79,5 +81,7 @@ export function shapeTrend(
 	if (run.length > 0) runs.push(run);
 	return { runs, top, highest, first: known[0]!, last: known.at(-1)! };
 }
+
+const currentUntil = ({ at, until = at + FRESHNESS_MS }: TrendPoint): number => until;
 
 const round = (value: number) => Math.round(value * 10) / 10;

@@ -4,6 +4,7 @@ import {
 	type DeviceEvent,
 	type Freshness,
 	freshness,
+	freshUntil,
 	isCurrent,
 	METRICS,
 	type MetricsResponse,
@@ -70,10 +71,13 @@ export function applySnapshot(samples: BuildingSamples, state: BuildingState): S
 
 /** The sample behind the value of a room with a single sensor, without the fields that only a room's value has. */
 function sensorOf(latest: SensorValue): SensorValue {
-	const { sensorId, value, low, high, observedAt, freshFor, unchangedSince, offlineAt, transport } = latest;
+	const { sensorId, sensorName, value, clipped, low, high, observedAt } = latest;
+	const { freshFor, unchangedSince, offlineAt, transport } = latest;
 	return {
 		sensorId,
+		...(sensorName !== undefined && { sensorName }),
 		value,
+		...(clipped && { clipped }),
 		...(low !== undefined && high !== undefined && { low, high }),
 		observedAt,
 		...(freshFor !== undefined && { freshFor }),
@@ -103,7 +107,7 @@ export function applyReadings(samples: BuildingSamples, readings: readonly Readi
  * sample follow from the current one.
  */
 function withReading(metric: MetricSamples | undefined, reading: Reading): MetricSamples | undefined {
-	const { sensorId, value, interval, freshFor, transport, unit } = reading;
+	const { sensorId, sensorName, value, clipped, interval, freshFor, transport, unit } = reading;
 	const observedAt = momentOf(reading);
 	const current = metric?.sensors.find((candidate) => candidate.sensorId === sensorId);
 	if (metric && current && current.observedAt > observedAt) {
@@ -115,7 +119,9 @@ function withReading(metric: MetricSamples | undefined, reading: Reading): Metri
 	const unchangedSince = current?.value === value ? current.unchangedSince : observedAt;
 	return withSample(metric, unit, {
 		sensorId,
+		...(sensorName !== undefined && { sensorName }),
 		value,
+		...(clipped && { clipped: true as const }),
 		...interval,
 		observedAt,
 		...(freshFor !== undefined && { freshFor }),
@@ -150,11 +156,15 @@ export function applyDevice(samples: BuildingSamples, { sensorId, state, at }: D
 /** The value of one metric in one room, combined from all its sensors. */
 export interface CombinedValue {
 	value: number;
+	/** Some value that it is made of is the upper limit, of which its sensor sent a little more. */
+	clipped?: true;
 	/** Bounds of the true value; only for a count derived from door crossings. */
 	low?: number;
 	high?: number;
 	unit: string;
 	observedAt: number;
+	/** Until when it is current if no other value arrives, epoch ms. */
+	freshUntil: number;
 	freshness: Exclude<Freshness, 'no-data'>;
 	/** Where the room says how its counters are combined; with `silent` the value is an incomplete sum. */
 	combined?: CombinedView;
@@ -181,17 +191,27 @@ export function combine(
 	if (!definition) {
 		const newest = newestOf(sensors);
 		if (!newest) return undefined;
-		const { value, observedAt } = newest;
-		return { value, unit, observedAt, freshness: freshness(metric, newest, now), live };
+		const { value, observedAt, clipped } = newest;
+		return {
+			value,
+			...(clipped && { clipped }),
+			unit,
+			observedAt,
+			freshUntil: freshUntil(metric, newest),
+			freshness: freshness(metric, newest, now),
+			live,
+		};
 	}
 	const combined = roomValue(metric, sensors, now, { describe: () => definition }, room);
 	if (!combined) return undefined;
-	const { value, low, high, observedAt } = combined;
+	const { value, clipped, low, high, observedAt, freshUntil: until } = combined;
 	return {
 		value,
+		...(clipped && { clipped }),
 		...(low !== undefined && high !== undefined && { low, high }),
 		unit,
 		observedAt,
+		freshUntil: until,
 		freshness: combined.freshness,
 		...(combined.combined && { combined: combined.combined }),
 		live,

@@ -18,6 +18,8 @@ export type RoomStatus = Occupancy | 'incomplete' | 'stale' | 'offline' | 'no-da
 export interface MetricView {
 	key: string;
 	value: number;
+	/** Some value that it is made of is the upper limit, of which its sensor sent a little more. */
+	clipped?: true;
 	/** Bounds of the true value; only for a count derived from door crossings. */
 	low?: number;
 	high?: number;
@@ -78,7 +80,7 @@ export function roomView(
 	for (const key of new Set([PEOPLE, ...keys, ...others.sort()])) {
 		const combined = combine(key, samples[key], now, catalog, room.combine);
 		if (!combined) continue;
-		const { live, ...value } = combined;
+		const { live, freshUntil: _until, ...value } = combined;
 		for (const { transport } of live) if (transport) transports.add(transport);
 		latestAt = Math.max(latestAt ?? 0, value.observedAt);
 		if (key === PEOPLE) people = { key, ...value };

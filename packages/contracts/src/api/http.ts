@@ -11,12 +11,16 @@ import type { Transport } from '../reading/reading.ts';
 /** The latest value of a metric in a room. */
 export interface LatestValue {
 	value: number;
+	/** A sensor sent a little more than there can be, and its value is the upper limit. */
+	clipped?: true;
 	/** For a count made of crossings: the true count is between these. */
 	low?: number;
 	high?: number;
 	unit: string;
 	observedAt: number;
 	sensorId: string;
+	/** How people call that sensor, where its id does not say it. */
+	sensorName?: string;
 	/** Its freshness at the time of the answer. */
 	freshness: Exclude<Freshness, 'no-data'>;
 	/** Until when it is current if no other value arrives. */
@@ -40,7 +44,11 @@ export interface LatestValue {
 /** The latest value of one sensor. */
 export interface SensorValue {
 	sensorId: string;
+	/** How people call it, where its id does not say it. */
+	sensorName?: string;
 	value: number;
+	/** It sent a little more than there can be, and `value` is the upper limit. */
+	clipped?: true;
 	/** For a count made of crossings: the true count is between these. */
 	low?: number;
 	high?: number;
@@ -105,6 +113,8 @@ export interface HistoryPoint {
 	coverage: number;
 	/** Share of the known time, from 0 to 1, in which a sum lacked counters that were silent; absent where it is 0. */
 	incomplete?: number;
+	/** Some value in it is an upper limit, of which a sensor sent a little more. */
+	clipped?: true;
 }
 
 /** A metric as the catalog shows it. */

@@ -39,17 +39,19 @@ export function roomValue(
 	const used = current.length > 0 ? current : known;
 	const combined = combineSensors(combination, used);
 	if (!combined) return undefined;
-	const { sensorId, observedAt, freshFor, unchangedSince, offlineAt, transport } = combined.quoted;
+	const { sensorId, sensorName, observedAt, freshFor, unchangedSince, offlineAt, transport } = combined.quoted;
 	const quotesOne = rule === 'max' || rule === 'last';
 	const roomFreshness = quotesOne ? combined.quoted.freshness : bestOf(used);
 	const view = counters && viewOf(rule, counters, current);
 	const { low, high } = view?.silent ? {} : combined;
 	return {
 		value: combined.value,
+		...(combined.clipped && { clipped: true as const }),
 		...(low !== undefined && high !== undefined && { low, high }),
 		unit: catalog.describe(metric).unit,
 		observedAt,
 		sensorId,
+		...(sensorName !== undefined && { sensorName }),
 		freshness: roomFreshness,
 		freshUntil: Math.max(...used.map((sensor) => freshUntil(metric, sensor))),
 		stale: !isCurrent(roomFreshness),

@@ -32,9 +32,15 @@ const BuildingView = Type.Object({
 });
 const RoomView = Type.Object({ ...Room.properties, thresholds: Type.Optional(ThresholdSet) });
 
+const SensorNameView = Type.String({ description: 'how people call the sensor, where its id does not say it' });
+const ClippedView = Type.Literal(true, {
+	description: 'a sensor sent a little more than there can be, and the value is the upper limit',
+});
 const SensorValueView = Type.Object({
 	sensorId: Type.String(),
+	sensorName: Type.Optional(SensorNameView),
 	value: Type.Number(),
+	clipped: Type.Optional(ClippedView),
 	low: Type.Optional(
 		Type.Number({ description: 'if value is a count made of crossings: the true count is between low and high' }),
 	),
@@ -62,6 +68,11 @@ const RegisteredSensor = Type.Object({
 	buildingId: Type.String(),
 	roomId: Type.String(),
 	cadenceSeconds: Type.Optional(CadenceSeconds),
+});
+
+const ListedSensor = Type.Object({
+	...Type.Omit(RegisteredSensor, ['buildingId']).properties,
+	sensorName: Type.Optional(SensorNameView),
 });
 
 const Count = Type.Integer({ minimum: 0 });
@@ -191,9 +202,33 @@ const VALUES: readonly Operation[] = [
 									description: 'share of the bucket in which a sum lacked counters that were silent',
 								}),
 							),
+							clipped: Type.Optional(ClippedView),
 						}),
 					),
 				}),
+			},
+		},
+	},
+	{
+		method: 'get',
+		path: '/twin/buildings/{id}/export',
+		summary: 'Download past values as CSV',
+		description:
+			'Every sample as it was received, by room, sensor and time, streamed. A line without a value says that the ' +
+			'value before it was no longer current from then on.',
+		who: 'member',
+		query: Type.Object({
+			room: Type.Optional(Type.String({ description: 'default: all rooms of the building' })),
+			metric: Metric,
+			from: Type.Optional(Type.String({ description: 'epoch ms or ISO 8601; default: 24 hours before `to`' })),
+			to: Type.Optional(Type.String({ description: 'excluded; default: now' })),
+		}),
+		answers: {
+			200: {
+				description:
+					"CSV (RFC 4180): `at,room,sensor,value,unit`. Texts that a spreadsheet would compute begin with `'`.",
+				schema: Type.String(),
+				type: 'text/csv',
 			},
 		},
 	},
@@ -269,7 +304,7 @@ const SETTINGS: readonly Operation[] = [
 		who: 'business_staff',
 		query: Type.Object(pageQuery()),
 		answers: {
-			200: { description: 'Ordered by id.', schema: pageOf('sensors', Type.Omit(RegisteredSensor, ['buildingId'])) },
+			200: { description: 'Ordered by id.', schema: pageOf('sensors', ListedSensor) },
 		},
 		errors: ['bad_request', 'invalid'],
 	},

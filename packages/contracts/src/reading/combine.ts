@@ -65,6 +65,8 @@ export interface Combinable {
 	/** For a count made of crossings: the true count is between these. */
 	low?: number;
 	high?: number;
+	/** It is the upper limit, of which its sensor sent a little more. */
+	clipped?: true;
 }
 
 /** The counter of all doors of a room: each of their readings is the count of the room, not of the door. */
@@ -85,6 +87,8 @@ export interface Combined<S> {
 	high?: number;
 	/** The sensor that the value quotes; of a sum or mean the one observed last. */
 	quoted: S;
+	/** A value that it is made of is clipped. */
+	clipped?: true;
 }
 
 /**
@@ -102,18 +106,21 @@ export function combineSensors<S extends Combinable>(
 	if (!first) return undefined;
 	const quoted = sensors.reduce((best, sensor) => (isQuotedBefore(rule, sensor, best) ? sensor : best), first);
 	if (rule === 'max' || rule === 'last') {
-		const { value, low, high } = quoted;
-		return { value, ...(rule === 'last' && low !== undefined && high !== undefined && { low, high }), quoted };
+		const { value, low, high, clipped } = quoted;
+		const bounds = rule === 'last' && low !== undefined && high !== undefined && { low, high };
+		return { value, ...bounds, quoted, ...(clipped && { clipped }) };
 	}
+	const mark = sensors.some(({ clipped }) => clipped) && { clipped: true as const };
 	const sum = (read: (sensor: S) => number) => sensors.reduce((total, sensor) => total + read(sensor), 0);
 	const total = sum(({ value }) => value);
-	if (rule === 'mean') return { value: total / sensors.length, quoted };
-	if (!isOfRoom || sensors.every(({ low }) => low === undefined)) return { value: total, quoted };
+	if (rule === 'mean') return { value: total / sensors.length, quoted, ...mark };
+	if (!isOfRoom || sensors.every(({ low }) => low === undefined)) return { value: total, quoted, ...mark };
 	return {
 		value: total,
 		low: sum(({ low, value }) => low ?? value),
 		high: sum(({ high, value }) => high ?? value),
 		quoted,
+		...mark,
 	};
 }
 

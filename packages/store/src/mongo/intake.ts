@@ -76,6 +76,7 @@ const measurementOf = (placed: PlacedReading): Measurement => {
 		m: { building, room, metric, sensor },
 		v: placed.reading.value,
 		...(f !== undefined && { f }),
+		...(placed.reading.clipped && { c: true as const }),
 	};
 };
 
@@ -218,7 +219,7 @@ async function writeLatest(
 			typeof latestValue.low === 'number' && typeof latestValue.high === 'number'
 				? { low: latestValue.low, high: latestValue.high }
 				: {};
-		const { freshFor } = latestValue;
+		const { freshFor, sensorName, clipped } = latestValue;
 		const transport = latestValue.transport as Transport;
 		const document = {
 			building,
@@ -228,6 +229,8 @@ async function writeLatest(
 			value,
 			...interval,
 			...(typeof freshFor === 'number' && { freshFor }),
+			...(typeof sensorName === 'string' && { sensorName }),
+			...(clipped && { clipped: true as const }),
 			observedAt,
 			transport,
 			position,

@@ -74,14 +74,17 @@ export class MongoReadings implements Readings {
 		);
 		return {
 			position,
-			latest: found.map(
-				({ room, metric, sensor, value, low, high, freshFor, observedAt, transport, unchangedSince }) => ({
+			latest: found.map(({ room, metric, sensor, value, low, high, ...more }) => {
+				const { freshFor, sensorName, clipped, observedAt, transport, unchangedSince } = more;
+				return {
 					...{ roomId: room, metric, sensorId: sensor, value, observedAt, unchangedSince },
 					...(low !== undefined && high !== undefined && { low, high }),
 					...(freshFor !== undefined && { freshFor }),
+					...(sensorName !== undefined && { sensorName }),
+					...(clipped && { clipped }),
 					...(transport && { transport }),
-				}),
-			),
+				};
+			}),
 		};
 	}
 
@@ -277,7 +280,8 @@ async function firstSamples(
 	}
 }
 
-const sampleOf = ({ m, t, v, f }: Measurement): Sample => ({
+const sampleOf = ({ m, t, v, f, c }: Measurement): Sample => ({
 	...{ sensorId: m.sensor, observedAt: t.getTime(), value: v },
 	...(f !== undefined && { freshFor: f }),
+	...(c && { clipped: c }),
 });

@@ -13,6 +13,8 @@ export interface Measurement {
 	v: number;
 	/** How long it holds, in ms, where that is longer than values of its metric usually do. */
 	f?: number;
+	/** Its sensor sent a little more than there can be, and `v` is the upper limit. */
+	c?: true;
 }
 
 /** The latest value of a sensor. `_id` is its place, joined by `/`, which no part may contain. */
@@ -28,6 +30,10 @@ export interface LatestDocument {
 	high?: number;
 	/** How long the value counts as current, in ms. */
 	freshFor?: number;
+	/** How people call the sensor. */
+	sensorName?: string;
+	/** The sensor sent a little more than there can be, and `value` is the upper limit. */
+	clipped?: true;
 	observedAt: number;
 	transport: Transport;
 	position: string;
@@ -104,7 +110,7 @@ export async function prepareReadings(
 ): Promise<void> {
 	const name = `${store}.readings`;
 	const measurements = new Schema(
-		{ _id: String, t: Date, m: Schema.Types.Mixed, v: Number, f: Number },
+		{ _id: String, t: Date, m: Schema.Types.Mixed, v: Number, f: Number, c: Boolean },
 		{ ...OPTIONS, timeseries: { timeField: 't', metaField: 'm', granularity: 'seconds' }, expireAfterSeconds },
 	);
 	measurements.index({ 'm.building': 1, 'm.room': 1, 'm.metric': 1, 'm.sensor': 1, t: 1 }, { name: 'series' });

@@ -13,21 +13,24 @@ export function insertStatements(
 		{ sql: 'UPDATE commits SET n = n + 1' },
 		...many('INSERT OR IGNORE INTO series (building, room, metric, sensor) VALUES (?, ?, ?, ?)', series),
 		...many(
-			`INSERT OR IGNORE INTO readings (series, observed_at, id, value, fresh_for)
-				SELECT key, ?, ?, ?, ? FROM series WHERE ${THIS_SERIES}`,
+			`INSERT OR IGNORE INTO readings (series, observed_at, id, value, fresh_for, clipped)
+				SELECT key, ?, ?, ?, ?, ? FROM series WHERE ${THIS_SERIES}`,
 			fresh.map((placed) => {
-				const { id, value } = placed.reading;
-				return [momentOf(placed), id, value, longHoldOf(placed.reading) ?? null, ...placeOf(placed)];
+				const { id, value, clipped } = placed.reading;
+				const held = longHoldOf(placed.reading) ?? null;
+				return [momentOf(placed), id, value, held, clipped ? 1 : null, ...placeOf(placed)];
 			}),
 		),
 		...many(
-			`UPDATE series SET value = ?, low = ?, high = ?, fresh_for = ?, observed_at = ?, transport = ?, position = ?,
-				unchanged_since = ? WHERE ${THIS_SERIES}`,
+			`UPDATE series SET value = ?, low = ?, high = ?, fresh_for = ?, sensor_name = ?, clipped = ?,
+				observed_at = ?, transport = ?, position = ?, unchanged_since = ? WHERE ${THIS_SERIES}`,
 			latest.map(({ place, value }) => [
 				value.value,
 				value.low ?? null,
 				value.high ?? null,
 				value.freshFor ?? null,
+				value.sensorName ?? null,
+				value.clipped ? 1 : null,
 				...[value.observedAt, value.transport, value.position, value.unchangedSince],
 				...place,
 			]),

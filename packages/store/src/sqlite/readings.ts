@@ -30,12 +30,15 @@ const IS_WANTED = `building = wanted.value ->> 0 AND room = wanted.value ->> 1
 const PROGRESS = 'SELECT position FROM progress WHERE stream = ?';
 
 type SeriesRow = KnownSeries & { building: string; room: string; metric: string; sensor: string };
-type SampleRow = Omit<Sample, 'freshFor'> & { freshFor: number | null };
-type LatestRow = Omit<Latest, 'transport' | 'low' | 'high' | 'freshFor'> & {
+type SampleRow = Omit<Sample, 'freshFor' | 'clipped'> & { freshFor: number | null; clipped: number | null };
+type RollUpRow = Omit<RollUp, 'sensorId' | 'clipped'> & { incompleteMs: number; clipped: number | null };
+type LatestRow = Omit<Latest, 'transport' | 'low' | 'high' | 'freshFor' | 'sensorName' | 'clipped'> & {
 	transport: Transport | null;
 	low: number | null;
 	high: number | null;
 	freshFor: number | null;
+	sensorName: string | null;
+	clipped: number | null;
 };
 
 /** Readings in the tables of schema.ts. */
@@ -70,15 +73,17 @@ export class SqliteReadings implements Readings {
 			{ sql: PROGRESS, params: [stream] },
 			{
 				sql: `SELECT room AS roomId, metric, sensor AS sensorId, value, low, high, fresh_for AS freshFor,
-					observed_at AS observedAt, transport, unchanged_since AS unchangedSince
+					sensor_name AS sensorName, clipped, observed_at AS observedAt, transport, unchanged_since AS unchangedSince
 					FROM series WHERE building = ? AND observed_at IS NOT NULL ORDER BY key`,
 				params: [buildingId],
 			},
 		]);
 		return {
 			position: (progress!.rows as { position: string }[])[0]?.position,
-			latest: (series!.rows as LatestRow[]).map(({ transport, low, high, freshFor, ...row }) => ({
+			latest: (series!.rows as LatestRow[]).map(({ transport, low, high, freshFor, sensorName, clipped, ...row }) => ({
 				...row,
+				...(sensorName !== null && { sensorName }),
+				...(clipped !== null && { clipped: true as const }),
 				...(low !== null && high !== null && { low, high }),
 				...(freshFor !== null && { freshFor }),
 				...(transport && { transport }),
@@ -108,15 +113,19 @@ export class SqliteReadings implements Readings {
 	}
 
 	async rollUps(of: RoomMetric & { sensorId?: string }, { from, to }: TimeRange): Promise<RollUp[]> {
-		const found = await this.#database.all<Omit<RollUp, 'sensorId'> & { incompleteMs: number }>(
+		const rows = await this.#database.all<RollUpRow>(
 			`SELECT start, known_ms AS knownMs, weighted, count, min, max, last, last_at AS lastAt,
-				incomplete_ms AS incompleteMs
+				incomplete_ms AS incompleteMs, roll_ups.clipped AS clipped
 				FROM series CROSS JOIN roll_ups ON series = key
 				WHERE ${OF_ROOM} AND sensor = ? AND start >= ? AND start < ? ORDER BY start`,
 			[...roomOf(of), of.sensorId ?? '', from, to],
 		);
-		const rows = found.map(({ incompleteMs, ...row }) => (incompleteMs > 0 ? { ...row, incompleteMs } : row));
-		return of.sensorId === undefined ? rows : rows.map((row) => ({ ...row, sensorId: of.sensorId! }));
+		return rows.map(({ clipped, incompleteMs, ...row }) => ({
+			...row,
+			...(incompleteMs > 0 && { incompleteMs }),
+			...(clipped !== null && { clipped: true as const }),
+			...(of.sensorId !== undefined && { sensorId: of.sensorId }),
+		}));
 	}
 
 	async stalePeriods(of: RoomMetric, { from, to }: TimeRange): Promise<number[]> {
@@ -164,11 +173,12 @@ export class SqliteReadings implements Readings {
 					params: [...room, period.start],
 				},
 				{
-					sql: `INSERT INTO roll_ups (series, start, known_ms, weighted, count, min, max, last, last_at, incomplete_ms)
-						SELECT key, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM series WHERE ${OF_ROOM} AND sensor = ?`,
+					sql: `INSERT INTO roll_ups
+						(series, start, known_ms, weighted, count, min, max, last, last_at, incomplete_ms, clipped)
+						SELECT key, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM series WHERE ${OF_ROOM} AND sensor = ?`,
 					many: rollUps.map((one) => [
 						...[one.start, one.knownMs, one.weighted, one.count, one.min, one.max, one.last, one.lastAt],
-						...[one.incompleteMs ?? 0, ...room, one.sensorId ?? ''],
+						...[one.incompleteMs ?? 0, one.clipped ? 1 : null, ...room, one.sensorId ?? ''],
 					]),
 				},
 			]);
@@ -223,7 +233,8 @@ export class SqliteReadings implements Readings {
 		const [series, stored, forgotten] = await this.#database.transaction([
 			{
 				sql: `SELECT building, room, metric, sensor, series.value, low, high, fresh_for AS freshFor,
-					observed_at AS observedAt, position, transport, unchanged_since AS unchangedSince
+					sensor_name AS sensorName, clipped, observed_at AS observedAt, position, transport,
+					unchanged_since AS unchangedSince
 					FROM json_each(?) AS wanted CROSS JOIN series ON ${IS_WANTED} WHERE observed_at IS NOT NULL`,
 				params: [JSON.stringify([...places.values()])],
 			},
@@ -273,13 +284,16 @@ export class SqliteReadings implements Readings {
 }
 
 const SAMPLE = `sensor AS sensorId, readings.observed_at AS observedAt, readings.value AS value,
-	readings.fresh_for AS freshFor`;
+	readings.fresh_for AS freshFor, readings.clipped AS clipped`;
 const onlyOf = ({ sensorId }: { sensorId?: string }) => (sensorId === undefined ? '' : ' AND sensor = ?');
 
 const seriesOf = (of: RoomMetric & { sensorId?: string }): string[] =>
 	of.sensorId === undefined ? roomOf(of) : [...roomOf(of), of.sensorId];
 
-const sampleOf = ({ sensorId, observedAt, value, freshFor }: SampleRow): Sample =>
-	freshFor === null ? { sensorId, observedAt, value } : { sensorId, observedAt, value, freshFor };
+const sampleOf = ({ sensorId, observedAt, value, freshFor, clipped }: SampleRow): Sample => ({
+	...{ sensorId, observedAt, value },
+	...(freshFor !== null && { freshFor }),
+	...(clipped !== null && { clipped: true }),
+});
 
 const roomOf = ({ buildingId, roomId, metric }: RoomMetric): string[] => [buildingId, roomId, metric];

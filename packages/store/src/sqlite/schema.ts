@@ -90,6 +90,14 @@ export const MIGRATIONS = [
 	-- How long the value was a sum that lacked silent counters, in ms.
 	ALTER TABLE roll_ups ADD COLUMN incomplete_ms REAL NOT NULL DEFAULT 0;
 	`,
+	`
+	-- How people call the sensor, as its latest reading said.
+	ALTER TABLE series ADD COLUMN sensor_name TEXT;
+	-- 1 where a value is the upper limit, of which a sensor sent a little more; else null.
+	ALTER TABLE series ADD COLUMN clipped INTEGER;
+	ALTER TABLE readings ADD COLUMN clipped INTEGER;
+	ALTER TABLE roll_ups ADD COLUMN clipped INTEGER;
+	`,
 ];
 
 const DOCUMENT_COLUMNS =

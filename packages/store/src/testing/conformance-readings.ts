@@ -103,6 +103,23 @@ export function describeReadings(world: World): void {
 			expect((await latest())[0]).not.toHaveProperty('freshFor');
 		});
 
+		it('tell what people call a sensor and whether its value is clipped (P13), as its latest reading', async () => {
+			await insert(world, [placed(1, { sensorName: '客厅', clipped: true })]);
+			expect(await latest()).toMatchObject([{ sensorName: '客厅', clipped: true }]);
+			await insert(world, [placed(2, { sensorName: 'Küche' }), placed(1, { sensorName: '客厅', clipped: true })]);
+			const [renamed] = await latest();
+			expect(renamed).toMatchObject({ sensorName: 'Küche', value: 2 });
+			expect(renamed).not.toHaveProperty('clipped');
+			await insert(world, [placed(3)]);
+			expect((await latest())[0]).not.toHaveProperty('sensorName');
+			await reopen(world);
+			expect(await samplesOf(world)).toEqual([
+				{ sensorId: 't-1', observedAt: BASE + 1000, value: 1, clipped: true },
+				{ sensorId: 't-1', observedAt: BASE + 2000, value: 2 },
+				{ sensorId: 't-1', observedAt: BASE + 3000, value: 3 },
+			]);
+		});
+
 		it('keep with each sample how long it holds, where that is longer than usual (P13)', async () => {
 			await insert(world, [
 				placed(1, { freshFor: 900_000 }),

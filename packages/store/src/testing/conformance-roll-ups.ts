@@ -63,9 +63,10 @@ export function describeRollUps(world: World): void {
 			expect(await readings.rollUps(OF_HALL, { from: BASE + 1, to: BASE * 2 })).toEqual([]);
 			expect(await readings.rollUps(OF_HALL, { from: BASE, to: BASE })).toEqual([]);
 			await at(3, 5000);
-			await replace(rollUp(BASE, 30), rollUp(BASE, 31, 't-1'));
+			const clipped = { ...rollUp(BASE, 30), clipped: true as const };
+			await replace(clipped, rollUp(BASE, 31, 't-1'));
 			await reopen(world);
-			expect(await world.store.readings.rollUps(OF_HALL, EVER)).toEqual([rollUp(BASE, 30)]);
+			expect(await world.store.readings.rollUps(OF_HALL, EVER)).toEqual([clipped]);
 			expect(await world.store.readings.rollUps({ ...OF_HALL, sensorId: 't-2' }, EVER)).toEqual([]);
 		});
 

@@ -88,8 +88,15 @@ onEachEngine((mongoUrl) => {
 				sensorId: fc.constantFrom('a', 'b', 'c'),
 				observedAt: sampled.map((at) => BEGIN + at),
 				value: fc.integer({ min: 0, max: 100 }),
+				isClipped: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
 			})
-			.map((one): Sample => ({ ...one, ...HOLDS[one.sensorId] }));
+			.map(
+				({ isClipped, ...one }): Sample => ({
+					...one,
+					...HOLDS[one.sensorId],
+					...(isClipped && { clipped: true as const }),
+				}),
+			);
 		// Without two samples of a sensor at the same moment: either may be the last one.
 		const samples = fc.uniqueArray(sample, {
 			maxLength: 60,
@@ -149,13 +156,14 @@ onEachEngine((mongoUrl) => {
 									const of = known.filter(({ sensorId }) =>
 										sensor === undefined ? !named || named.has(sensorId) : sensorId === sensor,
 									);
-									const { value, knownMs, incompleteMs } =
+									const { value, knownMs, incompleteMs, clipped }: ReturnType<typeof referenceValue> =
 										window.start < window.end
 											? referenceValue(metric, of, window, agg, sensor === undefined ? combine : undefined)
 											: { value: agg === 'count' ? 0 : null, knownMs: 0, incompleteMs: 0 };
 									expect(points[n]!.at).toBe(start);
 									expect(points[n]!.coverage).toBeCloseTo(knownMs / (end - start), 9);
 									expect(points[n]!.incomplete ?? 0).toBeCloseTo(incompleteMs / (end - start), 9);
+									expect(points[n]!.clipped ?? false).toBe(clipped ?? false);
 									if (value === null) expect(points[n]!.value).toBeNull();
 									else expect(points[n]!.value).toBeCloseTo(value, 6);
 								}
@@ -275,6 +283,27 @@ onEachEngine((mongoUrl) => {
 			await insert(building.id, 'co2', [{ sensorId: 'stated', observedAt: BEGIN + 115 * MINUTE, value: 500 }]);
 			await rollUpAll(now);
 			expect((await coverage()).slice(7)).toEqual([1, 0, 0, 0, 0]);
+		});
+
+		it('marks the time in which a clipped value held, from roll-ups and from samples (P13)', async () => {
+			const building = newBuilding();
+			const at = (minute: number) => BEGIN + minute * MINUTE;
+			await insert(building.id, 'humidity', [
+				{ sensorId: 'wet', observedAt: at(5), value: 100, clipped: true, freshFor: 25 * MINUTE },
+				{ sensorId: 'wet', observedAt: at(50), value: 97 },
+				{ sensorId: 'dry', observedAt: at(50), value: 40 },
+			]);
+			const marks = async (sensor?: string) => {
+				const of = { room: 'hall', metric: 'humidity', bucket: '15m', sensor, from: String(BEGIN), to: String(at(60)) };
+				const query = parseHistoryQuery(building, of, at(240), BUILT_IN_METRICS);
+				return (await history(readings, query, at(240), BUILT_IN_METRICS)).map(({ clipped }) => clipped ?? false);
+			};
+			const expected = [true, true, false, false];
+			expect(await marks()).toEqual(expected);
+			await rollUpAll(at(240));
+			expect(await marks()).toEqual(expected);
+			expect(await marks('wet')).toEqual(expected);
+			expect(await marks('dry')).toEqual([false, false, false, false]);
 		});
 
 		it('refuses a query that would read too much, naming the parameter', async () => {

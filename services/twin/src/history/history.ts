@@ -70,6 +70,7 @@ export async function history(
 			value: pointValue(aggregate, total, isFlow),
 			coverage: share(total.knownMs),
 			...(total.incompleteMs > 0 && { incomplete: share(total.incompleteMs) }),
+			...(total.clipped && { clipped: true as const }),
 		};
 	});
 }

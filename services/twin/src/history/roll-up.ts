@@ -8,11 +8,9 @@ import {
 	type StalePeriod,
 } from '@crowdvision/store';
 import { type PastRule, pastRule } from './counters.ts';
+import { samplePages } from './sample-pages.ts';
 import { StepFunction, type Window } from './step-function.ts';
 import { rollUpOf, type Tally } from './tally.ts';
-
-/** Samples read at once. */
-const PAGE = 20_000;
 
 /**
  * The samples that apply in a span and the one before it, in order of time, page by page: those of the time in which
@@ -32,20 +30,7 @@ async function* everySample(
 		const last = await readings.lastSamples(of, { from: earliest, to: from });
 		yield last.filter(({ freshFor }) => freshFor !== undefined);
 	}
-	for (let limit = PAGE, start = from; ; ) {
-		const page = await readings.samples(of, { from: start, to }, limit);
-		if (page.length < limit) {
-			yield page;
-			return;
-		}
-		const last = page.at(-1)!.observedAt;
-		const whole = page.filter(({ observedAt }) => observedAt < last);
-		if (whole.length === 0) limit *= 2;
-		else {
-			yield whole;
-			start = last;
-		}
-	}
+	yield* samplePages(readings, of, { from, to });
 }
 
 /** Summarizes a metric of a room, or of one of its sensors, per window, from its samples. */

@@ -37,6 +37,8 @@ export class StepFunction {
 	readonly #current = new Map<string, Sample & { expiry: number }>();
 	#value = 0;
 	#isIncomplete = false;
+	/** Whether a value that it is made of is clipped. */
+	#clipped = false;
 	/** Everything before this moment is summarized. */
 	#at = Number.NEGATIVE_INFINITY;
 	/** Index of the first window that does not end before `#at`. */
@@ -76,7 +78,7 @@ export class StepFunction {
 		tally.count++;
 		if (!this.#isFlow) return;
 		tally.weighted += sample.value;
-		addValue(tally, sample.value, sample.observedAt);
+		addValue(tally, sample.value, sample.observedAt, sample.clipped === true);
 	}
 
 	/** Call it after the last sample before the end of the last window. */
@@ -119,15 +121,17 @@ export class StepFunction {
 			if (this.#isIncomplete) tally.incompleteMs += ms;
 			if (this.#isFlow) continue;
 			tally.weighted += this.#value * ms;
-			addValue(tally, this.#value, start);
+			addValue(tally, this.#value, start, this.#clipped);
 		}
 	}
 
 	#combine(): void {
 		const samples = [...this.#current.values()];
 		// The value of one sensor is the room's, however values are combined.
-		this.#value =
-			samples.length === 1 ? samples[0]!.value : (combineSensors(this.#rule, samples, this.#counterOf)?.value ?? 0);
+		const only = samples.length === 1 ? samples[0] : undefined;
+		const combined = only ?? combineSensors(this.#rule, samples, this.#counterOf);
+		this.#value = combined?.value ?? 0;
+		this.#clipped = combined?.clipped === true;
 		const { rule, isOfRoom } = this.#rule;
 		if (isOfRoom && rule === 'sum')
 			this.#isIncomplete = new Set(samples.map(this.#counterOf)).size < this.#counters.size;

@@ -15,6 +15,8 @@ export interface Tally {
 	last: number;
 	/** Since when `last` applied, epoch ms. */
 	lastAt: number;
+	/** Some value that held in the span is the upper limit, of which its sensor sent a little more. */
+	clipped?: true;
 }
 
 /** The tally of a span in which nothing is known. */
@@ -32,7 +34,8 @@ export function emptyTally(): Tally {
 }
 
 /** Adds a value that applied from `at` on to minimum, maximum and last value. */
-export function addValue(tally: Tally, value: number, at: number): void {
+export function addValue(tally: Tally, value: number, at: number, clipped: boolean): void {
+	if (clipped) tally.clipped = true;
 	if (value < tally.min) tally.min = value;
 	if (value > tally.max) tally.max = value;
 	if (at >= tally.lastAt) {
@@ -45,12 +48,10 @@ export function addValue(tally: Tally, value: number, at: number): void {
 export const hasValue = ({ min }: Tally): boolean => min !== Number.POSITIVE_INFINITY;
 
 /** Reads a roll-up as a tally. For a flow metric, a period without samples has no value. */
-export function tallyOf(
-	{ knownMs, incompleteMs = 0, weighted, count, min, max, last, lastAt }: RollUp,
-	isFlow: boolean,
-): Tally {
+export function tallyOf({ start: _start, sensorId: _sensor, ...rollUp }: RollUp, isFlow: boolean): Tally {
+	const { knownMs, count } = rollUp;
 	if (isFlow && count === 0) return { ...emptyTally(), knownMs };
-	return { knownMs, incompleteMs, weighted, count, min, max, last, lastAt };
+	return { incompleteMs: 0, ...rollUp };
 }
 
 /** The roll-up of a period that begins at `start`, or undefined when nothing is known about it. */
@@ -73,6 +74,7 @@ export function addTally(tally: Tally, other: Tally): void {
 	tally.weighted += other.weighted;
 	tally.count += other.count;
 	if (!hasValue(other)) return;
+	if (other.clipped) tally.clipped = true;
 	if (other.min < tally.min) tally.min = other.min;
 	if (other.max > tally.max) tally.max = other.max;
 	if (other.lastAt >= tally.lastAt) {

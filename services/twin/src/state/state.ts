@@ -48,19 +48,9 @@ function roomState(
 ): RoomState {
 	const state: RoomState = { values: {} };
 	for (const [metric, ofMetric] of Map.groupBy(latest, ({ metric }) => metric)) {
-		const sensors = ofMetric.map(({ sensorId, value, low, high, observedAt, freshFor, unchangedSince, transport }) => {
-			const offlineAt = offlineSince.get(sensorId);
-			const interval = low !== undefined && high !== undefined && { low, high };
-			return {
-				sensorId,
-				value,
-				...interval,
-				observedAt,
-				...(freshFor !== undefined && { freshFor }),
-				unchangedSince,
-				...(offlineAt !== undefined && { offlineAt }),
-				...(transport && { transport }),
-			};
+		const sensors = ofMetric.map(({ roomId: _room, metric: _metric, ...sensor }) => {
+			const offlineAt = offlineSince.get(sensor.sensorId);
+			return { ...sensor, ...(offlineAt !== undefined && { offlineAt }) };
 		});
 		const value = roomValue(metric, sensors, now, catalog, combine);
 		if (value) state.values[metric] = value;

@@ -19,12 +19,13 @@ export function referenceValue(
 	{ start, end }: Window,
 	aggregate: Aggregate,
 	combine?: RoomCombine,
-): { value: number | null; knownMs: number; incompleteMs: number } {
+): { value: number | null; knownMs: number; incompleteMs: number; clipped?: boolean } {
 	const moments = new Set([start, end]);
 	for (const { observedAt, freshFor } of samples)
 		for (const at of [observedAt, observedAt + holdMs(metric, freshFor)]) if (at > start && at < end) moments.add(at);
 	const edges = [...moments].sort((a, b) => a - b);
 	const pieces: { ms: number; value: number; isIncomplete: boolean }[] = [];
+	let clipped = false;
 	for (const [n, from] of edges.slice(0, -1).entries()) {
 		const to = edges[n + 1]!;
 		const middle = (from + to) / 2;
@@ -33,6 +34,7 @@ export function referenceValue(
 		const now = roomValue(metric, [...latest.values()], middle, BUILT_IN_METRICS, combine);
 		if (!now || now.stale) continue;
 		pieces.push({ ms: to - from, value: now.value, isIncomplete: now.combined?.silent !== undefined });
+		if (now.clipped) clipped = true;
 	}
 	const knownMs = pieces.reduce((total, { ms }) => total + ms, 0);
 	const incompleteMs = pieces.reduce((total, { ms, isIncomplete }) => total + (isIncomplete ? ms : 0), 0);
@@ -42,17 +44,19 @@ export function referenceValue(
 			value: samples.filter(({ observedAt }) => observedAt >= start && observedAt < end).length,
 			knownMs,
 			incompleteMs,
+			clipped,
 		};
-	if (pieces.length === 0) return { value: null, knownMs, incompleteMs };
+	const of = (value: number | null) => ({ value, knownMs, incompleteMs, clipped });
+	if (pieces.length === 0) return of(null);
 	switch (aggregate) {
 		case 'avg':
 		case 'sum':
-			return { value: pieces.reduce((total, { ms, value }) => total + ms * value, 0) / knownMs, knownMs, incompleteMs };
+			return of(pieces.reduce((total, { ms, value }) => total + ms * value, 0) / knownMs);
 		case 'min':
-			return { value: Math.min(...values), knownMs, incompleteMs };
+			return of(Math.min(...values));
 		case 'max':
-			return { value: Math.max(...values), knownMs, incompleteMs };
+			return of(Math.max(...values));
 		case 'last':
-			return { value: values.at(-1)!, knownMs, incompleteMs };
+			return of(values.at(-1)!);
 	}
 }
