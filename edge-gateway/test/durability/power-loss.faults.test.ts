@@ -19,8 +19,6 @@ import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 /** States of the disk from which the gateway's parts are opened; a few of them also start the whole program. */
 const STATES = statesOf(40);
 const PROGRAM_STARTS = Math.ceil(STATES / 60);
-/** Starts that a second power cut interrupts, each at about twice as many moments. */
-const STARTS_CUT = Math.ceil(STATES / 10);
 const SECRET = 'a secret for tests only, of more than 32 characters';
 const tokens = new Tokens(SECRET);
 /** Files that are not the gateway's own format: SQLite's, and what only a running process needs. */
@@ -121,10 +119,6 @@ async function recorded(): Promise<DiskRecording> {
 	return recording;
 }
 
-let lives: Promise<DiskRecording> | undefined;
-/** The two lives, which all tests share. */
-const theRecording = () => (lives ??= recorded());
-
 /** Opens everything that the gateway keeps on a disk as a power cut left it, and says what is not as promised. */
 async function wrongIn({ marks }: DiskState, dataDir: string): Promise<string[]> {
 	const wrong: string[] = [];
@@ -175,7 +169,7 @@ describe('P15 the gateway after a power cut', () => {
 	it('has all that it acknowledged: readings, crossings, sessions, refusals, adoptions and commands', {
 		timeout: 3_600_000,
 	}, async () => {
-		const recording = await theRecording();
+		const recording = await recorded();
 		const events = recording.events();
 		const actual = [...readTree(recording.folder)].filter(([path]) => !ASIDE.test(path));
 		const replayed = [...everythingOf(events)].filter(([path]) => !ASIDE.test(path));
@@ -198,32 +192,6 @@ describe('P15 the gateway after a power cut', () => {
 		}
 		expect(wrong).toEqual({});
 		expect(states).toBeGreaterThan(STATES / 8);
-	});
-
-	it('has it also where the power goes again while it starts', { timeout: 3_600_000 }, async () => {
-		const random = seeded(seedOf(20));
-		const wrong: Record<string, string[]> = {};
-		let states = 0;
-		const events = (await theRecording()).events();
-		for (const first of diskStates({ events, limit: STARTS_CUT, random })) {
-			const folder = join(memory, `again-${states}`);
-			writeTree(first.tree, folder);
-			const start = new DiskRecording(folder, join(dir, `trace-${states}`));
-			const { running } = await startGateway(folder, start.env());
-			await running.kill();
-			for (const second of diskStates({ events: start.events(), before: first.tree, limit: STARTS_CUT * 2, random })) {
-				const dataDir = join(memory, `second-${states++}`);
-				writeTree(second.tree, dataDir);
-				const found = await wrongIn({ ...second, marks: first.marks }, dataDir);
-				if (found.length > 0)
-					wrong[`${first.cut}: ${first.what}, then ${second.cut}: ${second.what}`] = found.slice(0, 5);
-				await rm(dataDir, { recursive: true });
-			}
-			await rm(folder, { recursive: true });
-			if (Object.keys(wrong).length >= 5) break;
-		}
-		expect(wrong).toEqual({});
-		expect(states).toBeGreaterThan(STARTS_CUT);
 	});
 
 	it('does not start twice on one data folder, and says which process uses it', async () => {
