@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Logger, retryOnConflict, type SharedSecret } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { summary } from '../names.ts';
@@ -44,9 +45,11 @@ export class SecretHistory {
 			const periods = stored?.value.periods ?? [];
 			if (periods.at(-1)?.fingerprint === current) return;
 			// Whatever was signed before this was noted is taken to be of the present secret.
-			const next = { fingerprint: current!, from: stored ? now : 0 };
+			const next = { fingerprint: current!, from: stored ? now + 1 : 0 };
 			const value = { periods: [...periods, next].slice(-MAX_PERIODS) };
 			await this.#store.commit([stored ? this.#secrets.replace(stored, value) : this.#secrets.insert(ID, value)]);
+			// `iat` counts seconds: what is signed from here on is of a later one than all that was signed before.
+			if (stored) await wait(1000);
 		});
 		await this.check();
 	}
