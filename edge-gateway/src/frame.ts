@@ -22,6 +22,8 @@ export interface Frame {
 	decodeBy?: DecodeBy | undefined;
 	/** The decoder's result, so that a frame that is delivered again is not decoded twice: a decoder may keep state. */
 	decoding?: Decoding;
+	/** What a codec warned of in it. */
+	warnings?: readonly string[];
 	/** The content type, if the source states one. */
 	contentType?: string;
 	/** A retained message, which may have been sent before. */

@@ -21,11 +21,12 @@ interface MeasuredParts {
 	bridges: Bridges;
 	catalog: GatewayMetrics;
 	trail: AuditTrail;
+	codecWarnings: { counts(): ReadonlyMap<string, number> };
 }
 
 /** Registers the metrics of the gateway's log, clock, commands, rooms, relay, ledger and bridges. */
 export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
-	const { clock, ledger, relay, downlink, bridges, catalog, trail } = parts;
+	const { clock, ledger, relay, downlink, bridges, catalog, trail, codecWarnings } = parts;
 	const { gauge, counter } = collectedMetrics(metrics);
 	registerLedgerMetrics(metrics, ledger);
 	bridges.register(metrics);
@@ -54,6 +55,12 @@ export function registerMetrics(metrics: Registry, parts: MeasuredParts): void {
 		'gateway_metric_conflicts',
 		'Metrics of gateway.yaml that another gateway defined first, and differently',
 		() => catalog.conflicts().length,
+	);
+	counter(
+		'gateway_codec_warnings_total',
+		'Warnings that vendor codecs and network servers gave with decoded payloads, by decoder rule',
+		() => [...codecWarnings.counts()].map(([rule, count]) => [{ rule }, count] as const),
+		['rule'],
 	);
 	if (relay) {
 		gauge('gateway_relay_lag', 'Readings in the log that Redis does not have yet', () => relay.stats().lag);

@@ -28,7 +28,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'decode/formats': 'decode/lorawan decode/message decode/people-counters decode/vendor',
 	'decode/jsonata': 'decode/formats decode/message',
 	'decode/codec': 'decode/formats decode/lorawan decode/message decode/vendor',
-	decode: 'measures.ts decode/codec decode/formats decode/jsonata decode/lorawan decode/message decode/vendor topics',
+	decode: 'measures.ts decode/codec decode/formats decode/jsonata decode/message decode/vendor topics',
 	'frame.ts': 'decode decode/message normalize',
 	occupancy: 'measures.ts options.ts clock ledger normalize',
 	trace: 'measures.ts options.ts payload.ts secrets.ts decode/message normalize topics',

@@ -49,6 +49,6 @@ async function decodeBeside(
 	);
 }
 
-function withoutNotes({ unknown: _unknown, ...message }: Message): Message {
+function withoutNotes({ unknown: _unknown, warnings: _warnings, ...message }: Message): Message {
 	return message;
 }

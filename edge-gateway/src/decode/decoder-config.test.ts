@@ -93,8 +93,8 @@ decoders:
 		['a path beside a topic', '{path: a, topic: b, use: senml}', /must have one of topic, path and contentType$/],
 		[
 			'rename for a format without vendor keys',
-			'{topic: a, use: senml, rename: {x: {metric: co2}}}',
-			/^gateway\.yaml:2:36: decoders\.0\.rename is only allowed with use: zigbee2mqtt, tasmota/,
+			'{topic: a, use: canonical, rename: {x: {metric: co2}}}',
+			/^gateway\.yaml:2:40: decoders\.0\.rename is only allowed with use: senml, sparkplug-b, zigbee2mqtt, tasmota/,
 		],
 		[
 			'a renamed key without a metric',

@@ -230,7 +230,7 @@ export function withDefaults(
 	const whole = { ...candidate };
 	if (sensor !== undefined) whole.sensorId = sensor;
 	if (keepsPlace) return whole;
-	if (whole.buildingId === undefined && buildingId !== undefined) whole.buildingId = buildingId;
-	if (whole.roomId === undefined && roomId !== undefined) whole.roomId = roomId;
+	if ((whole.buildingId ?? undefined) === undefined && buildingId !== undefined) whole.buildingId = buildingId;
+	if ((whole.roomId ?? undefined) === undefined && roomId !== undefined) whole.roomId = roomId;
 	return whole;
 }

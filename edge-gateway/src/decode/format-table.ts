@@ -1,7 +1,7 @@
 /** The table of all formats that a rule can name, and the content types that need no rule. */
 import { CodecDecoder, type CodecOptions } from './codec/codec.ts';
 import { CodecRunner } from './codec/codec-runner.ts';
-import { decodeCanonical } from './formats/canonical.ts';
+import { decodeCanonical, unknownInShortForm } from './formats/canonical.ts';
 import { decodeCayenneLpp } from './formats/cayenne-lpp.ts';
 import { decodeCbor } from './formats/cbor.ts';
 import { decodeChirpstack } from './formats/chirpstack.ts';
@@ -51,7 +51,12 @@ const NO_CODEC: CodecOptions = { codec: { name: 'none', text: '' }, fPort: 1, va
 export const FORMATS = {
 	canonical: {
 		description: "the gateway's own JSON",
-		open: ({ vocabulary: { metrics } }) => stateless(({ raw }) => decodeCanonical(parseJson(raw), {}, metrics)),
+		open: ({ vocabulary: { metrics } }) =>
+			stateless(({ raw, unknown }) => {
+				const parsed = parseJson(raw);
+				unknown?.push(...unknownInShortForm(parsed, metrics));
+				return decodeCanonical(parsed, {}, metrics);
+			}),
 	},
 	cbor: {
 		description: "the gateway's own format as CBOR (RFC 8949)",
@@ -59,11 +64,13 @@ export const FORMATS = {
 	},
 	senml: {
 		description: 'SenML (RFC 8428), JSON or CBOR',
+		renames: true,
 		open: ({ vocabulary }) => stateless((message) => decodeSenml(message, vocabulary)),
 	},
 	'sparkplug-b': {
 		description: 'Sparkplug B 3.0',
 		topic: 'spBv1.0/#',
+		renames: true,
 		open: ({ publish, vocabulary }) => new SparkplugDecoder(publish, vocabulary),
 	},
 	zigbee2mqtt: {
@@ -111,7 +118,8 @@ export const FORMATS = {
 	},
 	'people-counter': {
 		description: 'the push of people counters: Xovis, Milesight, Vivotek',
-		open: () => stateless(decodePeopleCounter),
+		renames: true,
+		open: ({ vocabulary }) => stateless((message) => decodePeopleCounter(message, vocabulary)),
 	},
 	codec: {
 		description: "bytes, by the vendor's own JavaScript codec (LoRaWAN TS013)",

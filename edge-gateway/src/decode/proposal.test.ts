@@ -61,14 +61,14 @@ describe('P13 a proposed rule', () => {
 	it('is a rule with a codec for an uplink that nobody has decoded', () => {
 		const text = proposedRule(
 			{ topic: 'v3/+/devices/+/up', use: 'the-things-stack' },
-			[{ key: 'frm_payload', sample: 'A2cBEA==' }],
+			[{ key: 'frm_payload', kind: 'bytes', sample: 'A2cBEA==' }],
 			BUILT_IN_METRICS,
 		);
 		expect(text).toBe('decoders:\n  - topic: v3/+/devices/+/up\n    use: codec\n    codec: the-codec-of-the-vendor.js');
 	});
 
 	it('is a mapping for keys inside objects', () => {
-		expect(proposal([{ key: 'climate.air-temp', sample: 21 }]).decoders).toMatchObject([
+		expect(proposal([{ key: 'climate.air-temp', kind: 'nested', sample: 21 }]).decoders).toMatchObject([
 			{ use: 'jsonata', mapping: '[{"sensorId": $name, "metric": "airTemp", "value": climate.`air-temp`}]' },
 		]);
 	});

@@ -3,7 +3,6 @@ import { type CustomMetric, METRIC_KEY, type MetricLookup } from '@crowdvision/c
 import { stringify } from 'yaml';
 import type { DecoderRule } from './decoder-config.ts';
 import { RENAMING_FORMATS } from './format-table.ts';
-import { RAW_KEYS } from './lorawan/unknown.ts';
 import type { UnknownField } from './message/unknown-field.ts';
 import type { VendorMetric } from './vendor/vendor-table.ts';
 
@@ -70,12 +69,13 @@ interface Reading {
  * cannot be known from the message (a unit, a range) is a guess that whoever pastes it looks at.
  */
 export function proposedRule(config: DecoderRule, fields: readonly UnknownField[], metrics: MetricLookup): string {
-	if (fields.some(({ key }) => (RAW_KEYS as readonly string[]).includes(key))) {
+	if (fields.some(({ kind }) => kind === 'bytes')) {
 		const { rename, ...rest } = config;
 		const decoder = { ...rest, use: 'codec', codec: 'the-codec-of-the-vendor.js', ...(rename && { rename }) };
 		return textOf({ decoders: [decoder] });
 	}
-	const plain = fields.filter(({ key }) => !key.includes('.'));
+	if (STATING_METRICS.has(config.use)) return proposedMetrics(fields, metrics);
+	const plain = fields.filter(({ kind }) => kind !== 'nested');
 	if (plain.length === 0 || !(RENAMING_FORMATS as string[]).includes(config.use))
 		return textOf({ decoders: [{ ...config, use: 'jsonata', mapping: mappingOf(fields) }] });
 	const readings = new Map(plain.map((field) => [field.key, readingOf(field, metrics)]));
@@ -85,6 +85,23 @@ export function proposedRule(config: DecoderRule, fields: readonly UnknownField[
 		...(define.length > 0 && { metrics: define }),
 		decoders: [{ ...config, rename: { ...config.rename, ...added } }],
 	});
+}
+
+/** Formats whose keys are metrics. */
+const STATING_METRICS: ReadonlySet<string> = new Set(['canonical', 'cbor']);
+
+/** The text of `metrics` that these keys of the gateway's own short form need. */
+export function proposedMetrics(fields: readonly UnknownField[], metrics: MetricLookup): string {
+	return textOf({ metrics: fields.map((field) => definitionOf(field, metrics)) });
+}
+
+/** The metric that is called as the key is; of a key that cannot be one's name, like it. */
+function definitionOf(field: UnknownField, metrics: MetricLookup): CustomMetric {
+	const { define, rename } = readingOf(field, metrics);
+	const key = new RegExp(METRIC_KEY).test(field.key) ? field.key : metricKey(field.key);
+	if (define) return { ...define, key };
+	const { unit = '', min = 0, max = HIGHEST } = metrics.definition(rename.metric) ?? {};
+	return { key, unit, min, max, kind: 'gauge', name: { en: nameOf(field.key) } };
 }
 
 /** YAML with one line for each metric and each renamed key. */

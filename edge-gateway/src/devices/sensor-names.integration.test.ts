@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '@crowdvision/service-kit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeTasmota } from '../decode/formats/tasmota.ts';
 import { sensorIdFrom } from '../decode/vendor/sensor-id.ts';
 import { Registry } from '../registry.ts';
+import { candidatesIn, message } from '../testing/messages.ts';
 import { Availability } from './availability.ts';
 import { SensorNames } from './sensor-names.ts';
 import { Timeouts } from './timeouts.ts';
@@ -37,8 +39,8 @@ afterEach(async () => {
 	await rm(dir, { recursive: true });
 });
 
-function open(): SensorNames {
-	const names = SensorNames.open({ path: join(dir, 'names'), registry, availability, logger });
+function open(known: Pick<Availability, 'of'> = availability): SensorNames {
+	const names = SensorNames.open({ path: join(dir, 'names'), registry, availability: known, logger });
 	opened.push(names);
 	return names;
 }
@@ -57,8 +59,8 @@ const idOf = (names: SensorNames, name: string, source = `zigbee2mqtt/${name}`) 
 describe('P13 the ids of sensors whose names are no ids', () => {
 	it('are kept apart where the version before had made one of two names', () => {
 		const names = open();
-		const ids = ['客厅', '卧室', 'Küche', 'Köche', 'a b', 'a-b', 'a_b'].map((name) => idOf(names, name));
-		expect(new Set(ids).size).toBe(7);
+		const ids = ['客厅', '卧室', 'Küche', 'Köche', 'a b', 'a-b', 'a_b', 'a/b', 'a.b'].map((name) => idOf(names, name));
+		expect(new Set(ids).size).toBe(9);
 		for (const id of ids) expect(id).toMatch(/^[A-Za-z0-9._:-]{1,128}$/);
 		expect(idOf(names, 'a-b')).toBe('a-b');
 		expect(names.nameOf(String(ids[0]), 'acme')).toBe('客厅');
@@ -82,6 +84,48 @@ describe('P13 the ids of sensors whose names are no ids', () => {
 		expect(idOf(again, '客厅', 'another/topic')).toBe('--');
 		expect(idOf(again, '卧室')).not.toBe('--');
 		expect(again.nameOf('--', 'acme')).toBe('客厅');
+	});
+
+	it('stay those of the version before for a name with levels; one whose name is that id gets another', async () => {
+		heardBefore('attic-th', 'zigbee2mqtt/attic/th');
+		const names = open();
+		expect(idOf(names, 'attic/th')).toBe('attic-th');
+		const other = idOf(names, 'attic-th');
+		expect(other).toMatch(/^attic-th-[0-9a-f]{6}$/);
+		expect(names.nameOf(String(other), 'acme')).toBe('attic-th');
+		await names.close();
+		// Nothing is heard of the first one for so long that it is forgotten.
+		const again = open({ of: () => [] });
+		expect(idOf(again, 'attic-th')).toBe(other);
+		expect(idOf(again, 'attic/th')).toBe('attic-th');
+		// An id that a sender states is that id.
+		expect(again.identify({ sensorId: 'attic-th' }, 'telemetry/b1/hall/attic-th', 'acme', false).sensorId).toBe(
+			'attic-th',
+		);
+	});
+
+	it('stay those of the version before for probes that were known by position, when one fails later', async () => {
+		for (const at of [1, 2, 3]) heardBefore(`kiln.DS18B20-${at}`, 'tele/kiln/SENSOR');
+		const idsOf = (names: SensorNames, sensors: Record<string, string>) => {
+			const telemetry = Object.entries(sensors).map(([key, Id]) => [key, { Id, Temperature: 20 }]);
+			const decoding = decodeTasmota(message('tele/kiln/SENSOR', Object.fromEntries(telemetry), 'kiln'));
+			return candidatesIn(decoding).map((one) => names.identify(one, 'tele/kiln/SENSOR', 'acme').sensorId);
+		};
+		const first = open();
+		const all = { 'DS18B20-1': '0A', 'DS18B20-2': '0B', 'DS18B20-3': '0C' };
+		expect(idsOf(first, all)).toEqual(['kiln.DS18B20-1', 'kiln.DS18B20-2', 'kiln.DS18B20-3']);
+		await first.close();
+		// After a restart the decoder has forgotten the positions, and the first probe has failed meanwhile.
+		for (let at = 0; at < 20_001; at++) sensorIdFrom(`another name ${at}`);
+		const again = open();
+		expect(idsOf(again, { 'DS18B20-1': '0B', 'DS18B20-2': '0C' })).toEqual(['kiln.DS18B20-2', 'kiln.DS18B20-3']);
+		expect(idsOf(again, { DS18B20: '0C' })).toEqual(['kiln.DS18B20-3']);
+		// A new probe in the place of the failed one is a new sensor.
+		expect(idsOf(again, { 'DS18B20-1': '0D', 'DS18B20-2': '0B', 'DS18B20-3': '0C' })).toEqual([
+			'kiln.DS18B20.0D',
+			'kiln.DS18B20-2',
+			'kiln.DS18B20-3',
+		]);
 	});
 
 	it('are new where the id of the version before was that of another device', () => {

@@ -2,7 +2,7 @@
 import { CheckpointFile } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Candidate } from '../decode/message/candidate.ts';
-import { originOf } from '../decode/vendor/sensor-id.ts';
+import { idApart, originOf } from '../decode/vendor/sensor-id.ts';
 import type { Registry } from '../registry.ts';
 import type { Availability, ToldPresence } from './availability.ts';
 
@@ -12,6 +12,8 @@ interface StoredNames {
 	kept: Record<string, string>;
 	/** By domain and sensor id: its name as it was sent. */
 	names: Record<string, string>;
+	/** Names that are ids, but those of other sensors. */
+	apart?: string[];
 }
 
 /** What `SensorNames` needs. */
@@ -38,6 +40,9 @@ export class SensorNames {
 	readonly #parts: SensorNamesParts;
 	readonly #file: CheckpointFile<StoredNames>;
 	readonly #kept: Map<string, string>;
+	/** The same the other way round: by sensor, the id that it keeps. */
+	readonly #keeps: Map<string, string>;
+	readonly #apart: Set<string>;
 	readonly #names: Map<string, string>;
 	/** Sensors, with their topics, of which the version before knew none. */
 	readonly #unkept = new Set<string>();
@@ -46,8 +51,10 @@ export class SensorNames {
 	private constructor(parts: SensorNamesParts) {
 		this.#parts = parts;
 		this.#file = new CheckpointFile<StoredNames>(parts.path);
-		const { kept = {}, names = {} } = this.#file.read().value ?? {};
+		const { kept = {}, names = {}, apart = [] } = this.#file.read().value ?? {};
 		this.#kept = new Map(Object.entries(kept));
+		this.#keeps = new Map(Object.entries(kept).map(([formerId, sensorId]) => [sensorId, formerId]));
+		this.#apart = new Set(apart);
 		this.#names = new Map(Object.entries(names));
 	}
 
@@ -65,14 +72,16 @@ export class SensorNames {
 	 * A decoded reading with the id that its sensor keeps, and with its name.
 	 * @param source topic, path or port by which it came
 	 * @param domainName of its sender
+	 * @param isFromName the id was made from a vendor's name, not stated by the sender or the configuration
 	 */
-	identify(candidate: Candidate, source: string, domainName: string | undefined): Candidate {
+	identify(candidate: Candidate, source: string, domainName: string | undefined, isFromName = true): Candidate {
 		const { sensorId, sensorName } = candidate;
 		if (typeof sensorId !== 'string') return candidate;
 		const origin = originOf(sensorId);
-		const name = shown(typeof sensorName === 'string' ? sensorName : origin?.name);
+		const isApart = !origin && isFromName && this.#isApart(sensorId, source);
+		const name = shown(typeof sensorName === 'string' ? sensorName : isApart ? sensorId : origin?.name);
 		if (!origin && name === undefined) return candidate;
-		const id = origin ? this.#idOf(sensorId, origin.formerId, source) : sensorId;
+		const id = isApart ? idApart(sensorId) : origin ? this.#idOf(sensorId, origin.formerId, source) : sensorId;
 		if (name === undefined) return id === sensorId ? candidate : { ...candidate, sensorId: id };
 		const key = keyOf(id, domainName);
 		if (this.#names.get(key) !== name) {
@@ -81,6 +90,17 @@ export class SensorNames {
 			this.#saveSoon();
 		}
 		return { ...candidate, sensorId: id, sensorName: name };
+	}
+
+	/** Whether a sensor's name is the id of another, which is known by it since before names were told apart. */
+	#isApart(name: string, source: string): boolean {
+		if (!this.#kept.has(name)) return false;
+		if (this.#apart.has(name)) return true;
+		const known = this.#parts.availability.of(name);
+		if (!known.some((before) => before.source && withoutType(before.source) !== withoutType(source))) return false;
+		this.#apart.add(name);
+		this.#saveSoon();
+		return true;
 	}
 
 	/** What a message says of sensors, also of those that keep another id. */
@@ -102,8 +122,9 @@ export class SensorNames {
 
 	/** The id that a sensor keeps: its former one, if its readings came by this source and no other sensor has it. */
 	#idOf(sensorId: string, formerId: string, source: string): string {
-		const owner = this.#kept.get(formerId);
-		if (owner !== undefined) return owner === sensorId ? formerId : sensorId;
+		const keeps = this.#keeps.get(sensorId);
+		if (keeps !== undefined) return keeps;
+		if (this.#kept.has(formerId)) return sensorId;
 		const { registry, availability } = this.#parts;
 		if (registry.sensor(sensorId)) return sensorId;
 		const topic = withoutType(source);
@@ -114,6 +135,7 @@ export class SensorNames {
 			return sensorId;
 		}
 		this.#kept.set(formerId, sensorId);
+		this.#keeps.set(sensorId, formerId);
 		this.#saveSoon();
 		return formerId;
 	}
@@ -125,7 +147,11 @@ export class SensorNames {
 	async #save(): Promise<void> {
 		this.#saveTimer = undefined;
 		try {
-			await this.#file.write({ kept: Object.fromEntries(this.#kept), names: Object.fromEntries(this.#names) });
+			await this.#file.write({
+				kept: Object.fromEntries(this.#kept),
+				names: Object.fromEntries(this.#names),
+				apart: [...this.#apart],
+			});
 		} catch (error) {
 			this.#parts.logger.warn({ err: error }, 'the names of sensors could not be written');
 		}

@@ -7,6 +7,7 @@ import { deliverTo, type Take } from '../frame.ts';
 import { Intake } from '../intake/intake.ts';
 import { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
 import { Replay } from '../sources/replay/replay.ts';
+import { CodecWarnings } from '../trace/codec-warnings.ts';
 import { Recorder } from '../trace/recorder.ts';
 import { recorderOptions } from '../trace/recorder-config.ts';
 import { Trace } from '../trace/trace.ts';
@@ -31,6 +32,7 @@ export interface OpenIntake {
 	trace: Trace;
 	/** Keys that no rule reads. */
 	unknownFields: UnknownFields;
+	codecWarnings: CodecWarnings;
 }
 
 export function openIntake(
@@ -49,6 +51,7 @@ export function openIntake(
 	);
 	const trace = new Trace();
 	const unknownFields = new UnknownFields();
+	const codecWarnings = new CodecWarnings();
 	const admission = new Admission(config.devices, adoptions);
 	const intake = new Intake({
 		log,
@@ -64,7 +67,7 @@ export function openIntake(
 		cadences,
 		recorder,
 		trace,
-		unknownFields,
+		notes: { unknownFields, codecWarnings },
 		metrics,
 		gatewayId: config.gatewayId,
 	});
@@ -80,5 +83,6 @@ export function openIntake(
 		recorder,
 		trace,
 		unknownFields,
+		codecWarnings,
 	};
 }

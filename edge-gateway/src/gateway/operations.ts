@@ -46,11 +46,12 @@ export function openOperations(
 ): Operations {
 	const { config, log, clock, bus, tokens, logger, metrics } = parts;
 	const { registry, adoptions, quarantine, availability, names, rejected, rooms, metrics: catalog, ledger } = storage;
-	const { recorder, trace, replay, unknownFields } = intake;
+	const { recorder, trace, replay, codecWarnings } = intake;
 	const { relay, bridges, downlink, channels } = uplinks;
 	const { devices } = sources;
 
-	registerMetrics(metrics, { log, clock, ledger, relay, downlink, bridges, catalog, trail: rooms.trail });
+	const measured = { log, clock, ledger, relay, downlink, bridges, catalog };
+	registerMetrics(metrics, { ...measured, trail: rooms.trail, codecWarnings });
 	const troubles = troublesOf(parts, uplinks, sources);
 	const alarm = lifecycle.own('log alarm', new LogAlarm(() => log.stats(), logger), (part) => part.stop());
 	const connections = connectionsOf({
@@ -61,8 +62,8 @@ export function openOperations(
 		troubles: () => [troubles.mqtt(), troubles.serial(), troubles.log(), ...catalog.troubles()],
 	});
 	const proposals = (buildingId: string, roomId: string) => rooms.occupancy.proposals(buildingId, roomId);
-	const unknownOf = (sensorId: string, domains: readonly string[]) => unknownFields.ofSensor(sensorId, domains);
-	const explainer = new Explainer({ log, registry, rejected, recorder, trace, proposals, unknownOf, ...connections });
+	const notesOf = notesIn(intake);
+	const explainer = new Explainer({ log, registry, rejected, recorder, trace, proposals, notesOf, ...connections });
 	const now = () => clock.now();
 	const placement = new Placement({ availability, quarantine, adoptions, registry, hasBus: bus !== undefined, now });
 	const configuration = new FollowedConfiguration(config);
@@ -127,6 +128,12 @@ export function openOperations(
 			});
 		},
 	};
+}
+
+/** What messages of a sensor held beside readings. */
+function notesIn({ codecWarnings, unknownFields }: OpenIntake) {
+	return (sensorId: string, domains: readonly string[]) =>
+		[codecWarnings, unknownFields].flatMap((notes) => notes.ofSensor(sensorId, domains) ?? []);
 }
 
 /** What is wrong with a part now, in words for a person; undefined when nothing is. */

@@ -23,16 +23,15 @@ import { refusalOf } from '../rejected/refusal-of.ts';
 import type { Rejected } from '../rejected/rejected.ts';
 import type { Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
-import type { UnknownFields } from '../trace/unknown-fields.ts';
 import type { OnDeferred } from './completion.ts';
 import { countDecoded } from './count-decoded.ts';
 import { FrameTrace } from './frame-trace.ts';
 import { named, nameStrangers } from './named.ts';
+import { type NoteParts, type Notes, noteDecoded, noteOwn, withWarnings } from './notes.ts';
 import { noteRefused, notingTaken } from './origin.ts';
 import { entriesOf, nothingSound, type Parts, partsOf, rejectedParts, sortParts } from './parts.ts';
 import { type Checked, type IntakeMetrics, ReadingValidator, toClientError } from './reading-validator.ts';
 import { type Arrival, ReadingWriter } from './reading-writer.ts';
-import { noteUnknownFields, type UnknownParts } from './unknown.ts';
 
 export interface IntakeParts {
 	log: Log;
@@ -54,8 +53,8 @@ export interface IntakeParts {
 	/** Keeps the last raw frames. */
 	recorder?: Recorder;
 	trace?: Trace;
-	/** Keeps which keys no rule reads. */
-	unknownFields?: UnknownFields;
+	/** Keep what decoders tell of messages beside their readings. */
+	notes?: Notes;
 	/** Default: the built-in ones. */
 	metrics?: IntakeMetrics;
 	gatewayId: string;
@@ -84,7 +83,7 @@ export class Intake {
 	readonly #names: SensorNames | undefined;
 	readonly #recorder: Recorder | undefined;
 	readonly #follow: FrameTrace;
-	readonly #unknown: UnknownParts;
+	readonly #notes: NoteParts;
 	readonly #onDeferred: OnDeferred;
 	readonly #catalog: MetricLookup;
 	readonly #queue = new DecodeQueue();
@@ -112,7 +111,7 @@ export class Intake {
 			metrics: parts.metrics,
 		});
 		this.#catalog = parts.metrics?.catalog ?? BUILT_IN_METRICS;
-		this.#unknown = { follow: this.#follow, catalog: this.#catalog, unknownFields: parts.unknownFields };
+		this.#notes = { ...parts.notes, names: this.#names, follow: this.#follow, catalog: this.#catalog };
 		const [follow, onDeferred] = [this.#follow, this.#onDeferred];
 		const options = { log, clock, occupancy, cadences, registry, ledger, follow, onDeferred, gatewayId };
 		this.#writer = new ReadingWriter(options);
@@ -149,7 +148,7 @@ export class Intake {
 			const reading = decodeReading(frame.parsed, frame.context);
 			if (reading && !frame.parts)
 				this.#writer.writeOne(this.#check({ candidate: reading, index: 0 }, arrival), arrival);
-			else this.#store(arrival, decodeFrame(frame, this.#catalog));
+			else this.#store(arrival, noteOwn(arrival, decodeFrame(frame, this.#catalog), this.#notes));
 		} catch (error) {
 			this.#fail(arrival, error as Error, 1);
 		}
@@ -187,7 +186,8 @@ export class Intake {
 		const { raw, source, sender } = frame;
 		const { era } = this.#clock;
 		const ofRule = this.#ledger.part('decoder', rule.name);
-		const message = { raw, source, sender: sender.id, name, receivedAt, timeZone: rule.timeZone, unknown: [] };
+		const from = { raw, source, sender: sender.id, name, receivedAt, timeZone: rule.timeZone };
+		const message = { ...from, unknown: [], warnings: [] };
 		for (const each of [tally, ofRule]) {
 			each.received += 1;
 			each.decoding += 1;
@@ -195,7 +195,7 @@ export class Intake {
 		const onDecoded = (error: Error | undefined, decoding?: Decoding) => {
 			tally.decoding -= 1;
 			ofRule.decoding -= 1;
-			const result = error ?? noteUnknownFields(message, { frame, tally, rule }, decoding!, this.#unknown);
+			const result = noteDecoded(message, { frame, tally, rule }, error ?? decoding!, this.#notes);
 			countDecoded(ofRule, result);
 			this.#storeDecoded(this.#afterWaiting(arrival, era), result);
 		};
@@ -227,9 +227,11 @@ export class Intake {
 		let decoded: readonly Decoded[] = decoding;
 		let parts: Parts;
 		try {
-			decoded = decoded.map((one) =>
-				named(frame.decodeBy ? this.#validator.completed(frame, one) : one, frame, this.#names),
-			);
+			// Who it is comes first: a sensor that is registered stays in its room, whatever the rule's defaults say.
+			decoded = decoded.map((one) => {
+				const identified = named(one, frame, this.#names);
+				return frame.decodeBy ? this.#validator.completed(frame, identified) : identified;
+			});
 			const keyed = partsOf(decoded, frame.parts);
 			decoded = keyed.decoded;
 			tally.received += decoded.length - 1;
@@ -248,7 +250,7 @@ export class Intake {
 		count(tally.ignored, reason);
 		const outcome = reason === 'no_value' ? 'no_value' : 'ignored';
 		if (reason !== 'unknown_field')
-			this.#follow.note(frame, receivedAt, 'decoded', { outcome, detail: NO_READING[reason] });
+			this.#follow.note(frame, receivedAt, 'decoded', { outcome, detail: withWarnings(NO_READING[reason], frame) });
 		const isAsked = frame.transport === 'http' || frame.transport === 'socket.io';
 		const refusal = new CrowdVisionError('no_value', `Nothing was stored: ${NO_READING.no_value}`);
 		onDurable(reason === 'no_value' && isAsked ? refusal : undefined, 0);

@@ -5,10 +5,15 @@ import type { SensorNames } from '../devices/sensor-names.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Frame } from '../frame.ts';
 
+/** Formats that state the ids of sensors. Others have names for them. */
+const STATING_IDS: ReadonlySet<string | undefined> = new Set([undefined, 'canonical', 'cbor', 'jsonata']);
+
 /** A decoded reading with its sensor's id and display name; one with a mistake stays as it is. */
 export function named(decoded: Decoded, frame: Frame, names: SensorNames | undefined): Decoded {
 	if (decoded.mistake || !names) return decoded;
-	return { ...decoded, candidate: names.identify(decoded.candidate, frame.source, frame.sender.domainName) };
+	const { source, sender, decodeBy } = frame;
+	const isFromName = !STATING_IDS.has(decodeBy?.rule.use);
+	return { ...decoded, candidate: names.identify(decoded.candidate, source, sender.domainName, isFromName) };
 }
 
 /**

@@ -16,7 +16,7 @@ import type { Clock } from '../clock/clock.ts';
 import { withDefaults } from '../decode/decoders.ts';
 import { withContext } from '../decode/formats/canonical.ts';
 import { type Candidate, type Decoded, DecodeError } from '../decode/message/candidate.ts';
-import { isNoValue } from '../decode/message/number.ts';
+import { isNoValue, numberIn } from '../decode/message/number.ts';
 import type { Admission } from '../devices/admission.ts';
 import type { Cadences } from '../devices/cadences.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
@@ -127,9 +127,9 @@ export class ReadingValidator {
 	}
 
 	/** @throws CrowdVisionError `invalid_reading`, `unknown_sensor`, `not_admitted`, `forbidden` */
-	check({ candidate, index, restated }: Decoded, frame: Frame, receivedAt: number): Checked {
+	check({ candidate: decoded, index, restated }: Decoded, frame: Frame, receivedAt: number): Checked {
 		const { sender, replayOf } = frame;
-		if (!incomingReading.check(candidate)) throw malformed(candidate, index);
+		const candidate = wellFormed(decoded, index);
 		const definition = this.#metrics.catalog.definition(candidate.metric);
 		if (!definition) throw new ReadingError('invalid_reading', UNKNOWN_METRIC, index);
 		const excluded = this.#admission?.refusal(candidate.sensorId, sender.id);
@@ -191,7 +191,8 @@ export class ReadingValidator {
 	#timeOf({ metric, observedAt }: IncomingReading, seriesId: string, index: number, frame: Frame, receivedAt: number) {
 		const zone = frame.context.timeZone ?? frame.decodeBy?.rule.timeZone;
 		const series = `${seriesId} ${metric}`;
-		const time = observedTime(observedAt, receivedAt, {
+		const stated = typeof observedAt === 'string' && isNoValue(observedAt) ? undefined : observedAt;
+		const time = observedTime(stated, receivedAt, {
 			quality: this.#clock.quality,
 			zone,
 			previous: () =>
@@ -227,11 +228,32 @@ export class ReadingError extends CrowdVisionError {
 }
 
 /** Why a candidate is no reading: `no_value` if nothing else is wrong with it. */
+/** Members that a reading may do without. */
+const OPTIONAL = ['unit', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot', 'uptime'] as const;
+
+/** A candidate as a reading, without optional members that are null or empty. @throws ReadingError */
+function wellFormed(candidate: Candidate, index: number): IncomingReading {
+	if (incomingReading.check(candidate)) return candidate;
+	const rest = { ...candidate };
+	for (const key of OPTIONAL) if (isNoValue(rest[key])) delete rest[key];
+	if (incomingReading.check(rest)) return rest;
+	throw malformed(rest, index);
+}
+
 function malformed(candidate: Candidate, index: number): ReadingError {
 	const problem = incomingReading.problem(candidate)!;
 	const { value } = candidate;
 	const isMissing = problem.path === '/value' && (typeof value !== 'number' || Number.isNaN(value)) && isNoValue(value);
-	if (!isMissing) return new ReadingError('invalid_reading', problem, index);
+	if (!isMissing)
+		return new ReadingError('invalid_reading', problem.path === '/value' ? notANumber(value, problem) : problem, index);
 	const sent = value === undefined ? 'is missing' : `is ${JSON.stringify(value)}, which says that nothing was measured`;
 	return new ReadingError('no_value', { path: '/value', message: sent }, index);
+}
+
+/** What is wrong with a value that is no number; of a text that reads like one, how to send it. */
+function notANumber(value: unknown, problem: Problem): Problem {
+	if (typeof value !== 'string' || !numberIn(value)) return problem;
+	const number = Number(value);
+	const example = Number.isFinite(number) ? ` as the number ${number}, without quotes` : ' as a number, without quotes';
+	return { ...problem, message: `must be a number, but is the text ${JSON.stringify(value)}: send it${example}` };
 }

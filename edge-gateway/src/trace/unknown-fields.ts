@@ -1,18 +1,14 @@
 /** Keeps which keys of vendors' messages look like measures and are not read, for `why`. */
 import type { UnknownField } from '../decode/message/unknown-field.ts';
+import { type NotedSource, SourceNotes } from './source-notes.ts';
 
 /** A message with such keys. */
-export interface UnknownMessage {
-	/** When it was received, epoch ms. */
-	at: number;
-	/** Topic, path or port. */
-	source: string;
-	domainName: string | undefined;
-	/** Sensors of which it had readings all the same. */
-	sensorIds: ReadonlySet<string>;
+export interface UnknownMessage extends NotedSource {
 	fields: readonly UnknownField[];
 	/** The part of gateway.yaml by which these keys would be read. */
 	propose: (fields: readonly UnknownField[]) => string;
+	/** What to do with that; default: put the rule in place of the one there is. */
+	advice?: string;
 }
 
 /** What is told of a sensor or source. */
@@ -29,49 +25,44 @@ interface Source extends Omit<UnknownMessage, 'fields'> {
 	messages: number;
 }
 
-const MAX_SOURCES = 500;
 const MAX_FIELDS = 32;
 
 /** The keys that no rule reads, of the sources that sent last. */
 export class UnknownFields {
-	/** By domain and source, the oldest first. */
-	readonly #sources = new Map<string, Source>();
+	readonly #notes = new SourceNotes<Source>();
 
 	/** Notes a message. Returns what to tell of its source, to be called when somebody asks. */
 	note(message: UnknownMessage): () => UnknownReport {
-		const key = `${message.domainName ?? ''} ${message.source}`;
-		const before = this.#sources.get(key);
+		const before = this.#notes.before(message);
 		const fields = new Map(before?.fields);
 		for (const field of message.fields)
 			if (fields.has(field.key) || fields.size < MAX_FIELDS) fields.set(field.key, field);
 		const source: Source = { ...message, fields, messages: (before?.messages ?? 0) + 1 };
-		this.#sources.delete(key);
-		this.#sources.set(key, source);
-		if (this.#sources.size > MAX_SOURCES) this.#sources.delete(this.#sources.keys().next().value!);
+		this.#notes.set(source);
 		return () => reportOf(source);
 	}
 
 	/** What messages of a sensor in one of these domains held beside the readings that were read. */
 	ofSensor(sensorId: string, domains: readonly string[]): UnknownReport | undefined {
-		const source = [...this.#sources.values()].findLast(
-			({ sensorIds, domainName }) =>
-				sensorIds.has(sensorId) && (domainName === undefined || domains.length === 0 || domains.includes(domainName)),
-		);
+		const source = this.#notes.ofSensor(sensorId, domains);
 		return source && reportOf(source);
 	}
 }
 
-function reportOf({ fields, source, messages, propose }: Source): UnknownReport {
+const ADVICE =
+	'To read it, change gateway.yaml: add these metrics to those there are, and put this rule in place of the one ' +
+	'there is; leave out what you do not need, and check units and ranges:';
+
+function reportOf({ fields, source, messages, propose, advice = ADVICE }: Source): UnknownReport {
 	const list = [...fields.values()].map(({ key, sample, unit }) => `${key} (${sample}${unit ? ` ${unit}` : ''})`);
 	const count = messages === 1 ? 'one message' : `${messages} messages`;
-	const raw = fields.has('frm_payload') || fields.has('data');
+	const raw = [...fields.values()].some(({ kind }) => kind === 'bytes');
 	return {
 		text: raw
 			? `${count} of ${source} hold bytes that the network server has not decoded`
 			: `${count} of ${source} hold what looks like a measure under keys that no rule reads: ${list.join(', ')}`,
 		todo: raw
 			? `Have the network server decode it, or give the rule the vendor's codec:\n${propose([...fields.values()])}`
-			: 'To read it, change gateway.yaml: add these metrics to those there are, and put this rule in place of the ' +
-				`one there is; leave out what you do not need, and check units and ranges:\n${propose([...fields.values()])}`,
+			: `${advice}\n${propose([...fields.values()])}`,
 	};
 }

@@ -1,11 +1,10 @@
 /** Finds readings in the log, and reports where they were delivered. */
 import { generationKey, isOf, PLATFORM, type Proposal, type Reading, type StageReport } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
-import type { UnknownReport } from '../trace/unknown-fields.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
 import type { MessageReport, Question } from './explanation.ts';
 import { domainsOf, iso, stage } from './message-report.ts';
-import { remarksOn } from './remarks.ts';
+import { type Remark, remarksOn } from './remarks.ts';
 
 /** How many of the newest readings in the log are searched. */
 export const SEARCHED_READINGS = 50_000;
@@ -17,8 +16,8 @@ export interface StoredReadingParts extends DeliveryParts {
 	registry: Pick<Registry, 'building'>;
 	/** What the readings of a room's doors suggest to configure. */
 	proposals: (buildingId: string, roomId: string) => Proposal[];
-	/** What messages of a sensor in one of these domains held that no rule reads. */
-	unknownOf: (sensorId: string, domains: readonly string[]) => UnknownReport | undefined;
+	/** What messages of a sensor in one of these domains held beside readings: what no rule reads, and warnings. */
+	notesOf: (sensorId: string, domains: readonly string[]) => Remark[];
 }
 
 /**
@@ -67,8 +66,7 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
 		remarks.push({ text: proposal.text, todo: `If it is, add to gateway.yaml:\n${proposal.configuration}` });
 	}
 	const domains = ownersOf(reading, parts.registry);
-	const unknown = parts.unknownOf(sensorId, domains);
-	if (unknown) remarks.push(unknown);
+	remarks.push(...parts.notesOf(sensorId, domains));
 	const todo = remarks.flatMap((remark) => remark.todo ?? []);
 	return {
 		at: receivedAt,

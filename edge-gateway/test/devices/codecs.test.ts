@@ -87,6 +87,31 @@ describe('P13 a rule with a vendor codec', () => {
 		});
 	});
 
+	it('has its warnings counted, and told by `why` beside what was read or the reason for nothing', async () => {
+		const client = await mqttClient(world.mqttUrl, 'courier', await world.token('courier'));
+		const publish = (topic: string, payload: string | Buffer) => client.publishAsync(topic, payload, { qos: 1 });
+		const count = () => world.metric('gateway_codec_warnings_total', { rule: 'lora/+/raw' });
+		const before = await count();
+		await publish('lora/weak/raw', Buffer.from('ff0906', 'hex'));
+		await publish('lora/weak/raw', Buffer.from('ff0907', 'hex'));
+		await publish('lora/silent/raw', Buffer.from('ff', 'hex'));
+		expect(await count()).toBe(before + 3);
+		expect(await storedOf('weak')).toEqual([
+			['peopleCount', 6],
+			['peopleCount', 7],
+		]);
+		const token = await world.account({ domainName: 'acme', role: 'business_staff' });
+		const why = async (sensor: string) => (await world.call('GET', `/trace?sensor=${sensor}`, { token })).body;
+		expect(await why('weak')).toMatchObject({
+			text: expect.stringContaining('its codec warns: "low battery" (2 times)'),
+			hint: expect.stringContaining('what the vendor says of the codec'),
+		});
+		expect(await why('silent')).toMatchObject({
+			verdict: 'no_reading',
+			text: expect.stringContaining('its codec warns: "low battery"'),
+		});
+	});
+
 	it('has a message refused with the errors that the codec reports', async () => {
 		const client = await mqttClient(world.mqttUrl, 'odd', await world.token('odd'));
 		await client.publishAsync('lora/odd/raw', Buffer.from('77', 'hex'), { qos: 1 });

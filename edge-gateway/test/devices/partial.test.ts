@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../../src/testing/gateway-world.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 import { sendReadings, sensorSocket } from '../../src/testing/socketio-client.ts';
+import { sparkplugPayload } from '../../src/testing/sparkplug-node.ts';
 
 const HALL = { buildingId: 'b1', roomId: 'hall' };
 
@@ -118,6 +119,28 @@ describe('P13 one bad member of a message', () => {
 		});
 	});
 
+	it('keeps the metrics beside one of an unknown unit in Sparkplug, and reads engUnit as people write it', async () => {
+		const metrics = [
+			{ name: 'Air/temperature', double: 21.5, properties: { engUnit: '\u2103' } },
+			{ name: 'Air/humidity', double: 44, properties: { engUnit: '%rh' } },
+			{ name: 'Air/pressure', double: 29.9, properties: { engUnit: 'furlong' } },
+			{ name: 'Air/co2', double: 640, properties: { engUnit: 'PPM' } },
+			{ name: 'Air/illuminance', string: '310 Lux' },
+			{ name: 'Attic/temperature', double: 68, properties: { engUnit: '\u00b0f' } },
+		];
+		await publish('spBv1.0/hq/DDATA/pi/units', sparkplugPayload({ seq: 1, metrics }));
+		expect(await storedOf('hq.pi.units.Air')).toEqual([
+			['temperature', 21.5],
+			['humidity', 44],
+			['co2', 640],
+			['illuminance', 310],
+		]);
+		expect(await storedOf('hq.pi.units.Attic')).toEqual([['temperature', 20]]);
+		const refusals = await refusalsOf('hq.pi.units.Air');
+		expect(refusals).toMatchObject([{ code: 'invalid_reading', sensorId: 'hq.pi.units.Air', taken: 5 }]);
+		expect(refusals[0]!.message).toMatch(/unit .*furlong.*pressure/);
+	});
+
 	it('leaves an array whole or nothing, unless ?partial=1 asks for what is sound', async () => {
 		const good = { sensorId: 'arr-1', metric: 'co2', value: 600, ...HALL };
 		const batch = [good, { ...good, value: null }, 'junk', { ...good, value: 700 }, { ...good, metric: 'mood' }];
@@ -186,6 +209,20 @@ describe('P13 a member without a value', () => {
 		expect(await storedOf('kiln.DHT11')).toEqual([['humidity', 40]]);
 		expect(await storedOf('kiln.BMP')).toEqual([['temperature', 19.5]]);
 		expect(await why('esp-1')).toMatchObject({ verdict: 'no_value', hint: expect.stringContaining('loose wire') });
+	});
+
+	it.each([
+		['"-1.6"', 'must be a number, but is the text "-1.6": send it as the number -1.6, without quotes'],
+		['"21,5 °C"', 'must be a number, but is the text "21,5 °C": send it as a number, without quotes'],
+		['"warm"', '/value must be number'],
+		['true', '/value must be number'],
+	])('is not what a text or truth value in a reading in full is: %s is refused by name', async (value, message) => {
+		const json = `{"sensorId":"text-1","metric":"temperature","value":${value},"buildingId":"b1","roomId":"hall"}`;
+		const { status, body } = await post(json);
+		expect([status, body.error?.code, body.error?.path]).toEqual([422, 'invalid_reading', '/value']);
+		expect(body.error?.message).toContain(message);
+		expect(await storedOf('text-1')).toEqual([]);
+		expect((await refusalsOf('text-1')).length).toBeGreaterThan(0);
 	});
 
 	it('is refused by name in a reading in full, and in a message of which nothing is left', async () => {

@@ -56,7 +56,8 @@ export class CodecDecoder implements Decoder {
 		const input = { bytes: [...uplink.bytes], fPort: uplink.fPort ?? fPort, recvTime, variables };
 		const answer = await this.#runner.run({ codec, input });
 		if ('failed' in answer) throw DecodeError.unreadable(`made the codec ${codec.name} fail: ${answer.failed}`);
-		const { data, errors } = answer;
+		const { data, warnings, errors } = answer;
+		message.warnings?.push(...warnings);
 		if (errors.length > 0)
 			throw DecodeError.unreadable(`cannot be decoded, says the codec ${codec.name}: ${errors.join('; ')}`);
 		const payloads: unknown[] = Array.isArray(data) ? data : [data];

@@ -3,7 +3,10 @@ import { type Candidate, type Decoded, DecodeError, type FrameContext, refusedPa
 import type { NoReading } from '../message/decoder.ts';
 import { parseJson, textOf, withoutFraming } from '../message/json.ts';
 import { isNoValue, numberIn } from '../message/number.ts';
+import type { UnknownField } from '../message/unknown-field.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { unknownFields } from '../vendor/unknown-fields.ts';
+import { isObject } from '../vendor/vendor-table.ts';
 
 /**
  * Decodes the gateway's own format (docs/wire-protocol.md): a reading, an array of readings, the short form in which
@@ -147,7 +150,7 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number,
 	}
 	const shared: Candidate = {};
 	for (const key of ['sensorId', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot', 'uptime'])
-		if (rest[key] !== undefined) shared[key] = rest[key];
+		if (rest[key] !== undefined && rest[key] !== null) shared[key] = rest[key];
 	if (shared.observedAt === undefined && timestamp !== undefined) shared.observedAt = timestamp;
 	if (shared.sensorId === undefined && context.sensorId === undefined)
 		shared.sensorId = context.onlySensorId ?? roomAsSensor(shared);
@@ -155,10 +158,30 @@ function decodeShortForm(value: Candidate, context: FrameContext, index: number,
 		const sent = rest[metric];
 		if (isNoValue(sent)) return [];
 		const measured = typeof sent === 'string' ? numberIn(sent) : undefined;
-		const { value, unit } = measured ?? { value: sent };
+		const { value, unit = unitBeside(rest, metrics.length === 1 || type === metric) } = measured ?? { value: sent };
 		const candidate = { ...shared, metric, value, ...(unit !== undefined && { unit }) };
 		return [{ candidate: withContext(candidate, context, index), index, path: `/${metric}` }];
 	});
+}
+
+/** Members of the short form beside metrics. */
+const MEMBERS = new Set<string>([
+	...['type', 'timestamp', 'sensorId', 'sensorName', 'buildingId', 'roomId', 'unit'],
+	...['observedAt', 'seq', 'boot', 'uptime'],
+]);
+const MOST_SEARCHED = 100;
+
+/** What looks like a measure in the gateway's own short form, under keys that are no metrics. */
+export function unknownInShortForm(parsed: unknown, metrics: MetricLookup): UnknownField[] {
+	const isKnown = (key: string) => MEMBERS.has(key) || metrics.definition(key) !== undefined;
+	return (Array.isArray(parsed) ? parsed.slice(0, MOST_SEARCHED) : [parsed]).flatMap((one: unknown) =>
+		isObject(one) && one.metric === undefined && one.value === undefined ? unknownFields(one, { isKnown }) : [],
+	);
+}
+
+/** The unit beside a value of the short form, where it can be of no other value. */
+function unitBeside({ unit }: Candidate, isOnly: boolean): string | undefined {
+	return isOnly && typeof unit === 'string' && !isNoValue(unit) ? unit : undefined;
 }
 
 /** The sensor id of a short form that names no sensor: its building and room. */

@@ -8,9 +8,13 @@ export type SenmlRecord = Record<string, unknown>;
 /** A resolved record, which no longer depends on base fields (RFC 8428 section 4.6). */
 export interface ResolvedRecord {
 	name: string;
+	/** The record's own part of the name, without the base name. */
+	label: string;
 	unit: string | undefined;
 	/** Undefined if the record holds no number; null if it says that nothing was measured. */
 	value: number | null | undefined;
+	/** A text (`vs`), a truth value (`vb`) or a sum (`s`) in place of a number. */
+	other: string | boolean | number | undefined;
 	/** Epoch ms; undefined for no time or time 0, which both mean now. */
 	time: number | undefined;
 }
@@ -93,7 +97,8 @@ function takeBase({ record, wrong, number, text }: RecordReader, base: Base): vo
 }
 
 function resolve({ record, wrong, number, text }: RecordReader, base: Base, now: number): ResolvedRecord {
-	const name = base.bn + (text('n') ?? '');
+	const label = text('n') ?? '';
+	const name = base.bn + label;
 	if (name !== '' && !NAME.test(name))
 		throw wrong('n', 'with bn before it must start with A-Z a-z 0-9 and hold only these and - : . / _');
 	const value = isMissing(own(record, 'v')) ? null : number('v');
@@ -103,10 +108,17 @@ function resolve({ record, wrong, number, text }: RecordReader, base: Base, now:
 	if (others === 0 && number('s') === undefined) throw wrong('v', 'is required: one of v, vs, vb, vd, s');
 	return {
 		name,
+		label,
 		unit: text('u') ?? base.bu,
 		value: typeof value === 'number' ? value + base.bv : value,
+		other: text('vs') ?? truth(own(record, 'vb'), wrong) ?? number('s'),
 		time: timeOf(base.bt + (number('t') ?? 0), now),
 	};
+}
+
+function truth(value: unknown, wrong: RecordReader['wrong']): boolean | undefined {
+	if (value !== undefined && typeof value !== 'boolean') throw wrong('vb', 'must be true or false');
+	return value;
 }
 
 /** Converts the seconds of a record to epoch ms. */

@@ -6,10 +6,11 @@ import { decodeSenml } from './senml.ts';
 import { type ResolvedRecord, resolveSenml } from './senml-records.ts';
 
 const DEVICE = 'urn:dev:ow:10e2073a01080063';
-const resolved = (pack: unknown[], now = NOW): ResolvedRecord[] =>
+const resolved = (pack: unknown[], now = NOW): Pick<ResolvedRecord, 'name' | 'unit' | 'value' | 'time'>[] =>
 	resolveSenml(pack, now).map((record) => {
 		if (record instanceof Error) throw record;
-		return record;
+		const { label: _label, other: _other, ...rest } = record;
+		return rest;
 	});
 const readings = (pack: unknown) => candidatesIn(decodeSenml(message('senml', pack)));
 const refused = (pack: unknown) => refusalOf(() => decodeSenml(message('senml', pack)));
@@ -201,8 +202,8 @@ describe('decodeSenml, for the name of a record,', () => {
 		['door-3/peopleCount', 'count', { sensorId: 'door-3', metric: 'peopleCount', unit: 'person' }],
 		['room1:TEMPERATURE', 'Cel', { sensorId: 'room1', metric: 'temperature', unit: 'Cel' }],
 		['room1_co2', 'ppm', { sensorId: 'room1', metric: 'co2', unit: 'ppm' }],
-		['building/floor-1/th.humidity', '%RH', { sensorId: 'building-floor-1-th', metric: 'humidity', unit: '%' }],
-		['room1/temp', 'K', { sensorId: 'room1-temp', metric: 'temperature', unit: 'K' }],
+		['building/floor-1/th.humidity', '%RH', { sensorId: 'building-floor-1-th-c8b0f1', metric: 'humidity', unit: '%' }],
+		['room1/temp', 'K', { sensorId: 'room1-temp-04fbd0', metric: 'temperature', unit: 'K' }],
 	])('reads sensor and metric from %s in %s', (n, u, expected) => {
 		expect(readings([{ n, u, v: 1 }])).toEqual([{ ...expected, value: 1 }]);
 	});

@@ -47,7 +47,7 @@ describe('decodeShelly', () => {
 
 	it('reads the status topic of a component, but not the temperature of a relay', () => {
 		expect(candidatesIn(shelly('floor1/hall-ht/status/temperature:0', { id: 0, tC: 21, tF: 69.8 }))).toEqual([
-			{ sensorId: 'floor1-hall-ht', metric: 'temperature', value: 21 },
+			{ sensorId: 'floor1-hall-ht-02ed75', metric: 'temperature', value: 21 },
 		]);
 		// A relay reports its own temperature, not that of the room.
 		expect(shelly('plug/status/switch:0', { id: 0, output: true, temperature: { tC: 50 } })).toBe('no_metric');

@@ -16,7 +16,7 @@ import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 
 /** The keys of a component's status, by component type. A `switch` also has a temperature, but its own. */
 export const SHELLY: Readonly<Record<string, VendorTable>> = {
-	temperature: { tC: { metric: 'temperature' } },
+	temperature: { tC: { metric: 'temperature' }, tF: { metric: 'temperature', unit: 'degF' } },
 	humidity: { rh: { metric: 'humidity' } },
 	illuminance: { lux: { metric: 'illuminance' } },
 	presencezone: { num_objects: { metric: 'peopleCount' } },
@@ -63,8 +63,7 @@ function withUnknown(
 	const unknown = entries.flatMap(([component, status]) => {
 		const part = componentOf(component, status, vocabulary);
 		if (!part) return [];
-		// The same temperature again, in °F.
-		return unknownFields(part.values, { isKnown: (key) => key === 'tF' || Object.hasOwn(part.table, key) });
+		return unknownFields(part.values, { isKnown: (key) => Object.hasOwn(part.table, key) });
 	});
 	noteUnknown(message, unknown, readings.length > 0);
 	return orNoMetric(readings);

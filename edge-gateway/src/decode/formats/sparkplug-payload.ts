@@ -10,8 +10,8 @@ export interface SparkplugMetric {
 	timestamp: number | undefined;
 	datatype: number | undefined;
 	isNull: boolean;
-	/** As sent, for `asDatatype`; undefined if the value is no number. */
-	value: number | bigint | undefined;
+	/** As sent, for `asDatatype`; undefined if the value is neither a number nor a truth value. */
+	value: number | bigint | boolean | undefined;
 	/** Undefined if the value is no text. */
 	text: string | undefined;
 	/** Property `engUnit`. */
@@ -96,13 +96,15 @@ function readMetric(raw: Uint8Array): SparkplugMetric {
 		11: [WireType.Varint, (reader) => (metric.value = BigInt(reader.uint64()))],
 		12: [WireType.Bit32, (reader) => (metric.value = reader.float())],
 		13: [WireType.Bit64, (reader) => (metric.value = reader.double())],
+		14: [WireType.Varint, (reader) => (metric.value = reader.bool())],
 		15: [WireType.LengthDelimited, (reader) => (metric.text = reader.string(true))],
 	});
 	return metric;
 }
 
 /** Converts a sent value by its datatype; integers are sent unsigned. */
-export function asDatatype(value: number | bigint, datatype: number | undefined): number {
+export function asDatatype(value: number | bigint | boolean, datatype: number | undefined): number | boolean {
+	if (typeof value === 'boolean') return value;
 	const bits = datatype === undefined ? undefined : SIGNED_BITS[datatype];
 	return Number(bits === undefined || typeof value === 'number' ? value : BigInt.asIntN(bits, value));
 }

@@ -109,9 +109,17 @@ describe('SparkplugDecoder, of values,', () => {
 		]);
 	});
 
+	it.each<[string, SentMetric, unknown]>([
+		['a boolean', { datatype: BOOLEAN, boolean: true }, true],
+		['a text that is no number', { datatype: 12, string: 'warm' }, 'warm'],
+	])('keeps %s as it was sent, to be refused by name', (_what, metric, expected) => {
+		expect(values(take('hq/NDATA/n', { metrics: [{ name: 'temperature', ...metric }] }))).toEqual([
+			['hq.n', 'temperature', expected],
+		]);
+	});
+
 	it.each<[string, SentMetric]>([
 		['null', { datatype: DOUBLE, isNull: true, double: 1 }],
-		['a boolean', { datatype: BOOLEAN, boolean: true }],
 		['a text without a number', { datatype: 12, string: 'unavailable' }],
 		['a bad value (Quality 0)', { datatype: DOUBLE, double: 1, properties: { Quality: 0 } }],
 		['a stale value (Quality 500)', { datatype: DOUBLE, double: 1, properties: { Quality: 500 } }],

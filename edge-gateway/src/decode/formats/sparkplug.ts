@@ -1,9 +1,13 @@
 /** The decoder of Sparkplug B, which keeps the aliases of each edge node. */
 import { type Candidate, type Decoded, DecodeError } from '../message/candidate.ts';
 import { type Decoder, type Decoding, type Message, type NoReading, orNoMetric } from '../message/decoder.ts';
-import { isNoValue, numberIn } from '../message/number.ts';
+import { isNoValue } from '../message/number.ts';
 import type { Presence } from '../message/presence.ts';
+import type { UnknownField } from '../message/unknown-field.ts';
+import { isDevicePart, isProcessor } from '../vendor/own-temperature.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { isMeasureKey, noteUnknown, unknownFields } from '../vendor/unknown-fields.ts';
+import { type VendorMetric, vendorValue } from '../vendor/vendor-table.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import {
 	asDatatype,
@@ -50,8 +54,9 @@ const GOOD = 192;
  * and units; data may then name a metric by its alias. A gap in the sequence numbers, an unknown alias, or data before
  * a birth mean that messages were missed: the decoder reads what it can and requests a rebirth of the node.
  *
- * The last level of a metric's name is the key of the catalog (`…/temperature`). The sensor id is `{group}.{edge
- * node}[.{device}][.{the levels before it}]`.
+ * The last level of a metric's name is the key of the catalog (`…/temperature`), or the rule renames it or the whole
+ * name. The sensor id is `{group}.{edge node}[.{device}][.{the levels before it}]`. The temperature of a part of the
+ * device (`CPU/temperature`) is not the room's, and left out.
  */
 export class SparkplugDecoder implements Decoder {
 	readonly #publish: Publish;
@@ -93,12 +98,11 @@ export class SparkplugDecoder implements Decoder {
 		const missed = advanceSequence(node, type, payload.seq);
 		if (type === 'DDEATH') forgetDevice(node, device);
 		else if (type.endsWith('BIRTH')) applyBirth(node, type, device, payload);
-		const { readings, unknown } = readingsOf(
-			node,
-			payload,
-			{ device, owner: [group, nodeId, device], receivedAt: message.receivedAt },
-			this.#vocabulary,
-		);
+		const from = { device, owner: [group, nodeId, device], receivedAt: message.receivedAt };
+		const { readings, unread, unknown } = readingsOf(node, payload, from, this.#vocabulary);
+		// The temperature of the processor matters only where nothing else is said.
+		const told = readings.length > 0 ? unread.filter(({ name }) => !isOfPart(name)) : unread;
+		noteUnknown(message, unreadFields(told), readings.length > 0);
 		if (type.endsWith('BIRTH')) for (const each of readings) each.restated = restatedIn(payload, each.index);
 		if (missed || unknown || !node.born)
 			this.#requestRebirth(node, `spBv1.0/${group}/NCMD/${nodeId}`, message.receivedAt);
@@ -192,13 +196,29 @@ function bdSeqOf({ metrics }: SparkplugPayload): number | undefined {
 	return value === undefined ? undefined : Number(value);
 }
 
+/** Metrics that the specification reserves (Sparkplug 3.0, "Node Control", "Device Control", "Properties", `bdSeq`). */
+const RESERVED = /^(?:bdSeq$|(?:Node|Device) Control\/|Node Info\/|(?:Device )?Properties\/|Properties$)/i;
+
+/** A metric that has a name and nothing reads. */
+interface UnreadMetric extends Measured {
+	name: string;
+}
+
+interface Readings {
+	readings: Decoded[];
+	unread: UnreadMetric[];
+	/** Whether a metric is named by an alias that no birth declared. */
+	unknown: boolean;
+}
+
 function readingsOf(
 	node: EdgeNode,
 	payload: SparkplugPayload,
 	{ device, owner, receivedAt }: { device: string | undefined; owner: (string | undefined)[]; receivedAt: number },
 	vocabulary: Vocabulary,
-): { readings: Decoded[]; unknown: boolean } {
+): Readings {
 	const readings: Decoded[] = [];
+	const unread: UnreadMetric[] = [];
 	let unknown = false;
 	for (const [index, metric] of payload.metrics.entries()) {
 		const declared = declaredMetric(node, metric, device);
@@ -207,13 +227,39 @@ function readingsOf(
 			unknown = true;
 			continue;
 		}
-		const key = vocabulary.metricNamed(name.slice(name.lastIndexOf('/') + 1));
-		if (key === undefined) continue;
-		const candidate = readingOf(name, key, metric, declared, owner, payload.timestamp ?? receivedAt);
-		readings.push({ candidate, index });
+		const entry = vocabulary.entryNamed(name, lastLevel(name), isOfPart(name));
+		if (entry) {
+			const candidate = readingOf(name, entry, metric, declared, owner, payload.timestamp ?? receivedAt);
+			readings.push({ candidate, index, path: `/metrics/${index}/value` });
+		} else if (!RESERVED.test(name)) unread.push({ name, ...measured(metric, declared) });
 	}
-	return { readings, unknown };
+	return { readings, unread, unknown };
 }
+
+const lastLevel = (name: string) => name.slice(name.lastIndexOf('/') + 1);
+const isOfPart = (name: string) =>
+	name
+		.split('/')
+		.slice(0, -1)
+		.some((level) => isDevicePart(level) || isProcessor(level));
+
+/** What looks like a measure among metrics that nothing reads, by the last level of their names if it is unique. */
+function unreadFields(unread: readonly UnreadMetric[]): UnknownField[] {
+	const times = new Map<string, number>();
+	for (const { name } of unread) times.set(lastLevel(name), (times.get(lastLevel(name)) ?? 0) + 1);
+	const values = new Map<string, UnreadMetric>();
+	for (const metric of unread) {
+		const last = lastLevel(metric.name);
+		if (!isMeasureKey(last)) continue;
+		values.set(times.get(last) === 1 && !isOfPart(metric.name) ? last : metric.name, metric);
+	}
+	const fields = unknownFields(Object.fromEntries([...values].map(([key, { value }]) => [key, value])), {
+		isKnown: () => false,
+	});
+	return fields.map((field) => ({ ...field, ...unitOf(values.get(field.key)) }));
+}
+
+const unitOf = (metric: UnreadMetric | undefined) => (metric?.unit === undefined ? {} : { unit: metric.unit });
 
 function declaredMetric(
 	node: EdgeNode,
@@ -226,20 +272,34 @@ function declaredMetric(
 
 function readingOf(
 	name: string,
-	key: string,
+	entry: VendorMetric,
 	metric: SparkplugMetric,
 	declared: DeclaredMetric | undefined,
 	owner: (string | undefined)[],
 	time: number,
 ): Candidate {
 	const slash = name.lastIndexOf('/');
-	const { value, unit } = measured(metric, declared);
+	const sent = measured(metric, declared);
+	const read = vendorValue(sent.value, entry);
+	const unit = read.unit ?? sent.unit;
 	const sensorId = sensorIdFrom(...owner, slash === -1 ? undefined : name.slice(0, slash));
-	return { sensorId, metric: key, value, observedAt: metric.timestamp ?? time, ...(unit !== undefined && { unit }) };
+	return {
+		sensorId,
+		metric: entry.metric,
+		value: read.value,
+		observedAt: metric.timestamp ?? time,
+		...(unit !== undefined && { unit }),
+	};
+}
+
+/** A value with its unit as it was sent. */
+interface Measured {
+	value: unknown;
+	unit?: string;
 }
 
 /** The value of a metric with its unit; null where the node says that it measured nothing, or nothing good. */
-function measured(metric: SparkplugMetric, declared: DeclaredMetric | undefined): { value: unknown; unit?: string } {
+function measured(metric: SparkplugMetric, declared: DeclaredMetric | undefined): Measured {
 	const isBad = metric.quality !== undefined && metric.quality !== GOOD;
 	if (metric.isNull || isBad) return { value: null };
 	const named = metric.unit ?? declared?.unit;
@@ -247,6 +307,5 @@ function measured(metric: SparkplugMetric, declared: DeclaredMetric | undefined)
 	if (metric.value !== undefined)
 		return { value: asDatatype(metric.value, metric.datatype ?? declared?.datatype), ...unit };
 	const { text } = metric;
-	if (text === undefined || isNoValue(text)) return { value: null };
-	return { ...unit, ...(numberIn(text) ?? { value: text }) };
+	return text === undefined || isNoValue(text) ? { value: null } : { value: text, ...unit };
 }

@@ -76,7 +76,7 @@ describe('decodeTasmota', () => {
 	it('finds the device name under any FullTopic', () => {
 		const sensorOf = (topic: string, name: string) =>
 			candidatesIn(sensor({ AM2301: { Humidity: 50 } }, topic, name))[0]!.sensorId;
-		expect(sensorOf('hall/th/tele/SENSOR', 'hall/th')).toBe('hall-th.AM2301');
+		expect(sensorOf('hall/th/tele/SENSOR', 'hall/th')).toBe('hall-th-37d909.AM2301');
 		expect(sensorOf('tele/th/SENSOR', 'th/SENSOR')).toBe('th.AM2301');
 	});
 

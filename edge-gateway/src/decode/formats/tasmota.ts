@@ -32,10 +32,15 @@ const TASMOTA: VendorTable = {
 /** Members of a device that Tasmota reports as a Zigbee gateway, beside those of `TASMOTA`. */
 export const TASMOTA_ZIGBEE: VendorTable = { ...TASMOTA, BatteryPercentage: { metric: 'battery' } };
 
+/** Of the device itself, whose members only a rule's `rename` can read. */
+const NO_KEYS: VendorTable = {};
+
 /** hPa per unit, for the values of `PressureUnit` other than hPa. */
 const PRESSURE_UNITS: Readonly<Record<string, number>> = { mmHg: 1.333224, inHg: 33.86389 };
-/** The chip's own temperature, not that of the room. */
-const CHIP = /^ESP(32|8266)/;
+/** Chips whose temperature is their own, not the room's: the processor, power management, motion sensors. */
+const CHIP = /^(ESP(32|8266)|AXP\d|MPU\d|CPU)/i;
+/** Members of the telemetry that say how the others are to be read. */
+const TELEMETRY = new Set(['Time', 'TempUnit', 'PressureUnit', 'SpeedUnit']);
 const ZONED = /(Z|[+-]\d\d:\d\d)$/;
 /** Members by which a probe says which one it is: DS18B20, and what reads it over other buses. */
 const PROBE_IDS = ['Id', 'Address', 'Serial', 'MAC', 'mac'];
@@ -62,7 +67,7 @@ export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_I
 	const unknown: UnknownField[] = [];
 	const read = (sensor: JsonObject, builtIn: VendorTable, id: string) => {
 		const table = vocabulary.table(builtIn);
-		unknown.push(...unknownFields(sensor, { isKnown: (key) => Object.hasOwn(table, key) }));
+		unknown.push(...unknownFields(sensor, { isKnown: (key) => Object.hasOwn(table, key), nested: true }));
 		return candidatesOf(sensor, table, { sensorId: id, ...observedAt }).map((decoded) => withUnit(decoded, telemetry));
 	};
 	const zigbeeReadings = (sensor: JsonObject, address: string) => {
@@ -78,6 +83,9 @@ export function decodeTasmota(message: Message, vocabulary: Vocabulary = BUILT_I
 		if (key !== 'ZbReceived') return read(sensor, TASMOTA, probeIdOf(device, key, sensor));
 		return Object.entries(sensor).flatMap(([name, zigbee]) => (isObject(zigbee) ? zigbeeReadings(zigbee, name) : []));
 	});
+	// Switches and inputs of the device itself, such as `"Switch1":"ON"`.
+	const own = Object.entries(telemetry).filter(([key, value]) => !TELEMETRY.has(key) && !isObject(value));
+	if (own.length > 0) readings.push(...read(Object.fromEntries(own), NO_KEYS, sensorIdFrom(device)));
 	noteUnknown(message, unknown, readings.length > 0);
 	return orNoMetric(readings);
 }

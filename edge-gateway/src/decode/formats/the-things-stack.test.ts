@@ -91,6 +91,25 @@ describe('decodeTheThingsStack', () => {
 		]);
 	});
 
+	it('P13 reads beside a normalized payload what only the decoded one holds, such as people', () => {
+		const normalized_payload = [{ air: { temperature: 20.1 } }];
+		const decoded_payload = { temperature: 99, people_count_all: 3, humidity: 40 };
+		expect(
+			candidatesIn(decode(uplink({ normalized_payload, decoded_payload }))).map(({ metric, value }) => [metric, value]),
+		).toEqual([
+			['temperature', 20.1],
+			['humidity', 40],
+			['peopleCount', 3],
+		]);
+	});
+
+	it('P13 tells what the payload formatter of the network server warned of', () => {
+		const payload = uplink({ decoded_payload: { co2: 400 }, decoded_payload_warnings: ['low battery', 7, ''] });
+		const sent = { ...message('v3/app1@tenant1/devices/dev1/up', payload), warnings: [] };
+		decodeTheThingsStack(sent);
+		expect(sent.warnings).toEqual(['low battery']);
+	});
+
 	it('reads several measurements of one uplink at their own times, without the shared frame counter', () => {
 		const normalized_payload = [
 			{ time: '2020-02-12T15:05:00Z', air: { temperature: 1 } },

@@ -49,7 +49,7 @@ describe('decodeZigbee2mqtt', () => {
 			/^B-ro-1-Fenster-[0-9a-f]{6}$/,
 		);
 		expect(candidatesIn(decodeZigbee2mqtt(message('zigbee2mqtt/a', { temperature: 1 })))[0]!.sensorId).toBe(
-			'zigbee2mqtt-a',
+			'zigbee2mqtt-a-63690b',
 		);
 	});
 

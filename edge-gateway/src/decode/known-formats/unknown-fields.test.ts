@@ -2,6 +2,7 @@ import { MetricCatalog } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
 import { chirpstackUplink, type Sent, thingsUplink } from '../../testing/decoded-messages.ts';
 import { message } from '../../testing/messages.ts';
+import { type SentMetric, sparkplugPayload } from '../../testing/sparkplug-node.ts';
 import { FORMATS } from '../format-table.ts';
 import { Vocabulary, type VocabularyOptions } from '../vendor/vocabulary.ts';
 
@@ -35,6 +36,17 @@ const lpp = (hex: string): Sent => ({
 	name: 'a',
 	payload: Buffer.from(hex, 'hex'),
 });
+
+const sparkplug = (metrics: SentMetric[], device = 'hall'): Sent => ({
+	use: 'sparkplug-b',
+	topic: `spBv1.0/hq/DBIRTH/pi-1/${device}`,
+	payload: sparkplugPayload({ timestamp: 1.7e12, seq: 1, metrics }),
+});
+const senml = (...records: object[]): Sent => ({ use: 'senml', topic: 'POST /ingest', payload: records });
+const counter = (payload: object): Sent => ({ use: 'people-counter', topic: 'POST /ingest/counter', payload });
+const xovis = (info: string, ...counts: object[]) =>
+	counter({ logics_data: { sensor_info: { serial_number: 'x' }, logics: [{ id: 1, info, records: [{ counts }] }] } });
+const milesight = (push: object) => counter({ device_info: { device_sn: '63' }, ...push });
 
 describe('P13 what looks like a measure and is not read', () => {
 	it.each<[string, Sent, string[]]>([
@@ -86,6 +98,65 @@ describe('P13 what looks like a measure and is not read', () => {
 			},
 			['frm_payload A2cBEA=='],
 		],
+		['a switch of Tasmota', tasmota({ Switch1: 'ON', Time: 'x', TempUnit: 'C' }), ['Switch1 ON']],
+		['a list of objects', chirpstackUplink({ probes: [{ t: { deg: 4 } }, { t: { deg: 5 } }] }), ['probes.t.deg 5']],
+		[
+			'a metric of Sparkplug, with its unit',
+			sparkplug([
+				{ name: 'Door/Open', boolean: true },
+				{ name: 'Tank/Level', double: 1.2, properties: { engUnit: 'm' } },
+			]),
+			['Open true', 'Level 1.2 m'],
+		],
+		[
+			'metrics of Sparkplug that differ before the last level only',
+			sparkplug([
+				{ name: 'In/1/Value', int: 4 },
+				{ name: 'In/2/Value', int: 5 },
+				{ name: 'co2', int: 400 },
+			]),
+			['In/1/Value 4', 'In/2/Value 5'],
+		],
+		['a text of Sparkplug that is a state', sparkplug([{ name: 'Window', string: 'open' }]), ['Window open']],
+		[
+			'records of SenML, with their unit',
+			senml({ bn: 'urn:dev:x:', n: 'voltage', u: 'V', v: 3.01 }, { n: 'open', vb: false }, { n: 'door', vs: 'closed' }),
+			['voltage 3.01 V', 'open false', 'door closed'],
+		],
+		['a sum of SenML', senml({ n: 'meter', u: 'J', s: 500 }), ['meter 500 J']],
+		[
+			'a logic of Xovis that counts something else',
+			xovis('XLT_PRAM_LINE_IN_OUT_COUNT', { name: 'fw', value: 2 }),
+			['XLT_PRAM_LINE_IN_OUT_COUNT/fw 2'],
+		],
+		[
+			'a count of Xovis of another name',
+			xovis('XLT_LINE_IN_OUT_COUNT', { name: 'fw', value: 2 }, { name: 'children', value: 1 }),
+			['children 1'],
+		],
+		[
+			'a part of a line of Milesight',
+			milesight({ line_periodic_data: [{ line: 1, total: { in: 1, out: 0 }, children: { in: 1 } }] }),
+			['children/in 1'],
+		],
+		[
+			'a push of Milesight with triggers only',
+			milesight({ line_trigger_data: [{ line: 1, total: { in: 1, out: 0 } }] }),
+			['line_trigger_data.total.in 1', 'line_trigger_data.total.out 0'],
+		],
+		[
+			'a count of Vivotek of another name',
+			counter({
+				Source: { MacAddress: '00:02' },
+				Data: [{ RuleType: 'Counting', CountingInfo: [{ RuleName: 'a', In: 1, Out: 2, Inside: 7 }] }],
+			}),
+			['Inside 7'],
+		],
+		[
+			'a people counter of another maker',
+			counter({ sensor: { id: 7 }, lanes: [{ in: 3, out: 1 }] }),
+			['lanes.in 3', 'lanes.out 1'],
+		],
 	])('is told: %s', (_what, sent, expected) => {
 		expect(unknownIn(sent)).toEqual(expected);
 	});
@@ -106,6 +177,28 @@ describe('P13 what looks like a measure and is not read', () => {
 		],
 		['the same in °F', shelly({ 'temperature:0': { id: 0, tC: 20, tF: 68 } })],
 		['a line and a region', thingsUplink({ line_1_period_in: 2, region_1_count: 3 })],
+		[
+			'what Sparkplug reserves',
+			sparkplug([
+				{ name: 'bdSeq', long: 3n },
+				{ name: 'Node Control/Rebirth', boolean: false },
+				{ name: 'Properties/Hardware Version', string: '2' },
+				{ name: 'co2', int: 500 },
+			]),
+		],
+		['a bad value of Sparkplug', sparkplug([{ name: 'Level', double: 1, properties: { Quality: 0 } }])],
+		[
+			'texts and data of SenML',
+			senml({ n: 'label', vs: 'Machine Room' }, { n: 'tag', vd: 'aGk' }, { n: 'rssi', v: -80 }),
+		],
+		[
+			'what Milesight says again',
+			milesight({
+				line_periodic_data: [{ line: 1, total: { in: 1, out: 0 } }],
+				line_trigger_data: [{ line: 1, total: { in: 1, out: 0 } }],
+				line_total_data: [{ line: 1, total: { in_counted: 90, out_counted: 80 } }],
+			}),
+		],
 		['null', zigbee({ temperature: 20, power: null })],
 		['texts and lists', thingsUplink({ co2: 1, note: 'in the hall', values: [1, 2] })],
 	])('is not: %s', (_what, sent) => {

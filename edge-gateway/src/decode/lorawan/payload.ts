@@ -3,7 +3,7 @@ import type { Candidate, Decoded } from '../message/candidate.ts';
 import { candidatesOf, isObject, type JsonObject, type VendorTable } from '../vendor/vendor-table.ts';
 import { BUILT_IN, type Vocabulary } from '../vendor/vocabulary.ts';
 import { CAYENNE_LPP, cayenneReadings } from './cayenne-lpp.ts';
-import { DECENTLAB, quantitiesOf } from './decentlab.ts';
+import { DECENTLAB } from './decentlab.ts';
 import { historyOf, MILESIGHT, ownTime, partReadings, withoutInterim } from './milesight.ts';
 
 /**
@@ -60,23 +60,9 @@ function payloadReadings(
 	const table = vocabulary.table(LORAWAN);
 	return [
 		...candidatesOf(counted, table, { sensorId, ...shared }),
-		...quantityReadings(counted, table, { sensorId, ...shared }),
 		...partReadings(counted, sensorId, shared),
 		...cayenneReadings(counted, vocabulary.table(CAYENNE_LPP), sensorId, shared),
 	];
-}
-
-/** Readings of members that name their own unit. */
-function quantityReadings(payload: JsonObject, table: VendorTable, shared: Candidate): Decoded[] {
-	const quantities = quantitiesOf(payload);
-	if (quantities.size === 0) return [];
-	const entries = Object.entries(table).filter(([key]) => quantities.has(key));
-	const values = Object.fromEntries(entries.map(([key]) => [key, quantities.get(key)!.value]));
-	const units = entries.map(([key, metric]) => {
-		const { unit } = quantities.get(key)!;
-		return [key, unit === undefined ? metric : { ...metric, unit }] as const;
-	});
-	return candidatesOf(values, Object.fromEntries(units), shared);
 }
 
 /**

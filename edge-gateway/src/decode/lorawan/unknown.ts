@@ -25,20 +25,18 @@ export function unknownInPayload(payload: unknown, vocabulary: Vocabulary): Unkn
 	];
 }
 
-/** The keys by which network servers name the bytes of an uplink. */
-export const RAW_KEYS = ['frm_payload', 'data'] as const;
 const SAMPLE_CHARS = 40;
 
 /** The same of an uplink; its bytes, if the network server has not decoded them. */
 export function unknownInUplink(
 	uplink: unknown,
 	decodedKey: string,
-	rawKey: (typeof RAW_KEYS)[number],
+	rawKey: 'frm_payload' | 'data',
 	vocabulary: Vocabulary,
 ): UnknownField[] {
 	const decoded = member(uplink, decodedKey);
 	const raw = textMember(uplink, rawKey);
 	if (raw === undefined || (isObject(decoded) && Object.keys(decoded).length > 0))
 		return unknownInPayload(decoded, vocabulary);
-	return [{ key: rawKey, sample: raw.slice(0, SAMPLE_CHARS) }];
+	return [{ key: rawKey, kind: 'bytes', sample: raw.slice(0, SAMPLE_CHARS) }];
 }

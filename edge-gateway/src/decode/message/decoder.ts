@@ -20,6 +20,8 @@ export interface Message {
 	timeZone?: string | undefined;
 	/** Where a decoder adds what looks like a measure and is not read; undefined: nobody wants to know. */
 	unknown?: UnknownField[];
+	/** Where a decoder adds what a codec warns of; undefined: nobody wants to know. */
+	warnings?: string[];
 }
 
 /** Why a valid message holds no reading. */

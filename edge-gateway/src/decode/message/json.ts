@@ -8,6 +8,10 @@ const NUL = 0;
 const GUARD = /^\s*(?:\)\]\}'?,?|while\s*\(1\);|for\s*\(;;\);)\s*/;
 /** The start of a text, or a word where JSON has none: C and Python write NaN and the infinities so. */
 const QUOTE_OR_WORD = /"|[+-]?(?:nan\b(?:\((?:ind|snan)\))?|inf(?:inity)?\b)/gi;
+/** The same inside an object or a list, where templates put a state without a value in the place of a number. */
+const QUOTE_OR_STATE =
+	/"|[+-]?(?:nan\b(?:\((?:ind|snan)\))?|inf(?:inity)?\b)|\b(?:none|null|undefined|unavailable|unknown)\b/gi;
+const OBJECT_OR_LIST = /^\s*[[{]/;
 
 /**
  * A payload as text. Rejects invalid UTF-8: with replacement characters a damaged id would become another id.
@@ -29,8 +33,9 @@ export function withoutFraming(raw: Buffer): Buffer {
 }
 
 /**
- * Parses a payload as JSON. A byte order mark before it and NUL bytes behind it are taken off, and NaN and the
- * infinities, which C and Python write, are read as null (RFC 8259 section 9 lets a parser take more than JSON).
+ * Parses a payload as JSON. A byte order mark before it and NUL bytes behind it are taken off; NaN and the infinities,
+ * which C and Python write, and bare words such as `unavailable`, which templates write, are read as null (RFC 8259
+ * section 9 lets a parser take more than JSON).
  * @throws CrowdVisionError `not_json`
  */
 export function parseJson(raw: Buffer | string): unknown {
@@ -38,7 +43,7 @@ export function parseJson(raw: Buffer | string): unknown {
 	try {
 		return JSON.parse(text);
 	} catch {
-		return parseLeniently(typeof raw === 'string' ? raw : textOf(withoutFraming(raw)));
+		return parseLeniently(typeof raw === 'string' ? raw.replace(/^\ufeff/, '') : textOf(withoutFraming(raw)));
 	}
 }
 
@@ -55,16 +60,17 @@ function parseLeniently(text: string): unknown {
 function withNull(json: string): string {
 	let result = '';
 	let done = 0;
-	QUOTE_OR_WORD.lastIndex = 0;
-	for (let found = QUOTE_OR_WORD.exec(json); found; found = QUOTE_OR_WORD.exec(json)) {
+	const words = OBJECT_OR_LIST.test(json) ? QUOTE_OR_STATE : QUOTE_OR_WORD;
+	words.lastIndex = 0;
+	for (let found = words.exec(json); found; found = words.exec(json)) {
 		if (found[0] === '"') {
 			const end = endOfText(json, found.index);
 			if (end === -1) break;
-			QUOTE_OR_WORD.lastIndex = end + 1;
+			words.lastIndex = end + 1;
 			continue;
 		}
 		result += `${json.slice(done, found.index)}null`;
-		done = QUOTE_OR_WORD.lastIndex;
+		done = words.lastIndex;
 	}
 	return result + json.slice(done);
 }

@@ -1,6 +1,7 @@
 /** The push of Milesight's people counters over HTTP and MQTT. */
 import type { Candidate, Decoded } from '../message/candidate.ts';
 import { sensorIdFrom } from '../vendor/sensor-id.ts';
+import { unknownFields } from '../vendor/unknown-fields.ts';
 import {
 	candidatesOf,
 	isObject,
@@ -10,6 +11,8 @@ import {
 	textMember,
 	type VendorTable,
 } from '../vendor/vendor-table.ts';
+import type { Vocabulary } from '../vendor/vocabulary.ts';
+import type { ReadPush } from './read-push.ts';
 
 /**
  * Counts in the HTTP and MQTT push of Milesight's people counters VS125, VS133-P, VS135 and VS121-P ("Communication
@@ -27,26 +30,52 @@ export function isMilesightPush(body: JsonObject): boolean {
 	return textMember(member(body, 'device_info'), 'device_sn') !== undefined;
 }
 
-/** The device is `{serial number}`; its lines and regions are sensors `{serial number}.line_1`, `….region_1`. */
-export function milesightPushReadings(body: JsonObject): Decoded[] {
+/** Not measures of the room: who, when, and lists that are read or left out as a whole. */
+const NO_COUNTS = new Set(['device_info', 'time_info', 'line_periodic_data', 'line', 'current_counted', 'max_counted']);
+/** What says the same crossings once more. It matters only in a push of which nothing else is read. */
+const SAID_AGAIN = ['line_trigger_data', 'line_total_data'];
+
+/**
+ * The device is `{serial number}`; its lines and regions are sensors `{serial number}.line_1`, `….region_1`. A rule may
+ * rename what is counted apart in a line by both keys, such as `children/in`.
+ */
+export function readMilesightPush(body: JsonObject, vocabulary: Vocabulary): ReadPush {
 	const serial = textMember(member(body, 'device_info'), 'device_sn')!;
 	const shared = endOfPeriod(member(body, 'time_info'));
-	return [
-		...candidatesOf(body, MILESIGHT_ROOM, { sensorId: sensorIdFrom(serial), ...shared }),
-		...lineReadings(member(body, 'line_periodic_data'), serial, shared),
+	const [room, ofLine] = [vocabulary.table(MILESIGHT_ROOM), vocabulary.table(MILESIGHT_LINE)];
+	const lines = linesIn(member(body, 'line_periodic_data'));
+	const readings = [
+		...candidatesOf(body, room, { sensorId: sensorIdFrom(serial), ...shared }),
+		...lines.flatMap(({ number, counts }) =>
+			candidatesOf(counts, ofLine, { sensorId: partOf(serial, `line_${number}`), ...shared }),
+		),
 		...regionReadings(body, serial, shared),
 	];
+	const isLeftOut = (key: string) => NO_COUNTS.has(key) || (readings.length > 0 && SAID_AGAIN.includes(key));
+	const unknown = [
+		...unknownFields(body, { isKnown: (key) => isLeftOut(key) || Object.hasOwn(room, key), nested: true }),
+		...lines.flatMap(({ counts }) => unknownFields(counts, { isKnown: (key) => Object.hasOwn(ofLine, key) })),
+	];
+	return { readings, unknown };
 }
 
-/** `[{line: 1, total: {in, out}}]`; older firmware has `in` and `out` beside `line`. */
-function lineReadings(lines: unknown, serial: string, shared: Candidate): Decoded[] {
-	if (!Array.isArray(lines)) return [];
-	return lines.flatMap((line: unknown) => {
+/**
+ * `[{line: 1, total: {in, out}, children: {in, out}}]`, each as `{in, out, "children/in": …}`; older firmware has `in`
+ * and `out` beside `line`.
+ */
+function linesIn(lines: unknown): { number: number | string; counts: JsonObject }[] {
+	return (Array.isArray(lines) ? lines : [lines]).flatMap((line: unknown) => {
 		const number = member(line, 'line');
-		if (typeof number !== 'number') return [];
-		const total = member(line, 'total');
-		const sensorId = partOf(serial, `line_${number}`);
-		return candidatesOf(isObject(total) ? total : line, MILESIGHT_LINE, { sensorId, ...shared });
+		if (typeof number !== 'number' && typeof number !== 'string') return [];
+		const counts: JsonObject = {};
+		for (const [key, value] of Object.entries(line as JsonObject)) {
+			if (key === 'line' || key === 'total') continue;
+			if (isObject(value)) for (const [inner, one] of Object.entries(value)) counts[`${key}/${inner}`] = one;
+			else counts[key] = value;
+		}
+		return [
+			{ number, counts: { ...counts, ...(isObject(member(line, 'total')) && (member(line, 'total') as JsonObject)) } },
+		];
 	});
 }
 

@@ -1,5 +1,5 @@
 /** The push of Vivotek's counting cameras. */
-import type { Decoded } from '../message/candidate.ts';
+import { unknownFields } from '../vendor/unknown-fields.ts';
 import {
 	candidatesOf,
 	isObject,
@@ -9,6 +9,8 @@ import {
 	textMember,
 	type VendorTable,
 } from '../vendor/vendor-table.ts';
+import type { Vocabulary } from '../vendor/vocabulary.ts';
+import type { ReadPush } from './read-push.ts';
 
 /**
  * Counts in the HTTP push of Vivotek's counting cameras ("SC8131 User's Manual", counting report in JSON, read
@@ -21,15 +23,18 @@ export function isVivotek(body: JsonObject): boolean {
 }
 
 /** Each counting rule is a sensor `{MAC address without colons}.{rule}`. */
-export function vivotekReadings(body: JsonObject): Decoded[] {
+export function readVivotek(body: JsonObject, vocabulary: Vocabulary): ReadPush {
 	const mac = textMember(member(body, 'Source'), 'MacAddress')!.replaceAll(':', '').toLowerCase();
-	return (member(body, 'Data') as unknown[]).flatMap((data) => {
+	const table = vocabulary.table(VIVOTEK);
+	const rules = (member(body, 'Data') as unknown[]).flatMap((data) => {
 		const counting = member(data, 'CountingInfo');
-		if (!Array.isArray(counting)) return [];
-		return counting.filter(isObject).flatMap((rule) => {
-			const end = textMember(rule, 'EndTime');
-			const sensorId = partOf(mac, textMember(rule, 'RuleName') ?? '1');
-			return candidatesOf(rule, VIVOTEK, { sensorId, ...(end !== undefined && { observedAt: end }) });
-		});
+		return Array.isArray(counting) ? counting.filter(isObject) : [];
 	});
+	const readings = rules.flatMap((rule) => {
+		const end = textMember(rule, 'EndTime');
+		const sensorId = partOf(mac, textMember(rule, 'RuleName') ?? '1');
+		return candidatesOf(rule, table, { sensorId, ...(end !== undefined && { observedAt: end }) });
+	});
+	const isKnown = (key: string) => Object.hasOwn(table, key) || /Name$|Time$|^Rule/.test(key);
+	return { readings, unknown: rules.flatMap((rule) => unknownFields(rule, { isKnown, nested: true })) };
 }

@@ -1,5 +1,6 @@
 /** The push of Xovis' people counters. */
-import type { Candidate, Decoded } from '../message/candidate.ts';
+import type { Candidate } from '../message/candidate.ts';
+import { unknownFields } from '../vendor/unknown-fields.ts';
 import {
 	candidatesOf,
 	isObject,
@@ -9,6 +10,8 @@ import {
 	textMember,
 	type VendorTable,
 } from '../vendor/vendor-table.ts';
+import type { Vocabulary } from '../vendor/vocabulary.ts';
+import type { ReadPush } from './read-push.ts';
 
 /**
  * Counts of Xovis' data push, format JSON 5.x, package type Logics (the sensor's API documentation and public clients
@@ -26,25 +29,42 @@ export const XOVIS_ZONE: VendorTable = {
 const LINE = /^XLT_(4X_)?LINE_(IN_OUT|LATE)_COUNT$/;
 const ZONE = /^XLT_(ZONE_OCCUPANCY|4X_ZONE)_COUNT$/;
 
+/** Of logics that count no people. */
+const NONE: VendorTable = {};
+
 export function isXovis(body: JsonObject): boolean {
 	return isObject(member(body, 'logics_data'));
 }
 
-/** Each logic of the sensor is a sensor `{serial number}.{logic's id}`. */
-export function xovisReadings(body: JsonObject): Decoded[] {
+/**
+ * Each logic of the sensor is a sensor `{serial number}.{logic's id}`. A count of any logic may be renamed by
+ * `{kind}/{name}`, such as `XLT_PRAM_LINE_IN_OUT_COUNT/fw`.
+ */
+export function readXovis(body: JsonObject, vocabulary: Vocabulary): ReadPush {
 	const data = member(body, 'logics_data');
 	const info = member(data, 'sensor_info');
 	const serial = textMember(info, 'serial_number') ?? textMember(info, 'mac_address');
 	const logics = member(data, 'logics');
-	if (!Array.isArray(logics)) return [];
-	return logics.flatMap((logic: unknown) => {
+	const tables = {
+		line: vocabulary.table(XOVIS_LINE),
+		zone: vocabulary.table(XOVIS_ZONE),
+		none: vocabulary.table(NONE),
+	};
+	const push: ReadPush = { readings: [], unknown: [] };
+	for (const logic of Array.isArray(logics) ? logics : []) {
 		const kind = textMember(logic, 'info') ?? '';
-		const table = LINE.test(kind) ? XOVIS_LINE : ZONE.test(kind) ? XOVIS_ZONE : undefined;
+		const isPeople = LINE.test(kind) || ZONE.test(kind);
+		const table = LINE.test(kind) ? tables.line : ZONE.test(kind) ? tables.zone : tables.none;
 		const id = member(logic, 'id');
-		if (!table || (typeof id !== 'number' && typeof id !== 'string')) return [];
+		if (typeof id !== 'number' && typeof id !== 'string') continue;
 		const sensorId = partOf(serial, String(id));
-		return recordsOf(logic).flatMap((record) => candidatesOf(countsOf(record), table, { sensorId, ...timeOf(record) }));
-	});
+		for (const record of recordsOf(logic)) {
+			const counts = countsOf(record, kind, isPeople, table);
+			push.readings.push(...candidatesOf(counts, table, { sensorId, ...timeOf(record) }));
+			push.unknown.push(...unknownFields(counts, { isKnown: (key) => Object.hasOwn(table, key) }));
+		}
+	}
+	return push;
 }
 
 /** The records of a logic: a push may hold several minutes. Older firmware has the counts in the logic itself. */
@@ -53,13 +73,20 @@ function recordsOf(logic: unknown): unknown[] {
 	return Array.isArray(records) ? records : [logic];
 }
 
-/** `[{id, name, value}]` as values by name; the name may be the vendor's own (`fw`) or upper case. */
-function countsOf(record: unknown): JsonObject {
+/**
+ * `[{id, name, value}]` as values by name, which may be in upper case. With the kind of its logic before it stands a
+ * count that the rule renames so, and one that is of no logic that counts people.
+ */
+function countsOf(record: unknown, kind: string, isPeople: boolean, table: VendorTable): JsonObject {
 	const counts = member(record, 'counts');
 	if (!Array.isArray(counts)) return {};
 	const named = counts.flatMap((count: unknown) => {
-		const name = textMember(count, 'name');
-		return name === undefined ? [] : [[name.toLowerCase(), member(count, 'value')] as const];
+		const sent = textMember(count, 'name');
+		if (sent === undefined) return [];
+		const name = Object.hasOwn(table, sent) ? sent : sent.toLowerCase();
+		const whole = `${kind}/${name}`;
+		const isWhole = kind !== '' && (Object.hasOwn(table, whole) || !isPeople);
+		return [[isWhole ? whole : name, member(count, 'value')] as const];
 	});
 	return Object.fromEntries(named);
 }

@@ -23,9 +23,8 @@ export function originOf(sensorId: string): Origin | undefined {
 }
 
 /**
- * Turns a vendor's name for a device into a sensor id: each character that an id may not hold becomes `-`, and then a
- * short hash of the name keeps it apart from other names. A name that an id may hold is the id; `/` between levels is
- * `-`, without a hash.
+ * Turns a vendor's name for a device into a sensor id: each character that an id may not hold, also `/` between levels,
+ * becomes `-`, and then a short hash of the name keeps it apart from other names. A name that an id may hold is the id.
  */
 export function sensorIdOf(name: string): string {
 	const id = idPart(name);
@@ -49,16 +48,19 @@ export function sensorIdFrom(...parts: (string | undefined)[]): string {
 	return id;
 }
 
+/** The id of a sensor whose name another sensor has as its id, from before names were told apart. */
+export function idApart(name: string): string {
+	return withHash(name, name);
+}
+
 /** Notes that a sensor had another id, for one whose name did not change: a probe that is now known by its own id. */
 export function rememberFormer(id: string, formerId: string): void {
 	remember(id, id, formerId);
 }
 
 function idPart(name: string): string {
-	// Levels of a topic or a SenML name.
-	const levels = name.replaceAll('/', '-');
-	const plain = replaced(levels);
-	return plain === levels && name.length <= MAX_LENGTH ? levels : withHash(plain, name);
+	const plain = replaced(name);
+	return plain === name && name.length <= MAX_LENGTH ? name : withHash(plain, name);
 }
 
 /** How ids were made before names were told apart: two names that differ only in replaced characters got one id. */

@@ -7,13 +7,15 @@ import { isObject, type JsonObject, member } from './vendor-table.ts';
 export interface UnknownSearch {
 	/** Whether a key is read, or understood and left out. */
 	isKnown(key: string): boolean;
-	/** Whether objects in the payload are searched, too; their keys are joined by a dot. */
+	/** Whether objects in the payload, also those in lists, are searched, too; their keys are joined by a dot. */
 	nested?: boolean;
 }
 
 /** More of one message are not reported. */
 const MAX_FIELDS = 32;
 const MAX_KEY_CHARS = 64;
+/** Objects within objects are searched so deep. */
+const MAX_DEPTH = 5;
 
 /**
  * Keys that say something about the transmission, the device or its settings, in any spelling: the radio, counters and
@@ -48,20 +50,31 @@ const STATES = new Set([
 	...['occupied', 'vacant', 'normal', 'alarm', 'wet', 'dry', 'leak'],
 ]);
 
+/** Whether a key may be one of a measure, rather than of the transmission, the device or its settings. */
+export const isMeasureKey = (key: string): boolean =>
+	key !== '' && key.length <= MAX_KEY_CHARS && !NO_MEASURE.test(key);
+
 /** The keys of a payload that look like measures and are not known. */
-export function unknownFields(payload: unknown, search: UnknownSearch, within = ''): UnknownField[] {
-	if (!isObject(payload)) return [];
-	const found: UnknownField[] = [];
+export function unknownFields(payload: unknown, search: UnknownSearch): UnknownField[] {
+	const found = new Map<string, UnknownField>();
+	collect(payload, search, [], found);
+	return [...found.values()];
+}
+
+function collect(payload: unknown, search: UnknownSearch, within: string[], found: Map<string, UnknownField>): void {
+	if (!isObject(payload) || within.length >= MAX_DEPTH) return;
 	for (const [key, value] of Object.entries(payload)) {
-		if (found.length >= MAX_FIELDS) break;
-		if (key === '' || key.length > MAX_KEY_CHARS || NO_MEASURE.test(key) || search.isKnown(key)) continue;
-		const whole = within === '' ? key : `${within}.${key}`;
+		if (found.size >= MAX_FIELDS) return;
+		if (search.isKnown(key) || !isMeasureKey(key)) continue;
+		const whole = [...within, key].join('.');
 		const quantity = quantityOf(value);
-		if (isMeasure(value)) found.push({ key: whole, sample: value });
-		else if (quantity) found.push({ key: whole, ...quantity });
-		else if (search.nested && within === '') found.push(...unknownFields(value, search, key));
+		const field = { key: whole, ...(within.length > 0 && { kind: 'nested' as const }) };
+		if (isMeasure(value)) found.set(whole, { ...field, sample: value });
+		else if (quantity) found.set(whole, { ...field, ...quantity });
+		else if (search.nested)
+			for (const one of Array.isArray(value) ? value.slice(0, MAX_FIELDS) : [value])
+				collect(one, search, [...within, key], found);
 	}
-	return found.slice(0, MAX_FIELDS);
 }
 
 /**

@@ -48,17 +48,20 @@ export function textMember(value: unknown, key: string): string | undefined {
  * One candidate for each key of the table that `values` has, with the members of `shared`. A text that is a number is
  * that number. What is neither a number nor a word for "no value" is kept as it is, so that it is refused by name. A
  * member without a value (null, `nan`, `unavailable`) gives a candidate without one, unless another key of the same
- * metric has it. Objects are left out, as they hold values of another kind.
+ * metric has it. `{"value": 22.1, "unit": "°C"}` is a value that names its own unit; other objects are left out, as
+ * they hold values of another kind.
  */
 export function candidatesOf(values: unknown, table: VendorTable, shared: Candidate): Decoded[] {
 	const found = new Map<string, Decoded>();
 	for (const [key, entry] of Object.entries(table)) {
-		const sent = member(values, key);
-		if (sent === undefined || (typeof sent === 'object' && sent !== null)) continue;
+		const whole = member(values, key);
+		const quantity = isObject(whole) && Object.hasOwn(whole, 'value') ? whole : undefined;
+		const sent = quantity ? quantity.value : whole;
+		if (sent === undefined || isObject(sent)) continue;
 		const { metric } = entry;
 		const known = found.get(metric);
 		if (known && typeof known.candidate.value === 'number') continue;
-		const { value, unit } = vendorValue(sent, entry);
+		const { value, unit } = vendorValue(sent, quantity ? inUnitOf(quantity, entry) : entry);
 		if (known && typeof value !== 'number') continue;
 		const candidate = { ...shared, metric, value, ...(unit !== undefined && { unit }) };
 		found.set(metric, { candidate, index: 0, path: `/${escapeKey(key)}` });
@@ -66,11 +69,17 @@ export function candidatesOf(values: unknown, table: VendorTable, shared: Candid
 	return [...found.values()];
 }
 
+/** The entry for a value that names its own unit. */
+function inUnitOf(quantity: JsonObject, entry: VendorMetric): VendorMetric {
+	const unit = textMember(quantity, 'unit');
+	return unit === undefined ? entry : { ...entry, unit };
+}
+
 /** Enough for any sensor; takes away the noise of a multiplication (0.1 * 3). */
 const SCALED_DECIMALS = 1e6;
 
 /** The number that a vendor's value stands for, with its unit; null for no value; else the value as it was sent. */
-function vendorValue(sent: unknown, entry: VendorMetric): { value: unknown; unit?: string | undefined } {
+export function vendorValue(sent: unknown, entry: VendorMetric): { value: unknown; unit?: string | undefined } {
 	const { values, unit } = entry;
 	if (typeof sent === 'number') return Number.isFinite(sent) ? { value: scaled(sent, entry), unit } : { value: null };
 	if (values && (typeof sent === 'string' || typeof sent === 'boolean')) {

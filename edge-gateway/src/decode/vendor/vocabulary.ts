@@ -42,10 +42,22 @@ export class Vocabulary {
 		return table;
 	}
 
-	/** The metric that has this name, without regard to case. */
-	metricNamed(name: string): string | undefined {
+	/**
+	 * What a name means in a format whose names have levels: as the rule renames the whole name or its last level, else
+	 * the metric that its last level is called, without regard to case. The last level alone does not make it a
+	 * temperature of the room where `isParts` says that a part of the device is meant (own-temperature.ts). Undefined for
+	 * a name that nothing reads.
+	 */
+	entryNamed(name: string, last: string, isParts: boolean): VendorMetric | undefined {
 		this.#refresh();
-		return this.#names.get(name.toLowerCase());
+		if (Object.hasOwn(this.#rename, name)) return this.#rename[name];
+		const metric = this.#names.get(last.toLowerCase());
+		const entry = Object.hasOwn(this.#rename, last)
+			? this.#rename[last]
+			: metric === undefined
+				? undefined
+				: { metric };
+		return isParts && entry?.metric === 'temperature' ? undefined : entry;
 	}
 
 	#refresh(): void {

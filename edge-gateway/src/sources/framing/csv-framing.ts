@@ -29,7 +29,8 @@ const CONTROL = /\p{Cc}/u;
 /**
  * Framing `csv`: one row per line. A header is optional, and may come again whenever the device restarts. A row with
  * the wrong number of cells, or with text in the column of `seq` or `value`, is refused as a whole. A cell of a metric
- * that is no number is refused by itself, and left out where it says that nothing was measured.
+ * that is no number is refused by itself, and left out where it is empty or says that nothing was measured; in a row of
+ * nothing else it is null.
  */
 export class CsvFraming implements Framing {
 	readonly #lines: LineFramer;
@@ -100,13 +101,18 @@ export class CsvFraming implements Framing {
 		if (cells.length !== columns.length)
 			throw notARow(`has ${cells.length} cells, but there are ${columns.length} columns`);
 		const reading: Record<string, unknown> = {};
+		const empty: Record<string, null> = {};
+		let isMeasured = false;
 		for (const [index, cell] of cells.entries()) {
 			const column = columns[index]!;
-			if (column === '' || cell === '') continue;
-			const value = this.#value(column, cell);
+			if (column === '') continue;
+			const isText = TEXTS.has(column) || column === 'observedAt' || column === 'seq';
+			const value = cell === '' ? undefined : this.#value(column, cell);
 			if (value !== undefined) reading[column] = value;
+			else if (!isText) empty[column] = null;
+			isMeasured ||= !isText && value !== undefined;
 		}
-		return reading;
+		return isMeasured ? reading : { ...reading, ...empty };
 	}
 
 	#value(column: string, cell: string): unknown {

@@ -247,6 +247,14 @@ describe('the framing csv', () => {
 		]);
 	});
 
+	it('says of a row in which nothing was measured that its values are null', () => {
+		expect(rowsOf({ columns: ['seq', 'temperature', 'humidity'] }, '7,nan,', '8,,', '9,nan,40').rows).toEqual([
+			{ seq: 7, temperature: null, humidity: null },
+			{ seq: 8, temperature: null, humidity: null },
+			{ seq: 9, humidity: 40 },
+		]);
+	});
+
 	it('reads rows with a semicolon between cells and a decimal comma', () => {
 		expect(rowsOf({ columns: ['temperature', 'boot'], delimiter: ';', decimal: ',' }, '21,5;"a;b"').rows).toEqual([
 			{ temperature: 21.5, boot: 'a;b' },

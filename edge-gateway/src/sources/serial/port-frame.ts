@@ -32,6 +32,6 @@ function mergedWith(value: unknown, defaults: Record<string, string | undefined>
 	if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
 	const merged: Record<string, unknown> = { ...value };
 	for (const [key, fallback] of Object.entries(defaults))
-		if (merged[key] === undefined && fallback !== undefined) merged[key] = fallback;
+		if ((merged[key] ?? undefined) === undefined && fallback !== undefined) merged[key] = fallback;
 	return merged;
 }
