@@ -227,19 +227,20 @@ export class ReadingError extends CrowdVisionError {
 	}
 }
 
-/** Why a candidate is no reading: `no_value` if nothing else is wrong with it. */
 /** Members that a reading may do without. */
 const OPTIONAL = ['unit', 'buildingId', 'roomId', 'observedAt', 'seq', 'boot', 'uptime'] as const;
 
-/** A candidate as a reading, without optional members that are null or empty. @throws ReadingError */
+/** A candidate as a reading, without optional members that say nothing, such as null. @throws ReadingError */
 function wellFormed(candidate: Candidate, index: number): IncomingReading {
 	if (incomingReading.check(candidate)) return candidate;
 	const rest = { ...candidate };
-	for (const key of OPTIONAL) if (isNoValue(rest[key])) delete rest[key];
+	// A number without bound is a mistake: dropped, a `seq` would take its reading's protection from redelivery away.
+	for (const key of OPTIONAL) if (typeof rest[key] !== 'number' && isNoValue(rest[key])) delete rest[key];
 	if (incomingReading.check(rest)) return rest;
 	throw malformed(rest, index);
 }
 
+/** Why a candidate is no reading: `no_value` if nothing else is wrong with it. */
 function malformed(candidate: Candidate, index: number): ReadingError {
 	const problem = incomingReading.problem(candidate)!;
 	const { value } = candidate;
