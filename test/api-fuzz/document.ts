@@ -69,7 +69,7 @@ export class AnswerCheck {
 			return text === '' || status === 302 ? undefined : `answers ${status} with a body: ${text.slice(0, 300)}`;
 		if (!(type in response.content))
 			return `answers ${status} as "${type}", not as ${Object.keys(response.content).join(', ')}`;
-		const body: unknown = JSON.parse(text);
+		const body: unknown = type === 'application/json' ? JSON.parse(text) : text;
 		const validate = this.#validatorOf(operation, status, type);
 		if (!validate(body))
 			return `answers ${status} with ${this.#ajv.errorsText(validate.errors)}: ${text.slice(0, 300)}`;

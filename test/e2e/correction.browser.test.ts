@@ -80,7 +80,7 @@ describe('P9 a count on the page', () => {
 		await studio().getByTestId('room-link').click();
 		const audit = page.getByTestId('audit');
 		await audit.waitFor();
-		const [newest, corrected] = await audit.getByRole('listitem').allTextContents();
+		const [newest, corrected] = await audit.getByRole('listitem').allInnerTexts();
 		expect(newest).toContain('try-door: 1 in, 0 out');
 		expect(corrected).toContain('Corrected by');
 		expect(corrected).toContain('looked myself');
