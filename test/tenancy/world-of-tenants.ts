@@ -38,9 +38,9 @@ interface Building {
 }
 
 const PATIENCE_MS = 60_000;
-/** Values look like no other number of an answer. */
+/** Values look like no other number of an answer, and are not taken for digits inside an id. */
 const FIRST_VALUE = 20_001;
-const SHOWN_VALUE = /(?<![\d.])2\d{4}(?![\d])/g;
+const SHOWN_VALUE = /(?<![\w.-])2\d{4}(?![\w-])/g;
 
 const ROOM_IDS = ['board', 'side'];
 /** A question that names the room, of all buildings. */
