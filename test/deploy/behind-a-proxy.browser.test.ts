@@ -5,6 +5,8 @@ import { FRONT_PROXIES, type FrontProxy, startFrontProxy, whyNoProxy } from '@cr
 import { freePort } from '@crowdvision/testing/ports';
 import { ROOT } from '@crowdvision/testing/root';
 import type { ServerInFolder } from '@crowdvision/testing/server-in-folder';
+import { type MailServer, startMailServer } from '@crowdvision/testing/smtp';
+import { waitFor } from '@crowdvision/testing/wait';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { VIEWS, type View } from '../../frontend/src/lib/app/route.ts';
@@ -32,18 +34,25 @@ const SHOWN: Record<View, { query: string; shows: string }> = {
 const FILES = ['favicon.svg', 'manifest.webmanifest', 'third-party-notices.txt', 'docs/', 'docs/openapi.json'];
 
 let standalone: Standalone;
+let mail: MailServer;
 let chromium: Chromium;
 let publicPort: number;
 const proxies: ServerInFolder[] = [];
 
 beforeAll(async () => {
 	publicPort = await freePort();
-	standalone = await startStandalone({ PUBLIC_URL: `http://127.0.0.1:${publicPort}/crowd` });
+	mail = await startMailServer();
+	standalone = await startStandalone({
+		PUBLIC_URL: `http://127.0.0.1:${publicPort}/crowd`,
+		SMTP_URL: mail.url,
+		MAIL_FROM: 'crowd@example.org',
+	});
 	chromium = await launchChromium({ width: 1366, height: 768 });
 }, 120_000);
 afterAll(async () => {
 	await chromium?.close();
 	await standalone?.stop();
+	await mail?.stop();
 });
 afterEach(async () => {
 	await chromium.context.clearCookies();
@@ -181,5 +190,49 @@ describe.skipIf(whyNoCaddy)(`P14 with PUBLIC_URL${whyNoCaddy ? `: ${whyNoCaddy}`
 		const context = page.context().request;
 		expect((await context.post(`${base}auth/logout`)).status()).toBe(204);
 		expect(await chromium.context.cookies(base)).toEqual([]);
+	});
+
+	it('links in e-mails and those that an admin hands over lead below the path, and open there', async () => {
+		const base = await serve('caddy', BLOCKS.get('caddyfile')!);
+		const post = (path: string, body: object, token?: string) =>
+			fetch(base + path, {
+				method: 'POST',
+				headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+				body: JSON.stringify(body),
+			});
+		expect((await post('auth/password/forgotten', { email: EMAIL })).status).toBe(202);
+		await waitFor('the e-mail', () => mail.mails.length > 0);
+		const mailed = /http\S+#reset=\S+/.exec(mail.mails[0]!.text)?.[0];
+		const bob = { email: 'bob@example.org', password: 'correct horse', name: 'Bob' };
+		const { token, account } = (await (await post('auth/register', bob)).json()) as {
+			token: string;
+			account: { id: string };
+		};
+		await standalone.call('PATCH', '/auth/domains/demo', { public: true });
+		expect((await post('auth/domains/demo/join', {}, token)).status).toBe(200);
+		const handed = await standalone.call<{ url: string }>(
+			'POST',
+			`/auth/domains/demo/members/${account.id}/password-reset`,
+		);
+		for (const link of [mailed, handed.url]) {
+			expect(link?.startsWith(`${base}#reset=`), link).toBe(true);
+			const page = await chromium.context.newPage();
+			await page.goto(link!);
+			await page.getByTestId('reset').waitFor();
+			await page.close();
+		}
+	});
+
+	it('the manifest of the installed page names addresses below the path only', async () => {
+		const base = await serve('caddy', BLOCKS.get('caddyfile')!);
+		const url = `${base}manifest.webmanifest`;
+		const { start_url, scope, icons } = (await (await fetch(url)).json()) as {
+			start_url: string;
+			scope: string;
+			icons: { src: string }[];
+		};
+		for (const named of [start_url, scope, ...icons.map(({ src }) => src)])
+			expect(new URL(named, url).href.startsWith(base), named).toBe(true);
+		for (const { src } of icons) expect((await fetch(new URL(src, url))).status, src).toBe(200);
 	});
 });

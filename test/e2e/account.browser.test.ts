@@ -90,3 +90,54 @@ describe("P14 the page of one's account", () => {
 		await expect(login(ADA)).rejects.toThrow('wrong_credentials');
 	});
 });
+
+describe('P14 the page of the members', () => {
+	it('lists more members than a page holds, and makes a link by which one of them sets a new password', async () => {
+		await world.call('PATCH', '/auth/domains/demo', { public: true });
+		for (let n = 10; n < 32; n++) {
+			const body = { email: `m${n}@example.org`, password: 'correct horse', name: `Member ${n}` };
+			const { token } = await request<{ token: string }>(world.http, 'POST', '/auth/register', { body });
+			await request(world.http, 'POST', '/auth/domains/demo/join', { token, body: {} });
+		}
+		await page.goto(`${world.http}/`);
+		await open(page, 'go-members');
+		const members = page.getByTestId('member');
+		await expect.poll(() => members.count(), SOON).toBe(20);
+		await page.getByTestId('more').click();
+		await expect.poll(() => members.count(), SOON).toBe(23);
+
+		const member = members.filter({ hasText: 'Member 31' });
+		await member.getByTestId('reset-link').click();
+		const link = await member.getByTestId('made-link').getByRole('textbox').inputValue();
+		expect(link).toMatch(new RegExp(`^${world.http}/#reset=`));
+		const guest = await chromium.context.newPage();
+		await guest.goto(link);
+		await guest.getByLabel('New password').fill('battery staple');
+		await guest.getByTestId('reset').getByRole('button', { name: 'Set the password' }).click();
+		await guest.getByTestId('password-set').waitFor();
+		await guest.close();
+		await login({ email: 'm31@example.org', password: 'battery staple' });
+	});
+});
+
+describe('P14 two installations on one host', () => {
+	it('keep their sessions apart in one browser: signing in to and out of one leaves the other signed in', async () => {
+		const other = await startStandalone();
+		onTestFinished(() => other.stop());
+		expect(new URL(other.http).hostname).toBe(new URL(world.http).hostname);
+		await page.goto(world.http);
+		await page.getByTestId('menu').waitFor();
+		const second = await chromium.context.newPage();
+		await signIn(second, other.http);
+		await page.reload();
+		await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
+
+		await second.getByTestId('menu').click();
+		await second.getByTestId('sign-out').click();
+		await second.getByTestId('sign-in').waitFor();
+		await page.reload();
+		await page.locator('[data-testid="connection"][data-state="live"]').waitFor();
+		const names = (await chromium.context.cookies(world.http)).map(({ name }) => name);
+		expect(names.filter((name) => name.startsWith('crowdvision_session-'))).toHaveLength(1);
+	});
+});

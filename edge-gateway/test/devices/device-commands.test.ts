@@ -71,4 +71,24 @@ describe('npm run gateway -- devices and -- adopt', () => {
 		expect(await gateway(dataDir, 'devices')).toEqual(none);
 		expect(await gateway(dataDir, 'adopt', 'cam-7', 'b1', 'hall')).toEqual(none);
 	});
+
+	it(
+		'P14 list every sensor in quarantine, also beyond the first page of a thousand entries',
+		async () => {
+			const { dataDir, post, tokens } = await watchedGateway({});
+			const token = await tokens.signDevice({ id: 'dev', domainName: 'acme', buildingId: 'b1' });
+			const readings = (from: number, to: number, more: object) =>
+				Array.from({ length: to - from }, (_, n) => ({
+					sensorId: `s-${from + n}`,
+					metric: 'co2',
+					value: 400,
+					...more,
+				}));
+			expect((await post(token, readings(0, 30, { buildingId: 'b1', roomId: 'hall' }))).status).toBe(202);
+			for (let from = 100; from < 1090; from += 330) await post(token, readings(from, from + 330, {}));
+			const text = await listDevices(dataDir, []);
+			expect(new Set(text.match(/^ {2}s-\d+/gm)).size).toBe(990);
+		},
+		TIMEOUT,
+	);
 });
