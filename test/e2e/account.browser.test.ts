@@ -57,8 +57,10 @@ describe("P14 the page of one's account", () => {
 
 		await sessions.first().getByRole('button').click();
 		await expect.poll(() => sessions.count(), SOON).toBe(22);
-		expect(await isOpen(tokens.at(-1)!)).toBe(false);
-		expect(await isOpen(tokens[0]!)).toBe(true);
+		// Sessions of one second stand in any order, so that the first row may be any of the last ones begun.
+		const stillOpen = await Promise.all(tokens.map(isOpen));
+		expect(stillOpen.filter((one) => !one)).toHaveLength(1);
+		expect(stillOpen[0]).toBe(true);
 
 		await page.getByTestId('end-others').click();
 		await expect.poll(() => sessions.count(), SOON).toBe(1);
