@@ -8,6 +8,7 @@ export * from './http/guards.ts';
 export * from './http/metrics-access.ts';
 export * from './http/outgoing-proxy.ts';
 export * from './http/paging.ts';
+export * from './http/plain-page.ts';
 export * from './http/probes.ts';
 export * from './http/query-time.ts';
 export * from './http/rate-limit.ts';

@@ -2,6 +2,7 @@
 import { Router } from '@crowdvision/service-kit';
 import { type AccountRouteParts, addAccountRoutes } from './accounts/account-routes.ts';
 import { addSessionRoutes, type SessionRouteParts } from './accounts/session-routes.ts';
+import { addContactRoutes, type ContactRouteParts } from './contact/contact-routes.ts';
 import { addDeviceRoutes, type DeviceRouteParts } from './devices/device-routes.ts';
 import { addDomainRoutes, type DomainRouteParts } from './domains/domain-routes.ts';
 import { addInvitationRoutes, type InvitationRouteParts } from './domains/invitation-routes.ts';
@@ -12,6 +13,7 @@ import { addSsoRoutes, type SsoRouteParts } from './sso/sso-routes.ts';
 
 export type AuthParts = AccountRouteParts &
 	SessionRouteParts &
+	ContactRouteParts &
 	DomainRouteParts &
 	MemberRouteParts &
 	InvitationRouteParts &
@@ -25,6 +27,7 @@ export function authRoutes(parts: AuthParts): Router {
 	const router = Router();
 	addAccountRoutes(router, parts);
 	addSessionRoutes(router, parts);
+	addContactRoutes(router, parts);
 	addDomainRoutes(router, parts);
 	addMemberRoutes(router, parts);
 	addInvitationRoutes(router, parts);

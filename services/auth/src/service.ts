@@ -4,10 +4,12 @@ import { type AccountView, TABLES } from '@crowdvision/contracts';
 import {
 	BuildingDirectory,
 	BusLinks,
+	type ControlAnswers,
 	ControlSocket,
 	Lifecycle,
 	type Logger,
 	Mailer,
+	type MailSettings,
 	PublicKeys,
 	type RetainedSource,
 	RetainedTable,
@@ -21,10 +23,12 @@ import {
 } from '@crowdvision/service-kit';
 import type { Store, Stores } from '@crowdvision/store';
 import { Accounts, type NewAccount } from './accounts/accounts.ts';
+import { KnownAccounts, tellingOfAccounts } from './accounts/known-accounts.ts';
 import { OpenSessions } from './accounts/open-sessions.ts';
 import { SessionCookies } from './accounts/session-cookies.ts';
 import { Sessions } from './accounts/sessions.ts';
 import { createThrottles } from './accounts/throttle.ts';
+import { Contacts } from './contact/contacts.ts';
 import { Devices, type NewDevice } from './devices/devices.ts';
 import { Domains } from './domains/domains.ts';
 import { Invitations } from './domains/invitations.ts';
@@ -74,6 +78,7 @@ const DAY_MS = 24 * 3600_000;
  *                                            └─ taken away, or signed out ─▶ bus: registry:revoked-sessions ─▶ services
  *   domain's admin ─▶ devices ─▶ device token, shown once
  *                        └─ revoked ─▶ bus: registry:revoked-devices ─▶ gateways
+ *   accounts, memberships ─▶ bus: registry:accounts ─▶ notification
  *   signing keys (JWT_SIGNING=keypair) ─▶ bus: registry:signing-keys ─▶ services
  */
 export function createAuth(context: AuthContext, options: AuthOptions = {}): Promise<Auth> {
@@ -87,7 +92,12 @@ async function openAuth(
 	{ AUTH_KEY, ADMINS, SSO_REACH, JWT_KEY_DAYS, ...mail }: AuthSettings,
 	lifecycle: Lifecycle,
 ): Promise<Auth> {
-	const store = lifecycle.own('store', await stores.open('auth', AUTH_STORE));
+	const told: { accounts?: RetainedTable } = {};
+	// Not waited for: the commit is done, and a bus that is away gets it later.
+	const store = tellingOfAccounts(
+		lifecycle.own('store', await stores.open('auth', AUTH_STORE)),
+		(ids) => void told.accounts?.changed(...ids),
+	);
 	const seal = new Seal(AUTH_KEY ?? storedSecret(dataDir, 'auth-key'));
 	tokens.sessionCookie = `${SESSION_COOKIE}-${seal.nameFor('session cookie')}`;
 	const sessions = new Sessions(store, () => tokens.nowSeconds());
@@ -96,10 +106,11 @@ async function openAuth(
 	const memberships = new Memberships(store, sessions, ADMINS);
 	const domains = new Domains(store, memberships);
 	const devices = new Devices(store, tokens);
+	const contacts = new Contacts(store, seal, () => tokens.nowSeconds());
+	await contacts.takeOver();
 	const resets = new PasswordResets(store, accounts);
 	const removals = new AccountRemovals(store, sessions);
-	const mailer = Mailer.of(mail, logger);
-	if (mailer) lifecycle.own('mail', mailer);
+	const mailer = openMailer(mail, logger, lifecycle);
 	const sso = new Sso({ store, identities: new Identities(store, memberships), seal, reach: SSO_REACH, logger });
 	const missingKeys = new MissingKeys(store, seal, logger);
 	await missingKeys.check();
@@ -114,6 +125,7 @@ async function openAuth(
 		announce(TABLES.revokedDevices, devices),
 		announce(TABLES.removedAccounts, removals),
 	]);
+	told.accounts = await announce(TABLES.accounts, new KnownAccounts(store, memberships));
 	const directory = new BuildingDirectory(logger);
 	const links = lifecycle.own('links to the bus', new BusLinks(logger));
 	await links.open(() => directory.follow(bus));
@@ -122,29 +134,11 @@ async function openAuth(
 		await revokedSessions.changed(accountId);
 		await removedAccounts.changed(accountId);
 	};
-	const control = new ControlSocket(accountSocketPath(dataDir), accountAnswers({ accounts, removals, onEnded }));
-	await openControl(control, lifecycle, logger);
+	await openControl(dataDir, accountAnswers({ accounts, removals, onEnded }), lifecycle, logger);
 	const now = () => tokens.nowSeconds() * 1000;
-	const maintenance = startMaintenance({
-		...{
-			sessions,
-			openSessions,
-			revokedSessions,
-			removals,
-			removedAccounts,
-			sso,
-			resets,
-			missingKeys,
-			secrets,
-			signing,
-			now,
-			logger,
-		},
-	});
-	lifecycle.onStop('maintenance', () => maintenance.stop());
-
-	const router = authRoutes({
+	const parts = {
 		accounts,
+		contacts,
 		sessions,
 		openSessions,
 		memberships,
@@ -167,10 +161,12 @@ async function openAuth(
 		mailer,
 		logger,
 		site,
-	});
+	};
+	const maintenance = startMaintenance({ ...parts, missingKeys, secrets, signing, now });
+	lifecycle.onStop('maintenance', () => maintenance.stop());
 	return {
 		name: 'auth',
-		router,
+		router: authRoutes(parts),
 		trouble: async () =>
 			(await store.trouble()) ?? missingKeys.trouble() ?? secrets?.trouble() ?? links.trouble() ?? bus.trouble(),
 		stop: () => lifecycle.stop(),
@@ -202,8 +198,20 @@ async function openSecretHistory(tokens: Tokens, store: Store, logger: Logger): 
 	return secrets;
 }
 
+/** Undefined without SMTP_URL. */
+function openMailer(settings: MailSettings, logger: Logger, lifecycle: Lifecycle): Mailer | undefined {
+	const mailer = Mailer.of(settings, logger);
+	return mailer && lifecycle.own('mail', mailer);
+}
+
 /** Without the socket only the command `npm run account` is missing, so auth starts all the same. */
-async function openControl(control: ControlSocket, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+async function openControl(
+	dataDir: string,
+	answers: ControlAnswers,
+	lifecycle: Lifecycle,
+	logger: Logger,
+): Promise<void> {
+	const control = new ControlSocket(accountSocketPath(dataDir), answers);
 	try {
 		await control.open();
 		lifecycle.own('control socket', control);

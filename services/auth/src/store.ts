@@ -1,4 +1,4 @@
-import type { DomainRole } from '@crowdvision/contracts';
+import type { DomainRole, Language } from '@crowdvision/contracts';
 import type { StoreDefinition } from '@crowdvision/store';
 import type { Sealed } from './secrets/sealed.ts';
 
@@ -16,7 +16,17 @@ export interface AccountDocument {
 	createdAt: number;
 	/** Issuer of the provider that it signs in through. */
 	provider?: string;
+	/** The address that was confirmed by a link; another one than `email` or `contact` says nothing. */
+	confirmed?: string;
+	/** Of messages to it. */
+	language?: Language;
+	/** How often its password has changed. */
+	generation?: number;
 }
+
+/** Where messages to an account go. */
+export const contactOf = ({ email, contact }: Pick<AccountDocument, 'email' | 'contact'>): string | undefined =>
+	email ?? contact;
 
 /** Id: hash of issuer and subject. */
 export interface IdentityDocument {
@@ -160,7 +170,9 @@ export interface SecretsDocument {
 /** The collections of auth. */
 export const AUTH_STORE: StoreDefinition = {
 	collections: {
-		accounts: { indexes: { email: { fields: ['email'], unique: true } } },
+		accounts: {
+			indexes: { email: { fields: ['email'], unique: true }, createdAt: { fields: ['createdAt'] } },
+		},
 		identities: { indexes: { account: { fields: ['accountId'] } } },
 		domains: { indexes: { name: { fields: ['name'] }, public: { fields: ['public', 'name'] } } },
 		memberships: { indexes: { account: { fields: ['accountId'] }, domain: { fields: ['domainName', 'role'] } } },
@@ -174,6 +186,8 @@ export const AUTH_STORE: StoreDefinition = {
 		},
 		sso: {},
 		ssoStates: { indexes: { expiry: { fields: ['expiresAt'] } } },
+		/** Id: what was taken over from an earlier version. */
+		takenOver: {},
 		removedAccounts: { indexes: { at: { fields: ['at'] } } },
 		sessions: { indexes: { until: { fields: ['until'] } } },
 		openSessions: {

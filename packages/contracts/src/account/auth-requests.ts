@@ -47,8 +47,26 @@ export const passwordChange = validator(PasswordChange);
 export const AccountView = Type.Object({ id: Type.String(), name: Type.String(), email: Type.Optional(Type.String()) });
 export type AccountView = Static<typeof AccountView>;
 
+/** The languages of the page and of messages. */
+export const LANGUAGES = ['en', 'it'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
 /** `GET /auth/me` */
-export const MeResponse = Type.Object({ ...AccountView.properties, memberships: Type.Array(Membership) });
+export const MeResponse = Type.Object({
+	...AccountView.properties,
+	memberships: Type.Array(Membership),
+	contact: Type.Optional(
+		Type.Object({
+			email: Type.String({ description: 'where messages go: its own address, or the one its provider states' }),
+			confirmed: Type.Boolean({ description: 'by a link that was sent to it; only then are messages sent there' }),
+		}),
+	),
+	language: Type.Optional(Type.Enum([...LANGUAGES], { description: 'of messages to it' })),
+});
+
+/** `PATCH /auth/me` */
+export const AccountChange = Type.Object({ language: Type.Enum([...LANGUAGES]) }, closed);
+export const accountChange = validator(AccountChange);
 
 /** The token for programs, besides the cookie for browsers; `expiresIn` in seconds. */
 export const SessionResponse = Type.Object({ token: Type.String(), expiresIn: Type.Integer() });

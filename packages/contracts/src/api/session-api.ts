@@ -1,6 +1,7 @@
 /** The requests by which people sign in and out. Auth serves them. */
 import Type from 'typebox';
 import {
+	AccountChange,
 	AccountView,
 	LoginRequest,
 	MeResponse,
@@ -91,6 +92,38 @@ export const SESSION_OPERATIONS: readonly Operation[] = [
 		summary: 'Get my account',
 		who: 'account',
 		answers: { 200: { description: 'The account of the token.', schema: MeResponse } },
+	},
+	{
+		method: 'patch',
+		path: '/auth/me',
+		summary: 'Choose the language of messages to me',
+		who: 'account',
+		request: { schema: AccountChange },
+		answers: { 200: { description: 'The account.', schema: MeResponse } },
+	},
+	{
+		method: 'post',
+		path: '/auth/me/contact/confirmation',
+		summary: 'Have a link sent that confirms my e-mail address',
+		description: 'Messages about alerts go to confirmed addresses only. The link holds for a week.',
+		who: 'account',
+		answers: { 202: { description: 'The mail server took the e-mail.' } },
+		errors: ['conflict', 'unavailable'],
+	},
+	{
+		method: 'get',
+		path: '/auth/confirm/{token}',
+		summary: 'The page of a link that confirms an e-mail address',
+		description: 'Changes nothing: programs that look into e-mails open links.',
+		who: 'anyone',
+		answers: { 200: { description: 'A page with a button.', schema: Type.String(), type: 'text/html' } },
+	},
+	{
+		method: 'post',
+		path: '/auth/confirm/{token}',
+		summary: 'Confirm an e-mail address by the link that was sent to it',
+		who: 'anyone',
+		answers: { 200: { description: 'Confirmed.', schema: Type.String(), type: 'text/html' } },
 	},
 	{
 		method: 'put',

@@ -1,3 +1,5 @@
+import type { Language } from '../account/auth-requests.ts';
+import type { Membership } from '../account/claims.ts';
 import type { ThresholdSet } from '../building/thresholds.ts';
 import type { Generational } from '../generation.ts';
 import type { RoomCombine } from '../reading/combine.ts';
@@ -51,6 +53,8 @@ export const TABLES = {
 	revokedSessions: 'registry:revoked-sessions',
 	/** Key: account id. Value: RetainedAccountRemoval, for a year. Written by auth. */
 	removedAccounts: 'registry:removed-accounts',
+	/** Key: account id. Value: RetainedAccount. Written by auth; an account that is not here is a member of nothing. */
+	accounts: 'registry:accounts',
 } as const;
 export type TableName = (typeof TABLES)[keyof typeof TABLES];
 
@@ -119,6 +123,19 @@ export interface RetainedSessions {
 export interface RetainedAccountRemoval {
 	/** Epoch ms. */
 	at: number;
+}
+
+/** An account as every service may know it without asking auth. */
+export interface RetainedAccount {
+	name: string;
+	/** Absent where it never told one. */
+	language?: Language;
+	email?: string;
+	/** Whether the address was confirmed by a link that was sent to it: only then are messages sent there. */
+	emailConfirmed: boolean;
+	memberships: Membership[];
+	/** Rises when its password changes: what was issued for an earlier generation is void. */
+	generation: number;
 }
 
 /** First levels of the gateway's MQTT topics. */

@@ -1,5 +1,5 @@
 import { passwordChange, registerRequest } from '@crowdvision/contracts';
-import { callerOf, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
+import { callerOf, languageOf, parseBody, type RetainedTable, type Router } from '@crowdvision/service-kit';
 import { authBody } from '../auth-body.ts';
 import type { Accounts } from './accounts.ts';
 import { requireSession, startSession, type TokenParts } from './session-guards.ts';
@@ -23,13 +23,13 @@ export function addAccountRoutes(router: Router, parts: AccountRouteParts): void
 	router.post('/register', authBody, async (request, response) => {
 		const account = parseBody(registerRequest, request.body);
 		throttles.registration.begin(String(request.ip), Date.now());
-		const created = await accounts.create(account);
+		const created = await accounts.create(account, { language: languageOf(request) });
 		const session = await startSession(parts, request, response, created);
 		response.status(201).json({ ...session, account: created });
 	});
 
 	router.get('/me', signedIn, async (request, response) => {
-		const account = await accounts.get(callerOf(request).sub);
+		const account = await accounts.me(callerOf(request).sub);
 		response.json({ ...account, memberships: await memberships.of(account.id) });
 	});
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type AccountView, CrowdVisionError } from '@crowdvision/contracts';
+import { type AccountView, CrowdVisionError, type Language } from '@crowdvision/contracts';
 import { retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store, Versioned } from '@crowdvision/store';
 import { hashPassword, unmatchablePassword, verifyPassword } from '../secrets/passwords.ts';
-import type { AccountDocument } from '../store.ts';
+import { type AccountDocument, contactOf } from '../store.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface NewAccount {
@@ -31,26 +31,37 @@ export class Accounts {
 
 	/**
 	 * Creates the account unless its e-mail address has one. The password of an existing account changes only with
-	 * `overwritePassword`. `created` is true for a new account.
+	 * `overwritePassword`. `created` is true for a new account. Its address counts as confirmed: whoever runs the
+	 * installation has named it.
 	 */
 	async ensure({
 		overwritePassword = false,
 		...account
 	}: NewAccount & { overwritePassword?: boolean }): Promise<AccountView & { created: boolean }> {
 		const existing = await this.find(account.email);
-		if (!existing) return { ...(await this.create(account)), created: true };
+		if (!existing) return { ...(await this.create(account, { confirmed: true })), created: true };
+		await this.#change(existing.id, (before) => ({ ...before, confirmed: contactOf(before) }));
 		if (overwritePassword) await this.setPassword(existing.id, account.password);
 		return { ...existing, created: false };
 	}
 
-	/** @throws CrowdVisionError `conflict` when the e-mail address already has an account. */
-	async create({ email, name, password }: NewAccount): Promise<AccountView> {
+	/**
+	 * Creates an account. The address of the first one counts as confirmed, as it is of whoever set the installation up.
+	 * @throws CrowdVisionError `conflict` when the e-mail address already has an account.
+	 */
+	async create(
+		{ email, name, password }: NewAccount,
+		{ confirmed, language }: { confirmed?: boolean; language?: Language } = {},
+	): Promise<AccountView> {
 		const id = randomUUID();
-		const value = {
+		const isConfirmed = confirmed ?? (await this.isEmpty());
+		const value: AccountDocument = {
 			email: canonical(email),
 			name: name.trim(),
 			password: await hashPassword(password),
 			createdAt: Date.now(),
+			...(isConfirmed && { confirmed: canonical(email) }),
+			...(language !== undefined && { language }),
 		};
 		try {
 			await this.#store.commit([this.#accounts.insert(id, value)]);
@@ -80,6 +91,25 @@ export class Accounts {
 	/** @throws CrowdVisionError `unauthenticated` when the account no longer exists. */
 	async get(id: string): Promise<AccountView> {
 		return viewOf(await this.#require(id));
+	}
+
+	/** The account as it sees itself, but for its memberships. @throws CrowdVisionError `unauthenticated` */
+	async me(
+		id: string,
+	): Promise<AccountView & { contact?: { email: string; confirmed: boolean }; language?: Language }> {
+		const stored = await this.#require(id);
+		const { language, confirmed } = stored.value;
+		const email = contactOf(stored.value);
+		return {
+			...viewOf(stored),
+			...(email !== undefined && { contact: { email, confirmed: confirmed === email } }),
+			...(language !== undefined && { language }),
+		};
+	}
+
+	/** @throws CrowdVisionError `unauthenticated` when the account no longer exists. */
+	async setLanguage(id: string, language: Language): Promise<void> {
+		await this.#change(id, (before) => ({ ...before, language }));
 	}
 
 	/** The accounts that exist among these ids, by id. */
@@ -113,7 +143,11 @@ export class Accounts {
 			if (expectedHash !== undefined && stored.value.password !== expectedHash)
 				throw new CrowdVisionError('wrong_credentials', 'The password was changed in the meantime');
 			await this.#store.commit([
-				this.#accounts.replace(stored, { ...stored.value, password: hash }),
+				this.#accounts.replace(stored, {
+					...stored.value,
+					password: hash,
+					generation: (stored.value.generation ?? 0) + 1,
+				}),
 				await this.#sessions.endAll(id),
 			]);
 		});
@@ -138,6 +172,15 @@ export class Accounts {
 	/** Whether there is no account at all, as on the first start. */
 	async isEmpty(): Promise<boolean> {
 		return (await this.#accounts.find({ limit: 1 })).length === 0;
+	}
+
+	async #change(id: string, change: (before: AccountDocument) => AccountDocument): Promise<void> {
+		await retryOnConflict(async () => {
+			const stored = await this.#require(id);
+			const next = change(stored.value);
+			if (JSON.stringify(next) === JSON.stringify(stored.value)) return;
+			await this.#store.commit([this.#accounts.replace(stored, next)]);
+		});
 	}
 
 	async #byEmail(email: string): Promise<Versioned<AccountDocument> | undefined> {

@@ -81,6 +81,8 @@ export interface Throttles {
 	recovery: Throttle;
 	/** Links for a new password and attempts to use one, by address. */
 	recoveryAddress: Throttle;
+	/** Links that confirm an address, by account. */
+	confirmation: Throttle;
 	/** Invite codes, by account. */
 	join: Throttle;
 	/** Invite codes, by address. */
@@ -96,6 +98,7 @@ export function createThrottles(): Throttles {
 		registration: new Throttle(300, 'new accounts from one address'),
 		recovery: new Throttle(3, 'links for a new password'),
 		recoveryAddress: new Throttle(30, 'attempts to set a new password'),
+		confirmation: new Throttle(3, 'links that confirm an address'),
 		join: new Throttle(5, 'wrong codes'),
 		joinAddress: new Throttle(20, 'wrong codes'),
 	};
