@@ -1,35 +1,11 @@
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { CrowdVisionError } from '@crowdvision/contracts';
-import { goesThroughProxy } from '@crowdvision/service-kit';
+import { goesThroughProxy, isPublicAddress } from '@crowdvision/service-kit';
 import type { SsoReach } from '../settings.ts';
 
 /** Size of an answer. */
 const MAX_BYTES = 512 * 1024;
-
-/** Addresses outside the public internet (RFC 6890). */
-const nonPublic = new BlockList();
-for (const [network, bits] of [
-	['0.0.0.0', 8],
-	['10.0.0.0', 8],
-	['100.64.0.0', 10],
-	['127.0.0.0', 8],
-	['169.254.0.0', 16],
-	['172.16.0.0', 12],
-	['192.0.0.0', 24],
-	['192.168.0.0', 16],
-	['198.18.0.0', 15],
-	['224.0.0.0', 3],
-] as const)
-	nonPublic.addSubnet(network, bits, 'ipv4');
-for (const [network, bits] of [
-	['::', 96],
-	['64:ff9b::', 96],
-	['fc00::', 7],
-	['fe80::', 10],
-	['ff00::', 8],
-] as const)
-	nonPublic.addSubnet(network, bits, 'ipv6');
 
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
 
@@ -46,19 +22,13 @@ export async function refusalReason(url: URL, reach: SsoReach): Promise<string |
 	const host = url.hostname.replace(/^\[|\]$/g, '');
 	try {
 		const addresses = isIP(host) ? [{ address: host }] : await lookup(host, { all: true });
-		return addresses.some(({ address }) => isNonPublic(address))
+		return addresses.some(({ address }) => !isPublicAddress(address))
 			? 'must not resolve to a private address (SSO_REACH)'
 			: undefined;
 	} catch {
 		// Behind a proxy of the way out, only that may know the names outside.
 		return goesThroughProxy(url, process.env) ? undefined : 'has a host name that cannot be resolved';
 	}
-}
-
-function isNonPublic(address: string): boolean {
-	const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-	const plain = mapped ?? address;
-	return nonPublic.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
 }
 
 /**
