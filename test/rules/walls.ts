@@ -18,7 +18,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	normalize: 'registry.ts',
 	access: 'registry.ts limits normalize',
 	devices: 'measures.ts payload.ts registry.ts decode/message decode/vendor normalize',
-	downlink: 'options.ts limits normalize',
+	downlink: 'options.ts limits normalize topics',
 	clock: 'measures.ts options.ts normalize',
 	catalog: '',
 	'decode/message': '',
@@ -53,7 +53,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	'bridge/link':
 		'frame.ts bridge/config bridge/loops bridge/remote decode decode/message ledger sources/mqtt/broker topics',
 	bridge: 'frame.ts bridge/config bridge/link bridge/loops ledger sources/mqtt/broker',
-	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker',
+	'home-assistant': 'measures.ts options.ts registry.ts devices normalize sources/mqtt/broker topics',
 	configuration:
 		'frame.ts measures.ts options.ts payload.ts registry.ts bridge/config catalog clock decode decode/formats ' +
 		'decode/message devices downlink home-assistant intake ledger occupancy sources/mqtt/broker ' +
@@ -65,7 +65,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 	gateway:
 		'frame.ts metrics.ts registry.ts access api bridge catalog clock configuration control decode devices downlink ' +
 		'home-assistant intake ledger limits log normalize occupancy rejected sources sources/mqtt/broker ' +
-		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace why',
+		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial topics trace why',
 	'gateway.ts': 'configuration gateway',
 	'index.ts': 'configuration gateway gateway.ts',
 	'main.ts': 'configuration control gateway gateway.ts',

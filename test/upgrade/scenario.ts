@@ -267,6 +267,22 @@ function describeSensors(site: () => FromFixture): void {
 		expect(await quarantined()).toEqual([]);
 	});
 
+	it('P14 lets another domain use the id of a sensor that was registered, and each keeps its own', async () => {
+		const place = { sensorId: 'thermo-1', roomId: 'floor' };
+		const path = '/twin/buildings/mill/sensors';
+		expect(await as(site)('ben', 'POST', path, place)).toMatchObject({ buildingId: 'mill', ...place });
+		const reading = { sensorId: 'thermo-1', metric: 'humidity', value: 41 };
+		await waitFor('the registration', async () => (await send('mill', reading)).status === 202);
+		expect(await send('gate', { ...reading, value: 43 })).toMatchObject({ status: 202 });
+		const sensors = ({ building, person }: { building: string; person: Person }) =>
+			as(site)<{ sensors: { sensorId: string }[] }>(person, 'GET', `/twin/buildings/${building}/sensors`);
+		const own = { sensors: expect.arrayContaining([expect.objectContaining({ sensorId: 'thermo-1' })]) };
+		expect(await sensors({ building: 'lyceum', person: 'ada' })).toMatchObject(own);
+		expect(await sensors({ building: 'mill', person: 'ben' })).toMatchObject(own);
+		await as(site)('ben', 'DELETE', `${path}/thermo-1`);
+		expect(await sensors({ building: 'lyceum', person: 'ada' })).toMatchObject(own);
+	});
+
 	it('takes in on replay what was refused before', async () => {
 		const { refusedId } = site().putIn;
 		const replayed = await as(site)('ada', 'POST', '/gateway/rejected/replay', { ids: [refusedId] });

@@ -1,7 +1,8 @@
 /** The HTTP route that sends a command to a device. */
-import { CrowdVisionError, commandRequest, tenantOf } from '@crowdvision/contracts';
+import { CrowdVisionError, commandRequest, tenantOf, weightIn } from '@crowdvision/contracts';
 import { callerOf, jsonBody, parseBody, type Request, type Router, requireRole } from '@crowdvision/service-kit';
 import type { Availability } from '../devices/availability.ts';
+import { ambiguousSensor } from '../devices/placement.ts';
 import type { CommandChannels } from '../downlink/command-channels.ts';
 import type { Downlink } from '../downlink/downlink.ts';
 import type { Registry } from '../registry.ts';
@@ -44,27 +45,31 @@ export function addCommandRoutes(
 	 * not say which is meant. Returns the domain of the sensor, if it has one.
 	 */
 	function requireStaffOf(request: Request, sensorId: string): string | undefined {
-		const registered = registry.sensor(sensorId);
-		const owners = registered && registry.building(registered.buildingId)?.domains;
+		const { domain } = request.query;
+		const isAsked = (name: string | undefined) =>
+			domain === undefined || (typeof domain === 'string' && name !== undefined && tenantOf(name) === tenantOf(domain));
+		const { memberships } = callerOf(request);
+		const all = registry.sensors(sensorId).map(({ buildingId }) => registry.building(buildingId)?.domains);
+		const registered = all.filter((owners) =>
+			owners?.some((owner) => isAsked(owner) && weightIn(memberships, [owner]) > 0),
+		);
+		const [owners] = registered;
+		const isOwners = (name: string | undefined) =>
+			name === undefined || owners?.some((owner) => tenantOf(owner) === tenantOf(name));
+		const heard = [...channels.domainsOf(sensorId), ...availability.of(sensorId).map(({ domainName }) => domainName)];
+		// Without a registered building, the domain of the sensor's device counts.
+		const own = heard.filter((name) => isAsked(name) && !isOwners(name) && mayLookAt(request, registry, name));
+		const named = [...registered.flatMap((of) => of?.[0] ?? []), ...own.filter((name) => name !== undefined)];
+		if (new Set(named.map(tenantOf)).size > 1) throw ambiguousSensor(named);
 		if (owners) {
 			requireRole(callerOf(request), owners, 'business_staff', 'sensor');
 			// Devices of every owner of the building may have it.
 			return new Set(owners.map(tenantOf)).size === 1 ? owners[0] : undefined;
 		}
-		// Without a registered building, the domain of the sensor's device counts.
-		const { domain } = request.query;
-		const isAsked = (name: string | undefined) =>
-			domain === undefined || (typeof domain === 'string' && name !== undefined && tenantOf(name) === tenantOf(domain));
-		const heard = availability.of(sensorId).map(({ domainName }) => domainName);
-		const own = [...channels.domainsOf(sensorId), ...heard].filter(
-			(name) => isAsked(name) && mayLookAt(request, registry, name),
-		);
-		if (registered || own.length === 0) throw new CrowdVisionError('not_found', 'There is no such sensor');
-		const named = own.filter((name) => name !== undefined);
-		if (new Set(named.map(tenantOf)).size > 1) {
-			const message = `Several domains have a sensor of this id: say which with ?domain= (${named.join(', ')})`;
-			throw new CrowdVisionError('conflict', message);
-		}
+		const isAtPort = heard.includes(undefined) && isAsked(undefined) && mayLookAt(request, registry, undefined);
+		const isKnown = own.length > 0 || (isAtPort && all.length === 0);
+		// One in a building of which nobody knows the owner is nobody's.
+		if (all.includes(undefined) || !isKnown) throw new CrowdVisionError('not_found', 'There is no such sensor');
 		return named[0];
 	}
 }

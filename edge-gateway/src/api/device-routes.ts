@@ -30,6 +30,8 @@ export function addDeviceRoutes(router: Router, parts: DeviceListParts & { regis
 	});
 	router.post('/devices/:sensorId/replace', jsonBody(), async (request, response) => {
 		const { by } = parseBody(replaceRequest, request.body);
-		response.json(await placement.replace(String(request.params.sensorId), by, operatorOf(request)));
+		const { domain } = request.query;
+		const named = typeof domain === 'string' ? domain : undefined;
+		response.json(await placement.replace(String(request.params.sensorId), by, operatorOf(request), named));
 	});
 }

@@ -2,13 +2,16 @@
 import {
 	CrowdVisionError,
 	type Explanation,
+	PLATFORM,
 	ROLES,
 	TRACE_LIMIT,
 	TRACE_MINUTES,
+	tenantOf,
 	traceQuery,
 	weightIn,
 } from '@crowdvision/contracts';
 import { callerOf, parseBody, type Request, type Router } from '@crowdvision/service-kit';
+import { ambiguousSensor } from '../devices/placement.ts';
 import type { Registry } from '../registry.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Explainer } from '../why/explainer.ts';
@@ -26,7 +29,7 @@ export interface TraceRouteParts {
  */
 export function addTraceRoutes(router: Router, { trace, explainer, registry }: TraceRouteParts): void {
 	router.get('/trace', async (request, response) => {
-		const { minutes, limit, ...question } = parseBody(traceQuery, request.query);
+		const { minutes, limit, domain, ...question } = parseBody(traceQuery, request.query);
 		if (question.id !== undefined && Object.keys(question).length > 1)
 			throw new CrowdVisionError('invalid', '/id cannot be combined with other parameters', { path: '/id' });
 		const now = Date.now();
@@ -36,8 +39,10 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 		const explained = await explainer.explain(
 			question,
 			limit === undefined ? TRACE_LIMIT.default : Number(limit),
-			visibleTo(request, registry),
+			visibleTo(request, registry, domain),
 		);
+		const owners = explained.messages.flatMap(({ domains }) => domains.filter((name) => name !== PLATFORM));
+		if (question.sensor !== undefined && new Set(owners.map(tenantOf)).size > 1) throw ambiguousSensor(owners);
 		const until = trace.watchedUntil(filter);
 		// Ports and bridges belong to the machine: not every tenant may know what is wrong with them.
 		const troubles = mayLookAt(request, registry, undefined) ? explained.troubles : [];
@@ -51,10 +56,16 @@ export function addTraceRoutes(router: Router, { trace, explainer, registry }: T
 	});
 }
 
-function visibleTo(request: Request, registry: Registry): (domains: readonly string[]) => boolean {
+function visibleTo(
+	request: Request,
+	registry: Registry,
+	asked: string | undefined,
+): (domains: readonly string[]) => boolean {
 	const { memberships } = callerOf(request);
-	return (domains) =>
-		domains.length === 0
+	return (domains) => {
+		if (asked !== undefined && !domains.some((name) => tenantOf(name) === tenantOf(asked))) return false;
+		return domains.length === 0
 			? mayLookAt(request, registry, undefined)
 			: weightIn(memberships, domains) >= ROLES.business_staff;
+	};
 }

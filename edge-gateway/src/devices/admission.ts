@@ -1,3 +1,4 @@
+import type { Sender } from '../normalize/identify.ts';
 import type { Adoptions } from './adoptions.ts';
 import type { DevicesConfig } from './devices-config.ts';
 
@@ -24,12 +25,12 @@ export class Admission {
 	}
 
 	/**
-	 * Why readings of this sensor from this device are refused, as a text for users; undefined if they are accepted.
+	 * Why readings of this sensor from this sender are refused, as a text for users; undefined if they are accepted.
 	 * Costs next to nothing if no list is configured.
 	 */
-	refusal(sensorId: string, deviceId: string): string | undefined {
+	refusal(sensorId: string, { id: deviceId, domainName }: Pick<Sender, 'id' | 'domainName'>): string | undefined {
 		if (this.#adoptions.hasRetired) {
-			const by = this.#adoptions.replacedBy(sensorId);
+			const by = this.#adoptions.replacedBy(sensorId, domainName);
 			if (by !== undefined) return `The sensor "${sensorId}" was replaced by "${by}"; adopt it to accept it again`;
 		}
 		if (!this.#allow && !this.#deny) return undefined;

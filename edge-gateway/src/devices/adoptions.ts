@@ -1,11 +1,22 @@
 /** Places that staff gave to sensors at this gateway, until the service twin has registered them. */
 import type { Bus, Subscription } from '@crowdvision/bus';
-import { type RetainedAdoption, type RetainedSensor, TABLES } from '@crowdvision/contracts';
+import {
+	type RetainedAdoption,
+	type RetainedSensor,
+	SensorsById,
+	sensorKey,
+	TABLES,
+	tenantOf,
+} from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import { type Logger, pause } from '@crowdvision/service-kit';
+import type { Registry } from '../registry.ts';
 
 /** A sensor that was replaced by another one. The field names are those of the file on disk. */
 interface Retired {
+	sensorId: string;
+	/** Empty in a file of an earlier version, for which the sensor is retired in all domains. */
+	buildingId: string;
 	/** The sensor that has its place now. */
 	by: string;
 	/** Epoch ms. */
@@ -14,17 +25,19 @@ interface Retired {
 	gone: boolean;
 }
 
-/** The file on disk. */
+/** The file on disk: by key, as `sensorKey`. */
 interface StoredAdoptions {
 	adopted: Record<string, RetainedAdoption>;
-	retired: Record<string, Retired>;
+	retired: Record<string, Omit<Retired, 'sensorId' | 'buildingId'> & Partial<Retired>>;
 }
 
 /** What `Adoptions` needs. */
 export interface AdoptionsParts {
 	gatewayId: string;
-	/** Called when a sensor gets a place, by adoption or by registration. */
-	onPlaced: (sensorId: string) => void;
+	/** Called when a sensor gets a place in a building, by adoption or by registration. */
+	onPlaced: (sensorId: string, buildingId: string) => void;
+	/** Whose buildings are. */
+	tenancy: Pick<Registry, 'isOfTenant' | 'haveTenantInCommon'>;
 	logger: Logger;
 }
 
@@ -38,12 +51,15 @@ const REPUBLISH_MS = 30_000;
 export class Adoptions {
 	readonly #file: CheckpointFile<StoredAdoptions>;
 	readonly #gatewayId: string;
-	readonly #onPlaced: (sensorId: string) => void;
+	readonly #onPlaced: AdoptionsParts['onPlaced'];
+	readonly #tenancy: AdoptionsParts['tenancy'];
 	readonly #logger: Logger;
-	readonly #adopted: Map<string, RetainedAdoption>;
-	readonly #retired: Map<string, Retired>;
+	readonly #adopted = new SensorsById<RetainedAdoption>();
+	readonly #retired = new SensorsById<Retired>();
 	/** The sensors in twin's registry. */
-	readonly #registered = new Map<string, RetainedSensor>();
+	readonly #registered = new SensorsById<RetainedSensor>();
+	/** The adoptions of all gateways on the bus. */
+	readonly #published = new SensorsById<RetainedAdoption>();
 	readonly #stopping = new AbortController();
 	readonly #watches: Subscription[] = [];
 	#bus: Bus | undefined;
@@ -55,8 +71,10 @@ export class Adoptions {
 		parts: AdoptionsParts,
 	) {
 		this.#file = file;
-		this.#adopted = new Map(Object.entries(stored?.adopted ?? {}));
-		this.#retired = new Map(Object.entries(stored?.retired ?? {}));
+		for (const [key, adoption] of Object.entries(stored?.adopted ?? {})) this.#adopted.set(key, adoption);
+		for (const [key, retired] of Object.entries(stored?.retired ?? {}))
+			this.#retired.set(key, { sensorId: key, buildingId: '', ...retired });
+		this.#tenancy = parts.tenancy;
 		this.#gatewayId = parts.gatewayId;
 		this.#onPlaced = parts.onPlaced;
 		this.#logger = parts.logger;
@@ -68,18 +86,20 @@ export class Adoptions {
 		return new Adoptions(file, file.read().value, parts);
 	}
 
-	/** The place of an adopted sensor that is not yet in twin's registry. */
-	sensor(sensorId: string): RetainedAdoption | undefined {
-		return this.#adopted.get(sensorId);
+	/** The places of adopted sensors with this id that are not yet in twin's registry. */
+	of(sensorId: string): readonly RetainedAdoption[] {
+		return this.#adopted.of(sensorId);
 	}
 
-	/** The sensor that replaced this one, if it is retired. */
-	replacedBy(sensorId: string): string | undefined {
-		return this.#retired.get(sensorId)?.by;
+	/** The sensor that replaced this one of a domain, if it is retired; for a port (no domain), of any. */
+	replacedBy(sensorId: string, domainName: string | undefined): string | undefined {
+		const tenant = domainName === undefined ? undefined : tenantOf(domainName);
+		const found = this.#retired.of(sensorId);
+		return found.find(({ buildingId }) => tenant === undefined || this.#tenancy.isOfTenant(buildingId, tenant))?.by;
 	}
 
 	get hasRetired(): boolean {
-		return this.#retired.size > 0;
+		return !this.#retired[Symbol.iterator]().next().done;
 	}
 
 	/**
@@ -92,8 +112,8 @@ export class Adoptions {
 		at: number,
 	): Promise<void> {
 		const { sensorId, buildingId, roomId, replaces, generation } = place;
-		const [adopted, retired] = [new Map(this.#adopted), new Map(this.#retired)];
-		adopted.set(sensorId, {
+		const key = sensorKey(place, this.#adopted.get(sensorId) ?? this.#published.get(sensorId));
+		const adoption: RetainedAdoption = {
 			sensorId,
 			buildingId,
 			roomId,
@@ -101,24 +121,30 @@ export class Adoptions {
 			...(generation !== undefined && { generation }),
 			gatewayId: this.#gatewayId,
 			at,
-		});
-		retired.delete(sensorId);
+		};
+		const [adopted, retired] = [new Map(this.#adopted), new Map(this.#retired)];
+		adopted.set(key, adoption);
+		const isOf = (id: string) => (one: Retired | RetainedAdoption) =>
+			one.sensorId === id && this.#tenancy.haveTenantInCommon(one.buildingId, buildingId);
+		removeWhere(retired, isOf(sensorId));
 		if (replaces !== undefined) {
-			adopted.delete(replaces);
-			retired.set(replaces, { by: sensorId, at, gone: !this.#registered.has(replaces) });
+			removeWhere(adopted, isOf(replaces));
+			const leaves = { sensorId: replaces, buildingId, by: sensorId, at };
+			const isRegistered = this.#registered.in(buildingId, replaces) !== undefined;
+			retired.set(sensorKey(leaves, retired.get(replaces)), { ...leaves, gone: !isRegistered });
 		}
 		await this.#file.write({ adopted: Object.fromEntries(adopted), retired: Object.fromEntries(retired) });
 		replaceAll(this.#adopted, adopted);
 		replaceAll(this.#retired, retired);
-		this.#onPlaced(sensorId);
-		this.#publish(sensorId);
+		this.#onPlaced(sensorId, buildingId);
+		this.#publish(key);
 	}
 
 	/** Follows twin's registry and answers on the bus, and publishes the adoptions. */
 	async follow(bus: Bus): Promise<void> {
 		this.#bus = bus;
-		this.#watches.push(await bus.watch(TABLES.sensors, (sensorId, value) => this.#onRegistered(sensorId, value)));
-		this.#watches.push(await bus.watch(TABLES.adoptions, (sensorId, value) => this.#onAnswer(sensorId, value)));
+		this.#watches.push(await bus.watch(TABLES.sensors, (key, value) => this.#onRegistered(key, value)));
+		this.#watches.push(await bus.watch(TABLES.adoptions, (key, value) => this.#onAnswer(key, value)));
 		this.#republishing = this.#republish(this.#stopping.signal);
 	}
 
@@ -129,37 +155,48 @@ export class Adoptions {
 		await this.#file.settled();
 	}
 
-	#onRegistered(sensorId: string, value: string | null): void {
-		if (value === null) this.#registered.delete(sensorId);
-		else this.#registered.set(sensorId, JSON.parse(value) as RetainedSensor);
-		const retired = this.#retired.get(sensorId);
-		if (retired && value === null) this.#change(() => this.#retired.set(sensorId, { ...retired, gone: true }));
-		else if (retired?.gone) this.#change(() => this.#retired.delete(sensorId));
-		if (value !== null) this.#onPlaced(sensorId);
-		for (const adoption of this.#adopted.values()) {
-			if (adoption.sensorId === sensorId || adoption.replaces === sensorId) this.#handOver(adoption);
+	#onRegistered(key: string, value: string | null): void {
+		const registered = value === null ? undefined : (JSON.parse(value) as RetainedSensor);
+		const changed = registered ?? this.#registered.get(key);
+		this.#registered.set(key, registered);
+		if (!changed) return;
+		const { sensorId, buildingId } = changed;
+		for (const [retiredKey, retired] of [...this.#retired]) {
+			if (retired.sensorId !== sensorId || !this.#tenancy.haveTenantInCommon(retired.buildingId, buildingId)) continue;
+			if (!registered) this.#change(() => this.#retired.set(retiredKey, { ...retired, gone: true }));
+			else if (retired.gone) this.#change(() => this.#retired.set(retiredKey, undefined));
+		}
+		if (registered) this.#onPlaced(sensorId, buildingId);
+		for (const [adoptedKey, adoption] of [...this.#adopted]) {
+			const isAbout = adoption.sensorId === sensorId || adoption.replaces === sensorId;
+			if (isAbout && adoption.buildingId === buildingId) this.#handOver(adoptedKey, adoption);
 		}
 	}
 
 	/** Deletes an adoption that twin's registry contains. */
-	#handOver({ sensorId, replaces }: RetainedAdoption): void {
-		if (!this.#registered.has(sensorId) || (replaces !== undefined && this.#registered.has(replaces))) return;
-		this.#change(() => this.#adopted.delete(sensorId));
-		this.#retain(sensorId, null);
+	#handOver(key: string, { sensorId, buildingId, replaces }: RetainedAdoption): void {
+		if (!this.#registered.in(buildingId, sensorId)) return;
+		if (replaces !== undefined && this.#registered.in(buildingId, replaces)) return;
+		this.#change(() => this.#adopted.set(key, undefined));
+		this.#retain(key, null);
 	}
 
 	/** Undoes an adoption that twin refuses; it answers in the same table. */
-	#onAnswer(sensorId: string, value: string | null): void {
+	#onAnswer(key: string, value: string | null): void {
 		const answer = value === null ? undefined : (JSON.parse(value) as RetainedAdoption);
-		const adoption = this.#adopted.get(sensorId);
+		this.#published.set(key, answer);
+		const adoption = this.#adopted.get(key);
 		if (!adoption || answer?.refused === undefined || answer.at !== adoption.at || answer.gatewayId !== this.#gatewayId)
 			return;
+		const { sensorId, buildingId, replaces } = adoption;
 		this.#logger.warn({ sensorId, reason: answer.refused }, 'twin refused an adoption; it is undone');
 		this.#change(() => {
-			this.#adopted.delete(sensorId);
-			if (adoption.replaces !== undefined) this.#retired.delete(adoption.replaces);
+			this.#adopted.set(key, undefined);
+			for (const [retiredKey, retired] of [...this.#retired])
+				if (retired.sensorId === replaces && retired.buildingId === buildingId)
+					this.#retired.set(retiredKey, undefined);
 		});
-		this.#retain(sensorId, null);
+		this.#retain(key, null);
 	}
 
 	#change(change: () => unknown): void {
@@ -170,30 +207,37 @@ export class Adoptions {
 			.catch((error: unknown) => this.#logger.warn({ err: error }, 'the adoptions could not be written'));
 	}
 
-	#publish(sensorId: string): void {
-		const adoption = this.#adopted.get(sensorId);
-		if (adoption) this.#retain(sensorId, JSON.stringify(adoption));
+	#publish(key: string): void {
+		const adoption = this.#adopted.get(key);
+		if (adoption) this.#retain(key, JSON.stringify(adoption));
 	}
 
 	/** Publishes the adoptions regularly, as the bus may have lost them or twin may have been down. */
 	async #republish(signal: AbortSignal): Promise<void> {
 		while (!signal.aborted) {
-			for (const sensorId of this.#adopted.keys()) this.#publish(sensorId);
+			for (const [key] of this.#adopted) this.#publish(key);
 			await pause(REPUBLISH_MS, signal);
 		}
 	}
 
-	#retain(sensorId: string, value: string | null): void {
-		this.#bus?.retain(TABLES.adoptions, sensorId, value).catch((error: Error) => {
+	#retain(key: string, value: string | null): void {
+		this.#bus?.retain(TABLES.adoptions, key, value).catch((error: Error) => {
 			this.#logger.debug(
-				{ err: error.message, sensorId },
+				{ err: error.message, key },
 				'an adoption could not be published; it is published again later',
 			);
 		});
 	}
 }
 
-function replaceAll<T>(map: Map<string, T>, by: Map<string, T>): void {
-	map.clear();
-	for (const [key, value] of by) map.set(key, value);
+function replaceAll<S extends { sensorId: string; buildingId: string }>(
+	sensors: SensorsById<S>,
+	by: ReadonlyMap<string, S>,
+): void {
+	for (const [key] of [...sensors]) if (!by.has(key)) sensors.set(key, undefined);
+	for (const [key, value] of by) sensors.set(key, value);
+}
+
+function removeWhere<T>(map: Map<string, T>, isMeant: (value: T) => boolean): void {
+	for (const [key, value] of map) if (isMeant(value)) map.delete(key);
 }

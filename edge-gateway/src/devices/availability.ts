@@ -20,9 +20,14 @@ export interface ToldPresence {
 }
 
 /**
- * Called once for each change. `isReported`: the device itself reported its state. `device`: which device, if known.
+ * Called once for each change. `isReported`: the device itself reported its state. `from`: which device and whose
+ * sensor it is, if known.
  */
-export type OnChange = (event: DeviceEvent, isReported: boolean, device: string | undefined) => void;
+export type OnChange = (
+	event: DeviceEvent,
+	isReported: boolean,
+	from: { device: string | undefined; domainName: string | undefined },
+) => void;
 
 /** What `Availability` needs. */
 export interface AvailabilityParts {
@@ -154,8 +159,11 @@ export class Availability {
 	/**
 	 * Sets the silence after which a sensor counts as offline, by how long its values count as current (ms, by metric).
 	 */
-	setCadence(sensorId: string, freshFor: ReadonlyMap<string, number>): void {
-		for (const sensor of this.of(sensorId))
+	setCadence(
+		{ sensorId, tenant }: { sensorId: string; tenant: string | undefined },
+		freshFor: ReadonlyMap<string, number>,
+	): void {
+		for (const sensor of this.of(sensorId, tenant))
 			sensor.timeoutMs = Math.max(...[...freshFor].map(([metric, held]) => this.#timeouts.of(metric, held)));
 	}
 
@@ -189,9 +197,11 @@ export class Availability {
 		return changed;
 	}
 
-	/** The sensors with this id, one per tenant. */
-	of(sensorId: string): KnownSensor[] {
-		return [...this.#sensors.values()].filter((sensor) => sensor.sensorId === sensorId);
+	/** The sensors with this id, one per tenant; with `tenant`, its own, or one of which no tenant is known. */
+	of(sensorId: string, tenant?: string): KnownSensor[] {
+		if (tenant === undefined) return [...this.#sensors.values()].filter((sensor) => sensor.sensorId === sensorId);
+		const sensor = this.#sensors.get(keyOf(sensorId, tenant)) ?? this.#sensors.get(keyOf(sensorId, ''));
+		return sensor ? [sensor] : [];
 	}
 
 	list(visible: (sensor: KnownSensor) => boolean): SensorStatus[] {
@@ -256,7 +266,8 @@ export class Availability {
 			...(buildingId !== undefined && { buildingId }),
 			...(generation !== undefined && { generation }),
 		};
-		this.#onChange(event, isReported, sensor.sender);
+		const owner = domainName ?? (buildingId === undefined ? undefined : this.#domainsOf(buildingId)[0]);
+		this.#onChange(event, isReported, { device: sensor.sender, domainName: owner });
 	}
 
 	#sweep(now: number): void {

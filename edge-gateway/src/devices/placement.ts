@@ -1,5 +1,11 @@
 /** Adopts and replaces sensors for an operator, after checking what the operator may do. */
-import { CrowdVisionError, domainCovers, type QuarantinedSensor, type SensorPlace } from '@crowdvision/contracts';
+import {
+	CrowdVisionError,
+	domainCovers,
+	type QuarantinedSensor,
+	type SensorPlace,
+	tenantOf,
+} from '@crowdvision/contracts';
 import { invalid } from '@crowdvision/service-kit';
 import type { Registry } from '../registry.ts';
 import type { Adoptions } from './adoptions.ts';
@@ -53,7 +59,7 @@ export class Placement {
 	async adopt({ sensorId, buildingId, roomId }: SensorPlace, operator: Operator): Promise<SensorPlace> {
 		const { registry, adoptions } = this.#parts;
 		this.#requirePlace(operator, buildingId, roomId);
-		const registered = registry.sensor(sensorId);
+		const registered = registry.sensorOfTenants(sensorId, buildingId);
 		if (registered?.buildingId !== buildingId || registered.roomId !== roomId) {
 			if (registered) throw registeredElsewhere();
 			this.#requireAdoptable(operator, sensorId, buildingId);
@@ -64,17 +70,37 @@ export class Placement {
 	}
 
 	/**
-	 * Gives `by` the place of the sensor `replaces`, which is retired. Resolves when that is durable. @throws as `adopt`
+	 * Gives `by` the place of the sensor `replaces`, which is retired. Resolves when that is durable.
+	 * @param domain which sensor is meant, where several domains have one of this id
+	 * @throws as `adopt`; `conflict` where it is not clear which sensor is meant
 	 */
-	async replace(replaces: string, by: string, operator: Operator): Promise<SensorPlace & { replaces: string }> {
+	async replace(
+		replaces: string,
+		by: string,
+		operator: Operator,
+		domain?: string,
+	): Promise<SensorPlace & { replaces: string }> {
 		const { registry, adoptions, availability } = this.#parts;
-		const heard = availability.of(replaces).find((sensor) => this.maySee(operator, sensor));
-		const { buildingId, roomId } = registry.sensor(replaces) ?? heard ?? {};
+		const isMeant = (name: string | undefined) =>
+			domain === undefined || (name !== undefined && tenantOf(name) === tenantOf(domain));
+		const ownersOf = (id: string) => registry.building(id)?.domains;
+		const heard = availability
+			.of(replaces)
+			.find(
+				(sensor) =>
+					this.maySee(operator, sensor) && isMeant(sensor.domainName ?? ownersOf(sensor.buildingId ?? '')?.[0]),
+			);
+		const visible = registry.sensors(replaces).filter(({ buildingId }) => {
+			const owners = ownersOf(buildingId);
+			return !owners || owners.some((owner) => isMeant(owner) && operator.mayLookAt(owner));
+		});
+		if (visible.length > 1) throw ambiguousSensor(visible.flatMap(({ buildingId }) => ownersOf(buildingId) ?? []));
+		const { buildingId, roomId } = visible[0] ?? heard ?? {};
 		if (buildingId === undefined || roomId === undefined)
 			throw new CrowdVisionError('not_found', 'The sensor does not exist or its place is unknown');
 		this.#requirePlace(operator, buildingId, roomId);
 		if (by === replaces) throw invalid([{ path: '/by', message: 'must be another sensor' }]);
-		const known = registry.sensor(by);
+		const known = registry.sensorOfTenants(by, buildingId);
 		if (known && (known.buildingId !== buildingId || known.roomId !== roomId)) throw registeredElsewhere();
 		this.#requireAdoptable(operator, by, buildingId, true);
 		const generation = registry.generationOf(buildingId, roomId);
@@ -121,7 +147,8 @@ export class Placement {
 		const { quarantine, adoptions, registry } = this.#parts;
 		const quarantined = quarantine.of(sensorId).filter((sensor) => this.maySee(operator, sensor));
 		if (quarantined.length === 0) {
-			if (orUnseen || adoptions.replacedBy(sensorId) !== undefined) return;
+			const [owner] = registry.building(buildingId)?.domains ?? [];
+			if (orUnseen || adoptions.replacedBy(sensorId, owner) !== undefined) return;
 			throw new CrowdVisionError('not_found', 'No sensor with this id is waiting to be adopted');
 		}
 		const owners = registry.building(buildingId)?.domains;
@@ -138,6 +165,15 @@ export class Placement {
 
 function registeredElsewhere(): CrowdVisionError {
 	return new CrowdVisionError('conflict', 'A sensor with this id is registered elsewhere');
+}
+
+/** For a caller who sees sensors of several of these domains, all with the id that was asked for. */
+export function ambiguousSensor(domains: readonly string[]): CrowdVisionError {
+	const names = [...new Set(domains)].join(', ');
+	return new CrowdVisionError(
+		'conflict',
+		`Several domains have a sensor of this id: say which with ?domain= (${names})`,
+	);
 }
 
 /** Waits for a write. @throws CrowdVisionError `unavailable` if the disk refuses it. */

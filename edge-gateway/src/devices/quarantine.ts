@@ -60,9 +60,10 @@ export class Quarantine {
 		return [...this.#sensors.values()].filter((sensor) => sensor.sensorId === sensorId);
 	}
 
-	/** Removes a sensor whose place is known now. */
-	release(sensorId: string): void {
+	/** Removes a sensor whose place is known now, of the domains that are `meant`. */
+	release(sensorId: string, isMeant: (domainName: string | undefined) => boolean): void {
 		for (const sensor of this.of(sensorId)) {
+			if (!isMeant(sensor.domainName)) continue;
 			this.#sensors.delete(keyOf(sensor));
 			this.#saveSoon();
 		}

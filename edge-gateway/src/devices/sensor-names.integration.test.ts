@@ -135,6 +135,31 @@ describe('P13 the ids of sensors whose names are no ids', () => {
 		expect(idOf(names, 'Living-Room')).toBe('Living-Room');
 	});
 
+	it('P14 stay those of the version before for each tenant by itself', async () => {
+		const of: Availability['of'] = (sensorId, tenant = 'acme') =>
+			sensorId !== 'attic-th' || tenant === 'initech'
+				? []
+				: [{ sensorId, source: 'zigbee2mqtt/attic/th', domainName: tenant } as ReturnType<Availability['of']>[number]];
+		const names = () => {
+			const shared = { home: 'acme', sensor: () => undefined };
+			const one = SensorNames.open({ path: join(dir, 'names'), registry: shared, availability: { of }, logger });
+			opened.push(one);
+			return one;
+		};
+		const idIn = (one: SensorNames, domain: string, name: string) =>
+			one.identify({ sensorId: sensorIdFrom(name) }, `zigbee2mqtt/${name}`, domain).sensorId;
+		const first = names();
+		for (const domain of ['acme', 'globex', 'globex/labs']) expect(idIn(first, domain, 'attic/th')).toBe('attic-th');
+		expect(idIn(first, 'initech', 'attic/th')).not.toBe('attic-th');
+		// Another sensor whose name is that id, of one of the tenants.
+		expect(idIn(first, 'globex', 'attic-th')).not.toBe('attic-th');
+		await first.close();
+		const again = names();
+		expect(idIn(again, 'globex', 'attic/th')).toBe('attic-th');
+		expect(idIn(again, 'globex', 'attic-th')).not.toBe('attic-th');
+		expect(idIn(again, 'initech', 'attic-th')).toBe('attic-th');
+	});
+
 	it('cover what a Sparkplug node says of its devices, also under the ids that these keep', () => {
 		heardBefore('hq.k-che.Climate', 'spBv1.0/hq/NDATA/küche');
 		const names = open();

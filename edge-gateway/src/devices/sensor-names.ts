@@ -1,18 +1,20 @@
 /** Which id a sensor has whose name holds characters that an id may not, and how people call it. */
+import { tenantOf } from '@crowdvision/contracts';
 import { CheckpointFile } from '@crowdvision/log';
 import type { Logger } from '@crowdvision/service-kit';
 import type { Candidate } from '../decode/message/candidate.ts';
 import { idApart, originOf } from '../decode/vendor/sensor-id.ts';
+import { sensorOfSeries } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import type { Availability, ToldPresence } from './availability.ts';
 
 /** The file on disk. */
 interface StoredNames {
-	/** By an id of the version before: which sensor has it now. */
+	/** By an id of the version before, of a tenant (as `seriesIdOf`): which sensor has it now. */
 	kept: Record<string, string>;
 	/** By domain and sensor id: its name as it was sent. */
 	names: Record<string, string>;
-	/** Names that are ids, but those of other sensors. */
+	/** Names of a tenant's sensors that are ids, but those of other sensors. */
 	apart?: string[];
 }
 
@@ -20,7 +22,7 @@ interface StoredNames {
 export interface SensorNamesParts {
 	/** Path of the file that keeps names and ids across restarts. */
 	path: string;
-	registry: Pick<Registry, 'sensor'>;
+	registry: Pick<Registry, 'sensor' | 'home'>;
 	availability: Pick<Availability, 'of'>;
 	logger: Logger;
 }
@@ -40,7 +42,7 @@ export class SensorNames {
 	readonly #parts: SensorNamesParts;
 	readonly #file: CheckpointFile<StoredNames>;
 	readonly #kept: Map<string, string>;
-	/** The same the other way round: by sensor, the id that it keeps. */
+	/** The same the other way round: by sensor of a tenant, the id that it keeps. */
 	readonly #keeps: Map<string, string>;
 	readonly #apart: Set<string>;
 	readonly #names: Map<string, string>;
@@ -53,7 +55,7 @@ export class SensorNames {
 		this.#file = new CheckpointFile<StoredNames>(parts.path);
 		const { kept = {}, names = {}, apart = [] } = this.#file.read().value ?? {};
 		this.#kept = new Map(Object.entries(kept));
-		this.#keeps = new Map(Object.entries(kept).map(([formerId, sensorId]) => [sensorId, formerId]));
+		this.#keeps = new Map(Object.entries(kept).map(([former, sensorId]) => keptBy(former, sensorId)));
 		this.#apart = new Set(apart);
 		this.#names = new Map(Object.entries(names));
 	}
@@ -78,10 +80,14 @@ export class SensorNames {
 		const { sensorId, sensorName } = candidate;
 		if (typeof sensorId !== 'string') return candidate;
 		const origin = originOf(sensorId);
-		const isApart = !origin && isFromName && this.#isApart(sensorId, source);
+		const isApart = !origin && isFromName && this.#isApart(sensorId, source, domainName);
 		const name = shown(typeof sensorName === 'string' ? sensorName : isApart ? sensorId : origin?.name);
 		if (!origin && name === undefined) return candidate;
-		const id = isApart ? idApart(sensorId) : origin ? this.#idOf(sensorId, origin.formerId, source) : sensorId;
+		const id = isApart
+			? idApart(sensorId)
+			: origin
+				? this.#idOf(sensorId, origin.formerId, source, domainName)
+				: sensorId;
 		if (name === undefined) return id === sensorId ? candidate : { ...candidate, sensorId: id };
 		const key = keyOf(id, domainName);
 		if (this.#names.get(key) !== name) {
@@ -93,12 +99,13 @@ export class SensorNames {
 	}
 
 	/** Whether a sensor's name is the id of another, which is known by it since before names were told apart. */
-	#isApart(name: string, source: string): boolean {
-		if (!this.#kept.has(name)) return false;
-		if (this.#apart.has(name)) return true;
-		const known = this.#parts.availability.of(name);
+	#isApart(name: string, source: string, domainName: string | undefined): boolean {
+		const series = this.#seriesOf(name, domainName);
+		if (!this.#kept.has(series)) return false;
+		if (this.#apart.has(series)) return true;
+		const known = this.#parts.availability.of(name, domainName === undefined ? undefined : tenantOf(domainName));
 		if (!known.some((before) => before.source && withoutType(before.source) !== withoutType(source))) return false;
-		this.#apart.add(name);
+		this.#apart.add(series);
 		this.#saveSoon();
 		return true;
 	}
@@ -110,7 +117,7 @@ export class SensorNames {
 		const { ids, below } = of;
 		const kept = [...this.#kept]
 			.filter(([, id]) => ids.some((one) => id === one || (below && id.startsWith(`${one}.`))))
-			.map(([formerId]) => formerId);
+			.map(([former]) => sensorOfSeries(former, undefined).sensorId);
 		return kept.length === 0 ? told : { ...told, of: { ...of, ids: [...ids, ...kept] } };
 	}
 
@@ -121,23 +128,34 @@ export class SensorNames {
 	}
 
 	/** The id that a sensor keeps: its former one, if its readings came by this source and no other sensor has it. */
-	#idOf(sensorId: string, formerId: string, source: string): string {
-		const keeps = this.#keeps.get(sensorId);
+	#idOf(sensorId: string, formerId: string, source: string, domainName: string | undefined): string {
+		const series = this.#seriesOf(sensorId, domainName);
+		const keeps = this.#keeps.get(series);
 		if (keeps !== undefined) return keeps;
-		if (this.#kept.has(formerId)) return sensorId;
+		const former = this.#seriesOf(formerId, domainName);
+		if (this.#kept.has(former)) return sensorId;
 		const { registry, availability } = this.#parts;
-		if (registry.sensor(sensorId)) return sensorId;
+		if (registry.sensor(sensorId, { domainName })) return sensorId;
 		const topic = withoutType(source);
-		if (this.#unkept.has(`${sensorId} ${topic}`)) return sensorId;
-		if (!availability.of(formerId).some((before) => before.source && withoutType(before.source) === topic)) {
+		const unkept = `${series} ${topic}`;
+		const tenant = domainName === undefined ? undefined : tenantOf(domainName);
+		if (this.#unkept.has(unkept)) return sensorId;
+		if (!availability.of(formerId, tenant).some((before) => before.source && withoutType(before.source) === topic)) {
 			if (this.#unkept.size >= MAX_NAMES) this.#unkept.clear();
-			this.#unkept.add(`${sensorId} ${topic}`);
+			this.#unkept.add(unkept);
 			return sensorId;
 		}
-		this.#kept.set(formerId, sensorId);
-		this.#keeps.set(sensorId, formerId);
+		this.#kept.set(former, sensorId);
+		this.#keeps.set(series, formerId);
 		this.#saveSoon();
 		return formerId;
+	}
+
+	/** As `seriesIdOf`, where only the sender's domain is known. */
+	#seriesOf(id: string, domainName: string | undefined): string {
+		const { home } = this.#parts.registry;
+		const tenant = domainName === undefined ? undefined : tenantOf(domainName);
+		return tenant === undefined || home === undefined || tenant === home ? id : `${tenant}/${id}`;
 	}
 
 	#saveSoon(): void {
@@ -159,6 +177,11 @@ export class SensorNames {
 }
 
 const keyOf = (sensorId: string, domainName = '') => `${domainName} ${sensorId}`;
+/** The entry of `keeps` for one of `kept`. */
+function keptBy(former: string, sensorId: string): [series: string, formerId: string] {
+	const { sensorId: formerId } = sensorOfSeries(former, undefined);
+	return [former.slice(0, former.length - formerId.length) + sensorId, formerId];
+}
 const withoutType = (topic: string) => topic.replace(SPARKPLUG_TYPE, '$1');
 
 /** A name as it may be shown: one line of at most 128 characters. */

@@ -1,4 +1,10 @@
-import type { SensorStatus } from '@crowdvision/contracts';
+import {
+	firstGeneration,
+	nextGeneration,
+	type RetainedSensor,
+	type SensorStatus,
+	TABLES,
+} from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type GatewayWorld, openGatewayWorld } from '../testing/gateway-world.ts';
@@ -47,5 +53,104 @@ describe('P14 a sensor id that another domain registered', () => {
 		const staff = await world.account({ domainName: 'acme', role: 'business_staff' });
 		expect((await command('', staff)).status).toBe(202);
 		expect((await command('?domain=other', staff)).status).toBe(404);
+	});
+});
+
+/** Registers sensors as twin does, under keys that say nothing. */
+async function register(...sensors: RetainedSensor[]): Promise<void> {
+	for (const [index, sensor] of sensors.entries())
+		await world.bus.retain(TABLES.sensors, `key-${index}/eye`, JSON.stringify(sensor));
+}
+
+const tokenOf = (tenant: Tenant) => world.token(`device-of-${tenant}`, { domainName: tenant });
+async function sendBare(tenant: Tenant, sensorId: string, seq: number): Promise<number> {
+	const body = { sensorId, metric: 'co2', value: 420, seq, boot: 'a' };
+	return (await world.call('POST', '/ingest', { token: await tokenOf(tenant), body })).status;
+}
+const staffOf = (tenant: Tenant) => world.account({ domainName: tenant, role: 'business_staff' });
+
+describe('P14 a sensor of one id in two domains', () => {
+	it('sends into the room where its own domain registered it, and is known to its own domain only', async () => {
+		await register({ sensorId: 'eye', ...HOME.acme }, { sensorId: 'eye', ...HOME.other });
+		for (const tenant of ['acme', 'other'] as const)
+			await waitFor('the registration', async () => (await sendBare(tenant, 'eye', 1)) === 202);
+		// Neither is a repetition of the other.
+		expect((await world.stored()).map(({ buildingId }) => buildingId)).toEqual(['b1', 'foreign']);
+		for (const tenant of ['acme', 'other'] as const)
+			expect(await sensors(tenant)).toMatchObject([{ sensorId: 'eye', ...HOME[tenant], domainName: tenant }]);
+		await world.bus.retain(TABLES.sensors, 'key-0/eye', null);
+		await waitFor('it to be unregistered', async () => (await sendBare('acme', 'eye', 2)) === 422);
+		expect(await sendBare('other', 'eye', 2)).toBe(202);
+	});
+
+	it('is adopted, replaced and retired in each domain for itself', async () => {
+		for (const tenant of ['acme', 'other'] as const) {
+			expect(await sendBare(tenant, 'new', 1)).toBe(422);
+			const token = await staffOf(tenant);
+			const adopted = await world.call('POST', '/devices/new/adopt', { token, body: HOME[tenant] });
+			expect(adopted).toMatchObject({ status: 200, body: HOME[tenant] });
+			expect(await sendBare(tenant, 'new', 1)).toBe(202);
+		}
+		const operator = await world.account({ domainName: '*', role: 'admin' });
+		const replace = (query: string) =>
+			world.call('POST', `/devices/new/replace${query}`, { token: operator, body: { by: 'newer' } });
+		expect((await replace('')).status).toBe(409);
+		expect(await replace('?domain=acme')).toMatchObject({ status: 200, body: HOME.acme });
+		expect([await sendBare('acme', 'new', 2), await sendBare('other', 'new', 2)]).toEqual([403, 202]);
+		expect([await sendBare('acme', 'newer', 1), await sendBare('other', 'newer', 1)]).toEqual([202, 422]);
+	});
+
+	it('is traced for its own domain, and for an operator of several by domain', async () => {
+		for (const tenant of ['acme', 'other'] as const) expect(await send(tenant, 'eye')).toBe(202);
+		const trace = async (query: string, token: string) => {
+			const { status, text } = await world.call('GET', `/trace?sensor=eye${query}`, { token });
+			return [status, text.includes('b1/hall'), text.includes('foreign/hall')];
+		};
+		expect(await trace('', await staffOf('acme'))).toEqual([200, true, false]);
+		expect(await trace('', await staffOf('other'))).toEqual([200, false, true]);
+		const operator = await world.account({ domainName: '*', role: 'admin' });
+		expect((await trace('', operator))[0]).toBe(409);
+		expect(await trace('&domain=other', operator)).toEqual([200, false, true]);
+	});
+});
+
+describe('P14 a device token for one building', () => {
+	it('is not good for a later building of its id, whoever owns that', async () => {
+		const now = Date.now();
+		const first = firstGeneration(now - 60_000);
+		const later = nextGeneration(now, 0.5, first);
+		const retain = (generation: string, since?: number) =>
+			world.bus.retain(
+				TABLES.buildings,
+				'b1',
+				JSON.stringify({
+					id: 'b1',
+					name: 'b1',
+					domains: ['acme'],
+					rooms: [{ id: 'hall', capacity: 1 }],
+					generation,
+					since,
+				}),
+			);
+		const scope = { domainName: 'acme', buildingId: 'b1' };
+		const sent = async (token: string) => {
+			const body = { sensorId: 'eye', metric: 'co2', value: 420, ...HOME.acme };
+			const { status, text } = await world.call('POST', '/ingest', { token, body });
+			return `${status}${text.includes('was removed since') ? ' removed' : ''}`;
+		};
+		const [old, next, unmarked] = [
+			await world.token('old', { ...scope, generation: first }),
+			await world.token('next', { ...scope, generation: later }),
+			await world.token('unmarked', scope),
+		];
+		await retain(first);
+		expect(await sent(old)).toBe('202');
+		expect(await sent(unmarked)).toBe('202');
+		await retain(later, now);
+		await waitFor('the gateway to know', async () => (await sent(old)) === '403 removed');
+		expect(await sent(next)).toBe('202');
+		// One of an earlier version is judged by when it was issued, to the second.
+		await retain(nextGeneration(now + 60_000, 0.5, later), now + 60_000);
+		await waitFor('the gateway to know', async () => (await sent(unmarked)) === '403 removed');
 	});
 });

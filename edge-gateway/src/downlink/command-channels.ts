@@ -27,11 +27,19 @@ export class CommandChannels {
 	readonly #bySensor = new Map<string, CommandChannel[]>();
 	readonly #sensors = new Map<CommandChannel, Set<string>>();
 	readonly #isForeign: (domainName: string | undefined, sensorId: string) => boolean;
+	readonly #home: () => string | undefined;
 	#onAdded: (sensorId: string) => void = () => undefined;
 
-	/** `isForeign` says whether a sensor belongs to another domain than a device, at the time of the call. */
-	constructor(isForeign: (domainName: string | undefined, sensorId: string) => boolean) {
+	/**
+	 * @param isForeign whether a sensor belongs to another domain than a device, at the time of the call
+	 * @param home the tenant that is meant where a command names none and several have the sensor
+	 */
+	constructor(
+		isForeign: (domainName: string | undefined, sensorId: string) => boolean,
+		home: () => string | undefined = () => undefined,
+	) {
 		this.#isForeign = isForeign;
+		this.#home = home;
 	}
 
 	/** Calls `onAdded` whenever a sensor gets a channel. */
@@ -75,15 +83,18 @@ export class CommandChannels {
 
 	/**
 	 * The newest channel of a sensor that its domain allows; undefined if there is none.
-	 * @param ofDomain where given, only channels of that tenant, and ports of this machine
+	 * @param ofDomain where given, only channels of that tenant, and ports of this machine; default: the only tenant with
+	 * channels for this sensor, or the one at home here
 	 */
 	of(sensorId: string, ofDomain?: string): CommandChannel | undefined {
-		return this.#bySensor
-			.get(sensorId)
-			?.findLast(
-				({ domainName }) =>
-					!this.#isForeign(domainName, sensorId) &&
-					(ofDomain === undefined || domainName === undefined || tenantOf(domainName) === tenantOf(ofDomain)),
-			);
+		const channels = (this.#bySensor.get(sensorId) ?? []).filter(
+			({ domainName }) => !this.#isForeign(domainName, sensorId),
+		);
+		const tenants = new Set(
+			channels.flatMap(({ domainName }) => (domainName === undefined ? [] : [tenantOf(domainName)])),
+		);
+		const [only] = tenants;
+		const tenant = ofDomain === undefined ? (tenants.size > 1 ? this.#home() : only) : tenantOf(ofDomain);
+		return channels.findLast(({ domainName }) => domainName === undefined || tenantOf(domainName) === tenant);
 	}
 }

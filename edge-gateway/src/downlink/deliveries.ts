@@ -35,7 +35,7 @@ export interface DeliveriesParts {
 	now(): number;
 	/** Whether this gateway may judge that a command to this sensor is late. */
 	isSure(sensorId: string): boolean;
-	onAnswer(sensorId: string, answer: CommandAnswer): void;
+	onAnswer(command: Command, answer: CommandAnswer): void;
 	/** Called if no answer came in time; `reason` is a text for users. */
 	onExpired(command: Command, reason: string): void;
 }
@@ -100,7 +100,7 @@ export class Deliveries {
 		if (channel.repeatMs !== undefined)
 			delivery.repeat = setTimeout(() => this.#send(delivery, true), channel.repeatMs);
 		const { domainName: _, ...told } = command;
-		channel.send({ ...told, ttlMs }, (answer) => onAnswer(command.sensorId, { id: command.id, ...answer }));
+		channel.send({ ...told, ttlMs }, (answer) => onAnswer(command, { id: command.id, ...answer }));
 	}
 
 	#expireAt(delivery: Delivery, at: number): void {

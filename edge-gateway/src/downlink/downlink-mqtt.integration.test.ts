@@ -18,10 +18,13 @@ afterEach(() => world.stop());
 const send = (...commands: string[]) => world.bus.append(STREAMS.commands, commands);
 
 /** A device that subscribes to the commands of its sensors, and sends `answer` to each if there is one. */
-async function device(id: string, options: { clean?: boolean; answer?: object; sensors?: string[] } = {}) {
-	const { clean = true, answer, sensors = ['door'] } = options;
+async function device(
+	id: string,
+	options: { clean?: boolean; answer?: object; sensors?: string[]; domainName?: string } = {},
+) {
+	const { clean = true, answer, sensors = ['door'], domainName = 'acme' } = options;
 	const received: { command: CommandToDevice; qos: number; retain: boolean }[] = [];
-	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { sensorIds: sensors }), {
+	const client = await mqttClient(world.mqttUrl, id, await world.token(id, { domainName, sensorIds: sensors }), {
 		clientId: id,
 		clean,
 	});
@@ -146,29 +149,61 @@ describe('a command to an MQTT device', () => {
 	});
 });
 
-describe('a device of another domain whose token names the same sensor', () => {
-	it('receives no commands of the sensor, cannot answer them, and cannot set its status', async () => {
+describe('P14 a device of another domain whose token names a sensor of the same id', () => {
+	it('receives no commands of the sensor, cannot answer them, and does not set its status', async () => {
 		const foreign = await world.token('spy', { domainName: 'other', sensorIds: ['registered'] });
 		const { ids } = await device('d1', { sensors: ['registered'], answer: { outcome: 'executed' } });
+		const token = await world.token('d1', { sensorIds: ['registered'] });
+		const client = await mqttClient(world.mqttUrl, 'd1', token, { clientId: 'its-status' });
+		const states: string[] = [];
+		client.on('message', (_topic, payload) => states.push(payload.toString()));
+		await client.subscribeAsync('status/registered', { qos: 1 });
+		await client.publishAsync('status/registered', 'online', { qos: 1, retain: true });
 		// The newest channel of a sensor is used, but not one of another domain.
 		const overMqtt = await mqttClient(world.mqttUrl, 'spy', foreign);
 		const received: string[] = [];
-		overMqtt.on('message', (topic) => received.push(topic));
-		for (const topic of ['command/registered', 'status/registered', 'telemetry/+/+/registered']) {
-			await expect(overMqtt.subscribeAsync(topic, { qos: 1 })).rejects.toThrow();
-		}
+		overMqtt.on('message', (topic, payload) => received.push(`${topic} ${payload}`));
+		// They are its own sensor's.
+		await overMqtt.subscribeAsync(['command/registered', 'status/registered', 'telemetry/+/+/registered'], { qos: 1 });
 		const socket = await sensorSocket(world.url, { token: foreign });
 		socket.on('command', () => received.push('command over Socket.IO'));
 		await overMqtt.publishAsync('status/registered', 'offline', { qos: 1, retain: true });
-		expect(await refusedAs(world, 'forbidden', 'status/registered')).toMatchObject({ sender: 'spy' });
+		await waitFor('its own status', () => received.length === 1);
 		await send(commandOf('c1', { sensorId: 'registered' }));
 		expect(await results.of('c1')).toMatchObject({ outcome: 'executed' });
-		expect(ids()).toEqual(['c1']);
-		await answer(overMqtt, 'c2', 'executed', 'registered');
-		expect(await refusedAs(world, 'forbidden', 'command/registered/result')).toMatchObject({ sender: 'spy' });
+		await send(commandOf('c2', { sensorId: 'registered', domainName: 'acme' }));
+		expect(await results.of('c2')).toMatchObject({ outcome: 'executed' });
+		expect(ids()).toEqual(['c1', 'c2']);
+		await answer(overMqtt, 'c3', 'executed', 'registered');
+		await waitFor(
+			'the answer to be counted as late',
+			async () => (await world.metric('gateway_commands_total', { outcome: 'late' })) === 1,
+		);
+		const body = { sensorId: 'registered', metric: 'co2', value: 420 };
+		expect((await world.call('POST', '/ingest', { token, body })).status).toBe(202);
 		const staff = await world.account({ domainName: 'other', role: 'business_admin' });
-		expect((await world.call('GET', '/devices', { token: staff })).body.sensors).toEqual([]);
-		expect(received).toEqual([]);
+		expect((await world.call('GET', '/devices', { token: staff })).body.sensors).toMatchObject([{ state: 'offline' }]);
+		const owner = await world.account({ domainName: 'acme', role: 'business_admin' });
+		expect((await world.call('GET', '/devices', { token: owner })).body.sensors).toMatchObject([{ state: 'online' }]);
+		expect(received).toEqual(['status/registered offline']);
+		expect(states).toEqual(['online']);
+		await overMqtt.unsubscribeAsync('status/registered');
+		await overMqtt.publishAsync('status/registered', 'online', { qos: 1, retain: true });
+		await overMqtt.subscribeAsync('status/registered', { qos: 1 });
+		await waitFor('its own retained status', () => received.length === 2);
+		expect(received).toEqual(['status/registered offline', 'status/registered online']);
+	});
+
+	it('gets the commands that are for the sensor of its own domain', async () => {
+		const other = await device('spy', {
+			domainName: 'other',
+			sensors: ['registered'],
+			answer: { outcome: 'executed' },
+		});
+		const own = await device('d1', { sensors: ['registered'], answer: { outcome: 'executed' } });
+		await send(commandOf('c1', { sensorId: 'registered', domainName: 'other' }));
+		expect(await results.of('c1')).toMatchObject({ outcome: 'executed' });
+		expect([other.ids(), own.ids()]).toEqual([['c1'], []]);
 	});
 });
 

@@ -108,7 +108,7 @@ describe('Downlink', () => {
 		connect('door');
 		for (let i = 1; i <= 3; i++) {
 			const { id } = await downlink.request('door', { name: 'identify' });
-			await downlink.answered('door', { id, outcome: 'executed' });
+			await downlink.answered({ sensorId: 'door' }, { id, outcome: 'executed' });
 		}
 		expect(received).toHaveLength(3);
 		expect(downlink.underWay).toBe(0);

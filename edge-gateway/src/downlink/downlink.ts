@@ -8,11 +8,12 @@ import {
 	type CommandResult,
 	CrowdVisionError,
 	STREAMS,
+	tenantOf,
 } from '@crowdvision/contracts';
 import { keepTrying, type Logger } from '@crowdvision/service-kit';
 import { RateLimiter } from '../limits/rate-limiter.ts';
 import type { CommandChannels } from './command-channels.ts';
-import { CommandQuotas } from './command-quotas.ts';
+import { CommandQuotas, type DomainOf } from './command-quotas.ts';
 import type { CommandStore } from './command-store.ts';
 import { Deliveries } from './deliveries.ts';
 import { MAX_DETAIL } from './device-messages.ts';
@@ -30,8 +31,8 @@ const MAX_AGE_MS = 6 * 24 * 3600_000;
 export interface DownlinkParts {
 	store: CommandStore;
 	channels: CommandChannels;
-	/** The domain of a sensor, for the quota of its top-level domain; undefined if it is unknown. */
-	domainOf(sensorId: string): string | undefined;
+	/** For the quota of a sensor's top-level domain. */
+	domainOf: DomainOf;
 	/** Undefined: commands come over HTTP only, and their outcomes stay in the store. */
 	bus: Bus | undefined;
 	/** Whether other gateways may use the same bus. */
@@ -90,7 +91,7 @@ export class Downlink {
 		this.#deliveries = new Deliveries({
 			...parts,
 			isSure: this.#isSure,
-			onAnswer: (sensorId, answer) => void this.answered(sensorId, answer),
+			onAnswer: (command, answer) => void this.answered(command, answer),
 			onExpired: (command, reason) => void this.#end(command, 'expired', reason),
 		});
 		this.#config = parts.config;
@@ -162,7 +163,7 @@ export class Downlink {
 		if (problem) throw new CrowdVisionError('invalid', problem);
 		if (deadline <= now)
 			throw new CrowdVisionError('invalid', '/deadline must be in the future', { path: '/deadline' });
-		this.#rate.take(sensorId);
+		this.#rate.take(rateKey(command));
 		const tooMany = this.#isFull
 			? `${this.#config.mostUnderWay} commands are under way or their outcome is not yet published`
 			: this.#quotas.problem(command, this.#store, now);
@@ -206,12 +207,15 @@ export class Downlink {
 	}
 
 	/**
-	 * Handles a device's answer. The caller has checked that the device may send for this sensor. Resolves when the
-	 * outcome is durable. An answer to a command that has ended, or that was for another sensor, is only counted.
+	 * Handles the answer of a device of this domain. The caller has checked that it may send for this sensor. Resolves
+	 * when the outcome is durable. An answer to a command that has ended, or that was for another sensor, only counts.
 	 */
-	async answered(sensorId: string, { id, outcome, detail }: CommandAnswer): Promise<void> {
+	async answered(
+		{ sensorId, domainName }: Pick<Command, 'sensorId' | 'domainName'>,
+		{ id, outcome, detail }: CommandAnswer,
+	): Promise<void> {
 		const command = this.#store.get(id);
-		if (command?.sensorId !== sensorId) {
+		if (command?.sensorId !== sensorId || !isSameTenant(command.domainName, domainName)) {
 			this.#counts.late++;
 			return;
 		}
@@ -255,12 +259,11 @@ export class Downlink {
 	 * channel decides.
 	 */
 	#tooMany(command: Command, now: number): string | undefined {
-		const { sensorId } = command;
-		const channel = this.#channels.of(sensorId);
+		const channel = this.#channels.of(command.sensorId, command.domainName);
 		if (this.#shared && !channel) return undefined;
 		try {
 			// A command that was requested here before the device connected was counted at the request.
-			if (channel) this.#rate.take(sensorId);
+			if (channel) this.#rate.take(rateKey(command));
 		} catch (error) {
 			return (error as Error).message;
 		}
@@ -335,4 +338,11 @@ export class Downlink {
 			logger: this.#logger,
 		}).catch(() => undefined);
 	}
+}
+
+const rateKey = ({ sensorId, domainName = '' }: Command) => `${tenantOf(domainName)}/${sensorId}`;
+
+/** Whether two domains are of one tenant, as far as both are known. */
+function isSameTenant(one: string | undefined, other: string | undefined): boolean {
+	return one === undefined || other === undefined || tenantOf(one) === tenantOf(other);
 }

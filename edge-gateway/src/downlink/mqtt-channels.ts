@@ -1,6 +1,7 @@
 import { type CommandToDevice, TOPICS } from '@crowdvision/contracts';
 import type { Aedes, Client } from 'aedes';
 import type { Sender } from '../normalize/identify.ts';
+import type { TenantTopics } from '../topics/tenant-topics.ts';
 import type { CommandChannel, CommandChannels } from './command-channels.ts';
 
 const PREFIX = `${TOPICS.command}/`;
@@ -13,6 +14,7 @@ const PREFIX = `${TOPICS.command}/`;
 export function addMqttChannels(
 	broker: Aedes,
 	channels: CommandChannels,
+	topics: TenantTopics,
 	senderOf: (client: Client) => Sender | undefined,
 ): void {
 	const byClient = new Map<Client, CommandChannel>();
@@ -23,7 +25,7 @@ export function addMqttChannels(
 			transport: 'mqtt',
 			name: sender.id,
 			domainName: sender.domainName,
-			send: (command) => send(client, command),
+			send: (command) => send(client, command, topics.toBroker(`${PREFIX}${command.sensorId}`, sender)),
 		};
 		byClient.set(client, channel);
 		return channel;
@@ -33,7 +35,8 @@ export function addMqttChannels(
 		const sender = senderOf(client);
 		if (!sender || client.closed) return;
 		for (const filter of Object.keys((client as unknown as { subscriptions: object }).subscriptions)) {
-			if (filter.startsWith(PREFIX)) channels.add(filter.slice(PREFIX.length), channelOf(client, sender));
+			const sensorId = sensorIn(topics.toDevice(filter, sender));
+			if (sensorId !== undefined) channels.add(sensorId, channelOf(client, sender));
 		}
 	};
 	broker.on('subscribe', (_subscriptions, client) => addSubscriptions(client));
@@ -41,9 +44,11 @@ export function addMqttChannels(
 	broker.on('clientReady', addSubscriptions);
 	broker.on('unsubscribe', (filters, client) => {
 		const channel = byClient.get(client);
-		if (channel)
-			for (const filter of filters)
-				if (filter.startsWith(PREFIX)) channels.removeSensor(filter.slice(PREFIX.length), channel);
+		if (!channel) return;
+		for (const filter of filters) {
+			const sensorId = sensorIn(topics.toDevice(topics.toBroker(filter, channel), channel));
+			if (sensorId !== undefined) channels.removeSensor(sensorId, channel);
+		}
 	});
 	broker.on('clientDisconnect', (client) => {
 		const channel = byClient.get(client);
@@ -51,6 +56,9 @@ export function addMqttChannels(
 		if (channel) channels.remove(channel);
 	});
 }
+
+/** The sensor whose commands a device's filter is for. */
+const sensorIn = (filter: string | undefined) => (filter?.startsWith(PREFIX) ? filter.slice(PREFIX.length) : undefined);
 
 /**
  * Whether a message is a command whose deadline has passed. The gateway's own commands are never queued, but one from a
@@ -70,7 +78,7 @@ export function isLateCommand(packet: { topic: string; payload: Buffer | string 
  * Uses QoS 0 for a stored session, which would keep an unacknowledged message beyond its deadline. Nothing is lost: one
  * connection delivers reliably, and on the next connection the command is sent again.
  */
-function send(client: Client, { sensorId, ...command }: CommandToDevice): void {
+function send(client: Client, command: CommandToDevice, topic: string): void {
 	if (client.closed) return;
 	const message = {
 		id: command.id,
@@ -82,7 +90,7 @@ function send(client: Client, { sensorId, ...command }: CommandToDevice): void {
 	client.publish(
 		{
 			cmd: 'publish',
-			topic: `${PREFIX}${sensorId}`,
+			topic,
 			payload: Buffer.from(JSON.stringify(message)),
 			qos: client.clean ? 1 : 0,
 			retain: false,

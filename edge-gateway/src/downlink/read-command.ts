@@ -22,8 +22,15 @@ export function readCommand(
 ): ReadCommand {
 	const value = parse(data);
 	if (commandOf.check(value)) {
-		const { id, sensorId, name, args, deadline } = value;
-		const command: Command = { id, sensorId, name, ...(args !== undefined && { args }), deadline };
+		const { id, sensorId, domainName, name, args, deadline } = value;
+		const command: Command = {
+			id,
+			sensorId,
+			...(domainName !== undefined && { domainName }),
+			name,
+			...(args !== undefined && { args }),
+			deadline,
+		};
 		const problem = problemOf(command, isSure(sensorId) ? now : Number.POSITIVE_INFINITY);
 		return { command, ...(problem !== undefined && { problem }), malformed: false };
 	}

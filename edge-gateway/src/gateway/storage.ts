@@ -1,12 +1,13 @@
 /** Opens everything that the gateway keeps on disk, the telemetry log and the clock first. */
 import { join } from 'node:path';
+import { tenantOf } from '@crowdvision/contracts';
 import { type CommitWorker, Log } from '@crowdvision/log';
 import { type Lifecycle, type Logger, makeFolder } from '@crowdvision/service-kit';
 import { GatewayMetrics } from '../catalog/gateway-metrics.ts';
 import { Clock } from '../clock/clock.ts';
 import { systemTime, type TimeSource } from '../clock/time-source.ts';
 import type { GatewayConfig } from '../configuration/gateway-config.ts';
-import { Adoptions } from '../devices/adoptions.ts';
+import { Adoptions, type AdoptionsParts } from '../devices/adoptions.ts';
 import { Availability } from '../devices/availability.ts';
 import { Cadences } from '../devices/cadences.ts';
 import { Quarantine } from '../devices/quarantine.ts';
@@ -14,6 +15,7 @@ import { SensorNames } from '../devices/sensor-names.ts';
 import { Timeouts } from '../devices/timeouts.ts';
 import { CommandStore } from '../downlink/command-store.ts';
 import { Ledger } from '../ledger/ledger.ts';
+import { sensorOfSeries } from '../normalize/identify.ts';
 import { type OpenOccupancy, openOccupancy } from '../occupancy/open-occupancy.ts';
 import { Registry } from '../registry.ts';
 import { Rejected } from '../rejected/rejected.ts';
@@ -87,9 +89,17 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	const ledger = new Ledger(log);
 
 	const quarantine = lifecycle.own('quarantine', Quarantine.open(join(dir, 'quarantine')), (part) => part.close());
-	const placed = { gatewayId, onPlaced: (sensorId: string) => quarantine.release(sensorId), logger };
+	const tenancy: AdoptionsParts['tenancy'] = {
+		isOfTenant: (buildingId, tenant) => registry.isOfTenant(buildingId, tenant),
+		haveTenantInCommon: (buildingId, otherId) => registry.haveTenantInCommon(buildingId, otherId),
+	};
+	const onPlaced = (sensorId: string, buildingId: string) =>
+		quarantine.release(sensorId, (domain) => domain === undefined || tenancy.isOfTenant(buildingId, tenantOf(domain)));
+	const placed = { gatewayId, onPlaced, tenancy, logger };
 	const adoptions = lifecycle.own('adoptions', Adoptions.open(join(dir, 'adoptions'), placed), (part) => part.close());
-	const registry = lifecycle.own('registry', Registry.open(join(dir, 'registry'), adoptions), (part) => part.close());
+	const registry: Registry = lifecycle.own('registry', Registry.open(join(dir, 'registry'), adoptions), (part) =>
+		part.close(),
+	);
 	const metrics = lifecycle.own('metrics', new GatewayMetrics(config.metrics, { gatewayId, now, logger }), (part) =>
 		part.close(),
 	);
@@ -100,7 +110,10 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 	lifecycle.onStop('rejected list', () => rejected.close());
 	const cadences = new Cadences({
 		path: join(dir, 'cadences'),
-		declared: (sensorId) => registry.sensor(sensorId)?.cadenceSeconds,
+		declared: (seriesId) => {
+			const { sensorId, tenant } = sensorOfSeries(seriesId, registry.home);
+			return registry.sensor(sensorId, { domainName: tenant })?.cadenceSeconds;
+		},
 		logger,
 	});
 	lifecycle.onStop('cadences', () => cadences.close());
@@ -114,6 +127,7 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		clock,
 		zoneOf: (buildingId) => registry.building(buildingId)?.timeZone,
 		freshFor: ({ buildingId, roomId }) => cadences.ofRoom(buildingId, roomId, 'peopleCount'),
+		isOver: (buildingId, roomId) => registry.isOver(buildingId, roomId),
 		logger,
 	});
 	lifecycle.onStop('rooms', () => rooms.close());
@@ -128,7 +142,9 @@ export async function openStorage(parts: GatewayParts, lifecycle: Lifecycle): Pr
 		now,
 		logger,
 	});
-	cadences.follow((sensorId) => availability.setCadence(sensorId, cadences.of(sensorId)));
+	cadences.follow((seriesId) =>
+		availability.setCadence(sensorOfSeries(seriesId, registry.home), cadences.of(seriesId)),
+	);
 	lifecycle.onStop('availability', () => availability.close());
 	const names = SensorNames.open({ path: join(dir, 'names'), registry, availability, logger });
 	lifecycle.onStop('names of sensors', () => names.close());

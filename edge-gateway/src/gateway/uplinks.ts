@@ -5,12 +5,14 @@ import { STREAM_FIELDS, STREAMS } from '@crowdvision/contracts';
 import type { Lifecycle } from '@crowdvision/service-kit';
 import { Bridges } from '../bridge/bridges.ts';
 import { CommandChannels } from '../downlink/command-channels.ts';
+import type { DomainOf } from '../downlink/command-quotas.ts';
 import { Downlink } from '../downlink/downlink.ts';
 import { deliverTo } from '../frame.ts';
-import { announceAvailability } from '../home-assistant/announce-availability.ts';
+import { announceAvailability, removeFormerStates } from '../home-assistant/announce-availability.ts';
 import { HomeAssistant } from '../home-assistant/home-assistant.ts';
 import { Relay } from '../log/relay.ts';
 import { isForeign } from '../normalize/identify.ts';
+import { TenantTopics } from '../topics/tenant-topics.ts';
 import type { OpenIntake } from './intake.ts';
 import type { GatewayParts } from './parts.ts';
 import { gatewayFolder, type Storage } from './storage.ts';
@@ -50,7 +52,10 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 		logger,
 	});
 	lifecycle.onStop('bridges', () => bridges.stop());
-	const channels = new CommandChannels((domainName, sensorId) => isForeign(domainName, sensorId, registry));
+	const channels = new CommandChannels(
+		(domainName, sensorId) => isForeign(domainName, sensorId, registry),
+		() => registry.home,
+	);
 	const downlink = openDownlink(parts, storage, channels, lifecycle);
 	const path = join(dir, 'home-assistant');
 	const homeAssistant = HomeAssistant.open(config.homeAssistant, {
@@ -76,7 +81,15 @@ export function openUplinks(parts: GatewayParts, storage: Storage, intake: OpenI
 			await bridges.update(config.bridges);
 		},
 		async connect() {
-			await availability.start(bus, announceAvailability(bus, local, logger));
+			const topics = new TenantTopics(registry);
+			const known = availability
+				.list(() => true)
+				.map(({ sensorId, domainName, buildingId = '' }) => ({
+					sensorId,
+					domainName: domainName ?? registry.building(buildingId)?.domains[0],
+				}));
+			await removeFormerStates(known, topics, local, (topic) => storage.sessions.isRetained(topic));
+			await availability.start(bus, announceAvailability(bus, local, topics, logger));
 			await downlink.start();
 			bridges.begin();
 			homeAssistant.start();
@@ -103,7 +116,8 @@ function openDownlink(
 	channels: CommandChannels,
 	lifecycle: Lifecycle,
 ): Downlink {
-	const domainOf = (sensorId: string) => {
+	const domainOf: DomainOf = ({ sensorId, domainName }) => {
+		if (domainName !== undefined) return domainName;
 		const registered = registry.sensor(sensorId);
 		if (registered) return registry.building(registered.buildingId)?.domains[0];
 		return (channels.of(sensorId) ?? availability.of(sensorId)[0])?.domainName;

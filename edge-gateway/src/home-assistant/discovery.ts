@@ -5,6 +5,8 @@ import { holdMs, type MetricKey, type MetricLookup, type RetainedBuilding } from
 /** One metric of one sensor, which Home Assistant calls an entity. */
 export interface Entity {
 	sensorId: string;
+	/** The sensor in the names that others know it by, where that is not its id: see TenantTopics. */
+	knownAs?: string;
 	/** How people call the sensor, where its id does not say it. */
 	name?: string;
 	metric: string;
@@ -12,7 +14,7 @@ export interface Entity {
 	roomId: string;
 	/** Whether the sensor was registered. If it no longer is, the entity is removed. */
 	registered: boolean;
-	/** Whether `status/{sensorId}` says if the sensor is online. */
+	/** Whether its topic below `status/` says if the sensor is online. */
 	hasStatus: boolean;
 	/** When its last reading was received, epoch ms, exact to a day. The name is that of the file on disk. */
 	heardAt: number;
@@ -75,8 +77,10 @@ function plain(name: string): string {
 }
 
 /** The id of an entity. It does not depend on building and room, as Home Assistant keeps the history by it. */
-export const uniqueId = (gatewayId: string, { sensorId, metric }: Pick<Entity, 'sensorId' | 'metric'>) =>
-	`crowdvision_${plain(gatewayId)}_${plain(sensorId)}_${plain(metric)}`;
+export const uniqueId = (
+	gatewayId: string,
+	{ sensorId, knownAs = sensorId, metric }: Pick<Entity, 'sensorId' | 'knownAs' | 'metric'>,
+) => `crowdvision_${plain(gatewayId)}_${plain(knownAs)}_${plain(metric)}`;
 
 /** Topic of an entity's discovery message. */
 export const configTopic = (prefix: string, unique: string) => `${prefix}/sensor/${unique}/config`;
@@ -91,7 +95,7 @@ export function discoveryOf(
 	building: RetainedBuilding | undefined,
 	catalog: MetricLookup,
 ): object {
-	const { sensorId, name, metric, roomId, hasStatus, freshFor } = entity;
+	const { sensorId, knownAs = sensorId, name, metric, roomId, hasStatus, freshFor } = entity;
 	const definition = catalog.describe(metric);
 	const {
 		device_class,
@@ -114,9 +118,9 @@ export function discoveryOf(
 		suggested_display_precision: definition.decimals,
 		// An older value is unavailable, as it is stale in the dashboard, whether device, gateway or network is silent.
 		expire_after: Math.round(holdMs(metric, freshFor) / 1000),
-		...(hasStatus && { availability: [{ topic: `status/${sensorId}` }] }),
+		...(hasStatus && { availability: [{ topic: `status/${knownAs}` }] }),
 		device: {
-			identifiers: [`crowdvision_${plain(gatewayId)}_${plain(sensorId)}`],
+			identifiers: [`crowdvision_${plain(gatewayId)}_${plain(knownAs)}`],
 			name: name ?? sensorId,
 			manufacturer: 'CrowdVision',
 			model: `Sensor behind the gateway ${gatewayId}`,

@@ -5,6 +5,7 @@ import { keepRunning, type Logger, pause } from '@crowdvision/service-kit';
 import type { Sender } from '../normalize/identify.ts';
 import type { Registry } from '../registry.ts';
 import type { LocalBroker } from '../sources/mqtt/broker/local-broker.ts';
+import { TenantTopics } from '../topics/tenant-topics.ts';
 import { configTopic, discoveryOf, type Entity, stateTopic, uniqueId } from './discovery.ts';
 import { type HomeAssistantConfig, type HomeAssistantOptions, homeAssistantOptions } from './home-assistant-config.ts';
 
@@ -46,12 +47,13 @@ const MAX_ENTITIES = 10_000;
 export class HomeAssistant {
 	readonly #parts: Parts;
 	readonly #file: CheckpointFile<Entity[]>;
+	readonly #topics: TenantTopics;
 	readonly #entities = new Map<string, Entity>();
 	/** The retained discovery message of each entity. */
 	readonly #announced = new Map<string, string>();
 	readonly #latest = new Map<string, Reading>();
 	readonly #changed = new Set<string>();
-	/** Sensors that have a topic `status/{sensorId}`. */
+	/** Sensors that have a topic below `status/`, by its name. */
 	readonly #statuses = new Set<string>();
 	#options: HomeAssistantOptions;
 	#stopping = new AbortController();
@@ -64,6 +66,7 @@ export class HomeAssistant {
 	private constructor(config: HomeAssistantConfig, parts: Parts) {
 		this.#options = homeAssistantOptions(config);
 		this.#parts = parts;
+		this.#topics = new TenantTopics(parts.registry);
 		this.#file = new CheckpointFile(parts.path);
 	}
 
@@ -88,7 +91,7 @@ export class HomeAssistant {
 		this.#stopping = new AbortController();
 		this.#endTaps = [
 			local.tap(`${this.#options.prefix}/status`, ({ payload }) => this.#onHomeAssistant(payload.toString())),
-			local.tap('status/+', ({ topic }) => this.#onStatus(topic.slice('status/'.length))),
+			local.tap('status/#', ({ topic }) => this.#onStatus(topic.slice('status/'.length))),
 		];
 		this.#running = this.#run(this.#stopping.signal);
 	}
@@ -118,7 +121,7 @@ export class HomeAssistant {
 		if (!this.#isUser(sender)) return false;
 		if (filter.startsWith(`${this.#options.prefix}/`)) return true;
 		const sensorId = filter.startsWith('status/') ? filter.slice('status/'.length) : undefined;
-		return sensorId !== undefined && [...this.#entities.values()].some((entity) => entity.sensorId === sensorId);
+		return sensorId !== undefined && [...this.#entities.values()].some((entity) => knownAs(entity) === sensorId);
 	}
 
 	/**
@@ -133,7 +136,14 @@ export class HomeAssistant {
 		return this.#options.enabled && domainName !== undefined && id === this.#options.user;
 	}
 
-	#keyOf(entity: Pick<Entity, 'sensorId' | 'metric'>): string {
+	/** The sensor of a reading in the names that others know it by; undefined if that is its id. */
+	#knownAs({ sensorId, buildingId, senderDomain }: Pick<Reading, 'sensorId' | 'buildingId' | 'senderDomain'>) {
+		const [owner] = this.#parts.registry.building(buildingId)?.domains ?? [];
+		const name = this.#topics.nameOf(sensorId, owner ?? senderDomain);
+		return name === sensorId ? undefined : name;
+	}
+
+	#keyOf(entity: Pick<Entity, 'sensorId' | 'knownAs' | 'metric'>): string {
 		return uniqueId(this.#parts.gatewayId, entity);
 	}
 
@@ -166,12 +176,14 @@ export class HomeAssistant {
 		const { sensorId, sensorName, metric, buildingId, roomId, receivedAt, freshFor } = reading;
 		const { buildings } = this.#options;
 		if (sensorId === undefined || (buildings && !buildings.includes(buildingId))) return;
-		const key = this.#keyOf(reading);
+		const other = this.#knownAs(reading);
+		const named = { sensorId, metric, ...(other !== undefined && { knownAs: other }) };
+		const key = this.#keyOf(named);
 		const known = this.#entities.get(key);
 		if (!known && this.#entities.size >= MAX_ENTITIES) return;
-		const registered = this.#parts.registry.sensor(sensorId) !== undefined;
+		const registered = this.#parts.registry.sensorOfTenants(sensorId, buildingId) !== undefined;
 		const entity = {
-			...(known ?? { sensorId, metric, hasStatus: this.#statuses.has(sensorId), heardAt: 0 }),
+			...(known ?? { ...named, hasStatus: this.#statuses.has(knownAs(named)), heardAt: 0 }),
 			buildingId,
 			roomId,
 			registered,
@@ -191,11 +203,11 @@ export class HomeAssistant {
 	}
 
 	/** Notes that the device of a sensor publishes its status. */
-	#onStatus(sensorId: string): undefined {
-		if (this.#statuses.has(sensorId) || this.#statuses.size >= MAX_ENTITIES) return;
-		this.#statuses.add(sensorId);
+	#onStatus(name: string): undefined {
+		if (this.#statuses.has(name) || this.#statuses.size >= MAX_ENTITIES) return;
+		this.#statuses.add(name);
 		for (const entity of this.#entities.values()) {
-			if (entity.sensorId !== sensorId || entity.hasStatus) continue;
+			if (knownAs(entity) !== name || entity.hasStatus) continue;
 			entity.hasStatus = true;
 			this.#unsaved = true;
 		}
@@ -238,12 +250,20 @@ export class HomeAssistant {
 
 	/**
 	 * Whether an entity is to be removed: its sensor was unregistered, has been silent past `forgetAfter`, or is in a
-	 * building that is not announced.
+	 * building that is not announced, or is known otherwise now.
 	 */
-	#isGone({ sensorId, registered, buildingId, heardAt }: Entity, now: number): boolean {
+	#isGone(entity: Entity, now: number): boolean {
+		const { sensorId, registered, buildingId, heardAt } = entity;
 		const { buildings, forgetAfterMs } = this.#options;
 		if (buildings && !buildings.includes(buildingId)) return true;
-		return (registered && !this.#parts.registry.sensor(sensorId)) || now - heardAt > forgetAfterMs + DAY_MS;
+		const { registry } = this.#parts;
+		const isKnown = registry.building(buildingId) !== undefined;
+		if (isKnown && (this.#knownAs(entity) ?? sensorId) !== knownAs(entity)) return true;
+		const isRegistered = () =>
+			isKnown
+				? registry.sensorOfTenants(sensorId, buildingId) !== undefined
+				: registry.sensors(sensorId).some((sensor) => sensor.buildingId === buildingId);
+		return (registered && !isRegistered()) || now - heardAt > forgetAfterMs + DAY_MS;
 	}
 
 	/** Removes an entity, which MQTT discovery does by an empty retained message. */
@@ -267,6 +287,8 @@ export class HomeAssistant {
 		return this.#parts.local.publish({ topic, payload: Buffer.from(text), qos: 1, retain });
 	}
 }
+
+const knownAs = ({ sensorId, knownAs = sensorId }: Pick<Entity, 'sensorId' | 'knownAs'>) => knownAs;
 
 /** The state message: the value, and the other members as attributes. */
 function stateOf({ value, observedAt, receivedAt, buildingId, roomId, transport, timeQuality }: Reading): string {

@@ -105,8 +105,8 @@ export class ReadingValidator {
 	}
 
 	/** Fills in what a decoded reading leaves to its topic, its decoder's rule and its sender. @throws DecodeError */
-	complete({ context, decodeBy }: Frame, { candidate, index }: Decoded): Candidate {
-		const isRegistered = (sensorId: string) => this.#registry.sensor(sensorId) !== undefined;
+	complete({ context, decodeBy, sender }: Frame, { candidate, index }: Decoded): Candidate {
+		const isRegistered = (sensorId: string) => this.#registry.sensor(sensorId, sender) !== undefined;
 		return withDefaults(
 			withContext(candidate, context, index),
 			decodeBy!.rule.defaults,
@@ -132,7 +132,7 @@ export class ReadingValidator {
 		const candidate = wellFormed(decoded, index);
 		const definition = this.#metrics.catalog.definition(candidate.metric);
 		if (!definition) throw new ReadingError('invalid_reading', UNKNOWN_METRIC, index);
-		const excluded = this.#admission?.refusal(candidate.sensorId, sender.id);
+		const excluded = this.#admission?.refusal(candidate.sensorId, sender);
 		if (excluded !== undefined)
 			throw new CrowdVisionError('not_admitted', `reading ${index}: ${excluded}`, { index, path: '/sensorId' });
 		const door = isDoorMetric(candidate.metric) ? this.#doors.of(candidate.sensorId) : undefined;
@@ -141,13 +141,13 @@ export class ReadingValidator {
 			candidate.buildingId,
 			candidate.roomId ?? door?.between?.to,
 			this.#registry,
-			sender.buildingId,
+			sender,
 		);
 		if ('path' in place) {
 			const foreign = outsideScope(sender, candidate.sensorId, this.#registry);
 			if (foreign) throw new ReadingError('forbidden', foreign, index);
 			// A sensor that is registered in another building does not wait to be adopted.
-			if (this.#registry.sensor(candidate.sensorId)) throw new ReadingError('invalid_reading', place, index);
+			if (this.#registry.sensor(candidate.sensorId, sender)) throw new ReadingError('invalid_reading', place, index);
 			throw new UnknownSensorError(candidate.sensorId, candidate.metric, place, index);
 		}
 		const forbidden = notAllowed(sender, candidate.sensorId, place.buildingId, this.#registry);
@@ -157,7 +157,7 @@ export class ReadingValidator {
 			: toCatalogUnit(definition, candidate.value, candidate.unit ?? this.#metrics.assumedUnit?.(candidate.metric));
 		if (typeof value !== 'number') throw new ReadingError('invalid_reading', value, index);
 		const clipped = value > definition.max && !door?.cumulative;
-		const seriesId = seriesIdOf(sender, candidate.sensorId, this.#registry);
+		const seriesId = seriesIdOf(sender, candidate.sensorId, place.buildingId, this.#registry);
 		const generation = this.#registry.generationOf(place.buildingId, place.roomId);
 		const time = this.#timeOf(candidate, seriesId, index, frame, receivedAt);
 		if ('path' in time) throw new ReadingError('invalid_reading', time, index);
@@ -176,7 +176,7 @@ export class ReadingValidator {
 			timeQuality: time.timeQuality,
 			deviceTime: time.deviceTime,
 			key:
-				dedupKey(candidate, place.buildingId, place.roomId, seriesId) ??
+				dedupKey(candidate, place.buildingId, place.roomId, { seriesId, generation }) ??
 				(replayOf === undefined ? undefined : replayKey(candidate, replayOf, index)),
 			bridge: sender.bridge,
 			door,

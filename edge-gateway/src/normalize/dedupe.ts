@@ -1,17 +1,18 @@
 /** The keys by which redelivered readings are recognized. */
-import type { IncomingReading } from '@crowdvision/contracts';
+import { type IncomingReading, isFirstGeneration } from '@crowdvision/contracts';
 import type { DedupKey } from '@crowdvision/log';
 
 /**
  * The key by which a redelivery of a reading is recognized; undefined without a `seq`. The metric is part of the
  * source, so that one message with several metrics may use one seq.
- * @param seriesId as `seriesIdOf`
+ * @param more.seriesId as `seriesIdOf`; default: the sensor's id
+ * @param more.generation of the room: what was sent for an earlier room of its id is no redelivery
  */
 export function dedupKey(
 	reading: IncomingReading,
 	buildingId: string,
 	roomId: string,
-	seriesId = reading.sensorId,
+	{ seriesId = reading.sensorId, generation }: { seriesId?: string; generation?: string | undefined } = {},
 ): DedupKey | undefined {
 	if (reading.seq === undefined) return undefined;
 	let hash = mixNumber(OFFSET_BASIS, reading.value);
@@ -20,6 +21,8 @@ export function dedupKey(
 	if (observedAt !== undefined)
 		hash = typeof observedAt === 'number' ? mixNumber(hash, observedAt) : mixText(hash, observedAt);
 	hash = mixText(mixText(hash, buildingId), roomId);
+	// A first generation may become known, or be given by an update, between a reading and its redelivery.
+	if (generation !== undefined && !isFirstGeneration(generation)) hash = mixText(hash, generation);
 	// Well-formed, because it is compared with text that was written as UTF-8.
 	return {
 		source: `${seriesId} ${reading.metric}`,

@@ -66,11 +66,23 @@ describe('the place of a reading', () => {
 	);
 
 	it('takes the building of the scope last, and never combines it with a room of another building', () => {
-		expect(placeOf('new', undefined, 'attic', registry, 'b2')).toEqual({ buildingId: 'b2', roomId: 'attic' });
-		expect(placeOf('door-3', undefined, undefined, registry, 'b1')).toEqual({ buildingId: 'b1', roomId: 'hall' });
+		expect(placeOf('new', undefined, 'attic', registry, { buildingId: 'b2' })).toEqual({
+			buildingId: 'b2',
+			roomId: 'attic',
+		});
+		expect(placeOf('door-3', undefined, undefined, registry, { buildingId: 'b1' })).toEqual({
+			buildingId: 'b1',
+			roomId: 'hall',
+		});
 		// Registered elsewhere: `notAllowed` decides that this is outside the scope.
-		expect(placeOf('door-3', undefined, undefined, registry, 'annex')).toEqual({ buildingId: 'b1', roomId: 'hall' });
-		expect(placeOf('door-3', undefined, 'attic', registry, 'annex')).toEqual({ buildingId: 'b1', roomId: 'attic' });
+		expect(placeOf('door-3', undefined, undefined, registry, { buildingId: 'annex' })).toEqual({
+			buildingId: 'b1',
+			roomId: 'hall',
+		});
+		expect(placeOf('door-3', undefined, 'attic', registry, { buildingId: 'annex' })).toEqual({
+			buildingId: 'b1',
+			roomId: 'attic',
+		});
 	});
 });
 

@@ -12,6 +12,8 @@ export interface Sender {
 	buildingId: string | undefined;
 	/** When its token was issued, epoch seconds. */
 	issuedAt?: number;
+	/** The generation of the building of its scope when its token was issued; absent in tokens of earlier versions. */
+	generation?: string | undefined;
 	/** The name of the bridge, if the sender is one: its readings are not sent back to it. */
 	bridge?: string;
 }
@@ -24,6 +26,7 @@ export function senderOf(claims: DeviceClaims): Sender {
 		sensorIds: claims.sensorIds ? new Set(claims.sensorIds) : undefined,
 		buildingId: claims.buildingId,
 		issuedAt: claims.iat,
+		...(claims.generation !== undefined && { generation: claims.generation }),
 	};
 }
 
@@ -36,20 +39,23 @@ export interface Place {
  * The place of a reading: what it states, else where its sensor is registered, else the building of its sender's scope.
  * Whether the sender may write there, `notAllowed` decides: a sensor that is registered in another building is not
  * taken into this one.
- * @param scope the building that the sender may write for, if it is limited to one
+ * @param sender whose sensors are looked up, and the building that it may write for, if it is limited to one
  */
 export function placeOf(
 	sensorId: string,
 	buildingId: string | undefined,
 	roomId: string | undefined,
 	registry: Registry,
-	scope?: string,
+	{ domainName, buildingId: scope }: Partial<Pick<Sender, 'domainName' | 'buildingId'>> = {},
 ): Place | Problem {
 	if (buildingId !== undefined && roomId !== undefined) return { buildingId, roomId };
-	const registered = registry.sensor(sensorId);
+	const registered = registry.sensor(sensorId, { domainName, buildingId });
 	const building = buildingId ?? registered?.buildingId ?? scope;
-	if (building === undefined)
-		return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" is not registered` };
+	if (building === undefined) {
+		const several = domainName === undefined && registry.sensors(sensorId).length > 1;
+		const why = several ? 'is registered in several domains' : 'is not registered';
+		return { path: '/buildingId', message: `is required, as the sensor "${sensorId}" ${why}` };
+	}
 	// A registered room belongs to the registered building; in another building it would be no room, or another one.
 	const room = roomId ?? (registered?.buildingId === building ? registered.roomId : undefined);
 	if (room !== undefined) return { buildingId: building, roomId: room };
@@ -63,30 +69,56 @@ export function placeOf(
 export function outsideScope(sender: Sender, sensorId: string, registry: Registry): Problem | undefined {
 	const problem = { path: '/sensorId', message: `"${sensorId}" is outside the scope of ${sender.id}` };
 	if (sender.sensorIds && !sender.sensorIds.has(sensorId)) return problem;
-	const registered = registry.sensor(sensorId);
+	const registered = registry.sensor(sensorId, sender);
 	return registered && sender.buildingId !== undefined && registered.buildingId !== sender.buildingId
 		? problem
 		: undefined;
 }
 
 /**
- * Whether this sensor is registered in a building of another domain. All domains share the ids of sensors, and whoever
- * issues tokens can put any id into them, so a device of another domain neither receives nor sends for the sensor. A
+ * Whether this sensor of the device's tenant is registered in a building that the device's domain does not cover, so
+ * that it neither receives nor sends for the sensor. A sensor of the same id of another tenant is another sensor. A
  * port of this machine (no domain) may.
  */
 export function isForeign(domainName: string | undefined, sensorId: string, registry: Registry): boolean {
 	if (domainName === undefined) return false;
-	const registered = registry.sensor(sensorId);
+	const registered = registry.sensor(sensorId, { domainName });
 	const owners = registered && registry.building(registered.buildingId)?.domains;
 	return owners !== undefined && !owners.some((owner) => domainCovers(domainName, owner));
 }
 
 /**
- * The id under which the gateway keeps what it knows of the series that a sender sends for a sensor: the sensor's own,
- * but for a sender to whom the sensor does not belong, who must not change what its owner sees.
+ * The id under which the gateway keeps what it knows of the series that a sender sends for a sensor. Sensor ids belong
+ * to a tenant: `tenant/sensorId`, and the id alone for the tenant at home here (`Registry.home`).
+ * @param buildingId of the reading, whose owner counts for a sender without a domain
  */
-export function seriesIdOf({ domainName }: Sender, sensorId: string, registry: Registry): string {
-	return isForeign(domainName, sensorId, registry) ? `${tenantOf(domainName!)}/${sensorId}` : sensorId;
+export function seriesIdOf({ domainName }: Sender, sensorId: string, buildingId: string, registry: Registry): string {
+	const { home } = registry;
+	const owner = domainName ?? registry.building(buildingId)?.domains[0];
+	if (home === undefined || owner === undefined) return sensorId;
+	const tenant = tenantOf(owner);
+	return tenant === home ? sensorId : `${tenant}/${sensorId}`;
+}
+
+/** The sensor of a series, and its tenant if it is known. */
+export function sensorOfSeries(
+	seriesId: string,
+	home: string | undefined,
+): { tenant: string | undefined; sensorId: string } {
+	const slash = seriesId.indexOf('/');
+	if (slash < 0) return { tenant: home, sensorId: seriesId };
+	return { tenant: seriesId.slice(0, slash), sensorId: seriesId.slice(slash + 1) };
+}
+
+/**
+ * Whether a sender's token was issued for an earlier building of the id that it is limited to. One of an earlier
+ * version names no generation: its time tells.
+ */
+export function isOfEarlierBuilding({ buildingId, issuedAt = 0, generation }: Sender, registry: Registry): boolean {
+	const building = buildingId === undefined ? undefined : registry.building(buildingId);
+	if (building?.generation === undefined) return false;
+	if (generation !== undefined) return generation !== building.generation;
+	return building.since !== undefined && issuedAt * 1000 < building.since;
 }
 
 /**
@@ -106,6 +138,10 @@ export function notAllowed(
 	}
 	const { domainName } = sender;
 	if (domainName === undefined) return undefined;
+	if (isOfEarlierBuilding(sender, registry)) {
+		const message = `the token of ${sender.id} was issued for a building "${buildingId}" that was removed since`;
+		return { path: '/buildingId', message };
+	}
 	if (registry.isRevoked(sender.id, sender.issuedAt))
 		return { path: '', message: `the token of ${sender.id} was revoked` };
 	const owners = registry.building(buildingId)?.domains;

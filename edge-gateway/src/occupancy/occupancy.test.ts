@@ -221,6 +221,25 @@ describe('P13 right in meaning: the count of a room whose door counts from its s
 	});
 });
 
+describe('P14 the count of a room that was removed', () => {
+	it('is forgotten once all of it is on disk, and is none of the room that has its id now', () => {
+		const over = new Set<string>();
+		const occupancy = new Occupancy(new Doors(), undefined, (buildingId, roomId) =>
+			over.has(`${buildingId}/${roomId}`),
+		);
+		const change = apply(occupancy, crossing(7), ['b', 'hall/1']);
+		apply(occupancy, crossing(2), ['b', 'lab/1']).stored();
+		over.add('b/hall/1');
+		expect(occupancy.rooms()).toEqual([{ buildingId: 'b', roomId: 'lab/1' }]);
+		// A change under way may still be undone.
+		expect(Object.keys(occupancy.export())).toEqual(['b/hall/1', 'b/lab/1']);
+		change.stored();
+		expect(Object.keys(occupancy.export())).toEqual(['b/lab/1']);
+		expect(occupancy.count('b', 'hall/1')).toBeUndefined();
+		expect(apply(occupancy, crossing(1), ['b', 'hall/2']).count).toBe(1);
+	});
+});
+
 describe('Occupancy, with ever new rooms,', () => {
 	it('counts a bounded number: forgets empty rooms first, then rooms of the building with the most', () => {
 		const occupancy = new Occupancy();

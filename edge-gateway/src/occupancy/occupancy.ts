@@ -42,12 +42,21 @@ const FORGET_COUNT = MAX_ROOMS / 10;
 export class Occupancy {
 	readonly doors: Doors;
 	readonly #trail: AuditTrail | undefined;
+	readonly #isOver: (buildingId: string, roomId: string) => boolean;
 	readonly #rooms = new Map<string, Room>();
 
-	/** Stored changes are recorded in `trail`. */
-	constructor(doors = new Doors(), trail?: AuditTrail) {
+	/**
+	 * @param trail stored changes are recorded in it
+	 * @param isOver whether a room, named as here, is one that was removed
+	 */
+	constructor(
+		doors = new Doors(),
+		trail?: AuditTrail,
+		isOver: (buildingId: string, roomId: string) => boolean = () => false,
+	) {
 		this.doors = doors;
 		this.#trail = trail;
+		this.#isOver = isOver;
 	}
 
 	/** The state of a room, not to be modified; undefined if no door of it has ever sent, which does not mean 0. */
@@ -69,10 +78,7 @@ export class Occupancy {
 
 	/** All rooms that are counted. */
 	rooms(): { buildingId: string; roomId: string }[] {
-		return [...this.#rooms.keys()].map((place) => {
-			const slash = place.indexOf('/');
-			return { buildingId: place.slice(0, slash), roomId: place.slice(slash + 1) };
-		});
+		return [...this.#rooms.keys()].map(placeIn).filter(({ buildingId, roomId }) => !this.#isOver(buildingId, roomId));
 	}
 
 	/** Applies a change. `record` names its place in the log and its origin. */
@@ -118,8 +124,12 @@ export class Occupancy {
 		room.stored = { ...newRoomCount(at, Math.max(0, count), interval), crossedAt: at };
 	}
 
-	/** The state of all rooms with all pending changes, which is right once these are on disk. */
+	/** The state of all rooms with all pending changes, which is right once these are on disk. Forgets removed rooms. */
 	export(): Record<string, RoomCount> {
+		for (const [at, { pending }] of this.#rooms) {
+			const { buildingId, roomId } = placeIn(at);
+			if (pending.size === 0 && this.#isOver(buildingId, roomId)) this.#rooms.delete(at);
+		}
 		return Object.fromEntries(
 			[...this.#rooms]
 				.filter(([, { stored, pending }]) => stored || pending.size > 0)
@@ -210,4 +220,10 @@ function proposalToTurn(sensorId: string): Proposal {
 			'has crossed for hours, and with its ins and outs exchanged it is emptiest then.',
 		configuration: `occupancy:\n  doors:\n    - {sensorId: ${JSON.stringify(sensorId)}, swapped: true}\n`,
 	};
+}
+
+/** The other way round of `key`. */
+function placeIn(key: string): { buildingId: string; roomId: string } {
+	const slash = key.indexOf('/');
+	return { buildingId: key.slice(0, slash), roomId: key.slice(slash + 1) };
 }

@@ -37,9 +37,11 @@ export function openOccupancy(parts: {
 	ledger: Ledger;
 	/** How long the count of a room counts as current, in ms. */
 	freshFor: (room: { buildingId: string; roomId: string }) => number;
+	/** Whether a room, named by its `generationKey`, was removed. */
+	isOver?: (buildingId: string, roomId: string) => boolean;
 	logger: Logger;
 }): Promise<OpenOccupancy> {
-	const { config, gatewayId, dir, log, worker, clock, ledger, zoneOf, freshFor, logger } = parts;
+	const { config, gatewayId, dir, log, worker, clock, ledger, zoneOf, freshFor, isOver, logger } = parts;
 	const lifecycle = new Lifecycle(logger);
 	return lifecycle.stopOnFailure(async () => {
 		const trail = await AuditTrail.open({
@@ -54,7 +56,7 @@ export function openOccupancy(parts: {
 			onIncident: (incident) => logger.error({ incident }, 'audit of rooms: damage found on disk'),
 		});
 		lifecycle.onStop('audit of rooms', () => trail.close());
-		const occupancy = new Occupancy(new Doors(config), trail);
+		const occupancy = new Occupancy(new Doors(config), trail, isOver);
 		const file = await OccupancyFile.restore(join(dir, 'occupancy'), occupancy, log);
 		lifecycle.onStop('rooms', () => file.close());
 		const adjustments = new Adjustments({ log, clock, occupancy, ledger, gatewayId, freshFor });

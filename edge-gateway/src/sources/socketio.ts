@@ -120,7 +120,7 @@ export class SocketIoSource implements Source {
 			this.#devices.disconnected(sender.id, 'socket.io');
 			// The device may have connected again already.
 			for (const sensorId of sender.sensorIds ?? [])
-				if (!this.#channels.of(sensorId)) this.#reportState(sender, sensorId, 'offline');
+				if (!this.#channels.of(sensorId, sender.domainName)) this.#reportState(sender, sensorId, 'offline');
 		});
 		socket.on('reading', (readings, done) => {
 			const answer = typeof done === 'function' ? done : () => undefined;

@@ -77,7 +77,10 @@ export interface GatewayWorld {
 	bus: EmbeddedBus;
 	dataDir: string;
 	/** A device's token, by default of the domain acme and for building b1. */
-	token(id: string, scope?: { domainName?: string; sensorIds?: string[]; buildingId?: string }): Promise<string>;
+	token(
+		id: string,
+		scope?: { domainName?: string; sensorIds?: string[]; buildingId?: string; generation?: string },
+	): Promise<string>;
 	account(...memberships: Membership[]): Promise<string>;
 	/** Sends a request. A body other than text or bytes is sent as JSON. */
 	call(

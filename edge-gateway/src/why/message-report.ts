@@ -1,5 +1,5 @@
 /** Builds the reports of messages from refusals, from failures in the trace, and from gaps in the log. */
-import type { Rejection, Stage, StageReport, Verdict } from '@crowdvision/contracts';
+import { type Rejection, type Stage, type StageReport, tenantOf, type Verdict } from '@crowdvision/contracts';
 import type { TraceEvent } from '../trace/trace.ts';
 import type { MessageReport } from './explanation.ts';
 import { verdictOfRefusal } from './verdict-of.ts';
@@ -100,10 +100,16 @@ export function failureReports(events: readonly TraceEvent[]): MessageReport[] {
 }
 
 /** The stages of a report together with those that the trace recorded of its message, in order. */
-export function withEvents({ at, id, source, stages }: MessageReport, events: readonly TraceEvent[]): StageReport[] {
+export function withEvents(
+	{ at, id, source, stages, domains }: MessageReport,
+	events: readonly TraceEvent[],
+): StageReport[] {
+	const tenants = new Set(domains.map(tenantOf));
 	const ofMessage = events.filter(
 		(event) =>
 			event.at === at &&
+			// Another tenant's device may have sent for a sensor of this id at the same moment.
+			(event.domainName === undefined || tenants.size === 0 || tenants.has(tenantOf(event.domainName))) &&
 			(id === undefined || event.id === undefined || event.id === id) &&
 			(source === undefined || event.source === source),
 	);

@@ -148,7 +148,7 @@ async function wrongIn({ marks }: DiskState, dataDir: string): Promise<string[]>
 				wrong.push(`${mark} is there ${times(name, Number(seq))} times`);
 			if (what === 'crossing') crossed++;
 			if (what === 'rejected' && !refusals.some(({ sensorId }) => sensorId === name)) wrong.push(`${mark} is gone`);
-			if (what === 'adopted' && storage.adoptions.sensor(name)?.roomId !== 'hall') wrong.push(`${mark} is gone`);
+			if (what === 'adopted' && storage.adoptions.of(name)[0]?.roomId !== 'hall') wrong.push(`${mark} is gone`);
 			if (what === 'command' && !storage.commands.has(name)) wrong.push(`${mark} is gone`);
 			const subscriptions = await storage.sessions.subscriptionsByClient({ id: name });
 			if (what === 'subscribed' && subscriptions.length !== 1) wrong.push(`${mark} is gone`);

@@ -16,6 +16,7 @@ export * from './building/thresholds.ts';
 export * from './bus/belonging.ts';
 export * from './bus/channels.ts';
 export * from './bus/command.ts';
+export * from './bus/registered-sensors.ts';
 export * from './bus/socket-events.ts';
 export * from './errors.ts';
 export * from './generation.ts';

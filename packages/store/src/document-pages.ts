@@ -4,7 +4,7 @@ const PAGE_SIZE = 1000;
 
 export interface PagesQuery<T> {
 	where?: NonNullable<Query<T>['where']>;
-	/** An indexed text field whose values differ between the matching documents. */
+	/** An indexed text field. */
 	by: keyof T & string;
 	/** Default 1000. */
 	pageSize?: number;
@@ -17,16 +17,23 @@ export async function* documentPages<T extends object>(
 	collection: Collection<T>,
 	{ where = {}, by, pageSize = PAGE_SIZE }: PagesQuery<T>,
 ): AsyncGenerator<Versioned<T>[]> {
-	for (let last: Versioned<T> | undefined; ; ) {
-		const beyond = last ? { [by]: { gt: String(last.value[by]) } } : {};
-		const page: Versioned<T>[] = await collection.find({
+	let last: string | undefined;
+	/** Ids of the documents before this page that agree in `by` with the last one. */
+	let equal = new Set<string>();
+	for (;;) {
+		const beyond = last === undefined ? {} : { [by]: { gte: last } };
+		const limit = pageSize + equal.size;
+		const found: Versioned<T>[] = await collection.find({
 			where: { ...where, ...beyond } as NonNullable<Query<T>['where']>,
 			order: { by },
-			limit: pageSize,
+			limit,
 		});
+		const page = found.filter(({ id }) => !equal.has(id));
 		if (page.length > 0) yield page;
-		if (page.length < pageSize) return;
-		last = page.at(-1);
+		if (found.length < limit) return;
+		const next = String(found.at(-1)!.value[by]);
+		equal = new Set(found.filter(({ value }) => value[by] === next).map(({ id }) => id));
+		last = next;
 	}
 }
 

@@ -234,7 +234,8 @@ export interface Readings {
 
 	/** Removes everything older than the retention. */
 	forget(now: number): Promise<void>;
-	removeBuilding(buildingId: string): Promise<void>;
+	/** @param room only what is stored of this room; default: of all */
+	removeBuilding(buildingId: string, room?: string): Promise<void>;
 }
 
 /** See Readings.insert. */

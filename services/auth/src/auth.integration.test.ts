@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type SessionResponse, TABLES } from '@crowdvision/contracts';
+import { firstGeneration, type SessionResponse, TABLES } from '@crowdvision/contracts';
 import { SESSION_COOKIE, Tokens } from '@crowdvision/service-kit';
 import { openServiceWorld, type Served, type ServiceWorld } from '@crowdvision/testing/service-world';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -194,6 +194,14 @@ describe('device registration', () => {
 				createdAt: expect.any(Number),
 			},
 		]);
+	});
+
+	it('P14 binds the token to the building that has this id now', async () => {
+		const generation = firstGeneration(Date.now());
+		const building = { id: 'b3', name: 'b3', domains: ['museum'], rooms: [], generation };
+		await world.parts.bus.retain(TABLES.buildings, 'b3', JSON.stringify(building));
+		const { body } = await issue({ name: 'door', buildingId: 'b3' });
+		expect(await world.parts.tokens.verifyDevice(body.token)).toMatchObject({ buildingId: 'b3', generation });
 	});
 
 	it('announces a revoked device to every gateway, also to one that starts later', async () => {

@@ -40,9 +40,11 @@ function domainsOf(
 	directory: BuildingDirectory,
 	places: SensorPlaces,
 ): readonly string[] {
-	const building = directory.get(buildingId ?? places.buildingOf(sensorId) ?? '');
-	if (!building || directory.ended(building.id)?.isOver(generation ?? building.generation)) return [];
+	const known = buildingId === undefined ? places.buildingsOf(sensorId) : [buildingId];
 	// A device that another tenant's sensor id was given to is not that tenant's device.
-	const isOwn = domainName === undefined || building.domains.some((owner) => domainCovers(domainName, owner));
-	return isOwn ? building.domains : [];
+	const building = known
+		.map((id) => directory.get(id))
+		.find((one) => one && (domainName === undefined || one.domains.some((owner) => domainCovers(domainName, owner))));
+	if (!building || directory.ended(building.id)?.isOver(generation ?? building.generation)) return [];
+	return building.domains;
 }

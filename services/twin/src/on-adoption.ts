@@ -17,21 +17,24 @@ export interface AdoptionParts {
  * with the reason, and the gateway undoes it.
  */
 export function followAdoptions({ bus, sensors, registered, logger }: AdoptionParts): Promise<Subscription> {
-	const adopt = async (adoption: RetainedAdoption) => {
+	const adopt = async (key: string, adoption: RetainedAdoption) => {
 		try {
 			await registered.changed(...(await sensors.adopt(adoption)));
 		} catch (error) {
 			if (error instanceof CrowdVisionError && error.status < 500) {
-				await bus.retain(TABLES.adoptions, adoption.sensorId, JSON.stringify({ ...adoption, refused: error.message }));
+				await bus.retain(TABLES.adoptions, key, JSON.stringify({ ...adoption, refused: error.message }));
 			} else throw error;
 		}
 	};
-	return bus.watch(TABLES.adoptions, (sensorId, value) => {
+	return bus.watch(TABLES.adoptions, (key, value) => {
 		if (value === null) return;
 		const adoption = JSON.parse(value) as RetainedAdoption;
 		if (adoption.refused !== undefined) return;
-		adopt(adoption).catch((error: unknown) =>
-			logger.warn({ err: error, sensorId }, 'an adopted sensor could not be registered; its gateway will ask again'),
+		adopt(key, adoption).catch((error: unknown) =>
+			logger.warn(
+				{ err: error, sensorId: adoption.sensorId },
+				'an adopted sensor could not be registered; its gateway will ask again',
+			),
 		);
 	});
 }

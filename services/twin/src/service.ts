@@ -44,7 +44,7 @@ export interface Twin extends Service {
 	ensureBuilding(building: Building & { domains: string[] }): Promise<void>;
 	/**
 	 * Registers a sensor, or moves it within its building.
-	 * @throws CrowdVisionError `conflict` when it is registered in another building
+	 * @throws CrowdVisionError `conflict` when it is registered in another building of the same tenant
 	 */
 	ensureSensor(sensor: RetainedSensor): Promise<void>;
 	/** The position of the bus up to which readings are stored; undefined before the first one. */
@@ -112,8 +112,8 @@ async function openTwin(
 			await Promise.all([tables.buildings.changed(building.id), tables.removed.changed(building.id)]);
 		},
 		ensureSensor: async (sensor) => {
-			await sensors.register(sensor);
-			await tables.sensors.changed(sensor.sensorId);
+			const { key } = await sensors.register(sensor);
+			await tables.sensors.changed(key);
 		},
 		progress: () => readings.progress(STREAMS.telemetry),
 	};

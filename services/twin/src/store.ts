@@ -44,11 +44,12 @@ export interface OwnerDocument {
 
 /**
  * Replaced with every change of a building's rooms or sensors: of two parallel changes, one that removes a room and one
- * that registers a sensor in it, one commit is refused. Id: the building's id.
+ * that registers a sensor in it, one commit is refused. Id: the building's id. Likewise for each tenant, with every
+ * sensor that it gets, so that none gets two of one id: the tenant's name after a slash.
  */
 export type RegistryDocument = Record<string, never>;
 
-/** The room in which a sensor is registered. Id: the sensor's id. */
+/** The room in which a sensor is registered. Id: as `sensorKey`. */
 export interface SensorDocument {
 	sensorId: string;
 	buildingId: string;

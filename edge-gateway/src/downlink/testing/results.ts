@@ -21,8 +21,8 @@ export async function resultsOn(bus: Bus): Promise<Results> {
 /** A command as JSON, by default to the sensor `door` with a deadline in ten seconds. */
 export function commandOf(
 	id: string,
-	given: { sensorId?: string; name?: string; args?: unknown; inMs?: number } = {},
+	given: { sensorId?: string; domainName?: string; name?: string; args?: unknown; inMs?: number } = {},
 ): string {
-	const { sensorId = 'door', name = 'identify', args, inMs = 10_000 } = given;
-	return JSON.stringify({ id, sensorId, name, ...(args !== undefined && { args }), deadline: Date.now() + inMs });
+	const { sensorId = 'door', domainName, name = 'identify', args, inMs = 10_000 } = given;
+	return JSON.stringify({ id, sensorId, domainName, name, args, deadline: Date.now() + inMs });
 }

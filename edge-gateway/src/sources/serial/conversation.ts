@@ -152,7 +152,11 @@ export class Conversation {
 		const [, device, token] = text.trim().split(/\s+/);
 		const [first] = this.#wire.entries as [SerialConfig];
 		if (first.identify && device !== undefined) this.#claim(device);
-		else if (first.requireToken) this.#sender = undefined;
+		else if (first.requireToken) {
+			this.#sender = undefined;
+			// The next device may be another one's, of another domain.
+			this.end();
+		}
 		const config = this.#config;
 		try {
 			if (!config) throw new CrowdVisionError('unauthenticated', 'No entry of gateway.yaml names this device');

@@ -27,6 +27,8 @@ export const DeviceClaims = Type.Object({
 	domainName: Type.String({ minLength: 1 }),
 	sensorIds: Type.Optional(Type.Array(Type.String({ minLength: 1 }))),
 	buildingId: Type.Optional(Type.String({ minLength: 1 })),
+	/** Of the building: the token is not for a later building of its id. Absent in tokens of earlier versions. */
+	generation: Type.Optional(Type.String()),
 	exp: Type.Number(),
 	iat: Type.Number(),
 	jti: Type.String({ minLength: 1 }),

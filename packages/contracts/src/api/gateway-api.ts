@@ -21,6 +21,10 @@ import type { Operation } from './operation.ts';
 import { pageQuery } from './paging.ts';
 import { AdoptRequest, ReplaceRequest } from './requests.ts';
 
+const WHOSE_SENSOR = Type.Optional(
+	Type.String({ description: 'whose sensor, where several domains have one of this id' }),
+);
+
 export const GATEWAY_OPERATIONS: readonly Operation[] = [
 	{
 		method: 'post',
@@ -105,6 +109,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			"`by` gets its room and its registration, so the room's history goes on. The old sensor is offline at once, " +
 			'its readings are refused until it is adopted or registered again, and its past values stay in the history.',
 		who: 'business_staff',
+		query: Type.Object({ domain: WHOSE_SENSOR }),
 		request: { schema: ReplaceRequest },
 		answers: {
 			200: { description: 'It is durable.', schema: SensorReplacement },
@@ -122,7 +127,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 		who: 'business_staff',
 		query: Type.Object({
 			wait: Type.Optional(Type.String({ description: 'wait for the outcome; the value does not matter' })),
-			domain: Type.Optional(Type.String({ description: 'whose sensor, where several domains have one of this id' })),
+			domain: WHOSE_SENSOR,
 		}),
 		errors: ['conflict'],
 		request: { schema: CommandRequest },
@@ -235,6 +240,7 @@ export const GATEWAY_OPERATIONS: readonly Operation[] = [
 			'on: ask again to see each stage. `npm run gateway -- why` does the same on the machine itself.',
 		who: 'business_staff',
 		query: TraceQuery,
+		errors: ['conflict'],
 		answers: {
 			200: { description: 'The newest message first; `verdict` and `text` are about it.', schema: Explanation },
 		},

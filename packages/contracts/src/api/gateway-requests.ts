@@ -83,6 +83,7 @@ export const TraceQuery = Type.Object(
 		topic: Type.Optional(Name('an MQTT topic, or a filter with + and #; also a path or a port')),
 		sender: Type.Optional(Name('a device')),
 		id: Type.Optional(Name('the id of a reading')),
+		domain: Type.Optional(Name('whose messages, where several domains have a sensor of this id')),
 		minutes: wholeNumber('^(\\d|[1-5]\\d|60)$', TRACE_MINUTES, ': how long to follow from now on, 0 to stop'),
 		limit: wholeNumber('^([1-9]\\d?|100)$', TRACE_LIMIT),
 	},

@@ -314,7 +314,8 @@ const SETTINGS: readonly Operation[] = [
 		summary: 'Register a sensor, or move it within its building',
 		description:
 			'Its readings may then omit building and room. `cadenceSeconds` is how often it sends, and decides how long ' +
-			'its values count as current; omitted it stays as it is, and null lets the gateway learn it.',
+			'its values count as current; omitted it stays as it is, and null lets the gateway learn it. Its id belongs to ' +
+			'the top-level domains of the building: 409 if another building of them has a sensor of this id.',
 		who: 'business_staff',
 		request: { schema: NewSensorRequest },
 		answers: {

@@ -39,9 +39,9 @@ export const TABLES = {
 	buildings: 'registry:buildings',
 	/** Key: building id. Value: RetainedRemoval, until a building of this id is made again. Written by twin. */
 	removedBuildings: 'registry:removed-buildings',
-	/** Key: sensor id. Value: RetainedSensor. Written by twin. */
+	/** Key: as `sensorKey`. Value: RetainedSensor. Written by twin. */
 	sensors: 'registry:sensors',
-	/** Key: sensor id. Value: RetainedAdoption. Written by gateways until twin has added it to `sensors`. */
+	/** Key: as `sensorKey`. Value: RetainedAdoption. Written by gateways until twin has added it to `sensors`. */
 	adoptions: 'registry:adoptions',
 	/** Key: metric. Value: RetainedMetric. Written by the gateways whose configuration defines it. */
 	metrics: 'registry:metrics',
@@ -87,7 +87,7 @@ export interface RetainedRemoval {
 	generation?: string;
 }
 
-/** The place of a registered sensor. */
+/** The place of a registered sensor. Its id belongs to the tenants of its building: others may have the same. */
 export interface RetainedSensor {
 	sensorId: string;
 	buildingId: string;

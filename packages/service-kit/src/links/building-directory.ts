@@ -109,6 +109,12 @@ export class BuildingDirectory {
 		this.#listeners.add(listener);
 	}
 
+	/** The ids of the buildings that have no other owner than this domain, sorted. */
+	ownedOnlyBy(domain: string): string[] {
+		const owned = [...this.#buildings.values()].filter(({ domains }) => domains.every((owner) => owner === domain));
+		return owned.map(({ id }) => id).sort();
+	}
+
 	/** The buildings that an account with these memberships may see. */
 	visibleTo(memberships: AccountClaims['memberships']): RetainedBuilding[] {
 		return [...this.#buildings.values()].filter((building) => weightIn(memberships, building.domains) > 0);

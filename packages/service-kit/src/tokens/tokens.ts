@@ -121,7 +121,13 @@ export class Tokens {
 	 * accounts.
 	 */
 	async signDevice(
-		device: { id: string; domainName: string; sensorIds?: readonly string[]; buildingId?: string },
+		device: {
+			id: string;
+			domainName: string;
+			sensorIds?: readonly string[];
+			buildingId?: string;
+			generation?: string | undefined;
+		},
 		issuedAfter?: number,
 	): Promise<string> {
 		const { id, ...scope } = device;

@@ -226,13 +226,15 @@ export class MongoReadings implements Readings {
 		});
 	}
 
-	removeBuilding(buildingId: string): Promise<void> {
+	removeBuilding(buildingId: string, room?: string): Promise<void> {
 		return this.#in(async ({ measurements, latest, stale, rollUps }) => {
 			const building = { $eq: buildingId };
-			await stale.deleteMany({ building }, MAX_TIME);
-			await latest.deleteMany({ building }, MAX_TIME);
-			await rollUps.deleteMany({ building }, MAX_TIME);
-			await measurements.deleteMany({ 'm.building': building }, MAX_TIME);
+			const place = { building, ...(room !== undefined && { room: { $eq: room } }) };
+			await stale.deleteMany(place, MAX_TIME);
+			await latest.deleteMany(place, MAX_TIME);
+			await rollUps.deleteMany(place, MAX_TIME);
+			const measured = { 'm.building': building, ...(room !== undefined && { 'm.room': { $eq: room } }) };
+			await measurements.deleteMany(measured, MAX_TIME);
 		});
 	}
 

@@ -215,11 +215,13 @@ export class SqliteReadings implements Readings {
 		await this.#purge();
 	}
 
-	async removeBuilding(buildingId: string): Promise<void> {
+	async removeBuilding(buildingId: string, room?: string): Promise<void> {
+		const [where, params] =
+			room === undefined ? ['building = ?', [buildingId]] : ['building = ? AND room = ?', [buildingId, room]];
 		await this.#queue.run(() =>
 			this.#database.transaction([
-				{ sql: 'DELETE FROM stale WHERE series IN (SELECT key FROM series WHERE building = ?)', params: [buildingId] },
-				{ sql: 'UPDATE series SET building = NULL WHERE building = ?', params: [buildingId] },
+				{ sql: `DELETE FROM stale WHERE series IN (SELECT key FROM series WHERE ${where})`, params },
+				{ sql: `UPDATE series SET building = NULL WHERE ${where}`, params },
 			]),
 		);
 		await this.#purge();

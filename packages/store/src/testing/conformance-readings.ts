@@ -254,6 +254,19 @@ export function describeReadings(world: World): void {
 			);
 		});
 
+		it('are removed with their room, and no others', async () => {
+			await insert(world, [placed(1), placed(2, { roomId: 'attic' }), placed(3, { buildingId: 'other' })]);
+			await world.store.readings.removeBuilding('museum', 'attic');
+			expect(await latest()).toMatchObject([{ roomId: 'hall' }]);
+			expect(await samplesOf(world)).toHaveLength(1);
+			expect(await latest('other')).toHaveLength(1);
+			const stale = await world.store.readings.nextStale(BASE * 2, 9);
+			expect(stale.map(({ buildingId, roomId }) => `${buildingId}/${roomId}`).sort()).toEqual([
+				'museum/hall',
+				'other/hall',
+			]);
+		});
+
 		it('are removed with their building, and no others', async () => {
 			const other: Partial<Reading> = { buildingId: 'other' };
 			await insert(world, [placed(1), placed(2), placed(3, other)]);

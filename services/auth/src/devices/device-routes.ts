@@ -31,11 +31,12 @@ export function addDeviceRoutes(router: Router, parts: DeviceRouteParts): void {
 	router.post('/domains/:name/devices', administers, authBody, async (request, response) => {
 		const device = parseBody(newDeviceRequest, request.body);
 		const domainName = domainOf(request);
-		if (device.buildingId !== undefined) await requireBuilding(directory, device.buildingId, domainName);
+		const { buildingId } = device;
+		const generation = buildingId && (await requireBuilding(directory, buildingId, domainName)).generation;
 		response
 			.status(201)
 			.set('Cache-Control', 'no-store')
-			.json(await devices.issue({ ...device, domainName }));
+			.json(await devices.issue({ ...device, domainName, generation }));
 	});
 
 	router.get('/domains/:name/devices', administers, async (request, response) => {
@@ -55,10 +56,10 @@ export function addDeviceRoutes(router: Router, parts: DeviceRouteParts): void {
 }
 
 /** @throws CrowdVisionError `invalid` unless the building is known and belongs to this domain or a subdomain. */
-async function requireBuilding(directory: BuildingDirectory, buildingId: string, domainName: string): Promise<void> {
+async function requireBuilding(directory: BuildingDirectory, buildingId: string, domainName: string) {
 	for (let waited = 0; !directory.get(buildingId) && waited < ANNOUNCED_WITHIN_MS; waited += POLL_EVERY_MS)
 		await pause(POLL_EVERY_MS);
-	const owners = directory.get(buildingId)?.domains ?? [];
-	if (owners.some((owner) => domainCovers(domainName, owner))) return;
+	const building = directory.get(buildingId);
+	if (building?.domains.some((owner) => domainCovers(domainName, owner))) return building;
 	throw invalid([{ path: '/buildingId', message: 'must be a building of this domain' }]);
 }

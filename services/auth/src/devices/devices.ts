@@ -12,6 +12,8 @@ import type { DeviceDocument } from '../store.ts';
 
 export interface NewDevice extends NewDeviceRequest {
 	domainName: string;
+	/** Of its building as it is now: a later building of the same id is not open to the token. */
+	generation?: string | undefined;
 }
 
 const MAX_REVOKED = 100_000;
@@ -38,7 +40,7 @@ export class Devices implements RetainedSource {
 	 * token can hold
 	 */
 	async issue(
-		{ domainName, name, buildingId, sensorIds }: NewDevice,
+		{ domainName, name, buildingId, sensorIds, generation }: NewDevice,
 		deviceId = `dev-${randomBytes(9).toString('hex')}`,
 	) {
 		if (JSON.stringify(sensorIds ?? []).length > MAX_SCOPE) {
@@ -64,7 +66,8 @@ export class Devices implements RetainedSource {
 			return value.issuedAt - 1;
 		});
 		if (issuedAfter === undefined) throw new CrowdVisionError('conflict', 'This device id is in use');
-		return { deviceId, token: await this.#tokens.signDevice({ id: deviceId, domainName, ...scope }, issuedAfter) };
+		const device = { id: deviceId, domainName, ...scope, ...(generation !== undefined && { generation }) };
+		return { deviceId, token: await this.#tokens.signDevice(device, issuedAfter) };
 	}
 
 	/** A page of the devices of a domain, revoked ones included, newest first. */

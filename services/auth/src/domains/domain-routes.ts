@@ -1,5 +1,6 @@
-import { domainChange, newDomainRequest, newSubdomainRequest } from '@crowdvision/contracts';
+import { CrowdVisionError, domainChange, newDomainRequest, newSubdomainRequest } from '@crowdvision/contracts';
 import {
+	type BuildingDirectory,
 	callerOf,
 	invalid,
 	nextCursorOf,
@@ -18,6 +19,7 @@ import type { Domains } from './domains.ts';
 export interface DomainRouteParts extends DomainGuardParts {
 	accounts: Accounts;
 	domains: Domains;
+	directory: BuildingDirectory;
 }
 
 /** Parts of a domain name, separated by `.` or `/`, that `DomainName` of contracts allows. */
@@ -25,7 +27,7 @@ const MAX_PARTS = 8;
 
 /** `/domains`, `/domains/{name}` and `/domains/{name}/subdomains`. */
 export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
-	const { accounts, domains } = parts;
+	const { accounts, domains, directory } = parts;
 	const signedIn = requireSession(parts);
 	const administers = requireInDomain(parts, 'business_admin');
 	/** Looks the account up: a token may outlive its account, which must not create domains then. */
@@ -72,7 +74,12 @@ export function addDomainRoutes(router: Router, parts: DomainRouteParts): void {
 
 	router.delete('/domains/:name', administers, async (request, response) => {
 		const { sub } = callerOf(request);
-		await domains.remove(domainOf(request), sub);
+		const name = domainOf(request);
+		// Nobody could remove such a building later, and its id would be lost to all.
+		const owned = directory.ownedOnlyBy(name);
+		if (owned.length > 0)
+			throw new CrowdVisionError('conflict', `The domain has buildings: remove ${owned.join(', ')} first`);
+		await domains.remove(name, sub);
 		response.status(204).end();
 	});
 }

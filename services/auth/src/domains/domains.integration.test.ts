@@ -1,4 +1,4 @@
-import type { InvitationView, InviteView } from '@crowdvision/contracts';
+import { type InvitationView, type InviteView, TABLES } from '@crowdvision/contracts';
 import { followTokens } from '@crowdvision/service-kit';
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -134,6 +134,25 @@ describe('a domain', () => {
 		expect(await call(ada, 'GET', `/domains/${domain}/members`)).toMatchObject({ status: 404 });
 		expect(await call(bob, 'POST', `/domains/${domain}/join`, {})).toMatchObject({ status: 404 });
 		expect(await call(eve, 'POST', '/domains', { name: domain })).toMatchObject({ status: 409 });
+	});
+});
+
+describe('P14 a domain that owns buildings', () => {
+	it('stays until they are removed, unless somebody else owns them too', async () => {
+		await createDomain();
+		const { bus } = world.world.parts;
+		const retain = (id: string, ...domains: string[]) =>
+			bus.retain(
+				TABLES.buildings,
+				id,
+				domains.length > 0 ? JSON.stringify({ id, name: id, domains, rooms: [] }) : null,
+			);
+		await retain('shared', domain, 'others');
+		await retain('own', domain);
+		const remove = () => call<{ error?: { message: string } }>(ada, 'DELETE', `/domains/${domain}`);
+		await vi.waitFor(async () => expect((await remove()).body.error?.message).toContain('remove own first'));
+		await retain('own');
+		await vi.waitFor(async () => expect((await remove()).status).toBe(204));
 	});
 });
 

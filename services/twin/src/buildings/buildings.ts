@@ -16,7 +16,8 @@ import type {
 	SensorDocument,
 } from '../store.ts';
 import { type Memberships, onlyAdministered, requireAdministered } from './access.ts';
-import { begun, newDocument, recombined, retainedOf, validBuilding } from './building-document.ts';
+import { begun, newDocument, recombined, retainedOf, storedRoomId, validBuilding } from './building-document.ts';
+import { refusingDuplicates, TenantSensors } from './tenant-sensors.ts';
 
 /** Buildings that one account can list. */
 const MAX_LISTED = 10_000;
@@ -41,6 +42,7 @@ export class Buildings implements RetainedSource {
 	readonly #removed: Collection<RemovedDocument>;
 	readonly #recombined: Collection<RecombinedDocument>;
 	readonly #catalog: MetricLookup;
+	readonly #tenants: TenantSensors;
 
 	constructor(store: Store, catalog: MetricLookup) {
 		this.#store = store;
@@ -51,6 +53,7 @@ export class Buildings implements RetainedSource {
 		this.#sensors = store.collection('sensors');
 		this.#removed = store.collection('removed');
 		this.#recombined = store.collection('recombined');
+		this.#tenants = new TenantSensors(store);
 	}
 
 	/**
@@ -109,15 +112,15 @@ export class Buildings implements RetainedSource {
 
 	/**
 	 * Changes a building, and unregisters the sensors of rooms that it no longer has. Resolves with the building and with
-	 * the ids of those sensors.
+	 * the keys of those sensors.
 	 * @throws CrowdVisionError as `get`; `forbidden` for adding or removing a domain that the caller does not administer;
-	 * and what `apply` throws
+	 * `conflict` where such a domain has a sensor of the same id; and what `apply` throws
 	 */
-	change(
+	async change(
 		id: string,
 		{ memberships, role, apply }: Change,
 	): Promise<{ building: BuildingDocument; unregistered: string[] }> {
-		return retryOnConflict(async () => {
+		const change = retryOnConflict(async () => {
 			const registry = await this.#registries.get(id);
 			const stored = await this.#find(id, memberships, role);
 			const before = stored.value;
@@ -125,23 +128,30 @@ export class Buildings implements RetainedSource {
 			requireAdministered(memberships, difference(before.domains, building.domains));
 			const rooms = new Set(building.rooms.map((room) => room.id));
 			const losesRooms = before.rooms.some((room) => !rooms.has(room.id));
-			const unregistered = losesRooms
-				? (await this.#sensorsOf(id)).filter(({ value }) => !rooms.has(value.roomId))
-				: [];
+			const changesOwners = difference(before.domains, building.domains).length > 0;
+			const sensors = losesRooms || changesOwners ? await this.#sensorsOf(id) : [];
+			const unregistered = sensors.filter(({ value }) => !rooms.has(value.roomId));
+			const stay = sensors.filter(({ value }) => rooms.has(value.roomId));
 			const others = recombined(before, building).map((of) => ({ buildingId: id, ...of }));
 			await this.#store.commit([
 				this.#buildings.replace(stored, building),
 				...others.map((of) => this.#recombined.put(JSON.stringify(Object.values(of)), of)),
-				...(losesRooms ? [this.#touch(id, registry)] : []),
+				...(losesRooms || changesOwners ? [this.#touch(id, registry)] : []),
+				...(await this.#tenants.pass(before, building, stay)),
 				...this.#owned(id, before.domains, building.domains),
 				...unregistered.map((sensor) => this.#sensors.remove(sensor)),
 			]);
-			return { building, unregistered: unregistered.map((sensor) => sensor.id) };
+			const gone = before.rooms.filter((room) => !rooms.has(room.id)).map((room) => storedRoomId(before, room.id));
+			return { building, unregistered: unregistered.map((sensor) => sensor.id), gone };
 		});
+		const { gone, ...changed } = await refusingDuplicates(change);
+		// A room of one of these ids that is added later is stored otherwise: this only frees what nobody sees any more.
+		for (const room of gone) await this.#store.readings.removeBuilding(id, room);
+		return changed;
 	}
 
 	/**
-	 * Removes a building with its sensors, thresholds, columns and history. Resolves with the ids of its sensors.
+	 * Removes a building with its sensors, thresholds, columns and history. Resolves with the keys of its sensors.
 	 * @param check may throw to refuse the removal
 	 */
 	async remove(

@@ -29,8 +29,8 @@ export function addSensorRoutes(router: Router, { buildings, sensors, readings, 
 	router.post('/buildings/:id/sensors', jsonBody(), async (request, response) => {
 		const building = await buildings.get(idOf(request), memberships(request), 'business_staff');
 		const { sensorId, roomId, cadenceSeconds } = parseBody(newSensorRequest, request.body);
-		const sensor = await sensors.register({ sensorId, buildingId: building.id, roomId, cadenceSeconds });
-		await tables.sensors.changed(sensorId);
+		const { key, sensor } = await sensors.register({ sensorId, buildingId: building.id, roomId, cadenceSeconds });
+		await tables.sensors.changed(key);
 		response.status(201).json(sensor);
 	});
 
@@ -39,8 +39,7 @@ export function addSensorRoutes(router: Router, { buildings, sensors, readings, 
 		const sensorId = request.params.sensorId ?? request.query.sensorId;
 		if (typeof sensorId !== 'string')
 			throw new CrowdVisionError('bad_request', 'Name the sensor: DELETE …/sensors/{sensorId}');
-		await sensors.remove(building.id, sensorId);
-		await tables.sensors.changed(sensorId);
+		await tables.sensors.changed(await sensors.remove(building.id, sensorId));
 		response.status(204).end();
 	});
 }

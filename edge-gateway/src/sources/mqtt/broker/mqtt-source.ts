@@ -24,6 +24,7 @@ import { MqttListener } from '../connection/listener.ts';
 import type { MqttPeer } from '../connection/peer.ts';
 import { Pubacks } from '../connection/puback-writer.ts';
 import type { SessionStore } from '../sessions/session-store.ts';
+import { ClientTopics, hasOnlyQos0 } from './client-topics.ts';
 import { IngestBroker } from './ingest-broker.ts';
 import type { LocalBroker, LocalMessage } from './local-broker.ts';
 import { registerMqttMetrics } from './metrics.ts';
@@ -56,7 +57,7 @@ interface MqttParts {
 	/** Where connected devices register to receive commands. */
 	channels: CommandChannels;
 	/** Takes a device's answer to a command; resolves when it is stored. */
-	commands: { answered(sensorId: string, answer: CommandAnswer): Promise<void> };
+	commands: { answered(from: { sensorId: string; domainName?: string }, answer: CommandAnswer): Promise<void> };
 	/**
 	 * A client that is no device, such as Home Assistant. `maySubscribe`: whether the sender is one and may subscribe to
 	 * the filter. `mayPublish`: false for topics that only the guest may publish to, unless the sender is the guest.
@@ -92,6 +93,7 @@ export class MqttSource implements Source {
 	readonly #stopping = new AbortController();
 	readonly #filters: SubscriptionLimit;
 	readonly #takeOvers = new TakeOvers();
+	readonly #names: ClientTopics;
 	/** Clients that were refused because their device had too many sessions. */
 	#sessionsRefused = 0;
 	/** Messages of QoS 0 that were not sent to clients that are behind with reading. */
@@ -101,21 +103,28 @@ export class MqttSource implements Source {
 	constructor(parts: MqttParts) {
 		const { devices, availability, registry, refuse, senderLimits, limits } = parts;
 		this.#parts = parts;
+		const senderOf = (client: Client) => this.#peers.get(client)?.sender;
+		const onError = (error: Error) => this.#logUnrecorded(error);
+		this.#names = new ClientTopics({ ...parts, senderOf, onError });
 		this.#filters = new SubscriptionLimit(() => limits.filtersPerDevice);
 		this.#broker = new IngestBroker({
 			persistence: parts.sessions,
 			connectTimeout: limits.connectTimeoutMs,
 			authenticate: (client, username, password, done) => this.#authenticate(client, username, password, done),
 			authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
-			authorizeSubscribe: (client, subscription, done) =>
-				done(null, this.#grant(client, subscription.topic) ? lowerQosOfTelemetry(client, subscription) : null),
+			authorizeSubscribe: (client, subscription, done) => {
+				// aedes goes on with the same object: from here on the filter is the broker's.
+				subscription.topic = this.#names.filterOf(client, subscription.topic);
+				done(null, this.#grant(client, subscription.topic) ? lowerQosOfTelemetry(client, subscription) : null);
+			},
 			authorizeForward: (client, packet) => (this.#mayForward(client, packet) ? packet : null),
 		});
-		addMqttChannels(this.#broker, parts.channels, (client) => this.#peers.get(client)?.sender);
+		addMqttChannels(this.#broker, parts.channels, this.#names.topics, senderOf);
 		guardSessions(parts.sessions, (client, filter) => this.#isGranted(client, filter));
 		this.#broker.on('unsubscribe', (filters, client) => {
 			const sender = this.#peers.get(client)?.sender;
 			if (sender) this.#filters.unsubscribe(sender.id, client, filters);
+			this.#names.unsubscribe(client, filters);
 		});
 		(this.#broker as EventEmitter).on('error', (error: Error) =>
 			parts.logger.error({ err: error.message }, 'mqtt: an operation of the broker failed'),
@@ -130,10 +139,11 @@ export class MqttSource implements Source {
 			devices,
 			availability,
 			registry,
+			topics: this.#names.topics,
 			decoders: parts.decoders,
 			refuse,
 			ignore: parts.ignore,
-			answered: (sensorId, answer) => parts.commands.answered(sensorId, answer),
+			answered: (from, answer) => parts.commands.answered(from, answer),
 			guestMayPublish: (sender, topic) => parts.guest.mayPublish(sender, topic),
 			onPaced: () => senderLimits.count('mqtt'),
 			retainedBy: (topic, device) => parts.sessions.attribute(topic, device),
@@ -278,7 +288,8 @@ export class MqttSource implements Source {
 	#maySubscribe(client: Client, filter: string): boolean {
 		const sender = this.#peers.get(client)?.sender;
 		if (!sender || this.#isRevoked(sender)) return false;
-		if (maySubscribe(sender, filter, this.#parts.registry)) return true;
+		const own = this.#names.topics.toDevice(filter, sender);
+		if (own !== undefined && maySubscribe(sender, own, this.#parts.registry)) return true;
 		if (this.#parts.guest.maySubscribe(sender, filter)) return true;
 		return this.#parts.decoders.uses('sparkplug-b') && maySubscribeSparkplug(sender, filter);
 	}
@@ -311,6 +322,7 @@ export class MqttSource implements Source {
 	 */
 	#mayForward(client: Client, packet: AedesPublishPacket): boolean {
 		if (!this.#maySubscribe(client, packet.topic) || isLateCommand(packet, this.#parts.now())) return false;
+		this.#names.nameForDevice(client, packet);
 		if (!this.#peers.get(client)!.connection.isBehind || (packet.qos > 0 && !hasOnlyQos0(client))) return true;
 		this.#withheld++;
 		return false;
@@ -334,11 +346,4 @@ export class MqttSource implements Source {
 			this.#broker.publish(packet, (error?: Error) => (error ? reject(error) : resolve())),
 		);
 	}
-}
-
-/** Whether all subscriptions of a client have QoS 0, so that it gets every message with QoS 0. */
-function hasOnlyQos0(client: Client): boolean {
-	// Not in the types of aedes.
-	const { subscriptions } = client as Client & { subscriptions?: Record<string, { qos: number }> };
-	return Object.values(subscriptions ?? {}).every(({ qos }) => qos === 0);
 }

@@ -10,6 +10,7 @@ import { type Completion, deliverTo, type Frame, type Take } from '../../../fram
 import type { Intake } from '../../../intake/intake.ts';
 import { isForeign, notAllowed, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
+import type { TenantTopics } from '../../../topics/tenant-topics.ts';
 import type { MqttPeer } from '../connection/peer.ts';
 import { PubackWriter } from '../connection/puback-writer.ts';
 import { type IngestBroker, NOWHERE } from './ingest-broker.ts';
@@ -26,12 +27,13 @@ interface PublicationParts {
 	/** Gets the status messages of devices. */
 	availability: Availability;
 	registry: Registry;
+	topics: TenantTopics;
 	decoders: Decoders;
 	refuse: Intake['refuse'];
 	/** Counts a message that holds no reading by its nature. */
 	ignore: Intake['ignore'];
 	/** Takes a device's answer to a command; resolves when it is stored. */
-	answered(sensorId: string, answer: CommandAnswer): Promise<void>;
+	answered(from: { sensorId: string; domainName?: string }, answer: CommandAnswer): Promise<void>;
 	/** False for topics reserved for a guest (see MqttParts.guest), unless the sender is that guest. */
 	guestMayPublish(sender: Sender, topic: string): boolean;
 	/** Called before a device's message is retained on a topic. */
@@ -95,6 +97,8 @@ export class MqttPublications {
 			raw,
 			decodeBy: undefined,
 		};
+		if (publication.kind === 'status' || publication.kind === 'result')
+			packet.topic = this.#parts.topics.toBroker(packet.topic, sender);
 		if (publication.kind === 'status') {
 			return void this.#status(frame, packet, publication.sensorId).then(
 				() => this.#complete(client, peer, packet, done),
@@ -230,7 +234,8 @@ export class MqttPublications {
 			return this.#refuse(frame, packet, 'bad_request', `${path || 'The answer to a command'} ${message}`);
 		}
 		await this.#offer(frame, packet, false);
-		await this.#parts.answered(sensorId, answer);
+		const { domainName } = frame.sender;
+		await this.#parts.answered({ sensorId, ...(domainName !== undefined && { domainName }) }, answer);
 	}
 
 	#mayPublishFor(sender: Sender, sensorId: string): boolean {
@@ -238,7 +243,7 @@ export class MqttPublications {
 		if (registry.isRevoked(sender.id, sender.issuedAt) || isForeign(sender.domainName, sensorId, registry))
 			return false;
 		if (isOwn(sender, sensorId)) return true;
-		const buildingId = registry.sensor(sensorId)?.buildingId ?? sender.buildingId;
+		const buildingId = registry.sensor(sensorId, sender)?.buildingId ?? sender.buildingId;
 		return !sender.sensorIds && buildingId !== undefined && !notAllowed(sender, sensorId, buildingId, registry);
 	}
 

@@ -77,6 +77,7 @@ describe('subscribing to a topic filter', () => {
 	const registry = {
 		sensor: (sensorId: string) => sensors[sensorId] && { sensorId, buildingId: sensors[sensorId], roomId: 'hall' },
 		building: () => undefined,
+		isOfTenant: (buildingId: string) => buildingId !== 'foreign',
 	} as unknown as Registry;
 
 	it.each<[Sender, string]>([
@@ -104,6 +105,7 @@ describe('subscribing to a topic filter', () => {
 		[scoped, 'telemetry/+/+/+'],
 		[scoped, 'telemetry/b1/hall/#'],
 		[scoped, 'telemetry/b1/hall/door-5'],
+		[scoped, 'telemetry/foreign/hall/door-3'],
 		[scoped, '+/b1/hall/door-3'],
 		[scoped, '$SYS/#'],
 		[scoped, '$refused'],

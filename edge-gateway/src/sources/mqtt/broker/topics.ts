@@ -1,9 +1,9 @@
 /** Finds what a topic means to the gateway. */
-import { PLACE_ID, SENSOR_ID, TOPICS } from '@crowdvision/contracts';
+import { PLACE_ID, SENSOR_ID, TOPICS, tenantOf } from '@crowdvision/contracts';
 import type { DecodeBy } from '../../../decode/decoders.ts';
 import type { FrameContext } from '../../../decode/message/candidate.ts';
 import { sensorIdFrom } from '../../../decode/vendor/sensor-id.ts';
-import { isForeign, type Sender } from '../../../normalize/identify.ts';
+import { isForeign, isOfEarlierBuilding, type Sender } from '../../../normalize/identify.ts';
 import type { Registry } from '../../../registry.ts';
 
 const place = new RegExp(PLACE_ID);
@@ -58,9 +58,9 @@ export function isOwn(sender: Sender, sensorId: string): boolean {
 }
 
 /**
- * Whether a device may subscribe to `filter`. Allowed are, for its own sensors, `command/{sensorId}`,
- * `status/{sensorId}` and `telemetry/+/+/{sensorId}` with what is below; and the state of bridges, unless the gateway
- * has sensors of several domains.
+ * Whether a device may subscribe to `filter`, in the device's own words. Allowed are, for its own sensors,
+ * `command/{sensorId}`, `status/{sensorId}` and `telemetry/+/+/{sensorId}` with what is below; and the state of
+ * bridges, unless the gateway has sensors of several domains.
  */
 export function maySubscribe(sender: Sender, filter: string, registry: Registry): boolean {
 	const levels = filter.split('/');
@@ -70,14 +70,21 @@ export function maySubscribe(sender: Sender, filter: string, registry: Registry)
 		(isOwn(sender, sensorId) ||
 			(!sender.sensorIds &&
 				sender.buildingId !== undefined &&
-				registry.sensor(sensorId)?.buildingId === sender.buildingId));
+				registry.sensor(sensorId, sender)?.buildingId === sender.buildingId &&
+				!isOfEarlierBuilding(sender, registry)));
+	/** Whether readings of a building, or of all, may be for the sender: another tenant may have a sensor of this id. */
+	const isOfTenant = (buildingId: string) =>
+		buildingId === '+' ||
+		sender.domainName === undefined ||
+		registry.isOfTenant(buildingId, tenantOf(sender.domainName));
 	if ((levels[0] === TOPICS.command || levels[0] === TOPICS.status) && levels.length === 2) return own(levels[1]);
 	if (levels[0] === 'bridge' && levels.length === 3) return levels[2] === 'state' && !registry.isShared;
 	return (
 		levels[0] === TOPICS.telemetry &&
 		(levels.length === 4 || levels.length === 5) &&
 		own(levels[3]) &&
-		!levels.slice(0, 3).includes('#')
+		!levels.slice(0, 3).includes('#') &&
+		isOfTenant(levels[1]!)
 	);
 }
 

@@ -144,6 +144,11 @@ export class SessionStore {
 		await this.#change({ do: 'retain', packet: { ...packet, ...(device !== undefined && { device }) } });
 	}
 
+	/** Whether a message is retained on a topic. */
+	isRetained(topic: string): boolean {
+		return this.#state.retained.has(topic);
+	}
+
 	createRetainedStream(pattern: string): Readable {
 		return this.createRetainedStreamCombi([pattern]);
 	}
