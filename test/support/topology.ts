@@ -45,6 +45,8 @@ export interface Part {
 export interface Program extends Part {
 	/** SIGTERM; resolves when it has ended. */
 	terminate(): Promise<Exit>;
+	/** Starts it again after `terminate`. Resolves when it says that it is ready. */
+	resume(): Promise<void>;
 }
 
 export interface TopologyOptions {
@@ -55,7 +57,7 @@ export interface TopologyOptions {
 	/** Added to the environment of every program. */
 	env?: Record<string, string>;
 	/** What gateway.yaml says; default: the gateway's id and its two serial lines. */
-	gateway?: object;
+	gateway?: object | ((line: { sensors: string }) => object);
 	/** Called before any program starts: fills the databases, Redis and the programs' folders. */
 	restore?(servers: { dir: string; redis: RedisServer; databases: ReadonlyMap<string, string> }): Promise<void>;
 }
@@ -145,8 +147,9 @@ export async function startTopology({
 		);
 		const mqttPort = await freePort();
 		const config = join(dir, 'gateway.yaml');
+		const own = typeof settings === 'function' ? settings({ sensors: lines.sensors.b }) : settings;
 		const serial = [lines.sensors.b, lines.visitor.b].map((path) => ({ path }));
-		await writeFile(config, JSON.stringify(settings ?? { gatewayId: 'gateway', sources: { serial } }));
+		await writeFile(config, JSON.stringify(own ?? { gatewayId: 'gateway', sources: { serial } }));
 		const gateway = program(
 			await startProgram('gateway', join(checkout, 'edge-gateway/src/main.ts'), dir, {
 				env: { ...environment, MQTT_PORT: `${mqttPort}`, GATEWAY_CONFIG: config },
@@ -231,6 +234,9 @@ async function startProgram(
 		},
 		said: () => `${running.stdout()}${running.stderr()}`,
 		terminate: () => running.stop(),
+		resume: async () => {
+			running = await launch();
+		},
 		stop: async () => void (await running.kill()),
 	};
 }

@@ -1,12 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Membership, type Role, weightIn } from '@crowdvision/contracts';
-import { Tokens } from '@crowdvision/service-kit';
-import { startNode } from '@crowdvision/testing/processes';
 import { waitFor } from '@crowdvision/testing/wait';
+import { openEmbedded, type Reply, type Site } from './site.ts';
 
 const run = promisify(execFile);
 
@@ -40,16 +36,8 @@ export const BUILDINGS = [
 /** Asked for beside the others: an answer for a foreign building must be the one for this. */
 export const NOWHERE = 'b-nowhere';
 
-export interface Reply {
-	status: number;
-	text: string;
-}
-
 /** The embedded whole with five buildings of four domains, each measured, overcrowded and with a refused reading. */
-export interface Campus {
-	http: string;
-	token(memberships: Membership[], accountId?: string): Promise<string>;
-	ask(token: string, method: string, path: string, body?: unknown): Promise<Reply>;
+export interface Campus extends Pick<Site, 'http' | 'token' | 'ask' | 'stop'> {
 	/** A token that may do anything to this building. */
 	ownerOf(building: Marked): Promise<string>;
 	/** Everything that is kept of a building, as its owner sees it. */
@@ -59,40 +47,12 @@ export interface Campus {
 	/** A device of this building comes and goes. */
 	comeAndGo(building: Marked): Promise<void>;
 	alertIds: Map<string, string>;
-	stop(): Promise<void>;
 }
 
 export async function openCampus(): Promise<Campus> {
-	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-tenancy-'));
-	const product = await startNode('standalone.ts', {
-		env: {
-			PORT: '0',
-			MQTT_PORT: '0',
-			DATA_DIR: dataDir,
-			DEMO: '0',
-			RATE_LIMIT: '0',
-			LOG_LEVEL: 'silent',
-			REDIS_URL: undefined,
-			MONGO_URL: undefined,
-			GATEWAY_CONFIG: undefined,
-		},
-		ready: /^ready (http:\S+) (mqtt:\S+)$/m,
-		timeoutMs: 30_000,
-	});
-	const http = product.ready[1]!;
-	const mqtt = new URL(product.ready[2]!);
-	const tokens = new Tokens((await readFile(join(dataDir, 'jwt-secret'), 'utf8')).trim());
-	const token = (memberships: Membership[], id = 'somebody') =>
-		tokens.signAccount({ id, name: 'Somebody', memberships });
-	const ask = async (bearer: string, method: string, path: string, body?: unknown): Promise<Reply> => {
-		const response = await fetch(http + path, {
-			method,
-			redirect: 'manual',
-			headers: { authorization: `Bearer ${bearer}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
-			...(body !== undefined && { body: JSON.stringify(body) }),
-		});
-		return { status: response.status, text: await response.text() };
-	};
+	const site = await openEmbedded();
+	const { http, token, ask, tokens } = site;
+	const mqtt = new URL(site.mqtt);
 	const ownerOf = ({ domains }: Marked) => token(domains.map((domainName) => ({ domainName, role: 'business_admin' })));
 	const deviceOf = ({ id, sensorId, domains }: Marked) =>
 		tokens.signDevice({ id: sensorId, domainName: domains[0]!, buildingId: id });
@@ -158,10 +118,7 @@ export async function openCampus(): Promise<Campus> {
 				});
 			}
 		},
-		stop: async () => {
-			await product.stop();
-			await rm(dataDir, { recursive: true, force: true });
-		},
+		stop: () => site.stop(),
 	};
 }
 

@@ -1,90 +1,11 @@
-import type { Alert, Answer, BuildingState, Conversation } from '@crowdvision/contracts';
+import type { Answer, Conversation } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectDashboard } from '../support/live-dashboards.ts';
 import { COMPOSITIONS, type Site } from './site.ts';
+import { Tenant } from './tenant.ts';
 
 const PATIENCE_MS = 60_000;
-const annex = (domain: string) => ({
-	id: 'annex',
-	domains: [domain],
-	rooms: [
-		{
-			id: 'board',
-			name: 'Board room',
-			capacity: 10,
-			position: { x: 0, y: 0, z: 0 },
-			dimensions: { width: 4, height: 3, depth: 4 },
-		},
-	],
-});
-const QUESTION = { question: 'How many people are in the Board room?' };
-
-/** One tenant of a site: its owner, and its device in the building. */
-class Tenant {
-	readonly #site: Site;
-	readonly #domain: string;
-	readonly #token: Promise<string>;
-
-	constructor(site: Site, domain: string) {
-		this.#site = site;
-		this.#domain = domain;
-		this.#token = site.token([{ domainName: domain, role: 'business_admin' }], `owner-of-${domain}`);
-	}
-
-	get token(): Promise<string> {
-		return this.#token;
-	}
-
-	async call<T>(method: string, path: string, body?: unknown): Promise<T> {
-		return this.#site.call<T>(await this.#token, method, path, body);
-	}
-
-	async status(method: string, path: string, body?: unknown): Promise<number> {
-		return (await this.#site.ask(await this.#token, method, path, body)).status;
-	}
-
-	/** Sends readings of the tenant's device once the gateway knows its building. */
-	async count(...values: number[]): Promise<void> {
-		for (const value of values) {
-			await waitFor('the reading to be taken', async () => (await this.send('peopleCount', value)) === 202);
-		}
-	}
-
-	/** Sends one reading, and resolves with the status of the answer. */
-	async send(metric: string, value: number): Promise<number> {
-		const device = await this.#site.tokens.signDevice({
-			id: `device-of-${this.#domain}`,
-			domainName: this.#domain,
-			buildingId: 'annex',
-		});
-		const reading = { sensorId: `eye-${this.#domain}`, buildingId: 'annex', roomId: 'board', metric, value };
-		return (await this.#site.ask(device, 'POST', '/ingest', reading)).status;
-	}
-
-	async alerts(): Promise<Alert[]> {
-		return (await this.call<{ alerts: Alert[] }>('GET', '/notification/alerts')).alerts;
-	}
-
-	async value(): Promise<number | undefined> {
-		const state = await this.call<BuildingState>('GET', '/twin/buildings/annex/state');
-		return state.rooms.board?.values.peopleCount?.value;
-	}
-
-	/** Every reading that a dashboard gets from the beginning of the stream. */
-	async everything(): Promise<string> {
-		const dashboard = await connectDashboard(this.#site.http, await this.#token);
-		try {
-			expect(await dashboard.subscribe('annex', '0')).toMatchObject({ ok: true });
-			// The answer to this comes after what the first subscription had to catch up on.
-			await dashboard.subscribe('annex', '0');
-			await dashboard.subscribe('nowhere');
-			return JSON.stringify([dashboard.readings, dashboard.alerts, dashboard.devices, dashboard.superseded]);
-		} finally {
-			dashboard.close();
-		}
-	}
-}
+const QUESTION = { question: 'How many people are in the Board room of annex?' };
 
 describe.each(COMPOSITIONS)('P14 a building that is removed and made again by another domain (%s)', (_, open) => {
 	let site: Site;
@@ -95,7 +16,7 @@ describe.each(COMPOSITIONS)('P14 a building that is removed and made again by an
 
 	it('shows nothing of before in any service, and opens alerts of its own', { timeout: 120_000 }, async () => {
 		const [north, south] = [new Tenant(site, 'north'), new Tenant(site, 'south')];
-		await north.call('POST', '/twin/buildings', annex('north'));
+		await north.make();
 		await north.call('POST', '/twin/buildings/annex/sensors', { sensorId: 'eye-north', roomId: 'board' });
 		await north.count(22, 3, 17);
 		await waitFor('the alerts', async () => (await north.alerts()).length === 2, PATIENCE_MS);
@@ -107,9 +28,9 @@ describe.each(COMPOSITIONS)('P14 a building that is removed and made again by an
 		await waitFor('the state', async () => (await north.value()) === 17, PATIENCE_MS);
 		await waitFor('the readings', async () => (await north.everything()).includes('"value":17'), PATIENCE_MS);
 		const [open] = (await north.alerts()).filter(({ state }) => state === 'open');
-		await north.call('DELETE', '/twin/buildings/annex');
+		await north.remove();
 
-		await south.call('POST', '/twin/buildings', annex('south'));
+		await south.make();
 		await waitFor('south to see its building', async () => (await south.everything()) !== '', PATIENCE_MS);
 		expect(await south.alerts()).toEqual([]);
 		expect(await south.status('POST', `/notification/alerts/${open!.id}/ack`)).toBe(404);

@@ -1,12 +1,14 @@
 /** Both compositions, without the demo, as the tests of tenancy need them. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Membership } from '@crowdvision/contracts';
+import type { Membership, TableName } from '@crowdvision/contracts';
+import { createNullModem } from '@crowdvision/firmware-sim';
 import { Tokens } from '@crowdvision/service-kit';
 import { startNode } from '@crowdvision/testing/processes';
 import { trust } from '@crowdvision/testing/trust';
-import { startTopology } from '../support/topology.ts';
+import { Redis } from 'ioredis';
+import { type Program, startTopology } from '../support/topology.ts';
 
 export interface Reply {
 	status: number;
@@ -17,7 +19,13 @@ export interface Reply {
 export interface Site {
 	readonly http: string;
 	readonly mqtt: string;
+	/** A device's end of a line into the gateway, on which each device states its token first. */
+	readonly serial: string;
 	readonly tokens: Tokens;
+	/** Its programs by name, where it has several. */
+	readonly programs: ReadonlyMap<string, Program>;
+	/** The present keys of a retained table, where it has a Redis. */
+	readonly keysOf: ((table: TableName) => Promise<string[]>) | undefined;
 	/** A token of an account with these memberships. */
 	token(memberships: Membership[], accountId?: string): Promise<string>;
 	ask(token: string, method: string, path: string, body?: unknown): Promise<Reply>;
@@ -26,7 +34,16 @@ export interface Site {
 	stop(): Promise<void>;
 }
 
-function siteOf(parts: { http: string; mqtt: string; tokens: Tokens; stop(): Promise<void> }): Site {
+type SiteParts = Pick<Site, 'http' | 'mqtt' | 'serial' | 'tokens' | 'stop'> &
+	Partial<Pick<Site, 'programs' | 'keysOf'>>;
+
+/** The gateway's configuration with its end of a serial line. */
+const gatewayWith = (path: string) => ({
+	gatewayId: 'gateway',
+	sources: { serial: [{ path, requireToken: true }] },
+});
+
+function siteOf(parts: SiteParts): Site {
 	const { http, tokens } = parts;
 	const ask: Site['ask'] = async (bearer, method, path, body) => {
 		const response = await fetch(http + path, {
@@ -38,6 +55,8 @@ function siteOf(parts: { http: string; mqtt: string; tokens: Tokens; stop(): Pro
 		return { status: response.status, text: await response.text() };
 	};
 	return {
+		programs: new Map(),
+		keysOf: undefined,
 		...parts,
 		token: (memberships, id = 'somebody') => tokens.signAccount({ id, name: 'Somebody', memberships }),
 		ask,
@@ -50,8 +69,13 @@ function siteOf(parts: { http: string; mqtt: string; tokens: Tokens; stop(): Pro
 }
 
 /** Everything in one process. */
-async function openEmbedded(): Promise<Site> {
+export async function openEmbedded(): Promise<Site> {
 	const dataDir = await mkdtemp(join(tmpdir(), 'crowdvision-tenancy-'));
+	const folder = join(dataDir, 'serial');
+	await mkdir(folder);
+	const line = await createNullModem({ dir: folder });
+	const config = join(dataDir, 'gateway.yaml');
+	await writeFile(config, JSON.stringify(gatewayWith(line.b)));
 	const product = await startNode('standalone.ts', {
 		env: {
 			PORT: '0',
@@ -62,31 +86,44 @@ async function openEmbedded(): Promise<Site> {
 			LOG_LEVEL: 'silent',
 			REDIS_URL: undefined,
 			MONGO_URL: undefined,
-			GATEWAY_CONFIG: undefined,
+			GATEWAY_CONFIG: config,
 		},
 		ready: /^ready (http:\S+) (mqtt:\S+)$/m,
-		timeoutMs: 30_000,
+		timeoutMs: 90_000,
 	});
 	return siteOf({
 		http: product.ready[1]!,
 		mqtt: product.ready[2]!,
+		serial: line.a,
 		tokens: new Tokens((await readFile(join(dataDir, 'jwt-secret'), 'utf8')).trim()),
 		stop: async () => {
 			await product.stop();
+			await line.close();
 			await rm(dataDir, { recursive: true, force: true });
 		},
 	});
 }
 
 /** Every service on its own, with Redis and MongoDB, behind Caddy. */
-async function openDistributed(): Promise<Site> {
-	const topology = await startTopology({ replicas: { notification: 1, socket: 1 }, env: { RATE_LIMIT: '0' } });
+export async function openDistributed(): Promise<Site> {
+	const topology = await startTopology({
+		replicas: { notification: 1, socket: 1 },
+		env: { RATE_LIMIT: '0' },
+		gateway: ({ sensors }) => gatewayWith(sensors),
+	});
 	trust(topology.caFile);
+	const redis = new Redis(topology.redis.url);
 	return siteOf({
 		http: topology.http,
 		mqtt: topology.mqtt,
+		serial: topology.serial.sensors,
 		tokens: topology.tokens,
-		stop: () => topology.stop(),
+		programs: new Map(topology.programs.map((program) => [program.name, program])),
+		keysOf: (table) => redis.hkeys(table),
+		stop: async () => {
+			redis.disconnect();
+			await topology.stop();
+		},
 	});
 }
 

@@ -1,50 +1,45 @@
-/** What the tests of tenancy do at random, and who may see what of it. */
-import type { Answer, BuildingState } from '@crowdvision/contracts';
+/** What the tests of tenancy do at random, and what is whose after it. */
+import { TABLES } from '@crowdvision/contracts';
 import { waitFor } from '@crowdvision/testing/wait';
-import mqtt from 'mqtt';
-import { io } from 'socket.io-client';
-import { connectDashboard } from '../support/live-dashboards.ts';
+import { Accounts } from './accounts.ts';
+import { Shown } from './shown.ts';
 import type { Site } from './site.ts';
+import { type SentReading, type SignIn, sendOver, type Way } from './ways-in.ts';
+import { type Building, ROOM_IDS, type Sent, TENANTS, type TenantName } from './whose.ts';
 
-export const TENANTS = ['north', 'south', 'west'] as const;
-export type TenantName = (typeof TENANTS)[number];
-export const BUILDING_IDS = ['annex', 'tower'] as const;
-export const SENSOR_IDS = ['eye', 'door'] as const;
-export const TRANSPORTS = ['http', 'mqtt', 'socket.io'] as const;
+interface Send {
+	do: 'send';
+	room: string;
+	sensor: string;
+	by: TenantName;
+	over: Way;
+	/** Undefined: wherever the sensor is registered. */
+	building: string | undefined;
+}
 
 export type Step =
 	| { do: 'make'; building: string; by: TenantName }
 	| { do: 'remove'; building: string }
 	| { do: 'toggle room'; building: string }
 	| { do: 'register' | 'unregister'; building: string; sensor: string }
-	| { do: 'send'; building: string; room: string; sensor: string; by: TenantName; over: (typeof TRANSPORTS)[number] }
-	| { do: 'ask'; by: TenantName };
+	| { do: 'issue token'; building: string }
+	| { do: 'revoke token' }
+	| { do: 'use old token'; over: Way }
+	| { do: 'remake domain' | 'remake account' | 'ask'; by: TenantName }
+	| Send;
 
-/** A value that was sent, and where: the number says which building, of all that had the id, and which of its rooms. */
-interface Sent {
+/** A device's token for one building. */
+interface Issued extends SignIn {
 	by: TenantName;
-	building: number;
-	room: number;
-}
-
-interface Building {
-	by: TenantName;
-	/** Differs from every other building, also of the same id. */
+	domain: string;
+	building: string;
 	incarnation: number;
-	/** Of each room that it has. */
-	rooms: Map<string, number>;
-	/** The last value of each room. */
-	last: Map<string, number>;
+	isRevoked: boolean;
 }
 
 const PATIENCE_MS = 60_000;
-/** Values look like no other number of an answer, and are not taken for digits inside an id. */
+/** Values look like no other number of an answer. */
 const FIRST_VALUE = 20_001;
-const SHOWN_VALUE = /(?<![\w.-])2\d{4}(?![\w-])/g;
-
-const ROOM_IDS = ['board', 'side'];
-/** A question that names the room, of all buildings. */
-const questionOn = (building: string, room: string) => `How many people are in ${building} ${room}?`;
 
 const roomOf = (building: string, id: string) => ({
 	id,
@@ -53,17 +48,25 @@ const roomOf = (building: string, id: string) => ({
 	position: { x: 0, y: 0, z: 0 },
 	dimensions: { width: 4, height: 3, depth: 4 },
 });
+const outside = (by: TenantName): Sent => ({ by, building: -1, room: -1 });
 
 /** All tenants of a site, through many histories: what each was told is compared with what is its own. */
 export class Tenants {
 	readonly #site: Site;
+	readonly #accounts: Accounts;
 	readonly #buildings = new Map<string, Building>();
 	readonly #sent = new Map<number, Sent>();
+	readonly #issued: Issued[] = [];
 	#value = FIRST_VALUE;
 	#incarnation = 0;
 
-	constructor(site: Site) {
+	private constructor(site: Site, accounts: Accounts) {
 		this.#site = site;
+		this.#accounts = accounts;
+	}
+
+	static async open(site: Site): Promise<Tenants> {
+		return new Tenants(site, await Accounts.open(site, TENANTS));
 	}
 
 	async do(step: Step): Promise<void> {
@@ -75,41 +78,64 @@ export class Tenants {
 			case 'toggle room':
 				return this.#toggleRoom(step.building);
 			case 'register':
+				return this.#register(step.building, step.sensor);
 			case 'unregister':
-				return this.#register(step);
+				return this.#unregister(step.building, step.sensor);
+			case 'issue token':
+				return this.#issue(step.building);
+			case 'revoke token':
+				return this.#revoke(this.#issued.find(({ isRevoked }) => !isRevoked));
+			case 'use old token':
+				return this.#useOld(step.over);
+			case 'remake domain':
+				return this.#remakeDomain(step.by);
+			case 'remake account':
+				return this.#accounts.remakeVisitor();
+			case 'ask':
+				await this.#shown.ask(step.by);
+				return;
 			case 'send':
 				return this.#send(step);
-			case 'ask':
-				await this.#ask(step.by);
 		}
 	}
 
 	async removeAll(): Promise<void> {
 		for (const id of [...this.#buildings.keys()]) await this.#remove(id);
+		for (const device of this.#issued) await this.#revoke(device);
+		this.#issued.length = 0;
+		for (const table of [TABLES.sensors, TABLES.adoptions, TABLES.buildings])
+			await waitFor(`nothing in ${table}`, async () => ((await this.#site.keysOf?.(table)) ?? []).length === 0);
 	}
 
 	/** What tenants are shown that is not theirs; empty if all is well. */
 	async leaks(): Promise<string[]> {
-		await Promise.all([...this.#buildings].map(([id, building]) => this.#settled(id, building)));
-		return (await Promise.all(TENANTS.map((tenant) => this.#leaksTo(tenant)))).flat();
+		const shown = this.#shown;
+		await Promise.all([...this.#buildings].map(([id, building]) => shown.settled(id, building)));
+		return (await Promise.all(TENANTS.map((tenant) => shown.leaksTo(tenant)))).flat();
+	}
+
+	get #shown(): Shown {
+		return new Shown(this.#site, this.#accounts, this.#buildings, this.#sent);
 	}
 
 	async #make(id: string, by: TenantName): Promise<void> {
-		const body = { id, domains: [by], rooms: ROOM_IDS.map((room) => roomOf(id, room)) };
-		const { status, text } = await this.#site.ask(await this.#token(by), 'POST', '/twin/buildings', body);
+		const rooms = ROOM_IDS.map((room) => roomOf(id, room));
+		const body = { id, domains: [this.#accounts.domainOf(by)], rooms };
+		const { status, text } = await this.#accounts.ask(by, 'POST', '/twin/buildings', body);
 		const expected = this.#buildings.has(id) ? 409 : 201;
 		if (status !== expected) throw new Error(`making ${id} was answered ${status} ${text}`);
 		if (status === 409) return;
 		const incarnation = ++this.#incarnation;
-		const rooms = new Map(ROOM_IDS.map((room) => [room, ++this.#incarnation]));
-		this.#buildings.set(id, { by, incarnation, rooms, last: new Map() });
+		const numbers = new Map(ROOM_IDS.map((room) => [room as string, ++this.#incarnation]));
+		this.#buildings.set(id, { by, incarnation, rooms: numbers, last: new Map(), sensors: new Set() });
 	}
 
 	async #remove(id: string): Promise<void> {
 		const building = this.#buildings.get(id);
 		if (!building) return;
-		await this.#site.call(await this.#token(building.by), 'DELETE', `/twin/buildings/${id}`);
+		await this.#accounts.call(building.by, 'DELETE', `/twin/buildings/${id}`);
 		this.#buildings.delete(id);
+		for (const sensor of building.sensors) await this.#isUnplaced(building.by, sensor);
 	}
 
 	async #toggleRoom(id: string): Promise<void> {
@@ -117,181 +143,117 @@ export class Tenants {
 		if (!building) return;
 		const had = building.rooms.has('side');
 		const rooms = [roomOf(id, 'board'), ...(had ? [] : [roomOf(id, 'side')])];
-		await this.#site.call(await this.#token(building.by), 'PATCH', `/twin/buildings/${id}`, { rooms });
+		await this.#accounts.call(building.by, 'PATCH', `/twin/buildings/${id}`, { rooms });
 		building.last.delete('side');
 		if (had) building.rooms.delete('side');
 		else building.rooms.set('side', ++this.#incarnation);
 	}
 
-	async #register(step: Extract<Step, { do: 'register' | 'unregister' }>): Promise<void> {
-		const building = this.#buildings.get(step.building);
+	/** A tenant may have one sensor of an id; what others have does not matter. */
+	async #register(id: string, sensorId: string): Promise<void> {
+		const building = this.#buildings.get(id);
 		if (!building) return;
-		const [token, path] = [await this.#token(building.by), `/twin/buildings/${step.building}/sensors`];
-		const { status, text } =
-			step.do === 'register'
-				? await this.#site.ask(token, 'POST', path, { sensorId: step.sensor, roomId: 'board' })
-				: await this.#site.ask(token, 'DELETE', `${path}/${step.sensor}`);
-		if (status >= 500 || status === 403) throw new Error(`${step.do} was answered ${status} ${text}`);
+		const path = `/twin/buildings/${id}/sensors`;
+		const { status, text } = await this.#accounts.ask(building.by, 'POST', path, { sensorId, roomId: 'board' });
+		const other = this.#registeredBy(building.by, sensorId);
+		const expected = other === undefined || other === building ? 201 : 409;
+		if (status !== expected) throw new Error(`registering ${sensorId} in ${id} was answered ${status} ${text}`);
+		if (status === 201) building.sensors.add(sensorId);
+	}
+
+	async #unregister(id: string, sensorId: string): Promise<void> {
+		const building = this.#buildings.get(id);
+		if (!building) return;
+		const { status } = await this.#accounts.ask(building.by, 'DELETE', `/twin/buildings/${id}/sensors/${sensorId}`);
+		if (status !== (building.sensors.delete(sensorId) ? 204 : 404)) throw new Error(`unregistering: ${status}`);
+		if (status === 204) await this.#isUnplaced(building.by, sensorId);
+	}
+
+	#registeredBy(by: TenantName, sensorId: string): Building | undefined {
+		return [...this.#buildings.values()].find((building) => building.by === by && building.sensors.has(sensorId));
+	}
+
+	async #issue(id: string): Promise<void> {
+		const building = this.#buildings.get(id);
+		if (!building) return;
+		const { by, incarnation } = building;
+		const domain = this.#accounts.domainOf(by);
+		const body = { name: 'device', buildingId: id };
+		const device = await this.#accounts.call<{ deviceId: string; token: string }>(by, 'POST', devicesOf(domain), body);
+		const { deviceId, token } = device;
+		this.#issued.push({ id: deviceId, token, by, domain, building: id, incarnation, isRevoked: false });
+	}
+
+	async #revoke(device: Issued | undefined): Promise<void> {
+		if (!device || device.isRevoked) return;
+		await this.#accounts.call(device.by, 'DELETE', `${devicesOf(device.domain)}/${device.id}`);
+		device.isRevoked = true;
+	}
+
+	/** Sends with a token that is no longer good, in vain: it was revoked, or its building is another one now. */
+	async #useOld(over: Way): Promise<void> {
+		const isOld = (one: Issued) => one.isRevoked || this.#buildings.get(one.building)?.incarnation !== one.incarnation;
+		const device = this.#issued.find(isOld);
+		const building = device && this.#buildings.get(device.building);
+		if (!device || (!building && !device.isRevoked)) return;
+		if (building) await this.#gatewayKnows(building.by, device.building);
+		const reading = () => {
+			this.#sent.set(this.#value, outside(device.by));
+			return this.#readingOf({ room: 'board', sensor: 'eye', building: device.building }, this.#value++);
+		};
+		await waitFor('the token to be void', async () => !(await sendOver('http', this.#site, device, reading())));
+		if ((await sendOver(over, this.#site, device, reading())) && over !== 'mqtt')
+			throw new Error(`an old token of ${device.by} for ${device.building} was taken over ${over}`);
+	}
+
+	/** The name of a domain that was removed stays taken, so its owner goes on with another one. */
+	async #remakeDomain(by: TenantName): Promise<void> {
+		for (const [id, building] of [...this.#buildings]) if (building.by === by) await this.#remove(id);
+		for (const device of this.#issued) if (device.by === by) await this.#revoke(device);
+		await this.#accounts.remakeDomain(by, TENANTS.find((other) => other !== by)!);
 	}
 
 	/** Sends a reading; of the building's owner until it is taken, and of anybody else once, in vain. */
-	async #send({ building: id, room, sensor, by, over }: Extract<Step, { do: 'send' }>): Promise<void> {
-		const building = this.#buildings.get(id);
-		const roomNumber = building?.rooms.get(room);
+	async #send(step: Send): Promise<void> {
+		const { by, room, sensor } = step;
+		const place = step.building === undefined ? this.#registeredBy(by, sensor) : this.#buildings.get(step.building);
+		const isOwn = place?.by === by;
+		const at = step.building === undefined ? 'board' : room;
 		const value = this.#value++;
-		const reading = { sensorId: sensor, buildingId: id, roomId: room, metric: 'peopleCount', value };
-		const isOwn = building?.by === by;
 		// A room that is not there takes values that nobody sees.
-		this.#sent.set(value, isOwn ? { by, building: building.incarnation, room: roomNumber ?? -1 } : outside(by));
-		const device = await this.#site.tokens.signDevice({ id: `device-of-${by}`, domainName: by });
-		const attempt = async () => {
-			if (over === 'http') return (await this.#site.ask(device, 'POST', '/ingest', reading)).status === 202;
-			if (over === 'mqtt') return this.#overMqtt(by, device, reading);
-			return this.#overSocketIo(device, reading);
-		};
+		const sent = { by, building: place?.incarnation ?? -1, room: place?.rooms.get(at) ?? -1 };
+		this.#sent.set(value, isOwn ? sent : outside(by));
+		// A topic always names a place.
+		const over = step.building === undefined && step.over === 'mqtt' ? 'http' : step.over;
+		const attempt = async () =>
+			sendOver(over, this.#site, await this.#accounts.device(by), this.#readingOf(step, value));
 		if (!isOwn) {
-			if ((await attempt()) && over !== 'mqtt') throw new Error(`a reading of ${by} for ${id} was taken`);
+			if ((await attempt()) && over !== 'mqtt') throw new Error(`a reading of ${by} for ${step.building} was taken`);
 			return;
 		}
-		if (over === 'mqtt') await this.#gatewayKnows(by, id);
+		if (over === 'mqtt') await this.#gatewayKnows(by, step.building!);
 		await waitFor(`the reading of ${by} over ${over}`, attempt, PATIENCE_MS);
-		if (roomNumber !== undefined) building.last.set(room, value);
+		if (place.rooms.has(at)) place.last.set(at, value);
+	}
+
+	#readingOf({ building, room, sensor }: Pick<Send, 'building' | 'room' | 'sensor'>, value: number): SentReading {
+		const place = building === undefined ? {} : { buildingId: building, roomId: room };
+		return { sensorId: sensor, metric: 'peopleCount', value, ...place };
 	}
 
 	/** A refusal over MQTT is acknowledged, so the sender first makes sure that it may send. */
 	async #gatewayKnows(by: TenantName, id: string): Promise<void> {
-		const device = await this.#site.tokens.signDevice({ id: `device-of-${by}`, domainName: by });
 		const reading = { sensorId: 'probe', buildingId: id, roomId: 'board', metric: 'noise', value: 1 };
-		const isTaken = async () => (await this.#site.ask(device, 'POST', '/ingest', reading)).status === 202;
+		const isTaken = async () => sendOver('http', this.#site, await this.#accounts.device(by), reading);
 		await waitFor('the gateway to know the building', isTaken, PATIENCE_MS);
 	}
 
-	async #overMqtt(by: TenantName, device: string, reading: { buildingId: string; roomId: string; sensorId: string }) {
-		const options = { username: `device-of-${by}`, password: device, reconnectPeriod: 0 };
-		const client = await mqtt.connectAsync(this.#site.mqtt, options, false);
-		client.on('error', () => undefined);
-		const { buildingId, roomId, sensorId } = reading;
-		await client.publishAsync(`telemetry/${buildingId}/${roomId}/${sensorId}`, JSON.stringify(reading), { qos: 1 });
-		await client.endAsync(true);
-		return true;
-	}
-
-	async #overSocketIo(device: string, reading: object): Promise<boolean> {
-		const socket = io(this.#site.http, {
-			path: '/ingest/socket.io',
-			auth: { token: device },
-			transports: ['websocket'],
-			reconnection: false,
-			forceNew: true,
-		});
-		try {
-			return (await socket.timeout(10_000).emitWithAck('reading', reading)).ok === true;
-		} finally {
-			socket.disconnect();
-		}
-	}
-
-	/** Waits until every service has what was sent last, so that what is not shown is not merely late. */
-	async #settled(id: string, { by, last }: Building): Promise<void> {
-		const token = await this.#token(by);
-		for (const [room, value] of last) {
-			await waitFor(
-				`the state of ${id}/${room} to be ${value}`,
-				async () => {
-					const state = await this.#site.call<BuildingState>(token, 'GET', `/twin/buildings/${id}/state`);
-					return state.rooms[room]?.values.peopleCount?.value === value;
-				},
-				PATIENCE_MS,
-			);
-			await waitFor(
-				`an alert of ${id}/${room}`,
-				async () => {
-					const { alerts } = await this.#site.call<{ alerts: { buildingId: string; roomId: string; state: string }[] }>(
-						token,
-						'GET',
-						'/notification/alerts',
-					);
-					return alerts.some((alert) => alert.buildingId === id && alert.roomId === room && alert.state === 'open');
-				},
-				PATIENCE_MS,
-			);
-			await waitFor(
-				`the answer on ${id}/${room}`,
-				async () => plain(await this.#ask(by, questionOn(id, room))).includes(value),
-				PATIENCE_MS,
-			);
-		}
-	}
-
-	async #leaksTo(tenant: TenantName): Promise<string[]> {
-		const token = await this.#token(tenant);
-		const get = async (path: string) => (await this.#site.ask(token, 'GET', path)).text;
-		const own = [...this.#buildings].filter(([, { by }]) => by === tenant);
-		const shown: [what: string, text: string, isAllowed: (sent: Sent) => boolean][] = [];
-		const ofRoom = (sent: Sent) =>
-			own.some(
-				([, { incarnation, rooms }]) => sent.building === incarnation && [...rooms.values()].includes(sent.room),
-			);
-		const ofBuilding = (sent: Sent) => own.some(([, { incarnation }]) => sent.building === incarnation);
-		const ofTenant = (sent: Sent) => sent.by === tenant;
-		shown.push(['alerts', await get('/notification/alerts?limit=500'), ofBuilding]);
-		const questions = BUILDING_IDS.flatMap((id) => ROOM_IDS.map((room) => questionOn(id, room)));
-		for (const question of [...questions, 'Which alerts are there?'])
-			shown.push([question, await this.#ask(tenant, question), ofBuilding]);
-		shown.push(['conversations', await get('/llm/conversations'), ofBuilding]);
-		for (const path of [
-			'/gateway/devices',
-			'/gateway/rejected',
-			...SENSOR_IDS.map((id) => `/gateway/trace?sensor=${id}`),
-		])
-			shown.push([path, await get(path), ofTenant]);
-		for (const id of BUILDING_IDS) {
-			for (const path of ['', '/state', '/sensors', '/history?metric=peopleCount&agg=max&bucket=1m'])
-				shown.push([path, await get(`/twin/buildings/${id}${path}`), ofRoom]);
-			for (const room of ROOM_IDS) shown.push(['audit', await get(`/gateway/rooms/${id}/${room}/audit`), ofRoom]);
-			shown.push([`live updates of ${id}`, await this.#live(token, id), (sent) => ofRoom(sent) || isGone(sent, own)]);
-		}
-		return shown.flatMap(([what, text, isAllowed]) =>
-			plain(text).flatMap((value) => {
-				const sent = this.#sent.get(value);
-				return sent && !isAllowed(sent) ? [`${tenant} was shown ${value} of ${sent.by} in ${what}`] : [];
-			}),
-		);
-	}
-
-	/** Everything that a dashboard gets of a building from the beginning of the stream. */
-	async #live(token: string, id: string): Promise<string> {
-		const dashboard = await connectDashboard(this.#site.http, token);
-		try {
-			const outcome = await dashboard.subscribe(id, '0');
-			if (!outcome.ok) return '';
-			const last = [...(this.#buildings.get(id)?.last.values() ?? [])];
-			await waitFor(
-				`the live updates of ${id}`,
-				() => last.every((value) => dashboard.values().includes(value)),
-				PATIENCE_MS,
-			);
-			return JSON.stringify([dashboard.readings, dashboard.alerts, dashboard.devices, dashboard.superseded]);
-		} finally {
-			dashboard.close();
-		}
-	}
-
-	async #ask(by: TenantName, question = 'How many people are there?'): Promise<string> {
-		return (await this.#site.call<Answer>(await this.#token(by), 'POST', '/llm/ask', { question })).answer;
-	}
-
-	#token(tenant: TenantName): Promise<string> {
-		return this.#site.token([{ domainName: tenant, role: 'business_admin' }], `owner-of-${tenant}`);
+	/** Waits until the gateway knows that a sensor is registered no more. */
+	async #isUnplaced(by: TenantName, sensorId: string): Promise<void> {
+		const reading = { sensorId, metric: 'noise', value: 1 };
+		const isTaken = async () => sendOver('http', this.#site, await this.#accounts.device(by), reading);
+		await waitFor('the gateway to know of no place', async () => !(await isTaken()), PATIENCE_MS);
 	}
 }
 
-const outside = (by: TenantName): Sent => ({ by, building: -1, room: -1 });
-/** A reading for a room that its own building did not have. */
-const isGone = ({ building, room }: Sent, own: readonly (readonly [string, Building])[]) =>
-	room === -1 && own.some(([, { incarnation }]) => incarnation === building);
-
-/** The numbers in a text that may be values. */
-function plain(text: string): number[] {
-	return [...text.replace(/(\d),(?=\d{3}\b)/g, '$1').matchAll(SHOWN_VALUE)].map(([digits]) => Number(digits));
-}
+const devicesOf = (domain: string) => `/auth/domains/${domain}/devices`;
