@@ -74,6 +74,29 @@ describe('answer', () => {
 		expect(answered.answer).toContain('2 rooms without a current value');
 	});
 
+	it.each([
+		['how many people are in the lab of south?', 'The number of people in Lab is not known'],
+		['how many people are in the lab of north?', '9 people in Lab (North)'],
+		['how many people are in the south wing lab?', '3 people in South wing lab (South)'],
+		['how many people are in s1 hall?', '5 people in Main hall (South)'],
+		['how many people are in the main hall?', '20 people in Main hall (North)'],
+	])('is about the room that is named, in the building that is named: %s', (question, text) => {
+		const rooms = [
+			{ id: 'hall', name: 'Main hall', capacity: 30 },
+			{ id: 'lab', name: 'Lab', capacity: 10 },
+			{ id: 'wing', name: 'South wing lab', capacity: 10 },
+		];
+		const south: RetainedBuilding = { id: 's1', name: 'South', domains: ['d'], rooms };
+		const answered = ask(question, {
+			...facts([]),
+			buildings: [
+				{ building, latest: [latestOf('hall', 'peopleCount', 20), latestOf('lab', 'peopleCount', 9)] },
+				{ building: south, latest: [latestOf('hall', 'peopleCount', 5), latestOf('wing', 'peopleCount', 3)] },
+			],
+		});
+		expect(answered.answer).toContain(text);
+	});
+
 	it('is not grounded when nothing is known', () => {
 		expect(ask('which room is the least crowded?', facts([]))).toMatchObject({ grounded: false, citations: [] });
 		expect(ask('what is the meaning of life?', facts([latestOf('hall', 'peopleCount', 1)]))).toMatchObject({

@@ -201,14 +201,29 @@ function howManyIn(name: string, room: KnownRoom | undefined, language: Language
 	};
 }
 
-/** The room that a question names; if several match, the one with the longest name. */
+/**
+ * The room that a question names by its name or id. If several match: one of a building that is named too, then the one
+ * of which more is named.
+ */
 function namedRoom(lower: string, { buildings }: Facts): { id: string; name: string } | undefined {
-	const named = buildings.flatMap(({ building }) =>
-		building.rooms
-			.filter(({ id, name }) => lower.includes(name.toLowerCase()) || mentions(lower, id))
-			.map(({ id, name }) => ({ id: `${building.id}/${id}`, name })),
-	);
-	return named.toSorted((a, b) => b.name.length - a.name.length)[0];
+	const named = buildings.flatMap(({ building }) => {
+		const inNamed = namedLength(lower, building) > 0;
+		return building.rooms.map((room) => ({
+			id: `${building.id}/${room.id}`,
+			name: room.name,
+			length: namedLength(lower, room),
+			inNamed,
+		}));
+	});
+	return named
+		.filter(({ length }) => length > 0)
+		.toSorted((a, b) => Number(b.inNamed) - Number(a.inNamed) || b.length - a.length)[0];
+}
+
+/** How much of a text names something: the length of its name or its id, 0 if neither is there. */
+function namedLength(lower: string, { id, name }: { id: string; name: string }): number {
+	if (lower.includes(name.toLowerCase())) return name.length;
+	return mentions(lower, id) ? id.length : 0;
 }
 
 /** Whether a text contains an id as a word of its own: "available" does not mention "lab". */
