@@ -38,6 +38,8 @@ const LIGHT = ['service-kit/retry', 'service-kit/concurrency', 'service-kit/plai
 const RULES: Rule[] = [
 	// Everybody's words, the browser's too: no input or output of any kind.
 	{ of: /^packages\/contracts$/, may: [], packages: { typebox: ANYWHERE }, builtins: NONE },
+	// Decides on live and on stored values alike, so it reads neither.
+	{ of: /^packages\/rules$/, may: ['contracts'], packages: {}, builtins: NONE },
 	{ of: /^packages\/log$/, may: ['service-kit/files'], packages: {} },
 	{
 		of: /^packages\/bus$/,
@@ -52,6 +54,7 @@ const RULES: Rule[] = [
 	{ of: /^packages\/service-kit$/, may: ['contracts'] },
 	{ of: /^packages\/testing$/, may: ['contracts', 'log', 'bus', 'store', 'service-kit'] },
 	{ of: /^edge-gateway$/, may: ['contracts', 'log', 'bus', 'service-kit'] },
+	{ of: /^services\/(notification|twin)$/, may: ['contracts', 'rules', 'bus', 'store', 'service-kit'] },
 	{ of: /^services\/[^/]+$/, may: ['contracts', 'bus', 'store', 'service-kit'] },
 	{ of: /^firmware-sim$/, may: ['contracts'] },
 	{ of: /^frontend$/, may: ['contracts'] },

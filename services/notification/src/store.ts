@@ -1,4 +1,5 @@
 import type { Alert, SensorValue } from '@crowdvision/contracts';
+import type { Condition, RuleKind } from '@crowdvision/rules';
 import type { StoreDefinition } from '@crowdvision/store';
 
 /** What notification stores. The effects of a batch of readings are one commit: rooms, alerts, outbox. */
@@ -28,27 +29,6 @@ export const NOTIFICATION_STORE: StoreDefinition = {
 export interface Observation extends SensorValue {
 	metric: string;
 	position: string;
-}
-
-/** The metric that a rule limits, or `occupancy` for the room's capacity. */
-export type RuleKind = Exclude<Alert['kind'], 'manual'>;
-
-export type Side = 'max' | 'min';
-
-/**
- * The state of a rule in a room: `clear` within its limits; `breach` beyond them, but not for long enough yet; `open`
- * while there is an alert. Times are epoch ms.
- */
-export interface Condition {
-	phase: 'clear' | 'breach' | 'open';
-	/** When the breach began; null when clear. */
-	since: number | null;
-	/** The limit that was last exceeded; null when clear. */
-	side: Side | null;
-	/** The time of the newest observation that was evaluated. */
-	seenAt: number;
-	/** The alert, while `phase` is `open`. */
-	alertId: string | null;
 }
 
 /** The latest values of a room's sensors, and the conditions of its rules. */

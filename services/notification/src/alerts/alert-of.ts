@@ -7,8 +7,7 @@ import {
 	type RetainedBuilding,
 	type RetainedRoom,
 } from '@crowdvision/contracts';
-import { metricOf, type Rule } from '../rules/rules.ts';
-import type { RuleKind, Side } from '../store.ts';
+import { metricOf, type Rule, type RuleKind, type Side } from '@crowdvision/rules';
 
 /** The content of an alert. */
 export interface Finding {

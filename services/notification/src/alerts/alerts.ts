@@ -8,10 +8,10 @@ import {
 	type MetricLookup,
 	type RetainedBuilding,
 } from '@crowdvision/contracts';
+import { metricOf } from '@crowdvision/rules';
 import { type BuildingDirectory, type Presence, requireRole, retryOnConflict } from '@crowdvision/service-kit';
 import { type Collection, type DocumentCursor, documentPage, type PageQuery, type Store } from '@crowdvision/store';
-import { recallRooms } from '../rules/room-memory.ts';
-import { metricOf } from '../rules/rules.ts';
+import { recallRooms } from '../rooms/room-memory.ts';
 import { type AlertDocument, type RoomDocument, roomKey } from '../store.ts';
 import type { AlertRepository } from './alert-repository.ts';
 

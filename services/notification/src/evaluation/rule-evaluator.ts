@@ -10,13 +10,13 @@ import {
 	type RetainedBuilding,
 	type RetainedRoom,
 } from '@crowdvision/contracts';
+import { ALL_CLEAR, type Condition, decide, metricOf, type Rule, type RuleKind, rulesOf } from '@crowdvision/rules';
 import { type BuildingDirectory, type Presence, retryOnConflict } from '@crowdvision/service-kit';
 import type { Collection, Store } from '@crowdvision/store';
 import { alertOf } from '../alerts/alert-of.ts';
 import type { AlertRepository } from '../alerts/alert-repository.ts';
-import { type RoomMemory, recallRooms, roomsOf } from '../rules/room-memory.ts';
-import { ALL_CLEAR, decide, metricOf, type Rule, rulesOf } from '../rules/rules.ts';
-import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
+import { type RoomMemory, recallRooms, roomsOf } from '../rooms/room-memory.ts';
+import { type Observation, type RoomDocument, roomKey } from '../store.ts';
 
 /** A reading and its position in the stream. */
 export interface PlacedReading {

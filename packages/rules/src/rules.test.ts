@@ -1,8 +1,9 @@
 import { BUILT_IN_METRICS, FRESHNESS_MS, type Limit } from '@crowdvision/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Condition } from '../store.ts';
-import { ALL_CLEAR, decide, type Rule, rulesOf } from './rules.ts';
+import { ALL_CLEAR, type Condition } from './condition.ts';
+import { decide } from './decide.ts';
+import { type Rule, rulesOf } from './rules-of.ts';
 
 const ROOM = { id: 'hall', name: 'Hall', capacity: 100 };
 const occupancyRule = (capacity: number, dwellMs = 0): Rule =>

@@ -1,6 +1,8 @@
 import { BUILT_IN_METRICS } from '@crowdvision/contracts';
 import { describe, expect, it } from 'vitest';
-import { ALL_CLEAR, decide, type Rule, rulesOf } from './rules.ts';
+import { ALL_CLEAR } from './condition.ts';
+import { decide } from './decide.ts';
+import { type Rule, rulesOf } from './rules-of.ts';
 
 const ROOM = { capacity: 10, limits: { temperature: { min: 18, max: 26 }, humidity: { min: 30 } } };
 const RULES = rulesOf(ROOM, 0, BUILT_IN_METRICS);

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type LatestValue, type MetricLookup, type RetainedRoom, roomValue } from '@crowdvision/contracts';
+import { ALL_CLEAR, type Condition, type RuleKind } from '@crowdvision/rules';
 import type { Presence } from '@crowdvision/service-kit';
 import { type Collection, documentPages, type Versioned, type Write } from '@crowdvision/store';
-import { type Condition, type Observation, type RoomDocument, type RuleKind, roomKey } from '../store.ts';
-import { ALL_CLEAR } from './rules.ts';
+import { type Observation, type RoomDocument, roomKey } from '../store.ts';
 
 /** Sensors and metrics that a room remembers; beyond that it forgets the one that was observed longest ago. */
 const MAX_SENSORS = 1000;
