@@ -22,7 +22,7 @@ import type { Cadences } from '../devices/cadences.ts';
 import { UnknownSensorError } from '../devices/unknown-sensor.ts';
 import type { Frame } from '../frame.ts';
 import { dedupKey, replayKey } from '../normalize/dedupe.ts';
-import { notAllowed, outsideScope, placeOf, seriesIdOf } from '../normalize/identify.ts';
+import { buildingOf, notAllowed, outsideScope, placeOf, type Sender, seriesIdOf } from '../normalize/identify.ts';
 import { observedTime } from '../normalize/observed-time.ts';
 import { toCatalogUnit } from '../normalize/units.ts';
 import { type Door, type Doors, totalOf } from '../occupancy/doors.ts';
@@ -135,7 +135,7 @@ export class ReadingValidator {
 		const excluded = this.#admission?.refusal(candidate.sensorId, sender);
 		if (excluded !== undefined)
 			throw new CrowdVisionError('not_admitted', `reading ${index}: ${excluded}`, { index, path: '/sensorId' });
-		const door = isDoorMetric(candidate.metric) ? this.#doors.of(candidate.sensorId) : undefined;
+		const door = isDoorMetric(candidate.metric) ? this.#doorOf(candidate, sender) : undefined;
 		const place = placeOf(
 			candidate.sensorId,
 			candidate.buildingId,
@@ -182,6 +182,10 @@ export class ReadingValidator {
 			door,
 			restated: restated ?? (frame.retained ? (candidate.observedAt === undefined ? 'undated' : 'dated') : undefined),
 		};
+	}
+
+	#doorOf({ sensorId, buildingId }: IncomingReading, sender: Sender): Door | undefined {
+		return this.#doors.of(sensorId, buildingOf(sensorId, buildingId, this.#registry, sender));
 	}
 
 	#hasRoom({ buildingId, roomId }: { buildingId: string; roomId: string }): boolean {

@@ -35,6 +35,16 @@ export interface Place {
 	roomId: string;
 }
 
+/** The building of a reading, as in its place; undefined where nobody knows it. */
+export function buildingOf(
+	sensorId: string,
+	buildingId: string | undefined,
+	registry: Registry,
+	{ domainName, buildingId: scope }: Partial<Pick<Sender, 'domainName' | 'buildingId'>>,
+): string | undefined {
+	return buildingId ?? registry.sensor(sensorId, { domainName, buildingId: scope })?.buildingId ?? scope;
+}
+
 /**
  * The place of a reading: what it states, else where its sensor is registered, else the building of its sender's scope.
  * Whether the sender may write there, `notAllowed` decides: a sensor that is registered in another building is not

@@ -1,7 +1,7 @@
 /** The configured doors, and which rooms a crossing of a door changes. */
 import type { Problem } from '@crowdvision/contracts';
 import { filled } from '../options.ts';
-import { DoorConfig, OccupancyConfig } from './occupancy-config.ts';
+import { DoorConfig, layered, OccupancyConfig } from './occupancy-config.ts';
 import type { Direction, DoorLimits } from './room-count.ts';
 
 /** A configured door. */
@@ -21,10 +21,11 @@ export interface RoomEffect {
 }
 
 /**
- * The configured doors by sensor id. A door that is not configured counts crossings since its last message, into the
- * room that its readings name.
+ * The configured doors by sensor id, and those of one building, as several tenants may have a sensor of the same id. A
+ * door that is not configured counts crossings since its last message, into the room that its readings name.
  */
 export class Doors {
+	/** By sensor id, or by building and sensor id. */
 	#doors: ReadonlyMap<string, Door> = new Map();
 	#usual: DoorLimits;
 
@@ -36,9 +37,8 @@ export class Doors {
 	/** Replaces the configuration. It applies to readings from now on; the state of rooms and doors stays. */
 	update(config: OccupancyConfig): void {
 		this.#usual = usualLimits(config);
-		const { doors = [] } = config;
 		this.#doors = new Map(
-			doors.map((door) => {
+			layered(config.doors ?? []).map((door) => {
 				const { perMinute, swapped, counter } = filled(DoorConfig, door);
 				const limits = {
 					bias: door.bias ?? this.#usual.bias,
@@ -46,18 +46,27 @@ export class Doors {
 					perMinute,
 					wrapAt: door.wrapAt,
 				};
-				return [door.sensorId, { ...limits, cumulative: counter === 'cumulative', swapped, between: door.between }];
+				const key = keyOf(door.sensorId, door.buildingId);
+				return [key, { ...limits, cumulative: counter === 'cumulative', swapped, between: door.between }];
 			}),
 		);
 	}
 
-	/** The configured door, or undefined. */
-	of(sensorId: string): Door | undefined {
-		return this.#doors.get(sensorId);
+	/** The configured door, or undefined. @param buildingId undefined where nobody knows it: entries for all buildings */
+	of(sensorId: string, buildingId: string | undefined): Door | undefined {
+		if (this.#doors.size === 0) return undefined;
+		return this.#doors.get(keyOf(sensorId, buildingId)) ?? this.#doors.get(sensorId);
 	}
 
-	/** The limits of a door, configured or not. */
-	readonly limits = (sensorId: string): DoorLimits => this.#doors.get(sensorId) ?? this.#usual;
+	/** The limits of the doors of a building, configured or not, by sensor id; always those configured last. */
+	limitsIn(buildingId: string): (sensorId: string) => DoorLimits {
+		return (sensorId) => this.of(sensorId, buildingId) ?? this.#usual;
+	}
+}
+
+/** Neither kind of id holds a slash. */
+function keyOf(sensorId: string, buildingId: string | undefined): string {
+	return buildingId === undefined ? sensorId : `${buildingId}/${sensorId}`;
 }
 
 /** The limits of a door that has no entry of its own. */

@@ -27,6 +27,8 @@ describe('occupancy in gateway.yaml', () => {
 				'doors:',
 				'  - {sensorId: door-1, between: {from: hall, to: lab}, swapped: true}',
 				'  - {sensorId: door-2, counter: cumulative, wrapAt: 65536, perMinute: 60, bias: 0.02, missRate: 0.01}',
+				'  - {sensorId: door-2, buildingId: annex, wrapAt: 256}',
+				'  - {sensorId: door-2, buildingId: tower, counter: since-last}',
 			),
 		).toBeUndefined();
 	});
@@ -43,6 +45,20 @@ describe('occupancy in gateway.yaml', () => {
 			['doors:', '  - {sensorId: d}', '  - {sensorId: d, swapped: true}'],
 			'gateway.yaml:4:18',
 			'listed in occupancy.doors.0 already',
+		],
+		[
+			['doors:', ...['swapped: true', 'bias: 0.1'].map((rest) => `  - {sensorId: d, buildingId: b, ${rest}}`)],
+			'gateway.yaml:4:18',
+			'listed in occupancy.doors.0 already',
+		],
+		[
+			[
+				'doors:',
+				'  - {sensorId: d, counter: cumulative}',
+				'  - {sensorId: d, buildingId: b, counter: since-last, wrapAt: 256}',
+			],
+			'gateway.yaml:4:65',
+			'only for counter: cumulative',
 		],
 		[['doors:', '  - {sensorId: d, counter: total}'], 'gateway.yaml:3:30', 'since-last, cumulative'],
 	])('refuses %j with the mistake and its place', (lines, place, words) => {

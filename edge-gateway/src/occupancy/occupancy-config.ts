@@ -31,6 +31,11 @@ const RoomConfig = Type.Object(
 export const DoorConfig = Type.Object(
 	{
 		sensorId: SensorId,
+		buildingId: withoutDefault(
+			PlaceId,
+			'only the door of this building, as several domains may have a sensor of one id; what the entry leaves out is ' +
+				'as in the one for all buildings',
+		),
 		between: withoutDefault(
 			Type.Object({ from: PlaceId, to: PlaceId }, closed),
 			'a door between two rooms of one building: people counted in go from `from` to `to`, and both counts change',
@@ -82,17 +87,30 @@ export const OccupancyConfig = Type.Object(
 );
 export type OccupancyConfig = Static<typeof OccupancyConfig>;
 
+/** One entry of `occupancy.doors` as it is written. */
+type DoorEntry = NonNullable<OccupancyConfig['doors']>[number];
+
+/** The entries of `occupancy.doors`, those for one building with what the entry for all buildings says besides. */
+export function layered(doors: readonly DoorEntry[]): DoorEntry[] {
+	const everywhere = new Map(
+		doors.filter((door) => door.buildingId === undefined).map((door) => [door.sensorId, door]),
+	);
+	return doors.map((door) => ({ ...everywhere.get(door.sensorId), ...door }));
+}
+
 /**
- * Finds the mistakes in `occupancy` that its schema cannot express: a door is listed once, leads into another room, and
- * only a cumulative counter wraps. Paths are JSON Pointers.
+ * Finds the mistakes in `occupancy` that its schema cannot express: a door is listed once for a building and once for
+ * all, leads into another room, and only a cumulative counter wraps. Paths are JSON Pointers.
  */
 export function occupancyProblems({ doors = [], timeZone }: OccupancyConfig): Problem[] {
 	const problems: Problem[] = [];
 	const first = new Map<string, number>();
-	for (const [index, { sensorId, between, counter, wrapAt }] of doors.entries()) {
+	const whole = layered(doors);
+	for (const [index, { sensorId, buildingId, between, wrapAt }] of doors.entries()) {
 		const path = `/occupancy/doors/${index}`;
-		const earlier = first.get(sensorId);
-		if (earlier === undefined) first.set(sensorId, index);
+		const name = JSON.stringify([sensorId, buildingId]);
+		const earlier = first.get(name);
+		if (earlier === undefined) first.set(name, index);
 		else
 			problems.push({
 				path: `${path}/sensorId`,
@@ -100,7 +118,7 @@ export function occupancyProblems({ doors = [], timeZone }: OccupancyConfig): Pr
 			});
 		if (between && between.from === between.to)
 			problems.push({ path: `${path}/between`, message: 'must lead from one room into another' });
-		if (wrapAt !== undefined && counter !== 'cumulative')
+		if (wrapAt !== undefined && whole[index]!.counter !== 'cumulative')
 			problems.push({ path: `${path}/wrapAt`, message: 'is only for counter: cumulative' });
 	}
 	if (timeZone !== undefined && !isTimeZone(timeZone)) {

@@ -3,7 +3,15 @@ import type { Interval, Proposal } from '@crowdvision/contracts';
 import type { AuditTrail, ChangeRecord } from './audit-trail.ts';
 import { Doors } from './doors.ts';
 import { turnedRound } from './orientation.ts';
-import { type Change, type Effect, MAX_ROOMS, newRoomCount, type RoomCount, step } from './room-count.ts';
+import {
+	type Change,
+	type DoorLimits,
+	type Effect,
+	MAX_ROOMS,
+	newRoomCount,
+	type RoomCount,
+	step,
+} from './room-count.ts';
 
 /** A change that is not yet on disk. */
 interface Pending {
@@ -19,6 +27,8 @@ interface Room {
 	current: RoomCount | undefined;
 	/** In the order of arrival. */
 	pending: Set<Pending>;
+	/** Of its doors, by sensor id. */
+	readonly limits: (door: string) => DoorLimits;
 }
 
 /** An applied change. The caller must call either `stored` or `undo`, once. */
@@ -73,7 +83,7 @@ export class Occupancy {
 	/** What the readings of a room's doors suggest to configure. */
 	proposals(buildingId: string, roomId: string): Proposal[] {
 		const { orientation } = this.room(buildingId, roomId) ?? {};
-		return orientation ? turnedRound(orientation).map(proposalToTurn) : [];
+		return orientation ? turnedRound(orientation).map((sensorId) => proposalToTurn(sensorId, buildingId)) : [];
 	}
 
 	/** All rooms that are counted. */
@@ -88,7 +98,7 @@ export class Occupancy {
 		const current = this.#current(room);
 		const entry: Pending = { change, isStored: false };
 		room.pending.add(entry);
-		const effect = step(current, change, this.doors.limits);
+		const effect = step(current, change, room.limits);
 		return {
 			...effect,
 			stored: () => {
@@ -109,7 +119,7 @@ export class Occupancy {
 		const room = this.#roomAt(key(buildingId, roomId));
 		room.current = undefined;
 		room.stored ??= newRoomCount(change.at);
-		const effect = step(room.stored, change, this.doors.limits);
+		const effect = step(room.stored, change, room.limits);
 		this.#trail?.record(buildingId, roomId, change, effect, record);
 	}
 
@@ -139,18 +149,22 @@ export class Occupancy {
 
 	/** Takes over rooms from a checkpoint. */
 	import(rooms: Readonly<Record<string, RoomCount>>): void {
-		for (const [at, stored] of Object.entries(rooms))
-			this.#rooms.set(at, { stored, current: undefined, pending: new Set() });
+		for (const [at, stored] of Object.entries(rooms)) this.#rooms.set(at, this.#newRoom(at, stored));
 	}
 
 	#roomAt(at: string): Room {
 		let room = this.#rooms.get(at);
 		if (!room) {
 			if (this.#rooms.size >= MAX_ROOMS) this.#forgetSome();
-			room = { stored: undefined, current: undefined, pending: new Set() };
+			room = this.#newRoom(at);
 			this.#rooms.set(at, room);
 		}
 		return room;
+	}
+
+	#newRoom(at: string, stored?: RoomCount): Room {
+		const limits = this.doors.limitsIn(placeIn(at).buildingId);
+		return { stored, current: undefined, pending: new Set(), limits };
 	}
 
 	/**
@@ -184,7 +198,7 @@ export class Occupancy {
 	#current(room: Room): RoomCount {
 		if (room.current) return room.current;
 		const current = room.stored ? structuredClone(room.stored) : newRoomCount(startOf(room));
-		for (const { change } of room.pending) step(current, change, this.doors.limits);
+		for (const { change } of room.pending) step(current, change, room.limits);
 		room.current = current;
 		return current;
 	}
@@ -194,7 +208,7 @@ export class Occupancy {
 		for (const entry of room.pending) {
 			if (!entry.isStored) return;
 			room.stored ??= newRoomCount(startOf(room));
-			step(room.stored, entry.change, this.doors.limits);
+			step(room.stored, entry.change, room.limits);
 			room.pending.delete(entry);
 		}
 	}
@@ -211,14 +225,15 @@ function key(buildingId: string, roomId: string): string {
 	return `${buildingId}/${roomId}`;
 }
 
-function proposalToTurn(sensorId: string): Proposal {
+function proposalToTurn(sensorId: string, buildingId: string): Proposal {
+	const door = `sensorId: ${JSON.stringify(sensorId)}, buildingId: ${JSON.stringify(buildingId)}`;
 	return {
 		kind: 'swapped',
 		sensorId,
 		text:
 			`The door "${sensorId}" seems to be mounted the wrong way round: as it counts, the room is fullest when nobody ` +
 			'has crossed for hours, and with its ins and outs exchanged it is emptiest then.',
-		configuration: `occupancy:\n  doors:\n    - {sensorId: ${JSON.stringify(sensorId)}, swapped: true}\n`,
+		configuration: `occupancy:\n  doors:\n    - {${door}, swapped: true}\n`,
 	};
 }
 

@@ -221,7 +221,7 @@ describe('P9 Zeroing', () => {
 		expect(rooms.zeroing.due()).toEqual([]);
 		rooms.update({ nightlyReset: '04:00', doors: [{ sensorId: 'door', counter: 'cumulative' }] });
 		expect(rooms.zeroing.due()).toMatchObject([{ roomId: 'hall', reason: 'nightly' }]);
-		expect(rooms.occupancy.doors.of('door')).toMatchObject({ cumulative: true });
+		expect(rooms.occupancy.doors.of('door', undefined)).toMatchObject({ cumulative: true });
 		expect(rooms.occupancy.count(...HALL)).toBe(5);
 	});
 

@@ -107,6 +107,39 @@ describe('P9 a door between two rooms', () => {
 	});
 });
 
+describe('P14 doors of one sensor id in several buildings', () => {
+	it('go by the entry for their building, and by the one for all where that says nothing', async () => {
+		const world = await openWorld({
+			doors: [
+				{ sensorId: 'door', counter: 'cumulative', perMinute: 10_000 },
+				{ sensorId: 'door', buildingId: 'b2', swapped: true },
+				{ sensorId: 'side', buildingId: 'b2', between: { from: 'hall', to: 'lab' } },
+			],
+		});
+		const token = await world.token('all', {});
+		const told = [
+			{ buildingId: 'b1', sensorId: 'door', metric: 'peopleIn', value: 500 },
+			{ buildingId: 'b1', sensorId: 'door', metric: 'peopleIn', value: 508 },
+			{ buildingId: 'b2', sensorId: 'door', metric: 'peopleOut', value: 700 },
+			{ buildingId: 'b2', sensorId: 'door', metric: 'peopleOut', value: 703 },
+			{ buildingId: 'b1', sensorId: 'side', metric: 'peopleIn', value: 2 },
+			{ buildingId: 'b2', sensorId: 'side', metric: 'peopleIn', value: 1, roomId: undefined },
+		];
+		for (const one of told) {
+			const body = { roomId: 'hall', ...one };
+			expect(await world.call('POST', '/ingest', { token, body })).toMatchObject({ body: { accepted: 1 } });
+		}
+		const readings = await world.stored();
+		const counts = (building: string, room: string) =>
+			of(
+				readings.filter((one) => one.buildingId === building),
+				room,
+			);
+		expect([counts('b1', 'hall'), counts('b1', 'lab')]).toEqual([[0, 8, 10], []]);
+		expect([counts('b2', 'hall'), counts('b2', 'lab')]).toEqual([[0, 3, 2], [1]]);
+	});
+});
+
 describe('P9 a door with cumulative counters', () => {
 	const cumulative: OccupancyConfig = { doors: [{ sensorId: 'door', counter: 'cumulative', wrapAt: 65_536 }] };
 
