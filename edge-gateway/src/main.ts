@@ -42,8 +42,9 @@ check               validate the environment and gateway.yaml, and exit
 dry-run FILE        try another gateway.yaml on the last messages; changes nothing
 token --device ID [--domain NAME] [--building ID] [--sensors ID,ID]
                     make a device token with this gateway's secret
-why <sensor | topic | id> [--json]
-                    what became of the messages of a sensor or device, of a topic, or of one reading
+why <sensor | topic | id> [--domain NAME] [--json]
+                    what became of the messages of a sensor or device, of a topic, or of one reading; with
+                    --domain, of those of this domain only
 devices             list connected devices and sensors in quarantine
 adopt <sensor> <building> <room>
                     give a sensor in quarantine its room`;

@@ -59,7 +59,7 @@ export const GATEWAY_WALLS: Readonly<Record<string, string>> = {
 		'decode/message devices downlink home-assistant intake ledger occupancy sources/mqtt/broker ' +
 		'sources/mqtt/connection sources/mqtt/sessions sources/replay sources/serial trace',
 	why: 'payload.ts registry.ts bridge bridge/link devices log rejected topics trace',
-	control: 'configuration decode/codec rejected topics why',
+	control: 'registry.ts configuration decode/codec rejected topics why',
 	api: 'registry.ts bridge devices downlink ledger occupancy rejected sources/replay trace why',
 	'metrics.ts': 'bridge catalog clock downlink ledger log occupancy',
 	gateway:

@@ -15,6 +15,7 @@ import { ambiguousSensor } from '../devices/placement.ts';
 import type { Registry } from '../registry.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { Explainer } from '../why/explainer.ts';
+import { ofTenant } from '../why/explanation.ts';
 import { mayLookAt } from './access.ts';
 
 export interface TraceRouteParts {
@@ -62,8 +63,9 @@ function visibleTo(
 	asked: string | undefined,
 ): (domains: readonly string[]) => boolean {
 	const { memberships } = callerOf(request);
+	const isAsked = ofTenant(asked);
 	return (domains) => {
-		if (asked !== undefined && !domains.some((name) => tenantOf(name) === tenantOf(asked))) return false;
+		if (!isAsked(domains)) return false;
 		return domains.length === 0
 			? mayLookAt(request, registry, undefined)
 			: weightIn(memberships, domains) >= ROLES.business_staff;

@@ -1,12 +1,14 @@
-import { VERDICTS, type Verdict } from '@crowdvision/contracts';
+import { parseArgs } from 'node:util';
+import { PLATFORM, tenantOf, VERDICTS, type Verdict } from '@crowdvision/contracts';
 import { askControlSocket, SettingsError } from '@crowdvision/service-kit';
 import type { Explanation, Question } from '../why/explanation.ts';
 import { controlSocketPath } from './control-path.ts';
 import { whyOffline } from './why-offline.ts';
 
 const USAGE =
-	'usage: npm run gateway -- why <sensor | topic | id> [--json]\n' +
-	'what became of the messages of a sensor or device, of a topic, or of one reading';
+	'usage: npm run gateway -- why <sensor | topic | id> [--domain NAME] [--json]\n' +
+	'what became of the messages of a sensor or device, of a topic, or of one reading; with --domain: of those of ' +
+	'this domain only';
 const READING_ID = /^[0-9a-f]{12}-\d+$/;
 
 /**
@@ -15,16 +17,29 @@ const READING_ID = /^[0-9a-f]{12}-\d+$/;
  * @throws SettingsError for wrong options, or with the gateway's message
  */
 export async function why(dataDir: string, options: readonly string[]): Promise<string> {
-	const subjects = options.filter((option) => option !== '--json');
-	const [subject] = subjects;
-	if (subject === undefined || subject === '' || subjects.length > 1) throw new SettingsError(USAGE);
+	const { subject, domain, json } = asked(options);
 	const question = questionOf(subject);
-	const query = new URLSearchParams(question as Record<string, string>);
+	const query = new URLSearchParams({ ...question, ...(domain !== undefined && { domain }) } as Record<string, string>);
 	const answer = (await askControlSocket(controlSocketPath(dataDir), `/why?${query}`)) as Explanation | undefined;
-	const explanation = answer ?? (await whyOffline(dataDir, question));
-	if (options.includes('--json'))
-		return `${JSON.stringify({ running: answer !== undefined, ...explanation }, null, 2)}\n`;
+	const explanation = answer ?? (await whyOffline(dataDir, question, domain));
+	if (json) return `${JSON.stringify({ running: answer !== undefined, ...explanation }, null, 2)}\n`;
 	return textOf(subject, explanation, answer !== undefined);
+}
+
+function asked(options: readonly string[]): { subject: string; domain: string | undefined; json: boolean } {
+	try {
+		const { positionals, values } = parseArgs({
+			args: [...options],
+			options: { domain: { type: 'string' }, json: { type: 'boolean', default: false } },
+			allowPositionals: true,
+		});
+		const [subject] = positionals;
+		if (subject && positionals.length === 1 && values.domain !== '')
+			return { subject, domain: values.domain, json: values.json };
+	} catch {
+		// An unknown option, or one without its value.
+	}
+	throw new SettingsError(USAGE);
 }
 
 /** An id has its own form, a topic has levels or wildcards, and everything else names a sensor or a device. */
@@ -37,6 +52,9 @@ function textOf(subject: string, { verdict, text, hint, troubles, messages }: Ex
 	const lines = isRunning ? [] : ['The gateway does not run here: this is what its data folder holds.', ''];
 	lines.push(`${subject}: ${words(verdict)}`, `  ${VERDICTS[verdict].means}`, `  ${text}`, `  What to do: ${hint}`);
 	for (const trouble of troubles) lines.push(`  At this moment: ${trouble}`);
+	const tenants = new Set(messages.flatMap(({ domains }) => domains.filter((name) => name !== PLATFORM).map(tenantOf)));
+	if (tenants.size > 1)
+		lines.push(`  Several domains have it: ${[...tenants].sort().join(', ')}. Ask for one of them with --domain.`);
 	const [newest, ...older] = messages;
 	if (newest) {
 		lines.push('', 'The newest message, stage by stage:');

@@ -16,8 +16,8 @@ export interface WatchedGateway {
 	readonly url: string;
 	readonly mqttUrl: string;
 	post(token: string, body: unknown): Promise<Response>;
-	/** The output of `npm run gateway -- why … --json`. */
-	why(about: string): Promise<Explanation & { running: boolean }>;
+	/** The output of `npm run gateway -- why … --json`, with more options. */
+	why(about: string, ...options: string[]): Promise<Explanation & { running: boolean }>;
 	/** The answer to `GET /gateway/trace` for an admin. */
 	trace(query: Record<string, string>): Promise<Explanation & { followedUntil?: number }>;
 	/** The lines of the metric `gateway_ledger_imbalance` that are not 0. */
@@ -67,7 +67,8 @@ export async function watchedGateway(config: object, env: Record<string, string>
 				headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
 				body: typeof body === 'string' ? body : JSON.stringify(body),
 			}),
-		why: async (about) => JSON.parse(await why(dataDir, [about, '--json'])) as Explanation & { running: boolean },
+		why: async (about, ...options) =>
+			JSON.parse(await why(dataDir, [about, '--json', ...options])) as Explanation & { running: boolean },
 		async trace(query) {
 			const answer = await fetch(`${url}/trace?${new URLSearchParams(query)}`, {
 				headers: { authorization: `Bearer ${admin}` },

@@ -5,7 +5,7 @@ import { concerns, type Rejected } from '../rejected/rejected.ts';
 import { matchesFilter } from '../topics/topic-filter.ts';
 import type { RecordedFrame, Recorder } from '../trace/recorder.ts';
 import type { Trace } from '../trace/trace.ts';
-import type { Explanation, MessageReport, Question } from './explanation.ts';
+import type { Explanation, MessageReport, Question, Visible } from './explanation.ts';
 import { domainsOf, failureReports, iso, lostAs, refusalReport, stage, withEvents } from './message-report.ts';
 import { readingReport, SEARCHED_READINGS, type StoredReadingParts, storedReports } from './stored-readings.ts';
 
@@ -19,9 +19,6 @@ export interface ExplainerParts extends StoredReadingParts {
 	 */
 	troubles: (about: string | undefined) => string[];
 }
-
-/** Whether the caller may see a message of these domains. */
-type Visible = (domains: readonly string[]) => boolean;
 
 /**
  * How many readings after a recorded frame's log offset are searched for its own: readings that arrived while the frame
@@ -77,7 +74,7 @@ export class Explainer {
 			.frames()
 			.filter((frame) => isAbout(frame, question) && visible(domainsOf(frame.sender?.domainName)));
 		const times = sensor === undefined ? new Set([...frames, ...events].map(({ at }) => at)) : undefined;
-		const stored = (await storedReports(question, times, limit, this.#parts)).filter(({ domains }) => visible(domains));
+		const stored = await storedReports(question, times, limit, this.#parts, visible);
 		for (const report of stored) report.stages = withEvents(report, events);
 		const reports = [
 			...stored,

@@ -1,5 +1,6 @@
-/** The types of the explainer: its question and its answer. */
+/** The question and the answer of the explainer. */
 import type * as api from '@crowdvision/contracts';
+import { tenantOf } from '@crowdvision/contracts';
 import type { TraceFilter } from '../trace/trace.ts';
 
 /** Which messages are to be explained. Without any member it is the newest message of all. */
@@ -14,9 +15,18 @@ export interface MessageReport extends api.MessageReport {
 	domains: readonly string[];
 }
 
+/** Whether the caller may see a message of these domains, or asks for it. */
+export type Visible = (domains: readonly string[]) => boolean;
+
 /** The answer before it is reduced to what the asking account may see. */
 export interface Explanation extends Omit<api.Explanation, 'question' | 'messages'> {
 	question: Question;
 	/** Newest first. */
 	messages: MessageReport[];
+}
+
+/** Which messages are of the tenant of a domain; all for undefined. */
+export function ofTenant(domainName: string | undefined): Visible {
+	if (domainName === undefined) return () => true;
+	return (domains) => domains.some((name) => tenantOf(name) === tenantOf(domainName));
 }

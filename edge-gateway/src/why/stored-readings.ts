@@ -2,7 +2,7 @@
 import { generationKey, isOf, PLATFORM, type Proposal, type Reading, type StageReport } from '@crowdvision/contracts';
 import type { Registry } from '../registry.ts';
 import { type DeliveryParts, deliveryOf } from './delivery.ts';
-import type { MessageReport, Question } from './explanation.ts';
+import type { MessageReport, Question, Visible } from './explanation.ts';
 import { domainsOf, iso, stage } from './message-report.ts';
 import { type Remark, remarksOn } from './remarks.ts';
 
@@ -21,14 +21,15 @@ export interface StoredReadingParts extends DeliveryParts {
 }
 
 /**
- * Reports readings in the log, from the newest on, at most `limit`: those of the question's sensor, or those received
- * at one of `times` (epoch ms).
+ * Reports visible readings in the log, from the newest on, at most `limit`: those of the question's sensor, or those
+ * received at one of `times` (epoch ms).
  */
 export async function storedReports(
 	{ sensor, sender }: Question,
 	times: ReadonlySet<number> | undefined,
 	limit: number,
 	parts: StoredReadingParts,
+	visible: Visible,
 ): Promise<MessageReport[]> {
 	const { log } = parts;
 	if (sensor === undefined && sender === undefined && times !== undefined && times.size === 0) return [];
@@ -42,7 +43,7 @@ export async function storedReports(
 		for (const { offset, payload } of records.toReversed()) {
 			if (offset >= before || found.length >= limit || (needle && !payload.includes(needle))) continue;
 			const reading = JSON.parse(payload.toString()) as Reading;
-			if (times && !times.has(reading.receivedAt)) continue;
+			if ((times && !times.has(reading.receivedAt)) || !visible(ownersOf(reading, parts.registry))) continue;
 			found.push(readingReport(offset, reading, parts));
 		}
 		before = from;
@@ -88,7 +89,7 @@ export function readingReport(offset: number, reading: Reading, parts: StoredRea
  * domains that may have its id now, so only admins of the platform see it; one of a building that was never known is
  * its sender's.
  */
-function ownersOf(reading: Reading, registry: StoredReadingParts['registry']): readonly string[] {
+export function ownersOf(reading: Reading, registry: StoredReadingParts['registry']): readonly string[] {
 	const building = registry.building(reading.buildingId);
 	if (!building) return reading.generation === undefined ? domainsOf(reading.senderDomain) : [PLATFORM];
 	const room = building.rooms.find(({ id }) => id === reading.roomId);

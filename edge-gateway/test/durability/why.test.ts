@@ -6,6 +6,7 @@ import { startNode } from '@crowdvision/testing/processes';
 import { startRedis } from '@crowdvision/testing/redis-server';
 import { waitFor } from '@crowdvision/testing/wait';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { why } from '../../src/control/why-command.ts';
 import { mqttClient } from '../../src/testing/mqtt-clients.ts';
 import { serialLine } from '../../src/testing/serial-line.ts';
 import { type WatchedGateway, watchedGateway } from '../../src/testing/watched-gateway.ts';
@@ -191,6 +192,43 @@ describe('P5 `why` and /gateway/trace', () => {
 			expect(last.status).toBe(whenFull === 'refuse' ? 503 : 202);
 			await named(gateway, whenFull === 'drop-oldest' ? 'first' : 'last', 'overflow', says);
 			expect(await gateway.imbalances()).toEqual([]);
+		},
+		TIMEOUT,
+	);
+
+	it(
+		'P14 tell of the messages of one domain, where several have a sensor of one id, also while the gateway is down',
+		async () => {
+			const gateway = await watchedGateway({});
+			const sign = (domainName: string, buildingId: string) =>
+				gateway.tokens.signDevice({ id: `cam-of-${domainName}`, domainName, buildingId });
+			const [acme, globex] = [await sign('acme', 'b1'), await sign('globex/west', 'b2')];
+			const send = (token: string, value: number | string, buildingId: string) =>
+				gateway.post(token, reading('cam', { buildingId, value }));
+			expect((await send(acme, 501, 'b1')).status).toBe(202);
+			expect((await send(globex, 'much', 'b2')).status).toBe(422);
+			// More than are told: the one of acme is not among the newest.
+			for (let n = 0; n < 25; n++) expect((await send(globex, 600 + n, 'b2')).status).toBe(202);
+			const told = async (...options: string[]) =>
+				[...new Set((await gateway.why('cam', ...options)).messages.flatMap(({ domains }) => domains))].sort();
+			const check = async () => {
+				expect(await told()).toEqual(['globex/west']);
+				const own = await gateway.why('cam', '--domain', 'acme');
+				expect(own.text).toMatch(/^co2 501 ppm/);
+				expect(own.messages).toHaveLength(1);
+				expect(await told('--domain', 'globex')).toEqual(['globex/west']);
+				expect((await gateway.why('cam', '--domain=initech')).verdict).toBe('not_received');
+			};
+			await check();
+			expect((await send(acme, 502, 'b1')).status).toBe(202);
+			expect(await why(gateway.dataDir, ['cam'])).toContain('Several domains have it: acme, globex.');
+			expect(await why(gateway.dataDir, ['cam', '--domain', 'acme'])).not.toContain('globex');
+			for (const wrong of [['cam', '--domain'], ['cam', '--domain', ''], ['cam', '--all'], []])
+				await expect(why(gateway.dataDir, wrong)).rejects.toThrow('usage: npm run gateway -- why');
+			await gateway.stop();
+			expect((await gateway.why('cam', '--domain', 'acme')).messages).toHaveLength(2);
+			expect((await gateway.why('cam', '--domain', 'initech')).verdict).toBe('not_received');
+			expect((await gateway.why('cam', '--domain', 'globex')).text).toMatch(/^co2 624 ppm/);
 		},
 		TIMEOUT,
 	);
